@@ -1,0 +1,66 @@
+# Everything a developer and CI do. The two commands to know are `make up` and
+# `make test`; they need nothing but Go, on Debian or Ubuntu as root or with sudo
+# (elsewhere on Linux: PostgreSQL 13+ installed).
+
+# State, built tools and logs; see deploy/local.
+STATE := $(abspath $(or $(CAREFLOW_STATE),.local))
+BIN   := $(STATE)/bin
+LOCAL := $(BIN)/careflow-local
+
+# No C compiler is needed for anything here.
+export CGO_ENABLED := 0
+export PATH := $(BIN):$(PATH)
+# Without version control data a rebuild of the same code is the same program.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
+# What `make test` runs; PKG and RUN narrow it: make test PKG=./api/... RUN=TestBooking
+PKG     ?= ./...
+RUN     ?=
+# Packages that share the stack's Temporal run two at a time, as CI has two cores.
+TESTFLAGS ?= -timeout 20m -p 2
+
+.DEFAULT_GOAL := help
+.PHONY: help up down reset test test-stack demo lint fmt generate generate-check build clean FORCE
+
+help: ## Lists these targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: $(LOCAL) ## Starts PostgreSQL, Temporal, its UI, the sandbox and Careflow; DETACH=1 for the background
+	@exec $(LOCAL) up $(if $(DETACH),-detach) $(if $(INFRASTRUCTURE),-infrastructure)
+
+down: $(LOCAL) ## Stops what `make up` started elsewhere
+	@exec $(LOCAL) down
+
+reset: $(LOCAL) ## Stops the local stack and forgets all its data
+	@exec $(LOCAL) reset
+
+test: $(LOCAL) ## Runs every test on a stack of its own; PKG=./api/... RUN=TestName narrow it
+	@exec $(LOCAL) test -- go test $(TESTFLAGS) $(if $(RUN),-run '$(RUN)') $(PKG)
+
+test-stack: $(LOCAL) ## Keeps a test stack running, for running single tests by hand
+	@exec $(LOCAL) test -- sleep infinity
+
+demo: ## Walks one appointment from booking to archive on a running stack
+	@set -a && . $(STATE)/up/environment && set +a && exec $(STATE)/up/bin/careflow demo
+
+lint: $(LOCAL) ## Checks formatting, generated files, imports, vet, linters and workflow determinism
+	@./deploy/local/lint.sh
+
+fmt: ## Formats all Go files
+	@gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+generate: $(LOCAL) ## Regenerates code from api/openapi.yaml and the SQL queries
+	@$(LOCAL) tools oapi-codegen sqlc
+	@go generate ./...
+
+build: ## Builds the product's programs into .local/bin
+	@mkdir -p $(BIN)
+	go build -o $(BIN)/ ./cmd/...
+
+clean: ## Removes all state, tools included (the next start builds them again)
+	@$(MAKE) --no-print-directory down
+	rm -rf $(STATE)
+
+# Go decides whether there is anything to do.
+$(LOCAL): FORCE
+	@mkdir -p $(BIN) && go build -o $@ ./deploy/local

@@ -1,0 +1,33 @@
+package appointment
+
+import (
+	"context"
+
+	"github.com/careflow/careflow/internal/domain"
+)
+
+// RecordStore is where rows and timelines are kept. Errors are *domain.Error for what
+// will not change by itself and plain errors for what is retried.
+type RecordStore interface {
+	ClaimProcess(ctx context.Context, id, runID, replaces string) (a domain.Appointment, ok bool, err error)
+	Transition(ctx context.Context, t domain.Transition) (domain.TransitionResult, error)
+}
+
+// Records are the activities on an appointment's row.
+type Records struct{ store RecordStore }
+
+// NewRecords returns the activities on store.
+func NewRecords(store RecordStore) *Records { return &Records{store: store} }
+
+// Claim makes the run the appointment's one process; false when another one is. It is
+// safe as a local activity: the same run may claim as often as it likes.
+func (r *Records) Claim(ctx context.Context, in ClaimInput) (bool, error) {
+	_, ok, err := r.store.ClaimProcess(ctx, in.AppointmentID, in.RunID, in.Replaces)
+	return ok, fault(err)
+}
+
+// Transition carries out one accepted step.
+func (r *Records) Transition(ctx context.Context, t domain.Transition) (domain.TransitionResult, error) {
+	result, err := r.store.Transition(ctx, t)
+	return result, fault(err)
+}

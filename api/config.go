@@ -1,0 +1,81 @@
+package api
+
+import (
+	"errors"
+	"time"
+)
+
+// Config says how the API serves.
+type Config struct {
+	// Address is where to listen, host:port. Port 0 takes a free one; Server.Addr tells it.
+	Address string
+	// PublicURL is how callers reach the API; https:// turns on HSTS.
+	PublicURL string
+	// CommandKey is the HMAC key that makes update IDs out of idempotency keys. Required,
+	// at least 32 bytes, and the same on each replica.
+	CommandKey []byte
+	// CommandWait is how long a command's outcome is waited for before 202, where the
+	// caller does not say. Defaults to 5 s.
+	CommandWait time.Duration
+	// PublishableKey is the payment provider's public key, shown beside a client secret.
+	PublishableKey string
+	// PayURL is a page to pay on, with {intent} where the payment's ID goes; empty: there
+	// is none, the client brings its own form.
+	PayURL string
+	// RequestTimeout bounds a request, without the wait it asks for. Defaults to 10 s.
+	RequestTimeout time.Duration
+	// MaxCommands is how many commands are carried out at once; further ones get 429.
+	// Defaults to 32.
+	MaxCommands int
+	// MaxWaits is how many requests wait for news at once; further ones are answered with
+	// what is there. Defaults to 256.
+	MaxWaits int
+	// PollInterval is the longest pause between two looks while a request waits.
+	// Defaults to 250 ms; the first pauses are shorter.
+	PollInterval time.Duration
+	// Clock tells the time. Defaults to time.Now.
+	Clock func() time.Time
+}
+
+// minCommandKey is the shortest HMAC key, in bytes.
+const minCommandKey = 32
+
+func (c Config) withDefaults() Config {
+	if c.CommandWait == 0 {
+		c.CommandWait = 5 * time.Second
+	}
+	if c.RequestTimeout == 0 {
+		c.RequestTimeout = 10 * time.Second
+	}
+	if c.MaxCommands == 0 {
+		c.MaxCommands = 32
+	}
+	if c.MaxWaits == 0 {
+		c.MaxWaits = 256
+	}
+	if c.PollInterval == 0 {
+		c.PollInterval = 250 * time.Millisecond
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	if c.Address == "" {
+		return errors.New("api: an address to listen on is needed")
+	}
+	if len(c.CommandKey) < minCommandKey {
+		return errors.New("api: the command key has at least 32 bytes")
+	}
+	return nil
+}
+
+// wait is how long the outcome of a request with this Prefer header is waited for.
+func (c Config) wait(prefer string) time.Duration {
+	if wait, asked := preferredWait(prefer); asked {
+		return wait
+	}
+	return c.CommandWait
+}

@@ -1,0 +1,37 @@
+package api
+
+import (
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/careflow/careflow/internal/domain"
+)
+
+// encodeCursor makes the position after a row opaque, so that it can change its form.
+func encodeCursor(a domain.Appointment) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(a.Visit.Start.UTC().Format(time.RFC3339Nano) + "|" + a.ID))
+}
+
+// decodeCursor is the inverse of encodeCursor.
+func decodeCursor(cursor string) (after time.Time, id string, err error) {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return time.Time{}, "", badCursor()
+	}
+	at, id, _ := strings.Cut(string(raw), "|")
+	after, err = time.Parse(time.RFC3339Nano, at)
+	if err != nil {
+		return time.Time{}, "", badCursor()
+	}
+	if _, err := uuid.Parse(id); err != nil {
+		return time.Time{}, "", badCursor()
+	}
+	return after.UTC(), id, nil
+}
+
+func badCursor() error {
+	return invalidField("query/cursor", "is not a cursor of this list: take next_cursor of the page before, or leave it out")
+}

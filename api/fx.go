@@ -1,0 +1,38 @@
+package api
+
+import (
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/fx"
+
+	"github.com/careflow/careflow/internal/auth"
+)
+
+// Module serves the API for as long as the application runs. It takes a Config, a Store,
+// Commands, PaymentWebhooks, *auth.Tokens, *auth.Passwords, *slog.Logger and
+// *prometheus.Registry, and provides *Server.
+var Module = fx.Module("api",
+	fx.Provide(func(p parameters) (*Server, error) {
+		return New(p.Config, Dependencies{
+			Store: p.Store, Commands: p.Commands, Webhooks: p.Webhooks,
+			Tokens: p.Tokens, Passwords: p.Passwords, Logger: p.Logger, Registry: p.Registry,
+		})
+	}),
+	fx.Invoke(func(lifecycle fx.Lifecycle, s *Server) {
+		lifecycle.Append(fx.StartStopHook(s.Start, s.Stop))
+	}),
+)
+
+type parameters struct {
+	fx.In
+
+	Config    Config
+	Store     Store
+	Commands  Commands
+	Webhooks  PaymentWebhooks
+	Tokens    *auth.Tokens
+	Passwords *auth.Passwords
+	Logger    *slog.Logger
+	Registry  *prometheus.Registry
+}

@@ -1,0 +1,92 @@
+package api
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/careflow/careflow/internal/domain"
+)
+
+const (
+	headerIdempotencyKey = "Idempotency-Key"
+	headerReplayed       = "Idempotency-Replayed"
+)
+
+// idempotencyKey identifies a command of the visitor. target is the appointment's ID,
+// empty for a booking. body is the bound request: it is hashed in its canonical form, so
+// that white space and the order of fields do not count.
+func (v *visitor) idempotencyKey(target, key string, body any) (domain.IdempotencyKey, error) {
+	canonical, err := json.Marshal(body)
+	if err != nil {
+		return domain.IdempotencyKey{}, fmt.Errorf("hash the request: %w", err)
+	}
+	hash := sha256.Sum256(canonical)
+	operation := v.op.id
+	if target != "" {
+		operation += "/" + target
+	}
+	return domain.IdempotencyKey{Principal: v.caller.UserID, Operation: operation, Key: key, BodyHash: hash[:]}, nil
+}
+
+// updateID is the ID of the workflow update that a command becomes: the same for each
+// try, and nothing a caller could choose, since update IDs are plain text in Temporal.
+func updateID(secret []byte, key domain.IdempotencyKey) string {
+	mac := hmac.New(sha256.New, secret)
+	// None of the parts can hold a zero byte, so the joined text is unambiguous.
+	mac.Write([]byte(key.Principal + "\x00" + key.Operation + "\x00" + key.Key))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// answer is a response whose body is JSON already: one that was stored, or is about to be.
+type answer struct {
+	status  int
+	body    []byte
+	headers map[string]string
+}
+
+func answerOf(stored domain.StoredResponse) answer {
+	return answer{status: stored.Status, body: stored.Body, headers: map[string]string{}}
+}
+
+func jsonAnswer(status int, body any) (answer, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return answer{}, fmt.Errorf("write the answer: %w", err)
+	}
+	return answer{status: status, body: raw, headers: map[string]string{}}, nil
+}
+
+func (a answer) with(name, value string) answer {
+	a.headers[name] = value
+	return a
+}
+
+func (a answer) stored() domain.StoredResponse {
+	return domain.StoredResponse{Status: a.status, Body: a.body}
+}
+
+func (a answer) write(w http.ResponseWriter) error {
+	for name, value := range a.headers {
+		w.Header().Set(name, value)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(a.status)
+	_, err := w.Write(a.body)
+	return err
+}
+
+// The operations that answer so.
+
+func (a answer) VisitBookAppointmentResponse(w http.ResponseWriter) error       { return a.write(w) }
+func (a answer) VisitGetAppointmentResponse(w http.ResponseWriter) error        { return a.write(w) }
+func (a answer) VisitConfirmAppointmentResponse(w http.ResponseWriter) error    { return a.write(w) }
+func (a answer) VisitDeclineAppointmentResponse(w http.ResponseWriter) error    { return a.write(w) }
+func (a answer) VisitCancelAppointmentResponse(w http.ResponseWriter) error     { return a.write(w) }
+func (a answer) VisitRescheduleAppointmentResponse(w http.ResponseWriter) error { return a.write(w) }
+func (a answer) VisitCheckInAppointmentResponse(w http.ResponseWriter) error    { return a.write(w) }
+func (a answer) VisitCompleteAppointmentResponse(w http.ResponseWriter) error   { return a.write(w) }
+func (a answer) VisitMarkNoShowResponse(w http.ResponseWriter) error            { return a.write(w) }

@@ -1,0 +1,41 @@
+package api
+
+import (
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/careflow/careflow/internal/domain"
+)
+
+// authenticate finds out who calls. A public operation looks at no token.
+func (s *Server) authenticate(c *gin.Context) {
+	_, who := begin(c)
+	if who.op.public {
+		c.Next()
+		return
+	}
+	scheme, token, _ := strings.Cut(c.GetHeader("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		s.fail(c, domain.Errorf(domain.CodeUnauthenticated, "Send the access token of POST /v1/sessions as Authorization: Bearer."))
+		return
+	}
+	caller, err := s.tokens.Verify(token)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	who.caller = caller
+	c.Next()
+}
+
+// authorise lets those pass whose role the contract names for the operation, and nobody
+// else.
+func (s *Server) authorise(c *gin.Context) {
+	_, who := begin(c)
+	if !who.op.public && !who.caller.Has(who.op.roles...) {
+		s.fail(c, domain.Errorf(domain.CodeForbidden, "This account's roles do not include this operation."))
+		return
+	}
+	c.Next()
+}

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/workflows/appointment"
+)
+
+// Store is what the API asks of the database. Errors are *domain.Error where the
+// caller is to blame or can do something, anything else is a fault of ours.
+type Store interface {
+	Ping(ctx context.Context) error
+
+	// AccountByEmail and AccountByID return CodeNotFound for nobody.
+	AccountByEmail(ctx context.Context, email string) (domain.Account, error)
+	AccountByID(ctx context.Context, id string) (domain.Account, error)
+	Patients(ctx context.Context, accountID string) ([]domain.Patient, error)
+
+	// Doctors lists the active ones by name.
+	Doctors(ctx context.Context) ([]domain.Doctor, error)
+	Doctor(ctx context.Context, id string) (domain.Doctor, error)
+	AppointmentTypes(ctx context.Context, doctorID string) ([]domain.AppointmentType, error)
+	Availability(ctx context.Context, doctorID, typeID string, span domain.Window) (domain.Availability, error)
+
+	// Book holds the slot and keeps the answer that render makes, in one transaction.
+	Book(ctx context.Context, by domain.Caller, req domain.BookingRequest, key domain.IdempotencyKey, now time.Time,
+		render func(domain.Appointment) (domain.StoredResponse, error)) (resp domain.StoredResponse, replayed bool, err error)
+
+	// Appointment reads a full record and writes the audit row of that reading.
+	// CodeNotFound outside the scope.
+	Appointment(ctx context.Context, scope domain.Scope, id string, by domain.Access) (domain.Appointment, error)
+	// Appointments lists without clinical text and without client secrets, by (start, ID).
+	Appointments(ctx context.Context, scope domain.Scope, f domain.AppointmentFilter, p domain.Page) ([]domain.Appointment, error)
+	Timeline(ctx context.Context, scope domain.Scope, id string) ([]domain.Event, error)
+	Messages(ctx context.Context, scope domain.Scope, id string) ([]domain.Message, error)
+
+	// BeginCommand returns the stored answer to an earlier request with the key, nil to
+	// carry the command out (also when an earlier try is still open: the update ID is the
+	// same), or CodeIdempotencyReused.
+	BeginCommand(ctx context.Context, key domain.IdempotencyKey) (*domain.StoredResponse, error)
+	EndCommand(ctx context.Context, key domain.IdempotencyKey, resp domain.StoredResponse) error
+	// AbandonCommand frees the key of a rejected command.
+	AbandonCommand(ctx context.Context, key domain.IdempotencyKey) error
+	// DeferCommand keeps the command in the outbox, which carries it out: that makes a
+	// 202 true.
+	DeferCommand(ctx context.Context, appointmentID, update, updateID string, command any) error
+
+	// AcceptWebhook keeps a verified event once; fresh is false when it was known.
+	AcceptWebhook(ctx context.Context, w domain.Webhook) (fresh bool, err error)
+}
+
+// ErrPending says that a command has no outcome within the wait. Commands returns it or
+// an error that matches it.
+var ErrPending = errors.New("the command has no outcome yet")
+
+// Commands sends commands to the processes of appointments.
+type Commands interface {
+	// Command sends the update, starting the process with it where there is none yet, and
+	// waits for the outcome. Errors: the rejection's own code, CodeUnavailable (Temporal
+	// unreachable), CodeTooMany, ErrPending.
+	Command(ctx context.Context, a domain.Appointment, update, updateID string, c appointment.Command, wait time.Duration) (appointment.Outcome, error)
+	// Healthy reports whether Temporal answers.
+	Healthy(ctx context.Context) error
+}
+
+// PaymentWebhooks verifies the payment provider's events.
+type PaymentWebhooks interface {
+	// VerifyWebhook checks the signature header over the raw body at now.
+	VerifyWebhook(body []byte, header string, now time.Time) (domain.PaymentEvent, error)
+}

@@ -1,0 +1,39 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+// fail ends a request with the problem that err is. The cause of a fault of ours goes
+// to the log, which carries the request's ID, and nowhere else.
+func (s *Server) fail(c *gin.Context, err error) {
+	ctx, who := begin(c)
+	p := problemOf(err, who.requestID)
+	if p.Status >= http.StatusInternalServerError {
+		level := slog.LevelError
+		if errors.Is(err, context.Canceled) {
+			level = slog.LevelInfo // the client went away
+		}
+		s.log.LogAttrs(ctx, level, "request failed", slog.String("code", p.Code), slog.String("error", err.Error()))
+	}
+	c.Abort()
+	if c.Writer.Written() {
+		return
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		s.log.ErrorContext(ctx, "a problem could not be written", "error", err.Error())
+		c.Status(http.StatusInternalServerError)
+		return
+	}
+	for name, value := range problemHeaders(p) {
+		c.Header(name, value)
+	}
+	c.Data(p.Status, "application/problem+json", body)
+}

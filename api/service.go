@@ -1,0 +1,95 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/careflow/careflow/api/openapi"
+)
+
+// probeTimeout bounds how long readiness waits for a dependency.
+const probeTimeout = 2 * time.Second
+
+// GetHealth says that the process lives.
+func (h *handlers) GetHealth(context.Context, openapi.GetHealthRequestObject) (openapi.GetHealthResponseObject, error) {
+	return openapi.GetHealth200JSONResponse{Status: openapi.HealthStatusOk}, nil
+}
+
+// GetReadiness says whether bookings can be taken. Temporal may be down meanwhile.
+func (h *handlers) GetReadiness(ctx context.Context, _ openapi.GetReadinessRequestObject) (openapi.GetReadinessResponseObject, error) {
+	ctx, _ = begin(ctx)
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	var postgres, temporal error
+	var both sync.WaitGroup
+	both.Go(func() { postgres = h.store.Ping(ctx) })
+	both.Go(func() { temporal = h.commands.Healthy(ctx) })
+	both.Wait()
+
+	state := openapi.Readiness{
+		Status: openapi.ReadinessStatusReady, Postgres: openapi.ReadinessPostgresUp, Temporal: openapi.ReadinessTemporalUp,
+	}
+	if temporal != nil {
+		state.Temporal = openapi.ReadinessTemporalDown
+		h.log.LogAttrs(ctx, slog.LevelWarn, "Temporal does not answer", slog.String("error", temporal.Error()))
+	}
+	if postgres != nil {
+		state.Status, state.Postgres = openapi.ReadinessStatusUnavailable, openapi.ReadinessPostgresDown
+		h.log.LogAttrs(ctx, slog.LevelError, "PostgreSQL does not answer", slog.String("error", postgres.Error()))
+		return openapi.GetReadiness503JSONResponse(state), nil
+	}
+	return openapi.GetReadiness200JSONResponse(state), nil
+}
+
+// GetMetrics is for Prometheus.
+func (h *handlers) GetMetrics(context.Context, openapi.GetMetricsRequestObject) (openapi.GetMetricsResponseObject, error) {
+	families, err := h.gatherer.Gather()
+	if err != nil && len(families) == 0 {
+		return nil, err
+	}
+	var text bytes.Buffer
+	encoder := expfmt.NewEncoder(&text, expfmt.NewFormat(expfmt.TypeTextPlain))
+	for _, family := range families {
+		if err := encoder.Encode(family); err != nil {
+			return nil, err
+		}
+	}
+	return page{contentType: "text/plain; version=0.0.4; charset=utf-8", body: text.Bytes()}, nil
+}
+
+// GetContract is the contract, to the byte.
+func (h *handlers) GetContract(context.Context, openapi.GetContractRequestObject) (openapi.GetContractResponseObject, error) {
+	return page{contentType: "application/yaml", body: contractYAML}, nil
+}
+
+// GetDocs is the contract as a page.
+func (h *handlers) GetDocs(context.Context, openapi.GetDocsRequestObject) (openapi.GetDocsResponseObject, error) {
+	return page{contentType: "text/html; charset=utf-8", policy: docsPolicy, body: h.docs}, nil
+}
+
+// page is an answer that is not JSON.
+type page struct {
+	contentType string
+	policy      string // Content-Security-Policy, where the usual one is too strict
+	body        []byte
+}
+
+func (p page) write(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", p.contentType)
+	if p.policy != "" {
+		w.Header().Set("Content-Security-Policy", p.policy)
+	}
+	w.WriteHeader(http.StatusOK)
+	_, err := w.Write(p.body)
+	return err
+}
+
+func (p page) VisitGetMetricsResponse(w http.ResponseWriter) error  { return p.write(w) }
+func (p page) VisitGetContractResponse(w http.ResponseWriter) error { return p.write(w) }
+func (p page) VisitGetDocsResponse(w http.ResponseWriter) error     { return p.write(w) }

@@ -1,0 +1,53 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/careflow/careflow/api/openapi"
+	"github.com/careflow/careflow/internal/domain"
+)
+
+const sourceStripe = "stripe"
+
+// ReceiveStripeWebhook stores a verified event and only then thanks for it: what is
+// answered otherwise is sent again.
+func (h *handlers) ReceiveStripeWebhook(ctx context.Context, req openapi.ReceiveStripeWebhookRequestObject) (openapi.ReceiveStripeWebhookResponseObject, error) {
+	ctx, _ = begin(ctx)
+	count := func(result string) { h.metrics.webhooks.WithLabelValues(sourceStripe, result).Inc() }
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		count("refused")
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return nil, tooLarge(large.Limit)
+		}
+		return nil, domain.Errorf(domain.CodeInvalid, "The body could not be read.").Because(err)
+	}
+	event, err := h.webhooks.VerifyWebhook(body, req.Params.StripeSignature, h.cfg.Clock())
+	if err != nil {
+		count("refused")
+		h.log.LogAttrs(ctx, slog.LevelWarn, "a webhook was refused", slog.String("source", sourceStripe), slog.String("error", err.Error()))
+		if domain.CodeOf(err) == domain.CodeVendorRejected {
+			return nil, domain.Errorf(domain.CodeInvalid, "The event is signed but not in the form this endpoint understands.").Because(err)
+		}
+		return nil, domain.Errorf(CodeInvalidSignature, "The signature does not fit this body, or is too old.").Because(err)
+	}
+	fresh, err := h.store.AcceptWebhook(ctx, domain.Webhook{
+		Source: sourceStripe, ID: event.ID, Type: event.Type,
+		AppointmentID: event.AppointmentID, IntentID: event.IntentID, Created: event.Created,
+	})
+	if err != nil {
+		count("failed")
+		return nil, domain.Errorf(domain.CodeUnavailable, "The event could not be stored. Send it again.").Because(err)
+	}
+	result := "known"
+	if fresh {
+		result = "stored"
+	}
+	count(result)
+	return openapi.ReceiveStripeWebhook204Response{}, nil
+}

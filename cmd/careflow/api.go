@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+	"go.uber.org/fx"
+
+	"github.com/careflow/careflow/api"
+	"github.com/careflow/careflow/internal/auth"
+	"github.com/careflow/careflow/internal/config"
+	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/payments"
+	"github.com/careflow/careflow/internal/postgres"
+	"github.com/careflow/careflow/internal/temporalx"
+	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
+)
+
+func newAPI(in invocation) *cobra.Command {
+	return &cobra.Command{
+		Use:     "api",
+		Short:   "Serve the HTTP API",
+		GroupID: groupProcess,
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, logger, err := settings(config.API, in)
+			if err != nil {
+				return err
+			}
+			return serve(c.Context(), cfg, logger, apiOptions())
+		},
+	}
+}
+
+func apiOptions() fx.Option {
+	return fx.Options(
+		clinic,
+		temporalx.Module,
+		auth.Module,
+		payments.Module,
+		fx.Provide(
+			apiConfig, authConfig, paymentsConfig, newCommands,
+			func(s *postgres.Store) api.Store { return s },
+			func(s *payments.Stripe) api.PaymentWebhooks { return s },
+			func(c commands) api.Commands { return c },
+		),
+		api.Module,
+	)
+}
+
+func apiConfig(c config.Config) api.Config {
+	return api.Config{
+		Address:        c.HTTP.Address,
+		PublicURL:      c.PublicURL.String(),
+		CommandKey:     c.Keys.Command.Active().Bytes(),
+		CommandWait:    c.HTTP.CommandWait,
+		PublishableKey: c.Stripe.PublishableKey,
+		PayURL:         c.PayURL,
+	}
+}
+
+func authConfig(c config.Config) auth.Config {
+	var keys []auth.Key
+	for _, k := range c.Keys.Signing.Keys() {
+		keys = append(keys, auth.Key{ID: k.ID, Seed: k.Bytes()})
+	}
+	return auth.Config{Keys: keys}
+}
+
+func paymentsConfig(c config.Config) payments.Config {
+	return payments.Config{Key: c.Stripe.Key.Reveal(), URL: c.Stripe.URL, WebhookSecret: c.Stripe.WebhookSecret.Reveal()}
+}
+
+// commands hands the API's commands to the processes. The API and the client of the
+// processes each have their own word for "no outcome yet".
+type commands struct{ *appointmentclient.Client }
+
+func newCommands(temporal client.Client, c config.Config) commands {
+	return commands{appointmentclient.New(temporal, c.Temporal.TaskQueue)}
+}
+
+func (c commands) Command(ctx context.Context, a domain.Appointment, update, updateID string, command appointment.Command, wait time.Duration) (appointment.Outcome, error) {
+	outcome, err := c.Client.Command(ctx, a, update, updateID, command, wait)
+	if errors.Is(err, appointmentclient.ErrPending) {
+		return outcome, api.ErrPending
+	}
+	return outcome, err
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/careflow/careflow/internal/config"
+	"github.com/careflow/careflow/internal/searchattr"
+	"github.com/careflow/careflow/internal/temporalx"
+)
+
+func newTemporalSetup(in invocation) *cobra.Command {
+	var patience time.Duration
+	setup := &cobra.Command{
+		Use:     "temporal-setup",
+		Short:   "Register the namespace and its search attributes; safe to run twice",
+		GroupID: groupPrepare,
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, logger, err := settings(config.TemporalSetup, in)
+			if err != nil {
+				return err
+			}
+			temporal, err := temporalx.NewClient(temporalx.Options{Temporal: cfg.Temporal, Logger: logger})
+			if err != nil {
+				return err
+			}
+			defer temporal.Close()
+			ctx, cancel := context.WithTimeout(c.Context(), patience)
+			defer cancel()
+			if err := temporalx.Setup(ctx, temporal, cfg.Temporal.Namespace, searchattr.All(), logger); err != nil {
+				return err
+			}
+			logger.InfoContext(ctx, "Temporal is set up", "namespace", cfg.Temporal.Namespace)
+			return nil
+		},
+	}
+	setup.Flags().DurationVar(&patience, "timeout", 2*time.Minute, "how long to wait for Temporal")
+	return setup
+}

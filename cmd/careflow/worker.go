@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+	"go.uber.org/fx"
+
+	acts "github.com/careflow/careflow/activities/appointment"
+	"github.com/careflow/careflow/internal/config"
+	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/letters"
+	"github.com/careflow/careflow/internal/mail"
+	"github.com/careflow/careflow/internal/payments"
+	"github.com/careflow/careflow/internal/postgres"
+	"github.com/careflow/careflow/internal/telemetry"
+	"github.com/careflow/careflow/internal/temporalx"
+	"github.com/careflow/careflow/worker"
+	"github.com/careflow/careflow/worker/relay"
+	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
+)
+
+func newWorker(in invocation) *cobra.Command {
+	return &cobra.Command{
+		Use:     "worker",
+		Short:   "Run the processes of appointments, and relay what the database owes them",
+		GroupID: groupProcess,
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, logger, err := settings(config.WorkerProcess, in)
+			if err != nil {
+				return err
+			}
+			return serve(c.Context(), cfg, logger, workerOptions())
+		},
+	}
+}
+
+func workerOptions() fx.Option {
+	return fx.Options(
+		clinic,
+		temporalx.Module,
+		payments.Module,
+		mail.Module,
+		fx.Provide(
+			paymentsConfig, mailConfig, workerConfig, newPromotion,
+			func() relay.Config { return relay.Config{} },
+			func(c config.Config, temporal client.Client) relay.Processes {
+				return appointmentclient.New(temporal, c.Temporal.TaskQueue)
+			},
+			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, relay.Outbox) {
+				return s, s, s, s
+			},
+			func(s *payments.Stripe) acts.PaymentProvider { return s },
+			func(s *mail.SendGrid) acts.Mailer { return s },
+			func() acts.Writer { return letters.Render },
+			letterLinks,
+		),
+		worker.Module,
+		fx.Invoke(startPromotion, serveWorkerHealth),
+	)
+}
+
+func workerConfig(c config.Config) worker.Config {
+	return worker.Config{TaskQueue: c.Temporal.TaskQueue, Deployment: c.Worker.Deployment, BuildID: c.Worker.BuildID}
+}
+
+func mailConfig(c config.Config) (mail.Config, error) {
+	m := mail.Config{Key: c.SendGrid.Key.Reveal(), URL: c.SendGrid.URL, From: c.SendGrid.From.String()}
+	return m, m.Validate()
+}
+
+// letterLinks make a letter's link. It holds the appointment's ID only: what the page
+// shows is decided by who is logged in there.
+func letterLinks(c config.Config) acts.Linker {
+	return func(_ domain.MessageKind, d domain.LetterData) string {
+		return strings.ReplaceAll(c.AppointmentURL, "{appointment}", d.AppointmentID)
+	}
+}
+
+// serveWorkerHealth says that the worker is ready once it can do its work, which for a
+// worker that promotes itself is when tasks are sent to it.
+func serveWorkerHealth(lc fx.Lifecycle, shutdowner fx.Shutdowner, c config.Config, gatherer prometheus.Gatherer,
+	store *postgres.Store, temporal client.Client, p *promotion, logger *slog.Logger,
+) {
+	handler := telemetry.OpsHandler(gatherer, logger,
+		telemetry.Check{Name: "database", Probe: store.Ping},
+		telemetry.Check{Name: "temporal", Probe: func(ctx context.Context) error {
+			_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+			return err
+		}},
+		telemetry.Check{Name: "version", Probe: p.ready},
+	)
+	telemetry.Serve(lc, shutdowner, "worker", telemetry.NewServer(c.HTTP.WorkerAddress, handler, logger), logger)
+}

@@ -1,0 +1,100 @@
+package config
+
+import (
+	"strings"
+	"time"
+)
+
+// Problems is the error of Load: all that is wrong, a line each. No line holds a secret.
+type Problems []string
+
+func (p Problems) Error() string {
+	if len(p) == 1 {
+		return "configuration: " + p[0]
+	}
+	return "configuration:\n  - " + strings.Join(p, "\n  - ")
+}
+
+// stripeURL is Stripe itself.
+const stripeURL = "https://api.stripe.com"
+
+// Load reads the settings of a process from environ, in the form of os.Environ. On a
+// problem it returns a Problems error that lists all of them.
+func Load(process Process, environ []string) (Config, error) {
+	r := newReader(process, environ)
+	c := Config{
+		Environment: Environment(r.choice("CAREFLOW_ENV", string(Production), string(Production), string(Development))),
+		DatabaseURL: r.secret("CAREFLOW_DATABASE_URL"),
+		PublicURL:   r.url("CAREFLOW_PUBLIC_URL", "http://localhost:8080"),
+		Temporal:    r.temporal(),
+		HTTP: HTTP{
+			Address:       r.address("CAREFLOW_HTTP_ADDRESS", "127.0.0.1:8080"),
+			WorkerAddress: r.address("CAREFLOW_WORKER_ADDRESS", "127.0.0.1:8082"),
+			CodecAddress:  r.address("CAREFLOW_CODEC_ADDRESS", "127.0.0.1:8081"),
+			CommandWait:   r.duration("CAREFLOW_COMMAND_WAIT", 5*time.Second, 100*time.Millisecond, time.Minute),
+		},
+		Keys: Keys{
+			Payload: r.keys("CAREFLOW_PAYLOAD_KEYS"),
+			Column:  r.keys("CAREFLOW_COLUMN_KEYS"),
+			Signing: r.keys("CAREFLOW_SIGNING_KEYS"),
+			Command: r.keys("CAREFLOW_COMMAND_KEYS"),
+		},
+		Stripe: Stripe{
+			Key:            r.secret("CAREFLOW_STRIPE_KEY"),
+			PublishableKey: r.text("CAREFLOW_STRIPE_PUBLISHABLE_KEY", ""),
+			URL:            r.url("CAREFLOW_STRIPE_URL", stripeURL).String(),
+			WebhookSecret:  r.secret("CAREFLOW_STRIPE_WEBHOOK_SECRET"),
+		},
+		SendGrid: SendGrid{
+			Key:  r.secret("CAREFLOW_SENDGRID_KEY"),
+			URL:  r.url("CAREFLOW_SENDGRID_URL", "https://api.sendgrid.com").String(),
+			From: r.mailbox("CAREFLOW_MAIL_FROM", "Careflow <appointments@careflow.example>"),
+		},
+		Worker: Worker{
+			Deployment: r.text("CAREFLOW_WORKER_DEPLOYMENT", "careflow"),
+			BuildID:    r.text("CAREFLOW_WORKER_BUILD_ID", ""),
+			Promote:    r.flag("CAREFLOW_WORKER_PROMOTE"),
+		},
+		Log: r.log(),
+	}
+	c.AppointmentURL = r.template("CAREFLOW_APPOINTMENT_URL", c.PublicURL.String()+"/v1/appointments/{appointment}", "{appointment}")
+	c.PayURL = r.template("CAREFLOW_PAY_URL", c.sandboxPayURL(), "{intent}")
+	c.settings = r.settings
+	r.check(c)
+	if c.Environment == Production {
+		r.checkProduction(c)
+	}
+	if len(r.problems) > 0 {
+		return Config{}, Problems(r.problems)
+	}
+	return c, nil
+}
+
+func (r *reader) temporal() Temporal {
+	return Temporal{
+		Address:       r.address("CAREFLOW_TEMPORAL_ADDRESS", "127.0.0.1:7233"),
+		Namespace:     r.text("CAREFLOW_TEMPORAL_NAMESPACE", "careflow"),
+		TaskQueue:     r.text("CAREFLOW_TEMPORAL_TASK_QUEUE", "careflow"),
+		TLSCert:       r.text("CAREFLOW_TEMPORAL_TLS_CERT", ""),
+		TLSKey:        r.text("CAREFLOW_TEMPORAL_TLS_KEY", ""),
+		TLSCA:         r.text("CAREFLOW_TEMPORAL_TLS_CA", ""),
+		TLSServerName: r.text("CAREFLOW_TEMPORAL_TLS_SERVER_NAME", ""),
+		UIOrigin:      r.url("CAREFLOW_TEMPORAL_UI_ORIGIN", "http://localhost:8233").String(),
+	}
+}
+
+func (r *reader) log() Log {
+	l := Log{Format: r.choice("CAREFLOW_LOG_FORMAT", "json", "json", "text")}
+	text := r.choice("CAREFLOW_LOG_LEVEL", "info", "debug", "info", "warn", "error")
+	// choice let only slog's own names through.
+	_ = l.Level.UnmarshalText([]byte(text))
+	return l
+}
+
+// sandboxPayURL is the sandbox's page to pay on, or "" where Stripe itself is used.
+func (c Config) sandboxPayURL() string {
+	if !c.Development() || c.Stripe.URL == stripeURL {
+		return ""
+	}
+	return c.Stripe.URL + "/pay/{intent}"
+}

@@ -1,0 +1,50 @@
+package config
+
+// Process names what is about to start. Each process requires only the secrets that it
+// uses, so that a machine which only migrates holds no vendor's key.
+type Process string
+
+// The processes.
+const (
+	API           Process = "api"
+	WorkerProcess Process = "worker"
+	CodecServer   Process = "codec-server"
+	Migrate       Process = "migrate"
+	Seed          Process = "seed"
+	TemporalSetup Process = "temporal-setup"
+	RewrapKeys    Process = "keys rewrap"
+)
+
+// required lists the variables that have no default and without which a process cannot
+// do its work.
+var required = map[Process][]string{
+	API: {
+		"CAREFLOW_DATABASE_URL", "CAREFLOW_PAYLOAD_KEYS", "CAREFLOW_COLUMN_KEYS", "CAREFLOW_SIGNING_KEYS",
+		"CAREFLOW_COMMAND_KEYS", "CAREFLOW_STRIPE_PUBLISHABLE_KEY", "CAREFLOW_STRIPE_WEBHOOK_SECRET",
+	},
+	WorkerProcess: {
+		"CAREFLOW_DATABASE_URL", "CAREFLOW_PAYLOAD_KEYS", "CAREFLOW_COLUMN_KEYS",
+		"CAREFLOW_STRIPE_KEY", "CAREFLOW_SENDGRID_KEY",
+	},
+	CodecServer:   {"CAREFLOW_DATABASE_URL", "CAREFLOW_PAYLOAD_KEYS", "CAREFLOW_COMMAND_KEYS"},
+	Migrate:       {"CAREFLOW_DATABASE_URL"},
+	Seed:          {"CAREFLOW_DATABASE_URL"},
+	TemporalSetup: {},
+	RewrapKeys:    {"CAREFLOW_DATABASE_URL", "CAREFLOW_COLUMN_KEYS"},
+}
+
+// requires reports whether p cannot start without the variable.
+func (p Process) requires(variable string) bool {
+	for _, v := range required[p] {
+		if v == variable {
+			return true
+		}
+	}
+	return false
+}
+
+// callsTemporal reports whether p opens a connection to Temporal.
+func (p Process) callsTemporal() bool { return p == API || p == WorkerProcess || p == TemporalSetup }
+
+// facesBrowsers reports whether p writes links or cookies under the public URL.
+func (p Process) facesBrowsers() bool { return p == API || p == WorkerProcess || p == CodecServer }

@@ -1,0 +1,152 @@
+package domain
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// NewID returns a UUIDv7: unique, and ordered by time so that indexes stay dense.
+// Not for workflow code, which must be deterministic.
+func NewID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// Clinic is the clinic that this installation serves.
+type Clinic struct {
+	ID      string
+	Name    string
+	Address string
+	Zone    string // IANA
+}
+
+// Doctor is a doctor as patients see one.
+type Doctor struct {
+	ID         string
+	Name       string
+	Speciality string
+	Zone       string // IANA; the doctor's hours are local times in it
+	Languages  []string
+	Active     bool
+	// ConsultationFee applies where a type has no price of its own.
+	ConsultationFee Money
+}
+
+// AppointmentType is a kind of visit one doctor offers.
+type AppointmentType struct {
+	ID       string
+	DoctorID string
+	Name     string
+	Rules    SlotRules
+	// Terms hold the effective price (the type's, or the doctor's consultation fee)
+	// and the doctor's zone: what a booking would copy.
+	Terms Terms
+}
+
+// Patient is a person who is treated. One account may have several.
+type Patient struct {
+	ID        string
+	AccountID string
+	Name      string
+	Relation  string // self, child, parent, partner, other
+	Zone      string // IANA
+}
+
+// BookingRequest asks for a slot. Reason is clinical text: it is encrypted before it
+// is stored and never leaves the record.
+type BookingRequest struct {
+	DoctorID  string
+	TypeID    string
+	PatientID string
+	StartsAt  time.Time
+	Reason    string
+}
+
+// Appointment is a visit as the database knows it.
+type Appointment struct {
+	ID         string
+	DoctorID   string
+	PatientID  string
+	BookedBy   string
+	TypeID     string
+	TypeName   string
+	DoctorName string
+	Status     Status
+	// Version counts the transitions: the timeline has exactly one event for each.
+	Version int
+	// Generation counts the attempts to be paid, from 1.
+	Generation int
+	Visit      Window
+	// Local is the start as promised at booking, in the visit's zone (Terms.Zone).
+	Local       string
+	Terms       Terms
+	Reschedules int
+	Sequence    int // ICS SEQUENCE
+	PayBy       time.Time
+	AnswerBy    time.Time
+	Payment     Payment
+	// Kept is captured money the clinic keeps after the end, minor units; whatever was
+	// captured beyond it goes back.
+	Kept int64
+	// CancelledBy and ReasonCode say who ended the visit and why, in codes.
+	CancelledBy ActorKind
+	ReasonCode  string
+	Stuck       Code
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	EndedAt     time.Time
+	// Reason and Notes are decrypted clinical text, present in a full record only.
+	Reason string
+	Notes  string
+	// ProcessStarted says whether the workflow has claimed the visit.
+	ProcessStarted bool
+}
+
+// Payment is the money side of an appointment's newest generation.
+type Payment struct {
+	IntentID      string
+	ClientSecret  string // for the payer only
+	Status        PaymentStatus
+	Amount        Money
+	Captured      int64
+	Refunded      int64
+	CaptureBefore time.Time
+}
+
+// Event is one line of an appointment's timeline.
+type Event struct {
+	Version    int
+	Transition string // the transition's own ID: the same one twice is a no-op
+	Kind       string // what happened, such as "confirmed" or "payment_opened"
+	From       Status
+	To         Status
+	Actor      Actor
+	ReasonCode string
+	At         time.Time
+}
+
+// MessageStatus is where a message of the ledger stands.
+type MessageStatus string
+
+// The statuses of a message.
+const (
+	MessagePending MessageStatus = "pending"
+	MessageSending MessageStatus = "sending" // handed to the vendor, reply not seen yet
+	MessageSent    MessageStatus = "sent"
+	MessageFailed  MessageStatus = "failed"  // refused for good
+	MessageUnknown MessageStatus = "unknown" // may have been sent; not sent again
+	MessageSkipped MessageStatus = "skipped"
+)
+
+// Message is a row of the message ledger, without its content.
+type Message struct {
+	ID            string
+	AppointmentID string
+	Seq           int64
+	Kind          MessageKind
+	Recipient     Recipient
+	Status        MessageStatus
+	Attempts      int
+	Unknowns      int // attempts whose outcome the vendor never told
+	ErrorCode     string
+	CreatedAt     time.Time
+	SentAt        time.Time
+}

@@ -1,0 +1,58 @@
+package domain
+
+import "time"
+
+// civil is a calendar day without a zone.
+type civil struct {
+	year  int
+	month time.Month
+	day   int
+}
+
+func civilDay(t time.Time) civil {
+	y, m, d := t.Date()
+	return civil{y, m, d}
+}
+
+func (c civil) next() civil {
+	return civilDay(time.Date(c.year, c.month, c.day+1, 12, 0, 0, 0, time.UTC))
+}
+
+func (c civil) weekday() time.Weekday {
+	return time.Date(c.year, c.month, c.day, 12, 0, 0, 0, time.UTC).Weekday()
+}
+
+func (c civil) start(loc *time.Location) time.Time {
+	return time.Date(c.year, c.month, c.day, 0, 0, 0, 0, loc)
+}
+
+// at returns the instant at which the local clock shows minute m of the day. It is
+// not ok where a forward clock change swallows that minute. Of a minute that comes
+// twice it is the first: time.Date may return either, so the earlier one is looked
+// for through the offset that held before the change.
+func (c civil) at(m int, loc *time.Location) (time.Time, bool) {
+	wall := time.Date(c.year, c.month, c.day, 0, m, 0, 0, time.UTC)
+	guess := time.Date(c.year, c.month, c.day, 0, m, 0, 0, loc)
+	// The offsets in force half a day around the guess: a zone changes at most once then.
+	_, before := guess.Add(-12 * time.Hour).Zone()
+	_, after := guess.Add(12 * time.Hour).Zone()
+	// The larger offset yields the earlier instant.
+	for _, offset := range []int{max(before, after), min(before, after)} {
+		t := wall.Add(-time.Duration(offset) * time.Second)
+		if _, got := t.In(loc).Zone(); got == offset {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// until reports whether a visit that ends at end is over by minute m of the day, as
+// instants: a clock change within the visit may move its local end past the hours.
+func (c civil) until(m int, end time.Time, loc *time.Location) bool {
+	limit, ok := c.at(m, loc)
+	if !ok {
+		// The end of the hours is swallowed: the clock change itself is the end.
+		limit = time.Date(c.year, c.month, c.day, 0, m, 0, 0, loc).UTC()
+	}
+	return !end.After(limit)
+}

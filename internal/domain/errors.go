@@ -1,0 +1,101 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code names a failure for programs. Codes are part of the public API: they appear
+// in problem details, in Temporal application errors and in the timeline, and are
+// never renamed.
+type Code string
+
+// The codes of the product. The API maps each to one HTTP status in one place.
+const (
+	CodeInvalid           Code = "invalid_request"
+	CodeUnauthenticated   Code = "unauthenticated"
+	CodeForbidden         Code = "forbidden"
+	CodeNotFound          Code = "not_found"
+	CodeConflict          Code = "conflict"
+	CodeInternal          Code = "internal"
+	CodeUnavailable       Code = "unavailable"
+	CodeTooMany           Code = "too_many_requests"
+	CodeIdempotencyReused Code = "idempotency_key_reused"
+
+	// Booking.
+	CodeSlotTaken       Code = "slot_taken"
+	CodePatientOverlap  Code = "patient_overlap"
+	CodeSlotNotOffered  Code = "slot_not_offered"
+	CodeTooManyHolds    Code = "too_many_unpaid_holds"
+	CodeDoctorInactive  Code = "doctor_inactive"
+	CodeNotYourPatient  Code = "not_your_patient"
+	CodeInvalidTimeZone Code = "invalid_time_zone"
+
+	// Commands on an appointment.
+	CodeWrongStatus     Code = "wrong_status"
+	CodeTooLate         Code = "too_late"
+	CodeTooEarly        Code = "too_early"
+	CodeRescheduleLimit Code = "reschedule_limit"
+	CodeSuperseded      Code = "process_superseded"
+	CodeStuck           Code = "stuck"
+
+	// Vendors.
+	CodePaymentRefused    Code = "payment_refused"
+	CodeVendorUnavailable Code = "vendor_unavailable"
+	CodeVendorRejected    Code = "vendor_rejected"
+	CodeRecipientRejected Code = "recipient_rejected"
+	CodeOutcomeUnknown    Code = "outcome_unknown"
+)
+
+// Error is the one error type of the product. Message is safe to show to the caller
+// and says what to change; it never holds personal data. The cause stays inside.
+type Error struct {
+	Code    Code
+	Message string
+	// Detail is a vendor's or a field's own short code, such as "card_declined".
+	Detail string
+	cause  error
+}
+
+// Errorf makes an Error whose text is safe to show; add the cause with Because.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Because returns a copy of e that carries cause for the log.
+func (e *Error) Because(cause error) *Error {
+	c := *e
+	c.cause = cause
+	return &c
+}
+
+// WithDetail returns a copy of e with a vendor's or field's short code.
+func (e *Error) WithDetail(detail string) *Error {
+	c := *e
+	c.Detail = detail
+	return &c
+}
+
+func (e *Error) Error() string {
+	s := string(e.Code) + ": " + e.Message
+	if e.Detail != "" {
+		s += " (" + e.Detail + ")"
+	}
+	return s
+}
+
+// Unwrap returns the cause, which is for logs only.
+func (e *Error) Unwrap() error { return e.cause }
+
+// CodeOf returns the code of the first Error in err's chain, CodeInternal for any
+// other error, and "" for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return CodeInternal
+}

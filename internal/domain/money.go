@@ -1,0 +1,54 @@
+package domain
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// Money is an amount in the minor units of an ISO 4217 currency (cents for EUR,
+// yen for JPY). It is never a float.
+type Money struct {
+	Minor    int64  `json:"minor"`
+	Currency string `json:"currency"`
+}
+
+var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
+
+// Validate reports a negative amount or a currency that is not three capitals.
+func (m Money) Validate() error {
+	if m.Minor < 0 {
+		return Errorf(CodeInvalid, "an amount of money is not negative")
+	}
+	if !currencyCode.MatchString(m.Currency) {
+		return Errorf(CodeInvalid, "a currency is an ISO 4217 code of three capitals, such as EUR")
+	}
+	return nil
+}
+
+// IsZero reports whether nothing is owed.
+func (m Money) IsZero() bool { return m.Minor == 0 }
+
+// Percent returns p percent of m, rounded half up to a whole minor unit, so that a
+// share kept and a share given back can be made to add up by subtraction.
+func (m Money) Percent(p int) Money {
+	return Money{Minor: (m.Minor*int64(p) + 50) / 100, Currency: m.Currency}
+}
+
+// zeroDecimal lists the currencies without a minor unit that Stripe charges in whole
+// units (https://docs.stripe.com/currencies#zero-decimal).
+var zeroDecimal = map[string]bool{
+	"BIF": true, "CLP": true, "DJF": true, "GNF": true, "JPY": true, "KMF": true, "KRW": true, "MGA": true,
+	"PYG": true, "RWF": true, "UGX": true, "VND": true, "VUV": true, "XAF": true, "XOF": true, "XPF": true,
+}
+
+// String formats the amount for a person, as "EUR 80.00" or "JPY 8000".
+func (m Money) String() string {
+	if zeroDecimal[m.Currency] {
+		return fmt.Sprintf("%s %d", m.Currency, m.Minor)
+	}
+	sign, minor := "", m.Minor
+	if minor < 0 {
+		sign, minor = "-", -minor
+	}
+	return fmt.Sprintf("%s %s%d.%02d", m.Currency, sign, minor/100, minor%100)
+}

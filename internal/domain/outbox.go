@@ -1,0 +1,43 @@
+package domain
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// OutboxTopic says what a row of the outbox asks for.
+type OutboxTopic string
+
+// The topics of the outbox.
+const (
+	TopicStart       OutboxTopic = "start"        // a booking whose process is to be started
+	TopicPaymentHint OutboxTopic = "payment_hint" // news of the payment provider for a process
+	TopicCommand     OutboxTopic = "command"      // a command that was answered 202
+	TopicUnmatched   OutboxTopic = "unmatched"    // what matches no running process: kept for ops, not relayed
+)
+
+// OutboxRow is one thing the database owes Temporal. Its payload holds identifiers and
+// codes only.
+type OutboxRow struct {
+	ID            int64
+	Topic         OutboxTopic
+	AppointmentID string
+	Payload       json.RawMessage
+	Attempts      int // this one included
+	CreatedAt     time.Time
+}
+
+// DeferredCommand is a command whose outcome was not known when its caller was
+// answered: the relay carries it out, under the same update ID.
+type DeferredCommand struct {
+	Update   string          `json:"update"`
+	UpdateID string          `json:"update_id"`
+	Command  json.RawMessage `json:"command"`
+}
+
+// WebhookPayload is what the outbox keeps of a payment event.
+type WebhookPayload struct {
+	EventID  string `json:"event_id"`
+	Type     string `json:"type"`
+	IntentID string `json:"intent_id"`
+}

@@ -1,0 +1,139 @@
+package domain
+
+import (
+	"slices"
+	"time"
+)
+
+// Window is a half-open stretch of time [Start, End), in UTC.
+type Window struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+// Overlaps reports whether two windows share an instant.
+func (w Window) Overlaps(o Window) bool { return w.Start.Before(o.End) && o.Start.Before(w.End) }
+
+// LocalHours is a stretch of a weekday in the doctor's zone, in minutes after local
+// midnight: half-open, End at most 1440.
+type LocalHours struct {
+	Weekday time.Weekday `json:"weekday"`
+	Start   int          `json:"start"`
+	End     int          `json:"end"`
+}
+
+// Schedule is when a doctor sees patients.
+type Schedule struct {
+	Zone    string       `json:"zone"` // IANA
+	Hours   []LocalHours `json:"hours"`
+	TimeOff []Window     `json:"time_off"`
+}
+
+// SlotRules are the parts of an appointment type that say which slots exist.
+type SlotRules struct {
+	Duration      Duration `json:"duration"`
+	Step          Duration `json:"step"`           // distance between slot starts
+	MinimumNotice Duration `json:"minimum_notice"` // earliest start, counted from now
+	BookingWindow Duration `json:"booking_window"` // latest start, counted from now
+}
+
+// Slot is one bookable time. Local repeats the start as the doctor's clock shows it.
+type Slot struct {
+	Window
+	Local string // 2006-01-02T15:04:05-07:00
+	Zone  string
+}
+
+// MaxSlotSpan is the longest span one search covers.
+const MaxSlotSpan = 31 * 24 * time.Hour
+
+// Slots lists the free slots that start within span, oldest first. busy holds the
+// occupied windows of the doctor, each visit padded by its own buffers.
+//
+// Weekly hours are local times: what a forward clock change swallows is never
+// offered, and a local hour that comes twice is offered at its first occurrence.
+// A slot step counts local minutes from the start of the hours.
+func Slots(s Schedule, r SlotRules, t Terms, busy []Window, span Window, now time.Time) ([]Slot, error) {
+	loc, err := time.LoadLocation(s.Zone)
+	if err != nil {
+		return nil, Errorf(CodeInvalidTimeZone, "%q is not an IANA time zone", s.Zone).Because(err)
+	}
+	if r.Duration <= 0 || r.Step <= 0 {
+		return nil, Errorf(CodeInvalid, "an appointment type has a positive duration and slot step")
+	}
+	busy = slices.Clone(busy)
+	slices.SortFunc(busy, func(a, b Window) int { return a.Start.Compare(b.Start) })
+
+	var slots []Slot
+	first := span.Start.In(loc).AddDate(0, 0, -1)
+	for day := civilDay(first); !day.start(loc).After(span.End); day = day.next() {
+		for _, hours := range s.Hours {
+			if hours.Weekday != day.weekday() {
+				continue
+			}
+			for m := hours.Start; m+r.minutes() <= hours.End; m += max(1, int(r.Step.Std()/time.Minute)) {
+				start, ok := day.at(m, loc)
+				if !ok {
+					continue
+				}
+				w := Window{Start: start, End: start.Add(r.Duration.Std())}
+				if start.Before(span.Start) || !start.Before(span.End) || !day.until(hours.End, w.End, loc) {
+					continue
+				}
+				if offered(w, s, r, t, busy, now) {
+					slots = append(slots, Slot{Window: w, Local: start.In(loc).Format(time.RFC3339), Zone: s.Zone})
+				}
+			}
+		}
+	}
+	slices.SortFunc(slots, func(a, b Slot) int { return a.Start.Compare(b.Start) })
+	return slices.CompactFunc(slots, func(a, b Slot) bool { return a.Start.Equal(b.Start) }), nil
+}
+
+// SlotAt returns the slot that starts at start if it is offered, by the same rules
+// that list slots: a booking is checked with what the search showed. Visits of other
+// patients are not looked at here; the exclusion constraint settles those.
+func SlotAt(s Schedule, r SlotRules, t Terms, start, now time.Time) (Slot, error) {
+	span := Window{Start: start, End: start.Add(time.Nanosecond)}
+	slots, err := Slots(s, r, t, nil, span, now)
+	if err != nil {
+		return Slot{}, err
+	}
+	if len(slots) == 0 {
+		return Slot{}, Errorf(CodeSlotNotOffered, "this time is not offered: ask for the doctor's slots and choose one of them")
+	}
+	return slots[0], nil
+}
+
+// Occupied is what a visit takes of its doctor's time: the visit padded by its buffers.
+func (t Terms) Occupied(visit Window) Window {
+	return Window{Start: visit.Start.Add(-t.BufferBefore.Std()), End: visit.End.Add(t.BufferAfter.Std())}
+}
+
+func (r SlotRules) minutes() int { return int(r.Duration.Std() / time.Minute) }
+
+func offered(w Window, s Schedule, r SlotRules, t Terms, busy []Window, now time.Time) bool {
+	if w.Start.Before(now.Add(r.MinimumNotice.Std())) || !w.Start.After(now) {
+		return false
+	}
+	if r.BookingWindow > 0 && w.Start.After(now.Add(r.BookingWindow.Std())) {
+		return false
+	}
+	if !t.TimeToAnswer(now, w.Start) {
+		return false
+	}
+	if slices.ContainsFunc(s.TimeOff, w.Overlaps) {
+		return false
+	}
+	padded := t.Occupied(w)
+	// busy is sorted by start: nothing after the padded end can overlap.
+	for _, b := range busy {
+		if !b.Start.Before(padded.End) {
+			break
+		}
+		if b.Overlaps(padded) {
+			return false
+		}
+	}
+	return true
+}

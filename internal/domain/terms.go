@@ -1,0 +1,110 @@
+package domain
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Terms are what clinic and patient agreed on when the visit was booked. They are
+// copied onto the appointment and never change, whatever happens to the type.
+type Terms struct {
+	Price Money `json:"price"`
+	// BufferBefore and BufferAfter keep the doctor free around the visit.
+	BufferBefore Duration `json:"buffer_before"`
+	BufferAfter  Duration `json:"buffer_after"`
+	// PaymentWindow is how long a held slot waits for its payment, counted from the
+	// moment the patient can pay, at most PaymentWindowMax from the booking.
+	PaymentWindow    Duration `json:"payment_window"`
+	PaymentWindowMax Duration `json:"payment_window_max"`
+	// AnswerDeadline is how long the doctor has; AnswerCutoff is how long before the
+	// start an answer must have come; CaptureMargin is kept to the lapse of the funds.
+	AnswerDeadline Duration `json:"answer_deadline"`
+	AnswerCutoff   Duration `json:"answer_cutoff"`
+	CaptureMargin  Duration `json:"capture_margin"`
+	InstantConfirm bool     `json:"instant_confirm"`
+	// Reminders are offsets before the start, longest first.
+	Reminders []Duration `json:"reminders"`
+	// RefundTiers give back a share by how long before the start a patient cancels.
+	RefundTiers []RefundTier `json:"refund_tiers"`
+	// NoShowGrace is waited after the end before a visit counts as not attended.
+	NoShowGrace     Duration `json:"no_show_grace"`
+	NoShowFeeShare  int      `json:"no_show_fee_share"` // percent of the captured money
+	RescheduleLimit int      `json:"reschedule_limit"`  // how often a patient may move the visit
+	RescheduleUntil Duration `json:"reschedule_until"`  // how long before the start at the latest
+	Reconfirm       bool     `json:"reconfirm"`         // a moved visit asks the doctor again
+	Retention       Duration `json:"retention"`         // from the end to the archive
+	// Zone is the IANA zone of the visit; ZoneVersion the tz database it was read in.
+	Zone        string `json:"zone"`
+	ZoneVersion string `json:"zone_version"`
+}
+
+// RefundTier says: cancelled at least Before the start, Percent of the price goes back.
+type RefundTier struct {
+	Before  Duration `json:"before"`
+	Percent int      `json:"percent"`
+}
+
+// DefaultTerms are the clinic-wide defaults that a type may override. The price and
+// the zone are not among them.
+func DefaultTerms() Terms {
+	h := func(n int) Duration { return Duration(time.Duration(n) * time.Hour) }
+	return Terms{
+		PaymentWindow:    Duration(15 * time.Minute),
+		PaymentWindowMax: h(1),
+		AnswerDeadline:   h(24),
+		AnswerCutoff:     h(2),
+		CaptureMargin:    h(12),
+		Reminders:        []Duration{h(48), h(24), h(2)},
+		RefundTiers:      []RefundTier{{Before: h(24), Percent: 100}, {Before: h(4), Percent: 50}},
+		NoShowGrace:      Duration(30 * time.Minute),
+		NoShowFeeShare:   100,
+		RescheduleLimit:  2,
+		RescheduleUntil:  h(4),
+		Retention:        h(30 * 24),
+	}
+}
+
+// Validate reports terms that contradict themselves, naming the field.
+func (t Terms) Validate() error {
+	if err := t.Price.Validate(); err != nil {
+		return err
+	}
+	if t.PaymentWindow <= 0 || t.PaymentWindowMax < t.PaymentWindow {
+		return Errorf(CodeInvalid, "payment_window is positive and at most payment_window_max")
+	}
+	if t.AnswerDeadline <= 0 || t.AnswerCutoff < 0 || t.CaptureMargin < 0 {
+		return Errorf(CodeInvalid, "answer_deadline is positive, answer_cutoff and capture_margin are not negative")
+	}
+	if t.BufferBefore < 0 || t.BufferAfter < 0 || t.NoShowGrace < 0 || t.Retention < 0 {
+		return Errorf(CodeInvalid, "buffers, no_show_grace and retention are not negative")
+	}
+	for _, tier := range t.RefundTiers {
+		if tier.Percent < 0 || tier.Percent > 100 || tier.Before < 0 {
+			return Errorf(CodeInvalid, "a refund tier gives 0 to 100 percent, counted before the start")
+		}
+	}
+	if !slices.IsSortedFunc(t.Reminders, func(a, b Duration) int { return cmp.Compare(b, a) }) {
+		return Errorf(CodeInvalid, "reminders are listed from the longest offset to the shortest")
+	}
+	if _, err := time.LoadLocation(t.Zone); err != nil || t.Zone == "" || t.Zone == "Local" {
+		return Errorf(CodeInvalidTimeZone, "%q is not an IANA time zone such as Europe/Berlin", t.Zone)
+	}
+	return nil
+}
+
+// RefundPercent returns the share that goes back when actor cancels at now a visit
+// that starts at start: all of it when the clinic cancels, by tier when the patient does.
+func (t Terms) RefundPercent(actor ActorKind, now, start time.Time) int {
+	if actor != ActorPatient {
+		return 100
+	}
+	best, found := Duration(-1), 0
+	left := Duration(start.Sub(now))
+	for _, tier := range t.RefundTiers {
+		if left >= tier.Before && tier.Before > best {
+			best, found = tier.Before, tier.Percent
+		}
+	}
+	return found
+}

@@ -1,0 +1,204 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/postgres/db"
+)
+
+func validID(id string) bool { return uuid.Validate(id) == nil }
+
+// Appointment returns a full record within the caller's scope, its clinical text
+// decrypted, and notes the access. Outside the scope it is CodeNotFound.
+func (s *Store) Appointment(ctx context.Context, scope domain.Scope, id string, by domain.Access) (domain.Appointment, error) {
+	var row db.AppointmentByIDRow
+	err := s.inTx(ctx, func(q *db.Queries) error {
+		var err error
+		if row, err = q.AppointmentByID(ctx, scopedParams(scope, id)); err != nil {
+			return missing(err, "appointment")
+		}
+		roles := make([]string, 0, len(by.Caller.Roles))
+		for _, r := range by.Caller.Roles {
+			roles = append(roles, string(r))
+		}
+		return q.NoteAccess(ctx, db.NoteAccessParams{
+			AppointmentID: id, UserID: by.Caller.UserID, Roles: roles, RequestID: by.RequestID,
+		})
+	})
+	if err != nil {
+		return domain.Appointment{}, err
+	}
+	a, err := s.appointmentOfRow(row)
+	if err != nil {
+		return a, err
+	}
+	for _, text := range []struct {
+		sealed []byte
+		aad    string
+		into   *string
+	}{{row.ReasonSealed, reasonAAD(a.ID), &a.Reason}, {row.NotesSealed, notesAAD(a.ID), &a.Notes}} {
+		if len(text.sealed) == 0 {
+			continue
+		}
+		plain, err := s.cipher.Open(text.sealed, deref(row.SealedKeyID), text.aad)
+		if err != nil {
+			return a, fmt.Errorf("decrypting the record of %s: %w", a.ID, err)
+		}
+		*text.into = string(plain)
+	}
+	return a, nil
+}
+
+// ProcessInput returns an appointment as its process starts or resumes from: without
+// clinical text and without the client secret. It is not an access to a record.
+func (s *Store) ProcessInput(ctx context.Context, id string) (domain.Appointment, error) {
+	row, err := s.q.AppointmentByID(ctx, scopedParams(domain.Scope{All: true}, id))
+	if err != nil {
+		return domain.Appointment{}, missing(err, "appointment")
+	}
+	row.ClientSecretSealed = nil
+	return s.appointmentOfRow(row)
+}
+
+func scopedParams(scope domain.Scope, id string) db.AppointmentByIDParams {
+	return db.AppointmentByIDParams{
+		ID: id, AllVisits: scope.All, ScopeDoctor: optional(scope.DoctorID), ScopeAccount: optional(scope.AccountID),
+	}
+}
+
+func (s *Store) appointmentOfRow(r db.AppointmentByIDRow) (domain.Appointment, error) {
+	a := domain.Appointment{
+		ID: r.ID, DoctorID: r.DoctorID, PatientID: r.PatientID, BookedBy: r.BookedBy, TypeID: r.TypeID,
+		TypeName: r.TypeName, DoctorName: r.DoctorName, Status: domain.Status(r.Status),
+		Version: int(r.Version), Generation: int(r.Generation),
+		Visit: domain.Window{Start: r.StartsAt.UTC(), End: r.EndsAt.UTC()}, Local: r.LocalStart,
+		Reschedules: int(r.Reschedules), Sequence: int(r.Sequence), PayBy: utc(r.PayBy), AnswerBy: utc(r.AnswerBy),
+		Kept: r.KeptMinor, CancelledBy: domain.ActorKind(deref(r.EndedBy)), ReasonCode: deref(r.ReasonCode),
+		Stuck: domain.Code(deref(r.Stuck)), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil,
+	}
+	if err := json.Unmarshal(r.Terms, &a.Terms); err != nil {
+		return a, fmt.Errorf("reading the terms of %s: %w", a.ID, err)
+	}
+	if r.IntentID == nil {
+		return a, nil
+	}
+	a.Payment = domain.Payment{
+		IntentID: *r.IntentID, Status: domain.PaymentStatus(deref(r.PaymentStatus)),
+		Amount:   domain.Money{Minor: deref(r.AmountMinor), Currency: deref(r.Currency)},
+		Captured: deref(r.CapturedMinor), Refunded: deref(r.RefundedMinor), CaptureBefore: utc(r.CaptureBefore),
+	}
+	if len(r.ClientSecretSealed) > 0 {
+		secret, err := s.cipher.Open(r.ClientSecretSealed, deref(r.PaymentKeyID), secretAAD(a.ID, a.Generation))
+		if err != nil {
+			return a, fmt.Errorf("decrypting the client secret of %s: %w", a.ID, err)
+		}
+		a.Payment.ClientSecret = string(secret)
+	}
+	return a, nil
+}
+
+// Appointments lists what the scope and the filter leave, by start and ID, without
+// clinical text and client secrets.
+func (s *Store) Appointments(ctx context.Context, scope domain.Scope, f domain.AppointmentFilter, p domain.Page) ([]domain.Appointment, error) {
+	statuses := make([]string, 0, len(f.Statuses))
+	for _, st := range f.Statuses {
+		statuses = append(statuses, string(st))
+	}
+	params := db.ListAppointmentsParams{
+		AllVisits: scope.All, ScopeDoctor: optional(scope.DoctorID), ScopeAccount: optional(scope.AccountID),
+		Statuses: statuses, DoctorID: optional(f.DoctorID), PatientID: optional(f.PatientID),
+		FromStart: optionalTime(f.From), ToStart: optionalTime(f.To), MaxRows: int32(p.Limit), //nolint:gosec // bounded by the API
+	}
+	if p.AfterID != "" {
+		params.AfterStart, params.AfterID = &p.AfterTime, &p.AfterID
+	}
+	rows, err := s.q.ListAppointments(ctx, params)
+	if err != nil {
+		return nil, fmt.Errorf("listing appointments: %w", err)
+	}
+	list := make([]domain.Appointment, 0, len(rows))
+	for _, r := range rows {
+		a := domain.Appointment{
+			ID: r.ID, DoctorID: r.DoctorID, PatientID: r.PatientID, BookedBy: r.BookedBy, TypeID: r.TypeID,
+			TypeName: r.TypeName, DoctorName: r.DoctorName, Status: domain.Status(r.Status),
+			Version: int(r.Version), Generation: int(r.Generation),
+			Visit: domain.Window{Start: r.StartsAt.UTC(), End: r.EndsAt.UTC()}, Local: r.LocalStart,
+			Reschedules: int(r.Reschedules), Sequence: int(r.Sequence), PayBy: utc(r.PayBy), AnswerBy: utc(r.AnswerBy),
+			CancelledBy: domain.ActorKind(deref(r.EndedBy)), ReasonCode: deref(r.ReasonCode),
+			Stuck: domain.Code(deref(r.Stuck)), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+			EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil,
+		}
+		if err := json.Unmarshal(r.Terms, &a.Terms); err != nil {
+			return nil, fmt.Errorf("reading the terms of %s: %w", a.ID, err)
+		}
+		if r.PaymentStatus != nil {
+			a.Payment = domain.Payment{
+				Status:   domain.PaymentStatus(*r.PaymentStatus),
+				Amount:   domain.Money{Minor: deref(r.AmountMinor), Currency: deref(r.Currency)},
+				Captured: deref(r.CapturedMinor), Refunded: deref(r.RefundedMinor),
+			}
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}
+
+// Timeline returns what happened to an appointment, oldest first.
+func (s *Store) Timeline(ctx context.Context, scope domain.Scope, id string) ([]domain.Event, error) {
+	if err := s.visible(ctx, scope, id); err != nil {
+		return nil, err
+	}
+	rows, err := s.q.Timeline(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading the timeline: %w", err)
+	}
+	events := make([]domain.Event, 0, len(rows))
+	for _, r := range rows {
+		events = append(events, domain.Event{
+			Version: int(r.Version), Transition: r.TransitionID, Kind: r.Kind, From: domain.Status(r.FromStatus),
+			To: domain.Status(r.ToStatus), Actor: domain.Actor{Kind: domain.ActorKind(r.ActorKind), ID: r.ActorID},
+			ReasonCode: r.ReasonCode, At: r.At.UTC(),
+		})
+	}
+	return events, nil
+}
+
+// Messages returns an appointment's message ledger, oldest first.
+func (s *Store) Messages(ctx context.Context, scope domain.Scope, id string) ([]domain.Message, error) {
+	if err := s.visible(ctx, scope, id); err != nil {
+		return nil, err
+	}
+	rows, err := s.q.MessagesOf(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading the messages: %w", err)
+	}
+	messages := make([]domain.Message, 0, len(rows))
+	for _, r := range rows {
+		messages = append(messages, domain.Message{
+			ID: r.ID, AppointmentID: r.AppointmentID, Seq: r.Seq, Kind: domain.MessageKind(r.Kind),
+			Recipient: domain.Recipient(r.Recipient), Status: domain.MessageStatus(r.Status),
+			Attempts: int(r.Attempts), Unknowns: int(r.Unknowns), ErrorCode: r.ErrorCode,
+			CreatedAt: r.CreatedAt.UTC(), SentAt: utc(r.SentAt),
+		})
+	}
+	return messages, nil
+}
+
+func (s *Store) visible(ctx context.Context, scope domain.Scope, id string) error {
+	ok, err := s.q.AppointmentVisible(ctx, db.AppointmentVisibleParams{
+		ID: id, AllVisits: scope.All, ScopeDoctor: optional(scope.DoctorID), ScopeAccount: optional(scope.AccountID),
+	})
+	if err != nil {
+		return fmt.Errorf("looking the appointment up: %w", err)
+	}
+	if !ok {
+		return domain.Errorf(domain.CodeNotFound, "there is no such appointment, or it is not yours")
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+-- name: AppointmentByID :one
+SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
+       a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.kept_minor, a.ended_by, a.reason_code,
+       a.stuck, a.process_run_id, a.created_at, a.updated_at, a.ended_at, a.reason_sealed, a.notes_sealed, a.sealed_key_id,
+       t.name AS type_name, d.name AS doctor_name, p.account_id,
+       y.intent_id, y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
+       y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id
+FROM appointments a
+JOIN appointment_types t ON t.id = a.type_id
+JOIN doctors d ON d.id = a.doctor_id
+JOIN patients p ON p.id = a.patient_id
+LEFT JOIN payments y ON y.appointment_id = a.id AND y.generation = a.generation
+WHERE a.id = @id
+  AND (@all_visits::boolean
+       OR a.doctor_id = sqlc.narg(scope_doctor)::uuid
+       OR p.account_id = sqlc.narg(scope_account)::uuid
+       OR a.booked_by = sqlc.narg(scope_account)::uuid);
+
+-- name: NoteAccess :exec
+INSERT INTO record_accesses (appointment_id, user_id, roles, request_id)
+VALUES (@appointment_id, @user_id, @roles, @request_id);
+
+-- name: ListAppointments :many
+SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
+       a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.ended_by, a.reason_code, a.stuck,
+       a.process_run_id, a.created_at, a.updated_at, a.ended_at, t.name AS type_name, d.name AS doctor_name,
+       y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor
+FROM appointments a
+JOIN appointment_types t ON t.id = a.type_id
+JOIN doctors d ON d.id = a.doctor_id
+JOIN patients p ON p.id = a.patient_id
+LEFT JOIN payments y ON y.appointment_id = a.id AND y.generation = a.generation
+WHERE (@all_visits::boolean
+       OR a.doctor_id = sqlc.narg(scope_doctor)::uuid
+       OR p.account_id = sqlc.narg(scope_account)::uuid
+       OR a.booked_by = sqlc.narg(scope_account)::uuid)
+  AND (cardinality(@statuses::text[]) = 0 OR a.status = ANY (@statuses::text[]))
+  AND (sqlc.narg(doctor_id)::uuid IS NULL OR a.doctor_id = sqlc.narg(doctor_id)::uuid)
+  AND (sqlc.narg(patient_id)::uuid IS NULL OR a.patient_id = sqlc.narg(patient_id)::uuid)
+  AND (sqlc.narg(from_start)::timestamptz IS NULL OR a.starts_at >= sqlc.narg(from_start)::timestamptz)
+  AND (sqlc.narg(to_start)::timestamptz IS NULL OR a.starts_at < sqlc.narg(to_start)::timestamptz)
+  AND (sqlc.narg(after_start)::timestamptz IS NULL
+       OR (a.starts_at, a.id) > (sqlc.narg(after_start)::timestamptz, sqlc.narg(after_id)::uuid))
+ORDER BY a.starts_at, a.id
+LIMIT @max_rows;
+
+-- name: Timeline :many
+SELECT e.version, e.transition_id, e.kind, e.from_status, e.to_status, e.actor_kind, e.actor_id, e.reason_code, e.at
+FROM appointment_events e WHERE e.appointment_id = @appointment_id ORDER BY e.seq;
+
+-- name: MessagesOf :many
+SELECT id, appointment_id, seq, kind, recipient, status, attempts, unknowns, error_code, created_at, sent_at
+FROM messages WHERE appointment_id = @appointment_id ORDER BY seq;
+
+-- name: AppointmentVisible :one
+SELECT EXISTS (SELECT 1 FROM appointments a JOIN patients p ON p.id = a.patient_id
+WHERE a.id = @id
+  AND (@all_visits::boolean
+       OR a.doctor_id = sqlc.narg(scope_doctor)::uuid
+       OR p.account_id = sqlc.narg(scope_account)::uuid
+       OR a.booked_by = sqlc.narg(scope_account)::uuid));

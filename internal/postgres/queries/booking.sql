@@ -1,0 +1,53 @@
+-- name: ClaimKey :execrows
+INSERT INTO idempotency_keys (principal, operation, key, body_hash)
+VALUES (@principal, @operation, @key, @body_hash) ON CONFLICT DO NOTHING;
+
+-- name: ReadKey :one
+SELECT body_hash, status, response FROM idempotency_keys
+WHERE principal = @principal AND operation = @operation AND key = @key;
+
+-- name: AnswerKey :execrows
+UPDATE idempotency_keys SET status = @status, response = @response
+WHERE principal = @principal AND operation = @operation AND key = @key AND status = 0;
+
+-- name: DropKey :exec
+DELETE FROM idempotency_keys
+WHERE principal = @principal AND operation = @operation AND key = @key AND status = 0;
+
+-- name: LockAccount :one
+-- Bookings of one account queue up, so that its unpaid holds are counted right.
+SELECT id FROM users WHERE id = @id FOR NO KEY UPDATE;
+
+-- name: BookingParty :one
+-- The patient's account, and how many unpaid holds the one who books has already.
+SELECT p.account_id,
+       (SELECT count(*) FROM appointments a WHERE a.booked_by = @booked_by AND a.status = 'requested')::int AS unpaid_holds
+FROM patients p WHERE p.id = @patient_id;
+
+-- name: InsertAppointment :execrows
+-- The row, its first event and its outbox row, or none of them where the slot is held.
+WITH booked AS (
+    INSERT INTO appointments (id, doctor_id, patient_id, booked_by, type_id, status, starts_at, ends_at, occupied,
+        local_start, terms, reason_sealed, sealed_key_id, created_at, updated_at)
+    VALUES (@id, @doctor_id, @patient_id, @booked_by, @type_id, 'requested', @starts_at, @ends_at,
+        tstzrange(@occupied_from::timestamptz, @occupied_to::timestamptz), @local_start, @terms,
+        @reason_sealed, sqlc.narg(sealed_key_id), @now, @now)
+    ON CONFLICT DO NOTHING
+    RETURNING id, created_at
+), noted AS (
+    INSERT INTO appointment_events (appointment_id, seq, version, transition_id, kind, from_status, to_status, actor_kind, actor_id, at)
+    SELECT id, 1, 1, 'booked', 'booked', 'requested', 'requested', @actor_kind, @actor_id::text, created_at FROM booked
+)
+INSERT INTO outbox (topic, dedupe_key, appointment_id)
+SELECT 'start', 'start/' || id::text, id FROM booked;
+
+-- name: BookingConflict :one
+-- Names what stands in the way of a visit; 'none' when it has gone meanwhile.
+SELECT (CASE
+    WHEN EXISTS (SELECT 1 FROM appointments a WHERE a.doctor_id = @doctor_id AND a.id <> @id
+        AND a.occupied && tstzrange(@occupied_from::timestamptz, @occupied_to::timestamptz)
+        AND a.status IN ('requested','pending','capturing','confirmed','checked_in')) THEN 'doctor'
+    WHEN EXISTS (SELECT 1 FROM appointments a WHERE a.patient_id = @patient_id AND a.id <> @id
+        AND tstzrange(a.starts_at, a.ends_at) && tstzrange(@starts_at::timestamptz, @ends_at::timestamptz)
+        AND a.status IN ('requested','pending','capturing','confirmed','checked_in')) THEN 'patient'
+    ELSE 'none' END)::text AS conflict;

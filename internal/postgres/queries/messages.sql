@@ -1,0 +1,38 @@
+-- name: SkipStale :execrows
+-- A message that speaks of a time that is no more, or whose moment has passed, is skipped.
+UPDATE messages m SET status = 'skipped',
+    error_code = CASE WHEN m.send_before IS NOT NULL AND m.send_before <= @now::timestamptz THEN 'too_late' ELSE 'overtaken' END
+FROM appointments a
+WHERE a.id = m.appointment_id AND m.appointment_id = @appointment_id AND m.status = 'pending'
+  AND ((m.send_before IS NOT NULL AND m.send_before <= @now::timestamptz)
+    OR (m.kind IN ('reminder','confirmed','moved','request_received','request_to_doctor')
+        AND (m.for_start <> a.starts_at
+          OR a.status NOT IN ('requested','pending','capturing','confirmed','checked_in'))));
+
+-- name: TakeMessage :one
+UPDATE messages m SET status = 'sending', attempts = m.attempts + 1
+FROM messages was
+WHERE was.id = m.id AND m.id = (SELECT d.id FROM messages d WHERE d.appointment_id = @appointment_id
+    AND d.status IN ('pending','sending') ORDER BY d.seq LIMIT 1 FOR UPDATE)
+RETURNING m.id, m.seq, m.kind, m.recipient, m.attempts, m.unknowns, m.reminder_seconds, m.for_start, m.created_at,
+    was.status AS was_status;
+
+-- name: LetterFacts :one
+SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.pay_by, a.answer_by, a.status,
+       d.name AS doctor_name, d.time_zone AS doctor_zone, du.email AS doctor_email, du.locale AS doctor_locale,
+       p.name AS patient_name, p.time_zone AS patient_zone, pu.email AS patient_email, pu.locale AS patient_locale,
+       c.name AS clinic_name, c.address AS clinic_address, c.email AS clinic_email,
+       coalesce(y.intent_id, '')::text AS intent_id, coalesce(y.refunded_minor, 0)::bigint AS refunded_minor, coalesce(y.captured_minor, 0)::bigint AS captured_minor
+FROM appointments a
+JOIN doctors d ON d.id = a.doctor_id
+LEFT JOIN users du ON du.id = d.user_id
+JOIN patients p ON p.id = a.patient_id
+JOIN users pu ON pu.id = p.account_id
+JOIN clinics c ON c.id = d.clinic_id
+LEFT JOIN payments y ON y.appointment_id = a.id AND y.generation = a.generation
+WHERE a.id = @id;
+
+-- name: SettleMessage :exec
+UPDATE messages SET status = @status, vendor_id = @vendor_id, error_code = @error_code,
+    unknowns = unknowns + @unknown::int, sent_at = CASE WHEN @status = 'sent' THEN now() ELSE sent_at END
+WHERE id = @id;

@@ -1,0 +1,43 @@
+-- name: LeaseOutbox :many
+-- The oldest row of each appointment that is due, for as long as the lease lasts.
+UPDATE outbox SET leased_until = now() + make_interval(secs => @lease_seconds::int), attempts = attempts + 1
+WHERE id IN (
+    SELECT o.id FROM outbox o
+    WHERE o.done_at IS NULL AND o.topic <> 'unmatched' AND o.not_before <= now()
+      AND (o.leased_until IS NULL OR o.leased_until < now())
+      AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.appointment_id = o.appointment_id AND b.id < o.id AND b.done_at IS NULL AND b.topic <> 'unmatched')
+    ORDER BY o.id LIMIT @max_rows FOR UPDATE SKIP LOCKED)
+RETURNING id, topic, dedupe_key, appointment_id, payload, attempts, created_at;
+
+-- name: FinishOutbox :exec
+UPDATE outbox SET done_at = now(), leased_until = NULL, last_error = '' WHERE id = @id;
+
+-- name: PostponeOutbox :exec
+UPDATE outbox SET leased_until = NULL, last_error = @last_error, not_before = now() + make_interval(secs => @delay_seconds::float8)
+WHERE id = @id;
+
+-- name: ParkOutbox :exec
+UPDATE outbox SET topic = 'unmatched', leased_until = NULL, last_error = @last_error WHERE id = @id;
+
+-- name: OutboxBacklog :one
+SELECT count(*)::bigint AS waiting, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest_seconds
+FROM outbox WHERE done_at IS NULL AND topic <> 'unmatched';
+
+-- name: EnqueueOutbox :execrows
+INSERT INTO outbox (topic, dedupe_key, appointment_id, payload)
+VALUES (@topic, @dedupe_key, sqlc.narg(appointment_id), @payload) ON CONFLICT DO NOTHING;
+
+-- name: AppointmentOfIntent :one
+SELECT appointment_id FROM payments WHERE intent_id = @intent_id;
+
+-- name: AppointmentExists :one
+SELECT EXISTS (SELECT 1 FROM appointments WHERE id = @id);
+
+-- name: DataKeys :many
+SELECT id, kek_id, wrapped, created_at FROM data_keys ORDER BY created_at, id;
+
+-- name: SaveDataKey :exec
+INSERT INTO data_keys (id, kek_id, wrapped, created_at) VALUES (@id, @kek_id, @wrapped, @created_at) ON CONFLICT DO NOTHING;
+
+-- name: ReplaceDataKey :exec
+UPDATE data_keys SET kek_id = @kek_id, wrapped = @wrapped WHERE id = @id;

@@ -1,0 +1,183 @@
+package testkit
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"github.com/careflow/careflow/internal/config"
+	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/sandbox"
+	"github.com/careflow/careflow/internal/temporalx"
+)
+
+// Clinic is a whole installation for one test.
+type Clinic struct {
+	t testing.TB
+	// Sandbox stands in for Stripe and SendGrid.
+	Sandbox *sandbox.Sandbox
+	// DB is the clinic's database, for looking and for faults.
+	DB *pgxpool.Pool
+	// API is the base URL.
+	API string
+	// Queue is the task queue of the clinic's processes.
+	Queue string
+
+	APIProcess    *Process
+	WorkerProcess *Process
+
+	// ToTemporal and ToDatabase are the lines that API and worker use; cut them to take
+	// the other side away.
+	ToTemporal *Line
+	ToDatabase *Line
+
+	env []string
+}
+
+// Options change a clinic.
+type Options struct {
+	// NoWorker starts without a worker; StartWorker starts one later.
+	NoWorker bool
+	// Env adds variables to API and worker.
+	Env []string
+}
+
+// NewClinic brings up a clinic and waits until its API is ready.
+func NewClinic(t testing.TB, o Options) *Clinic {
+	t.Helper()
+	sb, err := sandbox.New(sandbox.Config{WebhookBackoff: func(int) time.Duration { return 100 * time.Millisecond }})
+	require.NoError(t, err)
+	vendor := httptest.NewServer(sb.Handler())
+	t.Cleanup(func() { sb.Close(); vendor.CloseClientConnections(); vendor.Close() })
+
+	databaseURL := Database(t)
+	c := &Clinic{
+		t: t, Sandbox: sb, DB: Pool(t, databaseURL), Queue: "t-" + domain.NewID(),
+		ToTemporal: newLine(t, Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")),
+	}
+	c.ToDatabase = newLine(t, hostOf(databaseURL))
+	address := freeAddress(t)
+	c.API = "http://" + address
+	c.env = append([]string{
+		"CAREFLOW_ENV=development",
+		"CAREFLOW_LOG_FORMAT=text",
+		"CAREFLOW_DATABASE_URL=" + withHost(databaseURL, c.ToDatabase.Address()),
+		"CAREFLOW_TEMPORAL_ADDRESS=" + c.ToTemporal.Address(),
+		"CAREFLOW_TEMPORAL_TASK_QUEUE=" + c.Queue,
+		"CAREFLOW_HTTP_ADDRESS=" + address,
+		"CAREFLOW_PUBLIC_URL=" + c.API,
+		"CAREFLOW_WORKER_ADDRESS=127.0.0.1:0",
+		"CAREFLOW_PAYLOAD_KEYS=" + PayloadKeys,
+		"CAREFLOW_COLUMN_KEYS=" + newKey(t),
+		"CAREFLOW_SIGNING_KEYS=" + newKey(t),
+		"CAREFLOW_COMMAND_KEYS=" + newKey(t),
+		"CAREFLOW_STRIPE_URL=" + vendor.URL,
+		"CAREFLOW_STRIPE_KEY=" + sandbox.DefaultStripeKey,
+		"CAREFLOW_STRIPE_PUBLISHABLE_KEY=pk_test_sandbox",
+		"CAREFLOW_STRIPE_WEBHOOK_SECRET=" + sandbox.DefaultWebhookSecret,
+		"CAREFLOW_SENDGRID_URL=" + vendor.URL,
+		"CAREFLOW_SENDGRID_KEY=" + sandbox.DefaultSendGridKey,
+		"CAREFLOW_MAIL_FROM=Praxis am Park <hello@praxis.example>",
+	}, o.Env...)
+	sb.SetWebhook(c.API+"/v1/webhooks/stripe", "")
+
+	c.APIProcess = startProcess(t, "api", c.env)
+	if !o.NoWorker {
+		c.StartWorker()
+	}
+	c.WaitReady()
+	return c
+}
+
+// StartWorker starts the clinic's worker.
+func (c *Clinic) StartWorker() {
+	c.t.Helper()
+	if c.WorkerProcess == nil {
+		c.WorkerProcess = startProcess(c.t, "worker", c.env)
+		return
+	}
+	c.WorkerProcess.Start()
+}
+
+// StartReplica starts another API on the same clinic and returns its base URL.
+func (c *Clinic) StartReplica() string {
+	c.t.Helper()
+	address := freeAddress(c.t)
+	startProcess(c.t, "api", append(append([]string{}, c.env...), "CAREFLOW_HTTP_ADDRESS="+address))
+	waitReady(c.t, "http://"+address)
+	return "http://" + address
+}
+
+// WaitReady waits until the API is ready.
+func (c *Clinic) WaitReady() { c.t.Helper(); waitReady(c.t, c.API) }
+
+func waitReady(t testing.TB, base string) {
+	t.Helper()
+	Eventually(t, func() bool {
+		resp, err := http.Get(base + "/readyz") //nolint:gosec,noctx // our own server
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	}, "the API at %s becomes ready", base)
+}
+
+// PayloadKeys encrypt the payloads of test processes.
+const PayloadKeys = "dev-test:dGVzdC1rZXktb2YtdGhlLXRlc3RzLTMyLWJ5dGVzISE="
+
+// Temporal connects to the test's Temporal server, past the line.
+func (c *Clinic) Temporal() client.Client {
+	c.t.Helper()
+	ring, err := config.ParseKeyRing(PayloadKeys)
+	require.NoError(c.t, err)
+	data, err := temporalx.NewDataConverter(ring)
+	require.NoError(c.t, err)
+	temporal, err := client.DialContext(Context(c.t), client.Options{
+		HostPort: Env(c.t, "CAREFLOW_TEST_TEMPORAL_ADDRESS"), Namespace: "careflow",
+		DataConverter: data, FailureConverter: temporalx.NewFailureConverter(data), Logger: quiet{},
+	})
+	require.NoError(c.t, err)
+	c.t.Cleanup(temporal.Close)
+	return temporal
+}
+
+// Exec runs a statement on the clinic's database.
+func (c *Clinic) Exec(statement string, args ...any) {
+	c.t.Helper()
+	_, err := c.DB.Exec(context.Background(), statement, args...)
+	require.NoError(c.t, err)
+}
+
+// Count returns a query's single number.
+func (c *Clinic) Count(query string, args ...any) int {
+	c.t.Helper()
+	var n int
+	require.NoError(c.t, c.DB.QueryRow(context.Background(), query, args...).Scan(&n))
+	return n
+}
+
+func newKey(t testing.TB) string {
+	t.Helper()
+	raw := make([]byte, 32)
+	_, err := rand.Read(raw)
+	require.NoError(t, err)
+	return fmt.Sprintf("dev-%s:%s", domain.NewID()[:8], base64.StdEncoding.EncodeToString(raw))
+}
+
+// quiet is a logger for the test's own Temporal client.
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}

@@ -1,0 +1,48 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/fx"
+
+	acts "github.com/careflow/careflow/activities/appointment"
+	"github.com/careflow/careflow/worker/relay"
+)
+
+// Module runs the workers and the relay. It needs a Config, a relay.Config, a Temporal
+// client, the stores and vendors of the activities (acts.RecordStore, acts.PaymentStore,
+// acts.PaymentProvider, acts.Ledger, acts.Mailer, acts.Writer, acts.Linker), a
+// relay.Outbox, relay.Processes, a prometheus.Registerer and a logger.
+var Module = fx.Module("worker",
+	fx.Provide(
+		acts.NewRecords, acts.NewPayments, acts.NewMail,
+		func(r *acts.Records, p *acts.Payments, m *acts.Mail) Activities {
+			return Activities{Records: r, Payments: p, Mail: m}
+		},
+		New,
+		func(r prometheus.Registerer) *relay.Metrics { return relay.NewMetrics(r) },
+		relay.New,
+	),
+	fx.Invoke(run),
+)
+
+const backlogEvery = 5 * time.Second
+
+// run starts the relay after the workers and stops it before them: what it hands over
+// finds someone to take it.
+func run(lc fx.Lifecycle, fleet *Fleet, r *relay.Relay, m *relay.Metrics, outbox relay.Outbox, log *slog.Logger) {
+	lc.Append(fx.StartStopHook(fleet.Start, fleet.Stop))
+	ctx, cancel := context.WithCancel(context.Background())
+	var loops sync.WaitGroup
+	lc.Append(fx.StartStopHook(
+		func() {
+			loops.Go(func() { r.Run(ctx) })
+			loops.Go(func() { m.Watch(ctx, outbox, backlogEvery, log) })
+		},
+		func() { cancel(); loops.Wait() },
+	))
+}

@@ -1,0 +1,254 @@
+// Package relay moves what the database owes Temporal out of the outbox: processes to
+// start, news of payments, deferred commands. Rows are leased, at most the oldest one
+// of each appointment, and no transaction stays open over a call; each receiver bears
+// a row twice, because a relay may die between the call and its receipt.
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
+)
+
+// Outbox is where rows wait.
+type Outbox interface {
+	LeaseOutbox(ctx context.Context, n int, lease time.Duration) ([]domain.OutboxRow, error)
+	FinishOutbox(ctx context.Context, id int64) error
+	PostponeOutbox(ctx context.Context, id int64, delay time.Duration, reason string) error
+	// ParkOutbox keeps a row for people: it matches no running process.
+	ParkOutbox(ctx context.Context, id int64, reason string) error
+	OutboxBacklog(ctx context.Context) (waiting int64, oldest time.Duration, err error)
+	Listen(ctx context.Context, awake func()) error
+	ProcessInput(ctx context.Context, appointmentID string) (domain.Appointment, error)
+}
+
+// Processes reaches Temporal.
+type Processes interface {
+	Start(ctx context.Context, a domain.Appointment) error
+	Hint(ctx context.Context, a domain.Appointment, hint appointment.PaymentHint) error
+	Command(ctx context.Context, a domain.Appointment, update, updateID string, c appointment.Command, wait time.Duration) (appointment.Outcome, error)
+}
+
+// Config bounds the relay.
+type Config struct {
+	// InFlight is how many rows are relayed at once. A start costs Temporal more than
+	// anything a running process does, so a rush must not starve what runs. Defaults to 8.
+	InFlight int
+	// Poll is how often the outbox is looked at without a wake-up. Defaults to 1 s.
+	Poll time.Duration
+	// Lease is how long a row is this relay's. Longer than any call. Defaults to 30 s.
+	Lease time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	if c.InFlight <= 0 {
+		c.InFlight = 8
+	}
+	if c.Poll <= 0 {
+		c.Poll = time.Second
+	}
+	if c.Lease <= 0 {
+		c.Lease = 30 * time.Second
+	}
+	return c
+}
+
+// Relay is one relay. Several may run beside each other.
+type Relay struct {
+	cfg       Config
+	outbox    Outbox
+	processes Processes
+	metrics   *Metrics
+	log       *slog.Logger
+}
+
+// New returns a relay that is not running yet.
+func New(cfg Config, outbox Outbox, processes Processes, metrics *Metrics, log *slog.Logger) *Relay {
+	return &Relay{cfg: cfg.withDefaults(), outbox: outbox, processes: processes, metrics: metrics, log: log}
+}
+
+// Run relays until ctx ends, and returns when everything in flight has ended.
+func (r *Relay) Run(ctx context.Context) {
+	awake := make(chan struct{}, 1)
+	wake := func() {
+		select {
+		case awake <- struct{}{}:
+		default:
+		}
+	}
+	var tasks sync.WaitGroup
+	tasks.Go(func() { r.listen(ctx, wake) })
+	slots := make(chan struct{}, r.cfg.InFlight)
+	for ctx.Err() == nil {
+		leased := r.lease(ctx, slots)
+		for _, row := range leased {
+			tasks.Go(func() {
+				defer func() { <-slots; wake() }()
+				r.relay(ctx, row)
+			})
+		}
+		if len(leased) > 0 {
+			continue // look again at once, as far as slots are free
+		}
+		select {
+		case <-ctx.Done():
+		case <-awake:
+		case <-time.After(r.cfg.Poll):
+		}
+	}
+	tasks.Wait()
+}
+
+// lease takes as many rows as there are free slots, and waits for one slot at least.
+func (r *Relay) lease(ctx context.Context, slots chan struct{}) []domain.OutboxRow {
+	select {
+	case slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil
+	}
+	taken := 1
+	for taken < r.cfg.InFlight {
+		select {
+		case slots <- struct{}{}:
+			taken++
+			continue
+		default:
+		}
+		break
+	}
+	rows, err := r.outbox.LeaseOutbox(ctx, taken, r.cfg.Lease)
+	if err != nil && ctx.Err() == nil {
+		r.log.WarnContext(ctx, "the outbox cannot be read", "error", err)
+	}
+	for range taken - len(rows) {
+		<-slots
+	}
+	return rows
+}
+
+// listen keeps a connection for wake-ups. When it breaks, polling goes on meanwhile.
+func (r *Relay) listen(ctx context.Context, wake func()) {
+	for ctx.Err() == nil {
+		if err := r.outbox.Listen(ctx, wake); err != nil && ctx.Err() == nil {
+			r.log.WarnContext(ctx, "wake-ups are lost, polling goes on", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(r.cfg.Poll):
+		}
+	}
+}
+
+// relay delivers one row and writes down what became of it.
+func (r *Relay) relay(ctx context.Context, row domain.OutboxRow) {
+	done := r.metrics.begin(row)
+	callCtx, cancel := context.WithTimeout(ctx, r.cfg.Lease*2/3)
+	defer cancel()
+	err := r.deliver(callCtx, row)
+	done(err)
+	// The receipt is written also while the relay is being stopped.
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	var parked *parkedError
+	switch {
+	case err == nil:
+		err = r.outbox.FinishOutbox(ctx, row.ID)
+	case errors.As(err, &parked):
+		err = r.outbox.ParkOutbox(ctx, row.ID, parked.reason)
+	default:
+		r.log.WarnContext(ctx, "not relayed yet", "topic", row.Topic, "appointment_id", row.AppointmentID, "attempts", row.Attempts, "code", domain.CodeOf(err))
+		err = r.outbox.PostponeOutbox(ctx, row.ID, backoff(row.Attempts), string(domain.CodeOf(err)))
+	}
+	if err != nil {
+		r.log.ErrorContext(ctx, "the outbox cannot be written: the row is relayed again when its lease ends", "outbox_id", row.ID, "error", err)
+	}
+}
+
+// parkedError says that a row is kept for people.
+type parkedError struct{ reason string }
+
+func (e *parkedError) Error() string { return e.reason }
+
+func (r *Relay) deliver(ctx context.Context, row domain.OutboxRow) error {
+	a, err := r.outbox.ProcessInput(ctx, row.AppointmentID)
+	if err != nil {
+		return err
+	}
+	switch row.Topic {
+	case domain.TopicStart:
+		return r.processes.Start(ctx, a)
+	case domain.TopicPaymentHint:
+		return r.hint(ctx, a, row)
+	case domain.TopicCommand:
+		return r.command(ctx, a, row)
+	case domain.TopicUnmatched:
+	}
+	return &parkedError{reason: "unknown_topic"}
+}
+
+func (r *Relay) hint(ctx context.Context, a domain.Appointment, row domain.OutboxRow) error {
+	var event domain.WebhookPayload
+	if err := json.Unmarshal(row.Payload, &event); err != nil {
+		return &parkedError{reason: "unreadable"}
+	}
+	if a.Status == domain.StatusArchived {
+		return &parkedError{reason: "archived"}
+	}
+	if known(a, event.Type) {
+		return nil
+	}
+	return r.processes.Hint(ctx, a, appointment.PaymentHint{EventID: event.EventID, Type: event.Type})
+}
+
+// known reports whether an event only repeats what the books say already, or what the
+// process is finding out by itself: the echo of our own capture or void. It need not be
+// woken for that.
+func known(a domain.Appointment, event string) bool {
+	switch event {
+	case "payment_intent.created":
+		return true
+	case "payment_intent.amount_capturable_updated":
+		return a.Payment.Status == domain.PaymentAuthorised || a.Payment.Status == domain.PaymentCaptured
+	case "payment_intent.succeeded", "charge.captured":
+		return a.Payment.Status == domain.PaymentCaptured || a.Status == domain.StatusCapturing
+	case "payment_intent.canceled":
+		return a.Payment.Status == domain.PaymentCancelled
+	case "charge.refunded":
+		return a.Payment.Captured > 0 && a.Payment.Refunded == a.Payment.Captured
+	}
+	return false
+}
+
+// command sends a deferred command. Its outcome stays with the process under the
+// update ID, where the caller's repetition finds it; a refusal changed nothing.
+func (r *Relay) command(ctx context.Context, a domain.Appointment, row domain.OutboxRow) error {
+	var d domain.DeferredCommand
+	var c appointment.Command
+	if json.Unmarshal(row.Payload, &d) != nil || json.Unmarshal(d.Command, &c) != nil {
+		return &parkedError{reason: "unreadable"}
+	}
+	_, err := r.processes.Command(ctx, a, d.Update, d.UpdateID, c, r.cfg.Lease/2)
+	var refusal *domain.Error
+	if errors.Is(err, appointmentclient.ErrPending) || !errors.As(err, &refusal) {
+		return err
+	}
+	switch refusal.Code { //nolint:exhaustive // every other refusal is an outcome
+	case domain.CodeUnavailable, domain.CodeTooMany, domain.CodeSuperseded, domain.CodeInternal:
+		return err
+	}
+	r.log.InfoContext(ctx, "a deferred command was refused", "appointment_id", a.ID, "command", d.Update, "code", refusal.Code)
+	return nil
+}
+
+// backoff grows from half a second to half a minute.
+func backoff(attempts int) time.Duration {
+	d := 500 * time.Millisecond << min(max(attempts-1, 0), 6)
+	return min(d, 30*time.Second)
+}

@@ -1,0 +1,118 @@
+// Package worker says what runs where: which task queues exist, which workflows and
+// activities each serves, in which version, and the relay that runs beside them.
+package worker
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	sdk "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	acts "github.com/careflow/careflow/activities/appointment"
+	"github.com/careflow/careflow/workflows/appointment"
+)
+
+// Config says which queues a worker serves and as which version.
+type Config struct {
+	// TaskQueue is the queue of workflows and database activities; the vendors' queues
+	// are derived from it.
+	TaskQueue string
+	// Deployment and BuildID name the version. An empty BuildID is an unversioned worker.
+	Deployment string
+	BuildID    string
+	// StripePerSecond and SendGridPerSecond bound the activities that all workers together
+	// start on a vendor's queue. Default to 80 (Stripe allows 100 requests a second in
+	// live mode) and 100.
+	StripePerSecond   float64
+	SendGridPerSecond float64
+}
+
+// Queues are the task queues of a worker.
+func (c Config) Queues() []string {
+	return []string{c.TaskQueue, c.TaskQueue + acts.StripeQueueSuffix, c.TaskQueue + acts.SendGridQueueSuffix}
+}
+
+// Activities are the side effects that the worker's queues serve.
+type Activities struct {
+	Records  *acts.Records
+	Payments *acts.Payments
+	Mail     *acts.Mail
+}
+
+// cachedWorkflows bounds the worker's memory: so many processes stay in memory between
+// two of their tasks, the others are replayed from history when they wake.
+const cachedWorkflows = 2000
+
+// Fleet is the workers of one process, one a task queue.
+type Fleet struct{ workers []sdk.Worker }
+
+// New assembles the workers without starting them.
+func New(temporal client.Client, cfg Config, a Activities) *Fleet {
+	sdk.SetStickyWorkflowCacheSize(cachedWorkflows)
+	main := sdk.New(temporal, cfg.TaskQueue, cfg.options(0))
+	Register(main)
+	acts.RegisterRecords(main, a.Records)
+
+	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, cfg.options(orDefault(cfg.StripePerSecond, 80)))
+	acts.RegisterPayments(stripe, a.Payments)
+
+	sendgrid := sdk.New(temporal, cfg.TaskQueue+acts.SendGridQueueSuffix, cfg.options(orDefault(cfg.SendGridPerSecond, 100)))
+	acts.RegisterMail(sendgrid, a.Mail)
+
+	return &Fleet{workers: []sdk.Worker{main, stripe, sendgrid}}
+}
+
+// Register registers every workflow under its contract's name. Long processes follow
+// the newest version as it becomes current; each change goes through GetVersion.
+func Register(r sdk.WorkflowRegistry) {
+	r.RegisterWorkflowWithOptions(appointment.Workflow, workflow.RegisterOptions{
+		Name: appointment.WorkflowName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
+	})
+}
+
+func (c Config) options(perSecond float64) sdk.Options {
+	o := sdk.Options{
+		WorkerStopTimeout:            10 * time.Second,
+		TaskQueueActivitiesPerSecond: perSecond,
+		DisableRegistrationAliasing:  true,
+		// A busy two-core machine must not look like a deadlock.
+		DeadlockDetectionTimeout: 10 * time.Second,
+	}
+	if c.BuildID != "" {
+		o.DeploymentOptions = sdk.DeploymentOptions{
+			UseVersioning:             true,
+			Version:                   sdk.WorkerDeploymentVersion{DeploymentName: c.Deployment, BuildID: c.BuildID},
+			DefaultVersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
+		}
+	}
+	return o
+}
+
+// Start starts every worker, or none.
+func (f *Fleet) Start() error {
+	for i, w := range f.workers {
+		if err := w.Start(); err != nil {
+			for _, started := range f.workers[:i] {
+				started.Stop()
+			}
+			return fmt.Errorf("starting a worker: %w", err)
+		}
+	}
+	return nil
+}
+
+// Stop lets running activities finish, up to the stop timeout.
+func (f *Fleet) Stop() {
+	for i := len(f.workers) - 1; i >= 0; i-- {
+		f.workers[i].Stop()
+	}
+}
+
+func orDefault(v, fallback float64) float64 {
+	if v > 0 {
+		return v
+	}
+	return fallback
+}

@@ -1,0 +1,67 @@
+package appointment
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	acts "github.com/careflow/careflow/activities/appointment"
+	"github.com/careflow/careflow/internal/domain"
+)
+
+// closeBooks settles the money of an ended visit, keeps an eye on late news of it for
+// as long as the record is kept at hand, and then moves the record to the archive.
+func (p *process) closeBooks(ctx workflow.Context) error {
+	if err := p.opened(ctx); err != nil {
+		p.log.Warn("no payment could be opened", "code", codeOf(err))
+	}
+	archiveAt := p.endedAt.Add(p.terms.Retention.Std())
+	p.hints = 0
+	for look := p.moneyToSettle(); ; look = p.hadPayment() {
+		if look {
+			if err := p.settle(ctx); err != nil {
+				return err
+			}
+		}
+		due, err := p.until(ctx, archiveAt, "Retention", func() bool { return p.hints > 0 })
+		if err != nil {
+			return err
+		}
+		if due {
+			break
+		}
+	}
+	return p.step(ctx, p.status, domain.Transition{ID: "archived", Kind: "archived", To: domain.StatusArchived})
+}
+
+// moneyToSettle reports whether something may have to be voided or paid back.
+func (p *process) moneyToSettle() bool {
+	return p.hadPayment() && (p.generation > 1 || p.payment.Captured == 0 || p.payment.Captured > p.kept)
+}
+
+func (p *process) hadPayment() bool { return p.payment.IntentID != "" || p.generation > 1 }
+
+func (p *process) settle(ctx workflow.Context) error {
+	p.hints = 0
+	var result acts.SettlePaymentsResult
+	err := workflow.ExecuteActivity(paying(ctx, settlePatience, "Void or refund"), acts.SettlePayments,
+		acts.SettlePaymentsInput{AppointmentID: p.id, Kept: p.kept}).Get(ctx, &result)
+	p.owed = p.owed || result.Refunded > 0
+	return err
+}
+
+// deliverMail hands over what the visit owes, one batch at a time, beside the phases:
+// a mail vendor that is down holds up letters and nothing else.
+func (p *process) deliverMail(ctx workflow.Context) {
+	for {
+		p.delivering = false
+		if err := workflow.Await(ctx, func() bool { return p.owed || p.closing }); err != nil || !p.owed {
+			return
+		}
+		p.delivering, p.owed = true, false
+		in := acts.DeliverMailInput{AppointmentID: p.id, Reminders: p.reminders}
+		p.reminders = nil
+		if err := workflow.ExecuteActivity(mailing(ctx), acts.DeliverMail, in).Get(ctx, nil); err != nil {
+			// The ledger keeps what was not delivered; the next letter tries it again.
+			p.log.Error("letters could not be delivered", "code", codeOf(err))
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package appointment
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/searchattr"
+)
+
+// shownStep is what people see of a process in Temporal UI: where it stands, what it waits
+// for and until when.
+type shownStep struct {
+	status domain.Status
+	next   string
+	at     time.Time
+	start  time.Time
+}
+
+// Attributes are the search attributes a process starts with.
+func Attributes(in Input) temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(
+		searchattr.Status.ValueSet(string(in.Status)),
+		searchattr.NextStep.ValueSet("claim"),
+		searchattr.Doctor.ValueSet(in.DoctorID),
+		searchattr.StartsAt.ValueSet(in.Visit.Start),
+	)
+}
+
+// next names what the process waits for and when it acts by itself at the latest.
+func (p *process) next() (string, time.Time) {
+	switch p.status {
+	case domain.StatusRequested:
+		if p.payment.IntentID == "" {
+			return "open_payment", time.Time{}
+		}
+		return "patient_pays", p.payBy
+	case domain.StatusPending:
+		return "doctor_answers", p.answerBy
+	case domain.StatusCapturing:
+		return "capture", time.Time{}
+	case domain.StatusConfirmed:
+		at, what := p.nextVisitStep()
+		if what == "Reminder" {
+			return "reminder", at
+		}
+		return "check_in", at
+	case domain.StatusCheckedIn:
+		at, _ := p.nextVisitStep()
+		return "complete", at
+	case domain.StatusCompleted, domain.StatusDeclined, domain.StatusCancelled, domain.StatusExpired, domain.StatusNoShow:
+		return "archive", p.endedAt.Add(p.terms.Retention.Std())
+	case domain.StatusArchived:
+		return "none", time.Time{}
+	}
+	return "none", time.Time{}
+}
+
+// show brings search attributes and current details up to date, when they changed:
+// each update is an event of the history.
+func (p *process) show(ctx workflow.Context) {
+	next, at := p.next()
+	now := shownStep{status: p.status, next: next, at: at, start: p.visit.Start}
+	if now == p.shown {
+		return
+	}
+	updates := []temporal.SearchAttributeUpdate{
+		searchattr.Status.ValueSet(string(p.status)),
+		searchattr.NextStep.ValueSet(next),
+		searchattr.StartsAt.ValueSet(p.visit.Start),
+	}
+	if at.IsZero() {
+		updates = append(updates, searchattr.NextStepAt.ValueUnset())
+	} else {
+		updates = append(updates, searchattr.NextStepAt.ValueSet(at))
+	}
+	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
+		p.log.Warn("search attributes not updated", "error", err)
+	}
+	p.shown = now
+	workflow.SetCurrentDetails(ctx, p.details(next, at))
+}
+
+func (p *process) details(next string, at time.Time) string {
+	due := "no deadline"
+	if !at.IsZero() {
+		due = at.UTC().Format(time.RFC3339)
+	}
+	return fmt.Sprintf("**%s** (version %d)\n\n- next: %s, %s\n- visit: %s\n- payment: %s %s, attempt %d\n- reminders handled: %d of %d",
+		p.status, p.version, next, due, p.visit.Start.UTC().Format(time.RFC3339),
+		p.terms.Price, p.payment.Status, p.generation, p.reminder, len(p.terms.Reminders))
+}
