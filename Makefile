@@ -28,7 +28,7 @@ help: ## Lists these targets
 up: $(LOCAL) ## Starts PostgreSQL, Temporal, its UI, the sandbox and Careflow; DETACH=1 for the background
 	@exec $(LOCAL) up $(if $(DETACH),-detach) $(if $(INFRASTRUCTURE),-infrastructure)
 
-down: $(LOCAL) ## Stops what `make up` started elsewhere
+down: $(LOCAL) ## Stops a stack that runs in another terminal or in the background
 	@exec $(LOCAL) down
 
 reset: $(LOCAL) ## Stops the local stack and forgets all its data
@@ -41,6 +41,7 @@ test-stack: $(LOCAL) ## Keeps a test stack running, for running single tests by 
 	@exec $(LOCAL) test -- sleep infinity
 
 demo: ## Walks one appointment from booking to archive on a running stack
+	@test -f $(STATE)/up/environment || { echo 'Start the stack first: make up'; exit 1; }
 	@set -a && . $(STATE)/up/environment && set +a && exec $(STATE)/up/bin/careflow demo
 
 lint: $(LOCAL) ## Checks formatting, generated files, imports, vet, linters and workflow determinism

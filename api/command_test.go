@@ -128,7 +128,7 @@ func TestAcceptedIsOnlySaidWhenItIsKept(t *testing.T) {
 	h.post(oneVisit+"/confirm", h.as(domain.RoleDoctor), "").problem(http.StatusServiceUnavailable, domain.CodeUnavailable)
 }
 
-func TestStory16_CommandsWithoutTemporalInviteARetry(t *testing.T) {
+func TestCommandsWithoutTemporalInviteARetry(t *testing.T) {
 	h := newHarness(t)
 	h.commands.carry = func(context.Context, sentCommand) (appointment.Outcome, error) {
 		return appointment.Outcome{}, domain.Errorf(domain.CodeUnavailable, "the process engine cannot be reached")

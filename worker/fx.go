@@ -35,9 +35,12 @@ const backlogEvery = 5 * time.Second
 // run starts the relay after the workers and stops it before them: what it hands over
 // finds someone to take it.
 func run(lc fx.Lifecycle, fleet *Fleet, r *relay.Relay, m *relay.Metrics, outbox relay.Outbox, log *slog.Logger) {
-	lc.Append(fx.StartStopHook(fleet.Start, fleet.Stop))
 	ctx, cancel := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
+	lc.Append(fx.StartStopHook(
+		func() { loops.Go(func() { fleet.startWhenPossible(ctx, log) }) },
+		fleet.Stop,
+	))
 	lc.Append(fx.StartStopHook(
 		func() {
 			loops.Go(func() { r.Run(ctx) })

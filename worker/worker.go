@@ -3,7 +3,10 @@
 package worker
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -46,10 +49,71 @@ type Activities struct {
 const cachedWorkflows = 2000
 
 // Fleet is the workers of one process, one a task queue.
-type Fleet struct{ workers []sdk.Worker }
+type Fleet struct {
+	temporal client.Client
+	cfg      Config
+	acts     Activities
 
-// New assembles the workers without starting them.
+	mu      sync.Mutex
+	workers []sdk.Worker
+}
+
+// New assembles a fleet without starting it.
 func New(temporal client.Client, cfg Config, a Activities) *Fleet {
+	return &Fleet{temporal: temporal, cfg: cfg, acts: a}
+}
+
+// Start starts every worker, or none. It fails while Temporal cannot be reached, and may
+// then be called again.
+func (f *Fleet) Start() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	workers := f.assemble()
+	for i, w := range workers {
+		if err := w.Start(); err != nil {
+			for _, started := range workers[:i] {
+				started.Stop()
+			}
+			return fmt.Errorf("starting a worker: %w", err)
+		}
+	}
+	f.workers = workers
+	return nil
+}
+
+// Stop lets running activities finish, up to the stop timeout.
+func (f *Fleet) Stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := len(f.workers) - 1; i >= 0; i-- {
+		f.workers[i].Stop()
+	}
+	f.workers = nil
+}
+
+// startWhenPossible starts the fleet, and waits for Temporal where it is not there yet:
+// a worker outlives an outage that it was started into.
+func (f *Fleet) startWhenPossible(ctx context.Context, log *slog.Logger) {
+	for {
+		err := f.Start()
+		if err == nil {
+			log.InfoContext(ctx, "the workers poll", "task_queues", f.cfg.Queues())
+			return
+		}
+		log.WarnContext(ctx, "waiting for Temporal", "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(startEvery):
+		}
+	}
+}
+
+const startEvery = 2 * time.Second
+
+// assemble makes one worker a queue. A worker that failed to start is not used again.
+func (f *Fleet) assemble() []sdk.Worker {
+	temporal, cfg, a := f.temporal, f.cfg, f.acts
 	sdk.SetStickyWorkflowCacheSize(cachedWorkflows)
 	main := sdk.New(temporal, cfg.TaskQueue, cfg.options(0))
 	Register(main)
@@ -61,7 +125,7 @@ func New(temporal client.Client, cfg Config, a Activities) *Fleet {
 	sendgrid := sdk.New(temporal, cfg.TaskQueue+acts.SendGridQueueSuffix, cfg.options(orDefault(cfg.SendGridPerSecond, 100)))
 	acts.RegisterMail(sendgrid, a.Mail)
 
-	return &Fleet{workers: []sdk.Worker{main, stripe, sendgrid}}
+	return []sdk.Worker{main, stripe, sendgrid}
 }
 
 // Register registers every workflow under its contract's name. Long processes follow
@@ -88,26 +152,6 @@ func (c Config) options(perSecond float64) sdk.Options {
 		}
 	}
 	return o
-}
-
-// Start starts every worker, or none.
-func (f *Fleet) Start() error {
-	for i, w := range f.workers {
-		if err := w.Start(); err != nil {
-			for _, started := range f.workers[:i] {
-				started.Stop()
-			}
-			return fmt.Errorf("starting a worker: %w", err)
-		}
-	}
-	return nil
-}
-
-// Stop lets running activities finish, up to the stop timeout.
-func (f *Fleet) Stop() {
-	for i := len(f.workers) - 1; i >= 0; i-- {
-		f.workers[i].Stop()
-	}
 }
 
 func orDefault(v, fallback float64) float64 {

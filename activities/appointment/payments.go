@@ -158,19 +158,23 @@ func (p *Payments) settle(ctx context.Context, id string, payment domain.Recorde
 			ID: fmt.Sprintf("payment-voided/%d", payment.Generation), AppointmentID: id, Kind: "payment_voided", At: now(), Payment: fact,
 		})
 	}
-	due := intent.Captured - intent.Refunded - kept
-	if intent.Status != domain.PaymentCaptured || due <= 0 {
+	if intent.Status != domain.PaymentCaptured {
 		return fact, nil
 	}
-	total := intent.Refunded + due
-	if _, err := p.provider.Refund(ctx, domain.RefundRequest{
-		IntentID: intent.ID, AppointmentID: id, Minor: due, IdempotencyKey: refundKey(id, payment.Generation, total),
-	}); err != nil {
-		return fact, err
+	if due := intent.Captured - intent.Refunded - kept; due > 0 {
+		fact.Refunded = intent.Refunded + due
+		if _, err := p.provider.Refund(ctx, domain.RefundRequest{
+			IntentID: intent.ID, AppointmentID: id, Minor: due, IdempotencyKey: refundKey(id, payment.Generation, fact.Refunded),
+		}); err != nil {
+			return fact, err
+		}
 	}
-	fact.Refunded = total
+	if fact.Refunded == payment.Refunded {
+		return fact, nil
+	}
+	// Also money that went back before a crash, or by hand, comes into the books here.
 	return fact, p.store.RecordFact(ctx, domain.Fact{
-		ID: fmt.Sprintf("payment-refunded/%d/%d", payment.Generation, total), AppointmentID: id, Kind: "payment_refunded",
+		ID: fmt.Sprintf("payment-refunded/%d/%d", payment.Generation, fact.Refunded), AppointmentID: id, Kind: "payment_refunded",
 		At: now(), Payment: fact, Messages: []domain.MessageIntent{{Kind: domain.MessageRefunded, Recipient: domain.RecipientPatient}},
 	})
 }

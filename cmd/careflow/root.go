@@ -34,10 +34,12 @@ func newRoot(in invocation) *cobra.Command {
 	root.AddGroup(
 		&cobra.Group{ID: groupProcess, Title: "Processes that run until they are stopped:"},
 		&cobra.Group{ID: groupPrepare, Title: "Preparing an installation:"},
+		&cobra.Group{ID: groupLook, Title: "Looking at what runs:"},
 	)
 	root.AddCommand(
 		newAPI(in), newWorker(in), newCodecServer(in),
 		newMigrate(in), newTemporalSetup(in), newKeys(in), newSeed(in),
+		newDemo(in), newHistoryCost(in),
 		newVersion(in),
 	)
 	return root
@@ -46,6 +48,7 @@ func newRoot(in invocation) *cobra.Command {
 const (
 	groupProcess = "process"
 	groupPrepare = "prepare"
+	groupLook    = "look"
 )
 
 // noArgs refuses arguments as a wrong use, with a word on what was expected.

@@ -74,10 +74,13 @@ func mailConfig(c config.Config) (mail.Config, error) {
 	return m, m.Validate()
 }
 
-// letterLinks make a letter's link. It holds the appointment's ID only: what the page
-// shows is decided by who is logged in there.
+// letterLinks make a letter's link: the pay page where there is something to pay, else
+// the appointment. A link holds IDs only, and opening it changes nothing.
 func letterLinks(c config.Config) acts.Linker {
-	return func(_ domain.MessageKind, d domain.LetterData) string {
+	return func(kind domain.MessageKind, d domain.LetterData) string {
+		if kind == domain.MessageRequestReceived && c.PayURL != "" && d.IntentID != "" {
+			return strings.ReplaceAll(c.PayURL, "{intent}", d.IntentID)
+		}
 		return strings.ReplaceAll(c.AppointmentURL, "{appointment}", d.AppointmentID)
 	}
 }

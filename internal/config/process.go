@@ -13,6 +13,7 @@ const (
 	Seed          Process = "seed"
 	TemporalSetup Process = "temporal-setup"
 	RewrapKeys    Process = "keys rewrap"
+	HistoryCost   Process = "history-cost"
 )
 
 // required lists the variables that have no default and without which a process cannot
@@ -31,6 +32,7 @@ var required = map[Process][]string{
 	Seed:          {"CAREFLOW_DATABASE_URL"},
 	TemporalSetup: {},
 	RewrapKeys:    {"CAREFLOW_DATABASE_URL", "CAREFLOW_COLUMN_KEYS"},
+	HistoryCost:   {},
 }
 
 // requires reports whether p cannot start without the variable.
@@ -44,7 +46,9 @@ func (p Process) requires(variable string) bool {
 }
 
 // callsTemporal reports whether p opens a connection to Temporal.
-func (p Process) callsTemporal() bool { return p == API || p == WorkerProcess || p == TemporalSetup }
+func (p Process) callsTemporal() bool {
+	return p == API || p == WorkerProcess || p == TemporalSetup || p == HistoryCost
+}
 
 // facesBrowsers reports whether p writes links or cookies under the public URL.
 func (p Process) facesBrowsers() bool { return p == API || p == WorkerProcess || p == CodecServer }

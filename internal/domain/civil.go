@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // civil is a calendar day without a zone.
 type civil struct {
@@ -22,8 +25,8 @@ func (c civil) weekday() time.Weekday {
 	return time.Date(c.year, c.month, c.day, 12, 0, 0, 0, time.UTC).Weekday()
 }
 
-func (c civil) start(loc *time.Location) time.Time {
-	return time.Date(c.year, c.month, c.day, 0, 0, 0, 0, loc)
+func (c civil) before(o civil) bool {
+	return cmp.Or(cmp.Compare(c.year, o.year), cmp.Compare(c.month, o.month), cmp.Compare(c.day, o.day)) < 0
 }
 
 // at returns the instant at which the local clock shows minute m of the day. It is
@@ -51,8 +54,9 @@ func (c civil) at(m int, loc *time.Location) (time.Time, bool) {
 func (c civil) until(m int, end time.Time, loc *time.Location) bool {
 	limit, ok := c.at(m, loc)
 	if !ok {
-		// The end of the hours is swallowed: the clock change itself is the end.
-		limit = time.Date(c.year, c.month, c.day, 0, m, 0, 0, loc).UTC()
+		// The end of the hours is swallowed: the clock change itself is the end. time.Date
+		// may return an instant on either side of it, an hour or so away.
+		_, limit = time.Date(c.year, c.month, c.day, 0, m, 0, 0, loc).Add(-12 * time.Hour).ZoneBounds()
 	}
 	return !end.After(limit)
 }

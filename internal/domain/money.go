@@ -41,7 +41,11 @@ var zeroDecimal = map[string]bool{
 	"PYG": true, "RWF": true, "UGX": true, "VND": true, "VUV": true, "XAF": true, "XOF": true, "XPF": true,
 }
 
-// String formats the amount for a person, as "EUR 80.00" or "JPY 8000".
+// threeDecimal lists the currencies whose minor unit is a thousandth
+// (https://docs.stripe.com/currencies#three-decimal).
+var threeDecimal = map[string]bool{"BHD": true, "JOD": true, "KWD": true, "OMR": true, "TND": true}
+
+// String formats the amount for a person, as "EUR 80.00", "JPY 8000" or "KWD 80.000".
 func (m Money) String() string {
 	if zeroDecimal[m.Currency] {
 		return fmt.Sprintf("%s %d", m.Currency, m.Minor)
@@ -49,6 +53,9 @@ func (m Money) String() string {
 	sign, minor := "", m.Minor
 	if minor < 0 {
 		sign, minor = "-", -minor
+	}
+	if threeDecimal[m.Currency] {
+		return fmt.Sprintf("%s %s%d.%03d", m.Currency, sign, minor/1000, minor%1000)
 	}
 	return fmt.Sprintf("%s %s%d.%02d", m.Currency, sign, minor/100, minor%100)
 }

@@ -65,8 +65,10 @@ func Slots(s Schedule, r SlotRules, t Terms, busy []Window, span Window, now tim
 	slices.SortFunc(busy, func(a, b Window) int { return a.Start.Compare(b.Start) })
 
 	var slots []Slot
-	first := span.Start.In(loc).AddDate(0, 0, -1)
-	for day := civilDay(first); !day.start(loc).After(span.End); day = day.next() {
+	// By the calendar, a day beyond the span on both sides: a day's own midnight may be
+	// skipped or come twice.
+	last := civilDay(span.End.In(loc)).next()
+	for day := civilDay(span.Start.In(loc).AddDate(0, 0, -1)); !last.before(day); day = day.next() {
 		for _, hours := range s.Hours {
 			if hours.Weekday != day.weekday() {
 				continue

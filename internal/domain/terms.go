@@ -1,8 +1,7 @@
 package domain
 
 import (
-	"cmp"
-	"slices"
+	"encoding/json"
 	"time"
 )
 
@@ -45,6 +44,19 @@ type RefundTier struct {
 	Percent int      `json:"percent"`
 }
 
+// UnmarshalJSON reads a tier from nothing. encoding/json decodes a list into the
+// elements that are there already: a type's tier would else inherit what it leaves out
+// from the default tier in its place.
+func (t *RefundTier) UnmarshalJSON(b []byte) error {
+	type plain RefundTier
+	var fresh plain
+	if err := json.Unmarshal(b, &fresh); err != nil {
+		return err
+	}
+	*t = RefundTier(fresh)
+	return nil
+}
+
 // DefaultTerms are the clinic-wide defaults that a type may override. The price and
 // the zone are not among them.
 func DefaultTerms() Terms {
@@ -84,8 +96,16 @@ func (t Terms) Validate() error {
 			return Errorf(CodeInvalid, "a refund tier gives 0 to 100 percent, counted before the start")
 		}
 	}
-	if !slices.IsSortedFunc(t.Reminders, func(a, b Duration) int { return cmp.Compare(b, a) }) {
-		return Errorf(CodeInvalid, "reminders are listed from the longest offset to the shortest")
+	for i, offset := range t.Reminders {
+		if offset < 0 || (i > 0 && offset >= t.Reminders[i-1]) {
+			return Errorf(CodeInvalid, "reminders come before the start, each offset once, from the longest to the shortest")
+		}
+	}
+	if t.NoShowFeeShare < 0 || t.NoShowFeeShare > 100 {
+		return Errorf(CodeInvalid, "no_show_fee_share is 0 to 100 percent of the captured money")
+	}
+	if t.RescheduleLimit < 0 || t.RescheduleUntil < 0 {
+		return Errorf(CodeInvalid, "reschedule_limit and reschedule_until are not negative")
 	}
 	if _, err := time.LoadLocation(t.Zone); err != nil || t.Zone == "" || t.Zone == "Local" {
 		return Errorf(CodeInvalidTimeZone, "%q is not an IANA time zone such as Europe/Berlin", t.Zone)

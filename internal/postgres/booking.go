@@ -99,7 +99,7 @@ func (s *Store) insertBooking(ctx context.Context, q *db.Queries, by domain.Call
 	}
 	a := domain.Appointment{
 		ID: domain.NewID(), DoctorID: req.DoctorID, PatientID: req.PatientID, BookedBy: by.UserID,
-		TypeID: o.typ.ID, TypeName: o.typ.Name, Status: domain.StatusRequested, Version: 1, Generation: 1,
+		TypeID: o.typ.ID, TypeName: o.typ.Name, DoctorName: o.doctor, Status: domain.StatusRequested, Version: 1, Generation: 1,
 		Visit: slot.Window, Local: slot.Local, Terms: o.typ.Terms, Reason: req.Reason, CreatedAt: now, UpdatedAt: now,
 	}
 	return a, s.insertAppointment(ctx, q, a, actor)

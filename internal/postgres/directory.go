@@ -132,7 +132,8 @@ func (s *Store) Availability(ctx context.Context, doctorID, typeID string, span 
 type offer struct {
 	schedule domain.Schedule
 	typ      domain.AppointmentType
-	active   bool // doctor and type take bookings
+	doctor   string // name
+	active   bool   // doctor and type take bookings
 }
 
 func (s *Store) offer(ctx context.Context, q *db.Queries, doctorID, typeID string, span domain.Window) (offer, error) {
@@ -143,7 +144,7 @@ func (s *Store) offer(ctx context.Context, q *db.Queries, doctorID, typeID strin
 	if err != nil {
 		return offer{}, missing(err, "doctor and appointment type")
 	}
-	o := offer{schedule: domain.Schedule{Zone: r.TimeZone}, active: r.DoctorActive && r.TypeActive}
+	o := offer{schedule: domain.Schedule{Zone: r.TimeZone}, doctor: r.DoctorName, active: r.DoctorActive && r.TypeActive}
 	if err := json.Unmarshal(r.Hours, &o.schedule.Hours); err != nil {
 		return offer{}, fmt.Errorf("reading weekly hours: %w", err)
 	}

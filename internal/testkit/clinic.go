@@ -16,6 +16,7 @@ import (
 
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/postgres/seed"
 	"github.com/careflow/careflow/internal/sandbox"
 	"github.com/careflow/careflow/internal/temporalx"
 )
@@ -35,10 +36,10 @@ type Clinic struct {
 	APIProcess    *Process
 	WorkerProcess *Process
 
-	// ToTemporal and ToDatabase are the lines that API and worker use; cut them to take
-	// the other side away.
-	ToTemporal *Line
-	ToDatabase *Line
+	// The lines that API and worker use; cut them to take the other side away.
+	APIToTemporal    *Line
+	WorkerToTemporal *Line
+	ToDatabase       *Line
 
 	env []string
 }
@@ -62,7 +63,8 @@ func NewClinic(t testing.TB, o Options) *Clinic {
 	databaseURL := Database(t)
 	c := &Clinic{
 		t: t, Sandbox: sb, DB: Pool(t, databaseURL), Queue: "t-" + domain.NewID(),
-		ToTemporal: newLine(t, Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")),
+		APIToTemporal:    newLine(t, Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")),
+		WorkerToTemporal: newLine(t, Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")),
 	}
 	c.ToDatabase = newLine(t, hostOf(databaseURL))
 	address := freeAddress(t)
@@ -70,8 +72,9 @@ func NewClinic(t testing.TB, o Options) *Clinic {
 	c.env = append([]string{
 		"CAREFLOW_ENV=development",
 		"CAREFLOW_LOG_FORMAT=text",
+		"CAREFLOW_LOG_LEVEL=warn",
 		"CAREFLOW_DATABASE_URL=" + withHost(databaseURL, c.ToDatabase.Address()),
-		"CAREFLOW_TEMPORAL_ADDRESS=" + c.ToTemporal.Address(),
+		"CAREFLOW_TEMPORAL_ADDRESS=" + c.APIToTemporal.Address(),
 		"CAREFLOW_TEMPORAL_TASK_QUEUE=" + c.Queue,
 		"CAREFLOW_HTTP_ADDRESS=" + address,
 		"CAREFLOW_PUBLIC_URL=" + c.API,
@@ -102,7 +105,8 @@ func NewClinic(t testing.TB, o Options) *Clinic {
 func (c *Clinic) StartWorker() {
 	c.t.Helper()
 	if c.WorkerProcess == nil {
-		c.WorkerProcess = startProcess(c.t, "worker", c.env)
+		c.WorkerProcess = startProcess(c.t, "worker", append(append([]string{}, c.env...),
+			"CAREFLOW_TEMPORAL_ADDRESS="+c.WorkerToTemporal.Address()))
 		return
 	}
 	c.WorkerProcess.Start()
@@ -164,6 +168,31 @@ func (c *Clinic) Count(query string, args ...any) int {
 	var n int
 	require.NoError(c.t, c.DB.QueryRow(context.Background(), query, args...).Scan(&n))
 	return n
+}
+
+// NewType gives the demonstration doctor, who is there around the clock, another kind of
+// visit for EUR 80, and returns its ID. terms is JSON over the default terms.
+func (c *Clinic) NewType(minutes int, terms string) string {
+	c.t.Helper()
+	id := domain.NewID()
+	c.Exec(`INSERT INTO appointment_types (id, doctor_id, name, duration_minutes, step_minutes, price_minor, price_currency, terms)
+		VALUES ($1, $2, 'Visit', $3, 1, 8000, 'EUR', $4)`, id, seed.DoctorDemoID, minutes, terms)
+	return id
+}
+
+// NewPatients adds accounts with one patient each and returns their users, logged in,
+// and the patients' IDs.
+func (c *Clinic) NewPatients(n int) (users []*User, patients []string) {
+	c.t.Helper()
+	for range n {
+		account, patient := domain.NewID(), domain.NewID()
+		c.Exec(`INSERT INTO users (id, email, name, password_hash, roles)
+			SELECT $1, $2, 'Test', password_hash, '{patient}' FROM users WHERE email = 'patient@careflow.example'`,
+			account, account+"@careflow.example")
+		c.Exec(`INSERT INTO patients (id, account_id, name, time_zone) VALUES ($1, $2, 'Test', 'Europe/Berlin')`, patient, account)
+		users, patients = append(users, c.Login(account)), append(patients, patient)
+	}
+	return users, patients
 }
 
 func newKey(t testing.TB) string {

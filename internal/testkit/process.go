@@ -55,7 +55,7 @@ func startProcess(t testing.TB, name string, env []string) *Process {
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
-			t.Logf("the end of the log of %s:\n%s", name, p.log.tail(6000))
+			t.Logf("the end of the log of %s:\n%s", name, p.log.tail(2500))
 		}
 	})
 	return p

@@ -33,13 +33,23 @@ func (p *process) handleCommands(ctx workflow.Context) error {
 			func(ctx workflow.Context, c Command) (Outcome, error) { return p.handle(ctx, h, c) },
 			workflow.UpdateHandlerOptions{
 				Description: h.about,
-				Validator:   func(ctx workflow.Context, c Command) error { return rejection(h.validate(workflow.Now(ctx), c)) },
+				Validator:   func(ctx workflow.Context, c Command) error { return p.judge(ctx, h, c) },
 			})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// judge refuses a command that is not allowed, before it leaves a trace in the history.
+// While a transition is being written, the row that the caller saw may be ahead of the
+// process: such a command is let in and judged under the lock.
+func (p *process) judge(ctx workflow.Context, h handler, c Command) error {
+	if p.writing.IsLocked() {
+		return nil
+	}
+	return rejection(h.validate(workflow.Now(ctx), c))
 }
 
 // handle carries out an accepted command: under the lock it is judged once more, as

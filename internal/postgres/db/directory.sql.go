@@ -204,7 +204,7 @@ func (q *Queries) LockSchedule(ctx context.Context, doctorID string) (int32, err
 }
 
 const offer = `-- name: Offer :one
-SELECT d.time_zone, d.active AS doctor_active, t.active AS type_active,
+SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active AS type_active,
        t.id AS type_id, t.name AS type_name, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
        coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
        coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms,
@@ -225,6 +225,7 @@ type OfferParams struct {
 }
 
 type OfferRow struct {
+	DoctorName           string
 	TimeZone             string
 	DoctorActive         bool
 	TypeActive           bool
@@ -251,6 +252,7 @@ func (q *Queries) Offer(ctx context.Context, arg OfferParams) (OfferRow, error) 
 	)
 	var i OfferRow
 	err := row.Scan(
+		&i.DoctorName,
 		&i.TimeZone,
 		&i.DoctorActive,
 		&i.TypeActive,

@@ -30,7 +30,7 @@ SELECT id, account_id, name, relation, time_zone FROM patients WHERE account_id 
 
 -- name: Offer :one
 -- Everything a slot depends on but the visits of others, in one round trip.
-SELECT d.time_zone, d.active AS doctor_active, t.active AS type_active,
+SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active AS type_active,
        t.id AS type_id, t.name AS type_name, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
        coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
        coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms,

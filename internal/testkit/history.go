@@ -1,0 +1,80 @@
+package testkit
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/proxy"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/careflow/careflow/internal/config"
+	"github.com/careflow/careflow/internal/temporalx"
+	"github.com/careflow/careflow/workflows/appointment"
+)
+
+// History returns the history of an appointment's process, its payloads still encrypted.
+func (c *Clinic) History(temporal client.Client, appointmentID string) *historypb.History {
+	c.t.Helper()
+	history := &historypb.History{}
+	events := temporal.GetWorkflowHistory(Context(c.t), appointment.WorkflowID(appointmentID), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		require.NoError(c.t, err)
+		history.Events = append(history.Events, e)
+	}
+	return history
+}
+
+// Record keeps a finished history for the replay test, with readable payloads, where
+// CAREFLOW_RECORD_HISTORIES names a folder. It does so once for each release.
+func (c *Clinic) Record(appointmentID, name string) {
+	c.t.Helper()
+	folder := os.Getenv("CAREFLOW_RECORD_HISTORIES")
+	if folder == "" {
+		return
+	}
+	history := c.History(c.Temporal(), appointmentID)
+	ring, err := config.ParseKeyRing(PayloadKeys)
+	require.NoError(c.t, err)
+	codec, err := temporalx.NewCodec(ring)
+	require.NoError(c.t, err)
+	err = proxy.VisitPayloads(context.Background(), history, proxy.VisitPayloadsOptions{
+		Visitor: func(_ *proxy.VisitPayloadsContext, p []*commonpb.Payload) ([]*commonpb.Payload, error) {
+			return codec.Decode(p)
+		},
+		SkipSearchAttributes: true,
+	})
+	require.NoError(c.t, err)
+	raw, err := protojson.MarshalOptions{Indent: " "}.Marshal(history)
+	require.NoError(c.t, err)
+	require.NoError(c.t, os.MkdirAll(folder, 0o755))
+	require.NoError(c.t, os.WriteFile(filepath.Join(folder, name+".json"), raw, 0o600))
+}
+
+// AwaitProcessEnd waits until an appointment's process has ended well.
+func (c *Clinic) AwaitProcessEnd(appointmentID string) {
+	c.t.Helper()
+	run := c.Temporal().GetWorkflow(Context(c.t), appointment.WorkflowID(appointmentID), "")
+	require.NoError(c.t, run.Get(Context(c.t), nil))
+}
+
+// Messages returns the ledger of an appointment as "kind recipient", once all of it is
+// sent.
+func (c *Clinic) Messages(appointmentID string) []string {
+	c.t.Helper()
+	Eventually(c.t, func() bool {
+		return c.Count(`SELECT count(*) FROM messages WHERE appointment_id = $1 AND status IN ('pending', 'sending')`, appointmentID) == 0
+	}, "all messages of %s are sent", appointmentID)
+	rows, err := c.DB.Query(context.Background(), `SELECT kind || ' ' || recipient FROM messages WHERE appointment_id = $1 AND status = 'sent' ORDER BY seq`, appointmentID)
+	require.NoError(c.t, err)
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(c.t, err)
+	return list
+}
