@@ -3,9 +3,11 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/domain"
@@ -129,11 +131,27 @@ func problemOf(err error, requestID string) openapi.Problem {
 // be reached is worth another try.
 func unknownFault(err error) *domain.Error {
 	var network net.Error
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &network) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &network) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || databaseDown(err) {
 		return domain.Errorf(domain.CodeUnavailable,
 			"The service cannot do this at the moment. Try again later; it is safe with the same Idempotency-Key.").Because(err)
 	}
 	return domain.Errorf(domain.CodeInternal, "internal").Because(err)
+}
+
+// databaseDown reports whether PostgreSQL said that it is going away, is full, or lost
+// the connection: SQLSTATE classes 57P, 53 and 08.
+func databaseDown(err error) bool {
+	var said interface{ SQLState() string }
+	if !errors.As(err, &said) {
+		return false
+	}
+	for _, class := range []string{"57P", "53", "08"} {
+		if strings.HasPrefix(said.SQLState(), class) {
+			return true
+		}
+	}
+	return false
 }
 
 // problemHeaders are the headers that belong to a problem's status.

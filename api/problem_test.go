@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -125,4 +126,19 @@ func TestADatabaseThatIsDownInvitesARetry(t *testing.T) {
 	got := h.get("/v1/doctors", h.as(domain.RolePatient))
 	got.problem(http.StatusServiceUnavailable, domain.CodeUnavailable)
 	require.Equal(t, "5", got.Header().Get("Retry-After"))
+}
+
+type databaseError struct{ state string }
+
+func (e databaseError) Error() string    { return "database: " + e.state }
+func (e databaseError) SQLState() string { return e.state }
+
+func TestADatabaseThatGoesAwayIsWorthAnotherTry(t *testing.T) {
+	for state, code := range map[string]domain.Code{
+		"57P01": domain.CodeUnavailable, "57P03": domain.CodeUnavailable, "53300": domain.CodeUnavailable,
+		"08006": domain.CodeUnavailable, "23505": domain.CodeInternal, "42601": domain.CodeInternal,
+	} {
+		require.Equal(t, code, unknownFault(fmt.Errorf("reading: %w", databaseError{state})).Code, state)
+	}
+	require.Equal(t, domain.CodeUnavailable, unknownFault(fmt.Errorf("reading: %w", io.ErrUnexpectedEOF)).Code)
 }

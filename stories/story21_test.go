@@ -175,6 +175,9 @@ func (i *interruption) settled() {
 		i.patient.Await(id, domain.StatusCancelled)
 	}
 	testkit.Eventually(t, func() bool {
+		return c.Count(`SELECT count(*) FROM appointment_events WHERE appointment_id = $1 AND kind IN ('payment_voided', 'payment_refunded')`, id) == 1
+	}, "what became of the money is in the timeline")
+	testkit.Eventually(t, func() bool {
 		row, ledger := i.patient.Appointment(id).Payment, c.Sandbox.Ledger().Payments
 		return len(ledger) == 1 && ledger[0].Held == 0 && ledger[0].Captured == ledger[0].Refunded &&
 			row.Captured.Minor == ledger[0].Captured && row.Refunded.Minor == ledger[0].Refunded

@@ -25,6 +25,7 @@ func TestStory25_TheCommandComesBeforeTheProcess(t *testing.T) {
 	require.Equal(t, http.StatusOK, cancelled.Status, cancelled)
 	require.Equal(t, string(domain.StatusCancelled), string(patient.Appointment(a.ID).Status))
 
+	c.Exec(`ALTER TABLE outbox ALTER not_before SET DEFAULT now()`)
 	c.Exec(`UPDATE outbox SET not_before = now()`)
 	testkit.Eventually(t, func() bool { return c.Count(`SELECT count(*) FROM outbox WHERE done_at IS NULL`) == 0 }, "the relay catches up")
 	require.Equal(t, []string{"booked", "cancelled"}, kindsWithout(patient.Kinds(a.ID), "payment_opened", "payment_voided"))

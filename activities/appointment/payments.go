@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.temporal.io/sdk/activity"
-
 	"github.com/careflow/careflow/internal/domain"
 )
 
@@ -125,7 +123,6 @@ func (p *Payments) SettlePayments(ctx context.Context, in SettlePaymentsInput) (
 	}
 	kept := in.Kept
 	for i := len(payments) - 1; i >= 0; i-- { // the newest is the one that was kept
-		activity.RecordHeartbeat(ctx, payments[i].Generation)
 		fact, err := p.settle(ctx, in.AppointmentID, payments[i], kept)
 		if err != nil {
 			return result, fault(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/careflow/careflow/api/openapi"
@@ -184,5 +185,5 @@ func (d *demonstration) archive(ctx context.Context) error {
 func clock(s openapi.Slot) string { return s.StartsAt.Format("15:04") }
 
 func money(minor int64, currency string) string {
-	return domain.Money{Minor: minor, Currency: currency}.String()
+	return domain.Money{Minor: minor, Currency: strings.ToUpper(currency)}.String()
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,16 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/careflow/careflow/internal/auth"
+	"github.com/careflow/careflow/internal/testkit"
 )
 
 // database makes an empty database on the test stack's server and returns its URL.
-// Without a stack the test is skipped, which `make test` never does.
 func database(t *testing.T) string {
 	t.Helper()
-	admin := os.Getenv("CAREFLOW_TEST_DATABASE_URL")
-	if admin == "" {
-		t.Skip("CAREFLOW_TEST_DATABASE_URL is not set: run `make test`")
-	}
+	admin := testkit.Env(t, "CAREFLOW_TEST_DATABASE_URL")
 	name := "cmd_" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	execute(t, admin, "CREATE DATABASE "+name)
 	t.Cleanup(func() { execute(t, admin, "DROP DATABASE "+name+" WITH (FORCE)") })
@@ -155,10 +151,7 @@ func TestKeysRewrapRetiresAColumnKey(t *testing.T) {
 }
 
 func TestTheProductStartsAndStops(t *testing.T) {
-	temporal := os.Getenv("CAREFLOW_TEST_TEMPORAL_ADDRESS")
-	if temporal == "" {
-		t.Skip("CAREFLOW_TEST_TEMPORAL_ADDRESS is not set: run `make test`")
-	}
+	temporal := testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")
 	api, worker, id := freeAddress(t), freeAddress(t), uuid.NewString()
 	environ := development(t,
 		"CAREFLOW_DATABASE_URL="+database(t), "CAREFLOW_TEMPORAL_ADDRESS="+temporal,

@@ -6,10 +6,9 @@ import (
 	"text/tabwriter"
 )
 
-// how says in a few words what is one action of a kind.
 var how = map[Kind]string{
 	WorkflowStart:    "the start",
-	WorkflowTask:     "free",
+	WorkflowTask:     "free, but for each reset",
 	Activity:         "each attempt, retries included",
 	Heartbeat:        "assumed: one for each attempt that may send any; not in the history",
 	Marker:           "those of one workflow task together",
@@ -19,7 +18,7 @@ var how = map[Kind]string{
 	SearchAttributes: "each upsert, however many attributes it sets",
 	Child:            "each start; the child's own history has another",
 	Nexus:            "each operation scheduled or asked to cancel",
-	Other:            "each change of execution options",
+	Other:            "free, but for each change of execution options",
 }
 
 // WriteTable writes the cost as a small table that says how it counts.
@@ -33,8 +32,11 @@ func (c Cost) WriteTable(w io.Writer) error {
 	return table.Flush()
 }
 
-func explained(k Kind) string { return fmt.Sprintf("%-28s  %s", k, how[k]) }
+func explained(k Kind) string { return fmt.Sprintf("%-28s  %s", k, How(k)) }
 
-// Method is the sentence that belongs under a table.
+// How says in a few words what is one action of a kind.
+func How(k Kind) string { return how[k] }
+
+// Method is what belongs under a table.
 const Method = "Actions are counted as https://docs.temporal.io/evaluate/cloud/actions defines them, from the history. " +
 	"Queries and rejected updates leave no trace there and are not counted."

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
 )
@@ -157,18 +159,25 @@ func notesAAD(appointmentID string) string  { return "appointments/notes/" + app
 // claimKey takes a key for this transaction. It waits for a concurrent use of the same
 // key to end, and returns that one's answer if it has one.
 func claimKey(ctx context.Context, q *db.Queries, key domain.IdempotencyKey) (*domain.StoredResponse, error) {
-	n, err := q.ClaimKey(ctx, db.ClaimKeyParams{
-		Principal: key.Principal, Operation: key.Operation, Key: key.Key, BodyHash: key.BodyHash,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("taking the idempotency key: %w", err)
-	}
-	if n == 1 {
-		return nil, nil
-	}
-	row, err := q.ReadKey(ctx, db.ReadKeyParams{Principal: key.Principal, Operation: key.Operation, Key: key.Key})
-	if err != nil {
-		return nil, fmt.Errorf("reading the idempotency key: %w", err)
+	var row db.ReadKeyRow
+	for {
+		n, err := q.ClaimKey(ctx, db.ClaimKeyParams{
+			Principal: key.Principal, Operation: key.Operation, Key: key.Key, BodyHash: key.BodyHash,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("taking the idempotency key: %w", err)
+		}
+		if n == 1 {
+			return nil, nil
+		}
+		row, err = q.ReadKey(ctx, db.ReadKeyParams{Principal: key.Principal, Operation: key.Operation, Key: key.Key})
+		if errors.Is(err, pgx.ErrNoRows) {
+			continue // its command was refused and freed the key in this very moment
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the idempotency key: %w", err)
+		}
+		break
 	}
 	if !bytes.Equal(row.BodyHash, key.BodyHash) {
 		return nil, domain.Errorf(domain.CodeIdempotencyReused, "this Idempotency-Key was used with another body: send a new key for a new command")

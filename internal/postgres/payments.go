@@ -51,8 +51,8 @@ func (s *Store) RecordPayment(ctx context.Context, id string, generation int, in
 		if err := json.Unmarshal(row.Terms, &terms); err != nil {
 			return fmt.Errorf("reading the terms: %w", err)
 		}
-		_, err = q.PaymentOf(ctx, db.PaymentOfParams{AppointmentID: id, Generation: row.Generation})
-		if err == nil && int(row.Generation) == generation {
+		_, err = q.PaymentOf(ctx, db.PaymentOfParams{AppointmentID: id, Generation: int32(generation)}) //nolint:gosec // a small count
+		if err == nil {
 			payBy = utc(row.PayBy)
 			return nil
 		}
@@ -113,15 +113,16 @@ func (s *Store) RecordFact(ctx context.Context, f domain.Fact) error {
 		if err != nil {
 			return missing(err, "appointment")
 		}
-		if err := updatePayment(ctx, q, f.Payment); err != nil {
-			return err
-		}
 		_, err = q.TransitionDone(ctx, db.TransitionDoneParams{AppointmentID: f.AppointmentID, TransitionID: f.ID})
 		if err == nil {
 			return nil
 		}
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("looking for the fact: %w", err)
+		}
+		// After the check: a late repetition must not turn newer figures back.
+		if err := updatePayment(ctx, q, f.Payment); err != nil {
+			return err
 		}
 		if err := appendFact(ctx, q, row, f.ID, f.Kind, f.At); err != nil {
 			return err

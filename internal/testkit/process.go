@@ -76,6 +76,9 @@ func (p *Process) Start() {
 	p.cmd, p.done = cmd, done
 }
 
+// Configure adds variables, which hold from the next start on.
+func (p *Process) Configure(env ...string) { p.env = append(p.env, env...) }
+
 // Kill is kill -9: nothing is finished, nothing is said good-bye to.
 func (p *Process) Kill() {
 	p.mu.Lock()

@@ -6,7 +6,6 @@ package relay
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"sync"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/workflows/appointment"
-	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
 )
 
 // Outbox is where rows wait.
@@ -169,82 +167,6 @@ func (r *Relay) relay(ctx context.Context, row domain.OutboxRow) {
 	if err != nil {
 		r.log.ErrorContext(ctx, "the outbox cannot be written: the row is relayed again when its lease ends", "outbox_id", row.ID, "error", err)
 	}
-}
-
-// parkedError says that a row is kept for people.
-type parkedError struct{ reason string }
-
-func (e *parkedError) Error() string { return e.reason }
-
-func (r *Relay) deliver(ctx context.Context, row domain.OutboxRow) error {
-	a, err := r.outbox.ProcessInput(ctx, row.AppointmentID)
-	if err != nil {
-		return err
-	}
-	switch row.Topic {
-	case domain.TopicStart:
-		return r.processes.Start(ctx, a)
-	case domain.TopicPaymentHint:
-		return r.hint(ctx, a, row)
-	case domain.TopicCommand:
-		return r.command(ctx, a, row)
-	case domain.TopicUnmatched:
-	}
-	return &parkedError{reason: "unknown_topic"}
-}
-
-func (r *Relay) hint(ctx context.Context, a domain.Appointment, row domain.OutboxRow) error {
-	var event domain.WebhookPayload
-	if err := json.Unmarshal(row.Payload, &event); err != nil {
-		return &parkedError{reason: "unreadable"}
-	}
-	if a.Status == domain.StatusArchived {
-		return &parkedError{reason: "archived"}
-	}
-	if known(a, event.Type) {
-		return nil
-	}
-	return r.processes.Hint(ctx, a, appointment.PaymentHint{EventID: event.EventID, Type: event.Type})
-}
-
-// known reports whether an event only repeats what the books say already, or what the
-// process is finding out by itself: the echo of our own capture or void. It need not be
-// woken for that.
-func known(a domain.Appointment, event string) bool {
-	switch event {
-	case "payment_intent.created":
-		return true
-	case "payment_intent.amount_capturable_updated":
-		return a.Payment.Status == domain.PaymentAuthorised || a.Payment.Status == domain.PaymentCaptured
-	case "payment_intent.succeeded", "charge.captured":
-		return a.Payment.Status == domain.PaymentCaptured || a.Status == domain.StatusCapturing
-	case "payment_intent.canceled":
-		return a.Payment.Status == domain.PaymentCancelled
-	case "charge.refunded":
-		return a.Payment.Captured > 0 && a.Payment.Refunded == a.Payment.Captured
-	}
-	return false
-}
-
-// command sends a deferred command. Its outcome stays with the process under the
-// update ID, where the caller's repetition finds it; a refusal changed nothing.
-func (r *Relay) command(ctx context.Context, a domain.Appointment, row domain.OutboxRow) error {
-	var d domain.DeferredCommand
-	var c appointment.Command
-	if json.Unmarshal(row.Payload, &d) != nil || json.Unmarshal(d.Command, &c) != nil {
-		return &parkedError{reason: "unreadable"}
-	}
-	_, err := r.processes.Command(ctx, a, d.Update, d.UpdateID, c, r.cfg.Lease/2)
-	var refusal *domain.Error
-	if errors.Is(err, appointmentclient.ErrPending) || !errors.As(err, &refusal) {
-		return err
-	}
-	switch refusal.Code { //nolint:exhaustive // every other refusal is an outcome
-	case domain.CodeUnavailable, domain.CodeTooMany, domain.CodeSuperseded, domain.CodeInternal:
-		return err
-	}
-	r.log.InfoContext(ctx, "a deferred command was refused", "appointment_id", a.ID, "command", d.Update, "code", refusal.Code)
-	return nil
 }
 
 // backoff grows from half a second to half a minute.

@@ -56,7 +56,7 @@ func paying(ctx workflow.Context, patience time.Duration, summary string) workfl
 	})
 }
 
-// mailing: several letters, a heartbeat before each. A worker that dies is noticed
+// mailing: several letters, a heartbeat before each but the first. A dead worker is noticed
 // within the heartbeat timeout.
 func mailing(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{

@@ -54,17 +54,25 @@ type process struct {
 }
 
 func setup(ctx workflow.Context, in Input) (*process, error) {
+	p := resume(in)
+	p.writing = workflow.NewMutex(ctx)
+	p.log = log.With(workflow.GetLogger(ctx), "appointment_id", in.AppointmentID)
+	p.shown = p.standing() // what Attributes gave it at its start
+	workflow.SetCurrentDetails(ctx, p.details())
+	p.listen(ctx)
+	return p, p.handleCommands(ctx)
+}
+
+// resume is a process as its input says.
+func resume(in Input) *process {
 	p := &process{
 		id: in.AppointmentID, doctorID: in.DoctorID, terms: in.Terms, bookedAt: in.BookedAt, replaces: in.Replaces,
 		status: in.Status, version: in.Version, generation: in.Generation, visit: in.Visit, payBy: in.PayBy,
 		answerBy: in.AnswerBy, changedAt: in.ChangedAt, endedAt: in.EndedAt, kept: in.Kept, reschedules: in.Reschedules,
 		payment: in.Payment, owed: in.Version > 1,
-		writing: workflow.NewMutex(ctx),
-		log:     log.With(workflow.GetLogger(ctx), "appointment_id", in.AppointmentID),
 	}
 	p.reminder = p.terms.FirstReminder(p.changedAt, p.visit.Start)
-	p.listen(ctx)
-	return p, p.handleCommands(ctx)
+	return p
 }
 
 // listen counts payment hints. A hint is never believed, only a reason to look.
@@ -167,6 +175,10 @@ func (p *process) until(ctx workflow.Context, deadline time.Time, summary string
 	if wait <= 0 {
 		return true, nil
 	}
+	// Await leaves its timer running when the condition comes first: it would wake the
+	// process for nothing, weeks later perhaps.
+	ctx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
 	ok, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
 		Timeout: wait, TimerOptions: workflow.TimerOptions{Summary: summary},
 	}, happened)

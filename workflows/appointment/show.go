@@ -22,12 +22,25 @@ type shownStep struct {
 
 // Attributes are the search attributes a process starts with.
 func Attributes(in Input) temporal.SearchAttributes {
-	return temporal.NewSearchAttributes(
-		searchattr.Status.ValueSet(string(in.Status)),
-		searchattr.NextStep.ValueSet("claim"),
-		searchattr.Doctor.ValueSet(in.DoctorID),
-		searchattr.StartsAt.ValueSet(in.Visit.Start),
-	)
+	updates := append(resume(in).standing().updates(), searchattr.Doctor.ValueSet(in.DoctorID))
+	return temporal.NewSearchAttributes(updates...)
+}
+
+func (p *process) standing() shownStep {
+	next, at := p.next()
+	return shownStep{status: p.status, next: next, at: at, start: p.visit.Start}
+}
+
+func (s shownStep) updates() []temporal.SearchAttributeUpdate {
+	updates := []temporal.SearchAttributeUpdate{
+		searchattr.Status.ValueSet(string(s.status)),
+		searchattr.NextStep.ValueSet(s.next),
+		searchattr.StartsAt.ValueSet(s.start),
+	}
+	if s.at.IsZero() {
+		return append(updates, searchattr.NextStepAt.ValueUnset())
+	}
+	return append(updates, searchattr.NextStepAt.ValueSet(s.at))
 }
 
 // next names what the process waits for and when it acts by itself at the latest.
@@ -62,29 +75,19 @@ func (p *process) next() (string, time.Time) {
 // show brings search attributes and current details up to date, when they changed:
 // each update is an event of the history.
 func (p *process) show(ctx workflow.Context) {
-	next, at := p.next()
-	now := shownStep{status: p.status, next: next, at: at, start: p.visit.Start}
+	now := p.standing()
 	if now == p.shown {
 		return
 	}
-	updates := []temporal.SearchAttributeUpdate{
-		searchattr.Status.ValueSet(string(p.status)),
-		searchattr.NextStep.ValueSet(next),
-		searchattr.StartsAt.ValueSet(p.visit.Start),
-	}
-	if at.IsZero() {
-		updates = append(updates, searchattr.NextStepAt.ValueUnset())
-	} else {
-		updates = append(updates, searchattr.NextStepAt.ValueSet(at))
-	}
-	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
+	if err := workflow.UpsertTypedSearchAttributes(ctx, now.updates()...); err != nil {
 		p.log.Warn("search attributes not updated", "error", err)
 	}
 	p.shown = now
-	workflow.SetCurrentDetails(ctx, p.details(next, at))
+	workflow.SetCurrentDetails(ctx, p.details())
 }
 
-func (p *process) details(next string, at time.Time) string {
+func (p *process) details() string {
+	next, at := p.next()
 	due := "no deadline"
 	if !at.IsZero() {
 		due = at.UTC().Format(time.RFC3339)

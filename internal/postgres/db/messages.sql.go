@@ -107,10 +107,13 @@ func (q *Queries) SettleMessage(ctx context.Context, arg SettleMessageParams) er
 }
 
 const skipStale = `-- name: SkipStale :execrows
-UPDATE messages m SET status = 'skipped',
-    error_code = CASE WHEN m.send_before IS NOT NULL AND m.send_before <= $1::timestamptz THEN 'too_late' ELSE 'overtaken' END
+UPDATE messages m SET
+    status = CASE WHEN m.status = 'sending' THEN 'unknown' ELSE 'skipped' END,
+    unknowns = m.unknowns + (m.status = 'sending')::int,
+    error_code = CASE WHEN m.status = 'sending' THEN 'interrupted'
+        WHEN m.send_before IS NOT NULL AND m.send_before <= $1::timestamptz THEN 'too_late' ELSE 'overtaken' END
 FROM appointments a
-WHERE a.id = m.appointment_id AND m.appointment_id = $2 AND m.status = 'pending'
+WHERE a.id = m.appointment_id AND m.appointment_id = $2 AND m.status IN ('pending','sending')
   AND ((m.send_before IS NOT NULL AND m.send_before <= $1::timestamptz)
     OR (m.kind IN ('reminder','confirmed','moved','request_received','request_to_doctor')
         AND (m.for_start <> a.starts_at
@@ -123,6 +126,8 @@ type SkipStaleParams struct {
 }
 
 // A message that speaks of a time that is no more, or whose moment has passed, is skipped.
+// One that was being handed over when its worker died may be with the vendor: it is not
+// sent again and counts as unknown.
 func (q *Queries) SkipStale(ctx context.Context, arg SkipStaleParams) (int64, error) {
 	result, err := q.db.Exec(ctx, skipStale, arg.Now, arg.AppointmentID)
 	if err != nil {

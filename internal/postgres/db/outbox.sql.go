@@ -97,12 +97,12 @@ func (q *Queries) FinishOutbox(ctx context.Context, id int64) error {
 
 const leaseOutbox = `-- name: LeaseOutbox :many
 UPDATE outbox SET leased_until = now() + make_interval(secs => $1::int), attempts = attempts + 1
-WHERE id IN (
+WHERE id = ANY (ARRAY(
     SELECT o.id FROM outbox o
     WHERE o.done_at IS NULL AND o.topic <> 'unmatched' AND o.not_before <= now()
       AND (o.leased_until IS NULL OR o.leased_until < now())
       AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.appointment_id = o.appointment_id AND b.id < o.id AND b.done_at IS NULL AND b.topic <> 'unmatched')
-    ORDER BY o.id LIMIT $2 FOR UPDATE SKIP LOCKED)
+    ORDER BY o.id LIMIT $2 FOR UPDATE SKIP LOCKED))
 RETURNING id, topic, dedupe_key, appointment_id, payload, attempts, created_at
 `
 
@@ -121,7 +121,8 @@ type LeaseOutboxRow struct {
 	CreatedAt     time.Time
 }
 
-// The oldest row of each appointment that is due, for as long as the lease lasts.
+// The oldest row of each appointment that is due, for as long as the lease lasts. An array,
+// because a plan may run an IN sub-select again for each row, and lease more than it was asked.
 func (q *Queries) LeaseOutbox(ctx context.Context, arg LeaseOutboxParams) ([]LeaseOutboxRow, error) {
 	rows, err := q.db.Query(ctx, leaseOutbox, arg.LeaseSeconds, arg.MaxRows)
 	if err != nil {

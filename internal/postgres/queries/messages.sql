@@ -1,9 +1,14 @@
 -- name: SkipStale :execrows
 -- A message that speaks of a time that is no more, or whose moment has passed, is skipped.
-UPDATE messages m SET status = 'skipped',
-    error_code = CASE WHEN m.send_before IS NOT NULL AND m.send_before <= @now::timestamptz THEN 'too_late' ELSE 'overtaken' END
+-- One that was being handed over when its worker died may be with the vendor: it is not
+-- sent again and counts as unknown.
+UPDATE messages m SET
+    status = CASE WHEN m.status = 'sending' THEN 'unknown' ELSE 'skipped' END,
+    unknowns = m.unknowns + (m.status = 'sending')::int,
+    error_code = CASE WHEN m.status = 'sending' THEN 'interrupted'
+        WHEN m.send_before IS NOT NULL AND m.send_before <= @now::timestamptz THEN 'too_late' ELSE 'overtaken' END
 FROM appointments a
-WHERE a.id = m.appointment_id AND m.appointment_id = @appointment_id AND m.status = 'pending'
+WHERE a.id = m.appointment_id AND m.appointment_id = @appointment_id AND m.status IN ('pending','sending')
   AND ((m.send_before IS NOT NULL AND m.send_before <= @now::timestamptz)
     OR (m.kind IN ('reminder','confirmed','moved','request_received','request_to_doctor')
         AND (m.for_start <> a.starts_at
