@@ -70,7 +70,7 @@ func (h *handlers) carryOut(ctx context.Context, cmd command) (answer, error) {
 	case err == nil:
 		count("done")
 		return h.settle(ctx, who, cmd, key)
-	case errors.Is(err, ErrPending):
+	case errors.Is(err, appointment.ErrPending):
 		count("deferred")
 		return h.deferred(ctx, cmd, key, id)
 	case rejected(err):

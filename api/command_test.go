@@ -105,7 +105,7 @@ func TestARejectedCommandFreesItsKey(t *testing.T) {
 func TestAnOutcomeThatIsNotKnownYetIsKeptAndAccepted(t *testing.T) {
 	h := newHarness(t)
 	h.commands.carry = func(context.Context, sentCommand) (appointment.Outcome, error) {
-		return appointment.Outcome{}, fmt.Errorf("after 2 s: %w", ErrPending)
+		return appointment.Outcome{}, fmt.Errorf("after 2 s: %w", appointment.ErrPending)
 	}
 	got := h.post(oneVisit+"/confirm", h.as(domain.RoleDoctor), "", "Prefer", "wait=2").status(http.StatusAccepted)
 	require.Equal(t, oneVisit, got.Header().Get("Location"))
@@ -123,7 +123,7 @@ func TestAcceptedIsOnlySaidWhenItIsKept(t *testing.T) {
 	h := newHarness(t)
 	h.commands.carry = func(context.Context, sentCommand) (appointment.Outcome, error) {
 		h.store.err = context.DeadlineExceeded
-		return appointment.Outcome{}, ErrPending
+		return appointment.Outcome{}, appointment.ErrPending
 	}
 	h.post(oneVisit+"/confirm", h.as(domain.RoleDoctor), "").problem(http.StatusServiceUnavailable, domain.CodeUnavailable)
 }

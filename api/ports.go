@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/careflow/careflow/internal/domain"
@@ -52,15 +51,11 @@ type Store interface {
 	AcceptWebhook(ctx context.Context, w domain.Webhook) (fresh bool, err error)
 }
 
-// ErrPending says that a command has no outcome within the wait. Commands returns it or
-// an error that matches it.
-var ErrPending = errors.New("the command has no outcome yet")
-
 // Commands sends commands to the processes of appointments.
 type Commands interface {
 	// Command sends the update, starting the process with it where there is none yet, and
 	// waits for the outcome. Errors: the rejection's own code, CodeUnavailable (Temporal
-	// unreachable), CodeTooMany, ErrPending.
+	// unreachable), CodeTooMany, appointment.ErrPending.
 	Command(ctx context.Context, a domain.Appointment, update, updateID string, c appointment.Command, wait time.Duration) (appointment.Outcome, error)
 	// Healthy reports whether Temporal answers.
 	Healthy(ctx context.Context) error

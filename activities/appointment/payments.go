@@ -160,10 +160,15 @@ func (p *Payments) settle(ctx context.Context, id string, payment domain.Recorde
 	}
 	if due := intent.Captured - intent.Refunded - kept; due > 0 {
 		fact.Refunded = intent.Refunded + due
-		if _, err := p.provider.Refund(ctx, domain.RefundRequest{
+		refund, err := p.provider.Refund(ctx, domain.RefundRequest{
 			IntentID: intent.ID, AppointmentID: id, Minor: due, IdempotencyKey: refundKey(id, payment.Generation, fact.Refunded),
-		}); err != nil {
+		})
+		if err != nil {
 			return fact, err
+		}
+		if refund.Status == "failed" || refund.Status == "canceled" {
+			// The money is with us still, and the same key would only repeat this answer.
+			return fact, domain.Errorf(domain.CodePaymentRefused, "the provider could not give the money back: a person has to").WithDetail("refund_" + refund.Status)
 		}
 	}
 	if fact.Refunded == payment.Refunded {

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"time"
-
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
 	"go.uber.org/fx"
@@ -12,11 +8,9 @@ import (
 	"github.com/careflow/careflow/api"
 	"github.com/careflow/careflow/internal/auth"
 	"github.com/careflow/careflow/internal/config"
-	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/payments"
 	"github.com/careflow/careflow/internal/postgres"
 	"github.com/careflow/careflow/internal/temporalx"
-	"github.com/careflow/careflow/workflows/appointment"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
 )
 
@@ -43,10 +37,12 @@ func apiOptions() fx.Option {
 		auth.Module,
 		payments.Module,
 		fx.Provide(
-			apiConfig, authConfig, paymentsConfig, newCommands,
+			apiConfig, authConfig, paymentsConfig,
 			func(s *postgres.Store) api.Store { return s },
 			func(s *payments.Stripe) api.PaymentWebhooks { return s },
-			func(c commands) api.Commands { return c },
+			func(c config.Config, temporal client.Client) api.Commands {
+				return appointmentclient.New(temporal, c.Temporal.TaskQueue)
+			},
 		),
 		api.Module,
 	)
@@ -73,20 +69,4 @@ func authConfig(c config.Config) auth.Config {
 
 func paymentsConfig(c config.Config) payments.Config {
 	return payments.Config{Key: c.Stripe.Key.Reveal(), URL: c.Stripe.URL, WebhookSecret: c.Stripe.WebhookSecret.Reveal()}
-}
-
-// commands hands the API's commands to the processes. The API and the client of the
-// processes each have their own word for "no outcome yet".
-type commands struct{ *appointmentclient.Client }
-
-func newCommands(temporal client.Client, c config.Config) commands {
-	return commands{appointmentclient.New(temporal, c.Temporal.TaskQueue)}
-}
-
-func (c commands) Command(ctx context.Context, a domain.Appointment, update, updateID string, command appointment.Command, wait time.Duration) (appointment.Outcome, error) {
-	outcome, err := c.Client.Command(ctx, a, update, updateID, command, wait)
-	if errors.Is(err, appointmentclient.ErrPending) {
-		return outcome, api.ErrPending
-	}
-	return outcome, err
 }

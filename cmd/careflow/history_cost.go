@@ -90,7 +90,7 @@ func historyFault(err error, appointmentID string) error {
 	var unknown *serviceerror.NotFound
 	var malformed *serviceerror.InvalidArgument
 	if errors.As(err, &unknown) || errors.As(err, &malformed) {
-		return fmt.Errorf("Temporal knows no process of appointment %s: it was not started yet, or its retention is over", appointmentID)
+		return fmt.Errorf("no process of appointment %s in Temporal: it was not started yet, or its retention is over", appointmentID)
 	}
 	return fmt.Errorf("read the history: %w", err)
 }

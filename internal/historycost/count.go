@@ -87,15 +87,13 @@ type scheduled struct{ heartbeats bool }
 func (c *counter) add(e *historypb.HistoryEvent) {
 	kind := KindOf(e.GetEventType())
 	c.events[kind]++
-	switch kind { //nolint:exhaustive // the other kinds cost one for each billable event
-	case Activity:
+	switch {
+	case kind == Activity:
 		c.activity(e)
-	case Marker:
+	case kind == Marker:
 		c.marker(e)
-	default:
-		if billable(e) {
-			c.actions[kind]++
-		}
+	case billable(e):
+		c.actions[kind]++
 	}
 }
 

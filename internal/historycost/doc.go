@@ -19,8 +19,9 @@
 //     each reset
 //
 // Heartbeats cost one each where they reach the server, and leave no trace in the
-// history. The SDK sends the first one of an attempt at once and throttles the others, so
-// one is assumed for each attempt of an activity that has a heartbeat timeout; this is
-// shown on a line of its own. Queries and rejected updates leave no trace either and are
+// history. The SDK sends the first one of an attempt at once and throttles the others to
+// four fifths of the timeout, so one is assumed for each attempt of an activity that has
+// a heartbeat timeout. For short attempts, which may send none, that is too many rather
+// than too few; it is shown on a line of its own. Queries and rejected updates leave no trace either and are
 // not counted.
 package historycost

@@ -30,6 +30,10 @@ func classify(resp *rest.Response) error {
 	case status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
 		return domain.Errorf(domain.CodeVendorUnavailable, "the mail provider does not take mail at the moment").WithDetail(detail)
 	}
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		// A revoked or mistyped key: nothing was sent, and people mend it. No mail is lost.
+		return domain.Errorf(domain.CodeVendorUnavailable, "the mail provider does not accept our key").WithDetail("key_refused")
+	}
 	field := refusedField(resp.Body)
 	if field != "" {
 		detail = field

@@ -111,10 +111,10 @@ func TestBadRecipientIsToldApartFromOurOwnFaults(t *testing.T) {
 	}
 }
 
-func TestWrongKeyIsAFaultOfOurs(t *testing.T) {
+func TestAWrongKeyLosesNoMail(t *testing.T) {
 	_, _, url := open(t)
 	_, err := mail.New(mail.Config{Key: "SG.wrong", URL: url, From: "a@example.com"}).Send(t.Context(), letter("m-1"))
-	require.Equal(t, domain.CodeVendorRejected, domain.CodeOf(err))
+	require.Equal(t, domain.CodeVendorUnavailable, domain.CodeOf(err), "people mend the key, and it is sent then")
 	_, err = mail.New(mail.Config{Key: "SG.wrong", URL: url, From: "nobody"}).Send(t.Context(), letter("m-1"))
 	require.Equal(t, domain.CodeVendorRejected, domain.CodeOf(err))
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(mail.Config{From: "nobody"}.Validate()))

@@ -13,6 +13,8 @@ import (
 //
 //   - vendor_unavailable: 409 (the key is in use), 429, 5xx, time-outs and broken
 //     connections. Whether it happened is not known; the same request may be sent again.
+//     Also 401 and 403: a revoked or mistyped API key is mended by people, and no visit
+//     may end because of it.
 //   - payment_refused: the card or the intent's state does not allow it, for good.
 //     Detail is the decline code or else Stripe's error code.
 //   - vendor_rejected: any other 4xx, a fault of ours. Detail is Stripe's error code.
@@ -31,6 +33,8 @@ func classify(err error) error {
 	switch status := se.HTTPStatusCode; {
 	case status == http.StatusConflict, status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
 		return domain.Errorf(domain.CodeVendorUnavailable, "the payment provider does not answer properly at the moment").WithDetail(detail).Because(cause)
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return domain.Errorf(domain.CodeVendorUnavailable, "the payment provider does not accept our API key").WithDetail("key_refused").Because(cause)
 	case se.Type == stripe.ErrorTypeCard, status == http.StatusPaymentRequired, refused[se.Code]:
 		return domain.Errorf(domain.CodePaymentRefused, "the payment was refused").WithDetail(detail).Because(cause)
 	}

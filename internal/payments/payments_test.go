@@ -220,7 +220,7 @@ func TestOurFaultsAreRejected(t *testing.T) {
 	require.Equal(t, "resource_missing", detail(t, err))
 
 	_, err = payments.New(payments.Config{Key: "sk_test_wrong", URL: s.url}).GetIntent(t.Context(), "pi_unknown")
-	require.Equal(t, domain.CodeVendorRejected, domain.CodeOf(err))
+	require.Equal(t, domain.CodeVendorUnavailable, domain.CodeOf(err), "people mend the key: no visit ends because of it")
 
 	s.intent(t)
 	_, err = s.CreateIntent(t.Context(), domain.IntentRequest{

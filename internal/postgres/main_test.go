@@ -38,6 +38,9 @@ var (
 	nine = time.Date(2031, 3, 4, 8, 0, 0, 0, time.UTC)
 )
 
+// later is a slot so many hours after nine. The doctor's lunch lies at 3.
+func later(hours int) time.Time { return nine.Add(time.Duration(hours) * time.Hour) }
+
 const secretWords = "a rash that nobody must know of"
 
 // clinic is a store on a database of its own.

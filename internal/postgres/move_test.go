@@ -26,16 +26,16 @@ func TestAVisitMovesWithItsRow(t *testing.T) {
 	c := open(t)
 	id := c.book(t, patient, visit(nine))
 	c.move(t, id, domain.StatusPending)
-	later := nine.Add(time.Hour)
-	result, err := c.Transition(t.Context(), c.to(t, id, later))
+	ten := later(1)
+	result, err := c.Transition(t.Context(), c.to(t, id, ten))
 	require.NoError(t, err)
-	require.Equal(t, domain.Window{Start: later, End: later.Add(30 * time.Minute)}, result.Visit)
+	require.Equal(t, domain.Window{Start: ten, End: ten.Add(30 * time.Minute)}, result.Visit)
 	a := c.row(t, id)
 	require.Equal(t, result.Visit, a.Visit)
 	require.Equal(t, "2031-03-04T10:00:00+01:00", a.Local)
 	require.Equal(t, 1, a.Reschedules)
 	require.Equal(t, 1, a.Sequence)
-	require.Equal(t, later, one[time.Time](t, c, "SELECT for_start FROM messages WHERE appointment_id = $1", id).UTC(), "the message speaks of the new time")
+	require.Equal(t, ten, one[time.Time](t, c, "SELECT for_start FROM messages WHERE appointment_id = $1", id).UTC(), "the message speaks of the new time")
 	c.book(t, patient, visit(nine)) // the old time is free
 }
 
@@ -44,7 +44,7 @@ func TestOnlyAPatientsMoveCountsAgainstTheLimit(t *testing.T) {
 	c := open(t)
 	id := c.book(t, patient, visit(nine))
 	for i, actor := range []domain.ActorKind{domain.ActorStaff, domain.ActorDoctor, domain.ActorPatient} {
-		step := c.to(t, id, nine.Add([]time.Duration{1, 2, 5}[i]*time.Hour))
+		step := c.to(t, id, later([]int{1, 2, 5}[i]))
 		step.Actor.Kind = actor
 		_, err := c.Transition(t.Context(), step)
 		require.NoError(t, err)
@@ -130,7 +130,7 @@ func TestTwoVisitsThatRaceForOneTime(t *testing.T) {
 	var steps []domain.Transition
 	free := nine.Add(8 * 24 * time.Hour)
 	for i := range 4 {
-		r := visit(nine.Add([]time.Duration{0, 1, 2, 5}[i] * time.Hour))
+		r := visit(later([]int{0, 1, 2, 5}[i]))
 		r.PatientID = patients[i]
 		id := c.book(t, domain.Caller{UserID: accounts[i], Roles: patient.Roles}, r)
 		steps = append(steps, c.to(t, id, free))

@@ -77,7 +77,7 @@ func TestAListIsPagedWithoutGapsOrRepetitions(t *testing.T) {
 	accounts, patients := c.people(t, 1)
 	var want []string
 	for i := range 7 { // with two doctors, so that starts repeat
-		r := visit(nine.Add([]time.Duration{0, 0, 1, 2, 5, 5, 6}[i] * time.Hour))
+		r := visit(later([]int{0, 0, 1, 2, 5, 5, 6}[i]))
 		if i == 1 || i == 5 {
 			r.DoctorID, r.TypeID, r.PatientID = seed.DoctorDemoID, seed.TypeDemoID, patients[0]
 		}

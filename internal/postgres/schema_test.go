@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -98,7 +97,7 @@ func TestMigrationsGoDownAndUpAgain(t *testing.T) {
 	c := open(t)
 	cfg, err := pgx.ParseConfig(c.url)
 	require.NoError(t, err)
-	var conn *sql.DB = stdlib.OpenDB(*cfg)
+	conn := stdlib.OpenDB(*cfg)
 	defer func() { _ = conn.Close() }()
 	provider, err := goose.NewProvider(goose.DialectPostgres, conn, os.DirFS("migrations"))
 	require.NoError(t, err)

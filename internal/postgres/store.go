@@ -3,6 +3,8 @@
 // and the idempotency keys. Queries live in queries/, their generated Go in db/.
 package postgres
 
+//go:generate sqlc generate
+
 import (
 	"context"
 	"errors"

@@ -127,7 +127,7 @@ func (c *Clinic) WaitReady() { c.t.Helper(); waitReady(c.t, c.API) }
 func waitReady(t testing.TB, base string) {
 	t.Helper()
 	Eventually(t, func() bool {
-		resp, err := http.Get(base + "/readyz") //nolint:gosec,noctx // our own server
+		resp, err := http.Get(base + "/readyz")
 		if err != nil {
 			return false
 		}

@@ -66,7 +66,7 @@ func (p *Process) Start() {
 	p.t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	cmd := exec.Command(filepath.Join(Env(p.t, "CAREFLOW_TEST_BIN"), "careflow"), p.name) //nolint:gosec // our own binary
+	cmd := exec.Command(filepath.Join(Env(p.t, "CAREFLOW_TEST_BIN"), "careflow"), p.name)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir()}, p.env...)
 	cmd.Stdout, cmd.Stderr = p.log, p.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

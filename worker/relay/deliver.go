@@ -7,7 +7,6 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/workflows/appointment"
-	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
 )
 
 // parkedError says that a row is kept for people.
@@ -17,6 +16,9 @@ func (e *parkedError) Error() string { return e.reason }
 
 func (r *Relay) deliver(ctx context.Context, row domain.OutboxRow) error {
 	a, err := r.outbox.ProcessInput(ctx, row.AppointmentID)
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		return &parkedError{reason: string(domain.CodeNotFound)} // no retry makes it appear
+	}
 	if err != nil {
 		return err
 	}
@@ -40,7 +42,7 @@ func (r *Relay) hint(ctx context.Context, a domain.Appointment, row domain.Outbo
 	if a.Status == domain.StatusArchived {
 		return &parkedError{reason: "archived"}
 	}
-	if !news(a, event.Type) {
+	if !news(a, event) {
 		return nil
 	}
 	return r.processes.Hint(ctx, a, appointment.PaymentHint{EventID: event.EventID, Type: event.Type})
@@ -49,8 +51,11 @@ func (r *Relay) hint(ctx context.Context, a domain.Appointment, row domain.Outbo
 // news reports whether an event may change what the process does. Everything else only
 // repeats what the books say already, or what the process is finding out by itself, such
 // as the echo of its own capture: it need not be woken for that.
-func news(a domain.Appointment, event string) bool {
-	switch event {
+func news(a domain.Appointment, event domain.WebhookPayload) bool {
+	if p := a.Payment.IntentID; p != "" && event.IntentID != "" && event.IntentID != p {
+		return true // of an earlier attempt to be paid: the row knows the newest one only
+	}
+	switch event.Type {
 	case "payment_intent.amount_capturable_updated":
 		return a.Payment.Status != domain.PaymentAuthorised && a.Payment.Status != domain.PaymentCaptured
 	case "payment_intent.succeeded":
@@ -59,6 +64,8 @@ func news(a domain.Appointment, event string) bool {
 		return a.Payment.Status != domain.PaymentCancelled
 	case "charge.refunded":
 		return a.Payment.Captured > 0 && a.Payment.Refunded != a.Payment.Captured
+	case "charge.refund.updated": // also how Stripe says that a refund failed
+		return a.Payment.Refunded > 0
 	case "charge.dispute.created":
 		return true
 	}
@@ -75,7 +82,7 @@ func (r *Relay) command(ctx context.Context, a domain.Appointment, row domain.Ou
 	}
 	_, err := r.processes.Command(ctx, a, d.Update, d.UpdateID, c, r.cfg.Lease/2)
 	var refusal *domain.Error
-	if errors.Is(err, appointmentclient.ErrPending) || !errors.As(err, &refusal) {
+	if errors.Is(err, appointment.ErrPending) || !errors.As(err, &refusal) {
 		return err
 	}
 	switch refusal.Code { //nolint:exhaustive // every other refusal is an outcome

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -48,7 +49,11 @@ func (m *Metrics) begin(row domain.OutboxRow) (done func(error)) {
 	return func(err error) {
 		m.inFlight.Dec()
 		outcome := "ok"
-		if err != nil {
+		var parked *parkedError
+		switch {
+		case errors.As(err, &parked):
+			outcome = "parked"
+		case err != nil:
 			outcome = "again"
 		}
 		m.relayed.WithLabelValues(string(row.Topic), outcome).Inc()

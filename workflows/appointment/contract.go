@@ -4,6 +4,7 @@
 package appointment
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -44,6 +45,10 @@ type Command struct {
 	// StartsAt is the new start of a reschedule, UTC.
 	StartsAt time.Time `json:"starts_at,omitzero"`
 }
+
+// ErrPending says that a command has no outcome within the wait: it is neither carried
+// out nor refused yet.
+var ErrPending = errors.New("the command has no outcome yet")
 
 // Outcome is what a command led to.
 type Outcome struct {

@@ -29,7 +29,7 @@ func (p *process) closeBooks(ctx workflow.Context) error {
 			break
 		}
 	}
-	return p.step(ctx, p.status, domain.Transition{ID: "archived", Kind: "archived", To: domain.StatusArchived})
+	return p.step(ctx, p.version, domain.Transition{ID: "archived", Kind: "archived", To: domain.StatusArchived})
 }
 
 // moneyToSettle reports whether something may have to be voided or paid back.
@@ -48,15 +48,16 @@ func (p *process) settle(ctx workflow.Context) error {
 	return err
 }
 
-// deliverMail hands over what the visit owes, one batch at a time, beside the phases:
-// a mail vendor that is down holds up letters and nothing else.
+// deliverMail hands over what the visit owes, one batch at a time, beside the phases: a
+// mail vendor that is down holds up letters and nothing else. It returns when the
+// process closes and nothing is owed any more.
 func (p *process) deliverMail(ctx workflow.Context) {
+	defer func() { p.delivering = false }()
 	for {
-		p.delivering = false
 		if err := workflow.Await(ctx, func() bool { return p.owed || p.closing }); err != nil || !p.owed {
 			return
 		}
-		p.delivering, p.owed = true, false
+		p.owed = false
 		in := acts.DeliverMailInput{AppointmentID: p.id, Reminders: p.reminders}
 		p.reminders = nil
 		if err := workflow.ExecuteActivity(mailing(ctx), acts.DeliverMail, in).Get(ctx, nil); err != nil {

@@ -12,62 +12,70 @@ import (
 
 // awaitPayment holds the slot until the money is authorised or the window is over.
 func (p *process) awaitPayment(ctx workflow.Context) error {
+	seen := p.version
 	if p.terms.Price.IsZero() {
-		return p.asked(ctx, "requested_free", nil)
+		return p.asked(ctx, seen, "requested_free", nil)
 	}
 	if p.payment.IntentID == "" {
 		if opened, err := p.openPayment(ctx); err != nil || !opened {
 			return err
 		}
 	}
-	due, err := p.until(ctx, p.payBy, "Payment window", func() bool { return p.status != domain.StatusRequested || p.hints > 0 })
-	if err != nil || p.status != domain.StatusRequested {
+	due, err := p.until(ctx, p.payBy, "Payment window", func() bool { return p.version != seen || p.hints > 0 })
+	if err != nil || p.version != seen {
 		return err
 	}
 	// News, or the window is over: in both cases the provider is asked. When it does not
 	// answer for ten minutes after the window, the slot is freed; money that turns up
 	// later is settled after the end.
 	fact, err := p.readPayment(ctx, p.payBy.Add(askPatience).Sub(workflow.Now(ctx)))
-	switch {
-	case err == nil && (fact.Status == domain.PaymentAuthorised || fact.Status == domain.PaymentCaptured):
-		return p.asked(ctx, "authorised", &fact)
-	case err == nil && !due && fact.Status != domain.PaymentCancelled:
-		return nil // not yet: wait on
-	case err == nil && fact.Status == domain.PaymentCancelled:
-		return p.expire(ctx, domain.StatusRequested, "payment_cancelled")
-	case err != nil:
-		return p.expire(ctx, domain.StatusRequested, "payment_unknown")
+	if err != nil {
+		if due {
+			return p.expire(ctx, seen, "payment_unknown")
+		}
+		p.log.Warn("the payment could not be read", "code", codeOf(err))
+		return nil // the end of the window asks again
 	}
-	return p.expire(ctx, domain.StatusRequested, "payment_window_over")
+	switch fact.Status {
+	case domain.PaymentAuthorised, domain.PaymentCaptured:
+		return p.asked(ctx, seen, "authorised", &fact)
+	case domain.PaymentCancelled:
+		return p.expire(ctx, seen, "payment_cancelled")
+	case domain.PaymentAwaitingMethod, domain.PaymentProcessing:
+	}
+	if !due {
+		return nil
+	}
+	return p.expire(ctx, seen, "payment_window_over")
 }
 
 // openPayment creates the intent, unless the hold is over already. It reports whether
 // there is one to wait for.
 func (p *process) openPayment(ctx workflow.Context) (bool, error) {
-	booked := p.bookedAt
+	seen, booked := p.version, p.bookedAt
 	if p.generation > 1 {
 		booked = p.changedAt // a new window after a refused capture
 	}
 	now := workflow.Now(ctx)
 	last := p.terms.PayBy(booked, booked.Add(p.terms.PaymentWindowMax.Std()), p.visit.Start)
 	if !now.Before(last) {
-		return false, p.expire(ctx, domain.StatusRequested, "payment_window_over")
+		return false, p.expire(ctx, seen, "payment_window_over")
 	}
 	p.show(ctx)
 	p.opening = workflow.ExecuteActivity(paying(ctx, last.Sub(now), "Open the payment"), acts.OpenPayment, acts.OpenPaymentInput{
 		AppointmentID: p.id, Generation: p.generation, Amount: p.terms.Price, BookedAt: p.bookedAt,
 	})
 	if err := workflow.Await(ctx, func() bool {
-		return p.opening.IsReady() || p.status != domain.StatusRequested || p.broken != nil
+		return p.opening.IsReady() || p.version != seen || p.broken != nil
 	}); err != nil || p.broken != nil {
 		return false, p.broken
 	}
-	if p.status != domain.StatusRequested {
+	if p.version != seen {
 		return false, nil
 	}
 	if err := p.opened(ctx); err != nil {
 		p.log.Warn("no payment could be opened", "code", codeOf(err))
-		return false, p.expire(ctx, domain.StatusRequested, "payment_unavailable")
+		return false, p.expire(ctx, seen, "payment_unavailable")
 	}
 	return p.payment.IntentID != "", nil
 }
@@ -95,7 +103,7 @@ func (p *process) readPayment(ctx workflow.Context, patience time.Duration) (dom
 }
 
 // asked moves a paid (or free) request to the doctor.
-func (p *process) asked(ctx workflow.Context, kind string, fact *domain.PaymentFact) error {
+func (p *process) asked(ctx workflow.Context, seen int, kind string, fact *domain.PaymentFact) error {
 	var lapse time.Time
 	if fact != nil {
 		lapse = fact.CaptureBefore
@@ -107,16 +115,17 @@ func (p *process) asked(ctx workflow.Context, kind string, fact *domain.PaymentF
 	if !p.terms.InstantConfirm {
 		t.Messages = owe(domain.MessageRequestToDoctor, domain.RecipientDoctor)
 	}
-	return p.step(ctx, domain.StatusRequested, t)
+	return p.step(ctx, seen, t)
 }
 
 // awaitAnswer waits for the doctor, and for nobody where the type confirms instantly.
 func (p *process) awaitAnswer(ctx workflow.Context) error {
+	seen := p.version
 	if p.terms.InstantConfirm {
-		return p.step(ctx, domain.StatusPending, p.accepted("accepted/instant"))
+		return p.step(ctx, seen, p.accepted("accepted/instant"))
 	}
-	due, err := p.until(ctx, p.answerBy, "Answer deadline", func() bool { return p.status != domain.StatusPending || p.hints > 0 })
-	if err != nil || p.status != domain.StatusPending {
+	due, err := p.until(ctx, p.answerBy, "Answer deadline", func() bool { return p.version != seen || p.hints > 0 })
+	if err != nil || p.version != seen {
 		return err
 	}
 	if due {
@@ -124,11 +133,11 @@ func (p *process) awaitAnswer(ctx workflow.Context) error {
 			p.answerBy = grace // we were down over the deadline: nobody pays for that
 			return nil
 		}
-		return p.expire(ctx, domain.StatusPending, "no_answer")
+		return p.expire(ctx, seen, "no_answer")
 	}
 	fact, err := p.readPayment(ctx, max(p.answerBy.Sub(workflow.Now(ctx)), askPatience))
 	if err == nil && fact.Status == domain.PaymentCancelled {
-		return p.expire(ctx, domain.StatusPending, "authorisation_lost")
+		return p.expire(ctx, seen, "authorisation_lost")
 	}
 	return nil
 }
@@ -191,22 +200,23 @@ func (p *process) captureFailed(ctx workflow.Context, refusal string) error {
 func (p *process) awaitVisit(ctx workflow.Context) error {
 	start := p.visit.Start
 	wake, summary := p.nextVisitStep()
+	// A check-in leaves the timer as it is: the visit is over at the same moment.
 	due, err := p.until(ctx, wake, summary, func() bool {
 		return (p.status != domain.StatusConfirmed && p.status != domain.StatusCheckedIn) || !p.visit.Start.Equal(start)
 	})
 	if err != nil || !due {
 		return err
 	}
-	now := workflow.Now(ctx)
+	now, seen := workflow.Now(ctx), p.version
 	switch {
 	case p.status == domain.StatusConfirmed && p.reminder < len(p.terms.Reminders):
 		p.remind(now)
 	case p.status == domain.StatusCheckedIn:
-		return p.step(ctx, domain.StatusCheckedIn, p.completed("completed/over"))
+		return p.step(ctx, seen, p.completed("completed/over"))
 	case domain.Grace(wake, now).After(wake):
 		p.graceUntil = now.Add(domain.FreshGrace)
 	default:
-		return p.step(ctx, domain.StatusConfirmed, domain.Transition{
+		return p.step(ctx, seen, domain.Transition{
 			ID: "no-show/over", Kind: "not_attended", To: domain.StatusNoShow, ReasonCode: "no_check_in", Kept: new(int64),
 		})
 	}
@@ -238,8 +248,8 @@ func (p *process) remind(now time.Time) {
 	p.reminder, p.owed = p.reminder+1, true
 }
 
-func (p *process) expire(ctx workflow.Context, from domain.Status, reason string) error {
-	return p.step(ctx, from, p.expiry(reason))
+func (p *process) expire(ctx workflow.Context, seen int, reason string) error {
+	return p.step(ctx, seen, p.expiry(reason))
 }
 
 func (p *process) expiry(reason string) domain.Transition {

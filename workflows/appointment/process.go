@@ -44,7 +44,7 @@ type process struct {
 	closing    bool
 
 	owed       bool // the ledger may hold messages to deliver
-	delivering bool
+	delivering bool // the mail runs beside the phases and has not ended
 	reminders  []domain.Reminder
 
 	// writing serialises transitions: each starts from the version the last one left.
@@ -149,14 +149,15 @@ func (p *process) moved(ctx workflow.Context, t domain.Transition, r domain.Tran
 	p.show(ctx)
 }
 
-// step is a transition of the process itself (a deadline, money that came in). It does
-// nothing when a command moved the visit out of from in the meantime.
-func (p *process) step(ctx workflow.Context, from domain.Status, t domain.Transition) error {
+// step is a transition of the process itself (a deadline, money that came in), decided
+// when the visit was at version seen. It does nothing when a command moved the visit on
+// in the meantime: the phase then looks again.
+func (p *process) step(ctx workflow.Context, seen int, t domain.Transition) error {
 	if err := p.writing.Lock(ctx); err != nil {
 		return err
 	}
 	defer p.writing.Unlock()
-	if p.status != from || p.broken != nil {
+	if p.version != seen || p.broken != nil {
 		return p.broken
 	}
 	t.Actor = domain.System()

@@ -51,7 +51,7 @@ func recorded(t *testing.T) []string {
 
 func replay(t *testing.T, file string, fn any) error {
 	t.Helper()
-	raw, err := os.ReadFile(file) //nolint:gosec // our own fixtures
+	raw, err := os.ReadFile(file)
 	require.NoError(t, err)
 	var history historypb.History
 	require.NoError(t, protojson.Unmarshal(raw, &history))

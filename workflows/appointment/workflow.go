@@ -25,8 +25,9 @@ func (p *process) run(ctx workflow.Context) (Result, error) {
 		return Result{}, err
 	}
 	if !mine {
-		return Result{Status: p.status, Superseded: true}, p.finishHandlers(ctx)
+		return Result{Status: p.status, Superseded: true}, p.finish(ctx)
 	}
+	p.delivering = true
 	workflow.Go(ctx, p.deliverMail)
 
 	for p.status != domain.StatusArchived {
@@ -48,12 +49,12 @@ func (p *process) run(ctx workflow.Context) (Result, error) {
 			return Result{Status: p.status}, p.giveUp(ctx, err)
 		}
 	}
-	return Result{Status: p.status}, p.finishHandlers(ctx)
+	return Result{Status: p.status}, p.finish(ctx)
 }
 
-// finishHandlers lets every command get its answer and every letter leave before the
-// process ends.
-func (p *process) finishHandlers(ctx workflow.Context) error {
+// finish lets every command get its answer and every letter leave before the process
+// ends.
+func (p *process) finish(ctx workflow.Context) error {
 	p.closing = true
 	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && !p.delivering })
 }

@@ -19,9 +19,6 @@ import (
 	"github.com/careflow/careflow/workflows/appointment"
 )
 
-// ErrPending says that a command has no outcome yet: neither carried out nor refused.
-var ErrPending = errors.New("the command has no outcome yet")
-
 // Client reaches the processes of one namespace and task queue.
 type Client struct {
 	temporal client.Client
@@ -76,7 +73,7 @@ func (c *Client) Hint(ctx context.Context, a domain.Appointment, hint appointmen
 //
 // Errors: *domain.Error with the code of the refusal (CodeWrongStatus, CodeSlotTaken,
 // ...), CodeUnavailable when Temporal cannot be reached, CodeTooMany when it sheds
-// load, and ErrPending.
+// load, and appointment.ErrPending.
 func (c *Client) Command(ctx context.Context, a domain.Appointment, update, updateID string, cmd appointment.Command, wait time.Duration) (appointment.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -89,7 +86,7 @@ func (c *Client) Command(ctx context.Context, a domain.Appointment, update, upda
 		if c.Healthy(context.WithoutCancel(ctx)) != nil {
 			return outcome, unreachable(err)
 		}
-		return outcome, ErrPending
+		return outcome, appointment.ErrPending
 	}
 	return outcome, fault(err)
 }
