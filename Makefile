@@ -20,7 +20,7 @@ RUN     ?=
 TESTFLAGS ?= -timeout 20m -p 2
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset test test-stack demo lint fmt generate generate-check build clean FORCE
+.PHONY: help up down reset test test-stack demo lint fmt generate record build clean FORCE
 
 help: ## Lists these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ fmt: ## Formats all Go files
 generate: $(LOCAL) ## Regenerates code from api/openapi.yaml and the SQL queries
 	@$(LOCAL) tools oapi-codegen sqlc
 	@go generate ./...
+
+record: $(LOCAL) ## Records the histories of a release for the replay test: make record RELEASE=v0.2
+	@test -n "$(RELEASE)" || { echo 'Name the release: make record RELEASE=v0.2'; exit 1; }
+	@CAREFLOW_RECORD_HISTORIES=$(abspath workflows/appointment/testdata/histories/$(RELEASE)) \
+		exec $(LOCAL) test -- go test -count=1 -run 'TestEveryEndOfAVisit|TestAPaidLifecycle' ./stories
 
 build: ## Builds the product's programs into .local/bin
 	@mkdir -p $(BIN)

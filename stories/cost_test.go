@@ -11,6 +11,7 @@ import (
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/historycost"
 	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/stories/clinic"
 )
 
 // What a whole paid life may cost: a clinic's load on Temporal is its visits times this.
@@ -21,11 +22,11 @@ const (
 
 func TestAPaidLifecycleWithThreeRemindersFitsItsBudget(t *testing.T) {
 	t.Parallel()
-	c := testkit.NewClinic(t, testkit.Options{})
+	c := clinic.New(t, clinic.Options{})
 	patient, doctor, desk := c.Login("patient"), c.Login("doctor.demo"), c.Login("staff")
 
 	// The first slot that leaves the doctor time to answer (70 s) is a minute's start away.
-	a := c.BookAndPay(patient, testkit.Booking(time.Now().Add(75*time.Second+59*time.Second).Truncate(time.Minute)))
+	a := c.BookAndPay(patient, clinic.Booking(time.Now().Add(75*time.Second+59*time.Second).Truncate(time.Minute)))
 	doctor.Must(a.ID, "confirm", nil)
 	patient.Await(a.ID, domain.StatusConfirmed)
 	require.Eventually(t, func() bool {
@@ -40,6 +41,7 @@ func TestAPaidLifecycleWithThreeRemindersFitsItsBudget(t *testing.T) {
 		events := c.History(temporal, a.ID).GetEvents()
 		return events[len(events)-1].GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
 	}, "the process of %s ends", a.ID)
+	c.Record(a.ID, "paid_and_completed")
 	cost := historycost.Of(c.History(temporal, a.ID).GetEvents())
 	var table bytes.Buffer
 	require.NoError(t, cost.WriteTable(&table))

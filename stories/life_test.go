@@ -8,7 +8,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/seed"
-	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/stories/clinic"
 )
 
 // soonGone is a visit with days for everything but the payment and the archive.
@@ -29,7 +29,7 @@ func TestEveryEndOfAVisit(t *testing.T) {
 		unpaid   bool
 		free     bool
 		terms    string
-		live     func(t *testing.T, c *testkit.Clinic, patient, doctor *testkit.User, id string, start time.Time)
+		live     func(t *testing.T, c *clinic.Clinic, patient, doctor *clinic.User, id string, start time.Time)
 		timeline []string
 		messages []string
 	}{
@@ -44,7 +44,7 @@ func TestEveryEndOfAVisit(t *testing.T) {
 		},
 		{
 			name: "declined",
-			live: func(_ *testing.T, _ *testkit.Clinic, _, doctor *testkit.User, id string, _ time.Time) {
+			live: func(_ *testing.T, _ *clinic.Clinic, _, doctor *clinic.User, id string, _ time.Time) {
 				doctor.Must(id, "decline", nil)
 			},
 			timeline: append(pending, "declined", "payment_voided", "archived"),
@@ -52,7 +52,7 @@ func TestEveryEndOfAVisit(t *testing.T) {
 		},
 		{
 			name: "cancelled_and_refunded",
-			live: func(_ *testing.T, c *testkit.Clinic, patient, doctor *testkit.User, id string, _ time.Time) {
+			live: func(_ *testing.T, c *clinic.Clinic, patient, doctor *clinic.User, id string, _ time.Time) {
 				doctor.Must(id, "confirm", nil)
 				patient.Await(id, domain.StatusConfirmed)
 				c.Messages(id) // what is overtaken by the cancel would be skipped
@@ -66,7 +66,7 @@ func TestEveryEndOfAVisit(t *testing.T) {
 		},
 		{
 			name: "moved_and_cancelled",
-			live: func(t *testing.T, _ *testkit.Clinic, patient, doctor *testkit.User, id string, start time.Time) {
+			live: func(t *testing.T, _ *clinic.Clinic, patient, doctor *clinic.User, id string, start time.Time) {
 				doctor.Must(id, "confirm", nil)
 				patient.Await(id, domain.StatusConfirmed)
 				patient.Must(id, "reschedule", map[string]any{"starts_at": start.Add(2 * time.Hour)})
@@ -77,7 +77,7 @@ func TestEveryEndOfAVisit(t *testing.T) {
 		},
 		{
 			name: "free_and_cancelled", free: true,
-			live: func(_ *testing.T, c *testkit.Clinic, patient, doctor *testkit.User, id string, _ time.Time) {
+			live: func(_ *testing.T, c *clinic.Clinic, patient, doctor *clinic.User, id string, _ time.Time) {
 				patient.Await(id, domain.StatusPending)
 				doctor.Must(id, "confirm", nil)
 				patient.Await(id, domain.StatusConfirmed)
@@ -90,10 +90,10 @@ func TestEveryEndOfAVisit(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := testkit.NewClinic(t, testkit.Options{})
+			c := clinic.New(t, clinic.Options{})
 			patient, doctor := c.Login("patient"), c.Login("doctor.demo")
-			start := testkit.InMinutes(3 * 24 * 60).UTC()
-			b := testkit.Booking(start)
+			start := clinic.InMinutes(3 * 24 * 60).UTC()
+			b := clinic.Booking(start)
 			if tt.terms == "" {
 				tt.terms = soonGone
 			}
@@ -131,9 +131,9 @@ func TestEveryEndOfAVisit(t *testing.T) {
 // reading is noted, and after the end it moves to the archive.
 func TestTheReasonIsSealedAuditedAndArchived(t *testing.T) {
 	t.Parallel()
-	c := testkit.NewClinic(t, testkit.Options{})
+	c := clinic.New(t, clinic.Options{})
 	patient, doctor := c.Login("patient"), c.Login("doctor.demo")
-	b := testkit.Booking(testkit.InMinutes(3 * 24 * 60))
+	b := clinic.Booking(clinic.InMinutes(3 * 24 * 60))
 	b.TypeID, b.Reason = c.NewType(30, soonGone), "a rash on the left arm"
 	a := patient.Book(b)
 	require.Equal(t, b.Reason, doctor.Appointment(a.ID).Reason)

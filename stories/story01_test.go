@@ -9,23 +9,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/careflow/careflow/internal/domain"
-	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/stories/clinic"
 )
 
 // 50 patients ask for the same free slot at once, some for partly overlapping times,
 // some for another appointment type: one 201, the others 409, one live row.
 func TestStory01_SameSlotSameInstant(t *testing.T) {
 	t.Parallel()
-	c := testkit.NewClinic(t, testkit.Options{})
+	c := clinic.New(t, clinic.Options{})
 	short, long := c.NewType(30, `{}`), c.NewType(60, `{"buffer_before": "5m"}`)
 	users, patients := c.NewPatients(50)
-	start := testkit.InMinutes(24 * 60)
+	start := clinic.InMinutes(24 * 60)
 
-	answers := make([]testkit.Answer, len(users))
+	answers := make([]clinic.Answer, len(users))
 	gate := make(chan struct{})
 	var asking sync.WaitGroup
 	for i, u := range users {
-		b := testkit.Booking(start)
+		b := clinic.Booking(start)
 		b.PatientID, b.TypeID = patients[i], short
 		switch i % 5 {
 		case 1:

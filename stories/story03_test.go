@@ -10,6 +10,7 @@ import (
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/seed"
 	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/stories/clinic"
 )
 
 // quickPay is a visit whose payment window is over in seconds.
@@ -18,14 +19,14 @@ const quickPay = `{"payment_window": "8s", "payment_window_max": "20s", "answer_
 // The slot stays held until the deadline and is free seconds after it.
 func TestStory03_AbandonedCheckout(t *testing.T) {
 	t.Parallel()
-	c := testkit.NewClinic(t, testkit.Options{})
+	c := clinic.New(t, clinic.Options{})
 	abandonCheckout(t, c, func(time.Time) {})
 }
 
 // ... also when every worker was down over the deadline and came back later.
 func TestStory03_AbandonedCheckoutWhileEveryWorkerIsDown(t *testing.T) {
 	t.Parallel()
-	c := testkit.NewClinic(t, testkit.Options{})
+	c := clinic.New(t, clinic.Options{})
 	abandonCheckout(t, c, func(payBy time.Time) {
 		c.WorkerProcess.Kill()
 		testkit.Eventually(t, func() bool { return time.Now().After(payBy.Add(2 * time.Second)) }, "the deadline passes")
@@ -34,10 +35,10 @@ func TestStory03_AbandonedCheckoutWhileEveryWorkerIsDown(t *testing.T) {
 	})
 }
 
-func abandonCheckout(t *testing.T, c *testkit.Clinic, meanwhile func(payBy time.Time)) {
+func abandonCheckout(t *testing.T, c *clinic.Clinic, meanwhile func(payBy time.Time)) {
 	t.Helper()
 	patient, other := c.Login("patient"), c.Login("caregiver")
-	b := testkit.Booking(testkit.InMinutes(24 * 60))
+	b := clinic.Booking(clinic.InMinutes(24 * 60))
 	b.TypeID = c.NewType(30, quickPay)
 	a := patient.Book(b)
 	intent := c.Intent(patient, a.ID)

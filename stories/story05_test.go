@@ -7,16 +7,16 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/sandbox"
-	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/stories/clinic"
 )
 
 // Our endpoint was down. At the hold deadline the process asks Stripe and goes on.
 func TestStory05_PaidButTheWebhookIsLost(t *testing.T) {
 	t.Parallel()
-	c := testkit.NewClinic(t, testkit.Options{})
+	c := clinic.New(t, clinic.Options{})
 	c.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.Webhook, Mode: "lost"})
 	patient := c.Login("patient")
-	b := testkit.Booking(testkit.InMinutes(24 * 60))
+	b := clinic.Booking(clinic.InMinutes(24 * 60))
 	b.TypeID = c.NewType(30, quickPay)
 	a := patient.Book(b)
 	require.NoError(t, c.Sandbox.Pay(c.Intent(patient, a.ID)))

@@ -8,6 +8,7 @@ import (
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/sandbox"
 	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/stories/clinic"
 )
 
 // The worker is killed right after Stripe accepted. One charge; the same for capture,
@@ -17,8 +18,8 @@ func TestStory07_CrashBetweenChargeAndRecord(t *testing.T) {
 	cancel := map[string]string{"reason_code": "patient_request"}
 	for _, tt := range []struct {
 		name, request string
-		before        func(c *testkit.Clinic, patient, doctor *testkit.User, id string) // up to the step
-		step          func(c *testkit.Clinic, patient, doctor *testkit.User, id string)
+		before        func(c *clinic.Clinic, patient, doctor *clinic.User, id string) // up to the step
+		step          func(c *clinic.Clinic, patient, doctor *clinic.User, id string)
 		ends          domain.Status
 		captured      int64
 		refunded      int64
@@ -31,31 +32,31 @@ func TestStory07_CrashBetweenChargeAndRecord(t *testing.T) {
 		{
 			name: "capture", request: "POST /v1/payment_intents/*/capture",
 			before: pay,
-			step:   func(_ *testkit.Clinic, _, doctor *testkit.User, id string) { doctor.Must(id, "confirm", nil) },
+			step:   func(_ *clinic.Clinic, _, doctor *clinic.User, id string) { doctor.Must(id, "confirm", nil) },
 			ends:   domain.StatusConfirmed, captured: 8000,
 		},
 		{
 			name: "void", request: "POST /v1/payment_intents/*/cancel",
 			before: pay,
-			step:   func(_ *testkit.Clinic, patient, _ *testkit.User, id string) { patient.Must(id, "cancel", cancel) },
+			step:   func(_ *clinic.Clinic, patient, _ *clinic.User, id string) { patient.Must(id, "cancel", cancel) },
 			ends:   domain.StatusCancelled, voided: 8000,
 		},
 		{
 			name: "refund", request: "POST /v1/refunds",
-			before: func(c *testkit.Clinic, patient, doctor *testkit.User, id string) {
+			before: func(c *clinic.Clinic, patient, doctor *clinic.User, id string) {
 				pay(c, patient, doctor, id)
 				doctor.Must(id, "confirm", nil)
 				patient.Await(id, domain.StatusConfirmed)
 			},
-			step: func(_ *testkit.Clinic, patient, _ *testkit.User, id string) { patient.Must(id, "cancel", cancel) },
+			step: func(_ *clinic.Clinic, patient, _ *clinic.User, id string) { patient.Must(id, "cancel", cancel) },
 			ends: domain.StatusCancelled, captured: 8000, refunded: 8000,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := testkit.NewClinic(t, testkit.Options{})
+			c := clinic.New(t, clinic.Options{})
 			patient, doctor := c.Login("patient"), c.Login("doctor.demo")
-			b := testkit.Booking(testkit.InMinutes(3 * 24 * 60))
+			b := clinic.Booking(clinic.InMinutes(3 * 24 * 60))
 			b.TypeID = c.NewType(30, `{}`)
 			crash := func() *sandbox.Injected {
 				return c.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.Stripe, Match: tt.request, Mode: "hold_after", Count: 1})
@@ -94,7 +95,7 @@ func TestStory07_CrashBetweenChargeAndRecord(t *testing.T) {
 	}
 }
 
-func pay(c *testkit.Clinic, patient, _ *testkit.User, id string) {
+func pay(c *clinic.Clinic, patient, _ *clinic.User, id string) {
 	_ = c.Sandbox.Pay(c.Intent(patient, id))
 	patient.Await(id, domain.StatusPending)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/stories/clinic"
 	"github.com/careflow/careflow/workflows/appointment"
 )
 
@@ -15,7 +16,7 @@ import (
 // or doubled. Commands that need the process answer 503 with Retry-After.
 func TestStory16_TemporalIsDown(t *testing.T) {
 	t.Parallel()
-	c := testkit.NewClinic(t, testkit.Options{Env: []string{"CAREFLOW_COMMAND_WAIT=1s"}})
+	c := clinic.New(t, clinic.Options{Env: []string{"CAREFLOW_COMMAND_WAIT=1s"}})
 	patient, staff := c.Login("patient"), c.Login("staff")
 	visit := c.NewType(30, `{}`)
 	c.APIToTemporal.Cut()
@@ -24,7 +25,7 @@ func TestStory16_TemporalIsDown(t *testing.T) {
 	_, patients := c.NewPatients(6)
 	var booked []string
 	for i, p := range patients {
-		b := testkit.Booking(testkit.InMinutes(24*60 + 40*i))
+		b := clinic.Booking(clinic.InMinutes(24*60 + 40*i))
 		b.TypeID, b.PatientID = visit, p
 		booked = append(booked, staff.Book(b).ID)
 	}

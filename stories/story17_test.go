@@ -9,25 +9,26 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/stories/clinic"
 )
 
 // Same key, same body: the first answer again, from any replica, also after a restart.
 // Same key, other body: 422. Same key on another operation: its own command.
 func TestStory17_TheClientRetries(t *testing.T) {
 	t.Parallel()
-	c := testkit.NewClinic(t, testkit.Options{})
+	c := clinic.New(t, clinic.Options{})
 	replica := c.StartReplica()
 	patient, doctor := c.Login("patient"), c.Login("doctor.demo")
-	b := testkit.Booking(testkit.InMinutes(24 * 60))
+	b := clinic.Booking(clinic.InMinutes(24 * 60))
 	b.TypeID = c.NewType(30, `{}`)
 	const key = "the-same-key"
-	book := func(u *testkit.User) testkit.Answer {
+	book := func(u *clinic.User) clinic.Answer {
 		return u.Do(http.MethodPost, "/v1/appointments", b, "Idempotency-Key", key)
 	}
 
 	first := book(patient)
 	require.Equal(t, http.StatusCreated, first.Status, first)
-	same := func(a testkit.Answer) {
+	same := func(a clinic.Answer) {
 		t.Helper()
 		require.Equal(t, http.StatusCreated, a.Status, a)
 		require.Equal(t, string(first.Body), string(a.Body))

@@ -13,6 +13,7 @@ import (
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/sandbox"
 	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/stories/clinic"
 )
 
 // deed is a command whose carrying out is interrupted.
@@ -75,9 +76,9 @@ func TestStory21_AcceptedThenTheWorkerDies(t *testing.T) {
 type interruption struct {
 	deed
 	t         *testing.T
-	c         *testkit.Clinic
-	patient   *testkit.User
-	doctor    *testkit.User
+	c         *clinic.Clinic
+	patient   *clinic.User
+	doctor    *clinic.User
 	a         openapi.Appointment
 	asksAgain bool
 	key       string
@@ -85,16 +86,16 @@ type interruption struct {
 
 func newInterruption(t *testing.T, d deed, asksAgain bool) *interruption {
 	t.Helper()
-	c := testkit.NewClinic(t, testkit.Options{Env: []string{"CAREFLOW_COMMAND_WAIT=500ms"}})
+	c := clinic.New(t, clinic.Options{Env: []string{"CAREFLOW_COMMAND_WAIT=500ms"}})
 	i := &interruption{deed: d, t: t, c: c, patient: c.Login("patient"), doctor: c.Login("doctor.demo"), asksAgain: asksAgain, key: domain.NewID()}
-	b := testkit.Booking(testkit.InMinutes(3 * 24 * 60))
+	b := clinic.Booking(clinic.InMinutes(3 * 24 * 60))
 	b.TypeID = c.NewType(30, `{}`)
 	i.a = c.BookAndPay(i.patient, b)
 	return i
 }
 
 // send sends the command; its outcome may not be known yet.
-func (i *interruption) send() testkit.Answer {
+func (i *interruption) send() clinic.Answer {
 	i.t.Helper()
 	a := i.doctor.Command(i.a.ID, i.command, i.body(i.a), i.key)
 	require.Contains(i.t, []int{http.StatusOK, http.StatusAccepted}, a.Status, a)

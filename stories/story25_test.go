@@ -8,16 +8,17 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/stories/clinic"
 )
 
 // A command on a visit whose process has not been started yet, because the relay is
 // behind, is carried out, not answered 404.
 func TestStory25_TheCommandComesBeforeTheProcess(t *testing.T) {
 	t.Parallel()
-	c := testkit.NewClinic(t, testkit.Options{})
+	c := clinic.New(t, clinic.Options{})
 	patient := c.Login("patient")
 	c.Exec(`ALTER TABLE outbox ALTER not_before SET DEFAULT now() + interval '1 hour'`)
-	b := testkit.Booking(testkit.InMinutes(24 * 60))
+	b := clinic.Booking(clinic.InMinutes(24 * 60))
 	b.TypeID = c.NewType(30, `{}`)
 	a := patient.Book(b)
 
@@ -36,9 +37,9 @@ func TestStory25_TheCommandComesBeforeTheProcess(t *testing.T) {
 // as there is one.
 func TestStory25_TheCommandComesBeforeAnyWorker(t *testing.T) {
 	t.Parallel()
-	c := testkit.NewClinic(t, testkit.Options{NoWorker: true, Env: []string{"CAREFLOW_COMMAND_WAIT=500ms"}})
+	c := clinic.New(t, clinic.Options{NoWorker: true, Env: []string{"CAREFLOW_COMMAND_WAIT=500ms"}})
 	patient := c.Login("patient")
-	b := testkit.Booking(testkit.InMinutes(24 * 60))
+	b := clinic.Booking(clinic.InMinutes(24 * 60))
 	b.TypeID = c.NewType(30, `{}`)
 	a := patient.Book(b)
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/stories/clinic"
 	"github.com/careflow/careflow/workflows/appointment"
 )
 
@@ -18,9 +19,9 @@ func TestAVisitGoesOnWithTheNextVersionOfTheWorker(t *testing.T) {
 	version := func(build string) []string {
 		return []string{"CAREFLOW_WORKER_DEPLOYMENT=" + deployment, "CAREFLOW_WORKER_BUILD_ID=" + build, "CAREFLOW_WORKER_PROMOTE=true"}
 	}
-	c := testkit.NewClinic(t, testkit.Options{Env: version("one")})
+	c := clinic.New(t, clinic.Options{Env: version("one")})
 	patient, doctor := c.Login("patient"), c.Login("doctor.demo")
-	b := testkit.Booking(testkit.InMinutes(3 * 24 * 60))
+	b := clinic.Booking(clinic.InMinutes(3 * 24 * 60))
 	b.TypeID = c.NewType(30, `{}`)
 	a := c.BookAndPay(patient, b)
 

@@ -17,6 +17,7 @@ import (
 const (
 	Claim          = "appointment.claim"
 	Transition     = "appointment.transition"
+	ReportStuck    = "appointment.report_stuck"
 	OpenPayment    = "appointment.open_payment"
 	ReadPayment    = "appointment.read_payment"
 	CapturePayment = "appointment.capture_payment"
@@ -36,6 +37,12 @@ type ClaimInput struct {
 	AppointmentID string `json:"appointment_id"`
 	RunID         string `json:"run_id"`
 	Replaces      string `json:"replaces,omitempty"`
+}
+
+// ReportStuckInput asks for an appointment to be shown to staff as stuck.
+type ReportStuckInput struct {
+	AppointmentID string      `json:"appointment_id"`
+	Code          domain.Code `json:"code"`
 }
 
 // OpenPaymentInput asks for an intent the patient can pay.

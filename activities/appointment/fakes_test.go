@@ -221,6 +221,8 @@ func (b *books) RecordFact(_ context.Context, f domain.Fact) error {
 	return nil
 }
 
+func (b *books) ReportStuck(context.Context, string, domain.Code) error { return b.fails() }
+
 func (b *books) Transition(_ context.Context, t domain.Transition) (domain.TransitionResult, error) {
 	if err := b.fails(); err != nil {
 		return domain.TransitionResult{}, err

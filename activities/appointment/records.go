@@ -11,6 +11,7 @@ import (
 type RecordStore interface {
 	ClaimProcess(ctx context.Context, id, runID, replaces string) (a domain.Appointment, ok bool, err error)
 	Transition(ctx context.Context, t domain.Transition) (domain.TransitionResult, error)
+	ReportStuck(ctx context.Context, id string, code domain.Code) error
 }
 
 // Records are the activities on an appointment's row.
@@ -30,4 +31,9 @@ func (r *Records) Claim(ctx context.Context, in ClaimInput) (bool, error) {
 func (r *Records) Transition(ctx context.Context, t domain.Transition) (domain.TransitionResult, error) {
 	result, err := r.store.Transition(ctx, t)
 	return result, fault(err)
+}
+
+// ReportStuck shows staff that a process cannot go on, with the code of the reason.
+func (r *Records) ReportStuck(ctx context.Context, in ReportStuckInput) error {
+	return fault(r.store.ReportStuck(ctx, in.AppointmentID, in.Code))
 }

@@ -27,6 +27,7 @@ func (s *stack) productEnvironment() []string {
 		"CAREFLOW_STRIPE_KEY":             s.secrets.StripeKey,
 		"CAREFLOW_STRIPE_PUBLISHABLE_KEY": s.secrets.StripePublishableKey,
 		"CAREFLOW_STRIPE_URL":             http(s.ports.Sandbox),
+		"CAREFLOW_PAY_URL":                fmt.Sprintf("http://localhost:%d/pay/{intent}", s.ports.Sandbox),
 		"CAREFLOW_STRIPE_WEBHOOK_SECRET":  s.secrets.StripeWebhookSecret,
 		"CAREFLOW_SENDGRID_KEY":           s.secrets.SendGridKey,
 		"CAREFLOW_SENDGRID_URL":           http(s.ports.Sandbox),

@@ -92,7 +92,7 @@ func TestWhatIsAllowed(t *testing.T) {
 		"cmd/careflow":           "internal/postgres",
 		"cmd/sandbox":            "internal/sandbox",
 		"internal/postgrestest":  "github.com/stretchr/testify/require",
-		"internal/testkit":       "internal/sandbox",
+		"stories/clinic":         "internal/sandbox",
 		"worker":                 "workflows/appointment",
 		"workflows/appointment":  "activities/appointment",
 		"activities/appointment": "internal/domain",

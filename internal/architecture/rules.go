@@ -51,8 +51,8 @@ func adapters(g Graph) []string {
 	return folders
 }
 
-// testKits stands for the packages that only tests import: internal/testkit, and any
-// whose name ends in "test", as in the standard library.
+// testKits stands for the packages that only tests import: internal/testkit, the stories'
+// own, and any whose name ends in "test", as in the standard library.
 const testKits = "<test kits>"
 
 // Rules are the import directions of the product whose packages g holds.
@@ -154,7 +154,7 @@ func matches(path string, folders []string) bool {
 		case "*":
 			return within(path, Module)
 		case testKits:
-			return within(path, Module) && (within(path, Module+"/internal/testkit") || strings.HasSuffix(path, "test"))
+			return within(path, Module) && (within(path, Module+"/internal/testkit") || within(path, Module+"/stories") || strings.HasSuffix(path, "test"))
 		}
 		return within(path, folder) || within(path, Module+"/"+folder)
 	})

@@ -177,6 +177,9 @@ func typeOf(r typeRow) (domain.AppointmentType, error) {
 	}
 	terms.Price = domain.Money{Minor: r.price, Currency: r.currency}
 	terms.Zone, terms.ZoneVersion = r.zone, domain.ZoneVersion()
+	if err := terms.Validate(); err != nil {
+		return domain.AppointmentType{}, fmt.Errorf("the terms of type %s: %s", r.id, err) //nolint:errorlint // a fault of the clinic's set-up, not of the caller
+	}
 	return domain.AppointmentType{
 		ID: r.id, DoctorID: r.doctorID, Name: r.name, Terms: terms,
 		Rules: domain.SlotRules{

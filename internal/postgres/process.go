@@ -27,6 +27,15 @@ func (s *Store) ClaimProcess(ctx context.Context, id, runID, replaces string) (a
 	return a, err == nil, err
 }
 
+// ReportStuck marks an appointment as stuck until its next transition. The first reason
+// stays.
+func (s *Store) ReportStuck(ctx context.Context, id string, code domain.Code) error {
+	if err := s.q.MarkStuck(ctx, db.MarkStuckParams{ID: id, Stuck: optional(string(code))}); err != nil {
+		return fmt.Errorf("marking the appointment as stuck: %w", err)
+	}
+	return nil
+}
+
 // Transition carries out one accepted step (see domain.Transition). A new time that
 // someone else holds is CodeSlotTaken or CodePatientOverlap, one that is not offered
 // CodeSlotNotOffered, and the row then stays as it was.
@@ -139,7 +148,13 @@ func (s *Store) moveVisit(ctx context.Context, q *db.Queries, row db.LockAppoint
 	if err := json.Unmarshal(row.Terms, &terms); err != nil {
 		return fmt.Errorf("reading the terms: %w", err)
 	}
-	slot, err := domain.SlotAt(o.schedule, o.typ.Rules, terms, t.Visit.Start, t.At)
+	if !o.active {
+		return domain.Errorf(domain.CodeDoctorInactive, "this doctor does not take this kind of appointment at the moment")
+	}
+	// Nobody has to pay again, and a visit that stays confirmed needs no answer.
+	offered := terms
+	offered.Price.Minor, offered.InstantConfirm = 0, t.To == domain.StatusConfirmed
+	slot, err := domain.SlotAt(o.schedule, o.typ.Rules, offered, t.Visit.Start, t.At)
 	if err != nil {
 		return err
 	}

@@ -17,10 +17,11 @@ type Line struct {
 	proxy *toxiproxy.Proxy
 }
 
-func newLine(t testing.TB, upstream string) *Line {
+// NewLine puts a line before a server, for as long as the test runs.
+func NewLine(t testing.TB, upstream string) *Line {
 	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, "line", freeAddress(t), upstream)
+	proxy := toxiproxy.NewProxy(server, "line", FreeAddress(t), upstream)
 	require.NoError(t, proxy.Start())
 	t.Cleanup(proxy.Stop)
 	return &Line{t: t, proxy: proxy}
@@ -50,7 +51,8 @@ func (l *Line) Unmute() {
 	require.NoError(l.t, l.proxy.Toxics.RemoveToxic(Context(l.t), "mute"))
 }
 
-func hostOf(rawURL string) string {
+// HostOf returns the host and port of a URL.
+func HostOf(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		panic("testkit: not a URL")
@@ -58,7 +60,8 @@ func hostOf(rawURL string) string {
 	return u.Host
 }
 
-func withHost(rawURL, host string) string {
+// WithHost returns a URL that names another host and port.
+func WithHost(rawURL, host string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		panic("testkit: not a URL")

@@ -46,9 +46,9 @@ func (b *logBuffer) tail(n int) string {
 // Log returns everything the process has logged.
 func (p *Process) Log() string { return p.log.tail(1 << 30) }
 
-// startProcess runs `careflow name` until the test ends, and shows the end of its log
+// StartProcess runs `careflow name` until the test ends, and shows the end of its log
 // if the test fails.
-func startProcess(t testing.TB, name string, env []string) *Process {
+func StartProcess(t testing.TB, name string, env []string) *Process {
 	t.Helper()
 	p := &Process{t: t, name: name, env: env, log: &logBuffer{}}
 	p.Start()
@@ -91,8 +91,8 @@ func (p *Process) Kill() {
 	p.cmd = nil
 }
 
-// freeAddress returns a loopback address nobody listens on at the moment.
-func freeAddress(t testing.TB) string {
+// FreeAddress returns a loopback address nobody listens on at the moment.
+func FreeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

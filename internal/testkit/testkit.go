@@ -1,8 +1,6 @@
-// Package testkit gives tests a clinic of their own on real parts: a database cloned
-// from a migrated and seeded template, a task queue on the shared Temporal server, a
-// sandbox in the test's process, and the product's own binary as API and worker, which
-// can be killed at any moment. `make test` brings up PostgreSQL and Temporal and says
-// where they are.
+// Package testkit gives tests real parts: a database cloned from a migrated and seeded
+// template, network lines that can be cut, the product's own binary as a process that
+// can be killed. `make test` brings up PostgreSQL and Temporal and says where they are.
 package testkit
 
 import (

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
 	acts "github.com/careflow/careflow/activities/appointment"
@@ -27,6 +28,7 @@ type world struct {
 	intent   domain.Intent
 	// switches
 	captureRefused bool
+	captureFails   func() bool
 	providerDown   func(now time.Time) bool
 	foreignWrite   bool
 	taken          map[time.Time]bool
@@ -35,6 +37,11 @@ type world struct {
 
 func (w *world) ClaimProcess(context.Context, string, string, string) (domain.Appointment, bool, error) {
 	return w.row, true, nil
+}
+
+func (w *world) ReportStuck(_ context.Context, _ string, code domain.Code) error {
+	w.row.Stuck = code
+	return nil
 }
 
 func (w *world) Transition(_ context.Context, t domain.Transition) (domain.TransitionResult, error) {
@@ -92,6 +99,9 @@ func (w *world) ReadPayment(context.Context, acts.ReadPaymentInput) (domain.Paym
 func (w *world) CapturePayment(ctx context.Context, in acts.CapturePaymentInput) (acts.CapturePaymentResult, error) {
 	if w.captureRefused {
 		return acts.CapturePaymentResult{Refusal: "card_declined"}, nil
+	}
+	if w.captureFails != nil && w.captureFails() {
+		return acts.CapturePaymentResult{}, temporal.NewApplicationError("no reply", string(domain.CodeVendorUnavailable))
 	}
 	w.mu.Lock()
 	w.intent.Status, w.intent.Captured = domain.PaymentCaptured, w.intent.Amount.Minor

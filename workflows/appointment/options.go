@@ -14,7 +14,7 @@ import (
 // measured in hours, not in tries.
 const (
 	recordsPatience = 7 * 24 * time.Hour // our own database
-	capturePatience = 24 * time.Hour     // an authorisation outlives a day
+	capturePatience = 24 * time.Hour     // then it is asked anew, after a cancel that waited
 	settlePatience  = 14 * 24 * time.Hour
 	mailPatience    = 3 * 24 * time.Hour
 	// askPatience is how long a provider that does not answer is asked at the end of

@@ -173,15 +173,18 @@ func (p *process) capture(ctx workflow.Context) error {
 	err := workflow.ExecuteActivity(paying(ctx, capturePatience, "Capture the payment"), acts.CapturePayment, acts.CapturePaymentInput{
 		IntentID: p.payment.IntentID, Generation: p.generation, Captured: t,
 	}).Get(ctx, &result)
-	if err != nil && codeOf(err) != domain.CodeVendorUnavailable && codeOf(err) != domain.CodeUnavailable {
+	if code := codeOf(err); err != nil && code != domain.CodeVendorUnavailable && code != domain.CodeUnavailable {
 		return err
 	}
-	if err == nil && result.Refusal == "" {
-		t.Payment = &result.Payment
-		p.moved(ctx, t, result.Moved)
-		return nil
+	if err != nil {
+		return nil // not known yet, and so neither taken nor refused: ask again
 	}
-	return p.captureFailed(ctx, result.Refusal)
+	if result.Refusal != "" {
+		return p.captureFailed(ctx, result.Refusal)
+	}
+	t.Payment = &result.Payment
+	p.moved(ctx, t, result.Moved)
+	return nil
 }
 
 func (p *process) captureFailed(ctx workflow.Context, refusal string) error {

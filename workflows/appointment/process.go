@@ -189,15 +189,23 @@ func (p *process) until(ctx workflow.Context, deadline time.Time, summary string
 	return !ok, p.broken
 }
 
-// giveUp ends the process as failed: the row is marked as stuck already, people find it
-// by its search attribute, and a failed process may be replaced.
+// giveUp ends the process as failed: staff see the row as stuck, people in Temporal UI
+// find it by its search attribute, and a failed process may be replaced.
 func (p *process) giveUp(ctx workflow.Context, cause error) error {
-	if temporal.IsCanceledError(cause) {
-		return cause
-	}
 	code := codeOf(cause)
+	if temporal.IsCanceledError(cause) {
+		code = "process_cancelled"
+	}
 	p.log.Error("the process cannot go on", "code", code)
-	_ = workflow.UpsertTypedSearchAttributes(ctx, searchattr.Stuck.ValueSet(string(code)))
+	// Not on ctx: it may be what was cancelled.
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	if err := workflow.UpsertTypedSearchAttributes(ctx, searchattr.Stuck.ValueSet(string(code))); err != nil {
+		p.log.Error("the process is not marked as stuck", "error", err)
+	}
+	report := acts.ReportStuckInput{AppointmentID: p.id, Code: code}
+	if err := workflow.ExecuteActivity(recording(ctx, "stuck"), acts.ReportStuck, report).Get(ctx, nil); err != nil {
+		p.log.Error("the visit is not shown as stuck", "code", codeOf(err))
+	}
 	return cause
 }
 

@@ -186,6 +186,38 @@ func TestAForeignWriteEndsTheProcessAsStuck(t *testing.T) {
 	var app *temporal.ApplicationError
 	require.ErrorAs(t, r.env.GetWorkflowError(), &app)
 	require.Equal(t, string(domain.CodeStuck), app.Type())
+	require.Equal(t, domain.CodeStuck, r.row.Stuck, "staff are shown why")
+}
+
+func TestAProcessThatIsCancelledByHandIsShownAsStuck(t *testing.T) {
+	r := newRun(t, nil)
+	r.at(time.Minute, r.env.CancelWorkflow)
+	r.env.ExecuteWorkflow(appointment.Workflow, r.in)
+	require.Error(t, r.env.GetWorkflowError())
+	require.Equal(t, domain.StatusRequested, r.row.Status, "nothing about the visit changed")
+	require.Equal(t, domain.Code("process_cancelled"), r.row.Stuck)
+}
+
+func TestAMovedRequestHasAFreshDeadline(t *testing.T) {
+	r := newRun(t, nil)
+	r.at(time.Minute, func() { r.pay(); r.hint() })
+	r.at(day, func() { // a minute before the doctor's silence would end it
+		r.command(appointment.UpdateReschedule, "m", appointment.Command{Actor: patient.Actor, StartsAt: booked.Add(6 * day)})
+	})
+	r.finish()
+	require.Equal(t, []string{"authorised", "rescheduled", "expired", "archived"}, r.kinds())
+	require.Equal(t, day, r.timeline[2].At.Sub(r.timeline[1].At))
+}
+
+func TestAnInterruptedCaptureIsAskedAnewAndNotTakenForRefused(t *testing.T) {
+	r := newRun(t, nil)
+	r.at(time.Minute, func() { r.pay(); r.hint() })
+	tries := 0
+	r.captureFails = func() bool { tries++; return tries <= 12 } // more often than one activity is tried here
+	r.at(time.Hour, func() { r.command(appointment.UpdateConfirm, "c", doctor) })
+	r.finish()
+	require.Equal(t, []string{"authorised", "accepted", "captured", "not_attended", "archived"}, r.kinds())
+	require.Equal(t, 1, r.intent.Generation)
 }
 
 func TestAProcessResumesFromEveryStatus(t *testing.T) {

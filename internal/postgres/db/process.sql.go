@@ -190,7 +190,7 @@ func (q *Queries) LockAppointment(ctx context.Context, id string) (LockAppointme
 }
 
 const markStuck = `-- name: MarkStuck :exec
-UPDATE appointments SET stuck = $1 WHERE id = $2
+UPDATE appointments SET stuck = coalesce(stuck, $1) WHERE id = $2
 `
 
 type MarkStuckParams struct {

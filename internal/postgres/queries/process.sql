@@ -31,7 +31,7 @@ UPDATE appointments SET starts_at = @starts_at, ends_at = @ends_at,
 WHERE id = @id;
 
 -- name: MarkStuck :exec
-UPDATE appointments SET stuck = @stuck WHERE id = @id;
+UPDATE appointments SET stuck = coalesce(stuck, @stuck) WHERE id = @id;
 
 -- name: AppendEvent :exec
 INSERT INTO appointment_events (appointment_id, seq, version, transition_id, kind, from_status, to_status, actor_kind, actor_id, reason_code, at)

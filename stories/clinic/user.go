@@ -1,4 +1,4 @@
-package testkit
+package clinic
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/seed"
+	"github.com/careflow/careflow/internal/testkit"
 )
 
 // User is someone who uses the API.
@@ -146,7 +147,7 @@ func (u *User) Appointment(id string) openapi.Appointment {
 func (u *User) Await(id string, statuses ...domain.Status) openapi.Appointment {
 	u.t.Helper()
 	var last openapi.Appointment
-	Eventually(u.t, func() bool {
+	testkit.Eventually(u.t, func() bool {
 		last = u.Appointment(id)
 		return slices.Contains(statuses, domain.Status(last.Status))
 	}, "appointment %s becomes %v", id, statuses)
@@ -187,7 +188,7 @@ func (u *User) Kinds(id string) []string {
 func (c *Clinic) Intent(u *User, id string) string {
 	c.t.Helper()
 	var intent string
-	Eventually(c.t, func() bool {
+	testkit.Eventually(c.t, func() bool {
 		for _, p := range c.Sandbox.Ledger().Payments {
 			if p.AppointmentID == id && u.Appointment(id).Payment.ClientSecret != "" {
 				intent = p.IntentID

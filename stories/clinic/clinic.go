@@ -1,4 +1,6 @@
-package testkit
+// Package clinic is a whole installation for one story: the product's binary as API and
+// worker, a database and a task queue of its own, and a sandbox in the test's process.
+package clinic
 
 import (
 	"context"
@@ -19,6 +21,7 @@ import (
 	"github.com/careflow/careflow/internal/postgres/seed"
 	"github.com/careflow/careflow/internal/sandbox"
 	"github.com/careflow/careflow/internal/temporalx"
+	"github.com/careflow/careflow/internal/testkit"
 )
 
 // Clinic is a whole installation for one test.
@@ -33,13 +36,13 @@ type Clinic struct {
 	// Queue is the task queue of the clinic's processes.
 	Queue string
 
-	APIProcess    *Process
-	WorkerProcess *Process
+	APIProcess    *testkit.Process
+	WorkerProcess *testkit.Process
 
 	// The lines that API and worker use; cut them to take the other side away.
-	APIToTemporal    *Line
-	WorkerToTemporal *Line
-	ToDatabase       *Line
+	APIToTemporal    *testkit.Line
+	WorkerToTemporal *testkit.Line
+	ToDatabase       *testkit.Line
 
 	env []string
 }
@@ -52,28 +55,28 @@ type Options struct {
 	Env []string
 }
 
-// NewClinic brings up a clinic and waits until its API is ready.
-func NewClinic(t testing.TB, o Options) *Clinic {
+// New brings up a clinic and waits until its API is ready.
+func New(t testing.TB, o Options) *Clinic {
 	t.Helper()
 	sb, err := sandbox.New(sandbox.Config{WebhookBackoff: func(int) time.Duration { return 100 * time.Millisecond }})
 	require.NoError(t, err)
 	vendor := httptest.NewServer(sb.Handler())
 	t.Cleanup(func() { sb.Close(); vendor.CloseClientConnections(); vendor.Close() })
 
-	databaseURL := Database(t)
+	databaseURL := testkit.Database(t)
 	c := &Clinic{
-		t: t, Sandbox: sb, DB: Pool(t, databaseURL), Queue: "t-" + domain.NewID(),
-		APIToTemporal:    newLine(t, Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")),
-		WorkerToTemporal: newLine(t, Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")),
+		t: t, Sandbox: sb, DB: testkit.Pool(t, databaseURL), Queue: "t-" + domain.NewID(),
+		APIToTemporal:    testkit.NewLine(t, testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")),
+		WorkerToTemporal: testkit.NewLine(t, testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")),
 	}
-	c.ToDatabase = newLine(t, hostOf(databaseURL))
-	address := freeAddress(t)
+	c.ToDatabase = testkit.NewLine(t, testkit.HostOf(databaseURL))
+	address := testkit.FreeAddress(t)
 	c.API = "http://" + address
 	c.env = append([]string{
 		"CAREFLOW_ENV=development",
 		"CAREFLOW_LOG_FORMAT=text",
 		"CAREFLOW_LOG_LEVEL=warn",
-		"CAREFLOW_DATABASE_URL=" + withHost(databaseURL, c.ToDatabase.Address()),
+		"CAREFLOW_DATABASE_URL=" + testkit.WithHost(databaseURL, c.ToDatabase.Address()),
 		"CAREFLOW_TEMPORAL_ADDRESS=" + c.APIToTemporal.Address(),
 		"CAREFLOW_TEMPORAL_TASK_QUEUE=" + c.Queue,
 		"CAREFLOW_HTTP_ADDRESS=" + address,
@@ -93,7 +96,7 @@ func NewClinic(t testing.TB, o Options) *Clinic {
 	}, o.Env...)
 	sb.SetWebhook(c.API+"/v1/webhooks/stripe", "")
 
-	c.APIProcess = startProcess(t, "api", c.env)
+	c.APIProcess = testkit.StartProcess(t, "api", c.env)
 	if !o.NoWorker {
 		c.StartWorker()
 	}
@@ -105,7 +108,7 @@ func NewClinic(t testing.TB, o Options) *Clinic {
 func (c *Clinic) StartWorker() {
 	c.t.Helper()
 	if c.WorkerProcess == nil {
-		c.WorkerProcess = startProcess(c.t, "worker", append(append([]string{}, c.env...),
+		c.WorkerProcess = testkit.StartProcess(c.t, "worker", append(append([]string{}, c.env...),
 			"CAREFLOW_TEMPORAL_ADDRESS="+c.WorkerToTemporal.Address()))
 		return
 	}
@@ -115,8 +118,8 @@ func (c *Clinic) StartWorker() {
 // StartReplica starts another API on the same clinic and returns its base URL.
 func (c *Clinic) StartReplica() string {
 	c.t.Helper()
-	address := freeAddress(c.t)
-	startProcess(c.t, "api", append(append([]string{}, c.env...), "CAREFLOW_HTTP_ADDRESS="+address))
+	address := testkit.FreeAddress(c.t)
+	testkit.StartProcess(c.t, "api", append(append([]string{}, c.env...), "CAREFLOW_HTTP_ADDRESS="+address))
 	waitReady(c.t, "http://"+address)
 	return "http://" + address
 }
@@ -126,7 +129,7 @@ func (c *Clinic) WaitReady() { c.t.Helper(); waitReady(c.t, c.API) }
 
 func waitReady(t testing.TB, base string) {
 	t.Helper()
-	Eventually(t, func() bool {
+	testkit.Eventually(t, func() bool {
 		resp, err := http.Get(base + "/readyz")
 		if err != nil {
 			return false
@@ -146,8 +149,8 @@ func (c *Clinic) Temporal() client.Client {
 	require.NoError(c.t, err)
 	data, err := temporalx.NewDataConverter(ring)
 	require.NoError(c.t, err)
-	temporal, err := client.DialContext(Context(c.t), client.Options{
-		HostPort: Env(c.t, "CAREFLOW_TEST_TEMPORAL_ADDRESS"), Namespace: "careflow",
+	temporal, err := client.DialContext(testkit.Context(c.t), client.Options{
+		HostPort: testkit.Env(c.t, "CAREFLOW_TEST_TEMPORAL_ADDRESS"), Namespace: "careflow",
 		DataConverter: data, FailureConverter: temporalx.NewFailureConverter(data), Logger: quiet{},
 	})
 	require.NoError(c.t, err)

@@ -1,4 +1,4 @@
-package testkit
+package clinic
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/temporalx"
+	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/workflows/appointment"
 )
 
@@ -23,7 +24,7 @@ import (
 func (c *Clinic) History(temporal client.Client, appointmentID string) *historypb.History {
 	c.t.Helper()
 	history := &historypb.History{}
-	events := temporal.GetWorkflowHistory(Context(c.t), appointment.WorkflowID(appointmentID), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := temporal.GetWorkflowHistory(testkit.Context(c.t), appointment.WorkflowID(appointmentID), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		e, err := events.Next()
 		require.NoError(c.t, err)
@@ -61,15 +62,15 @@ func (c *Clinic) Record(appointmentID, name string) {
 // AwaitProcessEnd waits until an appointment's process has ended well.
 func (c *Clinic) AwaitProcessEnd(appointmentID string) {
 	c.t.Helper()
-	run := c.Temporal().GetWorkflow(Context(c.t), appointment.WorkflowID(appointmentID), "")
-	require.NoError(c.t, run.Get(Context(c.t), nil))
+	run := c.Temporal().GetWorkflow(testkit.Context(c.t), appointment.WorkflowID(appointmentID), "")
+	require.NoError(c.t, run.Get(testkit.Context(c.t), nil))
 }
 
 // Messages returns the ledger of an appointment as "kind recipient", once all of it is
 // sent.
 func (c *Clinic) Messages(appointmentID string) []string {
 	c.t.Helper()
-	Eventually(c.t, func() bool {
+	testkit.Eventually(c.t, func() bool {
 		return c.Count(`SELECT count(*) FROM messages WHERE appointment_id = $1 AND status IN ('pending', 'sending')`, appointmentID) == 0
 	}, "all messages of %s are sent", appointmentID)
 	rows, err := c.DB.Query(context.Background(), `SELECT kind || ' ' || recipient FROM messages WHERE appointment_id = $1 AND status = 'sent' ORDER BY seq`, appointmentID)
