@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 phase() { printf -- '-- %s\n' "$*"; }
 
 phase gofmt
-unformatted=$(git ls-files --cached --others --exclude-standard '*.go' | xargs -r gofmt -l)
+unformatted=$(git ls-files --cached --others --exclude-standard '*.go' | xargs -r ls 2>/dev/null | xargs -r gofmt -l)
 if [ -n "$unformatted" ]; then
     printf 'not formatted, run `make fmt`:\n%s\n' "$unformatted"
     exit 1
