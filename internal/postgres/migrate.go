@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 
@@ -14,6 +16,23 @@ import (
 
 //go:embed migrations/*.sql
 var migrations embed.FS
+
+// Digest names this build's schema: a short hash over all migrations.
+func Digest() string {
+	hash := sha256.New()
+	err := fs.WalkDir(migrations, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := migrations.ReadFile(path)
+		hash.Write(content)
+		return err
+	})
+	if err != nil {
+		panic("postgres: the embedded migrations cannot be read: " + err.Error())
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:6])
+}
 
 // Migrate brings the database at url up to this build's schema and returns the names
 // of what it applied. Several processes may call it at once: a session lock makes the

@@ -18,8 +18,9 @@ import (
 	"github.com/careflow/careflow/internal/postgres/seed"
 )
 
-// template is the migrated and seeded database that each test's own is cloned from.
-const template = "careflow_template"
+// template is the migrated and seeded database that each test's own is cloned from. Its
+// name changes with the schema, so that a stack may outlive a version of the code.
+var template = "careflow_template_" + postgres.Digest() + "_" + seed.Digest()
 
 // templateLock is an arbitrary number that all test processes agree on.
 const templateLock = 7_314_159

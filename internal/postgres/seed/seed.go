@@ -4,7 +4,9 @@ package seed
 
 import (
 	"context"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -46,6 +48,12 @@ const (
 	TypeNYID     = "01990000-0000-7000-8000-000000000403" // 30 min, the doctor's fee
 	TypeDemoID   = "01990000-0000-7000-8000-000000000404" // minutes instead of days
 )
+
+// Digest names the seeded clinic: a short hash over its rows.
+func Digest() string {
+	sum := sha256.Sum256([]byte(clinic))
+	return hex.EncodeToString(sum[:4])
+}
 
 // Clinic inserts the clinic where it is missing and leaves what is there alone. hash
 // encodes the password.
