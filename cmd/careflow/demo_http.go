@@ -105,8 +105,25 @@ func (p *demoPerson) login(ctx context.Context) error {
 	return nil
 }
 
+// outage is how long the demonstration bears with 503, so that one may switch parts of the
+// stack off while it runs.
+const outage = time.Minute
+
+// do is a request of this person. It is sent again while the answer is 503: reading
+// changes nothing, and whatever changes something has an Idempotency-Key.
 func (p *demoPerson) do(ctx context.Context, method, path string, body, into any, headers ...string) (int, error) {
-	return p.http.do(ctx, method, path, body, into, append([]string{"Authorization", "Bearer " + p.token}, headers...)...)
+	headers = append([]string{"Authorization", "Bearer " + p.token}, headers...)
+	for patience := time.Now().Add(outage); ; {
+		status, err := p.http.do(ctx, method, path, body, into, headers...)
+		if status != http.StatusServiceUnavailable || time.Now().After(patience) {
+			return status, err
+		}
+		select {
+		case <-ctx.Done():
+			return status, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 func (p *demoPerson) get(ctx context.Context, path string, into any) error {
