@@ -16,8 +16,8 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 # What `make test` runs; PKG and RUN narrow it: make test PKG=./api/... RUN=TestBooking
 PKG     ?= ./...
 RUN     ?=
-# Packages that share the stack's Temporal run two at a time, as CI has two cores.
-TESTFLAGS ?= -timeout 20m -p 2
+# Two packages at a time, as CI has two cores; the stories mostly wait, and so run side by side.
+TESTFLAGS ?= -timeout 20m -p 2 -parallel 8
 
 .DEFAULT_GOAL := help
 .PHONY: help up down reset test test-stack demo lint fmt generate record build clean FORCE
