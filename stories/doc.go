@@ -1,9 +1,16 @@
 // Package stories holds the failures that must not happen, each taken from one that did
 // in a well-known system. A story runs against the product's own binary, a real
-// PostgreSQL and a real Temporal server; TestStory07_... is story 7.
+// PostgreSQL and a real Temporal server; TestStory07_... is story 7:
 //
-//	1  Same slot, same instant          16  Temporal is down
-//	3  Abandoned checkout               17  The client retries
-//	5  Paid, webhook lost               21  Accepted, then the worker dies
-//	7  Crash between charge and record  25  The command comes before the process
+//   - 1: same slot, same instant
+//   - 3: abandoned checkout
+//   - 5: paid, webhook lost
+//   - 6: same event twice, or out of order
+//   - 7: crash between charge and record
+//   - 8: declined or cancelled, money moves once
+//   - 16: Temporal is down
+//   - 17: the client retries
+//   - 21: accepted, then the worker dies
+//   - 24: the capture fails
+//   - 25: the command comes before the process
 package stories
