@@ -8,6 +8,9 @@
 //   - 6: same event twice, or out of order
 //   - 7: crash between charge and record
 //   - 8: declined or cancelled, money moves once
+//   - 11: one bad recipient
+//   - 12: no message for the old time
+//   - 15: side effects fail, the booking does not
 //   - 16: Temporal is down
 //   - 17: the client retries
 //   - 21: accepted, then the worker dies

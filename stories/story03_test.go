@@ -9,6 +9,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/seed"
+	"github.com/careflow/careflow/internal/sandbox"
 	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/stories/clinic"
 )
@@ -33,6 +34,43 @@ func TestStory03_AbandonedCheckoutWhileEveryWorkerIsDown(t *testing.T) {
 		require.Equal(t, 1, c.Count(`SELECT count(*) FROM appointments WHERE status = 'requested'`), "held while nobody can look")
 		c.StartWorker()
 	})
+}
+
+// ... and when the worker died before it could report that the checkout is open: what was
+// opened is found again, and closed or believed.
+func TestStory03_TheOpenCheckoutIsNeverReported(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		paid bool
+		ends domain.Status
+	}{{"abandoned", false, domain.StatusExpired}, {"paid", true, domain.StatusPending}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := clinic.New(t, clinic.Options{})
+			patient := c.Login("patient")
+			held := c.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.Stripe, Match: "POST /v1/payment_intents", Mode: "hold", Count: 1})
+			b := clinic.Booking(clinic.InMinutes(24 * 60))
+			b.TypeID = c.NewType(30, quickPay)
+			a := patient.Book(b)
+			require.NoError(t, held.WaitHeld(testkit.Context(t)))
+			c.WorkerToTemporal.Mute() // what the worker says from here on is never heard
+			held.Release()
+			intent := c.Intent(patient, a.ID)
+			c.WorkerProcess.Kill()
+			c.WorkerToTemporal.Unmute()
+			if tt.paid {
+				require.NoError(t, c.Sandbox.Pay(intent))
+			}
+			testkit.Eventually(t, func() bool { return time.Now().After(a.CreatedAt.Add(21 * time.Second)) }, "the longest window passes")
+			c.StartWorker()
+			patient.Await(a.ID, tt.ends)
+			testkit.Eventually(t, func() bool {
+				p, _ := c.Sandbox.Payment(intent)
+				return tt.paid == (p.Held > 0) && (tt.paid || p.Status == "canceled")
+			}, "the money is where it belongs")
+		})
+	}
 }
 
 func abandonCheckout(t *testing.T, c *clinic.Clinic, meanwhile func(payBy time.Time)) {

@@ -51,10 +51,12 @@ type OpenPaymentInput struct {
 	Generation    int          `json:"generation"`
 	Amount        domain.Money `json:"amount"`
 	BookedAt      time.Time    `json:"booked_at"`
+	// Until is when it is too late to open one, UTC.
+	Until time.Time `json:"until"`
 }
 
-// OpenPaymentResult is the intent and the end of the hold, UTC. Wanted is false when
-// the visit had ended or moved on meanwhile.
+// OpenPaymentResult is the intent and the end of the hold, UTC. There is no intent when
+// it was too late to open one, and Wanted is false when the visit had ended or moved on.
 type OpenPaymentResult struct {
 	Wanted   bool      `json:"wanted"`
 	IntentID string    `json:"intent_id,omitempty"`

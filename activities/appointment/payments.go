@@ -56,8 +56,8 @@ func (p *Payments) OpenPayment(ctx context.Context, in OpenPaymentInput) (OpenPa
 	if recorded != nil {
 		return OpenPaymentResult{Wanted: wanted, IntentID: recorded.IntentID, PayBy: payBy}, nil
 	}
-	if !wanted {
-		return OpenPaymentResult{}, nil
+	if tooLate := !in.Until.IsZero() && !now().Before(in.Until); !wanted || tooLate {
+		return OpenPaymentResult{Wanted: wanted}, nil
 	}
 	intent, err := p.intent(ctx, in)
 	if err != nil {

@@ -28,6 +28,22 @@ func TestAPaymentIsOpenedAndRecorded(t *testing.T) {
 	require.Zero(t, p.finds, "a fresh key needs no search")
 }
 
+func TestAPaymentIsNotOpenedWhenItIsTooLateToPay(t *testing.T) {
+	t.Parallel()
+	p, b := newProvider(), &books{wanted: true}
+	late := opening(1, time.Now())
+	late.Until = time.Now().Add(-time.Second)
+	result, err := run[acts.OpenPaymentResult](t, acts.NewPayments(b, p).OpenPayment, late)
+	require.NoError(t, err)
+	require.Equal(t, acts.OpenPaymentResult{Wanted: true}, result)
+	require.Empty(t, p.keys, "the provider is not asked")
+
+	b.payments = []domain.RecordedPayment{{Generation: 1, PaymentFact: domain.PaymentFact{IntentID: "pi_known"}}}
+	result, err = run[acts.OpenPaymentResult](t, acts.NewPayments(b, p).OpenPayment, late)
+	require.NoError(t, err)
+	require.Equal(t, "pi_known", result.IntentID, "one that was opened in time is reported all the same")
+}
+
 func TestAPaymentThatIsRecordedIsNotOpenedAgain(t *testing.T) {
 	t.Parallel()
 	p, b := newProvider(), &books{wanted: true}

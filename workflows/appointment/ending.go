@@ -15,7 +15,7 @@ func (p *process) closeBooks(ctx workflow.Context) error {
 	}
 	archiveAt := p.endedAt.Add(p.terms.Retention.Std())
 	p.hints = 0
-	for look := p.moneyToSettle(); ; look = p.hadPayment() {
+	for look := p.moneyToSettle(); ; look = p.costsMoney() {
 		if look {
 			if err := p.settle(ctx); err != nil {
 				return err
@@ -32,12 +32,14 @@ func (p *process) closeBooks(ctx workflow.Context) error {
 	return p.step(ctx, p.version, domain.Transition{ID: "archived", Kind: "archived", To: domain.StatusArchived})
 }
 
-// moneyToSettle reports whether something may have to be voided or paid back.
+// moneyToSettle reports whether something may have to be voided or paid back. A payment
+// the process does not know may all the same be in the books: a worker that died after
+// it had opened one could not say so.
 func (p *process) moneyToSettle() bool {
-	return p.hadPayment() && (p.generation > 1 || p.payment.Captured == 0 || p.payment.Captured > p.kept)
+	return p.costsMoney() && (p.generation > 1 || p.payment.Captured == 0 || p.payment.Captured > p.kept)
 }
 
-func (p *process) hadPayment() bool { return p.payment.IntentID != "" || p.generation > 1 }
+func (p *process) costsMoney() bool { return !p.terms.Price.IsZero() }
 
 func (p *process) settle(ctx workflow.Context) error {
 	p.hints = 0

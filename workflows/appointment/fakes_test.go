@@ -29,6 +29,8 @@ type world struct {
 	// switches
 	captureRefused bool
 	captureFails   func() bool
+	openingLost    func() bool // the payment is opened, and the process is not told
+	settled        int
 	providerDown   func(now time.Time) bool
 	foreignWrite   bool
 	taken          map[time.Time]bool
@@ -83,6 +85,15 @@ func (w *world) OpenPayment(_ context.Context, in acts.OpenPaymentInput) (acts.O
 	if w.row.Status != domain.StatusRequested {
 		return acts.OpenPaymentResult{}, nil
 	}
+	if w.openingLost != nil && w.openingLost() {
+		if w.intent.ID == "" {
+			w.intent = domain.Intent{ID: "pi", Status: domain.PaymentAwaitingMethod, Amount: in.Amount, Generation: in.Generation}
+		}
+		return acts.OpenPaymentResult{}, temporal.NewApplicationError("no receipt", string(domain.CodeUnavailable))
+	}
+	if w.intent.ID != "" && w.intent.Generation == in.Generation {
+		return acts.OpenPaymentResult{Wanted: true, IntentID: w.intent.ID, PayBy: in.Until}, nil
+	}
 	w.intent = domain.Intent{ID: "pi_" + in.AppointmentID, Status: domain.PaymentAwaitingMethod, Amount: in.Amount, Generation: in.Generation}
 	w.messages = append(w.messages, domain.MessageRequestReceived)
 	return acts.OpenPaymentResult{
@@ -117,6 +128,7 @@ func (w *world) SettlePayments(_ context.Context, in acts.SettlePaymentsInput) (
 	if err := w.down(); err != nil {
 		return acts.SettlePaymentsResult{}, err
 	}
+	w.settled++
 	if w.intent.Status == domain.PaymentCaptured {
 		w.intent.Refunded = w.intent.Captured - in.Kept
 		return acts.SettlePaymentsResult{Refunded: w.intent.Refunded}, nil

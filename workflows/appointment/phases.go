@@ -62,22 +62,33 @@ func (p *process) openPayment(ctx workflow.Context) (bool, error) {
 		return false, p.expire(ctx, seen, "payment_window_over")
 	}
 	p.show(ctx)
-	p.opening = workflow.ExecuteActivity(paying(ctx, last.Sub(now), "Open the payment"), acts.OpenPayment, acts.OpenPaymentInput{
-		AppointmentID: p.id, Generation: p.generation, Amount: p.terms.Price, BookedAt: p.bookedAt,
-	})
-	if err := workflow.Await(ctx, func() bool {
-		return p.opening.IsReady() || p.version != seen || p.broken != nil
-	}); err != nil || p.broken != nil {
-		return false, p.broken
-	}
-	if p.version != seen {
-		return false, nil
-	}
-	if err := p.opened(ctx); err != nil {
+	// The second try is for a time in which every worker was down: a payment may have been
+	// opened, and paid, of which nobody could tell the process.
+	for _, patience := range []time.Duration{last.Sub(now), askPatience} {
+		p.opening = workflow.ExecuteActivity(paying(ctx, patience, "Open the payment"), acts.OpenPayment, acts.OpenPaymentInput{
+			AppointmentID: p.id, Generation: p.generation, Amount: p.terms.Price, BookedAt: p.bookedAt, Until: last,
+		})
+		if err := workflow.Await(ctx, func() bool {
+			return p.opening.IsReady() || p.version != seen || p.broken != nil
+		}); err != nil {
+			return false, err
+		}
+		if p.broken != nil {
+			return false, p.broken
+		}
+		if p.version != seen {
+			return false, nil
+		}
+		err := p.opened(ctx)
+		if err == nil && p.payment.IntentID != "" {
+			return true, nil
+		}
+		if err == nil {
+			return false, p.expire(ctx, seen, "payment_window_over")
+		}
 		p.log.Warn("no payment could be opened", "code", codeOf(err))
-		return false, p.expire(ctx, seen, "payment_unavailable")
 	}
-	return p.payment.IntentID != "", nil
+	return false, p.expire(ctx, seen, "payment_unavailable")
 }
 
 // opened reads the result of a payment being opened, once.

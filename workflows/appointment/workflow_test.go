@@ -79,6 +79,26 @@ func TestASlotIsFreedWhenTheProviderStaysSilentAfterTheWindow(t *testing.T) {
 	require.Equal(t, domain.PaymentCancelled, r.intent.Status, "what may turn up is voided when the provider is back")
 }
 
+func TestAPaymentOpenedWithoutAReceiptIsFoundAgain(t *testing.T) {
+	r := newRun(t, nil)
+	tries := 0
+	r.openingLost = func() bool { tries++; return tries <= 10 } // one activity's worth of tries here
+	r.at(10*time.Second, r.pay)
+	r.finish()
+	require.Equal(t, []string{"authorised", "expired", "archived"}, r.kinds())
+	require.Equal(t, domain.PaymentCancelled, r.intent.Status, "voided when the doctor did not answer")
+}
+
+func TestAPaymentTheProcessNeverHeardOfIsSettledAllTheSame(t *testing.T) {
+	r := newRun(t, nil)
+	r.openingLost = func() bool { return true }
+	r.finish()
+	require.Equal(t, []string{"expired", "archived"}, r.kinds())
+	require.Equal(t, "payment_unavailable", r.timeline[0].ReasonCode)
+	require.Equal(t, 1, r.settled)
+	require.Equal(t, domain.PaymentCancelled, r.intent.Status)
+}
+
 func TestALatePaymentDoesNotReviveAnEndedVisit(t *testing.T) {
 	r := newRun(t, nil)
 	r.at(5*time.Minute, func() { r.command(appointment.UpdateCancel, "x", patient) })
