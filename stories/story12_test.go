@@ -1,7 +1,6 @@
 package stories_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -37,7 +36,7 @@ func TestStory12_NoMessageForTheOldTime(t *testing.T) {
 	for _, m := range c.Sandbox.Mailbox()[2:] {
 		require.NotContains(t, m.Text, a.StartsAt.Format("15:04"), "nothing says the old time any more: %s", m.Subject)
 		for _, attachment := range m.Attachments {
-			require.True(t, strings.Contains(attachment.Filename, ".ics"))
+			require.Contains(t, attachment.Filename, ".ics")
 		}
 	}
 	events := patient.Kinds(a.ID)
