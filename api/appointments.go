@@ -108,3 +108,20 @@ func (h *handlers) ListAppointmentMessages(ctx context.Context, req openapi.List
 		}
 	})}, nil
 }
+
+// ListAppointmentReceipts shows the money that moved, by number.
+func (h *handlers) ListAppointmentReceipts(ctx context.Context, req openapi.ListAppointmentReceiptsRequestObject) (openapi.ListAppointmentReceiptsResponseObject, error) {
+	ctx, who := begin(ctx)
+	receipts, err := within(who, func(scope domain.Scope) ([]domain.Receipt, error) {
+		return h.store.Receipts(ctx, scope, req.AppointmentID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return openapi.ListAppointmentReceipts200JSONResponse{Items: convert(receipts, func(r domain.Receipt) openapi.Receipt {
+		return openapi.Receipt{
+			Number: r.Code(), Kind: openapi.ReceiptKind(r.Kind), IssuedAt: r.IssuedAt,
+			Amount: openapi.Money{Minor: r.Amount.Minor, Currency: r.Amount.Currency},
+		}
+	})}, nil
+}

@@ -218,6 +218,14 @@ func (s *fakeStore) Timeline(_ context.Context, scope domain.Scope, id string) (
 	return slices.Clone(s.events[id]), nil
 }
 
+func (s *fakeStore) Receipts(_ context.Context, scope domain.Scope, id string) ([]domain.Receipt, error) {
+	defer s.lock()()
+	if a, ok := s.visits[id]; s.err != nil || !ok || !s.sees(scope, a) {
+		return nil, firstError(s.err, notFound())
+	}
+	return []domain.Receipt{{Number: 42, Kind: domain.ReceiptPayment, Amount: domain.Money{Minor: 8000, Currency: "EUR"}, IssuedAt: now}}, nil
+}
+
 func (s *fakeStore) Messages(_ context.Context, scope domain.Scope, id string) ([]domain.Message, error) {
 	defer s.lock()()
 	if a, ok := s.visits[id]; s.err != nil || !ok || !s.sees(scope, a) {

@@ -35,6 +35,7 @@ type Store interface {
 	Appointments(ctx context.Context, scope domain.Scope, f domain.AppointmentFilter, p domain.Page) ([]domain.Appointment, error)
 	Timeline(ctx context.Context, scope domain.Scope, id string) ([]domain.Event, error)
 	Messages(ctx context.Context, scope domain.Scope, id string) ([]domain.Message, error)
+	Receipts(ctx context.Context, scope domain.Scope, id string) ([]domain.Receipt, error)
 
 	// BeginCommand returns the stored answer to an earlier request with the key, nil to
 	// carry the command out (also when an earlier try is still open: the update ID is the

@@ -65,6 +65,8 @@ func TestStory08_DeclinedOrCancelledMoneyMovesOnce(t *testing.T) {
 			p := c.Sandbox.Ledger().Payments[0]
 			require.LessOrEqual(t, p.Refunds, 1)
 			require.LessOrEqual(t, p.Captures, 1)
+			require.Equal(t, tt.captured-tt.refunded, int64(c.Count(`SELECT coalesce(sum(CASE kind WHEN 'payment' THEN amount_minor
+				ELSE -amount_minor END), 0) FROM receipts WHERE appointment_id = $1`, a.ID)), "the receipts add up to what was kept")
 			patient.Book(b) // the slot is free
 		})
 	}

@@ -228,6 +228,24 @@ func (e ReadinessTemporal) Valid() bool {
 	}
 }
 
+// Defines values for ReceiptKind.
+const (
+	ReceiptKindPayment ReceiptKind = "payment"
+	ReceiptKindRefund  ReceiptKind = "refund"
+)
+
+// Valid indicates whether the value is a known member of the ReceiptKind enum.
+func (e ReceiptKind) Valid() bool {
+	switch e {
+	case ReceiptKindPayment:
+		return true
+	case ReceiptKindRefund:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleAdmin     Role = "admin"
@@ -639,6 +657,25 @@ type ReadinessStatus string
 // ReadinessTemporal defines model for Readiness.Temporal.
 type ReadinessTemporal string
 
+// Receipt defines model for Receipt.
+type Receipt struct {
+	// Amount Example: {"currency":"EUR","minor":8000}
+	Amount   Money       `json:"amount"`
+	IssuedAt time.Time   `json:"issued_at"`
+	Kind     ReceiptKind `json:"kind"`
+
+	// Number Counts up by one within a clinic.
+	Number string `json:"number"`
+}
+
+// ReceiptKind defines model for Receipt.Kind.
+type ReceiptKind string
+
+// ReceiptList defines model for ReceiptList.
+type ReceiptList struct {
+	Items []Receipt `json:"items"`
+}
+
 // RefundTier defines model for RefundTier.
 type RefundTier struct {
 	// BeforeMinutes At least this long before the start.
@@ -958,6 +995,9 @@ type ServerInterface interface {
 	// MarkNoShow Mark a visit as not attended
 	// (POST /v1/appointments/{appointment_id}/no-show)
 	MarkNoShow(c *gin.Context, appointmentID AppointmentID, params MarkNoShowParams)
+	// ListAppointmentReceipts The receipts of an appointment
+	// (GET /v1/appointments/{appointment_id}/receipts)
+	ListAppointmentReceipts(c *gin.Context, appointmentID AppointmentID)
 	// RescheduleAppointment Move a visit
 	// (POST /v1/appointments/{appointment_id}/reschedule)
 	RescheduleAppointment(c *gin.Context, appointmentID AppointmentID, params RescheduleAppointmentParams)
@@ -1731,6 +1771,31 @@ func (siw *ServerInterfaceWrapper) MarkNoShow(c *gin.Context) {
 	siw.Handler.MarkNoShow(c, appointmentID, params)
 }
 
+// ListAppointmentReceipts operation middleware
+func (siw *ServerInterfaceWrapper) ListAppointmentReceipts(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAppointmentReceipts(c, appointmentID)
+}
+
 // RescheduleAppointment operation middleware
 func (siw *ServerInterfaceWrapper) RescheduleAppointment(c *gin.Context) {
 
@@ -2038,6 +2103,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id", wrapper.GetAppointment)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/events", wrapper.ListAppointmentEvents)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/messages", wrapper.ListAppointmentMessages)
+	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/receipts", wrapper.ListAppointmentReceipts)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/confirm", wrapper.ConfirmAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/decline", wrapper.DeclineAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/cancel", wrapper.CancelAppointment)
@@ -4198,6 +4264,126 @@ func (response MarkNoShow503ApplicationProblemPlusJSONResponse) VisitMarkNoShowR
 	return err
 }
 
+type ListAppointmentReceiptsRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+}
+
+type ListAppointmentReceiptsResponseObject interface {
+	VisitListAppointmentReceiptsResponse(w http.ResponseWriter) error
+}
+
+type ListAppointmentReceipts200JSONResponse ReceiptList
+
+func (response ListAppointmentReceipts200JSONResponse) VisitListAppointmentReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAppointmentReceipts400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAppointmentReceipts400ApplicationProblemPlusJSONResponse) VisitListAppointmentReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAppointmentReceipts401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAppointmentReceipts401ApplicationProblemPlusJSONResponse) VisitListAppointmentReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAppointmentReceipts403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAppointmentReceipts403ApplicationProblemPlusJSONResponse) VisitListAppointmentReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAppointmentReceipts404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAppointmentReceipts404ApplicationProblemPlusJSONResponse) VisitListAppointmentReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAppointmentReceipts500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAppointmentReceipts500ApplicationProblemPlusJSONResponse) VisitListAppointmentReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAppointmentReceipts503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAppointmentReceipts503ApplicationProblemPlusJSONResponse) VisitListAppointmentReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RescheduleAppointmentRequestObject struct {
 	AppointmentID AppointmentID `json:"appointment_id"`
 	Params        RescheduleAppointmentParams
@@ -5374,6 +5560,9 @@ type StrictServerInterface interface {
 	// MarkNoShow Mark a visit as not attended
 	// (POST /v1/appointments/{appointment_id}/no-show)
 	MarkNoShow(ctx context.Context, request MarkNoShowRequestObject) (MarkNoShowResponseObject, error)
+	// ListAppointmentReceipts The receipts of an appointment
+	// (GET /v1/appointments/{appointment_id}/receipts)
+	ListAppointmentReceipts(ctx context.Context, request ListAppointmentReceiptsRequestObject) (ListAppointmentReceiptsResponseObject, error)
 	// RescheduleAppointment Move a visit
 	// (POST /v1/appointments/{appointment_id}/reschedule)
 	RescheduleAppointment(ctx context.Context, request RescheduleAppointmentRequestObject) (RescheduleAppointmentResponseObject, error)
@@ -5930,6 +6119,32 @@ func (sh *strictHandler) MarkNoShow(ctx *gin.Context, appointmentID AppointmentI
 	}
 }
 
+// ListAppointmentReceipts operation middleware
+func (sh *strictHandler) ListAppointmentReceipts(ctx *gin.Context, appointmentID AppointmentID) {
+	var request ListAppointmentReceiptsRequestObject
+
+	request.AppointmentID = appointmentID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAppointmentReceipts(ctx, request.(ListAppointmentReceiptsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAppointmentReceipts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAppointmentReceiptsResponseObject); ok {
+		if err := validResponse.VisitListAppointmentReceiptsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // RescheduleAppointment operation middleware
 func (sh *strictHandler) RescheduleAppointment(ctx *gin.Context, appointmentID AppointmentID, params RescheduleAppointmentParams) {
 	var request RescheduleAppointmentRequestObject
@@ -6202,151 +6417,154 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H2Ldts4suCvYHlnT3fu0LLkR9JRzpxd5zWTnrw6dt/s7TgrQ2RJQpsEOABkRZ3jc/Zr9sP2S/agAJCg",
-	"SL0su1/Xc6a7ZYkECoWqQr3xNUpEXggOXKuo/zWaAE1B4sdXKeSF0MCT+QcoMjqH1HydgkokKzQTPOpH",
-	"F1pO4YLMJsCJnjBFmCJ6AoRyNQNJtCCUE6AyYyCJhH9NQWkyY3qCTymaA7mEeSeKI5VMIKdmBuDTPOp/",
-	"iszQ0ec40vMCon6ktGR8HF1fx9FrkVALwCI8HycgwUJQFIJxnQPXhCkzA3yheZGZofavevvB72q/23t8",
-	"3O12u3v4r0fmX9/5P+3/kl4UR2YBTBo8GNhCmEdC5lRH/Wgq2Z6EEUjgCURtwL8vfz4pioy1YfVsAqQo",
-	"HyN6QjWZUUVGIsvEDNL6amaU6b/1ujUcNqf9AFrOT0YaZHO+U0gET5XZLjMYGcJIODRy+KKJlvPalMer",
-	"UJEzznKzg71y9YxrGINEOD5+/Hgy1RPgmiVUQxOYf4gZ0k3wUH29T4FKpCaa5X87jxIqYZSJ2Xm0cocW",
-	"MXIdRwWVNAft6P2kIohXS/YkoJk6SBvSDzMDFVRPojjiNDdvBkMOWLohjU3xyeYePxeJFnIZ9Cn+ui3g",
-	"6RLA7Wi7wxyImX/CvAn5f4qpJGLGyZSzf02BaEOQIyGtuElEnlOexkRNkwmhilDy44+vnnfIKfCU8XEl",
-	"ZtyTTeFD6JgybgSXoiPoE6bJmF2BlWMjJpV20qxDzsLXcCDKhZ6AJEORzs0QEkZTtcigj9LD0ePRQ9g7",
-	"TLrDvaPh0eHe47QLewejh+lD2ht9lxwfeyRbAVyhOUDPnsHPSs6jX14DH+tJ1D84Po4NJ/q/e4batQZp",
-	"5vjfn87Pvxz09s7Pvzx68fmvf1khplokPoqbtxcoKRSZFoZZ3xJlRUhMqCa5UJocdsm3H14+I48OjroP",
-	"OuQdoqkSaopQCYSNuZDL5VkrRhxgSxf+MG7jdQmqEFwBsvpTmn6wZ5H5KxFcA8eP1Ehke7bsF1IMM8j/",
-	"+rOyB00JoHkjtWLtimYsHbhzLYqjFDRlmeM3f9ylAhThQpMR00hUZkJJE90hzyaUj4HMjIAHKYVUJGNK",
-	"K2IoVQFPDTUifSKK8Imo/+lrNGKQpVE/MnS3rzSVWg2ogSAHpegYoVOkJJXrzwaZSlNzKG3C9V3D9UpT",
-	"PVVR/6jbjSPNNO5OuDJm14VYqIhoPxWJ+rdF5FyHG/YXCaOoH/3bfqV97Ntf1f57i3e7bU0ptharT8iF",
-	"RdQFMRSjCNBkQhBhiFZEthYkQdx3DGDPrGw4SRIotD2QlxBFCzEsSPCNDwMnkKK+mWvEZB7FUVYqNjfU",
-	"UTbGcrnWFjT/EwodI64SKiWDlIipNsJVCcHNfw3jF1IkoJSTjapDXgtxabh/QfmKiZCWlO0mWSlsZW6r",
-	"IhiooKGe17YY9+h++Rwuxu3mc8Fhu50cCnEJ6WA432gTKW6iBKohHeAZd9A9eLjXPdzr9s563X7X/P+v",
-	"3V6/a0RZdVxufOi6V5zYey475O+SJkA+whDlH/BULUx8cNZ93D+sTbwNSRryywaa4YT1QXE1EZ4ibAtK",
-	"H/bwnblFah1BveMQTgmGNNNpZkR0F4WPE2qtoJTveSEVOcEAKIlA5khBVujpgWex/ohmCuKIi4GaiNlg",
-	"BDAoQCZIID0j5wrJEks3U2lOKgP3ix8/RHicChn1zQrxQBlNeTrQDJxItkrzIGd8qs0aekdHZrhg8Ou4",
-	"+dRB7aHjrpHUFSoGGcuZjvoHtS+nXLOsNsS1kc85DH5Bmo9eTKUoYP8pyIxxJ5g33THo+Rcc4b1EFeiK",
-	"KWbOl2mRbkbwVyAVsm5vc5lUSY02sWQY2upgoW1HjUkTypYFGRIqUKEdu0qetJm+NcttLzDdVg3UtPWc",
-	"hOKjjCW7aR8qE3qg6SXwUPE4FTkIDgQyBWQiMmPVGUXZkEeHnKhLpzt7c+AbRcxAVuNIJkIo8EptJ9pN",
-	"aXhcVxrMNOgecCDXtIVgMbelKBhAgIiRWT8fq0phoMaIJswoCgaVF0TRuSKzyRx1gZdCDlmaAt9pc0bl",
-	"KDWlkClCk0RMuf5GESkyMGAhUIwn2TQFu1miAIkz7boFh9UWvPUrh4aqVgF7W7h3iyQ5nePqUoELQwTX",
-	"mMsYS7vp4NVog0uYD6QdMsD6j4aiCYcZWbClkBO8AedOjx0RfnBQp3m0E6kiBqa26RpKc/tqbmtbLhYw",
-	"cFEB17Bm7V5xYzLSbEczyQ2yIKaQL8nMCPGZFHxMBCfG2FcshQ75YSq0dUH5/bBexrmYEgmFkJqwHbfr",
-	"OLRrTsiITjNtBIaYStU0Z9wibmMvFubqkDPIMqKmBS7LrPnCr+oC9+Gt0C/FlO/GKlzowQhHqRuqxg43",
-	"ktH5UOo+rl2kz1Fd+vi5a3itgLolIq+vBmkMTRBWmqul88hLKS2IAmsJngnxmsox7ITogs4zQdOBFmKQ",
-	"4Wgh5RtTyDtJHh4fHz4kw7kGtSOye4d1yeMdUloI4mGoIb4J5G1JmcbUHrNvKJ/vhFgDa0753DsVVIhY",
-	"M7rXAa13acpTkGRG5x1yJks/HyeU5OIW6PsgVHCEIAYyEkBWQ3cT9FtBt5kWuVYTwRN4QnS5UKsYX6Df",
-	"fw8d/xcLqnHw0zpFNogeIBg/8tA/v5tcmi6Mtcgs2ioUoAxJXQI3YvP9u9Mzsn/V21egjJmhrO93aEMD",
-	"+Niu0qtX7e5rMd6zLmIOkDYVqMUV3MbWVnPmTCmUYu6UlERcWe082MuPHz/uLcZVVm3oYhjG7+oVZRkd",
-	"ZrDrjpbjLDhFFcgrlgBJKA8UQ+83cnwZsGtGNcgnTnorOoIFp9GCRrOrQrCoMPtl1AFs2f9yvbejHxRU",
-	"ajIDkkJhWEDwwHxBh9uvyOlOL4H0DaSMnuHCdyKOcsBBbkYcIC7buB5PEtzvZ3a2PTN7nyz68XY9O4/r",
-	"ZydCRQxUXmUoIW7ufOtibvsoNTCgJYtm+9TQIKQBnB0M2bhBMZgZuLJpmjIzJs3eS2NZagaqdIQVwVdN",
-	"X/baAF7gxv7a/C0L/LdbRMirCNenZnzUzxeMXuUIiOHPkGCs4cTqdluuP/DSLo+gWomVefkcEzYilKPo",
-	"WYstyJHEW3C1IbqtU67lffQmoMtTg/V9rqK7D8KKKjcMlZLOG7hHCHBCD7ifph3jWsgt8b0M0VMFskNO",
-	"NR2NiOAZ4rax4kvG0/VhDi3kP82Di4vDt5eu459ubJ+L4tzepVfeio/RyPx3rjTkLYkqcZhSsC0jopBH",
-	"r/kifn7kmmU+46akSReGiclswjIghQ1/12gypRr20LnfAmoQ+/i6wqGDqSj2WfQYFnSuNiL8xMjmLCun",
-	"2HDT6hGWrxsupsbGa0GrxVlaOAt4uuX8ZWRm0xc2hDSMz6xG4Wvz5Jl50MgMoZ14WyLRvsETBlSHvOPZ",
-	"fMFD7A8ejAC0MmIYE9pgFT4ctIawvb94AlnqybqM8WxO2AWde/5beRC7x1BKUNWeW+aUQLdeo49rcDhj",
-	"nFz8/YW1SWph26/1E+z6ohWFds6BVZGaE8+NAjyjiqSQZIxDaqyAkqWWjBjE0742MrFqAbbGhF7FFqOR",
-	"Al2jgG8U+UVw2HwDvJq1Gv+n9il8fppcNmHyPjODor49ghEeNMmM7VeANKrgulOjDA2uguYMH6pH1da8",
-	"wXL4yTx3HYTbNmCGINLWInrCaNumsqQMvC1i8JmR4DatyeY+qDprkxdXYB+g2j1hxAJ6aS8BClJj/zCn",
-	"r6E0uD2vgIlr+WKhxK2Jjwp3IWbC0ymk20rQ1kRjuGt+v+v8UDtValhuVQgqBn5PrWtwGxXHq2Mb6WW1",
-	"EOiiehZHHL7oQTKVSrRkZr2xfgJjLJpNzajSpKBj6KxVsi1oa9buDb+bqtPrz+GpDXpVke02sbWrnrwN",
-	"/7eRdkjHjjobgPtZNsDoa6b0r0VRZ840Xa30L6WFp0JcGiTeJQ1sqUosO6pf1jSYJwR4IufGHrZpTRyu",
-	"QFofixgRSlzSnGGUMJWwi/GhlvNs2bnpws5+2IwZVQUVmc2Py80Pj4WNCwmzkqI14VqB3ra/z6w+UVrs",
-	"W2zygvqyYDUFCZL+mymfQZa5JE5Makl8TkQg7Qc5U5peQsV2dc+i0YVYMkgyYWO+GL1sLxkIMRVC24oI",
-	"CSlwzWimtsRDad7X6eLFnvme0DSVoMpT19lUi1R3fFTL3D1s5RKlZkLWiaT8Mm7kw9YTgVcjxxv65XBt",
-	"GHpu1dDboZLWreVCD9SUaffnip1tAidu7IlYb4FRPp7ScZs59fTZe3L0CF2RXi63MnftPF92SqkCEkYz",
-	"puft42yvlq7w7QSThSsMp/m8FM93foC57bz5uYVq7bb+F09Ca/0UZoZt1PORFPnmxpD3cbVYohNaFMAh",
-	"qH1wSY7WOnR270DgQ5sYnU0qE5sDGlgdawyEyiTAxeE0sUM4onLpHt45qVlKuTmlvWSQpS+k3Fr6uHT+",
-	"1mq2Pqkn+cfkX1OQ831MDY2Jjdvst8TBGvtZ1ga0ezaqlPh1Z4QFtxqwDRf/AJqZA2crPFS+An84iMv1",
-	"57l7qw2Kyg+23J2TZCK59FbTjGYZURMxUzFGnjDznTtHSL1OpT1BuoH1NxXWtxFAWkNe6CVG0E2colgU",
-	"sZzZWXsIxwugFuGRsII5ydo8v4zo2Qa65s47F3aEg1WfjII4oixDhW/KL7mYGVmiLllRQNrqhndPtZzZ",
-	"Jw7LZDYRCoiY6kTkNuvsCngqpDMVtMjSTX0fTqpV+AncIeWuBkDVdrONhh0B3bn084R6c/n3RnBbwrcS",
-	"xjAkvDrHvr6a6uHFbXx1+o4cHfRQ+QrL3E72fvr89fD6L63C0M7UdKJwIcmUM636JEF/2EhI8uLHDzGZ",
-	"A8c/vn//nzV7jnH98MgCbytfu2spxc4eV2tqQ+d7F3S6E012eSARsiXF1WcitFv6REE2ikkyYVkaG2sa",
-	"q32MVc1BYpqKzyK/Y/21hHidxuoQeuec5Dfu5pz0vopabHNo5D7mvZLPkUsxJlfoqYR08xcyNN4VJBJa",
-	"3B/v6dxVGzjl0+ZunGrJCuj8rDrE+2UKOjckwrO5j+xon7mpysxgLcxznWUhpKnM2qIEBR2De5UIbob3",
-	"HQEwQ8T5N8iEKiI4PCFG4Ksqqcgukdglts89HWZMTYxhOriEJfHSS5deXq79BhPZCqMttmezSIsjLa+6",
-	"t+tSsaelgEoCiFaQ7GnjIKczyjTj44HZWIFOKVs7aM90OtUTIZn14ASTleGt1jPdJ86sY5D61nx4+Yw8",
-	"Pjp+1CHvpRhLmiuSubJFWwsSkwJEgZFGmpILm5KEIbuFs6g1UHeK7oonTmmQYORTu+nlc52+LtHTNpc1",
-	"gc3R4mCosqK+Lq+l/UaRV887q7Wypg7qMqaWejmWt+YwyDOsDl+KjDK+EM1dkx9kTE2jmS2JlZ44xe0b",
-	"ZU4gNFTMxxk3Sr204cPAYqYyHfiY6nq7xyWq2ZUHah2CUm5qgPU2PvkANGUc1La+xUIoPZZQY61pga7R",
-	"GW/lkaZObah6jspn5Wv73BokzQshbd3HJnMtEyIlzMGQ7TgxguWMwbaG82I5ZVPBJxlQpX3OFh+HzU3Q",
-	"pm7T64OSTOwu4BqadLtbKXkLwFWDtqPAu8K3t5nvLh7R3NgVAQRMKmtNmkqohDG7wrLlRgIVTXOsUhWF",
-	"aiXGU5vivbUHzxwxA0wFXx4gst4TcnFiD6FfUDnoE9di5v/9n//bnq4BXwomYbscH/8O40sb8LSTIi5h",
-	"4IWqR64FcT0v1vBQG6wGUm1NbZt7molt1dGt06BumN+0fSZLmfa0XSrL7mbLVskLy7bhzu0X3OubGy+V",
-	"CljfjDJ7i3yLyV0us8tqh2XWmbMdHsQ+iZF8u/iI3b4HMbHqIj5DXcZz7PL0OWDm9BDQlKCXwM3z3kNu",
-	"zFZILiEdMG6+zosMNKRPjNLg9YG4yrCKieWONCauc8ATQmUyYVeueU15vlY9CCr/VQklqgoOAvO5BMHm",
-	"NVsYUJGwENS0YM+haPhaIIzwdFC0Ss4zn+uwhYqMblEbWHUZnjbZjY4lABHcV0IMbTZAh7ymGmSYUYQd",
-	"FMrCZi2MrmVThxZocrE3QzNhycczvCe2xruuK1PFqEMhMqDcpjy29HfY5igPGkFsZHvV20G0+prHAhQZ",
-	"0uSyynH0yLW7rJ6U+Vb4BBfEjEdGTKtaXHFlZnelSrXYA83WEm3t18RIAye0BC+nc5KLK2jNAw1QtrxH",
-	"RdssrdqYJ6+MaleOvUbJstsUN6hpYUvaSaIFIStW0SbrSknfdEqevD3BtgvlIVOFDtoadNSPcAXJVDI9",
-	"PzXb6nVdPPHLTy/9mfX9x7NoSRV+rWjuolE1d1F2XkT+sROU4Ey0LmxlCuMj0RLxFuIyRkfLSMjY93w0",
-	"QsM2Kixz04N8WKx55uAkTOecn/MXVyDnC/0aCSXpVGLllXMW9An1Mqfsa+GShF3xY1y1d7Lzq3P+rTtN",
-	"PHQxkZAznmKqPFJy7AX5AxdRVWQ4J0wryEbmNBjOw+Yi5kDJxAzhfmUpztaafnj5jBweHj6uHDzLc2ef",
-	"kCEohs0eIDdk78qdUA2wJEN5es7Nd0hF5iXXBdLY0IUUOVOQdsgbf8wxTvLKc02+Rc/1A1/VT7yDnHh/",
-	"c+ecv7D9xqgdcJhBTqwBq2zjtsdHx48euMCIa5Rh/Rpe1JuJcqDcnALnPKpqqJ65joxhF5gIe1OJAjgt",
-	"WNSPDjvdzqF110+QurGeynwYW9di2QPjVRr1zZfPze8LjdwOut2FWjQNX/T+ROdZrfgsOp92u4fJfzME",
-	"OS+AmAfwK4jW9Ihsc5o43wSWNR9bCNokcgnpftlGIeTsqP/pcxypaZ5TOffdQXwTM1vOWlBbt03HCpVH",
-	"Wztp5NCXPd/2cs8V/li/ZIJT7E8w+PrLKnS6+OxahK7pmVW2XxKXm1e9ublbEPzKNna7ZdQ+F66do29a",
-	"lrEr+B83wmwOWrIaobYbliqRtPA9I6XhG4XTf8FSgZEUPGhhV1BVOs71hNiCxsaOvXFTb8YD6FqrM4Ff",
-	"2MAI9rIQfcD4YJSx8USTHrLxlvzgMGKW9V6i8x6mqmzTmVN9y5sZTJKXGNl+I50o6syplRXL+OSZ48jt",
-	"OMWPWiHfzdcnKPluguh3BfCT96/KCtC7lD83Qil6F39ZyhofzM8u3PPeOgZPf3hdNRA8cx7Cb5Tr3YQ9",
-	"JLKUDKcBr7jYo1MFFBkLY5R4A4Fp28jKn9aKzslx99BbjrmC7Mr22mhsdOWX3VUmVp5a6zQNWtRZ92vl",
-	"XjUPbCw2KwhbKASxexOSMC8c3niBqUu/8EusZ3HexULfCo3RmXlnJTk/o9xQg6HeMtChbibzF0q6lhK4",
-	"C/sq3zrTujwVURBYTj79l8mgFZgztFTsVGblnhAzHhP0k/qYIWfJN6pD3lOjgTk1+yIoC7kgaLO4hgmu",
-	"dUST3jOm9Em4pno37E+LS8MaNz0BZfuqTRWoJ2gWDg1yC8xfqZk4Yf5O5fP47Hr6YgZb1dK3jBdU5LGZ",
-	"n6pMP8zpl1f2jV6v6bdashqmKmeC3ZtO1A5gmFu/RXPr5fO6DV87cT19/+Yz/4clPbQhSjvbmGaueyKa",
-	"EGjOLIME81ZbYVgZPlgPSOkBWA8DZoruCsEHMVPoxyqLo9qm8s6AarYUsAAx6h9042WOpNaW921RmTrL",
-	"OhsRUxcsOpaB5Wq/VjW/Xp3s/3nXw80x5qf7drn37XLv2+XeRbvczwt1ntGbn0/mb1l39mbenb3Jfpi9",
-	"ey5mb8w/L4vv3jx/cfz2h+gmPXaxmLVFwXrHwYnG6zg62kSZDPrp4yu99a/82GyZdWTV0NXvvQx7ld5U",
-	"010LWtXN6TrUKUONKSbDuT3BAp2ypia2KpZbRsU/X9skijYPersPlHH0r2pJuaKJDWcfdHvoqVNOLZyL",
-	"qVROUbyw4uYiJkfdx+5ctj2Ez7ltIowN343K2a7dmmMgCN65hxaVXK/G2iaoc8EBfahnVcCPCHS++uZ8",
-	"tvNXh1zYHsp94q6F8BdPjLCno6rn0ZFv7X0Uh12iHjw555VZGBMa9D4Onc31fmI2IcC1mXaXGBmcMEUu",
-	"ofDNI+GcN3upWq80Fw6WmChBqNGOMzq3nXABUodhjPeXTWfPeUNBN1gNi8Eb+nkbDVeP7C9cq2Jk6Zo3",
-	"3L0aVqIiXE9FOt9OObjBsX2TE9KX/UYnJBeZc40bOrWu6Xqp6+rzcEtZv7Gc9cXS1/V4lZZTuG6oYL37",
-	"ewruFa97xetPck/B2ULzoru7kGD7+1Fu8RKD37VmeNQ9Wv9G2VUbX3i8/oXy3gbzQm8DmMp20vjC8SaL",
-	"b+m2aV4+ONhA02101sc3H28EJzZn/g106qeYf48McyuKtNWfP7c5bhu9uJZ6cg0Lj6ZZRiQkQqZPUD+U",
-	"6JUel6ogszk8dJoyTTIx7pCLWoHMBWrKF65W5QIj7UaYc6Ohog65UAaTTMrrM5vt9lBdrivDby/It8F1",
-	"a+qBU43LihrXIYuhvwt/oXM3ub3Y0Wq4fWcKIEx1fdrCIyF2j1CXcofBGXGFdV62UJZcoC9x4OTphX/j",
-	"wn+B4pCNJyDb9N0x6F3UXa+8xq0JoA5t1nSoElWqC61agDS45+7WinZfXG290cZXYO7sgbtX/+7Vv3v1",
-	"73et/i1cohFof/fqV6v69WtrHe94bZPu3IW31WFWv4n4+vMmqsy+TSHG6PxOky3zNz6d1zKWS43B+kBj",
-	"4mtDfcIkShwf2UJB98T85HvKSucPtBmKXtkyQzSD1XZpfzxvWK2/TqMZ2sbyptaXbSN/UncTU6a6JPM6",
-	"NiJy43eqq0PvjcB7I/BWxLElcULL89tLY5/ItZMk3swY3MdynD2bNHk3MvQsEKATqgiV0lcQLUg8A8or",
-	"/huKvHt58pvIkz8vhxuKDkqKrMK/IZffkJ9dRd3d8rN1sRhuxiJDUmQ0gRaOdsDcs/Q9S/9ZWNqR9A2O",
-	"7ZsydFkoenf87O/4oZeuZgTX1q9XFfs2NVhszOuu1jLbtU0I4E/3MuBeBvxpZABSNOa5lDca36kQSKvW",
-	"03cnBHxPKtsrjClyJVjqrjwK76YZSQB7CV+T2R2gf3S3RUt37o09F75N+LXzWtxLn3snxR9X1jlq/hVl",
-	"HVytrDdaaAMushSUJiMmle6QlzTRqmx0Vu8Gbq/zsV1uMfwRVB2srBOyNwRFt1dDUPZZt32GS3+Oa6oe",
-	"hm58SO0n32O37yKhtoV4PbIWplNvLK6qJuNLwjqa5WBIoBPdB2B2ZKYQndidjP/J4jGuN/oa7p1RRcQM",
-	"UqIFmU1EXrWwGEJCc0QN02Er8jlxfLaWWd94CG6RXcuu5L3lSQUho24YzR31KqZ2bDyQkAB2Nqr1Gg/2",
-	"uuwx3jL5wU9hzN21Da/6gHe3kAph++2lJfD4CMkgHYO0OfgyBXkvJ25FTnhW2llO/CaCgIs97NV1ZwZL",
-	"VVWaU3lpWz3ayxDxnLdeDAcFGQHUgrJNKWIGeStObXuxe+fEvXPiD6uwvzHs4JyTRgnG2/O1xvt871x3",
-	"l7V+rnfkqhCEcuyybz0R6JZw3I3VTOXl0Km9Jp64Jt34zYQpLSQWsc2fEDZyaaEz24GKuYBGXPakc32f",
-	"mhKjWuofz9nRmr93uJi/t0XninLX7zM17p0gf0KZKq7gzvM0XBOUFen5QoGxl1BE1foLYlkup/kSX8Zz",
-	"N/LtmUTbpEoHtwd+irBlPGA39aW50+E1gNFzkDnVIhPjebQqkXYL2ya4wm+JaeO24r4WvM0w8c16RNie",
-	"J+AKT8e347aoM8f+1zJX/3pN20Q73I4E//sj8+2IfDWB31vqt5JSXdLu3XDAtiql3fnQVG9hnn2jNauV",
-	"pWD4hO9cG/YOwGaiQS8jxsmnkRR5TLR4sOiRPwkvYPDRQ1SvsUy0H7bVJikkLG1Tts0YpwjxmpZdC3UI",
-	"1gCodSHesMqitRNTecF0XcPdqUnVCyozZhDmUsoxN9x2TMNWut/OJNNA/mpsuf9+8PTB8usYu4EHcnkv",
-	"qw1A36qz1CnaEm0NrWJS1un1SErnyjXeujCQXCxZx+O168B+WDuu4hYbQm1W6bVB9dbGzRtuQwcqb1RY",
-	"ckCUlrXq3NtRv4mahTtg9tp6gP+Yp4zhu9WnzKKwDi6LQ1etPWiqLug5TYFwMSMzMc1SMob1IaEzBOL2",
-	"OP4m5aJTC15VGHjY3ThOhOdRa8Hff7lSyi0k3AIBrBJ2DRq8V4x3FmEfLds6X2xCORm6dFFIyeh3Lcjs",
-	"RUzLTMs3sLMogRyvQYxoSv+n+7qjbWrNhiKBBiLhJKW+TZmBbBFtW3CM7b+wlEvsz/dOkbbTuta7Ai/d",
-	"G48hrRd8uGduh9DdzXHeP+Jb0K08a90tn5hyETbcwJbGrqFd+2nq2+D9+i7E4XJKL69sjhRko9vSjMPr",
-	"kpdwgkf2PSu0scJCN0RPZTsyQknp/hYf35K95fpL21vfV1nbC37chUCeP69oxvAcIr1j4lSMDjnhxKXL",
-	"EJqmEpSKCSUzKfgYr6uYCWnToSlJmTLrT0smGoOuQpDVLV0LtRCYPeTvdtwhgrfiCPGAYumFlJBoMhFS",
-	"ARniJfEY+iy2SWh+JiE1dEgztUV8b/O11C+tjGD+/WT494S9Y9+//OnFh7MfTr9/3IHDbic5yPgwf9lN",
-	"/9f3Wf3qxsVkKOxe8lP9rsf+Y6P2htdK+tskNzea3b61iIXXXt7/6jLhVw7x/S4DdUtuQ3gtxtucwIvX",
-	"H8xgOBHiUu0rvM98ucD5D5BsxGwXCKYVUWzMqZ5KiInSQkKKXWrJlKdg27diijN59dxe3iXcNQPciQ1I",
-	"O+SETBh3BVj+/h4J1DW/9c1jsQjDu96YJkPIGFyBIpTPMX2hQ+w9YzZdomrtyslB9wgvng+GmfuL21ty",
-	"HTAr0f780aJlrSeW5dgmIy9wkf94c/Js7/QfJwfHDyv8uG5a7v4SbDdGZ2Qo0nndO6j/1nv06ODw+Phh",
-	"txtf9f52fHD8iH738DE8ggSGkNLDAzoa0YcHSZrQwxE97iU0fQSPHtEuHD8cjY4PH6bdBL6DXve79Lth",
-	"6j2LtttMpWDYBe6devhWOhqDFvRH3ceb9aBfJu3/ff/f6xfnfD2PWHoe9c8juNKD3nkUn7v799yXwDV+",
-	"aabBr3yyO7N5svYm+4Gt2cNr+113oPPouv0+gSHjFP2sLffyrJP4R23Xwgt3degMb5RzufY3lI7bSrnf",
-	"VvCccMfi5R0Hll8LKa6YpTgvkryQWRBJhgf2nFek1z367vjRw7rIovYZT5arpFkd0OpKxU+fDVHiXTGO",
-	"g6fS6BT7mFzkAPzaPOj2GA8ztjPBx4pogVmq3kas+sV5kdvSpW4iFhwDsb/IULoJgHcW7yNpG+mpvxfJ",
-	"iREmfZ5XCEmYK9sGDdXeQkqFX0/Q0oq8oMnEX7KEba3NfKTZEhsVRKeDHnS7lUMzGC02PHHQPbB3nmK4",
-	"Z6oTYVPQuNDEaqFz0H3Xvhy7LyJWWJYZnCVUSnPoiGmI7zInZckKr4CneNUOZBmZquDNkhKbb9qr6+Ly",
-	"1jOL5uDmrGAYf8PQ9efr/x8AAP//",
+	"7H2Ldts4suCvYHlnT3fuyLLkR9JRzpxd5zWTnrw6dt/s7TgrQ2RJQpsEOABoRZ3jc/Zr9sP2S/agAJCg",
+	"SL0su1/Xc6a7ZYkECoWqQr3xNYpFlgsOXKto8DWaAk1A4sdXCWS50MDj+QfIUzqHxHydgIolyzUTPBpE",
+	"F1oWcEFmU+BET5kiTBE9BUK5moEkWhDKCVCZMpBEwr8KUJrMmJ7iU4pmQC5h3o06kYqnkFEzA/Aiiwaf",
+	"IjN09LkT6XkO0SBSWjI+ia6vO9FrEVMLwCI8H6cgwUKQ54JxnQHXhCkzA3yhWZ6aofav+vvB72q/1398",
+	"3Ov1env4r0fmX9/5P+3/4n7UicwCmDR4MLCFMI+FzKiOBlEh2Z6EMUjgMURtwL8vfz7J85S1YfVsCiQv",
+	"HyN6SjWZUUXGIk3FDJL6amaU6b/1ezUcNqf9AFrOT8YaZHO+U4gFT5TZLjMYGcFYODRy+KKJlvPalMer",
+	"UJExzjKzg/1y9YxrmIBEOD5+/HhS6ClwzWKqoQnMP8QM6SZ4qL7ep0AlUhNNs7+dRzGVME7F7DxauUOL",
+	"GLnuRDmVNAPt6P2kIohXS/YkoJk6SBvSDzMD5VRPo07EaWbeDIYcsmRDGivwyeYePxexFnIZ9An+ui3g",
+	"yRLA7Wi7wxyImX/CvAn5f4pCEjHjpODsXwUQbQhyLKQVN7HIMsqTDlFFPCVUEUp+/PHV8y45BZ4wPqnE",
+	"jHuyKXwInVDGjeBSdAwDwjSZsCuwcmzMpNJOmnXJWfgaDkS50FOQZCSSuRlCwrhQiwz6KDkcPx4/hL3D",
+	"uDfaOxodHe49TnqwdzB+mDyk/fF38fGxR7IVwBWaA/TsGfys5Dz65TXwiZ5Gg4Pj447hRP9331C71iDN",
+	"HP/70/n5l4P+3vn5l0cvPv/1LyvEVIvER3Hz9gIlhSJFbpj1LVFWhHQI1SQTSpPDHvn2w8tn5NHBUe9B",
+	"l7xDNFVCTREqgbAJF3K5PGvFiANs6cIfdtp4XYLKBVeArP6UJh/sWWT+igXXwPEjNRLZni37uRSjFLK/",
+	"/qzsQVMCaN5IrFi7oilLhu5cizpRApqy1PGbP+4SAYpwocmYaSQqM6Gkse6SZ1PKJ0BmRsCDlEIqkjKl",
+	"FTGUqoAnhhqRPhFF+EQ0+PQ1GjNIk2gQGbrbV5pKrYbUQJCBUnSC0ClSksr1Z4NMpak5lDbh+p7heqWp",
+	"LlQ0OOr1OpFmGncnXBmz60IsVES0n4hY/dsicq7DDfuLhHE0iP5tv9I+9u2vav+9xbvdtqYUW4vVJ+TC",
+	"IuqCGIpRBGg8JYgwRCsiWwsSI+67BrBnVjacxDHk2h7IS4iihRgWJPjGh4ETSNHAzDVmMos6UVoqNjfU",
+	"UTbGcrnWFjT/E3LdQVzFVEoGCRGFNsJVCcHNfw3j51LEoJSTjapLXgtxabh/QfnqECEtKdtNslLYytxW",
+	"RTBQQUM9r20x7tH98jlcjNvN54LDdjs5EuISkuFovtEmUtxECVRDMsQz7qB38HCvd7jX65/1e4Oe+f9f",
+	"e/1Bz4iy6rjc+NB1rzix91x2yd8ljYF8hBHKP+CJWpj44Kz3eHBYm3gbkjTklw41wwnrg+JqIjxF2BaU",
+	"PurjO3OL1DqC+schnBIMaSZFakR0D4WPE2qtoJTveSEVOcEAKIlAZkhBVujpoWexwZimCjoRF0M1FbPh",
+	"GGCYg4yRQPpGzuWSxZZuCmlOKgP3ix8/RHicChkNzArxQBkXPBlqBk4kW6V5mDFeaLOG/tGRGS4Y/LrT",
+	"fOqg9tBxz0jqChXDlGVMR4OD2pcF1yytDXFt5HMGw1+Q5qMXhRQ57D8FmTLuBPOmOwZ9/4IjvJeoAl0x",
+	"xcz5UuTJZgR/BVIh6/Y3l0mV1GgTS4ahrQ4W2nbUmDShbFmQIaECFdqxq+RJm+lbs9z2AtNt1UBNW89J",
+	"KD5OWbyb9qFSoYeaXgIPFY9TkYHgQCBVQKYiNVadUZQNeXTJibp0urM3B75RxAxkNY54KoQCr9R2o92U",
+	"hsd1pcFMg+4BB3JNWwgWc1uKggEEiBib9fOJqhQGaoxowoyiYFB5QRSdKzKbzlEXeCnkiCUJ8J02Z1yO",
+	"UlMKmSI0jkXB9TeKSJGCAQuBYjxOiwTsZokcJM606xYcVlvw1q8cGqpaBext4d4tkmR0jqtLBC4MEVxj",
+	"LmMs7aaDV6MNL2E+lHbIAOs/GoomHGZkwZZCTvAGnDs9dkT4wUGd5tFOpIoYmNqmayjN7au5rW25WMDA",
+	"RQVcw5q1e8WNyUjTHc0kN8iCmEK+JDMjxGdS8AkRnBhjX7EEuuSHQmjrgvL7Yb2Mc1EQCbmQmrAdt+s4",
+	"tGtOyJgWqTYCQxRSNc0Zt4jb2IuFubrkDNKUqCLHZZk1X/hVXeA+vBX6pSj4bqzChR6OcZS6oWrscCMZ",
+	"nQ+l7uPaRfoc1aWPn7uG1wqoWyLy+mqQxtAEYaW5WjqPvJTSgiiwluCZEK+pnMBOiM7pPBU0GWohhimO",
+	"FlK+MYW8k+Th8fHhQzKaa1A7Irt/WJc83iGlhSAehhrim0DelpRpTO0x+4by+U6INbBmlM+9U0GFiDWj",
+	"ex3QepcKnoAkMzrvkjNZ+vk4oSQTt0DfB6GCIwQxkJEAshq6m6DfCrrNtMi1mggewxOiy4VaxfgC/f57",
+	"6Pi/WFCNg5/WKbJB9ADB+JGH/vnd5FKxMNYis2irUIAyJHUJ3IjN9+9Oz8j+VX9fgTJmhrK+35ENDeBj",
+	"u0qvfrW7r8Vkz7qIOUDSVKAWV3AbW1vNmTGlUIq5U1IScWW182AvP378uLcYV1m1oYthGL+rV5SldJTC",
+	"rjtajrPgFFUgr1gMJKY8UAy938jxZcCuKdUgnzjpregYFpxGCxrNrgrBosLsl1EHsGX/y/Xejn6QU6nJ",
+	"DEgCuWEBwQPzBR1uvyKnO70EkjeQMHqGC9+JOMoBh5kZcYi4bON6PElwv5/Z2fbM7AOy6Mfb9ew8rp+d",
+	"CBUxUHmVoYS4ufOti7nto9TAgJYsmu2FoUFIAji7GLJxg2IwM3Bl0yRhZkyavpfGstQMVOkIy4Ovmr7s",
+	"tQG8wI39tflbGvhvt4iQVxGuT834qJ8vGL3KERCjnyHGWMOJ1e22XH/gpV0eQbUSK/XyuUPYmFCOomct",
+	"tiBDEm/B1Ybotk65lvfRm4AuTw3W97mK7j4IK6rcMFRKOm/gHiHACT3gfpp2jGsht8T3MkQXCmSXnGo6",
+	"HhPBU8RtY8WXjCfrwxxayH+aBxcXh28vXcc/3dg+F8W5vUuvvBUf47H571xpyFoSVTphSsG2jIhCHr3m",
+	"i/j5kWuW+oybkiZdGKZDZlOWAslt+LtGkwnVsIfO/RZQg9jH1xUOHUxFsc+ixzCnc7UR4cdGNqdpOcWG",
+	"m1aPsHzdcDE1Nl4LWi3O0sJZwJMt5y8jM5u+sCGkYXxmNQpfmyfPzINGZgjtxNsSifYNnjCguuQdT+cL",
+	"HmJ/8GAEoJURw5jQBqvw4aA1hO39xVNIE0/WZYxnc8LO6dzz38qD2D2GUoKq9twypwS69Rp9XIPDGePk",
+	"4u8vrE1SC9t+rZ9g1xetKLRzDq2K1Jx4bhTgGVUkgThlHBJjBZQstWTEIJ72tZGJVQuwNSb0KrYYjxXo",
+	"GgV8o8gvgsPmG+DVrNX4P7VP4fNFfNmEyfvMDIoG9ghGeNAkM7ZfDtKogutOjTI0uAqaM3yoHlVb8wbL",
+	"4Cfz3HUQbtuAGYJIW4voCaNtm8qSMvC2iMFnRoLbtCab+6DqrE1eXIF9gGr3hBEL6KW9BMhJjf3DnL6G",
+	"0uD2vAKmU8sXCyVuTXxUuAsxE55OId1WgrYmGsNd8/td54faqVLDcqtCUDHwe2pdg9uoOF4d20gvq4VA",
+	"F9WzTsThix7GhVSiJTPrjfUTGGPRbGpKlSY5nUB3rZJtQVuzdm/43VSdXn8OFzboVUW228TWrnryNvzf",
+	"RtohHTvqbADuZ9kAo6+Z0r8WRZ0503S10r+UFp4KcWmQeJc0sKUqseyoflnTYJ4Q4LGcG3vYpjVxuAJp",
+	"fSxiTChxSXOGUcJUwh7Gh1rOs2Xnpgs7+2FTZlQVVGQ2Py43PzwWNi4kzEqK1oRrBXrb/j6z+kRpsW+x",
+	"yQvqy4LVFCRI+m8KPoM0dUmcmNQS+5yIQNoPM6Y0vYSK7eqeRaMLsXgYp8LGfDF62V4yEGIqhLYVERIS",
+	"4JrRVG2Jh9K8r9PFiz3zPaFJIkGVp66zqRap7violrl72MolSs2ErBNJ+WWnkQ9bTwRejRxv6JfDtWHo",
+	"uVVDb4dKWreWCz1UBdPuzxU72wRO3NgTsd4Co3xS0EmbOfX02Xty9AhdkV4utzJ37TxfdkqpHGJGU6bn",
+	"7eNsr5au8O0Ek4UrDKf5vBTPd36Aue28+bmFau22/hdPQmv9FGaGbdTzsRTZ5saQ93G1WKJTmufAIah9",
+	"cEmO1jp0du9Q4EObGJ1NKhObAxpYHWsMhMokwMXhNB2HcETl0j28c1KzlHJzSnvJIE1eSLm19HHp/K3V",
+	"bANST/LvkH8VIOf7mBraITZus98SB2vsZ1kb0O7ZqFLi150RFtxqwDZc/ANoag6crfBQ+Qr84SAu15/n",
+	"7q02KCo/2HJ3TpyK+NJbTTOapkRNxUx1MPKEme/cOULqdSrtCdINrL+psL6NANIaslwvMYJu4hTFoojl",
+	"zM7aQzheALUIj5jlzEnW5vllRM820DV33rmwIxys+mQUxDFlKSp8Bb/kYmZkibpkeQ5JqxvePdVyZp84",
+	"LJPZVCggotCxyGzW2RXwREhnKmiRJpv6PpxUq/ATuEPKXQ2Aqu1mGw07Arpz6ecJ9eby743gtoRvJYxh",
+	"SHh1jn19NdXDi9v46vQdOTroo/IVlrmd7P30+evh9V9ahaGdqelE4UKSgjOtBiRGf9hYSPLixw8dMgeO",
+	"f3z//j9r9hzj+uGRBd5WvvbWUoqdvVOtqQ2d713Q6U402eWBREiXFFefidBuGRAF6bhD4ilLk46xprHa",
+	"x1jVHCSmqfgs8jvWX0uI12msDqF3zkl+427OSe+rqMU2h0bmY94r+Ry5FGNyuS4kJJu/kKLxriCW0OL+",
+	"eE/nrtrAKZ82d+NUS5ZD92fVJd4vk9O5IRGezn1kR/vMTVVmBmthnusuCyEVMm2LEuR0Au5VIrgZ3ncE",
+	"wAwR598gU6qI4PCEGIGvqqQiu0Ril9g+dzFKmZoaw3R4CUvipZcuvbxc+w0mshVGW2zPZpEWR1pedW/X",
+	"pTqelgIqCSBaQbKnjYOczijTjE+GZmMFOqVs7aA902mhp0Iy68EJJivDW61nuk+cWccg9a358PIZeXx0",
+	"/KhL3ksxkTRTJHVli7YWpENyEDlGGmlCLmxKEobsFs6i1kDdKbornjilQYKRT+2ml891+rpET9tc1gQ2",
+	"R4uDocqK+rq8lvYbRV49767Wypo6qMuYWurlWN6awyDPsDp8yVPK+EI0d01+kDE1jWa2JFZ64hS3b5Q5",
+	"gdBQMR9n3Cj10oYPA4uZymToY6rr7R6XqGZXHqh1CEq5qQHW2/jkA9CEcVDb+hZzofREQo21ihxdozPe",
+	"yiNNndpQ9RyVz8rX9rk1SJrlQtq6j03mWiZESpiDIdtxEgPL7/i4Y0oVW9pMl400oLnL/7SisBV5vMhG",
+	"bZ0TXPy1yMnIHE02kxXT0a0fez39uZFLG6OU0dXSVmD3ztUev4s3V3s+IFbPGGzrQFksq20aeiQFqrTP",
+	"3eOTsMkN+lba7LugNBe7TLjGNr3eVsr+AnDVoO0o8CGR7X0ndxeXajL4ikASJhe2Js/FVMKEXSENNxLp",
+	"aJJhtbLIVStfndpU/609uUbVGGJJwPJAofWikYsTq4z8gkrigLhWQ//v//zf9rQd+JIzCdvlevl3GF/a",
+	"iKmdFHEJQ3+4euRaENfL5BoeaoPVQKqtqW1zT1OxrRTZOh3uhnlu22c0lelv26U07W6+bpXEsmwb7lyg",
+	"417fXJpXpkB9M8osPvItJvm5DD9rJZTZh+6sfdDxyazk28VH7PY96BBrNuAz1GW+d1y9BgfMoB8BmpT0",
+	"Erh53kdKOiSeQnwJyZBx83WWp6AheWKUR68XdqpMuw6x3JF0iOsg8YRQGU/ZlWtiVOpZVS+Kyo9ZQokq",
+	"o4PAfC5BsPntFgZUKC0ENWvIcyg6QCwQRng6KFol55nPednCVEL3uFVMXKavTXqkEwlABPcVMSObFdIl",
+	"r6kGGWaWYSeNssBdC6Nz2xSyBZpc7NHRVJx8XMt75Gu867pzVYw6EiIFym3qa0ufj22O8qAhyEZKZr0t",
+	"SGvMYSJAkRGNL6tcV49cu8vqSZl3h09wQcx4ZMy0qsWXVytjpSrVYhc2W4y0teETYw1GP/XgZXROMnEF",
+	"rfnAAcqW9yppm6VVG/PklVLtyvLXKFl2mzoNalrYknaSaEHIilW0ybpS0jed0ydvT7D9RnnIVCGktkYt",
+	"9SNcQVxIpuenZlu9rosnfvnppT+zvv94Fi3pxlArnrxoVE9elB04kX/sBCU4U61zW6HE+Fi0ZD4IcdlB",
+	"h9tYyI7v/WmEhm1YWdYoBHnRWPvOwZs+5/ycv7gCOV/o20koSQqJFXjOaTQg1Mucsr+JSxZ3RbCdqs2X",
+	"nV+d82/daeKh6xAJGeMJlkwgJXe8IH/gIuvKmGlMK0jH5jQYzcMmM+ZAScUM4X5lKc7WHH94+YwcHh4+",
+	"rhx9y3Oon5ARKIZNPyAzZO/K3lANsCRDeXLOzXdIReYl1w0UJGIkYwqSLnnjjznGSVZFMMi3GMF44Ls7",
+	"EB8oIT7u0D3nL2zfOWoHHKWQEevIULaB3+Oj40cPXIDMNUyx/i0v6s1EGVBuToFzHlW1dM9cZ86wG1CE",
+	"PcpEDpzmLBpEh91e99CGbaZI3VhXZz5MrIu57IXyKokG5svn5veFhn4Hvd5CTaKGL3p/qrO0VoQYnRe9",
+	"3mH83wxBznMg5gH8CqI1vULbnGfOR4Xl7ccWgjaJXEK6X7bTCDk7Gnz63IlUkWVUzn2XGN/MzpY159TW",
+	"79OJQuXR1tAaOfRlz7c/3XMFYNY/HeMU+1MMwv+yCp0uTr8WoWt6p5VtuMTl5tWPbu4WBL+yDf5uGbXP",
+	"hWvr6ZvXpewK/seNMJuBlqxGqO2GpYolzX3vUGn4RuH0X7BkZCwFD1oZ5lSVARQ9JbawtbFjb9zUm/EA",
+	"uljrTOAXNjSCvWxIMGR8OE7ZZKpJH9l4S35wGDHLei8xiAOFKtu1ZlTf8mYGk2QlRrbfSCeKunNqZcUy",
+	"PnnmOHI7TvGjVsh38w0ISr6bIPpdDvzk/auyEvgu5c+NUIpe5l+WssYH87ML+723DuLTH15XjSTPnKf4",
+	"G+V6eGEvkTQhoyLgFReDdqqAIhNhjBJvIDBtG5r501rROTnuHXrLMVOQXtmeK42Nrvzzu8rEymNvnedB",
+	"q0Lrhq/c7OaBjcVmBWELhSB2b0IS5oXDGy8wcWk4fon1bN67WOhboTFKN++uJOdnlBtqMNRbBrzUzWT+",
+	"QmnfUgJ34X/lW6hal6ciCgLLyaeBMxm0hHOGluo4lVm5J8SMdwj6SX3smLP4G9Ul76nRwJyafRGUB10Q",
+	"tFlc4wzXQqRJ7ylT+iRcU70r+qfFpWGto56Csv31CgXqCZqFI4PcHPOYaiZOmMdV+Tw+u97OmMlYtXYu",
+	"40YVeWzmpyrTUDP65ZV9o99v+q2WrIapyplg96YbtQMY1lhs0eR8+bxuw9dOXC/juPnM/2FJD22I0s42",
+	"ppnrookmBJozyyDB/OVWGFaGD9YDUnoA1sOAGcO7QvBBzBT6scoiubapvDOgmi0BLESNBge9zjJHUuvV",
+	"B21RmTrLOhsRU1gsOpaB5WoAVzVBX1308XnXw80x5qf7tsn3bZPv2ybfRdvkzwv1vtGbn0/mb1lv9mbe",
+	"m71Jf5i9ey5mb8w/L/Pv3jx/cfz2h+gmvZaxqLlFwXrHwYnG6050tIkyGdyrgK/017/yY7N12pFVQ1e/",
+	"9zLsWXtTTXctaFVXr+tQpww1pg4Zze0JFuiUNTWxVbHcMir++dom07R50Nt9oIyjf1VLyhWNbTj7oNdH",
+	"T51yauFcFFI5RfHCipuLDjnqPXbnsu0lfc5tM2ls/G9Uznbt1hwDQfDOPbSo5Ho11jbDnQsO6EM9qwJ+",
+	"RKDz1TdptB3guuTC9tIeEHc9iL+AZIy9PVU9n5J8a+8lOewR9eDJOa/Mwg6hQQ/s0Nlc7ytnEwJcu3F3",
+	"mZXBCVPkEnLfRBTOebOnrvVKc+Fg6RAlCDXacUrntiMyQOIwjPH+svnwOW8o6AarYVOAhn7eRsPVI/sL",
+	"1+sYWbrmDXe/ipWoCNdTkcy3Uw5ucGzf5IT05d/RCclE6lzjhk6ta7pe8rz6PNxS1m8sZ33R/HU9XqVl",
+	"AdcNFax/f1/FveJ1r3j9Se6rOFtoYnV3F1Nsf0/OLV5m8bvWDI96R+vfKLur4wuP179Q3t9hXuhvAFPZ",
+	"VhxfON5k8S1dV83LBwcbaLqNGxbwzccbwYlNun8Dnfop1mEgw9yKIm31589tjttGT7alnlzDwuMiTYmE",
+	"WMjkCeqHEr3Sk1IVZDaHhxYJ0yQVky65qBVKXaCmfOFqli4w0m6EOTcaKuqQC+VQ8bS8RrXZdhHV5boy",
+	"/PaCfBtcu6ceONW4rKxyndIY+rvwFzp3k9sLPq2GO3CmAMJU16ctPBI67hHqUu4wOCOusN7PFkyTC/Ql",
+	"Dp08vfBvXPgvUByyyRRkm747Ab2LuuuV105rAqhDmzUdqkSV6mKzFiAN7rm7vaTdF1dbb7TxVag7e+Du",
+	"1b979e9e/ftdq38Ll6kE2t+9+tWqfv3aWsc7XtukO3fhbXWY1W+kvv68iSqzb1OIMTq/02TL/I1P57WM",
+	"5VJjsD7QDvE1wj5hEiWOj2yhoHtifvK9haXzB9oMRa9smSGawWq7tD+eN6zWZ6nRFG9jeVPrz7eRP6m3",
+	"iSlTXZZ63TEicuN3qitk743AeyPwVsSxJXFCy/PbS2OfyLWTJN7MGNzHcpw9mzR5NzL0LBCgU6oIldJX",
+	"EC1IPAPKK/4birx7efKbyJM/L4cbig5KiqzCvyGX35CfXUXd3fKzdbEYbsYiQ5KnNIYWjnbA3LP0PUv/",
+	"WVjakfQNju2bMnRZKHp3/OzveqKXrmYE1zaoVxX7dkVYbMzrrtYy27VNCOBP9zLgXgb8aWQAUjTmuZQ3",
+	"W9+pEEiqFuR3JwR8bzLbM44pciVY4q6+Cu8oGksAexljk9kdoH90t0VLl/aNPRe+Xfy181rcS597J8Uf",
+	"V9Y5av4VZR1craw3WmgHL9IElCZjJpXukpc01qpseFfvCm+vdbLdjjH8EVQdrKwTsjdFRbdXQ1D227cd",
+	"10p/jmuuH4ZufEjtJ98HbeAiobaVfD2yFqZTbyyuqmbzS8I6mmVgSKAb3QdgdmSmEJ3YnYz/yeIxrkf+",
+	"Gu6dUUXEDBKiBZlNRVa1sBhBTDNEDdNhS/o5cXy2llnfeAhukV3L7vT95UkFIaNuGM0d9yumdmw8lBAD",
+	"djaq9ZwP9rrsNd8y+cFPYczdtY+v+sH3tpAKYRv2pSXw+AhJIZmAtDn4MgF5LyduRU54VtpZTvwmgoCL",
+	"PezVdWcGS1VVmlF5aVs92ksx8Zy3XgwHBRkD1IKyTSliBnkrTm17sXvnxL1z4g+rsL8x7OCck0YJ5lgn",
+	"pfFe5zvX3aVtirv8/H/HAauJrFMRgwcdLN0yXwKNp7YTlP15Blxj77gueYvNgBWZ0ivD1mRCc9XWUnil",
+	"bvDBQ3eLukHZlXlNSlrQj3mNfl+1Xfa9laMPqDUcHURbnOBhH+SlTZ0sPrCqz052f3jfyuHtMXtHSv5v",
+	"cqTLWq/mO3JDCkI53qRivYzocnQnN1Yq+uZ6PCF6nkOXuIsY8JspU1pILFCdPyFs7FK+Z1amMOXlje83",
+	"6Xq6NeVGtdQ/niOzNTf3cDE3dwsxUu76fRbWvYPzT6gviSu48xws1+BoRemNUEBmU4EiqtY71B7ONFvi",
+	"p3zuRr49lWabMojghthPEV4LAnhjxtK6iPCq1+g5yIxqkYrJPFqVJL+F1hNc07pE6XFbcd/noU1v8Y24",
+	"RNh6K+AKT8e345KsM8f+17IO53pNS1Q73I4E//sj8+2IfDWB3yvyt1IuUdLu3XDAtiql3flQZ29hnn2j",
+	"NauVZZ74hO9KHfYFwUbBQZ8yxsmnsRRZh2jxYDHadhJeruIzA1C9xhLwQdgynyQQs6RN2TZjnCLEa9rx",
+	"LdQYWQOg1mF8wwqq1i5rrgxrUcPdqQHdCypTZhDmykWw7sN2Q8Q22d/OJNNA/kqoIv/94OmD5Vfu9oLo",
+	"wvI+dRuAvlXXuFO0Jdqa1XVIWYPbJwmdK9dU78JAcrFkHY/XrgN73e24ilts9rZZFecGlZkbN2a5DR2o",
+	"vC1lyQFRWtaqe29H/SZqFu6A2WvrIPpjnjKG71afMovCOrgQFMMw9qCpbjjIaAKEixmZiSJNyATWh3vP",
+	"EIjb4/iblIIXFryq6Pewt3EMGM+j1mLe/3Jl0ltIuAUCWCXsGjR4rxjvLMI+WrZ1vtiYcjJyqeCQkPHv",
+	"WpDZS9aWmZZvYGdRAhledRvRhP5P93VX27S5DUUCDUTCSUJ9C0ID2SLatuAY21tlKZfYn++dIm2nda0v",
+	"DV6oOZlAUi/mcs/cDqG7WyG9f8S3l1x51rqbnDGdKmymg+3KXbPK9tPUt7j89V2Io+WUXl7LHylIx7el",
+	"GYdX4i/hBI/se1ZoY4WFTqeeynZkhJLS/Q1d/rqFlqtt7b0ZvoOCvbzLXfbl+fOKpgzPIdI/Jk7F6JIT",
+	"TlwqHKFJIkGpDqFkJgWf4FU0MyFtqQMlCVNm/UnJRBPQVQiyuoFvoc4JMwP9va07RPBWHCEeUCyrkhJi",
+	"TaZCKiAjqjXY0Ge+TbHCMwmJoUOaqi3ie5uvpX4hbQTz76ejv8fsHfv+5U8vPpz9cPr94y4c9rrxQcpH",
+	"2cte8r++T+vXsi6mS2Bnop/q97gOHhu1N7wy1t8Uu7nR7PatRSy89vL+V5cJv3KI73cZqFty08lrMdnm",
+	"BF682mQGo6kQl2pfaclyWC5w/gMkGzPb4YVpRRSbcKoLCR2itJCQYAdqUvAEbGtmLF8gr57bi/mEu0KE",
+	"O7EBSZeckCnjrrjS380lgbrG1r4xNBZYedcb02QEKYMrUITyOaYvdIm9Q9CmS1Rtmzk56B0ZOaiCYebk",
+	"FBfaluuAGcf2548WLWs9sSzDFjhZjov8x5uTZ3un/zg5OH5Y4cd1ynN3E2ErQTojI5HM695B/bf+o0cH",
+	"h8fHD3u9zlX/b8cHx4/odw8fwyOIYQQJPTyg4zF9eBAnMT0c0+N+TJNH8OgR7cHxw/H4+PBh0ovhO+j3",
+	"vku+GyXes2g7SVUKhl3g3qmHb6WjMbhe4qj3eLP7JZZJ+3/f//f6pVhfzyOWnEeD8wiu9LB/HnXO3d2a",
+	"7kvgGr800+BXvpCF2Rx4m3Q2tPW4hlOGrvPXeXTdflfIiHGKftaWO7fWSfyjlpu7kfI76KsRsqyjuaF0",
+	"3FbK/baC54Q7Fi/vL7H8mktxxSzFeZHkhcyCSDI8sOe8Iv3e0XfHjx7WRRa1z3iyXCXN6oBW16V++myI",
+	"Eu+BchxcSKNT7GNykQPwa/Og22M8rMZIBZ8oogUmsXkbseoF6UVuSwfKqVhwDHT8JaXSTQC8u3jXUNtI",
+	"T/2dZ06MMOnzvEJIwlS6Nmio9hZSIvx6gnZ15AWNp/4CNWxZb+YjzXb3qCA6HfSg16scmsFoHcMTB70D",
+	"e58xhnsKHQubgsaFJlYLnYMeuKsJsLMqYoWlqcFZTKU0h44oQnyXOSlLVngFPMFrtCBNSaGCN0tKbL5p",
+	"r6XslDcaWjQHt+IFw/jbw64/X///AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

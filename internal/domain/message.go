@@ -52,6 +52,7 @@ type LetterData struct {
 	Sequence      int // ICS SEQUENCE
 	Price         Money
 	Refunded      Money
+	ReceiptCode   string // the number of a receipt or refund
 	PayBy         time.Time
 	AnswerBy      time.Time
 	IntentID      string // the payment's ID, for its link

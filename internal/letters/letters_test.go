@@ -28,7 +28,8 @@ func data(to domain.Recipient, locale string) domain.LetterData {
 		PatientName: "Asha Rao", VisitTimeZone: "America/New_York", StartsAt: start, EndsAt: start.Add(30 * time.Minute),
 		Sequence: 2, Price: domain.Money{Minor: 8000, Currency: "EUR"}, Refunded: domain.Money{Minor: 4000, Currency: "EUR"},
 		PayBy: start.Add(-20 * time.Hour), AnswerBy: start.Add(-2 * time.Hour),
-		Link: "https://careflow.example/a/0190b6c2", ReminderLead: 24 * time.Hour, WrittenAt: time.Date(2026, 2, 20, 8, 30, 0, 0, time.UTC), OrganizerMail: "visits@riverside.example",
+		ReceiptCode: "R-000042",
+		Link:        "https://careflow.example/a/0190b6c2", ReminderLead: 24 * time.Hour, WrittenAt: time.Date(2026, 2, 20, 8, 30, 0, 0, time.UTC), OrganizerMail: "visits@riverside.example",
 	}
 	if to == domain.RecipientDoctor {
 		d.RecipientName, d.Address, d.TimeZone = "Dr. Mara Weiss", "weiss@riverside.example", "America/New_York"
@@ -101,7 +102,7 @@ func TestLettersCannotSayWhatTheVisitIsAbout(t *testing.T) {
 	allowed := map[string]bool{}
 	for f := range strings.FieldsSeq(`MessageID AppointmentID Recipient RecipientName Address Locale TimeZone ClinicName
 		ClinicAddress DoctorName PatientName VisitTimeZone StartsAt EndsAt Sequence Price Refunded PayBy AnswerBy Link
-		IntentID ReminderLead WrittenAt OrganizerMail`) {
+		IntentID ReceiptCode ReminderLead WrittenAt OrganizerMail`) {
 		allowed[f] = true
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[domain.LetterData]()) {

@@ -53,7 +53,7 @@ func viewOf(d domain.LetterData, w words) (view, error) {
 	v.PayBy, v.AnswerBy = w.moment(d.PayBy, reader), w.moment(d.AnswerBy, reader)
 	v.values = map[string]string{
 		"when": w.span(d.StartsAt.In(reader), d.EndsAt.In(reader)), "doctor": d.DoctorName, "clinic": d.ClinicName,
-		"address": d.ClinicAddress, "price": v.Price, "refunded": v.Refunded, "pay_by": v.PayBy, "answer_by": v.AnswerBy,
+		"address": d.ClinicAddress, "price": v.Price, "refunded": v.Refunded, "receipt": d.ReceiptCode, "pay_by": v.PayBy, "answer_by": v.AnswerBy,
 	}
 	if differ(d.StartsAt, reader, visit) || differ(d.EndsAt, reader, visit) {
 		v.values["where_when"] = w.span(d.StartsAt.In(visit), d.EndsAt.In(visit))

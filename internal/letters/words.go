@@ -37,7 +37,7 @@ var english = words{
 	locale: "en",
 	labels: map[string]string{
 		"when": "When", "where_when": "Local time of the visit", "doctor": "Doctor", "patient": "Patient",
-		"clinic": "Clinic", "address": "Address", "price": "Price", "refunded": "Refund",
+		"clinic": "Clinic", "address": "Address", "price": "Price", "refunded": "Refund", "receipt": "Receipt number",
 		"pay_by": "Pay by", "answer_by": "Answer by",
 	},
 	weekdays: [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
@@ -57,7 +57,7 @@ var german = words{
 	locale: "de",
 	labels: map[string]string{
 		"when": "Wann", "where_when": "Ortszeit des Termins", "doctor": "Arzt/Ärztin", "patient": "Patient/in",
-		"clinic": "Praxis", "address": "Adresse", "price": "Preis", "refunded": "Erstattung",
+		"clinic": "Praxis", "address": "Adresse", "price": "Preis", "refunded": "Erstattung", "receipt": "Belegnummer",
 		"pay_by": "Zu bezahlen bis", "answer_by": "Antwort bis",
 	},
 	weekdays: [7]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},

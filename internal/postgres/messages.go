@@ -96,6 +96,12 @@ func letterData(m domain.Message, reminder time.Duration, f db.LetterFactsRow) (
 		Refunded: domain.Money{Minor: f.RefundedMinor, Currency: terms.Price.Currency},
 		IntentID: f.IntentID, PayBy: utc(f.PayBy), AnswerBy: utc(f.AnswerBy), ReminderLead: reminder,
 	}
+	switch m.Kind { //nolint:exhaustive // the others have no receipt
+	case domain.MessageReceipt:
+		d.ReceiptCode = domain.ReceiptCode(f.PaymentReceipt)
+	case domain.MessageRefunded:
+		d.ReceiptCode = domain.ReceiptCode(f.RefundReceipt)
+	}
 	if m.Recipient == domain.RecipientDoctor {
 		d.RecipientName, d.Address, d.Locale, d.TimeZone = f.DoctorName, deref(f.DoctorEmail), deref(f.DoctorLocale), f.DoctorZone
 	}

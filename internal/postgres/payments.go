@@ -121,7 +121,7 @@ func (s *Store) RecordFact(ctx context.Context, f domain.Fact) error {
 			return fmt.Errorf("looking for the fact: %w", err)
 		}
 		// After the check: a late repetition must not turn newer figures back.
-		if err := updatePayment(ctx, q, f.Payment); err != nil {
+		if err := bookMoney(ctx, q, f.Payment, f.At); err != nil {
 			return err
 		}
 		if err := appendFact(ctx, q, row, f.ID, f.Kind, f.At); err != nil {

@@ -98,7 +98,7 @@ func (s *Store) move(ctx context.Context, q *db.Queries, row db.LockAppointmentR
 		visit = *t.Visit
 	}
 	if t.Payment != nil {
-		if err := updatePayment(ctx, q, *t.Payment); err != nil {
+		if err := bookMoney(ctx, q, *t.Payment, t.At); err != nil {
 			return none, err
 		}
 	}

@@ -79,7 +79,8 @@ func TestVersionsAndTimelineHaveNoGaps(t *testing.T) {
 	t.Parallel()
 	c := open(t)
 	id := c.book(t, patient, visit(nine))
-	require.NoError(t, c.RecordFact(t.Context(), domain.Fact{ID: "fact", AppointmentID: id, Kind: "news", At: now}))
+	_, err := c.RecordPayment(t.Context(), id, 1, intent(id, 1), now)
+	require.NoError(t, err)
 	c.move(t, id, domain.StatusPending, domain.StatusCapturing, domain.StatusConfirmed, domain.StatusCheckedIn, domain.StatusCompleted)
 	var versions []int
 	for _, e := range c.timeline(t, id) {

@@ -15,7 +15,9 @@ SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.pay_by, a.answer_by,
        d.name AS doctor_name, d.time_zone AS doctor_zone, du.email AS doctor_email, du.locale AS doctor_locale,
        p.name AS patient_name, p.time_zone AS patient_zone, pu.email AS patient_email, pu.locale AS patient_locale,
        c.name AS clinic_name, c.address AS clinic_address, c.email AS clinic_email,
-       coalesce(y.intent_id, '')::text AS intent_id, (SELECT coalesce(sum(r.refunded_minor), 0) FROM payments r WHERE r.appointment_id = a.id)::bigint AS refunded_minor, coalesce(y.captured_minor, 0)::bigint AS captured_minor
+       coalesce(y.intent_id, '')::text AS intent_id, (SELECT coalesce(sum(r.refunded_minor), 0) FROM payments r WHERE r.appointment_id = a.id)::bigint AS refunded_minor, coalesce(y.captured_minor, 0)::bigint AS captured_minor,
+       (SELECT coalesce(max(r.number), 0) FROM receipts r WHERE r.appointment_id = a.id AND r.kind = 'payment')::bigint AS payment_receipt,
+       (SELECT coalesce(max(r.number), 0) FROM receipts r WHERE r.appointment_id = a.id AND r.kind = 'refund')::bigint AS refund_receipt
 FROM appointments a
 JOIN doctors d ON d.id = a.doctor_id
 LEFT JOIN users du ON du.id = d.user_id
@@ -27,28 +29,30 @@ WHERE a.id = $1
 `
 
 type LetterFactsRow struct {
-	ID            string
-	StartsAt      time.Time
-	EndsAt        time.Time
-	Terms         []byte
-	Sequence      int32
-	PayBy         *time.Time
-	AnswerBy      *time.Time
-	Status        string
-	DoctorName    string
-	DoctorZone    string
-	DoctorEmail   *string
-	DoctorLocale  *string
-	PatientName   string
-	PatientZone   string
-	PatientEmail  string
-	PatientLocale string
-	ClinicName    string
-	ClinicAddress string
-	ClinicEmail   string
-	IntentID      string
-	RefundedMinor int64
-	CapturedMinor int64
+	ID             string
+	StartsAt       time.Time
+	EndsAt         time.Time
+	Terms          []byte
+	Sequence       int32
+	PayBy          *time.Time
+	AnswerBy       *time.Time
+	Status         string
+	DoctorName     string
+	DoctorZone     string
+	DoctorEmail    *string
+	DoctorLocale   *string
+	PatientName    string
+	PatientZone    string
+	PatientEmail   string
+	PatientLocale  string
+	ClinicName     string
+	ClinicAddress  string
+	ClinicEmail    string
+	IntentID       string
+	RefundedMinor  int64
+	CapturedMinor  int64
+	PaymentReceipt int64
+	RefundReceipt  int64
 }
 
 func (q *Queries) LetterFacts(ctx context.Context, id string) (LetterFactsRow, error) {
@@ -77,6 +81,8 @@ func (q *Queries) LetterFacts(ctx context.Context, id string) (LetterFactsRow, e
 		&i.IntentID,
 		&i.RefundedMinor,
 		&i.CapturedMinor,
+		&i.PaymentReceipt,
+		&i.RefundReceipt,
 	)
 	return i, err
 }
