@@ -82,7 +82,9 @@ func (h *harness) as(roles ...domain.Role) string {
 
 func (h *harness) token(a domain.Account) string {
 	h.t.Helper()
-	token, err := h.tokens.Issue(a)
+	id := domain.NewID()
+	h.store.callers[id] = domain.Caller{UserID: a.ID, Roles: a.Roles, DoctorID: a.DoctorID, SessionID: id}
+	token, err := h.tokens.Issue(a, id)
 	require.NoError(h.t, err)
 	return "Bearer " + token.Text
 }

@@ -174,6 +174,66 @@ func (e PaymentStatus) Valid() bool {
 	}
 }
 
+// Defines values for PublicKeyAlg.
+const (
+	PublicKeyAlgEdDSA PublicKeyAlg = "EdDSA"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeyAlg enum.
+func (e PublicKeyAlg) Valid() bool {
+	switch e {
+	case PublicKeyAlgEdDSA:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicKeyCrv.
+const (
+	PublicKeyCrvEd25519 PublicKeyCrv = "Ed25519"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeyCrv enum.
+func (e PublicKeyCrv) Valid() bool {
+	switch e {
+	case PublicKeyCrvEd25519:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicKeyKty.
+const (
+	PublicKeyKtyOKP PublicKeyKty = "OKP"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeyKty enum.
+func (e PublicKeyKty) Valid() bool {
+	switch e {
+	case PublicKeyKtyOKP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicKeyUse.
+const (
+	PublicKeyUseSig PublicKeyUse = "sig"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeyUse enum.
+func (e PublicKeyUse) Valid() bool {
+	switch e {
+	case PublicKeyUseSig:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReadinessPostgres.
 const (
 	ReadinessPostgresDown ReadinessPostgres = "down"
@@ -464,6 +524,30 @@ type Decline struct {
 // DeclineReasonCode defines model for Decline.ReasonCode.
 type DeclineReasonCode string
 
+// Device defines model for Device.
+type Device struct {
+	// CreatedAt When it logged in.
+	CreatedAt time.Time `json:"created_at"`
+
+	// Current The session that asks.
+	Current bool `json:"current"`
+
+	// Device Browser and system in a few words.
+	Device string `json:"device"`
+
+	// ExpiresAt Over then, however often it is used.
+	ExpiresAt time.Time `json:"expires_at"`
+	ID        string    `json:"id"`
+
+	// LastUsedAt Its last log-in or refresh.
+	LastUsedAt time.Time `json:"last_used_at"`
+}
+
+// DeviceList defines model for DeviceList.
+type DeviceList struct {
+	Items []Device `json:"items"`
+}
+
 // Doctor defines model for Doctor.
 type Doctor struct {
 	ID string `json:"id"`
@@ -522,6 +606,11 @@ type Health struct {
 
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
+
+// KeySet defines model for KeySet.
+type KeySet struct {
+	Keys []PublicKey `json:"keys"`
+}
 
 // LocalTime What the clock on the wall shows, without an offset.
 //
@@ -623,6 +712,30 @@ type Problem struct {
 	VendorCode string `json:"vendor_code,omitempty,omitzero"`
 }
 
+// PublicKey defines model for PublicKey.
+type PublicKey struct {
+	Alg PublicKeyAlg `json:"alg"`
+	Crv PublicKeyCrv `json:"crv"`
+	Kid string       `json:"kid"`
+	Kty PublicKeyKty `json:"kty"`
+	Use PublicKeyUse `json:"use"`
+
+	// X The public key, base64url.
+	X string `json:"x"`
+}
+
+// PublicKeyAlg defines model for PublicKey.Alg.
+type PublicKeyAlg string
+
+// PublicKeyCrv defines model for PublicKey.Crv.
+type PublicKeyCrv string
+
+// PublicKeyKty defines model for PublicKey.Kty.
+type PublicKeyKty string
+
+// PublicKeyUse defines model for PublicKey.Use.
+type PublicKeyUse string
+
 // Readiness defines model for Readiness.
 type Readiness struct {
 	Postgres ReadinessPostgres `json:"postgres"`
@@ -638,6 +751,11 @@ type ReadinessStatus string
 
 // ReadinessTemporal defines model for Readiness.Temporal.
 type ReadinessTemporal string
+
+// Refresh defines model for Refresh.
+type Refresh struct {
+	RefreshToken string `json:"refresh_token"`
+}
 
 // RefundTier defines model for RefundTier.
 type RefundTier struct {
@@ -662,7 +780,16 @@ type Session struct {
 	ExpiresAt   time.Time `json:"expires_at"`
 
 	// ExpiresIn Seconds.
-	ExpiresIn int              `json:"expires_in"`
+	ExpiresIn int `json:"expires_in"`
+
+	// RefreshExpiresAt Log in again after it.
+	RefreshExpiresAt time.Time `json:"refresh_expires_at"`
+
+	// RefreshToken Good once, for the next pair. Keep it as safe as a password.
+	RefreshToken string `json:"refresh_token"`
+
+	// SessionID The device's entry in `GET /v1/sessions`.
+	SessionID string           `json:"session_id"`
 	TokenType SessionTokenType `json:"token_type"`
 }
 
@@ -908,8 +1035,14 @@ type RescheduleAppointmentJSONRequestBody = Reschedule
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Credentials
 
+// RefreshSessionJSONRequestBody defines body for RefreshSession for application/json ContentType.
+type RefreshSessionJSONRequestBody = Refresh
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetKeySet The keys that access tokens are signed with
+	// (GET /.well-known/jwks.json)
+	GetKeySet(c *gin.Context)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(c *gin.Context)
@@ -979,9 +1112,21 @@ type ServerInterface interface {
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(c *gin.Context)
+	// EndSessions Log out everywhere
+	// (DELETE /v1/sessions)
+	EndSessions(c *gin.Context)
+	// ListSessions Where the account is logged in
+	// (GET /v1/sessions)
+	ListSessions(c *gin.Context)
 	// CreateSession Log in
 	// (POST /v1/sessions)
 	CreateSession(c *gin.Context)
+	// RefreshSession Stay logged in
+	// (POST /v1/sessions/refresh)
+	RefreshSession(c *gin.Context)
+	// EndSession Log out on one device
+	// (DELETE /v1/sessions/{session_id})
+	EndSession(c *gin.Context, sessionID string)
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(c *gin.Context, params ReceiveStripeWebhookParams)
@@ -995,6 +1140,19 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(c *gin.Context)
+
+// GetKeySet operation middleware
+func (siw *ServerInterfaceWrapper) GetKeySet(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetKeySet(c)
+}
 
 // GetDocs operation middleware
 func (siw *ServerInterfaceWrapper) GetDocs(c *gin.Context) {
@@ -1943,6 +2101,32 @@ func (siw *ServerInterfaceWrapper) ListPatients(c *gin.Context) {
 	siw.Handler.ListPatients(c)
 }
 
+// EndSessions operation middleware
+func (siw *ServerInterfaceWrapper) EndSessions(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.EndSessions(c)
+}
+
+// ListSessions operation middleware
+func (siw *ServerInterfaceWrapper) ListSessions(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListSessions(c)
+}
+
 // CreateSession operation middleware
 func (siw *ServerInterfaceWrapper) CreateSession(c *gin.Context) {
 
@@ -1954,6 +2138,44 @@ func (siw *ServerInterfaceWrapper) CreateSession(c *gin.Context) {
 	}
 
 	siw.Handler.CreateSession(c)
+}
+
+// RefreshSession operation middleware
+func (siw *ServerInterfaceWrapper) RefreshSession(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RefreshSession(c)
+}
+
+// EndSession operation middleware
+func (siw *ServerInterfaceWrapper) EndSession(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session_id" -------------
+	var sessionID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session_id", c.Param("session_id"), &sessionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.EndSession(c, sessionID)
 }
 
 // ReceiveStripeWebhook operation middleware
@@ -2026,6 +2248,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 		ErrorHandler:       errorHandler,
 	}
 
+	router.DELETE(options.BaseURL+"/v1/sessions", wrapper.EndSessions)
+	router.GET(options.BaseURL+"/v1/sessions", wrapper.ListSessions)
 	router.POST(options.BaseURL+"/v1/sessions", wrapper.CreateSession)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe)
 	router.GET(options.BaseURL+"/v1/patients", wrapper.ListPatients)
@@ -2051,6 +2275,9 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
+	router.POST(options.BaseURL+"/v1/sessions/refresh", wrapper.RefreshSession)
+	router.DELETE(options.BaseURL+"/v1/sessions/:session_id", wrapper.EndSession)
+	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetKeySet)
 }
 
 type BadRequestApplicationProblemPlusJSONResponse Problem
@@ -2114,6 +2341,51 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 }
 
 type UnsupportedMediaTypeApplicationProblemPlusJSONResponse Problem
+
+type GetKeySetRequestObject struct {
+}
+
+type GetKeySetResponseObject interface {
+	VisitGetKeySetResponse(w http.ResponseWriter) error
+}
+
+type GetKeySet200ResponseHeaders struct {
+	CacheControl string
+}
+
+type GetKeySet200JSONResponse struct {
+	Body    KeySet
+	Headers GetKeySet200ResponseHeaders
+}
+
+func (response GetKeySet200JSONResponse) VisitGetKeySetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetKeySet500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetKeySet500ApplicationProblemPlusJSONResponse) VisitGetKeySetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type GetDocsRequestObject struct {
 }
@@ -5104,6 +5376,206 @@ func (response ListPatients503ApplicationProblemPlusJSONResponse) VisitListPatie
 	return err
 }
 
+type EndSessionsRequestObject struct {
+}
+
+type EndSessionsResponseObject interface {
+	VisitEndSessionsResponse(w http.ResponseWriter) error
+}
+
+type EndSessions204Response struct {
+}
+
+func (response EndSessions204Response) VisitEndSessionsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type EndSessions400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response EndSessions400ApplicationProblemPlusJSONResponse) VisitEndSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSessions401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response EndSessions401ApplicationProblemPlusJSONResponse) VisitEndSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSessions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response EndSessions403ApplicationProblemPlusJSONResponse) VisitEndSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSessions500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response EndSessions500ApplicationProblemPlusJSONResponse) VisitEndSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSessions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response EndSessions503ApplicationProblemPlusJSONResponse) VisitEndSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessionsRequestObject struct {
+}
+
+type ListSessionsResponseObject interface {
+	VisitListSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListSessions200JSONResponse DeviceList
+
+func (response ListSessions200JSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions400ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions401ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions403ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions500ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions503ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSessionRequestObject struct {
 	Body *CreateSessionJSONRequestBody
 }
@@ -5241,6 +5713,257 @@ func (response CreateSession503ApplicationProblemPlusJSONResponse) VisitCreateSe
 	return err
 }
 
+type RefreshSessionRequestObject struct {
+	Body *RefreshSessionJSONRequestBody
+}
+
+type RefreshSessionResponseObject interface {
+	VisitRefreshSessionResponse(w http.ResponseWriter) error
+}
+
+type RefreshSession200JSONResponse Session
+
+func (response RefreshSession200JSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession400ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession401ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession413ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession415ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession429ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession500ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession503ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSessionRequestObject struct {
+	SessionID string `json:"session_id"`
+}
+
+type EndSessionResponseObject interface {
+	VisitEndSessionResponse(w http.ResponseWriter) error
+}
+
+type EndSession204Response struct {
+}
+
+func (response EndSession204Response) VisitEndSessionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type EndSession400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession400ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSession401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession401ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSession403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession403ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSession404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession404ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSession500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession500ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSession503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession503ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReceiveStripeWebhookRequestObject struct {
 	Params      ReceiveStripeWebhookParams
 	ContentType string
@@ -5326,6 +6049,9 @@ func (response ReceiveStripeWebhook503ApplicationProblemPlusJSONResponse) VisitR
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// GetKeySet The keys that access tokens are signed with
+	// (GET /.well-known/jwks.json)
+	GetKeySet(ctx context.Context, request GetKeySetRequestObject) (GetKeySetResponseObject, error)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
@@ -5395,9 +6121,21 @@ type StrictServerInterface interface {
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(ctx context.Context, request ListPatientsRequestObject) (ListPatientsResponseObject, error)
+	// EndSessions Log out everywhere
+	// (DELETE /v1/sessions)
+	EndSessions(ctx context.Context, request EndSessionsRequestObject) (EndSessionsResponseObject, error)
+	// ListSessions Where the account is logged in
+	// (GET /v1/sessions)
+	ListSessions(ctx context.Context, request ListSessionsRequestObject) (ListSessionsResponseObject, error)
 	// CreateSession Log in
 	// (POST /v1/sessions)
 	CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error)
+	// RefreshSession Stay logged in
+	// (POST /v1/sessions/refresh)
+	RefreshSession(ctx context.Context, request RefreshSessionRequestObject) (RefreshSessionResponseObject, error)
+	// EndSession Log out on one device
+	// (DELETE /v1/sessions/{session_id})
+	EndSession(ctx context.Context, request EndSessionRequestObject) (EndSessionResponseObject, error)
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(ctx context.Context, request ReceiveStripeWebhookRequestObject) (ReceiveStripeWebhookResponseObject, error)
@@ -5458,6 +6196,30 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictGinServerOptions
+}
+
+// GetKeySet operation middleware
+func (sh *strictHandler) GetKeySet(ctx *gin.Context) {
+	var request GetKeySetRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetKeySet(ctx, request.(GetKeySetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetKeySet")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetKeySetResponseObject); ok {
+		if err := validResponse.VisitGetKeySetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // GetDocs operation middleware
@@ -6126,6 +6888,54 @@ func (sh *strictHandler) ListPatients(ctx *gin.Context) {
 	}
 }
 
+// EndSessions operation middleware
+func (sh *strictHandler) EndSessions(ctx *gin.Context) {
+	var request EndSessionsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndSessions(ctx, request.(EndSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(EndSessionsResponseObject); ok {
+		if err := validResponse.VisitEndSessionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSessions operation middleware
+func (sh *strictHandler) ListSessions(ctx *gin.Context) {
+	var request ListSessionsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSessions(ctx, request.(ListSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListSessionsResponseObject); ok {
+		if err := validResponse.VisitListSessionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // CreateSession operation middleware
 func (sh *strictHandler) CreateSession(ctx *gin.Context) {
 	var request CreateSessionRequestObject
@@ -6168,6 +6978,74 @@ func (sh *strictHandler) CreateSession(ctx *gin.Context) {
 	}
 }
 
+// RefreshSession operation middleware
+func (sh *strictHandler) RefreshSession(ctx *gin.Context) {
+	var request RefreshSessionRequestObject
+
+	var body RefreshSessionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefreshSession(ctx, request.(RefreshSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefreshSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RefreshSessionResponseObject); ok {
+		if err := validResponse.VisitRefreshSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EndSession operation middleware
+func (sh *strictHandler) EndSession(ctx *gin.Context, sessionID string) {
+	var request EndSessionRequestObject
+
+	request.SessionID = sessionID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndSession(ctx, request.(EndSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(EndSessionResponseObject); ok {
+		if err := validResponse.VisitEndSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ReceiveStripeWebhook operation middleware
 func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveStripeWebhookParams) {
 	var request ReceiveStripeWebhookRequestObject
@@ -6202,151 +7080,170 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H2Ldts4suCvYHlnT3fu0LLkR9JRzpxd5zWTnrw6dt/s7TgrQ2RJQpsEOABkRZ3jc/Zr9sP2S/agAJCg",
-	"SL0su1/Xc6a7ZYkECoWqQr3xNUpEXggOXKuo/zWaAE1B4sdXKeSF0MCT+QcoMjqH1HydgkokKzQTPOpH",
-	"F1pO4YLMJsCJnjBFmCJ6AoRyNQNJtCCUE6AyYyCJhH9NQWkyY3qCTymaA7mEeSeKI5VMIKdmBuDTPOp/",
-	"iszQ0ec40vMCon6ktGR8HF1fx9FrkVALwCI8HycgwUJQFIJxnQPXhCkzA3yheZGZofavevvB72q/23t8",
-	"3O12u3v4r0fmX9/5P+3/kl4UR2YBTBo8GNhCmEdC5lRH/Wgq2Z6EEUjgCURtwL8vfz4pioy1YfVsAqQo",
-	"HyN6QjWZUUVGIsvEDNL6amaU6b/1ujUcNqf9AFrOT0YaZHO+U0gET5XZLjMYGcJIODRy+KKJlvPalMer",
-	"UJEzznKzg71y9YxrGINEOD5+/Hgy1RPgmiVUQxOYf4gZ0k3wUH29T4FKpCaa5X87jxIqYZSJ2Xm0cocW",
-	"MXIdRwWVNAft6P2kIohXS/YkoJk6SBvSDzMDFVRPojjiNDdvBkMOWLohjU3xyeYePxeJFnIZ9Cn+ui3g",
-	"6RLA7Wi7wxyImX/CvAn5f4qpJGLGyZSzf02BaEOQIyGtuElEnlOexkRNkwmhilDy44+vnnfIKfCU8XEl",
-	"ZtyTTeFD6JgybgSXoiPoE6bJmF2BlWMjJpV20qxDzsLXcCDKhZ6AJEORzs0QEkZTtcigj9LD0ePRQ9g7",
-	"TLrDvaPh0eHe47QLewejh+lD2ht9lxwfeyRbAVyhOUDPnsHPSs6jX14DH+tJ1D84Po4NJ/q/e4batQZp",
-	"5vjfn87Pvxz09s7Pvzx68fmvf1khplokPoqbtxcoKRSZFoZZ3xJlRUhMqCa5UJocdsm3H14+I48OjroP",
-	"OuQdoqkSaopQCYSNuZDL5VkrRhxgSxf+MG7jdQmqEFwBsvpTmn6wZ5H5KxFcA8eP1Ehke7bsF1IMM8j/",
-	"+rOyB00JoHkjtWLtimYsHbhzLYqjFDRlmeM3f9ylAhThQpMR00hUZkJJE90hzyaUj4HMjIAHKYVUJGNK",
-	"K2IoVQFPDTUifSKK8Imo/+lrNGKQpVE/MnS3rzSVWg2ogSAHpegYoVOkJJXrzwaZSlNzKG3C9V3D9UpT",
-	"PVVR/6jbjSPNNO5OuDJm14VYqIhoPxWJ+rdF5FyHG/YXCaOoH/3bfqV97Ntf1f57i3e7bU0ptharT8iF",
-	"RdQFMRSjCNBkQhBhiFZEthYkQdx3DGDPrGw4SRIotD2QlxBFCzEsSPCNDwMnkKK+mWvEZB7FUVYqNjfU",
-	"UTbGcrnWFjT/EwodI64SKiWDlIipNsJVCcHNfw3jF1IkoJSTjapDXgtxabh/QfmKiZCWlO0mWSlsZW6r",
-	"IhiooKGe17YY9+h++Rwuxu3mc8Fhu50cCnEJ6WA432gTKW6iBKohHeAZd9A9eLjXPdzr9s563X7X/P+v",
-	"3V6/a0RZdVxufOi6V5zYey475O+SJkA+whDlH/BULUx8cNZ93D+sTbwNSRryywaa4YT1QXE1EZ4ibAtK",
-	"H/bwnblFah1BveMQTgmGNNNpZkR0F4WPE2qtoJTveSEVOcEAKIlA5khBVujpgWex/ohmCuKIi4GaiNlg",
-	"BDAoQCZIID0j5wrJEks3U2lOKgP3ix8/RHicChn1zQrxQBlNeTrQDJxItkrzIGd8qs0aekdHZrhg8Ou4",
-	"+dRB7aHjrpHUFSoGGcuZjvoHtS+nXLOsNsS1kc85DH5Bmo9eTKUoYP8pyIxxJ5g33THo+Rcc4b1EFeiK",
-	"KWbOl2mRbkbwVyAVsm5vc5lUSY02sWQY2upgoW1HjUkTypYFGRIqUKEdu0qetJm+NcttLzDdVg3UtPWc",
-	"hOKjjCW7aR8qE3qg6SXwUPE4FTkIDgQyBWQiMmPVGUXZkEeHnKhLpzt7c+AbRcxAVuNIJkIo8EptJ9pN",
-	"aXhcVxrMNOgecCDXtIVgMbelKBhAgIiRWT8fq0phoMaIJswoCgaVF0TRuSKzyRx1gZdCDlmaAt9pc0bl",
-	"KDWlkClCk0RMuf5GESkyMGAhUIwn2TQFu1miAIkz7boFh9UWvPUrh4aqVgF7W7h3iyQ5nePqUoELQwTX",
-	"mMsYS7vp4NVog0uYD6QdMsD6j4aiCYcZWbClkBO8AedOjx0RfnBQp3m0E6kiBqa26RpKc/tqbmtbLhYw",
-	"cFEB17Bm7V5xYzLSbEczyQ2yIKaQL8nMCPGZFHxMBCfG2FcshQ75YSq0dUH5/bBexrmYEgmFkJqwHbfr",
-	"OLRrTsiITjNtBIaYStU0Z9wibmMvFubqkDPIMqKmBS7LrPnCr+oC9+Gt0C/FlO/GKlzowQhHqRuqxg43",
-	"ktH5UOo+rl2kz1Fd+vi5a3itgLolIq+vBmkMTRBWmqul88hLKS2IAmsJngnxmsox7ITogs4zQdOBFmKQ",
-	"4Wgh5RtTyDtJHh4fHz4kw7kGtSOye4d1yeMdUloI4mGoIb4J5G1JmcbUHrNvKJ/vhFgDa0753DsVVIhY",
-	"M7rXAa13acpTkGRG5x1yJks/HyeU5OIW6PsgVHCEIAYyEkBWQ3cT9FtBt5kWuVYTwRN4QnS5UKsYX6Df",
-	"fw8d/xcLqnHw0zpFNogeIBg/8tA/v5tcmi6Mtcgs2ioUoAxJXQI3YvP9u9Mzsn/V21egjJmhrO93aEMD",
-	"+Niu0qtX7e5rMd6zLmIOkDYVqMUV3MbWVnPmTCmUYu6UlERcWe082MuPHz/uLcZVVm3oYhjG7+oVZRkd",
-	"ZrDrjpbjLDhFFcgrlgBJKA8UQ+83cnwZsGtGNcgnTnorOoIFp9GCRrOrQrCoMPtl1AFs2f9yvbejHxRU",
-	"ajIDkkJhWEDwwHxBh9uvyOlOL4H0DaSMnuHCdyKOcsBBbkYcIC7buB5PEtzvZ3a2PTN7nyz68XY9O4/r",
-	"ZydCRQxUXmUoIW7ufOtibvsoNTCgJYtm+9TQIKQBnB0M2bhBMZgZuLJpmjIzJs3eS2NZagaqdIQVwVdN",
-	"X/baAF7gxv7a/C0L/LdbRMirCNenZnzUzxeMXuUIiOHPkGCs4cTqdluuP/DSLo+gWomVefkcEzYilKPo",
-	"WYstyJHEW3C1IbqtU67lffQmoMtTg/V9rqK7D8KKKjcMlZLOG7hHCHBCD7ifph3jWsgt8b0M0VMFskNO",
-	"NR2NiOAZ4rax4kvG0/VhDi3kP82Di4vDt5eu459ubJ+L4tzepVfeio/RyPx3rjTkLYkqcZhSsC0jopBH",
-	"r/kifn7kmmU+46akSReGiclswjIghQ1/12gypRr20LnfAmoQ+/i6wqGDqSj2WfQYFnSuNiL8xMjmLCun",
-	"2HDT6hGWrxsupsbGa0GrxVlaOAt4uuX8ZWRm0xc2hDSMz6xG4Wvz5Jl50MgMoZ14WyLRvsETBlSHvOPZ",
-	"fMFD7A8ejAC0MmIYE9pgFT4ctIawvb94AlnqybqM8WxO2AWde/5beRC7x1BKUNWeW+aUQLdeo49rcDhj",
-	"nFz8/YW1SWph26/1E+z6ohWFds6BVZGaE8+NAjyjiqSQZIxDaqyAkqWWjBjE0742MrFqAbbGhF7FFqOR",
-	"Al2jgG8U+UVw2HwDvJq1Gv+n9il8fppcNmHyPjODor49ghEeNMmM7VeANKrgulOjDA2uguYMH6pH1da8",
-	"wXL4yTx3HYTbNmCGINLWInrCaNumsqQMvC1i8JmR4DatyeY+qDprkxdXYB+g2j1hxAJ6aS8BClJj/zCn",
-	"r6E0uD2vgIlr+WKhxK2Jjwp3IWbC0ymk20rQ1kRjuGt+v+v8UDtValhuVQgqBn5PrWtwGxXHq2Mb6WW1",
-	"EOiiehZHHL7oQTKVSrRkZr2xfgJjLJpNzajSpKBj6KxVsi1oa9buDb+bqtPrz+GpDXpVke02sbWrnrwN",
-	"/7eRdkjHjjobgPtZNsDoa6b0r0VRZ840Xa30L6WFp0JcGiTeJQ1sqUosO6pf1jSYJwR4IufGHrZpTRyu",
-	"QFofixgRSlzSnGGUMJWwi/GhlvNs2bnpws5+2IwZVQUVmc2Py80Pj4WNCwmzkqI14VqB3ra/z6w+UVrs",
-	"W2zygvqyYDUFCZL+mymfQZa5JE5Makl8TkQg7Qc5U5peQsV2dc+i0YVYMkgyYWO+GL1sLxkIMRVC24oI",
-	"CSlwzWimtsRDad7X6eLFnvme0DSVoMpT19lUi1R3fFTL3D1s5RKlZkLWiaT8Mm7kw9YTgVcjxxv65XBt",
-	"GHpu1dDboZLWreVCD9SUaffnip1tAidu7IlYb4FRPp7ScZs59fTZe3L0CF2RXi63MnftPF92SqkCEkYz",
-	"puft42yvlq7w7QSThSsMp/m8FM93foC57bz5uYVq7bb+F09Ca/0UZoZt1PORFPnmxpD3cbVYohNaFMAh",
-	"qH1wSY7WOnR270DgQ5sYnU0qE5sDGlgdawyEyiTAxeE0sUM4onLpHt45qVlKuTmlvWSQpS+k3Fr6uHT+",
-	"1mq2Pqkn+cfkX1OQ831MDY2Jjdvst8TBGvtZ1ga0ezaqlPh1Z4QFtxqwDRf/AJqZA2crPFS+An84iMv1",
-	"57l7qw2Kyg+23J2TZCK59FbTjGYZURMxUzFGnjDznTtHSL1OpT1BuoH1NxXWtxFAWkNe6CVG0E2colgU",
-	"sZzZWXsIxwugFuGRsII5ydo8v4zo2Qa65s47F3aEg1WfjII4oixDhW/KL7mYGVmiLllRQNrqhndPtZzZ",
-	"Jw7LZDYRCoiY6kTkNuvsCngqpDMVtMjSTX0fTqpV+AncIeWuBkDVdrONhh0B3bn084R6c/n3RnBbwrcS",
-	"xjAkvDrHvr6a6uHFbXx1+o4cHfRQ+QrL3E72fvr89fD6L63C0M7UdKJwIcmUM636JEF/2EhI8uLHDzGZ",
-	"A8c/vn//nzV7jnH98MgCbytfu2spxc4eV2tqQ+d7F3S6E012eSARsiXF1WcitFv6REE2ikkyYVkaG2sa",
-	"q32MVc1BYpqKzyK/Y/21hHidxuoQeuec5Dfu5pz0vopabHNo5D7mvZLPkUsxJlfoqYR08xcyNN4VJBJa",
-	"3B/v6dxVGzjl0+ZunGrJCuj8rDrE+2UKOjckwrO5j+xon7mpysxgLcxznWUhpKnM2qIEBR2De5UIbob3",
-	"HQEwQ8T5N8iEKiI4PCFG4Ksqqcgukdglts89HWZMTYxhOriEJfHSS5deXq79BhPZCqMttmezSIsjLa+6",
-	"t+tSsaelgEoCiFaQ7GnjIKczyjTj44HZWIFOKVs7aM90OtUTIZn14ASTleGt1jPdJ86sY5D61nx4+Yw8",
-	"Pjp+1CHvpRhLmiuSubJFWwsSkwJEgZFGmpILm5KEIbuFs6g1UHeK7oonTmmQYORTu+nlc52+LtHTNpc1",
-	"gc3R4mCosqK+Lq+l/UaRV887q7Wypg7qMqaWejmWt+YwyDOsDl+KjDK+EM1dkx9kTE2jmS2JlZ44xe0b",
-	"ZU4gNFTMxxk3Sr204cPAYqYyHfiY6nq7xyWq2ZUHah2CUm5qgPU2PvkANGUc1La+xUIoPZZQY61pga7R",
-	"GW/lkaZObah6jspn5Wv73BokzQshbd3HJnMtEyIlzMGQ7TgxguWMwbaG82I5ZVPBJxlQpX3OFh+HzU3Q",
-	"pm7T64OSTOwu4BqadLtbKXkLwFWDtqPAu8K3t5nvLh7R3NgVAQRMKmtNmkqohDG7wrLlRgIVTXOsUhWF",
-	"aiXGU5vivbUHzxwxA0wFXx4gst4TcnFiD6FfUDnoE9di5v/9n//bnq4BXwomYbscH/8O40sb8LSTIi5h",
-	"4IWqR64FcT0v1vBQG6wGUm1NbZt7molt1dGt06BumN+0fSZLmfa0XSrL7mbLVskLy7bhzu0X3OubGy+V",
-	"CljfjDJ7i3yLyV0us8tqh2XWmbMdHsQ+iZF8u/iI3b4HMbHqIj5DXcZz7PL0OWDm9BDQlKCXwM3z3kNu",
-	"zFZILiEdMG6+zosMNKRPjNLg9YG4yrCKieWONCauc8ATQmUyYVeueU15vlY9CCr/VQklqgoOAvO5BMHm",
-	"NVsYUJGwENS0YM+haPhaIIzwdFC0Ss4zn+uwhYqMblEbWHUZnjbZjY4lABHcV0IMbTZAh7ymGmSYUYQd",
-	"FMrCZi2MrmVThxZocrE3QzNhycczvCe2xruuK1PFqEMhMqDcpjy29HfY5igPGkFsZHvV20G0+prHAhQZ",
-	"0uSyynH0yLW7rJ6U+Vb4BBfEjEdGTKtaXHFlZnelSrXYA83WEm3t18RIAye0BC+nc5KLK2jNAw1QtrxH",
-	"RdssrdqYJ6+MaleOvUbJstsUN6hpYUvaSaIFIStW0SbrSknfdEqevD3BtgvlIVOFDtoadNSPcAXJVDI9",
-	"PzXb6nVdPPHLTy/9mfX9x7NoSRV+rWjuolE1d1F2XkT+sROU4Ey0LmxlCuMj0RLxFuIyRkfLSMjY93w0",
-	"QsM2Kixz04N8WKx55uAkTOecn/MXVyDnC/0aCSXpVGLllXMW9An1Mqfsa+GShF3xY1y1d7Lzq3P+rTtN",
-	"PHQxkZAznmKqPFJy7AX5AxdRVWQ4J0wryEbmNBjOw+Yi5kDJxAzhfmUpztaafnj5jBweHj6uHDzLc2ef",
-	"kCEohs0eIDdk78qdUA2wJEN5es7Nd0hF5iXXBdLY0IUUOVOQdsgbf8wxTvLKc02+Rc/1A1/VT7yDnHh/",
-	"c+ecv7D9xqgdcJhBTqwBq2zjtsdHx48euMCIa5Rh/Rpe1JuJcqDcnALnPKpqqJ65joxhF5gIe1OJAjgt",
-	"WNSPDjvdzqF110+QurGeynwYW9di2QPjVRr1zZfPze8LjdwOut2FWjQNX/T+ROdZrfgsOp92u4fJfzME",
-	"OS+AmAfwK4jW9Ihsc5o43wSWNR9bCNokcgnpftlGIeTsqP/pcxypaZ5TOffdQXwTM1vOWlBbt03HCpVH",
-	"Wztp5NCXPd/2cs8V/li/ZIJT7E8w+PrLKnS6+OxahK7pmVW2XxKXm1e9ublbEPzKNna7ZdQ+F66do29a",
-	"lrEr+B83wmwOWrIaobYbliqRtPA9I6XhG4XTf8FSgZEUPGhhV1BVOs71hNiCxsaOvXFTb8YD6FqrM4Ff",
-	"2MAI9rIQfcD4YJSx8USTHrLxlvzgMGKW9V6i8x6mqmzTmVN9y5sZTJKXGNl+I50o6syplRXL+OSZ48jt",
-	"OMWPWiHfzdcnKPluguh3BfCT96/KCtC7lD83Qil6F39ZyhofzM8u3PPeOgZPf3hdNRA8cx7Cb5Tr3YQ9",
-	"JLKUDKcBr7jYo1MFFBkLY5R4A4Fp28jKn9aKzslx99BbjrmC7Mr22mhsdOWX3VUmVp5a6zQNWtRZ92vl",
-	"XjUPbCw2KwhbKASxexOSMC8c3niBqUu/8EusZ3HexULfCo3RmXlnJTk/o9xQg6HeMtChbibzF0q6lhK4",
-	"C/sq3zrTujwVURBYTj79l8mgFZgztFTsVGblnhAzHhP0k/qYIWfJN6pD3lOjgTk1+yIoC7kgaLO4hgmu",
-	"dUST3jOm9Em4pno37E+LS8MaNz0BZfuqTRWoJ2gWDg1yC8xfqZk4Yf5O5fP47Hr6YgZb1dK3jBdU5LGZ",
-	"n6pMP8zpl1f2jV6v6bdashqmKmeC3ZtO1A5gmFu/RXPr5fO6DV87cT19/+Yz/4clPbQhSjvbmGaueyKa",
-	"EGjOLIME81ZbYVgZPlgPSOkBWA8DZoruCsEHMVPoxyqLo9qm8s6AarYUsAAx6h9042WOpNaW921RmTrL",
-	"OhsRUxcsOpaB5Wq/VjW/Xp3s/3nXw80x5qf7drn37XLv2+XeRbvczwt1ntGbn0/mb1l39mbenb3Jfpi9",
-	"ey5mb8w/L4vv3jx/cfz2h+gmPXaxmLVFwXrHwYnG6zg62kSZDPrp4yu99a/82GyZdWTV0NXvvQx7ld5U",
-	"010LWtXN6TrUKUONKSbDuT3BAp2ypia2KpZbRsU/X9skijYPersPlHH0r2pJuaKJDWcfdHvoqVNOLZyL",
-	"qVROUbyw4uYiJkfdx+5ctj2Ez7ltIowN343K2a7dmmMgCN65hxaVXK/G2iaoc8EBfahnVcCPCHS++uZ8",
-	"tvNXh1zYHsp94q6F8BdPjLCno6rn0ZFv7X0Uh12iHjw555VZGBMa9D4Onc31fmI2IcC1mXaXGBmcMEUu",
-	"ofDNI+GcN3upWq80Fw6WmChBqNGOMzq3nXABUodhjPeXTWfPeUNBN1gNi8Eb+nkbDVeP7C9cq2Jk6Zo3",
-	"3L0aVqIiXE9FOt9OObjBsX2TE9KX/UYnJBeZc40bOrWu6Xqp6+rzcEtZv7Gc9cXS1/V4lZZTuG6oYL37",
-	"ewruFa97xetPck/B2ULzoru7kGD7+1Fu8RKD37VmeNQ9Wv9G2VUbX3i8/oXy3gbzQm8DmMp20vjC8SaL",
-	"b+m2aV4+ONhA02101sc3H28EJzZn/g106qeYf48McyuKtNWfP7c5bhu9uJZ6cg0Lj6ZZRiQkQqZPUD+U",
-	"6JUel6ogszk8dJoyTTIx7pCLWoHMBWrKF65W5QIj7UaYc6Ohog65UAaTTMrrM5vt9lBdrivDby/It8F1",
-	"a+qBU43LihrXIYuhvwt/oXM3ub3Y0Wq4fWcKIEx1fdrCIyF2j1CXcofBGXGFdV62UJZcoC9x4OTphX/j",
-	"wn+B4pCNJyDb9N0x6F3UXa+8xq0JoA5t1nSoElWqC61agDS45+7WinZfXG290cZXYO7sgbtX/+7Vv3v1",
-	"73et/i1cohFof/fqV6v69WtrHe94bZPu3IW31WFWv4n4+vMmqsy+TSHG6PxOky3zNz6d1zKWS43B+kBj",
-	"4mtDfcIkShwf2UJB98T85HvKSucPtBmKXtkyQzSD1XZpfzxvWK2/TqMZ2sbyptaXbSN/UncTU6a6JPM6",
-	"NiJy43eqq0PvjcB7I/BWxLElcULL89tLY5/ItZMk3swY3MdynD2bNHk3MvQsEKATqgiV0lcQLUg8A8or",
-	"/huKvHt58pvIkz8vhxuKDkqKrMK/IZffkJ9dRd3d8rN1sRhuxiJDUmQ0gRaOdsDcs/Q9S/9ZWNqR9A2O",
-	"7ZsydFkoenf87O/4oZeuZgTX1q9XFfs2NVhszOuu1jLbtU0I4E/3MuBeBvxpZABSNOa5lDca36kQSKvW",
-	"03cnBHxPKtsrjClyJVjqrjwK76YZSQB7CV+T2R2gf3S3RUt37o09F75N+LXzWtxLn3snxR9X1jlq/hVl",
-	"HVytrDdaaAMushSUJiMmle6QlzTRqmx0Vu8Gbq/zsV1uMfwRVB2srBOyNwRFt1dDUPZZt32GS3+Oa6oe",
-	"hm58SO0n32O37yKhtoV4PbIWplNvLK6qJuNLwjqa5WBIoBPdB2B2ZKYQndidjP/J4jGuN/oa7p1RRcQM",
-	"UqIFmU1EXrWwGEJCc0QN02Er8jlxfLaWWd94CG6RXcuu5L3lSQUho24YzR31KqZ2bDyQkAB2Nqr1Gg/2",
-	"uuwx3jL5wU9hzN21Da/6gHe3kAph++2lJfD4CMkgHYO0OfgyBXkvJ25FTnhW2llO/CaCgIs97NV1ZwZL",
-	"VVWaU3lpWz3ayxDxnLdeDAcFGQHUgrJNKWIGeStObXuxe+fEvXPiD6uwvzHs4JyTRgnG2/O1xvt871x3",
-	"l7V+rnfkqhCEcuyybz0R6JZw3I3VTOXl0Km9Jp64Jt34zYQpLSQWsc2fEDZyaaEz24GKuYBGXPakc32f",
-	"mhKjWuofz9nRmr93uJi/t0XninLX7zM17p0gf0KZKq7gzvM0XBOUFen5QoGxl1BE1foLYlkup/kSX8Zz",
-	"N/LtmUTbpEoHtwd+irBlPGA39aW50+E1gNFzkDnVIhPjebQqkXYL2ya4wm+JaeO24r4WvM0w8c16RNie",
-	"J+AKT8e347aoM8f+1zJX/3pN20Q73I4E//sj8+2IfDWB31vqt5JSXdLu3XDAtiql3fnQVG9hnn2jNauV",
-	"pWD4hO9cG/YOwGaiQS8jxsmnkRR5TLR4sOiRPwkvYPDRQ1SvsUy0H7bVJikkLG1Tts0YpwjxmpZdC3UI",
-	"1gCodSHesMqitRNTecF0XcPdqUnVCyozZhDmUsoxN9x2TMNWut/OJNNA/mpsuf9+8PTB8usYu4EHcnkv",
-	"qw1A36qz1CnaEm0NrWJS1un1SErnyjXeujCQXCxZx+O168B+WDuu4hYbQm1W6bVB9dbGzRtuQwcqb1RY",
-	"ckCUlrXq3NtRv4mahTtg9tp6gP+Yp4zhu9WnzKKwDi6LQ1etPWiqLug5TYFwMSMzMc1SMob1IaEzBOL2",
-	"OP4m5aJTC15VGHjY3ThOhOdRa8Hff7lSyi0k3AIBrBJ2DRq8V4x3FmEfLds6X2xCORm6dFFIyeh3Lcjs",
-	"RUzLTMs3sLMogRyvQYxoSv+n+7qjbWrNhiKBBiLhJKW+TZmBbBFtW3CM7b+wlEvsz/dOkbbTuta7Ai/d",
-	"G48hrRd8uGduh9DdzXHeP+Jb0K08a90tn5hyETbcwJbGrqFd+2nq2+D9+i7E4XJKL69sjhRko9vSjMPr",
-	"kpdwgkf2PSu0scJCN0RPZTsyQknp/hYf35K95fpL21vfV1nbC37chUCeP69oxvAcIr1j4lSMDjnhxKXL",
-	"EJqmEpSKCSUzKfgYr6uYCWnToSlJmTLrT0smGoOuQpDVLV0LtRCYPeTvdtwhgrfiCPGAYumFlJBoMhFS",
-	"ARniJfEY+iy2SWh+JiE1dEgztUV8b/O11C+tjGD+/WT494S9Y9+//OnFh7MfTr9/3IHDbic5yPgwf9lN",
-	"/9f3Wf3qxsVkKOxe8lP9rsf+Y6P2htdK+tskNzea3b61iIXXXt7/6jLhVw7x/S4DdUtuQ3gtxtucwIvX",
-	"H8xgOBHiUu0rvM98ucD5D5BsxGwXCKYVUWzMqZ5KiInSQkKKXWrJlKdg27diijN59dxe3iXcNQPciQ1I",
-	"O+SETBh3BVj+/h4J1DW/9c1jsQjDu96YJkPIGFyBIpTPMX2hQ+w9YzZdomrtyslB9wgvng+GmfuL21ty",
-	"HTAr0f780aJlrSeW5dgmIy9wkf94c/Js7/QfJwfHDyv8uG5a7v4SbDdGZ2Qo0nndO6j/1nv06ODw+Phh",
-	"txtf9f52fHD8iH738DE8ggSGkNLDAzoa0YcHSZrQwxE97iU0fQSPHtEuHD8cjY4PH6bdBL6DXve79Lth",
-	"6j2LtttMpWDYBe6devhWOhqDFvRH3ceb9aBfJu3/ff/f6xfnfD2PWHoe9c8juNKD3nkUn7v799yXwDV+",
-	"aabBr3yyO7N5svYm+4Gt2cNr+113oPPouv0+gSHjFP2sLffyrJP4R23Xwgt3degMb5RzufY3lI7bSrnf",
-	"VvCccMfi5R0Hll8LKa6YpTgvkryQWRBJhgf2nFek1z367vjRw7rIovYZT5arpFkd0OpKxU+fDVHiXTGO",
-	"g6fS6BT7mFzkAPzaPOj2GA8ztjPBx4pogVmq3kas+sV5kdvSpW4iFhwDsb/IULoJgHcW7yNpG+mpvxfJ",
-	"iREmfZ5XCEmYK9sGDdXeQkqFX0/Q0oq8oMnEX7KEba3NfKTZEhsVRKeDHnS7lUMzGC02PHHQPbB3nmK4",
-	"Z6oTYVPQuNDEaqFz0H3Xvhy7LyJWWJYZnCVUSnPoiGmI7zInZckKr4CneNUOZBmZquDNkhKbb9qr6+Ly",
-	"1jOL5uDmrGAYf8PQ9efr/x8AAP//",
+	"7H0Lcxs30uBfwc23V4m/HVGkHpZNV+pOfm0cvxRLWd/G8lHgTJNENARmAVA041LV/Zr7YfdLrtAA5kGC",
+	"5FCU8vqU2k1saWbQaHQ3+t1fo0SMc8GBaxV1v0YjoClI/OOrFMa50MCT2QfIMzqD1Pw4BZVIlmsmeNSN",
+	"LrScwAWZjoATPWKKMEX0CAjlagqSaEEoJ0BlxkASCf+egNJkyvQIn1J0DOQSZq0ojlQygjE1KwCfjKPu",
+	"p8h8OvocR3qWQ9SNlJaMD6Pr6zh6IxJqAZiH5+MIJFgI8lwwrsfANWHKrABf6DjPzKd2rzq7ld+r3Xbn",
+	"8WG73W7v4L+OzL8e+b/af5JOFEdmA0waPBjYqjAPhBxTHXWjiWQ7EgYggScQhYA/KX59nOcZC2H1bAQk",
+	"Lx4jekQ1mVJFBiLLxBTS+m6mlOnvOu0aDheX/QBazo4HGuTieqeQCJ4qc1zmY6QPA+HQyOGLJlrOakse",
+	"rkLFmHE2NifYKXbPuIYhSITj48ePxxM9Aq5ZQjUsAvO9mCLdVB6q7/cpUInURLPxd+dRQiUMMjE9j1ae",
+	"0DxGruMop5KOQTt6Py4J4tWSM6nQTB2khvTDzIdyqkdRHHE6Nm9WPtljaUMam+CTi2f8XCRayGXQp/jb",
+	"TQFPlwBuv7Y9zBUx8xpmi5D/S0wkEVNOJpz9ewJEG4IcCGnFTSLGY8rTmKhJMiJUEUp++unV8xY5BZ4y",
+	"PizFjHtyUfgQOqSMG8Gl6AC6hGkyZFdg5diASaWdNGuRs+pr+CHKhR6BJH2RzswnJAwmap5Bj9L9wePB",
+	"Q9jZT9r9nYP+wf7O47QNO3uDh+lD2hk8Sg4PPZKtAC7RXEHPjsHPSs6jX94AH+pR1N07PIwNJ/q/dwy1",
+	"aw3SrPG/P52ff9nr7Jyffzl68fnvf1shpgISH8XNuwuUFIpMcsOs74iyIiQmVJOxUJrst8m3H14+I0d7",
+	"B+0HLfIe0VQKNUWoBMKGXMjl8iyIEQfY0o0/jEO8LkHlgitAVn9K0w/2LjJ/SwTXwPGP1Ehke7fs5lL0",
+	"Mxj//RdlL5oCQPNGasXaFc1Y2nP3WhRHKWjKMsdv/rpLBSjChSYDppGozIKSJrpFno0oHwKZGgEPUgqp",
+	"SMaUVsRQqgKeGmpE+kQU4RNR99PXaMAgS6NuZOhuV2kqtepRA8EYlKJDhE6RglSuPxtkKk3NpdSE69uG",
+	"65WmeqKi7kG7HUeaaTyd6s6Y3RdioSSi3VQk6j/mkXNdPbC/SRhE3eg/dkvtY9f+Vu2eWLzbY1uUYmux",
+	"+oRcWERdEEMxigBNRgQRhmhFZGtBEsR9ywD2zMqG4ySBXNsLeQlRBIhhToI3vgycQIq6Zq0Bk+MojrJC",
+	"sbmhjtIYy8VeA2h+DbmOEVcJlZJBSsREG+GqhODmv4bxcykSUMrJRtUib4S4NNw/p3zFREhLyvaQrBS2",
+	"MjeoCFZU0KqeF9qMe3S3eA43407zueCw2Un2hbiEtNefNTpEiocogWpIe3jH7bX3Hu6093fanbNOu9s2",
+	"//t7u9NtG1FWXpeNL133ihN7z2WL/EPSBMhH6KP8A56quYX3ztqPu/u1hTchSUN+WU8zXLD+UdxNhLcI",
+	"24DS+x18Z2aRWkdQ57AKpwRDmukkMyK6jcLHCbUgKMV7XkhFTjAASiKQY6QgK/R0z7NYd0AzBXHERU+N",
+	"xLQ3AOjlIBMkkI6Rc7lkiaWbiTQ3lYH7xU8fIrxOhYy6Zod4oQwmPO1pBk4kW6W5N2Z8os0eOgcH5nOV",
+	"j1/Hi0/t1R46bBtJXaKil7Ex01F3r/bDCdcsq33i2sjnMfR+RZqPXkykyGH3KciMcSeYm54YdPwLjvBe",
+	"ogp0xRQz98skT5sR/BVIhazbaS6TSqkREkuGoa0OVrXtqDFpqrJlToZUFaiqHbtKnoRM35rltlMx3VZ9",
+	"aNHWcxKKDzKWbKd9qEzonqaXwKuKx6kYg+BAIFNARiIzVp1RlA15tMixunS6szcHvlHEfMhqHMlICAVe",
+	"qW1F2ykNj+tKg1kG3QMO5Jq2UNnMbSkKBhAgYmD2z4eqVBioMaIJM4qCQeUFUXSmyHQ0Q13gpZB9lqbA",
+	"tzqcQfGVmlLIFKFJIiZcf6OIFBkYsBAoxpNskoI9LJGDxJW2PYL98gje+Z3DgqpWAntbuHebJGM6w92l",
+	"AjeGCK4xlzGWttPBy6/1LmHWk/aTFaz/ZCiacJiSOVsKOcEbcO722BLhe3t1mkc7kSpiYAott6A0h3dz",
+	"W8dyMYeBixK4BWvWnhU3JiPNtjST3EfmxBTyJZkaIT6Vgg+J4MQY+4ql0CI/ToS2Lih/HtbLOBMTIiEX",
+	"UhO25XEdVu2aYzKgk0wbgSEmUi2aM24Tt3EWc2u1yBlkGVGTHLdl9nzhd3WB5/BO6JdiwrdjFS50b4Bf",
+	"qRuqxg43ktH5UOo+rm2kz0Fd+vi1a3gtgbolIq/vBmkMTRBWmKuF88hLKS2IAmsJngnxhsohbIXonM4y",
+	"QdOeFqKX4deqlG9MIe8keXh4uP+Q9Gca1JbI7uzXJY93SGkhiIehhvhFIG9Lyiws7TH7lvLZVog1sI4p",
+	"n3mngqoi1nzd64DWuzThKUgypbMWOZOFn48TSsbiFuh7r6rgCEEMZKQCWQ3di6DfCrrNssi1mgiewBOi",
+	"i41axfgC/f476Pi/mFONK79ap8hWogcIxk+86p/fTi5N5r41zyzaKhSgDEldAjdi8+T96RnZversKlDG",
+	"zFDW99u3oQF8bFvp1SlP940Y7lgXMQdIFxWo+R3cxtGWa46ZUijF3C0pibiy2nnlLD9+/LgzH1dZdaDz",
+	"YRh/qleUZbSfwbYnWnxnzimqQF6xBEhCeUUx9H4jx5cVds2oBvnESW9FBzDnNJrTaLZVCOYVZr+NOoCB",
+	"8y/2ezv6QU6lJlMgKeSGBQSvmC/ocPsNOd3pJZC+hZTRM9z4VsRRfLA3Nl/sIS5DXI83CZ73M7vajlm9",
+	"S+b9eNvenYf1uxOhIgYqrzIUEC+efHAzt32VGhjQkkWzfWJoENIKnC0M2biPYjCz4sqmacrMN2l2Io1l",
+	"qRmowhGWV3606MteG8CruLG/Lv4uq/hvN4iQlxGuT4vxUb9e5etljoDo/wIJxhqOrW634f4rXtrlEVQr",
+	"sTIvn2PCBoRyFD1rsQVjJPEArhqi2zrlAu+jNwFdnhqs73MV3X0QVlS5z1Ap6WwB9wgBLugB98uEMa6F",
+	"3BDfyxA9USBb5FTTwYAIniFuF3Z8yXi6PsyhhXxtHpzfHL69dB+v3bd9LopzexdeeSs+BgPz35nSMA4k",
+	"qsTVlIJNGRGFPHrN5/HzE9cs8xk3BU26MExMpiOWAclt+LtGkynVsIPO/QColdjH1xUOHUxFsc+ixzCn",
+	"M9WI8BMjm7OsWKLhodUjLF8bbqbGxmtBq8VZApwFPN1w/SIy0/SFhpBW4zOrUfjGPHlmHjQyQ2gn3pZI",
+	"tG/whgHVIu95NpvzEPuLByMAQUasxoQa7MKHg9YQtvcXjyBLPVkXMZ7mhJ3Tmee/lRexewylBFXh3DKn",
+	"BLr9Gn1cg8MZ4+TiHy+sTVIL236t32DXF0EU2jV7VkVaXHhmFOApVSSFJGMcUmMFFCy15IuVeNrXhUys",
+	"WoBtYUGvYovBQIGuUcA3ivwqODQ/AK9mrcb/qX0Kn58kl4sweZ+ZQVHXXsEID5pkxvbLQRpVcN2tUYQG",
+	"V0Fzhg/Vo2pr3mBj+Nk8d10JtzVghkqkLSB6qtG2prKkCLzNY/CZkeA2rcnmPqg6a5MXV2AfoNo9YcQC",
+	"emkvAXJSY/9qTt+C0uDOvAQmruWLVSVuTXyUuKtipno7Vem2FLQ10Vg9NX/edX6o3So1LAcVgpKBT6h1",
+	"DW6i4nh1rJFeVguBzqtnccThi+4lE6lEIDPrrfUTGGPRHGpGlSY5HUJrrZJtQVuzd2/43VSdXn8PT2zQ",
+	"q4xsh8TWtnryJvwfIu0qHTvqXADcr9IAo2+Y0r8VRZ0503S10r+UFp4KcWmQeJc0sKEqseyqflnTYJ4Q",
+	"4ImcGXvYpjVxuAJpfSxiQChxSXOGUaqphG2MDwXus2X3pgs7+89mzKgqqMg0vy6bXx5zB1clzFKK1oRr",
+	"CXrofJ9ZfaKw2Dc45Dn1Zc5qqiRI+p9M+BSyzCVxYlJL4nMiKtK+N2ZK00so2a7uWTS6EEt6SSZszBej",
+	"l+GSgSqmqtAGESEhBa4ZzdSGeCjM+zpdvNgxPyc0TSWo4tZ1NtU81R0e1DJ394NcotRUyDqRFD+MF/Jh",
+	"64nAq5HjDf3icyEMPbdq6O1QSfBoudA9NWHa/XXFyQaAu3IpXBvAVjczF4pKuFHAMzEcQkpsMm4zbrZJ",
+	"ZMtEhY1dWIWLqktVuan7QmRAMSMjLfZT/8RTKaYKpM0VRieEDW4NYErMyamg/gtfciYhLL/eX9lUKh6T",
+	"kZiikBQDbTfPbKJA8603tWmp0j3z5SBEr7SyioxztwlJJAwkqFFTQIJ3uMXonBpYg6SGqPIcPy+ltzu/",
+	"yB1Z3/z+ttUhN/LQNThFPpzQYcjN8PTZCTk4Qhe932bw0qvpucu0N5VDwmjG9Cz8nc3NtRU+z8pi1R1W",
+	"l1mO57unB3ucN6cHNPc29Ut6ElrrvzMrbGK2DqQYN3cSeN9vwEMzonkOHCo1QS7513pNnD+oJ/ChJs6Y",
+	"RSoTzQGtWONrDOfSVMbN4TKxQziicukZ3jmpWUq5OaW9ZJClL6TcWPq4MpdglWeX1ItfYvLvCcjZLqZM",
+	"x8TGM3cD8eGF8yxqZsIev7JUZN3lYsEtPxjCxfdAM6OIbYSH0ofmlSZxuV7PdW+FoHgNs1PYlGguYdac",
+	"Zk4m/Ywlr2G2lm7wsyEgSyf2cl9skonk0rs8pjTLiBqJqYoxbIxlK9x5MetFZuHqhgXSeFuSxiZSUmsY",
+	"53qJB+MmEQ2saFoukVg4/uqlZEDCJSxnTvwvXrJGPm4C3SJ5uvhThB8r/2RUqQFlGVprE37JxdQIPHXJ",
+	"8hzSYAzNPRVQLI4dlsl0JBQQMdGJGNuU0SvgqZDOztciS5s6Lp3oLfFT8WUWp1oBqnaaIRp2BHTnItoT",
+	"6s2F9FvBbf3tShir+RyrC2Tm7Kvi4QUV//Q9OdjroIZYrVE93vn589f9678FJbZdadEDyoUkE8606pIE",
+	"ndkDIcmLnz7EZAYc//LDyb9qpgPj+uGBBd6WrbfXUopdPS73FELniYsY34m6vTwLALIlnRHORNXp0CUK",
+	"skFMkhHL0pjkVGKpXk6l5sbqk6QoAbljJbuAeJ1a7RB655zkD+7mnHRShhw3uTTGPmFlJZ8jl2JAPdcT",
+	"CWnzFzL0vClIJAQs7RM6c6VCTkO2iVenWrIcWr+oFvFO1ZzODInwbObDstqnXasirV8L81xrWfx3IrNQ",
+	"iC+nQ3CvEsHN5307D0zvcs5JMqKKCA5PiBH4qswItFskdovhtY1Woka0n0HvEpYkO1y62pBi7zdYyJYH",
+	"bnA8zcKkjrS8fRFW+GJPSxUqqUC0gmRPFy5yOqVMMz7smYMV6FG2hb/2TqcTPRKSWfdrZbEiNh28033W",
+	"2zoGqR/Nh5fPyOODw6MWOZFiKOlYkczVHNtCrpjkIHJME6ApubD5hBhvn7uLglH2U/Q1PnFKgwQjn8L2",
+	"oU9U/LpET2suayqGUcALUqY0fl1eCP+NIq+et1ZrZYs6qEt3XOqKWd5XxyDPsDp8yTPK+JxHcE1yn7GH",
+	"jWa2JNHh2Clu3yhzA6E1Zf445Uaplzb2XzHrqUx7PiFivXHmskztzitqHYJSHGoF60E+KayaDYV7Nqxy",
+	"1Yv0+elxkDUSeVV/cO/wsPM4+OjlMq3fOsf8J96/Pgkr1qrmhVdsGHzsy5L2RIgIIypj0qcKHh5MZLb+",
+	"EC7Rl2Y2GSNOLBh2L2atEM4/AE0ZB7VpMCYXSg8l1MTZJMdY0pQH97poxxhJMkOFvwxOfA5mlYxzIW2h",
+	"XJO1lgnuAubKJ8M4QSf4xgEYfKuH9RFzjVM6e482CxTVP7YEyAlPzxhs6vaZL5JftPxIBlRpn4nLh9WW",
+	"VegRChl8lUJ73LprU9Vub6T9zwFXfjSMAh/g3Nzjc3dR5kXqWxEWxlThYCpsQiUM2RU2o1hIi6XpGHsP",
+	"iFwFOebUBr829j8b3aMk4HDY3/r+yMWx1U5+Ra2xS1zjsP/3f/7vRYPQWEPHjHuH8aVt1cKk6NlnVTzu",
+	"jRhiSK9S5cE2SCVYYPf61/8hRIpVY3GR8Ynd3nLKZIu8thlf2PaFDsDWV/mgcFjfsCe6PHseA1jfKAJc",
+	"y3rGpK/iumiUS4z76XlFxdOlPd0GsrYEM67TU+3LtaOdiwbWERs8yxAnnWZiU6Nw40ziG6YIb54MWmQO",
+	"b5YNur3zYKP8v2XHcOdeBDzrm7sQSkOsfhhFAjT5FvOjXXK0tdEKNnYW/IPY1wGQb+cfscf3ICbWaMNn",
+	"qCsail2pGwcsPuoDGvT0Erh53gfTYpKMILmEtMe4+fE4z0BD+sSo7l4rj8sk5ZhY7khj4prvPCFUJiN2",
+	"5fq/FRpX2can9CIXUKLC7iAwfy5AsKVBFgZU5y0ENVvUszG6nywQRgY4KILX1JlPF9zAUMXghM1NckUS",
+	"Nl+cDiUAEdwXE/ZtQl2LvKFGtFeScrEJUdEbRAtj8VjJP0eT8+2NFnN+fejTx0NqvOsaGwbTToItkjbR",
+	"myq9lBp5QOodlYIRn6EARfo0uSzLBDxy7SmrJ0XKMj7BBTHfIwOmVS0FYWVxVKm3Bqzyxe5MoQ6mNm+G",
+	"FuCN6YyMxRUESylqasGyNk+hVYKqryevjGrX0WSNRmuPKV6gprkjCZNEACErdhGSdYWkXwwNHL87xs5F",
+	"xSVTBvBCPa7ql76CZCKZnp2aY/WGBeoIxZ9e+jvrh49n0ZJGNrW684uFwvOLonkx8o9doABnpHVuizsZ",
+	"H4hAcowQlzG6OwdCxr5tshEattdvUd5VKSnBtiEcnIRpnfNz/uIK5Gyu5TGhJJ1ILF52LrsuoV7mFK2h",
+	"XJ2N6x8Qlx0S7frqnH/rbhMPXUwkjBlPsdoMKTn2gvyBS75QpD8jTCvIBuY26M+q/bnMhZKJKcL9ylKc",
+	"bdfw4eUzsr+//7h0sy4vP3lC+qAY9kuCsSF7VzGMaoAlGcrTc25+hlRkXnKNlEEiRsZMQdoib/01xzgZ",
+	"l/Ej8i3Gjx74xjjEh6mIj/q0zvkL27KT2g/2MxgT60ZStvfp44PDowcuPOl6TVnvohf1ZqExUG5ugXMe",
+	"lWXIz1xT42ojtQjbO4ocOM1Z1I32W+3Wvg2ajZC6d1tTyLIdDE3u/jK9VC1fhT0MefyPyQ+n79+Rj9An",
+	"r2FGTkG7jq2HnaMYT+NRe//ogUE/IH1hNyPcDPKD3bhXGrouFnAJM/sLKey1X9gVTvPAdD48DSFa5Jgo",
+	"NuRUTyTYPlw2GdJx3JQqwpSaQEpGIOGJEerYocggzqdP4qUgsFUCbp1o11Tg+ORVUQdUtNR6lUZdgw+X",
+	"ATHXGXav3d6sZ6TNifjkPHzOsefceIX3zvnqfNJB5Hx06Jpzjjj0v6G3Lep0/v2v43+9/vJMDv552js6",
+	"m3388fv3w6NRcnVCc/Y2k9NXlJ4k3//0QUTXnxuXmrsNL6k0N/uYaxrwjCYj2HkmuJYiW3H/aFEtDyol",
+	"tHURxmRMv+zQIXy37/o8Nu7QfR1Hh/Y8Qvsqzm236FJVlfpR99PnOFKT8ZjKWWWTjsAqct2SqyFDpyYZ",
+	"PqRDheEPGy7Fi+vLjm81vuOKrd0WcV3sB1DhtQWCe25+v5bcNHzRuyM9zmp0Fp1P2u395L+Z22CWAzEP",
+	"4I8gWtPjPBQ3cO55bMtzmwjGfty2Ca93F9i+Qw6ZrvdHA1yOMEnq11XodHlU2/Jv0T5UXDbv2uDWDiD4",
+	"lW1MfMuofS5cO3LfdDdjV/A/boTZMWjJaoQadqGpRNLc9zyXRv4rXP4LOm4GUvBKC+acqiJ2rEfENuRY",
+	"OLG3bulmPIDRpToT+I31jFZVNFLqMd4bZGw40qSDd+iG/OAwYrZ1IjF+DRNVtJkfU33Lh1lZZFxgZPOD",
+	"dHpAa0atrFjGJ88cR27GKf6rJfLdel2CasdNEP0+B26uZN/B5C7lz41QisGeX5eyxgfza6flnNg4zemP",
+	"b8oG2GcuYPONcr1HsQdalpL+pMIrLv3G6eGKDIXRXbx1zrRtxOpVZUVn5LC97902YwXZle0Vt3DQZZhs",
+	"W5lYBs5sDKvSYtlGw8pol3mgsdgsIQxQCGL3JiRhXti/8QZTl4Hot1ivQrqLjb4TGhMUZq2V5PyMYtmN",
+	"od4i1q9uJvPnWhIsJXCX+aR863cb3DGKdsVt4cvXmKy0snVeDhU7e1W5J8SUxwQjQj5thrPkG9UiJ9SY",
+	"P87GvaiUNV8QdBi4iiPX+myR3jOm9HF1T/VpLp8WKpt4hkaosn2BJwrUE/TJ9A1yc0zhrGmv1RTW0uH4",
+	"2c2kwEzzciRFEb4tyaOZk7goExjTL6/sG53OotN4yW6YKj159mxaURjAam3oBsNZlq/rDnztwvXy05uv",
+	"/E9Leqi7F04uIYvu32i/oy9hGSRYXxKEYWWgdD0ghfttPQxY0bEtBB/EFM1dWhT3h5bynrhytRSwgUbU",
+	"3WvHy7y4wZFNoVhenWWdgwaz9yw6loHlehesGt6yOgfh87aXm2PMT/fjHu7HPdyPe7iLcQ+f5/qURG9/",
+	"OZ69Y+3p21l7+jb7cfr+uZi+Nf9/mT96+/zF4bsfo5vMiMBmLAEF6z0HJxqv4+igiTJZmQeFr3TWv/LT",
+	"YsvXA6uGrn7vZbXX/k013bWgld1Ir6s6ZVVjikl/Zm+wqrurqlIFFcsN838+X9uctpD7MByAYNw6hyXl",
+	"iiY2cWev3UE3uXJq4UxMpHKK4oUVNxcxOWg/dveynYFxzu0QDBxYZFTOsHZrroFK5Nw9NK/kejXWNvGf",
+	"CQ4YwDgro+1EYOTDN5e2nWtb5MLOAOkSN9bMD04bCOvFrqWSk2/tPLX9NlEPnpzz0iyMCa3M7qhGeur9",
+	"cK3/1o1JcUM4DU6YIpeQ++bncM4XZwHYkBAXDpaYKEGo0Y4zOrOTHABSh2HMbCqGJpzzBQXdYLXazGhB",
+	"Pw/RcPnI7txYQCNL17zh5sJZiYpwPRXpbDPl4AbX9k1uSN+2JjomY5G5uJShUxsXqrdqWX0fbijrG8tZ",
+	"3+znuh4s1nIC1wsqWOd+zta94nWveP1F5mydzTXfvLuBWpvP97vFIVx/aM3woH2w/o1iKgy+8Hj9C8Xc",
+	"MfNCpwFMxTgUfOGwyeYD3eLNy3t7DTTdhclQ+ObjRnDicJHfQad+iiVoyDC3okhb/flzyHG70Et2qSfX",
+	"sPBgkmVEQiJk+gT1Q4le6WGhCjKbQEcnqe1t1SIXtRrRC9SUL1y55oWNko+KBAs453OVoMmoGP++2C4a",
+	"1eW6MvzugnxbGResHjjVuCgqdR1emU3vML+hM7e4TSmxGm7XmQIIU12ftvBIiN0j1OW7YnBGYIMraXtF",
+	"kAv0JfacPL3wb1z4H6A4ZMMRyJC+OwS9jbrrldc4mH3t0GZNhzJLrBzIGgDS4J67qWthX1xtv1HjEe5b",
+	"e+Du1b979e9e/ftDq39zQ+Aq2t+9+hVUv35rreM9rx3SnbvwNrrMKgT2KrUpimtVmV2bv4/R+a0WW+Zv",
+	"fDqrlQsUGoP1gcbEt0fw2coocXxkCwXdE/MrPxNBOn+gTQ/2ypb5xGKw2m7tz+cNq/XBW2jm21je1PoK",
+	"N/IntZuYMuWQ9+vYiMjG75Sj7++NwHsj8FbEsSVxQov720tjn8i1lSRuZgzuYi3cjk2avBsZelYRoCOq",
+	"CJXSl+/NSTwDyiv+O4q8e3nyu8iTvy6HG4qu1PNZhb8hl9+Qn105693ys3WxGG7GCl+SZzSBAEc7YO5Z",
+	"+p6l/yos7Uj6Btf2TRm6qNK+O372MyrppasZwb116yX9vlMbVufxuqu1yHYNCQH81b0MuJcBfxkZgBSN",
+	"eS5+Rs3dCoG0HJ1yd0LAt2W07TKZIleCpW5kZ3W24kAC2PZCi8zuAP2zuy0C02Uaey78mJtr57W4lz73",
+	"Too/r6xz1Pwbyjq4WllvNDeuQ2QpKE0GTCrdIi9polXR67M+tcPWm9tG7xj+qFQdrKwTshMuo9urISjm",
+	"odhW+4U/xw0/qYZufEjtZ99mvusioXbURz2yVk2nbiyuymEgS8I6mo3BkEArug/AbMlMVXRiH0b+F4vH",
+	"uBkma7h3ShURU0iJFmQ6EuOyf0wfEjpG1DBdncYxI47P1jLrWw/BLbJrMZijszypoMqoDaO5g07J1I6N",
+	"exISwLZitXEblbMuxmwEFt/7uRpzd5MzylEY7Q2kQnUCxdISeHyEZJAOQdocfJmCvJcTtyInPCttLSd+",
+	"F0HAxQ42yrszg6WsKh1TeWmb2tph3njPWy+Gg4IMAGpB2UUpYj7yTpza3n73zol758SfVmF/a9jBOSeN",
+	"EsyxTkoDTnG4a91d1jpX35GrQhDKcdCM9USgW8JxN1Yz+e53PCV6lkOLuDkV+JMRU1pILGKbPSFs4NJC",
+	"p7b9G3MBjbhoCOmari1KjHKrfz5nRzB/b38+f2+DzhXFqd9natw7Qf6CMlVcwZ3nabgmKCvS84UCYy+h",
+	"iKo198SyXE7HS3wZz92Xb88k2iRVujLl91OEU1Ps5IeludPVcb3Rc5BjqkUmhrNoVSLtBrZNZdTuEtPG",
+	"HcV9LXjIMPHNekS1PU+FKzwd347bos4cu1+LXP3rNW0T7ee2JPg/HplvRuSrCfzeUr+VlOqCdu+GAzZV",
+	"Ke3JV031APPsGq1ZrSwFwyd82+hq7wBsJlrpZcQ4+TSQYhwTLR7Me+SPq6NmfPQQ1WssE+1We9qTFBKW",
+	"hpRt841ThHhNy665OgRrANQazDassgh2YnKlGqv60W7cpOoFlRkzCHMp5ZgbbjumYR/rb6eSaSB/N7bc",
+	"f997+mD5ROJ2xQO5vJdVA9A36ix1irZEqKFVTIo6vQ5J6Uy5xlsXBpKLJft4vHYf2A9ry13cYkOoZpVe",
+	"Daq3GjdvuA0dqBhnsuSCKCxr1bq3o34XNQtPwJy19QD/OW8Zw3erb5l5YV2Zl4quWt/a3V8RY5oC4WJK",
+	"pmKSpWQI60NCZwjE7XH8TcpFJxa8sjBwv904ToT3UbDg779cKeUGEm6OAFYJuwUavFeMtxZhHy3bOl9s",
+	"Qjnpu3RRSMngDy3I7BS0ZablW9halMAYJwFHNKX/0/24pW1qTUORQCsi4Tilvk2ZgWwebRtwjO2/sJRL",
+	"7K/vnSKh27rWuwLHiw6HkNYLPlaPhbjZjEzvH/Et6FbetW7QNaZcVBtuYEtj19AufJv6Nni/vQuxv5zS",
+	"wVWHdiMF2eC2NGO3wKr7wiP7nhVCrDDXDdFT2ZaMUFC6H6FlSdyXOs3Z1DxVbvyQn/fjgBFTXjZnRGO1",
+	"GCp0hp0b3XAXkeMcOBsDpHxGxkJC7BtOLjIJ8PTUA7bAIwfBIa1GPoiJtnBORyDve48u0NMbMZzD0V3L",
+	"03i5+MzYFXh6UkGCwilVE2U0HPR+hf1YS+nkxrK0SVKa1fO1d5jYubrWooCB+EIEJ28Yn3ypj631nzvc",
+	"2W/fOMfNoKVn0LICwE3iNwj6KgHtD+meoRbVcnBTH/3l/1sqK8tSOo7tNBTfF8POQ3TT3LxGdUUzhpYD",
+	"6RwSZxTayYOUuFHKc29oSVPclhHbizMYd91bF6FB1secuMRJQtNUgjJrkakUfFjMs3aLp0wZRKcFRoeg",
+	"y2SUcljqXFUcsqyfZ75FLscKY8IDikV4UkKiyUhIBaRPtQabBJNvUtryTEJqCJ5maoNMj+Z7qQ9qj2D2",
+	"w6j/j4S9Zz+8/PnFh7MfT3943IL9divZy3h//LKd/q8fsrC88tIF+1j9XJ/L3X3cbodHqRcvdw5rwm5u",
+	"JnqUDGTvuPk/UX3MeVOxWZ1Y7geVN3fwOsoKSMg3nt1/c/H4G6ej/CGTSpZM7rFT+282RDAg1PzAooAm",
+	"Y6Sicr0dq2KTcdunHLPhnBScf0SRoZ///6ScpuxaC06puUoUKtZwzlH8ObGGkp1xbNiIXcCVkZKqFJP1",
+	"dbC4MCb4PaN/Oy/w1KUzTnAG67F9+Jx7eZ9LUMA1pLaLuu9l6F5MRM7AxRu9UQA8VXEh/vWIwcCN0ZVe",
+	"ucPGjef8uHjHr8ZxIhNCDe5eOrBRLtck0l5OQG2DSxv6etzGR0K9IN23buFG2FZabZD3Z2nt/ir4s14F",
+	"ZzWt5/46+MNcB6eazm6gly+9Fr6WVHe9ynPySqvtXSAbekDuoy235icRdg6KM+7v3ppblYpzvML3tmlK",
+	"zqBIyckpzu/1M/RKWbpNUo6P/EyhPxLiUu2a3+SwXIn6J0g2YLbvI04V9+PIY6K0kGBVJDLhqRs7jkXN",
+	"5NVzqxQIN1iQO9XJqjMjxl3LFT+xVwJ14278uBjUjHyyDdOkDxmDK1CGQZFTW8SO9bcFEuUwF0722gdG",
+	"EVGVz8zIKW40VN2AdYj21x8tWtbmXrExNsYc57jJ798eP9s5/f547/BhiR/XP9tNLEUllE5JX6SzOkno",
+	"7zpHR3v7h4cP2+34qvPd4d7hEX308DEcQQJ9SOn+Hh0M6MO9JE3o/oAedhKaHsHREW3D4cPB4HD/YdpO",
+	"4BF02o/SR/3Uk4/tL1sSkN3gzqmHbyUZVYbOHbQfN5s6t0yH+8/d/6yPyv16HrH0POqeR3Cle53zKD6P",
+	"RP8XSLT7IXCNPzTL4I98eTuzlbF0bDirZ7v0GBnRc/2Az6Pr8ATBPuMUM6sCk3jXqXMBiX6KlB9jdoaQ",
+	"RXX9DYX7psrB73tfH3PH4sVUQ8uvuRRXzFKcl8VeyMzJYsMDOy4PotM+eHR49LAuq6l9xpPlqsu/DujX",
+	"yDrUDMyGKHE6rOPgicyibrSL5UQOwMBFvcN4tUbbGGVGTcC61FKg+w7x/q4J9KUfiblUgNh+c+DqtYxJ",
+	"2ZqfQBr60lM/CdmJESZ9ZVcVkmp1bAgaqn1MNBV+P5Um1uSFMd5clQcOsjLrkcUhWOgIdD7MvXa7TGGq",
+	"fC02PLHX3rNmMyZ4TnQibNGZMSatt3EGuusGluG8BcQKyzKDs4RKybzOVE7H9FUoS3Z4BTzF4bqQZWSi",
+	"Km8WlLj4ph1WHxdzzi2aK7OyW9VL2M4Uvv58/f8DAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

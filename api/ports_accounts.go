@@ -1,0 +1,26 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/careflow/careflow/internal/domain"
+)
+
+// Sessions is what the API asks of the database about log-ins.
+type Sessions interface {
+	// OpenSession records a log-in; CodeUnauthenticated when the account was disabled
+	// meanwhile.
+	OpenSession(ctx context.Context, n domain.NewSession) (domain.OpenedSession, error)
+	// RefreshSession trades a refresh token in. Every refusal is CodeUnauthenticated.
+	RefreshSession(ctx context.Context, r domain.Rotation) (domain.OpenedSession, error)
+	// SessionCaller returns whom a session speaks for now; CodeUnauthenticated when it
+	// ended, is over, or its account was disabled.
+	SessionCaller(ctx context.Context, id string, now time.Time) (domain.Caller, error)
+	// Sessions lists the live sessions of an account, last used first.
+	Sessions(ctx context.Context, accountID string, now time.Time) ([]domain.Session, error)
+	// EndSession returns CodeNotFound when the account has no such live session.
+	EndSession(ctx context.Context, accountID, id string, now time.Time) error
+	// EndSessions logs the account of the caller out everywhere.
+	EndSessions(ctx context.Context, by domain.Access, now time.Time) error
+}
