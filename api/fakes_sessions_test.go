@@ -23,6 +23,9 @@ type fakeSessions struct {
 	opened  []domain.NewSession
 	rotated []domain.Rotation
 	reused  bool // what the next refresh finds
+
+	attempts, forgiven []domain.Attempt
+	full               error // what the next attempt finds
 }
 
 func newFakeSessions() fakeSessions {
@@ -106,5 +109,17 @@ func (s *fakeStore) EndSessions(_ context.Context, by domain.Access, _ time.Time
 			delete(s.callers, id)
 		}
 	}
+	return s.err
+}
+
+func (s *fakeStore) Attempt(_ context.Context, a domain.Attempt) error {
+	defer s.lock()()
+	s.attempts = append(s.attempts, a)
+	return firstError(s.err, s.full)
+}
+
+func (s *fakeStore) Forgive(_ context.Context, a domain.Attempt) error {
+	defer s.lock()()
+	s.forgiven = append(s.forgiven, a)
 	return s.err
 }

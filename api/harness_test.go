@@ -74,6 +74,14 @@ func newHarness(t *testing.T, changes ...func(*Config)) *harness {
 	return h
 }
 
+// dependencies are those of another server over the same fakes.
+func (h *harness) dependencies() Dependencies {
+	return Dependencies{
+		Store: h.store, Commands: h.commands, Webhooks: h.webhooks, Tokens: h.tokens,
+		Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+	}
+}
+
 // as returns a bearer token for a caller with these roles. The account owns the patient
 // of the example visit; a doctor is the visit's.
 func (h *harness) as(roles ...domain.Role) string {

@@ -7,6 +7,15 @@ import (
 	"github.com/careflow/careflow/internal/domain"
 )
 
+// Attempts counts tries to log in.
+type Attempts interface {
+	// Attempt counts a try before its password is looked at. CodeTooMany, with the time to
+	// wait, when there is no room for it.
+	Attempt(ctx context.Context, a domain.Attempt) error
+	// Forgive takes a try back whose password was right.
+	Forgive(ctx context.Context, a domain.Attempt) error
+}
+
 // Sessions is what the API asks of the database about log-ins.
 type Sessions interface {
 	// OpenSession records a log-in; CodeUnauthenticated when the account was disabled

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -154,15 +155,23 @@ func databaseDown(err error) bool {
 	return false
 }
 
-// problemHeaders are the headers that belong to a problem's status.
-func problemHeaders(p openapi.Problem) map[string]string {
+// problemHeaders are the headers that belong to a problem's status. An error that knows
+// how long to wait says so.
+func problemHeaders(p openapi.Problem, err error) map[string]string {
+	retry := func(otherwise int) map[string]string {
+		var known *domain.Error
+		if errors.As(err, &known) && known.RetryAfter > 0 {
+			otherwise = int(math.Ceil(known.RetryAfter.Seconds()))
+		}
+		return map[string]string{"Retry-After": strconv.Itoa(otherwise)}
+	}
 	switch p.Status {
 	case http.StatusUnauthorized:
 		return map[string]string{"WWW-Authenticate": `Bearer realm="careflow"`}
 	case http.StatusTooManyRequests:
-		return map[string]string{"Retry-After": strconv.Itoa(retryTooMany)}
+		return retry(retryTooMany)
 	case http.StatusServiceUnavailable:
-		return map[string]string{"Retry-After": strconv.Itoa(retryUnavailable)}
+		return retry(retryUnavailable)
 	}
 	return nil
 }

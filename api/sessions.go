@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/careflow/careflow/api/openapi"
@@ -16,7 +17,7 @@ import (
 // nor by the time it takes.
 func (h *handlers) CreateSession(ctx context.Context, req openapi.CreateSessionRequestObject) (openapi.CreateSessionResponseObject, error) {
 	ctx, who := begin(ctx)
-	account, err := h.logIn(ctx, req.Body.Email, req.Body.Password)
+	account, err := h.logIn(ctx, who, req.Body.Email, req.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +36,13 @@ func (h *handlers) CreateSession(ctx context.Context, req openapi.CreateSessionR
 	return openapi.CreateSession200JSONResponse(session), err
 }
 
-// logIn finds the account that an address and a password belong to.
-func (h *handlers) logIn(ctx context.Context, email, password string) (domain.Account, error) {
+// logIn finds the account that an address and a password belong to. The attempt is
+// counted before anything else is looked at, whether there is such an account or not.
+func (h *handlers) logIn(ctx context.Context, who *visitor, email, password string) (domain.Account, error) {
+	attempt := h.attempt(who, email)
+	if err := h.store.Attempt(ctx, attempt); err != nil {
+		return domain.Account{}, err
+	}
 	account, err := h.store.AccountByEmail(ctx, email)
 	if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
 		return domain.Account{}, err
@@ -49,7 +55,19 @@ func (h *handlers) logIn(ctx context.Context, email, password string) (domain.Ac
 		h.log.LogAttrs(ctx, slog.LevelInfo, "log-in refused")
 		return domain.Account{}, wrongPassword()
 	}
+	if err := h.store.Forgive(ctx, attempt); err != nil {
+		return domain.Account{}, err
+	}
 	return account, nil
+}
+
+// attempt is a try to log in, as it is counted.
+func (h *handlers) attempt(who *visitor, email string) domain.Attempt {
+	name, from := strings.ToLower(email), network(who.address)
+	return domain.Attempt{
+		Pair: h.keyed("attempts/pair", name, from), Network: h.keyed("attempts/network", from), Account: h.keyed("attempts/account", name),
+		Email: name, Origin: h.origin(who.address), Now: h.cfg.Clock().UTC(),
+	}
 }
 
 func wrongPassword() error {
