@@ -24,6 +24,7 @@ const (
 // fakeStore is a clinic in memory. err, where set, is what every call returns.
 type fakeStore struct {
 	fakeSessions
+	fakeAccounts
 	mu        sync.Mutex
 	err       error
 	accounts  map[string]domain.Account // by e-mail address
@@ -51,6 +52,7 @@ func newFakeStore() *fakeStore {
 	visit := exampleVisit()
 	return &fakeStore{
 		fakeSessions: newFakeSessions(),
+		fakeAccounts: newFakeAccounts(),
 		accounts:     map[string]domain.Account{},
 		visits:       map[string]domain.Appointment{visit.ID: visit},
 		owners:       map[string]string{idPatient: idAccount},

@@ -23,10 +23,10 @@ func (h *handlers) CreateSession(ctx context.Context, req openapi.CreateSessionR
 	}
 	refresh := auth.NewRefreshToken()
 	opened, err := h.store.OpenSession(ctx, domain.NewSession{
-		AccountID: account.ID, Device: who.device, Origin: h.origin(who.address), TokenHash: refresh.Hash(), Now: h.cfg.Clock().UTC(),
+		AccountID: account.ID, PasswordHash: account.PasswordHash, Device: who.device, Origin: h.origin(who.address), TokenHash: refresh.Hash(), Now: h.cfg.Clock().UTC(),
 	})
 	if domain.CodeOf(err) == domain.CodeUnauthenticated {
-		return nil, wrongPassword() // disabled between the two
+		return nil, wrongPassword() // disabled, or another password, between the two
 	}
 	if err != nil {
 		return nil, err

@@ -24,6 +24,63 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AccountCreationLanguage.
+const (
+	AccountCreationLanguageDe AccountCreationLanguage = "de"
+	AccountCreationLanguageEn AccountCreationLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the AccountCreationLanguage enum.
+func (e AccountCreationLanguage) Valid() bool {
+	switch e {
+	case AccountCreationLanguageDe:
+		return true
+	case AccountCreationLanguageEn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccountEventKind.
+const (
+	AccountEventKindCreated             AccountEventKind = "created"
+	AccountEventKindDisabled            AccountEventKind = "disabled"
+	AccountEventKindEnabled             AccountEventKind = "enabled"
+	AccountEventKindLoggedOutEverywhere AccountEventKind = "logged_out_everywhere"
+	AccountEventKindPasswordChanged     AccountEventKind = "password_changed"
+	AccountEventKindPasswordReset       AccountEventKind = "password_reset"
+	AccountEventKindRenamed             AccountEventKind = "renamed"
+	AccountEventKindRolesChanged        AccountEventKind = "roles_changed"
+	AccountEventKindTokenReused         AccountEventKind = "token_reused"
+)
+
+// Valid indicates whether the value is a known member of the AccountEventKind enum.
+func (e AccountEventKind) Valid() bool {
+	switch e {
+	case AccountEventKindCreated:
+		return true
+	case AccountEventKindDisabled:
+		return true
+	case AccountEventKindEnabled:
+		return true
+	case AccountEventKindLoggedOutEverywhere:
+		return true
+	case AccountEventKindPasswordChanged:
+		return true
+	case AccountEventKindPasswordReset:
+		return true
+	case AccountEventKindRenamed:
+		return true
+	case AccountEventKindRolesChanged:
+		return true
+	case AccountEventKindTokenReused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ActorKind.
 const (
 	ActorKindDoctor  ActorKind = "doctor"
@@ -378,6 +435,24 @@ func (e Status) Valid() bool {
 	}
 }
 
+// Defines values for ListAccountsParamsState.
+const (
+	ListAccountsParamsStateActive   ListAccountsParamsState = "active"
+	ListAccountsParamsStateDisabled ListAccountsParamsState = "disabled"
+)
+
+// Valid indicates whether the value is a known member of the ListAccountsParamsState enum.
+func (e ListAccountsParamsState) Valid() bool {
+	switch e {
+	case ListAccountsParamsStateActive:
+		return true
+	case ListAccountsParamsStateDisabled:
+		return true
+	default:
+		return false
+	}
+}
+
 // Accepted defines model for Accepted.
 type Accepted struct {
 	AppointmentID string `json:"appointment_id"`
@@ -393,6 +468,58 @@ type Account struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
 	Roles    []Role `json:"roles"`
+}
+
+// AccountCreation defines model for AccountCreation.
+type AccountCreation struct {
+	Email string `json:"email"`
+
+	// Language Of letters.
+	Language AccountCreationLanguage `json:"language,omitempty,omitzero"`
+	Name     string                  `json:"name"`
+	Roles    RoleSet                 `json:"roles"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// AccountCreationLanguage Of letters.
+type AccountCreationLanguage string
+
+// AccountEvent defines model for AccountEvent.
+type AccountEvent struct {
+	// ActorID Who did it; missing for the system.
+	ActorID string           `json:"actor_id,omitempty,omitzero"`
+	At      time.Time        `json:"at"`
+	Kind    AccountEventKind `json:"kind"`
+
+	// Roles After the change, where it was about them.
+	Roles []Role `json:"roles,omitempty,omitzero"`
+}
+
+// AccountEventKind defines model for AccountEvent.Kind.
+type AccountEventKind string
+
+// AccountEventList defines model for AccountEventList.
+type AccountEventList struct {
+	Items []AccountEvent `json:"items"`
+}
+
+// AccountPage defines model for AccountPage.
+type AccountPage struct {
+	Items []ManagedAccount `json:"items"`
+
+	// NextCursor Missing on the last page.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// AccountState What the account is after the change, all of it.
+type AccountState struct {
+	Disabled bool    `json:"disabled"`
+	Name     string  `json:"name"`
+	Roles    RoleSet `json:"roles"`
 }
 
 // Actor defines model for Actor.
@@ -509,6 +636,14 @@ type Cancellation struct {
 // CancellationReasonCode defines model for Cancellation.ReasonCode.
 type CancellationReasonCode string
 
+// CreatedAccount defines model for CreatedAccount.
+type CreatedAccount struct {
+	Account ManagedAccount `json:"account"`
+
+	// Password For the owner. It is not shown again.
+	Password string `json:"password"`
+}
+
 // Credentials defines model for Credentials.
 type Credentials struct {
 	// Email E-mail address of the account.
@@ -617,6 +752,30 @@ type KeySet struct {
 // Example: 2026-03-02T09:00:00
 type LocalTime = string
 
+// ManagedAccount defines model for ManagedAccount.
+type ManagedAccount struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// Disabled Cannot log in.
+	Disabled bool   `json:"disabled"`
+	Email    string `json:"email"`
+	ID       string `json:"id"`
+
+	// Language BCP 47, of letters.
+	Language string `json:"language"`
+	Name     string `json:"name"`
+	Roles    []Role `json:"roles"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone  TimeZone  `json:"time_zone"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// Version The number in its ETag.
+	Version int `json:"version"`
+}
+
 // Message defines model for Message.
 type Message struct {
 	Attempts  int           `json:"attempts"`
@@ -647,6 +806,18 @@ type Money struct {
 
 	// Minor Minor units: cents for EUR, yen for JPY.
 	Minor int64 `json:"minor"`
+}
+
+// NewPassword defines model for NewPassword.
+type NewPassword struct {
+	// Password For the owner. It is not shown again.
+	Password string `json:"password"`
+}
+
+// PasswordChange defines model for PasswordChange.
+type PasswordChange struct {
+	CurrentPassword string `json:"current_password"`
+	NewPassword     string `json:"new_password"`
 }
 
 // Patient defines model for Patient.
@@ -773,6 +944,9 @@ type Reschedule struct {
 // Role defines model for Role.
 type Role string
 
+// RoleSet defines model for RoleSet.
+type RoleSet = []Role
+
 // Session defines model for Session.
 type Session struct {
 	// AccessToken For the header `Authorization: Bearer …`.
@@ -846,6 +1020,9 @@ type Terms struct {
 // Example: Europe/Berlin
 type TimeZone = string
 
+// AccountID defines model for AccountId.
+type AccountID = string
+
 // AppointmentID defines model for AppointmentId.
 type AppointmentID = string
 
@@ -854,6 +1031,9 @@ type DoctorID = string
 
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
+
+// IfMatch defines model for IfMatch.
+type IfMatch = string
 
 // Prefer defines model for Prefer.
 type Prefer = string
@@ -882,6 +1062,12 @@ type Internal = Problem
 // NotFound RFC 9457. Programs look at `code`, people read `detail`.
 type NotFound = Problem
 
+// PreconditionFailed RFC 9457. Programs look at `code`, people read `detail`.
+type PreconditionFailed = Problem
+
+// PreconditionRequired RFC 9457. Programs look at `code`, people read `detail`.
+type PreconditionRequired = Problem
+
 // TooLarge RFC 9457. Programs look at `code`, people read `detail`.
 type TooLarge = Problem
 
@@ -896,6 +1082,33 @@ type Unavailable = Problem
 
 // UnsupportedMediaType RFC 9457. Programs look at `code`, people read `detail`.
 type UnsupportedMediaType = Problem
+
+// ListAccountsParams defines parameters for ListAccounts.
+type ListAccountsParams struct {
+	// Q Part of the name or the e-mail address, in any case.
+	Q string `form:"q,omitempty" json:"q,omitempty,omitzero"`
+
+	// Role Only accounts with this role.
+	Role Role `form:"role,omitempty" json:"role,omitempty,omitzero"`
+
+	// State Only accounts that are active, or disabled.
+	State ListAccountsParamsState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Limit Rows on a page.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ListAccountsParamsState defines parameters for ListAccounts.
+type ListAccountsParamsState string
+
+// ChangeAccountParams defines parameters for ChangeAccount.
+type ChangeAccountParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
 
 // ListAppointmentsParams defines parameters for ListAppointments.
 type ListAppointmentsParams struct {
@@ -1020,6 +1233,12 @@ type ReceiveStripeWebhookParams struct {
 	StripeSignature string `json:"Stripe-Signature"`
 }
 
+// CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
+type CreateAccountJSONRequestBody = AccountCreation
+
+// ChangeAccountJSONRequestBody defines body for ChangeAccount for application/json ContentType.
+type ChangeAccountJSONRequestBody = AccountState
+
 // BookAppointmentJSONRequestBody defines body for BookAppointment for application/json ContentType.
 type BookAppointmentJSONRequestBody = Booking
 
@@ -1031,6 +1250,9 @@ type DeclineAppointmentJSONRequestBody = Decline
 
 // RescheduleAppointmentJSONRequestBody defines body for RescheduleAppointment for application/json ContentType.
 type RescheduleAppointmentJSONRequestBody = Reschedule
+
+// ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
+type ChangePasswordJSONRequestBody = PasswordChange
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Credentials
@@ -1058,6 +1280,24 @@ type ServerInterface interface {
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(c *gin.Context)
+	// ListAccounts Accounts, newest first
+	// (GET /v1/accounts)
+	ListAccounts(c *gin.Context, params ListAccountsParams)
+	// CreateAccount Make an account
+	// (POST /v1/accounts)
+	CreateAccount(c *gin.Context)
+	// GetAccount One account
+	// (GET /v1/accounts/{account_id})
+	GetAccount(c *gin.Context, accountID AccountID)
+	// ChangeAccount Change name, roles or state of an account
+	// (PUT /v1/accounts/{account_id})
+	ChangeAccount(c *gin.Context, accountID AccountID, params ChangeAccountParams)
+	// ListAccountEvents What happened to an account
+	// (GET /v1/accounts/{account_id}/events)
+	ListAccountEvents(c *gin.Context, accountID AccountID)
+	// ResetAccountPassword Give an account a new password
+	// (POST /v1/accounts/{account_id}/password)
+	ResetAccountPassword(c *gin.Context, accountID AccountID)
 	// ListAppointments Appointments, by start
 	// (GET /v1/appointments)
 	ListAppointments(c *gin.Context, params ListAppointmentsParams)
@@ -1109,6 +1349,9 @@ type ServerInterface interface {
 	// GetMe The account that is logged in
 	// (GET /v1/me)
 	GetMe(c *gin.Context)
+	// ChangePassword Change the own password
+	// (POST /v1/me/password)
+	ChangePassword(c *gin.Context)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(c *gin.Context)
@@ -1217,6 +1460,205 @@ func (siw *ServerInterfaceWrapper) GetReadiness(c *gin.Context) {
 	}
 
 	siw.Handler.GetReadiness(c)
+}
+
+// ListAccounts operation middleware
+func (siw *ServerInterfaceWrapper) ListAccounts(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccountsParams
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "role" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "role", c.Request.URL.Query(), &params.Role, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter role: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccounts(c, params)
+}
+
+// CreateAccount operation middleware
+func (siw *ServerInterfaceWrapper) CreateAccount(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateAccount(c)
+}
+
+// GetAccount operation middleware
+func (siw *ServerInterfaceWrapper) GetAccount(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAccount(c, accountID)
+}
+
+// ChangeAccount operation middleware
+func (siw *ServerInterfaceWrapper) ChangeAccount(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangeAccountParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChangeAccount(c, accountID, params)
+}
+
+// ListAccountEvents operation middleware
+func (siw *ServerInterfaceWrapper) ListAccountEvents(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccountEvents(c, accountID)
+}
+
+// ResetAccountPassword operation middleware
+func (siw *ServerInterfaceWrapper) ResetAccountPassword(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResetAccountPassword(c, accountID)
 }
 
 // ListAppointments operation middleware
@@ -2088,6 +2530,19 @@ func (siw *ServerInterfaceWrapper) GetMe(c *gin.Context) {
 	siw.Handler.GetMe(c)
 }
 
+// ChangePassword operation middleware
+func (siw *ServerInterfaceWrapper) ChangePassword(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChangePassword(c)
+}
+
 // ListPatients operation middleware
 func (siw *ServerInterfaceWrapper) ListPatients(c *gin.Context) {
 
@@ -2278,6 +2733,13 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/sessions/refresh", wrapper.RefreshSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/:session_id", wrapper.EndSession)
 	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetKeySet)
+	router.POST(options.BaseURL+"/v1/me/password", wrapper.ChangePassword)
+	router.GET(options.BaseURL+"/v1/accounts", wrapper.ListAccounts)
+	router.POST(options.BaseURL+"/v1/accounts", wrapper.CreateAccount)
+	router.GET(options.BaseURL+"/v1/accounts/:account_id", wrapper.GetAccount)
+	router.PUT(options.BaseURL+"/v1/accounts/:account_id", wrapper.ChangeAccount)
+	router.POST(options.BaseURL+"/v1/accounts/:account_id/password", wrapper.ResetAccountPassword)
+	router.GET(options.BaseURL+"/v1/accounts/:account_id/events", wrapper.ListAccountEvents)
 }
 
 type BadRequestApplicationProblemPlusJSONResponse Problem
@@ -2310,6 +2772,10 @@ type IdempotencyReusedApplicationProblemPlusJSONResponse Problem
 type InternalApplicationProblemPlusJSONResponse Problem
 
 type NotFoundApplicationProblemPlusJSONResponse Problem
+
+type PreconditionFailedApplicationProblemPlusJSONResponse Problem
+
+type PreconditionRequiredApplicationProblemPlusJSONResponse Problem
 
 type TooLargeApplicationProblemPlusJSONResponse Problem
 
@@ -2590,6 +3056,884 @@ func (response GetReadiness503JSONResponse) VisitGetReadinessResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountsRequestObject struct {
+	Params ListAccountsParams
+}
+
+type ListAccountsResponseObject interface {
+	VisitListAccountsResponse(w http.ResponseWriter) error
+}
+
+type ListAccounts200JSONResponse AccountPage
+
+func (response ListAccounts200JSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccounts400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccounts400ApplicationProblemPlusJSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccounts401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccounts401ApplicationProblemPlusJSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccounts403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccounts403ApplicationProblemPlusJSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccounts500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccounts500ApplicationProblemPlusJSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccounts503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccounts503ApplicationProblemPlusJSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccountRequestObject struct {
+	Body *CreateAccountJSONRequestBody
+}
+
+type CreateAccountResponseObject interface {
+	VisitCreateAccountResponse(w http.ResponseWriter) error
+}
+
+type CreateAccount201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateAccount201JSONResponse struct {
+	Body    CreatedAccount
+	Headers CreateAccount201ResponseHeaders
+}
+
+func (response CreateAccount201JSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount400ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount401ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount403ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount409ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount413ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount415ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount429ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount500ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount503ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+}
+
+type GetAccountResponseObject interface {
+	VisitGetAccountResponse(w http.ResponseWriter) error
+}
+
+type GetAccount200ResponseHeaders struct {
+	ETag string
+}
+
+type GetAccount200JSONResponse struct {
+	Body    ManagedAccount
+	Headers GetAccount200ResponseHeaders
+}
+
+func (response GetAccount200JSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount400ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount401ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount403ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount404ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount500ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount503ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccountRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+	Params    ChangeAccountParams
+	Body      *ChangeAccountJSONRequestBody
+}
+
+type ChangeAccountResponseObject interface {
+	VisitChangeAccountResponse(w http.ResponseWriter) error
+}
+
+type ChangeAccount200ResponseHeaders struct {
+	ETag string
+}
+
+type ChangeAccount200JSONResponse struct {
+	Body    ManagedAccount
+	Headers ChangeAccount200ResponseHeaders
+}
+
+func (response ChangeAccount200JSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount400ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount401ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount403ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount404ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount409ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount412ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount413ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount415ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount428ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount500ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount503ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEventsRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+}
+
+type ListAccountEventsResponseObject interface {
+	VisitListAccountEventsResponse(w http.ResponseWriter) error
+}
+
+type ListAccountEvents200JSONResponse AccountEventList
+
+func (response ListAccountEvents200JSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEvents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountEvents400ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEvents401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountEvents401ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEvents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountEvents403ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEvents404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountEvents404ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEvents500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountEvents500ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEvents503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountEvents503ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPasswordRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+}
+
+type ResetAccountPasswordResponseObject interface {
+	VisitResetAccountPasswordResponse(w http.ResponseWriter) error
+}
+
+type ResetAccountPassword200JSONResponse NewPassword
+
+func (response ResetAccountPassword200JSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword400ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword401ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword403ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword404ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword429ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword500ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword503ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5273,6 +6617,169 @@ func (response GetMe503ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w 
 	return err
 }
 
+type ChangePasswordRequestObject struct {
+	Body *ChangePasswordJSONRequestBody
+}
+
+type ChangePasswordResponseObject interface {
+	VisitChangePasswordResponse(w http.ResponseWriter) error
+}
+
+type ChangePassword204Response struct {
+}
+
+func (response ChangePassword204Response) VisitChangePasswordResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ChangePassword400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword400ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword401ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword403ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword409ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword413ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword415ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword429ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword500ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword503ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPatientsRequestObject struct {
 }
 
@@ -6067,6 +7574,24 @@ type StrictServerInterface interface {
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// ListAccounts Accounts, newest first
+	// (GET /v1/accounts)
+	ListAccounts(ctx context.Context, request ListAccountsRequestObject) (ListAccountsResponseObject, error)
+	// CreateAccount Make an account
+	// (POST /v1/accounts)
+	CreateAccount(ctx context.Context, request CreateAccountRequestObject) (CreateAccountResponseObject, error)
+	// GetAccount One account
+	// (GET /v1/accounts/{account_id})
+	GetAccount(ctx context.Context, request GetAccountRequestObject) (GetAccountResponseObject, error)
+	// ChangeAccount Change name, roles or state of an account
+	// (PUT /v1/accounts/{account_id})
+	ChangeAccount(ctx context.Context, request ChangeAccountRequestObject) (ChangeAccountResponseObject, error)
+	// ListAccountEvents What happened to an account
+	// (GET /v1/accounts/{account_id}/events)
+	ListAccountEvents(ctx context.Context, request ListAccountEventsRequestObject) (ListAccountEventsResponseObject, error)
+	// ResetAccountPassword Give an account a new password
+	// (POST /v1/accounts/{account_id}/password)
+	ResetAccountPassword(ctx context.Context, request ResetAccountPasswordRequestObject) (ResetAccountPasswordResponseObject, error)
 	// ListAppointments Appointments, by start
 	// (GET /v1/appointments)
 	ListAppointments(ctx context.Context, request ListAppointmentsRequestObject) (ListAppointmentsResponseObject, error)
@@ -6118,6 +7643,9 @@ type StrictServerInterface interface {
 	// GetMe The account that is logged in
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// ChangePassword Change the own password
+	// (POST /v1/me/password)
+	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(ctx context.Context, request ListPatientsRequestObject) (ListPatientsResponseObject, error)
@@ -6335,6 +7863,197 @@ func (sh *strictHandler) GetReadiness(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetReadinessResponseObject); ok {
 		if err := validResponse.VisitGetReadinessResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccounts operation middleware
+func (sh *strictHandler) ListAccounts(ctx *gin.Context, params ListAccountsParams) {
+	var request ListAccountsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccounts(ctx, request.(ListAccountsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccounts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccountsResponseObject); ok {
+		if err := validResponse.VisitListAccountsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAccount operation middleware
+func (sh *strictHandler) CreateAccount(ctx *gin.Context) {
+	var request CreateAccountRequestObject
+
+	var body CreateAccountJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAccount(ctx, request.(CreateAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateAccountResponseObject); ok {
+		if err := validResponse.VisitCreateAccountResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAccount operation middleware
+func (sh *strictHandler) GetAccount(ctx *gin.Context, accountID AccountID) {
+	var request GetAccountRequestObject
+
+	request.AccountID = accountID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccount(ctx, request.(GetAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAccountResponseObject); ok {
+		if err := validResponse.VisitGetAccountResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChangeAccount operation middleware
+func (sh *strictHandler) ChangeAccount(ctx *gin.Context, accountID AccountID, params ChangeAccountParams) {
+	var request ChangeAccountRequestObject
+
+	request.AccountID = accountID
+	request.Params = params
+
+	var body ChangeAccountJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeAccount(ctx, request.(ChangeAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChangeAccountResponseObject); ok {
+		if err := validResponse.VisitChangeAccountResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccountEvents operation middleware
+func (sh *strictHandler) ListAccountEvents(ctx *gin.Context, accountID AccountID) {
+	var request ListAccountEventsRequestObject
+
+	request.AccountID = accountID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccountEvents(ctx, request.(ListAccountEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccountEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccountEventsResponseObject); ok {
+		if err := validResponse.VisitListAccountEventsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResetAccountPassword operation middleware
+func (sh *strictHandler) ResetAccountPassword(ctx *gin.Context, accountID AccountID) {
+	var request ResetAccountPasswordRequestObject
+
+	request.AccountID = accountID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResetAccountPassword(ctx, request.(ResetAccountPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResetAccountPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResetAccountPasswordResponseObject); ok {
+		if err := validResponse.VisitResetAccountPasswordResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -6864,6 +8583,48 @@ func (sh *strictHandler) GetMe(ctx *gin.Context) {
 	}
 }
 
+// ChangePassword operation middleware
+func (sh *strictHandler) ChangePassword(ctx *gin.Context) {
+	var request ChangePasswordRequestObject
+
+	var body ChangePasswordJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangePassword(ctx, request.(ChangePasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangePassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChangePasswordResponseObject); ok {
+		if err := validResponse.VisitChangePasswordResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListPatients operation middleware
 func (sh *strictHandler) ListPatients(ctx *gin.Context) {
 	var request ListPatientsRequestObject
@@ -7080,170 +8841,203 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H0Lcxs30uBfwc23V4m/HVGkHpZNV+pOfm0cvxRLWd/G8lHgTJNENARmAVA041LV/Zr7YfdLrtAA5kGC",
-	"5FCU8vqU2k1saWbQaHQ3+t1fo0SMc8GBaxV1v0YjoClI/OOrFMa50MCT2QfIMzqD1Pw4BZVIlmsmeNSN",
-	"LrScwAWZjoATPWKKMEX0CAjlagqSaEEoJ0BlxkASCf+egNJkyvQIn1J0DOQSZq0ojlQygjE1KwCfjKPu",
-	"p8h8OvocR3qWQ9SNlJaMD6Pr6zh6IxJqAZiH5+MIJFgI8lwwrsfANWHKrABf6DjPzKd2rzq7ld+r3Xbn",
-	"8WG73W7v4L+OzL8e+b/af5JOFEdmA0waPBjYqjAPhBxTHXWjiWQ7EgYggScQhYA/KX59nOcZC2H1bAQk",
-	"Lx4jekQ1mVJFBiLLxBTS+m6mlOnvOu0aDheX/QBazo4HGuTieqeQCJ4qc1zmY6QPA+HQyOGLJlrOakse",
-	"rkLFmHE2NifYKXbPuIYhSITj48ePxxM9Aq5ZQjUsAvO9mCLdVB6q7/cpUInURLPxd+dRQiUMMjE9j1ae",
-	"0DxGruMop5KOQTt6Py4J4tWSM6nQTB2khvTDzIdyqkdRHHE6Nm9WPtljaUMam+CTi2f8XCRayGXQp/jb",
-	"TQFPlwBuv7Y9zBUx8xpmi5D/S0wkEVNOJpz9ewJEG4IcCGnFTSLGY8rTmKhJMiJUEUp++unV8xY5BZ4y",
-	"PizFjHtyUfgQOqSMG8Gl6AC6hGkyZFdg5diASaWdNGuRs+pr+CHKhR6BJH2RzswnJAwmap5Bj9L9wePB",
-	"Q9jZT9r9nYP+wf7O47QNO3uDh+lD2hk8Sg4PPZKtAC7RXEHPjsHPSs6jX94AH+pR1N07PIwNJ/q/dwy1",
-	"aw3SrPG/P52ff9nr7Jyffzl68fnvf1shpgISH8XNuwuUFIpMcsOs74iyIiQmVJOxUJrst8m3H14+I0d7",
-	"B+0HLfIe0VQKNUWoBMKGXMjl8iyIEQfY0o0/jEO8LkHlgitAVn9K0w/2LjJ/SwTXwPGP1Ehke7fs5lL0",
-	"Mxj//RdlL5oCQPNGasXaFc1Y2nP3WhRHKWjKMsdv/rpLBSjChSYDppGozIKSJrpFno0oHwKZGgEPUgqp",
-	"SMaUVsRQqgKeGmpE+kQU4RNR99PXaMAgS6NuZOhuV2kqtepRA8EYlKJDhE6RglSuPxtkKk3NpdSE69uG",
-	"65WmeqKi7kG7HUeaaTyd6s6Y3RdioSSi3VQk6j/mkXNdPbC/SRhE3eg/dkvtY9f+Vu2eWLzbY1uUYmux",
-	"+oRcWERdEEMxigBNRgQRhmhFZGtBEsR9ywD2zMqG4ySBXNsLeQlRBIhhToI3vgycQIq6Zq0Bk+MojrJC",
-	"sbmhjtIYy8VeA2h+DbmOEVcJlZJBSsREG+GqhODmv4bxcykSUMrJRtUib4S4NNw/p3zFREhLyvaQrBS2",
-	"MjeoCFZU0KqeF9qMe3S3eA43407zueCw2Un2hbiEtNefNTpEiocogWpIe3jH7bX3Hu6093fanbNOu9s2",
-	"//t7u9NtG1FWXpeNL133ihN7z2WL/EPSBMhH6KP8A56quYX3ztqPu/u1hTchSUN+WU8zXLD+UdxNhLcI",
-	"24DS+x18Z2aRWkdQ57AKpwRDmukkMyK6jcLHCbUgKMV7XkhFTjAASiKQY6QgK/R0z7NYd0AzBXHERU+N",
-	"xLQ3AOjlIBMkkI6Rc7lkiaWbiTQ3lYH7xU8fIrxOhYy6Zod4oQwmPO1pBk4kW6W5N2Z8os0eOgcH5nOV",
-	"j1/Hi0/t1R46bBtJXaKil7Ex01F3r/bDCdcsq33i2sjnMfR+RZqPXkykyGH3KciMcSeYm54YdPwLjvBe",
-	"ogp0xRQz98skT5sR/BVIhazbaS6TSqkREkuGoa0OVrXtqDFpqrJlToZUFaiqHbtKnoRM35rltlMx3VZ9",
-	"aNHWcxKKDzKWbKd9qEzonqaXwKuKx6kYg+BAIFNARiIzVp1RlA15tMixunS6szcHvlHEfMhqHMlICAVe",
-	"qW1F2ykNj+tKg1kG3QMO5Jq2UNnMbSkKBhAgYmD2z4eqVBioMaIJM4qCQeUFUXSmyHQ0Q13gpZB9lqbA",
-	"tzqcQfGVmlLIFKFJIiZcf6OIFBkYsBAoxpNskoI9LJGDxJW2PYL98gje+Z3DgqpWAntbuHebJGM6w92l",
-	"AjeGCK4xlzGWttPBy6/1LmHWk/aTFaz/ZCiacJiSOVsKOcEbcO722BLhe3t1mkc7kSpiYAott6A0h3dz",
-	"W8dyMYeBixK4BWvWnhU3JiPNtjST3EfmxBTyJZkaIT6Vgg+J4MQY+4ql0CI/ToS2Lih/HtbLOBMTIiEX",
-	"UhO25XEdVu2aYzKgk0wbgSEmUi2aM24Tt3EWc2u1yBlkGVGTHLdl9nzhd3WB5/BO6JdiwrdjFS50b4Bf",
-	"qRuqxg43ktH5UOo+rm2kz0Fd+vi1a3gtgbolIq/vBmkMTRBWmKuF88hLKS2IAmsJngnxhsohbIXonM4y",
-	"QdOeFqKX4deqlG9MIe8keXh4uP+Q9Gca1JbI7uzXJY93SGkhiIehhvhFIG9Lyiws7TH7lvLZVog1sI4p",
-	"n3mngqoi1nzd64DWuzThKUgypbMWOZOFn48TSsbiFuh7r6rgCEEMZKQCWQ3di6DfCrrNssi1mgiewBOi",
-	"i41axfgC/f476Pi/mFONK79ap8hWogcIxk+86p/fTi5N5r41zyzaKhSgDEldAjdi8+T96RnZversKlDG",
-	"zFDW99u3oQF8bFvp1SlP940Y7lgXMQdIFxWo+R3cxtGWa46ZUijF3C0pibiy2nnlLD9+/LgzH1dZdaDz",
-	"YRh/qleUZbSfwbYnWnxnzimqQF6xBEhCeUUx9H4jx5cVds2oBvnESW9FBzDnNJrTaLZVCOYVZr+NOoCB",
-	"8y/2ezv6QU6lJlMgKeSGBQSvmC/ocPsNOd3pJZC+hZTRM9z4VsRRfLA3Nl/sIS5DXI83CZ73M7vajlm9",
-	"S+b9eNvenYf1uxOhIgYqrzIUEC+efHAzt32VGhjQkkWzfWJoENIKnC0M2biPYjCz4sqmacrMN2l2Io1l",
-	"qRmowhGWV3606MteG8CruLG/Lv4uq/hvN4iQlxGuT4vxUb9e5etljoDo/wIJxhqOrW634f4rXtrlEVQr",
-	"sTIvn2PCBoRyFD1rsQVjJPEArhqi2zrlAu+jNwFdnhqs73MV3X0QVlS5z1Ap6WwB9wgBLugB98uEMa6F",
-	"3BDfyxA9USBb5FTTwYAIniFuF3Z8yXi6PsyhhXxtHpzfHL69dB+v3bd9LopzexdeeSs+BgPz35nSMA4k",
-	"qsTVlIJNGRGFPHrN5/HzE9cs8xk3BU26MExMpiOWAclt+LtGkynVsIPO/QColdjH1xUOHUxFsc+ixzCn",
-	"M9WI8BMjm7OsWKLhodUjLF8bbqbGxmtBq8VZApwFPN1w/SIy0/SFhpBW4zOrUfjGPHlmHjQyQ2gn3pZI",
-	"tG/whgHVIu95NpvzEPuLByMAQUasxoQa7MKHg9YQtvcXjyBLPVkXMZ7mhJ3Tmee/lRexewylBFXh3DKn",
-	"BLr9Gn1cg8MZ4+TiHy+sTVIL236t32DXF0EU2jV7VkVaXHhmFOApVSSFJGMcUmMFFCy15IuVeNrXhUys",
-	"WoBtYUGvYovBQIGuUcA3ivwqODQ/AK9mrcb/qX0Kn58kl4sweZ+ZQVHXXsEID5pkxvbLQRpVcN2tUYQG",
-	"V0Fzhg/Vo2pr3mBj+Nk8d10JtzVghkqkLSB6qtG2prKkCLzNY/CZkeA2rcnmPqg6a5MXV2AfoNo9YcQC",
-	"emkvAXJSY/9qTt+C0uDOvAQmruWLVSVuTXyUuKtipno7Vem2FLQ10Vg9NX/edX6o3So1LAcVgpKBT6h1",
-	"DW6i4nh1rJFeVguBzqtnccThi+4lE6lEIDPrrfUTGGPRHGpGlSY5HUJrrZJtQVuzd2/43VSdXn8PT2zQ",
-	"q4xsh8TWtnryJvwfIu0qHTvqXADcr9IAo2+Y0r8VRZ0503S10r+UFp4KcWmQeJc0sKEqseyqflnTYJ4Q",
-	"4ImcGXvYpjVxuAJpfSxiQChxSXOGUaqphG2MDwXus2X3pgs7+89mzKgqqMg0vy6bXx5zB1clzFKK1oRr",
-	"CXrofJ9ZfaKw2Dc45Dn1Zc5qqiRI+p9M+BSyzCVxYlJL4nMiKtK+N2ZK00so2a7uWTS6EEt6SSZszBej",
-	"l+GSgSqmqtAGESEhBa4ZzdSGeCjM+zpdvNgxPyc0TSWo4tZ1NtU81R0e1DJ394NcotRUyDqRFD+MF/Jh",
-	"64nAq5HjDf3icyEMPbdq6O1QSfBoudA9NWHa/XXFyQaAu3IpXBvAVjczF4pKuFHAMzEcQkpsMm4zbrZJ",
-	"ZMtEhY1dWIWLqktVuan7QmRAMSMjLfZT/8RTKaYKpM0VRieEDW4NYErMyamg/gtfciYhLL/eX9lUKh6T",
-	"kZiikBQDbTfPbKJA8603tWmp0j3z5SBEr7SyioxztwlJJAwkqFFTQIJ3uMXonBpYg6SGqPIcPy+ltzu/",
-	"yB1Z3/z+ttUhN/LQNThFPpzQYcjN8PTZCTk4Qhe932bw0qvpucu0N5VDwmjG9Cz8nc3NtRU+z8pi1R1W",
-	"l1mO57unB3ucN6cHNPc29Ut6ElrrvzMrbGK2DqQYN3cSeN9vwEMzonkOHCo1QS7513pNnD+oJ/ChJs6Y",
-	"RSoTzQGtWONrDOfSVMbN4TKxQziicukZ3jmpWUq5OaW9ZJClL6TcWPq4MpdglWeX1ItfYvLvCcjZLqZM",
-	"x8TGM3cD8eGF8yxqZsIev7JUZN3lYsEtPxjCxfdAM6OIbYSH0ofmlSZxuV7PdW+FoHgNs1PYlGguYdac",
-	"Zk4m/Ywlr2G2lm7wsyEgSyf2cl9skonk0rs8pjTLiBqJqYoxbIxlK9x5MetFZuHqhgXSeFuSxiZSUmsY",
-	"53qJB+MmEQ2saFoukVg4/uqlZEDCJSxnTvwvXrJGPm4C3SJ5uvhThB8r/2RUqQFlGVprE37JxdQIPHXJ",
-	"8hzSYAzNPRVQLI4dlsl0JBQQMdGJGNuU0SvgqZDOztciS5s6Lp3oLfFT8WUWp1oBqnaaIRp2BHTnItoT",
-	"6s2F9FvBbf3tShir+RyrC2Tm7Kvi4QUV//Q9OdjroIZYrVE93vn589f9678FJbZdadEDyoUkE8606pIE",
-	"ndkDIcmLnz7EZAYc//LDyb9qpgPj+uGBBd6WrbfXUopdPS73FELniYsY34m6vTwLALIlnRHORNXp0CUK",
-	"skFMkhHL0pjkVGKpXk6l5sbqk6QoAbljJbuAeJ1a7RB655zkD+7mnHRShhw3uTTGPmFlJZ8jl2JAPdcT",
-	"CWnzFzL0vClIJAQs7RM6c6VCTkO2iVenWrIcWr+oFvFO1ZzODInwbObDstqnXasirV8L81xrWfx3IrNQ",
-	"iC+nQ3CvEsHN5307D0zvcs5JMqKKCA5PiBH4qswItFskdovhtY1Woka0n0HvEpYkO1y62pBi7zdYyJYH",
-	"bnA8zcKkjrS8fRFW+GJPSxUqqUC0gmRPFy5yOqVMMz7smYMV6FG2hb/2TqcTPRKSWfdrZbEiNh28033W",
-	"2zoGqR/Nh5fPyOODw6MWOZFiKOlYkczVHNtCrpjkIHJME6ApubD5hBhvn7uLglH2U/Q1PnFKgwQjn8L2",
-	"oU9U/LpET2suayqGUcALUqY0fl1eCP+NIq+et1ZrZYs6qEt3XOqKWd5XxyDPsDp8yTPK+JxHcE1yn7GH",
-	"jWa2JNHh2Clu3yhzA6E1Zf445Uaplzb2XzHrqUx7PiFivXHmskztzitqHYJSHGoF60E+KayaDYV7Nqxy",
-	"1Yv0+elxkDUSeVV/cO/wsPM4+OjlMq3fOsf8J96/Pgkr1qrmhVdsGHzsy5L2RIgIIypj0qcKHh5MZLb+",
-	"EC7Rl2Y2GSNOLBh2L2atEM4/AE0ZB7VpMCYXSg8l1MTZJMdY0pQH97poxxhJMkOFvwxOfA5mlYxzIW2h",
-	"XJO1lgnuAubKJ8M4QSf4xgEYfKuH9RFzjVM6e482CxTVP7YEyAlPzxhs6vaZL5JftPxIBlRpn4nLh9WW",
-	"VegRChl8lUJ73LprU9Vub6T9zwFXfjSMAh/g3Nzjc3dR5kXqWxEWxlThYCpsQiUM2RU2o1hIi6XpGHsP",
-	"iFwFOebUBr829j8b3aMk4HDY3/r+yMWx1U5+Ra2xS1zjsP/3f/7vRYPQWEPHjHuH8aVt1cKk6NlnVTzu",
-	"jRhiSK9S5cE2SCVYYPf61/8hRIpVY3GR8Ynd3nLKZIu8thlf2PaFDsDWV/mgcFjfsCe6PHseA1jfKAJc",
-	"y3rGpK/iumiUS4z76XlFxdOlPd0GsrYEM67TU+3LtaOdiwbWERs8yxAnnWZiU6Nw40ziG6YIb54MWmQO",
-	"b5YNur3zYKP8v2XHcOdeBDzrm7sQSkOsfhhFAjT5FvOjXXK0tdEKNnYW/IPY1wGQb+cfscf3ICbWaMNn",
-	"qCsail2pGwcsPuoDGvT0Erh53gfTYpKMILmEtMe4+fE4z0BD+sSo7l4rj8sk5ZhY7khj4prvPCFUJiN2",
-	"5fq/FRpX2can9CIXUKLC7iAwfy5AsKVBFgZU5y0ENVvUszG6nywQRgY4KILX1JlPF9zAUMXghM1NckUS",
-	"Nl+cDiUAEdwXE/ZtQl2LvKFGtFeScrEJUdEbRAtj8VjJP0eT8+2NFnN+fejTx0NqvOsaGwbTToItkjbR",
-	"myq9lBp5QOodlYIRn6EARfo0uSzLBDxy7SmrJ0XKMj7BBTHfIwOmVS0FYWVxVKm3Bqzyxe5MoQ6mNm+G",
-	"FuCN6YyMxRUESylqasGyNk+hVYKqryevjGrX0WSNRmuPKV6gprkjCZNEACErdhGSdYWkXwwNHL87xs5F",
-	"xSVTBvBCPa7ql76CZCKZnp2aY/WGBeoIxZ9e+jvrh49n0ZJGNrW684uFwvOLonkx8o9doABnpHVuizsZ",
-	"H4hAcowQlzG6OwdCxr5tshEattdvUd5VKSnBtiEcnIRpnfNz/uIK5Gyu5TGhJJ1ILF52LrsuoV7mFK2h",
-	"XJ2N6x8Qlx0S7frqnH/rbhMPXUwkjBlPsdoMKTn2gvyBS75QpD8jTCvIBuY26M+q/bnMhZKJKcL9ylKc",
-	"bdfw4eUzsr+//7h0sy4vP3lC+qAY9kuCsSF7VzGMaoAlGcrTc25+hlRkXnKNlEEiRsZMQdoib/01xzgZ",
-	"l/Ej8i3Gjx74xjjEh6mIj/q0zvkL27KT2g/2MxgT60ZStvfp44PDowcuPOl6TVnvohf1ZqExUG5ugXMe",
-	"lWXIz1xT42ojtQjbO4ocOM1Z1I32W+3Wvg2ajZC6d1tTyLIdDE3u/jK9VC1fhT0MefyPyQ+n79+Rj9An",
-	"r2FGTkG7jq2HnaMYT+NRe//ogUE/IH1hNyPcDPKD3bhXGrouFnAJM/sLKey1X9gVTvPAdD48DSFa5Jgo",
-	"NuRUTyTYPlw2GdJx3JQqwpSaQEpGIOGJEerYocggzqdP4qUgsFUCbp1o11Tg+ORVUQdUtNR6lUZdgw+X",
-	"ATHXGXav3d6sZ6TNifjkPHzOsefceIX3zvnqfNJB5Hx06Jpzjjj0v6G3Lep0/v2v43+9/vJMDv552js6",
-	"m3388fv3w6NRcnVCc/Y2k9NXlJ4k3//0QUTXnxuXmrsNL6k0N/uYaxrwjCYj2HkmuJYiW3H/aFEtDyol",
-	"tHURxmRMv+zQIXy37/o8Nu7QfR1Hh/Y8Qvsqzm236FJVlfpR99PnOFKT8ZjKWWWTjsAqct2SqyFDpyYZ",
-	"PqRDheEPGy7Fi+vLjm81vuOKrd0WcV3sB1DhtQWCe25+v5bcNHzRuyM9zmp0Fp1P2u395L+Z22CWAzEP",
-	"4I8gWtPjPBQ3cO55bMtzmwjGfty2Ca93F9i+Qw6ZrvdHA1yOMEnq11XodHlU2/Jv0T5UXDbv2uDWDiD4",
-	"lW1MfMuofS5cO3LfdDdjV/A/boTZMWjJaoQadqGpRNLc9zyXRv4rXP4LOm4GUvBKC+acqiJ2rEfENuRY",
-	"OLG3bulmPIDRpToT+I31jFZVNFLqMd4bZGw40qSDd+iG/OAwYrZ1IjF+DRNVtJkfU33Lh1lZZFxgZPOD",
-	"dHpAa0atrFjGJ88cR27GKf6rJfLdel2CasdNEP0+B26uZN/B5C7lz41QisGeX5eyxgfza6flnNg4zemP",
-	"b8oG2GcuYPONcr1HsQdalpL+pMIrLv3G6eGKDIXRXbx1zrRtxOpVZUVn5LC97902YwXZle0Vt3DQZZhs",
-	"W5lYBs5sDKvSYtlGw8pol3mgsdgsIQxQCGL3JiRhXti/8QZTl4Hot1ivQrqLjb4TGhMUZq2V5PyMYtmN",
-	"od4i1q9uJvPnWhIsJXCX+aR863cb3DGKdsVt4cvXmKy0snVeDhU7e1W5J8SUxwQjQj5thrPkG9UiJ9SY",
-	"P87GvaiUNV8QdBi4iiPX+myR3jOm9HF1T/VpLp8WKpt4hkaosn2BJwrUE/TJ9A1yc0zhrGmv1RTW0uH4",
-	"2c2kwEzzciRFEb4tyaOZk7goExjTL6/sG53OotN4yW6YKj159mxaURjAam3oBsNZlq/rDnztwvXy05uv",
-	"/E9Leqi7F04uIYvu32i/oy9hGSRYXxKEYWWgdD0ghfttPQxY0bEtBB/EFM1dWhT3h5bynrhytRSwgUbU",
-	"3WvHy7y4wZFNoVhenWWdgwaz9yw6loHlehesGt6yOgfh87aXm2PMT/fjHu7HPdyPe7iLcQ+f5/qURG9/",
-	"OZ69Y+3p21l7+jb7cfr+uZi+Nf9/mT96+/zF4bsfo5vMiMBmLAEF6z0HJxqv4+igiTJZmQeFr3TWv/LT",
-	"YsvXA6uGrn7vZbXX/k013bWgld1Ir6s6ZVVjikl/Zm+wqrurqlIFFcsN838+X9uctpD7MByAYNw6hyXl",
-	"iiY2cWev3UE3uXJq4UxMpHKK4oUVNxcxOWg/dveynYFxzu0QDBxYZFTOsHZrroFK5Nw9NK/kejXWNvGf",
-	"CQ4YwDgro+1EYOTDN5e2nWtb5MLOAOkSN9bMD04bCOvFrqWSk2/tPLX9NlEPnpzz0iyMCa3M7qhGeur9",
-	"cK3/1o1JcUM4DU6YIpeQ++bncM4XZwHYkBAXDpaYKEGo0Y4zOrOTHABSh2HMbCqGJpzzBQXdYLXazGhB",
-	"Pw/RcPnI7txYQCNL17zh5sJZiYpwPRXpbDPl4AbX9k1uSN+2JjomY5G5uJShUxsXqrdqWX0fbijrG8tZ",
-	"3+znuh4s1nIC1wsqWOd+zta94nWveP1F5mydzTXfvLuBWpvP97vFIVx/aM3woH2w/o1iKgy+8Hj9C8Xc",
-	"MfNCpwFMxTgUfOGwyeYD3eLNy3t7DTTdhclQ+ObjRnDicJHfQad+iiVoyDC3okhb/flzyHG70Et2qSfX",
-	"sPBgkmVEQiJk+gT1Q4le6WGhCjKbQEcnqe1t1SIXtRrRC9SUL1y55oWNko+KBAs453OVoMmoGP++2C4a",
-	"1eW6MvzugnxbGResHjjVuCgqdR1emU3vML+hM7e4TSmxGm7XmQIIU12ftvBIiN0j1OW7YnBGYIMraXtF",
-	"kAv0JfacPL3wb1z4H6A4ZMMRyJC+OwS9jbrrldc4mH3t0GZNhzJLrBzIGgDS4J67qWthX1xtv1HjEe5b",
-	"e+Du1b979e9e/ftDq39zQ+Aq2t+9+hVUv35rreM9rx3SnbvwNrrMKgT2KrUpimtVmV2bv4/R+a0WW+Zv",
-	"fDqrlQsUGoP1gcbEt0fw2coocXxkCwXdE/MrPxNBOn+gTQ/2ypb5xGKw2m7tz+cNq/XBW2jm21je1PoK",
-	"N/IntZuYMuWQ9+vYiMjG75Sj7++NwHsj8FbEsSVxQov720tjn8i1lSRuZgzuYi3cjk2avBsZelYRoCOq",
-	"CJXSl+/NSTwDyiv+O4q8e3nyu8iTvy6HG4qu1PNZhb8hl9+Qn105693ys3WxGG7GCl+SZzSBAEc7YO5Z",
-	"+p6l/yos7Uj6Btf2TRm6qNK+O372MyrppasZwb116yX9vlMbVufxuqu1yHYNCQH81b0MuJcBfxkZgBSN",
-	"eS5+Rs3dCoG0HJ1yd0LAt2W07TKZIleCpW5kZ3W24kAC2PZCi8zuAP2zuy0C02Uaey78mJtr57W4lz73",
-	"Too/r6xz1Pwbyjq4WllvNDeuQ2QpKE0GTCrdIi9polXR67M+tcPWm9tG7xj+qFQdrKwTshMuo9urISjm",
-	"odhW+4U/xw0/qYZufEjtZ99mvusioXbURz2yVk2nbiyuymEgS8I6mo3BkEArug/AbMlMVXRiH0b+F4vH",
-	"uBkma7h3ShURU0iJFmQ6EuOyf0wfEjpG1DBdncYxI47P1jLrWw/BLbJrMZijszypoMqoDaO5g07J1I6N",
-	"exISwLZitXEblbMuxmwEFt/7uRpzd5MzylEY7Q2kQnUCxdISeHyEZJAOQdocfJmCvJcTtyInPCttLSd+",
-	"F0HAxQ42yrszg6WsKh1TeWmb2tph3njPWy+Gg4IMAGpB2UUpYj7yTpza3n73zol758SfVmF/a9jBOSeN",
-	"EsyxTkoDTnG4a91d1jpX35GrQhDKcdCM9USgW8JxN1Yz+e53PCV6lkOLuDkV+JMRU1pILGKbPSFs4NJC",
-	"p7b9G3MBjbhoCOmari1KjHKrfz5nRzB/b38+f2+DzhXFqd9natw7Qf6CMlVcwZ3nabgmKCvS84UCYy+h",
-	"iKo198SyXE7HS3wZz92Xb88k2iRVujLl91OEU1Ps5IeludPVcb3Rc5BjqkUmhrNoVSLtBrZNZdTuEtPG",
-	"HcV9LXjIMPHNekS1PU+FKzwd347bos4cu1+LXP3rNW0T7ee2JPg/HplvRuSrCfzeUr+VlOqCdu+GAzZV",
-	"Ke3JV031APPsGq1ZrSwFwyd82+hq7wBsJlrpZcQ4+TSQYhwTLR7Me+SPq6NmfPQQ1WssE+1We9qTFBKW",
-	"hpRt841ThHhNy665OgRrANQazDassgh2YnKlGqv60W7cpOoFlRkzCHMp5ZgbbjumYR/rb6eSaSB/N7bc",
-	"f997+mD5ROJ2xQO5vJdVA9A36ix1irZEqKFVTIo6vQ5J6Uy5xlsXBpKLJft4vHYf2A9ry13cYkOoZpVe",
-	"Daq3GjdvuA0dqBhnsuSCKCxr1bq3o34XNQtPwJy19QD/OW8Zw3erb5l5YV2Zl4quWt/a3V8RY5oC4WJK",
-	"pmKSpWQI60NCZwjE7XH8TcpFJxa8sjBwv904ToT3UbDg779cKeUGEm6OAFYJuwUavFeMtxZhHy3bOl9s",
-	"Qjnpu3RRSMngDy3I7BS0ZablW9halMAYJwFHNKX/0/24pW1qTUORQCsi4Tilvk2ZgWwebRtwjO2/sJRL",
-	"7K/vnSKh27rWuwLHiw6HkNYLPlaPhbjZjEzvH/Et6FbetW7QNaZcVBtuYEtj19AufJv6Nni/vQuxv5zS",
-	"wVWHdiMF2eC2NGO3wKr7wiP7nhVCrDDXDdFT2ZaMUFC6H6FlSdyXOs3Z1DxVbvyQn/fjgBFTXjZnRGO1",
-	"GCp0hp0b3XAXkeMcOBsDpHxGxkJC7BtOLjIJ8PTUA7bAIwfBIa1GPoiJtnBORyDve48u0NMbMZzD0V3L",
-	"03i5+MzYFXh6UkGCwilVE2U0HPR+hf1YS+nkxrK0SVKa1fO1d5jYubrWooCB+EIEJ28Yn3ypj631nzvc",
-	"2W/fOMfNoKVn0LICwE3iNwj6KgHtD+meoRbVcnBTH/3l/1sqK8tSOo7tNBTfF8POQ3TT3LxGdUUzhpYD",
-	"6RwSZxTayYOUuFHKc29oSVPclhHbizMYd91bF6FB1secuMRJQtNUgjJrkakUfFjMs3aLp0wZRKcFRoeg",
-	"y2SUcljqXFUcsqyfZ75FLscKY8IDikV4UkKiyUhIBaRPtQabBJNvUtryTEJqCJ5maoNMj+Z7qQ9qj2D2",
-	"w6j/j4S9Zz+8/PnFh7MfT3943IL9divZy3h//LKd/q8fsrC88tIF+1j9XJ/L3X3cbodHqRcvdw5rwm5u",
-	"JnqUDGTvuPk/UX3MeVOxWZ1Y7geVN3fwOsoKSMg3nt1/c/H4G6ej/CGTSpZM7rFT+282RDAg1PzAooAm",
-	"Y6Sicr0dq2KTcdunHLPhnBScf0SRoZ///6ScpuxaC06puUoUKtZwzlH8ObGGkp1xbNiIXcCVkZKqFJP1",
-	"dbC4MCb4PaN/Oy/w1KUzTnAG67F9+Jx7eZ9LUMA1pLaLuu9l6F5MRM7AxRu9UQA8VXEh/vWIwcCN0ZVe",
-	"ucPGjef8uHjHr8ZxIhNCDe5eOrBRLtck0l5OQG2DSxv6etzGR0K9IN23buFG2FZabZD3Z2nt/ir4s14F",
-	"ZzWt5/46+MNcB6eazm6gly+9Fr6WVHe9ynPySqvtXSAbekDuoy235icRdg6KM+7v3ppblYpzvML3tmlK",
-	"zqBIyckpzu/1M/RKWbpNUo6P/EyhPxLiUu2a3+SwXIn6J0g2YLbvI04V9+PIY6K0kGBVJDLhqRs7jkXN",
-	"5NVzqxQIN1iQO9XJqjMjxl3LFT+xVwJ14278uBjUjHyyDdOkDxmDK1CGQZFTW8SO9bcFEuUwF0722gdG",
-	"EVGVz8zIKW40VN2AdYj21x8tWtbmXrExNsYc57jJ798eP9s5/f547/BhiR/XP9tNLEUllE5JX6SzOkno",
-	"7zpHR3v7h4cP2+34qvPd4d7hEX308DEcQQJ9SOn+Hh0M6MO9JE3o/oAedhKaHsHREW3D4cPB4HD/YdpO",
-	"4BF02o/SR/3Uk4/tL1sSkN3gzqmHbyUZVYbOHbQfN5s6t0yH+8/d/6yPyv16HrH0POqeR3Cle53zKD6P",
-	"RP8XSLT7IXCNPzTL4I98eTuzlbF0bDirZ7v0GBnRc/2Az6Pr8ATBPuMUM6sCk3jXqXMBiX6KlB9jdoaQ",
-	"RXX9DYX7psrB73tfH3PH4sVUQ8uvuRRXzFKcl8VeyMzJYsMDOy4PotM+eHR49LAuq6l9xpPlqsu/DujX",
-	"yDrUDMyGKHE6rOPgicyibrSL5UQOwMBFvcN4tUbbGGVGTcC61FKg+w7x/q4J9KUfiblUgNh+c+DqtYxJ",
-	"2ZqfQBr60lM/CdmJESZ9ZVcVkmp1bAgaqn1MNBV+P5Um1uSFMd5clQcOsjLrkcUhWOgIdD7MvXa7TGGq",
-	"fC02PLHX3rNmMyZ4TnQibNGZMSatt3EGuusGluG8BcQKyzKDs4RKybzOVE7H9FUoS3Z4BTzF4bqQZWSi",
-	"Km8WlLj4ph1WHxdzzi2aK7OyW9VL2M4Uvv58/f8DAAD//w==",
+	"7L2LcuM21iD8Kvj5zV9Jz8iy5Etf1JXadfoy6aQvTtuZ3km7V4LIIwkxBTAAZLWmy1X7NPtg+yRbOABI",
+	"kKIkyrJzW09934zbJomDg4Nzv3yJYjHNBAeuVdT7Ek2AJiDxxxfndGz+NwEVS5ZpJnjUi84nQK5AKiY4",
+	"ESMyn1BNmCJqIua8RUZCEj0BMng12ntDdTwZmIcoJ5Aw3Y5aEXym0yyFqBddRAcXUdSKJPw6YxKSqKfl",
+	"DFqRiicwpWZhvcjMg0pLxsfR9XUrepXANBMaeLx4D1lKF+a1KoQD850BmU+AEz1hyoBnYKJczUESLRAe",
+	"KlMGkpjVQWkyZ3qCTyk6BXIJCwNsAQrw2TTqfYzMp6NPrRrQXouYWgCq8HyYgAQLQZYJxvUUuMFZGR37",
+	"V9394O9qv9N9ctzpdDp7+F+PzH899v+0/4m7a9E3EnJKddSLZpLtSRiBBB5DVAf8af7nkyxLWR1Wzbln",
+	"+WNEm3OfU0VGIk3FHJLybuaU6W+6nWj9cb4HLRcnIw1yeb0ziAVPlDku8zEyhJFwaOTwWRMtF6Ulj9eh",
+	"Yso4m5oT7Oa7Z1zDGCTC8eHDh5OZngDXLKYaloH5TsyRboKHyvv9FqhEaqLp9JuLKKYSRqmYb0ng160o",
+	"o5JOQbsreBLHYsb1qxXnQe2fy6Bspht6ELUiZj6SUT2JWhGnU/Om+1yfJQ3paoZPLp/rSUHHK0EvHtkW",
+	"fCT7OvCLT+6+heci1kKugj7Bv24LeLICcPu13WEOuOMPsFiG/N9iJomYczLj7NcZEG3ukeXYTJFYTKeU",
+	"Jy2iZvGEUEUo+emnV8/b5Ax4wvi44I7uyWWeSeiYMo7igI6gR5gmY3YFlv2OmFTaMeE2OQ9fww9RLvQE",
+	"JBmKZGE+IWE0U1W+8ig5HD0ZPYS9w7gz3DsaHh3uPUk6sHcwepg8pN3R4/j42CPZirICzQF69gx+1jIM",
+	"+vk18LGeRL2D4+OWYSD+311zSbUGadb4nx8vLj4fdPcuLj4/evHpH3+rP5cRisJ6UhoYMTvIRelCzAwX",
+	"SXqIMyM1A1xYRB11D6xwU2IKggOBVAGJJ5SPITE4V4zH0CaDvw+IppegCOWLquztImuqx5MT3U0R9PCo",
+	"ip9VAqZGVqOgeDtAHq/ILDNs9i1Rlvm3CNVkKpQmhx3y9fuXz8ijg6POgzZ5h5RSiCNFqATCxlzI1ZKo",
+	"drMOsJVn/7BVx6UlqExwBcikv6XJe6tFmH/Fgmvg+CM1stRqBfuZFMMUpv/4RVkVIQfQvJFYgXRFU5b0",
+	"nUYStaIENGWpoxOvqCQCFOFCkxHTSCNmQUlj3SbPkAQsHYGUQiqSMqXN+SdEAUfiwCuKKMInot7HL9GI",
+	"QZpEvchcvX2lqdSqTw0EU1CKjhE6RXJiuP5kkKk0NepEE8bXMYxPaapnKuoddTqtSDONpxPujNl9IRaK",
+	"e7SfiFj9VxU51+GB/U3CKOpF/7VfqLL79q9q/9Ti3R7b8u3biNWnZGARNSCGYhQBGk8IIgzRisjWwl2/",
+	"tgHsmWWPJ3EMmbaq1AqiqCGGihBrLA8dT456Zq0Rk9OoFaW5SnpD7bIxlvO91qD5B8h0C3EVUykZJETM",
+	"tJEvSghu/tdc/EyKGJRy4kG1yWshLs3tr6jNLSKkJWV7SFYQWbFTq8IH9kyooddtxj26nz+Hm3Gn+Vxw",
+	"2O4kh0JcQtIfLprpZHiIEqiGpI9i/qBz8HCvc7jX6Z53O72O+b9/dLq9jmFlhcbQWO9wrzi291y2yT8l",
+	"jYF8gCHyP+CJqix8cN550jssLbwNSRryS/ua4YLlj+JuIhSkbAtKH3bxnYVFahlB3eMQTgmGNJNZalh0",
+	"B5mPY2q1oOTveSYVOcYAyIlATpGCLNPTfX/FeiOaKmhFXPSN/dsfAfQzkDESSNfwuUyy2NLNTBpJZeB+",
+	"8dP7CCWmkFHP7BAFymjGk75m4FiyNXf6U8Zn2uyhe3RkPhd8/Lq1/NRB6aHjjuHUBSr6KZsyHfUOSr+c",
+	"cc3S0ieuDX+eQv8/SPPRi5kUGex/CzJl3DHmpicGXf+CI7yXqAVeMcWMfJllSTOCdx6HqNdtzpMKrlHH",
+	"lsyFtmpoaJVTY4yGvKXCQ0IdMvRArOMndU6Lks29Fxjd6z60bKU7DsVHKYt30z5UKnTfaIs8VDzOQg1z",
+	"IlJjjxtbwZBHm5yoy9zhY9nLV4qYD1mNI54IocDr9e1oN6XhSVlpMMugY8eBXNIWgs3clqJgAAGjpesJ",
+	"42NVKAw0TcWcMKMoGFQOiKILReaTBeoCL4UcsiQBvtPhjPKvlJRCprwH4CtFpEjBgIVAMR6nswTsYYkM",
+	"JK606xEcFkfw1u8cllS1Atjbwr3bJJnSBe4uEbgxRHDpchkbaTcdvPha/xIWfWk/GWD9J0PRhMOcVMxJ",
+	"vAnehnXSY0eEHxyUaR5NZaoImoI1yy0pzfW7ua1jGVQwMCiAWzLo7VlxYzXTdEczyX2kwqbwXpK5YeJz",
+	"KfiYCE7ETBLFEmiTH2dCW+ehPw9rQltzOxNSE7bjcR2Hds0JGdFZqg3DEDOpls0Zt4nbOIvKWm1yDmlK",
+	"1CzDbaE33u9qgOfwVuiXYsZ3uypc6P4Iv1I2VI0dbjijcyOV3Xy7cJ+jMvfxa5fwWgB1S0Re3g3SGJog",
+	"LDdXc/+Z51JaEAXWEjyV6Mdg5nsvKUt35E5Z8Ln+yH6vKhDMFfSuIPQD5R4lQ+Dkvf3BWUxGSicQs8RI",
+	"aZjveELdgF290iVIpkD5fMJSqB5Y3ZZu4+gq61tM6CB0hfGLIEqFxv3Sob3P/V+3dWy5EyVkX8ae9aAU",
+	"ZuyLczpe8gvuKlIeB2fkVzSUDJAsi/J6yG+FZ9mIoFeWWDzJT4bZo5vSBIjRWa5b0bkQr6kcw27HQBep",
+	"oElfC9FP8WvVI/DOxofHx4cPyXChQe16JQ7LEtz7trUQxMNQxvgSkLclrZeW9ph9Q/liJ8QaWKeUL7xz",
+	"ToWINV/3tpT10s54ApLM6aJNzmUeMuCEkqm4BTlxEBoKQhADGQkgK6F7GfRbQbdZFqWfJoLH8JTofKPW",
+	"wBxg5HMPQ5+DiokZ/GmTQRjETxGMn3gYodyNa80q36peFm0Vc1CGpC4BkwFO352dk/2r7r4CZe6ysmGk",
+	"oQ2O4mO7agHd4nRfi/GejTbVc6/qDm7jaIs1p0wp1AactimJuLJWbnCWHz582KtGltcdaDUQ7U/1irKU",
+	"DlPY9UTz71SCCwrkFYuBxJQHBpb3v7p7GVzXlGqQT50WpOgIKs7XimWwq2JdNTz9NsoA1px/vt/b0bMz",
+	"KjWZA0kgM1dA8MANgI7r3/CmO/0ekjeQMHqOG9+JOPIP9qfmi33EZd2tR0mC5/3MrrZnVu+Rqj98V9l5",
+	"XJadCBUxUHnVO4d4+eRrN3PbotTAgB4hdH/NDA2iruvhbGPo033UpXPkISGaWL2KpqdSZCA1A5U7lLPg",
+	"V8sxoY25AEE46Mvy39IgDrJFjlARC/64nGrh1wu+XmRJieEvEGPMzuWzbLn/INqxOhnDcqzU8+cWYSMf",
+	"996ILZgiidfgqiG6rXO75n30ymHoQIONIayju/fCsir3GSolXSzhHiHABT3gfpk1GH8mIT/zLTCfI6YU",
+	"Ey/H+w9r8JFSPp7RscukQvdE1Iuc/zI8v3cjkoLWIG02nMuycw/WJNoVqA4h6nRWZ2hcXJzVnVh+MJvO",
+	"4wwQj0FAZP0752wKP5vnqufmz8odnQUg/PCa43txBVvfGrry0nyYCJKwBJ3WTo3J/fhqoTRMG90aqkt3",
+	"I6Ea9jDaV/PsJbPMyJ+wi3RipM4gJPEY6TuT3RAAU0Z2J0gY/qeMKjUXMgmey38lQYFGFjQeQ9IXM92H",
+	"K5CL+QQkQmUUUO8F/bSOKCqCvwgK4aItMreeIWup0qGYoR6CaLu9i444QzRvoozXTG1LHTmYjeAtkeFG",
+	"BoVfXAPzqeMMdwbuG8rpGBIvbZYAbkUcPut+PJNK1CQlvXF3At1EQFKqNMnoGFM+18vFjVs/084KWLv3",
+	"6nX1eRDOw2g08yWSpGlqlBHrxa7IT3+RCgk1FCIFyn83hlrBW4Un5gDXY1LbQ9uGfFaoDjMFsk3ONB2N",
+	"iODpor2Od62/IFrIH8yDtbd45T5+qPBFlxCR52tYhXg0Mv+LnLmWb4Wh7i2FBJotmE9Rxc9PXLPUZ9Hn",
+	"WpZL0DEskKVAMpsbWpIXawVBkBWzJqPZumfts+ilzuhCNRJKsbE20jRfouGhlXNvmkq1kmK6EbRSBk6N",
+	"rgg82XL9PGen6QsNIQ0zd9aj8LV50qg8yEmErhOf52F6AD7TJu94uqjkDnhTCnNDai9imC3UYBc+UWgD",
+	"YftMggmkiSfrPPunOWFndOHv31rT0j2GXIKq+noRx+/dfslcCg0OZ4yTwT9fWC9bKaHvS9kmux7UotCu",
+	"2bdG//LCC6/TJBCnjENChCT5lVrxxSDT6stSdUUp9WppQe80EqORAl2igK8UMVpx8wPwjoP1+D+zT+Hz",
+	"s/iyRtlz0VSDop41KhEedDIqQkkGUgm+UWrkSWNrjQV86GbmRZCI1eAyBDlYNawnzMNqykvylKwqBp8Z",
+	"Dq4C5USVrzZBNVJZHm+fMGwB4/eXABkpXf+wTmfJDHZnXgDTKhVThBy3xD4K3IWYCaVTSLcFoy2xxvDU",
+	"/HmX70NJqpSwXKsQFBf4zjXkUnLcH0E9LuDxrsybOog2y+GZTYcqch7r2Naunp9t7n8daYd07KhzCXC/",
+	"SgOM3r2JWDnBm1uJ3wpxaZB4lzSwpSqxSlS/LGkwTwnwWC4yDYlNeOdwBdJGDcSIUOLKKcxFKVtbnXp5",
+	"tkpuuoRE/9mUGVUFFZnm4rK58KgcXEiYBRctMdcC9LrzfWb1iZv4IyvqS8VqCkpn/G9mfA5p6sp7MN05",
+	"9tmyAbfvT5nS9BKKa1eOlRldiMX9OBU2GxDz2urLgENMhdDWIsIKh5s5xWnx1nauEO8uW03NYs6NWfwq",
+	"z3HC4u6icmhDbMAtFay0YvMJcM1oqm7qlC5D/2LP/J7QJJGgcpUjKJHd0ocd4im/IfkvW0tlYptK4Op8",
+	"wWsx9Nzq4LdzRWrpmgvdVzOm3T/XkHUNcFeusmEL2Mo29lKVPOb+WOctsZTWjJXZ2opVfNKmIlhtk6pL",
+	"FVBw4AVL8v2UP/GtFHMF0pbQoQfG5qqMYE7Myala5R8+Z0xCPfN+d2U9d7xFJmKOEkKMtN08s/mzzbfe",
+	"1KCnSvfNl2sheqWV1eJc9ExIImEkQU2aAlKrwFiMVnTgEiQlRBXn+Gklvd25FuPI+ubKi60bv5F7ssEp",
+	"2qhajY/l22en5OhRKf5QK/FLSv4q1VVlEDOaMr2o/87OobBQqQ0WC3e4KTBm8Xz39GCP8+b0cOPIXSPn",
+	"5bZhuJEU0+YeEu/4rnFPTWiWAYegW4CribMuI+cM6wt8qIknapnKRHNAA1fEBq9B4Sdw0TUtopZD+MpQ",
+	"228TY9s1uPaSQZq8kHJr7uOqv2vb1vRIuSa8RX6dgVzsYyVhi9j0pP2adK+l88xLyevdnUUF9SbhYsEt",
+	"PliHi++ApnqyJR4KB6JXmsTlZiXfvVUHxQ+wOINtieYSFs1p5nQ2TFn8Ayw2B5PNZ+uALDz4qx3RcSri",
+	"S+/vmdM0RYtAtTALDKu5uXPhlnsv1Bf9LpFGxUbZRadsGLcJAqIV36VNgEzFmJRsnUBT3DlZqJwcsyzF",
+	"W8Z2CbJifttsoxv6om/Vg2z0dj6bDkEaZZtphbUQTZ3CKxJtcrSX/bZBlkkhHLZx274pGNs2Ml5rmGZ6",
+	"hfPxJkSNbSpWy1NWnwzoZXyNfI5ZxpzysqwiGum+DXTLzNWFjiP8WPGTwXhe2zTjl1zMzYmoS5ZlK9J2",
+	"3FN1mTsOy2Q+EQqImOlYTH0hEE+EdC46LdKkKXk5xaHATxCGyE81AKp0mmsI6M4VDE+oN1cx3ghu+0qt",
+	"hTFMLl7f9aDCyfOHlwzUs3fk6KCL9k3Ye+lk7+dPXw6v/1arb9iVloMXXEgy40yrHokxDjUSkrz46X2L",
+	"LIDjP74//XfJ8GVcPzyywNsucp2NlGJXbxV7qkPnW5ifBk6mLQ7+rn14a/1SHmbbbmhbcW1t/P6tetda",
+	"EYf5Tp882ISRJbgra9YjSrPtrb+dU44hXdGI8lyELtEeUZCOWiSesDRpkYxK7K+TUak5SCxo8X0b7tgF",
+	"kEO8yeh3CL1zTukP7uac8rTIBtlGKZg2cukjF8Zcp0zPJCTNX0gxKKIgllDjBzylC9ffw9nvtsrjTEuW",
+	"QfsX1Saeu2R0YUiEpwufMaN9rbTKa/G1MM+1V6XmzGRal32R0TG4V4ngPtU2r9x3cSMyoYoIDk+JEeiq",
+	"KD+yWyR2i/VrG5tJTYzS17+EFXlol66hQ773Gyxke/pscTzNMlgcaXnvR7052vK0FFBJANEakj1bUtTo",
+	"nDLN+LhvDlYkNr00BkwCMAvN9ERIZiNjwWJ52lCtzuZLbLZLhX3/8hl5cnT8qE1OpRhLOlUkdY3CbPeV",
+	"FslAZJjBRRMysMVLg+WU2PoEqDOMhDx1SqHLTK89W18V9WWFHt6c1wRumxpbrKif+rK6e91Xirx63l6v",
+	"dS/bGK62aqWjeHUbY4M8c9Xhc5ZSxivxig2VRMbMMpr3ihy0E6eYf6WMBEJfj/lxzo0CI21aVuB0pDLp",
+	"+1y1zWqNK2mzOw/UdgQlP9QA67X3JPe5bMnc03F4q14kz89Oaq9GLK/KDx4cH3ef1D56ucqqs657/4l3",
+	"P5zWG06qFCNUbFz72OcV3aAREYZVtsiQKnh4NJPp5kO4RE+/2WQLcWLBsHsxa9Xh/D3QhHFQ24aKM6H0",
+	"WEKJnc0yDPPPee1el+1Uw0kWaNAVodNPtQl/00xI292myVqrGHcOc/DJepxgiG7r8DC+1cdamEraf/fg",
+	"8XZh7PLHVgA548k5g22d0tXOdsuWPUmBKu3L/vg47BCO/uo6gz7ojodbd13BXb1DU+uuAlzx0XoU+NyT",
+	"7f3Rd5cAtEx9azJ20FNYW6UQUwljdoUdJJcqFmgyxYaBIlO1N8ZXg2zrsJzSz6/s89aKc//oVsSnubLs",
+	"1xm4P2s5g+tWdGbzAbbPtgGliltTb3TbcAgZnFiV6D+oqvaIaw7/f/7X/x40yBZo6O1z7zC+snV+Pf37",
+	"O7suReE1ur9Ldexsi9SyJR5T/vo/hUiwL0YxLgI7+meUyTb5wWYAY4NYOgLbQcKb2fVKjj3R1fXBGNP/",
+	"ShHgWpYz6H2fikGj2hJbP+i1I38Z7Ok2YPAFmK0yPZW+XDraSoJEGbG1Z1l3fc9Ssa0lunVlyQ1LRrYv",
+	"DsgrSbarDtjdY7FVPviqY7hz1wWe9c39FoX1Vz6MvCCGfI31Mq5YxhqG+TV2boMHLV8XRr6uPmKP70GL",
+	"WEsRn6GuLULLNfPggO0VhoBeBHoJ3Dzv8wtaJJ5AfAlJn3Hz62mWgobkqbEXvCnQKopWWsTejqRFXJve",
+	"p4TKeMKuXKf4XM0rGv4WoYkcSrQSHATm5xwE2/zAwoA2hIWgZAD7a4w+LwuE4QEOilrZeO7Tx7ctFLW5",
+	"qq5oztYP0bEEIIL7dilDm2DdJq+pYe1BkQa2K867iGphzKy6itKlRsjLNSA+G8SHiEt3102BqI2v1jZT",
+	"3kZZC7ouN3K7lHsv1wbBxwIUGdL4sigb88i1p6ye5iUs+AQXxHyPjJhWzavCC2W5xhWw3Me5bkqNTSWk",
+	"OXhTuiBTcQW1pXUltWBVQ+i6VWr1bU9eKdWu9+kGNdoeU2uJmipHUk8SNQhZs4s6Xpdz+uV408nbE+xx",
+	"nAuZIqehrht2WegriGeS6cWZOVZvzaCOkP/00sus7z+cRyta3pY6aw2WWmsN8gFVeH/sAjk4E60z276G",
+	"8ZGoyTQQ4rKFPtaRkC0/GsswDTvPKS/3DUoMscEoB8dh2hf8gr+4ArmojLUilCQzie2ZnJ+wR6jnOXkT",
+	"aVd36TqktYpZCnZ9dcG/dtLEQ9ciEqaMJ1h9jJTc8oz8gctHU2S4IEwrSEdGGgwXYSdvI1BSMUe4X1mK",
+	"sw3p3r98Rg4PD58Uvt3V5YhPyRAUw87KMDVk73oioRpgSYby5IKb3yEVmZfcsCyQiJEpU5C0yRsv5hgn",
+	"0yIoSb7GoOQD30KX+Ngn8aHE9gV/YYd7UPvBYQpTYn1Xyk5JeXJ0/OiBi3m7rtTWpelZvVloCpQbKXDB",
+	"o6LR0jM3uCpsuR7hIAiRAacZi3rRYbvTPrSR2AlS9357Dmm6h/Hu/V/ml6rt+0yN68IMJ+T7s3dvyQcY",
+	"kh9gQc5Au9kux91HLTyNx53DRw8M+rF9h+17jJvB+2A37pWGngtAXMLC/kEKK/Zzu8JpHpjhjKchRJuc",
+	"EMXGnOqZBNuE0uaHuxs3p4owpWaQkAlIeGqYOvYyNojzGeUoFAQ2g8OtE+3app2cvsrrQvPm26+SqGfw",
+	"4ZLCKjNkDjqd7aZL2DSxj86t6LyJzneYuwydg9DnYUXOMYj+QOf9Q6cfuviibvfXf5/8+4fPz+ToX2f9",
+	"R+eLDz9+9278aBJfndKMvUnl/BWlp/F3P70X0fWnxs203IZX9NIy+6i0RXtG4wnsPRNcS5GukT9ahOWi",
+	"BYe2fskWmdLPe3QM3xy6iRCNp7Bdt6Jjex51+8rPbT/vZx1y/aj38VMrUrPplMpFsElHYAFft+RqyNCp",
+	"SeYe0rEKimhQcH3e8+Pk9lyCl9sirosdz4K7tkRwz83fN5Kbhs96f6KnaYnOootZp3MY/39GGiwyIOYB",
+	"/BVEG+bY1QUrXEwAG4/eJoJxeJkd1+PdBTbNyyHTdTdsgMsJ5o3+Zx06XWrprvc3HzQiLpv3pXNr1/c7",
+	"ToRrYHx7qH0u3Ow2P54nZVfw326E2SloyUqEWu9CU7GkmR8QJw3/V7j8Z3TcjKTgwbCmjKo8YK0nxLYc",
+	"XDqxN27pZncAQ1rlS+A31jdaVd4qts94f5Sy8USTLsrQLe+Dw4jZ1qnEoDnMVD6Tb0r1LR9msMg0x8j2",
+	"B+n0gPaCWl6x6p48czdyu5viv1og363XI6h23ATR7zLgRiT7Ho13yX9uhFKMMP1n5dV4b/7stJxTGxw6",
+	"+/F1MSrr3EWJvlJuSgl2eU4TMpwFd8Xl/Dg9XJGxMLqLt86ZtiNbvKqs6IIcdw6922aqIL2y3bCXDrqI",
+	"ze3KE4tonQ2cBcOYbAiuCLGZBxqzzQLCGgpB7N6EJMwLhzfeYOLSWv0Wy4WZd7HRt0JjVsSivZacn1Gs",
+	"RDTUmycYqJvx/Kvufq7HrDQGkinjRqcGp+y7N6z+7vg9qEuibQbvyHs2lB8pZ+NPymrc5JQa+8YZsYOg",
+	"j8WAoEfAVVm6tofLBJ0ypU880OVxvB+X86VkbiRyOgVvaUCpErmFoRS+IDFV0PZzKLGMphhD+euqCZTd",
+	"5VZsSx6HpQpTnuZ4zDOWmB0RtAoA87eoMZ1hIG7TwlbhRVNNsyvAuRk+234VGMjAaidv24/UN4dbjYr3",
+	"Yo42Gs07lNSt6t1Hxap509KDTmuV67F2lnTtiNcSGTqCwTw360JbBZZrwLLNEOBPu/Jg56j8+GXlMEJf",
+	"yfNzeBZ57rctjonGksbw391329o2ZWg4Mw7HUxdFMrYbrEOJnVn4LIg6O8bzMQhFf1o/v27V0LlwY8G8",
+	"uU/bTMHM21vWMOB3HBwVXreioybCJpgsi690N7/y03LT+yMrpta/9zKc2nVTSbgRtKIf+3UoczzDbREO",
+	"c1DazopubA5/rGQcmBMzorZG2lidyTnX8rAyqjlMK5s133IDSZhySfN2ihqPoUcm1E7RFVcgrdMyBdv7",
+	"1XeyYtraLoHomtohzJ4vrpZhLUKtOKR80SYffKjBeWfnVJFUKCcafZ8LPwOPfH3UefKgR7AJruMwbnfI",
+	"cazzwffCKAs9e9VP8sYdTux/K5LFdtzDX38O8+rlDy40Jtu5C/1WSErewjy8yT69ZO093vZW5h2wr8th",
+	"CJcWUuGa3S2n9hali/ds04/pLOoxostD/eujvavPB9PJ3pNM0//szZMjvkVH/kqrnBru+oYmUHEkvjin",
+	"402DFfAZVwZbXzVR5L0W/XfLDsdQ0d1veFBN5vxvaMl//UcXI0edJ5vfyKeXmhe6DZbIh0HhC8dN9lIz",
+	"K8O8fPCk0Wo4IOl3kIpv6KXh/aRoqHRTcVgxxva/uJ/6LLle58MJJcIuSuU9T9xudHG1adfasag3Znp/",
+	"Av5xtPmNfJjl73BDjUa/++1c8jLUgVM84hWaV0lkzL1sVpc7J+SlKoLrgpN8IldulYsMcPz+HNL0qTPM",
+	"GR8T4DZAP7V6LIZNrfFttVMSU06GQDgwDIn6i0u4kHZqH+ULmwqDY6ONXkoG2PcJ3x88qFFAUXc+CTrH",
+	"bYOQVyOcYxhZ6/eGqusS/9mGTbQKnXVbvdROBGiklN5z3d+Z69qK5+Se4+Yc9wYq3sHmF2rm5v4O2uHj",
+	"7QB9H8xH/a0F0TPXRZtOoeUmwQtZzKy/cyVyH7Cl90ov/4eJQNHQyifyBr5gH3yaY0/E0AP0NB/J2u10",
+	"1vrqbUvx6Pa8n8X0pCYMr2ubh63kRrbLytKEow2SZGtZUjQqW6Ey2mP64zsg//CaX6kJHtHidq7YLprg",
+	"2usZtsbYSdms9aq+xLkw1nlK5hNBRkKORR5UnlBFMimuIME/6gksjALqm5NUfKxPbQZmmmCunnkf+43l",
+	"A2WN5uoGrZa5ATo+cxd83qVjx5D0LfqwwnYvK+4nh3lQ6/TX0xb+4B6Xf6KRk99kQksHcguyM8imXikr",
+	"T1fEtxUESfy+vzWTHtivVB5VaLnsbeWeEHPeIgiS71zBWfyVuqVgebinDQFzjA/rCSisGNAzBeopVigM",
+	"gUjI0FwpuVbDLmFF+c2n1bFjrKAurmOzkqm8j2hRWNrtLpdQrdgNU0Vdiz2bVfHcsHN+85DumnXdgW9c",
+	"uNyc/+Yr/8uSHroQ8pIPw/zdNDrMZsfM+lWQYAPaWhjW1ipvBiQvRtkMA7Z83RWCv1piwXbd7G8xzSAY",
+	"CNdU017l2Oh2rMb9j07XdhoNZoI0+HbSrYwM6kXPZZtYj8UHGKJ2nhfGVpqbHpYWbrhi3C1XkK7qmBpO",
+	"K2nw2WE3KqafVRDUPQ7hLA3v6pTKcetAyd8LMvOKqsl84s1SdaD3qNVV9iHp5wV7GxoGlkv1Pi63iege",
+	"HXWCHg9d89byUwelh447jp4r5XUH66riDo461+u9VPmAlQYnBt3SIKpe9NKYv5arr3F4LRF8mLZSmeIU",
+	"vfnlZPGWdeZvFp35m/TH+bvnYv7G/P/L7PGb5y+O3/64RUy9MqrqPttlm2yXQGNqkeHCSrBQuwxVqhUa",
+	"5lYtOFYnxHy3ohyPcVsqJSlXNLZtLA46XSwaU04tXIiZVE5RHFh2M2iRo84TJ5fFFASHC45RAGMEMm1U",
+	"znrt1oiBoI7cPVRVcr0aO0KLcyE4YDnfeVF7jmENRSiZCvxnSjXINhmcYiS9hyXr33Q7A/xB5Yk/pW5u",
+	"5OtZZmz6ww5RD55e8CJJukWoKsAM6x7z2kFFp74RiA2guOwdxAlT5BIy7b9wwQeV1ukDVyDJhYOlRZQg",
+	"1GjHKV2grswBEodhdD76JF1byFdW0A1Ww1FvW0dWCuhsk/GNb1g87xiK2V5s30RC+qFe0QmZitRVaRo6",
+	"LRx0TeXhlry+MZ/1o9DuImfpXvG6V7zuFa/bV7xuoEOtcgeGo4krQcdQbrxH4bC60agPQgbv5K9UUt/W",
+	"vZ4/h+07fWLa3olhM5sXL97wL9yHQ3/7mGaD4GuJSmYK/hSe22+xCyxemFtRpK3+XOu4XZq0vdKTi2ng",
+	"szQlEmIhExvZkFijNc5VQeZyvGeJHX7XJoNSm+YBasoD1zF5YGvGJ3m7AbjglWbMNnNd1w/TR3W5rAy/",
+	"HZCvfZgVNV6nGud9nd38a2abHZi/0IVb3DZYsBpuz5kCCFNZn7bwSGi5R6jr/oSligIn4Ek7TIYM0JfY",
+	"d/x04N8Y+F8gO2TjCcg6fXcMehd11yuvrdpeZA5t1nQoeqYoooTATKoaIA3ubXBrlS+utN+yS26dP3Bn",
+	"D9y9+nev/t2rf39o9S+QMxXt7179+uPk/5bkzd268LbL3ChAKCWIrFNl9m03uxukiVQWW+Vv/HZRap6X",
+	"awzWB9oifkKB792FHMdHtpDRPTV/ct3JbI7baOTr+ZyyZT5Rk2OMW/vzecNKgzKXRp03r6AKp643Tzfe",
+	"ZMpgv4jnbgjcQeeg8Tsnrn9XdG8E3huBt5QFiyROaC6/PTf2bU124sTNjMF97Ay7Z1sI3Q0PPQ8Y6IQq",
+	"QqX0zWyrVRUQX77ivyPLu+cnvws/+evecEPRQXdbq/A3vOU3vM+uufPd3mfrYjG32RbzZymNoeZGO2Du",
+	"r/T9lf6rXGlH0jcQ2ze90HnP8ru7z85A0dj5I/eh9soN7v2wNGzowcuu1jzbtY4J4J/uecA9D/jL8ACk",
+	"aMxzsUd310zAjWm4WybgJyPaiZVMkSvBEkiIbxruw7sjCVBM5i1fdgfon91t4dz7YZfDxp6L5+6srp3X",
+	"4p773Dsp/ry8zlHzb8jrNtbmBqWMLSLSJK+/bZOXNNYqH7fpciz7wpY9Yvd1O0sfwx9B1cHaOqG7KdbF",
+	"rvi2zjYr5jc3qMq1kVCcwlWJrN2oC+DGIlzNpmBI4L4Md+fLFKLTF7r/peIxU1CKjmHD7Z1TRcTcFiLP",
+	"J2JaTFMZQoyNaUeYvOwTmbEbrb1nGy/rGw/BLV5XrWGaaTuysUmXkobR3FE3KLW396UvIQYcsmXAj1lm",
+	"B/IHZ60MqlcsfvBzGHNX9oUZx2kfKup1tuAKDo3r+II7a5JCMgZpc/BlAvKeT9wKn/BXaWc+8bswAi72",
+	"cGzcnRksRVXplMpLO1c2A6kERzlvvRgOCjICKAVll7mI+chbcWYn3d07J+6dE39ahf2NuQ7OOWmUYI51",
+	"Uhp4Asmd6+6yNDz6jlwVglAusJcbeiLQLeFuN1Yz+VlwPCF6kUGbnLpaK+zuwZQWEovYFk8Jc93wYW6H",
+	"ofnuxK18PKIbQVbbv8Nt9c/n7KjN3zus5u9tMcchP/X7TI17J8hfkKeKK7jzPA3XBGVNer5QYFsSYafd",
+	"alkup9MVvozn7su3ZxJtkyrtOytasYITw7nB2MrcaZVBzGiKw16i5yCnVItUjBfR2v7qzW0bi451po07",
+	"ivta8DrDxDfrEWF7nuBWeDq+HbdF+XLsf8lz9a83DBG0n9uR4P94ZL4dka8n8HtL/VZSqnPavZsbsK1K",
+	"aU8+NNVrLs++0ZrV2lIwfMIPUQ57B+BozaCXEePk40iKaYto8aDqkT8hRgJBUooeonqNZaK9cMI7SSBm",
+	"SZ2ybb5xhhBvaNlVqUOwBkBp+kHDKovaTkyuVKPZOISGTapeUJkygzCXUo654bZjGk51/noumQbyD2PL",
+	"/f8H3z4o7yasvukEHsjVvawagL5VZ6kztCXqGlq18naoh12S0IVyjbcGBpLBin082bgP7Ie14y5usSFU",
+	"s0qvBtVbjZs33IYOZC7TOg0ot6z/it1Xt7ajfg81C0/AnLX1AP85pYy5d+ulTJVZq6I1Dbpq/aBzLyKw",
+	"Yz8XczIXszQhY9gcEjpHIG7vxt+kXHRmwSsKAw87jeNEKI9qC/7+nyul3KbHdJkA1jG7JRq8V4xvp+O0",
+	"51p+BgfSLeD8uj8wI5vCOtPyDezMSvzQCprQm46sCFjCSUJ9m7LaqXTbdmXfOL/n3imyLK1LvSuYIqkY",
+	"jyEpF3xs6sK8FaEbmacK/8gUyk3TayMnL9yonKAHs42j+HbltgNcJkEZVpgPZGSKUHVp762dIqklA9vc",
+	"HD8ECUnZJZhd7zGuVg3MKbU5v2Howoor3Q86ncdCSog1mQipgAyp1mADPBnOCOYwD5+mJBV8DLL+8caX",
+	"xe/FjrJoFvc4Wj6SfETL/XC8v/RwPDfxBGcFzPlNerTvwh18g8q1mngGIkvBJmSF7Xiw4blrd1mva/sm",
+	"mb99gGG4Wg6Cqx3vRQrS0W3ZzW6BddqkR/a9oKwTlJVeqTeYQlJ3EXJK95LMkrgvhKwRg3Z6v3vcA2Ou",
+	"ZjDQH1tIAdFCoGBkkmhxCVzZWXQ+Q4DyBZkKCS3fjnb5kgBPzjxgTaTCa6s9iJm2cM4nIO87Ey/R02sx",
+	"ruDorvlpazX7TNkVFHNf6ggKRxPOlNGj0Dde7+VeSSd3OhnfqVXenZrAFboHopdMwkh8JoKT14zPPqPT",
+	"NmMSSo7K473Dzo0zYHHUokHLGgC3ie4i6OsYdK7t3l+oJaN9eXb0b2fKNJyCPwQqwbHi3N66oimzc/G7",
+	"x8S5jKypQomEkQQ1qbyhJU1wW4ZtD07fnZ2TUIDsu7cGefts7B2YUSbb5IQTl1bt59q3CCVzKfi4sJrs",
+	"4vnUOI/RsRt3j6lqtinfqgn3jhfcxoT7GldDUwtqm6HniSF4mqo7GRBK4xiU6uMxGqG6+H4y/GfM3rHv",
+	"X/784v35j2ffP2nDYacdH6R8OH3ZSf7H92k9v/LcBbvc/Rw8w3jUe9LpoNvTnH6/9uXucYnZ+Wc9YPFI",
+	"9k+a/weT+vGg+9uwTVyt7wJb3+KdaH5UnrJqOORrf91/c/Z4bzBGCuKZxIyQj5+qms4WDDjKZsOUxVFV",
+	"K/ZMbbWL6NxwReU6v4Zsk3E7xcCNGEMuWH1EkbEQiRuLN/c9Alzj0Tk1okShYg0XHNmfY2vI2RnHdq44",
+	"I0AZLqkKNlleB0uPWwS/Z/RvFyOau2Rno0oY4PDhC+75vfNqQWJnLPhOp+7FWGQMXDaCNwqAJ6qVs389",
+	"YTBCpu5/gwMEsUPtSf6OX80A4qAGJ5eObAzctZC1wgmobX9rA+NPOvhIXadY961bkAi7cqstsoItrd2L",
+	"gj+rKDgvaT334uAPIw7ONF3cQC9fKRa+FFR3vc5z8sow5V1dIFt6QO5jsbfmJxF2SpIz7u/emluXqHey",
+	"xve2bcLeKE/Yy6ieBBM2C166S8qejwvPYTgR4lLtm79ksFqJ+hdINmK2KyzTiig25lTPzP1QWkiwKhKZ",
+	"8QTsOCdseUBePbdKgXBjR7lTnaw6M2HcNWTKpDDSD1vzK9ef1hU4Gc3Ip+IxTYaQMrgCZS4o3tQ2eYF+",
+	"Txv2K0Y9cXLQOcLpxsFnFuQMN1pX+4RVyvbPHyxaNmZmsim2zZ1muMnv3pw82zv77uTg+GGBH9dd3w1i",
+	"RiWUzslQJIsySehvuo8eHRweHz/sdFpX3W+OD44f0ccPn8AjiGEICT08oKMRfXgQJzE9HNHjbkyTR/Do",
+	"Ee3A8cPR6PjwYdKJ4TF0O4+Tx8PEk4/tPl0QkN3g3pmHby0ZBSMpjzpPms2kXKXD/X3/7yWNJ/pyEbHk",
+	"IupdRHCl+92LqHURieEvEGv3S+Aaf2mWwV/55hfM1s3TKU7Xtj28DI/ou27hF9F1/XzRIeMU8y6rkN8s",
+	"0nmGlN/C3C0h894bN2Tu2yoHv6+8PuHuiuczT+19zaS4YpbiPC/2TKbCi80d2HNZUt3O0ePjRw/LvJra",
+	"ZzxZrhP+ZUC/RNahZmA2RKlAXvkbPJNp1Iv2sdjQAVgjqPcYDzs4GKNMlWfMt4P5EV7W1EytmIhKolDL",
+	"fnPkqjmNSdmuzieu+5KbQ6Y8G2HS132GkIS183XQUO1joonw+wla3JMXxnhzNWA45s6sR5ZH5KEj0Pkw",
+	"DzqdIsEx+FrL3ImDzoE1mzH9e6ZjYUtSjTFpvY0L0D03zhCnsSBWWJoanMVUSuZ1pmJ2rq9RW7HDK+AJ",
+	"jt6GNCUzFbyZU+Lym98BTfWkRaagJYs9mm0bQC1pHAJg6MmoG9efrv9vAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -181,3 +181,20 @@ func TestTooManyPasswordsAtOnceAreTurnedAway(t *testing.T) {
 	_, err = passwords.Check(ctx, "p", "")
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+func TestAPasswordToHandOver(t *testing.T) {
+	seen := map[string]bool{}
+	for range 50 {
+		password := NewPassword()
+		require.Regexp(t, `^([2-9a-hj-km-np-z]{5}-){3}[2-9a-hj-km-np-z]{5}$`, password)
+		require.False(t, seen[password])
+		seen[password] = true
+	}
+	passwords, err := NewPasswords(Config{})
+	require.NoError(t, err)
+	hash, err := passwords.Hash(t.Context(), "a new one")
+	require.NoError(t, err)
+	match, err := passwords.Check(t.Context(), "a new one", hash)
+	require.NoError(t, err)
+	require.True(t, match)
+}

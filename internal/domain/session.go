@@ -35,10 +35,12 @@ type Session struct {
 // TokenHash the hash of the first refresh token.
 type NewSession struct {
 	AccountID string
-	Device    string
-	Origin    []byte
-	TokenHash []byte
-	Now       time.Time // UTC
+	// PasswordHash is the one that was checked: the account must still have it.
+	PasswordHash string
+	Device       string
+	Origin       []byte
+	TokenHash    []byte
+	Now          time.Time // UTC
 }
 
 // OpenedSession says what a log-in or a refresh led to.

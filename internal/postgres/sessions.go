@@ -21,12 +21,12 @@ const (
 	endPasswordChanged = "password_changed"
 )
 
-// OpenSession records a log-in. CodeUnauthenticated when the account was disabled
-// meanwhile: the change of an account and a log-in wait for each other.
+// OpenSession records a log-in. CodeUnauthenticated when the account was disabled or got
+// another password meanwhile: the change of an account and a log-in wait for each other.
 func (s *Store) OpenSession(ctx context.Context, n domain.NewSession) (domain.OpenedSession, error) {
 	opened := domain.OpenedSession{ID: domain.NewID()}
 	err := s.inTx(ctx, func(q *db.Queries) error {
-		if _, err := q.LockActiveUser(ctx, n.AccountID); err != nil {
+		if _, err := q.LockActiveUser(ctx, db.LockActiveUserParams{ID: n.AccountID, PasswordHash: n.PasswordHash}); err != nil {
 			return over(err)
 		}
 		ends := n.Now.Add(domain.SessionLife)

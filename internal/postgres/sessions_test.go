@@ -21,11 +21,17 @@ func (c clinic) logIn(t *testing.T, account string) *device {
 	t.Helper()
 	d := &device{c: c, token: auth.NewRefreshToken()}
 	opened, err := c.OpenSession(t.Context(), domain.NewSession{
-		AccountID: account, Device: "Firefox on Linux", Origin: []byte("home"), TokenHash: d.token.Hash(), Now: now,
+		AccountID: account, PasswordHash: c.password(t, account), Device: "Firefox on Linux", Origin: []byte("home"), TokenHash: d.token.Hash(), Now: now,
 	})
 	require.NoError(t, err)
 	d.id = opened.ID
 	return d
+}
+
+// password is the hash that an account has now.
+func (c clinic) password(t *testing.T, account string) string {
+	t.Helper()
+	return one[string](t, c, "SELECT password_hash FROM users WHERE id = $1", account)
 }
 
 // trade presents a token and returns the next one.
@@ -181,7 +187,7 @@ func TestADisabledAccountOpensNoSession(t *testing.T) {
 	c := open(t)
 	d := c.logIn(t, patientAccount)
 	c.exec(t, "UPDATE users SET disabled_at = now() WHERE id = $1", patientAccount)
-	_, err := c.OpenSession(t.Context(), domain.NewSession{AccountID: patientAccount, TokenHash: []byte("h"), Now: now})
+	_, err := c.OpenSession(t.Context(), domain.NewSession{AccountID: patientAccount, PasswordHash: c.password(t, patientAccount), TokenHash: []byte("h"), Now: now})
 	refused(t, err)
 	_, err = c.SessionCaller(t.Context(), d.id, now)
 	refused(t, err)

@@ -217,15 +217,20 @@ func (q *Queries) LiveSessions(ctx context.Context, arg LiveSessionsParams) ([]L
 }
 
 const lockActiveUser = `-- name: LockActiveUser :one
-SELECT id FROM users WHERE id = $1 AND disabled_at IS NULL FOR SHARE
+SELECT id FROM users WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL FOR SHARE
 `
 
+type LockActiveUserParams struct {
+	ID           string
+	PasswordHash string
+}
+
 // Waits for a change of the account that is under way, and keeps the next one out.
-func (q *Queries) LockActiveUser(ctx context.Context, id string) (string, error) {
-	row := q.db.QueryRow(ctx, lockActiveUser, id)
-	var id_2 string
-	err := row.Scan(&id_2)
-	return id_2, err
+func (q *Queries) LockActiveUser(ctx context.Context, arg LockActiveUserParams) (string, error) {
+	row := q.db.QueryRow(ctx, lockActiveUser, arg.ID, arg.PasswordHash)
+	var id string
+	err := row.Scan(&id)
+	return id, err
 }
 
 const lockSessionOfToken = `-- name: LockSessionOfToken :one

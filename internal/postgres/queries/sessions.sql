@@ -1,6 +1,6 @@
 -- name: LockActiveUser :one
 -- Waits for a change of the account that is under way, and keeps the next one out.
-SELECT id FROM users WHERE id = @id AND disabled_at IS NULL FOR SHARE;
+SELECT id FROM users WHERE id = @id AND password_hash = @password_hash AND disabled_at IS NULL FOR SHARE;
 
 -- name: LockUser :one
 -- Keeps log-ins and other changes of the account out.
