@@ -45,20 +45,45 @@ func (s *Store) CreateAccount(ctx context.Context, by domain.Access, n domain.Ne
 		return domain.AccountRecord{}, mayNotGive()
 	}
 	var record domain.AccountRecord
-	err := s.inTx(ctx, func(q *db.Queries) error {
-		row, err := q.InsertAccount(ctx, db.InsertAccountParams{
-			ID: domain.NewID(), Email: n.Email, Name: n.Name, PasswordHash: n.PasswordHash, Roles: namesOf(n.Roles), Locale: n.Locale, TimeZone: n.Zone,
-		})
-		if errors.Is(err, pgx.ErrNoRows) {
-			return domain.Errorf(domain.CodeEmailTaken, "There is an account with this e-mail address already.")
-		}
-		if err != nil {
-			return fmt.Errorf("creating an account: %w", err)
-		}
-		record = recordOf(db.ManagedAccountRow(row))
-		return recordAccount(ctx, q, record.ID, "created", by, row.Roles)
+	err := s.inTx(ctx, func(q *db.Queries) (err error) {
+		record, err = insertAccount(ctx, q, by, n)
+		return err
 	})
 	return record, err
+}
+
+// CreateFirstAdmin makes an admin while there is no active one; CodeConflict otherwise.
+// An address that has an account already is CodeEmailTaken.
+func (s *Store) CreateFirstAdmin(ctx context.Context, n domain.NewAccount) (domain.AccountRecord, error) {
+	var record domain.AccountRecord
+	err := s.inTx(ctx, func(q *db.Queries) error {
+		if err := q.LockAccounts(ctx); err != nil {
+			return fmt.Errorf("locking the accounts: %w", err)
+		}
+		admins, err := q.LockActiveAdmins(ctx)
+		if err != nil {
+			return fmt.Errorf("looking for admins: %w", err)
+		}
+		if len(admins) > 0 {
+			return domain.Errorf(domain.CodeConflict, "There is an active admin already, who makes all other accounts.")
+		}
+		record, err = insertAccount(ctx, q, domain.Access{}, n)
+		return err
+	})
+	return record, err
+}
+
+func insertAccount(ctx context.Context, q *db.Queries, by domain.Access, n domain.NewAccount) (domain.AccountRecord, error) {
+	row, err := q.InsertAccount(ctx, db.InsertAccountParams{
+		ID: domain.NewID(), Email: n.Email, Name: n.Name, PasswordHash: n.PasswordHash, Roles: namesOf(n.Roles), Locale: n.Locale, TimeZone: n.Zone,
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return domain.AccountRecord{}, domain.Errorf(domain.CodeEmailTaken, "There is an account with this e-mail address already.")
+	}
+	if err != nil {
+		return domain.AccountRecord{}, fmt.Errorf("creating an account: %w", err)
+	}
+	return recordOf(db.ManagedAccountRow(row)), recordAccount(ctx, q, row.ID, "created", by, row.Roles)
 }
 
 // ChangeAccount gives an account a name, roles and a state, if it still has the version.

@@ -291,3 +291,19 @@ func TestTheHistoryOfAccountsHasNoRoomForNames(t *testing.T) {
 		require.Equal(t, want, got, table)
 	}
 }
+
+func TestTheFirstAdminIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	first := func(int) error {
+		_, err := c.CreateFirstAdmin(t.Context(), domain.NewAccount{
+			Email: domain.NewID() + "@example.org", Name: "A", Roles: []domain.Role{domain.RoleAdmin}, Locale: "en", Zone: "UTC", PasswordHash: "h",
+		})
+		return err
+	}
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(first(0)), "the seeded one")
+	c.exec(t, "UPDATE users SET disabled_at = now() WHERE id = $1", adminAccount)
+	require.Equal(t, map[domain.Code]int{"": 1, domain.CodeConflict: 4}, atOnce(5, first))
+	require.Equal(t, 1, c.count(t, "users WHERE 'admin' = ANY (roles) AND disabled_at IS NULL"))
+	require.Equal(t, 1, c.count(t, "account_events WHERE kind = 'created' AND actor_id IS NULL"))
+}

@@ -180,6 +180,16 @@ func (q *Queries) ListAccounts(ctx context.Context, arg ListAccountsParams) ([]L
 	return items, nil
 }
 
+const lockAccounts = `-- name: LockAccounts :exec
+LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE
+`
+
+// Two who both want to be the first wait for each other here.
+func (q *Queries) LockAccounts(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, lockAccounts)
+	return err
+}
+
 const lockActiveAdmins = `-- name: LockActiveAdmins :many
 SELECT id FROM users WHERE 'admin' = ANY (roles) AND disabled_at IS NULL ORDER BY id FOR NO KEY UPDATE
 `

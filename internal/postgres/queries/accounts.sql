@@ -22,6 +22,10 @@ FROM users WHERE id = @id AND roles <@ @within::text[] FOR NO KEY UPDATE;
 -- one sees what the first one did.
 SELECT id FROM users WHERE 'admin' = ANY (roles) AND disabled_at IS NULL ORDER BY id FOR NO KEY UPDATE;
 
+-- name: LockAccounts :exec
+-- Two who both want to be the first wait for each other here.
+LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE;
+
 -- name: InsertAccount :one
 INSERT INTO users (id, email, name, password_hash, roles, locale, time_zone)
 VALUES (@id, lower(@email), @name, @password_hash, @roles::text[], @locale, @time_zone)
