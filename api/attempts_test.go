@@ -30,6 +30,15 @@ func TestAttemptsAreCountedBeforeThePasswordIsLookedAt(t *testing.T) {
 	require.Len(t, h.store.opened, 1)
 }
 
+// PostgreSQL and Go do not agree on the small form of every letter.
+func TestAnAccountIsLookedUpInTheSpellingThatIsCounted(t *testing.T) {
+	h := newHarness(t)
+	h.withAccount(domain.RolePatient)
+	h.logIn(strings.ToUpper(email), password).status(http.StatusOK)
+	h.logIn(strings.ReplaceAll(email, "a", "\u212B"), password).problem(http.StatusUnauthorized, domain.CodeUnauthenticated)
+	require.Contains(t, h.store.attempts[1].Email, "å")
+}
+
 func TestAnAttemptHoldsNoAddress(t *testing.T) {
 	h := newHarness(t)
 	h.logIn("nobody@example.test", password).problem(http.StatusUnauthorized, domain.CodeUnauthenticated)

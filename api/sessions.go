@@ -43,7 +43,9 @@ func (h *handlers) logIn(ctx context.Context, who *visitor, email, password stri
 	if err := h.store.Attempt(ctx, attempt); err != nil {
 		return domain.Account{}, err
 	}
-	account, err := h.store.AccountByEmail(ctx, email)
+	// In the spelling that was counted: no two ways to write a letter get windows of their
+	// own for one account.
+	account, err := h.store.AccountByEmail(ctx, attempt.Email)
 	if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
 		return domain.Account{}, err
 	}

@@ -87,6 +87,8 @@ func TestManyNetworksCannotKeepTheOwnerOut(t *testing.T) {
 	tooMany(t, c.Attempt(t.Context(), attempt(owner, "bot-new", now)), domain.AttemptWindow)
 	c.attempts(t, 1, owner, "home", now)
 	tooMany(t, c.Attempt(t.Context(), attempt(owner, "hotel", now)), domain.AttemptWindow)
+	c.exec(t, "UPDATE sessions SET ended_at = now(), end_reason = 'token_reused'")
+	tooMany(t, c.Attempt(t.Context(), attempt(owner, "home", now)), domain.AttemptWindow)
 	c.attempts(t, 1, owner, "hotel", now.Add(domain.AttemptWindow))
 
 	// An address that nobody has is limited alike.

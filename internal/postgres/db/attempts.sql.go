@@ -75,7 +75,8 @@ func (q *Queries) ForgiveAttempt(ctx context.Context, arg ForgiveAttemptParams) 
 
 const knownOrigin = `-- name: KnownOrigin :one
 SELECT EXISTS (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id
-               WHERE u.email = lower($1) AND s.origin = $2::bytea AND s.last_used_at > $3::timestamptz)
+               WHERE u.email = lower($1) AND s.origin = $2::bytea AND s.last_used_at > $3::timestamptz
+                 AND s.end_reason IS DISTINCT FROM 'token_reused')
 `
 
 type KnownOriginParams struct {
@@ -85,6 +86,7 @@ type KnownOriginParams struct {
 }
 
 // Was the account used from this network lately? Also asked for accounts that do not exist.
+// A session whose token was copied proves nothing: the thief may have used it last.
 func (q *Queries) KnownOrigin(ctx context.Context, arg KnownOriginParams) (bool, error) {
 	row := q.db.QueryRow(ctx, knownOrigin, arg.Email, arg.Origin, arg.Since)
 	var exists bool

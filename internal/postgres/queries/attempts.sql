@@ -10,8 +10,10 @@ RETURNING subject, attempts, window_ends_at;
 
 -- name: KnownOrigin :one
 -- Was the account used from this network lately? Also asked for accounts that do not exist.
+-- A session whose token was copied proves nothing: the thief may have used it last.
 SELECT EXISTS (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id
-               WHERE u.email = lower(@email) AND s.origin = @origin::bytea AND s.last_used_at > @since::timestamptz);
+               WHERE u.email = lower(@email) AND s.origin = @origin::bytea AND s.last_used_at > @since::timestamptz
+                 AND s.end_reason IS DISTINCT FROM 'token_reused');
 
 -- name: ForgiveAttempt :exec
 -- A password that was right: the pair starts afresh, the others get their attempt back.
