@@ -113,6 +113,10 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"confirmAppointment":      "doctor staff", "declineAppointment": "doctor staff",
 		"cancelAppointment": "patient caregiver doctor staff", "rescheduleAppointment": "patient caregiver doctor staff",
 		"checkInAppointment": "doctor staff", "completeAppointment": "doctor staff", "markNoShow": "doctor staff",
+		"refreshSession": "public", "getKeySet": "public", "listSessions": "patient caregiver doctor staff admin ops",
+		"endSession": "patient caregiver doctor staff admin ops", "endSessions": "patient caregiver doctor staff admin ops",
+		"changePassword": "patient caregiver doctor staff admin ops", "listAccounts": "staff admin", "createAccount": "staff admin",
+		"getAccount": "staff admin", "changeAccount": "staff admin", "resetAccountPassword": "staff admin", "listAccountEvents": "staff admin",
 		"receiveStripeWebhook": "public", "getHealth": "public", "getReadiness": "public", "getMetrics": "public",
 		"getContract": "public", "getDocs": "public",
 	}, got)

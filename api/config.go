@@ -22,6 +22,9 @@ type Config struct {
 	// PayURL is a page to pay on, with {intent} where the payment's ID goes; empty: there
 	// is none, the client brings its own form.
 	PayURL string
+	// TrustedProxies are the addresses or networks (CIDR) of proxies whose X-Forwarded-For
+	// is believed. Defaults to none: the address of the connection counts.
+	TrustedProxies []string
 	// RequestTimeout bounds a request, without the wait it asks for. Defaults to 10 s.
 	RequestTimeout time.Duration
 	// MaxCommands is how many commands are carried out at once; further ones get 429.

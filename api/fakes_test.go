@@ -23,6 +23,8 @@ const (
 
 // fakeStore is a clinic in memory. err, where set, is what every call returns.
 type fakeStore struct {
+	fakeSessions
+	fakeAccounts
 	mu        sync.Mutex
 	err       error
 	accounts  map[string]domain.Account // by e-mail address
@@ -49,9 +51,11 @@ type keptAnswer struct {
 func newFakeStore() *fakeStore {
 	visit := exampleVisit()
 	return &fakeStore{
-		accounts: map[string]domain.Account{},
-		visits:   map[string]domain.Appointment{visit.ID: visit},
-		owners:   map[string]string{idPatient: idAccount},
+		fakeSessions: newFakeSessions(),
+		fakeAccounts: newFakeAccounts(),
+		accounts:     map[string]domain.Account{},
+		visits:       map[string]domain.Appointment{visit.ID: visit},
+		owners:       map[string]string{idPatient: idAccount},
 		events: map[string][]domain.Event{visit.ID: {{
 			Version: 1, Kind: "booked", To: domain.StatusRequested, Actor: domain.Actor{Kind: domain.ActorPatient, ID: idAccount}, At: now,
 		}}},

@@ -74,6 +74,14 @@ func newHarness(t *testing.T, changes ...func(*Config)) *harness {
 	return h
 }
 
+// dependencies are those of another server over the same fakes.
+func (h *harness) dependencies() Dependencies {
+	return Dependencies{
+		Store: h.store, Commands: h.commands, Webhooks: h.webhooks, Tokens: h.tokens,
+		Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+	}
+}
+
 // as returns a bearer token for a caller with these roles. The account owns the patient
 // of the example visit; a doctor is the visit's.
 func (h *harness) as(roles ...domain.Role) string {
@@ -82,7 +90,9 @@ func (h *harness) as(roles ...domain.Role) string {
 
 func (h *harness) token(a domain.Account) string {
 	h.t.Helper()
-	token, err := h.tokens.Issue(a)
+	id := domain.NewID()
+	h.store.callers[id] = domain.Caller{UserID: a.ID, Roles: a.Roles, DoctorID: a.DoctorID, SessionID: id}
+	token, err := h.tokens.Issue(a, id)
 	require.NoError(h.t, err)
 	return "Bearer " + token.Text
 }

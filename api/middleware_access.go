@@ -10,7 +10,7 @@ import (
 
 // authenticate finds out who calls. A public operation looks at no token.
 func (s *Server) authenticate(c *gin.Context) {
-	_, who := begin(c)
+	ctx, who := begin(c)
 	if who.op.public {
 		c.Next()
 		return
@@ -20,7 +20,14 @@ func (s *Server) authenticate(c *gin.Context) {
 		s.fail(c, domain.Errorf(domain.CodeUnauthenticated, "Send the access token of POST /v1/sessions as Authorization: Bearer."))
 		return
 	}
-	caller, err := s.tokens.Verify(token)
+	issued, err := s.tokens.Verify(token)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	// The token says who logged in; the database, whether that still holds. Logging out,
+	// disabling an account and taking a role away work at once.
+	caller, err := s.sessions.SessionCaller(ctx, issued.SessionID, s.cfg.Clock())
 	if err != nil {
 		s.fail(c, err)
 		return

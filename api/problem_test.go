@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -95,9 +96,11 @@ func TestARetryIsInvitedWhereItHelps(t *testing.T) {
 	for code, header := range map[domain.Code]string{
 		domain.CodeUnavailable: "Retry-After", domain.CodeTooMany: "Retry-After", domain.CodeUnauthenticated: "WWW-Authenticate",
 	} {
-		require.Contains(t, problemHeaders(problemOf(domain.Errorf(code, "x"), "r")), header)
+		require.Contains(t, problemHeaders(problemOf(domain.Errorf(code, "x"), "r"), nil), header)
 	}
-	require.Empty(t, problemHeaders(problemOf(domain.Errorf(domain.CodeSlotTaken, "x"), "r")))
+	busy := domain.Errorf(domain.CodeTooMany, "x").After(1500 * time.Millisecond)
+	require.Equal(t, "2", problemHeaders(problemOf(busy, "r"), fmt.Errorf("wrapped: %w", busy))["Retry-After"])
+	require.Empty(t, problemHeaders(problemOf(domain.Errorf(domain.CodeSlotTaken, "x"), "r"), nil))
 }
 
 func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {

@@ -26,13 +26,13 @@ func (s *Server) fail(c *gin.Context, err error) {
 	if c.Writer.Written() {
 		return
 	}
-	body, err := json.Marshal(p)
-	if err != nil {
-		s.log.ErrorContext(ctx, "a problem could not be written", "error", err.Error())
+	body, broken := json.Marshal(p)
+	if broken != nil {
+		s.log.ErrorContext(ctx, "a problem could not be written", "error", broken.Error())
 		c.Status(http.StatusInternalServerError)
 		return
 	}
-	for name, value := range problemHeaders(p) {
+	for name, value := range problemHeaders(p, err) {
 		c.Header(name, value)
 	}
 	c.Data(p.Status, "application/problem+json", body)

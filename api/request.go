@@ -14,6 +14,8 @@ type visitor struct {
 	requestID string
 	op        *operation // nil outside the contract
 	caller    domain.Caller
+	address   string // of the network; for counting attempts, never for the log
+	device    string // browser and system in a few words
 }
 
 type visitorKey struct{}

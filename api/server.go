@@ -32,6 +32,7 @@ type Server struct {
 	cfg        Config
 	log        *slog.Logger
 	tokens     *auth.Tokens
+	sessions   Sessions
 	operations map[string]*operation
 	handler    http.Handler
 	listening  listening
@@ -64,13 +65,16 @@ func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: deps.Logger, tokens: deps.Tokens, operations: operations, listening: newListening()}
+	s := &Server{cfg: cfg, log: deps.Logger, tokens: deps.Tokens, sessions: deps.Store, operations: operations, listening: newListening()}
 	h := &handlers{
 		cfg: cfg, store: deps.Store, commands: deps.Commands, webhooks: deps.Webhooks,
 		tokens: deps.Tokens, passwords: deps.Passwords, log: deps.Logger, metrics: metrics, gatherer: deps.Registry, docs: docs,
 		inFlight: make(semaphore, cfg.MaxCommands), waiting: make(semaphore, cfg.MaxWaits), draining: s.listening.draining,
 	}
-	engine := s.routes(h, metrics)
+	engine, err := s.routes(h, metrics)
+	if err != nil {
+		return nil, err
+	}
 	if err := sameRoutes(engine, operations); err != nil {
 		return nil, err
 	}
@@ -81,13 +85,16 @@ func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) 
 // ServeHTTP serves one request, for tests and for embedding.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-func (s *Server) routes(h *handlers, metrics *metrics) *gin.Engine {
+func (s *Server) routes(h *handlers, metrics *metrics) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false
 	engine.ContextWithFallback = true
-	_ = engine.SetTrustedProxies(nil) // no client addresses are used; nil never fails
+	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	if err := engine.SetTrustedProxies(s.cfg.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("api: trusted proxies: %w", err)
+	}
 	engine.Use(requestID, s.accessLog, metrics.measure, securityHeaders(s.cfg.PublicURL), s.recovery)
 	engine.NoRoute(func(c *gin.Context) {
 		s.fail(c, domain.Errorf(domain.CodeNotFound, "There is nothing at this path. The contract is at /docs."))
@@ -95,7 +102,7 @@ func (s *Server) routes(h *handlers, metrics *metrics) *gin.Engine {
 	engine.NoMethod(func(c *gin.Context) {
 		s.fail(c, domain.Errorf(CodeMethodNotAllowed, "This path does not take the method; the Allow header lists those it takes."))
 	})
-	contract := engine.Group("", s.findOperation, s.bodyLimit, s.deadline, s.authenticate, s.authorise, s.validate)
+	contract := engine.Group("", s.findOperation, s.client, s.bodyLimit, s.deadline, s.authenticate, s.authorise, s.validate)
 	strict := openapi.NewStrictHandlerWithOptions(h, nil, openapi.StrictGinServerOptions{
 		RequestErrorHandlerFunc:  func(c *gin.Context, err error) { s.fail(c, unbindable(err)) },
 		HandlerErrorFunc:         s.fail,
@@ -104,7 +111,7 @@ func (s *Server) routes(h *handlers, metrics *metrics) *gin.Engine {
 	openapi.RegisterHandlersWithOptions(contract, strict, openapi.GinServerOptions{
 		ErrorHandler: func(c *gin.Context, err error, _ int) { s.fail(c, unbindable(err)) },
 	})
-	return engine
+	return engine, nil
 }
 
 // unbindable is a request that passed validation and still could not be read. The text

@@ -24,6 +24,63 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AccountCreationLanguage.
+const (
+	AccountCreationLanguageDe AccountCreationLanguage = "de"
+	AccountCreationLanguageEn AccountCreationLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the AccountCreationLanguage enum.
+func (e AccountCreationLanguage) Valid() bool {
+	switch e {
+	case AccountCreationLanguageDe:
+		return true
+	case AccountCreationLanguageEn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccountEventKind.
+const (
+	AccountEventKindCreated             AccountEventKind = "created"
+	AccountEventKindDisabled            AccountEventKind = "disabled"
+	AccountEventKindEnabled             AccountEventKind = "enabled"
+	AccountEventKindLoggedOutEverywhere AccountEventKind = "logged_out_everywhere"
+	AccountEventKindPasswordChanged     AccountEventKind = "password_changed"
+	AccountEventKindPasswordReset       AccountEventKind = "password_reset"
+	AccountEventKindRenamed             AccountEventKind = "renamed"
+	AccountEventKindRolesChanged        AccountEventKind = "roles_changed"
+	AccountEventKindTokenReused         AccountEventKind = "token_reused"
+)
+
+// Valid indicates whether the value is a known member of the AccountEventKind enum.
+func (e AccountEventKind) Valid() bool {
+	switch e {
+	case AccountEventKindCreated:
+		return true
+	case AccountEventKindDisabled:
+		return true
+	case AccountEventKindEnabled:
+		return true
+	case AccountEventKindLoggedOutEverywhere:
+		return true
+	case AccountEventKindPasswordChanged:
+		return true
+	case AccountEventKindPasswordReset:
+		return true
+	case AccountEventKindRenamed:
+		return true
+	case AccountEventKindRolesChanged:
+		return true
+	case AccountEventKindTokenReused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ActorKind.
 const (
 	ActorKindDoctor  ActorKind = "doctor"
@@ -168,6 +225,66 @@ func (e PaymentStatus) Valid() bool {
 	case PaymentStatusCaptured:
 		return true
 	case PaymentStatusProcessing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicKeyAlg.
+const (
+	PublicKeyAlgEdDSA PublicKeyAlg = "EdDSA"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeyAlg enum.
+func (e PublicKeyAlg) Valid() bool {
+	switch e {
+	case PublicKeyAlgEdDSA:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicKeyCrv.
+const (
+	PublicKeyCrvEd25519 PublicKeyCrv = "Ed25519"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeyCrv enum.
+func (e PublicKeyCrv) Valid() bool {
+	switch e {
+	case PublicKeyCrvEd25519:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicKeyKty.
+const (
+	PublicKeyKtyOKP PublicKeyKty = "OKP"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeyKty enum.
+func (e PublicKeyKty) Valid() bool {
+	switch e {
+	case PublicKeyKtyOKP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PublicKeyUse.
+const (
+	PublicKeyUseSig PublicKeyUse = "sig"
+)
+
+// Valid indicates whether the value is a known member of the PublicKeyUse enum.
+func (e PublicKeyUse) Valid() bool {
+	switch e {
+	case PublicKeyUseSig:
 		return true
 	default:
 		return false
@@ -336,6 +453,24 @@ func (e Status) Valid() bool {
 	}
 }
 
+// Defines values for ListAccountsParamsState.
+const (
+	ListAccountsParamsStateActive   ListAccountsParamsState = "active"
+	ListAccountsParamsStateDisabled ListAccountsParamsState = "disabled"
+)
+
+// Valid indicates whether the value is a known member of the ListAccountsParamsState enum.
+func (e ListAccountsParamsState) Valid() bool {
+	switch e {
+	case ListAccountsParamsStateActive:
+		return true
+	case ListAccountsParamsStateDisabled:
+		return true
+	default:
+		return false
+	}
+}
+
 // Accepted defines model for Accepted.
 type Accepted struct {
 	AppointmentID string `json:"appointment_id"`
@@ -351,6 +486,58 @@ type Account struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
 	Roles    []Role `json:"roles"`
+}
+
+// AccountCreation defines model for AccountCreation.
+type AccountCreation struct {
+	Email string `json:"email"`
+
+	// Language Of letters.
+	Language AccountCreationLanguage `json:"language,omitempty,omitzero"`
+	Name     string                  `json:"name"`
+	Roles    RoleSet                 `json:"roles"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// AccountCreationLanguage Of letters.
+type AccountCreationLanguage string
+
+// AccountEvent defines model for AccountEvent.
+type AccountEvent struct {
+	// ActorID Who did it; missing for the system.
+	ActorID string           `json:"actor_id,omitempty,omitzero"`
+	At      time.Time        `json:"at"`
+	Kind    AccountEventKind `json:"kind"`
+
+	// Roles After the change, where it was about them.
+	Roles []Role `json:"roles,omitempty,omitzero"`
+}
+
+// AccountEventKind defines model for AccountEvent.Kind.
+type AccountEventKind string
+
+// AccountEventList defines model for AccountEventList.
+type AccountEventList struct {
+	Items []AccountEvent `json:"items"`
+}
+
+// AccountPage defines model for AccountPage.
+type AccountPage struct {
+	Items []ManagedAccount `json:"items"`
+
+	// NextCursor Missing on the last page.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// AccountState What the account is after the change, all of it.
+type AccountState struct {
+	Disabled bool    `json:"disabled"`
+	Name     string  `json:"name"`
+	Roles    RoleSet `json:"roles"`
 }
 
 // Actor defines model for Actor.
@@ -467,6 +654,14 @@ type Cancellation struct {
 // CancellationReasonCode defines model for Cancellation.ReasonCode.
 type CancellationReasonCode string
 
+// CreatedAccount defines model for CreatedAccount.
+type CreatedAccount struct {
+	Account ManagedAccount `json:"account"`
+
+	// Password For the owner. It is not shown again.
+	Password string `json:"password"`
+}
+
 // Credentials defines model for Credentials.
 type Credentials struct {
 	// Email E-mail address of the account.
@@ -481,6 +676,30 @@ type Decline struct {
 
 // DeclineReasonCode defines model for Decline.ReasonCode.
 type DeclineReasonCode string
+
+// Device defines model for Device.
+type Device struct {
+	// CreatedAt When it logged in.
+	CreatedAt time.Time `json:"created_at"`
+
+	// Current The session that asks.
+	Current bool `json:"current"`
+
+	// Device Browser and system in a few words.
+	Device string `json:"device"`
+
+	// ExpiresAt Over then, however often it is used.
+	ExpiresAt time.Time `json:"expires_at"`
+	ID        string    `json:"id"`
+
+	// LastUsedAt Its last log-in or refresh.
+	LastUsedAt time.Time `json:"last_used_at"`
+}
+
+// DeviceList defines model for DeviceList.
+type DeviceList struct {
+	Items []Device `json:"items"`
+}
 
 // Doctor defines model for Doctor.
 type Doctor struct {
@@ -541,10 +760,39 @@ type Health struct {
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
 
+// KeySet defines model for KeySet.
+type KeySet struct {
+	Keys []PublicKey `json:"keys"`
+}
+
 // LocalTime What the clock on the wall shows, without an offset.
 //
 // Example: 2026-03-02T09:00:00
 type LocalTime = string
+
+// ManagedAccount defines model for ManagedAccount.
+type ManagedAccount struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// Disabled Cannot log in.
+	Disabled bool   `json:"disabled"`
+	Email    string `json:"email"`
+	ID       string `json:"id"`
+
+	// Language BCP 47, of letters.
+	Language string `json:"language"`
+	Name     string `json:"name"`
+	Roles    []Role `json:"roles"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone  TimeZone  `json:"time_zone"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// Version The number in its ETag.
+	Version int `json:"version"`
+}
 
 // Message defines model for Message.
 type Message struct {
@@ -576,6 +824,18 @@ type Money struct {
 
 	// Minor Minor units: cents for EUR, yen for JPY.
 	Minor int64 `json:"minor"`
+}
+
+// NewPassword defines model for NewPassword.
+type NewPassword struct {
+	// Password For the owner. It is not shown again.
+	Password string `json:"password"`
+}
+
+// PasswordChange defines model for PasswordChange.
+type PasswordChange struct {
+	CurrentPassword string `json:"current_password"`
+	NewPassword     string `json:"new_password"`
 }
 
 // Patient defines model for Patient.
@@ -641,6 +901,30 @@ type Problem struct {
 	VendorCode string `json:"vendor_code,omitempty,omitzero"`
 }
 
+// PublicKey defines model for PublicKey.
+type PublicKey struct {
+	Alg PublicKeyAlg `json:"alg"`
+	Crv PublicKeyCrv `json:"crv"`
+	Kid string       `json:"kid"`
+	Kty PublicKeyKty `json:"kty"`
+	Use PublicKeyUse `json:"use"`
+
+	// X The public key, base64url.
+	X string `json:"x"`
+}
+
+// PublicKeyAlg defines model for PublicKey.Alg.
+type PublicKeyAlg string
+
+// PublicKeyCrv defines model for PublicKey.Crv.
+type PublicKeyCrv string
+
+// PublicKeyKty defines model for PublicKey.Kty.
+type PublicKeyKty string
+
+// PublicKeyUse defines model for PublicKey.Use.
+type PublicKeyUse string
+
 // Readiness defines model for Readiness.
 type Readiness struct {
 	Postgres ReadinessPostgres `json:"postgres"`
@@ -676,6 +960,11 @@ type ReceiptList struct {
 	Items []Receipt `json:"items"`
 }
 
+// Refresh defines model for Refresh.
+type Refresh struct {
+	RefreshToken string `json:"refresh_token"`
+}
+
 // RefundTier defines model for RefundTier.
 type RefundTier struct {
 	// BeforeMinutes At least this long before the start.
@@ -692,6 +981,9 @@ type Reschedule struct {
 // Role defines model for Role.
 type Role string
 
+// RoleSet defines model for RoleSet.
+type RoleSet = []Role
+
 // Session defines model for Session.
 type Session struct {
 	// AccessToken For the header `Authorization: Bearer …`.
@@ -699,7 +991,16 @@ type Session struct {
 	ExpiresAt   time.Time `json:"expires_at"`
 
 	// ExpiresIn Seconds.
-	ExpiresIn int              `json:"expires_in"`
+	ExpiresIn int `json:"expires_in"`
+
+	// RefreshExpiresAt Log in again after it.
+	RefreshExpiresAt time.Time `json:"refresh_expires_at"`
+
+	// RefreshToken Good once, for the next pair. Keep it as safe as a password.
+	RefreshToken string `json:"refresh_token"`
+
+	// SessionID The device's entry in `GET /v1/sessions`.
+	SessionID string           `json:"session_id"`
 	TokenType SessionTokenType `json:"token_type"`
 }
 
@@ -756,6 +1057,9 @@ type Terms struct {
 // Example: Europe/Berlin
 type TimeZone = string
 
+// AccountID defines model for AccountId.
+type AccountID = string
+
 // AppointmentID defines model for AppointmentId.
 type AppointmentID = string
 
@@ -764,6 +1068,9 @@ type DoctorID = string
 
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
+
+// IfMatch defines model for IfMatch.
+type IfMatch = string
 
 // Prefer defines model for Prefer.
 type Prefer = string
@@ -792,6 +1099,12 @@ type Internal = Problem
 // NotFound RFC 9457. Programs look at `code`, people read `detail`.
 type NotFound = Problem
 
+// PreconditionFailed RFC 9457. Programs look at `code`, people read `detail`.
+type PreconditionFailed = Problem
+
+// PreconditionRequired RFC 9457. Programs look at `code`, people read `detail`.
+type PreconditionRequired = Problem
+
 // TooLarge RFC 9457. Programs look at `code`, people read `detail`.
 type TooLarge = Problem
 
@@ -806,6 +1119,33 @@ type Unavailable = Problem
 
 // UnsupportedMediaType RFC 9457. Programs look at `code`, people read `detail`.
 type UnsupportedMediaType = Problem
+
+// ListAccountsParams defines parameters for ListAccounts.
+type ListAccountsParams struct {
+	// Q Part of the name or the e-mail address, in any case.
+	Q string `form:"q,omitempty" json:"q,omitempty,omitzero"`
+
+	// Role Only accounts with this role.
+	Role Role `form:"role,omitempty" json:"role,omitempty,omitzero"`
+
+	// State Only accounts that are active, or disabled.
+	State ListAccountsParamsState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Limit Rows on a page.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ListAccountsParamsState defines parameters for ListAccounts.
+type ListAccountsParamsState string
+
+// ChangeAccountParams defines parameters for ChangeAccount.
+type ChangeAccountParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
 
 // ListAppointmentsParams defines parameters for ListAppointments.
 type ListAppointmentsParams struct {
@@ -930,6 +1270,12 @@ type ReceiveStripeWebhookParams struct {
 	StripeSignature string `json:"Stripe-Signature"`
 }
 
+// CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
+type CreateAccountJSONRequestBody = AccountCreation
+
+// ChangeAccountJSONRequestBody defines body for ChangeAccount for application/json ContentType.
+type ChangeAccountJSONRequestBody = AccountState
+
 // BookAppointmentJSONRequestBody defines body for BookAppointment for application/json ContentType.
 type BookAppointmentJSONRequestBody = Booking
 
@@ -942,11 +1288,20 @@ type DeclineAppointmentJSONRequestBody = Decline
 // RescheduleAppointmentJSONRequestBody defines body for RescheduleAppointment for application/json ContentType.
 type RescheduleAppointmentJSONRequestBody = Reschedule
 
+// ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
+type ChangePasswordJSONRequestBody = PasswordChange
+
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Credentials
 
+// RefreshSessionJSONRequestBody defines body for RefreshSession for application/json ContentType.
+type RefreshSessionJSONRequestBody = Refresh
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetKeySet The keys that access tokens are signed with
+	// (GET /.well-known/jwks.json)
+	GetKeySet(c *gin.Context)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(c *gin.Context)
@@ -962,6 +1317,24 @@ type ServerInterface interface {
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(c *gin.Context)
+	// ListAccounts Accounts, newest first
+	// (GET /v1/accounts)
+	ListAccounts(c *gin.Context, params ListAccountsParams)
+	// CreateAccount Make an account
+	// (POST /v1/accounts)
+	CreateAccount(c *gin.Context)
+	// GetAccount One account
+	// (GET /v1/accounts/{account_id})
+	GetAccount(c *gin.Context, accountID AccountID)
+	// ChangeAccount Change name, roles or state of an account
+	// (PUT /v1/accounts/{account_id})
+	ChangeAccount(c *gin.Context, accountID AccountID, params ChangeAccountParams)
+	// ListAccountEvents What happened to an account
+	// (GET /v1/accounts/{account_id}/events)
+	ListAccountEvents(c *gin.Context, accountID AccountID)
+	// ResetAccountPassword Give an account a new password
+	// (POST /v1/accounts/{account_id}/password)
+	ResetAccountPassword(c *gin.Context, accountID AccountID)
 	// ListAppointments Appointments, by start
 	// (GET /v1/appointments)
 	ListAppointments(c *gin.Context, params ListAppointmentsParams)
@@ -1016,12 +1389,27 @@ type ServerInterface interface {
 	// GetMe The account that is logged in
 	// (GET /v1/me)
 	GetMe(c *gin.Context)
+	// ChangePassword Change the own password
+	// (POST /v1/me/password)
+	ChangePassword(c *gin.Context)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(c *gin.Context)
+	// EndSessions Log out everywhere
+	// (DELETE /v1/sessions)
+	EndSessions(c *gin.Context)
+	// ListSessions Where the account is logged in
+	// (GET /v1/sessions)
+	ListSessions(c *gin.Context)
 	// CreateSession Log in
 	// (POST /v1/sessions)
 	CreateSession(c *gin.Context)
+	// RefreshSession Stay logged in
+	// (POST /v1/sessions/refresh)
+	RefreshSession(c *gin.Context)
+	// EndSession Log out on one device
+	// (DELETE /v1/sessions/{session_id})
+	EndSession(c *gin.Context, sessionID string)
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(c *gin.Context, params ReceiveStripeWebhookParams)
@@ -1035,6 +1423,19 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(c *gin.Context)
+
+// GetKeySet operation middleware
+func (siw *ServerInterfaceWrapper) GetKeySet(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetKeySet(c)
+}
 
 // GetDocs operation middleware
 func (siw *ServerInterfaceWrapper) GetDocs(c *gin.Context) {
@@ -1099,6 +1500,205 @@ func (siw *ServerInterfaceWrapper) GetReadiness(c *gin.Context) {
 	}
 
 	siw.Handler.GetReadiness(c)
+}
+
+// ListAccounts operation middleware
+func (siw *ServerInterfaceWrapper) ListAccounts(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccountsParams
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "role" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "role", c.Request.URL.Query(), &params.Role, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter role: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccounts(c, params)
+}
+
+// CreateAccount operation middleware
+func (siw *ServerInterfaceWrapper) CreateAccount(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateAccount(c)
+}
+
+// GetAccount operation middleware
+func (siw *ServerInterfaceWrapper) GetAccount(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAccount(c, accountID)
+}
+
+// ChangeAccount operation middleware
+func (siw *ServerInterfaceWrapper) ChangeAccount(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangeAccountParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChangeAccount(c, accountID, params)
+}
+
+// ListAccountEvents operation middleware
+func (siw *ServerInterfaceWrapper) ListAccountEvents(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccountEvents(c, accountID)
+}
+
+// ResetAccountPassword operation middleware
+func (siw *ServerInterfaceWrapper) ResetAccountPassword(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResetAccountPassword(c, accountID)
 }
 
 // ListAppointments operation middleware
@@ -1995,6 +2595,19 @@ func (siw *ServerInterfaceWrapper) GetMe(c *gin.Context) {
 	siw.Handler.GetMe(c)
 }
 
+// ChangePassword operation middleware
+func (siw *ServerInterfaceWrapper) ChangePassword(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChangePassword(c)
+}
+
 // ListPatients operation middleware
 func (siw *ServerInterfaceWrapper) ListPatients(c *gin.Context) {
 
@@ -2008,6 +2621,32 @@ func (siw *ServerInterfaceWrapper) ListPatients(c *gin.Context) {
 	siw.Handler.ListPatients(c)
 }
 
+// EndSessions operation middleware
+func (siw *ServerInterfaceWrapper) EndSessions(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.EndSessions(c)
+}
+
+// ListSessions operation middleware
+func (siw *ServerInterfaceWrapper) ListSessions(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListSessions(c)
+}
+
 // CreateSession operation middleware
 func (siw *ServerInterfaceWrapper) CreateSession(c *gin.Context) {
 
@@ -2019,6 +2658,44 @@ func (siw *ServerInterfaceWrapper) CreateSession(c *gin.Context) {
 	}
 
 	siw.Handler.CreateSession(c)
+}
+
+// RefreshSession operation middleware
+func (siw *ServerInterfaceWrapper) RefreshSession(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RefreshSession(c)
+}
+
+// EndSession operation middleware
+func (siw *ServerInterfaceWrapper) EndSession(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session_id" -------------
+	var sessionID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session_id", c.Param("session_id"), &sessionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.EndSession(c, sessionID)
 }
 
 // ReceiveStripeWebhook operation middleware
@@ -2091,6 +2768,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 		ErrorHandler:       errorHandler,
 	}
 
+	router.DELETE(options.BaseURL+"/v1/sessions", wrapper.EndSessions)
+	router.GET(options.BaseURL+"/v1/sessions", wrapper.ListSessions)
 	router.POST(options.BaseURL+"/v1/sessions", wrapper.CreateSession)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe)
 	router.GET(options.BaseURL+"/v1/patients", wrapper.ListPatients)
@@ -2117,6 +2796,16 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
+	router.POST(options.BaseURL+"/v1/sessions/refresh", wrapper.RefreshSession)
+	router.DELETE(options.BaseURL+"/v1/sessions/:session_id", wrapper.EndSession)
+	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetKeySet)
+	router.POST(options.BaseURL+"/v1/me/password", wrapper.ChangePassword)
+	router.GET(options.BaseURL+"/v1/accounts", wrapper.ListAccounts)
+	router.POST(options.BaseURL+"/v1/accounts", wrapper.CreateAccount)
+	router.GET(options.BaseURL+"/v1/accounts/:account_id", wrapper.GetAccount)
+	router.PUT(options.BaseURL+"/v1/accounts/:account_id", wrapper.ChangeAccount)
+	router.POST(options.BaseURL+"/v1/accounts/:account_id/password", wrapper.ResetAccountPassword)
+	router.GET(options.BaseURL+"/v1/accounts/:account_id/events", wrapper.ListAccountEvents)
 }
 
 type BadRequestApplicationProblemPlusJSONResponse Problem
@@ -2150,6 +2839,10 @@ type InternalApplicationProblemPlusJSONResponse Problem
 
 type NotFoundApplicationProblemPlusJSONResponse Problem
 
+type PreconditionFailedApplicationProblemPlusJSONResponse Problem
+
+type PreconditionRequiredApplicationProblemPlusJSONResponse Problem
+
 type TooLargeApplicationProblemPlusJSONResponse Problem
 
 type TooManyResponseHeaders struct {
@@ -2180,6 +2873,51 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 }
 
 type UnsupportedMediaTypeApplicationProblemPlusJSONResponse Problem
+
+type GetKeySetRequestObject struct {
+}
+
+type GetKeySetResponseObject interface {
+	VisitGetKeySetResponse(w http.ResponseWriter) error
+}
+
+type GetKeySet200ResponseHeaders struct {
+	CacheControl string
+}
+
+type GetKeySet200JSONResponse struct {
+	Body    KeySet
+	Headers GetKeySet200ResponseHeaders
+}
+
+func (response GetKeySet200JSONResponse) VisitGetKeySetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetKeySet500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetKeySet500ApplicationProblemPlusJSONResponse) VisitGetKeySetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type GetDocsRequestObject struct {
 }
@@ -2384,6 +3122,884 @@ func (response GetReadiness503JSONResponse) VisitGetReadinessResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountsRequestObject struct {
+	Params ListAccountsParams
+}
+
+type ListAccountsResponseObject interface {
+	VisitListAccountsResponse(w http.ResponseWriter) error
+}
+
+type ListAccounts200JSONResponse AccountPage
+
+func (response ListAccounts200JSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccounts400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccounts400ApplicationProblemPlusJSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccounts401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccounts401ApplicationProblemPlusJSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccounts403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccounts403ApplicationProblemPlusJSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccounts500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccounts500ApplicationProblemPlusJSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccounts503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccounts503ApplicationProblemPlusJSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccountRequestObject struct {
+	Body *CreateAccountJSONRequestBody
+}
+
+type CreateAccountResponseObject interface {
+	VisitCreateAccountResponse(w http.ResponseWriter) error
+}
+
+type CreateAccount201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateAccount201JSONResponse struct {
+	Body    CreatedAccount
+	Headers CreateAccount201ResponseHeaders
+}
+
+func (response CreateAccount201JSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount400ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount401ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount403ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount409ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount413ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount415ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount429ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount500ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount503ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+}
+
+type GetAccountResponseObject interface {
+	VisitGetAccountResponse(w http.ResponseWriter) error
+}
+
+type GetAccount200ResponseHeaders struct {
+	ETag string
+}
+
+type GetAccount200JSONResponse struct {
+	Body    ManagedAccount
+	Headers GetAccount200ResponseHeaders
+}
+
+func (response GetAccount200JSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount400ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount401ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount403ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount404ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount500ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount503ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccountRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+	Params    ChangeAccountParams
+	Body      *ChangeAccountJSONRequestBody
+}
+
+type ChangeAccountResponseObject interface {
+	VisitChangeAccountResponse(w http.ResponseWriter) error
+}
+
+type ChangeAccount200ResponseHeaders struct {
+	ETag string
+}
+
+type ChangeAccount200JSONResponse struct {
+	Body    ManagedAccount
+	Headers ChangeAccount200ResponseHeaders
+}
+
+func (response ChangeAccount200JSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount400ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount401ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount403ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount404ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount409ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount412ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount413ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount415ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount428ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount500ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeAccount503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeAccount503ApplicationProblemPlusJSONResponse) VisitChangeAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEventsRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+}
+
+type ListAccountEventsResponseObject interface {
+	VisitListAccountEventsResponse(w http.ResponseWriter) error
+}
+
+type ListAccountEvents200JSONResponse AccountEventList
+
+func (response ListAccountEvents200JSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEvents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountEvents400ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEvents401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountEvents401ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEvents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountEvents403ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEvents404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountEvents404ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEvents500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountEvents500ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountEvents503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountEvents503ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPasswordRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+}
+
+type ResetAccountPasswordResponseObject interface {
+	VisitResetAccountPasswordResponse(w http.ResponseWriter) error
+}
+
+type ResetAccountPassword200JSONResponse NewPassword
+
+func (response ResetAccountPassword200JSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword400ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword401ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword403ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword404ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword429ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword500ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAccountPassword503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAccountPassword503ApplicationProblemPlusJSONResponse) VisitResetAccountPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5187,6 +6803,169 @@ func (response GetMe503ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w 
 	return err
 }
 
+type ChangePasswordRequestObject struct {
+	Body *ChangePasswordJSONRequestBody
+}
+
+type ChangePasswordResponseObject interface {
+	VisitChangePasswordResponse(w http.ResponseWriter) error
+}
+
+type ChangePassword204Response struct {
+}
+
+func (response ChangePassword204Response) VisitChangePasswordResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ChangePassword400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword400ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword401ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword403ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword409ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword413ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword415ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword429ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword500ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword503ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPatientsRequestObject struct {
 }
 
@@ -5278,6 +7057,206 @@ type ListPatients503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListPatients503ApplicationProblemPlusJSONResponse) VisitListPatientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSessionsRequestObject struct {
+}
+
+type EndSessionsResponseObject interface {
+	VisitEndSessionsResponse(w http.ResponseWriter) error
+}
+
+type EndSessions204Response struct {
+}
+
+func (response EndSessions204Response) VisitEndSessionsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type EndSessions400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response EndSessions400ApplicationProblemPlusJSONResponse) VisitEndSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSessions401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response EndSessions401ApplicationProblemPlusJSONResponse) VisitEndSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSessions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response EndSessions403ApplicationProblemPlusJSONResponse) VisitEndSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSessions500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response EndSessions500ApplicationProblemPlusJSONResponse) VisitEndSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSessions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response EndSessions503ApplicationProblemPlusJSONResponse) VisitEndSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessionsRequestObject struct {
+}
+
+type ListSessionsResponseObject interface {
+	VisitListSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListSessions200JSONResponse DeviceList
+
+func (response ListSessions200JSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions400ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions401ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions403ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions500ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions503ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5427,6 +7406,257 @@ func (response CreateSession503ApplicationProblemPlusJSONResponse) VisitCreateSe
 	return err
 }
 
+type RefreshSessionRequestObject struct {
+	Body *RefreshSessionJSONRequestBody
+}
+
+type RefreshSessionResponseObject interface {
+	VisitRefreshSessionResponse(w http.ResponseWriter) error
+}
+
+type RefreshSession200JSONResponse Session
+
+func (response RefreshSession200JSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession400ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession401ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession413ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession415ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession429ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession500ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSession503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RefreshSession503ApplicationProblemPlusJSONResponse) VisitRefreshSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSessionRequestObject struct {
+	SessionID string `json:"session_id"`
+}
+
+type EndSessionResponseObject interface {
+	VisitEndSessionResponse(w http.ResponseWriter) error
+}
+
+type EndSession204Response struct {
+}
+
+func (response EndSession204Response) VisitEndSessionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type EndSession400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession400ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSession401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession401ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSession403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession403ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSession404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession404ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSession500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession500ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndSession503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession503ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReceiveStripeWebhookRequestObject struct {
 	Params      ReceiveStripeWebhookParams
 	ContentType string
@@ -5512,6 +7742,9 @@ func (response ReceiveStripeWebhook503ApplicationProblemPlusJSONResponse) VisitR
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// GetKeySet The keys that access tokens are signed with
+	// (GET /.well-known/jwks.json)
+	GetKeySet(ctx context.Context, request GetKeySetRequestObject) (GetKeySetResponseObject, error)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
@@ -5527,6 +7760,24 @@ type StrictServerInterface interface {
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// ListAccounts Accounts, newest first
+	// (GET /v1/accounts)
+	ListAccounts(ctx context.Context, request ListAccountsRequestObject) (ListAccountsResponseObject, error)
+	// CreateAccount Make an account
+	// (POST /v1/accounts)
+	CreateAccount(ctx context.Context, request CreateAccountRequestObject) (CreateAccountResponseObject, error)
+	// GetAccount One account
+	// (GET /v1/accounts/{account_id})
+	GetAccount(ctx context.Context, request GetAccountRequestObject) (GetAccountResponseObject, error)
+	// ChangeAccount Change name, roles or state of an account
+	// (PUT /v1/accounts/{account_id})
+	ChangeAccount(ctx context.Context, request ChangeAccountRequestObject) (ChangeAccountResponseObject, error)
+	// ListAccountEvents What happened to an account
+	// (GET /v1/accounts/{account_id}/events)
+	ListAccountEvents(ctx context.Context, request ListAccountEventsRequestObject) (ListAccountEventsResponseObject, error)
+	// ResetAccountPassword Give an account a new password
+	// (POST /v1/accounts/{account_id}/password)
+	ResetAccountPassword(ctx context.Context, request ResetAccountPasswordRequestObject) (ResetAccountPasswordResponseObject, error)
 	// ListAppointments Appointments, by start
 	// (GET /v1/appointments)
 	ListAppointments(ctx context.Context, request ListAppointmentsRequestObject) (ListAppointmentsResponseObject, error)
@@ -5581,12 +7832,27 @@ type StrictServerInterface interface {
 	// GetMe The account that is logged in
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// ChangePassword Change the own password
+	// (POST /v1/me/password)
+	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(ctx context.Context, request ListPatientsRequestObject) (ListPatientsResponseObject, error)
+	// EndSessions Log out everywhere
+	// (DELETE /v1/sessions)
+	EndSessions(ctx context.Context, request EndSessionsRequestObject) (EndSessionsResponseObject, error)
+	// ListSessions Where the account is logged in
+	// (GET /v1/sessions)
+	ListSessions(ctx context.Context, request ListSessionsRequestObject) (ListSessionsResponseObject, error)
 	// CreateSession Log in
 	// (POST /v1/sessions)
 	CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error)
+	// RefreshSession Stay logged in
+	// (POST /v1/sessions/refresh)
+	RefreshSession(ctx context.Context, request RefreshSessionRequestObject) (RefreshSessionResponseObject, error)
+	// EndSession Log out on one device
+	// (DELETE /v1/sessions/{session_id})
+	EndSession(ctx context.Context, request EndSessionRequestObject) (EndSessionResponseObject, error)
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(ctx context.Context, request ReceiveStripeWebhookRequestObject) (ReceiveStripeWebhookResponseObject, error)
@@ -5647,6 +7913,30 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictGinServerOptions
+}
+
+// GetKeySet operation middleware
+func (sh *strictHandler) GetKeySet(ctx *gin.Context) {
+	var request GetKeySetRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetKeySet(ctx, request.(GetKeySetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetKeySet")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetKeySetResponseObject); ok {
+		if err := validResponse.VisitGetKeySetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // GetDocs operation middleware
@@ -5762,6 +8052,197 @@ func (sh *strictHandler) GetReadiness(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetReadinessResponseObject); ok {
 		if err := validResponse.VisitGetReadinessResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccounts operation middleware
+func (sh *strictHandler) ListAccounts(ctx *gin.Context, params ListAccountsParams) {
+	var request ListAccountsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccounts(ctx, request.(ListAccountsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccounts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccountsResponseObject); ok {
+		if err := validResponse.VisitListAccountsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAccount operation middleware
+func (sh *strictHandler) CreateAccount(ctx *gin.Context) {
+	var request CreateAccountRequestObject
+
+	var body CreateAccountJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAccount(ctx, request.(CreateAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateAccountResponseObject); ok {
+		if err := validResponse.VisitCreateAccountResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAccount operation middleware
+func (sh *strictHandler) GetAccount(ctx *gin.Context, accountID AccountID) {
+	var request GetAccountRequestObject
+
+	request.AccountID = accountID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccount(ctx, request.(GetAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAccountResponseObject); ok {
+		if err := validResponse.VisitGetAccountResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChangeAccount operation middleware
+func (sh *strictHandler) ChangeAccount(ctx *gin.Context, accountID AccountID, params ChangeAccountParams) {
+	var request ChangeAccountRequestObject
+
+	request.AccountID = accountID
+	request.Params = params
+
+	var body ChangeAccountJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeAccount(ctx, request.(ChangeAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChangeAccountResponseObject); ok {
+		if err := validResponse.VisitChangeAccountResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccountEvents operation middleware
+func (sh *strictHandler) ListAccountEvents(ctx *gin.Context, accountID AccountID) {
+	var request ListAccountEventsRequestObject
+
+	request.AccountID = accountID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccountEvents(ctx, request.(ListAccountEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccountEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccountEventsResponseObject); ok {
+		if err := validResponse.VisitListAccountEventsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResetAccountPassword operation middleware
+func (sh *strictHandler) ResetAccountPassword(ctx *gin.Context, accountID AccountID) {
+	var request ResetAccountPasswordRequestObject
+
+	request.AccountID = accountID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResetAccountPassword(ctx, request.(ResetAccountPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResetAccountPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResetAccountPasswordResponseObject); ok {
+		if err := validResponse.VisitResetAccountPasswordResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -6317,6 +8798,48 @@ func (sh *strictHandler) GetMe(ctx *gin.Context) {
 	}
 }
 
+// ChangePassword operation middleware
+func (sh *strictHandler) ChangePassword(ctx *gin.Context) {
+	var request ChangePasswordRequestObject
+
+	var body ChangePasswordJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangePassword(ctx, request.(ChangePasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangePassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChangePasswordResponseObject); ok {
+		if err := validResponse.VisitChangePasswordResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListPatients operation middleware
 func (sh *strictHandler) ListPatients(ctx *gin.Context) {
 	var request ListPatientsRequestObject
@@ -6334,6 +8857,54 @@ func (sh *strictHandler) ListPatients(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListPatientsResponseObject); ok {
 		if err := validResponse.VisitListPatientsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EndSessions operation middleware
+func (sh *strictHandler) EndSessions(ctx *gin.Context) {
+	var request EndSessionsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndSessions(ctx, request.(EndSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(EndSessionsResponseObject); ok {
+		if err := validResponse.VisitEndSessionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSessions operation middleware
+func (sh *strictHandler) ListSessions(ctx *gin.Context) {
+	var request ListSessionsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSessions(ctx, request.(ListSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListSessionsResponseObject); ok {
+		if err := validResponse.VisitListSessionsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -6383,6 +8954,74 @@ func (sh *strictHandler) CreateSession(ctx *gin.Context) {
 	}
 }
 
+// RefreshSession operation middleware
+func (sh *strictHandler) RefreshSession(ctx *gin.Context) {
+	var request RefreshSessionRequestObject
+
+	var body RefreshSessionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefreshSession(ctx, request.(RefreshSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefreshSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RefreshSessionResponseObject); ok {
+		if err := validResponse.VisitRefreshSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EndSession operation middleware
+func (sh *strictHandler) EndSession(ctx *gin.Context, sessionID string) {
+	var request EndSessionRequestObject
+
+	request.SessionID = sessionID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndSession(ctx, request.(EndSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(EndSessionResponseObject); ok {
+		if err := validResponse.VisitEndSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ReceiveStripeWebhook operation middleware
 func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveStripeWebhookParams) {
 	var request ReceiveStripeWebhookRequestObject
@@ -6417,154 +9056,207 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H2Ldts4suCvYHlnT3fuyLLkR9JRzpxd5zWTnrw6dt/s7TgrQ2RJQpsEOABoRZ3jc/Zr9sP2S/agAJCg",
-	"SL0su1/Xc6a7ZYkECoWqQr3xNYpFlgsOXKto8DWaAk1A4sdXCWS50MDj+QfIUzqHxHydgIolyzUTPBpE",
-	"F1oWcEFmU+BET5kiTBE9BUK5moEkWhDKCVCZMpBEwr8KUJrMmJ7iU4pmQC5h3o06kYqnkFEzA/Aiiwaf",
-	"IjN09LkT6XkO0SBSWjI+ia6vO9FrEVMLwCI8H6cgwUKQ54JxnQHXhCkzA3yhWZ6aofav+vvB72q/1398",
-	"3Ov1env4r0fmX9/5P+3/4n7UicwCmDR4MLCFMI+FzKiOBlEh2Z6EMUjgMURtwL8vfz7J85S1YfVsCiQv",
-	"HyN6SjWZUUXGIk3FDJL6amaU6b/1ezUcNqf9AFrOT8YaZHO+U4gFT5TZLjMYGcFYODRy+KKJlvPalMer",
-	"UJExzjKzg/1y9YxrmIBEOD5+/HhS6ClwzWKqoQnMP8QM6SZ4qL7ep0AlUhNNs7+dRzGVME7F7DxauUOL",
-	"GLnuRDmVNAPt6P2kIohXS/YkoJk6SBvSDzMD5VRPo07EaWbeDIYcsmRDGivwyeYePxexFnIZ9An+ui3g",
-	"yRLA7Wi7wxyImX/CvAn5f4pCEjHjpODsXwUQbQhyLKQVN7HIMsqTDlFFPCVUEUp+/PHV8y45BZ4wPqnE",
-	"jHuyKXwInVDGjeBSdAwDwjSZsCuwcmzMpNJOmnXJWfgaDkS50FOQZCSSuRlCwrhQiwz6KDkcPx4/hL3D",
-	"uDfaOxodHe49TnqwdzB+mDyk/fF38fGxR7IVwBWaA/TsGfys5Dz65TXwiZ5Gg4Pj447hRP9331C71iDN",
-	"HP/70/n5l4P+3vn5l0cvPv/1LyvEVIvER3Hz9gIlhSJFbpj1LVFWhHQI1SQTSpPDHvn2w8tn5NHBUe9B",
-	"l7xDNFVCTREqgbAJF3K5PGvFiANs6cIfdtp4XYLKBVeArP6UJh/sWWT+igXXwPEjNRLZni37uRSjFLK/",
-	"/qzsQVMCaN5IrFi7oilLhu5cizpRApqy1PGbP+4SAYpwocmYaSQqM6Gkse6SZ1PKJ0BmRsCDlEIqkjKl",
-	"FTGUqoAnhhqRPhFF+EQ0+PQ1GjNIk2gQGbrbV5pKrYbUQJCBUnSC0ClSksr1Z4NMpak5lDbh+p7heqWp",
-	"LlQ0OOr1OpFmGncnXBmz60IsVES0n4hY/dsicq7DDfuLhHE0iP5tv9I+9u2vav+9xbvdtqYUW4vVJ+TC",
-	"IuqCGIpRBGg8JYgwRCsiWwsSI+67BrBnVjacxDHk2h7IS4iihRgWJPjGh4ETSNHAzDVmMos6UVoqNjfU",
-	"UTbGcrnWFjT/E3LdQVzFVEoGCRGFNsJVCcHNfw3j51LEoJSTjapLXgtxabh/QfnqECEtKdtNslLYytxW",
-	"RTBQQUM9r20x7tH98jlcjNvN54LDdjs5EuISkuFovtEmUtxECVRDMsQz7qB38HCvd7jX65/1e4Oe+f9f",
-	"e/1Bz4iy6rjc+NB1rzix91x2yd8ljYF8hBHKP+CJWpj44Kz3eHBYm3gbkjTklw41wwnrg+JqIjxF2BaU",
-	"PurjO3OL1DqC+schnBIMaSZFakR0D4WPE2qtoJTveSEVOcEAKIlAZkhBVujpoWexwZimCjoRF0M1FbPh",
-	"GGCYg4yRQPpGzuWSxZZuCmlOKgP3ix8/RHicChkNzArxQBkXPBlqBk4kW6V5mDFeaLOG/tGRGS4Y/LrT",
-	"fOqg9tBxz0jqChXDlGVMR4OD2pcF1yytDXFt5HMGw1+Q5qMXhRQ57D8FmTLuBPOmOwZ9/4IjvJeoAl0x",
-	"xcz5UuTJZgR/BVIh6/Y3l0mV1GgTS4ahrQ4W2nbUmDShbFmQIaECFdqxq+RJm+lbs9z2AtNt1UBNW89J",
-	"KD5OWbyb9qFSoYeaXgIPFY9TkYHgQCBVQKYiNVadUZQNeXTJibp0urM3B75RxAxkNY54KoQCr9R2o92U",
-	"hsd1pcFMg+4BB3JNWwgWc1uKggEEiBib9fOJqhQGaoxowoyiYFB5QRSdKzKbzlEXeCnkiCUJ8J02Z1yO",
-	"UlMKmSI0jkXB9TeKSJGCAQuBYjxOiwTsZokcJM606xYcVlvw1q8cGqpaBext4d4tkmR0jqtLBC4MEVxj",
-	"LmMs7aaDV6MNL2E+lHbIAOs/GoomHGZkwZZCTvAGnDs9dkT4wUGd5tFOpIoYmNqmayjN7au5rW25WMDA",
-	"RQVcw5q1e8WNyUjTHc0kN8iCmEK+JDMjxGdS8AkRnBhjX7EEuuSHQmjrgvL7Yb2Mc1EQCbmQmrAdt+s4",
-	"tGtOyJgWqTYCQxRSNc0Zt4jb2IuFubrkDNKUqCLHZZk1X/hVXeA+vBX6pSj4bqzChR6OcZS6oWrscCMZ",
-	"nQ+l7uPaRfoc1aWPn7uG1wqoWyLy+mqQxtAEYaW5WjqPvJTSgiiwluCZEK+pnMBOiM7pPBU0GWohhimO",
-	"FlK+MYW8k+Th8fHhQzKaa1A7Irt/WJc83iGlhSAehhrim0DelpRpTO0x+4by+U6INbBmlM+9U0GFiDWj",
-	"ex3QepcKnoAkMzrvkjNZ+vk4oSQTt0DfB6GCIwQxkJEAshq6m6DfCrrNtMi1mggewxOiy4VaxfgC/f57",
-	"6Pi/WFCNg5/WKbJB9ADB+JGH/vnd5FKxMNYis2irUIAyJHUJ3IjN9+9Oz8j+VX9fgTJmhrK+35ENDeBj",
-	"u0qvfrW7r8Vkz7qIOUDSVKAWV3AbW1vNmTGlUIq5U1IScWW182AvP378uLcYV1m1oYthGL+rV5SldJTC",
-	"rjtajrPgFFUgr1gMJKY8UAy938jxZcCuKdUgnzjpregYFpxGCxrNrgrBosLsl1EHsGX/y/Xejn6QU6nJ",
-	"DEgCuWEBwQPzBR1uvyKnO70EkjeQMHqGC9+JOMoBh5kZcYi4bON6PElwv5/Z2fbM7AOy6Mfb9ew8rp+d",
-	"CBUxUHmVoYS4ufOti7nto9TAgJYsmu2FoUFIAji7GLJxg2IwM3Bl0yRhZkyavpfGstQMVOkIy4Ovmr7s",
-	"tQG8wI39tflbGvhvt4iQVxGuT834qJ8vGL3KERCjnyHGWMOJ1e22XH/gpV0eQbUSK/XyuUPYmFCOomct",
-	"tiBDEm/B1Ybotk65lvfRm4AuTw3W97mK7j4IK6rcMFRKOm/gHiHACT3gfpp2jGsht8T3MkQXCmSXnGo6",
-	"HhPBU8RtY8WXjCfrwxxayH+aBxcXh28vXcc/3dg+F8W5vUuvvBUf47H571xpyFoSVTphSsG2jIhCHr3m",
-	"i/j5kWuW+oybkiZdGKZDZlOWAslt+LtGkwnVsIfO/RZQg9jH1xUOHUxFsc+ixzCnc7UR4cdGNqdpOcWG",
-	"m1aPsHzdcDE1Nl4LWi3O0sJZwJMt5y8jM5u+sCGkYXxmNQpfmyfPzINGZgjtxNsSifYNnjCguuQdT+cL",
-	"HmJ/8GAEoJURw5jQBqvw4aA1hO39xVNIE0/WZYxnc8LO6dzz38qD2D2GUoKq9twypwS69Rp9XIPDGePk",
-	"4u8vrE1SC9t+rZ9g1xetKLRzDq2K1Jx4bhTgGVUkgThlHBJjBZQstWTEIJ72tZGJVQuwNSb0KrYYjxXo",
-	"GgV8o8gvgsPmG+DVrNX4P7VP4fNFfNmEyfvMDIoG9ghGeNAkM7ZfDtKogutOjTI0uAqaM3yoHlVb8wbL",
-	"4Cfz3HUQbtuAGYJIW4voCaNtm8qSMvC2iMFnRoLbtCab+6DqrE1eXIF9gGr3hBEL6KW9BMhJjf3DnL6G",
-	"0uD2vAKmU8sXCyVuTXxUuAsxE55OId1WgrYmGsNd8/td54faqVLDcqtCUDHwe2pdg9uoOF4d20gvq4VA",
-	"F9WzTsThix7GhVSiJTPrjfUTGGPRbGpKlSY5nUB3rZJtQVuzdm/43VSdXn8OFzboVUW228TWrnryNvzf",
-	"RtohHTvqbADuZ9kAo6+Z0r8WRZ0503S10r+UFp4KcWmQeJc0sKUqseyoflnTYJ4Q4LGcG3vYpjVxuAJp",
-	"fSxiTChxSXOGUcJUwh7Gh1rOs2Xnpgs7+2FTZlQVVGQ2Py43PzwWNi4kzEqK1oRrBXrb/j6z+kRpsW+x",
-	"yQvqy4LVFCRI+m8KPoM0dUmcmNQS+5yIQNoPM6Y0vYSK7eqeRaMLsXgYp8LGfDF62V4yEGIqhLYVERIS",
-	"4JrRVG2Jh9K8r9PFiz3zPaFJIkGVp66zqRap7violrl72MolSs2ErBNJ+WWnkQ9bTwRejRxv6JfDtWHo",
-	"uVVDb4dKWreWCz1UBdPuzxU72wRO3NgTsd4Co3xS0EmbOfX02Xty9AhdkV4utzJ37TxfdkqpHGJGU6bn",
-	"7eNsr5au8O0Ek4UrDKf5vBTPd36Aue28+bmFau22/hdPQmv9FGaGbdTzsRTZ5saQ93G1WKJTmufAIah9",
-	"cEmO1jp0du9Q4EObGJ1NKhObAxpYHWsMhMokwMXhNB2HcETl0j28c1KzlHJzSnvJIE1eSLm19HHp/K3V",
-	"bANST/LvkH8VIOf7mBraITZus98SB2vsZ1kb0O7ZqFLi150RFtxqwDZc/ANoag6crfBQ+Qr84SAu15/n",
-	"7q02KCo/2HJ3TpyK+NJbTTOapkRNxUx1MPKEme/cOULqdSrtCdINrL+psL6NANIaslwvMYJu4hTFoojl",
-	"zM7aQzheALUIj5jlzEnW5vllRM820DV33rmwIxys+mQUxDFlKSp8Bb/kYmZkibpkeQ5JqxvePdVyZp84",
-	"LJPZVCggotCxyGzW2RXwREhnKmiRJpv6PpxUq/ATuEPKXQ2Aqu1mGw07Arpz6ecJ9eby743gtoRvJYxh",
-	"SHh1jn19NdXDi9v46vQdOTroo/IVlrmd7P30+evh9V9ahaGdqelE4UKSgjOtBiRGf9hYSPLixw8dMgeO",
-	"f3z//j9r9hzj+uGRBd5WvvbWUoqdvVOtqQ2d713Q6U402eWBREiXFFefidBuGRAF6bhD4ilLk46xprHa",
-	"x1jVHCSmqfgs8jvWX0uI12msDqF3zkl+427OSe+rqMU2h0bmY94r+Ry5FGNyuS4kJJu/kKLxriCW0OL+",
-	"eE/nrtrAKZ82d+NUS5ZD92fVJd4vk9O5IRGezn1kR/vMTVVmBmthnusuCyEVMm2LEuR0Au5VIrgZ3ncE",
-	"wAwR598gU6qI4PCEGIGvqqQiu0Ril9g+dzFKmZoaw3R4CUvipZcuvbxc+w0mshVGW2zPZpEWR1pedW/X",
-	"pTqelgIqCSBaQbKnjYOczijTjE+GZmMFOqVs7aA902mhp0Iy68EJJivDW61nuk+cWccg9a358PIZeXx0",
-	"/KhL3ksxkTRTJHVli7YWpENyEDlGGmlCLmxKEobsFs6i1kDdKbornjilQYKRT+2ml891+rpET9tc1gQ2",
-	"R4uDocqK+rq8lvYbRV49767Wypo6qMuYWurlWN6awyDPsDp8yVPK+EI0d01+kDE1jWa2JFZ64hS3b5Q5",
-	"gdBQMR9n3Cj10oYPA4uZymToY6rr7R6XqGZXHqh1CEq5qQHW2/jkA9CEcVDb+hZzofREQo21ihxdozPe",
-	"yiNNndpQ9RyVz8rX9rk1SJrlQtq6j03mWiZESpiDIdtxEgPL7/i4Y0oVW9pMl400oLnL/7SisBV5vMhG",
-	"bZ0TXPy1yMnIHE02kxXT0a0fez39uZFLG6OU0dXSVmD3ztUev4s3V3s+IFbPGGzrQFksq20aeiQFqrTP",
-	"3eOTsMkN+lba7LugNBe7TLjGNr3eVsr+AnDVoO0o8CGR7X0ndxeXajL4ikASJhe2Js/FVMKEXSENNxLp",
-	"aJJhtbLIVStfndpU/609uUbVGGJJwPJAofWikYsTq4z8gkrigLhWQ//v//zf9rQd+JIzCdvlevl3GF/a",
-	"iKmdFHEJQ3+4euRaENfL5BoeaoPVQKqtqW1zT1OxrRTZOh3uhnlu22c0lelv26U07W6+bpXEsmwb7lyg",
-	"417fXJpXpkB9M8osPvItJvm5DD9rJZTZh+6sfdDxyazk28VH7PY96BBrNuAz1GW+d1y9BgfMoB8BmpT0",
-	"Erh53kdKOiSeQnwJyZBx83WWp6AheWKUR68XdqpMuw6x3JF0iOsg8YRQGU/ZlWtiVOpZVS+Kyo9ZQokq",
-	"o4PAfC5BsPntFgZUKC0ENWvIcyg6QCwQRng6KFol55nPednCVEL3uFVMXKavTXqkEwlABPcVMSObFdIl",
-	"r6kGGWaWYSeNssBdC6Nz2xSyBZpc7NHRVJx8XMt75Gu867pzVYw6EiIFym3qa0ufj22O8qAhyEZKZr0t",
-	"SGvMYSJAkRGNL6tcV49cu8vqSZl3h09wQcx4ZMy0qsWXVytjpSrVYhc2W4y0teETYw1GP/XgZXROMnEF",
-	"rfnAAcqW9yppm6VVG/PklVLtyvLXKFl2mzoNalrYknaSaEHIilW0ybpS0jed0ydvT7D9RnnIVCGktkYt",
-	"9SNcQVxIpuenZlu9rosnfvnppT+zvv94Fi3pxlArnrxoVE9elB04kX/sBCU4U61zW6HE+Fi0ZD4IcdlB",
-	"h9tYyI7v/WmEhm1YWdYoBHnRWPvOwZs+5/ycv7gCOV/o20koSQqJFXjOaTQg1Mucsr+JSxZ3RbCdqs2X",
-	"nV+d82/daeKh6xAJGeMJlkwgJXe8IH/gIuvKmGlMK0jH5jQYzcMmM+ZAScUM4X5lKc7WHH94+YwcHh4+",
-	"rhx9y3Oon5ARKIZNPyAzZO/K3lANsCRDeXLOzXdIReYl1w0UJGIkYwqSLnnjjznGSVZFMMi3GMF44Ls7",
-	"EB8oIT7u0D3nL2zfOWoHHKWQEevIULaB3+Oj40cPXIDMNUyx/i0v6s1EGVBuToFzHlW1dM9cZ86wG1CE",
-	"PcpEDpzmLBpEh91e99CGbaZI3VhXZz5MrIu57IXyKokG5svn5veFhn4Hvd5CTaKGL3p/qrO0VoQYnRe9",
-	"3mH83wxBznMg5gH8CqI1vULbnGfOR4Xl7ccWgjaJXEK6X7bTCDk7Gnz63IlUkWVUzn2XGN/MzpY159TW",
-	"79OJQuXR1tAaOfRlz7c/3XMFYNY/HeMU+1MMwv+yCp0uTr8WoWt6p5VtuMTl5tWPbu4WBL+yDf5uGbXP",
-	"hWvr6ZvXpewK/seNMJuBlqxGqO2GpYolzX3vUGn4RuH0X7BkZCwFD1oZ5lSVARQ9JbawtbFjb9zUm/EA",
-	"uljrTOAXNjSCvWxIMGR8OE7ZZKpJH9l4S35wGDHLei8xiAOFKtu1ZlTf8mYGk2QlRrbfSCeKunNqZcUy",
-	"PnnmOHI7TvGjVsh38w0ISr6bIPpdDvzk/auyEvgu5c+NUIpe5l+WssYH87ML+723DuLTH15XjSTPnKf4",
-	"G+V6eGEvkTQhoyLgFReDdqqAIhNhjBJvIDBtG5r501rROTnuHXrLMVOQXtmeK42Nrvzzu8rEymNvnedB",
-	"q0Lrhq/c7OaBjcVmBWELhSB2b0IS5oXDGy8wcWk4fon1bN67WOhboTFKN++uJOdnlBtqMNRbBrzUzWT+",
-	"QmnfUgJ34X/lW6hal6ciCgLLyaeBMxm0hHOGluo4lVm5J8SMdwj6SX3smLP4G9Ul76nRwJyafRGUB10Q",
-	"tFlc4wzXQqRJ7ylT+iRcU70r+qfFpWGto56Csv31CgXqCZqFI4PcHPOYaiZOmMdV+Tw+u97OmMlYtXYu",
-	"40YVeWzmpyrTUDP65ZV9o99v+q2WrIapyplg96YbtQMY1lhs0eR8+bxuw9dOXC/juPnM/2FJD22I0s42",
-	"ppnrookmBJozyyDB/OVWGFaGD9YDUnoA1sOAGcO7QvBBzBT6scoiubapvDOgmi0BLESNBge9zjJHUuvV",
-	"B21RmTrLOhsRU1gsOpaB5WoAVzVBX1308XnXw80x5qf7tsn3bZPv2ybfRdvkzwv1vtGbn0/mb1lv9mbe",
-	"m71Jf5i9ey5mb8w/L/Pv3jx/cfz2h+gmvZaxqLlFwXrHwYnG6050tIkyGdyrgK/017/yY7N12pFVQ1e/",
-	"9zLsWXtTTXctaFVXr+tQpww1pg4Zze0JFuiUNTWxVbHcMir++dom07R50Nt9oIyjf1VLyhWNbTj7oNdH",
-	"T51yauFcFFI5RfHCipuLDjnqPXbnsu0lfc5tM2ls/G9Uznbt1hwDQfDOPbSo5Ho11jbDnQsO6EM9qwJ+",
-	"RKDz1TdptB3guuTC9tIeEHc9iL+AZIy9PVU9n5J8a+8lOewR9eDJOa/Mwg6hQQ/s0Nlc7ytnEwJcu3F3",
-	"mZXBCVPkEnLfRBTOebOnrvVKc+Fg6RAlCDXacUrntiMyQOIwjPH+svnwOW8o6AarYVOAhn7eRsPVI/sL",
-	"1+sYWbrmDXe/ipWoCNdTkcy3Uw5ucGzf5IT05d/RCclE6lzjhk6ta7pe8rz6PNxS1m8sZ33R/HU9XqVl",
-	"AdcNFax/f1/FveJ1r3j9Se6rOFtoYnV3F1Nsf0/OLV5m8bvWDI96R+vfKLur4wuP179Q3t9hXuhvAFPZ",
-	"VhxfON5k8S1dV83LBwcbaLqNGxbwzccbwYlNun8Dnfop1mEgw9yKIm31589tjttGT7alnlzDwuMiTYmE",
-	"WMjkCeqHEr3Sk1IVZDaHhxYJ0yQVky65qBVKXaCmfOFqli4w0m6EOTcaKuqQC+VQ8bS8RrXZdhHV5boy",
-	"/PaCfBtcu6ceONW4rKxyndIY+rvwFzp3k9sLPq2GO3CmAMJU16ctPBI67hHqUu4wOCOusN7PFkyTC/Ql",
-	"Dp08vfBvXPgvUByyyRRkm747Ab2LuuuV105rAqhDmzUdqkSV6mKzFiAN7rm7vaTdF1dbb7TxVag7e+Du",
-	"1b979e9e/ftdq38Ll6kE2t+9+tWqfv3aWsc7XtukO3fhbXWY1W+kvv68iSqzb1OIMTq/02TL/I1P57WM",
-	"5VJjsD7QDvE1wj5hEiWOj2yhoHtifvK9haXzB9oMRa9smSGawWq7tD+eN6zWZ6nRFG9jeVPrz7eRP6m3",
-	"iSlTXZZ63TEicuN3qitk743AeyPwVsSxJXFCy/PbS2OfyLWTJN7MGNzHcpw9mzR5NzL0LBCgU6oIldJX",
-	"EC1IPAPKK/4birx7efKbyJM/L4cbig5KiqzCvyGX35CfXUXd3fKzdbEYbsYiQ5KnNIYWjnbA3LP0PUv/",
-	"WVjakfQNju2bMnRZKHp3/OzveqKXrmYE1zaoVxX7dkVYbMzrrtYy27VNCOBP9zLgXgb8aWQAUjTmuZQ3",
-	"W9+pEEiqFuR3JwR8bzLbM44pciVY4q6+Cu8oGksAexljk9kdoH90t0VLl/aNPRe+Xfy181rcS597J8Uf",
-	"V9Y5av4VZR1craw3WmgHL9IElCZjJpXukpc01qpseFfvCm+vdbLdjjH8EVQdrKwTsjdFRbdXQ1D227cd",
-	"10p/jmuuH4ZufEjtJ98HbeAiobaVfD2yFqZTbyyuqmbzS8I6mmVgSKAb3QdgdmSmEJ3YnYz/yeIxrkf+",
-	"Gu6dUUXEDBKiBZlNRVa1sBhBTDNEDdNhS/o5cXy2llnfeAhukV3L7vT95UkFIaNuGM0d9yumdmw8lBAD",
-	"djaq9ZwP9rrsNd8y+cFPYczdtY+v+sH3tpAKYRv2pSXw+AhJIZmAtDn4MgF5LyduRU54VtpZTvwmgoCL",
-	"PezVdWcGS1VVmlF5aVs92ksx8Zy3XgwHBRkD1IKyTSliBnkrTm17sXvnxL1z4g+rsL8x7OCck0YJ5lgn",
-	"pfFe5zvX3aVtirv8/H/HAauJrFMRgwcdLN0yXwKNp7YTlP15Blxj77gueYvNgBWZ0ivD1mRCc9XWUnil",
-	"bvDBQ3eLukHZlXlNSlrQj3mNfl+1Xfa9laMPqDUcHURbnOBhH+SlTZ0sPrCqz052f3jfyuHtMXtHSv5v",
-	"cqTLWq/mO3JDCkI53qRivYzocnQnN1Yq+uZ6PCF6nkOXuIsY8JspU1pILFCdPyFs7FK+Z1amMOXlje83",
-	"6Xq6NeVGtdQ/niOzNTf3cDE3dwsxUu76fRbWvYPzT6gviSu48xws1+BoRemNUEBmU4EiqtY71B7ONFvi",
-	"p3zuRr49lWabMojghthPEV4LAnhjxtK6iPCq1+g5yIxqkYrJPFqVJL+F1hNc07pE6XFbcd/noU1v8Y24",
-	"RNh6K+AKT8e345KsM8f+17IO53pNS1Q73I4E//sj8+2IfDWB3yvyt1IuUdLu3XDAtiql3flQZ29hnn2j",
-	"NauVZZ74hO9KHfYFwUbBQZ8yxsmnsRRZh2jxYDHadhJeruIzA1C9xhLwQdgynyQQs6RN2TZjnCLEa9rx",
-	"LdQYWQOg1mF8wwqq1i5rrgxrUcPdqQHdCypTZhDmykWw7sN2Q8Q22d/OJNNA/kqoIv/94OmD5Vfu9oLo",
-	"wvI+dRuAvlXXuFO0Jdqa1XVIWYPbJwmdK9dU78JAcrFkHY/XrgN73e24ilts9rZZFecGlZkbN2a5DR2o",
-	"vC1lyQFRWtaqe29H/SZqFu6A2WvrIPpjnjKG71afMovCOrgQFMMw9qCpbjjIaAKEixmZiSJNyATWh3vP",
-	"EIjb4/iblIIXFryq6Pewt3EMGM+j1mLe/3Jl0ltIuAUCWCXsGjR4rxjvLMI+WrZ1vtiYcjJyqeCQkPHv",
-	"WpDZS9aWmZZvYGdRAhledRvRhP5P93VX27S5DUUCDUTCSUJ9C0ID2SLatuAY21tlKZfYn++dIm2nda0v",
-	"DV6oOZlAUi/mcs/cDqG7WyG9f8S3l1x51rqbnDGdKmymg+3KXbPK9tPUt7j89V2Io+WUXl7LHylIx7el",
-	"GYdX4i/hBI/se1ZoY4WFTqeeynZkhJLS/Q1d/rqFlqtt7b0ZvoOCvbzLXfbl+fOKpgzPIdI/Jk7F6JIT",
-	"TlwqHKFJIkGpDqFkJgWf4FU0MyFtqQMlCVNm/UnJRBPQVQiyuoFvoc4JMwP9va07RPBWHCEeUCyrkhJi",
-	"TaZCKiAjqjXY0Ge+TbHCMwmJoUOaqi3ie5uvpX4hbQTz76ejv8fsHfv+5U8vPpz9cPr94y4c9rrxQcpH",
-	"2cte8r++T+vXsi6mS2Bnop/q97gOHhu1N7wy1t8Uu7nR7PatRSy89vL+V5cJv3KI73cZqFty08lrMdnm",
-	"BF682mQGo6kQl2pfaclyWC5w/gMkGzPb4YVpRRSbcKoLCR2itJCQYAdqUvAEbGtmLF8gr57bi/mEu0KE",
-	"O7EBSZeckCnjrrjS380lgbrG1r4xNBZYedcb02QEKYMrUITyOaYvdIm9Q9CmS1Rtmzk56B0ZOaiCYebk",
-	"FBfaluuAGcf2548WLWs9sSzDFjhZjov8x5uTZ3un/zg5OH5Y4cd1ynN3E2ErQTojI5HM695B/bf+o0cH",
-	"h8fHD3u9zlX/b8cHx4/odw8fwyOIYQQJPTyg4zF9eBAnMT0c0+N+TJNH8OgR7cHxw/H4+PBh0ovhO+j3",
-	"vku+GyXes2g7SVUKhl3g3qmHb6WjMbhe4qj3eLP7JZZJ+3/f//f6pVhfzyOWnEeD8wiu9LB/HnXO3d2a",
-	"7kvgGr800+BXvpCF2Rx4m3Q2tPW4hlOGrvPXeXTdflfIiHGKftaWO7fWSfyjlpu7kfI76KsRsqyjuaF0",
-	"3FbK/baC54Q7Fi/vL7H8mktxxSzFeZHkhcyCSDI8sOe8Iv3e0XfHjx7WRRa1z3iyXCXN6oBW16V++myI",
-	"Eu+BchxcSKNT7GNykQPwa/Og22M8rMZIBZ8oogUmsXkbseoF6UVuSwfKqVhwDHT8JaXSTQC8u3jXUNtI",
-	"T/2dZ06MMOnzvEJIwlS6Nmio9hZSIvx6gnZ15AWNp/4CNWxZb+YjzXb3qCA6HfSg16scmsFoHcMTB70D",
-	"e58xhnsKHQubgsaFJlYLnYMeuKsJsLMqYoWlqcFZTKU0h44oQnyXOSlLVngFPMFrtCBNSaGCN0tKbL5p",
-	"r6XslDcaWjQHt+IFw/jbw64/X///AAAA//8=",
+	"7L0Lc9s4tiD8V/Dx3q+6+44sS34kHaemdt15TKc7D0/snuxMnJVg8khCmwLYAGRFk3LV/pr9YftLtnAA",
+	"kCBFSpRk92s9de+MY5PEwcHBeT++RLGYZoID1yo6+RJNgCYg8ccXF3Rs/jcBFUuWaSZ4dBJdTIDcgFRM",
+	"cCJGZD6hmjBF1ETMeYeMhCR6AmT4arT3hup4MjQPUU4gYbobdSL4TKdZCtFJdBkdXEZRJ5Lwy4xJSKIT",
+	"LWfQiVQ8gSk1C+tFZh5UWjI+jm5vO9GrBKaZ0MDjxXvIUrowr1UhHJrvDMl8ApzoCVMGPAMT5WoOkmiB",
+	"8FCZMpDErA5KkznTE3xK0SmQa1gYYAtQgM+m0cnHyHw6+tSpAe21iKkFoArPhwlIsBBkmWBcT4EbnJXR",
+	"sX/T3w/+rvZ7/SfHvV6vt4f/9dj817f+n/Y/cX8l+kZCTqmOTqKZZHsSRiCBxxDVAX+W//k0y1JWh1Vz",
+	"7ln+GNHm3OdUkZFIUzGHpLybOWX6r/1etPo434OWi9ORBrm83jnEgifKHJf5GLmCkXBo5PBZEy0XpSWP",
+	"V6FiyjibmhPs57tnXMMYJMLx4cOH05meANcsphqWgflezJFugofK+/0OqERqoun0r5dRTCWMUjHfkMBv",
+	"O1FGJZ2CdlfwNI7FjOtXDedB7Z/LoKynG3oQdSJmPpJRPYk6EadT86b73IAlLelqhk8un+tpQceNoBeP",
+	"bAo+kn0d+MUnd9/CcxFrIZugT/CvmwKeNABuv7Y7zAF3/BEWy5D/U8wkEXNOZpz9MgOizT2yHJspEovp",
+	"lPKkQ9QsnhCqCCU//fTqeZecA08YHxfc0T25zDMJHVPGURzQEZwQpsmY3YBlvyMmlXZMuEsuwtfwQ5QL",
+	"PQFJrkSyMJ+QMJqpKl95nByOnowewd5h3LvaO7o6Otx7kvRg72D0KHlE+6Nv4+Njj2Qrygo0B+jZM/hZ",
+	"yTDo59fAx3oSnRwcH3cMA/H/7ptLqjVIs8b//Hh5+fmgv3d5+fnxi09/+c/6cxmhKKwnpaERs8NclC7E",
+	"zHCR5ARxZqRmgAuLqKP+gRVuSkxBcCCQKiDxhPIxJAbnivEYumT4X0Oi6TUoQvmiKnv7yJrq8eREd1sE",
+	"PTqq4qdJwNTIahQUb4fI4xWZZYbNviXKMv8OoZpMhdLksEe+fv/yGXl8cNT7pkveIaUU4kgRKoGwMRey",
+	"WRLVbtYB1nj2jzp1XFqCygRXgEz6O5q8t1qE+VcsuAaOP1IjS61WsJ9JcZXC9C8/K6si5ACaNxIrkG5o",
+	"ypKB00iiTpSApix1dOIVlUSAIlxoMmIaacQsKGmsu+QZkoClI5BSSEVSprQ5/4Qo4EgceEURRfhEdPLx",
+	"SzRikCbRSWSu3r7SVGo1oAaCKShFxwidIjkx3H4yyFSaGnWiDePrGcanNNUzFZ0c9XqdSDONpxPujNl9",
+	"IRaKe7SfiFj9RxU5t+GB/aeEUXQS/cd+ocru27+q/TOLd3tsy7dvLVafkqFF1JAYilEEaDwhiDBEKyJb",
+	"C3f9ugawZ5Y9nsYxZNqqUg1EUUMMFSHWWh46nhydmLVGTE6jTpTmKumW2mVrLOd7rUHzj5DpDuIqplIy",
+	"SIiYaSNflBDc/K+5+JkUMSjlxIPqktdCXJvbX1GbO0RIS8r2kKwgsmKnVoUP7JlQQ6/bjHt0P38ON+NO",
+	"87ngsNlJXglxDcngatFOJ8NDlEA1JAMU8we9g0d7vcO9Xv+i3zvpmf/7S69/0jOsrNAYWusd7hXH9p7L",
+	"LvmbpDGQD3CF/A94oioLH1z0npwclhbehCQN+aUDzXDB8kdxNxEKUrYBpV/18Z2FRWoZQf3jEE4JhjST",
+	"WWpYdA+Zj2NqtaDk73kmFTnGAMiJQE6RgizT0wN/xU5GNFXQibgYGPt3MAIYZCBjJJC+4XOZZLGlm5k0",
+	"ksrA/eKn9xFKTCGjE7NDFCijGU8GmoFjydbcGUwZn2mzh/7Rkflc8PHbzvJTB6WHjnuGUxeoGKRsynR0",
+	"clD65YxrlpY+cWv48xQG/0aaj17MpMhg/zuQKeOOMbc9Mej7FxzhvUQt8IYpZuTLLEvaEbzzOEQn/fY8",
+	"qeAadWzJXGirhoZWOTXGaMhbKjwk1CFDD8QqflLntCjZ3HuB0b3qQ8tWuuNQfJSyeDftQ6VCD4y2yEPF",
+	"4zzUMCciNfa4sRUMeXTJqbrOHT6WvXyliPmQ1TjiiRAKvF7fjXZTGp6UlQazDDp2HMglbSHYzF0pCgYQ",
+	"MFq6njA+VoXCQNNUzAkzioJB5ZAoulBkPlmgLvBSyCuWJMB3OpxR/pWSUsiU9wB8pYgUKRiwECjG43SW",
+	"gD0skYHElXY9gsPiCN76ncOSqlYAe1e4d5skU7rA3SUCN4YILl0uYyPtpoMXXxtcw2Ig7ScDrP9kKJpw",
+	"mJOKOYk3wduwTnrsiPCDgzLNo6lMFUFTsGa5JaW5fjd3dSzDCgaGBXBLBr09K26sZpruaCa5j1TYFN5L",
+	"MjdMfC4FHxPBiZhJolgCXfL3mdDWeejPw5rQ1tzOhNSE7Xhcx6Fdc0pGdJZqwzDETKplc8Zt4i7OorJW",
+	"l1xAmhI1y3Bb6I33uxriObwV+qWY8d2uChd6MMKvlA1VY4cbzujcSGU33y7c56jMffzaJbwWQN0RkZd3",
+	"gzSGJgjLzdXcf+a5lBZEgbUEzyT6MZj53kvK0h25UxZ8bjCy36sKBHMFvSsI/UC5R8kQOHlvf3AWk5HS",
+	"CcQsMVIa5jueUD9gV690CZIpUD6fsBSqB1a3pbs4usr6FhM6CF1h/CKIUqFxv3Ro73P/110dW+5ECdmX",
+	"sWc9KIUZ++KCjpf8gruKlG+DM/IrGkoGSJZFeT3kd8KzbETQK0ssnuQnw+zRTWkCxOgst53oQojXVI5h",
+	"t2Ogi1TQZKCFGKT4teoReGfjo+Pjw0fkaqFB7XolDssS3Pu2tRDEw1DG+BKQdyWtl5b2mH1D+WInxBpY",
+	"p5QvvHNOhYg1X/e2lPXSzngCkszpoksuZB4y4ISSqbgDOXEQGgpCEAMZCSAroXsZ9DtBt1kWpZ8mgsfw",
+	"lOh8o9bAHGLkcw9Dn8OKiRn8aZ1BGMRPEYyfeBih3I1rzSrfql4WbRVzUIakrgGTAc7enV+Q/Zv+vgJl",
+	"7rKyYaQrGxzFx3bVAvrF6b4W4z0bbarnXtUd3MXRFmtOmVKoDThtUxJxY63c4Cw/fPiwV40srzrQaiDa",
+	"n+oNZSm9SmHXE82/UwkuKJA3LAYSUx4YWN7/6u5lcF1TqkE+dVqQoiOoOF8rlsGuinXV8PTbKANYc/75",
+	"fu9Gz86o1GQOJIHMXAHBAzcAOq5/xZvu9HtI3kDC6AVufCfiyD84mJovDhCXdbceJQme9zO72p5Z/YRU",
+	"/eG7ys7jsuxEqIiByqveOcTLJ1+7mbsWpQYG9Aih+2tmaBB1XQ9nF0Of7qMunSMPCdHE6lU0PZMiA6kZ",
+	"qNyhnAW/Wo4Jrc0FCMJBX5b/lgZxkA1yhIpY8MflVAu/XvD1IktKXP0MMcbsXD7LhvsPoh3NyRiWY6We",
+	"P3cIG/m491pswRRJvAZXLdFtnds176NXDkMHGmwMYRXdvReWVbnPUCnpYgn3CAEu6AH3y6zA+DMJ+Zlv",
+	"gPkcMaWYeDnef1iDj5Ty8YyOXSYVuieik8j5L8PzezciKWgN0mbDuSw792BNol2B6hCiXq85Q+Py8rzu",
+	"xPKDWXce54B4DAIiq9+5YFP4l3muem7+rNzRWQDCD684vhc3sPGtoY2X5sNEkIQl6LR2akzux1cLpWHa",
+	"6tZQXbobCdWwh9G+mmevmWVG/oRdpBMjdQYhicfIwJnshgCYMrI7QcLwP2VUqbmQSfBc/isJCjSyoPEY",
+	"koGY6QHcgFzMJyARKqOAei/op1VEURH8RVAIF+2QufUMWUuVXokZ6iGItru76IgzRPM6ynjN1KbUkYPZ",
+	"Ct4SGa5lUPjFFTCfOc5wb+C+oZyOIfHSZgngTsThsx7EM6lETVLSG3cn0E0EJKVKk4yOMeVztVxcu/Vz",
+	"7ayAlXuvXlefB+E8jEYzXyJJmqZGGbFe7Ir89BepkFBXQqRA+W/GUCt4q/DEHOB6TGp7aJuQT4PqMFMg",
+	"u+Rc09GICJ4uuqt41+oLooX80TxYe4sb9/FjhS+6hIg8X8MqxKOR+V/kzLV8Kwx1bygk0GzBfIoqfn7i",
+	"mqU+iz7XslyCjmGBLAWS2dzQkrxYKQiCrJgVGc3WPWufRS91RheqlVCKjbWRpvkSLQ+tnHvTVqqVFNO1",
+	"oJUycGp0ReDJhuvnOTttX2gJaZi5sxqFr82TRuVBTiJ0nfi8CNMD8JkuecfTRSV3wJtSmBtSexHDbKEW",
+	"u/CJQmsI22cSTCBNPFnn2T/tCTujC3//VpqW7jHkElTV14s4fu/2S+ZSaHA4Y5wM//bCetlKCX1fyjbZ",
+	"7bAWhXbNgTX6lxdeeJ0mgThlHBIiJMmvVMMXg0yrL0vVFaXUq6UFvdNIjEYKdIkCvlLEaMXtD8A7Dlbj",
+	"/9w+hc/P4usaZc9FUw2KTqxRifCgk1ERSjKQSvC1UiNPGltpLOBD25kXQSJWi8sQ5GDVsJ4wD6stL8lT",
+	"sqoYfGY4uAqUE1W+2gTVSGV5vH3CsAWM318DZKR0/cM6nSUz2J15AUynVEwRctwS+yhwF2ImlE4h3RaM",
+	"tsQaw1Pz512+DyWpUsJyrUJQXOB715BLyXG/B/W4gMe7Mrd1EK2XwzObDlXkPNaxrV09P5vc/zrSDunY",
+	"UecS4H6VFhi9fxOxcoLbW4nfCXFtkHifNLChKtEkql+WNJinBHgsF5mGxCa8c7gBaaMGYkQoceUU5qKU",
+	"ra1evTxrkpsuIdF/NmVGVUFFpr24bC88KgcXEmbBRUvMtQC97nyfWX1iG39kRX2pWE1B6Yz/zYzPIU1d",
+	"eQ+mO8c+Wzbg9oMpU5peQ3HtyrEyowuxeBCnwmYDYl5bfRlwiKkQ2lpEWOGwnVOcFm9t5grx7rJmahZz",
+	"bsziV3mOExZ3F5VDa2IDbqlgpYbNJ8A1o6na1ildhv7Fnvk9oUkiQeUqR1Aiu6EPO8RTfkPyX3aWysTW",
+	"lcDV+YJXYui51cHv5orU0jUXeqBmTLt/riDrGuBuXGXDBrCVbeylKnnM/bHOW2IprR0rs7UVTXzSpiJY",
+	"bZOqaxVQcOAFS/L9lD/xnRRzBdKW0KEHxuaqjGBOzMmpWuUfPmdMQj3zfndjPXe8QyZijhJCjLTdPLP5",
+	"s+233tagp0oPzJdrIXqlldXiXPRMSCJhJEFN2gJSq8BYjFZ04BIkJUQV5/ipkd7uXYtxZL298mLrxrdy",
+	"T7Y4RRtVq/GxfPfsjBw9LsUfaiV+SclvUl1VBjGjKdOL+u/sHAoLldpgsXCH6wJjFs/3Tw/2OLenh60j",
+	"d62cl5uG4UZSTNt7SLzju8Y9NaFZBhyCbgGuJs66jJwzbCDwoTaeqGUqE+0BDVwRa7wGhZ/ARde0iDoO",
+	"4Y2htl8nxrZrcO0lgzR5IeXG3MdVf9e2rTkh5ZrwDvllBnKxj5WEHWLTk/Zr0r2WzjMvJa93dxYV1OuE",
+	"iwW3+GAdLr4HmurJhngoHIheaRLX65V891YdFD/C4hw2JZprWLSnmbPZVcriH2GxPphsPlsHZOHBb3ZE",
+	"x6mIr72/Z07TFC0C1cEsMKzm5s6FW+69UF/0u0QaFRtlF52yZdwmCIhWfJc2ATIVY1KydQJNcedkoXJy",
+	"zLIU7xjbJciK+XWzjbb0Rd+pB9no7Xw2vQJplG2mFdZCtHUKNyTa5Ggv+22DLJNCOGzitn1TMLZNZLzW",
+	"MM10g/NxG6LGNhXN8pTVJwN6GV8jn2OWMae8LKuIRrpvAt0yc3Wh4wg/VvxkMJ7XNs34NRdzcyLqmmVZ",
+	"Q9qOe6ouc8dhmcwnQgERMx2LqS8E4omQzkWnRZq0JS+nOBT4CcIQ+akGQJVOcwUB3buC4Ql1exXjjeC2",
+	"r9RKGMPk4tVdDyqcPH94yUA9f0eODvpo34S9l073/vXpy+Htf9bqG3al5eAFF5LMONPqhMQYhxoJSV78",
+	"9L5DFsDxHz+c/bNk+DKuHx1Z4G0Xud5aSrGrd4o91aHzLczPAifTBgd/3z68lX4pD7NtN7SpuLY2/uBO",
+	"vWudiMN8p08erMPIEtyVNesRpdnm1t/OKceQNjSivBChS/SEKEhHHRJPWJp0SEYl9tfJqNQcJBa0+L4N",
+	"9+wCyCFeZ/Q7hN47p/QHtz2nPCuyQTZRCqatXPrIhTHXKdMzCUn7F1IMiiiIJdT4Ac/owvX3cPa7rfI4",
+	"15Jl0P1ZdYnnLhldGBLh6cJnzGhfK63yWnwtzHPdptScmUzrsi8yOgb3KhHcp9rmlfsubkQmVBHB4Skx",
+	"Al0V5Ud2i8RusX5tYzOpiVH6BtfQkId27Ro65HvfYiHb02eD42mXweJIy3s/6s3RjqelgEoCiFaQ7PmS",
+	"okbnlGnGxwNzsCKx6aUxYBKAWWimJ0IyGxkLFsvThmp1Nl9is1kq7PuXz8iTo+PHXXImxVjSqSKpaxRm",
+	"u690SAYiwwwumpChLV4aLqfE1idAnWMk5KlTCl1meu3Z+qqoLw16eHteE7htamyxon7qS3P3uq8UefW8",
+	"u1rrXrYxXG1Vo6O4uY2xQZ656vA5SynjlXjFmkoiY2YZzbshB+3UKeZfKSOB0Ndjfpxzo8BIm5YVOB2p",
+	"TAY+V229WuNK2uzOA7UdQckPNcB67T3JfS4bMvd0HN6qF8nz89PaqxHLm/KDB8fH/Se1j143WXXWde8/",
+	"8e7Hs3rDSZVihIqNax/73NANGhFhWGWHXFEFj45mMl1/CNfo6Teb7CBOLBh2L2atOpy/B5owDmrTUHEm",
+	"lB5LKLGzWYZh/jmv3euynWo4yQINuiJ0+qk24W+aCWm727RZq4lx5zAHn6zHSQwsu2cVgyk129APcb2U",
+	"0r5w1blW/NRXdaG3pzGXcJaRK6MO2DpjDMDanIz15Oa+nNvtuVwstrYCu/euavpT3F7VfG9DtRunCeBb",
+	"A6yJqpR/9A++3SydofyxBiBnPLlgsGlwotrhcNnDQ1KgSvvyTz4OO8Vj3KLOsRN0ScStu+7wru6lrZVf",
+	"Aa74aD0KfA7S5nGJ+0sEW+ZCKzK30GNcW60SUwljdoMXbalyhSZTbBwpMlV7+X1V0KaO6yn9/Mo+b615",
+	"949+5SoZ1s1+mYH7s5YzuO1E5zYvZPOsK1CquDX1zhcbFiPDU6sa/xtNlhPihgT8n//1v4ctskZaen3d",
+	"O4w3jlCop39/Z1elqrzGMEipnwHbIMVwiceUv/43IRLsj1KMDcHJDhllskt+tJng2CiYjsB2EvHulnpl",
+	"155oc5045nZ8pQhwLcuVFL5fybBVjZGtI/Vasr8M9nRbCPoCzE6ZnkpfLh1tJVGmjNjas6y7vuep2FSY",
+	"bVxhtGXp0OZFInlF0WZVIrt7rjaqC2g6hnvXK/Cst1cqCi9A+TDywijyNdZNuaIp6yDIr7FT+b7p+PpA",
+	"8nX1EXt833SI9RjgM9S1x+i4pi4csM3GFaA3iV4DN8/7PJMOiScQX0MyYNz8epqloCF5auxGbxJ2iuKl",
+	"DrG3I+kQ1675KaEynrAbNzEgV/eLxs9FiCqHEq1FB4H5OQfBNsGwMKAtaSEoOUL8NUbfpwXC8AAHRa1s",
+	"vPBlBJsWDFv92BVP2joyOpYARHDfNufKJtp3yWtqWHtQrINtq/NusloYc7uusnipIfay/u6zgnyqQOnu",
+	"umkgtXH22qbamyhrQfftVrZOuQd3bTLEWIAiVzS+LsoHPXLtKauneSkTPsEFMd8jI6ZV++4AhbJc4xJa",
+	"7uddN63IppTSHLwpXZCpuIHaEsuSWtDUGLxulVp925NXSrXrgbtGjbbH1FmipsqR1JNEDUJW7KKO1+Wc",
+	"fjnuePr2FHtd50KmyG2p64peFvoK4plkenFujtVbM6gj5D+99DLrhw8XUUPr41KHteFSi7VhPqgM749d",
+	"IAdnonVm2xgxPhI1GSdCXHfQ1z4SsuNHpBmmYed65WXfQakpNprl4C3wS37JX9yAXFTGmxFKkpnENl3O",
+	"X3xCqOc5eTNxV3/rOuV1ipkadn11yb920sRD1yESpownWIWOlNzxjPwbl5eoyNWCMK0gHRlpcLUIO7ob",
+	"gZKKOcL9ylKcbUz4/uUzcnh4+KTw8TeXpT4lV6AYdtiGqSF71xsL1QBLMpQnl9z8DqnIvOSGpoFEjEyZ",
+	"gqRL3ngxxziZFsFp8jUGp7/xrZSJj4ETH1LuXvIXdsgLtR+8SmFKrA9T2Wk5T46OH3/jch9cd3Lr2vas",
+	"3iw0BcqNFLjkUdFw65kbYBa23o9wIIjIgNOMRSfRYbfXPbQR+QlS9353Dmm6h3kP+z/Pr1XX9xsb14Wb",
+	"TskP5+/ekg9wRX6EBTkH7Wb8HPcfd/A0vu0dPv7GoB/buNj+17gZvA92415pOHGBqGtY2D9IYcV+blc4",
+	"zQMz3fE0hOiSU6LYmFM9k2Cbkdo6AXfj5lQR6yciE5Dw1DB17GltEOcrC1AoCGwKiFsn2rXPOz17ldcH",
+	"503YXyXRicGHSw6szBI66PU2mzJi0wU/Ovey8yo7H3LuOnaOYp+PFzkHMfqFnRcYnb/o6o36/V/+efrP",
+	"Hz8/k6N/nA8eXyw+/P37d+PHk/jmjGbsTSrnryg9i7//6b2Ibj+1bqrmNtzQU83so9Ie7xmNJ7D3THAt",
+	"RbpC/mgRlg0XHNr6pztkSj/v0TH89dBNBmk9je+2Ex3b86jbV35u+3lf85DrRycfP3UiNZtOqVwEm3QE",
+	"FvB1S66GDJ2aZO4hHaugmAoF1+c9P1ZwzyX6uS3iutj5LrhrSwT33Px9Lblp+Kz3J3qalugsupz1eofx",
+	"/2ekwSIDYh7AX0G0Zp5hXdDKxYawAe1dIhiH2NmxTd5dYNP9HDJdl8sWuJxg/vC/V6HTpRjven/zgTPi",
+	"un1/Qrd2fd/rRLhG1neH2ufCzfDzY5pSdgP/bSvMTkFLViLUeheaiiXN/KBAafi/wuU/o+NmJAUPhnZl",
+	"VOWJC3pCbOvJpRN745ZudwcwtFm+BH5jA6NV5S2DB4wPRikbTzTpowzd8D44jJhtnUlMnoCZymczTqm+",
+	"48MMFpnmGNn8IJ0e0F1Qyyua7skzdyM3uyn+qwXy3XonBNWObRD9LgNuRLLv1Xmf/GcrlGKk8d+NV+O9",
+	"+bPTcs5skPD876+LkWkXLlr4lXLTarDbd5qQq1lwV1zul9PDFRkLo7t465xpO7rHq8qKLshx79C7baYK",
+	"0hvbFX3poIsY7a48sYja2gBqMJTLhmKLUKt5oDXbLCCsoRDE7jYkYV443HqDiUtv9lssF+jex0bfCo3Z",
+	"MYvuSnJ+RrEi1VBvnmiituP5N/39XI9pNAaSKeNGpwan7Ls3rP7u+D2oa6JtJvfIezaUHy1o40/Katzk",
+	"jBr7xhmxw6CfyZCgR8BV27r2l8sEnTKlTz3Q5bHMH5fz5mRuJHI6BW9pQKkivYOhFL4gMVXQ9fNIsZyq",
+	"GEf6S9Mk0v5yS74lj8NSpTFPczzmmWvMjopqAsD8LWpNZxiIW7ewVXjRVNPsBnB+iq+6aAIDGVjtBHb7",
+	"kfomgc2oeC/maKPRvFNN3arefVSsmjevPeh1mlyPtTPFa0f9lsjQEQzmO1oXWhNYrhHPJsOgP+3Kg52j",
+	"8uOXxqGUvqLrX+FZ5DUAtkgqGksaw3933+1q25yj5exAHFNeFEvZrsAOJXZ25bMg6uwYz8cgFP1p9RzD",
+	"puGD4caCuYOfNpmGmrc5rWHA7zg4KrztREdthE0wYRhf6a9/5afl4QdHVkytfu9lOL1tW0m4FrSiL/9t",
+	"KHM8w+0QDnNQ2s4Mb20Of6xkHJgTM6K2RtpYnck51/KwMqo5TCtbPdFxg2mYcsUTdpoej+GETKidpixu",
+	"QFqnZQq2B7DvaMa0tV0C0TW1w7g9X2yWYR1CrTikfNElH3yowXln51SRVCgnGn2/Ez8LkXx91HvyzQnB",
+	"ZsiOw7jdIcexzgffE6Us9OxVP80buDix/51IFptxD3/9Ocyrlz+40Jh06S70WyEpeQvz8Cb79JKV93jT",
+	"W5l3Qr8thyFcWkiFa/Y3nN5clLA+sE0/rrWoy4muD/Uvj/duPh9MJ3tPMk3/vTdPjvgGkxkqLZNquOsb",
+	"mkDFkfjigo7XDdjAZ1w5dH31TJH/XPRhLjscQ0V3v+VBNbsjW49muP29i5Gj3pP1b+RTbM0L/RZL5EPB",
+	"8IXjNnupmZliXj540mo1HJT1G0jFN/Ta8H5SNNbaVhxWjLH9L+6nAUtuV/lwQomwi1L5wBM3G2Fdbd62",
+	"cjzu1kzvD8A/jta/kQ81/Q1uqNHod7+dS16GOnCKR7xC8yqJjLmXzepy54S8VkVwXXCST2bLrXKRASdU",
+	"kTmk6VNnmDM+JsBtgH5q9VgMm1rj22qnJKacXAHhwDAk6i8u4ULa6Y2UL2wqDI4PN3opGWL/L3x/+E2N",
+	"Aoq682nQQXAThLwa4TzLyFq/W6quS/xnEzbRKXTWTfVSOxmilVL6wHV/Y65rK9+TB46bc9wtVLyD9S/U",
+	"zE/+DbTDbzcD9H0wJ/fXFkTPXDd1OoUOunmxitJGg8To/pXIfcDW7o1e/g8TgaKhk09mDnzBPvg0x96Y",
+	"oQfoaT6at9/rrfTV29by0d15P4spWm0YXt82kWvkRrY2bmnS1RpJsrEsKRrWNaiM9ph+/w7I373mV2qG",
+	"SLS4myu2iya48nqGLVJ2UjZrvaovcT6QdZ6S+USQkZBjkQeVJ1SRTIobSPCPegILo4D6JjUVH+tTm4GZ",
+	"JpirZ97HvnP5YGGjubqBu2VugI7P3AWfd2vZMSR9hz6ssO1Pw/3kMA9qnf582sLv3OPyNzRy8ptMaOlA",
+	"7kB2BtnUjbLyrCG+rSBI4vd9zpn0wH6l8qhCx2VvK/eEmPMOQZB8BxPO4q/UHQXLwz2tCZhjfFhPQGHF",
+	"gJ4pUE+xQuEKiIQMzZWSazXsFleU33xqjh1jJX1xHduVTOX9ZIvC0n5/uYSqYTdMFXUt9mya4rnhBIX2",
+	"Id0V67oDX7tweUjD9iv/w5IeuhDykg/D/N1UQsxmx8z6JkiwEXEtDCtrldcDkhejrIcBW//uCsGfLbFg",
+	"s6kGd5hmEAwGbKtpNzk2+j2rcf+l17cdZ4PZMC2+nfQro6NOoueyS6zH4gPYbhJ5YWylye1haeGWK8b9",
+	"cgVpU+fccGpNi89e9aNiCl4FQf3jEM7SELdeqRy3DpT8vSAzr6iazCcfLVUHeo9aXWUfkn5esLemcWS5",
+	"VO/jcpuI/tFRL+jx0DdvLT91UHrouOfouVJed7CqKu7gqHe72kuVD9ppcWLQLw0kO4leGvPXcvUVDq8l",
+	"gg/TVirTvKI3P58u3rLe/M2iN3+T/n3+7rmYvzH//zL79s3zF8dv/75BTL0ysuwh22WTbJdAY+qQq4WV",
+	"YKF2GapUDRrmRi04mhNivm8ox2PclkpJyhWNbRuLg14fi8aUUwsXYiaVUxSHlt0MO+So98TJZTEFweGS",
+	"YxTAGIFMG5WzXrs1YiCoI3cPVZVcr8aO0OJcCA5YzndR1J5jWEMRSqYC/5lSDbJLhmcYST/BkvW/9ntD",
+	"/EHliT+lrn7k61lmbPrDHlHfPL3kRZJ0h1BVgBnWPea1g4pOfSMQG0Bx2TuIE6bINWTaf+GSDyst9Ieu",
+	"QJILB0uHKEGo0Y5TukBdmQMkDsPofPRJuraQr6ygG6yGI/82jqwU0Nlm82vfsHjeMRSzudjeRkL64W7R",
+	"KZmK1FVpGjotHHRt5eGGvL41n/Uj8e4jZ+lB8XpQvB4Ur7tXvLbQoZrcgeGI6krQMZQb71E4NDec9UHI",
+	"4J38lUrq26rX8+ewjatPTNs7NWxm/eLFG/6Fh3Dorx/TbBF8LVHJTMEfwnP7HXYDxgtzJ4q01Z9rHbdL",
+	"E9cbPbmYBj5LUyIhFjKxkQ2JNVrjXBVkLsd7ltghiF0yLLXrHqKmPHSds4e2ZnyStxuAS15pym0z18N8",
+	"VVRsrLhHdbmsDL8dkq99mBU1Xqca5/293Rx0ZpsdmL/QhVvcNliwGu6JMwUQprI+beGR0HGPUNf9CUsV",
+	"BU5ClHaoEBmiL3Hg+OnQvzH0v0B2yMYTkHX67hj0LuquV147tb3IHNqs6VD0TFFECYGZVDVAGtzb4FaT",
+	"L66037JLbpU/cGcP3IP696D+Pah/v2v1L5AzFe3vQf36/eT/luTN/brwNsvcKEAoJYisUmX2bTe7LdJE",
+	"Kos1+Ru/W5Sa5+Uag/WBdoifVOF7dyHH8ZEtZHRPzZ9cdzKb4zYa+Xo+p2yZT9TkGOPW/njesNLA1KWR",
+	"9+0rqMLp++3TjdeZMtgv4rkbBnjQO2j9zqnr3xU9GIEPRuAdZcEiiROay2/PjX1bk504cTtjcB87w+7Z",
+	"FkL3w0MvAgY6oYpQKX0z22pVBcTXr/hvyPIe+Mlvwk/+vDfcUHTQ3dYq/C1v+Zb32TV3vt/7bF0s5jbb",
+	"Yv4spTHU3GgHzMOVfrjSf5Yr7Uh6C7G97YXOe5bf3312BorGzh+5D/Wk3ODeD83Dhh687GrNs13rmAD+",
+	"6YEHPPCAPw0PQIrGPBd7dPfNBNyYhvtlAn5Cpp1cyhS5ESyBhPim4T68O5IAxYTm8mV3gP7R3RbOvR92",
+	"OWztuXjuzurWeS0euM+Dk+KPy+scNf+KvG5tbW5QytghIk3y+tsueUljrfKxqy7HciBs2SN2X0etxYY/",
+	"gqqDlXVC91Osi13xbZ1tVszxblGVayOhOIWrElnbqgvg2iJczaZgSOChDHfnyxSi0xe6/6niMVNQio5h",
+	"ze2dU0XE3BYizydiWkxTuYIYG9OOMHnZJzJjN1p7z9Ze1jcegju8rlrDNNN2ZGObLiUto7mjflBqb+/L",
+	"QEIMOGTLgB+zDE/4JDhrZVDdsPjBv8KYu7IvzDhO+1DRSW8DruDQuIovuLMmKSRjkDYHXyYgH/jEnfAJ",
+	"f5V25hO/CSPgYg/Hxt2bwVJUlU6pvLZzZTOQSnCU89aL4aAgI4BSUHaZi5iPvBXndtLdg3PiwTnxh1XY",
+	"35jr4JyTRgnmWCelgSeQ3LvuLu2Y8Gb5/44DVhNZpyIGDzpYumV+CTSe2KFk9s9z4BrHGHbJWxyPrsiE",
+	"3phrTcY0U3VD1lfqBu89dHeoG+Rz6tekpAUT6tfo98Ugej9tPnqPWsPRwSZzrMLJ8I0jjiw+sKrPLvYg",
+	"vO9EeHvM3pOS/5uIdFkaDH9PbkhBKBfYpxG9jOhydJIbKxX9nEeeEL3IoEvOXB0ldu5hSguJBaqLp4S5",
+	"SRcwtzzFdx7v5KNP3XjB2t48bqt/PEdmbW7uYTU3dwM2kp/6QxbWg4PzT6gviRu49xws1+BoRemNUGDb",
+	"jWEX7WrJPafTBj/lc/flu1NpNimD8F1TrcoIWPhgMNZYF6EyiBlNcZBT9BzklGqRivEiWjk7ob3WY9Gx",
+	"SulxR/HQ56FOb/GNuETYeiu4FZ6O78YlWb4c+1/yOpzbNQNC7ed2JPjfH5lvRuSrCfxBkb+Tcomcdu/n",
+	"BmyqUtqTD3X2msuzb7RmtbLME5/wA9LDviA4NjfoU8Y4+TiSYtohWnxTjbadEiOBICllBqB6jSXgNn3I",
+	"T1JPIGZJnbJtvnGOEK9px1epMbIGQGmyScsKqtoua64Mq92ok5YN6F5QmTKDMFcugnUfthsiTmz/ei6Z",
+	"BvIXQhX5/w+++6a8m7CyrhdEF5r71LUAfaOucedoS9Q1q+vkrY4P+yShC+Wa6g0NJMOGfTxZuw/sdbfj",
+	"Lu6w2Vu7Ks4WlZmtG7PchQ5kLtMqDSi3rP+MnZU3tqN+CzULT8CctXUQ/TGljLl3q6VMlVmrou0UhmHc",
+	"cI9cROA0Di7mZC5maULGsD7ce4FA3N2N36YUfGbBK4p+D3utY8Aoj2qLef+fK5PepH98mQBWMbslGnxQ",
+	"jO+mm7znWn6+DtIt4GzK3zEjm8Iq0/IN7MxK/EAamtBtx9EELOE0ob4FYe3EyU0nLqydzfXgFFmW1qW+",
+	"NEyRVIzHkJSLudZ1WN+I0I3MU4V/ZArlgQi1kZMXbgxW0F/dxlH8KALb3TGToAwrzIetMkWourb31k6I",
+	"1ZKBHVyAH4KEpOwazK73GFdNw7BKIwy2DF1YcaUHwRSDWEgJsSYTIRWQK6o12ABPhvO/OczDpylJBR+D",
+	"rH+89WXxe7FjatrFPY6WjyQfv/Qw+PJPPfjSTTPCOSBzvs38hV24g28+u1ITz0BkKdhky7DVFg4zcK1s",
+	"63Vt3wD31w8wXDXLQXB9IU4iBenoruxmt8AqbdIj+0FQ1gnKSh/kLSYM1V2EnNK9JLMk7ouca8Qg3CDX",
+	"t497YMzVzNsyu/E9QLQQKBiZJFpcA1d2zqTPEKB8QaZCQse3ml6+JMCTcw9YG6nw2moPYqYtnPMJyIeu",
+	"40v09FqMKzi6b37aaWafKbuBYqZTHUHh2NGZMnoU+sbrvdyNdLI1L22Tju7UKu9OTeAG3QPRSyZhJD4T",
+	"wclrxmef0WmbMQklR+Xx3mFv6+x2HKNq0LICwE2iuwj6Kgada7sPF2rJaF+eC//rmTJNCV+n2JVS+Y5Y",
+	"V0AlOFac21s3NGVon5D+MXEuI2uqUCJhJEFNKm9oSRPclmHbw7N35xckFCD77q1h3hof+4JmlMkuOeXE",
+	"lUwQmiQSlFmLzKXg48JqsovnEyE9Rsegi1Q123Czxl7CK+t4wS7m0gpXQ1sLqn07LgmJIXiaqnsZ/kvj",
+	"GJQa4DEaobr4YXL1t5i9Yz+8/NeL9xd/P//hSRcOe934IOVX05e95H/8kNbzK89dsIPlv4JnGI9OnvR6",
+	"6PY0pz+ofbl/XGJ2/lkPWDySg9P2/8GCHTzowSZsE1cbuMDWd3gn2h+Vp6waDvnaX/dfnT0+GIyRgngm",
+	"MSPk46eqprMBA46y2VXK4qiqFXum1uwiujBcUbmuziHbZNxOKHHjA5ELVh9RZCxE4kZezn3/D9dUeE6N",
+	"KFGoWMMlR/bn2JpP0j/sufkfynBJVbDJ8jrYVqBD8HtG/3YxorkrZDCqhAEOH77knt87rxYkdn6K72Ls",
+	"XoxFxsBlI3ijAHiiOjn71xMGI2Tq/jc4HBS7T5/m7/jVDCAOanBy6cjGwF17aCucsJqB+cD4kx4+UtcF",
+	"2n3rDiTCrtxqg6xgS2sPouCPKgouSlrPgzj43YiDc00XW+jljWLhS0F1t6s8J68MU97VBbKhB+QhFntn",
+	"fhJhJ6A54/7+rblViXqnK3xvmybsjfKEvYzqSTA9t+Clu6Ts+bjwHK4mQlyrffOXDJqVqH+AZCNmOz4z",
+	"rYhiY071zNwPpYUEqyKRGU/AjmrDdibk1XOrFAg3Upg71cmqMxPGXbO1TAoj/XDshnK9p12Bk9GMfCoe",
+	"0+QKUgY3oMwFxZvaJS/Q72nDfsUYN04Oekc4uTz4zIKc40brap+wA4H98weLlrWZmWyKLbGnGW7y+zen",
+	"z/bOvz89OH5U4MdNznBD1lEJpXNyJZJFmST0X/uPHx8cHh8/6vU6N/2/Hh8cP6bfPnoCjyGGK0jo4QEd",
+	"jeijgziJ6eGIHvdjmjyGx49pD44fjUbHh4+SXgzfQr/3bfLtVeLJx3aWLwjIbnDv3MO3koyCcbNHvSft",
+	"5s026XD/tf9fJY0n+nIZseQyOrmM4EYP+pdR5zISVz9DrN0vgWv8pVkGf+Ub2zDbE8MWoQ5sfz7DIwZu",
+	"EsBldFs/O/iKcYp5l1XIt4t0niPldzB3S8i8r86WzH1T5eC3lden3F3xfJ6xva+ZFDfMUpznxZ7JVHix",
+	"uQN7Lkuq3zv69vjxozKvpvYZT5arhH8Z0C+RdagZmA1RKpA3/gbPZBqdRPtYbOgArBHUe4yH3VmMUWbU",
+	"hGDqfDeYDeNlTc1EmomoJAp17DdHrprTmJTd6uzxui+5GYPKsxEmfd1nCElYWlsHDdU+JpoIv59gfAV5",
+	"YYw3VwOGIyzNemR5/CU6Ap0P86DXKxIcg691zJ046B1YsxnTv2c6FrYk1RiT1tu4AH3iRpXipCXECktT",
+	"g7OYSsm8zlTMxfY1ag07vAGe4Fh9SFMyU8GbOSUuv/k90FRPOmQKWrLYo9m2+NSSxiEAhp6MunH76fb/",
+	"BgAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -54,6 +54,7 @@ func apiConfig(c config.Config) api.Config {
 		PublicURL:      c.PublicURL.String(),
 		CommandKey:     c.Keys.Command.Active().Bytes(),
 		CommandWait:    c.HTTP.CommandWait,
+		TrustedProxies: c.HTTP.TrustedProxies,
 		PublishableKey: c.Stripe.PublishableKey,
 		PayURL:         c.PayURL,
 	}

@@ -40,6 +40,7 @@ func main() {
 type invocation struct {
 	args    []string
 	environ []string
+	in      io.Reader // what a command asks for; nil is standard input
 	out     io.Writer // what was asked for
 	errors  io.Writer // logs, and why it failed
 }

@@ -78,7 +78,7 @@ func TestProcessesAreAssembledCompletely(t *testing.T) {
 func TestHelpListsTheCommands(t *testing.T) {
 	help := careflow(t.Context(), nil)
 	require.Zero(t, help.code)
-	for _, command := range []string{"api", "worker", "codec-server", "migrate", "seed", "temporal-setup", "keys", "version"} {
+	for _, command := range []string{"api", "worker", "codec-server", "migrate", "first-admin", "seed", "temporal-setup", "keys", "version"} {
 		require.Contains(t, help.out, command)
 	}
 }

@@ -27,6 +27,7 @@ func newRoot(in invocation) *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetIn(in.in)
 	root.SetOut(in.out)
 	root.SetErr(in.errors)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -38,7 +39,7 @@ func newRoot(in invocation) *cobra.Command {
 	)
 	root.AddCommand(
 		newAPI(in), newWorker(in), newCodecServer(in),
-		newMigrate(in), newTemporalSetup(in), newKeys(in), newSeed(in),
+		newMigrate(in), newTemporalSetup(in), newKeys(in), newFirstAdmin(in), newSeed(in),
 		newDemo(in), newHistoryCost(in),
 		newVersion(in),
 	)

@@ -30,20 +30,20 @@ func tokens(t *testing.T, now *time.Time, keys ...Key) *Tokens {
 func TestATokenCarriesItsCaller(t *testing.T) {
 	now := noon
 	ring := tokens(t, &now, key("k1", 'a'))
-	token, err := ring.Issue(domain.Account{ID: "u1", Roles: []domain.Role{domain.RoleDoctor}, DoctorID: "d1", Name: "Grace"})
+	token, err := ring.Issue(domain.Account{ID: "u1", Roles: []domain.Role{domain.RoleDoctor}, DoctorID: "d1", Name: "Grace"}, "s1")
 	require.NoError(t, err)
 	require.Equal(t, noon.Add(15*time.Minute), token.ExpiresAt)
 
 	caller, err := ring.Verify(token.Text)
 	require.NoError(t, err)
-	require.Equal(t, domain.Caller{UserID: "u1", Roles: []domain.Role{domain.RoleDoctor}, DoctorID: "d1"}, caller)
+	require.Equal(t, domain.Caller{UserID: "u1", Roles: []domain.Role{domain.RoleDoctor}, DoctorID: "d1", SessionID: "s1"}, caller)
 	require.NotContains(t, fmt.Sprintf("%v %+v %s", token, token, token), token.Text)
 }
 
 func TestATokenIsOverAfterAQuarterOfAnHour(t *testing.T) {
 	now := noon
 	ring := tokens(t, &now, key("k1", 'a'))
-	token, err := ring.Issue(domain.Account{ID: "u1"})
+	token, err := ring.Issue(domain.Account{ID: "u1"}, "s1")
 	require.NoError(t, err)
 	now = noon.Add(15*time.Minute + leeway + time.Second)
 	_, err = ring.Verify(token.Text)
@@ -52,7 +52,7 @@ func TestATokenIsOverAfterAQuarterOfAnHour(t *testing.T) {
 
 func TestOlderKeysOfTheRingStillVerify(t *testing.T) {
 	now := noon
-	old, err := tokens(t, &now, key("k1", 'a')).Issue(domain.Account{ID: "u1"})
+	old, err := tokens(t, &now, key("k1", 'a')).Issue(domain.Account{ID: "u1"}, "s1")
 	require.NoError(t, err)
 	_, err = tokens(t, &now, key("k2", 'b'), key("k1", 'a')).Verify(old.Text)
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		return claims{RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: DefaultIssuer, Subject: "u1", Audience: jwt.ClaimStrings{DefaultAudience},
 			IssuedAt: jwt.NewNumericDate(noon), ExpiresAt: jwt.NewNumericDate(noon.Add(time.Minute)),
-		}, Roles: []domain.Role{domain.RoleStaff}}
+		}, Roles: []domain.Role{domain.RoleStaff}, SessionID: "s1"}
 	}
 	sign := func(method jwt.SigningMethod, kid any, key any, change func(*claims)) string {
 		c := good()
@@ -100,6 +100,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"expired":         sign(jwt.SigningMethodEdDSA, "k1", private, func(c *claims) { c.ExpiresAt = jwt.NewNumericDate(noon.Add(-time.Minute)) }),
 		"of the future":   sign(jwt.SigningMethodEdDSA, "k1", private, func(c *claims) { c.IssuedAt = jwt.NewNumericDate(noon.Add(time.Minute)) }),
 		"no subject":      sign(jwt.SigningMethodEdDSA, "k1", private, func(c *claims) { c.Subject = "" }),
+		"no session":      sign(jwt.SigningMethodEdDSA, "k1", private, func(c *claims) { c.SessionID = "" }),
 		"changed":         accepted[:len(accepted)-4] + "AAAA",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +114,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 func TestARoleThatIsNotKnownGrantsNothing(t *testing.T) {
 	now := noon
 	ring := tokens(t, &now, key("k1", 'a'))
-	token, err := ring.Issue(domain.Account{ID: "u1", Roles: []domain.Role{"root", domain.RolePatient}})
+	token, err := ring.Issue(domain.Account{ID: "u1", Roles: []domain.Role{"root", domain.RolePatient}}, "s1")
 	require.NoError(t, err)
 	caller, err := ring.Verify(token.Text)
 	require.NoError(t, err)
@@ -179,4 +180,21 @@ func TestTooManyPasswordsAtOnceAreTurnedAway(t *testing.T) {
 	cancel()
 	_, err = passwords.Check(ctx, "p", "")
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestAPasswordToHandOver(t *testing.T) {
+	seen := map[string]bool{}
+	for range 50 {
+		password := NewPassword()
+		require.Regexp(t, `^([2-9a-hj-km-np-z]{5}-){3}[2-9a-hj-km-np-z]{5}$`, password)
+		require.False(t, seen[password])
+		seen[password] = true
+	}
+	passwords, err := NewPasswords(Config{})
+	require.NoError(t, err)
+	hash, err := passwords.Hash(t.Context(), "a new one")
+	require.NoError(t, err)
+	match, err := passwords.Check(t.Context(), "a new one", hash)
+	require.NoError(t, err)
+	require.True(t, match)
 }

@@ -2,7 +2,10 @@ package auth
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"math/big"
+	"strings"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -71,6 +74,35 @@ func (p *Passwords) Check(ctx context.Context, password, hash string) (bool, err
 		return false, fmt.Errorf("auth: compare a password: %w", err)
 	}
 	return match && known, nil
+}
+
+// Hash is HashPassword in its turn. CodeTooMany: too many wait already.
+func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
+	release, err := p.turn(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	return HashPassword(password)
+}
+
+// passwordAlphabet leaves out what is misread on paper and on the phone.
+const passwordAlphabet = "23456789abcdefghjkmnpqrstuvwxyz"
+
+// NewPassword makes a password to hand over: four groups of five characters, 99 bit.
+func NewPassword() string {
+	var b strings.Builder
+	for i := range 20 {
+		if i > 0 && i%5 == 0 {
+			b.WriteByte('-')
+		}
+		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(passwordAlphabet))))
+		if err != nil {
+			panic(err) // the system's source of chance never fails
+		}
+		b.WriteByte(passwordAlphabet[n.Int64()])
+	}
+	return b.String()
 }
 
 func (p *Passwords) turn(ctx context.Context) (release func(), err error) {

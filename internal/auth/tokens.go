@@ -54,14 +54,22 @@ type Tokens struct {
 	cfg      Config
 	signKey  ed25519.PrivateKey
 	signID   string
+	public   []PublicKey
 	verifyBy map[string]ed25519.PublicKey
 	parser   *jwt.Parser
 }
 
 type claims struct {
 	jwt.RegisteredClaims
-	Roles    []domain.Role `json:"roles"`
-	DoctorID string        `json:"doctor_id,omitempty"`
+	Roles     []domain.Role `json:"roles"`
+	DoctorID  string        `json:"doctor_id,omitempty"`
+	SessionID string        `json:"sid"`
+}
+
+// PublicKey is what others need to verify tokens of a key.
+type PublicKey struct {
+	ID  string // kid
+	Key ed25519.PublicKey
 }
 
 // NewTokens checks the key ring and makes an issuer of it.
@@ -94,6 +102,7 @@ func NewTokens(cfg Config) (*Tokens, error) {
 			t.signKey = private
 		}
 		t.verifyBy[k.ID] = private.Public().(ed25519.PublicKey)
+		t.public = append(t.public, PublicKey{ID: k.ID, Key: t.verifyBy[k.ID]})
 	}
 	t.parser = jwt.NewParser(
 		// The algorithm is pinned here and never taken from the token.
@@ -108,8 +117,12 @@ func NewTokens(cfg Config) (*Tokens, error) {
 	return t, nil
 }
 
-// Issue makes a token for an account. It holds IDs and roles, nothing personal.
-func (t *Tokens) Issue(a domain.Account) (Token, error) {
+// PublicKeys lists the keys of the ring, the one that signs first.
+func (t *Tokens) PublicKeys() []PublicKey { return slices.Clone(t.public) }
+
+// Issue makes a token for a session of an account. It holds IDs and roles, nothing
+// personal.
+func (t *Tokens) Issue(a domain.Account, sessionID string) (Token, error) {
 	now := t.cfg.Clock().UTC()
 	expires := now.Add(t.cfg.TTL)
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
@@ -117,8 +130,9 @@ func (t *Tokens) Issue(a domain.Account) (Token, error) {
 			Issuer: t.cfg.Issuer, Subject: a.ID, Audience: jwt.ClaimStrings{t.cfg.Audience},
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
 		},
-		Roles:    a.Roles,
-		DoctorID: a.DoctorID,
+		Roles:     a.Roles,
+		DoctorID:  a.DoctorID,
+		SessionID: sessionID,
 	})
 	token.Header["kid"] = t.signID
 	text, err := token.SignedString(t.signKey)
@@ -128,19 +142,20 @@ func (t *Tokens) Issue(a domain.Account) (Token, error) {
 	return Token{Text: text, ExpiresAt: expires, ExpiresIn: t.cfg.TTL}, nil
 }
 
-// Verify returns the caller a token speaks for. Every failure is the same
+// Verify returns the caller a token speaks for, as of when it was issued; whether its
+// session goes on is for the database to say. Every failure is the same
 // CodeUnauthenticated; the cause is for the log only.
 func (t *Tokens) Verify(text string) (domain.Caller, error) {
 	var c claims
 	if _, err := t.parser.ParseWithClaims(text, &c, t.key); err != nil {
 		return domain.Caller{}, unauthenticated(err)
 	}
-	if c.Subject == "" {
-		return domain.Caller{}, unauthenticated(errors.New("no subject"))
+	if c.Subject == "" || c.SessionID == "" {
+		return domain.Caller{}, unauthenticated(errors.New("no subject or no session"))
 	}
 	// A role that this version does not know grants nothing.
 	roles := slices.DeleteFunc(c.Roles, func(r domain.Role) bool { return !slices.Contains(domain.Roles(), r) })
-	return domain.Caller{UserID: c.Subject, Roles: roles, DoctorID: c.DoctorID}, nil
+	return domain.Caller{UserID: c.Subject, Roles: roles, DoctorID: c.DoctorID, SessionID: c.SessionID}, nil
 }
 
 func (t *Tokens) key(token *jwt.Token) (any, error) {

@@ -94,6 +94,10 @@ type HTTP struct {
 	// CodecAddress is CAREFLOW_CODEC_ADDRESS: where the codec server listens. Defaults to
 	// 127.0.0.1:8081.
 	CodecAddress string
+	// TrustedProxies is CAREFLOW_TRUSTED_PROXIES: addresses or networks (CIDR) of reverse
+	// proxies, separated by commas, whose X-Forwarded-For is believed when log-in attempts
+	// are counted. Defaults to none: the connection's address counts.
+	TrustedProxies []string
 	// CommandWait is CAREFLOW_COMMAND_WAIT: how long the API waits for a command's
 	// outcome before it answers 202. Defaults to 5s; at most 60s.
 	CommandWait time.Duration

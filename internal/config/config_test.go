@@ -116,6 +116,8 @@ func TestProductionRefuses(t *testing.T) {
 		"a public URL in clear":   {"CAREFLOW_PUBLIC_URL=http://visits.clinic.net", "CAREFLOW_PUBLIC_URL is not https"},
 		"Temporal without TLS":    {"CAREFLOW_TEMPORAL_TLS_CERT=", "CAREFLOW_TEMPORAL_TLS_CERT"},
 		"paying in clear":         {"CAREFLOW_PAY_URL=http://pay.clinic.net/{intent}", "CAREFLOW_PAY_URL is not https"},
+		"trusting everybody":      {"CAREFLOW_TRUSTED_PROXIES=0.0.0.0/0", "everybody could then choose"},
+		"a proxy by name":         {"CAREFLOW_TRUSTED_PROXIES=10.0.0.0/8, proxy", `holds "proxy"`},
 		"mixed Stripe modes":      {"CAREFLOW_STRIPE_KEY=sk_test_x", "not both live or both test"},
 	}
 	for name, c := range cases {

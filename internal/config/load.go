@@ -28,10 +28,11 @@ func Load(process Process, environ []string) (Config, error) {
 		PublicURL:   r.url("CAREFLOW_PUBLIC_URL", "http://localhost:8080"),
 		Temporal:    r.temporal(),
 		HTTP: HTTP{
-			Address:       r.address("CAREFLOW_HTTP_ADDRESS", "127.0.0.1:8080"),
-			WorkerAddress: r.address("CAREFLOW_WORKER_ADDRESS", "127.0.0.1:8082"),
-			CodecAddress:  r.address("CAREFLOW_CODEC_ADDRESS", "127.0.0.1:8081"),
-			CommandWait:   r.duration("CAREFLOW_COMMAND_WAIT", 5*time.Second, 100*time.Millisecond, time.Minute),
+			Address:        r.address("CAREFLOW_HTTP_ADDRESS", "127.0.0.1:8080"),
+			WorkerAddress:  r.address("CAREFLOW_WORKER_ADDRESS", "127.0.0.1:8082"),
+			CodecAddress:   r.address("CAREFLOW_CODEC_ADDRESS", "127.0.0.1:8081"),
+			TrustedProxies: r.networks("CAREFLOW_TRUSTED_PROXIES"),
+			CommandWait:    r.duration("CAREFLOW_COMMAND_WAIT", 5*time.Second, 100*time.Millisecond, time.Minute),
 		},
 		Keys: Keys{
 			Payload: r.keys("CAREFLOW_PAYLOAD_KEYS"),

@@ -11,6 +11,7 @@ const (
 	CodecServer   Process = "codec-server"
 	Migrate       Process = "migrate"
 	Seed          Process = "seed"
+	FirstAdmin    Process = "first-admin"
 	TemporalSetup Process = "temporal-setup"
 	RewrapKeys    Process = "keys rewrap"
 	HistoryCost   Process = "history-cost"
@@ -30,6 +31,7 @@ var required = map[Process][]string{
 	CodecServer:   {"CAREFLOW_DATABASE_URL", "CAREFLOW_PAYLOAD_KEYS", "CAREFLOW_COMMAND_KEYS"},
 	Migrate:       {"CAREFLOW_DATABASE_URL"},
 	Seed:          {"CAREFLOW_DATABASE_URL"},
+	FirstAdmin:    {"CAREFLOW_DATABASE_URL"},
 	TemporalSetup: {},
 	RewrapKeys:    {"CAREFLOW_DATABASE_URL", "CAREFLOW_COLUMN_KEYS"},
 	HistoryCost:   {},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"os"
 	"strconv"
@@ -141,6 +142,28 @@ func (r *reader) address(variable, otherwise string) string {
 		r.problem(variable, "is %q: write host:port, such as %s", value, otherwise)
 	}
 	return value
+}
+
+// networks reads a list of addresses and networks. Trusting everybody is no trust.
+func (r *reader) networks(variable string) []string {
+	var list []string
+	for _, part := range strings.Split(r.text(variable, ""), ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		prefix, err := netip.ParsePrefix(part)
+		if _, single := netip.ParseAddr(part); err != nil && single != nil {
+			r.problem(variable, "holds %q: write addresses or networks such as 10.0.0.0/8, separated by commas", part)
+			continue
+		}
+		if err == nil && prefix.Bits() == 0 {
+			r.problem(variable, "holds %q: everybody could then choose an address; name the proxies", part)
+			continue
+		}
+		list = append(list, part)
+	}
+	return list
 }
 
 // url reads an absolute http or https URL; a slash at its end is dropped.

@@ -3,6 +3,7 @@ package domain
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code names a failure for programs. Codes are part of the public API: they appear
@@ -21,6 +22,12 @@ const (
 	CodeUnavailable       Code = "unavailable"
 	CodeTooMany           Code = "too_many_requests"
 	CodeIdempotencyReused Code = "idempotency_key_reused"
+	// CodeStale refuses an edit of something that was changed since it was read.
+	CodeStale Code = "precondition_failed"
+
+	// Accounts.
+	CodeEmailTaken Code = "email_taken"
+	CodeLastAdmin  Code = "last_admin"
 
 	// Booking.
 	CodeSlotTaken       Code = "slot_taken"
@@ -54,7 +61,9 @@ type Error struct {
 	Message string
 	// Detail is a vendor's or a field's own short code, such as "card_declined".
 	Detail string
-	cause  error
+	// RetryAfter is how long to wait before another try; zero where nobody can say.
+	RetryAfter time.Duration
+	cause      error
 }
 
 // Errorf makes an Error whose text is safe to show; add the cause with Because.
@@ -73,6 +82,13 @@ func (e *Error) Because(cause error) *Error {
 func (e *Error) WithDetail(detail string) *Error {
 	c := *e
 	c.Detail = detail
+	return &c
+}
+
+// After returns a copy of e that says how long to wait before another try.
+func (e *Error) After(wait time.Duration) *Error {
+	c := *e
+	c.RetryAfter = wait
 	return &c
 }
 

@@ -25,6 +25,8 @@ type Caller struct {
 	UserID   string
 	Roles    []Role
 	DoctorID string // the doctor this log-in is, if any
+	// SessionID is the log-in that the caller came with.
+	SessionID string
 }
 
 // Has reports whether the caller holds one of the roles.

@@ -116,10 +116,13 @@ func (c *Clinic) StartWorker() {
 }
 
 // StartReplica starts another API on the same clinic and returns its base URL.
-func (c *Clinic) StartReplica() string {
+func (c *Clinic) StartReplica() string { c.t.Helper(); return c.StartReplicaWith() }
+
+// StartReplicaWith is StartReplica with other variables.
+func (c *Clinic) StartReplicaWith(env ...string) string {
 	c.t.Helper()
 	address := testkit.FreeAddress(c.t)
-	testkit.StartProcess(c.t, "api", append(append([]string{}, c.env...), "CAREFLOW_HTTP_ADDRESS="+address))
+	testkit.StartProcess(c.t, "api", append(append(append([]string{}, c.env...), env...), "CAREFLOW_HTTP_ADDRESS="+address))
 	waitReady(c.t, "http://"+address)
 	return "http://" + address
 }

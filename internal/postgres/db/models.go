@@ -15,3 +15,10 @@ type DataKey struct {
 	Wrapped   []byte
 	CreatedAt time.Time
 }
+
+// Attempts in the current window of an account or address (keyed hashes).
+type LoginAttempt struct {
+	Subject      []byte
+	Attempts     int32
+	WindowEndsAt time.Time
+}

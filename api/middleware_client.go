@@ -1,0 +1,12 @@
+package api
+
+import "github.com/gin-gonic/gin"
+
+// client notes who is at the other end. The address is the connection's, or what a
+// trusted proxy says about it; a header of anybody else is not believed.
+func (s *Server) client(c *gin.Context) {
+	_, who := begin(c)
+	who.address = c.ClientIP()
+	who.device = deviceName(c.Request.UserAgent())
+	c.Next()
+}
