@@ -112,6 +112,8 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"confirmAppointment": "doctor staff", "declineAppointment": "doctor staff",
 		"cancelAppointment": "patient caregiver doctor staff", "rescheduleAppointment": "patient caregiver doctor staff",
 		"checkInAppointment": "doctor staff", "completeAppointment": "doctor staff", "markNoShow": "doctor staff",
+		"listReconciliations": "staff admin ops", "startReconciliation": "staff admin ops",
+		"retryAppointment": "staff", "resolveAppointment": "staff",
 		"receiveStripeWebhook": "public", "getHealth": "public", "getReadiness": "public", "getMetrics": "public",
 		"getContract": "public", "getDocs": "public",
 	}, got)

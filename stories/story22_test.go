@@ -1,6 +1,7 @@
 package stories_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"testing"
 
@@ -21,6 +22,7 @@ type tampered struct {
 	temporal client.Client
 	patient  *clinic.User
 	doctor   *clinic.User
+	staff    *clinic.User
 	a        openapi.Appointment
 }
 
@@ -106,7 +108,7 @@ func TestStory22_SomeoneResetsOrTerminatesTheWorkflow(t *testing.T) {
 func tamper(t *testing.T, m moment) *tampered {
 	t.Helper()
 	c := clinic.New(t, clinic.Options{Env: clinic.SoonStill})
-	v := &tampered{t: t, c: c, temporal: c.Temporal(), patient: c.Login("patient"), doctor: c.Login("doctor.demo")}
+	v := &tampered{t: t, c: c, temporal: c.Temporal(), patient: c.Login("patient"), doctor: c.Login("doctor.demo"), staff: c.Login("staff")}
 	b := clinic.Booking(clinic.InMinutes(3 * 24 * 60))
 	b.TypeID = c.NewType(30, `{}`)
 	v.a = v.patient.Book(b)
@@ -173,8 +175,19 @@ func (v *tampered) carriedOrReported() {
 	if v.agrees() {
 		return
 	}
-	v.c.Terminate(v.temporal, v.a.ID)
-	v.replaced()
+	testkit.Eventually(v.t, func() bool { return v.retry() == "replaced" || v.agrees() }, "staff have it replaced")
+	testkit.Eventually(v.t, v.agrees, "the new process agrees")
+}
+
+// retry asks for the visit's process to be put right, as staff would, and returns what
+// came of it.
+func (v *tampered) retry() string {
+	v.t.Helper()
+	a := v.staff.Command(v.a.ID, "retry", map[string]string{"reason_code": "cause_removed"}, domain.NewID())
+	require.Equal(v.t, http.StatusOK, a.Status, a)
+	var done openapi.Repair
+	require.NoError(v.t, json.Unmarshal(a.Body, &done))
+	return string(done.Action)
 }
 
 // agrees reports whether the visit's open process shows what the row says.
@@ -194,7 +207,7 @@ func (v *tampered) continues(m moment) {
 		p := v.c.Sandbox.Ledger().Payments[0]
 		return p.Captured == m.captured && p.Refunded == m.refunded && v.patient.Appointment(v.a.ID).Payment.Refunded.Minor == m.refunded
 	}, "the money agrees")
-	require.Equal(t, m.kinds, kindsWithout(v.patient.Kinds(v.a.ID), "process_replaced"))
+	require.Equal(t, m.kinds, kindsWithout(v.patient.Kinds(v.a.ID), "process_replaced", "retry_requested"))
 
 	v.c.Messages(v.a.ID)
 	ledger := v.c.Sandbox.Ledger()
@@ -216,9 +229,19 @@ func TestStory22_AProcessThatFailedAsStuckIsReplaced(t *testing.T) {
 		name     string
 		mark     string // the stuck mark that the process left
 		replaced bool
+		repair   func(v *tampered)
 	}{
-		{"the row went on without it", "version_conflict", true},
-		{"a vendor's final no", "vendor_rejected", false},
+		{"the row went on without it", "version_conflict", true, nil},
+		{"a vendor's final no, and staff retry", "vendor_rejected", false, func(v *tampered) {
+			require.Equal(v.t, "replaced", v.retry())
+			testkit.Eventually(v.t, v.agrees, "the new process agrees")
+			require.Equal(v.t, "none", v.retry(), "what is in order is left alone")
+		}},
+		{"a vendor's final no, and staff resolve", "vendor_rejected", false, func(v *tampered) {
+			a := v.staff.Command(v.a.ID, "resolve", map[string]string{"reason_code": "vendor_recovered"}, domain.NewID())
+			require.Equal(v.t, http.StatusOK, a.Status, a)
+			v.replaced()
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -239,13 +262,40 @@ func TestStory22_AProcessThatFailedAsStuckIsReplaced(t *testing.T) {
 				r := v.c.ReconcileUntil(v.temporal, func(r reconcile.Result) bool { return r.Counts.Reported > 0 }, "it is reported")
 				require.EqualValues(t, tt.mark, r.Findings[0].Code)
 				require.Zero(t, r.Counts.Replaced)
-				// A person says that the cause is gone: the mark goes, and so does what held it up.
-				v.c.Exec(`UPDATE appointments SET stuck = NULL WHERE id = $1`, v.a.ID)
-				v.replaced()
+				tt.repair(v)
 			}
 			v.doctor.Must(v.a.ID, "confirm", nil)
 			v.patient.Await(v.a.ID, domain.StatusConfirmed)
 			require.Equal(t, 1, v.c.Sandbox.Ledger().Payments[0].Captures)
 		})
 	}
+}
+
+// Ops start a reconciliation over the API and read there what it found.
+func TestStory22_ReconciliationsAreForPeopleToRead(t *testing.T) {
+	t.Parallel()
+	v := tamper(t, moments[1])
+	v.c.Terminate(v.temporal, v.a.ID)
+	v.c.Exec(`UPDATE appointments SET stuck = 'payment_refused' WHERE id = $1`, v.a.ID)
+	ops := v.c.Login("ops")
+	var last openapi.Reconciliation
+	testkit.Eventually(t, func() bool {
+		started := ops.Do(http.MethodPost, "/v1/ops/reconciliations", nil)
+		require.Equal(t, http.StatusAccepted, started.Status, started)
+		var run openapi.ReconciliationStarted
+		require.NoError(t, json.Unmarshal(started.Body, &run))
+		var list openapi.ReconciliationList
+		require.NoError(t, json.Unmarshal(ops.Do(http.MethodGet, "/v1/ops/reconciliations?limit=5", nil).Body, &list))
+		for _, r := range list.Items {
+			if len(r.Findings) > 0 && !r.FinishedAt.IsZero() {
+				last = r
+			}
+		}
+		return last.ID != ""
+	}, "the finding is shown")
+	require.Equal(t, "payment_refused", last.Findings[0].Code)
+	require.Equal(t, v.a.ID, last.Findings[0].AppointmentID)
+	require.Equal(t, 1, last.Reported)
+	require.Zero(t, last.Replaced)
+	require.Equal(t, http.StatusForbidden, v.patient.Do(http.MethodGet, "/v1/ops/reconciliations", nil).Status)
 }

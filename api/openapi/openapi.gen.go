@@ -228,6 +228,75 @@ func (e ReadinessTemporal) Valid() bool {
 	}
 }
 
+// Defines values for ReconciliationTrigger.
+const (
+	ReconciliationTriggerPerson   ReconciliationTrigger = "person"
+	ReconciliationTriggerSchedule ReconciliationTrigger = "schedule"
+)
+
+// Valid indicates whether the value is a known member of the ReconciliationTrigger enum.
+func (e ReconciliationTrigger) Valid() bool {
+	switch e {
+	case ReconciliationTriggerPerson:
+		return true
+	case ReconciliationTriggerSchedule:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RepairAction.
+const (
+	RepairActionNone     RepairAction = "none"
+	RepairActionReplaced RepairAction = "replaced"
+	RepairActionReported RepairAction = "reported"
+)
+
+// Valid indicates whether the value is a known member of the RepairAction enum.
+func (e RepairAction) Valid() bool {
+	switch e {
+	case RepairActionNone:
+		return true
+	case RepairActionReplaced:
+		return true
+	case RepairActionReported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RepairReasonReasonCode.
+const (
+	RepairReasonReasonCodeCauseRemoved    RepairReasonReasonCode = "cause_removed"
+	RepairReasonReasonCodeMistakenReport  RepairReasonReasonCode = "mistaken_report"
+	RepairReasonReasonCodeOther           RepairReasonReasonCode = "other"
+	RepairReasonReasonCodeRowCorrected    RepairReasonReasonCode = "row_corrected"
+	RepairReasonReasonCodeSettledByHand   RepairReasonReasonCode = "settled_by_hand"
+	RepairReasonReasonCodeVendorRecovered RepairReasonReasonCode = "vendor_recovered"
+)
+
+// Valid indicates whether the value is a known member of the RepairReasonReasonCode enum.
+func (e RepairReasonReasonCode) Valid() bool {
+	switch e {
+	case RepairReasonReasonCodeCauseRemoved:
+		return true
+	case RepairReasonReasonCodeMistakenReport:
+		return true
+	case RepairReasonReasonCodeOther:
+		return true
+	case RepairReasonReasonCodeRowCorrected:
+		return true
+	case RepairReasonReasonCodeSettledByHand:
+		return true
+	case RepairReasonReasonCodeVendorRecovered:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleAdmin     Role = "admin"
@@ -515,6 +584,21 @@ type FieldError struct {
 	Message string `json:"message"`
 }
 
+// Finding defines model for Finding.
+type Finding struct {
+	AppointmentID string    `json:"appointment_id,omitempty,omitzero"`
+	At            time.Time `json:"at"`
+
+	// Code Such as version_conflict; the runbook lists them.
+	Code string `json:"code"`
+
+	// Detail Codes and numbers.
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// Subject appointment/<id>, message/<id> or outbox/<id>.
+	Subject string `json:"subject"`
+}
+
 // Health defines model for Health.
 type Health struct {
 	Status HealthStatus `json:"status"`
@@ -639,12 +723,70 @@ type ReadinessStatus string
 // ReadinessTemporal defines model for Readiness.Temporal.
 type ReadinessTemporal string
 
+// Reconciliation defines model for Reconciliation.
+type Reconciliation struct {
+	// Checked Visits that had stood still and were examined.
+	Checked int `json:"checked"`
+
+	// Findings The first 500.
+	Findings []Finding `json:"findings"`
+
+	// FinishedAt Absent while it runs, or when it was broken off.
+	FinishedAt time.Time `json:"finished_at,omitempty,omitzero"`
+
+	// ID Its first run in Temporal UI.
+	ID string `json:"id"`
+
+	// Replaced Processes that were started in the place of dead ones.
+	Replaced int `json:"replaced"`
+
+	// Reported Findings.
+	Reported  int                   `json:"reported"`
+	StartedAt time.Time             `json:"started_at"`
+	Trigger   ReconciliationTrigger `json:"trigger"`
+}
+
+// ReconciliationTrigger defines model for Reconciliation.Trigger.
+type ReconciliationTrigger string
+
+// ReconciliationList defines model for ReconciliationList.
+type ReconciliationList struct {
+	Items []Reconciliation `json:"items"`
+}
+
+// ReconciliationStarted defines model for ReconciliationStarted.
+type ReconciliationStarted struct {
+	// ID Its first run in Temporal UI.
+	ID string `json:"id"`
+
+	// Joined One was under way already.
+	Joined bool `json:"joined"`
+}
+
 // RefundTier defines model for RefundTier.
 type RefundTier struct {
 	// BeforeMinutes At least this long before the start.
 	BeforeMinutes int `json:"before_minutes"`
 	Percent       int `json:"percent"`
 }
+
+// Repair defines model for Repair.
+type Repair struct {
+	// Action replaced: a new process carries the visit; none: its process was in order; reported: a person has to look, see code.
+	Action RepairAction `json:"action"`
+	Code   string       `json:"code,omitempty,omitzero"`
+}
+
+// RepairAction replaced: a new process carries the visit; none: its process was in order; reported: a person has to look, see code.
+type RepairAction string
+
+// RepairReason defines model for RepairReason.
+type RepairReason struct {
+	ReasonCode RepairReasonReasonCode `json:"reason_code"`
+}
+
+// RepairReasonReasonCode defines model for RepairReason.ReasonCode.
+type RepairReasonReasonCode string
 
 // Reschedule defines model for Reschedule.
 type Reschedule struct {
@@ -875,6 +1017,18 @@ type RescheduleAppointmentParams struct {
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
+// ResolveAppointmentParams defines parameters for ResolveAppointment.
+type ResolveAppointmentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RetryAppointmentParams defines parameters for RetryAppointment.
+type RetryAppointmentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListSlotsParams defines parameters for ListSlots.
 type ListSlotsParams struct {
 	// TypeID The appointment type.
@@ -885,6 +1039,12 @@ type ListSlotsParams struct {
 
 	// To Starts before this instant, at most 31 days after `from`.
 	To time.Time `form:"to" json:"to"`
+}
+
+// ListReconciliationsParams defines parameters for ListReconciliations.
+type ListReconciliationsParams struct {
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
 // ReceiveStripeWebhookParams defines parameters for ReceiveStripeWebhook.
@@ -904,6 +1064,12 @@ type DeclineAppointmentJSONRequestBody = Decline
 
 // RescheduleAppointmentJSONRequestBody defines body for RescheduleAppointment for application/json ContentType.
 type RescheduleAppointmentJSONRequestBody = Reschedule
+
+// ResolveAppointmentJSONRequestBody defines body for ResolveAppointment for application/json ContentType.
+type ResolveAppointmentJSONRequestBody = RepairReason
+
+// RetryAppointmentJSONRequestBody defines body for RetryAppointment for application/json ContentType.
+type RetryAppointmentJSONRequestBody = RepairReason
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Credentials
@@ -961,6 +1127,12 @@ type ServerInterface interface {
 	// RescheduleAppointment Move a visit
 	// (POST /v1/appointments/{appointment_id}/reschedule)
 	RescheduleAppointment(c *gin.Context, appointmentID AppointmentID, params RescheduleAppointmentParams)
+	// ResolveAppointment Take the stuck mark off a visit
+	// (POST /v1/appointments/{appointment_id}/resolve)
+	ResolveAppointment(c *gin.Context, appointmentID AppointmentID, params ResolveAppointmentParams)
+	// RetryAppointment Repair the process of a visit now
+	// (POST /v1/appointments/{appointment_id}/retry)
+	RetryAppointment(c *gin.Context, appointmentID AppointmentID, params RetryAppointmentParams)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(c *gin.Context)
@@ -976,6 +1148,12 @@ type ServerInterface interface {
 	// GetMe The account that is logged in
 	// (GET /v1/me)
 	GetMe(c *gin.Context)
+	// ListReconciliations What the reconciler did and found
+	// (GET /v1/ops/reconciliations)
+	ListReconciliations(c *gin.Context, params ListReconciliationsParams)
+	// StartReconciliation Reconcile all visits now
+	// (POST /v1/ops/reconciliations)
+	StartReconciliation(c *gin.Context)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(c *gin.Context)
@@ -1802,6 +1980,110 @@ func (siw *ServerInterfaceWrapper) RescheduleAppointment(c *gin.Context) {
 	siw.Handler.RescheduleAppointment(c, appointmentID, params)
 }
 
+// ResolveAppointment operation middleware
+func (siw *ServerInterfaceWrapper) ResolveAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResolveAppointmentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResolveAppointment(c, appointmentID, params)
+}
+
+// RetryAppointment operation middleware
+func (siw *ServerInterfaceWrapper) RetryAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetryAppointmentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RetryAppointment(c, appointmentID, params)
+}
+
 // ListDoctors operation middleware
 func (siw *ServerInterfaceWrapper) ListDoctors(c *gin.Context) {
 
@@ -1930,6 +2212,46 @@ func (siw *ServerInterfaceWrapper) GetMe(c *gin.Context) {
 	siw.Handler.GetMe(c)
 }
 
+// ListReconciliations operation middleware
+func (siw *ServerInterfaceWrapper) ListReconciliations(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListReconciliationsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListReconciliations(c, params)
+}
+
+// StartReconciliation operation middleware
+func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartReconciliation(c)
+}
+
 // ListPatients operation middleware
 func (siw *ServerInterfaceWrapper) ListPatients(c *gin.Context) {
 
@@ -2051,6 +2373,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
+	router.GET(options.BaseURL+"/v1/ops/reconciliations", wrapper.ListReconciliations)
+	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
 }
 
 type BadRequestApplicationProblemPlusJSONResponse Problem
@@ -4418,6 +4744,422 @@ func (response RescheduleAppointment503ApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type ResolveAppointmentRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        ResolveAppointmentParams
+	Body          *ResolveAppointmentJSONRequestBody
+}
+
+type ResolveAppointmentResponseObject interface {
+	VisitResolveAppointmentResponse(w http.ResponseWriter) error
+}
+
+type ResolveAppointment200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response ResolveAppointment200JSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment400ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment401ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment403ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment404ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment409ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment413ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment415ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment422ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment429ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment500ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment503ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointmentRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        RetryAppointmentParams
+	Body          *RetryAppointmentJSONRequestBody
+}
+
+type RetryAppointmentResponseObject interface {
+	VisitRetryAppointmentResponse(w http.ResponseWriter) error
+}
+
+type RetryAppointment200ResponseHeaders struct {
+	IdempotencyReplayed string
+}
+
+type RetryAppointment200JSONResponse struct {
+	Body    Repair
+	Headers RetryAppointment200ResponseHeaders
+}
+
+func (response RetryAppointment200JSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment400ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment401ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment403ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment404ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment409ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment413ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment415ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment422ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment429ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment500ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment503ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListDoctorsRequestObject struct {
 }
 
@@ -5001,6 +5743,214 @@ func (response GetMe503ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w 
 	return err
 }
 
+type ListReconciliationsRequestObject struct {
+	Params ListReconciliationsParams
+}
+
+type ListReconciliationsResponseObject interface {
+	VisitListReconciliationsResponse(w http.ResponseWriter) error
+}
+
+type ListReconciliations200JSONResponse ReconciliationList
+
+func (response ListReconciliations200JSONResponse) VisitListReconciliationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReconciliations400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListReconciliations400ApplicationProblemPlusJSONResponse) VisitListReconciliationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReconciliations401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListReconciliations401ApplicationProblemPlusJSONResponse) VisitListReconciliationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReconciliations403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListReconciliations403ApplicationProblemPlusJSONResponse) VisitListReconciliationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReconciliations500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListReconciliations500ApplicationProblemPlusJSONResponse) VisitListReconciliationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReconciliations503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListReconciliations503ApplicationProblemPlusJSONResponse) VisitListReconciliationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReconciliationRequestObject struct {
+}
+
+type StartReconciliationResponseObject interface {
+	VisitStartReconciliationResponse(w http.ResponseWriter) error
+}
+
+type StartReconciliation202JSONResponse ReconciliationStarted
+
+func (response StartReconciliation202JSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReconciliation401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartReconciliation401ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReconciliation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartReconciliation403ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReconciliation429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartReconciliation429ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReconciliation500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartReconciliation500ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReconciliation503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPatientsRequestObject struct {
 }
 
@@ -5377,6 +6327,12 @@ type StrictServerInterface interface {
 	// RescheduleAppointment Move a visit
 	// (POST /v1/appointments/{appointment_id}/reschedule)
 	RescheduleAppointment(ctx context.Context, request RescheduleAppointmentRequestObject) (RescheduleAppointmentResponseObject, error)
+	// ResolveAppointment Take the stuck mark off a visit
+	// (POST /v1/appointments/{appointment_id}/resolve)
+	ResolveAppointment(ctx context.Context, request ResolveAppointmentRequestObject) (ResolveAppointmentResponseObject, error)
+	// RetryAppointment Repair the process of a visit now
+	// (POST /v1/appointments/{appointment_id}/retry)
+	RetryAppointment(ctx context.Context, request RetryAppointmentRequestObject) (RetryAppointmentResponseObject, error)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(ctx context.Context, request ListDoctorsRequestObject) (ListDoctorsResponseObject, error)
@@ -5392,6 +6348,12 @@ type StrictServerInterface interface {
 	// GetMe The account that is logged in
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// ListReconciliations What the reconciler did and found
+	// (GET /v1/ops/reconciliations)
+	ListReconciliations(ctx context.Context, request ListReconciliationsRequestObject) (ListReconciliationsResponseObject, error)
+	// StartReconciliation Reconcile all visits now
+	// (POST /v1/ops/reconciliations)
+	StartReconciliation(ctx context.Context, request StartReconciliationRequestObject) (StartReconciliationResponseObject, error)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(ctx context.Context, request ListPatientsRequestObject) (ListPatientsResponseObject, error)
@@ -5975,6 +6937,96 @@ func (sh *strictHandler) RescheduleAppointment(ctx *gin.Context, appointmentID A
 	}
 }
 
+// ResolveAppointment operation middleware
+func (sh *strictHandler) ResolveAppointment(ctx *gin.Context, appointmentID AppointmentID, params ResolveAppointmentParams) {
+	var request ResolveAppointmentRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body ResolveAppointmentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolveAppointment(ctx, request.(ResolveAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolveAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResolveAppointmentResponseObject); ok {
+		if err := validResponse.VisitResolveAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RetryAppointment operation middleware
+func (sh *strictHandler) RetryAppointment(ctx *gin.Context, appointmentID AppointmentID, params RetryAppointmentParams) {
+	var request RetryAppointmentRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body RetryAppointmentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryAppointment(ctx, request.(RetryAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RetryAppointmentResponseObject); ok {
+		if err := validResponse.VisitRetryAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListDoctors operation middleware
 func (sh *strictHandler) ListDoctors(ctx *gin.Context) {
 	var request ListDoctorsRequestObject
@@ -6102,6 +7154,56 @@ func (sh *strictHandler) GetMe(ctx *gin.Context) {
 	}
 }
 
+// ListReconciliations operation middleware
+func (sh *strictHandler) ListReconciliations(ctx *gin.Context, params ListReconciliationsParams) {
+	var request ListReconciliationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReconciliations(ctx, request.(ListReconciliationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReconciliations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListReconciliationsResponseObject); ok {
+		if err := validResponse.VisitListReconciliationsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartReconciliation operation middleware
+func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
+	var request StartReconciliationRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartReconciliation(ctx, request.(StartReconciliationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartReconciliation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartReconciliationResponseObject); ok {
+		if err := validResponse.VisitStartReconciliationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListPatients operation middleware
 func (sh *strictHandler) ListPatients(ctx *gin.Context) {
 	var request ListPatientsRequestObject
@@ -6202,151 +7304,170 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H2Ldts4suCvYHlnT3fu0LLkR9JRzpxd5zWTnrw6dt/s7TgrQ2RJQpsEOABkRZ3jc/Zr9sP2S/agAJCg",
-	"SL0su1/Xc6a7ZYkECoWqQr3xNUpEXggOXKuo/zWaAE1B4sdXKeSF0MCT+QcoMjqH1HydgkokKzQTPOpH",
-	"F1pO4YLMJsCJnjBFmCJ6AoRyNQNJtCCUE6AyYyCJhH9NQWkyY3qCTymaA7mEeSeKI5VMIKdmBuDTPOp/",
-	"iszQ0ec40vMCon6ktGR8HF1fx9FrkVALwCI8HycgwUJQFIJxnQPXhCkzA3yheZGZofavevvB72q/23t8",
-	"3O12u3v4r0fmX9/5P+3/kl4UR2YBTBo8GNhCmEdC5lRH/Wgq2Z6EEUjgCURtwL8vfz4pioy1YfVsAqQo",
-	"HyN6QjWZUUVGIsvEDNL6amaU6b/1ujUcNqf9AFrOT0YaZHO+U0gET5XZLjMYGcJIODRy+KKJlvPalMer",
-	"UJEzznKzg71y9YxrGINEOD5+/Hgy1RPgmiVUQxOYf4gZ0k3wUH29T4FKpCaa5X87jxIqYZSJ2Xm0cocW",
-	"MXIdRwWVNAft6P2kIohXS/YkoJk6SBvSDzMDFVRPojjiNDdvBkMOWLohjU3xyeYePxeJFnIZ9Cn+ui3g",
-	"6RLA7Wi7wxyImX/CvAn5f4qpJGLGyZSzf02BaEOQIyGtuElEnlOexkRNkwmhilDy44+vnnfIKfCU8XEl",
-	"ZtyTTeFD6JgybgSXoiPoE6bJmF2BlWMjJpV20qxDzsLXcCDKhZ6AJEORzs0QEkZTtcigj9LD0ePRQ9g7",
-	"TLrDvaPh0eHe47QLewejh+lD2ht9lxwfeyRbAVyhOUDPnsHPSs6jX14DH+tJ1D84Po4NJ/q/e4batQZp",
-	"5vjfn87Pvxz09s7Pvzx68fmvf1khplokPoqbtxcoKRSZFoZZ3xJlRUhMqCa5UJocdsm3H14+I48OjroP",
-	"OuQdoqkSaopQCYSNuZDL5VkrRhxgSxf+MG7jdQmqEFwBsvpTmn6wZ5H5KxFcA8eP1Ehke7bsF1IMM8j/",
-	"+rOyB00JoHkjtWLtimYsHbhzLYqjFDRlmeM3f9ylAhThQpMR00hUZkJJE90hzyaUj4HMjIAHKYVUJGNK",
-	"K2IoVQFPDTUifSKK8Imo/+lrNGKQpVE/MnS3rzSVWg2ogSAHpegYoVOkJJXrzwaZSlNzKG3C9V3D9UpT",
-	"PVVR/6jbjSPNNO5OuDJm14VYqIhoPxWJ+rdF5FyHG/YXCaOoH/3bfqV97Ntf1f57i3e7bU0ptharT8iF",
-	"RdQFMRSjCNBkQhBhiFZEthYkQdx3DGDPrGw4SRIotD2QlxBFCzEsSPCNDwMnkKK+mWvEZB7FUVYqNjfU",
-	"UTbGcrnWFjT/EwodI64SKiWDlIipNsJVCcHNfw3jF1IkoJSTjapDXgtxabh/QfmKiZCWlO0mWSlsZW6r",
-	"IhiooKGe17YY9+h++Rwuxu3mc8Fhu50cCnEJ6WA432gTKW6iBKohHeAZd9A9eLjXPdzr9s563X7X/P+v",
-	"3V6/a0RZdVxufOi6V5zYey475O+SJkA+whDlH/BULUx8cNZ93D+sTbwNSRryywaa4YT1QXE1EZ4ibAtK",
-	"H/bwnblFah1BveMQTgmGNNNpZkR0F4WPE2qtoJTveSEVOcEAKIlA5khBVujpgWex/ohmCuKIi4GaiNlg",
-	"BDAoQCZIID0j5wrJEks3U2lOKgP3ix8/RHicChn1zQrxQBlNeTrQDJxItkrzIGd8qs0aekdHZrhg8Ou4",
-	"+dRB7aHjrpHUFSoGGcuZjvoHtS+nXLOsNsS1kc85DH5Bmo9eTKUoYP8pyIxxJ5g33THo+Rcc4b1EFeiK",
-	"KWbOl2mRbkbwVyAVsm5vc5lUSY02sWQY2upgoW1HjUkTypYFGRIqUKEdu0qetJm+NcttLzDdVg3UtPWc",
-	"hOKjjCW7aR8qE3qg6SXwUPE4FTkIDgQyBWQiMmPVGUXZkEeHnKhLpzt7c+AbRcxAVuNIJkIo8EptJ9pN",
-	"aXhcVxrMNOgecCDXtIVgMbelKBhAgIiRWT8fq0phoMaIJswoCgaVF0TRuSKzyRx1gZdCDlmaAt9pc0bl",
-	"KDWlkClCk0RMuf5GESkyMGAhUIwn2TQFu1miAIkz7boFh9UWvPUrh4aqVgF7W7h3iyQ5nePqUoELQwTX",
-	"mMsYS7vp4NVog0uYD6QdMsD6j4aiCYcZWbClkBO8AedOjx0RfnBQp3m0E6kiBqa26RpKc/tqbmtbLhYw",
-	"cFEB17Bm7V5xYzLSbEczyQ2yIKaQL8nMCPGZFHxMBCfG2FcshQ75YSq0dUH5/bBexrmYEgmFkJqwHbfr",
-	"OLRrTsiITjNtBIaYStU0Z9wibmMvFubqkDPIMqKmBS7LrPnCr+oC9+Gt0C/FlO/GKlzowQhHqRuqxg43",
-	"ktH5UOo+rl2kz1Fd+vi5a3itgLolIq+vBmkMTRBWmqul88hLKS2IAmsJngnxmsox7ITogs4zQdOBFmKQ",
-	"4Wgh5RtTyDtJHh4fHz4kw7kGtSOye4d1yeMdUloI4mGoIb4J5G1JmcbUHrNvKJ/vhFgDa0753DsVVIhY",
-	"M7rXAa13acpTkGRG5x1yJks/HyeU5OIW6PsgVHCEIAYyEkBWQ3cT9FtBt5kWuVYTwRN4QnS5UKsYX6Df",
-	"fw8d/xcLqnHw0zpFNogeIBg/8tA/v5tcmi6Mtcgs2ioUoAxJXQI3YvP9u9Mzsn/V21egjJmhrO93aEMD",
-	"+Niu0qtX7e5rMd6zLmIOkDYVqMUV3MbWVnPmTCmUYu6UlERcWe082MuPHz/uLcZVVm3oYhjG7+oVZRkd",
-	"ZrDrjpbjLDhFFcgrlgBJKA8UQ+83cnwZsGtGNcgnTnorOoIFp9GCRrOrQrCoMPtl1AFs2f9yvbejHxRU",
-	"ajIDkkJhWEDwwHxBh9uvyOlOL4H0DaSMnuHCdyKOcsBBbkYcIC7buB5PEtzvZ3a2PTN7nyz68XY9O4/r",
-	"ZydCRQxUXmUoIW7ufOtibvsoNTCgJYtm+9TQIKQBnB0M2bhBMZgZuLJpmjIzJs3eS2NZagaqdIQVwVdN",
-	"X/baAF7gxv7a/C0L/LdbRMirCNenZnzUzxeMXuUIiOHPkGCs4cTqdluuP/DSLo+gWomVefkcEzYilKPo",
-	"WYstyJHEW3C1IbqtU67lffQmoMtTg/V9rqK7D8KKKjcMlZLOG7hHCHBCD7ifph3jWsgt8b0M0VMFskNO",
-	"NR2NiOAZ4rax4kvG0/VhDi3kP82Di4vDt5eu459ubJ+L4tzepVfeio/RyPx3rjTkLYkqcZhSsC0jopBH",
-	"r/kifn7kmmU+46akSReGiclswjIghQ1/12gypRr20LnfAmoQ+/i6wqGDqSj2WfQYFnSuNiL8xMjmLCun",
-	"2HDT6hGWrxsupsbGa0GrxVlaOAt4uuX8ZWRm0xc2hDSMz6xG4Wvz5Jl50MgMoZ14WyLRvsETBlSHvOPZ",
-	"fMFD7A8ejAC0MmIYE9pgFT4ctIawvb94AlnqybqM8WxO2AWde/5beRC7x1BKUNWeW+aUQLdeo49rcDhj",
-	"nFz8/YW1SWph26/1E+z6ohWFds6BVZGaE8+NAjyjiqSQZIxDaqyAkqWWjBjE0742MrFqAbbGhF7FFqOR",
-	"Al2jgG8U+UVw2HwDvJq1Gv+n9il8fppcNmHyPjODor49ghEeNMmM7VeANKrgulOjDA2uguYMH6pH1da8",
-	"wXL4yTx3HYTbNmCGINLWInrCaNumsqQMvC1i8JmR4DatyeY+qDprkxdXYB+g2j1hxAJ6aS8BClJj/zCn",
-	"r6E0uD2vgIlr+WKhxK2Jjwp3IWbC0ymk20rQ1kRjuGt+v+v8UDtValhuVQgqBn5PrWtwGxXHq2Mb6WW1",
-	"EOiiehZHHL7oQTKVSrRkZr2xfgJjLJpNzajSpKBj6KxVsi1oa9buDb+bqtPrz+GpDXpVke02sbWrnrwN",
-	"/7eRdkjHjjobgPtZNsDoa6b0r0VRZ840Xa30L6WFp0JcGiTeJQ1sqUosO6pf1jSYJwR4IufGHrZpTRyu",
-	"QFofixgRSlzSnGGUMJWwi/GhlvNs2bnpws5+2IwZVQUVmc2Py80Pj4WNCwmzkqI14VqB3ra/z6w+UVrs",
-	"W2zygvqyYDUFCZL+mymfQZa5JE5Makl8TkQg7Qc5U5peQsV2dc+i0YVYMkgyYWO+GL1sLxkIMRVC24oI",
-	"CSlwzWimtsRDad7X6eLFnvme0DSVoMpT19lUi1R3fFTL3D1s5RKlZkLWiaT8Mm7kw9YTgVcjxxv65XBt",
-	"GHpu1dDboZLWreVCD9SUaffnip1tAidu7IlYb4FRPp7ScZs59fTZe3L0CF2RXi63MnftPF92SqkCEkYz",
-	"puft42yvlq7w7QSThSsMp/m8FM93foC57bz5uYVq7bb+F09Ca/0UZoZt1PORFPnmxpD3cbVYohNaFMAh",
-	"qH1wSY7WOnR270DgQ5sYnU0qE5sDGlgdawyEyiTAxeE0sUM4onLpHt45qVlKuTmlvWSQpS+k3Fr6uHT+",
-	"1mq2Pqkn+cfkX1OQ831MDY2Jjdvst8TBGvtZ1ga0ezaqlPh1Z4QFtxqwDRf/AJqZA2crPFS+An84iMv1",
-	"57l7qw2Kyg+23J2TZCK59FbTjGYZURMxUzFGnjDznTtHSL1OpT1BuoH1NxXWtxFAWkNe6CVG0E2colgU",
-	"sZzZWXsIxwugFuGRsII5ydo8v4zo2Qa65s47F3aEg1WfjII4oixDhW/KL7mYGVmiLllRQNrqhndPtZzZ",
-	"Jw7LZDYRCoiY6kTkNuvsCngqpDMVtMjSTX0fTqpV+AncIeWuBkDVdrONhh0B3bn084R6c/n3RnBbwrcS",
-	"xjAkvDrHvr6a6uHFbXx1+o4cHfRQ+QrL3E72fvr89fD6L63C0M7UdKJwIcmUM636JEF/2EhI8uLHDzGZ",
-	"A8c/vn//nzV7jnH98MgCbytfu2spxc4eV2tqQ+d7F3S6E012eSARsiXF1WcitFv6REE2ikkyYVkaG2sa",
-	"q32MVc1BYpqKzyK/Y/21hHidxuoQeuec5Dfu5pz0vopabHNo5D7mvZLPkUsxJlfoqYR08xcyNN4VJBJa",
-	"3B/v6dxVGzjl0+ZunGrJCuj8rDrE+2UKOjckwrO5j+xon7mpysxgLcxznWUhpKnM2qIEBR2De5UIbob3",
-	"HQEwQ8T5N8iEKiI4PCFG4Ksqqcgukdglts89HWZMTYxhOriEJfHSS5deXq79BhPZCqMttmezSIsjLa+6",
-	"t+tSsaelgEoCiFaQ7GnjIKczyjTj44HZWIFOKVs7aM90OtUTIZn14ASTleGt1jPdJ86sY5D61nx4+Yw8",
-	"Pjp+1CHvpRhLmiuSubJFWwsSkwJEgZFGmpILm5KEIbuFs6g1UHeK7oonTmmQYORTu+nlc52+LtHTNpc1",
-	"gc3R4mCosqK+Lq+l/UaRV887q7Wypg7qMqaWejmWt+YwyDOsDl+KjDK+EM1dkx9kTE2jmS2JlZ44xe0b",
-	"ZU4gNFTMxxk3Sr204cPAYqYyHfiY6nq7xyWq2ZUHah2CUm5qgPU2PvkANGUc1La+xUIoPZZQY61pga7R",
-	"GW/lkaZObah6jspn5Wv73BokzQshbd3HJnMtEyIlzMGQ7TgxguWMwbaG82I5ZVPBJxlQpX3OFh+HzU3Q",
-	"pm7T64OSTOwu4BqadLtbKXkLwFWDtqPAu8K3t5nvLh7R3NgVAQRMKmtNmkqohDG7wrLlRgIVTXOsUhWF",
-	"aiXGU5vivbUHzxwxA0wFXx4gst4TcnFiD6FfUDnoE9di5v/9n//bnq4BXwomYbscH/8O40sb8LSTIi5h",
-	"4IWqR64FcT0v1vBQG6wGUm1NbZt7molt1dGt06BumN+0fSZLmfa0XSrL7mbLVskLy7bhzu0X3OubGy+V",
-	"CljfjDJ7i3yLyV0us8tqh2XWmbMdHsQ+iZF8u/iI3b4HMbHqIj5DXcZz7PL0OWDm9BDQlKCXwM3z3kNu",
-	"zFZILiEdMG6+zosMNKRPjNLg9YG4yrCKieWONCauc8ATQmUyYVeueU15vlY9CCr/VQklqgoOAvO5BMHm",
-	"NVsYUJGwENS0YM+haPhaIIzwdFC0Ss4zn+uwhYqMblEbWHUZnjbZjY4lABHcV0IMbTZAh7ymGmSYUYQd",
-	"FMrCZi2MrmVThxZocrE3QzNhycczvCe2xruuK1PFqEMhMqDcpjy29HfY5igPGkFsZHvV20G0+prHAhQZ",
-	"0uSyynH0yLW7rJ6U+Vb4BBfEjEdGTKtaXHFlZnelSrXYA83WEm3t18RIAye0BC+nc5KLK2jNAw1QtrxH",
-	"RdssrdqYJ6+MaleOvUbJstsUN6hpYUvaSaIFIStW0SbrSknfdEqevD3BtgvlIVOFDtoadNSPcAXJVDI9",
-	"PzXb6nVdPPHLTy/9mfX9x7NoSRV+rWjuolE1d1F2XkT+sROU4Ey0LmxlCuMj0RLxFuIyRkfLSMjY93w0",
-	"QsM2Kixz04N8WKx55uAkTOecn/MXVyDnC/0aCSXpVGLllXMW9An1Mqfsa+GShF3xY1y1d7Lzq3P+rTtN",
-	"PHQxkZAznmKqPFJy7AX5AxdRVWQ4J0wryEbmNBjOw+Yi5kDJxAzhfmUpztaafnj5jBweHj6uHDzLc2ef",
-	"kCEohs0eIDdk78qdUA2wJEN5es7Nd0hF5iXXBdLY0IUUOVOQdsgbf8wxTvLKc02+Rc/1A1/VT7yDnHh/",
-	"c+ecv7D9xqgdcJhBTqwBq2zjtsdHx48euMCIa5Rh/Rpe1JuJcqDcnALnPKpqqJ65joxhF5gIe1OJAjgt",
-	"WNSPDjvdzqF110+QurGeynwYW9di2QPjVRr1zZfPze8LjdwOut2FWjQNX/T+ROdZrfgsOp92u4fJfzME",
-	"OS+AmAfwK4jW9Ihsc5o43wSWNR9bCNokcgnpftlGIeTsqP/pcxypaZ5TOffdQXwTM1vOWlBbt03HCpVH",
-	"Wztp5NCXPd/2cs8V/li/ZIJT7E8w+PrLKnS6+OxahK7pmVW2XxKXm1e9ublbEPzKNna7ZdQ+F66do29a",
-	"lrEr+B83wmwOWrIaobYbliqRtPA9I6XhG4XTf8FSgZEUPGhhV1BVOs71hNiCxsaOvXFTb8YD6FqrM4Ff",
-	"2MAI9rIQfcD4YJSx8USTHrLxlvzgMGKW9V6i8x6mqmzTmVN9y5sZTJKXGNl+I50o6syplRXL+OSZ48jt",
-	"OMWPWiHfzdcnKPluguh3BfCT96/KCtC7lD83Qil6F39ZyhofzM8u3PPeOgZPf3hdNRA8cx7Cb5Tr3YQ9",
-	"JLKUDKcBr7jYo1MFFBkLY5R4A4Fp28jKn9aKzslx99BbjrmC7Mr22mhsdOWX3VUmVp5a6zQNWtRZ92vl",
-	"XjUPbCw2KwhbKASxexOSMC8c3niBqUu/8EusZ3HexULfCo3RmXlnJTk/o9xQg6HeMtChbibzF0q6lhK4",
-	"C/sq3zrTujwVURBYTj79l8mgFZgztFTsVGblnhAzHhP0k/qYIWfJN6pD3lOjgTk1+yIoC7kgaLO4hgmu",
-	"dUST3jOm9Em4pno37E+LS8MaNz0BZfuqTRWoJ2gWDg1yC8xfqZk4Yf5O5fP47Hr6YgZb1dK3jBdU5LGZ",
-	"n6pMP8zpl1f2jV6v6bdashqmKmeC3ZtO1A5gmFu/RXPr5fO6DV87cT19/+Yz/4clPbQhSjvbmGaueyKa",
-	"EGjOLIME81ZbYVgZPlgPSOkBWA8DZoruCsEHMVPoxyqLo9qm8s6AarYUsAAx6h9042WOpNaW921RmTrL",
-	"OhsRUxcsOpaB5Wq/VjW/Xp3s/3nXw80x5qf7drn37XLv2+XeRbvczwt1ntGbn0/mb1l39mbenb3Jfpi9",
-	"ey5mb8w/L4vv3jx/cfz2h+gmPXaxmLVFwXrHwYnG6zg62kSZDPrp4yu99a/82GyZdWTV0NXvvQx7ld5U",
-	"010LWtXN6TrUKUONKSbDuT3BAp2ypia2KpZbRsU/X9skijYPersPlHH0r2pJuaKJDWcfdHvoqVNOLZyL",
-	"qVROUbyw4uYiJkfdx+5ctj2Ez7ltIowN343K2a7dmmMgCN65hxaVXK/G2iaoc8EBfahnVcCPCHS++uZ8",
-	"tvNXh1zYHsp94q6F8BdPjLCno6rn0ZFv7X0Uh12iHjw555VZGBMa9D4Onc31fmI2IcC1mXaXGBmcMEUu",
-	"ofDNI+GcN3upWq80Fw6WmChBqNGOMzq3nXABUodhjPeXTWfPeUNBN1gNi8Eb+nkbDVeP7C9cq2Jk6Zo3",
-	"3L0aVqIiXE9FOt9OObjBsX2TE9KX/UYnJBeZc40bOrWu6Xqp6+rzcEtZv7Gc9cXS1/V4lZZTuG6oYL37",
-	"ewruFa97xetPck/B2ULzoru7kGD7+1Fu8RKD37VmeNQ9Wv9G2VUbX3i8/oXy3gbzQm8DmMp20vjC8SaL",
-	"b+m2aV4+ONhA02101sc3H28EJzZn/g106qeYf48McyuKtNWfP7c5bhu9uJZ6cg0Lj6ZZRiQkQqZPUD+U",
-	"6JUel6ogszk8dJoyTTIx7pCLWoHMBWrKF65W5QIj7UaYc6Ohog65UAaTTMrrM5vt9lBdrivDby/It8F1",
-	"a+qBU43LihrXIYuhvwt/oXM3ub3Y0Wq4fWcKIEx1fdrCIyF2j1CXcofBGXGFdV62UJZcoC9x4OTphX/j",
-	"wn+B4pCNJyDb9N0x6F3UXa+8xq0JoA5t1nSoElWqC61agDS45+7WinZfXG290cZXYO7sgbtX/+7Vv3v1",
-	"73et/i1cohFof/fqV6v69WtrHe94bZPu3IW31WFWv4n4+vMmqsy+TSHG6PxOky3zNz6d1zKWS43B+kBj",
-	"4mtDfcIkShwf2UJB98T85HvKSucPtBmKXtkyQzSD1XZpfzxvWK2/TqMZ2sbyptaXbSN/UncTU6a6JPM6",
-	"NiJy43eqq0PvjcB7I/BWxLElcULL89tLY5/ItZMk3swY3MdynD2bNHk3MvQsEKATqgiV0lcQLUg8A8or",
-	"/huKvHt58pvIkz8vhxuKDkqKrMK/IZffkJ9dRd3d8rN1sRhuxiJDUmQ0gRaOdsDcs/Q9S/9ZWNqR9A2O",
-	"7ZsydFkoenf87O/4oZeuZgTX1q9XFfs2NVhszOuu1jLbtU0I4E/3MuBeBvxpZABSNOa5lDca36kQSKvW",
-	"03cnBHxPKtsrjClyJVjqrjwK76YZSQB7CV+T2R2gf3S3RUt37o09F75N+LXzWtxLn3snxR9X1jlq/hVl",
-	"HVytrDdaaAMushSUJiMmle6QlzTRqmx0Vu8Gbq/zsV1uMfwRVB2srBOyNwRFt1dDUPZZt32GS3+Oa6oe",
-	"hm58SO0n32O37yKhtoV4PbIWplNvLK6qJuNLwjqa5WBIoBPdB2B2ZKYQndidjP/J4jGuN/oa7p1RRcQM",
-	"UqIFmU1EXrWwGEJCc0QN02Er8jlxfLaWWd94CG6RXcuu5L3lSQUho24YzR31KqZ2bDyQkAB2Nqr1Gg/2",
-	"uuwx3jL5wU9hzN21Da/6gHe3kAph++2lJfD4CMkgHYO0OfgyBXkvJ25FTnhW2llO/CaCgIs97NV1ZwZL",
-	"VVWaU3lpWz3ayxDxnLdeDAcFGQHUgrJNKWIGeStObXuxe+fEvXPiD6uwvzHs4JyTRgnG2/O1xvt871x3",
-	"l7V+rnfkqhCEcuyybz0R6JZw3I3VTOXl0Km9Jp64Jt34zYQpLSQWsc2fEDZyaaEz24GKuYBGXPakc32f",
-	"mhKjWuofz9nRmr93uJi/t0XninLX7zM17p0gf0KZKq7gzvM0XBOUFen5QoGxl1BE1foLYlkup/kSX8Zz",
-	"N/LtmUTbpEoHtwd+irBlPGA39aW50+E1gNFzkDnVIhPjebQqkXYL2ya4wm+JaeO24r4WvM0w8c16RNie",
-	"J+AKT8e347aoM8f+1zJX/3pN20Q73I4E//sj8+2IfDWB31vqt5JSXdLu3XDAtiql3fnQVG9hnn2jNauV",
-	"pWD4hO9cG/YOwGaiQS8jxsmnkRR5TLR4sOiRPwkvYPDRQ1SvsUy0H7bVJikkLG1Tts0YpwjxmpZdC3UI",
-	"1gCodSHesMqitRNTecF0XcPdqUnVCyozZhDmUsoxN9x2TMNWut/OJNNA/mpsuf9+8PTB8usYu4EHcnkv",
-	"qw1A36qz1CnaEm0NrWJS1un1SErnyjXeujCQXCxZx+O168B+WDuu4hYbQm1W6bVB9dbGzRtuQwcqb1RY",
-	"ckCUlrXq3NtRv4mahTtg9tp6gP+Yp4zhu9WnzKKwDi6LQ1etPWiqLug5TYFwMSMzMc1SMob1IaEzBOL2",
-	"OP4m5aJTC15VGHjY3ThOhOdRa8Hff7lSyi0k3AIBrBJ2DRq8V4x3FmEfLds6X2xCORm6dFFIyeh3Lcjs",
-	"RUzLTMs3sLMogRyvQYxoSv+n+7qjbWrNhiKBBiLhJKW+TZmBbBFtW3CM7b+wlEvsz/dOkbbTuta7Ai/d",
-	"G48hrRd8uGduh9DdzXHeP+Jb0K08a90tn5hyETbcwJbGrqFd+2nq2+D9+i7E4XJKL69sjhRko9vSjMPr",
-	"kpdwgkf2PSu0scJCN0RPZTsyQknp/hYf35K95fpL21vfV1nbC37chUCeP69oxvAcIr1j4lSMDjnhxKXL",
-	"EJqmEpSKCSUzKfgYr6uYCWnToSlJmTLrT0smGoOuQpDVLV0LtRCYPeTvdtwhgrfiCPGAYumFlJBoMhFS",
-	"ARniJfEY+iy2SWh+JiE1dEgztUV8b/O11C+tjGD+/WT494S9Y9+//OnFh7MfTr9/3IHDbic5yPgwf9lN",
-	"/9f3Wf3qxsVkKOxe8lP9rsf+Y6P2htdK+tskNzea3b61iIXXXt7/6jLhVw7x/S4DdUtuQ3gtxtucwIvX",
-	"H8xgOBHiUu0rvM98ucD5D5BsxGwXCKYVUWzMqZ5KiInSQkKKXWrJlKdg27diijN59dxe3iXcNQPciQ1I",
-	"O+SETBh3BVj+/h4J1DW/9c1jsQjDu96YJkPIGFyBIpTPMX2hQ+w9YzZdomrtyslB9wgvng+GmfuL21ty",
-	"HTAr0f780aJlrSeW5dgmIy9wkf94c/Js7/QfJwfHDyv8uG5a7v4SbDdGZ2Qo0nndO6j/1nv06ODw+Phh",
-	"txtf9f52fHD8iH738DE8ggSGkNLDAzoa0YcHSZrQwxE97iU0fQSPHtEuHD8cjY4PH6bdBL6DXve79Lth",
-	"6j2LtttMpWDYBe6devhWOhqDFvRH3ceb9aBfJu3/ff/f6xfnfD2PWHoe9c8juNKD3nkUn7v799yXwDV+",
-	"aabBr3yyO7N5svYm+4Gt2cNr+113oPPouv0+gSHjFP2sLffyrJP4R23Xwgt3degMb5RzufY3lI7bSrnf",
-	"VvCccMfi5R0Hll8LKa6YpTgvkryQWRBJhgf2nFek1z367vjRw7rIovYZT5arpFkd0OpKxU+fDVHiXTGO",
-	"g6fS6BT7mFzkAPzaPOj2GA8ztjPBx4pogVmq3kas+sV5kdvSpW4iFhwDsb/IULoJgHcW7yNpG+mpvxfJ",
-	"iREmfZ5XCEmYK9sGDdXeQkqFX0/Q0oq8oMnEX7KEba3NfKTZEhsVRKeDHnS7lUMzGC02PHHQPbB3nmK4",
-	"Z6oTYVPQuNDEaqFz0H3Xvhy7LyJWWJYZnCVUSnPoiGmI7zInZckKr4CneNUOZBmZquDNkhKbb9qr6+Ly",
-	"1jOL5uDmrGAYf8PQ9efr/x8AAP//",
+	"7H2LcuM4kuCv4Lhz0d07siz5UdUlx8Sd6zVdPfWasnvrttt1MkSmJLRJgAOAVqkrHHFfcx92X3KBBECC",
+	"IvWy7H6tN3a6qmySSCQyE/nOL1Esslxw4FpFgy/RFGgCEv/6KoEsFxp4PP8AeUrnkJgfJ6BiyXLNBI8G",
+	"0aWWBVyS2RQ40VOmCFNET4FQrmYgiRaEcgJUpgwkkfCvApQmM6an+JSiGZArmHejTqTiKWTUrAC8yKLB",
+	"T5H5dPSpE+l5DtEgUloyPolubjrRaxFTC8AiPB+nIMFCkOeCcZ0B14QpswJ8plmemk/tX/f3g9+r/V7/",
+	"yXGv1+vt4X8em/986/9p/y/uR53IbIBJgwcDWwjzWMiM6mgQFZLtSRiDBB5D1Ab8+/LXp3mesjasnk+B",
+	"5OVjRE+pJjOqyFikqZhBUt/NjDL9t36vhsPmsh9Ay/npWINsrncGseCJMsdlPkZGMBYOjRw+a6LlvLbk",
+	"8SpUZIyzzJxgv9w94xomIBGOjx8/nhZ6ClyzmGpoAvOdmCHdBA/V9/sUqERqomn2t4sophLGqZhdRCtP",
+	"aBEjN50op5JmoB29n1YE8WrJmQQ0UwdpQ/ph5kM51dOoE3GamTeDTw5ZsiGNFfhk84yfi1gLuQz6BH+7",
+	"LeDJEsDt13aHORAz/4B5E/L/FIUkYsZJwdm/CiDaEORYSCtuYpFllCcdoop4SqgilPzww6vnXXIGPGF8",
+	"UokZ92RT+BA6oYwbwaXoGAaEaTJh12Dl2JhJpZ0065Lz8DX8EOVCT0GSkUjm5hMSxoVaZNDHyeH4yfgR",
+	"7B3GvdHe0ejocO9J0oO9g/Gj5BHtj7+Nj489kq0ArtAcoGfP4Gcl59HPr4FP9DQaHBwfdwwn+n/3DbVr",
+	"DdKs8b9/urj4fNDfu7j4/PjFp7/+ZYWYapH4KG7eXqKkUKTIDbO+JcqKkA6hmmRCaXLYI19/ePmMPD44",
+	"6n3TJe8QTZVQU4RKIGzChVwuz1ox4gBbuvFHnTZel6BywRUgqz+lyQd7F5l/xYJr4PhXaiSyvVv2cylG",
+	"KWR//VnZi6YE0LyRWLF2TVOWDN29FnWiBDRlqeM3f90lAhThQpMx00hUZkFJY90lz6aUT4DMjIAHKYVU",
+	"JGVKK2IoVQFPDDUifSKK8Ilo8NOXaMwgTaJBZOhuX2kqtRpSA0EGStEJQqdISSo3nwwylabmUtqE63uG",
+	"65WmulDR4KjX60SaaTydcGfM7guxUBHRfiJi9W+LyLkJD+wvEsbRIPq3/Ur72Le/VfvvLd7tsTWl2Fqs",
+	"npBLi6hLYihGEaDxlCDCEK2IbC1IjLjvGsCeWdlwGseQa3shLyGKFmJYkOAbXwZOIEUDs9aYySzqRGmp",
+	"2NxSR9kYy+VeW9D8D8h1B3EVUykZJEQU2ghXJQQ3fxrGz6WIQSknG1WXvBbiynD/gvLVIUJaUraHZKWw",
+	"lbmtimCggoZ6Xttm3KP75XO4GXeazwWH7U5yJMQVJMPRfKNDpHiIEqiGZIh33EHv4NFe73Cv1z/v9wY9",
+	"8/9/7fUHPSPKquty40vXveLE3nPZJX+XNAbyEUYo/4AnamHhg/Pek8FhbeFtSNKQXzrUDBesfxR3E+Et",
+	"wrag9FEf35lbpNYR1D8O4ZRgSDMpUiOieyh8nFBrBaV8zwupyAkGQEkEMkMKskJPDz2LDcY0VdCJuBiq",
+	"qZgNxwDDHGSMBNI3ci6XLLZ0U0hzUxm4X/zwIcLrVMhoYHaIF8q44MlQM3Ai2SrNw4zxQps99I+OzOeC",
+	"j990mk8d1B467hlJXaFimLKM6WhwUPthwTVLa5+4MfI5g+EvSPPRi0KKHPafgkwZd4J50xODvn/BEd5L",
+	"VIGumWLmfinyZDOCvwapkHX7m8ukSmq0iSXD0FYHC207akyaULYsyJBQgQrt2FXypM30rVlue4HptupD",
+	"TVvPSSg+Tlm8m/ahUqGHml4BDxWPM5GB4EAgVUCmIjVWnVGUDXl0yam6crqzNwe+UsR8yGoc8VQIBV6p",
+	"7Ua7KQ1P6kqDWQbdAw7kmrYQbOauFAUDCBAxNvvnE1UpDNQY0YQZRcGg8pIoOldkNp2jLvBSyBFLEuA7",
+	"Hc64/EpNKWSK0DgWBddfKSJFCgYsBIrxOC0SsIclcpC40q5HcFgdwVu/c2ioahWwd4V7t0mS0TnuLhG4",
+	"MURwjbmMsbSbDl59bXgF86G0nwyw/oOhaMJhRhZsKeQEb8C522NHhB8c1Gke7USqiIGpbbmG0ty+m7s6",
+	"lssFDFxWwDWsWXtW3JiMNN3RTHIfWRBTyJdkZoT4TAo+IYITY+wrlkCX/LMQ2rqg/HlYL+NcFERCLqQm",
+	"bMfjOg7tmlMypkWqjcAQhVRNc8Zt4i7OYmGtLjmHNCWqyHFbZs+XfleXeA5vhX4pCr4bq3Chh2P8St1Q",
+	"NXa4kYzOh1L3ce0ifY7q0sevXcNrBdQdEXl9N0hjaIKw0lwtnUdeSmlBFFhL8FyI11ROYCdE53SeCpoM",
+	"tRDDFL8WUr4xhbyT5NHx8eEjMpprUDsiu39YlzzeIaWFIB6GGuKbQN6VlGks7TH7hvL5Tog1sGaUz71T",
+	"QYWINV/3OqD1LhU8AUlmdN4l57L083FCSSbugL4PQgVHCGIgIwFkNXQ3Qb8TdJtlkWs1ETyGE6LLjVrF",
+	"+BL9/nvo+L9cUI2DX61TZIPoAYLxAw/987vJpWLhW4vMoq1CAcqQ1BVwIzbfvzs7J/vX/X0FypgZyvp+",
+	"RzY0gI/tKr361em+FpM96yLmAElTgVrcwV0cbbVmxpRCKeZuSUnEtdXOg7P8+PHj3mJcZdWBLoZh/Kle",
+	"U5bSUQq7nmj5nQWnqAJ5zWIgMeWBYuj9Ro4vA3ZNqQZ54qS3omNYcBotaDS7KgSLCrPfRh3AlvMv93s3",
+	"+kFOpSYzIAnkhgUED8wXdLj9ipzu9BJI3kDC6DlufCfiKD84zMwXh4jLNq7HmwTP+5ldbc+sPiCLfrxd",
+	"787j+t2JUBEDlVcZSoibJ9+6mbu+Sg0MaMmi2V4YGoQkgLOLIRv3UQxmBq5smiTMfJOm76WxLDUDVTrC",
+	"8uBHTV/22gBe4Mb+0vxdGvhvt4iQVxGun5rxUb9e8PUqR0CMfoYYYw2nVrfbcv+Bl3Z5BNVKrNTL5w5h",
+	"Y0I5ip612IIMSbwFVxui2zrlWt5HbwK6PDVY3+cquvsgrKhyn6FS0nkD9wgBLugB98u0Y1wLuSW+lyG6",
+	"UCC75EzT8ZgIniJuGzu+YjxZH+bQQv7DPLi4OXx76T7+4b7tc1Gc27v0ylvxMR6bP+dKQ9aSqNIJUwq2",
+	"ZUQU8ug1X8TPD1yz1GfclDTpwjAdMpuyFEhuw981mkyohj107reAGsQ+vqxw6GAqin0WPYY5nauNCD82",
+	"sjlNyyU2PLR6hOXLhpupsfFa0GpxlhbOAp5suX4Zmdn0hQ0hDeMzq1H42jx5bh40MkNoJ96WSLSv8IYB",
+	"1SXveDpf8BD7iwcjAK2MGMaENtiFDwetIWzvL55CmniyLmM8mxN2Tuee/1ZexO4xlBJUteeWOSXQ7dfo",
+	"4xoczhgnl39/YW2SWtj2S/0Gu7lsRaFdc2hVpObCc6MAz6giCcQp45AYK6BkqSVfDOJpXxqZWLUAW2NB",
+	"r2KL8ViBrlHAV4r8IjhsfgBezVqN/zP7FD5fxFdNmLzPzKBoYK9ghAdNMmP75SCNKrju1ihDg6ugOceH",
+	"6lG1NW+wDH40z90E4bYNmCGItLWInjDatqksKQNvixh8ZiS4TWuyuQ+qztrkxTXYB6h2TxixgF7aK4Cc",
+	"1Ng/zOlrKA3uzCtgOrV8sVDi1sRHhbsQM+HtFNJtJWhrojE8NX/edX6o3So1LLcqBBUDv6fWNbiNiuPV",
+	"sY30sloIdFE960QcPuthXEglWjKz3lg/gTEWzaGmVGmS0wl01yrZFrQ1e/eG323V6fX3cGGDXlVku01s",
+	"7aonb8P/baQd0rGjzgbgfpUNMPqaKf1rUdS5M01XK/1LaeGpEFcGifdJA1uqEsuu6pc1DeaEAI/l3NjD",
+	"Nq2JwzVI62MRY0KJS5ozjBKmEvYwPtRyny27N13Y2X82ZUZVQUVm8+ty88tj4eBCwqykaE24VqC3ne8z",
+	"q0+UFvsWh7ygvixYTUGCpP9JwWeQpi6JE5NaYp8TEUj7YcaUpldQsV3ds2h0IRYP41TYmC9GL9tLBkJM",
+	"hdC2IkJCAlwzmqot8VCa93W6eLFnfk5okkhQ5a3rbKpFqjs+qmXuHrZyiVIzIetEUv6w08iHrScCr0aO",
+	"N/TLz7Vh6LlVQ++GSlqPlgs9VAXT7p8rTrYJnLi1J2K9BUb5pKCTNnPq6bP35OgxuiK9XG5l7tp9vuyW",
+	"UjnEjKZMz9u/s71ausK3EywW7jBc5tNSPN/7BeaO8/b3Fqq12/pfPAmt9VOYFbZRz8dSZJsbQ97H1WKJ",
+	"TmmeA4eg9sElOVrr0Nm9Q4EPbWJ0NqlMbA5oYHWsMRAqkwA3h8t0HMIRlUvP8N5JzVLK7SntJYM0eSHl",
+	"1tLHpfO3VrMNSD3Jv0P+VYCc72NqaIfYuM1+SxyscZ5lbUC7Z6NKiV93R1hwqw+24wI9kPcfgNiG+dr9",
+	"K2eOfxxllqrICV7TsuBGIXGFGXoKWStyffSqaXUnYLMreZGNQKrWt1VhEdd4PUDI/kXR6x3GLME/oePV",
+	"1oWfY4C40CPxeeEX68/VQ+EQtZQbvwOaGmViq6Ot/ED+4hdX63U191YbFJWPc7mrLk5FfOUt4hlNU6Km",
+	"YqY6GFXEqgbunFz1GqT25PfGsb2pOGobItcaslwvMXBv4/DGgpflgpy1h+f85dJyMcQsZ+7WbNKqYc5t",
+	"oGuevAtPRPix6m+G8saUpajMF/yKi5m5J9QVy3NIWkMs7qkWfezUYZnMpkKBYYlYZDaj8Bp4IqQzA7VI",
+	"k039Wu7GqvATuLrKUw2Aqp1mGw07Arr3m80T6u3vtjeC2/LMlTCG4f7V9RP13VQPLx7jq7N35Oigj4p1",
+	"WMJ4uvfjpy+HN39pvejsSk0HGReSFJxpNSAx+jrHQpIXP3zokDlw/Mf37/+zZqszrh8dWeBtVXNvLaXY",
+	"1TvVntrQ+d4FFO/FSlkeJIZ0SeH8uQht0gFRkI47JJ6yNOmQnEqs5Mqp1Bwk3jC+QuCebZMS4nXWiEPo",
+	"vXOSP7jbc9L7KiK1zaWR+XyGlXyOXIrx1lwXEpLNX0jRMaMgltCih7ync1dJ4gwLm5dzpiXLofuz6hLv",
+	"c8vp3JAIT+c+aqd9Vq4qs761MM91l4UHC5m2RYByOgH3KhHcfN53e8DsH+e7IlOqiOBwQozAV1XCmN0i",
+	"sVtsX7sYpUxN6SiF4RUsiYVfudKBcu+3WMhWj21xPJtF0RxpebOsXZfqeFoKqCSAaAXJnjUucjqjTDM+",
+	"GZqDFehwtHWh9k6nhZ4Kyax3LlisDF223uk+KWodg9SP5sPLZ+TJ0fHjLnkvxUTSTJHUlaTaOp8OyUHk",
+	"GEWmCbm0CjuGYxfuonYjAV1RJ05pkGDkU7LGEmjX0zaXNYE92eI8qjLeviyvk/5KkVfPu6u1sqYO6rLh",
+	"lnqwlrddMcgzrA6f85QyvhCpX5P71YmsZrYkDn7qFLevlLmB0Ag1f51xo9RLGxoOvCFUJkMfL19v+7gk",
+	"RLvzQK1zlpA71ADrbXzyAWjCOKht/ca5UHoiocZaRY5u7xlv5ZGmTm2oeo7KZ+VH/dQaAM9yIW1NzyZr",
+	"LRMiJczBJ9txEgses5TdJrAQTyG+amuR8x9MMR+rntKEKC2E+S9LU1vlbwjSaKMLpx8Q+dh6KJZkxtjO",
+	"H8e9Xs2ju5pbrSnTwqpjxpmalkbdAlmPFN6neFcyTWTBFZasYCqMS/wYSZf6Pt48lNSWXffKKL24NVlg",
+	"McS5Ozvyw6slN1We0rjtCN5bSQ/uFBDj6KWCxHwYdQHzKhFjkhiRKzio9qOwBV1tizikLnnPLbeVNaol",
+	"m0xsHrQnfx+EirAUW4kN2MAq3u5TNUA6JdEGyAu2GBDeena5d3V2gTtvr9XWP3Rm8XEH6aBbE+zPwrB8",
+	"80PvONhyR18VRGiKMjP4ykiIFChvP2334fbNG+XpnMG2jt/FdgBNJwZJgSrtc475JGzOhVTXzhllSwHs",
+	"juMacvV6WxmyC8BVH21HQU6Z3D7M0mqNer4ZuMpd32zE9iNRVdLSCeGCY9OmqiOJOWTGiZAJyBPi+W5Q",
+	"poihfaAFaocdosAqLej/K6/Skm25zSIquffTCq/ymkz2eGmyusXdhzKZYfeYakwLBUMJmbi20kfMhrGQ",
+	"EmIrghRobZNxh1ObTe80LwmxuAarpbvoOx/a3d9dgP1DmYu1vQ/5/nIvmorOimQJTKBvTRCPqYQJu8Zr",
+	"oZEsTpMMO3KIXLWS0pktZ9uajQzhD7HsbXkyjI0UkctTa5T9goJ6QFw7vf/3f/5ve2oqfM6ZhO3ymf07",
+	"jC9tNtgutnALQ29keORaENfTXQ0PtY/VQKrtqe1wz1Kx7a27dcr3LXO5t8/aLVO8t0vb3d2Nt1Wi5rJj",
+	"uHcFCM/69mpP5RJZvMFcpjr5GhPZXRa79ZaUGfbOl/ZNxxdskK8XH7HH902HWPcJPkNddVfH1SRywCqx",
+	"EaBrzYhs87zPBugQp5AOGTc/zvIUNCQnxsTw9nGnyibvEMsdSYe4LkknhMp4yq5do77ykqz6LVXxnBJK",
+	"NJ0dBJVObNmvhAENawtBzSvkOdTewAiEEZ4OilbJee7zOrdwGWGY0CaRuWoWm9hPJxKACO6rPkc287FL",
+	"XlMNMsyexm5RZRMXLYp46tKkF2hysQ9VM0zsczd8ZLLGu64DZYumuqSX1TZqX9D0aiNfZL31VWvsdSJA",
+	"kRGNr6p6Do9ce8rqpMwtxye4IOZ7ZMy02tjiDtTuFqO72UarrdWsGGvgRjd04GV0TozW1FrzUjNZl/Xj",
+	"alulVXP35JVS7VrPrFHI7TF1GtS0cCTtJNGCkBW7aJN1paRvGmmnb0+xxVR5yVSh9LZmZPUrXEFcSKbn",
+	"Z+ZYvV2EN375t5f+zvr+43m0pONQrUHAZaNDwGXZZRr5xy5QgjPVOrdVuIyPRUt2HxoLOUXXf8f3tzZC",
+	"wzZlLuvwgtof7O/CwUmY7gW/4C+uQc4XelMTSpJCYpW5M2GMreJkTtnDyxVEuUYPnaqVpV1fXfCv3W3i",
+	"oesQCRkz1q7qWErueEH+jcseU2Q0N7YTpGNzG4zmYSM1c6GkYoZwv7IUZ/tqfHj5jBweHj6pAh7L64RO",
+	"yAgUw8ZWkBmyd6XdqAZYkqE8ueDmZ0hF5qXAoZRLkTEFSZe88dcc4ySrIrnka4zkfuM7GBEfMCY+/tq9",
+	"4C9sb1VqPzhKISPWoatsk9onR8ePv3GJAq4pmPXze1FvFsqAcnMLXPCoqhd/5rpPhx3vIuzDKXLgNGfR",
+	"IDrs9rqHNnw9RerG2nHzl4kNtZX9vl4l0cD88Ln5/ULT2oNeb6HuXsNnvT/VWVortI9s1s9/MwQ5z4GY",
+	"B2wCULSmH3ZbEMH56rGFy7GFoE0il5Duly2jQs6OBj996kSqyDIq574Tmm/Yalt35NT2qKEThcqj7RNh",
+	"5NDnPd/ie88VOds4XYxL7E8xGemXVeh0+UprEbqmP2jZalJcbV7h79ZuQfAr28T2jlH7XDj/iHeHpOwa",
+	"/setMJuBlqxGqO2GpYolzX1/bGn4RuHyn7EsciwFD9r15lSVgWQ9JbZ5Q+PE3rilN+MBDDXVmcBvbGgE",
+	"e9l0Z8j4cJyyyVSTPrLxlvzgMGK29V5iMBsKVbYkz6i+48MMFslKjGx/kE4UdefUyoplfPLMceR2nOK/",
+	"WiHfrTcgKPlug+h3OfDT96/Kbhf3KX9uhVL0HP+ylDU+mF+7kM57Gyg7++frqlmyd2J/pVyfSuyXlSZk",
+	"VAS84nJxnCqgyEQYo8QbCEzbpp3+tlZ0To57h95yzBSk1zbg0jjoKk65q0ysIpc2iBi047XhyCrcaB7Y",
+	"WGxWELZQyAfrtt+eJMwLh7feYOLSEf0W6xUr97HRt0ITF6NYRc7PKMYJDfWWgX91O5m/UL6+lMBdGpTy",
+	"bcKty1OhO73UAX2pE5NB21NnaKmOU5mVe0LMeIegn9Tn0HAWf6W65D01GphTsy+DEthLgjaLaw7l2mQ1",
+	"6T1lSp+Ge6pP/vipGShKUQ9WtodsoUCdoFk4MsjNMZ+zZuKE+ayVz+OTm1+A2frV+IIyfl6Rx2Z+qrLU",
+	"IqOfX9k3+v2m32rJbpiqnAn2bLpRO4BhHeEWgzyWr+sOfO3C9VLF268cpgaUdrYxzVynaDQh0JxZBgnW",
+	"6LTCsDJ8sB6Q0gOwHgasitkVgg9iptCPVRaCty3lnQHVaglgs4VocNDrLHMktY73aYvK1FnW2YiYymfR",
+	"sQwsV+e+atDH6sLGT7tebo4xf3oYDfAwGuBhNMB9jAb4tNDTInrz8+n8LevN3sx7szfpP2fvnovZG/O/",
+	"l/m3b56/OH77z+g28wSwcUeLgvWOgxONN53oaBNlMpgdhK/017/yQ7M96JFVQ1e/9zLsy35bTXctaFXn",
+	"yptQpww1pg4Zze0NFuiUNTWxVbHcMir+6cYmFbZ50Nt9oIyjf1VLypVNrxiQg14fPXXKqYVzUUjlFMVL",
+	"K24uO+So98Tdy3ZewgW3AxNwuI1ROdu1WywErIJ37qFFJdersbbh+1xwQB/qeRXwIwKdr74Rse1y2iWX",
+	"dl7EgLgRWH7I1hj7V6t6Xjn52s7eOuwR9c3JBa/Mwg6hwZyH0Nlc751qEwLcSA03sNHghClyBblvlA0X",
+	"vNk33nqluXCwdIgShBLMm5nbrv8AicMwxvvLBvsXvKGgG6yGjW8a+nkbDVeP7C+MkDOydM0bboaYlagI",
+	"11ORzLdTDm5xbd/mhvQtTqJTkokUfMarcq7peluP1ffhlrJ+YznrG8Pc1ONVWhZw01DB+g8zmR4UrwfF",
+	"608yk+l8oVHj/Q1f2n4W3B0ObPpda4ZHvaP1b5QTRPCFJ+tfKGdUmRf6G8BUjs7AF4432XxLZ3Hz8sHB",
+	"BppuY4oQvvlkIzhxEMVvoFM/xXo0ZJg7UaSt/vypzXHb6Du61JOLxS5FmhIJsZCJa3qBXulJqQq6eg5a",
+	"JEyTVEy65LJWMHqJmvKlq928xEi7EebcaKioQy6UhcbTclR4s7Uwqst1ZfjtJfk6GC2rvnGqcVlh6rqB",
+	"MvR34W/o3C1uh1hbDXfgTAGEqa5PW3gkdNwj1KXcYXBGXGPds20cQS7Rlzh08vTSv3Hpf4DikE2mINv0",
+	"3QnoXdRdr7x2WhNAHdqs6VAlqlTDO1uANLjnbkJXuy+utt9o43HfO3vgHtS/B/XvQf37Xat/CwPDAu3v",
+	"Qf1qVb9+ba3jHa8d0r278La6zAICe5VEN582UWX2bQoxRud3WmyZv/HpvJaxXGoM1gfaIb5Xgk+YRInj",
+	"I1so6E7Mr3z/fOn8gTZD0Stb5hPNYLXd2h/PG1arQ2s0ft1Y3tR60G7kT+ptYspUA8FvOkZEbvxONSb9",
+	"wQh8MALvRBxbEie0vL+9NPaJXDtJ4s2MwX0sx9mzSZP3I0PPAwE6pYpQKX0F0YLEM6C84r+hyHuQJ7+J",
+	"PPnzcrih6KCkyCr8G3L5LfnZVdTdLz9bFwuWz9Mr4La9RwtHO2AeWPqBpf8sLO1I+hbX9m0ZuiwUvT9+",
+	"9vMM6VXYU2NQryr2bduw2JjXXa1ltmubEMBfPciABxnwp5EBSNGY5+LnmdyvEEiqMRv3JwR8j0bbO5Mp",
+	"ci1Y4sY7hnP4xhLADhxuMrsD9I/utmiZRLKx58KPRLlxXosH6fPgpPjjyjpHzb+irIPrlfVGCyNPRJqA",
+	"0rYxXJe8pLFWZePP+uQTO7rQdn3H8EdQdbCyTshOQ4zuroagnClj++6X/hw3wyIM3fiQ2o++5/zARULt",
+	"uJR6ZC1Mp95YXFUDVZaEdTTLwJBAN3oIwOzITCE6sTsZ/5PFY9wgkjXcO6OKiBkkRAsym4qsamExgphm",
+	"iBqmw9Ecc+L4bC2zvvEQ3CG7llM6+suTCkJG3TCaO+5XTO3YeCghBuY69VWzN4KzLmdutCx+8GMYc3dj",
+	"NKq5GL0tpEI4jmJpCTw+QlJIJiA7ZafFBzlxJ3LCs9LOcuI3EQRc7GGvrnszWKqq0ozKK9vq0XX1NPe8",
+	"9WI4KMgYoBaUbUoR85G34sy2F3twTjw4J/6wCvsbww7OOWmUYI51UhpwpMN96+6y1s/1nlwVglCO/Wet",
+	"JwLdEo67sZrJN+DiCdHzHLrEDa3An0yZ0kJiEdv8hLCxSwud2Q5UzAU0OmVPOtf3qSkxqq3+8Zwdrfl7",
+	"h4v5e1t0rihP/SFT48EJ8ieUqeIafuM8DQlKpNf3KFbP7FwnPy6RFsp2yVcAnGjhe3pRo2EZ4al8KUDp",
+	"HyCnZauxsjYxYZB44Wy/yRTxXdV91hxm5cva2IATcilBy/ml7YHEylrfVkFsMHOXUvjuHMn1dutbSNSg",
+	"D/w9ydQH2fggG+/CVqVXvpNtEV95a2zcIi6lHQyx0kzdWBpqOb8/WfjSqI9OhfaF8Lg9N41HqKqrIlNk",
+	"IjgO2x3BlPHGqAobVMeyobEUWRA3xx4DthWq6pK3TuNkWNEtJ3Z6d4ZTUF24bXsZ3JiTQWaQpmaNFMaa",
+	"0NR16V0UqVrOf58CtT7P4r4F6uZQ+gEm1ciQLWFrc7PZtuSlR/S+amofClsfboM7ug0sLdfazoryLiAc",
+	"3Wu3ug9ci8AVxatGKM+mAuVtrfs2Nq3hNFsS6Xvuvnx3AYNtCglTyieFDZn8FOGAQcDRQEsrC1UOMaMp",
+	"Nn+MnoPMqBapmMyjVWVmW3j+LTpWOf7dUTx0Smpz2/tWliJsXhkQvafjuwnq1Zlj/0tZyXqzpqm4/dyO",
+	"BP/7I/PtiHw1gT/Ese6k4LCk3fvhgG01U3vyYSCrhXn2VSq0WtkoAZ/wcx3CzlrYaj/o9Mk4+cno/R2i",
+	"xTeL+Sqn4Xgyn1uHzmdsojIIh86QBGKWtLmizTfOEOI1DW0XqnSte7w2o2PDGuTWPqWukHlRtd6phesL",
+	"KlNmEOYKLrFy0vYTxkETX88k00D+amyp/37w9Jv6bsLa9F4Qn1/e6XUD0Lfqu4rjL1Vbu9cOKbtY9Eli",
+	"bDnblvbSQHK5ZB9P1u4Du8XuuIs7bJe6WR+EDXobbNza7C50oHLe2JILoow7qe6DJ+03UbPwBMxZO/vi",
+	"D3nLGL5bfcssCmtVNW7ERAZ70VQzgjKagLGyyEwUaUImsD5h6hyBuDuOv00zlcKCV7XNOOxtnEWF91Fr",
+	"O4z/co1GtpBwCwSwStg1aPBBMd5ZhH20bOsyFWLKycj5ZyEh49+1ILNjSpeZlm9gZ1ECGWVpNIhoQv+n",
+	"+3FX28TzDUUCDUTCaUJ9E1+cfryAti04xnYnW8ol9tcPTpG227rW2Q3Hl08mkNTLod0zd0Pobq6y94+I",
+	"3MAaxpdXX7scZqWR1rHdm8kM4AoHWRqrzQ3ux+bGqsw8dB3zCo7doZXR6TGrWQuSCEJHotAEaDwtx4w3",
+	"L+YPC1CuMei+EzOSUT6/xUCH/nYDHe7QJnATYKPBUf+gEzlUulTrWpxv8+ZoqxKiXeCoHGv+sx99bgf/",
+	"RQM/tMUYZL405KBT+q8ToNhbubDjLwchkPsbwWeQN2acqenyxPGjWuI47Y8O1iSOl3Emc1zlVHrzDzSV",
+	"1qSoa8km5mAHUZW69WmLiFVIpauUhwWuexCPrZqADjAFkiQscQNFC55sGTBZlIDLQtzPRJZTCYoADiJ1",
+	"sWHvXXG0jwFn1/aSLx4mQRXG2GADQn1zd/PYz4JxG3G2Xq6GoEMCrdNQU2s4uKUzegPWMQAaXkEz4JZE",
+	"f2aZbMk4R6ZIwROQZEbnJyTFbq9uxC9Ttp8+3gyxcBYs85rDr6Yi/+4DiY4dCE1TP0Rs+/jhEoXAT2xY",
+	"qQXkIPIUbIVS2J8WJ4C5+Q/tt7ifGvHrxxRHy1VfcM3UBpGCdHxXrjK3wKo7wCP7Qfi36cYLw0M8le2o",
+	"GZeU7ode+wmGTVI/taMofVNCOw/bzc/2Cvs1TRkapqR/TJzPoUtOOXHVZYQmiQSlOkZRloJPcLrrTEh7",
+	"kVGSMGX2n5RMNAFdZexXQ+0XWodgsd2Z3UK0Qw7RCpvSA4qdSjBRk0yFVEBGVGuwlQL5NvX/zyQkhg5p",
+	"qu4p08hczUM8oGgQwfz76ejvMXvHvn/544sP5/88+/5JFw573fgg5aPsZS/5X9+nGE3ImQTVphVis98f",
+	"g2eMKfHEmAS4yNAZA0/tpPTNveju3FrEwmtvAP7qMuFXzvP5XV6yS4aHvhaTbUzyxWmhMxhNhbhS+0pL",
+	"lsNygfMfINmY2fRvc6srNuFUFxI6RGkhIcFEb6dAmQewIwB59dzOuhduKid3YgMSY5FPGXf9irzdJoG6",
+	"WVF+1hImUfpYHNNkBCmDa1CE8jnmXnaJHctvq4uqSUicHPSOMAk0+MycnOFG29InsYjX/vqjRcva0CzL",
+	"sKtsluMmv3tz+mzv7LvTg+NHFX5cFqkb94tGA52RkUjm9XCh/lv/8eODw+PjR71e57r/t+OD48f020dP",
+	"4DHEMIKEHh7Q8Zg+OoiTmB6O6XE/psljePyY9uD40Xh8fPgo6cXwLfR73ybfjhLvXLBJhJWCYTe4d+bh",
+	"Wxl5DCY2HvWebDaycZm0//f9f6/Pmf5yEbHkIhpcRHCth/2LqHMRCbTX3Q+Ba/yhWQZ/5HtDMFtWTjND",
+	"6UPb4spwytA1076IbtrHb44Yp+hqaRljvU7iH7WUXyDldzB4g6nEtjXFLaXjtlLutxU8p9yxeDkS1PJr",
+	"LsU1sxTnRZIXMgsiyfDAnguT9HtH3x4/flQXWdQ+48lylTSrA/olsgqRgdkQJY5WdhxcSKNT7KN/xwH4",
+	"pXnR7TEeNjhIBZ8oogUWdXuncTVewYvclqEOU7EQKejYb45dseNsCry7OL637UtP/RhxJ0aY9GWRISRh",
+	"aXkbNFR7CykRfj9BB3jywno6sebEO0o5aU6QQwXR6aAHvV4V4Qy+hnn3B70D3KPN/yi0MZ6NUOZCE6uF",
+	"zkEP3LQ/HFaCWGFpanBmM+ET82Kwy7KEa/XQXhxi5928nUr8Vj4bfGzMuL1ysmAJZ6YuQaF1SyqiIU1J",
+	"oYL3SlJvvvkd0FRPOyQDLVnszzGYZB98xk/8vvl08/8DAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
