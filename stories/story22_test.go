@@ -1,9 +1,11 @@
 package stories_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
@@ -13,6 +15,7 @@ import (
 	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/stories/clinic"
 	"github.com/careflow/careflow/workflows/reconcile"
+	"github.com/careflow/careflow/workflows/reconcile/reconcileclient"
 )
 
 // tampered is a visit whose process somebody tampers with in Temporal UI.
@@ -298,4 +301,22 @@ func TestStory22_ReconciliationsAreForPeopleToRead(t *testing.T) {
 	require.Equal(t, 1, last.Reported)
 	require.Zero(t, last.Replaced)
 	require.Equal(t, http.StatusForbidden, v.patient.Do(http.MethodGet, "/v1/ops/reconciliations", nil).Status)
+}
+
+// Without anybody asking: the schedule starts the one reconciliation.
+func TestStory22_TheScheduleReconcilesByItself(t *testing.T) {
+	t.Parallel()
+	v := tamper(t, moments[1])
+	v.c.Terminate(v.temporal, v.a.ID)
+	reconciler := reconcileclient.New(v.temporal, v.c.Queue)
+	schedule := v.temporal.ScheduleClient().GetHandle(testkit.Context(t), reconcile.ScheduleID(v.c.Queue))
+	t.Cleanup(func() { require.NoError(t, schedule.Delete(context.Background())) })
+	for range 2 { // as at each start
+		require.NoError(t, reconciler.EnsureSchedule(testkit.Context(t), time.Hour))
+	}
+	testkit.Eventually(t, func() bool {
+		require.NoError(t, schedule.Trigger(testkit.Context(t), client.ScheduleTriggerOptions{}))
+		return v.c.Count(`SELECT count(*) FROM reconcile_runs WHERE trigger = 'schedule' AND replaced > 0`) > 0
+	}, "the process is replaced")
+	testkit.Eventually(t, v.agrees, "the new process agrees")
 }
