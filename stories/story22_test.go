@@ -57,9 +57,8 @@ var moments = []moment{
 	},
 	{
 		name: "confirmed", reach: (*tampered).confirm,
-		then: func(v *tampered) {
-			v.patient.Must(v.a.ID, "cancel", map[string]string{"reason_code": "patient_request"})
-		},
+		then: func(v *tampered) { require.Equal(v.t, http.StatusOK, v.cancellation().Status) },
+		send: (*tampered).cancellation,
 		ends: domain.StatusCancelled, kinds: []string{"booked", "payment_opened", "authorised", "accepted", "captured", "cancelled", "payment_refunded"},
 		captured: 8000, refunded: 8000,
 	},

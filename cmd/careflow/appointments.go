@@ -169,7 +169,7 @@ func tableOfOne(w io.Writer, a openapi.Appointment) {
 	row(w, "version", a.Version)
 	row(w, "stuck", a.Stuck)
 	row(w, "starts", a.StartsAt)
-	row(w, "local time", string(a.LocalTime)+" "+a.TimeZone)
+	row(w, "local time", a.LocalTime+" "+a.TimeZone)
 	row(w, "doctor", a.DoctorName)
 	row(w, "patient", a.PatientID)
 	row(w, "pay by", a.PayBy)

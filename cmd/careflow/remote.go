@@ -76,7 +76,7 @@ func confidential(base string) error {
 
 // ask reads e-mail address and password from the terminal, the latter without showing it.
 func ask(w io.Writer, email string) (string, string, error) {
-	stdin := int(os.Stdin.Fd()) //nolint:gosec // a file descriptor
+	stdin := int(os.Stdin.Fd())
 	if !term.IsTerminal(stdin) {
 		return "", "", usageError{errors.New("log in by CAREFLOW_CLI_TOKEN, or by CAREFLOW_CLI_EMAIL and CAREFLOW_CLI_PASSWORD: there is no terminal to ask at")}
 	}

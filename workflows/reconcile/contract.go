@@ -37,9 +37,13 @@ func IDFromVisit(workflowID string) (appointmentID string, ok bool) {
 	return strings.CutPrefix(workflowID, visitPrefix)
 }
 
-// MostTime is how long a reconciliation may take. One that hangs for longer must not keep
-// the next from beginning.
-const MostTime = 2 * time.Hour
+// MostTime is how long a reconciliation may take, and VisitTime a retry of one visit. One
+// that hangs, since the last worker of the version it began on is gone, must not keep the
+// next from beginning for longer.
+const (
+	MostTime  = time.Hour
+	VisitTime = 10 * time.Minute
+)
 
 // Input begins a reconciliation, or goes on with one after continue-as-new.
 type Input struct {

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -73,12 +72,11 @@ func (r *reconciliation) add(counts domain.ReconcileCounts, findings []domain.Fi
 
 // show is what people read in Temporal UI.
 func (r *reconciliation) show(ctx workflow.Context, state string) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**: %d examined, %d replaced, %d need a person\n", state, r.Counts.Checked, r.Counts.Replaced, r.Counts.Reported)
+	text := fmt.Sprintf("**%s**: %d examined, %d replaced, %d need a person\n", state, r.Counts.Checked, r.Counts.Replaced, r.Counts.Reported)
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "\n- %s: %s (%s)", f.Subject, f.Code, f.Detail)
+		text += fmt.Sprintf("\n- %s: %s (%s)", f.Subject, f.Code, f.Detail)
 	}
-	workflow.SetCurrentDetails(ctx, b.String())
+	workflow.SetCurrentDetails(ctx, text)
 }
 
 // Scheduled starts the one reconciliation, or finds that one is under way already, and

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,7 +21,6 @@ import (
 
 // world is a clinic's rows and their processes.
 type world struct {
-	mu        sync.Mutex
 	visits    []domain.StandingVisit
 	processes map[string]domain.Process
 	broken    map[string]error // Inspect fails for these

@@ -73,7 +73,7 @@ func (c *Client) Visit(ctx context.Context, in acts.VisitInput, wait time.Durati
 		ID: reconcile.VisitWorkflowID(in.AppointmentID), TaskQueue: c.queue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		WorkflowExecutionTimeout: reconcile.MostTime,
+		WorkflowExecutionTimeout: reconcile.VisitTime,
 		StaticSummary:            "Put one visit's process right",
 	}, reconcile.VisitName, in)
 	if err == nil {
