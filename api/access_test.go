@@ -117,6 +117,8 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"endSession": "patient caregiver doctor staff admin ops", "endSessions": "patient caregiver doctor staff admin ops",
 		"changePassword": "patient caregiver doctor staff admin ops", "listAccounts": "staff admin", "createAccount": "staff admin",
 		"getAccount": "staff admin", "changeAccount": "staff admin", "resetAccountPassword": "staff admin", "listAccountEvents": "staff admin",
+		"listReconciliations": "staff admin ops", "startReconciliation": "staff admin ops",
+		"retryAppointment": "staff", "resolveAppointment": "staff",
 		"receiveStripeWebhook": "public", "getHealth": "public", "getReadiness": "public", "getMetrics": "public",
 		"getContract": "public", "getDocs": "public",
 	}, got)

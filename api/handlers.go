@@ -14,6 +14,7 @@ type handlers struct {
 	cfg       Config
 	store     Store
 	commands  Commands
+	reconcile Reconciler
 	webhooks  PaymentWebhooks
 	tokens    *auth.Tokens
 	passwords *auth.Passwords

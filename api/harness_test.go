@@ -41,6 +41,7 @@ type harness struct {
 	server   *Server
 	store    *fakeStore
 	commands *fakeCommands
+	repairs  *fakeReconciler
 	webhooks *fakeWebhooks
 	tokens   *auth.Tokens
 	log      *bytes.Buffer
@@ -56,7 +57,7 @@ func newHarness(t *testing.T, changes ...func(*Config)) *harness {
 	passwords, err := sharedPasswords()
 	require.NoError(t, err)
 	h := &harness{
-		t: t, store: newFakeStore(), commands: &fakeCommands{}, webhooks: &fakeWebhooks{}, tokens: tokens,
+		t: t, store: newFakeStore(), commands: &fakeCommands{}, repairs: &fakeReconciler{}, webhooks: &fakeWebhooks{}, tokens: tokens,
 		log: &bytes.Buffer{}, registry: prometheus.NewRegistry(),
 	}
 	cfg := Config{
@@ -67,7 +68,7 @@ func newHarness(t *testing.T, changes ...func(*Config)) *harness {
 		change(&cfg)
 	}
 	h.server, err = New(cfg, Dependencies{
-		Store: h.store, Commands: h.commands, Webhooks: h.webhooks, Tokens: tokens, Passwords: passwords,
+		Store: h.store, Commands: h.commands, Reconcile: h.repairs, Webhooks: h.webhooks, Tokens: tokens, Passwords: passwords,
 		Logger: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Registry: h.registry,
 	})
 	require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/workflows/appointment"
 )
@@ -52,6 +53,11 @@ type Store interface {
 	// 202 true.
 	DeferCommand(ctx context.Context, appointmentID, update, updateID string, command any) error
 
+	// ResolveStuck takes the stuck mark off, once per id. CodeConflict when there is none.
+	ResolveStuck(ctx context.Context, appointmentID, id string, by domain.Actor, reasonCode string) error
+	// Reconciliations are the newest ones first, each with up to so many findings.
+	Reconciliations(ctx context.Context, limit, findings int) ([]domain.Reconciliation, error)
+
 	// AcceptWebhook keeps a verified event once; fresh is false when it was known.
 	AcceptWebhook(ctx context.Context, w domain.Webhook) (fresh bool, err error)
 }
@@ -64,6 +70,15 @@ type Commands interface {
 	Command(ctx context.Context, a domain.Appointment, update, updateID string, c appointment.Command, wait time.Duration) (appointment.Outcome, error)
 	// Healthy reports whether Temporal answers.
 	Healthy(ctx context.Context) error
+}
+
+// Reconciler compares visits with their processes.
+type Reconciler interface {
+	// Start begins a reconciliation of all visits or joins the one under way.
+	Start(ctx context.Context) (id string, joined bool, err error)
+	// Visit puts one visit's process right and waits for what came of it. Errors:
+	// CodeNotFound, CodeTooMany, CodeUnavailable (also without an outcome in time).
+	Visit(ctx context.Context, in reconcile.VisitInput, wait time.Duration) (reconcile.VisitResult, error)
 }
 
 // PaymentWebhooks verifies the payment provider's events.

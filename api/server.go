@@ -20,6 +20,7 @@ import (
 type Dependencies struct {
 	Store     Store
 	Commands  Commands
+	Reconcile Reconciler
 	Webhooks  PaymentWebhooks
 	Tokens    *auth.Tokens
 	Passwords *auth.Passwords
@@ -67,7 +68,7 @@ func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) 
 	}
 	s := &Server{cfg: cfg, log: deps.Logger, tokens: deps.Tokens, sessions: deps.Store, operations: operations, listening: newListening()}
 	h := &handlers{
-		cfg: cfg, store: deps.Store, commands: deps.Commands, webhooks: deps.Webhooks,
+		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, webhooks: deps.Webhooks,
 		tokens: deps.Tokens, passwords: deps.Passwords, log: deps.Logger, metrics: metrics, gatherer: deps.Registry, docs: docs,
 		inFlight: make(semaphore, cfg.MaxCommands), waiting: make(semaphore, cfg.MaxWaits), draining: s.listening.draining,
 	}

@@ -14,6 +14,7 @@
 //   - 16: Temporal is down
 //   - 17: the client retries
 //   - 21: accepted, then the worker dies
+//   - 22: someone resets or terminates the process
 //   - 24: the capture fails
 //   - 25: the command comes before the process
 package stories

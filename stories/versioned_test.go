@@ -9,6 +9,7 @@ import (
 	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/stories/clinic"
 	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/reconcile"
 )
 
 // A new version of the worker gets no tasks until it is current. It makes itself so, and
@@ -19,7 +20,7 @@ func TestAVisitGoesOnWithTheNextVersionOfTheWorker(t *testing.T) {
 	version := func(build string) []string {
 		return []string{"CAREFLOW_WORKER_DEPLOYMENT=" + deployment, "CAREFLOW_WORKER_BUILD_ID=" + build, "CAREFLOW_WORKER_PROMOTE=true"}
 	}
-	c := clinic.New(t, clinic.Options{Env: version("one")})
+	c := clinic.New(t, clinic.Options{Env: append(version("one"), clinic.SoonStill...)})
 	patient, doctor := c.Login("patient"), c.Login("doctor.demo")
 	b := clinic.Booking(clinic.InMinutes(3 * 24 * 60))
 	b.TypeID = c.NewType(30, `{}`)
@@ -34,4 +35,8 @@ func TestAVisitGoesOnWithTheNextVersionOfTheWorker(t *testing.T) {
 	run, err := c.Temporal().DescribeWorkflowExecution(testkit.Context(t), appointment.WorkflowID(a.ID), "")
 	require.NoError(t, err)
 	require.Equal(t, "two", run.WorkflowExecutionInfo.VersioningInfo.DeploymentVersion.BuildId)
+
+	temporal := c.Temporal()
+	c.Terminate(temporal, a.ID)
+	c.ReconcileUntil(temporal, func(r reconcile.Result) bool { return r.Counts.Replaced == 1 }, "jobs run on the new version too")
 }

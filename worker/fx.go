@@ -10,18 +10,20 @@ import (
 	"go.uber.org/fx"
 
 	acts "github.com/careflow/careflow/activities/appointment"
+	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/worker/relay"
 )
 
 // Module runs the workers and the relay. It needs a Config, a relay.Config, a Temporal
 // client, the stores and vendors of the activities (acts.RecordStore, acts.PaymentStore,
-// acts.PaymentProvider, acts.Ledger, acts.Mailer, acts.Writer, acts.Linker), a
-// relay.Outbox, relay.Processes, a prometheus.Registerer and a logger.
+// acts.PaymentProvider, acts.Ledger, acts.Mailer, acts.Writer, acts.Linker), what the
+// reconciler needs (reconcileacts.Store, .Processes, .Config), a relay.Outbox, relay.Processes, a prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		func(r *acts.Records, p *acts.Payments, m *acts.Mail) Activities {
-			return Activities{Records: r, Payments: p, Mail: m}
+		reconcileacts.New,
+		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities) Activities {
+			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c}
 		},
 		New,
 		func(r prometheus.Registerer) *relay.Metrics { return relay.NewMetrics(r) },

@@ -14,7 +14,9 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	acts "github.com/careflow/careflow/activities/appointment"
+	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/reconcile"
 )
 
 // Config says which queues a worker serves and as which version.
@@ -42,6 +44,8 @@ type Activities struct {
 	Records  *acts.Records
 	Payments *acts.Payments
 	Mail     *acts.Mail
+	// Reconcile compares visits with their processes.
+	Reconcile *reconcileacts.Activities
 }
 
 // cachedWorkflows bounds the worker's memory: so many processes stay in memory between
@@ -118,6 +122,7 @@ func (f *Fleet) assemble() []sdk.Worker {
 	main := sdk.New(temporal, cfg.TaskQueue, cfg.options(0))
 	Register(main)
 	acts.RegisterRecords(main, a.Records)
+	reconcileacts.Register(main, a.Reconcile)
 
 	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, cfg.options(orDefault(cfg.StripePerSecond, 80)))
 	acts.RegisterPayments(stripe, a.Payments)
@@ -129,11 +134,17 @@ func (f *Fleet) assemble() []sdk.Worker {
 }
 
 // Register registers every workflow under its contract's name. Long processes follow
-// the newest version as it becomes current; each change goes through GetVersion.
+// the newest version as it becomes current; each change goes through GetVersion. Jobs of
+// minutes end on the version they began with.
 func Register(r sdk.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(appointment.Workflow, workflow.RegisterOptions{
 		Name: appointment.WorkflowName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
 	})
+	for name, job := range map[string]any{
+		reconcile.WorkflowName: reconcile.Workflow, reconcile.ScheduledName: reconcile.Scheduled, reconcile.VisitName: reconcile.Visit,
+	} {
+		r.RegisterWorkflowWithOptions(job, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned})
+	}
 }
 
 func (c Config) options(perSecond float64) sdk.Options {

@@ -363,6 +363,75 @@ func (e ReceiptKind) Valid() bool {
 	}
 }
 
+// Defines values for ReconciliationTrigger.
+const (
+	ReconciliationTriggerPerson   ReconciliationTrigger = "person"
+	ReconciliationTriggerSchedule ReconciliationTrigger = "schedule"
+)
+
+// Valid indicates whether the value is a known member of the ReconciliationTrigger enum.
+func (e ReconciliationTrigger) Valid() bool {
+	switch e {
+	case ReconciliationTriggerPerson:
+		return true
+	case ReconciliationTriggerSchedule:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RepairAction.
+const (
+	RepairActionNone     RepairAction = "none"
+	RepairActionReplaced RepairAction = "replaced"
+	RepairActionReported RepairAction = "reported"
+)
+
+// Valid indicates whether the value is a known member of the RepairAction enum.
+func (e RepairAction) Valid() bool {
+	switch e {
+	case RepairActionNone:
+		return true
+	case RepairActionReplaced:
+		return true
+	case RepairActionReported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RepairReasonReasonCode.
+const (
+	RepairReasonReasonCodeCauseRemoved    RepairReasonReasonCode = "cause_removed"
+	RepairReasonReasonCodeMistakenReport  RepairReasonReasonCode = "mistaken_report"
+	RepairReasonReasonCodeOther           RepairReasonReasonCode = "other"
+	RepairReasonReasonCodeRowCorrected    RepairReasonReasonCode = "row_corrected"
+	RepairReasonReasonCodeSettledByHand   RepairReasonReasonCode = "settled_by_hand"
+	RepairReasonReasonCodeVendorRecovered RepairReasonReasonCode = "vendor_recovered"
+)
+
+// Valid indicates whether the value is a known member of the RepairReasonReasonCode enum.
+func (e RepairReasonReasonCode) Valid() bool {
+	switch e {
+	case RepairReasonReasonCodeCauseRemoved:
+		return true
+	case RepairReasonReasonCodeMistakenReport:
+		return true
+	case RepairReasonReasonCodeOther:
+		return true
+	case RepairReasonReasonCodeRowCorrected:
+		return true
+	case RepairReasonReasonCodeSettledByHand:
+		return true
+	case RepairReasonReasonCodeVendorRecovered:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleAdmin     Role = "admin"
@@ -752,6 +821,21 @@ type FieldError struct {
 	Message string `json:"message"`
 }
 
+// Finding defines model for Finding.
+type Finding struct {
+	AppointmentID string    `json:"appointment_id,omitempty,omitzero"`
+	At            time.Time `json:"at"`
+
+	// Code Such as version_conflict; the runbook lists them.
+	Code string `json:"code"`
+
+	// Detail Codes and numbers.
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// Subject appointment/<id>, message/<id> or outbox/<id>.
+	Subject string `json:"subject"`
+}
+
 // Health defines model for Health.
 type Health struct {
 	Status HealthStatus `json:"status"`
@@ -960,6 +1044,46 @@ type ReceiptList struct {
 	Items []Receipt `json:"items"`
 }
 
+// Reconciliation defines model for Reconciliation.
+type Reconciliation struct {
+	// Checked Visits that had stood still and were examined.
+	Checked int `json:"checked"`
+
+	// Findings The first 500.
+	Findings []Finding `json:"findings"`
+
+	// FinishedAt Absent while it runs, or when it was broken off.
+	FinishedAt time.Time `json:"finished_at,omitempty,omitzero"`
+
+	// ID Its first run in Temporal UI.
+	ID string `json:"id"`
+
+	// Replaced Processes that were started in the place of dead ones.
+	Replaced int `json:"replaced"`
+
+	// Reported Findings.
+	Reported  int                   `json:"reported"`
+	StartedAt time.Time             `json:"started_at"`
+	Trigger   ReconciliationTrigger `json:"trigger"`
+}
+
+// ReconciliationTrigger defines model for Reconciliation.Trigger.
+type ReconciliationTrigger string
+
+// ReconciliationList defines model for ReconciliationList.
+type ReconciliationList struct {
+	Items []Reconciliation `json:"items"`
+}
+
+// ReconciliationStarted defines model for ReconciliationStarted.
+type ReconciliationStarted struct {
+	// ID Its first run in Temporal UI.
+	ID string `json:"id"`
+
+	// Joined One was under way already.
+	Joined bool `json:"joined"`
+}
+
 // Refresh defines model for Refresh.
 type Refresh struct {
 	RefreshToken string `json:"refresh_token"`
@@ -971,6 +1095,24 @@ type RefundTier struct {
 	BeforeMinutes int `json:"before_minutes"`
 	Percent       int `json:"percent"`
 }
+
+// Repair defines model for Repair.
+type Repair struct {
+	// Action replaced: a new process carries the visit; none: its process was in order; reported: a person has to look, see code.
+	Action RepairAction `json:"action"`
+	Code   string       `json:"code,omitempty,omitzero"`
+}
+
+// RepairAction replaced: a new process carries the visit; none: its process was in order; reported: a person has to look, see code.
+type RepairAction string
+
+// RepairReason defines model for RepairReason.
+type RepairReason struct {
+	ReasonCode RepairReasonReasonCode `json:"reason_code"`
+}
+
+// RepairReasonReasonCode defines model for RepairReason.ReasonCode.
+type RepairReasonReasonCode string
 
 // Reschedule defines model for Reschedule.
 type Reschedule struct {
@@ -1252,6 +1394,18 @@ type RescheduleAppointmentParams struct {
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
+// ResolveAppointmentParams defines parameters for ResolveAppointment.
+type ResolveAppointmentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RetryAppointmentParams defines parameters for RetryAppointment.
+type RetryAppointmentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListSlotsParams defines parameters for ListSlots.
 type ListSlotsParams struct {
 	// TypeID The appointment type.
@@ -1262,6 +1416,12 @@ type ListSlotsParams struct {
 
 	// To Starts before this instant, at most 31 days after `from`.
 	To time.Time `form:"to" json:"to"`
+}
+
+// ListReconciliationsParams defines parameters for ListReconciliations.
+type ListReconciliationsParams struct {
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
 // ReceiveStripeWebhookParams defines parameters for ReceiveStripeWebhook.
@@ -1287,6 +1447,12 @@ type DeclineAppointmentJSONRequestBody = Decline
 
 // RescheduleAppointmentJSONRequestBody defines body for RescheduleAppointment for application/json ContentType.
 type RescheduleAppointmentJSONRequestBody = Reschedule
+
+// ResolveAppointmentJSONRequestBody defines body for ResolveAppointment for application/json ContentType.
+type ResolveAppointmentJSONRequestBody = RepairReason
+
+// RetryAppointmentJSONRequestBody defines body for RetryAppointment for application/json ContentType.
+type RetryAppointmentJSONRequestBody = RepairReason
 
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = PasswordChange
@@ -1374,6 +1540,12 @@ type ServerInterface interface {
 	// RescheduleAppointment Move a visit
 	// (POST /v1/appointments/{appointment_id}/reschedule)
 	RescheduleAppointment(c *gin.Context, appointmentID AppointmentID, params RescheduleAppointmentParams)
+	// ResolveAppointment Take the stuck mark off a visit
+	// (POST /v1/appointments/{appointment_id}/resolve)
+	ResolveAppointment(c *gin.Context, appointmentID AppointmentID, params ResolveAppointmentParams)
+	// RetryAppointment Repair the process of a visit now
+	// (POST /v1/appointments/{appointment_id}/retry)
+	RetryAppointment(c *gin.Context, appointmentID AppointmentID, params RetryAppointmentParams)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(c *gin.Context)
@@ -1392,6 +1564,12 @@ type ServerInterface interface {
 	// ChangePassword Change the own password
 	// (POST /v1/me/password)
 	ChangePassword(c *gin.Context)
+	// ListReconciliations What the reconciler did and found
+	// (GET /v1/ops/reconciliations)
+	ListReconciliations(c *gin.Context, params ListReconciliationsParams)
+	// StartReconciliation Reconcile all visits now
+	// (POST /v1/ops/reconciliations)
+	StartReconciliation(c *gin.Context)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(c *gin.Context)
@@ -2467,6 +2645,110 @@ func (siw *ServerInterfaceWrapper) RescheduleAppointment(c *gin.Context) {
 	siw.Handler.RescheduleAppointment(c, appointmentID, params)
 }
 
+// ResolveAppointment operation middleware
+func (siw *ServerInterfaceWrapper) ResolveAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResolveAppointmentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResolveAppointment(c, appointmentID, params)
+}
+
+// RetryAppointment operation middleware
+func (siw *ServerInterfaceWrapper) RetryAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetryAppointmentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RetryAppointment(c, appointmentID, params)
+}
+
 // ListDoctors operation middleware
 func (siw *ServerInterfaceWrapper) ListDoctors(c *gin.Context) {
 
@@ -2606,6 +2888,46 @@ func (siw *ServerInterfaceWrapper) ChangePassword(c *gin.Context) {
 	}
 
 	siw.Handler.ChangePassword(c)
+}
+
+// ListReconciliations operation middleware
+func (siw *ServerInterfaceWrapper) ListReconciliations(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListReconciliationsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListReconciliations(c, params)
+}
+
+// StartReconciliation operation middleware
+func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartReconciliation(c)
 }
 
 // ListPatients operation middleware
@@ -2806,6 +3128,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.PUT(options.BaseURL+"/v1/accounts/:account_id", wrapper.ChangeAccount)
 	router.POST(options.BaseURL+"/v1/accounts/:account_id/password", wrapper.ResetAccountPassword)
 	router.GET(options.BaseURL+"/v1/accounts/:account_id/events", wrapper.ListAccountEvents)
+	router.GET(options.BaseURL+"/v1/ops/reconciliations", wrapper.ListReconciliations)
+	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
 }
 
 type BadRequestApplicationProblemPlusJSONResponse Problem
@@ -6220,6 +6546,422 @@ func (response RescheduleAppointment503ApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type ResolveAppointmentRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        ResolveAppointmentParams
+	Body          *ResolveAppointmentJSONRequestBody
+}
+
+type ResolveAppointmentResponseObject interface {
+	VisitResolveAppointmentResponse(w http.ResponseWriter) error
+}
+
+type ResolveAppointment200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response ResolveAppointment200JSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment400ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment401ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment403ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment404ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment409ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment413ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment415ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment422ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment429ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment500ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveAppointment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResolveAppointment503ApplicationProblemPlusJSONResponse) VisitResolveAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointmentRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        RetryAppointmentParams
+	Body          *RetryAppointmentJSONRequestBody
+}
+
+type RetryAppointmentResponseObject interface {
+	VisitRetryAppointmentResponse(w http.ResponseWriter) error
+}
+
+type RetryAppointment200ResponseHeaders struct {
+	IdempotencyReplayed string
+}
+
+type RetryAppointment200JSONResponse struct {
+	Body    Repair
+	Headers RetryAppointment200ResponseHeaders
+}
+
+func (response RetryAppointment200JSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment400ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment401ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment403ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment404ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment409ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment413ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment415ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment422ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment429ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment500ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryAppointment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryAppointment503ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListDoctorsRequestObject struct {
 }
 
@@ -6954,6 +7696,214 @@ type ChangePassword503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ChangePassword503ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReconciliationsRequestObject struct {
+	Params ListReconciliationsParams
+}
+
+type ListReconciliationsResponseObject interface {
+	VisitListReconciliationsResponse(w http.ResponseWriter) error
+}
+
+type ListReconciliations200JSONResponse ReconciliationList
+
+func (response ListReconciliations200JSONResponse) VisitListReconciliationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReconciliations400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListReconciliations400ApplicationProblemPlusJSONResponse) VisitListReconciliationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReconciliations401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListReconciliations401ApplicationProblemPlusJSONResponse) VisitListReconciliationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReconciliations403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListReconciliations403ApplicationProblemPlusJSONResponse) VisitListReconciliationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReconciliations500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListReconciliations500ApplicationProblemPlusJSONResponse) VisitListReconciliationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReconciliations503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListReconciliations503ApplicationProblemPlusJSONResponse) VisitListReconciliationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReconciliationRequestObject struct {
+}
+
+type StartReconciliationResponseObject interface {
+	VisitStartReconciliationResponse(w http.ResponseWriter) error
+}
+
+type StartReconciliation202JSONResponse ReconciliationStarted
+
+func (response StartReconciliation202JSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReconciliation401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartReconciliation401ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReconciliation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartReconciliation403ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReconciliation429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartReconciliation429ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReconciliation500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartReconciliation500ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartReconciliation503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7817,6 +8767,12 @@ type StrictServerInterface interface {
 	// RescheduleAppointment Move a visit
 	// (POST /v1/appointments/{appointment_id}/reschedule)
 	RescheduleAppointment(ctx context.Context, request RescheduleAppointmentRequestObject) (RescheduleAppointmentResponseObject, error)
+	// ResolveAppointment Take the stuck mark off a visit
+	// (POST /v1/appointments/{appointment_id}/resolve)
+	ResolveAppointment(ctx context.Context, request ResolveAppointmentRequestObject) (ResolveAppointmentResponseObject, error)
+	// RetryAppointment Repair the process of a visit now
+	// (POST /v1/appointments/{appointment_id}/retry)
+	RetryAppointment(ctx context.Context, request RetryAppointmentRequestObject) (RetryAppointmentResponseObject, error)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(ctx context.Context, request ListDoctorsRequestObject) (ListDoctorsResponseObject, error)
@@ -7835,6 +8791,12 @@ type StrictServerInterface interface {
 	// ChangePassword Change the own password
 	// (POST /v1/me/password)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
+	// ListReconciliations What the reconciler did and found
+	// (GET /v1/ops/reconciliations)
+	ListReconciliations(ctx context.Context, request ListReconciliationsRequestObject) (ListReconciliationsResponseObject, error)
+	// StartReconciliation Reconcile all visits now
+	// (POST /v1/ops/reconciliations)
+	StartReconciliation(ctx context.Context, request StartReconciliationRequestObject) (StartReconciliationResponseObject, error)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(ctx context.Context, request ListPatientsRequestObject) (ListPatientsResponseObject, error)
@@ -8671,6 +9633,96 @@ func (sh *strictHandler) RescheduleAppointment(ctx *gin.Context, appointmentID A
 	}
 }
 
+// ResolveAppointment operation middleware
+func (sh *strictHandler) ResolveAppointment(ctx *gin.Context, appointmentID AppointmentID, params ResolveAppointmentParams) {
+	var request ResolveAppointmentRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body ResolveAppointmentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolveAppointment(ctx, request.(ResolveAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolveAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResolveAppointmentResponseObject); ok {
+		if err := validResponse.VisitResolveAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RetryAppointment operation middleware
+func (sh *strictHandler) RetryAppointment(ctx *gin.Context, appointmentID AppointmentID, params RetryAppointmentParams) {
+	var request RetryAppointmentRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body RetryAppointmentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryAppointment(ctx, request.(RetryAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RetryAppointmentResponseObject); ok {
+		if err := validResponse.VisitRetryAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListDoctors operation middleware
 func (sh *strictHandler) ListDoctors(ctx *gin.Context) {
 	var request ListDoctorsRequestObject
@@ -8833,6 +9885,56 @@ func (sh *strictHandler) ChangePassword(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ChangePasswordResponseObject); ok {
 		if err := validResponse.VisitChangePasswordResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListReconciliations operation middleware
+func (sh *strictHandler) ListReconciliations(ctx *gin.Context, params ListReconciliationsParams) {
+	var request ListReconciliationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReconciliations(ctx, request.(ListReconciliationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReconciliations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListReconciliationsResponseObject); ok {
+		if err := validResponse.VisitListReconciliationsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartReconciliation operation middleware
+func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
+	var request StartReconciliationRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartReconciliation(ctx, request.(StartReconciliationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartReconciliation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartReconciliationResponseObject); ok {
+		if err := validResponse.VisitStartReconciliationResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -9056,207 +10158,227 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L0Lc9s4tiD8V/Dx3q+6+44sS34kHaemdt15TKc7D0/snuxMnJVg8khCmwLYAGRFk3LV/pr9YftLtnAA",
-	"kCBFSpRk92s9de+MY5PEwcHBeT++RLGYZoID1yo6+RJNgCYg8ccXF3Rs/jcBFUuWaSZ4dBJdTIDcgFRM",
-	"cCJGZD6hmjBF1ETMeYeMhCR6AmT4arT3hup4MjQPUU4gYbobdSL4TKdZCtFJdBkdXEZRJ5Lwy4xJSKIT",
-	"LWfQiVQ8gSk1C+tFZh5UWjI+jm5vO9GrBKaZ0MDjxXvIUrowr1UhHJrvDMl8ApzoCVMGPAMT5WoOkmiB",
-	"8FCZMpDErA5KkznTE3xK0SmQa1gYYAtQgM+m0cnHyHw6+tSpAe21iKkFoArPhwlIsBBkmWBcT4EbnJXR",
-	"sX/T3w/+rvZ7/SfHvV6vt4f/9dj817f+n/Y/cX8l+kZCTqmOTqKZZHsSRiCBxxDVAX+W//k0y1JWh1Vz",
-	"7ln+GNHm3OdUkZFIUzGHpLybOWX6r/1etPo434OWi9ORBrm83jnEgifKHJf5GLmCkXBo5PBZEy0XpSWP",
-	"V6FiyjibmhPs57tnXMMYJMLx4cOH05meANcsphqWgflezJFugofK+/0OqERqoun0r5dRTCWMUjHfkMBv",
-	"O1FGJZ2CdlfwNI7FjOtXDedB7Z/LoKynG3oQdSJmPpJRPYk6EadT86b73IAlLelqhk8un+tpQceNoBeP",
-	"bAo+kn0d+MUnd9/CcxFrIZugT/CvmwKeNABuv7Y7zAF3/BEWy5D/U8wkEXNOZpz9MgOizT2yHJspEovp",
-	"lPKkQ9QsnhCqCCU//fTqeZecA08YHxfc0T25zDMJHVPGURzQEZwQpsmY3YBlvyMmlXZMuEsuwtfwQ5QL",
-	"PQFJrkSyMJ+QMJqpKl95nByOnowewd5h3LvaO7o6Otx7kvRg72D0KHlE+6Nv4+Njj2Qrygo0B+jZM/hZ",
-	"yTDo59fAx3oSnRwcH3cMA/H/7ptLqjVIs8b//Hh5+fmgv3d5+fnxi09/+c/6cxmhKKwnpaERs8NclC7E",
-	"zHCR5ARxZqRmgAuLqKP+gRVuSkxBcCCQKiDxhPIxJAbnivEYumT4X0Oi6TUoQvmiKnv7yJrq8eREd1sE",
-	"PTqq4qdJwNTIahQUb4fI4xWZZYbNviXKMv8OoZpMhdLksEe+fv/yGXl8cNT7pkveIaUU4kgRKoGwMRey",
-	"WRLVbtYB1nj2jzp1XFqCygRXgEz6O5q8t1qE+VcsuAaOP1IjS61WsJ9JcZXC9C8/K6si5ACaNxIrkG5o",
-	"ypKB00iiTpSApix1dOIVlUSAIlxoMmIaacQsKGmsu+QZkoClI5BSSEVSprQ5/4Qo4EgceEURRfhEdPLx",
-	"SzRikCbRSWSu3r7SVGo1oAaCKShFxwidIjkx3H4yyFSaGnWiDePrGcanNNUzFZ0c9XqdSDONpxPujNl9",
-	"IRaKe7SfiFj9RxU5t+GB/aeEUXQS/cd+ocru27+q/TOLd3tsy7dvLVafkqFF1JAYilEEaDwhiDBEKyJb",
-	"C3f9ugawZ5Y9nsYxZNqqUg1EUUMMFSHWWh46nhydmLVGTE6jTpTmKumW2mVrLOd7rUHzj5DpDuIqplIy",
-	"SIiYaSNflBDc/K+5+JkUMSjlxIPqktdCXJvbX1GbO0RIS8r2kKwgsmKnVoUP7JlQQ6/bjHt0P38ON+NO",
-	"87ngsNlJXglxDcngatFOJ8NDlEA1JAMU8we9g0d7vcO9Xv+i3zvpmf/7S69/0jOsrNAYWusd7hXH9p7L",
-	"LvmbpDGQD3CF/A94oioLH1z0npwclhbehCQN+aUDzXDB8kdxNxEKUrYBpV/18Z2FRWoZQf3jEE4JhjST",
-	"WWpYdA+Zj2NqtaDk73kmFTnGAMiJQE6RgizT0wN/xU5GNFXQibgYGPt3MAIYZCBjJJC+4XOZZLGlm5k0",
-	"ksrA/eKn9xFKTCGjE7NDFCijGU8GmoFjydbcGUwZn2mzh/7Rkflc8PHbzvJTB6WHjnuGUxeoGKRsynR0",
-	"clD65YxrlpY+cWv48xQG/0aaj17MpMhg/zuQKeOOMbc9Mej7FxzhvUQt8IYpZuTLLEvaEbzzOEQn/fY8",
-	"qeAadWzJXGirhoZWOTXGaMhbKjwk1CFDD8QqflLntCjZ3HuB0b3qQ8tWuuNQfJSyeDftQ6VCD4y2yEPF",
-	"4zzUMCciNfa4sRUMeXTJqbrOHT6WvXyliPmQ1TjiiRAKvF7fjXZTGp6UlQazDDp2HMglbSHYzF0pCgYQ",
-	"MFq6njA+VoXCQNNUzAkzioJB5ZAoulBkPlmgLvBSyCuWJMB3OpxR/pWSUsiU9wB8pYgUKRiwECjG43SW",
-	"gD0skYHElXY9gsPiCN76ncOSqlYAe1e4d5skU7rA3SUCN4YILl0uYyPtpoMXXxtcw2Ig7ScDrP9kKJpw",
-	"mJOKOYk3wduwTnrsiPCDgzLNo6lMFUFTsGa5JaW5fjd3dSzDCgaGBXBLBr09K26sZpruaCa5j1TYFN5L",
-	"MjdMfC4FHxPBiZhJolgCXfL3mdDWeejPw5rQ1tzOhNSE7Xhcx6Fdc0pGdJZqwzDETKplc8Zt4i7OorJW",
-	"l1xAmhI1y3Bb6I33uxriObwV+qWY8d2uChd6MMKvlA1VY4cbzujcSGU33y7c56jMffzaJbwWQN0RkZd3",
-	"gzSGJgjLzdXcf+a5lBZEgbUEzyT6MZj53kvK0h25UxZ8bjCy36sKBHMFvSsI/UC5R8kQOHlvf3AWk5HS",
-	"CcQsMVIa5jueUD9gV690CZIpUD6fsBSqB1a3pbs4usr6FhM6CF1h/CKIUqFxv3Ro73P/110dW+5ECdmX",
-	"sWc9KIUZ++KCjpf8gruKlG+DM/IrGkoGSJZFeT3kd8KzbETQK0ssnuQnw+zRTWkCxOgst53oQojXVI5h",
-	"t2Ogi1TQZKCFGKT4teoReGfjo+Pjw0fkaqFB7XolDssS3Pu2tRDEw1DG+BKQdyWtl5b2mH1D+WInxBpY",
-	"p5QvvHNOhYg1X/e2lPXSzngCkszpoksuZB4y4ISSqbgDOXEQGgpCEAMZCSAroXsZ9DtBt1kWpZ8mgsfw",
-	"lOh8o9bAHGLkcw9Dn8OKiRn8aZ1BGMRPEYyfeBih3I1rzSrfql4WbRVzUIakrgGTAc7enV+Q/Zv+vgJl",
-	"7rKyYaQrGxzFx3bVAvrF6b4W4z0bbarnXtUd3MXRFmtOmVKoDThtUxJxY63c4Cw/fPiwV40srzrQaiDa",
-	"n+oNZSm9SmHXE82/UwkuKJA3LAYSUx4YWN7/6u5lcF1TqkE+dVqQoiOoOF8rlsGuinXV8PTbKANYc/75",
-	"fu9Gz86o1GQOJIHMXAHBAzcAOq5/xZvu9HtI3kDC6AVufCfiyD84mJovDhCXdbceJQme9zO72p5Z/YRU",
-	"/eG7ys7jsuxEqIiByqveOcTLJ1+7mbsWpQYG9Aih+2tmaBB1XQ9nF0Of7qMunSMPCdHE6lU0PZMiA6kZ",
-	"qNyhnAW/Wo4Jrc0FCMJBX5b/lgZxkA1yhIpY8MflVAu/XvD1IktKXP0MMcbsXD7LhvsPoh3NyRiWY6We",
-	"P3cIG/m491pswRRJvAZXLdFtnds176NXDkMHGmwMYRXdvReWVbnPUCnpYgn3CAEu6AH3y6zA+DMJ+Zlv",
-	"gPkcMaWYeDnef1iDj5Ty8YyOXSYVuieik8j5L8PzezciKWgN0mbDuSw792BNol2B6hCiXq85Q+Py8rzu",
-	"xPKDWXce54B4DAIiq9+5YFP4l3muem7+rNzRWQDCD684vhc3sPGtoY2X5sNEkIQl6LR2akzux1cLpWHa",
-	"6tZQXbobCdWwh9G+mmevmWVG/oRdpBMjdQYhicfIwJnshgCYMrI7QcLwP2VUqbmQSfBc/isJCjSyoPEY",
-	"koGY6QHcgFzMJyARKqOAei/op1VEURH8RVAIF+2QufUMWUuVXokZ6iGItru76IgzRPM6ynjN1KbUkYPZ",
-	"Ct4SGa5lUPjFFTCfOc5wb+C+oZyOIfHSZgngTsThsx7EM6lETVLSG3cn0E0EJKVKk4yOMeVztVxcu/Vz",
-	"7ayAlXuvXlefB+E8jEYzXyJJmqZGGbFe7Ir89BepkFBXQqRA+W/GUCt4q/DEHOB6TGp7aJuQT4PqMFMg",
-	"u+Rc09GICJ4uuqt41+oLooX80TxYe4sb9/FjhS+6hIg8X8MqxKOR+V/kzLV8Kwx1bygk0GzBfIoqfn7i",
-	"mqU+iz7XslyCjmGBLAWS2dzQkrxYKQiCrJgVGc3WPWufRS91RheqlVCKjbWRpvkSLQ+tnHvTVqqVFNO1",
-	"oJUycGp0ReDJhuvnOTttX2gJaZi5sxqFr82TRuVBTiJ0nfi8CNMD8JkuecfTRSV3wJtSmBtSexHDbKEW",
-	"u/CJQmsI22cSTCBNPFnn2T/tCTujC3//VpqW7jHkElTV14s4fu/2S+ZSaHA4Y5wM//bCetlKCX1fyjbZ",
-	"7bAWhXbNgTX6lxdeeJ0mgThlHBIiJMmvVMMXg0yrL0vVFaXUq6UFvdNIjEYKdIkCvlLEaMXtD8A7Dlbj",
-	"/9w+hc/P4usaZc9FUw2KTqxRifCgk1ERSjKQSvC1UiNPGltpLOBD25kXQSJWi8sQ5GDVsJ4wD6stL8lT",
-	"sqoYfGY4uAqUE1W+2gTVSGV5vH3CsAWM318DZKR0/cM6nSUz2J15AUynVEwRctwS+yhwF2ImlE4h3RaM",
-	"tsQaw1Pz512+DyWpUsJyrUJQXOB715BLyXG/B/W4gMe7Mrd1EK2XwzObDlXkPNaxrV09P5vc/zrSDunY",
-	"UecS4H6VFhi9fxOxcoLbW4nfCXFtkHifNLChKtEkql+WNJinBHgsF5mGxCa8c7gBaaMGYkQoceUU5qKU",
-	"ra1evTxrkpsuIdF/NmVGVUFFpr24bC88KgcXEmbBRUvMtQC97nyfWX1iG39kRX2pWE1B6Yz/zYzPIU1d",
-	"eQ+mO8c+Wzbg9oMpU5peQ3HtyrEyowuxeBCnwmYDYl5bfRlwiKkQ2lpEWOGwnVOcFm9t5grx7rJmahZz",
-	"bsziV3mOExZ3F5VDa2IDbqlgpYbNJ8A1o6na1ildhv7Fnvk9oUkiQeUqR1Aiu6EPO8RTfkPyX3aWysTW",
-	"lcDV+YJXYui51cHv5orU0jUXeqBmTLt/riDrGuBuXGXDBrCVbeylKnnM/bHOW2IprR0rs7UVTXzSpiJY",
-	"bZOqaxVQcOAFS/L9lD/xnRRzBdKW0KEHxuaqjGBOzMmpWuUfPmdMQj3zfndjPXe8QyZijhJCjLTdPLP5",
-	"s+233tagp0oPzJdrIXqlldXiXPRMSCJhJEFN2gJSq8BYjFZ04BIkJUQV5/ipkd7uXYtxZL298mLrxrdy",
-	"T7Y4RRtVq/GxfPfsjBw9LsUfaiV+SclvUl1VBjGjKdOL+u/sHAoLldpgsXCH6wJjFs/3Tw/2OLenh60j",
-	"d62cl5uG4UZSTNt7SLzju8Y9NaFZBhyCbgGuJs66jJwzbCDwoTaeqGUqE+0BDVwRa7wGhZ/ARde0iDoO",
-	"4Y2htl8nxrZrcO0lgzR5IeXG3MdVf9e2rTkh5ZrwDvllBnKxj5WEHWLTk/Zr0r2WzjMvJa93dxYV1OuE",
-	"iwW3+GAdLr4HmurJhngoHIheaRLX65V891YdFD/C4hw2JZprWLSnmbPZVcriH2GxPphsPlsHZOHBb3ZE",
-	"x6mIr72/Z07TFC0C1cEsMKzm5s6FW+69UF/0u0QaFRtlF52yZdwmCIhWfJc2ATIVY1KydQJNcedkoXJy",
-	"zLIU7xjbJciK+XWzjbb0Rd+pB9no7Xw2vQJplG2mFdZCtHUKNyTa5Ggv+22DLJNCOGzitn1TMLZNZLzW",
-	"MM10g/NxG6LGNhXN8pTVJwN6GV8jn2OWMae8LKuIRrpvAt0yc3Wh4wg/VvxkMJ7XNs34NRdzcyLqmmVZ",
-	"Q9qOe6ouc8dhmcwnQgERMx2LqS8E4omQzkWnRZq0JS+nOBT4CcIQ+akGQJVOcwUB3buC4Ql1exXjjeC2",
-	"r9RKGMPk4tVdDyqcPH94yUA9f0eODvpo34S9l073/vXpy+Htf9bqG3al5eAFF5LMONPqhMQYhxoJSV78",
-	"9L5DFsDxHz+c/bNk+DKuHx1Z4G0Xud5aSrGrd4o91aHzLczPAifTBgd/3z68lX4pD7NtN7SpuLY2/uBO",
-	"vWudiMN8p08erMPIEtyVNesRpdnm1t/OKceQNjSivBChS/SEKEhHHRJPWJp0SEYl9tfJqNQcJBa0+L4N",
-	"9+wCyCFeZ/Q7hN47p/QHtz2nPCuyQTZRCqatXPrIhTHXKdMzCUn7F1IMiiiIJdT4Ac/owvX3cPa7rfI4",
-	"15Jl0P1ZdYnnLhldGBLh6cJnzGhfK63yWnwtzHPdptScmUzrsi8yOgb3KhHcp9rmlfsubkQmVBHB4Skx",
-	"Al0V5Ud2i8RusX5tYzOpiVH6BtfQkId27Ro65HvfYiHb02eD42mXweJIy3s/6s3RjqelgEoCiFaQ7PmS",
-	"okbnlGnGxwNzsCKx6aUxYBKAWWimJ0IyGxkLFsvThmp1Nl9is1kq7PuXz8iTo+PHXXImxVjSqSKpaxRm",
-	"u690SAYiwwwumpChLV4aLqfE1idAnWMk5KlTCl1meu3Z+qqoLw16eHteE7htamyxon7qS3P3uq8UefW8",
-	"u1rrXrYxXG1Vo6O4uY2xQZ656vA5SynjlXjFmkoiY2YZzbshB+3UKeZfKSOB0Ndjfpxzo8BIm5YVOB2p",
-	"TAY+V229WuNK2uzOA7UdQckPNcB67T3JfS4bMvd0HN6qF8nz89PaqxHLm/KDB8fH/Se1j143WXXWde8/",
-	"8e7Hs3rDSZVihIqNax/73NANGhFhWGWHXFEFj45mMl1/CNfo6Teb7CBOLBh2L2atOpy/B5owDmrTUHEm",
-	"lB5LKLGzWYZh/jmv3euynWo4yQINuiJ0+qk24W+aCWm727RZq4lx5zAHn6zHSQwsu2cVgyk129APcb2U",
-	"0r5w1blW/NRXdaG3pzGXcJaRK6MO2DpjDMDanIz15Oa+nNvtuVwstrYCu/euavpT3F7VfG9DtRunCeBb",
-	"A6yJqpR/9A++3SydofyxBiBnPLlgsGlwotrhcNnDQ1KgSvvyTz4OO8Vj3KLOsRN0ScStu+7wru6lrZVf",
-	"Aa74aD0KfA7S5nGJ+0sEW+ZCKzK30GNcW60SUwljdoMXbalyhSZTbBwpMlV7+X1V0KaO6yn9/Mo+b615",
-	"949+5SoZ1s1+mYH7s5YzuO1E5zYvZPOsK1CquDX1zhcbFiPDU6sa/xtNlhPihgT8n//1v4ctskZaen3d",
-	"O4w3jlCop39/Z1elqrzGMEipnwHbIMVwiceUv/43IRLsj1KMDcHJDhllskt+tJng2CiYjsB2EvHulnpl",
-	"155oc5045nZ8pQhwLcuVFL5fybBVjZGtI/Vasr8M9nRbCPoCzE6ZnkpfLh1tJVGmjNjas6y7vuep2FSY",
-	"bVxhtGXp0OZFInlF0WZVIrt7rjaqC2g6hnvXK/Cst1cqCi9A+TDywijyNdZNuaIp6yDIr7FT+b7p+PpA",
-	"8nX1EXt833SI9RjgM9S1x+i4pi4csM3GFaA3iV4DN8/7PJMOiScQX0MyYNz8epqloCF5auxGbxJ2iuKl",
-	"DrG3I+kQ1675KaEynrAbNzEgV/eLxs9FiCqHEq1FB4H5OQfBNsGwMKAtaSEoOUL8NUbfpwXC8AAHRa1s",
-	"vPBlBJsWDFv92BVP2joyOpYARHDfNufKJtp3yWtqWHtQrINtq/NusloYc7uusnipIfay/u6zgnyqQOnu",
-	"umkgtXH22qbamyhrQfftVrZOuQd3bTLEWIAiVzS+LsoHPXLtKauneSkTPsEFMd8jI6ZV++4AhbJc4xJa",
-	"7uddN63IppTSHLwpXZCpuIHaEsuSWtDUGLxulVp925NXSrXrgbtGjbbH1FmipsqR1JNEDUJW7KKO1+Wc",
-	"fjnuePr2FHtd50KmyG2p64peFvoK4plkenFujtVbM6gj5D+99DLrhw8XUUPr41KHteFSi7VhPqgM749d",
-	"IAdnonVm2xgxPhI1GSdCXHfQ1z4SsuNHpBmmYed65WXfQakpNprl4C3wS37JX9yAXFTGmxFKkpnENl3O",
-	"X3xCqOc5eTNxV3/rOuV1ipkadn11yb920sRD1yESpownWIWOlNzxjPwbl5eoyNWCMK0gHRlpcLUIO7ob",
-	"gZKKOcL9ylKcbUz4/uUzcnh4+KTw8TeXpT4lV6AYdtiGqSF71xsL1QBLMpQnl9z8DqnIvOSGpoFEjEyZ",
-	"gqRL3ngxxziZFsFp8jUGp7/xrZSJj4ETH1LuXvIXdsgLtR+8SmFKrA9T2Wk5T46OH3/jch9cd3Lr2vas",
-	"3iw0BcqNFLjkUdFw65kbYBa23o9wIIjIgNOMRSfRYbfXPbQR+QlS9353Dmm6h3kP+z/Pr1XX9xsb14Wb",
-	"TskP5+/ekg9wRX6EBTkH7Wb8HPcfd/A0vu0dPv7GoB/buNj+17gZvA92415pOHGBqGtY2D9IYcV+blc4",
-	"zQMz3fE0hOiSU6LYmFM9k2Cbkdo6AXfj5lQR6yciE5Dw1DB17GltEOcrC1AoCGwKiFsn2rXPOz17ldcH",
-	"503YXyXRicGHSw6szBI66PU2mzJi0wU/Ovey8yo7H3LuOnaOYp+PFzkHMfqFnRcYnb/o6o36/V/+efrP",
-	"Hz8/k6N/nA8eXyw+/P37d+PHk/jmjGbsTSrnryg9i7//6b2Ibj+1bqrmNtzQU83so9Ie7xmNJ7D3THAt",
-	"RbpC/mgRlg0XHNr6pztkSj/v0TH89dBNBmk9je+2Ex3b86jbV35u+3lf85DrRycfP3UiNZtOqVwEm3QE",
-	"FvB1S66GDJ2aZO4hHaugmAoF1+c9P1ZwzyX6uS3iutj5LrhrSwT33Px9Lblp+Kz3J3qalugsupz1eofx",
-	"/2ekwSIDYh7AX0G0Zp5hXdDKxYawAe1dIhiH2NmxTd5dYNP9HDJdl8sWuJxg/vC/V6HTpRjven/zgTPi",
-	"un1/Qrd2fd/rRLhG1neH2ufCzfDzY5pSdgP/bSvMTkFLViLUeheaiiXN/KBAafi/wuU/o+NmJAUPhnZl",
-	"VOWJC3pCbOvJpRN745ZudwcwtFm+BH5jA6NV5S2DB4wPRikbTzTpowzd8D44jJhtnUlMnoCZymczTqm+",
-	"48MMFpnmGNn8IJ0e0F1Qyyua7skzdyM3uyn+qwXy3XonBNWObRD9LgNuRLLv1Xmf/GcrlGKk8d+NV+O9",
-	"+bPTcs5skPD876+LkWkXLlr4lXLTarDbd5qQq1lwV1zul9PDFRkLo7t465xpO7rHq8qKLshx79C7baYK",
-	"0hvbFX3poIsY7a48sYja2gBqMJTLhmKLUKt5oDXbLCCsoRDE7jYkYV443HqDiUtv9lssF+jex0bfCo3Z",
-	"MYvuSnJ+RrEi1VBvnmiituP5N/39XI9pNAaSKeNGpwan7Ls3rP7u+D2oa6JtJvfIezaUHy1o40/Katzk",
-	"jBr7xhmxw6CfyZCgR8BV27r2l8sEnTKlTz3Q5bHMH5fz5mRuJHI6BW9pQKkivYOhFL4gMVXQ9fNIsZyq",
-	"GEf6S9Mk0v5yS74lj8NSpTFPczzmmWvMjopqAsD8LWpNZxiIW7ewVXjRVNPsBnB+iq+6aAIDGVjtBHb7",
-	"kfomgc2oeC/maKPRvFNN3arefVSsmjevPeh1mlyPtTPFa0f9lsjQEQzmO1oXWhNYrhHPJsOgP+3Kg52j",
-	"8uOXxqGUvqLrX+FZ5DUAtkgqGksaw3933+1q25yj5exAHFNeFEvZrsAOJXZ25bMg6uwYz8cgFP1p9RzD",
-	"puGD4caCuYOfNpmGmrc5rWHA7zg4KrztREdthE0wYRhf6a9/5afl4QdHVkytfu9lOL1tW0m4FrSiL/9t",
-	"KHM8w+0QDnNQ2s4Mb20Of6xkHJgTM6K2RtpYnck51/KwMqo5TCtbPdFxg2mYcsUTdpoej+GETKidpixu",
-	"QFqnZQq2B7DvaMa0tV0C0TW1w7g9X2yWYR1CrTikfNElH3yowXln51SRVCgnGn2/Ez8LkXx91HvyzQnB",
-	"ZsiOw7jdIcexzgffE6Us9OxVP80buDix/51IFptxD3/9Ocyrlz+40Jh06S70WyEpeQvz8Cb79JKV93jT",
-	"W5l3Qr8thyFcWkiFa/Y3nN5clLA+sE0/rrWoy4muD/Uvj/duPh9MJ3tPMk3/vTdPjvgGkxkqLZNquOsb",
-	"mkDFkfjigo7XDdjAZ1w5dH31TJH/XPRhLjscQ0V3v+VBNbsjW49muP29i5Gj3pP1b+RTbM0L/RZL5EPB",
-	"8IXjNnupmZliXj540mo1HJT1G0jFN/Ta8H5SNNbaVhxWjLH9L+6nAUtuV/lwQomwi1L5wBM3G2Fdbd62",
-	"cjzu1kzvD8A/jta/kQ81/Q1uqNHod7+dS16GOnCKR7xC8yqJjLmXzepy54S8VkVwXXCST2bLrXKRASdU",
-	"kTmk6VNnmDM+JsBtgH5q9VgMm1rj22qnJKacXAHhwDAk6i8u4ULa6Y2UL2wqDI4PN3opGWL/L3x/+E2N",
-	"Aoq682nQQXAThLwa4TzLyFq/W6quS/xnEzbRKXTWTfVSOxmilVL6wHV/Y65rK9+TB46bc9wtVLyD9S/U",
-	"zE/+DbTDbzcD9H0wJ/fXFkTPXDd1OoUOunmxitJGg8To/pXIfcDW7o1e/g8TgaKhk09mDnzBPvg0x96Y",
-	"oQfoaT6at9/rrfTV29by0d15P4spWm0YXt82kWvkRrY2bmnS1RpJsrEsKRrWNaiM9ph+/w7I373mV2qG",
-	"SLS4myu2iya48nqGLVJ2UjZrvaovcT6QdZ6S+USQkZBjkQeVJ1SRTIobSPCPegILo4D6JjUVH+tTm4GZ",
-	"JpirZ97HvnP5YGGjubqBu2VugI7P3AWfd2vZMSR9hz6ssO1Pw/3kMA9qnf582sLv3OPyNzRy8ptMaOlA",
-	"7kB2BtnUjbLyrCG+rSBI4vd9zpn0wH6l8qhCx2VvK/eEmPMOQZB8BxPO4q/UHQXLwz2tCZhjfFhPQGHF",
-	"gJ4pUE+xQuEKiIQMzZWSazXsFleU33xqjh1jJX1xHduVTOX9ZIvC0n5/uYSqYTdMFXUt9mya4rnhBIX2",
-	"Id0V67oDX7tweUjD9iv/w5IeuhDykg/D/N1UQsxmx8z6JkiwEXEtDCtrldcDkhejrIcBW//uCsGfLbFg",
-	"s6kGd5hmEAwGbKtpNzk2+j2rcf+l17cdZ4PZMC2+nfQro6NOoueyS6zH4gPYbhJ5YWylye1haeGWK8b9",
-	"cgVpU+fccGpNi89e9aNiCl4FQf3jEM7SELdeqRy3DpT8vSAzr6iazCcfLVUHeo9aXWUfkn5esLemcWS5",
-	"VO/jcpuI/tFRL+jx0DdvLT91UHrouOfouVJed7CqKu7gqHe72kuVD9ppcWLQLw0kO4leGvPXcvUVDq8l",
-	"gg/TVirTvKI3P58u3rLe/M2iN3+T/n3+7rmYvzH//zL79s3zF8dv/75BTL0ysuwh22WTbJdAY+qQq4WV",
-	"YKF2GapUDRrmRi04mhNivm8ox2PclkpJyhWNbRuLg14fi8aUUwsXYiaVUxSHlt0MO+So98TJZTEFweGS",
-	"YxTAGIFMG5WzXrs1YiCoI3cPVZVcr8aO0OJcCA5YzndR1J5jWEMRSqYC/5lSDbJLhmcYST/BkvW/9ntD",
-	"/EHliT+lrn7k61lmbPrDHlHfPL3kRZJ0h1BVgBnWPea1g4pOfSMQG0Bx2TuIE6bINWTaf+GSDyst9Ieu",
-	"QJILB0uHKEGo0Y5TukBdmQMkDsPofPRJuraQr6ygG6yGI/82jqwU0Nlm82vfsHjeMRSzudjeRkL64W7R",
-	"KZmK1FVpGjotHHRt5eGGvL41n/Uj8e4jZ+lB8XpQvB4Ur7tXvLbQoZrcgeGI6krQMZQb71E4NDec9UHI",
-	"4J38lUrq26rX8+ewjatPTNs7NWxm/eLFG/6Fh3Dorx/TbBF8LVHJTMEfwnP7HXYDxgtzJ4q01Z9rHbdL",
-	"E9cbPbmYBj5LUyIhFjKxkQ2JNVrjXBVkLsd7ltghiF0yLLXrHqKmPHSds4e2ZnyStxuAS15pym0z18N8",
-	"VVRsrLhHdbmsDL8dkq99mBU1Xqca5/293Rx0ZpsdmL/QhVvcNliwGu6JMwUQprI+beGR0HGPUNf9CUsV",
-	"BU5ClHaoEBmiL3Hg+OnQvzH0v0B2yMYTkHX67hj0LuquV147tb3IHNqs6VD0TFFECYGZVDVAGtzb4FaT",
-	"L66037JLbpU/cGcP3IP696D+Pah/v2v1L5AzFe3vQf36/eT/luTN/brwNsvcKEAoJYisUmX2bTe7LdJE",
-	"Kos1+Ru/W5Sa5+Uag/WBdoifVOF7dyHH8ZEtZHRPzZ9cdzKb4zYa+Xo+p2yZT9TkGOPW/njesNLA1KWR",
-	"9+0rqMLp++3TjdeZMtgv4rkbBnjQO2j9zqnr3xU9GIEPRuAdZcEiiROay2/PjX1bk504cTtjcB87w+7Z",
-	"FkL3w0MvAgY6oYpQKX0z22pVBcTXr/hvyPIe+Mlvwk/+vDfcUHTQ3dYq/C1v+Zb32TV3vt/7bF0s5jbb",
-	"Yv4spTHU3GgHzMOVfrjSf5Yr7Uh6C7G97YXOe5bf3312BorGzh+5D/Wk3ODeD83Dhh687GrNs13rmAD+",
-	"6YEHPPCAPw0PQIrGPBd7dPfNBNyYhvtlAn5Cpp1cyhS5ESyBhPim4T68O5IAxYTm8mV3gP7R3RbOvR92",
-	"OWztuXjuzurWeS0euM+Dk+KPy+scNf+KvG5tbW5QytghIk3y+tsueUljrfKxqy7HciBs2SN2X0etxYY/",
-	"gqqDlXVC91Osi13xbZ1tVszxblGVayOhOIWrElnbqgvg2iJczaZgSOChDHfnyxSi0xe6/6niMVNQio5h",
-	"ze2dU0XE3BYizydiWkxTuYIYG9OOMHnZJzJjN1p7z9Ze1jcegju8rlrDNNN2ZGObLiUto7mjflBqb+/L",
-	"QEIMOGTLgB+zDE/4JDhrZVDdsPjBv8KYu7IvzDhO+1DRSW8DruDQuIovuLMmKSRjkDYHXyYgH/jEnfAJ",
-	"f5V25hO/CSPgYg/Hxt2bwVJUlU6pvLZzZTOQSnCU89aL4aAgI4BSUHaZi5iPvBXndtLdg3PiwTnxh1XY",
-	"35jr4JyTRgnmWCelgSeQ3LvuLu2Y8Gb5/44DVhNZpyIGDzpYumV+CTSe2KFk9s9z4BrHGHbJWxyPrsiE",
-	"3phrTcY0U3VD1lfqBu89dHeoG+Rz6tekpAUT6tfo98Ugej9tPnqPWsPRwSZzrMLJ8I0jjiw+sKrPLvYg",
-	"vO9EeHvM3pOS/5uIdFkaDH9PbkhBKBfYpxG9jOhydJIbKxX9nEeeEL3IoEvOXB0ldu5hSguJBaqLp4S5",
-	"SRcwtzzFdx7v5KNP3XjB2t48bqt/PEdmbW7uYTU3dwM2kp/6QxbWg4PzT6gviRu49xws1+BoRemNUGDb",
-	"jWEX7WrJPafTBj/lc/flu1NpNimD8F1TrcoIWPhgMNZYF6EyiBlNcZBT9BzklGqRivEiWjk7ob3WY9Gx",
-	"SulxR/HQ56FOb/GNuETYeiu4FZ6O78YlWb4c+1/yOpzbNQNC7ed2JPjfH5lvRuSrCfxBkb+Tcomcdu/n",
-	"BmyqUtqTD3X2msuzb7RmtbLME5/wA9LDviA4NjfoU8Y4+TiSYtohWnxTjbadEiOBICllBqB6jSXgNn3I",
-	"T1JPIGZJnbJtvnGOEK9px1epMbIGQGmyScsKqtoua64Mq92ok5YN6F5QmTKDMFcugnUfthsiTmz/ei6Z",
-	"BvIXQhX5/w+++6a8m7CyrhdEF5r71LUAfaOucedoS9Q1q+vkrY4P+yShC+Wa6g0NJMOGfTxZuw/sdbfj",
-	"Lu6w2Vu7Ks4WlZmtG7PchQ5kLtMqDSi3rP+MnZU3tqN+CzULT8CctXUQ/TGljLl3q6VMlVmrou0UhmHc",
-	"cI9cROA0Di7mZC5maULGsD7ce4FA3N2N36YUfGbBK4p+D3utY8Aoj2qLef+fK5PepH98mQBWMbslGnxQ",
-	"jO+mm7znWn6+DtIt4GzK3zEjm8Iq0/IN7MxK/EAamtBtx9EELOE0ob4FYe3EyU0nLqydzfXgFFmW1qW+",
-	"NEyRVIzHkJSLudZ1WN+I0I3MU4V/ZArlgQi1kZMXbgxW0F/dxlH8KALb3TGToAwrzIetMkWourb31k6I",
-	"1ZKBHVyAH4KEpOwazK73GFdNw7BKIwy2DF1YcaUHwRSDWEgJsSYTIRWQK6o12ABPhvO/OczDpylJBR+D",
-	"rH+89WXxe7FjatrFPY6WjyQfv/Qw+PJPPfjSTTPCOSBzvs38hV24g28+u1ITz0BkKdhky7DVFg4zcK1s",
-	"63Vt3wD31w8wXDXLQXB9IU4iBenoruxmt8AqbdIj+0FQ1gnKSh/kLSYM1V2EnNK9JLMk7ouca8Qg3CDX",
-	"t497YMzVzNsyu/E9QLQQKBiZJFpcA1d2zqTPEKB8QaZCQse3ml6+JMCTcw9YG6nw2moPYqYtnPMJyIeu",
-	"40v09FqMKzi6b37aaWafKbuBYqZTHUHh2NGZMnoU+sbrvdyNdLI1L22Tju7UKu9OTeAG3QPRSyZhJD4T",
-	"wclrxmef0WmbMQklR+Xx3mFv6+x2HKNq0LICwE2iuwj6Kgada7sPF2rJaF+eC//rmTJNCV+n2JVS+Y5Y",
-	"V0AlOFac21s3NGVon5D+MXEuI2uqUCJhJEFNKm9oSRPclmHbw7N35xckFCD77q1h3hof+4JmlMkuOeXE",
-	"lUwQmiQSlFmLzKXg48JqsovnEyE9Rsegi1Q123Czxl7CK+t4wS7m0gpXQ1sLqn07LgmJIXiaqnsZ/kvj",
-	"GJQa4DEaobr4YXL1t5i9Yz+8/NeL9xd/P//hSRcOe934IOVX05e95H/8kNbzK89dsIPlv4JnGI9OnvR6",
-	"6PY0pz+ofbl/XGJ2/lkPWDySg9P2/8GCHTzowSZsE1cbuMDWd3gn2h+Vp6waDvnaX/dfnT0+GIyRgngm",
-	"MSPk46eqprMBA46y2VXK4qiqFXum1uwiujBcUbmuziHbZNxOKHHjA5ELVh9RZCxE4kZezn3/D9dUeE6N",
-	"KFGoWMMlR/bn2JpP0j/sufkfynBJVbDJ8jrYVqBD8HtG/3YxorkrZDCqhAEOH77knt87rxYkdn6K72Ls",
-	"XoxFxsBlI3ijAHiiOjn71xMGI2Tq/jc4HBS7T5/m7/jVDCAOanBy6cjGwF17aCucsJqB+cD4kx4+UtcF",
-	"2n3rDiTCrtxqg6xgS2sPouCPKgouSlrPgzj43YiDc00XW+jljWLhS0F1t6s8J68MU97VBbKhB+QhFntn",
-	"fhJhJ6A54/7+rblViXqnK3xvmybsjfKEvYzqSTA9t+Clu6Ts+bjwHK4mQlyrffOXDJqVqH+AZCNmOz4z",
-	"rYhiY071zNwPpYUEqyKRGU/AjmrDdibk1XOrFAg3Upg71cmqMxPGXbO1TAoj/XDshnK9p12Bk9GMfCoe",
-	"0+QKUgY3oMwFxZvaJS/Q72nDfsUYN04Oekc4uTz4zIKc40brap+wA4H98weLlrWZmWyKLbGnGW7y+zen",
-	"z/bOvz89OH5U4MdNznBD1lEJpXNyJZJFmST0X/uPHx8cHh8/6vU6N/2/Hh8cP6bfPnoCjyGGK0jo4QEd",
-	"jeijgziJ6eGIHvdjmjyGx49pD44fjUbHh4+SXgzfQr/3bfLtVeLJx3aWLwjIbnDv3MO3koyCcbNHvSft",
-	"5s026XD/tf9fJY0n+nIZseQyOrmM4EYP+pdR5zISVz9DrN0vgWv8pVkGf+Ub2zDbE8MWoQ5sfz7DIwZu",
-	"EsBldFs/O/iKcYp5l1XIt4t0niPldzB3S8i8r86WzH1T5eC3lden3F3xfJ6xva+ZFDfMUpznxZ7JVHix",
-	"uQN7Lkuq3zv69vjxozKvpvYZT5arhH8Z0C+RdagZmA1RKpA3/gbPZBqdRPtYbOgArBHUe4yH3VmMUWbU",
-	"hGDqfDeYDeNlTc1EmomoJAp17DdHrprTmJTd6uzxui+5GYPKsxEmfd1nCElYWlsHDdU+JpoIv59gfAV5",
-	"YYw3VwOGIyzNemR5/CU6Ap0P86DXKxIcg691zJ046B1YsxnTv2c6FrYk1RiT1tu4AH3iRpXipCXECktT",
-	"g7OYSsm8zlTMxfY1ag07vAGe4Fh9SFMyU8GbOSUuv/k90FRPOmQKWrLYo9m2+NSSxiEAhp6MunH76fb/",
-	"BgAA//8=",
+	"7L0Lcxs3tiD8V/D1vV8luUNJpB52TNfUruLHxIlfIynjnYm8FNh9SCJqAgwAiua4VLW/Zn/Y/pItHADd",
+	"6GY32U1KcZLV1L2xLXU3Dg4OzvvxOYrFdCY4cK2i/udoAjQBiX99cUHH5s8EVCzZTDPBo350MQFyA1Ix",
+	"wYkYkcWEasIUUROx4B0yEpLoCZCrV6O9N1THkyvzEOUEEqb3o04En+h0lkLUjy6jw8so6kQSfp0zCUnU",
+	"13IOnUjFE5hSs7BezsyDSkvGx9HtbSd6lcB0JjTweHkGs5QuzWtlCK/Md67IYgKc6AlTBjwDE+VqAZJo",
+	"gfBQmTKQxKwOSpMF0xN8StEpkGtYGmBzUIDPp1H/58h8OvrYqQDttYipBaAMz4cJSLAQzGaCcT0FbnBW",
+	"RMfBTe8g+L066PaenHS73e4e/uex+c+3/p/2f3FvLfpGQk6pjvrRXLI9CSOQwGOIqoB/n/36dDZLWRVW",
+	"zbnPsseINue+oIqMRJqKBSTF3Swo03/tdaP1x3kGWi5PRxrk6nrnEAueKHNc5mNkCCPh0MjhkyZaLgtL",
+	"nqxDxZRxNjUn2Mt2z7iGMUiE48OHD6dzPQGuWUw1rALzvVgg3QQPFff7HVCJ1ETT6V8vo5hKGKVi0ZLA",
+	"bzvRjEo6Be2u4GkciznXr2rOg9pfF0HZTDf0MOpEzHxkRvUk6kScTs2b7nMDljSkqzk+uXqupzkd14Ke",
+	"P9IWfCT7KvDzT+6+heci1kLWQZ/gb9sCntQAbr+2O8wBd/wRlquQ/1PMJRELTuac/ToHos09shybKRKL",
+	"6ZTypEPUPJ4QqgglP/306vk+OQeeMD7OuaN7cpVnEjqmjKM4oCPoE6bJmN2AZb8jJpV2THifXISv4Yco",
+	"F3oCkgxFsjSfkDCaqzJfeZwcjZ6MHsHeUdwd7h0Pj4/2niRd2DscPUoe0d7o2/jkxCPZirIczQF69gx+",
+	"1jIM+uk18LGeRP3Dk5OOYSD+3z1zSbUGadb4nz9fXn467O1dXn56/OLjX/6z+lxGKAqrSenKiNmrTJQu",
+	"xdxwkaSPODNSM8CFRdRx79AKNyWmIDgQSBWQeEL5GBKDc8V4DPvk6r+uiKbXoAjly7Ls7SFrqsaTE91N",
+	"EfTouIyfOgFTIatRULy9Qh6vyHxm2Oxboizz7xCqyVQoTY665Ouzl8/I48Pj7jf75B1SSi6OFKESCBtz",
+	"IeslUeVmHWC1Z/+oU8WlJaiZ4AqQSX9HkzOrRZh/xYJr4PhXamSp1QoOZlIMU5j+5RdlVYQMQPNGYgXS",
+	"DU1ZMnAaSdSJEtCUpY5OvKKSCFCEC01GTCONmAUljfU+eYYkYOkIpBRSkZQpbc4/IQo4EgdeUUQRPhH1",
+	"f/4cjRikSdSPzNU7UJpKrQbUQDAFpegYoVMkI4bbjwaZSlOjTjRhfF3D+JSmeq6i/nG324k003g64c6Y",
+	"3RdiIb9HB4mI1X+UkXMbHth/ShhF/eg/DnJV9sD+Vh28t3i3x7Z6+zZi9Sm5soi6IoZiFAEaTwgiDNGK",
+	"yNbCXb99A9gzyx5P4xhm2qpSNURRQQwlIdZYHjqeHPXNWiMmp1EnSjOVdEvtsjGWs71WoPlHmOkO4iqm",
+	"UjJIiJhrI1+UENz8aS7+TIoYlHLiQe2T10Jcm9tfUps7REhLyvaQrCCyYqdShQ/smVBDr9qMe/Qgew43",
+	"407zueDQ7iSHQlxDMhgum+lkeIgSqIZkgGL+sHv4aK97tNftXfS6/a75v790e/2uYWW5xtBY73CvOLb3",
+	"XO6Tv0kaA/kAQ+R/wBNVWvjwovukf1RYuA1JGvJLB5rhgsWP4m4iFKSsBaUPe/jO0iK1iKDeSQinBEOa",
+	"yTw1LLqLzMcxtUpQsvc8k4ocYwDkRCCnSEGW6emBv2L9EU0VdCIuBsb+HYwABjOQMRJIz/C5mWSxpZu5",
+	"NJLKwP3ip7MIJaaQUd/sEAXKaM6TgWbgWLI1dwZTxufa7KF3fGw+F3z8trP61GHhoZOu4dQ5KgYpmzId",
+	"9Q8LP5xzzdLCJ24Nf57C4N9I89GLuRQzOPgOZMq4Y8xNTwx6/gVHeC9RC7xhihn5Mp8lzQjeeRyifq85",
+	"T8q5RhVbMhfaqqGhVU6NMRrylhIPCXXI0AOxjp9UOS0KNvdeYHSv+9Cqle44FB+lLN5N+1Cp0AOjLfJQ",
+	"8TgPNcyJSI09bmwFQx775FRdZw4fy16+UsR8yGoc8UQIBV6v3492UxqeFJUGsww6dhzIBW0h2MxdKQoG",
+	"EDBaup4wPla5wkDTVCwIM4qCQeUVUXSpyGKyRF3gpZBDliTAdzqcUfaVglLIlPcAfKWIFCkYsBAoxuN0",
+	"noA9LDEDiSvtegRH+RG89TuHFVUtB/aucO82SaZ0ibtLBG4MEVy4XMZG2k0Hz782uIblQNpPBlj/yVA0",
+	"4bAgJXMSb4K3YZ302BHhh4dFmkdTmSqCpmDFcitKc/Vu7upYrkoYuMqBWzHo7VlxYzXTdEczyX2kxKbw",
+	"XpKFYeILKfiYCE7EXBLFEtgnf58LbZ2H/jysCW3N7ZmQmrAdj+sktGtOyYjOU20YhphLtWrOuE3cxVmU",
+	"1tonF5CmRM1nuC30xvtdXeE5vBX6pZjz3a4KF3owwq8UDVVjhxvO6NxIRTffLtznuMh9/NoFvOZA3RGR",
+	"F3eDNIYmCMvM1cx/5rmUFkSBtQTfS/RjMPO9l5SlO3KnWfC5wch+rywQzBX0riD0A2UeJUPg5Mz+xVlM",
+	"RkonELPESGlY7HhCvYBdvdIFSKZA+WLCUigfWNWW7uLoSutbTOggdIXxiyBKhcb9yqGdZf6vuzq2zIkS",
+	"si9jz3pQcjP2xQUdr/gFdxUp3wZn5Fc0lAyQrIryasjvhGfZiKBXllg8yU6G2aOb0gSI0VluO9GFEK+p",
+	"HMNux0CXqaDJQAsxSPFr5SPwzsZHJydHj8hwqUHteiWOihLc+7a1EMTDUMT4CpB3Ja1XlvaYfUP5cifE",
+	"GlinlC+9c06FiDVf97aU9dLOeQKSLOhyn1zILGTACSVTcQdy4jA0FIQgBjISQFZA9yrod4JusyxKP00E",
+	"j+Ep0dlGrYF5hZHPPQx9XpVMzOBXmwzCIH6KYPzEwwjlblxrXvpW+bJoq5iDMiR1DZgM8P7d+QU5uOkd",
+	"KFDmLisbRhra4Cg+tqsW0MtP97UY79loUzX3Ku/gLo42X3PKlEJtwGmbkogba+UGZ/nhw4e9cmR53YGW",
+	"A9H+VG8oS+kwhV1PNPtOKbigQN6wGEhMeWBgef+ru5fBdU2pBvnUaUGKjqDkfC1ZBrsq1mXD02+jCGDF",
+	"+Wf7vRs9e0alJgsgCczMFRA8cAOg4/o3vOlOv4fkDSSMXuDGdyKO7IODqfniAHFZdetRkuB5P7Or7ZnV",
+	"+6TsD99Vdp4UZSdCRQxUXvXOIF49+crN3LUoNTCgRwjdX3NDg6jrejj3MfTpPurSObKQEE2sXkXT91LM",
+	"QGoGKnMoz4IfrcaENuYCBOGgz6u/S4M4SIscoTwW/PNqqoVfL/h6niUlhr9AjDE7l8/Scv9BtKM+GcNy",
+	"rNTz5w5hIx/33ogtmCKJV+CqIbqtc7viffTKYehAg40hrKO7M2FZlfsMlZIuV3CPEOCCHnC/zBqMP5OQ",
+	"nXkLzGeIKcTEi/H+owp8pJSP53TsMqnQPRH1I+e/DM/v3YikoDVImw3nsuzcgxWJdjmqQ4i63foMjcvL",
+	"86oTyw5m03mcA+IxCIisf+eCTeFf5rnyufmzckdnAQg/vOb4XtxA61tDay/Nh4kgCUvQae3UmMyPr5ZK",
+	"w7TRraG6cDcSqmEPo30Vz14zy4z8CbtIJ0bqDEISj5GBM9kNATBlZHeChOH/NqNKLYRMgueyH0lQoJEF",
+	"jceQDMRcD+AG5HIxAYlQGQXUe0E/riOKkuDPg0K4aIcsrGfIWqp0KOaohyDa7u6iI84QzZso4zVTbakj",
+	"A7MRvAUy3Mig8ItrYH7vOMO9gfuGcjqGxEubFYA7EYdPehDPpRIVSUlv3J1ANxGQlCpNZnSMKZ/r5eLG",
+	"rZ9rZwWs3Xv5uvo8COdhNJr5CknSNDXKiPVil+Snv0i5hBoKkQLlX4yhlvBW4okZwNWY1PbQ2pBPjeow",
+	"VyD3ybmmoxERPF3ur+Nd6y+IFvJH82DlLa7dx48lvugSIrJ8DasQj0bmT+TMlXwrDHW3FBJotmA+RRk/",
+	"P3HNUp9Fn2lZLkHHsECWApnZ3NCCvFgrCIKsmDUZzdY9a59FL/WMLlUjoRQbayNNsyUaHlox96apVCso",
+	"phtBK2TgVOiKwJOW62c5O01faAhpmLmzHoWvzZNG5UFOInSV+LwI0wPwmX3yjqfLUu6AN6UwN6TyIobZ",
+	"Qg124ROFNhC2zySYQJp4ss6yf5oT9owu/f1ba1q6x5BLUFVdL+L4vdsvWUihweGMcXL1txfWy1ZI6Ptc",
+	"tMlurypRaNccWKN/deGl12kSiFPGISFCkuxK1XwxyLT6vFJdUUi9WlnQO43EaKRAFyjgK0WMVtz8ALzj",
+	"YD3+z+1T+Pw8vq5Q9lw01aCob41KhAedjIpQMgOpBN8oNbKksbXGAj60nXkRJGI1uAxBDlYF6wnzsJry",
+	"kiwlq4zBZ4aDq0A5UcWrTVCNVJbH2ycMW8D4/TXAjBSuf1ins2IGuzPPgekUiilCjltgHznuQsyE0imk",
+	"25zRFlhjeGr+vIv3oSBVCliuVAjyC3zvGnIhOe73oB7n8HhX5rYOos1yeG7TofKcxyq2tavnp839ryLt",
+	"kI4dda4A7ldpgNH7NxFLJ7i9lfidENcGifdJAy1ViTpR/bKgwTwlwGO5nGlIbMI7hxuQNmogRoQSV05h",
+	"LkrR2upWy7M6uekSEv1nU2ZUFVRkmovL5sKjdHAhYeZctMBcc9CrzveZ1Se28UeW1JeS1RSUzvifzPkC",
+	"0tSV92C6c+yzZQNuP5gypek15NeuGCszuhCLB3EqbDYg5rVVlwGHmAqhrUSEFQ7bOcVp/lY7V4h3l9VT",
+	"s1hwYxa/ynKcsLg7rxzaEBtwSwUr1Ww+Aa4ZTdW2Tuki9C/2zM8JTRIJKlM5ghLZlj7sEE/ZDcl+2Fkp",
+	"E9tUAlflC16LoedWB7+bK1JJ11zogZoz7f65hqwrgLtxlQ0tYCva2CtV8pj7Y523xFJaM1Zmayvq+KRN",
+	"RbDaJlXXKqDgwAuWZPspfuI7KRYKpC2hQw+MzVUZwYKYk1OVyj98mjEJ1cz73Y313PEOmYgFSggx0nbz",
+	"zObPNt96U4OeKj0wX66E6JVWVotz0TMhiYSRBDVpCkilAmMxWtKBC5AUEJWf48daert3LcaR9fbKi60b",
+	"38o92eAUbVStwsfy3bP35PhxIf5QKfELSn6d6qpmEDOaMr2s/s7OobBQqQ0WC3e4KTBm8Xz/9GCPc3t6",
+	"2Dpy18h52TYMN5Ji2txD4h3fFe6pCZ3NgEPQLcDVxFmXkXOGDQQ+1MQTtUplojmggStig9cg9xO46JoW",
+	"UcchvDbU9tvE2HYNrr1kkCYvpGzNfVz1d2Xbmj4p1oR3yK9zkMsDrCTsEJuedFCR7rVynlkpebW7M6+g",
+	"3iRcLLj5B6txgWGJ+8+zaXP5qp2u5+7+OMrM7JOnqL7KOTdWiqvj9zHmVZeGS9JadcUlYIvx+Hw6dFkW",
+	"q/x+bhG38nqAkIPLebd7FLME/4SOt2VLP8c8yLkeik+lX2w+Vw+FQ1TtbfweaKonLY82dw57hVhcbzbg",
+	"3FtVUPwIy3NoyxCuYdmcH7yfD1MW/wjLzYkC5rNVQObRmfogQ5yK+Nr78hY0TdHaUx3M8MNKfe7c88W+",
+	"GtUF3Su0VbI/d7EXGsbkgmB36TLY5NZUjEnBjg2sgJ0TwYqJT6saWsfYpUHG02+bSbZlnOFOowPGJrPM",
+	"yBhSTCusc2nq8K9JosrQXvTJBxlEueBv45J/kwutNnJEa5jOdI1jeRuixhYk9boSq0709Ppbhe4Vsxlz",
+	"iumqODDyrw10q8zVpQVE+LH8bwbjWd3anF9zsTAnoq7ZbFaTkuWeqsrKclgmi4lQYKROLKa+yIsnQjr3",
+	"qxZp0pS8nFKY4ycIMWWnGgBVOM01BHTvyqMn1O3VxzeC255ha2EME8fXd7QocfLs4RXnw/k7cnzYQ9s1",
+	"7Kt1uvevj5+Pbv+zUpe0K60GpriQZM6ZVn0SY4xxJCR58dNZhyyB4z9+eP/PglODcf3o2AJvOwR2N1KK",
+	"Xb2T76kKnW9h8T5wILY4+Pv2z671OXqYbSuptuLa+m8Gd+o57UQcFjt98nATRlbgLq1ZjSjN2lv2O6eT",
+	"Q1rTZPRChO7uPlGQjjoknrA06ZAZldg7aUal5iBRSfc9Oe7ZvZNBvMmh4xB675zSH9z2nPJ9nunTRimY",
+	"NgrXIBfGPLaZnktImr+QYsBLQSyhwpR7T5eud4vzzdgKnnMt2Qz2f1H7xHOXGV0aEuHp0mdDaV8Hr7I+",
+	"C1qY5/br0q7mMq3KrJnRMbhXieA+jTrryuBigmRCFREcnhIj0FVeWma3SOwWq9c2NpOaGKVvcA01OYbX",
+	"rllHtvctFrL9mlocT7PsJEda3rNVbY52PC0FVBJAtIZkz1cUNbqgTDM+HpiDFYlNHY4BEzzMQnM9EZLZ",
+	"qGewWJYSVqmz+fKpdmnOZy+fkSfHJ4/3yXspxpJOFUldEzjbWadDZiBmmJ1HE3JlfR5Xq+nONX4WjHI9",
+	"dUqhqzrY4Eyp1sOb85rAJVdhi+W1cZ/rOxN+pcir5/vrte5VG8PVzdUGAepbVBvkmasOn2YpZbwUi9pQ",
+	"JWbMLKN51+QXnjrF/CtlJBD68cxfF9woMNKm3AUOZSqTgc9D3KzWuHJFu/NAbXfOJHeoAdYr70nmc2nJ",
+	"3NNxeKteJM/PTyuvRixvig8enpz0nlQ+el1n1dmwjP/Eux/fVxtOqhD/VWxc+dinmk7fiAjDKjtkSBU8",
+	"Op7LdPMhXGMUx2yygzixYNi9mLWqcH4GNGEcVNs0gJlQeiyhwM7mM0zhWPDKva7aqYaTLNGgy8PiHyuT",
+	"OaczIW3noiZr1THuDObgk9U4iYHN7lnFYErNW/ohrlfKFZau8tqKn+qKPfT21OaJzmdkaNQBW0OOwXWb",
+	"b7OZ3NyXM7s9k4v51tZg995VTX+K26uaZxALHrOUbZMsFU8gvq5yhP6DKebzbyc0IUoLYf7L0tT2tDXC",
+	"wFj6Jc4bCJiRDbDUZPvbVt8n3W7jgjgfsKkQkyPGmZrUpC6cDhXqsqinMk3knCts0LRw6SQLqshQugYV",
+	"o7aJFat5EnZrco4tSy7cHSY/varREmcpjauO4L3VssCdAmIcg2yY+mL1cPMqESOSGHVHcFDVR2Hbl1Ut",
+	"4pBa855brtX915KNx/YuZ4LFJdZF2HhUiQbs0Bq97lMFQDoZ0QbIC7YYEN7m6/Jb3O/wdt7VNT+3+LiD",
+	"ErfWBPuLMFe+ImfJcGeq8t49hKYoO6vCKFWn7T5cvXlMNWqd5oZvDbCmt1S+2Dv8tl06XvFjNUDOeXLB",
+	"oG1wvdyhd9WLTVKgSvv2BXwcTjrBq1F9fbMuv7h1N93E1W029WSWgMs/Wo2CGWWyfSpLpbvKX+6+a6bp",
+	"+3/bFuEqrxZ5SrjgOEoibxJuKBHT1BKQT4lnDv2sNgcdCFqg+dghCqxVEzYYCHgLt6GijMV8XBO535T4",
+	"Wtv3wuLuLMsi3z2fM6ZzBQMJU3HjiucXg1hICbHlkwq0tlWQg4ltzOFMMwmxuAFrxru0Zz6wu7+7zOaz",
+	"rAimfZz+/pLeV7XyNVnqGEGtrMyNqYQxu0HZtVKlS5MpNskWM1VJSr4Cum0gd0o/vbLPW++2+0evJHOM",
+	"KcN+nYP7tZZzuO1E5zYHtn2GOSiVc9jqYIRNASJXp9ZV9G8UYX3iBiL9n//1v68aZMg2jIK6dxivHRdV",
+	"pyJZ/r4uLfc1pgUUejexFuUUK/Ko+PW/GQ1b8BjyEWk4xcqwhX3yo616w6EIdAS2a5oPP1Q7f+yJ1vfE",
+	"wTzWrxQBrmWxatT3ZrtqVE9te2Z4r5G/DPZ0Gxi+OZidIj0Vvlw42lJScBGxlWdZdX3PU9FW+WtdTb1l",
+	"mXT7gtiserpdRezukZxWNZB1x3Dvejie9fbad+4VL+sorgicfI014q5A3DrMs2vsXCDfdHwvBPJ1+RF7",
+	"fN90iPWg4zPUtQLruAZ2HLCl2BAwumKEsnne59R2iLOLBoybH09nKWhInhpL17tIO3mhdofY25F0iBtN",
+	"8ZRQGU/YjZuOlKlB+ZCLPGUjgxK9pw6C3DSzdzSDAX2rFoJCYMBfY6tjIRCGBzgoKmXjhS+ZbNscxfqL",
+	"XKMIWzNPxxKACO5bBA5tUeE+eU0Naw8Kk3FER9Y5X4t5PKnsorIy/GPVn+UzoH3qXOHuuslnlXlnlQNE",
+	"2ij2waSRRr6/4ryRyuTAsQBFhjS+zlsleOTaU1ZPs7JtfIILYr5HRkyr5p2QcsOqwvezOrukajKjLZ+h",
+	"GXhTuiRGL65sJ1FQC+qGoFStUmmbefJKqXb9/jeYXPaYOivUVDqSapKoQMiaXVTxuozTr/oKTt+e4lyP",
+	"TMjkuZ5VE2CKQl9BPJdML8/NsXrLF3WE7G8vvcz64cNFVDPmodBN9mqlnexVNpQV749dIANnovXMtmxk",
+	"fCQqMjDRHJxRjP52/DhYwzTsDNOsxU3QVgOb6nPwHulLfslf3IBclka5EkqSucSWpM5INdao4znZ4BTX",
+	"a8R1Be7k88Ps+uqSf+2kiYeuQyRMGU+w4w5Scscz8m9cDYYiw6WxjiEdGWkwXIbTa4xAScUC4X5lKc42",
+	"YT57+YwcHR09yWPe9S04npIhKIbTRGBqyN71AUU1wJIM5cklNz9DKjIvBX7NmRRTpiDZJ2+8mGOcTPNk",
+	"LfI1Jmt948dGEJ8TRnyK1f4lf2EH2lH7wWEKU2JjespOBnxyfPL4G5cL6Cax2FCvZ/VmoSlQbqTAJY/y",
+	"5qLP3LDWcMxQhMPPxAw4nbGoHx3td/ePbIbaBKn7YH8BabqHeYAHvyyu1b7vrTquSr84JT+cv3tLPsCQ",
+	"/AhLcg7azTM86T3u4Gl82z16/I1BP7ass7M+cDN4H+zGvdLQdw7va1jaX0hhxX5mVzjNA6v68DSE2Cen",
+	"RLExp3ouwTZetzWR7sahVwXjJmQCEp4apo7zOwzifBUlCgWBDZBx60S7VsGn719lvVCygTOvkqhv8OGS",
+	"5UtzEw+73XYT1Wz6/M8u3OqirC6mmoVSXeDU56dHLmCKcVIXFcVgKIY+o17v13+e/vPHT8/k6B/ng8cX",
+	"yw9///7d+PEkvnlPZ+xNKhevKH0ff//TmYhuPzZuIOs2XNM/1uyj1Ar4GY0nsPdMcC1Fukb+aBG2SMk5",
+	"tI3XdsiUftqjY/jrkZuC1njy8G0nOrHnUbWv7NwOshkuIdeP+j9/7ERqPp1SuQw26Qgs4OuWXA0ZOjXJ",
+	"3EM6VkHhOAquT3t+hPKeS3x3W8R1sctvcNdWCO65+f1GctPwSR9M9DQt0FlkC1f+PyMNljMg5gFbwxJt",
+	"mN1clcThciWw2f5dIhgH9toRld5dYNPfHTJdR+8GuJxgPc2/16HTldzsen+z4XriunkvZrd29YyPRLih",
+	"HXeH2ufCuZ+9tzllN/DftsLsFLRkBUKtdqGpWNKZH4osDf9XuPwndNyMpODBgNIZVVkin54Q22Z75cTe",
+	"uKWb3QFM9SleAr+xgdGqsvEIA8YHo5SNJ5r0UIa2vA8OI2Zb7yUmE8JcZXOop1Tf8WEGi0wzjLQ/SKcH",
+	"7C+p5RV19+SZu5Htbor/ao58t16foNqxDaLfzYAbkez7kt8n/9kKpRg9/Hft1Tgzv3ZaznubNHP+99f5",
+	"eFgfyPxKucl8ONkkTchwHtwVlwvt9HBFxsLoLt46Z9qOKfSqsqJLctI98m6bqYL0xgbdVw46z1nalSfm",
+	"WUw2oSgYQGpTk/LUI/NAY7aZQ1hBIWc2dNueJMwLR1tvMHHlPn6LxWYk97HRt0ITF6deR87PKOaKGOrN",
+	"Ei/Vdjz/pneQ6TG1xkAyZVxhYNIq++4Nq787fg/qmmhb2TTyng3lxyjb+JOyGjd5T41944zYq6B32xVB",
+	"j4DrLOJafa8SdMqUPvVAGxtH0iloP4m2nEcuMyOR0yl4SwMK3Xc6GErhSxJTBft+9jqWjuej13+tm7re",
+	"W20/vOJxWM1QSDM8ZpnczI7FrAPA/C5qTGcYiNu0sFV40VTT7AYwFclXIdaBgQysAEeWnY0fqW6IXI+K",
+	"M7FAG41mXfmqVvXuo3zVrFH/YbdT53rsVTm4qgJQRTJ0BIP5/9aFVgeWazoYwrWpPdnHXXmwc1T+/Ll2",
+	"ALevcP5XeBZZTZwtGo7Gksbw391397VtRNZwTjI9DKtY3agEhxI7p/tZEHV2jOfnIBT9cf3M5rpBy+HG",
+	"ghnLH9tMfs9aulcw4HccHBXedqLjJsLmO5qc5UP+j7u9za/8tDro6diKqfXvvQwn1W4rCTeCls8gug1l",
+	"jme4HcJhAUrbRK3G5vDPpYwDc2JG1FZIG6szOedaFlZGNYdpZasJO24IH1OumNBODuYx9MnECB2mcb6V",
+	"dVqmYOcd+O6tTFvbJRBdU3oNKueL9TKsQ6gVh5Qv98kHH2pw3tkFVSQVyolG39vNz30mXx93n3zTJzj4",
+	"wXEYtzvkONb54Pu/FYWeveqnWbM6J/a/E8myHffw15/Donz5gwuNRQjuQr8VkpK3sAhvsk8vWXuP297K",
+	"bOrLbTEM4dJCSlyz127fQQPCB7bpR9PndarR9ZH+9fHezafD6WTvyUzTf+8tkmPeYgpVqT1kBXd9Q21a",
+	"W+BIfHFBx5uGieEzrj1IdXpeXg+Uz5woOhxDRfeg4UHVuyMbj6G6/b2LkePuk81vZBP7zQu9BktkA1Dx",
+	"hZMme6mYD2dePnzSaDUcCvoFpOIbem14P8mbiG4rDkvG2MFn97cBS27X+XBCibCLUvnAEz1PbMbtyo1q",
+	"q/1agTjfiun9AfjH8eY3sgHuX+CGGo1+99u54mWoAid/xCs0r5LImHuzeVXunJDXKg+uC06yKbSZVS5m",
+	"wAlVZAFp+tQZ5oyPCfDEdVdDPRbDptb4ttopiSknQyAcGIZE/cUlXEg7qZrypU2FgVQB6qXkCnud4vtX",
+	"31QooKg7nwbdktsg5NUIZ3dH1vrdUnVd4T9t2EQn11nb6qV2ClYjpfSB635hrms7wSQPHDfjuFuoeIeb",
+	"X3gfzNp/aXtkfQHt8Nt2gJ752/sFBNEzNzmGTqGDbl7sKmCjQWJ0/0rkAeAYm1ov/4eJQNHQcV6SJPQF",
+	"++DTAvuAhx6gp0aETYXSpGfrZ2t99XaMTnR33s98YmgThtezLTpruZGtFV+Z6rlBkrSWJXlz3hqV0R7T",
+	"798B+bvX/AqNn4kWd3PFdtEE117PsGXYTspmpVf1Jc5CtM5TspgIMhJyLLKg8oRiueINJPhLPYGlUUB9",
+	"07aSj9X2+hUplnnj+9iH1auvqLne2NzxIjdAx2fmgs+6l+0Ykr5DH1bYBq/mfmL5Z1br9OfTFn7nHpe/",
+	"oZGT3WRfj5sT066yM8imrpWV72vi2wqCJH4/04VJD+xXKosqdFz2tnJPiAXvEATJd/TiLP5K3VGwPNzT",
+	"hoA5xof1BBRWDOi5AvUUKxSGQCTM0FwpuFbD7ql5+c3H+tgxdpbJr2Ozkqmsd35eWNrrrZZQ1eyGqbyu",
+	"xZ5NXTw3nBbVPKS7Zl134BsXLg6k2n7lsFlKVvJhmL+bwIzZ7JhZXwcJDl2ohGFtrfJmQLJilM0w4JiD",
+	"XSH4syUWtJvgdIdpBsEQ5Kaadp1jo9e1Gvdfuj3bgT2Yg9fg20mvNCazHz2X+8R6LD6A7a6UFcaWmr4f",
+	"FRZuuGLcK1aQ1nWSDyf0NfjssBflE39LCOqdhHAWBtZ2C+W4VaBk7wWZeXnVZDblcaU60HvUqir7kPSz",
+	"gr0NjZSLpXo/r7YU6R0fd4N+ID3z1upTh4WHTrqOnkvldYfrquIOj7u3671U2VDBBicGvcLw1X70EjvV",
+	"IFdf4/BaIfgwbaU0uTR688vp8i3rLt4su4s36d8X756LxRvz/y9n3755/uLk7d9bxNRL41kfsl3aZLsE",
+	"GlOHDJdWgoXaZahS1WiYrVpw1CfEfF9Tjse4LZWSlCvby6VPDrs9LBpTTi1cirlUTlG8suzmqkOOu0+c",
+	"XBZTEBwuOUYBjBHItFE5q7VbnOyS15G7h8pKrldjR2hxLgUHLOe7yGvPMayhCCVTgf9MqQa5T67eYyS9",
+	"jyXrf+11r/AvKkv8KXS5JV/PZ8amP+oS9c3TS54nSXcIVTmYYd1jVjuo6NQ3ArEBFJe9gzhhilzDTPsv",
+	"XPKr0rigK1cgyYWDpUOUIJRgk54l6socIHEYRuejT9K1hXxFBd1gNRxv3DqykkNnh69sfMPiecdQTHux",
+	"vY2E9INso1MyFSn4HoCK5A66pvKwJa9vzGf9+N/7yFl6ULweFK8HxevuFa8tdKg6dyDKZKaw20op6BjK",
+	"jTMUDvUN2H0QMngne6WU+rbu9ew5bGvuE9P2Tg2b2bx4/oZ/4SEc+tvHNBsEXwtUMlfwh/Dcfofd8fHC",
+	"3IkibfXnSsftwefibMTbWk8upoHP05RIiIVM3BRDrNEaZ6qg63BL54kd+LxPrgrjK65QU75ykySubM34",
+	"JGs3AJe8NKTCZq6H+aqo2Fhxj+pyURl+e0W+9mFW1HidapzNu7DckDDb7MD8hi7d4rbBgtVw+84UQJiK",
+	"+rSFR0LHPUJd9ycsVRQ49VnaIXvkCn2JA8dPr/wbV/4HyA7ZeAKySt8dg95F3fXKa6eyF5lDmzUd8p4p",
+	"iighMJOqAkiDexvcqvPFFfZbdMmt8wfu7IF7UP8e1L8H9e93rf4Fcqak/T2oX7+f/N+CvLlfF167zI0c",
+	"hEKCyDpV5sB2s9siTaS0WJ2/8btloXlepjFYH2iH+MlNvncXchwf2UJG99T8ynUnszluo5Gv53PKlvlE",
+	"RY4xbu2P5w0rNL3ORJLML2TDCirbjbJFDVy3iSmD/SKeu+G4h93Dxu+cuv5d0YMR+GAE3lEWLJI4oZn8",
+	"9tzYtzXZiRM3MwYPsDPsnm0hdD889CJgoBOqCJXSN7MtV1VAfP2Kf0GW98BPvgg/+fPecEPRQXdbq/A3",
+	"vOVb3mfX3Pl+77N1seCsDizmx5EcFTfaAfNwpR+u9J/lSjuS3kJsb3uhs57l93efnYGisfNH5kPtFxvc",
+	"+yGy2NCDF12tWbZrFRPAXz3wgAce8KfhAUjRmOdij+6+mYAb03C/TMBPjLaTvJkiN4IlkBDfNNyHd0cS",
+	"wA7bWb3sDtA/utvCuffDLoeNPRfP3VndOq/FA/d5cFL8cXmdo+bfkNdtrM0NShk7RKRJVn+7T17SWKts",
+	"DLnLsRwIW/aI3ddRa7Hhj6DqYG2d0P0U62JXfFtn6/05t42qcm0kFKdwlSJrW3UB3FiEq9kUDAk8lOHu",
+	"fJlCdPpC9z9VPGYKStExbLi9C6qIWNhC5MVETPNpKkOIsTHtCJOXfSIzdqO192zjZX3jIbjD66o1TGfa",
+	"jmxs0qWkYTR31AtK7e19GUiIgbmxoBCzGZ5wPzhrZVBds/jhv8KYu7IvzDlO+1BRv9uCKzg0ruML7qxJ",
+	"CskYZCcb6/rAJ+6ET/irtDOf+CKMgIs9HBt3bwZLXlU6pfLazpV1I4SNnLdeDAcFGQEUgrKrXMR85K04",
+	"t5PuHpwTD86JP6zC/sZcB+ecNEowxzopDTyB5N51dxRfszXa+zsOWE1knYoYPOhg6Zb5IdB4YoeS2V8v",
+	"gGscY7hP3s6nQ5CKTOiNudZkTGe2LTLjhPoRb5t0gzMP3R3qBtOske76lDQ7nmvQQL93VkvUiThuOupH",
+	"Z6g1HB+2mWPlNrtOgvvTwqo+u9iD8L4T4e0xe09K/hcR6bIwGP6e3JCCUI6D7K2XEV2OTnJjpaKf88gT",
+	"opcz2CfvXR0ldu5hSguJBarLp4S5SRewsDzFdx7vZKNP3XjByt48bqt/PEdmZW7uUTk3twUbyU79IQvr",
+	"wcH5J9SXxA184RwsCUqkN/fIVs+ziaHYUInOFaATRgFwooWfXkeN9WSYp/JlPpnvj5xmQ/WyuuOEQeKZ",
+	"s/0mU7byO84zYrHiBttOxixlyLWekisJWi6v7LQvltXxVzJig5m75MJ3FySSYjGIhZQQOzbRlKPOKJNn",
+	"tpr7nnjqA2984I13ocrSaz8wfR5fe0/LqIJdSiTq9S6oxtxQy+X98ULs/ujMY9/kAreHA7/s3GbP6pgi",
+	"Y2OcCkmGMGE86fsee54XYsIMlgSOpJgGOTHYP8RO3Fb75K3TOBl2a5Cuo+wUewW7UHp7HhxTKVmYr4O9",
+	"0c0aKYw0oakbBl9mqVouf58MFYXIQMJU3PwGDLXNuBxHO164tYWtygD/YI/QRzvuq17+oWj9QRrckTSw",
+	"tFwYsCwyWUA4us63kgeu/eeawnTDlLEZL86YKTek4nRaE8V/7r58dw6/NkXCfqaAdagClgUblNRWDasZ",
+	"xIymOOY0eg5ySrVIxRhnydZPFmvuE7ToWOcSdEfx0AWtyqvn29SKsDFtQPSeju8mYF+8HAefsyr12w3j",
+	"8+3ndiT43x+ZtyPy9QT+4Oa+k2LijHbv5wa01UztyYce7YrLc6BSodXaJij4hLnlolgwjS7nsIsv4+Rn",
+	"o/d3iBbflHPRTomRQJAU8mbR+YwNkmxyvZtvThKIWVLlijbfOEeINzSrLlXgW/d4Ye5fw/4ClT2IXZOC",
+	"ZoMAG7ZnfkFlygzCXDE1VkXbXuEjBZp8vZBMA/mLsaX+/8PvvinuJuw70Q1yb+q7ODcAvVVP5XP0tFe1",
+	"cu5kg0COeiQxtpxtOX1lILmq2ceTjfvATtA77uIOWyE363HSoG9J47aFd6EDmcu0TgPK4k5/xrkjrW2n",
+	"L6Fm4QmYs3b2xR9Syph7t17KlJm1ypuyYpKSG32XiQicVcfFgizEPE3IGDYnQ14gEHd347dplDS34OUt",
+	"cY66jTMkUR5Vtrr5f66JUJvpSkUCWMfsVmjwQTG+m1lLnmv56ZNIt4CT23/HjGwK60zLN7AzK/HjGmlC",
+	"tx3WGLCE04T6Bt2V89jbziPbOLn2wSmyKq0LXRuZIqkYjyEptjrYNH+oFaEbmady/8gUiuPCKoM+L9yQ",
+	"2GD6kM0y8oO6bPhlJkEZVug/aPZD1bW9tx2bdYQhFyqB4IcgISm7BrPrPcZV3ajYwoCvLWMlVlzpQTDj",
+	"y0WfyURIBWRItQab/mRe6UQcFuHTlKSCj0FWP974svi92CGOzQIux6tHkg0nfRgL/6ceC+9mfeKUvAXf",
+	"ZjrZLtxBzAyUYfbJeqU8HOfZsXMbyALg2qUhn5IRwwFfONZAZTUHrlfunONcCGUsfqxn0oIkgtChmGub",
+	"3RyLpCZUcVaCcoO753uxIFPKl1uMcuq1G+V0hx4D7PBkuMRx77ATOVS6ROpCFkDztqjrSqFcWPkGeCLk",
+	"QMIvNlPHiHht9RA3ro1QnRWFHnay6FYCFKcqzIfmTcNBcyAPGsFnkDdinKlJfe73caFkjPaGhxtKxrIo",
+	"tDkuCZYn4D/QkbIhy1xLNh5jVnme2Nkqqzyg0g3J5SE9PyhPlXaCDjCFw+ltu4URGi/twqllDliXAPNM",
+	"TGdUgiJwY8S/yxzxvldH+6gPuYbXvHyYBA0czabQJ9SPdTGP/SIYt3qW9YGvMDok0CINrdoUh1uGqhpc",
+	"HQNgNj1+S6I/t5esiu7thNg5T0CSBV0+JSn2ebfHbJg8ShSUDLFw/i3m7YrfTJ/53acZuOuAk3Td+ND2",
+	"2QU1CoGf1bRWC5iBmKVga5PDzvQ4+9NNfqqW4n5e1G+fcTCsN4zBtVHtRwrS0V050t0C62SAR/YD86+y",
+	"nEtjw7YYyF2lGWeU7k1bS+K+J2CFXWzlgHvcA2N09WyKmZt2DUQLmyzOJNHiGrjC+WVZQQ3lSzIVEjr1",
+	"Gd3Ak3MPWBMz8bV1J6ACbeBcGLH0QE9lenotxiUc3beB1alnnym7gXwEehVBpVRpMleQ1CkKGPaupZPt",
+	"DZAG3Rucn8XHVxO4wXhB9JJJGIlPRHDymvH5J4zizpiEQuTyZO+ou3UzCIOWgUHLGgDbpHsh6OsYdOb+",
+	"erhQK9o5SCgI/9/St1mnu5/iEBflG8gPgUpwrDhzwN7QlKHDkvROiIshWd8lJRJGEtSk9IaWNMFtGbZ9",
+	"9f7d+QUJBciBe+sqmySJRT1GBdsnp5y4DiOEJokEZdYiCyn4OHej2sUTpgyikwyjY9B5ZaedT1PhQMUr",
+	"63jBLv7TNbGHpi7V5t3rJSSG4Gmq7ikj3RhpAzxGI1SXP0yGf4vZO/bDy3+9OLv4+/kPT/bhqLsfH6Z8",
+	"OH3ZTf7HD2k1v/LcBQe+/Ct4hvGo/6TbxTioOf1B5cu9kwKz8896wOKRHJw2/x/2t8GDHrRhm7jawDmu",
+	"vsM70fyoPGVVcMjX/rr/5uzxwYMcKYjnElNEf/5Y1nRaMOBoNh+mLI7KWrFnavUxowvDFZXz0IRsk3Hn",
+	"GMZKIMsFy48oMhYiQR34KVn4drluBteCGlGiULGGS47sz7E139PiqOv8KspwSZWzyeI6WDrUIfg9o3+7",
+	"pJGF6/thVAkDHD58yT2/d2EuSOy4YT/0y70YixkDl57ojQLgiepk7F9PGIycn0p65Q4nnF3y0+wdv5oB",
+	"xEENTi4d26Q4N03NCid0jzOfKfeki49UDU1z37oDibArt2rhQLK09iAK/qii4KKg9TyIg9+NODjXdLmF",
+	"Xl4rFj7nVHe7znPyyjDlXV0gLT0gD8lZd+YnERz9Wc64v39rbl0o93SN761tBv8oy+CfUT3JPcIBL90l",
+	"h98nii1gOBHiWh2Y38ygXon6B0g2YrYdBNOKKDbmVM/N/VBaSLAqkguZmAew+y959dwqBcJ2+TOaDqpO",
+	"Vp2ZMO5mE/hIrQTqEnxmvh+Q0Yx8bj7TZAgpgxtQ5oLiTd0nL9DvafOAnGaGmtBh9xiLwoPPLMk5brSq",
+	"nBobdtpff7Bo2ViqwaY4QW46w01+/+b02d7596eHJ49y/Liqcqaz9uuSLshQJMsiSei/9h4/Pjw6OXnU",
+	"7XZuen89OTx5TL999AQeQwxDSOjRIR2N6KPDOInp0Yie9GKaPIbHj2kXTh6NRidHj5JuDN9Cr/tt8u0w",
+	"8eRji4pzArIb3Dv38K0loyn99Br4WE+i/nH3ySNMMPA/6NXUJNTpcP918F8FjSf6fBmx5DLqX0Zwowe9",
+	"y6hzGQmM0LsfAtf4Q7MM/sj3gWa2hazt2Taw4ywMjxi4wZmX0W1UeRuGjFNMrihDvl3q0zlSfgeTubG1",
+	"gG1DvSVzb6scfFl5fcrdFXe8zt/XmRQ3zFKc58WeyZR4sbkDey5tutc9/vbk8aMir6b2GU+W64R/EdDP",
+	"kXWoGZgNUSqQN/4Gz2Ua9aMDzOhwAFYI6j3Gw2bGxigzagL2gMsZuh+l7GVNxQDniShlDnfsN0eu+Zkx",
+	"KYNP+UTi1S99Z6sHlGcjTPo2aSEkYSe6Kmio9jHRRPj9BNNeyQub24Q9aHxqFCdXYReDH2FpZ4NT58M8",
+	"7Hbziofga9iH47B7aM1mrAeb61jYDm7GmLTexiXoPrHDZ3AwOWKFpanBme2M4XSmbJdZS6eaHdo8IUU0",
+	"pCmZq+DNjBJX3/weaKonHTIFLVns0Wwn4mhJ4xAAQ09G3Vj9yj9slBtNZoO+LLGsk7P/PEsEHxsxl9M6",
+	"DVZwgfHbj7f/NwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -12,6 +12,7 @@ import (
 	"github.com/careflow/careflow/internal/postgres"
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
+	"github.com/careflow/careflow/workflows/reconcile/reconcileclient"
 )
 
 func newAPI(in invocation) *cobra.Command {
@@ -42,6 +43,9 @@ func apiOptions() fx.Option {
 			func(s *payments.Stripe) api.PaymentWebhooks { return s },
 			func(c config.Config, temporal client.Client) api.Commands {
 				return appointmentclient.New(temporal, c.Temporal.TaskQueue)
+			},
+			func(c config.Config, temporal client.Client) api.Reconciler {
+				return reconcileclient.New(temporal, c.Temporal.TaskQueue)
 			},
 		),
 		api.Module,

@@ -13,9 +13,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
 
 	"github.com/careflow/careflow/internal/auth"
 	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/workflows/reconcile"
 )
 
 // database makes an empty database on the test stack's server and returns its URL.
@@ -158,10 +161,11 @@ func TestTheProductStartsAndStops(t *testing.T) {
 		"CAREFLOW_HTTP_ADDRESS="+api, "CAREFLOW_WORKER_ADDRESS="+worker,
 		"CAREFLOW_TEMPORAL_TASK_QUEUE=cmd-"+id, "CAREFLOW_WORKER_DEPLOYMENT=cmd-"+id, "CAREFLOW_WORKER_BUILD_ID=b1", "CAREFLOW_WORKER_PROMOTE=true",
 	)
-	for _, args := range [][]string{{"migrate", "up"}, {"temporal-setup"}, {"seed"}, {"seed"}} {
+	for _, args := range [][]string{{"migrate", "up"}, {"temporal-setup"}, {"temporal-setup"}, {"seed"}, {"seed"}} {
 		r := careflow(t.Context(), environ, args...)
 		require.Zero(t, r.code, "%s: %s", args, r.errors)
 	}
+	forgetSchedule(t, temporal, "cmd-"+id)
 	background(t, environ, "http://"+worker+"/readyz", "worker")
 	background(t, environ, "http://"+api+"/readyz", "api")
 }
@@ -186,6 +190,22 @@ func TestABusyPortIsNamed(t *testing.T) {
 	r := careflow(t.Context(), development(t, "CAREFLOW_CODEC_ADDRESS="+busy.Addr().String()), "codec-server")
 	require.Equal(t, exitFailed, r.code)
 	require.Contains(t, r.errors, "careflow: the codec server cannot listen on "+busy.Addr().String())
+}
+
+// forgetSchedule deletes the reconciler's schedule, which is there, when the test ends.
+func forgetSchedule(t *testing.T, temporal, queue string) {
+	t.Helper()
+	c, err := client.Dial(client.Options{HostPort: temporal, Namespace: "careflow"})
+	require.NoError(t, err)
+	schedule := c.ScheduleClient().GetHandle(t.Context(), reconcile.ScheduleID(queue))
+	t.Cleanup(func() {
+		require.NoError(t, schedule.Delete(context.Background()))
+		c.Close()
+	})
+	d, err := schedule.Describe(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 10*time.Minute, d.Schedule.Spec.Intervals[0].Every)
+	require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, d.Schedule.Policy.Overlap)
 }
 
 // account inserts a log-in.

@@ -9,13 +9,14 @@ import (
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/searchattr"
 	"github.com/careflow/careflow/internal/temporalx"
+	"github.com/careflow/careflow/workflows/reconcile/reconcileclient"
 )
 
 func newTemporalSetup(in invocation) *cobra.Command {
 	var patience time.Duration
 	setup := &cobra.Command{
 		Use:     "temporal-setup",
-		Short:   "Register the namespace and its search attributes; safe to run twice",
+		Short:   "Register the namespace, its search attributes and schedules; safe to run twice",
 		GroupID: groupPrepare,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -33,7 +34,10 @@ func newTemporalSetup(in invocation) *cobra.Command {
 			if err := temporalx.Setup(ctx, temporal, cfg.Temporal.Namespace, searchattr.All(), logger); err != nil {
 				return err
 			}
-			logger.InfoContext(ctx, "Temporal is set up", "namespace", cfg.Temporal.Namespace)
+			if err := reconcileclient.New(temporal, cfg.Temporal.TaskQueue).EnsureSchedule(ctx, cfg.Reconcile.Every); err != nil {
+				return err
+			}
+			logger.InfoContext(ctx, "Temporal is set up", "reconcile_every", cfg.Reconcile.Every.String(), "task_queue", cfg.Temporal.TaskQueue, "namespace", cfg.Temporal.Namespace)
 			return nil
 		},
 	}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/fx"
 
 	acts "github.com/careflow/careflow/activities/appointment"
+	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/letters"
@@ -49,11 +50,13 @@ func workerOptions() fx.Option {
 		fx.Provide(
 			paymentsConfig, mailConfig, workerConfig, newPromotion,
 			func() relay.Config { return relay.Config{} },
-			func(c config.Config, temporal client.Client) relay.Processes {
-				return appointmentclient.New(temporal, c.Temporal.TaskQueue)
+			func(c config.Config, temporal client.Client) (relay.Processes, reconcileacts.Processes) {
+				processes := appointmentclient.New(temporal, c.Temporal.TaskQueue)
+				return processes, processes
 			},
-			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, relay.Outbox) {
-				return s, s, s, s
+			func(c config.Config) reconcileacts.Config { return reconcileacts.Config{Still: c.Reconcile.Still} },
+			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, relay.Outbox, reconcileacts.Store) {
+				return s, s, s, s, s
 			},
 			func(s *payments.Stripe) acts.PaymentProvider { return s },
 			func(s *mail.SendGrid) acts.Mailer { return s },

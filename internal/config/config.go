@@ -50,6 +50,8 @@ type Config struct {
 	SendGrid SendGrid
 	Worker   Worker
 	Log      Log
+	// Reconcile says when the reconciler acts.
+	Reconcile Reconcile
 
 	// settings are the masked values in the order they were read, for the log.
 	settings []Setting
@@ -150,6 +152,17 @@ type Worker struct {
 	// stacks with one worker; a real deployment promotes by a job. It does nothing for an
 	// unversioned worker. Defaults to false.
 	Promote bool
+}
+
+// Reconcile says how often the reconciler compares visits with their processes, and what
+// it leaves alone.
+type Reconcile struct {
+	// Every is CAREFLOW_RECONCILE_EVERY: the interval of the schedule that
+	// careflow temporal-setup makes. Defaults to 10m.
+	Every time.Duration
+	// Still is CAREFLOW_RECONCILE_STILL: how long a visit and its process must have stood
+	// still before the reconciler acts. Defaults to 5m.
+	Still time.Duration
 }
 
 // Log says how a process logs, always to standard error.

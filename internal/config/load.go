@@ -56,6 +56,10 @@ func Load(process Process, environ []string) (Config, error) {
 			BuildID:    r.text("CAREFLOW_WORKER_BUILD_ID", ""),
 			Promote:    r.flag("CAREFLOW_WORKER_PROMOTE"),
 		},
+		Reconcile: Reconcile{
+			Every: r.duration("CAREFLOW_RECONCILE_EVERY", 10*time.Minute, time.Minute, 24*time.Hour),
+			Still: r.duration("CAREFLOW_RECONCILE_STILL", 5*time.Minute, time.Second, 24*time.Hour),
+		},
 		Log: r.log(),
 	}
 	c.AppointmentURL = r.template("CAREFLOW_APPOINTMENT_URL", c.PublicURL.String()+"/v1/appointments/{appointment}", "{appointment}")

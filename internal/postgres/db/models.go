@@ -22,3 +22,25 @@ type LoginAttempt struct {
 	Attempts     int32
 	WindowEndsAt time.Time
 }
+
+type ReconcileFinding struct {
+	RunID string
+	// What it is about: appointment/<id>, message/<id> or outbox/<id>.
+	Subject       string
+	Code          string
+	AppointmentID *string
+	// Codes and numbers: never free text.
+	Detail  string
+	FoundAt time.Time
+}
+
+type ReconcileRun struct {
+	// The first run ID of the workflow, in Temporal UI.
+	ID         string
+	Trigger    string
+	StartedAt  time.Time
+	FinishedAt *time.Time
+	Checked    int32
+	Replaced   int32
+	Reported   int32
+}

@@ -47,8 +47,12 @@ func (c *Client) options(in appointment.Input, onConflict enumspb.WorkflowIdConf
 	}
 }
 
-// Start starts a process. One that runs already, or ended well, is left alone.
+// Start starts a process. One that has claimed its visit, runs already, or ended well, is
+// left alone: what takes the place of a dead one is the reconciler's business.
 func (c *Client) Start(ctx context.Context, a domain.Appointment) error {
+	if a.ProcessStarted {
+		return nil
+	}
 	in := appointment.InputOf(a)
 	_, err := c.temporal.ExecuteWorkflow(ctx, c.options(in, enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING), appointment.WorkflowName, in)
 	var started *serviceerror.WorkflowExecutionAlreadyStarted
@@ -59,8 +63,17 @@ func (c *Client) Start(ctx context.Context, a domain.Appointment) error {
 }
 
 // Hint tells a process that the payment provider has news, and starts the process with
-// it when it is not there yet.
+// it when it is not there yet. For a process that is dead it is CodeUnavailable: the news
+// is kept until there is another.
 func (c *Client) Hint(ctx context.Context, a domain.Appointment, hint appointment.PaymentHint) error {
+	if a.ProcessStarted {
+		err := c.temporal.SignalWorkflow(ctx, appointment.WorkflowID(a.ID), "", appointment.SignalPaymentHint, hint)
+		var gone *serviceerror.NotFound
+		if errors.As(err, &gone) {
+			return dead(err)
+		}
+		return fault(err)
+	}
 	in := appointment.InputOf(a)
 	_, err := c.temporal.SignalWithStartWorkflow(ctx, appointment.WorkflowID(a.ID), appointment.SignalPaymentHint, hint,
 		c.options(in, enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING), appointment.WorkflowName, in)
@@ -69,11 +82,11 @@ func (c *Client) Hint(ctx context.Context, a domain.Appointment, hint appointmen
 
 // Command sends a command as an update and waits up to wait for its outcome. The same
 // updateID again joins the first one. A process that is not started yet is started with
-// the command.
+// the command; one that has died is not, since only the reconciler knows that it may.
 //
 // Errors: *domain.Error with the code of the refusal (CodeWrongStatus, CodeSlotTaken,
-// ...), CodeUnavailable when Temporal cannot be reached, CodeTooMany when it sheds
-// load, and appointment.ErrPending.
+// ...), CodeUnavailable when Temporal cannot be reached or the process has died,
+// CodeTooMany when Temporal sheds load, and appointment.ErrPending.
 func (c *Client) Command(ctx context.Context, a domain.Appointment, update, updateID string, cmd appointment.Command, wait time.Duration) (appointment.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -109,6 +122,7 @@ func (c *Client) command(ctx context.Context, a domain.Appointment, update, upda
 		if a.Status == domain.StatusArchived {
 			return outcome, domain.Errorf(domain.CodeWrongStatus, "this visit is archived: nothing about it can change any more")
 		}
+		return outcome, dead(err)
 	}
 	in := appointment.InputOf(a)
 	handle, err := c.temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
@@ -142,6 +156,16 @@ func unreachable(cause error) error {
 	return domain.Errorf(domain.CodeUnavailable, "the process engine cannot be reached: try again soon, with the same Idempotency-Key").Because(cause)
 }
 
+// dead says that a visit's process has ended before the visit. A run started now would not
+// get the visit's claim and end at once; the reconciler starts one that does.
+func dead(cause error) error {
+	return domain.Errorf(domain.CodeUnavailable, "the visit's process is being replaced: try again in a few minutes, with the same Idempotency-Key").Because(cause)
+}
+
+// endedMeanwhile is the type of the failure that Temporal gives an update whose process
+// ended before it was carried out.
+const endedMeanwhile = "AcceptedUpdateCompletedWorkflow"
+
 // fault maps what Temporal says to the domain's codes.
 func fault(err error) error {
 	if err == nil {
@@ -152,6 +176,9 @@ func fault(err error) error {
 		return err
 	}
 	var app *temporal.ApplicationError
+	if errors.As(err, &app) && app.Type() == endedMeanwhile {
+		return dead(err)
+	}
 	if errors.As(err, &app) && app.Type() != "" {
 		return domain.Errorf(domain.Code(app.Type()), "%s", app.Message())
 	}

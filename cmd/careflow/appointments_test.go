@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/careflow/careflow/api/openapi"
+)
+
+// clinicAPI answers as the API would, and notes what it was asked.
+type clinicAPI struct {
+	mu       sync.Mutex
+	requests []string
+	keys     []string
+	bodies   []string
+	busy     int // so many repairs are answered 503 first
+}
+
+func (a *clinicAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var body map[string]string
+	_ = json.NewDecoder(r.Body).Decode(&body)
+	a.requests = append(a.requests, r.Method+" "+r.URL.RequestURI())
+	answer := func(status int, v any) {
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(v)
+	}
+	if r.URL.Path == "/v1/sessions" {
+		if body["password"] != "right" {
+			answer(http.StatusUnauthorized, openapi.Problem{Code: "unauthenticated", Detail: "wrong"})
+			return
+		}
+		answer(http.StatusOK, openapi.Session{AccessToken: "token"})
+		return
+	}
+	if r.Header.Get("Authorization") != "Bearer token" {
+		answer(http.StatusUnauthorized, openapi.Problem{Code: "unauthenticated"})
+		return
+	}
+	stuck := openapi.Appointment{ID: "a1", Status: "pending", DoctorName: "Dr. Weber", Stuck: "vendor_rejected", Reason: "a rash"}
+	switch {
+	case r.Method == http.MethodPost:
+		a.keys, a.bodies = append(a.keys, r.Header.Get("Idempotency-Key")), append(a.bodies, body["reason_code"])
+		switch {
+		case a.busy > 0:
+			a.busy--
+			answer(http.StatusServiceUnavailable, openapi.Problem{Code: "unavailable"})
+		case strings.HasSuffix(r.URL.Path, "/retry"):
+			answer(http.StatusOK, openapi.Repair{Action: "replaced"})
+		case strings.HasSuffix(r.URL.Path, "/reconciliations"):
+			answer(http.StatusAccepted, openapi.ReconciliationStarted{ID: "run"})
+		default:
+			answer(http.StatusOK, stuck)
+		}
+	case strings.HasSuffix(r.URL.Path, "/events"):
+		answer(http.StatusOK, openapi.EventList{Items: []openapi.Event{{Kind: "process_replaced", To: "pending", Version: 2, Actor: openapi.Actor{Kind: "staff", ID: "u1"}, ReasonCode: "cause_removed"}}})
+	case strings.HasSuffix(r.URL.Path, "/reconciliations"):
+		answer(http.StatusOK, openapi.ReconciliationList{Items: []openapi.Reconciliation{{
+			ID: "run", Trigger: "person", FinishedAt: time.Now(), Checked: 9, Replaced: 1, Reported: 1,
+			Findings: []openapi.Finding{{Subject: "outbox/7", Code: "outbox_late", Detail: "start, 9 attempts"}},
+		}}})
+	case strings.HasSuffix(r.URL.Path, "/a1"):
+		answer(http.StatusOK, stuck)
+	case r.URL.Query().Get("cursor") == "":
+		answer(http.StatusOK, openapi.AppointmentPage{Items: []openapi.Appointment{{ID: "a0", Status: "pending"}}, NextCursor: "next"})
+	default:
+		answer(http.StatusOK, openapi.AppointmentPage{Items: []openapi.Appointment{stuck}})
+	}
+}
+
+func atClinic(t *testing.T, env ...string) (*clinicAPI, func(args ...string) result) {
+	t.Helper()
+	api := &clinicAPI{}
+	server := httptest.NewServer(api)
+	t.Cleanup(server.Close)
+	return api, func(args ...string) result {
+		return careflow(t.Context(), append(env, "CAREFLOW_CLI_URL="+server.URL), args...)
+	}
+}
+
+func TestStaffLookAtVisitsAndRepairThem(t *testing.T) {
+	t.Parallel()
+	api, careflow := atClinic(t, "CAREFLOW_CLI_EMAIL=staff@clinic.example", "CAREFLOW_CLI_PASSWORD=right")
+
+	r := careflow("appointments", "list", "--stuck", "--status", "pending,confirmed")
+	require.Zero(t, r.code, r.errors)
+	require.Contains(t, r.out, "vendor_rejected")
+	require.NotContains(t, r.out, "a0", "only those that need a person")
+	require.Contains(t, api.requests, "GET /v1/appointments?limit=100&status=pending&status=confirmed")
+
+	r = careflow("appointments", "show", "a1")
+	require.Contains(t, r.out, "Dr. Weber")
+	require.NotContains(t, r.out, "rash", "clinical text is not for a terminal's scroll-back")
+	r = careflow("appointments", "timeline", "a1")
+	require.Contains(t, r.out, "process_replaced")
+	require.Contains(t, r.out, "cause_removed")
+
+	api.busy = 1
+	r = careflow("appointments", "retry", "a1", "--reason", "cause_removed")
+	require.Zero(t, r.code, r.errors)
+	require.Contains(t, r.out, "replaced")
+	require.Equal(t, []string{"cause_removed", "cause_removed"}, api.bodies)
+	require.Equal(t, api.keys[0], api.keys[1], "sent again under the same key")
+	require.NotEmpty(t, api.keys[0])
+
+	r = careflow("appointments", "resolve", "a1", "--reason", "row_corrected", "--json")
+	require.Zero(t, r.code, r.errors)
+	var a openapi.Appointment
+	require.NoError(t, json.Unmarshal([]byte(r.out), &a))
+	require.Equal(t, "a1", a.ID)
+}
+
+func TestOpsReconcile(t *testing.T) {
+	t.Parallel()
+	api, careflow := atClinic(t, "CAREFLOW_CLI_TOKEN=token")
+	r := careflow("reconcile")
+	require.Zero(t, r.code, r.errors)
+	require.Contains(t, r.out, "outbox_late")
+	require.NotContains(t, api.requests, "POST /v1/sessions", "a token is enough")
+
+	before := len(api.keys)
+	r = careflow("reconcile", "--last", "3", "--json")
+	require.Zero(t, r.code, r.errors)
+	require.Len(t, api.keys, before, "looking starts none")
+	var list openapi.ReconciliationList
+	require.NoError(t, json.Unmarshal([]byte(r.out), &list))
+	require.Equal(t, 9, list.Items[0].Checked)
+}
+
+func TestALogInIsNeverAnArgumentAndNeverInPlainTextAcrossTheNetwork(t *testing.T) {
+	t.Parallel()
+	_, at := atClinic(t, "CAREFLOW_CLI_EMAIL=staff@clinic.example", "CAREFLOW_CLI_PASSWORD=very-wrong")
+	r := at("appointments", "list")
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.errors, "401 unauthenticated")
+	require.NotContains(t, r.errors, "very-wrong")
+
+	r = careflow(t.Context(), []string{"CAREFLOW_CLI_TOKEN=token"}, "appointments", "list", "--api", "http://clinic.example")
+	require.Equal(t, exitMistaken, r.code)
+	require.Contains(t, r.errors, "not https")
+
+	r = careflow(t.Context(), []string{"CAREFLOW_CLI_TOKEN=token"}, "appointments", "list", "--password", "x")
+	require.Equal(t, exitMistaken, r.code)
+	_, at = atClinic(t)
+	r = at("reconcile")
+	require.Equal(t, exitMistaken, r.code)
+	require.Contains(t, r.errors, "CAREFLOW_CLI_TOKEN")
+	_, at = atClinic(t, "CAREFLOW_CLI_TOKEN=token")
+	require.Equal(t, exitMistaken, at("appointments", "retry", "a1").code, "a reason is wanted")
+	require.Equal(t, exitMistaken, at("appointments", "show").code)
+}
