@@ -319,3 +319,33 @@ func TestStory22_TheScheduleReconcilesByItself(t *testing.T) {
 	}, "the process is replaced")
 	testkit.Eventually(t, v.agrees, "the new process agrees")
 }
+
+// A process that runs and is behind its row is reported for as long as nobody asks for
+// more: neither is it ended, nor does the row change. Staff's retry ends and replaces it.
+func TestStory22_AProcessBehindItsRowIsReportedUntilStaffRetry(t *testing.T) {
+	t.Parallel()
+	v := tamper(t, moments[1])
+	v.c.Exec(`UPDATE appointments SET version = version + 1, event_seq = event_seq + 1, starts_at = starts_at + interval '1 hour',
+		ends_at = ends_at + interval '1 hour', occupied = tstzrange(lower(occupied) + interval '1 hour', upper(occupied) + interval '1 hour'),
+		updated_at = now() - interval '1 minute' WHERE id = $1`, v.a.ID)
+	v.c.Exec(`INSERT INTO appointment_events (appointment_id, seq, version, transition_id, kind, from_status, to_status, actor_kind)
+		SELECT id, event_seq, version, 'by-hand', 'rescheduled', status, status, 'staff' FROM appointments WHERE id = $1`, v.a.ID)
+	run, moved := v.c.RunOf(v.a.ID), v.patient.Appointment(v.a.ID)
+	for range 2 {
+		r := v.c.ReconcileUntil(v.temporal, func(r reconcile.Result) bool { return r.Counts.Reported > 0 }, "it is reported")
+		require.Equal(t, domain.FindingVersionConflict, r.Findings[0].Code)
+		require.Zero(t, r.Counts.Replaced)
+	}
+	require.Equal(t, domain.ProcessRunning, v.c.Shown(v.temporal, v.a.ID).State)
+	require.Equal(t, run, v.c.RunOf(v.a.ID))
+
+	require.Equal(t, "replaced", v.retry())
+	testkit.Eventually(t, func() bool {
+		p := v.c.Shown(v.temporal, v.a.ID)
+		return p.State == domain.ProcessRunning && p.StartsAt.Equal(moved.StartsAt)
+	}, "the new process has the row's time")
+	require.Equal(t, moved.Version, v.patient.Appointment(v.a.ID).Version, "the row is not overwritten")
+	v.doctor.Must(v.a.ID, "confirm", nil)
+	v.patient.Await(v.a.ID, domain.StatusConfirmed)
+	require.Equal(t, 1, v.c.Sandbox.Ledger().Payments[0].Captures)
+}
