@@ -300,6 +300,29 @@ func TestStory22_ReconciliationsAreForPeopleToRead(t *testing.T) {
 	require.Equal(t, 1, last.Reported)
 	require.Zero(t, last.Replaced)
 	require.Equal(t, http.StatusForbidden, v.patient.Do(http.MethodGet, "/v1/ops/reconciliations", nil).Status)
+
+	// The same at a terminal.
+	require.Contains(t, v.c.Careflow("ops", "reconcile"), "payment_refused")
+	require.Contains(t, v.c.Careflow("staff", "appointments", "list", "--stuck"), v.a.ID)
+	require.Contains(t, v.c.Careflow("staff", "appointments", "resolve", v.a.ID, "--reason", "settled_by_hand"), "pending")
+	require.Contains(t, v.c.Careflow("staff", "appointments", "retry", v.a.ID, "--reason", "cause_removed"), "replaced")
+	timeline := v.c.Careflow("staff", "appointments", "timeline", v.a.ID)
+	require.Contains(t, timeline, "settled_by_hand")
+	require.Contains(t, timeline, "process_replaced")
+}
+
+// What Stripe says while a visit has no process is kept for the next one.
+func TestStory22_APaymentThatComesWhileTheProcessIsDead(t *testing.T) {
+	t.Parallel()
+	v := tamper(t, moments[0])
+	v.c.Terminate(v.temporal, v.a.ID)
+	require.NoError(t, v.c.Sandbox.Pay(v.c.Intent(v.patient, v.a.ID)))
+	testkit.Eventually(t, func() bool {
+		return v.c.Count(`SELECT count(*) FROM outbox WHERE topic = 'payment_hint' AND done_at IS NULL AND attempts > 0`) > 0
+	}, "the relay cannot deliver it")
+	v.replaced()
+	v.patient.Await(v.a.ID, domain.StatusPending) // long before the payment window is over
+	require.Zero(t, v.c.Count(`SELECT count(*) FROM appointments WHERE stuck IS NOT NULL`))
 }
 
 // Without anybody asking: the schedule starts the one reconciliation.
