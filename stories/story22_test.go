@@ -300,6 +300,29 @@ func TestStory22_ReconciliationsAreForPeopleToRead(t *testing.T) {
 	require.Equal(t, 1, last.Reported)
 	require.Zero(t, last.Replaced)
 	require.Equal(t, http.StatusForbidden, v.patient.Do(http.MethodGet, "/v1/ops/reconciliations", nil).Status)
+
+	// The same at a terminal.
+	require.Contains(t, v.c.Careflow("ops", "reconcile"), "payment_refused")
+	require.Contains(t, v.c.Careflow("staff", "appointments", "list", "--stuck"), v.a.ID)
+	require.Contains(t, v.c.Careflow("staff", "appointments", "resolve", v.a.ID, "--reason", "settled_by_hand"), "pending")
+	require.Contains(t, v.c.Careflow("staff", "appointments", "retry", v.a.ID, "--reason", "cause_removed"), "replaced")
+	timeline := v.c.Careflow("staff", "appointments", "timeline", v.a.ID)
+	require.Contains(t, timeline, "settled_by_hand")
+	require.Contains(t, timeline, "process_replaced")
+}
+
+// What Stripe says while a visit has no process is kept for the next one.
+func TestStory22_APaymentThatComesWhileTheProcessIsDead(t *testing.T) {
+	t.Parallel()
+	v := tamper(t, moments[0])
+	v.c.Terminate(v.temporal, v.a.ID)
+	require.NoError(t, v.c.Sandbox.Pay(v.c.Intent(v.patient, v.a.ID)))
+	testkit.Eventually(t, func() bool {
+		return v.c.Count(`SELECT count(*) FROM outbox WHERE topic = 'payment_hint' AND done_at IS NULL AND attempts > 0`) > 0
+	}, "the relay cannot deliver it")
+	v.replaced()
+	v.patient.Await(v.a.ID, domain.StatusPending) // long before the payment window is over
+	require.Zero(t, v.c.Count(`SELECT count(*) FROM appointments WHERE stuck IS NOT NULL`))
 }
 
 // Without anybody asking: the schedule starts the one reconciliation.
@@ -318,4 +341,34 @@ func TestStory22_TheScheduleReconcilesByItself(t *testing.T) {
 		return v.c.Count(`SELECT count(*) FROM reconcile_runs WHERE trigger = 'schedule' AND replaced > 0`) > 0
 	}, "the process is replaced")
 	testkit.Eventually(t, v.agrees, "the new process agrees")
+}
+
+// A process that runs and is behind its row is reported for as long as nobody asks for
+// more: neither is it ended, nor does the row change. Staff's retry ends and replaces it.
+func TestStory22_AProcessBehindItsRowIsReportedUntilStaffRetry(t *testing.T) {
+	t.Parallel()
+	v := tamper(t, moments[1])
+	v.c.Exec(`UPDATE appointments SET version = version + 1, event_seq = event_seq + 1, starts_at = starts_at + interval '1 hour',
+		ends_at = ends_at + interval '1 hour', occupied = tstzrange(lower(occupied) + interval '1 hour', upper(occupied) + interval '1 hour'),
+		updated_at = now() - interval '1 minute' WHERE id = $1`, v.a.ID)
+	v.c.Exec(`INSERT INTO appointment_events (appointment_id, seq, version, transition_id, kind, from_status, to_status, actor_kind)
+		SELECT id, event_seq, version, 'by-hand', 'rescheduled', status, status, 'staff' FROM appointments WHERE id = $1`, v.a.ID)
+	run, moved := v.c.RunOf(v.a.ID), v.patient.Appointment(v.a.ID)
+	for range 2 {
+		r := v.c.ReconcileUntil(v.temporal, func(r reconcile.Result) bool { return r.Counts.Reported > 0 }, "it is reported")
+		require.Equal(t, domain.FindingVersionConflict, r.Findings[0].Code)
+		require.Zero(t, r.Counts.Replaced)
+	}
+	require.Equal(t, domain.ProcessRunning, v.c.Shown(v.temporal, v.a.ID).State)
+	require.Equal(t, run, v.c.RunOf(v.a.ID))
+
+	require.Equal(t, "replaced", v.retry())
+	testkit.Eventually(t, func() bool {
+		p := v.c.Shown(v.temporal, v.a.ID)
+		return p.State == domain.ProcessRunning && p.StartsAt.Equal(moved.StartsAt)
+	}, "the new process has the row's time")
+	require.Equal(t, moved.Version, v.patient.Appointment(v.a.ID).Version, "the row is not overwritten")
+	v.doctor.Must(v.a.ID, "confirm", nil)
+	v.patient.Await(v.a.ID, domain.StatusConfirmed)
+	require.Equal(t, 1, v.c.Sandbox.Ledger().Payments[0].Captures)
 }
