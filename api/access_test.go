@@ -112,6 +112,9 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"confirmAppointment": "doctor staff", "declineAppointment": "doctor staff",
 		"cancelAppointment": "patient caregiver doctor staff", "rescheduleAppointment": "patient caregiver doctor staff",
 		"checkInAppointment": "doctor staff", "completeAppointment": "doctor staff", "markNoShow": "doctor staff",
+		"getDoctorHours": "doctor staff admin", "putDoctorHours": "doctor staff admin", "listDoctorOverrides": "doctor staff admin",
+		"putDoctorOverride": "doctor staff admin", "deleteDoctorOverride": "doctor staff admin",
+		"listTimeOff": "doctor staff admin", "addTimeOff": "doctor staff admin", "deleteTimeOff": "doctor staff admin",
 		"receiveStripeWebhook": "public", "getHealth": "public", "getReadiness": "public", "getMetrics": "public",
 		"getContract": "public", "getDocs": "public",
 	}, got)

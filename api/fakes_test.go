@@ -39,6 +39,8 @@ type fakeStore struct {
 	onLook    func(*fakeStore) // runs at each look at the timeline, under the lock
 	panics    bool
 	bookedBy  []domain.Caller
+
+	directory fakeDirectory
 }
 
 type keptAnswer struct {

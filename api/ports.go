@@ -11,6 +11,8 @@ import (
 // Store is what the API asks of the database. Errors are *domain.Error where the
 // caller is to blame or can do something, anything else is a fault of ours.
 type Store interface {
+	Schedules
+
 	Ping(ctx context.Context) error
 
 	// AccountByEmail and AccountByID return CodeNotFound for nobody.

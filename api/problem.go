@@ -20,6 +20,7 @@ const (
 	CodePayloadTooLarge        domain.Code = "payload_too_large"
 	CodeUnsupportedMediaType   domain.Code = "unsupported_media_type"
 	CodeInvalidSignature       domain.Code = "invalid_signature"
+	CodePreconditionRequired   domain.Code = "precondition_required"
 )
 
 // answerTo says how a code is told over HTTP. help is for the reference page.
@@ -53,9 +54,11 @@ var answers = []answerTo{
 	{domain.CodeRescheduleLimit, http.StatusConflict, "The visit was moved too often", "Cancel it, or ask the clinic to move it."},
 	{domain.CodeStuck, http.StatusConflict, "The visit needs a person", "The clinic's staff have been told; nothing is lost."},
 	{domain.CodePaymentRefused, http.StatusConflict, "The payment was refused", "Pay with another card; vendor_code says why."},
+	{domain.CodeStale, http.StatusPreconditionFailed, "It was changed meanwhile", "Read it again, decide anew, and send its new ETag as If-Match."},
 	{CodePayloadTooLarge, http.StatusRequestEntityTooLarge, "The body is too large", "Send less."},
 	{CodeUnsupportedMediaType, http.StatusUnsupportedMediaType, "The media type is not supported", "Send the body as application/json."},
 	{domain.CodeIdempotencyReused, http.StatusUnprocessableEntity, "The key was used for another request", "Use a new Idempotency-Key for another request."},
+	{CodePreconditionRequired, http.StatusPreconditionRequired, "If-Match is needed", "Read it first and send its ETag as If-Match, so that nobody's change is overwritten unseen."},
 	{domain.CodeTooMany, http.StatusTooManyRequests, "Too many requests", "Try again after Retry-After seconds."},
 	{domain.CodeInternal, http.StatusInternalServerError, "A fault of ours", "Tell support the instance."},
 	{domain.CodeVendorRejected, http.StatusInternalServerError, "A fault of ours", "A vendor refused what we sent. Tell support the instance."},

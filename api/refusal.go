@@ -33,6 +33,8 @@ func refusalOf(err error) error {
 		case request.Parameter != nil && request.Parameter.Name == headerIdempotencyKey && errors.Is(request.Err, openapi3filter.ErrInvalidRequired):
 			return domain.Errorf(CodeIdempotencyKeyRequired,
 				"Send an Idempotency-Key header with a text that is unique for this command, such as a UUID.")
+		case request.Parameter != nil && request.Parameter.Name == headerIfMatch && errors.Is(request.Err, openapi3filter.ErrInvalidRequired):
+			return domain.Errorf(CodePreconditionRequired, "Send If-Match with the ETag of what you read, so that nobody's change is overwritten unseen.")
 		case request.Parameter != nil:
 			fields = append(fields, parameterFaults(request)...)
 		case request.RequestBody != nil && request.Err == nil:

@@ -318,6 +318,39 @@ func (e Status) Valid() bool {
 	}
 }
 
+// Defines values for Weekday.
+const (
+	WeekdayFriday    Weekday = "friday"
+	WeekdayMonday    Weekday = "monday"
+	WeekdaySaturday  Weekday = "saturday"
+	WeekdaySunday    Weekday = "sunday"
+	WeekdayThursday  Weekday = "thursday"
+	WeekdayTuesday   Weekday = "tuesday"
+	WeekdayWednesday Weekday = "wednesday"
+)
+
+// Valid indicates whether the value is a known member of the Weekday enum.
+func (e Weekday) Valid() bool {
+	switch e {
+	case WeekdayFriday:
+		return true
+	case WeekdayMonday:
+		return true
+	case WeekdaySaturday:
+		return true
+	case WeekdaySunday:
+		return true
+	case WeekdayThursday:
+		return true
+	case WeekdayTuesday:
+		return true
+	case WeekdayWednesday:
+		return true
+	default:
+		return false
+	}
+}
+
 // Accepted defines model for Accepted.
 type Accepted struct {
 	AppointmentID string `json:"appointment_id"`
@@ -344,6 +377,30 @@ type Actor struct {
 
 // ActorKind defines model for ActorKind.
 type ActorKind string
+
+// AffectedVisit A live visit outside the doctor's time. Nothing happens to it by itself.
+type AffectedVisit struct {
+	AppointmentID string    `json:"appointment_id"`
+	EndsAt        time.Time `json:"ends_at"`
+
+	// LocalTime What the clock on the wall shows, without an offset.
+	//
+	// Example: 2026-03-02T09:00:00
+	LocalTime LocalTime `json:"local_time"`
+	PatientID string    `json:"patient_id"`
+
+	// StartsAt With the offset of the visit's zone.
+	StartsAt time.Time `json:"starts_at"`
+
+	// Status requested (slot held, waiting for the payment), pending (waiting for the doctor), capturing (accepted, the money is being taken), confirmed, checked_in, completed; or declined, cancelled, expired, no_show; archived.
+	Status Status `json:"status"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+	TypeName string   `json:"type_name"`
+}
 
 // Appointment defines model for Appointment.
 type Appointment struct {
@@ -449,11 +506,41 @@ type Cancellation struct {
 // CancellationReasonCode defines model for Cancellation.ReasonCode.
 type CancellationReasonCode string
 
+// ClockTime Local time of day, to the minute; 24:00 is the end of the day.
+//
+// Example: 09:00
+type ClockTime = string
+
 // Credentials defines model for Credentials.
 type Credentials struct {
 	// Email E-mail address of the account.
 	Email    string `json:"email"`
 	Password string `json:"password"`
+}
+
+// DayHoursInput defines model for DayHoursInput.
+type DayHoursInput struct {
+	// Hours Empty: away.
+	Hours []HoursOfDay `json:"hours"`
+}
+
+// DayOverride defines model for DayOverride.
+type DayOverride struct {
+	// Date A day in the doctor's zone.
+	Date string `json:"date"`
+
+	// Hours Empty: away.
+	Hours []HoursOfDay `json:"hours"`
+}
+
+// DayOverrideList defines model for DayOverrideList.
+type DayOverrideList struct {
+	Items []DayOverride `json:"items"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
 }
 
 // Decline defines model for Decline.
@@ -522,6 +609,33 @@ type Health struct {
 
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
+
+// HoursOfDay defines model for HoursOfDay.
+type HoursOfDay struct {
+	// End Local time of day, to the minute; 24:00 is the end of the day.
+	//
+	// Example: 09:00
+	End ClockTime `json:"end"`
+
+	// Start Local time of day, to the minute; 24:00 is the end of the day.
+	//
+	// Example: 09:00
+	Start ClockTime `json:"start"`
+}
+
+// HoursOfWeekday defines model for HoursOfWeekday.
+type HoursOfWeekday struct {
+	// End Local time of day, to the minute; 24:00 is the end of the day.
+	//
+	// Example: 09:00
+	End ClockTime `json:"end"`
+
+	// Start Local time of day, to the minute; 24:00 is the end of the day.
+	//
+	// Example: 09:00
+	Start   ClockTime `json:"start"`
+	Weekday Weekday   `json:"weekday"`
+}
 
 // LocalTime What the clock on the wall shows, without an offset.
 //
@@ -655,6 +769,12 @@ type Reschedule struct {
 // Role defines model for Role.
 type Role string
 
+// ScheduleSaved defines model for ScheduleSaved.
+type ScheduleSaved struct {
+	// Affected Live visits outside the new hours, by start.
+	Affected []AffectedVisit `json:"affected"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	// AccessToken For the header `Authorization: Bearer …`.
@@ -714,10 +834,61 @@ type Terms struct {
 	RescheduleUntilMinutes int `json:"reschedule_until_minutes"`
 }
 
+// TimeOff defines model for TimeOff.
+type TimeOff struct {
+	EndsAt time.Time `json:"ends_at"`
+	ID     string    `json:"id"`
+
+	// StartsAt With the offset of the doctor's zone.
+	StartsAt time.Time `json:"starts_at"`
+}
+
+// TimeOffInput defines model for TimeOffInput.
+type TimeOffInput struct {
+	// EndsAt At most two years after the start.
+	EndsAt   time.Time `json:"ends_at"`
+	StartsAt time.Time `json:"starts_at"`
+}
+
+// TimeOffList defines model for TimeOffList.
+type TimeOffList struct {
+	Items []TimeOff `json:"items"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// TimeOffSaved defines model for TimeOffSaved.
+type TimeOffSaved struct {
+	// Affected Live visits that the time off hits, by start.
+	Affected []AffectedVisit `json:"affected"`
+	TimeOff  TimeOff         `json:"time_off"`
+}
+
 // TimeZone IANA time zone.
 //
 // Example: Europe/Berlin
 type TimeZone = string
+
+// Weekday defines model for Weekday.
+type Weekday string
+
+// WeeklyHours defines model for WeeklyHours.
+type WeeklyHours struct {
+	Items []HoursOfWeekday `json:"items"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// WeeklyHoursInput defines model for WeeklyHoursInput.
+type WeeklyHoursInput struct {
+	Items []HoursOfWeekday `json:"items"`
+}
 
 // AppointmentID defines model for AppointmentId.
 type AppointmentID = string
@@ -728,8 +899,23 @@ type DoctorID = string
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
+// LocalDate defines model for LocalDate.
+type LocalDate = string
+
 // Prefer defines model for Prefer.
 type Prefer = string
+
+// SpanFrom defines model for SpanFrom.
+type SpanFrom = time.Time
+
+// SpanTo defines model for SpanTo.
+type SpanTo = time.Time
+
+// TimeOffID defines model for TimeOffId.
+type TimeOffID = string
 
 // BadRequest RFC 9457. Programs look at `code`, people read `detail`.
 type BadRequest = Problem
@@ -754,6 +940,12 @@ type Internal = Problem
 
 // NotFound RFC 9457. Programs look at `code`, people read `detail`.
 type NotFound = Problem
+
+// PreconditionFailed RFC 9457. Programs look at `code`, people read `detail`.
+type PreconditionFailed = Problem
+
+// PreconditionRequired RFC 9457. Programs look at `code`, people read `detail`.
+type PreconditionRequired = Problem
 
 // TooLarge RFC 9457. Programs look at `code`, people read `detail`.
 type TooLarge = Problem
@@ -875,6 +1067,33 @@ type RescheduleAppointmentParams struct {
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
+// PutDoctorHoursParams defines parameters for PutDoctorHours.
+type PutDoctorHoursParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListDoctorOverridesParams defines parameters for ListDoctorOverrides.
+type ListDoctorOverridesParams struct {
+	// From From this instant on. Defaults to now.
+	From SpanFrom `form:"from,omitempty" json:"from,omitempty,omitzero"`
+
+	// To Before this instant. Defaults to a year after `from`.
+	To SpanTo `form:"to,omitempty" json:"to,omitempty,omitzero"`
+}
+
+// DeleteDoctorOverrideParams defines parameters for DeleteDoctorOverride.
+type DeleteDoctorOverrideParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// PutDoctorOverrideParams defines parameters for PutDoctorOverride.
+type PutDoctorOverrideParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
 // ListSlotsParams defines parameters for ListSlots.
 type ListSlotsParams struct {
 	// TypeID The appointment type.
@@ -885,6 +1104,27 @@ type ListSlotsParams struct {
 
 	// To Starts before this instant, at most 31 days after `from`.
 	To time.Time `form:"to" json:"to"`
+}
+
+// ListTimeOffParams defines parameters for ListTimeOff.
+type ListTimeOffParams struct {
+	// From From this instant on. Defaults to now.
+	From SpanFrom `form:"from,omitempty" json:"from,omitempty,omitzero"`
+
+	// To Before this instant. Defaults to a year after `from`.
+	To SpanTo `form:"to,omitempty" json:"to,omitempty,omitzero"`
+}
+
+// AddTimeOffParams defines parameters for AddTimeOff.
+type AddTimeOffParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// DeleteTimeOffParams defines parameters for DeleteTimeOff.
+type DeleteTimeOffParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
 }
 
 // ReceiveStripeWebhookParams defines parameters for ReceiveStripeWebhook.
@@ -904,6 +1144,15 @@ type DeclineAppointmentJSONRequestBody = Decline
 
 // RescheduleAppointmentJSONRequestBody defines body for RescheduleAppointment for application/json ContentType.
 type RescheduleAppointmentJSONRequestBody = Reschedule
+
+// PutDoctorHoursJSONRequestBody defines body for PutDoctorHours for application/json ContentType.
+type PutDoctorHoursJSONRequestBody = WeeklyHoursInput
+
+// PutDoctorOverrideJSONRequestBody defines body for PutDoctorOverride for application/json ContentType.
+type PutDoctorOverrideJSONRequestBody = DayHoursInput
+
+// AddTimeOffJSONRequestBody defines body for AddTimeOff for application/json ContentType.
+type AddTimeOffJSONRequestBody = TimeOffInput
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Credentials
@@ -967,9 +1216,33 @@ type ServerInterface interface {
 	// GetDoctor One doctor
 	// (GET /v1/doctors/{doctor_id})
 	GetDoctor(c *gin.Context, doctorID DoctorID)
+	// GetDoctorHours The weekly hours of a doctor
+	// (GET /v1/doctors/{doctor_id}/hours)
+	GetDoctorHours(c *gin.Context, doctorID DoctorID)
+	// PutDoctorHours Replace the weekly hours
+	// (PUT /v1/doctors/{doctor_id}/hours)
+	PutDoctorHours(c *gin.Context, doctorID DoctorID, params PutDoctorHoursParams)
+	// ListDoctorOverrides Days with other hours
+	// (GET /v1/doctors/{doctor_id}/overrides)
+	ListDoctorOverrides(c *gin.Context, doctorID DoctorID, params ListDoctorOverridesParams)
+	// DeleteDoctorOverride Give a day its weekly hours again
+	// (DELETE /v1/doctors/{doctor_id}/overrides/{date})
+	DeleteDoctorOverride(c *gin.Context, doctorID DoctorID, date LocalDate, params DeleteDoctorOverrideParams)
+	// PutDoctorOverride Give a day other hours, or none
+	// (PUT /v1/doctors/{doctor_id}/overrides/{date})
+	PutDoctorOverride(c *gin.Context, doctorID DoctorID, date LocalDate, params PutDoctorOverrideParams)
 	// ListSlots The free times of a doctor
 	// (GET /v1/doctors/{doctor_id}/slots)
 	ListSlots(c *gin.Context, doctorID DoctorID, params ListSlotsParams)
+	// ListTimeOff The time off of a doctor
+	// (GET /v1/doctors/{doctor_id}/time-off)
+	ListTimeOff(c *gin.Context, doctorID DoctorID, params ListTimeOffParams)
+	// AddTimeOff Take time off
+	// (POST /v1/doctors/{doctor_id}/time-off)
+	AddTimeOff(c *gin.Context, doctorID DoctorID, params AddTimeOffParams)
+	// DeleteTimeOff Give time off back
+	// (DELETE /v1/doctors/{doctor_id}/time-off/{time_off_id})
+	DeleteTimeOff(c *gin.Context, doctorID DoctorID, timeOffID TimeOffID, params DeleteTimeOffParams)
 	// ListAppointmentTypes What a doctor can be visited for
 	// (GET /v1/doctors/{doctor_id}/types)
 	ListAppointmentTypes(c *gin.Context, doctorID DoctorID)
@@ -1840,6 +2113,249 @@ func (siw *ServerInterfaceWrapper) GetDoctor(c *gin.Context) {
 	siw.Handler.GetDoctor(c, doctorID)
 }
 
+// GetDoctorHours operation middleware
+func (siw *ServerInterfaceWrapper) GetDoctorHours(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDoctorHours(c, doctorID)
+}
+
+// PutDoctorHours operation middleware
+func (siw *ServerInterfaceWrapper) PutDoctorHours(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutDoctorHoursParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutDoctorHours(c, doctorID, params)
+}
+
+// ListDoctorOverrides operation middleware
+func (siw *ServerInterfaceWrapper) ListDoctorOverrides(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDoctorOverridesParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDoctorOverrides(c, doctorID, params)
+}
+
+// DeleteDoctorOverride operation middleware
+func (siw *ServerInterfaceWrapper) DeleteDoctorOverride(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "date" -------------
+	var date LocalDate
+
+	err = runtime.BindStyledParameterWithOptions("simple", "date", c.Param("date"), &date, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter date: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteDoctorOverrideParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteDoctorOverride(c, doctorID, date, params)
+}
+
+// PutDoctorOverride operation middleware
+func (siw *ServerInterfaceWrapper) PutDoctorOverride(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "date" -------------
+	var date LocalDate
+
+	err = runtime.BindStyledParameterWithOptions("simple", "date", c.Param("date"), &date, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter date: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutDoctorOverrideParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutDoctorOverride(c, doctorID, date, params)
+}
+
 // ListSlots operation middleware
 func (siw *ServerInterfaceWrapper) ListSlots(c *gin.Context) {
 
@@ -1890,6 +2406,163 @@ func (siw *ServerInterfaceWrapper) ListSlots(c *gin.Context) {
 	}
 
 	siw.Handler.ListSlots(c, doctorID, params)
+}
+
+// ListTimeOff operation middleware
+func (siw *ServerInterfaceWrapper) ListTimeOff(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTimeOffParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListTimeOff(c, doctorID, params)
+}
+
+// AddTimeOff operation middleware
+func (siw *ServerInterfaceWrapper) AddTimeOff(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddTimeOffParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AddTimeOff(c, doctorID, params)
+}
+
+// DeleteTimeOff operation middleware
+func (siw *ServerInterfaceWrapper) DeleteTimeOff(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "time_off_id" -------------
+	var timeOffID TimeOffID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "time_off_id", c.Param("time_off_id"), &timeOffID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter time_off_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteTimeOffParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteTimeOff(c, doctorID, timeOffID, params)
 }
 
 // ListAppointmentTypes operation middleware
@@ -2051,6 +2724,14 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
+	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/hours", wrapper.GetDoctorHours)
+	router.PUT(options.BaseURL+"/v1/doctors/:doctor_id/hours", wrapper.PutDoctorHours)
+	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/overrides", wrapper.ListDoctorOverrides)
+	router.DELETE(options.BaseURL+"/v1/doctors/:doctor_id/overrides/:date", wrapper.DeleteDoctorOverride)
+	router.PUT(options.BaseURL+"/v1/doctors/:doctor_id/overrides/:date", wrapper.PutDoctorOverride)
+	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/time-off", wrapper.ListTimeOff)
+	router.POST(options.BaseURL+"/v1/doctors/:doctor_id/time-off", wrapper.AddTimeOff)
+	router.DELETE(options.BaseURL+"/v1/doctors/:doctor_id/time-off/:time_off_id", wrapper.DeleteTimeOff)
 }
 
 type BadRequestApplicationProblemPlusJSONResponse Problem
@@ -2083,6 +2764,26 @@ type IdempotencyReusedApplicationProblemPlusJSONResponse Problem
 type InternalApplicationProblemPlusJSONResponse Problem
 
 type NotFoundApplicationProblemPlusJSONResponse Problem
+
+type PreconditionFailedApplicationProblemPlusJSONResponse Problem
+
+type PreconditionRequiredApplicationProblemPlusJSONResponse Problem
+
+type ScheduleFreedResponseHeaders struct {
+	ETag string
+}
+type ScheduleFreedResponse struct {
+	Headers ScheduleFreedResponseHeaders
+}
+
+type ScheduleSavedResponseHeaders struct {
+	ETag string
+}
+type ScheduleSavedJSONResponse struct {
+	Body ScheduleSaved
+
+	Headers ScheduleSavedResponseHeaders
+}
 
 type TooLargeApplicationProblemPlusJSONResponse Problem
 
@@ -4641,6 +5342,786 @@ func (response GetDoctor503ApplicationProblemPlusJSONResponse) VisitGetDoctorRes
 	return err
 }
 
+type GetDoctorHoursRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+}
+
+type GetDoctorHoursResponseObject interface {
+	VisitGetDoctorHoursResponse(w http.ResponseWriter) error
+}
+
+type GetDoctorHours200ResponseHeaders struct {
+	ETag string
+}
+
+type GetDoctorHours200JSONResponse struct {
+	Body    WeeklyHours
+	Headers GetDoctorHours200ResponseHeaders
+}
+
+func (response GetDoctorHours200JSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoctorHours400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoctorHours400ApplicationProblemPlusJSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoctorHours401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoctorHours401ApplicationProblemPlusJSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoctorHours403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoctorHours403ApplicationProblemPlusJSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoctorHours404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoctorHours404ApplicationProblemPlusJSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoctorHours500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoctorHours500ApplicationProblemPlusJSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoctorHours503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoctorHours503ApplicationProblemPlusJSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHoursRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	Params   PutDoctorHoursParams
+	Body     *PutDoctorHoursJSONRequestBody
+}
+
+type PutDoctorHoursResponseObject interface {
+	VisitPutDoctorHoursResponse(w http.ResponseWriter) error
+}
+
+type PutDoctorHours200JSONResponse struct{ ScheduleSavedJSONResponse }
+
+func (response PutDoctorHours200JSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours400ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours401ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours403ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours404ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours412ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours413ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours415ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours428ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours500ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours503ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverridesRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	Params   ListDoctorOverridesParams
+}
+
+type ListDoctorOverridesResponseObject interface {
+	VisitListDoctorOverridesResponse(w http.ResponseWriter) error
+}
+
+type ListDoctorOverrides200ResponseHeaders struct {
+	ETag string
+}
+
+type ListDoctorOverrides200JSONResponse struct {
+	Body    DayOverrideList
+	Headers ListDoctorOverrides200ResponseHeaders
+}
+
+func (response ListDoctorOverrides200JSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverrides400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListDoctorOverrides400ApplicationProblemPlusJSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverrides401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListDoctorOverrides401ApplicationProblemPlusJSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverrides403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListDoctorOverrides403ApplicationProblemPlusJSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverrides404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListDoctorOverrides404ApplicationProblemPlusJSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverrides500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListDoctorOverrides500ApplicationProblemPlusJSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverrides503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDoctorOverrides503ApplicationProblemPlusJSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverrideRequestObject struct {
+	DoctorID DoctorID  `json:"doctor_id"`
+	Date     LocalDate `json:"date"`
+	Params   DeleteDoctorOverrideParams
+}
+
+type DeleteDoctorOverrideResponseObject interface {
+	VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error
+}
+
+type DeleteDoctorOverride204Response = ScheduleFreedResponse
+
+func (response DeleteDoctorOverride204Response) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteDoctorOverride400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride400ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride401ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride403ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride404ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride412ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride428ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride500ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride503ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverrideRequestObject struct {
+	DoctorID DoctorID  `json:"doctor_id"`
+	Date     LocalDate `json:"date"`
+	Params   PutDoctorOverrideParams
+	Body     *PutDoctorOverrideJSONRequestBody
+}
+
+type PutDoctorOverrideResponseObject interface {
+	VisitPutDoctorOverrideResponse(w http.ResponseWriter) error
+}
+
+type PutDoctorOverride200JSONResponse struct{ ScheduleSavedJSONResponse }
+
+func (response PutDoctorOverride200JSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride400ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride401ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride403ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride404ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride412ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride413ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride415ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride428ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride500ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride503ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSlotsRequestObject struct {
 	DoctorID DoctorID `json:"doctor_id"`
 	Params   ListSlotsParams
@@ -4766,6 +6247,477 @@ type ListSlots503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListSlots503ApplicationProblemPlusJSONResponse) VisitListSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeOffRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	Params   ListTimeOffParams
+}
+
+type ListTimeOffResponseObject interface {
+	VisitListTimeOffResponse(w http.ResponseWriter) error
+}
+
+type ListTimeOff200ResponseHeaders struct {
+	ETag string
+}
+
+type ListTimeOff200JSONResponse struct {
+	Body    TimeOffList
+	Headers ListTimeOff200ResponseHeaders
+}
+
+func (response ListTimeOff200JSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeOff400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTimeOff400ApplicationProblemPlusJSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeOff401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTimeOff401ApplicationProblemPlusJSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeOff403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTimeOff403ApplicationProblemPlusJSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeOff404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListTimeOff404ApplicationProblemPlusJSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeOff500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListTimeOff500ApplicationProblemPlusJSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeOff503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTimeOff503ApplicationProblemPlusJSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOffRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	Params   AddTimeOffParams
+	Body     *AddTimeOffJSONRequestBody
+}
+
+type AddTimeOffResponseObject interface {
+	VisitAddTimeOffResponse(w http.ResponseWriter) error
+}
+
+type AddTimeOff201ResponseHeaders struct {
+	ETag string
+}
+
+type AddTimeOff201JSONResponse struct {
+	Body    TimeOffSaved
+	Headers AddTimeOff201ResponseHeaders
+}
+
+func (response AddTimeOff201JSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff400ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff401ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff403ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff404ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff412ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff413ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff415ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff428ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff500ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff503ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOffRequestObject struct {
+	DoctorID  DoctorID  `json:"doctor_id"`
+	TimeOffID TimeOffID `json:"time_off_id"`
+	Params    DeleteTimeOffParams
+}
+
+type DeleteTimeOffResponseObject interface {
+	VisitDeleteTimeOffResponse(w http.ResponseWriter) error
+}
+
+type DeleteTimeOff204Response = ScheduleFreedResponse
+
+func (response DeleteTimeOff204Response) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteTimeOff400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff400ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff401ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff403ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff404ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff412ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff428ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff500ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff503ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5383,9 +7335,33 @@ type StrictServerInterface interface {
 	// GetDoctor One doctor
 	// (GET /v1/doctors/{doctor_id})
 	GetDoctor(ctx context.Context, request GetDoctorRequestObject) (GetDoctorResponseObject, error)
+	// GetDoctorHours The weekly hours of a doctor
+	// (GET /v1/doctors/{doctor_id}/hours)
+	GetDoctorHours(ctx context.Context, request GetDoctorHoursRequestObject) (GetDoctorHoursResponseObject, error)
+	// PutDoctorHours Replace the weekly hours
+	// (PUT /v1/doctors/{doctor_id}/hours)
+	PutDoctorHours(ctx context.Context, request PutDoctorHoursRequestObject) (PutDoctorHoursResponseObject, error)
+	// ListDoctorOverrides Days with other hours
+	// (GET /v1/doctors/{doctor_id}/overrides)
+	ListDoctorOverrides(ctx context.Context, request ListDoctorOverridesRequestObject) (ListDoctorOverridesResponseObject, error)
+	// DeleteDoctorOverride Give a day its weekly hours again
+	// (DELETE /v1/doctors/{doctor_id}/overrides/{date})
+	DeleteDoctorOverride(ctx context.Context, request DeleteDoctorOverrideRequestObject) (DeleteDoctorOverrideResponseObject, error)
+	// PutDoctorOverride Give a day other hours, or none
+	// (PUT /v1/doctors/{doctor_id}/overrides/{date})
+	PutDoctorOverride(ctx context.Context, request PutDoctorOverrideRequestObject) (PutDoctorOverrideResponseObject, error)
 	// ListSlots The free times of a doctor
 	// (GET /v1/doctors/{doctor_id}/slots)
 	ListSlots(ctx context.Context, request ListSlotsRequestObject) (ListSlotsResponseObject, error)
+	// ListTimeOff The time off of a doctor
+	// (GET /v1/doctors/{doctor_id}/time-off)
+	ListTimeOff(ctx context.Context, request ListTimeOffRequestObject) (ListTimeOffResponseObject, error)
+	// AddTimeOff Take time off
+	// (POST /v1/doctors/{doctor_id}/time-off)
+	AddTimeOff(ctx context.Context, request AddTimeOffRequestObject) (AddTimeOffResponseObject, error)
+	// DeleteTimeOff Give time off back
+	// (DELETE /v1/doctors/{doctor_id}/time-off/{time_off_id})
+	DeleteTimeOff(ctx context.Context, request DeleteTimeOffRequestObject) (DeleteTimeOffResponseObject, error)
 	// ListAppointmentTypes What a doctor can be visited for
 	// (GET /v1/doctors/{doctor_id}/types)
 	ListAppointmentTypes(ctx context.Context, request ListAppointmentTypesRequestObject) (ListAppointmentTypesResponseObject, error)
@@ -6025,6 +8001,178 @@ func (sh *strictHandler) GetDoctor(ctx *gin.Context, doctorID DoctorID) {
 	}
 }
 
+// GetDoctorHours operation middleware
+func (sh *strictHandler) GetDoctorHours(ctx *gin.Context, doctorID DoctorID) {
+	var request GetDoctorHoursRequestObject
+
+	request.DoctorID = doctorID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDoctorHours(ctx, request.(GetDoctorHoursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDoctorHours")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDoctorHoursResponseObject); ok {
+		if err := validResponse.VisitGetDoctorHoursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutDoctorHours operation middleware
+func (sh *strictHandler) PutDoctorHours(ctx *gin.Context, doctorID DoctorID, params PutDoctorHoursParams) {
+	var request PutDoctorHoursRequestObject
+
+	request.DoctorID = doctorID
+	request.Params = params
+
+	var body PutDoctorHoursJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutDoctorHours(ctx, request.(PutDoctorHoursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutDoctorHours")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutDoctorHoursResponseObject); ok {
+		if err := validResponse.VisitPutDoctorHoursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDoctorOverrides operation middleware
+func (sh *strictHandler) ListDoctorOverrides(ctx *gin.Context, doctorID DoctorID, params ListDoctorOverridesParams) {
+	var request ListDoctorOverridesRequestObject
+
+	request.DoctorID = doctorID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDoctorOverrides(ctx, request.(ListDoctorOverridesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDoctorOverrides")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListDoctorOverridesResponseObject); ok {
+		if err := validResponse.VisitListDoctorOverridesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteDoctorOverride operation middleware
+func (sh *strictHandler) DeleteDoctorOverride(ctx *gin.Context, doctorID DoctorID, date LocalDate, params DeleteDoctorOverrideParams) {
+	var request DeleteDoctorOverrideRequestObject
+
+	request.DoctorID = doctorID
+	request.Date = date
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDoctorOverride(ctx, request.(DeleteDoctorOverrideRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDoctorOverride")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteDoctorOverrideResponseObject); ok {
+		if err := validResponse.VisitDeleteDoctorOverrideResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutDoctorOverride operation middleware
+func (sh *strictHandler) PutDoctorOverride(ctx *gin.Context, doctorID DoctorID, date LocalDate, params PutDoctorOverrideParams) {
+	var request PutDoctorOverrideRequestObject
+
+	request.DoctorID = doctorID
+	request.Date = date
+	request.Params = params
+
+	var body PutDoctorOverrideJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutDoctorOverride(ctx, request.(PutDoctorOverrideRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutDoctorOverride")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutDoctorOverrideResponseObject); ok {
+		if err := validResponse.VisitPutDoctorOverrideResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListSlots operation middleware
 func (sh *strictHandler) ListSlots(ctx *gin.Context, doctorID DoctorID, params ListSlotsParams) {
 	var request ListSlotsRequestObject
@@ -6045,6 +8193,106 @@ func (sh *strictHandler) ListSlots(ctx *gin.Context, doctorID DoctorID, params L
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListSlotsResponseObject); ok {
 		if err := validResponse.VisitListSlotsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListTimeOff operation middleware
+func (sh *strictHandler) ListTimeOff(ctx *gin.Context, doctorID DoctorID, params ListTimeOffParams) {
+	var request ListTimeOffRequestObject
+
+	request.DoctorID = doctorID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTimeOff(ctx, request.(ListTimeOffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTimeOff")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListTimeOffResponseObject); ok {
+		if err := validResponse.VisitListTimeOffResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AddTimeOff operation middleware
+func (sh *strictHandler) AddTimeOff(ctx *gin.Context, doctorID DoctorID, params AddTimeOffParams) {
+	var request AddTimeOffRequestObject
+
+	request.DoctorID = doctorID
+	request.Params = params
+
+	var body AddTimeOffJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddTimeOff(ctx, request.(AddTimeOffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddTimeOff")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AddTimeOffResponseObject); ok {
+		if err := validResponse.VisitAddTimeOffResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteTimeOff operation middleware
+func (sh *strictHandler) DeleteTimeOff(ctx *gin.Context, doctorID DoctorID, timeOffID TimeOffID, params DeleteTimeOffParams) {
+	var request DeleteTimeOffRequestObject
+
+	request.DoctorID = doctorID
+	request.TimeOffID = timeOffID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteTimeOff(ctx, request.(DeleteTimeOffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteTimeOff")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteTimeOffResponseObject); ok {
+		if err := validResponse.VisitDeleteTimeOffResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -6202,151 +8450,184 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H2Ldts4suCvYHlnT3fu0LLkR9JRzpxd5zWTnrw6dt/s7TgrQ2RJQpsEOABkRZ3jc/Zr9sP2S/agAJCg",
-	"SL0su1/Xc6a7ZYkECoWqQr3xNUpEXggOXKuo/zWaAE1B4sdXKeSF0MCT+QcoMjqH1HydgkokKzQTPOpH",
-	"F1pO4YLMJsCJnjBFmCJ6AoRyNQNJtCCUE6AyYyCJhH9NQWkyY3qCTymaA7mEeSeKI5VMIKdmBuDTPOp/",
-	"iszQ0ec40vMCon6ktGR8HF1fx9FrkVALwCI8HycgwUJQFIJxnQPXhCkzA3yheZGZofavevvB72q/23t8",
-	"3O12u3v4r0fmX9/5P+3/kl4UR2YBTBo8GNhCmEdC5lRH/Wgq2Z6EEUjgCURtwL8vfz4pioy1YfVsAqQo",
-	"HyN6QjWZUUVGIsvEDNL6amaU6b/1ujUcNqf9AFrOT0YaZHO+U0gET5XZLjMYGcJIODRy+KKJlvPalMer",
-	"UJEzznKzg71y9YxrGINEOD5+/Hgy1RPgmiVUQxOYf4gZ0k3wUH29T4FKpCaa5X87jxIqYZSJ2Xm0cocW",
-	"MXIdRwWVNAft6P2kIohXS/YkoJk6SBvSDzMDFVRPojjiNDdvBkMOWLohjU3xyeYePxeJFnIZ9Cn+ui3g",
-	"6RLA7Wi7wxyImX/CvAn5f4qpJGLGyZSzf02BaEOQIyGtuElEnlOexkRNkwmhilDy44+vnnfIKfCU8XEl",
-	"ZtyTTeFD6JgybgSXoiPoE6bJmF2BlWMjJpV20qxDzsLXcCDKhZ6AJEORzs0QEkZTtcigj9LD0ePRQ9g7",
-	"TLrDvaPh0eHe47QLewejh+lD2ht9lxwfeyRbAVyhOUDPnsHPSs6jX14DH+tJ1D84Po4NJ/q/e4batQZp",
-	"5vjfn87Pvxz09s7Pvzx68fmvf1khplokPoqbtxcoKRSZFoZZ3xJlRUhMqCa5UJocdsm3H14+I48OjroP",
-	"OuQdoqkSaopQCYSNuZDL5VkrRhxgSxf+MG7jdQmqEFwBsvpTmn6wZ5H5KxFcA8eP1Ehke7bsF1IMM8j/",
-	"+rOyB00JoHkjtWLtimYsHbhzLYqjFDRlmeM3f9ylAhThQpMR00hUZkJJE90hzyaUj4HMjIAHKYVUJGNK",
-	"K2IoVQFPDTUifSKK8Imo/+lrNGKQpVE/MnS3rzSVWg2ogSAHpegYoVOkJJXrzwaZSlNzKG3C9V3D9UpT",
-	"PVVR/6jbjSPNNO5OuDJm14VYqIhoPxWJ+rdF5FyHG/YXCaOoH/3bfqV97Ntf1f57i3e7bU0ptharT8iF",
-	"RdQFMRSjCNBkQhBhiFZEthYkQdx3DGDPrGw4SRIotD2QlxBFCzEsSPCNDwMnkKK+mWvEZB7FUVYqNjfU",
-	"UTbGcrnWFjT/EwodI64SKiWDlIipNsJVCcHNfw3jF1IkoJSTjapDXgtxabh/QfmKiZCWlO0mWSlsZW6r",
-	"IhiooKGe17YY9+h++Rwuxu3mc8Fhu50cCnEJ6WA432gTKW6iBKohHeAZd9A9eLjXPdzr9s563X7X/P+v",
-	"3V6/a0RZdVxufOi6V5zYey475O+SJkA+whDlH/BULUx8cNZ93D+sTbwNSRryywaa4YT1QXE1EZ4ibAtK",
-	"H/bwnblFah1BveMQTgmGNNNpZkR0F4WPE2qtoJTveSEVOcEAKIlA5khBVujpgWex/ohmCuKIi4GaiNlg",
-	"BDAoQCZIID0j5wrJEks3U2lOKgP3ix8/RHicChn1zQrxQBlNeTrQDJxItkrzIGd8qs0aekdHZrhg8Ou4",
-	"+dRB7aHjrpHUFSoGGcuZjvoHtS+nXLOsNsS1kc85DH5Bmo9eTKUoYP8pyIxxJ5g33THo+Rcc4b1EFeiK",
-	"KWbOl2mRbkbwVyAVsm5vc5lUSY02sWQY2upgoW1HjUkTypYFGRIqUKEdu0qetJm+NcttLzDdVg3UtPWc",
-	"hOKjjCW7aR8qE3qg6SXwUPE4FTkIDgQyBWQiMmPVGUXZkEeHnKhLpzt7c+AbRcxAVuNIJkIo8EptJ9pN",
-	"aXhcVxrMNOgecCDXtIVgMbelKBhAgIiRWT8fq0phoMaIJswoCgaVF0TRuSKzyRx1gZdCDlmaAt9pc0bl",
-	"KDWlkClCk0RMuf5GESkyMGAhUIwn2TQFu1miAIkz7boFh9UWvPUrh4aqVgF7W7h3iyQ5nePqUoELQwTX",
-	"mMsYS7vp4NVog0uYD6QdMsD6j4aiCYcZWbClkBO8AedOjx0RfnBQp3m0E6kiBqa26RpKc/tqbmtbLhYw",
-	"cFEB17Bm7V5xYzLSbEczyQ2yIKaQL8nMCPGZFHxMBCfG2FcshQ75YSq0dUH5/bBexrmYEgmFkJqwHbfr",
-	"OLRrTsiITjNtBIaYStU0Z9wibmMvFubqkDPIMqKmBS7LrPnCr+oC9+Gt0C/FlO/GKlzowQhHqRuqxg43",
-	"ktH5UOo+rl2kz1Fd+vi5a3itgLolIq+vBmkMTRBWmqul88hLKS2IAmsJngnxmsox7ITogs4zQdOBFmKQ",
-	"4Wgh5RtTyDtJHh4fHz4kw7kGtSOye4d1yeMdUloI4mGoIb4J5G1JmcbUHrNvKJ/vhFgDa0753DsVVIhY",
-	"M7rXAa13acpTkGRG5x1yJks/HyeU5OIW6PsgVHCEIAYyEkBWQ3cT9FtBt5kWuVYTwRN4QnS5UKsYX6Df",
-	"fw8d/xcLqnHw0zpFNogeIBg/8tA/v5tcmi6Mtcgs2ioUoAxJXQI3YvP9u9Mzsn/V21egjJmhrO93aEMD",
-	"+Niu0qtX7e5rMd6zLmIOkDYVqMUV3MbWVnPmTCmUYu6UlERcWe082MuPHz/uLcZVVm3oYhjG7+oVZRkd",
-	"ZrDrjpbjLDhFFcgrlgBJKA8UQ+83cnwZsGtGNcgnTnorOoIFp9GCRrOrQrCoMPtl1AFs2f9yvbejHxRU",
-	"ajIDkkJhWEDwwHxBh9uvyOlOL4H0DaSMnuHCdyKOcsBBbkYcIC7buB5PEtzvZ3a2PTN7nyz68XY9O4/r",
-	"ZydCRQxUXmUoIW7ufOtibvsoNTCgJYtm+9TQIKQBnB0M2bhBMZgZuLJpmjIzJs3eS2NZagaqdIQVwVdN",
-	"X/baAF7gxv7a/C0L/LdbRMirCNenZnzUzxeMXuUIiOHPkGCs4cTqdluuP/DSLo+gWomVefkcEzYilKPo",
-	"WYstyJHEW3C1IbqtU67lffQmoMtTg/V9rqK7D8KKKjcMlZLOG7hHCHBCD7ifph3jWsgt8b0M0VMFskNO",
-	"NR2NiOAZ4rax4kvG0/VhDi3kP82Di4vDt5eu459ubJ+L4tzepVfeio/RyPx3rjTkLYkqcZhSsC0jopBH",
-	"r/kifn7kmmU+46akSReGiclswjIghQ1/12gypRr20LnfAmoQ+/i6wqGDqSj2WfQYFnSuNiL8xMjmLCun",
-	"2HDT6hGWrxsupsbGa0GrxVlaOAt4uuX8ZWRm0xc2hDSMz6xG4Wvz5Jl50MgMoZ14WyLRvsETBlSHvOPZ",
-	"fMFD7A8ejAC0MmIYE9pgFT4ctIawvb94AlnqybqM8WxO2AWde/5beRC7x1BKUNWeW+aUQLdeo49rcDhj",
-	"nFz8/YW1SWph26/1E+z6ohWFds6BVZGaE8+NAjyjiqSQZIxDaqyAkqWWjBjE0742MrFqAbbGhF7FFqOR",
-	"Al2jgG8U+UVw2HwDvJq1Gv+n9il8fppcNmHyPjODor49ghEeNMmM7VeANKrgulOjDA2uguYMH6pH1da8",
-	"wXL4yTx3HYTbNmCGINLWInrCaNumsqQMvC1i8JmR4DatyeY+qDprkxdXYB+g2j1hxAJ6aS8BClJj/zCn",
-	"r6E0uD2vgIlr+WKhxK2Jjwp3IWbC0ymk20rQ1kRjuGt+v+v8UDtValhuVQgqBn5PrWtwGxXHq2Mb6WW1",
-	"EOiiehZHHL7oQTKVSrRkZr2xfgJjLJpNzajSpKBj6KxVsi1oa9buDb+bqtPrz+GpDXpVke02sbWrnrwN",
-	"/7eRdkjHjjobgPtZNsDoa6b0r0VRZ840Xa30L6WFp0JcGiTeJQ1sqUosO6pf1jSYJwR4IufGHrZpTRyu",
-	"QFofixgRSlzSnGGUMJWwi/GhlvNs2bnpws5+2IwZVQUVmc2Py80Pj4WNCwmzkqI14VqB3ra/z6w+UVrs",
-	"W2zygvqyYDUFCZL+mymfQZa5JE5Makl8TkQg7Qc5U5peQsV2dc+i0YVYMkgyYWO+GL1sLxkIMRVC24oI",
-	"CSlwzWimtsRDad7X6eLFnvme0DSVoMpT19lUi1R3fFTL3D1s5RKlZkLWiaT8Mm7kw9YTgVcjxxv65XBt",
-	"GHpu1dDboZLWreVCD9SUaffnip1tAidu7IlYb4FRPp7ScZs59fTZe3L0CF2RXi63MnftPF92SqkCEkYz",
-	"puft42yvlq7w7QSThSsMp/m8FM93foC57bz5uYVq7bb+F09Ca/0UZoZt1PORFPnmxpD3cbVYohNaFMAh",
-	"qH1wSY7WOnR270DgQ5sYnU0qE5sDGlgdawyEyiTAxeE0sUM4onLpHt45qVlKuTmlvWSQpS+k3Fr6uHT+",
-	"1mq2Pqkn+cfkX1OQ831MDY2Jjdvst8TBGvtZ1ga0ezaqlPh1Z4QFtxqwDRf/AJqZA2crPFS+An84iMv1",
-	"57l7qw2Kyg+23J2TZCK59FbTjGYZURMxUzFGnjDznTtHSL1OpT1BuoH1NxXWtxFAWkNe6CVG0E2colgU",
-	"sZzZWXsIxwugFuGRsII5ydo8v4zo2Qa65s47F3aEg1WfjII4oixDhW/KL7mYGVmiLllRQNrqhndPtZzZ",
-	"Jw7LZDYRCoiY6kTkNuvsCngqpDMVtMjSTX0fTqpV+AncIeWuBkDVdrONhh0B3bn084R6c/n3RnBbwrcS",
-	"xjAkvDrHvr6a6uHFbXx1+o4cHfRQ+QrL3E72fvr89fD6L63C0M7UdKJwIcmUM636JEF/2EhI8uLHDzGZ",
-	"A8c/vn//nzV7jnH98MgCbytfu2spxc4eV2tqQ+d7F3S6E012eSARsiXF1WcitFv6REE2ikkyYVkaG2sa",
-	"q32MVc1BYpqKzyK/Y/21hHidxuoQeuec5Dfu5pz0vopabHNo5D7mvZLPkUsxJlfoqYR08xcyNN4VJBJa",
-	"3B/v6dxVGzjl0+ZunGrJCuj8rDrE+2UKOjckwrO5j+xon7mpysxgLcxznWUhpKnM2qIEBR2De5UIbob3",
-	"HQEwQ8T5N8iEKiI4PCFG4Ksqqcgukdglts89HWZMTYxhOriEJfHSS5deXq79BhPZCqMttmezSIsjLa+6",
-	"t+tSsaelgEoCiFaQ7GnjIKczyjTj44HZWIFOKVs7aM90OtUTIZn14ASTleGt1jPdJ86sY5D61nx4+Yw8",
-	"Pjp+1CHvpRhLmiuSubJFWwsSkwJEgZFGmpILm5KEIbuFs6g1UHeK7oonTmmQYORTu+nlc52+LtHTNpc1",
-	"gc3R4mCosqK+Lq+l/UaRV887q7Wypg7qMqaWejmWt+YwyDOsDl+KjDK+EM1dkx9kTE2jmS2JlZ44xe0b",
-	"ZU4gNFTMxxk3Sr204cPAYqYyHfiY6nq7xyWq2ZUHah2CUm5qgPU2PvkANGUc1La+xUIoPZZQY61pga7R",
-	"GW/lkaZObah6jspn5Wv73BokzQshbd3HJnMtEyIlzMGQ7TgxguWMwbaG82I5ZVPBJxlQpX3OFh+HzU3Q",
-	"pm7T64OSTOwu4BqadLtbKXkLwFWDtqPAu8K3t5nvLh7R3NgVAQRMKmtNmkqohDG7wrLlRgIVTXOsUhWF",
-	"aiXGU5vivbUHzxwxA0wFXx4gst4TcnFiD6FfUDnoE9di5v/9n//bnq4BXwomYbscH/8O40sb8LSTIi5h",
-	"4IWqR64FcT0v1vBQG6wGUm1NbZt7molt1dGt06BumN+0fSZLmfa0XSrL7mbLVskLy7bhzu0X3OubGy+V",
-	"CljfjDJ7i3yLyV0us8tqh2XWmbMdHsQ+iZF8u/iI3b4HMbHqIj5DXcZz7PL0OWDm9BDQlKCXwM3z3kNu",
-	"zFZILiEdMG6+zosMNKRPjNLg9YG4yrCKieWONCauc8ATQmUyYVeueU15vlY9CCr/VQklqgoOAvO5BMHm",
-	"NVsYUJGwENS0YM+haPhaIIzwdFC0Ss4zn+uwhYqMblEbWHUZnjbZjY4lABHcV0IMbTZAh7ymGmSYUYQd",
-	"FMrCZi2MrmVThxZocrE3QzNhycczvCe2xruuK1PFqEMhMqDcpjy29HfY5igPGkFsZHvV20G0+prHAhQZ",
-	"0uSyynH0yLW7rJ6U+Vb4BBfEjEdGTKtaXHFlZnelSrXYA83WEm3t18RIAye0BC+nc5KLK2jNAw1QtrxH",
-	"RdssrdqYJ6+MaleOvUbJstsUN6hpYUvaSaIFIStW0SbrSknfdEqevD3BtgvlIVOFDtoadNSPcAXJVDI9",
-	"PzXb6nVdPPHLTy/9mfX9x7NoSRV+rWjuolE1d1F2XkT+sROU4Ey0LmxlCuMj0RLxFuIyRkfLSMjY93w0",
-	"QsM2Kixz04N8WKx55uAkTOecn/MXVyDnC/0aCSXpVGLllXMW9An1Mqfsa+GShF3xY1y1d7Lzq3P+rTtN",
-	"PHQxkZAznmKqPFJy7AX5AxdRVWQ4J0wryEbmNBjOw+Yi5kDJxAzhfmUpztaafnj5jBweHj6uHDzLc2ef",
-	"kCEohs0eIDdk78qdUA2wJEN5es7Nd0hF5iXXBdLY0IUUOVOQdsgbf8wxTvLKc02+Rc/1A1/VT7yDnHh/",
-	"c+ecv7D9xqgdcJhBTqwBq2zjtsdHx48euMCIa5Rh/Rpe1JuJcqDcnALnPKpqqJ65joxhF5gIe1OJAjgt",
-	"WNSPDjvdzqF110+QurGeynwYW9di2QPjVRr1zZfPze8LjdwOut2FWjQNX/T+ROdZrfgsOp92u4fJfzME",
-	"OS+AmAfwK4jW9Ihsc5o43wSWNR9bCNokcgnpftlGIeTsqP/pcxypaZ5TOffdQXwTM1vOWlBbt03HCpVH",
-	"Wztp5NCXPd/2cs8V/li/ZIJT7E8w+PrLKnS6+OxahK7pmVW2XxKXm1e9ublbEPzKNna7ZdQ+F66do29a",
-	"lrEr+B83wmwOWrIaobYbliqRtPA9I6XhG4XTf8FSgZEUPGhhV1BVOs71hNiCxsaOvXFTb8YD6FqrM4Ff",
-	"2MAI9rIQfcD4YJSx8USTHrLxlvzgMGKW9V6i8x6mqmzTmVN9y5sZTJKXGNl+I50o6syplRXL+OSZ48jt",
-	"OMWPWiHfzdcnKPluguh3BfCT96/KCtC7lD83Qil6F39ZyhofzM8u3PPeOgZPf3hdNRA8cx7Cb5Tr3YQ9",
-	"JLKUDKcBr7jYo1MFFBkLY5R4A4Fp28jKn9aKzslx99BbjrmC7Mr22mhsdOWX3VUmVp5a6zQNWtRZ92vl",
-	"XjUPbCw2KwhbKASxexOSMC8c3niBqUu/8EusZ3HexULfCo3RmXlnJTk/o9xQg6HeMtChbibzF0q6lhK4",
-	"C/sq3zrTujwVURBYTj79l8mgFZgztFTsVGblnhAzHhP0k/qYIWfJN6pD3lOjgTk1+yIoC7kgaLO4hgmu",
-	"dUST3jOm9Em4pno37E+LS8MaNz0BZfuqTRWoJ2gWDg1yC8xfqZk4Yf5O5fP47Hr6YgZb1dK3jBdU5LGZ",
-	"n6pMP8zpl1f2jV6v6bdashqmKmeC3ZtO1A5gmFu/RXPr5fO6DV87cT19/+Yz/4clPbQhSjvbmGaueyKa",
-	"EGjOLIME81ZbYVgZPlgPSOkBWA8DZoruCsEHMVPoxyqLo9qm8s6AarYUsAAx6h9042WOpNaW921RmTrL",
-	"OhsRUxcsOpaB5Wq/VjW/Xp3s/3nXw80x5qf7drn37XLv2+XeRbvczwt1ntGbn0/mb1l39mbenb3Jfpi9",
-	"ey5mb8w/L4vv3jx/cfz2h+gmPXaxmLVFwXrHwYnG6zg62kSZDPrp4yu99a/82GyZdWTV0NXvvQx7ld5U",
-	"010LWtXN6TrUKUONKSbDuT3BAp2ypia2KpZbRsU/X9skijYPersPlHH0r2pJuaKJDWcfdHvoqVNOLZyL",
-	"qVROUbyw4uYiJkfdx+5ctj2Ez7ltIowN343K2a7dmmMgCN65hxaVXK/G2iaoc8EBfahnVcCPCHS++uZ8",
-	"tvNXh1zYHsp94q6F8BdPjLCno6rn0ZFv7X0Uh12iHjw555VZGBMa9D4Onc31fmI2IcC1mXaXGBmcMEUu",
-	"ofDNI+GcN3upWq80Fw6WmChBqNGOMzq3nXABUodhjPeXTWfPeUNBN1gNi8Eb+nkbDVeP7C9cq2Jk6Zo3",
-	"3L0aVqIiXE9FOt9OObjBsX2TE9KX/UYnJBeZc40bOrWu6Xqp6+rzcEtZv7Gc9cXS1/V4lZZTuG6oYL37",
-	"ewruFa97xetPck/B2ULzoru7kGD7+1Fu8RKD37VmeNQ9Wv9G2VUbX3i8/oXy3gbzQm8DmMp20vjC8SaL",
-	"b+m2aV4+ONhA02101sc3H28EJzZn/g106qeYf48McyuKtNWfP7c5bhu9uJZ6cg0Lj6ZZRiQkQqZPUD+U",
-	"6JUel6ogszk8dJoyTTIx7pCLWoHMBWrKF65W5QIj7UaYc6Ohog65UAaTTMrrM5vt9lBdrivDby/It8F1",
-	"a+qBU43LihrXIYuhvwt/oXM3ub3Y0Wq4fWcKIEx1fdrCIyF2j1CXcofBGXGFdV62UJZcoC9x4OTphX/j",
-	"wn+B4pCNJyDb9N0x6F3UXa+8xq0JoA5t1nSoElWqC61agDS45+7WinZfXG290cZXYO7sgbtX/+7Vv3v1",
-	"73et/i1cohFof/fqV6v69WtrHe94bZPu3IW31WFWv4n4+vMmqsy+TSHG6PxOky3zNz6d1zKWS43B+kBj",
-	"4mtDfcIkShwf2UJB98T85HvKSucPtBmKXtkyQzSD1XZpfzxvWK2/TqMZ2sbyptaXbSN/UncTU6a6JPM6",
-	"NiJy43eqq0PvjcB7I/BWxLElcULL89tLY5/ItZMk3swY3MdynD2bNHk3MvQsEKATqgiV0lcQLUg8A8or",
-	"/huKvHt58pvIkz8vhxuKDkqKrMK/IZffkJ9dRd3d8rN1sRhuxiJDUmQ0gRaOdsDcs/Q9S/9ZWNqR9A2O",
-	"7ZsydFkoenf87O/4oZeuZgTX1q9XFfs2NVhszOuu1jLbtU0I4E/3MuBeBvxpZABSNOa5lDca36kQSKvW",
-	"03cnBHxPKtsrjClyJVjqrjwK76YZSQB7CV+T2R2gf3S3RUt37o09F75N+LXzWtxLn3snxR9X1jlq/hVl",
-	"HVytrDdaaAMushSUJiMmle6QlzTRqmx0Vu8Gbq/zsV1uMfwRVB2srBOyNwRFt1dDUPZZt32GS3+Oa6oe",
-	"hm58SO0n32O37yKhtoV4PbIWplNvLK6qJuNLwjqa5WBIoBPdB2B2ZKYQndidjP/J4jGuN/oa7p1RRcQM",
-	"UqIFmU1EXrWwGEJCc0QN02Er8jlxfLaWWd94CG6RXcuu5L3lSQUho24YzR31KqZ2bDyQkAB2Nqr1Gg/2",
-	"uuwx3jL5wU9hzN21Da/6gHe3kAph++2lJfD4CMkgHYO0OfgyBXkvJ25FTnhW2llO/CaCgIs97NV1ZwZL",
-	"VVWaU3lpWz3ayxDxnLdeDAcFGQHUgrJNKWIGeStObXuxe+fEvXPiD6uwvzHs4JyTRgnG2/O1xvt871x3",
-	"l7V+rnfkqhCEcuyybz0R6JZw3I3VTOXl0Km9Jp64Jt34zYQpLSQWsc2fEDZyaaEz24GKuYBGXPakc32f",
-	"mhKjWuofz9nRmr93uJi/t0XninLX7zM17p0gf0KZKq7gzvM0XBOUFen5QoGxl1BE1foLYlkup/kSX8Zz",
-	"N/LtmUTbpEoHtwd+irBlPGA39aW50+E1gNFzkDnVIhPjebQqkXYL2ya4wm+JaeO24r4WvM0w8c16RNie",
-	"J+AKT8e347aoM8f+1zJX/3pN20Q73I4E//sj8+2IfDWB31vqt5JSXdLu3XDAtiql3fnQVG9hnn2jNauV",
-	"pWD4hO9cG/YOwGaiQS8jxsmnkRR5TLR4sOiRPwkvYPDRQ1SvsUy0H7bVJikkLG1Tts0YpwjxmpZdC3UI",
-	"1gCodSHesMqitRNTecF0XcPdqUnVCyozZhDmUsoxN9x2TMNWut/OJNNA/mpsuf9+8PTB8usYu4EHcnkv",
-	"qw1A36qz1CnaEm0NrWJS1un1SErnyjXeujCQXCxZx+O168B+WDuu4hYbQm1W6bVB9dbGzRtuQwcqb1RY",
-	"ckCUlrXq3NtRv4mahTtg9tp6gP+Yp4zhu9WnzKKwDi6LQ1etPWiqLug5TYFwMSMzMc1SMob1IaEzBOL2",
-	"OP4m5aJTC15VGHjY3ThOhOdRa8Hff7lSyi0k3AIBrBJ2DRq8V4x3FmEfLds6X2xCORm6dFFIyeh3Lcjs",
-	"RUzLTMs3sLMogRyvQYxoSv+n+7qjbWrNhiKBBiLhJKW+TZmBbBFtW3CM7b+wlEvsz/dOkbbTuta7Ai/d",
-	"G48hrRd8uGduh9DdzXHeP+Jb0K08a90tn5hyETbcwJbGrqFd+2nq2+D9+i7E4XJKL69sjhRko9vSjMPr",
-	"kpdwgkf2PSu0scJCN0RPZTsyQknp/hYf35K95fpL21vfV1nbC37chUCeP69oxvAcIr1j4lSMDjnhxKXL",
-	"EJqmEpSKCSUzKfgYr6uYCWnToSlJmTLrT0smGoOuQpDVLV0LtRCYPeTvdtwhgrfiCPGAYumFlJBoMhFS",
-	"ARniJfEY+iy2SWh+JiE1dEgztUV8b/O11C+tjGD+/WT494S9Y9+//OnFh7MfTr9/3IHDbic5yPgwf9lN",
-	"/9f3Wf3qxsVkKOxe8lP9rsf+Y6P2htdK+tskNzea3b61iIXXXt7/6jLhVw7x/S4DdUtuQ3gtxtucwIvX",
-	"H8xgOBHiUu0rvM98ucD5D5BsxGwXCKYVUWzMqZ5KiInSQkKKXWrJlKdg27diijN59dxe3iXcNQPciQ1I",
-	"O+SETBh3BVj+/h4J1DW/9c1jsQjDu96YJkPIGFyBIpTPMX2hQ+w9YzZdomrtyslB9wgvng+GmfuL21ty",
-	"HTAr0f780aJlrSeW5dgmIy9wkf94c/Js7/QfJwfHDyv8uG5a7v4SbDdGZ2Qo0nndO6j/1nv06ODw+Phh",
-	"txtf9f52fHD8iH738DE8ggSGkNLDAzoa0YcHSZrQwxE97iU0fQSPHtEuHD8cjY4PH6bdBL6DXve79Lth",
-	"6j2LtttMpWDYBe6devhWOhqDFvRH3ceb9aBfJu3/ff/f6xfnfD2PWHoe9c8juNKD3nkUn7v799yXwDV+",
-	"aabBr3yyO7N5svYm+4Gt2cNr+113oPPouv0+gSHjFP2sLffyrJP4R23Xwgt3degMb5RzufY3lI7bSrnf",
-	"VvCccMfi5R0Hll8LKa6YpTgvkryQWRBJhgf2nFek1z367vjRw7rIovYZT5arpFkd0OpKxU+fDVHiXTGO",
-	"g6fS6BT7mFzkAPzaPOj2GA8ztjPBx4pogVmq3kas+sV5kdvSpW4iFhwDsb/IULoJgHcW7yNpG+mpvxfJ",
-	"iREmfZ5XCEmYK9sGDdXeQkqFX0/Q0oq8oMnEX7KEba3NfKTZEhsVRKeDHnS7lUMzGC02PHHQPbB3nmK4",
-	"Z6oTYVPQuNDEaqFz0H3Xvhy7LyJWWJYZnCVUSnPoiGmI7zInZckKr4CneNUOZBmZquDNkhKbb9qr6+Ly",
-	"1jOL5uDmrGAYf8PQ9efr/x8AAP//",
+	"7L2Ndhs3siD8Kvj6zncSz1AUqR87ps+cXdmyJ874byxlvDeWlwS7iySiJtADgKI5Xp2zT7MPtk+yBwWg",
+	"G81u/lOxk6t77iSK1N0oFOq/ClVfoliMM8GBaxV1vkQjoAlI/PH5JR2afyegYskyzQSPOtHlCMgNSMUE",
+	"J2JApiOqCVNEjcSUN8hASKJHQHovBwevqY5HPfMQ5QQSpptRI4LPdJylEHWiq+joKooakYR/TZiEJOpo",
+	"OYFGpOIRjKlZWM8y86DSkvFhdHvbiF4mMM6EBh7P3kOW0pl5bR7CnvlOj0xHwIkeMWXAMzBRrqYgiRYI",
+	"D5UpA0nM6qA0mTI9wqcUHQO5hpkBtgAF+GQcdT5G5tPRp0YNaK9ETC0A8/B8GIEEC0GWCcb1GLjBWRkd",
+	"hzftw+Dv6rDVfnzaarVaB/iPR+YfP/j/tP8Xt5eibyDkmOqoE00kO5AwAAk8hqgO+Hf5n8+yLGV1WDXn",
+	"nuWPEW3OfUoVGYg0FVNIyruZUqb/2m5Fy4/zPWg5OxtokNX1LiAWPFHmuMzHSB8GwqGRw2dNtJyVljxd",
+	"hoox42xsTrCd755xDUOQCMeHDx/OJnoEXLOYaqgC86OYIt0ED5X3+xSoRGqi6fivV1FMJQxSMd2QwG8b",
+	"UUYlHYN2LHhWEMTLBWcS0EwZpDXph5kPZVSPokbE6di8GXyyy5I1aWyCT1bP+FzEWshF0Cf4100BTxYA",
+	"br+2O8yBmPk7zKqQ/6eYSCKmnEw4+9cEiDYEaUUfUyQW4zHlSYOoSTwiVBFKfv755XmTXABPGB8WYsY9",
+	"WRU+hA4p4yhX6QA6hGkyZDdg5diASaWdNGuSy/A1/BDlQo9Akr5IZuYTEgYTNc+gj5LjwePBQzg4jlv9",
+	"g5P+yfHB46QFB0eDh8lD2h78EJ+eeiRbnVCgOUDPgcHPUs6jn18BH+pR1Dk6PW0YTvT/3TbUrjVIs8b/",
+	"/Hh19fmofXB19fnR809/+VP9uQxQp9STUs/oq16uk2ZiYtgx6SDOjPoJcGERddI+slpCiTEIDgRSBSQe",
+	"UT6ExOBcMR5Dk/T+3COaXoMilM/mlVgbebweT04Hroughyfz+KlXM+l5rZA6Iwmdmf3rnLG+UySmKfCE",
+	"zvHYUevo4UHr+KB9soCTzArLwA5PrnXw+NOXk9sD+8NR8cOfliibGr2NSuNND+W9IpPMiNw3RFlF0CBU",
+	"k7FQmhy3yPfvXzwjj45OWg+a5C0Se6GaFKESCBtyIRdrpdrzcoAtJN+Hdbu5yCh/IcW4uh/zW2eAcKUp",
+	"10TwJjmHAZ2kGhUbF9OmB+ZfE5CzApaB+WSt1DJHc6DZuF6TG3AuRRWYp159FuCUYaFkBlQSarQx6Znl",
+	"e4tg02IbyC7ZGN4OBos0gXmPiMFgU10wWKALzPe6YjDYVRvcmpdVJrgCVMlPafLe2ozmv2LBNXD8kRrL",
+	"ydqAh5kU/RTGf/lVWYMw35B5I7Hmxw1NWdJ19mfUiBLQlKUOG94sTQQowoUmA6aRr82Cksa6SZ6hnLLC",
+	"DqQUUpGUKW2EVEIUcJRgqEcQpfhE1Pn4JRowSJOoExn9cKg0lVp1qYFgDErRIUKnSI6x208Gv4Zi4vVO",
+	"pGVORGmqJyrqnLRajUgzjacZ7ozZfSEWCrQfJiJW/zGPnNvwwP4kYRB1ov84LByXQ/tXdfjO4t0eW5XG",
+	"VmL1CelZRPWIISNFgMYjgghDtCKytXA6omkAe2Z1+FkcQ6at4byAKGqIYc7SWttoc4ZD1DFrDZg0oiLN",
+	"HZAtfYm1sZzvtQbNf4dMNxBXMZWSQULERBsjSAnBzb+NaM+kiEEpZ8OoJnklxLWR73NOUoMIaUnZHpK1",
+	"lqxtVOuwBd5r6I/VbcY9epg/h5txp3kuOGx2kn0hriHp9mdrHSLFQ5RANSRdlD5eIbfal+1Wp2X+/y+t",
+	"dqdllFVh1q5tHLtXnCw8l03yN0ljIB+gjxoOeKLmFj66bD3uHJcW3oQkDfmlXZT+8x/F3URo7bENKL3f",
+	"xndmFqllBLVPQzglGNJMJqkR0S0UPk6o1YKSv+eFVOQEA6AkAjlGCnJqsutZrDOgqYJGxEVXjcS0OwDo",
+	"ZiBjJJC2kXOZZLGlm4k0toiB+/nP7yM064SMOmaHqFAGE550NQMnkq1z2x0zPtFmD+2TE/O54OO3jepT",
+	"R6WHTltGUheo6KZszHTUOSr9csI1S0ufuG1YXflvpPno+USKDA6fgkwZd4J53RODtn/BEd4LdFVumGJG",
+	"v0yyZD2Cd/GlqNNeXyYVUqNOLBmGtr5SGIOxxk4gW+ZkSOjohPGmZfKkLkRVirAcBCGWZR+qxmSchOKD",
+	"lMW7WR8qFbprXBoeGh4XoRs0EmmirL1oyKNJztR1Ht7LvQvzIWtxxCMhFHjn05qO2xsNj8tGg1kGw3gO",
+	"5JK1EGxmX4aCAQSsK8X4UBUGA01TMSXMGAoGlT2i6EyR6WiGtsALIfssSYDvdDiD/Cslo5ApQuNYTLj+",
+	"ThEpUjBgIVCMx+kkcca9yEDiSrsewXFxBG/8zqFiqhXA7gv3bpNkTGe4u0TgxhDBJeYyjvxuNnjxte41",
+	"zLrSfjLA+s+GogmHKZmLeSAn+ECL0x47IvzoqEzzGM+himC8oma5itFcv5t9HUtvDgO9ArhK1MmeFdcg",
+	"OU13dJPcR+bEFPIlmRohPpWCD4ngREwkUSyBJvnHRGgbKvbnYeM8NiaUCakJ2/G4TkO/5oygH20EhphI",
+	"VXVn3Cb2cRZzazXJJaQpUZMMt4W5F7+rHp7DG6FfiAnfjVW40N0BfqXsqEqwjpyLdZZj0btIn5Oy9PFr",
+	"l/BaALUnIi/vBmkMXRCWu6t5kNdLKS2IAusJvpMYqWLmey8oS3eUTlnwue7Afm9eIRgW9PFKDFbmYU9D",
+	"4OS9/cF5TEZLJxCzxGhpmO54Qu1AXL3UJUjGQPl0xFKYP7C6Le3j6ObWt5jQQaISs1VBThKd+8qhvc+D",
+	"RPs6tjyIEoov4896UAo39vklHVaC17uqlB+CM/IrGkoGSKqqvB7yvcgsm//1xhKLR/nJMHt0Y5oAMTbL",
+	"bSO6cL7KCwm1iUhj6REx0XPGuk9XL7Op8RkE0C9yQW82DtoMBhBjqOfj9hGc9RzwO3KqN/aPnQtsaWaV",
+	"s1jj+91+WpuMygdTQ0z4h0bBOLiCsixuCJtQlHLKmcBbU8ilEK+oHMJu0oDOUkGTrhaim+LX5iWBz2o8",
+	"PD09fkj6Mw1qV8l8XDYkfR5QC0E8DGXGrwC5L6OxsjQy+KUQrymf7YRYA+uY8pmPEasQsebr3qW36aAJ",
+	"T0CSKZ01yaXM06ucUDIWezBXjkJ/VQhiICMBZCV0V0HfC7rNsmiEaSJ4DE+IzjfqkjpYbnGA9Ra9OdYI",
+	"/rSKQ4KiDQTjZx6WReymPCdz35pnFm39Q1CGpFANDMi7txeX5PCmfahAGaZXNuXetxUZ+Niuxmi7ON1X",
+	"YnhgM/P1SnR+B/s42mLNMVMKjVLn9EgibmywJTjLDx8+HMyXsyw70PnqF3+qN5SltJ/Crieaf2cux6VA",
+	"3rAYSEx54Of7NIDjy4BdU6pBPnHGuKIDmMsBzDmou/p38/EPv40ygDXnn+93P+5eRqUmUyAJZIYFBA+i",
+	"UZg/+Q053bmZkLyGhNFL3PhOxJF/sDs2X+wiLuu4HjUJnvczu9qBWb1D5m21XXXnaVl3IlTEQOU9wBzi",
+	"6snXbmbfqtTAUNR4TAwNosvl4Wxist19FGvIgswkTax5T9N3xnCTmoHK8xpZ8KuqYbsyUx5kJb9U/5YG",
+	"6bgNChOLvP3HalmaXy/4elGaKfq/Qoyp4zPrqm+4/yDptrhwzUqs1MvnBmEDXyO0ElswRhKvwdWa6LZ2",
+	"ds37GBzGDJYGm8paRnfvhRVV7jNUSjqr4B4hwAU94H6ZeoxrITfE9yJETxTIJrnQdDAggqeI28qOrxlP",
+	"VmettZB/Nw/Obw7fXriPv7tv+xJg53DlSVYrPgYD8++Z0jCuqQ9uRGfOafwn+kOrUDOvA1J24xwd4/gq",
+	"lkA5DWMzNG+EDYuOaJYBx6oepkl/RphWkGJlzc48nvut69X9lF3Y5QeEpW2X5sHbslu7BliBR1spv/ZG",
+	"ghgMFOTCE7H5nSLGky3x69LdeEWxwoe1T5Uzq8tfMfv+xTx3W/Kiv2wqEwO8hR/KIQ9RVZxm6ZhCqGu5",
+	"Iki1bqhT0F7BfP78Kf3MNUt9zX4uXl2BSINgOJFktoB2/eMKqjK+LEk1YezAPotR0ozO1FoyPDZmRprm",
+	"S6wpf8q1H+tyUkkjrQStVAHypZaRN1x/Y9ZfE9ItJQQX2mnqBcr5OzSWQDXJW57O5nLXJTFQq1M2lEC+",
+	"UGUFYftM9gjSxJN1Xn2yPmFndOb5b6lN6R5DqUFV/e0U58+4/RrXUoPDGeOk97fn1r0uFZR9KQue214t",
+	"Cu2aXWvtVxee+ehvAnHKOCTGoc1ZasEXg0qfL5W7HN+uIlB6El/X1WzbbJ5BUcdak1bNc4BEEUoykMar",
+	"WWUA5UVLS3UMPrSTVlqTGZZpsHId0LqyJC8JmsfgMyPB7cUIm/9RZdYmz2+A+/iwfcKIBTSUrgEyUmL/",
+	"8FZQxf7NVagHplG6cRJK3DpFXFHJhXbaUCv78y7zQ0mrlLC8Qou/ozbKvYm17j2LtVyMUnHWvKfRiDh8",
+	"1t14IpWouRXw2oa8iLDyM6VKk4wOobnSX7Sgrdi7j2Fs6xmu1sMTW45T1NzVia1dXb5N+L+OtEM6dtRZ",
+	"AdyvsgZGXzGlfyuKunRRluX+60JaeCrEtUHiXdLAhqbEIlX9omTBPCHAYznLNCS24JrDDUgbLhQDQokr",
+	"5zeMEl5jaWHlygYOlCuI859NmTFV0JBZX12urzzmDi4kzEKKloRrAXrd+T6z9kQefNrgkOfMl7kAQHB1",
+	"w/9mwqeQpu5yDJbbxr5aM5D23TFTml5DwXblILmxhVjcjVNhq9Gwrqr+0nGIqRDaWkSkIr6+dFb2fIIh",
+	"pqm/gUMSOmsQLWyQG3n/CTk66bRa/iI1hqFdCJLOXYjDHHJUutn3/fcfW+1PeCfsfx19bB0cf3rQ+dg6",
+	"OPW/Mp9+8Kc6qnkmIQGuGU3VhkeXB9fKG31+YH5PaJJIULmh4NzAeUY5LV/HO65lbKWmQpbpOv9lo3J9",
+	"bNXtvvA8fZgt/1zdoZ7T2Y9iItVLnk02lbgjrFWr4mic6VmH0Kk92rXEMcLwdnBu9fmYfn5p32q3Vshl",
+	"C8OCnb29ASlZsrF+XnI7kvFy4Mwb/ZWTvTPkLEWHu3a5FlbuXMeGJ1BjtW3hRMztNjRoFyvoc+sc7kd2",
+	"1wpcLnRXTZh2/7lE3laBE1uHulfHRSgfTuiwLsjx9Nk7cvKoRIG1KrdkZS+yHVUGMaMp07P67+x8zqFV",
+	"GSwW7nBVzNHi+e5J3h7n9tYkOpubRkU9Ca2MHpoVNnGaB+5e8nohCp9EqYkP2YwCBD0N8oowIozNiWGm",
+	"rsCH1gkFValMrA9oEAtY4bYXjjpurmGvLlOXtllgMeIZ3jmpWUrZntJeMEiT51JuLH3c9d/aLjUdUr4U",
+	"3CB49fsQr5I1iC0MOKwptKicZ36XuD7eWFyhXWUGWXCLD9bh4kegqR5tiIcigueVg7hebWW7t2qhKPT8",
+	"hsbq6uRlYbx7X22DN6pbkC7MtGwfHwCuk29uL41oWsC17B0P/vzu/euNlXgosg2Lg+axgczHpqY0TbER",
+	"lrLlqXjzmbtwc33/jXItb4WLXhdctIlC0RrGmV4Qatom9YSX4hcLb1Zf8+EVSo0yiFnGnKas2iNGlWwC",
+	"XZWTXaIwwo8VP5nTzm9STPg1F1OjG9Q1yzJIavP27qkaG+zMYZlMR0IBERMdi7G/dsATIV1ARos0WTfC",
+	"7LRUgZ8g6JyfagBU6TTraNgR0J1rM0+o2+uz14LDamET1pAtv2Nd3k3x8Pwxvrx4S06O2mhMh01tzg5+",
+	"+fTl+LY2LuFWqoaquZBkwplWHRJj1mEgJHn+8/sGmQHH//jp3X+WomaM64cnFnjboay1klLs6o1iT3Xo",
+	"fOeqVO7EM1lceQTpgiZ4lyIMtXSIgnTQIPGIpUmDZFRit4eMSs1BYl2rv0V8x/5IDvEqD8Qh9M45yR/c",
+	"9pz0rsgNb6I0xr5IbimfI5di5UOmJxKS9V9IMUSqIJZQE2R+R2futrlzJmyx54WWLIPmr6pJfPQ7ozND",
+	"Ijyd+fy59jf3VH4zVAvzXHNRon4i07oIUUaH4F4lgpvP+86NWFLqoshkRBURHJ4QI/BVUYVst0jsFuvX",
+	"nvRTpka0n0L3GhZUpVy768X53rdYyHaY2OB41stnO9Lyrli9bdzwtBRQSQDREpK9qChyOqVMMz7smoMV",
+	"ia1giwFTgmahiR4JyWycPFgsLyKo1em+0nazKrz3L56Rxyenj5rknRRDSceKpK5tje0F0CAZiAzrOWhC",
+	"eraGuVetuqsvh7jA8NMTZzRIMPKp3pX2xdFfFthp68uawIesCRgVZdRfFvdS+k6Rl+fN5VZZ1QZ1JdYL",
+	"o1aLW6ga5BlWh89ZShmfq5lZUVDciKxltqAi5cwZbt8po4HQ8TQ/Trkx6qUt0ggiIFQmXV+5stqPdZXt",
+	"dueBWYeg5IcaYL2OT94DTRgHtWk6JBNKDyWUWGuSYQJqymt5pGpTG6qeofFZxE4/1ZaijDMh7b3/ddZa",
+	"JERymINP1uPECJZLBpsGQubb6VQNfJICVdoXefNh2IQWvcc6uz5oyYP9A13j2VZrIyNvDrjio/Uo8AnH",
+	"zWMgd5f1rQs7LEzTYhV6bZV1TCUM2Q22rapUXNNkjBdPRaZqibFyzXcTiyi/51vJl+bl2KpUj81hSjB3",
+	"0yD9WUEh61U0lArEV1l/OWx1uLywF+E2DkMbvdrFC3OLaw9sCJD0zqzm/TdaRB3i+h//3//9f+orAeFz",
+	"xiRsVj7q32F8YXfoev7DLXS9JvEUZUFcLYBKeCh9rARSaU+1p5AKvXnw7Dcprt+8SLKSMF2z7GNnX23n",
+	"anVzDHfutOFZb++xFXZv+TDywmDyPdYNu6JhaxLnBc3OYXrQ8PXx5Pv5R+zxPWgQayPjM9TdC2u424wc",
+	"8H5ZH9B/otfAzfM+zWN8dYivIekybn49zlLQkDwxlpI3ghpF8W6DWO5IGsS1y3tCqIxH7Mb15M2NiqLx",
+	"XhG0y6FE+6hoPVCAYG9/WRjQerIQlEx/z6Ho7VsgjMZwUNSqi0tfRreBX4CxYFuz4y4P2DpqOpQARHB/",
+	"X7RvC82a5BXVIMNiVWwbmHfz0sIYmLYqdY4m5xsSVmthfVLOh59LvOtahheM2hciBcptNX1NU8NN7Jeg",
+	"++FaDme5B2JtgH0oQJE+ja+L8nmPXHvK6kleyotPcEHM98iAabW24g3sxxonqNpPsW42gBho4ITm4I3p",
+	"jIzFDdReMQhQtrgxY90qtSaoJ6+UateDbIVlaY+pUaGmuSOpJ4kahCzZRZ2sc22g71oz3tm9sa004YJq",
+	"8opmW4KwbSq8AqxVXBtsOqKnAtt+q6AVZm62rp18KTC4k1uwFhruXJV7+vyKFU8OhLvzWbRPX/qm62TE",
+	"9B04LY28C/vaWK9DmLCu3jKXJ8d4Nb9z9ubM7tMzbJGFrWtfVCLuIAfuLZax4DZ9rCeg7E9TSLj/WY8m",
+	"0v04kMwlmqmeSPfjBN/+tGCt1FZz3imBz6X3vyKdBzveRrrtuu2iTPVRa0vTHbPV8UQyPbsw6/jAEnqa",
+	"+U8vvFT86cNltKDlaamlTa/S06aXj6NCu80ukIMz0jqzfSMYH9QNfxDiuoFZjYGQDT8IyxirdnpTft02",
+	"uOKHDSY5OMu2ecWv+PMbkLO5IVaEkmQisS+Ki8x3CPW2bt5E2N17dK2JGkUvfbu+uuLfOy/GQ9cgEsaM",
+	"J3j7F8VWwzsQD/IL7vnVduOF9GdhJ2fjyKRiinC/tJaO7QT1/sUzcnx8/LjIpiy+DviE9MEHd8ZGNLpm",
+	"JGlRL095csXN71DOmJfcaCyQiJExU5A0yWvvXjFOxkWamHyPaeIHvoUq8dlo4pO7zSv+3A53oPaD/RTG",
+	"xEaLlZ2D8vjk9NEDV4XguhLbJIJ3McxCY6DceB9XPCo6nDxzY6rCltsRDgIQGXCasagTHTdbzWObGx8h",
+	"dWO3E/PD0Obx8obDL5OoY355bv4+NzXjqNWa6xSj4bM+HOlxWmoNE11NWq3j+P8zBDnLgJgH8FcQrRic",
+	"VZehcIkAbDp2aiGoExE5pId5z9qQs6POx09Gco/HVM58500/McI2m8qo7apGhwptGtvZyAiMzwd+FtiB",
+	"a8thk4AxLnE4wsq1fy9DpytuW4nQFV0L815+4nr9njRu7fqWm4lwPTT3h9pz4WZc+QkRKbuB/7YVZseg",
+	"JSsRan1AU8WSZn6QljR8o3D5z3hZYCAFD+aFZFTlWWo9IrbdUOXEXrul1+MBzGOVmcBvrGsEe94mrst4",
+	"d5Cy4UiTNrLxhvzgMGK29U5iphwmKp9dNqZ6z4cZLDLOMbL5QTpR1JxRKysW8ckzx5GbcYr/aoF8t16H",
+	"oOTbBtFvM+Bn717m/ZnuUv5shVJM5f17IWu8N392tRXvbBbu4h+vimktly4d951yjfKxw2OakP4k4BVX",
+	"6ONMAUWGggieB6aYtlMDvLZWdEZOW8c+YjlWkN7YTpiVgy6SoLvKxCItajOUwTwQm+sscpnmgbXFZgFh",
+	"DYUgdrchCfPC8dYbTFyto99i+QrMXWz0jdBYCjFrLiXnZxS7ABvqzasK1HYyf65LxUICdzVWys8psvlF",
+	"RRRA2FLWWoRMBnMXXIBPNZzJrNwTOPwWk5K+QIez+DvVJO+oscCcmd0Lbrr3CMbKXDtD19ixSu8pU/os",
+	"3FN5ROjH+a1h2w49AmWHWEwUqCcYjuwb5GZYLFpygsNi2SLW/ql+8lvRRCgnj/XyI/ndjeBuYLvqdC3Y",
+	"DVNF2M2ezaLRdOF14Q0mfi5e1x34yoXLN5K3X/mfQYQmj+8KmcfngvF9+50cuBqQfs0IwX1OCKyoITFV",
+	"mD/J+z3ULeWD0MVqiZ1qGHWOWo1FCYzaOcC1U0VLLOt8RKwTtOhYBJZrZ7FsluTyy8CfdlVujjE/3s8m",
+	"u59Ndj+b7C5mk32aa10Tvf71bPaGtaavZ63p6/Qf07fnYvra/O9F9sPr8+enb/4RbTPQDPvz1BhYbzk4",
+	"0XjbiE7WMSaD4aX4Snv1Kz9XG1qfWDN0+XsvwsFQ21q6K0Erei3fhjZlaDEVaY3ApiyZibWG5YYlaJ9u",
+	"bcViXea2PgbKOMZXtaRc0diWUR212hipU84snImJVM5Q7Flx02uQk9Zjp5ftwLYrbie24XRNY3LWW7dG",
+	"DQRFI+6heSPXm7F24tRMcMAY6mVRaEIEBl9963zbl7tJenZgXYe4Kct+jvMAB+ioctE6+d6Odz5uEfXg",
+	"yRUv3MIGocGguTDYXO72bQvR3Ew/G9BGnDBFriHzk3rgilcHV9moNBcOlgZRglBjHad0ZseOASQOw1hn",
+	"lk/4uuIVA91gNexvVbHP62i4eORwbta8kaUr3nBjqq1ERbieimS2mXGwhdreRkP6TkbRGRmL1IXGR8Wo",
+	"ng1mkWwo69eWs77/020556PlBG4rJlj7fijsveF1b3j9QYbCXs71Y7276a+bD6Pe48TYb9oyPGmdrH4j",
+	"H2GILzxe/UI+JNe80F4DpnzYE75wus7ma2ZhmJePjtawdCtjTPHNx2vBiaOTvoJN/RQvuyHD7MWQtvbz",
+	"p7rAbaW98MJIrmHhwSRNiYRYyOQJ2ocSo9LD3BR0Tb/oJGGapGLYJL3SbdQeWso9dzG0h5l2I8y564J3",
+	"xefunNoperq+gziay2Vj+E2PfO/nfKHF60zj/Pqqa/rLMN6Ff6Ez34LPuJjOwu04VwBhKtvTFh4JDfcI",
+	"daXemJwRN3ip2g1N62Essevkac+/0fO/QHHIhiOQdfbuEPQu5q43Xhu15ZYObdZ1KApVFFFCcPPvGiAN",
+	"7rkbEVwfiyvttxySWxYP3DkCd2/+3Zt/9+bfN23+zU0sDqy/e/Or1vz6ra2Ot7x0SHcewttImQUE9jKx",
+	"Q05XmjKH9uoKZud3WmxRvPHprHRTJrcYbAy0QXwjBl8wiRLHZ7ZQ0D0xf/JjMqSLB9oKRW9smU9Uk9V2",
+	"a7+/aFipOWGlv/Pa8qbUanqteFJrHVcGK2TO3RSGo9bR2u/kk9/uncB7J3A/4tiSOKG5/vbS2Bdy7SSJ",
+	"13MGD/Ea6IEtmrwbGXoZCNARVYRK6W+uzkk8A8pL/hVF3r08+Sry5I/L4Yaig6us1uBfk8u35Gd3k/tu",
+	"+dmGWAw34+V2kqU0hhqOdsDcs/Q9S/9RWNqR9BZqe1uGzhsU3B0/+wm89NrdGcG9dcrdLHxPOGxywcuh",
+	"1rzatU4I4J/uZcC9DPjDyACkaKxz8WOL7lYIJMXcjrsTAr4BpG3MyRS5ESxxU1zDcZsDCWBH5FeZ3QH6",
+	"ew9b1Iw2WTty4Wes3Lqoxb30uQ9S/H5lnaPm31DWwc3S+0ZzM1REmoDSZMCk0k3ygsZa5V1Fy6NU7IRS",
+	"21Ie0x/BrYOl94Ts0NNof3cI8iE1tql/Hs9xE2nC1I1Pqf3iG9p3XCbUzl8pZ9bCcuq1xVUxoWVBWkez",
+	"MRgSaEb3CZgdmSlEJ7YC5X+wfIwbLLOCe6dUETGFhGhBpiMxLlpY9CGmdnAi0+HcjxlxfLaSWV97CPbI",
+	"rvkIkPbiooKQUdfM5g7aBVM7Nu5KiAE76pUGewRnnQ/0qFn86Jcw5+5mdBRDN1obSIVw1sXCK/D4CEkh",
+	"GYK0NfgyAXkvJ/YiJzwr7Swnvoog4OIAe0TemcNS3CodU3lt+yrb+e6o520Uw0FBBgClpGxVipiPvBEX",
+	"tq3lfXDiPjjxuzXYXxt2cMFJYwRzvCelAedF3LXtLkvN0+8oVCEI5TjSxkYiMCzhuBtvM/kGXDwhepZB",
+	"k7iJGPibEVNaSLzENntC2CDvNY4dqJhLaDTyXqiu71NVYhRb/f0FO2rr947n6/c26FyRn/p9pcZ9EOQP",
+	"KFPFDdx5nYZrgrKkPF8oMP4SiqhSf0G8lsvpeEEs49x9eX8u0Sal0sHo5Y8RzmcBHF2ysHY6nKEcnYMc",
+	"Uy1SMZxFywppN/BtgvnHC1wbdxT3d8HrHBPfrEeE7XkCrvB0vJ+wRZk5Dr/ktfq3K9om2s/tSPDfHplv",
+	"RuTLCfzeU99LSXVOu3fDAZualPbkQ1e9hnkOR743cq2ueZU3ZVX+xle5Vzs582a2AlcyIKbYhKG+z5wF",
+	"yjZk3p8awgHJUfsov20ijUWLZmwUDDf2faaNde1eeVR+pX286JVPe+HGsB/1ApY0S89dm3h+SYerLkrg",
+	"M/d3I/ai2aZ4SnbqlI0obcrad8HEjci1866hmZFILdgdGz9n1t9Xrp80F2QqJHaPdg2WZ2QsJLKvDRCk",
+	"zM3CdB1UlJag49ET/wPkvasTOvNTVcQNyJRmTYLRfEoGQk6pTNwAb+sxEzWl2I7awyQGA8DiIRq2fMa7",
+	"nnYip56y2N6wtE8Ssx+tbGqPiNjd+YImeYoZMN9Z0HjyhKIMmhEqwd5bddcdjflr/uSmSleni1WlVTaZ",
+	"k1YbevSD11THo90c9N9WxG0jxmyT+X25++XRcn88x729hmf8TmJ/HOzY/8IOVv8KLvwPmwH63p/9VxDZ",
+	"2BQitvwciu49iOslhpMRfpIloJbeo0/oTJGBFGPSM//sES1IT4ueay1vVQyVYKdUWfHkm0c5Dl3my7/N",
+	"gdhUPF1klL+QYrxOqNE8eymifbZPTKgO7y+3T4zFY03RQtgdz0kuvN5sxNTc+ycHrePg/U97MtbO6czj",
+	"d2mQgM7UvcH21Qy2c8NheJHS5gL2xfp3427lUuPwiyHhWys1/EWN+RpK8/syo+9ohpSY92R9ffxCwr0+",
+	"Luvj35OG/BvDuLUx3bERSujfYAHvV+WX1QoIwxDnRuQvdIOcEaAqVgAR3HW7prPKvLmYpsATKpvkg6sx",
+	"su8UD+E4nql5lWMjyG19DrcwnVlXJ2Wb+yF7kgFbuiLra+f11eu9B3HvQXxj8jEwIhpESMLtwLU7dCRU",
+	"KvRyJwKf8PGXsHsrjnMKuskzTj4aN6NBtHgwXxN9Fs6b9/c3sMABG/V1woG6JIHYWCn1vscFQrxiaMJc",
+	"JxhbglGaFLhmn5vaXviuWc68yNhpTMBzKlNmEOaaeqBRaWdW4DCz76eSaSB/MQL//z96+qC8m7D/USuo",
+	"AV08TWAN0Dfq7X+B1Rx1IwUaJO+U1rYuqR19YH3SBft4vHIfOJFgx1182msWYI1eW2v0z1q7fe4+stD5",
+	"LPUF7mVe26Sa95UsXyUdgCdgc2BbJQO+iTyfgf/ADY1dXJFv5B9WcGduSkoKVOkG6YOeAnAfxMLWjlr0",
+	"sN7EfLleT/gBtL+z2FSNHHmUy8JNe/Zhcf8igVL+5p7CVuFQ5yVXeYxWuw9bffUrQDgp+lvKMdbW2r5x",
+	"VbBBVo7hhDEMbXMxJYKv8o07db4x4DRKrBcwn7Mjs414Kebd+gkEE56AxCauwNBIN575WOATMCbWVZcw",
+	"mOBw2N7LwQF6vT0yxm4GTBNFB0C0IArMAvUXl2mSbCu29uJmryd81hQoG4qMDTzxDZv2FyPUP36JysXi",
+	"63c+3Zt9t01/1I1bnRZz39bo+1nTxjPXBk5pfzWttCkVuchLVfPgHxrFyJFwcD5OB6HodipmR8DeK6b7",
+	"iM/dqV96Xejfu43veMv78ItnZ1+1ujzxsx81dJ/x+a+b8cntyz6Nr7/xFI83QVa5sbNsRcXFfMxRFQoH",
+	"73xafVOYl2OaAFqwUzFJEzKE1XfLLxGIPRZDbNF3fmLBKzqMH7fW1v4YVq3tHP5frif7BoG6OQJY5l9X",
+	"aPC+wn5nieZqTF1WNqac9J0JCQkZfNPxuDEsu6PyGnYWJTCmLEXnlf539+umtj161hQJNBAJZwn18w4N",
+	"ZPNo24Bj7CCXhVxi/3x/u6ouNlQagsMUScVwiFGXsOuDfWY/hG50niosWT/LcqmuzUBkKdjeLeHkHpyN",
+	"7iZj1mtTP0/zt7+L2F9M6eDazHciBelgXwket8AyfeGRfc8KdawwN1bVU9mOjJBTugKlmOBIfvXRzzOM",
+	"WSo/rqEPVIIkWlxj91PLnzc0ZaiHSPuUOBOjSc44cX13CE0SCUo1CCVTKfiQZFSpqZCJC3cmTJn9JzkT",
+	"DUEXvQxs2LSmqSq2IbqwW4h2iTsuViEeUAxqSQmxJiMhFZA+1RpsD4Vsk86IzyQkhg5pqjao+9kg2hjH",
+	"oFQXDyjqRDD7adT/W8zesp9e/PL8/eU/Ln563ITjVjM+Snl//KKV/I+fUsyBZ0yCquuqhGOQfgmeYTzq",
+	"PDZmLy7SdVntp0gZ6yPCn1uNWHjl5f1vLhN+46DRN3njH+KJxAu5Hz+F0uiVGG6igaNs0k9ZHHlJM4X+",
+	"SIhrdai0ZBksFjj/BMkGzI6TwVQKG3KqJxIaRGkhIcFx1y4jYh7AXonk5bnNnQjbEwm4ExuQNMkZGTHu",
+	"OjlnUhgGwZl+yg22cZ1RhpT5foiEadKHlMENKEL5DDNATfL8xrC8LZMqZkRzctQ6MXJQBZ+ZkQvcaF3T",
+	"FGxvZv/8waJlZUERG+O8nXGGm/zx9dmzg4sfz45OHxb4cWP5mM6b1Uo6JX2RzMpFLvqv7UePjo5PTx+2",
+	"Wo2b9l9Pj04f0R8ePoZHEEMfEnp8RAcD+vAoTmJ6PKCn7Zgmj+DRI9qC04eDwenxw6QVww/Qbv2Q/NBP",
+	"fIGMDUYXBobd4MGFh29pvcyYfn4FfKhHUeek9fghOs7+F+0FlTOLpP2fD/9cEorRl6uIJVdR5yqCG91t",
+	"X0WNq0j0f4VYu18C1/hLswz+ynfNZLbhHh0bSu/a5t+GU7puzNhVdBvVlv30GadYLjQP+RoS/6TKFBdI",
+	"+Q2bbZR5084tpeOmUu7rCp4z7ljcmUCeXzMpbpilOC+SvJCZE0mGBw5cVKTdOvnh9NHDssii9hlPlsuk",
+	"WRnQL5E1iPzNGwXyxnPwRBqb4tAmsyyA1SvmwwPGw9aPqeBDRbTAdnfeRywGT3qRWzPuciTmAgMN+82B",
+	"awM1HQEPPuXjBNUvuQHmyosRJn3DqBCSsOleHTRUew8pEX4/wWw88pzGI+Kax2AGzKxHqrP10UB0NuhR",
+	"q1UENIOvYbHqUesI92irFic6FraXFReaWCt0BrpDWDHRH7HC0tTgLKZSGqUjJiG+8+Y2C3Z4AzwRUhEN",
+	"aUomKngzp8Tqmz8CTfWoQcagJYs9mu38AC1pHAJg6InFYFyu/xcAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -21,6 +21,8 @@ const (
 	CodeUnavailable       Code = "unavailable"
 	CodeTooMany           Code = "too_many_requests"
 	CodeIdempotencyReused Code = "idempotency_key_reused"
+	// CodeStale refuses an edit of something that was changed since it was read.
+	CodeStale Code = "precondition_failed"
 
 	// Booking.
 	CodeSlotTaken       Code = "slot_taken"

@@ -137,8 +137,9 @@ type offer struct {
 }
 
 func (s *Store) offer(ctx context.Context, q *db.Queries, doctorID, typeID string, span domain.Window) (offer, error) {
+	first, last := localDays(span)
 	r, err := q.Offer(ctx, db.OfferParams{
-		DoctorID: doctorID, TypeID: typeID,
+		DoctorID: doctorID, TypeID: typeID, FirstDay: first, LastDay: last,
 		SpanStart: span.Start.Add(-24 * time.Hour), SpanEnd: span.End.Add(24 * time.Hour),
 	})
 	if err != nil {
@@ -150,6 +151,9 @@ func (s *Store) offer(ctx context.Context, q *db.Queries, doctorID, typeID strin
 	}
 	if err := json.Unmarshal(r.TimeOff, &o.schedule.TimeOff); err != nil {
 		return offer{}, fmt.Errorf("reading time off: %w", err)
+	}
+	if err := json.Unmarshal(r.Overrides, &o.schedule.Overrides); err != nil {
+		return offer{}, fmt.Errorf("reading the days with other hours: %w", err)
 	}
 	o.typ, err = typeOf(typeRow{
 		id: r.TypeID, doctorID: doctorID, name: r.TypeName, duration: r.DurationMinutes, step: r.StepMinutes,

@@ -212,14 +212,19 @@ SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active A
           FROM doctor_hours h WHERE h.doctor_id = d.id)::jsonb AS hours,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('start', o.starts_at, 'end', o.ends_at)), '[]')
           FROM doctor_time_off o WHERE o.doctor_id = d.id AND o.ends_at > $1::timestamptz
-           AND o.starts_at < $2::timestamptz)::jsonb AS time_off
+           AND o.starts_at < $2::timestamptz)::jsonb AS time_off,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('date', v.day, 'hours', v.hours)), '[]')
+          FROM doctor_overrides v WHERE v.doctor_id = d.id
+           AND v.day BETWEEN to_date($3::text, 'YYYY-MM-DD') AND to_date($4::text, 'YYYY-MM-DD'))::jsonb AS overrides
 FROM doctors d JOIN appointment_types t ON t.doctor_id = d.id
-WHERE d.id = $3 AND t.id = $4
+WHERE d.id = $5 AND t.id = $6
 `
 
 type OfferParams struct {
 	SpanStart time.Time
 	SpanEnd   time.Time
+	FirstDay  string
+	LastDay   string
 	DoctorID  string
 	TypeID    string
 }
@@ -240,6 +245,7 @@ type OfferRow struct {
 	Terms                []byte
 	Hours                []byte
 	TimeOff              []byte
+	Overrides            []byte
 }
 
 // Everything a slot depends on but the visits of others, in one round trip.
@@ -247,6 +253,8 @@ func (q *Queries) Offer(ctx context.Context, arg OfferParams) (OfferRow, error) 
 	row := q.db.QueryRow(ctx, offer,
 		arg.SpanStart,
 		arg.SpanEnd,
+		arg.FirstDay,
+		arg.LastDay,
 		arg.DoctorID,
 		arg.TypeID,
 	)
@@ -267,6 +275,7 @@ func (q *Queries) Offer(ctx context.Context, arg OfferParams) (OfferRow, error) 
 		&i.Terms,
 		&i.Hours,
 		&i.TimeOff,
+		&i.Overrides,
 	)
 	return i, err
 }

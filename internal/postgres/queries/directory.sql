@@ -38,7 +38,10 @@ SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active A
           FROM doctor_hours h WHERE h.doctor_id = d.id)::jsonb AS hours,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('start', o.starts_at, 'end', o.ends_at)), '[]')
           FROM doctor_time_off o WHERE o.doctor_id = d.id AND o.ends_at > @span_start::timestamptz
-           AND o.starts_at < @span_end::timestamptz)::jsonb AS time_off
+           AND o.starts_at < @span_end::timestamptz)::jsonb AS time_off,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('date', v.day, 'hours', v.hours)), '[]')
+          FROM doctor_overrides v WHERE v.doctor_id = d.id
+           AND v.day BETWEEN to_date(@first_day::text, 'YYYY-MM-DD') AND to_date(@last_day::text, 'YYYY-MM-DD'))::jsonb AS overrides
 FROM doctors d JOIN appointment_types t ON t.doctor_id = d.id
 WHERE d.id = @doctor_id AND t.id = @type_id;
 
