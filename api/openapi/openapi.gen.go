@@ -48,6 +48,42 @@ func (e ActorKind) Valid() bool {
 	}
 }
 
+// Defines values for AppointmentTypeInputMode.
+const (
+	AppointmentTypeInputModeInPerson   AppointmentTypeInputMode = "in_person"
+	AppointmentTypeInputModeTelehealth AppointmentTypeInputMode = "telehealth"
+)
+
+// Valid indicates whether the value is a known member of the AppointmentTypeInputMode enum.
+func (e AppointmentTypeInputMode) Valid() bool {
+	switch e {
+	case AppointmentTypeInputModeInPerson:
+		return true
+	case AppointmentTypeInputModeTelehealth:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AppointmentTypeSettingsMode.
+const (
+	AppointmentTypeSettingsModeInPerson   AppointmentTypeSettingsMode = "in_person"
+	AppointmentTypeSettingsModeTelehealth AppointmentTypeSettingsMode = "telehealth"
+)
+
+// Valid indicates whether the value is a known member of the AppointmentTypeSettingsMode enum.
+func (e AppointmentTypeSettingsMode) Valid() bool {
+	switch e {
+	case AppointmentTypeSettingsModeInPerson:
+		return true
+	case AppointmentTypeSettingsModeTelehealth:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CancellationReasonCode.
 const (
 	CancellationReasonCodeBookedByMistake   CancellationReasonCode = "booked_by_mistake"
@@ -141,6 +177,60 @@ func (e MessageStatus) Valid() bool {
 	case MessageStatusSkipped:
 		return true
 	case MessageStatusUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewPatientRelation.
+const (
+	NewPatientRelationChild   NewPatientRelation = "child"
+	NewPatientRelationOther   NewPatientRelation = "other"
+	NewPatientRelationParent  NewPatientRelation = "parent"
+	NewPatientRelationPartner NewPatientRelation = "partner"
+	NewPatientRelationSelf    NewPatientRelation = "self"
+)
+
+// Valid indicates whether the value is a known member of the NewPatientRelation enum.
+func (e NewPatientRelation) Valid() bool {
+	switch e {
+	case NewPatientRelationChild:
+		return true
+	case NewPatientRelationOther:
+		return true
+	case NewPatientRelationParent:
+		return true
+	case NewPatientRelationPartner:
+		return true
+	case NewPatientRelationSelf:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PatientInputRelation.
+const (
+	PatientInputRelationChild   PatientInputRelation = "child"
+	PatientInputRelationOther   PatientInputRelation = "other"
+	PatientInputRelationParent  PatientInputRelation = "parent"
+	PatientInputRelationPartner PatientInputRelation = "partner"
+	PatientInputRelationSelf    PatientInputRelation = "self"
+)
+
+// Valid indicates whether the value is a known member of the PatientInputRelation enum.
+func (e PatientInputRelation) Valid() bool {
+	switch e {
+	case PatientInputRelationChild:
+		return true
+	case PatientInputRelationOther:
+		return true
+	case PatientInputRelationParent:
+		return true
+	case PatientInputRelationPartner:
+		return true
+	case PatientInputRelationSelf:
 		return true
 	default:
 		return false
@@ -318,6 +408,24 @@ func (e Status) Valid() bool {
 	}
 }
 
+// Defines values for VisitMode.
+const (
+	VisitModeInPerson   VisitMode = "in_person"
+	VisitModeTelehealth VisitMode = "telehealth"
+)
+
+// Valid indicates whether the value is a known member of the VisitMode enum.
+func (e VisitMode) Valid() bool {
+	switch e {
+	case VisitModeInPerson:
+		return true
+	case VisitModeTelehealth:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Weekday.
 const (
 	WeekdayFriday    Weekday = "friday"
@@ -471,19 +579,188 @@ type AppointmentPage struct {
 
 // AppointmentType defines model for AppointmentType.
 type AppointmentType struct {
-	DoctorID        string `json:"doctor_id"`
-	DurationMinutes int    `json:"duration_minutes"`
-	ID              string `json:"id"`
-	Name            string `json:"name"`
+	// Active Takes bookings.
+	Active          bool      `json:"active"`
+	DoctorID        string    `json:"doctor_id"`
+	DurationMinutes int       `json:"duration_minutes"`
+	ID              string    `json:"id"`
+	Mode            VisitMode `json:"mode"`
+	Name            string    `json:"name"`
 
 	// Terms What clinic and patient agree on at the booking. Later changes of prices do not touch it.
 	Terms Terms `json:"terms"`
 }
 
+// AppointmentTypeDetail defines model for AppointmentTypeDetail.
+type AppointmentTypeDetail struct {
+	DoctorID string `json:"doctor_id"`
+
+	// EffectivePrice Example: {"currency":"EUR","minor":8000}
+	EffectivePrice Money                   `json:"effective_price"`
+	ID             string                  `json:"id"`
+	Settings       AppointmentTypeSettings `json:"settings"`
+}
+
+// AppointmentTypeInput What a doctor can be visited for, and on which terms. Times before the start are counted back from it.
+type AppointmentTypeInput struct {
+	// Active An inactive one takes no bookings; booked visits stay.
+	Active bool `json:"active,omitempty,omitzero"`
+
+	// AnswerCutoffMinutes How long before the start an answer has come at the latest.
+	AnswerCutoffMinutes int `json:"answer_cutoff_minutes,omitempty,omitzero"`
+
+	// AnswerDeadlineMinutes How long the doctor has to answer.
+	AnswerDeadlineMinutes int `json:"answer_deadline_minutes,omitempty,omitzero"`
+
+	// BookingWindowDays How long ahead a booking comes at most.
+	BookingWindowDays int `json:"booking_window_days,omitempty,omitzero"`
+
+	// BufferAfterMinutes Keeps the doctor free after the visit.
+	BufferAfterMinutes int `json:"buffer_after_minutes,omitempty,omitzero"`
+
+	// BufferBeforeMinutes Keeps the doctor free before the visit.
+	BufferBeforeMinutes int `json:"buffer_before_minutes,omitempty,omitzero"`
+
+	// CaptureMarginMinutes How long before the authorised money lapses an answer has come at the latest.
+	CaptureMarginMinutes int `json:"capture_margin_minutes,omitempty,omitzero"`
+	DurationMinutes      int `json:"duration_minutes"`
+
+	// InstantConfirm Confirmed without the doctor's answer.
+	InstantConfirm bool `json:"instant_confirm,omitempty,omitzero"`
+
+	// MinimumNoticeMinutes How long ahead a booking comes at least.
+	MinimumNoticeMinutes int                      `json:"minimum_notice_minutes,omitempty,omitzero"`
+	Mode                 AppointmentTypeInputMode `json:"mode,omitempty,omitzero"`
+	Name                 string                   `json:"name"`
+
+	// NoShowFeePercent Share of the captured money that a person's no-show mark keeps.
+	NoShowFeePercent int `json:"no_show_fee_percent,omitempty,omitzero"`
+
+	// NoShowGraceMinutes After the end, before a visit counts as not attended.
+	NoShowGraceMinutes int `json:"no_show_grace_minutes,omitempty,omitzero"`
+
+	// PaymentWindowMaxMinutes How long it is held unpaid at most, from the booking.
+	PaymentWindowMaxMinutes int `json:"payment_window_max_minutes,omitempty,omitzero"`
+
+	// PaymentWindowMinutes How long the slot is held unpaid, from when the patient can pay.
+	PaymentWindowMinutes int `json:"payment_window_minutes,omitempty,omitzero"`
+
+	// Price Left out: the doctor's consultation fee. A price of 0 is a free visit, without any payment step.
+	Price struct {
+		// Currency ISO 4217.
+		Currency string `json:"currency"`
+
+		// Minor Minor units: cents for EUR, yen for JPY.
+		Minor int64 `json:"minor"`
+	} `json:"price,omitempty,omitzero"`
+
+	// Reconfirm A moved visit asks the doctor again.
+	Reconfirm bool `json:"reconfirm,omitempty,omitzero"`
+
+	// RefundTiers What goes back when the patient cancels at least this long before the start; nothing when no tier fits.
+	RefundTiers []RefundTier `json:"refund_tiers,omitempty,omitzero"`
+
+	// ReminderMinutes When patients are reminded before the start, from the longest to the shortest.
+	ReminderMinutes []int `json:"reminder_minutes,omitempty,omitzero"`
+
+	// RescheduleLimit How often a patient may move the visit.
+	RescheduleLimit int `json:"reschedule_limit,omitempty,omitzero"`
+
+	// RescheduleUntilMinutes How long before the start at the latest.
+	RescheduleUntilMinutes int `json:"reschedule_until_minutes,omitempty,omitzero"`
+
+	// RetentionDays From the end to the archive.
+	RetentionDays int `json:"retention_days,omitempty,omitzero"`
+
+	// SlotStepMinutes Distance between slot starts, counted from the start of the hours.
+	SlotStepMinutes int `json:"slot_step_minutes"`
+}
+
+// AppointmentTypeInputMode defines model for AppointmentTypeInput.Mode.
+type AppointmentTypeInputMode string
+
 // AppointmentTypeList defines model for AppointmentTypeList.
 type AppointmentTypeList struct {
 	Items []AppointmentType `json:"items"`
 }
+
+// AppointmentTypeSettings defines model for AppointmentTypeSettings.
+type AppointmentTypeSettings struct {
+	// Active An inactive one takes no bookings; booked visits stay.
+	Active bool `json:"active"`
+
+	// AnswerCutoffMinutes How long before the start an answer has come at the latest.
+	AnswerCutoffMinutes int `json:"answer_cutoff_minutes"`
+
+	// AnswerDeadlineMinutes How long the doctor has to answer.
+	AnswerDeadlineMinutes int `json:"answer_deadline_minutes"`
+
+	// BookingWindowDays How long ahead a booking comes at most.
+	BookingWindowDays int `json:"booking_window_days"`
+
+	// BufferAfterMinutes Keeps the doctor free after the visit.
+	BufferAfterMinutes int `json:"buffer_after_minutes"`
+
+	// BufferBeforeMinutes Keeps the doctor free before the visit.
+	BufferBeforeMinutes int `json:"buffer_before_minutes"`
+
+	// CaptureMarginMinutes How long before the authorised money lapses an answer has come at the latest.
+	CaptureMarginMinutes int `json:"capture_margin_minutes"`
+	DurationMinutes      int `json:"duration_minutes"`
+
+	// InstantConfirm Confirmed without the doctor's answer.
+	InstantConfirm bool `json:"instant_confirm"`
+
+	// MinimumNoticeMinutes How long ahead a booking comes at least.
+	MinimumNoticeMinutes int                         `json:"minimum_notice_minutes"`
+	Mode                 AppointmentTypeSettingsMode `json:"mode"`
+	Name                 string                      `json:"name"`
+
+	// NoShowFeePercent Share of the captured money that a person's no-show mark keeps.
+	NoShowFeePercent int `json:"no_show_fee_percent"`
+
+	// NoShowGraceMinutes After the end, before a visit counts as not attended.
+	NoShowGraceMinutes int `json:"no_show_grace_minutes"`
+
+	// PaymentWindowMaxMinutes How long it is held unpaid at most, from the booking.
+	PaymentWindowMaxMinutes int `json:"payment_window_max_minutes"`
+
+	// PaymentWindowMinutes How long the slot is held unpaid, from when the patient can pay.
+	PaymentWindowMinutes int `json:"payment_window_minutes"`
+
+	// Price Left out: the doctor's consultation fee. A price of 0 is a free visit, without any payment step.
+	Price struct {
+		// Currency ISO 4217.
+		Currency string `json:"currency"`
+
+		// Minor Minor units: cents for EUR, yen for JPY.
+		Minor int64 `json:"minor"`
+	} `json:"price,omitempty,omitzero"`
+
+	// Reconfirm A moved visit asks the doctor again.
+	Reconfirm bool `json:"reconfirm"`
+
+	// RefundTiers What goes back when the patient cancels at least this long before the start; nothing when no tier fits.
+	RefundTiers []RefundTier `json:"refund_tiers"`
+
+	// ReminderMinutes When patients are reminded before the start, from the longest to the shortest.
+	ReminderMinutes []int `json:"reminder_minutes"`
+
+	// RescheduleLimit How often a patient may move the visit.
+	RescheduleLimit int `json:"reschedule_limit"`
+
+	// RescheduleUntilMinutes How long before the start at the latest.
+	RescheduleUntilMinutes int `json:"reschedule_until_minutes"`
+
+	// RetentionDays From the end to the archive.
+	RetentionDays int `json:"retention_days"`
+
+	// SlotStepMinutes Distance between slot starts, counted from the start of the hours.
+	SlotStepMinutes int `json:"slot_step_minutes"`
+}
+
+// AppointmentTypeSettingsMode defines model for AppointmentTypeSettings.Mode.
+type AppointmentTypeSettingsMode string
 
 // Booking defines model for Booking.
 type Booking struct {
@@ -553,12 +830,70 @@ type DeclineReasonCode string
 
 // Doctor defines model for Doctor.
 type Doctor struct {
-	ID string `json:"id"`
+	About string `json:"about,omitempty,omitzero"`
+
+	// Active Takes bookings.
+	Active bool `json:"active"`
+
+	// Address Where it is not the clinic's.
+	Address string `json:"address,omitempty,omitzero"`
+
+	// ConsultationFee Example: {"currency":"EUR","minor":8000}
+	ConsultationFee Money  `json:"consultation_fee"`
+	Degree          string `json:"degree,omitempty,omitzero"`
+
+	// Email The doctor's log-in. Staff only.
+	Email string `json:"email,omitempty,omitzero"`
+
+	// ExternalID What another system of the clinic calls the doctor. Staff only.
+	ExternalID string `json:"external_id,omitempty,omitzero"`
+	ID         string `json:"id"`
 
 	// Languages BCP 47.
 	Languages  []string `json:"languages"`
 	Name       string   `json:"name"`
-	Speciality string   `json:"speciality"`
+	PictureURL string   `json:"picture_url,omitempty,omitzero"`
+
+	// PractisingSince Year.
+	PractisingSince int    `json:"practising_since,omitempty,omitzero"`
+	Speciality      string `json:"speciality"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// DoctorInput defines model for DoctorInput.
+type DoctorInput struct {
+	About string `json:"about,omitempty,omitzero"`
+
+	// Active An inactive doctor takes no bookings and is not listed; booked visits stay.
+	Active bool `json:"active,omitempty,omitzero"`
+
+	// Address Where it is not the clinic's.
+	Address string `json:"address,omitempty,omitzero"`
+
+	// ConsultationFee Example: {"currency":"EUR","minor":8000}
+	ConsultationFee Money  `json:"consultation_fee"`
+	Degree          string `json:"degree,omitempty,omitzero"`
+
+	// Email The doctor's log-in: an account with this address and the role doctor.
+	Email string `json:"email,omitempty,omitzero"`
+
+	// ExternalID What another system of the clinic calls the doctor.
+	ExternalID string `json:"external_id,omitempty,omitzero"`
+
+	// Languages BCP 47.
+	Languages []string `json:"languages,omitempty,omitzero"`
+	Name      string   `json:"name"`
+
+	// PictureURL An https:// address.
+	PictureURL string `json:"picture_url,omitempty,omitzero"`
+
+	// PractisingSince Year.
+	PractisingSince int    `json:"practising_since,omitempty,omitzero"`
+	Speciality      string `json:"speciality,omitempty,omitzero"`
 
 	// TimeZone IANA time zone.
 	//
@@ -569,6 +904,9 @@ type Doctor struct {
 // DoctorList defines model for DoctorList.
 type DoctorList struct {
 	Items []Doctor `json:"items"`
+
+	// NextCursor Missing on the last page.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
 }
 
 // Event defines model for Event.
@@ -674,10 +1012,42 @@ type Money struct {
 	Minor int64 `json:"minor"`
 }
 
+// NewPatient defines model for NewPatient.
+type NewPatient struct {
+	// AccountID Whose patient; staff only. Left out: the own account's.
+	AccountID string `json:"account_id,omitempty,omitzero"`
+
+	// DateOfBirth A day such as 1980-02-29.
+	DateOfBirth string `json:"date_of_birth,omitempty,omitzero"`
+
+	// Gender In the person's own words.
+	Gender string `json:"gender,omitempty,omitzero"`
+	Name   string `json:"name"`
+	Phone  string `json:"phone,omitempty,omitzero"`
+
+	// Relation To the account.
+	Relation NewPatientRelation `json:"relation"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// NewPatientRelation To the account.
+type NewPatientRelation string
+
 // Patient defines model for Patient.
 type Patient struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
+	// AccountID Whose patient.
+	AccountID string `json:"account_id,omitempty,omitzero"`
+
+	// DateOfBirth A day such as 1980-02-29.
+	DateOfBirth string `json:"date_of_birth,omitempty,omitzero"`
+	Gender      string `json:"gender,omitempty,omitzero"`
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Phone       string `json:"phone,omitempty,omitzero"`
 
 	// Relation To the account: self, child, parent, partner or other.
 	Relation string `json:"relation"`
@@ -687,6 +1057,28 @@ type Patient struct {
 	// Example: Europe/Berlin
 	TimeZone TimeZone `json:"time_zone"`
 }
+
+// PatientInput defines model for PatientInput.
+type PatientInput struct {
+	// DateOfBirth A day such as 1980-02-29.
+	DateOfBirth string `json:"date_of_birth,omitempty,omitzero"`
+
+	// Gender In the person's own words.
+	Gender string `json:"gender,omitempty,omitzero"`
+	Name   string `json:"name"`
+	Phone  string `json:"phone,omitempty,omitzero"`
+
+	// Relation To the account.
+	Relation PatientInputRelation `json:"relation"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// PatientInputRelation To the account.
+type PatientInputRelation string
 
 // PatientList defines model for PatientList.
 type PatientList struct {
@@ -872,6 +1264,9 @@ type TimeOffSaved struct {
 // Example: Europe/Berlin
 type TimeZone = string
 
+// VisitMode defines model for VisitMode.
+type VisitMode string
+
 // Weekday defines model for Weekday.
 type Weekday string
 
@@ -905,6 +1300,9 @@ type IfMatch = string
 // LocalDate defines model for LocalDate.
 type LocalDate = string
 
+// PatientID defines model for PatientId.
+type PatientID = string
+
 // Prefer defines model for Prefer.
 type Prefer = string
 
@@ -916,6 +1314,12 @@ type SpanTo = time.Time
 
 // TimeOffID defines model for TimeOffId.
 type TimeOffID = string
+
+// TypeID defines model for TypeId.
+type TypeID = string
+
+// AppointmentTypeFound defines model for AppointmentTypeFound.
+type AppointmentTypeFound = AppointmentTypeDetail
 
 // BadRequest RFC 9457. Programs look at `code`, people read `detail`.
 type BadRequest = Problem
@@ -929,6 +1333,9 @@ type CommandDone = Appointment
 // Conflict RFC 9457. Programs look at `code`, people read `detail`.
 type Conflict = Problem
 
+// DoctorFound defines model for DoctorFound.
+type DoctorFound = Doctor
+
 // Forbidden RFC 9457. Programs look at `code`, people read `detail`.
 type Forbidden = Problem
 
@@ -940,6 +1347,9 @@ type Internal = Problem
 
 // NotFound RFC 9457. Programs look at `code`, people read `detail`.
 type NotFound = Problem
+
+// PatientFound defines model for PatientFound.
+type PatientFound = Patient
 
 // PreconditionFailed RFC 9457. Programs look at `code`, people read `detail`.
 type PreconditionFailed = Problem
@@ -1067,6 +1477,36 @@ type RescheduleAppointmentParams struct {
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
+// ListDoctorsParams defines parameters for ListDoctors.
+type ListDoctorsParams struct {
+	// Name Only doctors whose name has this in it.
+	Name string `form:"name,omitempty" json:"name,omitempty,omitzero"`
+
+	// Speciality Only doctors whose speciality has this in it.
+	Speciality string `form:"speciality,omitempty" json:"speciality,omitempty,omitzero"`
+
+	// IncludeInactive Those who take no appointments too. Staff only.
+	IncludeInactive bool `form:"include_inactive,omitempty" json:"include_inactive,omitempty,omitzero"`
+
+	// Limit Rows on a page.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// CreateDoctorParams defines parameters for CreateDoctor.
+type CreateDoctorParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PutDoctorParams defines parameters for PutDoctor.
+type PutDoctorParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
 // PutDoctorHoursParams defines parameters for PutDoctorHours.
 type PutDoctorHoursParams struct {
 	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
@@ -1127,6 +1567,42 @@ type DeleteTimeOffParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListAppointmentTypesParams defines parameters for ListAppointmentTypes.
+type ListAppointmentTypesParams struct {
+	// IncludeInactive Those that take no bookings too. Doctors and staff only.
+	IncludeInactive bool `form:"include_inactive,omitempty" json:"include_inactive,omitempty,omitzero"`
+}
+
+// CreateAppointmentTypeParams defines parameters for CreateAppointmentType.
+type CreateAppointmentTypeParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PutAppointmentTypeParams defines parameters for PutAppointmentType.
+type PutAppointmentTypeParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListPatientsParams defines parameters for ListPatients.
+type ListPatientsParams struct {
+	// AccountID Another account's patients; staff only.
+	AccountID string `form:"account_id,omitempty" json:"account_id,omitempty,omitzero"`
+}
+
+// CreatePatientParams defines parameters for CreatePatient.
+type CreatePatientParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PutPatientParams defines parameters for PutPatient.
+type PutPatientParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
 // ReceiveStripeWebhookParams defines parameters for ReceiveStripeWebhook.
 type ReceiveStripeWebhookParams struct {
 	// StripeSignature Time stamp and HMAC-SHA256 signatures over it and the raw body.
@@ -1145,6 +1621,12 @@ type DeclineAppointmentJSONRequestBody = Decline
 // RescheduleAppointmentJSONRequestBody defines body for RescheduleAppointment for application/json ContentType.
 type RescheduleAppointmentJSONRequestBody = Reschedule
 
+// CreateDoctorJSONRequestBody defines body for CreateDoctor for application/json ContentType.
+type CreateDoctorJSONRequestBody = DoctorInput
+
+// PutDoctorJSONRequestBody defines body for PutDoctor for application/json ContentType.
+type PutDoctorJSONRequestBody = DoctorInput
+
 // PutDoctorHoursJSONRequestBody defines body for PutDoctorHours for application/json ContentType.
 type PutDoctorHoursJSONRequestBody = WeeklyHoursInput
 
@@ -1153,6 +1635,18 @@ type PutDoctorOverrideJSONRequestBody = DayHoursInput
 
 // AddTimeOffJSONRequestBody defines body for AddTimeOff for application/json ContentType.
 type AddTimeOffJSONRequestBody = TimeOffInput
+
+// CreateAppointmentTypeJSONRequestBody defines body for CreateAppointmentType for application/json ContentType.
+type CreateAppointmentTypeJSONRequestBody = AppointmentTypeInput
+
+// PutAppointmentTypeJSONRequestBody defines body for PutAppointmentType for application/json ContentType.
+type PutAppointmentTypeJSONRequestBody = AppointmentTypeInput
+
+// CreatePatientJSONRequestBody defines body for CreatePatient for application/json ContentType.
+type CreatePatientJSONRequestBody = NewPatient
+
+// PutPatientJSONRequestBody defines body for PutPatient for application/json ContentType.
+type PutPatientJSONRequestBody = PatientInput
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Credentials
@@ -1212,10 +1706,16 @@ type ServerInterface interface {
 	RescheduleAppointment(c *gin.Context, appointmentID AppointmentID, params RescheduleAppointmentParams)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
-	ListDoctors(c *gin.Context)
+	ListDoctors(c *gin.Context, params ListDoctorsParams)
+	// CreateDoctor Add a doctor
+	// (POST /v1/doctors)
+	CreateDoctor(c *gin.Context, params CreateDoctorParams)
 	// GetDoctor One doctor
 	// (GET /v1/doctors/{doctor_id})
 	GetDoctor(c *gin.Context, doctorID DoctorID)
+	// PutDoctor Change or deactivate a doctor
+	// (PUT /v1/doctors/{doctor_id})
+	PutDoctor(c *gin.Context, doctorID DoctorID, params PutDoctorParams)
 	// GetDoctorHours The weekly hours of a doctor
 	// (GET /v1/doctors/{doctor_id}/hours)
 	GetDoctorHours(c *gin.Context, doctorID DoctorID)
@@ -1245,13 +1745,31 @@ type ServerInterface interface {
 	DeleteTimeOff(c *gin.Context, doctorID DoctorID, timeOffID TimeOffID, params DeleteTimeOffParams)
 	// ListAppointmentTypes What a doctor can be visited for
 	// (GET /v1/doctors/{doctor_id}/types)
-	ListAppointmentTypes(c *gin.Context, doctorID DoctorID)
+	ListAppointmentTypes(c *gin.Context, doctorID DoctorID, params ListAppointmentTypesParams)
+	// CreateAppointmentType Add an appointment type
+	// (POST /v1/doctors/{doctor_id}/types)
+	CreateAppointmentType(c *gin.Context, doctorID DoctorID, params CreateAppointmentTypeParams)
+	// GetAppointmentType An appointment type as it is edited
+	// (GET /v1/doctors/{doctor_id}/types/{type_id})
+	GetAppointmentType(c *gin.Context, doctorID DoctorID, typeID TypeID)
+	// PutAppointmentType Change or deactivate an appointment type
+	// (PUT /v1/doctors/{doctor_id}/types/{type_id})
+	PutAppointmentType(c *gin.Context, doctorID DoctorID, typeID TypeID, params PutAppointmentTypeParams)
 	// GetMe The account that is logged in
 	// (GET /v1/me)
 	GetMe(c *gin.Context)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
-	ListPatients(c *gin.Context)
+	ListPatients(c *gin.Context, params ListPatientsParams)
+	// CreatePatient Add a patient
+	// (POST /v1/patients)
+	CreatePatient(c *gin.Context, params CreatePatientParams)
+	// GetPatient One patient
+	// (GET /v1/patients/{patient_id})
+	GetPatient(c *gin.Context, patientID PatientID)
+	// PutPatient Change what is known of a patient
+	// (PUT /v1/patients/{patient_id})
+	PutPatient(c *gin.Context, patientID PatientID, params PutPatientParams)
 	// CreateSession Log in
 	// (POST /v1/sessions)
 	CreateSession(c *gin.Context)
@@ -2078,6 +2596,52 @@ func (siw *ServerInterfaceWrapper) RescheduleAppointment(c *gin.Context) {
 // ListDoctors operation middleware
 func (siw *ServerInterfaceWrapper) ListDoctors(c *gin.Context) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDoctorsParams
+
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", c.Request.URL.Query(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "speciality" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "speciality", c.Request.URL.Query(), &params.Speciality, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter speciality: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "include_inactive" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_inactive", c.Request.URL.Query(), &params.IncludeInactive, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter include_inactive: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -2085,7 +2649,50 @@ func (siw *ServerInterfaceWrapper) ListDoctors(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ListDoctors(c)
+	siw.Handler.ListDoctors(c, params)
+}
+
+// CreateDoctor operation middleware
+func (siw *ServerInterfaceWrapper) CreateDoctor(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateDoctorParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateDoctor(c, params)
 }
 
 // GetDoctor operation middleware
@@ -2111,6 +2718,58 @@ func (siw *ServerInterfaceWrapper) GetDoctor(c *gin.Context) {
 	}
 
 	siw.Handler.GetDoctor(c, doctorID)
+}
+
+// PutDoctor operation middleware
+func (siw *ServerInterfaceWrapper) PutDoctor(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutDoctorParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutDoctor(c, doctorID, params)
 }
 
 // GetDoctorHours operation middleware
@@ -2580,6 +3239,17 @@ func (siw *ServerInterfaceWrapper) ListAppointmentTypes(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAppointmentTypesParams
+
+	// ------------- Optional query parameter "include_inactive" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_inactive", c.Request.URL.Query(), &params.IncludeInactive, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter include_inactive: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -2587,7 +3257,154 @@ func (siw *ServerInterfaceWrapper) ListAppointmentTypes(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ListAppointmentTypes(c, doctorID)
+	siw.Handler.ListAppointmentTypes(c, doctorID, params)
+}
+
+// CreateAppointmentType operation middleware
+func (siw *ServerInterfaceWrapper) CreateAppointmentType(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateAppointmentTypeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateAppointmentType(c, doctorID, params)
+}
+
+// GetAppointmentType operation middleware
+func (siw *ServerInterfaceWrapper) GetAppointmentType(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "type_id" -------------
+	var typeID TypeID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "type_id", c.Param("type_id"), &typeID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter type_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAppointmentType(c, doctorID, typeID)
+}
+
+// PutAppointmentType operation middleware
+func (siw *ServerInterfaceWrapper) PutAppointmentType(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "type_id" -------------
+	var typeID TypeID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "type_id", c.Param("type_id"), &typeID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter type_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutAppointmentTypeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutAppointmentType(c, doctorID, typeID, params)
 }
 
 // GetMe operation middleware
@@ -2606,6 +3423,20 @@ func (siw *ServerInterfaceWrapper) GetMe(c *gin.Context) {
 // ListPatients operation middleware
 func (siw *ServerInterfaceWrapper) ListPatients(c *gin.Context) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPatientsParams
+
+	// ------------- Optional query parameter "account_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "account_id", c.Request.URL.Query(), &params.AccountID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -2613,7 +3444,127 @@ func (siw *ServerInterfaceWrapper) ListPatients(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ListPatients(c)
+	siw.Handler.ListPatients(c, params)
+}
+
+// CreatePatient operation middleware
+func (siw *ServerInterfaceWrapper) CreatePatient(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreatePatientParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreatePatient(c, params)
+}
+
+// GetPatient operation middleware
+func (siw *ServerInterfaceWrapper) GetPatient(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "patient_id" -------------
+	var patientID PatientID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "patient_id", c.Param("patient_id"), &patientID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter patient_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPatient(c, patientID)
+}
+
+// PutPatient operation middleware
+func (siw *ServerInterfaceWrapper) PutPatient(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "patient_id" -------------
+	var patientID PatientID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "patient_id", c.Param("patient_id"), &patientID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter patient_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutPatientParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutPatient(c, patientID, params)
 }
 
 // CreateSession operation middleware
@@ -2702,9 +3653,13 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/sessions", wrapper.CreateSession)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe)
 	router.GET(options.BaseURL+"/v1/patients", wrapper.ListPatients)
+	router.POST(options.BaseURL+"/v1/patients", wrapper.CreatePatient)
 	router.GET(options.BaseURL+"/v1/doctors", wrapper.ListDoctors)
+	router.POST(options.BaseURL+"/v1/doctors", wrapper.CreateDoctor)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id", wrapper.GetDoctor)
+	router.PUT(options.BaseURL+"/v1/doctors/:doctor_id", wrapper.PutDoctor)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/types", wrapper.ListAppointmentTypes)
+	router.POST(options.BaseURL+"/v1/doctors/:doctor_id/types", wrapper.CreateAppointmentType)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/slots", wrapper.ListSlots)
 	router.GET(options.BaseURL+"/v1/appointments", wrapper.ListAppointments)
 	router.POST(options.BaseURL+"/v1/appointments", wrapper.BookAppointment)
@@ -2732,6 +3687,19 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/time-off", wrapper.ListTimeOff)
 	router.POST(options.BaseURL+"/v1/doctors/:doctor_id/time-off", wrapper.AddTimeOff)
 	router.DELETE(options.BaseURL+"/v1/doctors/:doctor_id/time-off/:time_off_id", wrapper.DeleteTimeOff)
+	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/types/:type_id", wrapper.GetAppointmentType)
+	router.PUT(options.BaseURL+"/v1/doctors/:doctor_id/types/:type_id", wrapper.PutAppointmentType)
+	router.GET(options.BaseURL+"/v1/patients/:patient_id", wrapper.GetPatient)
+	router.PUT(options.BaseURL+"/v1/patients/:patient_id", wrapper.PutPatient)
+}
+
+type AppointmentTypeFoundResponseHeaders struct {
+	ETag string
+}
+type AppointmentTypeFoundJSONResponse struct {
+	Body AppointmentTypeDetail
+
+	Headers AppointmentTypeFoundResponseHeaders
 }
 
 type BadRequestApplicationProblemPlusJSONResponse Problem
@@ -2757,6 +3725,15 @@ type CommandDoneJSONResponse struct {
 
 type ConflictApplicationProblemPlusJSONResponse Problem
 
+type DoctorFoundResponseHeaders struct {
+	ETag string
+}
+type DoctorFoundJSONResponse struct {
+	Body Doctor
+
+	Headers DoctorFoundResponseHeaders
+}
+
 type ForbiddenApplicationProblemPlusJSONResponse Problem
 
 type IdempotencyReusedApplicationProblemPlusJSONResponse Problem
@@ -2764,6 +3741,15 @@ type IdempotencyReusedApplicationProblemPlusJSONResponse Problem
 type InternalApplicationProblemPlusJSONResponse Problem
 
 type NotFoundApplicationProblemPlusJSONResponse Problem
+
+type PatientFoundResponseHeaders struct {
+	ETag string
+}
+type PatientFoundJSONResponse struct {
+	Body Patient
+
+	Headers PatientFoundResponseHeaders
+}
 
 type PreconditionFailedApplicationProblemPlusJSONResponse Problem
 
@@ -5120,6 +6106,7 @@ func (response RescheduleAppointment503ApplicationProblemPlusJSONResponse) Visit
 }
 
 type ListDoctorsRequestObject struct {
+	Params ListDoctorsParams
 }
 
 type ListDoctorsResponseObject interface {
@@ -5222,6 +6209,187 @@ func (response ListDoctors503ApplicationProblemPlusJSONResponse) VisitListDoctor
 	return err
 }
 
+type CreateDoctorRequestObject struct {
+	Params CreateDoctorParams
+	Body   *CreateDoctorJSONRequestBody
+}
+
+type CreateDoctorResponseObject interface {
+	VisitCreateDoctorResponse(w http.ResponseWriter) error
+}
+
+type CreateDoctor201ResponseHeaders struct {
+	ETag                string
+	IdempotencyReplayed string
+	Location            string
+}
+
+type CreateDoctor201JSONResponse struct {
+	Body    Doctor
+	Headers CreateDoctor201ResponseHeaders
+}
+
+func (response CreateDoctor201JSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor400ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor401ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor403ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor409ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor413ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor415ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor422ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor500ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor503ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetDoctorRequestObject struct {
 	DoctorID DoctorID `json:"doctor_id"`
 }
@@ -5230,15 +6398,16 @@ type GetDoctorResponseObject interface {
 	VisitGetDoctorResponse(w http.ResponseWriter) error
 }
 
-type GetDoctor200JSONResponse Doctor
+type GetDoctor200JSONResponse struct{ DoctorFoundJSONResponse }
 
 func (response GetDoctor200JSONResponse) VisitGetDoctorResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -5330,6 +6499,209 @@ type GetDoctor503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetDoctor503ApplicationProblemPlusJSONResponse) VisitGetDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	Params   PutDoctorParams
+	Body     *PutDoctorJSONRequestBody
+}
+
+type PutDoctorResponseObject interface {
+	VisitPutDoctorResponse(w http.ResponseWriter) error
+}
+
+type PutDoctor200JSONResponse struct{ DoctorFoundJSONResponse }
+
+func (response PutDoctor200JSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor400ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor401ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor403ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor404ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor409ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor412ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor413ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor415ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor428ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor500ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor503ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6732,6 +8104,7 @@ func (response DeleteTimeOff503ApplicationProblemPlusJSONResponse) VisitDeleteTi
 
 type ListAppointmentTypesRequestObject struct {
 	DoctorID DoctorID `json:"doctor_id"`
+	Params   ListAppointmentTypesParams
 }
 
 type ListAppointmentTypesResponseObject interface {
@@ -6850,6 +8223,502 @@ func (response ListAppointmentTypes503ApplicationProblemPlusJSONResponse) VisitL
 	return err
 }
 
+type CreateAppointmentTypeRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	Params   CreateAppointmentTypeParams
+	Body     *CreateAppointmentTypeJSONRequestBody
+}
+
+type CreateAppointmentTypeResponseObject interface {
+	VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error
+}
+
+type CreateAppointmentType201ResponseHeaders struct {
+	ETag                string
+	IdempotencyReplayed string
+	Location            string
+}
+
+type CreateAppointmentType201JSONResponse struct {
+	Body    AppointmentTypeDetail
+	Headers CreateAppointmentType201ResponseHeaders
+}
+
+func (response CreateAppointmentType201JSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType400ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType401ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType403ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType404ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType413ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType415ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType422ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType500ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType503ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentTypeRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	TypeID   TypeID   `json:"type_id"`
+}
+
+type GetAppointmentTypeResponseObject interface {
+	VisitGetAppointmentTypeResponse(w http.ResponseWriter) error
+}
+
+type GetAppointmentType200JSONResponse struct {
+	AppointmentTypeFoundJSONResponse
+}
+
+func (response GetAppointmentType200JSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentType400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAppointmentType400ApplicationProblemPlusJSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentType401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAppointmentType401ApplicationProblemPlusJSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentType403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAppointmentType403ApplicationProblemPlusJSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentType404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAppointmentType404ApplicationProblemPlusJSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentType500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetAppointmentType500ApplicationProblemPlusJSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentType503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAppointmentType503ApplicationProblemPlusJSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentTypeRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	TypeID   TypeID   `json:"type_id"`
+	Params   PutAppointmentTypeParams
+	Body     *PutAppointmentTypeJSONRequestBody
+}
+
+type PutAppointmentTypeResponseObject interface {
+	VisitPutAppointmentTypeResponse(w http.ResponseWriter) error
+}
+
+type PutAppointmentType200JSONResponse struct {
+	AppointmentTypeFoundJSONResponse
+}
+
+func (response PutAppointmentType200JSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType400ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType401ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType403ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType404ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType412ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType413ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType415ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType428ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType500ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType503ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetMeRequestObject struct {
 }
 
@@ -6954,6 +8823,7 @@ func (response GetMe503ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w 
 }
 
 type ListPatientsRequestObject struct {
+	Params ListPatientsParams
 }
 
 type ListPatientsResponseObject interface {
@@ -7044,6 +8914,511 @@ type ListPatients503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListPatients503ApplicationProblemPlusJSONResponse) VisitListPatientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatientRequestObject struct {
+	Params CreatePatientParams
+	Body   *CreatePatientJSONRequestBody
+}
+
+type CreatePatientResponseObject interface {
+	VisitCreatePatientResponse(w http.ResponseWriter) error
+}
+
+type CreatePatient201ResponseHeaders struct {
+	ETag                string
+	IdempotencyReplayed string
+	Location            string
+}
+
+type CreatePatient201JSONResponse struct {
+	Body    Patient
+	Headers CreatePatient201ResponseHeaders
+}
+
+func (response CreatePatient201JSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient400ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient401ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient403ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient404ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient409ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient413ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient415ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient422ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient500ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient503ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatientRequestObject struct {
+	PatientID PatientID `json:"patient_id"`
+}
+
+type GetPatientResponseObject interface {
+	VisitGetPatientResponse(w http.ResponseWriter) error
+}
+
+type GetPatient200JSONResponse struct{ PatientFoundJSONResponse }
+
+func (response GetPatient200JSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatient400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPatient400ApplicationProblemPlusJSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatient401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetPatient401ApplicationProblemPlusJSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatient403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetPatient403ApplicationProblemPlusJSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatient404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPatient404ApplicationProblemPlusJSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatient500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPatient500ApplicationProblemPlusJSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatient503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPatient503ApplicationProblemPlusJSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatientRequestObject struct {
+	PatientID PatientID `json:"patient_id"`
+	Params    PutPatientParams
+	Body      *PutPatientJSONRequestBody
+}
+
+type PutPatientResponseObject interface {
+	VisitPutPatientResponse(w http.ResponseWriter) error
+}
+
+type PutPatient200JSONResponse struct{ PatientFoundJSONResponse }
+
+func (response PutPatient200JSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient400ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient401ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient403ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient404ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient412ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient413ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient415ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient428ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient500ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient503ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7332,9 +9707,15 @@ type StrictServerInterface interface {
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(ctx context.Context, request ListDoctorsRequestObject) (ListDoctorsResponseObject, error)
+	// CreateDoctor Add a doctor
+	// (POST /v1/doctors)
+	CreateDoctor(ctx context.Context, request CreateDoctorRequestObject) (CreateDoctorResponseObject, error)
 	// GetDoctor One doctor
 	// (GET /v1/doctors/{doctor_id})
 	GetDoctor(ctx context.Context, request GetDoctorRequestObject) (GetDoctorResponseObject, error)
+	// PutDoctor Change or deactivate a doctor
+	// (PUT /v1/doctors/{doctor_id})
+	PutDoctor(ctx context.Context, request PutDoctorRequestObject) (PutDoctorResponseObject, error)
 	// GetDoctorHours The weekly hours of a doctor
 	// (GET /v1/doctors/{doctor_id}/hours)
 	GetDoctorHours(ctx context.Context, request GetDoctorHoursRequestObject) (GetDoctorHoursResponseObject, error)
@@ -7365,12 +9746,30 @@ type StrictServerInterface interface {
 	// ListAppointmentTypes What a doctor can be visited for
 	// (GET /v1/doctors/{doctor_id}/types)
 	ListAppointmentTypes(ctx context.Context, request ListAppointmentTypesRequestObject) (ListAppointmentTypesResponseObject, error)
+	// CreateAppointmentType Add an appointment type
+	// (POST /v1/doctors/{doctor_id}/types)
+	CreateAppointmentType(ctx context.Context, request CreateAppointmentTypeRequestObject) (CreateAppointmentTypeResponseObject, error)
+	// GetAppointmentType An appointment type as it is edited
+	// (GET /v1/doctors/{doctor_id}/types/{type_id})
+	GetAppointmentType(ctx context.Context, request GetAppointmentTypeRequestObject) (GetAppointmentTypeResponseObject, error)
+	// PutAppointmentType Change or deactivate an appointment type
+	// (PUT /v1/doctors/{doctor_id}/types/{type_id})
+	PutAppointmentType(ctx context.Context, request PutAppointmentTypeRequestObject) (PutAppointmentTypeResponseObject, error)
 	// GetMe The account that is logged in
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(ctx context.Context, request ListPatientsRequestObject) (ListPatientsResponseObject, error)
+	// CreatePatient Add a patient
+	// (POST /v1/patients)
+	CreatePatient(ctx context.Context, request CreatePatientRequestObject) (CreatePatientResponseObject, error)
+	// GetPatient One patient
+	// (GET /v1/patients/{patient_id})
+	GetPatient(ctx context.Context, request GetPatientRequestObject) (GetPatientResponseObject, error)
+	// PutPatient Change what is known of a patient
+	// (PUT /v1/patients/{patient_id})
+	PutPatient(ctx context.Context, request PutPatientRequestObject) (PutPatientResponseObject, error)
 	// CreateSession Log in
 	// (POST /v1/sessions)
 	CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error)
@@ -7952,8 +10351,10 @@ func (sh *strictHandler) RescheduleAppointment(ctx *gin.Context, appointmentID A
 }
 
 // ListDoctors operation middleware
-func (sh *strictHandler) ListDoctors(ctx *gin.Context) {
+func (sh *strictHandler) ListDoctors(ctx *gin.Context, params ListDoctorsParams) {
 	var request ListDoctorsRequestObject
+
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ListDoctors(ctx, request.(ListDoctorsRequestObject))
@@ -7968,6 +10369,50 @@ func (sh *strictHandler) ListDoctors(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListDoctorsResponseObject); ok {
 		if err := validResponse.VisitListDoctorsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateDoctor operation middleware
+func (sh *strictHandler) CreateDoctor(ctx *gin.Context, params CreateDoctorParams) {
+	var request CreateDoctorRequestObject
+
+	request.Params = params
+
+	var body CreateDoctorJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateDoctor(ctx, request.(CreateDoctorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateDoctor")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateDoctorResponseObject); ok {
+		if err := validResponse.VisitCreateDoctorResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -7994,6 +10439,51 @@ func (sh *strictHandler) GetDoctor(ctx *gin.Context, doctorID DoctorID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetDoctorResponseObject); ok {
 		if err := validResponse.VisitGetDoctorResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutDoctor operation middleware
+func (sh *strictHandler) PutDoctor(ctx *gin.Context, doctorID DoctorID, params PutDoctorParams) {
+	var request PutDoctorRequestObject
+
+	request.DoctorID = doctorID
+	request.Params = params
+
+	var body PutDoctorJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutDoctor(ctx, request.(PutDoctorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutDoctor")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutDoctorResponseObject); ok {
+		if err := validResponse.VisitPutDoctorResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -8301,10 +10791,11 @@ func (sh *strictHandler) DeleteTimeOff(ctx *gin.Context, doctorID DoctorID, time
 }
 
 // ListAppointmentTypes operation middleware
-func (sh *strictHandler) ListAppointmentTypes(ctx *gin.Context, doctorID DoctorID) {
+func (sh *strictHandler) ListAppointmentTypes(ctx *gin.Context, doctorID DoctorID, params ListAppointmentTypesParams) {
 	var request ListAppointmentTypesRequestObject
 
 	request.DoctorID = doctorID
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ListAppointmentTypes(ctx, request.(ListAppointmentTypesRequestObject))
@@ -8319,6 +10810,124 @@ func (sh *strictHandler) ListAppointmentTypes(ctx *gin.Context, doctorID DoctorI
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListAppointmentTypesResponseObject); ok {
 		if err := validResponse.VisitListAppointmentTypesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAppointmentType operation middleware
+func (sh *strictHandler) CreateAppointmentType(ctx *gin.Context, doctorID DoctorID, params CreateAppointmentTypeParams) {
+	var request CreateAppointmentTypeRequestObject
+
+	request.DoctorID = doctorID
+	request.Params = params
+
+	var body CreateAppointmentTypeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAppointmentType(ctx, request.(CreateAppointmentTypeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAppointmentType")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateAppointmentTypeResponseObject); ok {
+		if err := validResponse.VisitCreateAppointmentTypeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAppointmentType operation middleware
+func (sh *strictHandler) GetAppointmentType(ctx *gin.Context, doctorID DoctorID, typeID TypeID) {
+	var request GetAppointmentTypeRequestObject
+
+	request.DoctorID = doctorID
+	request.TypeID = typeID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAppointmentType(ctx, request.(GetAppointmentTypeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAppointmentType")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAppointmentTypeResponseObject); ok {
+		if err := validResponse.VisitGetAppointmentTypeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutAppointmentType operation middleware
+func (sh *strictHandler) PutAppointmentType(ctx *gin.Context, doctorID DoctorID, typeID TypeID, params PutAppointmentTypeParams) {
+	var request PutAppointmentTypeRequestObject
+
+	request.DoctorID = doctorID
+	request.TypeID = typeID
+	request.Params = params
+
+	var body PutAppointmentTypeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutAppointmentType(ctx, request.(PutAppointmentTypeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutAppointmentType")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutAppointmentTypeResponseObject); ok {
+		if err := validResponse.VisitPutAppointmentTypeResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -8351,8 +10960,10 @@ func (sh *strictHandler) GetMe(ctx *gin.Context) {
 }
 
 // ListPatients operation middleware
-func (sh *strictHandler) ListPatients(ctx *gin.Context) {
+func (sh *strictHandler) ListPatients(ctx *gin.Context, params ListPatientsParams) {
 	var request ListPatientsRequestObject
+
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ListPatients(ctx, request.(ListPatientsRequestObject))
@@ -8367,6 +10978,121 @@ func (sh *strictHandler) ListPatients(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListPatientsResponseObject); ok {
 		if err := validResponse.VisitListPatientsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreatePatient operation middleware
+func (sh *strictHandler) CreatePatient(ctx *gin.Context, params CreatePatientParams) {
+	var request CreatePatientRequestObject
+
+	request.Params = params
+
+	var body CreatePatientJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreatePatient(ctx, request.(CreatePatientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreatePatient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreatePatientResponseObject); ok {
+		if err := validResponse.VisitCreatePatientResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPatient operation middleware
+func (sh *strictHandler) GetPatient(ctx *gin.Context, patientID PatientID) {
+	var request GetPatientRequestObject
+
+	request.PatientID = patientID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPatient(ctx, request.(GetPatientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPatient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPatientResponseObject); ok {
+		if err := validResponse.VisitGetPatientResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutPatient operation middleware
+func (sh *strictHandler) PutPatient(ctx *gin.Context, patientID PatientID, params PutPatientParams) {
+	var request PutPatientRequestObject
+
+	request.PatientID = patientID
+	request.Params = params
+
+	var body PutPatientJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutPatient(ctx, request.(PutPatientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutPatient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutPatientResponseObject); ok {
+		if err := validResponse.VisitPutPatientResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -8450,184 +11176,236 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Ndhs3siD8Kvj6zncSz1AUqR87ps+cXdmyJ874byxlvDeWlwS7iySiJtADgKI5Xp2zT7MPtk+yBwWg",
-	"G81u/lOxk6t77iSK1N0oFOq/ClVfoliMM8GBaxV1vkQjoAlI/PH5JR2afyegYskyzQSPOtHlCMgNSMUE",
-	"J2JApiOqCVNEjcSUN8hASKJHQHovBwevqY5HPfMQ5QQSpptRI4LPdJylEHWiq+joKooakYR/TZiEJOpo",
-	"OYFGpOIRjKlZWM8y86DSkvFhdHvbiF4mMM6EBh7P3kOW0pl5bR7CnvlOj0xHwIkeMWXAMzBRrqYgiRYI",
-	"D5UpA0nM6qA0mTI9wqcUHQO5hpkBtgAF+GQcdT5G5tPRp0YNaK9ETC0A8/B8GIEEC0GWCcb1GLjBWRkd",
-	"hzftw+Dv6rDVfnzaarVaB/iPR+YfP/j/tP8Xt5eibyDkmOqoE00kO5AwAAk8hqgO+Hf5n8+yLGV1WDXn",
-	"nuWPEW3OfUoVGYg0FVNIyruZUqb/2m5Fy4/zPWg5OxtokNX1LiAWPFHmuMzHSB8GwqGRw2dNtJyVljxd",
-	"hoox42xsTrCd755xDUOQCMeHDx/OJnoEXLOYaqgC86OYIt0ED5X3+xSoRGqi6fivV1FMJQxSMd2QwG8b",
-	"UUYlHYN2LHhWEMTLBWcS0EwZpDXph5kPZVSPokbE6di8GXyyy5I1aWyCT1bP+FzEWshF0Cf4100BTxYA",
-	"br+2O8yBmPk7zKqQ/6eYSCKmnEw4+9cEiDYEaUUfUyQW4zHlSYOoSTwiVBFKfv755XmTXABPGB8WYsY9",
-	"WRU+hA4p4yhX6QA6hGkyZDdg5diASaWdNGuSy/A1/BDlQo9Akr5IZuYTEgYTNc+gj5LjwePBQzg4jlv9",
-	"g5P+yfHB46QFB0eDh8lD2h78EJ+eeiRbnVCgOUDPgcHPUs6jn18BH+pR1Dk6PW0YTvT/3TbUrjVIs8b/",
-	"/Hh19fmofXB19fnR809/+VP9uQxQp9STUs/oq16uk2ZiYtgx6SDOjPoJcGERddI+slpCiTEIDgRSBSQe",
-	"UT6ExOBcMR5Dk/T+3COaXoMilM/mlVgbebweT04Hroughyfz+KlXM+l5rZA6Iwmdmf3rnLG+UySmKfCE",
-	"zvHYUevo4UHr+KB9soCTzArLwA5PrnXw+NOXk9sD+8NR8cOfliibGr2NSuNND+W9IpPMiNw3RFlF0CBU",
-	"k7FQmhy3yPfvXzwjj45OWg+a5C0Se6GaFKESCBtyIRdrpdrzcoAtJN+Hdbu5yCh/IcW4uh/zW2eAcKUp",
-	"10TwJjmHAZ2kGhUbF9OmB+ZfE5CzApaB+WSt1DJHc6DZuF6TG3AuRRWYp159FuCUYaFkBlQSarQx6Znl",
-	"e4tg02IbyC7ZGN4OBos0gXmPiMFgU10wWKALzPe6YjDYVRvcmpdVJrgCVMlPafLe2ozmv2LBNXD8kRrL",
-	"ydqAh5kU/RTGf/lVWYMw35B5I7Hmxw1NWdJ19mfUiBLQlKUOG94sTQQowoUmA6aRr82Cksa6SZ6hnLLC",
-	"DqQUUpGUKW2EVEIUcJRgqEcQpfhE1Pn4JRowSJOoExn9cKg0lVp1qYFgDErRIUKnSI6x208Gv4Zi4vVO",
-	"pGVORGmqJyrqnLRajUgzjacZ7ozZfSEWCrQfJiJW/zGPnNvwwP4kYRB1ov84LByXQ/tXdfjO4t0eW5XG",
-	"VmL1CelZRPWIISNFgMYjgghDtCKytXA6omkAe2Z1+FkcQ6at4byAKGqIYc7SWttoc4ZD1DFrDZg0oiLN",
-	"HZAtfYm1sZzvtQbNf4dMNxBXMZWSQULERBsjSAnBzb+NaM+kiEEpZ8OoJnklxLWR73NOUoMIaUnZHpK1",
-	"lqxtVOuwBd5r6I/VbcY9epg/h5txp3kuOGx2kn0hriHp9mdrHSLFQ5RANSRdlD5eIbfal+1Wp2X+/y+t",
-	"dqdllFVh1q5tHLtXnCw8l03yN0ljIB+gjxoOeKLmFj66bD3uHJcW3oQkDfmlXZT+8x/F3URo7bENKL3f",
-	"xndmFqllBLVPQzglGNJMJqkR0S0UPk6o1YKSv+eFVOQEA6AkAjlGCnJqsutZrDOgqYJGxEVXjcS0OwDo",
-	"ZiBjJJC2kXOZZLGlm4k0toiB+/nP7yM064SMOmaHqFAGE550NQMnkq1z2x0zPtFmD+2TE/O54OO3jepT",
-	"R6WHTltGUheo6KZszHTUOSr9csI1S0ufuG1YXflvpPno+USKDA6fgkwZd4J53RODtn/BEd4LdFVumGJG",
-	"v0yyZD2Cd/GlqNNeXyYVUqNOLBmGtr5SGIOxxk4gW+ZkSOjohPGmZfKkLkRVirAcBCGWZR+qxmSchOKD",
-	"lMW7WR8qFbprXBoeGh4XoRs0EmmirL1oyKNJztR1Ht7LvQvzIWtxxCMhFHjn05qO2xsNj8tGg1kGw3gO",
-	"5JK1EGxmX4aCAQSsK8X4UBUGA01TMSXMGAoGlT2i6EyR6WiGtsALIfssSYDvdDiD/Cslo5ApQuNYTLj+",
-	"ThEpUjBgIVCMx+kkcca9yEDiSrsewXFxBG/8zqFiqhXA7gv3bpNkTGe4u0TgxhDBJeYyjvxuNnjxte41",
-	"zLrSfjLA+s+GogmHKZmLeSAn+ECL0x47IvzoqEzzGM+himC8oma5itFcv5t9HUtvDgO9ArhK1MmeFdcg",
-	"OU13dJPcR+bEFPIlmRohPpWCD4ngREwkUSyBJvnHRGgbKvbnYeM8NiaUCakJ2/G4TkO/5oygH20EhphI",
-	"VXVn3Cb2cRZzazXJJaQpUZMMt4W5F7+rHp7DG6FfiAnfjVW40N0BfqXsqEqwjpyLdZZj0btIn5Oy9PFr",
-	"l/BaALUnIi/vBmkMXRCWu6t5kNdLKS2IAusJvpMYqWLmey8oS3eUTlnwue7Afm9eIRgW9PFKDFbmYU9D",
-	"4OS9/cF5TEZLJxCzxGhpmO54Qu1AXL3UJUjGQPl0xFKYP7C6Le3j6ObWt5jQQaISs1VBThKd+8qhvc+D",
-	"RPs6tjyIEoov4896UAo39vklHVaC17uqlB+CM/IrGkoGSKqqvB7yvcgsm//1xhKLR/nJMHt0Y5oAMTbL",
-	"bSO6cL7KCwm1iUhj6REx0XPGuk9XL7Op8RkE0C9yQW82DtoMBhBjqOfj9hGc9RzwO3KqN/aPnQtsaWaV",
-	"s1jj+91+WpuMygdTQ0z4h0bBOLiCsixuCJtQlHLKmcBbU8ilEK+oHMJu0oDOUkGTrhaim+LX5iWBz2o8",
-	"PD09fkj6Mw1qV8l8XDYkfR5QC0E8DGXGrwC5L6OxsjQy+KUQrymf7YRYA+uY8pmPEasQsebr3qW36aAJ",
-	"T0CSKZ01yaXM06ucUDIWezBXjkJ/VQhiICMBZCV0V0HfC7rNsmiEaSJ4DE+IzjfqkjpYbnGA9Ra9OdYI",
-	"/rSKQ4KiDQTjZx6WReymPCdz35pnFm39Q1CGpFANDMi7txeX5PCmfahAGaZXNuXetxUZ+Niuxmi7ON1X",
-	"YnhgM/P1SnR+B/s42mLNMVMKjVLn9EgibmywJTjLDx8+HMyXsyw70PnqF3+qN5SltJ/Crieaf2cux6VA",
-	"3rAYSEx54Of7NIDjy4BdU6pBPnHGuKIDmMsBzDmou/p38/EPv40ygDXnn+93P+5eRqUmUyAJZIYFBA+i",
-	"UZg/+Q053bmZkLyGhNFL3PhOxJF/sDs2X+wiLuu4HjUJnvczu9qBWb1D5m21XXXnaVl3IlTEQOU9wBzi",
-	"6snXbmbfqtTAUNR4TAwNosvl4Wxist19FGvIgswkTax5T9N3xnCTmoHK8xpZ8KuqYbsyUx5kJb9U/5YG",
-	"6bgNChOLvP3HalmaXy/4elGaKfq/Qoyp4zPrqm+4/yDptrhwzUqs1MvnBmEDXyO0ElswRhKvwdWa6LZ2",
-	"ds37GBzGDJYGm8paRnfvhRVV7jNUSjqr4B4hwAU94H6ZeoxrITfE9yJETxTIJrnQdDAggqeI28qOrxlP",
-	"VmettZB/Nw/Obw7fXriPv7tv+xJg53DlSVYrPgYD8++Z0jCuqQ9uRGfOafwn+kOrUDOvA1J24xwd4/gq",
-	"lkA5DWMzNG+EDYuOaJYBx6oepkl/RphWkGJlzc48nvut69X9lF3Y5QeEpW2X5sHbslu7BliBR1spv/ZG",
-	"ghgMFOTCE7H5nSLGky3x69LdeEWxwoe1T5Uzq8tfMfv+xTx3W/Kiv2wqEwO8hR/KIQ9RVZxm6ZhCqGu5",
-	"Iki1bqhT0F7BfP78Kf3MNUt9zX4uXl2BSINgOJFktoB2/eMKqjK+LEk1YezAPotR0ozO1FoyPDZmRprm",
-	"S6wpf8q1H+tyUkkjrQStVAHypZaRN1x/Y9ZfE9ItJQQX2mnqBcr5OzSWQDXJW57O5nLXJTFQq1M2lEC+",
-	"UGUFYftM9gjSxJN1Xn2yPmFndOb5b6lN6R5DqUFV/e0U58+4/RrXUoPDGeOk97fn1r0uFZR9KQue214t",
-	"Cu2aXWvtVxee+ehvAnHKOCTGoc1ZasEXg0qfL5W7HN+uIlB6El/X1WzbbJ5BUcdak1bNc4BEEUoykMar",
-	"WWUA5UVLS3UMPrSTVlqTGZZpsHId0LqyJC8JmsfgMyPB7cUIm/9RZdYmz2+A+/iwfcKIBTSUrgEyUmL/",
-	"8FZQxf7NVagHplG6cRJK3DpFXFHJhXbaUCv78y7zQ0mrlLC8Qou/ozbKvYm17j2LtVyMUnHWvKfRiDh8",
-	"1t14IpWouRXw2oa8iLDyM6VKk4wOobnSX7Sgrdi7j2Fs6xmu1sMTW45T1NzVia1dXb5N+L+OtEM6dtRZ",
-	"AdyvsgZGXzGlfyuKunRRluX+60JaeCrEtUHiXdLAhqbEIlX9omTBPCHAYznLNCS24JrDDUgbLhQDQokr",
-	"5zeMEl5jaWHlygYOlCuI859NmTFV0JBZX12urzzmDi4kzEKKloRrAXrd+T6z9kQefNrgkOfMl7kAQHB1",
-	"w/9mwqeQpu5yDJbbxr5aM5D23TFTml5DwXblILmxhVjcjVNhq9Gwrqr+0nGIqRDaWkSkIr6+dFb2fIIh",
-	"pqm/gUMSOmsQLWyQG3n/CTk66bRa/iI1hqFdCJLOXYjDHHJUutn3/fcfW+1PeCfsfx19bB0cf3rQ+dg6",
-	"OPW/Mp9+8Kc6qnkmIQGuGU3VhkeXB9fKG31+YH5PaJJIULmh4NzAeUY5LV/HO65lbKWmQpbpOv9lo3J9",
-	"bNXtvvA8fZgt/1zdoZ7T2Y9iItVLnk02lbgjrFWr4mic6VmH0Kk92rXEMcLwdnBu9fmYfn5p32q3Vshl",
-	"C8OCnb29ASlZsrF+XnI7kvFy4Mwb/ZWTvTPkLEWHu3a5FlbuXMeGJ1BjtW3hRMztNjRoFyvoc+sc7kd2",
-	"1wpcLnRXTZh2/7lE3laBE1uHulfHRSgfTuiwLsjx9Nk7cvKoRIG1KrdkZS+yHVUGMaMp07P67+x8zqFV",
-	"GSwW7nBVzNHi+e5J3h7n9tYkOpubRkU9Ca2MHpoVNnGaB+5e8nohCp9EqYkP2YwCBD0N8oowIozNiWGm",
-	"rsCH1gkFValMrA9oEAtY4bYXjjpurmGvLlOXtllgMeIZ3jmpWUrZntJeMEiT51JuLH3c9d/aLjUdUr4U",
-	"3CB49fsQr5I1iC0MOKwptKicZ36XuD7eWFyhXWUGWXCLD9bh4kegqR5tiIcigueVg7hebWW7t2qhKPT8",
-	"hsbq6uRlYbx7X22DN6pbkC7MtGwfHwCuk29uL41oWsC17B0P/vzu/euNlXgosg2Lg+axgczHpqY0TbER",
-	"lrLlqXjzmbtwc33/jXItb4WLXhdctIlC0RrGmV4Qatom9YSX4hcLb1Zf8+EVSo0yiFnGnKas2iNGlWwC",
-	"XZWTXaIwwo8VP5nTzm9STPg1F1OjG9Q1yzJIavP27qkaG+zMYZlMR0IBERMdi7G/dsATIV1ARos0WTfC",
-	"7LRUgZ8g6JyfagBU6TTraNgR0J1rM0+o2+uz14LDamET1pAtv2Nd3k3x8Pwxvrx4S06O2mhMh01tzg5+",
-	"+fTl+LY2LuFWqoaquZBkwplWHRJj1mEgJHn+8/sGmQHH//jp3X+WomaM64cnFnjboay1klLs6o1iT3Xo",
-	"fOeqVO7EM1lceQTpgiZ4lyIMtXSIgnTQIPGIpUmDZFRit4eMSs1BYl2rv0V8x/5IDvEqD8Qh9M45yR/c",
-	"9pz0rsgNb6I0xr5IbimfI5di5UOmJxKS9V9IMUSqIJZQE2R+R2futrlzJmyx54WWLIPmr6pJfPQ7ozND",
-	"Ijyd+fy59jf3VH4zVAvzXHNRon4i07oIUUaH4F4lgpvP+86NWFLqoshkRBURHJ4QI/BVUYVst0jsFuvX",
-	"nvRTpka0n0L3GhZUpVy768X53rdYyHaY2OB41stnO9Lyrli9bdzwtBRQSQDREpK9qChyOqVMMz7smoMV",
-	"ia1giwFTgmahiR4JyWycPFgsLyKo1em+0nazKrz3L56Rxyenj5rknRRDSceKpK5tje0F0CAZiAzrOWhC",
-	"eraGuVetuqsvh7jA8NMTZzRIMPKp3pX2xdFfFthp68uawIesCRgVZdRfFvdS+k6Rl+fN5VZZ1QZ1JdYL",
-	"o1aLW6ga5BlWh89ZShmfq5lZUVDciKxltqAi5cwZbt8po4HQ8TQ/Trkx6qUt0ggiIFQmXV+5stqPdZXt",
-	"dueBWYeg5IcaYL2OT94DTRgHtWk6JBNKDyWUWGuSYQJqymt5pGpTG6qeofFZxE4/1ZaijDMh7b3/ddZa",
-	"JERymINP1uPECJZLBpsGQubb6VQNfJICVdoXefNh2IQWvcc6uz5oyYP9A13j2VZrIyNvDrjio/Uo8AnH",
-	"zWMgd5f1rQs7LEzTYhV6bZV1TCUM2Q22rapUXNNkjBdPRaZqibFyzXcTiyi/51vJl+bl2KpUj81hSjB3",
-	"0yD9WUEh61U0lArEV1l/OWx1uLywF+E2DkMbvdrFC3OLaw9sCJD0zqzm/TdaRB3i+h//3//9f+orAeFz",
-	"xiRsVj7q32F8YXfoev7DLXS9JvEUZUFcLYBKeCh9rARSaU+1p5AKvXnw7Dcprt+8SLKSMF2z7GNnX23n",
-	"anVzDHfutOFZb++xFXZv+TDywmDyPdYNu6JhaxLnBc3OYXrQ8PXx5Pv5R+zxPWgQayPjM9TdC2u424wc",
-	"8H5ZH9B/otfAzfM+zWN8dYivIekybn49zlLQkDwxlpI3ghpF8W6DWO5IGsS1y3tCqIxH7Mb15M2NiqLx",
-	"XhG0y6FE+6hoPVCAYG9/WRjQerIQlEx/z6Ho7VsgjMZwUNSqi0tfRreBX4CxYFuz4y4P2DpqOpQARHB/",
-	"X7RvC82a5BXVIMNiVWwbmHfz0sIYmLYqdY4m5xsSVmthfVLOh59LvOtahheM2hciBcptNX1NU8NN7Jeg",
-	"++FaDme5B2JtgH0oQJE+ja+L8nmPXHvK6kleyotPcEHM98iAabW24g3sxxonqNpPsW42gBho4ITm4I3p",
-	"jIzFDdReMQhQtrgxY90qtSaoJ6+UateDbIVlaY+pUaGmuSOpJ4kahCzZRZ2sc22g71oz3tm9sa004YJq",
-	"8opmW4KwbSq8AqxVXBtsOqKnAtt+q6AVZm62rp18KTC4k1uwFhruXJV7+vyKFU8OhLvzWbRPX/qm62TE",
-	"9B04LY28C/vaWK9DmLCu3jKXJ8d4Nb9z9ubM7tMzbJGFrWtfVCLuIAfuLZax4DZ9rCeg7E9TSLj/WY8m",
-	"0v04kMwlmqmeSPfjBN/+tGCt1FZz3imBz6X3vyKdBzveRrrtuu2iTPVRa0vTHbPV8UQyPbsw6/jAEnqa",
-	"+U8vvFT86cNltKDlaamlTa/S06aXj6NCu80ukIMz0jqzfSMYH9QNfxDiuoFZjYGQDT8IyxirdnpTft02",
-	"uOKHDSY5OMu2ecWv+PMbkLO5IVaEkmQisS+Ki8x3CPW2bt5E2N17dK2JGkUvfbu+uuLfOy/GQ9cgEsaM",
-	"J3j7F8VWwzsQD/IL7vnVduOF9GdhJ2fjyKRiinC/tJaO7QT1/sUzcnx8/LjIpiy+DviE9MEHd8ZGNLpm",
-	"JGlRL095csXN71DOmJfcaCyQiJExU5A0yWvvXjFOxkWamHyPaeIHvoUq8dlo4pO7zSv+3A53oPaD/RTG",
-	"xEaLlZ2D8vjk9NEDV4XguhLbJIJ3McxCY6DceB9XPCo6nDxzY6rCltsRDgIQGXCasagTHTdbzWObGx8h",
-	"dWO3E/PD0Obx8obDL5OoY355bv4+NzXjqNWa6xSj4bM+HOlxWmoNE11NWq3j+P8zBDnLgJgH8FcQrRic",
-	"VZehcIkAbDp2aiGoExE5pId5z9qQs6POx09Gco/HVM58500/McI2m8qo7apGhwptGtvZyAiMzwd+FtiB",
-	"a8thk4AxLnE4wsq1fy9DpytuW4nQFV0L815+4nr9njRu7fqWm4lwPTT3h9pz4WZc+QkRKbuB/7YVZseg",
-	"JSsRan1AU8WSZn6QljR8o3D5z3hZYCAFD+aFZFTlWWo9IrbdUOXEXrul1+MBzGOVmcBvrGsEe94mrst4",
-	"d5Cy4UiTNrLxhvzgMGK29U5iphwmKp9dNqZ6z4cZLDLOMbL5QTpR1JxRKysW8ckzx5GbcYr/aoF8t16H",
-	"oOTbBtFvM+Bn717m/ZnuUv5shVJM5f17IWu8N392tRXvbBbu4h+vimktly4d951yjfKxw2OakP4k4BVX",
-	"6ONMAUWGggieB6aYtlMDvLZWdEZOW8c+YjlWkN7YTpiVgy6SoLvKxCItajOUwTwQm+sscpnmgbXFZgFh",
-	"DYUgdrchCfPC8dYbTFyto99i+QrMXWz0jdBYCjFrLiXnZxS7ABvqzasK1HYyf65LxUICdzVWys8psvlF",
-	"RRRA2FLWWoRMBnMXXIBPNZzJrNwTOPwWk5K+QIez+DvVJO+oscCcmd0Lbrr3CMbKXDtD19ixSu8pU/os",
-	"3FN5ROjH+a1h2w49AmWHWEwUqCcYjuwb5GZYLFpygsNi2SLW/ql+8lvRRCgnj/XyI/ndjeBuYLvqdC3Y",
-	"DVNF2M2ezaLRdOF14Q0mfi5e1x34yoXLN5K3X/mfQYQmj+8KmcfngvF9+50cuBqQfs0IwX1OCKyoITFV",
-	"mD/J+z3ULeWD0MVqiZ1qGHWOWo1FCYzaOcC1U0VLLOt8RKwTtOhYBJZrZ7FsluTyy8CfdlVujjE/3s8m",
-	"u59Ndj+b7C5mk32aa10Tvf71bPaGtaavZ63p6/Qf07fnYvra/O9F9sPr8+enb/4RbTPQDPvz1BhYbzk4",
-	"0XjbiE7WMSaD4aX4Snv1Kz9XG1qfWDN0+XsvwsFQ21q6K0Erei3fhjZlaDEVaY3ApiyZibWG5YYlaJ9u",
-	"bcViXea2PgbKOMZXtaRc0diWUR212hipU84snImJVM5Q7Flx02uQk9Zjp5ftwLYrbie24XRNY3LWW7dG",
-	"DQRFI+6heSPXm7F24tRMcMAY6mVRaEIEBl9963zbl7tJenZgXYe4Kct+jvMAB+ioctE6+d6Odz5uEfXg",
-	"yRUv3MIGocGguTDYXO72bQvR3Ew/G9BGnDBFriHzk3rgilcHV9moNBcOlgZRglBjHad0ZseOASQOw1hn",
-	"lk/4uuIVA91gNexvVbHP62i4eORwbta8kaUr3nBjqq1ERbieimS2mXGwhdreRkP6TkbRGRmL1IXGR8Wo",
-	"ng1mkWwo69eWs77/020556PlBG4rJlj7fijsveF1b3j9QYbCXs71Y7276a+bD6Pe48TYb9oyPGmdrH4j",
-	"H2GILzxe/UI+JNe80F4DpnzYE75wus7ma2ZhmJePjtawdCtjTPHNx2vBiaOTvoJN/RQvuyHD7MWQtvbz",
-	"p7rAbaW98MJIrmHhwSRNiYRYyOQJ2ocSo9LD3BR0Tb/oJGGapGLYJL3SbdQeWso9dzG0h5l2I8y564J3",
-	"xefunNoperq+gziay2Vj+E2PfO/nfKHF60zj/Pqqa/rLMN6Ff6Ez34LPuJjOwu04VwBhKtvTFh4JDfcI",
-	"daXemJwRN3ip2g1N62Essevkac+/0fO/QHHIhiOQdfbuEPQu5q43Xhu15ZYObdZ1KApVFFFCcPPvGiAN",
-	"7rkbEVwfiyvttxySWxYP3DkCd2/+3Zt/9+bfN23+zU0sDqy/e/Or1vz6ra2Ot7x0SHcewttImQUE9jKx",
-	"Q05XmjKH9uoKZud3WmxRvPHprHRTJrcYbAy0QXwjBl8wiRLHZ7ZQ0D0xf/JjMqSLB9oKRW9smU9Uk9V2",
-	"a7+/aFipOWGlv/Pa8qbUanqteFJrHVcGK2TO3RSGo9bR2u/kk9/uncB7J3A/4tiSOKG5/vbS2Bdy7SSJ",
-	"13MGD/Ea6IEtmrwbGXoZCNARVYRK6W+uzkk8A8pL/hVF3r08+Sry5I/L4Yaig6us1uBfk8u35Gd3k/tu",
-	"+dmGWAw34+V2kqU0hhqOdsDcs/Q9S/9RWNqR9BZqe1uGzhsU3B0/+wm89NrdGcG9dcrdLHxPOGxywcuh",
-	"1rzatU4I4J/uZcC9DPjDyACkaKxz8WOL7lYIJMXcjrsTAr4BpG3MyRS5ESxxU1zDcZsDCWBH5FeZ3QH6",
-	"ew9b1Iw2WTty4Wes3Lqoxb30uQ9S/H5lnaPm31DWwc3S+0ZzM1REmoDSZMCk0k3ygsZa5V1Fy6NU7IRS",
-	"21Ie0x/BrYOl94Ts0NNof3cI8iE1tql/Hs9xE2nC1I1Pqf3iG9p3XCbUzl8pZ9bCcuq1xVUxoWVBWkez",
-	"MRgSaEb3CZgdmSlEJ7YC5X+wfIwbLLOCe6dUETGFhGhBpiMxLlpY9CGmdnAi0+HcjxlxfLaSWV97CPbI",
-	"rvkIkPbiooKQUdfM5g7aBVM7Nu5KiAE76pUGewRnnQ/0qFn86Jcw5+5mdBRDN1obSIVw1sXCK/D4CEkh",
-	"GYK0NfgyAXkvJ/YiJzwr7Swnvoog4OIAe0TemcNS3CodU3lt+yrb+e6o520Uw0FBBgClpGxVipiPvBEX",
-	"tq3lfXDiPjjxuzXYXxt2cMFJYwRzvCelAedF3LXtLkvN0+8oVCEI5TjSxkYiMCzhuBtvM/kGXDwhepZB",
-	"k7iJGPibEVNaSLzENntC2CDvNY4dqJhLaDTyXqiu71NVYhRb/f0FO2rr947n6/c26FyRn/p9pcZ9EOQP",
-	"KFPFDdx5nYZrgrKkPF8oMP4SiqhSf0G8lsvpeEEs49x9eX8u0Sal0sHo5Y8RzmcBHF2ysHY6nKEcnYMc",
-	"Uy1SMZxFywppN/BtgvnHC1wbdxT3d8HrHBPfrEeE7XkCrvB0vJ+wRZk5Dr/ktfq3K9om2s/tSPDfHplv",
-	"RuTLCfzeU99LSXVOu3fDAZualPbkQ1e9hnkOR743cq2ueZU3ZVX+xle5Vzs582a2AlcyIKbYhKG+z5wF",
-	"yjZk3p8awgHJUfsov20ijUWLZmwUDDf2faaNde1eeVR+pX286JVPe+HGsB/1ApY0S89dm3h+SYerLkrg",
-	"M/d3I/ai2aZ4SnbqlI0obcrad8HEjci1866hmZFILdgdGz9n1t9Xrp80F2QqJHaPdg2WZ2QsJLKvDRCk",
-	"zM3CdB1UlJag49ET/wPkvasTOvNTVcQNyJRmTYLRfEoGQk6pTNwAb+sxEzWl2I7awyQGA8DiIRq2fMa7",
-	"nnYip56y2N6wtE8Ssx+tbGqPiNjd+YImeYoZMN9Z0HjyhKIMmhEqwd5bddcdjflr/uSmSleni1WlVTaZ",
-	"k1YbevSD11THo90c9N9WxG0jxmyT+X25++XRcn88x729hmf8TmJ/HOzY/8IOVv8KLvwPmwH63p/9VxDZ",
-	"2BQitvwciu49iOslhpMRfpIloJbeo0/oTJGBFGPSM//sES1IT4ueay1vVQyVYKdUWfHkm0c5Dl3my7/N",
-	"gdhUPF1klL+QYrxOqNE8eymifbZPTKgO7y+3T4zFY03RQtgdz0kuvN5sxNTc+ycHrePg/U97MtbO6czj",
-	"d2mQgM7UvcH21Qy2c8NheJHS5gL2xfp3427lUuPwiyHhWys1/EWN+RpK8/syo+9ohpSY92R9ffxCwr0+",
-	"Luvj35OG/BvDuLUx3bERSujfYAHvV+WX1QoIwxDnRuQvdIOcEaAqVgAR3HW7prPKvLmYpsATKpvkg6sx",
-	"su8UD+E4nql5lWMjyG19DrcwnVlXJ2Wb+yF7kgFbuiLra+f11eu9B3HvQXxj8jEwIhpESMLtwLU7dCRU",
-	"KvRyJwKf8PGXsHsrjnMKuskzTj4aN6NBtHgwXxN9Fs6b9/c3sMABG/V1woG6JIHYWCn1vscFQrxiaMJc",
-	"JxhbglGaFLhmn5vaXviuWc68yNhpTMBzKlNmEOaaeqBRaWdW4DCz76eSaSB/MQL//z96+qC8m7D/USuo",
-	"AV08TWAN0Dfq7X+B1Rx1IwUaJO+U1rYuqR19YH3SBft4vHIfOJFgx1182msWYI1eW2v0z1q7fe4+stD5",
-	"LPUF7mVe26Sa95UsXyUdgCdgc2BbJQO+iTyfgf/ADY1dXJFv5B9WcGduSkoKVOkG6YOeAnAfxMLWjlr0",
-	"sN7EfLleT/gBtL+z2FSNHHmUy8JNe/Zhcf8igVL+5p7CVuFQ5yVXeYxWuw9bffUrQDgp+lvKMdbW2r5x",
-	"VbBBVo7hhDEMbXMxJYKv8o07db4x4DRKrBcwn7Mjs414Kebd+gkEE56AxCauwNBIN575WOATMCbWVZcw",
-	"mOBw2N7LwQF6vT0yxm4GTBNFB0C0IArMAvUXl2mSbCu29uJmryd81hQoG4qMDTzxDZv2FyPUP36JysXi",
-	"63c+3Zt9t01/1I1bnRZz39bo+1nTxjPXBk5pfzWttCkVuchLVfPgHxrFyJFwcD5OB6HodipmR8DeK6b7",
-	"iM/dqV96Xejfu43veMv78ItnZ1+1ujzxsx81dJ/x+a+b8cntyz6Nr7/xFI83QVa5sbNsRcXFfMxRFQoH",
-	"73xafVOYl2OaAFqwUzFJEzKE1XfLLxGIPRZDbNF3fmLBKzqMH7fW1v4YVq3tHP5frif7BoG6OQJY5l9X",
-	"aPC+wn5nieZqTF1WNqac9J0JCQkZfNPxuDEsu6PyGnYWJTCmLEXnlf539+umtj161hQJNBAJZwn18w4N",
-	"ZPNo24Bj7CCXhVxi/3x/u6ouNlQagsMUScVwiFGXsOuDfWY/hG50niosWT/LcqmuzUBkKdjeLeHkHpyN",
-	"7iZj1mtTP0/zt7+L2F9M6eDazHciBelgXwket8AyfeGRfc8KdawwN1bVU9mOjJBTugKlmOBIfvXRzzOM",
-	"WSo/rqEPVIIkWlxj91PLnzc0ZaiHSPuUOBOjSc44cX13CE0SCUo1CCVTKfiQZFSpqZCJC3cmTJn9JzkT",
-	"DUEXvQxs2LSmqSq2IbqwW4h2iTsuViEeUAxqSQmxJiMhFZA+1RpsD4Vsk86IzyQkhg5pqjao+9kg2hjH",
-	"oFQXDyjqRDD7adT/W8zesp9e/PL8/eU/Ln563ITjVjM+Snl//KKV/I+fUsyBZ0yCquuqhGOQfgmeYTzq",
-	"PDZmLy7SdVntp0gZ6yPCn1uNWHjl5f1vLhN+46DRN3njH+KJxAu5Hz+F0uiVGG6igaNs0k9ZHHlJM4X+",
-	"SIhrdai0ZBksFjj/BMkGzI6TwVQKG3KqJxIaRGkhIcFx1y4jYh7AXonk5bnNnQjbEwm4ExuQNMkZGTHu",
-	"OjlnUhgGwZl+yg22cZ1RhpT5foiEadKHlMENKEL5DDNATfL8xrC8LZMqZkRzctQ6MXJQBZ+ZkQvcaF3T",
-	"FGxvZv/8waJlZUERG+O8nXGGm/zx9dmzg4sfz45OHxb4cWP5mM6b1Uo6JX2RzMpFLvqv7UePjo5PTx+2",
-	"Wo2b9l9Pj04f0R8ePoZHEEMfEnp8RAcD+vAoTmJ6PKCn7Zgmj+DRI9qC04eDwenxw6QVww/Qbv2Q/NBP",
-	"fIGMDUYXBobd4MGFh29pvcyYfn4FfKhHUeek9fghOs7+F+0FlTOLpP2fD/9cEorRl6uIJVdR5yqCG91t",
-	"X0WNq0j0f4VYu18C1/hLswz+ynfNZLbhHh0bSu/a5t+GU7puzNhVdBvVlv30GadYLjQP+RoS/6TKFBdI",
-	"+Q2bbZR5084tpeOmUu7rCp4z7ljcmUCeXzMpbpilOC+SvJCZE0mGBw5cVKTdOvnh9NHDssii9hlPlsuk",
-	"WRnQL5E1iPzNGwXyxnPwRBqb4tAmsyyA1SvmwwPGw9aPqeBDRbTAdnfeRywGT3qRWzPuciTmAgMN+82B",
-	"awM1HQEPPuXjBNUvuQHmyosRJn3DqBCSsOleHTRUew8pEX4/wWw88pzGI+Kax2AGzKxHqrP10UB0NuhR",
-	"q1UENIOvYbHqUesI92irFic6FraXFReaWCt0BrpDWDHRH7HC0tTgLKZSGqUjJiG+8+Y2C3Z4AzwRUhEN",
-	"aUomKngzp8Tqmz8CTfWoQcagJYs9mu38AC1pHAJg6InFYFyu/xcAAP//",
+	"7L2Lchu5mTD6Kji9e2pmMhRFUpJt0ZXalS07cTK+xNKsz8b2oaDujySiJtALgKIZH1Wdp/kf7H+Sv/AB",
+	"6Bu7yeZtPDPhVGJJZDfw4fLdb1+DUEwSwYFrFfS/BmOgEUj89bkEqiG60OaPCFQoWaKZ4EE/+DAGCYRp",
+	"wlQ7aAXwhU6SGIJ+cHzfPY5EqIVUx53u+Vmn0+kc4T+PzT9P/J/2v6gbtAIJ/zNlEqKgr+UUWoEKxzCh",
+	"Zs6hkBOqg34wlexIwhAk8BCCVqDniZlMacn4KHh4aAUvruloEczrMZB7kIoJTsSQzMbUQEzUWMx4iwyF",
+	"JHoM5ObV8Og11eH4xjxEOYGI6eKyPgW9T8FSWBdBehXBJBEaeDh/D0lM5+a1MoQ3ZpwbMhsDJ3rMlAHP",
+	"wES5moEkWiA8VMYMJDGzg9JkxvQYn1J0AuQO5gbYDBTg00nQ/xiYoYPPVbv1kwipBaD6YBGCJBGM6wnw",
+	"6lPOfd/kqMOdHfW79OuLJIlZ1a6ac0/Sx4g25z6jigxFHIsZRMXVzCjTf+x2guXH+R60nF8MNcjF+a4g",
+	"FDxS5rjMYOQWhsJtI4cvmmg5L0x5tmwrJoyziTnBbrp6xjWMQCIcHz58uJjqMXDNQqphEZg/ixnem9xD",
+	"xfU+AyrxNtF48sdPQUglDGMxW/OCP7SChEo6Ae3IxUV2IV7VnEnuzhRBanh/mBkooXoctAJOJ+bN3JAD",
+	"FjW8Y1N8cvGML5Fy1UFv6dq6gEc1gNvRtoc5R2b+CvNFyP9bTCURM06mnP3PFIg2F9KSPqZIKCYTyqMW",
+	"UdNwTKgilPz886vLNrkCHjE+ysiMe3KR+BA6oowjXaVD6BuuMGL3YOnYkEmlHTVrk+v8azgQ5UKPQZJb",
+	"Ec3NEBKGU1VG0MfRyfB8+AiOTsLO7dHp7enJ0XnUgaPe8FH0iHaHT8KzM7/Jln9l25zbniOzP0sxj375",
+	"CfhIj4N+7+ysZTDR/901t11rkGaO//fjp09fet2jT5++PH7x+cd/rz6XIfKU6qt0Y/jVTcqT5mJq0DHq",
+	"454Z9pPbC7tRp92e5RJKTEBwIBArIOGY8hFEZs8V4yG0yc0fboimd6AI5fMyE+sijlfvk+OBTTfo0Wl5",
+	"f6rZTHxZSaQuSETnZv06RazvFAlpDDyiJRzrdXqPjjonR93TGkwyMywDO39ynaPzz19PH47sL73sl+pT",
+	"fEc1W0LQEvv1ujThtoYmuOG2JwqWR1aIG8jr3twgm1JkmhhO8YYoy79ahGoyEUqTkw75/v3L5+Rx77Tz",
+	"Q5u8RRzNOKoi1Ih/Iy5kPTOtvGYOsFqse1S1mquE8pdSTBbXYz51chNXmnJNBG+TSxjSaayRH3Mxa3tg",
+	"/mcKcp7BMjRDVu6ruVFHmk2qBRADzrVYBOaZ5/oZOEVYKJkDlYQaIYLcmOlv6mDTYhPIrtkE3g6HdbfV",
+	"vEfEcLjudR3WXFcz3kAMh9vf1+t5Ag2EBmLeXBd6qIN+nsC2kD+Yl1UiuIKyDGSW9FJMOa4qFFwDR0WK",
+	"GqHVit/H/1BWBk+X8zUnFjQWLmA4hFCzexgkkoU4SjiVBlHnQT948fP7AEm1kEHfvP7QChqOjjunQGvG",
+	"R7g8itP4bbJcfRBOtbkDE8an2uxCt9dJv4uARjHjkPv29LTTCm6FuGN8NJgxHonZIKJzFfTPzRfT4RDk",
+	"AFEk91L2jRWts686rSCkiZ6az6gcMZ599dgAEk0l7nX28UnHXAdEz0Eo+JDJSdAf0lhBy8veAy40C4uz",
+	"TERkRfFBAtKcW3qRXqKMc88U0+ZDMTD65WAIYJ4M8di7nU72zUjS/NgGnoTOUYJ1+zGhX7LvH1V8n24M",
+	"ahLlVRjBgUcDzVAy//g1KG+aPYQ8dA+txad6hYfOOg+fzdATxqP82XzEwbq9Dn5rUCeaxjCI2YTpoN8r",
+	"fDjlmsWlCSQYzDAnZG+B2Q4VCz1QGpL8LhlkyzDz3yUMg37wb8eZ+eLYfquOS1h4CZqy2GJrM/KSM4J4",
+	"w0LVfO6xY3wGh39Go/dWSV+C9YkUtzFMfqzA/tBfsnsas2jgFP7AwI1rsCB7O0AkQBEuNBkyjYKUmVDS",
+	"ULfJcxQMrXQJUgqpSMyUNlJhRBRwFBlRcEdyik/gVRkyiA11MAL5sdJUajWgBoIJKEVHCJ0iKcU0d8Ii",
+	"U9iMGneQpmiqpyronxq00EwjJc+vjNl14S5kZPc4EqH6t/LmNL4W7+y+112Elbv6lNzYjbohBvMVARqO",
+	"CW4YbituthZOKG8bwJ5bpekiDCHRsCYrKKm2jbVkp6kF/cAThlYQpxafDY03zZHPr7Vim/8KiW7hXoVU",
+	"SgYREVNttE4lBDc/jVCaSBGCUk5pVG3ykxB3RjItWaVaREh7le0hWfXUKqOVFrIcVucNYMswO30OF+NO",
+	"81JwWO8kDbuDaHA7b3SIFA/RGl8HKH14DajTve52+h3zvx873X7HiNkbCAzuFce+LmWb/MmwJPIBblE2",
+	"Bx6p0sS96855/6Qw8TpX0ly/eIBya3lQXE3Qyus+jVWohM7tphY3qHuWhzPjP5aRZ0StEpT0PU+kAkcY",
+	"ACkRyAneoDoJop79NxXO9sq91+XPDy0r5f8T73zwYipFAsfPQMaMO8I8WEeaxBcq5aZpEjW78M6gH/S7",
+	"mwgEVWTJILQ1TuWFAaum5WhLiYbkLUt5A/8yelLlEyiYtI9yNu1lAy0awR2F4sOYhdtJHyh9aXoHPC94",
+	"XOXtTmMRR8pquuZ6tMmFukv9Kak5xwxkJY5wLIQCb+2zSu/mQsN5UWgw06DfxIFckBZyi9mVoGAAAWu7",
+	"MopRJjDQOBYzwoygYLbyhig6V2Q2nqMsYI3LG6iERa0rFFxNY22VmiE0oSgRjCR4Uj9xFpuJPVZURv7T",
+	"zdbWVtpch5nElI+mdISqQBABso/gc6ocLXKXxMhSTBn1D22WQb/XMUeqEggZjZk2y7gEo3iLWIzmwTIS",
+	"1PhM7e7XHWlm2t9Y9H8p5C2LIuBb4d4wHaUg8zNFaBiKKdffKSJFDObW4Z1jPIynkbM6iQSstrsthp1k",
+	"GPbGX2xYkMQzYHeFWm6RZELnuLpI4MIQfwq0c6qWStMNVKxstMEdzAfSDpnb9Z8NwSIcZqTkQ0BC5x0X",
+	"TjjYcsN7vSJJQ/8IVQTt/xXTLehE1avZ1bHclHbgJgNuwYtjz4prkJzGW2rBbpASF0KyS2aGR8+k4CMi",
+	"OBFTSRSLoE3+NhXaul79eVi/ifWxJEJqwrY8rrO82npB0MBr+IGYSrWorbpF7OIsSnO1yTXEMVHTBJeF",
+	"sQx+VTd4Dm+EXsVwVp8DF3owxFGKdggJVk93vsOib3cb6nNapD5+7sK+ZkDt6JIXV4N3DDVMllojUqep",
+	"p1JaEAVW0Xd+ok0MvlTDQAwHt0zqcdAPuudPOked3lHvvDkjRmXIMdyLiBIHDSo/sdf7FcTD3fBSP3wN",
+	"tcg5xTbmpu/QqhkxM+xLyuItqX2SG24wtOOVGawhad6fioJJ6pY1BIO8t784A4MRaiMIWWSEWphteeO7",
+	"OfL/ShcgmQDlszGLoYwAVUvaBSqU5rc7oXOBVBhNk4uZQltYOygd2vvUp7KrY0ttjnl2ADwiHpTM6mPu",
+	"0YJzfVsW/SR3Rn5GQxkAokXRqBrynfAAG5/mdQsWjtOTYfboJjQCYmTAh1Zw5VT7lxIqA6WMYkTEdDtk",
+	"9ZNc0fu1bZzouzJvfdzc4NnMXrUnG9Ta5iRnMbJ3ZpVtpcJU8vC58TUqHkzFZcIvWhni4AzKori52IQi",
+	"lVNOpdj4hlwL8ROVI9iOGtB5LGg00EIMYhytTAl8+MKjs7OTR+R2rkFtS5lPioK5j1PSQhAPQxHxF4Dc",
+	"lRC+MDUi+LUQrymfb7WxBtYJ5XPvUlH5jTWjewuYjfuY8ggkmdF5m1zLNPyLE0omYgfiXy9v3hGCGMhI",
+	"DrLCdi+CvpPtNtOiUKuJ4CE8JTpdqIvewHDQI4wHvSmhRu6rVRiSCypFMH7m+bDN7ZjntDRWGVm01bdB",
+	"mSuFbGBI3r29uibH991jBcogvbIhgbc2YhQf21a472an+5MYHdnIwWomWl7BLo42m3PClEIh3ymRkoh7",
+	"KNuAPnz4cFQOt112oOXoXH+q95TF9DaGbU80HafkElYg71kIJKQ8ZzfxXjOHlzl0jakG+dQpN4oOoeQy",
+	"Kyn82+rLZXuSX0YRwIrzT9e7G/U5oVKTGZAIEoMCgueMt+hu/AUx3antEL2GiNFrXPhWlyMdcDAxIw5w",
+	"L6uwHjkJnvdzO9uRmb1PyrLatrzzrMg7ESqMsfAadQrx4slXLmbXrNTAkMWgTs0dRJXLw9kOsqATG9+V",
+	"c+TTyIr3NH5nBDepGajUDZjkPloUbFcGluWc+F8Xv4tz3us1EieyMLePi2Hzfr7c6FnqiLj9B4QYaXFh",
+	"TR9rrj/no64PrLcUK/b0uUXY0Mcwr9wt582o2KuG223l7Ir30diODl8N1vO77N69F5ZUuWGolHS+sPcI",
+	"AU7oAffTVO+4FnLN/a7b6KkC2SZXmg6HRPAY93ZhxXeMR6uDPLSQfzUPlheHb9eu469ubJ+ilKSGKnsH",
+	"LPkYDs3PudIwqchfagUXTmn8L9SHVm1NmQfE7N4pOkbxVSyCotfSOjTfCGtmHtMkAY7hu0yT2zlhWkGM",
+	"IbRb43iqtzYL8C2qsMsPCEPvr82DD0W1tgFYOY12IT3MCwliOFSQEk/cze8UMZpsAV+XrsYzihU6rH2q",
+	"GIiw/BWz7r+b5x4KWvTXdWliIRw/GyiFPL9V2WkWjikPdSVW5CIT1uQpNsL2tiLl52euWexzClPy6uKp",
+	"WgTNiSSxCT7NjysXxPR1iesObQf2WbSSJnSuGtHw0IgZcZxO0ZD+FEOlmmJSgSOtBK0QMPW1EpHXnH9t",
+	"1G8I6YYUggvtOHUNc/4OhSVQbfKWx/NSqEeBDFTylDUpkI/rWnGxfeDHGOLIX+s0WKv5xXbB1au9HvYx",
+	"pBpUVWfPOn3GrdeolhrcnjFObv70wqrXhfjLr0XC83BTuYV2zoGV9hcnnnvrbwRhzDhERqFNUapmxFxg",
+	"3NeFXNNfLyNQehreVeWUWe+o2aK+lSYtm+cAkSKU2MD9lQJQGuO3lMfgQ1txpYbIsIyDFcPmmtKSNIKu",
+	"vIPPDQW3iZvW/6OKqE1e3AP39mH7hCELKCjdASSkgP75rOUF+TdloR6YViEjNk9xqxjxAkvOuNOaXNmf",
+	"dxEfClylsMsruPg7aq3c60jrXrNopGIUYhnLmkYr4PBFD8KpVKIi/e+1NXkRYelnTJUmCR1Be6W+aEFb",
+	"sXZvw1hHinGxbVWOKUVcmpDKwXcrRAyUb8DDFxKBqkhew8EmjgovOyjUTl6bB5fpl+sQmyo8yiONQwUE",
+	"ruW3tmLlftYGx+lyZ7ZQ91drQYvpa8v24rXgMF/jqPL5a2skDV3511buehn+3JQNNvgVT6br6rAoZlAv",
+	"fIWUk1tHoW20mE2xENy5h/Gw28TwH5UvTYFkEj06KLlDRG5peEeGUkwcIa/HVeS0PiR1wUHNuH2WCA4u",
+	"G52LFJufevXAeRuVpvNqDK/JMMwBgMmGi/UvYsFHFUvlvq7KmGLpg9T+HFPtgvgm9IutvtHrdB91Wlk1",
+	"jk6rglzUpjnmQcRw/RoYc0K0gQnrvWCthGWgdKtAqUypzIFxXg8EHQONCPUHhDujvDO1AMnjk9VwVGZw",
+	"5gDpLGYFQaLyOzGUALnw+1StSMGwW7r8aGryRdcHJHeNNoOkLj81B8rjZteYTvVYSKYgIhNDBklME4Wl",
+	"Hta52E+erAS5ilnWrbnyFiykx+QWW0nTnvuoCHRMiKkuGuUyrFikEnVJu8uOevXdj4GWNu6sd/aos3Lr",
+	"JqmC5uYupAx7w2f+Mw0xjIHGelxp7fSiQ65OAlK9pdU3ahKR8mSps7ApV2PDDJzE726tv2na8hwLNFoD",
+	"jszwZELlHcr+qogXqzeqJh06B+LJAoQXKVEAHrU8alCn54VWfaHOoac12mXWxtdlydg56B7VXyqWmiXI",
+	"lCeUpZEpLctdrRMOL1wButVUvi4RPH+wZ0u5Td5o4qBzUKV2FW+9MJJFYnnzOiB6KW4NieYnGKI1vl+q",
+	"B5PLdSFDgDa5IDi8uaQdswpqaTSefyslHZTPidspojQki7JMljFT1jxeXb0lp73u43ZQLPlzcfT3z19P",
+	"qsrEpOk2i+oWF5JMOdOqT0LUnIdCkhc/v2+ROXD84y/v/rtgKGFcPzrNb/i5+2/5rS0JqRagVrbMKkk0",
+	"VzhgFXW+IBNx7yU2QtVdgU2meeSLtLmYzJibZqd5jRXi8UgYYdfIs1XXOoQ4I/Le8VghMj5NzRs4ChfE",
+	"rIQMmbaBZY18grgF18yxB/rllX2r21nU3hfLK+S3DDl3rtzCQuk+7tdoA7XcaNHCsnJkyCwbFMay49dj",
+	"Ib3EkK4uvYunJ73OSvxftcJyCmpuhb0qyiWGGrhhPe74JnSOt7FOIlvNeeozXvOwnK6jWdRKW+UtqwGo",
+	"WANjKQ986Y8OwznssVEZjtk9FGY+eXS28qwqCm2Uidglc1k0t6BnANwyEGtia6WaY3qf7H44GWKMWSpL",
+	"+G93JSVzNo0KG8Yi7A3U7Z+Y0r+Uee7ahawsDwZoali7ytfh2czAdlDaD0r7QWk/KO0Hpf2gtB+U9oPS",
+	"flDaD0r7QWk/KO0Hpf2gtO9DaW8QiLC4llrRsFpbqtMZanSaWma8VIJYFI3rtcg6BbhWpaggICUSXCd2",
+	"VcuLFei6BHvyHGXhTlcxoGf2EPYaErJmuGhdOObLQpTqUwI8lPNEQ2QDJDjcg7QpYWJIKHEVTt3VT2uS",
+	"dzqd9YLkr/MYRbHuKkSIgc1DIpsHCJZQLx+ZkkXKFQLoMtCrzve5jRlNE4zWOORSiGopySNXzdZ/MuUz",
+	"iGNX6RwvZ+gL2OUi+gYTQ83uIIu7KSZChjHjLByEsbAVnLAWUXXjm/xO5aGt3IhYhHfXLpK6nEQa0tiX",
+	"UycRnbc8Tbdo9ZT0Tvudjm/mg6mGLs2MlpoyYJ2AotT6/fcfO93P2Jfg/+t97BydfP6h/7FzdOY/MkP/",
+	"UCnSPpcQGfyl8bpmwjSBqrjQF0fmc0KjSIJKg0FdqH8ZUc6KLSFOKhFbqZmQxXudftha6AWwqsNE/jx9",
+	"KlU6XNWhXtL5nw1/axZ2VdwjZIwVezRJ9LxP6MwebSPxEmF4O7y04tUy4au0SAtDzcre3oOULFo3BjNa",
+	"0qGD8aJy5wO7F052b5uzdDtc649Gu7J303/+BCoiczcIFC+tNh+0XO83uLQJALuh3ZUElxuZbcq0+3MJ",
+	"vV0ETmyQzkhvhUXWhVu3TfiwI2pLm9uhTQoNa8hjvlPt6lzdxZKcjUJYfWHOr0syWpdk5Nhc2ZX5DPDF",
+	"lqCrzL+1saSufp/NuUyNibhmEtI4zlsOVs7XNFUpKxy60Enl+Tty+rhAMColpELge12EdcJCFLunsjpD",
+	"eLEe6UILLaCyKq+hWLO0CsatUT4f152bLL97xWSGhbuYIsnnWnTchBmmOJlj2afVovIGLkifEV72QqLc",
+	"7tDSytVr+CU3xffiCveD/0WFo7UNPeijZ8llY7qqHkylMhx1RSCkiPN1b8uC3N6pSHFOdI5sSSJKhl96",
+	"9M/PX3utk4fvj9yf2Omr23ry8MMfqi3CqRzW69QTmPJRrXDplMjPwp0fa52o/vGxP6DyxlTjVHOilbkQ",
+	"S2bA805nNUlbeUTbkzhH3ZYSsXratX+pzhWO/hWkWmH23frxH0I2SqdGGrlGFuHQdWRrlrPpq0pU0A1b",
+	"YgFyTSjTEnlESO8TGgh8qElu7OIlFc0BzSVHrrByZpmLuLiWbdpGXR2LGvMKnuHeL629KZvHHr1kEEcv",
+	"pFxbVHftgypZbJ8Umwq1CDa9O0YbZYvYSknHFZWnFgm170VUnYCdteBZhWsW3GzAqr34s/Xyr7cPWUqz",
+	"16TE3WqTlHurEopMKV7TsrO6mktm6fKGzTXeWFyCdHm3y9bxAeAu+tWtpRXMMriWvePBL6/ev95auQ9Z",
+	"+YX6KgKhgcxzkBmNY+xcrvIuc5d/X90wtVjcdAGLXmdYtA5D0Romia7Jn92kFgc21aon3qy6CJZnKBXM",
+	"IGQJc5yyIh2U67WgW8RkVzkFEz1zv5nTTktLT/kdFzPDG9QdSxKIKqOE3FMV4u2F22UyGwsFREw1BojZ",
+	"Osw8EtJ5L7SIo6Yp945LZfuTy8JPTzUHVOE0q+6wu0B752b+om7Oz6zGtQrGfFG95R1VfmtxKTsOQnkD",
+	"M18Dfl1pFNXSGh3S3HTnGnpKVGZkIsVIIzHjWTeURqWFSjX2q03dXvjMCvCXT22d3tGtYAQ8qurB/MoF",
+	"tvigPLOcmZBRWfN71GkWV9hICR07DS23nE+ffvwPswDy/Q/H7aPPX09aJ53qlWRNBBbMD6LsEPJE0nUb",
+	"CMcstg5IaSlOQqXm2Aeozmy8Q50yBXxVGa493+Z9X9Ild2/nBRHTq7TxNekTczlaBO9Gi9irgT/NzcBC",
+	"vL5L2J4tquvej00MpQfac6A9Te7W3qWotGvLxlLUu6xQ2jpUcuIrxjayifsQ9uYvxBhLoiCUUBGN847O",
+	"XadCH1yMNvErLVkC7X+oNvFhQgmdG/LD47kvJqd9WyCVtp3SwkdXV1atq7byouXPvUoEN8ODzDWpcuE2",
+	"mAgiODx1CQ1pSW67RGKXWD339DZmakxvYxjcQU2JxjvXuyxd+wYT2cC0NY6nWXE3d7W8Ga7aLtLydyl3",
+	"S3IQLbmyVwtKHJ1RphkfDczBisjGmoeARlszUZq0U5wsrahXSTx82en14ujfv3xOzk/PHrfJOylGkk4U",
+	"iV3LY9tHskUSEAkWN6QRubEFvW8q4uMrawNeoZ/+qVMYJRj6VG1GjdJiT9U6enNak7MfVhjOs5riX+v7",
+	"cH+nyKvL9nKNfNH+4OqN1/qLq31/tslrhKgOX5KYMl4qILmiunYrsFp5TXnGC6e0G44rbcdwx3wxdBvn",
+	"zlm/qYwGvozjahumK/NuV55T6UMbfesONbfrVXjyHmjEuHOPrkHcE6H0SEIBtaYJRurNeCWOLNpTzK2e",
+	"o+EhCzKpZM0wSYS0TQWbzFVHRFKYc0NW70maA7DeplSlLxaNOytzGKrDDXIpYc1D50vbsBAn7Qet3gIf",
+	"mbm+/Xt/4bFVJufaeFYsyV5ZcjykEkbsHgXChfLjNJpgFyaRqMrLuNDzah2JKG16tRBYmtYmV4Xi5Bxm",
+	"Ni6/RW7n2Q1plpFeqJa+SvpLYavayyvbFWZ9NRmUGmD3mPogbev+ITcXlvP+EyWiPnlmW8/87///f93U",
+	"BDclTMJ6tZT9O6wCnCvs26aq8Q+XMPCcxN8oC+JqAlTYh8JgBZAKa6o8hVjo9R0nv0il+fUrBi9EljaM",
+	"j99aTdu6dLs5hr0rbXjWm2tsmdxbPIy0Sjb5HjODXAVtKxKn1b2dwvRDyxeLJ9+XH7HH90PLZR7jM9Q1",
+	"SWm51j4csNnKLaD+RO+Am+e9i79FwjGEdxANGDcfT5IYMK5LyLSWdSurZN0iFjuiFnHJL099IlWUtwGk",
+	"K0QO5900KZQ2yCTtw5eBYFuhWBhQerIQFER/j6FRloFjOIaDopJdXPsyr+uW+XThU7aSvs2loyMJQAT3",
+	"CWw+KZn8RDXIfOVmTLtNW4VrYQTMqsqelYn/O0r0r0lpXyf1b726sIvZqxvkme4+h7RZTuVmeZTrZktu",
+	"mB+5QrL05W8Xc+Vqstk2z1qronWG0r8dDvfNGffWRGUjTlhTWn2Bsy3ZsE2M2rldW1BtsAOnngkyBypV",
+	"riRMKrY2drxnO7iVWtBoG/bOyv39/IapIQ6E/eks2oeuuNy4IRkzvQelxW2ZsOjeaNerNkxYVW+ZypPu",
+	"+KIv5eLNhV2nR9gsAqeql2/hcmfF4XOKxBr1ZXLxU/7tieA29EhPQdnfZhBx/7seT6X7dSiZC1Kieird",
+	"r1N8u26u2KbN7RVBSqFh3xBPcivehDpuu+wsDv1xZ0PRHyOdwqlken5l5vGGKdRU099eeqr6lw/XQau6",
+	"qVOhP+zNQoNY1MpxKSj32QlScMZaJ7YJI+NDURHFL8RdC70irmw91sMywu5QxLGYpcVKcv1yDByC+8SC",
+	"9if+ib+4BznPP2SrzERTiU1GnWW/n6sYNRZxpLLSOq7Pr80Lx67xdn71iX/vtCAPXctX6JCq5UvYONH/",
+	"h7RbXNonzmgxt3NnYHY9lG8hFjOE+5WVlGzhj/cvn5OTk5PzzBtT31vnKbkFbxyaGNLqkjriLDGZ8ugT",
+	"N58hnfonFvUzC5uBxB2ZMAVRm7z26hnjZJKFGJHvMcToBwsM5cRHMhEfGNT+xNHAb4F3/UmJtTYr8r13",
+	"avzgItisJ8M5IbyKYiaaAOVGe/nEg6xd6HMqYRijWpXGYwddgxsiAU4TFvSDk3anfWK95GO83dg61Pwy",
+	"sn5Ag5JoRXoVBX3z4aX5HqXKRHBlUaLX6ZTarmr4oo/HehIX+qwGn6adzkn4f5kLOU+AmAfwIwjyTUnL",
+	"Ikll+9HUkYAdvM8sBFUkIoX0+BW32TcFzA76Hz8byj2ZUDnHsRnGzmtJQ207NyfUtiinI2U949gm2BCM",
+	"L0eh2+Qj1+PSOhFDnOLY8p5/LttOFxi9ckPLbWVL/WvTxvjirnmDVzd3xQa/0tjTd8dbe2k0RtQTLS3B",
+	"LpL/sdHOTkBLVrio1QZRFUqagGwTe2UMHuD0XzAreygF11n34oSq1Mutx8T27l04sddu6mY4gH6wIhL4",
+	"hQ0MYU97rg8YHwxjNhpr0kU0XhMf3I6YZb2T6GmHqSIGBmLl/h0fZm6SSboj6x+kI0XtObW0og5PnjuM",
+	"XA9T/KjZ5rv5+gQp3yYb/TYBfvHuVdrseJ/0Z6MtRVfgP2tR47352sVmvLNevKu//eQ7W7bJtXPnfYd5",
+	"oBr9uVrEEbmd5nDFBaGlOaUjgb1ynGGLaRQCUm6t6JycdU68xXOiIL4HVYlemRN1W5qYuVWthzOlkd5X",
+	"mvlCzQONyWYGYcUNwd3d5EqYF042XmDk4uT9Eou1Bvax0DdCYyjFvL30Oj+n3NwGc3vTqAS1Gc0vtXys",
+	"veDv0kpw5gp6/6QiCnIWP1+HhcksDDqtIddyIrNyT4gZb7lY6kJeM3lHjQTmxOybXC7jDUFbm0uIntg8",
+	"xsX7HjOlL/Jrwvg6OgGNdteP5aVhD0w9BoWGID1VoJ6iOfPWbG6CiQYFJTqfaJHZ6j8bVSLoB5g65iM5",
+	"+7mOvOn1aOZfSfP+ckVYuotKV81qmMrMdvZsbM/8RQDzdZkyGFfWdqqf1x34yomLpZ82n/m/chae1D5s",
+	"VDNn30MVAtWZOkgwYbQShqVGvdWApJbr1TBgiua2ELwXM4X+lzSjt2oqb8TOZsvKFHZqax9WFterCqEo",
+	"oqzTETHO0G5HHVguYTkP13pVlz5vy9wcYn78mm8pHXS652edTqdzhP88Nv888X/a/2i3mJKUS3TrXnc7",
+	"NtHtx07XprvlKs41GDvqlpqO9oNL2SZ/kjQE8gFu0aiRWr1LGXYnhYkbzhh2i+7murS9fC28BsPedoOs",
+	"f3Jpg7pneTgL7X87BXt7FSjpezlZJHOxpm0sF1yJzkJW6QbEq59691bkXBX9ejstRbvoi+stc6H1TjtF",
+	"Y2SlvbfpiUG30Mq2H7xkUmlL1YutZ5df+NRQ0jVLKhQnCF7/42L+hnVmr+ed2ev4b7O3l2L22vz/ZfLk",
+	"9eWLszd/ay5alZvdVghYbzk40vjQCk6bCJPPaPTelQfEV7qrX/mZ06keA9eG1EBk3ztZ/d5LIW9ZFAHf",
+	"RtJdCVoqwqKEmcqUeYkpc4vkZMqCmFgpWK4Zwvb5wUY8Vnl+q22gjNsWIJJyRUMbhtXrdNFSp5xYOBdT",
+	"qZygeGPJzU2LnHbOHV8WExAcPnGIFWBYO9NG5KyWbg0byAWduIfKQq4XY82DlM8FB7ShXmeBKkSg8ZWS",
+	"icA/Y6pBtsnNOzS49TG+5Y/dzg3+YtMnzc9C0Dv5fpoQLchJh6gfnn7imVrYIlRlYOaNzanBVtGJD2Sz",
+	"Zhtn0MY9YYrcQaL9CJ/4TanUwY2zSnPhYGkRJQg10nFM5ygrc4DI7TDGqXm1xFpPiwK62dV8s+gF+bzq",
+	"DmeP5Asx/BUjK1a+Yfc5sBQV4Xomovl6wsEGbHsTDulLxmKR9NiZxrEPB5qmi2705fxwTVrfmM76QrsP",
+	"RZ+PllN4WBDBuuvt8kHwOgheB8Fr94LXBjJUna023/LD6HKWreBR5/nGe2QO9flY7rU8NU9fcWVIfHrl",
+	"stfT5zDLyfuvji4MmVk9efaGfwEX/auWDE87p6vfeCP0SzHlborz1S889/WtzQvdBjBdC/ETlbb4xWn3",
+	"rMni1TRJhNQQvYaIUd+F7rTXayDp5m/JVLm96503gvM15fNvIVM/w2Q5RJidCNJWfv5cZbg9/pr7a8Ci",
+	"h1pLrkHh4TSOiYRQyOiprbmIVulRKgq66sp0GjFNYjFqk5tCNusNSso3LrH0Bj3thphzV278Ey/lrIZj",
+	"X3PcF4BEwcayexSXi8LwmxvyvetyZCVeJxqn6a+ueQxDexd+Q+e+1rlRMZ2E23eqAMJUlKctPBJa7hHq",
+	"m1ThoPeY8G8rGpEb26vB0dMb/8aN/wDJIRuNQVbJuyPQ24i7XnhtVYZrum2zqkMWqKKIEoKbnxVAmr3n",
+	"aJWss8UV1ls0yS2zB25tgTuIfwfx7yD+/arFvxyfKUl/B/GrUvz6paWOt7xwSHs34a3FzHIX7FUUPHxu",
+	"Isoc29QXW6llm8nq7I3P5oVMm1Ri8O3NfCEHHzCJFMd7tpDQPTVfuZBQIZ090EYoemHLDLHorLZL++1Z",
+	"wwqFbRca6TSmN4WePo3sSZ0mqgxGyFximHXLkMjG71y4DMHgoAQelMDdkGN7xX1X2Rw19oFcW1HiZsrg",
+	"MaaRHtmgyf3Q0OscAR1TRaiUPvO1RPEMKK/4NyR5B3ryTejJ7xfDzY3OpcJagb8hlm+Izy4TfL/4bE0s",
+	"BpsxOZ4kMQ2hAqMdMAeUPqD07wWl3ZXegG1vitBpgYP94XOheVFqQ+0Xq2H4mnJYJIMXTa1ptGsVEcCv",
+	"DjTgQAN+NzQAbzTGufj+sPslAlHWIHF/RMAXkLSFPZki94JFEKXtt7x7dygBsl78RWR3gP7WzRYVPSQb",
+	"Wy58M8sHZ7U4UJ+DkeK3S+vcbf4FaR3cL803KvXfEnEESpMhk0q3yUsaapVWJS224SJ3AIlrR4Luj1zW",
+	"wdI8oRf3LlloVzkEaYMz2xAmtee4bmZ51413qf3dN0PpO0+o7d1V9Kzlw6kbk6usu1eNW0ezCZgr0A4O",
+	"DpgtkSm/nVhKlP/O/DGuKdkK7J1RRcQMIqIFmY3FJCthcQshtR3qmc73jJoTh2crkfW1h2CH6Jq2j+rW",
+	"BxXkEbWhN3fYzZDaofFAQghYka/QFCp31mkzqIrJe3/P+9xdf6esYVNnDaqQ75NUmwKPj5AYohFIG4Mv",
+	"I5AHOrETOuFRaWs68U0IARdHWGNybwpLllU6ofLO1mW2laiQz1srhoOCDAEKTtlFKmIGeSOubFnMg3Hi",
+	"YJz4zQrsrw06OOOkEYI55klpwH4T+5bdZaH4+p5MFSJt242WCDRLOOzGbCZfgItHRM8TaBPXUQM/GTOl",
+	"hcQktvlTwoZprXKsQMWcQ6OV1lJ1dZ8WKUa21N+esaMyfu+kHL+3RuWK9NQPkRoHI8jvkKaKe9h7nIYr",
+	"grIkPF8oMPoSkqhCfUFMy+V0Am1yQRRQGY7JhOpwDLagmtSZ+PPFKFZjqrGqHeaSUoWl97ByItc7qrNy",
+	"6VbTpMSKL/9iy+5xzEilyhfHcOW/q4LRXd+yyrIQGDDcrDhJcX6VQMhozPS8IRTZC9vBUjpgLoo1JLUQ",
+	"bXKVtRitgYbxMJ5GMGCchprdQ3U5DxdqXa59vofCIWe/2sIh3U7VsXzeqZ3PHAByQSwIpKaxxvcGQ2gS",
+	"x75ORkJM+WhqbS8fA2yjBNhhqDZFIXdt+8ElyAnVIhajebAsXn0NE4KlAMssCA7vDiUXqvR/T5REvgpW",
+	"jvl4drHfggsfXC1VmCR6TryYh1n+XkJmBsYhSIhy9fglYOYXNgCyzKVgwrCC+WKoABrXLj2Q24nS2wjI",
+	"G+BqBCMJHtNcIARMsDldMDKI959u/La2XpS1ETaRhqAYljtQDHvR9Tqd800ReT00tjWl95HXvzWRXHvj",
+	"90pVv+UhVdHZiyiCcjL2i2s6WpWAg888tL5F4vZza2K/0L+JnJ/fqUr2i1cZiiJCScqfGnK5MhsrqlLH",
+	"X9PMzocVRbbtrOvbKeyrOQ394PbYLj9t3RuwZy+o437OHjmtLPCLwc9pqe0hi+Gp9WYyRWIYaoLFmJST",
+	"oYZSTGwApeBt8gyd+b5IqtJ0TlDnhLmRn2xFJidEyXytfNU3Oqm3g6YtPeybE6DcNqT3tSUr7JfJVG8q",
+	"aA1fUx2ODxLWt5Kw/tXp0gZMtwEbfCexPhl2THlJWeyW8wvz6yfrAfreX5Vvkt1C+Qhs00OU4imGxe+P",
+	"hx+PfUOfSgPpTxl19GVKig3KyIX3DSlwBFvMsHJgdXF0i0S2i9DurEKAAR/dXloiQWqjj5zbv2e+S5Jv",
+	"jvTQSl95XHyle1L3yued0KV8E6UaC46ZemPl4pDQvws70QxPyQkJGAaxLgL+gsISAjwWsQW7n4pJXGii",
+	"XBMkLshMSGx55LoCzclESERf69WOGSgMDnNlP5WWoMPxU/8LpA2XIjr3rUTFPciYJm2CIWiUDIWcURmR",
+	"MBbhnXPzEjWj2EPJw+QMWy1C832KsEBRKAyd0TMWQt4EZtajlY1HJSJ0Ig2skvRssSVXoydmCquFCwXV",
+	"LbWXSHOeWn0Dke6XJXGbkLHdyljFfuq/PynrIDTtgWQ7dRHxOU+6d0CulwhOhvhJFoFaWvwtonNl9dMb",
+	"8+8N0YLcaHHjHKOZHoqtmS158hWPHYYucwa/TYFYlzxdJZS/lGLSJD7GPHstgl368SKq80W3uqdG4rGi",
+	"aEbsTkqUC2tyGTJVev/0qHOSe//zjoS1Szr3+7vU5Ubn6iCwfTOB7dJgGFb/seaZXaH+FpJaE6px/NVc",
+	"4QdLNXx1gXLin/m8iOhbiiEF5D1tzo9fSjjw4yI//i1xyD8xDLYyojtW78zrN5h1+k3xZTUDQjPEpSH5",
+	"zWzGRQWOuxZNdL7QZD2kMfCIyjb54BJj7DvZQ9hDdmZexXiljXUONzGdW1UnZuvrITuiARuqIs25c3P2",
+	"etAgDhrEr4w+5oSIFhGScNslfI+KhIqFXq5E4BPe/lIO+cm3QGOcfDRqRoto8UM5kfcCCRJEhaIDGJWP",
+	"1eVtZRLfGTuC0Egp1brHFUK8Igy1VL40DU/KOpk2LM5a2cDNVXgtk4ytetu9oDJmZsNcJUoUKm2jRezA",
+	"/f1MMg3kR0Pw/+/esx+Kq8kX7e3kEhfrW+A1AH2thnRXmIJQ1QevRdLy3l2rktp+fVYnrVnH+cp1YBu9",
+	"LVfxeadegAYFohsUfW7c82UXMZ0GmZapl2lCjmof3I7fxB2AJ2B9YBs5A365eIolXMbAfySGw+Vp5Ib+",
+	"Ydpx4lp7xkCVbpFb0DMA7o1Y2I9AixtMkjAjV/OJazaBt7i235RtqoKOPE5p4bqF5jEjvY6gFMfckdnK",
+	"7fqq+hOGqx3MVt+8boU5hl+Vj7EyZv3NYmA65u9Y0zYXswaRV/0q3RhIbGRvwQF7Co6ZVi0b3J6Kor5t",
+	"3pRHILHzCDAbiKUInQh8AibEquoShlMFUZvcvBoeodZ7QyZYgo9pougQiBZEgZmgutoWjaJNydZO1Oxm",
+	"xKchQVmTZOwxIn04hNAgM+bwFDKcm7fr2Jl8t0lTj7X7c2TNyhs0q6joPZFyA8e0vxlXWvcWOcvLIufB",
+	"L1pZn8z7XAtvbGlJUe1UTPADYzpYfPbLfuldxn/3a9/xkvfxV4/OPnh+ueNnN2zo4PH51/X4pPLlLQ3v",
+	"fuUuHi+CrFJj58mKiIuyzVFlDAcLFVl+k4mXExoBSrAzMY0jMoLVBdGuEYiV9k+hnHHW5567KV3euUvn",
+	"R2lX7TkHfW8Z2Jv0eZvanc06ep10GgsuaBGe2IqyjA9seapsl4rNu/7l2qKtYXYsXedl1oIFjDqUo9ua",
+	"PruIWedjDiknt04ghogMf7XZWtUJ7eXErBFohY4TR5faBD1GvvwJ2gwYmhcFD2tz1ks39Jsmr99Oh0OQ",
+	"A9upM8PtTh01qyRHEiaMR/kBPiJ16PY6n1uBioUeKA1JfqRN0Xl/mvwGBB9Q+Wf3MGhKVddhBgq0Nkx1",
+	"MfHdmpoG4VQbmTs7tV4n/S4CGsWML9Brx6kHM8YjMRtEdK6C/rn5ovYiuG/KlL1j8BKbPAwmVI5Y7qI8",
+	"7tXenzqG5eq8DLjQLCzO0pQp1vM8/w0m/hXh8WWf3X5M6Jfs+0cV36cbc4ZFV0ur2CvTXIZj67NU87XB",
+	"DHNC9haY7ajG1U2R9RI0ZfGh0sBvQXs8VBqorTSwWI1mLwmLKIEef3URIEuLECxKEOvHk5XGOJQl2M2F",
+	"WbwshCpXBA8ipguFVX+V9gojZTWpYUDjmHgZpaKIwS3YrLeCuFx0pKVNFnL2C3SqzUCC6+qPRo42ubES",
+	"UJ8gp71x3aeYncrFoKIDrzLMdGuJexcOsDUE6pXi5LkVJ7+VaH0gLwcfxi9eLGAPbHgCy7jsa9g6k9+X",
+	"HKER3bCyGO1m+s5FRMm71CqyYChZw0YWhmK6pDm//fpQa7EqtsVtThq9EYvRCKNG8q0W7DO7MW0Zfqay",
+	"O+veXe4rSEAkMdiGKToH9ITOka+SoZDV3oB3fvgVXoALV07Ijfyd8o1r1dMGRn/3lo10bh7ZvENr/zoh",
+	"EtXoB67hfD9QEA93FTXrJlhmtvYbfcDPKvz0u+OlQnfVtsbOplVQr0VaLMZN1DLY5pBCC0L5vE0u0m9t",
+	"n3MXxd7r5E632nqc3cBvZzWOqIaBGA5umdRjDLLpnh91Hh11ctjyDHg1toRjFke7qYb1BmZ+ir2YhEvL",
+	"7J4/6Rx1eke98+b8e0cEZE3ycbC5HTo0/IuVA82o9m7pfEnsOv6aBVk+1MpgF2kb/yIX8rKRAqxVVFlJ",
+	"LE8h1tW63bsHY97Oaozu61qty77dyTa2zGFbRHI71cXrt6Nao1VGto0Fk50Y15ax6kr2m4wto/3x9Jyc",
+	"dEi3d3J69ujxnvnybm1sv29sP9jW9mhb83QA+326joj7ZaAKlGKC4+2u1pwuMHTBhTVScgtUgiRa3AFP",
+	"rS33NGYYR0S6Z8QZvVGbcq1LCY0iCUq1CCUzKfiIJFSpmZCRS76JmDK7EqXq1wh01g7ORk/UqV5XdgnB",
+	"Nlkw9QZBDyimWEgJoSZjIRWQW6o12DZ0yTrN5Z9LiAzS0litQXLW6cYQglIDPKCgH8D8L+PbP4XsLfvL",
+	"y7+/eH/9t6u/nLfhpNMOezG/nbzsRP/PX2LMyE6YBFXVmLZ75pKy/TOMo6+jFeAkA2cPeoY3o/lG+HOr",
+	"UIp+8ta7X9yY8guTqF9l0zQIpxILZX/8nKdRP4nROvbUIJnexiwMPKWZwe1YiDt1rLRkCdQTnP8CyYYM",
+	"InJrywcpNuJUTyW0iNJCQoRhfC4/zzyA7ebJq0ubySdsW1ngjmxA1CYXZMy47vsC7wZBiAQauZLvvrnk",
+	"iDLfUh7FNIgZ3BvJjc8xH7FNXtwblHc2VptaqMeUk17n1NBBlRtmTq5woVV9J7FDtP36g92WleHdbAKG",
+	"1EwSXOSfX188P7r680Xv7FG2PworpGKoI49wZZLOyK2I5sWSC/qP3cePeydnZ486ndZ9949nvbPH9Mmj",
+	"c3gMIdxCRE96dDikj3phFNKTIT3rhjR6DI8f0w6cPRoOz04eRZ0QnkC38yR6cht5a7K1D2SSnV3g0ZWH",
+	"b2n1hlxXr9PO+SP0qaZtvmpsznXU/g/HfygQxeDrp4BFn4L+pwDu9aD7KWh9CsTtPyDU7kPgGj800+BH",
+	"PsKM2Z7ldIKGcRtaZzBlME2McBt9Ch6qbeW3jFO0rZchb0DxTxeR4gpvfsvmvsq0adqG1HFdKvdtCc8F",
+	"dyieto2z+JpIcc/sjfMkyROZEkkyOHDkQvC6ndMnZ48fFUkWtc/4a7mMmhUB/RpYgcjXgVQg7z0GT6WR",
+	"KY5taqUFcLHg+egIu0Ck3fNjYTM20LPqPX5lD40KFsuxfBiLUmC37RKJYpmdAHhuKO+bXRzpmc8bcWSE",
+	"Sd9zNw9Jvm95FTRUe39XJPx6snfa5AUNx8T138R8TDMfucnbM/8K8xvXeszKoL1OJ0uvyY2GpZN6nR6u",
+	"0dbQmepQ2HbAXGgnUM9B913Qzx0klkzOWBybPQuplIbpiGl+v9P+oDUrvAceCamIhjgmU5V7M72Ji2/+",
+	"GWisxy0yAS1Z6LeZKWJImKRhHgBzn1gIwcPnh/8TAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -10,24 +10,6 @@ SELECT u.id, u.email, u.name, u.password_hash, u.roles, (u.disabled_at IS NOT NU
 FROM users u LEFT JOIN doctors d ON d.user_id = u.id
 WHERE u.id = @id;
 
--- name: ActiveDoctors :many
-SELECT id, name, speciality, languages, time_zone, fee_minor, fee_currency, active
-FROM doctors WHERE active ORDER BY name, id;
-
--- name: DoctorByID :one
-SELECT id, name, speciality, languages, time_zone, fee_minor, fee_currency, active
-FROM doctors WHERE id = @id;
-
--- name: TypesOfDoctor :many
-SELECT t.id, t.doctor_id, t.name, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
-       coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
-       coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms, d.time_zone
-FROM appointment_types t JOIN doctors d ON d.id = t.doctor_id
-WHERE t.doctor_id = @doctor_id AND t.active ORDER BY t.name, t.id;
-
--- name: PatientsOfAccount :many
-SELECT id, account_id, name, relation, time_zone FROM patients WHERE account_id = @account_id ORDER BY created_at, id;
-
 -- name: Offer :one
 -- Everything a slot depends on but the visits of others, in one round trip.
 SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active AS type_active,
