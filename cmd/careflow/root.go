@@ -39,6 +39,7 @@ func newRoot(in invocation) *cobra.Command {
 	root.AddCommand(
 		newAPI(in), newWorker(in), newCodecServer(in),
 		newMigrate(in), newTemporalSetup(in), newKeys(in), newSeed(in),
+		newClinic(in), newImport(in),
 		newDemo(in), newHistoryCost(in),
 		newVersion(in),
 	)

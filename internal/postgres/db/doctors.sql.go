@@ -63,7 +63,7 @@ const doctorsForImport = `-- name: DoctorsForImport :many
 SELECT d.id, d.name, d.speciality, d.languages, d.time_zone, d.fee_minor, d.fee_currency, d.active, d.degree, d.practising_since,
        d.about, d.address, d.picture_url, d.external_id, coalesce(d.email, u.email, '')::text AS email, d.version
 FROM doctors d LEFT JOIN users u ON u.id = d.user_id
-WHERE d.clinic_id = $1 ORDER BY d.id FOR UPDATE OF d
+WHERE d.clinic_id = $1 ORDER BY d.id
 `
 
 type DoctorsForImportRow struct {
@@ -212,6 +212,16 @@ func (q *Queries) LockDoctor(ctx context.Context, id string) (int32, error) {
 	var version int32
 	err := row.Scan(&version)
 	return version, err
+}
+
+const lockSchedules = `-- name: LockSchedules :exec
+SELECT s.doctor_id FROM doctor_schedules s JOIN doctors d ON d.id = s.doctor_id
+WHERE d.clinic_id = $1 ORDER BY s.doctor_id FOR UPDATE OF s
+`
+
+func (q *Queries) LockSchedules(ctx context.Context, clinicID string) error {
+	_, err := q.db.Exec(ctx, lockSchedules, clinicID)
+	return err
 }
 
 const searchDoctors = `-- name: SearchDoctors :many

@@ -15,11 +15,15 @@ SELECT d.id, d.name, d.speciality, d.languages, d.time_zone, d.fee_minor, d.fee_
 FROM doctors d LEFT JOIN users u ON u.id = d.user_id
 WHERE d.id = @id;
 
+-- name: LockSchedules :exec
+SELECT s.doctor_id FROM doctor_schedules s JOIN doctors d ON d.id = s.doctor_id
+WHERE d.clinic_id = @clinic_id ORDER BY s.doctor_id FOR UPDATE OF s;
+
 -- name: DoctorsForImport :many
 SELECT d.id, d.name, d.speciality, d.languages, d.time_zone, d.fee_minor, d.fee_currency, d.active, d.degree, d.practising_since,
        d.about, d.address, d.picture_url, d.external_id, coalesce(d.email, u.email, '')::text AS email, d.version
 FROM doctors d LEFT JOIN users u ON u.id = d.user_id
-WHERE d.clinic_id = @clinic_id ORDER BY d.id FOR UPDATE OF d;
+WHERE d.clinic_id = @clinic_id ORDER BY d.id;
 
 -- name: InsertDoctor :exec
 INSERT INTO doctors (id, clinic_id, user_id, name, speciality, languages, time_zone, fee_minor, fee_currency, active, degree,
