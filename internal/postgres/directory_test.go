@@ -202,10 +202,24 @@ func TestADoctorsLogInIsTheAccountWithTheAddressAndTheRole(t *testing.T) {
 		return a.DoctorID
 	}
 	require.Empty(t, logIn(), "a patient's account does not become a doctor's by its address")
-	c.exec(t, "UPDATE users SET roles = '{doctor}' WHERE id = $1", accounts[0])
 	_, err := c.UpdateDoctor(t.Context(), d, 0)
 	require.NoError(t, err)
-	require.Equal(t, d.ID, logIn())
+	require.Empty(t, logIn())
+	c.exec(t, "UPDATE users SET roles = '{patient,doctor}' WHERE id = $1", accounts[0])
+	require.Equal(t, d.ID, logIn(), "the account came after the doctor")
+	other := d
+	other.Email = ""
+	_, err = c.UpdateDoctor(t.Context(), other, 0)
+	require.NoError(t, err)
+	require.Empty(t, logIn(), "without an address, without a log-in")
+	_, err = c.UpdateDoctor(t.Context(), d, 0)
+	require.NoError(t, err)
+	require.Equal(t, d.ID, logIn(), "the doctor came after the account")
+	late := domain.NewID()
+	unlinked := c.addDoctor(t, domain.Doctor{Name: "Dr. Late", Email: "late@example.org"})
+	c.exec(t, "INSERT INTO users (id, email, name, password_hash, roles) VALUES ($1, 'late@example.org', 'L', '', '{doctor}')", late)
+	require.Equal(t, unlinked.ID, one[string](t, c, "SELECT id::text FROM doctors WHERE user_id = $1", late))
+	c.exec(t, "UPDATE users SET email = 'late2@example.org', roles = '{doctor,staff}' WHERE id = $1", late)
 
 	berger, err := c.Doctor(t.Context(), seed.DoctorID)
 	require.NoError(t, err)

@@ -32,6 +32,20 @@ CREATE INDEX doctors_name ON doctors (name, id);
 CREATE INDEX doctors_name_search ON doctors USING gin (searchable(name) gin_trgm_ops);
 CREATE INDEX doctors_speciality_search ON doctors USING gin (searchable(speciality) gin_trgm_ops);
 
+-- The account with a doctor's address and the role becomes the doctor's log-in, whichever
+-- of the two was there first. The role is what counts: addresses alone gain nothing.
+-- +goose StatementBegin
+CREATE FUNCTION link_doctor() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE doctors SET user_id = NEW.id
+    WHERE user_id IS NULL AND email = NEW.email AND 'doctor' = ANY (NEW.roles)
+      AND NOT EXISTS (SELECT 1 FROM doctors d WHERE d.user_id = NEW.id);
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER users_link_doctor AFTER INSERT OR UPDATE OF email, roles ON users
+    FOR EACH ROW EXECUTE FUNCTION link_doctor();
+
 CREATE TABLE doctor_overrides (
     doctor_id uuid NOT NULL REFERENCES doctors (id),
     day       date NOT NULL,
@@ -53,6 +67,8 @@ ALTER TABLE patients
 ALTER TABLE patients DROP COLUMN version, DROP COLUMN updated_at;
 ALTER TABLE appointment_types DROP COLUMN mode, DROP COLUMN version, DROP COLUMN updated_at;
 DROP TABLE doctor_overrides;
+DROP TRIGGER users_link_doctor ON users;
+DROP FUNCTION link_doctor();
 DROP INDEX doctors_speciality_search, doctors_name_search, doctors_name, doctors_external_id, doctors_email;
 ALTER TABLE doctors DROP COLUMN degree, DROP COLUMN practising_since, DROP COLUMN about, DROP COLUMN address,
     DROP COLUMN picture_url, DROP COLUMN email, DROP COLUMN external_id, DROP COLUMN version, DROP COLUMN updated_at;
