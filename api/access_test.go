@@ -103,7 +103,7 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 	}
 	// Written out on purpose: a change of access shows in a review twice.
 	require.Equal(t, map[string]string{
-		"createSession": "public", "getMe": "patient caregiver doctor staff admin ops", "listPatients": "patient caregiver",
+		"createSession": "public", "getMe": "patient caregiver doctor staff admin ops", "listPatients": "patient caregiver staff admin",
 		"listDoctors": "patient caregiver doctor staff admin", "getDoctor": "patient caregiver doctor staff admin",
 		"listAppointmentTypes": "patient caregiver doctor staff admin", "listSlots": "patient caregiver doctor staff admin",
 		"bookAppointment": "patient caregiver staff", "listAppointments": "patient caregiver doctor staff admin",
@@ -119,6 +119,12 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"getAccount": "staff admin", "changeAccount": "staff admin", "resetAccountPassword": "staff admin", "listAccountEvents": "staff admin",
 		"listReconciliations": "staff admin ops", "startReconciliation": "staff admin ops",
 		"retryAppointment": "staff", "resolveAppointment": "staff",
+		"getDoctorHours": "doctor staff admin", "putDoctorHours": "doctor staff admin", "listDoctorOverrides": "doctor staff admin",
+		"putDoctorOverride": "doctor staff admin", "deleteDoctorOverride": "doctor staff admin",
+		"createDoctor": "staff admin", "putDoctor": "staff admin", "getAppointmentType": "doctor staff admin",
+		"createAppointmentType": "staff admin", "putAppointmentType": "staff admin",
+		"createPatient": "patient caregiver staff admin", "getPatient": "patient caregiver staff admin", "putPatient": "patient caregiver staff admin",
+		"listTimeOff": "doctor staff admin", "addTimeOff": "doctor staff admin", "deleteTimeOff": "doctor staff admin",
 		"receiveStripeWebhook": "public", "getHealth": "public", "getReadiness": "public", "getMetrics": "public",
 		"getContract": "public", "getDocs": "public",
 	}, got)

@@ -23,18 +23,6 @@ func (h *handlers) GetMe(ctx context.Context, _ openapi.GetMeRequestObject) (ope
 	}, nil
 }
 
-// ListPatients lists whom the account may book for.
-func (h *handlers) ListPatients(ctx context.Context, _ openapi.ListPatientsRequestObject) (openapi.ListPatientsResponseObject, error) {
-	ctx, who := begin(ctx)
-	patients, err := h.store.Patients(ctx, who.caller.UserID)
-	if err != nil {
-		return nil, err
-	}
-	return openapi.ListPatients200JSONResponse{Items: convert(patients, func(p domain.Patient) openapi.Patient {
-		return openapi.Patient{ID: p.ID, Name: p.Name, Relation: p.Relation, TimeZone: p.Zone}
-	})}, nil
-}
-
 // convert maps a list; the result is never nil, so that JSON has [] and not null.
 func convert[A, B any](list []A, one func(A) B) []B {
 	out := make([]B, 0, len(list))

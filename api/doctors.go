@@ -2,95 +2,140 @@ package api
 
 import (
 	"context"
-	"time"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
 
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/domain"
 )
 
-// ListDoctors lists who takes appointments.
-func (h *handlers) ListDoctors(ctx context.Context, _ openapi.ListDoctorsRequestObject) (openapi.ListDoctorsResponseObject, error) {
-	ctx, _ = begin(ctx)
-	doctors, err := h.store.Doctors(ctx)
+// ListDoctors searches for doctors, a page at a time.
+func (h *handlers) ListDoctors(ctx context.Context, req openapi.ListDoctorsRequestObject) (openapi.ListDoctorsResponseObject, error) {
+	ctx, who := begin(ctx)
+	p := req.Params
+	if p.IncludeInactive && !who.summary().staff {
+		return nil, domain.Errorf(domain.CodeForbidden, "Doctors who take no appointments are listed for staff only.")
+	}
+	page := domain.DoctorPage{Limit: p.Limit + 1} // one more tells whether there is another page
+	if p.Cursor != "" {
+		var err error
+		if page.AfterName, page.AfterID, err = decodeDoctorCursor(p.Cursor); err != nil {
+			return nil, err
+		}
+	}
+	doctors, err := h.store.Doctors(ctx, domain.DoctorFilter{Name: p.Name, Speciality: p.Speciality, InactiveToo: p.IncludeInactive}, page)
 	if err != nil {
 		return nil, err
 	}
-	return openapi.ListDoctors200JSONResponse{Items: convert(doctors, doctorView)}, nil
+	var next string
+	if len(doctors) > p.Limit {
+		doctors = doctors[:p.Limit]
+		last := doctors[len(doctors)-1]
+		next = base64.RawURLEncoding.EncodeToString([]byte(last.ID + "|" + last.Name))
+	}
+	return openapi.ListDoctors200JSONResponse{NextCursor: next, Items: convert(doctors, func(d domain.Doctor) openapi.Doctor {
+		return doctorView(d, who.summary())
+	})}, nil
+}
+
+func decodeDoctorCursor(cursor string) (name, id string, err error) {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return "", "", badCursor()
+	}
+	id, name, found := strings.Cut(string(raw), "|")
+	if _, err := uuid.Parse(id); err != nil || !found || strings.ContainsRune(name, 0) {
+		return "", "", badCursor()
+	}
+	return name, id, nil
 }
 
 // GetDoctor shows one doctor.
 func (h *handlers) GetDoctor(ctx context.Context, req openapi.GetDoctorRequestObject) (openapi.GetDoctorResponseObject, error) {
-	ctx, _ = begin(ctx)
-	doctor, err := h.store.Doctor(ctx, req.DoctorID)
+	ctx, who := begin(ctx)
+	d, err := h.store.Doctor(ctx, req.DoctorID)
+	return openapi.GetDoctor200JSONResponse{DoctorFoundJSONResponse: doctorFound(d, who)}, err
+}
+
+// CreateDoctor adds a doctor without hours.
+func (h *handlers) CreateDoctor(ctx context.Context, req openapi.CreateDoctorRequestObject) (openapi.CreateDoctorResponseObject, error) {
+	ctx, who := begin(ctx)
+	d := doctorOf(domain.NewID(), *req.Body)
+	if err := d.Validate(h.cfg.Clock()); err != nil {
+		return nil, err
+	}
+	key, err := who.idempotencyKey("", req.Params.IdempotencyKey, req.Body)
 	if err != nil {
 		return nil, err
 	}
-	return openapi.GetDoctor200JSONResponse(doctorView(doctor)), nil
-}
-
-// ListAppointmentTypes lists what a doctor can be visited for.
-func (h *handlers) ListAppointmentTypes(ctx context.Context, req openapi.ListAppointmentTypesRequestObject) (openapi.ListAppointmentTypesResponseObject, error) {
-	ctx, _ = begin(ctx)
-	if _, err := h.store.Doctor(ctx, req.DoctorID); err != nil {
-		return nil, err
-	}
-	types, err := h.store.AppointmentTypes(ctx, req.DoctorID)
+	stored, replayed, err := h.store.CreateDoctor(ctx, d, key, func(d domain.Doctor) (domain.StoredResponse, error) {
+		made, err := jsonAnswer(http.StatusCreated, doctorView(d, who.summary()))
+		return made.stored(), err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return openapi.ListAppointmentTypes200JSONResponse{Items: convert(types, func(t domain.AppointmentType) openapi.AppointmentType {
-		return openapi.AppointmentType{
-			ID: t.ID, DoctorID: t.DoctorID, Name: t.Name,
-			DurationMinutes: minutes(t.Rules.Duration), Terms: termsView(t.Terms),
-		}
-	})}, nil
+	return created(stored, replayed, "/v1/doctors/")
 }
 
-// ListSlots lists free times, by the same rules that a booking is checked with.
-func (h *handlers) ListSlots(ctx context.Context, req openapi.ListSlotsRequestObject) (openapi.ListSlotsResponseObject, error) {
-	ctx, _ = begin(ctx)
-	span := domain.Window{Start: req.Params.From.UTC(), End: req.Params.To.UTC()}
-	switch {
-	case !span.End.After(span.Start):
-		return nil, invalidField("query/to", "is after from")
-	case span.End.Sub(span.Start) > domain.MaxSlotSpan:
-		return nil, invalidField("query/to", "is at most 31 days after from: ask for a shorter span")
-	}
-	free, err := h.store.Availability(ctx, req.DoctorID, req.Params.TypeID, span)
+// PutDoctor replaces a doctor's profile.
+func (h *handlers) PutDoctor(ctx context.Context, req openapi.PutDoctorRequestObject) (openapi.PutDoctorResponseObject, error) {
+	ctx, who := begin(ctx)
+	expect, err := ifMatch(req.Params.IfMatch)
 	if err != nil {
 		return nil, err
 	}
-	slots, err := domain.Slots(free.Schedule, free.Type.Rules, free.Type.Terms, free.Busy, span, h.cfg.Clock().UTC())
-	if err != nil {
+	d := doctorOf(req.DoctorID, *req.Body)
+	if err := d.Validate(h.cfg.Clock()); err != nil {
 		return nil, err
 	}
-	return openapi.ListSlots200JSONResponse{Items: convert(slots, func(s domain.Slot) openapi.Slot {
-		in := zone(s.Zone)
-		return openapi.Slot{
-			StartsAt: s.Start.In(in), EndsAt: s.End.In(in), LocalTime: wallClock(s.Local, s.Start.In(in)), TimeZone: s.Zone,
-		}
-	})}, nil
+	d, err = h.store.UpdateDoctor(ctx, d, expect)
+	return openapi.PutDoctor200JSONResponse{DoctorFoundJSONResponse: doctorFound(d, who)}, err
 }
 
-func doctorView(d domain.Doctor) openapi.Doctor {
-	return openapi.Doctor{
-		ID: d.ID, Name: d.Name, Speciality: d.Speciality, TimeZone: d.Zone,
-		Languages: convert(d.Languages, func(l string) string { return l }),
+func doctorOf(id string, in openapi.DoctorInput) domain.Doctor {
+	return domain.Doctor{
+		ID: id, Name: strings.TrimSpace(in.Name), Speciality: strings.TrimSpace(in.Speciality), Degree: in.Degree,
+		PractisingSince: in.PractisingSince, About: in.About, Address: in.Address, PictureURL: in.PictureURL,
+		Zone: in.TimeZone, Languages: in.Languages, Active: in.Active, Email: strings.ToLower(strings.TrimSpace(in.Email)),
+		ExternalID:      strings.TrimSpace(in.ExternalID),
+		ConsultationFee: domain.Money{Minor: in.ConsultationFee.Minor, Currency: in.ConsultationFee.Currency},
 	}
 }
 
-func termsView(t domain.Terms) openapi.Terms {
-	return openapi.Terms{
-		Price: money(t.Price.Minor, t.Price.Currency), InstantConfirm: t.InstantConfirm, NoShowFeePercent: t.NoShowFeeShare,
-		RescheduleLimit: t.RescheduleLimit, RescheduleUntilMinutes: minutes(t.RescheduleUntil),
-		RefundTiers: convert(t.RefundTiers, func(r domain.RefundTier) openapi.RefundTier {
-			return openapi.RefundTier{BeforeMinutes: minutes(r.Before), Percent: r.Percent}
-		}),
+func doctorFound(d domain.Doctor, who *visitor) openapi.DoctorFoundJSONResponse {
+	return openapi.DoctorFoundJSONResponse{
+		Headers: openapi.DoctorFoundResponseHeaders{ETag: etag(d.Version)}, Body: doctorView(d, who.summary()),
 	}
 }
 
-func money(minor int64, currency string) openapi.Money {
-	return openapi.Money{Minor: minor, Currency: currency}
+func doctorView(d domain.Doctor, to audience) openapi.Doctor {
+	view := openapi.Doctor{
+		ID: d.ID, Name: d.Name, Speciality: d.Speciality, Degree: d.Degree, PractisingSince: d.PractisingSince, About: d.About,
+		Address: d.Address, PictureURL: d.PictureURL, TimeZone: d.Zone, Active: d.Active,
+		Languages:       convert(d.Languages, func(l string) string { return l }),
+		ConsultationFee: money(d.ConsultationFee.Minor, d.ConsultationFee.Currency),
+	}
+	if to.staff {
+		view.Email, view.ExternalID = d.Email, d.ExternalID
+	}
+	return view
 }
 
-func minutes(d domain.Duration) int { return int(d.Std() / time.Minute) }
+// created answers for something new at folder, now or when its key was first used. Its
+// ETag is the one it was made with: who edits on it after a replay learns of later edits.
+func created(stored domain.StoredResponse, replayed bool, folder string) (answer, error) {
+	id, err := idOf(stored.Body)
+	if err != nil {
+		return answer{}, fmt.Errorf("read the stored answer: %w", err)
+	}
+	made := answerOf(stored).with("Location", folder+id).with("ETag", etag(1))
+	if replayed {
+		made = made.with(headerReplayed, "true")
+	}
+	return made, nil
+}

@@ -41,6 +41,8 @@ type fakeStore struct {
 	onLook    func(*fakeStore) // runs at each look at the timeline, under the lock
 	panics    bool
 	bookedBy  []domain.Caller
+
+	directory fakeDirectory
 }
 
 type keptAnswer struct {
@@ -121,41 +123,10 @@ func (s *fakeStore) AccountByID(_ context.Context, id string) (domain.Account, e
 	return domain.Account{}, firstError(s.err, notFound())
 }
 
-func (s *fakeStore) Patients(_ context.Context, accountID string) ([]domain.Patient, error) {
-	defer s.lock()()
-	var patients []domain.Patient
-	for patient, owner := range s.owners {
-		if owner == accountID {
-			patients = append(patients, domain.Patient{ID: patient, AccountID: owner, Name: "Ada", Relation: "self", Zone: "Europe/Berlin"})
-		}
-	}
-	return patients, s.err
-}
-
-var exampleDoctor = domain.Doctor{ID: idDoctor, Name: "Dr. Grace Weber", Speciality: "Dermatology", Zone: "Europe/Berlin", Active: true}
-
-func (s *fakeStore) Doctors(context.Context) ([]domain.Doctor, error) {
-	defer s.lock()()
-	return []domain.Doctor{exampleDoctor}, s.err
-}
-
-func (s *fakeStore) Doctor(_ context.Context, id string) (domain.Doctor, error) {
-	defer s.lock()()
-	if s.err != nil || id != idDoctor {
-		return domain.Doctor{}, firstError(s.err, notFound())
-	}
-	return exampleDoctor, nil
-}
-
 func exampleType() domain.AppointmentType {
-	return domain.AppointmentType{ID: idType, DoctorID: idDoctor, Name: "First visit", Terms: exampleVisit().Terms, Rules: domain.SlotRules{
-		Duration: domain.Duration(30 * time.Minute), Step: domain.Duration(30 * time.Minute),
+	return domain.AppointmentType{ID: idType, DoctorID: idDoctor, Name: "First visit", Mode: domain.InPerson, Active: true, Version: 1, Terms: exampleVisit().Terms, Rules: domain.SlotRules{
+		Duration: domain.Duration(30 * time.Minute), Step: domain.Duration(30 * time.Minute), BookingWindow: domain.Duration(90 * 24 * time.Hour),
 	}}
-}
-
-func (s *fakeStore) AppointmentTypes(context.Context, string) ([]domain.AppointmentType, error) {
-	defer s.lock()()
-	return []domain.AppointmentType{exampleType()}, s.err
 }
 
 func (s *fakeStore) Availability(_ context.Context, doctorID, typeID string, _ domain.Window) (domain.Availability, error) {

@@ -90,3 +90,6 @@ func (a answer) VisitRescheduleAppointmentResponse(w http.ResponseWriter) error 
 func (a answer) VisitCheckInAppointmentResponse(w http.ResponseWriter) error    { return a.write(w) }
 func (a answer) VisitCompleteAppointmentResponse(w http.ResponseWriter) error   { return a.write(w) }
 func (a answer) VisitMarkNoShowResponse(w http.ResponseWriter) error            { return a.write(w) }
+func (a answer) VisitCreateDoctorResponse(w http.ResponseWriter) error          { return a.write(w) }
+func (a answer) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error { return a.write(w) }
+func (a answer) VisitCreatePatientResponse(w http.ResponseWriter) error         { return a.write(w) }

@@ -15,18 +15,15 @@ type Store interface {
 	Accounts
 	Attempts
 	Sessions
+	Schedules
+	Directory
 
 	Ping(ctx context.Context) error
 
 	// AccountByEmail and AccountByID return CodeNotFound for nobody.
 	AccountByEmail(ctx context.Context, email string) (domain.Account, error)
 	AccountByID(ctx context.Context, id string) (domain.Account, error)
-	Patients(ctx context.Context, accountID string) ([]domain.Patient, error)
 
-	// Doctors lists the active ones by name.
-	Doctors(ctx context.Context) ([]domain.Doctor, error)
-	Doctor(ctx context.Context, id string) (domain.Doctor, error)
-	AppointmentTypes(ctx context.Context, doctorID string) ([]domain.AppointmentType, error)
 	Availability(ctx context.Context, doctorID, typeID string, span domain.Window) (domain.Availability, error)
 
 	// Book holds the slot and keeps the answer that render makes, in one transaction.

@@ -27,11 +27,11 @@ func TestTheGeneratedCodeIsOfThisContract(t *testing.T) {
 
 func TestAServerWithAnUnclearContractDoesNotStart(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, says string }{
-		"roles missing":   {"      x-careflow-roles: [patient, caregiver]\n", "", "say who may call it"},
-		"no such role":    {"x-careflow-roles: [patient, caregiver]\n", "x-careflow-roles: [patient, root]\n", "root"},
-		"nobody":          {"x-careflow-roles: [patient, caregiver]\n", "x-careflow-roles: []\n", "nobody"},
-		"not public":      {"x-careflow-roles: [patient, caregiver]\n", "x-careflow-roles: everyone\n", "everyone"},
-		"public, secured": {"x-careflow-roles: [patient, caregiver]\n", "x-careflow-roles: public\n", "disagree"},
+		"roles missing":   {"      x-careflow-roles: [patient, caregiver, staff]\n", "", "say who may call it"},
+		"no such role":    {"x-careflow-roles: [patient, caregiver, staff]\n", "x-careflow-roles: [patient, root]\n", "root"},
+		"nobody":          {"x-careflow-roles: [patient, caregiver, staff]\n", "x-careflow-roles: []\n", "nobody"},
+		"not public":      {"x-careflow-roles: [patient, caregiver, staff]\n", "x-careflow-roles: everyone\n", "everyone"},
+		"public, secured": {"x-careflow-roles: [patient, caregiver, staff]\n", "x-careflow-roles: public\n", "disagree"},
 		"no route":        {"  /v1/patients:\n", "  /v1/people:\n", "generate again"},
 		"not a contract":  {"openapi: 3.0.3", "openapi: 3.0.3\nno: thing", "not valid"},
 	} {

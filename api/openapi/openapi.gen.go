@@ -105,6 +105,42 @@ func (e ActorKind) Valid() bool {
 	}
 }
 
+// Defines values for AppointmentTypeInputMode.
+const (
+	AppointmentTypeInputModeInPerson   AppointmentTypeInputMode = "in_person"
+	AppointmentTypeInputModeTelehealth AppointmentTypeInputMode = "telehealth"
+)
+
+// Valid indicates whether the value is a known member of the AppointmentTypeInputMode enum.
+func (e AppointmentTypeInputMode) Valid() bool {
+	switch e {
+	case AppointmentTypeInputModeInPerson:
+		return true
+	case AppointmentTypeInputModeTelehealth:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AppointmentTypeSettingsMode.
+const (
+	AppointmentTypeSettingsModeInPerson   AppointmentTypeSettingsMode = "in_person"
+	AppointmentTypeSettingsModeTelehealth AppointmentTypeSettingsMode = "telehealth"
+)
+
+// Valid indicates whether the value is a known member of the AppointmentTypeSettingsMode enum.
+func (e AppointmentTypeSettingsMode) Valid() bool {
+	switch e {
+	case AppointmentTypeSettingsModeInPerson:
+		return true
+	case AppointmentTypeSettingsModeTelehealth:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CancellationReasonCode.
 const (
 	CancellationReasonCodeBookedByMistake   CancellationReasonCode = "booked_by_mistake"
@@ -198,6 +234,60 @@ func (e MessageStatus) Valid() bool {
 	case MessageStatusSkipped:
 		return true
 	case MessageStatusUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewPatientRelation.
+const (
+	NewPatientRelationChild   NewPatientRelation = "child"
+	NewPatientRelationOther   NewPatientRelation = "other"
+	NewPatientRelationParent  NewPatientRelation = "parent"
+	NewPatientRelationPartner NewPatientRelation = "partner"
+	NewPatientRelationSelf    NewPatientRelation = "self"
+)
+
+// Valid indicates whether the value is a known member of the NewPatientRelation enum.
+func (e NewPatientRelation) Valid() bool {
+	switch e {
+	case NewPatientRelationChild:
+		return true
+	case NewPatientRelationOther:
+		return true
+	case NewPatientRelationParent:
+		return true
+	case NewPatientRelationPartner:
+		return true
+	case NewPatientRelationSelf:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PatientInputRelation.
+const (
+	PatientInputRelationChild   PatientInputRelation = "child"
+	PatientInputRelationOther   PatientInputRelation = "other"
+	PatientInputRelationParent  PatientInputRelation = "parent"
+	PatientInputRelationPartner PatientInputRelation = "partner"
+	PatientInputRelationSelf    PatientInputRelation = "self"
+)
+
+// Valid indicates whether the value is a known member of the PatientInputRelation enum.
+func (e PatientInputRelation) Valid() bool {
+	switch e {
+	case PatientInputRelationChild:
+		return true
+	case PatientInputRelationOther:
+		return true
+	case PatientInputRelationParent:
+		return true
+	case PatientInputRelationPartner:
+		return true
+	case PatientInputRelationSelf:
 		return true
 	default:
 		return false
@@ -522,6 +612,57 @@ func (e Status) Valid() bool {
 	}
 }
 
+// Defines values for VisitMode.
+const (
+	VisitModeInPerson   VisitMode = "in_person"
+	VisitModeTelehealth VisitMode = "telehealth"
+)
+
+// Valid indicates whether the value is a known member of the VisitMode enum.
+func (e VisitMode) Valid() bool {
+	switch e {
+	case VisitModeInPerson:
+		return true
+	case VisitModeTelehealth:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Weekday.
+const (
+	WeekdayFriday    Weekday = "friday"
+	WeekdayMonday    Weekday = "monday"
+	WeekdaySaturday  Weekday = "saturday"
+	WeekdaySunday    Weekday = "sunday"
+	WeekdayThursday  Weekday = "thursday"
+	WeekdayTuesday   Weekday = "tuesday"
+	WeekdayWednesday Weekday = "wednesday"
+)
+
+// Valid indicates whether the value is a known member of the Weekday enum.
+func (e Weekday) Valid() bool {
+	switch e {
+	case WeekdayFriday:
+		return true
+	case WeekdayMonday:
+		return true
+	case WeekdaySaturday:
+		return true
+	case WeekdaySunday:
+		return true
+	case WeekdayThursday:
+		return true
+	case WeekdayTuesday:
+		return true
+	case WeekdayWednesday:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListAccountsParamsState.
 const (
 	ListAccountsParamsStateActive   ListAccountsParamsState = "active"
@@ -619,6 +760,30 @@ type Actor struct {
 // ActorKind defines model for ActorKind.
 type ActorKind string
 
+// AffectedVisit A live visit outside the doctor's time. Nothing happens to it by itself.
+type AffectedVisit struct {
+	AppointmentID string    `json:"appointment_id"`
+	EndsAt        time.Time `json:"ends_at"`
+
+	// LocalTime What the clock on the wall shows, without an offset.
+	//
+	// Example: 2026-03-02T09:00:00
+	LocalTime LocalTime `json:"local_time"`
+	PatientID string    `json:"patient_id"`
+
+	// StartsAt With the offset of the visit's zone.
+	StartsAt time.Time `json:"starts_at"`
+
+	// Status requested (slot held, waiting for the payment), pending (waiting for the doctor), capturing (accepted, the money is being taken), confirmed, checked_in, completed; or declined, cancelled, expired, no_show; archived.
+	Status Status `json:"status"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+	TypeName string   `json:"type_name"`
+}
+
 // Appointment defines model for Appointment.
 type Appointment struct {
 	// AnswerBy Until when the doctor answers, while pending.
@@ -688,19 +853,188 @@ type AppointmentPage struct {
 
 // AppointmentType defines model for AppointmentType.
 type AppointmentType struct {
-	DoctorID        string `json:"doctor_id"`
-	DurationMinutes int    `json:"duration_minutes"`
-	ID              string `json:"id"`
-	Name            string `json:"name"`
+	// Active Takes bookings.
+	Active          bool      `json:"active"`
+	DoctorID        string    `json:"doctor_id"`
+	DurationMinutes int       `json:"duration_minutes"`
+	ID              string    `json:"id"`
+	Mode            VisitMode `json:"mode"`
+	Name            string    `json:"name"`
 
 	// Terms What clinic and patient agree on at the booking. Later changes of prices do not touch it.
 	Terms Terms `json:"terms"`
 }
 
+// AppointmentTypeDetail defines model for AppointmentTypeDetail.
+type AppointmentTypeDetail struct {
+	DoctorID string `json:"doctor_id"`
+
+	// EffectivePrice Example: {"currency":"EUR","minor":8000}
+	EffectivePrice Money                   `json:"effective_price"`
+	ID             string                  `json:"id"`
+	Settings       AppointmentTypeSettings `json:"settings"`
+}
+
+// AppointmentTypeInput What a doctor can be visited for, and on which terms. Times before the start are counted back from it.
+type AppointmentTypeInput struct {
+	// Active An inactive one takes no bookings; booked visits stay.
+	Active bool `json:"active,omitempty,omitzero"`
+
+	// AnswerCutoffMinutes How long before the start an answer has come at the latest.
+	AnswerCutoffMinutes int `json:"answer_cutoff_minutes,omitempty,omitzero"`
+
+	// AnswerDeadlineMinutes How long the doctor has to answer.
+	AnswerDeadlineMinutes int `json:"answer_deadline_minutes,omitempty,omitzero"`
+
+	// BookingWindowDays How long ahead a booking comes at most.
+	BookingWindowDays int `json:"booking_window_days,omitempty,omitzero"`
+
+	// BufferAfterMinutes Keeps the doctor free after the visit.
+	BufferAfterMinutes int `json:"buffer_after_minutes,omitempty,omitzero"`
+
+	// BufferBeforeMinutes Keeps the doctor free before the visit.
+	BufferBeforeMinutes int `json:"buffer_before_minutes,omitempty,omitzero"`
+
+	// CaptureMarginMinutes How long before the authorised money lapses an answer has come at the latest.
+	CaptureMarginMinutes int `json:"capture_margin_minutes,omitempty,omitzero"`
+	DurationMinutes      int `json:"duration_minutes"`
+
+	// InstantConfirm Confirmed without the doctor's answer.
+	InstantConfirm bool `json:"instant_confirm,omitempty,omitzero"`
+
+	// MinimumNoticeMinutes How long ahead a booking comes at least.
+	MinimumNoticeMinutes int                      `json:"minimum_notice_minutes,omitempty,omitzero"`
+	Mode                 AppointmentTypeInputMode `json:"mode,omitempty,omitzero"`
+	Name                 string                   `json:"name"`
+
+	// NoShowFeePercent Share of the captured money that a person's no-show mark keeps.
+	NoShowFeePercent int `json:"no_show_fee_percent,omitempty,omitzero"`
+
+	// NoShowGraceMinutes After the end, before a visit counts as not attended.
+	NoShowGraceMinutes int `json:"no_show_grace_minutes,omitempty,omitzero"`
+
+	// PaymentWindowMaxMinutes How long it is held unpaid at most, from the booking.
+	PaymentWindowMaxMinutes int `json:"payment_window_max_minutes,omitempty,omitzero"`
+
+	// PaymentWindowMinutes How long the slot is held unpaid, from when the patient can pay.
+	PaymentWindowMinutes int `json:"payment_window_minutes,omitempty,omitzero"`
+
+	// Price Left out: the doctor's consultation fee. A price of 0 is a free visit, without any payment step.
+	Price struct {
+		// Currency ISO 4217.
+		Currency string `json:"currency"`
+
+		// Minor Minor units: cents for EUR, yen for JPY.
+		Minor int64 `json:"minor"`
+	} `json:"price,omitempty,omitzero"`
+
+	// Reconfirm A moved visit asks the doctor again.
+	Reconfirm bool `json:"reconfirm,omitempty,omitzero"`
+
+	// RefundTiers What goes back when the patient cancels at least this long before the start; nothing when no tier fits.
+	RefundTiers []RefundTier `json:"refund_tiers,omitempty,omitzero"`
+
+	// ReminderMinutes When patients are reminded before the start, from the longest to the shortest.
+	ReminderMinutes []int `json:"reminder_minutes,omitempty,omitzero"`
+
+	// RescheduleLimit How often a patient may move the visit.
+	RescheduleLimit int `json:"reschedule_limit,omitempty,omitzero"`
+
+	// RescheduleUntilMinutes How long before the start at the latest.
+	RescheduleUntilMinutes int `json:"reschedule_until_minutes,omitempty,omitzero"`
+
+	// RetentionDays From the end to the archive.
+	RetentionDays int `json:"retention_days,omitempty,omitzero"`
+
+	// SlotStepMinutes Distance between slot starts, counted from the start of the hours.
+	SlotStepMinutes int `json:"slot_step_minutes"`
+}
+
+// AppointmentTypeInputMode defines model for AppointmentTypeInput.Mode.
+type AppointmentTypeInputMode string
+
 // AppointmentTypeList defines model for AppointmentTypeList.
 type AppointmentTypeList struct {
 	Items []AppointmentType `json:"items"`
 }
+
+// AppointmentTypeSettings defines model for AppointmentTypeSettings.
+type AppointmentTypeSettings struct {
+	// Active An inactive one takes no bookings; booked visits stay.
+	Active bool `json:"active"`
+
+	// AnswerCutoffMinutes How long before the start an answer has come at the latest.
+	AnswerCutoffMinutes int `json:"answer_cutoff_minutes"`
+
+	// AnswerDeadlineMinutes How long the doctor has to answer.
+	AnswerDeadlineMinutes int `json:"answer_deadline_minutes"`
+
+	// BookingWindowDays How long ahead a booking comes at most.
+	BookingWindowDays int `json:"booking_window_days"`
+
+	// BufferAfterMinutes Keeps the doctor free after the visit.
+	BufferAfterMinutes int `json:"buffer_after_minutes"`
+
+	// BufferBeforeMinutes Keeps the doctor free before the visit.
+	BufferBeforeMinutes int `json:"buffer_before_minutes"`
+
+	// CaptureMarginMinutes How long before the authorised money lapses an answer has come at the latest.
+	CaptureMarginMinutes int `json:"capture_margin_minutes"`
+	DurationMinutes      int `json:"duration_minutes"`
+
+	// InstantConfirm Confirmed without the doctor's answer.
+	InstantConfirm bool `json:"instant_confirm"`
+
+	// MinimumNoticeMinutes How long ahead a booking comes at least.
+	MinimumNoticeMinutes int                         `json:"minimum_notice_minutes"`
+	Mode                 AppointmentTypeSettingsMode `json:"mode"`
+	Name                 string                      `json:"name"`
+
+	// NoShowFeePercent Share of the captured money that a person's no-show mark keeps.
+	NoShowFeePercent int `json:"no_show_fee_percent"`
+
+	// NoShowGraceMinutes After the end, before a visit counts as not attended.
+	NoShowGraceMinutes int `json:"no_show_grace_minutes"`
+
+	// PaymentWindowMaxMinutes How long it is held unpaid at most, from the booking.
+	PaymentWindowMaxMinutes int `json:"payment_window_max_minutes"`
+
+	// PaymentWindowMinutes How long the slot is held unpaid, from when the patient can pay.
+	PaymentWindowMinutes int `json:"payment_window_minutes"`
+
+	// Price Left out: the doctor's consultation fee. A price of 0 is a free visit, without any payment step.
+	Price struct {
+		// Currency ISO 4217.
+		Currency string `json:"currency"`
+
+		// Minor Minor units: cents for EUR, yen for JPY.
+		Minor int64 `json:"minor"`
+	} `json:"price,omitempty,omitzero"`
+
+	// Reconfirm A moved visit asks the doctor again.
+	Reconfirm bool `json:"reconfirm"`
+
+	// RefundTiers What goes back when the patient cancels at least this long before the start; nothing when no tier fits.
+	RefundTiers []RefundTier `json:"refund_tiers"`
+
+	// ReminderMinutes When patients are reminded before the start, from the longest to the shortest.
+	ReminderMinutes []int `json:"reminder_minutes"`
+
+	// RescheduleLimit How often a patient may move the visit.
+	RescheduleLimit int `json:"reschedule_limit"`
+
+	// RescheduleUntilMinutes How long before the start at the latest.
+	RescheduleUntilMinutes int `json:"reschedule_until_minutes"`
+
+	// RetentionDays From the end to the archive.
+	RetentionDays int `json:"retention_days"`
+
+	// SlotStepMinutes Distance between slot starts, counted from the start of the hours.
+	SlotStepMinutes int `json:"slot_step_minutes"`
+}
+
+// AppointmentTypeSettingsMode defines model for AppointmentTypeSettings.Mode.
+type AppointmentTypeSettingsMode string
 
 // Booking defines model for Booking.
 type Booking struct {
@@ -723,6 +1057,11 @@ type Cancellation struct {
 // CancellationReasonCode defines model for Cancellation.ReasonCode.
 type CancellationReasonCode string
 
+// ClockTime Local time of day, to the minute; 24:00 is the end of the day.
+//
+// Example: 09:00
+type ClockTime = string
+
 // CreatedAccount defines model for CreatedAccount.
 type CreatedAccount struct {
 	Account ManagedAccount `json:"account"`
@@ -736,6 +1075,31 @@ type Credentials struct {
 	// Email E-mail address of the account.
 	Email    string `json:"email"`
 	Password string `json:"password"`
+}
+
+// DayHoursInput defines model for DayHoursInput.
+type DayHoursInput struct {
+	// Hours Empty: away.
+	Hours []HoursOfDay `json:"hours"`
+}
+
+// DayOverride defines model for DayOverride.
+type DayOverride struct {
+	// Date A day in the doctor's zone.
+	Date string `json:"date"`
+
+	// Hours Empty: away.
+	Hours []HoursOfDay `json:"hours"`
+}
+
+// DayOverrideList defines model for DayOverrideList.
+type DayOverrideList struct {
+	Items []DayOverride `json:"items"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
 }
 
 // Decline defines model for Decline.
@@ -772,12 +1136,70 @@ type DeviceList struct {
 
 // Doctor defines model for Doctor.
 type Doctor struct {
-	ID string `json:"id"`
+	About string `json:"about,omitempty,omitzero"`
+
+	// Active Takes bookings.
+	Active bool `json:"active"`
+
+	// Address Where it is not the clinic's.
+	Address string `json:"address,omitempty,omitzero"`
+
+	// ConsultationFee Example: {"currency":"EUR","minor":8000}
+	ConsultationFee Money  `json:"consultation_fee"`
+	Degree          string `json:"degree,omitempty,omitzero"`
+
+	// Email The doctor's log-in. Staff only.
+	Email string `json:"email,omitempty,omitzero"`
+
+	// ExternalID What another system of the clinic calls the doctor. Staff only.
+	ExternalID string `json:"external_id,omitempty,omitzero"`
+	ID         string `json:"id"`
 
 	// Languages BCP 47.
 	Languages  []string `json:"languages"`
 	Name       string   `json:"name"`
-	Speciality string   `json:"speciality"`
+	PictureURL string   `json:"picture_url,omitempty,omitzero"`
+
+	// PractisingSince Year.
+	PractisingSince int    `json:"practising_since,omitempty,omitzero"`
+	Speciality      string `json:"speciality"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// DoctorInput defines model for DoctorInput.
+type DoctorInput struct {
+	About string `json:"about,omitempty,omitzero"`
+
+	// Active An inactive doctor takes no bookings and is not listed; booked visits stay.
+	Active bool `json:"active,omitempty,omitzero"`
+
+	// Address Where it is not the clinic's.
+	Address string `json:"address,omitempty,omitzero"`
+
+	// ConsultationFee Example: {"currency":"EUR","minor":8000}
+	ConsultationFee Money  `json:"consultation_fee"`
+	Degree          string `json:"degree,omitempty,omitzero"`
+
+	// Email The doctor's log-in: an account with this address and the role doctor.
+	Email string `json:"email,omitempty,omitzero"`
+
+	// ExternalID What another system of the clinic calls the doctor.
+	ExternalID string `json:"external_id,omitempty,omitzero"`
+
+	// Languages BCP 47.
+	Languages []string `json:"languages,omitempty,omitzero"`
+	Name      string   `json:"name"`
+
+	// PictureURL An https:// address.
+	PictureURL string `json:"picture_url,omitempty,omitzero"`
+
+	// PractisingSince Year.
+	PractisingSince int    `json:"practising_since,omitempty,omitzero"`
+	Speciality      string `json:"speciality,omitempty,omitzero"`
 
 	// TimeZone IANA time zone.
 	//
@@ -788,6 +1210,9 @@ type Doctor struct {
 // DoctorList defines model for DoctorList.
 type DoctorList struct {
 	Items []Doctor `json:"items"`
+
+	// NextCursor Missing on the last page.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
 }
 
 // Event defines model for Event.
@@ -843,6 +1268,33 @@ type Health struct {
 
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
+
+// HoursOfDay defines model for HoursOfDay.
+type HoursOfDay struct {
+	// End Local time of day, to the minute; 24:00 is the end of the day.
+	//
+	// Example: 09:00
+	End ClockTime `json:"end"`
+
+	// Start Local time of day, to the minute; 24:00 is the end of the day.
+	//
+	// Example: 09:00
+	Start ClockTime `json:"start"`
+}
+
+// HoursOfWeekday defines model for HoursOfWeekday.
+type HoursOfWeekday struct {
+	// End Local time of day, to the minute; 24:00 is the end of the day.
+	//
+	// Example: 09:00
+	End ClockTime `json:"end"`
+
+	// Start Local time of day, to the minute; 24:00 is the end of the day.
+	//
+	// Example: 09:00
+	Start   ClockTime `json:"start"`
+	Weekday Weekday   `json:"weekday"`
+}
 
 // KeySet defines model for KeySet.
 type KeySet struct {
@@ -916,6 +1368,31 @@ type NewPassword struct {
 	Password string `json:"password"`
 }
 
+// NewPatient defines model for NewPatient.
+type NewPatient struct {
+	// AccountID Whose patient; staff only. Left out: the own account's.
+	AccountID string `json:"account_id,omitempty,omitzero"`
+
+	// DateOfBirth A day such as 1980-02-29.
+	DateOfBirth string `json:"date_of_birth,omitempty,omitzero"`
+
+	// Gender In the person's own words.
+	Gender string `json:"gender,omitempty,omitzero"`
+	Name   string `json:"name"`
+	Phone  string `json:"phone,omitempty,omitzero"`
+
+	// Relation To the account.
+	Relation NewPatientRelation `json:"relation"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// NewPatientRelation To the account.
+type NewPatientRelation string
+
 // PasswordChange defines model for PasswordChange.
 type PasswordChange struct {
 	CurrentPassword string `json:"current_password"`
@@ -924,8 +1401,15 @@ type PasswordChange struct {
 
 // Patient defines model for Patient.
 type Patient struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
+	// AccountID Whose patient.
+	AccountID string `json:"account_id,omitempty,omitzero"`
+
+	// DateOfBirth A day such as 1980-02-29.
+	DateOfBirth string `json:"date_of_birth,omitempty,omitzero"`
+	Gender      string `json:"gender,omitempty,omitzero"`
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Phone       string `json:"phone,omitempty,omitzero"`
 
 	// Relation To the account: self, child, parent, partner or other.
 	Relation string `json:"relation"`
@@ -935,6 +1419,28 @@ type Patient struct {
 	// Example: Europe/Berlin
 	TimeZone TimeZone `json:"time_zone"`
 }
+
+// PatientInput defines model for PatientInput.
+type PatientInput struct {
+	// DateOfBirth A day such as 1980-02-29.
+	DateOfBirth string `json:"date_of_birth,omitempty,omitzero"`
+
+	// Gender In the person's own words.
+	Gender string `json:"gender,omitempty,omitzero"`
+	Name   string `json:"name"`
+	Phone  string `json:"phone,omitempty,omitzero"`
+
+	// Relation To the account.
+	Relation PatientInputRelation `json:"relation"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// PatientInputRelation To the account.
+type PatientInputRelation string
 
 // PatientList defines model for PatientList.
 type PatientList struct {
@@ -1126,6 +1632,12 @@ type Role string
 // RoleSet defines model for RoleSet.
 type RoleSet = []Role
 
+// ScheduleSaved defines model for ScheduleSaved.
+type ScheduleSaved struct {
+	// Affected Live visits outside the new hours, by start.
+	Affected []AffectedVisit `json:"affected"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	// AccessToken For the header `Authorization: Bearer …`.
@@ -1194,10 +1706,64 @@ type Terms struct {
 	RescheduleUntilMinutes int `json:"reschedule_until_minutes"`
 }
 
+// TimeOff defines model for TimeOff.
+type TimeOff struct {
+	EndsAt time.Time `json:"ends_at"`
+	ID     string    `json:"id"`
+
+	// StartsAt With the offset of the doctor's zone.
+	StartsAt time.Time `json:"starts_at"`
+}
+
+// TimeOffInput defines model for TimeOffInput.
+type TimeOffInput struct {
+	// EndsAt At most two years after the start.
+	EndsAt   time.Time `json:"ends_at"`
+	StartsAt time.Time `json:"starts_at"`
+}
+
+// TimeOffList defines model for TimeOffList.
+type TimeOffList struct {
+	Items []TimeOff `json:"items"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// TimeOffSaved defines model for TimeOffSaved.
+type TimeOffSaved struct {
+	// Affected Live visits that the time off hits, by start.
+	Affected []AffectedVisit `json:"affected"`
+	TimeOff  TimeOff         `json:"time_off"`
+}
+
 // TimeZone IANA time zone.
 //
 // Example: Europe/Berlin
 type TimeZone = string
+
+// VisitMode defines model for VisitMode.
+type VisitMode string
+
+// Weekday defines model for Weekday.
+type Weekday string
+
+// WeeklyHours defines model for WeeklyHours.
+type WeeklyHours struct {
+	Items []HoursOfWeekday `json:"items"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// WeeklyHoursInput defines model for WeeklyHoursInput.
+type WeeklyHoursInput struct {
+	Items []HoursOfWeekday `json:"items"`
+}
 
 // AccountID defines model for AccountId.
 type AccountID = string
@@ -1214,8 +1780,29 @@ type IdempotencyKey = string
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
+// LocalDate defines model for LocalDate.
+type LocalDate = string
+
+// PatientID defines model for PatientId.
+type PatientID = string
+
 // Prefer defines model for Prefer.
 type Prefer = string
+
+// SpanFrom defines model for SpanFrom.
+type SpanFrom = time.Time
+
+// SpanTo defines model for SpanTo.
+type SpanTo = time.Time
+
+// TimeOffID defines model for TimeOffId.
+type TimeOffID = string
+
+// TypeID defines model for TypeId.
+type TypeID = string
+
+// AppointmentTypeFound defines model for AppointmentTypeFound.
+type AppointmentTypeFound = AppointmentTypeDetail
 
 // BadRequest RFC 9457. Programs look at `code`, people read `detail`.
 type BadRequest = Problem
@@ -1229,6 +1816,9 @@ type CommandDone = Appointment
 // Conflict RFC 9457. Programs look at `code`, people read `detail`.
 type Conflict = Problem
 
+// DoctorFound defines model for DoctorFound.
+type DoctorFound = Doctor
+
 // Forbidden RFC 9457. Programs look at `code`, people read `detail`.
 type Forbidden = Problem
 
@@ -1240,6 +1830,9 @@ type Internal = Problem
 
 // NotFound RFC 9457. Programs look at `code`, people read `detail`.
 type NotFound = Problem
+
+// PatientFound defines model for PatientFound.
+type PatientFound = Patient
 
 // PreconditionFailed RFC 9457. Programs look at `code`, people read `detail`.
 type PreconditionFailed = Problem
@@ -1406,6 +1999,63 @@ type RetryAppointmentParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// ListDoctorsParams defines parameters for ListDoctors.
+type ListDoctorsParams struct {
+	// Name Only doctors whose name has this in it.
+	Name string `form:"name,omitempty" json:"name,omitempty,omitzero"`
+
+	// Speciality Only doctors whose speciality has this in it.
+	Speciality string `form:"speciality,omitempty" json:"speciality,omitempty,omitzero"`
+
+	// IncludeInactive Those who take no appointments too. Staff only.
+	IncludeInactive bool `form:"include_inactive,omitempty" json:"include_inactive,omitempty,omitzero"`
+
+	// Limit Rows on a page.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// CreateDoctorParams defines parameters for CreateDoctor.
+type CreateDoctorParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PutDoctorParams defines parameters for PutDoctor.
+type PutDoctorParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// PutDoctorHoursParams defines parameters for PutDoctorHours.
+type PutDoctorHoursParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListDoctorOverridesParams defines parameters for ListDoctorOverrides.
+type ListDoctorOverridesParams struct {
+	// From From this instant on. Defaults to now.
+	From SpanFrom `form:"from,omitempty" json:"from,omitempty,omitzero"`
+
+	// To Before this instant. Defaults to a year after `from`.
+	To SpanTo `form:"to,omitempty" json:"to,omitempty,omitzero"`
+}
+
+// DeleteDoctorOverrideParams defines parameters for DeleteDoctorOverride.
+type DeleteDoctorOverrideParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// PutDoctorOverrideParams defines parameters for PutDoctorOverride.
+type PutDoctorOverrideParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
 // ListSlotsParams defines parameters for ListSlots.
 type ListSlotsParams struct {
 	// TypeID The appointment type.
@@ -1418,10 +2068,67 @@ type ListSlotsParams struct {
 	To time.Time `form:"to" json:"to"`
 }
 
+// ListTimeOffParams defines parameters for ListTimeOff.
+type ListTimeOffParams struct {
+	// From From this instant on. Defaults to now.
+	From SpanFrom `form:"from,omitempty" json:"from,omitempty,omitzero"`
+
+	// To Before this instant. Defaults to a year after `from`.
+	To SpanTo `form:"to,omitempty" json:"to,omitempty,omitzero"`
+}
+
+// AddTimeOffParams defines parameters for AddTimeOff.
+type AddTimeOffParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// DeleteTimeOffParams defines parameters for DeleteTimeOff.
+type DeleteTimeOffParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListAppointmentTypesParams defines parameters for ListAppointmentTypes.
+type ListAppointmentTypesParams struct {
+	// IncludeInactive Those that take no bookings too. Doctors and staff only.
+	IncludeInactive bool `form:"include_inactive,omitempty" json:"include_inactive,omitempty,omitzero"`
+}
+
+// CreateAppointmentTypeParams defines parameters for CreateAppointmentType.
+type CreateAppointmentTypeParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PutAppointmentTypeParams defines parameters for PutAppointmentType.
+type PutAppointmentTypeParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
 // ListReconciliationsParams defines parameters for ListReconciliations.
 type ListReconciliationsParams struct {
 	// Limit How many.
 	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ListPatientsParams defines parameters for ListPatients.
+type ListPatientsParams struct {
+	// AccountID Another account's patients; staff only.
+	AccountID string `form:"account_id,omitempty" json:"account_id,omitempty,omitzero"`
+}
+
+// CreatePatientParams defines parameters for CreatePatient.
+type CreatePatientParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PutPatientParams defines parameters for PutPatient.
+type PutPatientParams struct {
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
 }
 
 // ReceiveStripeWebhookParams defines parameters for ReceiveStripeWebhook.
@@ -1454,8 +2161,35 @@ type ResolveAppointmentJSONRequestBody = RepairReason
 // RetryAppointmentJSONRequestBody defines body for RetryAppointment for application/json ContentType.
 type RetryAppointmentJSONRequestBody = RepairReason
 
+// CreateDoctorJSONRequestBody defines body for CreateDoctor for application/json ContentType.
+type CreateDoctorJSONRequestBody = DoctorInput
+
+// PutDoctorJSONRequestBody defines body for PutDoctor for application/json ContentType.
+type PutDoctorJSONRequestBody = DoctorInput
+
+// PutDoctorHoursJSONRequestBody defines body for PutDoctorHours for application/json ContentType.
+type PutDoctorHoursJSONRequestBody = WeeklyHoursInput
+
+// PutDoctorOverrideJSONRequestBody defines body for PutDoctorOverride for application/json ContentType.
+type PutDoctorOverrideJSONRequestBody = DayHoursInput
+
+// AddTimeOffJSONRequestBody defines body for AddTimeOff for application/json ContentType.
+type AddTimeOffJSONRequestBody = TimeOffInput
+
+// CreateAppointmentTypeJSONRequestBody defines body for CreateAppointmentType for application/json ContentType.
+type CreateAppointmentTypeJSONRequestBody = AppointmentTypeInput
+
+// PutAppointmentTypeJSONRequestBody defines body for PutAppointmentType for application/json ContentType.
+type PutAppointmentTypeJSONRequestBody = AppointmentTypeInput
+
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = PasswordChange
+
+// CreatePatientJSONRequestBody defines body for CreatePatient for application/json ContentType.
+type CreatePatientJSONRequestBody = NewPatient
+
+// PutPatientJSONRequestBody defines body for PutPatient for application/json ContentType.
+type PutPatientJSONRequestBody = PatientInput
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Credentials
@@ -1548,16 +2282,55 @@ type ServerInterface interface {
 	RetryAppointment(c *gin.Context, appointmentID AppointmentID, params RetryAppointmentParams)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
-	ListDoctors(c *gin.Context)
+	ListDoctors(c *gin.Context, params ListDoctorsParams)
+	// CreateDoctor Add a doctor
+	// (POST /v1/doctors)
+	CreateDoctor(c *gin.Context, params CreateDoctorParams)
 	// GetDoctor One doctor
 	// (GET /v1/doctors/{doctor_id})
 	GetDoctor(c *gin.Context, doctorID DoctorID)
+	// PutDoctor Change or deactivate a doctor
+	// (PUT /v1/doctors/{doctor_id})
+	PutDoctor(c *gin.Context, doctorID DoctorID, params PutDoctorParams)
+	// GetDoctorHours The weekly hours of a doctor
+	// (GET /v1/doctors/{doctor_id}/hours)
+	GetDoctorHours(c *gin.Context, doctorID DoctorID)
+	// PutDoctorHours Replace the weekly hours
+	// (PUT /v1/doctors/{doctor_id}/hours)
+	PutDoctorHours(c *gin.Context, doctorID DoctorID, params PutDoctorHoursParams)
+	// ListDoctorOverrides Days with other hours
+	// (GET /v1/doctors/{doctor_id}/overrides)
+	ListDoctorOverrides(c *gin.Context, doctorID DoctorID, params ListDoctorOverridesParams)
+	// DeleteDoctorOverride Give a day its weekly hours again
+	// (DELETE /v1/doctors/{doctor_id}/overrides/{date})
+	DeleteDoctorOverride(c *gin.Context, doctorID DoctorID, date LocalDate, params DeleteDoctorOverrideParams)
+	// PutDoctorOverride Give a day other hours, or none
+	// (PUT /v1/doctors/{doctor_id}/overrides/{date})
+	PutDoctorOverride(c *gin.Context, doctorID DoctorID, date LocalDate, params PutDoctorOverrideParams)
 	// ListSlots The free times of a doctor
 	// (GET /v1/doctors/{doctor_id}/slots)
 	ListSlots(c *gin.Context, doctorID DoctorID, params ListSlotsParams)
+	// ListTimeOff The time off of a doctor
+	// (GET /v1/doctors/{doctor_id}/time-off)
+	ListTimeOff(c *gin.Context, doctorID DoctorID, params ListTimeOffParams)
+	// AddTimeOff Take time off
+	// (POST /v1/doctors/{doctor_id}/time-off)
+	AddTimeOff(c *gin.Context, doctorID DoctorID, params AddTimeOffParams)
+	// DeleteTimeOff Give time off back
+	// (DELETE /v1/doctors/{doctor_id}/time-off/{time_off_id})
+	DeleteTimeOff(c *gin.Context, doctorID DoctorID, timeOffID TimeOffID, params DeleteTimeOffParams)
 	// ListAppointmentTypes What a doctor can be visited for
 	// (GET /v1/doctors/{doctor_id}/types)
-	ListAppointmentTypes(c *gin.Context, doctorID DoctorID)
+	ListAppointmentTypes(c *gin.Context, doctorID DoctorID, params ListAppointmentTypesParams)
+	// CreateAppointmentType Add an appointment type
+	// (POST /v1/doctors/{doctor_id}/types)
+	CreateAppointmentType(c *gin.Context, doctorID DoctorID, params CreateAppointmentTypeParams)
+	// GetAppointmentType An appointment type as it is edited
+	// (GET /v1/doctors/{doctor_id}/types/{type_id})
+	GetAppointmentType(c *gin.Context, doctorID DoctorID, typeID TypeID)
+	// PutAppointmentType Change or deactivate an appointment type
+	// (PUT /v1/doctors/{doctor_id}/types/{type_id})
+	PutAppointmentType(c *gin.Context, doctorID DoctorID, typeID TypeID, params PutAppointmentTypeParams)
 	// GetMe The account that is logged in
 	// (GET /v1/me)
 	GetMe(c *gin.Context)
@@ -1572,7 +2345,16 @@ type ServerInterface interface {
 	StartReconciliation(c *gin.Context)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
-	ListPatients(c *gin.Context)
+	ListPatients(c *gin.Context, params ListPatientsParams)
+	// CreatePatient Add a patient
+	// (POST /v1/patients)
+	CreatePatient(c *gin.Context, params CreatePatientParams)
+	// GetPatient One patient
+	// (GET /v1/patients/{patient_id})
+	GetPatient(c *gin.Context, patientID PatientID)
+	// PutPatient Change what is known of a patient
+	// (PUT /v1/patients/{patient_id})
+	PutPatient(c *gin.Context, patientID PatientID, params PutPatientParams)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(c *gin.Context)
@@ -2752,6 +3534,52 @@ func (siw *ServerInterfaceWrapper) RetryAppointment(c *gin.Context) {
 // ListDoctors operation middleware
 func (siw *ServerInterfaceWrapper) ListDoctors(c *gin.Context) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDoctorsParams
+
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", c.Request.URL.Query(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "speciality" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "speciality", c.Request.URL.Query(), &params.Speciality, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter speciality: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "include_inactive" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_inactive", c.Request.URL.Query(), &params.IncludeInactive, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter include_inactive: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -2759,7 +3587,50 @@ func (siw *ServerInterfaceWrapper) ListDoctors(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ListDoctors(c)
+	siw.Handler.ListDoctors(c, params)
+}
+
+// CreateDoctor operation middleware
+func (siw *ServerInterfaceWrapper) CreateDoctor(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateDoctorParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateDoctor(c, params)
 }
 
 // GetDoctor operation middleware
@@ -2785,6 +3656,301 @@ func (siw *ServerInterfaceWrapper) GetDoctor(c *gin.Context) {
 	}
 
 	siw.Handler.GetDoctor(c, doctorID)
+}
+
+// PutDoctor operation middleware
+func (siw *ServerInterfaceWrapper) PutDoctor(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutDoctorParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutDoctor(c, doctorID, params)
+}
+
+// GetDoctorHours operation middleware
+func (siw *ServerInterfaceWrapper) GetDoctorHours(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDoctorHours(c, doctorID)
+}
+
+// PutDoctorHours operation middleware
+func (siw *ServerInterfaceWrapper) PutDoctorHours(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutDoctorHoursParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutDoctorHours(c, doctorID, params)
+}
+
+// ListDoctorOverrides operation middleware
+func (siw *ServerInterfaceWrapper) ListDoctorOverrides(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDoctorOverridesParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDoctorOverrides(c, doctorID, params)
+}
+
+// DeleteDoctorOverride operation middleware
+func (siw *ServerInterfaceWrapper) DeleteDoctorOverride(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "date" -------------
+	var date LocalDate
+
+	err = runtime.BindStyledParameterWithOptions("simple", "date", c.Param("date"), &date, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter date: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteDoctorOverrideParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteDoctorOverride(c, doctorID, date, params)
+}
+
+// PutDoctorOverride operation middleware
+func (siw *ServerInterfaceWrapper) PutDoctorOverride(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "date" -------------
+	var date LocalDate
+
+	err = runtime.BindStyledParameterWithOptions("simple", "date", c.Param("date"), &date, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter date: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutDoctorOverrideParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutDoctorOverride(c, doctorID, date, params)
 }
 
 // ListSlots operation middleware
@@ -2839,6 +4005,163 @@ func (siw *ServerInterfaceWrapper) ListSlots(c *gin.Context) {
 	siw.Handler.ListSlots(c, doctorID, params)
 }
 
+// ListTimeOff operation middleware
+func (siw *ServerInterfaceWrapper) ListTimeOff(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTimeOffParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListTimeOff(c, doctorID, params)
+}
+
+// AddTimeOff operation middleware
+func (siw *ServerInterfaceWrapper) AddTimeOff(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddTimeOffParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AddTimeOff(c, doctorID, params)
+}
+
+// DeleteTimeOff operation middleware
+func (siw *ServerInterfaceWrapper) DeleteTimeOff(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "time_off_id" -------------
+	var timeOffID TimeOffID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "time_off_id", c.Param("time_off_id"), &timeOffID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter time_off_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteTimeOffParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteTimeOff(c, doctorID, timeOffID, params)
+}
+
 // ListAppointmentTypes operation middleware
 func (siw *ServerInterfaceWrapper) ListAppointmentTypes(c *gin.Context) {
 
@@ -2854,6 +4177,17 @@ func (siw *ServerInterfaceWrapper) ListAppointmentTypes(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAppointmentTypesParams
+
+	// ------------- Optional query parameter "include_inactive" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_inactive", c.Request.URL.Query(), &params.IncludeInactive, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter include_inactive: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -2861,7 +4195,154 @@ func (siw *ServerInterfaceWrapper) ListAppointmentTypes(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ListAppointmentTypes(c, doctorID)
+	siw.Handler.ListAppointmentTypes(c, doctorID, params)
+}
+
+// CreateAppointmentType operation middleware
+func (siw *ServerInterfaceWrapper) CreateAppointmentType(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateAppointmentTypeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateAppointmentType(c, doctorID, params)
+}
+
+// GetAppointmentType operation middleware
+func (siw *ServerInterfaceWrapper) GetAppointmentType(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "type_id" -------------
+	var typeID TypeID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "type_id", c.Param("type_id"), &typeID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter type_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAppointmentType(c, doctorID, typeID)
+}
+
+// PutAppointmentType operation middleware
+func (siw *ServerInterfaceWrapper) PutAppointmentType(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "doctor_id" -------------
+	var doctorID DoctorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "doctor_id", c.Param("doctor_id"), &doctorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "type_id" -------------
+	var typeID TypeID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "type_id", c.Param("type_id"), &typeID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter type_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutAppointmentTypeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutAppointmentType(c, doctorID, typeID, params)
 }
 
 // GetMe operation middleware
@@ -2933,6 +4414,20 @@ func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
 // ListPatients operation middleware
 func (siw *ServerInterfaceWrapper) ListPatients(c *gin.Context) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPatientsParams
+
+	// ------------- Optional query parameter "account_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "account_id", c.Request.URL.Query(), &params.AccountID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -2940,7 +4435,127 @@ func (siw *ServerInterfaceWrapper) ListPatients(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ListPatients(c)
+	siw.Handler.ListPatients(c, params)
+}
+
+// CreatePatient operation middleware
+func (siw *ServerInterfaceWrapper) CreatePatient(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreatePatientParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreatePatient(c, params)
+}
+
+// GetPatient operation middleware
+func (siw *ServerInterfaceWrapper) GetPatient(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "patient_id" -------------
+	var patientID PatientID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "patient_id", c.Param("patient_id"), &patientID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter patient_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPatient(c, patientID)
+}
+
+// PutPatient operation middleware
+func (siw *ServerInterfaceWrapper) PutPatient(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "patient_id" -------------
+	var patientID PatientID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "patient_id", c.Param("patient_id"), &patientID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter patient_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutPatientParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutPatient(c, patientID, params)
 }
 
 // EndSessions operation middleware
@@ -3095,9 +4710,13 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/sessions", wrapper.CreateSession)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe)
 	router.GET(options.BaseURL+"/v1/patients", wrapper.ListPatients)
+	router.POST(options.BaseURL+"/v1/patients", wrapper.CreatePatient)
 	router.GET(options.BaseURL+"/v1/doctors", wrapper.ListDoctors)
+	router.POST(options.BaseURL+"/v1/doctors", wrapper.CreateDoctor)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id", wrapper.GetDoctor)
+	router.PUT(options.BaseURL+"/v1/doctors/:doctor_id", wrapper.PutDoctor)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/types", wrapper.ListAppointmentTypes)
+	router.POST(options.BaseURL+"/v1/doctors/:doctor_id/types", wrapper.CreateAppointmentType)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/slots", wrapper.ListSlots)
 	router.GET(options.BaseURL+"/v1/appointments", wrapper.ListAppointments)
 	router.POST(options.BaseURL+"/v1/appointments", wrapper.BookAppointment)
@@ -3132,6 +4751,27 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
+	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/hours", wrapper.GetDoctorHours)
+	router.PUT(options.BaseURL+"/v1/doctors/:doctor_id/hours", wrapper.PutDoctorHours)
+	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/overrides", wrapper.ListDoctorOverrides)
+	router.DELETE(options.BaseURL+"/v1/doctors/:doctor_id/overrides/:date", wrapper.DeleteDoctorOverride)
+	router.PUT(options.BaseURL+"/v1/doctors/:doctor_id/overrides/:date", wrapper.PutDoctorOverride)
+	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/time-off", wrapper.ListTimeOff)
+	router.POST(options.BaseURL+"/v1/doctors/:doctor_id/time-off", wrapper.AddTimeOff)
+	router.DELETE(options.BaseURL+"/v1/doctors/:doctor_id/time-off/:time_off_id", wrapper.DeleteTimeOff)
+	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/types/:type_id", wrapper.GetAppointmentType)
+	router.PUT(options.BaseURL+"/v1/doctors/:doctor_id/types/:type_id", wrapper.PutAppointmentType)
+	router.GET(options.BaseURL+"/v1/patients/:patient_id", wrapper.GetPatient)
+	router.PUT(options.BaseURL+"/v1/patients/:patient_id", wrapper.PutPatient)
+}
+
+type AppointmentTypeFoundResponseHeaders struct {
+	ETag string
+}
+type AppointmentTypeFoundJSONResponse struct {
+	Body AppointmentTypeDetail
+
+	Headers AppointmentTypeFoundResponseHeaders
 }
 
 type BadRequestApplicationProblemPlusJSONResponse Problem
@@ -3157,6 +4797,15 @@ type CommandDoneJSONResponse struct {
 
 type ConflictApplicationProblemPlusJSONResponse Problem
 
+type DoctorFoundResponseHeaders struct {
+	ETag string
+}
+type DoctorFoundJSONResponse struct {
+	Body Doctor
+
+	Headers DoctorFoundResponseHeaders
+}
+
 type ForbiddenApplicationProblemPlusJSONResponse Problem
 
 type IdempotencyReusedApplicationProblemPlusJSONResponse Problem
@@ -3165,9 +4814,34 @@ type InternalApplicationProblemPlusJSONResponse Problem
 
 type NotFoundApplicationProblemPlusJSONResponse Problem
 
+type PatientFoundResponseHeaders struct {
+	ETag string
+}
+type PatientFoundJSONResponse struct {
+	Body Patient
+
+	Headers PatientFoundResponseHeaders
+}
+
 type PreconditionFailedApplicationProblemPlusJSONResponse Problem
 
 type PreconditionRequiredApplicationProblemPlusJSONResponse Problem
+
+type ScheduleFreedResponseHeaders struct {
+	ETag string
+}
+type ScheduleFreedResponse struct {
+	Headers ScheduleFreedResponseHeaders
+}
+
+type ScheduleSavedResponseHeaders struct {
+	ETag string
+}
+type ScheduleSavedJSONResponse struct {
+	Body ScheduleSaved
+
+	Headers ScheduleSavedResponseHeaders
+}
 
 type TooLargeApplicationProblemPlusJSONResponse Problem
 
@@ -6963,6 +8637,7 @@ func (response RetryAppointment503ApplicationProblemPlusJSONResponse) VisitRetry
 }
 
 type ListDoctorsRequestObject struct {
+	Params ListDoctorsParams
 }
 
 type ListDoctorsResponseObject interface {
@@ -7065,6 +8740,187 @@ func (response ListDoctors503ApplicationProblemPlusJSONResponse) VisitListDoctor
 	return err
 }
 
+type CreateDoctorRequestObject struct {
+	Params CreateDoctorParams
+	Body   *CreateDoctorJSONRequestBody
+}
+
+type CreateDoctorResponseObject interface {
+	VisitCreateDoctorResponse(w http.ResponseWriter) error
+}
+
+type CreateDoctor201ResponseHeaders struct {
+	ETag                string
+	IdempotencyReplayed string
+	Location            string
+}
+
+type CreateDoctor201JSONResponse struct {
+	Body    Doctor
+	Headers CreateDoctor201ResponseHeaders
+}
+
+func (response CreateDoctor201JSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor400ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor401ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor403ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor409ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor413ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor415ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor422ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor500ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDoctor503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDoctor503ApplicationProblemPlusJSONResponse) VisitCreateDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetDoctorRequestObject struct {
 	DoctorID DoctorID `json:"doctor_id"`
 }
@@ -7073,15 +8929,16 @@ type GetDoctorResponseObject interface {
 	VisitGetDoctorResponse(w http.ResponseWriter) error
 }
 
-type GetDoctor200JSONResponse Doctor
+type GetDoctor200JSONResponse struct{ DoctorFoundJSONResponse }
 
 func (response GetDoctor200JSONResponse) VisitGetDoctorResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -7173,6 +9030,989 @@ type GetDoctor503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetDoctor503ApplicationProblemPlusJSONResponse) VisitGetDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	Params   PutDoctorParams
+	Body     *PutDoctorJSONRequestBody
+}
+
+type PutDoctorResponseObject interface {
+	VisitPutDoctorResponse(w http.ResponseWriter) error
+}
+
+type PutDoctor200JSONResponse struct{ DoctorFoundJSONResponse }
+
+func (response PutDoctor200JSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor400ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor401ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor403ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor404ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor409ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor412ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor413ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor415ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor428ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor500ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctor503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctor503ApplicationProblemPlusJSONResponse) VisitPutDoctorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoctorHoursRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+}
+
+type GetDoctorHoursResponseObject interface {
+	VisitGetDoctorHoursResponse(w http.ResponseWriter) error
+}
+
+type GetDoctorHours200ResponseHeaders struct {
+	ETag string
+}
+
+type GetDoctorHours200JSONResponse struct {
+	Body    WeeklyHours
+	Headers GetDoctorHours200ResponseHeaders
+}
+
+func (response GetDoctorHours200JSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoctorHours400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoctorHours400ApplicationProblemPlusJSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoctorHours401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoctorHours401ApplicationProblemPlusJSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoctorHours403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoctorHours403ApplicationProblemPlusJSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoctorHours404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoctorHours404ApplicationProblemPlusJSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoctorHours500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoctorHours500ApplicationProblemPlusJSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoctorHours503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoctorHours503ApplicationProblemPlusJSONResponse) VisitGetDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHoursRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	Params   PutDoctorHoursParams
+	Body     *PutDoctorHoursJSONRequestBody
+}
+
+type PutDoctorHoursResponseObject interface {
+	VisitPutDoctorHoursResponse(w http.ResponseWriter) error
+}
+
+type PutDoctorHours200JSONResponse struct{ ScheduleSavedJSONResponse }
+
+func (response PutDoctorHours200JSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours400ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours401ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours403ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours404ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours412ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours413ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours415ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours428ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours500ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorHours503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorHours503ApplicationProblemPlusJSONResponse) VisitPutDoctorHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverridesRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	Params   ListDoctorOverridesParams
+}
+
+type ListDoctorOverridesResponseObject interface {
+	VisitListDoctorOverridesResponse(w http.ResponseWriter) error
+}
+
+type ListDoctorOverrides200ResponseHeaders struct {
+	ETag string
+}
+
+type ListDoctorOverrides200JSONResponse struct {
+	Body    DayOverrideList
+	Headers ListDoctorOverrides200ResponseHeaders
+}
+
+func (response ListDoctorOverrides200JSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverrides400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListDoctorOverrides400ApplicationProblemPlusJSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverrides401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListDoctorOverrides401ApplicationProblemPlusJSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverrides403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListDoctorOverrides403ApplicationProblemPlusJSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverrides404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListDoctorOverrides404ApplicationProblemPlusJSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverrides500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListDoctorOverrides500ApplicationProblemPlusJSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDoctorOverrides503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDoctorOverrides503ApplicationProblemPlusJSONResponse) VisitListDoctorOverridesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverrideRequestObject struct {
+	DoctorID DoctorID  `json:"doctor_id"`
+	Date     LocalDate `json:"date"`
+	Params   DeleteDoctorOverrideParams
+}
+
+type DeleteDoctorOverrideResponseObject interface {
+	VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error
+}
+
+type DeleteDoctorOverride204Response = ScheduleFreedResponse
+
+func (response DeleteDoctorOverride204Response) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteDoctorOverride400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride400ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride401ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride403ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride404ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride412ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride428ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride500ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDoctorOverride503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDoctorOverride503ApplicationProblemPlusJSONResponse) VisitDeleteDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverrideRequestObject struct {
+	DoctorID DoctorID  `json:"doctor_id"`
+	Date     LocalDate `json:"date"`
+	Params   PutDoctorOverrideParams
+	Body     *PutDoctorOverrideJSONRequestBody
+}
+
+type PutDoctorOverrideResponseObject interface {
+	VisitPutDoctorOverrideResponse(w http.ResponseWriter) error
+}
+
+type PutDoctorOverride200JSONResponse struct{ ScheduleSavedJSONResponse }
+
+func (response PutDoctorOverride200JSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride400ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride401ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride403ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride404ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride412ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride413ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride415ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride428ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride500ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDoctorOverride503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PutDoctorOverride503ApplicationProblemPlusJSONResponse) VisitPutDoctorOverrideResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7322,8 +10162,480 @@ func (response ListSlots503ApplicationProblemPlusJSONResponse) VisitListSlotsRes
 	return err
 }
 
+type ListTimeOffRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	Params   ListTimeOffParams
+}
+
+type ListTimeOffResponseObject interface {
+	VisitListTimeOffResponse(w http.ResponseWriter) error
+}
+
+type ListTimeOff200ResponseHeaders struct {
+	ETag string
+}
+
+type ListTimeOff200JSONResponse struct {
+	Body    TimeOffList
+	Headers ListTimeOff200ResponseHeaders
+}
+
+func (response ListTimeOff200JSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeOff400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTimeOff400ApplicationProblemPlusJSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeOff401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTimeOff401ApplicationProblemPlusJSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeOff403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTimeOff403ApplicationProblemPlusJSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeOff404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListTimeOff404ApplicationProblemPlusJSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeOff500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListTimeOff500ApplicationProblemPlusJSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTimeOff503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTimeOff503ApplicationProblemPlusJSONResponse) VisitListTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOffRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	Params   AddTimeOffParams
+	Body     *AddTimeOffJSONRequestBody
+}
+
+type AddTimeOffResponseObject interface {
+	VisitAddTimeOffResponse(w http.ResponseWriter) error
+}
+
+type AddTimeOff201ResponseHeaders struct {
+	ETag string
+}
+
+type AddTimeOff201JSONResponse struct {
+	Body    TimeOffSaved
+	Headers AddTimeOff201ResponseHeaders
+}
+
+func (response AddTimeOff201JSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff400ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff401ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff403ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff404ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff412ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff413ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff415ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff428ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff500ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddTimeOff503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AddTimeOff503ApplicationProblemPlusJSONResponse) VisitAddTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOffRequestObject struct {
+	DoctorID  DoctorID  `json:"doctor_id"`
+	TimeOffID TimeOffID `json:"time_off_id"`
+	Params    DeleteTimeOffParams
+}
+
+type DeleteTimeOffResponseObject interface {
+	VisitDeleteTimeOffResponse(w http.ResponseWriter) error
+}
+
+type DeleteTimeOff204Response = ScheduleFreedResponse
+
+func (response DeleteTimeOff204Response) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteTimeOff400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff400ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff401ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff403ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff404ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff412ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff428ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff500ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTimeOff503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTimeOff503ApplicationProblemPlusJSONResponse) VisitDeleteTimeOffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAppointmentTypesRequestObject struct {
 	DoctorID DoctorID `json:"doctor_id"`
+	Params   ListAppointmentTypesParams
 }
 
 type ListAppointmentTypesResponseObject interface {
@@ -7430,6 +10742,502 @@ type ListAppointmentTypes503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListAppointmentTypes503ApplicationProblemPlusJSONResponse) VisitListAppointmentTypesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentTypeRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	Params   CreateAppointmentTypeParams
+	Body     *CreateAppointmentTypeJSONRequestBody
+}
+
+type CreateAppointmentTypeResponseObject interface {
+	VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error
+}
+
+type CreateAppointmentType201ResponseHeaders struct {
+	ETag                string
+	IdempotencyReplayed string
+	Location            string
+}
+
+type CreateAppointmentType201JSONResponse struct {
+	Body    AppointmentTypeDetail
+	Headers CreateAppointmentType201ResponseHeaders
+}
+
+func (response CreateAppointmentType201JSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType400ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType401ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType403ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType404ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType413ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType415ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType422ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType500ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAppointmentType503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAppointmentType503ApplicationProblemPlusJSONResponse) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentTypeRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	TypeID   TypeID   `json:"type_id"`
+}
+
+type GetAppointmentTypeResponseObject interface {
+	VisitGetAppointmentTypeResponse(w http.ResponseWriter) error
+}
+
+type GetAppointmentType200JSONResponse struct {
+	AppointmentTypeFoundJSONResponse
+}
+
+func (response GetAppointmentType200JSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentType400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAppointmentType400ApplicationProblemPlusJSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentType401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAppointmentType401ApplicationProblemPlusJSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentType403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAppointmentType403ApplicationProblemPlusJSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentType404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAppointmentType404ApplicationProblemPlusJSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentType500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetAppointmentType500ApplicationProblemPlusJSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAppointmentType503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAppointmentType503ApplicationProblemPlusJSONResponse) VisitGetAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentTypeRequestObject struct {
+	DoctorID DoctorID `json:"doctor_id"`
+	TypeID   TypeID   `json:"type_id"`
+	Params   PutAppointmentTypeParams
+	Body     *PutAppointmentTypeJSONRequestBody
+}
+
+type PutAppointmentTypeResponseObject interface {
+	VisitPutAppointmentTypeResponse(w http.ResponseWriter) error
+}
+
+type PutAppointmentType200JSONResponse struct {
+	AppointmentTypeFoundJSONResponse
+}
+
+func (response PutAppointmentType200JSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType400ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType401ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType403ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType404ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType412ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType413ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType415ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType428ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType500ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppointmentType503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PutAppointmentType503ApplicationProblemPlusJSONResponse) VisitPutAppointmentTypeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7917,6 +11725,7 @@ func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitSt
 }
 
 type ListPatientsRequestObject struct {
+	Params ListPatientsParams
 }
 
 type ListPatientsResponseObject interface {
@@ -8007,6 +11816,511 @@ type ListPatients503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListPatients503ApplicationProblemPlusJSONResponse) VisitListPatientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatientRequestObject struct {
+	Params CreatePatientParams
+	Body   *CreatePatientJSONRequestBody
+}
+
+type CreatePatientResponseObject interface {
+	VisitCreatePatientResponse(w http.ResponseWriter) error
+}
+
+type CreatePatient201ResponseHeaders struct {
+	ETag                string
+	IdempotencyReplayed string
+	Location            string
+}
+
+type CreatePatient201JSONResponse struct {
+	Body    Patient
+	Headers CreatePatient201ResponseHeaders
+}
+
+func (response CreatePatient201JSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient400ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient401ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient403ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient404ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient409ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient413ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient415ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient422ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient500ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePatient503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePatient503ApplicationProblemPlusJSONResponse) VisitCreatePatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatientRequestObject struct {
+	PatientID PatientID `json:"patient_id"`
+}
+
+type GetPatientResponseObject interface {
+	VisitGetPatientResponse(w http.ResponseWriter) error
+}
+
+type GetPatient200JSONResponse struct{ PatientFoundJSONResponse }
+
+func (response GetPatient200JSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatient400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPatient400ApplicationProblemPlusJSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatient401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetPatient401ApplicationProblemPlusJSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatient403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetPatient403ApplicationProblemPlusJSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatient404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPatient404ApplicationProblemPlusJSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatient500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPatient500ApplicationProblemPlusJSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPatient503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPatient503ApplicationProblemPlusJSONResponse) VisitGetPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatientRequestObject struct {
+	PatientID PatientID `json:"patient_id"`
+	Params    PutPatientParams
+	Body      *PutPatientJSONRequestBody
+}
+
+type PutPatientResponseObject interface {
+	VisitPutPatientResponse(w http.ResponseWriter) error
+}
+
+type PutPatient200JSONResponse struct{ PatientFoundJSONResponse }
+
+func (response PutPatient200JSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient400ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient401ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient403ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient404ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient412ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient413ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient415ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient428ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient500ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPatient503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PutPatient503ApplicationProblemPlusJSONResponse) VisitPutPatientResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8776,15 +13090,54 @@ type StrictServerInterface interface {
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(ctx context.Context, request ListDoctorsRequestObject) (ListDoctorsResponseObject, error)
+	// CreateDoctor Add a doctor
+	// (POST /v1/doctors)
+	CreateDoctor(ctx context.Context, request CreateDoctorRequestObject) (CreateDoctorResponseObject, error)
 	// GetDoctor One doctor
 	// (GET /v1/doctors/{doctor_id})
 	GetDoctor(ctx context.Context, request GetDoctorRequestObject) (GetDoctorResponseObject, error)
+	// PutDoctor Change or deactivate a doctor
+	// (PUT /v1/doctors/{doctor_id})
+	PutDoctor(ctx context.Context, request PutDoctorRequestObject) (PutDoctorResponseObject, error)
+	// GetDoctorHours The weekly hours of a doctor
+	// (GET /v1/doctors/{doctor_id}/hours)
+	GetDoctorHours(ctx context.Context, request GetDoctorHoursRequestObject) (GetDoctorHoursResponseObject, error)
+	// PutDoctorHours Replace the weekly hours
+	// (PUT /v1/doctors/{doctor_id}/hours)
+	PutDoctorHours(ctx context.Context, request PutDoctorHoursRequestObject) (PutDoctorHoursResponseObject, error)
+	// ListDoctorOverrides Days with other hours
+	// (GET /v1/doctors/{doctor_id}/overrides)
+	ListDoctorOverrides(ctx context.Context, request ListDoctorOverridesRequestObject) (ListDoctorOverridesResponseObject, error)
+	// DeleteDoctorOverride Give a day its weekly hours again
+	// (DELETE /v1/doctors/{doctor_id}/overrides/{date})
+	DeleteDoctorOverride(ctx context.Context, request DeleteDoctorOverrideRequestObject) (DeleteDoctorOverrideResponseObject, error)
+	// PutDoctorOverride Give a day other hours, or none
+	// (PUT /v1/doctors/{doctor_id}/overrides/{date})
+	PutDoctorOverride(ctx context.Context, request PutDoctorOverrideRequestObject) (PutDoctorOverrideResponseObject, error)
 	// ListSlots The free times of a doctor
 	// (GET /v1/doctors/{doctor_id}/slots)
 	ListSlots(ctx context.Context, request ListSlotsRequestObject) (ListSlotsResponseObject, error)
+	// ListTimeOff The time off of a doctor
+	// (GET /v1/doctors/{doctor_id}/time-off)
+	ListTimeOff(ctx context.Context, request ListTimeOffRequestObject) (ListTimeOffResponseObject, error)
+	// AddTimeOff Take time off
+	// (POST /v1/doctors/{doctor_id}/time-off)
+	AddTimeOff(ctx context.Context, request AddTimeOffRequestObject) (AddTimeOffResponseObject, error)
+	// DeleteTimeOff Give time off back
+	// (DELETE /v1/doctors/{doctor_id}/time-off/{time_off_id})
+	DeleteTimeOff(ctx context.Context, request DeleteTimeOffRequestObject) (DeleteTimeOffResponseObject, error)
 	// ListAppointmentTypes What a doctor can be visited for
 	// (GET /v1/doctors/{doctor_id}/types)
 	ListAppointmentTypes(ctx context.Context, request ListAppointmentTypesRequestObject) (ListAppointmentTypesResponseObject, error)
+	// CreateAppointmentType Add an appointment type
+	// (POST /v1/doctors/{doctor_id}/types)
+	CreateAppointmentType(ctx context.Context, request CreateAppointmentTypeRequestObject) (CreateAppointmentTypeResponseObject, error)
+	// GetAppointmentType An appointment type as it is edited
+	// (GET /v1/doctors/{doctor_id}/types/{type_id})
+	GetAppointmentType(ctx context.Context, request GetAppointmentTypeRequestObject) (GetAppointmentTypeResponseObject, error)
+	// PutAppointmentType Change or deactivate an appointment type
+	// (PUT /v1/doctors/{doctor_id}/types/{type_id})
+	PutAppointmentType(ctx context.Context, request PutAppointmentTypeRequestObject) (PutAppointmentTypeResponseObject, error)
 	// GetMe The account that is logged in
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -8800,6 +13153,15 @@ type StrictServerInterface interface {
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(ctx context.Context, request ListPatientsRequestObject) (ListPatientsResponseObject, error)
+	// CreatePatient Add a patient
+	// (POST /v1/patients)
+	CreatePatient(ctx context.Context, request CreatePatientRequestObject) (CreatePatientResponseObject, error)
+	// GetPatient One patient
+	// (GET /v1/patients/{patient_id})
+	GetPatient(ctx context.Context, request GetPatientRequestObject) (GetPatientResponseObject, error)
+	// PutPatient Change what is known of a patient
+	// (PUT /v1/patients/{patient_id})
+	PutPatient(ctx context.Context, request PutPatientRequestObject) (PutPatientResponseObject, error)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(ctx context.Context, request EndSessionsRequestObject) (EndSessionsResponseObject, error)
@@ -9724,8 +14086,10 @@ func (sh *strictHandler) RetryAppointment(ctx *gin.Context, appointmentID Appoin
 }
 
 // ListDoctors operation middleware
-func (sh *strictHandler) ListDoctors(ctx *gin.Context) {
+func (sh *strictHandler) ListDoctors(ctx *gin.Context, params ListDoctorsParams) {
 	var request ListDoctorsRequestObject
+
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ListDoctors(ctx, request.(ListDoctorsRequestObject))
@@ -9740,6 +14104,50 @@ func (sh *strictHandler) ListDoctors(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListDoctorsResponseObject); ok {
 		if err := validResponse.VisitListDoctorsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateDoctor operation middleware
+func (sh *strictHandler) CreateDoctor(ctx *gin.Context, params CreateDoctorParams) {
+	var request CreateDoctorRequestObject
+
+	request.Params = params
+
+	var body CreateDoctorJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateDoctor(ctx, request.(CreateDoctorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateDoctor")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateDoctorResponseObject); ok {
+		if err := validResponse.VisitCreateDoctorResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -9766,6 +14174,223 @@ func (sh *strictHandler) GetDoctor(ctx *gin.Context, doctorID DoctorID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetDoctorResponseObject); ok {
 		if err := validResponse.VisitGetDoctorResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutDoctor operation middleware
+func (sh *strictHandler) PutDoctor(ctx *gin.Context, doctorID DoctorID, params PutDoctorParams) {
+	var request PutDoctorRequestObject
+
+	request.DoctorID = doctorID
+	request.Params = params
+
+	var body PutDoctorJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutDoctor(ctx, request.(PutDoctorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutDoctor")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutDoctorResponseObject); ok {
+		if err := validResponse.VisitPutDoctorResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDoctorHours operation middleware
+func (sh *strictHandler) GetDoctorHours(ctx *gin.Context, doctorID DoctorID) {
+	var request GetDoctorHoursRequestObject
+
+	request.DoctorID = doctorID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDoctorHours(ctx, request.(GetDoctorHoursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDoctorHours")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDoctorHoursResponseObject); ok {
+		if err := validResponse.VisitGetDoctorHoursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutDoctorHours operation middleware
+func (sh *strictHandler) PutDoctorHours(ctx *gin.Context, doctorID DoctorID, params PutDoctorHoursParams) {
+	var request PutDoctorHoursRequestObject
+
+	request.DoctorID = doctorID
+	request.Params = params
+
+	var body PutDoctorHoursJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutDoctorHours(ctx, request.(PutDoctorHoursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutDoctorHours")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutDoctorHoursResponseObject); ok {
+		if err := validResponse.VisitPutDoctorHoursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDoctorOverrides operation middleware
+func (sh *strictHandler) ListDoctorOverrides(ctx *gin.Context, doctorID DoctorID, params ListDoctorOverridesParams) {
+	var request ListDoctorOverridesRequestObject
+
+	request.DoctorID = doctorID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDoctorOverrides(ctx, request.(ListDoctorOverridesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDoctorOverrides")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListDoctorOverridesResponseObject); ok {
+		if err := validResponse.VisitListDoctorOverridesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteDoctorOverride operation middleware
+func (sh *strictHandler) DeleteDoctorOverride(ctx *gin.Context, doctorID DoctorID, date LocalDate, params DeleteDoctorOverrideParams) {
+	var request DeleteDoctorOverrideRequestObject
+
+	request.DoctorID = doctorID
+	request.Date = date
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDoctorOverride(ctx, request.(DeleteDoctorOverrideRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDoctorOverride")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteDoctorOverrideResponseObject); ok {
+		if err := validResponse.VisitDeleteDoctorOverrideResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutDoctorOverride operation middleware
+func (sh *strictHandler) PutDoctorOverride(ctx *gin.Context, doctorID DoctorID, date LocalDate, params PutDoctorOverrideParams) {
+	var request PutDoctorOverrideRequestObject
+
+	request.DoctorID = doctorID
+	request.Date = date
+	request.Params = params
+
+	var body PutDoctorOverrideJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutDoctorOverride(ctx, request.(PutDoctorOverrideRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutDoctorOverride")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutDoctorOverrideResponseObject); ok {
+		if err := validResponse.VisitPutDoctorOverrideResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -9800,11 +14425,112 @@ func (sh *strictHandler) ListSlots(ctx *gin.Context, doctorID DoctorID, params L
 	}
 }
 
+// ListTimeOff operation middleware
+func (sh *strictHandler) ListTimeOff(ctx *gin.Context, doctorID DoctorID, params ListTimeOffParams) {
+	var request ListTimeOffRequestObject
+
+	request.DoctorID = doctorID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTimeOff(ctx, request.(ListTimeOffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTimeOff")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListTimeOffResponseObject); ok {
+		if err := validResponse.VisitListTimeOffResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AddTimeOff operation middleware
+func (sh *strictHandler) AddTimeOff(ctx *gin.Context, doctorID DoctorID, params AddTimeOffParams) {
+	var request AddTimeOffRequestObject
+
+	request.DoctorID = doctorID
+	request.Params = params
+
+	var body AddTimeOffJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddTimeOff(ctx, request.(AddTimeOffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddTimeOff")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AddTimeOffResponseObject); ok {
+		if err := validResponse.VisitAddTimeOffResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteTimeOff operation middleware
+func (sh *strictHandler) DeleteTimeOff(ctx *gin.Context, doctorID DoctorID, timeOffID TimeOffID, params DeleteTimeOffParams) {
+	var request DeleteTimeOffRequestObject
+
+	request.DoctorID = doctorID
+	request.TimeOffID = timeOffID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteTimeOff(ctx, request.(DeleteTimeOffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteTimeOff")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteTimeOffResponseObject); ok {
+		if err := validResponse.VisitDeleteTimeOffResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListAppointmentTypes operation middleware
-func (sh *strictHandler) ListAppointmentTypes(ctx *gin.Context, doctorID DoctorID) {
+func (sh *strictHandler) ListAppointmentTypes(ctx *gin.Context, doctorID DoctorID, params ListAppointmentTypesParams) {
 	var request ListAppointmentTypesRequestObject
 
 	request.DoctorID = doctorID
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ListAppointmentTypes(ctx, request.(ListAppointmentTypesRequestObject))
@@ -9819,6 +14545,124 @@ func (sh *strictHandler) ListAppointmentTypes(ctx *gin.Context, doctorID DoctorI
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListAppointmentTypesResponseObject); ok {
 		if err := validResponse.VisitListAppointmentTypesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAppointmentType operation middleware
+func (sh *strictHandler) CreateAppointmentType(ctx *gin.Context, doctorID DoctorID, params CreateAppointmentTypeParams) {
+	var request CreateAppointmentTypeRequestObject
+
+	request.DoctorID = doctorID
+	request.Params = params
+
+	var body CreateAppointmentTypeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAppointmentType(ctx, request.(CreateAppointmentTypeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAppointmentType")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateAppointmentTypeResponseObject); ok {
+		if err := validResponse.VisitCreateAppointmentTypeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAppointmentType operation middleware
+func (sh *strictHandler) GetAppointmentType(ctx *gin.Context, doctorID DoctorID, typeID TypeID) {
+	var request GetAppointmentTypeRequestObject
+
+	request.DoctorID = doctorID
+	request.TypeID = typeID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAppointmentType(ctx, request.(GetAppointmentTypeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAppointmentType")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAppointmentTypeResponseObject); ok {
+		if err := validResponse.VisitGetAppointmentTypeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutAppointmentType operation middleware
+func (sh *strictHandler) PutAppointmentType(ctx *gin.Context, doctorID DoctorID, typeID TypeID, params PutAppointmentTypeParams) {
+	var request PutAppointmentTypeRequestObject
+
+	request.DoctorID = doctorID
+	request.TypeID = typeID
+	request.Params = params
+
+	var body PutAppointmentTypeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutAppointmentType(ctx, request.(PutAppointmentTypeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutAppointmentType")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutAppointmentTypeResponseObject); ok {
+		if err := validResponse.VisitPutAppointmentTypeResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -9943,8 +14787,10 @@ func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
 }
 
 // ListPatients operation middleware
-func (sh *strictHandler) ListPatients(ctx *gin.Context) {
+func (sh *strictHandler) ListPatients(ctx *gin.Context, params ListPatientsParams) {
 	var request ListPatientsRequestObject
+
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ListPatients(ctx, request.(ListPatientsRequestObject))
@@ -9959,6 +14805,121 @@ func (sh *strictHandler) ListPatients(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListPatientsResponseObject); ok {
 		if err := validResponse.VisitListPatientsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreatePatient operation middleware
+func (sh *strictHandler) CreatePatient(ctx *gin.Context, params CreatePatientParams) {
+	var request CreatePatientRequestObject
+
+	request.Params = params
+
+	var body CreatePatientJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreatePatient(ctx, request.(CreatePatientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreatePatient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreatePatientResponseObject); ok {
+		if err := validResponse.VisitCreatePatientResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPatient operation middleware
+func (sh *strictHandler) GetPatient(ctx *gin.Context, patientID PatientID) {
+	var request GetPatientRequestObject
+
+	request.PatientID = patientID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPatient(ctx, request.(GetPatientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPatient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPatientResponseObject); ok {
+		if err := validResponse.VisitGetPatientResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutPatient operation middleware
+func (sh *strictHandler) PutPatient(ctx *gin.Context, patientID PatientID, params PutPatientParams) {
+	var request PutPatientRequestObject
+
+	request.PatientID = patientID
+	request.Params = params
+
+	var body PutPatientJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutPatient(ctx, request.(PutPatientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutPatient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutPatientResponseObject); ok {
+		if err := validResponse.VisitPutPatientResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -10158,227 +15119,304 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L0Lcxs3tiD8V/D1vV8luUNJpB52TNfUruLHxIlfIynjnYm8FNh9SCJqAgwAiua4VLW/Zn/Y/pItHADd",
-	"6GY32U1KcZLV1L2xLXU3Dg4OzvvxOYrFdCY4cK2i/udoAjQBiX99cUHH5s8EVCzZTDPBo350MQFyA1Ix",
-	"wYkYkcWEasIUUROx4B0yEpLoCZCrV6O9N1THkyvzEOUEEqb3o04En+h0lkLUjy6jw8so6kQSfp0zCUnU",
-	"13IOnUjFE5hSs7BezsyDSkvGx9HtbSd6lcB0JjTweHkGs5QuzWtlCK/Md67IYgKc6AlTBjwDE+VqAZJo",
-	"gfBQmTKQxKwOSpMF0xN8StEpkGtYGmBzUIDPp1H/58h8OvrYqQDttYipBaAMz4cJSLAQzGaCcT0FbnBW",
-	"RMfBTe8g+L066PaenHS73e4e/uex+c+3/p/2f3FvLfpGQk6pjvrRXLI9CSOQwGOIqoB/n/36dDZLWRVW",
-	"zbnPsseINue+oIqMRJqKBSTF3Swo03/tdaP1x3kGWi5PRxrk6nrnEAueKHNc5mNkCCPh0MjhkyZaLgtL",
-	"nqxDxZRxNjUn2Mt2z7iGMUiE48OHD6dzPQGuWUw1rALzvVgg3QQPFff7HVCJ1ETT6V8vo5hKGKVi0ZLA",
-	"bzvRjEo6Be2u4GkciznXr2rOg9pfF0HZTDf0MOpEzHxkRvUk6kScTs2b7nMDljSkqzk+uXqupzkd14Ke",
-	"P9IWfCT7KvDzT+6+heci1kLWQZ/gb9sCntQAbr+2O8wBd/wRlquQ/1PMJRELTuac/ToHos09shybKRKL",
-	"6ZTypEPUPJ4QqgglP/306vk+OQeeMD7OuaN7cpVnEjqmjKM4oCPoE6bJmN2AZb8jJpV2THifXISv4Yco",
-	"F3oCkgxFsjSfkDCaqzJfeZwcjZ6MHsHeUdwd7h0Pj4/2niRd2DscPUoe0d7o2/jkxCPZirIczQF69gx+",
-	"1jIM+uk18LGeRP3Dk5OOYSD+3z1zSbUGadb4nz9fXn467O1dXn56/OLjX/6z+lxGKAqrSenKiNmrTJQu",
-	"xdxwkaSPODNSM8CFRdRx79AKNyWmIDgQSBWQeEL5GBKDc8V4DPvk6r+uiKbXoAjly7Ls7SFrqsaTE91N",
-	"EfTouIyfOgFTIatRULy9Qh6vyHxm2Oxboizz7xCqyVQoTY665Ouzl8/I48Pj7jf75B1SSi6OFKESCBtz",
-	"IeslUeVmHWC1Z/+oU8WlJaiZ4AqQSX9HkzOrRZh/xYJr4PhXamSp1QoOZlIMU5j+5RdlVYQMQPNGYgXS",
-	"DU1ZMnAaSdSJEtCUpY5OvKKSCFCEC01GTCONmAUljfU+eYYkYOkIpBRSkZQpbc4/IQo4EgdeUUQRPhH1",
-	"f/4cjRikSdSPzNU7UJpKrQbUQDAFpegYoVMkI4bbjwaZSlOjTjRhfF3D+JSmeq6i/nG324k003g64c6Y",
-	"3RdiIb9HB4mI1X+UkXMbHth/ShhF/eg/DnJV9sD+Vh28t3i3x7Z6+zZi9Sm5soi6IoZiFAEaTwgiDNGK",
-	"yNbCXb99A9gzyx5P4xhm2qpSNURRQQwlIdZYHjqeHPXNWiMmp1EnSjOVdEvtsjGWs71WoPlHmOkO4iqm",
-	"UjJIiJhrI1+UENz8aS7+TIoYlHLiQe2T10Jcm9tfUps7REhLyvaQrCCyYqdShQ/smVBDr9qMe/Qgew43",
-	"407zueDQ7iSHQlxDMhgum+lkeIgSqIZkgGL+sHv4aK97tNftXfS6/a75v790e/2uYWW5xtBY73CvOLb3",
-	"XO6Tv0kaA/kAQ+R/wBNVWvjwovukf1RYuA1JGvJLB5rhgsWP4m4iFKSsBaUPe/jO0iK1iKDeSQinBEOa",
-	"yTw1LLqLzMcxtUpQsvc8k4ocYwDkRCCnSEGW6emBv2L9EU0VdCIuBsb+HYwABjOQMRJIz/C5mWSxpZu5",
-	"NJLKwP3ip7MIJaaQUd/sEAXKaM6TgWbgWLI1dwZTxufa7KF3fGw+F3z8trP61GHhoZOu4dQ5KgYpmzId",
-	"9Q8LP5xzzdLCJ24Nf57C4N9I89GLuRQzOPgOZMq4Y8xNTwx6/gVHeC9RC7xhihn5Mp8lzQjeeRyifq85",
-	"T8q5RhVbMhfaqqGhVU6NMRrylhIPCXXI0AOxjp9UOS0KNvdeYHSv+9Cqle44FB+lLN5N+1Cp0AOjLfJQ",
-	"8TgPNcyJSI09bmwFQx775FRdZw4fy16+UsR8yGoc8UQIBV6v3492UxqeFJUGsww6dhzIBW0h2MxdKQoG",
-	"EDBaup4wPla5wkDTVCwIM4qCQeUVUXSpyGKyRF3gpZBDliTAdzqcUfaVglLIlPcAfKWIFCkYsBAoxuN0",
-	"noA9LDEDiSvtegRH+RG89TuHFVUtB/aucO82SaZ0ibtLBG4MEVy4XMZG2k0Hz782uIblQNpPBlj/yVA0",
-	"4bAgJXMSb4K3YZ302BHhh4dFmkdTmSqCpmDFcitKc/Vu7upYrkoYuMqBWzHo7VlxYzXTdEczyX2kxKbw",
-	"XpKFYeILKfiYCE7EXBLFEtgnf58LbZ2H/jysCW3N7ZmQmrAdj+sktGtOyYjOU20YhphLtWrOuE3cxVmU",
-	"1tonF5CmRM1nuC30xvtdXeE5vBX6pZjz3a4KF3owwq8UDVVjhxvO6NxIRTffLtznuMh9/NoFvOZA3RGR",
-	"F3eDNIYmCMvM1cx/5rmUFkSBtQTfS/RjMPO9l5SlO3KnWfC5wch+rywQzBX0riD0A2UeJUPg5Mz+xVlM",
-	"RkonELPESGlY7HhCvYBdvdIFSKZA+WLCUigfWNWW7uLoSutbTOggdIXxiyBKhcb9yqGdZf6vuzq2zIkS",
-	"si9jz3pQcjP2xQUdr/gFdxUp3wZn5Fc0lAyQrIryasjvhGfZiKBXllg8yU6G2aOb0gSI0VluO9GFEK+p",
-	"HMNux0CXqaDJQAsxSPFr5SPwzsZHJydHj8hwqUHteiWOihLc+7a1EMTDUMT4CpB3Ja1XlvaYfUP5cifE",
-	"GlinlC+9c06FiDVf97aU9dLOeQKSLOhyn1zILGTACSVTcQdy4jA0FIQgBjISQFZA9yrod4JusyxKP00E",
-	"j+Ep0dlGrYF5hZHPPQx9XpVMzOBXmwzCIH6KYPzEwwjlblxrXvpW+bJoq5iDMiR1DZgM8P7d+QU5uOkd",
-	"KFDmLisbRhra4Cg+tqsW0MtP97UY79loUzX3Ku/gLo42X3PKlEJtwGmbkogba+UGZ/nhw4e9cmR53YGW",
-	"A9H+VG8oS+kwhV1PNPtOKbigQN6wGEhMeWBgef+ru5fBdU2pBvnUaUGKjqDkfC1ZBrsq1mXD02+jCGDF",
-	"+Wf7vRs9e0alJgsgCczMFRA8cAOg4/o3vOlOv4fkDSSMXuDGdyKO7IODqfniAHFZdetRkuB5P7Or7ZnV",
-	"+6TsD99Vdp4UZSdCRQxUXvXOIF49+crN3LUoNTCgRwjdX3NDg6jrejj3MfTpPurSObKQEE2sXkXT91LM",
-	"QGoGKnMoz4IfrcaENuYCBOGgz6u/S4M4SIscoTwW/PNqqoVfL/h6niUlhr9AjDE7l8/Scv9BtKM+GcNy",
-	"rNTz5w5hIx/33ogtmCKJV+CqIbqtc7viffTKYehAg40hrKO7M2FZlfsMlZIuV3CPEOCCHnC/zBqMP5OQ",
-	"nXkLzGeIKcTEi/H+owp8pJSP53TsMqnQPRH1I+e/DM/v3YikoDVImw3nsuzcgxWJdjmqQ4i63foMjcvL",
-	"86oTyw5m03mcA+IxCIisf+eCTeFf5rnyufmzckdnAQg/vOb4XtxA61tDay/Nh4kgCUvQae3UmMyPr5ZK",
-	"w7TRraG6cDcSqmEPo30Vz14zy4z8CbtIJ0bqDEISj5GBM9kNATBlZHeChOH/NqNKLYRMgueyH0lQoJEF",
-	"jceQDMRcD+AG5HIxAYlQGQXUe0E/riOKkuDPg0K4aIcsrGfIWqp0KOaohyDa7u6iI84QzZso4zVTbakj",
-	"A7MRvAUy3Mig8ItrYH7vOMO9gfuGcjqGxEubFYA7EYdPehDPpRIVSUlv3J1ANxGQlCpNZnSMKZ/r5eLG",
-	"rZ9rZwWs3Xv5uvo8COdhNJr5CknSNDXKiPVil+Snv0i5hBoKkQLlX4yhlvBW4okZwNWY1PbQ2pBPjeow",
-	"VyD3ybmmoxERPF3ur+Nd6y+IFvJH82DlLa7dx48lvugSIrJ8DasQj0bmT+TMlXwrDHW3FBJotmA+RRk/",
-	"P3HNUp9Fn2lZLkHHsECWApnZ3NCCvFgrCIKsmDUZzdY9a59FL/WMLlUjoRQbayNNsyUaHlox96apVCso",
-	"phtBK2TgVOiKwJOW62c5O01faAhpmLmzHoWvzZNG5UFOInSV+LwI0wPwmX3yjqfLUu6AN6UwN6TyIobZ",
-	"Qg124ROFNhC2zySYQJp4ss6yf5oT9owu/f1ba1q6x5BLUFVdL+L4vdsvWUihweGMcXL1txfWy1ZI6Ptc",
-	"tMlurypRaNccWKN/deGl12kSiFPGISFCkuxK1XwxyLT6vFJdUUi9WlnQO43EaKRAFyjgK0WMVtz8ALzj",
-	"YD3+z+1T+Pw8vq5Q9lw01aCob41KhAedjIpQMgOpBN8oNbKksbXGAj60nXkRJGI1uAxBDlYF6wnzsJry",
-	"kiwlq4zBZ4aDq0A5UcWrTVCNVJbH2ycMW8D4/TXAjBSuf1ins2IGuzPPgekUiilCjltgHznuQsyE0imk",
-	"25zRFlhjeGr+vIv3oSBVCliuVAjyC3zvGnIhOe73oB7n8HhX5rYOos1yeG7TofKcxyq2tavnp839ryLt",
-	"kI4dda4A7ldpgNH7NxFLJ7i9lfidENcGifdJAy1ViTpR/bKgwTwlwGO5nGlIbMI7hxuQNmogRoQSV05h",
-	"LkrR2upWy7M6uekSEv1nU2ZUFVRkmovL5sKjdHAhYeZctMBcc9CrzveZ1Se28UeW1JeS1RSUzvifzPkC",
-	"0tSV92C6c+yzZQNuP5gypek15NeuGCszuhCLB3EqbDYg5rVVlwGHmAqhrUSEFQ7bOcVp/lY7V4h3l9VT",
-	"s1hwYxa/ynKcsLg7rxzaEBtwSwUr1Ww+Aa4ZTdW2Tuki9C/2zM8JTRIJKlM5ghLZlj7sEE/ZDcl+2Fkp",
-	"E9tUAlflC16LoedWB7+bK1JJ11zogZoz7f65hqwrgLtxlQ0tYCva2CtV8pj7Y523xFJaM1Zmayvq+KRN",
-	"RbDaJlXXKqDgwAuWZPspfuI7KRYKpC2hQw+MzVUZwYKYk1OVyj98mjEJ1cz73Y313PEOmYgFSggx0nbz",
-	"zObPNt96U4OeKj0wX66E6JVWVotz0TMhiYSRBDVpCkilAmMxWtKBC5AUEJWf48daert3LcaR9fbKi60b",
-	"38o92eAUbVStwsfy3bP35PhxIf5QKfELSn6d6qpmEDOaMr2s/s7OobBQqQ0WC3e4KTBm8Xz/9GCPc3t6",
-	"2Dpy18h52TYMN5Ji2txD4h3fFe6pCZ3NgEPQLcDVxFmXkXOGDQQ+1MQTtUplojmggStig9cg9xO46JoW",
-	"UcchvDbU9tvE2HYNrr1kkCYvpGzNfVz1d2Xbmj4p1oR3yK9zkMsDrCTsEJuedFCR7rVynlkpebW7M6+g",
-	"3iRcLLj5B6txgWGJ+8+zaXP5qp2u5+7+OMrM7JOnqL7KOTdWiqvj9zHmVZeGS9JadcUlYIvx+Hw6dFkW",
-	"q/x+bhG38nqAkIPLebd7FLME/4SOt2VLP8c8yLkeik+lX2w+Vw+FQ1TtbfweaKonLY82dw57hVhcbzbg",
-	"3FtVUPwIy3NoyxCuYdmcH7yfD1MW/wjLzYkC5rNVQObRmfogQ5yK+Nr78hY0TdHaUx3M8MNKfe7c88W+",
-	"GtUF3Su0VbI/d7EXGsbkgmB36TLY5NZUjEnBjg2sgJ0TwYqJT6saWsfYpUHG02+bSbZlnOFOowPGJrPM",
-	"yBhSTCusc2nq8K9JosrQXvTJBxlEueBv45J/kwutNnJEa5jOdI1jeRuixhYk9boSq0709Ppbhe4Vsxlz",
-	"iumqODDyrw10q8zVpQVE+LH8bwbjWd3anF9zsTAnoq7ZbFaTkuWeqsrKclgmi4lQYKROLKa+yIsnQjr3",
-	"qxZp0pS8nFKY4ycIMWWnGgBVOM01BHTvyqMn1O3VxzeC255ha2EME8fXd7QocfLs4RXnw/k7cnzYQ9s1",
-	"7Kt1uvevj5+Pbv+zUpe0K60GpriQZM6ZVn0SY4xxJCR58dNZhyyB4z9+eP/PglODcf3o2AJvOwR2N1KK",
-	"Xb2T76kKnW9h8T5wILY4+Pv2z671OXqYbSuptuLa+m8Gd+o57UQcFjt98nATRlbgLq1ZjSjN2lv2O6eT",
-	"Q1rTZPRChO7uPlGQjjoknrA06ZAZldg7aUal5iBRSfc9Oe7ZvZNBvMmh4xB675zSH9z2nPJ9nunTRimY",
-	"NgrXIBfGPLaZnktImr+QYsBLQSyhwpR7T5eud4vzzdgKnnMt2Qz2f1H7xHOXGV0aEuHp0mdDaV8Hr7I+",
-	"C1qY5/br0q7mMq3KrJnRMbhXieA+jTrryuBigmRCFREcnhIj0FVeWma3SOwWq9c2NpOaGKVvcA01OYbX",
-	"rllHtvctFrL9mlocT7PsJEda3rNVbY52PC0FVBJAtIZkz1cUNbqgTDM+HpiDFYlNHY4BEzzMQnM9EZLZ",
-	"qGewWJYSVqmz+fKpdmnOZy+fkSfHJ4/3yXspxpJOFUldEzjbWadDZiBmmJ1HE3JlfR5Xq+nONX4WjHI9",
-	"dUqhqzrY4Eyp1sOb85rAJVdhi+W1cZ/rOxN+pcir5/vrte5VG8PVzdUGAepbVBvkmasOn2YpZbwUi9pQ",
-	"JWbMLKN51+QXnjrF/CtlJBD68cxfF9woMNKm3AUOZSqTgc9D3KzWuHJFu/NAbXfOJHeoAdYr70nmc2nJ",
-	"3NNxeKteJM/PTyuvRixvig8enpz0nlQ+el1n1dmwjP/Eux/fVxtOqhD/VWxc+dinmk7fiAjDKjtkSBU8",
-	"Op7LdPMhXGMUx2yygzixYNi9mLWqcH4GNGEcVNs0gJlQeiyhwM7mM0zhWPDKva7aqYaTLNGgy8PiHyuT",
-	"OaczIW3noiZr1THuDObgk9U4iYHN7lnFYErNW/ohrlfKFZau8tqKn+qKPfT21OaJzmdkaNQBW0OOwXWb",
-	"b7OZ3NyXM7s9k4v51tZg995VTX+K26uaZxALHrOUbZMsFU8gvq5yhP6DKebzbyc0IUoLYf7L0tT2tDXC",
-	"wFj6Jc4bCJiRDbDUZPvbVt8n3W7jgjgfsKkQkyPGmZrUpC6cDhXqsqinMk3knCts0LRw6SQLqshQugYV",
-	"o7aJFat5EnZrco4tSy7cHSY/varREmcpjauO4L3VssCdAmIcg2yY+mL1cPMqESOSGHVHcFDVR2Hbl1Ut",
-	"4pBa855brtX915KNx/YuZ4LFJdZF2HhUiQbs0Bq97lMFQDoZ0QbIC7YYEN7m6/Jb3O/wdt7VNT+3+LiD",
-	"ErfWBPuLMFe+ImfJcGeq8t49hKYoO6vCKFWn7T5cvXlMNWqd5oZvDbCmt1S+2Dv8tl06XvFjNUDOeXLB",
-	"oG1wvdyhd9WLTVKgSvv2BXwcTjrBq1F9fbMuv7h1N93E1W029WSWgMs/Wo2CGWWyfSpLpbvKX+6+a6bp",
-	"+3/bFuEqrxZ5SrjgOEoibxJuKBHT1BKQT4lnDv2sNgcdCFqg+dghCqxVEzYYCHgLt6GijMV8XBO535T4",
-	"Wtv3wuLuLMsi3z2fM6ZzBQMJU3HjiucXg1hICbHlkwq0tlWQg4ltzOFMMwmxuAFrxru0Zz6wu7+7zOaz",
-	"rAimfZz+/pLeV7XyNVnqGEGtrMyNqYQxu0HZtVKlS5MpNskWM1VJSr4Cum0gd0o/vbLPW++2+0evJHOM",
-	"KcN+nYP7tZZzuO1E5zYHtn2GOSiVc9jqYIRNASJXp9ZV9G8UYX3iBiL9n//1v68aZMg2jIK6dxivHRdV",
-	"pyJZ/r4uLfc1pgUUejexFuUUK/Ko+PW/GQ1b8BjyEWk4xcqwhX3yo616w6EIdAS2a5oPP1Q7f+yJ1vfE",
-	"wTzWrxQBrmWxatT3ZrtqVE9te2Z4r5G/DPZ0Gxi+OZidIj0Vvlw42lJScBGxlWdZdX3PU9FW+WtdTb1l",
-	"mXT7gtiserpdRezukZxWNZB1x3Dvejie9fbad+4VL+sorgicfI014q5A3DrMs2vsXCDfdHwvBPJ1+RF7",
-	"fN90iPWg4zPUtQLruAZ2HLCl2BAwumKEsnne59R2iLOLBoybH09nKWhInhpL17tIO3mhdofY25F0iBtN",
-	"8ZRQGU/YjZuOlKlB+ZCLPGUjgxK9pw6C3DSzdzSDAX2rFoJCYMBfY6tjIRCGBzgoKmXjhS+ZbNscxfqL",
-	"XKMIWzNPxxKACO5bBA5tUeE+eU0Naw8Kk3FER9Y5X4t5PKnsorIy/GPVn+UzoH3qXOHuuslnlXlnlQNE",
-	"2ij2waSRRr6/4ryRyuTAsQBFhjS+zlsleOTaU1ZPs7JtfIILYr5HRkyr5p2QcsOqwvezOrukajKjLZ+h",
-	"GXhTuiRGL65sJ1FQC+qGoFStUmmbefJKqXb9/jeYXPaYOivUVDqSapKoQMiaXVTxuozTr/oKTt+e4lyP",
-	"TMjkuZ5VE2CKQl9BPJdML8/NsXrLF3WE7G8vvcz64cNFVDPmodBN9mqlnexVNpQV749dIANnovXMtmxk",
-	"fCQqMjDRHJxRjP52/DhYwzTsDNOsxU3QVgOb6nPwHulLfslf3IBclka5EkqSucSWpM5INdao4znZ4BTX",
-	"a8R1Be7k88Ps+uqSf+2kiYeuQyRMGU+w4w5Scscz8m9cDYYiw6WxjiEdGWkwXIbTa4xAScUC4X5lKc42",
-	"YT57+YwcHR09yWPe9S04npIhKIbTRGBqyN71AUU1wJIM5cklNz9DKjIvBX7NmRRTpiDZJ2+8mGOcTPNk",
-	"LfI1Jmt948dGEJ8TRnyK1f4lf2EH2lH7wWEKU2JjespOBnxyfPL4G5cL6Cax2FCvZ/VmoSlQbqTAJY/y",
-	"5qLP3LDWcMxQhMPPxAw4nbGoHx3td/ePbIbaBKn7YH8BabqHeYAHvyyu1b7vrTquSr84JT+cv3tLPsCQ",
-	"/AhLcg7azTM86T3u4Gl82z16/I1BP7ass7M+cDN4H+zGvdLQdw7va1jaX0hhxX5mVzjNA6v68DSE2Cen",
-	"RLExp3ouwTZetzWR7sahVwXjJmQCEp4apo7zOwzifBUlCgWBDZBx60S7VsGn719lvVCygTOvkqhv8OGS",
-	"5UtzEw+73XYT1Wz6/M8u3OqirC6mmoVSXeDU56dHLmCKcVIXFcVgKIY+o17v13+e/vPHT8/k6B/ng8cX",
-	"yw9///7d+PEkvnlPZ+xNKhevKH0ff//TmYhuPzZuIOs2XNM/1uyj1Ar4GY0nsPdMcC1Fukb+aBG2SMk5",
-	"tI3XdsiUftqjY/jrkZuC1njy8G0nOrHnUbWv7NwOshkuIdeP+j9/7ERqPp1SuQw26Qgs4OuWXA0ZOjXJ",
-	"3EM6VkHhOAquT3t+hPKeS3x3W8R1sctvcNdWCO65+f1GctPwSR9M9DQt0FlkC1f+PyMNljMg5gFbwxJt",
-	"mN1clcThciWw2f5dIhgH9toRld5dYNPfHTJdR+8GuJxgPc2/16HTldzsen+z4XriunkvZrd29YyPRLih",
-	"HXeH2ufCuZ+9tzllN/DftsLsFLRkBUKtdqGpWNKZH4osDf9XuPwndNyMpODBgNIZVVkin54Q22Z75cTe",
-	"uKWb3QFM9SleAr+xgdGqsvEIA8YHo5SNJ5r0UIa2vA8OI2Zb7yUmE8JcZXOop1Tf8WEGi0wzjLQ/SKcH",
-	"7C+p5RV19+SZu5Htbor/ao58t16foNqxDaLfzYAbkez7kt8n/9kKpRg9/Hft1Tgzv3ZaznubNHP+99f5",
-	"eFgfyPxKucl8ONkkTchwHtwVlwvt9HBFxsLoLt46Z9qOKfSqsqJLctI98m6bqYL0xgbdVw46z1nalSfm",
-	"WUw2oSgYQGpTk/LUI/NAY7aZQ1hBIWc2dNueJMwLR1tvMHHlPn6LxWYk97HRt0ITF6deR87PKOaKGOrN",
-	"Ei/Vdjz/pneQ6TG1xkAyZVxhYNIq++4Nq787fg/qmmhb2TTyng3lxyjb+JOyGjd5T41944zYq6B32xVB",
-	"j4DrLOJafa8SdMqUPvVAGxtH0iloP4m2nEcuMyOR0yl4SwMK3Xc6GErhSxJTBft+9jqWjuej13+tm7re",
-	"W20/vOJxWM1QSDM8ZpnczI7FrAPA/C5qTGcYiNu0sFV40VTT7AYwFclXIdaBgQysAEeWnY0fqW6IXI+K",
-	"M7FAG41mXfmqVvXuo3zVrFH/YbdT53rsVTm4qgJQRTJ0BIP5/9aFVgeWazoYwrWpPdnHXXmwc1T+/Ll2",
-	"ALevcP5XeBZZTZwtGo7Gksbw391397VtRNZwTjI9DKtY3agEhxI7p/tZEHV2jOfnIBT9cf3M5rpBy+HG",
-	"ghnLH9tMfs9aulcw4HccHBXedqLjJsLmO5qc5UP+j7u9za/8tDro6diKqfXvvQwn1W4rCTeCls8gug1l",
-	"jme4HcJhAUrbRK3G5vDPpYwDc2JG1FZIG6szOedaFlZGNYdpZasJO24IH1OumNBODuYx9MnECB2mcb6V",
-	"dVqmYOcd+O6tTFvbJRBdU3oNKueL9TKsQ6gVh5Qv98kHH2pw3tkFVSQVyolG39vNz30mXx93n3zTJzj4",
-	"wXEYtzvkONb54Pu/FYWeveqnWbM6J/a/E8myHffw15/Donz5gwuNRQjuQr8VkpK3sAhvsk8vWXuP297K",
-	"bOrLbTEM4dJCSlyz127fQQPCB7bpR9PndarR9ZH+9fHezafD6WTvyUzTf+8tkmPeYgpVqT1kBXd9Q21a",
-	"W+BIfHFBx5uGieEzrj1IdXpeXg+Uz5woOhxDRfeg4UHVuyMbj6G6/b2LkePuk81vZBP7zQu9BktkA1Dx",
-	"hZMme6mYD2dePnzSaDUcCvoFpOIbem14P8mbiG4rDkvG2MFn97cBS27X+XBCibCLUvnAEz1PbMbtyo1q",
-	"q/1agTjfiun9AfjH8eY3sgHuX+CGGo1+99u54mWoAid/xCs0r5LImHuzeVXunJDXKg+uC06yKbSZVS5m",
-	"wAlVZAFp+tQZ5oyPCfDEdVdDPRbDptb4ttopiSknQyAcGIZE/cUlXEg7qZrypU2FgVQB6qXkCnud4vtX",
-	"31QooKg7nwbdktsg5NUIZ3dH1vrdUnVd4T9t2EQn11nb6qV2ClYjpfSB635hrms7wSQPHDfjuFuoeIeb",
-	"X3gfzNp/aXtkfQHt8Nt2gJ752/sFBNEzNzmGTqGDbl7sKmCjQWJ0/0rkAeAYm1ov/4eJQNHQcV6SJPQF",
-	"++DTAvuAhx6gp0aETYXSpGfrZ2t99XaMTnR33s98YmgThtezLTpruZGtFV+Z6rlBkrSWJXlz3hqV0R7T",
-	"798B+bvX/AqNn4kWd3PFdtEE117PsGXYTspmpVf1Jc5CtM5TspgIMhJyLLKg8oRiueINJPhLPYGlUUB9",
-	"07aSj9X2+hUplnnj+9iH1auvqLne2NzxIjdAx2fmgs+6l+0Ykr5DH1bYBq/mfmL5Z1br9OfTFn7nHpe/",
-	"oZGT3WRfj5sT066yM8imrpWV72vi2wqCJH4/04VJD+xXKosqdFz2tnJPiAXvEATJd/TiLP5K3VGwPNzT",
-	"hoA5xof1BBRWDOi5AvUUKxSGQCTM0FwpuFbD7ql5+c3H+tgxdpbJr2Ozkqmsd35eWNrrrZZQ1eyGqbyu",
-	"xZ5NXTw3nBbVPKS7Zl134BsXLg6k2n7lsFlKVvJhmL+bwIzZ7JhZXwcJDl2ohGFtrfJmQLJilM0w4JiD",
-	"XSH4syUWtJvgdIdpBsEQ5Kaadp1jo9e1Gvdfuj3bgT2Yg9fg20mvNCazHz2X+8R6LD6A7a6UFcaWmr4f",
-	"FRZuuGLcK1aQ1nWSDyf0NfjssBflE39LCOqdhHAWBtZ2C+W4VaBk7wWZeXnVZDblcaU60HvUqir7kPSz",
-	"gr0NjZSLpXo/r7YU6R0fd4N+ID3z1upTh4WHTrqOnkvldYfrquIOj7u3671U2VDBBicGvcLw1X70EjvV",
-	"IFdf4/BaIfgwbaU0uTR688vp8i3rLt4su4s36d8X756LxRvz/y9n3755/uLk7d9bxNRL41kfsl3aZLsE",
-	"GlOHDJdWgoXaZahS1WiYrVpw1CfEfF9Tjse4LZWSlCvby6VPDrs9LBpTTi1cirlUTlG8suzmqkOOu0+c",
-	"XBZTEBwuOUYBjBHItFE5q7VbnOyS15G7h8pKrldjR2hxLgUHLOe7yGvPMayhCCVTgf9MqQa5T67eYyS9",
-	"jyXrf+11r/AvKkv8KXS5JV/PZ8amP+oS9c3TS54nSXcIVTmYYd1jVjuo6NQ3ArEBFJe9gzhhilzDTPsv",
-	"XPKr0rigK1cgyYWDpUOUIJRgk54l6socIHEYRuejT9K1hXxFBd1gNRxv3DqykkNnh69sfMPiecdQTHux",
-	"vY2E9INso1MyFSn4HoCK5A66pvKwJa9vzGf9+N/7yFl6ULweFK8HxevuFa8tdKg6dyDKZKaw20op6BjK",
-	"jTMUDvUN2H0QMngne6WU+rbu9ew5bGvuE9P2Tg2b2bx4/oZ/4SEc+tvHNBsEXwtUMlfwh/Dcfofd8fHC",
-	"3IkibfXnSsftwefibMTbWk8upoHP05RIiIVM3BRDrNEaZ6qg63BL54kd+LxPrgrjK65QU75ykySubM34",
-	"JGs3AJe8NKTCZq6H+aqo2Fhxj+pyURl+e0W+9mFW1HidapzNu7DckDDb7MD8hi7d4rbBgtVw+84UQJiK",
-	"+rSFR0LHPUJd9ycsVRQ49VnaIXvkCn2JA8dPr/wbV/4HyA7ZeAKySt8dg95F3fXKa6eyF5lDmzUd8p4p",
-	"iighMJOqAkiDexvcqvPFFfZbdMmt8wfu7IF7UP8e1L8H9e93rf4Fcqak/T2oX7+f/N+CvLlfF167zI0c",
-	"hEKCyDpV5sB2s9siTaS0WJ2/8btloXlepjFYH2iH+MlNvncXchwf2UJG99T8ynUnszluo5Gv53PKlvlE",
-	"RY4xbu2P5w0rNL3ORJLML2TDCirbjbJFDVy3iSmD/SKeu+G4h93Dxu+cuv5d0YMR+GAE3lEWLJI4oZn8",
-	"9tzYtzXZiRM3MwYPsDPsnm0hdD889CJgoBOqCJXSN7MtV1VAfP2Kf0GW98BPvgg/+fPecEPRQXdbq/A3",
-	"vOVb3mfX3Pl+77N1seCsDizmx5EcFTfaAfNwpR+u9J/lSjuS3kJsb3uhs57l93efnYGisfNH5kPtFxvc",
-	"+yGy2NCDF12tWbZrFRPAXz3wgAce8KfhAUjRmOdij+6+mYAb03C/TMBPjLaTvJkiN4IlkBDfNNyHd0cS",
-	"wA7bWb3sDtA/utvCuffDLoeNPRfP3VndOq/FA/d5cFL8cXmdo+bfkNdtrM0NShk7RKRJVn+7T17SWKts",
-	"DLnLsRwIW/aI3ddRa7Hhj6DqYG2d0P0U62JXfFtn6/05t42qcm0kFKdwlSJrW3UB3FiEq9kUDAk8lOHu",
-	"fJlCdPpC9z9VPGYKStExbLi9C6qIWNhC5MVETPNpKkOIsTHtCJOXfSIzdqO192zjZX3jIbjD66o1TGfa",
-	"jmxs0qWkYTR31AtK7e19GUiIgbmxoBCzGZ5wPzhrZVBds/jhv8KYu7IvzDlO+1BRv9uCKzg0ruML7qxJ",
-	"CskYZCcb6/rAJ+6ET/irtDOf+CKMgIs9HBt3bwZLXlU6pfLazpV1I4SNnLdeDAcFGQEUgrKrXMR85K04",
-	"t5PuHpwTD86JP6zC/sZcB+ecNEowxzopDTyB5N51dxRfszXa+zsOWE1knYoYPOhg6Zb5IdB4YoeS2V8v",
-	"gGscY7hP3s6nQ5CKTOiNudZkTGe2LTLjhPoRb5t0gzMP3R3qBtOske76lDQ7nmvQQL93VkvUiThuOupH",
-	"Z6g1HB+2mWPlNrtOgvvTwqo+u9iD8L4T4e0xe09K/hcR6bIwGP6e3JCCUI6D7K2XEV2OTnJjpaKf88gT",
-	"opcz2CfvXR0ldu5hSguJBarLp4S5SRewsDzFdx7vZKNP3XjByt48bqt/PEdmZW7uUTk3twUbyU79IQvr",
-	"wcH5J9SXxA184RwsCUqkN/fIVs+ziaHYUInOFaATRgFwooWfXkeN9WSYp/JlPpnvj5xmQ/WyuuOEQeKZ",
-	"s/0mU7byO84zYrHiBttOxixlyLWekisJWi6v7LQvltXxVzJig5m75MJ3FySSYjGIhZQQOzbRlKPOKJNn",
-	"tpr7nnjqA2984I13ocrSaz8wfR5fe0/LqIJdSiTq9S6oxtxQy+X98ULs/ujMY9/kAreHA7/s3GbP6pgi",
-	"Y2OcCkmGMGE86fsee54XYsIMlgSOpJgGOTHYP8RO3Fb75K3TOBl2a5Cuo+wUewW7UHp7HhxTKVmYr4O9",
-	"0c0aKYw0oakbBl9mqVouf58MFYXIQMJU3PwGDLXNuBxHO164tYWtygD/YI/QRzvuq17+oWj9QRrckTSw",
-	"tFwYsCwyWUA4us63kgeu/eeawnTDlLEZL86YKTek4nRaE8V/7r58dw6/NkXCfqaAdagClgUblNRWDasZ",
-	"xIymOOY0eg5ySrVIxRhnydZPFmvuE7ToWOcSdEfx0AWtyqvn29SKsDFtQPSeju8mYF+8HAefsyr12w3j",
-	"8+3ndiT43x+ZtyPy9QT+4Oa+k2LijHbv5wa01UztyYce7YrLc6BSodXaJij4hLnlolgwjS7nsIsv4+Rn",
-	"o/d3iBbflHPRTomRQJAU8mbR+YwNkmxyvZtvThKIWVLlijbfOEeINzSrLlXgW/d4Ye5fw/4ClT2IXZOC",
-	"ZoMAG7ZnfkFlygzCXDE1VkXbXuEjBZp8vZBMA/mLsaX+/8PvvinuJuw70Q1yb+q7ODcAvVVP5XP0tFe1",
-	"cu5kg0COeiQxtpxtOX1lILmq2ceTjfvATtA77uIOWyE363HSoG9J47aFd6EDmcu0TgPK4k5/xrkjrW2n",
-	"L6Fm4QmYs3b2xR9Syph7t17KlJm1ypuyYpKSG32XiQicVcfFgizEPE3IGDYnQ14gEHd347dplDS34OUt",
-	"cY66jTMkUR5Vtrr5f66JUJvpSkUCWMfsVmjwQTG+m1lLnmv56ZNIt4CT23/HjGwK60zLN7AzK/HjGmlC",
-	"tx3WGLCE04T6Bt2V89jbziPbOLn2wSmyKq0LXRuZIqkYjyEptjrYNH+oFaEbmady/8gUiuPCKoM+L9yQ",
-	"2GD6kM0y8oO6bPhlJkEZVug/aPZD1bW9tx2bdYQhFyqB4IcgISm7BrPrPcZV3ajYwoCvLWMlVlzpQTDj",
-	"y0WfyURIBWRItQab/mRe6UQcFuHTlKSCj0FWP974svi92CGOzQIux6tHkg0nfRgL/6ceC+9mfeKUvAXf",
-	"ZjrZLtxBzAyUYfbJeqU8HOfZsXMbyALg2qUhn5IRwwFfONZAZTUHrlfunONcCGUsfqxn0oIkgtChmGub",
-	"3RyLpCZUcVaCcoO753uxIFPKl1uMcuq1G+V0hx4D7PBkuMRx77ATOVS6ROpCFkDztqjrSqFcWPkGeCLk",
-	"QMIvNlPHiHht9RA3ro1QnRWFHnay6FYCFKcqzIfmTcNBcyAPGsFnkDdinKlJfe73caFkjPaGhxtKxrIo",
-	"tDkuCZYn4D/QkbIhy1xLNh5jVnme2Nkqqzyg0g3J5SE9PyhPlXaCDjCFw+ltu4URGi/twqllDliXAPNM",
-	"TGdUgiJwY8S/yxzxvldH+6gPuYbXvHyYBA0czabQJ9SPdTGP/SIYt3qW9YGvMDok0CINrdoUh1uGqhpc",
-	"HQNgNj1+S6I/t5esiu7thNg5T0CSBV0+JSn2ebfHbJg8ShSUDLFw/i3m7YrfTJ/53acZuOuAk3Td+ND2",
-	"2QU1CoGf1bRWC5iBmKVga5PDzvQ4+9NNfqqW4n5e1G+fcTCsN4zBtVHtRwrS0V050t0C62SAR/YD86+y",
-	"nEtjw7YYyF2lGWeU7k1bS+K+J2CFXWzlgHvcA2N09WyKmZt2DUQLmyzOJNHiGrjC+WVZQQ3lSzIVEjr1",
-	"Gd3Ak3MPWBMz8bV1J6ACbeBcGLH0QE9lenotxiUc3beB1alnnym7gXwEehVBpVRpMleQ1CkKGPaupZPt",
-	"DZAG3Rucn8XHVxO4wXhB9JJJGIlPRHDymvH5J4zizpiEQuTyZO+ou3UzCIOWgUHLGgDbpHsh6OsYdOb+",
-	"erhQK9o5SCgI/9/St1mnu5/iEBflG8gPgUpwrDhzwN7QlKHDkvROiIshWd8lJRJGEtSk9IaWNMFtGbZ9",
-	"9f7d+QUJBciBe+sqmySJRT1GBdsnp5y4DiOEJokEZdYiCyn4OHej2sUTpgyikwyjY9B5ZaedT1PhQMUr",
-	"63jBLv7TNbGHpi7V5t3rJSSG4Gmq7ikj3RhpAzxGI1SXP0yGf4vZO/bDy3+9OLv4+/kPT/bhqLsfH6Z8",
-	"OH3ZTf7HD2k1v/LcBQe+/Ct4hvGo/6TbxTioOf1B5cu9kwKz8896wOKRHJw2/x/2t8GDHrRhm7jawDmu",
-	"vsM70fyoPGVVcMjX/rr/5uzxwYMcKYjnElNEf/5Y1nRaMOBoNh+mLI7KWrFnavUxowvDFZXz0IRsk3Hn",
-	"GMZKIMsFy48oMhYiQR34KVn4drluBteCGlGiULGGS47sz7E139PiqOv8KspwSZWzyeI6WDrUIfg9o3+7",
-	"pJGF6/thVAkDHD58yT2/d2EuSOy4YT/0y70YixkDl57ojQLgiepk7F9PGIycn0p65Q4nnF3y0+wdv5oB",
-	"xEENTi4d26Q4N03NCid0jzOfKfeki49UDU1z37oDibArt2rhQLK09iAK/qii4KKg9TyIg9+NODjXdLmF",
-	"Xl4rFj7nVHe7znPyyjDlXV0gLT0gD8lZd+YnERz9Wc64v39rbl0o93SN761tBv8oy+CfUT3JPcIBL90l",
-	"h98nii1gOBHiWh2Y38ygXon6B0g2YrYdBNOKKDbmVM/N/VBaSLAqkguZmAew+y959dwqBcJ2+TOaDqpO",
-	"Vp2ZMO5mE/hIrQTqEnxmvh+Q0Yx8bj7TZAgpgxtQ5oLiTd0nL9DvafOAnGaGmtBh9xiLwoPPLMk5brSq",
-	"nBobdtpff7Bo2ViqwaY4QW46w01+/+b02d7596eHJ49y/Liqcqaz9uuSLshQJMsiSei/9h4/Pjw6OXnU",
-	"7XZuen89OTx5TL999AQeQwxDSOjRIR2N6KPDOInp0Yie9GKaPIbHj2kXTh6NRidHj5JuDN9Cr/tt8u0w",
-	"8eRji4pzArIb3Dv38K0loyn99Br4WE+i/nH3ySNMMPA/6NXUJNTpcP918F8FjSf6fBmx5DLqX0Zwowe9",
-	"y6hzGQmM0LsfAtf4Q7MM/sj3gWa2hazt2Taw4ywMjxi4wZmX0W1UeRuGjFNMrihDvl3q0zlSfgeTubG1",
-	"gG1DvSVzb6scfFl5fcrdFXe8zt/XmRQ3zFKc58WeyZR4sbkDey5tutc9/vbk8aMir6b2GU+W64R/EdDP",
-	"kXWoGZgNUSqQN/4Gz2Ua9aMDzOhwAFYI6j3Gw2bGxigzagL2gMsZuh+l7GVNxQDniShlDnfsN0eu+Zkx",
-	"KYNP+UTi1S99Z6sHlGcjTPo2aSEkYSe6Kmio9jHRRPj9BNNeyQub24Q9aHxqFCdXYReDH2FpZ4NT58M8",
-	"7Hbziofga9iH47B7aM1mrAeb61jYDm7GmLTexiXoPrHDZ3AwOWKFpanBme2M4XSmbJdZS6eaHdo8IUU0",
-	"pCmZq+DNjBJX3/weaKonHTIFLVns0Wwn4mhJ4xAAQ09G3Vj9yj9slBtNZoO+LLGsk7P/PEsEHxsxl9M6",
-	"DVZwgfHbj7f/NwAA//8=",
+	"7L2Jchs51i74Kpi8d6Kr/qYokpK80NFxf5WXLnd5a0vVnr9tDwVmHpIoJQE2AIpmexwxTzMPNk9yAwdA",
+	"bswkM7nYrvpZ0W3Lyg3b2c/5zucgFNOZ4MC1CvqfgwnQCCT++FgC1RBdavOPCFQo2UwzwYN+8G4CEgjT",
+	"hKl20ArgE53OYgj6weld9zQSoRZSnXa6Dy86nU7nBP+4b/544P9p/4u6QSuQ8K85kxAFfS3n0ApUOIEp",
+	"Nd8cCTmlOugHc8lOJIxAAg8haAV6OTMfU1oyPg6+fGkFT6/peHWY1xMgdyAVE5yIEVlMqBkxUROx4C0y",
+	"EpLoCZCb56OTl1SHkxtzE+UEIqbz0/oQ9D4Ea8e6OqTnEUxnQgMPl29hFtOleaw4whvznhuymAAnesKU",
+	"GZ4ZE+VqAZJogeOhMmYgifk6KE0WTE/wLkWnQG5haQabDgX4fBr03wfm1cHHstV6IUJqB1C+sTiC2Uww",
+	"rqfAy3c5c73OVod72+o3yeXL2SxmZatq9n2W3Ea02fcFVWQk4lgsIMrPZkGZ/ku3E6zfzreg5fJypEGu",
+	"fu8KQsEjZbbLvIwMYSTcMnL4pImWy9wnL9YtxZRxNjU72E1mz7iGMUgcx7t37y7negJcs5BqWB3Mz2KB",
+	"5yZzU36+PwGVeJpoPP3LhyCkEkaxWDQ84F9awYxKOgXt2MVlGIo5188r9oPay/mhbD43tBe0AmZeMqN6",
+	"ErQCTqfmSfe6AYtqnqs53rm6r5fpOa4cenpL0+HjsS8bfvrK3afwBBlu1egtO2468Khi4PZtu485wx1/",
+	"geXqyP9LzCURC07mnP1rDkQbOrIcmykSiumU8qhF1DycEKoIJb/++vxJm1wBjxgfp9zR3bnKMwkdU8ZR",
+	"HNAR9I0wG7M7sOx3xKTSjgm3yXX2MXwR5UJPQJKhiJbmFRJGc1XkK/ejs9HD0T04OQs7w5Pz4fnZycOo",
+	"Aye90b3oHu2OHoQXF36RrdhNlzmzPCdmfdYyDPrpBfCxngT93sVFyzAQ/++uIVKtQZpv/N/vP3z41Oue",
+	"fPjw6f7Tj3/+n+X7MkJRWH6UboyYvUlE6VLMDReJ+rhmRmpm1sIu1Hm3Z4WbElMQHAjECkg4oXwMkVlz",
+	"xXgIbXLzHzdE01tQhPJlUfZ2kTWVr5MT3XUX6N55cX3KpWP8pJS3XpKILs38dUJYf1IkpDHwiBZorNfp",
+	"3TvpnJ10zysoyXxh3bCzO9c5efjx8/mXE/tDL/2hfBffUM3WMLSZvdyUJwwreIJ73e5MwYr2Ei0JRfSr",
+	"G5SuisxnRsC9IsqK3RahmkyF0uSsQ354++wxud877/zYJq+RRlNFQBFqtNYxF7JaByg9Zm5glVR3r2w2",
+	"VzPKn0kxXZ2P+a1T97jSlGsieJs8gRGdxxrVCC4WbT+Yf81BLtOxjMwrS9fVnKgTzablepMZzrVYHcxP",
+	"XllJh5MfCyVLoJJQo/uQG/P5m6qxabHNyK7ZFF6PRlWn1TxHxGjU9LiOKo6red9AjEa7n9fr5QxqKA3E",
+	"PNl09FA1+uUMdh35F/OwmgmuwKpu6VjNlJ6JOcdZhYJr4Gj/UaNrW6vh9DdlTYdkOp8zakFt5QJGIwg1",
+	"u4PBTLIQ3xLOpSHUZdAPnv76NkBWLWTQN49/aQU1344rp0Brxsc4PYqf8ctkpfognGtzBqaMz7VZhW6v",
+	"k1yLgEYx45C5en7eaQVDIW4ZHw8WjEdiMYjoUgX9h+bCfDQCOUASyTyUXrEWQXqp0wpCOtNz8zsqx4yn",
+	"l+6bgURziWud/vqsY44DkucgFHzE5DToj2isoOVNhgEXmoX5r0xFZC2IwQyk2bfkID1DHeeOKabNL8XA",
+	"mMWDEYC5M8Rt73Y66ZWxpNl3m/HM6BI1WLceU/opvX6v5HqyMGgAFWdhFAceDTRDg+L956C4aHYTsqP7",
+	"0lq9q5e76aLz5aN59ZTxKLs37/Fl3V4HrxrSieYxDGI2ZTro93K/nHPN4sIHJBjKMDtkT4FZDhULPVAa",
+	"ZtlVMsSWUub/lDAK+sH/OE29Lqf2qjotUOET0JTFllrrsZeM78b7Q8q+5247xXvw9T/R6K31Layh+pkU",
+	"wximfy6h/tAfsjsas2jg/BSBGTfOwQ7Zuy8iAYpwocmIaVSkzAclDXWbPEbF0GqXIKWQisRMaaMVRkQB",
+	"R5URFXdkp3gHHpURg9hwB6OQnypNpVYDakYwBaXoGEenSMIxzZmwxBTW48Yd5Cma6rkK+ueGLDTTyMmz",
+	"M2N2XrgKKds9jUSo/kdxcWofizd23asOwsZVfURu7ELdEEP5igANJwQXDJcVF1sLp5S3zcAeW6PpMgxh",
+	"pqGhKCiYtrWtZGepBf3AM4ZWECeOqi19TvWJz8+1ZJl/gZlu4VqFVEoGERFzbaxOJQQ3fxuldCZFCEo5",
+	"o1G1yQshbo1mWnCmtYiQ9ijbTbLmqTVGSx17GarO+u3WUXZyH07G7eYTwaHZThpxB9FguKznqcFNtD7j",
+	"AWof3gLqdK+7nX7H/O/PnW6/Y9TsLRQG94gTX09km/zViCTyDoaomwOPVOHDvevOw/5Z7sNNjqQ5fvEA",
+	"9dbiS3E2QStr+9Q2oWZ0aRc1v0Ddi+w4U/ljBXnK1EqHkjznmVTgGAMgJwI5xRNUpUFUi/+6ytlBpXdT",
+	"+fylZbX8f+OZD57OpZjB6U8gY8YdYx400SbxgVK9aT6L6h14F4cI+t1tFIIytmQI2jqnssqANdMyvKXA",
+	"Q7KepWxcYh0/KQtl5DzxJxlX/LoXrfruHYfio5iFu2kfqH1pegs8q3hcZf1OExFHylq65ni0yaW6TcJA",
+	"iTvHvMhqHOFECAXe22eN3u2Vhod5pcF8BsM9bsg5bSEzmX0pCmYgYH1XxjBKFQYax2JBmFEUzFLeEEWX",
+	"iiwmS9QFrHN5C5Mwb3WFgqt5rK1RM4I6HCWCsQTP6qfOYzO124rGyH+6r7W11TabCJOY8vGcjtEUCCJA",
+	"8RF8TIyjVekyM7oUU8b8Q59l0O91zJaqGYSMxkybaTwBY3iLWIyXwToWVHtP7epXbWnq2t9a9X8m5JBF",
+	"EfCdaG+UvCWn8zPlwz5/UkSKGMypwzPHeBjPI+d1EjOw1u6uFHaWUtgrf7BhRRNPB7sv0nKTJFO6xNlF",
+	"AieG9JPjnXO1VpuuYWKlbxvcwnIg7Sszq/6rYViEw4IUYgjI6HzgwikHOy54r5dnaRgfoYqg/7/kcys2",
+	"Ufls9rUtN4UVuEkHtxLFsXvFNUhO4x2tYPeSghRCtksWRkYvpOBjIjgRc0kUi6BN/j4X2kaM/X7YuImN",
+	"scyE1ITtuF0XWbP1kqCD18gDMZdq1Vp1k9jHXhS+1SbXEMdEzWc4LUzB8LO6wX14JfQmgbN5H7jQgxG+",
+	"Je+HkGDtdBc7zMd2d+E+53nu47+dW9d0UHs65PnZ4BlDC5Ml3ogkaOq5lBZEgTX0XZxoG4cv1TAQo8GQ",
+	"ST0J+kH34YPOSad30ntYXxCjMeQE7mVEiRsNGj+xt/sVxKP9yFL/+gpukQmKbS1N36BXM2Lmtc8oi3fk",
+	"9rPM6wYj+76igDUszcdTUTFJwrKGYZC39gfnYDBKbQQhi4xSC4sdT3w3w/6f69xIpkD5YsJiKBJA2ZT2",
+	"QQqF79uV0Jn8L0wCyqR6oS+sHRQ27W0SU9nXtiU+x6w4AB4RP5TU62PO0UpwfVcR/SCzR/6LhjMARKuq",
+	"UfnI9yIDbFqdty1YOEl2htmtm9IIiNEBv7SCK2faP5NQmt9lDCMi5rsRq//IFb1r7OPE2JV56v32Ds96",
+	"/qoD+aAau5Ocx8iemU2+lRJXyZePtY9RfmNKDhNeaKWEg19QlsTNwSYUuZxyJsXWJ+RaiBdUjmE3bkCX",
+	"saDRQAsxiPFtRU7g0xfuXVyc3SPDpQa1K2c+yyvmPk9JC0H8GPKEvzLIfSnhK59GAr8W4iXly50W1ox1",
+	"SvnSh1RUdmHN270HzOZ9zHkEkizosk2uZZL+xQklU7EH9a+Xde8IQczISGZkueVeHfpeltt8FpVaTQQP",
+	"4RHRyURd9gZmsZ5gGutNgTQylzZRSCYXFofxK89mm+4mPOeFdxWJRVt7G5Q5UigGRuTN66trcnrXPVWg",
+	"DNErmxI4tImueNuuyn033d0XYnxiMwfLhWhxBvvY2vSbU6YUKvnOiJRE3EHRB/Tu3buTYpbwug0tJhX7",
+	"Xb2jLKbDGHbd0eQ9hZCwAnnHQiAh5Rm/iY+aObrMkGtMNchHzrhRdASFkFnB4N/VXi76k/w08gMs2f9k",
+	"vvsxn2dUarIAEsHMkIDgGecthhu/IqU7sx2ilxAxeo0T3+lwJC8cTM0bB7iWZVSPkgT3+7H92on5ep8U",
+	"dbVdZedFXnbiqDDHwlvUyYhXd750MvsWpWYMaQ7q3JxBNLn8ONtBmnTiU/OTQD6NrHpP4zdGcZOagUrC",
+	"gLPMr1YV242JZZkg/ufVa3Emet2g3iNNc3u/mjbvv5d5e1rxIoa/QYiZFq42oeH8MzHq6sR6y7Fiz59b",
+	"hI18DvPG1XLRjJK1qrncVs8ueR6d7Rjw1WAjv+vO3VthWZV7DZWSLlfWHkeAH/QD959Zs+JYQ+b2vMHK",
+	"JwuTy7LN526flayHj+rYDUOvY9APXFgiu3+vRyQGrUHayiZXMeVuLCmaSpc6O6JOpzrb/sOHq7IdSzZm",
+	"035cAa5jxtRa/8w1m8I/zX3FffN75bbODiD74jXb9/QOGlMNrSSadxNBIhZhqNGpMUn0VS2VhmktqqG6",
+	"bm5xK7hllhn5HXb5KehiNAsS+RUZOM+ROQBMGdkd4cHwP82oUgsho8x9ya8kKNDIgsZjiAZirgdwB3K5",
+	"mIDEURkF1Ac3Pq47FAXBn4by8aMtsvB1lwuj4A7FHPUQXLb9ETquGS7zppPxgqmmpyMZZq3x5o7hRgaF",
+	"b1wz5jeOMxxsuC8pp2OIvLRZGXAr4PBJD8K5VKKkzOGlown0VgKJqdJkRseY27leLm6c+pV2VsDauRfJ",
+	"1WevucCB0cxXjiSNY6OM2OBUQX56Qkol1FCIGCj/Zgy1sG4FnpgMuHwltd20JsenQnWYK5BtcqXpaEQE",
+	"j5ftdbxrPYFoIX8xN5ZSceU8finwxVkSerFajVWIRyPzN3LmUr516dyg/0APX7PTdUlidudcd0TMtWIR",
+	"5PNwbIrOK2EDpxM6mwHHghSmyXBJmFYQj1ZP3RZaa+KJrStWsk7Z9RuExWRGNgdf8o7aGsPK+GhXRKk3",
+	"e8VopCAxB3A1/6SIkes5Wbp2Nt702eCVtXdtp5Pk/MKfm2r5uQKz9EXJyLNLle5mbps2KjyZXLuG+o6t",
+	"GRmWFLH+yjWLfXF/YjC4DGEjzVkMZGZLVutvVyYtd02htfWG23sx7jejS1VLvwqN4RzHySdq8p988m9d",
+	"SsrZWBuHlksB/lxKyA2/35j0a450Sw7BhS7TBK+zfBHvaZPXPF4WkhdzbKBUpjTkQD5TecPB9qmME4gj",
+	"f6yT9OP6B9uVC22O49vbkGtQVQ5j4VQXN1+ykEKDWzPGyc1fn1qHca6i4HOe8Xy5KV1C+82B9V+tfnjp",
+	"1fMIwphxiIiQJCGpijdmUr0/r4A+fL+CQOl5eFtWJW3zfcwS9a1/xIp5DhApQoktRduoACVZ62tlDN60",
+	"k1SqSQzrJFg+EbwuL0lywosr+NhwcJXRs1WetAlaRC7iae8wbAEVpVuAGcmRfxY+ZMWjk4hQP5hWDuMh",
+	"y3HLBPGKSE6lU0Op7Pc7Tw85qZJb5Q1S/ODGXi47/3uw9PLlg829NpitXZZqoYgrfFWZ8WUsuYYyfKW0",
+	"tYzl1XzZ1HHhdRuF1slLc+M6j2kTZlNGR1micaSAg2v5pS2Zuf9qje101aA7OLA3W0GrBdlrnR2Cw7LB",
+	"VmUrshuUwV75xzauenH8mU/WWODnfDbX23hIqFe+QsrJ0HFom/9siwYFdwlPuNltYuSPymJEIZvEHAXU",
+	"3CEiQxrekpEU01K/SpZWnY/bFlmspFwxbu8lgoPDV+EioeZH3jxw+TNK02U5hVfUzGcGgOXzq0BUseDj",
+	"kqlyD3A2oQjmk0RUY6pdWvqUfrIwWL1O916nlcJidVol7KKycD87RCxAqxhjRok2Y0LgNUT/WTeUbtlQ",
+	"SkECMsN4WD0IOgEaEeo3CFdG+fSg3Ejun20eRykmQWYgndU6V5ip7EqMJEDG5ZeYFckw7JKu35oKBITm",
+	"A8kco+1GUoW4kBnK/XrHmM71REimICJTwwZJTGcKwYuaHOwHDzYOuUxYVs259BSsFHxmJlvK0x77PD8M",
+	"tbsIQ2p8plSxyiWqYCjWbfXmsx8DLSzcRe/iXmfj0k0TA83HAbMgGN7xmf2dhhgmQGM9qRsBRK63Fk+q",
+	"orQ2y5Y6K4tyNTHCwGn87tT6k6atzLGDRm/AiXk9mVJ5i7q/ytPF5oWqAPjIDPFsZYRpaAp41PKkQZ2d",
+	"F1rzhboUFa3RL9OYXtfBi2RGd6/6ULHELUHmfEZZkmvZstLVppXggcuNbjOXr4I2yW7sxVppk3WauNG5",
+	"USV+Fe+9MJrFzMrmJkP0WlwDjeYFjNAb3y8gnGWqN8kIoE0uCb7eHNIOBoYsj8b9byWsg/IlcStFlIbZ",
+	"qi6T1oAWLY/nV6/Jea97vx3kQewuT/758fNZGfBZUkC6am5xIcmcM636JETLeSQkefrr2xZZAsd//O3N",
+	"f+UcJYzre+fZBX/o/lt/agtKqh1QK51mmSaagcLZxJ0vyVTceY2NUHWbE5MJMsoqb86X52c+s9dK/RL1",
+	"eCyMsmv02bJjHUKcMnmfSlOiMj5K3Bv4Fi6ImQkZMa3qB79xCa6ZEw/003P7VLezar2vAgZllwwldwZA",
+	"aAVDl/s52tRj97ZoZVoZNmSmDQqrs/DyREivMSSzS87i+Vmvs5H+N82wCKqQmWGvjHOJkQZuRI/bvild",
+	"4mms0sg2S55qDIfsWM6bWBaV2lZxySoGlEd1WisDn/mtwwRFu21UhhN2B7kvn9272LhXJdBRRSb2hLm6",
+	"0CHoBQC3AsS62FqJ5ZicJ7seToeYYN3lGvnb3cjJnE+jxIexOvYa5vbhU0cK7rAdskcqHBLbO9iORvvR",
+	"aD8a7Uej/Wi0H432o9F+NNqPRvvRaD8a7Uej/Wi0H432QxjtNRIRVudSqRqWW0tVNkOFTVMpjNdqEKuq",
+	"cbUVWWUAV5oUJQykwIKr1K5yfbGEXNdQT1airJzpMgH0k92Eg6aENEwXrUrHfJbLUn1EgIdyOdMQ2QQJ",
+	"DncgbZGzGBFKHGa3O/qZ4pBOsyT56yxFUUQShwgpsH5KZP0EwQLpZTNT0ky5XAJdOvSy/X1sc0a3KZ8s",
+	"pKgWijwy+Oz+N3O+gDh2vTvwcIYekjWT0TeYGm52C2neTb60P4wZZ+EgjIXFJER0vfIOdNmVyo62dCFi",
+	"Ed5eu0zqIixCSGPfIIREdNnyPN2S1SPSO+93Or6rHhbPu8JpWmgzhMg3ea31hx/ed7ofsdPO/9N73zk5",
+	"+/hj/33n5ML/yrz6x1KV1rdO3KrsmKZPNSs28wWJ1QQoFhxkmzxPwOGwFeKKClpVl+E+lflS6X5JiAzz",
+	"orHatuw3P/qnJ+b3hEaRBJVkwmYayjWsEs6uU0LUyS9bK619NjWMKqu2XbtCT+jyZyPc6+Wc5dcItYKS",
+	"NZrO9LJP6MKe61q6NY7h9eiJ1S3XaZ6FSdoxVMzs9R1IyaKmCajRmoZbjOctW5/VvrKzB1uctcvhOnnV",
+	"WpWDxz2yO1CSlrx7PXk2Y7s6aPLEVj/sR3CVShtuFNY50+6fa4RNyeDu6nhZCk6PXHVTifXINLEV4MQy",
+	"03oKhnUyVGkvFs/I+Q/VbVUCdjKfQmsvKRYKpO2egmWcFvBqBAtimJMqJSL4NGMSylUqc7QMLfIWmYgF",
+	"6m3WwrROO98Ecb+lVFTpgXlz6Yiea2Xz5x0Eh5BEwkiCmtQdSGlesV3RQvVBbiS5hUr38WPleTs86dtB",
+	"bx/pdGjjDdWVobBCbBWoYYeaAifs17aeRg0Gve2oeP6p/DiXIc/Xymv3+POf1wC3rCnTs+dxY5ETfLJI",
+	"yxWIGYbuHUy1o2AfYcA5k5DGcdaduPF7tYkuwcdf4SqP35Dz+zlBWmo25aphqsouZixEW3wuy4FwVmH3",
+	"VzrFApVlxU55aP6yMe4sCrPFHpmPZVcvX+G0chYTIqkmx22UxIQmM6rsebn9vEVeggc+KqYmoJxxZGmN",
+	"7QbJCtvSe36Gh6H/IkTFDvygj+FmV6LtwOuYSmwb6rDOpIiz7R2KBs7BuUj+mxgx3ZFFFKJB9OTfHz/3",
+	"Wmdffjhx/8SGtt3Wgy8//kd5mCixT3qdagazHk1kE/tZOfMTrWeqf3rqN6i4MOU0VZ9ppXkFhdjAw05n",
+	"M0vbuEW7szjH3dYysWredXiVx/VH+Q7qL7fGyqqFsdAU+GrkGg/XK+T2UDMlfMPirkCm13qCBG10be+s",
+	"F3hTnYL51UMq6g80UzG9IfSRljM7PCvsTUwduE2Fz/XroFrtCmf1jEEcPZWysaruumSWitg+yffObBHs",
+	"7XyKgYsWsYCgpyUAq6uM2rfcLEdlSDtNbqI1O9z0heVrgegph0e2bEJ85dgQV45+3MlMXOyPrMSfc6Mr",
+	"uX6nHtVttXo6qQMuZoBFYNUHPp8OHa7harBkbhdu5fHMgpx+mHc6ZyGL8G9o+XBM4feIPDzXQ/GpcGHz",
+	"vvpRuIWqpMafbVpXs61NMSy890jcbo5BuKdKR5E6Aht6szfDd6WhDR/JavDE6hSkA1pYN493ALfRdzeX",
+	"VrBIx7XuGT/84uz9462N6/ALLK+gKYO/hWV9/v5mPoxZ+Ats9hzja8sGmYICVWPbhGb5vAqzoHGM0RyV",
+	"TeRyqDD5SFd5E4kVXlGIL+3iLK0JBZWBCywwNwsPHosxqUqV2hlKNw8du2rMtIzJlMGM/bpYvFvC2+wV",
+	"lMZYs1a4EMax5/HTazquizNTAUObLHvexshgsKaKXBMkmJepEtJEL9AapjNdgUmyzaHG1tvVui8rh8r2",
+	"+niJLh2yGXOGRgnEBteNRrcqLB0aHYJnZH4yK540oJrzWy4WZkfULZvNKkBt3V1luLZulcliIhQYLQKT",
+	"7m23Jh4J6TJCtIijusfLKfnp+mSQjZJdzQwqt5trDtDBjQF/ULc3B6zDatMYs9D76/uu/t5yffec2PsK",
+	"Fm8yCQINNv7Q+Rdrcwpw2JrBtukmVYjdKkn9fURUGlog+aRznIVv9VoLZbLQQLA88O9dDml3weJhQ6/h",
+	"+ZcT+0Mv/aH0+I2BR1By/p67HGdfn2GmkwRIM162e52tkeFXnYQTJ8wz0/nw4c//y0yA/PDjafvk4+ez",
+	"1lmnfCZph8QVMS2K6TGet7tWiuGExTYXTYLL5pGaY5PjqiD6Hj2JycA3IbJ6InyM3oKm+qeNxg72murT",
+	"CjgsdnplbxOJr4y78M3yhToo2R+amtcQ6d7bYiQ0tzU99YmhohZBImoRS0P4tyEhdIr4XvEHDjg2ICTc",
+	"x23iiEcmfWTSdc7WwbXkpHfv1lrymxRcuAmXnNZKxfUhY1/2Wf+BGPOvFYQSStyyb+hS2QCxL8jDkPGV",
+	"lmwG7d9Um3jNckaXhv3weOkBmLVvDq2S5uNa+IrEUqTn8iAoBsbco0Rw34QkaVXuUtSxeFpweOSKgJPG",
+	"bHaKxE6x/NvzYczUxBj8g1uogDW/dR3sk7lv8SFbzNFge+oBIruj5aNU5a7llj9LmVOSGdGaI3u1YqTT",
+	"BWWa8fHAbKyIbH1mCBjTNB9KCt3zH0tQqEuZh28+1qz29O2zx+Th+cX9NnkjxVjSqSKxELeEanITighu",
+	"WmQGYoaA4DQiNzZ+cVNSU1oeM8H0zkfOIeB69mwIjJT7YOrzmkx4rcQPl3aWKzulrrTiT4o8f9Je73FZ",
+	"9S+5rnOV6VTlqTF49EWEpA6fZjFlvJCEuaHHWiuwXpcKSPNL55QxElcSjMk54YvljvjtTHCYymjgoc83",
+	"m7Su2Z+decZl4wJDblMzq15KJ4m/vSFzj8dZqnoaPbm6LCWNUN7lb+xdXHQflt56W+XRsxkb/hWvf3lT",
+	"7jRTucRnxcalt30qP33ISEPDKltkSBXcO5/LePMm3GLOmplkC9fEDsPOxXyrbM3fAo0YdxlbTXwkQumx",
+	"hBw7m8+womjBS+e66qM0nGSJzrw0H7xUHYLpTEga1/1WFeNOxpx5ZfmahMBmB1YxmFLzhj7o25VmP8up",
+	"L1A04qccOAM9/ZXQ9PMZGS4RocjIX8wqt7lkm4+be3Pis03kYjq1Nat7cFXT7+L2quZbCAUPWcy2qd0L",
+	"JxDelgXB/pFpcj6hEVFaCPMni2OM+y+MMIBPdFrgvBkBM7LJEhUNRkbYrf2i06ldI+OTL0rE5IhxpiYV",
+	"OfuXQ4W6LOqpTBM556plpMvC1VEsqCJD6do7j5pWFKwWCNipyTk2/L52NEx+fV6hJc5iGpZtwRurZYHb",
+	"BVxxDDdjzYfVw82jWIxo1B3BQZVvhQTXQnbVV+w2qSKn2X6uEf1rycZjS8uJYHF1ngGiQShRgx1aV4t7",
+	"VW4greTQZhYvM8XMwdtMLl+DvrPUuS8yv7LrsYcGcY0P7G/CkHxJsY7hzlSlne8JjVF2loXQy3bbvbh8",
+	"8lhj07i+C58aYEfMlQzWB81KLfMvqxikBw9pNs4y3LN8BHMj+Ek5+WawpOpjbhTmvQKw4F9avgQzyuQW",
+	"WIVlXitP3H1CCYcFcVanUfolA5ViijwiXHDoY5KAv8mcRKzPikA+Ip459BNYLA/hZ8zHFlFgrZqsayzD",
+	"W7hNE0hYzMc1WXibiporu0bbtXubgBrsXsgY0rmCgQTEA8IsiMUgFFJiF0XXsMI2XhtMbFtrZ5pJCMUd",
+	"WDPeVeHzgZ39/grt3ybYFM1z7g6HwVCW5lYJmoDZM6V9LUMqYczuUHat9Lik0ZRxs5AzVXqUfP/Qpkk8",
+	"ac2CDQT5AuuCzDGmDPvXHNxlLefwpRVcuc24onfNW7e7zpwlkAlJ102Va7tp6BkrmFtGsU9YWD2s1Vwf",
+	"0E0SNRlb2QZe2YrX5sEsUCoVK+XRd5vDTG4urX/s3yi3++QnoBIk+f//3//vpkY9bM20H/cMKxnOldEb",
+	"okq90Aq1dUW4LzAPzmYNOKRP1gDSZEUI59/+V2NWCB5CK+kuyOGTJoYXtskvtrsYoYooOgLzNyU+PFnu",
+	"8bI7Wt1GH6tW/6QIcC3z3fnco+qmVgzSttn2rjLPAezu1rD202G28ucp9+bc1hZKgPMLW7qXpUc+Frp5",
+	"Ou5XaVjbvPHgCkZDTRNl58jVzh1gzTYc3PjAvd7e5EhDAUXFzDXbJD8gwJhrxGmjBAkZO7/Pjy3fc5b8",
+	"ULzFbt+PLQdgivcYYrBgTQisg4CmTJEhYEjJaCLmfl8U1CLOGBwwbn49ncWAlaBCJi0xW2lDzBax1BG1",
+	"iMPQeuTx2KK87udmiPquz0xMRmnL0uwIUnvU0mgyBnQo2xHkoiGejKMUyMvwADeKUoXg2neLa9otzBVc",
+	"2oa8FpKPjiUAEdzj4HlsU/KCGtaeaQCJ6J2KRMJWwop5OCltEFaKH7wnvOAKZNwmCILN2sutgmBuAVe5",
+	"fyjKetCM28ExNgVd3BJmcYOd6bvorULuVYDibQ9+V8brDKd/PRodWjIerBf7VpKwokPrimRbs2Db5Plk",
+	"Vm3F0TEVShO9EGQJVKoMsnxiI9TONU9XcCfDr9YyHFyU+/P5DUGW3BAOZyBqX2vkIPZGZML0ASxEt2TC",
+	"knutVS9bMGGN+XX2ZbLiq27Xy1eXdp6eYNOSqadzs3inP4GMUaVYOdxpj9mM6dEApj5TleefngpuC9r0",
+	"HJT9aQER9z/ryVy6H0eSudI3qufS/TjHp6u+FVsAuoMSSKHg8BvSSWbG23DHXaedeoHud7ZU/dGODueS",
+	"6eWV+Y53U6Ntm/z0zHPVv727Dloltra1a4l2kTVy8+b1VYmpjVNBvc9+IBnOROtZ8OULpsGMREmpHPpu",
+	"Z3Tpu99iWw2j7I5EHItFgnmeabtvxiG4hyJpf+Af+NM7kMvsTRasPppLOozBe5T7mcYTExFHKkXop9p5",
+	"MDAwapiY/b76wH9wVpAfXcsDfUvV8kj4TvX/0YEfKMPvmFYQj4wVM1y6nJvplPLIGEKxWOC4n1tNyeKH",
+	"v332mJydnT1ME9SqW/Q/IkPwnripYa0OBiZO8U0pjz5w8zvkU//G3kBJEHImxZQpiNrkpTfPGCfTtKqG",
+	"/IBVNT/awVBOfPEO8bUw7Q8cc57s4Gc2GYzYBBxFfvB5Xj+6oi2b3OXysryJYj40BcqN9fKBJ3k9/eAx",
+	"lTCK0axKyguDrqENMQNOZyzoB2ftTvvMJg5P8HSfthcQxydYsHX62+JWtX9zjvhxWa7kJfnb1etX5B0M",
+	"yS+wJFeg7ajvX3Tvt3A3HnTO7v9olh/wfN3C0k0G6cFO3Bu7fRedvoWlg4MX1lxN/GHOYkbsENwNIdrk",
+	"kig25oYNA1E2eRM7f1iKwxAIJjmQCUh4ZIwRBOVBbCSH9YfGjOBmD3HqFtGWKXL55nkC62XYE7ovn0dB",
+	"36yHq2pGHXsmuLIMotfp2Nw6rn3u62wWsxAfPfXLmSkNs3XO711ulEuJcglQSd6Ty3LyhcSBy27CpCaX",
+	"woSZS5inFHS7//qvy//65dNjOfrH1eD+9fLd339+Pb4/Ce/e0Bl7GcvFc0rfhD//+lYEXz5+cdyHbmKz",
+	"bsLIjEqzRdGwsy5fXIvHNJzAyWPBtRTxGrtJC+zI4gzrVAewyVUtMqWfTugY/nKGZdMp87aoWengi9qs",
+	"GeiF3Y+yeSX7dvqcWyynHNcP+u8/Gqk+nVK5zEzSHbAMX7fH1RxDZ94bOqRjlUHwRQnz6SR0VHniKpTd",
+	"FPG7p5EIVYbWVg7cE3N943HT8EmfTvQ0zp2zwCJG/B9GGixnQMwNFjwiWLuCrdKMS5fY2A72vMAMoW60",
+	"pKH2bm5bp+wWU4FEvMXNa2kVv3+vW06HdbEr/fpkuUDcBrVJyX27ZIGfaxIJUHte2ifCxYp9aDhmd/C/",
+	"tlrZKWjJcge1PPSjQklnINvEHhkjhPDznzDgMJKC25miY21GVZJ1rydE8FKO+9J9uh4NYF5ungj8xAZG",
+	"q/Kg7GrA+GAUs/FEky7K0Ib04FbETOuNxMx/mCtixkCs0b3nzcx8ZJqsSPONdHpAe0ktr6iik8eOIptR",
+	"in9ruvjue32Casc2C/16BtyI5EiE8ynWyR2O/2y1pJjq8+9K0nhrLjst543NcL36+wunFat2knX0J4Rt",
+	"1JhfrkUckeE8QyuuKC6BgBwLo7t4rzLTqIEnqrKiS3LROfPhhqmC+M5myK1sdJpgvCtPTFOObfZvwiN9",
+	"HnGaJ2xuqM020xGWnJC3Ns+q+ZEwD5xtPcHI4TL4KeYhsw8x0VdCE5dUtu44P6aY2GlOb1Ilobbj+Xfd",
+	"00SPqTQGoinjCrOIrLLvnrD6u+P3oG6JthAUo0zvJ3NgfbKIctXub6ixb5wRe5PBFrwh6Ml2AKVTiyu4",
+	"eqBjpvSlHzQW89EpaNRM368WfaU9gDidgrc0INcGoYUpAHxJQqrQW2XES4CYbb5GtB/8K8fW8sCVG5Pt",
+	"VtMJ42QdVQa71OxR1QDMtaD2OcOsmU0ftgovmmqa3QHmDXu4mKphIAPLjSMppUp6InnEmY81luKtWKCN",
+	"RhPUyLKv+rBH+tW0P1ansulWaVenssSJ/DF0BwaL9Wzop2pYDhQzO65NrW0+7sqDnefsfR4ZKoWi6iZQ",
+	"VP/M7kUCXmLRnQJsu/Sf7r1tbZvYoC3a6T686HQ6nRP8477544H/p/2P9rJwQ/0AUzTckvzVvJc8zqSI",
+	"OcbzPpM39jHnsFzxCWexlqomljg/ug0sXcc33iBKzCoDfs3BncIvreC8jrD5iUZvXQsgfKS7+ZFfOZ3r",
+	"CXBt9hgi+9zZ5ueeCTlkUQR8F0m4cWiJiEMJlMgcz3BbhMMClLZZ1bXN4feF9ECzY0bUlgEFo87knGtJ",
+	"OhSqOZhnt+AgsS43nGBFLqK+IPMUPIQ+mSBytibiDqR1WsagrTPQ+tYI09Z2yYiuKeJvJ3yxWoa1CLXi",
+	"kPJlm7zzIXLnnV1QRWLsroq/dEDURtmjt8DJD+edhz/2iQRlR5TODjmOdT74Iva80LOkfpl0DXJi/ycR",
+	"LZtxD0/+HBZF4s8QNFYMOoJ+JSQlr2CRpWSfC7qWjptSJXZ6wjqCvCvf5XAWuGa32bwznaCObNOyzWz3",
+	"puD2TP/r/sndp950cvJwpum/TxbRuUW+q7eJhT5dJdz1JbU56BlH4tNrOq56sbvtFO9xOI7lufRp8a5H",
+	"g2cq73DMKrqnNTeq2h1ZtxoY1+C7FiPnnYebn3js+9eZB7o1PnEtxAsqLRDbefeizlzUfGbLD15CxOi1",
+	"WUfzcO9hra+9pHz5LaTiS3oLmSYEO4jDgjF2+jnFFPqyzoeTlQi7KJVHnuh5Yj1uV+wYWO7XyojzrZje",
+	"74B/nG9+4pXQz8ScR9+CQo1Gvzt1rngZyoaT3uIVmudRYMw9lyVRkFlC3qo0uC64D1pmrHIxA06oIguI",
+	"40fOMGd8TIBHDtYc9VgMm7p+Mjhi7Jc/BMKBYUjUEy7hQpIpjQzPWtoUTogVoF5KbrAjFz5/82OJAoq6",
+	"82WmbWWTBXk+ekl1OAms9bul6rrCf5qwiVaqszbVS6/Q41FLKT1y3W/MdS3CYXTkuAnH3ULF621+4A12",
+	"2LZpX88smPE30A4fNBvoW0+930AQ2YOJTugWunkRAshGg8To8ErkKdzBOi//u4lA0dByXpIo6wv2wacF",
+	"dqvMeoAeGRGGac1dC3ZR6at/ar+/P+8nTbqv12F4Xdsbo5IbWWAXy+oGbgk2S5LGsiTtilOhMtpt+v4d",
+	"kN+95pfruES02A+J7aIJriXPLBTuTspmqVf1mZDYwmLBQZLFRJCRkGORBJUnFLEF7iDCi3oCS6OAenTt",
+	"go/VNtkRMWKy4PPYMMOrr6i53tmapzw3QMdn4oJPUHl3DEnv0YeVxSuvoE/EakhqdP942sJ37nH5Kxo5",
+	"adtHmtuQPcjOTDZ1pax8UxHfVpApPvPN9ZlM0dyTqELLZW8rd4dY8JaDhM815dxPsDw7pw0Bc4wP6wko",
+	"rEnScwXqEVbWDYFImKG5knOtZttcpGWjH6tjxwgDl5JjvVLfpGldprN+dzX/v2I2TKUVZHZvquK5rju6",
+	"rRWrHdJd81234Rs/7O7b+ctZZLOkVNEwf1dqhtnsmFlfNRLsdlg6hrX1ZZsHkhRRbh4D9hfcdQR/tMSC",
+	"Rvj6+0wzsH2HB8NlfU27yrHR7ViN+8+drm2VlRJcnXdH3fQRt1BPZJtYj8U7sFCISQFmoTvXWe7DNb8Y",
+	"dvPIB1UtvzL0W+e1w25gcaJxUfML1L3IjjOt81VYAp4p/SwbSvJcJjMvrfbXvtR+parde9TKKtLx6CeF",
+	"5hs63uRLzN+v4n91z887GfCurnlq9a5e7qaLjjvPhbLw3rpq7t5558t6L5Whmbo7Bl3/gDt4zxBWDrn6",
+	"GofXyoHPpq0UOusGL3+7XL5incXLZWfxMv774vUTsXhp/v9s9uDlk6cXr/7eIKaeCv1jtkvjbJeMxpRW",
+	"6Ga1y6xKVaFhNsLLqk6I+bmiHI9xWyolKVcWeK1Pep0uFo0ppxYuxVwqpyjeWHZz0yLnnYdOLospCA4f",
+	"OEYBjBHItFE5y7VbbKma4p+4m4pKrldjR2hxLgUHLOe7TjFTMKyhCCVTgf+MqQbZJjdvMJLeR6iVv3Q7",
+	"N/iDShJ/cpD05If5zNj0Zx2ifnz0gadJ0i1CVTrMbN1jUjuo6NQDWNkAisvewTVhitzCTPs3fOA3hT69",
+	"N65Akgs3lhZRglCCiHpL1JU5QORWGJ2PPknXFvLlFXSzqpnj1jyyko7Odsnc+IRd5x1DMc3F9jYSUjq8",
+	"wOCSTEUMHrBXkdRBV1ceNuT1tfnsTzZb/yA5S0fF66h4HRWv/SteW+hQVe5AlMlMIUpYIeiYlRtvUThU",
+	"d0vxQcjMM8kjhdS3dY8n92EPEp+YdnJp2Mzmj6dP+AeO4dCvH9OsEXzNnZK5gt+F5/YnbGWDBLMXRdrq",
+	"z6WO29PPmX8VMuhKsPrncUwkhEJGNrIhsUZrnKiCDo6eziOGjbPb5CbXa+oGNeUb1/bpxtaMTxK4AfjA",
+	"Cx2lbOZ6Nl8VFRsr7lFdzivDr27IDz7MihqvU42T5lSWGxJmwQ7MFbp0H7cAC1bD7TtTAMeU16fteCS0",
+	"3C3UoRZiqaK4w3Z8ths6uUFf4sDx0xv/xI3/BbJDNp6ALNN3x6B3UXe98toqRQ5zy2ZNhxQzRRElBGZS",
+	"lQzSrL0NblX54nLzzbvk1vkDd/bAHdW/o/p3VP++a/UvI2cK2t9R/fp+8n9z8uawLrxmmRvpEHIJIutU",
+	"mVOLwrpFmkjhY1X+xp+WOdDXRGOwPtAW8W0WPXYXchwf2UJG98hccuhkNsdtNPL1fE7ZMq8oyTHGqf3+",
+	"vGG5DhWJSJIpQdasoLIoyg1q4Dp1TBnEi3gibB5Mr9Or/cylw+8Kjkbg0QjcUxYsHnFCE/ntubGHNdmJ",
+	"E9czBk8R0fzEQggdhodeZxjohCpCpfQg7MWqCghvn/NvyPKO/OSb8JM/LoWbE51BZbcKf00q35KeXVOC",
+	"w9KzdbFgYy0s5sf+WSUU7QZzJOkjSf9RSNod6S3E9rYEnfTaOBw9OwNFI/JH4kPt5xuz+I7vCOjB867W",
+	"JNu1jAngpSMPOPKAPwwPwBONeS526w7NBFx7ocMyAWrb1ykkXUPUd4JFEBEPGu7DuyMJYJvErRK7G+jv",
+	"3W3h3PtZlMPanosnbq++OK/FkfscnRS/X17nTvNX5HUba3MzpYwtIuIoqb9tk2c01IqoeTghVPkcy4Gw",
+	"ZY+Ivo5aiw1/ZKoO1tYJHaZYF1HxbZ2t9+d8qVWVayOh2D2yEFnbCgVwYxGuZlMwR+BYhrszMWWX0xe6",
+	"/6HiMVNQio5hA/UuqCJiYQuRFxMxTbupDCFEYNoRJi/7RGZEo7V0tpFYX/oR7JFctYbpTNv+ynVQSmpG",
+	"c0fdTKm9pZeBhBCY6+ENIZvhDvcze63MUld8vPfPbMxd2QfmHLt9qKDfacAV3DKu4wtur0kM0RhkK+nB",
+	"fuQTe+ETnpR25hPfhBFwcYLtTg9msKRVpVMqb20TeNfv38h568VwoyAjgFxQdpWLmJe8Ele2Q+vROXF0",
+	"TvxuFfaXhhycc9IowRzrpDTwCKKD6+4ovmZrtPfXHLCayDoVMXjQwtIt80ug4cQ2JbOXF8A1tt9tk1fz",
+	"6RCkIhN6Z8iajOnMwiIzTqhv8bZJN3jrR7dH3WCaAOmuT0mz7bkGNfR7Z7UErYDjpIN+8Ba1hvNekz5W",
+	"brLrJLjfLazqsx87Cu+9CG+/sgdS8r+JSE+THA/ohhSEcoE4jehlRJejk9xYqej7PPKI6OUM2uSNq6NE",
+	"5B6mtJBYoLp8RJjrdAELy1M88ngradnt2guWYvO4qf7+HJmlublnxdzcBmwk2fVjFtbRwfkH1JfEHXzj",
+	"HCwJSsR3B2SrV0nHUARUonMF6IRRAJxo4bvXUWM9GeapfJlP4vsjl0lTvaTuOGIQeeZs38mUrfwO04xY",
+	"rLhB2MmQxQy51iNyI0HL5Y3t9sWSOv5SRmxWZp9ceH9BIikWg1BIaZuCN+CoM8rkW1vNfSCeeuSNR964",
+	"D1WW3oJLd5+Ht97TMiphlxIP9XoXVG1uqOXycLwQ0R+deexBLnB62PDL9m32rI4pMjbGqZBkCBPGo77H",
+	"2PO8EBNmsCRwJMU0kxOD+CG247Zqk1dO42SI1iAdouwUsYJdKL05Dw6plCybr4PY6OYbMYw0obHgpSxV",
+	"y+X3yVBRiAwkTMXdV2CoTdrluLPjhVvTsZUZ4O/sFvpox6Hq5Y9F60dpsCdpYM9yrsGySGQB4eg630oe",
+	"OPjPNYXphikjGC/2mCkCUnE6Re6ogMpwQqZUhxOwjbXTjpcaPukWRhnhznXGD6lykL1hiEDTe0EYfeJm",
+	"Uwdc1AOfWrGDTTkxqdrCQjq2UFaGjX+t68FZD5Yz/301g5DRmOllzVGkD+w2lsIGc5HbY6KFaJMrrJzD",
+	"rqkVo2E8jOcRDBhPmm+WAFm6ImM3pqEQMVB+EMjMi+8WMrPbKduWj3vNcDEb4JqFhYKreazxucEI6lRw",
+	"N6nF9607bNwCsPrecJ7K4vzMse0HT0BOqRaxGGPL5uoGfvVd75YDrPO8O7o7gg2WOc89UxJZ/OeMbPHi",
+	"4rBQg4ihQTmB6UwviXeCIr4dT7V5MRqBhCjF8wUJiHkyQbRBFC45/791W1e0tHziB/ntNPItaDWCsQRP",
+	"aa4EYG1fnsYEO5OGoRiRO1CMhxD0e53Ow20JuRkZP+ezuT5QF84dmWTjhT8oV/2Wm1TGZy+jaIfeR61v",
+	"AVnm24bq4Ngt85uZYV8dXzeKCCWJfKop5SpaNrinTj8nmEZrO2YmAqe5x9k+mrHKjzkDuyGzND0BB87/",
+	"ddJvTdfGt9YbprxHYMRieGTzeL0PEmGIldOhvIeUE8Hb5CdMY/ftQZSmS4I2p++2YzRBp0RJIIh+ha5Q",
+	"1Tc2qc8SwMj+vxH72Tw5BcqJveLQpUqi+7O53lbR2kfnxqOGtb2G9d+dLx37F35P/QuFJBGgFk+xIPxw",
+	"MvwUOWGlg/RFyh191Cjp8WMotE0ufeaUAsewxQIx80v4Y6IX/Iwf3Z9XCDC/sdtLwAGlNvbIQ/vvBcBt",
+	"RM3yTgU3P3xpJY/czz/SPat65ONe+NI7gNt4aadf4cExnz42Vv2mSZYL3CWnJGAkoikBfkVlCQc8EbEd",
+	"dj9Rk7jQRCE2DHZRWAh5y/jY6jWUL8lUSCRfG2SJGSRpz0bpUVqCDieP/A+2XMRcieiSROiqwvB0TGdt",
+	"giFHSkZCLqiMSBiL8NYlQRK1oHEsFsqPyTm2WoRmdC8XdxaGz+gFCyHrAjPz0cpWYhIROpUGNml6FmbY",
+	"odPGTGGfLKHA6I6KRZAkceI+r9HmPLf6Bird12Vx27Cx/epYV84bekXv/pC5mEel6TDhY2MuIj1nWfce",
+	"2PUaxckwP8kiUGthzyO6VNY+vTF/3hAtyI0WNy4wmtqhhjU69uR7/TgKXRcMfp0Moil7uppR/kyKaZ3s",
+	"cXPvtQj2GceLqM7CTXfPjcZjVdGU2Z0VOBeiURs2VXj+/KRzlnn+456UtSd06dd3bciNLtVRYftmCtsT",
+	"Q2GIe2vdM/si/R00tTpc4/SzOcJfLNfwuHpFyBvz+zyh76iG5Ij3vL48fibhKI/z8vj3JCFtP2dU3bFv",
+	"Rda+wSTRb0ovmwUQuiGeGJZfz2ecN+BcU3Uzexf5T3wYIY2BR1S2yTsHCWGfSW8yhghdmEcxX2lrm8N9",
+	"mC6tqROz5nbInnjAlqZIfelcX7weLYijBfGd8ceMEoF5+9yokAc1JFQs9HojAu/w/pdiyk+2+Tfj5L0x",
+	"M1pEix+LEFaXyJAgysHtYc0q9lWzmJxD22iRRBAaLaXc9rjCEW9IQy007kjSkxKWUrctSWnrctfbpMgy",
+	"durq/pTKmJkFcz0YUKlkuPIjBZr8sJBMA/mzYfj/Z++nH/Ozybar6WQge6qbv9cYeqNW7FdYoFvWAb5F",
+	"ksZWXWuS2k711iatmMfDjfPABvI7zuLjXqMANVoj1Wh3VLvb6T5yOg0xrTMvk3J11T6GHb9JOAB3wMbA",
+	"tgoGfL18ijVSxoz/RIxG6wHUDP9DwC0scDC/AKp0iwxBLwC4d2JhJz4tbrBIwry5XE5csym8xrn9rnxT",
+	"JXzkfsILm7ZYQyy2KoaSf+ee3FZu1TchLxqpdnRbfXPERix7/Z5ijKU5669WE9Oxfse6trlY1Mi86pfZ",
+	"xkBio3sLbuv1J0yrlk1uT1RRX0s75xFI7LkJzCZiKUKnAu+AKbGmuoTRXEHUJjfPRydo9d6QKdbSMk0U",
+	"HQHRgijgURXONI2ibdnWXszsesynJkNpyDIOmJE+GlkwA6zhydVl129UuTf9bpt2lo07UyaNC4IabRpL",
+	"ui4m0sAJ7W8mlZqeIud5WZU8eMGZVUlpuSs55wCYrAwhU0zwo2A6eny+AgCFk7+H9e94zfv0sydnnzy/",
+	"PvCzHzF0jPj89434JPrlkIa333mIx6sgm8zY5WxDxkXR56hSgYMQvVbepOrllEaAGuxCzOOIjGEzFPg1",
+	"DmKj/1Mo55z1tefuk67u3JXzo7arDlyDfrAK7G06nM/tyqa9rM86tRUX9AhPLaoL4wMLzJyuUr5t9X+7",
+	"huAN3I6F47zOW7BCUUcs1535s8uYdTHmkHIydAoxRGT03VZrlRe0FwuzxqAVBk4cX2oTjBh5+BP0GawD",
+	"57M164UT+k2L14fz0QjkAKMmGdruVHGzUnYkYcp4lH3Be+QO3V7nYytQsdADpWGWfdO25Hw4S34Lhg9o",
+	"/LM7GNTlqk2EgQKtjVBdLXy3rqZBONdG5053rddJrkVAo5jxFX7tJPVgwXgkFoOILlXQf2guVB4Ed6XI",
+	"2TuGLrG94WBK5ZhlDsr9XuX5qRJYDudlwIVmYf4rdYVitczzV7DwLz8e3/DIrceUfkqv3yu5nizMBbYb",
+	"KczioEJzHY01F6nmsqEMs0P2FJjlKKfVbYn1CWjK4iPSwO/BejwiDVQiDayi0RykYBE10NPPLgNkLQjB",
+	"qgbRPJ+s8I4jLMF+DszqYXHApkwRiJjOtRT5Lv0VRsuqg2FA45h4HaUExGAItuotpy7nA2lJe8GM/wKD",
+	"aguQNmMLInRytMmN1YD6BCXtjYORZfZTLgcVA3ilaaY7a9z7CIA1UKg3qpMPrTr5rVTrI3s5xjC+OljA",
+	"AcTwFNZJ2ZewcyW/hxyhEd0SWYx2U3vnMqLkTeIVWXGUNPCRhSE2Yaryi9nLR6zFstwWtzhJ9kYsxmPM",
+	"Gsn2KbL37Me1ZeSZyp7Z0xlVaiEkWjzlnqunPLJJKG4kf1Iu/1uBUkxwZdGCZhKwkt6/EDNP1K311Nl0",
+	"FY2A6VQCwRdBRGJ2C2bWJ4yXpFHb4vg3foS7oP6g7NODdLaB6x1BJkIqIEOqNdjmReaRVsBhkb2bkljw",
+	"MSa9l9xem1j8XCxXqicgz1e3xD4e/R5czN85TN33jfnthJcHjJmllPA1uIOYmVFme8esDypyWCSVFC1s",
+	"KUixyMw1EbwkI8YjxseYx6KSjqG2HEzOuVHSicJKVdTeBYkEoUOjlWNvwlBEFTm0bwuj3BB1/FksyJTy",
+	"5Rao0t1mqNJ7DCmGEwhvDZc47/ZagVtKtVOu2LpGxq4pxB3wSMiBhN9sapoR8drqITOwu0l10tK910qw",
+	"6SOg5m41H5onDQdNB3laa3xm8UaMMzWp7tx4nmv4TLvD3oZ0rqSHhNkuCZYn4D8w0WtDj0gt2XiMPSHT",
+	"tmyNekJmTumG1pDZ83xUnkojgzqzUiBJxCLUMkZoUDVrhlDkgFVRvMdiOqMSFIE7I/5d3xdfAuXOPupD",
+	"0qLz8OJmEgxpajaFPqFEoZGEt/0mGLd6li1FW2F0eEDzZ2jVpug1ZC8NSMcM0NAKek22PPRXlsjKzv3z",
+	"fP7yIxIbceC22TB5lCiLFALJNW75uvrMd98kxJEDetSca6x5b5AKhcApE+u1gBmIWYxoW9Os1UCmdIlu",
+	"OLON5VL8jX/9BvF96dBHU3vED+xRjRwh95QtjKxfCLlHSd4ko7rcWofYhZkCBfFoX0V27gPrBJNf6KNE",
+	"KjPn/ep4J7I7ajur63WbJlyLxFRwH7JquCUKLYjRecllchX7zPii114ns7vlySbpCfx2SSYR1TAQo8GQ",
+	"ST1BTa378KRz76SToZafgJdTSzhhcbQf8NxXsPCfOEgGSWGa3YcPOied3knvYX13354YSEP2cQzRH5u4",
+	"/TfrHpBy7f3y+YLadfo5rcn6UqmDXfrhFKSQ140UILRpKfBwlkM0DdK5Z4+x/721JDjUsWoqvt3O1g7k",
+	"o2FGhnOdP357ak1QFpPfWjHZSyx+naguFb+ziRW0fz5/SM46pNs7O7+4d//Acnm/Ifk/NrUfQ/EHjGZ4",
+	"PnDLEQR/dHgB6gOV+XLCkiin9eq525NUoKw5hYBB2PBE2Mb9TBItboErImbAk+Z0Hjy8VZ3ADzy68gOr",
+	"E/R7YYPDGA4x41xMwLDDoyGeP2UvxLiwRocOl7WqnWGI2+CPX+mBiqnSxKivVW5fxBKrPCfbh5OsfbM2",
+	"3OGi5kkZG9xhKlnwjEkYiU9EcPKC8fknhMaaMQm5OvmLk7NO7nVNyu7NsgzMsqwZYBMYRRz6Os9Wksxw",
+	"JKiVWAvY3pqJ2+hrZqpU+bousTbF1a1SMgQqwbHiJJ3mjsYM009I94K4rEYPnCJhJEFNCk9oSSML20I1",
+	"uXnz+uqaZAXIqXvqBl9qIUk/aTKjTKJfbc6tUKNRJEGZb5GFFHycJsXYj0dMmYWOkhUdg1WWFZ169Jcq",
+	"J5zjBbtkw6zJJKubIFOb8h5LiMyBp7FqoHw2aeMZglID3EYjVJd/mwz/GrLX7G/P/vn07fXfr/72sA1n",
+	"nXbYi/lw+qwT/V9/i8v5lecu3QvHr/w9jGOSLJbkmN0flD7cvcgxO3+vH1g4koPL+v9hzRZu9KAJ28Sv",
+	"DVzs4iekifpb5U9WCYd84cn9q7PHYz5QoCCcS+wB9/5jUdNpwICD2XwYszAoasWeqVVnAF4brqhcvD3L",
+	"Nhl3aT4cFp4LFm9RZCxEhDrwI7KYAM8iXC2oESUKFWv4wJH9ObbmG+2cdVyUXNmS2YRN5r+DSFUtgu8z",
+	"+rcrATAf4MJqWGZwePMH7vm9S1qEiMRUG/kxoTx9MBQzBg7z1RsFwCPVSti/njAYuawD6ZU7kO0P/AO/",
+	"TJ7RmW5DbtTg5NK5RRo1RsUduDRJTHZiHn70Ycc2T/jAVwSCe9ceJMKu3KpBOoA9a0dR8HsVBdc5reco",
+	"Dr4bcXCl6XILvbxSLHxOT92XdZ6T54Yp7+oCaegBOYJr7M1PImwvO2fcH96aW5vZs8b31hQWfZTAos+o",
+	"nqSu+Awv3QUY3eMvLWA4EeJWnZorM6hWov4Bko0YRGRo+4soNuZUzw19KC0kWBXJJcCZG+AOuCbPn1il",
+	"QPB4aWMkVnWy6syEcd33HaAx71YCdeUaDm7AakYe8JxpMoSYwR0oQ6BIqW3yFP2eLqvKamaoCfU650YR",
+	"UZnXLMkVTrRdoo2EwO7AXn5nl2Uj/hObgjEppzOc5M8vLx+fXP182bu4l66PVY0QC4VHVgmlCzIU0TJ/",
+	"JPRfuvfv984uLu51Oq277l8uehf36YN7D+E+hDCEiJ716GhE7/XCKKRnI3rRDWl0H+7fpx24uDcaXZzd",
+	"izohPIBu50H0YBj542MzAtIDZCd4cuXHt/YYTemnF8DHehL0zzsP72G6uP9FtyLLrEqH+4/T/8hpPMHn",
+	"DwGLPgT9DwHc6UH3Q9D6EAjMt3a/BK7xl+Yz+CsPQcHwpW06xVQ4i71heMRgPosMz/sQfCnPjhsyTjGb",
+	"rjjy7QpZrvDktyw4rnSHdGvm3lQ5+Lby+pI7Ene8ztPrTIo7Zk+c58WeyRR4saGBE4fR0e2cP7i4fy/P",
+	"q6m9xx/LdcI/P9DPgXWo+UZxCuSdp+C5jIN+cGqxV+m4jKxfYEUX0itGe4ZgjDJlU9CyDD2fk6mC1X4N",
+	"7yaigPzUsu9EwxM/ADzzKl+8ufqmnzywnGMjTJIJM6x3mR1JWqVQPhqqfYZrJPx80mfa5KmtVJlOzVdc",
+	"oQsnN9kMpl9gadHhqfNh9jqdFH8v8zbsrdLr9KzZjE025joUU/DGpPU2LkH3HSrALcwsm1ywODZrFlIp",
+	"mdeZklm68VXO0FZ9KKIhjslcZZ5MTuLqkz8DjfWkRaagJQv9MjNjRnMtaZgdgDlPRt1Yfcs/VvFubZlQ",
+	"K2X/ac4/3jZirkJxmvmCS3P+8vHL/w4AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -40,6 +40,7 @@ func newRoot(in invocation) *cobra.Command {
 	root.AddCommand(
 		newAPI(in), newWorker(in), newCodecServer(in),
 		newMigrate(in), newTemporalSetup(in), newKeys(in), newFirstAdmin(in), newSeed(in),
+		newClinic(in), newImport(in),
 		newAppointments(in), newReconcile(in), newDemo(in), newHistoryCost(in),
 		newVersion(in),
 	)

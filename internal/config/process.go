@@ -15,6 +15,8 @@ const (
 	TemporalSetup Process = "temporal-setup"
 	RewrapKeys    Process = "keys rewrap"
 	HistoryCost   Process = "history-cost"
+	Clinic        Process = "clinic"
+	Import        Process = "import"
 )
 
 // required lists the variables that have no default and without which a process cannot
@@ -35,6 +37,8 @@ var required = map[Process][]string{
 	TemporalSetup: {},
 	RewrapKeys:    {"CAREFLOW_DATABASE_URL", "CAREFLOW_COLUMN_KEYS"},
 	HistoryCost:   {},
+	Clinic:        {"CAREFLOW_DATABASE_URL"},
+	Import:        {"CAREFLOW_DATABASE_URL"},
 }
 
 // requires reports whether p cannot start without the variable.

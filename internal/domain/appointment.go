@@ -15,39 +15,8 @@ type Clinic struct {
 	ID      string
 	Name    string
 	Address string
+	Email   string
 	Zone    string // IANA
-}
-
-// Doctor is a doctor as patients see one.
-type Doctor struct {
-	ID         string
-	Name       string
-	Speciality string
-	Zone       string // IANA; the doctor's hours are local times in it
-	Languages  []string
-	Active     bool
-	// ConsultationFee applies where a type has no price of its own.
-	ConsultationFee Money
-}
-
-// AppointmentType is a kind of visit one doctor offers.
-type AppointmentType struct {
-	ID       string
-	DoctorID string
-	Name     string
-	Rules    SlotRules
-	// Terms hold the effective price (the type's, or the doctor's consultation fee)
-	// and the doctor's zone: what a booking would copy.
-	Terms Terms
-}
-
-// Patient is a person who is treated. One account may have several.
-type Patient struct {
-	ID        string
-	AccountID string
-	Name      string
-	Relation  string // self, child, parent, partner, other
-	Zone      string // IANA
 }
 
 // BookingRequest asks for a slot. Reason is clinical text: it is encrypted before it

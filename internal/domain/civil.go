@@ -2,6 +2,7 @@ package domain
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 )
 
@@ -16,6 +17,9 @@ func civilDay(t time.Time) civil {
 	y, m, d := t.Date()
 	return civil{y, m, d}
 }
+
+// String writes the day as 2006-01-02.
+func (c civil) String() string { return fmt.Sprintf("%04d-%02d-%02d", c.year, c.month, c.day) }
 
 func (c civil) next() civil {
 	return civilDay(time.Date(c.year, c.month, c.day+1, 12, 0, 0, 0, time.UTC))

@@ -3,6 +3,7 @@ package domain
 import (
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 // Money is an amount in the minor units of an ISO 4217 currency (cents for EUR,
@@ -58,4 +59,34 @@ func (m Money) String() string {
 		return fmt.Sprintf("%s %s%d.%03d", m.Currency, sign, minor/1000, minor%1000)
 	}
 	return fmt.Sprintf("%s %s%d.%02d", m.Currency, sign, minor/100, minor%100)
+}
+
+var amountText = regexp.MustCompile(`^([0-9]{1,9})(?:[.,]([0-9]{1,3}))?$`)
+
+// ParseMoney reads an amount as people write it, such as "80", "80.00" or "80,00", in the
+// digits that its currency has. Separators of thousands are refused: "1.234" may be either.
+func ParseMoney(amount, currency string) (Money, error) {
+	m := Money{Currency: currency}
+	if err := m.Validate(); err != nil {
+		return Money{}, err
+	}
+	digits := 2
+	if zeroDecimal[currency] {
+		digits = 0
+	} else if threeDecimal[currency] {
+		digits = 3
+	}
+	parts := amountText.FindStringSubmatch(amount)
+	if parts == nil || (parts[2] != "" && len(parts[2]) != digits) {
+		return Money{}, Errorf(CodeInvalid, "an amount of %s is written like %s", currency, strings.TrimPrefix(Money{Minor: 80, Currency: currency}.String(), currency+" "))
+	}
+	for _, digit := range parts[1] + parts[2] {
+		m.Minor = m.Minor*10 + int64(digit-'0')
+	}
+	if parts[2] == "" {
+		for range digits {
+			m.Minor *= 10
+		}
+	}
+	return m, nil
 }

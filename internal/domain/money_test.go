@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -75,5 +76,23 @@ func TestMoneyReadsAsPeopleWriteIt(t *testing.T) {
 		"USD 1500.00": {Minor: 150000, Currency: "USD"},
 	} {
 		require.Equal(t, want, m.String())
+	}
+}
+
+func TestAmountsAsPeopleWriteThem(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{
+		"80 EUR": 8000, "80.00 EUR": 8000, "80,50 EUR": 8050, "0 EUR": 0, "8000 JPY": 8000, "1.234 KWD": 1234, "1 KWD": 1000, "007.05 EUR": 705,
+		"999999999.99 EUR": 99999999999,
+	} {
+		amount, currency, _ := strings.Cut(text, " ")
+		got, err := domain.ParseMoney(amount, currency)
+		require.NoError(t, err, text)
+		require.Equal(t, domain.Money{Minor: want, Currency: currency}, got)
+	}
+	for _, text := range []string{" EUR", "-1 EUR", "1.5 EUR", "1.234 EUR", "1,234.50 EUR", "80.00 JPY", "1e3 EUR", "€80 EUR", "80 eur", "80 ", "1.23 KWD", "9999999999 EUR"} {
+		amount, currency, _ := strings.Cut(text, " ")
+		_, err := domain.ParseMoney(amount, currency)
+		require.Equal(t, domain.CodeInvalid, domain.CodeOf(err), text)
 	}
 }

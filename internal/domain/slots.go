@@ -24,9 +24,11 @@ type LocalHours struct {
 
 // Schedule is when a doctor sees patients.
 type Schedule struct {
-	Zone    string       `json:"zone"` // IANA
-	Hours   []LocalHours `json:"hours"`
-	TimeOff []Window     `json:"time_off"`
+	Zone  string       `json:"zone"` // IANA
+	Hours []LocalHours `json:"hours"`
+	// Overrides replace the weekly hours of single days.
+	Overrides []DayOverride `json:"overrides,omitempty"`
+	TimeOff   []Window      `json:"time_off"`
 }
 
 // SlotRules are the parts of an appointment type that say which slots exist.
@@ -50,7 +52,7 @@ const MaxSlotSpan = 31 * 24 * time.Hour
 // Slots lists the free slots that start within span, oldest first. busy holds the
 // occupied windows of the doctor, each visit padded by its own buffers.
 //
-// Weekly hours are local times: what a forward clock change swallows is never
+// Weekly hours, and the hours of single days that override them, are local times: what a forward clock change swallows is never
 // offered, and a local hour that comes twice is offered at its first occurrence.
 // A slot step counts local minutes from the start of the hours.
 func Slots(s Schedule, r SlotRules, t Terms, busy []Window, span Window, now time.Time) ([]Slot, error) {
@@ -69,10 +71,7 @@ func Slots(s Schedule, r SlotRules, t Terms, busy []Window, span Window, now tim
 	// skipped or come twice.
 	last := civilDay(span.End.In(loc)).next()
 	for day := civilDay(span.Start.In(loc).AddDate(0, 0, -1)); !last.before(day); day = day.next() {
-		for _, hours := range s.Hours {
-			if hours.Weekday != day.weekday() {
-				continue
-			}
+		for _, hours := range s.on(day) {
 			for m := hours.Start; m+r.minutes() <= hours.End; m += max(1, int(r.Step.Std()/time.Minute)) {
 				start, ok := day.at(m, loc)
 				if !ok {

@@ -168,7 +168,7 @@ func TestATypesOwnTermsLieOverTheDefaults(t *testing.T) {
 	t.Parallel()
 	c := open(t)
 	c.exec(t, `UPDATE appointment_types SET terms = '{"refund_tiers": [{"before": "1h"}], "reminders": ["30m"]}' WHERE id = $1`, seed.TypeVisitID)
-	types, err := c.AppointmentTypes(t.Context(), seed.DoctorID)
+	types, err := c.AppointmentTypes(t.Context(), seed.DoctorID, false)
 	require.NoError(t, err)
 	require.Len(t, types, 2)
 	for _, typ := range types {

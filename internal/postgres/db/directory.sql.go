@@ -74,51 +74,6 @@ func (q *Queries) AccountByID(ctx context.Context, id string) (AccountByIDRow, e
 	return i, err
 }
 
-const activeDoctors = `-- name: ActiveDoctors :many
-SELECT id, name, speciality, languages, time_zone, fee_minor, fee_currency, active
-FROM doctors WHERE active ORDER BY name, id
-`
-
-type ActiveDoctorsRow struct {
-	ID          string
-	Name        string
-	Speciality  string
-	Languages   []string
-	TimeZone    string
-	FeeMinor    int64
-	FeeCurrency string
-	Active      bool
-}
-
-func (q *Queries) ActiveDoctors(ctx context.Context) ([]ActiveDoctorsRow, error) {
-	rows, err := q.db.Query(ctx, activeDoctors)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ActiveDoctorsRow
-	for rows.Next() {
-		var i ActiveDoctorsRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Name,
-			&i.Speciality,
-			&i.Languages,
-			&i.TimeZone,
-			&i.FeeMinor,
-			&i.FeeCurrency,
-			&i.Active,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const busyWindows = `-- name: BusyWindows :many
 SELECT lower(occupied)::timestamptz AS starts_at, upper(occupied)::timestamptz AS ends_at
 FROM appointments
@@ -158,38 +113,6 @@ func (q *Queries) BusyWindows(ctx context.Context, arg BusyWindowsParams) ([]Bus
 	return items, nil
 }
 
-const doctorByID = `-- name: DoctorByID :one
-SELECT id, name, speciality, languages, time_zone, fee_minor, fee_currency, active
-FROM doctors WHERE id = $1
-`
-
-type DoctorByIDRow struct {
-	ID          string
-	Name        string
-	Speciality  string
-	Languages   []string
-	TimeZone    string
-	FeeMinor    int64
-	FeeCurrency string
-	Active      bool
-}
-
-func (q *Queries) DoctorByID(ctx context.Context, id string) (DoctorByIDRow, error) {
-	row := q.db.QueryRow(ctx, doctorByID, id)
-	var i DoctorByIDRow
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.Speciality,
-		&i.Languages,
-		&i.TimeZone,
-		&i.FeeMinor,
-		&i.FeeCurrency,
-		&i.Active,
-	)
-	return i, err
-}
-
 const lockSchedule = `-- name: LockSchedule :one
 SELECT version FROM doctor_schedules WHERE doctor_id = $1 FOR SHARE
 `
@@ -212,14 +135,19 @@ SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active A
           FROM doctor_hours h WHERE h.doctor_id = d.id)::jsonb AS hours,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('start', o.starts_at, 'end', o.ends_at)), '[]')
           FROM doctor_time_off o WHERE o.doctor_id = d.id AND o.ends_at > $1::timestamptz
-           AND o.starts_at < $2::timestamptz)::jsonb AS time_off
+           AND o.starts_at < $2::timestamptz)::jsonb AS time_off,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('date', v.day, 'hours', v.hours)), '[]')
+          FROM doctor_overrides v WHERE v.doctor_id = d.id
+           AND v.day BETWEEN to_date($3::text, 'YYYY-MM-DD') AND to_date($4::text, 'YYYY-MM-DD'))::jsonb AS overrides
 FROM doctors d JOIN appointment_types t ON t.doctor_id = d.id
-WHERE d.id = $3 AND t.id = $4
+WHERE d.id = $5 AND t.id = $6
 `
 
 type OfferParams struct {
 	SpanStart time.Time
 	SpanEnd   time.Time
+	FirstDay  string
+	LastDay   string
 	DoctorID  string
 	TypeID    string
 }
@@ -240,6 +168,7 @@ type OfferRow struct {
 	Terms                []byte
 	Hours                []byte
 	TimeOff              []byte
+	Overrides            []byte
 }
 
 // Everything a slot depends on but the visits of others, in one round trip.
@@ -247,6 +176,8 @@ func (q *Queries) Offer(ctx context.Context, arg OfferParams) (OfferRow, error) 
 	row := q.db.QueryRow(ctx, offer,
 		arg.SpanStart,
 		arg.SpanEnd,
+		arg.FirstDay,
+		arg.LastDay,
 		arg.DoctorID,
 		arg.TypeID,
 	)
@@ -267,98 +198,7 @@ func (q *Queries) Offer(ctx context.Context, arg OfferParams) (OfferRow, error) 
 		&i.Terms,
 		&i.Hours,
 		&i.TimeOff,
+		&i.Overrides,
 	)
 	return i, err
-}
-
-const patientsOfAccount = `-- name: PatientsOfAccount :many
-SELECT id, account_id, name, relation, time_zone FROM patients WHERE account_id = $1 ORDER BY created_at, id
-`
-
-type PatientsOfAccountRow struct {
-	ID        string
-	AccountID string
-	Name      string
-	Relation  string
-	TimeZone  string
-}
-
-func (q *Queries) PatientsOfAccount(ctx context.Context, accountID string) ([]PatientsOfAccountRow, error) {
-	rows, err := q.db.Query(ctx, patientsOfAccount, accountID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []PatientsOfAccountRow
-	for rows.Next() {
-		var i PatientsOfAccountRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.AccountID,
-			&i.Name,
-			&i.Relation,
-			&i.TimeZone,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const typesOfDoctor = `-- name: TypesOfDoctor :many
-SELECT t.id, t.doctor_id, t.name, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
-       coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
-       coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms, d.time_zone
-FROM appointment_types t JOIN doctors d ON d.id = t.doctor_id
-WHERE t.doctor_id = $1 AND t.active ORDER BY t.name, t.id
-`
-
-type TypesOfDoctorRow struct {
-	ID                   string
-	DoctorID             string
-	Name                 string
-	DurationMinutes      int32
-	StepMinutes          int32
-	MinimumNoticeMinutes int32
-	BookingWindowDays    int32
-	PriceMinor           int64
-	PriceCurrency        string
-	Terms                []byte
-	TimeZone             string
-}
-
-func (q *Queries) TypesOfDoctor(ctx context.Context, doctorID string) ([]TypesOfDoctorRow, error) {
-	rows, err := q.db.Query(ctx, typesOfDoctor, doctorID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []TypesOfDoctorRow
-	for rows.Next() {
-		var i TypesOfDoctorRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.DoctorID,
-			&i.Name,
-			&i.DurationMinutes,
-			&i.StepMinutes,
-			&i.MinimumNoticeMinutes,
-			&i.BookingWindowDays,
-			&i.PriceMinor,
-			&i.PriceCurrency,
-			&i.Terms,
-			&i.TimeZone,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }

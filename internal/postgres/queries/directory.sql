@@ -10,24 +10,6 @@ SELECT u.id, u.email, u.name, u.password_hash, u.roles, (u.disabled_at IS NOT NU
 FROM users u LEFT JOIN doctors d ON d.user_id = u.id
 WHERE u.id = @id;
 
--- name: ActiveDoctors :many
-SELECT id, name, speciality, languages, time_zone, fee_minor, fee_currency, active
-FROM doctors WHERE active ORDER BY name, id;
-
--- name: DoctorByID :one
-SELECT id, name, speciality, languages, time_zone, fee_minor, fee_currency, active
-FROM doctors WHERE id = @id;
-
--- name: TypesOfDoctor :many
-SELECT t.id, t.doctor_id, t.name, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
-       coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
-       coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms, d.time_zone
-FROM appointment_types t JOIN doctors d ON d.id = t.doctor_id
-WHERE t.doctor_id = @doctor_id AND t.active ORDER BY t.name, t.id;
-
--- name: PatientsOfAccount :many
-SELECT id, account_id, name, relation, time_zone FROM patients WHERE account_id = @account_id ORDER BY created_at, id;
-
 -- name: Offer :one
 -- Everything a slot depends on but the visits of others, in one round trip.
 SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active AS type_active,
@@ -38,7 +20,10 @@ SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active A
           FROM doctor_hours h WHERE h.doctor_id = d.id)::jsonb AS hours,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('start', o.starts_at, 'end', o.ends_at)), '[]')
           FROM doctor_time_off o WHERE o.doctor_id = d.id AND o.ends_at > @span_start::timestamptz
-           AND o.starts_at < @span_end::timestamptz)::jsonb AS time_off
+           AND o.starts_at < @span_end::timestamptz)::jsonb AS time_off,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('date', v.day, 'hours', v.hours)), '[]')
+          FROM doctor_overrides v WHERE v.doctor_id = d.id
+           AND v.day BETWEEN to_date(@first_day::text, 'YYYY-MM-DD') AND to_date(@last_day::text, 'YYYY-MM-DD'))::jsonb AS overrides
 FROM doctors d JOIN appointment_types t ON t.doctor_id = d.id
 WHERE d.id = @doctor_id AND t.id = @type_id;
 
