@@ -2,6 +2,8 @@ package testkit
 
 import (
 	"bytes"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -91,11 +93,31 @@ func (p *Process) Kill() {
 	p.cmd = nil
 }
 
-// FreeAddress returns a loopback address nobody listens on at the moment.
+// FreeAddress returns a loopback address nobody listens on at the moment. Its port lies
+// below those that the system gives to outgoing connections, which would take it at any
+// moment, and is not given out twice by this process.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	given.Lock()
+	defer given.Unlock()
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 18000+rand.IntN(9000))
+		l, err := net.Listen("tcp", address)
+		if err != nil || given.addresses[address] {
+			if err == nil {
+				_ = l.Close()
+			}
+			continue
+		}
+		_ = l.Close()
+		given.addresses[address] = true
+		return address
+	}
+	require.FailNow(t, "no port between 18000 and 27000 is free")
+	return ""
 }
+
+var given = struct {
+	sync.Mutex
+	addresses map[string]bool
+}{addresses: map[string]bool{}}
