@@ -327,7 +327,7 @@ func TestStory22_APaymentThatComesWhileTheProcessIsDead(t *testing.T) {
 	testkit.Eventually(t, func() bool {
 		return v.c.Count(`SELECT count(*) FROM outbox WHERE topic = 'payment_hint' AND done_at IS NULL AND attempts > 0`) > 0
 	}, "the relay cannot deliver it")
-	v.anotherProcess() // it may be told of the payment at once
+	v.anotherProcess()                            // it may be told of the payment at once
 	v.patient.Await(v.a.ID, domain.StatusPending) // long before the payment window is over
 	require.Zero(t, v.c.Count(`SELECT count(*) FROM appointments WHERE stuck IS NOT NULL`))
 }
