@@ -11,6 +11,7 @@ type Account struct {
 	Roles        []Role
 	DoctorID     string // the doctor this log-in is, if any
 	Disabled     bool
+	Unverified   bool // registered, and the address was not confirmed yet: cannot log in
 }
 
 // IdempotencyKey identifies one command of one caller. The same key with the same
