@@ -166,6 +166,12 @@ func (h *harness) conforms(req *http.Request, w *httptest.ResponseRecorder) {
 		},
 	}
 	require.NoError(h.t, openapi3filter.ValidateResponse(context.Background(), input), "%s %d %s", op.id, w.Code, w.Body)
+	if op.page {
+		require.Contains(h.t, w.Header().Get("Content-Type"), "text/html")
+		require.NotEmpty(h.t, w.Header().Get("X-Robots-Tag"))
+		require.NotContains(h.t, w.Header().Get("Content-Security-Policy"), "unsafe")
+		return
+	}
 	if w.Code >= 400 && w.Header().Get("Content-Type") != "application/json" {
 		require.Equal(h.t, "application/problem+json", w.Header().Get("Content-Type"))
 	}

@@ -2202,6 +2202,9 @@ type ServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(c *gin.Context)
+	// GetPageAsset A file that pages load
+	// (GET /assets/{asset})
+	GetPageAsset(c *gin.Context, asset string)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(c *gin.Context)
@@ -2395,6 +2398,31 @@ func (siw *ServerInterfaceWrapper) GetKeySet(c *gin.Context) {
 	}
 
 	siw.Handler.GetKeySet(c)
+}
+
+// GetPageAsset operation middleware
+func (siw *ServerInterfaceWrapper) GetPageAsset(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "asset" -------------
+	var asset string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "asset", c.Param("asset"), &asset, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter asset: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPageAsset(c, asset)
 }
 
 // GetDocs operation middleware
@@ -4737,6 +4765,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
+	router.GET(options.BaseURL+"/assets/:asset", wrapper.GetPageAsset)
 	router.POST(options.BaseURL+"/v1/sessions/refresh", wrapper.RefreshSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/:session_id", wrapper.EndSession)
 	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetKeySet)
@@ -4908,6 +4937,106 @@ type GetKeySet500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetKeySet500ApplicationProblemPlusJSONResponse) VisitGetKeySetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPageAssetRequestObject struct {
+	Asset string `json:"asset"`
+}
+
+type GetPageAssetResponseObject interface {
+	VisitGetPageAssetResponse(w http.ResponseWriter) error
+}
+
+type GetPageAsset200ImageSvgXMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200ImageSvgXMLResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/svg+xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset200TextCSSResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200TextCSSResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/css")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset200TextJavascriptResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200TextJavascriptResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/javascript")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPageAsset404ApplicationProblemPlusJSONResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPageAsset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPageAsset500ApplicationProblemPlusJSONResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -13009,6 +13138,9 @@ type StrictServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(ctx context.Context, request GetKeySetRequestObject) (GetKeySetResponseObject, error)
+	// GetPageAsset A file that pages load
+	// (GET /assets/{asset})
+	GetPageAsset(ctx context.Context, request GetPageAssetRequestObject) (GetPageAssetResponseObject, error)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
@@ -13256,6 +13388,32 @@ func (sh *strictHandler) GetKeySet(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetKeySetResponseObject); ok {
 		if err := validResponse.VisitGetKeySetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPageAsset operation middleware
+func (sh *strictHandler) GetPageAsset(ctx *gin.Context, asset string) {
+	var request GetPageAssetRequestObject
+
+	request.Asset = asset
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPageAsset(ctx, request.(GetPageAssetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPageAsset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPageAssetResponseObject); ok {
+		if err := validResponse.VisitGetPageAssetResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -15119,304 +15277,308 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jchs51i74Kpi8d6Kr/qYokpK80NFxf5WXLnd5a0vVnr9tDwVmHpIoJQE2AIpmexwxTzMPNk9yAwdA",
-	"bswkM7nYrvpZ0W3Lyg3b2c/5zucgFNOZ4MC1CvqfgwnQCCT++FgC1RBdavOPCFQo2UwzwYN+8G4CEgjT",
-	"hKl20ArgE53OYgj6weld9zQSoRZSnXa6Dy86nU7nBP+4b/544P9p/4u6QSuQ8K85kxAFfS3n0ApUOIEp",
-	"Nd8cCTmlOugHc8lOJIxAAg8haAV6OTMfU1oyPg6+fGkFT6/peHWY1xMgdyAVE5yIEVlMqBkxUROx4C0y",
-	"EpLoCZCb56OTl1SHkxtzE+UEIqbz0/oQ9D4Ea8e6OqTnEUxnQgMPl29hFtOleaw4whvznhuymAAnesKU",
-	"GZ4ZE+VqAZJogeOhMmYgifk6KE0WTE/wLkWnQG5haQabDgX4fBr03wfm1cHHstV6IUJqB1C+sTiC2Uww",
-	"rqfAy3c5c73OVod72+o3yeXL2SxmZatq9n2W3Ea02fcFVWQk4lgsIMrPZkGZ/ku3E6zfzreg5fJypEGu",
-	"fu8KQsEjZbbLvIwMYSTcMnL4pImWy9wnL9YtxZRxNjU72E1mz7iGMUgcx7t37y7negJcs5BqWB3Mz2KB",
-	"5yZzU36+PwGVeJpoPP3LhyCkEkaxWDQ84F9awYxKOgXt2MVlGIo5188r9oPay/mhbD43tBe0AmZeMqN6",
-	"ErQCTqfmSfe6AYtqnqs53rm6r5fpOa4cenpL0+HjsS8bfvrK3afwBBlu1egtO2468Khi4PZtu485wx1/",
-	"geXqyP9LzCURC07mnP1rDkQbOrIcmykSiumU8qhF1DycEKoIJb/++vxJm1wBjxgfp9zR3bnKMwkdU8ZR",
-	"HNAR9I0wG7M7sOx3xKTSjgm3yXX2MXwR5UJPQJKhiJbmFRJGc1XkK/ejs9HD0T04OQs7w5Pz4fnZycOo",
-	"Aye90b3oHu2OHoQXF36RrdhNlzmzPCdmfdYyDPrpBfCxngT93sVFyzAQ/++uIVKtQZpv/N/vP3z41Oue",
-	"fPjw6f7Tj3/+n+X7MkJRWH6UboyYvUlE6VLMDReJ+rhmRmpm1sIu1Hm3Z4WbElMQHAjECkg4oXwMkVlz",
-	"xXgIbXLzHzdE01tQhPJlUfZ2kTWVr5MT3XUX6N55cX3KpWP8pJS3XpKILs38dUJYf1IkpDHwiBZorNfp",
-	"3TvpnJ10zysoyXxh3bCzO9c5efjx8/mXE/tDL/2hfBffUM3WMLSZvdyUJwwreIJ73e5MwYr2Ei0JRfSr",
-	"G5SuisxnRsC9IsqK3RahmkyF0uSsQ354++wxud877/zYJq+RRlNFQBFqtNYxF7JaByg9Zm5glVR3r2w2",
-	"VzPKn0kxXZ2P+a1T97jSlGsieJs8gRGdxxrVCC4WbT+Yf81BLtOxjMwrS9fVnKgTzablepMZzrVYHcxP",
-	"XllJh5MfCyVLoJJQo/uQG/P5m6qxabHNyK7ZFF6PRlWn1TxHxGjU9LiOKo6red9AjEa7n9fr5QxqKA3E",
-	"PNl09FA1+uUMdh35F/OwmgmuwKpu6VjNlJ6JOcdZhYJr4Gj/UaNrW6vh9DdlTYdkOp8zakFt5QJGIwg1",
-	"u4PBTLIQ3xLOpSHUZdAPnv76NkBWLWTQN49/aQU1344rp0Brxsc4PYqf8ctkpfognGtzBqaMz7VZhW6v",
-	"k1yLgEYx45C5en7eaQVDIW4ZHw8WjEdiMYjoUgX9h+bCfDQCOUASyTyUXrEWQXqp0wpCOtNz8zsqx4yn",
-	"l+6bgURziWud/vqsY44DkucgFHzE5DToj2isoOVNhgEXmoX5r0xFZC2IwQyk2bfkID1DHeeOKabNL8XA",
-	"mMWDEYC5M8Rt73Y66ZWxpNl3m/HM6BI1WLceU/opvX6v5HqyMGgAFWdhFAceDTRDg+L956C4aHYTsqP7",
-	"0lq9q5e76aLz5aN59ZTxKLs37/Fl3V4HrxrSieYxDGI2ZTro93K/nHPN4sIHJBjKMDtkT4FZDhULPVAa",
-	"ZtlVMsSWUub/lDAK+sH/OE29Lqf2qjotUOET0JTFllrrsZeM78b7Q8q+5247xXvw9T/R6K31Layh+pkU",
-	"wximfy6h/tAfsjsas2jg/BSBGTfOwQ7Zuy8iAYpwocmIaVSkzAclDXWbPEbF0GqXIKWQisRMaaMVRkQB",
-	"R5URFXdkp3gHHpURg9hwB6OQnypNpVYDakYwBaXoGEenSMIxzZmwxBTW48Yd5Cma6rkK+ueGLDTTyMmz",
-	"M2N2XrgKKds9jUSo/kdxcWofizd23asOwsZVfURu7ELdEEP5igANJwQXDJcVF1sLp5S3zcAeW6PpMgxh",
-	"pqGhKCiYtrWtZGepBf3AM4ZWECeOqi19TvWJz8+1ZJl/gZlu4VqFVEoGERFzbaxOJQQ3fxuldCZFCEo5",
-	"o1G1yQshbo1mWnCmtYiQ9ijbTbLmqTVGSx17GarO+u3WUXZyH07G7eYTwaHZThpxB9FguKznqcFNtD7j",
-	"AWof3gLqdK+7nX7H/O/PnW6/Y9TsLRQG94gTX09km/zViCTyDoaomwOPVOHDvevOw/5Z7sNNjqQ5fvEA",
-	"9dbiS3E2QStr+9Q2oWZ0aRc1v0Ddi+w4U/ljBXnK1EqHkjznmVTgGAMgJwI5xRNUpUFUi/+6ytlBpXdT",
-	"+fylZbX8f+OZD57OpZjB6U8gY8YdYx400SbxgVK9aT6L6h14F4cI+t1tFIIytmQI2jqnssqANdMyvKXA",
-	"Q7KepWxcYh0/KQtl5DzxJxlX/LoXrfruHYfio5iFu2kfqH1pegs8q3hcZf1OExFHylq65ni0yaW6TcJA",
-	"iTvHvMhqHOFECAXe22eN3u2Vhod5pcF8BsM9bsg5bSEzmX0pCmYgYH1XxjBKFQYax2JBmFEUzFLeEEWX",
-	"iiwmS9QFrHN5C5Mwb3WFgqt5rK1RM4I6HCWCsQTP6qfOYzO124rGyH+6r7W11TabCJOY8vGcjtEUCCJA",
-	"8RF8TIyjVekyM7oUU8b8Q59l0O91zJaqGYSMxkybaTwBY3iLWIyXwToWVHtP7epXbWnq2t9a9X8m5JBF",
-	"EfCdaG+UvCWn8zPlwz5/UkSKGMypwzPHeBjPI+d1EjOw1u6uFHaWUtgrf7BhRRNPB7sv0nKTJFO6xNlF",
-	"AieG9JPjnXO1VpuuYWKlbxvcwnIg7Sszq/6rYViEw4IUYgjI6HzgwikHOy54r5dnaRgfoYqg/7/kcys2",
-	"Ufls9rUtN4UVuEkHtxLFsXvFNUhO4x2tYPeSghRCtksWRkYvpOBjIjgRc0kUi6BN/j4X2kaM/X7YuImN",
-	"scyE1ITtuF0XWbP1kqCD18gDMZdq1Vp1k9jHXhS+1SbXEMdEzWc4LUzB8LO6wX14JfQmgbN5H7jQgxG+",
-	"Je+HkGDtdBc7zMd2d+E+53nu47+dW9d0UHs65PnZ4BlDC5Ml3ogkaOq5lBZEgTX0XZxoG4cv1TAQo8GQ",
-	"ST0J+kH34YPOSad30ntYXxCjMeQE7mVEiRsNGj+xt/sVxKP9yFL/+gpukQmKbS1N36BXM2Lmtc8oi3fk",
-	"9rPM6wYj+76igDUszcdTUTFJwrKGYZC39gfnYDBKbQQhi4xSC4sdT3w3w/6f69xIpkD5YsJiKBJA2ZT2",
-	"QQqF79uV0Jn8L0wCyqR6oS+sHRQ27W0SU9nXtiU+x6w4AB4RP5TU62PO0UpwfVcR/SCzR/6LhjMARKuq",
-	"UfnI9yIDbFqdty1YOEl2htmtm9IIiNEBv7SCK2faP5NQmt9lDCMi5rsRq//IFb1r7OPE2JV56v32Ds96",
-	"/qoD+aAau5Ocx8iemU2+lRJXyZePtY9RfmNKDhNeaKWEg19QlsTNwSYUuZxyJsXWJ+RaiBdUjmE3bkCX",
-	"saDRQAsxiPFtRU7g0xfuXVyc3SPDpQa1K2c+yyvmPk9JC0H8GPKEvzLIfSnhK59GAr8W4iXly50W1ox1",
-	"SvnSh1RUdmHN270HzOZ9zHkEkizosk2uZZL+xQklU7EH9a+Xde8IQczISGZkueVeHfpeltt8FpVaTQQP",
-	"4RHRyURd9gZmsZ5gGutNgTQylzZRSCYXFofxK89mm+4mPOeFdxWJRVt7G5Q5UigGRuTN66trcnrXPVWg",
-	"DNErmxI4tImueNuuyn033d0XYnxiMwfLhWhxBvvY2vSbU6YUKvnOiJRE3EHRB/Tu3buTYpbwug0tJhX7",
-	"Xb2jLKbDGHbd0eQ9hZCwAnnHQiAh5Rm/iY+aObrMkGtMNchHzrhRdASFkFnB4N/VXi76k/w08gMs2f9k",
-	"vvsxn2dUarIAEsHMkIDgGecthhu/IqU7sx2ilxAxeo0T3+lwJC8cTM0bB7iWZVSPkgT3+7H92on5ep8U",
-	"dbVdZedFXnbiqDDHwlvUyYhXd750MvsWpWYMaQ7q3JxBNLn8ONtBmnTiU/OTQD6NrHpP4zdGcZOagUrC",
-	"gLPMr1YV242JZZkg/ufVa3Emet2g3iNNc3u/mjbvv5d5e1rxIoa/QYiZFq42oeH8MzHq6sR6y7Fiz59b",
-	"hI18DvPG1XLRjJK1qrncVs8ueR6d7Rjw1WAjv+vO3VthWZV7DZWSLlfWHkeAH/QD959Zs+JYQ+b2vMHK",
-	"JwuTy7LN526flayHj+rYDUOvY9APXFgiu3+vRyQGrUHayiZXMeVuLCmaSpc6O6JOpzrb/sOHq7IdSzZm",
-	"035cAa5jxtRa/8w1m8I/zX3FffN75bbODiD74jXb9/QOGlMNrSSadxNBIhZhqNGpMUn0VS2VhmktqqG6",
-	"bm5xK7hllhn5HXb5KehiNAsS+RUZOM+ROQBMGdkd4cHwP82oUgsho8x9ya8kKNDIgsZjiAZirgdwB3K5",
-	"mIDEURkF1Ac3Pq47FAXBn4by8aMtsvB1lwuj4A7FHPUQXLb9ETquGS7zppPxgqmmpyMZZq3x5o7hRgaF",
-	"b1wz5jeOMxxsuC8pp2OIvLRZGXAr4PBJD8K5VKKkzOGlown0VgKJqdJkRseY27leLm6c+pV2VsDauRfJ",
-	"1WevucCB0cxXjiSNY6OM2OBUQX56Qkol1FCIGCj/Zgy1sG4FnpgMuHwltd20JsenQnWYK5BtcqXpaEQE",
-	"j5ftdbxrPYFoIX8xN5ZSceU8finwxVkSerFajVWIRyPzN3LmUr516dyg/0APX7PTdUlidudcd0TMtWIR",
-	"5PNwbIrOK2EDpxM6mwHHghSmyXBJmFYQj1ZP3RZaa+KJrStWsk7Z9RuExWRGNgdf8o7aGsPK+GhXRKk3",
-	"e8VopCAxB3A1/6SIkes5Wbp2Nt702eCVtXdtp5Pk/MKfm2r5uQKz9EXJyLNLle5mbps2KjyZXLuG+o6t",
-	"GRmWFLH+yjWLfXF/YjC4DGEjzVkMZGZLVutvVyYtd02htfWG23sx7jejS1VLvwqN4RzHySdq8p988m9d",
-	"SsrZWBuHlksB/lxKyA2/35j0a450Sw7BhS7TBK+zfBHvaZPXPF4WkhdzbKBUpjTkQD5TecPB9qmME4gj",
-	"f6yT9OP6B9uVC22O49vbkGtQVQ5j4VQXN1+ykEKDWzPGyc1fn1qHca6i4HOe8Xy5KV1C+82B9V+tfnjp",
-	"1fMIwphxiIiQJCGpijdmUr0/r4A+fL+CQOl5eFtWJW3zfcwS9a1/xIp5DhApQoktRduoACVZ62tlDN60",
-	"k1SqSQzrJFg+EbwuL0lywosr+NhwcJXRs1WetAlaRC7iae8wbAEVpVuAGcmRfxY+ZMWjk4hQP5hWDuMh",
-	"y3HLBPGKSE6lU0Op7Pc7Tw85qZJb5Q1S/ODGXi47/3uw9PLlg829NpitXZZqoYgrfFWZ8WUsuYYyfKW0",
-	"tYzl1XzZ1HHhdRuF1slLc+M6j2kTZlNGR1micaSAg2v5pS2Zuf9qje101aA7OLA3W0GrBdlrnR2Cw7LB",
-	"VmUrshuUwV75xzauenH8mU/WWODnfDbX23hIqFe+QsrJ0HFom/9siwYFdwlPuNltYuSPymJEIZvEHAXU",
-	"3CEiQxrekpEU01K/SpZWnY/bFlmspFwxbu8lgoPDV+EioeZH3jxw+TNK02U5hVfUzGcGgOXzq0BUseDj",
-	"kqlyD3A2oQjmk0RUY6pdWvqUfrIwWL1O916nlcJidVol7KKycD87RCxAqxhjRok2Y0LgNUT/WTeUbtlQ",
-	"SkECMsN4WD0IOgEaEeo3CFdG+fSg3Ejun20eRykmQWYgndU6V5ip7EqMJEDG5ZeYFckw7JKu35oKBITm",
-	"A8kco+1GUoW4kBnK/XrHmM71REimICJTwwZJTGcKwYuaHOwHDzYOuUxYVs259BSsFHxmJlvK0x77PD8M",
-	"tbsIQ2p8plSxyiWqYCjWbfXmsx8DLSzcRe/iXmfj0k0TA83HAbMgGN7xmf2dhhgmQGM9qRsBRK63Fk+q",
-	"orQ2y5Y6K4tyNTHCwGn87tT6k6atzLGDRm/AiXk9mVJ5i7q/ytPF5oWqAPjIDPFsZYRpaAp41PKkQZ2d",
-	"F1rzhboUFa3RL9OYXtfBi2RGd6/6ULHELUHmfEZZkmvZstLVppXggcuNbjOXr4I2yW7sxVppk3WauNG5",
-	"USV+Fe+9MJrFzMrmJkP0WlwDjeYFjNAb3y8gnGWqN8kIoE0uCb7eHNIOBoYsj8b9byWsg/IlcStFlIbZ",
-	"qi6T1oAWLY/nV6/Jea97vx3kQewuT/758fNZGfBZUkC6am5xIcmcM636JETLeSQkefrr2xZZAsd//O3N",
-	"f+UcJYzre+fZBX/o/lt/agtKqh1QK51mmSaagcLZxJ0vyVTceY2NUHWbE5MJMsoqb86X52c+s9dK/RL1",
-	"eCyMsmv02bJjHUKcMnmfSlOiMj5K3Bv4Fi6ImQkZMa3qB79xCa6ZEw/003P7VLezar2vAgZllwwldwZA",
-	"aAVDl/s52tRj97ZoZVoZNmSmDQqrs/DyREivMSSzS87i+Vmvs5H+N82wCKqQmWGvjHOJkQZuRI/bvild",
-	"4mms0sg2S55qDIfsWM6bWBaV2lZxySoGlEd1WisDn/mtwwRFu21UhhN2B7kvn9272LhXJdBRRSb2hLm6",
-	"0CHoBQC3AsS62FqJ5ZicJ7seToeYYN3lGvnb3cjJnE+jxIexOvYa5vbhU0cK7rAdskcqHBLbO9iORvvR",
-	"aD8a7Uej/Wi0H432o9F+NNqPRvvRaD8a7Uej/Wi0H432QxjtNRIRVudSqRqWW0tVNkOFTVMpjNdqEKuq",
-	"cbUVWWUAV5oUJQykwIKr1K5yfbGEXNdQT1airJzpMgH0k92Eg6aENEwXrUrHfJbLUn1EgIdyOdMQ2QQJ",
-	"DncgbZGzGBFKHGa3O/qZ4pBOsyT56yxFUUQShwgpsH5KZP0EwQLpZTNT0ky5XAJdOvSy/X1sc0a3KZ8s",
-	"pKgWijwy+Oz+N3O+gDh2vTvwcIYekjWT0TeYGm52C2neTb60P4wZZ+EgjIXFJER0vfIOdNmVyo62dCFi",
-	"Ed5eu0zqIixCSGPfIIREdNnyPN2S1SPSO+93Or6rHhbPu8JpWmgzhMg3ea31hx/ed7ofsdPO/9N73zk5",
-	"+/hj/33n5ML/yrz6x1KV1rdO3KrsmKZPNSs28wWJ1QQoFhxkmzxPwOGwFeKKClpVl+E+lflS6X5JiAzz",
-	"orHatuw3P/qnJ+b3hEaRBJVkwmYayjWsEs6uU0LUyS9bK619NjWMKqu2XbtCT+jyZyPc6+Wc5dcItYKS",
-	"NZrO9LJP6MKe61q6NY7h9eiJ1S3XaZ6FSdoxVMzs9R1IyaKmCajRmoZbjOctW5/VvrKzB1uctcvhOnnV",
-	"WpWDxz2yO1CSlrx7PXk2Y7s6aPLEVj/sR3CVShtuFNY50+6fa4RNyeDu6nhZCk6PXHVTifXINLEV4MQy",
-	"03oKhnUyVGkvFs/I+Q/VbVUCdjKfQmsvKRYKpO2egmWcFvBqBAtimJMqJSL4NGMSylUqc7QMLfIWmYgF",
-	"6m3WwrROO98Ecb+lVFTpgXlz6Yiea2Xz5x0Eh5BEwkiCmtQdSGlesV3RQvVBbiS5hUr38WPleTs86dtB",
-	"bx/pdGjjDdWVobBCbBWoYYeaAifs17aeRg0Gve2oeP6p/DiXIc/Xymv3+POf1wC3rCnTs+dxY5ETfLJI",
-	"yxWIGYbuHUy1o2AfYcA5k5DGcdaduPF7tYkuwcdf4SqP35Dz+zlBWmo25aphqsouZixEW3wuy4FwVmH3",
-	"VzrFApVlxU55aP6yMe4sCrPFHpmPZVcvX+G0chYTIqkmx22UxIQmM6rsebn9vEVeggc+KqYmoJxxZGmN",
-	"7QbJCtvSe36Gh6H/IkTFDvygj+FmV6LtwOuYSmwb6rDOpIiz7R2KBs7BuUj+mxgx3ZFFFKJB9OTfHz/3",
-	"Wmdffjhx/8SGtt3Wgy8//kd5mCixT3qdagazHk1kE/tZOfMTrWeqf3rqN6i4MOU0VZ9ppXkFhdjAw05n",
-	"M0vbuEW7szjH3dYysWredXiVx/VH+Q7qL7fGyqqFsdAU+GrkGg/XK+T2UDMlfMPirkCm13qCBG10be+s",
-	"F3hTnYL51UMq6g80UzG9IfSRljM7PCvsTUwduE2Fz/XroFrtCmf1jEEcPZWysaruumSWitg+yffObBHs",
-	"7XyKgYsWsYCgpyUAq6uM2rfcLEdlSDtNbqI1O9z0heVrgegph0e2bEJ85dgQV45+3MlMXOyPrMSfc6Mr",
-	"uX6nHtVttXo6qQMuZoBFYNUHPp8OHa7harBkbhdu5fHMgpx+mHc6ZyGL8G9o+XBM4feIPDzXQ/GpcGHz",
-	"vvpRuIWqpMafbVpXs61NMSy890jcbo5BuKdKR5E6Aht6szfDd6WhDR/JavDE6hSkA1pYN493ALfRdzeX",
-	"VrBIx7XuGT/84uz9462N6/ALLK+gKYO/hWV9/v5mPoxZ+Ats9hzja8sGmYICVWPbhGb5vAqzoHGM0RyV",
-	"TeRyqDD5SFd5E4kVXlGIL+3iLK0JBZWBCywwNwsPHosxqUqV2hlKNw8du2rMtIzJlMGM/bpYvFvC2+wV",
-	"lMZYs1a4EMax5/HTazquizNTAUObLHvexshgsKaKXBMkmJepEtJEL9AapjNdgUmyzaHG1tvVui8rh8r2",
-	"+niJLh2yGXOGRgnEBteNRrcqLB0aHYJnZH4yK540oJrzWy4WZkfULZvNKkBt3V1luLZulcliIhQYLQKT",
-	"7m23Jh4J6TJCtIijusfLKfnp+mSQjZJdzQwqt5trDtDBjQF/ULc3B6zDatMYs9D76/uu/t5yffec2PsK",
-	"Fm8yCQINNv7Q+Rdrcwpw2JrBtukmVYjdKkn9fURUGlog+aRznIVv9VoLZbLQQLA88O9dDml3weJhQ6/h",
-	"+ZcT+0Mv/aH0+I2BR1By/p67HGdfn2GmkwRIM162e52tkeFXnYQTJ8wz0/nw4c//y0yA/PDjafvk4+ez",
-	"1lmnfCZph8QVMS2K6TGet7tWiuGExTYXTYLL5pGaY5PjqiD6Hj2JycA3IbJ6InyM3oKm+qeNxg72murT",
-	"CjgsdnplbxOJr4y78M3yhToo2R+amtcQ6d7bYiQ0tzU99YmhohZBImoRS0P4tyEhdIr4XvEHDjg2ICTc",
-	"x23iiEcmfWTSdc7WwbXkpHfv1lrymxRcuAmXnNZKxfUhY1/2Wf+BGPOvFYQSStyyb+hS2QCxL8jDkPGV",
-	"lmwG7d9Um3jNckaXhv3weOkBmLVvDq2S5uNa+IrEUqTn8iAoBsbco0Rw34QkaVXuUtSxeFpweOSKgJPG",
-	"bHaKxE6x/NvzYczUxBj8g1uogDW/dR3sk7lv8SFbzNFge+oBIruj5aNU5a7llj9LmVOSGdGaI3u1YqTT",
-	"BWWa8fHAbKyIbH1mCBjTNB9KCt3zH0tQqEuZh28+1qz29O2zx+Th+cX9NnkjxVjSqSKxELeEanITighu",
-	"WmQGYoaA4DQiNzZ+cVNSU1oeM8H0zkfOIeB69mwIjJT7YOrzmkx4rcQPl3aWKzulrrTiT4o8f9Je73FZ",
-	"9S+5rnOV6VTlqTF49EWEpA6fZjFlvJCEuaHHWiuwXpcKSPNL55QxElcSjMk54YvljvjtTHCYymjgoc83",
-	"m7Su2Z+decZl4wJDblMzq15KJ4m/vSFzj8dZqnoaPbm6LCWNUN7lb+xdXHQflt56W+XRsxkb/hWvf3lT",
-	"7jRTucRnxcalt30qP33ISEPDKltkSBXcO5/LePMm3GLOmplkC9fEDsPOxXyrbM3fAo0YdxlbTXwkQumx",
-	"hBw7m8+womjBS+e66qM0nGSJzrw0H7xUHYLpTEga1/1WFeNOxpx5ZfmahMBmB1YxmFLzhj7o25VmP8up",
-	"L1A04qccOAM9/ZXQ9PMZGS4RocjIX8wqt7lkm4+be3Pis03kYjq1Nat7cFXT7+L2quZbCAUPWcy2qd0L",
-	"JxDelgXB/pFpcj6hEVFaCPMni2OM+y+MMIBPdFrgvBkBM7LJEhUNRkbYrf2i06ldI+OTL0rE5IhxpiYV",
-	"OfuXQ4W6LOqpTBM556plpMvC1VEsqCJD6do7j5pWFKwWCNipyTk2/L52NEx+fV6hJc5iGpZtwRurZYHb",
-	"BVxxDDdjzYfVw82jWIxo1B3BQZVvhQTXQnbVV+w2qSKn2X6uEf1rycZjS8uJYHF1ngGiQShRgx1aV4t7",
-	"VW4greTQZhYvM8XMwdtMLl+DvrPUuS8yv7LrsYcGcY0P7G/CkHxJsY7hzlSlne8JjVF2loXQy3bbvbh8",
-	"8lhj07i+C58aYEfMlQzWB81KLfMvqxikBw9pNs4y3LN8BHMj+Ek5+WawpOpjbhTmvQKw4F9avgQzyuQW",
-	"WIVlXitP3H1CCYcFcVanUfolA5ViijwiXHDoY5KAv8mcRKzPikA+Ip459BNYLA/hZ8zHFlFgrZqsayzD",
-	"W7hNE0hYzMc1WXibiporu0bbtXubgBrsXsgY0rmCgQTEA8IsiMUgFFJiF0XXsMI2XhtMbFtrZ5pJCMUd",
-	"WDPeVeHzgZ39/grt3ybYFM1z7g6HwVCW5lYJmoDZM6V9LUMqYczuUHat9Lik0ZRxs5AzVXqUfP/Qpkk8",
-	"ac2CDQT5AuuCzDGmDPvXHNxlLefwpRVcuc24onfNW7e7zpwlkAlJ102Va7tp6BkrmFtGsU9YWD2s1Vwf",
-	"0E0SNRlb2QZe2YrX5sEsUCoVK+XRd5vDTG4urX/s3yi3++QnoBIk+f//3//vpkY9bM20H/cMKxnOldEb",
-	"okq90Aq1dUW4LzAPzmYNOKRP1gDSZEUI59/+V2NWCB5CK+kuyOGTJoYXtskvtrsYoYooOgLzNyU+PFnu",
-	"8bI7Wt1GH6tW/6QIcC3z3fnco+qmVgzSttn2rjLPAezu1rD202G28ucp9+bc1hZKgPMLW7qXpUc+Frp5",
-	"Ou5XaVjbvPHgCkZDTRNl58jVzh1gzTYc3PjAvd7e5EhDAUXFzDXbJD8gwJhrxGmjBAkZO7/Pjy3fc5b8",
-	"ULzFbt+PLQdgivcYYrBgTQisg4CmTJEhYEjJaCLmfl8U1CLOGBwwbn49ncWAlaBCJi0xW2lDzBax1BG1",
-	"iMPQeuTx2KK87udmiPquz0xMRmnL0uwIUnvU0mgyBnQo2xHkoiGejKMUyMvwADeKUoXg2neLa9otzBVc",
-	"2oa8FpKPjiUAEdzj4HlsU/KCGtaeaQCJ6J2KRMJWwop5OCltEFaKH7wnvOAKZNwmCILN2sutgmBuAVe5",
-	"fyjKetCM28ExNgVd3BJmcYOd6bvorULuVYDibQ9+V8brDKd/PRodWjIerBf7VpKwokPrimRbs2Db5Plk",
-	"Vm3F0TEVShO9EGQJVKoMsnxiI9TONU9XcCfDr9YyHFyU+/P5DUGW3BAOZyBqX2vkIPZGZML0ASxEt2TC",
-	"knutVS9bMGGN+XX2ZbLiq27Xy1eXdp6eYNOSqadzs3inP4GMUaVYOdxpj9mM6dEApj5TleefngpuC9r0",
-	"HJT9aQER9z/ryVy6H0eSudI3qufS/TjHp6u+FVsAuoMSSKHg8BvSSWbG23DHXaedeoHud7ZU/dGODueS",
-	"6eWV+Y53U6Ntm/z0zHPVv727Dloltra1a4l2kTVy8+b1VYmpjVNBvc9+IBnOROtZ8OULpsGMREmpHPpu",
-	"Z3Tpu99iWw2j7I5EHItFgnmeabtvxiG4hyJpf+Af+NM7kMvsTRasPppLOozBe5T7mcYTExFHKkXop9p5",
-	"MDAwapiY/b76wH9wVpAfXcsDfUvV8kj4TvX/0YEfKMPvmFYQj4wVM1y6nJvplPLIGEKxWOC4n1tNyeKH",
-	"v332mJydnT1ME9SqW/Q/IkPwnripYa0OBiZO8U0pjz5w8zvkU//G3kBJEHImxZQpiNrkpTfPGCfTtKqG",
-	"/IBVNT/awVBOfPEO8bUw7Q8cc57s4Gc2GYzYBBxFfvB5Xj+6oi2b3OXysryJYj40BcqN9fKBJ3k9/eAx",
-	"lTCK0axKyguDrqENMQNOZyzoB2ftTvvMJg5P8HSfthcQxydYsHX62+JWtX9zjvhxWa7kJfnb1etX5B0M",
-	"yS+wJFeg7ajvX3Tvt3A3HnTO7v9olh/wfN3C0k0G6cFO3Bu7fRedvoWlg4MX1lxN/GHOYkbsENwNIdrk",
-	"kig25oYNA1E2eRM7f1iKwxAIJjmQCUh4ZIwRBOVBbCSH9YfGjOBmD3HqFtGWKXL55nkC62XYE7ovn0dB",
-	"36yHq2pGHXsmuLIMotfp2Nw6rn3u62wWsxAfPfXLmSkNs3XO711ulEuJcglQSd6Ty3LyhcSBy27CpCaX",
-	"woSZS5inFHS7//qvy//65dNjOfrH1eD+9fLd339+Pb4/Ce/e0Bl7GcvFc0rfhD//+lYEXz5+cdyHbmKz",
-	"bsLIjEqzRdGwsy5fXIvHNJzAyWPBtRTxGrtJC+zI4gzrVAewyVUtMqWfTugY/nKGZdMp87aoWengi9qs",
-	"GeiF3Y+yeSX7dvqcWyynHNcP+u8/Gqk+nVK5zEzSHbAMX7fH1RxDZ94bOqRjlUHwRQnz6SR0VHniKpTd",
-	"FPG7p5EIVYbWVg7cE3N943HT8EmfTvQ0zp2zwCJG/B9GGixnQMwNFjwiWLuCrdKMS5fY2A72vMAMoW60",
-	"pKH2bm5bp+wWU4FEvMXNa2kVv3+vW06HdbEr/fpkuUDcBrVJyX27ZIGfaxIJUHte2ifCxYp9aDhmd/C/",
-	"tlrZKWjJcge1PPSjQklnINvEHhkjhPDznzDgMJKC25miY21GVZJ1rydE8FKO+9J9uh4NYF5ungj8xAZG",
-	"q/Kg7GrA+GAUs/FEky7K0Ib04FbETOuNxMx/mCtixkCs0b3nzcx8ZJqsSPONdHpAe0ktr6iik8eOIptR",
-	"in9ruvjue32Casc2C/16BtyI5EiE8ynWyR2O/2y1pJjq8+9K0nhrLjst543NcL36+wunFat2knX0J4Rt",
-	"1JhfrkUckeE8QyuuKC6BgBwLo7t4rzLTqIEnqrKiS3LROfPhhqmC+M5myK1sdJpgvCtPTFOObfZvwiN9",
-	"HnGaJ2xuqM020xGWnJC3Ns+q+ZEwD5xtPcHI4TL4KeYhsw8x0VdCE5dUtu44P6aY2GlOb1Ilobbj+Xfd",
-	"00SPqTQGoinjCrOIrLLvnrD6u+P3oG6JthAUo0zvJ3NgfbKIctXub6ixb5wRe5PBFrwh6Ml2AKVTiyu4",
-	"eqBjpvSlHzQW89EpaNRM368WfaU9gDidgrc0INcGoYUpAHxJQqrQW2XES4CYbb5GtB/8K8fW8sCVG5Pt",
-	"VtMJ42QdVQa71OxR1QDMtaD2OcOsmU0ftgovmmqa3QHmDXu4mKphIAPLjSMppUp6InnEmY81luKtWKCN",
-	"RhPUyLKv+rBH+tW0P1ansulWaVenssSJ/DF0BwaL9Wzop2pYDhQzO65NrW0+7sqDnefsfR4ZKoWi6iZQ",
-	"VP/M7kUCXmLRnQJsu/Sf7r1tbZvYoC3a6T686HQ6nRP8477544H/p/2P9rJwQ/0AUzTckvzVvJc8zqSI",
-	"OcbzPpM39jHnsFzxCWexlqomljg/ug0sXcc33iBKzCoDfs3BncIvreC8jrD5iUZvXQsgfKS7+ZFfOZ3r",
-	"CXBt9hgi+9zZ5ueeCTlkUQR8F0m4cWiJiEMJlMgcz3BbhMMClLZZ1bXN4feF9ECzY0bUlgEFo87knGtJ",
-	"OhSqOZhnt+AgsS43nGBFLqK+IPMUPIQ+mSBytibiDqR1WsagrTPQ+tYI09Z2yYiuKeJvJ3yxWoa1CLXi",
-	"kPJlm7zzIXLnnV1QRWLsroq/dEDURtmjt8DJD+edhz/2iQRlR5TODjmOdT74Iva80LOkfpl0DXJi/ycR",
-	"LZtxD0/+HBZF4s8QNFYMOoJ+JSQlr2CRpWSfC7qWjptSJXZ6wjqCvCvf5XAWuGa32bwznaCObNOyzWz3",
-	"puD2TP/r/sndp950cvJwpum/TxbRuUW+q7eJhT5dJdz1JbU56BlH4tNrOq56sbvtFO9xOI7lufRp8a5H",
-	"g2cq73DMKrqnNTeq2h1ZtxoY1+C7FiPnnYebn3js+9eZB7o1PnEtxAsqLRDbefeizlzUfGbLD15CxOi1",
-	"WUfzcO9hra+9pHz5LaTiS3oLmSYEO4jDgjF2+jnFFPqyzoeTlQi7KJVHnuh5Yj1uV+wYWO7XyojzrZje",
-	"74B/nG9+4pXQz8ScR9+CQo1Gvzt1rngZyoaT3uIVmudRYMw9lyVRkFlC3qo0uC64D1pmrHIxA06oIguI",
-	"40fOMGd8TIBHDtYc9VgMm7p+Mjhi7Jc/BMKBYUjUEy7hQpIpjQzPWtoUTogVoF5KbrAjFz5/82OJAoq6",
-	"82WmbWWTBXk+ekl1OAms9bul6rrCf5qwiVaqszbVS6/Q41FLKT1y3W/MdS3CYXTkuAnH3ULF621+4A12",
-	"2LZpX88smPE30A4fNBvoW0+930AQ2YOJTugWunkRAshGg8To8ErkKdzBOi//u4lA0dByXpIo6wv2wacF",
-	"dqvMeoAeGRGGac1dC3ZR6at/ar+/P+8nTbqv12F4Xdsbo5IbWWAXy+oGbgk2S5LGsiTtilOhMtpt+v4d",
-	"kN+95pfruES02A+J7aIJriXPLBTuTspmqVf1mZDYwmLBQZLFRJCRkGORBJUnFLEF7iDCi3oCS6OAenTt",
-	"go/VNtkRMWKy4PPYMMOrr6i53tmapzw3QMdn4oJPUHl3DEnv0YeVxSuvoE/EakhqdP942sJ37nH5Kxo5",
-	"adtHmtuQPcjOTDZ1pax8UxHfVpApPvPN9ZlM0dyTqELLZW8rd4dY8JaDhM815dxPsDw7pw0Bc4wP6wko",
-	"rEnScwXqEVbWDYFImKG5knOtZttcpGWjH6tjxwgDl5JjvVLfpGldprN+dzX/v2I2TKUVZHZvquK5rju6",
-	"rRWrHdJd81234Rs/7O7b+ctZZLOkVNEwf1dqhtnsmFlfNRLsdlg6hrX1ZZsHkhRRbh4D9hfcdQR/tMSC",
-	"Rvj6+0wzsH2HB8NlfU27yrHR7ViN+8+drm2VlRJcnXdH3fQRt1BPZJtYj8U7sFCISQFmoTvXWe7DNb8Y",
-	"dvPIB1UtvzL0W+e1w25gcaJxUfML1L3IjjOt81VYAp4p/SwbSvJcJjMvrfbXvtR+parde9TKKtLx6CeF",
-	"5hs63uRLzN+v4n91z887GfCurnlq9a5e7qaLjjvPhbLw3rpq7t5558t6L5Whmbo7Bl3/gDt4zxBWDrn6",
-	"GofXyoHPpq0UOusGL3+7XL5incXLZWfxMv774vUTsXhp/v9s9uDlk6cXr/7eIKaeCv1jtkvjbJeMxpRW",
-	"6Ga1y6xKVaFhNsLLqk6I+bmiHI9xWyolKVcWeK1Pep0uFo0ppxYuxVwqpyjeWHZz0yLnnYdOLospCA4f",
-	"OEYBjBHItFE5y7VbbKma4p+4m4pKrldjR2hxLgUHLOe7TjFTMKyhCCVTgf+MqQbZJjdvMJLeR6iVv3Q7",
-	"N/iDShJ/cpD05If5zNj0Zx2ifnz0gadJ0i1CVTrMbN1jUjuo6NQDWNkAisvewTVhitzCTPs3fOA3hT69",
-	"N65Akgs3lhZRglCCiHpL1JU5QORWGJ2PPknXFvLlFXSzqpnj1jyyko7Odsnc+IRd5x1DMc3F9jYSUjq8",
-	"wOCSTEUMHrBXkdRBV1ceNuT1tfnsTzZb/yA5S0fF66h4HRWv/SteW+hQVe5AlMlMIUpYIeiYlRtvUThU",
-	"d0vxQcjMM8kjhdS3dY8n92EPEp+YdnJp2Mzmj6dP+AeO4dCvH9OsEXzNnZK5gt+F5/YnbGWDBLMXRdrq",
-	"z6WO29PPmX8VMuhKsPrncUwkhEJGNrIhsUZrnKiCDo6eziOGjbPb5CbXa+oGNeUb1/bpxtaMTxK4AfjA",
-	"Cx2lbOZ6Nl8VFRsr7lFdzivDr27IDz7MihqvU42T5lSWGxJmwQ7MFbp0H7cAC1bD7TtTAMeU16fteCS0",
-	"3C3UoRZiqaK4w3Z8ths6uUFf4sDx0xv/xI3/BbJDNp6ALNN3x6B3UXe98toqRQ5zy2ZNhxQzRRElBGZS",
-	"lQzSrL0NblX54nLzzbvk1vkDd/bAHdW/o/p3VP++a/UvI2cK2t9R/fp+8n9z8uawLrxmmRvpEHIJIutU",
-	"mVOLwrpFmkjhY1X+xp+WOdDXRGOwPtAW8W0WPXYXchwf2UJG98hccuhkNsdtNPL1fE7ZMq8oyTHGqf3+",
-	"vGG5DhWJSJIpQdasoLIoyg1q4Dp1TBnEi3gibB5Mr9Or/cylw+8Kjkbg0QjcUxYsHnFCE/ntubGHNdmJ",
-	"E9czBk8R0fzEQggdhodeZxjohCpCpfQg7MWqCghvn/NvyPKO/OSb8JM/LoWbE51BZbcKf00q35KeXVOC",
-	"w9KzdbFgYy0s5sf+WSUU7QZzJOkjSf9RSNod6S3E9rYEnfTaOBw9OwNFI/JH4kPt5xuz+I7vCOjB867W",
-	"JNu1jAngpSMPOPKAPwwPwBONeS526w7NBFx7ocMyAWrb1ykkXUPUd4JFEBEPGu7DuyMJYJvErRK7G+jv",
-	"3W3h3PtZlMPanosnbq++OK/FkfscnRS/X17nTvNX5HUba3MzpYwtIuIoqb9tk2c01IqoeTghVPkcy4Gw",
-	"ZY+Ivo5aiw1/ZKoO1tYJHaZYF1HxbZ2t9+d8qVWVayOh2D2yEFnbCgVwYxGuZlMwR+BYhrszMWWX0xe6",
-	"/6HiMVNQio5hA/UuqCJiYQuRFxMxTbupDCFEYNoRJi/7RGZEo7V0tpFYX/oR7JFctYbpTNv+ynVQSmpG",
-	"c0fdTKm9pZeBhBCY6+ENIZvhDvcze63MUld8vPfPbMxd2QfmHLt9qKDfacAV3DKu4wtur0kM0RhkK+nB",
-	"fuQTe+ETnpR25hPfhBFwcYLtTg9msKRVpVMqb20TeNfv38h568VwoyAjgFxQdpWLmJe8Ele2Q+vROXF0",
-	"TvxuFfaXhhycc9IowRzrpDTwCKKD6+4ovmZrtPfXHLCayDoVMXjQwtIt80ug4cQ2JbOXF8A1tt9tk1fz",
-	"6RCkIhN6Z8iajOnMwiIzTqhv8bZJN3jrR7dH3WCaAOmuT0mz7bkGNfR7Z7UErYDjpIN+8Ba1hvNekz5W",
-	"brLrJLjfLazqsx87Cu+9CG+/sgdS8r+JSE+THA/ohhSEcoE4jehlRJejk9xYqej7PPKI6OUM2uSNq6NE",
-	"5B6mtJBYoLp8RJjrdAELy1M88ngradnt2guWYvO4qf7+HJmlublnxdzcBmwk2fVjFtbRwfkH1JfEHXzj",
-	"HCwJSsR3B2SrV0nHUARUonMF6IRRAJxo4bvXUWM9GeapfJlP4vsjl0lTvaTuOGIQeeZs38mUrfwO04xY",
-	"rLhB2MmQxQy51iNyI0HL5Y3t9sWSOv5SRmxWZp9ceH9BIikWg1BIaZuCN+CoM8rkW1vNfSCeeuSNR964",
-	"D1WW3oJLd5+Ht97TMiphlxIP9XoXVG1uqOXycLwQ0R+deexBLnB62PDL9m32rI4pMjbGqZBkCBPGo77H",
-	"2PO8EBNmsCRwJMU0kxOD+CG247Zqk1dO42SI1iAdouwUsYJdKL05Dw6plCybr4PY6OYbMYw0obHgpSxV",
-	"y+X3yVBRiAwkTMXdV2CoTdrluLPjhVvTsZUZ4O/sFvpox6Hq5Y9F60dpsCdpYM9yrsGySGQB4eg630oe",
-	"OPjPNYXphikjGC/2mCkCUnE6Re6ogMpwQqZUhxOwjbXTjpcaPukWRhnhznXGD6lykL1hiEDTe0EYfeJm",
-	"Uwdc1AOfWrGDTTkxqdrCQjq2UFaGjX+t68FZD5Yz/301g5DRmOllzVGkD+w2lsIGc5HbY6KFaJMrrJzD",
-	"rqkVo2E8jOcRDBhPmm+WAFm6ImM3pqEQMVB+EMjMi+8WMrPbKduWj3vNcDEb4JqFhYKreazxucEI6lRw",
-	"N6nF9607bNwCsPrecJ7K4vzMse0HT0BOqRaxGGPL5uoGfvVd75YDrPO8O7o7gg2WOc89UxJZ/OeMbPHi",
-	"4rBQg4ihQTmB6UwviXeCIr4dT7V5MRqBhCjF8wUJiHkyQbRBFC45/791W1e0tHziB/ntNPItaDWCsQRP",
-	"aa4EYG1fnsYEO5OGoRiRO1CMhxD0e53Ow20JuRkZP+ezuT5QF84dmWTjhT8oV/2Wm1TGZy+jaIfeR61v",
-	"AVnm24bq4Ngt85uZYV8dXzeKCCWJfKop5SpaNrinTj8nmEZrO2YmAqe5x9k+mrHKjzkDuyGzND0BB87/",
-	"ddJvTdfGt9YbprxHYMRieGTzeL0PEmGIldOhvIeUE8Hb5CdMY/ftQZSmS4I2p++2YzRBp0RJIIh+ha5Q",
-	"1Tc2qc8SwMj+vxH72Tw5BcqJveLQpUqi+7O53lbR2kfnxqOGtb2G9d+dLx37F35P/QuFJBGgFk+xIPxw",
-	"MvwUOWGlg/RFyh191Cjp8WMotE0ufeaUAsewxQIx80v4Y6IX/Iwf3Z9XCDC/sdtLwAGlNvbIQ/vvBcBt",
-	"RM3yTgU3P3xpJY/czz/SPat65ONe+NI7gNt4aadf4cExnz42Vv2mSZYL3CWnJGAkoikBfkVlCQc8EbEd",
-	"dj9Rk7jQRCE2DHZRWAh5y/jY6jWUL8lUSCRfG2SJGSRpz0bpUVqCDieP/A+2XMRcieiSROiqwvB0TGdt",
-	"giFHSkZCLqiMSBiL8NYlQRK1oHEsFsqPyTm2WoRmdC8XdxaGz+gFCyHrAjPz0cpWYhIROpUGNml6FmbY",
-	"odPGTGGfLKHA6I6KRZAkceI+r9HmPLf6Bird12Vx27Cx/epYV84bekXv/pC5mEel6TDhY2MuIj1nWfce",
-	"2PUaxckwP8kiUGthzyO6VNY+vTF/3hAtyI0WNy4wmtqhhjU69uR7/TgKXRcMfp0Moil7uppR/kyKaZ3s",
-	"cXPvtQj2GceLqM7CTXfPjcZjVdGU2Z0VOBeiURs2VXj+/KRzlnn+456UtSd06dd3bciNLtVRYftmCtsT",
-	"Q2GIe2vdM/si/R00tTpc4/SzOcJfLNfwuHpFyBvz+zyh76iG5Ij3vL48fibhKI/z8vj3JCFtP2dU3bFv",
-	"Rda+wSTRb0ovmwUQuiGeGJZfz2ecN+BcU3Uzexf5T3wYIY2BR1S2yTsHCWGfSW8yhghdmEcxX2lrm8N9",
-	"mC6tqROz5nbInnjAlqZIfelcX7weLYijBfGd8ceMEoF5+9yokAc1JFQs9HojAu/w/pdiyk+2+Tfj5L0x",
-	"M1pEix+LEFaXyJAgysHtYc0q9lWzmJxD22iRRBAaLaXc9rjCEW9IQy007kjSkxKWUrctSWnrctfbpMgy",
-	"durq/pTKmJkFcz0YUKlkuPIjBZr8sJBMA/mzYfj/Z++nH/Ozybar6WQge6qbv9cYeqNW7FdYoFvWAb5F",
-	"ksZWXWuS2k711iatmMfDjfPABvI7zuLjXqMANVoj1Wh3VLvb6T5yOg0xrTMvk3J11T6GHb9JOAB3wMbA",
-	"tgoGfL18ijVSxoz/RIxG6wHUDP9DwC0scDC/AKp0iwxBLwC4d2JhJz4tbrBIwry5XE5csym8xrn9rnxT",
-	"JXzkfsILm7ZYQyy2KoaSf+ee3FZu1TchLxqpdnRbfXPERix7/Z5ijKU5669WE9Oxfse6trlY1Mi86pfZ",
-	"xkBio3sLbuv1J0yrlk1uT1RRX0s75xFI7LkJzCZiKUKnAu+AKbGmuoTRXEHUJjfPRydo9d6QKdbSMk0U",
-	"HQHRgijgURXONI2ibdnWXszsesynJkNpyDIOmJE+GlkwA6zhydVl129UuTf9bpt2lo07UyaNC4IabRpL",
-	"ui4m0sAJ7W8mlZqeIud5WZU8eMGZVUlpuSs55wCYrAwhU0zwo2A6eny+AgCFk7+H9e94zfv0sydnnzy/",
-	"PvCzHzF0jPj89434JPrlkIa333mIx6sgm8zY5WxDxkXR56hSgYMQvVbepOrllEaAGuxCzOOIjGEzFPg1",
-	"DmKj/1Mo55z1tefuk67u3JXzo7arDlyDfrAK7G06nM/tyqa9rM86tRUX9AhPLaoL4wMLzJyuUr5t9X+7",
-	"huAN3I6F47zOW7BCUUcs1535s8uYdTHmkHIydAoxRGT03VZrlRe0FwuzxqAVBk4cX2oTjBh5+BP0GawD",
-	"57M164UT+k2L14fz0QjkAKMmGdruVHGzUnYkYcp4lH3Be+QO3V7nYytQsdADpWGWfdO25Hw4S34Lhg9o",
-	"/LM7GNTlqk2EgQKtjVBdLXy3rqZBONdG5053rddJrkVAo5jxFX7tJPVgwXgkFoOILlXQf2guVB4Ed6XI",
-	"2TuGLrG94WBK5ZhlDsr9XuX5qRJYDudlwIVmYf4rdYVitczzV7DwLz8e3/DIrceUfkqv3yu5nizMBbYb",
-	"KczioEJzHY01F6nmsqEMs0P2FJjlKKfVbYn1CWjK4iPSwO/BejwiDVQiDayi0RykYBE10NPPLgNkLQjB",
-	"qgbRPJ+s8I4jLMF+DszqYXHApkwRiJjOtRT5Lv0VRsuqg2FA45h4HaUExGAItuotpy7nA2lJe8GM/wKD",
-	"aguQNmMLInRytMmN1YD6BCXtjYORZfZTLgcVA3ilaaY7a9z7CIA1UKg3qpMPrTr5rVTrI3s5xjC+OljA",
-	"AcTwFNZJ2ZewcyW/hxyhEd0SWYx2U3vnMqLkTeIVWXGUNPCRhSE2Yaryi9nLR6zFstwWtzhJ9kYsxmPM",
-	"Gsn2KbL37Me1ZeSZyp7Z0xlVaiEkWjzlnqunPLJJKG4kf1Iu/1uBUkxwZdGCZhKwkt6/EDNP1K311Nl0",
-	"FY2A6VQCwRdBRGJ2C2bWJ4yXpFHb4vg3foS7oP6g7NODdLaB6x1BJkIqIEOqNdjmReaRVsBhkb2bkljw",
-	"MSa9l9xem1j8XCxXqicgz1e3xD4e/R5czN85TN33jfnthJcHjJmllPA1uIOYmVFme8esDypyWCSVFC1s",
-	"KUixyMw1EbwkI8YjxseYx6KSjqG2HEzOuVHSicJKVdTeBYkEoUOjlWNvwlBEFTm0bwuj3BB1/FksyJTy",
-	"5Rao0t1mqNJ7DCmGEwhvDZc47/ZagVtKtVOu2LpGxq4pxB3wSMiBhN9sapoR8drqITOwu0l10tK910qw",
-	"6SOg5m41H5onDQdNB3laa3xm8UaMMzWp7tx4nmv4TLvD3oZ0rqSHhNkuCZYn4D8w0WtDj0gt2XiMPSHT",
-	"tmyNekJmTumG1pDZ83xUnkojgzqzUiBJxCLUMkZoUDVrhlDkgFVRvMdiOqMSFIE7I/5d3xdfAuXOPupD",
-	"0qLz8OJmEgxpajaFPqFEoZGEt/0mGLd6li1FW2F0eEDzZ2jVpug1ZC8NSMcM0NAKek22PPRXlsjKzv3z",
-	"fP7yIxIbceC22TB5lCiLFALJNW75uvrMd98kxJEDetSca6x5b5AKhcApE+u1gBmIWYxoW9Os1UCmdIlu",
-	"OLON5VL8jX/9BvF96dBHU3vED+xRjRwh95QtjKxfCLlHSd4ko7rcWofYhZkCBfFoX0V27gPrBJNf6KNE",
-	"KjPn/ep4J7I7ajur63WbJlyLxFRwH7JquCUKLYjRecllchX7zPii114ns7vlySbpCfx2SSYR1TAQo8GQ",
-	"ST1BTa378KRz76SToZafgJdTSzhhcbQf8NxXsPCfOEgGSWGa3YcPOied3knvYX13354YSEP2cQzRH5u4",
-	"/TfrHpBy7f3y+YLadfo5rcn6UqmDXfrhFKSQ140UILRpKfBwlkM0DdK5Z4+x/721JDjUsWoqvt3O1g7k",
-	"o2FGhnOdP357ak1QFpPfWjHZSyx+naguFb+ziRW0fz5/SM46pNs7O7+4d//Acnm/Ifk/NrUfQ/EHjGZ4",
-	"PnDLEQR/dHgB6gOV+XLCkiin9eq525NUoKw5hYBB2PBE2Mb9TBItboErImbAk+Z0Hjy8VZ3ADzy68gOr",
-	"E/R7YYPDGA4x41xMwLDDoyGeP2UvxLiwRocOl7WqnWGI2+CPX+mBiqnSxKivVW5fxBKrPCfbh5OsfbM2",
-	"3OGi5kkZG9xhKlnwjEkYiU9EcPKC8fknhMaaMQm5OvmLk7NO7nVNyu7NsgzMsqwZYBMYRRz6Os9Wksxw",
-	"JKiVWAvY3pqJ2+hrZqpU+bousTbF1a1SMgQqwbHiJJ3mjsYM009I94K4rEYPnCJhJEFNCk9oSSML20I1",
-	"uXnz+uqaZAXIqXvqBl9qIUk/aTKjTKJfbc6tUKNRJEGZb5GFFHycJsXYj0dMmYWOkhUdg1WWFZ169Jcq",
-	"J5zjBbtkw6zJJKubIFOb8h5LiMyBp7FqoHw2aeMZglID3EYjVJd/mwz/GrLX7G/P/vn07fXfr/72sA1n",
-	"nXbYi/lw+qwT/V9/i8v5lecu3QvHr/w9jGOSLJbkmN0flD7cvcgxO3+vH1g4koPL+v9hzRZu9KAJ28Sv",
-	"DVzs4iekifpb5U9WCYd84cn9q7PHYz5QoCCcS+wB9/5jUdNpwICD2XwYszAoasWeqVVnAF4brqhcvD3L",
-	"Nhl3aT4cFp4LFm9RZCxEhDrwI7KYAM8iXC2oESUKFWv4wJH9ObbmG+2cdVyUXNmS2YRN5r+DSFUtgu8z",
-	"+rcrATAf4MJqWGZwePMH7vm9S1qEiMRUG/kxoTx9MBQzBg7z1RsFwCPVSti/njAYuawD6ZU7kO0P/AO/",
-	"TJ7RmW5DbtTg5NK5RRo1RsUduDRJTHZiHn70Ycc2T/jAVwSCe9ceJMKu3KpBOoA9a0dR8HsVBdc5reco",
-	"Dr4bcXCl6XILvbxSLHxOT92XdZ6T54Yp7+oCaegBOYJr7M1PImwvO2fcH96aW5vZs8b31hQWfZTAos+o",
-	"nqSu+Awv3QUY3eMvLWA4EeJWnZorM6hWov4Bko0YRGRo+4soNuZUzw19KC0kWBXJJcCZG+AOuCbPn1il",
-	"QPB4aWMkVnWy6syEcd33HaAx71YCdeUaDm7AakYe8JxpMoSYwR0oQ6BIqW3yFP2eLqvKamaoCfU650YR",
-	"UZnXLMkVTrRdoo2EwO7AXn5nl2Uj/hObgjEppzOc5M8vLx+fXP182bu4l66PVY0QC4VHVgmlCzIU0TJ/",
-	"JPRfuvfv984uLu51Oq277l8uehf36YN7D+E+hDCEiJ716GhE7/XCKKRnI3rRDWl0H+7fpx24uDcaXZzd",
-	"izohPIBu50H0YBj542MzAtIDZCd4cuXHt/YYTemnF8DHehL0zzsP72G6uP9FtyLLrEqH+4/T/8hpPMHn",
-	"DwGLPgT9DwHc6UH3Q9D6EAjMt3a/BK7xl+Yz+CsPQcHwpW06xVQ4i71heMRgPosMz/sQfCnPjhsyTjGb",
-	"rjjy7QpZrvDktyw4rnSHdGvm3lQ5+Lby+pI7Ene8ztPrTIo7Zk+c58WeyRR4saGBE4fR0e2cP7i4fy/P",
-	"q6m9xx/LdcI/P9DPgXWo+UZxCuSdp+C5jIN+cGqxV+m4jKxfYEUX0itGe4ZgjDJlU9CyDD2fk6mC1X4N",
-	"7yaigPzUsu9EwxM/ADzzKl+8ufqmnzywnGMjTJIJM6x3mR1JWqVQPhqqfYZrJPx80mfa5KmtVJlOzVdc",
-	"oQsnN9kMpl9gadHhqfNh9jqdFH8v8zbsrdLr9KzZjE025joUU/DGpPU2LkH3HSrALcwsm1ywODZrFlIp",
-	"mdeZklm68VXO0FZ9KKIhjslcZZ5MTuLqkz8DjfWkRaagJQv9MjNjRnMtaZgdgDlPRt1Yfcs/VvFubZlQ",
-	"K2X/ac4/3jZirkJxmvmCS3P+8vHL/w4AAP//",
+	"7L2Jchs51i74KhjeO1FVf1MUSUm2RUfH/eWty11e1JaqPX/bHgrMPCRRSgJsABTN8ihinmYebJ7kBg6A",
+	"3JhJZnKxXfWzotuSyFywnf2c73xpBGIyFRy4Vo3el8YYaAgSf30qgWoIL7T5IwQVSDbVTPBGr/F+DBII",
+	"04SpVqPZgM90Mo2g0Wsc33WOQxFoIdVxu3N+1m6320f4z0PzzyP/p/0v7DSaDQn/njEJYaOn5QyaDRWM",
+	"YULNO4dCTqhu9BozyY4kDEECD6DRbOjF1LxMacn4qHF/32w8v6aj5WFej4HcgVRMcCKGZD6mZsREjcWc",
+	"N8lQSKLHQG5eDo9eUx2Mb8xFlBMImc5O62Oj+7GxcqzLQ3oZwmQqNPBg8Q6mEV2Y2/IjvDHPuSHzMXCi",
+	"x0yZ4ZkxUa7mIIkWOB4qIwaSmLeD0mTO9BivUnQC5BYWZrDJUIDPJo3eh4Z5dONT0Wq9EgG1AyjeWBzB",
+	"dCoY1xPgxbuc+r7KVgc72+rL+OuL6TRiRatq9n0aX0a02fc5VWQookjMIczOZk6Z/mun3Vi9ne9Ay8XF",
+	"UINcft8VBIKHymyXeRgZwFC4ZeTwWRMtF5lXnq1aignjbGJ2sBPPnnENI5A4jvfv31/M9Bi4ZgHVsDyY",
+	"n8Ucz03qoux8nwCVeJpoNPnrx0ZAJQwjMa95wO+bjSmVdALasYuLIBAzrl+W7Ae1X2eHsv7c0G6j2WDm",
+	"IVOqx41mg9OJudM9rs/Ciudqhlcu7+tFco5Lh55cUnf4eOyLhp88cvspPEOGWzZ6y47rDjwsGbh92vZj",
+	"TnHHX2CxPPL/EjNJxJyTGWf/ngHRho4sx2aKBGIyoTxsEjULxoQqQsmvv7581iJXwEPGRwl3dFcu80xC",
+	"R5RxFAd0CD0jzEbsDiz7HTKptGPCLXKdvg0fRLnQY5BkIMKFeYSE4Uzl+crD8GR4PnwARydBe3B0Ojg9",
+	"OToP23DUHT4IH9DO8FFwduYX2YrdZJlTy3Nk1mclw6CfXwEf6XGj1z07axoG4v/uGCLVGqR5x//94ePH",
+	"z93O0cePnx8+//SX/1m8L0MUhcVH6caI2ZtYlC7EzHCRsIdrZqRmai3sQp12ula4KTEBwYFApIAEY8pH",
+	"EJo1V4wH0CI3/3FDNL0FRShf5GVvB1lT8To50V11gR6c5tenWDpGzwp56wUJ6cLMX8eE9YMiAY2AhzRH",
+	"Y91298FR++Soc1pCSeYNq4ad3rn20fmnL6f3R/aXbvJL8S5eUs1WMLSp/bouTxiU8AT3uO2ZghXtBVoS",
+	"iug3NyhdFZlNjYB7Q5QVu01CNZkIpclJm/z47sVT8rB72v6pRd4ijSaKgCLUaK0jLmS5DlB4zNzASqnu",
+	"QdFsrqaUv5Bisjwf86lT97jSlGsieIs8gyGdRRrVCC7mLT+Yf89ALpKxDM0jC9fVnKgjzSbFepMZzrVY",
+	"HswTr6wkw8mOhZIFUEmo0X3IjXn9TdnYtNhkZNdsAm+Hw7LTau4jYjise1yHJcfVPK8vhsPtz+v1YgoV",
+	"lAZi7qw7eigb/WIK24783tyspoIrsKpbMlYzpRdixnFWgeAaONp/1Oja1mo4/k1Z0yGezpeUWlBZuYDh",
+	"EALN7qA/lSzApwQzaQh10eg1nv/6roGsWshGz9x+32xUfDqunAKtGR/h9Ci+xi+Tler9YKbNGZgwPtNm",
+	"FTrddvxdCDSMGIfUt6en7WZjIMQt46P+nPFQzPshXahG79x8MRsOQfaRRFI3Jd9YiyD5qt1sBHSqZ+Yz",
+	"KkeMJ189NAMJZxLXOvn4pG2OA5JnPxB8yOSk0RvSSEHTmwx9LjQLsm+ZiNBaEP0pSLNv8UF6gTrOHVNM",
+	"mw9F35jF/SGAuTLAbe+028k3I0nTzzbjmdIFarBuPSb0c/L9g4Lv44VBAyg/C6M48LCvGRoUH7408otm",
+	"NyE9uvvm8lXdzEVn7ftP5tETxsP03nzAh3W6bfzWkE44i6AfsQnTjV438+GMaxblXiDBUIbZIXsKzHKo",
+	"SOi+0jBNr5IhtoQy/6eEYaPX+B/Hidfl2H6rjnNU+Aw0ZZGl1mrsJeW78f6Qove5y47xGnz8Exq+s76F",
+	"FVQ/lWIQweQvBdQf+EN2RyMW9p2fomHGjXOwQ/bui1CAIlxoMmQaFSnzQkkD3SJPUTG02iVIKaQiEVPa",
+	"aIUhUcBRZUTFHdkpXoFHZcggMtzBKOTHSlOpVZ+aEUxAKTrC0SkSc0xzJiwxBdW4cRt5iqZ6phq9U0MW",
+	"mmnk5OmZMTsvXIWE7R6HIlD/I784lY/FpV33soOwdlUfkxu7UDfEUL4iQIMxwQXDZcXF1sIp5S0zsKfW",
+	"aLoIAphqqCkKcqZtZSvZWWqNXsMzhmYjih1VG/qcqhOfn2vBMv8CU93EtQqolAxCImbaWJ1KCG5+GqV0",
+	"KkUASjmjUbXIKyFujWaac6Y1iZD2KNtNsuapNUYLHXspqk777VZRdnwdTsbt5jPBod5OGnEHYX+wqOap",
+	"wU20PuM+ah/eAmp3rjvtXtv87y/tTq9t1OwNFAZ3ixNfz2SL/M2IJPIeBqibAw9V7sXd6/Z57yTz4jpH",
+	"0hy/qI96a/6hOJtGM237VDahpnRhFzW7QJ2z9DgT+WMFecLUCocS3+eZVMMxBkBOBHKCJ6hMgygX/1WV",
+	"s71K77ry+b5ptfzf8cw3ns+kmMLxE5AR444x9+tok3hDod40m4bVDryLQzR6nU0UgiK2ZAjaOqfSyoA1",
+	"01K8JcdD0p6ldFxiFT8pCmVkPPFHKVf8qgct++4dh+LDiAXbaR+ofWl6CzyteFyl/U5jEYXKWrrmeLTI",
+	"hbqNw0CxO8c8yGocwVgIBd7bZ43ezZWG86zSYF6D4R435Iy2kJrMrhQFMxCwvitjGCUKA40iMSfMKApm",
+	"KW+IogtF5uMF6gLWubyBSZi1ugLB1SzS1qgZQhWOEsJIgmf1E+exmdhtRWPkP93bWtpqm3WESUT5aEZH",
+	"aAo0QkDx0fgUG0fL0mVqdCmmjPmHPstGr9s2W6qmEDAaMW2m8QyM4S0iMVo0VrGgyntqV79sSxPX/saq",
+	"/wshBywMgW9Fe8P4KRmdnykf9vlBESkiMKcOzxzjQTQLnddJTMFau9tS2ElCYW/8wYYlTTwZ7K5Iy02S",
+	"TOgCZxcKnBjST4Z3ztRKbbqCiZU8rX8Li760j0yt+q+GYREOc5KLISCj84ELpxxsueDdbpalYXyEKoL+",
+	"/4LXLdlExbPZ1bbc5FbgJhncUhTH7hXXIDmNtrSC3UNyUgjZLpkbGT2Xgo+I4ETMJFEshBb5x0xoGzH2",
+	"+2HjJjbGMhVSE7bldp2lzdYLgg5eIw/ETKpla9VNYhd7kXtXi1xDFBE1m+K0MAXDz+oG9+GN0OsEzvp9",
+	"4EL3h/iUrB9CgrXTXewwG9vdhvucZrmPf3dmXZNB7eiQZ2eDZwwtTBZ7I+KgqedSWhAF1tB3caJNHL5U",
+	"Q18M+wMm9bjRa3TOH7WP2t2j7nl1QYzGkBO4FyElbjRo/ETe7lcQDXcjS/3jS7hFKii2sTS9RK9myMxj",
+	"X1AWbcntp6nH9Yf2eXkBa1iaj6eiYhKHZQ3DIO/sL87BYJTaEAIWGqUW5lue+E6K/b/UmZFMgPL5mEWQ",
+	"J4CiKe2CFHLvtyuhU/lfmASUSvVCX1irkdu0d3FMZVfbFvsc0+IAeEj8UBKvjzlHS8H1bUX0o9Qe+Tca",
+	"zgAQLqtGxSPfiQywaXXetmDBON4ZZrduQkMgRge8bzaunGn/QkJhfpcxjIiYbUes/iVX9K62jxNjV+au",
+	"D5s7PKv5q/bkg6rtTnIeI3tm1vlWClwl958qH6PsxhQcJvyimRAOvkFZEjcHm1DkcsqZFBufkGshXlE5",
+	"gu24AV1EgoZ9LUQ/wqflOYFPX3hwdnbygAwWGtS2nPkkq5j7PCUtBPFjyBL+0iB3pYQvvRoJ/FqI15Qv",
+	"tlpYM9YJ5QsfUlHphTVP9x4wm/cx4yFIMqeLFrmWcfoXJ5RMxA7Uv27avSMEMSMjqZFllnt56DtZbvNa",
+	"VGo1ETyAx0THE3XZG5jFeoRprDc50kh9tY5CUrmwOIxfeTrbdDvhOcs9K08s2trboMyRQjEwJJdvr67J",
+	"8V3nWIEyRK9sSuDAJrriZdsq951kd1+J0ZHNHCwWovkZ7GJrk3dOmFKo5DsjUhJxB3kf0Pv374/yWcKr",
+	"NjSfVOx39Y6yiA4i2HZH4+fkQsIK5B0LgASUp/wmPmrm6DJFrhHVIB8740bRIeRCZjmDf1t7Oe9P8tPI",
+	"DrBg/+P57sZ8nlKpyRxICFNDAoKnnLcYbvyKlO7MdghfQ8joNU58q8MRP7A/MU/s41oWUT1KEtzvp/Zt",
+	"R+btPZLX1baVnWdZ2YmjwhwLb1HHI17e+cLJ7FqUmjEkOagzcwbR5PLjbDWSpBOfmh8H8mlo1XsaXRrF",
+	"TWoGKg4DTlMfLSu2axPLUkH8L8vfRanodY16jyTN7cNy2rx/X+rpScWLGPwGAWZauNqEmvNPxajLE+st",
+	"x4o8f24SNvQ5zGtXy0UzCtaq4nJbPbvgfnS2Y8BXg438rjp374RlVe4xVEq6WFp7HAG+0A/cv2bFimMN",
+	"mdvzGisfL0wmyzabu31SsB4+qmM3DL2OjV7DhSXS+/d2SCLQGqStbHIVU+7CgqKpZKnTI2q3y7PtP368",
+	"KtqxeGPW7ccV4DqmTK3V91yzCfzLXJffN79XbuvsANIPXrF9z++gNtXQUqJ5PxYkZCGGGp0aE0df1UJp",
+	"mFSiGqqr5hY3G7fMMiO/wy4/BV2MZkFCvyJ95zkyB4ApI7tDPBj+tylVai5kmLou/kiCAo0saDSCsC9m",
+	"ug93IBfzMUgclVFAfXDj06pDkRP8SSgfX9okc193OTcK7kDMUA/BZdsdoeOa4TKvOxmvmKp7OuJhVhpv",
+	"5hiuZVD4xBVjvnScYW/DfU05HUHopc3SgJsNDp91P5hJJQrKHF47mkBvJZCIKk2mdIS5navl4tqpX2ln",
+	"Bayce55cffaaCxwYzXzpSNIoMsqIDU7l5KcnpERCDYSIgPJvxlBz65bjifGAi1dS202rc3xKVIeZAtki",
+	"V5oOh0TwaNFaxbtWE4gW8hdzYSEVl87jlxxfnMahF6vVWIV4ODQ/kTMX8q0L5wb9J3r46p2uCxKxO+e6",
+	"I2KmFQshm4djU3TeCBs4HdPpFDgWpDBNBgvCtIJouHzqNtBaY09sVbGSdsqu3iAsJjOyuXGfddRWGFbK",
+	"R7skSr3ZK4ZDBbE5gKv5gyJGrmdk6crZeNNnjVfWXrWZTpLxC3+pq+VnCsySB8UjTy9VspuZbVqr8KRy",
+	"7WrqO7ZmZFBQxPor1yzyxf2xweAyhI00ZxGQqS1Zrb5dqbTcFYXW1htur8W435QuVCX9KjCGcxTFr6jI",
+	"f7LJv1UpKWNjrR1aJgX4SyEh13x/bdKvONINOQQXukgTvE7zRbymRd7yaJFLXsywgUKZUpMD+UzlNQfb",
+	"pzKOIQr9sY7Tj6sfbFcutD6Oby9DrkFVMYyFU13cfMlcCg1uzRgnN397bh3GmYqCL1nGc39TuIT2nX3r",
+	"v1p+8cKr5yEEEeMQEiFJTFIlT0ylen9ZAn34fgWB0rPgtqhK2ub7mCXqWf+IFfMcIFSEEluKtlYBirPW",
+	"V8oYvGgrqVSRGFZJsGwieFVeEueE51fwqeHgKqVnqyxpE7SIXMTTXmHYAipKtwBTkiH/NHzIkkcnFqF+",
+	"MM0MxkOa4xYJ4iWRnEinmlLZ73eWHjJSJbPKa6T43o29THb+92DpZcsH63ttMFu7KNVCEVf4qlLjS1ly",
+	"NWX4UmlrEcur+LCJ48KrNgqtk9fmwlUe0zrMpoiO0kTjSAEH1/RLWzBz/9YK2+mqQbdwYK+3gpYLslc6",
+	"OwSHRY2tSldk1yiDvfK3rV31/PhTr6ywwC/5dKY38ZBQr3wFlJOB49A2/9kWDQruEp5ws1vEyB+VxohC",
+	"Nok5Cqi5Q0gGNLglQykmhX6VNK06H7ctslhKuWLcXksEB4evwkVMzY+9eeDyZ5Smi2IKL6mZTw0Ay+eX",
+	"gagiwUcFU+Ue4GxMEcwnjqhGVLu09An9bGGwuu3Og3YzgcVqNwvYRWnhfnqIWIBWMsaUEm3GhMBriP6z",
+	"aiidoqEUggSkhnFePgg6BhoS6jcIV0b59KDMSB6erB9HISZBaiDt5TpXmKr0SgwlQMrlF5sV8TDskq7e",
+	"mhIEhPoDSR2jzUZShriQGsrDaseYzvRYSKYgJBPDBklEpwrBi+oc7EeP1g65SFiWzbnwFCwVfKYmW8jT",
+	"nvo8Pwy1uwhDYnwmVLHMJcpgKFZt9fqzHwHNLdxZ9+xBe+3STWIDzccB0yAY3vGZ/kxDBGOgkR5XjQAi",
+	"11uJJ1VSWptmS+2lRbkaG2HgNH53av1J01bm2EGjN+DIPJ5MqLxF3V9l6WL9QpUAfKSGeLI0wiQ0BTxs",
+	"etKgzs4LrPlCXYqK1uiXqU2vq+BFUqN7UH6oWOyWIDM+pSzOtWxa6WrTSvDAZUa3nsuXQZukN/ZspbRJ",
+	"O03c6NyoYr+K914YzWJqZXOdIXotroZG8wqG6I3v5RDOUtWbZAjQIhcEH28OaRsDQ5ZH4/43Y9ZB+YK4",
+	"lSJKw3RZl0lqQPOWx8urt+S023nYamRB7C6O/vXpy0kR8FlcQLpsbnEhyYwzrXokQMt5KCR5/uu7JlkA",
+	"xz/+fvlfGUcJ4/rBaXrBz91/q09tTkm1A2om0yzSRFNQOOu48wWZiDuvsRGqbjNiMkZGWebN2fL81Gt2",
+	"WqlfoB6PhFF2jT5bdKwDiBIm71NpClTGx7F7A5/CBTEzIUOmVfXgNy7BNXPigX5+ae/qtJet92XAoPSS",
+	"oeROAQgtYehyP0ebeuyeFi5NK8WGzLRBYXUWfj0W0msM8ezis3h60m2vpf91M8yDKqRm2C3iXGKogRvR",
+	"47ZvQhd4Gss0svWSpxzDIT2W0zqWRam2lV+ykgFlUZ1WysAXfuswQdFuG5XBmN1B5s0nD87W7lUBdFSe",
+	"iT1jri50AHoOwK0AsS62Zmw5xufJrofTIcZYd7lC/nbWcjLn0yjwYSyPvYK5vf/UkZw7bIvskRKHxOYO",
+	"toPRfjDaD0b7wWg/GO0Ho/1gtB+M9oPRfjDaD0b7wWg/GO0Ho30fRnuFRITluZSqhsXWUpnNUGLTlArj",
+	"lRrEsmpcbkWWGcClJkUBA8mx4DK1q1hfLCDXFdSTlihLZ7pIAD2xm7DXlJCa6aJl6ZgvMlmqjwnwQC6m",
+	"GkKbIMHhDqQtchZDQonD7HZHP1Uc0q6XJH+dpiiKSOIQIgVWT4msniCYI710ZkqSKZdJoEuGXrS/T23O",
+	"6Cblk7kU1VyRRwqf3X8y43OIIte7Aw9n4CFZUxl9/YnhZreQ5N1kS/uDiHEW9INIWExCRNcr7kCXXqn0",
+	"aAsXIhLB7bXLpM7DIgQ08g1CSEgXTc/TLVk9Jt3TXrvtu+ph8bwrnKa5NkOIfJPVWn/88UO78wk77fw/",
+	"3Q/to5NPP/U+tI/O/Efm0T8VqrS+deJGZcc0uatesZkvSCwnQDHnIFvkZQwOh60Ql1TQsroM96rUmwr3",
+	"S0JomBeN1KZlv9nRPz8ynxMahhJUnAmbaihXs0o4vU4xUccfNpda+6xrGFVUbbtyhZ7Rxc9GuFfLOcuu",
+	"EWoFBWs0mepFj9C5PdeVdGscw9vhM6tbrtI8c5O0YyiZ2ds7kJKFdRNQwxUNtxjPWrY+q31pZ/e2OCuX",
+	"w3XyqrQqe497pHegIC15+3rydMZ2edDkma1+2I3gKpQ23CisM6bdnyuETcHg7qp4WXJOj0x1U4H1yDSx",
+	"FeDEMtNqCoZ1MpRpLxbPyPkP1W1ZAnY8n1xrLynmCqTtnoJlnBbwaghzYpiTKiQi+DxlEopVKnO0DC3y",
+	"JhmLOept1sK0TjvfBHG3pVRU6b55cuGIXmpl8+cdBIeQRMJQghpXHUhhXrFd0Vz1QWYkmYVK9vFT6Xnb",
+	"P+nbQW8e6XRo4zXVlYGwQmwZqGGLmgIn7Fe2nkYNBr3tqHj+UHyci5DnK+W1e/z5LyuAW1aU6dnzuLbI",
+	"CT5bpOUSxAxD9w6m2lGwjzDgnElAoyjtTlz7vspEF+PjL3GVp5fk9GFGkBaaTZlqmLKyiykL0BafyWIg",
+	"nGXY/aVOsUBlUbFTFpq/aIxbi8J0sUfqZenVy1Y4LZ3FmEjKyXETJTGmyZQqe1psP2+Ql+CBj/KpCShn",
+	"HFlaY7tGssKm9J6d4X7oPw9RsQU/6GG42ZVoO/A6pmLbhjqsMymidHuHvIGzdy6SfSdGTLdkEbloED36",
+	"/dOXbvPk/scj9yc2tO00H93/9B/FYaLYPum2yxnMajSRdexn6cyPtZ6q3vGx36D8whTTVHWmleQV5GID",
+	"5+32epa2dou2Z3GOu61kYuW8a/8qj+uP8h3UX26MlVUJY6Eu8NXQNR6uVsjtoWYK+IbFXYFUr/UYCdro",
+	"2t5ZL/CiKgXzy4dUVB9oqmJ6TegjKWd2eFbYm5g6cJsSn+vXQbXaFs7qBYMofC5lbVXddcksFLE9ku2d",
+	"2STY2/kYAxdNYgFBjwsAVpcZtW+5WYzKkHSaXEdrdrjJA4vXAtFT9o9sWYf4irEhrhz9uJMZu9gfW4k/",
+	"40ZXcv1OParbcvV0XAeczwALwaoPfDYZOFzD5WDJzC7c0u2pBTn+OGu3TwIW4k9o+nBM7nNEHp7pgfic",
+	"+2L9vvpRuIUqpcafbVpXva1NMCy890jcro9BuLsKR5E4Amt6s9fDdyWhDR/JqnHH8hSkA1pYNY/3ALfh",
+	"dzeXZmOejGvVPX74+dn725tr1+EXWFxBXQZ/C4vq/P1yNohY8Aus9xzjY4sGmYAClWPbBGb5vAozp1GE",
+	"0RyVTuRyqDDZSFdxE4klXpGLL23jLK0IBZWCC8wxNwsPHokRKUuV2hpKNwsdu2zMNI3JlMKM/bpYvBvC",
+	"2+wUlMZYs1a4EMax5/HzazqqijNTAkMbL3vWxkhhsCaKXB0kmNeJElJHL9AaJlNdgkmyyaHG1tvlui8r",
+	"hsr2+niBLh2wKXOGRgHEBte1RrcsLB0aHYJnpH4zKx43oJrxWy7mZkfULZtOS0Bt3VVFuLZulcl8LBQY",
+	"LQKT7m23Jh4K6TJCtIjCqsfLKfnJ+qSQjeJdTQ0qs5srDtDejQF/UDc3B6zDat0Y09D7q/uu/tFyfXec",
+	"2PsG5pepBIEaG7/v/IuVOQU4bM1g03STMsRuFaf+PiYqCS2QbNI5zsK3eq2EMplrIFgc+Pcuh6S7YP6w",
+	"odfw9P7I/tJNfik8fiPgIRScv5cux9nXZ5jpxAHSlJftQXtjZPhlJ+HYCfPUdD5+/Mv/MhMgP/503Dr6",
+	"9OWkedIunknSIXFJTIt8eozn7a6VYjBmkc1Fk+CyeaTm2OS4LIi+Q09iPPB1iKyeCJ+it6Cu/mmjsf2d",
+	"pvo0GxzmWz2yu47El8ade2fxQu2V7PdNzSuIdOdtMWKa25ieesRQUZMgETWJpSH8aUgInSK+V/yeA441",
+	"CAn3cZM44oFJH5h0lbO1dy057t27sZZ8mYAL1+GSk0qpuD5k7Ms+q98QYf61gkBCgVv2ki6UDRD7gjwM",
+	"GV9pyabQ+k21iNcsp3Rh2A+PFh6AWfvm0CpuPq6Fr0gsRHouDoJiYMzdSgT3TUjiVuUuRR2LpwWHx64I",
+	"OG7MZqdI7BSL3z0bREyNjcHfv4USWPNb18E+nvsGL7LFHDW2pxogsjtaPkpV7Fpu+rOUOiWpEa04sldL",
+	"RjqdU6YZH/XNxorQ1mcGgDFN86K40D37shiFupB5+OZj9WpP3714Ss5Pzx62yKUUI0knikRC3BKqyU0g",
+	"QrhpkimIKQKC05Dc2PjFTUFNaXHMBNM7HzuHgOvZsyYwUuyDqc5rUuG1Aj9c0lmu6JS60oofFHn5rLXa",
+	"47LsX3Jd50rTqYpTY/DoixBJHT5PI8p4LglzTY+1ZsN6XUogzS+cU8ZIXEkwJueEL5Y74rtTwWEqw76H",
+	"Pl9v0rpmf3bmKZeNCwy5TU2teiGdxP72msw9GqWp6nn47OqikDQCeZe9sHt21jkvvPS2zKNnMzb8I97+",
+	"clnsNFOZxGfFRoWXfS4+fchIA8Mqm2RAFTw4nclo/SbcYs6amWQT18QOw87FvKtozd8BDRl3GVt1fCRC",
+	"6ZGEDDubTbGiaM4L57rsozScZIHOvCQfvFAdgslUSBpVfVcZ447HnHpk8ZoEwKZ7VjGYUrOaPujbpWY/",
+	"i4kvUDTipxg4Az39pdD0sykZLBChyMhfzCq3uWTrj5t7cuyzjeViMrUVq7t3VdPv4uaq5jsIBA9YxDap",
+	"3QvGENwWBcH+mWpyPqYhUVoI8y+LIoz7z40wgM90kuO8KQEztMkSJQ1Ghtit/azdrlwj45MvCsTkkHGm",
+	"xiU5+xcDhbos6qlMEznjqmmky9zVUcypIgPp2jsP61YULBcI2KnJGTb8vnY0TH59WaIlTiMaFG3BpdWy",
+	"wO0CrjiGm7Hmw+rh5lYsRjTqjuCgirdCgmshu+wrdptUktNsX1eL/rVko5Gl5ViwuDrPBqJBKFGBHVpX",
+	"i3tUZiDN+NCmFi81xdTBW08uX4O+09S5KzK/suuxgwZxtQ/sb8KQfEGxjuHOVCWd7wmNUHYWhdCLdts9",
+	"uHjyWGNTu74L7+pjR8ylDNZH9Uotsw8rGaQHD6k3ziLcs2wEcy34STH5prCkqmNu5Oa9BLDgH1q8BFPK",
+	"5AZYhUVeK0/cPUIJhzlxVqdR+iUDlWCKPCZccOhhkoC/yJxErM8KQT4mnjn0YlgsD+FnzMcmUWCtmrRr",
+	"LMVbuE0TiFnMpxVZeOuKmku7Rtu1exeDGmxfyBjQmYK+BMQDwiyIeT8QUmIXRdewwjZe649tW2tnmkkI",
+	"xB1YM95V4fO+nf3uCu3fxdgU9XPu9ofBUJTmVgqagNkzhX0tAyphxO5Qdi31uKThhHGzkFNVeJR8/9C6",
+	"STxJzYINBPkC65zMMaYM+/cM3NdazuC+2bhym3FF7+q3bnedOQsgE+KumyrTdtPQM1YwN41iH7Owalir",
+	"mT6g6yRqPLaiDbyyFa/1g1mgVCJWiqPvNoeZ3FxY/9jvKLd75AlQCZL8///v/3dToR62YtqPu4cVDOfK",
+	"6A1hqV5ohdqqItxXmAdnswYc0ierAWmyJISzT/+bMSsED6AZdxfk8FkTwwtb5BfbXYxQRRQdgvlJiQ9P",
+	"Fnu87I6Wt9HHqtUfFAGuZbY7n7tV3VSKQdo2295V5jmA3d0K1n4yzGb2PGWenNnaXAlwdmEL97LwyEdC",
+	"10/H/SoNa+s3HlzCaKhoomwdudq6A6zZhr0bH7jXm5scSSggr5i5ZpvkRwQYc404bZQgJmPn9/mp6XvO",
+	"kh/zl9jt+6npAEzxGkMMFqwJgXUQ0JQpMgAMKRlNxFzvi4KaxBmDfcbNx5NpBFgJKmTcErOZNMRsEksd",
+	"YZM4DK3HHo8tzOp+boao7/rMxHiUtizNjiCxRy2NxmNAh7IdQSYa4sk4TIC8DA9woyhUCK59t7i63cJc",
+	"waVtyGsh+ehIAhDBPQ6exzYlr6hh7akGkIjeqUgobCWsmAXjwgZhhfjBO8ILLkHGrYMgWK+93DII5gZw",
+	"lbuHoqwGzbgZHGNd0MUNYRbX2Jm+i94y5F4JKN7m4HdFvM5w+rfD4b4l4956sW8kCUs6tC5JthULtkme",
+	"T2rVlhwdE6E00XNBFkClSiHLxzZC5VzzZAW3MvwqLcPeRbk/n98QZMkNYX8Gova1Rg5ib0jGTO/BQnRL",
+	"Jiy5V1r1ogUT1phfZV/GK77sdr14c2Hn6Qk2KZl6PjOLd/wEZIQqxdLhTnrMpkyPGjD1qao8f/dEcFvQ",
+	"pmeg7G9zCLn/XY9n0v06lMyVvlE9k+7XGd5d9q7IAtDtlUByBYffkE5SM96EO2477cQL9LC9oeqPdnQw",
+	"k0wvrsx7vJsabdv4txeeq/79/XWjWWBrW7uWaBdZIzeXb68KTG2cCup99gXxcMZaTxv395gGMxQFpXLo",
+	"u53She9+i201jLI7FFEk5jHmeartvhmH4B6KpPWRf+TP70Au0hdZsPpwJukgAu9R7qUaT4xFFKoEoZ9q",
+	"58HAwKhhYvb96iP/0VlBfnRND/QtVdMj4TvV/ycHfqAMv2NaQTQ0Vsxg4XJuJhPKQ2MIRWKO435pNSWL",
+	"H/7uxVNycnJyniSolbfof0wG4D1xE8NaHQxMlOCbUh5+5OYz5FO/Y2+gOAg5lWLCFIQt8tqbZ4yTSVJV",
+	"Q37Eqpqf7GAoJ754h/hamNZHjjlPdvBTmwxGbAKOIj/6PK+fXNGWTe5yeVneRDEvmgDlxnr5yOO8nl7j",
+	"KZUwjNCsissLGx1DG2IKnE5Zo9c4abVbJzZxeIyn+7g1hyg6woKt49/mt6r1m3PEj4pyJS/I36/eviHv",
+	"YUB+gQW5Am1H/fCs87CJu/GoffLwJ7P8gOfrFhZuMkgPduLe2O256PQtLBwcvLDmauwPcxYzYofgbgjR",
+	"IhdEsRE3bBiIssmb2PnDUhyGQDDJgYxBwmNjjCAoD2IjOaw/NGYEN3uIU7eItkyRi8uXMayXYU/ovnwZ",
+	"NnpmPVxVM+rYU8GVZRDddtvm1nHtc1+n04gFeOuxX85UaZitc/7gcqNcSpRLgIrznlyWky8kbrjsJkxq",
+	"cilMmLmEeUqNTuff/3XxX798fiqH/7zqP7xevP/Hz29HD8fB3SWdsteRnL+k9DL4+dd3onH/6d5xH7qO",
+	"zboJIzMqzBZFw866fHEtntJgDEdPBddSRCvsJi2wI4szrBMdwCZXNcmEfj6iI/jrCZZNJ8zbomYlg89r",
+	"s2agZ3Y/iuYV79vxS26xnDJcv9H78MlI9cmEykVqku6Apfi6Pa7mGDrz3tAhHakUgi9KmM9HgaPKI1eh",
+	"7KaI7z2mSoFWx1/w532K6paO3iUdwYW5ymap0wloXPIPqZPVUHoRQStQFsMdK2ZwZDYvv0Hd/eXLmU7w",
+	"X0bAuv+09uSzCR3Bsbob/eXzJMoc+4YFsFB3IwtlAY1V+2h0uc/6OLCpb8lDBiJckC/Egsr3SPsxua/y",
+	"nN/oHbXnMPu4H2bKmFiSBfqHxysfVEgAQxZByzDY0/bp+iP3RugXYsbDxk7P6AWOwp7QKTUCIhI0TB1H",
+	"/LDCWQxFoFadwGfm+7UHAJd7rIs3//8wmsliCsRcUOEUFC56nGTbauyY2BnCLmlJA+1DLrZm3q2kAonY",
+	"n+vX0hohv69aToe7sq0s8YmbDXHbqMzW3bsLFvilJqEAteOlfSZc3oJPU4jYHfyvjVZ2AoZaVamC4sOQ",
+	"KpB0CrJF7JExChG+/jMGv4ZScDtTdPJOqYorQPSYCF4o/V+7V1ejAcwRzxKBn1jfaPi+QYDqM94fRmw0",
+	"1qSD+lxNenArYqZ1KbEKBWaKmDEQ6wDa8WamXjKJV6T+RjqdtLWglleU0clTR5H1KMU/NVl8974eQRV4",
+	"k4V+OwVu1MNQBLMJ1mzuj/9stKSYdvZ7KWm8M187jfvSZltf/eOVs9BUK86A+wEhRDXWOmgRhWQwS9GK",
+	"K9CM4UhHwujRPsLBNFqDsdmm6IKctU986GuiILqz2ZpLG50ku2/LE5P0d5uJHvNIn9Oe5KybCyqzzWSE",
+	"BSfknc35q38kzA0nG08wdBghfopZ+PZ9TPSN0MQlOK46zk8pJhmb0xtX7KjNeP5d5zjWqUsN03DCuMKM",
+	"Nmt4ujusLen4Pahboi0cyjDVh8wcWJ+4pBzywiWqUs6hcpPCubwhGFVxYLkTi3G5fKAjpvSFH/SSyp4v",
+	"QEz6URlV3Vu9kGnJ0cR0FL4gAVXoOUUNH/EDExX/340Sdb6ztg73vrmc2hrF66hSOLpmj8oGYL5rVD5n",
+	"mMG17sXW+EK3gWZ3gDnsHrqobBjIwDLjiMv64v5cHv3oU4WleCfm6C+gMYJp0Vt9CC55a9KrrV3aAK6w",
+	"w1hREk/2GLoDg4WjNgxZNiwH0Joe17o2S5+25cHOi/shi1KWwKJ1Yli0f6X3IgbSsUhjDWwB9p/uuS1t",
+	"GyqhX6TdOT9rt9vtI/znofnnkf/T/ke7aeirXgPThdyS/M08lzxNpSs6xvMhlcP4KeM8X4pPpHG/yiYW",
+	"O+I6Nbwujm9cImLRMgN+y8GdQrQ8KwibJzR859pR4S2d9bf8yulMj4Frs8cQ2vtO1t/3QsgBC0Pg20jC",
+	"tUOLRRxKoMQWdiyjSTjMQWmb4V/ZNfMhl6pqdsyI2iLQatSZnKM3Ts1DNQdzPuccJNaIB2OsDkcEImSe",
+	"ggfQI2NEcddE3IG0DvQItHVMWz8vYdraLinRNUEs+JgvlsuwJqFWHFK+aJH3Pl3DRQrmVJEIO/3ihw4U",
+	"3Sh79BY4+fG0ff5Tj0hQdkTJ7JDjWEeYB1TICj1L6hdxBysn9p+IcFGPe3jy5zDPE3+KoLF61RH0GyEp",
+	"eQPzNCX7vOSVdFyXKrHrGNa0ZMNKLp84xzU79ead6kp2YJuWbaY7iTVuT/S/Hx7dfe5OxkfnU01/P5qH",
+	"pxaFsdom5nrGFXDX19TWQ6Sc2s+v6ajswe6yY7zGYYoW13UkheS+MwFTWed3WtE9rrhR5b7cqpXpuAbf",
+	"tRg5bZ+vv+Op76VobuhUeMW1EK+otKCAp52zKnNRs6kthXkNIaPXZh3Nzd3zSm97TfniW0jF1/QWUg0x",
+	"thCHOWPs+EuCb7UyeJGWCNsolQee6HliNW6X715Z7NdKifONmN4fgH/sNzqzNYUajX576lzyMhQNJ7nE",
+	"KzQvw4Yx91zGTk5mCXmrkkQPwX0APWWViylwQhWZQxQ9doY54yMCPHQQ+6jHYgjf9TbCEZOAcjIAwoFh",
+	"eN4TLuFCkgkNDc9a2HRiiBSgXkpusDsc3n/zU4ECirrzRaqFap0FeTl8TXUwbljrd0PVdYn/1GETzURn",
+	"rauXXqHHo5JSeuC635jrWrTN8MBxY467gYrXXX/DJXZ7tymILyyw9jfQDh/VG+g7T73fQBDZg4lO6Ca6",
+	"eRGOykaDxHD/SuQx3MEqL//7sUDR0HRekjDtC/bBpzl2Tk17gB4bEYYp9h0LvFLqq39u37877yf1Deor",
+	"MbyO7dNSyo0syJBldX23BOslSW1ZknRoKlEZ7TZ9/w7I717zy3T/IlrshsS20QRXkmcalnkrZbPQq/pC",
+	"SGynMucgyXwsyFDIkYiDymOKOBd3EOKXegwLo4B6pPecj9U2fBIR4gPh/di8xauvqLne2fq7LDdAx2fs",
+	"go8RorcMSe/Qh5XGzi+hT8QNievF/3zawnfucfkbGjlJC1Ka2ZAdyM5UZn+prLwsiW8rSBVCKhdGZDLp",
+	"LBBHFZqukkC5K8ScN117gkyD2N0Ey9NzWhMwx/iwHgMmb1I9U6AeY5XnAIiEKZorGddquuVKUsL8qTx2",
+	"jJCECTlWKzuPGygmtSidznItSslsmEqqGe3elMVzXad+W7dYOaS74r1uw9e+2F239ZvTKHtx2axh/q7s",
+	"ESsrsMqjbCTYebNwDCtrHdcPJC7oXT8G7HW57Qj+bIkFtXo97DLNwPbA7g8W1TXtMsdGp2017r+0O7Zt",
+	"W0JwVZ4ddpJb3EI9ky1iPRbvwcJyxsXAuU5xJ5kXV3xj0MmicJS1n0vRb5XHDjoNi1mOi5pdoM5ZepxJ",
+	"zblCOIJUGXLRUOL7Upl5CfKE9rAPSwgL3qNWhI6ARz8GPVjTfSkLd/BhGYuuc3raTgHJdcxdy1d1Mxed",
+	"td15zkEUdFchC3RP2/ervVSGZqruGHT8De7gvUCIQ+TqKxxeSwc+nbaS6/LceP3bxeINa89fL9rz19E/",
+	"5m+fiflr8/8X00evnz0/e/OPGjH1ROgfsl1qZ7ukNKakWjytXaZVqhINsxZ2W3lCzM8lpaGM27I9Sbmy",
+	"IIA90m13sIBRObVwIWZSOUXxxrKbmyY5bZ87uSwmIDh85BgFMEYg00blLNZusb1vgsXjLsoruV6NHaLF",
+	"uRAcsLT0OsHvwbCGIpRMBP4ZUQ2yRW4uMZLeQ9ifv3baN/iLihN/Mu0RyI+zqbHpT9pE/fT4I0+SpJuE",
+	"qmSY6RrcuI5V0YkHU7MBFJe9g2vCFLmFqfZP+Mhvcj2jb1yxLhduLE2iBKEE0R0XqCtzgNCtMDoffZKu",
+	"LSrNKuhmVVPHrX5kJRmd7di69g67zluGYuqL7U0kpHTYlY0LMhG+FMuc08RBV1Ue1uT1lfnsE5utv5ec",
+	"pYPidVC8DorX7hWvDXSoMncgymSmELEuF3RMy413KBzKO/f4IGTqnviWXOrbqtvj67Afjk9MO7owbGb9",
+	"y5M7/A2HcOjXj2lWCL5mTslMwR/Cc/sE2yohwexEkbb6c6Hj9vhL6q9cBl1BqfksioiEQMjQRjYk1miN",
+	"YlXQtUags5BhE/cWucn0PbtBTfnGtSC7sfgF4xj6Aj7yXHczm7mezldFxcaKe1SXs8rwmxvyow+zosbr",
+	"VOO4UZrlhoRZ4A3zDV24l1uwD6vh9pwpgGPK6tN2PBKa7hLqEDSxVFHcYWtI25mf3KAvse/46Y2/48Z/",
+	"gOyQjcYgi/TdEeht1F2vvDYLUezcslnTIcHvUUQJgZlUBYM0a2+DW2W+uMx8sy65Vf7ArT1wB/XvoP4d",
+	"1L/vWv1LyZmc9ndQv76f/N+MvNmvC69e5kYyhEyCyCpV5tgiAm+QJpJ7WZm/8ckiA0AcawzWB9okvuWn",
+	"x5FDjuMjW8joHpuvHFKezXEbDn09n1O2zCMKcoxxan88b1imW0oskmRCkBUrqCyid40auHYVUwbxIp4J",
+	"mwfTbXcr33PhsOQaByPwYATuKAsWjzihsfz23NjDmmzFiasZg8eIrn9kIYT2w0OvUwx0TBWhUvqGAPmq",
+	"CghuX/JvyPIO/OSb8JM/L4WbE53qEGAV/opUviE9uwYZ+6Vn62LBJm9YzI+93Aoo2g3mQNIHkv6zkLQ7",
+	"0huI7U0JOu77sj96dgaKRuSP2IfayzYJck5Qi5vMs67WONu1iAngVwcecOABfxoegCca81zs1u2bCbhW",
+	"V/tlAtS2UlRIuoao7wQLISQewN6Hd4cSwDYsXCZ2N9A/utvCuffTKIeVPRfP3F7dO6/FgfscnBR/XF7n",
+	"TvNX5HVra3NTpYxNIqIwrr9tkRc00IqoWTAmVPkcy76wZY/YCQC1Fhv+SFUdrKwT2k+xLnZosHW23p9z",
+	"X6kq10ZCsZNpLrK2EQrg2iJczSZgjsChDHdrYkovpy90/1PFYyagFPYBWEm9c6qImNtC5PlYTJLOPgMI",
+	"EJh2iMnLPpEZ0Wgtna0l1td+BDskV61hMtW213cVlJKK0dxhJ1Vqb+mlLyEA5vrJQ8CmuMO91F4rs9Ql",
+	"L+/+Kx1zV/aGGcfOM6rRa9fgCm4ZV/EFt9ckgnAE0ubgyxDkgU/shE94UtqaT3wTRsDFEbbe3ZvBklSV",
+	"Tqi8xUUitkEfynnrxXCjIEOATFB2mYuYh7wRV7Zb8ME5cXBO/GEV9teGHJxz0ijBHOukNPAQwr3r7ii+",
+	"piu097ccsJrIOhUxeNDE0i3zIdBgbBvk2a/nwDW2gm6RN7PJAKQiY3pnyJqM6NTCIjNOqG83uE43eOdH",
+	"t0PdYBID6a5OSbOt4voV9HtntTSaDY6TbvQa71BrOO3W6anmJrtKgvvdwqo++7KD8N6J8PYruycl/5uI",
+	"9CTJcY9uSEEoF4jTiF5GdDk6yY2Vir7nKA+JXkyhRS5dHSUi9zClhcQC1cVjwlynC5hbnuKRx5tx+3jX",
+	"6rIQm8dN9Y/nyCzMzT3J5+bWYCPxrh+ysA4Ozj+hviTu4BvnYElQIrrbI1u9irvXIqASnSlAJ4wC4EQL",
+	"372OGuvJME/ly3xi3x+5iJvqxXXHIYPQM2f7TKZs5XeQZMRixQ3CTgYsYsi1HpMbCVoubmy3LxbX8Rcy",
+	"YrMyu+TCuwsSSTHvB0JK26C+BkedUibf2WruPfHUA2888MZdqLL0Fly6+yy49Z6WYQG7lHioV7ugKnND",
+	"LRf744WI/ujMYw9ygdPDhl+2h7hndUyRkTFOhSQDGDMe9jzGnueFmDCDJYFDKSapnBjED7Hd31WLvHEa",
+	"J0O0BukQZSeIFexC6fV5cEClZOl8HcRGN++IYKgJjQQvZKlaLr5PhopCpC9hIu6+AkOt0y7HnR0v3OqO",
+	"rcgAf2+30Ec79lUvfyhaP0iDHUkDe5YzDZZFLAsIR9f5RvLAwX+uKEw3TBnBeLHHTB6QitMJckcFVAZj",
+	"MqE6GINtrJ10vNTwWTcxygiGXSOKElUOsjcIEGh6Jwijz9xsqoCLeuBTK3awKScmVVtYSMcWisqw8ceq",
+	"HpzVYDmz71dTCBiNmF5UHEVyw3ZjyW0wF5k9JlqIFrnCyjnsmloyGsaDaBZCn/G4+WYBkKUrMnZjGggR",
+	"AeV7gcw8+24hMzvtom35tNMMF7MBrllYILiaRRrv6w+hSgV3nVp837rDxi0Aq+8N5yktzk8d217jGcgJ",
+	"1SISI2zZXN7Ar7rr3XKAVZ53R3cHsMEi57lnSiKN/5ySLV5c7BdqEDE0KCcwmeoF8U5QxLfjiTYvhkOQ",
+	"ECZ4viABMU/GiDaIwiXj/7du65KWls/8IL+dRr4BrYYwkuApzZUArOzLU5tgp9IwFCNy+4rxABq9brt9",
+	"vikh1yPjl3w603vqwrklk6y98Hvlqt9yk4r47EUYbtH7qPktIMt821DdOHTL/GZm2FfH1w1DQkksnypK",
+	"uZKWDe6u4y8xptHKjpmxwKnvcba3pqzyQ87AdsgsdU/AnvN/nfRb0bXxnfWGKe8RGLIIHts8Xu+DRBhi",
+	"5XQo7yHlRPAWeYJp7L49iNJ0QdDm9N12jCbolCgJBNGv0BWqesYm9VkCGNn/HbGfzZ0ToJzYbxy6VEF0",
+	"fzrTmypau+jceNCwNtew/rvzpUP/wu+pf6GQJATU4ikWhO9Phh8jJyx1kL5KuKOPGsU9fgyFtsiFz5xS",
+	"4Bi2mCNmfgF/jPWCn/Glu/MKAeY3droxOKDUxh45t3/PAW5DapZ3Irj55b4Z3/Iwe0vnpOyWTzvhS+8B",
+	"bqOFnX6JB8e8+tBY9ZsmWc5xl5ySgJGIugT4FZUlHPBYRHbYvVhN4kIThdgw2EVhLuQt4yOr11C+IBMh",
+	"kXxtkCViEKc9G6VHaQk6GD/2v9hyEfNNSBckRFcVhqcjOm0RDDlSMhRyTmVIgkgEty4Jkqg5jSIxV35M",
+	"zrHVJDSle7m4szB8Rs9ZAGkXmJmPVrYSk4jAqTSwTtOzMMMOnTZiCvtkCQVGd1QshDiJE/d5hTbnudU3",
+	"UOm+LovbhI3tVse6ct7QK3r3p8zFPChN+wkfG3MR6TnNunfArlcoTob5SRaCWgl7HtKFsvbpjfn3hmhB",
+	"brS4cYHRxA41rNGxJ9/rx1HoqmDw23gQddnT1ZTyF1JMqmSPm2uvRWOXcbyQ6jTcdOfUaDxWFU2Y3UmO",
+	"cyEatWFTuftPj9onqfs/7UhZe0YXfn1XhtzoQh0Utm+msD0zFIa4t9Y9syvS30JTq8I1jr+YI3xvuYbH",
+	"1ctD3pjPs4S+pRqSId7T6vL4hYSDPM7K4z+ShLT9nFF1x74VafsGk0S/Kb2sF0DohnhmWH41n3HWgHNN",
+	"1c3sXeQ/9mEENAIeUtki7x0khL0nucgYInRubsV8pY1tDvdiurCmTsTq2yE74gEbmiLVpXN18XqwIA4W",
+	"xHfGH1NKBObtc6NC7tWQUJHQq40IvML7X/IpP+nm34yTD8bMaBItfspDWF0gQ4IwA7eHNavYV81icg5s",
+	"o0USQmC0lGLb4wpHvCYNNde4I05PillK1bYkha3LXW+TPMvYqqv7cyojZhbM9WBApZLhyg8VaPLjXDIN",
+	"5C+G4f+f3Sc/ZWeTblfTTkH2lDd/rzD0Wq3Yr7BAt6gDfJPEja061iS1neqtTVoyj/O188AG8lvO4tNO",
+	"owAVWiNVaHdUudvpLnI6DTGtMi/jcnXVOoQdv0k4AHfAxsA2CgZ8vXyKFVLGjP9IDIerAdQM/0PALSxw",
+	"MB8AVbpJBqDnANw7sbATnxY3WCRhnlwsJ67ZBN7i3P5QvqkCPvIw5oV1W6whFlsZQ8k+c0duK7fq65AX",
+	"jVQ7uK2+OWIjlr1+TzHGwpz1N8uJ6Vi/Y13bXMwrZF71imxjIJHRvQW39fpjplXTJrfHqqivpZ3xECT2",
+	"3ARmE7EUoROBV8CEWFNdwnCmIGyRm5fDI7R6b8gEa2mZJooOgWhBFPCwDGeahuGmbGsnZnY15lORodRk",
+	"GXvMSB8OLZgB1vBk6rKrN6rcmX63STvL2p0p48YFjQptGgu6LsbSwAntbyaV6p4i53lZljz4hTOr4tJy",
+	"V3LOATBZGQKmmOAHwXTw+HwFAAonf/fr3/Ga9/EXT84+eX514Gc3YugQ8fnvG/GJ9csBDW6/8xCPV0HW",
+	"mbGL6ZqMi7zPUSUCByF6rbxJ1MsJDQE12LmYRSEZwXoo8GscxFr/p1DOOetrz90rXd25K+dHbVftuQZ9",
+	"bxXYm3Q4n9mVTXpZn7QrKy7oEZ5YVBfG+xaYOVmlbNvq/3YNwWu4HXPHeZW3YImiDliuW/NnlzHrYswB",
+	"5WTgFGIIyfC7rdYqLmjPF2aNQCsMnDi+1CIYMfLwJ+gzWAXOZ2vWcyf0mxavD2bDIcg+Rk1StN0u42aF",
+	"7EjChPEw/YAPyB063fanZkNFQveVhmn6SZuS8/4s+Q0YPqDxz+6gX5Wr1hEGCrQ2QnW58N26mvrBTBud",
+	"O9m1bjv+LgQaRowv8WsnqftzxkMx74d0oRq9c/NF6UFw3+Q5e9vQJbY37E+oHLHUQXnYLT0/ZQLL4bz0",
+	"udAsyL6lqlAsl3n+Gyz8y47HNzxy6zGhn5PvHxR8Hy/MGbYbyc1ir0JzFY3VF6nma0MZZofsKTDLUUyr",
+	"mxLrM9CURQekgT+C9XhAGihFGlhGo9lLwSJqoMdfXAbIShCCZQ2ifj5Z7hkHWILdHJjlw+KATZkiEDKd",
+	"aSnyXforjJZVBcOARhHxOkoBiMEAbNVbRl3OBtLi9oIp/wUG1eYgbcYWhOjkaJEbqwH1CEraGwcjy+yr",
+	"XA4qBvAK00y31rh3EQCroVCvVSfPrTr5rVTrA3s5xDC+OljAHsTwBFZJ2dewdSW/hxyhId0QWYx2Envn",
+	"IqTkMvaKLDlKavjIggCbMJX5xezXB6zFotwWtzhx9kYkRiPMGkn3KbLX7Ma1ZeSZSp/Z4ylVai4kWjzF",
+	"nqvnPLRJKG4kPyiX/61AKSa4smhBUwlYSe8fiJkn6tZ66my6ikbAdCqB4IMgJBG7BTPrI8YL0qhtcfyl",
+	"H+E2qD8o+3Q/mW3D9Y4gYyEVkAHVGmzzInNLs8Fhnr6akkjwESa9F1xemVj8XCxXqiYgT5e3xN4e/hFc",
+	"zN85TN33jfnthJcHjJkmlPA1uIOYmlGme8esDipymMeVFE1sKUixyMw1EbwgQ8ZDxkeYx6LijqG2HEzO",
+	"uFHSicJKVdTeBQkFoQOjlWNvwkCEJTm073KjXBN1/FnMyYTyxQao0p16qNI7DCkGYwhuDZc47XSbDbeU",
+	"aqtcsVWNjF1TiDvgoZB9Cb/Z1DQj4rXVQ6Zgd5PquKV7txlj04dAzdVqNjB3Gg6aDPK40vjM4g0ZZ2pc",
+	"3rnxNNPwmXYG3TXpXHEPCbNdEixPwD8w0WtNj0gt2WiEPSGTtmy1ekKmTuma1pDp83xQngojgzq1UiBJ",
+	"yELUMoZoUNVrhpDngGVRvKdiMqUSFIE7I/5d3xdfAuXOPupD0qLz8PxmEgxpajaBHqFEoZGEl/0mGLd6",
+	"li1FW2J0eECzZ2jZpujWZC81SMcM0NAKek02PPRXlsiKzv3LbP7yYxIZceC22TB5lCjzBALJNW75uvrM",
+	"d98kxJEDetSca6x+b5AShcApE6u1gCmIaYRoW5O01UAmdIFuOLONxVL80j9+jfi+cOijiT3iB/a4Qo6Q",
+	"u8sWRlYvhNyhJK+TUV1srUPkwkwNBdFwV0V27gWrBJNf6INEKjLn/ep4J7I7alur61WbJlyL2FRwL7Jq",
+	"uCUKLYjReclF/C32mfFFr912aneLk02SE/jtkkxCqqEvhv0Bk3qMmlrn/Kj94KidopYnwIupJRizKNwN",
+	"eO4bmPtX7CWDJDfNzvmj9lG7e9Q9r+7u2xEDqck+DiH6QxO3/2bdAxKuvVs+n1O7jr8kNVn3pTrYhR9O",
+	"Tgp53UgBQpsWAg+nOUTdIJ279xD731lLgn0dq7ri2+1s5UA+GmZkMNPZ47ej1gRFMfmNFZOdxOJXiepC",
+	"8TsdW0H7l9NzctImne7J6dmDh3uWy7sNyf+5qf0Qit9jNMPzgVuOIPjD/QtQH6jMlhMWRDmtV89dHqcC",
+	"pc0pBAzChifCNu5nkmhxC1wRMQUeN6fz4OHN8gR+4OGVH1iVoN8rGxzGcIgZ53wMhh0eDPHsKXslRrk1",
+	"2ne4rFnuDEPcBn/8Cg9URJUmRn0tc/silljpOdk8nGTtm5XhDhc1j8vY4A5TyRovmISh+EwEJ68Yn31G",
+	"aKwpk5Cpkz87OmlnHlen7N4sS98sy4oB1oFRxKGv8mzFyQwHglqKtYDtrRm7jb5mpkqZr+sCa1Nc3Sol",
+	"A6ASHCuO02nuaMQw/YR0zojLavTAKRKGEtQ4d4eWNLSwLVSTm8u3V9ckLUCO3V03+FALSfpZkyllEv1q",
+	"M26FGg1DCcq8i8yl4KMkKca+PGTKLHQYr+gIrLKs6MSjv5Q54Rwv2CYbZkUmWdUEmcqU91RCaA48jVQN",
+	"5bNOG88AlOrjNhqhuvj7ePC3gL1lf3/xr+fvrv9x9ffzFpy0W0E34oPJi3b4f/09KuZXnrt0zhy/8tcw",
+	"jkmyWJJjdr9feHPnLMPs/LV+YMFQ9i+q/4c1W7jR/TpsE9/Wd7GLJ0gT1bfKn6wCDvnKk/tXZ4+HfKCG",
+	"gmAmsQfch095TacGA25MZ4OIBY28VuyZWnkG4LXhisrF29Nsk3GX5sNh7rlg/hJFRkKEqAM/JvMx8DTC",
+	"1ZwaUaJQsYaPHNmfY2u+0c5J20XJlS2Zjdlk9j2IVNUk+Dyjf7sSAPMCLqyGZQaHF3/knt+7pEUISUS1",
+	"kR9jypMbAzFl4DBfvVEAPFTNmP3rMYOhyzqQXrkD2frIP/KL+B6d6jbkRg1OLp1apFFjVNyBS5PEZCfm",
+	"4UfP27Z5wke+JBDcs3YgEbblVjXSAexZO4iCP6oouM5oPQdx8N2IgytNFxvo5aVi4Uty6u5XeU5eGqa8",
+	"rQukpgfkAK6xMz+JsL3snHG/f2tuZWbPCt9bXVj0YQyLPqV6nLjiU7x0G2B0j780h8FYiFt1bL6ZQrkS",
+	"9U+QbMggJAPbX0SxEad6ZuhDaSHBqkguAc5cAHfANXn5zCoFgkcLGyOxqpNVZ8aM657vAI15txKoK9dw",
+	"cANWM/KA50yTAUQM7kAZAkVKbZHn6Pd0WVVWM0NNqNs+NYqISj1mQa5woq0CbSQAdgf26/d2WdbiP7EJ",
+	"GJNyMsVJ/vz64unR1c8X3bMHyfpY1QixUHholVA6JwMRLrJHQv+18/Bh9+Ts7EG73bzr/PWse/aQPnpw",
+	"Dg8hgAGE9KRLh0P6oBuEAT0Z0rNOQMOH8PAhbcPZg+Hw7ORB2A7gEXTaj8JHg9AfH5sRkBwgO8GjKz++",
+	"lcdoQj+/Aj7S40bvtH3+ANPF/QedkiyzMh3uP47/I6PxNL58bLDwY6P3sQF3ut/52Gh+bAjMt3YfAtf4",
+	"oXkNfuQhKBg+tEUnmApnsTcMj+jPpqHheR8b98XZcQPGKWbT5Ue+WSHLFZ78pgXHle6Qbszc6yoH31Ze",
+	"X3BH4o7XeXqdSnHH7InzvNgzmRwvNjRw5DA6Ou3TR2cPH2R5NbXX+GO5SvhnB/qlYR1qvlGcAnnnKXgm",
+	"o0avcWyxV+moiKxfYUUX0itGewZgjDJlU9DSDD2bk6kay/0a3o9FDvmpaZ+Jhie+AHjqUb54c/lJTzyw",
+	"nGMjTJIxM6x3kR5JUqVQPBqqfYZrKPx8knta5LmtVJlMzFtcoQsnN+kMpl9gYdHhqfNhdtvtBH8v9TTs",
+	"rdJtd63ZjE02ZjoQE/DGpPU2LkD3HCrALUwtm5yzKDJrFlApmdeZ4lm68ZXO0FZ9KKIhishMpe6MT+Ly",
+	"nT8DjfS4SSagJQv8MjNjRnMtaZAegDlPRt1YfsolHYHCzfWJxK7nFHV1gk0ygDFzksAICSwj5LcYXolA",
+	"G0nTIm+nwI0SalQbW0aovGL6OM4lIIyT53wUMTXG0f4N5ITyZuqAgJTC9Z6c4sC0EKlp4GcFk/jnMmiv",
+	"rXVqJjIsKVzAy4bMlVlOUs93udr3n+7/dwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
