@@ -126,7 +126,7 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"createPatient": "patient caregiver staff admin", "getPatient": "patient caregiver staff admin", "putPatient": "patient caregiver staff admin",
 		"listTimeOff": "doctor staff admin", "addTimeOff": "doctor staff admin", "deleteTimeOff": "doctor staff admin",
 		"receiveStripeWebhook": "public", "getHealth": "public", "getReadiness": "public", "getMetrics": "public",
-		"getContract": "public", "getDocs": "public",
+		"getContract": "public", "getDocs": "public", "getPageAsset": "public",
 	}, got)
 }
 

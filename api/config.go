@@ -19,8 +19,11 @@ type Config struct {
 	CommandWait time.Duration
 	// PublishableKey is the payment provider's public key, shown beside a client secret.
 	PublishableKey string
-	// PayURL is a page to pay on, with {intent} where the payment's ID goes; empty: there
-	// is none, the client brings its own form.
+	// StripeScriptURL is where browsers load Stripe.js from, without the slash at its end.
+	// Defaults to Stripe's own.
+	StripeScriptURL string
+	// PayURL is a clinic's own page to pay on, with {intent} where the payment's ID goes;
+	// empty: ours.
 	PayURL string
 	// TrustedProxies are the addresses or networks (CIDR) of proxies whose X-Forwarded-For
 	// is believed. Defaults to none: the address of the connection counts.
@@ -40,10 +43,16 @@ type Config struct {
 	Clock func() time.Time
 }
 
+// stripeScript is Stripe's library for browsers.
+const stripeScript = "https://js.stripe.com/v3"
+
 // minCommandKey is the shortest HMAC key, in bytes.
 const minCommandKey = 32
 
 func (c Config) withDefaults() Config {
+	if c.StripeScriptURL == "" {
+		c.StripeScriptURL = stripeScript
+	}
 	if c.CommandWait == 0 {
 		c.CommandWait = 5 * time.Second
 	}

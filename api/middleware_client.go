@@ -8,5 +8,6 @@ func (s *Server) client(c *gin.Context) {
 	_, who := begin(c)
 	who.address = c.ClientIP()
 	who.device = deviceName(c.Request.UserAgent())
+	who.locale = c.GetHeader("Accept-Language")
 	c.Next()
 }

@@ -1458,7 +1458,7 @@ type Payment struct {
 	// ClientSecret Pays this payment with Stripe.js. For the payer only, while there is something to pay.
 	ClientSecret string `json:"client_secret,omitempty,omitzero"`
 
-	// PayURL A page to pay on, where the installation has one; comes with the client secret.
+	// PayURL A page to pay on; comes with the client secret.
 	PayURL string `json:"pay_url,omitempty,omitzero"`
 
 	// PublishableKey The key for Stripe.js; comes with the client secret.
@@ -2202,6 +2202,9 @@ type ServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(c *gin.Context)
+	// GetPageAsset A file that pages load
+	// (GET /assets/{asset})
+	GetPageAsset(c *gin.Context, asset string)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(c *gin.Context)
@@ -2395,6 +2398,31 @@ func (siw *ServerInterfaceWrapper) GetKeySet(c *gin.Context) {
 	}
 
 	siw.Handler.GetKeySet(c)
+}
+
+// GetPageAsset operation middleware
+func (siw *ServerInterfaceWrapper) GetPageAsset(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "asset" -------------
+	var asset string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "asset", c.Param("asset"), &asset, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter asset: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPageAsset(c, asset)
 }
 
 // GetDocs operation middleware
@@ -4737,6 +4765,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
+	router.GET(options.BaseURL+"/assets/:asset", wrapper.GetPageAsset)
 	router.POST(options.BaseURL+"/v1/sessions/refresh", wrapper.RefreshSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/:session_id", wrapper.EndSession)
 	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetKeySet)
@@ -4908,6 +4937,106 @@ type GetKeySet500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetKeySet500ApplicationProblemPlusJSONResponse) VisitGetKeySetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPageAssetRequestObject struct {
+	Asset string `json:"asset"`
+}
+
+type GetPageAssetResponseObject interface {
+	VisitGetPageAssetResponse(w http.ResponseWriter) error
+}
+
+type GetPageAsset200ImageSvgXMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200ImageSvgXMLResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/svg+xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset200TextCSSResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200TextCSSResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/css")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset200TextJavascriptResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200TextJavascriptResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/javascript")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPageAsset404ApplicationProblemPlusJSONResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPageAsset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPageAsset500ApplicationProblemPlusJSONResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -13009,6 +13138,9 @@ type StrictServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(ctx context.Context, request GetKeySetRequestObject) (GetKeySetResponseObject, error)
+	// GetPageAsset A file that pages load
+	// (GET /assets/{asset})
+	GetPageAsset(ctx context.Context, request GetPageAssetRequestObject) (GetPageAssetResponseObject, error)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
@@ -13256,6 +13388,32 @@ func (sh *strictHandler) GetKeySet(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetKeySetResponseObject); ok {
 		if err := validResponse.VisitGetKeySetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPageAsset operation middleware
+func (sh *strictHandler) GetPageAsset(ctx *gin.Context, asset string) {
+	var request GetPageAssetRequestObject
+
+	request.Asset = asset
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPageAsset(ctx, request.(GetPageAssetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPageAsset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPageAssetResponseObject); ok {
+		if err := validResponse.VisitGetPageAssetResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -15119,304 +15277,308 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jchs51i74Kpi8d6Kr/qYokpK80NFxf5WXLnd5a0vVnr9tDwVmHpIoJQE2AIpmexwxTzMPNk9yAwdA",
-	"bswkM7nYrvpZ0W3Lyg3b2c/5zucgFNOZ4MC1CvqfgwnQCCT++FgC1RBdavOPCFQo2UwzwYN+8G4CEgjT",
-	"hKl20ArgE53OYgj6weld9zQSoRZSnXa6Dy86nU7nBP+4b/544P9p/4u6QSuQ8K85kxAFfS3n0ApUOIEp",
-	"Nd8cCTmlOugHc8lOJIxAAg8haAV6OTMfU1oyPg6+fGkFT6/peHWY1xMgdyAVE5yIEVlMqBkxUROx4C0y",
-	"EpLoCZCb56OTl1SHkxtzE+UEIqbz0/oQ9D4Ea8e6OqTnEUxnQgMPl29hFtOleaw4whvznhuymAAnesKU",
-	"GZ4ZE+VqAZJogeOhMmYgifk6KE0WTE/wLkWnQG5haQabDgX4fBr03wfm1cHHstV6IUJqB1C+sTiC2Uww",
-	"rqfAy3c5c73OVod72+o3yeXL2SxmZatq9n2W3Ea02fcFVWQk4lgsIMrPZkGZ/ku3E6zfzreg5fJypEGu",
-	"fu8KQsEjZbbLvIwMYSTcMnL4pImWy9wnL9YtxZRxNjU72E1mz7iGMUgcx7t37y7negJcs5BqWB3Mz2KB",
-	"5yZzU36+PwGVeJpoPP3LhyCkEkaxWDQ84F9awYxKOgXt2MVlGIo5188r9oPay/mhbD43tBe0AmZeMqN6",
-	"ErQCTqfmSfe6AYtqnqs53rm6r5fpOa4cenpL0+HjsS8bfvrK3afwBBlu1egtO2468Khi4PZtu485wx1/",
-	"geXqyP9LzCURC07mnP1rDkQbOrIcmykSiumU8qhF1DycEKoIJb/++vxJm1wBjxgfp9zR3bnKMwkdU8ZR",
-	"HNAR9I0wG7M7sOx3xKTSjgm3yXX2MXwR5UJPQJKhiJbmFRJGc1XkK/ejs9HD0T04OQs7w5Pz4fnZycOo",
-	"Aye90b3oHu2OHoQXF36RrdhNlzmzPCdmfdYyDPrpBfCxngT93sVFyzAQ/++uIVKtQZpv/N/vP3z41Oue",
-	"fPjw6f7Tj3/+n+X7MkJRWH6UboyYvUlE6VLMDReJ+rhmRmpm1sIu1Hm3Z4WbElMQHAjECkg4oXwMkVlz",
-	"xXgIbXLzHzdE01tQhPJlUfZ2kTWVr5MT3XUX6N55cX3KpWP8pJS3XpKILs38dUJYf1IkpDHwiBZorNfp",
-	"3TvpnJ10zysoyXxh3bCzO9c5efjx8/mXE/tDL/2hfBffUM3WMLSZvdyUJwwreIJ73e5MwYr2Ei0JRfSr",
-	"G5SuisxnRsC9IsqK3RahmkyF0uSsQ354++wxud877/zYJq+RRlNFQBFqtNYxF7JaByg9Zm5glVR3r2w2",
-	"VzPKn0kxXZ2P+a1T97jSlGsieJs8gRGdxxrVCC4WbT+Yf81BLtOxjMwrS9fVnKgTzablepMZzrVYHcxP",
-	"XllJh5MfCyVLoJJQo/uQG/P5m6qxabHNyK7ZFF6PRlWn1TxHxGjU9LiOKo6red9AjEa7n9fr5QxqKA3E",
-	"PNl09FA1+uUMdh35F/OwmgmuwKpu6VjNlJ6JOcdZhYJr4Gj/UaNrW6vh9DdlTYdkOp8zakFt5QJGIwg1",
-	"u4PBTLIQ3xLOpSHUZdAPnv76NkBWLWTQN49/aQU1344rp0Brxsc4PYqf8ctkpfognGtzBqaMz7VZhW6v",
-	"k1yLgEYx45C5en7eaQVDIW4ZHw8WjEdiMYjoUgX9h+bCfDQCOUASyTyUXrEWQXqp0wpCOtNz8zsqx4yn",
-	"l+6bgURziWud/vqsY44DkucgFHzE5DToj2isoOVNhgEXmoX5r0xFZC2IwQyk2bfkID1DHeeOKabNL8XA",
-	"mMWDEYC5M8Rt73Y66ZWxpNl3m/HM6BI1WLceU/opvX6v5HqyMGgAFWdhFAceDTRDg+L956C4aHYTsqP7",
-	"0lq9q5e76aLz5aN59ZTxKLs37/Fl3V4HrxrSieYxDGI2ZTro93K/nHPN4sIHJBjKMDtkT4FZDhULPVAa",
-	"ZtlVMsSWUub/lDAK+sH/OE29Lqf2qjotUOET0JTFllrrsZeM78b7Q8q+5247xXvw9T/R6K31Layh+pkU",
-	"wximfy6h/tAfsjsas2jg/BSBGTfOwQ7Zuy8iAYpwocmIaVSkzAclDXWbPEbF0GqXIKWQisRMaaMVRkQB",
-	"R5URFXdkp3gHHpURg9hwB6OQnypNpVYDakYwBaXoGEenSMIxzZmwxBTW48Yd5Cma6rkK+ueGLDTTyMmz",
-	"M2N2XrgKKds9jUSo/kdxcWofizd23asOwsZVfURu7ELdEEP5igANJwQXDJcVF1sLp5S3zcAeW6PpMgxh",
-	"pqGhKCiYtrWtZGepBf3AM4ZWECeOqi19TvWJz8+1ZJl/gZlu4VqFVEoGERFzbaxOJQQ3fxuldCZFCEo5",
-	"o1G1yQshbo1mWnCmtYiQ9ijbTbLmqTVGSx17GarO+u3WUXZyH07G7eYTwaHZThpxB9FguKznqcFNtD7j",
-	"AWof3gLqdK+7nX7H/O/PnW6/Y9TsLRQG94gTX09km/zViCTyDoaomwOPVOHDvevOw/5Z7sNNjqQ5fvEA",
-	"9dbiS3E2QStr+9Q2oWZ0aRc1v0Ddi+w4U/ljBXnK1EqHkjznmVTgGAMgJwI5xRNUpUFUi/+6ytlBpXdT",
-	"+fylZbX8f+OZD57OpZjB6U8gY8YdYx400SbxgVK9aT6L6h14F4cI+t1tFIIytmQI2jqnssqANdMyvKXA",
-	"Q7KepWxcYh0/KQtl5DzxJxlX/LoXrfruHYfio5iFu2kfqH1pegs8q3hcZf1OExFHylq65ni0yaW6TcJA",
-	"iTvHvMhqHOFECAXe22eN3u2Vhod5pcF8BsM9bsg5bSEzmX0pCmYgYH1XxjBKFQYax2JBmFEUzFLeEEWX",
-	"iiwmS9QFrHN5C5Mwb3WFgqt5rK1RM4I6HCWCsQTP6qfOYzO124rGyH+6r7W11TabCJOY8vGcjtEUCCJA",
-	"8RF8TIyjVekyM7oUU8b8Q59l0O91zJaqGYSMxkybaTwBY3iLWIyXwToWVHtP7epXbWnq2t9a9X8m5JBF",
-	"EfCdaG+UvCWn8zPlwz5/UkSKGMypwzPHeBjPI+d1EjOw1u6uFHaWUtgrf7BhRRNPB7sv0nKTJFO6xNlF",
-	"AieG9JPjnXO1VpuuYWKlbxvcwnIg7Sszq/6rYViEw4IUYgjI6HzgwikHOy54r5dnaRgfoYqg/7/kcys2",
-	"Ufls9rUtN4UVuEkHtxLFsXvFNUhO4x2tYPeSghRCtksWRkYvpOBjIjgRc0kUi6BN/j4X2kaM/X7YuImN",
-	"scyE1ITtuF0XWbP1kqCD18gDMZdq1Vp1k9jHXhS+1SbXEMdEzWc4LUzB8LO6wX14JfQmgbN5H7jQgxG+",
-	"Je+HkGDtdBc7zMd2d+E+53nu47+dW9d0UHs65PnZ4BlDC5Ml3ogkaOq5lBZEgTX0XZxoG4cv1TAQo8GQ",
-	"ST0J+kH34YPOSad30ntYXxCjMeQE7mVEiRsNGj+xt/sVxKP9yFL/+gpukQmKbS1N36BXM2Lmtc8oi3fk",
-	"9rPM6wYj+76igDUszcdTUTFJwrKGYZC39gfnYDBKbQQhi4xSC4sdT3w3w/6f69xIpkD5YsJiKBJA2ZT2",
-	"QQqF79uV0Jn8L0wCyqR6oS+sHRQ27W0SU9nXtiU+x6w4AB4RP5TU62PO0UpwfVcR/SCzR/6LhjMARKuq",
-	"UfnI9yIDbFqdty1YOEl2htmtm9IIiNEBv7SCK2faP5NQmt9lDCMi5rsRq//IFb1r7OPE2JV56v32Ds96",
-	"/qoD+aAau5Ocx8iemU2+lRJXyZePtY9RfmNKDhNeaKWEg19QlsTNwSYUuZxyJsXWJ+RaiBdUjmE3bkCX",
-	"saDRQAsxiPFtRU7g0xfuXVyc3SPDpQa1K2c+yyvmPk9JC0H8GPKEvzLIfSnhK59GAr8W4iXly50W1ox1",
-	"SvnSh1RUdmHN270HzOZ9zHkEkizosk2uZZL+xQklU7EH9a+Xde8IQczISGZkueVeHfpeltt8FpVaTQQP",
-	"4RHRyURd9gZmsZ5gGutNgTQylzZRSCYXFofxK89mm+4mPOeFdxWJRVt7G5Q5UigGRuTN66trcnrXPVWg",
-	"DNErmxI4tImueNuuyn033d0XYnxiMwfLhWhxBvvY2vSbU6YUKvnOiJRE3EHRB/Tu3buTYpbwug0tJhX7",
-	"Xb2jLKbDGHbd0eQ9hZCwAnnHQiAh5Rm/iY+aObrMkGtMNchHzrhRdASFkFnB4N/VXi76k/w08gMs2f9k",
-	"vvsxn2dUarIAEsHMkIDgGecthhu/IqU7sx2ilxAxeo0T3+lwJC8cTM0bB7iWZVSPkgT3+7H92on5ep8U",
-	"dbVdZedFXnbiqDDHwlvUyYhXd750MvsWpWYMaQ7q3JxBNLn8ONtBmnTiU/OTQD6NrHpP4zdGcZOagUrC",
-	"gLPMr1YV242JZZkg/ufVa3Emet2g3iNNc3u/mjbvv5d5e1rxIoa/QYiZFq42oeH8MzHq6sR6y7Fiz59b",
-	"hI18DvPG1XLRjJK1qrncVs8ueR6d7Rjw1WAjv+vO3VthWZV7DZWSLlfWHkeAH/QD959Zs+JYQ+b2vMHK",
-	"JwuTy7LN526flayHj+rYDUOvY9APXFgiu3+vRyQGrUHayiZXMeVuLCmaSpc6O6JOpzrb/sOHq7IdSzZm",
-	"035cAa5jxtRa/8w1m8I/zX3FffN75bbODiD74jXb9/QOGlMNrSSadxNBIhZhqNGpMUn0VS2VhmktqqG6",
-	"bm5xK7hllhn5HXb5KehiNAsS+RUZOM+ROQBMGdkd4cHwP82oUgsho8x9ya8kKNDIgsZjiAZirgdwB3K5",
-	"mIDEURkF1Ac3Pq47FAXBn4by8aMtsvB1lwuj4A7FHPUQXLb9ETquGS7zppPxgqmmpyMZZq3x5o7hRgaF",
-	"b1wz5jeOMxxsuC8pp2OIvLRZGXAr4PBJD8K5VKKkzOGlown0VgKJqdJkRseY27leLm6c+pV2VsDauRfJ",
-	"1WevucCB0cxXjiSNY6OM2OBUQX56Qkol1FCIGCj/Zgy1sG4FnpgMuHwltd20JsenQnWYK5BtcqXpaEQE",
-	"j5ftdbxrPYFoIX8xN5ZSceU8finwxVkSerFajVWIRyPzN3LmUr516dyg/0APX7PTdUlidudcd0TMtWIR",
-	"5PNwbIrOK2EDpxM6mwHHghSmyXBJmFYQj1ZP3RZaa+KJrStWsk7Z9RuExWRGNgdf8o7aGsPK+GhXRKk3",
-	"e8VopCAxB3A1/6SIkes5Wbp2Nt702eCVtXdtp5Pk/MKfm2r5uQKz9EXJyLNLle5mbps2KjyZXLuG+o6t",
-	"GRmWFLH+yjWLfXF/YjC4DGEjzVkMZGZLVutvVyYtd02htfWG23sx7jejS1VLvwqN4RzHySdq8p988m9d",
-	"SsrZWBuHlksB/lxKyA2/35j0a450Sw7BhS7TBK+zfBHvaZPXPF4WkhdzbKBUpjTkQD5TecPB9qmME4gj",
-	"f6yT9OP6B9uVC22O49vbkGtQVQ5j4VQXN1+ykEKDWzPGyc1fn1qHca6i4HOe8Xy5KV1C+82B9V+tfnjp",
-	"1fMIwphxiIiQJCGpijdmUr0/r4A+fL+CQOl5eFtWJW3zfcwS9a1/xIp5DhApQoktRduoACVZ62tlDN60",
-	"k1SqSQzrJFg+EbwuL0lywosr+NhwcJXRs1WetAlaRC7iae8wbAEVpVuAGcmRfxY+ZMWjk4hQP5hWDuMh",
-	"y3HLBPGKSE6lU0Op7Pc7Tw85qZJb5Q1S/ODGXi47/3uw9PLlg829NpitXZZqoYgrfFWZ8WUsuYYyfKW0",
-	"tYzl1XzZ1HHhdRuF1slLc+M6j2kTZlNGR1micaSAg2v5pS2Zuf9qje101aA7OLA3W0GrBdlrnR2Cw7LB",
-	"VmUrshuUwV75xzauenH8mU/WWODnfDbX23hIqFe+QsrJ0HFom/9siwYFdwlPuNltYuSPymJEIZvEHAXU",
-	"3CEiQxrekpEU01K/SpZWnY/bFlmspFwxbu8lgoPDV+EioeZH3jxw+TNK02U5hVfUzGcGgOXzq0BUseDj",
-	"kqlyD3A2oQjmk0RUY6pdWvqUfrIwWL1O916nlcJidVol7KKycD87RCxAqxhjRok2Y0LgNUT/WTeUbtlQ",
-	"SkECMsN4WD0IOgEaEeo3CFdG+fSg3Ejun20eRykmQWYgndU6V5ip7EqMJEDG5ZeYFckw7JKu35oKBITm",
-	"A8kco+1GUoW4kBnK/XrHmM71REimICJTwwZJTGcKwYuaHOwHDzYOuUxYVs259BSsFHxmJlvK0x77PD8M",
-	"tbsIQ2p8plSxyiWqYCjWbfXmsx8DLSzcRe/iXmfj0k0TA83HAbMgGN7xmf2dhhgmQGM9qRsBRK63Fk+q",
-	"orQ2y5Y6K4tyNTHCwGn87tT6k6atzLGDRm/AiXk9mVJ5i7q/ytPF5oWqAPjIDPFsZYRpaAp41PKkQZ2d",
-	"F1rzhboUFa3RL9OYXtfBi2RGd6/6ULHELUHmfEZZkmvZstLVppXggcuNbjOXr4I2yW7sxVppk3WauNG5",
-	"USV+Fe+9MJrFzMrmJkP0WlwDjeYFjNAb3y8gnGWqN8kIoE0uCb7eHNIOBoYsj8b9byWsg/IlcStFlIbZ",
-	"qi6T1oAWLY/nV6/Jea97vx3kQewuT/758fNZGfBZUkC6am5xIcmcM636JETLeSQkefrr2xZZAsd//O3N",
-	"f+UcJYzre+fZBX/o/lt/agtKqh1QK51mmSaagcLZxJ0vyVTceY2NUHWbE5MJMsoqb86X52c+s9dK/RL1",
-	"eCyMsmv02bJjHUKcMnmfSlOiMj5K3Bv4Fi6ImQkZMa3qB79xCa6ZEw/003P7VLezar2vAgZllwwldwZA",
-	"aAVDl/s52tRj97ZoZVoZNmSmDQqrs/DyREivMSSzS87i+Vmvs5H+N82wCKqQmWGvjHOJkQZuRI/bvild",
-	"4mms0sg2S55qDIfsWM6bWBaV2lZxySoGlEd1WisDn/mtwwRFu21UhhN2B7kvn9272LhXJdBRRSb2hLm6",
-	"0CHoBQC3AsS62FqJ5ZicJ7seToeYYN3lGvnb3cjJnE+jxIexOvYa5vbhU0cK7rAdskcqHBLbO9iORvvR",
-	"aD8a7Uej/Wi0H432o9F+NNqPRvvRaD8a7Uej/Wi0H432QxjtNRIRVudSqRqWW0tVNkOFTVMpjNdqEKuq",
-	"cbUVWWUAV5oUJQykwIKr1K5yfbGEXNdQT1airJzpMgH0k92Eg6aENEwXrUrHfJbLUn1EgIdyOdMQ2QQJ",
-	"DncgbZGzGBFKHGa3O/qZ4pBOsyT56yxFUUQShwgpsH5KZP0EwQLpZTNT0ky5XAJdOvSy/X1sc0a3KZ8s",
-	"pKgWijwy+Oz+N3O+gDh2vTvwcIYekjWT0TeYGm52C2neTb60P4wZZ+EgjIXFJER0vfIOdNmVyo62dCFi",
-	"Ed5eu0zqIixCSGPfIIREdNnyPN2S1SPSO+93Or6rHhbPu8JpWmgzhMg3ea31hx/ed7ofsdPO/9N73zk5",
-	"+/hj/33n5ML/yrz6x1KV1rdO3KrsmKZPNSs28wWJ1QQoFhxkmzxPwOGwFeKKClpVl+E+lflS6X5JiAzz",
-	"orHatuw3P/qnJ+b3hEaRBJVkwmYayjWsEs6uU0LUyS9bK619NjWMKqu2XbtCT+jyZyPc6+Wc5dcItYKS",
-	"NZrO9LJP6MKe61q6NY7h9eiJ1S3XaZ6FSdoxVMzs9R1IyaKmCajRmoZbjOctW5/VvrKzB1uctcvhOnnV",
-	"WpWDxz2yO1CSlrx7PXk2Y7s6aPLEVj/sR3CVShtuFNY50+6fa4RNyeDu6nhZCk6PXHVTifXINLEV4MQy",
-	"03oKhnUyVGkvFs/I+Q/VbVUCdjKfQmsvKRYKpO2egmWcFvBqBAtimJMqJSL4NGMSylUqc7QMLfIWmYgF",
-	"6m3WwrROO98Ecb+lVFTpgXlz6Yiea2Xz5x0Eh5BEwkiCmtQdSGlesV3RQvVBbiS5hUr38WPleTs86dtB",
-	"bx/pdGjjDdWVobBCbBWoYYeaAifs17aeRg0Gve2oeP6p/DiXIc/Xymv3+POf1wC3rCnTs+dxY5ETfLJI",
-	"yxWIGYbuHUy1o2AfYcA5k5DGcdaduPF7tYkuwcdf4SqP35Dz+zlBWmo25aphqsouZixEW3wuy4FwVmH3",
-	"VzrFApVlxU55aP6yMe4sCrPFHpmPZVcvX+G0chYTIqkmx22UxIQmM6rsebn9vEVeggc+KqYmoJxxZGmN",
-	"7QbJCtvSe36Gh6H/IkTFDvygj+FmV6LtwOuYSmwb6rDOpIiz7R2KBs7BuUj+mxgx3ZFFFKJB9OTfHz/3",
-	"Wmdffjhx/8SGtt3Wgy8//kd5mCixT3qdagazHk1kE/tZOfMTrWeqf3rqN6i4MOU0VZ9ppXkFhdjAw05n",
-	"M0vbuEW7szjH3dYysWredXiVx/VH+Q7qL7fGyqqFsdAU+GrkGg/XK+T2UDMlfMPirkCm13qCBG10be+s",
-	"F3hTnYL51UMq6g80UzG9IfSRljM7PCvsTUwduE2Fz/XroFrtCmf1jEEcPZWysaruumSWitg+yffObBHs",
-	"7XyKgYsWsYCgpyUAq6uM2rfcLEdlSDtNbqI1O9z0heVrgegph0e2bEJ85dgQV45+3MlMXOyPrMSfc6Mr",
-	"uX6nHtVttXo6qQMuZoBFYNUHPp8OHa7harBkbhdu5fHMgpx+mHc6ZyGL8G9o+XBM4feIPDzXQ/GpcGHz",
-	"vvpRuIWqpMafbVpXs61NMSy890jcbo5BuKdKR5E6Aht6szfDd6WhDR/JavDE6hSkA1pYN493ALfRdzeX",
-	"VrBIx7XuGT/84uz9462N6/ALLK+gKYO/hWV9/v5mPoxZ+Ats9hzja8sGmYICVWPbhGb5vAqzoHGM0RyV",
-	"TeRyqDD5SFd5E4kVXlGIL+3iLK0JBZWBCywwNwsPHosxqUqV2hlKNw8du2rMtIzJlMGM/bpYvFvC2+wV",
-	"lMZYs1a4EMax5/HTazquizNTAUObLHvexshgsKaKXBMkmJepEtJEL9AapjNdgUmyzaHG1tvVui8rh8r2",
-	"+niJLh2yGXOGRgnEBteNRrcqLB0aHYJnZH4yK540oJrzWy4WZkfULZvNKkBt3V1luLZulcliIhQYLQKT",
-	"7m23Jh4J6TJCtIijusfLKfnp+mSQjZJdzQwqt5trDtDBjQF/ULc3B6zDatMYs9D76/uu/t5yffec2PsK",
-	"Fm8yCQINNv7Q+Rdrcwpw2JrBtukmVYjdKkn9fURUGlog+aRznIVv9VoLZbLQQLA88O9dDml3weJhQ6/h",
-	"+ZcT+0Mv/aH0+I2BR1By/p67HGdfn2GmkwRIM162e52tkeFXnYQTJ8wz0/nw4c//y0yA/PDjafvk4+ez",
-	"1lmnfCZph8QVMS2K6TGet7tWiuGExTYXTYLL5pGaY5PjqiD6Hj2JycA3IbJ6InyM3oKm+qeNxg72murT",
-	"CjgsdnplbxOJr4y78M3yhToo2R+amtcQ6d7bYiQ0tzU99YmhohZBImoRS0P4tyEhdIr4XvEHDjg2ICTc",
-	"x23iiEcmfWTSdc7WwbXkpHfv1lrymxRcuAmXnNZKxfUhY1/2Wf+BGPOvFYQSStyyb+hS2QCxL8jDkPGV",
-	"lmwG7d9Um3jNckaXhv3weOkBmLVvDq2S5uNa+IrEUqTn8iAoBsbco0Rw34QkaVXuUtSxeFpweOSKgJPG",
-	"bHaKxE6x/NvzYczUxBj8g1uogDW/dR3sk7lv8SFbzNFge+oBIruj5aNU5a7llj9LmVOSGdGaI3u1YqTT",
-	"BWWa8fHAbKyIbH1mCBjTNB9KCt3zH0tQqEuZh28+1qz29O2zx+Th+cX9NnkjxVjSqSKxELeEanITighu",
-	"WmQGYoaA4DQiNzZ+cVNSU1oeM8H0zkfOIeB69mwIjJT7YOrzmkx4rcQPl3aWKzulrrTiT4o8f9Je73FZ",
-	"9S+5rnOV6VTlqTF49EWEpA6fZjFlvJCEuaHHWiuwXpcKSPNL55QxElcSjMk54YvljvjtTHCYymjgoc83",
-	"m7Su2Z+decZl4wJDblMzq15KJ4m/vSFzj8dZqnoaPbm6LCWNUN7lb+xdXHQflt56W+XRsxkb/hWvf3lT",
-	"7jRTucRnxcalt30qP33ISEPDKltkSBXcO5/LePMm3GLOmplkC9fEDsPOxXyrbM3fAo0YdxlbTXwkQumx",
-	"hBw7m8+womjBS+e66qM0nGSJzrw0H7xUHYLpTEga1/1WFeNOxpx5ZfmahMBmB1YxmFLzhj7o25VmP8up",
-	"L1A04qccOAM9/ZXQ9PMZGS4RocjIX8wqt7lkm4+be3Pis03kYjq1Nat7cFXT7+L2quZbCAUPWcy2qd0L",
-	"JxDelgXB/pFpcj6hEVFaCPMni2OM+y+MMIBPdFrgvBkBM7LJEhUNRkbYrf2i06ldI+OTL0rE5IhxpiYV",
-	"OfuXQ4W6LOqpTBM556plpMvC1VEsqCJD6do7j5pWFKwWCNipyTk2/L52NEx+fV6hJc5iGpZtwRurZYHb",
-	"BVxxDDdjzYfVw82jWIxo1B3BQZVvhQTXQnbVV+w2qSKn2X6uEf1rycZjS8uJYHF1ngGiQShRgx1aV4t7",
-	"VW4greTQZhYvM8XMwdtMLl+DvrPUuS8yv7LrsYcGcY0P7G/CkHxJsY7hzlSlne8JjVF2loXQy3bbvbh8",
-	"8lhj07i+C58aYEfMlQzWB81KLfMvqxikBw9pNs4y3LN8BHMj+Ek5+WawpOpjbhTmvQKw4F9avgQzyuQW",
-	"WIVlXitP3H1CCYcFcVanUfolA5ViijwiXHDoY5KAv8mcRKzPikA+Ip459BNYLA/hZ8zHFlFgrZqsayzD",
-	"W7hNE0hYzMc1WXibiporu0bbtXubgBrsXsgY0rmCgQTEA8IsiMUgFFJiF0XXsMI2XhtMbFtrZ5pJCMUd",
-	"WDPeVeHzgZ39/grt3ybYFM1z7g6HwVCW5lYJmoDZM6V9LUMqYczuUHat9Lik0ZRxs5AzVXqUfP/Qpkk8",
-	"ac2CDQT5AuuCzDGmDPvXHNxlLefwpRVcuc24onfNW7e7zpwlkAlJ102Va7tp6BkrmFtGsU9YWD2s1Vwf",
-	"0E0SNRlb2QZe2YrX5sEsUCoVK+XRd5vDTG4urX/s3yi3++QnoBIk+f//3//vpkY9bM20H/cMKxnOldEb",
-	"okq90Aq1dUW4LzAPzmYNOKRP1gDSZEUI59/+V2NWCB5CK+kuyOGTJoYXtskvtrsYoYooOgLzNyU+PFnu",
-	"8bI7Wt1GH6tW/6QIcC3z3fnco+qmVgzSttn2rjLPAezu1rD202G28ucp9+bc1hZKgPMLW7qXpUc+Frp5",
-	"Ou5XaVjbvPHgCkZDTRNl58jVzh1gzTYc3PjAvd7e5EhDAUXFzDXbJD8gwJhrxGmjBAkZO7/Pjy3fc5b8",
-	"ULzFbt+PLQdgivcYYrBgTQisg4CmTJEhYEjJaCLmfl8U1CLOGBwwbn49ncWAlaBCJi0xW2lDzBax1BG1",
-	"iMPQeuTx2KK87udmiPquz0xMRmnL0uwIUnvU0mgyBnQo2xHkoiGejKMUyMvwADeKUoXg2neLa9otzBVc",
-	"2oa8FpKPjiUAEdzj4HlsU/KCGtaeaQCJ6J2KRMJWwop5OCltEFaKH7wnvOAKZNwmCILN2sutgmBuAVe5",
-	"fyjKetCM28ExNgVd3BJmcYOd6bvorULuVYDibQ9+V8brDKd/PRodWjIerBf7VpKwokPrimRbs2Db5Plk",
-	"Vm3F0TEVShO9EGQJVKoMsnxiI9TONU9XcCfDr9YyHFyU+/P5DUGW3BAOZyBqX2vkIPZGZML0ASxEt2TC",
-	"knutVS9bMGGN+XX2ZbLiq27Xy1eXdp6eYNOSqadzs3inP4GMUaVYOdxpj9mM6dEApj5TleefngpuC9r0",
-	"HJT9aQER9z/ryVy6H0eSudI3qufS/TjHp6u+FVsAuoMSSKHg8BvSSWbG23DHXaedeoHud7ZU/dGODueS",
-	"6eWV+Y53U6Ntm/z0zHPVv727Dloltra1a4l2kTVy8+b1VYmpjVNBvc9+IBnOROtZ8OULpsGMREmpHPpu",
-	"Z3Tpu99iWw2j7I5EHItFgnmeabtvxiG4hyJpf+Af+NM7kMvsTRasPppLOozBe5T7mcYTExFHKkXop9p5",
-	"MDAwapiY/b76wH9wVpAfXcsDfUvV8kj4TvX/0YEfKMPvmFYQj4wVM1y6nJvplPLIGEKxWOC4n1tNyeKH",
-	"v332mJydnT1ME9SqW/Q/IkPwnripYa0OBiZO8U0pjz5w8zvkU//G3kBJEHImxZQpiNrkpTfPGCfTtKqG",
-	"/IBVNT/awVBOfPEO8bUw7Q8cc57s4Gc2GYzYBBxFfvB5Xj+6oi2b3OXysryJYj40BcqN9fKBJ3k9/eAx",
-	"lTCK0axKyguDrqENMQNOZyzoB2ftTvvMJg5P8HSfthcQxydYsHX62+JWtX9zjvhxWa7kJfnb1etX5B0M",
-	"yS+wJFeg7ajvX3Tvt3A3HnTO7v9olh/wfN3C0k0G6cFO3Bu7fRedvoWlg4MX1lxN/GHOYkbsENwNIdrk",
-	"kig25oYNA1E2eRM7f1iKwxAIJjmQCUh4ZIwRBOVBbCSH9YfGjOBmD3HqFtGWKXL55nkC62XYE7ovn0dB",
-	"36yHq2pGHXsmuLIMotfp2Nw6rn3u62wWsxAfPfXLmSkNs3XO711ulEuJcglQSd6Ty3LyhcSBy27CpCaX",
-	"woSZS5inFHS7//qvy//65dNjOfrH1eD+9fLd339+Pb4/Ce/e0Bl7GcvFc0rfhD//+lYEXz5+cdyHbmKz",
-	"bsLIjEqzRdGwsy5fXIvHNJzAyWPBtRTxGrtJC+zI4gzrVAewyVUtMqWfTugY/nKGZdMp87aoWengi9qs",
-	"GeiF3Y+yeSX7dvqcWyynHNcP+u8/Gqk+nVK5zEzSHbAMX7fH1RxDZ94bOqRjlUHwRQnz6SR0VHniKpTd",
-	"FPG7p5EIVYbWVg7cE3N943HT8EmfTvQ0zp2zwCJG/B9GGixnQMwNFjwiWLuCrdKMS5fY2A72vMAMoW60",
-	"pKH2bm5bp+wWU4FEvMXNa2kVv3+vW06HdbEr/fpkuUDcBrVJyX27ZIGfaxIJUHte2ifCxYp9aDhmd/C/",
-	"tlrZKWjJcge1PPSjQklnINvEHhkjhPDznzDgMJKC25miY21GVZJ1rydE8FKO+9J9uh4NYF5ungj8xAZG",
-	"q/Kg7GrA+GAUs/FEky7K0Ib04FbETOuNxMx/mCtixkCs0b3nzcx8ZJqsSPONdHpAe0ktr6iik8eOIptR",
-	"in9ruvjue32Casc2C/16BtyI5EiE8ynWyR2O/2y1pJjq8+9K0nhrLjst543NcL36+wunFat2knX0J4Rt",
-	"1JhfrkUckeE8QyuuKC6BgBwLo7t4rzLTqIEnqrKiS3LROfPhhqmC+M5myK1sdJpgvCtPTFOObfZvwiN9",
-	"HnGaJ2xuqM020xGWnJC3Ns+q+ZEwD5xtPcHI4TL4KeYhsw8x0VdCE5dUtu44P6aY2GlOb1Ilobbj+Xfd",
-	"00SPqTQGoinjCrOIrLLvnrD6u+P3oG6JthAUo0zvJ3NgfbKIctXub6ixb5wRe5PBFrwh6Ml2AKVTiyu4",
-	"eqBjpvSlHzQW89EpaNRM368WfaU9gDidgrc0INcGoYUpAHxJQqrQW2XES4CYbb5GtB/8K8fW8sCVG5Pt",
-	"VtMJ42QdVQa71OxR1QDMtaD2OcOsmU0ftgovmmqa3QHmDXu4mKphIAPLjSMppUp6InnEmY81luKtWKCN",
-	"RhPUyLKv+rBH+tW0P1ansulWaVenssSJ/DF0BwaL9Wzop2pYDhQzO65NrW0+7sqDnefsfR4ZKoWi6iZQ",
-	"VP/M7kUCXmLRnQJsu/Sf7r1tbZvYoC3a6T686HQ6nRP8477544H/p/2P9rJwQ/0AUzTckvzVvJc8zqSI",
-	"OcbzPpM39jHnsFzxCWexlqomljg/ug0sXcc33iBKzCoDfs3BncIvreC8jrD5iUZvXQsgfKS7+ZFfOZ3r",
-	"CXBt9hgi+9zZ5ueeCTlkUQR8F0m4cWiJiEMJlMgcz3BbhMMClLZZ1bXN4feF9ECzY0bUlgEFo87knGtJ",
-	"OhSqOZhnt+AgsS43nGBFLqK+IPMUPIQ+mSBytibiDqR1WsagrTPQ+tYI09Z2yYiuKeJvJ3yxWoa1CLXi",
-	"kPJlm7zzIXLnnV1QRWLsroq/dEDURtmjt8DJD+edhz/2iQRlR5TODjmOdT74Iva80LOkfpl0DXJi/ycR",
-	"LZtxD0/+HBZF4s8QNFYMOoJ+JSQlr2CRpWSfC7qWjptSJXZ6wjqCvCvf5XAWuGa32bwznaCObNOyzWz3",
-	"puD2TP/r/sndp950cvJwpum/TxbRuUW+q7eJhT5dJdz1JbU56BlH4tNrOq56sbvtFO9xOI7lufRp8a5H",
-	"g2cq73DMKrqnNTeq2h1ZtxoY1+C7FiPnnYebn3js+9eZB7o1PnEtxAsqLRDbefeizlzUfGbLD15CxOi1",
-	"WUfzcO9hra+9pHz5LaTiS3oLmSYEO4jDgjF2+jnFFPqyzoeTlQi7KJVHnuh5Yj1uV+wYWO7XyojzrZje",
-	"74B/nG9+4pXQz8ScR9+CQo1Gvzt1rngZyoaT3uIVmudRYMw9lyVRkFlC3qo0uC64D1pmrHIxA06oIguI",
-	"40fOMGd8TIBHDtYc9VgMm7p+Mjhi7Jc/BMKBYUjUEy7hQpIpjQzPWtoUTogVoF5KbrAjFz5/82OJAoq6",
-	"82WmbWWTBXk+ekl1OAms9bul6rrCf5qwiVaqszbVS6/Q41FLKT1y3W/MdS3CYXTkuAnH3ULF621+4A12",
-	"2LZpX88smPE30A4fNBvoW0+930AQ2YOJTugWunkRAshGg8To8ErkKdzBOi//u4lA0dByXpIo6wv2wacF",
-	"dqvMeoAeGRGGac1dC3ZR6at/ar+/P+8nTbqv12F4Xdsbo5IbWWAXy+oGbgk2S5LGsiTtilOhMtpt+v4d",
-	"kN+95pfruES02A+J7aIJriXPLBTuTspmqVf1mZDYwmLBQZLFRJCRkGORBJUnFLEF7iDCi3oCS6OAenTt",
-	"go/VNtkRMWKy4PPYMMOrr6i53tmapzw3QMdn4oJPUHl3DEnv0YeVxSuvoE/EakhqdP942sJ37nH5Kxo5",
-	"adtHmtuQPcjOTDZ1pax8UxHfVpApPvPN9ZlM0dyTqELLZW8rd4dY8JaDhM815dxPsDw7pw0Bc4wP6wko",
-	"rEnScwXqEVbWDYFImKG5knOtZttcpGWjH6tjxwgDl5JjvVLfpGldprN+dzX/v2I2TKUVZHZvquK5rju6",
-	"rRWrHdJd81234Rs/7O7b+ctZZLOkVNEwf1dqhtnsmFlfNRLsdlg6hrX1ZZsHkhRRbh4D9hfcdQR/tMSC",
-	"Rvj6+0wzsH2HB8NlfU27yrHR7ViN+8+drm2VlRJcnXdH3fQRt1BPZJtYj8U7sFCISQFmoTvXWe7DNb8Y",
-	"dvPIB1UtvzL0W+e1w25gcaJxUfML1L3IjjOt81VYAp4p/SwbSvJcJjMvrfbXvtR+parde9TKKtLx6CeF",
-	"5hs63uRLzN+v4n91z887GfCurnlq9a5e7qaLjjvPhbLw3rpq7t5558t6L5Whmbo7Bl3/gDt4zxBWDrn6",
-	"GofXyoHPpq0UOusGL3+7XL5incXLZWfxMv774vUTsXhp/v9s9uDlk6cXr/7eIKaeCv1jtkvjbJeMxpRW",
-	"6Ga1y6xKVaFhNsLLqk6I+bmiHI9xWyolKVcWeK1Pep0uFo0ppxYuxVwqpyjeWHZz0yLnnYdOLospCA4f",
-	"OEYBjBHItFE5y7VbbKma4p+4m4pKrldjR2hxLgUHLOe7TjFTMKyhCCVTgf+MqQbZJjdvMJLeR6iVv3Q7",
-	"N/iDShJ/cpD05If5zNj0Zx2ifnz0gadJ0i1CVTrMbN1jUjuo6NQDWNkAisvewTVhitzCTPs3fOA3hT69",
-	"N65Akgs3lhZRglCCiHpL1JU5QORWGJ2PPknXFvLlFXSzqpnj1jyyko7Odsnc+IRd5x1DMc3F9jYSUjq8",
-	"wOCSTEUMHrBXkdRBV1ceNuT1tfnsTzZb/yA5S0fF66h4HRWv/SteW+hQVe5AlMlMIUpYIeiYlRtvUThU",
-	"d0vxQcjMM8kjhdS3dY8n92EPEp+YdnJp2Mzmj6dP+AeO4dCvH9OsEXzNnZK5gt+F5/YnbGWDBLMXRdrq",
-	"z6WO29PPmX8VMuhKsPrncUwkhEJGNrIhsUZrnKiCDo6eziOGjbPb5CbXa+oGNeUb1/bpxtaMTxK4AfjA",
-	"Cx2lbOZ6Nl8VFRsr7lFdzivDr27IDz7MihqvU42T5lSWGxJmwQ7MFbp0H7cAC1bD7TtTAMeU16fteCS0",
-	"3C3UoRZiqaK4w3Z8ths6uUFf4sDx0xv/xI3/BbJDNp6ALNN3x6B3UXe98toqRQ5zy2ZNhxQzRRElBGZS",
-	"lQzSrL0NblX54nLzzbvk1vkDd/bAHdW/o/p3VP++a/UvI2cK2t9R/fp+8n9z8uawLrxmmRvpEHIJIutU",
-	"mVOLwrpFmkjhY1X+xp+WOdDXRGOwPtAW8W0WPXYXchwf2UJG98hccuhkNsdtNPL1fE7ZMq8oyTHGqf3+",
-	"vGG5DhWJSJIpQdasoLIoyg1q4Dp1TBnEi3gibB5Mr9Or/cylw+8Kjkbg0QjcUxYsHnFCE/ntubGHNdmJ",
-	"E9czBk8R0fzEQggdhodeZxjohCpCpfQg7MWqCghvn/NvyPKO/OSb8JM/LoWbE51BZbcKf00q35KeXVOC",
-	"w9KzdbFgYy0s5sf+WSUU7QZzJOkjSf9RSNod6S3E9rYEnfTaOBw9OwNFI/JH4kPt5xuz+I7vCOjB867W",
-	"JNu1jAngpSMPOPKAPwwPwBONeS526w7NBFx7ocMyAWrb1ykkXUPUd4JFEBEPGu7DuyMJYJvErRK7G+jv",
-	"3W3h3PtZlMPanosnbq++OK/FkfscnRS/X17nTvNX5HUba3MzpYwtIuIoqb9tk2c01IqoeTghVPkcy4Gw",
-	"ZY+Ivo5aiw1/ZKoO1tYJHaZYF1HxbZ2t9+d8qVWVayOh2D2yEFnbCgVwYxGuZlMwR+BYhrszMWWX0xe6",
-	"/6HiMVNQio5hA/UuqCJiYQuRFxMxTbupDCFEYNoRJi/7RGZEo7V0tpFYX/oR7JFctYbpTNv+ynVQSmpG",
-	"c0fdTKm9pZeBhBCY6+ENIZvhDvcze63MUld8vPfPbMxd2QfmHLt9qKDfacAV3DKu4wtur0kM0RhkK+nB",
-	"fuQTe+ETnpR25hPfhBFwcYLtTg9msKRVpVMqb20TeNfv38h568VwoyAjgFxQdpWLmJe8Ele2Q+vROXF0",
-	"TvxuFfaXhhycc9IowRzrpDTwCKKD6+4ovmZrtPfXHLCayDoVMXjQwtIt80ug4cQ2JbOXF8A1tt9tk1fz",
-	"6RCkIhN6Z8iajOnMwiIzTqhv8bZJN3jrR7dH3WCaAOmuT0mz7bkGNfR7Z7UErYDjpIN+8Ba1hvNekz5W",
-	"brLrJLjfLazqsx87Cu+9CG+/sgdS8r+JSE+THA/ohhSEcoE4jehlRJejk9xYqej7PPKI6OUM2uSNq6NE",
-	"5B6mtJBYoLp8RJjrdAELy1M88ngradnt2guWYvO4qf7+HJmlublnxdzcBmwk2fVjFtbRwfkH1JfEHXzj",
-	"HCwJSsR3B2SrV0nHUARUonMF6IRRAJxo4bvXUWM9GeapfJlP4vsjl0lTvaTuOGIQeeZs38mUrfwO04xY",
-	"rLhB2MmQxQy51iNyI0HL5Y3t9sWSOv5SRmxWZp9ceH9BIikWg1BIaZuCN+CoM8rkW1vNfSCeeuSNR964",
-	"D1WW3oJLd5+Ht97TMiphlxIP9XoXVG1uqOXycLwQ0R+deexBLnB62PDL9m32rI4pMjbGqZBkCBPGo77H",
-	"2PO8EBNmsCRwJMU0kxOD+CG247Zqk1dO42SI1iAdouwUsYJdKL05Dw6plCybr4PY6OYbMYw0obHgpSxV",
-	"y+X3yVBRiAwkTMXdV2CoTdrluLPjhVvTsZUZ4O/sFvpox6Hq5Y9F60dpsCdpYM9yrsGySGQB4eg630oe",
-	"OPjPNYXphikjGC/2mCkCUnE6Re6ogMpwQqZUhxOwjbXTjpcaPukWRhnhznXGD6lykL1hiEDTe0EYfeJm",
-	"Uwdc1AOfWrGDTTkxqdrCQjq2UFaGjX+t68FZD5Yz/301g5DRmOllzVGkD+w2lsIGc5HbY6KFaJMrrJzD",
-	"rqkVo2E8jOcRDBhPmm+WAFm6ImM3pqEQMVB+EMjMi+8WMrPbKduWj3vNcDEb4JqFhYKreazxucEI6lRw",
-	"N6nF9607bNwCsPrecJ7K4vzMse0HT0BOqRaxGGPL5uoGfvVd75YDrPO8O7o7gg2WOc89UxJZ/OeMbPHi",
-	"4rBQg4ihQTmB6UwviXeCIr4dT7V5MRqBhCjF8wUJiHkyQbRBFC45/791W1e0tHziB/ntNPItaDWCsQRP",
-	"aa4EYG1fnsYEO5OGoRiRO1CMhxD0e53Ow20JuRkZP+ezuT5QF84dmWTjhT8oV/2Wm1TGZy+jaIfeR61v",
-	"AVnm24bq4Ngt85uZYV8dXzeKCCWJfKop5SpaNrinTj8nmEZrO2YmAqe5x9k+mrHKjzkDuyGzND0BB87/",
-	"ddJvTdfGt9YbprxHYMRieGTzeL0PEmGIldOhvIeUE8Hb5CdMY/ftQZSmS4I2p++2YzRBp0RJIIh+ha5Q",
-	"1Tc2qc8SwMj+vxH72Tw5BcqJveLQpUqi+7O53lbR2kfnxqOGtb2G9d+dLx37F35P/QuFJBGgFk+xIPxw",
-	"MvwUOWGlg/RFyh191Cjp8WMotE0ufeaUAsewxQIx80v4Y6IX/Iwf3Z9XCDC/sdtLwAGlNvbIQ/vvBcBt",
-	"RM3yTgU3P3xpJY/czz/SPat65ONe+NI7gNt4aadf4cExnz42Vv2mSZYL3CWnJGAkoikBfkVlCQc8EbEd",
-	"dj9Rk7jQRCE2DHZRWAh5y/jY6jWUL8lUSCRfG2SJGSRpz0bpUVqCDieP/A+2XMRcieiSROiqwvB0TGdt",
-	"giFHSkZCLqiMSBiL8NYlQRK1oHEsFsqPyTm2WoRmdC8XdxaGz+gFCyHrAjPz0cpWYhIROpUGNml6FmbY",
-	"odPGTGGfLKHA6I6KRZAkceI+r9HmPLf6Bird12Vx27Cx/epYV84bekXv/pC5mEel6TDhY2MuIj1nWfce",
-	"2PUaxckwP8kiUGthzyO6VNY+vTF/3hAtyI0WNy4wmtqhhjU69uR7/TgKXRcMfp0Moil7uppR/kyKaZ3s",
-	"cXPvtQj2GceLqM7CTXfPjcZjVdGU2Z0VOBeiURs2VXj+/KRzlnn+456UtSd06dd3bciNLtVRYftmCtsT",
-	"Q2GIe2vdM/si/R00tTpc4/SzOcJfLNfwuHpFyBvz+zyh76iG5Ij3vL48fibhKI/z8vj3JCFtP2dU3bFv",
-	"Rda+wSTRb0ovmwUQuiGeGJZfz2ecN+BcU3Uzexf5T3wYIY2BR1S2yTsHCWGfSW8yhghdmEcxX2lrm8N9",
-	"mC6tqROz5nbInnjAlqZIfelcX7weLYijBfGd8ceMEoF5+9yokAc1JFQs9HojAu/w/pdiyk+2+Tfj5L0x",
-	"M1pEix+LEFaXyJAgysHtYc0q9lWzmJxD22iRRBAaLaXc9rjCEW9IQy007kjSkxKWUrctSWnrctfbpMgy",
-	"durq/pTKmJkFcz0YUKlkuPIjBZr8sJBMA/mzYfj/Z++nH/Ozybar6WQge6qbv9cYeqNW7FdYoFvWAb5F",
-	"ksZWXWuS2k711iatmMfDjfPABvI7zuLjXqMANVoj1Wh3VLvb6T5yOg0xrTMvk3J11T6GHb9JOAB3wMbA",
-	"tgoGfL18ijVSxoz/RIxG6wHUDP9DwC0scDC/AKp0iwxBLwC4d2JhJz4tbrBIwry5XE5csym8xrn9rnxT",
-	"JXzkfsILm7ZYQyy2KoaSf+ee3FZu1TchLxqpdnRbfXPERix7/Z5ijKU5669WE9Oxfse6trlY1Mi86pfZ",
-	"xkBio3sLbuv1J0yrlk1uT1RRX0s75xFI7LkJzCZiKUKnAu+AKbGmuoTRXEHUJjfPRydo9d6QKdbSMk0U",
-	"HQHRgijgURXONI2ibdnWXszsesynJkNpyDIOmJE+GlkwA6zhydVl129UuTf9bpt2lo07UyaNC4IabRpL",
-	"ui4m0sAJ7W8mlZqeIud5WZU8eMGZVUlpuSs55wCYrAwhU0zwo2A6eny+AgCFk7+H9e94zfv0sydnnzy/",
-	"PvCzHzF0jPj89434JPrlkIa333mIx6sgm8zY5WxDxkXR56hSgYMQvVbepOrllEaAGuxCzOOIjGEzFPg1",
-	"DmKj/1Mo55z1tefuk67u3JXzo7arDlyDfrAK7G06nM/tyqa9rM86tRUX9AhPLaoL4wMLzJyuUr5t9X+7",
-	"huAN3I6F47zOW7BCUUcs1535s8uYdTHmkHIydAoxRGT03VZrlRe0FwuzxqAVBk4cX2oTjBh5+BP0GawD",
-	"57M164UT+k2L14fz0QjkAKMmGdruVHGzUnYkYcp4lH3Be+QO3V7nYytQsdADpWGWfdO25Hw4S34Lhg9o",
-	"/LM7GNTlqk2EgQKtjVBdLXy3rqZBONdG5053rddJrkVAo5jxFX7tJPVgwXgkFoOILlXQf2guVB4Ed6XI",
-	"2TuGLrG94WBK5ZhlDsr9XuX5qRJYDudlwIVmYf4rdYVitczzV7DwLz8e3/DIrceUfkqv3yu5nizMBbYb",
-	"KczioEJzHY01F6nmsqEMs0P2FJjlKKfVbYn1CWjK4iPSwO/BejwiDVQiDayi0RykYBE10NPPLgNkLQjB",
-	"qgbRPJ+s8I4jLMF+DszqYXHApkwRiJjOtRT5Lv0VRsuqg2FA45h4HaUExGAItuotpy7nA2lJe8GM/wKD",
-	"aguQNmMLInRytMmN1YD6BCXtjYORZfZTLgcVA3ilaaY7a9z7CIA1UKg3qpMPrTr5rVTrI3s5xjC+OljA",
-	"AcTwFNZJ2ZewcyW/hxyhEd0SWYx2U3vnMqLkTeIVWXGUNPCRhSE2Yaryi9nLR6zFstwWtzhJ9kYsxmPM",
-	"Gsn2KbL37Me1ZeSZyp7Z0xlVaiEkWjzlnqunPLJJKG4kf1Iu/1uBUkxwZdGCZhKwkt6/EDNP1K311Nl0",
-	"FY2A6VQCwRdBRGJ2C2bWJ4yXpFHb4vg3foS7oP6g7NODdLaB6x1BJkIqIEOqNdjmReaRVsBhkb2bkljw",
-	"MSa9l9xem1j8XCxXqicgz1e3xD4e/R5czN85TN33jfnthJcHjJmllPA1uIOYmVFme8esDypyWCSVFC1s",
-	"KUixyMw1EbwkI8YjxseYx6KSjqG2HEzOuVHSicJKVdTeBYkEoUOjlWNvwlBEFTm0bwuj3BB1/FksyJTy",
-	"5Rao0t1mqNJ7DCmGEwhvDZc47/ZagVtKtVOu2LpGxq4pxB3wSMiBhN9sapoR8drqITOwu0l10tK910qw",
-	"6SOg5m41H5onDQdNB3laa3xm8UaMMzWp7tx4nmv4TLvD3oZ0rqSHhNkuCZYn4D8w0WtDj0gt2XiMPSHT",
-	"tmyNekJmTumG1pDZ83xUnkojgzqzUiBJxCLUMkZoUDVrhlDkgFVRvMdiOqMSFIE7I/5d3xdfAuXOPupD",
-	"0qLz8OJmEgxpajaFPqFEoZGEt/0mGLd6li1FW2F0eEDzZ2jVpug1ZC8NSMcM0NAKek22PPRXlsjKzv3z",
-	"fP7yIxIbceC22TB5lCiLFALJNW75uvrMd98kxJEDetSca6x5b5AKhcApE+u1gBmIWYxoW9Os1UCmdIlu",
-	"OLON5VL8jX/9BvF96dBHU3vED+xRjRwh95QtjKxfCLlHSd4ko7rcWofYhZkCBfFoX0V27gPrBJNf6KNE",
-	"KjPn/ep4J7I7ajur63WbJlyLxFRwH7JquCUKLYjRecllchX7zPii114ns7vlySbpCfx2SSYR1TAQo8GQ",
-	"ST1BTa378KRz76SToZafgJdTSzhhcbQf8NxXsPCfOEgGSWGa3YcPOied3knvYX13354YSEP2cQzRH5u4",
-	"/TfrHpBy7f3y+YLadfo5rcn6UqmDXfrhFKSQ140UILRpKfBwlkM0DdK5Z4+x/721JDjUsWoqvt3O1g7k",
-	"o2FGhnOdP357ak1QFpPfWjHZSyx+naguFb+ziRW0fz5/SM46pNs7O7+4d//Acnm/Ifk/NrUfQ/EHjGZ4",
-	"PnDLEQR/dHgB6gOV+XLCkiin9eq525NUoKw5hYBB2PBE2Mb9TBItboErImbAk+Z0Hjy8VZ3ADzy68gOr",
-	"E/R7YYPDGA4x41xMwLDDoyGeP2UvxLiwRocOl7WqnWGI2+CPX+mBiqnSxKivVW5fxBKrPCfbh5OsfbM2",
-	"3OGi5kkZG9xhKlnwjEkYiU9EcPKC8fknhMaaMQm5OvmLk7NO7nVNyu7NsgzMsqwZYBMYRRz6Os9Wksxw",
-	"JKiVWAvY3pqJ2+hrZqpU+bousTbF1a1SMgQqwbHiJJ3mjsYM009I94K4rEYPnCJhJEFNCk9oSSML20I1",
-	"uXnz+uqaZAXIqXvqBl9qIUk/aTKjTKJfbc6tUKNRJEGZb5GFFHycJsXYj0dMmYWOkhUdg1WWFZ169Jcq",
-	"J5zjBbtkw6zJJKubIFOb8h5LiMyBp7FqoHw2aeMZglID3EYjVJd/mwz/GrLX7G/P/vn07fXfr/72sA1n",
-	"nXbYi/lw+qwT/V9/i8v5lecu3QvHr/w9jGOSLJbkmN0flD7cvcgxO3+vH1g4koPL+v9hzRZu9KAJ28Sv",
-	"DVzs4iekifpb5U9WCYd84cn9q7PHYz5QoCCcS+wB9/5jUdNpwICD2XwYszAoasWeqVVnAF4brqhcvD3L",
-	"Nhl3aT4cFp4LFm9RZCxEhDrwI7KYAM8iXC2oESUKFWv4wJH9ObbmG+2cdVyUXNmS2YRN5r+DSFUtgu8z",
-	"+rcrATAf4MJqWGZwePMH7vm9S1qEiMRUG/kxoTx9MBQzBg7z1RsFwCPVSti/njAYuawD6ZU7kO0P/AO/",
-	"TJ7RmW5DbtTg5NK5RRo1RsUduDRJTHZiHn70Ycc2T/jAVwSCe9ceJMKu3KpBOoA9a0dR8HsVBdc5reco",
-	"Dr4bcXCl6XILvbxSLHxOT92XdZ6T54Yp7+oCaegBOYJr7M1PImwvO2fcH96aW5vZs8b31hQWfZTAos+o",
-	"nqSu+Awv3QUY3eMvLWA4EeJWnZorM6hWov4Bko0YRGRo+4soNuZUzw19KC0kWBXJJcCZG+AOuCbPn1il",
-	"QPB4aWMkVnWy6syEcd33HaAx71YCdeUaDm7AakYe8JxpMoSYwR0oQ6BIqW3yFP2eLqvKamaoCfU650YR",
-	"UZnXLMkVTrRdoo2EwO7AXn5nl2Uj/hObgjEppzOc5M8vLx+fXP182bu4l66PVY0QC4VHVgmlCzIU0TJ/",
-	"JPRfuvfv984uLu51Oq277l8uehf36YN7D+E+hDCEiJ716GhE7/XCKKRnI3rRDWl0H+7fpx24uDcaXZzd",
-	"izohPIBu50H0YBj542MzAtIDZCd4cuXHt/YYTemnF8DHehL0zzsP72G6uP9FtyLLrEqH+4/T/8hpPMHn",
-	"DwGLPgT9DwHc6UH3Q9D6EAjMt3a/BK7xl+Yz+CsPQcHwpW06xVQ4i71heMRgPosMz/sQfCnPjhsyTjGb",
-	"rjjy7QpZrvDktyw4rnSHdGvm3lQ5+Lby+pI7Ene8ztPrTIo7Zk+c58WeyRR4saGBE4fR0e2cP7i4fy/P",
-	"q6m9xx/LdcI/P9DPgXWo+UZxCuSdp+C5jIN+cGqxV+m4jKxfYEUX0itGe4ZgjDJlU9CyDD2fk6mC1X4N",
-	"7yaigPzUsu9EwxM/ADzzKl+8ufqmnzywnGMjTJIJM6x3mR1JWqVQPhqqfYZrJPx80mfa5KmtVJlOzVdc",
-	"oQsnN9kMpl9gadHhqfNh9jqdFH8v8zbsrdLr9KzZjE025joUU/DGpPU2LkH3HSrALcwsm1ywODZrFlIp",
-	"mdeZklm68VXO0FZ9KKIhjslcZZ5MTuLqkz8DjfWkRaagJQv9MjNjRnMtaZgdgDlPRt1Yfcs/VvFubZlQ",
-	"K2X/ac4/3jZirkJxmvmCS3P+8vHL/w4AAP//",
+	"7L2Jchs51i74KhjeO1FVf1MUSUm2RUfH/eWty11e1JaqPX/bHgrMPCRRSgJsABTN8ihinmYebJ7kBg6A",
+	"3JhJZnKxXfWzotuSyFywnf2c73xpBGIyFRy4Vo3el8YYaAgSf30qgWoIL7T5IwQVSDbVTPBGr/F+DBII",
+	"04SpVqPZgM90Mo2g0Wsc33WOQxFoIdVxu3N+1m6320f4z0PzzyP/p/0v7DSaDQn/njEJYaOn5QyaDRWM",
+	"YULNO4dCTqhu9BozyY4kDEECD6DRbOjF1LxMacn4qHF/32w8v6aj5WFej4HcgVRMcCKGZD6mZsREjcWc",
+	"N8lQSKLHQG5eDo9eUx2Mb8xFlBMImc5O62Oj+7GxcqzLQ3oZwmQqNPBg8Q6mEV2Y2/IjvDHPuSHzMXCi",
+	"x0yZ4ZkxUa7mIIkWOB4qIwaSmLeD0mTO9BivUnQC5BYWZrDJUIDPJo3eh4Z5dONT0Wq9EgG1AyjeWBzB",
+	"dCoY1xPgxbuc+r7KVgc72+rL+OuL6TRiRatq9n0aX0a02fc5VWQookjMIczOZk6Z/mun3Vi9ne9Ay8XF",
+	"UINcft8VBIKHymyXeRgZwFC4ZeTwWRMtF5lXnq1aignjbGJ2sBPPnnENI5A4jvfv31/M9Bi4ZgHVsDyY",
+	"n8Ucz03qoux8nwCVeJpoNPnrx0ZAJQwjMa95wO+bjSmVdALasYuLIBAzrl+W7Ae1X2eHsv7c0G6j2WDm",
+	"IVOqx41mg9OJudM9rs/Ciudqhlcu7+tFco5Lh55cUnf4eOyLhp88cvspPEOGWzZ6y47rDjwsGbh92vZj",
+	"TnHHX2CxPPL/EjNJxJyTGWf/ngHRho4sx2aKBGIyoTxsEjULxoQqQsmvv7581iJXwEPGRwl3dFcu80xC",
+	"R5RxFAd0CD0jzEbsDiz7HTKptGPCLXKdvg0fRLnQY5BkIMKFeYSE4Uzl+crD8GR4PnwARydBe3B0Ojg9",
+	"OToP23DUHT4IH9DO8FFwduYX2YrdZJlTy3Nk1mclw6CfXwEf6XGj1z07axoG4v/uGCLVGqR5x//94ePH",
+	"z93O0cePnx8+//SX/1m8L0MUhcVH6caI2ZtYlC7EzHCRsIdrZqRmai3sQp12ula4KTEBwYFApIAEY8pH",
+	"EJo1V4wH0CI3/3FDNL0FRShf5GVvB1lT8To50V11gR6c5tenWDpGzwp56wUJ6cLMX8eE9YMiAY2AhzRH",
+	"Y91298FR++Soc1pCSeYNq4ad3rn20fmnL6f3R/aXbvJL8S5eUs1WMLSp/bouTxiU8AT3uO2ZghXtBVoS",
+	"iug3NyhdFZlNjYB7Q5QVu01CNZkIpclJm/z47sVT8rB72v6pRd4ijSaKgCLUaK0jLmS5DlB4zNzASqnu",
+	"QdFsrqaUv5Bisjwf86lT97jSlGsieIs8gyGdRRrVCC7mLT+Yf89ALpKxDM0jC9fVnKgjzSbFepMZzrVY",
+	"HswTr6wkw8mOhZIFUEmo0X3IjXn9TdnYtNhkZNdsAm+Hw7LTau4jYjise1yHJcfVPK8vhsPtz+v1YgoV",
+	"lAZi7qw7eigb/WIK24783tyspoIrsKpbMlYzpRdixnFWgeAaONp/1Oja1mo4/k1Z0yGezpeUWlBZuYDh",
+	"EALN7qA/lSzApwQzaQh10eg1nv/6roGsWshGz9x+32xUfDqunAKtGR/h9Ci+xi+Tler9YKbNGZgwPtNm",
+	"FTrddvxdCDSMGIfUt6en7WZjIMQt46P+nPFQzPshXahG79x8MRsOQfaRRFI3Jd9YiyD5qt1sBHSqZ+Yz",
+	"KkeMJ189NAMJZxLXOvn4pG2OA5JnPxB8yOSk0RvSSEHTmwx9LjQLsm+ZiNBaEP0pSLNv8UF6gTrOHVNM",
+	"mw9F35jF/SGAuTLAbe+028k3I0nTzzbjmdIFarBuPSb0c/L9g4Lv44VBAyg/C6M48LCvGRoUH7408otm",
+	"NyE9uvvm8lXdzEVn7ftP5tETxsP03nzAh3W6bfzWkE44i6AfsQnTjV438+GMaxblXiDBUIbZIXsKzHKo",
+	"SOi+0jBNr5IhtoQy/6eEYaPX+B/Hidfl2H6rjnNU+Aw0ZZGl1mrsJeW78f6Qove5y47xGnz8Exq+s76F",
+	"FVQ/lWIQweQvBdQf+EN2RyMW9p2fomHGjXOwQ/bui1CAIlxoMmQaFSnzQkkD3SJPUTG02iVIKaQiEVPa",
+	"aIUhUcBRZUTFHdkpXoFHZcggMtzBKOTHSlOpVZ+aEUxAKTrC0SkSc0xzJiwxBdW4cRt5iqZ6phq9U0MW",
+	"mmnk5OmZMTsvXIWE7R6HIlD/I784lY/FpV33soOwdlUfkxu7UDfEUL4iQIMxwQXDZcXF1sIp5S0zsKfW",
+	"aLoIAphqqCkKcqZtZSvZWWqNXsMzhmYjih1VG/qcqhOfn2vBMv8CU93EtQqolAxCImbaWJ1KCG5+GqV0",
+	"KkUASjmjUbXIKyFujWaac6Y1iZD2KNtNsuapNUYLHXspqk777VZRdnwdTsbt5jPBod5OGnEHYX+wqOap",
+	"wU20PuM+ah/eAmp3rjvtXtv87y/tTq9t1OwNFAZ3ixNfz2SL/M2IJPIeBqibAw9V7sXd6/Z57yTz4jpH",
+	"0hy/qI96a/6hOJtGM237VDahpnRhFzW7QJ2z9DgT+WMFecLUCocS3+eZVMMxBkBOBHKCJ6hMgygX/1WV",
+	"s71K77ry+b5ptfzf8cw3ns+kmMLxE5AR444x9+tok3hDod40m4bVDryLQzR6nU0UgiK2ZAjaOqfSyoA1",
+	"01K8JcdD0p6ldFxiFT8pCmVkPPFHKVf8qgct++4dh+LDiAXbaR+ofWl6CzyteFyl/U5jEYXKWrrmeLTI",
+	"hbqNw0CxO8c8yGocwVgIBd7bZ43ezZWG86zSYF6D4R435Iy2kJrMrhQFMxCwvitjGCUKA40iMSfMKApm",
+	"KW+IogtF5uMF6gLWubyBSZi1ugLB1SzS1qgZQhWOEsJIgmf1E+exmdhtRWPkP93bWtpqm3WESUT5aEZH",
+	"aAo0QkDx0fgUG0fL0mVqdCmmjPmHPstGr9s2W6qmEDAaMW2m8QyM4S0iMVo0VrGgyntqV79sSxPX/saq",
+	"/wshBywMgW9Fe8P4KRmdnykf9vlBESkiMKcOzxzjQTQLnddJTMFau9tS2ElCYW/8wYYlTTwZ7K5Iy02S",
+	"TOgCZxcKnBjST4Z3ztRKbbqCiZU8rX8Li760j0yt+q+GYREOc5KLISCj84ELpxxsueDdbpalYXyEKoL+",
+	"/4LXLdlExbPZ1bbc5FbgJhncUhTH7hXXIDmNtrSC3UNyUgjZLpkbGT2Xgo+I4ETMJFEshBb5x0xoGzH2",
+	"+2HjJjbGMhVSE7bldp2lzdYLgg5eIw/ETKpla9VNYhd7kXtXi1xDFBE1m+K0MAXDz+oG9+GN0OsEzvp9",
+	"4EL3h/iUrB9CgrXTXewwG9vdhvucZrmPf3dmXZNB7eiQZ2eDZwwtTBZ7I+KgqedSWhAF1tB3caJNHL5U",
+	"Q18M+wMm9bjRa3TOH7WP2t2j7nl1QYzGkBO4FyElbjRo/ETe7lcQDXcjS/3jS7hFKii2sTS9RK9myMxj",
+	"X1AWbcntp6nH9Yf2eXkBa1iaj6eiYhKHZQ3DIO/sL87BYJTaEAIWGqUW5lue+E6K/b/UmZFMgPL5mEWQ",
+	"J4CiKe2CFHLvtyuhU/lfmASUSvVCX1irkdu0d3FMZVfbFvsc0+IAeEj8UBKvjzlHS8H1bUX0o9Qe+Tca",
+	"zgAQLqtGxSPfiQywaXXetmDBON4ZZrduQkMgRge8bzaunGn/QkJhfpcxjIiYbUes/iVX9K62jxNjV+au",
+	"D5s7PKv5q/bkg6rtTnIeI3tm1vlWClwl958qH6PsxhQcJvyimRAOvkFZEjcHm1DkcsqZFBufkGshXlE5",
+	"gu24AV1EgoZ9LUQ/wqflOYFPX3hwdnbygAwWGtS2nPkkq5j7PCUtBPFjyBL+0iB3pYQvvRoJ/FqI15Qv",
+	"tlpYM9YJ5QsfUlHphTVP9x4wm/cx4yFIMqeLFrmWcfoXJ5RMxA7Uv27avSMEMSMjqZFllnt56DtZbvNa",
+	"VGo1ETyAx0THE3XZG5jFeoRprDc50kh9tY5CUrmwOIxfeTrbdDvhOcs9K08s2trboMyRQjEwJJdvr67J",
+	"8V3nWIEyRK9sSuDAJrriZdsq951kd1+J0ZHNHCwWovkZ7GJrk3dOmFKo5DsjUhJxB3kf0Pv374/yWcKr",
+	"NjSfVOx39Y6yiA4i2HZH4+fkQsIK5B0LgASUp/wmPmrm6DJFrhHVIB8740bRIeRCZjmDf1t7Oe9P8tPI",
+	"DrBg/+P57sZ8nlKpyRxICFNDAoKnnLcYbvyKlO7MdghfQ8joNU58q8MRP7A/MU/s41oWUT1KEtzvp/Zt",
+	"R+btPZLX1baVnWdZ2YmjwhwLb1HHI17e+cLJ7FqUmjEkOagzcwbR5PLjbDWSpBOfmh8H8mlo1XsaXRrF",
+	"TWoGKg4DTlMfLSu2axPLUkH8L8vfRanodY16jyTN7cNy2rx/X+rpScWLGPwGAWZauNqEmvNPxajLE+st",
+	"x4o8f24SNvQ5zGtXy0UzCtaq4nJbPbvgfnS2Y8BXg438rjp374RlVe4xVEq6WFp7HAG+0A/cv2bFimMN",
+	"mdvzGisfL0wmyzabu31SsB4+qmM3DL2OjV7DhSXS+/d2SCLQGqStbHIVU+7CgqKpZKnTI2q3y7PtP368",
+	"KtqxeGPW7ccV4DqmTK3V91yzCfzLXJffN79XbuvsANIPXrF9z++gNtXQUqJ5PxYkZCGGGp0aE0df1UJp",
+	"mFSiGqqr5hY3G7fMMiO/wy4/BV2MZkFCvyJ95zkyB4ApI7tDPBj+tylVai5kmLou/kiCAo0saDSCsC9m",
+	"ug93IBfzMUgclVFAfXDj06pDkRP8SSgfX9okc193OTcK7kDMUA/BZdsdoeOa4TKvOxmvmKp7OuJhVhpv",
+	"5hiuZVD4xBVjvnScYW/DfU05HUHopc3SgJsNDp91P5hJJQrKHF47mkBvJZCIKk2mdIS5navl4tqpX2ln",
+	"Bayce55cffaaCxwYzXzpSNIoMsqIDU7l5KcnpERCDYSIgPJvxlBz65bjifGAi1dS202rc3xKVIeZAtki",
+	"V5oOh0TwaNFaxbtWE4gW8hdzYSEVl87jlxxfnMahF6vVWIV4ODQ/kTMX8q0L5wb9J3r46p2uCxKxO+e6",
+	"I2KmFQshm4djU3TeCBs4HdPpFDgWpDBNBgvCtIJouHzqNtBaY09sVbGSdsqu3iAsJjOyuXGfddRWGFbK",
+	"R7skSr3ZK4ZDBbE5gKv5gyJGrmdk6crZeNNnjVfWXrWZTpLxC3+pq+VnCsySB8UjTy9VspuZbVqr8KRy",
+	"7WrqO7ZmZFBQxPor1yzyxf2xweAyhI00ZxGQqS1Zrb5dqbTcFYXW1htur8W435QuVCX9KjCGcxTFr6jI",
+	"f7LJv1UpKWNjrR1aJgX4SyEh13x/bdKvONINOQQXukgTvE7zRbymRd7yaJFLXsywgUKZUpMD+UzlNQfb",
+	"pzKOIQr9sY7Tj6sfbFcutD6Oby9DrkFVMYyFU13cfMlcCg1uzRgnN397bh3GmYqCL1nGc39TuIT2nX3r",
+	"v1p+8cKr5yEEEeMQEiFJTFIlT0ylen9ZAn34fgWB0rPgtqhK2ub7mCXqWf+IFfMcIFSEEluKtlYBirPW",
+	"V8oYvGgrqVSRGFZJsGwieFVeEueE51fwqeHgKqVnqyxpE7SIXMTTXmHYAipKtwBTkiH/NHzIkkcnFqF+",
+	"MM0MxkOa4xYJ4iWRnEinmlLZ73eWHjJSJbPKa6T43o29THb+92DpZcsH63ttMFu7KNVCEVf4qlLjS1ly",
+	"NWX4UmlrEcur+LCJ48KrNgqtk9fmwlUe0zrMpoiO0kTjSAEH1/RLWzBz/9YK2+mqQbdwYK+3gpYLslc6",
+	"OwSHRY2tSldk1yiDvfK3rV31/PhTr6ywwC/5dKY38ZBQr3wFlJOB49A2/9kWDQruEp5ws1vEyB+VxohC",
+	"Nok5Cqi5Q0gGNLglQykmhX6VNK06H7ctslhKuWLcXksEB4evwkVMzY+9eeDyZ5Smi2IKL6mZTw0Ay+eX",
+	"gagiwUcFU+Ue4GxMEcwnjqhGVLu09An9bGGwuu3Og3YzgcVqNwvYRWnhfnqIWIBWMsaUEm3GhMBriP6z",
+	"aiidoqEUggSkhnFePgg6BhoS6jcIV0b59KDMSB6erB9HISZBaiDt5TpXmKr0SgwlQMrlF5sV8TDskq7e",
+	"mhIEhPoDSR2jzUZShriQGsrDaseYzvRYSKYgJBPDBklEpwrBi+oc7EeP1g65SFiWzbnwFCwVfKYmW8jT",
+	"nvo8Pwy1uwhDYnwmVLHMJcpgKFZt9fqzHwHNLdxZ9+xBe+3STWIDzccB0yAY3vGZ/kxDBGOgkR5XjQAi",
+	"11uJJ1VSWptmS+2lRbkaG2HgNH53av1J01bm2EGjN+DIPJ5MqLxF3V9l6WL9QpUAfKSGeLI0wiQ0BTxs",
+	"etKgzs4LrPlCXYqK1uiXqU2vq+BFUqN7UH6oWOyWIDM+pSzOtWxa6WrTSvDAZUa3nsuXQZukN/ZspbRJ",
+	"O03c6NyoYr+K914YzWJqZXOdIXotroZG8wqG6I3v5RDOUtWbZAjQIhcEH28OaRsDQ5ZH4/43Y9ZB+YK4",
+	"lSJKw3RZl0lqQPOWx8urt+S023nYamRB7C6O/vXpy0kR8FlcQLpsbnEhyYwzrXokQMt5KCR5/uu7JlkA",
+	"xz/+fvlfGUcJ4/rBaXrBz91/q09tTkm1A2om0yzSRFNQOOu48wWZiDuvsRGqbjNiMkZGWebN2fL81Gt2",
+	"WqlfoB6PhFF2jT5bdKwDiBIm71NpClTGx7F7A5/CBTEzIUOmVfXgNy7BNXPigX5+ae/qtJet92XAoPSS",
+	"oeROAQgtYehyP0ebeuyeFi5NK8WGzLRBYXUWfj0W0msM8ezis3h60m2vpf91M8yDKqRm2C3iXGKogRvR",
+	"47ZvQhd4Gss0svWSpxzDIT2W0zqWRam2lV+ykgFlUZ1WysAXfuswQdFuG5XBmN1B5s0nD87W7lUBdFSe",
+	"iT1jri50AHoOwK0AsS62Zmw5xufJrofTIcZYd7lC/nbWcjLn0yjwYSyPvYK5vf/UkZw7bIvskRKHxOYO",
+	"toPRfjDaD0b7wWg/GO0Ho/1gtB+M9oPRfjDaD0b7wWg/GO0Ho30fRnuFRITluZSqhsXWUpnNUGLTlArj",
+	"lRrEsmpcbkWWGcClJkUBA8mx4DK1q1hfLCDXFdSTlihLZ7pIAD2xm7DXlJCa6aJl6ZgvMlmqjwnwQC6m",
+	"GkKbIMHhDqQtchZDQonD7HZHP1Uc0q6XJH+dpiiKSOIQIgVWT4msniCYI710ZkqSKZdJoEuGXrS/T23O",
+	"6Cblk7kU1VyRRwqf3X8y43OIIte7Aw9n4CFZUxl9/YnhZreQ5N1kS/uDiHEW9INIWExCRNcr7kCXXqn0",
+	"aAsXIhLB7bXLpM7DIgQ08g1CSEgXTc/TLVk9Jt3TXrvtu+ph8bwrnKa5NkOIfJPVWn/88UO78wk77fw/",
+	"3Q/to5NPP/U+tI/O/Efm0T8VqrS+deJGZcc0uatesZkvSCwnQDHnIFvkZQwOh60Ql1TQsroM96rUmwr3",
+	"S0JomBeN1KZlv9nRPz8ynxMahhJUnAmbaihXs0o4vU4xUccfNpda+6xrGFVUbbtyhZ7Rxc9GuFfLOcuu",
+	"EWoFBWs0mepFj9C5PdeVdGscw9vhM6tbrtI8c5O0YyiZ2ds7kJKFdRNQwxUNtxjPWrY+q31pZ/e2OCuX",
+	"w3XyqrQqe497pHegIC15+3rydMZ2edDkma1+2I3gKpQ23CisM6bdnyuETcHg7qp4WXJOj0x1U4H1yDSx",
+	"FeDEMtNqCoZ1MpRpLxbPyPkP1W1ZAnY8n1xrLynmCqTtnoJlnBbwaghzYpiTKiQi+DxlEopVKnO0DC3y",
+	"JhmLOept1sK0TjvfBHG3pVRU6b55cuGIXmpl8+cdBIeQRMJQghpXHUhhXrFd0Vz1QWYkmYVK9vFT6Xnb",
+	"P+nbQW8e6XRo4zXVlYGwQmwZqGGLmgIn7Fe2nkYNBr3tqHj+UHyci5DnK+W1e/z5LyuAW1aU6dnzuLbI",
+	"CT5bpOUSxAxD9w6m2lGwjzDgnElAoyjtTlz7vspEF+PjL3GVp5fk9GFGkBaaTZlqmLKyiykL0BafyWIg",
+	"nGXY/aVOsUBlUbFTFpq/aIxbi8J0sUfqZenVy1Y4LZ3FmEjKyXETJTGmyZQqe1psP2+Ql+CBj/KpCShn",
+	"HFlaY7tGssKm9J6d4X7oPw9RsQU/6GG42ZVoO/A6pmLbhjqsMymidHuHvIGzdy6SfSdGTLdkEbloED36",
+	"/dOXbvPk/scj9yc2tO00H93/9B/FYaLYPum2yxnMajSRdexn6cyPtZ6q3vGx36D8whTTVHWmleQV5GID",
+	"5+32epa2dou2Z3GOu61kYuW8a/8qj+uP8h3UX26MlVUJY6Eu8NXQNR6uVsjtoWYK+IbFXYFUr/UYCdro",
+	"2t5ZL/CiKgXzy4dUVB9oqmJ6TegjKWd2eFbYm5g6cJsSn+vXQbXaFs7qBYMofC5lbVXddcksFLE9ku2d",
+	"2STY2/kYAxdNYgFBjwsAVpcZtW+5WYzKkHSaXEdrdrjJA4vXAtFT9o9sWYf4irEhrhz9uJMZu9gfW4k/",
+	"40ZXcv1OParbcvV0XAeczwALwaoPfDYZOFzD5WDJzC7c0u2pBTn+OGu3TwIW4k9o+nBM7nNEHp7pgfic",
+	"+2L9vvpRuIUqpcafbVpXva1NMCy890jcro9BuLsKR5E4Amt6s9fDdyWhDR/JqnHH8hSkA1pYNY/3ALfh",
+	"dzeXZmOejGvVPX74+dn725tr1+EXWFxBXQZ/C4vq/P1yNohY8Aus9xzjY4sGmYAClWPbBGb5vAozp1GE",
+	"0RyVTuRyqDDZSFdxE4klXpGLL23jLK0IBZWCC8wxNwsPHokRKUuV2hpKNwsdu2zMNI3JlMKM/bpYvBvC",
+	"2+wUlMZYs1a4EMax5/HzazqqijNTAkMbL3vWxkhhsCaKXB0kmNeJElJHL9AaJlNdgkmyyaHG1tvlui8r",
+	"hsr2+niBLh2wKXOGRgHEBte1RrcsLB0aHYJnpH4zKx43oJrxWy7mZkfULZtOS0Bt3VVFuLZulcl8LBQY",
+	"LQKT7m23Jh4K6TJCtIjCqsfLKfnJ+qSQjeJdTQ0qs5srDtDejQF/UDc3B6zDat0Y09D7q/uu/tFyfXec",
+	"2PsG5pepBIEaG7/v/IuVOQU4bM1g03STMsRuFaf+PiYqCS2QbNI5zsK3eq2EMplrIFgc+Pcuh6S7YP6w",
+	"odfw9P7I/tJNfik8fiPgIRScv5cux9nXZ5jpxAHSlJftQXtjZPhlJ+HYCfPUdD5+/Mv/MhMgP/503Dr6",
+	"9OWkedIunknSIXFJTIt8eozn7a6VYjBmkc1Fk+CyeaTm2OS4LIi+Q09iPPB1iKyeCJ+it6Cu/mmjsf2d",
+	"pvo0GxzmWz2yu47El8ade2fxQu2V7PdNzSuIdOdtMWKa25ieesRQUZMgETWJpSH8aUgInSK+V/yeA441",
+	"CAn3cZM44oFJH5h0lbO1dy057t27sZZ8mYAL1+GSk0qpuD5k7Ms+q98QYf61gkBCgVv2ki6UDRD7gjwM",
+	"GV9pyabQ+k21iNcsp3Rh2A+PFh6AWfvm0CpuPq6Fr0gsRHouDoJiYMzdSgR/7Ip848ZrdgrETqH42bNB",
+	"xNTYGPT9WyiBLb91HerjuW3wIlusUWP5qwEeu6Pjo1DFruOmPyupU5Aa0YojebVkhNM5ZZrxUd9snAht",
+	"/WUAGLM0L4oL2bMvi1GmC5mDby5Wr7b03Yun5Pz07GGLXEoxknSiSCTELaGa3AQihJsmmYKYIuA3DcmN",
+	"jU/cFNSMFsdEMH3zsTP4XU+eNYGPYh9LdV6SCp8V+NmSznFFp9SVTvygyMtnrdUelWX/kesqV5ouVZz6",
+	"gkdfhEjK8HkaUcZzSZZreqg1G9arUgJZfuGcLkaiSoIxNydcsZwR350K/lIZ9j20+XqT1TXzszNPuWRc",
+	"4MdtamrVC+kk9qfXZN7RKE1Vz8NnVxeFpBHIu+yF3bOzznnhpbdlHjubkeEf8faXy2KnmMokNis2Krzs",
+	"c/HpQ0YaGFbZJAOq4MHpTEbrN+EWc9LMJJu4JnYYdi7mXUVr/g5oyLjLyKrjAxFKjyRk2NlsihVDc144",
+	"12UfpOEkC3TWJfneheoOTKZC0qjqu8oYdzzm1COL1yQANt2zCsGUmtX0Md8uNfNZTHwBohE/xcAY6Mkv",
+	"hZ6fTclggQhERv5i1rjNFVt/3NyTY59sLBeTqa1Y3b2rkn4XN1cl30EgeMAitkltXjCG4LYoyPXPVBPz",
+	"MQ2J0kKYf1kUYVx/boQBfKaTHOdNCZihTYYoaSAyxG7sZ+125RoYn1xRICaHjDM1LsnJvxgo1FVRD2Wa",
+	"yBlXTSNd5q5OYk4VGUjXvnlYt2JguQDATk3OsKH3taNh8uvLEi1xGtGgaAsurZYFbhdwxTGcjDUdVs82",
+	"t2KxoVF3BAdVvBUSXIvYZV+w26SSnGX7ulr0ryUbjSwtx4LF1XE2EO1BiQrs0LpS3KMyA2nGhza1eKkp",
+	"pg7eenL5GvSdps5dkfmVXY8dNICrfWB/E4bkC4pxDHemKulsT2iEsrMoRF602+7BxZPHGpra9Vt4Vx87",
+	"Xi5lqD6qV0qZfVjJID04SL1xFuGaZSOUa8FNisk3hRVVHVMjN+8lAAX/0OIlmFImN8AiLPJKeeLuEUo4",
+	"zImzOo3SLxmoBDPkMeGCQw+TAPxF5iRi/VUI8jHxzKEXw155iD5jPjaJAmvVpF1fKd7CbRpAzGI+rciy",
+	"W1e0XNoV2q7duxi0YPtCxYDOFPQlIN4PZjnM+4GQErskuoYUtrFaf2zbVjvTTEIg7sCa8a7Knvft7HdX",
+	"SP8uxp6on1O3P4yFojS2UlAEzI4p7FsZUAkjdoeya6mHJQ0njJuFnKrCo+T7g9ZN0klqEmygxxdQ52SO",
+	"MWXYv2fgvtZyBvfNxpXbjCt6V781u+u8WQCJEHfVVJm2moaesUK5aRT7mIVVw1LN9PlcJ1HjsRVt4JWt",
+	"aK0frAKlErFSHF23Ocrk5sL6x35Hud0jT4BKkOT//3//v5sK9a4V03rcPaxgOFdGbwhL9UIr1FYV2b7C",
+	"PDebFeCQPFkNyJIlIZx9+t+MWSF4AM24eyCHz5oYXtgiv9juYYQqougQzE9KfPix2ONld7S8TT5Wpf6g",
+	"CHAts9333K3qplKM0bbR9q4yzwHs7law9pNhNrPnKfPkzNbmSnyzC1u4l4VHPhK6frrtV2lIW7+x4BIG",
+	"Q0UTZevI1NYdXs027N34wL3e3ORIQgF5xcw10yQ/IoCYa7RpowQxGTu/z09N31OW/Ji/xG7fT00HUIrX",
+	"GGKwYEwInIOApUyRAWDIyGgi5npf9NMkzhjsM24+nkwjwEpPIeOWl82k4WWTWOoIm8RhZD32eGthVvdz",
+	"M0R912cexqO0ZWd2BIk9amk0HgM6lO0IMtEQT8ZhAtRleIAbRaFCcO27wdXtBuYKKm3DXQu5R0cSgAju",
+	"ce48dil5RQ1rTzV4RHRORUJhK13FLBgXNgArxAfeER5wCfJtHYTAeu3jlkEuN4Cj3D3UZDXoxc3gFuuC",
+	"Km4Io7jGzvRd8pYh9UpA7zYHtyvidYbTvx0O9y0Z99ZrfSNJWNKBdUmyrViwTfJ4Uqu25OiYCKWJnguy",
+	"ACpVCjk+thEq55InK7iV4VdpGfYuyv35/IYgSm4I+zMQta8lchB6QzJmeg8WolsyYcm90qoXLZiwxvwq",
+	"+zJe8WW368WbCztPT7BJSdTzmVm84ycgI1Qplg530kM2ZXrUgKFPVd35uyeC24I1PQNlf5tDyP3vejyT",
+	"7tehZK60jeqZdL/O8O6yd0UWYG6vBJIrKPyGdJKa8SbccdtpJ16gh+0NVX+0o4OZZHpxZd7j3dRo28a/",
+	"vfBc9e/vrxvNAlvb2rVEu8gaubl8e1VgauNUUO+zL4iHM9Z62ri/xzSYoSgohUPf7ZQufHdbbJthlN2h",
+	"iCIxjzHNU231zTgE91AjrY/8I39+B3KRvsiC0YczSQcReI9yL9VYYiyiUCUI/FQ7DwYGRg0Ts+9XH/mP",
+	"zgryo2t6IG+pmh7p3qn+PzlwA2X4HdMKoqGxYgYLl3MzmVAeGkMoEnMc90urKVl88HcvnpKTk5PzJEGt",
+	"vAX/YzIA74mbGNbqYF6iBL+U8vAjN58hn/ode//EQcipFBOmIGyR1948Y5xMkqoZ8iNWzfxkB0M58cU5",
+	"xNe6tD5yzHmyg5/aZDBiE3AU+dHnef3kirJscpfLy/IminnRBCg31stHHuf19BpPqYRhhGZVXD7Y6Bja",
+	"EFPgdMoavcZJq906sYnBYzzdx605RNERFmQd/za/Va3fnCN+VJQLeUH+fvX2DXkPA/ILLMgVaDvqh2ed",
+	"h03cjUftk4c/meUHPF+3sHCTQXqwE/fGbs9Fp29h4eDehTVXY3+Ys5gRGwR3Q4gWuSCKjbhhw0CUTc7E",
+	"zh6W4jAEgkkOZAwSHhtjBEF3EPvIYfmhMSO42UOcukWsZYpcXL6MYbsMe0L35cuw0TPr4aqWUceeCq4s",
+	"g+i22za3jmuf2zqdRizAW4/9cqZKv2wd8weXG+VSolwCVJz35LKcfKFww2U3YVKTS2HCzCXMU2p0Ov/+",
+	"r4v/+uXzUzn851X/4fXi/T9+fjt6OA7uLumUvY7k/CWll8HPv74TjftP94770HVs1k0YmVFhtigadtbl",
+	"i2vxlAZjOHoquJYiWmE3aYEdV5xhnegANrmqSSb08xEdwV9PsCw6Yd4WFSsZfF6bNQM9s/tRNK94345f",
+	"covVlOH6jd6HT0aqTyZULlKTdAcsxdftcTXH0Jn3hg7pSKUQelHCfD4KHFUeuQpkN0V87zFVCrQ6/oI/",
+	"71NUt3T0LukILsxVNgudTkDjkn9InayG0osIWoGyGO1YEYMjs3n3DeruL1/OdAL/MsLV/ae1J59N6AiO",
+	"1d3oL58nUebYNyxAhbobWagKaKzaR6PLfdbHgU19Sx4yEOGCfCEWNL5H2o/JfZXn/EbvqD2H2cf9MFPG",
+	"xJIs0D88XvmgQgIYsghahsGetk/XH7k3Qr8QMx42dnpGL3AU9oROqREQkaBh6jjihxXOYigCteoEPjPf",
+	"rz0AuNxjXbz5/4fRTBZTIOaCCqegcNHjJNtWY8fEzhBWSUsaaB9ysTXxbiUVSMT2XL+W1gj5fdVyOlyV",
+	"bWWJT9xsiNtGZbbu3l2wwC81CQWoHS/tM+HyFnyaQsTu4H9ttLITMNSqShUUH4ZUgaRTkC1ij4xRiPD1",
+	"nzH4NZSC25mik3dKVVzhocdE8ELp/9q9uhoNYI54lgj8xPpGw/cNAFSf8f4wYqOxJh3U52rSg1sRM61L",
+	"iVUmMFPEjIFYB9CONzP1kkm8IvU30umkrQW1vKKMTp46iqxHKf6pyeK79/UIqsCbLPTbKXCjHoYimE2w",
+	"JnN//GejJcW0s99LSeOd+dpp3Jc22/rqH6+chaZacQbcDwgRqrHWQYsoJINZilZcAWYMNzoSRo/2EQ6m",
+	"0RqMzTZFF+SsfeJDXxMF0Z3N1lza6CTZfVuemKS/20z0mEf6nPYkZ91cUJltJiMsOCHvbM5f/SNhbjjZ",
+	"eIKhwwDxU8zCs+9jom+EJi7BcdVxfkoxydic3rhiR23G8+86x7FOXWqYhhPGFWa0WcPT3WFtScfvQd0S",
+	"beFOhqk+Y+bA+sQl5ZAVLlGVcg6VmxSO5Q3BqIoDw51YDMvlAx0xpS/8oJdU9nyBYdJvyqjq3uqFTMuN",
+	"Jqaj8AUJqELPKWr4iA+YqPj/bpSo8521dbb3zeXU1iheR5XCyTV7VDYA812j8jnDDK51L7bGF7oNNLsD",
+	"zGH30ERlw0AGlhlHXNYX99/y6EafKizFOzFHfwGNEUqL3upDcMlbk15s7dIGb4UdxIqSeLLH0B0YLAy1",
+	"YciyYTkA1vS41rVR+rQtD3Ze3A9ZFLIE9qwTw579K70XMVCORRJrYIuv/3TPbWnbMAn9Iu3O+Vm73W4f",
+	"4T8PzT+P/J/2P9pNQ1v1Gpgu5Jbkb+a55GkqXdExng+pHMZPGef5UnwijetVNrHYEdep4XVxfOMSEYmW",
+	"GfBbDu4UouVZQdg8oeE7124Kb+msv+VXTmd6DFybPYbQ3ney/r4XQg5YGALfRhKuHVos4lACJbawYxlN",
+	"wmEOStsM/8qumQ+5VFWzY0bUFoFSo87kHL1xah6qOZjzOecgsQY8GGP1NyIMIfMUPIAeGSNKuybiDqR1",
+	"oEegrWPa+nkJ09Z2SYmuCWK9x3yxXIY1CbXikPJFi7z36RouUjCnikTYyRc/dKDnRtmjt8DJj6ft8596",
+	"RIKyI0pmhxzHOsI8YEJW6FlSv4g7VDmx/0SEi3rcw5M/h3me+FMEjdWrjqDfCEnJG5inKdnnJa+k47pU",
+	"iV3FsKYlG1Zy+cQ5rtmpN+9U17ED27RsM90prHF7ov/98Ojuc3cyPjqfavr70Tw8tSiL1TYx1xOugLu+",
+	"prYeIuXUfn5NR2UPdpcd4zUOM7S4riMpJPedB5jKOr/Tiu5xxY0q9+VWrUzHNfiuxchp+3z9HU99r0Rz",
+	"Q6fCK66FeEWlBf077ZxVmYuaTW0pzGsIGb0262hu7p5XettryhffQiq+preQanixhTjMGWPHXxL8qpXB",
+	"i7RE2EapPPBEzxOrcbt8d8piv1ZKnG/E9P4A/GO/0ZmtKdRo9NtT55KXoWg4ySVeoXkZNoy55zJ2cjJL",
+	"yFuVJHoI7gPoKatcTIETqsgcouixM8wZHxHgoYPQRz0WQ/iudxGOmASUkwEQDgzD855wCReSTGhoeNbC",
+	"phNDpAD1UnKD3d/w/pufChRQ1J0vUi1S6yzIy+FrqoNxw1q/G6quS/ynDptoJjprXb30Cj0elZTSA9f9",
+	"xlzXommGB44bc9wNVLzu+hsusZu7TUF8YYGzv4F2+KjeQN956v0GgsgeTHRCN9HNi3BUNhokhvtXIo/h",
+	"DlZ5+d+PBYqGpvOShGlfsA8+zbEzatoD9NiIMEyx71jglVJf/XP7/t15P2nc6b8Kw+vYPiyl3MiCDFlW",
+	"13dLsF6S1JYlSQemEpXRbtP374D87jW/THcvosVuSGwbTXAleaZhl7dSNgu9qi+ExHYpcw6SzMeCDIUc",
+	"iTioPKaIc3EHIX6px7AwCqhHcs/5WG1DJxEhPhDej81ZvPqKmuudrb/LcgN0fMYu+BgBesuQ9A59WGls",
+	"/BL6RNyQuF78z6ctfOcel7+hkZO0GKWZDdmB7Exl9pfKysuS+LaCVCGkcmFEJpPOAXFUoekqCZS7Qsx5",
+	"07UfyDSA3U2wPD2nNQFzjA/rMWDyJtUzBeoxVnkOgEiYormSca2mW6okJcyfymPHCEmYkGO1svO4QWJS",
+	"i9LpLNeilMyGqaSa0e5NWTzXdeK3dYuVQ7or3us2fO2L3XVbvzmNsheXzRrm78oesbICqzzKRoKdNQvH",
+	"sLLWcf1A4oLe9WPAXpbbjuDPllhQq5fDLtMMbI/r/mBRXdMuc2x02lbj/ku7Y9uyJQRX5dlhJ7nFLdQz",
+	"2SLWY/EeLCxnXAyc6wR3knlxxTcGnSwKR1l7uRT9VnnsoNOwmOS4qNkF6pylx5nUnCuEI0iVIRcNJb4v",
+	"lZmXIE9oD/uwhLDgPWpF6Ah49GPQgzXdlbJwBx+Wseg6p6ftFJBcx9y1fFU3c9FZ253nHERBdxWyQPe0",
+	"fb/aS2VopuqOQcff4A7eC4Q4RK6+wuG1dODTaSu5Ls6N179dLN6w9vz1oj1/Hf1j/vaZmL82/38xffT6",
+	"2fOzN/+oEVNPhP4h26V2tktKY0qqxdPaZVqlKtEwa2G3lSfE/FxSGsq4LduTlCsLAtgj3XYHCxiVUwsX",
+	"YiaVUxRvLLu5aZLT9rmTy2ICgsNHjlEAYwQybVTOYu0W2/cmWDzuoryS69XYIVqcC8EBS0uvE/weDGso",
+	"QslE4J8R1SBb5OYSI+k9hP35a6d9g7+oOPEn0x6B/DibGpv+pE3UT48/8iRJukmoSoaZrsGN61gVnXgw",
+	"NRtAcdk7uCZMkVuYav+Ej/wm1xP6xhXrcuHG0iRKEEoQ3XGBujIHCN0Ko/PRJ+naotKsgm5WNXXc6kdW",
+	"ktHZjqxr77DrvGUopr7Y3kRCSodd2bggE+FLscw5TRx0VeVhTV5fmc8+sdn6e8lZOiheB8XroHjtXvHa",
+	"QIcqcweiTGYKEetyQce03HiHwqG8c48PQqbuiW/Jpb6tuj2+Dvvh+MS0owvDZta/PLnD33AIh379mGaF",
+	"4GvmlMwU/CE8t0+wrRISzE4Uaas/Fzpuj7+k/spl0BWUms+iiEgIhAxtZENijdYoVgVdawQ6Cxk2aW+R",
+	"m0xfsxvUlG9ci7Ebi18wjqEv4CPPdS+zmevpfFVUbKy4R3U5qwy/uSE/+jArarxONY4boVluSJgF3jDf",
+	"0IV7uQX7sBpuz5kCOKasPm3HI6HpLqEOQRNLFcUdtn60nffJDfoS+46f3vg7bvwHyA7ZaAyySN8dgd5G",
+	"3fXKa7MQxc4tmzUdEvweRZQQmElVMEiz9ja4VeaLy8w365Jb5Q/c2gN3UP8O6t9B/fuu1b+UnMlpfwf1",
+	"6/vJ/83Im/268OplbiRDyCSIrFJlji0i8AZpIrmXlfkbnywyAMSxxmB9oE3iW356HDnkOD6yhYzusfnK",
+	"IeXZHLfh0NfzOWXLPKIgxxin9sfzhmW6pcQiSSYEWbGCyiJ616iBa1cxZRAv4pmweTDddrfyPRcOS65x",
+	"MAIPRuCOsmDxiBMay2/PjT2syVacuJoxeIzo+kcWQmg/PPQ6xUDHVBEqpW8IkK+qgOD2Jf+GLO/AT74J",
+	"P/nzUrg50akOAVbhr0jlG9Kza5CxX3q2LhZs8obF/NjLrYCi3WAOJH0g6T8LSbsjvYHY3pSg474v+6Nn",
+	"Z6BoRP6Ifai9bJMg5wS1uMk862qNs12LmAB+deABBx7wp+EBeKIxz8Vu3b6ZgGt1tV8mQG0rRYWka4j6",
+	"TrAQQuIB7H14dygBbMPCZWJ3A/2juy2cez+NcljZc/HM7dW981ocuM/BSfHH5XXuNH9FXre2NjdVytgk",
+	"Igrj+tsWeUEDrYiaBWNClc+x7Atb9oidAFBrseGPVNXByjqh/RTrYocGW2fr/Tn3lapybSQUO5nmImsb",
+	"oQCuLcLVbALmCBzKcLcmpvRy+kL3P1U8ZgJKYR+AldQ7p4qIuS1Eno/FJOnsM4AAgWmHmLzsE5kRjdbS",
+	"2Vpife1HsENy1RomU217fVdBKakYzR12UqX2ll76EgJgrp88BGyKO9xL7bUyS13y8u6/0jF3ZW+Ycew8",
+	"oxq9dg2u4JZxFV9we00iCEcgbQ6+DEEe+MRO+IQnpa35xDdhBFwcYevdvRksSVXphMpbXCRiG/ShnLde",
+	"DDcKMgTIBGWXuYh5yBtxZbsFH5wTB+fEH1Zhf23IwTknjRLMsU5KAw8h3LvujuJrukJ7f8sBq4msUxGD",
+	"B00s3TIfAg3GtkGe/XoOXGMr6BZ5M5sMQCoypneGrMmITi0sMuOE+naD63SDd350O9QNJjGQ7uqUNNsq",
+	"rl9Bv3dWS6PZ4DjpRq/xDrWG026dnmpusqskuN8trOqzLzsI750Ib7+ye1Lyv4lIT5Ic9+iGFIRygTiN",
+	"6GVEl6OT3Fip6HuO8pDoxRRa5NLVUSJyD1NaSCxQXTwmzHW6gLnlKR55vBm3j3etLguxedxU/3iOzMLc",
+	"3JN8bm4NNhLv+iEL6+Dg/BPqS+IOvnEOlgQlors9stWruHstAirRmQJ0wigATrTw3euosZ4M81S+zCf2",
+	"/ZGLuKleXHccMgg9c7bPZMpWfgdJRixW3CDsZMAihlzrMbmRoOXixnb7YnEdfyEjNiuzSy68uyCRFPN+",
+	"IKS0DeprcNQpZfKdrebeE0898MYDb9yFKktvwaW7z4Jb72kZFrBLiYd6tQuqMjfUcrE/Xojoj8489iAX",
+	"OD1s+GV7iHtWxxQZGeNUSDKAMeNhz2PseV6ICTNYEjiUYpLKiUH8ENv9XbXIG6dxMkRrkA5RdoJYwS6U",
+	"Xp8HB1RKls7XQWx0844IhprQSPBClqrl4vtkqChE+hIm4u4rMNQ67XLc2fHCre7Yigzw93YLfbRjX/Xy",
+	"h6L1gzTYkTSwZznTYFnEsoBwdJ1vJA8c/OeKwnTDlBGMF3vM5AGpOJ0gd1RAZTAmE6qDMdjG2knHSw2f",
+	"dROjjGDYNaIoUeUge4MAgaZ3gjD6zM2mCrioBz61YgebcmJStYWFdGyhqAwbf6zqwVkNljP7fjWFgNGI",
+	"6UXFUSQ3bDeW3AZzkdljooVokSusnMOuqSWjYTyIZiH0GY+bbxYAWboiYzemgRARUL4XyMyz7xYys9Mu",
+	"2pZPO81wMRvgmoUFgqtZpPG+/hCqVHDXqcX3rTts3AKw+t5wntLi/NSx7TWegZxQLSIxwpbN5Q38qrve",
+	"LQdY5Xl3dHcAGyxynnumJNL4zynZ4sXFfqEGEUODcgKTqV4Q7wRFfDueaPNiOAQJYYLnCxIQ82SMaIMo",
+	"XDL+f+u2Lmlp+cwP8ttp5BvQaggjCZ7SXAnAyr48tQl2Kg1DMSK3rxgPoNHrttvnmxJyPTJ+yaczvacu",
+	"nFsyydoLv1eu+i03qYjPXoThFr2Pmt8Cssy3DdWNQ7fMb2aGfXV83TAklMTyqaKUK2nZ4O46/hJjGq3s",
+	"mBkLnPoeZ3tryio/5Axsh8xS9wTsOf/XSb8VXRvfWW+Y8h6BIYvgsc3j9T5IhCFWTofyHlJOBG+RJ5jG",
+	"7tuDKE0XBG1O323HaIJOiZJAEP0KXaGqZ2xSnyWAkf3fEfvZ3DkByon9xqFLFUT3pzO9qaK1i86NBw1r",
+	"cw3rvztfOvQv/J76FwpJQkAtnmJB+P5k+DFywlIH6auEO/qoUdzjx1Boi1z4zCkFjmGLOWLmF/DHWC/4",
+	"GV+6O68QYH5jpxuDA0pt7JFz+/cc4DakZnkngptf7pvxLQ+zt3ROym75tBO+9B7gNlrY6Zd4cMyrD41V",
+	"v2mS5Rx3ySkJGImoS4BfUVnCAY9FZIfdi9UkLjRRiA2DXRTmQt4yPrJ6DeULMhESydcGWSIGcdqzUXqU",
+	"lqCD8WP/iy0XMd+EdEFCdFVheDqi0xbBkCMlQyHnVIYkiERw65IgiZrTKBJz5cfkHFtNQlO6l4s7C8Nn",
+	"9JwFkHaBmfloZSsxiQicSgPrND0LM+zQaSOmsE+WUGB0R8VCiJM4cZ9XaHOeW30Dle7rsrhN2Nhudawr",
+	"5w29ond/ylzMg9K0n/CxMReRntOsewfseoXiZJifZCGolbDnIV0oa5/emH9viBbkRosbFxhN7FDDGh17",
+	"8r1+HIWuCga/jQdRlz1dTSl/IcWkSva4ufZaNHYZxwupTsNNd06NxmNV0YTZneQ4F6JRGzaVu//0qH2S",
+	"uv/TjpS1Z3Th13dlyI0u1EFh+2YK2zNDYYh7a90zuyL9LTS1Klzj+Is5wveWa3hcvTzkjfk8S+hbqiEZ",
+	"4j2tLo9fSDjI46w8/iNJSNvPGVV37FuRtm8wSfSb0st6AYRuiGeG5VfzGWcNONdU3czeRf5jH0ZAI+Ah",
+	"lS3y3kFC2HuSi4whQufmVsxX2tjmcC+mC2vqRKy+HbIjHrChKVJdOlcXrwcL4mBBfGf8MaVEYN4+Nyrk",
+	"Xg0JFQm92ojAK7z/JZ/yk27+zTj5YMyMJtHipzyE1QUyJAgzcHtYs4p91Swm58A2WiQhBEZLKbY9rnDE",
+	"a9JQc4074vSkmKVUbUtS2Lrc9TbJs4yturo/pzJiZsFcDwZUKhmu/FCBJj/OJdNA/mIY/v/ZffJTdjbp",
+	"djXtFGRPefP3CkOv1Yr9Cgt0izrAN0nc2KpjTVLbqd7apCXzOF87D2wgv+UsPu00ClChNVKFdkeVu53u",
+	"IqfTENMq8zIuV1etQ9jxm4QDcAdsDGyjYMDXy6dYIWXM+I/EcLgaQM3wPwTcwgIH8wFQpZtkAHoOwL0T",
+	"CzvxaXGDRRLmycVy4ppN4C3O7Q/lmyrgIw9jXli3xRpisZUxlOwzd+S2cqu+DnnRSLWD2+qbIzZi2ev3",
+	"FGMszFl/s5yYjvU71rXNxbxC5lWvyDYGEhndW3Bbrz9mWjVtcnusivpa2hkPQWLPTWA2EUsROhF4BUyI",
+	"NdUlDGcKwha5eTk8Qqv3hkywlpZpougQiBZEAQ/LcKZpGG7KtnZiZldjPhUZSk2WsceM9OHQghlgDU+m",
+	"Lrt6o8qd6XebtLOs3ZkyblzQqNCmsaDrYiwNnND+ZlKp7ilynpdlyYNfOLMqLi13JeccAJOVIWCKCX4Q",
+	"TAePz1cAoHDyd7/+Ha95H3/x5OyT51cHfnYjhg4Rn/++EZ9YvxzQ4PY7D/F4FWSdGbuYrsm4yPscVSJw",
+	"EKLXyptEvZzQEFCDnYtZFJIRrIcCv8ZBrPV/CuWcs7723L3S1Z27cn7UdtWea9D3VoG9SYfzmV3ZpJf1",
+	"Sbuy4oIe4YlFdWG8b4GZk1XKtq3+b9cQvIbbMXecV3kLlijqgOW6NX92GbMuxhxQTgZOIYaQDL/baq3i",
+	"gvZ8YdYItMLAieNLLYIRIw9/gj6DVeB8tmY9d0K/afH6YDYcguxj1CRF2+0yblbIjiRMGA/TD/iA3KHT",
+	"bX9qNlQkdF9pmKaftCk578+S34DhAxr/7A76VblqHWGgQGsjVJcL362rqR/MtNG5k13rtuPvQqBhxPgS",
+	"v3aSuj9nPBTzfkgXqtE7N1+UHgT3TZ6ztw1dYnvD/oTKEUsdlIfd0vNTJrAczkufC82C7FuqCsVymee/",
+	"wcK/7Hh8wyO3HhP6Ofn+QcH38cKcYbuR3Cz2KjRX0Vh9kWq+NpRhdsieArMcxbS6KbE+A01ZdEAa+CNY",
+	"jwekgVKkgWU0mr0ULKIGevzFZYCsBCFY1iDq55PlnnGAJdjNgVk+LA7YlCkCIdOZliLfpb/CaFlVMAxo",
+	"FBGvoxSAGAzAVr1l1OVsIC1uL5jyX2BQbQ7SZmxBiE6OFrmxGlCPoKS9cTCyzL7K5aBiAK8wzXRrjXsX",
+	"AbAaCvVadfLcqpPfSrU+sJdDDOOrgwXsQQxPYJWUfQ1bV/J7yBEa0g2RxWgnsXcuQkouY6/IkqOkho8s",
+	"CLAJU5lfzH59wFosym1xixNnb0RiNMKskXSfInvNblxbRp6p9Jk9nlKl5kKixVPsuXrOQ5uE4kbyg3L5",
+	"3wqUYoIrixY0lYCV9P6BmHmibq2nzqaraARMpxIIPghCErFbMLM+YrwgjdoWx1/6EW6D+oOyT/eT2TZc",
+	"7wgyFlIBGVCtwTYvMrc0Gxzm6aspiQQfYdJ7weWVicXPxXKlagLydHlL7O3hH8HF/J3D1H3fmN9OeHnA",
+	"mGlCCV+DO4ipGWW6d8zqoCKHeVxJ0cSWghSLzFwTwQsyZDxkfIR5LCruGGrLweSMGyWdKKxURe1dkFAQ",
+	"OjBaOfYmDERYkkP7LjfKNVHHn8WcTChfbIAq3amHKr3DkGIwhuDWcInTTrfZcEuptsoVW9XI2DWFuAMe",
+	"CtmX8JtNTTMiXls9ZAp2N6mOW7p3mzE2fQjUXK1mA3On4aDJII8rjc8s3pBxpsblnRtPMw2faWfQXZPO",
+	"FfeQMNslwfIE/AMTvdb0iNSSjUbYEzJpy1arJ2TqlK5pDZk+zwflqTAyqFMrBZKELEQtY4gGVb1mCHkO",
+	"WBbFeyomUypBEbgz4t/1ffElUO7soz4kLToPz28mwZCmZhPoEUoUGkl42W+Ccatn2VK0JUaHBzR7hpZt",
+	"im5N9lKDdMwADa2g12TDQ39liazo3L/M5i8/JpERB26bDZNHiTJPIJBc45avq898901CHDmgR825xur3",
+	"BilRCJwysVoLmIKYRoi2NUlbDWRCF+iGM9tYLMUv/ePXiO8Lhz6a2CN+YI8r5Ai5u2xhZPVCyB1K8joZ",
+	"1cXWOkQuzNRQEA13VWTnXrBKMPmFPkikInPer453IrujtrW6XrVpwrWITQX3IquGW6LQghidl1zE32Kf",
+	"GV/02m2ndrc42SQ5gd8uySSkGvpi2B8wqceoqXXOj9oPjtopankCvJhagjGLwt2A576BuX/FXjJIctPs",
+	"nD9qH7W7R93z6u6+HTGQmuzjEKI/NHH7b9Y9IOHau+XzObXr+EtSk3VfqoNd+OHkpJDXjRQgtGkh8HCa",
+	"Q9QN0rl7D7H/nbUk2Nexqiu+3c5WDuSjYUYGM509fjtqTVAUk99YMdlJLH6VqC4Uv9OxFbR/OT0nJ23S",
+	"6Z6cnj14uGe5vNuQ/J+b2g+h+D1GMzwfuOUIgj/cvwD1gcpsOWFBlNN69dzlcSpQ2pxCwCBseCJs434m",
+	"iRa3wBURU+BxczoPHt4sT+AHHl75gVUJ+r2ywWEMh5hxzsdg2OHBEM+esldilFujfYfLmuXOMMRt8Mev",
+	"8EBFVGli1Ncyty9iiZWek83DSda+WRnucFHzuIwN7jCVrPGCSRiKz0Rw8orx2WeExpoyCZk6+bOjk3bm",
+	"cXXK7s2y9M2yrBhgHRhFHPoqz1aczHAgqKVYC9jemrHb6GtmqpT5ui6wNsXVrVIyACrBseI4neaORgzT",
+	"T0jnjLisRg+cImEoQY1zd2hJQwvbQjW5uXx7dU3SAuTY3XWDD7WQpJ81mVIm0a8241ao0TCUoMy7yFwK",
+	"PkqSYuzLQ6bMQofxio7AKsuKTjz6S5kTzvGCbbJhVmSSVU2QqUx5TyWE5sDTSNVQPuu08QxAqT5uoxGq",
+	"i7+PB38L2Fv29xf/ev7u+h9Xfz9vwUm7FXQjPpi8aIf/19+jYn7luUvnzPErfw3jmCSLJTlm9/uFN3fO",
+	"MszOX+sHFgxl/6L6f1izhRvdr8M28W19F7t4gjRRfav8ySrgkK88uX919njIB2ooCGYSe8B9+JTXdGow",
+	"4MZ0NohY0MhrxZ6plWcAXhuuqFy8Pc02GXdpPhzmngvmL1FkJESIOvBjMh8DTyNczakRJQoVa/jIkf05",
+	"tuYb7Zy0XZRc2ZLZmE1m34NIVU2CzzP6tysBMC/gwmpYZnB48Ufu+b1LWoSQRFQb+TGmPLkxEFMGDvPV",
+	"GwXAQ9WM2b8eMxi6rAPplTuQrY/8I7+I79GpbkNu1ODk0qlFGjVGxR24NElMdmIefvS8bZsnfORLAsE9",
+	"awcSYVtuVSMdwJ61gyj4o4qC64zWcxAH3404uNJ0sYFeXioWviSn7n6V5+SlYcrbukBqekAO4Bo785MI",
+	"28vOGff7t+ZWZvas8L3VhUUfxrDoU6rHiSs+xUu3AUb3+EtzGIyFuFXH5psplCtR/wTJhgxCMrD9RRQb",
+	"capnhj6UFhKsiuQS4MwFcAdck5fPrFIgeLSwMRKrOll1Zsy47vkO0Jh3K4G6cg0HN2A1Iw94zjQZQMTg",
+	"DpQhUKTUFnmOfk+XVWU1M9SEuu1To4io1GMW5Aon2irQRgJgd2C/fm+XZS3+E5uAMSknU5zkz68vnh5d",
+	"/XzRPXuQrI9VjRALhYdWCaVzMhDhInsk9F87Dx92T87OHrTbzbvOX8+6Zw/powfn8BACGEBIT7p0OKQP",
+	"ukEY0JMhPesENHwIDx/SNpw9GA7PTh6E7QAeQaf9KHw0CP3xsRkByQGyEzy68uNbeYwm9PMr4CM9bvRO",
+	"2+cPMF3cf9ApyTIr0+H+4/g/MhpP48vHBgs/NnofG3Cn+52PjebHhsB8a/chcI0fmtfgRx6CguFDW3SC",
+	"qXAWe8PwiP5sGhqe97FxX5wdN2CcYjZdfuSbFbJc4clvWnBc6Q7pxsy9rnLwbeX1BXck7nidp9epFHfM",
+	"njjPiz2TyfFiQwNHDqOj0z59dPbwQZZXU3uNP5arhH92oF8a1qHmG8UpkHeegmcyavQaxxZ7lY6KyPoV",
+	"VnQhvWK0ZwDGKFM2BS3N0LM5maqx3K/h/VjkkJ+a9ploeOILgKce5Ys3l5/0xAPLOTbCJBkzw3oX6ZEk",
+	"VQrFo6HaZ7iGws8nuadFnttKlcnEvMUVunByk85g+gUWFh2eOh9mt91O8PdST8PeKt1215rN2GRjpgMx",
+	"AW9MWm/jAnTPoQLcwtSyyTmLIrNmAZWSeZ0pnqUbX+kMbdWHIhqiiMxU6s74JC7f+TPQSI+bZAJassAv",
+	"MzNmNNeSBukBmPNk1I3lp1zSESjcXJ9I7HpOUVcn2CQDGDMnCYyQwDJCfovhlQi0kTQt8nYK3CihRrWx",
+	"ZYTKK6aP41wCwjh5zkcRU2Mc7d9ATihvpg4ISClc78kpDkwLkZoGflYwiX8ug/baWqdmIsOSwgW8bMhc",
+	"meUk9XyXq33/6f5/BwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

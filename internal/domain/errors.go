@@ -50,6 +50,10 @@ const (
 	CodeSuperseded      Code = "process_superseded"
 	CodeStuck           Code = "stuck"
 
+	// Links of letters. A link is replaced when what it was about has changed since.
+	CodeLinkExpired  Code = "link_expired"
+	CodeLinkReplaced Code = "link_replaced"
+
 	// Vendors.
 	CodePaymentRefused    Code = "payment_refused"
 	CodeVendorUnavailable Code = "vendor_unavailable"
