@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.uber.org/fx"
 
+	accountacts "github.com/careflow/careflow/activities/accountmail"
 	acts "github.com/careflow/careflow/activities/appointment"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/internal/config"
@@ -23,6 +24,7 @@ import (
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/worker"
 	"github.com/careflow/careflow/worker/relay"
+	"github.com/careflow/careflow/workflows/accountmail/accountmailclient"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
 )
 
@@ -55,13 +57,17 @@ func workerOptions() fx.Option {
 				processes := appointmentclient.New(temporal, c.Temporal.TaskQueue)
 				return processes, processes
 			},
+			func(c config.Config, temporal client.Client) relay.Accounts {
+				return accountmailclient.New(temporal, c.Temporal.TaskQueue)
+			},
 			func(c config.Config) reconcileacts.Config { return reconcileacts.Config{Still: c.Reconcile.Still} },
-			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, relay.Outbox, reconcileacts.Store) {
-				return s, s, s, s, s
+			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, accountacts.Ledger, relay.Outbox, reconcileacts.Store) {
+				return s, s, s, s, s, s
 			},
 			func(s *payments.Stripe) acts.PaymentProvider { return s },
 			func(s *mail.SendGrid) acts.Mailer { return s },
-			func() acts.Writer { return letters.Render },
+			func() (acts.Writer, accountacts.Writer) { return letters.Render, letters.RenderAccount },
+			func(l *links.Links) accountacts.Linker { return l.Account },
 			letterLinks, newLinks,
 		),
 		worker.Module,
