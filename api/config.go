@@ -30,6 +30,9 @@ type Config struct {
 	TrustedProxies []string
 	// RequestTimeout bounds a request, without the wait it asks for. Defaults to 10 s.
 	RequestTimeout time.Duration
+	// EvenTime is how long an answer takes at least that must not tell, by its time, whether
+	// there is an account. Longer than the work behind it. Defaults to 400 ms.
+	EvenTime time.Duration
 	// MaxCommands is how many commands are carried out at once; further ones get 429.
 	// Defaults to 32.
 	MaxCommands int
@@ -58,6 +61,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = 10 * time.Second
+	}
+	if c.EvenTime == 0 {
+		c.EvenTime = 400 * time.Millisecond
 	}
 	if c.MaxCommands == 0 {
 		c.MaxCommands = 32

@@ -24,6 +24,7 @@ const (
 // fakeStore is a clinic in memory. err, where set, is what every call returns.
 type fakeStore struct {
 	fakeSessions
+	fakeRegistrations
 	fakeAccounts
 	mu        sync.Mutex
 	err       error

@@ -71,7 +71,7 @@ func newHarness(t *testing.T, changes ...func(*Config)) *harness {
 	}
 	cfg := Config{
 		Address: "127.0.0.1:0", PublicURL: "https://clinic.example", CommandKey: bytes.Repeat([]byte{9}, 32),
-		PublishableKey: "pk_test", PayURL: "https://pay.example/{intent}", PollInterval: time.Millisecond, Clock: clock,
+		PublishableKey: "pk_test", PayURL: "https://pay.example/{intent}", PollInterval: time.Millisecond, EvenTime: time.Millisecond, Clock: clock,
 	}
 	for _, change := range changes {
 		change(&cfg)

@@ -14,6 +14,7 @@ import (
 type Store interface {
 	Accounts
 	Attempts
+	Registrations
 	Sessions
 	Schedules
 	Directory

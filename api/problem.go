@@ -40,6 +40,7 @@ var answers = []answerTo{
 	{CodeInvalidSignature, http.StatusBadRequest, "The signature does not fit", "Sign the raw body with the endpoint's secret, and send it within five minutes."},
 	{domain.CodeUnauthenticated, http.StatusUnauthorized, "Log-in is needed", "Log in at POST /v1/sessions and send its token as Authorization: Bearer."},
 	{domain.CodeForbidden, http.StatusForbidden, "Not allowed", "This account's roles do not include the operation."},
+	{domain.CodeEmailUnverified, http.StatusForbidden, "The e-mail address is not confirmed", "Open the link in the letter, or ask for another one at POST /v1/registrations/letters."},
 	{domain.CodeNotYourPatient, http.StatusForbidden, "Not a patient of this account", "Book for one of GET /v1/patients."},
 	{domain.CodeNotFound, http.StatusNotFound, "Not found", "It does not exist, or it is not for this account to see."},
 	{CodeMethodNotAllowed, http.StatusMethodNotAllowed, "The method is not allowed", "The Allow header lists those that are."},

@@ -46,10 +46,12 @@ func (e AccountCreationLanguage) Valid() bool {
 const (
 	AccountEventKindCreated             AccountEventKind = "created"
 	AccountEventKindDisabled            AccountEventKind = "disabled"
+	AccountEventKindEmailVerified       AccountEventKind = "email_verified"
 	AccountEventKindEnabled             AccountEventKind = "enabled"
 	AccountEventKindLoggedOutEverywhere AccountEventKind = "logged_out_everywhere"
 	AccountEventKindPasswordChanged     AccountEventKind = "password_changed"
 	AccountEventKindPasswordReset       AccountEventKind = "password_reset"
+	AccountEventKindRegistered          AccountEventKind = "registered"
 	AccountEventKindRenamed             AccountEventKind = "renamed"
 	AccountEventKindRolesChanged        AccountEventKind = "roles_changed"
 	AccountEventKindTokenReused         AccountEventKind = "token_reused"
@@ -62,6 +64,8 @@ func (e AccountEventKind) Valid() bool {
 		return true
 	case AccountEventKindDisabled:
 		return true
+	case AccountEventKindEmailVerified:
+		return true
 	case AccountEventKindEnabled:
 		return true
 	case AccountEventKindLoggedOutEverywhere:
@@ -70,11 +74,70 @@ func (e AccountEventKind) Valid() bool {
 		return true
 	case AccountEventKindPasswordReset:
 		return true
+	case AccountEventKindRegistered:
+		return true
 	case AccountEventKindRenamed:
 		return true
 	case AccountEventKindRolesChanged:
 		return true
 	case AccountEventKindTokenReused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccountMessageKind.
+const (
+	AccountMessageKindAccountExists   AccountMessageKind = "account_exists"
+	AccountMessageKindLoginAlert      AccountMessageKind = "login_alert"
+	AccountMessageKindPasswordChanged AccountMessageKind = "password_changed"
+	AccountMessageKindPasswordReset   AccountMessageKind = "password_reset"
+	AccountMessageKindVerifyEmail     AccountMessageKind = "verify_email"
+)
+
+// Valid indicates whether the value is a known member of the AccountMessageKind enum.
+func (e AccountMessageKind) Valid() bool {
+	switch e {
+	case AccountMessageKindAccountExists:
+		return true
+	case AccountMessageKindLoginAlert:
+		return true
+	case AccountMessageKindPasswordChanged:
+		return true
+	case AccountMessageKindPasswordReset:
+		return true
+	case AccountMessageKindVerifyEmail:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccountMessageStatus.
+const (
+	AccountMessageStatusFailed  AccountMessageStatus = "failed"
+	AccountMessageStatusPending AccountMessageStatus = "pending"
+	AccountMessageStatusSending AccountMessageStatus = "sending"
+	AccountMessageStatusSent    AccountMessageStatus = "sent"
+	AccountMessageStatusSkipped AccountMessageStatus = "skipped"
+	AccountMessageStatusUnknown AccountMessageStatus = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the AccountMessageStatus enum.
+func (e AccountMessageStatus) Valid() bool {
+	switch e {
+	case AccountMessageStatusFailed:
+		return true
+	case AccountMessageStatusPending:
+		return true
+	case AccountMessageStatusSending:
+		return true
+	case AccountMessageStatusSent:
+		return true
+	case AccountMessageStatusSkipped:
+		return true
+	case AccountMessageStatusUnknown:
 		return true
 	default:
 		return false
@@ -471,6 +534,24 @@ func (e ReconciliationTrigger) Valid() bool {
 	}
 }
 
+// Defines values for RegistrationLanguage.
+const (
+	RegistrationLanguageDe RegistrationLanguage = "de"
+	RegistrationLanguageEn RegistrationLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the RegistrationLanguage enum.
+func (e RegistrationLanguage) Valid() bool {
+	switch e {
+	case RegistrationLanguageDe:
+		return true
+	case RegistrationLanguageEn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RepairAction.
 const (
 	RepairActionNone     RepairAction = "none"
@@ -735,6 +816,33 @@ type AccountEventList struct {
 	Items []AccountEvent `json:"items"`
 }
 
+// AccountMessage defines model for AccountMessage.
+type AccountMessage struct {
+	Attempts  int       `json:"attempts"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ErrorCode The last reason why it was not sent.
+	ErrorCode string               `json:"error_code,omitempty,omitzero"`
+	ID        string               `json:"id"`
+	Kind      AccountMessageKind   `json:"kind"`
+	SentAt    time.Time            `json:"sent_at,omitempty,omitzero"`
+	Status    AccountMessageStatus `json:"status"`
+
+	// Unknowns Attempts whose outcome the vendor never told.
+	Unknowns int `json:"unknowns"`
+}
+
+// AccountMessageKind defines model for AccountMessage.Kind.
+type AccountMessageKind string
+
+// AccountMessageStatus defines model for AccountMessage.Status.
+type AccountMessageStatus string
+
+// AccountMessageList defines model for AccountMessageList.
+type AccountMessageList struct {
+	Items []AccountMessage `json:"items"`
+}
+
 // AccountPage defines model for AccountPage.
 type AccountPage struct {
 	Items []ManagedAccount `json:"items"`
@@ -759,6 +867,11 @@ type Actor struct {
 
 // ActorKind defines model for ActorKind.
 type ActorKind string
+
+// AddressOnly defines model for AddressOnly.
+type AddressOnly struct {
+	Email string `json:"email"`
+}
 
 // AffectedVisit A live visit outside the doctor's time. Nothing happens to it by itself.
 type AffectedVisit struct {
@@ -1313,7 +1426,10 @@ type ManagedAccount struct {
 	// Disabled Cannot log in.
 	Disabled bool   `json:"disabled"`
 	Email    string `json:"email"`
-	ID       string `json:"id"`
+
+	// EmailVerified The address is its owner's. Until then nobody can log in.
+	EmailVerified bool   `json:"email_verified"`
+	ID            string `json:"id"`
 
 	// Language BCP 47, of letters.
 	Language string `json:"language"`
@@ -1590,6 +1706,14 @@ type ReconciliationStarted struct {
 	Joined bool `json:"joined"`
 }
 
+// Redemption defines model for Redemption.
+type Redemption struct {
+	NewPassword string `json:"new_password"`
+
+	// Token Of the link in the letter.
+	Token string `json:"token"`
+}
+
 // Refresh defines model for Refresh.
 type Refresh struct {
 	RefreshToken string `json:"refresh_token"`
@@ -1601,6 +1725,30 @@ type RefundTier struct {
 	BeforeMinutes int `json:"before_minutes"`
 	Percent       int `json:"percent"`
 }
+
+// Registration defines model for Registration.
+type Registration struct {
+	// DateOfBirth A day such as 1980-02-29.
+	DateOfBirth string `json:"date_of_birth,omitempty,omitzero"`
+	Email       string `json:"email"`
+
+	// Gender In the person's own words.
+	Gender string `json:"gender,omitempty,omitzero"`
+
+	// Language Of letters.
+	Language RegistrationLanguage `json:"language,omitempty,omitzero"`
+	Name     string               `json:"name"`
+	Password string               `json:"password"`
+	Phone    string               `json:"phone,omitempty,omitzero"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// RegistrationLanguage Of letters.
+type RegistrationLanguage string
 
 // Repair defines model for Repair.
 type Repair struct {
@@ -1744,6 +1892,15 @@ type TimeOffSaved struct {
 // Example: Europe/Berlin
 type TimeZone = string
 
+// Verification defines model for Verification.
+type Verification struct {
+	// Password The one that was chosen when registering.
+	Password string `json:"password"`
+
+	// Token Of the link in the letter.
+	Token string `json:"token"`
+}
+
 // VisitMode defines model for VisitMode.
 type VisitMode string
 
@@ -1828,6 +1985,9 @@ type IdempotencyReused = Problem
 // Internal RFC 9457. Programs look at `code`, people read `detail`.
 type Internal = Problem
 
+// LinkOver RFC 9457. Programs look at `code`, people read `detail`.
+type LinkOver = Problem
+
 // NotFound RFC 9457. Programs look at `code`, people read `detail`.
 type NotFound = Problem
 
@@ -1854,6 +2014,9 @@ type Unavailable = Problem
 
 // UnsupportedMediaType RFC 9457. Programs look at `code`, people read `detail`.
 type UnsupportedMediaType = Problem
+
+// Unverified RFC 9457. Programs look at `code`, people read `detail`.
+type Unverified = Problem
 
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
@@ -2185,11 +2348,26 @@ type PutAppointmentTypeJSONRequestBody = AppointmentTypeInput
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = PasswordChange
 
+// RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
+type RequestPasswordResetJSONRequestBody = AddressOnly
+
+// RedeemPasswordResetJSONRequestBody defines body for RedeemPasswordReset for application/json ContentType.
+type RedeemPasswordResetJSONRequestBody = Redemption
+
 // CreatePatientJSONRequestBody defines body for CreatePatient for application/json ContentType.
 type CreatePatientJSONRequestBody = NewPatient
 
 // PutPatientJSONRequestBody defines body for PutPatient for application/json ContentType.
 type PutPatientJSONRequestBody = PatientInput
+
+// RegisterJSONRequestBody defines body for Register for application/json ContentType.
+type RegisterJSONRequestBody = Registration
+
+// ResendVerificationJSONRequestBody defines body for ResendVerification for application/json ContentType.
+type ResendVerificationJSONRequestBody = AddressOnly
+
+// VerifyEmailJSONRequestBody defines body for VerifyEmail for application/json ContentType.
+type VerifyEmailJSONRequestBody = Verification
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Credentials
@@ -2235,6 +2413,9 @@ type ServerInterface interface {
 	// ListAccountEvents What happened to an account
 	// (GET /v1/accounts/{account_id}/events)
 	ListAccountEvents(c *gin.Context, accountID AccountID)
+	// ListAccountMessages The letters about an account
+	// (GET /v1/accounts/{account_id}/messages)
+	ListAccountMessages(c *gin.Context, accountID AccountID)
 	// ResetAccountPassword Give an account a new password
 	// (POST /v1/accounts/{account_id}/password)
 	ResetAccountPassword(c *gin.Context, accountID AccountID)
@@ -2346,6 +2527,12 @@ type ServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(c *gin.Context)
+	// RequestPasswordReset Ask for a new password
+	// (POST /v1/password-resets)
+	RequestPasswordReset(c *gin.Context)
+	// RedeemPasswordReset Choose a new password
+	// (POST /v1/password-resets/redeem)
+	RedeemPasswordReset(c *gin.Context)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(c *gin.Context, params ListPatientsParams)
@@ -2358,6 +2545,15 @@ type ServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(c *gin.Context, patientID PatientID, params PutPatientParams)
+	// Register Open an account
+	// (POST /v1/registrations)
+	Register(c *gin.Context)
+	// ResendVerification Send the letter with the link again
+	// (POST /v1/registrations/letters)
+	ResendVerification(c *gin.Context)
+	// VerifyEmail Confirm an address
+	// (POST /v1/registrations/verify)
+	VerifyEmail(c *gin.Context)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(c *gin.Context)
@@ -2662,6 +2858,31 @@ func (siw *ServerInterfaceWrapper) ListAccountEvents(c *gin.Context) {
 	}
 
 	siw.Handler.ListAccountEvents(c, accountID)
+}
+
+// ListAccountMessages operation middleware
+func (siw *ServerInterfaceWrapper) ListAccountMessages(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccountMessages(c, accountID)
 }
 
 // ResetAccountPassword operation middleware
@@ -4439,6 +4660,32 @@ func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
 	siw.Handler.StartReconciliation(c)
 }
 
+// RequestPasswordReset operation middleware
+func (siw *ServerInterfaceWrapper) RequestPasswordReset(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RequestPasswordReset(c)
+}
+
+// RedeemPasswordReset operation middleware
+func (siw *ServerInterfaceWrapper) RedeemPasswordReset(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RedeemPasswordReset(c)
+}
+
 // ListPatients operation middleware
 func (siw *ServerInterfaceWrapper) ListPatients(c *gin.Context) {
 
@@ -4584,6 +4831,45 @@ func (siw *ServerInterfaceWrapper) PutPatient(c *gin.Context) {
 	}
 
 	siw.Handler.PutPatient(c, patientID, params)
+}
+
+// Register operation middleware
+func (siw *ServerInterfaceWrapper) Register(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.Register(c)
+}
+
+// ResendVerification operation middleware
+func (siw *ServerInterfaceWrapper) ResendVerification(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResendVerification(c)
+}
+
+// VerifyEmail operation middleware
+func (siw *ServerInterfaceWrapper) VerifyEmail(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.VerifyEmail(c)
 }
 
 // EndSessions operation middleware
@@ -4769,12 +5055,18 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/sessions/refresh", wrapper.RefreshSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/:session_id", wrapper.EndSession)
 	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetKeySet)
+	router.POST(options.BaseURL+"/v1/registrations", wrapper.Register)
+	router.POST(options.BaseURL+"/v1/registrations/letters", wrapper.ResendVerification)
+	router.POST(options.BaseURL+"/v1/registrations/verify", wrapper.VerifyEmail)
+	router.POST(options.BaseURL+"/v1/password-resets", wrapper.RequestPasswordReset)
+	router.POST(options.BaseURL+"/v1/password-resets/redeem", wrapper.RedeemPasswordReset)
 	router.POST(options.BaseURL+"/v1/me/password", wrapper.ChangePassword)
 	router.GET(options.BaseURL+"/v1/accounts", wrapper.ListAccounts)
 	router.POST(options.BaseURL+"/v1/accounts", wrapper.CreateAccount)
 	router.GET(options.BaseURL+"/v1/accounts/:account_id", wrapper.GetAccount)
 	router.PUT(options.BaseURL+"/v1/accounts/:account_id", wrapper.ChangeAccount)
 	router.POST(options.BaseURL+"/v1/accounts/:account_id/password", wrapper.ResetAccountPassword)
+	router.GET(options.BaseURL+"/v1/accounts/:account_id/messages", wrapper.ListAccountMessages)
 	router.GET(options.BaseURL+"/v1/accounts/:account_id/events", wrapper.ListAccountEvents)
 	router.GET(options.BaseURL+"/v1/ops/reconciliations", wrapper.ListReconciliations)
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
@@ -4841,6 +5133,8 @@ type IdempotencyReusedApplicationProblemPlusJSONResponse Problem
 
 type InternalApplicationProblemPlusJSONResponse Problem
 
+type LinkOverApplicationProblemPlusJSONResponse Problem
+
 type NotFoundApplicationProblemPlusJSONResponse Problem
 
 type PatientFoundResponseHeaders struct {
@@ -4902,6 +5196,8 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 }
 
 type UnsupportedMediaTypeApplicationProblemPlusJSONResponse Problem
+
+type UnverifiedApplicationProblemPlusJSONResponse Problem
 
 type GetKeySetRequestObject struct {
 }
@@ -5985,6 +6281,126 @@ type ListAccountEvents503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListAccountEvents503ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessagesRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+}
+
+type ListAccountMessagesResponseObject interface {
+	VisitListAccountMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListAccountMessages200JSONResponse AccountMessageList
+
+func (response ListAccountMessages200JSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages400ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages401ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages403ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages404ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages500ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages503ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -11853,6 +12269,250 @@ func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitSt
 	return err
 }
 
+type RequestPasswordResetRequestObject struct {
+	Body *RequestPasswordResetJSONRequestBody
+}
+
+type RequestPasswordResetResponseObject interface {
+	VisitRequestPasswordResetResponse(w http.ResponseWriter) error
+}
+
+type RequestPasswordReset202Response struct {
+}
+
+func (response RequestPasswordReset202Response) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type RequestPasswordReset400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset400ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset413ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset415ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset429ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset500ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset503ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordResetRequestObject struct {
+	Body *RedeemPasswordResetJSONRequestBody
+}
+
+type RedeemPasswordResetResponseObject interface {
+	VisitRedeemPasswordResetResponse(w http.ResponseWriter) error
+}
+
+type RedeemPasswordReset204Response struct {
+}
+
+func (response RedeemPasswordReset204Response) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RedeemPasswordReset400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset400ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset410ApplicationProblemPlusJSONResponse struct {
+	LinkOverApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset410ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset413ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset415ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset429ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset500ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset503ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPatientsRequestObject struct {
 	Params ListPatientsParams
 }
@@ -12462,6 +13122,364 @@ func (response PutPatient503ApplicationProblemPlusJSONResponse) VisitPutPatientR
 	return err
 }
 
+type RegisterRequestObject struct {
+	Body *RegisterJSONRequestBody
+}
+
+type RegisterResponseObject interface {
+	VisitRegisterResponse(w http.ResponseWriter) error
+}
+
+type Register202Response struct {
+}
+
+func (response Register202Response) VisitRegisterResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type Register400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response Register400ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response Register413ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response Register415ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response Register429ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response Register500ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response Register503ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerificationRequestObject struct {
+	Body *ResendVerificationJSONRequestBody
+}
+
+type ResendVerificationResponseObject interface {
+	VisitResendVerificationResponse(w http.ResponseWriter) error
+}
+
+type ResendVerification202Response struct {
+}
+
+func (response ResendVerification202Response) VisitResendVerificationResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type ResendVerification400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification400ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification413ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification415ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification429ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification500ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification503ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmailRequestObject struct {
+	Body *VerifyEmailJSONRequestBody
+}
+
+type VerifyEmailResponseObject interface {
+	VisitVerifyEmailResponse(w http.ResponseWriter) error
+}
+
+type VerifyEmail204Response struct {
+}
+
+func (response VerifyEmail204Response) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type VerifyEmail400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail400ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail410ApplicationProblemPlusJSONResponse struct {
+	LinkOverApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail410ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail413ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail415ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail429ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail500ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail503ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type EndSessionsRequestObject struct {
 }
 
@@ -12713,6 +13731,22 @@ func (response CreateSession401ApplicationProblemPlusJSONResponse) VisitCreateSe
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSession403ApplicationProblemPlusJSONResponse struct {
+	UnverifiedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession403ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -13171,6 +14205,9 @@ type StrictServerInterface interface {
 	// ListAccountEvents What happened to an account
 	// (GET /v1/accounts/{account_id}/events)
 	ListAccountEvents(ctx context.Context, request ListAccountEventsRequestObject) (ListAccountEventsResponseObject, error)
+	// ListAccountMessages The letters about an account
+	// (GET /v1/accounts/{account_id}/messages)
+	ListAccountMessages(ctx context.Context, request ListAccountMessagesRequestObject) (ListAccountMessagesResponseObject, error)
 	// ResetAccountPassword Give an account a new password
 	// (POST /v1/accounts/{account_id}/password)
 	ResetAccountPassword(ctx context.Context, request ResetAccountPasswordRequestObject) (ResetAccountPasswordResponseObject, error)
@@ -13282,6 +14319,12 @@ type StrictServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(ctx context.Context, request StartReconciliationRequestObject) (StartReconciliationResponseObject, error)
+	// RequestPasswordReset Ask for a new password
+	// (POST /v1/password-resets)
+	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
+	// RedeemPasswordReset Choose a new password
+	// (POST /v1/password-resets/redeem)
+	RedeemPasswordReset(ctx context.Context, request RedeemPasswordResetRequestObject) (RedeemPasswordResetResponseObject, error)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(ctx context.Context, request ListPatientsRequestObject) (ListPatientsResponseObject, error)
@@ -13294,6 +14337,15 @@ type StrictServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(ctx context.Context, request PutPatientRequestObject) (PutPatientResponseObject, error)
+	// Register Open an account
+	// (POST /v1/registrations)
+	Register(ctx context.Context, request RegisterRequestObject) (RegisterResponseObject, error)
+	// ResendVerification Send the letter with the link again
+	// (POST /v1/registrations/letters)
+	ResendVerification(ctx context.Context, request ResendVerificationRequestObject) (ResendVerificationResponseObject, error)
+	// VerifyEmail Confirm an address
+	// (POST /v1/registrations/verify)
+	VerifyEmail(ctx context.Context, request VerifyEmailRequestObject) (VerifyEmailResponseObject, error)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(ctx context.Context, request EndSessionsRequestObject) (EndSessionsResponseObject, error)
@@ -13699,6 +14751,32 @@ func (sh *strictHandler) ListAccountEvents(ctx *gin.Context, accountID AccountID
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListAccountEventsResponseObject); ok {
 		if err := validResponse.VisitListAccountEventsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccountMessages operation middleware
+func (sh *strictHandler) ListAccountMessages(ctx *gin.Context, accountID AccountID) {
+	var request ListAccountMessagesRequestObject
+
+	request.AccountID = accountID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccountMessages(ctx, request.(ListAccountMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccountMessages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccountMessagesResponseObject); ok {
+		if err := validResponse.VisitListAccountMessagesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -14944,6 +16022,90 @@ func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
 	}
 }
 
+// RequestPasswordReset operation middleware
+func (sh *strictHandler) RequestPasswordReset(ctx *gin.Context) {
+	var request RequestPasswordResetRequestObject
+
+	var body RequestPasswordResetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestPasswordReset(ctx, request.(RequestPasswordResetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestPasswordReset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RequestPasswordResetResponseObject); ok {
+		if err := validResponse.VisitRequestPasswordResetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RedeemPasswordReset operation middleware
+func (sh *strictHandler) RedeemPasswordReset(ctx *gin.Context) {
+	var request RedeemPasswordResetRequestObject
+
+	var body RedeemPasswordResetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RedeemPasswordReset(ctx, request.(RedeemPasswordResetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RedeemPasswordReset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RedeemPasswordResetResponseObject); ok {
+		if err := validResponse.VisitRedeemPasswordResetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListPatients operation middleware
 func (sh *strictHandler) ListPatients(ctx *gin.Context, params ListPatientsParams) {
 	var request ListPatientsRequestObject
@@ -15078,6 +16240,132 @@ func (sh *strictHandler) PutPatient(ctx *gin.Context, patientID PatientID, param
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(PutPatientResponseObject); ok {
 		if err := validResponse.VisitPutPatientResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Register operation middleware
+func (sh *strictHandler) Register(ctx *gin.Context) {
+	var request RegisterRequestObject
+
+	var body RegisterJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Register(ctx, request.(RegisterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Register")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RegisterResponseObject); ok {
+		if err := validResponse.VisitRegisterResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResendVerification operation middleware
+func (sh *strictHandler) ResendVerification(ctx *gin.Context) {
+	var request ResendVerificationRequestObject
+
+	var body ResendVerificationJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendVerification(ctx, request.(ResendVerificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendVerification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResendVerificationResponseObject); ok {
+		if err := validResponse.VisitResendVerificationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VerifyEmail operation middleware
+func (sh *strictHandler) VerifyEmail(ctx *gin.Context) {
+	var request VerifyEmailRequestObject
+
+	var body VerifyEmailJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyEmail(ctx, request.(VerifyEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(VerifyEmailResponseObject); ok {
+		if err := validResponse.VisitVerifyEmailResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -15277,308 +16565,330 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jchs51i74KhjeO1FVf1MUSUm2RUfH/eWty11e1JaqPX/bHgrMPCRRSgJsABTN8ihinmYebJ7kBg6A",
-	"3JhJZnKxXfWzotuSyFywnf2c73xpBGIyFRy4Vo3el8YYaAgSf30qgWoIL7T5IwQVSDbVTPBGr/F+DBII",
-	"04SpVqPZgM90Mo2g0Wsc33WOQxFoIdVxu3N+1m6320f4z0PzzyP/p/0v7DSaDQn/njEJYaOn5QyaDRWM",
-	"YULNO4dCTqhu9BozyY4kDEECD6DRbOjF1LxMacn4qHF/32w8v6aj5WFej4HcgVRMcCKGZD6mZsREjcWc",
-	"N8lQSKLHQG5eDo9eUx2Mb8xFlBMImc5O62Oj+7GxcqzLQ3oZwmQqNPBg8Q6mEV2Y2/IjvDHPuSHzMXCi",
-	"x0yZ4ZkxUa7mIIkWOB4qIwaSmLeD0mTO9BivUnQC5BYWZrDJUIDPJo3eh4Z5dONT0Wq9EgG1AyjeWBzB",
-	"dCoY1xPgxbuc+r7KVgc72+rL+OuL6TRiRatq9n0aX0a02fc5VWQookjMIczOZk6Z/mun3Vi9ne9Ay8XF",
-	"UINcft8VBIKHymyXeRgZwFC4ZeTwWRMtF5lXnq1aignjbGJ2sBPPnnENI5A4jvfv31/M9Bi4ZgHVsDyY",
-	"n8Ucz03qoux8nwCVeJpoNPnrx0ZAJQwjMa95wO+bjSmVdALasYuLIBAzrl+W7Ae1X2eHsv7c0G6j2WDm",
-	"IVOqx41mg9OJudM9rs/Ciudqhlcu7+tFco5Lh55cUnf4eOyLhp88cvspPEOGWzZ6y47rDjwsGbh92vZj",
-	"TnHHX2CxPPL/EjNJxJyTGWf/ngHRho4sx2aKBGIyoTxsEjULxoQqQsmvv7581iJXwEPGRwl3dFcu80xC",
-	"R5RxFAd0CD0jzEbsDiz7HTKptGPCLXKdvg0fRLnQY5BkIMKFeYSE4Uzl+crD8GR4PnwARydBe3B0Ojg9",
-	"OToP23DUHT4IH9DO8FFwduYX2YrdZJlTy3Nk1mclw6CfXwEf6XGj1z07axoG4v/uGCLVGqR5x//94ePH",
-	"z93O0cePnx8+//SX/1m8L0MUhcVH6caI2ZtYlC7EzHCRsIdrZqRmai3sQp12ula4KTEBwYFApIAEY8pH",
-	"EJo1V4wH0CI3/3FDNL0FRShf5GVvB1lT8To50V11gR6c5tenWDpGzwp56wUJ6cLMX8eE9YMiAY2AhzRH",
-	"Y91298FR++Soc1pCSeYNq4ad3rn20fmnL6f3R/aXbvJL8S5eUs1WMLSp/bouTxiU8AT3uO2ZghXtBVoS",
-	"iug3NyhdFZlNjYB7Q5QVu01CNZkIpclJm/z47sVT8rB72v6pRd4ijSaKgCLUaK0jLmS5DlB4zNzASqnu",
-	"QdFsrqaUv5Bisjwf86lT97jSlGsieIs8gyGdRRrVCC7mLT+Yf89ALpKxDM0jC9fVnKgjzSbFepMZzrVY",
-	"HswTr6wkw8mOhZIFUEmo0X3IjXn9TdnYtNhkZNdsAm+Hw7LTau4jYjise1yHJcfVPK8vhsPtz+v1YgoV",
-	"lAZi7qw7eigb/WIK24783tyspoIrsKpbMlYzpRdixnFWgeAaONp/1Oja1mo4/k1Z0yGezpeUWlBZuYDh",
-	"EALN7qA/lSzApwQzaQh10eg1nv/6roGsWshGz9x+32xUfDqunAKtGR/h9Ci+xi+Tler9YKbNGZgwPtNm",
-	"FTrddvxdCDSMGIfUt6en7WZjIMQt46P+nPFQzPshXahG79x8MRsOQfaRRFI3Jd9YiyD5qt1sBHSqZ+Yz",
-	"KkeMJ189NAMJZxLXOvn4pG2OA5JnPxB8yOSk0RvSSEHTmwx9LjQLsm+ZiNBaEP0pSLNv8UF6gTrOHVNM",
-	"mw9F35jF/SGAuTLAbe+028k3I0nTzzbjmdIFarBuPSb0c/L9g4Lv44VBAyg/C6M48LCvGRoUH7408otm",
-	"NyE9uvvm8lXdzEVn7ftP5tETxsP03nzAh3W6bfzWkE44i6AfsQnTjV438+GMaxblXiDBUIbZIXsKzHKo",
-	"SOi+0jBNr5IhtoQy/6eEYaPX+B/Hidfl2H6rjnNU+Aw0ZZGl1mrsJeW78f6Qove5y47xGnz8Exq+s76F",
-	"FVQ/lWIQweQvBdQf+EN2RyMW9p2fomHGjXOwQ/bui1CAIlxoMmQaFSnzQkkD3SJPUTG02iVIKaQiEVPa",
-	"aIUhUcBRZUTFHdkpXoFHZcggMtzBKOTHSlOpVZ+aEUxAKTrC0SkSc0xzJiwxBdW4cRt5iqZ6phq9U0MW",
-	"mmnk5OmZMTsvXIWE7R6HIlD/I784lY/FpV33soOwdlUfkxu7UDfEUL4iQIMxwQXDZcXF1sIp5S0zsKfW",
-	"aLoIAphqqCkKcqZtZSvZWWqNXsMzhmYjih1VG/qcqhOfn2vBMv8CU93EtQqolAxCImbaWJ1KCG5+GqV0",
-	"KkUASjmjUbXIKyFujWaac6Y1iZD2KNtNsuapNUYLHXspqk777VZRdnwdTsbt5jPBod5OGnEHYX+wqOap",
-	"wU20PuM+ah/eAmp3rjvtXtv87y/tTq9t1OwNFAZ3ixNfz2SL/M2IJPIeBqibAw9V7sXd6/Z57yTz4jpH",
-	"0hy/qI96a/6hOJtGM237VDahpnRhFzW7QJ2z9DgT+WMFecLUCocS3+eZVMMxBkBOBHKCJ6hMgygX/1WV",
-	"s71K77ry+b5ptfzf8cw3ns+kmMLxE5AR444x9+tok3hDod40m4bVDryLQzR6nU0UgiK2ZAjaOqfSyoA1",
-	"01K8JcdD0p6ldFxiFT8pCmVkPPFHKVf8qgct++4dh+LDiAXbaR+ofWl6CzyteFyl/U5jEYXKWrrmeLTI",
-	"hbqNw0CxO8c8yGocwVgIBd7bZ43ezZWG86zSYF6D4R435Iy2kJrMrhQFMxCwvitjGCUKA40iMSfMKApm",
-	"KW+IogtF5uMF6gLWubyBSZi1ugLB1SzS1qgZQhWOEsJIgmf1E+exmdhtRWPkP93bWtpqm3WESUT5aEZH",
-	"aAo0QkDx0fgUG0fL0mVqdCmmjPmHPstGr9s2W6qmEDAaMW2m8QyM4S0iMVo0VrGgyntqV79sSxPX/saq",
-	"/wshBywMgW9Fe8P4KRmdnykf9vlBESkiMKcOzxzjQTQLnddJTMFau9tS2ElCYW/8wYYlTTwZ7K5Iy02S",
-	"TOgCZxcKnBjST4Z3ztRKbbqCiZU8rX8Li760j0yt+q+GYREOc5KLISCj84ELpxxsueDdbpalYXyEKoL+",
-	"/4LXLdlExbPZ1bbc5FbgJhncUhTH7hXXIDmNtrSC3UNyUgjZLpkbGT2Xgo+I4ETMJFEshBb5x0xoGzH2",
-	"+2HjJjbGMhVSE7bldp2lzdYLgg5eIw/ETKpla9VNYhd7kXtXi1xDFBE1m+K0MAXDz+oG9+GN0OsEzvp9",
-	"4EL3h/iUrB9CgrXTXewwG9vdhvucZrmPf3dmXZNB7eiQZ2eDZwwtTBZ7I+KgqedSWhAF1tB3caJNHL5U",
-	"Q18M+wMm9bjRa3TOH7WP2t2j7nl1QYzGkBO4FyElbjRo/ETe7lcQDXcjS/3jS7hFKii2sTS9RK9myMxj",
-	"X1AWbcntp6nH9Yf2eXkBa1iaj6eiYhKHZQ3DIO/sL87BYJTaEAIWGqUW5lue+E6K/b/UmZFMgPL5mEWQ",
-	"J4CiKe2CFHLvtyuhU/lfmASUSvVCX1irkdu0d3FMZVfbFvsc0+IAeEj8UBKvjzlHS8H1bUX0o9Qe+Tca",
-	"zgAQLqtGxSPfiQywaXXetmDBON4ZZrduQkMgRge8bzaunGn/QkJhfpcxjIiYbUes/iVX9K62jxNjV+au",
-	"D5s7PKv5q/bkg6rtTnIeI3tm1vlWClwl958qH6PsxhQcJvyimRAOvkFZEjcHm1DkcsqZFBufkGshXlE5",
-	"gu24AV1EgoZ9LUQ/wqflOYFPX3hwdnbygAwWGtS2nPkkq5j7PCUtBPFjyBL+0iB3pYQvvRoJ/FqI15Qv",
-	"tlpYM9YJ5QsfUlHphTVP9x4wm/cx4yFIMqeLFrmWcfoXJ5RMxA7Uv27avSMEMSMjqZFllnt56DtZbvNa",
-	"VGo1ETyAx0THE3XZG5jFeoRprDc50kh9tY5CUrmwOIxfeTrbdDvhOcs9K08s2trboMyRQjEwJJdvr67J",
-	"8V3nWIEyRK9sSuDAJrriZdsq951kd1+J0ZHNHCwWovkZ7GJrk3dOmFKo5DsjUhJxB3kf0Pv374/yWcKr",
-	"NjSfVOx39Y6yiA4i2HZH4+fkQsIK5B0LgASUp/wmPmrm6DJFrhHVIB8740bRIeRCZjmDf1t7Oe9P8tPI",
-	"DrBg/+P57sZ8nlKpyRxICFNDAoKnnLcYbvyKlO7MdghfQ8joNU58q8MRP7A/MU/s41oWUT1KEtzvp/Zt",
-	"R+btPZLX1baVnWdZ2YmjwhwLb1HHI17e+cLJ7FqUmjEkOagzcwbR5PLjbDWSpBOfmh8H8mlo1XsaXRrF",
-	"TWoGKg4DTlMfLSu2axPLUkH8L8vfRanodY16jyTN7cNy2rx/X+rpScWLGPwGAWZauNqEmvNPxajLE+st",
-	"x4o8f24SNvQ5zGtXy0UzCtaq4nJbPbvgfnS2Y8BXg438rjp374RlVe4xVEq6WFp7HAG+0A/cv2bFimMN",
-	"mdvzGisfL0wmyzabu31SsB4+qmM3DL2OjV7DhSXS+/d2SCLQGqStbHIVU+7CgqKpZKnTI2q3y7PtP368",
-	"KtqxeGPW7ccV4DqmTK3V91yzCfzLXJffN79XbuvsANIPXrF9z++gNtXQUqJ5PxYkZCGGGp0aE0df1UJp",
-	"mFSiGqqr5hY3G7fMMiO/wy4/BV2MZkFCvyJ95zkyB4ApI7tDPBj+tylVai5kmLou/kiCAo0saDSCsC9m",
-	"ug93IBfzMUgclVFAfXDj06pDkRP8SSgfX9okc193OTcK7kDMUA/BZdsdoeOa4TKvOxmvmKp7OuJhVhpv",
-	"5hiuZVD4xBVjvnScYW/DfU05HUHopc3SgJsNDp91P5hJJQrKHF47mkBvJZCIKk2mdIS5navl4tqpX2ln",
-	"Bayce55cffaaCxwYzXzpSNIoMsqIDU7l5KcnpERCDYSIgPJvxlBz65bjifGAi1dS202rc3xKVIeZAtki",
-	"V5oOh0TwaNFaxbtWE4gW8hdzYSEVl87jlxxfnMahF6vVWIV4ODQ/kTMX8q0L5wb9J3r46p2uCxKxO+e6",
-	"I2KmFQshm4djU3TeCBs4HdPpFDgWpDBNBgvCtIJouHzqNtBaY09sVbGSdsqu3iAsJjOyuXGfddRWGFbK",
-	"R7skSr3ZK4ZDBbE5gKv5gyJGrmdk6crZeNNnjVfWXrWZTpLxC3+pq+VnCsySB8UjTy9VspuZbVqr8KRy",
-	"7WrqO7ZmZFBQxPor1yzyxf2xweAyhI00ZxGQqS1Zrb5dqbTcFYXW1htur8W435QuVCX9KjCGcxTFr6jI",
-	"f7LJv1UpKWNjrR1aJgX4SyEh13x/bdKvONINOQQXukgTvE7zRbymRd7yaJFLXsywgUKZUpMD+UzlNQfb",
-	"pzKOIQr9sY7Tj6sfbFcutD6Oby9DrkFVMYyFU13cfMlcCg1uzRgnN397bh3GmYqCL1nGc39TuIT2nX3r",
-	"v1p+8cKr5yEEEeMQEiFJTFIlT0ylen9ZAn34fgWB0rPgtqhK2ub7mCXqWf+IFfMcIFSEEluKtlYBirPW",
-	"V8oYvGgrqVSRGFZJsGwieFVeEueE51fwqeHgKqVnqyxpE7SIXMTTXmHYAipKtwBTkiH/NHzIkkcnFqF+",
-	"MM0MxkOa4xYJ4iWRnEinmlLZ73eWHjJSJbPKa6T43o29THb+92DpZcsH63ttMFu7KNVCEVf4qlLjS1ly",
-	"NWX4UmlrEcur+LCJ48KrNgqtk9fmwlUe0zrMpoiO0kTjSAEH1/RLWzBz/9YK2+mqQbdwYK+3gpYLslc6",
-	"OwSHRY2tSldk1yiDvfK3rV31/PhTr6ywwC/5dKY38ZBQr3wFlJOB49A2/9kWDQruEp5ws1vEyB+VxohC",
-	"Nok5Cqi5Q0gGNLglQykmhX6VNK06H7ctslhKuWLcXksEB4evwkVMzY+9eeDyZ5Smi2IKL6mZTw0Ay+eX",
-	"gagiwUcFU+Ue4GxMEcwnjqhGVLu09An9bGGwuu3Og3YzgcVqNwvYRWnhfnqIWIBWMsaUEm3GhMBriP6z",
-	"aiidoqEUggSkhnFePgg6BhoS6jcIV0b59KDMSB6erB9HISZBaiDt5TpXmKr0SgwlQMrlF5sV8TDskq7e",
-	"mhIEhPoDSR2jzUZShriQGsrDaseYzvRYSKYgJBPDBklEpwrBi+oc7EeP1g65SFiWzbnwFCwVfKYmW8jT",
-	"nvo8Pwy1uwhDYnwmVLHMJcpgKFZt9fqzHwHNLdxZ9+xBe+3STWIDzccB0yAY3vGZ/kxDBGOgkR5XjQAi",
-	"11uJJ1VSWptmS+2lRbkaG2HgNH53av1J01bm2EGjN+DIPJ5MqLxF3V9l6WL9QpUAfKSGeLI0wiQ0BTxs",
-	"etKgzs4LrPlCXYqK1uiXqU2vq+BFUqN7UH6oWOyWIDM+pSzOtWxa6WrTSvDAZUa3nsuXQZukN/ZspbRJ",
-	"O03c6NyoYr+K914YzWJqZXOdIXotroZG8wqG6I3v5RDOUtWbZAjQIhcEH28OaRsDQ5ZH4/43Y9ZB+YK4",
-	"lSJKw3RZl0lqQPOWx8urt+S023nYamRB7C6O/vXpy0kR8FlcQLpsbnEhyYwzrXokQMt5KCR5/uu7JlkA",
-	"xz/+fvlfGUcJ4/rBaXrBz91/q09tTkm1A2om0yzSRFNQOOu48wWZiDuvsRGqbjNiMkZGWebN2fL81Gt2",
-	"WqlfoB6PhFF2jT5bdKwDiBIm71NpClTGx7F7A5/CBTEzIUOmVfXgNy7BNXPigX5+ae/qtJet92XAoPSS",
-	"oeROAQgtYehyP0ebeuyeFi5NK8WGzLRBYXUWfj0W0msM8ezis3h60m2vpf91M8yDKqRm2C3iXGKogRvR",
-	"47ZvQhd4Gss0svWSpxzDIT2W0zqWRam2lV+ykgFlUZ1WysAXfuswQdFuG5XBmN1B5s0nD87W7lUBdFSe",
-	"iT1jri50AHoOwK0AsS62Zmw5xufJrofTIcZYd7lC/nbWcjLn0yjwYSyPvYK5vf/UkZw7bIvskRKHxOYO",
-	"toPRfjDaD0b7wWg/GO0Ho/1gtB+M9oPRfjDaD0b7wWg/GO0Ho30fRnuFRITluZSqhsXWUpnNUGLTlArj",
-	"lRrEsmpcbkWWGcClJkUBA8mx4DK1q1hfLCDXFdSTlihLZ7pIAD2xm7DXlJCa6aJl6ZgvMlmqjwnwQC6m",
-	"GkKbIMHhDqQtchZDQonD7HZHP1Uc0q6XJH+dpiiKSOIQIgVWT4msniCYI710ZkqSKZdJoEuGXrS/T23O",
-	"6Cblk7kU1VyRRwqf3X8y43OIIte7Aw9n4CFZUxl9/YnhZreQ5N1kS/uDiHEW9INIWExCRNcr7kCXXqn0",
-	"aAsXIhLB7bXLpM7DIgQ08g1CSEgXTc/TLVk9Jt3TXrvtu+ph8bwrnKa5NkOIfJPVWn/88UO78wk77fw/",
-	"3Q/to5NPP/U+tI/O/Efm0T8VqrS+deJGZcc0uatesZkvSCwnQDHnIFvkZQwOh60Ql1TQsroM96rUmwr3",
-	"S0JomBeN1KZlv9nRPz8ynxMahhJUnAmbaihXs0o4vU4xUccfNpda+6xrGFVUbbtyhZ7Rxc9GuFfLOcuu",
-	"EWoFBWs0mepFj9C5PdeVdGscw9vhM6tbrtI8c5O0YyiZ2ds7kJKFdRNQwxUNtxjPWrY+q31pZ/e2OCuX",
-	"w3XyqrQqe497pHegIC15+3rydMZ2edDkma1+2I3gKpQ23CisM6bdnyuETcHg7qp4WXJOj0x1U4H1yDSx",
-	"FeDEMtNqCoZ1MpRpLxbPyPkP1W1ZAnY8n1xrLynmCqTtnoJlnBbwaghzYpiTKiQi+DxlEopVKnO0DC3y",
-	"JhmLOept1sK0TjvfBHG3pVRU6b55cuGIXmpl8+cdBIeQRMJQghpXHUhhXrFd0Vz1QWYkmYVK9vFT6Xnb",
-	"P+nbQW8e6XRo4zXVlYGwQmwZqGGLmgIn7Fe2nkYNBr3tqHj+UHyci5DnK+W1e/z5LyuAW1aU6dnzuLbI",
-	"CT5bpOUSxAxD9w6m2lGwjzDgnElAoyjtTlz7vspEF+PjL3GVp5fk9GFGkBaaTZlqmLKyiykL0BafyWIg",
-	"nGXY/aVOsUBlUbFTFpq/aIxbi8J0sUfqZenVy1Y4LZ3FmEjKyXETJTGmyZQqe1psP2+Ql+CBj/KpCShn",
-	"HFlaY7tGssKm9J6d4X7oPw9RsQU/6GG42ZVoO/A6pmLbhjqsMymidHuHvIGzdy6SfSdGTLdkEbloED36",
-	"/dOXbvPk/scj9yc2tO00H93/9B/FYaLYPum2yxnMajSRdexn6cyPtZ6q3vGx36D8whTTVHWmleQV5GID",
-	"5+32epa2dou2Z3GOu61kYuW8a/8qj+uP8h3UX26MlVUJY6Eu8NXQNR6uVsjtoWYK+IbFXYFUr/UYCdro",
-	"2t5ZL/CiKgXzy4dUVB9oqmJ6TegjKWd2eFbYm5g6cJsSn+vXQbXaFs7qBYMofC5lbVXddcksFLE9ku2d",
-	"2STY2/kYAxdNYgFBjwsAVpcZtW+5WYzKkHSaXEdrdrjJA4vXAtFT9o9sWYf4irEhrhz9uJMZu9gfW4k/",
-	"40ZXcv1OParbcvV0XAeczwALwaoPfDYZOFzD5WDJzC7c0u2pBTn+OGu3TwIW4k9o+nBM7nNEHp7pgfic",
-	"+2L9vvpRuIUqpcafbVpXva1NMCy890jcro9BuLsKR5E4Amt6s9fDdyWhDR/JqnHH8hSkA1pYNY/3ALfh",
-	"dzeXZmOejGvVPX74+dn725tr1+EXWFxBXQZ/C4vq/P1yNohY8Aus9xzjY4sGmYAClWPbBGb5vAozp1GE",
-	"0RyVTuRyqDDZSFdxE4klXpGLL23jLK0IBZWCC8wxNwsPHokRKUuV2hpKNwsdu2zMNI3JlMKM/bpYvBvC",
-	"2+wUlMZYs1a4EMax5/HzazqqijNTAkMbL3vWxkhhsCaKXB0kmNeJElJHL9AaJlNdgkmyyaHG1tvlui8r",
-	"hsr2+niBLh2wKXOGRgHEBte1RrcsLB0aHYJnpH4zKx43oJrxWy7mZkfULZtOS0Bt3VVFuLZulcl8LBQY",
-	"LQKT7m23Jh4K6TJCtIjCqsfLKfnJ+qSQjeJdTQ0qs5srDtDejQF/UDc3B6zDat0Y09D7q/uu/tFyfXec",
-	"2PsG5pepBIEaG7/v/IuVOQU4bM1g03STMsRuFaf+PiYqCS2QbNI5zsK3eq2EMplrIFgc+Pcuh6S7YP6w",
-	"odfw9P7I/tJNfik8fiPgIRScv5cux9nXZ5jpxAHSlJftQXtjZPhlJ+HYCfPUdD5+/Mv/MhMgP/503Dr6",
-	"9OWkedIunknSIXFJTIt8eozn7a6VYjBmkc1Fk+CyeaTm2OS4LIi+Q09iPPB1iKyeCJ+it6Cu/mmjsf2d",
-	"pvo0GxzmWz2yu47El8ade2fxQu2V7PdNzSuIdOdtMWKa25ieesRQUZMgETWJpSH8aUgInSK+V/yeA441",
-	"CAn3cZM44oFJH5h0lbO1dy057t27sZZ8mYAL1+GSk0qpuD5k7Ms+q98QYf61gkBCgVv2ki6UDRD7gjwM",
-	"GV9pyabQ+k21iNcsp3Rh2A+PFh6AWfvm0CpuPq6Fr0gsRHouDoJiYMzdSgR/7Ip848ZrdgrETqH42bNB",
-	"xNTYGPT9WyiBLb91HerjuW3wIlusUWP5qwEeu6Pjo1DFruOmPyupU5Aa0YojebVkhNM5ZZrxUd9snAht",
-	"/WUAGLM0L4oL2bMvi1GmC5mDby5Wr7b03Yun5Pz07GGLXEoxknSiSCTELaGa3AQihJsmmYKYIuA3DcmN",
-	"jU/cFNSMFsdEMH3zsTP4XU+eNYGPYh9LdV6SCp8V+NmSznFFp9SVTvygyMtnrdUelWX/kesqV5ouVZz6",
-	"gkdfhEjK8HkaUcZzSZZreqg1G9arUgJZfuGcLkaiSoIxNydcsZwR350K/lIZ9j20+XqT1TXzszNPuWRc",
-	"4MdtamrVC+kk9qfXZN7RKE1Vz8NnVxeFpBHIu+yF3bOzznnhpbdlHjubkeEf8faXy2KnmMokNis2Krzs",
-	"c/HpQ0YaGFbZJAOq4MHpTEbrN+EWc9LMJJu4JnYYdi7mXUVr/g5oyLjLyKrjAxFKjyRk2NlsihVDc144",
-	"12UfpOEkC3TWJfneheoOTKZC0qjqu8oYdzzm1COL1yQANt2zCsGUmtX0Md8uNfNZTHwBohE/xcAY6Mkv",
-	"hZ6fTclggQhERv5i1rjNFVt/3NyTY59sLBeTqa1Y3b2rkn4XN1cl30EgeMAitkltXjCG4LYoyPXPVBPz",
-	"MQ2J0kKYf1kUYVx/boQBfKaTHOdNCZihTYYoaSAyxG7sZ+125RoYn1xRICaHjDM1LsnJvxgo1FVRD2Wa",
-	"yBlXTSNd5q5OYk4VGUjXvnlYt2JguQDATk3OsKH3taNh8uvLEi1xGtGgaAsurZYFbhdwxTGcjDUdVs82",
-	"t2KxoVF3BAdVvBUSXIvYZV+w26SSnGX7ulr0ryUbjSwtx4LF1XE2EO1BiQrs0LpS3KMyA2nGhza1eKkp",
-	"pg7eenL5GvSdps5dkfmVXY8dNICrfWB/E4bkC4pxDHemKulsT2iEsrMoRF602+7BxZPHGpra9Vt4Vx87",
-	"Xi5lqD6qV0qZfVjJID04SL1xFuGaZSOUa8FNisk3hRVVHVMjN+8lAAX/0OIlmFImN8AiLPJKeeLuEUo4",
-	"zImzOo3SLxmoBDPkMeGCQw+TAPxF5iRi/VUI8jHxzKEXw155iD5jPjaJAmvVpF1fKd7CbRpAzGI+rciy",
-	"W1e0XNoV2q7duxi0YPtCxYDOFPQlIN4PZjnM+4GQErskuoYUtrFaf2zbVjvTTEIg7sCa8a7Knvft7HdX",
-	"SP8uxp6on1O3P4yFojS2UlAEzI4p7FsZUAkjdoeya6mHJQ0njJuFnKrCo+T7g9ZN0klqEmygxxdQ52SO",
-	"MWXYv2fgvtZyBvfNxpXbjCt6V781u+u8WQCJEHfVVJm2moaesUK5aRT7mIVVw1LN9PlcJ1HjsRVt4JWt",
-	"aK0frAKlErFSHF23Ocrk5sL6x35Hud0jT4BKkOT//3//v5sK9a4V03rcPaxgOFdGbwhL9UIr1FYV2b7C",
-	"PDebFeCQPFkNyJIlIZx9+t+MWSF4AM24eyCHz5oYXtgiv9juYYQqougQzE9KfPix2ONld7S8TT5Wpf6g",
-	"CHAts9333K3qplKM0bbR9q4yzwHs7law9pNhNrPnKfPkzNbmSnyzC1u4l4VHPhK6frrtV2lIW7+x4BIG",
-	"Q0UTZevI1NYdXs027N34wL3e3ORIQgF5xcw10yQ/IoCYa7RpowQxGTu/z09N31OW/Ji/xG7fT00HUIrX",
-	"GGKwYEwInIOApUyRAWDIyGgi5npf9NMkzhjsM24+nkwjwEpPIeOWl82k4WWTWOoIm8RhZD32eGthVvdz",
-	"M0R912cexqO0ZWd2BIk9amk0HgM6lO0IMtEQT8ZhAtRleIAbRaFCcO27wdXtBuYKKm3DXQu5R0cSgAju",
-	"ce48dil5RQ1rTzV4RHRORUJhK13FLBgXNgArxAfeER5wCfJtHYTAeu3jlkEuN4Cj3D3UZDXoxc3gFuuC",
-	"Km4Io7jGzvRd8pYh9UpA7zYHtyvidYbTvx0O9y0Z99ZrfSNJWNKBdUmyrViwTfJ4Uqu25OiYCKWJnguy",
-	"ACpVCjk+thEq55InK7iV4VdpGfYuyv35/IYgSm4I+zMQta8lchB6QzJmeg8WolsyYcm90qoXLZiwxvwq",
-	"+zJe8WW368WbCztPT7BJSdTzmVm84ycgI1Qplg530kM2ZXrUgKFPVd35uyeC24I1PQNlf5tDyP3vejyT",
-	"7tehZK60jeqZdL/O8O6yd0UWYG6vBJIrKPyGdJKa8SbccdtpJ16gh+0NVX+0o4OZZHpxZd7j3dRo28a/",
-	"vfBc9e/vrxvNAlvb2rVEu8gaubl8e1VgauNUUO+zL4iHM9Z62ri/xzSYoSgohUPf7ZQufHdbbJthlN2h",
-	"iCIxjzHNU231zTgE91AjrY/8I39+B3KRvsiC0YczSQcReI9yL9VYYiyiUCUI/FQ7DwYGRg0Ts+9XH/mP",
-	"zgryo2t6IG+pmh7p3qn+PzlwA2X4HdMKoqGxYgYLl3MzmVAeGkMoEnMc90urKVl88HcvnpKTk5PzJEGt",
-	"vAX/YzIA74mbGNbqYF6iBL+U8vAjN58hn/ode//EQcipFBOmIGyR1948Y5xMkqoZ8iNWzfxkB0M58cU5",
-	"xNe6tD5yzHmyg5/aZDBiE3AU+dHnef3kirJscpfLy/IminnRBCg31stHHuf19BpPqYRhhGZVXD7Y6Bja",
-	"EFPgdMoavcZJq906sYnBYzzdx605RNERFmQd/za/Va3fnCN+VJQLeUH+fvX2DXkPA/ILLMgVaDvqh2ed",
-	"h03cjUftk4c/meUHPF+3sHCTQXqwE/fGbs9Fp29h4eDehTVXY3+Ys5gRGwR3Q4gWuSCKjbhhw0CUTc7E",
-	"zh6W4jAEgkkOZAwSHhtjBEF3EPvIYfmhMSO42UOcukWsZYpcXL6MYbsMe0L35cuw0TPr4aqWUceeCq4s",
-	"g+i22za3jmuf2zqdRizAW4/9cqZKv2wd8weXG+VSolwCVJz35LKcfKFww2U3YVKTS2HCzCXMU2p0Ov/+",
-	"r4v/+uXzUzn851X/4fXi/T9+fjt6OA7uLumUvY7k/CWll8HPv74TjftP94770HVs1k0YmVFhtigadtbl",
-	"i2vxlAZjOHoquJYiWmE3aYEdV5xhnegANrmqSSb08xEdwV9PsCw6Yd4WFSsZfF6bNQM9s/tRNK94345f",
-	"covVlOH6jd6HT0aqTyZULlKTdAcsxdftcTXH0Jn3hg7pSKUQelHCfD4KHFUeuQpkN0V87zFVCrQ6/oI/",
-	"71NUt3T0LukILsxVNgudTkDjkn9InayG0osIWoGyGO1YEYMjs3n3DeruL1/OdAL/MsLV/ae1J59N6AiO",
-	"1d3oL58nUebYNyxAhbobWagKaKzaR6PLfdbHgU19Sx4yEOGCfCEWNL5H2o/JfZXn/EbvqD2H2cf9MFPG",
-	"xJIs0D88XvmgQgIYsghahsGetk/XH7k3Qr8QMx42dnpGL3AU9oROqREQkaBh6jjihxXOYigCteoEPjPf",
-	"rz0AuNxjXbz5/4fRTBZTIOaCCqegcNHjJNtWY8fEzhBWSUsaaB9ysTXxbiUVSMT2XL+W1gj5fdVyOlyV",
-	"bWWJT9xsiNtGZbbu3l2wwC81CQWoHS/tM+HyFnyaQsTu4H9ttLITMNSqShUUH4ZUgaRTkC1ij4xRiPD1",
-	"nzH4NZSC25mik3dKVVzhocdE8ELp/9q9uhoNYI54lgj8xPpGw/cNAFSf8f4wYqOxJh3U52rSg1sRM61L",
-	"iVUmMFPEjIFYB9CONzP1kkm8IvU30umkrQW1vKKMTp46iqxHKf6pyeK79/UIqsCbLPTbKXCjHoYimE2w",
-	"JnN//GejJcW0s99LSeOd+dpp3Jc22/rqH6+chaZacQbcDwgRqrHWQYsoJINZilZcAWYMNzoSRo/2EQ6m",
-	"0RqMzTZFF+SsfeJDXxMF0Z3N1lza6CTZfVuemKS/20z0mEf6nPYkZ91cUJltJiMsOCHvbM5f/SNhbjjZ",
-	"eIKhwwDxU8zCs+9jom+EJi7BcdVxfkoxydic3rhiR23G8+86x7FOXWqYhhPGFWa0WcPT3WFtScfvQd0S",
-	"beFOhqk+Y+bA+sQl5ZAVLlGVcg6VmxSO5Q3BqIoDw51YDMvlAx0xpS/8oJdU9nyBYdJvyqjq3uqFTMuN",
-	"Jqaj8AUJqELPKWr4iA+YqPj/bpSo8521dbb3zeXU1iheR5XCyTV7VDYA812j8jnDDK51L7bGF7oNNLsD",
-	"zGH30ERlw0AGlhlHXNYX99/y6EafKizFOzFHfwGNEUqL3upDcMlbk15s7dIGb4UdxIqSeLLH0B0YLAy1",
-	"YciyYTkA1vS41rVR+rQtD3Ze3A9ZFLIE9qwTw579K70XMVCORRJrYIuv/3TPbWnbMAn9Iu3O+Vm73W4f",
-	"4T8PzT+P/J/2P9pNQ1v1Gpgu5Jbkb+a55GkqXdExng+pHMZPGef5UnwijetVNrHYEdep4XVxfOMSEYmW",
-	"GfBbDu4UouVZQdg8oeE7124Kb+msv+VXTmd6DFybPYbQ3ney/r4XQg5YGALfRhKuHVos4lACJbawYxlN",
-	"wmEOStsM/8qumQ+5VFWzY0bUFoFSo87kHL1xah6qOZjzOecgsQY8GGP1NyIMIfMUPIAeGSNKuybiDqR1",
-	"oEegrWPa+nkJ09Z2SYmuCWK9x3yxXIY1CbXikPJFi7z36RouUjCnikTYyRc/dKDnRtmjt8DJj6ft8596",
-	"RIKyI0pmhxzHOsI8YEJW6FlSv4g7VDmx/0SEi3rcw5M/h3me+FMEjdWrjqDfCEnJG5inKdnnJa+k47pU",
-	"iV3FsKYlG1Zy+cQ5rtmpN+9U17ED27RsM90prHF7ov/98Ojuc3cyPjqfavr70Tw8tSiL1TYx1xOugLu+",
-	"prYeIuXUfn5NR2UPdpcd4zUOM7S4riMpJPedB5jKOr/Tiu5xxY0q9+VWrUzHNfiuxchp+3z9HU99r0Rz",
-	"Q6fCK66FeEWlBf077ZxVmYuaTW0pzGsIGb0262hu7p5XettryhffQiq+preQanixhTjMGWPHXxL8qpXB",
-	"i7RE2EapPPBEzxOrcbt8d8piv1ZKnG/E9P4A/GO/0ZmtKdRo9NtT55KXoWg4ySVeoXkZNoy55zJ2cjJL",
-	"yFuVJHoI7gPoKatcTIETqsgcouixM8wZHxHgoYPQRz0WQ/iudxGOmASUkwEQDgzD855wCReSTGhoeNbC",
-	"phNDpAD1UnKD3d/w/pufChRQ1J0vUi1S6yzIy+FrqoNxw1q/G6quS/ynDptoJjprXb30Cj0elZTSA9f9",
-	"xlzXommGB44bc9wNVLzu+hsusZu7TUF8YYGzv4F2+KjeQN956v0GgsgeTHRCN9HNi3BUNhokhvtXIo/h",
-	"DlZ5+d+PBYqGpvOShGlfsA8+zbEzatoD9NiIMEyx71jglVJf/XP7/t15P2nc6b8Kw+vYPiyl3MiCDFlW",
-	"13dLsF6S1JYlSQemEpXRbtP374D87jW/THcvosVuSGwbTXAleaZhl7dSNgu9qi+ExHYpcw6SzMeCDIUc",
-	"iTioPKaIc3EHIX6px7AwCqhHcs/5WG1DJxEhPhDej81ZvPqKmuudrb/LcgN0fMYu+BgBesuQ9A59WGls",
-	"/BL6RNyQuF78z6ctfOcel7+hkZO0GKWZDdmB7Exl9pfKysuS+LaCVCGkcmFEJpPOAXFUoekqCZS7Qsx5",
-	"07UfyDSA3U2wPD2nNQFzjA/rMWDyJtUzBeoxVnkOgEiYormSca2mW6okJcyfymPHCEmYkGO1svO4QWJS",
-	"i9LpLNeilMyGqaSa0e5NWTzXdeK3dYuVQ7or3us2fO2L3XVbvzmNsheXzRrm78oesbICqzzKRoKdNQvH",
-	"sLLWcf1A4oLe9WPAXpbbjuDPllhQq5fDLtMMbI/r/mBRXdMuc2x02lbj/ku7Y9uyJQRX5dlhJ7nFLdQz",
-	"2SLWY/EeLCxnXAyc6wR3knlxxTcGnSwKR1l7uRT9VnnsoNOwmOS4qNkF6pylx5nUnCuEI0iVIRcNJb4v",
-	"lZmXIE9oD/uwhLDgPWpF6Ah49GPQgzXdlbJwBx+Wseg6p6ftFJBcx9y1fFU3c9FZ253nHERBdxWyQPe0",
-	"fb/aS2VopuqOQcff4A7eC4Q4RK6+wuG1dODTaSu5Ls6N179dLN6w9vz1oj1/Hf1j/vaZmL82/38xffT6",
-	"2fOzN/+oEVNPhP4h26V2tktKY0qqxdPaZVqlKtEwa2G3lSfE/FxSGsq4LduTlCsLAtgj3XYHCxiVUwsX",
-	"YiaVUxRvLLu5aZLT9rmTy2ICgsNHjlEAYwQybVTOYu0W2/cmWDzuoryS69XYIVqcC8EBS0uvE/weDGso",
-	"QslE4J8R1SBb5OYSI+k9hP35a6d9g7+oOPEn0x6B/DibGpv+pE3UT48/8iRJukmoSoaZrsGN61gVnXgw",
-	"NRtAcdk7uCZMkVuYav+Ej/wm1xP6xhXrcuHG0iRKEEoQ3XGBujIHCN0Ko/PRJ+naotKsgm5WNXXc6kdW",
-	"ktHZjqxr77DrvGUopr7Y3kRCSodd2bggE+FLscw5TRx0VeVhTV5fmc8+sdn6e8lZOiheB8XroHjtXvHa",
-	"QIcqcweiTGYKEetyQce03HiHwqG8c48PQqbuiW/Jpb6tuj2+Dvvh+MS0owvDZta/PLnD33AIh379mGaF",
-	"4GvmlMwU/CE8t0+wrRISzE4Uaas/Fzpuj7+k/spl0BWUms+iiEgIhAxtZENijdYoVgVdawQ6Cxk2aW+R",
-	"m0xfsxvUlG9ci7Ebi18wjqEv4CPPdS+zmevpfFVUbKy4R3U5qwy/uSE/+jArarxONY4boVluSJgF3jDf",
-	"0IV7uQX7sBpuz5kCOKasPm3HI6HpLqEOQRNLFcUdtn60nffJDfoS+46f3vg7bvwHyA7ZaAyySN8dgd5G",
-	"3fXKa7MQxc4tmzUdEvweRZQQmElVMEiz9ja4VeaLy8w365Jb5Q/c2gN3UP8O6t9B/fuu1b+UnMlpfwf1",
-	"6/vJ/83Im/268OplbiRDyCSIrFJlji0i8AZpIrmXlfkbnywyAMSxxmB9oE3iW356HDnkOD6yhYzusfnK",
-	"IeXZHLfh0NfzOWXLPKIgxxin9sfzhmW6pcQiSSYEWbGCyiJ616iBa1cxZRAv4pmweTDddrfyPRcOS65x",
-	"MAIPRuCOsmDxiBMay2/PjT2syVacuJoxeIzo+kcWQmg/PPQ6xUDHVBEqpW8IkK+qgOD2Jf+GLO/AT74J",
-	"P/nzUrg50akOAVbhr0jlG9Kza5CxX3q2LhZs8obF/NjLrYCi3WAOJH0g6T8LSbsjvYHY3pSg474v+6Nn",
-	"Z6BoRP6Ifai9bJMg5wS1uMk862qNs12LmAB+deABBx7wp+EBeKIxz8Vu3b6ZgGt1tV8mQG0rRYWka4j6",
-	"TrAQQuIB7H14dygBbMPCZWJ3A/2juy2cez+NcljZc/HM7dW981ocuM/BSfHH5XXuNH9FXre2NjdVytgk",
-	"Igrj+tsWeUEDrYiaBWNClc+x7Atb9oidAFBrseGPVNXByjqh/RTrYocGW2fr/Tn3lapybSQUO5nmImsb",
-	"oQCuLcLVbALmCBzKcLcmpvRy+kL3P1U8ZgJKYR+AldQ7p4qIuS1Eno/FJOnsM4AAgWmHmLzsE5kRjdbS",
-	"2Vpife1HsENy1RomU217fVdBKakYzR12UqX2ll76EgJgrp88BGyKO9xL7bUyS13y8u6/0jF3ZW+Ycew8",
-	"oxq9dg2u4JZxFV9we00iCEcgbQ6+DEEe+MRO+IQnpa35xDdhBFwcYevdvRksSVXphMpbXCRiG/ShnLde",
-	"DDcKMgTIBGWXuYh5yBtxZbsFH5wTB+fEH1Zhf23IwTknjRLMsU5KAw8h3LvujuJrukJ7f8sBq4msUxGD",
-	"B00s3TIfAg3GtkGe/XoOXGMr6BZ5M5sMQCoypneGrMmITi0sMuOE+naD63SDd350O9QNJjGQ7uqUNNsq",
-	"rl9Bv3dWS6PZ4DjpRq/xDrWG026dnmpusqskuN8trOqzLzsI750Ib7+ye1Lyv4lIT5Ic9+iGFIRygTiN",
-	"6GVEl6OT3Fip6HuO8pDoxRRa5NLVUSJyD1NaSCxQXTwmzHW6gLnlKR55vBm3j3etLguxedxU/3iOzMLc",
-	"3JN8bm4NNhLv+iEL6+Dg/BPqS+IOvnEOlgQlors9stWruHstAirRmQJ0wigATrTw3euosZ4M81S+zCf2",
-	"/ZGLuKleXHccMgg9c7bPZMpWfgdJRixW3CDsZMAihlzrMbmRoOXixnb7YnEdfyEjNiuzSy68uyCRFPN+",
-	"IKS0DeprcNQpZfKdrebeE0898MYDb9yFKktvwaW7z4Jb72kZFrBLiYd6tQuqMjfUcrE/Xojoj8489iAX",
-	"OD1s+GV7iHtWxxQZGeNUSDKAMeNhz2PseV6ICTNYEjiUYpLKiUH8ENv9XbXIG6dxMkRrkA5RdoJYwS6U",
-	"Xp8HB1RKls7XQWx0844IhprQSPBClqrl4vtkqChE+hIm4u4rMNQ67XLc2fHCre7Yigzw93YLfbRjX/Xy",
-	"h6L1gzTYkTSwZznTYFnEsoBwdJ1vJA8c/OeKwnTDlBGMF3vM5AGpOJ0gd1RAZTAmE6qDMdjG2knHSw2f",
-	"dROjjGDYNaIoUeUge4MAgaZ3gjD6zM2mCrioBz61YgebcmJStYWFdGyhqAwbf6zqwVkNljP7fjWFgNGI",
-	"6UXFUSQ3bDeW3AZzkdljooVokSusnMOuqSWjYTyIZiH0GY+bbxYAWboiYzemgRARUL4XyMyz7xYys9Mu",
-	"2pZPO81wMRvgmoUFgqtZpPG+/hCqVHDXqcX3rTts3AKw+t5wntLi/NSx7TWegZxQLSIxwpbN5Q38qrve",
-	"LQdY5Xl3dHcAGyxynnumJNL4zynZ4sXFfqEGEUODcgKTqV4Q7wRFfDueaPNiOAQJYYLnCxIQ82SMaIMo",
-	"XDL+f+u2Lmlp+cwP8ttp5BvQaggjCZ7SXAnAyr48tQl2Kg1DMSK3rxgPoNHrttvnmxJyPTJ+yaczvacu",
-	"nFsyydoLv1eu+i03qYjPXoThFr2Pmt8Cssy3DdWNQ7fMb2aGfXV83TAklMTyqaKUK2nZ4O46/hJjGq3s",
-	"mBkLnPoeZ3tryio/5Axsh8xS9wTsOf/XSb8VXRvfWW+Y8h6BIYvgsc3j9T5IhCFWTofyHlJOBG+RJ5jG",
-	"7tuDKE0XBG1O323HaIJOiZJAEP0KXaGqZ2xSnyWAkf3fEfvZ3DkByon9xqFLFUT3pzO9qaK1i86NBw1r",
-	"cw3rvztfOvQv/J76FwpJQkAtnmJB+P5k+DFywlIH6auEO/qoUdzjx1Boi1z4zCkFjmGLOWLmF/DHWC/4",
-	"GV+6O68QYH5jpxuDA0pt7JFz+/cc4DakZnkngptf7pvxLQ+zt3ROym75tBO+9B7gNlrY6Zd4cMyrD41V",
-	"v2mS5Rx3ySkJGImoS4BfUVnCAY9FZIfdi9UkLjRRiA2DXRTmQt4yPrJ6DeULMhESydcGWSIGcdqzUXqU",
-	"lqCD8WP/iy0XMd+EdEFCdFVheDqi0xbBkCMlQyHnVIYkiERw65IgiZrTKBJz5cfkHFtNQlO6l4s7C8Nn",
-	"9JwFkHaBmfloZSsxiQicSgPrND0LM+zQaSOmsE+WUGB0R8VCiJM4cZ9XaHOeW30Dle7rsrhN2Nhudawr",
-	"5w29ond/ylzMg9K0n/CxMReRntOsewfseoXiZJifZCGolbDnIV0oa5/emH9viBbkRosbFxhN7FDDGh17",
-	"8r1+HIWuCga/jQdRlz1dTSl/IcWkSva4ufZaNHYZxwupTsNNd06NxmNV0YTZneQ4F6JRGzaVu//0qH2S",
-	"uv/TjpS1Z3Th13dlyI0u1EFh+2YK2zNDYYh7a90zuyL9LTS1Klzj+Is5wveWa3hcvTzkjfk8S+hbqiEZ",
-	"4j2tLo9fSDjI46w8/iNJSNvPGVV37FuRtm8wSfSb0st6AYRuiGeG5VfzGWcNONdU3czeRf5jH0ZAI+Ah",
-	"lS3y3kFC2HuSi4whQufmVsxX2tjmcC+mC2vqRKy+HbIjHrChKVJdOlcXrwcL4mBBfGf8MaVEYN4+Nyrk",
-	"Xg0JFQm92ojAK7z/JZ/yk27+zTj5YMyMJtHipzyE1QUyJAgzcHtYs4p91Swm58A2WiQhBEZLKbY9rnDE",
-	"a9JQc4074vSkmKVUbUtS2Lrc9TbJs4yturo/pzJiZsFcDwZUKhmu/FCBJj/OJdNA/mIY/v/ZffJTdjbp",
-	"djXtFGRPefP3CkOv1Yr9Cgt0izrAN0nc2KpjTVLbqd7apCXzOF87D2wgv+UsPu00ClChNVKFdkeVu53u",
-	"IqfTENMq8zIuV1etQ9jxm4QDcAdsDGyjYMDXy6dYIWXM+I/EcLgaQM3wPwTcwgIH8wFQpZtkAHoOwL0T",
-	"CzvxaXGDRRLmycVy4ppN4C3O7Q/lmyrgIw9jXli3xRpisZUxlOwzd+S2cqu+DnnRSLWD2+qbIzZi2ev3",
-	"FGMszFl/s5yYjvU71rXNxbxC5lWvyDYGEhndW3Bbrz9mWjVtcnusivpa2hkPQWLPTWA2EUsROhF4BUyI",
-	"NdUlDGcKwha5eTk8Qqv3hkywlpZpougQiBZEAQ/LcKZpGG7KtnZiZldjPhUZSk2WsceM9OHQghlgDU+m",
-	"Lrt6o8qd6XebtLOs3ZkyblzQqNCmsaDrYiwNnND+ZlKp7ilynpdlyYNfOLMqLi13JeccAJOVIWCKCX4Q",
-	"TAePz1cAoHDyd7/+Ha95H3/x5OyT51cHfnYjhg4Rn/++EZ9YvxzQ4PY7D/F4FWSdGbuYrsm4yPscVSJw",
-	"EKLXyptEvZzQEFCDnYtZFJIRrIcCv8ZBrPV/CuWcs7723L3S1Z27cn7UdtWea9D3VoG9SYfzmV3ZpJf1",
-	"Sbuy4oIe4YlFdWG8b4GZk1XKtq3+b9cQvIbbMXecV3kLlijqgOW6NX92GbMuxhxQTgZOIYaQDL/baq3i",
-	"gvZ8YdYItMLAieNLLYIRIw9/gj6DVeB8tmY9d0K/afH6YDYcguxj1CRF2+0yblbIjiRMGA/TD/iA3KHT",
-	"bX9qNlQkdF9pmKaftCk578+S34DhAxr/7A76VblqHWGgQGsjVJcL362rqR/MtNG5k13rtuPvQqBhxPgS",
-	"v3aSuj9nPBTzfkgXqtE7N1+UHgT3TZ6ztw1dYnvD/oTKEUsdlIfd0vNTJrAczkufC82C7FuqCsVymee/",
-	"wcK/7Hh8wyO3HhP6Ofn+QcH38cKcYbuR3Cz2KjRX0Vh9kWq+NpRhdsieArMcxbS6KbE+A01ZdEAa+CNY",
-	"jwekgVKkgWU0mr0ULKIGevzFZYCsBCFY1iDq55PlnnGAJdjNgVk+LA7YlCkCIdOZliLfpb/CaFlVMAxo",
-	"FBGvoxSAGAzAVr1l1OVsIC1uL5jyX2BQbQ7SZmxBiE6OFrmxGlCPoKS9cTCyzL7K5aBiAK8wzXRrjXsX",
-	"AbAaCvVadfLcqpPfSrU+sJdDDOOrgwXsQQxPYJWUfQ1bV/J7yBEa0g2RxWgnsXcuQkouY6/IkqOkho8s",
-	"CLAJU5lfzH59wFosym1xixNnb0RiNMKskXSfInvNblxbRp6p9Jk9nlKl5kKixVPsuXrOQ5uE4kbyg3L5",
-	"3wqUYoIrixY0lYCV9P6BmHmibq2nzqaraARMpxIIPghCErFbMLM+YrwgjdoWx1/6EW6D+oOyT/eT2TZc",
-	"7wgyFlIBGVCtwTYvMrc0Gxzm6aspiQQfYdJ7weWVicXPxXKlagLydHlL7O3hH8HF/J3D1H3fmN9OeHnA",
-	"mGlCCV+DO4ipGWW6d8zqoCKHeVxJ0cSWghSLzFwTwQsyZDxkfIR5LCruGGrLweSMGyWdKKxURe1dkFAQ",
-	"OjBaOfYmDERYkkP7LjfKNVHHn8WcTChfbIAq3amHKr3DkGIwhuDWcInTTrfZcEuptsoVW9XI2DWFuAMe",
-	"CtmX8JtNTTMiXls9ZAp2N6mOW7p3mzE2fQjUXK1mA3On4aDJII8rjc8s3pBxpsblnRtPMw2faWfQXZPO",
-	"FfeQMNslwfIE/AMTvdb0iNSSjUbYEzJpy1arJ2TqlK5pDZk+zwflqTAyqFMrBZKELEQtY4gGVb1mCHkO",
-	"WBbFeyomUypBEbgz4t/1ffElUO7soz4kLToPz28mwZCmZhPoEUoUGkl42W+Ccatn2VK0JUaHBzR7hpZt",
-	"im5N9lKDdMwADa2g12TDQ39liazo3L/M5i8/JpERB26bDZNHiTJPIJBc45avq898901CHDmgR825xur3",
-	"BilRCJwysVoLmIKYRoi2NUlbDWRCF+iGM9tYLMUv/ePXiO8Lhz6a2CN+YI8r5Ai5u2xhZPVCyB1K8joZ",
-	"1cXWOkQuzNRQEA13VWTnXrBKMPmFPkikInPer453IrujtrW6XrVpwrWITQX3IquGW6LQghidl1zE32Kf",
-	"GV/02m2ndrc42SQ5gd8uySSkGvpi2B8wqceoqXXOj9oPjtopankCvJhagjGLwt2A576BuX/FXjJIctPs",
-	"nD9qH7W7R93z6u6+HTGQmuzjEKI/NHH7b9Y9IOHau+XzObXr+EtSk3VfqoNd+OHkpJDXjRQgtGkh8HCa",
-	"Q9QN0rl7D7H/nbUk2Nexqiu+3c5WDuSjYUYGM509fjtqTVAUk99YMdlJLH6VqC4Uv9OxFbR/OT0nJ23S",
-	"6Z6cnj14uGe5vNuQ/J+b2g+h+D1GMzwfuOUIgj/cvwD1gcpsOWFBlNN69dzlcSpQ2pxCwCBseCJs434m",
-	"iRa3wBURU+BxczoPHt4sT+AHHl75gVUJ+r2ywWEMh5hxzsdg2OHBEM+esldilFujfYfLmuXOMMRt8Mev",
-	"8EBFVGli1Ncyty9iiZWek83DSda+WRnucFHzuIwN7jCVrPGCSRiKz0Rw8orx2WeExpoyCZk6+bOjk3bm",
-	"cXXK7s2y9M2yrBhgHRhFHPoqz1aczHAgqKVYC9jemrHb6GtmqpT5ui6wNsXVrVIyACrBseI4neaORgzT",
-	"T0jnjLisRg+cImEoQY1zd2hJQwvbQjW5uXx7dU3SAuTY3XWDD7WQpJ81mVIm0a8241ao0TCUoMy7yFwK",
-	"PkqSYuzLQ6bMQofxio7AKsuKTjz6S5kTzvGCbbJhVmSSVU2QqUx5TyWE5sDTSNVQPuu08QxAqT5uoxGq",
-	"i7+PB38L2Fv29xf/ev7u+h9Xfz9vwUm7FXQjPpi8aIf/19+jYn7luUvnzPErfw3jmCSLJTlm9/uFN3fO",
-	"MszOX+sHFgxl/6L6f1izhRvdr8M28W19F7t4gjRRfav8ySrgkK88uX919njIB2ooCGYSe8B9+JTXdGow",
-	"4MZ0NohY0MhrxZ6plWcAXhuuqFy8Pc02GXdpPhzmngvmL1FkJESIOvBjMh8DTyNczakRJQoVa/jIkf05",
-	"tuYb7Zy0XZRc2ZLZmE1m34NIVU2CzzP6tysBMC/gwmpYZnB48Ufu+b1LWoSQRFQb+TGmPLkxEFMGDvPV",
-	"GwXAQ9WM2b8eMxi6rAPplTuQrY/8I7+I79GpbkNu1ODk0qlFGjVGxR24NElMdmIefvS8bZsnfORLAsE9",
-	"awcSYVtuVSMdwJ61gyj4o4qC64zWcxAH3404uNJ0sYFeXioWviSn7n6V5+SlYcrbukBqekAO4Bo785MI",
-	"28vOGff7t+ZWZvas8L3VhUUfxrDoU6rHiSs+xUu3AUb3+EtzGIyFuFXH5psplCtR/wTJhgxCMrD9RRQb",
-	"capnhj6UFhKsiuQS4MwFcAdck5fPrFIgeLSwMRKrOll1Zsy47vkO0Jh3K4G6cg0HN2A1Iw94zjQZQMTg",
-	"DpQhUKTUFnmOfk+XVWU1M9SEuu1To4io1GMW5Aon2irQRgJgd2C/fm+XZS3+E5uAMSknU5zkz68vnh5d",
-	"/XzRPXuQrI9VjRALhYdWCaVzMhDhInsk9F87Dx92T87OHrTbzbvOX8+6Zw/powfn8BACGEBIT7p0OKQP",
-	"ukEY0JMhPesENHwIDx/SNpw9GA7PTh6E7QAeQaf9KHw0CP3xsRkByQGyEzy68uNbeYwm9PMr4CM9bvRO",
-	"2+cPMF3cf9ApyTIr0+H+4/g/MhpP48vHBgs/NnofG3Cn+52PjebHhsB8a/chcI0fmtfgRx6CguFDW3SC",
-	"qXAWe8PwiP5sGhqe97FxX5wdN2CcYjZdfuSbFbJc4clvWnBc6Q7pxsy9rnLwbeX1BXck7nidp9epFHfM",
-	"njjPiz2TyfFiQwNHDqOj0z59dPbwQZZXU3uNP5arhH92oF8a1qHmG8UpkHeegmcyavQaxxZ7lY6KyPoV",
-	"VnQhvWK0ZwDGKFM2BS3N0LM5maqx3K/h/VjkkJ+a9ploeOILgKce5Ys3l5/0xAPLOTbCJBkzw3oX6ZEk",
-	"VQrFo6HaZ7iGws8nuadFnttKlcnEvMUVunByk85g+gUWFh2eOh9mt91O8PdST8PeKt1215rN2GRjpgMx",
-	"AW9MWm/jAnTPoQLcwtSyyTmLIrNmAZWSeZ0pnqUbX+kMbdWHIhqiiMxU6s74JC7f+TPQSI+bZAJassAv",
-	"MzNmNNeSBukBmPNk1I3lp1zSESjcXJ9I7HpOUVcn2CQDGDMnCYyQwDJCfovhlQi0kTQt8nYK3CihRrWx",
-	"ZYTKK6aP41wCwjh5zkcRU2Mc7d9ATihvpg4ISClc78kpDkwLkZoGflYwiX8ug/baWqdmIsOSwgW8bMhc",
-	"meUk9XyXq33/6f5/BwAA//8=",
+	"7L2Jchs5tjb4Khj+/0RV3aYoUotdlqPjvyovXe7y1paqPbdLHgrMPCRRSgJsABTN9jhinmYebJ7kDxwA",
+	"mchkJpnJxXb1Zce9ZUm5YTv7Od/51IrEZCo4cK1aF59aY6AxSPzxiQSqIb7U5pcYVCTZVDPBWxet92OQ",
+	"QJgmTHVa7RZ8pJNpAq2L1vF97zgWkRZSHXd7j8673W73CP/z0PznR/+r/V/ca7VbEv45YxLi1oWWM2i3",
+	"VDSGCTXfHAo5obp10ZpJdiRhCBJ4BK12Sy+m5mNKS8ZHrc+f261n13S0PMzrMZB7kIoJTsSQzMfUjJio",
+	"sZjzNhkKSfQYyO2L4dErqqPxrbmJcgIx0/lp3bROblorx7o8pBcxTKZCA48W72Ca0IV5rDjCW/OeWzIf",
+	"Ayd6zJQZnhkT5WoOkmiB46EyYSCJ+TooTeZMj/EuRSdA7mBhBpsNBfhs0rr4rWVe3fpQtlovRUTtAMo3",
+	"FkcwnQrG9QR4+S4H1+tsdbSzrX6bXr6cThNWtqpm36fpbUSbfZ9TRYYiScQc4vxs5pTpP/e6rdXb+Q60",
+	"XFwONcjl711BJHiszHaZl5EBDIVbRg4fNdFykfvk+aqlmDDOJmYHe+nsGdcwAonjeP/+/eVMj4FrFlEN",
+	"y4P5Wczx3AQ35ef7E1CJp4kmkz/ftCIqYZiIecMD/rndmlJJJ6Adu7iMIjHj+kXFflB7OT+U9eeGnrTa",
+	"LWZeMqV63Gq3OJ2YJ93r+iyuea5meOfyvl5m57hy6NktTYePx75s+Nkrt5/CU2S4VaO37LjpwOOKgdu3",
+	"bT/mgDv+Aovlkf+XmEki5pzMOPvnDIg2dGQ5NlMkEpMJ5XGbqFk0JlQRSn799cXTDrkCHjM+yriju3OZ",
+	"ZxI6ooyjOKBDuDDCbMTuwbLfIZNKOybcIdfhY/giyoUegyQDES/MKyQMZ6rIVx7Gp8NHwwdwdBp1B0dn",
+	"g7PTo0dxF45Ohg/iB7Q3/DE6P/eLbMVutszB8hyZ9VnJMOjHl8BHety6ODk/bxsG4n/vGSLVGqT5xv/9",
+	"283Nx5Pe0c3Nx4fPPvzpf5bvyxBFYflRujVi9jYVpQsxM1wkvsA1M1IzWAu7UGe9EyvclJiA4EAgUUCi",
+	"MeUjiM2aK8Yj6JDb/7glmt6BIpQvirK3h6ypfJ2c6K67QA/OiutTLh2Tp6W89ZLEdGHmr1PC+k6RiCbA",
+	"Y1qgsZPuyYOj7ulR76yCkswXVg073Lnu0aMPn84+H9kfTrIfynfxLdVsBUOb2stNecKggie4123PFKxo",
+	"L9GSUES/vkXpqshsagTca6Ks2G0TqslEKE1Ou+T7d8+fkIcnZ90fOuQN0mimCChCjdY64kJW6wClx8wN",
+	"rJLqHpTN5mpK+XMpJsvzMX916h5XmnJNBO+QpzCks0SjGsHFvOMH888ZyEU2lqF5Zem6mhN1pNmkXG8y",
+	"w7kWy4P5ySsr2XDyY6FkAVQSanQfcms+f1s1Ni02Gdk1m8Cb4bDqtJrniBgOmx7XYcVxNe/ri+Fw+/N6",
+	"vZhCDaWBmCebjh6qRr+YwrYj/2weVlPBFVjVLRurmdJzMeM4q0hwDRztP2p0bWs1HP+urOmQTudToBbU",
+	"Vi5gOIRIs3voTyWL8C3RTBpCXbQuWs9+fddCVi1k68I8/rndqvl2XDkFWjM+wulR/IxfJivV+9FMmzMw",
+	"YXymzSr0TrrptRhonDAOwdWzs267NRDijvFRf854LOb9mC5U6+KRuTAbDkH2kUSCh7Ir1iLILnXbrYhO",
+	"9cz8jcoR49mlh2Yg8UziWmd/Pu2a44Dk2Y8EHzI5aV0MaaKg7U2GPheaRfmvTERsLYj+FKTZt/QgPUcd",
+	"554pps0fRd+Yxf0hgLkzwm3vdbvZlZGk4bvNeKZ0gRqsW48J/Zhdf1ByPV0YNICKszCKA4/7mqFB8dun",
+	"VnHR7CaEo/vcXr7rJHfTeffzB/PqCeNxuDe/4ct6J128akgnniXQT9iE6dbFSe6PM65ZUviABEMZZofs",
+	"KTDLoRKh+0rDNFwlQ2wZZf5PCcPWRet/HGdel2N7VR0XqPApaMoSS6312Evgu/H+kLLvuduO8R58/U80",
+	"fmd9CyuofirFIIHJn0qoP/KH7J4mLO47P0XLjBvnYIfs3RexAEW40GTINCpS5oOSRrpDnqBiaLVLkFJI",
+	"RRKmtNEKY6KAo8qIijuyU7wDj8qQQWK4g1HIj5WmUqs+NSOYgFJ0hKNTJOWY5kxYYorqceMu8hRN9Uy1",
+	"Ls4MWWimkZOHM2N2XrgKGds9jkWk/kdxcWofi7d23asOwtpVfUxu7ULdEkP5igCNxgQXDJcVF1sLp5R3",
+	"zMCeWKPpMopgqqGhKCiYtrWtZGeptS5anjG0W0nqqNrQ51Sf+PxcS5b5F5jqNq5VRKVkEBMx08bqVEJw",
+	"869RSqdSRKCUMxpVh7wU4s5opgVnWpsIaY+y3SRrnlpjtNSxF1B16LdbRdnpfTgZt5tPBYdmO2nEHcT9",
+	"waKepwY30fqM+6h9eAuo27vudS+65v/+1O1ddI2avYHC4B5x4uup7JC/GJFE3sMAdXPgsSp8+OS6++ji",
+	"NPfhJkfSHL+kj3pr8aU4m1Y7tH1qm1BTurCLml+g3nk4zkz+WEGeMbXSoaTPeSbVcowBkBOBnOAJqtIg",
+	"qsV/XeVsr9K7qXz+3LZa/r/wzLeezaSYwvFPIBPGHWPuN9Em8YFSvWk2jesdeBeHaF30NlEIytiSIWjr",
+	"nAqVAWumBbylwENCz1IYl1jFT8pCGTlP/FHgil/1omXfveNQfJiwaDvtA7UvTe+Ah4rHVeh3GoskVtbS",
+	"NcejQy7VXRoGSt055kVW44jGQijw3j5r9G6uNDzKKw3mMxjucUPOaQvBZHalKJiBgPVdGcMoUxhokog5",
+	"YUZRMEt5SxRdKDIfL1AXsM7lDUzCvNUVCa5mibZGzRDqcJQYRhI8q584j83EbisaI//pvtbRVttsIkwS",
+	"ykczOkJToBUDio/Wh9Q4WpYuU6NLMWXMP/RZti5OumZL1RQiRhOmzTSegjG8RSJGi9YqFlR7T+3qV21p",
+	"5trfWPV/LuSAxTHwrWhvmL4lp/Mz5cM+3ykiRQLm1OGZYzxKZrHzOokpWGt3Wwo7zSjstT/YsKSJZ4Pd",
+	"FWm5SZIJXeDsYoETQ/rJ8c6ZWqlN1zCxsrf172DRl/aVwar/ahgW4TAnhRgCMjofuHDKwZYLfnKSZ2kY",
+	"H6GKoP+/5HNLNlH5bHa1LbeFFbjNBrcUxbF7xTVITpMtrWD3koIUQrZL5kZGz6XgIyI4ETNJFIuhQ/42",
+	"E9pGjP1+2LiJjbFMhdSEbbld56HZeknQwWvkgZhJtWytuknsYi8K3+qQa0gSomZTnBamYPhZ3eI+vGT8",
+	"7s29jQRsvA8J43d9+DhFg7/IlszF9DS0UQwLQUQSo3lmLkij6EQQk8HC0hNIggqX1xn86UlA662Vg17B",
+	"o4DjG1NFsgnk9ic3uV3RC35UDAl1cypdoHXrY0bzWuh1CsP6/eNC94f4lrwfSYL1s7jYbz42v430OMtL",
+	"D//t3Lpng9rRoudngzwCjyBLvUlp0NtLGS2IArvQLs63icOeauiLYX/ApB63Llq9Rz92j7onRyeP6itS",
+	"aMw6hekypsSNBo3XxPttFCTD3ehC/vUVpzcIam6sDb1Fr3TMzGufU5ZsKa2nwev6Q/u+IicytOTj4ahY",
+	"pmF1w/DJO/uDcxAZoySGiMXGKIH5tkwnEN8vdG4kE6B8PmYJFAmgbEq7IIXC9+1K6CB/D5O4glQ99GV2",
+	"WoVNe5fGxHa1banPOBTnwGPih5J57cw5WkqO2FbF+jHYI/9FwxkA4mWxUD7ynchwmxbpbUMWjdOdYXbr",
+	"JjQGYnT4z+3WlXPNPJdQmp9nDFsiZtsRq//IFb1v7KPG2KN56rfNHdb1/I178iE2dgc6j589M+t8YyWu",
+	"rs8fah+j/MaUHCa80M4IB7+gLImbg00ocjnlTMKNT8i1EC+pHMF23IAuEkHjvhain+DbipzAp588OD8/",
+	"fUAGCw1qW858mlcHfZ6Z0cH8GPKEvzTIXSmFS59GAr8W4hXli60W1ox1QvnCh8RUuLDm7d6DafN2ZjxG",
+	"lXTRIdcyTd/jhJKJ2IH6dxK654QgZmQkGFluuZeHvpPlNp9FpVYTwSN4THQ6UZd9g1nIR5iGfFsgjeDS",
+	"OgoJcplxGL/yMFt4O+E5K7yrSCza+ktAmSOFYmBI3r65uibH971jBcoQvbIpnQObqIy3bavc97LdfSlG",
+	"Rzbzs1yIFmewi63NvjlhSqGS75wAkoh7KPrw3r9/f1TM8l61ocWkcL+r95QldJDAtjuavqcQ0lcg71kE",
+	"JKI88Hv5qKejy4BcE6pBPnbGjaJDKIQ8Cw6bbf0dRX+gn0Z+gCX7n853N+6PKZWazIHEMDUkIHjgfMdw",
+	"8RekdOd2gfgVxIxe48S3OhzpC/sT88Y+rmUZ1aMkwf1+Yr92ZL5+QYq62ray8zwvO3FUmCPjLep0xMs7",
+	"XzqZXYtSM4Ysh3hmziCaXH6cKGF/5fcg2ZBtyY4xYNKfZS8rUDAcmRsIjWNpWLIbXaoskgXoDnkzxfIk",
+	"5yFi7mf0EaGzguZdYjt049cYYnETl2a8q+2bUqXmQsaY5M5GY5cTggJt1fK1shQwXyiTptXQ2BprNHlr",
+	"1HCpGag0KD8N/rRspqxN8wxSaj4tX0uCXJIG1VdZ0ulvy0Us/nvB27P6MzH4HSLMe3KVQg3nH2SMVJe5",
+	"WPmTeGnbJmzoKwrWrpaLLZasVc3ltlZTyfMY+sL0Cw02D2PVMXwnrOBxr6FS0sXS2uMI8IN+4P4zK1Yc",
+	"KzrdnjdY+XRhcjnv+UqK05L18DFWu2EYAzAcyQYJw/17M3TcxNYZuvpFd2NJCWO21OGIut3q2pebm6uy",
+	"HUs3Zt1+XAGuY2A4r37mmk3gH+a+4r75vXJbZwcQvnjF9j27h8ZUQyuJ5v1YkJjFGPh3SmmaC6EWSsOk",
+	"FtVQXTfTv926Y5YZ+R122WLoMDYLEvsV6Ts/oDkATBlNLMaD4X/yrDi4L/2TBAUaWdBoBHFfzHQf7kEu",
+	"5mOQOCpjTmSBUwkjpjRYD5+VHank+LDqyBSUvCztBofUJnNfIz03xsxAzFDnxEXdHRvAFcVNWHduXjLV",
+	"9Oykw6w13twhXcu+8I0rxvzK5+02O+1aw2RqK9mLtbP55MS6RxZTZ/tWmSoTOwlVmkigSnAyHy/8fqOa",
+	"6ZwSm4qTIrXgsVz0PQcpO/CM92kC0vzmC2ThI7MOjCWaKTvdZsyN1sdrbdkwp7YEE2swgp/MmNIQyIzf",
+	"cTE3/F3dsem0YjDurjJqc/tM5mOhgIiZjsTExwt4LCThhuaJFkkcbEFYR70kTB0puQm1s7MUDCR3htaf",
+	"3i9Fc55Ytqa6t81JrtmAX1FORxB7DXBpwO0Wh4+6H82kEiWFgK+cnBLOBDHEN6Uj6KzVVddO/Uo7P8vK",
+	"uRdFqM/vdqFZpsL8SycIaJIYc8+mbxR0Wi/cMn41ECIByr+aklNYt4Kekg64fCW13bQmx6dCnZ8pkB1y",
+	"pelwSARPFp1VHHI1iWghfzE3lsrOynn8UuC+0zS4bS0NyyqGQ/MvakulLOzSGoZveLL4Ikp3qbZZOkcX",
+	"Afs7BneaHftLkrB7F7UxvFexGPIptDa79rWwOU9jOp0Cx1pSpsnACEkFyXCZHDYwcdMgXF2BFcbjVp8c",
+	"rAM3inzrcz5GV2NYQXhuSe/2Hk8xHCpIPUG4mt8p8i9Momk3Fr8rA3L2rs0MmFxI8FNTl0CuNjx7USBn",
+	"w2otv5u5bVprHQVp8g3VRVvuOSjBn/iVa5Z4XJ7Uu+CKe4xyzxIgTtWpv11BRc0KjBQbCLX3ootpSheq",
+	"ljEWUR5BkqSfqMkYN1ONcw6ZtUPLVe98KiXkpqp5U9KvOdINOQQXuswwvA75It7TIUYcFOoOcmygVNg1",
+	"5EC+yGjNwfZVCGNIYn+s08qh+gfbVfquT+GytyHXoKocgcrpVG6+ZC6FBrdmjJPbvzyzscJcMeCnPOP5",
+	"fFu6hPabFdbc+8x6iyFKGAfMdUxJquKNQZVWmc35rQoCpWfRXRnAiU3VNUt0YZ2pVsxzgFgRSmwV+VrN",
+	"LC04Wylj8KatpFJNYlglwfI1XHV5SVrOVVzBJ4aDq8AAUHnSJuggccku9g7DFlBRugOYkhz5r7RYUxHq",
+	"B9POwTOFHLdMEC+J5Ew6NZTKfr/z9JCTKrlVXiPF926F5grrvgUTNF/539zFi4VWZVl2ijjMChWMLzAx",
+	"G8rwJVSKMpZX82UTx4VXbRRaJ6/MjavCK02YTRkdhUTjSAEH1/ZLWzJz/9Ua2+mAHLaIdq23gpaxVFZ6",
+	"YQSHRYOtCsFUGiBYXPnH1q56cfzBJ2ss8As+nelNXDfUK18R5WTgOLQtXbKxXXTqsmhMcLM7xMgfFcI7",
+	"IpvE9DTU3CEmAxrdkaEUk1KHT0irLiBm6yOXsm0Zt/cSwcFBo3GRUvNjbx641Eml6aKcwivgboIBIPLN",
+	"MoZkIvioZKrcY5OOKeLwpck0CdWuomxCP1oEy5Nu70G3nSFadtsl7KIScyccItaOV4wxUKLNmBAzFYH7",
+	"Vg2lVzaUUnyfYBiPqgdBx0BjQv0G4coonxmaG8nD0/XjKIUTCgbSXYaogKkKV2IoAQJfZGpWpMOwS7p6",
+	"ayrAi5oPJDhGm42kCiwpGMrDeseYzvRYSKYgJhPDBklCpwpxB5sc7B9/XDvkMmFZNefSU7CE1RBMtpSn",
+	"PUnTTuZMj13AMTM+M6pY5hJVCFKrtnr92U+AFhbu/OT8QXft0k1SA80nDYT4Vd4jG/5NQwJjoIke100X",
+	"QK63EgqyAhUjZEvdpUW5Ghth4DR+d2r9SdNW5thBozfgyLyeTKi8Q91f5eli/UJVYHMFQzxdGmEWqQYe",
+	"tz1pUGfnRdZ8cSFMqjX6ZRrT6ypksGB0D6oPFUvdEmTGp5SlafZtK11tRiEeuNzo1nP5KlSycGPPV0qb",
+	"0GniRudGlfpVvPfCaBZTK5ubDNFrcQ00mpcwRG/8RQGcNABeIEOADrkk+HpzSLsYsbI8Gve/nbIOyhfE",
+	"rRRRGqbLukwG31C0PF5cvSFnJ72HnVYef/by6B8fPp2WYZam2A/L5hYXksw40+qCRGg5D4Ukz3591yYL",
+	"4PjLX9/+V85Rwrh+cBYu+CP3v9WntqCk2gG1s2mWaaIBit067nxJJuLea2yEqrucmExBzZZ5cx5ZJ/jM",
+	"TkF2StTjkTDKrtFny451BEnG5H3eXYnK+Dh1b+BbuCBmJmTItKqfC4NLcM2ceKAfX9inet1l630Z6y9c",
+	"MpTcAfbfEvw993O0VSfubfHStAI2ZKYNCgtz8fJYSK8xpLNLz+LZ6Ul3Lf2vm2ERDymY4UkZ5xJDDdyI",
+	"Hrd9E7rA01ilka2XPNXwS+FYzppYFpXaVnHJKgaUB2RcKQOf+63D3HS7bVRGY3YPuS+fPjhfu1clqI9F",
+	"JvaUOUiHAeg5ALcCxLrY2qnlmJ4nux5OhxgjZMIK+dtby8mcT6PEh7E89hrm9v6zWgrusC3SWiocEps7",
+	"2A5G+8FoPxjtB6P9YLQfjPaD0X4w2g9G+8FoPxjtB6P9YLQfjPZ9GO01EhGW51KpGpZbS1U2Q4VNUymM",
+	"V2oQy6pxtRVZZQBXmhQlDKTAgqvUrnJ9sYRcV1BPKFGWznSZAPrJbsJeU0IapotWpWM+z2WpPibAI7mY",
+	"aohtgoQts5q6o0+Ja7fhjn5QtdJtliR/HVIUxSYgECMF1k+JrJ8gWCC9MDMly5TLJdBlQy/b3yc2Z3ST",
+	"WutCimqh+iRoreL/MuNzSBLXdgsPZ+TR1IOMvv7EcLM7yPJu8qguUcI4i/pRImxVLOI4lDePDVcqHG3p",
+	"QiQiurt2mdRFRJyIJr63F4npou15uiWrx+Tk7KLb9Q1xETfFYWbQQodABD3La63ff/9bt/cBm+T9Pye/",
+	"dY9OP/xw8Vv36Nz/ybz6h1KV1nc93gijgGZPNauC88WZ1QQo5hxkh7xIcUGxi/GSClpVl+E+FXypdL8k",
+	"xIZ50URtWq6UH/2zPHaH28GgF2xDSIFwnVKiTv/YXurKt67XY1lp/soVekoXPxvhXi/nLL9GqBWUrNFk",
+	"qhcXhM7tua6lW+MY3gyfWt1yleZZmKQdQ8XM3tyDlCxumoAar+iVyXjesvVZ7Us7u7fFWbkcrglnrVXZ",
+	"e9wj3IGStOTtwSfCjO3qoMlTW/2wG8FVKm24UVhnTLtfVwibksHd1/GyFJweueqmEuuRaWLhIohlpvUU",
+	"DOtkqNJeLJSd8x+qu6oE7HQ+ha6cUswVSNv4DOtLLdbhEObEMCdVSkQWEbxcpXpzbz2IvE3GYo56m7Uw",
+	"rdPO9y/ebSkVVbpv3lw6ohda2fx5h9cjJJEwlKDGdQdSmldsV7RQfZAbSW6hsn38UHne9k/6dtCbRzpd",
+	"o5CG6spAWCG2jOqyRU2BE/alpGYRUZwGg952VDy/Kz/OZU1jauW1+9Yxn1agPK0o07PncW2RE3y0TRIq",
+	"4HUM3bseAY6CfYQB50wimiShO3Ht92oTXdraZomrPHlLzh7mBGmp2ZSrhqkqu5iyCG3xmSxHzVrumLPU",
+	"5B2oLCt2ynfVKRvj1qIwLPYIPhauXr7CaekspkRSTY6bKIkpTQaq7Fm5/bxBXoJHSSumJqCccWRpje0G",
+	"yQqb0nt+hvuh/yJ2xhb84ALDza5E2+GWMpXaNh4LUIok7MxUNHD2zkXy38SI6ZYsohANokf/+vDppH36",
+	"+fsj9yv2ou+1f/z8w3+Uh4lS++SkW81gVsOcrGM/S2d+rPVUXRwf+w0qLkw5TdVnWlleQSE28KjbXc/S",
+	"1m7R9izOcbeVTKyad+1f5XGtzb6B+suNgfVqYSw0RcnDBv+1C7k9Bk4J37C4KxC3XascFQCTCukDxX2B",
+	"N9UpmF8+pKL+QIOK6TWhj6yc2WFyaWGlLYZ2K3yuXwbkblt0u+cMkviZlI1VddfgulTEXpB82+s2+ecM",
+	"5OIYAxdtYrGgj0uwtZcZdYa6V4bKkDWJXkdrdrjZC8vXwsLD7R0GtwnxlWNDXDn6cSczdbE/thJ/xo2u",
+	"5FqVe5DH5erptA64mAEWg1Uf+GwycCCoy8GSmV24pceDBTm+mXW7pxGL8V9o+3BM4e8IOj/TA/GxcGH9",
+	"vvpRuIWqpMafbVpXs61dxhIUd+tjEO6p0lFkjsCG3uz1uGJZaMNHsho8sTwF6YAWVs3jPcBd/M3Npd2a",
+	"Z+Na9YwffnH2/vH22nX4BRZX0JTB38GiPn9/OxskLPoF1nuO8bVlg8xAgaqxbSKzfF6FmdMkwWiOChO5",
+	"HCpMPtJV3j9oiVcU4kvbOEtrQkEFOIYF5mY7QyRiRKpSpapxtwtwvOWYWRn0ujFTMUz2neoQi3OkbfYS",
+	"Iu9HlK8cR0P3SpXp1DYGWgBn/WVhwjcE09kpBI7ZFivKCOO4K8+u6aguqk0FQna67HmLJoSHzp+WEBan",
+	"CRDNt4k8XOEMrITELFHlIzZlzs454P4u4f5m67MtBvCXAv/dHvXX+svWjTFsKrK6Y/sfLdV4x3nFr2H+",
+	"NshPaLDx+07/WJnSgMPWDDbNdqnqLqDSzOPHRGWRDZLPecdZ+CbxtUAuC61ry/MOvMcj62tbPGzotDz7",
+	"fGR/OMl+KD1+I+AxlJy/Fy7F2peHmOmk8dnAyfegu3EXi2Uf5dhJ92A6Nzd/+l9mAuT7H447Rx8+nbZP",
+	"u+UzyXrzLsltUczO8bzdNfGNxiyxqXASXDKR1Bzkihj+Dh2Z6cDXAcJ6InyCzoqm6q8NBvd3mmnUbnGY",
+	"b/XKk3UkvjTuwjfLF2qvZL9val5BpDtv4ZPS3Mb0dEEMFbUJElGbWBrCfw0JoU/GN8/ac7yzASHhPm4S",
+	"xjww6QOTrnO29q4lp13jN9aS32bYxk245KRWJrCPWPuq0/oPJJj+rSCSUOIVfksXysanfT0gRqyvtGRT",
+	"6PyuOsRrllO6MOyHJwuP/6xt3F4RJSZgq8C08AWRpUDT5TFYjMu5R4ngj12Ncdry006B2CmUv3s2SJga",
+	"Gwu/fwcVqOl3YMG007lt8CFbK9Jg+evhLbuj44Ng5Z7rtj8rwSkIRrTiSF4tGeF0TplmfNQ3GydiW/4Z",
+	"AYZMzYfSOvr8x1KQ61Lm4PsiNittfff8CXl0dv6wQ95KMZJ0okgixB2hmtxGIobbNpmCmCLeOI3JrQ2P",
+	"3JaUrJaHZDB79LEz+F3/sDVxl3IfS31eEkTvShxvWcvLslPqKje+U+TF085qj8qy/8i1w6zM1irPvMGj",
+	"L2IkZfg4TSjjhRzPNf0e2y3rValATL90ThcjUSXBkJ8TrlhNid8OYs9Uxn2PrL7eZHVtZO3MA5eMizu5",
+	"TQ1WvZROUnd+Q+adjEKqehY/vbosJY1I3udvPDk/7z0qvfWuymNnE0L8K9788rbcKaZyedWKjUpv+1h+",
+	"+pCRRoZVtsmAKnhwNpPJ+k24w5Q4M8k2rokdhp2L+VbZmr8DGjPuEsKa+ECE0iMJOXY2m2LB0pyXNytb",
+	"Yn+GkyzQWZelm5eqOzCZCkmTut+qYtzpmINXlq9JBGy6ZxWCKTVr6GO+W2pytJj4+kcjfspxOdC1X4l8",
+	"P5uSwQIBkIz8xaR1m6q2/ri5N6c+2VQuZlNbsbp7VyX9Lm6uSr6DSPCIJWyT0sBoDNFdWRjs7zZDU9uc",
+	"n5goLYT5L0sSTCuYG2EAH+mkwHkDATO0uRgV/UuGTCpNzrvd2iU4PrejREwOGWdqXFEScDlQqKuiHso0",
+	"kTOusMX03JVpzKkiAynuAAOkTQsWlusP7NTkjBPGybWjYfLriwotcZrQqGwL3lotC9wu4IpjNBtLSqye",
+	"bR7FWkej7ggOqnwrJLjm5Mu+YLdJFSnT9nON6F9LNhpZWk4FiysjbSHYhBI12KF1pbhX5QbSTg9tsHjB",
+	"FIODt55cvgR9h9S5KzK/suuxg8Z4jQ/s78KQfEktkOHOVBFjYUgypwtCE5SdZZHxst12Ly6ffAyT6Qb8",
+	"bfcuUtfst2T+w4p29stJwmv1VPxCDWfrO1va1LisDp/qpxPJJQ7/2KzCNf+yikF6zJZm4yyDm8tHbtdi",
+	"zpSztQDCqz7USWHeS7gW/qXlSzBiSstNJPRXcXpu2p19L87Sb7/l+645zHZ+3t01lA/jPrRG18R3MKVM",
+	"boCEWuaU9rL9glDCYU6c08nY/JKByhCLHhMuOFxgUpC/yQgirP6MQT4mXje4SEH3PEBoIsRdmyiwTo3w",
+	"2ASqBbdpQamG8WFFju86yAScXPXavUshU7Yvk47oTEFfAqKNYdbTvB8JKbFHq2uHY9s69seU2+Qm9MxI",
+	"iMS9617vMD54385+dzAe71Lkm+YZvftDeClLoq2EZMFsudJ2vhGVMGL3qLoutfal8YQZniSmqvQo+bbJ",
+	"TZP2soooy2I8fENB5Wy3Zpz9cwbuspYz+NxuXbnNuKL3jdVK6vr+lgCypD19Va6pr6FnxEdoG7s+ldT1",
+	"kJxzXYbXKdTp2Mo28MrW0zePVYNS/Qo10IdAbIUEub207vF/oey/ID8BlSDJ/////n+3Narta2b1uWdY",
+	"yXCujNkQV5qFVndbVeL/ErNbbVKQwxFmDQCTlnTN/Nv/IoSxWyNop71LOXzUxPDCDvnF9i40mo2iQzD/",
+	"UuKFUrnD2+5ov6oFuC3k/04R4Frme3+6R9VtrRQDnE/fe8o9B7C7W8PZlw2znT9PuTfntrYAMJBf2NK9",
+	"LD3yidDNk/2/SDvs5m1NlxBganootlaQtu4vbbZh774H3OvNPQ5ZJLComLlWvuR7hC90bX5tkDAlY+f2",
+	"/aHtO1qT74u32O37oe3gkfEeQwwWCg5huxAumSkyAIwYG03E3O9LDtvE+YL6jJs/T6YJYJ25kGnD3XbW",
+	"brdNLHXEbeIQ+h57tMc4r/u5GaJZ5xOP01Haolc7gswdZWk0HQMaHXYEuWCoJ+M4gwk0PMCNolQhuPa9",
+	"KJv2InTl3LbdtwX8pCMJQAT3KJseOZm8pIa1B+1lERtYkVjYOnthTMyy9oOl6OQ7QiOvwN1ugk/arHnl",
+	"MsTuBmC4uwe6rQf8uhnYa1NI1w1BXNe4U3yPzmVAzwrIzc2hNct4neH0b4bDfUvGur1Rv4wkrOj/vCTZ",
+	"VizYJml8waot+fMmQmmi54IsgEoV9K1IbYTapSTZCm5l+NVahr2Lcn8+vyKEmxvC/gxE7SsZHYDnkIyZ",
+	"3oOF6JZMWHKvteplCyasMb/KvkxXfNkhevn60s7TE2xWkPlsZhbv+CeQCaoUS4f771iOFm3iTa4uCjHW",
+	"EXYYwlgjVSQaCwXcijCJ/muQrsfCDnLXv1wQZWUAJWsGHlhxDfqJBOXT/umJ4LbyWM9A2Z/mEHP/sx7P",
+	"pPtxKJmrUaZ6Jt2PM3y66luJRQrdK68pVIZ/RZYTzHgTQbPttDOH2sPuhlYUuiSimWR6cWW+4wNb6CZI",
+	"f3ru6emv76+XohrXNjMblCLa5SiQ27dvrkq8FjgVVKHtB9LhjLWetj5/xoTCoSipMkY3+JQufJty7H9k",
+	"7IahSBIxT5tTZLgQaCMYhuEScW74DX92D3IR3mS7isQzSQcJeOf8RdAhaCySWGWtVKh2ziBMMTGcyH5f",
+	"3fDvnUHpR9f2HRmkavuWJc6K+sGh1CgjOphWkAyNQThYuOzFyYTy2NiUiZjjuF9YpdM2enj3/Ak5PT19",
+	"lKX65lUt/JbTtB6TAXin5sRIKYfXlWRA1JTHN9z8DVn+vzIWCxJXZMIUxB3yylu6jJNJVn9Ivsf6wx/s",
+	"YCgnvsyR+KrBzg3H7FE7+KlNqyU2lVGR733G7A+uvNWmyboMV2/tmQ9NgHLD3m94miF50XpCJQwTtFDT",
+	"yuxWz9CGmAKnU9a6aJ12up1TG20c4+k+7swhSY6wtPX49/md6vzuYhqjsqzyS/LXqzevyXsYkF9gQa5A",
+	"21E/PO89bONu/Ng9ffiDWX7A83UHCzcZpAc7ce83uHB5PnewcH07hLX8U9eicz4gyBPuhhAdckkUG3HD",
+	"hoEom+aOLZosxWE0CdPFyBgkPDZCEdHTEMTOgbKiXSi42UOcuoUeZ4pcvn2R4i8a9oRy+0XcujDr4eAn",
+	"0FyZCq4sgzjpdm2WMte+SmA6TZzIP/bLGRTRWkCK31yWqUsudamkaQapyxf1iA8tlyeK6aEuGRRzQDHj",
+	"s9Xr/fO/Lv/rl49P5PDvV/2H14v3f/v5zejhOLp/S6fsVSLnLyh9G/386zvR+vzhs+M+dB2bdRNGZlSa",
+	"d482svWe41o8odEYjp4IrqVIVpigWmDrLOejyNQpm6baJhP68YiO4M+niG+RMW8Lb5gNvqhVmIGe2/0o",
+	"m1e6b8cvuAXdy3H91sVvH4xUn0yoXASTdAcs4Ov2uJpj6Dwlhg7pSAVQ6yhhPh5FjiqPHLiDmyJ+95gq",
+	"BVodf8J/PwdUt3T03tIRXJq7bD0PnYDGJf8tOFktpRcJdCJlm22gyocjs5HzFnXPVy9nGN1fhir8/GHt",
+	"yWcTOoJjdT/608dJkjv2LYs0pO5HFnMIWqv20ehyH/VxZJOIs5cgjscnYrt/XJDuY/K5znt+p/fUnsP8",
+	"676bKWOtShbp7x6vfFEpAQxZAh3DYM+6Z+uP3Guhn4sZj1s7PaOXOAp7QqfUCIhE0Dg4jvjHGmcxFpFa",
+	"dQKfmutrDwAu91iXb/7/YTSTxRSIuaHGKShd9LRcodPaMbEzxMfTkkbaR68s3IhbSQUSQZrXr6U1Qv61",
+	"ajkdQNa2ssSnwLfEXas2W3ffLlngF5rEAtSOl/apcCkgPuMjYffwvzZa2QkYalWVCoqP6KpI0inIDrFH",
+	"xihE+PmPGEccSsHtTNFfbqxOXyunx0TwUun/yn26Hg1gtU2eCPzE+kbD951cVJ/x/jBho7EmPdTnGtKD",
+	"WxEzrbcS6/VgpogZA7Gm/443M/jIJF2R5hvpdNLOglpeUUUnTxxFNqMU/9Zs8d33LgiqwJss9JspcKMe",
+	"xiKaTbC6fX/8Z6MlxQTef1WSxjtz2Wncb23dytXfXjoLTXXSXOLvEOtZY9WYFklMBrOAVlwpe4obPRJG",
+	"j/bBIqbRGkzNNkUX5Lx76qOIEwXJvc17X9rorGxoW56YFRLZmp6UR/rqoKz6x9xQm21mIyw5Ie9s9nTz",
+	"I2EeON14grFDU/JTzPfZ2MdEXwtNXKr4quP8hGK5hjm9ae2j2ozn3/eOU5260jCNJ4wrTA60hqd7wtqS",
+	"jt+DuiPaAkcNg4aR5sD6HDDlMGreoirlHCq3ASDxLcEAlUM1n1gw4uUDnTClL/2gl1T2Yql21jjQqOre",
+	"6oVc76Q2ZvbwBYmoQic0avgI9Jqp+P9sVajzvbWIBZ/by0UCSbqOKgA8N3tUNQBzrVX7nGEy3LoPW+ML",
+	"3Qaa3QNWA3nUt6phIAPLjSMtkE4bKXrguA81luKdmKO/gKZQ02Vf9dHM7KtZU81uZafO0laQZR7//DF0",
+	"BwZL7G1Et2pYDkk7HNe6fngftuXBzov7Wx5OMsOv7KX4lf8I9yKFHLM57S3s1fif7r0dbTvfFVEhrRWL",
+	"3pJu79F5t9vtHuF/Hpr//Oh/tf+jJyGWoEtNdwv1F/M18iTIB3Xs6LcgSfRDzqW+FAAKgRSrppu653oN",
+	"fDGOm7xFxLdltvyGgzubaI/WEEE/0fid6yaIj/TWP/IrpzM9Bq7NzkNsnztd/9xzIQcsjoFvIx/XDi0V",
+	"fCiXMgvZMZI24TAHpW0FVW2HzW+FXGCzY0YAl/UcQE3KuX/T3EdUflJoUsTYiMaIroEIbshSBY/ggoyx",
+	"CYcm4h6kdasnoK272np/CdPWogkE2gRbeaTcslqytQm1QpLyRYe89/kwLn4wp4ok2Khd50FVMY+LfH/W",
+	"ffTDBZGg7Iiy2SEfsu4xD0iTF4WWAVymDQidMvCTiBfNeIpnChzmRZYQEDSiAziCfi0kJa9hHlKyT/xe",
+	"ScdNqRKbRmLNYD7Y5BK2C7y012zeQVPJAzNdxUzD4p7W3an+58Oj+48nk/HRo6mm/zqax2cW7Lbe1hYa",
+	"gZbw3FfUlqEEDvBn13RU9WJ32zHe44Ciy8tpMvgO326GqbyjPFSKj2tuVLXfty4eCK7BNy1czrqP1j/x",
+	"xDfINQ/0anziWoiXVFqo1bPeeZ25qNnUViC9gpjRa7OO5uGTR7W+9oryxdeQla/oHQRdjrYQkgXD7fhT",
+	"hhq4MtARyoltFNADp1zNKevxwGKj4nLPWCD6N2KFfwCust/4ztZ0a7T/7Wl2yU9RNpzsFq/8vIhbxmB0",
+	"OT8FSSbkncpSRQT3IfjArhdT4IQqMockeexMe8ZHBHjsuqmgzotJAK6NHY4YAf0HQDgwDPB7ciZcSDKh",
+	"seFkC5vbDYkC1GHJLTYCxedvfyhRVlHPvgy6ZTdZkBfDV1RH45a1nzdUc5e4UhM20c7026Y67BX6TGop",
+	"sAde/E3yYot3HB/4cMqHN1AHT9Y/8FZioSamNj63rQ2+gib5Y7OBvvM0/RXEkz2Y6Nxuo/sYAQNtlEkM",
+	"969wHsM9rIoevB8LFBht52eJQx+zD2rNsXV26EN6bAQbVkH0LDRWZQzgmf3+7ryq2AyvX5fh9Wyjrkpu",
+	"ZGHgLKvruyVYL18aS5isRV+FImm36dt3YX7z+mCu/SPRYjckto1+uJI8XZu6VQTqCh3E3M4n9adm2ccD",
+	"iDB4NiRMh420FsQR2OMc8bZrE+8rP7odkm/aLajXrqUehc2AHC4bTRxQgep0O1p0uh0PBVOTLQx7Gemj",
+	"KrXo+zek8eRi5x7Vuug2J/ywI04F6adgQAfa35L2g9Uk2Ez8Gyf+sMxpK/uzNCjzXEhspoe8Yj4WZCjk",
+	"SKSZKmOKOET3EONFPYaFsUl9o51CiMa2+xQJwjfi89i6z1u0aMze2/qnPDfBuEkawUvrsLbMc9mhszts",
+	"XVRBoYjrlOJ5/PuZCt+4a/Yv6PfIGtDT3IbsQHEOyoUq5fDbiqQZBUGhunK5CUxmjZ3SoGTblScpd4eY",
+	"87brDpU1tf9O7SgDJ5zTmiwcTDrRY8CMcCP9QD3GKvwBEAlTFNG5GEzY8S6DmPhQnZCCiNEZOdaDBUnb",
+	"Z2cFbr3ecoFbxWyYyqrN7d5UJYnY2yzITf08kRXfdRu+9sPuvq2/HIIgp7AGhvm7snQs18LSsaqRYN/1",
+	"0jGsrEVfP5AUcGH9GLDT+bYj+HfLVmpUrrzL3KWBEHcIulffzK5S5ntdq8z/qduzTXszgqvz7riXPeIW",
+	"6qnsEOuufA8WNT0Fayj0CT7NfbjmF6NeHiWpqvlwQL91XjvotWzLGFzU/AL1zsNxZpggCuFiApiIsqGk",
+	"zwXpvhkykPawPEsION7JXoZeg0c/BaVZ0/wyD0fz2zIkbu/srBvg2fbMU8t3neRuOu+681yAkDlZhfxy",
+	"ctb9vNpFbWim7o5Bzz/gDt5zRKBGrr7C27104MOst3Yr4A6ti9ar3y8Xr1l3/mrRnb9K/jZ/81TMX5n/",
+	"fz798dXTZ+ev/9YgJScT+odkucbJcoHGlKF5hNplqFJVaJiNsDWr8+l+rqg3Z9zWAkvKlQVpvSAn3R5W",
+	"RSunFi7ETCqnKN5adnPbJmfdR04uiwkIDjccA4PGCGTaqJzl2q0RAwFWmrupqOR6NXaIFudCcMB69esM",
+	"Xw0jnYpQMhH4a0I1yA65fYspNxcIy/bnXvcWf1Bp3mCuexX5fjYlWpDTLlE/PL7hWeVFm1CVDTMs7E+L",
+	"4xWdeLBLG1N1yX+4JkyRO5hq/4YbfvsihslUaMPzjn6Bxa1DAODCjaVNlCCUIPruAnVlDhC7FcbIg8/8",
+	"t5XqeQXdrGpw3JoHW7PR2X79a5+w67xldLa52N5EQkqHLdy6JBPh6zvHiPTivfN15WFDXl+bz/5kS4D2",
+	"kvJ4ULwOitdB8dq94rWBDlXlDkSZzBQiihYyDkK58Q6FQ3VjRZ+BEDyTPlLIkV31eHoftiv0GaxHl4bN",
+	"rP949oR/4JAL8eUTGmpkXuROyUzBH8Jz+xN2vUSC2YkibfXnUsft8afgt0KqbQl+xSxJiIRIyNhGNiQW",
+	"fo5SVdChutFZzDRJxKhDbnNtZ29RU751HWBvLSjKOMXTgRteaC5rC1/CxHZUbKy4R3U5rwy/viXf+zAt",
+	"arxONU771FpuSJhF8zFX6MJ93CIIWQ33wpkCOKa8Pm3HI6HtbqEO4Rjrn8U9dua24WRyi77EvuOnt/6J",
+	"W/8HZIdsNAZZpu+OQG+j7nrltV2KMuqWzZoOGSiYIkoITK4sGaRZexvcqvLF5eabd8mt8gdu7YE7qH8H",
+	"9e+g/n3T6l8gZwra30H9+nZKAnLyZr8uvGaZG9kQcgkiq1SZY4vYvkGaSOFjVf7GnxY5gPhUY7A+0Dbx",
+	"Hdk9OCVyHB/ZQkb32Fxy8Js2wXU49OXATtkyrygpO8Cp/fG8YbluVqlIkhlB1iy1tB0XGpTQduuYMghC",
+	"81TYPJiT7kntZy4dQGXrYAQejMAdpcDjESc0ld+eG3uspK04cT1j8Bi7nxxZXLL98NDrgIGOqSJUSt+w",
+	"pVhoBdHdC/4VWd6Bn3wVfvLvS+HmRAcdXKzCX5PKN6Rn18Bov/RsXSzYhBOxQLDXZglFu8EcSPpA0v8u",
+	"JO2O9AZie1OCTvty7Y+enYGiETgo9aFe5Ju4OSeoBWPneVdrmu1axgTw0oEHHHjAvw0PwBONeS526/bN",
+	"BFwrwv0yAWpb3SokXUPU94LFEBPfFcOHd4cSwDaUXSZ2N9A/utvCufdD6NTanounbq8+O6/FgfscnBR/",
+	"XF7nTvMX5HVrC/ODOuY2EUmc1u92yHMaaUXULBoTqnyOZV/YmmdsL4Jaiw1/BFUHK+uE9lOpj21fbKWt",
+	"9+d8rlWSbyOh2Gm6EFnbCER0bQW+ZhMwR+BQh7uTOly/nB7l4t8qHtO8an8+FpMGBftrifVbqMzfoNje",
+	"kXFfQgTYSNoMP2JT3OGLYK+VWeqKj5/8I4y5K/vAZlX6Ncrz3V6TBOIRSJuDL2OQBz6xEz7hSWlrPvFV",
+	"GAEXR9gafW8GS1ZVOqHyDheJWBAMlPPWi+FGQYYAuaDsMhcxL3ktrmw394Nz4uCc+MMq7K8MOTjnpFGC",
+	"OdZJaeAxxHvX3VF8TVdo7284YDWRdSpi8KCNpVvmj0Cjse26aS/PgWts1d8hr2eTAUhFxvTekDUZ0alF",
+	"VWecUN/DdJ1u8M6Pboe6wSTF4V6dkmb7T/Zr6PfOamm1Wxwn3bpovUOt4eykSaNGN9lVEtzvFlb12Y8d",
+	"hPdOhLdf2T0p+V9FpGdJjnt0QwpCuUDoVvQyosvRSW6sVPSNjHlM9GIKHfLW1VEicg9TWkgsUF08Jsy1",
+	"z4G55Sm+cUHbsESEgHX9c0uxedxU/3iOzNLc3NNibm4DNpLu+iEL6+Dg/DfUl8Q9fOUcLAlKJPd7ZKtX",
+	"aUtsBFSiMwXohFEAnGjhW2JSYz0Z5ql8mU/q+yOXaafOtO44ZhB75mzfyZSt/I6yjFisuEHM2YglDLnW",
+	"Y3IrQcvFrW0hyNI6/lJGbFZml1x4d0EiKeb9SEgJkWMTdTnqlDL5zlZz74mnHnjjgTfuQpWld+DS3WfR",
+	"nfe0DEvYpcRDvdoFVZsbarnYHy9E9EdnHnuQC5wedhGcYy9Iz+qYIiNjnApJBjBmPL7wGHueF2LCDJYE",
+	"DqWYBDkxiB9imCmPVYe8dhonQ7QG6eCkJ4ik6kLpzXlwRKVkYb4Otksw30hgqAlNBC9lqVouvk2GikKk",
+	"L2Ei7r8AQ23SbcudHS/cmo6tzAB/b7fQRzv2VS9/KFo/SIMdSQN7lnNd20UqCwhH1/lG8sDBf64oTDdM",
+	"GcF4sRlVEZCK0wlyRwVURmMyoToag+3Wn7XR1fBRtzHKCIZdI4oSVQ6yN4oQZX4nCKNP3WzqgIt64FMr",
+	"drDTLyZVW1hIxxbKyrDxn1WNfevBcua/r6YQMZowvag5iuyB7cZS2GAucntMtBAdcoWVc9iKuWI0jEfJ",
+	"LIY+42lH3xIgS1dk7MY0ECIByvcCmXn+zUJm9rpl2/JhpxkuZgNcE55IcDVLND7XH0KdCu4mtfi+b4+N",
+	"WwBW3xvOU1mcHxzbi9ZTkBOqRSJG2Ae+uv9nfde75QCrPO+O7g5gg2XOc8+URIj/HMgWLy72CzWIGBqU",
+	"E5hM9YJ4Jyji2/FMmxfDIUiIMzxfkICYJ2NEG0ThkvP/W7d1RUfcp36QX08j34BWYxhJ8JTmSgBWtupq",
+	"TLBTaRiKEbl9xXgErYuTbvfRpoTcjIxf8OlM76mJ75ZMsvHC75Wrfs1NKuOzl3G8ReOz9teALPP9hXXr",
+	"0Fb3q5lhXxxfN44JJal8qinlKlo2uKeOP6WYRitb66YCp7nH2T4aWOWHnIHtkFmanoA95/866beikes7",
+	"6w1T3iMwZAk8tnm83geJMMTK6VDeQ8qJ4B3yE6ax+/YgStMFQZvTd9sxmqBToiQQRL9CV6i6MDapzxLA",
+	"yP6/EPvZPDkByom94tClSqL705neVNHaRTPXg4a1uYb1350vHZqXfkvNS4UkMaAWT7EgfH8y/Bg5YaWD",
+	"9GXGHX3UKO3xYyi0Qy595pQCx7DFHDHzS/hjqhf8jB/dnVcIML+xd5KCA0pt7JFH9vc5wF1MzfJOBDc/",
+	"fG6njzzMP9I7rXrkw0740nuAu2Rhp1/hwTGfPnRV/qpJlnPcJackYCSiKQF+QWUJBzwWiR32RaomcaGJ",
+	"QmwY7KIwF/KO8ZHVayhfkImQSL42yJIwSNOejdKjtAQdjR/7H2y5iLkS0wWJ0VWF4emETjsEQ46UDIWc",
+	"UxmTKBHRnUuCJGpOk0TMlR+Tc2y1CQ10Lxd3FobP6DmLIHSBmfloZSsxiYicSgPrND0LM+zQaROmsE+W",
+	"UGB0R8ViSJM4cZ9XaHOeW30Fle7LsrhN2Nhudawr5w29ovf/lrmYB6VpP+FjYy4iPYesewfseoXiZJif",
+	"ZDGolbDnMV0oa5/emv/eEi3IrRa3LjCa2aGGNTr25Hv9OApdFQx+kw6iKXu6mlL+XIpJnexxc++1aO0y",
+	"jhdTHcJN986MxmNV0YzZnRY4F6JRGzZVeP7sqHsaPP9hR8raU7rw67sy5EYX6qCwfTWF7amhMMS9te6Z",
+	"XZH+FppaHa5x/Mkc4c+Wa3hcvSLkjfl7ntC3VENyxHtWXx4/l3CQx3l5/EeSkLafM6ru2LcitG8wSfSr",
+	"0st6AYRuiKeG5dfzGecNONdU3czeRf5TH0ZEE+AxlR3y3kFC2Geym4whQufmUcxX2tjmcB+mC2vqJKy5",
+	"HbIjHrChKVJfOtcXrwcL4mBBfGP8MVAiMG+fGxVyr4aESoRebUTgHd7/Ukz5CZt/M05+M2ZGm2jxQxHC",
+	"6hIZEsQ5uD2sWcW+ahaTc2AbLZIYIqOllNseVzjiNWmohcYdaXpSylLqtiUpbV3uepsUWcZWXd2fUZkw",
+	"s2CuBwMqlQxXfqhAk+/nkmkgfzIM//88+emH/GzCdjXdALKnuvl7jaE3asV+hQW6ZR3g2yRtbNWzJqnt",
+	"VG9t0op5PFo7D2wgv+UsPuw0ClCjNVKNdke1u53uIqfTENMq8zItV1edQ9jxq4QDcAdsDGyjYMCXy6dY",
+	"IWXM+I/EcLgaQM3wPwTcwgIH8wegSrfJAPQcgHsnFnbi0+IWiyTMm8vlxDWbwBuc2x/KN1XCRx6mvLBp",
+	"izXEYqtiKPl37sht5VZ9HfKikWoHt9VXR2zEstdvKcZYmrP+ejkxHet3rGubi3mNzKuLMtsYSGJ0b8Ft",
+	"vf6YadW2ye2pKupraWc8Bok9N4HZRCxF6ETgHTAh1lSXMJwpiDvk9sXwCK3eWzLBWlqmiaJDIFoQBTyu",
+	"wpmmcbwp29qJmV2P+dRkKA1Zxh4z0odDC2aANTy5uuz6jSp3pt9t0s6ycWfKtHFBq0abxpKui6k0cEL7",
+	"q0mlpqfIeV6WJQ9ecGZVWlruSs45ACYrQ8QUE/wgmA4eny8AQOHk7379O17zPv7kydknz68O/OxGDB0i",
+	"Pv99Iz6pfjmg0d03HuLxKsg6M3YxXZNxUfQ5qkzgIESvlTeZejmhMaAGOxezJCYjWA8Ffo2DWOv/FMo5",
+	"Z33tufukqzt35fyo7ao916DvrQJ7kw7nM7uyWS/r025txQU9whOL6sJ43wIzZ6uUb1v9364heAO3Y+E4",
+	"r/IWLFHUAct1a/7sMmZdjDminAycQgwxGX6z1VrlBe3FwqwRaIWBE8eXOgQjRh7+BH0Gq8D5bM164YR+",
+	"1eL1wWw4BNnHqElA290qblbKjiRMGI/DF/yG3KF30v3QbqlE6L7SMA3ftCk578+S34DhAxr/7B76dblq",
+	"E2GgQGsjVJcL362rqR/NtNG5s1076abXYqBxwvgSv3aSuj9nPBbzfkwXqnXxyFyoPAjuSpGzdw1dYnvD",
+	"/oTKEQsOysOTyvNTJbAczkufC82i/FfqCsVqmeevYOFffjy+4ZFbjwn9mF1/UHI9XZhzbDdSmMVeheYq",
+	"GmsuUs1lQxlmh+wpMMtRTqubEutT0JQlB6SBP4L1eEAaqEQaWEaj2UvBImqgx59cBshKEIJlDaJ5Plnh",
+	"HQdYgt0cmOXD4oBNmSIQM51rKfJN+iuMllUHw4AmCfE6SgmIwQBs1VtOXc4H0tL2goH/AoNqc5A2Ywti",
+	"dHJ0yK3VgC4IStpbByPL7KdcDioG8ErTTLfWuHcRAGugUK9VJx9ZdfJrqdYH9nKIYXxxsIA9iOEJrJKy",
+	"r2DrSn4POUJjuiGyGO1l9s5lTMnb1Cuy5Chp4COLImzCVOUXs5cPWItluS1ucdLsjUSMRpg1EvYpsvfs",
+	"xrVl5JkKz+zxlCo1FxItnnLP1TMe2yQUN5LvlMv/VqAUE1xZtKCpBKyk9y/EzBN1Zz11Nl1FI2A6lUDw",
+	"RRCThN2BmfUR868Rc26zVrRIsI2FOfUl3i8k67d+8NsAAqFY1P1sIVqurQQZC6mADKjWYPsamUfaLQ7z",
+	"8G5KEsFHmA9fcnttOvJzsQyrnuw8W94t+3j8R/A+f+MIdt82HLiTax5LZppRwpdgHGJqRhm2lVkdb+Qw",
+	"T4ss2thtkGL9mesveEmGjMeMjzDFRaXNRG2lmJxxo78ThUWsqNgLEgtCB0Zhx7aFkYgr0mvfFUa5JiD5",
+	"s5iTCeWLDQCne80Ap3cYbYzGEN0ZLnHWO2m33FKqrdLIVvU4dv0i7oHHQvYl/G6z1oz011ZFmYLdTarT",
+	"bu8n7RS2PgZq7lazgXnScNBskMe1xmcWb8g4U+Pqpo5nuV7QtDc4WZPplbaXMNslwfIE/AVzwNa0j9SS",
+	"jUbYLjLr2NaoXWRwStd0jQzP80GvKg0a6mClQJKYxaiADNHWatYnocgBqwJ8T8RkSiUoAvdG/LuWML46",
+	"yp191HGkBe7hxc0kGO3UbAIXhBKF9hPe9rtg3KpgtkptidHhAc2foWVz46Qhe2lAOmaAhlbQobLhob+y",
+	"RFZ27l/kU5sfk8SIA7fNhsmjRJln6Eiup8uX1We++f4hjhzQ2ea8Zs3bhlQoBF7/ODJWgK3UrOgxGpg9",
+	"GAKnJAGjMVtaoSRh/M6aAi4LnqmsAel8DBZ41FORmkWIE+9ficWounPDSzovIfPzavY7M85t7IZKc7y+",
+	"5RzHEpR6w5NFPXX/ZHk5L/3qIUexwAV00XbtV0vXaGORcdC/WwqimUQ41t8+5Fz16s5ptdifrKky3prO",
+	"BgmLWhXUdCwhBpisICr0YKP3W9wB905sezS+U0hTbTISIsZkEicLpTkUYzGTHYI2vhVczqr373ADtwY8",
+	"0+qGl1voSLHmO7arlh5LMRvZjEJqzzk2b/CejjTx34vIcpI1094ZxTay29stXMrWRSsaJv3L+v9r0p0s",
+	"hondwq9l7fdqPPKS8bs3xjg88ICVPODJWAgFu2MBaJ2vNqunIKYJIltOQmIlE7rAkJch8nKz+K1//Rp7",
+	"+NIhfWe+Pz+wxzXycd1TFoSgPujADk3jJtVL5Z5xSFxKR0tBMtxVQbv7wCpLzy/0wcQrc5371SnIqa39",
+	"X3UbFF2L1PeWikgjUi1RaEEoX3TIZaaZjqlKASZOusHulid2Zifw6yV0xlRDXwz7Ayb1GF0fvUdH3QdH",
+	"3YBafgJeTi3RmCXxboDqX8Pcf2Iv2ZqFafYe/dg96p4cnTyqH1rbEQNpyD4O6XCHhqn/zTr1ZFx7t3y+",
+	"oHYdf8rqnz9X6mCXfjgFKeR1IwUII14K8h9yiKYJMe7ZQ57dztr/7OtYNRXfbmdrJ82hp5MMZjp//HbU",
+	"Bqgs/21jxWQneW+rRHWp+J2OraD909kjctolvZPTs/MHD/csl3eb/vbvTe2HtLc9pgd4PnDHseHMcP8C",
+	"1NygtMxyAsrNp+dCZiZQDW+/dyIGk0FPv2N1YzqdAlfLXslLwmF+w/3TPuLA+J2x0ZwXkjDn37RdxpE7",
+	"cjEQ8QKLDhMxIow/JnZqIDGyPaKME+lZMQ5iThVRlMU33BbhuKQnYyUmMcL5+MiGdaGa7cjsQz90n7mc",
+	"RQlpIoHGeWvS4oHgGG+4mwZO38IixA670GZZlPtW7WRaO+XGj7pH3fOj3sOgQxqHeVV/NERxyBj3ayEp",
+	"eQ1zFC11k7Eq+fsOuPm74CzvKUKTnmtX3TqXTGvgRItDmGb3Lto3U+ABzW3snM0xuWO7v6tingI/6nZa",
+	"e17hSRBscgIXOguLBPEUX5FgeYg9S8DjSrZ5w7eKkirg8d9BsqEj/F3ESJd4wLcSIzXs1TDNGRzIbffk",
+	"dgVO/oURfu3PdRFTfxsSvDcHdrH7AOnJmUe59qI8TW9OyTgaCwXcKCv8hgc6wgWZj0Uhx8HCUIsJoHIB",
+	"iQIS0ZmCmAjUX7jIJDw6mCcdcmkk+ZzKfBa2ERg33KomaXA2y55O9bwOeT8W6HweCjkSVriE86DqTgWx",
+	"a8GhTeZjhkmVTq3QQpTxCrvoz5DGt2AS9WX93iOyOb63cUw25eGHqOw3EJV1Kn4mgDdmOb7eIY9KVlIs",
+	"UZpIkYsUIe449k0WAuU4k5YzKWQERjojlKjvQdiuxgEBHl/5gdU5ni9tjQmmTptxzo2ScIgxFg3ol2JU",
+	"WKN9p9a3q+P8CP/qj1/pgUqo0gQFSUWKKLYkqDwnm6ee29DNytRoV2GTomHBPVaktp4zCUPx0ehkLxmf",
+	"fUSE/SmTkIPbPD867eZe1wS90yxL3yzLigE26caCQ18VtE9rog4EtZSXDRJyGsyXLHirCuNfovmkfPLp",
+	"AKgEx4rTXLV7mjCrDvbOiSuO9vjLEoYS1LjwhJY0tujPVJPbt2+urkkoQI7dU7f4UtvZ6KMmU8okOnlm",
+	"3Lq40sQ5SuZS8FGgtOHHY6bMQsdhQm3mPbOWobUSJRuNg9K8vOfJdlkMHGw5S5QsAOdkXwcxOeuetskt",
+	"mnb9GUclkEF8i71TsJLPxhiMlot8E9XK1LuVpk2A9F66xwU3WHooiM2J9ykTlnG4pTfC00hGNIXtpJ28",
+	"TRVzZIeY46c0oSNRlWrh2OJekoHru7JqM6EnEmJD+zRRDUIMDWCoowiU6ntlGxZ/HQ/+ErE37K/P//Hs",
+	"3fXfrv76qAOn3U50kvDB5Hk3/r/+mpSzbs9oe+eOdft7GEfYAQQ5MoTQL324d57j+/7ezAqQjawAoyPi",
+	"RvebSBD8Wt9lqP2E7KH+VvmTVSIsXvpD/k1Kil9Tuj7YF6vti5dogW9tU3iRsMKFYWSKcpVNodAxDDdI",
+	"PUcZUrxFZb6Nx+ipCNsMGF6ZCIVmCdxwFB6OE/pu56ddV4/kQiipkMl/B106bYLvM9ZL4Ow0MsU2Hbi0",
+	"N99wLy1d5bhh1tQ5SQIuHokpA9d4y7N4w/PbqfDUYwbD1GWTipfODb/hl3mx4ISbGzU4qX5m2z0Zk+we",
+	"XK06lpUy3wPqUdd2sC31mOK7diBEtmVwDeIa9qwdpMcfVXpc53TGLy1BDuKg2uWt6WIDq6ZSLHzKTt3n",
+	"VX6nF4Ypb+tAaug/OiAc78zLJDgaNM41sn9beGXJxwrPZdPelMO0N+WU6nEW6g946TbdKT0I/hwGYyHu",
+	"1LG5MoVqJervTqs1pidmvLERp3pm6ENpYaxbDP/YUmNzA9wD1+TFU290JgubHuKtYaPOjBnXVj/xCAcS",
+	"qDNKHearyxdxXSeZJgNIGNyDMasXSKkd8gy9xq7cxmpmqAmddM8whhu8ZkGucKKdEm0kAnYP9vJ7uyxr",
+	"QfjZBIwVOpniJH9+dfnk6Orny5PzB9n6WNUIAaldIEzSORmIeJE/EvrPvYcPT07Pzx90u+373p/PT84f",
+	"0h8fPIKHEMEAYnp6QodD+uAkiiN6OqTnvYjGD+HhQ9qF8wfD4fnpg7gbwY/Q6/4Y/ziI/fGxqeLZAbIT",
+	"PLry41t5jCb040vgIz1uXZx1Hz1AYA7/h15F+VGVDvcfx/+R03han25aLL5pXdy04F73ezet9k1LILKF",
+	"+yNwjX80n8E/eRxghi/t0AnWSFkAZMMj+rNpbHjeTetzednUgHGKZVbFkW8WsLrCk9+2HcqkO6RfLB7+",
+	"lQt3uSNxx+s8vU6luGf2xHle7JlMgRcbGjhyQMm97tmP5w8f5Hk1tff4Y7lK+OcH+qll3ZFmzOZQKpD3",
+	"noJnMmldtI5tAyw6KiPrl9YZZ+gV09MGYIwyZWuTQoaeL9ZTreWmue/HogC/37bvtEXEMZqUwas8gt7y",
+	"m37y3T0cG2GSjJlhvYtwJBkeTPloqPalj7Hw88me6ZBnFhNoMsG8GgspxMltWNryCyxsi07qPMAn3W6W",
+	"oBC8DRtcn3RPrNmMQfaZjsQEvDFpfbUL0BcOmvUOppZNzlmSmDWLqJTM60zpLN34Kmdo8XUU0ZAkZKaC",
+	"J9OTuPzkz0ATPW6TCWjJIr/MtuBaSxqFAzDnyagby295S0dgkwJ8halr/E+di7dNBjBmThIYIYFYbvwO",
+	"g1MuH6pD3kyBGyXUqDYWsE15xfRxmmROGCfP+Chhaoyj/QvICeXt4ICAlNgCRhryNO/QQgTTwL+VTOLv",
+	"y53TLKpUlswRQMTgbUPmnMmT4P0OFePzh8//OwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

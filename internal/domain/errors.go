@@ -30,8 +30,6 @@ const (
 	CodeLastAdmin  Code = "last_admin"
 	// CodeEmailUnverified is for the right password only.
 	CodeEmailUnverified Code = "email_unverified"
-	// CodeLinkOver refuses a one-time link of a letter.
-	CodeLinkOver Code = "link_over"
 
 	// Booking.
 	CodeSlotTaken       Code = "slot_taken"

@@ -49,5 +49,5 @@ func ErrEmailUnverified() *Error {
 // ErrLinkOver is the answer to each link that opens nothing: unknown, used, replaced by a
 // newer one, over, or made for something else.
 func ErrLinkOver() *Error {
-	return Errorf(CodeLinkOver, "This link was used, is too old, or was replaced by a newer one. Ask for another letter.")
+	return Errorf(CodeLinkExpired, "This link was used, is too old, or was replaced by a newer one. Ask for another letter.")
 }

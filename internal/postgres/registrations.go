@@ -97,7 +97,7 @@ func (s *Store) SendLink(ctx context.Context, kind domain.AccountMessageKind, em
 }
 
 // AccountOfLink returns the account whose letter holds a link, without using it.
-// CodeLinkOver for every link that opens nothing.
+// CodeLinkExpired for every link that opens nothing.
 func (s *Store) AccountOfLink(ctx context.Context, kind domain.AccountMessageKind, hash []byte, now time.Time) (domain.Account, error) {
 	return accountOfLink(ctx, s.q, kind, hash, now)
 }
