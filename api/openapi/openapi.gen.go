@@ -294,6 +294,45 @@ func (e PatientInputRelation) Valid() bool {
 	}
 }
 
+// Defines values for PayStateState.
+const (
+	PayStateStateArchived  PayStateState = "archived"
+	PayStateStateCancelled PayStateState = "cancelled"
+	PayStateStateConfirmed PayStateState = "confirmed"
+	PayStateStateDeclined  PayStateState = "declined"
+	PayStateStateExpired   PayStateState = "expired"
+	PayStateStateOpening   PayStateState = "opening"
+	PayStateStateOver      PayStateState = "over"
+	PayStateStatePaid      PayStateState = "paid"
+	PayStateStatePayable   PayStateState = "payable"
+)
+
+// Valid indicates whether the value is a known member of the PayStateState enum.
+func (e PayStateState) Valid() bool {
+	switch e {
+	case PayStateStateArchived:
+		return true
+	case PayStateStateCancelled:
+		return true
+	case PayStateStateConfirmed:
+		return true
+	case PayStateStateDeclined:
+		return true
+	case PayStateStateExpired:
+		return true
+	case PayStateStateOpening:
+		return true
+	case PayStateStateOver:
+		return true
+	case PayStateStatePaid:
+		return true
+	case PayStateStatePayable:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PaymentStatus.
 const (
 	PaymentStatusAuthorised     PaymentStatus = "authorised"
@@ -1447,6 +1486,14 @@ type PatientList struct {
 	Items []Patient `json:"items"`
 }
 
+// PayState defines model for PayState.
+type PayState struct {
+	State PayStateState `json:"state"`
+}
+
+// PayStateState defines model for PayState.State.
+type PayStateState string
+
 // Payment defines model for Payment.
 type Payment struct {
 	// Amount Example: {"currency":"EUR","minor":8000}
@@ -1744,8 +1791,27 @@ type TimeOffSaved struct {
 // Example: Europe/Berlin
 type TimeZone = string
 
+// VisitCancelForm defines model for VisitCancelForm.
+type VisitCancelForm struct {
+	Key string `json:"key"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
+
 // VisitMode defines model for VisitMode.
 type VisitMode string
+
+// VisitMoveForm defines model for VisitMoveForm.
+type VisitMoveForm struct {
+	Key string `json:"key"`
+
+	// StartsAt The new start.
+	StartsAt time.Time `json:"starts_at"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
 
 // Weekday defines model for Weekday.
 type Weekday string
@@ -1821,6 +1887,9 @@ type DoctorFound = Doctor
 
 // Forbidden RFC 9457. Programs look at `code`, people read `detail`.
 type Forbidden = Problem
+
+// Gone RFC 9457. Programs look at `code`, people read `detail`.
+type Gone = Problem
 
 // IdempotencyReused RFC 9457. Programs look at `code`, people read `detail`.
 type IdempotencyReused = Problem
@@ -2137,6 +2206,12 @@ type ReceiveStripeWebhookParams struct {
 	StripeSignature string `json:"Stripe-Signature"`
 }
 
+// GetVisitMovePageParams defines parameters for GetVisitMovePage.
+type GetVisitMovePageParams struct {
+	// From The first day, in the zone of the patient; today where it is left out.
+	From string `form:"from,omitempty" json:"from,omitempty,omitzero"`
+}
+
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = AccountCreation
 
@@ -2197,6 +2272,12 @@ type CreateSessionJSONRequestBody = Credentials
 // RefreshSessionJSONRequestBody defines body for RefreshSession for application/json ContentType.
 type RefreshSessionJSONRequestBody = Refresh
 
+// CancelVisitByLinkFormdataRequestBody defines body for CancelVisitByLink for application/x-www-form-urlencoded ContentType.
+type CancelVisitByLinkFormdataRequestBody = VisitCancelForm
+
+// MoveVisitByLinkFormdataRequestBody defines body for MoveVisitByLink for application/x-www-form-urlencoded ContentType.
+type MoveVisitByLinkFormdataRequestBody = VisitMoveForm
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
@@ -2217,6 +2298,12 @@ type ServerInterface interface {
 	// GetContract This contract
 	// (GET /openapi.yaml)
 	GetContract(c *gin.Context)
+	// GetPayPage The page to pay on
+	// (GET /pay/{token})
+	GetPayPage(c *gin.Context, token string)
+	// GetPayState What the pay page would show
+	// (GET /pay/{token}/state)
+	GetPayState(c *gin.Context, token string)
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(c *gin.Context)
@@ -2376,6 +2463,21 @@ type ServerInterface interface {
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(c *gin.Context, params ReceiveStripeWebhookParams)
+	// GetVisitPage The page of a visit
+	// (GET /visit/{token})
+	GetVisitPage(c *gin.Context, token string)
+	// GetVisitCancelPage Asks before a visit is cancelled
+	// (GET /visit/{token}/cancel)
+	GetVisitCancelPage(c *gin.Context, token string)
+	// CancelVisitByLink Cancels a visit from its page
+	// (POST /visit/{token}/cancel)
+	CancelVisitByLink(c *gin.Context, token string)
+	// GetVisitMovePage Free times to move a visit to
+	// (GET /visit/{token}/move)
+	GetVisitMovePage(c *gin.Context, token string, params GetVisitMovePageParams)
+	// MoveVisitByLink Moves a visit from its page
+	// (POST /visit/{token}/move)
+	MoveVisitByLink(c *gin.Context, token string)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -2475,6 +2577,56 @@ func (siw *ServerInterfaceWrapper) GetContract(c *gin.Context) {
 	}
 
 	siw.Handler.GetContract(c)
+}
+
+// GetPayPage operation middleware
+func (siw *ServerInterfaceWrapper) GetPayPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPayPage(c, token)
+}
+
+// GetPayState operation middleware
+func (siw *ServerInterfaceWrapper) GetPayState(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPayState(c, token)
 }
 
 // GetReadiness operation middleware
@@ -4706,6 +4858,142 @@ func (siw *ServerInterfaceWrapper) ReceiveStripeWebhook(c *gin.Context) {
 	siw.Handler.ReceiveStripeWebhook(c, params)
 }
 
+// GetVisitPage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitPage(c, token)
+}
+
+// GetVisitCancelPage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitCancelPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitCancelPage(c, token)
+}
+
+// CancelVisitByLink operation middleware
+func (siw *ServerInterfaceWrapper) CancelVisitByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelVisitByLink(c, token)
+}
+
+// GetVisitMovePage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitMovePage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetVisitMovePageParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitMovePage(c, token, params)
+}
+
+// MoveVisitByLink operation middleware
+func (siw *ServerInterfaceWrapper) MoveVisitByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MoveVisitByLink(c, token)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -4766,6 +5054,13 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
 	router.GET(options.BaseURL+"/assets/:asset", wrapper.GetPageAsset)
+	router.GET(options.BaseURL+"/pay/:token", wrapper.GetPayPage)
+	router.GET(options.BaseURL+"/pay/:token/state", wrapper.GetPayState)
+	router.GET(options.BaseURL+"/visit/:token", wrapper.GetVisitPage)
+	router.GET(options.BaseURL+"/visit/:token/cancel", wrapper.GetVisitCancelPage)
+	router.POST(options.BaseURL+"/visit/:token/cancel", wrapper.CancelVisitByLink)
+	router.GET(options.BaseURL+"/visit/:token/move", wrapper.GetVisitMovePage)
+	router.POST(options.BaseURL+"/visit/:token/move", wrapper.MoveVisitByLink)
 	router.POST(options.BaseURL+"/v1/sessions/refresh", wrapper.RefreshSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/:session_id", wrapper.EndSession)
 	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetKeySet)
@@ -4837,11 +5132,19 @@ type DoctorFoundJSONResponse struct {
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
 
+type GoneApplicationProblemPlusJSONResponse Problem
+
 type IdempotencyReusedApplicationProblemPlusJSONResponse Problem
 
 type InternalApplicationProblemPlusJSONResponse Problem
 
 type NotFoundApplicationProblemPlusJSONResponse Problem
+
+type NoticeTextHTMLResponse struct {
+	Body io.Reader
+
+	ContentLength int64
+}
 
 type PatientFoundResponseHeaders struct {
 	ETag string
@@ -5201,6 +5504,234 @@ func (response GetContract500ApplicationProblemPlusJSONResponse) VisitGetContrac
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetPayPageResponseObject interface {
+	VisitGetPayPageResponse(w http.ResponseWriter) error
+}
+
+type GetPayPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage200TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetPayPage400TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage404TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage410TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage500TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage503TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayStateRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetPayStateResponseObject interface {
+	VisitGetPayStateResponse(w http.ResponseWriter) error
+}
+
+type GetPayState200JSONResponse PayState
+
+func (response GetPayState200JSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState400ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState404ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState410ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState500ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState503ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -13133,6 +13664,954 @@ func (response ReceiveStripeWebhook503ApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
+type GetVisitPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetVisitPageResponseObject interface {
+	VisitGetVisitPageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage200TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitPage400TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage404TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage410TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage500TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage503TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetVisitCancelPageResponseObject interface {
+	VisitGetVisitCancelPageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitCancelPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage200TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitCancelPage400TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage404TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage409TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage410TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage500TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage503TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *CancelVisitByLinkFormdataRequestBody
+}
+
+type CancelVisitByLinkResponseObject interface {
+	VisitCancelVisitByLinkResponse(w http.ResponseWriter) error
+}
+
+type CancelVisitByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink200TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink202TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink202TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(202)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response CancelVisitByLink400TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink403TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink404TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink409TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink410TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink413TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink415TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink422TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink422TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(422)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink429TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink500TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink503TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePageRequestObject struct {
+	Token  string `json:"token"`
+	Params GetVisitMovePageParams
+}
+
+type GetVisitMovePageResponseObject interface {
+	VisitGetVisitMovePageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitMovePage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage200TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitMovePage400TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage404TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage409TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage410TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage500TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage503TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *MoveVisitByLinkFormdataRequestBody
+}
+
+type MoveVisitByLinkResponseObject interface {
+	VisitMoveVisitByLinkResponse(w http.ResponseWriter) error
+}
+
+type MoveVisitByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink200TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink202TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink202TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(202)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response MoveVisitByLink400TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink403TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink404TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink409TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink410TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink413TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink415TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink422TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink422TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(422)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink429TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink500TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink503TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
@@ -13153,6 +14632,12 @@ type StrictServerInterface interface {
 	// GetContract This contract
 	// (GET /openapi.yaml)
 	GetContract(ctx context.Context, request GetContractRequestObject) (GetContractResponseObject, error)
+	// GetPayPage The page to pay on
+	// (GET /pay/{token})
+	GetPayPage(ctx context.Context, request GetPayPageRequestObject) (GetPayPageResponseObject, error)
+	// GetPayState What the pay page would show
+	// (GET /pay/{token}/state)
+	GetPayState(ctx context.Context, request GetPayStateRequestObject) (GetPayStateResponseObject, error)
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
@@ -13312,6 +14797,21 @@ type StrictServerInterface interface {
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(ctx context.Context, request ReceiveStripeWebhookRequestObject) (ReceiveStripeWebhookResponseObject, error)
+	// GetVisitPage The page of a visit
+	// (GET /visit/{token})
+	GetVisitPage(ctx context.Context, request GetVisitPageRequestObject) (GetVisitPageResponseObject, error)
+	// GetVisitCancelPage Asks before a visit is cancelled
+	// (GET /visit/{token}/cancel)
+	GetVisitCancelPage(ctx context.Context, request GetVisitCancelPageRequestObject) (GetVisitCancelPageResponseObject, error)
+	// CancelVisitByLink Cancels a visit from its page
+	// (POST /visit/{token}/cancel)
+	CancelVisitByLink(ctx context.Context, request CancelVisitByLinkRequestObject) (CancelVisitByLinkResponseObject, error)
+	// GetVisitMovePage Free times to move a visit to
+	// (GET /visit/{token}/move)
+	GetVisitMovePage(ctx context.Context, request GetVisitMovePageRequestObject) (GetVisitMovePageResponseObject, error)
+	// MoveVisitByLink Moves a visit from its page
+	// (POST /visit/{token}/move)
+	MoveVisitByLink(ctx context.Context, request MoveVisitByLinkRequestObject) (MoveVisitByLinkResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -13510,6 +15010,58 @@ func (sh *strictHandler) GetContract(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetContractResponseObject); ok {
 		if err := validResponse.VisitGetContractResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPayPage operation middleware
+func (sh *strictHandler) GetPayPage(ctx *gin.Context, token string) {
+	var request GetPayPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPayPage(ctx, request.(GetPayPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPayPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPayPageResponseObject); ok {
+		if err := validResponse.VisitGetPayPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPayState operation middleware
+func (sh *strictHandler) GetPayState(ctx *gin.Context, token string) {
+	var request GetPayStateRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPayState(ctx, request.(GetPayStateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPayState")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPayStateResponseObject); ok {
+		if err := validResponse.VisitGetPayStateResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -15272,313 +16824,488 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 	}
 }
 
+// GetVisitPage operation middleware
+func (sh *strictHandler) GetVisitPage(ctx *gin.Context, token string) {
+	var request GetVisitPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitPage(ctx, request.(GetVisitPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitPageResponseObject); ok {
+		if err := validResponse.VisitGetVisitPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVisitCancelPage operation middleware
+func (sh *strictHandler) GetVisitCancelPage(ctx *gin.Context, token string) {
+	var request GetVisitCancelPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitCancelPage(ctx, request.(GetVisitCancelPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitCancelPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitCancelPageResponseObject); ok {
+		if err := validResponse.VisitGetVisitCancelPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelVisitByLink operation middleware
+func (sh *strictHandler) CancelVisitByLink(ctx *gin.Context, token string) {
+	var request CancelVisitByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body CancelVisitByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelVisitByLink(ctx, request.(CancelVisitByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelVisitByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelVisitByLinkResponseObject); ok {
+		if err := validResponse.VisitCancelVisitByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVisitMovePage operation middleware
+func (sh *strictHandler) GetVisitMovePage(ctx *gin.Context, token string, params GetVisitMovePageParams) {
+	var request GetVisitMovePageRequestObject
+
+	request.Token = token
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitMovePage(ctx, request.(GetVisitMovePageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitMovePage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitMovePageResponseObject); ok {
+		if err := validResponse.VisitGetVisitMovePageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MoveVisitByLink operation middleware
+func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
+	var request MoveVisitByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body MoveVisitByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MoveVisitByLink(ctx, request.(MoveVisitByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MoveVisitByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MoveVisitByLinkResponseObject); ok {
+		if err := validResponse.VisitMoveVisitByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jchs51i74KhjeO1FVf1MUSUm2RUfH/eWty11e1JaqPX/bHgrMPCRRSgJsABTN8ihinmYebJ7kBg6A",
-	"3JhJZnKxXfWzotuSyFywnf2c73xpBGIyFRy4Vo3el8YYaAgSf30qgWoIL7T5IwQVSDbVTPBGr/F+DBII",
-	"04SpVqPZgM90Mo2g0Wsc33WOQxFoIdVxu3N+1m6320f4z0PzzyP/p/0v7DSaDQn/njEJYaOn5QyaDRWM",
-	"YULNO4dCTqhu9BozyY4kDEECD6DRbOjF1LxMacn4qHF/32w8v6aj5WFej4HcgVRMcCKGZD6mZsREjcWc",
-	"N8lQSKLHQG5eDo9eUx2Mb8xFlBMImc5O62Oj+7GxcqzLQ3oZwmQqNPBg8Q6mEV2Y2/IjvDHPuSHzMXCi",
-	"x0yZ4ZkxUa7mIIkWOB4qIwaSmLeD0mTO9BivUnQC5BYWZrDJUIDPJo3eh4Z5dONT0Wq9EgG1AyjeWBzB",
-	"dCoY1xPgxbuc+r7KVgc72+rL+OuL6TRiRatq9n0aX0a02fc5VWQookjMIczOZk6Z/mun3Vi9ne9Ay8XF",
-	"UINcft8VBIKHymyXeRgZwFC4ZeTwWRMtF5lXnq1aignjbGJ2sBPPnnENI5A4jvfv31/M9Bi4ZgHVsDyY",
-	"n8Ucz03qoux8nwCVeJpoNPnrx0ZAJQwjMa95wO+bjSmVdALasYuLIBAzrl+W7Ae1X2eHsv7c0G6j2WDm",
-	"IVOqx41mg9OJudM9rs/Ciudqhlcu7+tFco5Lh55cUnf4eOyLhp88cvspPEOGWzZ6y47rDjwsGbh92vZj",
-	"TnHHX2CxPPL/EjNJxJyTGWf/ngHRho4sx2aKBGIyoTxsEjULxoQqQsmvv7581iJXwEPGRwl3dFcu80xC",
-	"R5RxFAd0CD0jzEbsDiz7HTKptGPCLXKdvg0fRLnQY5BkIMKFeYSE4Uzl+crD8GR4PnwARydBe3B0Ojg9",
-	"OToP23DUHT4IH9DO8FFwduYX2YrdZJlTy3Nk1mclw6CfXwEf6XGj1z07axoG4v/uGCLVGqR5x//94ePH",
-	"z93O0cePnx8+//SX/1m8L0MUhcVH6caI2ZtYlC7EzHCRsIdrZqRmai3sQp12ula4KTEBwYFApIAEY8pH",
-	"EJo1V4wH0CI3/3FDNL0FRShf5GVvB1lT8To50V11gR6c5tenWDpGzwp56wUJ6cLMX8eE9YMiAY2AhzRH",
-	"Y91298FR++Soc1pCSeYNq4ad3rn20fmnL6f3R/aXbvJL8S5eUs1WMLSp/bouTxiU8AT3uO2ZghXtBVoS",
-	"iug3NyhdFZlNjYB7Q5QVu01CNZkIpclJm/z47sVT8rB72v6pRd4ijSaKgCLUaK0jLmS5DlB4zNzASqnu",
-	"QdFsrqaUv5Bisjwf86lT97jSlGsieIs8gyGdRRrVCC7mLT+Yf89ALpKxDM0jC9fVnKgjzSbFepMZzrVY",
-	"HswTr6wkw8mOhZIFUEmo0X3IjXn9TdnYtNhkZNdsAm+Hw7LTau4jYjise1yHJcfVPK8vhsPtz+v1YgoV",
-	"lAZi7qw7eigb/WIK24783tyspoIrsKpbMlYzpRdixnFWgeAaONp/1Oja1mo4/k1Z0yGezpeUWlBZuYDh",
-	"EALN7qA/lSzApwQzaQh10eg1nv/6roGsWshGz9x+32xUfDqunAKtGR/h9Ci+xi+Tler9YKbNGZgwPtNm",
-	"FTrddvxdCDSMGIfUt6en7WZjIMQt46P+nPFQzPshXahG79x8MRsOQfaRRFI3Jd9YiyD5qt1sBHSqZ+Yz",
-	"KkeMJ189NAMJZxLXOvn4pG2OA5JnPxB8yOSk0RvSSEHTmwx9LjQLsm+ZiNBaEP0pSLNv8UF6gTrOHVNM",
-	"mw9F35jF/SGAuTLAbe+028k3I0nTzzbjmdIFarBuPSb0c/L9g4Lv44VBAyg/C6M48LCvGRoUH7408otm",
-	"NyE9uvvm8lXdzEVn7ftP5tETxsP03nzAh3W6bfzWkE44i6AfsQnTjV438+GMaxblXiDBUIbZIXsKzHKo",
-	"SOi+0jBNr5IhtoQy/6eEYaPX+B/Hidfl2H6rjnNU+Aw0ZZGl1mrsJeW78f6Qove5y47xGnz8Exq+s76F",
-	"FVQ/lWIQweQvBdQf+EN2RyMW9p2fomHGjXOwQ/bui1CAIlxoMmQaFSnzQkkD3SJPUTG02iVIKaQiEVPa",
-	"aIUhUcBRZUTFHdkpXoFHZcggMtzBKOTHSlOpVZ+aEUxAKTrC0SkSc0xzJiwxBdW4cRt5iqZ6phq9U0MW",
-	"mmnk5OmZMTsvXIWE7R6HIlD/I784lY/FpV33soOwdlUfkxu7UDfEUL4iQIMxwQXDZcXF1sIp5S0zsKfW",
-	"aLoIAphqqCkKcqZtZSvZWWqNXsMzhmYjih1VG/qcqhOfn2vBMv8CU93EtQqolAxCImbaWJ1KCG5+GqV0",
-	"KkUASjmjUbXIKyFujWaac6Y1iZD2KNtNsuapNUYLHXspqk777VZRdnwdTsbt5jPBod5OGnEHYX+wqOap",
-	"wU20PuM+ah/eAmp3rjvtXtv87y/tTq9t1OwNFAZ3ixNfz2SL/M2IJPIeBqibAw9V7sXd6/Z57yTz4jpH",
-	"0hy/qI96a/6hOJtGM237VDahpnRhFzW7QJ2z9DgT+WMFecLUCocS3+eZVMMxBkBOBHKCJ6hMgygX/1WV",
-	"s71K77ry+b5ptfzf8cw3ns+kmMLxE5AR444x9+tok3hDod40m4bVDryLQzR6nU0UgiK2ZAjaOqfSyoA1",
-	"01K8JcdD0p6ldFxiFT8pCmVkPPFHKVf8qgct++4dh+LDiAXbaR+ofWl6CzyteFyl/U5jEYXKWrrmeLTI",
-	"hbqNw0CxO8c8yGocwVgIBd7bZ43ezZWG86zSYF6D4R435Iy2kJrMrhQFMxCwvitjGCUKA40iMSfMKApm",
-	"KW+IogtF5uMF6gLWubyBSZi1ugLB1SzS1qgZQhWOEsJIgmf1E+exmdhtRWPkP93bWtpqm3WESUT5aEZH",
-	"aAo0QkDx0fgUG0fL0mVqdCmmjPmHPstGr9s2W6qmEDAaMW2m8QyM4S0iMVo0VrGgyntqV79sSxPX/saq",
-	"/wshBywMgW9Fe8P4KRmdnykf9vlBESkiMKcOzxzjQTQLnddJTMFau9tS2ElCYW/8wYYlTTwZ7K5Iy02S",
-	"TOgCZxcKnBjST4Z3ztRKbbqCiZU8rX8Li760j0yt+q+GYREOc5KLISCj84ELpxxsueDdbpalYXyEKoL+",
-	"/4LXLdlExbPZ1bbc5FbgJhncUhTH7hXXIDmNtrSC3UNyUgjZLpkbGT2Xgo+I4ETMJFEshBb5x0xoGzH2",
-	"+2HjJjbGMhVSE7bldp2lzdYLgg5eIw/ETKpla9VNYhd7kXtXi1xDFBE1m+K0MAXDz+oG9+GN0OsEzvp9",
-	"4EL3h/iUrB9CgrXTXewwG9vdhvucZrmPf3dmXZNB7eiQZ2eDZwwtTBZ7I+KgqedSWhAF1tB3caJNHL5U",
-	"Q18M+wMm9bjRa3TOH7WP2t2j7nl1QYzGkBO4FyElbjRo/ETe7lcQDXcjS/3jS7hFKii2sTS9RK9myMxj",
-	"X1AWbcntp6nH9Yf2eXkBa1iaj6eiYhKHZQ3DIO/sL87BYJTaEAIWGqUW5lue+E6K/b/UmZFMgPL5mEWQ",
-	"J4CiKe2CFHLvtyuhU/lfmASUSvVCX1irkdu0d3FMZVfbFvsc0+IAeEj8UBKvjzlHS8H1bUX0o9Qe+Tca",
-	"zgAQLqtGxSPfiQywaXXetmDBON4ZZrduQkMgRge8bzaunGn/QkJhfpcxjIiYbUes/iVX9K62jxNjV+au",
-	"D5s7PKv5q/bkg6rtTnIeI3tm1vlWClwl958qH6PsxhQcJvyimRAOvkFZEjcHm1DkcsqZFBufkGshXlE5",
-	"gu24AV1EgoZ9LUQ/wqflOYFPX3hwdnbygAwWGtS2nPkkq5j7PCUtBPFjyBL+0iB3pYQvvRoJ/FqI15Qv",
-	"tlpYM9YJ5QsfUlHphTVP9x4wm/cx4yFIMqeLFrmWcfoXJ5RMxA7Uv27avSMEMSMjqZFllnt56DtZbvNa",
-	"VGo1ETyAx0THE3XZG5jFeoRprDc50kh9tY5CUrmwOIxfeTrbdDvhOcs9K08s2trboMyRQjEwJJdvr67J",
-	"8V3nWIEyRK9sSuDAJrriZdsq951kd1+J0ZHNHCwWovkZ7GJrk3dOmFKo5DsjUhJxB3kf0Pv374/yWcKr",
-	"NjSfVOx39Y6yiA4i2HZH4+fkQsIK5B0LgASUp/wmPmrm6DJFrhHVIB8740bRIeRCZjmDf1t7Oe9P8tPI",
-	"DrBg/+P57sZ8nlKpyRxICFNDAoKnnLcYbvyKlO7MdghfQ8joNU58q8MRP7A/MU/s41oWUT1KEtzvp/Zt",
-	"R+btPZLX1baVnWdZ2YmjwhwLb1HHI17e+cLJ7FqUmjEkOagzcwbR5PLjbDWSpBOfmh8H8mlo1XsaXRrF",
-	"TWoGKg4DTlMfLSu2axPLUkH8L8vfRanodY16jyTN7cNy2rx/X+rpScWLGPwGAWZauNqEmvNPxajLE+st",
-	"x4o8f24SNvQ5zGtXy0UzCtaq4nJbPbvgfnS2Y8BXg438rjp374RlVe4xVEq6WFp7HAG+0A/cv2bFimMN",
-	"mdvzGisfL0wmyzabu31SsB4+qmM3DL2OjV7DhSXS+/d2SCLQGqStbHIVU+7CgqKpZKnTI2q3y7PtP368",
-	"KtqxeGPW7ccV4DqmTK3V91yzCfzLXJffN79XbuvsANIPXrF9z++gNtXQUqJ5PxYkZCGGGp0aE0df1UJp",
-	"mFSiGqqr5hY3G7fMMiO/wy4/BV2MZkFCvyJ95zkyB4ApI7tDPBj+tylVai5kmLou/kiCAo0saDSCsC9m",
-	"ug93IBfzMUgclVFAfXDj06pDkRP8SSgfX9okc193OTcK7kDMUA/BZdsdoeOa4TKvOxmvmKp7OuJhVhpv",
-	"5hiuZVD4xBVjvnScYW/DfU05HUHopc3SgJsNDp91P5hJJQrKHF47mkBvJZCIKk2mdIS5navl4tqpX2ln",
-	"Bayce55cffaaCxwYzXzpSNIoMsqIDU7l5KcnpERCDYSIgPJvxlBz65bjifGAi1dS202rc3xKVIeZAtki",
-	"V5oOh0TwaNFaxbtWE4gW8hdzYSEVl87jlxxfnMahF6vVWIV4ODQ/kTMX8q0L5wb9J3r46p2uCxKxO+e6",
-	"I2KmFQshm4djU3TeCBs4HdPpFDgWpDBNBgvCtIJouHzqNtBaY09sVbGSdsqu3iAsJjOyuXGfddRWGFbK",
-	"R7skSr3ZK4ZDBbE5gKv5gyJGrmdk6crZeNNnjVfWXrWZTpLxC3+pq+VnCsySB8UjTy9VspuZbVqr8KRy",
-	"7WrqO7ZmZFBQxPor1yzyxf2xweAyhI00ZxGQqS1Zrb5dqbTcFYXW1htur8W435QuVCX9KjCGcxTFr6jI",
-	"f7LJv1UpKWNjrR1aJgX4SyEh13x/bdKvONINOQQXukgTvE7zRbymRd7yaJFLXsywgUKZUpMD+UzlNQfb",
-	"pzKOIQr9sY7Tj6sfbFcutD6Oby9DrkFVMYyFU13cfMlcCg1uzRgnN397bh3GmYqCL1nGc39TuIT2nX3r",
-	"v1p+8cKr5yEEEeMQEiFJTFIlT0ylen9ZAn34fgWB0rPgtqhK2ub7mCXqWf+IFfMcIFSEEluKtlYBirPW",
-	"V8oYvGgrqVSRGFZJsGwieFVeEueE51fwqeHgKqVnqyxpE7SIXMTTXmHYAipKtwBTkiH/NHzIkkcnFqF+",
-	"MM0MxkOa4xYJ4iWRnEinmlLZ73eWHjJSJbPKa6T43o29THb+92DpZcsH63ttMFu7KNVCEVf4qlLjS1ly",
-	"NWX4UmlrEcur+LCJ48KrNgqtk9fmwlUe0zrMpoiO0kTjSAEH1/RLWzBz/9YK2+mqQbdwYK+3gpYLslc6",
-	"OwSHRY2tSldk1yiDvfK3rV31/PhTr6ywwC/5dKY38ZBQr3wFlJOB49A2/9kWDQruEp5ws1vEyB+VxohC",
-	"Nok5Cqi5Q0gGNLglQykmhX6VNK06H7ctslhKuWLcXksEB4evwkVMzY+9eeDyZ5Smi2IKL6mZTw0Ay+eX",
-	"gagiwUcFU+Ue4GxMEcwnjqhGVLu09An9bGGwuu3Og3YzgcVqNwvYRWnhfnqIWIBWMsaUEm3GhMBriP6z",
-	"aiidoqEUggSkhnFePgg6BhoS6jcIV0b59KDMSB6erB9HISZBaiDt5TpXmKr0SgwlQMrlF5sV8TDskq7e",
-	"mhIEhPoDSR2jzUZShriQGsrDaseYzvRYSKYgJBPDBklEpwrBi+oc7EeP1g65SFiWzbnwFCwVfKYmW8jT",
-	"nvo8Pwy1uwhDYnwmVLHMJcpgKFZt9fqzHwHNLdxZ9+xBe+3STWIDzccB0yAY3vGZ/kxDBGOgkR5XjQAi",
-	"11uJJ1VSWptmS+2lRbkaG2HgNH53av1J01bm2EGjN+DIPJ5MqLxF3V9l6WL9QpUAfKSGeLI0wiQ0BTxs",
-	"etKgzs4LrPlCXYqK1uiXqU2vq+BFUqN7UH6oWOyWIDM+pSzOtWxa6WrTSvDAZUa3nsuXQZukN/ZspbRJ",
-	"O03c6NyoYr+K914YzWJqZXOdIXotroZG8wqG6I3v5RDOUtWbZAjQIhcEH28OaRsDQ5ZH4/43Y9ZB+YK4",
-	"lSJKw3RZl0lqQPOWx8urt+S023nYamRB7C6O/vXpy0kR8FlcQLpsbnEhyYwzrXokQMt5KCR5/uu7JlkA",
-	"xz/+fvlfGUcJ4/rBaXrBz91/q09tTkm1A2om0yzSRFNQOOu48wWZiDuvsRGqbjNiMkZGWebN2fL81Gt2",
-	"WqlfoB6PhFF2jT5bdKwDiBIm71NpClTGx7F7A5/CBTEzIUOmVfXgNy7BNXPigX5+ae/qtJet92XAoPSS",
-	"oeROAQgtYehyP0ebeuyeFi5NK8WGzLRBYXUWfj0W0msM8ezis3h60m2vpf91M8yDKqRm2C3iXGKogRvR",
-	"47ZvQhd4Gss0svWSpxzDIT2W0zqWRam2lV+ykgFlUZ1WysAXfuswQdFuG5XBmN1B5s0nD87W7lUBdFSe",
-	"iT1jri50AHoOwK0AsS62Zmw5xufJrofTIcZYd7lC/nbWcjLn0yjwYSyPvYK5vf/UkZw7bIvskRKHxOYO",
-	"toPRfjDaD0b7wWg/GO0Ho/1gtB+M9oPRfjDaD0b7wWg/GO0Ho30fRnuFRITluZSqhsXWUpnNUGLTlArj",
-	"lRrEsmpcbkWWGcClJkUBA8mx4DK1q1hfLCDXFdSTlihLZ7pIAD2xm7DXlJCa6aJl6ZgvMlmqjwnwQC6m",
-	"GkKbIMHhDqQtchZDQonD7HZHP1Uc0q6XJH+dpiiKSOIQIgVWT4msniCYI710ZkqSKZdJoEuGXrS/T23O",
-	"6Cblk7kU1VyRRwqf3X8y43OIIte7Aw9n4CFZUxl9/YnhZreQ5N1kS/uDiHEW9INIWExCRNcr7kCXXqn0",
-	"aAsXIhLB7bXLpM7DIgQ08g1CSEgXTc/TLVk9Jt3TXrvtu+ph8bwrnKa5NkOIfJPVWn/88UO78wk77fw/",
-	"3Q/to5NPP/U+tI/O/Efm0T8VqrS+deJGZcc0uatesZkvSCwnQDHnIFvkZQwOh60Ql1TQsroM96rUmwr3",
-	"S0JomBeN1KZlv9nRPz8ynxMahhJUnAmbaihXs0o4vU4xUccfNpda+6xrGFVUbbtyhZ7Rxc9GuFfLOcuu",
-	"EWoFBWs0mepFj9C5PdeVdGscw9vhM6tbrtI8c5O0YyiZ2ds7kJKFdRNQwxUNtxjPWrY+q31pZ/e2OCuX",
-	"w3XyqrQqe497pHegIC15+3rydMZ2edDkma1+2I3gKpQ23CisM6bdnyuETcHg7qp4WXJOj0x1U4H1yDSx",
-	"FeDEMtNqCoZ1MpRpLxbPyPkP1W1ZAnY8n1xrLynmCqTtnoJlnBbwaghzYpiTKiQi+DxlEopVKnO0DC3y",
-	"JhmLOept1sK0TjvfBHG3pVRU6b55cuGIXmpl8+cdBIeQRMJQghpXHUhhXrFd0Vz1QWYkmYVK9vFT6Xnb",
-	"P+nbQW8e6XRo4zXVlYGwQmwZqGGLmgIn7Fe2nkYNBr3tqHj+UHyci5DnK+W1e/z5LyuAW1aU6dnzuLbI",
-	"CT5bpOUSxAxD9w6m2lGwjzDgnElAoyjtTlz7vspEF+PjL3GVp5fk9GFGkBaaTZlqmLKyiykL0BafyWIg",
-	"nGXY/aVOsUBlUbFTFpq/aIxbi8J0sUfqZenVy1Y4LZ3FmEjKyXETJTGmyZQqe1psP2+Ql+CBj/KpCShn",
-	"HFlaY7tGssKm9J6d4X7oPw9RsQU/6GG42ZVoO/A6pmLbhjqsMymidHuHvIGzdy6SfSdGTLdkEbloED36",
-	"/dOXbvPk/scj9yc2tO00H93/9B/FYaLYPum2yxnMajSRdexn6cyPtZ6q3vGx36D8whTTVHWmleQV5GID",
-	"5+32epa2dou2Z3GOu61kYuW8a/8qj+uP8h3UX26MlVUJY6Eu8NXQNR6uVsjtoWYK+IbFXYFUr/UYCdro",
-	"2t5ZL/CiKgXzy4dUVB9oqmJ6TegjKWd2eFbYm5g6cJsSn+vXQbXaFs7qBYMofC5lbVXddcksFLE9ku2d",
-	"2STY2/kYAxdNYgFBjwsAVpcZtW+5WYzKkHSaXEdrdrjJA4vXAtFT9o9sWYf4irEhrhz9uJMZu9gfW4k/",
-	"40ZXcv1OParbcvV0XAeczwALwaoPfDYZOFzD5WDJzC7c0u2pBTn+OGu3TwIW4k9o+nBM7nNEHp7pgfic",
-	"+2L9vvpRuIUqpcafbVpXva1NMCy890jcro9BuLsKR5E4Amt6s9fDdyWhDR/JqnHH8hSkA1pYNY/3ALfh",
-	"dzeXZmOejGvVPX74+dn725tr1+EXWFxBXQZ/C4vq/P1yNohY8Aus9xzjY4sGmYAClWPbBGb5vAozp1GE",
-	"0RyVTuRyqDDZSFdxE4klXpGLL23jLK0IBZWCC8wxNwsPHokRKUuV2hpKNwsdu2zMNI3JlMKM/bpYvBvC",
-	"2+wUlMZYs1a4EMax5/HzazqqijNTAkMbL3vWxkhhsCaKXB0kmNeJElJHL9AaJlNdgkmyyaHG1tvlui8r",
-	"hsr2+niBLh2wKXOGRgHEBte1RrcsLB0aHYJnpH4zKx43oJrxWy7mZkfULZtOS0Bt3VVFuLZulcl8LBQY",
-	"LQKT7m23Jh4K6TJCtIjCqsfLKfnJ+qSQjeJdTQ0qs5srDtDejQF/UDc3B6zDat0Y09D7q/uu/tFyfXec",
-	"2PsG5pepBIEaG7/v/IuVOQU4bM1g03STMsRuFaf+PiYqCS2QbNI5zsK3eq2EMplrIFgc+Pcuh6S7YP6w",
-	"odfw9P7I/tJNfik8fiPgIRScv5cux9nXZ5jpxAHSlJftQXtjZPhlJ+HYCfPUdD5+/Mv/MhMgP/503Dr6",
-	"9OWkedIunknSIXFJTIt8eozn7a6VYjBmkc1Fk+CyeaTm2OS4LIi+Q09iPPB1iKyeCJ+it6Cu/mmjsf2d",
-	"pvo0GxzmWz2yu47El8ade2fxQu2V7PdNzSuIdOdtMWKa25ieesRQUZMgETWJpSH8aUgInSK+V/yeA441",
-	"CAn3cZM44oFJH5h0lbO1dy057t27sZZ8mYAL1+GSk0qpuD5k7Ms+q98QYf61gkBCgVv2ki6UDRD7gjwM",
-	"GV9pyabQ+k21iNcsp3Rh2A+PFh6AWfvm0CpuPq6Fr0gsRHouDoJiYMzdSgR/7Ip848ZrdgrETqH42bNB",
-	"xNTYGPT9WyiBLb91HerjuW3wIlusUWP5qwEeu6Pjo1DFruOmPyupU5Aa0YojebVkhNM5ZZrxUd9snAht",
-	"/WUAGLM0L4oL2bMvi1GmC5mDby5Wr7b03Yun5Pz07GGLXEoxknSiSCTELaGa3AQihJsmmYKYIuA3DcmN",
-	"jU/cFNSMFsdEMH3zsTP4XU+eNYGPYh9LdV6SCp8V+NmSznFFp9SVTvygyMtnrdUelWX/kesqV5ouVZz6",
-	"gkdfhEjK8HkaUcZzSZZreqg1G9arUgJZfuGcLkaiSoIxNydcsZwR350K/lIZ9j20+XqT1TXzszNPuWRc",
-	"4MdtamrVC+kk9qfXZN7RKE1Vz8NnVxeFpBHIu+yF3bOzznnhpbdlHjubkeEf8faXy2KnmMokNis2Krzs",
-	"c/HpQ0YaGFbZJAOq4MHpTEbrN+EWc9LMJJu4JnYYdi7mXUVr/g5oyLjLyKrjAxFKjyRk2NlsihVDc144",
-	"12UfpOEkC3TWJfneheoOTKZC0qjqu8oYdzzm1COL1yQANt2zCsGUmtX0Md8uNfNZTHwBohE/xcAY6Mkv",
-	"hZ6fTclggQhERv5i1rjNFVt/3NyTY59sLBeTqa1Y3b2rkn4XN1cl30EgeMAitkltXjCG4LYoyPXPVBPz",
-	"MQ2J0kKYf1kUYVx/boQBfKaTHOdNCZihTYYoaSAyxG7sZ+125RoYn1xRICaHjDM1LsnJvxgo1FVRD2Wa",
-	"yBlXTSNd5q5OYk4VGUjXvnlYt2JguQDATk3OsKH3taNh8uvLEi1xGtGgaAsurZYFbhdwxTGcjDUdVs82",
-	"t2KxoVF3BAdVvBUSXIvYZV+w26SSnGX7ulr0ryUbjSwtx4LF1XE2EO1BiQrs0LpS3KMyA2nGhza1eKkp",
-	"pg7eenL5GvSdps5dkfmVXY8dNICrfWB/E4bkC4pxDHemKulsT2iEsrMoRF602+7BxZPHGpra9Vt4Vx87",
-	"Xi5lqD6qV0qZfVjJID04SL1xFuGaZSOUa8FNisk3hRVVHVMjN+8lAAX/0OIlmFImN8AiLPJKeeLuEUo4",
-	"zImzOo3SLxmoBDPkMeGCQw+TAPxF5iRi/VUI8jHxzKEXw155iD5jPjaJAmvVpF1fKd7CbRpAzGI+rciy",
-	"W1e0XNoV2q7duxi0YPtCxYDOFPQlIN4PZjnM+4GQErskuoYUtrFaf2zbVjvTTEIg7sCa8a7Knvft7HdX",
-	"SP8uxp6on1O3P4yFojS2UlAEzI4p7FsZUAkjdoeya6mHJQ0njJuFnKrCo+T7g9ZN0klqEmygxxdQ52SO",
-	"MWXYv2fgvtZyBvfNxpXbjCt6V781u+u8WQCJEHfVVJm2moaesUK5aRT7mIVVw1LN9PlcJ1HjsRVt4JWt",
-	"aK0frAKlErFSHF23Ocrk5sL6x35Hud0jT4BKkOT//3//v5sK9a4V03rcPaxgOFdGbwhL9UIr1FYV2b7C",
-	"PDebFeCQPFkNyJIlIZx9+t+MWSF4AM24eyCHz5oYXtgiv9juYYQqougQzE9KfPix2ONld7S8TT5Wpf6g",
-	"CHAts9333K3qplKM0bbR9q4yzwHs7law9pNhNrPnKfPkzNbmSnyzC1u4l4VHPhK6frrtV2lIW7+x4BIG",
-	"Q0UTZevI1NYdXs027N34wL3e3ORIQgF5xcw10yQ/IoCYa7RpowQxGTu/z09N31OW/Ji/xG7fT00HUIrX",
-	"GGKwYEwInIOApUyRAWDIyGgi5npf9NMkzhjsM24+nkwjwEpPIeOWl82k4WWTWOoIm8RhZD32eGthVvdz",
-	"M0R912cexqO0ZWd2BIk9amk0HgM6lO0IMtEQT8ZhAtRleIAbRaFCcO27wdXtBuYKKm3DXQu5R0cSgAju",
-	"ce48dil5RQ1rTzV4RHRORUJhK13FLBgXNgArxAfeER5wCfJtHYTAeu3jlkEuN4Cj3D3UZDXoxc3gFuuC",
-	"Km4Io7jGzvRd8pYh9UpA7zYHtyvidYbTvx0O9y0Z99ZrfSNJWNKBdUmyrViwTfJ4Uqu25OiYCKWJnguy",
-	"ACpVCjk+thEq55InK7iV4VdpGfYuyv35/IYgSm4I+zMQta8lchB6QzJmeg8WolsyYcm90qoXLZiwxvwq",
-	"+zJe8WW368WbCztPT7BJSdTzmVm84ycgI1Qplg530kM2ZXrUgKFPVd35uyeC24I1PQNlf5tDyP3vejyT",
-	"7tehZK60jeqZdL/O8O6yd0UWYG6vBJIrKPyGdJKa8SbccdtpJ16gh+0NVX+0o4OZZHpxZd7j3dRo28a/",
-	"vfBc9e/vrxvNAlvb2rVEu8gaubl8e1VgauNUUO+zL4iHM9Z62ri/xzSYoSgohUPf7ZQufHdbbJthlN2h",
-	"iCIxjzHNU231zTgE91AjrY/8I39+B3KRvsiC0YczSQcReI9yL9VYYiyiUCUI/FQ7DwYGRg0Ts+9XH/mP",
-	"zgryo2t6IG+pmh7p3qn+PzlwA2X4HdMKoqGxYgYLl3MzmVAeGkMoEnMc90urKVl88HcvnpKTk5PzJEGt",
-	"vAX/YzIA74mbGNbqYF6iBL+U8vAjN58hn/ode//EQcipFBOmIGyR1948Y5xMkqoZ8iNWzfxkB0M58cU5",
-	"xNe6tD5yzHmyg5/aZDBiE3AU+dHnef3kirJscpfLy/IminnRBCg31stHHuf19BpPqYRhhGZVXD7Y6Bja",
-	"EFPgdMoavcZJq906sYnBYzzdx605RNERFmQd/za/Va3fnCN+VJQLeUH+fvX2DXkPA/ILLMgVaDvqh2ed",
-	"h03cjUftk4c/meUHPF+3sHCTQXqwE/fGbs9Fp29h4eDehTVXY3+Ys5gRGwR3Q4gWuSCKjbhhw0CUTc7E",
-	"zh6W4jAEgkkOZAwSHhtjBEF3EPvIYfmhMSO42UOcukWsZYpcXL6MYbsMe0L35cuw0TPr4aqWUceeCq4s",
-	"g+i22za3jmuf2zqdRizAW4/9cqZKv2wd8weXG+VSolwCVJz35LKcfKFww2U3YVKTS2HCzCXMU2p0Ov/+",
-	"r4v/+uXzUzn851X/4fXi/T9+fjt6OA7uLumUvY7k/CWll8HPv74TjftP94770HVs1k0YmVFhtigadtbl",
-	"i2vxlAZjOHoquJYiWmE3aYEdV5xhnegANrmqSSb08xEdwV9PsCw6Yd4WFSsZfF6bNQM9s/tRNK94345f",
-	"covVlOH6jd6HT0aqTyZULlKTdAcsxdftcTXH0Jn3hg7pSKUQelHCfD4KHFUeuQpkN0V87zFVCrQ6/oI/",
-	"71NUt3T0LukILsxVNgudTkDjkn9InayG0osIWoGyGO1YEYMjs3n3DeruL1/OdAL/MsLV/ae1J59N6AiO",
-	"1d3oL58nUebYNyxAhbobWagKaKzaR6PLfdbHgU19Sx4yEOGCfCEWNL5H2o/JfZXn/EbvqD2H2cf9MFPG",
-	"xJIs0D88XvmgQgIYsghahsGetk/XH7k3Qr8QMx42dnpGL3AU9oROqREQkaBh6jjihxXOYigCteoEPjPf",
-	"rz0AuNxjXbz5/4fRTBZTIOaCCqegcNHjJNtWY8fEzhBWSUsaaB9ysTXxbiUVSMT2XL+W1gj5fdVyOlyV",
-	"bWWJT9xsiNtGZbbu3l2wwC81CQWoHS/tM+HyFnyaQsTu4H9ttLITMNSqShUUH4ZUgaRTkC1ij4xRiPD1",
-	"nzH4NZSC25mik3dKVVzhocdE8ELp/9q9uhoNYI54lgj8xPpGw/cNAFSf8f4wYqOxJh3U52rSg1sRM61L",
-	"iVUmMFPEjIFYB9CONzP1kkm8IvU30umkrQW1vKKMTp46iqxHKf6pyeK79/UIqsCbLPTbKXCjHoYimE2w",
-	"JnN//GejJcW0s99LSeOd+dpp3Jc22/rqH6+chaZacQbcDwgRqrHWQYsoJINZilZcAWYMNzoSRo/2EQ6m",
-	"0RqMzTZFF+SsfeJDXxMF0Z3N1lza6CTZfVuemKS/20z0mEf6nPYkZ91cUJltJiMsOCHvbM5f/SNhbjjZ",
-	"eIKhwwDxU8zCs+9jom+EJi7BcdVxfkoxydic3rhiR23G8+86x7FOXWqYhhPGFWa0WcPT3WFtScfvQd0S",
-	"beFOhqk+Y+bA+sQl5ZAVLlGVcg6VmxSO5Q3BqIoDw51YDMvlAx0xpS/8oJdU9nyBYdJvyqjq3uqFTMuN",
-	"Jqaj8AUJqELPKWr4iA+YqPj/bpSo8521dbb3zeXU1iheR5XCyTV7VDYA812j8jnDDK51L7bGF7oNNLsD",
-	"zGH30ERlw0AGlhlHXNYX99/y6EafKizFOzFHfwGNEUqL3upDcMlbk15s7dIGb4UdxIqSeLLH0B0YLAy1",
-	"YciyYTkA1vS41rVR+rQtD3Ze3A9ZFLIE9qwTw579K70XMVCORRJrYIuv/3TPbWnbMAn9Iu3O+Vm73W4f",
-	"4T8PzT+P/J/2P9pNQ1v1Gpgu5Jbkb+a55GkqXdExng+pHMZPGef5UnwijetVNrHYEdep4XVxfOMSEYmW",
-	"GfBbDu4UouVZQdg8oeE7124Kb+msv+VXTmd6DFybPYbQ3ney/r4XQg5YGALfRhKuHVos4lACJbawYxlN",
-	"wmEOStsM/8qumQ+5VFWzY0bUFoFSo87kHL1xah6qOZjzOecgsQY8GGP1NyIMIfMUPIAeGSNKuybiDqR1",
-	"oEegrWPa+nkJ09Z2SYmuCWK9x3yxXIY1CbXikPJFi7z36RouUjCnikTYyRc/dKDnRtmjt8DJj6ft8596",
-	"RIKyI0pmhxzHOsI8YEJW6FlSv4g7VDmx/0SEi3rcw5M/h3me+FMEjdWrjqDfCEnJG5inKdnnJa+k47pU",
-	"iV3FsKYlG1Zy+cQ5rtmpN+9U17ED27RsM90prHF7ov/98Ojuc3cyPjqfavr70Tw8tSiL1TYx1xOugLu+",
-	"prYeIuXUfn5NR2UPdpcd4zUOM7S4riMpJPedB5jKOr/Tiu5xxY0q9+VWrUzHNfiuxchp+3z9HU99r0Rz",
-	"Q6fCK66FeEWlBf077ZxVmYuaTW0pzGsIGb0262hu7p5XettryhffQiq+preQanixhTjMGWPHXxL8qpXB",
-	"i7RE2EapPPBEzxOrcbt8d8piv1ZKnG/E9P4A/GO/0ZmtKdRo9NtT55KXoWg4ySVeoXkZNoy55zJ2cjJL",
-	"yFuVJHoI7gPoKatcTIETqsgcouixM8wZHxHgoYPQRz0WQ/iudxGOmASUkwEQDgzD855wCReSTGhoeNbC",
-	"phNDpAD1UnKD3d/w/pufChRQ1J0vUi1S6yzIy+FrqoNxw1q/G6quS/ynDptoJjprXb30Cj0elZTSA9f9",
-	"xlzXommGB44bc9wNVLzu+hsusZu7TUF8YYGzv4F2+KjeQN956v0GgsgeTHRCN9HNi3BUNhokhvtXIo/h",
-	"DlZ5+d+PBYqGpvOShGlfsA8+zbEzatoD9NiIMEyx71jglVJf/XP7/t15P2nc6b8Kw+vYPiyl3MiCDFlW",
-	"13dLsF6S1JYlSQemEpXRbtP374D87jW/THcvosVuSGwbTXAleaZhl7dSNgu9qi+ExHYpcw6SzMeCDIUc",
-	"iTioPKaIc3EHIX6px7AwCqhHcs/5WG1DJxEhPhDej81ZvPqKmuudrb/LcgN0fMYu+BgBesuQ9A59WGls",
-	"/BL6RNyQuF78z6ctfOcel7+hkZO0GKWZDdmB7Exl9pfKysuS+LaCVCGkcmFEJpPOAXFUoekqCZS7Qsx5",
-	"07UfyDSA3U2wPD2nNQFzjA/rMWDyJtUzBeoxVnkOgEiYormSca2mW6okJcyfymPHCEmYkGO1svO4QWJS",
-	"i9LpLNeilMyGqaSa0e5NWTzXdeK3dYuVQ7or3us2fO2L3XVbvzmNsheXzRrm78oesbICqzzKRoKdNQvH",
-	"sLLWcf1A4oLe9WPAXpbbjuDPllhQq5fDLtMMbI/r/mBRXdMuc2x02lbj/ku7Y9uyJQRX5dlhJ7nFLdQz",
-	"2SLWY/EeLCxnXAyc6wR3knlxxTcGnSwKR1l7uRT9VnnsoNOwmOS4qNkF6pylx5nUnCuEI0iVIRcNJb4v",
-	"lZmXIE9oD/uwhLDgPWpF6Ah49GPQgzXdlbJwBx+Wseg6p6ftFJBcx9y1fFU3c9FZ253nHERBdxWyQPe0",
-	"fb/aS2VopuqOQcff4A7eC4Q4RK6+wuG1dODTaSu5Ls6N179dLN6w9vz1oj1/Hf1j/vaZmL82/38xffT6",
-	"2fOzN/+oEVNPhP4h26V2tktKY0qqxdPaZVqlKtEwa2G3lSfE/FxSGsq4LduTlCsLAtgj3XYHCxiVUwsX",
-	"YiaVUxRvLLu5aZLT9rmTy2ICgsNHjlEAYwQybVTOYu0W2/cmWDzuoryS69XYIVqcC8EBS0uvE/weDGso",
-	"QslE4J8R1SBb5OYSI+k9hP35a6d9g7+oOPEn0x6B/DibGpv+pE3UT48/8iRJukmoSoaZrsGN61gVnXgw",
-	"NRtAcdk7uCZMkVuYav+Ej/wm1xP6xhXrcuHG0iRKEEoQ3XGBujIHCN0Ko/PRJ+naotKsgm5WNXXc6kdW",
-	"ktHZjqxr77DrvGUopr7Y3kRCSodd2bggE+FLscw5TRx0VeVhTV5fmc8+sdn6e8lZOiheB8XroHjtXvHa",
-	"QIcqcweiTGYKEetyQce03HiHwqG8c48PQqbuiW/Jpb6tuj2+Dvvh+MS0owvDZta/PLnD33AIh379mGaF",
-	"4GvmlMwU/CE8t0+wrRISzE4Uaas/Fzpuj7+k/spl0BWUms+iiEgIhAxtZENijdYoVgVdawQ6Cxk2aW+R",
-	"m0xfsxvUlG9ci7Ebi18wjqEv4CPPdS+zmevpfFVUbKy4R3U5qwy/uSE/+jArarxONY4boVluSJgF3jDf",
-	"0IV7uQX7sBpuz5kCOKasPm3HI6HpLqEOQRNLFcUdtn60nffJDfoS+46f3vg7bvwHyA7ZaAyySN8dgd5G",
-	"3fXKa7MQxc4tmzUdEvweRZQQmElVMEiz9ja4VeaLy8w365Jb5Q/c2gN3UP8O6t9B/fuu1b+UnMlpfwf1",
-	"6/vJ/83Im/268OplbiRDyCSIrFJlji0i8AZpIrmXlfkbnywyAMSxxmB9oE3iW356HDnkOD6yhYzusfnK",
-	"IeXZHLfh0NfzOWXLPKIgxxin9sfzhmW6pcQiSSYEWbGCyiJ616iBa1cxZRAv4pmweTDddrfyPRcOS65x",
-	"MAIPRuCOsmDxiBMay2/PjT2syVacuJoxeIzo+kcWQmg/PPQ6xUDHVBEqpW8IkK+qgOD2Jf+GLO/AT74J",
-	"P/nzUrg50akOAVbhr0jlG9Kza5CxX3q2LhZs8obF/NjLrYCi3WAOJH0g6T8LSbsjvYHY3pSg474v+6Nn",
-	"Z6BoRP6Ifai9bJMg5wS1uMk862qNs12LmAB+deABBx7wp+EBeKIxz8Vu3b6ZgGt1tV8mQG0rRYWka4j6",
-	"TrAQQuIB7H14dygBbMPCZWJ3A/2juy2cez+NcljZc/HM7dW981ocuM/BSfHH5XXuNH9FXre2NjdVytgk",
-	"Igrj+tsWeUEDrYiaBWNClc+x7Atb9oidAFBrseGPVNXByjqh/RTrYocGW2fr/Tn3lapybSQUO5nmImsb",
-	"oQCuLcLVbALmCBzKcLcmpvRy+kL3P1U8ZgJKYR+AldQ7p4qIuS1Eno/FJOnsM4AAgWmHmLzsE5kRjdbS",
-	"2Vpife1HsENy1RomU217fVdBKakYzR12UqX2ll76EgJgrp88BGyKO9xL7bUyS13y8u6/0jF3ZW+Ycew8",
-	"oxq9dg2u4JZxFV9we00iCEcgbQ6+DEEe+MRO+IQnpa35xDdhBFwcYevdvRksSVXphMpbXCRiG/ShnLde",
-	"DDcKMgTIBGWXuYh5yBtxZbsFH5wTB+fEH1Zhf23IwTknjRLMsU5KAw8h3LvujuJrukJ7f8sBq4msUxGD",
-	"B00s3TIfAg3GtkGe/XoOXGMr6BZ5M5sMQCoypneGrMmITi0sMuOE+naD63SDd350O9QNJjGQ7uqUNNsq",
-	"rl9Bv3dWS6PZ4DjpRq/xDrWG026dnmpusqskuN8trOqzLzsI750Ib7+ye1Lyv4lIT5Ic9+iGFIRygTiN",
-	"6GVEl6OT3Fip6HuO8pDoxRRa5NLVUSJyD1NaSCxQXTwmzHW6gLnlKR55vBm3j3etLguxedxU/3iOzMLc",
-	"3JN8bm4NNhLv+iEL6+Dg/BPqS+IOvnEOlgQlors9stWruHstAirRmQJ0wigATrTw3euosZ4M81S+zCf2",
-	"/ZGLuKleXHccMgg9c7bPZMpWfgdJRixW3CDsZMAihlzrMbmRoOXixnb7YnEdfyEjNiuzSy68uyCRFPN+",
-	"IKS0DeprcNQpZfKdrebeE0898MYDb9yFKktvwaW7z4Jb72kZFrBLiYd6tQuqMjfUcrE/Xojoj8489iAX",
-	"OD1s+GV7iHtWxxQZGeNUSDKAMeNhz2PseV6ICTNYEjiUYpLKiUH8ENv9XbXIG6dxMkRrkA5RdoJYwS6U",
-	"Xp8HB1RKls7XQWx0844IhprQSPBClqrl4vtkqChE+hIm4u4rMNQ67XLc2fHCre7Yigzw93YLfbRjX/Xy",
-	"h6L1gzTYkTSwZznTYFnEsoBwdJ1vJA8c/OeKwnTDlBGMF3vM5AGpOJ0gd1RAZTAmE6qDMdjG2knHSw2f",
-	"dROjjGDYNaIoUeUge4MAgaZ3gjD6zM2mCrioBz61YgebcmJStYWFdGyhqAwbf6zqwVkNljP7fjWFgNGI",
-	"6UXFUSQ3bDeW3AZzkdljooVokSusnMOuqSWjYTyIZiH0GY+bbxYAWboiYzemgRARUL4XyMyz7xYys9Mu",
-	"2pZPO81wMRvgmoUFgqtZpPG+/hCqVHDXqcX3rTts3AKw+t5wntLi/NSx7TWegZxQLSIxwpbN5Q38qrve",
-	"LQdY5Xl3dHcAGyxynnumJNL4zynZ4sXFfqEGEUODcgKTqV4Q7wRFfDueaPNiOAQJYYLnCxIQ82SMaIMo",
-	"XDL+f+u2Lmlp+cwP8ttp5BvQaggjCZ7SXAnAyr48tQl2Kg1DMSK3rxgPoNHrttvnmxJyPTJ+yaczvacu",
-	"nFsyydoLv1eu+i03qYjPXoThFr2Pmt8Cssy3DdWNQ7fMb2aGfXV83TAklMTyqaKUK2nZ4O46/hJjGq3s",
-	"mBkLnPoeZ3tryio/5Axsh8xS9wTsOf/XSb8VXRvfWW+Y8h6BIYvgsc3j9T5IhCFWTofyHlJOBG+RJ5jG",
-	"7tuDKE0XBG1O323HaIJOiZJAEP0KXaGqZ2xSnyWAkf3fEfvZ3DkByon9xqFLFUT3pzO9qaK1i86NBw1r",
-	"cw3rvztfOvQv/J76FwpJQkAtnmJB+P5k+DFywlIH6auEO/qoUdzjx1Boi1z4zCkFjmGLOWLmF/DHWC/4",
-	"GV+6O68QYH5jpxuDA0pt7JFz+/cc4DakZnkngptf7pvxLQ+zt3ROym75tBO+9B7gNlrY6Zd4cMyrD41V",
-	"v2mS5Rx3ySkJGImoS4BfUVnCAY9FZIfdi9UkLjRRiA2DXRTmQt4yPrJ6DeULMhESydcGWSIGcdqzUXqU",
-	"lqCD8WP/iy0XMd+EdEFCdFVheDqi0xbBkCMlQyHnVIYkiERw65IgiZrTKBJz5cfkHFtNQlO6l4s7C8Nn",
-	"9JwFkHaBmfloZSsxiQicSgPrND0LM+zQaSOmsE+WUGB0R8VCiJM4cZ9XaHOeW30Dle7rsrhN2Nhudawr",
-	"5w29ond/ylzMg9K0n/CxMReRntOsewfseoXiZJifZCGolbDnIV0oa5/emH9viBbkRosbFxhN7FDDGh17",
-	"8r1+HIWuCga/jQdRlz1dTSl/IcWkSva4ufZaNHYZxwupTsNNd06NxmNV0YTZneQ4F6JRGzaVu//0qH2S",
-	"uv/TjpS1Z3Th13dlyI0u1EFh+2YK2zNDYYh7a90zuyL9LTS1Klzj+Is5wveWa3hcvTzkjfk8S+hbqiEZ",
-	"4j2tLo9fSDjI46w8/iNJSNvPGVV37FuRtm8wSfSb0st6AYRuiGeG5VfzGWcNONdU3czeRf5jH0ZAI+Ah",
-	"lS3y3kFC2HuSi4whQufmVsxX2tjmcC+mC2vqRKy+HbIjHrChKVJdOlcXrwcL4mBBfGf8MaVEYN4+Nyrk",
-	"Xg0JFQm92ojAK7z/JZ/yk27+zTj5YMyMJtHipzyE1QUyJAgzcHtYs4p91Swm58A2WiQhBEZLKbY9rnDE",
-	"a9JQc4074vSkmKVUbUtS2Lrc9TbJs4yturo/pzJiZsFcDwZUKhmu/FCBJj/OJdNA/mIY/v/ZffJTdjbp",
-	"djXtFGRPefP3CkOv1Yr9Cgt0izrAN0nc2KpjTVLbqd7apCXzOF87D2wgv+UsPu00ClChNVKFdkeVu53u",
-	"IqfTENMq8zIuV1etQ9jxm4QDcAdsDGyjYMDXy6dYIWXM+I/EcLgaQM3wPwTcwgIH8wFQpZtkAHoOwL0T",
-	"CzvxaXGDRRLmycVy4ppN4C3O7Q/lmyrgIw9jXli3xRpisZUxlOwzd+S2cqu+DnnRSLWD2+qbIzZi2ev3",
-	"FGMszFl/s5yYjvU71rXNxbxC5lWvyDYGEhndW3Bbrz9mWjVtcnusivpa2hkPQWLPTWA2EUsROhF4BUyI",
-	"NdUlDGcKwha5eTk8Qqv3hkywlpZpougQiBZEAQ/LcKZpGG7KtnZiZldjPhUZSk2WsceM9OHQghlgDU+m",
-	"Lrt6o8qd6XebtLOs3ZkyblzQqNCmsaDrYiwNnND+ZlKp7ilynpdlyYNfOLMqLi13JeccAJOVIWCKCX4Q",
-	"TAePz1cAoHDyd7/+Ha95H3/x5OyT51cHfnYjhg4Rn/++EZ9YvxzQ4PY7D/F4FWSdGbuYrsm4yPscVSJw",
-	"EKLXyptEvZzQEFCDnYtZFJIRrIcCv8ZBrPV/CuWcs7723L3S1Z27cn7UdtWea9D3VoG9SYfzmV3ZpJf1",
-	"Sbuy4oIe4YlFdWG8b4GZk1XKtq3+b9cQvIbbMXecV3kLlijqgOW6NX92GbMuxhxQTgZOIYaQDL/baq3i",
-	"gvZ8YdYItMLAieNLLYIRIw9/gj6DVeB8tmY9d0K/afH6YDYcguxj1CRF2+0yblbIjiRMGA/TD/iA3KHT",
-	"bX9qNlQkdF9pmKaftCk578+S34DhAxr/7A76VblqHWGgQGsjVJcL362rqR/MtNG5k13rtuPvQqBhxPgS",
-	"v3aSuj9nPBTzfkgXqtE7N1+UHgT3TZ6ztw1dYnvD/oTKEUsdlIfd0vNTJrAczkufC82C7FuqCsVymee/",
-	"wcK/7Hh8wyO3HhP6Ofn+QcH38cKcYbuR3Cz2KjRX0Vh9kWq+NpRhdsieArMcxbS6KbE+A01ZdEAa+CNY",
-	"jwekgVKkgWU0mr0ULKIGevzFZYCsBCFY1iDq55PlnnGAJdjNgVk+LA7YlCkCIdOZliLfpb/CaFlVMAxo",
-	"FBGvoxSAGAzAVr1l1OVsIC1uL5jyX2BQbQ7SZmxBiE6OFrmxGlCPoKS9cTCyzL7K5aBiAK8wzXRrjXsX",
-	"AbAaCvVadfLcqpPfSrU+sJdDDOOrgwXsQQxPYJWUfQ1bV/J7yBEa0g2RxWgnsXcuQkouY6/IkqOkho8s",
-	"CLAJU5lfzH59wFosym1xixNnb0RiNMKskXSfInvNblxbRp6p9Jk9nlKl5kKixVPsuXrOQ5uE4kbyg3L5",
-	"3wqUYoIrixY0lYCV9P6BmHmibq2nzqaraARMpxIIPghCErFbMLM+YrwgjdoWx1/6EW6D+oOyT/eT2TZc",
-	"7wgyFlIBGVCtwTYvMrc0Gxzm6aspiQQfYdJ7weWVicXPxXKlagLydHlL7O3hH8HF/J3D1H3fmN9OeHnA",
-	"mGlCCV+DO4ipGWW6d8zqoCKHeVxJ0cSWghSLzFwTwQsyZDxkfIR5LCruGGrLweSMGyWdKKxURe1dkFAQ",
-	"OjBaOfYmDERYkkP7LjfKNVHHn8WcTChfbIAq3amHKr3DkGIwhuDWcInTTrfZcEuptsoVW9XI2DWFuAMe",
-	"CtmX8JtNTTMiXls9ZAp2N6mOW7p3mzE2fQjUXK1mA3On4aDJII8rjc8s3pBxpsblnRtPMw2faWfQXZPO",
-	"FfeQMNslwfIE/AMTvdb0iNSSjUbYEzJpy1arJ2TqlK5pDZk+zwflqTAyqFMrBZKELEQtY4gGVb1mCHkO",
-	"WBbFeyomUypBEbgz4t/1ffElUO7soz4kLToPz28mwZCmZhPoEUoUGkl42W+Ccatn2VK0JUaHBzR7hpZt",
-	"im5N9lKDdMwADa2g12TDQ39liazo3L/M5i8/JpERB26bDZNHiTJPIJBc45avq898901CHDmgR825xur3",
-	"BilRCJwysVoLmIKYRoi2NUlbDWRCF+iGM9tYLMUv/ePXiO8Lhz6a2CN+YI8r5Ai5u2xhZPVCyB1K8joZ",
-	"1cXWOkQuzNRQEA13VWTnXrBKMPmFPkikInPer453IrujtrW6XrVpwrWITQX3IquGW6LQghidl1zE32Kf",
-	"GV/02m2ndrc42SQ5gd8uySSkGvpi2B8wqceoqXXOj9oPjtopankCvJhagjGLwt2A576BuX/FXjJIctPs",
-	"nD9qH7W7R93z6u6+HTGQmuzjEKI/NHH7b9Y9IOHau+XzObXr+EtSk3VfqoNd+OHkpJDXjRQgtGkh8HCa",
-	"Q9QN0rl7D7H/nbUk2Nexqiu+3c5WDuSjYUYGM509fjtqTVAUk99YMdlJLH6VqC4Uv9OxFbR/OT0nJ23S",
-	"6Z6cnj14uGe5vNuQ/J+b2g+h+D1GMzwfuOUIgj/cvwD1gcpsOWFBlNN69dzlcSpQ2pxCwCBseCJs434m",
-	"iRa3wBURU+BxczoPHt4sT+AHHl75gVUJ+r2ywWEMh5hxzsdg2OHBEM+esldilFujfYfLmuXOMMRt8Mev",
-	"8EBFVGli1Ncyty9iiZWek83DSda+WRnucFHzuIwN7jCVrPGCSRiKz0Rw8orx2WeExpoyCZk6+bOjk3bm",
-	"cXXK7s2y9M2yrBhgHRhFHPoqz1aczHAgqKVYC9jemrHb6GtmqpT5ui6wNsXVrVIyACrBseI4neaORgzT",
-	"T0jnjLisRg+cImEoQY1zd2hJQwvbQjW5uXx7dU3SAuTY3XWDD7WQpJ81mVIm0a8241ao0TCUoMy7yFwK",
-	"PkqSYuzLQ6bMQofxio7AKsuKTjz6S5kTzvGCbbJhVmSSVU2QqUx5TyWE5sDTSNVQPuu08QxAqT5uoxGq",
-	"i7+PB38L2Fv29xf/ev7u+h9Xfz9vwUm7FXQjPpi8aIf/19+jYn7luUvnzPErfw3jmCSLJTlm9/uFN3fO",
-	"MszOX+sHFgxl/6L6f1izhRvdr8M28W19F7t4gjRRfav8ySrgkK88uX919njIB2ooCGYSe8B9+JTXdGow",
-	"4MZ0NohY0MhrxZ6plWcAXhuuqFy8Pc02GXdpPhzmngvmL1FkJESIOvBjMh8DTyNczakRJQoVa/jIkf05",
-	"tuYb7Zy0XZRc2ZLZmE1m34NIVU2CzzP6tysBMC/gwmpYZnB48Ufu+b1LWoSQRFQb+TGmPLkxEFMGDvPV",
-	"GwXAQ9WM2b8eMxi6rAPplTuQrY/8I7+I79GpbkNu1ODk0qlFGjVGxR24NElMdmIefvS8bZsnfORLAsE9",
-	"awcSYVtuVSMdwJ61gyj4o4qC64zWcxAH3404uNJ0sYFeXioWviSn7n6V5+SlYcrbukBqekAO4Bo785MI",
-	"28vOGff7t+ZWZvas8L3VhUUfxrDoU6rHiSs+xUu3AUb3+EtzGIyFuFXH5psplCtR/wTJhgxCMrD9RRQb",
-	"capnhj6UFhKsiuQS4MwFcAdck5fPrFIgeLSwMRKrOll1Zsy47vkO0Jh3K4G6cg0HN2A1Iw94zjQZQMTg",
-	"DpQhUKTUFnmOfk+XVWU1M9SEuu1To4io1GMW5Aon2irQRgJgd2C/fm+XZS3+E5uAMSknU5zkz68vnh5d",
-	"/XzRPXuQrI9VjRALhYdWCaVzMhDhInsk9F87Dx92T87OHrTbzbvOX8+6Zw/powfn8BACGEBIT7p0OKQP",
-	"ukEY0JMhPesENHwIDx/SNpw9GA7PTh6E7QAeQaf9KHw0CP3xsRkByQGyEzy68uNbeYwm9PMr4CM9bvRO",
-	"2+cPMF3cf9ApyTIr0+H+4/g/MhpP48vHBgs/NnofG3Cn+52PjebHhsB8a/chcI0fmtfgRx6CguFDW3SC",
-	"qXAWe8PwiP5sGhqe97FxX5wdN2CcYjZdfuSbFbJc4clvWnBc6Q7pxsy9rnLwbeX1BXck7nidp9epFHfM",
-	"njjPiz2TyfFiQwNHDqOj0z59dPbwQZZXU3uNP5arhH92oF8a1qHmG8UpkHeegmcyavQaxxZ7lY6KyPoV",
-	"VnQhvWK0ZwDGKFM2BS3N0LM5maqx3K/h/VjkkJ+a9ploeOILgKce5Ys3l5/0xAPLOTbCJBkzw3oX6ZEk",
-	"VQrFo6HaZ7iGws8nuadFnttKlcnEvMUVunByk85g+gUWFh2eOh9mt91O8PdST8PeKt1215rN2GRjpgMx",
-	"AW9MWm/jAnTPoQLcwtSyyTmLIrNmAZWSeZ0pnqUbX+kMbdWHIhqiiMxU6s74JC7f+TPQSI+bZAJassAv",
-	"MzNmNNeSBukBmPNk1I3lp1zSESjcXJ9I7HpOUVcn2CQDGDMnCYyQwDJCfovhlQi0kTQt8nYK3CihRrWx",
-	"ZYTKK6aP41wCwjh5zkcRU2Mc7d9ATihvpg4ISClc78kpDkwLkZoGflYwiX8ug/baWqdmIsOSwgW8bMhc",
-	"meUk9XyXq33/6f5/BwAA//8=",
+	"7L2Jchs51i74Kvh570SV/6YokpK80NFxr7xVuctbW6p2d1seCsw8JFFKAmwAFM3yKGKeZh5snuQGDoDc",
+	"mElmcrFd3XRU2RKZC7azn/OdL41ATKaCA9eq0fvSGAMNQeKPTyVQDeG5Nr+EoALJppoJ3ug1PoxBAmGa",
+	"MNVqNBvwmU6mETR6jePbznEoAi2kOm53Hp212+32Ef71wPz10P9q/4SdRrMh4V8zJiFs9LScQbOhgjFM",
+	"qHnnUMgJ1Y1eYybZkYQhSOABNJoNvZialyktGR817u6ajeeXdLQ8zMsxkFuQiglOxJDMx9SMmKixmPMm",
+	"GQpJ9BjI9cvh0Wuqg/G1uYhyAiHT2WldNbpXjZVjXR7SyxAmU6GBB4v3MI3owtyWH+G1ec41mY+BEz1m",
+	"ygzPjIlyNQdJtMDxUBkxkMS8HZQmc6bHeJWiEyA3sDCDTYYCfDZp9D42zKMbn4pW65UIqB1A8cbiCKZT",
+	"wbieAC/e5dT3VbY62NlWv4u/Pp9OI1a0qmbfp/FlRJt9n1NFhiKKxBzC7GzmlOk/d9qN1dv5HrRcnA81",
+	"yOX3XUAgeKjMdpmHkQEMhVtGDp810XKReeXZqqWYMM4mZgc78ewZ1zACieP48OHD+UyPgWsWUA3Lg/lZ",
+	"zPHcpC7KzvcJUImniUaTP181AiphGIl5zQN+12xMqaQT0I5dnAeBmHH9smQ/qP06O5T154Z2G80GMw+Z",
+	"Uj1uNBucTsyd7nF9FlY8VzO8cnlfz5NzXDr05JK6w8djXzT85JHbT+EZMtyy0Vt2XHfgYcnA7dO2H3OK",
+	"O/4Ci+WR/0PMJBFzTmac/WsGRBs6shybKRKIyYTysEnULBgTqgglv/768lmLXAAPGR8l3NFducwzCR1R",
+	"xlEc0CH0jDAbsVuw7HfIpNKOCbfIZfo2fBDlQo9BkoEIF+YREoYzlecrD8KT4aPhfTg6CdqDo9PB6cnR",
+	"o7ANR93h/fA+7QwfBmdnfpGt2E2WObU8R2Z9VjIM+vkV8JEeN3rds7OmYSD+944hUq1Bmnf83x+vrj53",
+	"O0dXV58fPP/0p/9ZvC9DFIXFR+naiNnrWJQuxMxwkbCHa2akZmot7EKddrpWuCkxAcGBQKSABGPKRxCa",
+	"NVeMB9Ai1/99TTS9AUUoX+RlbwdZU/E6OdFddYHun+bXp1g6Rs8Kees5CenCzF/HhPWDIgGNgIc0R2Pd",
+	"dvf+UfvkqHNaQknmDauGnd659tGjT19O747sD93kh+JdfEc1W8HQpvbrujxhUMIT3OO2ZwpWtBdoSSii",
+	"31yjdFVkNjUC7g1RVuw2CdVkIpQmJ23y4/sXT8mD7mn7Xou8RRpNFAFFqNFaR1zIch2g8Ji5gZVS3f2i",
+	"2VxMKX8hxWR5PuZTp+5xpSnXRPAWeQZDOos0qhFczFt+MP+agVwkYxmaRxauqzlRR5pNivUmM5xLsTyY",
+	"J15ZSYaTHQslC6CSUKP7kGvz+uuysWmxycgu2QTeDodlp9XcR8RwWPe4DkuOq3leXwyH25/Xy8UUKigN",
+	"xNxZd/RQNvrFFLYd+Z25WU0FV2BVt2SsZkovxIzjrALBNXC0/6jRta3VcPybsqZDPJ0vKbWgsnIBwyEE",
+	"mt1CfypZgE8JZtIQ6qLRazz/9X0DWbWQjZ65/a7ZqPh0XDkFWjM+wulRfI1fJivV+8FMmzMwYXymzSp0",
+	"uu34uxBoGDEOqW9PT9vNxkCIG8ZH/TnjoZj3Q7pQjd4j88VsOATZRxJJ3ZR8Yy2C5Kt2sxHQqZ6Zz6gc",
+	"MZ589cAMJJxJXOvk45O2OQ5Inv1A8CGTk0ZvSCMFTW8y9LnQLMi+ZSJCa0H0pyDNvsUH6QXqOLdMMW0+",
+	"FH1jFveHAObKALe9024n34wkTT/bjGdKF6jBuvWY0M/J9/cLvo8XBg2g/CyM4sDDvmZoUHz80sgvmt2E",
+	"9OjumstXdTMXnbXvPplHTxgP03vzER/W6bbxW0M64SyCfsQmTDd63cyHM65ZlHuBBEMZZofsKTDLoSKh",
+	"+0rDNL1KhtgSyvyfEoaNXuN/HCdel2P7rTrOUeEz0JRFllqrsZeU78b7Q4re5y47xmvw8U9o+N76FlZQ",
+	"/VSKQQSTPxVQf+AP2S2NWNh3foqGGTfOwQ7Zuy9CAYpwocmQaVSkzAslDXSLPEXF0GqXIKWQikRMaaMV",
+	"hkQBR5URFXdkp3gFHpUhg8hwB6OQHytNpVZ9akYwAaXoCEenSMwxzZmwxBRU48Zt5Cma6plq9E4NWWim",
+	"kZOnZ8bsvHAVErZ7HIpA/Y/84lQ+Fu/supcdhLWr+phc24W6JobyFQEajAkuGC4rLrYWTilvmYE9tUbT",
+	"eRDAVENNUZAzbStbyc5Sa/QanjE0G1HsqNrQ51Sd+PxcC5b5F5jqJq5VQKVkEBIx08bqVEJw869RSqdS",
+	"BKCUMxpVi7wS4sZopjlnWpMIaY+y3SRrnlpjtNCxl6LqtN9uFWXH1+Fk3G4+Exzq7aQRdxD2B4tqnhrc",
+	"ROsz7qP24S2gduey0+61zX9/and6baNmb6AwuFuc+HomW+QnI5LIBxigbg48VLkXdy/bj3onmRfXOZLm",
+	"+EV91FvzD8XZNJpp26eyCTWlC7uo2QXqnKXHmcgfK8gTplY4lPg+z6QajjEAciKQEzxBZRpEufivqpzt",
+	"VXrXlc93Tavl/45nvvF8JsUUjp+AjBh3jLlfR5vEGwr1ptk0rHbgXRyi0etsohAUsSVD0NY5lVYGrJmW",
+	"4i05HpL2LKXjEqv4SVEoI+OJP0q54lc9aNl37zgUH0Ys2E77QO1L0xvgacXjIu13GosoVNbSNcejRc7V",
+	"TRwGit055kFW4wjGQijw3j5r9G6uNDzKKg3mNRjucUPOaAupyexKUTADAeu7MoZRojDQKBJzwoyiYJby",
+	"mii6UGQ+XqAuYJ3LG5iEWasrEFzNIm2NmiFU4SghjCR4Vj9xHpuJ3VY0Rv63e1tLW22zjjCJKB/N6AhN",
+	"gUYIKD4an2LjaFm6TI0uxZQx/9Bn2eh122ZL1RQCRiOmzTSegTG8RSRGi8YqFlR5T+3ql21p4trfWPV/",
+	"IeSAhSHwrWhvGD8lo/Mz5cM+PygiRQTm1OGZYzyIZqHzOokpWGt3Wwo7SSjsjT/YsKSJJ4PdFWm5SZIJ",
+	"XeDsQoETQ/r5abXatX5tI8Zv+vB5ioZLfnnNl2RMFXEXbLmCnZxhk398fikzY9vFap7bV2LENvVeozPP",
+	"qTHgphENzDTzAfaZWmmnVDBek6f1b2DRl/aRqQX/1YgCwmFOctEZFCE+JOTUri03otvNbgRGnqgiGFkp",
+	"eN2StVk8m10d+OvcClwng1uKj9m94hokp9GW/gX3kJx8R4FG5kb7mUvBR0RwImaSKBZCi/x1JrSNxfv9",
+	"sBEpG72aCqkJ23K7ztIOgXOCrnMjacVMqmU/gJvEbsgl864WuYQoImo2xWlhcouf1TXuwxuh14ny9fvA",
+	"he4P8SlZD48E6wFxUdls1Hwbvn6a5ev+3Zl1TQa1o0OenQ2eMbTdWeznicPRnv9rQRSAX2hvNyXLrOGz",
+	"Ph7rSZRZ18bVrN0+Cf7LSPPFFIi5AD+CxpoEjPxhmNKRy3ZBFY5xMo3QryBkqOL0J6QRHKQLE27i76ca",
+	"+mLYHzCpx41eo/PoYfuo3T3qPqquh6Et7PSt85ASNxq0fSPv9lEQDXejSvnHl7C0VEx0Y2XqHTq1Q2Ye",
+	"+4KyaEuRNE09rj+0z8srAIbv+nA66qVxVN5wNfLe/uD8S8amCSFgobFpYL6tspCSUS91ZiQToHw+ZhHk",
+	"qbRoSrug19z77UroVPofUkUq0w9doa1GbtPexyG1XW1b7HJOyyzgIfFDSZx+5hwt5VZsq0c8TO2Rf6Nh",
+	"XwDhsjpXPPKdCCqbVelNSxaM451hdusmNARiTIC7ZuPCeXZeSChM7zN2MRGz7YjVv+SC3tZ2cWPo0tz1",
+	"cXN/dzV35Z5ckLW9ic5haM/MOtdagafs7lPlY5TdmILDhF80E8LBNyhL4uZgE4pcTjmLcuMTcinEKypH",
+	"25lvU7qIBA37Woh+hE/LcwKfvXL/7OzkPhksNKhtOfNJ1nrwaWpaCOLHkCX8pUHuylJYejUS+KUQrylf",
+	"bLWwZqwTyhc+oqbSC2ue7h2gNu1nxkMwRuSiRS5lnP3HCSUTsQMdtZv27glBzMhIamSZ5V4e+k6W27wW",
+	"NW9NBA/gMdHxRF3yDiYxH2EW83WONFJfraOQVCo0DuNXnk423k54znLPyhOLtu4WUOZIoRgYkndvLy7J",
+	"8W3nWIEyRK9sRujA5jnjZdtaIJ1kd1+J0ZFNHC0WovkZ7GJrk3dOmFJoiThLVxJxC3kX4IcPH47ySeKr",
+	"NjSfU+539ZayiA4i2HZH4+fkMgIUyFsWAAkoT7nNfNDU0WWKXCOqQT52FpiiQ8hFTHNeiW2N+rw70U8j",
+	"O8CC/Y/nuxsbf0qlJnMgIUwNCQie8t1jtPkrUrrzLUD4GkJGL3HiWx2O+IH9iXliH9eyiOpRkuB+P7Vv",
+	"OzJv75G8rrat7DzLyk4cFabYeLM/HvHyzhdOZtei1IwhSUGemTOIJpcfZ6uR5Bz5yow4j4OGVr2n0Tuj",
+	"uEnNQMVR4Gnqo2XFdm1eYSqH48vyd1EqeaFGuU+S5fhxuWrCvy/19KTgSQx+gwATbVxpSs35p1IUyusq",
+	"LMeKPH9uEjb0KexrV8sFswrWquJyWz274H6MtWC8X4MN/K86d++FZVXuMVRKulhaexwBvtAP3L9mxYpj",
+	"CaHb8xorHy9MJsk6m7p/UrAePqhnNwxdo41ew0Wl0vv3dkgi0BqkLWxzBXPuwoKauWSp0yNqt8uLLa6u",
+	"Lop2LN6YdftxAbiOKVNr9T2XbAL/NNfl983vlds6O4D0g1ds3/NbqE01tJRoPowFCVmIkWanxsTBd7VQ",
+	"GiaVqIbqqqnlzcYNs8zI77BLT0IXo1mQ0K9I33mOzAFgysjuEA+G/2lKlZoLGaauiz+SoEAjCxqNIOyL",
+	"me7DLcjFfAwSR2UUUB+B+bTqUOQEf5LJgS9tkrkvu50bBXcgZqiH4LLtjtBxzXCZ152MV0zVPR3xMCuN",
+	"N3MM1zIofOKKMb9znGFvw31NOR1B6KXN0oCbDQ6fdT+YSSUKqlxeO5pAbyWQiCqNHv3WWrm4duoX2lkB",
+	"K+eeJ1efvOiiG0YzXzqSNIqMMmIjaDn56QkpkVADISKg/Jsx1Ny65XhiPODildR20+ocnxLVYaZAtsiF",
+	"psMhETxatFbxrtUEooX8xVxYSMWl8/glxxencejFajVWIR4Ozb/ImQv51rlzg/4NPXz1Ttc5iditc90R",
+	"MdOKhZBNw7IZWm+Eje6O6XQKHOuRmCaDBWFaQTRcPnUbaK2xJ7aqWEk7ZVdvENYSGtncuMs6aisMK+Wj",
+	"XRKl3uwVw6GC2BzA1fxBESPXM7J05Wy86bPGK2uv2kwnyfiFv9TV8jP1hcmD4pGnlyrZzcw2rVV4UqmW",
+	"NfUdWzI0KKhh/pVrFnlsh9hgcAniRpqzCMjUVixX365UVvaKOnvrDbfXYtxvSheqkn4VGMM5iuJXVOQ/",
+	"2dzvqpSUsbHWDi2TAf6lkJBrvr826Vcc6YYcggtdpAlepvkiXtMib3m0yOWuZthAoUypyYF8ovqag+0z",
+	"WccQhf5Yx9nn1Q+2qxZbH8e3lyHXoKoYxcSpLm6+ZC6FBrdmjJPrn55bh3GmoORLlvHcXRcuoX1n3/qv",
+	"ll+88Op5CEHEuE1di0mq5ImpTP8vS5gf368gUHoW3BQVydukJLNEPesfsWKeA4SKUGIrEdcqQHHRwkoZ",
+	"gxdtJZUqEsMqCZatA6jKS+KSgPwKPjUcXKX0bJUlbYIWkYt42isMW0BF6QZgSjLkn0aPWfLoxCLUD6aZ",
+	"gfhIc9wiQbwkkhPpVFMq+/3O0kNGqmRWeY0U37uxlynO+B4svWz1aH2vDSbrF6VaKOLqnlVqfClLrqYM",
+	"X6psLmJ5FR82cVx41UahdfLaXLjKY1qH2RTRUZpoHCng4Jp+aQtm7t9aYTtdMfAWDuz1VtByPf5KZ4fg",
+	"sKixVemC/BpV0Bf+trWrnh9/6pUVFvgln870Jh4S6pWvgHIycBzaJmnbmlHBXcITbnaLGPmj0hBhyCYx",
+	"RwE1dwjJgAY3ZCjFpNCvkqZV5+O2NTZLKVeM22uJ4ODgdbiIqfmxNw9c/ozSdFFM4SWQCakBIHrCMg5Z",
+	"JPioYKrc49uNKWI5xRHViGqXOz+hny0KWrfdud9uJqho7WYBuyjFbUgPEesPS8aYUqLNmBB3D8GfVg2l",
+	"UzSUQoyI1DAelQ+CjoGGhPoNwpVRPj0oM5IHJ+vHUQhJkRpIe7nMGaYqvRJDCZBy+cVmRTwMu6Srt6YE",
+	"AKP+QFLHaLORlAFupIbyoNoxpjM9FpIpCMnEsEES0alC7Ko6B/vhw7VDLhKWZXMuPAVL9b6pyRbytKc+",
+	"zw9D7S7CkBifCVUsc4kyFJJVW73+7EdAcwt31j273167dJPYQPNxwDQGind8pj/TEMEYaKTHVSOAyPVW",
+	"womVVFan2VJ7aVEuxkYYOI3fnVp/0rSVOXbQ6A04Mo8nEypvUPdXWbpYv1Al+C6pIZ4sjTAJTQEPm540",
+	"qLPzAmu+UJeiojX6ZWrT6yp0mdTo7pcfKha7JciMTymLcy2bVrratBI8cJnRrefyZcg26Y09Wylt0k4T",
+	"Nzo3qtiv4r0XRrOYWtlcZ4hei6uh0byCIXrjezmAu1TxLhkCtMg5wcebQ9rGwJDl0bj/zZh1UL4gbqWI",
+	"0jBd1mWSEuC85fHy4i057XYetBpZDMPzo39++nJShHsX1w8vm1tcSDLjTKseCdByHgpJnv/6vkkWwPGX",
+	"v7z7R8ZRwri+f5pe8Efuz+pTm1NS7YCayTSLNNEUEtI67nxOJuLWa2yEqpuMmIyBcZZ5cxadIfWanQI1",
+	"FKjHI2GUXaPPFh3rAKKEyftUmgKV8XHs3sCncEHMTMiQaVU9+I1LcMmceKCfX9q7Ou1l630ZLyq9ZCi5",
+	"U/hRSxDK3M/Rph67p4VL00qxITNtUFhChl+PhfQaQzy7+CyennTba+l/3QzzmBqpGXaLOJcYauBG9Ljt",
+	"m9AFnsYyjWy95CmH8EiP5bSOZVGqbeWXrGRAWVCvlTLwhd86TFC020ZlMGa3kHnzyf2ztXtVgByWZ2LP",
+	"mCteHYCeA3ArQKyLrRlbjvF5suvhdIgxFoeukL+dtZzM+TQKfBjLY69gbu8/dSTnDtsie6TEIbG5g+1g",
+	"tB+M9oPRfjDaD0b7wWg/GO0Ho/1gtB+M9oPRfjDaD0b7wWjfh9FeIRFheS6lqmGxtVRmM5TYNKXCeKUG",
+	"sawal1uRZQZwqUlRwEByLLhM7SrWFwvIdQX1pCXK0pkuEkBP7CbsNSWkZrpoWTrmi0yW6mMCPJCLqYbQ",
+	"JkhwuAVpi5zFkFDiINvd0U8Vh7TrJclfpimKIpA8hEiB1VMiqycI5kgvnZmSZMplEuiSoRft71ObM7pJ",
+	"+WQuRTVX5JGC5/efzPgcosihjeHhDDwibyqjrz8x3OwGkrybbGl/EDHOgn4QCQuciBCAxQ0I0yuVHm3h",
+	"QkQiuLl0mdR5WISARr4/DAnpoul5uiWrx6R72mu3fVNFLJ53hdM012UKkW+yWuuPP35sdz5ho6X/p/ux",
+	"fXTy6V7vY/vozH9kHn2vUKX1nTM3KjumyV31is18QWI5AYo5B9kiL2MEO+yEuaSCltVluFel3lS4XxJC",
+	"w7xopDYt+82O/vmR+ZzQMJSg4kzYVD/BmlXC6XWKiTr+sLnU2Wldv7CiatuVK/SMLn42wr1azll2jVAr",
+	"KFijyVQveoTO7bmupFvjGN4On1ndcpXmmZukHUPJzN7egpQsrJuAGq7ot8Z41rL1We1LO7u3xVm5HK6R",
+	"W6VV2XvcI70DBWnJ29eTpzO2y4Mmz2z1w24EV6G04UZhnTHtfl0hbAoGd1vFy5JzemSqmwqsR6aJrQAn",
+	"lplWUzCsk6FMe7F4Rs5/qG7KErDj+eQ6u0kxVyBt8xws47SAV0OYW0jQQiKykMvFKpU5WoYWeZOMxRz1",
+	"NmthWqed74G521IqqnTfPLlwRC+1svnzDoJDSCJhKEGNqw6kMK/Yrmiu+iAzksxCJfv4qfS87Z/07aA3",
+	"j3Q6sPma6spAWCG2DNSwRU2BE/YrO4+jBoPedlQ8fyg+zkWNByrltfv2A19WALesKNOz53FtkRN8tnDQ",
+	"JYgZhu4dlrajYB9hwDmTgEZR2p249n2ViS5uj7DEVZ6+I6cPMoK00GzKVMOUlV1MWYC2+EwWA+Esd11Y",
+	"ahQMVBYVO2U7MxSNcWtRmC72SL0svXrZCqelsxgTSTk5bqIkxjSZUmVPi+3nDfISPPBRPjUB5YwjS2ts",
+	"10hW2JTeszPcD/3nISq24Ac9DDe7Em0HXsdUbNtQh3UmRZTu7pE3cPbORbLvxIjpliwiFw2iR79/+tJt",
+	"ntz9eOR+xX7GnebDu3v/XRwmiu2TbrucwaxGE1nHfpbO/FjrqeodH/sNyi9MMU1VZ1pJXkEuNvCo3V7P",
+	"0tZu0fYsznG3lUysnHftX+Vx7XG+g/rLjbGyKmEs1AW+Grq+09UKuT3UTAHfsLgrkGq1HyNBG13bO+sF",
+	"XlSlYH75kIrqA01VTK8JfSTlzA7PCltTUwduU+Jz/TqoVtvCWb1gEIXPpaytqrsmqYUitkeyrVObBFt7",
+	"H2PgokksIOhxAcDqMqP2HVeLURmSRqPraM0ON3lg8Vogesr+kS3rEF8xNsSFox93MmMX+2Mr8Wfc6Equ",
+	"3a1HdVuuno7rgPMZYCFY9YHPJgOHa7gcLJnZhVu6PbUgx7YbCQttC5KmD8fkPkfk4ZkeiM+5L9bvqx+F",
+	"W6hSavzZpnXV29oEw8J7j8TN+hiEu6twFIkjsKY3ez18VxLa8JGsGncsT0E6oIVV8/gAcBN+d3NpNubJ",
+	"uFbd44efn72/vbl2HX6BxQXUZfA3sKjO39/NBhELfoH1nmN8bNEgE1CgcmybwCyfV2HmNIowmqPSiVwO",
+	"FSYb6SpuIrHEK3LxpW2cpRWhoFJwgTnmZuHBIzEiZalSW0PpZqFjl42ZpjGZUpixXxeLd0N4m52C0hhr",
+	"1goXwji2vH5+SUdVcWZKYGjjZc/aGCkM1kSRq4ME8zpRQuroBVrDZKpLMEk2OdTYeb1c92XFUNleHy/Q",
+	"pQM2Zb6b2DLEBte1RrcsLB0aHYJnpH4yKx43oJrxGy7mZkfUDZtOS0Bt3VVFuLZulcl8LBQYLQKT7m23",
+	"Jh4K6TJCtIjCqsfLKfnJ+qSQjeJdTQ0qs5srDtDejQF/UDc3B6zDat0Y09D7q9vu/tFyfXec2PsG5u9S",
+	"CQI1Nn7f+Rcrcwpw2JrBpukmZYjdKk79fUxUElog2aRznIXv9FsJZTLXQLA48O9dDkl3wfxhQ6/h6d2R",
+	"/aGb/FB4/EbAQyg4fy9djrOvzzDTiQOkKS/b/fbGyPDLTsKxE+ap6Vxd/el/mQmQH+8dt44+fTlpnrSL",
+	"Z5J0SFwS0yKfHuN5u2ulGIxZZHPRJLhsHqk59rguC6Lv0JMYD3wdIqsnwqfoLairf9pobH+nqT7NBof5",
+	"Vo/sriPxpXHn3lm8UHsl+31T8woi3XlbjJjmNqanHjFU1CRIRE1iaQj/NSSEThFDQ8V4ljsNONYgJNzH",
+	"TeKIByZ9YNJVztbeteS4d+/GWvI7uoibICx7DDPpZmIK3Fo+U7pw6WVT6voNJV0wxS1uR4zti2lDFvM3",
+	"Tg7CRhq2vCSs5oUsW+fFJtDkk0qJxD7g7YtWq98QYfa4gkBCgVP5HV0oG9725YQY8L7Qkk2h9ZtqEa8X",
+	"T+nCME8eLTx8tPb9t1Xc310LX09ZiFNdHMJ1LbHxViL4Y1eiHLeNs1MgdgrFz54NIqbG5hz0b6AEdP0G",
+	"LBZ3PLcNXmRLTWosfzW4Znd0fAyt2PHd9GcldQpSI1pxJC+WXAh0TplmfNQ3GydCWz0aAEZczYviMvzs",
+	"yxI6KmJtvjVavcrY9y+ekkenZw9a5J0UI0knikRC3BCqyXUgQrhukimIKcKV05Bc2+jKdUHFa3FEB5NP",
+	"Hzt3hesotCZsU+whqs4JU8G/Ai9h0veu6JS6wo8fFHn5rLXaH7Ts/XI98UqTvYoTd/DoixBJGT5jN/pc",
+	"iuiaDnDNhvUJlQCunzuXkdEHJMGIoVMNsBgT350KXVMZ9j2TXm9wu1aEduYph5ILW7lNTa16IZ3E0YCa",
+	"zDsapanqefjs4ryQNAJ5m72we3bWeVR46U2Zv9Hmk/hHvP3lXbFLT2XkpGKjwss+F58+ZKSBYZVNMqAK",
+	"7p/OZLR+E24wo85MsolrYodh52LeVbTm74GGjLt8sjoeHKH0SEKGnc2mWO8054VzXfagGk6yQFdjkq1e",
+	"qKzBZCokjaq+q4xxx2NOPbJ4TQJg0z2rEEypWU0P+c1SK6LFxJdPGvFTDOuBcYhS4PzZlAwWiJ9k5C/m",
+	"vNtMt/XHzT059ijHcjGZ2orV3bsi7Hdxc0X4PQSCByxim1QWBmMIbopCdH9LtWAf05AoLYT5m0URZiXM",
+	"jTCAz3SS47wpATO0qRwl7U+G2Ev+rN2uXMHjU0MKxOSQcabGJRUF5wOFuirqoUwTOeOqaaTL3FV5zKki",
+	"A+maTw/r1jssly/YqckZtiO/dDRMfn1ZoiVOIxoUbcE7q2WB2wVccQyGY0WK1bPNrVgqadQdwUEVb4UE",
+	"1+B22ZPtNqkk49q+rhb9a8lGI0vLsWBxVagNxKpQogI7tI4g96jMQJrxoU0tXmqKqYO3nly+Bn2nqXNX",
+	"ZH5h12MH7etqH9jfBFrEy6VEhjtTlfTlJzRC2VkU4C/abffg4sljBVDt6jO8q4/9Opfyax/WKwTNPqxk",
+	"kB7apN44i1DZsvHVtdAsxeSbQrqqjgiSm/cS/IN/aPESTCmTGyApFvnUPHH3CCUc5sRZnUbplwxUgnjy",
+	"mHDBoYcpDP4icxKxeiwE+Zh45tCLQbs8wKAxH5tEgbVq0o67FG/hNokhZjGfVuQIriu5Lu1pbdfufQy5",
+	"sH2ZZUBnCvoSEK0IczTm/UBIiT0eXTsN2xauP7ZNt51pJiEQt2DNeIcRwPt29ruDAXgfI2fUzwjcH0JE",
+	"URJeKaQD5vYUdt0MqIQRsw7FpQ6cNJwwbhZyqgqPku9uWjfFKKmosGEqX/6dkznGlGH/moH7WssZ3DUb",
+	"F24zLuht/cbyrm9oAaBD3BNUZZqCGnrG+uqmUexjFlYNCTbTpXSdRI3HVrSBF7Yet36oDZRKxEpxboDN",
+	"sCbX59Y/9jvK7R55AlSCJP////v/XVeo1q2YlOTuYQXDuTB6Q1iqF1qhtqpE+BVm6dmcBodDymoAriwJ",
+	"4ezTfzJmheABNOPehxw+a2J4YYv8YnufEaqIokMw/1Lig6fFHi+7o+VN/rGm9gdFgGuZ7R3oblXXlSKk",
+	"tgm4d5V5DmB3t4K1nwyzmT1PmSdntjZXoJxd2MK9LDzykdD1k4W/Sjvd+m0RlxAkKpooW8fVtu5Pa7Zh",
+	"78YH7vXmJkcSCsgrZq4VKPkR4c9cm1AbJYjJ2Pl97jV9R1zyY/4Su333mg5eFa8xxGChpBD2B+FWmSID",
+	"wJCR0UTM9T5s1yTOGOwzbj6eTCPAOlUh44adzaRdZ5O4MF6TOISvxx4tLszqfm6GqO/6vMl4lLnAYTIE",
+	"/MKNIRs+TEcVk1CiG8TqoGKzcel72dXtZebKQW27YAsYSEcSgAjuUfo88ip5RQ1rT7WnRGxRRUJh63TF",
+	"LBgXti8rRDfeEZpxCW5vHXzDes3vliE6NwDT3D1QZjXgyM3AIutCQm4IArnGzvQ9/pYBAUsg+zaH5ivi",
+	"dYbTvx0O9y0Z99YpfiNJWNI/dkmyrViwTbKQUqu25OiYCKWJnguyACpVCvc+thEqZ8InK7iV4VdpGfYu",
+	"yv35/IYQUG4I+zMQta+EcgCAQzJmeg8WolsyYcm90qoXLZiwxvwq+zJe8WW36/mbcztPT7BJQdfzmVm8",
+	"4ycgI1Qplg43zsviSb4QclK/9i2fOXd2tjZzrsR+MzZVxPjND4poG0HhgVHbJLTIuYeoYNowKLAp8jdc",
+	"zAnTy2iga6P3ztAx4y9a7KQvcMogq9FawN1/C19tTdd4sjjM67K972uX1kGipmpX/X5NBLdln3oGyv40",
+	"h5D7n/V4Jt2PQ8lcgSjVM+l+nOHdRbtr3hVZmMa9MupcWe435NepGW8ipbedduKNfNDe0ARFf04wk0wv",
+	"Lsx7fLgEfSzxTy88Zfzlw2WjWXDyrX/Fn/whuX739qLA5YNTQfvDviAezljraePuDtOxhqKgoBRjCFO6",
+	"8D2isfmMMbqGIorEPO4MkBTlo4EluAfsaV3xK/78FuQifZFt6RDOJB1E4CMbvVR7lrGIQpX0saDaedIw",
+	"QG+EqX2/uuI/Omvcj67p4fClavp+Ec4EvecgQpSRu0wriIbGmh4sXO7XZEJ5aAzySMxx3C+txm5R9t+/",
+	"eEpOTk4eJYmSWT0V3+XU1MdkAN4jPDGczoElRQkKMOXhFTefobz8HTtoxcHwqRQTpiBskdfeTcA4mSS1",
+	"Z+RHrD27ZwdDOfElbsRXjLWuOObe2cFPbVIisYlgivzo8w3vudJGm2To8gO9qWxeNAHKjRV9xeP8sl7j",
+	"KZUwjNC8j4twGx1DG2IKnE5Zo9c4abVbJza9foyn+7g1hyg6wrLG49/mN6r1mwsIjYpycs/JXy7eviEf",
+	"YEB+gQW5AG1H/eCs86CJu/GwffLgnll+wPN1Aws3GaQHO3HvdOm5LIkbWLimCcK6TWK/rPPcIMIO7oYQ",
+	"LXJOFBtxw4aBKJskjP1xLMVhKA6TbcgYJDw2RjFKHEQQc4iYaFQLbvYQp25xn5ki5+9exuB3hj2hG/1l",
+	"2OiZ9XC1/2jrTQVXlkF0222b48m1z7GeTiMW4K3HfjlTBZQWDeCjy9FzqXkuES/Ov3PZdr7cvuGy7DC5",
+	"zqXSYQYd5ss1Op1//eP8H798fiqHf7voP7hcfPjrz29HD8bB7Ts6Za8jOX9J6bvg51/fi8bdpzvHfeg6",
+	"NusmjMyoMGsZHQw29IBr8ZQGYzh6KriWIlphv2uBfYucyE90UZvk1yQT+vmIjuDPJwgukDBviy2XDD6v",
+	"HJiBntn9KJpXvG/HL7lFPMtw/Ubv4ycj1ScTKhepSboDluLr9riaY+jcTIYO6UilcK5Rwnw+ChxVHrk6",
+	"fjdFfO8xVQq0Ov6C/96lqG7p6L2jIzg3V9laDjoBjUv+MXWyGkovImgFynY6wLoyHJmtXmlQd3/5cqbL",
+	"YJZx4u4+rT35bEJHcKxuR3/6PIkyx75hYV7U7cgCvkBj1T4a7fmzPg5sCmbykIEIF+QLsa0XeqT9mNxV",
+	"ec5v9Jbac5h93A8zZUx9yQL9w+OVDyokgCGLoGUY7Gn7dP2ReyP0CzHjYWOnZ/QcR2FP6JQaAREJGqaO",
+	"I35Y4SyGIlCrTuAz8/3aA4DLPdbFm/9fRjNZTIGYCyqcgsJFj5O9W40dEztDcDItaaB96M8iS7iVVCAR",
+	"IXf9Wlqz7/dVy+nQibaVJT6BuCFuGpXZunt3wQK/1GiT7XhpnwmXP+PTZSJ2C/9ro5WdgKFWVaqg+HC4",
+	"CiSdgmwRe2SMQoSv/4xB2KEUXCfW55SquNJIj4nghdL/tXt1NRrAWoUsEfiJ9Y2G79toqD7j/WHERmNN",
+	"OqjP1aQHtyJmWu8kVjvBTBEzBmKN+B1vZuolk3hF6m+k00lbC2p5RRmdPHUUWY9S/FOTxXfv6xFUgTdZ",
+	"6LdT4EY9DEUwm2Bl8/74z0ZLOqWL4y+ontyV0scTGDNv9zB+4xKXEJcI7Thjr7pyuGtEmhDDIUiVDrFi",
+	"PJW6zECqlhsbmu+NhWd08yuuRJz5jATGXNse1Nzn40VSq+ejWK7cLg532cZ3Y6oI9pQkP5522vc8ZVOM",
+	"9Ro9HqaaMG7tNzoLLZ6+NZEK1KnFO8vcc8pUQYKXVfJic94v1w8KV7BF3qB5ZrH7s9rs+V9/+tu5+fPz",
+	"+fno3P15/dz8/YTSv/3Czsc3//z7P/Tgp2hGf188+Nfwr59vj15/mP9y9tvon08Gv7afF2tySRJGBU2u",
+	"0Iv26TuQ5BYyFdWndiX1ycHTV9W2/OWdWk8/a9e8/KT65WtsjWyx6RodDpUTt+/VGcNxXK68UnziSKw3",
+	"Bktqsf7tRiVVDXPKtGqRN8IY3p4KndNFQuDypYrozpZRHwhvG40PTWVXXF5Z64vXvoQc8cHV6fEJDd+7",
+	"TmCbWECVqPInB0RXU8pWpMpfUyV2q0gzhkw0dImUMRezKCQul6auoYVVCr+XkuB787UjtHe2OO/ir6+c",
+	"I1W14oKJH5TdMexOJqKQDGYpldahjcTY+iNBBI8TYphGERx7VxVdkLP2ic+UmiiIbm1xzxIFJ7WR2x7k",
+	"pFrSFi7GpowvgUxKHM0Flc95MsKCg/7elohscaY2mmDoAO/8FLO9iPYxUcOZXT3MqrP9lKJmZpTMuMBb",
+	"bWaa3XaOY9dXqf84nDCusADC+ofdHdbl68wyUDdEW2y/YaqprjmwPs9dORixd+jxcHGP6xRo+zXBJByn",
+	"dU4sYPvygY6Y0ud+0Gtk0rtUc1UjDrxzGjL95ZqYvcwXJKAKA+0oRRAMOxEj/2qUiIzOWlCZu+ZyJVQU",
+	"r6NKNYUwe1Q2APNdo/I5E5ZBrn6x9ZGid1+zW8CSR4/DWTYM5XSBZBwxCkTcbNZDeX6qsBTvxRzd+jSG",
+	"4y96q8/YSt6aNB5ul3YzLmyXW6S3ZI+hOzAoNmzWWtmwXLeB9LjW9QzdWplwwdaPWcjdBOO3E2P8/jO9",
+	"FzEqpIXNbWA/2//tntvStjsohi/anUdn7Xa7fYR/PTB/PfS/2j+0m8Zx7TVQv3JL8pN5Lnmaqm5xjOdj",
+	"quTlUybGvZTOkgaxLZtYHC/r1AiOOL6BdmQBA37L61o4eY2qU0mFmekxcG32GKxiVUX1eSHkgIUh8K+o",
+	"XSUua8cymoTDHJS2BaGVIygfc5VNZseMqC3qwII6k4vHxpUczkGhLJ6mt2+YcnCayDwFD6BHxtiSSBNx",
+	"C9J6LSLQNn5sw7GEaeuISImuCTY2ivliuQxrEmrFIeWLFvng3R0uoD9HF4tyotF3+DHKHjUG0Y+n7Uf3",
+	"ekSCAq+cutkhx7HxKo8OlhV6ltTP43asTuw/EeGiHvfw5M9hnif+FEEj2Ikj6DdCUvIG5mlK9mVsK+m4",
+	"LlViC10sgc5mf7jysxzX7NSbd6rF7oFtWraZbovbuDnR/3pwdPu5OxkfPZpq+vvRPDzlNUzVXAPkAu76",
+	"mtry2VTs+fklHZU92F12jNc4gPziMuAEd8i32WIq61xIK7rHFTeq3F9QFcgI1+C7FiOn7Ufr73jqG4Oj",
+	"C6DCKy6FeEXlyHnyzqrMRc2mtnL6NYSMXpp1NDd3H1V622vKF99CKr6mN5Dq7raFOMwZY8dfErDWlTkG",
+	"aYmwjVJ54ImeJ1bjdvlW7MXuuZQ434jp/QH4x36TKLamUKPRb0+dS16GouEkl3iF5mXYMOaeS6zNySwh",
+	"b1SSjym4z3NLWeViCpxQReYQRY+dYc74iAAPXb8o1GMx08416sQRk4ByMgDCgWEWnSdcwoUkExoanrWw",
+	"cTuIFKBeSq6x1THef32vQAFF3TlhN/UW5OXwNdXBuGGt3w1V1yX+U4dNNBOdta5emvLAr1NKD1z3G3Nd",
+	"Cx0fHjhuErSpr+J119/wTiJoBFYKvLBdYr6Bdviw3kDfe+r9BoLIHkx0QjfRzYvopTYaJIb7VyKP4RZW",
+	"efk/jAWKhqbzkoRpX7APPs3HwLMeoMdGhGFFZsfi9JX66p/b9+/O+4mNPftVGV7HNh0s5UYWk9Kyur5b",
+	"gvWSpLYsSdqNlqiMdpu+fwfkd6/5ZVrZEi12Q2LbaIIryTPdY2QrZbPQq/pCSOwNOOcgyXwsyFDIkYiD",
+	"ymOKsGi3EOKXegwLo4D6tkU5H6vtXioihJPE+7EToVdfUXO9tXANWW6Ajs/YBR+3O9kyJL1DH1a6EVQJ",
+	"fSLMXAwv9O+nLXznHpef0MhJ+unTzIbsQHamCvBKZeW7kvi2ghRuhnJhRCaTNllxVKHpCv6Uu0LMedP1",
+	"2kp69P+gdhQsT89pTcAc48N6DMrmFs0UqMcICjIAImGK5krGtZruH5gg3nwqjx0jgnVCjtVQiuJu4EnJ",
+	"aKezXDJaMhumEvALuzdl8Vx7mcXcqh7SXfFet+FrX+yu2/rNaVDmGGXFMH+HkoEFkFiMWTYSbCNfOIaV",
+	"0BjrBxLjv6wfAzZu33YE/26JBbUal+0yzWAgxA1igFbXtMscG5221bj/1O7YHsQJwVV5dthJbnEL9Uy2",
+	"iPVYfACL4h5jx+TaHp9kXlzxjUEnC9pW1ks5Rb9VHjvo2FZDdlGzC9Q5S48zgShSiF6VAoQoGkp8Xyoz",
+	"LwEq0x4lbAmQy3vUisC08OjHGFlrWolm0bE+LkMXd05P2ync4Y65a/mqbuais7Y7zzlEq+4qIKruaftu",
+	"tZfK0EzVHYOOv8EdvBeIiI1cfYXDa+nAp9NWmo0Ud2j0Gq9/O1+8Ye3560V7/jr66/ztMzF/bf5/MX34",
+	"+tnzszd/rRFTT4T+IduldrZLSmNKwIXS2mVapSrRMGtB/ZYnxPxcguDAuK2ul5QrixndI912B3EGlFML",
+	"F2ImlVMUry27uW6S0/YjJ5fFBASHK45RAGMEMm1UzmLt1oiBFHSjuyiv5Ho1FguO+EJwQASIy1QtkkDo",
+	"CEomAn+NqAbZItfvMJLewzKFP3fa17ZeIU78yXTTIj/OpsamP2kTde/xFU+SpJuEqmSYaaiMGG5C0YnH",
+	"3rUBFJe9g2viq5LcE6749csQJlOhDc87+gUW1w5Tgws3liZRAgsqphFdoK7MAUK3wuh89Em6RYVNZlVT",
+	"x61+ZCUZ3S+IT7j2DrvOW4Zi6ovtTSSkdFDnjXMyEb5i2pzTxEFXVR7W5PWV+ewTm62/l5ylg+J1ULwO",
+	"itfuFa8NdKjSAqxUEW0u6JiWG+9ROJQ3evRByNQ98S251LdVt8fXYftEn5h2dG7YzPqXJ3f4Gw7h0K8f",
+	"06wQfM2ckpmCP4Tn9gl24USC2YkibfXnQsft8ZfUb7kMugJEmFkUufrXx64WNl+gTrL16eQ60wb3GjXl",
+	"uATfwgyNY4QquOK5Zrc2cz2dr4qKjRX3qC5nleE31+RHH2ZFjdepxnHfXFduzyw+lvmGLtzLLSaX1XB7",
+	"zhTAMWX1aTseCU13CXWA61iqKG6xz3nTqtDX6EvsO3567e+49h8gO2SjMciSQv5t1F2vvDYLQY/dslnT",
+	"IYHZU0QJgZlUBYM0a2+DW2W+uMx8sy65Vf7ArT1wB/XvoP4d1L/vWv1LyZmc9ndQv76f/N+MvNmvC69e",
+	"5kYyhEyCyCpV5tg2kNggTST3sjJ/45NFpl9FrDFYH2iT+A7xHu4VOY6PbCGje2y+coC2NsdtOPT1fE7Z",
+	"Mo8oyDHGqf3xvGGZ5nqxSJIJQVasoLINYGrUwLWrmDKIF/HMoXJ0293K95w7yNfGwQg8GIE7yoLFI05o",
+	"LL89N/awJltx4mrG4DE2YzqySH/74aGXKQY6popQKX3/qHxVBQQ3L/k3ZHkHfvJN+Mm/L4WbE51qKMV4",
+	"DSrfkJ5dP7X90nOCaGiL+bH1bwFFu8EcSPpA0v8uJO2O9AZie1OCjtsE7o+enYGiEfkj9qH2sj0lnRPU",
+	"tjfgWVdrnO1axATwqwMPOPCAfxsegCca81zs1u2bCbjOqPtlAtR23lZIuoaobwULISS+z4wP7w4lgO1v",
+	"vUzsbqB/dLeFc++nUQ4rey6eub26c16LA/c5OCn+uLzOneavyOvW1uamShmbRERhXH/bIi9ooBVRM4R7",
+	"9jmWfWHLHrFhD2otNvyRqjpYWSe0n2JdbKRk62y9P+euUlWujYRi4/tcZG0jFMC1RbiaTcAcgUMZ7tbE",
+	"lF5OX+j+bxWPmYBSiCK9knrnVBExt4XI87GYJA34BhAgMO0Qk5d9IjOi0Vo6W0usr/0IdkiuWsNkalhS",
+	"p1kJpaRiNHfYSZXaW3rpSwgA+9qb4QdsijvcS+21Mktd8vLuP9Mxd2VvmHFsEKcavXYNruCWcRVfcHtN",
+	"IghHIG0OvgxBHvjETviEJ6Wt+cQ3YQRcHCG6/N4MlqSqdEKlawNjOxejnLdeDDcKMgTIBGWXuYh5yBtx",
+	"YQHxD86Jg3PiD6uwvzbk4JyTRgnmWCelsfPQ3nV3FF/TFdr7Ww5YTWSdihg8aGLplvkQaDC2fWzt13Pg",
+	"mgxocNMib2aTAUhFxvTWkDUZ0amFRWacUN8VeJ1u8N6Pboe6wSQG0l2dkmY7uvYr6PfOamk0Gxwn3eg1",
+	"3qPWcNqt0/rUTXaVBPe7hVV99mUH4b0T4e1Xdk9K/jcR6UmS4x7dkIJQ118fvYzocnSSGysVfWtwHhK9",
+	"mEKLvHN1lIjcw5QWEgtUF48Jc50uYG55ikceb8Z92lxH6kJsHjfVP54jszA39ySfm1uDjcS7fsjCOjg4",
+	"/w31JXEL3zgHS4IS0e0e2epF3GQeAZXoTAE6YRQAJ1rErSiN9WSYp/JlPrHvj5zHvW/juuOQQeiZs30m",
+	"U7byO0gyYrHiBmEnAxYx5FqPybUELRfXttsXi+v4CxmxWZldcuHdBYmkmPcDISUEjk1U5ahTyuR7W829",
+	"J5564I0H3rgLVZbegEt3nwU33tMyLGCXEg/1ahdUZW6o5WJ/vBDRH5157EEucHrY8GuObds8q2OKjIxx",
+	"KiQZYN/hnsfY87wQE2awJHAoxSSVE4P4IYaZ8tC2GR27KspgbA4dIspOECvYhdLr8+CASsnS+TqIjW7e",
+	"EcFQExoJXshStVx8nwwVhUhfwkTcfgWGWqddjjs7XrjVHVuRAf7BbqGPduyrXv5QtH6QBjuSBvYs24Io",
+	"x4dELAsIz/SSrSUPHPznisJ0w5QRjBd7zOQBqTidIHdUQGUwJhOqgzEozLtOOl5q+KybGGXErsuIokSV",
+	"g+wNAgSa3gnC6DM3myrgoh741IodbMqJSdUWFtKxhaIybPxnVQ/OarCc2ferKQSMRkwvKo4iuWG7seQ2",
+	"mIvMHhMtRItcYOUcdk0tGQ3jQTQLoc943HyzAMjSFRm7MQ2EiIDyvUBmnn23kJmd9l46e2cyXMwGuGZh",
+	"geBqFmm8rz+EKhXcdWrxfesOG7cArL43nKe0OD91bHuNZyAnVItIjLBlc3kDv+qud8sBVnneHd0dwAaL",
+	"nOeeKYk0/nNKtnhxsV+oQcTQoJzAZKoXxDtBEd+OJ9q8GA5BQpjg+YIExDwZI9ogCpeM/9+6rUtaWj7z",
+	"g/x2GvkGtBrCSIKnNFcCsLIvT22CnUrDUIzI7SvGA2j0uu32o00JuR4Zv+TTmd5TF84tmWTthd8rV/2W",
+	"m1TEZ8/DcIveR81vAVnm24bqxqFb5jczw746vm4YEkpi+VRRypW0bHB3HX+JMY1WdsyMBU59j7O9NWWV",
+	"H3IGtkNmqXsC9pz/66Tfiq6N7603THmPwJBF8Njm8XofJMIQK6dDeQ8pJ4K3yBNMY/ftQZSmC4I2p++2",
+	"YzRBp0RJIIh+ha5Q1TM2qc8SwMj+74j9bO6cAOXEfuPQpQqi+9OZ3lTR2kXnxoOGtbmG9Z/Olw79C7+n",
+	"/oVCkhBQi6dYEL4/GX6MnLDUQfoq4Y4+ahT3+DEU2iLnPnNKgWPYYo6Y+QX8MdYLfsaX7s4rBJjf2OnG",
+	"4IBSG3vkkf19DnATUrO8E8HND3fN+JYH2Vs6J2W3fNoJX/oAcBMt7PRLPDjm1YfGqt80yXKOu+SUBIxE",
+	"1CXAr6gs4YDHIrLD7sVqEheaKMSGwS4KcyFvGB9ZvYbyBZkIieRrgywRgzjt2Sg9SkvQwfix/8GWi5hv",
+	"QrogIbqqMDwd0WmLYMiRkqGQcypDEkQiuHFJkETNaRSJufJjco6tJqEp3cvFnYXhM3rOAki7wMx8tLKV",
+	"mEQETqWBdZqehRl26LQRU9gnSygwuqNiIcRJnLjPK7Q5z62+gUr3dVncJmxstzrWhfOGXtDbf8tczIPS",
+	"tJ/wsTEXkZ7TrHsH7HqF4mSYn2QhqJWw5yFdKGufXpu/r4kW5FqLaxcYTexQwxode/K9fhyFrgoGv40H",
+	"UZc9XUwpfyHFpEr2uLn2UjR2GccLqU7DTXdOjcZjVdGE2Z3kOBeiURs2lbv/9Kh9krr/046UtWd04dd3",
+	"ZciNLtRBYftmCtszQ2GIe2vdM7si/S00tSpc4/iLOcJ3lmt4XL085I35PEvoW6ohGeI9rS6PX0g4yOOs",
+	"PP4jSUjbzxlVd+xbkbZvMEn0m9LLegGEbohnhuVX8xlnDTjXVN3M3kX+Yx9GQCPgIZUt8sFBQth7kouM",
+	"IULn5lbMV9rY5nAvpgtr6kSsvh2yIx6woSlSXTpXF68HC+JgQXxn/DGlRGDePjcq5F4NCRUJvdqIwCu8",
+	"/yWf8pNu/s04+WjMjCbR4l4ewuocGRKEGbg9rFnFvmoWk3NgGy2SEAKjpRTbHhc44jVpqLnGHXF6UsxS",
+	"qrYlKWxd7nqb5FnGVl3dn1MZMbNgrgcDKpUMV36oQJMf55JpIH8yDP//6j65l51Nul1NOwXZU978vcLQ",
+	"a7Viv8AC3aIO8E0SN7bqWJPUdqq3NmnJPB6tnQc2kN9yFp92GgWo0BqpQrujyt1Od5HTaYhplXkZl6ur",
+	"1iHs+E3CAbgDNga2UTDg6+VTrJAyZvxHYjhcDaBm+B8CbmGBg/kAqNJNMgA9B+DeiYWd+LS4xiIJ8+Ri",
+	"OXHJJvAW5/aH8k0V8JEHMS+s22INsdjKGEr2mTtyW7lVX4e8aKTawW31zREbsez1e4oxFuasv1lOTMf6",
+	"Heva5mJeIfOqV2QbA4mM7i24rdcfM62aNrk9VkV9Le2MhyCx5yYwm4ilCJ0IvAImxJrqEoYzBWGLXL8c",
+	"HqHVe00mWEvLNFF0CEQLooCHZTjTNAw3ZVs7MbOrMZ+KDKUmy9hjRvpwaMEMsIYnU5ddvVHlzvS7TdpZ",
+	"1u5MGTcuaFRo01jQdTGWBk5ofzOpVPcUOc/LsuTBL5xZFZeWu5JzDoDJyhAwxQQ/CKaDx+crAFA4+btf",
+	"/47XvI+/eHL2yfOrAz+7EUOHiM9/bsQn1i8HNLj5zkM8XgVZZ8YupmsyLvI+R5UIHITotfImUS8nNATU",
+	"YOdiFoVkBOuhwC9xEGv9n0I556yvPXevdHXnrpwftV215xr0vVVgb9LhfGZXNullfdKurLigR3hiUV0Y",
+	"71tg5mSVsm2r/+MagtdwO+aO8ypvwRJFHbBct+bPLmPWxZgDysnAKcQQkuF3W61VXNCeL8wagVYYOHF8",
+	"qUUwYuThT9BnsAqcz9as507oNy1eH8yGQ5B9jJqkaLtdxs0K2ZGECeNh+gEfkTt0uu1PzYaKhO4rDdP0",
+	"kzYl5/1Z8hswfEDjn91CvypXrSMMFGhthOpy4bt1NfWDmTY6d7Jr3Xb8XQg0jBhf4tdOUvfnjIdi3g/p",
+	"QjV6j8wXpQfBfZPn7G1Dl9jesD+hcsRSB+VBt/T8lAksh/PS50KzIPuWqkKxXOb5b7DwLzse3/DIrceE",
+	"fk6+v1/wfbwwZ9huJDeLvQrNVTRWX6Sarw1lmB2yp8AsRzGtbkqsz0BTFh2QBv4I1uMBaaAUaWAZjWYv",
+	"BYuogR5/cRkgK0EIljWI+vlkuWccYAl2c2CWD4sDNmWKQMh0pqXId+mvMFpWFQwDGkXE6ygFIAYDsFVv",
+	"GXU5G0iL2wum/BcYVJuDtBlbEKKTo0WurQbUIyhprx2MLLOvcjmoGMArTDPdWuPeRQCshkK9Vp18ZNXJ",
+	"b6VaH9jLIYbx1cEC9iCGJ7BKyr6GrSv5PeQIDemGyGK0k9g75yEl72KvyJKjpIaPLAiwCVOZX8x+fcBa",
+	"LMptcYsTZ29EYjTCrJF0nyJ7zW5cW0aeqfSZPZ5SpeZCosVT7Ll6zkObhOJG8oNy+d8KlGKCK4sWNJWA",
+	"lfT+gZh5om6sp86mq2gETKcSCD4IQhKxGzCzPmK8II3aFse/8yPcBvUHZZ/uJ7NtuN4RZCykAjKgWoNt",
+	"XmRuaTY4zNNXUxIJPsKk94LLKxOLn4vlStUE5Onyltjbwz+Ci/k7h6n7vjG/nfDygDHThBK+BncQUzPK",
+	"dO+Y1UFFDvO4kqKJLQUpFpm5JoLnZMh4yPgI81hU3DHUloPJGTdKOlFYqYrauyChIHRgtHLsTRiIsCSH",
+	"9n1ulGuijj+LOZlQvtgAVbpTD1V6hyHFYAzBjeESp51us+GWUm2VK7aqkbFrCnELPBSyL+E3m5pmRLy2",
+	"esgU7G5SHbd07zZjbPoQqLlazQbmTsNBk0EeVxqfWbwh40yNyzs3nmYaPtPOoLsmnSvuIWG2S4LlCfgL",
+	"Jnqt6RGpJRuNsCdk0patVk/I1Cld0xoyfZ4PylNhZFCnVgokCVmIWsYQDap6zRDyHLAsivdUTKZUgiJw",
+	"a8S/6/viS6Dc2Ud9SFp0Hp7fTIIhTc0m0COUKDSS8LLfBONWz7KlaEuMDg9o9gwt2xTdmuylBumYARpa",
+	"Qa/Jhof+whJZ0bl/mc1ffkwiIw7cNhsmjxJlnkAgucYtX1ef+e6bhDhyQI+ac43V7w1SohA4ZWK1FjAF",
+	"MY0QbWuSthrIhC7QDWe2sViKv/OPXyO+zx36aGKP+IE9rpAj5O6yhZHVCyF3KMnrZFQXW+sQuTBTQ0E0",
+	"3FWRnXvBKsHkF/ogkYrMeb863onsjtrW6nrVpgmXIjYV3IusGm6JQgtidF5yHn+LfWZ80Wu3ndrd4mST",
+	"5AR+uySTkGroi2F/wKQeo6bWeXTUvn/UTlHLE+DF1BKMWRTuBjz3Dcz9K/aSQZKbZufRw/ZRu3vUfVTd",
+	"3bcjBlKTfRxC9Icmbv9h3QMSrr1bPp9Tu46/JDVZd6U62LkfTk4Ked1IAUKbFgIPpzlE3SCdu/cQ+99Z",
+	"S4J9Hau64tvtbOVAPhpmZDDT2eO3o9YERTH5jRWTncTiV4nqQvE7HVtB+6fTR+SkTTrdk9Oz+w/2LJd3",
+	"G5L/96b2Qyh+j9EMzwduOILgD/cvQH2gMltOWBDltF49d3mcCpQ2pxAwCBueCNu4n0mixQ1wRcQUeNyc",
+	"zoOHN8sT+IGHF35gVYJ+r2xwGMMhZpzzMRh2eDDEs6fslRjl1mjf4bJmuTMMcRv88Ss8UBFVmhj1tczt",
+	"i1hipedk83CStW9Whjtc1DwuY4NbTCVrvGAShuIzEZy8Ynz2GaGxpkxCpk7+7OiknXlcnbJ7syx9sywr",
+	"BlgHRhGHvsqzFSczHAhqKdYCtrdm7Db6mpkqZb6uc6xNcXWrlAyASnCsOE6nuaURw/QT0jkjLqvRA6dI",
+	"GEpQ49wdWtLQwrZQTa7fvb24JGkBcuzuusaHWkjSz5pMKZPoV5txK9RoGEpQ5l1kLgUfJUkx9uUhU2ah",
+	"w3hFR2CVZUUnHv2lzAnneME22TArMsmqJshUprynEkJz4Gmkaiifddp4BqBUH7fRCNXFX8aDnwL2lv3l",
+	"xT+fv7/868VfHrXgpN0KuhEfTF60w7//JSrmV567dM4cv/LXMI5JsliSY3a/X3hz5yzD7Py1fmDBUPbP",
+	"q//Bmi3c6H4dtolv67vYxROkiepb5U9WAYd85cn9q7PHQz5QQ0Ewk9gD7uOnvKZTgwE3prNBxIJGXiv2",
+	"TK08A/DScEXl4u1ptsm4S/PhMPdcMH+JIiMhQtSBH5P5GHga4WpOjShRqFjDFUf259iab7Rz0nZRcmVL",
+	"ZmM2mX0PIlU1CT7P6N+uBMC8gAurYZnB4cVX3PN7l7QIIYmoNvJjTHlyYyCmDBzmqzcKgIeqGbN/PWYw",
+	"dFkH0it3IFtX/Iqfx/foVLchN2pwcunUIo0ao+IWXJokJjsxDz/6qG2bJ1zxJYHgnrUDibAtt6qRDmDP",
+	"2kEU/FFFwWVG6zmIg+9GHFxouthALy8VC1+SU3e3ynPy0jDlbV0gNT0gB3CNnflJhO1l54z7/VtzKzN7",
+	"Vvje6sKiD2NY9CnV48QVn+Kl2wCje/ylOQzGQtyoY/PNFMqVqL+BZEMGIRnY/iKKjTjVM0MfSgsJVkVy",
+	"CXDmArgFrsnLZ1YpEDxa2BiJVZ2sOjNmXPd8B2jMu5VAXbmGgxuwmpEHPGeaDCBicAvKEChSaos8R7+n",
+	"y6qymhlqQt32qVFEVOoxC3KBE20VaCMBsFuwX3+wy7IW/4lNwJiUkylO8ufX50+PLn4+757dT9bHqkaI",
+	"hcJDq4TSORmIcJE9EvrPnQcPuidnZ/fb7eZt589n3bMH9OH9R/AAAhhASE+6dDik97tBGNCTIT3rBDR8",
+	"AA8e0Dac3R8Oz07uh+0AHkKn/TB8OAj98bEZAckBshM8uvDjW3mMJvTzK+AjPW70TtuP7mO6uP+gU5Jl",
+	"VqbD/ffxf2c0nsaXqwYLrxq9qwbc6n7nqtG8agjMt3YfAtf4oXkNfuQhKBg+tEUnmApnsTcMj+jPpqHh",
+	"eVeNu+LsuAHjFLPp8iPfrJDlAk9+04LjSndIN2budZWDbyuvz7kjccfrPL1Opbhl9sR5XuyZTI4XGxo4",
+	"chgdnfbpw7MH97O8mtpr/LFcJ/yZYvr4C8ry8vyCJzBmjg4jxm9sACcCjeaTcDNB0dAiLzVRYzFXCZIp",
+	"0nBkeZQgAeUBRJHVFkIyEbeIn6xb5NzYPlecms8geZlFLlbkx9NO+17PNwUy1qIbwZi6/srcwcrNhbxx",
+	"FWqGNTp85huYat+rmc5Cpo3iVGRijUD/zYz7HR1BlWYehmtB6GzS1NL8oHACLfIGDDOzalqWf52Pfvob",
+	"Kvw/n5+PvPL/+jn+Q4Pf/87Oxzf//Ps/9OCnaEbnFz8tRv/46ae3/Gjw8nKsn592/t75tVjiWbujIpfq",
+	"GuumfvKrhs/6eKwnUZZDXc3a7ZPgv4xWsJgCMRfgR1lkvgJeUpR6OqrBGd4g9k8dRcxf3qn19LN2zctP",
+	"ql++gnf4BbFHLIbyc+zCfJPnFeazTfjAsaXRUnZwEddrjQQoLPXybCCgMrTND2JYBsfq8A0tYgPCylsM",
+	"rVLqe4pjONDgfwoNVklP/KOR7Lm6idsOOZI1ksiJwAyUyxb0W5oa7r2mgZhMMAilyLV9dwpd4zrRRZwE",
+	"x9YuQk5+UOT6BhbXZsjGOGFJ9iW5gUUPYRpnGNMKIhbcuOKnK+7e1yLddte6f7FZ1EwHYgLeKWqjZgsw",
+	"L6SGajEjTMykK3s1jM7YPz+etk/uFYlpOxPkFU8Wrxi/+Q/nE1XcwJ+P5vP5kdnco5mMgAcitFnVKZfq",
+	"DSxqehx3tDiVPZUp+fBCyMlmjuX9cs6XWUJHBrpcqbffMfwCU20dCQGVkrk8IiUE34yfn/xh2X8lKzF9",
+	"+Vmty6ukrqcvf/QHEF2WvFQsthw2rULOvC+90xh+K5LcEVjASqtJUlNbQ6d8LW7hP1ujbBZNFbPQSEgX",
+	"TW8f/25s6axe8JhoEdIFmds650xad1nDx9VtHksaIi45mswhGomjg3L876Ucv0i6B2phfT6e2WD/zK+t",
+	"GSdwtyu04yZ67Hv46VwkTKiJ3qc588hIBfrzFc8p0HvWj82KHrTjb6Ydd8saST26bD9MwYt8MwXaCMPv",
+	"WH0eU4VM4aA7H3TnP5jubChrv5pz9uVfGjYV2ozDcDsF8tYz+ZmMGr3Gse2aR0dFnP8VYvHhYUen7gAi",
+	"YZvxIGhmEorPommoxrI2+WEscj07mvaZmDKILwCeepSH3Vx+0hPfEsgFgJkkY6a0kIv0SBJBXTwaqj02",
+	"SSj8fJJ7WuS5xRizSoCDKOPkOl17/ouR4KgjuOzzbruddE5KPQ274leS6D2nPmNECleFRZFZsxSvSc3S",
+	"ja90hhavSxENUURmKnVnHENcvvNnoJEeN8kEtGSBX2amiGGxkgbpAZjzZEkk/xRjTCncXA8Bw/TYcErq",
+	"EB6bZJDEDp16YVQJDAtY5UK1yNspcMZHqEMFWWPucVwFamyT53wUMTXG0f4EckJ5M3VAQErsGyWtYm7b",
+	"SSXTsAS3PIm/LbdbtCh1zST7IIGcwsuGzAFkTlLPdyg7d5/u/k8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
