@@ -61,6 +61,7 @@ var answers = []answerTo{
 	{domain.CodeLastAdmin, http.StatusConflict, "The last admin stays", "Make another account an admin first."},
 	{domain.CodeLinkExpired, http.StatusGone, "The link has expired", "Use the link of the newest letter, or log in."},
 	{domain.CodeLinkReplaced, http.StatusGone, "The link was replaced", "The newest letter has the link that works."},
+	{domain.CodeVisitMoved, http.StatusGone, "The visit has moved", "The newest letter has the link that works."},
 	{CodePayloadTooLarge, http.StatusRequestEntityTooLarge, "The body is too large", "Send less."},
 	{CodeUnsupportedMediaType, http.StatusUnsupportedMediaType, "The media type is not supported", "Send the body as application/json."},
 	{domain.CodeIdempotencyReused, http.StatusUnprocessableEntity, "The key was used for another request", "Use a new Idempotency-Key for another request."},

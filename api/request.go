@@ -16,6 +16,7 @@ type visitor struct {
 	caller    domain.Caller
 	address   string // of the network; for counting attempts, never for the log
 	device    string // browser and system in a few words
+	foreign   error  // why a form of this request is not taken, where another site sent it
 	locale    string // the reader's, once known; before that what the browser asks for
 }
 

@@ -357,6 +357,45 @@ func (e PatientInputRelation) Valid() bool {
 	}
 }
 
+// Defines values for PayStateState.
+const (
+	PayStateStateArchived  PayStateState = "archived"
+	PayStateStateCancelled PayStateState = "cancelled"
+	PayStateStateConfirmed PayStateState = "confirmed"
+	PayStateStateDeclined  PayStateState = "declined"
+	PayStateStateExpired   PayStateState = "expired"
+	PayStateStateOpening   PayStateState = "opening"
+	PayStateStateOver      PayStateState = "over"
+	PayStateStatePaid      PayStateState = "paid"
+	PayStateStatePayable   PayStateState = "payable"
+)
+
+// Valid indicates whether the value is a known member of the PayStateState enum.
+func (e PayStateState) Valid() bool {
+	switch e {
+	case PayStateStateArchived:
+		return true
+	case PayStateStateCancelled:
+		return true
+	case PayStateStateConfirmed:
+		return true
+	case PayStateStateDeclined:
+		return true
+	case PayStateStateExpired:
+		return true
+	case PayStateStateOpening:
+		return true
+	case PayStateStateOver:
+		return true
+	case PayStateStatePaid:
+		return true
+	case PayStateStatePayable:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PaymentStatus.
 const (
 	PaymentStatusAuthorised     PaymentStatus = "authorised"
@@ -1563,6 +1602,14 @@ type PatientList struct {
 	Items []Patient `json:"items"`
 }
 
+// PayState defines model for PayState.
+type PayState struct {
+	State PayStateState `json:"state"`
+}
+
+// PayStateState defines model for PayState.State.
+type PayStateState string
+
 // Payment defines model for Payment.
 type Payment struct {
 	// Amount Example: {"currency":"EUR","minor":8000}
@@ -1901,8 +1948,27 @@ type Verification struct {
 	Token string `json:"token"`
 }
 
+// VisitCancelForm defines model for VisitCancelForm.
+type VisitCancelForm struct {
+	Key string `json:"key"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
+
 // VisitMode defines model for VisitMode.
 type VisitMode string
+
+// VisitMoveForm defines model for VisitMoveForm.
+type VisitMoveForm struct {
+	Key string `json:"key"`
+
+	// StartsAt The new start.
+	StartsAt time.Time `json:"starts_at"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
 
 // Weekday defines model for Weekday.
 type Weekday string
@@ -1978,6 +2044,9 @@ type DoctorFound = Doctor
 
 // Forbidden RFC 9457. Programs look at `code`, people read `detail`.
 type Forbidden = Problem
+
+// Gone RFC 9457. Programs look at `code`, people read `detail`.
+type Gone = Problem
 
 // IdempotencyReused RFC 9457. Programs look at `code`, people read `detail`.
 type IdempotencyReused = Problem
@@ -2300,6 +2369,12 @@ type ReceiveStripeWebhookParams struct {
 	StripeSignature string `json:"Stripe-Signature"`
 }
 
+// GetVisitMovePageParams defines parameters for GetVisitMovePage.
+type GetVisitMovePageParams struct {
+	// From The first day, in the zone of the patient; today where it is left out.
+	From string `form:"from,omitempty" json:"from,omitempty,omitzero"`
+}
+
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = AccountCreation
 
@@ -2375,6 +2450,12 @@ type CreateSessionJSONRequestBody = Credentials
 // RefreshSessionJSONRequestBody defines body for RefreshSession for application/json ContentType.
 type RefreshSessionJSONRequestBody = Refresh
 
+// CancelVisitByLinkFormdataRequestBody defines body for CancelVisitByLink for application/x-www-form-urlencoded ContentType.
+type CancelVisitByLinkFormdataRequestBody = VisitCancelForm
+
+// MoveVisitByLinkFormdataRequestBody defines body for MoveVisitByLink for application/x-www-form-urlencoded ContentType.
+type MoveVisitByLinkFormdataRequestBody = VisitMoveForm
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
@@ -2395,6 +2476,12 @@ type ServerInterface interface {
 	// GetContract This contract
 	// (GET /openapi.yaml)
 	GetContract(c *gin.Context)
+	// GetPayPage The page to pay on
+	// (GET /pay/{token})
+	GetPayPage(c *gin.Context, token string)
+	// GetPayState What the pay page would show
+	// (GET /pay/{token}/state)
+	GetPayState(c *gin.Context, token string)
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(c *gin.Context)
@@ -2572,6 +2659,21 @@ type ServerInterface interface {
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(c *gin.Context, params ReceiveStripeWebhookParams)
+	// GetVisitPage The page of a visit
+	// (GET /visit/{token})
+	GetVisitPage(c *gin.Context, token string)
+	// GetVisitCancelPage Asks before a visit is cancelled
+	// (GET /visit/{token}/cancel)
+	GetVisitCancelPage(c *gin.Context, token string)
+	// CancelVisitByLink Cancels a visit from its page
+	// (POST /visit/{token}/cancel)
+	CancelVisitByLink(c *gin.Context, token string)
+	// GetVisitMovePage Free times to move a visit to
+	// (GET /visit/{token}/move)
+	GetVisitMovePage(c *gin.Context, token string, params GetVisitMovePageParams)
+	// MoveVisitByLink Moves a visit from its page
+	// (POST /visit/{token}/move)
+	MoveVisitByLink(c *gin.Context, token string)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -2671,6 +2773,56 @@ func (siw *ServerInterfaceWrapper) GetContract(c *gin.Context) {
 	}
 
 	siw.Handler.GetContract(c)
+}
+
+// GetPayPage operation middleware
+func (siw *ServerInterfaceWrapper) GetPayPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPayPage(c, token)
+}
+
+// GetPayState operation middleware
+func (siw *ServerInterfaceWrapper) GetPayState(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPayState(c, token)
 }
 
 // GetReadiness operation middleware
@@ -4992,6 +5144,142 @@ func (siw *ServerInterfaceWrapper) ReceiveStripeWebhook(c *gin.Context) {
 	siw.Handler.ReceiveStripeWebhook(c, params)
 }
 
+// GetVisitPage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitPage(c, token)
+}
+
+// GetVisitCancelPage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitCancelPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitCancelPage(c, token)
+}
+
+// CancelVisitByLink operation middleware
+func (siw *ServerInterfaceWrapper) CancelVisitByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelVisitByLink(c, token)
+}
+
+// GetVisitMovePage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitMovePage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetVisitMovePageParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitMovePage(c, token, params)
+}
+
+// MoveVisitByLink operation middleware
+func (siw *ServerInterfaceWrapper) MoveVisitByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MoveVisitByLink(c, token)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -5052,6 +5340,13 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
 	router.GET(options.BaseURL+"/assets/:asset", wrapper.GetPageAsset)
+	router.GET(options.BaseURL+"/pay/:token", wrapper.GetPayPage)
+	router.GET(options.BaseURL+"/pay/:token/state", wrapper.GetPayState)
+	router.GET(options.BaseURL+"/visit/:token", wrapper.GetVisitPage)
+	router.GET(options.BaseURL+"/visit/:token/cancel", wrapper.GetVisitCancelPage)
+	router.POST(options.BaseURL+"/visit/:token/cancel", wrapper.CancelVisitByLink)
+	router.GET(options.BaseURL+"/visit/:token/move", wrapper.GetVisitMovePage)
+	router.POST(options.BaseURL+"/visit/:token/move", wrapper.MoveVisitByLink)
 	router.POST(options.BaseURL+"/v1/sessions/refresh", wrapper.RefreshSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/:session_id", wrapper.EndSession)
 	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetKeySet)
@@ -5129,6 +5424,8 @@ type DoctorFoundJSONResponse struct {
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
 
+type GoneApplicationProblemPlusJSONResponse Problem
+
 type IdempotencyReusedApplicationProblemPlusJSONResponse Problem
 
 type InternalApplicationProblemPlusJSONResponse Problem
@@ -5136,6 +5433,12 @@ type InternalApplicationProblemPlusJSONResponse Problem
 type LinkOverApplicationProblemPlusJSONResponse Problem
 
 type NotFoundApplicationProblemPlusJSONResponse Problem
+
+type NoticeTextHTMLResponse struct {
+	Body io.Reader
+
+	ContentLength int64
+}
 
 type PatientFoundResponseHeaders struct {
 	ETag string
@@ -5497,6 +5800,234 @@ func (response GetContract500ApplicationProblemPlusJSONResponse) VisitGetContrac
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetPayPageResponseObject interface {
+	VisitGetPayPageResponse(w http.ResponseWriter) error
+}
+
+type GetPayPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage200TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetPayPage400TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage404TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage410TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage500TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage503TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayStateRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetPayStateResponseObject interface {
+	VisitGetPayStateResponse(w http.ResponseWriter) error
+}
+
+type GetPayState200JSONResponse PayState
+
+func (response GetPayState200JSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState400ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState404ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState410ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState500ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState503ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -14167,6 +14698,954 @@ func (response ReceiveStripeWebhook503ApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
+type GetVisitPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetVisitPageResponseObject interface {
+	VisitGetVisitPageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage200TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitPage400TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage404TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage410TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage500TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage503TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetVisitCancelPageResponseObject interface {
+	VisitGetVisitCancelPageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitCancelPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage200TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitCancelPage400TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage404TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage409TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage410TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage500TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage503TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *CancelVisitByLinkFormdataRequestBody
+}
+
+type CancelVisitByLinkResponseObject interface {
+	VisitCancelVisitByLinkResponse(w http.ResponseWriter) error
+}
+
+type CancelVisitByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink200TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink202TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink202TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(202)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response CancelVisitByLink400TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink403TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink404TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink409TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink410TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink413TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink415TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink422TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink422TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(422)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink429TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink500TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink503TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePageRequestObject struct {
+	Token  string `json:"token"`
+	Params GetVisitMovePageParams
+}
+
+type GetVisitMovePageResponseObject interface {
+	VisitGetVisitMovePageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitMovePage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage200TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitMovePage400TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage404TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage409TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage410TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage500TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage503TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *MoveVisitByLinkFormdataRequestBody
+}
+
+type MoveVisitByLinkResponseObject interface {
+	VisitMoveVisitByLinkResponse(w http.ResponseWriter) error
+}
+
+type MoveVisitByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink200TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink202TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink202TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(202)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response MoveVisitByLink400TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink403TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink404TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink409TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink410TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink413TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink415TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink422TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink422TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(422)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink429TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink500TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink503TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
@@ -14187,6 +15666,12 @@ type StrictServerInterface interface {
 	// GetContract This contract
 	// (GET /openapi.yaml)
 	GetContract(ctx context.Context, request GetContractRequestObject) (GetContractResponseObject, error)
+	// GetPayPage The page to pay on
+	// (GET /pay/{token})
+	GetPayPage(ctx context.Context, request GetPayPageRequestObject) (GetPayPageResponseObject, error)
+	// GetPayState What the pay page would show
+	// (GET /pay/{token}/state)
+	GetPayState(ctx context.Context, request GetPayStateRequestObject) (GetPayStateResponseObject, error)
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
@@ -14364,6 +15849,21 @@ type StrictServerInterface interface {
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(ctx context.Context, request ReceiveStripeWebhookRequestObject) (ReceiveStripeWebhookResponseObject, error)
+	// GetVisitPage The page of a visit
+	// (GET /visit/{token})
+	GetVisitPage(ctx context.Context, request GetVisitPageRequestObject) (GetVisitPageResponseObject, error)
+	// GetVisitCancelPage Asks before a visit is cancelled
+	// (GET /visit/{token}/cancel)
+	GetVisitCancelPage(ctx context.Context, request GetVisitCancelPageRequestObject) (GetVisitCancelPageResponseObject, error)
+	// CancelVisitByLink Cancels a visit from its page
+	// (POST /visit/{token}/cancel)
+	CancelVisitByLink(ctx context.Context, request CancelVisitByLinkRequestObject) (CancelVisitByLinkResponseObject, error)
+	// GetVisitMovePage Free times to move a visit to
+	// (GET /visit/{token}/move)
+	GetVisitMovePage(ctx context.Context, request GetVisitMovePageRequestObject) (GetVisitMovePageResponseObject, error)
+	// MoveVisitByLink Moves a visit from its page
+	// (POST /visit/{token}/move)
+	MoveVisitByLink(ctx context.Context, request MoveVisitByLinkRequestObject) (MoveVisitByLinkResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -14562,6 +16062,58 @@ func (sh *strictHandler) GetContract(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetContractResponseObject); ok {
 		if err := validResponse.VisitGetContractResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPayPage operation middleware
+func (sh *strictHandler) GetPayPage(ctx *gin.Context, token string) {
+	var request GetPayPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPayPage(ctx, request.(GetPayPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPayPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPayPageResponseObject); ok {
+		if err := validResponse.VisitGetPayPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPayState operation middleware
+func (sh *strictHandler) GetPayState(ctx *gin.Context, token string) {
+	var request GetPayStateRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPayState(ctx, request.(GetPayStateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPayState")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPayStateResponseObject); ok {
+		if err := validResponse.VisitGetPayStateResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -16560,335 +18112,510 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 	}
 }
 
+// GetVisitPage operation middleware
+func (sh *strictHandler) GetVisitPage(ctx *gin.Context, token string) {
+	var request GetVisitPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitPage(ctx, request.(GetVisitPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitPageResponseObject); ok {
+		if err := validResponse.VisitGetVisitPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVisitCancelPage operation middleware
+func (sh *strictHandler) GetVisitCancelPage(ctx *gin.Context, token string) {
+	var request GetVisitCancelPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitCancelPage(ctx, request.(GetVisitCancelPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitCancelPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitCancelPageResponseObject); ok {
+		if err := validResponse.VisitGetVisitCancelPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelVisitByLink operation middleware
+func (sh *strictHandler) CancelVisitByLink(ctx *gin.Context, token string) {
+	var request CancelVisitByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body CancelVisitByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelVisitByLink(ctx, request.(CancelVisitByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelVisitByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelVisitByLinkResponseObject); ok {
+		if err := validResponse.VisitCancelVisitByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVisitMovePage operation middleware
+func (sh *strictHandler) GetVisitMovePage(ctx *gin.Context, token string, params GetVisitMovePageParams) {
+	var request GetVisitMovePageRequestObject
+
+	request.Token = token
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitMovePage(ctx, request.(GetVisitMovePageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitMovePage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitMovePageResponseObject); ok {
+		if err := validResponse.VisitGetVisitMovePageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MoveVisitByLink operation middleware
+func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
+	var request MoveVisitByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body MoveVisitByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MoveVisitByLink(ctx, request.(MoveVisitByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MoveVisitByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MoveVisitByLinkResponseObject); ok {
+		if err := validResponse.VisitMoveVisitByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jchs5tjb4Khj+/0RV3aYoUotdlqPjvyovXe7y1paqPbdLHgrMPCRRSgJsABTN9jhinmYebJ7kDxwA",
-	"mchkJpnJxXb1Zce9ZUm5YTv7Od/51IrEZCo4cK1aF59aY6AxSPzxiQSqIb7U5pcYVCTZVDPBWxet92OQ",
-	"QJgmTHVa7RZ8pJNpAq2L1vF97zgWkRZSHXd7j8673W73CP/z0PznR/+r/V/ca7VbEv45YxLi1oWWM2i3",
-	"VDSGCTXfHAo5obp10ZpJdiRhCBJ4BK12Sy+m5mNKS8ZHrc+f261n13S0PMzrMZB7kIoJTsSQzMfUjJio",
-	"sZjzNhkKSfQYyO2L4dErqqPxrbmJcgIx0/lp3bROblorx7o8pBcxTKZCA48W72Ca0IV5rDjCW/OeWzIf",
-	"Ayd6zJQZnhkT5WoOkmiB46EyYSCJ+TooTeZMj/EuRSdA7mBhBpsNBfhs0rr4rWVe3fpQtlovRUTtAMo3",
-	"FkcwnQrG9QR4+S4H1+tsdbSzrX6bXr6cThNWtqpm36fpbUSbfZ9TRYYiScQc4vxs5pTpP/e6rdXb+Q60",
-	"XFwONcjl711BJHiszHaZl5EBDIVbRg4fNdFykfvk+aqlmDDOJmYHe+nsGdcwAonjeP/+/eVMj4FrFlEN",
-	"y4P5Wczx3AQ35ef7E1CJp4kmkz/ftCIqYZiIecMD/rndmlJJJ6Adu7iMIjHj+kXFflB7OT+U9eeGnrTa",
-	"LWZeMqV63Gq3OJ2YJ93r+iyuea5meOfyvl5m57hy6NktTYePx75s+Nkrt5/CU2S4VaO37LjpwOOKgdu3",
-	"bT/mgDv+Aovlkf+XmEki5pzMOPvnDIg2dGQ5NlMkEpMJ5XGbqFk0JlQRSn799cXTDrkCHjM+yriju3OZ",
-	"ZxI6ooyjOKBDuDDCbMTuwbLfIZNKOybcIdfhY/giyoUegyQDES/MKyQMZ6rIVx7Gp8NHwwdwdBp1B0dn",
-	"g7PTo0dxF45Ohg/iB7Q3/DE6P/eLbMVutszB8hyZ9VnJMOjHl8BHety6ODk/bxsG4n/vGSLVGqT5xv/9",
-	"283Nx5Pe0c3Nx4fPPvzpf5bvyxBFYflRujVi9jYVpQsxM1wkvsA1M1IzWAu7UGe9EyvclJiA4EAgUUCi",
-	"MeUjiM2aK8Yj6JDb/7glmt6BIpQvirK3h6ypfJ2c6K67QA/OiutTLh2Tp6W89ZLEdGHmr1PC+k6RiCbA",
-	"Y1qgsZPuyYOj7ulR76yCkswXVg073Lnu0aMPn84+H9kfTrIfynfxLdVsBUOb2stNecKggie4123PFKxo",
-	"L9GSUES/vkXpqshsagTca6Ks2G0TqslEKE1Ou+T7d8+fkIcnZ90fOuQN0mimCChCjdY64kJW6wClx8wN",
-	"rJLqHpTN5mpK+XMpJsvzMX916h5XmnJNBO+QpzCks0SjGsHFvOMH888ZyEU2lqF5Zem6mhN1pNmkXG8y",
-	"w7kWy4P5ySsr2XDyY6FkAVQSanQfcms+f1s1Ni02Gdk1m8Cb4bDqtJrniBgOmx7XYcVxNe/ri+Fw+/N6",
-	"vZhCDaWBmCebjh6qRr+YwrYj/2weVlPBFVjVLRurmdJzMeM4q0hwDRztP2p0bWs1HP+urOmQTudToBbU",
-	"Vi5gOIRIs3voTyWL8C3RTBpCXbQuWs9+fddCVi1k68I8/rndqvl2XDkFWjM+wulR/IxfJivV+9FMmzMw",
-	"YXymzSr0TrrptRhonDAOwdWzs267NRDijvFRf854LOb9mC5U6+KRuTAbDkH2kUSCh7Ir1iLILnXbrYhO",
-	"9cz8jcoR49mlh2Yg8UziWmd/Pu2a44Dk2Y8EHzI5aV0MaaKg7U2GPheaRfmvTERsLYj+FKTZt/QgPUcd",
-	"554pps0fRd+Yxf0hgLkzwm3vdbvZlZGk4bvNeKZ0gRqsW48J/Zhdf1ByPV0YNICKszCKA4/7mqFB8dun",
-	"VnHR7CaEo/vcXr7rJHfTeffzB/PqCeNxuDe/4ct6J128akgnniXQT9iE6dbFSe6PM65ZUviABEMZZofs",
-	"KTDLoRKh+0rDNFwlQ2wZZf5PCcPWRet/HGdel2N7VR0XqPApaMoSS6312Evgu/H+kLLvuduO8R58/U80",
-	"fmd9CyuofirFIIHJn0qoP/KH7J4mLO47P0XLjBvnYIfs3RexAEW40GTINCpS5oOSRrpDnqBiaLVLkFJI",
-	"RRKmtNEKY6KAo8qIijuyU7wDj8qQQWK4g1HIj5WmUqs+NSOYgFJ0hKNTJOWY5kxYYorqceMu8hRN9Uy1",
-	"Ls4MWWimkZOHM2N2XrgKGds9jkWk/kdxcWofi7d23asOwtpVfUxu7ULdEkP5igCNxgQXDJcVF1sLp5R3",
-	"zMCeWKPpMopgqqGhKCiYtrWtZGeptS5anjG0W0nqqNrQ51Sf+PxcS5b5F5jqNq5VRKVkEBMx08bqVEJw",
-	"869RSqdSRKCUMxpVh7wU4s5opgVnWpsIaY+y3SRrnlpjtNSxF1B16LdbRdnpfTgZt5tPBYdmO2nEHcT9",
-	"waKepwY30fqM+6h9eAuo27vudS+65v/+1O1ddI2avYHC4B5x4uup7JC/GJFE3sMAdXPgsSp8+OS6++ji",
-	"NPfhJkfSHL+kj3pr8aU4m1Y7tH1qm1BTurCLml+g3nk4zkz+WEGeMbXSoaTPeSbVcowBkBOBnOAJqtIg",
-	"qsV/XeVsr9K7qXz+3LZa/r/wzLeezaSYwvFPIBPGHWPuN9Em8YFSvWk2jesdeBeHaF30NlEIytiSIWjr",
-	"nAqVAWumBbylwENCz1IYl1jFT8pCGTlP/FHgil/1omXfveNQfJiwaDvtA7UvTe+Ah4rHVeh3GoskVtbS",
-	"NcejQy7VXRoGSt055kVW44jGQijw3j5r9G6uNDzKKw3mMxjucUPOaQvBZHalKJiBgPVdGcMoUxhokog5",
-	"YUZRMEt5SxRdKDIfL1AXsM7lDUzCvNUVCa5mibZGzRDqcJQYRhI8q584j83EbisaI//pvtbRVttsIkwS",
-	"ykczOkJToBUDio/Wh9Q4WpYuU6NLMWXMP/RZti5OumZL1RQiRhOmzTSegjG8RSJGi9YqFlR7T+3qV21p",
-	"5trfWPV/LuSAxTHwrWhvmL4lp/Mz5cM+3ykiRQLm1OGZYzxKZrHzOokpWGt3Wwo7zSjstT/YsKSJZ4Pd",
-	"FWm5SZIJXeDsYoETQ/rJ8c6ZWqlN1zCxsrf172DRl/aVwar/ahgW4TAnhRgCMjofuHDKwZYLfnKSZ2kY",
-	"H6GKoP+/5HNLNlH5bHa1LbeFFbjNBrcUxbF7xTVITpMtrWD3koIUQrZL5kZGz6XgIyI4ETNJFIuhQ/42",
-	"E9pGjP1+2LiJjbFMhdSEbbld56HZeknQwWvkgZhJtWytuknsYi8K3+qQa0gSomZTnBamYPhZ3eI+vGT8",
-	"7s29jQRsvA8J43d9+DhFg7/IlszF9DS0UQwLQUQSo3lmLkij6EQQk8HC0hNIggqX1xn86UlA662Vg17B",
-	"o4DjG1NFsgnk9ic3uV3RC35UDAl1cypdoHXrY0bzWuh1CsP6/eNC94f4lrwfSYL1s7jYbz42v430OMtL",
-	"D//t3Lpng9rRoudngzwCjyBLvUlp0NtLGS2IArvQLs63icOeauiLYX/ApB63Llq9Rz92j7onRyeP6itS",
-	"aMw6hekypsSNBo3XxPttFCTD3ehC/vUVpzcIam6sDb1Fr3TMzGufU5ZsKa2nwev6Q/u+IicytOTj4ahY",
-	"pmF1w/DJO/uDcxAZoySGiMXGKIH5tkwnEN8vdG4kE6B8PmYJFAmgbEq7IIXC9+1K6CB/D5O4glQ99GV2",
-	"WoVNe5fGxHa1banPOBTnwGPih5J57cw5WkqO2FbF+jHYI/9FwxkA4mWxUD7ynchwmxbpbUMWjdOdYXbr",
-	"JjQGYnT4z+3WlXPNPJdQmp9nDFsiZtsRq//IFb1v7KPG2KN56rfNHdb1/I178iE2dgc6j589M+t8YyWu",
-	"rs8fah+j/MaUHCa80M4IB7+gLImbg00ocjnlTMKNT8i1EC+pHMF23IAuEkHjvhain+DbipzAp588OD8/",
-	"fUAGCw1qW858mlcHfZ6Z0cH8GPKEvzTIXSmFS59GAr8W4hXli60W1ox1QvnCh8RUuLDm7d6DafN2ZjxG",
-	"lXTRIdcyTd/jhJKJ2IH6dxK654QgZmQkGFluuZeHvpPlNp9FpVYTwSN4THQ6UZd9g1nIR5iGfFsgjeDS",
-	"OgoJcplxGL/yMFt4O+E5K7yrSCza+ktAmSOFYmBI3r65uibH971jBcoQvbIpnQObqIy3bavc97LdfSlG",
-	"Rzbzs1yIFmewi63NvjlhSqGS75wAkoh7KPrw3r9/f1TM8l61ocWkcL+r95QldJDAtjuavqcQ0lcg71kE",
-	"JKI88Hv5qKejy4BcE6pBPnbGjaJDKIQ8Cw6bbf0dRX+gn0Z+gCX7n853N+6PKZWazIHEMDUkIHjgfMdw",
-	"8RekdOd2gfgVxIxe48S3OhzpC/sT88Y+rmUZ1aMkwf1+Yr92ZL5+QYq62ray8zwvO3FUmCPjLep0xMs7",
-	"XzqZXYtSM4Ysh3hmziCaXH6cKGF/5fcg2ZBtyY4xYNKfZS8rUDAcmRsIjWNpWLIbXaoskgXoDnkzxfIk",
-	"5yFi7mf0EaGzguZdYjt049cYYnETl2a8q+2bUqXmQsaY5M5GY5cTggJt1fK1shQwXyiTptXQ2BprNHlr",
-	"1HCpGag0KD8N/rRspqxN8wxSaj4tX0uCXJIG1VdZ0ulvy0Us/nvB27P6MzH4HSLMe3KVQg3nH2SMVJe5",
-	"WPmTeGnbJmzoKwrWrpaLLZasVc3ltlZTyfMY+sL0Cw02D2PVMXwnrOBxr6FS0sXS2uMI8IN+4P4zK1Yc",
-	"KzrdnjdY+XRhcjnv+UqK05L18DFWu2EYAzAcyQYJw/17M3TcxNYZuvpFd2NJCWO21OGIut3q2pebm6uy",
-	"HUs3Zt1+XAGuY2A4r37mmk3gH+a+4r75vXJbZwcQvnjF9j27h8ZUQyuJ5v1YkJjFGPh3SmmaC6EWSsOk",
-	"FtVQXTfTv926Y5YZ+R122WLoMDYLEvsV6Ts/oDkATBlNLMaD4X/yrDi4L/2TBAUaWdBoBHFfzHQf7kEu",
-	"5mOQOCpjTmSBUwkjpjRYD5+VHank+LDqyBSUvCztBofUJnNfIz03xsxAzFDnxEXdHRvAFcVNWHduXjLV",
-	"9Oykw6w13twhXcu+8I0rxvzK5+02O+1aw2RqK9mLtbP55MS6RxZTZ/tWmSoTOwlVmkigSnAyHy/8fqOa",
-	"6ZwSm4qTIrXgsVz0PQcpO/CM92kC0vzmC2ThI7MOjCWaKTvdZsyN1sdrbdkwp7YEE2swgp/MmNIQyIzf",
-	"cTE3/F3dsem0YjDurjJqc/tM5mOhgIiZjsTExwt4LCThhuaJFkkcbEFYR70kTB0puQm1s7MUDCR3htaf",
-	"3i9Fc55Ytqa6t81JrtmAX1FORxB7DXBpwO0Wh4+6H82kEiWFgK+cnBLOBDHEN6Uj6KzVVddO/Uo7P8vK",
-	"uRdFqM/vdqFZpsL8SycIaJIYc8+mbxR0Wi/cMn41ECIByr+aklNYt4Kekg64fCW13bQmx6dCnZ8pkB1y",
-	"pelwSARPFp1VHHI1iWghfzE3lsrOynn8UuC+0zS4bS0NyyqGQ/MvakulLOzSGoZveLL4Ikp3qbZZOkcX",
-	"Afs7BneaHftLkrB7F7UxvFexGPIptDa79rWwOU9jOp0Cx1pSpsnACEkFyXCZHDYwcdMgXF2BFcbjVp8c",
-	"rAM3inzrcz5GV2NYQXhuSe/2Hk8xHCpIPUG4mt8p8i9Momk3Fr8rA3L2rs0MmFxI8FNTl0CuNjx7USBn",
-	"w2otv5u5bVprHQVp8g3VRVvuOSjBn/iVa5Z4XJ7Uu+CKe4xyzxIgTtWpv11BRc0KjBQbCLX3ootpSheq",
-	"ljEWUR5BkqSfqMkYN1ONcw6ZtUPLVe98KiXkpqp5U9KvOdINOQQXuswwvA75It7TIUYcFOoOcmygVNg1",
-	"5EC+yGjNwfZVCGNIYn+s08qh+gfbVfquT+GytyHXoKocgcrpVG6+ZC6FBrdmjJPbvzyzscJcMeCnPOP5",
-	"fFu6hPabFdbc+8x6iyFKGAfMdUxJquKNQZVWmc35rQoCpWfRXRnAiU3VNUt0YZ2pVsxzgFgRSmwV+VrN",
-	"LC04Wylj8KatpFJNYlglwfI1XHV5SVrOVVzBJ4aDq8AAUHnSJuggccku9g7DFlBRugOYkhz5r7RYUxHq",
-	"B9POwTOFHLdMEC+J5Ew6NZTKfr/z9JCTKrlVXiPF926F5grrvgUTNF/539zFi4VWZVl2ijjMChWMLzAx",
-	"G8rwJVSKMpZX82UTx4VXbRRaJ6/MjavCK02YTRkdhUTjSAEH1/ZLWzJz/9Ua2+mAHLaIdq23gpaxVFZ6",
-	"YQSHRYOtCsFUGiBYXPnH1q56cfzBJ2ss8As+nelNXDfUK18R5WTgOLQtXbKxXXTqsmhMcLM7xMgfFcI7",
-	"IpvE9DTU3CEmAxrdkaEUk1KHT0irLiBm6yOXsm0Zt/cSwcFBo3GRUvNjbx641Eml6aKcwivgboIBIPLN",
-	"MoZkIvioZKrcY5OOKeLwpck0CdWuomxCP1oEy5Nu70G3nSFadtsl7KIScyccItaOV4wxUKLNmBAzFYH7",
-	"Vg2lVzaUUnyfYBiPqgdBx0BjQv0G4coonxmaG8nD0/XjKIUTCgbSXYaogKkKV2IoAQJfZGpWpMOwS7p6",
-	"ayrAi5oPJDhGm42kCiwpGMrDeseYzvRYSKYgJhPDBklCpwpxB5sc7B9/XDvkMmFZNefSU7CE1RBMtpSn",
-	"PUnTTuZMj13AMTM+M6pY5hJVCFKrtnr92U+AFhbu/OT8QXft0k1SA80nDYT4Vd4jG/5NQwJjoIke100X",
-	"QK63EgqyAhUjZEvdpUW5Ghth4DR+d2r9SdNW5thBozfgyLyeTKi8Q91f5eli/UJVYHMFQzxdGmEWqQYe",
-	"tz1pUGfnRdZ8cSFMqjX6ZRrT6ypksGB0D6oPFUvdEmTGp5SlafZtK11tRiEeuNzo1nP5KlSycGPPV0qb",
-	"0GniRudGlfpVvPfCaBZTK5ubDNFrcQ00mpcwRG/8RQGcNABeIEOADrkk+HpzSLsYsbI8Gve/nbIOyhfE",
-	"rRRRGqbLukwG31C0PF5cvSFnJ72HnVYef/by6B8fPp2WYZam2A/L5hYXksw40+qCRGg5D4Ukz3591yYL",
-	"4PjLX9/+V85Rwrh+cBYu+CP3v9WntqCk2gG1s2mWaaIBit067nxJJuLea2yEqrucmExBzZZ5cx5ZJ/jM",
-	"TkF2StTjkTDKrtFny451BEnG5H3eXYnK+Dh1b+BbuCBmJmTItKqfC4NLcM2ceKAfX9inet1l630Z6y9c",
-	"MpTcAfbfEvw993O0VSfubfHStAI2ZKYNCgtz8fJYSK8xpLNLz+LZ6Ul3Lf2vm2ERDymY4UkZ5xJDDdyI",
-	"Hrd9E7rA01ilka2XPNXwS+FYzppYFpXaVnHJKgaUB2RcKQOf+63D3HS7bVRGY3YPuS+fPjhfu1clqI9F",
-	"JvaUOUiHAeg5ALcCxLrY2qnlmJ4nux5OhxgjZMIK+dtby8mcT6PEh7E89hrm9v6zWgrusC3SWiocEps7",
-	"2A5G+8FoPxjtB6P9YLQfjPaD0X4w2g9G+8FoPxjtB6P9YLQfjPZ9GO01EhGW51KpGpZbS1U2Q4VNUymM",
-	"V2oQy6pxtRVZZQBXmhQlDKTAgqvUrnJ9sYRcV1BPKFGWznSZAPrJbsJeU0IapotWpWM+z2WpPibAI7mY",
-	"aohtgoQts5q6o0+Ja7fhjn5QtdJtliR/HVIUxSYgECMF1k+JrJ8gWCC9MDMly5TLJdBlQy/b3yc2Z3ST",
-	"WutCimqh+iRoreL/MuNzSBLXdgsPZ+TR1IOMvv7EcLM7yPJu8qguUcI4i/pRImxVLOI4lDePDVcqHG3p",
-	"QiQiurt2mdRFRJyIJr63F4npou15uiWrx+Tk7KLb9Q1xETfFYWbQQodABD3La63ff/9bt/cBm+T9Pye/",
-	"dY9OP/xw8Vv36Nz/ybz6h1KV1nc93gijgGZPNauC88WZ1QQo5hxkh7xIcUGxi/GSClpVl+E+FXypdL8k",
-	"xIZ50URtWq6UH/2zPHaH28GgF2xDSIFwnVKiTv/YXurKt67XY1lp/soVekoXPxvhXi/nLL9GqBWUrNFk",
-	"qhcXhM7tua6lW+MY3gyfWt1yleZZmKQdQ8XM3tyDlCxumoAar+iVyXjesvVZ7Us7u7fFWbkcrglnrVXZ",
-	"e9wj3IGStOTtwSfCjO3qoMlTW/2wG8FVKm24UVhnTLtfVwibksHd1/GyFJweueqmEuuRaWLhIohlpvUU",
-	"DOtkqNJeLJSd8x+qu6oE7HQ+ha6cUswVSNv4DOtLLdbhEObEMCdVSkQWEbxcpXpzbz2IvE3GYo56m7Uw",
-	"rdPO9y/ebSkVVbpv3lw6ohda2fx5h9cjJJEwlKDGdQdSmldsV7RQfZAbSW6hsn38UHne9k/6dtCbRzpd",
-	"o5CG6spAWCG2jOqyRU2BE/alpGYRUZwGg952VDy/Kz/OZU1jauW1+9Yxn1agPK0o07PncW2RE3y0TRIq",
-	"4HUM3bseAY6CfYQB50wimiShO3Ht92oTXdraZomrPHlLzh7mBGmp2ZSrhqkqu5iyCG3xmSxHzVrumLPU",
-	"5B2oLCt2ynfVKRvj1qIwLPYIPhauXr7CaekspkRSTY6bKIkpTQaq7Fm5/bxBXoJHSSumJqCccWRpje0G",
-	"yQqb0nt+hvuh/yJ2xhb84ALDza5E2+GWMpXaNh4LUIok7MxUNHD2zkXy38SI6ZYsohANokf/+vDppH36",
-	"+fsj9yv2ou+1f/z8w3+Uh4lS++SkW81gVsOcrGM/S2d+rPVUXRwf+w0qLkw5TdVnWlleQSE28KjbXc/S",
-	"1m7R9izOcbeVTKyad+1f5XGtzb6B+suNgfVqYSw0RcnDBv+1C7k9Bk4J37C4KxC3XascFQCTCukDxX2B",
-	"N9UpmF8+pKL+QIOK6TWhj6yc2WFyaWGlLYZ2K3yuXwbkblt0u+cMkviZlI1VddfgulTEXpB82+s2+ecM",
-	"5OIYAxdtYrGgj0uwtZcZdYa6V4bKkDWJXkdrdrjZC8vXwsLD7R0GtwnxlWNDXDn6cSczdbE/thJ/xo2u",
-	"5FqVe5DH5erptA64mAEWg1Uf+GwycCCoy8GSmV24pceDBTm+mXW7pxGL8V9o+3BM4e8IOj/TA/GxcGH9",
-	"vvpRuIWqpMafbVpXs61dxhIUd+tjEO6p0lFkjsCG3uz1uGJZaMNHsho8sTwF6YAWVs3jPcBd/M3Npd2a",
-	"Z+Na9YwffnH2/vH22nX4BRZX0JTB38GiPn9/OxskLPoF1nuO8bVlg8xAgaqxbSKzfF6FmdMkwWiOChO5",
-	"HCpMPtJV3j9oiVcU4kvbOEtrQkEFOIYF5mY7QyRiRKpSpapxtwtwvOWYWRn0ujFTMUz2neoQi3OkbfYS",
-	"Iu9HlK8cR0P3SpXp1DYGWgBn/WVhwjcE09kpBI7ZFivKCOO4K8+u6aguqk0FQna67HmLJoSHzp+WEBan",
-	"CRDNt4k8XOEMrITELFHlIzZlzs454P4u4f5m67MtBvCXAv/dHvXX+svWjTFsKrK6Y/sfLdV4x3nFr2H+",
-	"NshPaLDx+07/WJnSgMPWDDbNdqnqLqDSzOPHRGWRDZLPecdZ+CbxtUAuC61ry/MOvMcj62tbPGzotDz7",
-	"fGR/OMl+KD1+I+AxlJy/Fy7F2peHmOmk8dnAyfegu3EXi2Uf5dhJ92A6Nzd/+l9mAuT7H447Rx8+nbZP",
-	"u+UzyXrzLsltUczO8bzdNfGNxiyxqXASXDKR1Bzkihj+Dh2Z6cDXAcJ6InyCzoqm6q8NBvd3mmnUbnGY",
-	"b/XKk3UkvjTuwjfLF2qvZL9val5BpDtv4ZPS3Mb0dEEMFbUJElGbWBrCfw0JoU/GN8/ac7yzASHhPm4S",
-	"xjww6QOTrnO29q4lp13jN9aS32bYxk245KRWJrCPWPuq0/oPJJj+rSCSUOIVfksXysanfT0gRqyvtGRT",
-	"6PyuOsRrllO6MOyHJwuP/6xt3F4RJSZgq8C08AWRpUDT5TFYjMu5R4ngj12Ncdry006B2CmUv3s2SJga",
-	"Gwu/fwcVqOl3YMG007lt8CFbK9Jg+evhLbuj44Ng5Z7rtj8rwSkIRrTiSF4tGeF0TplmfNQ3GydiW/4Z",
-	"AYZMzYfSOvr8x1KQ61Lm4PsiNittfff8CXl0dv6wQ95KMZJ0okgixB2hmtxGIobbNpmCmCLeOI3JrQ2P",
-	"3JaUrJaHZDB79LEz+F3/sDVxl3IfS31eEkTvShxvWcvLslPqKje+U+TF085qj8qy/8i1w6zM1irPvMGj",
-	"L2IkZfg4TSjjhRzPNf0e2y3rValATL90ThcjUSXBkJ8TrlhNid8OYs9Uxn2PrL7eZHVtZO3MA5eMizu5",
-	"TQ1WvZROUnd+Q+adjEKqehY/vbosJY1I3udvPDk/7z0qvfWuymNnE0L8K9788rbcKaZyedWKjUpv+1h+",
-	"+pCRRoZVtsmAKnhwNpPJ+k24w5Q4M8k2rokdhp2L+VbZmr8DGjPuEsKa+ECE0iMJOXY2m2LB0pyXNytb",
-	"Yn+GkyzQWZelm5eqOzCZCkmTut+qYtzpmINXlq9JBGy6ZxWCKTVr6GO+W2pytJj4+kcjfspxOdC1X4l8",
-	"P5uSwQIBkIz8xaR1m6q2/ri5N6c+2VQuZlNbsbp7VyX9Lm6uSr6DSPCIJWyT0sBoDNFdWRjs7zZDU9uc",
-	"n5goLYT5L0sSTCuYG2EAH+mkwHkDATO0uRgV/UuGTCpNzrvd2iU4PrejREwOGWdqXFEScDlQqKuiHso0",
-	"kTOusMX03JVpzKkiAynuAAOkTQsWlusP7NTkjBPGybWjYfLriwotcZrQqGwL3lotC9wu4IpjNBtLSqye",
-	"bR7FWkej7ggOqnwrJLjm5Mu+YLdJFSnT9nON6F9LNhpZWk4FiysjbSHYhBI12KF1pbhX5QbSTg9tsHjB",
-	"FIODt55cvgR9h9S5KzK/suuxg8Z4jQ/s78KQfEktkOHOVBFjYUgypwtCE5SdZZHxst12Ly6ffAyT6Qb8",
-	"bfcuUtfst2T+w4p29stJwmv1VPxCDWfrO1va1LisDp/qpxPJJQ7/2KzCNf+yikF6zJZm4yyDm8tHbtdi",
-	"zpSztQDCqz7USWHeS7gW/qXlSzBiSstNJPRXcXpu2p19L87Sb7/l+645zHZ+3t01lA/jPrRG18R3MKVM",
-	"boCEWuaU9rL9glDCYU6c08nY/JKByhCLHhMuOFxgUpC/yQgirP6MQT4mXje4SEH3PEBoIsRdmyiwTo3w",
-	"2ASqBbdpQamG8WFFju86yAScXPXavUshU7Yvk47oTEFfAqKNYdbTvB8JKbFHq2uHY9s69seU2+Qm9MxI",
-	"iMS9617vMD54385+dzAe71Lkm+YZvftDeClLoq2EZMFsudJ2vhGVMGL3qLoutfal8YQZniSmqvQo+bbJ",
-	"TZP2soooy2I8fENB5Wy3Zpz9cwbuspYz+NxuXbnNuKL3jdVK6vr+lgCypD19Va6pr6FnxEdoG7s+ldT1",
-	"kJxzXYbXKdTp2Mo28MrW0zePVYNS/Qo10IdAbIUEub207vF/oey/ID8BlSDJ/////n+3Narta2b1uWdY",
-	"yXCujNkQV5qFVndbVeL/ErNbbVKQwxFmDQCTlnTN/Nv/IoSxWyNop71LOXzUxPDCDvnF9i40mo2iQzD/",
-	"UuKFUrnD2+5ov6oFuC3k/04R4Frme3+6R9VtrRQDnE/fe8o9B7C7W8PZlw2znT9PuTfntrYAMJBf2NK9",
-	"LD3yidDNk/2/SDvs5m1NlxBganootlaQtu4vbbZh774H3OvNPQ5ZJLComLlWvuR7hC90bX5tkDAlY+f2",
-	"/aHtO1qT74u32O37oe3gkfEeQwwWCg5huxAumSkyAIwYG03E3O9LDtvE+YL6jJs/T6YJYJ25kGnD3XbW",
-	"brdNLHXEbeIQ+h57tMc4r/u5GaJZ5xOP01Haolc7gswdZWk0HQMaHXYEuWCoJ+M4gwk0PMCNolQhuPa9",
-	"KJv2InTl3LbdtwX8pCMJQAT3KJseOZm8pIa1B+1lERtYkVjYOnthTMyy9oOl6OQ7QiOvwN1ugk/arHnl",
-	"MsTuBmC4uwe6rQf8uhnYa1NI1w1BXNe4U3yPzmVAzwrIzc2hNct4neH0b4bDfUvGur1Rv4wkrOj/vCTZ",
-	"VizYJml8waot+fMmQmmi54IsgEoV9K1IbYTapSTZCm5l+NVahr2Lcn8+vyKEmxvC/gxE7SsZHYDnkIyZ",
-	"3oOF6JZMWHKvteplCyasMb/KvkxXfNkhevn60s7TE2xWkPlsZhbv+CeQCaoUS4f771iOFm3iTa4uCjHW",
-	"EXYYwlgjVSQaCwXcijCJ/muQrsfCDnLXv1wQZWUAJWsGHlhxDfqJBOXT/umJ4LbyWM9A2Z/mEHP/sx7P",
-	"pPtxKJmrUaZ6Jt2PM3y66luJRQrdK68pVIZ/RZYTzHgTQbPttDOH2sPuhlYUuiSimWR6cWW+4wNb6CZI",
-	"f3ru6emv76+XohrXNjMblCLa5SiQ27dvrkq8FjgVVKHtB9LhjLWetj5/xoTCoSipMkY3+JQufJty7H9k",
-	"7IahSBIxT5tTZLgQaCMYhuEScW74DX92D3IR3mS7isQzSQcJeOf8RdAhaCySWGWtVKh2ziBMMTGcyH5f",
-	"3fDvnUHpR9f2HRmkavuWJc6K+sGh1CgjOphWkAyNQThYuOzFyYTy2NiUiZjjuF9YpdM2enj3/Ak5PT19",
-	"lKX65lUt/JbTtB6TAXin5sRIKYfXlWRA1JTHN9z8DVn+vzIWCxJXZMIUxB3yylu6jJNJVn9Ivsf6wx/s",
-	"YCgnvsyR+KrBzg3H7FE7+KlNqyU2lVGR733G7A+uvNWmyboMV2/tmQ9NgHLD3m94miF50XpCJQwTtFDT",
-	"yuxWz9CGmAKnU9a6aJ12up1TG20c4+k+7swhSY6wtPX49/md6vzuYhqjsqzyS/LXqzevyXsYkF9gQa5A",
-	"21E/PO89bONu/Ng9ffiDWX7A83UHCzcZpAc7ce83uHB5PnewcH07hLX8U9eicz4gyBPuhhAdckkUG3HD",
-	"hoEom+aOLZosxWE0CdPFyBgkPDZCEdHTEMTOgbKiXSi42UOcuoUeZ4pcvn2R4i8a9oRy+0XcujDr4eAn",
-	"0FyZCq4sgzjpdm2WMte+SmA6TZzIP/bLGRTRWkCK31yWqUsudamkaQapyxf1iA8tlyeK6aEuGRRzQDHj",
-	"s9Xr/fO/Lv/rl49P5PDvV/2H14v3f/v5zejhOLp/S6fsVSLnLyh9G/386zvR+vzhs+M+dB2bdRNGZlSa",
-	"d482svWe41o8odEYjp4IrqVIVpigWmDrLOejyNQpm6baJhP68YiO4M+niG+RMW8Lb5gNvqhVmIGe2/0o",
-	"m1e6b8cvuAXdy3H91sVvH4xUn0yoXASTdAcs4Ov2uJpj6Dwlhg7pSAVQ6yhhPh5FjiqPHLiDmyJ+95gq",
-	"BVodf8J/PwdUt3T03tIRXJq7bD0PnYDGJf8tOFktpRcJdCJlm22gyocjs5HzFnXPVy9nGN1fhir8/GHt",
-	"yWcTOoJjdT/608dJkjv2LYs0pO5HFnMIWqv20ehyH/VxZJOIs5cgjscnYrt/XJDuY/K5znt+p/fUnsP8",
-	"676bKWOtShbp7x6vfFEpAQxZAh3DYM+6Z+uP3Guhn4sZj1s7PaOXOAp7QqfUCIhE0Dg4jvjHGmcxFpFa",
-	"dQKfmutrDwAu91iXb/7/YTSTxRSIuaHGKShd9LRcodPaMbEzxMfTkkbaR68s3IhbSQUSQZrXr6U1Qv61",
-	"ajkdQNa2ssSnwLfEXas2W3ffLlngF5rEAtSOl/apcCkgPuMjYffwvzZa2QkYalWVCoqP6KpI0inIDrFH",
-	"xihE+PmPGEccSsHtTNFfbqxOXyunx0TwUun/yn26Hg1gtU2eCPzE+kbD951cVJ/x/jBho7EmPdTnGtKD",
-	"WxEzrbcS6/VgpogZA7Gm/443M/jIJF2R5hvpdNLOglpeUUUnTxxFNqMU/9Zs8d33LgiqwJss9JspcKMe",
-	"xiKaTbC6fX/8Z6MlxQTef1WSxjtz2Wncb23dytXfXjoLTXXSXOLvEOtZY9WYFklMBrOAVlwpe4obPRJG",
-	"j/bBIqbRGkzNNkUX5Lx76qOIEwXJvc17X9rorGxoW56YFRLZmp6UR/rqoKz6x9xQm21mIyw5Ie9s9nTz",
-	"I2EeON14grFDU/JTzPfZ2MdEXwtNXKr4quP8hGK5hjm9ae2j2ozn3/eOU5260jCNJ4wrTA60hqd7wtqS",
-	"jt+DuiPaAkcNg4aR5sD6HDDlMGreoirlHCq3ASDxLcEAlUM1n1gw4uUDnTClL/2gl1T2Yql21jjQqOre",
-	"6oVc76Q2ZvbwBYmoQic0avgI9Jqp+P9sVajzvbWIBZ/by0UCSbqOKgA8N3tUNQBzrVX7nGEy3LoPW+ML",
-	"3Qaa3QNWA3nUt6phIAPLjSMtkE4bKXrguA81luKdmKO/gKZQ02Vf9dHM7KtZU81uZafO0laQZR7//DF0",
-	"BwZL7G1Et2pYDkk7HNe6fngftuXBzov7Wx5OMsOv7KX4lf8I9yKFHLM57S3s1fif7r0dbTvfFVEhrRWL",
-	"3pJu79F5t9vtHuF/Hpr//Oh/tf+jJyGWoEtNdwv1F/M18iTIB3Xs6LcgSfRDzqW+FAAKgRSrppu653oN",
-	"fDGOm7xFxLdltvyGgzubaI/WEEE/0fid6yaIj/TWP/IrpzM9Bq7NzkNsnztd/9xzIQcsjoFvIx/XDi0V",
-	"fCiXMgvZMZI24TAHpW0FVW2HzW+FXGCzY0YAl/UcQE3KuX/T3EdUflJoUsTYiMaIroEIbshSBY/ggoyx",
-	"CYcm4h6kdasnoK272np/CdPWogkE2gRbeaTcslqytQm1QpLyRYe89/kwLn4wp4ok2Khd50FVMY+LfH/W",
-	"ffTDBZGg7Iiy2SEfsu4xD0iTF4WWAVymDQidMvCTiBfNeIpnChzmRZYQEDSiAziCfi0kJa9hHlKyT/xe",
-	"ScdNqRKbRmLNYD7Y5BK2C7y012zeQVPJAzNdxUzD4p7W3an+58Oj+48nk/HRo6mm/zqax2cW7Lbe1hYa",
-	"gZbw3FfUlqEEDvBn13RU9WJ32zHe44Ciy8tpMvgO326GqbyjPFSKj2tuVLXfty4eCK7BNy1czrqP1j/x",
-	"xDfINQ/0anziWoiXVFqo1bPeeZ25qNnUViC9gpjRa7OO5uGTR7W+9oryxdeQla/oHQRdjrYQkgXD7fhT",
-	"hhq4MtARyoltFNADp1zNKevxwGKj4nLPWCD6N2KFfwCust/4ztZ0a7T/7Wl2yU9RNpzsFq/8vIhbxmB0",
-	"OT8FSSbkncpSRQT3IfjArhdT4IQqMockeexMe8ZHBHjsuqmgzotJAK6NHY4YAf0HQDgwDPB7ciZcSDKh",
-	"seFkC5vbDYkC1GHJLTYCxedvfyhRVlHPvgy6ZTdZkBfDV1RH45a1nzdUc5e4UhM20c7026Y67BX6TGop",
-	"sAde/E3yYot3HB/4cMqHN1AHT9Y/8FZioSamNj63rQ2+gib5Y7OBvvM0/RXEkz2Y6Nxuo/sYAQNtlEkM",
-	"969wHsM9rIoevB8LFBht52eJQx+zD2rNsXV26EN6bAQbVkH0LDRWZQzgmf3+7ryq2AyvX5fh9Wyjrkpu",
-	"ZGHgLKvruyVYL18aS5isRV+FImm36dt3YX7z+mCu/SPRYjckto1+uJI8XZu6VQTqCh3E3M4n9adm2ccD",
-	"iDB4NiRMh420FsQR2OMc8bZrE+8rP7odkm/aLajXrqUehc2AHC4bTRxQgep0O1p0uh0PBVOTLQx7Gemj",
-	"KrXo+zek8eRi5x7Vuug2J/ywI04F6adgQAfa35L2g9Uk2Ez8Gyf+sMxpK/uzNCjzXEhspoe8Yj4WZCjk",
-	"SKSZKmOKOET3EONFPYaFsUl9o51CiMa2+xQJwjfi89i6z1u0aMze2/qnPDfBuEkawUvrsLbMc9mhszts",
-	"XVRBoYjrlOJ5/PuZCt+4a/Yv6PfIGtDT3IbsQHEOyoUq5fDbiqQZBUGhunK5CUxmjZ3SoGTblScpd4eY",
-	"87brDpU1tf9O7SgDJ5zTmiwcTDrRY8CMcCP9QD3GKvwBEAlTFNG5GEzY8S6DmPhQnZCCiNEZOdaDBUnb",
-	"Z2cFbr3ecoFbxWyYyqrN7d5UJYnY2yzITf08kRXfdRu+9sPuvq2/HIIgp7AGhvm7snQs18LSsaqRYN/1",
-	"0jGsrEVfP5AUcGH9GLDT+bYj+HfLVmpUrrzL3KWBEHcIulffzK5S5ntdq8z/qduzTXszgqvz7riXPeIW",
-	"6qnsEOuufA8WNT0Fayj0CT7NfbjmF6NeHiWpqvlwQL91XjvotWzLGFzU/AL1zsNxZpggCuFiApiIsqGk",
-	"zwXpvhkykPawPEsION7JXoZeg0c/BaVZ0/wyD0fz2zIkbu/srBvg2fbMU8t3neRuOu+681yAkDlZhfxy",
-	"ctb9vNpFbWim7o5Bzz/gDt5zRKBGrr7C27104MOst3Yr4A6ti9ar3y8Xr1l3/mrRnb9K/jZ/81TMX5n/",
-	"fz798dXTZ+ev/9YgJScT+odkucbJcoHGlKF5hNplqFJVaJiNsDWr8+l+rqg3Z9zWAkvKlQVpvSAn3R5W",
-	"RSunFi7ETCqnKN5adnPbJmfdR04uiwkIDjccA4PGCGTaqJzl2q0RAwFWmrupqOR6NXaIFudCcMB69esM",
-	"Xw0jnYpQMhH4a0I1yA65fYspNxcIy/bnXvcWf1Bp3mCuexX5fjYlWpDTLlE/PL7hWeVFm1CVDTMs7E+L",
-	"4xWdeLBLG1N1yX+4JkyRO5hq/4YbfvsihslUaMPzjn6Bxa1DAODCjaVNlCCUIPruAnVlDhC7FcbIg8/8",
-	"t5XqeQXdrGpw3JoHW7PR2X79a5+w67xldLa52N5EQkqHLdy6JBPh6zvHiPTivfN15WFDXl+bz/5kS4D2",
-	"kvJ4ULwOitdB8dq94rWBDlXlDkSZzBQiihYyDkK58Q6FQ3VjRZ+BEDyTPlLIkV31eHoftiv0GaxHl4bN",
-	"rP949oR/4JAL8eUTGmpkXuROyUzBH8Jz+xN2vUSC2YkibfXnUsft8afgt0KqbQl+xSxJiIRIyNhGNiQW",
-	"fo5SVdChutFZzDRJxKhDbnNtZ29RU751HWBvLSjKOMXTgRteaC5rC1/CxHZUbKy4R3U5rwy/viXf+zAt",
-	"arxONU771FpuSJhF8zFX6MJ93CIIWQ33wpkCOKa8Pm3HI6HtbqEO4Rjrn8U9dua24WRyi77EvuOnt/6J",
-	"W/8HZIdsNAZZpu+OQG+j7nrltV2KMuqWzZoOGSiYIkoITK4sGaRZexvcqvLF5eabd8mt8gdu7YE7qH8H",
-	"9e+g/n3T6l8gZwra30H9+nZKAnLyZr8uvGaZG9kQcgkiq1SZY4vYvkGaSOFjVf7GnxY5gPhUY7A+0Dbx",
-	"Hdk9OCVyHB/ZQkb32Fxy8Js2wXU49OXATtkyrygpO8Cp/fG8YbluVqlIkhlB1iy1tB0XGpTQduuYMghC",
-	"81TYPJiT7kntZy4dQGXrYAQejMAdpcDjESc0ld+eG3uspK04cT1j8Bi7nxxZXLL98NDrgIGOqSJUSt+w",
-	"pVhoBdHdC/4VWd6Bn3wVfvLvS+HmRAcdXKzCX5PKN6Rn18Bov/RsXSzYhBOxQLDXZglFu8EcSPpA0v8u",
-	"JO2O9AZie1OCTvty7Y+enYGiETgo9aFe5Ju4OSeoBWPneVdrmu1axgTw0oEHHHjAvw0PwBONeS526/bN",
-	"BFwrwv0yAWpb3SokXUPU94LFEBPfFcOHd4cSwDaUXSZ2N9A/utvCufdD6NTanounbq8+O6/FgfscnBR/",
-	"XF7nTvMX5HVrC/ODOuY2EUmc1u92yHMaaUXULBoTqnyOZV/YmmdsL4Jaiw1/BFUHK+uE9lOpj21fbKWt",
-	"9+d8rlWSbyOh2Gm6EFnbCER0bQW+ZhMwR+BQh7uTOly/nB7l4t8qHtO8an8+FpMGBftrifVbqMzfoNje",
-	"kXFfQgTYSNoMP2JT3OGLYK+VWeqKj5/8I4y5K/vAZlX6Ncrz3V6TBOIRSJuDL2OQBz6xEz7hSWlrPvFV",
-	"GAEXR9gafW8GS1ZVOqHyDheJWBAMlPPWi+FGQYYAuaDsMhcxL3ktrmw394Nz4uCc+MMq7K8MOTjnpFGC",
-	"OdZJaeAxxHvX3VF8TVdo7284YDWRdSpi8KCNpVvmj0Cjse26aS/PgWts1d8hr2eTAUhFxvTekDUZ0alF",
-	"VWecUN/DdJ1u8M6Pboe6wSTF4V6dkmb7T/Zr6PfOamm1Wxwn3bpovUOt4eykSaNGN9lVEtzvFlb12Y8d",
-	"hPdOhLdf2T0p+V9FpGdJjnt0QwpCuUDoVvQyosvRSW6sVPSNjHlM9GIKHfLW1VEicg9TWkgsUF08Jsy1",
-	"z4G55Sm+cUHbsESEgHX9c0uxedxU/3iOzNLc3NNibm4DNpLu+iEL6+Dg/DfUl8Q9fOUcLAlKJPd7ZKtX",
-	"aUtsBFSiMwXohFEAnGjhW2JSYz0Z5ql8mU/q+yOXaafOtO44ZhB75mzfyZSt/I6yjFisuEHM2YglDLnW",
-	"Y3IrQcvFrW0hyNI6/lJGbFZml1x4d0EiKeb9SEgJkWMTdTnqlDL5zlZz74mnHnjjgTfuQpWld+DS3WfR",
-	"nfe0DEvYpcRDvdoFVZsbarnYHy9E9EdnHnuQC5wedhGcYy9Iz+qYIiNjnApJBjBmPL7wGHueF2LCDJYE",
-	"DqWYBDkxiB9imCmPVYe8dhonQ7QG6eCkJ4ik6kLpzXlwRKVkYb4Otksw30hgqAlNBC9lqVouvk2GikKk",
-	"L2Ei7r8AQ23SbcudHS/cmo6tzAB/b7fQRzv2VS9/KFo/SIMdSQN7lnNd20UqCwhH1/lG8sDBf64oTDdM",
-	"GcF4sRlVEZCK0wlyRwVURmMyoToag+3Wn7XR1fBRtzHKCIZdI4oSVQ6yN4oQZX4nCKNP3WzqgIt64FMr",
-	"drDTLyZVW1hIxxbKyrDxn1WNfevBcua/r6YQMZowvag5iuyB7cZS2GAucntMtBAdcoWVc9iKuWI0jEfJ",
-	"LIY+42lH3xIgS1dk7MY0ECIByvcCmXn+zUJm9rpl2/JhpxkuZgNcE55IcDVLND7XH0KdCu4mtfi+b4+N",
-	"WwBW3xvOU1mcHxzbi9ZTkBOqRSJG2Ae+uv9nfde75QCrPO+O7g5gg2XOc8+URIj/HMgWLy72CzWIGBqU",
-	"E5hM9YJ4Jyji2/FMmxfDIUiIMzxfkICYJ2NEG0ThkvP/W7d1RUfcp36QX08j34BWYxhJ8JTmSgBWtupq",
-	"TLBTaRiKEbl9xXgErYuTbvfRpoTcjIxf8OlM76mJ75ZMsvHC75Wrfs1NKuOzl3G8ReOz9teALPP9hXXr",
-	"0Fb3q5lhXxxfN44JJal8qinlKlo2uKeOP6WYRitb66YCp7nH2T4aWOWHnIHtkFmanoA95/866beikes7",
-	"6w1T3iMwZAk8tnm83geJMMTK6VDeQ8qJ4B3yE6ax+/YgStMFQZvTd9sxmqBToiQQRL9CV6i6MDapzxLA",
-	"yP6/EPvZPDkByom94tClSqL705neVNHaRTPXg4a1uYb1350vHZqXfkvNS4UkMaAWT7EgfH8y/Bg5YaWD",
-	"9GXGHX3UKO3xYyi0Qy595pQCx7DFHDHzS/hjqhf8jB/dnVcIML+xd5KCA0pt7JFH9vc5wF1MzfJOBDc/",
-	"fG6njzzMP9I7rXrkw0740nuAu2Rhp1/hwTGfPnRV/qpJlnPcJackYCSiKQF+QWUJBzwWiR32RaomcaGJ",
-	"QmwY7KIwF/KO8ZHVayhfkImQSL42yJIwSNOejdKjtAQdjR/7H2y5iLkS0wWJ0VWF4emETjsEQ46UDIWc",
-	"UxmTKBHRnUuCJGpOk0TMlR+Tc2y1CQ10Lxd3FobP6DmLIHSBmfloZSsxiYicSgPrND0LM+zQaROmsE+W",
-	"UGB0R8ViSJM4cZ9XaHOeW30Fle7LsrhN2Nhudawr5w29ovf/lrmYB6VpP+FjYy4iPYesewfseoXiZJif",
-	"ZDGolbDnMV0oa5/emv/eEi3IrRa3LjCa2aGGNTr25Hv9OApdFQx+kw6iKXu6mlL+XIpJnexxc++1aO0y",
-	"jhdTHcJN986MxmNV0YzZnRY4F6JRGzZVeP7sqHsaPP9hR8raU7rw67sy5EYX6qCwfTWF7amhMMS9te6Z",
-	"XZH+FppaHa5x/Mkc4c+Wa3hcvSLkjfl7ntC3VENyxHtWXx4/l3CQx3l5/EeSkLafM6ru2LcitG8wSfSr",
-	"0st6AYRuiKeG5dfzGecNONdU3czeRf5TH0ZEE+AxlR3y3kFC2Geym4whQufmUcxX2tjmcB+mC2vqJKy5",
-	"HbIjHrChKVJfOtcXrwcL4mBBfGP8MVAiMG+fGxVyr4aESoRebUTgHd7/Ukz5CZt/M05+M2ZGm2jxQxHC",
-	"6hIZEsQ5uD2sWcW+ahaTc2AbLZIYIqOllNseVzjiNWmohcYdaXpSylLqtiUpbV3uepsUWcZWXd2fUZkw",
-	"s2CuBwMqlQxXfqhAk+/nkmkgfzIM//88+emH/GzCdjXdALKnuvl7jaE3asV+hQW6ZR3g2yRtbNWzJqnt",
-	"VG9t0op5PFo7D2wgv+UsPuw0ClCjNVKNdke1u53uIqfTENMq8zItV1edQ9jxq4QDcAdsDGyjYMCXy6dY",
-	"IWXM+I/EcLgaQM3wPwTcwgIH8wegSrfJAPQcgHsnFnbi0+IWiyTMm8vlxDWbwBuc2x/KN1XCRx6mvLBp",
-	"izXEYqtiKPl37sht5VZ9HfKikWoHt9VXR2zEstdvKcZYmrP+ejkxHet3rGubi3mNzKuLMtsYSGJ0b8Ft",
-	"vf6YadW2ye2pKupraWc8Bok9N4HZRCxF6ETgHTAh1lSXMJwpiDvk9sXwCK3eWzLBWlqmiaJDIFoQBTyu",
-	"wpmmcbwp29qJmV2P+dRkKA1Zxh4z0odDC2aANTy5uuz6jSp3pt9t0s6ycWfKtHFBq0abxpKui6k0cEL7",
-	"q0mlpqfIeV6WJQ9ecGZVWlruSs45ACYrQ8QUE/wgmA4eny8AQOHk7379O17zPv7kydknz68O/OxGDB0i",
-	"Pv99Iz6pfjmg0d03HuLxKsg6M3YxXZNxUfQ5qkzgIESvlTeZejmhMaAGOxezJCYjWA8Ffo2DWOv/FMo5",
-	"Z33tufukqzt35fyo7ao916DvrQJ7kw7nM7uyWS/r025txQU9whOL6sJ43wIzZ6uUb1v9364heAO3Y+E4",
-	"r/IWLFHUAct1a/7sMmZdjDminAycQgwxGX6z1VrlBe3FwqwRaIWBE8eXOgQjRh7+BH0Gq8D5bM164YR+",
-	"1eL1wWw4BNnHqElA290qblbKjiRMGI/DF/yG3KF30v3QbqlE6L7SMA3ftCk578+S34DhAxr/7B76dblq",
-	"E2GgQGsjVJcL362rqR/NtNG5s1076abXYqBxwvgSv3aSuj9nPBbzfkwXqnXxyFyoPAjuSpGzdw1dYnvD",
-	"/oTKEQsOysOTyvNTJbAczkufC82i/FfqCsVqmeevYOFffjy+4ZFbjwn9mF1/UHI9XZhzbDdSmMVeheYq",
-	"GmsuUs1lQxlmh+wpMMtRTqubEutT0JQlB6SBP4L1eEAaqEQaWEaj2UvBImqgx59cBshKEIJlDaJ5Plnh",
-	"HQdYgt0cmOXD4oBNmSIQM51rKfJN+iuMllUHw4AmCfE6SgmIwQBs1VtOXc4H0tL2goH/AoNqc5A2Ywti",
-	"dHJ0yK3VgC4IStpbByPL7KdcDioG8ErTTLfWuHcRAGugUK9VJx9ZdfJrqdYH9nKIYXxxsIA9iOEJrJKy",
-	"r2DrSn4POUJjuiGyGO1l9s5lTMnb1Cuy5Chp4COLImzCVOUXs5cPWItluS1ucdLsjUSMRpg1EvYpsvfs",
-	"xrVl5JkKz+zxlCo1FxItnnLP1TMe2yQUN5LvlMv/VqAUE1xZtKCpBKyk9y/EzBN1Zz11Nl1FI2A6lUDw",
-	"RRCThN2BmfUR868Rc26zVrRIsI2FOfUl3i8k67d+8NsAAqFY1P1sIVqurQQZC6mADKjWYPsamUfaLQ7z",
-	"8G5KEsFHmA9fcnttOvJzsQyrnuw8W94t+3j8R/A+f+MIdt82HLiTax5LZppRwpdgHGJqRhm2lVkdb+Qw",
-	"T4ss2thtkGL9mesveEmGjMeMjzDFRaXNRG2lmJxxo78ThUWsqNgLEgtCB0Zhx7aFkYgr0mvfFUa5JiD5",
-	"s5iTCeWLDQCne80Ap3cYbYzGEN0ZLnHWO2m33FKqrdLIVvU4dv0i7oHHQvYl/G6z1oz011ZFmYLdTarT",
-	"bu8n7RS2PgZq7lazgXnScNBskMe1xmcWb8g4U+Pqpo5nuV7QtDc4WZPplbaXMNslwfIE/AVzwNa0j9SS",
-	"jUbYLjLr2NaoXWRwStd0jQzP80GvKg0a6mClQJKYxaiADNHWatYnocgBqwJ8T8RkSiUoAvdG/LuWML46",
-	"yp191HGkBe7hxc0kGO3UbAIXhBKF9hPe9rtg3KpgtkptidHhAc2foWVz46Qhe2lAOmaAhlbQobLhob+y",
-	"RFZ27l/kU5sfk8SIA7fNhsmjRJln6Eiup8uX1We++f4hjhzQ2ea8Zs3bhlQoBF7/ODJWgK3UrOgxGpg9",
-	"GAKnJAGjMVtaoSRh/M6aAi4LnqmsAel8DBZ41FORmkWIE+9ficWounPDSzovIfPzavY7M85t7IZKc7y+",
-	"5RzHEpR6w5NFPXX/ZHk5L/3qIUexwAV00XbtV0vXaGORcdC/WwqimUQ41t8+5Fz16s5ptdifrKky3prO",
-	"BgmLWhXUdCwhBpisICr0YKP3W9wB905sezS+U0hTbTISIsZkEicLpTkUYzGTHYI2vhVczqr373ADtwY8",
-	"0+qGl1voSLHmO7arlh5LMRvZjEJqzzk2b/CejjTx34vIcpI1094ZxTay29stXMrWRSsaJv3L+v9r0p0s",
-	"hondwq9l7fdqPPKS8bs3xjg88ICVPODJWAgFu2MBaJ2vNqunIKYJIltOQmIlE7rAkJch8nKz+K1//Rp7",
-	"+NIhfWe+Pz+wxzXycd1TFoSgPujADk3jJtVL5Z5xSFxKR0tBMtxVQbv7wCpLzy/0wcQrc5371SnIqa39",
-	"X3UbFF2L1PeWikgjUi1RaEEoX3TIZaaZjqlKASZOusHulid2Zifw6yV0xlRDXwz7Ayb1GF0fvUdH3QdH",
-	"3YBafgJeTi3RmCXxboDqX8Pcf2Iv2ZqFafYe/dg96p4cnTyqH1rbEQNpyD4O6XCHhqn/zTr1ZFx7t3y+",
-	"oHYdf8rqnz9X6mCXfjgFKeR1IwUII14K8h9yiKYJMe7ZQ57dztr/7OtYNRXfbmdrJ82hp5MMZjp//HbU",
-	"Bqgs/21jxWQneW+rRHWp+J2OraD909kjctolvZPTs/MHD/csl3eb/vbvTe2HtLc9pgd4PnDHseHMcP8C",
-	"1NygtMxyAsrNp+dCZiZQDW+/dyIGk0FPv2N1YzqdAlfLXslLwmF+w/3TPuLA+J2x0ZwXkjDn37RdxpE7",
-	"cjEQ8QKLDhMxIow/JnZqIDGyPaKME+lZMQ5iThVRlMU33BbhuKQnYyUmMcL5+MiGdaGa7cjsQz90n7mc",
-	"RQlpIoHGeWvS4oHgGG+4mwZO38IixA670GZZlPtW7WRaO+XGj7pH3fOj3sOgQxqHeVV/NERxyBj3ayEp",
-	"eQ1zFC11k7Eq+fsOuPm74CzvKUKTnmtX3TqXTGvgRItDmGb3Lto3U+ABzW3snM0xuWO7v6tingI/6nZa",
-	"e17hSRBscgIXOguLBPEUX5FgeYg9S8DjSrZ5w7eKkirg8d9BsqEj/F3ESJd4wLcSIzXs1TDNGRzIbffk",
-	"dgVO/oURfu3PdRFTfxsSvDcHdrH7AOnJmUe59qI8TW9OyTgaCwXcKCv8hgc6wgWZj0Uhx8HCUIsJoHIB",
-	"iQIS0ZmCmAjUX7jIJDw6mCcdcmkk+ZzKfBa2ERg33KomaXA2y55O9bwOeT8W6HweCjkSVriE86DqTgWx",
-	"a8GhTeZjhkmVTq3QQpTxCrvoz5DGt2AS9WX93iOyOb63cUw25eGHqOw3EJV1Kn4mgDdmOb7eIY9KVlIs",
-	"UZpIkYsUIe449k0WAuU4k5YzKWQERjojlKjvQdiuxgEBHl/5gdU5ni9tjQmmTptxzo2ScIgxFg3ol2JU",
-	"WKN9p9a3q+P8CP/qj1/pgUqo0gQFSUWKKLYkqDwnm6ee29DNytRoV2GTomHBPVaktp4zCUPx0ehkLxmf",
-	"fUSE/SmTkIPbPD867eZe1wS90yxL3yzLigE26caCQ18VtE9rog4EtZSXDRJyGsyXLHirCuNfovmkfPLp",
-	"AKgEx4rTXLV7mjCrDvbOiSuO9vjLEoYS1LjwhJY0tujPVJPbt2+urkkoQI7dU7f4UtvZ6KMmU8okOnlm",
-	"3Lq40sQ5SuZS8FGgtOHHY6bMQsdhQm3mPbOWobUSJRuNg9K8vOfJdlkMHGw5S5QsAOdkXwcxOeuetskt",
-	"mnb9GUclkEF8i71TsJLPxhiMlot8E9XK1LuVpk2A9F66xwU3WHooiM2J9ykTlnG4pTfC00hGNIXtpJ28",
-	"TRVzZIeY46c0oSNRlWrh2OJekoHru7JqM6EnEmJD+zRRDUIMDWCoowiU6ntlGxZ/HQ/+ErE37K/P//Hs",
-	"3fXfrv76qAOn3U50kvDB5Hk3/r/+mpSzbs9oe+eOdft7GEfYAQQ5MoTQL324d57j+/7ezAqQjawAoyPi",
-	"RvebSBD8Wt9lqP2E7KH+VvmTVSIsXvpD/k1Kil9Tuj7YF6vti5dogW9tU3iRsMKFYWSKcpVNodAxDDdI",
-	"PUcZUrxFZb6Nx+ipCNsMGF6ZCIVmCdxwFB6OE/pu56ddV4/kQiipkMl/B106bYLvM9ZL4Ow0MsU2Hbi0",
-	"N99wLy1d5bhh1tQ5SQIuHokpA9d4y7N4w/PbqfDUYwbD1GWTipfODb/hl3mx4ISbGzU4qX5m2z0Zk+we",
-	"XK06lpUy3wPqUdd2sC31mOK7diBEtmVwDeIa9qwdpMcfVXpc53TGLy1BDuKg2uWt6WIDq6ZSLHzKTt3n",
-	"VX6nF4Ypb+tAaug/OiAc78zLJDgaNM41sn9beGXJxwrPZdPelMO0N+WU6nEW6g946TbdKT0I/hwGYyHu",
-	"1LG5MoVqJervTqs1pidmvLERp3pm6ENpYaxbDP/YUmNzA9wD1+TFU290JgubHuKtYaPOjBnXVj/xCAcS",
-	"qDNKHearyxdxXSeZJgNIGNyDMasXSKkd8gy9xq7cxmpmqAmddM8whhu8ZkGucKKdEm0kAnYP9vJ7uyxr",
-	"QfjZBIwVOpniJH9+dfnk6Orny5PzB9n6WNUIAaldIEzSORmIeJE/EvrPvYcPT07Pzx90u+373p/PT84f",
-	"0h8fPIKHEMEAYnp6QodD+uAkiiN6OqTnvYjGD+HhQ9qF8wfD4fnpg7gbwY/Q6/4Y/ziI/fGxqeLZAbIT",
-	"PLry41t5jCb040vgIz1uXZx1Hz1AYA7/h15F+VGVDvcfx/+R03han25aLL5pXdy04F73ezet9k1LILKF",
-	"+yNwjX80n8E/eRxghi/t0AnWSFkAZMMj+rNpbHjeTetzednUgHGKZVbFkW8WsLrCk9+2HcqkO6RfLB7+",
-	"lQt3uSNxx+s8vU6luGf2xHle7JlMgRcbGjhyQMm97tmP5w8f5Hk1tff4Y7lK+OcH+qll3ZFmzOZQKpD3",
-	"noJnMmldtI5tAyw6KiPrl9YZZ+gV09MGYIwyZWuTQoaeL9ZTreWmue/HogC/37bvtEXEMZqUwas8gt7y",
-	"m37y3T0cG2GSjJlhvYtwJBkeTPloqPalj7Hw88me6ZBnFhNoMsG8GgspxMltWNryCyxsi07qPMAn3W6W",
-	"oBC8DRtcn3RPrNmMQfaZjsQEvDFpfbUL0BcOmvUOppZNzlmSmDWLqJTM60zpLN34Kmdo8XUU0ZAkZKaC",
-	"J9OTuPzkz0ATPW6TCWjJIr/MtuBaSxqFAzDnyagby295S0dgkwJ8halr/E+di7dNBjBmThIYIYFYbvwO",
-	"g1MuH6pD3kyBGyXUqDYWsE15xfRxmmROGCfP+Chhaoyj/QvICeXt4ICAlNgCRhryNO/QQgTTwL+VTOLv",
-	"y53TLKpUlswRQMTgbUPmnMmT4P0OFePzh8//OwAA//8=",
+	"7L0Jcxs39i/6VfDnva+S/IeiSC12LNfUvfKWeOJtLCWemciPgroPSURNgAOAohk/V71P8z7Y+yS3cAB0",
+	"o5vdZDcX28nQldgS2Qu2s5/zOx9bkRhPBAeuVevsY2sENAaJPz6WQDXE59r8EoOKJJtoJnjrrPVuBBII",
+	"04SpTqvdgg90PEmgddY6vOsdxiLSQqrDbu/Babfb7R7gX/fNX9/7X+2fuNdqtyT8e8okxK0zLafQbqlo",
+	"BGNq3jkQckx166w1lexAwgAk8Aha7ZaeT8zLlJaMD1ufPrVbTy/pcHGYlyMgdyAVE5yIAZmNqBkxUSMx",
+	"420yEJLoEZDr54ODl1RHo2tzEeUEYqbz07pqHV21lo51cUjPYxhPhAYezd/CJKFzc1txhNfmOddkNgJO",
+	"9IgpMzwzJsrVDCTRAsdDZcJAEvN2UJrMmB7hVYqOgdzC3Aw2Gwrw6bh19mvLPLr1vmy1XoiI2gGUbyyO",
+	"YDIRjOsx8PJdDr6vs9XR1rb6Tfr1+WSSsLJVNfs+SS8j2uz7jCoyEEkiZhDnZzOjTP+1120t3863oOX8",
+	"fKBBLr7vAiLBY2W2yzyM3MBAuGXk8EETLee5V54uW4ox42xsdrCXzp5xDUOQOI53796dT/UIuGYR1bA4",
+	"mB/FDM9NcFF+vo+ASjxNNBn/9aoVUQmDRMwaHvBP7daESjoG7djFeRSJKdfPK/aD2q/zQ1l9buhRq91i",
+	"5iETqketdovTsbnTPa7P4prnaopXLu7reXaOK4eeXdJ0+Hjsy4afPXLzKTxBhls1esuOmw48rhi4fdrm",
+	"Yw64408wXxz5P8VUEjHjZMrZv6dAtKEjy7GZIpEYjymP20RNoxGhilDy88/Pn3TIBfCY8WHGHd2VizyT",
+	"0CFlHMUBHcCZEWZDdgeW/Q6YVNox4Q65DG/DB1Eu9AgkuRHx3DxCwmCqinzlfnw8eDC4BwfHUffm4OTm",
+	"5PjgQdyFg6PBvfge7Q2+j05P/SJbsZstc7A8B2Z9ljIM+uEF8KEetc6OTk/bhoH433uGSLUGad7xf/96",
+	"dfXhqHdwdfXh/tP3f/mf5fsyQFFYfpSujZi9TkXpXEwNF4nPcM2M1AzWwi7USe/ICjclxiA4EEgUkGhE",
+	"+RBis+aK8Qg65Pq/r4mmt6AI5fOi7O0haypfJye66y7QvZPi+pRLx+RJKW89JzGdm/nrlLC+USSiCfCY",
+	"FmjsqHt076B7fNA7qaAk84Zlww53rnvw4P3Hk08H9oej7IfyXXxDNVvC0Cb266Y84aaCJ7jHbc4UrGgv",
+	"0ZJQRL+6RumqyHRiBNwroqzYbROqyVgoTY675Nu3zx6T+0cn3e865DXSaKYIKEKN1jrkQlbrAKXHzA2s",
+	"kurulc3mYkL5MynGi/Mxnzp1jytNuSaCd8gTGNBpolGN4GLW8YP59xTkPBvLwDyydF3NiTrQbFyuN5nh",
+	"XIrFwTzyyko2nPxYKJkDlYQa3Ydcm9dfV41Ni3VGdsnG8HowqDqt5j4iBoOmx3VQcVzN8/piMNj8vF7O",
+	"J1BDaSDmzqajh6rRzyew6cg/mZvVRHAFVnXLxmqm9ExMOc4qElwDR/uPGl3bWg2HvylrOqTT+RioBbWV",
+	"CxgMINLsDvoTySJ8SjSVhlDnrbPW05/ftpBVC9k6M7d/ardqPh1XToHWjA9xehRf45fJSvV+NNXmDIwZ",
+	"n2qzCr2jbvpdDDROGIfg25OTbrt1I8Qt48P+jPFYzPoxnavW2QPzxXQwANlHEgluyr6xFkH2VbfdiuhE",
+	"T81nVA4Zz766bwYSTyWudfbxcdccByTPfiT4gMlx62xAEwVtbzL0udAsyr9lLGJrQfQnIM2+pQfpGeo4",
+	"d0wxbT4UfWMW9wcA5soIt73X7WbfDCUNn23GM6Fz1GDdeozph+z7eyXfpwuDBlBxFkZx4HFfMzQofv3Y",
+	"Ki6a3YRwdJ/ai1cd5S467X56bx49ZjwO9+ZXfFjvqIvfGtKJpwn0EzZmunV2lPtwyjVLCi+QYCjD7JA9",
+	"BWY5VCJ0X2mYhKtkiC2jzP8pYdA6a/2Pw8zrcmi/VYcFKnwCmrLEUms99hL4brw/pOx97rJDvAYf/4jG",
+	"b61vYQnVT6S4SWD8lxLqj/whu6MJi/vOT9Ey48Y52CF790UsQBEuNBkwjYqUeaGkke6Qx6gYWu0SpBRS",
+	"kYQpbbTCmCjgqDKi4o7sFK/AozJgkBjuYBTyQ6Wp1KpPzQjGoBQd4ugUSTmmOROWmKJ63LiLPEVTPVWt",
+	"sxNDFppp5OThzJidF65CxnYPYxGp/1FcnNrH4o1d96qDsHJVH5Jru1DXxFC+IkCjEcEFw2XFxdbCKeUd",
+	"M7DH1mg6jyKYaGgoCgqmbW0r2VlqrbOWZwztVpI6qtb0OdUnPj/XkmX+CSa6jWsVUSkZxERMtbE6lRDc",
+	"/GuU0okUESjljEbVIS+EuDWaacGZ1iZC2qNsN8map9YYLXXsBVQd+u2WUXZ6HU7G7eYTwaHZThpxB3H/",
+	"Zl7PU4ObaH3GfdQ+vAXU7V32umdd899fur2zrlGz11AY3C1OfD2RHfKDEUnkHdygbg48VoUXH112H5wd",
+	"517c5Eia45f0UW8tPhRn02qHtk9tE2pC53ZR8wvUOw3HmckfK8gzplY6lPQ+z6RajjEAciKQYzxBVRpE",
+	"tfivq5ztVHo3lc+f2lbL/x3PfOvpVIoJHD4CmTDuGHO/iTaJN5TqTdNJXO/AuzhE66y3jkJQxpYMQVvn",
+	"VKgMWDMt4C0FHhJ6lsK4xDJ+UhbKyHniDwJX/LIHLfruHYfig4RFm2kfqH1pegs8VDwuQr/TSCSxspau",
+	"OR4dcq5u0zBQ6s4xD7IaRzQSQoH39lmjd32l4UFeaTCvwXCPG3JOWwgmsy1FwQwErO/KGEaZwkCTRMwI",
+	"M4qCWcprouhckdlojrqAdS6vYRLmra5IcDVNtDVqBlCHo8QwlOBZ/dh5bMZ2W9EY+d/ubR1ttc0mwiSh",
+	"fDilQzQFWjGg+Gi9T42jRekyMboUU8b8Q59l6+yoa7ZUTSBiNGHaTOMJGMNbJGI4by1jQbX31K5+1ZZm",
+	"rv21Vf9nQt6wOAa+Ee0N0qfkdH6mfNjnG0WkSMCcOjxzjEfJNHZeJzEBa+1uSmHHGYW98gcbFjTxbLDb",
+	"Ii03STKmc5xdLHBiSD8/LFe7Vq9twvhtHz5M0HApLq/5koyoIu6CDVewVzBsio8vLmVubNtYzXP7SozY",
+	"Bu81OvOMGgNuktDITLMYYJ+qpXZKDeM1e1r/FuZ9aR8ZLPjPRhQQDjNSiM6gCPEhIad2bbgRR0f5jcDI",
+	"E1UEIyslr1uwNstns60Df11YgetscAvxMbtXXIPkNNnQv+AeUpDvKNDIzGg/Myn4kAhOxFQSxWLokL9P",
+	"hbaxeL8fNiJlo1cTITVhG27XaegQOCfoOjeSVkylWvQDuElsh1xy7+qQS0gSoqYTnBYmt/hZXeM+vGD8",
+	"9vWdjbHskCP509BGBUcIIpK4XSRicjO39ASSoCrrtTF/ehLQemO164uztPSlYkCom1PpAq1aHzOaV0Kv",
+	"UsVW7x8Xuj/Ap+Q9dBKsB8tF1fNZD5vI5ZO8XPbvzq17NqgtLXp+Nsgj8Aiy1E+XphN4+a0FUZAutLd7",
+	"s2XW8EEfjvQ4ya1r62ra7R5H/2W0sfkEiLkAP4LWigSaIjFP6NBlK6EKzjiZJOgXEjJWafoa8jgcpAvz",
+	"rhOvoRr6YtC/YVKPWmet3oPvuwfdo4OjB/X1aPRlOH35PKbEjQZ9F4l32ylIBttRhf3jK0gsiGmvrQy/",
+	"waBEzMxjn1GWbKhSTILH9Qf2eUV2aQjep0OgXZFmVRipRN7aH5x/0NikMUQsNjYpzDbljIGO8VznRjIG",
+	"ymcjlkCRSsumtA16LbzfroQO0jeRKoJMTXRld1qFTXubhkS3tW1pyCDUOYDHxA8lc9qac7SQG7OpHvh9",
+	"sEf+jYZ9AcSLsqt85FtRNGxWrHcNsGiU7gyzWzemMRBjwn1qty6cZ+6ZhNL0THoLRkPbjFj9Sy7oXeMQ",
+	"BYaezV2/rh+vqOdu3pELubE32Dl87ZlZ5Rot8XR+el/7GOU3puQw4RftjHDwDcqSuDnYhCKXU84jsPYJ",
+	"uRTiBZXDzczvCZ0ngsZ9LUQ/wacVOYHPPrp3enp8j9zMNahNOfNxXmf1aYZGUfRjyBP+wiC3pbkuvBoJ",
+	"/FKIl5TPN1pYM9Yx5XMfEVXhwpqnewe2Tdua8hj15nmHXMo0e5MTSsZiCzrqUeidFYKYkZFgZLnlXhz6",
+	"VpbbvBY1b00Ej+Ah0elEXfIVJqEfYBb6dYE0gq9WUUiQyo7D+JmHyeKbCc9p4VlFYtHWXQbKHCkUAwPy",
+	"5vXFJTm86x0qUIbolc3ovbF56njZphZIL9vdF2J4YBN/y4VocQbb2NrsnWOmFFoizlMhibiDogv33bt3",
+	"B8Uk/2UbWqwJ8Lt6R1lCbxLYdEfT5xQyOhTIOxYBiSgP3J4+6O3oMiDXhGqQD50FpugAChHvgldpU6dM",
+	"0R3sp5EfYMn+p/Pdjo9mQqUmMyAxTAwJCB7EXjBb4DNSuvMNQfwSYkYvceIbHY70gf2xeWIf17KM6lGS",
+	"4H4/tm87MG8/I0VdbVPZeZqXnTgqTJHyZn864sWdL53MtkWpGUOWQj41ZxBNLj9OlLA/8zuQbMA2ZMcY",
+	"L+tPs4cVKBgOzAWExrE0LNmNLlUWyRx0h7yeYHWac2Mx9zM6stCjQvN+uy1GcWoMsbiJCzPe1vZNqFIz",
+	"IWOscWDDkUsJQoG2bPlaWQagr5NKs6pobI01mrwxarjUDFSakzEJPlo0U1Zm+QYZVR8Xv0uCVKIGxXdZ",
+	"zvGvizVM/n3B07PyQ3HzG0SY9uYKxRrOP0gYqq5ysvIn8dK2TdjAF5SsXC0XWi5Zq5rLba2mkvsx8onZ",
+	"NxpsGs6yY/hWWMHjHkOlpPOFtccR4Av9wP1rlqw4FvS6PW+w8unC5Eoe8oU0xyXr4UPsdsMwUGE4ko0R",
+	"h/v3euC4iS0zdeWr7sKSCtZsqcMRdbvVpU9XVxdlO5ZuzKr9uABcx8BwXn7PJRvDv8x1xX3ze+W2zg4g",
+	"fPCS7Xt6B42phlYSzbuRIDGLMe/DKaVpKoyaKw3jWlRDdd1Cj3brlllm5HfYJQuiw9gsSOxXpO/8gOYA",
+	"MGU0sRgPhv/Js+LguvQjCQo0sqDhEOK+mOo+3IGcz0YgcVTGnMiiuxKGTGmwHj4rO1LJ8X7ZkSkoeVnW",
+	"FQ6pTWa+RH5mjJkbMUWdExd1e2wAVxQ3YdW5ecFU07OTDrPWeHOHdCX7wicuGfNLn7bd7LRrDeOJBTIo",
+	"lk7nc1PrHlnMnO5bZapM7CRUaSKBKsHJbDT3+41qpnNKrCtOitSCx3Le9xyk7MAz3qcJSPObr4+GD8w6",
+	"MBZopux0mzE3Wh+vtWXDnNgKXCzBCX4yY0pDIFN+y8XM8Hd1yyaTisG4q8qoze0zmY2EAiKmOhJjHy/g",
+	"sZCEG5onWiRxsAVhGf2CMHWk5CbUzs5SMJDcGVp9ej8XzXli2Zjq3jQnuWYDfkk5HULsNcCFAbdbHD7o",
+	"fjSVSpTUgb50cko4E8QQ34QOobNSV1059Qvt/CxL514UoT6938WPmQrTb50goElizD2bY1LQab1wy/jV",
+	"jRAJUP7FlJzCuhX0lHTA5Sup7aY1OT4V6vxUgeyQC00HAyJ4Mu8s45DLSUQL+ZO5sFR2Vs7jpwL3naTB",
+	"bWtpWFYxGJh/UVsqZWHn1jB8zZP5Z1G6S7XN0jm6CNgvGNxpduzPScLuXNTG8F7FYshnUNvk6lfCJmaN",
+	"6GQCHEuJmSY3RkgqSAaL5LCGiZsG4eoKrDAet/zkIAyAUeRbn/IxuhrDCsJzC3q393iKwUBB6gnC1fxG",
+	"kd8x06fdWPwuDcjZq9YzYHIhwY9NXQI5aIDsQYGcDYv1/G7mtmmldRRUSTRUF221700J/MjPXLPEwzKl",
+	"3gVX22WUe5YAcapO/e0KCqqWQOTYQKi9Fl1MEzpXtYyxiPIIkiR9RU3GuJ5qnHPIrBxarnjrYykhN1XN",
+	"m5J+zZGuySG40GWG4WXIF/GaDjHioFB2kmMDpcKuIQfyNWYrDrYvQhlBEvtjnRaO1T/YrtB7dQqXvQy5",
+	"BlXlAGROp3LzJTMpNLg1Y5xc//DUxgpztaAf84zn03XpEtp3Vlhz7zLrLYYoYdxmnackVfHEoEivzOb8",
+	"WgWB0tPotgzfxuYTmyU6s85UK+Y5QKwIJRZEYKVmltYbLpUxeNFGUqkmMSyTYPkSvrq8JK3mK67gY8PB",
+	"VWAAqDxpE3SQuGQXe4VhC6go3QJMSI78l1qsqQj1g2nn0LlCjlsmiBdEciadGkplv995eshJldwqr5Di",
+	"O7dCc3WVX4MJmgd+aO7ixTq7siw7RRxkiQrGF5iYDWX4AihJGcur+bCx48LLNgqtk5fmwmXhlSbMpoyO",
+	"QqJxpICDa/ulLZm5f2uN7XQ4HhtEu1ZbQYtQOku9MILDvMFWhVg6DQBMLvxtK1e9OP7glTUW+DmfTPU6",
+	"rhvqla+IcnLjOLStr7KxXXTqsmhEcLM7xMgfFaJ7IpvE9DTU3CEmNzS6JQMpxqUOn5BWXUDMlscuZNsy",
+	"bq8lgoNDxuMipeaH3jxwqZNK03k5hVegHQUDQOCjRQjRRPBhyVS5h6YdUYRhTJNpEqpd2duYfrAApkfd",
+	"3r1uOwM07bZL2EUl5FI4RIQOqBhjoESbMSFkLuI2LhtKr2wopfBOwTAeVA+CjoDGhPoNwpVRPjM0N5L7",
+	"x6vHUYomFQyku4hQAhMVrsRAAgS+yNSsSIdhl3T51lRgVzUfSHCM1htJFVZWMJT79Y4xneqRkExBTMaG",
+	"DZKEThTCTjY52N9/v3LIZcKyas6lp2ABqiOYbClPe5ymncyYHrmAY2Z8ZlSxyCWqAMSWbfXqs58ALSzc",
+	"6dHpve7KpRunBppPGgjhy7xHNvxMQwIjoIke1U0XQK63FAm0AhQlZEvdhUW5GBlh4DR+d2r9SdNW5thB",
+	"ozfgwDyejKm8Rd1f5eli9UJVQLMFQzxeGGEWqQYetz1pUGfnRdZ8cSFMqjX6ZRrT6zJguGB096oPFUvd",
+	"EmTKJ5SlafZtK11tRiEeuNzoVnP5KlC6cGNPl0qb0GniRudGlfpVvPfCaBYTK5ubDNFrcQ00mhcwQG/8",
+	"WQGbNsDdIAOADjkn+HhzSLsYsbI8Gve/nbIOyufErRRRGiaLukyG3lG0PJ5fvCYnR737nVYefvj84F/v",
+	"Px6XQdam0B+L5hYXkkw50+qMRGg5D4QkT39+2yZz4PjL3978M+coYVzfOwkX/IH7s/zUFpRUO6B2Ns0y",
+	"TTQAMVzFnc/JWNx5jY1QdZsTkymm3SJvzgMrBa/ZKsZSiXo8FEbZNfps2bGOIMmYvM+7K1EZH6buDXwK",
+	"F8TMhAyYVvVzYXAJLpkTD/TDc3tXr7tovS9CPYZLhpI7gH5c6H7A/Rxt1Yl7WrwwrYANmWmDwuph/Hok",
+	"pNcY0tmlZ/Hk+Ki7kv5XzbAIhxXM8KiMc4mBBm5Ej9u+MZ3jaazSyFZLnmr0rXAsJ00si0ptq7hkFQPK",
+	"43EulYHP/NZhbrrdNiqjEbuD3JuP752u3KsS0M8iE3vCHO7EDegZALcCxLrY2qnlmJ4nux5OhxghrsMS",
+	"+dtbycmcT6PEh7E49hrm9u6zWgrusA3SWiocEus72PZG+95o3xvte6N9b7Tvjfa90b432vdG+95o3xvt",
+	"e6N9b7TvjfZdGO01EhEW51KpGpZbS1U2Q4VNUymMl2oQi6pxtRVZZQBXmhQlDKTAgqvUrnJ9sYRcl1BP",
+	"KFEWznSZAHpkN2GnKSEN00Wr0jGf5bJUHxLgkZxPNMQ2QcKWWU3c0afEdVtxRz+oWuk2S5K/DCmKYg8Y",
+	"iJEC66dE1k8QLJBemJmSZcrlEuiyoZft72ObM7pOrXUhRbVQfRJ01vGfTPkMksQBTeLhjDyYfpDR1x8b",
+	"bnYLWd5NHtUlShhnUT9KhK2KRRyH8t7B4UqFoy1diEREt5cuk7qIiBPRxLd2IzGdtz1Pt2T1kBydnHW7",
+	"vh8y4qY4zAxaaBCJoGd5rfXbb3/t9t5jj8T/5+jX7sHx++/Ofu0enPqPzKO/K1VpfdPrtTAKaHZXsyo4",
+	"X5xZTYBixkF2yPMUvBSbWC+ooFV1Ge5VwZtK90tCbJgXTdS65Ur50T/NY3e4HQxaATeEFAjXKSXq9MP2",
+	"QlPGVa0+y0rzl67QEzr/0Qj3ejln+TVCraBkjcYTPT8jdGbPdS3dGsfwevDE6pbLNM/CJO0YKmb2+g6k",
+	"ZHHTBNR4SatUxvOWrc9qX9jZnS3O0uVwPVhrrcrO4x7hDpSkJW8OPhFmbFcHTZ7Y6oftCK5SacONwjpl",
+	"2v26RNiUDO6ujpel4PTIVTeVWI9MEwsXQSwzradgWCdDlfZioeyc/1DdViVgp/MpNGWVYqZA2r53WF9q",
+	"sQ4HMLNo0KVEZGHLy1Wq13fWg8jbZCRmqLdZC9M67Xz76u2WUlGl++bJpSN6rpXNn3d4PUISCQMJalR3",
+	"IKV5xXZFC9UHuZHkFirbx/eV5233pG8HvX6k0/WJaaiu3AgrxBZRXTaoKXDCvpTULCKK02DQ246K5zfl",
+	"x7msZ1CtvHbfOejjEpSnJWV69jyuLHKCD7aTQwW8jqF718jAUbCPMOCcSUSTJHQnrnxfbaJLOxstcJXH",
+	"b8jJ/ZwgLTWbctUwVWUXExahLT6V5ahZiw2TFnr8A5VlxU75pkplY9xYFIbFHsHLwtXLVzgtnMWUSKrJ",
+	"cR0lMaXJQJU9Kbef18hL8ChpxdQElDOOLK2x3SBZYV16z89wN/RfxM7YgB+cYbjZlWg73FKmUtvGYwFK",
+	"kYSNuYoGzs65SP6dGDHdkEUUokH04Pf3H4/ax5++PXC/Gpv6Y6/9/afv/rs8TJTaJ0fdagazHOZkFftZ",
+	"OPMjrSfq7PDQb1BxYcppqj7TyvIKCrGBB93uapa2cos2Z3GOuy1lYtW8a/cqj+ts9xXUX64NrFcLY6Ep",
+	"St5AinH9Qm6PgVPCNyzuCsRt189HBcCkQvpAcV/gRXUK5hcPqag/0KBiekXoIytndphcWlhpi6HdCp/r",
+	"5wG52xTd7hmDJH4qZWNV3fU3LxWxZyTf9bxN/j0FOT/EwEWbWCzowxJs7UVGnaHulaEyZD3CV9GaHW72",
+	"wPK1sPBwO4fBbUJ85dgQF45+3MlMXewPrcSfcqMruU71HuRxsXo6rQMuZoDFYNUHPh3fOBDUxWDJ1C7c",
+	"wu3BghzaRlQstt2n2j4cU/gcQeen+kZ8KHyxel/9KNxCVVLjjzatq9nWLmIJitvVMQh3V+koMkdgQ2/2",
+	"alyxLLThI1kN7licgnRAC8vm8Q7gNv7q5tJuzbJxLbvHD784e397e+U6/ATzC2jK4G9hXp+/v5neJCz6",
+	"CVZ7jvGxZYPMQIGqsW0is3xehZnRJMFojgoTuRwqTD7SVd4/aIFXFOJLmzhLa0JBBTiGBeZmO0MkYkiq",
+	"UqWqcbcLcLzlmFkZ9LoxUzFM9o3qEItzpG32EiLvR5QvHUdD90qV6dQ2BloAZ/15YcLXBNPZKgSO2RYr",
+	"ygjjuCtPL+mwLqpNBUJ2uux5iyaEh86flhAWpwkQzdeJPFzhDKyExCxR5SM2Yb6P5R73t4j7m63PphjA",
+	"nwv8d3PUX+svWzXGsKnI8ob9f7RU4y3nFb+C2ZsgP6HBxu86/WNpSgMOWzNYN9ulqruASjOPHxKVRTZI",
+	"PucdZ2Ef9E09kMtC69ryvAPv8cj62hYPGzotTz4d2B+Osh9Kj98QeAwl5++5S7H25SFmOml8NnDy3euu",
+	"3cVi0Uc5ctI9mM7V1V/+l5kA+fa7w87B+4/H7eNu+Uyy3rwLclsUs3M8b3dNfKMRS2wqnASXTCQ1B7kk",
+	"hr9FR2Y68FWAsJ4IH6Ozoqn6a4PB/a1mGrVbHGYbPfJoFYkvjLvwzvKF2inZ75qalxDp1lv4pDS3Nj2d",
+	"EUNFbYJE1CaWhvBfQ0Lok/HNs3Yc72xASLiP64Qx90x6z6TrnK2da8lp1/i1teQ3dJ42h1h0WOay3cQE",
+	"uLV8JnTustsm1PVGy/rViTvcjhRaGLOWLORwmpuEbX1sdUtczwlatc7zdZDRx7XymH283dfM1r8hweR1",
+	"BZGEEp/2GzpXNrruqxkx3n6hJZtA5zfVIV4vntC5YZ48mXv0am2zDhRRYgy2hk0LX85ZCpNdHkHGqKK7",
+	"lQj+0FVIpw1L7RSInUL5s6c3CVMjcw76t1CB+X4LFgo8ndsaL7KVLg2Wvx5atDs6PoRX7ndv+7MSnIJg",
+	"REuO5MWCC4HOKNOMD/tm40Rsi1cjwICveVGKApB/WUZHZazNd3VsVpj79tlj8uDk9H6HvJFiKOlYkUSI",
+	"W0I1uY5EDNdtMgExQbR0GpNrG9y5Lim4LQ8oYe7rQ+eucN3PVkSNyj1E9TlhEHsscRtmDTvLTqmrO/lG",
+	"kedPOsv9QYveL9fMszLXrDxvCI++iJGU4cMkoYwXMlRXdKtst6xPqALv/dy5jIw+IAkGLJ1qgLWg+O4g",
+	"ck5l3PdMerXB7Zrg2pkHDiUXNXObGqx6KZ2kwYiGzDsZhlT1NH5ycV5KGpG8y194dHrae1B66W2Vv9Gm",
+	"s/hHvP7pTblLT+XkpGLD0ss+lJ8+ZKSRYZVtckMV3DuZymT1JtxiQp+ZZBvXxA7DzsW8q2zN3wKNGXfp",
+	"bE08OELpoYQcO5tOsNxqxstbrS2wP8NJ5uhqzJLlS5U1GE+EpEndd1Ux7nTMwSPL1yQCNtmxCsGUmjb0",
+	"kN8utGiaj331phE/5agiGJioxO2fTsjNHOGbjPzFlHubaLf6uLknpx7lVC5mU1uyujtXhP0urq8Iv4VI",
+	"8IglbJ3CxmgE0W1ZEO8Xm1+qbcZSTJQWwvzNkgSTImZGGMAHOi5w3kDADGwmSUX3lQGTSpPTbrd2AZHP",
+	"TCkRkwPGmRpVFDSc3yjUVVEPZZrIKVfYIHvmikxmVJEbKW4Bw7tNyy0Wqyfs1OSUE8bJpaNh8vPzCi1x",
+	"ktCobAveWC0L3C7gimMsHgtirJ5tbsVKTaPuCA6qfCskuNbqi55st0kVCd/2dY3oX0s2HFpaTgWLK4Jt",
+	"IVSGEjXYoXUEuUflBtJOD22weMEUg4O3mlw+B32H1LktMr+w67GFtn6ND+xvAi3ixUomw52pIsbCkGRG",
+	"54QmKDvL4vplu+0eXD75GMaTNfjb9h28rlVxyfwHFc34F1OcV+qp+IYaruK3tjCrcVEg3tVPJ5JLe/6+",
+	"WX1u/mEVg/SIM83GWQaWl487r0TMKWdrAQBZfaCWwrwXUDn8Q8uXYMiUlutI6C/isl23t/xOXL1ff8P6",
+	"bXOYzbzU22uHH0ataI2ej29hQplcA8e1zKXuZfsZoYTDjDink7H5JQOV4S09JFxwOMOUJn+REURYuxqD",
+	"fEi8bnCWQgZ6eNNEiNs2UWCdGuGxCVQLbpOaUg3j/ZIM5VWADzi56rV7mwK+bF7kHdGpgr4ExErDnK1Z",
+	"PxJSYodZ18zHNqXsjyi3qVnomZEQiTvXe98hlPC+nf32QEjeprg9zfORd4dPU5YCXAkog7l+pc2IIyph",
+	"yGw8YaExMY3HzPAkMVGlR8k3fW6acpjVc1kW48EnCipnuzXl7N9TcF9rOYVP7daF24wLetdYraSua3EJ",
+	"nEzakVjlWhIbekZ0h7ax61NJXQ+HOtcjeZVCnY6tbAMvLBpA80g7KNWvUAN9CMTWd5Drc+se/x1l/xl5",
+	"BFSCJP////v/XdfACqiZk+juYSXDuTBmQ1xpFlrdbRlAwQvMzbUpTQ4FmTWAe1rQNfNP/0EIY7dG0E47",
+	"r3L4oInhhR3yk+28aDQbRQdg/qXEC6Vyh7fd0X5VA3MLQ/CNIsC1zHcudbeq61oJEjifvveUew5gd7eG",
+	"sy8bZjt/nnJPzm1tAR4hv7Cle1l65BOhm5cqfJZm3s2bsi7g19T0UGysIG3cHdtsw859D7jX63scskhg",
+	"UTFzjYjJtwi+6JoU2yBhSsbO7ftd2/fjJt8WL7Hb913bgTvjNYYYLJAdgo4h2DNT5AYwYmw0EXO9j9q3",
+	"ifMF9Rk3H48nCWCVvJBpu+B21iy4TVwUv00cvuBDj1UZ53U/N0M063zadDrKQt5ANgT8wo0hnz0QJhVk",
+	"mQRuEMtzCtqtS99Js2knRVeMbpuVW7hSOpQARHCPEepxn8kLalh70BwXkY0ViYVFCRDGxCxrnliKrb4l",
+	"LPUK1PAm6KrNWm8uAgSvAeW7fZjeerC160HVNgWkXROCdoU7xXcYXYQjrQAMXR8YtIzXGU7/ejDYtWSs",
+	"29n180jCiu7VC5JtyYKtk4QYrNqCP28slCZ6JsgcqFRB143URqhdCJOt4EaGX61l2Lko9+fzCwLQuSHs",
+	"zkDUvg7TwY8OyIjpHViIbsmEJfdaq162YMIa88vsy3TFFx2i56/O7Tw9wWblpE+nZvEOH4FMUKVYONy/",
+	"YDFdtI43ubqkxVhH2B8JY41UkWgkFHArwiT6r0G6DhFbyLz/fEGUpQEUPCIWGPiZkOPmRcwLTvLTdad+",
+	"6eb9jSLaxqJ5ZDRgCR1y7rGGmDa8Hmyx0S0XM8L0Iqxz3aUx469clZcFd2KDHjHu/jv4bGu6winIYdZU",
+	"gnxdu7QK2zoAIfD7NRbc1u/rKSj70wxi7n/Wo6l0Pw4kc5X+VE+l+3GKd5ftrnlXYvF2dyrzCvgKX1D0",
+	"BTNeR+HZdNqZY/d+d01rHl1j0VQyPb8w7/EBVnRXpT8985Txt3eXC9G1S1vfACo9+QNy/eb1RYn3DKeC",
+	"ppx9QTqckdaT1qdPmNg6ECW1+hiOmdC5b/aPXcSM/ToQSSJmaYuXDF0FbVUjuFxC2BW/4k/vQM7Di2xv",
+	"nngq6U0CPkh0FvTZGokkVllDIqqdUxJTnYxEtO9XV/xb59jwo2v7viZStX3jH2fNf+ewnpRRYZhWkAyI",
+	"kOYXm0U7HlMeK3IDiZjhuJ9b48e2S3n77DE5Pj5+kKWc51V+fJfT+B+SG/DO9bHhdA71Lsng3CmPr7j5",
+	"DFWP3zNRDxJXZMwUxB3y0ntcGCfjrIqXfItVvN/ZwVBOfLEw8bW3nSuOWcx28BOb3k1sSq0i3/rM7e9c",
+	"kbhN13aZ1t7rYF40BsqNmnHF00zds9ZjKmGQoKckxTdo9QxtiAlwOmGts9Zxp9s5tlHvEZ7uw84MkuQA",
+	"C8QPf5vdqs5vLrY2LKtuOCd/u3j9iryDG/ITzMkFaDvq+6e9+23cje+7x/e/M8sPeL5uYe4mg/RgJ+79",
+	"V2cu3+wW5q77jbAeqNTF7ZxgCJWGuyFEh5wTxYbcsGEgypZbYKMzS3EY1cS0RTICCQ+NcoYSB6EgHbQx",
+	"+icEN3uIU7cA/kyR8zfPUxRTw55Qf3wet87MejgQFzSbJ4IryyCOul2bLc+1r1aZTBKneh765QxK0S2s",
+	"y68u29klObuU5jST2eUte9yUlstXxjRll5SMuciYedzq9f79z/N//vThsRz8ctG/fzl/9/cfXw/vj6K7",
+	"N3TCXiZy9pzSN9GPP78VrU/vPznuQ1exWTdhZEal9R/oq7FRHFyLxzQawcFjwbUUyRJXiBbYgM6J/Eyt",
+	"t+nSbTKmHw7oEP56jCgxGfO2IKHZ4IvKgRnoqd2Psnml+3b4nFvoyhzXb539+t5I9fGYynkwSXfAAr5u",
+	"j6s5hs5jZ+iQDlXQsAAlzIeDyFHlgYNIcVPE9x5SpUCrw4/476eA6haO3hs6hHNzla2Ko2PQuOS/Bier",
+	"pfQ8gU6kbMsaND1wZDaDo0Xd/dXLGWaZLAJ+fnq/8uSzMR3Cobob/uXDOMkd+5bF61J3Q4vcBa1l+2i0",
+	"5w/6MLLJ7NlDEA3nI7E9dM5I9yH5VOc5v9E7as9h/nHfTBUQc3Gkv3m49EGlBDBgCXQMgz3pnqw+cq+E",
+	"fiamPG5t9Yye4yjsCZ1QIyASQePgOOKHNc5iLCK17AQ+Md+vPAC43CNdvvn/ZTST+QSIuaDGKShd9LRs",
+	"ptPaMrEzRJnUkkbaR1EtaI9bSQUSoc5Xr6U1+35ftpwOZm5TWeJLMVritlWbrbt3lyzwc4022ZaX9olw",
+	"qUg+8yhhd/C/1lrZMRhqVZUKis8sUJGkE5AdYo+MUYjw9R8wnj2QguvM+pxQldZs6hERvFT6v3SvrkcD",
+	"WPWVJwI/sb7R8H0/JNVnvD9I2HCkSQ/1uYb04FbETOuNxLpRmCpixkCsEb/lzQxeMk5XpPlGOp20M6eW",
+	"V1TRyWNHkc0oxT81W3z3vjOCKvA6C/16Atyoh7GIpmPEiNgd/1lrSSd0fvgR1ZNPlfTxCEbM2z2M37oc",
+	"MPQeoh1n7FVXWHyNmD1iMACpwmg1hqapyyWmarFDrfneWHhGN7/iSqQ1JEhgzPVfQ819NppnVc8+IOgK",
+	"l9PIoe1gOqKKYHNg8u1Jr/udp2yKYXOjx8NEE8at/UansW2MYk2kEnVq/sYy94IyVZIrZ5W81Jz3y/WN",
+	"whXskFdontkmLHlt9vzvP/xybv78eH4+PHd/Xj41fz+i9Jef2Pno9l//+Ke++SGZ0t/n9/89+PuHu4OX",
+	"72Y/nf42/Nejm5+7T8s1uSyfpYYmV+pFe/8VSHKLfY3qU7eW+uT6jNTVtvzlvUZPP+02vPy4/uUrbI18",
+	"2f4KHQ6VE7fv9RnDYQr8sFR84kisNwbBCTBz/lZl9WEzyrTqkFfCGN6eCp3TRULkUs/K6M4CUuwJbxON",
+	"D01lB9NRW+tL176CHPHB9enxEY3fupaO61hAtajyB4fx2VDK1qTKn4Ni5WWkmWLfGrpEypiJaRITl5bU",
+	"1NDCeq/fK0nwrfnaEdobW+Z88fcXzpGqOmnp2TfK7hi2mRRJTG6mgUrrcJvSJilDQQRPc4uYRhGcelcV",
+	"nZPT7rFPOhsrSO5smeQCBWdV5pse5Kzu3JaAp6aMLybPisXNBbXPeTbCkoP+1hbbbXCm1ppg7KBD/RTz",
+	"TeV2MVHDmV1l4bKz/ZiiZmaUzBQqQ61nmt31DlPXV6X/OB4zrrCWxPqH3R3W5evMMlC3RFuU1EHQHd0c",
+	"WF8yoBwg4xv0eLi4x3XQfeOaYD6T0zrHtvPG4oFOmNLnftArZNKboEu2EQfeOQ25RqFtTATncxJRhTkL",
+	"KEWwq0EmRv7dqhAZvZXwXJ/aizWlSbqOKujuY/aoagDmu1btcyYsg1z+YusjRe++ZneAxeMe4rhqGMrp",
+	"Atk4UjydtGu4R0l+X2Mp3ooZuvVp2lel7K0++S17a9ZBvlvZlr6073mZ3pI/hu7AoNiwCYBVw3JtY8Jx",
+	"rWr+vLEy4YKtv+ax0zOw9l4K1v6vcC9SfF1bAtnCxuT/2z23o22b5yIEutWUMKjR7T047Xa73QP86775",
+	"63v/q/1Dj0LgbFfJ6BbqB/M28jgoH3Ls6Negpuh9LvK9kC8UooZXTTeNovUahEwcN0HrsoQtv+ZN7Z6i",
+	"ntWrpdhM9Qi4NjsPVt2qoxA9E/KGxTHwz6hzZY5sx0jahMMMlLYF97XjKr8WSsfMjhkBXNZgCzUpF6VN",
+	"S2Wc28Lh8HurhykHV4wsVfAIzsgIO85pIu5AWl9GAtpGlW2QljBt3ROBQBtj37qUW1ZLtjahVkhSPu+Q",
+	"d94J4sL8M3S8KCcwgw4CmPZPvj3pPvjujEhQ4FVWNzvkQzaK5dEX86LQMoDztNu2UwYeiXjejKd4psBh",
+	"VmQJAUEjmJQj6FdCUvIKZiEl+zrBpXTclCqxQzpCTORzQlx9X4GX9prNO+igvmemy5hpWAveuj3W/75/",
+	"cPfhaDw6eDDR9PeDWXzCG5i1ha73JTz3JbVVy0Gc+uklHVY92F12iNe4rijl1dcZ2pvvrchU3hERKsWH",
+	"NTeq2rdQFz4O1+CrFi4n3Qer73jsWlVZd0GNV1wK8YLKofP6ndaZi5pObMH6S4gZvTTraG4+elDrbS8p",
+	"n38JWfmS3kLQ0nMDIVkw3A4/ZhDZS/MRQjmxiQK655TLOWU9HljomlTh4AtE/1qs8A/AVXabhrEx3Rrt",
+	"f3OaXfBTlA0nu8QrP8/jljEYXWpuQZIJeauyjE7BfaZcYNeLCXBCFZlBkjx0pj3jQwI8dq0DUefFXD3X",
+	"sxlHjN2rboBwYJiH58mZcCHJmMaGk81t5A8SBajDkmvseo/3X39Xoqyinp0xoWYL8nzwkupo1LL285pq",
+	"7gJXasIm2pl+21SHDXz4qxTYPS/+Knmxbe4R7/lwFgxqrg4erb7hjURcD6xAeGb7eH0BTfL7ZgN962n6",
+	"C4gnezDRud1G9zHiS9sokxjsXuE8hDtYFj14NxIoMNrOzxKHPmYf1JqNgOd9SA+NYMOi2Z5FUq2MATy1",
+	"79+eVxU7P/frMrye7UpbyY0sarBldX23BKvlS2MJk/WjrlAk7TZ9/S7Mr14fzPU6J1psh8Q20Q+Xkqfr",
+	"ybyMQF1drJjZ+aT+1KxI6AYiDJ4NMEcs6xo7J47AHuaIt12beF/60W2RfNPWmL12LfUo7HzpYHxp4nCt",
+	"VKfb0aLT7XjkwJpsYdDLSB9VqXnfPyGNJxfbVKrWWbc54YftHytIP8WO3NP+hrQfrCahN65z8ldM/GFV",
+	"/Eb2Z2lQ5pmQ2DkaecVsJMhAyKFIM1VGFGEr7yDGL/UI5sYm9V0lCyEa29teJIj2jfdjn2pv0aIxe2fL",
+	"5fPcBOMmaQQvLdvfMM9li87usE9nBYUiDGgK//bnMxW+ctfsD+j3SCnZ47Jmh2lTxTmo6q2Uw28qkmYU",
+	"BLhGyuUmMJl1MU2Dkm1XRazcFWLG264VqmvsxFn0jdpSBk44pxVZOJh0okegbMLiVIF6iKBNN0AkTFBE",
+	"52IwYXvnDJHsfXVCCjYYycixHoqcazQV1qH3eot16BWzYSoDJ7J7U5UkYi+zmIj180SWvNdt+MoXu+s2",
+	"fnPYMyNFwTLM36EYYVU1VnhXjWQgxbh8DEuhi1YPJMXnWj0GLbYwgj9btlIjdJtt5i7dCHGLGM31zewq",
+	"Zb7Xtcr8X7q9M6w9zgiuzrPjXnaLW6gnskOsu/Id2CY7KbZX9uIjY0Uc515c841RLw+qWXwozibzB9Sd",
+	"yE3PdoK0i5pfoN5pOM4MQk4humCAMlM2lPS+IN03A5LUHsVxATDRO9nLwA7x6KcYhis6vefRC39d7KDQ",
+	"OznpBu0PeuauxauOcheddt15LiAOHi0DCjw66X5a7qI2NFN3x6Dnb3AH7xk2LEGuvsTbvXDgw6y3divg",
+	"Dq2z1svfzuevWHf2ct6dvUz+Pnv9RMxemv+fTb5/+eTp6au/N0jJyYT+PlmucbJcoDFl4G+hdhmqVBUa",
+	"ZiMo9up8uh8rYGEYt5AdknJlMf3PyFG3h+AlyqmFczGVyimK15bdXLfJSfeBk8tiDILDFcfAoDECmTYq",
+	"Z7l2a8RAAK3rLioquV6NxSpGPhccEFbmMihwFIhHQ8lY4K8J1SA75PoNptycYe3TX3vda1sEleYN5pqd",
+	"km+nE6IFOe4S9d3DK55VXrQJVdkwQ/ydFMNG0bHHRrcxVZf8h2viSx3dE6749fMYxhOhDc87+Anm1w6o",
+	"hws3ljZRAqu0Jgmdo67MAWK3whh58Jn/ZdWSZlWD49Y82JqN7ifEj115h13nDaOzzcX2OhJSulYUrXMy",
+	"Fh6GYYTAgN47X1ceNuT1tfnsI1sCtJOUx73itVe89orX9hWvNXSoyqrOoDK/kHEQyo23KByq+3D7DITg",
+	"nvSWQo7sstvT67C7tc9gPTg3bGb1y7M7/A37XIjPn9BQI/Mid0qmCv4QnttH2CQdCWYrirTVn0sdt4cf",
+	"g98KqbYlMFPTJHFF9Q9dgX0R9YLkQS/ItVVG+1YBvEZNOcX1sNhloxT2Dq74hM5BYk1lUPgSJrajYmPF",
+	"ParLeWX41TX51odpUeN1qrGtYs4wPJgF3TPf0Ll7uQX6sxrumTMFcEx5fdqOR0LbXUJdQwysfxZ3ZvTS",
+	"hpPJNfoS+46fXvs7rv0HyA7ZcASyAh1kE3XXK6/tUlB6t2zWdMiwOxVRQmByZckgzdrb4FaVLy4337xL",
+	"bpk/cGMP3F7926t/e/Xvq1b/AjlT0P726tfXUxKQkze7deE1y9zIhpBLEFmmyhzaBj9rpIkUXlblb3w0",
+	"z/UTSjUG6wNtE8toIPYY0shxfGQLGd1D85VDybYJroOBLwd2ypZ5REnZAU7tj+cNyzU/TUWSzAiyZqml",
+	"bdDVoIS2W8eUQRCaJw7q56h7VPuec4cj3dobgXsjcEsp8HjECU3lt+fGHitpI05czxg8xGZ5BxY+dDc8",
+	"9DJgoCOqCJXS9/crFlpBdPucf0GWt+cnX4Sf/Hkp3JzooOEf4w2ofE16dv0ud0vPGUyqxQLB1uwlFO0G",
+	"syfpPUn/WUjaHek1xPa6BJ22cd0dPTsDRSNwUOpDPcv3/HVOUNszheddrWm2axkTwK/2PGDPA/40PABP",
+	"NOa52K3bNRNwnat3ywTMqRKSKSRdQ9R3gsUQE9+8yod3BxKA0CFlJb0L3ED/6G4L594PoVNrey6euL36",
+	"5LwWe+6zd1L8cXmdO82fkdetLMwP6pjbRCRxWr/bIc9opBVRU8SQ9zmWfWFrnrELGGotNvwRVB0srRPa",
+	"TaU+dmezlbben/OpVkm+jYSabRCFyNpaIKIrK/A1G4M5Avs63K3U4frl9CgXf6p4TPOq/dlIjBsU7K8k",
+	"1q+hMn+NYntHxn0JEbA7C7UBEZvgDp8Fe63MUle8/OhfYcxd2RvWq9KvUZ7v9pokEA9B2hx8GYPc84mt",
+	"8AlPShvziS/CCLg4wJYVOzNYsqrSMZWut5QFwUA5b70YbhRkAJALyi5yEfOQV+LCdtnYOyf2zok/rML+",
+	"0pCDc04aJZhjnZTGdmY7191RfE2WaO+vOWA1kXUqYvCgjaVb5kOg0cg2x7Zfz4BrckOj2w55NR3fgFRk",
+	"RO8MWZMhnVhUdcYJ9a3GV+kGb/3otqgbjFMc7uUpabZNdL+Gfu+slla7xXHSrbPWW9QaTo6a9FN2k10m",
+	"wf1uYVWffdleeG9FePuV3ZGS/0VEepbkuEM3pCCUC4RuRS8juhyd5MZKRReoQJfkfAId8sbVUSJyD1Na",
+	"SCxQnT8kzLXPgZnlKb5xQTtt/uja3Jdi87ip/vEcmaW5ucfF3NwGbCTd9X0W1t7B+SfUl8QdfOEcLAlK",
+	"JHc7ZKsXdO7QZxBQiU4VoBNGAXCiRdrf1lhPhnkqX+aT+v7IedpQO607jhnEnjnbZzJlK7+jLCMWK24Q",
+	"czZiCUOu9ZBcS9Byfm1bCLK0jr+UEZuV2SYX3l6QSIpZPxJSQuTYRF2OOqFMvrXV3DviqXveuOeN21Bl",
+	"6S24dPdpdOs9LYMSdinxUC93QdXmhlrOd8cLEf3Rmcce5AKnh10EZ9gL0rM6psjQGKdCkhtsZn7mMfY8",
+	"L8SEGSwJHEgxDnJiED/EMFMe297FI1dFGY3MoUM46TEiqbpQenMeHFEpWZivg+0SzDsSGGhCE8FLWaqW",
+	"86+ToaIQ6UsYi7vPwFCbdNtyZ8cLt6ZjKzPA39kt9NGOXdXL74vW99JgS9LAnmVbEOX4kEhlAeG5BtWN",
+	"5IGD/1xSmG6YMoLxYjOqIiAVp2PkjgqojEZkTHU0AoV511kbXQ0fdBujjNjKHVGUqHKQvVGEKPNbQRh9",
+	"4mZTB1zUA59asYOdfjGp2sJCOrZQVoaN/yxr7FsPljP/fjWBiNGE6XnNUWQ3bDaWwgZzkdtjooXokAus",
+	"nMNWzBWjYTxKpjH0GU87+pYAWboiYzemGyESoHwnkJmnXy1kZq9bti3vt5rhYjbANeGJBFfTRON9/QHU",
+	"qeBuUovv+/bYuAVg9b3hPJXF+cGxPWs9ATmmWiRiiH3gq/t/1ne9Ww6wzPPu6G4PNljmPPdMSYT4z4Fs",
+	"8eJit1CDiKFBOYHxRM+Jd4Iivh3PtHkxGICEOMPzBQmIeTJCtEEULjn/v3VbV3TEfeIH+eU08jVoNYah",
+	"BE9prgRgaauuxgQ7kYahGJHbV4xH0Do76nYfrEvIzcj4OZ9M9Y6a+G7IJBsv/E656pfcpDI+ex7HGzQ+",
+	"a38JyDLfX1i39m11v5gZ9tnxdeOYUJLKp5pSrqJlg7vr8GOKabS0tW4qcJp7nO2tgVW+zxnYDJml6QnY",
+	"cf6vk35LGrm+td4w5T0CA5bAQ5vH632QCEOsnA7lPaScCN4hjzCN3bcHUZrOCdqcvtuO0QSdEiWBIPoV",
+	"ukLVmbFJfZYARvZ/R+xnc+cYKCf2G4cuVRLdn0z1uorWNpq57jWs9TWs/3S+tG9e+jU1LxWSxIBaPMWC",
+	"8N3J8EPkhJUO0hcZd/RRo7THj6HQDjn3mVMKHMMWM8TML+GPqV7wI750e14hwPzG3lEKDii1sUce2N9n",
+	"ALcxNcs7Ftz88Kmd3nI/f0vvuOqW91vhS+8AbpO5nX6FB8e8et9V+YsmWc5wl5ySgJGIpgT4GZUlHPBI",
+	"JHbYZ6maxIUmCrFhsIvCTMhbxodWr6F8TsZCIvnaIEvCIE17NkqP0hJ0NHrof7DlIuabmM5JjK4qDE8n",
+	"dNIhGHKkZCDkjMqYRImIbl0SJFEzmiRipvyYnGOrTWige7m4szB8Rs9YBKELzMxHK1uJSUTkVBpYpelZ",
+	"mGGHTpswhX2yhAKjOyoWQ5rEifu8RJvz3OoLqHSfl8Wtw8a2q2NdOG/oBb37U+Zi7pWm3YSPjbmI9Byy",
+	"7i2w6yWKk2F+ksWglsKex3SurH16bf6+JlqQay2uXWA0s0MNa3Tsyff6cRS6LBj8Oh1EU/Z0MaH8mRTj",
+	"Otnj5tpL0dpmHC+mOoSb7p0YjceqohmzOy5wLkSjNmyqcP/JQfc4uP/9lpS1J3Tu13dpyI3O1V5h+2IK",
+	"2xNDYYh7a90z2yL9DTS1Olzj8KM5wp8s1/C4ekXIG/N5ntA3VENyxHtSXx4/k7CXx3l5/EeSkLafM6ru",
+	"2LcitG8wSfSL0stqAYRuiCeG5dfzGecNONdU3czeRf5TH0ZEE+AxlR3yzkFC2Huyi4whQmfmVsxXWtvm",
+	"cC+mc2vqJKy5HbIlHrCmKVJfOtcXr3sLYm9BfGX8MVAiMG+fGxVyp4aESoRebkTgFd7/Ukz5CZt/M05+",
+	"NWZGm2jxXRHC6hwZEsQ5uD2sWcW+ahaT88Y2WiQxREZLKbc9LnDEK9JQC4070vSklKXUbUtS2rrc9TYp",
+	"soyNuro/pTJhZsFcDwZUKhmu/ECBJt/OJNNA/mIY/v919Oi7/GzCdjXdALKnuvl7jaE3asV+gQW6ZR3g",
+	"2yRtbNWzJqntVG9t0op5PFg5D2wgv+Es3m81ClCjNVKNdke1u51uI6fTENMy8zItV1edfdjxi4QDcAds",
+	"DGytYMDny6dYImXM+A/EYLAcQM3wPwTcwgIH8wFQpdvkBvQMgHsnFnbi0+IaiyTMk8vlxCUbw2uc2x/K",
+	"N1XCR+6nvLBpizXEYqtiKPlnbslt5VZ9FfKikWp7t9UXR2zEstevKcZYmrP+ajExHet3rGubi1mNzKuz",
+	"MtsYSGJ0b8Ftvf6IadW2ye2pKupraac8Bok9N4HZRCxF6FjgFTAm1lSXMJgqiDvk+vngAK3eazLGWlqm",
+	"iaIDIFoQBTyuwpmmcbwu29qKmV2P+dRkKA1Zxg4z0gcDC2aANTy5uuz6jSq3pt+t086ycWfKtHFBq0ab",
+	"xpKui6k0cEL7i0mlpqfIeV4WJQ9+4cyqtLTclZxzAExWhogpJvheMO09Pp8BgMLJ3936d7zmffjRk7NP",
+	"nl8e+NmOGNpHfP5zIz6pfnlDo9uvPMTjVZBVZux8siLjouhzVJnAQYheK28y9XJMY0ANdiamSUyGsBoK",
+	"/BIHsdL/KZRzzvrac/dKV3fuyvlR21U7rkHfWQX2Oh3Op3Zls17Wx93aigt6hMcW1YXxvgVmzlYp37b6",
+	"P64heAO3Y+E4L/MWLFDUHst1Y/7sMmZdjDminNw4hRhiMvhqq7XKC9qLhVlD0AoDJ44vdQhGjDz8CfoM",
+	"loHz2Zr1wgn9osXrN9PBAGQfoyYBbXeruFkpO5IwZjwOH/ArcofeUfd9u6USoftKwyR80rrkvDtLfg2G",
+	"D2j8szvo1+WqTYSBAq2NUF0sfLeupn401UbnznbtqJt+FwONE8YX+LWT1P0Z47GY9WM6V62zB+aLyoPg",
+	"vily9q6hS2xv2B9TOWTBQbl/VHl+qgSWw3npc6FZlH9LXaFYLfP8N1j4lx+Pb3jk1mNMP2Tf3yv5Pl2Y",
+	"U2w3UpjFToXmMhprLlLN14YyzA7ZU2CWo5xW1yXWJ6ApS/ZIA38E63GPNFCJNLCIRrOTgkXUQA8/ugyQ",
+	"pSAEixpE83yywjP2sATbOTCLh8UBmzJFIGY611Lkq/RXGC2rDoYBTRLidZQSEIMbsFVvOXU5H0hL2wsG",
+	"/gsMqs1A2owtiNHJ0SHXVgM6Iyhprx2MLLOvcjmoGMArTTPdWOPeRgCsgUK9Up18YNXJL6Va79nLPobx",
+	"2cECdiCGx7BMyr6EjSv5PeQIjemayGK0l9k75zElb1KvyIKjpIGPLIqwCVOVX8x+vcdaLMttcYuTZm8k",
+	"YjjErJGwT5G9ZjuuLSPPVHhmDydUqZmQaPGUe66e8tgmobiRfKNc/rcCpZjgyqIFTSRgJb1/IGaeqFvr",
+	"qbPpKhoB06kEgg+CmCTsFsysD5h/jJhxm7WiRYJtLMypL/F+IVm/8YPfBBAIxaLuZwvRcm0lyEhIBeSG",
+	"ag22r5G5pd3iMAuvpiQRfIj58CWX16YjPxfLsOrJzpPF3bK3x38E7/NXjmD3dcOBO7nmsWQmGSV8DsYh",
+	"JmaUYVuZ5fFGDrO0yKKN3QYp1p+5/oLnZMB4zPgQU1xU2kzUVorJKTf6O1FYxIqKvSCxIPTGKOzYtjAS",
+	"cUV67dvCKFcEJH8UMzKmfL4G4HSvGeD0FqON0QiiW8MlTnpH7ZZbSrVRGtmyHseuX8Qd8FjIvoTfbNaa",
+	"kf7aqigTsLtJddrt/aidwtbHQM3Vanpj7jQcNBvkYa3xmcUbMM7UqLqp40muFzTt3RytyPRK20uY7ZJg",
+	"eQL+gjlgK9pHasmGQ2wXmXVsa9QuMjilK7pGhud5r1eVBg11sFIgScxiVEAGaGs165NQ5IBVAb7HYjyh",
+	"EhSBOyP+XUsYXx3lzj7qONIC9/DiZhKMdmo2hjNCiUL7CS/7TTBuVTBbpbbA6PCA5s/Qorlx1JC9NCAd",
+	"M0BDK+hQWfPQX1giKzv3z/OpzQ9JYsSB22bD5FGizDJ0JNfT5fPqM199/xBHDuhsc16z5m1DKhQCr38c",
+	"GCvAVmpW9BgNzB4MgVOSgNGYLa1QkjB+a00BlwXPVNaAdDYCCzzqqUhNI8SJ94/EYlTdueIlnZeQ+Xk1",
+	"+60Z5yZ2Q6U5Xt9yjmMJSr3mybyeun+0uJznfvWQo1jgAjpvu/arpWu0tsjY698tBdFUIhzrr+9zrnp1",
+	"67Ra7E/WVBlvTaY3CYtaFdR0KCEGGC8hKvRgo/db3AL3Tmx7NL5RSFNtMhQixmQSJwulORQjMZUdgja+",
+	"FVzOqvfPcAO3BjzT6oqXW+hIseY9tquWHkkxHdqMQmrPOTZv8J6ONPHfi8hykjXT3hrFNrLb2y1cytZZ",
+	"Kxok/fP6f5p0J4thbLfwS1n7vRq3vGD89rUxDvc8YCkPeDwSQsH2WABa58vN6gmISYLIluOQWMmYzjHk",
+	"ZYi83Cx+4x+/wh4+d0jfme/PD+xhjXxcd5cFIagPOrBF07hJ9VK5ZxwSl9LRUpAMtlXQ7l6wzNLzC703",
+	"8cpc5351CnJqY/9X3QZFlyL1vaUi0ohUSxRaEMrnHXKeaaYjqlKAiaNusLvliZ3ZCfxyCZ0x1dAXg/4N",
+	"k3qEro/eg4PuvYNuQC2PgJdTSzRiSbwdoPpXMPOv2Em2ZmGavQffdw+6RwdHD+qH1rbEQBqyj3063L5h",
+	"6n9Yp56Ma2+XzxfUrsOPWf3zp0od7NwPpyCFvG6kAGHES0H+Qw7RNCHG3bvPs9ta+59dHaum4tvtbO2k",
+	"OfR0kpupzh+/LbUBKst/W1sx2Ure2zJRXSp+JyMraP9y8oAcd0nv6Pjk9N79Hcvl7aa//bmpfZ/2tsP0",
+	"AM8Hbjk2nBnsXoCaC5SWWU5Aufn0TMjMBKrh7fdOxGAy6Ol3rG5EJxPgatEreU44zK64v9tHHBi/NTaa",
+	"80IS5vybtss4ckcubkQ8x6LDRAwJ4w+JnRpIjGwPKeNEelaMg5hRRRRl8RW3RTgu6clYiUmMcD4+smFd",
+	"qGY7MvvQD91nLmdRQppIoHHemrR4IDjGK+6mgdO3sAixwy60WRblvlU7mdZWufGD7kH39KB3P+iQxmFW",
+	"1R8NURwyxv1KSEpewQxFS91krEr+vgVu/jY4yzuK0KTn2lW3ziTTGjjRYh+m2b6L9vUEeEBzaztnc0zu",
+	"0O7vspinwJe6ndaeV3gSBJucwIXOwiJBPMVXJFgeYs8S8LiSbV7xjaKkCnj8C0g2cIS/jRjpAg/4WmKk",
+	"hr0apjmFPbltn9wuwMm/MMKv/bkuYupvQoJ35sDOtx8gPTrxKNdelKfpzSkZRyOhgBtlhV/xQEc4I7OR",
+	"KOQ4WBhqMQZULiBRQCI6VRATgfoLF5mERwfzuEPOjSSfUZnPwjYC44pb1SQNzmbZ06me1yHvRgKdzwMh",
+	"h8IKl3AeVN2qIHYtOLTJbMQwqdKpFVqIMl5hF/0p0vgGTKK+rN95RDbH99aOyaY8fB+V/Qqisk7FzwTw",
+	"2izH1zvkUclKiiVKEylykSLEHce+yUKgHGfSciaFjMBIZ4QS9T0I29U4IMDjCz+wOsfzha0xwdRpM86Z",
+	"URL2McaiAf1CDAtrtOvU+nZ1nB/hX/3xKz1QCVWaoCCpSBHFlgSV52T91HMbulmaGu0qbFI0LLjDitTW",
+	"MyZhID4YnewF49MPiLA/YRJycJunB8fd3OOaoHeaZembZVkywCbdWHDoy4L2aU3UnqAW8rJBQk6D+ZwF",
+	"b1Vh/HM0n5RPPr0BKsGx4jRX7Y4mzKqDvVPiiqM9/rKEgQQ1KtyhJY0t+jPV5PrN64tLEgqQQ3fXNT7U",
+	"djb6oMmEMolOnim3Lq40cY6SmRR8GCht+PKYKbPQcZhQm3nPrGVorUTJhqOgNC/vebJdFgMHW84SJXPA",
+	"OdnHQUxOusdtco2mXX/KUQlkEF9j7xSs5LMxBqPlIt9EtTL1bqVpEyC9l+5hwQ2WHgpic+J9yoRlHG7p",
+	"jfA0khFNYTtpJ29TxRzZIeb4KU3oUFSlWji2uJNk4PqurNpM6LGE2NA+TVSDEEMDGOooAqX6XtmG+d9G",
+	"Nz9E7DX727N/PX17+feLvz3owHG3Ex0l/Gb8rBv/429JOev2jLZ36li3v4ZxhB1AkCNDCP3Sm3unOb7v",
+	"r82sANnICjA6Im50v4kEwbf1XYbaI2QP9bfKn6wSYfHCH/KvUlL8nNL13r5Ybl+8QAt8Y5vCi4QlLgwj",
+	"U5SrbAqFjmG4Qeo5ypDiJSrzbTxET0XYZsDwykQoNEvgiqPwcJzQdzs/7rp6JBdCSYVM/j3o0mkTfJ6x",
+	"XgJnp5EptunAub34intp6SrHDbOmzkkScPFITBi4xluexRue306Fpx4xGKQum1S8dK74FT/PiwUn3Nyo",
+	"wUn1E9vuyZhkd+Bq1bGslPkeUA+6toNtqccUn7UFIbIpg2sQ17BnbS89/qjS4zKnM35uCbIXB9Uub03n",
+	"a1g1lWLhY3bqPi3zOz03THlTB1JD/9Ee4XhrXibB0aBxrpHd28JLSz6WeC6b9qYcpL0pJ1SPslB/wEs3",
+	"6U7pQfBncDMS4lYdmm8mUK1E/eK0WmN6YsYbG3Kqp4Y+lBbGusXwjy01NhfAHXBNnj/xRmcyt+kh3ho2",
+	"6syIcW31E49wIIE6o9Rhvrp8Edd1kmlyAwmDOzBm9RwptUOeotfYldtYzQw1oaPuCcZwg8fMyQVOtFOi",
+	"jUTA7sB+/c4uy0oQfjYGY4WOJzjJH1+ePz64+PH86PRetj5WNUJAahcIk3RGbkQ8zx8J/dfe/ftHx6en",
+	"97rd9l3vr6dHp/fp9/cewH2I4AZienxEBwN67yiKI3o8oKe9iMb34f592oXTe4PB6fG9uBvB99Drfh9/",
+	"fxP742NTxbMDZCd4cOHHt/QYjemHF8CHetQ6O+k+uIfAHP6DXkX5UZUO99+H/53TeFofr1osvmqdXbXg",
+	"Tvd7V632VUsgsoX7ELjGD81r8COPA8zwoR06xhopC4BseER/OokNz7tqfSovm7phnGKZVXHk6wWsLvDk",
+	"t22HMukO6WeLh3/hwl3uSNzxOk+vEynumD1xnhd7JlPgxYYGDhxQcq978v3p/Xt5Xk3tNf5YrhL+TDF9",
+	"+BFleXXi+SMYMR9bdzkiWYxZuJm4+O9zTdRIzFTWTgppOLE8SpCI8giSxGoLMRmLO2xip13k+YpT8xlk",
+	"L7Pt4xT59qTX/e7Md2Y31qIbwcjmENsAF9pxQt66fBXDGl2TvFuYYDdmNEWnMdNGcSozsYagfzHjfkOH",
+	"UKejsuFaEGehfpoP9HfIKzDMzKppef51PvzhF1T4fzw/H3rl/+VT/IdGv/+DnY9u//WPf+qbH5IpnV38",
+	"MB/+84cfXvODm+eXI/30pPeP3s/lEs/aHTW51JGxbppXRWr4oA9HepzkOdTVtNs9jv7LaAXzCRBzAX6U",
+	"b49SwkvKahKHDTjDKwRgb6KI+ct7jZ5+2m14+XH9y5fwDr8g9oil/VQcuzDfFHnFBJMem/OBQ0ujlezg",
+	"IkXGGgpQCKrl2UBEZWw70KbYuI7V4Rs6xGYKK28xdCqp7zGOYU+D/yk0WKdu7Y9GsufqNu397kgW0Sis",
+	"CMzhaW9Av+0l2DfoNY3EeIwhPEWu7bsDiOPrTBdxEhz7aws5/kaR61uYX5shG+OEZWV55BbmZ9grZ4oR",
+	"wShh0a1LIL/i7n0dctQ9su5fTBab6kiMwTtFbcxxDuaF1FAthvHEVDqAQcPojP3z7Un3+LsyMW1ngrzi",
+	"0fwF47f/4Xyijhv4w8FsNjswm3swlQnwSMS23DZwqd7CvKHHcUuLUz9vLpMPz4Qcr+dY3i3nfJ4ndGSg",
+	"i5houx3DTzBxhSYRlZK5LCwlBF+Pnx//Ydl/LSsxvPy00eV1aprDyx/8AUSXJS+Vii3XIEwhZ96V3mkM",
+	"vyXVzwjhaqXVOEMvbKBTvhR38J+tUbbLpoo5fCTGIgVrH/9ubOm8XvCQaBHTObFJNixX75uffta3ugKn",
+	"x5ylcldTTDUsOJrMIRqKg71y/OdSjp9JsO1w0S2EPh/PbLT4Appx1nNsiXbcRo/9GX46ExkTaqP3aZbi",
+	"ypfoz1e8oEDvWD82K7rXjr+YdnxU1c3/wWX3+wDI+Ysp0EYYfsXq84gqZAp73XmvO//BdGdDWbvVnPMv",
+	"/9iyieRmHIbbKZB3nslPZdI6ax0iDop7c0mKxQHjeNjRqXsDibAd0XMwvkWYRdVa1CbfjUShcXLbPtPC",
+	"v8Yo7YJH+d5Hi0965PuyuwAwk2TElBZyHo4kE9Tlo6Hag1bGws8nu6dDntpuDlYJcM0gOLkOQcl+MhIc",
+	"dQSXu3/U7WalpcHT2kTIehL9zKnPGJHCVWFJYtYs4DXBLN34KmdoOyMooiFJyFQFd6YxxMU7fwSa6FGb",
+	"jEFLFvlltlC5WtIoHIA5T5ZEik8xxpQt5/TYoEyPDKekLjm/TW6y2KFTL4wqgWEBV8neIa8nwBkfog4V",
+	"5Y25hyk8kLFNnvJhwtQIR/sDyDHl7eCAgJTYvF9axdxWkmbTsAS3OIlfLByRxbgAiNN+IFkZbgDuj5cN",
+	"mCsDGAfPd3jmn95/+j8BAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -62,7 +62,7 @@ func parse() map[string]*template.Template {
 			if name == "layout" {
 				continue
 			}
-			t := template.New("layout.html").Option("missingkey=error").Funcs(template.FuncMap{"t": words.text})
+			t := template.New("layout.html").Option("missingkey=error").Funcs(template.FuncMap{"t": words.text, "list": func(values ...any) []any { return values }})
 			out[locale+"/"+name] = template.Must(t.ParseFS(templateFiles, "templates/layout.html", file))
 		}
 	}

@@ -46,6 +46,11 @@ func (w words) text(key string, args ...any) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("there are no words for %q", key)
 	}
+	if len(args) == 1 { // a template hands a list over as it is
+		if many, ok := args[0].([]any); ok {
+			args = many
+		}
+	}
 	if len(args) == 0 {
 		return text, nil
 	}

@@ -51,6 +51,7 @@ const (
 	// Links of letters. A link is replaced when what it was about has changed since.
 	CodeLinkExpired  Code = "link_expired"
 	CodeLinkReplaced Code = "link_replaced"
+	CodeVisitMoved   Code = "visit_moved"
 
 	// Vendors.
 	CodePaymentRefused    Code = "payment_refused"

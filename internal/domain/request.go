@@ -35,6 +35,17 @@ type Access struct {
 	RequestID string
 }
 
+// LinkedVisit is a visit as the page behind a link of a letter shows it, without clinical
+// text. Its reader is the account that gets the patient's letters.
+type LinkedVisit struct {
+	Appointment
+	AccountID     string
+	Locale        string // BCP 47, of the reader
+	Zone          string // IANA, of the reader
+	ClinicName    string
+	ClinicAddress string
+}
+
 // Availability is what slot search needs of one doctor and type for a span.
 type Availability struct {
 	Schedule Schedule
