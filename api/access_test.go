@@ -134,6 +134,7 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"getAccount": "staff admin", "changeAccount": "staff admin", "resetAccountPassword": "staff admin", "listAccountEvents": "staff admin",
 		"listAccountMessages": "staff admin", "register": "public", "resendVerification": "public", "verifyEmail": "public",
 		"requestPasswordReset": "public", "redeemPasswordReset": "public",
+		"getConfirmEmailPage": "public", "confirmEmailByLink": "public", "getNewPasswordPage": "public", "chooseNewPassword": "public",
 		"listReconciliations": "staff admin ops", "startReconciliation": "staff admin ops",
 		"retryAppointment": "staff", "resolveAppointment": "staff",
 		"getDoctorHours": "doctor staff admin", "putDoctorHours": "doctor staff admin", "listDoctorOverrides": "doctor staff admin",

@@ -3,6 +3,7 @@ package stories_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 
 	"github.com/careflow/careflow/api/openapi"
+	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/seed"
 	"github.com/careflow/careflow/internal/sandbox"
 	"github.com/careflow/careflow/internal/testkit"
@@ -27,6 +29,18 @@ func newcomer(email string) openapi.Registration {
 		Email: email, Password: chosen, Name: "Nora New", Language: openapi.RegistrationLanguageEn, TimeZone: "Europe/Berlin",
 		DateOfBirth: "1990-05-17", Phone: "+49 30 1234567",
 	}
+}
+
+// owner adds a patient's account of its own and returns its address. The seeded accounts have
+// one ID in every clinic, and all clinics of the tests share one Temporal: their letters
+// would be delivered by whichever clinic came first.
+func owner(t *testing.T, c *clinic.Clinic) (email string) {
+	t.Helper()
+	id := domain.NewID()
+	email = id + "@careflow.example"
+	c.Exec(`INSERT INTO users (id, email, name, password_hash, roles, locale, time_zone)
+		SELECT $1, $2, 'Paula Own', password_hash, '{patient}', 'de', 'Europe/Berlin' FROM users WHERE email = 'patient@careflow.example'`, id, email)
+	return email
 }
 
 // post sends a public request.
@@ -75,13 +89,13 @@ func TestAPatientOpensAnAccountAndBooks(t *testing.T) {
 	t.Parallel()
 	c := clinic.New(t, clinic.Options{})
 	const email = "nora@new.example"
+	paula := owner(t, c)
 	first := post(c, "/v1/registrations", newcomer("Nora@New.example"))
-	known := newcomer("patient@careflow.example")
-	again := post(c, "/v1/registrations", known)
+	again := post(c, "/v1/registrations", newcomer(paula))
 	require.Equal(t, http.StatusAccepted, first.Status, first)
 	require.Equal(t, first.Status, again.Status)
 	require.Equal(t, first.Body, again.Body)
-	subjects, _ := letters(t, c, "patient@careflow.example", 1)
+	subjects, _ := letters(t, c, paula, 1)
 	require.Contains(t, subjects[0], "Konto", "in the owner's language")
 
 	in := map[string]string{"email": email, "password": chosen}
@@ -123,12 +137,68 @@ func TestAPatientOpensAnAccountAndBooks(t *testing.T) {
 	require.Equal(t, 0, c.Count(`SELECT count(*) FROM outbox WHERE payload::text LIKE '%cfl_%' OR dedupe_key LIKE '%@%'`))
 }
 
+// The links lead to pages. A scanner that opens them changes nothing; the forms do, once.
+func TestTheLinksOfLettersLeadToPages(t *testing.T) {
+	t.Parallel()
+	c := clinic.New(t, clinic.Options{})
+	email := domain.NewID() + "@new.example"
+	require.Equal(t, http.StatusAccepted, post(c, "/v1/registrations", newcomer(email)).Status)
+	_, letter := letters(t, c, email, 1)
+	page, token := link(t, letter)
+	for range 3 {
+		shown := open(t, http.MethodGet, page, nil)
+		require.Equal(t, http.StatusOK, shown.StatusCode)
+		require.Contains(t, shown.Header.Get("Content-Security-Policy"), "default-src 'none'")
+		require.Equal(t, "no-referrer", shown.Header.Get("Referrer-Policy"))
+	}
+	form := func(password string) url.Values { return url.Values{"token": {token}, "password": {password}} }
+	require.Equal(t, http.StatusForbidden, open(t, http.MethodPost, page, form(chosen), "Sec-Fetch-Site", "cross-site").StatusCode)
+	require.Equal(t, http.StatusBadRequest, open(t, http.MethodPost, page, form("a guess")).StatusCode)
+	require.Equal(t, "email_unverified", post(c, "/v1/sessions", map[string]string{"email": email, "password": chosen}).Problem())
+	require.Equal(t, http.StatusOK, open(t, http.MethodPost, page, form(chosen)).StatusCode)
+	require.Equal(t, http.StatusGone, open(t, http.MethodGet, page, nil).StatusCode)
+	nora := logInPhone(t, c, email, chosen)
+
+	require.Equal(t, http.StatusAccepted, post(c, "/v1/password-resets", map[string]string{"email": email}).Status)
+	_, letter = letters(t, c, email, 2)
+	page, token = link(t, letter)
+	require.Equal(t, http.StatusOK, open(t, http.MethodGet, page, nil).StatusCode)
+	anew := url.Values{"token": {token}, "new_password": {"another phrase of hers"}, "again": {"another phrase of his"}}
+	require.Equal(t, http.StatusBadRequest, open(t, http.MethodPost, page, anew).StatusCode)
+	require.Equal(t, http.StatusOK, nora.me())
+	anew.Set("again", anew.Get("new_password"))
+	require.Equal(t, http.StatusOK, open(t, http.MethodPost, page, anew).StatusCode)
+	require.Equal(t, http.StatusUnauthorized, nora.me())
+	require.Equal(t, http.StatusGone, open(t, http.MethodPost, page, anew).StatusCode)
+	require.Equal(t, http.StatusOK, logInPhone(t, c, email, "another phrase of hers").me())
+	require.NotContains(t, c.APIProcess.Log(), token)
+}
+
+// open sends what a browser would.
+func open(t *testing.T, method, page string, form url.Values, headers ...string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, page, strings.NewReader(form.Encode()))
+	require.NoError(t, err)
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for pair := range slices.Chunk(headers, 2) {
+		req.Header.Set(pair[0], pair[1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Contains(t, resp.Header.Get("Content-Type"), "text/html")
+	return resp
+}
+
 // Paula has forgotten her password. The link changes it once, logs her out everywhere, and
 // she is told; an address that nobody has gets the same answer and no letter.
 func TestAForgottenPassword(t *testing.T) {
 	t.Parallel()
 	c := clinic.New(t, clinic.Options{})
-	const email, next = "patient@careflow.example", "a phrase that Paula chose"
+	const next = "a phrase that Paula chose"
+	email := owner(t, c)
 	phone := logInPhone(t, c, email, seed.Password)
 	ask := func(email string) clinic.Answer {
 		return post(c, "/v1/password-resets", map[string]string{"email": email})
@@ -168,7 +238,7 @@ func TestAForgottenPassword(t *testing.T) {
 func TestALogInFromSomewhereNewIsToldToTheOwner(t *testing.T) {
 	t.Parallel()
 	c := clinic.New(t, clinic.Options{Env: []string{"CAREFLOW_TRUSTED_PROXIES=127.0.0.1"}})
-	const email = "doctor.demo@careflow.example"
+	email := owner(t, c)
 	logIn := func(from, agent string) {
 		a := post(c, "/v1/sessions", map[string]string{"email": email, "password": seed.Password}, "X-Forwarded-For", from, "User-Agent", agent)
 		require.Equal(t, http.StatusOK, a.Status, a)
@@ -179,8 +249,8 @@ func TestALogInFromSomewhereNewIsToldToTheOwner(t *testing.T) {
 	require.Equal(t, 0, c.Count(`SELECT count(*) FROM account_messages`))
 	logIn("203.0.113.1", strings.Replace(firefox, "X11; Linux x86_64", "Windows NT 10.0", 1))
 	subjects, letter := letters(t, c, email, 1)
-	require.Equal(t, "A new log-in to your account", subjects[0])
-	require.Contains(t, letter.Text, "Device: Firefox on Windows")
+	require.Equal(t, "Eine neue Anmeldung bei Ihrem Konto", subjects[0])
+	require.Contains(t, letter.Text, "Gerät: Firefox on Windows")
 	require.NotContains(t, letter.Text, "203.0.113")
 	logIn("198.51.100.7", firefox)
 	letters(t, c, email, 2)
@@ -202,7 +272,7 @@ func TestALogInFromSomewhereNewIsToldToTheOwner(t *testing.T) {
 func TestLettersOfAccountsOutliveAnOutage(t *testing.T) {
 	t.Parallel()
 	c := clinic.New(t, clinic.Options{NoWorker: true})
-	const email = "patient@careflow.example"
+	email := owner(t, c)
 	ask := func(path, email string) {
 		a := post(c, path, map[string]string{"email": email})
 		require.Equal(t, http.StatusAccepted, a.Status, a)

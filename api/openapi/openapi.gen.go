@@ -1214,6 +1214,14 @@ type CancellationReasonCode string
 // Example: 09:00
 type ClockTime = string
 
+// ConfirmEmailForm defines model for ConfirmEmailForm.
+type ConfirmEmailForm struct {
+	Password string `json:"password"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
+
 // CreatedAccount defines model for CreatedAccount.
 type CreatedAccount struct {
 	Account ManagedAccount `json:"account"`
@@ -1521,6 +1529,15 @@ type Money struct {
 type NewPassword struct {
 	// Password For the owner. It is not shown again.
 	Password string `json:"password"`
+}
+
+// NewPasswordForm defines model for NewPasswordForm.
+type NewPasswordForm struct {
+	Again       string `json:"again"`
+	NewPassword string `json:"new_password"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
 }
 
 // NewPatient defines model for NewPatient.
@@ -2375,6 +2392,12 @@ type GetVisitMovePageParams struct {
 	From string `form:"from,omitempty" json:"from,omitempty,omitzero"`
 }
 
+// ConfirmEmailByLinkFormdataRequestBody defines body for ConfirmEmailByLink for application/x-www-form-urlencoded ContentType.
+type ConfirmEmailByLinkFormdataRequestBody = ConfirmEmailForm
+
+// ChooseNewPasswordFormdataRequestBody defines body for ChooseNewPassword for application/x-www-form-urlencoded ContentType.
+type ChooseNewPasswordFormdataRequestBody = NewPasswordForm
+
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = AccountCreation
 
@@ -2461,6 +2484,18 @@ type ServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(c *gin.Context)
+	// GetConfirmEmailPage Asks before an address is confirmed
+	// (GET /account/email/{token})
+	GetConfirmEmailPage(c *gin.Context, token string)
+	// ConfirmEmailByLink Confirms an address from its page
+	// (POST /account/email/{token})
+	ConfirmEmailByLink(c *gin.Context, token string)
+	// GetNewPasswordPage Asks for a new password
+	// (GET /account/password/{token})
+	GetNewPasswordPage(c *gin.Context, token string)
+	// ChooseNewPassword Sets a new password from its page
+	// (POST /account/password/{token})
+	ChooseNewPassword(c *gin.Context, token string)
 	// GetPageAsset A file that pages load
 	// (GET /assets/{asset})
 	GetPageAsset(c *gin.Context, asset string)
@@ -2696,6 +2731,106 @@ func (siw *ServerInterfaceWrapper) GetKeySet(c *gin.Context) {
 	}
 
 	siw.Handler.GetKeySet(c)
+}
+
+// GetConfirmEmailPage operation middleware
+func (siw *ServerInterfaceWrapper) GetConfirmEmailPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetConfirmEmailPage(c, token)
+}
+
+// ConfirmEmailByLink operation middleware
+func (siw *ServerInterfaceWrapper) ConfirmEmailByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ConfirmEmailByLink(c, token)
+}
+
+// GetNewPasswordPage operation middleware
+func (siw *ServerInterfaceWrapper) GetNewPasswordPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetNewPasswordPage(c, token)
+}
+
+// ChooseNewPassword operation middleware
+func (siw *ServerInterfaceWrapper) ChooseNewPassword(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChooseNewPassword(c, token)
 }
 
 // GetPageAsset operation middleware
@@ -5340,6 +5475,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
 	router.GET(options.BaseURL+"/assets/:asset", wrapper.GetPageAsset)
+	router.GET(options.BaseURL+"/account/email/:token", wrapper.GetConfirmEmailPage)
+	router.POST(options.BaseURL+"/account/email/:token", wrapper.ConfirmEmailByLink)
+	router.GET(options.BaseURL+"/account/password/:token", wrapper.GetNewPasswordPage)
+	router.POST(options.BaseURL+"/account/password/:token", wrapper.ChooseNewPassword)
 	router.GET(options.BaseURL+"/pay/:token", wrapper.GetPayPage)
 	router.GET(options.BaseURL+"/pay/:token/state", wrapper.GetPayState)
 	router.GET(options.BaseURL+"/visit/:token", wrapper.GetVisitPage)
@@ -5544,6 +5683,588 @@ func (response GetKeySet500ApplicationProblemPlusJSONResponse) VisitGetKeySetRes
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConfirmEmailPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetConfirmEmailPageResponseObject interface {
+	VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error
+}
+
+type GetConfirmEmailPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage200TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetConfirmEmailPage400TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage410TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage500TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage503TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *ConfirmEmailByLinkFormdataRequestBody
+}
+
+type ConfirmEmailByLinkResponseObject interface {
+	VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error
+}
+
+type ConfirmEmailByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink200TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response ConfirmEmailByLink400TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink403TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink410TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink413TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink415TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink429TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink500TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink503TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetNewPasswordPageResponseObject interface {
+	VisitGetNewPasswordPageResponse(w http.ResponseWriter) error
+}
+
+type GetNewPasswordPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage200TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetNewPasswordPage400TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage410TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage500TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage503TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPasswordRequestObject struct {
+	Token string `json:"token"`
+	Body  *ChooseNewPasswordFormdataRequestBody
+}
+
+type ChooseNewPasswordResponseObject interface {
+	VisitChooseNewPasswordResponse(w http.ResponseWriter) error
+}
+
+type ChooseNewPassword200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword200TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response ChooseNewPassword400TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword403TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword410TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword413TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword415TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword429TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword500TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword503TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -15651,6 +16372,18 @@ type StrictServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(ctx context.Context, request GetKeySetRequestObject) (GetKeySetResponseObject, error)
+	// GetConfirmEmailPage Asks before an address is confirmed
+	// (GET /account/email/{token})
+	GetConfirmEmailPage(ctx context.Context, request GetConfirmEmailPageRequestObject) (GetConfirmEmailPageResponseObject, error)
+	// ConfirmEmailByLink Confirms an address from its page
+	// (POST /account/email/{token})
+	ConfirmEmailByLink(ctx context.Context, request ConfirmEmailByLinkRequestObject) (ConfirmEmailByLinkResponseObject, error)
+	// GetNewPasswordPage Asks for a new password
+	// (GET /account/password/{token})
+	GetNewPasswordPage(ctx context.Context, request GetNewPasswordPageRequestObject) (GetNewPasswordPageResponseObject, error)
+	// ChooseNewPassword Sets a new password from its page
+	// (POST /account/password/{token})
+	ChooseNewPassword(ctx context.Context, request ChooseNewPasswordRequestObject) (ChooseNewPasswordResponseObject, error)
 	// GetPageAsset A file that pages load
 	// (GET /assets/{asset})
 	GetPageAsset(ctx context.Context, request GetPageAssetRequestObject) (GetPageAssetResponseObject, error)
@@ -15940,6 +16673,132 @@ func (sh *strictHandler) GetKeySet(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetKeySetResponseObject); ok {
 		if err := validResponse.VisitGetKeySetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetConfirmEmailPage operation middleware
+func (sh *strictHandler) GetConfirmEmailPage(ctx *gin.Context, token string) {
+	var request GetConfirmEmailPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConfirmEmailPage(ctx, request.(GetConfirmEmailPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConfirmEmailPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetConfirmEmailPageResponseObject); ok {
+		if err := validResponse.VisitGetConfirmEmailPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ConfirmEmailByLink operation middleware
+func (sh *strictHandler) ConfirmEmailByLink(ctx *gin.Context, token string) {
+	var request ConfirmEmailByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body ConfirmEmailByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmEmailByLink(ctx, request.(ConfirmEmailByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmEmailByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ConfirmEmailByLinkResponseObject); ok {
+		if err := validResponse.VisitConfirmEmailByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetNewPasswordPage operation middleware
+func (sh *strictHandler) GetNewPasswordPage(ctx *gin.Context, token string) {
+	var request GetNewPasswordPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNewPasswordPage(ctx, request.(GetNewPasswordPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNewPasswordPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetNewPasswordPageResponseObject); ok {
+		if err := validResponse.VisitGetNewPasswordPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChooseNewPassword operation middleware
+func (sh *strictHandler) ChooseNewPassword(ctx *gin.Context, token string) {
+	var request ChooseNewPasswordRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body ChooseNewPasswordFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChooseNewPassword(ctx, request.(ChooseNewPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChooseNewPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChooseNewPasswordResponseObject); ok {
+		if err := validResponse.VisitChooseNewPasswordResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -18270,352 +19129,359 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L0Jcxs39i/6VfDnva+S/IeiSC12LNfUvfKWeOJtLCWemciPgroPSURNgAOAohk/V71P8z7Y+yS3cAB0",
-	"o5vdZDcX28nQldgS2Qu2s5/zOx9bkRhPBAeuVevsY2sENAaJPz6WQDXE59r8EoOKJJtoJnjrrPVuBBII",
-	"04SpTqvdgg90PEmgddY6vOsdxiLSQqrDbu/Babfb7R7gX/fNX9/7X+2fuNdqtyT8e8okxK0zLafQbqlo",
-	"BGNq3jkQckx166w1lexAwgAk8Aha7ZaeT8zLlJaMD1ufPrVbTy/pcHGYlyMgdyAVE5yIAZmNqBkxUSMx",
-	"420yEJLoEZDr54ODl1RHo2tzEeUEYqbz07pqHV21lo51cUjPYxhPhAYezd/CJKFzc1txhNfmOddkNgJO",
-	"9IgpMzwzJsrVDCTRAsdDZcJAEvN2UJrMmB7hVYqOgdzC3Aw2Gwrw6bh19mvLPLr1vmy1XoiI2gGUbyyO",
-	"YDIRjOsx8PJdDr6vs9XR1rb6Tfr1+WSSsLJVNfs+SS8j2uz7jCoyEEkiZhDnZzOjTP+1120t3863oOX8",
-	"fKBBLr7vAiLBY2W2yzyM3MBAuGXk8EETLee5V54uW4ox42xsdrCXzp5xDUOQOI53796dT/UIuGYR1bA4",
-	"mB/FDM9NcFF+vo+ASjxNNBn/9aoVUQmDRMwaHvBP7daESjoG7djFeRSJKdfPK/aD2q/zQ1l9buhRq91i",
-	"5iETqketdovTsbnTPa7P4prnaopXLu7reXaOK4eeXdJ0+Hjsy4afPXLzKTxBhls1esuOmw48rhi4fdrm",
-	"Yw64408wXxz5P8VUEjHjZMrZv6dAtKEjy7GZIpEYjymP20RNoxGhilDy88/Pn3TIBfCY8WHGHd2VizyT",
-	"0CFlHMUBHcCZEWZDdgeW/Q6YVNox4Q65DG/DB1Eu9AgkuRHx3DxCwmCqinzlfnw8eDC4BwfHUffm4OTm",
-	"5PjgQdyFg6PBvfge7Q2+j05P/SJbsZstc7A8B2Z9ljIM+uEF8KEetc6OTk/bhoH433uGSLUGad7xf/96",
-	"dfXhqHdwdfXh/tP3f/mf5fsyQFFYfpSujZi9TkXpXEwNF4nPcM2M1AzWwi7USe/ICjclxiA4EEgUkGhE",
-	"+RBis+aK8Qg65Pq/r4mmt6AI5fOi7O0haypfJye66y7QvZPi+pRLx+RJKW89JzGdm/nrlLC+USSiCfCY",
-	"FmjsqHt076B7fNA7qaAk84Zlww53rnvw4P3Hk08H9oej7IfyXXxDNVvC0Cb266Y84aaCJ7jHbc4UrGgv",
-	"0ZJQRL+6RumqyHRiBNwroqzYbROqyVgoTY675Nu3zx6T+0cn3e865DXSaKYIKEKN1jrkQlbrAKXHzA2s",
-	"kurulc3mYkL5MynGi/Mxnzp1jytNuSaCd8gTGNBpolGN4GLW8YP59xTkPBvLwDyydF3NiTrQbFyuN5nh",
-	"XIrFwTzyyko2nPxYKJkDlYQa3Ydcm9dfV41Ni3VGdsnG8HowqDqt5j4iBoOmx3VQcVzN8/piMNj8vF7O",
-	"J1BDaSDmzqajh6rRzyew6cg/mZvVRHAFVnXLxmqm9ExMOc4qElwDR/uPGl3bWg2HvylrOqTT+RioBbWV",
-	"CxgMINLsDvoTySJ8SjSVhlDnrbPW05/ftpBVC9k6M7d/ardqPh1XToHWjA9xehRf45fJSvV+NNXmDIwZ",
-	"n2qzCr2jbvpdDDROGIfg25OTbrt1I8Qt48P+jPFYzPoxnavW2QPzxXQwANlHEgluyr6xFkH2VbfdiuhE",
-	"T81nVA4Zz766bwYSTyWudfbxcdccByTPfiT4gMlx62xAEwVtbzL0udAsyr9lLGJrQfQnIM2+pQfpGeo4",
-	"d0wxbT4UfWMW9wcA5soIt73X7WbfDCUNn23GM6Fz1GDdeozph+z7eyXfpwuDBlBxFkZx4HFfMzQofv3Y",
-	"Ki6a3YRwdJ/ai1cd5S467X56bx49ZjwO9+ZXfFjvqIvfGtKJpwn0EzZmunV2lPtwyjVLCi+QYCjD7JA9",
-	"BWY5VCJ0X2mYhKtkiC2jzP8pYdA6a/2Pw8zrcmi/VYcFKnwCmrLEUms99hL4brw/pOx97rJDvAYf/4jG",
-	"b61vYQnVT6S4SWD8lxLqj/whu6MJi/vOT9Ey48Y52CF790UsQBEuNBkwjYqUeaGkke6Qx6gYWu0SpBRS",
-	"kYQpbbTCmCjgqDKi4o7sFK/AozJgkBjuYBTyQ6Wp1KpPzQjGoBQd4ugUSTmmOROWmKJ63LiLPEVTPVWt",
-	"sxNDFppp5OThzJidF65CxnYPYxGp/1FcnNrH4o1d96qDsHJVH5Jru1DXxFC+IkCjEcEFw2XFxdbCKeUd",
-	"M7DH1mg6jyKYaGgoCgqmbW0r2VlqrbOWZwztVpI6qtb0OdUnPj/XkmX+CSa6jWsVUSkZxERMtbE6lRDc",
-	"/GuU0okUESjljEbVIS+EuDWaacGZ1iZC2qNsN8map9YYLXXsBVQd+u2WUXZ6HU7G7eYTwaHZThpxB3H/",
-	"Zl7PU4ObaH3GfdQ+vAXU7V32umdd899fur2zrlGz11AY3C1OfD2RHfKDEUnkHdygbg48VoUXH112H5wd",
-	"517c5Eia45f0UW8tPhRn02qHtk9tE2pC53ZR8wvUOw3HmckfK8gzplY6lPQ+z6RajjEAciKQYzxBVRpE",
-	"tfivq5ztVHo3lc+f2lbL/x3PfOvpVIoJHD4CmTDuGHO/iTaJN5TqTdNJXO/AuzhE66y3jkJQxpYMQVvn",
-	"VKgMWDMt4C0FHhJ6lsK4xDJ+UhbKyHniDwJX/LIHLfruHYfig4RFm2kfqH1pegs8VDwuQr/TSCSxspau",
-	"OR4dcq5u0zBQ6s4xD7IaRzQSQoH39lmjd32l4UFeaTCvwXCPG3JOWwgmsy1FwQwErO/KGEaZwkCTRMwI",
-	"M4qCWcprouhckdlojrqAdS6vYRLmra5IcDVNtDVqBlCHo8QwlOBZ/dh5bMZ2W9EY+d/ubR1ttc0mwiSh",
-	"fDilQzQFWjGg+Gi9T42jRekyMboUU8b8Q59l6+yoa7ZUTSBiNGHaTOMJGMNbJGI4by1jQbX31K5+1ZZm",
-	"rv21Vf9nQt6wOAa+Ee0N0qfkdH6mfNjnG0WkSMCcOjxzjEfJNHZeJzEBa+1uSmHHGYW98gcbFjTxbLDb",
-	"Ii03STKmc5xdLHBiSD8/LFe7Vq9twvhtHz5M0HApLq/5koyoIu6CDVewVzBsio8vLmVubNtYzXP7SozY",
-	"Bu81OvOMGgNuktDITLMYYJ+qpXZKDeM1e1r/FuZ9aR8ZLPjPRhQQDjNSiM6gCPEhIad2bbgRR0f5jcDI",
-	"E1UEIyslr1uwNstns60Df11YgetscAvxMbtXXIPkNNnQv+AeUpDvKNDIzGg/Myn4kAhOxFQSxWLokL9P",
-	"hbaxeL8fNiJlo1cTITVhG27XaegQOCfoOjeSVkylWvQDuElsh1xy7+qQS0gSoqYTnBYmt/hZXeM+vGD8",
-	"9vWdjbHskCP509BGBUcIIpK4XSRicjO39ASSoCrrtTF/ehLQemO164uztPSlYkCom1PpAq1aHzOaV0Kv",
-	"UsVW7x8Xuj/Ap+Q9dBKsB8tF1fNZD5vI5ZO8XPbvzq17NqgtLXp+Nsgj8Aiy1E+XphN4+a0FUZAutLd7",
-	"s2XW8EEfjvQ4ya1r62ra7R5H/2W0sfkEiLkAP4LWigSaIjFP6NBlK6EKzjiZJOgXEjJWafoa8jgcpAvz",
-	"rhOvoRr6YtC/YVKPWmet3oPvuwfdo4OjB/X1aPRlOH35PKbEjQZ9F4l32ylIBttRhf3jK0gsiGmvrQy/",
-	"waBEzMxjn1GWbKhSTILH9Qf2eUV2aQjep0OgXZFmVRipRN7aH5x/0NikMUQsNjYpzDbljIGO8VznRjIG",
-	"ymcjlkCRSsumtA16LbzfroQO0jeRKoJMTXRld1qFTXubhkS3tW1pyCDUOYDHxA8lc9qac7SQG7OpHvh9",
-	"sEf+jYZ9AcSLsqt85FtRNGxWrHcNsGiU7gyzWzemMRBjwn1qty6cZ+6ZhNL0THoLRkPbjFj9Sy7oXeMQ",
-	"BYaezV2/rh+vqOdu3pELubE32Dl87ZlZ5Rot8XR+el/7GOU3puQw4RftjHDwDcqSuDnYhCKXU84jsPYJ",
-	"uRTiBZXDzczvCZ0ngsZ9LUQ/wacVOYHPPrp3enp8j9zMNahNOfNxXmf1aYZGUfRjyBP+wiC3pbkuvBoJ",
-	"/FKIl5TPN1pYM9Yx5XMfEVXhwpqnewe2Tdua8hj15nmHXMo0e5MTSsZiCzrqUeidFYKYkZFgZLnlXhz6",
-	"VpbbvBY1b00Ej+Ah0elEXfIVJqEfYBb6dYE0gq9WUUiQyo7D+JmHyeKbCc9p4VlFYtHWXQbKHCkUAwPy",
-	"5vXFJTm86x0qUIbolc3ovbF56njZphZIL9vdF2J4YBN/y4VocQbb2NrsnWOmFFoizlMhibiDogv33bt3",
-	"B8Uk/2UbWqwJ8Lt6R1lCbxLYdEfT5xQyOhTIOxYBiSgP3J4+6O3oMiDXhGqQD50FpugAChHvgldpU6dM",
-	"0R3sp5EfYMn+p/Pdjo9mQqUmMyAxTAwJCB7EXjBb4DNSuvMNQfwSYkYvceIbHY70gf2xeWIf17KM6lGS",
-	"4H4/tm87MG8/I0VdbVPZeZqXnTgqTJHyZn864sWdL53MtkWpGUOWQj41ZxBNLj9OlLA/8zuQbMA2ZMcY",
-	"L+tPs4cVKBgOzAWExrE0LNmNLlUWyRx0h7yeYHWac2Mx9zM6stCjQvN+uy1GcWoMsbiJCzPe1vZNqFIz",
-	"IWOscWDDkUsJQoG2bPlaWQagr5NKs6pobI01mrwxarjUDFSakzEJPlo0U1Zm+QYZVR8Xv0uCVKIGxXdZ",
-	"zvGvizVM/n3B07PyQ3HzG0SY9uYKxRrOP0gYqq5ysvIn8dK2TdjAF5SsXC0XWi5Zq5rLba2mkvsx8onZ",
-	"NxpsGs6yY/hWWMHjHkOlpPOFtccR4Av9wP1rlqw4FvS6PW+w8unC5Eoe8oU0xyXr4UPsdsMwUGE4ko0R",
-	"h/v3euC4iS0zdeWr7sKSCtZsqcMRdbvVpU9XVxdlO5ZuzKr9uABcx8BwXn7PJRvDv8x1xX3ze+W2zg4g",
-	"fPCS7Xt6B42phlYSzbuRIDGLMe/DKaVpKoyaKw3jWlRDdd1Cj3brlllm5HfYJQuiw9gsSOxXpO/8gOYA",
-	"MGU0sRgPhv/Js+LguvQjCQo0sqDhEOK+mOo+3IGcz0YgcVTGnMiiuxKGTGmwHj4rO1LJ8X7ZkSkoeVnW",
-	"FQ6pTWa+RH5mjJkbMUWdExd1e2wAVxQ3YdW5ecFU07OTDrPWeHOHdCX7wicuGfNLn7bd7LRrDeOJBTIo",
-	"lk7nc1PrHlnMnO5bZapM7CRUaSKBKsHJbDT3+41qpnNKrCtOitSCx3Le9xyk7MAz3qcJSPObr4+GD8w6",
-	"MBZopux0mzE3Wh+vtWXDnNgKXCzBCX4yY0pDIFN+y8XM8Hd1yyaTisG4q8qoze0zmY2EAiKmOhJjHy/g",
-	"sZCEG5onWiRxsAVhGf2CMHWk5CbUzs5SMJDcGVp9ej8XzXli2Zjq3jQnuWYDfkk5HULsNcCFAbdbHD7o",
-	"fjSVSpTUgb50cko4E8QQ34QOobNSV1059Qvt/CxL514UoT6938WPmQrTb50goElizD2bY1LQab1wy/jV",
-	"jRAJUP7FlJzCuhX0lHTA5Sup7aY1OT4V6vxUgeyQC00HAyJ4Mu8s45DLSUQL+ZO5sFR2Vs7jpwL3naTB",
-	"bWtpWFYxGJh/UVsqZWHn1jB8zZP5Z1G6S7XN0jm6CNgvGNxpduzPScLuXNTG8F7FYshnUNvk6lfCJmaN",
-	"6GQCHEuJmSY3RkgqSAaL5LCGiZsG4eoKrDAet/zkIAyAUeRbn/IxuhrDCsJzC3q393iKwUBB6gnC1fxG",
-	"kd8x06fdWPwuDcjZq9YzYHIhwY9NXQI5aIDsQYGcDYv1/G7mtmmldRRUSTRUF221700J/MjPXLPEwzKl",
-	"3gVX22WUe5YAcapO/e0KCqqWQOTYQKi9Fl1MEzpXtYyxiPIIkiR9RU3GuJ5qnHPIrBxarnjrYykhN1XN",
-	"m5J+zZGuySG40GWG4WXIF/GaDjHioFB2kmMDpcKuIQfyNWYrDrYvQhlBEvtjnRaO1T/YrtB7dQqXvQy5",
-	"BlXlAGROp3LzJTMpNLg1Y5xc//DUxgpztaAf84zn03XpEtp3Vlhz7zLrLYYoYdxmnackVfHEoEivzOb8",
-	"WgWB0tPotgzfxuYTmyU6s85UK+Y5QKwIJRZEYKVmltYbLpUxeNFGUqkmMSyTYPkSvrq8JK3mK67gY8PB",
-	"VWAAqDxpE3SQuGQXe4VhC6go3QJMSI78l1qsqQj1g2nn0LlCjlsmiBdEciadGkplv995eshJldwqr5Di",
-	"O7dCc3WVX4MJmgd+aO7ixTq7siw7RRxkiQrGF5iYDWX4AihJGcur+bCx48LLNgqtk5fmwmXhlSbMpoyO",
-	"QqJxpICDa/ulLZm5f2uN7XQ4HhtEu1ZbQYtQOku9MILDvMFWhVg6DQBMLvxtK1e9OP7glTUW+DmfTPU6",
-	"rhvqla+IcnLjOLStr7KxXXTqsmhEcLM7xMgfFaJ7IpvE9DTU3CEmNzS6JQMpxqUOn5BWXUDMlscuZNsy",
-	"bq8lgoNDxuMipeaH3jxwqZNK03k5hVegHQUDQOCjRQjRRPBhyVS5h6YdUYRhTJNpEqpd2duYfrAApkfd",
-	"3r1uOwM07bZL2EUl5FI4RIQOqBhjoESbMSFkLuI2LhtKr2wopfBOwTAeVA+CjoDGhPoNwpVRPjM0N5L7",
-	"x6vHUYomFQyku4hQAhMVrsRAAgS+yNSsSIdhl3T51lRgVzUfSHCM1htJFVZWMJT79Y4xneqRkExBTMaG",
-	"DZKEThTCTjY52N9/v3LIZcKyas6lp2ABqiOYbClPe5ymncyYHrmAY2Z8ZlSxyCWqAMSWbfXqs58ALSzc",
-	"6dHpve7KpRunBppPGgjhy7xHNvxMQwIjoIke1U0XQK63FAm0AhQlZEvdhUW5GBlh4DR+d2r9SdNW5thB",
-	"ozfgwDyejKm8Rd1f5eli9UJVQLMFQzxeGGEWqQYetz1pUGfnRdZ8cSFMqjX6ZRrT6zJguGB096oPFUvd",
-	"EmTKJ5SlafZtK11tRiEeuNzoVnP5KlC6cGNPl0qb0GniRudGlfpVvPfCaBYTK5ubDNFrcQ00mhcwQG/8",
-	"WQGbNsDdIAOADjkn+HhzSLsYsbI8Gve/nbIOyufErRRRGiaLukyG3lG0PJ5fvCYnR737nVYefvj84F/v",
-	"Px6XQdam0B+L5hYXkkw50+qMRGg5D4QkT39+2yZz4PjL3978M+coYVzfOwkX/IH7s/zUFpRUO6B2Ns0y",
-	"TTQAMVzFnc/JWNx5jY1QdZsTkymm3SJvzgMrBa/ZKsZSiXo8FEbZNfps2bGOIMmYvM+7K1EZH6buDXwK",
-	"F8TMhAyYVvVzYXAJLpkTD/TDc3tXr7tovS9CPYZLhpI7gH5c6H7A/Rxt1Yl7WrwwrYANmWmDwuph/Hok",
-	"pNcY0tmlZ/Hk+Ki7kv5XzbAIhxXM8KiMc4mBBm5Ej9u+MZ3jaazSyFZLnmr0rXAsJ00si0ptq7hkFQPK",
-	"43EulYHP/NZhbrrdNiqjEbuD3JuP752u3KsS0M8iE3vCHO7EDegZALcCxLrY2qnlmJ4nux5OhxghrsMS",
-	"+dtbycmcT6PEh7E49hrm9u6zWgrusA3SWiocEus72PZG+95o3xvte6N9b7Tvjfa90b432vdG+95o3xvt",
-	"e6N9b7TvjfZdGO01EhEW51KpGpZbS1U2Q4VNUymMl2oQi6pxtRVZZQBXmhQlDKTAgqvUrnJ9sYRcl1BP",
-	"KFEWznSZAHpkN2GnKSEN00Wr0jGf5bJUHxLgkZxPNMQ2QcKWWU3c0afEdVtxRz+oWuk2S5K/DCmKYg8Y",
-	"iJEC66dE1k8QLJBemJmSZcrlEuiyoZft72ObM7pOrXUhRbVQfRJ01vGfTPkMksQBTeLhjDyYfpDR1x8b",
-	"bnYLWd5NHtUlShhnUT9KhK2KRRyH8t7B4UqFoy1diEREt5cuk7qIiBPRxLd2IzGdtz1Pt2T1kBydnHW7",
-	"vh8y4qY4zAxaaBCJoGd5rfXbb3/t9t5jj8T/5+jX7sHx++/Ofu0enPqPzKO/K1VpfdPrtTAKaHZXsyo4",
-	"X5xZTYBixkF2yPMUvBSbWC+ooFV1Ge5VwZtK90tCbJgXTdS65Ur50T/NY3e4HQxaATeEFAjXKSXq9MP2",
-	"QlPGVa0+y0rzl67QEzr/0Qj3ejln+TVCraBkjcYTPT8jdGbPdS3dGsfwevDE6pbLNM/CJO0YKmb2+g6k",
-	"ZHHTBNR4SatUxvOWrc9qX9jZnS3O0uVwPVhrrcrO4x7hDpSkJW8OPhFmbFcHTZ7Y6oftCK5SacONwjpl",
-	"2v26RNiUDO6ujpel4PTIVTeVWI9MEwsXQSwzradgWCdDlfZioeyc/1DdViVgp/MpNGWVYqZA2r53WF9q",
-	"sQ4HMLNo0KVEZGHLy1Wq13fWg8jbZCRmqLdZC9M67Xz76u2WUlGl++bJpSN6rpXNn3d4PUISCQMJalR3",
-	"IKV5xXZFC9UHuZHkFirbx/eV5233pG8HvX6k0/WJaaiu3AgrxBZRXTaoKXDCvpTULCKK02DQ246K5zfl",
-	"x7msZ1CtvHbfOejjEpSnJWV69jyuLHKCD7aTQwW8jqF718jAUbCPMOCcSUSTJHQnrnxfbaJLOxstcJXH",
-	"b8jJ/ZwgLTWbctUwVWUXExahLT6V5ahZiw2TFnr8A5VlxU75pkplY9xYFIbFHsHLwtXLVzgtnMWUSKrJ",
-	"cR0lMaXJQJU9Kbef18hL8ChpxdQElDOOLK2x3SBZYV16z89wN/RfxM7YgB+cYbjZlWg73FKmUtvGYwFK",
-	"kYSNuYoGzs65SP6dGDHdkEUUokH04Pf3H4/ax5++PXC/Gpv6Y6/9/afv/rs8TJTaJ0fdagazHOZkFftZ",
-	"OPMjrSfq7PDQb1BxYcppqj7TyvIKCrGBB93uapa2cos2Z3GOuy1lYtW8a/cqj+ts9xXUX64NrFcLY6Ep",
-	"St5AinH9Qm6PgVPCNyzuCsRt189HBcCkQvpAcV/gRXUK5hcPqag/0KBiekXoIytndphcWlhpi6HdCp/r",
-	"5wG52xTd7hmDJH4qZWNV3fU3LxWxZyTf9bxN/j0FOT/EwEWbWCzowxJs7UVGnaHulaEyZD3CV9GaHW72",
-	"wPK1sPBwO4fBbUJ85dgQF45+3MlMXewPrcSfcqMruU71HuRxsXo6rQMuZoDFYNUHPh3fOBDUxWDJ1C7c",
-	"wu3BghzaRlQstt2n2j4cU/gcQeen+kZ8KHyxel/9KNxCVVLjjzatq9nWLmIJitvVMQh3V+koMkdgQ2/2",
-	"alyxLLThI1kN7licgnRAC8vm8Q7gNv7q5tJuzbJxLbvHD784e397e+U6/ATzC2jK4G9hXp+/v5neJCz6",
-	"CVZ7jvGxZYPMQIGqsW0is3xehZnRJMFojgoTuRwqTD7SVd4/aIFXFOJLmzhLa0JBBTiGBeZmO0MkYkiq",
-	"UqWqcbcLcLzlmFkZ9LoxUzFM9o3qEItzpG32EiLvR5QvHUdD90qV6dQ2BloAZ/15YcLXBNPZKgSO2RYr",
-	"ygjjuCtPL+mwLqpNBUJ2uux5iyaEh86flhAWpwkQzdeJPFzhDKyExCxR5SM2Yb6P5R73t4j7m63PphjA",
-	"nwv8d3PUX+svWzXGsKnI8ob9f7RU4y3nFb+C2ZsgP6HBxu86/WNpSgMOWzNYN9ulqruASjOPHxKVRTZI",
-	"PucdZ2Ef9E09kMtC69ryvAPv8cj62hYPGzotTz4d2B+Osh9Kj98QeAwl5++5S7H25SFmOml8NnDy3euu",
-	"3cVi0Uc5ctI9mM7V1V/+l5kA+fa7w87B+4/H7eNu+Uyy3rwLclsUs3M8b3dNfKMRS2wqnASXTCQ1B7kk",
-	"hr9FR2Y68FWAsJ4IH6Ozoqn6a4PB/a1mGrVbHGYbPfJoFYkvjLvwzvKF2inZ75qalxDp1lv4pDS3Nj2d",
-	"EUNFbYJE1CaWhvBfQ0Lok/HNs3Yc72xASLiP64Qx90x6z6TrnK2da8lp1/i1teQ3dJ42h1h0WOay3cQE",
-	"uLV8JnTustsm1PVGy/rViTvcjhRaGLOWLORwmpuEbX1sdUtczwlatc7zdZDRx7XymH283dfM1r8hweR1",
-	"BZGEEp/2GzpXNrruqxkx3n6hJZtA5zfVIV4vntC5YZ48mXv0am2zDhRRYgy2hk0LX85ZCpNdHkHGqKK7",
-	"lQj+0FVIpw1L7RSInUL5s6c3CVMjcw76t1CB+X4LFgo8ndsaL7KVLg2Wvx5atDs6PoRX7ndv+7MSnIJg",
-	"REuO5MWCC4HOKNOMD/tm40Rsi1cjwICveVGKApB/WUZHZazNd3VsVpj79tlj8uDk9H6HvJFiKOlYkUSI",
-	"W0I1uY5EDNdtMgExQbR0GpNrG9y5Lim4LQ8oYe7rQ+eucN3PVkSNyj1E9TlhEHsscRtmDTvLTqmrO/lG",
-	"kedPOsv9QYveL9fMszLXrDxvCI++iJGU4cMkoYwXMlRXdKtst6xPqALv/dy5jIw+IAkGLJ1qgLWg+O4g",
-	"ck5l3PdMerXB7Zrg2pkHDiUXNXObGqx6KZ2kwYiGzDsZhlT1NH5ycV5KGpG8y194dHrae1B66W2Vv9Gm",
-	"s/hHvP7pTblLT+XkpGLD0ss+lJ8+ZKSRYZVtckMV3DuZymT1JtxiQp+ZZBvXxA7DzsW8q2zN3wKNGXfp",
-	"bE08OELpoYQcO5tOsNxqxstbrS2wP8NJ5uhqzJLlS5U1GE+EpEndd1Ux7nTMwSPL1yQCNtmxCsGUmjb0",
-	"kN8utGiaj331phE/5agiGJioxO2fTsjNHOGbjPzFlHubaLf6uLknpx7lVC5mU1uyujtXhP0urq8Iv4VI",
-	"8IglbJ3CxmgE0W1ZEO8Xm1+qbcZSTJQWwvzNkgSTImZGGMAHOi5w3kDADGwmSUX3lQGTSpPTbrd2AZHP",
-	"TCkRkwPGmRpVFDSc3yjUVVEPZZrIKVfYIHvmikxmVJEbKW4Bw7tNyy0Wqyfs1OSUE8bJpaNh8vPzCi1x",
-	"ktCobAveWC0L3C7gimMsHgtirJ5tbsVKTaPuCA6qfCskuNbqi55st0kVCd/2dY3oX0s2HFpaTgWLK4Jt",
-	"IVSGEjXYoXUEuUflBtJOD22weMEUg4O3mlw+B32H1LktMr+w67GFtn6ND+xvAi3ixUomw52pIsbCkGRG",
-	"54QmKDvL4vplu+0eXD75GMaTNfjb9h28rlVxyfwHFc34F1OcV+qp+IYaruK3tjCrcVEg3tVPJ5JLe/6+",
-	"WX1u/mEVg/SIM83GWQaWl487r0TMKWdrAQBZfaCWwrwXUDn8Q8uXYMiUlutI6C/isl23t/xOXL1ff8P6",
-	"bXOYzbzU22uHH0ataI2ej29hQplcA8e1zKXuZfsZoYTDjDink7H5JQOV4S09JFxwOMOUJn+REURYuxqD",
-	"fEi8bnCWQgZ6eNNEiNs2UWCdGuGxCVQLbpOaUg3j/ZIM5VWADzi56rV7mwK+bF7kHdGpgr4ExErDnK1Z",
-	"PxJSYodZ18zHNqXsjyi3qVnomZEQiTvXe98hlPC+nf32QEjeprg9zfORd4dPU5YCXAkog7l+pc2IIyph",
-	"yGw8YaExMY3HzPAkMVGlR8k3fW6acpjVc1kW48EnCipnuzXl7N9TcF9rOYVP7daF24wLetdYraSua3EJ",
-	"nEzakVjlWhIbekZ0h7ax61NJXQ+HOtcjeZVCnY6tbAMvLBpA80g7KNWvUAN9CMTWd5Drc+se/x1l/xl5",
-	"BFSCJP////v/XdfACqiZk+juYSXDuTBmQ1xpFlrdbRlAwQvMzbUpTQ4FmTWAe1rQNfNP/0EIY7dG0E47",
-	"r3L4oInhhR3yk+28aDQbRQdg/qXEC6Vyh7fd0X5VA3MLQ/CNIsC1zHcudbeq61oJEjifvveUew5gd7eG",
-	"sy8bZjt/nnJPzm1tAR4hv7Cle1l65BOhm5cqfJZm3s2bsi7g19T0UGysIG3cHdtsw859D7jX63scskhg",
-	"UTFzjYjJtwi+6JoU2yBhSsbO7ftd2/fjJt8WL7Hb913bgTvjNYYYLJAdgo4h2DNT5AYwYmw0EXO9j9q3",
-	"ifMF9Rk3H48nCWCVvJBpu+B21iy4TVwUv00cvuBDj1UZ53U/N0M063zadDrKQt5ANgT8wo0hnz0QJhVk",
-	"mQRuEMtzCtqtS99Js2knRVeMbpuVW7hSOpQARHCPEepxn8kLalh70BwXkY0ViYVFCRDGxCxrnliKrb4l",
-	"LPUK1PAm6KrNWm8uAgSvAeW7fZjeerC160HVNgWkXROCdoU7xXcYXYQjrQAMXR8YtIzXGU7/ejDYtWSs",
-	"29n180jCiu7VC5JtyYKtk4QYrNqCP28slCZ6JsgcqFRB143URqhdCJOt4EaGX61l2Lko9+fzCwLQuSHs",
-	"zkDUvg7TwY8OyIjpHViIbsmEJfdaq162YMIa88vsy3TFFx2i56/O7Tw9wWblpE+nZvEOH4FMUKVYONy/",
-	"YDFdtI43ubqkxVhH2B8JY41UkWgkFHArwiT6r0G6DhFbyLz/fEGUpQEUPCIWGPiZkOPmRcwLTvLTdad+",
-	"6eb9jSLaxqJ5ZDRgCR1y7rGGmDa8Hmyx0S0XM8L0Iqxz3aUx469clZcFd2KDHjHu/jv4bGu6winIYdZU",
-	"gnxdu7QK2zoAIfD7NRbc1u/rKSj70wxi7n/Wo6l0Pw4kc5X+VE+l+3GKd5ftrnlXYvF2dyrzCvgKX1D0",
-	"BTNeR+HZdNqZY/d+d01rHl1j0VQyPb8w7/EBVnRXpT8985Txt3eXC9G1S1vfACo9+QNy/eb1RYn3DKeC",
-	"ppx9QTqckdaT1qdPmNg6ECW1+hiOmdC5b/aPXcSM/ToQSSJmaYuXDF0FbVUjuFxC2BW/4k/vQM7Di2xv",
-	"nngq6U0CPkh0FvTZGokkVllDIqqdUxJTnYxEtO9XV/xb59jwo2v7viZStX3jH2fNf+ewnpRRYZhWkAyI",
-	"kOYXm0U7HlMeK3IDiZjhuJ9b48e2S3n77DE5Pj5+kKWc51V+fJfT+B+SG/DO9bHhdA71Lsng3CmPr7j5",
-	"DFWP3zNRDxJXZMwUxB3y0ntcGCfjrIqXfItVvN/ZwVBOfLEw8bW3nSuOWcx28BOb3k1sSq0i3/rM7e9c",
-	"kbhN13aZ1t7rYF40BsqNmnHF00zds9ZjKmGQoKckxTdo9QxtiAlwOmGts9Zxp9s5tlHvEZ7uw84MkuQA",
-	"C8QPf5vdqs5vLrY2LKtuOCd/u3j9iryDG/ITzMkFaDvq+6e9+23cje+7x/e/M8sPeL5uYe4mg/RgJ+79",
-	"V2cu3+wW5q77jbAeqNTF7ZxgCJWGuyFEh5wTxYbcsGEgypZbYKMzS3EY1cS0RTICCQ+NcoYSB6EgHbQx",
-	"+icEN3uIU7cA/kyR8zfPUxRTw55Qf3wet87MejgQFzSbJ4IryyCOul2bLc+1r1aZTBKneh765QxK0S2s",
-	"y68u29klObuU5jST2eUte9yUlstXxjRll5SMuciYedzq9f79z/N//vThsRz8ctG/fzl/9/cfXw/vj6K7",
-	"N3TCXiZy9pzSN9GPP78VrU/vPznuQ1exWTdhZEal9R/oq7FRHFyLxzQawcFjwbUUyRJXiBbYgM6J/Eyt",
-	"t+nSbTKmHw7oEP56jCgxGfO2IKHZ4IvKgRnoqd2Psnml+3b4nFvoyhzXb539+t5I9fGYynkwSXfAAr5u",
-	"j6s5hs5jZ+iQDlXQsAAlzIeDyFHlgYNIcVPE9x5SpUCrw4/476eA6haO3hs6hHNzla2Ko2PQuOS/Bier",
-	"pfQ8gU6kbMsaND1wZDaDo0Xd/dXLGWaZLAJ+fnq/8uSzMR3Cobob/uXDOMkd+5bF61J3Q4vcBa1l+2i0",
-	"5w/6MLLJ7NlDEA3nI7E9dM5I9yH5VOc5v9E7as9h/nHfTBUQc3Gkv3m49EGlBDBgCXQMgz3pnqw+cq+E",
-	"fiamPG5t9Yye4yjsCZ1QIyASQePgOOKHNc5iLCK17AQ+Md+vPAC43CNdvvn/ZTST+QSIuaDGKShd9LRs",
-	"ptPaMrEzRJnUkkbaR1EtaI9bSQUSoc5Xr6U1+35ftpwOZm5TWeJLMVritlWbrbt3lyzwc4022ZaX9olw",
-	"qUg+8yhhd/C/1lrZMRhqVZUKis8sUJGkE5AdYo+MUYjw9R8wnj2QguvM+pxQldZs6hERvFT6v3SvrkcD",
-	"WPWVJwI/sb7R8H0/JNVnvD9I2HCkSQ/1uYb04FbETOuNxLpRmCpixkCsEb/lzQxeMk5XpPlGOp20M6eW",
-	"V1TRyWNHkc0oxT81W3z3vjOCKvA6C/16Atyoh7GIpmPEiNgd/1lrSSd0fvgR1ZNPlfTxCEbM2z2M37oc",
-	"MPQeoh1n7FVXWHyNmD1iMACpwmg1hqapyyWmarFDrfneWHhGN7/iSqQ1JEhgzPVfQ819NppnVc8+IOgK",
-	"l9PIoe1gOqKKYHNg8u1Jr/udp2yKYXOjx8NEE8at/UansW2MYk2kEnVq/sYy94IyVZIrZ5W81Jz3y/WN",
-	"whXskFdontkmLHlt9vzvP/xybv78eH4+PHd/Xj41fz+i9Jef2Pno9l//+Ke++SGZ0t/n9/89+PuHu4OX",
-	"72Y/nf42/Nejm5+7T8s1uSyfpYYmV+pFe/8VSHKLfY3qU7eW+uT6jNTVtvzlvUZPP+02vPy4/uUrbI18",
-	"2f4KHQ6VE7fv9RnDYQr8sFR84kisNwbBCTBz/lZl9WEzyrTqkFfCGN6eCp3TRULkUs/K6M4CUuwJbxON",
-	"D01lB9NRW+tL176CHPHB9enxEY3fupaO61hAtajyB4fx2VDK1qTKn4Ni5WWkmWLfGrpEypiJaRITl5bU",
-	"1NDCeq/fK0nwrfnaEdobW+Z88fcXzpGqOmnp2TfK7hi2mRRJTG6mgUrrcJvSJilDQQRPc4uYRhGcelcV",
-	"nZPT7rFPOhsrSO5smeQCBWdV5pse5Kzu3JaAp6aMLybPisXNBbXPeTbCkoP+1hbbbXCm1ppg7KBD/RTz",
-	"TeV2MVHDmV1l4bKz/ZiiZmaUzBQqQ61nmt31DlPXV6X/OB4zrrCWxPqH3R3W5evMMlC3RFuU1EHQHd0c",
-	"WF8yoBwg4xv0eLi4x3XQfeOaYD6T0zrHtvPG4oFOmNLnftArZNKboEu2EQfeOQ25RqFtTATncxJRhTkL",
-	"KEWwq0EmRv7dqhAZvZXwXJ/aizWlSbqOKujuY/aoagDmu1btcyYsg1z+YusjRe++ZneAxeMe4rhqGMrp",
-	"Atk4UjydtGu4R0l+X2Mp3ooZuvVp2lel7K0++S17a9ZBvlvZlr6073mZ3pI/hu7AoNiwCYBVw3JtY8Jx",
-	"rWr+vLEy4YKtv+ax0zOw9l4K1v6vcC9SfF1bAtnCxuT/2z23o22b5yIEutWUMKjR7T047Xa73QP86775",
-	"63v/q/1Dj0LgbFfJ6BbqB/M28jgoH3Ls6Negpuh9LvK9kC8UooZXTTeNovUahEwcN0HrsoQtv+ZN7Z6i",
-	"ntWrpdhM9Qi4NjsPVt2qoxA9E/KGxTHwz6hzZY5sx0jahMMMlLYF97XjKr8WSsfMjhkBXNZgCzUpF6VN",
-	"S2Wc28Lh8HurhykHV4wsVfAIzsgIO85pIu5AWl9GAtpGlW2QljBt3ROBQBtj37qUW1ZLtjahVkhSPu+Q",
-	"d94J4sL8M3S8KCcwgw4CmPZPvj3pPvjujEhQ4FVWNzvkQzaK5dEX86LQMoDztNu2UwYeiXjejKd4psBh",
-	"VmQJAUEjmJQj6FdCUvIKZiEl+zrBpXTclCqxQzpCTORzQlx9X4GX9prNO+igvmemy5hpWAveuj3W/75/",
-	"cPfhaDw6eDDR9PeDWXzCG5i1ha73JTz3JbVVy0Gc+uklHVY92F12iNe4rijl1dcZ2pvvrchU3hERKsWH",
-	"NTeq2rdQFz4O1+CrFi4n3Qer73jsWlVZd0GNV1wK8YLKofP6ndaZi5pObMH6S4gZvTTraG4+elDrbS8p",
-	"n38JWfmS3kLQ0nMDIVkw3A4/ZhDZS/MRQjmxiQK655TLOWU9HljomlTh4AtE/1qs8A/AVXabhrEx3Rrt",
-	"f3OaXfBTlA0nu8QrP8/jljEYXWpuQZIJeauyjE7BfaZcYNeLCXBCFZlBkjx0pj3jQwI8dq0DUefFXD3X",
-	"sxlHjN2rboBwYJiH58mZcCHJmMaGk81t5A8SBajDkmvseo/3X39Xoqyinp0xoWYL8nzwkupo1LL285pq",
-	"7gJXasIm2pl+21SHDXz4qxTYPS/+Knmxbe4R7/lwFgxqrg4erb7hjURcD6xAeGb7eH0BTfL7ZgN962n6",
-	"C4gnezDRud1G9zHiS9sokxjsXuE8hDtYFj14NxIoMNrOzxKHPmYf1JqNgOd9SA+NYMOi2Z5FUq2MATy1",
-	"79+eVxU7P/frMrye7UpbyY0sarBldX23BKvlS2MJk/WjrlAk7TZ9/S7Mr14fzPU6J1psh8Q20Q+Xkqfr",
-	"ybyMQF1drJjZ+aT+1KxI6AYiDJ4NMEcs6xo7J47AHuaIt12beF/60W2RfNPWmL12LfUo7HzpYHxp4nCt",
-	"VKfb0aLT7XjkwJpsYdDLSB9VqXnfPyGNJxfbVKrWWbc54YftHytIP8WO3NP+hrQfrCahN65z8ldM/GFV",
-	"/Eb2Z2lQ5pmQ2DkaecVsJMhAyKFIM1VGFGEr7yDGL/UI5sYm9V0lCyEa29teJIj2jfdjn2pv0aIxe2fL",
-	"5fPcBOMmaQQvLdvfMM9li87usE9nBYUiDGgK//bnMxW+ctfsD+j3SCnZ47Jmh2lTxTmo6q2Uw28qkmYU",
-	"BLhGyuUmMJl1MU2Dkm1XRazcFWLG264VqmvsxFn0jdpSBk44pxVZOJh0okegbMLiVIF6iKBNN0AkTFBE",
-	"52IwYXvnDJHsfXVCCjYYycixHoqcazQV1qH3eot16BWzYSoDJ7J7U5UkYi+zmIj180SWvNdt+MoXu+s2",
-	"fnPYMyNFwTLM36EYYVU1VnhXjWQgxbh8DEuhi1YPJMXnWj0GLbYwgj9btlIjdJtt5i7dCHGLGM31zewq",
-	"Zb7Xtcr8X7q9M6w9zgiuzrPjXnaLW6gnskOsu/Id2CY7KbZX9uIjY0Uc515c841RLw+qWXwozibzB9Sd",
-	"yE3PdoK0i5pfoN5pOM4MQk4humCAMlM2lPS+IN03A5LUHsVxATDRO9nLwA7x6KcYhis6vefRC39d7KDQ",
-	"OznpBu0PeuauxauOcheddt15LiAOHi0DCjw66X5a7qI2NFN3x6Dnb3AH7xk2LEGuvsTbvXDgw6y3divg",
-	"Dq2z1svfzuevWHf2ct6dvUz+Pnv9RMxemv+fTb5/+eTp6au/N0jJyYT+PlmucbJcoDFl4G+hdhmqVBUa",
-	"ZiMo9up8uh8rYGEYt5AdknJlMf3PyFG3h+AlyqmFczGVyimK15bdXLfJSfeBk8tiDILDFcfAoDECmTYq",
-	"Z7l2a8RAAK3rLioquV6NxSpGPhccEFbmMihwFIhHQ8lY4K8J1SA75PoNptycYe3TX3vda1sEleYN5pqd",
-	"km+nE6IFOe4S9d3DK55VXrQJVdkwQ/ydFMNG0bHHRrcxVZf8h2viSx3dE6749fMYxhOhDc87+Anm1w6o",
-	"hws3ljZRAqu0Jgmdo67MAWK3whh58Jn/ZdWSZlWD49Y82JqN7ifEj115h13nDaOzzcX2OhJSulYUrXMy",
-	"Fh6GYYTAgN47X1ceNuT1tfnsI1sCtJOUx73itVe89orX9hWvNXSoyqrOoDK/kHEQyo23KByq+3D7DITg",
-	"nvSWQo7sstvT67C7tc9gPTg3bGb1y7M7/A37XIjPn9BQI/Mid0qmCv4QnttH2CQdCWYrirTVn0sdt4cf",
-	"g98KqbYlMFPTJHFF9Q9dgX0R9YLkQS/ItVVG+1YBvEZNOcX1sNhloxT2Dq74hM5BYk1lUPgSJrajYmPF",
-	"ParLeWX41TX51odpUeN1qrGtYs4wPJgF3TPf0Ll7uQX6sxrumTMFcEx5fdqOR0LbXUJdQwysfxZ3ZvTS",
-	"hpPJNfoS+46fXvs7rv0HyA7ZcASyAh1kE3XXK6/tUlB6t2zWdMiwOxVRQmByZckgzdrb4FaVLy4337xL",
-	"bpk/cGMP3F7926t/e/Xvq1b/AjlT0P726tfXUxKQkze7deE1y9zIhpBLEFmmyhzaBj9rpIkUXlblb3w0",
-	"z/UTSjUG6wNtE8toIPYY0shxfGQLGd1D85VDybYJroOBLwd2ypZ5REnZAU7tj+cNyzU/TUWSzAiyZqml",
-	"bdDVoIS2W8eUQRCaJw7q56h7VPuec4cj3dobgXsjcEsp8HjECU3lt+fGHitpI05czxg8xGZ5BxY+dDc8",
-	"9DJgoCOqCJXS9/crFlpBdPucf0GWt+cnX4Sf/Hkp3JzooOEf4w2ofE16dv0ud0vPGUyqxQLB1uwlFO0G",
-	"syfpPUn/WUjaHek1xPa6BJ22cd0dPTsDRSNwUOpDPcv3/HVOUNszheddrWm2axkTwK/2PGDPA/40PABP",
-	"NOa52K3bNRNwnat3ywTMqRKSKSRdQ9R3gsUQE9+8yod3BxKA0CFlJb0L3ED/6G4L594PoVNrey6euL36",
-	"5LwWe+6zd1L8cXmdO82fkdetLMwP6pjbRCRxWr/bIc9opBVRU8SQ9zmWfWFrnrELGGotNvwRVB0srRPa",
-	"TaU+dmezlbben/OpVkm+jYSabRCFyNpaIKIrK/A1G4M5Avs63K3U4frl9CgXf6p4TPOq/dlIjBsU7K8k",
-	"1q+hMn+NYntHxn0JEbA7C7UBEZvgDp8Fe63MUle8/OhfYcxd2RvWq9KvUZ7v9pokEA9B2hx8GYPc84mt",
-	"8AlPShvziS/CCLg4wJYVOzNYsqrSMZWut5QFwUA5b70YbhRkAJALyi5yEfOQV+LCdtnYOyf2zok/rML+",
-	"0pCDc04aJZhjnZTGdmY7191RfE2WaO+vOWA1kXUqYvCgjaVb5kOg0cg2x7Zfz4BrckOj2w55NR3fgFRk",
-	"RO8MWZMhnVhUdcYJ9a3GV+kGb/3otqgbjFMc7uUpabZNdL+Gfu+slla7xXHSrbPWW9QaTo6a9FN2k10m",
-	"wf1uYVWffdleeG9FePuV3ZGS/0VEepbkuEM3pCCUC4RuRS8juhyd5MZKRReoQJfkfAId8sbVUSJyD1Na",
-	"SCxQnT8kzLXPgZnlKb5xQTtt/uja3Jdi87ip/vEcmaW5ucfF3NwGbCTd9X0W1t7B+SfUl8QdfOEcLAlK",
-	"JHc7ZKsXdO7QZxBQiU4VoBNGAXCiRdrf1lhPhnkqX+aT+v7IedpQO607jhnEnjnbZzJlK7+jLCMWK24Q",
-	"czZiCUOu9ZBcS9Byfm1bCLK0jr+UEZuV2SYX3l6QSIpZPxJSQuTYRF2OOqFMvrXV3DviqXveuOeN21Bl",
-	"6S24dPdpdOs9LYMSdinxUC93QdXmhlrOd8cLEf3Rmcce5AKnh10EZ9gL0rM6psjQGKdCkhtsZn7mMfY8",
-	"L8SEGSwJHEgxDnJiED/EMFMe297FI1dFGY3MoUM46TEiqbpQenMeHFEpWZivg+0SzDsSGGhCE8FLWaqW",
-	"86+ToaIQ6UsYi7vPwFCbdNtyZ8cLt6ZjKzPA39kt9NGOXdXL74vW99JgS9LAnmVbEOX4kEhlAeG5BtWN",
-	"5IGD/1xSmG6YMoLxYjOqIiAVp2PkjgqojEZkTHU0AoV511kbXQ0fdBujjNjKHVGUqHKQvVGEKPNbQRh9",
-	"4mZTB1zUA59asYOdfjGp2sJCOrZQVoaN/yxr7FsPljP/fjWBiNGE6XnNUWQ3bDaWwgZzkdtjooXokAus",
-	"nMNWzBWjYTxKpjH0GU87+pYAWboiYzemGyESoHwnkJmnXy1kZq9bti3vt5rhYjbANeGJBFfTRON9/QHU",
-	"qeBuUovv+/bYuAVg9b3hPJXF+cGxPWs9ATmmWiRiiH3gq/t/1ne9Ww6wzPPu6G4PNljmPPdMSYT4z4Fs",
-	"8eJit1CDiKFBOYHxRM+Jd4Iivh3PtHkxGICEOMPzBQmIeTJCtEEULjn/v3VbV3TEfeIH+eU08jVoNYah",
-	"BE9prgRgaauuxgQ7kYahGJHbV4xH0Do76nYfrEvIzcj4OZ9M9Y6a+G7IJBsv/E656pfcpDI+ex7HGzQ+",
-	"a38JyDLfX1i39m11v5gZ9tnxdeOYUJLKp5pSrqJlg7vr8GOKabS0tW4qcJp7nO2tgVW+zxnYDJml6QnY",
-	"cf6vk35LGrm+td4w5T0CA5bAQ5vH632QCEOsnA7lPaScCN4hjzCN3bcHUZrOCdqcvtuO0QSdEiWBIPoV",
-	"ukLVmbFJfZYARvZ/R+xnc+cYKCf2G4cuVRLdn0z1uorWNpq57jWs9TWs/3S+tG9e+jU1LxWSxIBaPMWC",
-	"8N3J8EPkhJUO0hcZd/RRo7THj6HQDjn3mVMKHMMWM8TML+GPqV7wI750e14hwPzG3lEKDii1sUce2N9n",
-	"ALcxNcs7Ftz88Kmd3nI/f0vvuOqW91vhS+8AbpO5nX6FB8e8et9V+YsmWc5wl5ySgJGIpgT4GZUlHPBI",
-	"JHbYZ6maxIUmCrFhsIvCTMhbxodWr6F8TsZCIvnaIEvCIE17NkqP0hJ0NHrof7DlIuabmM5JjK4qDE8n",
-	"dNIhGHKkZCDkjMqYRImIbl0SJFEzmiRipvyYnGOrTWige7m4szB8Rs9YBKELzMxHK1uJSUTkVBpYpelZ",
-	"mGGHTpswhX2yhAKjOyoWQ5rEifu8RJvz3OoLqHSfl8Wtw8a2q2NdOG/oBb37U+Zi7pWm3YSPjbmI9Byy",
-	"7i2w6yWKk2F+ksWglsKex3SurH16bf6+JlqQay2uXWA0s0MNa3Tsyff6cRS6LBj8Oh1EU/Z0MaH8mRTj",
-	"Otnj5tpL0dpmHC+mOoSb7p0YjceqohmzOy5wLkSjNmyqcP/JQfc4uP/9lpS1J3Tu13dpyI3O1V5h+2IK",
-	"2xNDYYh7a90z2yL9DTS1Olzj8KM5wp8s1/C4ekXIG/N5ntA3VENyxHtSXx4/k7CXx3l5/EeSkLafM6ru",
-	"2LcitG8wSfSL0stqAYRuiCeG5dfzGecNONdU3czeRf5TH0ZEE+AxlR3yzkFC2Huyi4whQmfmVsxXWtvm",
-	"cC+mc2vqJKy5HbIlHrCmKVJfOtcXr3sLYm9BfGX8MVAiMG+fGxVyp4aESoRebkTgFd7/Ukz5CZt/M05+",
-	"NWZGm2jxXRHC6hwZEsQ5uD2sWcW+ahaT88Y2WiQxREZLKbc9LnDEK9JQC4070vSklKXUbUtS2rrc9TYp",
-	"soyNuro/pTJhZsFcDwZUKhmu/ECBJt/OJNNA/mIY/v919Oi7/GzCdjXdALKnuvl7jaE3asV+gQW6ZR3g",
-	"2yRtbNWzJqntVG9t0op5PFg5D2wgv+Es3m81ClCjNVKNdke1u51uI6fTENMy8zItV1edfdjxi4QDcAds",
-	"DGytYMDny6dYImXM+A/EYLAcQM3wPwTcwgIH8wFQpdvkBvQMgHsnFnbi0+IaiyTMk8vlxCUbw2uc2x/K",
-	"N1XCR+6nvLBpizXEYqtiKPlnbslt5VZ9FfKikWp7t9UXR2zEstevKcZYmrP+ajExHet3rGubi1mNzKuz",
-	"MtsYSGJ0b8Ftvf6IadW2ye2pKupraac8Bok9N4HZRCxF6FjgFTAm1lSXMJgqiDvk+vngAK3eazLGWlqm",
-	"iaIDIFoQBTyuwpmmcbwu29qKmV2P+dRkKA1Zxg4z0gcDC2aANTy5uuz6jSq3pt+t086ycWfKtHFBq0ab",
-	"xpKui6k0cEL7i0mlpqfIeV4WJQ9+4cyqtLTclZxzAExWhogpJvheMO09Pp8BgMLJ3936d7zmffjRk7NP",
-	"nl8e+NmOGNpHfP5zIz6pfnlDo9uvPMTjVZBVZux8siLjouhzVJnAQYheK28y9XJMY0ANdiamSUyGsBoK",
-	"/BIHsdL/KZRzzvrac/dKV3fuyvlR21U7rkHfWQX2Oh3Op3Zls17Wx93aigt6hMcW1YXxvgVmzlYp37b6",
-	"P64heAO3Y+E4L/MWLFDUHst1Y/7sMmZdjDminNw4hRhiMvhqq7XKC9qLhVlD0AoDJ44vdQhGjDz8CfoM",
-	"loHz2Zr1wgn9osXrN9PBAGQfoyYBbXeruFkpO5IwZjwOH/ArcofeUfd9u6USoftKwyR80rrkvDtLfg2G",
-	"D2j8szvo1+WqTYSBAq2NUF0sfLeupn401UbnznbtqJt+FwONE8YX+LWT1P0Z47GY9WM6V62zB+aLyoPg",
-	"vily9q6hS2xv2B9TOWTBQbl/VHl+qgSWw3npc6FZlH9LXaFYLfP8N1j4lx+Pb3jk1mNMP2Tf3yv5Pl2Y",
-	"U2w3UpjFToXmMhprLlLN14YyzA7ZU2CWo5xW1yXWJ6ApS/ZIA38E63GPNFCJNLCIRrOTgkXUQA8/ugyQ",
-	"pSAEixpE83yywjP2sATbOTCLh8UBmzJFIGY611Lkq/RXGC2rDoYBTRLidZQSEIMbsFVvOXU5H0hL2wsG",
-	"/gsMqs1A2owtiNHJ0SHXVgM6Iyhprx2MLLOvcjmoGMArTTPdWOPeRgCsgUK9Up18YNXJL6Va79nLPobx",
-	"2cECdiCGx7BMyr6EjSv5PeQIjemayGK0l9k75zElb1KvyIKjpIGPLIqwCVOVX8x+vcdaLMttcYuTZm8k",
-	"YjjErJGwT5G9ZjuuLSPPVHhmDydUqZmQaPGUe66e8tgmobiRfKNc/rcCpZjgyqIFTSRgJb1/IGaeqFvr",
-	"qbPpKhoB06kEgg+CmCTsFsysD5h/jJhxm7WiRYJtLMypL/F+IVm/8YPfBBAIxaLuZwvRcm0lyEhIBeSG",
-	"ag22r5G5pd3iMAuvpiQRfIj58CWX16YjPxfLsOrJzpPF3bK3x38E7/NXjmD3dcOBO7nmsWQmGSV8DsYh",
-	"JmaUYVuZ5fFGDrO0yKKN3QYp1p+5/oLnZMB4zPgQU1xU2kzUVorJKTf6O1FYxIqKvSCxIPTGKOzYtjAS",
-	"cUV67dvCKFcEJH8UMzKmfL4G4HSvGeD0FqON0QiiW8MlTnpH7ZZbSrVRGtmyHseuX8Qd8FjIvoTfbNaa",
-	"kf7aqigTsLtJddrt/aidwtbHQM3Vanpj7jQcNBvkYa3xmcUbMM7UqLqp40muFzTt3RytyPRK20uY7ZJg",
-	"eQL+gjlgK9pHasmGQ2wXmXVsa9QuMjilK7pGhud5r1eVBg11sFIgScxiVEAGaGs165NQ5IBVAb7HYjyh",
-	"EhSBOyP+XUsYXx3lzj7qONIC9/DiZhKMdmo2hjNCiUL7CS/7TTBuVTBbpbbA6PCA5s/Qorlx1JC9NCAd",
-	"M0BDK+hQWfPQX1giKzv3z/OpzQ9JYsSB22bD5FGizDJ0JNfT5fPqM199/xBHDuhsc16z5m1DKhQCr38c",
-	"GCvAVmpW9BgNzB4MgVOSgNGYLa1QkjB+a00BlwXPVNaAdDYCCzzqqUhNI8SJ94/EYlTdueIlnZeQ+Xk1",
-	"+60Z5yZ2Q6U5Xt9yjmMJSr3mybyeun+0uJznfvWQo1jgAjpvu/arpWu0tsjY698tBdFUIhzrr+9zrnp1",
-	"67Ra7E/WVBlvTaY3CYtaFdR0KCEGGC8hKvRgo/db3AL3Tmx7NL5RSFNtMhQixmQSJwulORQjMZUdgja+",
-	"FVzOqvfPcAO3BjzT6oqXW+hIseY9tquWHkkxHdqMQmrPOTZv8J6ONPHfi8hykjXT3hrFNrLb2y1cytZZ",
-	"Kxok/fP6f5p0J4thbLfwS1n7vRq3vGD89rUxDvc8YCkPeDwSQsH2WABa58vN6gmISYLIluOQWMmYzjHk",
-	"ZYi83Cx+4x+/wh4+d0jfme/PD+xhjXxcd5cFIagPOrBF07hJ9VK5ZxwSl9LRUpAMtlXQ7l6wzNLzC703",
-	"8cpc5351CnJqY/9X3QZFlyL1vaUi0ohUSxRaEMrnHXKeaaYjqlKAiaNusLvliZ3ZCfxyCZ0x1dAXg/4N",
-	"k3qEro/eg4PuvYNuQC2PgJdTSzRiSbwdoPpXMPOv2Em2ZmGavQffdw+6RwdHD+qH1rbEQBqyj3063L5h",
-	"6n9Yp56Ma2+XzxfUrsOPWf3zp0od7NwPpyCFvG6kAGHES0H+Qw7RNCHG3bvPs9ta+59dHaum4tvtbO2k",
-	"OfR0kpupzh+/LbUBKst/W1sx2Ure2zJRXSp+JyMraP9y8oAcd0nv6Pjk9N79Hcvl7aa//bmpfZ/2tsP0",
-	"AM8Hbjk2nBnsXoCaC5SWWU5Aufn0TMjMBKrh7fdOxGAy6Ol3rG5EJxPgatEreU44zK64v9tHHBi/NTaa",
-	"80IS5vybtss4ckcubkQ8x6LDRAwJ4w+JnRpIjGwPKeNEelaMg5hRRRRl8RW3RTgu6clYiUmMcD4+smFd",
-	"qGY7MvvQD91nLmdRQppIoHHemrR4IDjGK+6mgdO3sAixwy60WRblvlU7mdZWufGD7kH39KB3P+iQxmFW",
-	"1R8NURwyxv1KSEpewQxFS91krEr+vgVu/jY4yzuK0KTn2lW3ziTTGjjRYh+m2b6L9vUEeEBzaztnc0zu",
-	"0O7vspinwJe6ndaeV3gSBJucwIXOwiJBPMVXJFgeYs8S8LiSbV7xjaKkCnj8C0g2cIS/jRjpAg/4WmKk",
-	"hr0apjmFPbltn9wuwMm/MMKv/bkuYupvQoJ35sDOtx8gPTrxKNdelKfpzSkZRyOhgBtlhV/xQEc4I7OR",
-	"KOQ4WBhqMQZULiBRQCI6VRATgfoLF5mERwfzuEPOjSSfUZnPwjYC44pb1SQNzmbZ06me1yHvRgKdzwMh",
-	"h8IKl3AeVN2qIHYtOLTJbMQwqdKpFVqIMl5hF/0p0vgGTKK+rN95RDbH99aOyaY8fB+V/Qqisk7FzwTw",
-	"2izH1zvkUclKiiVKEylykSLEHce+yUKgHGfSciaFjMBIZ4QS9T0I29U4IMDjCz+wOsfzha0xwdRpM86Z",
-	"URL2McaiAf1CDAtrtOvU+nZ1nB/hX/3xKz1QCVWaoCCpSBHFlgSV52T91HMbulmaGu0qbFI0LLjDitTW",
-	"MyZhID4YnewF49MPiLA/YRJycJunB8fd3OOaoHeaZembZVkywCbdWHDoy4L2aU3UnqAW8rJBQk6D+ZwF",
-	"b1Vh/HM0n5RPPr0BKsGx4jRX7Y4mzKqDvVPiiqM9/rKEgQQ1KtyhJY0t+jPV5PrN64tLEgqQQ3fXNT7U",
-	"djb6oMmEMolOnim3Lq40cY6SmRR8GCht+PKYKbPQcZhQm3nPrGVorUTJhqOgNC/vebJdFgMHW84SJXPA",
-	"OdnHQUxOusdtco2mXX/KUQlkEF9j7xSs5LMxBqPlIt9EtTL1bqVpEyC9l+5hwQ2WHgpic+J9yoRlHG7p",
-	"jfA0khFNYTtpJ29TxRzZIeb4KU3oUFSlWji2uJNk4PqurNpM6LGE2NA+TVSDEEMDGOooAqX6XtmG+d9G",
-	"Nz9E7DX727N/PX17+feLvz3owHG3Ex0l/Gb8rBv/429JOev2jLZ36li3v4ZxhB1AkCNDCP3Sm3unOb7v",
-	"r82sANnICjA6Im50v4kEwbf1XYbaI2QP9bfKn6wSYfHCH/KvUlL8nNL13r5Ybl+8QAt8Y5vCi4QlLgwj",
-	"U5SrbAqFjmG4Qeo5ypDiJSrzbTxET0XYZsDwykQoNEvgiqPwcJzQdzs/7rp6JBdCSYVM/j3o0mkTfJ6x",
-	"XgJnp5EptunAub34intp6SrHDbOmzkkScPFITBi4xluexRue306Fpx4xGKQum1S8dK74FT/PiwUn3Nyo",
-	"wUn1E9vuyZhkd+Bq1bGslPkeUA+6toNtqccUn7UFIbIpg2sQ17BnbS89/qjS4zKnM35uCbIXB9Uub03n",
-	"a1g1lWLhY3bqPi3zOz03THlTB1JD/9Ee4XhrXibB0aBxrpHd28JLSz6WeC6b9qYcpL0pJ1SPslB/wEs3",
-	"6U7pQfBncDMS4lYdmm8mUK1E/eK0WmN6YsYbG3Kqp4Y+lBbGusXwjy01NhfAHXBNnj/xRmcyt+kh3ho2",
-	"6syIcW31E49wIIE6o9Rhvrp8Edd1kmlyAwmDOzBm9RwptUOeotfYldtYzQw1oaPuCcZwg8fMyQVOtFOi",
-	"jUTA7sB+/c4uy0oQfjYGY4WOJzjJH1+ePz64+PH86PRetj5WNUJAahcIk3RGbkQ8zx8J/dfe/ftHx6en",
-	"97rd9l3vr6dHp/fp9/cewH2I4AZienxEBwN67yiKI3o8oKe9iMb34f592oXTe4PB6fG9uBvB99Drfh9/",
-	"fxP742NTxbMDZCd4cOHHt/QYjemHF8CHetQ6O+k+uIfAHP6DXkX5UZUO99+H/53TeFofr1osvmqdXbXg",
-	"Tvd7V632VUsgsoX7ELjGD81r8COPA8zwoR06xhopC4BseER/OokNz7tqfSovm7phnGKZVXHk6wWsLvDk",
-	"t22HMukO6WeLh3/hwl3uSNzxOk+vEynumD1xnhd7JlPgxYYGDhxQcq978v3p/Xt5Xk3tNf5YrhL+TDF9",
-	"+BFleXXi+SMYMR9bdzkiWYxZuJm4+O9zTdRIzFTWTgppOLE8SpCI8giSxGoLMRmLO2xip13k+YpT8xlk",
-	"L7Pt4xT59qTX/e7Md2Y31qIbwcjmENsAF9pxQt66fBXDGl2TvFuYYDdmNEWnMdNGcSozsYagfzHjfkOH",
-	"UKejsuFaEGehfpoP9HfIKzDMzKppef51PvzhF1T4fzw/H3rl/+VT/IdGv/+DnY9u//WPf+qbH5IpnV38",
-	"MB/+84cfXvODm+eXI/30pPeP3s/lEs/aHTW51JGxbppXRWr4oA9HepzkOdTVtNs9jv7LaAXzCRBzAX6U",
-	"b49SwkvKahKHDTjDKwRgb6KI+ct7jZ5+2m14+XH9y5fwDr8g9oil/VQcuzDfFHnFBJMem/OBQ0ujlezg",
-	"IkXGGgpQCKrl2UBEZWw70KbYuI7V4Rs6xGYKK28xdCqp7zGOYU+D/yk0WKdu7Y9GsufqNu397kgW0Sis",
-	"CMzhaW9Av+0l2DfoNY3EeIwhPEWu7bsDiOPrTBdxEhz7aws5/kaR61uYX5shG+OEZWV55BbmZ9grZ4oR",
-	"wShh0a1LIL/i7n0dctQ9su5fTBab6kiMwTtFbcxxDuaF1FAthvHEVDqAQcPojP3z7Un3+LsyMW1ngrzi",
-	"0fwF47f/4Xyijhv4w8FsNjswm3swlQnwSMS23DZwqd7CvKHHcUuLUz9vLpMPz4Qcr+dY3i3nfJ4ndGSg",
-	"i5houx3DTzBxhSYRlZK5LCwlBF+Pnx//Ydl/LSsxvPy00eV1aprDyx/8AUSXJS+Vii3XIEwhZ96V3mkM",
-	"vyXVzwjhaqXVOEMvbKBTvhR38J+tUbbLpoo5fCTGIgVrH/9ubOm8XvCQaBHTObFJNixX75uffta3ugKn",
-	"x5ylcldTTDUsOJrMIRqKg71y/OdSjp9JsO1w0S2EPh/PbLT4Appx1nNsiXbcRo/9GX46ExkTaqP3aZbi",
-	"ypfoz1e8oEDvWD82K7rXjr+YdnxU1c3/wWX3+wDI+Ysp0EYYfsXq84gqZAp73XmvO//BdGdDWbvVnPMv",
-	"/9iyieRmHIbbKZB3nslPZdI6ax0iDop7c0mKxQHjeNjRqXsDibAd0XMwvkWYRdVa1CbfjUShcXLbPtPC",
-	"v8Yo7YJH+d5Hi0965PuyuwAwk2TElBZyHo4kE9Tlo6Hag1bGws8nu6dDntpuDlYJcM0gOLkOQcl+MhIc",
-	"dQSXu3/U7WalpcHT2kTIehL9zKnPGJHCVWFJYtYs4DXBLN34KmdoOyMooiFJyFQFd6YxxMU7fwSa6FGb",
-	"jEFLFvlltlC5WtIoHIA5T5ZEik8xxpQt5/TYoEyPDKekLjm/TW6y2KFTL4wqgWEBV8neIa8nwBkfog4V",
-	"5Y25hyk8kLFNnvJhwtQIR/sDyDHl7eCAgJTYvF9axdxWkmbTsAS3OIlfLByRxbgAiNN+IFkZbgDuj5cN",
-	"mCsDGAfPd3jmn95/+j8BAAD//w==",
+	"7L0Jcxs39i/6VfDnva+S/IeiSEqyY7mm7pW3xBNvYynxzER+FNh9SCJqAj0AKJrxc9X7NO+DvU9yCwdA",
+	"b+wmu7nYToapGUsie8F29nN+52MrENNYcOBatc4/tiZAQ5D462MJVEN4oc0fIahAslgzwVvnrXcTkECY",
+	"Jkx1Wu0WfKDTOILWeev4rnccikALqY67vQdn3W63e4T/3Df/fO//tP+FvVa7JeHfMyYhbJ1rOYN2SwUT",
+	"mFLzzpGQU6pb562ZZEcSRiCBB9Bqt/QiNi9TWjI+bn361G49vaLj5WFeTYDcgVRMcCJGZD6hZsRETcSc",
+	"t8lISKInQG6ej45eUh1MbsxFlBMImc5P67rVv26tHOvykJ6HMI2FBh4s3kIc0YW5rTjCG/OcGzKfACd6",
+	"wpQZnhkT5WoOkmiB46EyYiCJeTsoTeZMT/AqRadAbmFhBpsOBfhs2jr/tWUe3XpftlovREDtAMo3FkcQ",
+	"x4JxPQVevsuZ7+tsdbCzrX6TfH0RxxErW1Wz73FyGdFm3+dUkZGIIjGHMD+bOWX6r71ua/V2vgUtFxcj",
+	"DXL5fZcQCB4qs13mYWQII+GWkcMHTbRc5F55tmoppoyzqdnBXjJ7xjWMQeI43r17dzHTE+CaBVTD8mB+",
+	"FHM8N5mL8vN9BFTiaaLR9K/XrYBKGEVi3vCAf2q3YirpFLRjFxdBIGZcP6/YD2q/zg9l/bmh/Va7xcxD",
+	"YqonrXaL06m50z1uwMKa52qGVy7v60V6jiuHnl7SdPh47MuGnz5y+yk8QYZbNXrLjpsOPKwYuH3a9mPO",
+	"cMefYLE88n+KmSRizsmMs3/PgGhDR5ZjM0UCMZ1SHraJmgUTQhWh5Oefnz/pkEvgIePjlDu6K5d5JqFj",
+	"yjiKAzqCcyPMxuwOLPsdMam0Y8IdcpW9DR9EudATkGQowoV5hITRTBX5yv3wZPRgdA+OToLu8Oh0eHpy",
+	"9CDswlF/dC+8R3uj74OzM7/IVuymy5xZniOzPisZBv3wAvhYT1rn/bOztmEg/u+eIVKtQZp3/N+/Xl9/",
+	"6PeOrq8/3H/6/i//s3xfRigKy4/SjRGzN4koXYiZ4SLhOa6ZkZqZtbALddrrW+GmxBQEBwKRAhJMKB9D",
+	"aNZcMR5Ah9z89w3R9BYUoXxRlL09ZE3l6+REd90FundaXJ9y6Rg9KeWtFySkCzN/nRDWN4oENAIe0gKN",
+	"9bv9e0fdk6PeaQUlmTesGnZ257pHD95/PP10ZH/pp7+U7+IbqtkKhhbbr5vyhGEFT3CP254pWNFeoiWh",
+	"iH51g9JVkVlsBNwroqzYbROqyVQoTU665Nu3zx6T+/3T7ncd8hppNFUEFKFGax1zIat1gNJj5gZWSXX3",
+	"ymZzGVP+TIrp8nzMp07d40pTrongHfIERnQWaVQjuJh3/GD+PQO5SMcyMo8sXVdzoo40m5brTWY4V2J5",
+	"MI+8spIOJz8WShZAJaFG9yE35vU3VWPTYpORXbEpvB6Nqk6ruY+I0ajpcR1VHFfzvIEYjbY/r1eLGGoo",
+	"DcTc2XT0UDX6RQzbjvyTuVnFgiuwqls6VjOlZ2LGcVaB4Bo42n/U6NrWajj+TVnTIZnOx4xaUFu5gNEI",
+	"As3uYBBLFuBTgpk0hLponbee/vy2haxayNa5uf1Tu1Xz6bhyCrRmfIzTo/gav0xWqg+CmTZnYMr4TJtV",
+	"6PW7yXch0DBiHDLfnp52262hELeMjwdzxkMxH4R0oVrnD8wXs9EI5ABJJHNT+o21CNKvuu1WQGM9M59R",
+	"OWY8/eq+GUg4k7jW6ccnXXMckDwHgeAjJqet8xGNFLS9yTDgQrMg/5apCK0FMYhBmn1LDtIz1HHumGLa",
+	"fCgGxiwejADMlQFue6/bTb8ZS5p9thlPTBeowbr1mNIP6ff3Sr5PFgYNoOIsjOLAw4FmaFD8+rFVXDS7",
+	"CdnRfWovX9XPXXTW/fTePHrKeJjdm1/xYb1+F781pBPOIhhEbMp067yf+3DGNYsKL5BgKMPskD0FZjlU",
+	"JPRAaYizq2SILaXM/ylh1Dpv/Y/j1OtybL9VxwUqfAKasshSaz32kvHdeH9I2fvcZcd4DT7+EQ3fWt/C",
+	"CqqPpRhGMP1LCfUH/pDd0YiFA+enaJlx4xzskL37IhSgCBeajJhGRcq8UNJAd8hjVAytdglSCqlIxJQ2",
+	"WmFIFHBUGVFxR3aKV+BRGTGIDHcwCvmx0lRqNaBmBFNQio5xdIokHNOcCUtMQT1u3EWeoqmeqdb5qSEL",
+	"zTRy8uzMmJ0XrkLKdo9DEaj/UVyc2sfijV33qoOwdlUfkhu7UDfEUL4iQIMJwQXDZcXF1sIp5R0zsMfW",
+	"aLoIAog1NBQFBdO2tpXsLLXWecszhnYrShxVG/qc6hOfn2vJMv8EsW7jWgVUSgYhETNtrE4lBDc/jVIa",
+	"SxGAUs5oVB3yQohbo5kWnGltIqQ9ynaTrHlqjdFSx16GqrN+u1WUnVyHk3G7+URwaLaTRtxBOBgu6nlq",
+	"cBOtz3iA2oe3gLq9q173vGv+95du77xr1OwNFAZ3ixNfT2SH/GBEEnkHQ9TNgYeq8OL+VffB+UnuxU2O",
+	"pDl+0QD11uJDcTatdtb2qW1CxXRhFzW/QL2z7DhT+WMFecrUSoeS3OeZVMsxBkBOBHKKJ6hKg6gW/3WV",
+	"s71K76by+VPbavm/45lvPZ1JEcPxI5AR444xD5pok3hDqd40i8N6B97FIVrnvU0UgjK2ZAjaOqeyyoA1",
+	"0zK8pcBDsp6lbFxiFT8pC2XkPPFHGVf8qgct++4dh+KjiAXbaR+ofWl6CzyreFxm/U4TEYXKWrrmeHTI",
+	"hbpNwkCJO8c8yGocwUQIBd7bZ43ezZWGB3mlwbwGwz1uyDltITOZXSkKZiBgfVfGMEoVBhpFYk6YURTM",
+	"Ut4QRReKzCcL1AWsc3kDkzBvdQWCq1mkrVEzgjocJYSxBM/qp85jM7XbisbI/3Zv62irbTYRJhHl4xkd",
+	"oynQCgHFR+t9YhwtS5fY6FJMGfMPfZat837XbKmKIWA0YtpM4wkYw1tEYrxorWJBtffUrn7Vlqau/Y1V",
+	"/2dCDlkYAt+K9kbJU3I6P1M+7PONIlJEYE4dnjnGg2gWOq+TiMFau9tS2ElKYa/8wYYlTTwd7K5Iy02S",
+	"TOkCZxcKnBjSzw+r1a71axsxfjuADzEaLsXlNV+SCVXEXbDlCvYKhk3x8cWlzI1tF6t5YV+JEdvMe43O",
+	"PKfGgIsjGphpFgPsM7XSTqlhvKZPG9zCYiDtIzML/rMRBYTDnBSiMyhCfEjIqV1bbkS/n98IjDxRRTCy",
+	"UvK6JWuzfDa7OvA3hRW4SQe3FB+ze8U1SE6jLf0L7iEF+Y4CjcyN9jOXgo+J4ETMJFEshA75+0xoG4v3",
+	"+2EjUjZ6FQupCdtyu86yDoELgq5zI2nFTKplP4CbxG7IJfeuDrmCKCJqFuO0MLnFz+oG9+EF47ev72yM",
+	"ZY8cyZ+GNio4QhARhe0iEZPhwtITSIKqrNfG/OmJQOut1a4vztKSl4oRoW5OpQu0bn3MaF4JvU4VW79/",
+	"XOjBCJ+S99BJsB4sF1XPZz1sI5dP83LZvzu37umgdrTo+dkgj8AjyBI/XZJO4OW3FkRBstDe7k2XWcMH",
+	"fTzR0yi3rq3rWbd7EvyX0cYWMRBzAX4ErTUJNEVijunYZSuhCs44iSP0CwkZqiR9DXkcDtKFeTeJ11AN",
+	"AzEaDJnUk9Z5q/fg++5Rt3/Uf1Bfj0ZfhtOXL0JK3GjQdxF5t52CaLQbVdg/voLEMjHtjZXhNxiUCJl5",
+	"7DPKoi1VijjzuMHIPq/ILg3B+3QItCuSrAojlchb+4vzDxqbNISAhcYmhfm2nDGjYzzXuZFMgfL5hEVQ",
+	"pNKyKe2CXgvvtyuhM+mbSBWZTE10ZXdahU17m4REd7VtScggq3MAD4kfSuq0NedoKTdmWz3w+8we+Tca",
+	"9gUQLsuu8pHvRNGwWbHeNcCCSbIzzG7dlIZAjAn3qd26dJ65ZxJK0zPpLRgNbTti9S+5pHeNQxQYejZ3",
+	"/bp5vKKeu3lPLuTG3mDn8LVnZp1rtMTT+el97WOU35iSw4RftFPCwTcoS+LmYBOKXE45j8DGJ+RKiBdU",
+	"jrczv2O6iAQNB1qIQYRPK3ICn3107+zs5B4ZLjSobTnzSV5n9WmGRlH0Y8gT/tIgd6W5Lr0aCfxKiJeU",
+	"L7ZaWDPWKeULHxFV2YU1T/cObJu2NeMh6s2LDrmSSfYmJ5RMxQ501H7WOysEMSMjmZHllnt56DtZbvNa",
+	"1Lw1ETyAh0QnE3XJV5iEfoRZ6DcF0sh8tY5CMqnsOIyfeTZZfDvhOSs8q0gs2rrLQJkjhWJgRN68vrwi",
+	"x3e9YwXKEL2yGb1Dm6eOl21rgfTS3X0hxkc28bdciBZnsIutTd85ZUqhJeI8FZKIOyi6cN+9e3dUTPJf",
+	"taHFmgC/q3eURXQYwbY7mjynkNGhQN6xAEhAecbt6YPeji4z5BpRDfKhs8AUHUEh4l3wKm3rlCm6g/00",
+	"8gMs2f9kvrvx0cRUajIHEkJsSEDwTOwFswU+I6U73xCELyFk9AonvtXhSB44mJonDnAty6geJQnu92P7",
+	"tiPz9nNS1NW2lZ1nedmJo8IUKW/2JyNe3vnSyexalJoxpCnkM3MG0eTy40QJ+zO/A8lGbEt2jPGywSx9",
+	"WIGC4chcQGgYSsOS3egSZZEsQHfI6xir05wbi7nf0ZGFHhWa99vtMIpTY4jFTVya8a62L6ZKzYUMscaB",
+	"jScuJQgF2qrla6UZgL5OKsmqoqE11mj0xqjhUjNQSU5GnPlo2UxZm+Wbyaj6uPxdlEklalB8l+Yc/7pc",
+	"w+Tfl3l6Wn4ohr9BgGlvrlCs4fwzCUPVVU5W/kRe2rYJG/mCkrWr5ULLJWtVc7mt1VRyP0Y+MftGg03D",
+	"WXUM3woreNxjqJR0sbT2OAJ8oR+4f82KFceCXrfnDVY+WZhcyUO+kOakZD18iN1uGAYqDEeyMeLs/r0e",
+	"OW5iy0xd+aq7sKSCNV3q7Ii63erSp+vry7IdSzZm3X5cAq5jxnBefc8Vm8K/zHXFffN75bbODiD74BXb",
+	"9/QOGlMNrSSadxNBQhZi3odTSpNUGLVQGqa1qIbquoUe7dYts8zI77BLFkSHsVmQ0K/IwPkBzQFgymhi",
+	"IR4M/5tnxZnrko8kKNDIgsZjCAdipgdwB3Ixn4DEURlzIo3uShgzpcF6+KzsSCTH+1VHpqDkpVlXOKQ2",
+	"mfsS+bkxZoZihjonLuru2ACuKG7CunPzgqmmZycZZq3x5g7pWvaFT1wx5pc+bbvZadcaprEFMiiWTudz",
+	"U+seWcycHlhlqkzsRFRpIoEqwcl8svD7jWqmc0psKk6K1ILHcjHwHKTswDM+oBFI85evj4YPzDowlmim",
+	"7HSbMTdaH6+1pcOMbQUuluBkfjNjSkIgM37Lxdzwd3XL4rhiMO6qMmpz+0zmE6GAiJkOxNTHC3goJOGG",
+	"5okWUZjZgmwZ/ZIwdaTkJtROz1JmILkztP70fi6a88SyNdW9aU5yzQb8knI6htBrgEsDbrc4fNCDYCaV",
+	"KKkDfenklHAmiCG+mI6hs1ZXXTv1S+38LCvnXhShPr3fxY+ZyqbfOkFAo8iYezbHpKDTeuGW8quhEBFQ",
+	"/sWUnMK6FfSUZMDlK6ntpjU5PhXq/EyB7JBLTUcjIni06KzikKtJRAv5k7mwVHZWzuOnAveNk+C2tTQs",
+	"qxiNzE/UlkpZ2IU1DF/zaPFZlO5SbbN0ji4C9gsGd5od+wsSsTsXtTG8V7EQ8hnUNrn6lbCJWRMax8Cx",
+	"lJhpMjRCUkE0WiaHDUzcJAhXV2Bl43GrTw7CABhFvvUpH6OrMaxMeG5J7/YeTzEaKUg8Qbia3yjyO2b6",
+	"tBuL35UBOXvVZgZMLiT4salLIAcNkD4oI2ezxXp+N3PbtNY6ylRJNFQXbbXvsAR+5GeuWeRhmRLvgqvt",
+	"Mso9i4A4Vaf+dmUKqlZA5NhAqL0WXUwxXahaxlhAeQBRlLyiJmPcTDXOOWTWDi1XvPWxlJCbquZNSb/m",
+	"SDfkEFzoMsPwKssX8ZoOMeKgUHaSYwOlwq4hB/I1ZmsOti9CmUAU+mOdFI7VP9iu0Ht9Cpe9DLkGVeUA",
+	"ZE6ncvMlcyk0uDVjnNz88NTGCnO1oB/zjOfTTekS2ndWWHPvUusthCBi3GadJyRV8cRMkV6Zzfm1CgKl",
+	"Z8FtGb6NzSc2S3RunalWzHOAUBFKLIjAWs0sqTdcKWPwoq2kUk1iWCXB8iV8dXlJUs1XXMHHhoOrjAGg",
+	"8qRN0EHikl3sFYYtoKJ0CxCTHPmvtFgTEeoH086hc2U5bpkgXhLJqXRqKJX9fufpISdVcqu8Rorv3QrN",
+	"1VV+DSZoHvihuYsX6+zKsuwUcZAlKjO+jInZUIYvgZKUsbyaD5s6Lrxqo9A6eWkuXBVeacJsyugoSzSO",
+	"FHBwbb+0JTP3b62xnQ7HY4to13oraBlKZ6UXRnBYNNiqLJZOAwCTS3/b2lUvjj/zyhoL/JzHM72J64Z6",
+	"5SugnAwdh7b1VTa2i05dFkwIbnaHGPmjsuieyCYxPQ01dwjJkAa3ZCTFtNThk6VVFxCz5bFL2baM22uJ",
+	"4OCQ8bhIqPmhNw9c6qTSdFFO4RVoR5kBIPDRMoRoJPi4ZKrcQ9NOKMIwJsk0EdWu7G1KP1gA0363d6/b",
+	"TgFNu+0SdlEJuZQdIkIHVIwxo0SbMSFkLuI2rhpKr2wopfBOmWE8qB4EnQANCfUbhCujfGZobiT3T9aP",
+	"oxRNKjOQ7jJCCcQquxIjCZDxRSZmRTIMu6Srt6YCu6r5QDLHaLORVGFlZYZyv94xpjM9EZIpCMnUsEES",
+	"0Vgh7GSTg/3992uHXCYsq+ZcegqWoDoyky3laY+TtJM50xMXcEyNz5QqlrlEFYDYqq1ef/YjoIWFO+uf",
+	"3euuXbppYqD5pIEsfJn3yGY/0xDBBGikJ3XTBZDrrUQCrQBFybKl7tKiXE6MMHAavzu1/qRpK3PsoNEb",
+	"cGQeT6ZU3qLur/J0sX6hKqDZMkM8WRphGqkGHrY9aVBn5wXWfHEhTKo1+mUa0+sqYLjM6O5VHyqWuCXI",
+	"jMeUJWn2bStdbUYhHrjc6NZz+SpQuuzGnq2UNlmniRudG1XiV/HeC6NZxFY2Nxmi1+IaaDQvYITe+PMC",
+	"Nm0Gd4OMADrkguDjzSHtYsTK8mjc/3bCOihfELdSRGmIl3WZFL2jaHk8v3xNTvu9+51WHn744uhf7z+e",
+	"lEHWJtAfy+YWF5LMONPqnARoOY+EJE9/ftsmC+D4x9/e/DPnKGFc3zvNLvgD99/qU1tQUu2A2uk0yzTR",
+	"DIjhOu58QabizmtshKrbnJhMMO2WeXMeWCnzmp1iLJWox2NhlF2jz5Yd6wCilMn7vLsSlfFh4t7Ap3BB",
+	"zEzIiGlVPxcGl+CKOfFAPzy3d/W6y9b7MtRjdslQcmegH5e6H3A/R1t14p4WLk0rw4bMtEFh9TB+PRHS",
+	"awzJ7JKzeHrS766l/3UzLMJhZWbYL+NcYqSBG9Hjtm9KF3gaqzSy9ZKnGn0rO5bTJpZFpbZVXLKKAeXx",
+	"OFfKwGd+6zA33W4blcGE3UHuzSf3ztbuVQnoZ5GJPWEOd2IIeg7ArQCxLrZ2Yjkm58muh9MhJojrsEL+",
+	"9tZyMufTKPFhLI+9hrm9/6yWgjtsi7SWCofE5g62g9F+MNoPRvvBaD8Y7Qej/WC0H4z2g9F+MNoPRvvB",
+	"aD8Y7QejfR9Ge41EhOW5VKqG5dZSlc1QYdNUCuOVGsSyalxtRVYZwJUmRQkDKbDgKrWrXF8sIdcV1JOV",
+	"KEtnukwAPbKbsNeUkIbpolXpmM9yWaoPCfBALmINoU2QsGVWsTv6lLhuK+7oZ6pWus2S5K+yFEWxBwyE",
+	"SIH1UyLrJwgWSC+bmZJmyuUS6NKhl+3vY5szukmtdSFFtVB9kums4z+Z8TlEkQOaxMMZeDD9TEbfYGq4",
+	"2S2keTd5VJcgYpwFgyAStioWcRzKewdnVyo72tKFiERwe+UyqYuIOAGNfGs3EtJF2/N0S1YPSf/0vNv1",
+	"/ZARN8VhZtBCg0gEPctrrd9++2u39x57JP4//V+7Ryfvvzv/tXt05j8yj/6uVKV19vjTKWXRM2F1xAb7",
+	"56ssc6cu+bC91DVwjTGLxcoVlaeM336TgCgZQTUV0lgKDjxXMQ0pzswtR4j/AmH2SuiysMV2BGn5aPk+",
+	"u07hGwE70PSuZqWD2bUu51pizkF2yPME8RU7fy/p7VXFLO5V6ycfGo5PI7VpjVd+9E/zgCfu2Gf6JzfE",
+	"YdjpmazAM1i5Qk/o4kejEdVL1MuvEapSJWs0jfXinNC5ZQa1DBIcw+vRE6uQr1LXC5O0Y6iY2es7kJKF",
+	"TbN2wxX9ZRnPuwN8KcDSzu5tcVYuh2tcW2tV9h4syu5ASS739ogd2TT36kjTE1syshtpXyqiudHyZ0y7",
+	"P1dI6JLB3dVxTRU8RbmSsBKTm2liMTaIZab1tDLrmalS+Sz+n3O6qtuqrPVkPoVOtlLMFUjbLBCLci1A",
+	"5AjmFkK7lIgs1nu5Hvr6zrpdeZtMxByVXWuWW0+n7/m92/ozqvTAPLl0RM+1skUHDuRISCJhJEFN6g6k",
+	"NBnbrmihZCM3ktxCpfv4vvK87Z/07aA3Dw+75joN1ZWhsEJsGQpni0IMJ+xLSc3CyDgNBkMUqK1/U36c",
+	"yxot1SoG8O2WPq6AxlpR22jP49rKMPhg219UYBIZuvcKrKVgH5bBOZOARlHWB7v2fbWJLmkHtcRVHr8h",
+	"p/dzgrTU1syVEFXVqsQsQAfGTJZDjS13mSoO559AZVmFWL4TVdkYtxaF2QqZzMuyq5cvC1s6iwmRVJPj",
+	"JkpiQpMZVfa03OmwQTKHh5Yr5nOgnHFkaT0UDTI8NqX3/Az3Q/9FwJEt+ME5xuhdXbsDe2UqsW08gKIU",
+	"UbabWdHA2TsXKZjF/e7WLKIQQqNHv7//2G+ffPr2yP3ZPXrw/mOv/f2n7/67PLaW2Cf9bjWDWY0Ns479",
+	"LJ35idaxOj8+9hu07C8oW5n6TCtNxigEVB50u+tZ2tot2p7FOe62kolV8679qzyuHeBXULS6MRphLWCK",
+	"ptCCIymm9avfPXBQCd+wYDUQtl0TJJVBcxXSR9cHAi+qgzJQ4tOrP9BMmfmaeFFaA+6AzLSw0hbj4RWO",
+	"6s+DDLgtJOAzBlH4VMrGqrprCl8qYs9JvlV8m/x7BnJxjNGeNrEA2sclgOTLjDqFKiyDskgbq6+jNTvc",
+	"9IHla2Ex9faOHdyE+MoBNS4d/biTmcQlHlqJP+NGV3Lt/T0y5nLJeVI8XUybC8GqD3w2HTrk2OUI08wu",
+	"3NLtmQU5tt27WGhbdrV9DKvwOSL1z/RQfCh8sX5f/SjcQlVS4482F67Z1i4DMIrb9YEbd1fpKFJHYENv",
+	"9nowtjQe5MN/De5YnoJ06BSr5vEO4Db86ubSbs3Tca26xw+/OHt/e3vtOvwEi0toyuBvYVGfv7+ZDSMW",
+	"/ATrPcf42LJBpkhK1YBAgVk+r8LMaRRhNEdls98clE4+PFjedGmJVxTiS9s4S2viZ2XAHwvMzbbTiMSY",
+	"VOWXVYOVFzCMy4HGUrx6Y6ZimOwb1SEWHErblC9sVxBQvnIcDd0rVaZT2xhoGQzwz4utviEC0U5xg8y2",
+	"WFFGGMddeXpFx3WhgCpgxZNlz1s0WUzt/GnJYgk1Qe/5OuGaK5yBlTiiJap8wGLmm38ewJKLYMnp+mwL",
+	"nPy5EJO3h0q2/rJ1Y8x2YklSrltPf37bSrKmv+92u5/+ePnZO07GfgXzN5n8hA1TbfaR/rEypSEz7A2y",
+	"hHAEddMxlmUhzAdNczq+4syi3HTabm0q11wz2DTDqKoNhkpS5B8SlUaTSL44A0+OfdA39dBYCz2Wy3M9",
+	"vJcpbcBcJHB0FJ9+OrK/9NNfSkl+DDyEEpp/7moBfB2TmU4SE89s3L3uxu1Wlv3CE6dRZaZzff2X/2Um",
+	"QL797rhz9P7jSfukWz6TtIn00iEVxYwoL09dt+lgwiKbsynBJXBJzUGuyJvYofM4Gfg65GLPQR6jg6ip",
+	"yWED8IMdZxxuwlyyj+yvI/ulcRfeWb5QeyX7fVPzCiLdea+phOY2pqdzYqioTZCI2sTSEP40JIR+MN/l",
+	"bc8x5gaEhPu4Sej4wKQPTLrO2dq7ZeJ53OaWyRu6SLqYLDuJcxmGIgZurc2YLlxGYUxdE7+0saK4w+1I",
+	"MLAxU8xiYyf5YKiz2TKssJ7juWqdF5tA+E9r5Y77HAdf3F3/hgirLBQEEkriCG/oQtmMBl92izkOl1qy",
+	"GDq/qQ7xtkhMF4Z58mjhYda1zfRQRIkp2GJLLXzdcSmee3nUHiO57lYi+ENXyp901rVTIHYK5c+eDSOm",
+	"JuYcDG6hojnBLVjM+mRuG7zIlmQ1WP56sObu6PiwaXmso+3PSuYUZEa04kheLrlt6Jwyzfh4YDZOhLbK",
+	"OgAMspsXJXAV+ZeldFTG2nz70WYV5G+fPSYPTs/ud8gbKcaSThWJhLglVJObQIRw0yYxiBhh/WlIbmxA",
+	"7aakMrw8iIf5xg+di8i16VsTqSv3ytXnhJl4b4mrNu0sW3ZKXYHUN4o8f9JZ7YNb9ji6rrOV+X3luVp4",
+	"9EWIpAwf4ogyXsgKXtNWtd2yfriKxgQXzk1n9AFJMEjsVAMsWsZ3Z7IVqAwHnkmvd3K4bs125hknnotU",
+	"uk3NrHopnSQBoIbMOxpnqepp+OTyopQ0AnmXv7B/dtZ7UHrpbZWP16YQ+Ue8/ulNuRtV5eSkYuPSyz6U",
+	"nz5kpIFhlW0ypArunc5ktH4TbjGJ0kyyjWtih2HnYt5VtuZvgYaMuxTCJl4zofRYQo6dzWKsC5zz8p6A",
+	"S+zPcJIFunfTAoVSZQ2msZA0qvuuKsadjDnzyPI1CYDFe1YhmFKzhlGJ26VeYoupLzM24qcc/gaDQZUN",
+	"JmYxGS4QZ8zIXyxzsMmN64+be3LixU/kYjq1Fau7d0XY7+LmivBbCAQPWMQ2qcANJhDclgVOf7E5vdpm",
+	"iYVEaSHMvyyKMBFlboQBfKDTAufNCJiRzd6paBM0YlJpctbt1i7a8tlAJWJyxDhTk4oikouhQl0V9VCm",
+	"iZxxhZ3c566wZ04VGUrrAB6Nmpa4LFes2KnJGSeMkytHw+Tn5xVaYhzRoGwL3lgtC9wu4Ipj/gMWIVk9",
+	"29yKJcVG3REcVPlWSLCN/kuiB26TKpLs7esa0b+WbDy2tJwIFlet3UJMFyVqsEPrCHKPyg2knRzazOJl",
+	"ppg5eOvJ5XPQd5Y6d0Xml3Y9dtB/svGB/U2gRbxcPWa4M1XEWBiSzOmC0AhlZ1kuRdluuweXTz6EabwB",
+	"f9u9g7cymPTaJt1HjN968rQ5HjsKFpWvCxbDNS7ExLsGyURyqebfN6uJzj+sYpAeGqnZOMtQHfOx/rXQ",
+	"TuVsLYOUVx9RqDDvJfgY/9DyJRgzpeUmEvqLuGw368e6J1dvPp3K4y0igSxRYCarygsfd2Fd1MVNmg7v",
+	"msNs56Xe3mu8hHPQXi4VKT/mMWVyA8DhMpe6l+3nhBIOc+KcTsbmlwxUCgz2kHDB4RzTyPxFRhBhvXAI",
+	"8iHxusF5gm3pcXgjIW7bRIF1amSPTUa14DaRLNEw3q/ICl8HsoGTq167twky0faF9QGdKRhIQFA/zJOb",
+	"DwIhJbZCdl2nbPfUwYRymw6HnhkJgbgD68VzUDp8YGe/O7SctwnAVPMc8P0BKZWlXVciH2F+ZWnX7IBK",
+	"GDMbT1jqoE3DKTM8ScSq9Cj57uRN0zzTGjrLYjzgR0HlbLdmnP17Bu5rLWfwqd26dJtxSe8aq5XUtdcu",
+	"wT1KWmerXO9sQ8+IqNE2dn0iqesBpueaea9TqJOxlW3gpUVgaB5pB6UGFWqgD4HYmhpyc2Hd47+j7D8n",
+	"j4BKkOT//3//v5sa+Aw180DdPaxkOJfGbAgrzUKru60ChXiB+dA2jczBdbMGuGRLumb+6T8IEWLWVTtp",
+	"EczhgyaGF3bIT7ZFqNFsFB2B+UmJF0rlDm+7o4OqTvsW+uEbRYBrmW+x625VN7USJHA+A+8p9xzA7m4N",
+	"Z186zHb+POWenNvaAiRFfmFL97L0yEdCNy8P+Sxd55t3D17CDKrpodhaQdq6jbvZhr37HnCvN/c4pJHA",
+	"omLmOmaTbxEl1HXTtkHChIyd2/e7tm8cT74tXmK377u2QyHHawwxWMRFRMdDVHKmyBAwYmw0EXO9j9q3",
+	"ifMFDRg3H0/jCBCZQMikr3U77WrdJi6K3yYOCPOhB1UN87qfmyGadT5VPRllIW8gHQJ+4caQzx7IJhWk",
+	"mQRuEKtzCtqtK9/ytWnLTwcAYLvqW1xdOpYARHAPZusByskLalh7poszQnArEgqLzCCMiVnW5bO0CcCO",
+	"QP8r4O2bwAA36xG7jGS9Aeb07vGk6+Erb4ap3BQ5eUOs5DXuFN8Kdxk3twLZdnME2zJeZzj969Fo35Kx",
+	"bgvizyMJK9qsL0m2FQu2SRJiZtWW/HlToTTRc0EWQKXKtIdJbITaxUfpCm5l+NVahr2Lcn8+vyDonxvC",
+	"/gxE7WtfHU7uiEyY3oOF6JZMWHKvteplCyasMb/KvkxWfNkhevHqws7TE2xawvt0Zhbv+BHICFWKpcP9",
+	"CxYwBpt4k6vLiIx1hI28MNZIFQkmQgG3Ikyi/xqka2WyP6zfPQRRVgZQ8IhYBOsNKptc+mBu6mdfGua4",
+	"X39pzPgrV+VlwZ3YoJmRu/8OPtuarnEKcpg3lSBf1y6tA2HPAD/4/ZoKbjET9AyU/W0OIfe/68lMul9H",
+	"kjl0Bapn0v06w7vLdte8K7IYx3uVeQVMiy8o+jIz3kTh2XbaqWP3fndDax5dY8FMMr24NO/xAVZ0VyW/",
+	"PfOU8bd3V0vRtStb3wAqOfkjcvPm9WWJ9wyngqacfUEynInWcevTJ0xsHYkSfAQMx8QUk6/bvt2dsV9H",
+	"IorEPOlFlCLaoK1qBJdLCLvm1/zpHchF9iLbRCqcSTqMwAeJzjMN4SYiClXaOYtq55TEVCcjEe371TX/",
+	"1jk2/OjavgGPVG3focpZ8985fC1lVBimFUQjIqT5w2bRTqeUh4oMIRJzHPdza/zYvj5vnz0mJycnD9KU",
+	"87zKj+9yGv9DMgTvXJ8aTueQBqO07wDl4TU3n6Hq8Xsq6kHiikyZgrBDXnqPC+NkmlZOk2+xcvo7OxjK",
+	"iS/QJr7euXPNMYvZDj626d3EptQq8q3P3P7OFebbdG2Xae29DuZFU6DcqBnXPMnUPW89phJGEXpKEkyJ",
+	"Vs/QhoiB05i1zlsnnW7nxEa9J3i6jztziKIjLMo//m1+qzq/udjauKy64YL87fL1K/IOhuQnWJBL0HbU",
+	"989699u4G993T+5/Z5Yf8HzdwsJNBunBTtz7r85dvtktLFybJmE9UImL2znBEJ4Od0OIDrkgio25YcNA",
+	"lC23wI58luIwqolpi2QCEh4a5QwlDsJvOjhp9E8IbvYQp247TTBFLt48T5BjDXtC/fF52Do36+GAc9Bs",
+	"jgVXlkH0u12bLc+1r1aJ48ipnsd+OTPl/xZK51eX7eySnF1Kc5LJ7PKWPVZNy+UrY5qyS0rGXGTMPG71",
+	"ev/+58U/f/rwWI5+uRzcv1q8+/uPr8f3J8HdGxqzl5GcP6f0TfDjz29F69P7T4770HVs1k0YmVFp/Qf6",
+	"amwUB9fiMQ0mcPRYcC1FtMIVogV2SnQiP1Xrbbp0m0zphyM6hr+eIDJPyrwtMGs6+KJyYAZ6ZvejbF7J",
+	"vh0/5xYuNMf1W+e/vjdSfTqlcpGZpDtgGb5uj6s5hs5jZ+iQjlWmSQRKmA9HgaPKIwdL46aI7z12lx5j",
+	"LsHxR3z0p0riewQT5nmW0f1t/NZq/uSxYw/Oq2a58ky5HAC8fhYTqkjEtI6g9HxnO528sSAxa066hg/6",
+	"eKKnUe6Itywe2n8ZQbSIgZgLLDRaa+XmlR0yC0r5qd06rbOtr7C7FV7ea3T5Wbfh5Sf1L19xwi7UrUp6",
+	"d/IsClPWee5PVoxYs/ljFWPSj6WLFacNaynpFDQS6q8Vhi0q+qnm4k/XNwoPUIe8QklkMf7zhBuMosFF",
+	"/f/QiYm2MZKOTTFqpWG6KnpfZ92+t6UBFVkPdIrh0RsEN1rgMb/pkCtqpott28RMYtoV1s8ZMUC+Pe2e",
+	"fLdMLEGGUh4tXjB+64YNSj8S4WKFQPhwNJ/Pj4x9dTSTEXAj48OChEg9EC2XjEImQiogQ8x1Ql9PjKnC",
+	"zgJrvP61RcBS96NPeXXapUZ8UT7xBN1DG/CIJlTcmKWc9ho+/azR5f0HfwD+5k6PyjI3pDTMQ3M4ZNtz",
+	"t6ws9bTz5cVpBhHoIE0/mzQdGdPXJkOmjteDBN2tBJUQAkz96X4LCvSmknQihIIs5tcuBamD1WpR291X",
+	"VonRfAnE2sv3LnWLYGIHoXsQurXZ4CVoVWCBexO6SoFWxx/xZ1bULglDIwEvzFWtJUaaHk2lFxF0AqXK",
+	"uRt199fibvdOS5nbGpphUzqGY3U3/suHcrpRd+PjGuTSttQX2Grs9CEIofuR2G7F56T7kHyq85zf6B21",
+	"xJd/3DczBcRcHOhvHjZXB0Ys8jR8WuvoPRMzHrZ26mS5wFFYFwueRhIJuk5ml53FUARq1Ql8Yr7/CnSw",
+	"BPeh09qxt8q6DbSkgfZpwDliVyCxP9r6tbRxy99XLafDpt/WGeqxBFritr54dO8uWeDnGoOKO17aJ8Ip",
+	"/r50JmJ38L82WtkpGGpVlVaJT41XgaSxsUTskbkDo4jEUnzAhOyRFFyn4VPD5j3okJ4QwUvtkZfu1fVo",
+	"AGFL8kTgJzaYaB37ztNqwPhgFLHxRJMeBiQa0oNbETOtNxKBj2CmiBkDsVHoHW9m5iXTZEWab6QLqnQW",
+	"1PKKKjp57CiyGaX4p6aL7953TjCGs8lCv46BX7x5TkIRzKYIcrg//rPRksZ0sY3Vjja6GJEbh4x1g0C/",
+	"YjQCqbLp1tZEdMWwNBPRZArztPF7ptsYXLrmSiQgCEhgzHW6x9DTfLJIYbt8RqtD3kpSXzEKidV0wEMI",
+	"ybenve53nrIp5n0zRW4h1oRxG4Cks9B2U7UxvhJ1auF8CmutUhel2MQmvfj7D7+g5fLjxcXYWzEvn5p/",
+	"H1H6y0/sYnL7r3/8Uw9/iGb098X9f4/+/uHu6OW7+U9nv43/9Wj4c/fpDuzUfoWd+sf1ptTUtv5Qzhe/",
+	"ICnu3O7MjAxjOE6QC1eKTxyJTSdAdD0s/b5VKcDJnDKtOuSV0IQmVOiyBiQErnaqjO4souKB8LbR+DDW",
+	"63Ama2t9ydpXkCM+uD49PqLhW6vCbGQB1aLKH1xjkIZStiZV/pxB21pFmknDHEOXSBlzMYtC4upqmhpa",
+	"CFjyeyUJvjVfO0J7Y3G6Lv/+wmUCqU6CnfKNsjtmZJ8WUUiGs4xK64CHk86qY0EET4pjmEYRnKQHKbog",
+	"Z90TXzU1VRDdWZyfJQpOYdK2PcgpcJrFMEtMGY+GlqKdmQtqn/N0hCUH/a1Fi9niTG00wdD1G/FTzHei",
+	"38dEDWd20DgrI0wUNTOjZCZYj2oz0+yud5zkblQmQIVTxhWCIdgEJ3eHzVlyZhmoW6Jta5WRLyyyremS",
+	"mnflOgq8QY+HS9y7ybTsvCFYkOO0zqlt17l8oCOm9IUf9BqZ9MYV/WN2FZ2Cz66CoyllkY/PtbGSmS9I",
+	"QBXGtVCKYCvEVIz8u7UqprAGGmcZFClK1lFlWgKbPaoagPmuVfucCcsgV7/YJvlgeppmd4DoZ74vUtUw",
+	"lNMF0nEkgLC2q3SmtdL7GkvxVswxL40mzVjL3uqrt9K3JpAv/W67qvKvV1ZfVqa35I+hOzAoNmymStWw",
+	"XK/Z7LjWVHFtr0y4bOFf8w3X0g5vvaTD27+ye5E05bEYPq2xpAH8b/fcjjY6wXLfNKspYVZet/fgrNvt",
+	"do/wn/vmn+/9n/Y/2s9223JQPG6hfjBvI48z+BeOHf2aAcV4n0vdXip4ybYaq5pukgbaa5Dz57gJWpcl",
+	"bPk1b2r3FPWsXi3FZqYnwLXZeQhrh42eCTlkYQj8M+pcqSPbMZI24TAHpS1iXO3EwF8L2Cdmx8ojsRdW",
+	"k3JpxpkYj5Bp8z5v9TDlehwhSxU8gHMywTb1mog7kNaXEYG2adE2y5gwbd0TGYE2xWb3CbeslmxtQq2Q",
+	"pHzRIe+8E8Tlqc/R8aKcwMwkvGHdOvn2tPvgu3MiQYFXWd3skA/ZNEzfPqAQSUYG4Ls11o0il/AUzxQ4",
+	"zIssIUPQiIbsCPqVkJS8gnmWkj3QzUo6bkqVj80cESOxTkC412zeNG10eWCmq5hpFsysdXui/33/6O5D",
+	"fzo5ehBr+vvRPDzlDczax3at/cEt4bkvqYXdyiRaP72i46oHu8uO8RrXSrUcPiyFK3d7T5jKOyKySvFx",
+	"zY2q9i3UxT/HNfiqhctpt0YmwGPX37p2YsKVEC+oHNdPTfiZq1lsEddeQsjolVnHuokKV0K8pHzxJWTl",
+	"S3prE54Tbr2pkCwYbscf0x5PK/MRsnJiGwX0wClXc8p6PLDQarnCwZcR/Ruxwj8AV9lvGsbWdGu0/+1p",
+	"dslPUTac9BKv/DwPW5ieOCuD/BDyVqUliYL7Uq+MXS9i4IQqMocoeuhMe8bHBLgta5xanReLzaz5bjVZ",
+	"bHk9BMKBYSGZJ2fChSRTGhpOtrCRP4gUoA5LbsxjBnj/TWnao9GzUybUbEGej15SHUxa1n7eUM1d4kpN",
+	"2EQ71W+b6rAZH37TjMYDL/4qeLFNjg8PfDgNBjVXB/vrb3gjEZgSS+if2ebfX0CT/L7ZQN96mv4C4ske",
+	"THRut9F9jA2SbJRJjPavcB7DHayKHrybCBQYbednCbM+Zh/Umk+A531ID41gQ9Snnm0FUhkDeGrfvzuv",
+	"Kg20kIO6DK+Hzd6ruZFte2NZ3cAtwXr50ljC4Cog3FSFImm36et3YX71+uA72/omjsFmOuyGxLbRD1eS",
+	"59T2+l9FoA7YScztfBJ/aopyMYQAg2cjzBHzEWmMmFkCe5gj3nZt4n3pR7dD8tUaprG2CNd11CNszOdQ",
+	"0l0fGho5YGbV6Xa06HQ7Hvq+JlsY9VLSt6W3A/+EJJ48suKt3ZpxBGRQrfNuc8J3K7iK9JPmBwfa35L2",
+	"M6tJ6NDSwNdM/FlYt63sz9KgzDNhWITjFfOJICMhxyLJVJlQ7LtwByF+qSewMDYpZqguh2geWiibCNtV",
+	"4f00ilKLFo3ZO4v3lucmGDdJIniZgrqt8lx26OzOFvpVUGi2bulPSKZfu2v2B/R7JJRcXUu7qeKcgaWq",
+	"lMNvKpJmFGSAeZXLTWDSD/YblQQl2w4GS7krxJy3CQ7JdybmLPhG7SgDJzunNVk4mHSiJ6BswuJMgXqI",
+	"qMNDIBJiFNG5GMyvWXjtBBXkfXVCCnbITMmxHgy665ScBVLr9ZaB1Cpmw1SKrmv3pipJxF5mQf3r54ms",
+	"eK/b8LUvdtdt/eZs08cExtkwfwfDi7BgCFFWNZKRFNPyMazE3l0/kARgev0YtNjBCP5s2UqN4Fl3mbs0",
+	"FOIWmwzVN7OrlPle1yrzf+n2zhE8KyW4Os8Oe+ktbqGeyA6x7sp3YLvEJuDU6Yv7xoo4yb245huDXr4r",
+	"RPGhOJvUH1B3IsNey7bIx0XNL1DvLDvOFANdITx+Bia1bCjJfZl037QTgvZtCJYQ/72TvQytH49+AsLv",
+	"0QJb562nP7/F/lJcyNa5meES/P6vyy0Ae6en3Uz/vp65a/mqfu6is647zwXI/P4qpPv+affTahe1oZm6",
+	"OwY9f4M7eM+w4yZy9RXe7qUDn816a7cy3KF13nr528XiFevOXy6685fR3+evn4j5S/P/Z/H3L588PXv1",
+	"9wYpOanQPyTLNU6Wy2hMKXp5VrvMqlQVGmajXmLV+XQ/VuCaMm4xJyXlyjalOyf9bg/RN5VTCxdiJpVT",
+	"FG8su7lpk9PuAyeXxRQEh2uOgUFjBDJtVM5y7daIgUxvGHdRUcn1aixWMfKF4IC4qFeZAkeBgKqUTAX+",
+	"GVHENLp5gyk351j79Nde98YWQSV5g0GEHTAUBBI0+XYWEy3ISZeo7x5e87Tyok2oSoeZBZBNQFgRJ8bG",
+	"fGxM1SX/4Zr4Ukf3hGt+8zyEaSy04XlHP8HixiHNcuHG0iZKYJVWHNEF6socIHQrjJEHn/lfVi1pVjVz",
+	"3JoHW9PR/YQNUNbeYdd5y+hsc7G9iYSUrpdi64JMhYdhmCCyvffO15WHDXl9bT77yJYA7SXl8aB4HRSv",
+	"g+K1e8VrAx2qsqozU5lfyDjIyo23KBwsANiqDITMPckthRzZVbcn131qt94kGaxHF4bNrH95eoe/4ZAL",
+	"8fkTGmpkXuROyUzBH8JzawQloUgwO1Gkrf5c6rg9/pj5q5BqWwIzNYsiV1T/0BXYF1EvSB70gtxYZXRg",
+	"FcAb1JQTXA8Lvj1JcNvhmsd0ARJrKjOFL9nEdlRsrLhHdTmvDL+6Id/6MC1qvE41tlXMKYYHs6jx5hu6",
+	"cC+3SPVWwz13pgCOKa9P2/FIaLtLqOvoiPXP4s6MXtpwMrlBX+LA8dMbf8eN/wDZIRtPQFagg2yj7nrl",
+	"tV3aVc0tmzUd0uYTiighuAdXLgzSrL0NblX54nLzzbvkVvkDt/bAHdS/g/p3UP++avUvI2cK2t9B/fp6",
+	"SgJy8ma/LrxmmRvpEHIJIqtUmWPboXaDNJHCy6r8jY8WuYa4icZgfaBtYhkNhL4JEnIcH9lCRvfQfOXa",
+	"PNkE19HIlwM7Zcs8oqTsAKf2x/OGWTdVkpfmRJJMCbJmqaXtMN2ghLZbx5RBEJonDuqn3+3XvufCNUJq",
+	"HYzAgxG4oxR4POKEJvLbc2OPlbQVJ65nDB5jt/cjCx+6Hx56lWGgE6oIldI3qC8WWkFw+5x/QZZ34Cdf",
+	"hJ/8eSncnOhMx3rGG1D5hvQsjCDWsF96TmFSLRZIHNEAynov2cEcSPpA0n8WknZHegOxvSlBO+/IPunZ",
+	"GSgagYMSH+o5/jr1LVSdE9Q2/eR5V2uS7VrZgO3AAw484E/DA/BEY56L3bp9M4EQgojxPQt1c6qEZApJ",
+	"1xD1nWAhhMR3X/bh3ZEEINiuaZnY3UD/6G4L597PQqfW9lw8cXv1yXktDtzn4KT44/I6d5o/I69bW5if",
+	"qWNuExGFSf1uhzyjgVZEzRBD3udYDoStecY21qi12PBHpupgZZ3Qfir1sb24rbT1/pxPtUrybSQUW9sV",
+	"ImsbgYiurcDXbArmCBzqcHdSh+uX06Nc/KniMc2r9ucTMW1QsL+WWL+GyvwNiu0dGQ8kBMDuLNQGBCzG",
+	"HT7P7LUyS13x8v6/sjF3ZW/YrEq/Rnm+22sSQTgGaXPwZQjywCd2wic8KW3NJ74II+DiCFtW7M1gSatK",
+	"p1S63lIWBAPlvPViuFGQEUAuKLvMRcxDXolL22Xj4Jw4OCf+sAr7S0MOzjlplGCOdVIa25ntXXdH8RWv",
+	"0N5fc8BqIutUxOBBG0u3zIdAgwnqR+7rOXBNhjS47ZBXs+kQpCITemfImoxpbFHVGSfUQQSs1Q3e+tHt",
+	"UDeYJjjcq1PSmFKzNWpDYg0sHJfnOOnWeestag2n/VYDCe4mu0qC+93Cqj77soPw3onw9iu7JyX/i4j0",
+	"NMlxj25IQSgXCN2KXkZ0OTrJjZWKLlCBLslFDB3yxtVRInIPU1rY5u+Lh4S59jkwtzzFNy5oJ80fbeGc",
+	"KsXmcVP94zkyS3NzT4q5uQ3YSLLrhyysg4PzT6gviTv4wjlYEpSI7vbIVi/pwqHPIKASnSlAJ4wC4ESL",
+	"pL+tsZ4M81S+zCfx/ZGLpKF2UnccMgg9c7bPZMpWfgdpRixW3CDmbMAihlzrIbmRoOXixrYQZEkdfykj",
+	"NiuzSy68uyCRFPNBIKSEwLGJuhw1pky+tdXce+KpB9544I27UGXpLbh091lw6z0toxJ2KfFQr3ZB1eaG",
+	"Wi72xwsR/dGZxx7kAqeHXQTn2AvSszqmyNgYp0KSITYzP/cYe54XYsIMlgSOpJhmcmIQP8QwUx7a3sUT",
+	"V0UZTMyhQzjpKSKpulB6cx4cUClZNl8H2yWYd0Qw0oRGgpeyVC0XXydDRSEykDAVd5+BoTbptuXOjhdu",
+	"TcdWZoC/s1voox37qpc/FK0fpMGOpIE9y7YgyvEhkcgCwnMNqhvJAwf/uaIw3TBlBOPFZlRFQCpOp8gd",
+	"FVAZTMiU6mACCvOu0za6Gj7oNkYZsZU7oihR5SB7gwBR5neCMPrEzaYOuKgHPrViBzv9YlK1hYV0bKGs",
+	"DBt/rGrsWw+WM/9+FUPAaMT0ouYo0hu2G0thg7nI7THRQnTIJVbOYSvmitEwHkSzEAaMJx19S4AsXZGx",
+	"G9NQiAgo3wtk5tlXC5nZ65Zty/udZriYDXBNeALB1SzSeN9gBHUquJvU4vu+PTZuAVh9bzhPZXF+5tie",
+	"t56AnFItIjHGPvDV/T/ru94tB1jleXd0dwAbLHOee6YksvjPGdnixcV+oQYRQ4NyAtNYL4h3giK+HU+1",
+	"eTEagYQwxfMFCYh5MkG0QRQuOf+/dVtXdMR94gf55TTyDWg1hLEET2muBGBlq67GBBtLw1CMyB0oxgNo",
+	"nfe73QebEnIzMn7O45neUxPfLZlk44XfK1f9kptUxmcvwnCLxmftLwFZ5vsL69ahre4XM8M+O75uGBJK",
+	"EvlUU8pVtGxwdx1/TDCNVrbWTQROc4+zvTVjlR9yBrZDZml6Avac/+uk34pGrm+tN0x5j8CIRfDQ5vF6",
+	"HyTCECunQ3kPKSeCd8gjTGP37UGUpguCNqfvtmM0QadESSCIfoWuUHVubFKfJYCR/d8R+9ncOQXKif3G",
+	"oUuVRPfjmd5U0dpFM9eDhrW5hvWfzpcOzUu/pualQpIQUIunWBC+Pxl+jJyw0kH6IuWOPmqU9PgxFNoh",
+	"Fz5zSoFj2GKOmPkl/DHRC37El+7OKwSY39jrJ+CAUht75IH9ew5wG1KzvFPBzS+f2skt9/O39E6qbnm/",
+	"E770DuA2WtjpV3hwzKsPXZW/aJLlHHfJKQkYiWhKgJ9RWcIBT0Rkh32eqElcaKIQGwa7KMyFvGV8bPUa",
+	"yhdkKiSSrw2yRAyStGej9CgtQQeTh/4XWy5ivgnpgoToqsLwdETjDsGQIyUjIedUhiSIRHDrkiCJmtMo",
+	"EnPlx+QcW21CM7qXizsLw2f0nAWQdYGZ+WhlKzGJCJxKA+s0PQsz7NBpI6awT5ZQYHRHxUJIkjhxn1do",
+	"c55bfQGV7vOyuE3Y2G51rEvnDb2kd3/KXMyD0rSf8LExF5Ges6x7B+x6heJkmJ9kIaiVsOchXShrn96Y",
+	"f2+IFuRGixsXGE3tUMMaHXvyvX4cha4KBr9OBtGUPV3GlD+TYlone9xceyVau4zjhVRn4aZ7p0bjsapo",
+	"yuxOCpwL0agNmyrcf3rUPcnc/35HytoTuvDruzLkRhfqoLB9MYXtiaEwxL217pldkf4WmlodrnH80Rzh",
+	"T5ZreFy9IuSN+TxP6FuqITniPa0vj59JOMjjvDz+I0lI288ZVXfsW5G1bzBJ9IvSy3oBhG6IJ4bl1/MZ",
+	"5w0411TdzN5F/hMfRkAj4CGVHfLOQULYe9KLjCFC5+ZWzFfa2OZwL6YLa+pErLkdsiMesKEpUl861xev",
+	"BwviYEF8Zfwxo0Rg3j43KuReDQkVCb3aiMArvP+lmPKTbf7NOPnVmBltosV3RQirC2RIEObg9rBmFfuq",
+	"WUzOoW20SEIIjJZSbntc4ojXpKEWGnck6UkJS6nblqS0dbnrbVJkGVt1dX9KZcTMgrkeDKhUMlz5kQJN",
+	"vp1LpoH8xTD8/6v/6Lv8bLLtaroZyJ7q5u81ht6oFfslFuiWdYBvk6SxVc+apLZTvbVJK+bxYO08sIH8",
+	"lrN4v9MoQI3WSDXaHdXudrqLnE5DTKvMy6RcXXUOYccvEg7AHbAxsI2CAZ8vn2KFlDHjPxKj0WoANcP/",
+	"EHALCxzMB0CVbpMh6DkA904s7MSnxQ0WSZgnl8uJKzaF1zi3P5RvqoSP3E94YdMWa4jFVsVQ8s/ckdvK",
+	"rfo65EUj1Q5uqy+O2Ihlr19TjLE0Z/3VcmI61u9Y1zYX8xqZV+dltjGQyOjegtt6/QnTqm2T2xNV1NfS",
+	"zngIEntuArOJWIrQqcArYEqsqS5hNFMQdsjN89ERWr03ZIq1tEwTRUdAtCAKeFiFM03DcFO2tRMzux7z",
+	"qclQGrKMPWakj0YWzABreHJ12fUbVe5Mv9uknWXjzpRJ44JWjTaNJV0XE2nghPYXk0pNT5HzvCxLHvzC",
+	"mVVJabkrOecAmKwMAVNM8INgOnh8PgMAhZO/+/XveM37+KMnZ588vzrwsxsxdIj4/OdGfBL9ckiD2688",
+	"xONVkHVm7CJek3FR9DmqVOAgRK+VN6l6OaUhoAY7F7MoJGNYDwV+hYNY6/8Uyjlnfe25e6WrO3fl/Kjt",
+	"qj3XoO+tAnuTDuczu7JpL+uTbm3FBT3CU4vqwvjAAjOnq5RvW/0f1xC8gduxcJxXeQuWKOqA5bo1f3YZ",
+	"sy7GHFBOhk4hhpCMvtpqrfKC9mJh1hi0wsCJ40sdghEjD3+CPoNV4Hy2Zr1wQr9o8fpwNhqBHGDUJEPb",
+	"3SpuVsqOJEwZD7MP+BW5Q6/ffd9uqUjogdIQZ5+0KTnvz5LfgOEDGv/sDgZ1uWoTYaBAayNUlwvfratp",
+	"EMy00bnTXet3k+9CoGHE+BK/dpJ6MGc8FPNBSBeqdf7AfFF5ENw3Rc7eNXSJ7Q0HUyrHLHNQ7vcrz0+V",
+	"wHI4LwMuNAvyb6krFKtlnv8GC//y4/ENj9x6TOmH9Pt7Jd8nC3OG7UYKs9ir0FxFY81FqvnaUIbZIXsK",
+	"zHKU0+qmxPoENGXRAWngj2A9HpAGKpEGltFo9lKwiBro8UeXAbIShGBZg2ieT1Z4xgGWYDcHZvmwOGBT",
+	"pgiETOdainyV/gqjZdXBMKBRRLyOUgJiMARb9ZZTl/OBtKS9YMZ/gUG1OUibsQUhOjk65MZqQOcEJe2N",
+	"g5Fl9lUuBxUDeKVppltr3LsIgDVQqNeqkw+sOvmlVOsDeznEMD47WMAexPAUVknZl7B1Jb+HHKEh3RBZ",
+	"jPZSe+cipORN4hVZcpQ08JEFATZhqvKL2a8PWItluS1ucZLsjUiMx5g1ku1TZK/ZjWvLyDOVPbPHMVVq",
+	"LiRaPOWeq6c8tEkobiTfKJf/rUApJriyaEGxBKyk9w/EzBN1az11Nl1FI2A6lUDwQRCSiN2CmfUR848R",
+	"c26zVrSIsI2FOfUl3i8k6zd+8NsAAqFY1IN0IVqurQSZCKmADKnWYPsamVvaLQ7z7NWURIKPMR++5PLa",
+	"dOTnYhlWPdl5urxb9vbwj+B9/soR7L5uOHAn1zyWTJxSwudgHCI2o8y2lVkdb+QwT4os2thtkGL9mesv",
+	"eEFGjIeMjzHFRSXNRG2lmJxxo78ThUWsqNgLEgpCh0Zhx7aFgQgr0mvfFka5JiD5o5iTKeWLDQCne80A",
+	"p3cYbQwmENwaLnHa67dbbinVVmlkq3ocu34Rd8BDIQcSfrNZa0b6a6uixGB3k+qk23u/ncDWh0DN1Wo2",
+	"NHcaDpoO8rjW+MzijRhnalLd1PE01wua9ob9NZleSXsJs10SLE/APzAHbE37SC3ZeIztItOObY3aRWZO",
+	"6ZqukdnzfNCrSoOGOrNSIEnIQlRARmhrNeuTUOSAVQG+x2IaUwmKwJ0R/64ljK+OcmcfdRxpgXt4cTMJ",
+	"Rjs1m8I5oUSh/YSX/SYYtyqYrVJbYnR4QPNnaNnc6DdkLw1IxwzQ0Ao6VDY89JeWyMrO/fN8avNDEhlx",
+	"4LbZMHmUKPMUHcn1dPm8+sxX3z/EkQM625zXrHnbkAqFwOsfR8YKsJWaFT1GM2YPhsApicBozJZWKIkY",
+	"v7WmgMuCZyptQDqfgAUe9VSkZgHixPtHYjGq7lzzks5LyPy8mv3WjHMbu6HSHK9vOYehBKVe82hRT93v",
+	"Ly/nhV895CgWuIAu2q79aukabSwyDvp3S0EwkwjH+uv7nKte3TqtFvuTNVXGW/FsGLGgVUFNxxJCgOkK",
+	"okIPNnq/xS1w78S2R+MbhTTVJmMhQkwmcbJQmkMxETPZIWjjW8HlrHr/DDdwa8Azra55uYWOFGveY7tq",
+	"6YkUs7HNKKT2nGPzBu/pSBL/vYgsJ1kz7Z1RbCO7vd3CpWydt4JRNLio/1+T7mQhTO0Wfilrv1fjlheM",
+	"3742xuGBB6zkAY8nQijYHQtA63y1WR2DiCNEtpxmiZVM6QJDXobIy83iN/7xa+zhC4f0nfr+/MAe1sjH",
+	"dXdZEIL6oAM7NI2bVC+Ve8YhcikdLQXRaFcF7e4Fqyw9v9AHE6/Mde5XpyCntvZ/1W1QdCUS31siIo1I",
+	"tUShBaF80SEXqWY6oSoBmOh3M7tbntiZnsAvl9AZUg0DMRoMmdQTdH30Hhx17x11M9TyCHg5tQQTFoW7",
+	"Aap/BXP/ir1kaxam2Xvwffeo2z/qP6gfWtsRA2nIPg7pcIeGqf9hnXpSrr1bPl9Qu44/pvXPnyp1sAs/",
+	"nIIU8rqRAoQRLwX5z3KIpgkx7t5Dnt3O2v/s61g1Fd9uZ2snzaGnkwxnOn/8dtQGqCz/bWPFZCd5b6tE",
+	"dan4jSdW0P7l9AE56ZJe/+T07N79Pcvl3aa//bmp/ZD2tsf0AM8Hbjk2nBntX4CaC5SWaU5Aufn0TMjU",
+	"BKrh7fdOxMxk0NPvWN2ExjFwteyVvCAc5tfc3+0jDozfGhvNeSEJc/5N22UcuSMXQxEusOgwEmPC+ENi",
+	"pwYSI9tjyjiRnhXjIOZUEUVZeM1tEY5LejJWYhQinI+PbFgXqtmO1D70Q/eZy2mUkEYSaJi3Ji0eCI7x",
+	"mrtp4PQtLELosAttlkW5b9VOprVTbvyge9Q9O+rdz3RI4zCv6o+GKA4p434lJCWvYI6ipW4yViV/3wE3",
+	"f5s5y3uK0CTn2lW3ziXTGjjR4hCm2b2L9nUMPENzGztnc0zu2O7vqpinwJe6ndaeV3gSBJucwIVOwyKZ",
+	"eIqvSLA8xJ4l4GEl27zmW0VJFfDwF5Bs5Ah/FzHSJR7wtcRIDXs1THMGB3LbPbldgpN/2Qi/9ue6iKm/",
+	"DQnemQO72H2AtH/qUa69KE/SmxMyDiZCATfKCr/mGR3hnMwnopDjYGGoxRRQuYBIAQnoTEFIBOovXKQS",
+	"Hh3M0w65MJJ8TmU+C9sIjGtuVZMkOJtmTyd6Xoe8mwh0Po+EHAsrXLLzoOpWZWLXgkObzCcMkyqdWqGF",
+	"KOMVdtGfIo1vwSTqy/q9R2RzfG/jmGzCww9R2a8gKutU/FQAb8xyfL1DHpWspFiiNJEiFylC3HHsmywE",
+	"ynEmLWdSyAiMdEYoUd+DsF2NAwI8vPQDq3M8X9gaE0ydNuOcGyXhEGMsGtAvxLiwRvtOrW9Xx/kR/tUf",
+	"v9IDFVGlCQqSihRRbElQeU42Tz23oZuVqdGuwiZBw4I7rEhtPWMSRuKD0cleMD77gAj7MZOQg9s8Ozrp",
+	"5h7XBL3TLMvALMuKATbpxoJDXxW0T2qiDgS1lJcNEnIazOcseKsK41+g+aR88ukQqATHipNctTsaMasO",
+	"9s6IK472+MsSRhLUpHCHljS06M9Uk5s3ry+vSFaAHLu7bvChtrPRB01iyiQ6eWbcuriSxDlK5lLwcUZp",
+	"w5eHTJmFDrMJtan3zFqG1kqUbDzJlOblPU+2y2LGwZazRMkCcE72cRCS0+5Jm9ygaTeYcVQCGYQ32DsF",
+	"K/lsjMFoucg3Ua1MvFtJ2gRI76V7WHCDJYeC2Jx4nzJhGYdbeiM8jWREU9hO2snbRDFHdog5fkoTOhZV",
+	"qRaOLe4lGbi+K6s2E3osITS0TyPVIMTQAIY6CECpgVe2YfG3yfCHgL1mf3v2r6dvr/5++bcHHTjpdoJ+",
+	"xIfTZ93wH3+Lylm3Z7S9M8e6/TWMI+wAghwZQhiU3tw7y/F9f21qBchGVoDREXGjB00kCL5t4DLUHiF7",
+	"qL9V/mSVCIsX/pB/lZLi54SuD/bFavviBVrgW9sUXiSscGEYmaJcZVNW6BiGm0k9RxlSvESlvo2H6KnI",
+	"thkwvDISCs0SuOYoPBwn9N3OT7quHsmFUBIhk38PunTaBJ9nrJeMs9PIFNt04MJefM29tHSV44ZZU+ck",
+	"yXDxQMQMXOMtz+INz28nwlNPGIwSl00iXjrX/Jpf5MWCE25u1OCk+qlt92RMsjtwtepYVsp8D6gHXdvB",
+	"ttRjis/agRDZlsE1iGvYs3aQHn9U6XGV0xk/twQ5iINql7emiw2smkqx8DE9dZ9W+Z2eG6a8rQOpof/o",
+	"gHC8My+T4GjQONfI/m3hlSUfKzyXTXtTjpLelDHVkzTUn+Gl23Sn9CD4cxhOhLhVx+abGKqVqF+cVmtM",
+	"T8x4Y2NO9czQh9LCWLcY/rGlxuYCuAOuyfMn3uiMFjY9xFvDRp2ZMK6tfuIRDiRQZ5Q6zFeXL+K6TjJN",
+	"hhAxuANjVi+QUjvkKXqNXbmN1cxQE+p3TzGGm3nMglziRDsl2kgA7A7s1+/ssqwF4WdTMFboNMZJ/vjy",
+	"4vHR5Y8X/bN76fpY1QgBqV0gTNI5GYpwkT8S+q+9+/f7J2dn97rd9l3vr2f9s/v0+3sP4D4EMISQnvTp",
+	"aETv9YMwoCcjetYLaHgf7t+nXTi7NxqdndwLuwF8D73u9+H3w9AfH5sqnh4gO8GjSz++lcdoSj+8AD7W",
+	"k9b5affBPQTm8B/0KsqPqnS4/z7+75zG0/p43WLhdev8ugV3etC7brWvWwKRLdyHwDV+aF6DH3kcYIYP",
+	"7dAp1khZAGTDIwazODQ877r1qbxsasg4xTKr4sg3C1hd4slv2w5l0h3SzxYP/8KFu9yRuON1nl5jKe6Y",
+	"PXGeF3smU+DFhgaOHFByr3v6/dn9e3leTe01/liuE/5MMX38EWV5deL5I5gwH1t3OSJpjFm4mbj473NN",
+	"1ETMVdpOCmk4sjxKkIDyAKLIagshmYo7bGKnXeT5mlPzGaQvs+3jFPn2tNf97tx3ZjfWohvBxOYQ2wAX",
+	"2nFC3rp8FcMaXZO8W4ixGzOaorOQaaM4lZlYY9C/mHG/oWOo01HZcC0I01A/zQf6O+QVGGZm1bQ8/7oY",
+	"//ALKvw/XlyMvfL/8in+oMHv/2AXk9t//eOfevhDNKPzyx8W43/+8MNrfjR8fjXRT097/+j9XC7xrN1R",
+	"k0v1jXXTvCpSwwd9PNHTKM+hrmfd7knwX0YrWMRAzAX4Ub49SgkvKatJHDfgDK8QgL2JIuYv7zV6+lm3",
+	"4eUn9S9fwTv8gtgjlvRTcezCfFPkFTEmPTbnA8eWRivZwWWCjDUWoBBUy7OBgMrQdqBNsHEdq8M3dIjN",
+	"FFbeYuhUUt9jHMOBBv9TaLBO3dofjWQv1G3S+92RLKJRWBGYw9Pegn7bK7Bv0GsaiOkUQ3iK3Nh3ZyCO",
+	"b1JdxElw7K8t5PQbRW5uYXFjhmyME5aW5ZFbWJxjr5wZRgSDiAW3LoH8mrv3dUi/27fuX0wWm+lATME7",
+	"RW3McQHmhdRQLYbxxEw6gEHD6Iz98+1p9+S7MjFtZ4K84tHiBeO3/+F8oo4b+MPRfD4/Mpt7NJMR8ECE",
+	"ttw241K9hUVDj+OOFqd+3lwqH54JOd3Msbxfzvk8T+jIQJcx0fY7hp8gdoUmAZWSuSwsJQTfjJ+f/GHZ",
+	"fy0rMXv5WaPL69Q0Zy9/8AcQXZa8VCK2XIMwhZx5X3qnMfxWVD8jhKuVVtMUvbCBTvlS3MF/tkbZLpsq",
+	"5vCREIsUrH38u7Gl83rBQ6JFSBfEJtmwXL1vfvpp3+oKnB5zlspdTSHVsORoModoLI4OyvGfSzl+JsG2",
+	"w0W3EPp8PLPR4gtoxmnPsRXacRs99uf46VykTKiN3qd5gitfoj9f84ICvWf92KzoQTv+Ytpxv6qb/4Or",
+	"7vcZIOcvpkAbYfgVq88TqpApHHTng+78B9OdDWXtV3POv/xjyyaSm3EYbqdA3nkmP5NR67x1jDgo7s0l",
+	"KRZHjONhR6fuECJhO6LnYHyLMIuqtaxNvpuIQuPktn2mhX8NUdplHuV7Hy0/6ZHvy+4CwEySCVNayEV2",
+	"JKmgLh8N1R60MhR+Puk9HfLUdnOwSoBrBsHJTRaU7CcjwVFHcLn7/W43LS3NPK1NhKwn0c+d+owRKVwV",
+	"FkVmzTK8JjNLN77KGdrOCIpoiCIyU5k7kxji8p0/Ao30pE2moCUL/DJbqFwtaZAdgDlPlkSKTzHGlC3n",
+	"9NigTE8Mp6QuOb9Nhmns0KkXRpXAsICrZO+Q1zFwxseoQwV5Y+5hAg9kbJOnfBwxNcHR/gBySnk7c0BA",
+	"SmzeL61ibitJ02lYgluexC8WjshiXACEST+QtAw3A+6Pl42YKwOYZp7v8Mw/vf/0fwIAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
