@@ -91,15 +91,8 @@ func (s *fakeStore) lock() func() {
 }
 
 func (s *fakeStore) sees(scope domain.Scope, a domain.Appointment) bool {
-	switch {
-	case scope.All:
-		return true
-	case scope.DoctorID != "":
-		return scope.DoctorID == a.DoctorID
-	case scope.AccountID != "":
-		return scope.AccountID == s.owners[a.PatientID]
-	}
-	return false
+	return scope.All || (scope.DoctorID != "" && scope.DoctorID == a.DoctorID) ||
+		(scope.AccountID != "" && scope.AccountID == s.owners[a.PatientID])
 }
 
 func notFound() error { return domain.Errorf(domain.CodeNotFound, "there is no such record") }

@@ -162,3 +162,57 @@ func TestTheTokensOfExamplesCanBeTokens(t *testing.T) {
 	_, ok := links.AccountHash(exampleLink)
 	require.True(t, ok)
 }
+
+func TestAListShowsWhatAnyRoleOfItsReaderShows(t *testing.T) {
+	h := newHarness(t)
+	const mine, theirs = "01950000-0000-7000-8000-0000000000c8", "01950000-0000-7000-8000-0000000000c9"
+	own, foreign := h.store.visits[idAppointment], h.store.visits[idAppointment]
+	own.ID, own.DoctorID = mine, "01950000-0000-7000-8000-0000000000d9"
+	foreign.ID, foreign.PatientID = theirs, "01950000-0000-7000-8000-0000000000b9"
+	h.store.visits = map[string]domain.Appointment{mine: own, theirs: foreign}
+	listed := func(roles ...domain.Role) (ids []string) {
+		for _, a := range decode[openapi.AppointmentPage](h.get("/v1/appointments", h.as(roles...)).status(http.StatusOK)).Items {
+			ids = append(ids, a.ID)
+		}
+		return ids
+	}
+	require.Equal(t, []string{theirs}, listed(domain.RoleDoctor))
+	require.Equal(t, []string{mine}, listed(domain.RolePatient))
+	require.Equal(t, []string{mine, theirs}, listed(domain.RoleDoctor, domain.RolePatient))
+	require.Empty(t, listed(domain.RoleDoctor, domain.RoleOps)[1:])
+}
+
+// form sends a page's form as a browser does.
+func (h *harness) form(path, body string, headers ...string) reply {
+	h.t.Helper()
+	return h.do(request{method: http.MethodPost, path: path, body: body, headers: append([]string{"Content-Type", formType}, headers...)})
+}
+
+func TestThePagesOfAccountsSayWhatIsWrong(t *testing.T) {
+	h := newHarness(t)
+	const emailPage, passwordPage = "/account/email/" + exampleLink, "/account/password/" + exampleLink
+	for _, path := range []string{emailPage, passwordPage} {
+		got := h.get(path, "", "Accept-Language", "de-AT").status(http.StatusOK)
+		require.Contains(t, got.Body.String(), `action="`+path+`"`)
+		require.Contains(t, got.Body.String(), `lang="de"`)
+	}
+	require.Empty(t, h.store.used)
+	require.Empty(t, h.store.attempts)
+
+	require.Contains(t, h.form(emailPage, "token="+exampleLink+"&password=wrong").status(http.StatusBadRequest).Body.String(), "not the password that was chosen")
+	require.Contains(t, h.form(passwordPage, "token="+exampleLink+"&new_password=short&again=short").status(http.StatusBadRequest).Body.String(), "too short")
+	require.Contains(t, h.form(passwordPage, "token="+exampleLink+"&new_password=a+long+password&again=another+password").status(http.StatusBadRequest).Body.String(), "not the same")
+	h.form(emailPage, "token=cfl_other&password=x").status(http.StatusForbidden)
+	h.form(emailPage, "token="+exampleLink+"&password=x", "Sec-Fetch-Site", "cross-site").status(http.StatusForbidden)
+	require.Empty(t, h.store.used)
+
+	h.store.over = true
+	for _, got := range []reply{
+		h.get(emailPage, ""), h.get(passwordPage, ""), h.get("/account/email/x", ""),
+		h.form(emailPage, "token="+exampleLink+"&password=x"),
+		h.form(passwordPage, "token="+exampleLink+"&new_password=a+long+password&again=a+long+password"),
+	} {
+		require.Contains(t, got.status(http.StatusGone).Body.String(), "does not work any more")
+	}
+	require.NotContains(t, h.log.String(), exampleLink)
+}
