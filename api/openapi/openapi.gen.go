@@ -46,10 +46,12 @@ func (e AccountCreationLanguage) Valid() bool {
 const (
 	AccountEventKindCreated             AccountEventKind = "created"
 	AccountEventKindDisabled            AccountEventKind = "disabled"
+	AccountEventKindEmailVerified       AccountEventKind = "email_verified"
 	AccountEventKindEnabled             AccountEventKind = "enabled"
 	AccountEventKindLoggedOutEverywhere AccountEventKind = "logged_out_everywhere"
 	AccountEventKindPasswordChanged     AccountEventKind = "password_changed"
 	AccountEventKindPasswordReset       AccountEventKind = "password_reset"
+	AccountEventKindRegistered          AccountEventKind = "registered"
 	AccountEventKindRenamed             AccountEventKind = "renamed"
 	AccountEventKindRolesChanged        AccountEventKind = "roles_changed"
 	AccountEventKindTokenReused         AccountEventKind = "token_reused"
@@ -62,6 +64,8 @@ func (e AccountEventKind) Valid() bool {
 		return true
 	case AccountEventKindDisabled:
 		return true
+	case AccountEventKindEmailVerified:
+		return true
 	case AccountEventKindEnabled:
 		return true
 	case AccountEventKindLoggedOutEverywhere:
@@ -70,11 +74,70 @@ func (e AccountEventKind) Valid() bool {
 		return true
 	case AccountEventKindPasswordReset:
 		return true
+	case AccountEventKindRegistered:
+		return true
 	case AccountEventKindRenamed:
 		return true
 	case AccountEventKindRolesChanged:
 		return true
 	case AccountEventKindTokenReused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccountMessageKind.
+const (
+	AccountMessageKindAccountExists   AccountMessageKind = "account_exists"
+	AccountMessageKindLoginAlert      AccountMessageKind = "login_alert"
+	AccountMessageKindPasswordChanged AccountMessageKind = "password_changed"
+	AccountMessageKindPasswordReset   AccountMessageKind = "password_reset"
+	AccountMessageKindVerifyEmail     AccountMessageKind = "verify_email"
+)
+
+// Valid indicates whether the value is a known member of the AccountMessageKind enum.
+func (e AccountMessageKind) Valid() bool {
+	switch e {
+	case AccountMessageKindAccountExists:
+		return true
+	case AccountMessageKindLoginAlert:
+		return true
+	case AccountMessageKindPasswordChanged:
+		return true
+	case AccountMessageKindPasswordReset:
+		return true
+	case AccountMessageKindVerifyEmail:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccountMessageStatus.
+const (
+	AccountMessageStatusFailed  AccountMessageStatus = "failed"
+	AccountMessageStatusPending AccountMessageStatus = "pending"
+	AccountMessageStatusSending AccountMessageStatus = "sending"
+	AccountMessageStatusSent    AccountMessageStatus = "sent"
+	AccountMessageStatusSkipped AccountMessageStatus = "skipped"
+	AccountMessageStatusUnknown AccountMessageStatus = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the AccountMessageStatus enum.
+func (e AccountMessageStatus) Valid() bool {
+	switch e {
+	case AccountMessageStatusFailed:
+		return true
+	case AccountMessageStatusPending:
+		return true
+	case AccountMessageStatusSending:
+		return true
+	case AccountMessageStatusSent:
+		return true
+	case AccountMessageStatusSkipped:
+		return true
+	case AccountMessageStatusUnknown:
 		return true
 	default:
 		return false
@@ -294,6 +357,45 @@ func (e PatientInputRelation) Valid() bool {
 	}
 }
 
+// Defines values for PayStateState.
+const (
+	PayStateStateArchived  PayStateState = "archived"
+	PayStateStateCancelled PayStateState = "cancelled"
+	PayStateStateConfirmed PayStateState = "confirmed"
+	PayStateStateDeclined  PayStateState = "declined"
+	PayStateStateExpired   PayStateState = "expired"
+	PayStateStateOpening   PayStateState = "opening"
+	PayStateStateOver      PayStateState = "over"
+	PayStateStatePaid      PayStateState = "paid"
+	PayStateStatePayable   PayStateState = "payable"
+)
+
+// Valid indicates whether the value is a known member of the PayStateState enum.
+func (e PayStateState) Valid() bool {
+	switch e {
+	case PayStateStateArchived:
+		return true
+	case PayStateStateCancelled:
+		return true
+	case PayStateStateConfirmed:
+		return true
+	case PayStateStateDeclined:
+		return true
+	case PayStateStateExpired:
+		return true
+	case PayStateStateOpening:
+		return true
+	case PayStateStateOver:
+		return true
+	case PayStateStatePaid:
+		return true
+	case PayStateStatePayable:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PaymentStatus.
 const (
 	PaymentStatusAuthorised     PaymentStatus = "authorised"
@@ -465,6 +567,24 @@ func (e ReconciliationTrigger) Valid() bool {
 	case ReconciliationTriggerPerson:
 		return true
 	case ReconciliationTriggerSchedule:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RegistrationLanguage.
+const (
+	RegistrationLanguageDe RegistrationLanguage = "de"
+	RegistrationLanguageEn RegistrationLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the RegistrationLanguage enum.
+func (e RegistrationLanguage) Valid() bool {
+	switch e {
+	case RegistrationLanguageDe:
+		return true
+	case RegistrationLanguageEn:
 		return true
 	default:
 		return false
@@ -735,6 +855,33 @@ type AccountEventList struct {
 	Items []AccountEvent `json:"items"`
 }
 
+// AccountMessage defines model for AccountMessage.
+type AccountMessage struct {
+	Attempts  int       `json:"attempts"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ErrorCode The last reason why it was not sent.
+	ErrorCode string               `json:"error_code,omitempty,omitzero"`
+	ID        string               `json:"id"`
+	Kind      AccountMessageKind   `json:"kind"`
+	SentAt    time.Time            `json:"sent_at,omitempty,omitzero"`
+	Status    AccountMessageStatus `json:"status"`
+
+	// Unknowns Attempts whose outcome the vendor never told.
+	Unknowns int `json:"unknowns"`
+}
+
+// AccountMessageKind defines model for AccountMessage.Kind.
+type AccountMessageKind string
+
+// AccountMessageStatus defines model for AccountMessage.Status.
+type AccountMessageStatus string
+
+// AccountMessageList defines model for AccountMessageList.
+type AccountMessageList struct {
+	Items []AccountMessage `json:"items"`
+}
+
 // AccountPage defines model for AccountPage.
 type AccountPage struct {
 	Items []ManagedAccount `json:"items"`
@@ -759,6 +906,11 @@ type Actor struct {
 
 // ActorKind defines model for ActorKind.
 type ActorKind string
+
+// AddressOnly defines model for AddressOnly.
+type AddressOnly struct {
+	Email string `json:"email"`
+}
 
 // AffectedVisit A live visit outside the doctor's time. Nothing happens to it by itself.
 type AffectedVisit struct {
@@ -1062,6 +1214,14 @@ type CancellationReasonCode string
 // Example: 09:00
 type ClockTime = string
 
+// ConfirmEmailForm defines model for ConfirmEmailForm.
+type ConfirmEmailForm struct {
+	Password string `json:"password"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
+
 // CreatedAccount defines model for CreatedAccount.
 type CreatedAccount struct {
 	Account ManagedAccount `json:"account"`
@@ -1313,7 +1473,10 @@ type ManagedAccount struct {
 	// Disabled Cannot log in.
 	Disabled bool   `json:"disabled"`
 	Email    string `json:"email"`
-	ID       string `json:"id"`
+
+	// EmailVerified The address is its owner's. Until then nobody can log in.
+	EmailVerified bool   `json:"email_verified"`
+	ID            string `json:"id"`
 
 	// Language BCP 47, of letters.
 	Language string `json:"language"`
@@ -1366,6 +1529,15 @@ type Money struct {
 type NewPassword struct {
 	// Password For the owner. It is not shown again.
 	Password string `json:"password"`
+}
+
+// NewPasswordForm defines model for NewPasswordForm.
+type NewPasswordForm struct {
+	Again       string `json:"again"`
+	NewPassword string `json:"new_password"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
 }
 
 // NewPatient defines model for NewPatient.
@@ -1447,6 +1619,14 @@ type PatientList struct {
 	Items []Patient `json:"items"`
 }
 
+// PayState defines model for PayState.
+type PayState struct {
+	State PayStateState `json:"state"`
+}
+
+// PayStateState defines model for PayState.State.
+type PayStateState string
+
 // Payment defines model for Payment.
 type Payment struct {
 	// Amount Example: {"currency":"EUR","minor":8000}
@@ -1458,7 +1638,7 @@ type Payment struct {
 	// ClientSecret Pays this payment with Stripe.js. For the payer only, while there is something to pay.
 	ClientSecret string `json:"client_secret,omitempty,omitzero"`
 
-	// PayURL A page to pay on, where the installation has one; comes with the client secret.
+	// PayURL A page to pay on; comes with the client secret.
 	PayURL string `json:"pay_url,omitempty,omitzero"`
 
 	// PublishableKey The key for Stripe.js; comes with the client secret.
@@ -1590,6 +1770,14 @@ type ReconciliationStarted struct {
 	Joined bool `json:"joined"`
 }
 
+// Redemption defines model for Redemption.
+type Redemption struct {
+	NewPassword string `json:"new_password"`
+
+	// Token Of the link in the letter.
+	Token string `json:"token"`
+}
+
 // Refresh defines model for Refresh.
 type Refresh struct {
 	RefreshToken string `json:"refresh_token"`
@@ -1601,6 +1789,30 @@ type RefundTier struct {
 	BeforeMinutes int `json:"before_minutes"`
 	Percent       int `json:"percent"`
 }
+
+// Registration defines model for Registration.
+type Registration struct {
+	// DateOfBirth A day such as 1980-02-29.
+	DateOfBirth string `json:"date_of_birth,omitempty,omitzero"`
+	Email       string `json:"email"`
+
+	// Gender In the person's own words.
+	Gender string `json:"gender,omitempty,omitzero"`
+
+	// Language Of letters.
+	Language RegistrationLanguage `json:"language,omitempty,omitzero"`
+	Name     string               `json:"name"`
+	Password string               `json:"password"`
+	Phone    string               `json:"phone,omitempty,omitzero"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// RegistrationLanguage Of letters.
+type RegistrationLanguage string
 
 // Repair defines model for Repair.
 type Repair struct {
@@ -1744,8 +1956,36 @@ type TimeOffSaved struct {
 // Example: Europe/Berlin
 type TimeZone = string
 
+// Verification defines model for Verification.
+type Verification struct {
+	// Password The one that was chosen when registering.
+	Password string `json:"password"`
+
+	// Token Of the link in the letter.
+	Token string `json:"token"`
+}
+
+// VisitCancelForm defines model for VisitCancelForm.
+type VisitCancelForm struct {
+	Key string `json:"key"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
+
 // VisitMode defines model for VisitMode.
 type VisitMode string
+
+// VisitMoveForm defines model for VisitMoveForm.
+type VisitMoveForm struct {
+	Key string `json:"key"`
+
+	// StartsAt The new start.
+	StartsAt time.Time `json:"starts_at"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
 
 // Weekday defines model for Weekday.
 type Weekday string
@@ -1822,11 +2062,17 @@ type DoctorFound = Doctor
 // Forbidden RFC 9457. Programs look at `code`, people read `detail`.
 type Forbidden = Problem
 
+// Gone RFC 9457. Programs look at `code`, people read `detail`.
+type Gone = Problem
+
 // IdempotencyReused RFC 9457. Programs look at `code`, people read `detail`.
 type IdempotencyReused = Problem
 
 // Internal RFC 9457. Programs look at `code`, people read `detail`.
 type Internal = Problem
+
+// LinkOver RFC 9457. Programs look at `code`, people read `detail`.
+type LinkOver = Problem
 
 // NotFound RFC 9457. Programs look at `code`, people read `detail`.
 type NotFound = Problem
@@ -1854,6 +2100,9 @@ type Unavailable = Problem
 
 // UnsupportedMediaType RFC 9457. Programs look at `code`, people read `detail`.
 type UnsupportedMediaType = Problem
+
+// Unverified RFC 9457. Programs look at `code`, people read `detail`.
+type Unverified = Problem
 
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
@@ -2137,6 +2386,18 @@ type ReceiveStripeWebhookParams struct {
 	StripeSignature string `json:"Stripe-Signature"`
 }
 
+// GetVisitMovePageParams defines parameters for GetVisitMovePage.
+type GetVisitMovePageParams struct {
+	// From The first day, in the zone of the patient; today where it is left out.
+	From string `form:"from,omitempty" json:"from,omitempty,omitzero"`
+}
+
+// ConfirmEmailByLinkFormdataRequestBody defines body for ConfirmEmailByLink for application/x-www-form-urlencoded ContentType.
+type ConfirmEmailByLinkFormdataRequestBody = ConfirmEmailForm
+
+// ChooseNewPasswordFormdataRequestBody defines body for ChooseNewPassword for application/x-www-form-urlencoded ContentType.
+type ChooseNewPasswordFormdataRequestBody = NewPasswordForm
+
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = AccountCreation
 
@@ -2185,11 +2446,26 @@ type PutAppointmentTypeJSONRequestBody = AppointmentTypeInput
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = PasswordChange
 
+// RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
+type RequestPasswordResetJSONRequestBody = AddressOnly
+
+// RedeemPasswordResetJSONRequestBody defines body for RedeemPasswordReset for application/json ContentType.
+type RedeemPasswordResetJSONRequestBody = Redemption
+
 // CreatePatientJSONRequestBody defines body for CreatePatient for application/json ContentType.
 type CreatePatientJSONRequestBody = NewPatient
 
 // PutPatientJSONRequestBody defines body for PutPatient for application/json ContentType.
 type PutPatientJSONRequestBody = PatientInput
+
+// RegisterJSONRequestBody defines body for Register for application/json ContentType.
+type RegisterJSONRequestBody = Registration
+
+// ResendVerificationJSONRequestBody defines body for ResendVerification for application/json ContentType.
+type ResendVerificationJSONRequestBody = AddressOnly
+
+// VerifyEmailJSONRequestBody defines body for VerifyEmail for application/json ContentType.
+type VerifyEmailJSONRequestBody = Verification
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Credentials
@@ -2197,11 +2473,32 @@ type CreateSessionJSONRequestBody = Credentials
 // RefreshSessionJSONRequestBody defines body for RefreshSession for application/json ContentType.
 type RefreshSessionJSONRequestBody = Refresh
 
+// CancelVisitByLinkFormdataRequestBody defines body for CancelVisitByLink for application/x-www-form-urlencoded ContentType.
+type CancelVisitByLinkFormdataRequestBody = VisitCancelForm
+
+// MoveVisitByLinkFormdataRequestBody defines body for MoveVisitByLink for application/x-www-form-urlencoded ContentType.
+type MoveVisitByLinkFormdataRequestBody = VisitMoveForm
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(c *gin.Context)
+	// GetConfirmEmailPage Asks before an address is confirmed
+	// (GET /account/email/{token})
+	GetConfirmEmailPage(c *gin.Context, token string)
+	// ConfirmEmailByLink Confirms an address from its page
+	// (POST /account/email/{token})
+	ConfirmEmailByLink(c *gin.Context, token string)
+	// GetNewPasswordPage Asks for a new password
+	// (GET /account/password/{token})
+	GetNewPasswordPage(c *gin.Context, token string)
+	// ChooseNewPassword Sets a new password from its page
+	// (POST /account/password/{token})
+	ChooseNewPassword(c *gin.Context, token string)
+	// GetPageAsset A file that pages load
+	// (GET /assets/{asset})
+	GetPageAsset(c *gin.Context, asset string)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(c *gin.Context)
@@ -2214,6 +2511,12 @@ type ServerInterface interface {
 	// GetContract This contract
 	// (GET /openapi.yaml)
 	GetContract(c *gin.Context)
+	// GetPayPage The page to pay on
+	// (GET /pay/{token})
+	GetPayPage(c *gin.Context, token string)
+	// GetPayState What the pay page would show
+	// (GET /pay/{token}/state)
+	GetPayState(c *gin.Context, token string)
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(c *gin.Context)
@@ -2232,6 +2535,9 @@ type ServerInterface interface {
 	// ListAccountEvents What happened to an account
 	// (GET /v1/accounts/{account_id}/events)
 	ListAccountEvents(c *gin.Context, accountID AccountID)
+	// ListAccountMessages The letters about an account
+	// (GET /v1/accounts/{account_id}/messages)
+	ListAccountMessages(c *gin.Context, accountID AccountID)
 	// ResetAccountPassword Give an account a new password
 	// (POST /v1/accounts/{account_id}/password)
 	ResetAccountPassword(c *gin.Context, accountID AccountID)
@@ -2343,6 +2649,12 @@ type ServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(c *gin.Context)
+	// RequestPasswordReset Ask for a new password
+	// (POST /v1/password-resets)
+	RequestPasswordReset(c *gin.Context)
+	// RedeemPasswordReset Choose a new password
+	// (POST /v1/password-resets/redeem)
+	RedeemPasswordReset(c *gin.Context)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(c *gin.Context, params ListPatientsParams)
@@ -2355,6 +2667,15 @@ type ServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(c *gin.Context, patientID PatientID, params PutPatientParams)
+	// Register Open an account
+	// (POST /v1/registrations)
+	Register(c *gin.Context)
+	// ResendVerification Send the letter with the link again
+	// (POST /v1/registrations/letters)
+	ResendVerification(c *gin.Context)
+	// VerifyEmail Confirm an address
+	// (POST /v1/registrations/verify)
+	VerifyEmail(c *gin.Context)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(c *gin.Context)
@@ -2373,6 +2694,21 @@ type ServerInterface interface {
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(c *gin.Context, params ReceiveStripeWebhookParams)
+	// GetVisitPage The page of a visit
+	// (GET /visit/{token})
+	GetVisitPage(c *gin.Context, token string)
+	// GetVisitCancelPage Asks before a visit is cancelled
+	// (GET /visit/{token}/cancel)
+	GetVisitCancelPage(c *gin.Context, token string)
+	// CancelVisitByLink Cancels a visit from its page
+	// (POST /visit/{token}/cancel)
+	CancelVisitByLink(c *gin.Context, token string)
+	// GetVisitMovePage Free times to move a visit to
+	// (GET /visit/{token}/move)
+	GetVisitMovePage(c *gin.Context, token string, params GetVisitMovePageParams)
+	// MoveVisitByLink Moves a visit from its page
+	// (POST /visit/{token}/move)
+	MoveVisitByLink(c *gin.Context, token string)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -2395,6 +2731,131 @@ func (siw *ServerInterfaceWrapper) GetKeySet(c *gin.Context) {
 	}
 
 	siw.Handler.GetKeySet(c)
+}
+
+// GetConfirmEmailPage operation middleware
+func (siw *ServerInterfaceWrapper) GetConfirmEmailPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetConfirmEmailPage(c, token)
+}
+
+// ConfirmEmailByLink operation middleware
+func (siw *ServerInterfaceWrapper) ConfirmEmailByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ConfirmEmailByLink(c, token)
+}
+
+// GetNewPasswordPage operation middleware
+func (siw *ServerInterfaceWrapper) GetNewPasswordPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetNewPasswordPage(c, token)
+}
+
+// ChooseNewPassword operation middleware
+func (siw *ServerInterfaceWrapper) ChooseNewPassword(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChooseNewPassword(c, token)
+}
+
+// GetPageAsset operation middleware
+func (siw *ServerInterfaceWrapper) GetPageAsset(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "asset" -------------
+	var asset string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "asset", c.Param("asset"), &asset, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter asset: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPageAsset(c, asset)
 }
 
 // GetDocs operation middleware
@@ -2447,6 +2908,56 @@ func (siw *ServerInterfaceWrapper) GetContract(c *gin.Context) {
 	}
 
 	siw.Handler.GetContract(c)
+}
+
+// GetPayPage operation middleware
+func (siw *ServerInterfaceWrapper) GetPayPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPayPage(c, token)
+}
+
+// GetPayState operation middleware
+func (siw *ServerInterfaceWrapper) GetPayState(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPayState(c, token)
 }
 
 // GetReadiness operation middleware
@@ -2634,6 +3145,31 @@ func (siw *ServerInterfaceWrapper) ListAccountEvents(c *gin.Context) {
 	}
 
 	siw.Handler.ListAccountEvents(c, accountID)
+}
+
+// ListAccountMessages operation middleware
+func (siw *ServerInterfaceWrapper) ListAccountMessages(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccountMessages(c, accountID)
 }
 
 // ResetAccountPassword operation middleware
@@ -4411,6 +4947,32 @@ func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
 	siw.Handler.StartReconciliation(c)
 }
 
+// RequestPasswordReset operation middleware
+func (siw *ServerInterfaceWrapper) RequestPasswordReset(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RequestPasswordReset(c)
+}
+
+// RedeemPasswordReset operation middleware
+func (siw *ServerInterfaceWrapper) RedeemPasswordReset(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RedeemPasswordReset(c)
+}
+
 // ListPatients operation middleware
 func (siw *ServerInterfaceWrapper) ListPatients(c *gin.Context) {
 
@@ -4558,6 +5120,45 @@ func (siw *ServerInterfaceWrapper) PutPatient(c *gin.Context) {
 	siw.Handler.PutPatient(c, patientID, params)
 }
 
+// Register operation middleware
+func (siw *ServerInterfaceWrapper) Register(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.Register(c)
+}
+
+// ResendVerification operation middleware
+func (siw *ServerInterfaceWrapper) ResendVerification(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResendVerification(c)
+}
+
+// VerifyEmail operation middleware
+func (siw *ServerInterfaceWrapper) VerifyEmail(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.VerifyEmail(c)
+}
+
 // EndSessions operation middleware
 func (siw *ServerInterfaceWrapper) EndSessions(c *gin.Context) {
 
@@ -4678,6 +5279,142 @@ func (siw *ServerInterfaceWrapper) ReceiveStripeWebhook(c *gin.Context) {
 	siw.Handler.ReceiveStripeWebhook(c, params)
 }
 
+// GetVisitPage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitPage(c, token)
+}
+
+// GetVisitCancelPage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitCancelPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitCancelPage(c, token)
+}
+
+// CancelVisitByLink operation middleware
+func (siw *ServerInterfaceWrapper) CancelVisitByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelVisitByLink(c, token)
+}
+
+// GetVisitMovePage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitMovePage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetVisitMovePageParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitMovePage(c, token, params)
+}
+
+// MoveVisitByLink operation middleware
+func (siw *ServerInterfaceWrapper) MoveVisitByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MoveVisitByLink(c, token)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -4737,15 +5474,33 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
+	router.GET(options.BaseURL+"/assets/:asset", wrapper.GetPageAsset)
+	router.GET(options.BaseURL+"/account/email/:token", wrapper.GetConfirmEmailPage)
+	router.POST(options.BaseURL+"/account/email/:token", wrapper.ConfirmEmailByLink)
+	router.GET(options.BaseURL+"/account/password/:token", wrapper.GetNewPasswordPage)
+	router.POST(options.BaseURL+"/account/password/:token", wrapper.ChooseNewPassword)
+	router.GET(options.BaseURL+"/pay/:token", wrapper.GetPayPage)
+	router.GET(options.BaseURL+"/pay/:token/state", wrapper.GetPayState)
+	router.GET(options.BaseURL+"/visit/:token", wrapper.GetVisitPage)
+	router.GET(options.BaseURL+"/visit/:token/cancel", wrapper.GetVisitCancelPage)
+	router.POST(options.BaseURL+"/visit/:token/cancel", wrapper.CancelVisitByLink)
+	router.GET(options.BaseURL+"/visit/:token/move", wrapper.GetVisitMovePage)
+	router.POST(options.BaseURL+"/visit/:token/move", wrapper.MoveVisitByLink)
 	router.POST(options.BaseURL+"/v1/sessions/refresh", wrapper.RefreshSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/:session_id", wrapper.EndSession)
 	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetKeySet)
+	router.POST(options.BaseURL+"/v1/registrations", wrapper.Register)
+	router.POST(options.BaseURL+"/v1/registrations/letters", wrapper.ResendVerification)
+	router.POST(options.BaseURL+"/v1/registrations/verify", wrapper.VerifyEmail)
+	router.POST(options.BaseURL+"/v1/password-resets", wrapper.RequestPasswordReset)
+	router.POST(options.BaseURL+"/v1/password-resets/redeem", wrapper.RedeemPasswordReset)
 	router.POST(options.BaseURL+"/v1/me/password", wrapper.ChangePassword)
 	router.GET(options.BaseURL+"/v1/accounts", wrapper.ListAccounts)
 	router.POST(options.BaseURL+"/v1/accounts", wrapper.CreateAccount)
 	router.GET(options.BaseURL+"/v1/accounts/:account_id", wrapper.GetAccount)
 	router.PUT(options.BaseURL+"/v1/accounts/:account_id", wrapper.ChangeAccount)
 	router.POST(options.BaseURL+"/v1/accounts/:account_id/password", wrapper.ResetAccountPassword)
+	router.GET(options.BaseURL+"/v1/accounts/:account_id/messages", wrapper.ListAccountMessages)
 	router.GET(options.BaseURL+"/v1/accounts/:account_id/events", wrapper.ListAccountEvents)
 	router.GET(options.BaseURL+"/v1/ops/reconciliations", wrapper.ListReconciliations)
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
@@ -4808,11 +5563,21 @@ type DoctorFoundJSONResponse struct {
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
 
+type GoneApplicationProblemPlusJSONResponse Problem
+
 type IdempotencyReusedApplicationProblemPlusJSONResponse Problem
 
 type InternalApplicationProblemPlusJSONResponse Problem
 
+type LinkOverApplicationProblemPlusJSONResponse Problem
+
 type NotFoundApplicationProblemPlusJSONResponse Problem
+
+type NoticeTextHTMLResponse struct {
+	Body io.Reader
+
+	ContentLength int64
+}
 
 type PatientFoundResponseHeaders struct {
 	ETag string
@@ -4874,6 +5639,8 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 
 type UnsupportedMediaTypeApplicationProblemPlusJSONResponse Problem
 
+type UnverifiedApplicationProblemPlusJSONResponse Problem
+
 type GetKeySetRequestObject struct {
 }
 
@@ -4908,6 +5675,688 @@ type GetKeySet500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetKeySet500ApplicationProblemPlusJSONResponse) VisitGetKeySetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConfirmEmailPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetConfirmEmailPageResponseObject interface {
+	VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error
+}
+
+type GetConfirmEmailPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage200TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetConfirmEmailPage400TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage410TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage500TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage503TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *ConfirmEmailByLinkFormdataRequestBody
+}
+
+type ConfirmEmailByLinkResponseObject interface {
+	VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error
+}
+
+type ConfirmEmailByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink200TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response ConfirmEmailByLink400TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink403TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink410TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink413TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink415TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink429TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink500TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink503TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetNewPasswordPageResponseObject interface {
+	VisitGetNewPasswordPageResponse(w http.ResponseWriter) error
+}
+
+type GetNewPasswordPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage200TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetNewPasswordPage400TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage410TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage500TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage503TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPasswordRequestObject struct {
+	Token string `json:"token"`
+	Body  *ChooseNewPasswordFormdataRequestBody
+}
+
+type ChooseNewPasswordResponseObject interface {
+	VisitChooseNewPasswordResponse(w http.ResponseWriter) error
+}
+
+type ChooseNewPassword200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword200TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response ChooseNewPassword400TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword403TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword410TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword413TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword415TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword429TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword500TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword503TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAssetRequestObject struct {
+	Asset string `json:"asset"`
+}
+
+type GetPageAssetResponseObject interface {
+	VisitGetPageAssetResponse(w http.ResponseWriter) error
+}
+
+type GetPageAsset200ImageSvgXMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200ImageSvgXMLResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/svg+xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset200TextCSSResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200TextCSSResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/css")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset200TextJavascriptResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200TextJavascriptResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/javascript")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPageAsset404ApplicationProblemPlusJSONResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPageAsset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPageAsset500ApplicationProblemPlusJSONResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -5072,6 +6521,234 @@ func (response GetContract500ApplicationProblemPlusJSONResponse) VisitGetContrac
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetPayPageResponseObject interface {
+	VisitGetPayPageResponse(w http.ResponseWriter) error
+}
+
+type GetPayPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage200TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetPayPage400TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage404TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage410TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage500TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage503TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayStateRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetPayStateResponseObject interface {
+	VisitGetPayStateResponse(w http.ResponseWriter) error
+}
+
+type GetPayState200JSONResponse PayState
+
+func (response GetPayState200JSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState400ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState404ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState410ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState500ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState503ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5856,6 +7533,126 @@ type ListAccountEvents503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListAccountEvents503ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessagesRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+}
+
+type ListAccountMessagesResponseObject interface {
+	VisitListAccountMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListAccountMessages200JSONResponse AccountMessageList
+
+func (response ListAccountMessages200JSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages400ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages401ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages403ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages404ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages500ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages503ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -11724,6 +13521,250 @@ func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitSt
 	return err
 }
 
+type RequestPasswordResetRequestObject struct {
+	Body *RequestPasswordResetJSONRequestBody
+}
+
+type RequestPasswordResetResponseObject interface {
+	VisitRequestPasswordResetResponse(w http.ResponseWriter) error
+}
+
+type RequestPasswordReset202Response struct {
+}
+
+func (response RequestPasswordReset202Response) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type RequestPasswordReset400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset400ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset413ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset415ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset429ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset500ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset503ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordResetRequestObject struct {
+	Body *RedeemPasswordResetJSONRequestBody
+}
+
+type RedeemPasswordResetResponseObject interface {
+	VisitRedeemPasswordResetResponse(w http.ResponseWriter) error
+}
+
+type RedeemPasswordReset204Response struct {
+}
+
+func (response RedeemPasswordReset204Response) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RedeemPasswordReset400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset400ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset410ApplicationProblemPlusJSONResponse struct {
+	LinkOverApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset410ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset413ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset415ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset429ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset500ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset503ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPatientsRequestObject struct {
 	Params ListPatientsParams
 }
@@ -12333,6 +14374,364 @@ func (response PutPatient503ApplicationProblemPlusJSONResponse) VisitPutPatientR
 	return err
 }
 
+type RegisterRequestObject struct {
+	Body *RegisterJSONRequestBody
+}
+
+type RegisterResponseObject interface {
+	VisitRegisterResponse(w http.ResponseWriter) error
+}
+
+type Register202Response struct {
+}
+
+func (response Register202Response) VisitRegisterResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type Register400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response Register400ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response Register413ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response Register415ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response Register429ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response Register500ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response Register503ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerificationRequestObject struct {
+	Body *ResendVerificationJSONRequestBody
+}
+
+type ResendVerificationResponseObject interface {
+	VisitResendVerificationResponse(w http.ResponseWriter) error
+}
+
+type ResendVerification202Response struct {
+}
+
+func (response ResendVerification202Response) VisitResendVerificationResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type ResendVerification400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification400ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification413ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification415ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification429ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification500ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification503ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmailRequestObject struct {
+	Body *VerifyEmailJSONRequestBody
+}
+
+type VerifyEmailResponseObject interface {
+	VisitVerifyEmailResponse(w http.ResponseWriter) error
+}
+
+type VerifyEmail204Response struct {
+}
+
+func (response VerifyEmail204Response) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type VerifyEmail400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail400ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail410ApplicationProblemPlusJSONResponse struct {
+	LinkOverApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail410ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail413ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail415ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail429ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail500ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail503ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type EndSessionsRequestObject struct {
 }
 
@@ -12584,6 +14983,22 @@ func (response CreateSession401ApplicationProblemPlusJSONResponse) VisitCreateSe
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSession403ApplicationProblemPlusJSONResponse struct {
+	UnverifiedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession403ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -13004,11 +15419,974 @@ func (response ReceiveStripeWebhook503ApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
+type GetVisitPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetVisitPageResponseObject interface {
+	VisitGetVisitPageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage200TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitPage400TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage404TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage410TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage500TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage503TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetVisitCancelPageResponseObject interface {
+	VisitGetVisitCancelPageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitCancelPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage200TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitCancelPage400TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage404TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage409TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage410TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage500TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage503TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *CancelVisitByLinkFormdataRequestBody
+}
+
+type CancelVisitByLinkResponseObject interface {
+	VisitCancelVisitByLinkResponse(w http.ResponseWriter) error
+}
+
+type CancelVisitByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink200TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink202TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink202TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(202)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response CancelVisitByLink400TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink403TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink404TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink409TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink410TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink413TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink415TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink422TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink422TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(422)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink429TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink500TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink503TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePageRequestObject struct {
+	Token  string `json:"token"`
+	Params GetVisitMovePageParams
+}
+
+type GetVisitMovePageResponseObject interface {
+	VisitGetVisitMovePageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitMovePage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage200TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitMovePage400TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage404TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage409TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage410TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage500TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage503TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *MoveVisitByLinkFormdataRequestBody
+}
+
+type MoveVisitByLinkResponseObject interface {
+	VisitMoveVisitByLinkResponse(w http.ResponseWriter) error
+}
+
+type MoveVisitByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink200TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink202TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink202TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(202)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response MoveVisitByLink400TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink403TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink404TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink409TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink410TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink413TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink415TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink422TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink422TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(422)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink429TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink500TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink503TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(ctx context.Context, request GetKeySetRequestObject) (GetKeySetResponseObject, error)
+	// GetConfirmEmailPage Asks before an address is confirmed
+	// (GET /account/email/{token})
+	GetConfirmEmailPage(ctx context.Context, request GetConfirmEmailPageRequestObject) (GetConfirmEmailPageResponseObject, error)
+	// ConfirmEmailByLink Confirms an address from its page
+	// (POST /account/email/{token})
+	ConfirmEmailByLink(ctx context.Context, request ConfirmEmailByLinkRequestObject) (ConfirmEmailByLinkResponseObject, error)
+	// GetNewPasswordPage Asks for a new password
+	// (GET /account/password/{token})
+	GetNewPasswordPage(ctx context.Context, request GetNewPasswordPageRequestObject) (GetNewPasswordPageResponseObject, error)
+	// ChooseNewPassword Sets a new password from its page
+	// (POST /account/password/{token})
+	ChooseNewPassword(ctx context.Context, request ChooseNewPasswordRequestObject) (ChooseNewPasswordResponseObject, error)
+	// GetPageAsset A file that pages load
+	// (GET /assets/{asset})
+	GetPageAsset(ctx context.Context, request GetPageAssetRequestObject) (GetPageAssetResponseObject, error)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
@@ -13021,6 +16399,12 @@ type StrictServerInterface interface {
 	// GetContract This contract
 	// (GET /openapi.yaml)
 	GetContract(ctx context.Context, request GetContractRequestObject) (GetContractResponseObject, error)
+	// GetPayPage The page to pay on
+	// (GET /pay/{token})
+	GetPayPage(ctx context.Context, request GetPayPageRequestObject) (GetPayPageResponseObject, error)
+	// GetPayState What the pay page would show
+	// (GET /pay/{token}/state)
+	GetPayState(ctx context.Context, request GetPayStateRequestObject) (GetPayStateResponseObject, error)
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
@@ -13039,6 +16423,9 @@ type StrictServerInterface interface {
 	// ListAccountEvents What happened to an account
 	// (GET /v1/accounts/{account_id}/events)
 	ListAccountEvents(ctx context.Context, request ListAccountEventsRequestObject) (ListAccountEventsResponseObject, error)
+	// ListAccountMessages The letters about an account
+	// (GET /v1/accounts/{account_id}/messages)
+	ListAccountMessages(ctx context.Context, request ListAccountMessagesRequestObject) (ListAccountMessagesResponseObject, error)
 	// ResetAccountPassword Give an account a new password
 	// (POST /v1/accounts/{account_id}/password)
 	ResetAccountPassword(ctx context.Context, request ResetAccountPasswordRequestObject) (ResetAccountPasswordResponseObject, error)
@@ -13150,6 +16537,12 @@ type StrictServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(ctx context.Context, request StartReconciliationRequestObject) (StartReconciliationResponseObject, error)
+	// RequestPasswordReset Ask for a new password
+	// (POST /v1/password-resets)
+	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
+	// RedeemPasswordReset Choose a new password
+	// (POST /v1/password-resets/redeem)
+	RedeemPasswordReset(ctx context.Context, request RedeemPasswordResetRequestObject) (RedeemPasswordResetResponseObject, error)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(ctx context.Context, request ListPatientsRequestObject) (ListPatientsResponseObject, error)
@@ -13162,6 +16555,15 @@ type StrictServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(ctx context.Context, request PutPatientRequestObject) (PutPatientResponseObject, error)
+	// Register Open an account
+	// (POST /v1/registrations)
+	Register(ctx context.Context, request RegisterRequestObject) (RegisterResponseObject, error)
+	// ResendVerification Send the letter with the link again
+	// (POST /v1/registrations/letters)
+	ResendVerification(ctx context.Context, request ResendVerificationRequestObject) (ResendVerificationResponseObject, error)
+	// VerifyEmail Confirm an address
+	// (POST /v1/registrations/verify)
+	VerifyEmail(ctx context.Context, request VerifyEmailRequestObject) (VerifyEmailResponseObject, error)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(ctx context.Context, request EndSessionsRequestObject) (EndSessionsResponseObject, error)
@@ -13180,6 +16582,21 @@ type StrictServerInterface interface {
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(ctx context.Context, request ReceiveStripeWebhookRequestObject) (ReceiveStripeWebhookResponseObject, error)
+	// GetVisitPage The page of a visit
+	// (GET /visit/{token})
+	GetVisitPage(ctx context.Context, request GetVisitPageRequestObject) (GetVisitPageResponseObject, error)
+	// GetVisitCancelPage Asks before a visit is cancelled
+	// (GET /visit/{token}/cancel)
+	GetVisitCancelPage(ctx context.Context, request GetVisitCancelPageRequestObject) (GetVisitCancelPageResponseObject, error)
+	// CancelVisitByLink Cancels a visit from its page
+	// (POST /visit/{token}/cancel)
+	CancelVisitByLink(ctx context.Context, request CancelVisitByLinkRequestObject) (CancelVisitByLinkResponseObject, error)
+	// GetVisitMovePage Free times to move a visit to
+	// (GET /visit/{token}/move)
+	GetVisitMovePage(ctx context.Context, request GetVisitMovePageRequestObject) (GetVisitMovePageResponseObject, error)
+	// MoveVisitByLink Moves a visit from its page
+	// (POST /visit/{token}/move)
+	MoveVisitByLink(ctx context.Context, request MoveVisitByLinkRequestObject) (MoveVisitByLinkResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -13256,6 +16673,158 @@ func (sh *strictHandler) GetKeySet(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetKeySetResponseObject); ok {
 		if err := validResponse.VisitGetKeySetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetConfirmEmailPage operation middleware
+func (sh *strictHandler) GetConfirmEmailPage(ctx *gin.Context, token string) {
+	var request GetConfirmEmailPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConfirmEmailPage(ctx, request.(GetConfirmEmailPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConfirmEmailPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetConfirmEmailPageResponseObject); ok {
+		if err := validResponse.VisitGetConfirmEmailPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ConfirmEmailByLink operation middleware
+func (sh *strictHandler) ConfirmEmailByLink(ctx *gin.Context, token string) {
+	var request ConfirmEmailByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body ConfirmEmailByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmEmailByLink(ctx, request.(ConfirmEmailByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmEmailByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ConfirmEmailByLinkResponseObject); ok {
+		if err := validResponse.VisitConfirmEmailByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetNewPasswordPage operation middleware
+func (sh *strictHandler) GetNewPasswordPage(ctx *gin.Context, token string) {
+	var request GetNewPasswordPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNewPasswordPage(ctx, request.(GetNewPasswordPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNewPasswordPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetNewPasswordPageResponseObject); ok {
+		if err := validResponse.VisitGetNewPasswordPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChooseNewPassword operation middleware
+func (sh *strictHandler) ChooseNewPassword(ctx *gin.Context, token string) {
+	var request ChooseNewPasswordRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body ChooseNewPasswordFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChooseNewPassword(ctx, request.(ChooseNewPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChooseNewPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChooseNewPasswordResponseObject); ok {
+		if err := validResponse.VisitChooseNewPasswordResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPageAsset operation middleware
+func (sh *strictHandler) GetPageAsset(ctx *gin.Context, asset string) {
+	var request GetPageAssetRequestObject
+
+	request.Asset = asset
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPageAsset(ctx, request.(GetPageAssetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPageAsset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPageAssetResponseObject); ok {
+		if err := validResponse.VisitGetPageAssetResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -13352,6 +16921,58 @@ func (sh *strictHandler) GetContract(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetContractResponseObject); ok {
 		if err := validResponse.VisitGetContractResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPayPage operation middleware
+func (sh *strictHandler) GetPayPage(ctx *gin.Context, token string) {
+	var request GetPayPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPayPage(ctx, request.(GetPayPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPayPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPayPageResponseObject); ok {
+		if err := validResponse.VisitGetPayPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPayState operation middleware
+func (sh *strictHandler) GetPayState(ctx *gin.Context, token string) {
+	var request GetPayStateRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPayState(ctx, request.(GetPayStateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPayState")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPayStateResponseObject); ok {
+		if err := validResponse.VisitGetPayStateResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -13541,6 +17162,32 @@ func (sh *strictHandler) ListAccountEvents(ctx *gin.Context, accountID AccountID
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListAccountEventsResponseObject); ok {
 		if err := validResponse.VisitListAccountEventsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccountMessages operation middleware
+func (sh *strictHandler) ListAccountMessages(ctx *gin.Context, accountID AccountID) {
+	var request ListAccountMessagesRequestObject
+
+	request.AccountID = accountID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccountMessages(ctx, request.(ListAccountMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccountMessages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccountMessagesResponseObject); ok {
+		if err := validResponse.VisitListAccountMessagesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -14786,6 +18433,90 @@ func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
 	}
 }
 
+// RequestPasswordReset operation middleware
+func (sh *strictHandler) RequestPasswordReset(ctx *gin.Context) {
+	var request RequestPasswordResetRequestObject
+
+	var body RequestPasswordResetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestPasswordReset(ctx, request.(RequestPasswordResetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestPasswordReset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RequestPasswordResetResponseObject); ok {
+		if err := validResponse.VisitRequestPasswordResetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RedeemPasswordReset operation middleware
+func (sh *strictHandler) RedeemPasswordReset(ctx *gin.Context) {
+	var request RedeemPasswordResetRequestObject
+
+	var body RedeemPasswordResetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RedeemPasswordReset(ctx, request.(RedeemPasswordResetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RedeemPasswordReset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RedeemPasswordResetResponseObject); ok {
+		if err := validResponse.VisitRedeemPasswordResetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListPatients operation middleware
 func (sh *strictHandler) ListPatients(ctx *gin.Context, params ListPatientsParams) {
 	var request ListPatientsRequestObject
@@ -14920,6 +18651,132 @@ func (sh *strictHandler) PutPatient(ctx *gin.Context, patientID PatientID, param
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(PutPatientResponseObject); ok {
 		if err := validResponse.VisitPutPatientResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Register operation middleware
+func (sh *strictHandler) Register(ctx *gin.Context) {
+	var request RegisterRequestObject
+
+	var body RegisterJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Register(ctx, request.(RegisterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Register")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RegisterResponseObject); ok {
+		if err := validResponse.VisitRegisterResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResendVerification operation middleware
+func (sh *strictHandler) ResendVerification(ctx *gin.Context) {
+	var request ResendVerificationRequestObject
+
+	var body ResendVerificationJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendVerification(ctx, request.(ResendVerificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendVerification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResendVerificationResponseObject); ok {
+		if err := validResponse.VisitResendVerificationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VerifyEmail operation middleware
+func (sh *strictHandler) VerifyEmail(ctx *gin.Context) {
+	var request VerifyEmailRequestObject
+
+	var body VerifyEmailJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyEmail(ctx, request.(VerifyEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(VerifyEmailResponseObject); ok {
+		if err := validResponse.VisitVerifyEmailResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -15114,309 +18971,517 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 	}
 }
 
+// GetVisitPage operation middleware
+func (sh *strictHandler) GetVisitPage(ctx *gin.Context, token string) {
+	var request GetVisitPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitPage(ctx, request.(GetVisitPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitPageResponseObject); ok {
+		if err := validResponse.VisitGetVisitPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVisitCancelPage operation middleware
+func (sh *strictHandler) GetVisitCancelPage(ctx *gin.Context, token string) {
+	var request GetVisitCancelPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitCancelPage(ctx, request.(GetVisitCancelPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitCancelPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitCancelPageResponseObject); ok {
+		if err := validResponse.VisitGetVisitCancelPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelVisitByLink operation middleware
+func (sh *strictHandler) CancelVisitByLink(ctx *gin.Context, token string) {
+	var request CancelVisitByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body CancelVisitByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelVisitByLink(ctx, request.(CancelVisitByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelVisitByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelVisitByLinkResponseObject); ok {
+		if err := validResponse.VisitCancelVisitByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVisitMovePage operation middleware
+func (sh *strictHandler) GetVisitMovePage(ctx *gin.Context, token string, params GetVisitMovePageParams) {
+	var request GetVisitMovePageRequestObject
+
+	request.Token = token
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitMovePage(ctx, request.(GetVisitMovePageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitMovePage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitMovePageResponseObject); ok {
+		if err := validResponse.VisitGetVisitMovePageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MoveVisitByLink operation middleware
+func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
+	var request MoveVisitByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body MoveVisitByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MoveVisitByLink(ctx, request.(MoveVisitByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MoveVisitByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MoveVisitByLinkResponseObject); ok {
+		if err := validResponse.VisitMoveVisitByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jchs51i74Kpi8d6Kr/qYokpK80NFxf5WXLnd5a0vVnr9tDwVmHpIoJQE2AIpmexwxTzMPNk9yAwdA",
-	"bswkM7nYrvpZ0W3Lyg3b2c/5zucgFNOZ4MC1CvqfgwnQCCT++FgC1RBdavOPCFQo2UwzwYN+8G4CEgjT",
-	"hKl20ArgE53OYgj6weld9zQSoRZSnXa6Dy86nU7nBP+4b/544P9p/4u6QSuQ8K85kxAFfS3n0ApUOIEp",
-	"Nd8cCTmlOugHc8lOJIxAAg8haAV6OTMfU1oyPg6+fGkFT6/peHWY1xMgdyAVE5yIEVlMqBkxUROx4C0y",
-	"EpLoCZCb56OTl1SHkxtzE+UEIqbz0/oQ9D4Ea8e6OqTnEUxnQgMPl29hFtOleaw4whvznhuymAAnesKU",
-	"GZ4ZE+VqAZJogeOhMmYgifk6KE0WTE/wLkWnQG5haQabDgX4fBr03wfm1cHHstV6IUJqB1C+sTiC2Uww",
-	"rqfAy3c5c73OVod72+o3yeXL2SxmZatq9n2W3Ea02fcFVWQk4lgsIMrPZkGZ/ku3E6zfzreg5fJypEGu",
-	"fu8KQsEjZbbLvIwMYSTcMnL4pImWy9wnL9YtxZRxNjU72E1mz7iGMUgcx7t37y7negJcs5BqWB3Mz2KB",
-	"5yZzU36+PwGVeJpoPP3LhyCkEkaxWDQ84F9awYxKOgXt2MVlGIo5188r9oPay/mhbD43tBe0AmZeMqN6",
-	"ErQCTqfmSfe6AYtqnqs53rm6r5fpOa4cenpL0+HjsS8bfvrK3afwBBlu1egtO2468Khi4PZtu485wx1/",
-	"geXqyP9LzCURC07mnP1rDkQbOrIcmykSiumU8qhF1DycEKoIJb/++vxJm1wBjxgfp9zR3bnKMwkdU8ZR",
-	"HNAR9I0wG7M7sOx3xKTSjgm3yXX2MXwR5UJPQJKhiJbmFRJGc1XkK/ejs9HD0T04OQs7w5Pz4fnZycOo",
-	"Aye90b3oHu2OHoQXF36RrdhNlzmzPCdmfdYyDPrpBfCxngT93sVFyzAQ/++uIVKtQZpv/N/vP3z41Oue",
-	"fPjw6f7Tj3/+n+X7MkJRWH6UboyYvUlE6VLMDReJ+rhmRmpm1sIu1Hm3Z4WbElMQHAjECkg4oXwMkVlz",
-	"xXgIbXLzHzdE01tQhPJlUfZ2kTWVr5MT3XUX6N55cX3KpWP8pJS3XpKILs38dUJYf1IkpDHwiBZorNfp",
-	"3TvpnJ10zysoyXxh3bCzO9c5efjx8/mXE/tDL/2hfBffUM3WMLSZvdyUJwwreIJ73e5MwYr2Ei0JRfSr",
-	"G5SuisxnRsC9IsqK3RahmkyF0uSsQ354++wxud877/zYJq+RRlNFQBFqtNYxF7JaByg9Zm5glVR3r2w2",
-	"VzPKn0kxXZ2P+a1T97jSlGsieJs8gRGdxxrVCC4WbT+Yf81BLtOxjMwrS9fVnKgTzablepMZzrVYHcxP",
-	"XllJh5MfCyVLoJJQo/uQG/P5m6qxabHNyK7ZFF6PRlWn1TxHxGjU9LiOKo6red9AjEa7n9fr5QxqKA3E",
-	"PNl09FA1+uUMdh35F/OwmgmuwKpu6VjNlJ6JOcdZhYJr4Gj/UaNrW6vh9DdlTYdkOp8zakFt5QJGIwg1",
-	"u4PBTLIQ3xLOpSHUZdAPnv76NkBWLWTQN49/aQU1344rp0Brxsc4PYqf8ctkpfognGtzBqaMz7VZhW6v",
-	"k1yLgEYx45C5en7eaQVDIW4ZHw8WjEdiMYjoUgX9h+bCfDQCOUASyTyUXrEWQXqp0wpCOtNz8zsqx4yn",
-	"l+6bgURziWud/vqsY44DkucgFHzE5DToj2isoOVNhgEXmoX5r0xFZC2IwQyk2bfkID1DHeeOKabNL8XA",
-	"mMWDEYC5M8Rt73Y66ZWxpNl3m/HM6BI1WLceU/opvX6v5HqyMGgAFWdhFAceDTRDg+L956C4aHYTsqP7",
-	"0lq9q5e76aLz5aN59ZTxKLs37/Fl3V4HrxrSieYxDGI2ZTro93K/nHPN4sIHJBjKMDtkT4FZDhULPVAa",
-	"ZtlVMsSWUub/lDAK+sH/OE29Lqf2qjotUOET0JTFllrrsZeM78b7Q8q+5247xXvw9T/R6K31Layh+pkU",
-	"wximfy6h/tAfsjsas2jg/BSBGTfOwQ7Zuy8iAYpwocmIaVSkzAclDXWbPEbF0GqXIKWQisRMaaMVRkQB",
-	"R5URFXdkp3gHHpURg9hwB6OQnypNpVYDakYwBaXoGEenSMIxzZmwxBTW48Yd5Cma6rkK+ueGLDTTyMmz",
-	"M2N2XrgKKds9jUSo/kdxcWofizd23asOwsZVfURu7ELdEEP5igANJwQXDJcVF1sLp5S3zcAeW6PpMgxh",
-	"pqGhKCiYtrWtZGepBf3AM4ZWECeOqi19TvWJz8+1ZJl/gZlu4VqFVEoGERFzbaxOJQQ3fxuldCZFCEo5",
-	"o1G1yQshbo1mWnCmtYiQ9ijbTbLmqTVGSx17GarO+u3WUXZyH07G7eYTwaHZThpxB9FguKznqcFNtD7j",
-	"AWof3gLqdK+7nX7H/O/PnW6/Y9TsLRQG94gTX09km/zViCTyDoaomwOPVOHDvevOw/5Z7sNNjqQ5fvEA",
-	"9dbiS3E2QStr+9Q2oWZ0aRc1v0Ddi+w4U/ljBXnK1EqHkjznmVTgGAMgJwI5xRNUpUFUi/+6ytlBpXdT",
-	"+fylZbX8f+OZD57OpZjB6U8gY8YdYx400SbxgVK9aT6L6h14F4cI+t1tFIIytmQI2jqnssqANdMyvKXA",
-	"Q7KepWxcYh0/KQtl5DzxJxlX/LoXrfruHYfio5iFu2kfqH1pegs8q3hcZf1OExFHylq65ni0yaW6TcJA",
-	"iTvHvMhqHOFECAXe22eN3u2Vhod5pcF8BsM9bsg5bSEzmX0pCmYgYH1XxjBKFQYax2JBmFEUzFLeEEWX",
-	"iiwmS9QFrHN5C5Mwb3WFgqt5rK1RM4I6HCWCsQTP6qfOYzO124rGyH+6r7W11TabCJOY8vGcjtEUCCJA",
-	"8RF8TIyjVekyM7oUU8b8Q59l0O91zJaqGYSMxkybaTwBY3iLWIyXwToWVHtP7epXbWnq2t9a9X8m5JBF",
-	"EfCdaG+UvCWn8zPlwz5/UkSKGMypwzPHeBjPI+d1EjOw1u6uFHaWUtgrf7BhRRNPB7sv0nKTJFO6xNlF",
-	"AieG9JPjnXO1VpuuYWKlbxvcwnIg7Sszq/6rYViEw4IUYgjI6HzgwikHOy54r5dnaRgfoYqg/7/kcys2",
-	"Ufls9rUtN4UVuEkHtxLFsXvFNUhO4x2tYPeSghRCtksWRkYvpOBjIjgRc0kUi6BN/j4X2kaM/X7YuImN",
-	"scyE1ITtuF0XWbP1kqCD18gDMZdq1Vp1k9jHXhS+1SbXEMdEzWc4LUzB8LO6wX14JfQmgbN5H7jQgxG+",
-	"Je+HkGDtdBc7zMd2d+E+53nu47+dW9d0UHs65PnZ4BlDC5Ml3ogkaOq5lBZEgTX0XZxoG4cv1TAQo8GQ",
-	"ST0J+kH34YPOSad30ntYXxCjMeQE7mVEiRsNGj+xt/sVxKP9yFL/+gpukQmKbS1N36BXM2Lmtc8oi3fk",
-	"9rPM6wYj+76igDUszcdTUTFJwrKGYZC39gfnYDBKbQQhi4xSC4sdT3w3w/6f69xIpkD5YsJiKBJA2ZT2",
-	"QQqF79uV0Jn8L0wCyqR6oS+sHRQ27W0SU9nXtiU+x6w4AB4RP5TU62PO0UpwfVcR/SCzR/6LhjMARKuq",
-	"UfnI9yIDbFqdty1YOEl2htmtm9IIiNEBv7SCK2faP5NQmt9lDCMi5rsRq//IFb1r7OPE2JV56v32Ds96",
-	"/qoD+aAau5Ocx8iemU2+lRJXyZePtY9RfmNKDhNeaKWEg19QlsTNwSYUuZxyJsXWJ+RaiBdUjmE3bkCX",
-	"saDRQAsxiPFtRU7g0xfuXVyc3SPDpQa1K2c+yyvmPk9JC0H8GPKEvzLIfSnhK59GAr8W4iXly50W1ox1",
-	"SvnSh1RUdmHN270HzOZ9zHkEkizosk2uZZL+xQklU7EH9a+Xde8IQczISGZkueVeHfpeltt8FpVaTQQP",
-	"4RHRyURd9gZmsZ5gGutNgTQylzZRSCYXFofxK89mm+4mPOeFdxWJRVt7G5Q5UigGRuTN66trcnrXPVWg",
-	"DNErmxI4tImueNuuyn033d0XYnxiMwfLhWhxBvvY2vSbU6YUKvnOiJRE3EHRB/Tu3buTYpbwug0tJhX7",
-	"Xb2jLKbDGHbd0eQ9hZCwAnnHQiAh5Rm/iY+aObrMkGtMNchHzrhRdASFkFnB4N/VXi76k/w08gMs2f9k",
-	"vvsxn2dUarIAEsHMkIDgGecthhu/IqU7sx2ilxAxeo0T3+lwJC8cTM0bB7iWZVSPkgT3+7H92on5ep8U",
-	"dbVdZedFXnbiqDDHwlvUyYhXd750MvsWpWYMaQ7q3JxBNLn8ONtBmnTiU/OTQD6NrHpP4zdGcZOagUrC",
-	"gLPMr1YV242JZZkg/ufVa3Emet2g3iNNc3u/mjbvv5d5e1rxIoa/QYiZFq42oeH8MzHq6sR6y7Fiz59b",
-	"hI18DvPG1XLRjJK1qrncVs8ueR6d7Rjw1WAjv+vO3VthWZV7DZWSLlfWHkeAH/QD959Zs+JYQ+b2vMHK",
-	"JwuTy7LN526flayHj+rYDUOvY9APXFgiu3+vRyQGrUHayiZXMeVuLCmaSpc6O6JOpzrb/sOHq7IdSzZm",
-	"035cAa5jxtRa/8w1m8I/zX3FffN75bbODiD74jXb9/QOGlMNrSSadxNBIhZhqNGpMUn0VS2VhmktqqG6",
-	"bm5xK7hllhn5HXb5KehiNAsS+RUZOM+ROQBMGdkd4cHwP82oUgsho8x9ya8kKNDIgsZjiAZirgdwB3K5",
-	"mIDEURkF1Ac3Pq47FAXBn4by8aMtsvB1lwuj4A7FHPUQXLb9ETquGS7zppPxgqmmpyMZZq3x5o7hRgaF",
-	"b1wz5jeOMxxsuC8pp2OIvLRZGXAr4PBJD8K5VKKkzOGlown0VgKJqdJkRseY27leLm6c+pV2VsDauRfJ",
-	"1WevucCB0cxXjiSNY6OM2OBUQX56Qkol1FCIGCj/Zgy1sG4FnpgMuHwltd20JsenQnWYK5BtcqXpaEQE",
-	"j5ftdbxrPYFoIX8xN5ZSceU8finwxVkSerFajVWIRyPzN3LmUr516dyg/0APX7PTdUlidudcd0TMtWIR",
-	"5PNwbIrOK2EDpxM6mwHHghSmyXBJmFYQj1ZP3RZaa+KJrStWsk7Z9RuExWRGNgdf8o7aGsPK+GhXRKk3",
-	"e8VopCAxB3A1/6SIkes5Wbp2Nt702eCVtXdtp5Pk/MKfm2r5uQKz9EXJyLNLle5mbps2KjyZXLuG+o6t",
-	"GRmWFLH+yjWLfXF/YjC4DGEjzVkMZGZLVutvVyYtd02htfWG23sx7jejS1VLvwqN4RzHySdq8p988m9d",
-	"SsrZWBuHlksB/lxKyA2/35j0a450Sw7BhS7TBK+zfBHvaZPXPF4WkhdzbKBUpjTkQD5TecPB9qmME4gj",
-	"f6yT9OP6B9uVC22O49vbkGtQVQ5j4VQXN1+ykEKDWzPGyc1fn1qHca6i4HOe8Xy5KV1C+82B9V+tfnjp",
-	"1fMIwphxiIiQJCGpijdmUr0/r4A+fL+CQOl5eFtWJW3zfcwS9a1/xIp5DhApQoktRduoACVZ62tlDN60",
-	"k1SqSQzrJFg+EbwuL0lywosr+NhwcJXRs1WetAlaRC7iae8wbAEVpVuAGcmRfxY+ZMWjk4hQP5hWDuMh",
-	"y3HLBPGKSE6lU0Op7Pc7Tw85qZJb5Q1S/ODGXi47/3uw9PLlg829NpitXZZqoYgrfFWZ8WUsuYYyfKW0",
-	"tYzl1XzZ1HHhdRuF1slLc+M6j2kTZlNGR1micaSAg2v5pS2Zuf9qje101aA7OLA3W0GrBdlrnR2Cw7LB",
-	"VmUrshuUwV75xzauenH8mU/WWODnfDbX23hIqFe+QsrJ0HFom/9siwYFdwlPuNltYuSPymJEIZvEHAXU",
-	"3CEiQxrekpEU01K/SpZWnY/bFlmspFwxbu8lgoPDV+EioeZH3jxw+TNK02U5hVfUzGcGgOXzq0BUseDj",
-	"kqlyD3A2oQjmk0RUY6pdWvqUfrIwWL1O916nlcJidVol7KKycD87RCxAqxhjRok2Y0LgNUT/WTeUbtlQ",
-	"SkECMsN4WD0IOgEaEeo3CFdG+fSg3Ejun20eRykmQWYgndU6V5ip7EqMJEDG5ZeYFckw7JKu35oKBITm",
-	"A8kco+1GUoW4kBnK/XrHmM71REimICJTwwZJTGcKwYuaHOwHDzYOuUxYVs259BSsFHxmJlvK0x77PD8M",
-	"tbsIQ2p8plSxyiWqYCjWbfXmsx8DLSzcRe/iXmfj0k0TA83HAbMgGN7xmf2dhhgmQGM9qRsBRK63Fk+q",
-	"orQ2y5Y6K4tyNTHCwGn87tT6k6atzLGDRm/AiXk9mVJ5i7q/ytPF5oWqAPjIDPFsZYRpaAp41PKkQZ2d",
-	"F1rzhboUFa3RL9OYXtfBi2RGd6/6ULHELUHmfEZZkmvZstLVppXggcuNbjOXr4I2yW7sxVppk3WauNG5",
-	"USV+Fe+9MJrFzMrmJkP0WlwDjeYFjNAb3y8gnGWqN8kIoE0uCb7eHNIOBoYsj8b9byWsg/IlcStFlIbZ",
-	"qi6T1oAWLY/nV6/Jea97vx3kQewuT/758fNZGfBZUkC6am5xIcmcM636JETLeSQkefrr2xZZAsd//O3N",
-	"f+UcJYzre+fZBX/o/lt/agtKqh1QK51mmSaagcLZxJ0vyVTceY2NUHWbE5MJMsoqb86X52c+s9dK/RL1",
-	"eCyMsmv02bJjHUKcMnmfSlOiMj5K3Bv4Fi6ImQkZMa3qB79xCa6ZEw/003P7VLezar2vAgZllwwldwZA",
-	"aAVDl/s52tRj97ZoZVoZNmSmDQqrs/DyREivMSSzS87i+Vmvs5H+N82wCKqQmWGvjHOJkQZuRI/bvild",
-	"4mms0sg2S55qDIfsWM6bWBaV2lZxySoGlEd1WisDn/mtwwRFu21UhhN2B7kvn9272LhXJdBRRSb2hLm6",
-	"0CHoBQC3AsS62FqJ5ZicJ7seToeYYN3lGvnb3cjJnE+jxIexOvYa5vbhU0cK7rAdskcqHBLbO9iORvvR",
-	"aD8a7Uej/Wi0H432o9F+NNqPRvvRaD8a7Uej/Wi0H432QxjtNRIRVudSqRqWW0tVNkOFTVMpjNdqEKuq",
-	"cbUVWWUAV5oUJQykwIKr1K5yfbGEXNdQT1airJzpMgH0k92Eg6aENEwXrUrHfJbLUn1EgIdyOdMQ2QQJ",
-	"DncgbZGzGBFKHGa3O/qZ4pBOsyT56yxFUUQShwgpsH5KZP0EwQLpZTNT0ky5XAJdOvSy/X1sc0a3KZ8s",
-	"pKgWijwy+Oz+N3O+gDh2vTvwcIYekjWT0TeYGm52C2neTb60P4wZZ+EgjIXFJER0vfIOdNmVyo62dCFi",
-	"Ed5eu0zqIixCSGPfIIREdNnyPN2S1SPSO+93Or6rHhbPu8JpWmgzhMg3ea31hx/ed7ofsdPO/9N73zk5",
-	"+/hj/33n5ML/yrz6x1KV1rdO3KrsmKZPNSs28wWJ1QQoFhxkmzxPwOGwFeKKClpVl+E+lflS6X5JiAzz",
-	"orHatuw3P/qnJ+b3hEaRBJVkwmYayjWsEs6uU0LUyS9bK619NjWMKqu2XbtCT+jyZyPc6+Wc5dcItYKS",
-	"NZrO9LJP6MKe61q6NY7h9eiJ1S3XaZ6FSdoxVMzs9R1IyaKmCajRmoZbjOctW5/VvrKzB1uctcvhOnnV",
-	"WpWDxz2yO1CSlrx7PXk2Y7s6aPLEVj/sR3CVShtuFNY50+6fa4RNyeDu6nhZCk6PXHVTifXINLEV4MQy",
-	"03oKhnUyVGkvFs/I+Q/VbVUCdjKfQmsvKRYKpO2egmWcFvBqBAtimJMqJSL4NGMSylUqc7QMLfIWmYgF",
-	"6m3WwrROO98Ecb+lVFTpgXlz6Yiea2Xz5x0Eh5BEwkiCmtQdSGlesV3RQvVBbiS5hUr38WPleTs86dtB",
-	"bx/pdGjjDdWVobBCbBWoYYeaAifs17aeRg0Gve2oeP6p/DiXIc/Xymv3+POf1wC3rCnTs+dxY5ETfLJI",
-	"yxWIGYbuHUy1o2AfYcA5k5DGcdaduPF7tYkuwcdf4SqP35Dz+zlBWmo25aphqsouZixEW3wuy4FwVmH3",
-	"VzrFApVlxU55aP6yMe4sCrPFHpmPZVcvX+G0chYTIqkmx22UxIQmM6rsebn9vEVeggc+KqYmoJxxZGmN",
-	"7QbJCtvSe36Gh6H/IkTFDvygj+FmV6LtwOuYSmwb6rDOpIiz7R2KBs7BuUj+mxgx3ZFFFKJB9OTfHz/3",
-	"Wmdffjhx/8SGtt3Wgy8//kd5mCixT3qdagazHk1kE/tZOfMTrWeqf3rqN6i4MOU0VZ9ppXkFhdjAw05n",
-	"M0vbuEW7szjH3dYysWredXiVx/VH+Q7qL7fGyqqFsdAU+GrkGg/XK+T2UDMlfMPirkCm13qCBG10be+s",
-	"F3hTnYL51UMq6g80UzG9IfSRljM7PCvsTUwduE2Fz/XroFrtCmf1jEEcPZWysaruumSWitg+yffObBHs",
-	"7XyKgYsWsYCgpyUAq6uM2rfcLEdlSDtNbqI1O9z0heVrgegph0e2bEJ85dgQV45+3MlMXOyPrMSfc6Mr",
-	"uX6nHtVttXo6qQMuZoBFYNUHPp8OHa7harBkbhdu5fHMgpx+mHc6ZyGL8G9o+XBM4feIPDzXQ/GpcGHz",
-	"vvpRuIWqpMafbVpXs61NMSy890jcbo5BuKdKR5E6Aht6szfDd6WhDR/JavDE6hSkA1pYN493ALfRdzeX",
-	"VrBIx7XuGT/84uz9462N6/ALLK+gKYO/hWV9/v5mPoxZ+Ats9hzja8sGmYICVWPbhGb5vAqzoHGM0RyV",
-	"TeRyqDD5SFd5E4kVXlGIL+3iLK0JBZWBCywwNwsPHosxqUqV2hlKNw8du2rMtIzJlMGM/bpYvFvC2+wV",
-	"lMZYs1a4EMax5/HTazquizNTAUObLHvexshgsKaKXBMkmJepEtJEL9AapjNdgUmyzaHG1tvVui8rh8r2",
-	"+niJLh2yGXOGRgnEBteNRrcqLB0aHYJnZH4yK540oJrzWy4WZkfULZvNKkBt3V1luLZulcliIhQYLQKT",
-	"7m23Jh4J6TJCtIijusfLKfnp+mSQjZJdzQwqt5trDtDBjQF/ULc3B6zDatMYs9D76/uu/t5yffec2PsK",
-	"Fm8yCQINNv7Q+Rdrcwpw2JrBtukmVYjdKkn9fURUGlog+aRznIVv9VoLZbLQQLA88O9dDml3weJhQ6/h",
-	"+ZcT+0Mv/aH0+I2BR1By/p67HGdfn2GmkwRIM162e52tkeFXnYQTJ8wz0/nw4c//y0yA/PDjafvk4+ez",
-	"1lmnfCZph8QVMS2K6TGet7tWiuGExTYXTYLL5pGaY5PjqiD6Hj2JycA3IbJ6InyM3oKm+qeNxg72murT",
-	"CjgsdnplbxOJr4y78M3yhToo2R+amtcQ6d7bYiQ0tzU99YmhohZBImoRS0P4tyEhdIr4XvEHDjg2ICTc",
-	"x23iiEcmfWTSdc7WwbXkpHfv1lrymxRcuAmXnNZKxfUhY1/2Wf+BGPOvFYQSStyyb+hS2QCxL8jDkPGV",
-	"lmwG7d9Um3jNckaXhv3weOkBmLVvDq2S5uNa+IrEUqTn8iAoBsbco0Rw34QkaVXuUtSxeFpweOSKgJPG",
-	"bHaKxE6x/NvzYczUxBj8g1uogDW/dR3sk7lv8SFbzNFge+oBIruj5aNU5a7llj9LmVOSGdGaI3u1YqTT",
-	"BWWa8fHAbKyIbH1mCBjTNB9KCt3zH0tQqEuZh28+1qz29O2zx+Th+cX9NnkjxVjSqSKxELeEanITighu",
-	"WmQGYoaA4DQiNzZ+cVNSU1oeM8H0zkfOIeB69mwIjJT7YOrzmkx4rcQPl3aWKzulrrTiT4o8f9Je73FZ",
-	"9S+5rnOV6VTlqTF49EWEpA6fZjFlvJCEuaHHWiuwXpcKSPNL55QxElcSjMk54YvljvjtTHCYymjgoc83",
-	"m7Su2Z+decZl4wJDblMzq15KJ4m/vSFzj8dZqnoaPbm6LCWNUN7lb+xdXHQflt56W+XRsxkb/hWvf3lT",
-	"7jRTucRnxcalt30qP33ISEPDKltkSBXcO5/LePMm3GLOmplkC9fEDsPOxXyrbM3fAo0YdxlbTXwkQumx",
-	"hBw7m8+womjBS+e66qM0nGSJzrw0H7xUHYLpTEga1/1WFeNOxpx5ZfmahMBmB1YxmFLzhj7o25VmP8up",
-	"L1A04qccOAM9/ZXQ9PMZGS4RocjIX8wqt7lkm4+be3Pis03kYjq1Nat7cFXT7+L2quZbCAUPWcy2qd0L",
-	"JxDelgXB/pFpcj6hEVFaCPMni2OM+y+MMIBPdFrgvBkBM7LJEhUNRkbYrf2i06ldI+OTL0rE5IhxpiYV",
-	"OfuXQ4W6LOqpTBM556plpMvC1VEsqCJD6do7j5pWFKwWCNipyTk2/L52NEx+fV6hJc5iGpZtwRurZYHb",
-	"BVxxDDdjzYfVw82jWIxo1B3BQZVvhQTXQnbVV+w2qSKn2X6uEf1rycZjS8uJYHF1ngGiQShRgx1aV4t7",
-	"VW4greTQZhYvM8XMwdtMLl+DvrPUuS8yv7LrsYcGcY0P7G/CkHxJsY7hzlSlne8JjVF2loXQy3bbvbh8",
-	"8lhj07i+C58aYEfMlQzWB81KLfMvqxikBw9pNs4y3LN8BHMj+Ek5+WawpOpjbhTmvQKw4F9avgQzyuQW",
-	"WIVlXitP3H1CCYcFcVanUfolA5ViijwiXHDoY5KAv8mcRKzPikA+Ip459BNYLA/hZ8zHFlFgrZqsayzD",
-	"W7hNE0hYzMc1WXibiporu0bbtXubgBrsXsgY0rmCgQTEA8IsiMUgFFJiF0XXsMI2XhtMbFtrZ5pJCMUd",
-	"WDPeVeHzgZ39/grt3ybYFM1z7g6HwVCW5lYJmoDZM6V9LUMqYczuUHat9Lik0ZRxs5AzVXqUfP/Qpkk8",
-	"ac2CDQT5AuuCzDGmDPvXHNxlLefwpRVcuc24onfNW7e7zpwlkAlJ102Va7tp6BkrmFtGsU9YWD2s1Vwf",
-	"0E0SNRlb2QZe2YrX5sEsUCoVK+XRd5vDTG4urX/s3yi3++QnoBIk+f//3//vpkY9bM20H/cMKxnOldEb",
-	"okq90Aq1dUW4LzAPzmYNOKRP1gDSZEUI59/+V2NWCB5CK+kuyOGTJoYXtskvtrsYoYooOgLzNyU+PFnu",
-	"8bI7Wt1GH6tW/6QIcC3z3fnco+qmVgzSttn2rjLPAezu1rD202G28ucp9+bc1hZKgPMLW7qXpUc+Frp5",
-	"Ou5XaVjbvPHgCkZDTRNl58jVzh1gzTYc3PjAvd7e5EhDAUXFzDXbJD8gwJhrxGmjBAkZO7/Pjy3fc5b8",
-	"ULzFbt+PLQdgivcYYrBgTQisg4CmTJEhYEjJaCLmfl8U1CLOGBwwbn49ncWAlaBCJi0xW2lDzBax1BG1",
-	"iMPQeuTx2KK87udmiPquz0xMRmnL0uwIUnvU0mgyBnQo2xHkoiGejKMUyMvwADeKUoXg2neLa9otzBVc",
-	"2oa8FpKPjiUAEdzj4HlsU/KCGtaeaQCJ6J2KRMJWwop5OCltEFaKH7wnvOAKZNwmCILN2sutgmBuAVe5",
-	"fyjKetCM28ExNgVd3BJmcYOd6bvorULuVYDibQ9+V8brDKd/PRodWjIerBf7VpKwokPrimRbs2Db5Plk",
-	"Vm3F0TEVShO9EGQJVKoMsnxiI9TONU9XcCfDr9YyHFyU+/P5DUGW3BAOZyBqX2vkIPZGZML0ASxEt2TC",
-	"knutVS9bMGGN+XX2ZbLiq27Xy1eXdp6eYNOSqadzs3inP4GMUaVYOdxpj9mM6dEApj5TleefngpuC9r0",
-	"HJT9aQER9z/ryVy6H0eSudI3qufS/TjHp6u+FVsAuoMSSKHg8BvSSWbG23DHXaedeoHud7ZU/dGODueS",
-	"6eWV+Y53U6Ntm/z0zHPVv727Dloltra1a4l2kTVy8+b1VYmpjVNBvc9+IBnOROtZ8OULpsGMREmpHPpu",
-	"Z3Tpu99iWw2j7I5EHItFgnmeabtvxiG4hyJpf+Af+NM7kMvsTRasPppLOozBe5T7mcYTExFHKkXop9p5",
-	"MDAwapiY/b76wH9wVpAfXcsDfUvV8kj4TvX/0YEfKMPvmFYQj4wVM1y6nJvplPLIGEKxWOC4n1tNyeKH",
-	"v332mJydnT1ME9SqW/Q/IkPwnripYa0OBiZO8U0pjz5w8zvkU//G3kBJEHImxZQpiNrkpTfPGCfTtKqG",
-	"/IBVNT/awVBOfPEO8bUw7Q8cc57s4Gc2GYzYBBxFfvB5Xj+6oi2b3OXysryJYj40BcqN9fKBJ3k9/eAx",
-	"lTCK0axKyguDrqENMQNOZyzoB2ftTvvMJg5P8HSfthcQxydYsHX62+JWtX9zjvhxWa7kJfnb1etX5B0M",
-	"yS+wJFeg7ajvX3Tvt3A3HnTO7v9olh/wfN3C0k0G6cFO3Bu7fRedvoWlg4MX1lxN/GHOYkbsENwNIdrk",
-	"kig25oYNA1E2eRM7f1iKwxAIJjmQCUh4ZIwRBOVBbCSH9YfGjOBmD3HqFtGWKXL55nkC62XYE7ovn0dB",
-	"36yHq2pGHXsmuLIMotfp2Nw6rn3u62wWsxAfPfXLmSkNs3XO711ulEuJcglQSd6Ty3LyhcSBy27CpCaX",
-	"woSZS5inFHS7//qvy//65dNjOfrH1eD+9fLd339+Pb4/Ce/e0Bl7GcvFc0rfhD//+lYEXz5+cdyHbmKz",
-	"bsLIjEqzRdGwsy5fXIvHNJzAyWPBtRTxGrtJC+zI4gzrVAewyVUtMqWfTugY/nKGZdMp87aoWengi9qs",
-	"GeiF3Y+yeSX7dvqcWyynHNcP+u8/Gqk+nVK5zEzSHbAMX7fH1RxDZ94bOqRjlUHwRQnz6SR0VHniKpTd",
-	"FPG7p5EIVYbWVg7cE3N943HT8EmfTvQ0zp2zwCJG/B9GGixnQMwNFjwiWLuCrdKMS5fY2A72vMAMoW60",
-	"pKH2bm5bp+wWU4FEvMXNa2kVv3+vW06HdbEr/fpkuUDcBrVJyX27ZIGfaxIJUHte2ifCxYp9aDhmd/C/",
-	"tlrZKWjJcge1PPSjQklnINvEHhkjhPDznzDgMJKC25miY21GVZJ1rydE8FKO+9J9uh4NYF5ungj8xAZG",
-	"q/Kg7GrA+GAUs/FEky7K0Ib04FbETOuNxMx/mCtixkCs0b3nzcx8ZJqsSPONdHpAe0ktr6iik8eOIptR",
-	"in9ruvjue32Casc2C/16BtyI5EiE8ynWyR2O/2y1pJjq8+9K0nhrLjst543NcL36+wunFat2knX0J4Rt",
-	"1JhfrkUckeE8QyuuKC6BgBwLo7t4rzLTqIEnqrKiS3LROfPhhqmC+M5myK1sdJpgvCtPTFOObfZvwiN9",
-	"HnGaJ2xuqM020xGWnJC3Ns+q+ZEwD5xtPcHI4TL4KeYhsw8x0VdCE5dUtu44P6aY2GlOb1Ilobbj+Xfd",
-	"00SPqTQGoinjCrOIrLLvnrD6u+P3oG6JthAUo0zvJ3NgfbKIctXub6ixb5wRe5PBFrwh6Ml2AKVTiyu4",
-	"eqBjpvSlHzQW89EpaNRM368WfaU9gDidgrc0INcGoYUpAHxJQqrQW2XES4CYbb5GtB/8K8fW8sCVG5Pt",
-	"VtMJ42QdVQa71OxR1QDMtaD2OcOsmU0ftgovmmqa3QHmDXu4mKphIAPLjSMppUp6InnEmY81luKtWKCN",
-	"RhPUyLKv+rBH+tW0P1ansulWaVenssSJ/DF0BwaL9Wzop2pYDhQzO65NrW0+7sqDnefsfR4ZKoWi6iZQ",
-	"VP/M7kUCXmLRnQJsu/Sf7r1tbZvYoC3a6T686HQ6nRP8477544H/p/2P9rJwQ/0AUzTckvzVvJc8zqSI",
-	"OcbzPpM39jHnsFzxCWexlqomljg/ug0sXcc33iBKzCoDfs3BncIvreC8jrD5iUZvXQsgfKS7+ZFfOZ3r",
-	"CXBt9hgi+9zZ5ueeCTlkUQR8F0m4cWiJiEMJlMgcz3BbhMMClLZZ1bXN4feF9ECzY0bUlgEFo87knGtJ",
-	"OhSqOZhnt+AgsS43nGBFLqK+IPMUPIQ+mSBytibiDqR1WsagrTPQ+tYI09Z2yYiuKeJvJ3yxWoa1CLXi",
-	"kPJlm7zzIXLnnV1QRWLsroq/dEDURtmjt8DJD+edhz/2iQRlR5TODjmOdT74Iva80LOkfpl0DXJi/ycR",
-	"LZtxD0/+HBZF4s8QNFYMOoJ+JSQlr2CRpWSfC7qWjptSJXZ6wjqCvCvf5XAWuGa32bwznaCObNOyzWz3",
-	"puD2TP/r/sndp950cvJwpum/TxbRuUW+q7eJhT5dJdz1JbU56BlH4tNrOq56sbvtFO9xOI7lufRp8a5H",
-	"g2cq73DMKrqnNTeq2h1ZtxoY1+C7FiPnnYebn3js+9eZB7o1PnEtxAsqLRDbefeizlzUfGbLD15CxOi1",
-	"WUfzcO9hra+9pHz5LaTiS3oLmSYEO4jDgjF2+jnFFPqyzoeTlQi7KJVHnuh5Yj1uV+wYWO7XyojzrZje",
-	"74B/nG9+4pXQz8ScR9+CQo1Gvzt1rngZyoaT3uIVmudRYMw9lyVRkFlC3qo0uC64D1pmrHIxA06oIguI",
-	"40fOMGd8TIBHDtYc9VgMm7p+Mjhi7Jc/BMKBYUjUEy7hQpIpjQzPWtoUTogVoF5KbrAjFz5/82OJAoq6",
-	"82WmbWWTBXk+ekl1OAms9bul6rrCf5qwiVaqszbVS6/Q41FLKT1y3W/MdS3CYXTkuAnH3ULF621+4A12",
-	"2LZpX88smPE30A4fNBvoW0+930AQ2YOJTugWunkRAshGg8To8ErkKdzBOi//u4lA0dByXpIo6wv2wacF",
-	"dqvMeoAeGRGGac1dC3ZR6at/ar+/P+8nTbqv12F4Xdsbo5IbWWAXy+oGbgk2S5LGsiTtilOhMtpt+v4d",
-	"kN+95pfruES02A+J7aIJriXPLBTuTspmqVf1mZDYwmLBQZLFRJCRkGORBJUnFLEF7iDCi3oCS6OAenTt",
-	"go/VNtkRMWKy4PPYMMOrr6i53tmapzw3QMdn4oJPUHl3DEnv0YeVxSuvoE/EakhqdP942sJ37nH5Kxo5",
-	"adtHmtuQPcjOTDZ1pax8UxHfVpApPvPN9ZlM0dyTqELLZW8rd4dY8JaDhM815dxPsDw7pw0Bc4wP6wko",
-	"rEnScwXqEVbWDYFImKG5knOtZttcpGWjH6tjxwgDl5JjvVLfpGldprN+dzX/v2I2TKUVZHZvquK5rju6",
-	"rRWrHdJd81234Rs/7O7b+ctZZLOkVNEwf1dqhtnsmFlfNRLsdlg6hrX1ZZsHkhRRbh4D9hfcdQR/tMSC",
-	"Rvj6+0wzsH2HB8NlfU27yrHR7ViN+8+drm2VlRJcnXdH3fQRt1BPZJtYj8U7sFCISQFmoTvXWe7DNb8Y",
-	"dvPIB1UtvzL0W+e1w25gcaJxUfML1L3IjjOt81VYAp4p/SwbSvJcJjMvrfbXvtR+parde9TKKtLx6CeF",
-	"5hs63uRLzN+v4n91z887GfCurnlq9a5e7qaLjjvPhbLw3rpq7t5558t6L5Whmbo7Bl3/gDt4zxBWDrn6",
-	"GofXyoHPpq0UOusGL3+7XL5incXLZWfxMv774vUTsXhp/v9s9uDlk6cXr/7eIKaeCv1jtkvjbJeMxpRW",
-	"6Ga1y6xKVaFhNsLLqk6I+bmiHI9xWyolKVcWeK1Pep0uFo0ppxYuxVwqpyjeWHZz0yLnnYdOLospCA4f",
-	"OEYBjBHItFE5y7VbbKma4p+4m4pKrldjR2hxLgUHLOe7TjFTMKyhCCVTgf+MqQbZJjdvMJLeR6iVv3Q7",
-	"N/iDShJ/cpD05If5zNj0Zx2ifnz0gadJ0i1CVTrMbN1jUjuo6NQDWNkAisvewTVhitzCTPs3fOA3hT69",
-	"N65Akgs3lhZRglCCiHpL1JU5QORWGJ2PPknXFvLlFXSzqpnj1jyyko7Odsnc+IRd5x1DMc3F9jYSUjq8",
-	"wOCSTEUMHrBXkdRBV1ceNuT1tfnsTzZb/yA5S0fF66h4HRWv/SteW+hQVe5AlMlMIUpYIeiYlRtvUThU",
-	"d0vxQcjMM8kjhdS3dY8n92EPEp+YdnJp2Mzmj6dP+AeO4dCvH9OsEXzNnZK5gt+F5/YnbGWDBLMXRdrq",
-	"z6WO29PPmX8VMuhKsPrncUwkhEJGNrIhsUZrnKiCDo6eziOGjbPb5CbXa+oGNeUb1/bpxtaMTxK4AfjA",
-	"Cx2lbOZ6Nl8VFRsr7lFdzivDr27IDz7MihqvU42T5lSWGxJmwQ7MFbp0H7cAC1bD7TtTAMeU16fteCS0",
-	"3C3UoRZiqaK4w3Z8ths6uUFf4sDx0xv/xI3/BbJDNp6ALNN3x6B3UXe98toqRQ5zy2ZNhxQzRRElBGZS",
-	"lQzSrL0NblX54nLzzbvk1vkDd/bAHdW/o/p3VP++a/UvI2cK2t9R/fp+8n9z8uawLrxmmRvpEHIJIutU",
-	"mVOLwrpFmkjhY1X+xp+WOdDXRGOwPtAW8W0WPXYXchwf2UJG98hccuhkNsdtNPL1fE7ZMq8oyTHGqf3+",
-	"vGG5DhWJSJIpQdasoLIoyg1q4Dp1TBnEi3gibB5Mr9Or/cylw+8Kjkbg0QjcUxYsHnFCE/ntubGHNdmJ",
-	"E9czBk8R0fzEQggdhodeZxjohCpCpfQg7MWqCghvn/NvyPKO/OSb8JM/LoWbE51BZbcKf00q35KeXVOC",
-	"w9KzdbFgYy0s5sf+WSUU7QZzJOkjSf9RSNod6S3E9rYEnfTaOBw9OwNFI/JH4kPt5xuz+I7vCOjB867W",
-	"JNu1jAngpSMPOPKAPwwPwBONeS526w7NBFx7ocMyAWrb1ykkXUPUd4JFEBEPGu7DuyMJYJvErRK7G+jv",
-	"3W3h3PtZlMPanosnbq++OK/FkfscnRS/X17nTvNX5HUba3MzpYwtIuIoqb9tk2c01IqoeTghVPkcy4Gw",
-	"ZY+Ivo5aiw1/ZKoO1tYJHaZYF1HxbZ2t9+d8qVWVayOh2D2yEFnbCgVwYxGuZlMwR+BYhrszMWWX0xe6",
-	"/6HiMVNQio5hA/UuqCJiYQuRFxMxTbupDCFEYNoRJi/7RGZEo7V0tpFYX/oR7JFctYbpTNv+ynVQSmpG",
-	"c0fdTKm9pZeBhBCY6+ENIZvhDvcze63MUld8vPfPbMxd2QfmHLt9qKDfacAV3DKu4wtur0kM0RhkK+nB",
-	"fuQTe+ETnpR25hPfhBFwcYLtTg9msKRVpVMqb20TeNfv38h568VwoyAjgFxQdpWLmJe8Ele2Q+vROXF0",
-	"TvxuFfaXhhycc9IowRzrpDTwCKKD6+4ovmZrtPfXHLCayDoVMXjQwtIt80ug4cQ2JbOXF8A1tt9tk1fz",
-	"6RCkIhN6Z8iajOnMwiIzTqhv8bZJN3jrR7dH3WCaAOmuT0mz7bkGNfR7Z7UErYDjpIN+8Ba1hvNekz5W",
-	"brLrJLjfLazqsx87Cu+9CG+/sgdS8r+JSE+THA/ohhSEcoE4jehlRJejk9xYqej7PPKI6OUM2uSNq6NE",
-	"5B6mtJBYoLp8RJjrdAELy1M88ngradnt2guWYvO4qf7+HJmlublnxdzcBmwk2fVjFtbRwfkH1JfEHXzj",
-	"HCwJSsR3B2SrV0nHUARUonMF6IRRAJxo4bvXUWM9GeapfJlP4vsjl0lTvaTuOGIQeeZs38mUrfwO04xY",
-	"rLhB2MmQxQy51iNyI0HL5Y3t9sWSOv5SRmxWZp9ceH9BIikWg1BIaZuCN+CoM8rkW1vNfSCeeuSNR964",
-	"D1WW3oJLd5+Ht97TMiphlxIP9XoXVG1uqOXycLwQ0R+deexBLnB62PDL9m32rI4pMjbGqZBkCBPGo77H",
-	"2PO8EBNmsCRwJMU0kxOD+CG247Zqk1dO42SI1iAdouwUsYJdKL05Dw6plCybr4PY6OYbMYw0obHgpSxV",
-	"y+X3yVBRiAwkTMXdV2CoTdrluLPjhVvTsZUZ4O/sFvpox6Hq5Y9F60dpsCdpYM9yrsGySGQB4eg630oe",
-	"OPjPNYXphikjGC/2mCkCUnE6Re6ogMpwQqZUhxOwjbXTjpcaPukWRhnhznXGD6lykL1hiEDTe0EYfeJm",
-	"Uwdc1AOfWrGDTTkxqdrCQjq2UFaGjX+t68FZD5Yz/301g5DRmOllzVGkD+w2lsIGc5HbY6KFaJMrrJzD",
-	"rqkVo2E8jOcRDBhPmm+WAFm6ImM3pqEQMVB+EMjMi+8WMrPbKduWj3vNcDEb4JqFhYKreazxucEI6lRw",
-	"N6nF9607bNwCsPrecJ7K4vzMse0HT0BOqRaxGGPL5uoGfvVd75YDrPO8O7o7gg2WOc89UxJZ/OeMbPHi",
-	"4rBQg4ihQTmB6UwviXeCIr4dT7V5MRqBhCjF8wUJiHkyQbRBFC45/791W1e0tHziB/ntNPItaDWCsQRP",
-	"aa4EYG1fnsYEO5OGoRiRO1CMhxD0e53Ow20JuRkZP+ezuT5QF84dmWTjhT8oV/2Wm1TGZy+jaIfeR61v",
-	"AVnm24bq4Ngt85uZYV8dXzeKCCWJfKop5SpaNrinTj8nmEZrO2YmAqe5x9k+mrHKjzkDuyGzND0BB87/",
-	"ddJvTdfGt9YbprxHYMRieGTzeL0PEmGIldOhvIeUE8Hb5CdMY/ftQZSmS4I2p++2YzRBp0RJIIh+ha5Q",
-	"1Tc2qc8SwMj+vxH72Tw5BcqJveLQpUqi+7O53lbR2kfnxqOGtb2G9d+dLx37F35P/QuFJBGgFk+xIPxw",
-	"MvwUOWGlg/RFyh191Cjp8WMotE0ufeaUAsewxQIx80v4Y6IX/Iwf3Z9XCDC/sdtLwAGlNvbIQ/vvBcBt",
-	"RM3yTgU3P3xpJY/czz/SPat65ONe+NI7gNt4aadf4cExnz42Vv2mSZYL3CWnJGAkoikBfkVlCQc8EbEd",
-	"dj9Rk7jQRCE2DHZRWAh5y/jY6jWUL8lUSCRfG2SJGSRpz0bpUVqCDieP/A+2XMRcieiSROiqwvB0TGdt",
-	"giFHSkZCLqiMSBiL8NYlQRK1oHEsFsqPyTm2WoRmdC8XdxaGz+gFCyHrAjPz0cpWYhIROpUGNml6FmbY",
-	"odPGTGGfLKHA6I6KRZAkceI+r9HmPLf6Bird12Vx27Cx/epYV84bekXv/pC5mEel6TDhY2MuIj1nWfce",
-	"2PUaxckwP8kiUGthzyO6VNY+vTF/3hAtyI0WNy4wmtqhhjU69uR7/TgKXRcMfp0Moil7uppR/kyKaZ3s",
-	"cXPvtQj2GceLqM7CTXfPjcZjVdGU2Z0VOBeiURs2VXj+/KRzlnn+456UtSd06dd3bciNLtVRYftmCtsT",
-	"Q2GIe2vdM/si/R00tTpc4/SzOcJfLNfwuHpFyBvz+zyh76iG5Ij3vL48fibhKI/z8vj3JCFtP2dU3bFv",
-	"Rda+wSTRb0ovmwUQuiGeGJZfz2ecN+BcU3Uzexf5T3wYIY2BR1S2yTsHCWGfSW8yhghdmEcxX2lrm8N9",
-	"mC6tqROz5nbInnjAlqZIfelcX7weLYijBfGd8ceMEoF5+9yokAc1JFQs9HojAu/w/pdiyk+2+Tfj5L0x",
-	"M1pEix+LEFaXyJAgysHtYc0q9lWzmJxD22iRRBAaLaXc9rjCEW9IQy007kjSkxKWUrctSWnrctfbpMgy",
-	"durq/pTKmJkFcz0YUKlkuPIjBZr8sJBMA/mzYfj/Z++nH/Ozybar6WQge6qbv9cYeqNW7FdYoFvWAb5F",
-	"ksZWXWuS2k711iatmMfDjfPABvI7zuLjXqMANVoj1Wh3VLvb6T5yOg0xrTMvk3J11T6GHb9JOAB3wMbA",
-	"tgoGfL18ijVSxoz/RIxG6wHUDP9DwC0scDC/AKp0iwxBLwC4d2JhJz4tbrBIwry5XE5csym8xrn9rnxT",
-	"JXzkfsILm7ZYQyy2KoaSf+ee3FZu1TchLxqpdnRbfXPERix7/Z5ijKU5669WE9Oxfse6trlY1Mi86pfZ",
-	"xkBio3sLbuv1J0yrlk1uT1RRX0s75xFI7LkJzCZiKUKnAu+AKbGmuoTRXEHUJjfPRydo9d6QKdbSMk0U",
-	"HQHRgijgURXONI2ibdnWXszsesynJkNpyDIOmJE+GlkwA6zhydVl129UuTf9bpt2lo07UyaNC4IabRpL",
-	"ui4m0sAJ7W8mlZqeIud5WZU8eMGZVUlpuSs55wCYrAwhU0zwo2A6eny+AgCFk7+H9e94zfv0sydnnzy/",
-	"PvCzHzF0jPj89434JPrlkIa333mIx6sgm8zY5WxDxkXR56hSgYMQvVbepOrllEaAGuxCzOOIjGEzFPg1",
-	"DmKj/1Mo55z1tefuk67u3JXzo7arDlyDfrAK7G06nM/tyqa9rM86tRUX9AhPLaoL4wMLzJyuUr5t9X+7",
-	"huAN3I6F47zOW7BCUUcs1535s8uYdTHmkHIydAoxRGT03VZrlRe0FwuzxqAVBk4cX2oTjBh5+BP0GawD",
-	"57M164UT+k2L14fz0QjkAKMmGdruVHGzUnYkYcp4lH3Be+QO3V7nYytQsdADpWGWfdO25Hw4S34Lhg9o",
-	"/LM7GNTlqk2EgQKtjVBdLXy3rqZBONdG5053rddJrkVAo5jxFX7tJPVgwXgkFoOILlXQf2guVB4Ed6XI",
-	"2TuGLrG94WBK5ZhlDsr9XuX5qRJYDudlwIVmYf4rdYVitczzV7DwLz8e3/DIrceUfkqv3yu5nizMBbYb",
-	"KczioEJzHY01F6nmsqEMs0P2FJjlKKfVbYn1CWjK4iPSwO/BejwiDVQiDayi0RykYBE10NPPLgNkLQjB",
-	"qgbRPJ+s8I4jLMF+DszqYXHApkwRiJjOtRT5Lv0VRsuqg2FA45h4HaUExGAItuotpy7nA2lJe8GM/wKD",
-	"aguQNmMLInRytMmN1YD6BCXtjYORZfZTLgcVA3ilaaY7a9z7CIA1UKg3qpMPrTr5rVTrI3s5xjC+OljA",
-	"AcTwFNZJ2ZewcyW/hxyhEd0SWYx2U3vnMqLkTeIVWXGUNPCRhSE2Yaryi9nLR6zFstwWtzhJ9kYsxmPM",
-	"Gsn2KbL37Me1ZeSZyp7Z0xlVaiEkWjzlnqunPLJJKG4kf1Iu/1uBUkxwZdGCZhKwkt6/EDNP1K311Nl0",
-	"FY2A6VQCwRdBRGJ2C2bWJ4yXpFHb4vg3foS7oP6g7NODdLaB6x1BJkIqIEOqNdjmReaRVsBhkb2bkljw",
-	"MSa9l9xem1j8XCxXqicgz1e3xD4e/R5czN85TN33jfnthJcHjJmllPA1uIOYmVFme8esDypyWCSVFC1s",
-	"KUixyMw1EbwkI8YjxseYx6KSjqG2HEzOuVHSicJKVdTeBYkEoUOjlWNvwlBEFTm0bwuj3BB1/FksyJTy",
-	"5Rao0t1mqNJ7DCmGEwhvDZc47/ZagVtKtVOu2LpGxq4pxB3wSMiBhN9sapoR8drqITOwu0l10tK910qw",
-	"6SOg5m41H5onDQdNB3laa3xm8UaMMzWp7tx4nmv4TLvD3oZ0rqSHhNkuCZYn4D8w0WtDj0gt2XiMPSHT",
-	"tmyNekJmTumG1pDZ83xUnkojgzqzUiBJxCLUMkZoUDVrhlDkgFVRvMdiOqMSFIE7I/5d3xdfAuXOPupD",
-	"0qLz8OJmEgxpajaFPqFEoZGEt/0mGLd6li1FW2F0eEDzZ2jVpug1ZC8NSMcM0NAKek22PPRXlsjKzv3z",
-	"fP7yIxIbceC22TB5lCiLFALJNW75uvrMd98kxJEDetSca6x5b5AKhcApE+u1gBmIWYxoW9Os1UCmdIlu",
-	"OLON5VL8jX/9BvF96dBHU3vED+xRjRwh95QtjKxfCLlHSd4ko7rcWofYhZkCBfFoX0V27gPrBJNf6KNE",
-	"KjPn/ep4J7I7ajur63WbJlyLxFRwH7JquCUKLYjRecllchX7zPii114ns7vlySbpCfx2SSYR1TAQo8GQ",
-	"ST1BTa378KRz76SToZafgJdTSzhhcbQf8NxXsPCfOEgGSWGa3YcPOied3knvYX13354YSEP2cQzRH5u4",
-	"/TfrHpBy7f3y+YLadfo5rcn6UqmDXfrhFKSQ140UILRpKfBwlkM0DdK5Z4+x/721JDjUsWoqvt3O1g7k",
-	"o2FGhnOdP357ak1QFpPfWjHZSyx+naguFb+ziRW0fz5/SM46pNs7O7+4d//Acnm/Ifk/NrUfQ/EHjGZ4",
-	"PnDLEQR/dHgB6gOV+XLCkiin9eq525NUoKw5hYBB2PBE2Mb9TBItboErImbAk+Z0Hjy8VZ3ADzy68gOr",
-	"E/R7YYPDGA4x41xMwLDDoyGeP2UvxLiwRocOl7WqnWGI2+CPX+mBiqnSxKivVW5fxBKrPCfbh5OsfbM2",
-	"3OGi5kkZG9xhKlnwjEkYiU9EcPKC8fknhMaaMQm5OvmLk7NO7nVNyu7NsgzMsqwZYBMYRRz6Os9Wksxw",
-	"JKiVWAvY3pqJ2+hrZqpU+bousTbF1a1SMgQqwbHiJJ3mjsYM009I94K4rEYPnCJhJEFNCk9oSSML20I1",
-	"uXnz+uqaZAXIqXvqBl9qIUk/aTKjTKJfbc6tUKNRJEGZb5GFFHycJsXYj0dMmYWOkhUdg1WWFZ169Jcq",
-	"J5zjBbtkw6zJJKubIFOb8h5LiMyBp7FqoHw2aeMZglID3EYjVJd/mwz/GrLX7G/P/vn07fXfr/72sA1n",
-	"nXbYi/lw+qwT/V9/i8v5lecu3QvHr/w9jGOSLJbkmN0flD7cvcgxO3+vH1g4koPL+v9hzRZu9KAJ28Sv",
-	"DVzs4iekifpb5U9WCYd84cn9q7PHYz5QoCCcS+wB9/5jUdNpwICD2XwYszAoasWeqVVnAF4brqhcvD3L",
-	"Nhl3aT4cFp4LFm9RZCxEhDrwI7KYAM8iXC2oESUKFWv4wJH9ObbmG+2cdVyUXNmS2YRN5r+DSFUtgu8z",
-	"+rcrATAf4MJqWGZwePMH7vm9S1qEiMRUG/kxoTx9MBQzBg7z1RsFwCPVSti/njAYuawD6ZU7kO0P/AO/",
-	"TJ7RmW5DbtTg5NK5RRo1RsUduDRJTHZiHn70Ycc2T/jAVwSCe9ceJMKu3KpBOoA9a0dR8HsVBdc5reco",
-	"Dr4bcXCl6XILvbxSLHxOT92XdZ6T54Yp7+oCaegBOYJr7M1PImwvO2fcH96aW5vZs8b31hQWfZTAos+o",
-	"nqSu+Awv3QUY3eMvLWA4EeJWnZorM6hWov4Bko0YRGRo+4soNuZUzw19KC0kWBXJJcCZG+AOuCbPn1il",
-	"QPB4aWMkVnWy6syEcd33HaAx71YCdeUaDm7AakYe8JxpMoSYwR0oQ6BIqW3yFP2eLqvKamaoCfU650YR",
-	"UZnXLMkVTrRdoo2EwO7AXn5nl2Uj/hObgjEppzOc5M8vLx+fXP182bu4l66PVY0QC4VHVgmlCzIU0TJ/",
-	"JPRfuvfv984uLu51Oq277l8uehf36YN7D+E+hDCEiJ716GhE7/XCKKRnI3rRDWl0H+7fpx24uDcaXZzd",
-	"izohPIBu50H0YBj542MzAtIDZCd4cuXHt/YYTemnF8DHehL0zzsP72G6uP9FtyLLrEqH+4/T/8hpPMHn",
-	"DwGLPgT9DwHc6UH3Q9D6EAjMt3a/BK7xl+Yz+CsPQcHwpW06xVQ4i71heMRgPosMz/sQfCnPjhsyTjGb",
-	"rjjy7QpZrvDktyw4rnSHdGvm3lQ5+Lby+pI7Ene8ztPrTIo7Zk+c58WeyRR4saGBE4fR0e2cP7i4fy/P",
-	"q6m9xx/LdcI/P9DPgXWo+UZxCuSdp+C5jIN+cGqxV+m4jKxfYEUX0itGe4ZgjDJlU9CyDD2fk6mC1X4N",
-	"7yaigPzUsu9EwxM/ADzzKl+8ufqmnzywnGMjTJIJM6x3mR1JWqVQPhqqfYZrJPx80mfa5KmtVJlOzVdc",
-	"oQsnN9kMpl9gadHhqfNh9jqdFH8v8zbsrdLr9KzZjE025joUU/DGpPU2LkH3HSrALcwsm1ywODZrFlIp",
-	"mdeZklm68VXO0FZ9KKIhjslcZZ5MTuLqkz8DjfWkRaagJQv9MjNjRnMtaZgdgDlPRt1Yfcs/VvFubZlQ",
-	"K2X/ac4/3jZirkJxmvmCS3P+8vHL/w4AAP//",
+	"7L0Jcxs39i/6VfDnva+S/IeiSEqyY7mm7pW3xBNvYynxzER+FNh9SCJqAj0AKJrxc9X7NO+DvU9yCwdA",
+	"b+wmu7nYToapGUsie8F29nN+52MrENNYcOBatc4/tiZAQ5D462MJVEN4oc0fIahAslgzwVvnrXcTkECY",
+	"Jkx1Wu0WfKDTOILWeev4rnccikALqY67vQdn3W63e4T/3Df/fO//tP+FvVa7JeHfMyYhbJ1rOYN2SwUT",
+	"mFLzzpGQU6pb562ZZEcSRiCBB9Bqt/QiNi9TWjI+bn361G49vaLj5WFeTYDcgVRMcCJGZD6hZsRETcSc",
+	"t8lISKInQG6ej45eUh1MbsxFlBMImc5P67rVv26tHOvykJ6HMI2FBh4s3kIc0YW5rTjCG/OcGzKfACd6",
+	"wpQZnhkT5WoOkmiB46EyYiCJeTsoTeZMT/AqRadAbmFhBpsOBfhs2jr/tWUe3XpftlovREDtAMo3FkcQ",
+	"x4JxPQVevsuZ7+tsdbCzrX6TfH0RxxErW1Wz73FyGdFm3+dUkZGIIjGHMD+bOWX6r71ua/V2vgUtFxcj",
+	"DXL5fZcQCB4qs13mYWQII+GWkcMHTbRc5F55tmoppoyzqdnBXjJ7xjWMQeI43r17dzHTE+CaBVTD8mB+",
+	"FHM8N5mL8vN9BFTiaaLR9K/XrYBKGEVi3vCAf2q3YirpFLRjFxdBIGZcP6/YD2q/zg9l/bmh/Va7xcxD",
+	"YqonrXaL06m50z1uwMKa52qGVy7v60V6jiuHnl7SdPh47MuGnz5y+yk8QYZbNXrLjpsOPKwYuH3a9mPO",
+	"cMefYLE88n+KmSRizsmMs3/PgGhDR5ZjM0UCMZ1SHraJmgUTQhWh5Oefnz/pkEvgIePjlDu6K5d5JqFj",
+	"yjiKAzqCcyPMxuwOLPsdMam0Y8IdcpW9DR9EudATkGQowoV5hITRTBX5yv3wZPRgdA+OToLu8Oh0eHpy",
+	"9CDswlF/dC+8R3uj74OzM7/IVuymy5xZniOzPisZBv3wAvhYT1rn/bOztmEg/u+eIVKtQZp3/N+/Xl9/",
+	"6PeOrq8/3H/6/i//s3xfRigKy4/SjRGzN4koXYiZ4SLhOa6ZkZqZtbALddrrW+GmxBQEBwKRAhJMKB9D",
+	"aNZcMR5Ah9z89w3R9BYUoXxRlL09ZE3l6+REd90FundaXJ9y6Rg9KeWtFySkCzN/nRDWN4oENAIe0gKN",
+	"9bv9e0fdk6PeaQUlmTesGnZ257pHD95/PP10ZH/pp7+U7+IbqtkKhhbbr5vyhGEFT3CP254pWNFeoiWh",
+	"iH51g9JVkVlsBNwroqzYbROqyVQoTU665Nu3zx6T+/3T7ncd8hppNFUEFKFGax1zIat1gNJj5gZWSXX3",
+	"ymZzGVP+TIrp8nzMp07d40pTrongHfIERnQWaVQjuJh3/GD+PQO5SMcyMo8sXVdzoo40m5brTWY4V2J5",
+	"MI+8spIOJz8WShZAJaFG9yE35vU3VWPTYpORXbEpvB6Nqk6ruY+I0ajpcR1VHFfzvIEYjbY/r1eLGGoo",
+	"DcTc2XT0UDX6RQzbjvyTuVnFgiuwqls6VjOlZ2LGcVaB4Bo42n/U6NrWajj+TVnTIZnOx4xaUFu5gNEI",
+	"As3uYBBLFuBTgpk0hLponbee/vy2haxayNa5uf1Tu1Xz6bhyCrRmfIzTo/gav0xWqg+CmTZnYMr4TJtV",
+	"6PW7yXch0DBiHDLfnp52262hELeMjwdzxkMxH4R0oVrnD8wXs9EI5ABJJHNT+o21CNKvuu1WQGM9M59R",
+	"OWY8/eq+GUg4k7jW6ccnXXMckDwHgeAjJqet8xGNFLS9yTDgQrMg/5apCK0FMYhBmn1LDtIz1HHumGLa",
+	"fCgGxiwejADMlQFue6/bTb8ZS5p9thlPTBeowbr1mNIP6ff3Sr5PFgYNoOIsjOLAw4FmaFD8+rFVXDS7",
+	"CdnRfWovX9XPXXTW/fTePHrKeJjdm1/xYb1+F781pBPOIhhEbMp067yf+3DGNYsKL5BgKMPskD0FZjlU",
+	"JPRAaYizq2SILaXM/ylh1Dpv/Y/j1OtybL9VxwUqfAKasshSaz32kvHdeH9I2fvcZcd4DT7+EQ3fWt/C",
+	"CqqPpRhGMP1LCfUH/pDd0YiFA+enaJlx4xzskL37IhSgCBeajJhGRcq8UNJAd8hjVAytdglSCqlIxJQ2",
+	"WmFIFHBUGVFxR3aKV+BRGTGIDHcwCvmx0lRqNaBmBFNQio5xdIokHNOcCUtMQT1u3EWeoqmeqdb5qSEL",
+	"zTRy8uzMmJ0XrkLKdo9DEaj/UVyc2sfijV33qoOwdlUfkhu7UDfEUL4iQIMJwQXDZcXF1sIp5R0zsMfW",
+	"aLoIAog1NBQFBdO2tpXsLLXWecszhnYrShxVG/qc6hOfn2vJMv8EsW7jWgVUSgYhETNtrE4lBDc/jVIa",
+	"SxGAUs5oVB3yQohbo5kWnGltIqQ9ynaTrHlqjdFSx16GqrN+u1WUnVyHk3G7+URwaLaTRtxBOBgu6nlq",
+	"cBOtz3iA2oe3gLq9q173vGv+95du77xr1OwNFAZ3ixNfT2SH/GBEEnkHQ9TNgYeq8OL+VffB+UnuxU2O",
+	"pDl+0QD11uJDcTatdtb2qW1CxXRhFzW/QL2z7DhT+WMFecrUSoeS3OeZVMsxBkBOBHKKJ6hKg6gW/3WV",
+	"s71K76by+VPbavm/45lvPZ1JEcPxI5AR444xD5pok3hDqd40i8N6B97FIVrnvU0UgjK2ZAjaOqeyyoA1",
+	"0zK8pcBDsp6lbFxiFT8pC2XkPPFHGVf8qgct++4dh+KjiAXbaR+ofWl6CzyreFxm/U4TEYXKWrrmeHTI",
+	"hbpNwkCJO8c8yGocwUQIBd7bZ43ezZWGB3mlwbwGwz1uyDltITOZXSkKZiBgfVfGMEoVBhpFYk6YURTM",
+	"Ut4QRReKzCcL1AWsc3kDkzBvdQWCq1mkrVEzgjocJYSxBM/qp85jM7XbisbI/3Zv62irbTYRJhHl4xkd",
+	"oynQCgHFR+t9YhwtS5fY6FJMGfMPfZat837XbKmKIWA0YtpM4wkYw1tEYrxorWJBtffUrn7Vlqau/Y1V",
+	"/2dCDlkYAt+K9kbJU3I6P1M+7PONIlJEYE4dnjnGg2gWOq+TiMFau9tS2ElKYa/8wYYlTTwd7K5Iy02S",
+	"TOkCZxcKnBjSzw+r1a71axsxfjuADzEaLsXlNV+SCVXEXbDlCvYKhk3x8cWlzI1tF6t5YV+JEdvMe43O",
+	"PKfGgIsjGphpFgPsM7XSTqlhvKZPG9zCYiDtIzML/rMRBYTDnBSiMyhCfEjIqV1bbkS/n98IjDxRRTCy",
+	"UvK6JWuzfDa7OvA3hRW4SQe3FB+ze8U1SE6jLf0L7iEF+Y4CjcyN9jOXgo+J4ETMJFEshA75+0xoG4v3",
+	"+2EjUjZ6FQupCdtyu86yDoELgq5zI2nFTKplP4CbxG7IJfeuDrmCKCJqFuO0MLnFz+oG9+EF47ev72yM",
+	"ZY8cyZ+GNio4QhARhe0iEZPhwtITSIKqrNfG/OmJQOut1a4vztKSl4oRoW5OpQu0bn3MaF4JvU4VW79/",
+	"XOjBCJ+S99BJsB4sF1XPZz1sI5dP83LZvzu37umgdrTo+dkgj8AjyBI/XZJO4OW3FkRBstDe7k2XWcMH",
+	"fTzR0yi3rq3rWbd7EvyX0cYWMRBzAX4ErTUJNEVijunYZSuhCs44iSP0CwkZqiR9DXkcDtKFeTeJ11AN",
+	"AzEaDJnUk9Z5q/fg++5Rt3/Uf1Bfj0ZfhtOXL0JK3GjQdxF5t52CaLQbVdg/voLEMjHtjZXhNxiUCJl5",
+	"7DPKoi1VijjzuMHIPq/ILg3B+3QItCuSrAojlchb+4vzDxqbNISAhcYmhfm2nDGjYzzXuZFMgfL5hEVQ",
+	"pNKyKe2CXgvvtyuhM+mbSBWZTE10ZXdahU17m4REd7VtScggq3MAD4kfSuq0NedoKTdmWz3w+8we+Tca",
+	"9gUQLsuu8pHvRNGwWbHeNcCCSbIzzG7dlIZAjAn3qd26dJ65ZxJK0zPpLRgNbTti9S+5pHeNQxQYejZ3",
+	"/bp5vKKeu3lPLuTG3mDn8LVnZp1rtMTT+el97WOU35iSw4RftFPCwTcoS+LmYBOKXE45j8DGJ+RKiBdU",
+	"jrczv2O6iAQNB1qIQYRPK3ICn3107+zs5B4ZLjSobTnzSV5n9WmGRlH0Y8gT/tIgd6W5Lr0aCfxKiJeU",
+	"L7ZaWDPWKeULHxFV2YU1T/cObJu2NeMh6s2LDrmSSfYmJ5RMxQ501H7WOysEMSMjmZHllnt56DtZbvNa",
+	"1Lw1ETyAh0QnE3XJV5iEfoRZ6DcF0sh8tY5CMqnsOIyfeTZZfDvhOSs8q0gs2rrLQJkjhWJgRN68vrwi",
+	"x3e9YwXKEL2yGb1Dm6eOl21rgfTS3X0hxkc28bdciBZnsIutTd85ZUqhJeI8FZKIOyi6cN+9e3dUTPJf",
+	"taHFmgC/q3eURXQYwbY7mjynkNGhQN6xAEhAecbt6YPeji4z5BpRDfKhs8AUHUEh4l3wKm3rlCm6g/00",
+	"8gMs2f9kvrvx0cRUajIHEkJsSEDwTOwFswU+I6U73xCELyFk9AonvtXhSB44mJonDnAty6geJQnu92P7",
+	"tiPz9nNS1NW2lZ1nedmJo8IUKW/2JyNe3vnSyexalJoxpCnkM3MG0eTy40QJ+zO/A8lGbEt2jPGywSx9",
+	"WIGC4chcQGgYSsOS3egSZZEsQHfI6xir05wbi7nf0ZGFHhWa99vtMIpTY4jFTVya8a62L6ZKzYUMscaB",
+	"jScuJQgF2qrla6UZgL5OKsmqoqE11mj0xqjhUjNQSU5GnPlo2UxZm+Wbyaj6uPxdlEklalB8l+Yc/7pc",
+	"w+Tfl3l6Wn4ohr9BgGlvrlCs4fwzCUPVVU5W/kRe2rYJG/mCkrWr5ULLJWtVc7mt1VRyP0Y+MftGg03D",
+	"WXUM3woreNxjqJR0sbT2OAJ8oR+4f82KFceCXrfnDVY+WZhcyUO+kOakZD18iN1uGAYqDEeyMeLs/r0e",
+	"OW5iy0xd+aq7sKSCNV3q7Ii63erSp+vry7IdSzZm3X5cAq5jxnBefc8Vm8K/zHXFffN75bbODiD74BXb",
+	"9/QOGlMNrSSadxNBQhZi3odTSpNUGLVQGqa1qIbquoUe7dYts8zI77BLFkSHsVmQ0K/IwPkBzQFgymhi",
+	"IR4M/5tnxZnrko8kKNDIgsZjCAdipgdwB3Ixn4DEURlzIo3uShgzpcF6+KzsSCTH+1VHpqDkpVlXOKQ2",
+	"mfsS+bkxZoZihjonLuru2ACuKG7CunPzgqmmZycZZq3x5g7pWvaFT1wx5pc+bbvZadcaprEFMiiWTudz",
+	"U+seWcycHlhlqkzsRFRpIoEqwcl8svD7jWqmc0psKk6K1ILHcjHwHKTswDM+oBFI85evj4YPzDowlmim",
+	"7HSbMTdaH6+1pcOMbQUuluBkfjNjSkIgM37Lxdzwd3XL4rhiMO6qMmpz+0zmE6GAiJkOxNTHC3goJOGG",
+	"5okWUZjZgmwZ/ZIwdaTkJtROz1JmILkztP70fi6a88SyNdW9aU5yzQb8knI6htBrgEsDbrc4fNCDYCaV",
+	"KKkDfenklHAmiCG+mI6hs1ZXXTv1S+38LCvnXhShPr3fxY+ZyqbfOkFAo8iYezbHpKDTeuGW8quhEBFQ",
+	"/sWUnMK6FfSUZMDlK6ntpjU5PhXq/EyB7JBLTUcjIni06KzikKtJRAv5k7mwVHZWzuOnAveNk+C2tTQs",
+	"qxiNzE/UlkpZ2IU1DF/zaPFZlO5SbbN0ji4C9gsGd5od+wsSsTsXtTG8V7EQ8hnUNrn6lbCJWRMax8Cx",
+	"lJhpMjRCUkE0WiaHDUzcJAhXV2Bl43GrTw7CABhFvvUpH6OrMaxMeG5J7/YeTzEaKUg8Qbia3yjyO2b6",
+	"tBuL35UBOXvVZgZMLiT4salLIAcNkD4oI2ezxXp+N3PbtNY6ylRJNFQXbbXvsAR+5GeuWeRhmRLvgqvt",
+	"Mso9i4A4Vaf+dmUKqlZA5NhAqL0WXUwxXahaxlhAeQBRlLyiJmPcTDXOOWTWDi1XvPWxlJCbquZNSb/m",
+	"SDfkEFzoMsPwKssX8ZoOMeKgUHaSYwOlwq4hB/I1ZmsOti9CmUAU+mOdFI7VP9iu0Ht9Cpe9DLkGVeUA",
+	"ZE6ncvMlcyk0uDVjnNz88NTGCnO1oB/zjOfTTekS2ndWWHPvUusthCBi3GadJyRV8cRMkV6Zzfm1CgKl",
+	"Z8FtGb6NzSc2S3RunalWzHOAUBFKLIjAWs0sqTdcKWPwoq2kUk1iWCXB8iV8dXlJUs1XXMHHhoOrjAGg",
+	"8qRN0EHikl3sFYYtoKJ0CxCTHPmvtFgTEeoH086hc2U5bpkgXhLJqXRqKJX9fufpISdVcqu8Rorv3QrN",
+	"1VV+DSZoHvihuYsX6+zKsuwUcZAlKjO+jInZUIYvgZKUsbyaD5s6Lrxqo9A6eWkuXBVeacJsyugoSzSO",
+	"FHBwbb+0JTP3b62xnQ7HY4to13oraBlKZ6UXRnBYNNiqLJZOAwCTS3/b2lUvjj/zyhoL/JzHM72J64Z6",
+	"5SugnAwdh7b1VTa2i05dFkwIbnaHGPmjsuieyCYxPQ01dwjJkAa3ZCTFtNThk6VVFxCz5bFL2baM22uJ",
+	"4OCQ8bhIqPmhNw9c6qTSdFFO4RVoR5kBIPDRMoRoJPi4ZKrcQ9NOKMIwJsk0EdWu7G1KP1gA0363d6/b",
+	"TgFNu+0SdlEJuZQdIkIHVIwxo0SbMSFkLuI2rhpKr2wopfBOmWE8qB4EnQANCfUbhCujfGZobiT3T9aP",
+	"oxRNKjOQ7jJCCcQquxIjCZDxRSZmRTIMu6Srt6YCu6r5QDLHaLORVGFlZYZyv94xpjM9EZIpCMnUsEES",
+	"0Vgh7GSTg/3992uHXCYsq+ZcegqWoDoyky3laY+TtJM50xMXcEyNz5QqlrlEFYDYqq1ef/YjoIWFO+uf",
+	"3euuXbppYqD5pIEsfJn3yGY/0xDBBGikJ3XTBZDrrUQCrQBFybKl7tKiXE6MMHAavzu1/qRpK3PsoNEb",
+	"cGQeT6ZU3qLur/J0sX6hKqDZMkM8WRphGqkGHrY9aVBn5wXWfHEhTKo1+mUa0+sqYLjM6O5VHyqWuCXI",
+	"jMeUJWn2bStdbUYhHrjc6NZz+SpQuuzGnq2UNlmniRudG1XiV/HeC6NZxFY2Nxmi1+IaaDQvYITe+PMC",
+	"Nm0Gd4OMADrkguDjzSHtYsTK8mjc/3bCOihfELdSRGmIl3WZFL2jaHk8v3xNTvu9+51WHn744uhf7z+e",
+	"lEHWJtAfy+YWF5LMONPqnARoOY+EJE9/ftsmC+D4x9/e/DPnKGFc3zvNLvgD99/qU1tQUu2A2uk0yzTR",
+	"DIjhOu58QabizmtshKrbnJhMMO2WeXMeWCnzmp1iLJWox2NhlF2jz5Yd6wCilMn7vLsSlfFh4t7Ap3BB",
+	"zEzIiGlVPxcGl+CKOfFAPzy3d/W6y9b7MtRjdslQcmegH5e6H3A/R1t14p4WLk0rw4bMtEFh9TB+PRHS",
+	"awzJ7JKzeHrS766l/3UzLMJhZWbYL+NcYqSBG9Hjtm9KF3gaqzSy9ZKnGn0rO5bTJpZFpbZVXLKKAeXx",
+	"OFfKwGd+6zA33W4blcGE3UHuzSf3ztbuVQnoZ5GJPWEOd2IIeg7ArQCxLrZ2Yjkm58muh9MhJojrsEL+",
+	"9tZyMufTKPFhLI+9hrm9/6yWgjtsi7SWCofE5g62g9F+MNoPRvvBaD8Y7Qej/WC0H4z2g9F+MNoPRvvB",
+	"aD8Y7QejfR9Ge41EhOW5VKqG5dZSlc1QYdNUCuOVGsSyalxtRVYZwJUmRQkDKbDgKrWrXF8sIdcV1JOV",
+	"KEtnukwAPbKbsNeUkIbpolXpmM9yWaoPCfBALmINoU2QsGVWsTv6lLhuK+7oZ6pWus2S5K+yFEWxBwyE",
+	"SIH1UyLrJwgWSC+bmZJmyuUS6NKhl+3vY5szukmtdSFFtVB9kums4z+Z8TlEkQOaxMMZeDD9TEbfYGq4",
+	"2S2keTd5VJcgYpwFgyAStioWcRzKewdnVyo72tKFiERwe+UyqYuIOAGNfGs3EtJF2/N0S1YPSf/0vNv1",
+	"/ZARN8VhZtBCg0gEPctrrd9++2u39x57JP4//V+7Ryfvvzv/tXt05j8yj/6uVKV19vjTKWXRM2F1xAb7",
+	"56ssc6cu+bC91DVwjTGLxcoVlaeM336TgCgZQTUV0lgKDjxXMQ0pzswtR4j/AmH2SuiysMV2BGn5aPk+",
+	"u07hGwE70PSuZqWD2bUu51pizkF2yPME8RU7fy/p7VXFLO5V6ycfGo5PI7VpjVd+9E/zgCfu2Gf6JzfE",
+	"YdjpmazAM1i5Qk/o4kejEdVL1MuvEapSJWs0jfXinNC5ZQa1DBIcw+vRE6uQr1LXC5O0Y6iY2es7kJKF",
+	"TbN2wxX9ZRnPuwN8KcDSzu5tcVYuh2tcW2tV9h4syu5ASS739ogd2TT36kjTE1syshtpXyqiudHyZ0y7",
+	"P1dI6JLB3dVxTRU8RbmSsBKTm2liMTaIZab1tDLrmalS+Sz+n3O6qtuqrPVkPoVOtlLMFUjbLBCLci1A",
+	"5AjmFkK7lIgs1nu5Hvr6zrpdeZtMxByVXWuWW0+n7/m92/ozqvTAPLl0RM+1skUHDuRISCJhJEFN6g6k",
+	"NBnbrmihZCM3ktxCpfv4vvK87Z/07aA3Dw+75joN1ZWhsEJsGQpni0IMJ+xLSc3CyDgNBkMUqK1/U36c",
+	"yxot1SoG8O2WPq6AxlpR22jP49rKMPhg219UYBIZuvcKrKVgH5bBOZOARlHWB7v2fbWJLmkHtcRVHr8h",
+	"p/dzgrTU1syVEFXVqsQsQAfGTJZDjS13mSoO559AZVmFWL4TVdkYtxaF2QqZzMuyq5cvC1s6iwmRVJPj",
+	"JkpiQpMZVfa03OmwQTKHh5Yr5nOgnHFkaT0UDTI8NqX3/Az3Q/9FwJEt+ME5xuhdXbsDe2UqsW08gKIU",
+	"UbabWdHA2TsXKZjF/e7WLKIQQqNHv7//2G+ffPr2yP3ZPXrw/mOv/f2n7/67PLaW2Cf9bjWDWY0Ns479",
+	"LJ35idaxOj8+9hu07C8oW5n6TCtNxigEVB50u+tZ2tot2p7FOe62kolV8679qzyuHeBXULS6MRphLWCK",
+	"ptCCIymm9avfPXBQCd+wYDUQtl0TJJVBcxXSR9cHAi+qgzJQ4tOrP9BMmfmaeFFaA+6AzLSw0hbj4RWO",
+	"6s+DDLgtJOAzBlH4VMrGqrprCl8qYs9JvlV8m/x7BnJxjNGeNrEA2sclgOTLjDqFKiyDskgbq6+jNTvc",
+	"9IHla2Ex9faOHdyE+MoBNS4d/biTmcQlHlqJP+NGV3Lt/T0y5nLJeVI8XUybC8GqD3w2HTrk2OUI08wu",
+	"3NLtmQU5tt27WGhbdrV9DKvwOSL1z/RQfCh8sX5f/SjcQlVS4482F67Z1i4DMIrb9YEbd1fpKFJHYENv",
+	"9nowtjQe5MN/De5YnoJ06BSr5vEO4Db86ubSbs3Tca26xw+/OHt/e3vtOvwEi0toyuBvYVGfv7+ZDSMW",
+	"/ATrPcf42LJBpkhK1YBAgVk+r8LMaRRhNEdls98clE4+PFjedGmJVxTiS9s4S2viZ2XAHwvMzbbTiMSY",
+	"VOWXVYOVFzCMy4HGUrx6Y6ZimOwb1SEWHErblC9sVxBQvnIcDd0rVaZT2xhoGQzwz4utviEC0U5xg8y2",
+	"WFFGGMddeXpFx3WhgCpgxZNlz1s0WUzt/GnJYgk1Qe/5OuGaK5yBlTiiJap8wGLmm38ewJKLYMnp+mwL",
+	"nPy5EJO3h0q2/rJ1Y8x2YklSrltPf37bSrKmv+92u5/+ePnZO07GfgXzN5n8hA1TbfaR/rEypSEz7A2y",
+	"hHAEddMxlmUhzAdNczq+4syi3HTabm0q11wz2DTDqKoNhkpS5B8SlUaTSL44A0+OfdA39dBYCz2Wy3M9",
+	"vJcpbcBcJHB0FJ9+OrK/9NNfSkl+DDyEEpp/7moBfB2TmU4SE89s3L3uxu1Wlv3CE6dRZaZzff2X/2Um",
+	"QL797rhz9P7jSfukWz6TtIn00iEVxYwoL09dt+lgwiKbsynBJXBJzUGuyJvYofM4Gfg65GLPQR6jg6ip",
+	"yWED8IMdZxxuwlyyj+yvI/ulcRfeWb5QeyX7fVPzCiLdea+phOY2pqdzYqioTZCI2sTSEP40JIR+MN/l",
+	"bc8x5gaEhPu4Sej4wKQPTLrO2dq7ZeJ53OaWyRu6SLqYLDuJcxmGIgZurc2YLlxGYUxdE7+0saK4w+1I",
+	"MLAxU8xiYyf5YKiz2TKssJ7juWqdF5tA+E9r5Y77HAdf3F3/hgirLBQEEkriCG/oQtmMBl92izkOl1qy",
+	"GDq/qQ7xtkhMF4Z58mjhYda1zfRQRIkp2GJLLXzdcSmee3nUHiO57lYi+ENXyp901rVTIHYK5c+eDSOm",
+	"JuYcDG6hojnBLVjM+mRuG7zIlmQ1WP56sObu6PiwaXmso+3PSuYUZEa04kheLrlt6Jwyzfh4YDZOhLbK",
+	"OgAMspsXJXAV+ZeldFTG2nz70WYV5G+fPSYPTs/ud8gbKcaSThWJhLglVJObQIRw0yYxiBhh/WlIbmxA",
+	"7aakMrw8iIf5xg+di8i16VsTqSv3ytXnhJl4b4mrNu0sW3ZKXYHUN4o8f9JZ7YNb9ji6rrOV+X3luVp4",
+	"9EWIpAwf4ogyXsgKXtNWtd2yfriKxgQXzk1n9AFJMEjsVAMsWsZ3Z7IVqAwHnkmvd3K4bs125hknnotU",
+	"uk3NrHopnSQBoIbMOxpnqepp+OTyopQ0AnmXv7B/dtZ7UHrpbZWP16YQ+Ue8/ulNuRtV5eSkYuPSyz6U",
+	"nz5kpIFhlW0ypArunc5ktH4TbjGJ0kyyjWtih2HnYt5VtuZvgYaMuxTCJl4zofRYQo6dzWKsC5zz8p6A",
+	"S+zPcJIFunfTAoVSZQ2msZA0qvuuKsadjDnzyPI1CYDFe1YhmFKzhlGJ26VeYoupLzM24qcc/gaDQZUN",
+	"JmYxGS4QZ8zIXyxzsMmN64+be3LixU/kYjq1Fau7d0XY7+LmivBbCAQPWMQ2qcANJhDclgVOf7E5vdpm",
+	"iYVEaSHMvyyKMBFlboQBfKDTAufNCJiRzd6paBM0YlJpctbt1i7a8tlAJWJyxDhTk4oikouhQl0V9VCm",
+	"iZxxhZ3c566wZ04VGUrrAB6Nmpa4LFes2KnJGSeMkytHw+Tn5xVaYhzRoGwL3lgtC9wu4Ipj/gMWIVk9",
+	"29yKJcVG3REcVPlWSLCN/kuiB26TKpLs7esa0b+WbDy2tJwIFlet3UJMFyVqsEPrCHKPyg2knRzazOJl",
+	"ppg5eOvJ5XPQd5Y6d0Xml3Y9dtB/svGB/U2gRbxcPWa4M1XEWBiSzOmC0AhlZ1kuRdluuweXTz6EabwB",
+	"f9u9g7cymPTaJt1HjN968rQ5HjsKFpWvCxbDNS7ExLsGyURyqebfN6uJzj+sYpAeGqnZOMtQHfOx/rXQ",
+	"TuVsLYOUVx9RqDDvJfgY/9DyJRgzpeUmEvqLuGw368e6J1dvPp3K4y0igSxRYCarygsfd2Fd1MVNmg7v",
+	"msNs56Xe3mu8hHPQXi4VKT/mMWVyA8DhMpe6l+3nhBIOc+KcTsbmlwxUCgz2kHDB4RzTyPxFRhBhvXAI",
+	"8iHxusF5gm3pcXgjIW7bRIF1amSPTUa14DaRLNEw3q/ICl8HsoGTq167twky0faF9QGdKRhIQFA/zJOb",
+	"DwIhJbZCdl2nbPfUwYRymw6HnhkJgbgD68VzUDp8YGe/O7SctwnAVPMc8P0BKZWlXVciH2F+ZWnX7IBK",
+	"GDMbT1jqoE3DKTM8ScSq9Cj57uRN0zzTGjrLYjzgR0HlbLdmnP17Bu5rLWfwqd26dJtxSe8aq5XUtdcu",
+	"wT1KWmerXO9sQ8+IqNE2dn0iqesBpueaea9TqJOxlW3gpUVgaB5pB6UGFWqgD4HYmhpyc2Hd47+j7D8n",
+	"j4BKkOT//3//v5sa+Aw180DdPaxkOJfGbAgrzUKru60ChXiB+dA2jczBdbMGuGRLumb+6T8IEWLWVTtp",
+	"EczhgyaGF3bIT7ZFqNFsFB2B+UmJF0rlDm+7o4OqTvsW+uEbRYBrmW+x625VN7USJHA+A+8p9xzA7m4N",
+	"Z186zHb+POWenNvaAiRFfmFL97L0yEdCNy8P+Sxd55t3D17CDKrpodhaQdq6jbvZhr37HnCvN/c4pJHA",
+	"omLmOmaTbxEl1HXTtkHChIyd2/e7tm8cT74tXmK377u2QyHHawwxWMRFRMdDVHKmyBAwYmw0EXO9j9q3",
+	"ifMFDRg3H0/jCBCZQMikr3U77WrdJi6K3yYOCPOhB1UN87qfmyGadT5VPRllIW8gHQJ+4caQzx7IJhWk",
+	"mQRuEKtzCtqtK9/ytWnLTwcAYLvqW1xdOpYARHAPZusByskLalh7poszQnArEgqLzCCMiVnW5bO0CcCO",
+	"QP8r4O2bwAA36xG7jGS9Aeb07vGk6+Erb4ap3BQ5eUOs5DXuFN8Kdxk3twLZdnME2zJeZzj969Fo35Kx",
+	"bgvizyMJK9qsL0m2FQu2SRJiZtWW/HlToTTRc0EWQKXKtIdJbITaxUfpCm5l+NVahr2Lcn8+vyDonxvC",
+	"/gxE7WtfHU7uiEyY3oOF6JZMWHKvteplCyasMb/KvkxWfNkhevHqws7TE2xawvt0Zhbv+BHICFWKpcP9",
+	"CxYwBpt4k6vLiIx1hI28MNZIFQkmQgG3Ikyi/xqka2WyP6zfPQRRVgZQ8IhYBOsNKptc+mBu6mdfGua4",
+	"X39pzPgrV+VlwZ3YoJmRu/8OPtuarnEKcpg3lSBf1y6tA2HPAD/4/ZoKbjET9AyU/W0OIfe/68lMul9H",
+	"kjl0Bapn0v06w7vLdte8K7IYx3uVeQVMiy8o+jIz3kTh2XbaqWP3fndDax5dY8FMMr24NO/xAVZ0VyW/",
+	"PfOU8bd3V0vRtStb3wAqOfkjcvPm9WWJ9wyngqacfUEynInWcevTJ0xsHYkSfAQMx8QUk6/bvt2dsV9H",
+	"IorEPOlFlCLaoK1qBJdLCLvm1/zpHchF9iLbRCqcSTqMwAeJzjMN4SYiClXaOYtq55TEVCcjEe371TX/",
+	"1jk2/OjavgGPVG3focpZ8985fC1lVBimFUQjIqT5w2bRTqeUh4oMIRJzHPdza/zYvj5vnz0mJycnD9KU",
+	"87zKj+9yGv9DMgTvXJ8aTueQBqO07wDl4TU3n6Hq8Xsq6kHiikyZgrBDXnqPC+NkmlZOk2+xcvo7OxjK",
+	"iS/QJr7euXPNMYvZDj626d3EptQq8q3P3P7OFebbdG2Xae29DuZFU6DcqBnXPMnUPW89phJGEXpKEkyJ",
+	"Vs/QhoiB05i1zlsnnW7nxEa9J3i6jztziKIjLMo//m1+qzq/udjauKy64YL87fL1K/IOhuQnWJBL0HbU",
+	"989699u4G993T+5/Z5Yf8HzdwsJNBunBTtz7r85dvtktLFybJmE9UImL2znBEJ4Od0OIDrkgio25YcNA",
+	"lC23wI58luIwqolpi2QCEh4a5QwlDsJvOjhp9E8IbvYQp247TTBFLt48T5BjDXtC/fF52Do36+GAc9Bs",
+	"jgVXlkH0u12bLc+1r1aJ48ipnsd+OTPl/xZK51eX7eySnF1Kc5LJ7PKWPVZNy+UrY5qyS0rGXGTMPG71",
+	"ev/+58U/f/rwWI5+uRzcv1q8+/uPr8f3J8HdGxqzl5GcP6f0TfDjz29F69P7T4770HVs1k0YmVFp/Qf6",
+	"amwUB9fiMQ0mcPRYcC1FtMIVogV2SnQiP1Xrbbp0m0zphyM6hr+eIDJPyrwtMGs6+KJyYAZ6ZvejbF7J",
+	"vh0/5xYuNMf1W+e/vjdSfTqlcpGZpDtgGb5uj6s5hs5jZ+iQjlWmSQRKmA9HgaPKIwdL46aI7z12lx5j",
+	"LsHxR3z0p0riewQT5nmW0f1t/NZq/uSxYw/Oq2a58ky5HAC8fhYTqkjEtI6g9HxnO528sSAxa066hg/6",
+	"eKKnUe6Itywe2n8ZQbSIgZgLLDRaa+XmlR0yC0r5qd06rbOtr7C7FV7ea3T5Wbfh5Sf1L19xwi7UrUp6",
+	"d/IsClPWee5PVoxYs/ljFWPSj6WLFacNaynpFDQS6q8Vhi0q+qnm4k/XNwoPUIe8QklkMf7zhBuMosFF",
+	"/f/QiYm2MZKOTTFqpWG6KnpfZ92+t6UBFVkPdIrh0RsEN1rgMb/pkCtqpott28RMYtoV1s8ZMUC+Pe2e",
+	"fLdMLEGGUh4tXjB+64YNSj8S4WKFQPhwNJ/Pj4x9dTSTEXAj48OChEg9EC2XjEImQiogQ8x1Ql9PjKnC",
+	"zgJrvP61RcBS96NPeXXapUZ8UT7xBN1DG/CIJlTcmKWc9ho+/azR5f0HfwD+5k6PyjI3pDTMQ3M4ZNtz",
+	"t6ws9bTz5cVpBhHoIE0/mzQdGdPXJkOmjteDBN2tBJUQAkz96X4LCvSmknQihIIs5tcuBamD1WpR291X",
+	"VonRfAnE2sv3LnWLYGIHoXsQurXZ4CVoVWCBexO6SoFWxx/xZ1bULglDIwEvzFWtJUaaHk2lFxF0AqXK",
+	"uRt199fibvdOS5nbGpphUzqGY3U3/suHcrpRd+PjGuTSttQX2Grs9CEIofuR2G7F56T7kHyq85zf6B21",
+	"xJd/3DczBcRcHOhvHjZXB0Ys8jR8WuvoPRMzHrZ26mS5wFFYFwueRhIJuk5ml53FUARq1Ql8Yr7/CnSw",
+	"BPeh09qxt8q6DbSkgfZpwDliVyCxP9r6tbRxy99XLafDpt/WGeqxBFritr54dO8uWeDnGoOKO17aJ8Ip",
+	"/r50JmJ38L82WtkpGGpVlVaJT41XgaSxsUTskbkDo4jEUnzAhOyRFFyn4VPD5j3okJ4QwUvtkZfu1fVo",
+	"AGFL8kTgJzaYaB37ztNqwPhgFLHxRJMeBiQa0oNbETOtNxKBj2CmiBkDsVHoHW9m5iXTZEWab6QLqnQW",
+	"1PKKKjp57CiyGaX4p6aL7953TjCGs8lCv46BX7x5TkIRzKYIcrg//rPRksZ0sY3Vjja6GJEbh4x1g0C/",
+	"YjQCqbLp1tZEdMWwNBPRZArztPF7ptsYXLrmSiQgCEhgzHW6x9DTfLJIYbt8RqtD3kpSXzEKidV0wEMI",
+	"ybenve53nrIp5n0zRW4h1oRxG4Cks9B2U7UxvhJ1auF8CmutUhel2MQmvfj7D7+g5fLjxcXYWzEvn5p/",
+	"H1H6y0/sYnL7r3/8Uw9/iGb098X9f4/+/uHu6OW7+U9nv43/9Wj4c/fpDuzUfoWd+sf1ptTUtv5Qzhe/",
+	"ICnu3O7MjAxjOE6QC1eKTxyJTSdAdD0s/b5VKcDJnDKtOuSV0IQmVOiyBiQErnaqjO4souKB8LbR+DDW",
+	"63Ama2t9ydpXkCM+uD49PqLhW6vCbGQB1aLKH1xjkIZStiZV/pxB21pFmknDHEOXSBlzMYtC4upqmhpa",
+	"CFjyeyUJvjVfO0J7Y3G6Lv/+wmUCqU6CnfKNsjtmZJ8WUUiGs4xK64CHk86qY0EET4pjmEYRnKQHKbog",
+	"Z90TXzU1VRDdWZyfJQpOYdK2PcgpcJrFMEtMGY+GlqKdmQtqn/N0hCUH/a1Fi9niTG00wdD1G/FTzHei",
+	"38dEDWd20DgrI0wUNTOjZCZYj2oz0+yud5zkblQmQIVTxhWCIdgEJ3eHzVlyZhmoW6Jta5WRLyyyremS",
+	"mnflOgq8QY+HS9y7ybTsvCFYkOO0zqlt17l8oCOm9IUf9BqZ9MYV/WN2FZ2Cz66CoyllkY/PtbGSmS9I",
+	"QBXGtVCKYCvEVIz8u7UqprAGGmcZFClK1lFlWgKbPaoagPmuVfucCcsgV7/YJvlgeppmd4DoZ74vUtUw",
+	"lNMF0nEkgLC2q3SmtdL7GkvxVswxL40mzVjL3uqrt9K3JpAv/W67qvKvV1ZfVqa35I+hOzAoNmymStWw",
+	"XK/Z7LjWVHFtr0y4bOFf8w3X0g5vvaTD27+ye5E05bEYPq2xpAH8b/fcjjY6wXLfNKspYVZet/fgrNvt",
+	"do/wn/vmn+/9n/Y/2s9223JQPG6hfjBvI48z+BeOHf2aAcV4n0vdXip4ybYaq5pukgbaa5Dz57gJWpcl",
+	"bPk1b2r3FPWsXi3FZqYnwLXZeQhrh42eCTlkYQj8M+pcqSPbMZI24TAHpS1iXO3EwF8L2Cdmx8ojsRdW",
+	"k3JpxpkYj5Bp8z5v9TDlehwhSxU8gHMywTb1mog7kNaXEYG2adE2y5gwbd0TGYE2xWb3CbeslmxtQq2Q",
+	"pHzRIe+8E8Tlqc/R8aKcwMwkvGHdOvn2tPvgu3MiQYFXWd3skA/ZNEzfPqAQSUYG4Ls11o0il/AUzxQ4",
+	"zIssIUPQiIbsCPqVkJS8gnmWkj3QzUo6bkqVj80cESOxTkC412zeNG10eWCmq5hpFsysdXui/33/6O5D",
+	"fzo5ehBr+vvRPDzlDczax3at/cEt4bkvqYXdyiRaP72i46oHu8uO8RrXSrUcPiyFK3d7T5jKOyKySvFx",
+	"zY2q9i3UxT/HNfiqhctpt0YmwGPX37p2YsKVEC+oHNdPTfiZq1lsEddeQsjolVnHuokKV0K8pHzxJWTl",
+	"S3prE54Tbr2pkCwYbscf0x5PK/MRsnJiGwX0wClXc8p6PLDQarnCwZcR/Ruxwj8AV9lvGsbWdGu0/+1p",
+	"dslPUTac9BKv/DwPW5ieOCuD/BDyVqUliYL7Uq+MXS9i4IQqMocoeuhMe8bHBLgta5xanReLzaz5bjVZ",
+	"bHk9BMKBYSGZJ2fChSRTGhpOtrCRP4gUoA5LbsxjBnj/TWnao9GzUybUbEGej15SHUxa1n7eUM1d4kpN",
+	"2EQ71W+b6rAZH37TjMYDL/4qeLFNjg8PfDgNBjVXB/vrb3gjEZgSS+if2ebfX0CT/L7ZQN96mv4C4ske",
+	"THRut9F9jA2SbJRJjPavcB7DHayKHrybCBQYbednCbM+Zh/Umk+A531ID41gQ9Snnm0FUhkDeGrfvzuv",
+	"Kg20kIO6DK+Hzd6ruZFte2NZ3cAtwXr50ljC4Cog3FSFImm36et3YX71+uA72/omjsFmOuyGxLbRD1eS",
+	"59T2+l9FoA7YScztfBJ/aopyMYQAg2cjzBHzEWmMmFkCe5gj3nZt4n3pR7dD8tUaprG2CNd11CNszOdQ",
+	"0l0fGho5YGbV6Xa06HQ7Hvq+JlsY9VLSt6W3A/+EJJ48suKt3ZpxBGRQrfNuc8J3K7iK9JPmBwfa35L2",
+	"M6tJ6NDSwNdM/FlYt63sz9KgzDNhWITjFfOJICMhxyLJVJlQ7LtwByF+qSewMDYpZqguh2geWiibCNtV",
+	"4f00ilKLFo3ZO4v3lucmGDdJIniZgrqt8lx26OzOFvpVUGi2bulPSKZfu2v2B/R7JJRcXUu7qeKcgaWq",
+	"lMNvKpJmFGSAeZXLTWDSD/YblQQl2w4GS7krxJy3CQ7JdybmLPhG7SgDJzunNVk4mHSiJ6BswuJMgXqI",
+	"qMNDIBJiFNG5GMyvWXjtBBXkfXVCCnbITMmxHgy665ScBVLr9ZaB1Cpmw1SKrmv3pipJxF5mQf3r54ms",
+	"eK/b8LUvdtdt/eZs08cExtkwfwfDi7BgCFFWNZKRFNPyMazE3l0/kARgev0YtNjBCP5s2UqN4Fl3mbs0",
+	"FOIWmwzVN7OrlPle1yrzf+n2zhE8KyW4Os8Oe+ktbqGeyA6x7sp3YLvEJuDU6Yv7xoo4yb245huDXr4r",
+	"RPGhOJvUH1B3IsNey7bIx0XNL1DvLDvOFANdITx+Bia1bCjJfZl037QTgvZtCJYQ/72TvQytH49+AsLv",
+	"0QJb562nP7/F/lJcyNa5meES/P6vyy0Ae6en3Uz/vp65a/mqfu6is647zwXI/P4qpPv+affTahe1oZm6",
+	"OwY9f4M7eM+w4yZy9RXe7qUDn816a7cy3KF13nr528XiFevOXy6685fR3+evn4j5S/P/Z/H3L588PXv1",
+	"9wYpOanQPyTLNU6Wy2hMKXp5VrvMqlQVGmajXmLV+XQ/VuCaMm4xJyXlyjalOyf9bg/RN5VTCxdiJpVT",
+	"FG8su7lpk9PuAyeXxRQEh2uOgUFjBDJtVM5y7daIgUxvGHdRUcn1aixWMfKF4IC4qFeZAkeBgKqUTAX+",
+	"GVHENLp5gyk351j79Nde98YWQSV5g0GEHTAUBBI0+XYWEy3ISZeo7x5e87Tyok2oSoeZBZBNQFgRJ8bG",
+	"fGxM1SX/4Zr4Ukf3hGt+8zyEaSy04XlHP8HixiHNcuHG0iZKYJVWHNEF6socIHQrjJEHn/lfVi1pVjVz",
+	"3JoHW9PR/YQNUNbeYdd5y+hsc7G9iYSUrpdi64JMhYdhmCCyvffO15WHDXl9bT77yJYA7SXl8aB4HRSv",
+	"g+K1e8VrAx2qsqozU5lfyDjIyo23KBwsANiqDITMPckthRzZVbcn131qt94kGaxHF4bNrH95eoe/4ZAL",
+	"8fkTGmpkXuROyUzBH8JzawQloUgwO1Gkrf5c6rg9/pj5q5BqWwIzNYsiV1T/0BXYF1EvSB70gtxYZXRg",
+	"FcAb1JQTXA8Lvj1JcNvhmsd0ARJrKjOFL9nEdlRsrLhHdTmvDL+6Id/6MC1qvE41tlXMKYYHs6jx5hu6",
+	"cC+3SPVWwz13pgCOKa9P2/FIaLtLqOvoiPXP4s6MXtpwMrlBX+LA8dMbf8eN/wDZIRtPQFagg2yj7nrl",
+	"tV3aVc0tmzUd0uYTiighuAdXLgzSrL0NblX54nLzzbvkVvkDt/bAHdS/g/p3UP++avUvI2cK2t9B/fp6",
+	"SgJy8ma/LrxmmRvpEHIJIqtUmWPboXaDNJHCy6r8jY8WuYa4icZgfaBtYhkNhL4JEnIcH9lCRvfQfOXa",
+	"PNkE19HIlwM7Zcs8oqTsAKf2x/OGWTdVkpfmRJJMCbJmqaXtMN2ghLZbx5RBEJonDuqn3+3XvufCNUJq",
+	"HYzAgxG4oxR4POKEJvLbc2OPlbQVJ65nDB5jt/cjCx+6Hx56lWGgE6oIldI3qC8WWkFw+5x/QZZ34Cdf",
+	"hJ/8eSncnOhMx3rGG1D5hvQsjCDWsF96TmFSLRZIHNEAynov2cEcSPpA0n8WknZHegOxvSlBO+/IPunZ",
+	"GSgagYMSH+o5/jr1LVSdE9Q2/eR5V2uS7VrZgO3AAw484E/DA/BEY56L3bp9M4EQgojxPQt1c6qEZApJ",
+	"1xD1nWAhhMR3X/bh3ZEEINiuaZnY3UD/6G4L597PQqfW9lw8cXv1yXktDtzn4KT44/I6d5o/I69bW5if",
+	"qWNuExGFSf1uhzyjgVZEzRBD3udYDoStecY21qi12PBHpupgZZ3Qfir1sb24rbT1/pxPtUrybSQUW9sV",
+	"ImsbgYiurcDXbArmCBzqcHdSh+uX06Nc/KniMc2r9ucTMW1QsL+WWL+GyvwNiu0dGQ8kBMDuLNQGBCzG",
+	"HT7P7LUyS13x8v6/sjF3ZW/YrEq/Rnm+22sSQTgGaXPwZQjywCd2wic8KW3NJ74II+DiCFtW7M1gSatK",
+	"p1S63lIWBAPlvPViuFGQEUAuKLvMRcxDXolL22Xj4Jw4OCf+sAr7S0MOzjlplGCOdVIa25ntXXdH8RWv",
+	"0N5fc8BqIutUxOBBG0u3zIdAgwnqR+7rOXBNhjS47ZBXs+kQpCITemfImoxpbFHVGSfUQQSs1Q3e+tHt",
+	"UDeYJjjcq1PSmFKzNWpDYg0sHJfnOOnWeestag2n/VYDCe4mu0qC+93Cqj77soPw3onw9iu7JyX/i4j0",
+	"NMlxj25IQSgXCN2KXkZ0OTrJjZWKLlCBLslFDB3yxtVRInIPU1rY5u+Lh4S59jkwtzzFNy5oJ80fbeGc",
+	"KsXmcVP94zkyS3NzT4q5uQ3YSLLrhyysg4PzT6gviTv4wjlYEpSI7vbIVi/pwqHPIKASnSlAJ4wC4ESL",
+	"pL+tsZ4M81S+zCfx/ZGLpKF2UnccMgg9c7bPZMpWfgdpRixW3CDmbMAihlzrIbmRoOXixrYQZEkdfykj",
+	"NiuzSy68uyCRFPNBIKSEwLGJuhw1pky+tdXce+KpB9544I27UGXpLbh091lw6z0toxJ2KfFQr3ZB1eaG",
+	"Wi72xwsR/dGZxx7kAqeHXQTn2AvSszqmyNgYp0KSITYzP/cYe54XYsIMlgSOpJhmcmIQP8QwUx7a3sUT",
+	"V0UZTMyhQzjpKSKpulB6cx4cUClZNl8H2yWYd0Qw0oRGgpeyVC0XXydDRSEykDAVd5+BoTbptuXOjhdu",
+	"TcdWZoC/s1voox37qpc/FK0fpMGOpIE9y7YgyvEhkcgCwnMNqhvJAwf/uaIw3TBlBOPFZlRFQCpOp8gd",
+	"FVAZTMiU6mACCvOu0za6Gj7oNkYZsZU7oihR5SB7gwBR5neCMPrEzaYOuKgHPrViBzv9YlK1hYV0bKGs",
+	"DBt/rGrsWw+WM/9+FUPAaMT0ouYo0hu2G0thg7nI7THRQnTIJVbOYSvmitEwHkSzEAaMJx19S4AsXZGx",
+	"G9NQiAgo3wtk5tlXC5nZ65Zty/udZriYDXBNeALB1SzSeN9gBHUquJvU4vu+PTZuAVh9bzhPZXF+5tie",
+	"t56AnFItIjHGPvDV/T/ru94tB1jleXd0dwAbLHOee6YksvjPGdnixcV+oQYRQ4NyAtNYL4h3giK+HU+1",
+	"eTEagYQwxfMFCYh5MkG0QRQuOf+/dVtXdMR94gf55TTyDWg1hLEET2muBGBlq67GBBtLw1CMyB0oxgNo",
+	"nfe73QebEnIzMn7O45neUxPfLZlk44XfK1f9kptUxmcvwnCLxmftLwFZ5vsL69ahre4XM8M+O75uGBJK",
+	"EvlUU8pVtGxwdx1/TDCNVrbWTQROc4+zvTVjlR9yBrZDZml6Avac/+uk34pGrm+tN0x5j8CIRfDQ5vF6",
+	"HyTCECunQ3kPKSeCd8gjTGP37UGUpguCNqfvtmM0QadESSCIfoWuUHVubFKfJYCR/d8R+9ncOQXKif3G",
+	"oUuVRPfjmd5U0dpFM9eDhrW5hvWfzpcOzUu/pualQpIQUIunWBC+Pxl+jJyw0kH6IuWOPmqU9PgxFNoh",
+	"Fz5zSoFj2GKOmPkl/DHRC37El+7OKwSY39jrJ+CAUht75IH9ew5wG1KzvFPBzS+f2skt9/O39E6qbnm/",
+	"E770DuA2WtjpV3hwzKsPXZW/aJLlHHfJKQkYiWhKgJ9RWcIBT0Rkh32eqElcaKIQGwa7KMyFvGV8bPUa",
+	"yhdkKiSSrw2yRAyStGej9CgtQQeTh/4XWy5ivgnpgoToqsLwdETjDsGQIyUjIedUhiSIRHDrkiCJmtMo",
+	"EnPlx+QcW21CM7qXizsLw2f0nAWQdYGZ+WhlKzGJCJxKA+s0PQsz7NBpI6awT5ZQYHRHxUJIkjhxn1do",
+	"c55bfQGV7vOyuE3Y2G51rEvnDb2kd3/KXMyD0rSf8LExF5Ges6x7B+x6heJkmJ9kIaiVsOchXShrn96Y",
+	"f2+IFuRGixsXGE3tUMMaHXvyvX4cha4KBr9OBtGUPV3GlD+TYlone9xceyVau4zjhVRn4aZ7p0bjsapo",
+	"yuxOCpwL0agNmyrcf3rUPcnc/35HytoTuvDruzLkRhfqoLB9MYXtiaEwxL217pldkf4WmlodrnH80Rzh",
+	"T5ZreFy9IuSN+TxP6FuqITniPa0vj59JOMjjvDz+I0lI288ZVXfsW5G1bzBJ9IvSy3oBhG6IJ4bl1/MZ",
+	"5w0411TdzN5F/hMfRkAj4CGVHfLOQULYe9KLjCFC5+ZWzFfa2OZwL6YLa+pErLkdsiMesKEpUl861xev",
+	"BwviYEF8Zfwxo0Rg3j43KuReDQkVCb3aiMArvP+lmPKTbf7NOPnVmBltosV3RQirC2RIEObg9rBmFfuq",
+	"WUzOoW20SEIIjJZSbntc4ojXpKEWGnck6UkJS6nblqS0dbnrbVJkGVt1dX9KZcTMgrkeDKhUMlz5kQJN",
+	"vp1LpoH8xTD8/6v/6Lv8bLLtaroZyJ7q5u81ht6oFfslFuiWdYBvk6SxVc+apLZTvbVJK+bxYO08sIH8",
+	"lrN4v9MoQI3WSDXaHdXudrqLnE5DTKvMy6RcXXUOYccvEg7AHbAxsI2CAZ8vn2KFlDHjPxKj0WoANcP/",
+	"EHALCxzMB0CVbpMh6DkA904s7MSnxQ0WSZgnl8uJKzaF1zi3P5RvqoSP3E94YdMWa4jFVsVQ8s/ckdvK",
+	"rfo65EUj1Q5uqy+O2Ihlr19TjLE0Z/3VcmI61u9Y1zYX8xqZV+dltjGQyOjegtt6/QnTqm2T2xNV1NfS",
+	"zngIEntuArOJWIrQqcArYEqsqS5hNFMQdsjN89ERWr03ZIq1tEwTRUdAtCAKeFiFM03DcFO2tRMzux7z",
+	"qclQGrKMPWakj0YWzABreHJ12fUbVe5Mv9uknWXjzpRJ44JWjTaNJV0XE2nghPYXk0pNT5HzvCxLHvzC",
+	"mVVJabkrOecAmKwMAVNM8INgOnh8PgMAhZO/+/XveM37+KMnZ588vzrwsxsxdIj4/OdGfBL9ckiD2688",
+	"xONVkHVm7CJek3FR9DmqVOAgRK+VN6l6OaUhoAY7F7MoJGNYDwV+hYNY6/8Uyjlnfe25e6WrO3fl/Kjt",
+	"qj3XoO+tAnuTDuczu7JpL+uTbm3FBT3CU4vqwvjAAjOnq5RvW/0f1xC8gduxcJxXeQuWKOqA5bo1f3YZ",
+	"sy7GHFBOhk4hhpCMvtpqrfKC9mJh1hi0wsCJ40sdghEjD3+CPoNV4Hy2Zr1wQr9o8fpwNhqBHGDUJEPb",
+	"3SpuVsqOJEwZD7MP+BW5Q6/ffd9uqUjogdIQZ5+0KTnvz5LfgOEDGv/sDgZ1uWoTYaBAayNUlwvfratp",
+	"EMy00bnTXet3k+9CoGHE+BK/dpJ6MGc8FPNBSBeqdf7AfFF5ENw3Rc7eNXSJ7Q0HUyrHLHNQ7vcrz0+V",
+	"wHI4LwMuNAvyb6krFKtlnv8GC//y4/ENj9x6TOmH9Pt7Jd8nC3OG7UYKs9ir0FxFY81FqvnaUIbZIXsK",
+	"zHKU0+qmxPoENGXRAWngj2A9HpAGKpEGltFo9lKwiBro8UeXAbIShGBZg2ieT1Z4xgGWYDcHZvmwOGBT",
+	"pgiETOdainyV/gqjZdXBMKBRRLyOUgJiMARb9ZZTl/OBtKS9YMZ/gUG1OUibsQUhOjk65MZqQOcEJe2N",
+	"g5Fl9lUuBxUDeKVppltr3LsIgDVQqNeqkw+sOvmlVOsDeznEMD47WMAexPAUVknZl7B1Jb+HHKEh3RBZ",
+	"jPZSe+cipORN4hVZcpQ08JEFATZhqvKL2a8PWItluS1ucZLsjUiMx5g1ku1TZK/ZjWvLyDOVPbPHMVVq",
+	"LiRaPOWeq6c8tEkobiTfKJf/rUApJriyaEGxBKyk9w/EzBN1az11Nl1FI2A6lUDwQRCSiN2CmfUR848R",
+	"c26zVrSIsI2FOfUl3i8k6zd+8NsAAqFY1IN0IVqurQSZCKmADKnWYPsamVvaLQ7z7NWURIKPMR++5PLa",
+	"dOTnYhlWPdl5urxb9vbwj+B9/soR7L5uOHAn1zyWTJxSwudgHCI2o8y2lVkdb+QwT4os2thtkGL9mesv",
+	"eEFGjIeMjzHFRSXNRG2lmJxxo78ThUWsqNgLEgpCh0Zhx7aFgQgr0mvfFka5JiD5o5iTKeWLDQCne80A",
+	"p3cYbQwmENwaLnHa67dbbinVVmlkq3ocu34Rd8BDIQcSfrNZa0b6a6uixGB3k+qk23u/ncDWh0DN1Wo2",
+	"NHcaDpoO8rjW+MzijRhnalLd1PE01wua9ob9NZleSXsJs10SLE/APzAHbE37SC3ZeIztItOObY3aRWZO",
+	"6ZqukdnzfNCrSoOGOrNSIEnIQlRARmhrNeuTUOSAVQG+x2IaUwmKwJ0R/64ljK+OcmcfdRxpgXt4cTMJ",
+	"Rjs1m8I5oUSh/YSX/SYYtyqYrVJbYnR4QPNnaNnc6DdkLw1IxwzQ0Ao6VDY89JeWyMrO/fN8avNDEhlx",
+	"4LbZMHmUKPMUHcn1dPm8+sxX3z/EkQM625zXrHnbkAqFwOsfR8YKsJWaFT1GM2YPhsApicBozJZWKIkY",
+	"v7WmgMuCZyptQDqfgAUe9VSkZgHixPtHYjGq7lzzks5LyPy8mv3WjHMbu6HSHK9vOYehBKVe82hRT93v",
+	"Ly/nhV895CgWuIAu2q79aukabSwyDvp3S0EwkwjH+uv7nKte3TqtFvuTNVXGW/FsGLGgVUFNxxJCgOkK",
+	"okIPNnq/xS1w78S2R+MbhTTVJmMhQkwmcbJQmkMxETPZIWjjW8HlrHr/DDdwa8Azra55uYWOFGveY7tq",
+	"6YkUs7HNKKT2nGPzBu/pSBL/vYgsJ1kz7Z1RbCO7vd3CpWydt4JRNLio/1+T7mQhTO0Wfilrv1fjlheM",
+	"3742xuGBB6zkAY8nQijYHQtA63y1WR2DiCNEtpxmiZVM6QJDXobIy83iN/7xa+zhC4f0nfr+/MAe1sjH",
+	"dXdZEIL6oAM7NI2bVC+Ve8YhcikdLQXRaFcF7e4Fqyw9v9AHE6/Mde5XpyCntvZ/1W1QdCUS31siIo1I",
+	"tUShBaF80SEXqWY6oSoBmOh3M7tbntiZnsAvl9AZUg0DMRoMmdQTdH30Hhx17x11M9TyCHg5tQQTFoW7",
+	"Aap/BXP/ir1kaxam2Xvwffeo2z/qP6gfWtsRA2nIPg7pcIeGqf9hnXpSrr1bPl9Qu44/pvXPnyp1sAs/",
+	"nIIU8rqRAoQRLwX5z3KIpgkx7t5Dnt3O2v/s61g1Fd9uZ2snzaGnkwxnOn/8dtQGqCz/bWPFZCd5b6tE",
+	"dan4jSdW0P7l9AE56ZJe/+T07N79Pcvl3aa//bmp/ZD2tsf0AM8Hbjk2nBntX4CaC5SWaU5Aufn0TMjU",
+	"BKrh7fdOxMxk0NPvWN2ExjFwteyVvCAc5tfc3+0jDozfGhvNeSEJc/5N22UcuSMXQxEusOgwEmPC+ENi",
+	"pwYSI9tjyjiRnhXjIOZUEUVZeM1tEY5LejJWYhQinI+PbFgXqtmO1D70Q/eZy2mUkEYSaJi3Ji0eCI7x",
+	"mrtp4PQtLELosAttlkW5b9VOprVTbvyge9Q9O+rdz3RI4zCv6o+GKA4p434lJCWvYI6ipW4yViV/3wE3",
+	"f5s5y3uK0CTn2lW3ziXTGjjR4hCm2b2L9nUMPENzGztnc0zu2O7vqpinwJe6ndaeV3gSBJucwIVOwyKZ",
+	"eIqvSLA8xJ4l4GEl27zmW0VJFfDwF5Bs5Ah/FzHSJR7wtcRIDXs1THMGB3LbPbldgpN/2Qi/9ue6iKm/",
+	"DQnemQO72H2AtH/qUa69KE/SmxMyDiZCATfKCr/mGR3hnMwnopDjYGGoxRRQuYBIAQnoTEFIBOovXKQS",
+	"Hh3M0w65MJJ8TmU+C9sIjGtuVZMkOJtmTyd6Xoe8mwh0Po+EHAsrXLLzoOpWZWLXgkObzCcMkyqdWqGF",
+	"KOMVdtGfIo1vwSTqy/q9R2RzfG/jmGzCww9R2a8gKutU/FQAb8xyfL1DHpWspFiiNJEiFylC3HHsmywE",
+	"ynEmLWdSyAiMdEYoUd+DsF2NAwI8vPQDq3M8X9gaE0ydNuOcGyXhEGMsGtAvxLiwRvtOrW9Xx/kR/tUf",
+	"v9IDFVGlCQqSihRRbElQeU42Tz23oZuVqdGuwiZBw4I7rEhtPWMSRuKD0cleMD77gAj7MZOQg9s8Ozrp",
+	"5h7XBL3TLMvALMuKATbpxoJDXxW0T2qiDgS1lJcNEnIazOcseKsK41+g+aR88ukQqATHipNctTsaMasO",
+	"9s6IK472+MsSRhLUpHCHljS06M9Uk5s3ry+vSFaAHLu7bvChtrPRB01iyiQ6eWbcuriSxDlK5lLwcUZp",
+	"w5eHTJmFDrMJtan3zFqG1kqUbDzJlOblPU+2y2LGwZazRMkCcE72cRCS0+5Jm9ygaTeYcVQCGYQ32DsF",
+	"K/lsjMFoucg3Ua1MvFtJ2gRI76V7WHCDJYeC2Jx4nzJhGYdbeiM8jWREU9hO2snbRDFHdog5fkoTOhZV",
+	"qRaOLe4lGbi+K6s2E3osITS0TyPVIMTQAIY6CECpgVe2YfG3yfCHgL1mf3v2r6dvr/5++bcHHTjpdoJ+",
+	"xIfTZ93wH3+Lylm3Z7S9M8e6/TWMI+wAghwZQhiU3tw7y/F9f21qBchGVoDREXGjB00kCL5t4DLUHiF7",
+	"qL9V/mSVCIsX/pB/lZLi54SuD/bFavviBVrgW9sUXiSscGEYmaJcZVNW6BiGm0k9RxlSvESlvo2H6KnI",
+	"thkwvDISCs0SuOYoPBwn9N3OT7quHsmFUBIhk38PunTaBJ9nrJeMs9PIFNt04MJefM29tHSV44ZZU+ck",
+	"yXDxQMQMXOMtz+INz28nwlNPGIwSl00iXjrX/Jpf5MWCE25u1OCk+qlt92RMsjtwtepYVsp8D6gHXdvB",
+	"ttRjis/agRDZlsE1iGvYs3aQHn9U6XGV0xk/twQ5iINql7emiw2smkqx8DE9dZ9W+Z2eG6a8rQOpof/o",
+	"gHC8My+T4GjQONfI/m3hlSUfKzyXTXtTjpLelDHVkzTUn+Gl23Sn9CD4cxhOhLhVx+abGKqVqF+cVmtM",
+	"T8x4Y2NO9czQh9LCWLcY/rGlxuYCuAOuyfMn3uiMFjY9xFvDRp2ZMK6tfuIRDiRQZ5Q6zFeXL+K6TjJN",
+	"hhAxuANjVi+QUjvkKXqNXbmN1cxQE+p3TzGGm3nMglziRDsl2kgA7A7s1+/ssqwF4WdTMFboNMZJ/vjy",
+	"4vHR5Y8X/bN76fpY1QgBqV0gTNI5GYpwkT8S+q+9+/f7J2dn97rd9l3vr2f9s/v0+3sP4D4EMISQnvTp",
+	"aETv9YMwoCcjetYLaHgf7t+nXTi7NxqdndwLuwF8D73u9+H3w9AfH5sqnh4gO8GjSz++lcdoSj+8AD7W",
+	"k9b5affBPQTm8B/0KsqPqnS4/z7+75zG0/p43WLhdev8ugV3etC7brWvWwKRLdyHwDV+aF6DH3kcYIYP",
+	"7dAp1khZAGTDIwazODQ877r1qbxsasg4xTKr4sg3C1hd4slv2w5l0h3SzxYP/8KFu9yRuON1nl5jKe6Y",
+	"PXGeF3smU+DFhgaOHFByr3v6/dn9e3leTe01/liuE/5MMX38EWV5deL5I5gwH1t3OSJpjFm4mbj473NN",
+	"1ETMVdpOCmk4sjxKkIDyAKLIagshmYo7bGKnXeT5mlPzGaQvs+3jFPn2tNf97tx3ZjfWohvBxOYQ2wAX",
+	"2nFC3rp8FcMaXZO8W4ixGzOaorOQaaM4lZlYY9C/mHG/oWOo01HZcC0I01A/zQf6O+QVGGZm1bQ8/7oY",
+	"//ALKvw/XlyMvfL/8in+oMHv/2AXk9t//eOfevhDNKPzyx8W43/+8MNrfjR8fjXRT097/+j9XC7xrN1R",
+	"k0v1jXXTvCpSwwd9PNHTKM+hrmfd7knwX0YrWMRAzAX4Ub49SgkvKatJHDfgDK8QgL2JIuYv7zV6+lm3",
+	"4eUn9S9fwTv8gtgjlvRTcezCfFPkFTEmPTbnA8eWRivZwWWCjDUWoBBUy7OBgMrQdqBNsHEdq8M3dIjN",
+	"FFbeYuhUUt9jHMOBBv9TaLBO3dofjWQv1G3S+92RLKJRWBGYw9Pegn7bK7Bv0GsaiOkUQ3iK3Nh3ZyCO",
+	"b1JdxElw7K8t5PQbRW5uYXFjhmyME5aW5ZFbWJxjr5wZRgSDiAW3LoH8mrv3dUi/27fuX0wWm+lATME7",
+	"RW3McQHmhdRQLYbxxEw6gEHD6Iz98+1p9+S7MjFtZ4K84tHiBeO3/+F8oo4b+MPRfD4/Mpt7NJMR8ECE",
+	"ttw241K9hUVDj+OOFqd+3lwqH54JOd3Msbxfzvk8T+jIQJcx0fY7hp8gdoUmAZWSuSwsJQTfjJ+f/GHZ",
+	"fy0rMXv5WaPL69Q0Zy9/8AcQXZa8VCK2XIMwhZx5X3qnMfxWVD8jhKuVVtMUvbCBTvlS3MF/tkbZLpsq",
+	"5vCREIsUrH38u7Gl83rBQ6JFSBfEJtmwXL1vfvpp3+oKnB5zlspdTSHVsORoModoLI4OyvGfSzl+JsG2",
+	"w0W3EPp8PLPR4gtoxmnPsRXacRs99uf46VykTKiN3qd5gitfoj9f84ICvWf92KzoQTv+Ytpxv6qb/4Or",
+	"7vcZIOcvpkAbYfgVq88TqpApHHTng+78B9OdDWXtV3POv/xjyyaSm3EYbqdA3nkmP5NR67x1jDgo7s0l",
+	"KRZHjONhR6fuECJhO6LnYHyLMIuqtaxNvpuIQuPktn2mhX8NUdplHuV7Hy0/6ZHvy+4CwEySCVNayEV2",
+	"JKmgLh8N1R60MhR+Puk9HfLUdnOwSoBrBsHJTRaU7CcjwVFHcLn7/W43LS3NPK1NhKwn0c+d+owRKVwV",
+	"FkVmzTK8JjNLN77KGdrOCIpoiCIyU5k7kxji8p0/Ao30pE2moCUL/DJbqFwtaZAdgDlPlkSKTzHGlC3n",
+	"9NigTE8Mp6QuOb9Nhmns0KkXRpXAsICrZO+Q1zFwxseoQwV5Y+5hAg9kbJOnfBwxNcHR/gBySnk7c0BA",
+	"SmzeL61ibitJ02lYgluexC8WjshiXACEST+QtAw3A+6Pl42YKwOYZp7v8Mw/vf/0fwIAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
