@@ -39,6 +39,10 @@ type Store interface {
 	Messages(ctx context.Context, scope domain.Scope, id string) ([]domain.Message, error)
 	Receipts(ctx context.Context, scope domain.Scope, id string) ([]domain.Receipt, error)
 
+	// Alternatives are the next free times of a visit's doctor and type, other than its own,
+	// on different days of the zone where possible.
+	Alternatives(ctx context.Context, a domain.Appointment, zone string, now time.Time) ([]domain.Slot, error)
+
 	// BeginCommand returns the stored answer to an earlier request with the key, nil to
 	// carry the command out (also when an earlier try is still open: the update ID is the
 	// same), or CodeIdempotencyReused.

@@ -174,6 +174,51 @@ func (e CancellationReasonCode) Valid() bool {
 	}
 }
 
+// Defines values for CorrectionReasonCode.
+const (
+	CorrectionReasonCodeOther              CorrectionReasonCode = "other"
+	CorrectionReasonCodePatientWasNotThere CorrectionReasonCode = "patient_was_not_there"
+	CorrectionReasonCodePatientWasThere    CorrectionReasonCode = "patient_was_there"
+	CorrectionReasonCodeRecordedByMistake  CorrectionReasonCode = "recorded_by_mistake"
+	CorrectionReasonCodeWrongPatient       CorrectionReasonCode = "wrong_patient"
+)
+
+// Valid indicates whether the value is a known member of the CorrectionReasonCode enum.
+func (e CorrectionReasonCode) Valid() bool {
+	switch e {
+	case CorrectionReasonCodeOther:
+		return true
+	case CorrectionReasonCodePatientWasNotThere:
+		return true
+	case CorrectionReasonCodePatientWasThere:
+		return true
+	case CorrectionReasonCodeRecordedByMistake:
+		return true
+	case CorrectionReasonCodeWrongPatient:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CorrectionStatus.
+const (
+	CorrectionStatusCompleted CorrectionStatus = "completed"
+	CorrectionStatusNoShow    CorrectionStatus = "no_show"
+)
+
+// Valid indicates whether the value is a known member of the CorrectionStatus enum.
+func (e CorrectionStatus) Valid() bool {
+	switch e {
+	case CorrectionStatusCompleted:
+		return true
+	case CorrectionStatusNoShow:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DeclineReasonCode.
 const (
 	DeclineReasonCodeDoctorUnavailable DeclineReasonCode = "doctor_unavailable"
@@ -189,6 +234,99 @@ func (e DeclineReasonCode) Valid() bool {
 	case DeclineReasonCodeNotSuitable:
 		return true
 	case DeclineReasonCodeOther:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DisputeReasonCode.
+const (
+	DisputeReasonCodeCancelledBefore DisputeReasonCode = "cancelled_before"
+	DisputeReasonCodeClinicWasClosed DisputeReasonCode = "clinic_was_closed"
+	DisputeReasonCodeEmergency       DisputeReasonCode = "emergency"
+	DisputeReasonCodeOther           DisputeReasonCode = "other"
+	DisputeReasonCodeWasThere        DisputeReasonCode = "was_there"
+	DisputeReasonCodeWrongAmount     DisputeReasonCode = "wrong_amount"
+)
+
+// Valid indicates whether the value is a known member of the DisputeReasonCode enum.
+func (e DisputeReasonCode) Valid() bool {
+	switch e {
+	case DisputeReasonCodeCancelledBefore:
+		return true
+	case DisputeReasonCodeClinicWasClosed:
+		return true
+	case DisputeReasonCodeEmergency:
+		return true
+	case DisputeReasonCodeOther:
+		return true
+	case DisputeReasonCodeWasThere:
+		return true
+	case DisputeReasonCodeWrongAmount:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeeDecisionReasonCode.
+const (
+	FeeDecisionReasonCodeArrivalConfirmed    FeeDecisionReasonCode = "arrival_confirmed"
+	FeeDecisionReasonCodeArrivalNotFound     FeeDecisionReasonCode = "arrival_not_found"
+	FeeDecisionReasonCodeCancellationFound   FeeDecisionReasonCode = "cancellation_found"
+	FeeDecisionReasonCodeClinicMistake       FeeDecisionReasonCode = "clinic_mistake"
+	FeeDecisionReasonCodeEmergency           FeeDecisionReasonCode = "emergency"
+	FeeDecisionReasonCodeGoodwill            FeeDecisionReasonCode = "goodwill"
+	FeeDecisionReasonCodeNoCancellationFound FeeDecisionReasonCode = "no_cancellation_found"
+	FeeDecisionReasonCodeOther               FeeDecisionReasonCode = "other"
+)
+
+// Valid indicates whether the value is a known member of the FeeDecisionReasonCode enum.
+func (e FeeDecisionReasonCode) Valid() bool {
+	switch e {
+	case FeeDecisionReasonCodeArrivalConfirmed:
+		return true
+	case FeeDecisionReasonCodeArrivalNotFound:
+		return true
+	case FeeDecisionReasonCodeCancellationFound:
+		return true
+	case FeeDecisionReasonCodeClinicMistake:
+		return true
+	case FeeDecisionReasonCodeEmergency:
+		return true
+	case FeeDecisionReasonCodeGoodwill:
+		return true
+	case FeeDecisionReasonCodeNoCancellationFound:
+		return true
+	case FeeDecisionReasonCodeOther:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeeStatus.
+const (
+	FeeStatusDisputed  FeeStatus = "disputed"
+	FeeStatusKept      FeeStatus = "kept"
+	FeeStatusNoticed   FeeStatus = "noticed"
+	FeeStatusWaived    FeeStatus = "waived"
+	FeeStatusWithdrawn FeeStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the FeeStatus enum.
+func (e FeeStatus) Valid() bool {
+	switch e {
+	case FeeStatusDisputed:
+		return true
+	case FeeStatusKept:
+		return true
+	case FeeStatusNoticed:
+		return true
+	case FeeStatusWaived:
+		return true
+	case FeeStatusWithdrawn:
 		return true
 	default:
 		return false
@@ -792,17 +930,23 @@ type Appointment struct {
 	// BookedBy The account that booked and pays.
 	BookedBy    string    `json:"booked_by"`
 	CancelledBy ActorKind `json:"cancelled_by,omitempty,omitzero"`
-	CreatedAt   time.Time `json:"created_at"`
-	DoctorID    string    `json:"doctor_id"`
-	DoctorName  string    `json:"doctor_name"`
-	EndedAt     time.Time `json:"ended_at,omitempty,omitzero"`
-	EndsAt      time.Time `json:"ends_at"`
-	ID          string    `json:"id"`
+
+	// CheckInBy While confirmed: who is not checked in by then counts as not attended.
+	CheckInBy  time.Time `json:"check_in_by,omitempty,omitzero"`
+	CreatedAt  time.Time `json:"created_at"`
+	DoctorID   string    `json:"doctor_id"`
+	DoctorName string    `json:"doctor_name"`
+	EndedAt    time.Time `json:"ended_at,omitempty,omitzero"`
+	EndsAt     time.Time `json:"ends_at"`
+	ID         string    `json:"id"`
 
 	// LocalTime What the clock on the wall shows, without an offset.
 	//
 	// Example: 2026-03-02T09:00:00
 	LocalTime LocalTime `json:"local_time"`
+
+	// NoShowFee What is kept, or may be, for a visit that a person marked as not attended.
+	NoShowFee NoShowFee `json:"no_show_fee,omitempty,omitzero"`
 
 	// Notes The doctor's notes. Only for the doctor of the visit.
 	Notes     string `json:"notes,omitempty,omitzero"`
@@ -815,7 +959,7 @@ type Appointment struct {
 	// Reason What the patient wrote. Only in `GET /v1/appointments/{appointment_id}`.
 	Reason string `json:"reason,omitempty,omitzero"`
 
-	// ReasonCode Why it was declined or cancelled.
+	// ReasonCode Why it was declined, cancelled or corrected.
 	ReasonCode  string `json:"reason_code,omitempty,omitzero"`
 	Reschedules int    `json:"reschedules"`
 
@@ -897,6 +1041,9 @@ type AppointmentTypeInput struct {
 
 	// CaptureMarginMinutes How long before the authorised money lapses an answer has come at the latest.
 	CaptureMarginMinutes int `json:"capture_margin_minutes,omitempty,omitzero"`
+
+	// DisputePeriodMinutes How long a patient may object to the fee, from the notice.
+	DisputePeriodMinutes int `json:"dispute_period_minutes,omitempty,omitzero"`
 	DurationMinutes      int `json:"duration_minutes"`
 
 	// InstantConfirm Confirmed without the doctor's answer.
@@ -980,6 +1127,9 @@ type AppointmentTypeSettings struct {
 
 	// CaptureMarginMinutes How long before the authorised money lapses an answer has come at the latest.
 	CaptureMarginMinutes int `json:"capture_margin_minutes"`
+
+	// DisputePeriodMinutes How long a patient may object to the fee, from the notice.
+	DisputePeriodMinutes int `json:"dispute_period_minutes"`
 	DurationMinutes      int `json:"duration_minutes"`
 
 	// InstantConfirm Confirmed without the doctor's answer.
@@ -1062,6 +1212,18 @@ type CancellationReasonCode string
 // Example: 09:00
 type ClockTime = string
 
+// Correction defines model for Correction.
+type Correction struct {
+	ReasonCode CorrectionReasonCode `json:"reason_code"`
+	Status     CorrectionStatus     `json:"status"`
+}
+
+// CorrectionReasonCode defines model for Correction.ReasonCode.
+type CorrectionReasonCode string
+
+// CorrectionStatus defines model for Correction.Status.
+type CorrectionStatus string
+
 // CreatedAccount defines model for CreatedAccount.
 type CreatedAccount struct {
 	Account ManagedAccount `json:"account"`
@@ -1133,6 +1295,14 @@ type Device struct {
 type DeviceList struct {
 	Items []Device `json:"items"`
 }
+
+// Dispute defines model for Dispute.
+type Dispute struct {
+	ReasonCode DisputeReasonCode `json:"reason_code"`
+}
+
+// DisputeReasonCode defines model for Dispute.ReasonCode.
+type DisputeReasonCode string
 
 // Doctor defines model for Doctor.
 type Doctor struct {
@@ -1236,6 +1406,17 @@ type Event struct {
 type EventList struct {
 	Items []Event `json:"items"`
 }
+
+// FeeDecision defines model for FeeDecision.
+type FeeDecision struct {
+	ReasonCode FeeDecisionReasonCode `json:"reason_code"`
+}
+
+// FeeDecisionReasonCode defines model for FeeDecision.ReasonCode.
+type FeeDecisionReasonCode string
+
+// FeeStatus noticed: the patient may object; disputed: staff decide; withdrawn: the visit took place after all.
+type FeeStatus string
 
 // FieldError defines model for FieldError.
 type FieldError struct {
@@ -1392,6 +1573,21 @@ type NewPatient struct {
 
 // NewPatientRelation To the account.
 type NewPatientRelation string
+
+// NoShowFee What is kept, or may be, for a visit that a person marked as not attended.
+type NoShowFee struct {
+	// Amount Example: {"currency":"EUR","minor":8000}
+	Amount Money `json:"amount"`
+
+	// DecideBy While disputed: without a decision by then the fee goes back.
+	DecideBy time.Time `json:"decide_by,omitempty,omitzero"`
+
+	// DisputeBy Until when the patient may object, while noticed.
+	DisputeBy time.Time `json:"dispute_by,omitempty,omitzero"`
+
+	// Status noticed: the patient may object; disputed: staff decide; withdrawn: the visit took place after all.
+	Status FeeStatus `json:"status"`
+}
 
 // PasswordChange defines model for PasswordChange.
 type PasswordChange struct {
@@ -1689,6 +1885,9 @@ type Status string
 
 // Terms What clinic and patient agree on at the booking. Later changes of prices do not touch it.
 type Terms struct {
+	// DisputePeriodMinutes How long a patient may object to the fee, from the notice.
+	DisputePeriodMinutes int `json:"dispute_period_minutes,omitempty,omitzero"`
+
 	// InstantConfirm Confirmed without the doctor's answer.
 	InstantConfirm   bool `json:"instant_confirm"`
 	NoShowFeePercent int  `json:"no_show_fee_percent"`
@@ -1887,6 +2086,9 @@ type ListAppointmentsParams struct {
 	// Status Only these statuses; may be repeated.
 	Status []Status `form:"status,omitempty" json:"status,omitempty,omitzero"`
 
+	// NoShowFee Only visits whose no-show fee stands there; `disputed` ones wait for a decision.
+	NoShowFee FeeStatus `form:"no_show_fee,omitempty" json:"no_show_fee,omitempty,omitzero"`
+
 	// DoctorID Only this doctor's visits.
 	DoctorID string `form:"doctor_id,omitempty" json:"doctor_id,omitempty,omitzero"`
 
@@ -1960,8 +2162,26 @@ type ConfirmAppointmentParams struct {
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
+// CorrectAppointmentParams defines parameters for CorrectAppointment.
+type CorrectAppointmentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+}
+
 // DeclineAppointmentParams defines parameters for DeclineAppointment.
 type DeclineAppointmentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+}
+
+// DisputeNoShowFeeParams defines parameters for DisputeNoShowFee.
+type DisputeNoShowFeeParams struct {
 	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
@@ -1997,6 +2217,24 @@ type ResolveAppointmentParams struct {
 type RetryAppointmentParams struct {
 	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// UpholdNoShowFeeParams defines parameters for UpholdNoShowFee.
+type UpholdNoShowFeeParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+}
+
+// WaiveNoShowFeeParams defines parameters for WaiveNoShowFee.
+type WaiveNoShowFeeParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
 // ListDoctorsParams defines parameters for ListDoctors.
@@ -2149,8 +2387,14 @@ type BookAppointmentJSONRequestBody = Booking
 // CancelAppointmentJSONRequestBody defines body for CancelAppointment for application/json ContentType.
 type CancelAppointmentJSONRequestBody = Cancellation
 
+// CorrectAppointmentJSONRequestBody defines body for CorrectAppointment for application/json ContentType.
+type CorrectAppointmentJSONRequestBody = Correction
+
 // DeclineAppointmentJSONRequestBody defines body for DeclineAppointment for application/json ContentType.
 type DeclineAppointmentJSONRequestBody = Decline
+
+// DisputeNoShowFeeJSONRequestBody defines body for DisputeNoShowFee for application/json ContentType.
+type DisputeNoShowFeeJSONRequestBody = Dispute
 
 // RescheduleAppointmentJSONRequestBody defines body for RescheduleAppointment for application/json ContentType.
 type RescheduleAppointmentJSONRequestBody = Reschedule
@@ -2160,6 +2404,12 @@ type ResolveAppointmentJSONRequestBody = RepairReason
 
 // RetryAppointmentJSONRequestBody defines body for RetryAppointment for application/json ContentType.
 type RetryAppointmentJSONRequestBody = RepairReason
+
+// UpholdNoShowFeeJSONRequestBody defines body for UpholdNoShowFee for application/json ContentType.
+type UpholdNoShowFeeJSONRequestBody = FeeDecision
+
+// WaiveNoShowFeeJSONRequestBody defines body for WaiveNoShowFee for application/json ContentType.
+type WaiveNoShowFeeJSONRequestBody = FeeDecision
 
 // CreateDoctorJSONRequestBody defines body for CreateDoctor for application/json ContentType.
 type CreateDoctorJSONRequestBody = DoctorInput
@@ -2244,6 +2494,9 @@ type ServerInterface interface {
 	// GetAppointment One appointment
 	// (GET /v1/appointments/{appointment_id})
 	GetAppointment(c *gin.Context, appointmentID AppointmentID, params GetAppointmentParams)
+	// ListAlternatives Other times for a visit
+	// (GET /v1/appointments/{appointment_id}/alternatives)
+	ListAlternatives(c *gin.Context, appointmentID AppointmentID)
 	// CancelAppointment Cancel a visit
 	// (POST /v1/appointments/{appointment_id}/cancel)
 	CancelAppointment(c *gin.Context, appointmentID AppointmentID, params CancelAppointmentParams)
@@ -2256,9 +2509,15 @@ type ServerInterface interface {
 	// ConfirmAppointment Confirm a request
 	// (POST /v1/appointments/{appointment_id}/confirm)
 	ConfirmAppointment(c *gin.Context, appointmentID AppointmentID, params ConfirmAppointmentParams)
+	// CorrectAppointment Correct whether a visit took place
+	// (POST /v1/appointments/{appointment_id}/correct)
+	CorrectAppointment(c *gin.Context, appointmentID AppointmentID, params CorrectAppointmentParams)
 	// DeclineAppointment Decline a request
 	// (POST /v1/appointments/{appointment_id}/decline)
 	DeclineAppointment(c *gin.Context, appointmentID AppointmentID, params DeclineAppointmentParams)
+	// DisputeNoShowFee Object to a no-show fee
+	// (POST /v1/appointments/{appointment_id}/dispute)
+	DisputeNoShowFee(c *gin.Context, appointmentID AppointmentID, params DisputeNoShowFeeParams)
 	// ListAppointmentEvents The timeline of an appointment
 	// (GET /v1/appointments/{appointment_id}/events)
 	ListAppointmentEvents(c *gin.Context, appointmentID AppointmentID)
@@ -2280,6 +2539,12 @@ type ServerInterface interface {
 	// RetryAppointment Repair the process of a visit now
 	// (POST /v1/appointments/{appointment_id}/retry)
 	RetryAppointment(c *gin.Context, appointmentID AppointmentID, params RetryAppointmentParams)
+	// UpholdNoShowFee Uphold a disputed no-show fee
+	// (POST /v1/appointments/{appointment_id}/uphold-fee)
+	UpholdNoShowFee(c *gin.Context, appointmentID AppointmentID, params UpholdNoShowFeeParams)
+	// WaiveNoShowFee Waive a no-show fee
+	// (POST /v1/appointments/{appointment_id}/waive-fee)
+	WaiveNoShowFee(c *gin.Context, appointmentID AppointmentID, params WaiveNoShowFeeParams)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(c *gin.Context, params ListDoctorsParams)
@@ -2678,6 +2943,14 @@ func (siw *ServerInterfaceWrapper) ListAppointments(c *gin.Context) {
 		return
 	}
 
+	// ------------- Optional query parameter "no_show_fee" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "no_show_fee", c.Request.URL.Query(), &params.NoShowFee, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter no_show_fee: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	// ------------- Optional query parameter "doctor_id" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "doctor_id", c.Request.URL.Query(), &params.DoctorID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
@@ -2853,6 +3126,31 @@ func (siw *ServerInterfaceWrapper) GetAppointment(c *gin.Context) {
 	}
 
 	siw.Handler.GetAppointment(c, appointmentID, params)
+}
+
+// ListAlternatives operation middleware
+func (siw *ServerInterfaceWrapper) ListAlternatives(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAlternatives(c, appointmentID)
 }
 
 // CancelAppointment operation middleware
@@ -3139,6 +3437,77 @@ func (siw *ServerInterfaceWrapper) ConfirmAppointment(c *gin.Context) {
 	siw.Handler.ConfirmAppointment(c, appointmentID, params)
 }
 
+// CorrectAppointment operation middleware
+func (siw *ServerInterfaceWrapper) CorrectAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CorrectAppointmentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CorrectAppointment(c, appointmentID, params)
+}
+
 // DeclineAppointment operation middleware
 func (siw *ServerInterfaceWrapper) DeclineAppointment(c *gin.Context) {
 
@@ -3208,6 +3577,77 @@ func (siw *ServerInterfaceWrapper) DeclineAppointment(c *gin.Context) {
 	}
 
 	siw.Handler.DeclineAppointment(c, appointmentID, params)
+}
+
+// DisputeNoShowFee operation middleware
+func (siw *ServerInterfaceWrapper) DisputeNoShowFee(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DisputeNoShowFeeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DisputeNoShowFee(c, appointmentID, params)
 }
 
 // ListAppointmentEvents operation middleware
@@ -3529,6 +3969,148 @@ func (siw *ServerInterfaceWrapper) RetryAppointment(c *gin.Context) {
 	}
 
 	siw.Handler.RetryAppointment(c, appointmentID, params)
+}
+
+// UpholdNoShowFee operation middleware
+func (siw *ServerInterfaceWrapper) UpholdNoShowFee(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpholdNoShowFeeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpholdNoShowFee(c, appointmentID, params)
+}
+
+// WaiveNoShowFee operation middleware
+func (siw *ServerInterfaceWrapper) WaiveNoShowFee(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WaiveNoShowFeeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.WaiveNoShowFee(c, appointmentID, params)
 }
 
 // ListDoctors operation middleware
@@ -4724,6 +5306,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/events", wrapper.ListAppointmentEvents)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/messages", wrapper.ListAppointmentMessages)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/receipts", wrapper.ListAppointmentReceipts)
+	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/alternatives", wrapper.ListAlternatives)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/confirm", wrapper.ConfirmAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/decline", wrapper.DeclineAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/cancel", wrapper.CancelAppointment)
@@ -4731,6 +5314,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/check-in", wrapper.CheckInAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/complete", wrapper.CompleteAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/no-show", wrapper.MarkNoShow)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/correct", wrapper.CorrectAppointment)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/dispute", wrapper.DisputeNoShowFee)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/uphold-fee", wrapper.UpholdNoShowFee)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/waive-fee", wrapper.WaiveNoShowFee)
 	router.POST(options.BaseURL+"/v1/webhooks/stripe", wrapper.ReceiveStripeWebhook)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness)
@@ -6452,6 +7039,126 @@ func (response GetAppointment503ApplicationProblemPlusJSONResponse) VisitGetAppo
 	return err
 }
 
+type ListAlternativesRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+}
+
+type ListAlternativesResponseObject interface {
+	VisitListAlternativesResponse(w http.ResponseWriter) error
+}
+
+type ListAlternatives200JSONResponse SlotList
+
+func (response ListAlternatives200JSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives400ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives401ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives403ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives404ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives500ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives503ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CancelAppointmentRequestObject struct {
 	AppointmentID AppointmentID `json:"appointment_id"`
 	Params        CancelAppointmentParams
@@ -7233,6 +7940,226 @@ func (response ConfirmAppointment503ApplicationProblemPlusJSONResponse) VisitCon
 	return err
 }
 
+type CorrectAppointmentRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        CorrectAppointmentParams
+	Body          *CorrectAppointmentJSONRequestBody
+}
+
+type CorrectAppointmentResponseObject interface {
+	VisitCorrectAppointmentResponse(w http.ResponseWriter) error
+}
+
+type CorrectAppointment200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response CorrectAppointment200JSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment202JSONResponse struct{ CommandAcceptedJSONResponse }
+
+func (response CorrectAppointment202JSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment400ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment401ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment403ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment404ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment409ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment413ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment415ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment422ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment429ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment500ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment503ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeclineAppointmentRequestObject struct {
 	AppointmentID AppointmentID `json:"appointment_id"`
 	Params        DeclineAppointmentParams
@@ -7441,6 +8368,226 @@ type DeclineAppointment503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DeclineAppointment503ApplicationProblemPlusJSONResponse) VisitDeclineAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFeeRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        DisputeNoShowFeeParams
+	Body          *DisputeNoShowFeeJSONRequestBody
+}
+
+type DisputeNoShowFeeResponseObject interface {
+	VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error
+}
+
+type DisputeNoShowFee200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response DisputeNoShowFee200JSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee202JSONResponse struct{ CommandAcceptedJSONResponse }
+
+func (response DisputeNoShowFee202JSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee400ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee401ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee403ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee404ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee409ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee413ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee415ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee422ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee429ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee500ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee503ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8624,6 +9771,446 @@ type RetryAppointment503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RetryAppointment503ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFeeRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        UpholdNoShowFeeParams
+	Body          *UpholdNoShowFeeJSONRequestBody
+}
+
+type UpholdNoShowFeeResponseObject interface {
+	VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error
+}
+
+type UpholdNoShowFee200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response UpholdNoShowFee200JSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee202JSONResponse struct{ CommandAcceptedJSONResponse }
+
+func (response UpholdNoShowFee202JSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee400ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee401ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee403ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee404ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee409ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee413ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee415ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee422ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee429ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee500ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee503ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFeeRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        WaiveNoShowFeeParams
+	Body          *WaiveNoShowFeeJSONRequestBody
+}
+
+type WaiveNoShowFeeResponseObject interface {
+	VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error
+}
+
+type WaiveNoShowFee200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response WaiveNoShowFee200JSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee202JSONResponse struct{ CommandAcceptedJSONResponse }
+
+func (response WaiveNoShowFee202JSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee400ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee401ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee403ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee404ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee409ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee413ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee415ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee422ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee429ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee500ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee503ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -13051,6 +14638,9 @@ type StrictServerInterface interface {
 	// GetAppointment One appointment
 	// (GET /v1/appointments/{appointment_id})
 	GetAppointment(ctx context.Context, request GetAppointmentRequestObject) (GetAppointmentResponseObject, error)
+	// ListAlternatives Other times for a visit
+	// (GET /v1/appointments/{appointment_id}/alternatives)
+	ListAlternatives(ctx context.Context, request ListAlternativesRequestObject) (ListAlternativesResponseObject, error)
 	// CancelAppointment Cancel a visit
 	// (POST /v1/appointments/{appointment_id}/cancel)
 	CancelAppointment(ctx context.Context, request CancelAppointmentRequestObject) (CancelAppointmentResponseObject, error)
@@ -13063,9 +14653,15 @@ type StrictServerInterface interface {
 	// ConfirmAppointment Confirm a request
 	// (POST /v1/appointments/{appointment_id}/confirm)
 	ConfirmAppointment(ctx context.Context, request ConfirmAppointmentRequestObject) (ConfirmAppointmentResponseObject, error)
+	// CorrectAppointment Correct whether a visit took place
+	// (POST /v1/appointments/{appointment_id}/correct)
+	CorrectAppointment(ctx context.Context, request CorrectAppointmentRequestObject) (CorrectAppointmentResponseObject, error)
 	// DeclineAppointment Decline a request
 	// (POST /v1/appointments/{appointment_id}/decline)
 	DeclineAppointment(ctx context.Context, request DeclineAppointmentRequestObject) (DeclineAppointmentResponseObject, error)
+	// DisputeNoShowFee Object to a no-show fee
+	// (POST /v1/appointments/{appointment_id}/dispute)
+	DisputeNoShowFee(ctx context.Context, request DisputeNoShowFeeRequestObject) (DisputeNoShowFeeResponseObject, error)
 	// ListAppointmentEvents The timeline of an appointment
 	// (GET /v1/appointments/{appointment_id}/events)
 	ListAppointmentEvents(ctx context.Context, request ListAppointmentEventsRequestObject) (ListAppointmentEventsResponseObject, error)
@@ -13087,6 +14683,12 @@ type StrictServerInterface interface {
 	// RetryAppointment Repair the process of a visit now
 	// (POST /v1/appointments/{appointment_id}/retry)
 	RetryAppointment(ctx context.Context, request RetryAppointmentRequestObject) (RetryAppointmentResponseObject, error)
+	// UpholdNoShowFee Uphold a disputed no-show fee
+	// (POST /v1/appointments/{appointment_id}/uphold-fee)
+	UpholdNoShowFee(ctx context.Context, request UpholdNoShowFeeRequestObject) (UpholdNoShowFeeResponseObject, error)
+	// WaiveNoShowFee Waive a no-show fee
+	// (POST /v1/appointments/{appointment_id}/waive-fee)
+	WaiveNoShowFee(ctx context.Context, request WaiveNoShowFeeRequestObject) (WaiveNoShowFeeResponseObject, error)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(ctx context.Context, request ListDoctorsRequestObject) (ListDoctorsResponseObject, error)
@@ -13671,6 +15273,32 @@ func (sh *strictHandler) GetAppointment(ctx *gin.Context, appointmentID Appointm
 	}
 }
 
+// ListAlternatives operation middleware
+func (sh *strictHandler) ListAlternatives(ctx *gin.Context, appointmentID AppointmentID) {
+	var request ListAlternativesRequestObject
+
+	request.AppointmentID = appointmentID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAlternatives(ctx, request.(ListAlternativesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAlternatives")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAlternativesResponseObject); ok {
+		if err := validResponse.VisitListAlternativesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // CancelAppointment operation middleware
 func (sh *strictHandler) CancelAppointment(ctx *gin.Context, appointmentID AppointmentID, params CancelAppointmentParams) {
 	var request CancelAppointmentRequestObject
@@ -13797,6 +15425,51 @@ func (sh *strictHandler) ConfirmAppointment(ctx *gin.Context, appointmentID Appo
 	}
 }
 
+// CorrectAppointment operation middleware
+func (sh *strictHandler) CorrectAppointment(ctx *gin.Context, appointmentID AppointmentID, params CorrectAppointmentParams) {
+	var request CorrectAppointmentRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body CorrectAppointmentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CorrectAppointment(ctx, request.(CorrectAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CorrectAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CorrectAppointmentResponseObject); ok {
+		if err := validResponse.VisitCorrectAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // DeclineAppointment operation middleware
 func (sh *strictHandler) DeclineAppointment(ctx *gin.Context, appointmentID AppointmentID, params DeclineAppointmentParams) {
 	var request DeclineAppointmentRequestObject
@@ -13838,6 +15511,51 @@ func (sh *strictHandler) DeclineAppointment(ctx *gin.Context, appointmentID Appo
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(DeclineAppointmentResponseObject); ok {
 		if err := validResponse.VisitDeclineAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DisputeNoShowFee operation middleware
+func (sh *strictHandler) DisputeNoShowFee(ctx *gin.Context, appointmentID AppointmentID, params DisputeNoShowFeeParams) {
+	var request DisputeNoShowFeeRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body DisputeNoShowFeeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DisputeNoShowFee(ctx, request.(DisputeNoShowFeeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DisputeNoShowFee")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DisputeNoShowFeeResponseObject); ok {
+		if err := validResponse.VisitDisputeNoShowFeeResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -14078,6 +15796,96 @@ func (sh *strictHandler) RetryAppointment(ctx *gin.Context, appointmentID Appoin
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RetryAppointmentResponseObject); ok {
 		if err := validResponse.VisitRetryAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpholdNoShowFee operation middleware
+func (sh *strictHandler) UpholdNoShowFee(ctx *gin.Context, appointmentID AppointmentID, params UpholdNoShowFeeParams) {
+	var request UpholdNoShowFeeRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body UpholdNoShowFeeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpholdNoShowFee(ctx, request.(UpholdNoShowFeeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpholdNoShowFee")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpholdNoShowFeeResponseObject); ok {
+		if err := validResponse.VisitUpholdNoShowFeeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// WaiveNoShowFee operation middleware
+func (sh *strictHandler) WaiveNoShowFee(ctx *gin.Context, appointmentID AppointmentID, params WaiveNoShowFeeParams) {
+	var request WaiveNoShowFeeRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body WaiveNoShowFeeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WaiveNoShowFee(ctx, request.(WaiveNoShowFeeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WaiveNoShowFee")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(WaiveNoShowFeeResponseObject); ok {
+		if err := validResponse.VisitWaiveNoShowFeeResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -15119,304 +16927,324 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jchs51i74Kpi8d6Kr/qYokpK80NFxf5WXLnd5a0vVnr9tDwVmHpIoJQE2AIpmexwxTzMPNk9yAwdA",
-	"bswkM7nYrvpZ0W3Lyg3b2c/5zucgFNOZ4MC1CvqfgwnQCCT++FgC1RBdavOPCFQo2UwzwYN+8G4CEgjT",
-	"hKl20ArgE53OYgj6weld9zQSoRZSnXa6Dy86nU7nBP+4b/544P9p/4u6QSuQ8K85kxAFfS3n0ApUOIEp",
-	"Nd8cCTmlOugHc8lOJIxAAg8haAV6OTMfU1oyPg6+fGkFT6/peHWY1xMgdyAVE5yIEVlMqBkxUROx4C0y",
-	"EpLoCZCb56OTl1SHkxtzE+UEIqbz0/oQ9D4Ea8e6OqTnEUxnQgMPl29hFtOleaw4whvznhuymAAnesKU",
-	"GZ4ZE+VqAZJogeOhMmYgifk6KE0WTE/wLkWnQG5haQabDgX4fBr03wfm1cHHstV6IUJqB1C+sTiC2Uww",
-	"rqfAy3c5c73OVod72+o3yeXL2SxmZatq9n2W3Ea02fcFVWQk4lgsIMrPZkGZ/ku3E6zfzreg5fJypEGu",
-	"fu8KQsEjZbbLvIwMYSTcMnL4pImWy9wnL9YtxZRxNjU72E1mz7iGMUgcx7t37y7negJcs5BqWB3Mz2KB",
-	"5yZzU36+PwGVeJpoPP3LhyCkEkaxWDQ84F9awYxKOgXt2MVlGIo5188r9oPay/mhbD43tBe0AmZeMqN6",
-	"ErQCTqfmSfe6AYtqnqs53rm6r5fpOa4cenpL0+HjsS8bfvrK3afwBBlu1egtO2468Khi4PZtu485wx1/",
-	"geXqyP9LzCURC07mnP1rDkQbOrIcmykSiumU8qhF1DycEKoIJb/++vxJm1wBjxgfp9zR3bnKMwkdU8ZR",
-	"HNAR9I0wG7M7sOx3xKTSjgm3yXX2MXwR5UJPQJKhiJbmFRJGc1XkK/ejs9HD0T04OQs7w5Pz4fnZycOo",
-	"Aye90b3oHu2OHoQXF36RrdhNlzmzPCdmfdYyDPrpBfCxngT93sVFyzAQ/++uIVKtQZpv/N/vP3z41Oue",
-	"fPjw6f7Tj3/+n+X7MkJRWH6UboyYvUlE6VLMDReJ+rhmRmpm1sIu1Hm3Z4WbElMQHAjECkg4oXwMkVlz",
-	"xXgIbXLzHzdE01tQhPJlUfZ2kTWVr5MT3XUX6N55cX3KpWP8pJS3XpKILs38dUJYf1IkpDHwiBZorNfp",
-	"3TvpnJ10zysoyXxh3bCzO9c5efjx8/mXE/tDL/2hfBffUM3WMLSZvdyUJwwreIJ73e5MwYr2Ei0JRfSr",
-	"G5SuisxnRsC9IsqK3RahmkyF0uSsQ354++wxud877/zYJq+RRlNFQBFqtNYxF7JaByg9Zm5glVR3r2w2",
-	"VzPKn0kxXZ2P+a1T97jSlGsieJs8gRGdxxrVCC4WbT+Yf81BLtOxjMwrS9fVnKgTzablepMZzrVYHcxP",
-	"XllJh5MfCyVLoJJQo/uQG/P5m6qxabHNyK7ZFF6PRlWn1TxHxGjU9LiOKo6red9AjEa7n9fr5QxqKA3E",
-	"PNl09FA1+uUMdh35F/OwmgmuwKpu6VjNlJ6JOcdZhYJr4Gj/UaNrW6vh9DdlTYdkOp8zakFt5QJGIwg1",
-	"u4PBTLIQ3xLOpSHUZdAPnv76NkBWLWTQN49/aQU1344rp0Brxsc4PYqf8ctkpfognGtzBqaMz7VZhW6v",
-	"k1yLgEYx45C5en7eaQVDIW4ZHw8WjEdiMYjoUgX9h+bCfDQCOUASyTyUXrEWQXqp0wpCOtNz8zsqx4yn",
-	"l+6bgURziWud/vqsY44DkucgFHzE5DToj2isoOVNhgEXmoX5r0xFZC2IwQyk2bfkID1DHeeOKabNL8XA",
-	"mMWDEYC5M8Rt73Y66ZWxpNl3m/HM6BI1WLceU/opvX6v5HqyMGgAFWdhFAceDTRDg+L956C4aHYTsqP7",
-	"0lq9q5e76aLz5aN59ZTxKLs37/Fl3V4HrxrSieYxDGI2ZTro93K/nHPN4sIHJBjKMDtkT4FZDhULPVAa",
-	"ZtlVMsSWUub/lDAK+sH/OE29Lqf2qjotUOET0JTFllrrsZeM78b7Q8q+5247xXvw9T/R6K31Layh+pkU",
-	"wximfy6h/tAfsjsas2jg/BSBGTfOwQ7Zuy8iAYpwocmIaVSkzAclDXWbPEbF0GqXIKWQisRMaaMVRkQB",
-	"R5URFXdkp3gHHpURg9hwB6OQnypNpVYDakYwBaXoGEenSMIxzZmwxBTW48Yd5Cma6rkK+ueGLDTTyMmz",
-	"M2N2XrgKKds9jUSo/kdxcWofizd23asOwsZVfURu7ELdEEP5igANJwQXDJcVF1sLp5S3zcAeW6PpMgxh",
-	"pqGhKCiYtrWtZGepBf3AM4ZWECeOqi19TvWJz8+1ZJl/gZlu4VqFVEoGERFzbaxOJQQ3fxuldCZFCEo5",
-	"o1G1yQshbo1mWnCmtYiQ9ijbTbLmqTVGSx17GarO+u3WUXZyH07G7eYTwaHZThpxB9FguKznqcFNtD7j",
-	"AWof3gLqdK+7nX7H/O/PnW6/Y9TsLRQG94gTX09km/zViCTyDoaomwOPVOHDvevOw/5Z7sNNjqQ5fvEA",
-	"9dbiS3E2QStr+9Q2oWZ0aRc1v0Ddi+w4U/ljBXnK1EqHkjznmVTgGAMgJwI5xRNUpUFUi/+6ytlBpXdT",
-	"+fylZbX8f+OZD57OpZjB6U8gY8YdYx400SbxgVK9aT6L6h14F4cI+t1tFIIytmQI2jqnssqANdMyvKXA",
-	"Q7KepWxcYh0/KQtl5DzxJxlX/LoXrfruHYfio5iFu2kfqH1pegs8q3hcZf1OExFHylq65ni0yaW6TcJA",
-	"iTvHvMhqHOFECAXe22eN3u2Vhod5pcF8BsM9bsg5bSEzmX0pCmYgYH1XxjBKFQYax2JBmFEUzFLeEEWX",
-	"iiwmS9QFrHN5C5Mwb3WFgqt5rK1RM4I6HCWCsQTP6qfOYzO124rGyH+6r7W11TabCJOY8vGcjtEUCCJA",
-	"8RF8TIyjVekyM7oUU8b8Q59l0O91zJaqGYSMxkybaTwBY3iLWIyXwToWVHtP7epXbWnq2t9a9X8m5JBF",
-	"EfCdaG+UvCWn8zPlwz5/UkSKGMypwzPHeBjPI+d1EjOw1u6uFHaWUtgrf7BhRRNPB7sv0nKTJFO6xNlF",
-	"AieG9JPjnXO1VpuuYWKlbxvcwnIg7Sszq/6rYViEw4IUYgjI6HzgwikHOy54r5dnaRgfoYqg/7/kcys2",
-	"Ufls9rUtN4UVuEkHtxLFsXvFNUhO4x2tYPeSghRCtksWRkYvpOBjIjgRc0kUi6BN/j4X2kaM/X7YuImN",
-	"scyE1ITtuF0XWbP1kqCD18gDMZdq1Vp1k9jHXhS+1SbXEMdEzWc4LUzB8LO6wX14JfQmgbN5H7jQgxG+",
-	"Je+HkGDtdBc7zMd2d+E+53nu47+dW9d0UHs65PnZ4BlDC5Ml3ogkaOq5lBZEgTX0XZxoG4cv1TAQo8GQ",
-	"ST0J+kH34YPOSad30ntYXxCjMeQE7mVEiRsNGj+xt/sVxKP9yFL/+gpukQmKbS1N36BXM2Lmtc8oi3fk",
-	"9rPM6wYj+76igDUszcdTUTFJwrKGYZC39gfnYDBKbQQhi4xSC4sdT3w3w/6f69xIpkD5YsJiKBJA2ZT2",
-	"QQqF79uV0Jn8L0wCyqR6oS+sHRQ27W0SU9nXtiU+x6w4AB4RP5TU62PO0UpwfVcR/SCzR/6LhjMARKuq",
-	"UfnI9yIDbFqdty1YOEl2htmtm9IIiNEBv7SCK2faP5NQmt9lDCMi5rsRq//IFb1r7OPE2JV56v32Ds96",
-	"/qoD+aAau5Ocx8iemU2+lRJXyZePtY9RfmNKDhNeaKWEg19QlsTNwSYUuZxyJsXWJ+RaiBdUjmE3bkCX",
-	"saDRQAsxiPFtRU7g0xfuXVyc3SPDpQa1K2c+yyvmPk9JC0H8GPKEvzLIfSnhK59GAr8W4iXly50W1ox1",
-	"SvnSh1RUdmHN270HzOZ9zHkEkizosk2uZZL+xQklU7EH9a+Xde8IQczISGZkueVeHfpeltt8FpVaTQQP",
-	"4RHRyURd9gZmsZ5gGutNgTQylzZRSCYXFofxK89mm+4mPOeFdxWJRVt7G5Q5UigGRuTN66trcnrXPVWg",
-	"DNErmxI4tImueNuuyn033d0XYnxiMwfLhWhxBvvY2vSbU6YUKvnOiJRE3EHRB/Tu3buTYpbwug0tJhX7",
-	"Xb2jLKbDGHbd0eQ9hZCwAnnHQiAh5Rm/iY+aObrMkGtMNchHzrhRdASFkFnB4N/VXi76k/w08gMs2f9k",
-	"vvsxn2dUarIAEsHMkIDgGecthhu/IqU7sx2ilxAxeo0T3+lwJC8cTM0bB7iWZVSPkgT3+7H92on5ep8U",
-	"dbVdZedFXnbiqDDHwlvUyYhXd750MvsWpWYMaQ7q3JxBNLn8ONtBmnTiU/OTQD6NrHpP4zdGcZOagUrC",
-	"gLPMr1YV242JZZkg/ufVa3Emet2g3iNNc3u/mjbvv5d5e1rxIoa/QYiZFq42oeH8MzHq6sR6y7Fiz59b",
-	"hI18DvPG1XLRjJK1qrncVs8ueR6d7Rjw1WAjv+vO3VthWZV7DZWSLlfWHkeAH/QD959Zs+JYQ+b2vMHK",
-	"JwuTy7LN526flayHj+rYDUOvY9APXFgiu3+vRyQGrUHayiZXMeVuLCmaSpc6O6JOpzrb/sOHq7IdSzZm",
-	"035cAa5jxtRa/8w1m8I/zX3FffN75bbODiD74jXb9/QOGlMNrSSadxNBIhZhqNGpMUn0VS2VhmktqqG6",
-	"bm5xK7hllhn5HXb5KehiNAsS+RUZOM+ROQBMGdkd4cHwP82oUgsho8x9ya8kKNDIgsZjiAZirgdwB3K5",
-	"mIDEURkF1Ac3Pq47FAXBn4by8aMtsvB1lwuj4A7FHPUQXLb9ETquGS7zppPxgqmmpyMZZq3x5o7hRgaF",
-	"b1wz5jeOMxxsuC8pp2OIvLRZGXAr4PBJD8K5VKKkzOGlown0VgKJqdJkRseY27leLm6c+pV2VsDauRfJ",
-	"1WevucCB0cxXjiSNY6OM2OBUQX56Qkol1FCIGCj/Zgy1sG4FnpgMuHwltd20JsenQnWYK5BtcqXpaEQE",
-	"j5ftdbxrPYFoIX8xN5ZSceU8finwxVkSerFajVWIRyPzN3LmUr516dyg/0APX7PTdUlidudcd0TMtWIR",
-	"5PNwbIrOK2EDpxM6mwHHghSmyXBJmFYQj1ZP3RZaa+KJrStWsk7Z9RuExWRGNgdf8o7aGsPK+GhXRKk3",
-	"e8VopCAxB3A1/6SIkes5Wbp2Nt702eCVtXdtp5Pk/MKfm2r5uQKz9EXJyLNLle5mbps2KjyZXLuG+o6t",
-	"GRmWFLH+yjWLfXF/YjC4DGEjzVkMZGZLVutvVyYtd02htfWG23sx7jejS1VLvwqN4RzHySdq8p988m9d",
-	"SsrZWBuHlksB/lxKyA2/35j0a450Sw7BhS7TBK+zfBHvaZPXPF4WkhdzbKBUpjTkQD5TecPB9qmME4gj",
-	"f6yT9OP6B9uVC22O49vbkGtQVQ5j4VQXN1+ykEKDWzPGyc1fn1qHca6i4HOe8Xy5KV1C+82B9V+tfnjp",
-	"1fMIwphxiIiQJCGpijdmUr0/r4A+fL+CQOl5eFtWJW3zfcwS9a1/xIp5DhApQoktRduoACVZ62tlDN60",
-	"k1SqSQzrJFg+EbwuL0lywosr+NhwcJXRs1WetAlaRC7iae8wbAEVpVuAGcmRfxY+ZMWjk4hQP5hWDuMh",
-	"y3HLBPGKSE6lU0Op7Pc7Tw85qZJb5Q1S/ODGXi47/3uw9PLlg829NpitXZZqoYgrfFWZ8WUsuYYyfKW0",
-	"tYzl1XzZ1HHhdRuF1slLc+M6j2kTZlNGR1micaSAg2v5pS2Zuf9qje101aA7OLA3W0GrBdlrnR2Cw7LB",
-	"VmUrshuUwV75xzauenH8mU/WWODnfDbX23hIqFe+QsrJ0HFom/9siwYFdwlPuNltYuSPymJEIZvEHAXU",
-	"3CEiQxrekpEU01K/SpZWnY/bFlmspFwxbu8lgoPDV+EioeZH3jxw+TNK02U5hVfUzGcGgOXzq0BUseDj",
-	"kqlyD3A2oQjmk0RUY6pdWvqUfrIwWL1O916nlcJidVol7KKycD87RCxAqxhjRok2Y0LgNUT/WTeUbtlQ",
-	"SkECMsN4WD0IOgEaEeo3CFdG+fSg3Ejun20eRykmQWYgndU6V5ip7EqMJEDG5ZeYFckw7JKu35oKBITm",
-	"A8kco+1GUoW4kBnK/XrHmM71REimICJTwwZJTGcKwYuaHOwHDzYOuUxYVs259BSsFHxmJlvK0x77PD8M",
-	"tbsIQ2p8plSxyiWqYCjWbfXmsx8DLSzcRe/iXmfj0k0TA83HAbMgGN7xmf2dhhgmQGM9qRsBRK63Fk+q",
-	"orQ2y5Y6K4tyNTHCwGn87tT6k6atzLGDRm/AiXk9mVJ5i7q/ytPF5oWqAPjIDPFsZYRpaAp41PKkQZ2d",
-	"F1rzhboUFa3RL9OYXtfBi2RGd6/6ULHELUHmfEZZkmvZstLVppXggcuNbjOXr4I2yW7sxVppk3WauNG5",
-	"USV+Fe+9MJrFzMrmJkP0WlwDjeYFjNAb3y8gnGWqN8kIoE0uCb7eHNIOBoYsj8b9byWsg/IlcStFlIbZ",
-	"qi6T1oAWLY/nV6/Jea97vx3kQewuT/758fNZGfBZUkC6am5xIcmcM636JETLeSQkefrr2xZZAsd//O3N",
-	"f+UcJYzre+fZBX/o/lt/agtKqh1QK51mmSaagcLZxJ0vyVTceY2NUHWbE5MJMsoqb86X52c+s9dK/RL1",
-	"eCyMsmv02bJjHUKcMnmfSlOiMj5K3Bv4Fi6ImQkZMa3qB79xCa6ZEw/003P7VLezar2vAgZllwwldwZA",
-	"aAVDl/s52tRj97ZoZVoZNmSmDQqrs/DyREivMSSzS87i+Vmvs5H+N82wCKqQmWGvjHOJkQZuRI/bvild",
-	"4mms0sg2S55qDIfsWM6bWBaV2lZxySoGlEd1WisDn/mtwwRFu21UhhN2B7kvn9272LhXJdBRRSb2hLm6",
-	"0CHoBQC3AsS62FqJ5ZicJ7seToeYYN3lGvnb3cjJnE+jxIexOvYa5vbhU0cK7rAdskcqHBLbO9iORvvR",
-	"aD8a7Uej/Wi0H432o9F+NNqPRvvRaD8a7Uej/Wi0H432QxjtNRIRVudSqRqWW0tVNkOFTVMpjNdqEKuq",
-	"cbUVWWUAV5oUJQykwIKr1K5yfbGEXNdQT1airJzpMgH0k92Eg6aENEwXrUrHfJbLUn1EgIdyOdMQ2QQJ",
-	"DncgbZGzGBFKHGa3O/qZ4pBOsyT56yxFUUQShwgpsH5KZP0EwQLpZTNT0ky5XAJdOvSy/X1sc0a3KZ8s",
-	"pKgWijwy+Oz+N3O+gDh2vTvwcIYekjWT0TeYGm52C2neTb60P4wZZ+EgjIXFJER0vfIOdNmVyo62dCFi",
-	"Ed5eu0zqIixCSGPfIIREdNnyPN2S1SPSO+93Or6rHhbPu8JpWmgzhMg3ea31hx/ed7ofsdPO/9N73zk5",
-	"+/hj/33n5ML/yrz6x1KV1rdO3KrsmKZPNSs28wWJ1QQoFhxkmzxPwOGwFeKKClpVl+E+lflS6X5JiAzz",
-	"orHatuw3P/qnJ+b3hEaRBJVkwmYayjWsEs6uU0LUyS9bK619NjWMKqu2XbtCT+jyZyPc6+Wc5dcItYKS",
-	"NZrO9LJP6MKe61q6NY7h9eiJ1S3XaZ6FSdoxVMzs9R1IyaKmCajRmoZbjOctW5/VvrKzB1uctcvhOnnV",
-	"WpWDxz2yO1CSlrx7PXk2Y7s6aPLEVj/sR3CVShtuFNY50+6fa4RNyeDu6nhZCk6PXHVTifXINLEV4MQy",
-	"03oKhnUyVGkvFs/I+Q/VbVUCdjKfQmsvKRYKpO2egmWcFvBqBAtimJMqJSL4NGMSylUqc7QMLfIWmYgF",
-	"6m3WwrROO98Ecb+lVFTpgXlz6Yiea2Xz5x0Eh5BEwkiCmtQdSGlesV3RQvVBbiS5hUr38WPleTs86dtB",
-	"bx/pdGjjDdWVobBCbBWoYYeaAifs17aeRg0Gve2oeP6p/DiXIc/Xymv3+POf1wC3rCnTs+dxY5ETfLJI",
-	"yxWIGYbuHUy1o2AfYcA5k5DGcdaduPF7tYkuwcdf4SqP35Dz+zlBWmo25aphqsouZixEW3wuy4FwVmH3",
-	"VzrFApVlxU55aP6yMe4sCrPFHpmPZVcvX+G0chYTIqkmx22UxIQmM6rsebn9vEVeggc+KqYmoJxxZGmN",
-	"7QbJCtvSe36Gh6H/IkTFDvygj+FmV6LtwOuYSmwb6rDOpIiz7R2KBs7BuUj+mxgx3ZFFFKJB9OTfHz/3",
-	"Wmdffjhx/8SGtt3Wgy8//kd5mCixT3qdagazHk1kE/tZOfMTrWeqf3rqN6i4MOU0VZ9ppXkFhdjAw05n",
-	"M0vbuEW7szjH3dYysWredXiVx/VH+Q7qL7fGyqqFsdAU+GrkGg/XK+T2UDMlfMPirkCm13qCBG10be+s",
-	"F3hTnYL51UMq6g80UzG9IfSRljM7PCvsTUwduE2Fz/XroFrtCmf1jEEcPZWysaruumSWitg+yffObBHs",
-	"7XyKgYsWsYCgpyUAq6uM2rfcLEdlSDtNbqI1O9z0heVrgegph0e2bEJ85dgQV45+3MlMXOyPrMSfc6Mr",
-	"uX6nHtVttXo6qQMuZoBFYNUHPp8OHa7harBkbhdu5fHMgpx+mHc6ZyGL8G9o+XBM4feIPDzXQ/GpcGHz",
-	"vvpRuIWqpMafbVpXs61NMSy890jcbo5BuKdKR5E6Aht6szfDd6WhDR/JavDE6hSkA1pYN493ALfRdzeX",
-	"VrBIx7XuGT/84uz9462N6/ALLK+gKYO/hWV9/v5mPoxZ+Ats9hzja8sGmYICVWPbhGb5vAqzoHGM0RyV",
-	"TeRyqDD5SFd5E4kVXlGIL+3iLK0JBZWBCywwNwsPHosxqUqV2hlKNw8du2rMtIzJlMGM/bpYvFvC2+wV",
-	"lMZYs1a4EMax5/HTazquizNTAUObLHvexshgsKaKXBMkmJepEtJEL9AapjNdgUmyzaHG1tvVui8rh8r2",
-	"+niJLh2yGXOGRgnEBteNRrcqLB0aHYJnZH4yK540oJrzWy4WZkfULZvNKkBt3V1luLZulcliIhQYLQKT",
-	"7m23Jh4J6TJCtIijusfLKfnp+mSQjZJdzQwqt5trDtDBjQF/ULc3B6zDatMYs9D76/uu/t5yffec2PsK",
-	"Fm8yCQINNv7Q+Rdrcwpw2JrBtukmVYjdKkn9fURUGlog+aRznIVv9VoLZbLQQLA88O9dDml3weJhQ6/h",
-	"+ZcT+0Mv/aH0+I2BR1By/p67HGdfn2GmkwRIM162e52tkeFXnYQTJ8wz0/nw4c//y0yA/PDjafvk4+ez",
-	"1lmnfCZph8QVMS2K6TGet7tWiuGExTYXTYLL5pGaY5PjqiD6Hj2JycA3IbJ6InyM3oKm+qeNxg72murT",
-	"CjgsdnplbxOJr4y78M3yhToo2R+amtcQ6d7bYiQ0tzU99YmhohZBImoRS0P4tyEhdIr4XvEHDjg2ICTc",
-	"x23iiEcmfWTSdc7WwbXkpHfv1lrymxRcuAmXnNZKxfUhY1/2Wf+BGPOvFYQSStyyb+hS2QCxL8jDkPGV",
-	"lmwG7d9Um3jNckaXhv3weOkBmLVvDq2S5uNa+IrEUqTn8iAoBsbco0Rw34QkaVXuUtSxeFpweOSKgJPG",
-	"bHaKxE6x/NvzYczUxBj8g1uogDW/dR3sk7lv8SFbzNFge+oBIruj5aNU5a7llj9LmVOSGdGaI3u1YqTT",
-	"BWWa8fHAbKyIbH1mCBjTNB9KCt3zH0tQqEuZh28+1qz29O2zx+Th+cX9NnkjxVjSqSKxELeEanITighu",
-	"WmQGYoaA4DQiNzZ+cVNSU1oeM8H0zkfOIeB69mwIjJT7YOrzmkx4rcQPl3aWKzulrrTiT4o8f9Je73FZ",
-	"9S+5rnOV6VTlqTF49EWEpA6fZjFlvJCEuaHHWiuwXpcKSPNL55QxElcSjMk54YvljvjtTHCYymjgoc83",
-	"m7Su2Z+decZl4wJDblMzq15KJ4m/vSFzj8dZqnoaPbm6LCWNUN7lb+xdXHQflt56W+XRsxkb/hWvf3lT",
-	"7jRTucRnxcalt30qP33ISEPDKltkSBXcO5/LePMm3GLOmplkC9fEDsPOxXyrbM3fAo0YdxlbTXwkQumx",
-	"hBw7m8+womjBS+e66qM0nGSJzrw0H7xUHYLpTEga1/1WFeNOxpx5ZfmahMBmB1YxmFLzhj7o25VmP8up",
-	"L1A04qccOAM9/ZXQ9PMZGS4RocjIX8wqt7lkm4+be3Pis03kYjq1Nat7cFXT7+L2quZbCAUPWcy2qd0L",
-	"JxDelgXB/pFpcj6hEVFaCPMni2OM+y+MMIBPdFrgvBkBM7LJEhUNRkbYrf2i06ldI+OTL0rE5IhxpiYV",
-	"OfuXQ4W6LOqpTBM556plpMvC1VEsqCJD6do7j5pWFKwWCNipyTk2/L52NEx+fV6hJc5iGpZtwRurZYHb",
-	"BVxxDDdjzYfVw82jWIxo1B3BQZVvhQTXQnbVV+w2qSKn2X6uEf1rycZjS8uJYHF1ngGiQShRgx1aV4t7",
-	"VW4greTQZhYvM8XMwdtMLl+DvrPUuS8yv7LrsYcGcY0P7G/CkHxJsY7hzlSlne8JjVF2loXQy3bbvbh8",
-	"8lhj07i+C58aYEfMlQzWB81KLfMvqxikBw9pNs4y3LN8BHMj+Ek5+WawpOpjbhTmvQKw4F9avgQzyuQW",
-	"WIVlXitP3H1CCYcFcVanUfolA5ViijwiXHDoY5KAv8mcRKzPikA+Ip459BNYLA/hZ8zHFlFgrZqsayzD",
-	"W7hNE0hYzMc1WXibiporu0bbtXubgBrsXsgY0rmCgQTEA8IsiMUgFFJiF0XXsMI2XhtMbFtrZ5pJCMUd",
-	"WDPeVeHzgZ39/grt3ybYFM1z7g6HwVCW5lYJmoDZM6V9LUMqYczuUHat9Lik0ZRxs5AzVXqUfP/Qpkk8",
-	"ac2CDQT5AuuCzDGmDPvXHNxlLefwpRVcuc24onfNW7e7zpwlkAlJ102Va7tp6BkrmFtGsU9YWD2s1Vwf",
-	"0E0SNRlb2QZe2YrX5sEsUCoVK+XRd5vDTG4urX/s3yi3++QnoBIk+f//3//vpkY9bM20H/cMKxnOldEb",
-	"okq90Aq1dUW4LzAPzmYNOKRP1gDSZEUI59/+V2NWCB5CK+kuyOGTJoYXtskvtrsYoYooOgLzNyU+PFnu",
-	"8bI7Wt1GH6tW/6QIcC3z3fnco+qmVgzSttn2rjLPAezu1rD202G28ucp9+bc1hZKgPMLW7qXpUc+Frp5",
-	"Ou5XaVjbvPHgCkZDTRNl58jVzh1gzTYc3PjAvd7e5EhDAUXFzDXbJD8gwJhrxGmjBAkZO7/Pjy3fc5b8",
-	"ULzFbt+PLQdgivcYYrBgTQisg4CmTJEhYEjJaCLmfl8U1CLOGBwwbn49ncWAlaBCJi0xW2lDzBax1BG1",
-	"iMPQeuTx2KK87udmiPquz0xMRmnL0uwIUnvU0mgyBnQo2xHkoiGejKMUyMvwADeKUoXg2neLa9otzBVc",
-	"2oa8FpKPjiUAEdzj4HlsU/KCGtaeaQCJ6J2KRMJWwop5OCltEFaKH7wnvOAKZNwmCILN2sutgmBuAVe5",
-	"fyjKetCM28ExNgVd3BJmcYOd6bvorULuVYDibQ9+V8brDKd/PRodWjIerBf7VpKwokPrimRbs2Db5Plk",
-	"Vm3F0TEVShO9EGQJVKoMsnxiI9TONU9XcCfDr9YyHFyU+/P5DUGW3BAOZyBqX2vkIPZGZML0ASxEt2TC",
-	"knutVS9bMGGN+XX2ZbLiq27Xy1eXdp6eYNOSqadzs3inP4GMUaVYOdxpj9mM6dEApj5TleefngpuC9r0",
-	"HJT9aQER9z/ryVy6H0eSudI3qufS/TjHp6u+FVsAuoMSSKHg8BvSSWbG23DHXaedeoHud7ZU/dGODueS",
-	"6eWV+Y53U6Ntm/z0zHPVv727Dloltra1a4l2kTVy8+b1VYmpjVNBvc9+IBnOROtZ8OULpsGMREmpHPpu",
-	"Z3Tpu99iWw2j7I5EHItFgnmeabtvxiG4hyJpf+Af+NM7kMvsTRasPppLOozBe5T7mcYTExFHKkXop9p5",
-	"MDAwapiY/b76wH9wVpAfXcsDfUvV8kj4TvX/0YEfKMPvmFYQj4wVM1y6nJvplPLIGEKxWOC4n1tNyeKH",
-	"v332mJydnT1ME9SqW/Q/IkPwnripYa0OBiZO8U0pjz5w8zvkU//G3kBJEHImxZQpiNrkpTfPGCfTtKqG",
-	"/IBVNT/awVBOfPEO8bUw7Q8cc57s4Gc2GYzYBBxFfvB5Xj+6oi2b3OXysryJYj40BcqN9fKBJ3k9/eAx",
-	"lTCK0axKyguDrqENMQNOZyzoB2ftTvvMJg5P8HSfthcQxydYsHX62+JWtX9zjvhxWa7kJfnb1etX5B0M",
-	"yS+wJFeg7ajvX3Tvt3A3HnTO7v9olh/wfN3C0k0G6cFO3Bu7fRedvoWlg4MX1lxN/GHOYkbsENwNIdrk",
-	"kig25oYNA1E2eRM7f1iKwxAIJjmQCUh4ZIwRBOVBbCSH9YfGjOBmD3HqFtGWKXL55nkC62XYE7ovn0dB",
-	"36yHq2pGHXsmuLIMotfp2Nw6rn3u62wWsxAfPfXLmSkNs3XO711ulEuJcglQSd6Ty3LyhcSBy27CpCaX",
-	"woSZS5inFHS7//qvy//65dNjOfrH1eD+9fLd339+Pb4/Ce/e0Bl7GcvFc0rfhD//+lYEXz5+cdyHbmKz",
-	"bsLIjEqzRdGwsy5fXIvHNJzAyWPBtRTxGrtJC+zI4gzrVAewyVUtMqWfTugY/nKGZdMp87aoWengi9qs",
-	"GeiF3Y+yeSX7dvqcWyynHNcP+u8/Gqk+nVK5zEzSHbAMX7fH1RxDZ94bOqRjlUHwRQnz6SR0VHniKpTd",
-	"FPG7p5EIVYbWVg7cE3N943HT8EmfTvQ0zp2zwCJG/B9GGixnQMwNFjwiWLuCrdKMS5fY2A72vMAMoW60",
-	"pKH2bm5bp+wWU4FEvMXNa2kVv3+vW06HdbEr/fpkuUDcBrVJyX27ZIGfaxIJUHte2ifCxYp9aDhmd/C/",
-	"tlrZKWjJcge1PPSjQklnINvEHhkjhPDznzDgMJKC25miY21GVZJ1rydE8FKO+9J9uh4NYF5ungj8xAZG",
-	"q/Kg7GrA+GAUs/FEky7K0Ib04FbETOuNxMx/mCtixkCs0b3nzcx8ZJqsSPONdHpAe0ktr6iik8eOIptR",
-	"in9ruvjue32Casc2C/16BtyI5EiE8ynWyR2O/2y1pJjq8+9K0nhrLjst543NcL36+wunFat2knX0J4Rt",
-	"1JhfrkUckeE8QyuuKC6BgBwLo7t4rzLTqIEnqrKiS3LROfPhhqmC+M5myK1sdJpgvCtPTFOObfZvwiN9",
-	"HnGaJ2xuqM020xGWnJC3Ns+q+ZEwD5xtPcHI4TL4KeYhsw8x0VdCE5dUtu44P6aY2GlOb1Ilobbj+Xfd",
-	"00SPqTQGoinjCrOIrLLvnrD6u+P3oG6JthAUo0zvJ3NgfbKIctXub6ixb5wRe5PBFrwh6Ml2AKVTiyu4",
-	"eqBjpvSlHzQW89EpaNRM368WfaU9gDidgrc0INcGoYUpAHxJQqrQW2XES4CYbb5GtB/8K8fW8sCVG5Pt",
-	"VtMJ42QdVQa71OxR1QDMtaD2OcOsmU0ftgovmmqa3QHmDXu4mKphIAPLjSMppUp6InnEmY81luKtWKCN",
-	"RhPUyLKv+rBH+tW0P1ansulWaVenssSJ/DF0BwaL9Wzop2pYDhQzO65NrW0+7sqDnefsfR4ZKoWi6iZQ",
-	"VP/M7kUCXmLRnQJsu/Sf7r1tbZvYoC3a6T686HQ6nRP8477544H/p/2P9rJwQ/0AUzTckvzVvJc8zqSI",
-	"OcbzPpM39jHnsFzxCWexlqomljg/ug0sXcc33iBKzCoDfs3BncIvreC8jrD5iUZvXQsgfKS7+ZFfOZ3r",
-	"CXBt9hgi+9zZ5ueeCTlkUQR8F0m4cWiJiEMJlMgcz3BbhMMClLZZ1bXN4feF9ECzY0bUlgEFo87knGtJ",
-	"OhSqOZhnt+AgsS43nGBFLqK+IPMUPIQ+mSBytibiDqR1WsagrTPQ+tYI09Z2yYiuKeJvJ3yxWoa1CLXi",
-	"kPJlm7zzIXLnnV1QRWLsroq/dEDURtmjt8DJD+edhz/2iQRlR5TODjmOdT74Iva80LOkfpl0DXJi/ycR",
-	"LZtxD0/+HBZF4s8QNFYMOoJ+JSQlr2CRpWSfC7qWjptSJXZ6wjqCvCvf5XAWuGa32bwznaCObNOyzWz3",
-	"puD2TP/r/sndp950cvJwpum/TxbRuUW+q7eJhT5dJdz1JbU56BlH4tNrOq56sbvtFO9xOI7lufRp8a5H",
-	"g2cq73DMKrqnNTeq2h1ZtxoY1+C7FiPnnYebn3js+9eZB7o1PnEtxAsqLRDbefeizlzUfGbLD15CxOi1",
-	"WUfzcO9hra+9pHz5LaTiS3oLmSYEO4jDgjF2+jnFFPqyzoeTlQi7KJVHnuh5Yj1uV+wYWO7XyojzrZje",
-	"74B/nG9+4pXQz8ScR9+CQo1Gvzt1rngZyoaT3uIVmudRYMw9lyVRkFlC3qo0uC64D1pmrHIxA06oIguI",
-	"40fOMGd8TIBHDtYc9VgMm7p+Mjhi7Jc/BMKBYUjUEy7hQpIpjQzPWtoUTogVoF5KbrAjFz5/82OJAoq6",
-	"82WmbWWTBXk+ekl1OAms9bul6rrCf5qwiVaqszbVS6/Q41FLKT1y3W/MdS3CYXTkuAnH3ULF621+4A12",
-	"2LZpX88smPE30A4fNBvoW0+930AQ2YOJTugWunkRAshGg8To8ErkKdzBOi//u4lA0dByXpIo6wv2wacF",
-	"dqvMeoAeGRGGac1dC3ZR6at/ar+/P+8nTbqv12F4Xdsbo5IbWWAXy+oGbgk2S5LGsiTtilOhMtpt+v4d",
-	"kN+95pfruES02A+J7aIJriXPLBTuTspmqVf1mZDYwmLBQZLFRJCRkGORBJUnFLEF7iDCi3oCS6OAenTt",
-	"go/VNtkRMWKy4PPYMMOrr6i53tmapzw3QMdn4oJPUHl3DEnv0YeVxSuvoE/EakhqdP942sJ37nH5Kxo5",
-	"adtHmtuQPcjOTDZ1pax8UxHfVpApPvPN9ZlM0dyTqELLZW8rd4dY8JaDhM815dxPsDw7pw0Bc4wP6wko",
-	"rEnScwXqEVbWDYFImKG5knOtZttcpGWjH6tjxwgDl5JjvVLfpGldprN+dzX/v2I2TKUVZHZvquK5rju6",
-	"rRWrHdJd81234Rs/7O7b+ctZZLOkVNEwf1dqhtnsmFlfNRLsdlg6hrX1ZZsHkhRRbh4D9hfcdQR/tMSC",
-	"Rvj6+0wzsH2HB8NlfU27yrHR7ViN+8+drm2VlRJcnXdH3fQRt1BPZJtYj8U7sFCISQFmoTvXWe7DNb8Y",
-	"dvPIB1UtvzL0W+e1w25gcaJxUfML1L3IjjOt81VYAp4p/SwbSvJcJjMvrfbXvtR+parde9TKKtLx6CeF",
-	"5hs63uRLzN+v4n91z887GfCurnlq9a5e7qaLjjvPhbLw3rpq7t5558t6L5Whmbo7Bl3/gDt4zxBWDrn6",
-	"GofXyoHPpq0UOusGL3+7XL5incXLZWfxMv774vUTsXhp/v9s9uDlk6cXr/7eIKaeCv1jtkvjbJeMxpRW",
-	"6Ga1y6xKVaFhNsLLqk6I+bmiHI9xWyolKVcWeK1Pep0uFo0ppxYuxVwqpyjeWHZz0yLnnYdOLospCA4f",
-	"OEYBjBHItFE5y7VbbKma4p+4m4pKrldjR2hxLgUHLOe7TjFTMKyhCCVTgf+MqQbZJjdvMJLeR6iVv3Q7",
-	"N/iDShJ/cpD05If5zNj0Zx2ifnz0gadJ0i1CVTrMbN1jUjuo6NQDWNkAisvewTVhitzCTPs3fOA3hT69",
-	"N65Akgs3lhZRglCCiHpL1JU5QORWGJ2PPknXFvLlFXSzqpnj1jyyko7Odsnc+IRd5x1DMc3F9jYSUjq8",
-	"wOCSTEUMHrBXkdRBV1ceNuT1tfnsTzZb/yA5S0fF66h4HRWv/SteW+hQVe5AlMlMIUpYIeiYlRtvUThU",
-	"d0vxQcjMM8kjhdS3dY8n92EPEp+YdnJp2Mzmj6dP+AeO4dCvH9OsEXzNnZK5gt+F5/YnbGWDBLMXRdrq",
-	"z6WO29PPmX8VMuhKsPrncUwkhEJGNrIhsUZrnKiCDo6eziOGjbPb5CbXa+oGNeUb1/bpxtaMTxK4AfjA",
-	"Cx2lbOZ6Nl8VFRsr7lFdzivDr27IDz7MihqvU42T5lSWGxJmwQ7MFbp0H7cAC1bD7TtTAMeU16fteCS0",
-	"3C3UoRZiqaK4w3Z8ths6uUFf4sDx0xv/xI3/BbJDNp6ALNN3x6B3UXe98toqRQ5zy2ZNhxQzRRElBGZS",
-	"lQzSrL0NblX54nLzzbvk1vkDd/bAHdW/o/p3VP++a/UvI2cK2t9R/fp+8n9z8uawLrxmmRvpEHIJIutU",
-	"mVOLwrpFmkjhY1X+xp+WOdDXRGOwPtAW8W0WPXYXchwf2UJG98hccuhkNsdtNPL1fE7ZMq8oyTHGqf3+",
-	"vGG5DhWJSJIpQdasoLIoyg1q4Dp1TBnEi3gibB5Mr9Or/cylw+8Kjkbg0QjcUxYsHnFCE/ntubGHNdmJ",
-	"E9czBk8R0fzEQggdhodeZxjohCpCpfQg7MWqCghvn/NvyPKO/OSb8JM/LoWbE51BZbcKf00q35KeXVOC",
-	"w9KzdbFgYy0s5sf+WSUU7QZzJOkjSf9RSNod6S3E9rYEnfTaOBw9OwNFI/JH4kPt5xuz+I7vCOjB867W",
-	"JNu1jAngpSMPOPKAPwwPwBONeS526w7NBFx7ocMyAWrb1ykkXUPUd4JFEBEPGu7DuyMJYJvErRK7G+jv",
-	"3W3h3PtZlMPanosnbq++OK/FkfscnRS/X17nTvNX5HUba3MzpYwtIuIoqb9tk2c01IqoeTghVPkcy4Gw",
-	"ZY+Ivo5aiw1/ZKoO1tYJHaZYF1HxbZ2t9+d8qVWVayOh2D2yEFnbCgVwYxGuZlMwR+BYhrszMWWX0xe6",
-	"/6HiMVNQio5hA/UuqCJiYQuRFxMxTbupDCFEYNoRJi/7RGZEo7V0tpFYX/oR7JFctYbpTNv+ynVQSmpG",
-	"c0fdTKm9pZeBhBCY6+ENIZvhDvcze63MUld8vPfPbMxd2QfmHLt9qKDfacAV3DKu4wtur0kM0RhkK+nB",
-	"fuQTe+ETnpR25hPfhBFwcYLtTg9msKRVpVMqb20TeNfv38h568VwoyAjgFxQdpWLmJe8Ele2Q+vROXF0",
-	"TvxuFfaXhhycc9IowRzrpDTwCKKD6+4ovmZrtPfXHLCayDoVMXjQwtIt80ug4cQ2JbOXF8A1tt9tk1fz",
-	"6RCkIhN6Z8iajOnMwiIzTqhv8bZJN3jrR7dH3WCaAOmuT0mz7bkGNfR7Z7UErYDjpIN+8Ba1hvNekz5W",
-	"brLrJLjfLazqsx87Cu+9CG+/sgdS8r+JSE+THA/ohhSEcoE4jehlRJejk9xYqej7PPKI6OUM2uSNq6NE",
-	"5B6mtJBYoLp8RJjrdAELy1M88ngradnt2guWYvO4qf7+HJmlublnxdzcBmwk2fVjFtbRwfkH1JfEHXzj",
-	"HCwJSsR3B2SrV0nHUARUonMF6IRRAJxo4bvXUWM9GeapfJlP4vsjl0lTvaTuOGIQeeZs38mUrfwO04xY",
-	"rLhB2MmQxQy51iNyI0HL5Y3t9sWSOv5SRmxWZp9ceH9BIikWg1BIaZuCN+CoM8rkW1vNfSCeeuSNR964",
-	"D1WW3oJLd5+Ht97TMiphlxIP9XoXVG1uqOXycLwQ0R+deexBLnB62PDL9m32rI4pMjbGqZBkCBPGo77H",
-	"2PO8EBNmsCRwJMU0kxOD+CG247Zqk1dO42SI1iAdouwUsYJdKL05Dw6plCybr4PY6OYbMYw0obHgpSxV",
-	"y+X3yVBRiAwkTMXdV2CoTdrluLPjhVvTsZUZ4O/sFvpox6Hq5Y9F60dpsCdpYM9yrsGySGQB4eg630oe",
-	"OPjPNYXphikjGC/2mCkCUnE6Re6ogMpwQqZUhxOwjbXTjpcaPukWRhnhznXGD6lykL1hiEDTe0EYfeJm",
-	"Uwdc1AOfWrGDTTkxqdrCQjq2UFaGjX+t68FZD5Yz/301g5DRmOllzVGkD+w2lsIGc5HbY6KFaJMrrJzD",
-	"rqkVo2E8jOcRDBhPmm+WAFm6ImM3pqEQMVB+EMjMi+8WMrPbKduWj3vNcDEb4JqFhYKreazxucEI6lRw",
-	"N6nF9607bNwCsPrecJ7K4vzMse0HT0BOqRaxGGPL5uoGfvVd75YDrPO8O7o7gg2WOc89UxJZ/OeMbPHi",
-	"4rBQg4ihQTmB6UwviXeCIr4dT7V5MRqBhCjF8wUJiHkyQbRBFC45/791W1e0tHziB/ntNPItaDWCsQRP",
-	"aa4EYG1fnsYEO5OGoRiRO1CMhxD0e53Ow20JuRkZP+ezuT5QF84dmWTjhT8oV/2Wm1TGZy+jaIfeR61v",
-	"AVnm24bq4Ngt85uZYV8dXzeKCCWJfKop5SpaNrinTj8nmEZrO2YmAqe5x9k+mrHKjzkDuyGzND0BB87/",
-	"ddJvTdfGt9YbprxHYMRieGTzeL0PEmGIldOhvIeUE8Hb5CdMY/ftQZSmS4I2p++2YzRBp0RJIIh+ha5Q",
-	"1Tc2qc8SwMj+vxH72Tw5BcqJveLQpUqi+7O53lbR2kfnxqOGtb2G9d+dLx37F35P/QuFJBGgFk+xIPxw",
-	"MvwUOWGlg/RFyh191Cjp8WMotE0ufeaUAsewxQIx80v4Y6IX/Iwf3Z9XCDC/sdtLwAGlNvbIQ/vvBcBt",
-	"RM3yTgU3P3xpJY/czz/SPat65ONe+NI7gNt4aadf4cExnz42Vv2mSZYL3CWnJGAkoikBfkVlCQc8EbEd",
-	"dj9Rk7jQRCE2DHZRWAh5y/jY6jWUL8lUSCRfG2SJGSRpz0bpUVqCDieP/A+2XMRcieiSROiqwvB0TGdt",
-	"giFHSkZCLqiMSBiL8NYlQRK1oHEsFsqPyTm2WoRmdC8XdxaGz+gFCyHrAjPz0cpWYhIROpUGNml6FmbY",
-	"odPGTGGfLKHA6I6KRZAkceI+r9HmPLf6Bird12Vx27Cx/epYV84bekXv/pC5mEel6TDhY2MuIj1nWfce",
-	"2PUaxckwP8kiUGthzyO6VNY+vTF/3hAtyI0WNy4wmtqhhjU69uR7/TgKXRcMfp0Moil7uppR/kyKaZ3s",
-	"cXPvtQj2GceLqM7CTXfPjcZjVdGU2Z0VOBeiURs2VXj+/KRzlnn+456UtSd06dd3bciNLtVRYftmCtsT",
-	"Q2GIe2vdM/si/R00tTpc4/SzOcJfLNfwuHpFyBvz+zyh76iG5Ij3vL48fibhKI/z8vj3JCFtP2dU3bFv",
-	"Rda+wSTRb0ovmwUQuiGeGJZfz2ecN+BcU3Uzexf5T3wYIY2BR1S2yTsHCWGfSW8yhghdmEcxX2lrm8N9",
-	"mC6tqROz5nbInnjAlqZIfelcX7weLYijBfGd8ceMEoF5+9yokAc1JFQs9HojAu/w/pdiyk+2+Tfj5L0x",
-	"M1pEix+LEFaXyJAgysHtYc0q9lWzmJxD22iRRBAaLaXc9rjCEW9IQy007kjSkxKWUrctSWnrctfbpMgy",
-	"durq/pTKmJkFcz0YUKlkuPIjBZr8sJBMA/mzYfj/Z++nH/Ozybar6WQge6qbv9cYeqNW7FdYoFvWAb5F",
-	"ksZWXWuS2k711iatmMfDjfPABvI7zuLjXqMANVoj1Wh3VLvb6T5yOg0xrTMvk3J11T6GHb9JOAB3wMbA",
-	"tgoGfL18ijVSxoz/RIxG6wHUDP9DwC0scDC/AKp0iwxBLwC4d2JhJz4tbrBIwry5XE5csym8xrn9rnxT",
-	"JXzkfsILm7ZYQyy2KoaSf+ee3FZu1TchLxqpdnRbfXPERix7/Z5ijKU5669WE9Oxfse6trlY1Mi86pfZ",
-	"xkBio3sLbuv1J0yrlk1uT1RRX0s75xFI7LkJzCZiKUKnAu+AKbGmuoTRXEHUJjfPRydo9d6QKdbSMk0U",
-	"HQHRgijgURXONI2ibdnWXszsesynJkNpyDIOmJE+GlkwA6zhydVl129UuTf9bpt2lo07UyaNC4IabRpL",
-	"ui4m0sAJ7W8mlZqeIud5WZU8eMGZVUlpuSs55wCYrAwhU0zwo2A6eny+AgCFk7+H9e94zfv0sydnnzy/",
-	"PvCzHzF0jPj89434JPrlkIa333mIx6sgm8zY5WxDxkXR56hSgYMQvVbepOrllEaAGuxCzOOIjGEzFPg1",
-	"DmKj/1Mo55z1tefuk67u3JXzo7arDlyDfrAK7G06nM/tyqa9rM86tRUX9AhPLaoL4wMLzJyuUr5t9X+7",
-	"huAN3I6F47zOW7BCUUcs1535s8uYdTHmkHIydAoxRGT03VZrlRe0FwuzxqAVBk4cX2oTjBh5+BP0GawD",
-	"57M164UT+k2L14fz0QjkAKMmGdruVHGzUnYkYcp4lH3Be+QO3V7nYytQsdADpWGWfdO25Hw4S34Lhg9o",
-	"/LM7GNTlqk2EgQKtjVBdLXy3rqZBONdG5053rddJrkVAo5jxFX7tJPVgwXgkFoOILlXQf2guVB4Ed6XI",
-	"2TuGLrG94WBK5ZhlDsr9XuX5qRJYDudlwIVmYf4rdYVitczzV7DwLz8e3/DIrceUfkqv3yu5nizMBbYb",
-	"KczioEJzHY01F6nmsqEMs0P2FJjlKKfVbYn1CWjK4iPSwO/BejwiDVQiDayi0RykYBE10NPPLgNkLQjB",
-	"qgbRPJ+s8I4jLMF+DszqYXHApkwRiJjOtRT5Lv0VRsuqg2FA45h4HaUExGAItuotpy7nA2lJe8GM/wKD",
-	"aguQNmMLInRytMmN1YD6BCXtjYORZfZTLgcVA3ilaaY7a9z7CIA1UKg3qpMPrTr5rVTrI3s5xjC+OljA",
-	"AcTwFNZJ2ZewcyW/hxyhEd0SWYx2U3vnMqLkTeIVWXGUNPCRhSE2Yaryi9nLR6zFstwWtzhJ9kYsxmPM",
-	"Gsn2KbL37Me1ZeSZyp7Z0xlVaiEkWjzlnqunPLJJKG4kf1Iu/1uBUkxwZdGCZhKwkt6/EDNP1K311Nl0",
-	"FY2A6VQCwRdBRGJ2C2bWJ4yXpFHb4vg3foS7oP6g7NODdLaB6x1BJkIqIEOqNdjmReaRVsBhkb2bkljw",
-	"MSa9l9xem1j8XCxXqicgz1e3xD4e/R5czN85TN33jfnthJcHjJmllPA1uIOYmVFme8esDypyWCSVFC1s",
-	"KUixyMw1EbwkI8YjxseYx6KSjqG2HEzOuVHSicJKVdTeBYkEoUOjlWNvwlBEFTm0bwuj3BB1/FksyJTy",
-	"5Rao0t1mqNJ7DCmGEwhvDZc47/ZagVtKtVOu2LpGxq4pxB3wSMiBhN9sapoR8drqITOwu0l10tK910qw",
-	"6SOg5m41H5onDQdNB3laa3xm8UaMMzWp7tx4nmv4TLvD3oZ0rqSHhNkuCZYn4D8w0WtDj0gt2XiMPSHT",
-	"tmyNekJmTumG1pDZ83xUnkojgzqzUiBJxCLUMkZoUDVrhlDkgFVRvMdiOqMSFIE7I/5d3xdfAuXOPupD",
-	"0qLz8OJmEgxpajaFPqFEoZGEt/0mGLd6li1FW2F0eEDzZ2jVpug1ZC8NSMcM0NAKek22PPRXlsjKzv3z",
-	"fP7yIxIbceC22TB5lCiLFALJNW75uvrMd98kxJEDetSca6x5b5AKhcApE+u1gBmIWYxoW9Os1UCmdIlu",
-	"OLON5VL8jX/9BvF96dBHU3vED+xRjRwh95QtjKxfCLlHSd4ko7rcWofYhZkCBfFoX0V27gPrBJNf6KNE",
-	"KjPn/ep4J7I7ajur63WbJlyLxFRwH7JquCUKLYjRecllchX7zPii114ns7vlySbpCfx2SSYR1TAQo8GQ",
-	"ST1BTa378KRz76SToZafgJdTSzhhcbQf8NxXsPCfOEgGSWGa3YcPOied3knvYX13354YSEP2cQzRH5u4",
-	"/TfrHpBy7f3y+YLadfo5rcn6UqmDXfrhFKSQ140UILRpKfBwlkM0DdK5Z4+x/721JDjUsWoqvt3O1g7k",
-	"o2FGhnOdP357ak1QFpPfWjHZSyx+naguFb+ziRW0fz5/SM46pNs7O7+4d//Acnm/Ifk/NrUfQ/EHjGZ4",
-	"PnDLEQR/dHgB6gOV+XLCkiin9eq525NUoKw5hYBB2PBE2Mb9TBItboErImbAk+Z0Hjy8VZ3ADzy68gOr",
-	"E/R7YYPDGA4x41xMwLDDoyGeP2UvxLiwRocOl7WqnWGI2+CPX+mBiqnSxKivVW5fxBKrPCfbh5OsfbM2",
-	"3OGi5kkZG9xhKlnwjEkYiU9EcPKC8fknhMaaMQm5OvmLk7NO7nVNyu7NsgzMsqwZYBMYRRz6Os9Wksxw",
-	"JKiVWAvY3pqJ2+hrZqpU+bousTbF1a1SMgQqwbHiJJ3mjsYM009I94K4rEYPnCJhJEFNCk9oSSML20I1",
-	"uXnz+uqaZAXIqXvqBl9qIUk/aTKjTKJfbc6tUKNRJEGZb5GFFHycJsXYj0dMmYWOkhUdg1WWFZ169Jcq",
-	"J5zjBbtkw6zJJKubIFOb8h5LiMyBp7FqoHw2aeMZglID3EYjVJd/mwz/GrLX7G/P/vn07fXfr/72sA1n",
-	"nXbYi/lw+qwT/V9/i8v5lecu3QvHr/w9jGOSLJbkmN0flD7cvcgxO3+vH1g4koPL+v9hzRZu9KAJ28Sv",
-	"DVzs4iekifpb5U9WCYd84cn9q7PHYz5QoCCcS+wB9/5jUdNpwICD2XwYszAoasWeqVVnAF4brqhcvD3L",
-	"Nhl3aT4cFp4LFm9RZCxEhDrwI7KYAM8iXC2oESUKFWv4wJH9ObbmG+2cdVyUXNmS2YRN5r+DSFUtgu8z",
-	"+rcrATAf4MJqWGZwePMH7vm9S1qEiMRUG/kxoTx9MBQzBg7z1RsFwCPVSti/njAYuawD6ZU7kO0P/AO/",
-	"TJ7RmW5DbtTg5NK5RRo1RsUduDRJTHZiHn70Ycc2T/jAVwSCe9ceJMKu3KpBOoA9a0dR8HsVBdc5reco",
-	"Dr4bcXCl6XILvbxSLHxOT92XdZ6T54Yp7+oCaegBOYJr7M1PImwvO2fcH96aW5vZs8b31hQWfZTAos+o",
-	"nqSu+Awv3QUY3eMvLWA4EeJWnZorM6hWov4Bko0YRGRo+4soNuZUzw19KC0kWBXJJcCZG+AOuCbPn1il",
-	"QPB4aWMkVnWy6syEcd33HaAx71YCdeUaDm7AakYe8JxpMoSYwR0oQ6BIqW3yFP2eLqvKamaoCfU650YR",
-	"UZnXLMkVTrRdoo2EwO7AXn5nl2Uj/hObgjEppzOc5M8vLx+fXP182bu4l66PVY0QC4VHVgmlCzIU0TJ/",
-	"JPRfuvfv984uLu51Oq277l8uehf36YN7D+E+hDCEiJ716GhE7/XCKKRnI3rRDWl0H+7fpx24uDcaXZzd",
-	"izohPIBu50H0YBj542MzAtIDZCd4cuXHt/YYTemnF8DHehL0zzsP72G6uP9FtyLLrEqH+4/T/8hpPMHn",
-	"DwGLPgT9DwHc6UH3Q9D6EAjMt3a/BK7xl+Yz+CsPQcHwpW06xVQ4i71heMRgPosMz/sQfCnPjhsyTjGb",
-	"rjjy7QpZrvDktyw4rnSHdGvm3lQ5+Lby+pI7Ene8ztPrTIo7Zk+c58WeyRR4saGBE4fR0e2cP7i4fy/P",
-	"q6m9xx/LdcI/P9DPgXWo+UZxCuSdp+C5jIN+cGqxV+m4jKxfYEUX0itGe4ZgjDJlU9CyDD2fk6mC1X4N",
-	"7yaigPzUsu9EwxM/ADzzKl+8ufqmnzywnGMjTJIJM6x3mR1JWqVQPhqqfYZrJPx80mfa5KmtVJlOzVdc",
-	"oQsnN9kMpl9gadHhqfNh9jqdFH8v8zbsrdLr9KzZjE025joUU/DGpPU2LkH3HSrALcwsm1ywODZrFlIp",
-	"mdeZklm68VXO0FZ9KKIhjslcZZ5MTuLqkz8DjfWkRaagJQv9MjNjRnMtaZgdgDlPRt1Yfcs/VvFubZlQ",
-	"K2X/ac4/3jZirkJxmvmCS3P+8vHL/w4AAP//",
+	"7L0Jk9s4ti74VzB6b6KrbiszpVy8yNHxbpaXLneVl3Zmtee27VFC5JGESgpQA1DKao8j5tfMD5tf8gIH",
+	"AAlSpERq8VJXN96rTovbwXb2851PrUhMpoID16rV+9QaA41B4p+PJVAN8aU2/4hBRZJNNRO81Wu9HYME",
+	"wjRh6rjVbsFHOpkm0Oq1Tu66J7GItJDqpNN9eNHpdDpH+J/75j8P/D/t/8XdVrsl4V8zJiFu9bScQbul",
+	"ojFMqPnmUMgJ1a1eaybZkYQhSOARtNotvZiajyktGR+1Pn9ut55e09EymddjIHcgFROciCGZj6mhmKix",
+	"mPM2GQpJ9BjIzfPh0Quqo/GNuYlyAjHT+WG9b52+b62kdZmk5zFMpkIDjxZvYJrQhXmsSOGNec8NmY+B",
+	"Ez1mypBnaKJczUESLZAeKhMGkpivg9JkzvQY71J0AuQWFobYjBTgs0mr965lXt36UDZbv4qIWgLKFxYp",
+	"mE4F43oCvHyVg+t1ljra2VK/Ti9fTqcJK5tVs+7T9DaizbrPqSJDkSRiDnF+NHPK9F+6ndbq5XwDWi4u",
+	"hxrk8veuIBI8Vma5zMvIAIbCTSOHj5pouch98mLVVEwYZxOzgt109IxrGIFEOt6+fXs502PgmkVUwzIx",
+	"P4s57pvgpvx4fwIqcTfRZPKX962IShgmYt5wg39ut6ZU0gloxy4uo0jMuH5esR7UXs6Tsn7f0NNWu8XM",
+	"S6ZUj1vtFqcT86R7XZ/FNffVDO9cXtfLbB9Xkp7d0pR83PZl5Gev3H4IT5DhVlFv2XFTwuMKwu3btqc5",
+	"4I6/wGKZ8v8SM0nEnJMZZ/+aAdHmHFmOzRSJxGRCedwmahaNCVWEkt9+e/7kmFwBjxkfZdzR3bnMMwkd",
+	"UcZRHNAh9IwwG7E7sOx3yKTSjgkfk+vwMXwR5UKPQZKBiBfmFRKGM1XkK/fjs+HD4T04Oos6g6PzwfnZ",
+	"0cO4A0enw3vxPdodPoguLvwkW7GbTXMwPUdmflYyDPrxV+AjPW71Ti8u2oaB+H93zSHVGqT5xv/97v37",
+	"j6fdo/fvP95/+uHP/7N8XYYoCsu30o0RszepKF2ImeEicQ/nzEjNYC7sRJ13T61wU2ICggOBRAGJxpSP",
+	"IDZzrhiP4Jjc/McN0fQWFKF8UZS9XWRN5fPkRHfdCbp3XpyfcumYPCnlrZckpgszfp0erD8pEtEEeEwL",
+	"Z+y0c3rvqHN21D2vOEnmC6vIDleuc/Tww6fzz0f2j9Psj/JVfE01W8HQpvZyU54wqOAJ7nXbMwUr2ku0",
+	"JBTRL29QuioymxoB95IoK3bbhGoyEUqTsw754c2zx+T+6Xnnx2PyCs9opggoQo3WOuJCVusApdvMEVZ5",
+	"6u6VjeZqSvkzKSbL4zG/OnWPK025JoIfkycwpLNEoxrBxfzYE/OvGchFRsvQvLJ0Xs2OOtJsUq43GXKu",
+	"xTIxP3llJSMnTwslC6CSUKP7kBvz+Zsq2rTYhLJrNoFXw2HVbjXPETEcNt2uw4rtat7XF8Ph9vv1ejGF",
+	"GkoDMU82pR6qqF9MYVvKP5uH1VRwBVZ1y2g1Q3omZhxHFQmugaP9R42uba2Gk9+VNR3S4XwK1ILaygUM",
+	"hxBpdgf9qWQRviWaSXNQF61e6+lvb1rIqoVs9czjn9utmm/HmVOgNeMjHB7Fz/hpslK9H8202QMTxmfa",
+	"zEL3tJNei4HGCeMQXD0/77RbAyFuGR/154zHYt6P6UK1eg/NhdlwCLKPRyR4KLtiLYLsUqfdiuhUz8xv",
+	"VI4Yzy7dN4TETE1nGvpTkEzE2cXzM7w6k7gS2e9nHbNZ8PD2I8GHTE5avSFNFLS9QdHnQrMoT8NExNa+",
+	"MB8yq5pus2eoAd0xxbT5UfSN0dwfApIU4abodjrZlZGk4bsNPVO6QP3WzdaEfsyu3yu5nk4bmkfFURi1",
+	"gsd9zdDcePepVZxSu0QhdZ/by3ed5m666Hz+YF49YTwOV+4dvqx72sGr5mDFswT6CZsw3eqd5n6ccc2S",
+	"wgckmHNjVsjuETMdKhG6rzRMw1kyRzE7t/9TwrDVa/2Pk8wnc2KvqpPCGX0CmrLEnuV6zCfw7HhvSdn3",
+	"3G0neA++/icav7GehxU8YSrFIIHJn0t4Q+Q32R1NWNx3XoyWoRvHYEn2zo1YgCJcaDJkGtUs80FJI31M",
+	"HqPaaHVPkFJIRRKmtNEZY6KAo0KJaj0yW7wDt8qQQWJ4h1HXT5SmUqs+NRRMQCk6QuoUSfmp2RP2MEX1",
+	"eHUHOY6memaOqDkWmmnk8+HImB0XzkLGlE9iEan/UZyc2tvitZ33qo2wdlYfkRs7UTfEnHxFgEZjghOG",
+	"04qTrYVT2Y8NYY+tSXUZRTDV0FBQFAzf2ja0s+NavZZnDO1WkrqxNvRI1T98fqwl0/wLTHUb5yqiUjKI",
+	"iZhpY5MqIbj5X6OyTqWIQClnUqpj8qsQt0ZvLbja2kRIu5XtIlnj1ZqqpW6/4FSHXr1VJzu9DwfjVvOJ",
+	"4NBsJY0whLg/WNTz4+AiWo9yH3UTbx91utfdTq9j/t+fO91exyjhG6gT7hEnvp7IY/JXI5LIWxig5g48",
+	"VoUPn153HvbOch9usiXN9kv6qNUWX4qjabVDy6i2gTWlCzup+QnqXoR0ZvLHCvKMqZWSkj7nmVTLMQZA",
+	"TgRygjtotdZRpV9UKwd1Fbu9yvam0vtz21oI/8YT0Xo6k2IKJz+BTBh3bLvfRBPFB0q1qtk0rnccXAyj",
+	"1etuoi6UMS1z3K1jK1QVrIkXcJ4Chwm9UmFMYxW3KQuD5Lz4R4Ebf9WLlv3+jn/xYcKi7XQT1M00vQUe",
+	"qiVXoc9qLJJYWSvZbI9jcqlu0xBS6goyL7L6SDQWQoH3FFqDeXOV4mFepTCfwVCRIzmnSwSD2ZUaYQgB",
+	"6/cyRlWmTtAkEXPCjBphpvKGKLpQZD5eoKZgHdMbmJN5iy0SXM0SbU2eIdThKDGMJHhBMHHenoldVjRV",
+	"/tN97VhbXbSJqEkoH83oCA2FVgwoXFofUtNpWfZMjabFlDEd0d/Z6p12zJKqKUSMJkybYTwBY7SLRIwW",
+	"rVUsqPaa2tmvWtIsLLCxYfBMyAGLY+Bbnb1h+pacRcCUDxn9SREpEjC7Dvcc41Eyi53HSkzB2sLbnrCz",
+	"7IS99BsblvT0jNhdHS03SDKhCxxdLHBgeH5yvHOmVuraNQyw7G39W1j0pX1lMOu/GYZFOMxJIf6AjM4H",
+	"PZzqsOWEn57mWRrGVqgiGDso+dySxVQ+ml0ty01hBm4y4pYiQHatuAbJabKljexeUpBCyHbJ3MjouRR8",
+	"RAQnYiaJYjEck7/PhLbRZr8eNuZi4zNTITVhWy7XRWjUXhJ0Dht5IGZSLduybhC7WIvCt47JNSQJUbMp",
+	"DgvTN/yobnAdXgq9TuCsXwcudH+Ib8l7KSRYK97FHfNx4W24z3me+/hv5+Y1I2pHmzw/GtxjaH+y1FeR",
+	"Blw9l9KCKLBuABdj2sRZTDX0xbA/YFKPW71W9+GDzlHn9Oj0YX1BjKaSE7iXMSWOGjSNEu8VUJAMdyNL",
+	"/esruEUQUNtYmr5Gn2fMzGufUZZsye2nwev6Q/u+ooA1LM3HYlExSUO6hmGQN/YP534wSm0MEYuNUgvz",
+	"LXd8N2D/z3WOkglQPh+zBIoHoGxIuzgKhe/bmdBB7hgmEAVpYugpO24VFu1NGo/Z1bKlHslQHACPiScl",
+	"8wmZfbQUmN9WRD8I1sh/0XAGgHhZNSqnfCcywKbkeduCReN0ZZhdugmNgRgd8HO7deVM+2cSSnPDjGFE",
+	"xGy7w+o/ckXvGntAMe5lnnq3uTu0njdrTx6qxs4m5zGye2adb6XEVfL5Q+1tlF+Yks2EF9rZwcEvKHvE",
+	"zcYmFLmccibFxjvkWohfqRzBdtyALhJB474Wop/g24qcwKc+3Lu4OLtHBgsNalvOfJZXzH2OkxaCeBry",
+	"B3+JyF0p4UufxgN+LcQLyhdbTayhdUL5wgdcVDix5u3eA2ZzRmY8BknmdHFMrmWaOsYJJROxA/XvNHTv",
+	"CEEMZSSgLDfdy6TvZLrNZ1Gp1UTwCB4RnQ7UZX5gBuwRpsDeFI5GcGndCQnyaJGM33iYqbqd8JwV3lU8",
+	"LNra26DMlkIxMCSvX11dk5O77okCZQ69sumEA5ski7dtq9x3s9X9VYyObNZhuRAtjmAXS5t9c8KUQiXf",
+	"GZGSiDso+oDevn17VMwwXrWgxYRkv6p3lCV0kMC2K5q+pxAwViDvWAQkojzwm/iYmjuXwXFNqAb5yBk3",
+	"ig6hEFArGPzb2stFf5IfRp7AkvVPx7sb83lKpSZzIDFMzREQPHDeYjDyC550Z7ZD/AJiRq9x4FttjvSF",
+	"/Yl5Yx/nsuzUoyTB9X5sv3Zkvt4jRV1tW9l5kZedSBVmYHiLOqV4eeVLB7NrUWpoyPJXZ2YPosnl6Txu",
+	"ZSkpPq0/DfPT2Kr3NHltFDepGag0DDgNflpWbNcmpQUh/k/L15Igtt2gViRLkXu3nHLvvxe8PauWEYPf",
+	"IcI8DFfX0HD8QQS7OinfcqzE8+c2YUOf/7x2tlw0o2Suak631bNLnkdnu7nCNNi48Kp990ZYVuVeQ6Wk",
+	"i6W5Rwrwg55w/5kVM471Z27NG8x8OjG5DN183vdZyXz4qI5dMPQ6tnotF5YI1+/VkCSgNUhbFeWqrdyN",
+	"JQVX2VSHFHU61Zn6799fla1YujDr1uMKcB4DU2v1M9dsAv809xXXza+VWzpLQPjiFcv39A4anxpaeWje",
+	"jgWJWYyhRqfGpNFXtVAaJrVODdV185LbrVtmmZFfYZe9gi5GMyGxn5G+8xy1MG/TyO4YN4b/a0qVmgsZ",
+	"B/elP0lQoJEFjUYQ98VM9+EO5GI+BolUGQXUBzc+rNoUBcGfhfLxo20y9zWbc6PgDsQM9RCctt0ddJwz",
+	"nOZ1O+NXpprujpTMWvTmtuFaBoVvXEHza8cZ9kbuC8rpCGIvbZYIbrc4fNT9aCaVKCmReOHOBHorgSRU",
+	"aTKlI8z8XC0X1w79SjsrYOXYi8fV57a5wIHRzJe2JE0So4zY4FRBfvqDlEmogRAJUP7VGGph3go8MSW4",
+	"fCa1XbQm26dCdZgpkMfkStPhkAieLI5X8a7VB0QL+Yu5sfQUV47jlwJfnKahF6vVWIV4ODT/i5y5lG9d",
+	"OjfoP9DD12x3XZKE3TnXHREzrVgM+Twcm6LzUtjA6ZhOp8CxmIVpMlgQphUkw+Vdt4HWmnpi64qV0Cm7",
+	"eoGwEM3I5tbnvKO2BlmBj3ZJlHqzVwyHClJzAGfzT4oYuZ6TpStH402fNV5Ze9dmOknOL/ypqZafK07L",
+	"XpRSHk5Vtpq5ZVqr8AS5dg31HVtvMigpgP2Na5Z4YIDUYHD5w0aaswTI1Ja71l+uIGl3RZG29YbbezHu",
+	"N6ULVUu/iozhnCTpJ2ryn3YrGkN022e8lLS3ONg0itAj87Hwxiw+CDFh3BxsbeYLx4B+PPRyaA08tilg",
+	"9SYpTFOue6pz9t7aacolK38qZSoNv9+YDdWkdENuFeQEr3vupbgai/kzcM/pMm32OuTteM8xecWTRSEB",
+	"M8fKSuViQy7qc7HXHE6fjjmGJPZHM02wrr/vXEHU+lwEextyPqrKYTyc+uXGS+ZSaHBzxji5+etT6/TO",
+	"1Ux8yjPPzzelU2i/2bc+uOUPL7yJEUOUMA5xm6RMgQhJIiElCv6Klwd57Z+W8C++Xbmm9Cy6LSsYt+lL",
+	"ZrZ61t1jtRYOECtCia27W6vPpSn6K0Um3rSVkK15LlYJ5Hxee112lKa4F2fwsWXmmdmg8qecoIHnArj2",
+	"DsMhUO+7BZiSHCcIkVSWHFSpRuCJaefgLkKmXaZXLGkYmbBtqGT49c6fh5xgys3yGqVk77ZrrtjgWzBc",
+	"87WSzZ1QmHxeljmiiKsBVgF9gWHaUA1YquMtY3k1XzZxDHnVQqGx9cLcuMoB3ITZlJ2j8NC4o4DEtf3U",
+	"lozcf7XGcrrS1y388euNuuXa9JW+G8Fh0WCpwuL0BjW/V/6xtbNepD/4ZI0Jfs6nM72Jw4d6PSyinAwc",
+	"h7bp3LZCUnCXv4WLfUyM/FEhXBaySUy5QCUeYjKg0S0ZSjEpdROFZ9W57G3NyFIGGeP2XiI4OKgZLtLT",
+	"/MhbOy4dSGm6KD/hFfABAQGIJLCMyZUIPioZKvdYb2OKuEZpgDih2mXZT+hHiwh22une67QzhLBOu4Rd",
+	"VGIYhCRiPV0FjYE+bWhCDDoEQlpFSreMlFK8hICMh9VE0DHQmFC/QDgzymc75Si5f7aejlJ4hoCQznJR",
+	"L0xVOBNDCRB4MFMLIyXDTunqpakAg2hOSLCNNqOkCnwiIOV+vW1MZ3osJFMQk4lhgyShU4U4Tk029oMH",
+	"a0muKk4NSHboGBU7KjWGJnRBLPMzmxvxvgDalskgZh8CZeQING8OKbxXTmKJPK9altKNulRiGwyulO0+",
+	"9j4RTG5wMZ3MVM4O7jIjq4IFWbUb1x/PBGhhbS9OL+511q7uJDUnfeQ1BCXxrubwNw0JjIEmelw35oqM",
+	"eSX6V0Uxc8g5O0uTcjU28soZJe5g+cOgrVi0RKPv4si8nkyovEXzROWP7vqJqgBcCUg8W6IwCwYCj9v+",
+	"9FJnila7yxqxlFVwLwF196o3FUudKGTGp5Sl2a3B2XQbLkfdekFUBTUTLuzFSoEYungcdY6q1Avk2YtR",
+	"fqZWfWhColc0Gyhdv8IQ4x+9Ah5dUC9rWNsxuST4erNJOxiKs2IE17+dsg7KF8TNFFEapsvqVlZ1WzSO",
+	"nl+9Iuen3fvHrTzk4OXRPz98OiuDqUtLdpctQi4kmXGmVY9EaNwPhSRPf3vTJgvg+I+/vf6vnC+HcX3v",
+	"PJzwh+7/Vu/agh5tCWpnwyxTlgNoonXc+ZJMxJ1XKglVtzlJniLVLPPmPCBC8JmdYiOUaPAjYfRxo3KX",
+	"besIkozJ++SlEq32UeqBwbdwQcxIyJBpVT/dAKfgmjnxQD8+t091O8sOhmUAp3DKULkIAJ2WEI+5H6NN",
+	"9nZvi5eGFbAhM2xQqf6gxkJ6pSYdXaXyUHr+142wCGMRjPC0jHOJoQZeUHrMbqxSGtdLnmrUjJCW8ybG",
+	"T6VCWJyyCoLyKFsrZeAzv3SYEmqXjcpozO7ymt7ZvYu1a1UC5VVkYk+Yq8QdgJ4DcCtArBewnRq36X6y",
+	"8+F0iDFWuq6Qv921nMy5XUrcLMu01/AI7D9Zp+Cx2yJfp8JnsrkP8OBXOPgVDn6Fg1/h4Fc4+BUOfoWD",
+	"X+HgVzj4FQ5+hYNf4eBXOPgV/pv6FWqkcyyPpVI1LDfoqsyaCrOrUhiv1CCWVeNqQ7fKRq+0ekoYSIEF",
+	"V6ld5fpipa1Sco5XHKtQ1Cxt9jLJ9JNdnb1m3DRMzK1KfH2Wywd+RIBHcjHVENv8Ew53IG1JvBgSShz+",
+	"uzsTQSlRp1lJxXV41Cii0kOMR7N+xmn9/MvCmQwTf7JExFx+YkZ62fo+tvm5mxTbFpKBCyVBAda//2XG",
+	"55AkrksMbs7IA/gGCZP9iWFzt5ClNeWBIKKEcRb1o0RYBEvEYizvdRjOVEht6UQkIrq9drnuRRCNiCa+",
+	"FQ2J6aLtmb09Vo/I6Xmv0/H9GxFqwZXZ00JDK8RJyquzP/zwrtP9gD2d/p/Td52jsw8/9t51ji78T+bV",
+	"P5bquo9tOvXOVs6wBhkXF8Gv3pyqvnaVqeFvXOj0d8QW6WdFYVVrE+ZYpyW2wsyRLbJ1HHD9qqZpu2uX",
+	"1zU03aign2ZPNSvj9KW+1cxKzDnIY/I8hV3EBqVLenxVxZP7VPClisHHhtHTRG1aUJ+n/umR+Z3QOJag",
+	"0qTsoM1jw/r7cJ5SBpj+2F5quLWujVtZHfvKGXpCFz8bDale+mN+jlC1KpmjyVQveoTOLQ+oZaAgDa+G",
+	"T6yCvkp9LwzS0lAxsld3ICWLm+ZCxyva4DGedw/4Aoulld3b5KycDtdfr9as7D2+Fa5ASYb89kgNYfFA",
+	"dXDsia3J2Y2oKJXMRhKoGdPunysEcwlxd3VcVQXPUa5Wr8QEZ5pYbAVimWnNEkD01FRpehYpzDlh1W1V",
+	"LUA6nkLDPSnmCqTtWoQF0hZKbghzYpiTKj1E8HHKJJSrn2ZrYeljm4zFHHVca6Zbz6dvTbrbwkCqdN+8",
+	"uZSi51rZUg4HbiMkkTCUoMZ1CSlNcbczWiiEyVGSm6hsHT9U7rf9H31L9OYR7SfW6NvNoQ01uKBYF03s",
+	"TLE2d6XKNUxAjtBt6ZU7OnEax470btepoKFCNhBWTC+DvGxRwOPUmZUt71FHw6AMztafyg9sWdeKWkUk",
+	"vnfFpxWgTyvKY+2JW1tRCB8tSnsF2o7hbA7i3vEoH4jCMZOIJknodV77vdpsJe2tscQ3H78m5/dzqkKp",
+	"EZ0rPauqcZqyCF02M1kOorXcsmOpQzVQWVZZmG/rUUbj1sI+rKwKPhbOXr6ccGkvpoek+jhuoganZzJQ",
+	"1s/LvSkbZNh40LRikg1KUncsreulQdrNpuc9P8L9nP8ivM0W/KCHiRMO3sEBXzKVWm/U4SRKkYStYYom",
+	"3N65SP6bGFjfkkUUgob06N8fPp22zz7/cOT+iY20u+0Hn3/8j/JoYmqBnXaqGcxqJKJ17Gdpz4+1nqre",
+	"yYlfoOLElJ+p+kwry5AphJAedjrrWdraJdqexTnutpKJVfOu/St1rrfSN1DsvDHOXi18lqageUPX8Lwe",
+	"aoKHqSrhGxazCeK267WiMvwXY034mI7Am+oAVSxvUlGf0ACeYE2ELMMOcFh42BOdOmCsCg/8l0HE2xYK",
+	"7xnAEweNvxtjhErJ7mjSD/sD+N/CFjxREKBIf+SiX/p7aK6MhIjnDOMNzrLJfNo7sl2eAVylfuz8PrZh",
+	"zriXS3fIkgQfERfOi3sEAdNce5VHKJ9jSee8l0XViRbilkwTGvl8UZokIQCp+1oWJTR/3sLU2Glzyu7w",
+	"3+mbSx3yzxgk8VMpG9tirsFyqQ7VI/m2y23yrxnIxQnGKdvEokWflKBvL0ti3625HO4ma1K8bk0tudkL",
+	"S9eVIbTW/mGPm3DXctCdK8cgHetJI2qPrEo340YZdq2yPeTnMhZFiqpQzASNweqHfDYZONDb5VDOzE7c",
+	"0uPBhJy8n3U6ZxGL8X+h7aOvhd8Rln6mB+Jj4cL6dfVUuImqZLc/2/TOZku7HK0St7WDU6VUZL7shgGZ",
+	"9diOWSTTB64bPLE8BOlga1aN4y3AbfzNjaXdmmd0rXrGk18cvX+8vXYefoHFFTSV4LewqC/AX88GCYt+",
+	"gfXBD3xtGZEZSls1aFhkps/rqHOaJBiQVGFCp8PYyge2yzsMLfGKQoh0G39/TWy+AEu2wNxs74hEjEhV",
+	"yuTWOOt5XPFla7VtbOIAUPzLArVvCBa2U4iv6zE44UIYx3b5T6/pqC5qVwVGeTrteSMyAOjONPUmuFov",
+	"MiWkiV6gNUymugLhaZNNDUZNqzZuWHkfBW9wlRhLEZsyZ0mWABZx3Yi6ZWHpoEoRiij4y8x42p1wxm+5",
+	"mJsVUbdsOq1APHd3lYGeu1km87FQYLQIrA+yrfx4LKRLANMiietuL2fFZfMT4MSlqxoQlVvNFRto79ae",
+	"36ib23vWI7mOxrAvy+qm3N9bzv+OE/xfwvx1kOPSYOH3nUK0Mi0GydYMNs2YqmrnoFKb+JEzfzF2RPLF",
+	"JzgK3we8FgRxobtsee6K9yllrWeLmw3dwuefj+wfp9kfpdtvBDyGkv333NU6+DotM5w0xh+4Ue91Nm4b",
+	"suwFHjthHgzn/fs//y8zAPLDjyfHRx8+nbXPOuUjydrnLolpUczw8rzd9dmNxiyxqacSXEKa1Bw74Fcn",
+	"Ae7MVZwSvg6uOwMc3gDijilyC1ONfZIndEEG0Lbdyr2XJizMw3I8iMtK4ApHZVIrtzCLEEUshhVQ2Zlj",
+	"KVXZ066WKUy2K1DNanPq54j4PPQa2MjLfi+PkOwcVrvG5M0ccpWJom66yzaH59CP0ZXU1Dix2Sb9naYy",
+	"tlsc5lu98nQd/1+iu/DN8onaq0zYN6tfwcF33lArZcgbM9seMSy2TZDDtollsPi/hr+ix8ww2HLo6J2m",
+	"G9Tmsm5/bJJFcJDgBwleZ2/t3YRKu/5vbEK9ziD9m3DJZuqAxwao/0CClRsKIgklPvvXdKFseoiv2saE",
+	"kSst2RSOf1fHxJsdU7ow7IcnCy/UtU2bUUSJCdhaXS182Xppf4XyFAgMi7tHieC+fZn5KFbsuagfgoAI",
+	"Do8cUkTa0tUOkdghln97NkiYGtNBAv1bqGiIcgu2x0Q69g0+ZCv+GixPPT3Hba2auk6wSwKKVmzZqyUP",
+	"Dp1Tphkf9c3CitgqsRFgRoP5UArYkv9YmmVayjx829JmqvibZ4/Jw/OL+8fktRQjSSeKJELcEqrJTSRi",
+	"uGmTKYgptuGgMbmxwa2bEuCB8oAapq8/ct4i1+1vTdSs3EFXn9cEsdcSJ23Wk7Zsl7oyuz8p8vzJ8WrN",
+	"edn56PrVViZTlifG4dYXMR51+DhNKOMFVX5Nd9Z2y7rkKhqJXDqPnZG4kmDA1glfrInHbwepIVTGfd9w",
+	"ZL2/w7UJtiMP/HkuaugWNZj10nOSBmMaMvdkFJ6qp/GTq8vSoxHJu/yNpxcX3Yelt95WuXttvpZ/xatf",
+	"Xpd7VFUuLUOxUeltH8t3HzLSyLDKNhlQBffOZzJZvwi3mLFqBtnGObFk2LGYb5XN+RugMeMuX7OJA00o",
+	"PZKQY2ezKVaXVqRCLDuwDSdZoKc3q3cpVYdgMhWSJnW/VcW4U5qDV5bPSQRsumcVgyk1axiguF1qE7hw",
+	"Hc+t+ClHV8IwUGUXmNmUDBaItGfkL1bN2Lye9dvNvTl16KdyMRvaitndu6rpV3FzVfMNRIJHLGGb1HG7",
+	"LmrLE/8Pm0CtbUpeTJQWwvyXJQkmhcyNMICPdFLgvIGAGdpMmoq2XkMmlSYXnU7tGkCfmVMiJoeMMzWu",
+	"qEm6HCjUZVFPZZrIGVfox5u7OrE5VWQgxS1geLtpxdRyAZQdmpxxwji5dmeY/Pa8QkvE3K6SV722Wha4",
+	"VcAZx1wE2/UO9XBMCxNDEht1R3BQ5UshwTWfXw4kuEWqqGiwn2t0/rVko5E9y6lgcTX/LYQMUqIGO7Su",
+	"FveqHCHtdNMGkxcMMdh464/Llzjf4enc1TG/svOxg9ayjTfs78Ic+ZJiRMOdqSLGwpBkTheEJig7y/Ir",
+	"ylbbvbh88FhD2Dj7FJ/qYy/tpfz1B81KyfMvqyDSI0w1o7MMvzMf3l6LkFV+fAPAwfrATIVxL6Hw+JeW",
+	"T8GUMrkB5m6Z18of7h6hhMOcOKvTKP2SgcpSZB8RLjj0MIPE32R2ItafxiAfEc8celmIxkHRGvOxTRRY",
+	"qyZ0jQW8hdsckpTFfFiRorkOtAEHVz13b1KAm+3TrCM6U9CXgKBxmCIz76dtGF1vKNuytT+m3KbGoGkm",
+	"IRJ3YM14lzjN+3b0u0ugfpPiFDVPyNwfHk9ZDmQlgA6mVpV2xI6ohBG7Q9m11B2bxhPGzUROVelW8p3H",
+	"m2Z4ZRVLNhDkASQKMseYMuxfM3CXtZzB53bryi3GFb1rLFeo6+ldAp+T9utWuYbd5jwjQkPbKPYpC6uH",
+	"GZ7rIL5Ooqa0lS3gla3obx7MAqUysVKemmET3MnNpfWP/Rvldo/8BFSCJP////v/3dSo96+ZE+aeYSXk",
+	"XBm9Ia7UC61QWwUy8CsmSdqUEleBwBrAWy0J4fzb/2rMCsEjF063e+OjJoYXHpNfbCNPQhVRdAjmfynx",
+	"4clyj5dd0X5VF30LJfAnRYBrme+J6x5VN7VikDievneVeQ5gV7eGtZ+R2c7vp9ybc0tbgDjIT2zpWpZu",
+	"+UTo5rnaX6TVffMev0sYNDVNlK0jV1v3jjfLsHfjA9d6c5Ojqr4pbXFNfkAUStf+2kYJ0mPs/D4/tn23",
+	"evJD8Ra7fD+2Hco13mMOgwXuQ5A1RL1migwAQ0pGEzH3+8Kxtu8D32fc/OxgxB4Z876kEXWb2NMRt4mD",
+	"GXvkQTvjvO7nRoj6rk9bTam0Ralp6VpGAl7IoMw8BbloiD/GIdZZu+WpKFUIrn1j1qZZS67c2rbyt/k4",
+	"dCQBiOAeLNUDYJNfqWHtQa9lhHhWJBa2Dl7MonFpL85VQPo7Q86viW2/Iyz7CtT2Jui2zRrILgM0bwCl",
+	"vHuY5HqwwZtBBTcFBN4QAniNeev75C7DwVYAtuaBWZvgr5axWCNgXg2H+xbIdfsTfxkBXNGDfUmgrpiw",
+	"TdKLgllb8q9MhNJEzwVZAJUqaMySmia1UxWzGdzK3qw1DXvXIPz+/IrYdY6E/dml2te/OZTXIRkzvQfD",
+	"1E2ZsMe91qyXTZiwPoRVZm0648ve3suXl3ac/sBmZXxPZ2byTn4CmaAms7S5sy7ygcXToIVKUCnqn54I",
+	"boss9QyU/WsOMfd/6/FMuj+HkrlyTKpn0v05w6ervpVYXM+9HpBCEexXPCfBiDfhjtsOO3M+3e9saHGg",
+	"+R7NJNOLK/Md7x1Hkzr965nnqn97e91ql5j41pwm2gX0yM3rV1clFj4OBfU++4GUnLHW09bnz6hiDkVJ",
+	"+Sa6jKd04fvbY1cqo2MPRZKIedqPIyuBR31acI9/dPyev+dP70AuwptsI5V4JukgAe/I7gVNkcYiiVXW",
+	"PYZq5zjBeKxhYvb76j3/wRlfnrq2b0IhVdt3aXEWx48OcUUZfse0gmRojCdbLGAsqgnlsbG/EjFHup9b",
+	"Tcn2tnjz7DE5Ozt7mOXF5fUD/JZTDx6RAXgH4MSwVoc9lWQQ25TH77n5DfnUv7G1Xhr7nEoxYQriY/LC",
+	"W4WMk0lW6UV+wEqvHy0xlBNfUEZ8fdbxe46pVpb4qc1BIzbvR5EffHrZj66Q0OaUuXQwbxmZD02AcmM0",
+	"vedpOlGv9ZhKGCZozaUlr62uORtiCpxOWavXOjvuHJ/ZfOUx7u6T4zkkyREWEZ78Pr9Vx787//+oLEXz",
+	"kvzt6tVL8hYG5BdYkCvQlur7F937bVyNB52z+z+a6QfcX7ewcIPB82AH7m3snguK38LCtSoR1kpO3XDO",
+	"UEfAIlwNIY7JJVFsxA0bBqJszigWv9gTh5EXzK0gY5DwyBgjiASGgGwOQhWNGcGxrMYM3Zp/TJHL189T",
+	"LEHDntBr+jxu9cx8uEp71LGngivLIE47HZvSx7VPuZ1OExbhoyd+OoNyRVt7/86lZLlMLJd3laZbueQq",
+	"X9zecklVmEvlMqcwYQrTo1rd7r/+6/K/fvn4WA7/cdW/f714+/efX43uj6O713TKXiRy/pzS19HPv70R",
+	"rc8fPjvuQ9exWTdgZEalSapo2FlPM87FYxqN4eix4FqKZIXdpAV2C3P2fKYD2JyuNpnQj0d0BH85w1L+",
+	"jHlbqL6M+KI2awi9sOtRNq503U6ecwsgl+P6rd67D0aqTyZULoJBug0W8HW7Xc02dOa9OYd0pAJgdJQw",
+	"H48idyqPXNW8GyJ+9yQWkQrO2tKGe2Kur91uGj7qk7GeJLl91rIoJv+HkQaLKRBzgwU0aa2cwXZpoqfL",
+	"pzxu7XiCGeJraUkj7b3rtnbeTaYCiTC26+fSKn7/XjWdDn9l2/Prc/Ra4rZV+yi5b5dM8HNNYgFqx1P7",
+	"RLgQtY9IJ+wO/tdGMzsBLVluo5ZHnFQk6RTkMbFbxggh/PxHjHMMpeB2pOjPm1KVJvvrMRG8lOO+cJ+u",
+	"dwYwHTh/CPzA+kar8n1BVJ/x/jBho7EmXZShDc+DmxEzrNcSCw5gpoihgVije8eLGXxkks5I84V0esDx",
+	"glpeUXVOHrsT2eyk+Ldmk+++1yOodmwy0a+mwI1IjkU0m2B53v74z0ZTihlG/648Gm/MZaflvLaJtVd/",
+	"/9Vpxeo4TXb6E2LFakxr1yKJyWAWnBVXi5fizo6E0V28V5lp1MBTVVnRBbnonPkox0RBcmcT85YWOstr",
+	"3pYnZpnONuk45ZE+fTlLTzY31GabGYUlO+SNTe9qviXMA2cbDzB2WCF+iPlOBPsY6EuhictlW7WdH1PM",
+	"JzW7Ny3OUJvx/LvuSarHVBoD8YRxhclLVtl3T1j93fF7ULdEW1iUYdCX0GxYn6OiHALDa2rsG2fE3gSA",
+	"pjcEPdkOFXliwUyXN3TClL70RGMNIZ2ARs303XKtWdafjtMJeEsDct1l2ph5wBckogq9VUa8tBBH0Jem",
+	"9lr/yrG1PFru2hy/5SzGJJ1HFQAmmzWqIsBca9XeZ5iss+7DVuFFU02zO8B0ZQ9hVEUGMrAcHWkFV9qv",
+	"z6MgfagxFW/EHG00mkLVln3Vhz2yr2a9GzuVDSFLOw6W5Wvkt6HbMFgjaEM/VWQ5JN6QrnXd1T5sy4Od",
+	"5+xdHq0sg0frpvBo/wzXIgXUsYhjLWwJ+J/uvcfa9lFDW7TTfXjR6XQ6R/if++Y/D/w/7f/R0xACq9fC",
+	"zBA3JX817yWPg8w0x3jeBelqH3IOyyWfcIj/VTWw1PnRbWDpOr7xGpGLlhnwKw5uF35ut87rCJufaPzG",
+	"daHDR7rrH/mN05keA9dmjSG2z52tf+6ZkAMWx8C3kYRrSUtFHEqgVOZ4htsmHOagtE3mrm0OvytkJZoV",
+	"M6K2DJ0cdSbnXEuzsFDNwfS+OQeJ5cDRGAuBEYkImafgEfTIGOH6NRF3IK3TMgFtnYHWt0aYtrZLILom",
+	"CPqf8sVqGdYm1IpDyhfH5K0PkTvv7JwqkmDnb/zRod8bZY/eAic/nHce/tgjEpSlKBsdchzrfPC183mh",
+	"Z4/6ZdqMzYn9n0S8aMY9/PHnMC8e/uBAY6GiO9AvhaTkJczDk+xTUFee46anEhvoYflC3pXvUkcLXLPb",
+	"bNxBg70D27RsM2yK17o90/+6f3T38XQyPno41fTfR/P43KIx1lvEQvvDEu76gtrU98CR+PSajqpe7G47",
+	"wXsctmh5Cn9WM+xbUDCVdziGiu5JzYWqdkfWLULGOfimxch55+H6Jx77FqrmgW6NT1wL8SuVFhzwvHtR",
+	"ZyxqNrVVDy8gZvTazKN5+PRhra+9oHzxNaTiC3oLQeeTLcRhwRg7+ZRBGX1e5cMJJcI2SuWBJ3qeWI/b",
+	"FRuxlvu1AnG+EdP7DvjH+fonXgr9DLsnfIUTajT67U/nkpehjJzsFq/QPI9bxtxzWRIFmSXkrcqC64L7",
+	"oGVglYspcEIVmUOSPHKGOeMjAjx2UPuox2LY1DWxQopJRDkZAOHAMCTqDy7hCCsYG561sCmckChAvZTc",
+	"YKNDfP7mxxIFFHXny6AbcJMJeT58QXU0blnrd0PVdYn/NGET7UxnbaqXXqHHo5ZSeuC6X5nrWmDF+MBx",
+	"U467gYp3uv6B1xILvjDt65kF2P4K2uGDZoS+8af3KwgiuzHRCd1GNy8iD9lokBjuX4k8gTtY5eV/OxYo",
+	"GtrOSxKHvmAffJpjE+DQA/TIiDBMa+5ajI1KX/1T+/3deT+x6VW/LsPr2n4tldzI4slYVtd3U7BekjSW",
+	"JVkrrgqV0S7Tt++A/OY1v1ybN6LFbo7YNprgyuMZIvBupWyWelWfCYltVeYcJJmPBRkKORJpUHlMEdLg",
+	"DmK8qMewMAqoR3wv+Fht4yeRIBQMPo9NXLz6iprrna15ynMDdHymLvgUDHjLkPQOfVghhn7F+USIiLQ0",
+	"+I+nLXzjHpe/opGT9ZqluQXZgewMsqkrZeXrivi2gqD4TLkwIpNZh4E0qtB22dvK3SHmvO3aFOQ6Ae8m",
+	"WB6OaU3AHOPDegwKa5L0TIF65JDoiYQpmis512rYeiWrVv1QHTtG9LnsONarME47ZWb5/93ucv5/6Wjc",
+	"atj0ZC6ODDdDZHrMDVcWU/YRufGo9jeIcIWFxg5732PbV0WBg6K92gH6HI58xSowlVW+2VFUUWBvs3X+",
+	"9UPRK77rNuraD7v7tv5yCASXlliayXclcpiFjxUBVZRga9hSGlbWxa0nJC3+XE8DNmPdloI/WkJEo3YE",
+	"u0yPsE3asYtEXQuhyiHT7VhL4c+drm07lx24Ou+Ou9kjbqKeyGNiPS1vwSJHpoWjhU53Z7kP1/xi1M0D",
+	"RVS1zwvOb53XDrotC6uNk5qfoO5FSGdWn6ywdD0oWS0jJX0uyCjMwBG0RyaoAgE4PzObfqlW3/sJy+rs",
+	"8WCk5fNrekvlC+ffLYOpdc/POwESWtc8tXzXae6mi47b7YVi99NVNeqn553Pq31v5kTVXU/o+gfctnyG",
+	"GH3I81e48ZaOQ5iMU2hS3nrx++XiJevMXyw68xfJ3+evnoj5C/P/n00fvHjy9OLl3xtkCmSqzCGHp3EO",
+	"T6AHZnXHoc4cKooVenMj8LHqNJ+fK4oMGbcFYJJyZVHseuS008VSOOWU3YWYSeXU3xvLjG7a5Lzz0Elt",
+	"MQHB4T3H2IYxbZk2inS5zo7NizMwGXdTUXX3yjnqg3whOGCR4nUGQIPBGkUomQj8Z0I1yGNy8xrzA3qo",
+	"Tv6l27nBP1SazpTD9yc/zKZEC3LWIerHR+95lvrdJlRlZIbVnGlFpKITjwZmw0IuJ0kHfaX8G97zm0JH",
+	"7BtX9smFo6VNlCCUIDzhAi0ADhC7GUaXqk89tuWJebPDzGqw3ZrHizLqbD/atU/Yed4ywNRcqG8iP6UD",
+	"X2xdkolIwKMfK5K5HetKy4a8vjaf/cnWIOwlE+uglh3UsoNa9qXVsg00rCoXKEpsphCQrRBoDaXKGxQd",
+	"1Y1pfOA1eCZ9pJDut+rx9D5s9+KT8Y4uDRNa//HsCf/AIQT85eO4NQLOuV0yU/BdeKt/wq5BeGB2omZb",
+	"7brUWX3yKfhXIWuwpC3CLEmIhEjI2EZzJNaljVJF0SH/01nMsIH9MbnJtfW6QT36xnXYurF18uMUYgHe",
+	"80LzLputH+bootpjlQFUpvOq8ssb8oMPLaM+7BTntA+Y64jKLMCDuUIXHt4PQSWs/ttzhgLSlNe2mfP9",
+	"tt0t1AFEYnmmuMPOh22rYN+gH7Lv+OmNf+LG/4DskI3GIMu04RHobZRhr9q2S9HS3LRZwyLDiVFECYHZ",
+	"YyVEmrm3Ab0qP15uvHl33ipf4tbeu4NyeFAOD8rhd6wcBlKooBselLNvJyM6J4326/5rlsuSkZBLmVml",
+	"6JzQBCdHsztQK7UeVAuGEiwGoyr4zjyeGo+JOV2Ykx2zIe5ATWK6UK5L6FQoxQYJ9NLcNz2WYB7QgWzN",
+	"UMnEnB+Tl9hWDJ93HxISv4O1gYSLFPfhmFz6lhKIVsYU0txGjAhvc5VE+cNZ2F0QrZ6EqyG1aru0qusJ",
+	"62fbpbjnFVwq2wQhAOeBt2zLW+wBwMNlUye8VNqd7fNFWIqFut4gF6/wsarwx0+LHLJ2aqLYndgmvoWu",
+	"B0hEJcaH4VGzemQuZZzEhidc0bSz7swrSgo5cGjfn3M+130o1YFldg5rlqlahPwGhcadOr4TBOV5Imyy",
+	"4WnntPYzlw4ksXXwOh28TjsqNcAtXsJ8PXbUVspdPe/TCXarOLI4bfvhodcBAx1TRaiUvsFGsXQNotvn",
+	"/CuyvAM/+Sr85I97ws2ODlpfWB9CzVO+4Xl2DWf2e56tTxebJiJiCvZGLDnRjpjDkT4c6T/KkXZbegOx",
+	"vemBThsa7e88OwNFI7xS6hPp5ZtuuaiLBQTn+dhOWlJQxgTw0oEHHHjAH4YH4I7GtDu7dPtnAtind39M",
+	"4JkUE98Ej2iR9c7D7g80urUNOe9b/2rWEAl4nGvucEze+v45jmbE92d3vlsZU6nT5JFjLWle3UhwSO/C",
+	"LnOoXGCv0WPyUgxEvCARnYAjgCZJz7eJyzld2u6GrGFckSUhad+7c8UmBtiWza4xcxjly3oP1ve6pGt2",
+	"8LkcfC5/SNaNGzztQuK0OKKFuLVWTANe3oiFu+6f+9XjqO0urZCBGC56J1gMMfHNdXxKIMZVLF9dYo6O",
+	"0O+dObqUkBANvDYbfOLW6rNjggeed+B53y/Pc7v5C6qrLpVof7zuN5vWFyQfHfv0pcHi5phc+RJ9jkXh",
+	"MTwibEi41SCxkcOc6THjpHuOGm07VSPTvroljNF+4aW4Gov5M6wh//7Y4pyqPmZTNuCGbjUPGuGBO/7x",
+	"uOOrtOE4DVEntgzH1WSUa8G+AmykNhFJnAJ6HZNnNNKKqFk0JlT58sa+sDhK2M4NrXKbPRjAAawEHtkP",
+	"+he22bPAXX6yPteC+bJpxmYtRCFtdaO2AmtRvTSbgJGVhxyjrc9VOJ0eOe8Plc44AaXoCNac3jlVRMwt",
+	"stl8LCZZe9YBoCtLDLFu2NcQY3sbe87WHtYXnoIdHletYTI1LKnbrgV7WjMZetgNsPvseelLiIDdWfg+",
+	"iNgUV7gXrLUyU13x8dN/hq4uZR+YcWwfqlq9TgOu4KZxFV9wa00SiEcgbfm7jEEe+MRO+IQ/Slvzia/C",
+	"CJzWsD9rJ4N7mlB5i5NEbJd1LPhPZX0ImhW6w3uW4cDHCMChOeRMnQzWIUx29L3vDMMyn7F9uW2rFuHg",
+	"x9DHxDTWoi2zK0OttZYOEb9DxO97NhJemHPnfcXUBqeMqOQxxHv3pqCcnK4wE15xwOicC6fRW+BthGcx",
+	"PwKNxrZAwV6em7ONDg7ycjYZgFRkTO+wsmFEp6ljhPrm9OuUkDeeuh0qIZO0BdDq0jHbWLxfw5Bw5lGr",
+	"3eI46Fav9QbVk/PTJvUKbrCrVAW/WliwYD920BJ2oiX4md2TNfFVdIesGHGPgSFBKLc1Txj3wSCQ0w/K",
+	"KqqOyWuHlYSYw0xpIbH2ZoFeVO3QdX3Rk+M35guMjxw4jipFFXZD/f5CS6VFUWfFoqgGbCRd9YNT9eBU",
+	"/QPqS+IOvnJhgwQlkrs9stUrunD4s5jtRGcK0NujADjRwvfdp8ZMM8xTebCO1MlILslUigiUynKgYgZp",
+	"RpV9J2ZMYWpCWmaGBbLYMCNiCUOu9YjcSNBycWPDWyzF6itlxGZmdsmFd5jTJOZ9l57VJHHpDUwpk28s",
+	"YtueeOqBNx544y5UWXoLroZ0Ft16l86whF1K3NQ7yT5C3rDH9FERpFI5IEscHrYqt5DuntUxl+gpJBnA",
+	"mPG457sDeF6IWegI7DOUYhIkmiNGqMODPyYvncbJEJFRul44E+xy5JNGG/PgiErJwiR47OpmvpHAUBOa",
+	"CF7KUrVcfJsMFYVIX8JE3H0Bhtqk0a/bO164NaWtzAB/a5fQh1X2hXp3gJ47SIMdSQO7l63j3fEhkcoC",
+	"wtF1vgd5MJuORRIfDWHPCalDAI9V106zUAsRhmV2aqn7vhOtsMyZJn0udH/oj1ntniNPXCuTg3/gwPX+",
+	"gFzvNzzghBLfzGfD1KtGPG9O2R18GZaXhlbb2QgF1iORBTThhEjz980IR0LEc5YkB/534H8H/ueaXlLs",
+	"j7cbruda1K2A1DPmNzaMpLc5UEEXpKQTtIMVUBmNyYTqaAwKYSukzhJJPuo25pGAMcyxJwZVrq1kFGEz",
+	"1J10wXviRlOnAZ5vzud6xmFnDap8CzBnAJZ2gqMTqGp+heCl9Vqw5b+vphAxmjC9qElF9sB2tBQWmIvc",
+	"GhMthK+IEDxZVFHDeJTMYugzbnvUlzctc7CvjqaBEAlQvpf2aBffbHu0bqdsWT7sNGnaLABKO2zXqGaJ",
+	"xuf6Tn1ZlxjRADvZt5e3GSqAaMmG81SCKQfbttd6AnJCtUjEaLErUEjLAVblWLhzd2gdVZYm4ZmSCHuU",
+	"BtLFi4v9No5CzHPKCUymekF8uBu7FfHMbysQtjXOejeCBMSoH2PvKBQuuUwPm6CwXNCPmcpPPJFfz/e6",
+	"wVmNYSTBnzSHoAITyhKjO5uD95/u/cfa1u41PrBTaRiKEbl9xXgErd5pp/Nw04Pc7Bg/59OZ3kt/oq2Z",
+	"ZOOJ3ytX/ZqLVMZnL+MYim1jnl7T0TqHOd7zuf01Wsw8tvUKl/q78ND/QU2vL94tMUY/kmf9NaVcRVtx",
+	"99TJp7QHRdifZalbSCpwmvsj7KOBJX7IDt0OK7/pDthzSZmTfs5ZOCvRkN7YuKfysZ8hS+CRrdTw0WZs",
+	"KqmcDuVj4ZwIfkx+wspI3zRdabogaHPCwuhPNvDtlCgJBHHfLeB3z9ikPh8Uczj/jZ08zZMToNyh47t+",
+	"HyV5nNOZ3lTRGr6gOhofNKyvpWH9d+dLGwjdGmLwNWbixczsyGeYffI15PWDZoS+8Vvlq8DiUj7CBKAY",
+	"UIuniKe5Pxl+gpyw0kH6a8YdfX6QffZPCpnjMbn0OfIKHMMWc+yAXMIfU73gZ/zoTlt8tHqt7mnQp8PY",
+	"Iw/tv+cAtzE10zsR3PzxuZ0+cj//SPes6pEPO+FLbwFuk4UdfoUHx3x6Y+Pi0FxoF36iOa6SUxIw56Tp",
+	"AfyCyhISPBaJJbuXqklcaKJcBJULMhfylvGR1WsoX5CJkHh8bTpNwjLkH6P0KC1BR+NH/g9bgWyuxHRB",
+	"YnRVYSJiQqcO2ZKSoZBzKmMSJSK6deUuRM1pkoi58jQ5x1ab0ED3chmGwvAZPWcRhC4wMx6tLLgHEZFT",
+	"aWCdpmfbQrpugglT2lwSCozuqFgMabkOrvMKbc5zq6+g0n1ZFrcJG9utjnXlvKFX9O4PGVU+KE37SRQ0",
+	"5iKe55B174Bdr1CcDPOTLF7TsA1BgdE+vTH/vSFakBstblxgNLNDEdTXsieMTjBJ3AldFQx+lRLRlD1d",
+	"TSl/JsWkTuaLufdatHYZx4upDhutdc+NxmNV0YzZnRU4F/ZhM2yq8Pz5UecseP7DjpS1J3Th53dlyI0u",
+	"1EFh+2oK2xNsa8j02LlndnX0t9DU6nCNk09mC3+2XMO3JSnCzZrf8wd9SzUkd3jP68vjZxIO8jgvj78n",
+	"CflXm1NlVHfsMx7aN1gO9FXPy3oBhG6IJ4bl1/MZ5w042yccR+8i/6kPI6IJ8JjKY/LWoYzZZ7KbjCFC",
+	"5+ZRzFfa2OZwH6YO1D9hze2QHfGADU2R+tK5vng9WBAHC+Ib44+BEtG2iekc9mtIqETo1UYE3uH9L8WU",
+	"H8tP8BQSxsk7Y2a0iRY/FlFR057MIdR91pPZ9gtxLZwdNrQqtz2ukOI1aaiFVuppelLKUuo2ii/LQvTd",
+	"5ossI+Q9QyEnCEsym+Gda5NFn1KZMDNhroUtKpUMZ36oQJMf5pJpIH82DP//PP3px/xowo7QnQAFsoR6",
+	"s0T1SDc64hE2pa5B/xVCsWQZY5hki7HKdtrn+6wb9qmxNmnFOB6uHYcW24/iw6HRd41G38gBjg9hx68S",
+	"Dgj67W8UDPhy+RQrpIyh/0gMh6sxeQ3/QwxXLHAwPwBVuk0GoOcA3DuxKI/Ri4VFEubN5XLimk3gFY7t",
+	"u/JNlfCR+ykvTA9/E3jfKoaSf+eO3FZu1teBeRupdnBbfXUQcAQ4+ZZijKU56y+XE9Oxfse6trmY18i8",
+	"6pXZxkASo3sLbpGZxkwrWwNKU1XUo6bMeAySGFMcmE3EUoROBN4BE2JNdQnDmYL4mNw8Hx6h1XtDJoia",
+	"wjRRdAhEC6KAx1U9nmgcb8q2dmJm12M+NRlKQ5axx4z04dDCVmENT676uBYXjbqYabYj/c4J5LofH3Qb",
+	"6IRBj0HX93WlomgV4r5TqJ9hiNuCHaXSwAntryaVmu4i53lZljx4wZlVKYiQAxfiAJis7IqbD4Lp4PH5",
+	"AlBjTv7u17/jNe+TT/44++T51YGf3YihQ8Tnv2/EJ9UvBzS6/cZDPF4FWWfGLqZrMi6KPkeVCRxs+WDl",
+	"TaZeTmgMqMHOxSyJyQjWd5e5RiLW+j+Fcs5ZX3vuPunqzl05P2q7as816HurwE6Xpn79XzyzM9ufMD7T",
+	"hp6zTm3FBT3CEwufwnjf9vrIZilUoNotXG+cH9cBcQqSiTj78PnZqfm0dZL2ncaWzmLQQ9E8GeFMYbn9",
+	"VLKoTnmF7efd18xvEeubzQjonp+b1wUvN0eleNdp7qaLjltOx6n7Fimgd5r7EVElcq/43MApWdjsq3wJ",
+	"S+ftgOm/PQiKZVEuAh1RTgZOXYaYDL/ZWq7ycvdi2dYItMKwiuNaxwTjSR4cBT0Kq0CabUV7YYd+1dL2",
+	"wWw4BNnHmEpwtjtVvK6UWUmYMB6HL3iH3KF72vnQbqlE6L7SMA3ftOlx3p+dv4E4AHQNsDvo1+WqTUSF",
+	"Aq2NyF0ui7eOqH4000Yjz1bNSAR3LQYaJ4wv8Wsnx/tzxmMx78d0oVq9h+ZC5UZwV4qcvWPO5VTPzG9U",
+	"jliwUe4bQlYLrgpJWiHOHEZMnwvNojwNdQVqtUT0V7BoME+P77/pZmtCP2bX75VcT6ftArvfFUaxV5G6",
+	"6gQ2F7jmsjk3ZoXsHjHTUX6SNz3KT0BTlhxQCr4Hy/OAUlCJUrCMZLOXYkfUT08+ueyRlQAGy/pF81y0",
+	"wjsOkAa72TDLm8XB3zNFIGY613jum/R1GB2sDv4BTRLiNZgSAIQB2Iq5nDKdD8KlHTAD3wcG5OYgbbYX",
+	"xOggOSY3Vj/qEZS0N67ZALOfcvmrGPwrTVHdWh/fRfCsgbq9Vtl8aJXNr6V4H9jLIf7xxYEG9iCGJ7BK",
+	"yr6ArVEAPFwJjemGqGS0m9k7lzElr1OfyZIbpYEHLYqwVWeV18xePuA0luXFuMlJMz8SMRphxknYzdLe",
+	"sxvHl5FnKtyzJ1Oq1FxItHjK/VpPuWsY7Sj5k3K54wqUYoIrizQ0lYBV+P6FmLWibq0fz8GdY1sdKoHg",
+	"iyAmCbsFM+ojxktSsG1h/WtP4TaIQSj7dD8bbct1GCNjIRWQAdUabItL80i7xWEe3k1JIvgIE+ZLbq99",
+	"WPxYLFeqJyDPl5fEPh5/Dw7obxzi7tvGCHfCy4PNTLOT8CW4g5gaKsMOg6sDkhzmaRVGGxtPUyxQc62m",
+	"L8mQ8ZjxEebAqLSBvS0lkzNulHSisMoVtXdBYkHowGjl2ME6EnFF/u2bApVrIpY/izmZUL7YAJG62wyR",
+	"eofhyGgM0a3hEufd03bLTaXaKs+somn26T/NdrGe0jvgsZB9Cb/btDYj4rXVQ6ZgV5NqcgfSSAJy2k47",
+	"GMVAzd1qNjBPGg6aEXlSiz4zeUPGmRpX9/c+/2eo/dDu4HRNKljaacwslwTLE/AfmCS2ppO4lmw0ws7h",
+	"WfPeRp3Dg126poF4uJ8PylNp3FAHMwWSxCxGLcN2WmrWMqvIAatifI/FZEolKAJ3Rvy77oC+fMrtfdSH",
+	"pEX24cXFJBjw1GwCPUKJQiMJb/tdMG71LFvGtsTocIPm99CyTXHakL00ODqGQHNW0Guy4aa/soesbN8/",
+	"z+c+PyKJEQdumQ2TR4kyz+CTXHu/L6vPfPOt5NxxQI+ac4017yBXoRA4ZWK1FjAFMU0QqWsSWg1kQhfo",
+	"hjPLWC7FX/vXrxHflw65NLNHPGGPauQXuadsUWX9IsodSvIm2djl1jokLszUUpAMd1Wg5z6wSjD5iT5I",
+	"pDJz3s+OdyK7rba1ul634cK1SE0F9yGrhttDoQUxOi+5TK9ijxpfMHvaCVa3PBUl24FfLwUlphr6Ytgf",
+	"MKnHqKl1Hx517h11gtPyE/Dy0xKNWRLvBnj3Jcz9J/aSX1IYZvfhg85R5/To9GF9d9+OGEhD9nEI0R+a",
+	"vv036zyQce3d8vmC2nXyKavn+lypg12mHSXzUsjrRgoQFrUUtDjkEE2DdO7ZQ+x/Z+0M9rWtmopvt7K1",
+	"A/lomJHBTOe3347aGpTF5DdWTHYSi18lqkvF73RsBe2fzx+Ssw7pnp6dX9y7v2e5vNuQ/B/7tB9C8XuM",
+	"Zng+cMsRQH+4fwHqA5X5UsSSKKf16rnb01Sg0JxCsCFsliIE+vmYJFrcAldETIGnje088Hi7Or0feHzl",
+	"CasT9PvVBocxHGLonI/BsMODIZ7fZb+KUWGO9h0ua1c7wxDzwW+/0g2VUKWJUV+r3L6IQ1a5TzYPJ1n7",
+	"ZmW4w0XN0xI4uMNUstYzJmEoPhLBya+Mzz4irNaUScjV2F8cnXVyr2tSsm+mpW+mZQWBTSAYkfRVnq00",
+	"meFwoJZiLWD7cqZuoy+ZqVLl67rEyhVX80rJAKgEx4rTdJo7mjBMPyHdC+KyGj3oioShBDUuPKEljS3k",
+	"C9Xk5vWrq2sSCpAT99QNvtTCmX7UZEqZRL/ajFuhRuNYgjLfInMp+ChLirEfj5kyEx2nMzoCqywrOvHI",
+	"MVVOOMcLtsmGWZFJVjdBpvbJeywhNhueJqqB8tmkBWgESvVxGY1QXfxtPPhrxF6xvz3759M313+/+tvD",
+	"YzjrHEenCR9MnnXi/+tvSTm/8tyle+H4lb+HcUySxZIcs/r90oe7Fzlm5+/1hEVD2b+s/39Y0YUL3W/C",
+	"NvFrfRe7+AnPRP2l8jurhEP+6o/7F2ePh3ygloJoJrF/3LsPRU2nAQNuTWeDhEWtolbsmVp1BuC14YrK",
+	"xdtDtsm4S/PhMPdcsHiLIiMhYtSBH5H5GHiIjjWnRpQoVKzhPUf259iab9Jz1nFRcmULalM2mf8Ooly1",
+	"Cb7P6N+uBMB8gAurYRni8Ob33PN7l7QIMUmoNvJjTHn2YCSmDBxerDcKgMeqnbJ/PWYwdFkH0it3II/f",
+	"8/f8Mn1GB52KHNXg5NK5RSk1RsUduDRJTHZiHrr0Ycc2XnjPlwSCe9cOJMK23KpBOoDdawdR8L2Kguuc",
+	"1nMQB9+MOLjSdLGBXl4pFj5lu+7zKs/Jc8OUt3WBNPSAHKA3duYnEbYPnjPu92/NrczsWeF7awqpPkwh",
+	"1adUjzNXfMBLtwFV99hNcxiMhbhVJ+bKFKqVqH+AZEMGMRnY3iSKjTjVM3M+lBYSrIrkEuDMDXAHXJPn",
+	"T6xSIHiysDESqzpZdWbMuO757tGYdyuBunINBzdgNSMPls40GUDC4A6UOaB4Uo/JU/R7uqwqq5mhJnTa",
+	"OTeKiApesyBXONDjEm0kAnYH9vJbOy1rsaPYBIxJOZniIH9+cfn46Orny9OLe9n8WNUIkVJ4bJVQOicD",
+	"ES/yW0L/pXv//unZxcW9Tqd91/3LxenFffrg3kO4DxEMIKZnp3Q4pPdOoziiZ0N60Y1ofB/u36cduLg3",
+	"HF6c3Ys7ETyAbudB/GAQ++1jMwKyDWQHeHTl6Vu5jSb046/AR3rc6p13Ht7DdHH/Q7ciy6xKh/uPk//I",
+	"aTytT+9bLH7f6r1vwZ3ud9+32u9bAvOt3Y/ANf5oPoM/eQgKhi89phNMhbPIHIZH9GfT2PC8963P5dlx",
+	"A8YpZtMVKd+skOUKd37bAutKt0k3Zu5NlYOvK68vuTvijtf58zqV4o7ZHed5sWcyBV5szsCRw+jods4f",
+	"XNy/l+fV1N7jt+Uq4Z8n9FPLOtR8kzkF8s6f4JlMWr3WicVtpaOyY/0rVnThecVozwCMUaZsClrI0PM5",
+	"maq13Ovh7VgUcKHa9p1oeOIHgAev8sWby2/6yYPSOTbCJBkzw3oXISVZlUI5NVT7DNdY+PFkzxyTp7ZS",
+	"ZTIxX3GFLpzchBlMv8DCIstT58M87XQy7L7gbdiX5bRzas1mbNAx05GYgDcmrbdxAbrnUAFuYWrZ5Jwl",
+	"iZmziErJvM6UjtLRVzlCW/WhiIYkITMVPJnuxOUnfwaa6HGbTEBLFvlpZsaM5lrSKCTA7Cejbiy/5R/L",
+	"WLm2TKidsf8s5x9vGzJXoTgJvuDSnD9/+Py/AwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
