@@ -174,7 +174,7 @@ func TestDeadProcessesAreReplacedAndTheRestIsReported(t *testing.T) {
 	}, w.findings)
 	require.Equal(t, domain.ReconcileCounts{Checked: 7, Replaced: 2, Reported: 5}, result.Counts)
 	require.Equal(t, []domain.ReconcileCounts{result.Counts}, w.closed)
-	require.Len(t, result.Findings, 4)
+	require.Len(t, result.Findings, 5)
 	require.Equal(t, domain.ByPerson, w.opened[result.ReconciliationID])
 }
 
