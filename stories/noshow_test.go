@@ -64,7 +64,7 @@ func balance(t *testing.T, c *clinic.Clinic, u *clinic.User, id string, kept int
 func TestANoShowIsNoticedDisputedDecidedAndCorrected(t *testing.T) {
 	t.Parallel()
 	c := clinic.New(t, clinic.Options{NoWorker: true})
-	desk, temporal := c.Login("staff"), c.Temporal()
+	desk := c.Login("staff")
 	users, visits := soon(t, c, 40*time.Second,
 		`"dispute_period": "6s"`, `"dispute_period": "10m"`, `"dispute_period": "10m"`, `"no_show_grace": "1s"`)
 	silent, objecting, mistaken, unmarked := visits[0].ID, visits[1].ID, visits[2].ID, visits[3].ID
@@ -78,50 +78,73 @@ func TestANoShowIsNoticedDisputedDecidedAndCorrected(t *testing.T) {
 	}
 	require.Contains(t, c.Letter(silent, domain.MessageFeeNotice), "EUR 40.00")
 
-	t.Run("nobody objects", func(t *testing.T) {
-		testkit.Eventually(t, func() bool { return users[0].Appointment(silent).NoShowFee.Status == "kept" }, "the fee is kept")
-		balance(t, c, users[0], silent, 4000)
-		require.Contains(t, c.Letter(silent, domain.MessageFeeKept), "EUR 40.00")
-		late := users[0].Command(silent, "dispute", map[string]string{"reason_code": "was_there"}, "k")
-		require.Equal(t, string(domain.CodeWrongStatus), late.Problem(), late)
-	})
-	t.Run("the patient objects", func(t *testing.T) {
-		balance(t, c, users[1], objecting, 4000) // what exceeds the fee went back at once
-		require.Equal(t, "patient_may_object", c.NextStep(temporal, objecting))
-		theirs := users[0].Command(objecting, "dispute", map[string]string{"reason_code": "was_there"}, "k2")
-		require.Equal(t, http.StatusNotFound, theirs.Status, "somebody else's fee")
-		users[1].Must(objecting, "dispute", map[string]string{"reason_code": "was_there"})
-		require.Contains(t, c.Careflow("staff", "appointments", "list", "--fee", "disputed"), objecting)
-		testkit.Eventually(t, func() bool { return c.NextStep(temporal, objecting) == "staff_decide_fee" }, "people see who acts")
-		c.Careflow("staff", "appointments", "waive-fee", objecting, "--reason", "arrival_confirmed")
-		balance(t, c, users[1], objecting, 0)
-		require.Contains(t, c.Letter(objecting, domain.MessageFeeWaived), "EUR 40.00")
-		require.Contains(t, c.Letter(objecting, domain.MessageRefunded), "We have sent EUR 40.00", "each refund's letter names its own amount")
-		require.Contains(t, c.Messages(objecting), "no_show_fee_waived patient")
-		require.Equal(t, []string{"not_attended", "fee_disputed", "fee_waived"}, kindsWithout(users[1].Kinds(objecting),
-			"booked", "payment_opened", "authorised", "accepted", "captured", "payment_refunded"))
-	})
-	t.Run("it took place after all", func(t *testing.T) {
-		balance(t, c, users[2], mistaken, 4000)
-		c.Careflow("staff", "appointments", "correct", mistaken, "--to", "completed", "--reason", "recorded_by_mistake")
-		a := users[2].Await(mistaken, domain.StatusCompleted)
-		require.Equal(t, openapi.FeeStatus("withdrawn"), a.NoShowFee.Status)
-		require.Contains(t, c.Letter(mistaken, domain.MessageCorrected), "mistake of ours")
-		balance(t, c, users[2], mistaken, 4000) // what went back is not taken again
-		desk.Must(mistaken, "correct", map[string]string{"status": "no_show", "reason_code": "recorded_by_mistake"})
-		require.Equal(t, openapi.FeeStatus("noticed"), users[2].Await(mistaken, domain.StatusNoShow).NoShowFee.Status)
-		desk.Must(mistaken, "waive-fee", map[string]string{"reason_code": "goodwill"})
-		balance(t, c, users[2], mistaken, 0)
-		require.Equal(t, 3, c.Count(`SELECT count(*) FROM receipts WHERE appointment_id = $1`, mistaken), "taken once, given back twice")
-	})
-	t.Run("nobody marked it", func(t *testing.T) {
-		a := users[3].Await(unmarked, domain.StatusNoShow)
-		require.Empty(t, a.NoShowFee.Status)
-		balance(t, c, users[3], unmarked, 0)
-		desk.Must(unmarked, "correct", map[string]string{"status": "completed", "reason_code": "patient_was_there"})
-		users[3].Await(unmarked, domain.StatusCompleted)
-		balance(t, c, users[3], unmarked, 0)
-		refused := users[3].Command(unmarked, "correct", map[string]string{"status": "no_show", "reason_code": "other"}, "k3")
-		require.Equal(t, http.StatusForbidden, refused.Status, "only staff correct")
-	})
+	nobodyObjects(t, c, users[0], silent)
+	thePatientObjects(t, c, users[1], users[0], objecting)
+	itTookPlaceAfterAll(t, c, users[2], mistaken)
+	nobodyMarkedIt(t, c, users[3], unmarked)
+}
+
+func nobodyObjects(t *testing.T, c *clinic.Clinic, patient *clinic.User, id string) {
+	t.Helper()
+	testkit.Eventually(t, func() bool { return patient.Appointment(id).NoShowFee.Status == "kept" }, "the fee is kept")
+	balance(t, c, patient, id, 4000)
+	require.Contains(t, c.Letter(id, domain.MessageFeeKept), "EUR 40.00")
+	late := patient.Command(id, "dispute", map[string]string{"reason_code": "was_there"}, "k")
+	require.Equal(t, string(domain.CodeWrongStatus), late.Problem(), late)
+}
+
+func thePatientObjects(t *testing.T, c *clinic.Clinic, patient, other *clinic.User, id string) {
+	t.Helper()
+	temporal := c.Temporal()
+	balance(t, c, patient, id, 4000) // what exceeds the fee went back at once
+	require.Equal(t, "patient_may_object", c.NextStep(temporal, id))
+	theirs := other.Command(id, "dispute", map[string]string{"reason_code": "was_there"}, "k2")
+	require.Equal(t, http.StatusNotFound, theirs.Status, "somebody else's fee")
+	patient.Must(id, "dispute", map[string]string{"reason_code": "was_there"})
+	testkit.Eventually(t, func() bool { return c.NextStep(temporal, id) == "staff_decide_fee" }, "people see who acts")
+	require.Contains(t, c.Careflow("staff", "appointments", "list", "--fee", "disputed"), id)
+	c.Careflow("staff", "appointments", "waive-fee", id, "--reason", "arrival_confirmed")
+	balance(t, c, patient, id, 0)
+	require.Contains(t, c.Letter(id, domain.MessageFeeWaived), "EUR 40.00")
+	require.Contains(t, c.Messages(id), "no_show_fee_waived patient")
+	require.Contains(t, c.Letter(id, domain.MessageRefunded), "We have sent EUR 40.00", "each refund's letter names its own amount")
+	require.Equal(t, []string{"not_attended", "fee_disputed", "fee_waived"}, kindsWithout(patient.Kinds(id),
+		"booked", "payment_opened", "authorised", "accepted", "captured", "payment_refunded"))
+}
+
+func itTookPlaceAfterAll(t *testing.T, c *clinic.Clinic, patient *clinic.User, id string) {
+	t.Helper()
+	desk := c.Login("staff")
+	balance(t, c, patient, id, 4000)
+	c.Careflow("staff", "appointments", "correct", id, "--to", "completed", "--reason", "recorded_by_mistake")
+	a := patient.Await(id, domain.StatusCompleted)
+	require.Equal(t, openapi.FeeStatus("withdrawn"), a.NoShowFee.Status)
+	require.Contains(t, c.Letter(id, domain.MessageCorrected), "mistake of ours")
+	balance(t, c, patient, id, 4000) // what went back is not taken again
+	correct(t, desk, id, domain.StatusNoShow)
+	require.Equal(t, openapi.FeeStatus("noticed"), patient.Await(id, domain.StatusNoShow).NoShowFee.Status)
+	desk.Must(id, "waive-fee", map[string]string{"reason_code": "goodwill"})
+	balance(t, c, patient, id, 0)
+	require.Equal(t, 3, c.Count(`SELECT count(*) FROM receipts WHERE appointment_id = $1`, id), "taken once, given back twice")
+}
+
+func nobodyMarkedIt(t *testing.T, c *clinic.Clinic, patient *clinic.User, id string) {
+	t.Helper()
+	a := patient.Await(id, domain.StatusNoShow)
+	require.Empty(t, a.NoShowFee.Status)
+	balance(t, c, patient, id, 0)
+	correct(t, c.Login("staff"), id, domain.StatusCompleted)
+	patient.Await(id, domain.StatusCompleted)
+	balance(t, c, patient, id, 0)
+	refused := patient.Command(id, "correct", map[string]string{"status": "no_show", "reason_code": "other"}, "k3")
+	require.Equal(t, http.StatusForbidden, refused.Status, "only staff correct")
+}
+
+// correct waits for money that is on its way back, as its answer asks for.
+func correct(t *testing.T, desk *clinic.User, id string, to domain.Status) {
+	t.Helper()
+	body := map[string]string{"status": string(to), "reason_code": "recorded_by_mistake"}
+	testkit.Eventually(t, func() bool {
+		return desk.Command(id, "correct", body, domain.NewID()).Status < http.StatusMultipleChoices
+	}, "%s is corrected", id)
 }

@@ -28,8 +28,7 @@ func (s *Store) alternatives(ctx context.Context, q *db.Queries, doctorID, typeI
 		from := now.AddDate(0, 0, 7*week)
 		span := domain.Window{Start: from, End: from.AddDate(0, 0, 7)}
 		free, err := s.availability(ctx, q, doctorID, typeID, span)
-		switch domain.CodeOf(err) {
-		case domain.CodeDoctorInactive, domain.CodeNotFound:
+		if code := domain.CodeOf(err); code == domain.CodeDoctorInactive || code == domain.CodeNotFound {
 			return nil, nil
 		}
 		if err != nil {
