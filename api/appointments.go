@@ -14,6 +14,7 @@ func (h *handlers) ListAppointments(ctx context.Context, req openapi.ListAppoint
 	p := req.Params
 	filter := domain.AppointmentFilter{
 		Statuses: convert(p.Status, func(s openapi.Status) domain.Status { return domain.Status(s) }),
+		Fee:      domain.FeeStatus(p.NoShowFee),
 		DoctorID: p.DoctorID, PatientID: p.PatientID, From: p.From.UTC(), To: p.To.UTC(),
 	}
 	if !p.From.IsZero() && !p.To.IsZero() && !p.To.After(p.From) {

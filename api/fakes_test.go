@@ -134,6 +134,12 @@ func (s *fakeStore) Availability(_ context.Context, doctorID, typeID string, _ d
 	}}, nil
 }
 
+func (s *fakeStore) Alternatives(_ context.Context, a domain.Appointment, zone string, _ time.Time) ([]domain.Slot, error) {
+	defer s.lock()()
+	next := domain.Window{Start: a.Visit.Start.Add(24 * time.Hour), End: a.Visit.End.Add(24 * time.Hour)}
+	return []domain.Slot{{Window: next, Zone: zone}}, s.err
+}
+
 func (s *fakeStore) Book(_ context.Context, by domain.Caller, req domain.BookingRequest, key domain.IdempotencyKey, at time.Time,
 	render func(domain.Appointment) (domain.StoredResponse, error),
 ) (domain.StoredResponse, bool, error) {

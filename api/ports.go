@@ -45,6 +45,9 @@ type Store interface {
 	LinkedVisit(ctx context.Context, id, requestID string) (domain.LinkedVisit, error)
 	// ProcessInput reads a visit's state, without anything of the record: no audit row.
 	ProcessInput(ctx context.Context, id string) (domain.Appointment, error)
+	// Alternatives are the next free times of a visit's doctor and type, other than its own,
+	// on different days of the zone where possible.
+	Alternatives(ctx context.Context, a domain.Appointment, zone string, now time.Time) ([]domain.Slot, error)
 
 	// BeginCommand returns the stored answer to an earlier request with the key, nil to
 	// carry the command out (also when an earlier try is still open: the update ID is the

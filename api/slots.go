@@ -26,18 +26,36 @@ func (h *handlers) ListSlots(ctx context.Context, req openapi.ListSlotsRequestOb
 	if err != nil {
 		return nil, err
 	}
-	return openapi.ListSlots200JSONResponse{Items: convert(slots, func(s domain.Slot) openapi.Slot {
-		in := zone(s.Zone)
-		return openapi.Slot{
-			StartsAt: s.Start.In(in), EndsAt: s.End.In(in), LocalTime: wallClock(s.Local, s.Start.In(in)), TimeZone: s.Zone,
-		}
-	})}, nil
+	return openapi.ListSlots200JSONResponse{Items: convert(slots, slotView)}, nil
+}
+
+// ListAlternatives lists a few other times for a visit, as the letter does that says that
+// it came to nothing.
+func (h *handlers) ListAlternatives(ctx context.Context, req openapi.ListAlternativesRequestObject) (openapi.ListAlternativesResponseObject, error) {
+	ctx, who := begin(ctx)
+	a, err := h.find(ctx, who, req.AppointmentID)
+	if err != nil {
+		return nil, err
+	}
+	slots, err := h.store.Alternatives(ctx, a, a.Terms.Zone, h.cfg.Clock().UTC())
+	if err != nil {
+		return nil, err
+	}
+	return openapi.ListAlternatives200JSONResponse{Items: convert(slots, slotView)}, nil
+}
+
+func slotView(s domain.Slot) openapi.Slot {
+	in := zone(s.Zone)
+	return openapi.Slot{
+		StartsAt: s.Start.In(in), EndsAt: s.End.In(in), LocalTime: wallClock(s.Local, s.Start.In(in)), TimeZone: s.Zone,
+	}
 }
 
 func termsView(t domain.Terms) openapi.Terms {
 	return openapi.Terms{
 		Price: money(t.Price.Minor, t.Price.Currency), InstantConfirm: t.InstantConfirm, NoShowFeePercent: t.NoShowFeeShare,
-		RescheduleLimit: t.RescheduleLimit, RescheduleUntilMinutes: minutes(t.RescheduleUntil),
+		DisputePeriodMinutes: minutes(domain.Duration(t.DisputeWindow())),
+		RescheduleLimit:      t.RescheduleLimit, RescheduleUntilMinutes: minutes(t.RescheduleUntil),
 		RefundTiers: convert(t.RefundTiers, func(r domain.RefundTier) openapi.RefundTier {
 			return openapi.RefundTier{BeforeMinutes: minutes(r.Before), Percent: r.Percent}
 		}),

@@ -96,7 +96,7 @@ func typeOf(doctorID, id string, in openapi.AppointmentTypeInput) domain.Appoint
 			RefundTiers: convert(in.RefundTiers, func(r openapi.RefundTier) domain.RefundTier {
 				return domain.RefundTier{Before: m(r.BeforeMinutes), Percent: r.Percent}
 			}),
-			NoShowGrace: m(in.NoShowGraceMinutes), NoShowFeeShare: in.NoShowFeePercent,
+			NoShowGrace: m(in.NoShowGraceMinutes), NoShowFeeShare: in.NoShowFeePercent, DisputePeriod: m(in.DisputePeriodMinutes),
 			RescheduleLimit: in.RescheduleLimit, RescheduleUntil: m(in.RescheduleUntilMinutes), Reconfirm: in.Reconfirm,
 			Retention: m(in.RetentionDays * day),
 		},
@@ -126,7 +126,8 @@ func typeView(t domain.AppointmentType) openapi.AppointmentTypeDetail {
 		AnswerCutoffMinutes: minutes(x.AnswerCutoff), CaptureMarginMinutes: minutes(x.CaptureMargin),
 		ReminderMinutes: convert(x.Reminders, minutes), RefundTiers: termsView(x).RefundTiers,
 		NoShowGraceMinutes: minutes(x.NoShowGrace), NoShowFeePercent: x.NoShowFeeShare,
-		RescheduleLimit: x.RescheduleLimit, RescheduleUntilMinutes: minutes(x.RescheduleUntil), Reconfirm: x.Reconfirm,
+		DisputePeriodMinutes: minutes(domain.Duration(x.DisputeWindow())),
+		RescheduleLimit:      x.RescheduleLimit, RescheduleUntilMinutes: minutes(x.RescheduleUntil), Reconfirm: x.Reconfirm,
 		RetentionDays: minutes(x.Retention) / day,
 	}
 	if t.OwnPrice != nil {

@@ -45,12 +45,18 @@ func (h *handlers) appointmentView(a domain.Appointment, to audience) openapi.Ap
 		CancelledBy: openapi.ActorKind(a.CancelledBy), ReasonCode: a.ReasonCode,
 		CreatedAt: a.CreatedAt.In(in), UpdatedAt: a.UpdatedAt.In(in), EndedAt: local(a.EndedAt, in),
 	}
+	view.NoShowFee = feeView(a, in)
 	switch a.Status {
 	case domain.StatusRequested:
 		view.PayBy = local(a.PayBy, in)
 	case domain.StatusPending:
 		view.AnswerBy = local(a.AnswerBy, in)
-	case domain.StatusCapturing, domain.StatusConfirmed, domain.StatusCheckedIn, domain.StatusCompleted, domain.StatusDeclined,
+	case domain.StatusConfirmed:
+		view.CheckInBy = a.Terms.VisitOver(a.Visit.End).In(in)
+		if a.OverBy.After(view.CheckInBy) {
+			view.CheckInBy = a.OverBy.In(in)
+		}
+	case domain.StatusCapturing, domain.StatusCheckedIn, domain.StatusCompleted, domain.StatusDeclined,
 		domain.StatusCancelled, domain.StatusExpired, domain.StatusNoShow, domain.StatusArchived:
 	}
 	if to.staff {
@@ -61,6 +67,22 @@ func (h *handlers) appointmentView(a domain.Appointment, to audience) openapi.Ap
 	}
 	if to.notes {
 		view.Notes = a.Notes
+	}
+	return view
+}
+
+// feeView shows what is asked for a visit that nobody came to, and who acts until when.
+func feeView(a domain.Appointment, in *time.Location) openapi.NoShowFee {
+	if a.Fee.Status == "" {
+		return openapi.NoShowFee{}
+	}
+	view := openapi.NoShowFee{Status: openapi.FeeStatus(a.Fee.Status), Amount: money(a.Fee.Minor, a.Terms.Price.Currency)}
+	switch a.Fee.Status {
+	case domain.FeeNoticed:
+		view.DisputeBy = local(a.Fee.Until, in)
+	case domain.FeeDisputed:
+		view.DecideBy = local(a.Fee.Until, in)
+	case domain.FeeKept, domain.FeeWaived, domain.FeeWithdrawn:
 	}
 	return view
 }

@@ -18,6 +18,7 @@ const (
 	Claim          = "appointment.claim"
 	Transition     = "appointment.transition"
 	ReportStuck    = "appointment.report_stuck"
+	NoticeSent     = "appointment.notice_sent"
 	OpenPayment    = "appointment.open_payment"
 	ReadPayment    = "appointment.read_payment"
 	CapturePayment = "appointment.capture_payment"
@@ -43,6 +44,17 @@ type ClaimInput struct {
 type ReportStuckInput struct {
 	AppointmentID string      `json:"appointment_id"`
 	Code          domain.Code `json:"code"`
+}
+
+// NoticeSentInput asks when a letter of a kind was sent to the patient.
+type NoticeSentInput struct {
+	AppointmentID string             `json:"appointment_id"`
+	Kind          domain.MessageKind `json:"kind"`
+}
+
+// NoticeSentResult is when it was sent, UTC; zero when it was not.
+type NoticeSentResult struct {
+	At time.Time `json:"at,omitzero"`
 }
 
 // OpenPaymentInput asks for an intent the patient can pay.

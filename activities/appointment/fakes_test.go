@@ -221,6 +221,10 @@ func (b *books) RecordFact(_ context.Context, f domain.Fact) error {
 	return nil
 }
 
+func (b *books) MessageSentAt(context.Context, string, domain.MessageKind) (time.Time, error) {
+	return b.payBy, b.fails()
+}
+
 func (b *books) ReportStuck(context.Context, string, domain.Code) error { return b.fails() }
 
 func (b *books) Transition(_ context.Context, t domain.Transition) (domain.TransitionResult, error) {

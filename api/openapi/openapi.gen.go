@@ -237,6 +237,51 @@ func (e CancellationReasonCode) Valid() bool {
 	}
 }
 
+// Defines values for CorrectionReasonCode.
+const (
+	CorrectionReasonCodeOther              CorrectionReasonCode = "other"
+	CorrectionReasonCodePatientWasNotThere CorrectionReasonCode = "patient_was_not_there"
+	CorrectionReasonCodePatientWasThere    CorrectionReasonCode = "patient_was_there"
+	CorrectionReasonCodeRecordedByMistake  CorrectionReasonCode = "recorded_by_mistake"
+	CorrectionReasonCodeWrongPatient       CorrectionReasonCode = "wrong_patient"
+)
+
+// Valid indicates whether the value is a known member of the CorrectionReasonCode enum.
+func (e CorrectionReasonCode) Valid() bool {
+	switch e {
+	case CorrectionReasonCodeOther:
+		return true
+	case CorrectionReasonCodePatientWasNotThere:
+		return true
+	case CorrectionReasonCodePatientWasThere:
+		return true
+	case CorrectionReasonCodeRecordedByMistake:
+		return true
+	case CorrectionReasonCodeWrongPatient:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CorrectionStatus.
+const (
+	CorrectionStatusCompleted CorrectionStatus = "completed"
+	CorrectionStatusNoShow    CorrectionStatus = "no_show"
+)
+
+// Valid indicates whether the value is a known member of the CorrectionStatus enum.
+func (e CorrectionStatus) Valid() bool {
+	switch e {
+	case CorrectionStatusCompleted:
+		return true
+	case CorrectionStatusNoShow:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DeclineReasonCode.
 const (
 	DeclineReasonCodeDoctorUnavailable DeclineReasonCode = "doctor_unavailable"
@@ -252,6 +297,99 @@ func (e DeclineReasonCode) Valid() bool {
 	case DeclineReasonCodeNotSuitable:
 		return true
 	case DeclineReasonCodeOther:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DisputeReasonCode.
+const (
+	DisputeReasonCodeCancelledBefore DisputeReasonCode = "cancelled_before"
+	DisputeReasonCodeClinicWasClosed DisputeReasonCode = "clinic_was_closed"
+	DisputeReasonCodeEmergency       DisputeReasonCode = "emergency"
+	DisputeReasonCodeOther           DisputeReasonCode = "other"
+	DisputeReasonCodeWasThere        DisputeReasonCode = "was_there"
+	DisputeReasonCodeWrongAmount     DisputeReasonCode = "wrong_amount"
+)
+
+// Valid indicates whether the value is a known member of the DisputeReasonCode enum.
+func (e DisputeReasonCode) Valid() bool {
+	switch e {
+	case DisputeReasonCodeCancelledBefore:
+		return true
+	case DisputeReasonCodeClinicWasClosed:
+		return true
+	case DisputeReasonCodeEmergency:
+		return true
+	case DisputeReasonCodeOther:
+		return true
+	case DisputeReasonCodeWasThere:
+		return true
+	case DisputeReasonCodeWrongAmount:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeeDecisionReasonCode.
+const (
+	FeeDecisionReasonCodeArrivalConfirmed    FeeDecisionReasonCode = "arrival_confirmed"
+	FeeDecisionReasonCodeArrivalNotFound     FeeDecisionReasonCode = "arrival_not_found"
+	FeeDecisionReasonCodeCancellationFound   FeeDecisionReasonCode = "cancellation_found"
+	FeeDecisionReasonCodeClinicMistake       FeeDecisionReasonCode = "clinic_mistake"
+	FeeDecisionReasonCodeEmergency           FeeDecisionReasonCode = "emergency"
+	FeeDecisionReasonCodeGoodwill            FeeDecisionReasonCode = "goodwill"
+	FeeDecisionReasonCodeNoCancellationFound FeeDecisionReasonCode = "no_cancellation_found"
+	FeeDecisionReasonCodeOther               FeeDecisionReasonCode = "other"
+)
+
+// Valid indicates whether the value is a known member of the FeeDecisionReasonCode enum.
+func (e FeeDecisionReasonCode) Valid() bool {
+	switch e {
+	case FeeDecisionReasonCodeArrivalConfirmed:
+		return true
+	case FeeDecisionReasonCodeArrivalNotFound:
+		return true
+	case FeeDecisionReasonCodeCancellationFound:
+		return true
+	case FeeDecisionReasonCodeClinicMistake:
+		return true
+	case FeeDecisionReasonCodeEmergency:
+		return true
+	case FeeDecisionReasonCodeGoodwill:
+		return true
+	case FeeDecisionReasonCodeNoCancellationFound:
+		return true
+	case FeeDecisionReasonCodeOther:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeeStatus.
+const (
+	FeeStatusDisputed  FeeStatus = "disputed"
+	FeeStatusKept      FeeStatus = "kept"
+	FeeStatusNoticed   FeeStatus = "noticed"
+	FeeStatusWaived    FeeStatus = "waived"
+	FeeStatusWithdrawn FeeStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the FeeStatus enum.
+func (e FeeStatus) Valid() bool {
+	switch e {
+	case FeeStatusDisputed:
+		return true
+	case FeeStatusKept:
+		return true
+	case FeeStatusNoticed:
+		return true
+	case FeeStatusWaived:
+		return true
+	case FeeStatusWithdrawn:
 		return true
 	default:
 		return false
@@ -944,17 +1082,23 @@ type Appointment struct {
 	// BookedBy The account that booked and pays.
 	BookedBy    string    `json:"booked_by"`
 	CancelledBy ActorKind `json:"cancelled_by,omitempty,omitzero"`
-	CreatedAt   time.Time `json:"created_at"`
-	DoctorID    string    `json:"doctor_id"`
-	DoctorName  string    `json:"doctor_name"`
-	EndedAt     time.Time `json:"ended_at,omitempty,omitzero"`
-	EndsAt      time.Time `json:"ends_at"`
-	ID          string    `json:"id"`
+
+	// CheckInBy While confirmed: who is not checked in by then counts as not attended.
+	CheckInBy  time.Time `json:"check_in_by,omitempty,omitzero"`
+	CreatedAt  time.Time `json:"created_at"`
+	DoctorID   string    `json:"doctor_id"`
+	DoctorName string    `json:"doctor_name"`
+	EndedAt    time.Time `json:"ended_at,omitempty,omitzero"`
+	EndsAt     time.Time `json:"ends_at"`
+	ID         string    `json:"id"`
 
 	// LocalTime What the clock on the wall shows, without an offset.
 	//
 	// Example: 2026-03-02T09:00:00
 	LocalTime LocalTime `json:"local_time"`
+
+	// NoShowFee What is kept, or may be, for a visit that a person marked as not attended.
+	NoShowFee NoShowFee `json:"no_show_fee,omitempty,omitzero"`
 
 	// Notes The doctor's notes. Only for the doctor of the visit.
 	Notes     string `json:"notes,omitempty,omitzero"`
@@ -967,7 +1111,7 @@ type Appointment struct {
 	// Reason What the patient wrote. Only in `GET /v1/appointments/{appointment_id}`.
 	Reason string `json:"reason,omitempty,omitzero"`
 
-	// ReasonCode Why it was declined or cancelled.
+	// ReasonCode Why it was declined, cancelled or corrected.
 	ReasonCode  string `json:"reason_code,omitempty,omitzero"`
 	Reschedules int    `json:"reschedules"`
 
@@ -1049,6 +1193,9 @@ type AppointmentTypeInput struct {
 
 	// CaptureMarginMinutes How long before the authorised money lapses an answer has come at the latest.
 	CaptureMarginMinutes int `json:"capture_margin_minutes,omitempty,omitzero"`
+
+	// DisputePeriodMinutes How long a patient may object to the fee, from the notice.
+	DisputePeriodMinutes int `json:"dispute_period_minutes,omitempty,omitzero"`
 	DurationMinutes      int `json:"duration_minutes"`
 
 	// InstantConfirm Confirmed without the doctor's answer.
@@ -1132,6 +1279,9 @@ type AppointmentTypeSettings struct {
 
 	// CaptureMarginMinutes How long before the authorised money lapses an answer has come at the latest.
 	CaptureMarginMinutes int `json:"capture_margin_minutes"`
+
+	// DisputePeriodMinutes How long a patient may object to the fee, from the notice.
+	DisputePeriodMinutes int `json:"dispute_period_minutes"`
 	DurationMinutes      int `json:"duration_minutes"`
 
 	// InstantConfirm Confirmed without the doctor's answer.
@@ -1222,6 +1372,18 @@ type ConfirmEmailForm struct {
 	Token string `json:"token"`
 }
 
+// Correction defines model for Correction.
+type Correction struct {
+	ReasonCode CorrectionReasonCode `json:"reason_code"`
+	Status     CorrectionStatus     `json:"status"`
+}
+
+// CorrectionReasonCode defines model for Correction.ReasonCode.
+type CorrectionReasonCode string
+
+// CorrectionStatus defines model for Correction.Status.
+type CorrectionStatus string
+
 // CreatedAccount defines model for CreatedAccount.
 type CreatedAccount struct {
 	Account ManagedAccount `json:"account"`
@@ -1293,6 +1455,14 @@ type Device struct {
 type DeviceList struct {
 	Items []Device `json:"items"`
 }
+
+// Dispute defines model for Dispute.
+type Dispute struct {
+	ReasonCode DisputeReasonCode `json:"reason_code"`
+}
+
+// DisputeReasonCode defines model for Dispute.ReasonCode.
+type DisputeReasonCode string
 
 // Doctor defines model for Doctor.
 type Doctor struct {
@@ -1396,6 +1566,17 @@ type Event struct {
 type EventList struct {
 	Items []Event `json:"items"`
 }
+
+// FeeDecision defines model for FeeDecision.
+type FeeDecision struct {
+	ReasonCode FeeDecisionReasonCode `json:"reason_code"`
+}
+
+// FeeDecisionReasonCode defines model for FeeDecision.ReasonCode.
+type FeeDecisionReasonCode string
+
+// FeeStatus noticed: the patient may object; disputed: staff decide; withdrawn: the visit took place after all.
+type FeeStatus string
 
 // FieldError defines model for FieldError.
 type FieldError struct {
@@ -1564,6 +1745,21 @@ type NewPatient struct {
 
 // NewPatientRelation To the account.
 type NewPatientRelation string
+
+// NoShowFee What is kept, or may be, for a visit that a person marked as not attended.
+type NoShowFee struct {
+	// Amount Example: {"currency":"EUR","minor":8000}
+	Amount Money `json:"amount"`
+
+	// DecideBy While disputed: without a decision by then the fee goes back.
+	DecideBy time.Time `json:"decide_by,omitempty,omitzero"`
+
+	// DisputeBy Until when the patient may object, while noticed.
+	DisputeBy time.Time `json:"dispute_by,omitempty,omitzero"`
+
+	// Status noticed: the patient may object; disputed: staff decide; withdrawn: the visit took place after all.
+	Status FeeStatus `json:"status"`
+}
 
 // PasswordChange defines model for PasswordChange.
 type PasswordChange struct {
@@ -1901,6 +2097,9 @@ type Status string
 
 // Terms What clinic and patient agree on at the booking. Later changes of prices do not touch it.
 type Terms struct {
+	// DisputePeriodMinutes How long a patient may object to the fee, from the notice.
+	DisputePeriodMinutes int `json:"dispute_period_minutes,omitempty,omitzero"`
+
 	// InstantConfirm Confirmed without the doctor's answer.
 	InstantConfirm   bool `json:"instant_confirm"`
 	NoShowFeePercent int  `json:"no_show_fee_percent"`
@@ -2136,6 +2335,9 @@ type ListAppointmentsParams struct {
 	// Status Only these statuses; may be repeated.
 	Status []Status `form:"status,omitempty" json:"status,omitempty,omitzero"`
 
+	// NoShowFee Only visits whose no-show fee stands there; `disputed` ones wait for a decision.
+	NoShowFee FeeStatus `form:"no_show_fee,omitempty" json:"no_show_fee,omitempty,omitzero"`
+
 	// DoctorID Only this doctor's visits.
 	DoctorID string `form:"doctor_id,omitempty" json:"doctor_id,omitempty,omitzero"`
 
@@ -2209,8 +2411,26 @@ type ConfirmAppointmentParams struct {
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
+// CorrectAppointmentParams defines parameters for CorrectAppointment.
+type CorrectAppointmentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+}
+
 // DeclineAppointmentParams defines parameters for DeclineAppointment.
 type DeclineAppointmentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+}
+
+// DisputeNoShowFeeParams defines parameters for DisputeNoShowFee.
+type DisputeNoShowFeeParams struct {
 	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
@@ -2246,6 +2466,24 @@ type ResolveAppointmentParams struct {
 type RetryAppointmentParams struct {
 	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// UpholdNoShowFeeParams defines parameters for UpholdNoShowFee.
+type UpholdNoShowFeeParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+}
+
+// WaiveNoShowFeeParams defines parameters for WaiveNoShowFee.
+type WaiveNoShowFeeParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
 // ListDoctorsParams defines parameters for ListDoctors.
@@ -2410,8 +2648,14 @@ type BookAppointmentJSONRequestBody = Booking
 // CancelAppointmentJSONRequestBody defines body for CancelAppointment for application/json ContentType.
 type CancelAppointmentJSONRequestBody = Cancellation
 
+// CorrectAppointmentJSONRequestBody defines body for CorrectAppointment for application/json ContentType.
+type CorrectAppointmentJSONRequestBody = Correction
+
 // DeclineAppointmentJSONRequestBody defines body for DeclineAppointment for application/json ContentType.
 type DeclineAppointmentJSONRequestBody = Decline
+
+// DisputeNoShowFeeJSONRequestBody defines body for DisputeNoShowFee for application/json ContentType.
+type DisputeNoShowFeeJSONRequestBody = Dispute
 
 // RescheduleAppointmentJSONRequestBody defines body for RescheduleAppointment for application/json ContentType.
 type RescheduleAppointmentJSONRequestBody = Reschedule
@@ -2421,6 +2665,12 @@ type ResolveAppointmentJSONRequestBody = RepairReason
 
 // RetryAppointmentJSONRequestBody defines body for RetryAppointment for application/json ContentType.
 type RetryAppointmentJSONRequestBody = RepairReason
+
+// UpholdNoShowFeeJSONRequestBody defines body for UpholdNoShowFee for application/json ContentType.
+type UpholdNoShowFeeJSONRequestBody = FeeDecision
+
+// WaiveNoShowFeeJSONRequestBody defines body for WaiveNoShowFee for application/json ContentType.
+type WaiveNoShowFeeJSONRequestBody = FeeDecision
 
 // CreateDoctorJSONRequestBody defines body for CreateDoctor for application/json ContentType.
 type CreateDoctorJSONRequestBody = DoctorInput
@@ -2550,6 +2800,9 @@ type ServerInterface interface {
 	// GetAppointment One appointment
 	// (GET /v1/appointments/{appointment_id})
 	GetAppointment(c *gin.Context, appointmentID AppointmentID, params GetAppointmentParams)
+	// ListAlternatives Other times for a visit
+	// (GET /v1/appointments/{appointment_id}/alternatives)
+	ListAlternatives(c *gin.Context, appointmentID AppointmentID)
 	// CancelAppointment Cancel a visit
 	// (POST /v1/appointments/{appointment_id}/cancel)
 	CancelAppointment(c *gin.Context, appointmentID AppointmentID, params CancelAppointmentParams)
@@ -2562,9 +2815,15 @@ type ServerInterface interface {
 	// ConfirmAppointment Confirm a request
 	// (POST /v1/appointments/{appointment_id}/confirm)
 	ConfirmAppointment(c *gin.Context, appointmentID AppointmentID, params ConfirmAppointmentParams)
+	// CorrectAppointment Correct whether a visit took place
+	// (POST /v1/appointments/{appointment_id}/correct)
+	CorrectAppointment(c *gin.Context, appointmentID AppointmentID, params CorrectAppointmentParams)
 	// DeclineAppointment Decline a request
 	// (POST /v1/appointments/{appointment_id}/decline)
 	DeclineAppointment(c *gin.Context, appointmentID AppointmentID, params DeclineAppointmentParams)
+	// DisputeNoShowFee Object to a no-show fee
+	// (POST /v1/appointments/{appointment_id}/dispute)
+	DisputeNoShowFee(c *gin.Context, appointmentID AppointmentID, params DisputeNoShowFeeParams)
 	// ListAppointmentEvents The timeline of an appointment
 	// (GET /v1/appointments/{appointment_id}/events)
 	ListAppointmentEvents(c *gin.Context, appointmentID AppointmentID)
@@ -2586,6 +2845,12 @@ type ServerInterface interface {
 	// RetryAppointment Repair the process of a visit now
 	// (POST /v1/appointments/{appointment_id}/retry)
 	RetryAppointment(c *gin.Context, appointmentID AppointmentID, params RetryAppointmentParams)
+	// UpholdNoShowFee Uphold a disputed no-show fee
+	// (POST /v1/appointments/{appointment_id}/uphold-fee)
+	UpholdNoShowFee(c *gin.Context, appointmentID AppointmentID, params UpholdNoShowFeeParams)
+	// WaiveNoShowFee Waive a no-show fee
+	// (POST /v1/appointments/{appointment_id}/waive-fee)
+	WaiveNoShowFee(c *gin.Context, appointmentID AppointmentID, params WaiveNoShowFeeParams)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(c *gin.Context, params ListDoctorsParams)
@@ -3214,6 +3479,14 @@ func (siw *ServerInterfaceWrapper) ListAppointments(c *gin.Context) {
 		return
 	}
 
+	// ------------- Optional query parameter "no_show_fee" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "no_show_fee", c.Request.URL.Query(), &params.NoShowFee, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter no_show_fee: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	// ------------- Optional query parameter "doctor_id" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "doctor_id", c.Request.URL.Query(), &params.DoctorID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
@@ -3389,6 +3662,31 @@ func (siw *ServerInterfaceWrapper) GetAppointment(c *gin.Context) {
 	}
 
 	siw.Handler.GetAppointment(c, appointmentID, params)
+}
+
+// ListAlternatives operation middleware
+func (siw *ServerInterfaceWrapper) ListAlternatives(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAlternatives(c, appointmentID)
 }
 
 // CancelAppointment operation middleware
@@ -3675,6 +3973,77 @@ func (siw *ServerInterfaceWrapper) ConfirmAppointment(c *gin.Context) {
 	siw.Handler.ConfirmAppointment(c, appointmentID, params)
 }
 
+// CorrectAppointment operation middleware
+func (siw *ServerInterfaceWrapper) CorrectAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CorrectAppointmentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CorrectAppointment(c, appointmentID, params)
+}
+
 // DeclineAppointment operation middleware
 func (siw *ServerInterfaceWrapper) DeclineAppointment(c *gin.Context) {
 
@@ -3744,6 +4113,77 @@ func (siw *ServerInterfaceWrapper) DeclineAppointment(c *gin.Context) {
 	}
 
 	siw.Handler.DeclineAppointment(c, appointmentID, params)
+}
+
+// DisputeNoShowFee operation middleware
+func (siw *ServerInterfaceWrapper) DisputeNoShowFee(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DisputeNoShowFeeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DisputeNoShowFee(c, appointmentID, params)
 }
 
 // ListAppointmentEvents operation middleware
@@ -4065,6 +4505,148 @@ func (siw *ServerInterfaceWrapper) RetryAppointment(c *gin.Context) {
 	}
 
 	siw.Handler.RetryAppointment(c, appointmentID, params)
+}
+
+// UpholdNoShowFee operation middleware
+func (siw *ServerInterfaceWrapper) UpholdNoShowFee(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpholdNoShowFeeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpholdNoShowFee(c, appointmentID, params)
+}
+
+// WaiveNoShowFee operation middleware
+func (siw *ServerInterfaceWrapper) WaiveNoShowFee(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WaiveNoShowFeeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.WaiveNoShowFee(c, appointmentID, params)
 }
 
 // ListDoctors operation middleware
@@ -5461,6 +6043,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/events", wrapper.ListAppointmentEvents)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/messages", wrapper.ListAppointmentMessages)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/receipts", wrapper.ListAppointmentReceipts)
+	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/alternatives", wrapper.ListAlternatives)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/confirm", wrapper.ConfirmAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/decline", wrapper.DeclineAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/cancel", wrapper.CancelAppointment)
@@ -5468,6 +6051,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/check-in", wrapper.CheckInAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/complete", wrapper.CompleteAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/no-show", wrapper.MarkNoShow)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/correct", wrapper.CorrectAppointment)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/dispute", wrapper.DisputeNoShowFee)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/uphold-fee", wrapper.UpholdNoShowFee)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/waive-fee", wrapper.WaiveNoShowFee)
 	router.POST(options.BaseURL+"/v1/webhooks/stripe", wrapper.ReceiveStripeWebhook)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness)
@@ -8249,6 +8836,126 @@ func (response GetAppointment503ApplicationProblemPlusJSONResponse) VisitGetAppo
 	return err
 }
 
+type ListAlternativesRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+}
+
+type ListAlternativesResponseObject interface {
+	VisitListAlternativesResponse(w http.ResponseWriter) error
+}
+
+type ListAlternatives200JSONResponse SlotList
+
+func (response ListAlternatives200JSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives400ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives401ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives403ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives404ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives500ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives503ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CancelAppointmentRequestObject struct {
 	AppointmentID AppointmentID `json:"appointment_id"`
 	Params        CancelAppointmentParams
@@ -9030,6 +9737,226 @@ func (response ConfirmAppointment503ApplicationProblemPlusJSONResponse) VisitCon
 	return err
 }
 
+type CorrectAppointmentRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        CorrectAppointmentParams
+	Body          *CorrectAppointmentJSONRequestBody
+}
+
+type CorrectAppointmentResponseObject interface {
+	VisitCorrectAppointmentResponse(w http.ResponseWriter) error
+}
+
+type CorrectAppointment200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response CorrectAppointment200JSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment202JSONResponse struct{ CommandAcceptedJSONResponse }
+
+func (response CorrectAppointment202JSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment400ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment401ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment403ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment404ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment409ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment413ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment415ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment422ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment429ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment500ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment503ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeclineAppointmentRequestObject struct {
 	AppointmentID AppointmentID `json:"appointment_id"`
 	Params        DeclineAppointmentParams
@@ -9238,6 +10165,226 @@ type DeclineAppointment503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DeclineAppointment503ApplicationProblemPlusJSONResponse) VisitDeclineAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFeeRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        DisputeNoShowFeeParams
+	Body          *DisputeNoShowFeeJSONRequestBody
+}
+
+type DisputeNoShowFeeResponseObject interface {
+	VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error
+}
+
+type DisputeNoShowFee200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response DisputeNoShowFee200JSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee202JSONResponse struct{ CommandAcceptedJSONResponse }
+
+func (response DisputeNoShowFee202JSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee400ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee401ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee403ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee404ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee409ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee413ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee415ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee422ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee429ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee500ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee503ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10421,6 +11568,446 @@ type RetryAppointment503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RetryAppointment503ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFeeRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        UpholdNoShowFeeParams
+	Body          *UpholdNoShowFeeJSONRequestBody
+}
+
+type UpholdNoShowFeeResponseObject interface {
+	VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error
+}
+
+type UpholdNoShowFee200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response UpholdNoShowFee200JSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee202JSONResponse struct{ CommandAcceptedJSONResponse }
+
+func (response UpholdNoShowFee202JSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee400ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee401ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee403ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee404ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee409ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee413ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee415ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee422ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee429ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee500ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee503ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFeeRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        WaiveNoShowFeeParams
+	Body          *WaiveNoShowFeeJSONRequestBody
+}
+
+type WaiveNoShowFeeResponseObject interface {
+	VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error
+}
+
+type WaiveNoShowFee200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response WaiveNoShowFee200JSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee202JSONResponse struct{ CommandAcceptedJSONResponse }
+
+func (response WaiveNoShowFee202JSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee400ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee401ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee403ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee404ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee409ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee413ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee415ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee422ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee429ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee500ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee503ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -16438,6 +18025,9 @@ type StrictServerInterface interface {
 	// GetAppointment One appointment
 	// (GET /v1/appointments/{appointment_id})
 	GetAppointment(ctx context.Context, request GetAppointmentRequestObject) (GetAppointmentResponseObject, error)
+	// ListAlternatives Other times for a visit
+	// (GET /v1/appointments/{appointment_id}/alternatives)
+	ListAlternatives(ctx context.Context, request ListAlternativesRequestObject) (ListAlternativesResponseObject, error)
 	// CancelAppointment Cancel a visit
 	// (POST /v1/appointments/{appointment_id}/cancel)
 	CancelAppointment(ctx context.Context, request CancelAppointmentRequestObject) (CancelAppointmentResponseObject, error)
@@ -16450,9 +18040,15 @@ type StrictServerInterface interface {
 	// ConfirmAppointment Confirm a request
 	// (POST /v1/appointments/{appointment_id}/confirm)
 	ConfirmAppointment(ctx context.Context, request ConfirmAppointmentRequestObject) (ConfirmAppointmentResponseObject, error)
+	// CorrectAppointment Correct whether a visit took place
+	// (POST /v1/appointments/{appointment_id}/correct)
+	CorrectAppointment(ctx context.Context, request CorrectAppointmentRequestObject) (CorrectAppointmentResponseObject, error)
 	// DeclineAppointment Decline a request
 	// (POST /v1/appointments/{appointment_id}/decline)
 	DeclineAppointment(ctx context.Context, request DeclineAppointmentRequestObject) (DeclineAppointmentResponseObject, error)
+	// DisputeNoShowFee Object to a no-show fee
+	// (POST /v1/appointments/{appointment_id}/dispute)
+	DisputeNoShowFee(ctx context.Context, request DisputeNoShowFeeRequestObject) (DisputeNoShowFeeResponseObject, error)
 	// ListAppointmentEvents The timeline of an appointment
 	// (GET /v1/appointments/{appointment_id}/events)
 	ListAppointmentEvents(ctx context.Context, request ListAppointmentEventsRequestObject) (ListAppointmentEventsResponseObject, error)
@@ -16474,6 +18070,12 @@ type StrictServerInterface interface {
 	// RetryAppointment Repair the process of a visit now
 	// (POST /v1/appointments/{appointment_id}/retry)
 	RetryAppointment(ctx context.Context, request RetryAppointmentRequestObject) (RetryAppointmentResponseObject, error)
+	// UpholdNoShowFee Uphold a disputed no-show fee
+	// (POST /v1/appointments/{appointment_id}/uphold-fee)
+	UpholdNoShowFee(ctx context.Context, request UpholdNoShowFeeRequestObject) (UpholdNoShowFeeResponseObject, error)
+	// WaiveNoShowFee Waive a no-show fee
+	// (POST /v1/appointments/{appointment_id}/waive-fee)
+	WaiveNoShowFee(ctx context.Context, request WaiveNoShowFeeRequestObject) (WaiveNoShowFeeResponseObject, error)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(ctx context.Context, request ListDoctorsRequestObject) (ListDoctorsResponseObject, error)
@@ -17318,6 +18920,32 @@ func (sh *strictHandler) GetAppointment(ctx *gin.Context, appointmentID Appointm
 	}
 }
 
+// ListAlternatives operation middleware
+func (sh *strictHandler) ListAlternatives(ctx *gin.Context, appointmentID AppointmentID) {
+	var request ListAlternativesRequestObject
+
+	request.AppointmentID = appointmentID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAlternatives(ctx, request.(ListAlternativesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAlternatives")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAlternativesResponseObject); ok {
+		if err := validResponse.VisitListAlternativesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // CancelAppointment operation middleware
 func (sh *strictHandler) CancelAppointment(ctx *gin.Context, appointmentID AppointmentID, params CancelAppointmentParams) {
 	var request CancelAppointmentRequestObject
@@ -17444,6 +19072,51 @@ func (sh *strictHandler) ConfirmAppointment(ctx *gin.Context, appointmentID Appo
 	}
 }
 
+// CorrectAppointment operation middleware
+func (sh *strictHandler) CorrectAppointment(ctx *gin.Context, appointmentID AppointmentID, params CorrectAppointmentParams) {
+	var request CorrectAppointmentRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body CorrectAppointmentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CorrectAppointment(ctx, request.(CorrectAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CorrectAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CorrectAppointmentResponseObject); ok {
+		if err := validResponse.VisitCorrectAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // DeclineAppointment operation middleware
 func (sh *strictHandler) DeclineAppointment(ctx *gin.Context, appointmentID AppointmentID, params DeclineAppointmentParams) {
 	var request DeclineAppointmentRequestObject
@@ -17485,6 +19158,51 @@ func (sh *strictHandler) DeclineAppointment(ctx *gin.Context, appointmentID Appo
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(DeclineAppointmentResponseObject); ok {
 		if err := validResponse.VisitDeclineAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DisputeNoShowFee operation middleware
+func (sh *strictHandler) DisputeNoShowFee(ctx *gin.Context, appointmentID AppointmentID, params DisputeNoShowFeeParams) {
+	var request DisputeNoShowFeeRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body DisputeNoShowFeeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DisputeNoShowFee(ctx, request.(DisputeNoShowFeeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DisputeNoShowFee")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DisputeNoShowFeeResponseObject); ok {
+		if err := validResponse.VisitDisputeNoShowFeeResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -17725,6 +19443,96 @@ func (sh *strictHandler) RetryAppointment(ctx *gin.Context, appointmentID Appoin
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RetryAppointmentResponseObject); ok {
 		if err := validResponse.VisitRetryAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpholdNoShowFee operation middleware
+func (sh *strictHandler) UpholdNoShowFee(ctx *gin.Context, appointmentID AppointmentID, params UpholdNoShowFeeParams) {
+	var request UpholdNoShowFeeRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body UpholdNoShowFeeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpholdNoShowFee(ctx, request.(UpholdNoShowFeeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpholdNoShowFee")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpholdNoShowFeeResponseObject); ok {
+		if err := validResponse.VisitUpholdNoShowFeeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// WaiveNoShowFee operation middleware
+func (sh *strictHandler) WaiveNoShowFee(ctx *gin.Context, appointmentID AppointmentID, params WaiveNoShowFeeParams) {
+	var request WaiveNoShowFeeRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body WaiveNoShowFeeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WaiveNoShowFee(ctx, request.(WaiveNoShowFeeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WaiveNoShowFee")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(WaiveNoShowFeeResponseObject); ok {
+		if err := validResponse.VisitWaiveNoShowFeeResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -19129,359 +20937,380 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L0Jcxs39i/6VfDnva+S/IeiSEqyY7mm7pW3xBNvYynxzER+FNh9SCJqAj0AKJrxc9X7NO+DvU9yCwdA",
-	"b+wmu7nYToapGUsie8F29nN+52MrENNYcOBatc4/tiZAQ5D462MJVEN4oc0fIahAslgzwVvnrXcTkECY",
-	"Jkx1Wu0WfKDTOILWeev4rnccikALqY67vQdn3W63e4T/3Df/fO//tP+FvVa7JeHfMyYhbJ1rOYN2SwUT",
-	"mFLzzpGQU6pb562ZZEcSRiCBB9Bqt/QiNi9TWjI+bn361G49vaLj5WFeTYDcgVRMcCJGZD6hZsRETcSc",
-	"t8lISKInQG6ej45eUh1MbsxFlBMImc5P67rVv26tHOvykJ6HMI2FBh4s3kIc0YW5rTjCG/OcGzKfACd6",
-	"wpQZnhkT5WoOkmiB46EyYiCJeTsoTeZMT/AqRadAbmFhBpsOBfhs2jr/tWUe3XpftlovREDtAMo3FkcQ",
-	"x4JxPQVevsuZ7+tsdbCzrX6TfH0RxxErW1Wz73FyGdFm3+dUkZGIIjGHMD+bOWX6r71ua/V2vgUtFxcj",
-	"DXL5fZcQCB4qs13mYWQII+GWkcMHTbRc5F55tmoppoyzqdnBXjJ7xjWMQeI43r17dzHTE+CaBVTD8mB+",
-	"FHM8N5mL8vN9BFTiaaLR9K/XrYBKGEVi3vCAf2q3YirpFLRjFxdBIGZcP6/YD2q/zg9l/bmh/Va7xcxD",
-	"YqonrXaL06m50z1uwMKa52qGVy7v60V6jiuHnl7SdPh47MuGnz5y+yk8QYZbNXrLjpsOPKwYuH3a9mPO",
-	"cMefYLE88n+KmSRizsmMs3/PgGhDR5ZjM0UCMZ1SHraJmgUTQhWh5Oefnz/pkEvgIePjlDu6K5d5JqFj",
-	"yjiKAzqCcyPMxuwOLPsdMam0Y8IdcpW9DR9EudATkGQowoV5hITRTBX5yv3wZPRgdA+OToLu8Oh0eHpy",
-	"9CDswlF/dC+8R3uj74OzM7/IVuymy5xZniOzPisZBv3wAvhYT1rn/bOztmEg/u+eIVKtQZp3/N+/Xl9/",
-	"6PeOrq8/3H/6/i//s3xfRigKy4/SjRGzN4koXYiZ4SLhOa6ZkZqZtbALddrrW+GmxBQEBwKRAhJMKB9D",
-	"aNZcMR5Ah9z89w3R9BYUoXxRlL09ZE3l6+REd90FundaXJ9y6Rg9KeWtFySkCzN/nRDWN4oENAIe0gKN",
-	"9bv9e0fdk6PeaQUlmTesGnZ257pHD95/PP10ZH/pp7+U7+IbqtkKhhbbr5vyhGEFT3CP254pWNFeoiWh",
-	"iH51g9JVkVlsBNwroqzYbROqyVQoTU665Nu3zx6T+/3T7ncd8hppNFUEFKFGax1zIat1gNJj5gZWSXX3",
-	"ymZzGVP+TIrp8nzMp07d40pTrongHfIERnQWaVQjuJh3/GD+PQO5SMcyMo8sXVdzoo40m5brTWY4V2J5",
-	"MI+8spIOJz8WShZAJaFG9yE35vU3VWPTYpORXbEpvB6Nqk6ruY+I0ajpcR1VHFfzvIEYjbY/r1eLGGoo",
-	"DcTc2XT0UDX6RQzbjvyTuVnFgiuwqls6VjOlZ2LGcVaB4Bo42n/U6NrWajj+TVnTIZnOx4xaUFu5gNEI",
-	"As3uYBBLFuBTgpk0hLponbee/vy2haxayNa5uf1Tu1Xz6bhyCrRmfIzTo/gav0xWqg+CmTZnYMr4TJtV",
-	"6PW7yXch0DBiHDLfnp52262hELeMjwdzxkMxH4R0oVrnD8wXs9EI5ABJJHNT+o21CNKvuu1WQGM9M59R",
-	"OWY8/eq+GUg4k7jW6ccnXXMckDwHgeAjJqet8xGNFLS9yTDgQrMg/5apCK0FMYhBmn1LDtIz1HHumGLa",
-	"fCgGxiwejADMlQFue6/bTb8ZS5p9thlPTBeowbr1mNIP6ff3Sr5PFgYNoOIsjOLAw4FmaFD8+rFVXDS7",
-	"CdnRfWovX9XPXXTW/fTePHrKeJjdm1/xYb1+F781pBPOIhhEbMp067yf+3DGNYsKL5BgKMPskD0FZjlU",
-	"JPRAaYizq2SILaXM/ylh1Dpv/Y/j1OtybL9VxwUqfAKasshSaz32kvHdeH9I2fvcZcd4DT7+EQ3fWt/C",
-	"CqqPpRhGMP1LCfUH/pDd0YiFA+enaJlx4xzskL37IhSgCBeajJhGRcq8UNJAd8hjVAytdglSCqlIxJQ2",
-	"WmFIFHBUGVFxR3aKV+BRGTGIDHcwCvmx0lRqNaBmBFNQio5xdIokHNOcCUtMQT1u3EWeoqmeqdb5qSEL",
-	"zTRy8uzMmJ0XrkLKdo9DEaj/UVyc2sfijV33qoOwdlUfkhu7UDfEUL4iQIMJwQXDZcXF1sIp5R0zsMfW",
-	"aLoIAog1NBQFBdO2tpXsLLXWecszhnYrShxVG/qc6hOfn2vJMv8EsW7jWgVUSgYhETNtrE4lBDc/jVIa",
-	"SxGAUs5oVB3yQohbo5kWnGltIqQ9ynaTrHlqjdFSx16GqrN+u1WUnVyHk3G7+URwaLaTRtxBOBgu6nlq",
-	"cBOtz3iA2oe3gLq9q173vGv+95du77xr1OwNFAZ3ixNfT2SH/GBEEnkHQ9TNgYeq8OL+VffB+UnuxU2O",
-	"pDl+0QD11uJDcTatdtb2qW1CxXRhFzW/QL2z7DhT+WMFecrUSoeS3OeZVMsxBkBOBHKKJ6hKg6gW/3WV",
-	"s71K76by+VPbavm/45lvPZ1JEcPxI5AR444xD5pok3hDqd40i8N6B97FIVrnvU0UgjK2ZAjaOqeyyoA1",
-	"0zK8pcBDsp6lbFxiFT8pC2XkPPFHGVf8qgct++4dh+KjiAXbaR+ofWl6CzyreFxm/U4TEYXKWrrmeHTI",
-	"hbpNwkCJO8c8yGocwUQIBd7bZ43ezZWGB3mlwbwGwz1uyDltITOZXSkKZiBgfVfGMEoVBhpFYk6YURTM",
-	"Ut4QRReKzCcL1AWsc3kDkzBvdQWCq1mkrVEzgjocJYSxBM/qp85jM7XbisbI/3Zv62irbTYRJhHl4xkd",
-	"oynQCgHFR+t9YhwtS5fY6FJMGfMPfZat837XbKmKIWA0YtpM4wkYw1tEYrxorWJBtffUrn7Vlqau/Y1V",
-	"/2dCDlkYAt+K9kbJU3I6P1M+7PONIlJEYE4dnjnGg2gWOq+TiMFau9tS2ElKYa/8wYYlTTwd7K5Iy02S",
-	"TOkCZxcKnBjSzw+r1a71axsxfjuADzEaLsXlNV+SCVXEXbDlCvYKhk3x8cWlzI1tF6t5YV+JEdvMe43O",
-	"PKfGgIsjGphpFgPsM7XSTqlhvKZPG9zCYiDtIzML/rMRBYTDnBSiMyhCfEjIqV1bbkS/n98IjDxRRTCy",
-	"UvK6JWuzfDa7OvA3hRW4SQe3FB+ze8U1SE6jLf0L7iEF+Y4CjcyN9jOXgo+J4ETMJFEshA75+0xoG4v3",
-	"+2EjUjZ6FQupCdtyu86yDoELgq5zI2nFTKplP4CbxG7IJfeuDrmCKCJqFuO0MLnFz+oG9+EF47ev72yM",
-	"ZY8cyZ+GNio4QhARhe0iEZPhwtITSIKqrNfG/OmJQOut1a4vztKSl4oRoW5OpQu0bn3MaF4JvU4VW79/",
-	"XOjBCJ+S99BJsB4sF1XPZz1sI5dP83LZvzu37umgdrTo+dkgj8AjyBI/XZJO4OW3FkRBstDe7k2XWcMH",
-	"fTzR0yi3rq3rWbd7EvyX0cYWMRBzAX4ErTUJNEVijunYZSuhCs44iSP0CwkZqiR9DXkcDtKFeTeJ11AN",
-	"AzEaDJnUk9Z5q/fg++5Rt3/Uf1Bfj0ZfhtOXL0JK3GjQdxF5t52CaLQbVdg/voLEMjHtjZXhNxiUCJl5",
-	"7DPKoi1VijjzuMHIPq/ILg3B+3QItCuSrAojlchb+4vzDxqbNISAhcYmhfm2nDGjYzzXuZFMgfL5hEVQ",
-	"pNKyKe2CXgvvtyuhM+mbSBWZTE10ZXdahU17m4REd7VtScggq3MAD4kfSuq0NedoKTdmWz3w+8we+Tca",
-	"9gUQLsuu8pHvRNGwWbHeNcCCSbIzzG7dlIZAjAn3qd26dJ65ZxJK0zPpLRgNbTti9S+5pHeNQxQYejZ3",
-	"/bp5vKKeu3lPLuTG3mDn8LVnZp1rtMTT+el97WOU35iSw4RftFPCwTcoS+LmYBOKXE45j8DGJ+RKiBdU",
-	"jrczv2O6iAQNB1qIQYRPK3ICn3107+zs5B4ZLjSobTnzSV5n9WmGRlH0Y8gT/tIgd6W5Lr0aCfxKiJeU",
-	"L7ZaWDPWKeULHxFV2YU1T/cObJu2NeMh6s2LDrmSSfYmJ5RMxQ501H7WOysEMSMjmZHllnt56DtZbvNa",
-	"1Lw1ETyAh0QnE3XJV5iEfoRZ6DcF0sh8tY5CMqnsOIyfeTZZfDvhOSs8q0gs2rrLQJkjhWJgRN68vrwi",
-	"x3e9YwXKEL2yGb1Dm6eOl21rgfTS3X0hxkc28bdciBZnsIutTd85ZUqhJeI8FZKIOyi6cN+9e3dUTPJf",
-	"taHFmgC/q3eURXQYwbY7mjynkNGhQN6xAEhAecbt6YPeji4z5BpRDfKhs8AUHUEh4l3wKm3rlCm6g/00",
-	"8gMs2f9kvrvx0cRUajIHEkJsSEDwTOwFswU+I6U73xCELyFk9AonvtXhSB44mJonDnAty6geJQnu92P7",
-	"tiPz9nNS1NW2lZ1nedmJo8IUKW/2JyNe3vnSyexalJoxpCnkM3MG0eTy40QJ+zO/A8lGbEt2jPGywSx9",
-	"WIGC4chcQGgYSsOS3egSZZEsQHfI6xir05wbi7nf0ZGFHhWa99vtMIpTY4jFTVya8a62L6ZKzYUMscaB",
-	"jScuJQgF2qrla6UZgL5OKsmqoqE11mj0xqjhUjNQSU5GnPlo2UxZm+Wbyaj6uPxdlEklalB8l+Yc/7pc",
-	"w+Tfl3l6Wn4ohr9BgGlvrlCs4fwzCUPVVU5W/kRe2rYJG/mCkrWr5ULLJWtVc7mt1VRyP0Y+MftGg03D",
-	"WXUM3woreNxjqJR0sbT2OAJ8oR+4f82KFceCXrfnDVY+WZhcyUO+kOakZD18iN1uGAYqDEeyMeLs/r0e",
-	"OW5iy0xd+aq7sKSCNV3q7Ii63erSp+vry7IdSzZm3X5cAq5jxnBefc8Vm8K/zHXFffN75bbODiD74BXb",
-	"9/QOGlMNrSSadxNBQhZi3odTSpNUGLVQGqa1qIbquoUe7dYts8zI77BLFkSHsVmQ0K/IwPkBzQFgymhi",
-	"IR4M/5tnxZnrko8kKNDIgsZjCAdipgdwB3Ixn4DEURlzIo3uShgzpcF6+KzsSCTH+1VHpqDkpVlXOKQ2",
-	"mfsS+bkxZoZihjonLuru2ACuKG7CunPzgqmmZycZZq3x5g7pWvaFT1wx5pc+bbvZadcaprEFMiiWTudz",
-	"U+seWcycHlhlqkzsRFRpIoEqwcl8svD7jWqmc0psKk6K1ILHcjHwHKTswDM+oBFI85evj4YPzDowlmim",
-	"7HSbMTdaH6+1pcOMbQUuluBkfjNjSkIgM37Lxdzwd3XL4rhiMO6qMmpz+0zmE6GAiJkOxNTHC3goJOGG",
-	"5okWUZjZgmwZ/ZIwdaTkJtROz1JmILkztP70fi6a88SyNdW9aU5yzQb8knI6htBrgEsDbrc4fNCDYCaV",
-	"KKkDfenklHAmiCG+mI6hs1ZXXTv1S+38LCvnXhShPr3fxY+ZyqbfOkFAo8iYezbHpKDTeuGW8quhEBFQ",
-	"/sWUnMK6FfSUZMDlK6ntpjU5PhXq/EyB7JBLTUcjIni06KzikKtJRAv5k7mwVHZWzuOnAveNk+C2tTQs",
-	"qxiNzE/UlkpZ2IU1DF/zaPFZlO5SbbN0ji4C9gsGd5od+wsSsTsXtTG8V7EQ8hnUNrn6lbCJWRMax8Cx",
-	"lJhpMjRCUkE0WiaHDUzcJAhXV2Bl43GrTw7CABhFvvUpH6OrMaxMeG5J7/YeTzEaKUg8Qbia3yjyO2b6",
-	"tBuL35UBOXvVZgZMLiT4salLIAcNkD4oI2ezxXp+N3PbtNY6ylRJNFQXbbXvsAR+5GeuWeRhmRLvgqvt",
-	"Mso9i4A4Vaf+dmUKqlZA5NhAqL0WXUwxXahaxlhAeQBRlLyiJmPcTDXOOWTWDi1XvPWxlJCbquZNSb/m",
-	"SDfkEFzoMsPwKssX8ZoOMeKgUHaSYwOlwq4hB/I1ZmsOti9CmUAU+mOdFI7VP9iu0Ht9Cpe9DLkGVeUA",
-	"ZE6ncvMlcyk0uDVjnNz88NTGCnO1oB/zjOfTTekS2ndWWHPvUusthCBi3GadJyRV8cRMkV6Zzfm1CgKl",
-	"Z8FtGb6NzSc2S3RunalWzHOAUBFKLIjAWs0sqTdcKWPwoq2kUk1iWCXB8iV8dXlJUs1XXMHHhoOrjAGg",
-	"8qRN0EHikl3sFYYtoKJ0CxCTHPmvtFgTEeoH086hc2U5bpkgXhLJqXRqKJX9fufpISdVcqu8Rorv3QrN",
-	"1VV+DSZoHvihuYsX6+zKsuwUcZAlKjO+jInZUIYvgZKUsbyaD5s6Lrxqo9A6eWkuXBVeacJsyugoSzSO",
-	"FHBwbb+0JTP3b62xnQ7HY4to13oraBlKZ6UXRnBYNNiqLJZOAwCTS3/b2lUvjj/zyhoL/JzHM72J64Z6",
-	"5SugnAwdh7b1VTa2i05dFkwIbnaHGPmjsuieyCYxPQ01dwjJkAa3ZCTFtNThk6VVFxCz5bFL2baM22uJ",
-	"4OCQ8bhIqPmhNw9c6qTSdFFO4RVoR5kBIPDRMoRoJPi4ZKrcQ9NOKMIwJsk0EdWu7G1KP1gA0363d6/b",
-	"TgFNu+0SdlEJuZQdIkIHVIwxo0SbMSFkLuI2rhpKr2wopfBOmWE8qB4EnQANCfUbhCujfGZobiT3T9aP",
-	"oxRNKjOQ7jJCCcQquxIjCZDxRSZmRTIMu6Srt6YCu6r5QDLHaLORVGFlZYZyv94xpjM9EZIpCMnUsEES",
-	"0Vgh7GSTg/3992uHXCYsq+ZcegqWoDoyky3laY+TtJM50xMXcEyNz5QqlrlEFYDYqq1ef/YjoIWFO+uf",
-	"3euuXbppYqD5pIEsfJn3yGY/0xDBBGikJ3XTBZDrrUQCrQBFybKl7tKiXE6MMHAavzu1/qRpK3PsoNEb",
-	"cGQeT6ZU3qLur/J0sX6hKqDZMkM8WRphGqkGHrY9aVBn5wXWfHEhTKo1+mUa0+sqYLjM6O5VHyqWuCXI",
-	"jMeUJWn2bStdbUYhHrjc6NZz+SpQuuzGnq2UNlmniRudG1XiV/HeC6NZxFY2Nxmi1+IaaDQvYITe+PMC",
-	"Nm0Gd4OMADrkguDjzSHtYsTK8mjc/3bCOihfELdSRGmIl3WZFL2jaHk8v3xNTvu9+51WHn744uhf7z+e",
-	"lEHWJtAfy+YWF5LMONPqnARoOY+EJE9/ftsmC+D4x9/e/DPnKGFc3zvNLvgD99/qU1tQUu2A2uk0yzTR",
-	"DIjhOu58QabizmtshKrbnJhMMO2WeXMeWCnzmp1iLJWox2NhlF2jz5Yd6wCilMn7vLsSlfFh4t7Ap3BB",
-	"zEzIiGlVPxcGl+CKOfFAPzy3d/W6y9b7MtRjdslQcmegH5e6H3A/R1t14p4WLk0rw4bMtEFh9TB+PRHS",
-	"awzJ7JKzeHrS766l/3UzLMJhZWbYL+NcYqSBG9Hjtm9KF3gaqzSy9ZKnGn0rO5bTJpZFpbZVXLKKAeXx",
-	"OFfKwGd+6zA33W4blcGE3UHuzSf3ztbuVQnoZ5GJPWEOd2IIeg7ArQCxLrZ2Yjkm58muh9MhJojrsEL+",
-	"9tZyMufTKPFhLI+9hrm9/6yWgjtsi7SWCofE5g62g9F+MNoPRvvBaD8Y7Qej/WC0H4z2g9F+MNoPRvvB",
-	"aD8Y7QejfR9Ge41EhOW5VKqG5dZSlc1QYdNUCuOVGsSyalxtRVYZwJUmRQkDKbDgKrWrXF8sIdcV1JOV",
-	"KEtnukwAPbKbsNeUkIbpolXpmM9yWaoPCfBALmINoU2QsGVWsTv6lLhuK+7oZ6pWus2S5K+yFEWxBwyE",
-	"SIH1UyLrJwgWSC+bmZJmyuUS6NKhl+3vY5szukmtdSFFtVB9kums4z+Z8TlEkQOaxMMZeDD9TEbfYGq4",
-	"2S2keTd5VJcgYpwFgyAStioWcRzKewdnVyo72tKFiERwe+UyqYuIOAGNfGs3EtJF2/N0S1YPSf/0vNv1",
-	"/ZARN8VhZtBCg0gEPctrrd9++2u39x57JP4//V+7Ryfvvzv/tXt05j8yj/6uVKV19vjTKWXRM2F1xAb7",
-	"56ssc6cu+bC91DVwjTGLxcoVlaeM336TgCgZQTUV0lgKDjxXMQ0pzswtR4j/AmH2SuiysMV2BGn5aPk+",
-	"u07hGwE70PSuZqWD2bUu51pizkF2yPME8RU7fy/p7VXFLO5V6ycfGo5PI7VpjVd+9E/zgCfu2Gf6JzfE",
-	"YdjpmazAM1i5Qk/o4kejEdVL1MuvEapSJWs0jfXinNC5ZQa1DBIcw+vRE6uQr1LXC5O0Y6iY2es7kJKF",
-	"TbN2wxX9ZRnPuwN8KcDSzu5tcVYuh2tcW2tV9h4syu5ASS739ogd2TT36kjTE1syshtpXyqiudHyZ0y7",
-	"P1dI6JLB3dVxTRU8RbmSsBKTm2liMTaIZab1tDLrmalS+Sz+n3O6qtuqrPVkPoVOtlLMFUjbLBCLci1A",
-	"5AjmFkK7lIgs1nu5Hvr6zrpdeZtMxByVXWuWW0+n7/m92/ozqvTAPLl0RM+1skUHDuRISCJhJEFN6g6k",
-	"NBnbrmihZCM3ktxCpfv4vvK87Z/07aA3Dw+75joN1ZWhsEJsGQpni0IMJ+xLSc3CyDgNBkMUqK1/U36c",
-	"yxot1SoG8O2WPq6AxlpR22jP49rKMPhg219UYBIZuvcKrKVgH5bBOZOARlHWB7v2fbWJLmkHtcRVHr8h",
-	"p/dzgrTU1syVEFXVqsQsQAfGTJZDjS13mSoO559AZVmFWL4TVdkYtxaF2QqZzMuyq5cvC1s6iwmRVJPj",
-	"JkpiQpMZVfa03OmwQTKHh5Yr5nOgnHFkaT0UDTI8NqX3/Az3Q/9FwJEt+ME5xuhdXbsDe2UqsW08gKIU",
-	"UbabWdHA2TsXKZjF/e7WLKIQQqNHv7//2G+ffPr2yP3ZPXrw/mOv/f2n7/67PLaW2Cf9bjWDWY0Ns479",
-	"LJ35idaxOj8+9hu07C8oW5n6TCtNxigEVB50u+tZ2tot2p7FOe62kolV8679qzyuHeBXULS6MRphLWCK",
-	"ptCCIymm9avfPXBQCd+wYDUQtl0TJJVBcxXSR9cHAi+qgzJQ4tOrP9BMmfmaeFFaA+6AzLSw0hbj4RWO",
-	"6s+DDLgtJOAzBlH4VMrGqrprCl8qYs9JvlV8m/x7BnJxjNGeNrEA2sclgOTLjDqFKiyDskgbq6+jNTvc",
-	"9IHla2Ex9faOHdyE+MoBNS4d/biTmcQlHlqJP+NGV3Lt/T0y5nLJeVI8XUybC8GqD3w2HTrk2OUI08wu",
-	"3NLtmQU5tt27WGhbdrV9DKvwOSL1z/RQfCh8sX5f/SjcQlVS4482F67Z1i4DMIrb9YEbd1fpKFJHYENv",
-	"9nowtjQe5MN/De5YnoJ06BSr5vEO4Db86ubSbs3Tca26xw+/OHt/e3vtOvwEi0toyuBvYVGfv7+ZDSMW",
-	"/ATrPcf42LJBpkhK1YBAgVk+r8LMaRRhNEdls98clE4+PFjedGmJVxTiS9s4S2viZ2XAHwvMzbbTiMSY",
-	"VOWXVYOVFzCMy4HGUrx6Y6ZimOwb1SEWHErblC9sVxBQvnIcDd0rVaZT2xhoGQzwz4utviEC0U5xg8y2",
-	"WFFGGMddeXpFx3WhgCpgxZNlz1s0WUzt/GnJYgk1Qe/5OuGaK5yBlTiiJap8wGLmm38ewJKLYMnp+mwL",
-	"nPy5EJO3h0q2/rJ1Y8x2YklSrltPf37bSrKmv+92u5/+ePnZO07GfgXzN5n8hA1TbfaR/rEypSEz7A2y",
-	"hHAEddMxlmUhzAdNczq+4syi3HTabm0q11wz2DTDqKoNhkpS5B8SlUaTSL44A0+OfdA39dBYCz2Wy3M9",
-	"vJcpbcBcJHB0FJ9+OrK/9NNfSkl+DDyEEpp/7moBfB2TmU4SE89s3L3uxu1Wlv3CE6dRZaZzff2X/2Um",
-	"QL797rhz9P7jSfukWz6TtIn00iEVxYwoL09dt+lgwiKbsynBJXBJzUGuyJvYofM4Gfg65GLPQR6jg6ip",
-	"yWED8IMdZxxuwlyyj+yvI/ulcRfeWb5QeyX7fVPzCiLdea+phOY2pqdzYqioTZCI2sTSEP40JIR+MN/l",
-	"bc8x5gaEhPu4Sej4wKQPTLrO2dq7ZeJ53OaWyRu6SLqYLDuJcxmGIgZurc2YLlxGYUxdE7+0saK4w+1I",
-	"MLAxU8xiYyf5YKiz2TKssJ7juWqdF5tA+E9r5Y77HAdf3F3/hgirLBQEEkriCG/oQtmMBl92izkOl1qy",
-	"GDq/qQ7xtkhMF4Z58mjhYda1zfRQRIkp2GJLLXzdcSmee3nUHiO57lYi+ENXyp901rVTIHYK5c+eDSOm",
-	"JuYcDG6hojnBLVjM+mRuG7zIlmQ1WP56sObu6PiwaXmso+3PSuYUZEa04kheLrlt6Jwyzfh4YDZOhLbK",
-	"OgAMspsXJXAV+ZeldFTG2nz70WYV5G+fPSYPTs/ud8gbKcaSThWJhLglVJObQIRw0yYxiBhh/WlIbmxA",
-	"7aakMrw8iIf5xg+di8i16VsTqSv3ytXnhJl4b4mrNu0sW3ZKXYHUN4o8f9JZ7YNb9ji6rrOV+X3luVp4",
-	"9EWIpAwf4ogyXsgKXtNWtd2yfriKxgQXzk1n9AFJMEjsVAMsWsZ3Z7IVqAwHnkmvd3K4bs125hknnotU",
-	"uk3NrHopnSQBoIbMOxpnqepp+OTyopQ0AnmXv7B/dtZ7UHrpbZWP16YQ+Ue8/ulNuRtV5eSkYuPSyz6U",
-	"nz5kpIFhlW0ypArunc5ktH4TbjGJ0kyyjWtih2HnYt5VtuZvgYaMuxTCJl4zofRYQo6dzWKsC5zz8p6A",
-	"S+zPcJIFunfTAoVSZQ2msZA0qvuuKsadjDnzyPI1CYDFe1YhmFKzhlGJ26VeYoupLzM24qcc/gaDQZUN",
-	"JmYxGS4QZ8zIXyxzsMmN64+be3LixU/kYjq1Fau7d0XY7+LmivBbCAQPWMQ2qcANJhDclgVOf7E5vdpm",
-	"iYVEaSHMvyyKMBFlboQBfKDTAufNCJiRzd6paBM0YlJpctbt1i7a8tlAJWJyxDhTk4oikouhQl0V9VCm",
-	"iZxxhZ3c566wZ04VGUrrAB6Nmpa4LFes2KnJGSeMkytHw+Tn5xVaYhzRoGwL3lgtC9wu4Ipj/gMWIVk9",
-	"29yKJcVG3REcVPlWSLCN/kuiB26TKpLs7esa0b+WbDy2tJwIFlet3UJMFyVqsEPrCHKPyg2knRzazOJl",
-	"ppg5eOvJ5XPQd5Y6d0Xml3Y9dtB/svGB/U2gRbxcPWa4M1XEWBiSzOmC0AhlZ1kuRdluuweXTz6EabwB",
-	"f9u9g7cymPTaJt1HjN968rQ5HjsKFpWvCxbDNS7ExLsGyURyqebfN6uJzj+sYpAeGqnZOMtQHfOx/rXQ",
-	"TuVsLYOUVx9RqDDvJfgY/9DyJRgzpeUmEvqLuGw368e6J1dvPp3K4y0igSxRYCarygsfd2Fd1MVNmg7v",
-	"msNs56Xe3mu8hHPQXi4VKT/mMWVyA8DhMpe6l+3nhBIOc+KcTsbmlwxUCgz2kHDB4RzTyPxFRhBhvXAI",
-	"8iHxusF5gm3pcXgjIW7bRIF1amSPTUa14DaRLNEw3q/ICl8HsoGTq167twky0faF9QGdKRhIQFA/zJOb",
-	"DwIhJbZCdl2nbPfUwYRymw6HnhkJgbgD68VzUDp8YGe/O7SctwnAVPMc8P0BKZWlXVciH2F+ZWnX7IBK",
-	"GDMbT1jqoE3DKTM8ScSq9Cj57uRN0zzTGjrLYjzgR0HlbLdmnP17Bu5rLWfwqd26dJtxSe8aq5XUtdcu",
-	"wT1KWmerXO9sQ8+IqNE2dn0iqesBpueaea9TqJOxlW3gpUVgaB5pB6UGFWqgD4HYmhpyc2Hd47+j7D8n",
-	"j4BKkOT//3//v5sa+Aw180DdPaxkOJfGbAgrzUKru60ChXiB+dA2jczBdbMGuGRLumb+6T8IEWLWVTtp",
-	"EczhgyaGF3bIT7ZFqNFsFB2B+UmJF0rlDm+7o4OqTvsW+uEbRYBrmW+x625VN7USJHA+A+8p9xzA7m4N",
-	"Z186zHb+POWenNvaAiRFfmFL97L0yEdCNy8P+Sxd55t3D17CDKrpodhaQdq6jbvZhr37HnCvN/c4pJHA",
-	"omLmOmaTbxEl1HXTtkHChIyd2/e7tm8cT74tXmK377u2QyHHawwxWMRFRMdDVHKmyBAwYmw0EXO9j9q3",
-	"ifMFDRg3H0/jCBCZQMikr3U77WrdJi6K3yYOCPOhB1UN87qfmyGadT5VPRllIW8gHQJ+4caQzx7IJhWk",
-	"mQRuEKtzCtqtK9/ytWnLTwcAYLvqW1xdOpYARHAPZusByskLalh7poszQnArEgqLzCCMiVnW5bO0CcCO",
-	"QP8r4O2bwAA36xG7jGS9Aeb07vGk6+Erb4ap3BQ5eUOs5DXuFN8Kdxk3twLZdnME2zJeZzj969Fo35Kx",
-	"bgvizyMJK9qsL0m2FQu2SRJiZtWW/HlToTTRc0EWQKXKtIdJbITaxUfpCm5l+NVahr2Lcn8+vyDonxvC",
-	"/gxE7WtfHU7uiEyY3oOF6JZMWHKvteplCyasMb/KvkxWfNkhevHqws7TE2xawvt0Zhbv+BHICFWKpcP9",
-	"CxYwBpt4k6vLiIx1hI28MNZIFQkmQgG3Ikyi/xqka2WyP6zfPQRRVgZQ8IhYBOsNKptc+mBu6mdfGua4",
-	"X39pzPgrV+VlwZ3YoJmRu/8OPtuarnEKcpg3lSBf1y6tA2HPAD/4/ZoKbjET9AyU/W0OIfe/68lMul9H",
-	"kjl0Bapn0v06w7vLdte8K7IYx3uVeQVMiy8o+jIz3kTh2XbaqWP3fndDax5dY8FMMr24NO/xAVZ0VyW/",
-	"PfOU8bd3V0vRtStb3wAqOfkjcvPm9WWJ9wyngqacfUEynInWcevTJ0xsHYkSfAQMx8QUk6/bvt2dsV9H",
-	"IorEPOlFlCLaoK1qBJdLCLvm1/zpHchF9iLbRCqcSTqMwAeJzjMN4SYiClXaOYtq55TEVCcjEe371TX/",
-	"1jk2/OjavgGPVG3focpZ8985fC1lVBimFUQjIqT5w2bRTqeUh4oMIRJzHPdza/zYvj5vnz0mJycnD9KU",
-	"87zKj+9yGv9DMgTvXJ8aTueQBqO07wDl4TU3n6Hq8Xsq6kHiikyZgrBDXnqPC+NkmlZOk2+xcvo7OxjK",
-	"iS/QJr7euXPNMYvZDj626d3EptQq8q3P3P7OFebbdG2Xae29DuZFU6DcqBnXPMnUPW89phJGEXpKEkyJ",
-	"Vs/QhoiB05i1zlsnnW7nxEa9J3i6jztziKIjLMo//m1+qzq/udjauKy64YL87fL1K/IOhuQnWJBL0HbU",
-	"989699u4G993T+5/Z5Yf8HzdwsJNBunBTtz7r85dvtktLFybJmE9UImL2znBEJ4Od0OIDrkgio25YcNA",
-	"lC23wI58luIwqolpi2QCEh4a5QwlDsJvOjhp9E8IbvYQp247TTBFLt48T5BjDXtC/fF52Do36+GAc9Bs",
-	"jgVXlkH0u12bLc+1r1aJ48ipnsd+OTPl/xZK51eX7eySnF1Kc5LJ7PKWPVZNy+UrY5qyS0rGXGTMPG71",
-	"ev/+58U/f/rwWI5+uRzcv1q8+/uPr8f3J8HdGxqzl5GcP6f0TfDjz29F69P7T4770HVs1k0YmVFp/Qf6",
-	"amwUB9fiMQ0mcPRYcC1FtMIVogV2SnQiP1Xrbbp0m0zphyM6hr+eIDJPyrwtMGs6+KJyYAZ6ZvejbF7J",
-	"vh0/5xYuNMf1W+e/vjdSfTqlcpGZpDtgGb5uj6s5hs5jZ+iQjlWmSQRKmA9HgaPKIwdL46aI7z12lx5j",
-	"LsHxR3z0p0riewQT5nmW0f1t/NZq/uSxYw/Oq2a58ky5HAC8fhYTqkjEtI6g9HxnO528sSAxa066hg/6",
-	"eKKnUe6Itywe2n8ZQbSIgZgLLDRaa+XmlR0yC0r5qd06rbOtr7C7FV7ea3T5Wbfh5Sf1L19xwi7UrUp6",
-	"d/IsClPWee5PVoxYs/ljFWPSj6WLFacNaynpFDQS6q8Vhi0q+qnm4k/XNwoPUIe8QklkMf7zhBuMosFF",
-	"/f/QiYm2MZKOTTFqpWG6KnpfZ92+t6UBFVkPdIrh0RsEN1rgMb/pkCtqpott28RMYtoV1s8ZMUC+Pe2e",
-	"fLdMLEGGUh4tXjB+64YNSj8S4WKFQPhwNJ/Pj4x9dTSTEXAj48OChEg9EC2XjEImQiogQ8x1Ql9PjKnC",
-	"zgJrvP61RcBS96NPeXXapUZ8UT7xBN1DG/CIJlTcmKWc9ho+/azR5f0HfwD+5k6PyjI3pDTMQ3M4ZNtz",
-	"t6ws9bTz5cVpBhHoIE0/mzQdGdPXJkOmjteDBN2tBJUQAkz96X4LCvSmknQihIIs5tcuBamD1WpR291X",
-	"VonRfAnE2sv3LnWLYGIHoXsQurXZ4CVoVWCBexO6SoFWxx/xZ1bULglDIwEvzFWtJUaaHk2lFxF0AqXK",
-	"uRt199fibvdOS5nbGpphUzqGY3U3/suHcrpRd+PjGuTSttQX2Grs9CEIofuR2G7F56T7kHyq85zf6B21",
-	"xJd/3DczBcRcHOhvHjZXB0Ys8jR8WuvoPRMzHrZ26mS5wFFYFwueRhIJuk5ml53FUARq1Ql8Yr7/CnSw",
-	"BPeh09qxt8q6DbSkgfZpwDliVyCxP9r6tbRxy99XLafDpt/WGeqxBFritr54dO8uWeDnGoOKO17aJ8Ip",
-	"/r50JmJ38L82WtkpGGpVlVaJT41XgaSxsUTskbkDo4jEUnzAhOyRFFyn4VPD5j3okJ4QwUvtkZfu1fVo",
-	"AGFL8kTgJzaYaB37ztNqwPhgFLHxRJMeBiQa0oNbETOtNxKBj2CmiBkDsVHoHW9m5iXTZEWab6QLqnQW",
-	"1PKKKjp57CiyGaX4p6aL7953TjCGs8lCv46BX7x5TkIRzKYIcrg//rPRksZ0sY3Vjja6GJEbh4x1g0C/",
-	"YjQCqbLp1tZEdMWwNBPRZArztPF7ptsYXLrmSiQgCEhgzHW6x9DTfLJIYbt8RqtD3kpSXzEKidV0wEMI",
-	"ybenve53nrIp5n0zRW4h1oRxG4Cks9B2U7UxvhJ1auF8CmutUhel2MQmvfj7D7+g5fLjxcXYWzEvn5p/",
-	"H1H6y0/sYnL7r3/8Uw9/iGb098X9f4/+/uHu6OW7+U9nv43/9Wj4c/fpDuzUfoWd+sf1ptTUtv5Qzhe/",
-	"ICnu3O7MjAxjOE6QC1eKTxyJTSdAdD0s/b5VKcDJnDKtOuSV0IQmVOiyBiQErnaqjO4souKB8LbR+DDW",
-	"63Ama2t9ydpXkCM+uD49PqLhW6vCbGQB1aLKH1xjkIZStiZV/pxB21pFmknDHEOXSBlzMYtC4upqmhpa",
-	"CFjyeyUJvjVfO0J7Y3G6Lv/+wmUCqU6CnfKNsjtmZJ8WUUiGs4xK64CHk86qY0EET4pjmEYRnKQHKbog",
-	"Z90TXzU1VRDdWZyfJQpOYdK2PcgpcJrFMEtMGY+GlqKdmQtqn/N0hCUH/a1Fi9niTG00wdD1G/FTzHei",
-	"38dEDWd20DgrI0wUNTOjZCZYj2oz0+yud5zkblQmQIVTxhWCIdgEJ3eHzVlyZhmoW6Jta5WRLyyyremS",
-	"mnflOgq8QY+HS9y7ybTsvCFYkOO0zqlt17l8oCOm9IUf9BqZ9MYV/WN2FZ2Cz66CoyllkY/PtbGSmS9I",
-	"QBXGtVCKYCvEVIz8u7UqprAGGmcZFClK1lFlWgKbPaoagPmuVfucCcsgV7/YJvlgeppmd4DoZ74vUtUw",
-	"lNMF0nEkgLC2q3SmtdL7GkvxVswxL40mzVjL3uqrt9K3JpAv/W67qvKvV1ZfVqa35I+hOzAoNmymStWw",
-	"XK/Z7LjWVHFtr0y4bOFf8w3X0g5vvaTD27+ye5E05bEYPq2xpAH8b/fcjjY6wXLfNKspYVZet/fgrNvt",
-	"do/wn/vmn+/9n/Y/2s9223JQPG6hfjBvI48z+BeOHf2aAcV4n0vdXip4ybYaq5pukgbaa5Dz57gJWpcl",
-	"bPk1b2r3FPWsXi3FZqYnwLXZeQhrh42eCTlkYQj8M+pcqSPbMZI24TAHpS1iXO3EwF8L2Cdmx8ojsRdW",
-	"k3JpxpkYj5Bp8z5v9TDlehwhSxU8gHMywTb1mog7kNaXEYG2adE2y5gwbd0TGYE2xWb3CbeslmxtQq2Q",
-	"pHzRIe+8E8Tlqc/R8aKcwMwkvGHdOvn2tPvgu3MiQYFXWd3skA/ZNEzfPqAQSUYG4Ls11o0il/AUzxQ4",
-	"zIssIUPQiIbsCPqVkJS8gnmWkj3QzUo6bkqVj80cESOxTkC412zeNG10eWCmq5hpFsysdXui/33/6O5D",
-	"fzo5ehBr+vvRPDzlDczax3at/cEt4bkvqYXdyiRaP72i46oHu8uO8RrXSrUcPiyFK3d7T5jKOyKySvFx",
-	"zY2q9i3UxT/HNfiqhctpt0YmwGPX37p2YsKVEC+oHNdPTfiZq1lsEddeQsjolVnHuokKV0K8pHzxJWTl",
-	"S3prE54Tbr2pkCwYbscf0x5PK/MRsnJiGwX0wClXc8p6PLDQarnCwZcR/Ruxwj8AV9lvGsbWdGu0/+1p",
-	"dslPUTac9BKv/DwPW5ieOCuD/BDyVqUliYL7Uq+MXS9i4IQqMocoeuhMe8bHBLgta5xanReLzaz5bjVZ",
-	"bHk9BMKBYSGZJ2fChSRTGhpOtrCRP4gUoA5LbsxjBnj/TWnao9GzUybUbEGej15SHUxa1n7eUM1d4kpN",
-	"2EQ71W+b6rAZH37TjMYDL/4qeLFNjg8PfDgNBjVXB/vrb3gjEZgSS+if2ebfX0CT/L7ZQN96mv4C4ske",
-	"THRut9F9jA2SbJRJjPavcB7DHayKHrybCBQYbednCbM+Zh/Umk+A531ID41gQ9Snnm0FUhkDeGrfvzuv",
-	"Kg20kIO6DK+Hzd6ruZFte2NZ3cAtwXr50ljC4Cog3FSFImm36et3YX71+uA72/omjsFmOuyGxLbRD1eS",
-	"59T2+l9FoA7YScztfBJ/aopyMYQAg2cjzBHzEWmMmFkCe5gj3nZt4n3pR7dD8tUaprG2CNd11CNszOdQ",
-	"0l0fGho5YGbV6Xa06HQ7Hvq+JlsY9VLSt6W3A/+EJJ48suKt3ZpxBGRQrfNuc8J3K7iK9JPmBwfa35L2",
-	"M6tJ6NDSwNdM/FlYt63sz9KgzDNhWITjFfOJICMhxyLJVJlQ7LtwByF+qSewMDYpZqguh2geWiibCNtV",
-	"4f00ilKLFo3ZO4v3lucmGDdJIniZgrqt8lx26OzOFvpVUGi2bulPSKZfu2v2B/R7JJRcXUu7qeKcgaWq",
-	"lMNvKpJmFGSAeZXLTWDSD/YblQQl2w4GS7krxJy3CQ7JdybmLPhG7SgDJzunNVk4mHSiJ6BswuJMgXqI",
-	"qMNDIBJiFNG5GMyvWXjtBBXkfXVCCnbITMmxHgy665ScBVLr9ZaB1Cpmw1SKrmv3pipJxF5mQf3r54ms",
-	"eK/b8LUvdtdt/eZs08cExtkwfwfDi7BgCFFWNZKRFNPyMazE3l0/kARgev0YtNjBCP5s2UqN4Fl3mbs0",
-	"FOIWmwzVN7OrlPle1yrzf+n2zhE8KyW4Os8Oe+ktbqGeyA6x7sp3YLvEJuDU6Yv7xoo4yb245huDXr4r",
-	"RPGhOJvUH1B3IsNey7bIx0XNL1DvLDvOFANdITx+Bia1bCjJfZl037QTgvZtCJYQ/72TvQytH49+AsLv",
-	"0QJb562nP7/F/lJcyNa5meES/P6vyy0Ae6en3Uz/vp65a/mqfu6is647zwXI/P4qpPv+affTahe1oZm6",
-	"OwY9f4M7eM+w4yZy9RXe7qUDn816a7cy3KF13nr528XiFevOXy6685fR3+evn4j5S/P/Z/H3L588PXv1",
-	"9wYpOanQPyTLNU6Wy2hMKXp5VrvMqlQVGmajXmLV+XQ/VuCaMm4xJyXlyjalOyf9bg/RN5VTCxdiJpVT",
-	"FG8su7lpk9PuAyeXxRQEh2uOgUFjBDJtVM5y7daIgUxvGHdRUcn1aixWMfKF4IC4qFeZAkeBgKqUTAX+",
-	"GVHENLp5gyk351j79Nde98YWQSV5g0GEHTAUBBI0+XYWEy3ISZeo7x5e87Tyok2oSoeZBZBNQFgRJ8bG",
-	"fGxM1SX/4Zr4Ukf3hGt+8zyEaSy04XlHP8HixiHNcuHG0iZKYJVWHNEF6socIHQrjJEHn/lfVi1pVjVz",
-	"3JoHW9PR/YQNUNbeYdd5y+hsc7G9iYSUrpdi64JMhYdhmCCyvffO15WHDXl9bT77yJYA7SXl8aB4HRSv",
-	"g+K1e8VrAx2qsqozU5lfyDjIyo23KBwsANiqDITMPckthRzZVbcn131qt94kGaxHF4bNrH95eoe/4ZAL",
-	"8fkTGmpkXuROyUzBH8JzawQloUgwO1Gkrf5c6rg9/pj5q5BqWwIzNYsiV1T/0BXYF1EvSB70gtxYZXRg",
-	"FcAb1JQTXA8Lvj1JcNvhmsd0ARJrKjOFL9nEdlRsrLhHdTmvDL+6Id/6MC1qvE41tlXMKYYHs6jx5hu6",
-	"cC+3SPVWwz13pgCOKa9P2/FIaLtLqOvoiPXP4s6MXtpwMrlBX+LA8dMbf8eN/wDZIRtPQFagg2yj7nrl",
-	"tV3aVc0tmzUd0uYTiighuAdXLgzSrL0NblX54nLzzbvkVvkDt/bAHdS/g/p3UP++avUvI2cK2t9B/fp6",
-	"SgJy8ma/LrxmmRvpEHIJIqtUmWPboXaDNJHCy6r8jY8WuYa4icZgfaBtYhkNhL4JEnIcH9lCRvfQfOXa",
-	"PNkE19HIlwM7Zcs8oqTsAKf2x/OGWTdVkpfmRJJMCbJmqaXtMN2ghLZbx5RBEJonDuqn3+3XvufCNUJq",
-	"HYzAgxG4oxR4POKEJvLbc2OPlbQVJ65nDB5jt/cjCx+6Hx56lWGgE6oIldI3qC8WWkFw+5x/QZZ34Cdf",
-	"hJ/8eSncnOhMx3rGG1D5hvQsjCDWsF96TmFSLRZIHNEAynov2cEcSPpA0n8WknZHegOxvSlBO+/IPunZ",
-	"GSgagYMSH+o5/jr1LVSdE9Q2/eR5V2uS7VrZgO3AAw484E/DA/BEY56L3bp9M4EQgojxPQt1c6qEZApJ",
-	"1xD1nWAhhMR3X/bh3ZEEINiuaZnY3UD/6G4L597PQqfW9lw8cXv1yXktDtzn4KT44/I6d5o/I69bW5if",
-	"qWNuExGFSf1uhzyjgVZEzRBD3udYDoStecY21qi12PBHpupgZZ3Qfir1sb24rbT1/pxPtUrybSQUW9sV",
-	"ImsbgYiurcDXbArmCBzqcHdSh+uX06Nc/KniMc2r9ucTMW1QsL+WWL+GyvwNiu0dGQ8kBMDuLNQGBCzG",
-	"HT7P7LUyS13x8v6/sjF3ZW/YrEq/Rnm+22sSQTgGaXPwZQjywCd2wic8KW3NJ74II+DiCFtW7M1gSatK",
-	"p1S63lIWBAPlvPViuFGQEUAuKLvMRcxDXolL22Xj4Jw4OCf+sAr7S0MOzjlplGCOdVIa25ntXXdH8RWv",
-	"0N5fc8BqIutUxOBBG0u3zIdAgwnqR+7rOXBNhjS47ZBXs+kQpCITemfImoxpbFHVGSfUQQSs1Q3e+tHt",
-	"UDeYJjjcq1PSmFKzNWpDYg0sHJfnOOnWeestag2n/VYDCe4mu0qC+93Cqj77soPw3onw9iu7JyX/i4j0",
-	"NMlxj25IQSgXCN2KXkZ0OTrJjZWKLlCBLslFDB3yxtVRInIPU1rY5u+Lh4S59jkwtzzFNy5oJ80fbeGc",
-	"KsXmcVP94zkyS3NzT4q5uQ3YSLLrhyysg4PzT6gviTv4wjlYEpSI7vbIVi/pwqHPIKASnSlAJ4wC4ESL",
-	"pL+tsZ4M81S+zCfx/ZGLpKF2UnccMgg9c7bPZMpWfgdpRixW3CDmbMAihlzrIbmRoOXixrYQZEkdfykj",
-	"NiuzSy68uyCRFPNBIKSEwLGJuhw1pky+tdXce+KpB9544I27UGXpLbh091lw6z0toxJ2KfFQr3ZB1eaG",
-	"Wi72xwsR/dGZxx7kAqeHXQTn2AvSszqmyNgYp0KSITYzP/cYe54XYsIMlgSOpJhmcmIQP8QwUx7a3sUT",
-	"V0UZTMyhQzjpKSKpulB6cx4cUClZNl8H2yWYd0Qw0oRGgpeyVC0XXydDRSEykDAVd5+BoTbptuXOjhdu",
-	"TcdWZoC/s1voox37qpc/FK0fpMGOpIE9y7YgyvEhkcgCwnMNqhvJAwf/uaIw3TBlBOPFZlRFQCpOp8gd",
-	"FVAZTMiU6mACCvOu0za6Gj7oNkYZsZU7oihR5SB7gwBR5neCMPrEzaYOuKgHPrViBzv9YlK1hYV0bKGs",
-	"DBt/rGrsWw+WM/9+FUPAaMT0ouYo0hu2G0thg7nI7THRQnTIJVbOYSvmitEwHkSzEAaMJx19S4AsXZGx",
-	"G9NQiAgo3wtk5tlXC5nZ65Zty/udZriYDXBNeALB1SzSeN9gBHUquJvU4vu+PTZuAVh9bzhPZXF+5tie",
-	"t56AnFItIjHGPvDV/T/ru94tB1jleXd0dwAbLHOee6YksvjPGdnixcV+oQYRQ4NyAtNYL4h3giK+HU+1",
-	"eTEagYQwxfMFCYh5MkG0QRQuOf+/dVtXdMR94gf55TTyDWg1hLEET2muBGBlq67GBBtLw1CMyB0oxgNo",
-	"nfe73QebEnIzMn7O45neUxPfLZlk44XfK1f9kptUxmcvwnCLxmftLwFZ5vsL69ahre4XM8M+O75uGBJK",
-	"EvlUU8pVtGxwdx1/TDCNVrbWTQROc4+zvTVjlR9yBrZDZml6Avac/+uk34pGrm+tN0x5j8CIRfDQ5vF6",
-	"HyTCECunQ3kPKSeCd8gjTGP37UGUpguCNqfvtmM0QadESSCIfoWuUHVubFKfJYCR/d8R+9ncOQXKif3G",
-	"oUuVRPfjmd5U0dpFM9eDhrW5hvWfzpcOzUu/pualQpIQUIunWBC+Pxl+jJyw0kH6IuWOPmqU9PgxFNoh",
-	"Fz5zSoFj2GKOmPkl/DHRC37El+7OKwSY39jrJ+CAUht75IH9ew5wG1KzvFPBzS+f2skt9/O39E6qbnm/",
-	"E770DuA2WtjpV3hwzKsPXZW/aJLlHHfJKQkYiWhKgJ9RWcIBT0Rkh32eqElcaKIQGwa7KMyFvGV8bPUa",
-	"yhdkKiSSrw2yRAyStGej9CgtQQeTh/4XWy5ivgnpgoToqsLwdETjDsGQIyUjIedUhiSIRHDrkiCJmtMo",
-	"EnPlx+QcW21CM7qXizsLw2f0nAWQdYGZ+WhlKzGJCJxKA+s0PQsz7NBpI6awT5ZQYHRHxUJIkjhxn1do",
-	"c55bfQGV7vOyuE3Y2G51rEvnDb2kd3/KXMyD0rSf8LExF5Ges6x7B+x6heJkmJ9kIaiVsOchXShrn96Y",
-	"f2+IFuRGixsXGE3tUMMaHXvyvX4cha4KBr9OBtGUPV3GlD+TYlone9xceyVau4zjhVRn4aZ7p0bjsapo",
-	"yuxOCpwL0agNmyrcf3rUPcnc/35HytoTuvDruzLkRhfqoLB9MYXtiaEwxL217pldkf4WmlodrnH80Rzh",
-	"T5ZreFy9IuSN+TxP6FuqITniPa0vj59JOMjjvDz+I0lI288ZVXfsW5G1bzBJ9IvSy3oBhG6IJ4bl1/MZ",
-	"5w0411TdzN5F/hMfRkAj4CGVHfLOQULYe9KLjCFC5+ZWzFfa2OZwL6YLa+pErLkdsiMesKEpUl861xev",
-	"BwviYEF8Zfwxo0Rg3j43KuReDQkVCb3aiMArvP+lmPKTbf7NOPnVmBltosV3RQirC2RIEObg9rBmFfuq",
-	"WUzOoW20SEIIjJZSbntc4ojXpKEWGnck6UkJS6nblqS0dbnrbVJkGVt1dX9KZcTMgrkeDKhUMlz5kQJN",
-	"vp1LpoH8xTD8/6v/6Lv8bLLtaroZyJ7q5u81ht6oFfslFuiWdYBvk6SxVc+apLZTvbVJK+bxYO08sIH8",
-	"lrN4v9MoQI3WSDXaHdXudrqLnE5DTKvMy6RcXXUOYccvEg7AHbAxsI2CAZ8vn2KFlDHjPxKj0WoANcP/",
-	"EHALCxzMB0CVbpMh6DkA904s7MSnxQ0WSZgnl8uJKzaF1zi3P5RvqoSP3E94YdMWa4jFVsVQ8s/ckdvK",
-	"rfo65EUj1Q5uqy+O2Ihlr19TjLE0Z/3VcmI61u9Y1zYX8xqZV+dltjGQyOjegtt6/QnTqm2T2xNV1NfS",
-	"zngIEntuArOJWIrQqcArYEqsqS5hNFMQdsjN89ERWr03ZIq1tEwTRUdAtCAKeFiFM03DcFO2tRMzux7z",
-	"qclQGrKMPWakj0YWzABreHJ12fUbVe5Mv9uknWXjzpRJ44JWjTaNJV0XE2nghPYXk0pNT5HzvCxLHvzC",
-	"mVVJabkrOecAmKwMAVNM8INgOnh8PgMAhZO/+/XveM37+KMnZ588vzrwsxsxdIj4/OdGfBL9ckiD2688",
-	"xONVkHVm7CJek3FR9DmqVOAgRK+VN6l6OaUhoAY7F7MoJGNYDwV+hYNY6/8Uyjlnfe25e6WrO3fl/Kjt",
-	"qj3XoO+tAnuTDuczu7JpL+uTbm3FBT3CU4vqwvjAAjOnq5RvW/0f1xC8gduxcJxXeQuWKOqA5bo1f3YZ",
-	"sy7GHFBOhk4hhpCMvtpqrfKC9mJh1hi0wsCJ40sdghEjD3+CPoNV4Hy2Zr1wQr9o8fpwNhqBHGDUJEPb",
-	"3SpuVsqOJEwZD7MP+BW5Q6/ffd9uqUjogdIQZ5+0KTnvz5LfgOEDGv/sDgZ1uWoTYaBAayNUlwvfratp",
-	"EMy00bnTXet3k+9CoGHE+BK/dpJ6MGc8FPNBSBeqdf7AfFF5ENw3Rc7eNXSJ7Q0HUyrHLHNQ7vcrz0+V",
-	"wHI4LwMuNAvyb6krFKtlnv8GC//y4/ENj9x6TOmH9Pt7Jd8nC3OG7UYKs9ir0FxFY81FqvnaUIbZIXsK",
-	"zHKU0+qmxPoENGXRAWngj2A9HpAGKpEGltFo9lKwiBro8UeXAbIShGBZg2ieT1Z4xgGWYDcHZvmwOGBT",
-	"pgiETOdainyV/gqjZdXBMKBRRLyOUgJiMARb9ZZTl/OBtKS9YMZ/gUG1OUibsQUhOjk65MZqQOcEJe2N",
-	"g5Fl9lUuBxUDeKVppltr3LsIgDVQqNeqkw+sOvmlVOsDeznEMD47WMAexPAUVknZl7B1Jb+HHKEh3RBZ",
-	"jPZSe+cipORN4hVZcpQ08JEFATZhqvKL2a8PWItluS1ucZLsjUiMx5g1ku1TZK/ZjWvLyDOVPbPHMVVq",
-	"LiRaPOWeq6c8tEkobiTfKJf/rUApJriyaEGxBKyk9w/EzBN1az11Nl1FI2A6lUDwQRCSiN2CmfUR848R",
-	"c26zVrSIsI2FOfUl3i8k6zd+8NsAAqFY1IN0IVqurQSZCKmADKnWYPsamVvaLQ7z7NWURIKPMR++5PLa",
-	"dOTnYhlWPdl5urxb9vbwj+B9/soR7L5uOHAn1zyWTJxSwudgHCI2o8y2lVkdb+QwT4os2thtkGL9mesv",
-	"eEFGjIeMjzHFRSXNRG2lmJxxo78ThUWsqNgLEgpCh0Zhx7aFgQgr0mvfFka5JiD5o5iTKeWLDQCne80A",
-	"p3cYbQwmENwaLnHa67dbbinVVmlkq3ocu34Rd8BDIQcSfrNZa0b6a6uixGB3k+qk23u/ncDWh0DN1Wo2",
-	"NHcaDpoO8rjW+MzijRhnalLd1PE01wua9ob9NZleSXsJs10SLE/APzAHbE37SC3ZeIztItOObY3aRWZO",
-	"6ZqukdnzfNCrSoOGOrNSIEnIQlRARmhrNeuTUOSAVQG+x2IaUwmKwJ0R/64ljK+OcmcfdRxpgXt4cTMJ",
-	"Rjs1m8I5oUSh/YSX/SYYtyqYrVJbYnR4QPNnaNnc6DdkLw1IxwzQ0Ao6VDY89JeWyMrO/fN8avNDEhlx",
-	"4LbZMHmUKPMUHcn1dPm8+sxX3z/EkQM625zXrHnbkAqFwOsfR8YKsJWaFT1GM2YPhsApicBozJZWKIkY",
-	"v7WmgMuCZyptQDqfgAUe9VSkZgHixPtHYjGq7lzzks5LyPy8mv3WjHMbu6HSHK9vOYehBKVe82hRT93v",
-	"Ly/nhV895CgWuIAu2q79aukabSwyDvp3S0EwkwjH+uv7nKte3TqtFvuTNVXGW/FsGLGgVUFNxxJCgOkK",
-	"okIPNnq/xS1w78S2R+MbhTTVJmMhQkwmcbJQmkMxETPZIWjjW8HlrHr/DDdwa8Azra55uYWOFGveY7tq",
-	"6YkUs7HNKKT2nGPzBu/pSBL/vYgsJ1kz7Z1RbCO7vd3CpWydt4JRNLio/1+T7mQhTO0Wfilrv1fjlheM",
-	"3742xuGBB6zkAY8nQijYHQtA63y1WR2DiCNEtpxmiZVM6QJDXobIy83iN/7xa+zhC4f0nfr+/MAe1sjH",
-	"dXdZEIL6oAM7NI2bVC+Ve8YhcikdLQXRaFcF7e4Fqyw9v9AHE6/Mde5XpyCntvZ/1W1QdCUS31siIo1I",
-	"tUShBaF80SEXqWY6oSoBmOh3M7tbntiZnsAvl9AZUg0DMRoMmdQTdH30Hhx17x11M9TyCHg5tQQTFoW7",
-	"Aap/BXP/ir1kaxam2Xvwffeo2z/qP6gfWtsRA2nIPg7pcIeGqf9hnXpSrr1bPl9Qu44/pvXPnyp1sAs/",
-	"nIIU8rqRAoQRLwX5z3KIpgkx7t5Dnt3O2v/s61g1Fd9uZ2snzaGnkwxnOn/8dtQGqCz/bWPFZCd5b6tE",
-	"dan4jSdW0P7l9AE56ZJe/+T07N79Pcvl3aa//bmp/ZD2tsf0AM8Hbjk2nBntX4CaC5SWaU5Aufn0TMjU",
-	"BKrh7fdOxMxk0NPvWN2ExjFwteyVvCAc5tfc3+0jDozfGhvNeSEJc/5N22UcuSMXQxEusOgwEmPC+ENi",
-	"pwYSI9tjyjiRnhXjIOZUEUVZeM1tEY5LejJWYhQinI+PbFgXqtmO1D70Q/eZy2mUkEYSaJi3Ji0eCI7x",
-	"mrtp4PQtLELosAttlkW5b9VOprVTbvyge9Q9O+rdz3RI4zCv6o+GKA4p434lJCWvYI6ipW4yViV/3wE3",
-	"f5s5y3uK0CTn2lW3ziXTGjjR4hCm2b2L9nUMPENzGztnc0zu2O7vqpinwJe6ndaeV3gSBJucwIVOwyKZ",
-	"eIqvSLA8xJ4l4GEl27zmW0VJFfDwF5Bs5Ah/FzHSJR7wtcRIDXs1THMGB3LbPbldgpN/2Qi/9ue6iKm/",
-	"DQnemQO72H2AtH/qUa69KE/SmxMyDiZCATfKCr/mGR3hnMwnopDjYGGoxRRQuYBIAQnoTEFIBOovXKQS",
-	"Hh3M0w65MJJ8TmU+C9sIjGtuVZMkOJtmTyd6Xoe8mwh0Po+EHAsrXLLzoOpWZWLXgkObzCcMkyqdWqGF",
-	"KOMVdtGfIo1vwSTqy/q9R2RzfG/jmGzCww9R2a8gKutU/FQAb8xyfL1DHpWspFiiNJEiFylC3HHsmywE",
-	"ynEmLWdSyAiMdEYoUd+DsF2NAwI8vPQDq3M8X9gaE0ydNuOcGyXhEGMsGtAvxLiwRvtOrW9Xx/kR/tUf",
-	"v9IDFVGlCQqSihRRbElQeU42Tz23oZuVqdGuwiZBw4I7rEhtPWMSRuKD0cleMD77gAj7MZOQg9s8Ozrp",
-	"5h7XBL3TLMvALMuKATbpxoJDXxW0T2qiDgS1lJcNEnIazOcseKsK41+g+aR88ukQqATHipNctTsaMasO",
-	"9s6IK472+MsSRhLUpHCHljS06M9Uk5s3ry+vSFaAHLu7bvChtrPRB01iyiQ6eWbcuriSxDlK5lLwcUZp",
-	"w5eHTJmFDrMJtan3zFqG1kqUbDzJlOblPU+2y2LGwZazRMkCcE72cRCS0+5Jm9ygaTeYcVQCGYQ32DsF",
-	"K/lsjMFoucg3Ua1MvFtJ2gRI76V7WHCDJYeC2Jx4nzJhGYdbeiM8jWREU9hO2snbRDFHdog5fkoTOhZV",
-	"qRaOLe4lGbi+K6s2E3osITS0TyPVIMTQAIY6CECpgVe2YfG3yfCHgL1mf3v2r6dvr/5++bcHHTjpdoJ+",
-	"xIfTZ93wH3+Lylm3Z7S9M8e6/TWMI+wAghwZQhiU3tw7y/F9f21qBchGVoDREXGjB00kCL5t4DLUHiF7",
-	"qL9V/mSVCIsX/pB/lZLi54SuD/bFavviBVrgW9sUXiSscGEYmaJcZVNW6BiGm0k9RxlSvESlvo2H6KnI",
-	"thkwvDISCs0SuOYoPBwn9N3OT7quHsmFUBIhk38PunTaBJ9nrJeMs9PIFNt04MJefM29tHSV44ZZU+ck",
-	"yXDxQMQMXOMtz+INz28nwlNPGIwSl00iXjrX/Jpf5MWCE25u1OCk+qlt92RMsjtwtepYVsp8D6gHXdvB",
-	"ttRjis/agRDZlsE1iGvYs3aQHn9U6XGV0xk/twQ5iINql7emiw2smkqx8DE9dZ9W+Z2eG6a8rQOpof/o",
-	"gHC8My+T4GjQONfI/m3hlSUfKzyXTXtTjpLelDHVkzTUn+Gl23Sn9CD4cxhOhLhVx+abGKqVqF+cVmtM",
-	"T8x4Y2NO9czQh9LCWLcY/rGlxuYCuAOuyfMn3uiMFjY9xFvDRp2ZMK6tfuIRDiRQZ5Q6zFeXL+K6TjJN",
-	"hhAxuANjVi+QUjvkKXqNXbmN1cxQE+p3TzGGm3nMglziRDsl2kgA7A7s1+/ssqwF4WdTMFboNMZJ/vjy",
-	"4vHR5Y8X/bN76fpY1QgBqV0gTNI5GYpwkT8S+q+9+/f7J2dn97rd9l3vr2f9s/v0+3sP4D4EMISQnvTp",
-	"aETv9YMwoCcjetYLaHgf7t+nXTi7NxqdndwLuwF8D73u9+H3w9AfH5sqnh4gO8GjSz++lcdoSj+8AD7W",
-	"k9b5affBPQTm8B/0KsqPqnS4/z7+75zG0/p43WLhdev8ugV3etC7brWvWwKRLdyHwDV+aF6DH3kcYIYP",
-	"7dAp1khZAGTDIwazODQ877r1qbxsasg4xTKr4sg3C1hd4slv2w5l0h3SzxYP/8KFu9yRuON1nl5jKe6Y",
-	"PXGeF3smU+DFhgaOHFByr3v6/dn9e3leTe01/liuE/5MMX38EWV5deL5I5gwH1t3OSJpjFm4mbj473NN",
-	"1ETMVdpOCmk4sjxKkIDyAKLIagshmYo7bGKnXeT5mlPzGaQvs+3jFPn2tNf97tx3ZjfWohvBxOYQ2wAX",
-	"2nFC3rp8FcMaXZO8W4ixGzOaorOQaaM4lZlYY9C/mHG/oWOo01HZcC0I01A/zQf6O+QVGGZm1bQ8/7oY",
-	"//ALKvw/XlyMvfL/8in+oMHv/2AXk9t//eOfevhDNKPzyx8W43/+8MNrfjR8fjXRT097/+j9XC7xrN1R",
-	"k0v1jXXTvCpSwwd9PNHTKM+hrmfd7knwX0YrWMRAzAX4Ub49SgkvKatJHDfgDK8QgL2JIuYv7zV6+lm3",
-	"4eUn9S9fwTv8gtgjlvRTcezCfFPkFTEmPTbnA8eWRivZwWWCjDUWoBBUy7OBgMrQdqBNsHEdq8M3dIjN",
-	"FFbeYuhUUt9jHMOBBv9TaLBO3dofjWQv1G3S+92RLKJRWBGYw9Pegn7bK7Bv0GsaiOkUQ3iK3Nh3ZyCO",
-	"b1JdxElw7K8t5PQbRW5uYXFjhmyME5aW5ZFbWJxjr5wZRgSDiAW3LoH8mrv3dUi/27fuX0wWm+lATME7",
-	"RW3McQHmhdRQLYbxxEw6gEHD6Iz98+1p9+S7MjFtZ4K84tHiBeO3/+F8oo4b+MPRfD4/Mpt7NJMR8ECE",
-	"ttw241K9hUVDj+OOFqd+3lwqH54JOd3Msbxfzvk8T+jIQJcx0fY7hp8gdoUmAZWSuSwsJQTfjJ+f/GHZ",
-	"fy0rMXv5WaPL69Q0Zy9/8AcQXZa8VCK2XIMwhZx5X3qnMfxWVD8jhKuVVtMUvbCBTvlS3MF/tkbZLpsq",
-	"5vCREIsUrH38u7Gl83rBQ6JFSBfEJtmwXL1vfvpp3+oKnB5zlspdTSHVsORoModoLI4OyvGfSzl+JsG2",
-	"w0W3EPp8PLPR4gtoxmnPsRXacRs99uf46VykTKiN3qd5gitfoj9f84ICvWf92KzoQTv+Ytpxv6qb/4Or",
-	"7vcZIOcvpkAbYfgVq88TqpApHHTng+78B9OdDWXtV3POv/xjyyaSm3EYbqdA3nkmP5NR67x1jDgo7s0l",
-	"KRZHjONhR6fuECJhO6LnYHyLMIuqtaxNvpuIQuPktn2mhX8NUdplHuV7Hy0/6ZHvy+4CwEySCVNayEV2",
-	"JKmgLh8N1R60MhR+Puk9HfLUdnOwSoBrBsHJTRaU7CcjwVFHcLn7/W43LS3NPK1NhKwn0c+d+owRKVwV",
-	"FkVmzTK8JjNLN77KGdrOCIpoiCIyU5k7kxji8p0/Ao30pE2moCUL/DJbqFwtaZAdgDlPlkSKTzHGlC3n",
-	"9NigTE8Mp6QuOb9Nhmns0KkXRpXAsICrZO+Q1zFwxseoQwV5Y+5hAg9kbJOnfBwxNcHR/gBySnk7c0BA",
-	"SmzeL61ibitJ02lYgluexC8WjshiXACEST+QtAw3A+6Pl42YKwOYZp7v8Mw/vf/0fwIAAP//",
+	"7P2Jdhs39i8KvwoOz/lWkn9TFKnBjuXV6xx5Stzx1JbS/ndH/iioapNEVATYACia8fVa92nug90nuQsb",
+	"QBWqWEVWcfCQZla3LJE1YNrz3r/9sRWJ8URw4Fq1zj62RkBjkPjrYwlUQ3yuzR8xqEiyiWaCt85a70Yg",
+	"gTBNmOq02i34QMeTBFpnrcO73mEsIi2kOuz2Hpx2u93uAf64b3786P+0/8W9Vrsl4d9TJiFunWk5hXZL",
+	"RSMYU/POgZBjqltnralkBxIGIIFH0Gq39HxiXqa0ZHzY+vSp3Xp6SYeLw7wcAbkDqZjgRAzIbETNiIka",
+	"iRlvk4GQRI+AXD8fHLykOhpdm4soJxAznZ/WVevoqrV0rItDeh7DeCI08Gj+FiYJnZvbiiO8Ns+5JrMR",
+	"cKJHTJnhmTFRrmYgiRY4HioTBpKYt4PSZMb0CK9SdAzkFuZmsNlQgE/HrbPfWubRrfdlq/VCRNQOoHxj",
+	"cQSTiWBcj4GX73LwfZ2tjra21W/Sr88nk4SVrarZ90l6GdFm32dUkYFIEjGDOD+bGWX6r71ua/l2vgUt",
+	"5+cDDXLxfRcQCR4rs13mYeQGBsItI4cPmmg5z73ydNlSjBlnY7ODvXT2jGsYgsRxvHv37nyqR8A1i6iG",
+	"xcH8LGZ4boKL8vN9BFTiaaLJ+K9XrYhKGCRi1vCAf2q3JlTSMWjHLs6jSEy5fl6xH9R+nR/K6nNDj1rt",
+	"FjMPmVA9arVbnI7Nne5xfRbXPFdTvHJxX8+zc1w59OySpsPHY182/OyRm0/hCTLcqtFbdtx04HHFwO3T",
+	"Nh9zwB1/gfniyP8pppKIGSdTzv49BaINHVmOzRSJxHhMedwmahqNCFWEkl9/ff6kQy6Ax4wPM+7orlzk",
+	"mYQOKeMoDugAzowwG7I7sOx3wKTSjgl3yGV4Gz6IcqFHIMmNiOfmERIGU1XkK/fj48GDwT04OI66Nwcn",
+	"NyfHBw/iLhwcDe7F92hv8GN0euoX2YrdbJmD5Tkw67OUYdAPL4AP9ah1dnR62jYMxP/dM0SqNUjzjv//",
+	"b1dXH456B1dXH+4/ff+X/1W+LwMUheVH6dqI2etUlM7F1HCR+AzXzEjNYC3sQp30jqxwU2IMggOBRAGJ",
+	"RpQPITZrrhiPoEOu/+uaaHoLilA+L8reHrKm8nVyorvuAt07Ka5PuXRMnpTy1nMS07mZv04J6ztFIpoA",
+	"j2mBxo66R/cOuscHvZMKSjJvWDbscOe6Bw/efzz5dGB/Ocp+Kd/FN1SzJQxtYr9uyhNuKniCe9zmTMGK",
+	"9hItCUX0q2uUropMJ0bAvSLKit02oZqMhdLkuEu+f/vsMbl/dNL9oUNeI41mioAi1GitQy5ktQ5Qeszc",
+	"wCqp7l7ZbC4mlD+TYrw4H/OpU/e40pRrIniHPIEBnSYa1QguZh0/mH9PQc6zsQzMI0vX1ZyoA83G5XqT",
+	"Gc6lWBzMI6+sZMPJj4WSOVBJqNF9yLV5/XXV2LRYZ2SXbAyvB4Oq02ruI2IwaHpcBxXH1TyvLwaDzc/r",
+	"5XwCNZQGYu5sOnqoGv18ApuO/JO5WU0EV2BVt2ysZkrPxJTjrCLBNXC0/6jRta3VcPi7sqZDOp2PgVpQ",
+	"W7mAwQAize6gP5EswqdEU2kIdd46az399W0LWbWQrTNz+6d2q+bTceUUaM34EKdH8TV+maxU70dTbc7A",
+	"mPGpNqvQO+qm38VA44RxCL49Oem2WzdC3DI+7M8Yj8WsH9O5ap09MF9MBwOQfSSR4KbsG2sRZF91262I",
+	"TvTUfEblkPHsq/tmIDFTk6mG/gQkE3H25ckxfjuVuBPZ58ddc1iQePuR4AMmx62zAU0UtL1B0edCsyg/",
+	"hrGIrX1hXmR2NT1mz1ADumOKafOh6BujuT8AHFKEh6LX7WbfDCUNn23GM6Fz1G/dao3ph+z7eyXfp8uG",
+	"5lFxFkat4HFfMzQ3fvvYKi6p3aJwdJ/ai1cd5S467X56bx49ZjwOd+43fFjvqIvfGsKKpwn0EzZmunV2",
+	"lPtwyjVLCi+QYOjG7JA9I2Y5VCJ0X2mYhKtkSDGj2/8lYdA6a/3Pw8wnc2i/VYcFGn0CmrLE0nI95hN4",
+	"dry3pOx97rJDvAYf/4jGb63nYQlPmEhxk8D4LyW8IfKH7I4mLO47L0bLjBvnYIfsnRuxAEW40GTANKpZ",
+	"5oWSRrpDHqPaaHVPkFJIRRKmtNEZY6KAo0KJaj0yW7wCj8qAQWJ4h1HXD5WmUqs+NSMYg1J0iKNTJOWn",
+	"5kxYYorq8eouchxN9dSQqCELzTTy+XBmzM4LVyFjyoexiNT/LC5O7WPxxq571UFYuaoPybVdqGtiKF8R",
+	"oNGI4ILhsuJia+FU9o4Z2GNrUp1HEUw0NBQUBcO3tg3t7LjWWcszhnYrSd1Ya3qk6hOfn2vJMv8CE93G",
+	"tYqolAxiIqba2KRKCG7+NSrrRIoIlHImpeqQF0LcGr214GprEyHtUbabZI1Xa6qWuv0Cqg69essoO70O",
+	"J+N284ng0GwnjTCEuH8zr+fHwU20HuU+6ibePur2Lnvds67531+6vbOuUcLXUCfcLU58PZEd8pMRSeQd",
+	"3KDmDjxWhRcfXXYfnB3nXtzkSJrjl/RRqy0+FGfTaoeWUW0Da0LndlHzC9Q7DceZyR8ryDOmVjqU9D7P",
+	"pFqOMQByIpBjPEHLtY4q/aJaOair2O1UtjeV3p/a1kL4Aymi9XQqxQQOH4FMGHdsu99EE8UbSrWq6SSu",
+	"Rw4uhtE6662jLpQxLUPu1rEVqgrWxAs4T4HDhF6pMKaxjNuUhUFyXvyDwI2/7EGLfn/Hv/ggYdFmugnq",
+	"ZpreAg/VkovQZzUSSayslWyOR4ecq9s0hJS6gsyDrD4SjYRQ4D2F1mBeX6V4kFcpzGswVOSGnNMlgsls",
+	"S40wAwHr9zJGVaZO0CQRM8KMGmGW8pooOldkNpqjpmAd02uYk3mLLRJcTRNtTZ4B1OEoMQwleEEwdt6e",
+	"sd1WNFX+j3tbR1tdtImoSSgfTukQDYVWDChcWu9T02lR9kyMpsWUMR3R39k6O+qaLVUTiBhNmDbTeALG",
+	"aBeJGM5by1hQ7T21q1+1pVlYYG3D4JmQNyyOgW9Ee4P0KTmLgCkfMvpOESkSMKcOzxzjUTKNncdKTMDa",
+	"wptS2HFGYa/8wYYFPT0b7LZIy02SjOkcZxcLnBjSz0/LlbLVa5swftuHDxM0a4rLa74kI6qIu2DDFewV",
+	"zJ7i44tLmRvbNlbz3L4So73Be41GPaPGvJskNDLTLAbnp2qpFVPDtM2e1r+FeV/aRwYL/qsRBYTDjBQi",
+	"OyhCfDjJKWUbbsTRUX4jMGpFFcGoTMnrFmzR8tls68BfF1bgOhvcQmzN7hXXIDlNNvQ+uIcU5DsKNDIz",
+	"2s9MCj4kghMxlUSxGDrk71OhbRzf74eNZtnI10RITdiG23UaugvOCbrdjaQVU6kWvQRuEtshl9y7OuQS",
+	"koSo6QSnhYkxflbXuA8vGL99fWfjMzvkSP40tFHBEYKIJG4XiZjczC09gSSoynptzJ+eBLTeWO364iwt",
+	"fakYEOrmVLpAq9bHjOaV0KtUsdX7x4XuD/Apef+dBOvfchH5fMbEJnL5JC+X/btz654NakuLnp8N8gg8",
+	"giz14qWpCF5+a0EUpAvt7d5smTV80IcjPU5y69q6mna7x9H/MNrYfALEXIAfQWtF8k2RmCd06DKdUAVn",
+	"nEwS9BoJGas09Q15HA7ShYjXifVQDX0x6N8wqUets1bvwY/dg+7RwdGD+no0ejqcvnweU+JGg56NxDv1",
+	"FCSD7ajC/vEVJBbEw9dWht9gyCJm5rHPKEs2VCkmweP6A/u8Irs0BO9TKdCuSDMyjFQib+0vzntobNIY",
+	"IhYbmxRmm3LGQMd4rnMjGQPlsxFLoEilZVPaBr0W3m9XQgepn0gVQZYnOro7rcKmvU3DqdvatjSgEOoc",
+	"wGPih5K5dM05Wsir2VQP/DHYI/9Gw74A4kXZVT7yrSgaNqPWuwZYNEp3htmtG9MYiDHhPrVbF84z90xC",
+	"aWonvQWjoW1GrP4lF/SucQADw9bmrt/Wj2bUc0bvyMHc2FfsHL72zKxyjZZ4Oj+9r32M8htTcpjwi3ZG",
+	"OPgGZUncHGxCkcsp5xFY+4RcCvGCyuFm5veEzhNB474Wop/g04qcwGcu3Ts9Pb5HbuYa1Kac+Tivs/oU",
+	"RaMo+jHkCX9hkNvSXBdejQR+KcRLyucbLawZ65jyuY+XqnBhzdO9A9umfE15jHrzvEMuZZr5yQklY7EF",
+	"HfUo9M4KQczISDCy3HIvDn0ry21ei5q3JoJH8JDodKIucQsT2A8wg/26QBrBV6soJEiDx2H8ysNE882E",
+	"57TwrCKxaOsuA2WOFIqBAXnz+uKSHN71DhUoQ/TKZgPf2Bx3vGxTC6SX7e4LMTywScPlQrQ4g21sbfbO",
+	"MVMKLRHnqZBE3EHRhfvu3buDYoHAsg0t1hP4Xb2jLKE3CWy6o+lzCvkeCuQdi4BElAduTx8Sd3QZkGtC",
+	"NciHzgJTdACFeHjBq7SpU6boDvbTyA+wZP/T+W7HRzOhUpMZkBgmhgQED2IvmEvwGSnd+YYgfgkxo5c4",
+	"8Y0OR/rA/tg8sY9rWUb1KElwvx/btx2Yt5+Roq62qew8zctOHBUmUHmzPx3x4s6XTmbbotSMIUs/n5oz",
+	"iCaXHydK2F/5HUg2YBuyY4yX9afZwwoUDAfmAkLjWBqW7EaXKotkDrpDXk+wss25sZj7HR1Z6FGheb/d",
+	"FqM4NYZY3MSFGW9r+yZUqZmQMdZHsOHIJQyhQFu2fK0sP9DXWKU5VzS2xhpN3hg1XGoGKs3JmAQfLZop",
+	"KzOEg3yrj4vfJUGiUYPCvSxf+bfF+if/vuDpWemiuPkdIkyKc0VmDecfpBNVV0hZ+ZN4adsmbOCLUVau",
+	"lgstl6xVzeW2VlPJ/Rj5NN8wDTZJZ9kxfCus4HGPoVLS+cLa4wjwhX7g/jVLVhyLgd2eN1j5dGFy5RL5",
+	"IpzjkvXwIXa7YRioMBzJxojD/Xs9cNzElqi60ld3YUn1a7bU4Yi63eqyqauri7IdSzdm1X5cAK5jYDgv",
+	"v+eSjeFf5rrivvm9cltnBxA+eMn2Pb2DxlRDK4nm3UiQmMWY9+GU0jQVRs2VhnEtqqG6bpFIu3XLLDPy",
+	"O+xSCdFhbBYk9ivSd37AFibRG00sxoPhf/OsOLgu/UiCAo0saDiEuC+mug93IOezEUgclTEnsuiuhCFT",
+	"GqyHz8qOVHK8X3ZkCkpelnWFQ2qTmS+vnxlj5kZMUefERd0eG8AVxU1YdW5eMNX07KTDrDXe3CFdyb7w",
+	"iUvG/NIndTc77VrDeGJBEIpl1/nM1bpHFvOq+1aZKhM7CVWaSKBKcDIbzf1+o5rpnBLripMiteCxnPc9",
+	"Byk78Iz3aQLS/OVrq+EDsw6MBZopO91mzI3Wx2tt2TAntnoXy3eC38yY0hDIlN9yMTP8Xd2yyaRiMO6q",
+	"Mmpz+0xmI6GAiKmOxNjHC3gsJOGG5okWSRxsQViCvyBMHSm5CbWzsxQMJHeGVp/ez0Vznlg2pro3zUmu",
+	"2YBfUk6HEHsNcGHA7RaHD7ofTaUSJTWkL52cEs4EMcQ3oUPorNRVV079Qjs/y9K5F0WoT/538WOmwvRb",
+	"Jwhokhhzz+aYFHRaL9wyfnUjRAKUfzElp7BuBT0lHXD5Smq7aU2OT4U6P1UgO+RC08GACJ7MO8s45HIS",
+	"0UL+Yi4slZ2V8/ilwH0naXDbWhqWVQwG5l/UlkpZ2Lk1DF/zZP5ZlO5SbbN0ji4C9g8M7jQ79uckYXcu",
+	"amN4r2Ix5DOobXL1K2ETs0Z0MgGOZchMkxsjJBUkg0VyWMPETYNwdQVWGI9bfnIQQsAo8q1P+RhdjWEF",
+	"4bkFvdt7PMVgoCD1BOFqfqfIH5jp024sfpcG5OxV6xkwuZDgx6YugRysQPagQM6GpXx+N3PbtNI6Cqok",
+	"GqqLtlL4pgS65FeuWeIhnVLvgqv8Mso9S4A4Vaf+dgXlVkvgdWwg1F6LLqYJnataxlhEeQRJkr6iJmNs",
+	"t6IRRLd9xkuH9g4nmzq1zozWlbq6zI0QE8YNYWuzXjgHDOGgg1tr4LFNTK63SOuo6Tnn0MplypWZfSxl",
+	"Kk3NhKZsqOZI1+RWQTXXqvteiYuRmD0Dd58uM24vQ96O13SIEWmF0pkcKysV2A25qK+iW0GcvpBmBEns",
+	"STMtjat/7lwp++o0NHsZcj6qygHYnF7o5ktmUmhwa8Y4uf7pqY135qpdP+aZ56fr0iW076ywSN9lFmgM",
+	"UcI4xG2SMgUiJImElCj4Kx4eVCSWmdBfq1xTehrdlkH92PRos1pn1jdstRYOECtCiUVMWKlopsWVS0Um",
+	"XrSRkK1JF8sEcr4isS47SosTiyv42DLzzJ5ReSon6O9xuTv2CsMhUO+7BZiQHCdYaoCnGoEfTDsHVBYy",
+	"7TK9YkHDyIRtQyXD73eeHnKCKbfKK5SSnRvVuTLRr8GizqNcNPdYY9lgWdKgIg69RQXjCyzmhmrAAgJL",
+	"Gcur+bCxY8jLNgqNrZfmwmXRoibMpoyOQqJxpICDa/ulLZm5f2uN7XSgJRsE71YbdYuoQkudSoLDvMFW",
+	"hbBCDdBaLvxtK1e9OP7glTUW+DmfTPU6nijq9bCIcnLjOLQtF7OhavRRs2hEcLM7xMgfFQKdIpvEbDtU",
+	"4iEmNzS6JQMpxqX+q5BWXXzPVvsuJA8zbq8lgoMDCeQipeaH3tpxmaBK03k5hVcAPwUDQAyoRTTVRPBh",
+	"yVS5R+kdUUSkTHODEqpdFd+YfrBYrkfd3r1uO8N27bZL2EUl+lQ4RERCqBhjoE+bMSF6MEJYLhtKr2wo",
+	"pUhXwTAeVA+CjoDGhPoNwpVRPtE1N5L7x6vHUQqsFQykuwjHAhMVrsRAAgSu1dTCSIdhl3T51lTAeDUf",
+	"SHCM1htJFWxYMJT79Y4xneqRkExBTMaGDZKEThQicDY52D/+uHLIVbAiwZAdrlnFiUqNoTGdE8v8zOFG",
+	"pFaAtmUyiLaMlVe5AZonhyO8Vz7EEnletS2lB3UBHCWYXCnbfZwm+syYHrkQb2YqZ4S7yMiqAN2WncbV",
+	"5JkALezt6dHpve7K3R2n5qRP0wjh5LwPPPxMQwIjoIke1U3QQMa8FLe1AoYm5JzdhUW5GBl55YwSR1ie",
+	"GLQVi3bQ6Ls4MI8nYypv0TxRedJdvVAVUHnBEI8XRpjlBgCP2556qTNFq91ljVjKMqC+YHT3qg8VS50o",
+	"ZMonlKWFDQFtugOXG91qQVQFEhhu7OlSgRi6eNzo3KhSL5BnL0b5mVj1ockQvaLZQOl6AQOMf5wVkIQD",
+	"pBPD2jrknODjzSHtYozQihHc/3bKOiifE7dSRGmYLKpbGV5K0Th6fvGanBz17ndaebDo84N/vf94XAYw",
+	"nIKtLFqEXEgy5UyrMxKhcT8Qkjz99W2bzIHjH39788+cL4dxfe8kXPAH7r/lp7agR9sBtbNplinLAajk",
+	"Ku58TsbiziuVhKrbnCRPMQYXeXMeyip4zVZRrUo0+KEw+rhRucuOdQRJxuR9pmOJVvsw9cDgU7ggZiZk",
+	"wLSqn32ES3DJnHigH57bu3rdRQfDIvRmuGSoXARQnAu9Krifo63zcU+LF6YVsCEzbVCp/qBGQnqlJp1d",
+	"pfJQSv+rZlgEIAtmeFTGucRAAy8oPeY0VimNqyVPNd5ZOJaTJsZPpUJYXLKKAeXxUZfKwGd+67AawG4b",
+	"ldGI3eU1veN7pyv3qgSEtcjEnjCH9HEDegbArQCxXsB2atym58muh9MhRoiksUT+9lZyMud2KXGzLI69",
+	"hkdg93lEBY/dBolEFT6T9X2Ae7/C3q+w9yvs/Qp7v8Ler7D3K+z9Cnu/wt6vsPcr7P0Ke7/C3q/wH+pX",
+	"qJHOsTiXStWw3KCrMmsqzK5KYbxUg1hUjasN3SobvdLqKWEgBRZcpXaV64uVtkoJHS8hq1DULBz2Msn0",
+	"yO7OTjNuGibmViW+PsvlAz8kwCM5n2iIbf6JLcqbOJqgxHXucTQR1Dh1m5VUXIakRrGfEMRImvUzTuvn",
+	"XxZoMkz8yRIRc/mJ2dDL9vexzc9dpzK/kAxcqFUKujT5T6Z8BkniYEnxcEa+9UKQMNkfGzZ3C1laUx4D",
+	"KEoYZ1E/SoStoUbUj/Iu1eFKhaMtXYhERLeXLte9iJ8U0cQ3ESQxnbc9s7dk9ZAcnZx1u77zNqLsOIQV",
+	"WmhFihB5eXX2++9/6/beYzfO/+vot+7B8fsfzn7rHpz6j8yjfyjVdZ2h/nRMWfJMWOWxwf75mtzcqUs/",
+	"bC/0p1xh5WJpe0WdMuO336WQW0aCjYU0JoSDWlZMQ4ZKdMuxIUSBMHsldFnYYjuCrNi4fJ9tDvrWjrvh",
+	"pzIunlx/5GdU9bWr/Q8/40KnnyMWVz8r8as60GX1zkbJTcDCGDixsZoU0lznlTTh+vevBZlCs7uaFeWG",
+	"57Kcw4sZB9khz1MsZezHv2D8VJWJuVetOigSYiMdaaLWrZ7Mj/5pHkrIsYigq3lDhJOt0m8FUsjSFXpC",
+	"5z8btbJezmh+jVAfLVmj8UTPzwidWcZZy6rDMbwePLFWzTKbpzBJO4aKmb2+AylZ3DSBPF7S9ZnxvE/F",
+	"V6Us7OzOFmfpcrh20rVWZedBwXAHSsoKNsfCCSsuqiOKT2wh03ZERak6YySBmjLt/lyizZQM7q6Of6/g",
+	"bssVOJb4LZgmFr2GWGZas24S3VtV6rFF1nSea3VbVUCRzqfQX1qKmQJpm3RiubuFXh3AzILTlxKR7aJQ",
+	"rrO/vrO+a94mIzFDw8D6Nqy72Hfi3241JVW6b55cOqLnWtn6FwcfJiSRMJCgRnUHUloXYFe0UD2UG0lu",
+	"obJ9fF953nZP+nbQ66cBPLGW8naINtTgggpn9Etk1oi5KrVIYAxyiL5er9zRsdM4tmSsuMZcDRWyG2HF",
+	"9CKM1gZVT06dKWUmFoLK6WgYycLV+q6cYMuatNWqvPGt2j4ugdVbUlNsKW5lGSZ8sK1zKvDMDGfz5ozl",
+	"UT56h3MmEU2S0FW/8n212UraSm6Bbz5+Q07u51SFUs9Drl6vqjBswiL0c01lOUzhYoe64nD+CVSWlWPm",
+	"u9iVjXFjYR+WowUvC1cvX4O5cBZTIqkmx3XU4JQmA2X9pNwFtUZakoelLGYmoSR1ZGn9VQ1yldal9/wM",
+	"d0P/RbCiDfjBGWabOEwMBxTNVGq9efBVKZKwE2LRhNs5Fyk4SY66G7OIQqSVHvzx/uNR+/jT9wfuz+7B",
+	"g/cfe+0fP/3wX+Uh2NQCO+pWM5jluFKr2M/CmR9pPVFnh4d+gxa9R2UrU59pZWlFhbjbg253NUtbuUWb",
+	"szjH3ZYysWretXulzrUS/QoqxNdGMq0FatMUlnQgxbg+1IQHHSvhGxboCuK2a6CmAiRoIX0SRl/gRXXQ",
+	"PUo8vPUHGmA6rAgrZoALDgRRCyttMW2iImzxeVBFN4UTfQbwxLWS2Y4xQqVkdzTph/jj/rOwr14URHXS",
+	"D7nol34emitDIeIZwyCNs2wyn/aWbJdnABepHzt/jm1sOD7L5YhkmZUPiYuBxmcE4e9cO7KHKJ9jSWf8",
+	"LEtFIFqIW4LNDF2SLU2SEOLZvS0LrSIQJ0yMnTaj7A7/Tp9c6pB/xiCJn0rZ2BYbmBsrdKgzxOo/TON2",
+	"bfLvKcj5IQZ328R2Vzgs6VaxKIkzHNsyjCDhMFNWM1M73OyBpfvKLODqzoHlm3DXcqSiC8cgHetJw5AP",
+	"rUo35UYZRs1YpbDJiwAeKRRFMX02Bqsf8un4xsGKL4ZypnbhFm4PFuTQtnZkse3n2PYh68Ln2MZlqm/E",
+	"h8IXq/fVj8ItVCW7/dnmxDbb2sVolbitHZwqHUXmy24YkFmN1JmFf320v8Edi1OQDutn2TzeAdzGX91c",
+	"2q1ZNq5l9/jhF2fvb2+vXIdfYH4BTSX4LczrC/A305uERb/A6uAHPrZskBm0XTXSWmSWz+uoM5okGJBU",
+	"YRasAybLZwOUd+Rb4BWFEOkm/v6agIYBMnCBudleS4kYkqo80+pOFgWA+3IUyqyZCdPKRnq/Ux1iUfe0",
+	"Tf3EXjYR5UvH0dB/VmUbt40FHjSI+LyNN9bEc9sqCpvZFivKCOO4K08v6bAusFpFz4l02fMma9hwIX9a",
+	"QmS2JlhoXyeWf4W3txJkusRWi9iE+c7QeyT9IpJ+tj6boup/Ljj9zXH0rUN01RjDNl1p6UXr6a9vW2n1",
+	"xI/dbvfTt1enseWijFcwexOk2KyZWbeLDKalWTnBsNdICsQR1M0oWpSFMOs3TUv6ihMJc9Npu7WpXHPN",
+	"YN0kuaoeSSp1gzx0Hg8MF5J8kRaeHPug7+pBdRca8JenK3k3Ytadv0jgGAk4+XRgfznKfikl+SHwGEpo",
+	"/rmrCfL1jGY6aVpHsHH3umv34lp0/I+cRhVM5+rqL//bTIB8/8Nh5+D9x+P2cbd8JhKyhOliF91iUp+X",
+	"pwqSgeE4I5bYFG0JLgdRag5yad7n1qID6cBXwdpnwNxrQEEyRW5horE745jOyQ20bYdG75gLC1ixbBXi",
+	"slLRAqmMa6WTZkHBiMWwBFI+8yWmVlra+DuFk3eF3FkNW/20IF+vUQNDfNHV6ZHEnY9y29jVmQ+2MjfY",
+	"LXfZ4fDi5TF6D5vaozbBqL/l7PN1JE/4yKNVMmFh3IV3li/UTmXCrln9Eg6+9S6VKUNem9meEcNi2wQ5",
+	"bJtYBov/Gv6KTlLfH3bHGSa1uaw7H+skjuwl+F6C1zlbOzdbPY9b32x9Q+dp/7PFCEIu/ikmwK0rYkLn",
+	"LmN6Ql373ywkKu5wO9J0TcyEtR0p0nxXGzrFWt24XlSiap3n6zT/aabMeASQ+jckWGqkIJJQEmR6Q+fK",
+	"5jN5bAbMcLrQkk2g87vqEG+oTujcME+ezL1Kom2elyJKjMFW5GvhwSlKu6iU5+xgHoe7lQj+0OG9pD35",
+	"7RSInUL5s6c3CVMjcw76t1DR1ugWbKeYdG5rvMjW7TZY/npamDs6NTWx4BQEI1pyJC8WfHp0RplmfNg3",
+	"Gydiq2JHgCk25kUp7FL+ZRkdlbE237i8maHw9tlj8uDk9H6HvJFiKOlYkUSIW0I1uY5EDNdtMgExwWY6",
+	"NCbXNtp6XQIfUh7hxXqKh85/6Br8rgjjlrts63PCIBmgxI+f9aQvO6WuWPY7RZ4/6SzX6xfd0a5ffWV2",
+	"b3mmJh59ESMpw4dJQhkvGBorGrK3W9ZJW9EO6Nz5cI0+IAlmEDjVAJEt8N1BrhKVcd8z6dUeMPzWzzzw",
+	"8LowttvUYNVL6SSNDjZk3skwpKqn8ZOL81LSiORd/sKj09Peg9JLb6sCADaB0D/i9S9vyn3sKicnFRuW",
+	"Xvah/PQhI40Mq2yTG6rg3slUJqs34RZTqM0k27gmdhh2LuZdZWv+FmjMuEsgbuJSFUoPJeTY2XSCNeIV",
+	"uTmLIQ3DSebo+88KsEqVNRhPhKRJ3XdVMe50zMEjy9ckAjbZsQrBlJo2DFndLnQhtaqOFz/lGGkYKazs",
+	"5TSdkJs54mUa+YtlXDbRbPVxc09OQzypXMymtmR1d64I+11cXxF+C5HgEUvYOmgMrhfi4sL/w2b0a5sj",
+	"GhOlhTA/WZJgltLMCAP4QMcFzhsImIFN7apozjdgUmly2u3WLkr1qWIlYnLAOFOjiiK58xuFuirqoUwT",
+	"OeUKvYwzV7g4o4rcSBsdGAyalvAtVuTZqckpJ4yTS0fD5NfnFVoiJhuWPOqN1bLA7QKuOCbH2N6VqGdj",
+	"nqIYkNioO4KDKt8KCRNh7isJLblNqiixsa9rRP9asuHQ0nIqWBxyRwuBv5SowQ6tI8g9KjeQdnpog8UL",
+	"phgcvNXk8jnoO6TObZH5hV2PLXSubnxgfxdoES9WxxruTBUxFoYkMzonNEHZWZZoU7bb7sHlk49hPFmD",
+	"v23fwVsZaXxtS24Sxm89edoEoC1FEsvXBYt9G6eJ4139dCK5QpMfm2E+5B9WMUiPn9dsnGXoxPlEkJX4",
+	"f+VsLYBTrQ87V5j3AsaYf2j5EgyZ0nIdCf1FXLbrdXLfkas3n2vnQXmRQBYoMEi588LHXVgXmrfEi5yt",
+	"49XVRWvLmCpHW/dSb+41XsBxaS8WipUf8wllcg3g/DKXupftZ4QSDjPinE7G5pcMVFay8ZBwweEMcwz9",
+	"RUYQIR5CDPIh8brBWRY/dnjyiRC3baLAOjXCYxOoFtxmGaYaxvslJQOrQIRwctVr9zZFqdu87CeiUwV9",
+	"CYj8ikmUs37aS9k1eLR91/sjym2uJHpmJETiDqwXzxXy8L6d/fYKet6mYIPNCwR2B6pXlpNfiYKHybeL",
+	"GHbo+5QwZDaeYEturQ47GBgLNB4zw5PERJUeJfNYl+HeKAc4q6C1LMYDGhVUznZrytm/p+C+1nIKn9qt",
+	"C7cZF/SusVpJsXdomU74gt2BLw4XU61YbGWzoWdEDGobuz6V1PUaf7i3oYW6UqFOx1a2gRcWYaZ5pB2U",
+	"6leogT4EYguuyPW5dY//gbL/jDwCKkGS//f//n+ua+DP1EwSdvewkuFcGLMhrjQLre62DPTmBSbL2xxD",
+	"VxHHGmBULuia+af/JESMKXnttDE/hw+aGF7YIb/YbtxGs1F0AOZfSrxQKnd42x0tzYLAcn1EiflOEeBa",
+	"5hvbu1vVda0ECZxP33vKPQewu1vD2ZcNs50/T7kn57a2ALmTX9jSvSw98onQzWuHmp3HoEf5ClrOymTW",
+	"atS/gIlW00OxsYLUqDd71Tbs3PeAe72+x6Gq3tZFnSAm3yOU9AiSuE1ckDAlY+f2/aFNXE0A+b54id2+",
+	"H9quVQVeY4jBou8iUiq2rmCK3ABGjI0mYq73Ufs2cb6gPuPmYwdr+ZAISXxYqE3SSGSbuCh+mzjYy4ce",
+	"eTvO635uhmjW+TqGdJSFvIFsCPhFBq0ZZA+ESQVZJoHH3lyaU9BuXfru6k1TKh38B+VxmixIhxKACO4R",
+	"z30XC/KCGtZuS3sRZhL7NCgSC4vLIoyJWdZQe1k3nK21v6nZoGZLDWkqWq80gahv1gV+scvCGv0Qtt/r",
+	"oB72/3p4/01R/dfE8V/hxfHN7hcx3StQ1/Po6k1A1MtYrBEwrweDXQvkmmmWn0kAl/l+ywTqkgVbJ/cx",
+	"WLUFN+JYKE30TJA5UKmC7mqpaVI7jzpbwY3szVrLsHMNwp/PL4il6oawO7tU+3psB9U+ICOmd2CYuiUT",
+	"ltxrrXrZggnrQ1hm1qYrvuiHPX91bufpCTYrK386NYt3+AhkgprMwuH+BxbVRus4satL24xRhn0wMcRJ",
+	"FYlGQgG3Ikyi2xyka7O1O7j5HcRulsZt8IjYJgprVNu5rMXc1E+/NNL+Uf2lMeOvXJWXBS9mg0Z77v47",
+	"+GxrusIXyWHWVIJ8Xbu0qg9IAEbi92ssuMXx0FNQ9rcZxNz/rkdT6X4dSOYQP6ieSvfrFO8u213zrsRC",
+	"x+9U5hVwVr6g6AtmvI7Cs+m0M3/y/e6aTgT0yEVTyfT8wrzHx3XRS5b+9sxTxt/eXS4E9S5tWQWo9OQP",
+	"yPWb1xclTjucCppy9gXpcEZaT1qfPqHVOBAlmB0YBZpQzPlu+26xxmweiCQRs7RPXoayhCayEVwuD+2K",
+	"X/GndyDn4UW2wWE8lfQmAR+bOgualY5EEqusqyPVzheKGVZGItr3qyv+vfOn+NG1fXM4qdq+e6JzIvzg",
+	"QP2UUWGYVpAMiJCuOJFEYjymPFbkBhIxw3E/t8aP7Tn39tljcnx8/CDLdM+r/Pgup/E/JDfgffpjw+kc",
+	"vGmStb6hPL7i5jNUPf7IRD1IXJExUxB3yEvv6GGcjLNqfvI9VvP/YAdDOfGgAcTX4HeuOCZP28FPbFY5",
+	"sZm8inzvE8Z/cGARNkvcJXh7Z4d50RgoN2rGFU8ThM9aj6mEQYIOmhTnpNUztCEmwOmEtc5ax51u59gG",
+	"20d4ug87M0iSAwSKOPx9dqs6v7uQ3rCsqOKc/O3i9SvyDm7ILzAnF6DtqO+f9u63cTd+7B7f/8EsP+D5",
+	"uoW5mwzSg524d5uduTS3W5i7FoLCOr5Sz7rzvSEmJu6GEB1yThQbcsOGgShb5YHFtpbiMJiK2ZJkBBIe",
+	"GuUMJQ5i/jqUfvRPCI5lvGbq1qPDFDl/8zyFqzbsCfXH53HrzKyHA3NCs3kiuLIM4qjbtUn6XPsimckk",
+	"carnoV/OAJLCwjv95pKsXW61y6ROE6hdurTHT2q5NGnMjna50JgCjQnPrV7v3/88/+cvHx7LwT8u+vcv",
+	"5+/+/vPr4f1RdPeGTtjLRM6eU/om+vnXt6L16f0nx33oKjbrJozMqLTsBH01NniEa/GYRiM4eCy4liJZ",
+	"4grRArv4OpGfqfU2S7tNxvTDAR3CX48RLSpj3hYNOht8UTkwAz21+1E2r3TfDp9zi1Gc4/qts9/eG6k+",
+	"HlM5DybpDljA1+1xNcfQeewMHdKhCnrvoIT5cBA5qjxwUEluivjeQ3fpIaYwHH7ER3+qJL5HMGKeZxnd",
+	"34aNreZPHjv24LxqlitPlUs9wOunE0IVSZjWCZSe77DZ1hsLXLTipGv4oA9HepzkjnjLYvT9DyOI5hMg",
+	"5gIL19daunllh8wi4X5qt07qbOsr9MHi5b1Gl592G15+XP/yJSfsXN2qtK80D5HBQp+9P1kTBLjOH6sJ",
+	"5hpZulhy2rCEk45BI6H+VmHYoqKfaS7+dH2n8AB1yCuURLZ1Sp5wo0HSP6//Hzox0TZG0rGZTa0sOlhF",
+	"76us2/e2IqEi2YKOMSp7jYBbczzm1x1ySc100Y0vphKzvbBsz4gB8v1J9/iHRWKJAkp5NH/B+K0bNij9",
+	"SMTzJQLhw8FsNjsw9tXBVCbAjYyPCxIi80C0XA4MGQmpgNxgihX6eiaYoewssMbrX1sELDTg+5RXp11G",
+	"xhflE0/QPbQGj2hCxY1Zykmv4dNPG11+9OAb4G/u9KiQuSGlYfqbw8bbnLuFstTTzpcXpwFK1V6afjZp",
+	"alF4MAczc7zuJeh2JaiEGGDsT/dbUKDXlaQjIRSEOHTbFKQO6q1Fbed5WSVG85UXKy/fudQtAtzthe5e",
+	"6NZmgxegVYEF7kzoKgVaHX7Ef0NRuyAMjQQ8N1e1FhhpdjSVnifQiZQq527U3V+Lu907KWVuK2iGjekQ",
+	"DtXd8C8fyulG3Q0Pa5BL21JfZIvAs4cgrPNHYjvpn5HuQ/KpznN+p3fUEl/+cd9NFRBzcaS/e9hcHRiw",
+	"xNPwSa2j9wz7aWzVyXKOo7AuFjyNJBF0lcwuO4uxiNSyE/jEfP8V6GAp3ESntWVvlXUbaEkj7bOPc8Su",
+	"QGLbydVraeOWfyxbTtcvYVNnqIcwaInb+uLRvbtkgZ9rDCpueWmfCKf4+4qdhN3B/15rZcdgqFVVWiU+",
+	"I19Fkk6MJWKPzB0YRWQixQfMAx9IwXUWPjVs3mMd6RERvNQeeeleXY8GEC0lTwR+Yv2R1pO+09JUn/H+",
+	"IGHDkSY9DEg0pAe3ImZabyTiLcFUETMGYqPQW97M4CXjdEWab6QLqnTm1PKKKjp57CiyGaX4p2aL7953",
+	"RjCGs85Cv54AP3/znMQimo4RW3F3/GetJZ3Q+SZWO9roYkCuHSDXNYJPi8EApAqzvK2J6GpwaRDRZArT",
+	"w/F7ptsYXLriSqTYC0hgLLbeAAw9zUbzDC3MZ7Q6wK809dVCwo6oIoj7Sr4/6XV/8JRNMd3c4ckSxm0A",
+	"kk5j26TaxvhK1Km58ymstEpdlGIdm/T87z/9Ay2Xn8/Ph96KefnU/HxE6T9+Yeej23/99z/1zU/JlP4x",
+	"v//vwd8/3B28fDf75fT34b8e3fzafboFO/Wowk79dr0pNbWtb8r54hckg7vbnpkRMIbDFDBxqfjEkdh0",
+	"AgT1w4rzW5Xhqswo06pDXglNaEqFLmtAQuRKtsrozgI57glvE40PY70O3rK21peufQU54oPr0+MjGr+1",
+	"KsxaFlAtqvzJNatpKGVrUuWvAcjXMtJMmzgZukTKmIlpEhNXztPU0EKclD8qSfCt+doR2hsLD3bx9xcu",
+	"E0h1UsiW75TdMSP7tEhicjMNVFqHd5y2cx4KInhaHMM0iuA0PUjROTntHvtirbGC5M7CCy1QcIbOtulB",
+	"zvDaLHRaasp4ELYMZM1cUPucZyMsOehvLUjNBmdqrQnGrgeOn2KIL7ebiRrO7BB5lkaYKGpmRslMISbV",
+	"eqbZXe8wzd2oTICKx4wrxGCwCU7uDpuz5MwyULdE23Y/A19YZNslpqX2ynW5eIMeD5e4dx30Cb4mWJDj",
+	"tM6x7RG8eKATpvS5H/QKmfTGYQ1gdhUdg8+ugoMxZYmPz7WxgJrPSUQVxrVQimB7zkyM/Lu1LKawApFn",
+	"EYspSddRBX3IzR5VDcB816p9zoRlkMtfbJN8MD1NsztA0DXfq6tqGMrpAtk4Uhxa28o+aPf1vsZSvBUz",
+	"zEujaQfosrf66q3srSnSzFG3XVX51yurLyvTW/LH0B0YFBs2U6VqWK7BdTiuFVVcmysTLlv4t3wTwKzr",
+	"YC/tOvivcC/SRlEWOqg1lDSC/+Oe29FGJ1js5Wc1JczK6/YenHa73e4B/rhvfvzo/7T/0aOwA5xDAHIL",
+	"9ZN5G3kcwG44dvRbgMXxPpe6vVDwEra/q5pumgbaa5Dz57gJWpclbPk1b2r3FPWsXi3FZqpHwLXZeYhr",
+	"h42eCXnD4hj4Z9S5Mke2YyRtwmEGSlugutqJgb8VIFfMjpVHYs+tJuXSjIMYj5BZQ0lv9TDl+m4hSxU8",
+	"gjMyMqKIaSLuQFpfRgLapkXbLGPCtHVPBAJtTG9BZdyyWrK1CbVCkvJ5h7zzThCXpz5Dx4tyAjNIeMNy",
+	"efL9SffBD2dEggKvsrrZIR+yaZi+a0EhkowMwHcQrRtFLuEpnilwmBVZQkDQCMLsCPqVkJS8gllIyR5f",
+	"ZykdN6XKx2aOCM1YJyDcazZvmjVf3TPTZcw0xFBr3R7rf98/uPtwNB4dPJho+sfBLD7hDczax3at/cEt",
+	"4bkvqUX7ChKtn17SYdWD3WWHeI1r71uOWpahpLu9J0zlHRGhUnxYc6OqfQt1YddxDb5q4XLSrZEJ8Nj1",
+	"XK+dmHApxAsqh/VTE37lajqxQG8vIWb00qxj3USFSyFeUj7/ErLyJb21Cc8pt15XSBYMt8OPWWuppfkI",
+	"oZzYRAHdc8rlnLIeDyy0/65w8AWify1W+A1wld2mYWxMt0b735xmF/wUZcPJLvHKz/O4hemJ0zLIDyFv",
+	"VVaSKLgv9QrsejEBTqgiM0iSh860Z3xIgNuyxrHVebHYzJrvVpPFNuw3QDgwLCTz5Ew4Nn+MDSeb28gf",
+	"JApQhyXX5jF9vP+6NO3R6NkZE2q2IM8HL6mORi1rP6+p5i5wpSZsop3pt0112MCH3zSjcc+LvwpebJPj",
+	"4z0fzoJBzdXBo9U3vJGIh4kl9M9sQ/ovoEn+2Gygbz1NfwHxZA8mOrfb6D7Gvkw2yiQGu1c4D+EOlkUP",
+	"3o0ECoy287PEoY/ZB7VmI+B5H9JDI9gQ9alnO5BUxgCe2vdvz6tKIy1kvy7D65l1WsKNbLcdy+r6bglW",
+	"y5fGEgZXAeGmKhRJu01fvwvzq9cH39mOO5MJ2EyH7ZDYJvrhUvIcg1IY5K4mUAfsJGZ2Pqk/NUO5uIEI",
+	"g2cDzBFLG2vzOXEE9jBHvO3axPvSj26L5Ks1jCfaAmvXUY+wH6ADZ3ftb2ji8KBVp9vRotPteMT9mmxh",
+	"0MtI35be9v0T0njywIq3dmvKEZBBtc66zQnfreAy0k97Luxpf0PaD1aT0BtLA18z8YewbhvZn6VBmWfC",
+	"sAjHK2YjQQZCDkWaqTKi2O7hDmL8Uo9gbmxSzFBdDNE8tFA2CXbJwvtpkmQWLRqzdxbvLc9NMG6SRvCC",
+	"grqN8ly26OwOC/0qKDSsW/oTkunX7pr9Cf0eKSVX19KuqzgHsFSVcvhNRdKMggCYV7ncBCb9YL9TaVCy",
+	"7WCwlLtCzHib4JB8Q2TOou/UljJwwjmtyMLBpBM9AmUTFqcK1ENEHb4BImGCIjoXg/ktRPVOUUHeVyek",
+	"YGPOjBzroa+7Bs0hkFqvtwikVjobtxsW54mLA8PNyADAgmwpmyD/kFw78O34Gpv/YQquK9eOIWKGt1Wl",
+	"lgSAxrWzfp4BZG2nK3aBqQwV2M6iagT2MtsDoX5+y5L3uoO68sXuuo3fHPbITOGnzeI7+GCEM0NotaqR",
+	"DKQYl49hKWbw6oGkwNirx6DFFkbwZ8uyagQru82cqxshbrEnU333QJUR0utaI+Qv3d4Zgn5lBFfn2XEv",
+	"u8Ut1BPZIdbN+g5sU90UVDt78ZGxfo5zL675xqiXb6JRfCjOJvNj1J3ITQ/vmdtFzS9Q7zQcZ4bdrhDW",
+	"P4B3LRtKel+Qppw1jtC+a0NVg4STY3PoF/oY+NBBWQ8CJIy0tYDHQGydtZ7++habdXEhW2dm/gtNBX5b",
+	"7KfYOznpBs0Qe+auxauOcheddt1pLzQCOFqG33900v203PFuKKrufkLP3+CO5TNsX4o8f4kPf4Ecwly+",
+	"divgHa2z1svfz+evWHf2ct6dvUz+Pnv9RMxemv8/m/z48snT01d/b5BolKky+xTAximAgR6YYbKHOnOo",
+	"KFbozY0as1VnCf5cgdbKuEXSlJQr2+HvjBx1e4gpqpyyOxdTqZz6e22Z0XWbnHQfOKktxiA4XHEMdxrT",
+	"lmmjSJfr7EZIBI123EVF1d0r56gP8rnggGivl0HZpkCYWErGAv9MKCI1Xb/BRKIzVCf/2ute29KuNBsy",
+	"SrCvh4JIgibfTydEC3LcJeqHh1c8qydpE6qyYYawuCm0LKLf2EiWjRS7lEZcE1/A6Z5wxa+fxzCeCG14",
+	"3sEvML92+LlcuLG0iRJYezZJ6BwtAA4QuxXGeIqvZyirATWrGhy35iHkbHS/YFuXlXfYdd4w5txcqK8j",
+	"P6VrTNk6J2PhwSVGiNfvYw51pWVDXl+bzz6yhU07SeTcq2V7tWyvln1utWwNDauykjVAIyhkWYRS5S2K",
+	"Dgt6tizrIrgnvaWQF7zs9vS6T+3WmzRr9+DcMKHVL8/u8Dfs8z8+fxJHjWyT3CmZKvgmvNVGjBKKBLMV",
+	"Ndtq16XO6sOPwV+F9OISaK1pkjgggYcOVKCI9EHyQB/k2qqqfaseXqMenWKZWMDxUYpVD1d8QucgsY40",
+	"KPYJk/lR7bHKACrTeVX51TX53oemUR92irOt3M5wS5hFyjff0LlvfYjo/Fb/PXOGAo4pr20z5/ttu0uo",
+	"a56JNd/izoxe2hA6uUY/ZN/x02t/x7X/ANkhG45AViCibKIMe9W2XdpJzi2bNSyyhhuKKCG4B5QuDNKs",
+	"vQ3oVfnxcvPNu/OW+RI39t7tlcO9crhXDr9h5TCQQgXdcK+cfT1FEjlptFv3X7NclmwIuZSZZYrOIU1w",
+	"cTS7W5I7d+nVgoEE259SFXxnvjEVj4mhLizTiNkAT6AmscVTw1ZLQil2k8BZmjunRxLMDTqQrVl7JzHj",
+	"HfJKcHD3uxcJie/B0mLCRQom0yHnJGHYFBzhupnCMbcReMbbXCVR/nAVthdEqyfhakit2i6t6nLk+hl3",
+	"aU/4KmjZ9BCEzUn3vGVT3mIJAInLpk54qbQ92+ezsBTbBnyNXLzCy6rCH4/mua7jqYliT2KbWN0FYt9p",
+	"DpUYH4ZHzeqh+SrjJDY84TAXnHVnHlFS24VT+/ac89Zrnib/Oh1YZnRYs54dp580wCno1vGdINLXE4en",
+	"dtQ9qn3Pues219p7nfZepy3VGeERL2G+HpBuI+WunvfpMBpBdHtgMZp3w0MvAwY6oopQKdkdlHE8M5Tn",
+	"/AuyvD0/+SL85M9L4eZEY4KgPf6MN6DyNelZGEGsYbf0nGFRW8ClSUIjKGtwZwezJ+k9Sf9ZSNod6TXE",
+	"9roE7Ryuu6RnZ6BoRGdLfSJn+OvY96l2URfbWZnnYztpSUFll8s9D9jzgD8ND8ATjWl3dut2zwSwf+vu",
+	"mMAzKcbExXKIFsRLbsQWuKHRbRsdRfetf9VXewABHue65HdIChPuxoyN0tkdKHyM4RXeafLQsZY0r24o",
+	"OKRXcaGdcoHt9zrklcC2V1g2bQdAk8SyqAFAzunSdhdwbDhQxpJwaN+6c8UmBmAYtj9myqxWGOVL97BJ",
+	"n16/Z3ufy97n8qdk3bYR9mwE6AN3WhzRQtxaK6YBL2/EwmOIEsZ3bJeZsywkU8hADBe9EyyG2AbLgpRA",
+	"jKtYvrrAHN1Av3Xm6FJCwhYDtdngE7dXnxwT3PO8Pc/7dnmeO82fUV11qUS743W/2rS+IPmo49OXbubX",
+	"HXLhS/Q5FoXH8JCwAeFWg8TuMDOmR4yT3glqtO1UjRwKp6mWMEb7hlfiYiRmzwC+SbY4o6qP2ZQNuKHb",
+	"zb1GuOeOfz7u+Prmd6MQakFoiDqxYTiuJqNcifQXAKO1iUjiFBCsQ57RSCuiptiUzpc39oUFUbsFmFir",
+	"3GYPBnAAS4FHdgP9Zz5y0F1+sT7VwvizacbYK7+QtrpWV5KVkH6ajcHIyn2O0VaAvfxyetjMP1U6Y3MY",
+	"wNlIjBsgAK4k1q8B6m8N9D5Hxn0JEbA7i90JEZvgDp8Fe63MUle8/OhfoatL2RvWg/2rgffn9pokEA9B",
+	"2vJ3GYPc84mt8AlPShvziS/CCJzWsDtrJ4N7GlPpmlVbVE0s+E9lfQiaFbrDzyzDgQ8RgENzyJk6GaxD",
+	"mOzoG2oahmVeI1BRsp2ehIMfQx8T01iLtsiuzGittbSP+O0jft+ykfDS0J33FVMbnDKikscQ79ybgnJy",
+	"ssRMeM0Bo3MunEZvgbcRnsV8CDQa2QIF+/XM0DY6OMir6fgGpCIjeoeVDUM6SR0j1IEbrlRC3vrRbVEJ",
+	"GacdxJaXjjGlpiv0k9TsmDtxwnHSrbPWW1RPTo6a1Cu4yS5TFfxuYcGCfdleS9iKluBXdkfWxBfRHbJi",
+	"xB0GhgSh3NY8YdwHg0BOPyirqOqQNw4rCTGHmdJCYu3NHL2o2qHr+qInx2/MGxgfOnAcVYoq7Kb67YWW",
+	"SouijotFUQ3YSLrre6fq3qn6J9SXxB184cIGCUokdztkqxd07vBnMduJThWgt0cBcKKFBXezwRdknsqD",
+	"daRORnJOJlJEoFSWAxUzSDOq7DMxYwpTE9IyMyyQxW45EUsYcq2H5FqClvNrG95iKVZfKSM2K7NNLrzF",
+	"nCYx67v0rCaJS29hQpl8axHbdsRT97xxzxu3ocrSW3A1pNPo1rt0BiXsUuKh3kr2EfKGHaaPiiCVygFZ",
+	"4vTaREgH6e5ZHXOJnkKSGxgxHp/57gCeF2IWOgL7DKQYB4nmiBHq8OA75JXTOBkiMkrXCGuMPWB80mhj",
+	"HhxRKVmYBI+NHs07EhhoQhPBS1mqlvOvk6GiEOlLGIu7z8BQm/QJd2fHC7emYyszwN/ZLfRhlV2h3u2h",
+	"5/bSYEvSwJ5l63h3fEiksoBwdJ3vQB5MJyORxAcD2HFC6gDAY9W10yzUQoRhkZ3a0X3biVZY5kyTPhe6",
+	"P/BkVrvnyBPXymTvH9hzvT8h1/sVCZxQ4pv5rJl61YjnzSi7g8/D8tLQajubocB6JDKHJpwQx/xtM8Kh",
+	"EPGMJcme/+35357/uY63FPvjbYfruRZ1SyD1jPmNDSPpbQ5U0AUp6RjtYAVURiMypjoagULYCqmzRJIP",
+	"uo15JGAMc+yJQZVrKxlF2Al5K13wnrjZ1GmA55vzuZ5x2FmDKt8CzBmApZ3g6Biqml8heGm9Fmz596sJ",
+	"RIwmTM9rjiK7YbOxFDaYi9weEy2Er4gQPJlXjYbxKJnG0GfcmOZ3UN60zMG+ujHdCJEA5Ttpj3b61bZH",
+	"63XLtuX9VpOmzQagtMN2jWqaaLyv79SXVYkRDbCTE8qHU5vI+lsrBkRLNpynEkw5OLZnrScgx1SLRAzn",
+	"2wKFtBxgWY6Fo7t966iyNAnPlETYozSQLl5c7LZxFGKeU05gPNFz4sPd2K2IZ35bgbCtcda7ESQgRv0I",
+	"e0ehcMlletgEhcWCfsxUfuIH+eV8r2vQagxDCZ7SHIKK7Wx+1hoawvs/7vkdbWv3GhPsRBqGYkRuXzEe",
+	"QevsqNt9sC4hNyPj53wy1TvpT7Qxk2y88Dvlql9yk8r47HkcQ7FtzNNLOlzlMMdrPrW/RIuZx7Ze4Vx/",
+	"Ex76P6np9dm7JcboR/Ksv6aUq2gr7u46/Jj2oAj7syx0C0kFTnN/hL01sMT32aGbYeU3PQE7Lilz0s85",
+	"C6clGtJbG/dUPvYzYAk8tJUaPtqMTSWV06F8LJwTwTvkEVZG+qbpStM5QZsT5kZ/soFvp0RJIIj7bgG/",
+	"z4xN6vNBMYfzD+zkae4cA+UOHd/1+yjJ45xM9bqK1uAl1dFor2F9KQ3rP50vrSF0a4jBN5iJFzNzIp9h",
+	"9smXkNc/NhvoW39UvggsLuVDTACKAbV4iniau5Phh8gJKx2kLzLu6POD7L3fKWSOHXLuc+QVOIYtZtgB",
+	"uYQ/pnrBz/jSrbb4aJ21ekdBnw5jjzywf88AbmNqlncsuPnlUzu95X7+lt5x1S3vt8KX3gHcJnM7/QoP",
+	"jnn12sbFvrnQNvxEM9wlpyRgzklTAvyMyhIOeCQSO+yzVE3iQhPlIqhckJmQt4wPrV5D+ZyMhUTytek0",
+	"CcuQf4zSo7QEHY0e+l9sBbL5JqZzEqOrChMREzpxyJaUDIScURmTKBHRrSt3IWpGk0TMlB+Tc2y1CQ10",
+	"L5dhKAyf0TMWQegCM/PRyoJ7EBE5lQZWaXq2LaTrJpgwpc1XQoHRHRWLIS3XwX1eos15bvUFVLrPy+LW",
+	"YWPb1bEunDf0gt79KaPKe6VpN4mCxlxEeg5Z9xbY9RLFyTA/yeIVDdsQFBjt02vz85poQa61uHaB0cwO",
+	"RVBfy54wOsEkcRS6LBj8Oh1EU/Z0MaH8mRTjOpkv5tpL0dpmHC+mOmy01jsxGo9VRTNmd1zgXNiHzbCp",
+	"wv0nB93j4P73W1LWntC5X9+lITc6V3uF7YspbE+wrSHTI+ee2Rbpb6Cp1eEahx/NEf5kuYZvS1KEmzWf",
+	"5wl9QzUkR7wn9eXxMwl7eZyXx9+ShPzJ5lQZ1R37jIf2DZYDfVF6WS2A0A3xxLD8ej7jvAFn+4Tj7F3k",
+	"P/VhRDQBHlPZIe8cypi9J7vIGCJ0Zm7FfKW1bQ73YupA/RPW3A7ZEg9Y0xSpL53ri9e9BbG3IL4y/hgo",
+	"EW2bmM5ht4aESoRebkTgFd7/Ukz5sfwEqZAwTn4zZkabaPFDERU17ckcQt1nPZltvxDXwtlhQ6ty2+MC",
+	"R7wiDbXQSj1NT0pZSt1G8WVZiL7bfJFlhLxnIOQYYUmmU7xyZbLoUyoTZhbMtbBFpZLhyg8UaPL9TDIN",
+	"5C+G4f//jh79kJ9N2BG6G6BAlozebFG9oRsd8QCbUtcY/wVCsWQZY5hki7HKdtrn+7gX9qmxNmnFPB6s",
+	"nIcWm8/i/b7Rd41G38gBOvuw4xcJBwT99tcKBny+fIolUsaM/0AMBssxeQ3/QwxXLHAwHwBVuk1uQM8A",
+	"uHdiUR6jFwuLJMyTy+XEJRvDa5zbN+WbKuEj91NemBJ/E3jfKoaSf+aW3FZu1VeBeRuptndbfXEQcAQ4",
+	"+ZpijKU5668WE9Oxfse6trmY1ci8OiuzjYEkRvcW3CIzjZhWtgaUpqqoR02Z8hgkMaY4MJuIpQgdC7wC",
+	"xsSa6hIGUwVxh1w/Hxyg1XtNxoiawjRRdABEC6KAx1U9nmgcr8u2tmJm12M+NRlKQ5axw4z0wcDCVmEN",
+	"T676uBYXjXqYabYl/c4J5Lovv+k10AmDHoOu7+tSRdEqxH2nUD/DELcFO0qlgRPaX0wqNT1FzvOyKHnw",
+	"C2dWpSBCDlyIA2Cysitu3gumvcfnM0CNOfm7W/+O17wPP3py9snzywM/2xFD+4jPf27EJ9Uvb2h0+5WH",
+	"eLwKssqMnU9WZFwUfY4qEzjY8sHKm0y9HNMYUIOdiWkSkyGs7i5ziYNY6f8Uyjlnfe25e6WrO3fl/Kjt",
+	"qh3XoO+sAjvdmvr1f/HUrmx/zPhUm/Ecd2srLugRHlv4FMb7ttdHtkqhAtVu4X7j+rgOiBOQTMTZi0+O",
+	"j8yrrZO07zS2dBWDHormzghXCsvtJ5JFdcorbD/vvmb+iFjfbDaA3smJeVzwcEMqxauOcheddt12Ok7d",
+	"t0gBZ0e5DxFVIveITw2ckoXDvsyXsEBve0z/zUFQLItyEeiIcnLj1GWIyeCrreUqL3cvlm0NQSsMqziu",
+	"1SEYT/LgKOhRWAbSbCvaCyf0i5a230wHA5B9jKkEtN2t4nWlzErCmPE4fMBvyB16R9337ZZKhO4rDZPw",
+	"SeuS8+7s/DXEAaBrgN1Bvy5XbSIqFGhtRO5iWbx1RPWjqTYaebZrRiK472KgccL4Ar92crw/YzwWs35M",
+	"56p19sB8UXkQ3DdFzt41dDnRU/MZlUMWHJT7ZiDLBVeFJK0QZw4jps+FZlF+DHUFarVE9N9g0WB+PL7/",
+	"plutMf2QfX+v5Pt02U6x+11hFjsVqcsosLnANV8bujE7ZM+IWY5ySl6XlJ+ApizZoxR8C5bnHqWgEqVg",
+	"EclmJ8WOqJ8efnTZI0sBDBb1i+a5aIVn7CENtnNgFg+Lg79nikDMdK7x3Ffp6zA6WB38A5okxGswJQAI",
+	"N2Ar5nLKdD4Il3bADHwfGJCbgbTZXhCjg6RDrq1+dEZQ0l67ZgPMvsrlr2LwrzRFdWN9fBvBswbq9kpl",
+	"84FVNr+U4r1nL/v4x2cHGtiBGB7DMin7EjZGAfBwJTSma6KS0V5m75zHlLxJfSYLbpQGHrQowladVV4z",
+	"+/Uep7EsL8YtTpr5kYjhEDNOwm6W9prtOL6MPFPhmT2cUKVmQqLFU+7Xespdw2g3ku+Uyx1XoBQTXFmk",
+	"oYkErML3D8SsFXVr/XgO7hzb6lAJBB8EMUnYLZhZHzD/GDHjNuMFG0/fzLGZT4lvDMn6jR/8JmBCKBZ1",
+	"P1uIlms+RkZCKiA3VGuw3S/NLe0Wh1l4NSWJ4EPMpS+5vDYd+blYhlVPdp4s7pa9Pf4WfNNfOfrd1w0f",
+	"7uSax6GZZJTwORiHmJhRhs0Hl8cqOczSAo029qSmWLvmulCfkwHjMeNDTI9RaW97W2Ump9zo70RhASwq",
+	"9oLEgtAbo7Bjc+tIxBWpuW8Lo1wRzPxZzMiY8vkaYNW9ZmDVW4xURiOIbg2XOOkdtVtuKdVGKWgV/bSP",
+	"/mWOi3Wi3gGPhexL+N1mvBnpr62KMgG7m1STO5BGSJCjdtrcKAZqrlbTG3On4aDZIA9rjc8s3oBxpkbV",
+	"rb9P/hUqRrR3c7QiSyxtQma2S4LlCfgH5o+taDKuJRsOsal41te3UVPx4JSu6C0enue9XlUaUtTBSoEk",
+	"MYtRAbFNmJp10ypywKrw32MxnlAJisCdEf+ucaCvrHJnH3UcaUF/eHEzCcZCNRvDGaFEof2El/0uGLcq",
+	"mK1wW2B0eEDzZ2jR3DhqyF4akI4ZoKEVdKiseegvLJGVnfvn+bTohyQx4sBts2HyKFFmGbKS6/z3efWZ",
+	"r77LnCMHdLY5r1nz5nIVCoHXPw6MFWCrPKvbI3mzBwPklCRgNGZLK5QkjN9aU8Bl0DOVtamfjcCClnoq",
+	"UtMIMeb9I22Hpc4VL+nPiczPq9lvzTg3sRsqzfH6lnMcS1DqNU/m9dT9o8XlPPerhxzFgh7Qeds16S9d",
+	"o7VFxl7/bimIphKhXH97n3PVq1un1WIX26bKeGsyvUlY1KqgpkMJMcB4CVGhBxu93+IWuHdi26PxnUKa",
+	"apOhEDGmmjhZKM2hGImp7BC08a3gcla9f4YbuDXgmVZXvNxCR4o177G9V/VIiunQZiNSe86x8YP3dKRF",
+	"A15ElpOsmfbWKLaR3d5u4VK2zlrRIOmf1/+vSQ/bGMZ2C7+Utd+rccsLxm9fG+NwzwOW8oDHIyEUbI8F",
+	"oHW+3KyegJgkiIo5DomVjOkcQ16GyMvN4jf+8Svs4XOHEp75/vzAHtbI5XV3WQCD+oAFWzSNm1Q+lXvG",
+	"IXEpHS0FyWBbxfDuBcssPb/QexOvzHXuV6cgpzb2f9VtbnQpUt9bKiKNSLVEoQWhfN4h55lmOqIqBac4",
+	"6ga7W572mZ3AL5fuGVMNfTHo3zCpR+j66D046N476AbU8gh4ObVEI5bE2wG5fwUz/4qd5HIWptl78GP3",
+	"oHt0cPSgfmhtSwykIfvYp8PtG6z+h3X5ybj2dvl8Qe06/JjVTn+q1MHO0+7NeSnkdSMFCEFe2iAg5BBN",
+	"E2Lcvfs8u621DtrVsWoqvt3O1k6aQ08nuZnq/PHbUguhsvy3tRWTreS9LRPVpeJ3MrKC9i8nD8hxl/SO",
+	"jk9O793fsVzebvrbn5va92lvO0wP8HzglmOzmsHuBai5QGmZ5QSUm0/PhMxMoBrefu9EDCaDnn7H6kZ0",
+	"MgGuFr2S54TD7Ir7u33EgfFbY6M5LyRhzr9pO5Qjd+TiRsRzLElMxJAw/pDYqYHEyPaQMk6kZ8U4iBlV",
+	"RFEWX3FbhOOSnoyVmMQIBeQjG9aFarYjsw/90H3mchYlpIkEGuetSYslgmO84m4aOH0LqRA73EObZVHu",
+	"W7WTaW2VGz/oHnRPD3r3g+5qHGZVvdUQASJj3K+EpOQVzFC01E3GquTvW+Dmb4OzvKMITXquXe3rTDKt",
+	"gRMt9mGa7btoX0+ABzS3tnM2x+QO7f4ui3kKfKnbae15hSdBsMkJXOgsLBLEU3xFguUh9iwBjyvZ5hXf",
+	"KEqqgMf/AMkGjvC3ESNd4AFfS4zUsFfDNKewJ7ftk9sFOPkXRvi1P9dFPP5NSPDOHNj59gOkRyceIduL",
+	"8jS9OSXjaCQUcKOs8Cse6AhnZDYShRwHC2EtxoDKBSQKSESnCmIiUH/hIpPw6GAed8i5keQzKvNZ2EZg",
+	"XHGrmqTB2Sx7OtXzOuTdSKDzeSDkUFjhEs6DqlsVxK4FhzaZjRgmVTq1QgtRxivsoj9FGt+ASdSX9TuP",
+	"yOb43tox2ZSH76OyX0FU1qn4mQBem+X4eoc8ollJsURpIkUuUoSY5dhzWQiU40xazqSQERjpjDCkvn9h",
+	"uxolBHh84QdW53i+sDUmmDptxjkzSsI+xlg0oF+IYWGNdp1a366O8yN0rD9+pQcqoUoTFCQVKaLYzqDy",
+	"nKyfem5DN0tTo12FTYqkBXdYkdp6xiQMxAejk71gfPoB0fknTEIOqvP04Libe1wT5E+zLH2zLEsG2KST",
+	"Cw59WdA+rYnaE9RCXjZIyGkwn7PgrSqMf47mk/LJpzdAJThWnOaq3dGEWXWwd0pccbTHbpYwkKBGhTu0",
+	"pLFFjqaaXL95fXFJQgFy6O66xofarkgfNJlQJtHJM+XWxZUmzlEyk4IPA6UNXx4zZRY6DhNqM++ZtQyt",
+	"lSjZcBSU5uU9T7ZDY+Bgy1miZA44J/s4iMlJ97hNrtG06085KoEM4mvsu4KVfDbGYLRc5JuoVqberTRt",
+	"AqT30j0suMHSQ0FsTrxPmbCMwy29EZ5GMqIpbCft5G2qmCM7xBw/pQkdiqpUC8cWd5IMXN+VVZsJPZYQ",
+	"G9qniWoQYmgAYR1FoFTfK9sw/9vo5qeIvWZ/e/avp28v/37xtwcdOO52oqOE34yfdeP//ltSzro9o+2d",
+	"Otbtr2EcYQcQ5MgQQr/05t5pju/7azMrQDayAoyOiBvdbyJB8G19l6H2CNlD/a3yJ6tEWLzwh/yrlBS/",
+	"pnS9ty+W2xcv0ALf2KbwImGJC8PIFOUqm0KhYxhukHqOMqR4icp8Gw/RUxG2KDC8MhEKzRK44ig8HCf0",
+	"ndKPu64eyYVQUiGTfw+6dNoEn2esl8DZaWSKbVhwbi++4l5auspxw6ypc5IEXDwSEwauaZdn8Ybnt1Ph",
+	"qUcMBqnLJhUvnSt+xc/zYsEJNzdqcFL9xLaKMibZHbhadSwrZb5/1IOu7X5b6jHFZ21BiGzK4BrENexZ",
+	"20uPb1V6XOZ0xs8tQfbioNrlrel8DaumUix8zE7dp2V+p+eGKW/qQGroP9rjH2/NyyQ4GjTONbJ7W3hp",
+	"yccSz2XTvpaDtK/lhOpRFuoPeOkmnS09gP4MbkZC3KpD880EqpWofzit1piemPHGhpzqqaEPpYWxbjH8",
+	"Y0uNzQVwB1yT50+80ZnMbXqIt4aNOjNiXFv9xCMcSKDOKHWYry5fxHWsZJrcQMLgDoxZPUdK7ZCn6DV2",
+	"5TZWM0NN6Kh7gjHc4DFzcoET7ZRoIxGwO7Bfv7PLshLAn43BWKHjCU7y55fnjw8ufj4/Or2XrY9VjRCu",
+	"2gXCJJ2RGxHP80dC/7V3//7R8enpvW63fdf76+nR6X36470HcB8iuIGYHh/RwYDeO4riiB4P6GkvovF9",
+	"uH+fduH03mBwenwv7kbwI/S6P8Y/3sT++NhU8ewA2QkeXPjxLT1GY/rhBfChHrXOTroP7iEwh/+gV1F+",
+	"VKXD/dfhf+U0ntbHqxaLr1pnVy240/3eVat91RKIbOE+BK7xQ/Ma/MjjADN8aIeOsUbKwiMbHtGfTmLD",
+	"865an8rLpm4Yp1hmVRz5egGrCzz5bdvdTLpD+tni4V+4cJc7Ene8ztPrRIo7Zk+c58WeyRR4saGBAweU",
+	"3Oue/Hh6/16eV1N7jT+Wq4Q/U0wffkRZXp14/ghGzMfWXY5IFmMWbiYu/vtcEzUSM5W1okIaTiyPEiSi",
+	"PIIksdpCTMbiDhvgaRd5vuLUfAbZy2zrOUW+P+l1fzjzXd2NtehGMLI5xDbAhXackLcuX8WwRtdg7xYm",
+	"2MkZTdFpzLRRnMpMrCHof5hxv6FDqNON2XAtiLNQP80H+jvkFRhmZtW0PP86H/70D1T4fz4/H3rl/+VT",
+	"/IdGf/w3Ox/d/uu//6lvfkqmdHbx03z4z59+es0Pbp5fjvTTk95/934tl3jW7qjJpY6MddO8KlLDB304",
+	"0uMkz6Gupt3ucfQ/jFYwnwAxF+BH+dYqJbykrCZx2IAzvEIA9iaKmL+81+jpp92Glx/Xv3wJ7/ALYo9Y",
+	"2ovFsQvzTZFXTDDpsTkfOLQ0WskOLlJkrKEAhaBang1EVMa2e22KjetYHb6hQ2ymsPIWQ6eS+h7jGPY0",
+	"+J9Cg3Xq1r41kj1Xt2nfeEeyiEZhRWAOT3sD+m0vwb5Br2kkxmMM4Slybd8dQBxfZ7qIk+DYm1vI8XeK",
+	"XN/C/NoM2RgnLCvLI7cwP8NOOlOMCEYJi25dAvkVd+/rkKPukXX/YrLYVEdiDN4pamOOczAvpIZqMYwn",
+	"ptIBDBpGZ+yf70+6xz+UiWk7E+QVj+YvGL/9D+cTddzAHw5ms9mB2dyDqUyARyK25baBS/UW5g09jlta",
+	"nPp5c5l8eCbkeD3H8m455/M8oSMDXcRE2+0YfoGJKzSJqJTMZWEpIfh6/Pz4m2X/tazE8PLTRpfXqWkO",
+	"L3/wDYguS14qFVuufZhCzrwrvdMYfkuqnxHC1UqrcYZe2ECnfCnu4D9bo2yXTRVz+EiMRQrWPv7D2NJ5",
+	"veAh0SKmc2KTbFiu3jc//azndQVOjzlL5a6mmGpYcDSZQzQUB3vl+M+lHD+TYFvpolsIfT6e2WjxBTTj",
+	"rOfYEu24jR77M/x0JjIm1Ebv0yzFlS/Rn694QYHesX5sVnSvHX8x7fio5ZCci1kGDy67PwZAzl9MgTbC",
+	"8CtWn0dUIVPY68573fkb050NZe1Wc86//GPLJpKbcRhup0DeeSY/lUnrrHWIOCjuzSUpFgeM42FHp+4N",
+	"JMJ2U8/B+BZhFlVrUZt8NxKFtspt+0wL/xqjtAse5XsfLT7pke/p7gLATJIRU1rIeTiSTFCXj4ZqD1oZ",
+	"Cz+f7J4OeWq7OVglwDWD4OQ6BCX7xUhw1BFc7v5Rt5uVlgZPaxMh60n0M6c+Y0QKV4UliVmzgNcEs3Tj",
+	"q5yh7YygiIYkIVMV3JnGEBfv/BlookdtMgYtWeSX2ULlakmjcADmPFkSKT7FGFO2nNNjgzI9MpySuuT8",
+	"NrnJYodOvTCqBIYFXCV7h7yeAGd8iDpUlDfmHqbwQMY2ecqHCVMjHO1PIMeUt4MDAlJi439pFXNbSZpN",
+	"wxLc4iT+YeGILMYFQJz2A8nKcANwf7xswFwZwDh4vsMz//T+0/8XAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -36,6 +36,9 @@ func newAppointments(in invocation) *cobra.Command {
 		newRepair(r, "retry", "Put a visit's process right now: a dead or stuck one is replaced", func(w io.Writer, done openapi.Repair) {
 			row(w, done.Action, done.Code)
 		}),
+		newCorrect(r),
+		newDecision(r, "uphold-fee", "Keep a no-show fee that the patient objected to"),
+		newDecision(r, "waive-fee", "Give a no-show fee back"),
 		newRepair(r, "resolve", "Take the stuck mark off a visit whose cause was seen to", tableOfOne),
 	)
 	return c
@@ -45,6 +48,7 @@ func newAppointmentsList(r *remote) *cobra.Command {
 	var (
 		statuses                  []string
 		doctor, patient, from, to string
+		fee                       string
 		stuck                     bool
 		limit                     int
 	)
@@ -59,7 +63,7 @@ func newAppointmentsList(r *remote) *cobra.Command {
 			for _, s := range statuses {
 				query.Add("status", s)
 			}
-			for name, value := range map[string]string{"doctor_id": doctor, "patient_id": patient, "from": from, "to": to} {
+			for name, value := range map[string]string{"no_show_fee": fee, "doctor_id": doctor, "patient_id": patient, "from": from, "to": to} {
 				if value != "" {
 					query.Set(name, value)
 				}
@@ -90,6 +94,7 @@ func newAppointmentsList(r *remote) *cobra.Command {
 		},
 	}
 	c.Flags().StringSliceVar(&statuses, "status", nil, "only these statuses, with commas")
+	c.Flags().StringVar(&fee, "fee", "", "only visits whose no-show fee is noticed, disputed (to be decided), kept, waived or withdrawn")
 	c.Flags().StringVar(&doctor, "doctor", "", "only this doctor's, by ID")
 	c.Flags().StringVar(&patient, "patient", "", "only this patient's, by ID")
 	c.Flags().StringVar(&from, "from", "", "that start at or after this instant (RFC 3339)")
@@ -174,6 +179,12 @@ func tableOfOne(w io.Writer, a openapi.Appointment) {
 	row(w, "patient", a.PatientID)
 	row(w, "pay by", a.PayBy)
 	row(w, "answer by", a.AnswerBy)
+	row(w, "check in by", a.CheckInBy)
+	if a.NoShowFee.Status != "" {
+		row(w, "no-show fee", string(a.NoShowFee.Status)+" "+amount(a.NoShowFee.Amount))
+		row(w, "dispute by", a.NoShowFee.DisputeBy)
+		row(w, "decide by", a.NoShowFee.DecideBy)
+	}
 	row(w, "price", amount(a.Terms.Price))
 	row(w, "payment", string(a.Payment.Status)+" captured "+amount(a.Payment.Captured)+" refunded "+amount(a.Payment.Refunded))
 	row(w, "changed", a.UpdatedAt)

@@ -96,6 +96,10 @@ func TestStaffLookAtVisitsAndRepairThem(t *testing.T) {
 	require.NotContains(t, r.out, "a0", "only those that need a person")
 	require.Contains(t, api.requests, "GET /v1/appointments?limit=100&status=pending&status=confirmed")
 
+	r = careflow("appointments", "list", "--fee", "disputed")
+	require.Zero(t, r.code, r.errors)
+	require.Contains(t, api.requests, "GET /v1/appointments?limit=100&no_show_fee=disputed")
+
 	r = careflow("appointments", "show", "a1")
 	require.Contains(t, r.out, "Dr. Weber")
 	require.NotContains(t, r.out, "rash", "clinical text is not for a terminal's scroll-back")
@@ -156,4 +160,20 @@ func TestALogInIsNeverAnArgumentAndNeverInPlainTextAcrossTheNetwork(t *testing.T
 	_, at = atClinic(t, "CAREFLOW_CLI_TOKEN=token")
 	require.Equal(t, exitMistaken, at("appointments", "retry", "a1").code, "a reason is wanted")
 	require.Equal(t, exitMistaken, at("appointments", "show").code)
+}
+
+func TestStaffCorrectVisitsAndDecideAboutFees(t *testing.T) {
+	t.Parallel()
+	api, careflow := atClinic(t, "CAREFLOW_CLI_TOKEN=token")
+	for _, args := range [][]string{
+		{"correct", "a1", "--to", "completed", "--reason", "recorded_by_mistake"},
+		{"uphold-fee", "a1", "--reason", "arrival_not_found"}, {"waive-fee", "a1", "--reason", "goodwill"},
+	} {
+		r := careflow(append([]string{"appointments"}, args...)...)
+		require.Zero(t, r.code, r.errors)
+		require.Contains(t, r.out, "Dr. Weber")
+		require.Contains(t, api.requests, "POST /v1/appointments/a1/"+args[0])
+		require.NotZero(t, careflow("appointments", args[0], "a1").code, "a reason is wanted")
+	}
+	require.Equal(t, []string{"recorded_by_mistake", "arrival_not_found", "goodwill"}, api.bodies)
 }

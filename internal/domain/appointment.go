@@ -51,7 +51,14 @@ type Appointment struct {
 	Sequence    int // ICS SEQUENCE
 	PayBy       time.Time
 	AnswerBy    time.Time
-	Payment     Payment
+	// OverBy is until when the visit may still be checked in after an outage of ours; zero
+	// where the terms say it (Terms.VisitOver).
+	OverBy time.Time
+	// Graces counts the deadlines that were put off because we were down over them.
+	Graces  int
+	Payment Payment
+	// Fee is what a person's no-show mark asks for; its Status is "" where there is none.
+	Fee NoShowFee
 	// Kept is captured money the clinic keeps after the end, minor units; whatever was
 	// captured beyond it goes back.
 	Kept int64

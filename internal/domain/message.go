@@ -17,6 +17,10 @@ const (
 	MessageMoved           MessageKind = "moved"
 	MessageReminder        MessageKind = "reminder"
 	MessageRefunded        MessageKind = "refunded"
+	MessageFeeNotice       MessageKind = "no_show_fee_notice" // what is to be kept, and until when to object
+	MessageFeeKept         MessageKind = "no_show_fee_kept"
+	MessageFeeWaived       MessageKind = "no_show_fee_waived"
+	MessageCorrected       MessageKind = "corrected" // it took place after all: the notice is void
 )
 
 // Recipient says whose message it is.
@@ -55,9 +59,12 @@ type LetterData struct {
 	ReceiptCode   string // the number of a receipt or refund
 	PayBy         time.Time
 	AnswerBy      time.Time
-	IntentID      string // the payment's ID, for its link
-	Generation    int    // the attempt to be paid, for its link
-	Link          string // pay page or appointment page; opening it changes nothing
+	Fee           Money     // kept, or to be kept, for a visit that nobody came to
+	DisputeBy     time.Time // until when the patient may object to it
+	Offers        []Window  // other times with the same doctor, free when the letter was written
+	IntentID      string    // the payment's ID, for its link
+	Generation    int       // the attempt to be paid, for its link
+	Link          string    // pay page or appointment page; opening it changes nothing
 	// ReminderLead is how long before the start a reminder was due.
 	ReminderLead time.Duration
 	// WrittenAt is when the message came to be owed, UTC: the DTSTAMP of its ICS.

@@ -66,7 +66,8 @@ const (
 	FindingReplacedOften    FindingCode = "replaced_often"    // each replacement dies too
 	FindingUndelivered      FindingCode = "messages_undelivered"
 	FindingOutboxLate       FindingCode = "outbox_late"
-	FindingUnreachable      FindingCode = "not_examined" // a fault while it was looked at
+	FindingLocalTimeMoved   FindingCode = "local_time_moved" // its zone changed its rules since it was booked
+	FindingUnreachable      FindingCode = "not_examined"     // a fault while it was looked at
 )
 
 // Finding is something that needs a person.

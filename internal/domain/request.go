@@ -56,6 +56,7 @@ type Availability struct {
 // AppointmentFilter narrows a list. Zero fields do not filter.
 type AppointmentFilter struct {
 	Statuses  []Status
+	Fee       FeeStatus // only visits whose no-show fee stands there
 	DoctorID  string
 	PatientID string
 	From      time.Time // visits that start at or after

@@ -24,7 +24,8 @@ func TestTheLifecycleHasTheseArrowsAndNoOthers(t *testing.T) {
 		capturing: {capturing, confirmed, requested, expired, cancelled},
 		confirmed: {confirmed, pending, checkedIn, completed, cancelled, noShow},
 		checkedIn: {checkedIn, completed, cancelled},
-		completed: {archived}, declined: {archived}, cancelled: {archived}, expired: {archived}, noShow: {archived},
+		completed: {noShow, archived}, declined: {archived}, cancelled: {archived}, expired: {archived},
+		noShow:   {noShow, completed, archived},
 		archived: {},
 	}
 	require.Len(t, arrows, len(domain.Statuses()))

@@ -20,13 +20,20 @@ type Transition struct {
 	// IfSequence is the ICS sequence the visit must still have, where set: who asked for the
 	// step had that time before their eyes. Another one is CodeConflict, and nothing changes.
 	IfSequence *int `json:"if_sequence,omitempty"`
-	// Generation, Visit, AnswerBy and Kept replace the row's values where set.
-	Generation int             `json:"generation,omitempty"`
-	Visit      *Window         `json:"visit,omitempty"`
-	AnswerBy   time.Time       `json:"answer_by,omitzero"`
-	Kept       *int64          `json:"kept,omitempty"` // minor units
-	Payment    *PaymentFact    `json:"payment,omitempty"`
-	Messages   []MessageIntent `json:"messages,omitempty"`
+	// Generation, Visit, PayBy, AnswerBy, OverBy, Kept and Fee replace the row's values
+	// where set.
+	Generation int       `json:"generation,omitempty"`
+	Visit      *Window   `json:"visit,omitempty"`
+	PayBy      time.Time `json:"pay_by,omitzero"`
+	AnswerBy   time.Time `json:"answer_by,omitzero"`
+	// OverBy is until when a visit that is over may still be checked in, after an outage.
+	OverBy   time.Time       `json:"over_by,omitzero"`
+	Kept     *int64          `json:"kept,omitempty"` // minor units
+	Fee      *NoShowFee      `json:"fee,omitempty"`
+	Payment  *PaymentFact    `json:"payment,omitempty"`
+	Messages []MessageIntent `json:"messages,omitempty"`
+	// Grace counts one more grace for a deadline that we were down over.
+	Grace bool `json:"grace,omitempty"`
 }
 
 // PaymentFact is what the payment provider said of an intent.

@@ -41,6 +41,7 @@ var english = words{
 		"when": "When", "where_when": "Local time of the visit", "doctor": "Doctor", "patient": "Patient",
 		"clinic": "Clinic", "address": "Address", "price": "Price", "refunded": "Refund", "receipt": "Receipt number",
 		"pay_by": "Pay by", "answer_by": "Answer by", "device": "Device", "link_until": "Link valid until",
+		"fee": "Fee", "dispute_by": "Object by", "offers": "Free",
 	},
 	weekdays: [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
 	months: [12]string{
@@ -62,6 +63,7 @@ var german = words{
 		"when": "Wann", "where_when": "Ortszeit des Termins", "doctor": "Arzt/Ärztin", "patient": "Patient/in",
 		"clinic": "Praxis", "address": "Adresse", "price": "Preis", "refunded": "Erstattung", "receipt": "Belegnummer",
 		"pay_by": "Zu bezahlen bis", "answer_by": "Antwort bis", "device": "Gerät", "link_until": "Link gültig bis",
+		"fee": "Gebühr", "dispute_by": "Widerspruch bis", "offers": "Frei",
 	},
 	weekdays: [7]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
 	months: [12]string{

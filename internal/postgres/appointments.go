@@ -80,7 +80,8 @@ func (s *Store) appointmentOfRow(r db.AppointmentByIDRow) (domain.Appointment, e
 		Reschedules: int(r.Reschedules), Sequence: int(r.Sequence), PayBy: utc(r.PayBy), AnswerBy: utc(r.AnswerBy),
 		Kept: r.KeptMinor, CancelledBy: domain.ActorKind(deref(r.EndedBy)), ReasonCode: deref(r.ReasonCode),
 		Stuck: domain.Code(deref(r.Stuck)), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-		EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil,
+		EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, OverBy: utc(r.OverBy), Graces: int(r.Graces),
+		Fee: domain.NoShowFee{Status: domain.FeeStatus(deref(r.FeeStatus)), Minor: r.FeeMinor, Until: utc(r.FeeUntil)},
 	}
 	if err := json.Unmarshal(r.Terms, &a.Terms); err != nil {
 		return a, fmt.Errorf("reading the terms of %s: %w", a.ID, err)
@@ -112,7 +113,7 @@ func (s *Store) Appointments(ctx context.Context, scope domain.Scope, f domain.A
 	}
 	params := db.ListAppointmentsParams{
 		AllVisits: scope.All, ScopeDoctor: optional(scope.DoctorID), ScopeAccount: optional(scope.AccountID),
-		Statuses: statuses, DoctorID: optional(f.DoctorID), PatientID: optional(f.PatientID),
+		Statuses: statuses, FeeStatus: optional(string(f.Fee)), DoctorID: optional(f.DoctorID), PatientID: optional(f.PatientID),
 		FromStart: optionalTime(f.From), ToStart: optionalTime(f.To), MaxRows: int32(p.Limit), //nolint:gosec // bounded by the API
 	}
 	if p.AfterID != "" {
@@ -132,7 +133,8 @@ func (s *Store) Appointments(ctx context.Context, scope domain.Scope, f domain.A
 			Reschedules: int(r.Reschedules), Sequence: int(r.Sequence), PayBy: utc(r.PayBy), AnswerBy: utc(r.AnswerBy),
 			CancelledBy: domain.ActorKind(deref(r.EndedBy)), ReasonCode: deref(r.ReasonCode),
 			Stuck: domain.Code(deref(r.Stuck)), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-			EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil,
+			EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, OverBy: utc(r.OverBy),
+			Fee: domain.NoShowFee{Status: domain.FeeStatus(deref(r.FeeStatus)), Minor: r.FeeMinor, Until: utc(r.FeeUntil)},
 		}
 		if err := json.Unmarshal(r.Terms, &a.Terms); err != nil {
 			return nil, fmt.Errorf("reading the terms of %s: %w", a.ID, err)

@@ -71,6 +71,9 @@ func (s *Store) RecordPayment(ctx context.Context, id string, generation int, in
 			booked = payable // a new window after a refused capture
 		}
 		payBy = terms.PayBy(booked, payable, row.StartsAt).UTC().Truncate(time.Microsecond)
+		if grace := utc(row.PayBy); grace.After(payBy) {
+			payBy = grace // we were down while the patient should have paid
+		}
 		if err := q.SetPayBy(ctx, db.SetPayByParams{ID: id, PayBy: &payBy, Generation: int32(generation)}); err != nil { //nolint:gosec // a small count
 			return fmt.Errorf("setting the payment window: %w", err)
 		}

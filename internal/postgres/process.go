@@ -116,12 +116,19 @@ func (s *Store) move(ctx context.Context, q *db.Queries, row db.LockAppointmentR
 	}
 	params := db.MoveAppointmentParams{
 		ID: t.AppointmentID, Status: string(t.To), Generation: row.Generation, AnswerBy: optionalTime(t.AnswerBy),
-		KeptMinor: t.Kept, At: t.At,
+		PayBy: optionalTime(t.PayBy), OverBy: optionalTime(t.OverBy), KeptMinor: t.Kept, At: t.At,
+	}
+	if t.Grace {
+		params.Graces = 1
+	}
+	if t.Fee != nil {
+		params.FeeStatus, params.FeeMinor, params.FeeUntil = optional(string(t.Fee.Status)), &t.Fee.Minor, optionalTime(t.Fee.Until)
 	}
 	if t.Generation > 0 {
 		params.Generation = int32(t.Generation) //nolint:gosec // a small count
 	}
-	if t.To.Ended() && t.To != domain.StatusArchived {
+	// What becomes of a no-show's fee does not end the visit once more.
+	if t.To.Ended() && t.To != domain.StatusArchived && string(t.To) != row.Status {
 		params.EndedAt, params.EndedBy, params.ReasonCode = &t.At, optional(string(t.Actor.Kind)), optional(t.ReasonCode)
 	}
 	if err := q.MoveAppointment(ctx, params); err != nil {

@@ -13,6 +13,7 @@ import (
 const appointmentByID = `-- name: AppointmentByID :one
 SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
        a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.kept_minor, a.ended_by, a.reason_code,
+       a.fee_status, a.fee_minor, a.fee_until, a.over_by, a.graces,
        a.stuck, a.process_run_id, a.created_at, a.updated_at, a.ended_at, a.reason_sealed, a.notes_sealed, a.sealed_key_id,
        t.name AS type_name, d.name AS doctor_name, p.account_id,
        y.intent_id, y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
@@ -56,6 +57,11 @@ type AppointmentByIDRow struct {
 	KeptMinor          int64
 	EndedBy            *string
 	ReasonCode         *string
+	FeeStatus          *string
+	FeeMinor           int64
+	FeeUntil           *time.Time
+	OverBy             *time.Time
+	Graces             int32
 	Stuck              *string
 	ProcessRunID       *string
 	CreatedAt          time.Time
@@ -106,6 +112,11 @@ func (q *Queries) AppointmentByID(ctx context.Context, arg AppointmentByIDParams
 		&i.KeptMinor,
 		&i.EndedBy,
 		&i.ReasonCode,
+		&i.FeeStatus,
+		&i.FeeMinor,
+		&i.FeeUntil,
+		&i.OverBy,
+		&i.Graces,
 		&i.Stuck,
 		&i.ProcessRunID,
 		&i.CreatedAt,
@@ -161,6 +172,7 @@ func (q *Queries) AppointmentVisible(ctx context.Context, arg AppointmentVisible
 const listAppointments = `-- name: ListAppointments :many
 SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
        a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.ended_by, a.reason_code, a.stuck,
+       a.fee_status, a.fee_minor, a.fee_until, a.over_by,
        a.process_run_id, a.created_at, a.updated_at, a.ended_at, t.name AS type_name, d.name AS doctor_name,
        y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor
 FROM appointments a
@@ -173,14 +185,15 @@ WHERE ($1::boolean
        OR p.account_id = $3::uuid
        OR a.booked_by = $3::uuid)
   AND (cardinality($4::text[]) = 0 OR a.status = ANY ($4::text[]))
-  AND ($5::uuid IS NULL OR a.doctor_id = $5::uuid)
-  AND ($6::uuid IS NULL OR a.patient_id = $6::uuid)
-  AND ($7::timestamptz IS NULL OR a.starts_at >= $7::timestamptz)
-  AND ($8::timestamptz IS NULL OR a.starts_at < $8::timestamptz)
-  AND ($9::timestamptz IS NULL
-       OR (a.starts_at, a.id) > ($9::timestamptz, $10::uuid))
+  AND ($5::text IS NULL OR a.fee_status = $5::text)
+  AND ($6::uuid IS NULL OR a.doctor_id = $6::uuid)
+  AND ($7::uuid IS NULL OR a.patient_id = $7::uuid)
+  AND ($8::timestamptz IS NULL OR a.starts_at >= $8::timestamptz)
+  AND ($9::timestamptz IS NULL OR a.starts_at < $9::timestamptz)
+  AND ($10::timestamptz IS NULL
+       OR (a.starts_at, a.id) > ($10::timestamptz, $11::uuid))
 ORDER BY a.starts_at, a.id
-LIMIT $11
+LIMIT $12
 `
 
 type ListAppointmentsParams struct {
@@ -188,6 +201,7 @@ type ListAppointmentsParams struct {
 	ScopeDoctor  *string
 	ScopeAccount *string
 	Statuses     []string
+	FeeStatus    *string
 	DoctorID     *string
 	PatientID    *string
 	FromStart    *time.Time
@@ -217,6 +231,10 @@ type ListAppointmentsRow struct {
 	EndedBy       *string
 	ReasonCode    *string
 	Stuck         *string
+	FeeStatus     *string
+	FeeMinor      int64
+	FeeUntil      *time.Time
+	OverBy        *time.Time
 	ProcessRunID  *string
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
@@ -236,6 +254,7 @@ func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsPara
 		arg.ScopeDoctor,
 		arg.ScopeAccount,
 		arg.Statuses,
+		arg.FeeStatus,
 		arg.DoctorID,
 		arg.PatientID,
 		arg.FromStart,
@@ -271,6 +290,10 @@ func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsPara
 			&i.EndedBy,
 			&i.ReasonCode,
 			&i.Stuck,
+			&i.FeeStatus,
+			&i.FeeMinor,
+			&i.FeeUntil,
+			&i.OverBy,
 			&i.ProcessRunID,
 			&i.CreatedAt,
 			&i.UpdatedAt,

@@ -11,7 +11,7 @@ import (
 )
 
 const letterFacts = `-- name: LetterFacts :one
-SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.generation, a.pay_by, a.answer_by, a.status,
+SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.generation, a.pay_by, a.answer_by, a.status, a.doctor_id, a.type_id, a.fee_minor, a.fee_until,
        d.name AS doctor_name, d.time_zone AS doctor_zone, du.email AS doctor_email, du.locale AS doctor_locale,
        p.name AS patient_name, p.time_zone AS patient_zone, pu.email AS patient_email, pu.locale AS patient_locale,
        c.name AS clinic_name, c.address AS clinic_address, c.email AS clinic_email,
@@ -38,6 +38,10 @@ type LetterFactsRow struct {
 	PayBy          *time.Time
 	AnswerBy       *time.Time
 	Status         string
+	DoctorID       string
+	TypeID         string
+	FeeMinor       int64
+	FeeUntil       *time.Time
 	DoctorName     string
 	DoctorZone     string
 	DoctorEmail    *string
@@ -69,6 +73,10 @@ func (q *Queries) LetterFacts(ctx context.Context, id string) (LetterFactsRow, e
 		&i.PayBy,
 		&i.AnswerBy,
 		&i.Status,
+		&i.DoctorID,
+		&i.TypeID,
+		&i.FeeMinor,
+		&i.FeeUntil,
 		&i.DoctorName,
 		&i.DoctorZone,
 		&i.DoctorEmail,
@@ -86,6 +94,26 @@ func (q *Queries) LetterFacts(ctx context.Context, id string) (LetterFactsRow, e
 		&i.PaymentReceipt,
 		&i.RefundReceipt,
 	)
+	return i, err
+}
+
+const refundOfMessage = `-- name: RefundOfMessage :one
+SELECT r.number, r.amount_minor FROM messages m
+JOIN appointment_events e ON e.appointment_id = m.appointment_id AND m.dedupe_key = e.transition_id || '/' || m.kind || '/' || m.recipient
+JOIN receipts r ON r.appointment_id = e.appointment_id AND r.kind = 'refund' AND r.issued_at = e.at
+WHERE m.id = $1
+`
+
+type RefundOfMessageRow struct {
+	Number      int64
+	AmountMinor int64
+}
+
+// The refund that a message speaks of: both were written with the same event.
+func (q *Queries) RefundOfMessage(ctx context.Context, id string) (RefundOfMessageRow, error) {
+	row := q.db.QueryRow(ctx, refundOfMessage, id)
+	var i RefundOfMessageRow
+	err := row.Scan(&i.Number, &i.AmountMinor)
 	return i, err
 }
 
@@ -123,6 +151,7 @@ UPDATE messages m SET
 FROM appointments a
 WHERE a.id = m.appointment_id AND m.appointment_id = $2 AND m.status IN ('pending','sending')
   AND ((m.send_before IS NOT NULL AND m.send_before <= $1::timestamptz)
+    OR (m.kind = 'no_show_fee_notice' AND a.fee_status IS DISTINCT FROM 'noticed')
     OR (m.kind IN ('reminder','confirmed','moved','request_received','request_to_doctor')
         AND (m.for_start <> a.starts_at
           OR a.status NOT IN ('requested','pending','capturing','confirmed','checked_in'))))

@@ -205,22 +205,48 @@ func (q *Queries) MarkStuck(ctx context.Context, arg MarkStuckParams) error {
 	return err
 }
 
+const messageSentAt = `-- name: MessageSentAt :one
+SELECT m.sent_at FROM messages m WHERE m.appointment_id = $1 AND m.kind = $2 ORDER BY m.seq DESC LIMIT 1
+`
+
+type MessageSentAtParams struct {
+	AppointmentID string
+	Kind          string
+}
+
+// When the newest message of a kind was sent, if it was.
+func (q *Queries) MessageSentAt(ctx context.Context, arg MessageSentAtParams) (*time.Time, error) {
+	row := q.db.QueryRow(ctx, messageSentAt, arg.AppointmentID, arg.Kind)
+	var sent_at *time.Time
+	err := row.Scan(&sent_at)
+	return sent_at, err
+}
+
 const moveAppointment = `-- name: MoveAppointment :exec
 UPDATE appointments SET
     status = $1, version = version + 1, event_seq = event_seq + 1,
     generation = $2, answer_by = coalesce($3, answer_by),
-    pay_by = CASE WHEN $1 = 'requested' AND generation <> $2 THEN NULL ELSE pay_by END,
-    kept_minor = coalesce($4, kept_minor),
-    ended_by = coalesce($5, ended_by), reason_code = coalesce($6, reason_code),
-    ended_at = coalesce($7, ended_at), stuck = NULL, updated_at = $8
-WHERE id = $9
+    pay_by = CASE WHEN $1 = 'requested' AND generation <> $2 THEN NULL ELSE coalesce($4, pay_by) END,
+    over_by = coalesce($5, over_by), graces = graces + $6::int,
+    kept_minor = coalesce($7, kept_minor),
+    fee_status = coalesce($8, fee_status), fee_minor = coalesce($9, fee_minor),
+    fee_until = CASE WHEN $8::text IS NULL THEN fee_until ELSE $10::timestamptz END,
+    ended_by = coalesce($11, ended_by), reason_code = coalesce($12, reason_code),
+    ended_at = coalesce($13, ended_at), stuck = NULL, updated_at = $14
+WHERE id = $15
 `
 
 type MoveAppointmentParams struct {
 	Status     string
 	Generation int32
 	AnswerBy   *time.Time
+	PayBy      *time.Time
+	OverBy     *time.Time
+	Graces     int32
 	KeptMinor  *int64
+	FeeStatus  *string
+	FeeMinor   *int64
+	FeeUntil   *time.Time
 	EndedBy    *string
 	ReasonCode *string
 	EndedAt    *time.Time
@@ -233,7 +259,13 @@ func (q *Queries) MoveAppointment(ctx context.Context, arg MoveAppointmentParams
 		arg.Status,
 		arg.Generation,
 		arg.AnswerBy,
+		arg.PayBy,
+		arg.OverBy,
+		arg.Graces,
 		arg.KeptMinor,
+		arg.FeeStatus,
+		arg.FeeMinor,
+		arg.FeeUntil,
 		arg.EndedBy,
 		arg.ReasonCode,
 		arg.EndedAt,

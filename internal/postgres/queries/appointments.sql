@@ -1,6 +1,7 @@
 -- name: AppointmentByID :one
 SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
        a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.kept_minor, a.ended_by, a.reason_code,
+       a.fee_status, a.fee_minor, a.fee_until, a.over_by, a.graces,
        a.stuck, a.process_run_id, a.created_at, a.updated_at, a.ended_at, a.reason_sealed, a.notes_sealed, a.sealed_key_id,
        t.name AS type_name, d.name AS doctor_name, p.account_id,
        y.intent_id, y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
@@ -23,6 +24,7 @@ VALUES (@appointment_id, @user_id, @roles, @request_id);
 -- name: ListAppointments :many
 SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
        a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.ended_by, a.reason_code, a.stuck,
+       a.fee_status, a.fee_minor, a.fee_until, a.over_by,
        a.process_run_id, a.created_at, a.updated_at, a.ended_at, t.name AS type_name, d.name AS doctor_name,
        y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor
 FROM appointments a
@@ -35,6 +37,7 @@ WHERE (@all_visits::boolean
        OR p.account_id = sqlc.narg(scope_account)::uuid
        OR a.booked_by = sqlc.narg(scope_account)::uuid)
   AND (cardinality(@statuses::text[]) = 0 OR a.status = ANY (@statuses::text[]))
+  AND (sqlc.narg(fee_status)::text IS NULL OR a.fee_status = sqlc.narg(fee_status)::text)
   AND (sqlc.narg(doctor_id)::uuid IS NULL OR a.doctor_id = sqlc.narg(doctor_id)::uuid)
   AND (sqlc.narg(patient_id)::uuid IS NULL OR a.patient_id = sqlc.narg(patient_id)::uuid)
   AND (sqlc.narg(from_start)::timestamptz IS NULL OR a.starts_at >= sqlc.narg(from_start)::timestamptz)

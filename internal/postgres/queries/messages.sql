@@ -10,6 +10,7 @@ UPDATE messages m SET
 FROM appointments a
 WHERE a.id = m.appointment_id AND m.appointment_id = @appointment_id AND m.status IN ('pending','sending')
   AND ((m.send_before IS NOT NULL AND m.send_before <= @now::timestamptz)
+    OR (m.kind = 'no_show_fee_notice' AND a.fee_status IS DISTINCT FROM 'noticed')
     OR (m.kind IN ('reminder','confirmed','moved','request_received','request_to_doctor')
         AND (m.for_start <> a.starts_at
           OR a.status NOT IN ('requested','pending','capturing','confirmed','checked_in'))));
@@ -23,7 +24,7 @@ RETURNING m.id, m.seq, m.kind, m.recipient, m.attempts, m.unknowns, m.reminder_s
     was.status AS was_status;
 
 -- name: LetterFacts :one
-SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.generation, a.pay_by, a.answer_by, a.status,
+SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.generation, a.pay_by, a.answer_by, a.status, a.doctor_id, a.type_id, a.fee_minor, a.fee_until,
        d.name AS doctor_name, d.time_zone AS doctor_zone, du.email AS doctor_email, du.locale AS doctor_locale,
        p.name AS patient_name, p.time_zone AS patient_zone, pu.email AS patient_email, pu.locale AS patient_locale,
        c.name AS clinic_name, c.address AS clinic_address, c.email AS clinic_email,
@@ -38,6 +39,13 @@ JOIN users pu ON pu.id = p.account_id
 JOIN clinics c ON c.id = d.clinic_id
 LEFT JOIN payments y ON y.appointment_id = a.id AND y.generation = a.generation
 WHERE a.id = @id;
+
+-- name: RefundOfMessage :one
+-- The refund that a message speaks of: both were written with the same event.
+SELECT r.number, r.amount_minor FROM messages m
+JOIN appointment_events e ON e.appointment_id = m.appointment_id AND m.dedupe_key = e.transition_id || '/' || m.kind || '/' || m.recipient
+JOIN receipts r ON r.appointment_id = e.appointment_id AND r.kind = 'refund' AND r.issued_at = e.at
+WHERE m.id = @id;
 
 -- name: SettleMessage :exec
 UPDATE messages SET status = @status, vendor_id = @vendor_id, error_code = @error_code,

@@ -16,8 +16,11 @@ WHERE e.appointment_id = @appointment_id AND e.transition_id = @transition_id;
 UPDATE appointments SET
     status = @status, version = version + 1, event_seq = event_seq + 1,
     generation = @generation, answer_by = coalesce(sqlc.narg(answer_by), answer_by),
-    pay_by = CASE WHEN @status = 'requested' AND generation <> @generation THEN NULL ELSE pay_by END,
+    pay_by = CASE WHEN @status = 'requested' AND generation <> @generation THEN NULL ELSE coalesce(sqlc.narg(pay_by), pay_by) END,
+    over_by = coalesce(sqlc.narg(over_by), over_by), graces = graces + @graces::int,
     kept_minor = coalesce(sqlc.narg(kept_minor), kept_minor),
+    fee_status = coalesce(sqlc.narg(fee_status), fee_status), fee_minor = coalesce(sqlc.narg(fee_minor), fee_minor),
+    fee_until = CASE WHEN sqlc.narg(fee_status)::text IS NULL THEN fee_until ELSE sqlc.narg(fee_until)::timestamptz END,
     ended_by = coalesce(sqlc.narg(ended_by), ended_by), reason_code = coalesce(sqlc.narg(reason_code), reason_code),
     ended_at = coalesce(sqlc.narg(ended_at), ended_at), stuck = NULL, updated_at = @at
 WHERE id = @id;
@@ -39,6 +42,10 @@ VALUES (@appointment_id, @seq, @version, @transition_id, @kind, @from_status, @t
 
 -- name: BumpEventSeq :one
 UPDATE appointments SET event_seq = event_seq + 1 WHERE id = @id RETURNING event_seq;
+
+-- name: MessageSentAt :one
+-- When the newest message of a kind was sent, if it was.
+SELECT m.sent_at FROM messages m WHERE m.appointment_id = @appointment_id AND m.kind = @kind ORDER BY m.seq DESC LIMIT 1;
 
 -- name: OweMessage :exec
 INSERT INTO messages (id, appointment_id, dedupe_key, kind, recipient, status, for_start, reminder_seconds, send_before, error_code)
