@@ -108,5 +108,5 @@ func luhn(number string) bool {
 		}
 		sum += d
 	}
-	return len(number) >= 12 && sum%10 == 0
+	return len(number) >= 12 && len(number) <= 19 && sum%10 == 0
 }

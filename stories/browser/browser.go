@@ -170,8 +170,8 @@ func (p *Tab) InFrame(frame string, fields ...string) {
 	within := chromedp.FromNode(p.frame(frame))
 	for i := 0; i+1 < len(fields); i += 2 {
 		field := chromedp.CSS(fields[i])
-		p.run("fill in "+fields[i], chromedp.WaitVisible(field, within), chromedp.SetValue(field, "", within),
-			chromedp.SendKeys(field, fields[i+1], within))
+		p.run("fill in "+fields[i], chromedp.WaitVisible(field, within),
+			chromedp.SendKeys(field, kb.End+strings.Repeat(kb.Backspace, 20)+fields[i+1], within))
 	}
 }
 
