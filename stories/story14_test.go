@@ -121,7 +121,9 @@ func TestStory14_OfTwoMovesAtOnceOneWins(t *testing.T) {
 	statuses := make([]int, 2*each)
 	var all sync.WaitGroup
 	for n := range each {
-		all.Go(func() { statuses[n], _ = submitted(t.Context(), link, "move", start.Add(time.Duration(n+1)*time.Hour), domain.NewID()) })
+		all.Go(func() {
+			statuses[n], _ = submitted(t.Context(), link, "move", start.Add(time.Duration(n+1)*time.Hour), domain.NewID())
+		})
 		all.Go(func() {
 			got, err := patient.Try(http.MethodPost, "/v1/appointments/"+a.ID+"/reschedule",
 				map[string]any{"starts_at": start.Add(time.Duration(n+10) * time.Hour)}, "Idempotency-Key", domain.NewID(), "Prefer", "wait=60")
