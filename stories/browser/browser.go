@@ -28,7 +28,7 @@ const patience = 90 * time.Second
 // console, an exception, a violation of its policy) fails the test at its end.
 type Tab struct {
 	t   testing.TB
-	ctx context.Context //nolint:containedctx // chromedp keeps the browser in it
+	ctx context.Context // chromedp keeps the browser in it
 
 	mu         sync.Mutex
 	complaints []string
