@@ -14,7 +14,7 @@ const (
 	// moveDays is how many days of free times the page shows at once.
 	moveDays = 7
 	// moveTimes is the most times it offers of one day; of more, every so manieth.
-	moveTimes = 36
+	moveTimes = 24
 )
 
 // movePage is what the template move shows.

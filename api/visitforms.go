@@ -71,24 +71,29 @@ func (h *handlers) MoveVisitByLink(ctx context.Context, req openapi.MoveVisitByL
 	if err != nil {
 		return nil, err
 	}
-	body := *req.Body
-	body.StartsAt = body.StartsAt.UTC()
+	// Forms are bound as text: the binding leaves instants out.
+	start, err := time.Parse(time.RFC3339, req.Body.StartsAt)
+	if err != nil {
+		return nil, invalidField("body/starts_at", "is an RFC 3339 instant")
+	}
+	start = start.UTC()
+	body := openapi.VisitMoveForm{StartsAt: start.Format(time.RFC3339)} // one instant, one hash
 	moved := func() (page, error) {
-		end := body.StartsAt.Add(f.Visit.End.Sub(f.Visit.Start))
+		end := start.Add(f.Visit.End.Sub(f.Visit.Start))
 		return showPage(who, f.shown("done", http.StatusOK, outcomePage{
-			Text: "moved", Args: []any{letters.When(who.locale, body.StartsAt, end, f.zone())},
+			Text: "moved", Args: []any{letters.When(who.locale, start, end, f.zone())},
 		}))
 	}
 	if err := current(f.link, f.Appointment); err != nil {
-		if f.Visit.Start.Equal(body.StartsAt) {
+		if f.Visit.Start.Equal(start) {
 			return moved() // the second click of a doubled one
 		}
 		return nil, err
 	}
-	got, err := h.carryOut(ctx, f.command(appointment.UpdateReschedule, body.Key, body, appointment.Command{StartsAt: body.StartsAt}, h.store))
+	got, err := h.carryOut(ctx, f.command(appointment.UpdateReschedule, req.Body.Key, body, appointment.Command{StartsAt: start}, h.store))
 	if err != nil {
 		return h.notDone(ctx, who, f, err, outcomePage{
-			Token: f.token, Key: body.Key, Action: "move", StartsAt: body.StartsAt.Format(time.RFC3339),
+			Token: f.token, Key: req.Body.Key, Action: "move", StartsAt: body.StartsAt,
 		})
 	}
 	if got.status == http.StatusAccepted {

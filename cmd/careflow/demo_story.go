@@ -107,7 +107,7 @@ func (d *demonstration) pay(ctx context.Context) error {
 	}
 	d.voice.say("The process has opened a payment of %s: %s.", money(intent.Amount, intent.Currency), intent.IntentID)
 	if d.visit.Payment.PayURL != "" {
-		d.voice.more("Her page to pay: %s", d.visit.Payment.PayURL)
+		d.voice.more("Her page to pay, from her letter: %s", d.visit.Payment.PayURL)
 	}
 	if err := d.sandbox.pay(ctx, intent.IntentID); err != nil {
 		return fmt.Errorf("the payment was not accepted: %w", err)

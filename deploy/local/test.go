@@ -73,6 +73,12 @@ func (s *stack) runTest(ctx context.Context, options testOptions) error {
 	if err := s.prepareTestBinaries(ctx, options); err != nil {
 		return err
 	}
+	if !options.infrastructure {
+		var err error
+		if s.chromium, err = needChromium(ctx, s.out); err != nil {
+			return err
+		}
+	}
 	for _, start := range []func(context.Context) (*child, error){s.startPostgres, s.startTemporal, s.startStripeMock} {
 		c, err := start(ctx)
 		if err != nil {
@@ -118,6 +124,7 @@ func (s *stack) testSettings() map[string]string {
 		"CAREFLOW_TEST_TEMPORAL_ADDRESS": local(s.ports.Temporal),
 		"CAREFLOW_TEST_BIN":              s.path("bin"),
 		"CAREFLOW_TEST_STRIPE_MOCK":      "http://" + local(s.ports.StripeMock),
+		"CAREFLOW_TEST_CHROMIUM":         s.chromium,
 		// The key that encrypted the payloads of the namespace's set-up.
 		"CAREFLOW_TEST_PAYLOAD_KEYS": s.secrets.PayloadKeys,
 	}

@@ -105,7 +105,7 @@ func (l *Links) Sign(link Link) (string, error) {
 	token := append([]byte{byte(link.Purpose)}, id[:]...)
 	token = binary.BigEndian.AppendUint32(token, uint32(link.Binding))
 	token = binary.BigEndian.AppendUint32(token, uint32(expires))
-	token = append(token, byte(len(key.ID))) // at most 64, see config.NewKey
+	token = append(token, byte(len(key.ID))) //nolint:gosec // at most 64, see config.NewKey
 	token = append(token, key.ID...)
 	return encoding.EncodeToString(append(token, mac(key, token)...)), nil
 }

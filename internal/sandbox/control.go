@@ -130,6 +130,7 @@ func (s *Sandbox) routes() {
 	s.mux = http.NewServeMux()
 	s.stripeRoutes()
 	s.mux.HandleFunc("POST /v3/mail/send", s.serveSendGrid)
+	s.elementRoutes()
 	s.controlRoutes()
 	s.pageRoutes()
 }

@@ -2,6 +2,27 @@ package sandbox
 
 import "net/http"
 
+// challenge asks the payer's bank first.
+func (t *tx) challenge(i *intent) {
+	i.Status, i.LastError = statusNeedsAction, nil
+	t.putIntent(i)
+	t.emit("payment_intent.requires_action", i.object(false))
+}
+
+// failAuthentication ends a check that the payer did not pass; the intent stays payable.
+func (t *tx) failAuthentication(i *intent) reply {
+	i.Status = statusNeedsMethod
+	i.LastError = &stripeError{
+		Type: "invalid_request_error", Code: "payment_intent_authentication_failure",
+		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
+	}
+	t.putIntent(i)
+	t.emit("payment_intent.payment_failed", i.object(false))
+	answer := *i.LastError
+	answer.Intent = i.object(false)
+	return answer.reply(http.StatusPaymentRequired, true)
+}
+
 // pay authorises the intent, or charges it where capture is automatic.
 func (t *tx) pay(i *intent) {
 	c := &charge{ID: newID("ch_"), Created: t.now, Amount: i.Amount}
@@ -25,7 +46,7 @@ func (t *tx) decline(i *intent, declineCode string) reply {
 		code = declineCode
 	}
 	c := &charge{ID: newID("ch_"), Created: t.now, Amount: i.Amount, Failed: true, FailureCode: code}
-	i.Charges = append(i.Charges, c)
+	i.Charges, i.Status = append(i.Charges, c), statusNeedsMethod
 	i.LastError = &stripeError{
 		Type: "card_error", Code: code, DeclineCode: declineCode, Charge: c.ID, Message: "Your card was declined.",
 	}

@@ -84,7 +84,8 @@
       return;
     }
     button.disabled = false;
-    const told = ['card_error', 'validation_error'].includes(result.error.type);
+    const told = ['card_error', 'validation_error'].includes(result.error.type) ||
+      result.error.code === 'payment_intent_authentication_failure';
     error.textContent = (told && result.error.message) || text.failed;
   });
 
