@@ -16,6 +16,10 @@ type handlers struct {
 	commands  Commands
 	reconcile Reconciler
 	webhooks  PaymentWebhooks
+
+	mailEvents MailWebhooks
+	watchers   *watchers
+
 	tokens    *auth.Tokens
 	passwords *auth.Passwords
 	log       *slog.Logger

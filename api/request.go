@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -14,8 +15,9 @@ type visitor struct {
 	requestID string
 	op        *operation // nil outside the contract
 	caller    domain.Caller
-	address   string // of the network; for counting attempts, never for the log
-	device    string // browser and system in a few words
+	address   string    // of the network; for counting attempts, never for the log
+	device    string    // browser and system in a few words
+	until     time.Time // end of the access token; of streams only
 }
 
 type visitorKey struct{}

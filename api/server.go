@@ -22,6 +22,9 @@ type Dependencies struct {
 	Commands  Commands
 	Reconcile Reconciler
 	Webhooks  PaymentWebhooks
+	// MailEvents verifies what the mail provider tells of messages.
+	MailEvents MailWebhooks
+
 	Tokens    *auth.Tokens
 	Passwords *auth.Passwords
 	Logger    *slog.Logger
@@ -70,6 +73,7 @@ func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) 
 	h := &handlers{
 		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, webhooks: deps.Webhooks,
 		tokens: deps.Tokens, passwords: deps.Passwords, log: deps.Logger, metrics: metrics, gatherer: deps.Registry, docs: docs,
+		mailEvents: deps.MailEvents, watchers: newWatchers(cfg, deps.Store, deps.Logger, metrics.streams),
 		inFlight: make(semaphore, cfg.MaxCommands), waiting: make(semaphore, cfg.MaxWaits), draining: s.listening.draining,
 	}
 	engine, err := s.routes(h, metrics)

@@ -210,6 +210,36 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for MessageDelivery.
+const (
+	MessageDeliveryBounced    MessageDelivery = "bounced"
+	MessageDeliveryDeferred   MessageDelivery = "deferred"
+	MessageDeliveryDelivered  MessageDelivery = "delivered"
+	MessageDeliveryDropped    MessageDelivery = "dropped"
+	MessageDeliveryProcessed  MessageDelivery = "processed"
+	MessageDeliverySpamReport MessageDelivery = "spam_report"
+)
+
+// Valid indicates whether the value is a known member of the MessageDelivery enum.
+func (e MessageDelivery) Valid() bool {
+	switch e {
+	case MessageDeliveryBounced:
+		return true
+	case MessageDeliveryDeferred:
+		return true
+	case MessageDeliveryDelivered:
+		return true
+	case MessageDeliveryDropped:
+		return true
+	case MessageDeliveryProcessed:
+		return true
+	case MessageDeliverySpamReport:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MessageStatus.
 const (
 	MessageStatusFailed  MessageStatus = "failed"
@@ -234,6 +264,36 @@ func (e MessageStatus) Valid() bool {
 	case MessageStatusSkipped:
 		return true
 	case MessageStatusUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MessageProblem.
+const (
+	MessageProblemBounced    MessageProblem = "bounced"
+	MessageProblemDropped    MessageProblem = "dropped"
+	MessageProblemFailed     MessageProblem = "failed"
+	MessageProblemSkipped    MessageProblem = "skipped"
+	MessageProblemSpamReport MessageProblem = "spam_report"
+	MessageProblemUnknown    MessageProblem = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the MessageProblem enum.
+func (e MessageProblem) Valid() bool {
+	switch e {
+	case MessageProblemBounced:
+		return true
+	case MessageProblemDropped:
+		return true
+	case MessageProblemFailed:
+		return true
+	case MessageProblemSkipped:
+		return true
+	case MessageProblemSpamReport:
+		return true
+	case MessageProblemUnknown:
 		return true
 	default:
 		return false
@@ -681,6 +741,24 @@ func (e ListAccountsParamsState) Valid() bool {
 	}
 }
 
+// Defines values for ListTroubledMessagesParamsRecipient.
+const (
+	ListTroubledMessagesParamsRecipientDoctor  ListTroubledMessagesParamsRecipient = "doctor"
+	ListTroubledMessagesParamsRecipientPatient ListTroubledMessagesParamsRecipient = "patient"
+)
+
+// Valid indicates whether the value is a known member of the ListTroubledMessagesParamsRecipient enum.
+func (e ListTroubledMessagesParamsRecipient) Valid() bool {
+	switch e {
+	case ListTroubledMessagesParamsRecipientDoctor:
+		return true
+	case ListTroubledMessagesParamsRecipientPatient:
+		return true
+	default:
+		return false
+	}
+}
+
 // Accepted defines model for Accepted.
 type Accepted struct {
 	AppointmentID string `json:"appointment_id"`
@@ -799,10 +877,14 @@ type Appointment struct {
 	EndsAt      time.Time `json:"ends_at"`
 	ID          string    `json:"id"`
 
+	// JoinURL Where a telehealth visit is held. For its patient and its doctor, while it is confirmed; only in `GET /v1/appointments/{appointment_id}`.
+	JoinURL string `json:"join_url,omitempty,omitzero"`
+
 	// LocalTime What the clock on the wall shows, without an offset.
 	//
 	// Example: 2026-03-02T09:00:00
 	LocalTime LocalTime `json:"local_time"`
+	Mode      VisitMode `json:"mode,omitempty,omitzero"`
 
 	// Notes The doctor's notes. Only for the doctor of the visit.
 	Notes     string `json:"notes,omitempty,omitzero"`
@@ -902,6 +984,9 @@ type AppointmentTypeInput struct {
 	// InstantConfirm Confirmed without the doctor's answer.
 	InstantConfirm bool `json:"instant_confirm,omitempty,omitzero"`
 
+	// JoinURL Where a telehealth visit is held, https only. Shown to the patient and the doctor of a confirmed visit.
+	JoinURL string `json:"join_url,omitempty,omitzero"`
+
 	// MinimumNoticeMinutes How long ahead a booking comes at least.
 	MinimumNoticeMinutes int                      `json:"minimum_notice_minutes,omitempty,omitzero"`
 	Mode                 AppointmentTypeInputMode `json:"mode,omitempty,omitzero"`
@@ -984,6 +1069,9 @@ type AppointmentTypeSettings struct {
 
 	// InstantConfirm Confirmed without the doctor's answer.
 	InstantConfirm bool `json:"instant_confirm"`
+
+	// JoinURL Where a telehealth visit is held, https only. Shown to the patient and the doctor of a confirmed visit.
+	JoinURL string `json:"join_url,omitempty,omitzero"`
 
 	// MinimumNoticeMinutes How long ahead a booking comes at least.
 	MinimumNoticeMinutes int                         `json:"minimum_notice_minutes"`
@@ -1227,6 +1315,9 @@ type Event struct {
 	Kind       string `json:"kind"`
 	ReasonCode string `json:"reason_code,omitempty,omitzero"`
 
+	// Seq The line's number.
+	Seq int `json:"seq,omitempty,omitzero"`
+
 	// To requested (slot held, waiting for the payment), pending (waiting for the doctor), capturing (accepted, the money is being taken), confirmed, checked_in, completed; or declined, cancelled, expired, no_show; archived.
 	To      Status `json:"to"`
 	Version int    `json:"version"`
@@ -1332,18 +1423,40 @@ type ManagedAccount struct {
 
 // Message defines model for Message.
 type Message struct {
-	Attempts  int           `json:"attempts"`
-	CreatedAt time.Time     `json:"created_at"`
-	ErrorCode string        `json:"error_code,omitempty,omitzero"`
-	ID        string        `json:"id"`
-	Kind      string        `json:"kind"`
-	Recipient string        `json:"recipient"`
-	SentAt    time.Time     `json:"sent_at,omitempty,omitzero"`
-	Status    MessageStatus `json:"status"`
+	AppointmentID string    `json:"appointment_id,omitempty,omitzero"`
+	Attempts      int       `json:"attempts"`
+	CreatedAt     time.Time `json:"created_at"`
+
+	// Delivery What the mail provider told after it had taken the message.
+	Delivery   MessageDelivery `json:"delivery,omitempty,omitzero"`
+	DeliveryAt time.Time       `json:"delivery_at,omitempty,omitzero"`
+
+	// DeliveryCode Why it was dropped or bounced, in a code such as invalid_address.
+	DeliveryCode string `json:"delivery_code,omitempty,omitzero"`
+
+	// ErrorCode Why it could not be handed to the mail provider, in a code.
+	ErrorCode string `json:"error_code,omitempty,omitzero"`
+	ID        string `json:"id"`
+	Kind      string `json:"kind"`
+
+	// Problem What staff have to look at. Missing where nothing went wrong.
+	Problem   MessageProblem `json:"problem,omitempty,omitzero"`
+	Recipient string         `json:"recipient"`
+
+	// ResendOf The message this one repeats.
+	ResendOf string `json:"resend_of,omitempty,omitzero"`
+
+	// ResentAs The message that repeats this one.
+	ResentAs string        `json:"resent_as,omitempty,omitzero"`
+	SentAt   time.Time     `json:"sent_at,omitempty,omitzero"`
+	Status   MessageStatus `json:"status"`
 
 	// Unknowns Attempts whose outcome the vendor never told.
 	Unknowns int `json:"unknowns"`
 }
+
+// MessageDelivery What the mail provider told after it had taken the message.
+type MessageDelivery string
 
 // MessageStatus defines model for Message.Status.
 type MessageStatus string
@@ -1352,6 +1465,17 @@ type MessageStatus string
 type MessageList struct {
 	Items []Message `json:"items"`
 }
+
+// MessagePage defines model for MessagePage.
+type MessagePage struct {
+	Items []Message `json:"items"`
+
+	// NextCursor Missing on the last page.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// MessageProblem What staff have to look at. Missing where nothing went wrong.
+type MessageProblem string
 
 // Money Example: {"currency":"EUR","minor":8000}
 type Money struct {
@@ -1969,6 +2093,12 @@ type DeclineAppointmentParams struct {
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
+// ResendMessageParams defines parameters for ResendMessage.
+type ResendMessageParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // MarkNoShowParams defines parameters for MarkNoShow.
 type MarkNoShowParams struct {
 	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
@@ -1997,6 +2127,12 @@ type ResolveAppointmentParams struct {
 type RetryAppointmentParams struct {
 	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// StreamAppointmentParams defines parameters for StreamAppointment.
+type StreamAppointmentParams struct {
+	// LastEventID The `id` of the last event seen; browsers send it by themselves when they connect again.
+	LastEventID string `json:"Last-Event-ID,omitempty,omitzero"`
 }
 
 // ListDoctorsParams defines parameters for ListDoctors.
@@ -2107,6 +2243,36 @@ type PutAppointmentTypeParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListTroubledMessagesParams defines parameters for ListTroubledMessages.
+type ListTroubledMessagesParams struct {
+	// Problem What went wrong; everything but skipped ones where it is left out.
+	Problem []MessageProblem `form:"problem,omitempty" json:"problem,omitempty,omitzero"`
+
+	// Kind Of this kind, such as reminder.
+	Kind string `form:"kind,omitempty" json:"kind,omitempty,omitzero"`
+
+	// Recipient To the patients or to the doctors.
+	Recipient ListTroubledMessagesParamsRecipient `form:"recipient,omitempty" json:"recipient,omitempty,omitzero"`
+
+	// Since Written at or after.
+	Since time.Time `form:"since,omitempty" json:"since,omitempty,omitzero"`
+
+	// Until Written before.
+	Until time.Time `form:"until,omitempty" json:"until,omitempty,omitzero"`
+
+	// Open Only those that were not sent again.
+	Open bool `form:"open,omitempty" json:"open,omitempty,omitzero"`
+
+	// Limit Rows on a page.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ListTroubledMessagesParamsRecipient defines parameters for ListTroubledMessages.
+type ListTroubledMessagesParamsRecipient string
+
 // ListReconciliationsParams defines parameters for ListReconciliations.
 type ListReconciliationsParams struct {
 	// Limit How many.
@@ -2129,6 +2295,15 @@ type CreatePatientParams struct {
 type PutPatientParams struct {
 	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
 	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ReceiveSendGridWebhookParams defines parameters for ReceiveSendGridWebhook.
+type ReceiveSendGridWebhookParams struct {
+	// XTwilioEmailEventWebhookSignature ECDSA signature over SHA-256, base64 of its ASN.1 form.
+	XTwilioEmailEventWebhookSignature string `json:"X-Twilio-Email-Event-Webhook-Signature"`
+
+	// XTwilioEmailEventWebhookTimestamp When it was signed, in seconds since 1970.
+	XTwilioEmailEventWebhookTimestamp string `json:"X-Twilio-Email-Event-Webhook-Timestamp"`
 }
 
 // ReceiveStripeWebhookParams defines parameters for ReceiveStripeWebhook.
@@ -2265,6 +2440,9 @@ type ServerInterface interface {
 	// ListAppointmentMessages The messages of an appointment
 	// (GET /v1/appointments/{appointment_id}/messages)
 	ListAppointmentMessages(c *gin.Context, appointmentID AppointmentID)
+	// ResendMessage Send a lost message again
+	// (POST /v1/appointments/{appointment_id}/messages/{message_id}/resend)
+	ResendMessage(c *gin.Context, appointmentID AppointmentID, messageID string, params ResendMessageParams)
 	// MarkNoShow Mark a visit as not attended
 	// (POST /v1/appointments/{appointment_id}/no-show)
 	MarkNoShow(c *gin.Context, appointmentID AppointmentID, params MarkNoShowParams)
@@ -2280,6 +2458,9 @@ type ServerInterface interface {
 	// RetryAppointment Repair the process of a visit now
 	// (POST /v1/appointments/{appointment_id}/retry)
 	RetryAppointment(c *gin.Context, appointmentID AppointmentID, params RetryAppointmentParams)
+	// StreamAppointment Live news of an appointment
+	// (GET /v1/appointments/{appointment_id}/stream)
+	StreamAppointment(c *gin.Context, appointmentID AppointmentID, params StreamAppointmentParams)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(c *gin.Context, params ListDoctorsParams)
@@ -2337,6 +2518,9 @@ type ServerInterface interface {
 	// ChangePassword Change the own password
 	// (POST /v1/me/password)
 	ChangePassword(c *gin.Context)
+	// ListTroubledMessages Messages that went wrong
+	// (GET /v1/messages)
+	ListTroubledMessages(c *gin.Context, params ListTroubledMessagesParams)
 	// ListReconciliations What the reconciler did and found
 	// (GET /v1/ops/reconciliations)
 	ListReconciliations(c *gin.Context, params ListReconciliationsParams)
@@ -2370,6 +2554,9 @@ type ServerInterface interface {
 	// EndSession Log out on one device
 	// (DELETE /v1/sessions/{session_id})
 	EndSession(c *gin.Context, sessionID string)
+	// ReceiveSendGridWebhook Events of the mail provider
+	// (POST /v1/webhooks/sendgrid)
+	ReceiveSendGridWebhook(c *gin.Context, params ReceiveSendGridWebhookParams)
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(c *gin.Context, params ReceiveStripeWebhookParams)
@@ -3260,6 +3447,67 @@ func (siw *ServerInterfaceWrapper) ListAppointmentMessages(c *gin.Context) {
 	siw.Handler.ListAppointmentMessages(c, appointmentID)
 }
 
+// ResendMessage operation middleware
+func (siw *ServerInterfaceWrapper) ResendMessage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "message_id" -------------
+	var messageID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", c.Param("message_id"), &messageID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter message_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResendMessageParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResendMessage(c, appointmentID, messageID, params)
+}
+
 // MarkNoShow operation middleware
 func (siw *ServerInterfaceWrapper) MarkNoShow(c *gin.Context) {
 
@@ -3529,6 +3777,55 @@ func (siw *ServerInterfaceWrapper) RetryAppointment(c *gin.Context) {
 	}
 
 	siw.Handler.RetryAppointment(c, appointmentID, params)
+}
+
+// StreamAppointment operation middleware
+func (siw *ServerInterfaceWrapper) StreamAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StreamAppointmentParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Last-Event-ID, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Last-Event-ID: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.LastEventID = LastEventID
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StreamAppointment(c, appointmentID, params)
 }
 
 // ListDoctors operation middleware
@@ -4371,6 +4668,89 @@ func (siw *ServerInterfaceWrapper) ChangePassword(c *gin.Context) {
 	siw.Handler.ChangePassword(c)
 }
 
+// ListTroubledMessages operation middleware
+func (siw *ServerInterfaceWrapper) ListTroubledMessages(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTroubledMessagesParams
+
+	// ------------- Optional query parameter "problem" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "problem", c.Request.URL.Query(), &params.Problem, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter problem: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", c.Request.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter kind: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "recipient" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "recipient", c.Request.URL.Query(), &params.Recipient, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter recipient: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "open" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "open", c.Request.URL.Query(), &params.Open, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter open: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListTroubledMessages(c, params)
+}
+
 // ListReconciliations operation middleware
 func (siw *ServerInterfaceWrapper) ListReconciliations(c *gin.Context) {
 
@@ -4635,6 +5015,71 @@ func (siw *ServerInterfaceWrapper) EndSession(c *gin.Context) {
 	siw.Handler.EndSession(c, sessionID)
 }
 
+// ReceiveSendGridWebhook operation middleware
+func (siw *ServerInterfaceWrapper) ReceiveSendGridWebhook(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReceiveSendGridWebhookParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "X-Twilio-Email-Event-Webhook-Signature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Twilio-Email-Event-Webhook-Signature")]; found {
+		var XTwilioEmailEventWebhookSignature string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Twilio-Email-Event-Webhook-Signature, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Twilio-Email-Event-Webhook-Signature", valueList[0], &XTwilioEmailEventWebhookSignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Twilio-Email-Event-Webhook-Signature: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XTwilioEmailEventWebhookSignature = XTwilioEmailEventWebhookSignature
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter X-Twilio-Email-Event-Webhook-Signature is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required header parameter "X-Twilio-Email-Event-Webhook-Timestamp" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Twilio-Email-Event-Webhook-Timestamp")]; found {
+		var XTwilioEmailEventWebhookTimestamp string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Twilio-Email-Event-Webhook-Timestamp, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Twilio-Email-Event-Webhook-Timestamp", valueList[0], &XTwilioEmailEventWebhookTimestamp, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Twilio-Email-Event-Webhook-Timestamp: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XTwilioEmailEventWebhookTimestamp = XTwilioEmailEventWebhookTimestamp
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter X-Twilio-Email-Event-Webhook-Timestamp is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReceiveSendGridWebhook(c, params)
+}
+
 // ReceiveStripeWebhook operation middleware
 func (siw *ServerInterfaceWrapper) ReceiveStripeWebhook(c *gin.Context) {
 
@@ -4722,7 +5167,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/appointments", wrapper.BookAppointment)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id", wrapper.GetAppointment)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/events", wrapper.ListAppointmentEvents)
+	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/stream", wrapper.StreamAppointment)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/messages", wrapper.ListAppointmentMessages)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/messages/:message_id/resend", wrapper.ResendMessage)
+	router.GET(options.BaseURL+"/v1/messages", wrapper.ListTroubledMessages)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/receipts", wrapper.ListAppointmentReceipts)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/confirm", wrapper.ConfirmAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/decline", wrapper.DeclineAppointment)
@@ -4732,6 +5180,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/complete", wrapper.CompleteAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/no-show", wrapper.MarkNoShow)
 	router.POST(options.BaseURL+"/v1/webhooks/stripe", wrapper.ReceiveStripeWebhook)
+	router.POST(options.BaseURL+"/v1/webhooks/sendgrid", wrapper.ReceiveSendGridWebhook)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness)
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
@@ -7693,6 +8142,185 @@ func (response ListAppointmentMessages503ApplicationProblemPlusJSONResponse) Vis
 	return err
 }
 
+type ResendMessageRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	MessageID     string        `json:"message_id"`
+	Params        ResendMessageParams
+}
+
+type ResendMessageResponseObject interface {
+	VisitResendMessageResponse(w http.ResponseWriter) error
+}
+
+type ResendMessage200ResponseHeaders struct {
+	IdempotencyReplayed string
+}
+
+type ResendMessage200JSONResponse struct {
+	Body    Message
+	Headers ResendMessage200ResponseHeaders
+}
+
+func (response ResendMessage200JSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage400ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage401ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage403ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage404ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage409ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage422ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage429ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage500ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage503ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type MarkNoShowRequestObject struct {
 	AppointmentID AppointmentID `json:"appointment_id"`
 	Params        MarkNoShowParams
@@ -8624,6 +9252,181 @@ type RetryAppointment503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RetryAppointment503ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointmentRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        StreamAppointmentParams
+}
+
+type StreamAppointmentResponseObject interface {
+	VisitStreamAppointmentResponse(w http.ResponseWriter) error
+}
+
+type StreamAppointment200TextEventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response StreamAppointment200TextEventStreamResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type StreamAppointment204Response struct {
+}
+
+func (response StreamAppointment204Response) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type StreamAppointment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment400ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment401ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment403ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment404ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment429ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment500ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment503ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -11516,6 +12319,110 @@ func (response ChangePassword503ApplicationProblemPlusJSONResponse) VisitChangeP
 	return err
 }
 
+type ListTroubledMessagesRequestObject struct {
+	Params ListTroubledMessagesParams
+}
+
+type ListTroubledMessagesResponseObject interface {
+	VisitListTroubledMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListTroubledMessages200JSONResponse MessagePage
+
+func (response ListTroubledMessages200JSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages400ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages401ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages403ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages500ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages503ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListReconciliationsRequestObject struct {
 	Params ListReconciliationsParams
 }
@@ -12921,6 +13828,89 @@ func (response EndSession503ApplicationProblemPlusJSONResponse) VisitEndSessionR
 	return err
 }
 
+type ReceiveSendGridWebhookRequestObject struct {
+	Params      ReceiveSendGridWebhookParams
+	ContentType string
+	Body        io.Reader
+}
+
+type ReceiveSendGridWebhookResponseObject interface {
+	VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error
+}
+
+type ReceiveSendGridWebhook204Response struct {
+}
+
+func (response ReceiveSendGridWebhook204Response) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ReceiveSendGridWebhook400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReceiveSendGridWebhook400ApplicationProblemPlusJSONResponse) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveSendGridWebhook413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReceiveSendGridWebhook413ApplicationProblemPlusJSONResponse) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveSendGridWebhook500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReceiveSendGridWebhook500ApplicationProblemPlusJSONResponse) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveSendGridWebhook503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReceiveSendGridWebhook503ApplicationProblemPlusJSONResponse) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReceiveStripeWebhookRequestObject struct {
 	Params      ReceiveStripeWebhookParams
 	ContentType string
@@ -13072,6 +14062,9 @@ type StrictServerInterface interface {
 	// ListAppointmentMessages The messages of an appointment
 	// (GET /v1/appointments/{appointment_id}/messages)
 	ListAppointmentMessages(ctx context.Context, request ListAppointmentMessagesRequestObject) (ListAppointmentMessagesResponseObject, error)
+	// ResendMessage Send a lost message again
+	// (POST /v1/appointments/{appointment_id}/messages/{message_id}/resend)
+	ResendMessage(ctx context.Context, request ResendMessageRequestObject) (ResendMessageResponseObject, error)
 	// MarkNoShow Mark a visit as not attended
 	// (POST /v1/appointments/{appointment_id}/no-show)
 	MarkNoShow(ctx context.Context, request MarkNoShowRequestObject) (MarkNoShowResponseObject, error)
@@ -13087,6 +14080,9 @@ type StrictServerInterface interface {
 	// RetryAppointment Repair the process of a visit now
 	// (POST /v1/appointments/{appointment_id}/retry)
 	RetryAppointment(ctx context.Context, request RetryAppointmentRequestObject) (RetryAppointmentResponseObject, error)
+	// StreamAppointment Live news of an appointment
+	// (GET /v1/appointments/{appointment_id}/stream)
+	StreamAppointment(ctx context.Context, request StreamAppointmentRequestObject) (StreamAppointmentResponseObject, error)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(ctx context.Context, request ListDoctorsRequestObject) (ListDoctorsResponseObject, error)
@@ -13144,6 +14140,9 @@ type StrictServerInterface interface {
 	// ChangePassword Change the own password
 	// (POST /v1/me/password)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
+	// ListTroubledMessages Messages that went wrong
+	// (GET /v1/messages)
+	ListTroubledMessages(ctx context.Context, request ListTroubledMessagesRequestObject) (ListTroubledMessagesResponseObject, error)
 	// ListReconciliations What the reconciler did and found
 	// (GET /v1/ops/reconciliations)
 	ListReconciliations(ctx context.Context, request ListReconciliationsRequestObject) (ListReconciliationsResponseObject, error)
@@ -13177,6 +14176,9 @@ type StrictServerInterface interface {
 	// EndSession Log out on one device
 	// (DELETE /v1/sessions/{session_id})
 	EndSession(ctx context.Context, request EndSessionRequestObject) (EndSessionResponseObject, error)
+	// ReceiveSendGridWebhook Events of the mail provider
+	// (POST /v1/webhooks/sendgrid)
+	ReceiveSendGridWebhook(ctx context.Context, request ReceiveSendGridWebhookRequestObject) (ReceiveSendGridWebhookResponseObject, error)
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(ctx context.Context, request ReceiveStripeWebhookRequestObject) (ReceiveStripeWebhookResponseObject, error)
@@ -13897,6 +14899,34 @@ func (sh *strictHandler) ListAppointmentMessages(ctx *gin.Context, appointmentID
 	}
 }
 
+// ResendMessage operation middleware
+func (sh *strictHandler) ResendMessage(ctx *gin.Context, appointmentID AppointmentID, messageID string, params ResendMessageParams) {
+	var request ResendMessageRequestObject
+
+	request.AppointmentID = appointmentID
+	request.MessageID = messageID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendMessage(ctx, request.(ResendMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResendMessageResponseObject); ok {
+		if err := validResponse.VisitResendMessageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // MarkNoShow operation middleware
 func (sh *strictHandler) MarkNoShow(ctx *gin.Context, appointmentID AppointmentID, params MarkNoShowParams) {
 	var request MarkNoShowRequestObject
@@ -14078,6 +15108,33 @@ func (sh *strictHandler) RetryAppointment(ctx *gin.Context, appointmentID Appoin
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RetryAppointmentResponseObject); ok {
 		if err := validResponse.VisitRetryAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StreamAppointment operation middleware
+func (sh *strictHandler) StreamAppointment(ctx *gin.Context, appointmentID AppointmentID, params StreamAppointmentParams) {
+	var request StreamAppointmentRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StreamAppointment(ctx, request.(StreamAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StreamAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StreamAppointmentResponseObject); ok {
+		if err := validResponse.VisitStreamAppointmentResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -14736,6 +15793,32 @@ func (sh *strictHandler) ChangePassword(ctx *gin.Context) {
 	}
 }
 
+// ListTroubledMessages operation middleware
+func (sh *strictHandler) ListTroubledMessages(ctx *gin.Context, params ListTroubledMessagesParams) {
+	var request ListTroubledMessagesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTroubledMessages(ctx, request.(ListTroubledMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTroubledMessages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListTroubledMessagesResponseObject); ok {
+		if err := validResponse.VisitListTroubledMessagesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListReconciliations operation middleware
 func (sh *strictHandler) ListReconciliations(ctx *gin.Context, params ListReconciliationsParams) {
 	var request ListReconciliationsRequestObject
@@ -15085,6 +16168,35 @@ func (sh *strictHandler) EndSession(ctx *gin.Context, sessionID string) {
 	}
 }
 
+// ReceiveSendGridWebhook operation middleware
+func (sh *strictHandler) ReceiveSendGridWebhook(ctx *gin.Context, params ReceiveSendGridWebhookParams) {
+	var request ReceiveSendGridWebhookRequestObject
+
+	request.Params = params
+	request.ContentType = ctx.ContentType()
+
+	request.Body = ctx.Request.Body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReceiveSendGridWebhook(ctx, request.(ReceiveSendGridWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReceiveSendGridWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReceiveSendGridWebhookResponseObject); ok {
+		if err := validResponse.VisitReceiveSendGridWebhookResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ReceiveStripeWebhook operation middleware
 func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveStripeWebhookParams) {
 	var request ReceiveStripeWebhookRequestObject
@@ -15119,304 +16231,335 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jchs51i74Kpi8d6Kr/qYokpK80NFxf5WXLnd5a0vVnr9tDwVmHpIoJQE2AIpmexwxTzMPNk9yAwdA",
-	"bswkM7nYrvpZ0W3Lyg3b2c/5zucgFNOZ4MC1CvqfgwnQCCT++FgC1RBdavOPCFQo2UwzwYN+8G4CEgjT",
-	"hKl20ArgE53OYgj6weld9zQSoRZSnXa6Dy86nU7nBP+4b/544P9p/4u6QSuQ8K85kxAFfS3n0ApUOIEp",
-	"Nd8cCTmlOugHc8lOJIxAAg8haAV6OTMfU1oyPg6+fGkFT6/peHWY1xMgdyAVE5yIEVlMqBkxUROx4C0y",
-	"EpLoCZCb56OTl1SHkxtzE+UEIqbz0/oQ9D4Ea8e6OqTnEUxnQgMPl29hFtOleaw4whvznhuymAAnesKU",
-	"GZ4ZE+VqAZJogeOhMmYgifk6KE0WTE/wLkWnQG5haQabDgX4fBr03wfm1cHHstV6IUJqB1C+sTiC2Uww",
-	"rqfAy3c5c73OVod72+o3yeXL2SxmZatq9n2W3Ea02fcFVWQk4lgsIMrPZkGZ/ku3E6zfzreg5fJypEGu",
-	"fu8KQsEjZbbLvIwMYSTcMnL4pImWy9wnL9YtxZRxNjU72E1mz7iGMUgcx7t37y7negJcs5BqWB3Mz2KB",
-	"5yZzU36+PwGVeJpoPP3LhyCkEkaxWDQ84F9awYxKOgXt2MVlGIo5188r9oPay/mhbD43tBe0AmZeMqN6",
-	"ErQCTqfmSfe6AYtqnqs53rm6r5fpOa4cenpL0+HjsS8bfvrK3afwBBlu1egtO2468Khi4PZtu485wx1/",
-	"geXqyP9LzCURC07mnP1rDkQbOrIcmykSiumU8qhF1DycEKoIJb/++vxJm1wBjxgfp9zR3bnKMwkdU8ZR",
-	"HNAR9I0wG7M7sOx3xKTSjgm3yXX2MXwR5UJPQJKhiJbmFRJGc1XkK/ejs9HD0T04OQs7w5Pz4fnZycOo",
-	"Aye90b3oHu2OHoQXF36RrdhNlzmzPCdmfdYyDPrpBfCxngT93sVFyzAQ/++uIVKtQZpv/N/vP3z41Oue",
-	"fPjw6f7Tj3/+n+X7MkJRWH6UboyYvUlE6VLMDReJ+rhmRmpm1sIu1Hm3Z4WbElMQHAjECkg4oXwMkVlz",
-	"xXgIbXLzHzdE01tQhPJlUfZ2kTWVr5MT3XUX6N55cX3KpWP8pJS3XpKILs38dUJYf1IkpDHwiBZorNfp",
-	"3TvpnJ10zysoyXxh3bCzO9c5efjx8/mXE/tDL/2hfBffUM3WMLSZvdyUJwwreIJ73e5MwYr2Ei0JRfSr",
-	"G5SuisxnRsC9IsqK3RahmkyF0uSsQ354++wxud877/zYJq+RRlNFQBFqtNYxF7JaByg9Zm5glVR3r2w2",
-	"VzPKn0kxXZ2P+a1T97jSlGsieJs8gRGdxxrVCC4WbT+Yf81BLtOxjMwrS9fVnKgTzablepMZzrVYHcxP",
-	"XllJh5MfCyVLoJJQo/uQG/P5m6qxabHNyK7ZFF6PRlWn1TxHxGjU9LiOKo6red9AjEa7n9fr5QxqKA3E",
-	"PNl09FA1+uUMdh35F/OwmgmuwKpu6VjNlJ6JOcdZhYJr4Gj/UaNrW6vh9DdlTYdkOp8zakFt5QJGIwg1",
-	"u4PBTLIQ3xLOpSHUZdAPnv76NkBWLWTQN49/aQU1344rp0Brxsc4PYqf8ctkpfognGtzBqaMz7VZhW6v",
-	"k1yLgEYx45C5en7eaQVDIW4ZHw8WjEdiMYjoUgX9h+bCfDQCOUASyTyUXrEWQXqp0wpCOtNz8zsqx4yn",
-	"l+6bgURziWud/vqsY44DkucgFHzE5DToj2isoOVNhgEXmoX5r0xFZC2IwQyk2bfkID1DHeeOKabNL8XA",
-	"mMWDEYC5M8Rt73Y66ZWxpNl3m/HM6BI1WLceU/opvX6v5HqyMGgAFWdhFAceDTRDg+L956C4aHYTsqP7",
-	"0lq9q5e76aLz5aN59ZTxKLs37/Fl3V4HrxrSieYxDGI2ZTro93K/nHPN4sIHJBjKMDtkT4FZDhULPVAa",
-	"ZtlVMsSWUub/lDAK+sH/OE29Lqf2qjotUOET0JTFllrrsZeM78b7Q8q+5247xXvw9T/R6K31Layh+pkU",
-	"wximfy6h/tAfsjsas2jg/BSBGTfOwQ7Zuy8iAYpwocmIaVSkzAclDXWbPEbF0GqXIKWQisRMaaMVRkQB",
-	"R5URFXdkp3gHHpURg9hwB6OQnypNpVYDakYwBaXoGEenSMIxzZmwxBTW48Yd5Cma6rkK+ueGLDTTyMmz",
-	"M2N2XrgKKds9jUSo/kdxcWofizd23asOwsZVfURu7ELdEEP5igANJwQXDJcVF1sLp5S3zcAeW6PpMgxh",
-	"pqGhKCiYtrWtZGepBf3AM4ZWECeOqi19TvWJz8+1ZJl/gZlu4VqFVEoGERFzbaxOJQQ3fxuldCZFCEo5",
-	"o1G1yQshbo1mWnCmtYiQ9ijbTbLmqTVGSx17GarO+u3WUXZyH07G7eYTwaHZThpxB9FguKznqcFNtD7j",
-	"AWof3gLqdK+7nX7H/O/PnW6/Y9TsLRQG94gTX09km/zViCTyDoaomwOPVOHDvevOw/5Z7sNNjqQ5fvEA",
-	"9dbiS3E2QStr+9Q2oWZ0aRc1v0Ddi+w4U/ljBXnK1EqHkjznmVTgGAMgJwI5xRNUpUFUi/+6ytlBpXdT",
-	"+fylZbX8f+OZD57OpZjB6U8gY8YdYx400SbxgVK9aT6L6h14F4cI+t1tFIIytmQI2jqnssqANdMyvKXA",
-	"Q7KepWxcYh0/KQtl5DzxJxlX/LoXrfruHYfio5iFu2kfqH1pegs8q3hcZf1OExFHylq65ni0yaW6TcJA",
-	"iTvHvMhqHOFECAXe22eN3u2Vhod5pcF8BsM9bsg5bSEzmX0pCmYgYH1XxjBKFQYax2JBmFEUzFLeEEWX",
-	"iiwmS9QFrHN5C5Mwb3WFgqt5rK1RM4I6HCWCsQTP6qfOYzO124rGyH+6r7W11TabCJOY8vGcjtEUCCJA",
-	"8RF8TIyjVekyM7oUU8b8Q59l0O91zJaqGYSMxkybaTwBY3iLWIyXwToWVHtP7epXbWnq2t9a9X8m5JBF",
-	"EfCdaG+UvCWn8zPlwz5/UkSKGMypwzPHeBjPI+d1EjOw1u6uFHaWUtgrf7BhRRNPB7sv0nKTJFO6xNlF",
-	"AieG9JPjnXO1VpuuYWKlbxvcwnIg7Sszq/6rYViEw4IUYgjI6HzgwikHOy54r5dnaRgfoYqg/7/kcys2",
-	"Ufls9rUtN4UVuEkHtxLFsXvFNUhO4x2tYPeSghRCtksWRkYvpOBjIjgRc0kUi6BN/j4X2kaM/X7YuImN",
-	"scyE1ITtuF0XWbP1kqCD18gDMZdq1Vp1k9jHXhS+1SbXEMdEzWc4LUzB8LO6wX14JfQmgbN5H7jQgxG+",
-	"Je+HkGDtdBc7zMd2d+E+53nu47+dW9d0UHs65PnZ4BlDC5Ml3ogkaOq5lBZEgTX0XZxoG4cv1TAQo8GQ",
-	"ST0J+kH34YPOSad30ntYXxCjMeQE7mVEiRsNGj+xt/sVxKP9yFL/+gpukQmKbS1N36BXM2Lmtc8oi3fk",
-	"9rPM6wYj+76igDUszcdTUTFJwrKGYZC39gfnYDBKbQQhi4xSC4sdT3w3w/6f69xIpkD5YsJiKBJA2ZT2",
-	"QQqF79uV0Jn8L0wCyqR6oS+sHRQ27W0SU9nXtiU+x6w4AB4RP5TU62PO0UpwfVcR/SCzR/6LhjMARKuq",
-	"UfnI9yIDbFqdty1YOEl2htmtm9IIiNEBv7SCK2faP5NQmt9lDCMi5rsRq//IFb1r7OPE2JV56v32Ds96",
-	"/qoD+aAau5Ocx8iemU2+lRJXyZePtY9RfmNKDhNeaKWEg19QlsTNwSYUuZxyJsXWJ+RaiBdUjmE3bkCX",
-	"saDRQAsxiPFtRU7g0xfuXVyc3SPDpQa1K2c+yyvmPk9JC0H8GPKEvzLIfSnhK59GAr8W4iXly50W1ox1",
-	"SvnSh1RUdmHN270HzOZ9zHkEkizosk2uZZL+xQklU7EH9a+Xde8IQczISGZkueVeHfpeltt8FpVaTQQP",
-	"4RHRyURd9gZmsZ5gGutNgTQylzZRSCYXFofxK89mm+4mPOeFdxWJRVt7G5Q5UigGRuTN66trcnrXPVWg",
-	"DNErmxI4tImueNuuyn033d0XYnxiMwfLhWhxBvvY2vSbU6YUKvnOiJRE3EHRB/Tu3buTYpbwug0tJhX7",
-	"Xb2jLKbDGHbd0eQ9hZCwAnnHQiAh5Rm/iY+aObrMkGtMNchHzrhRdASFkFnB4N/VXi76k/w08gMs2f9k",
-	"vvsxn2dUarIAEsHMkIDgGecthhu/IqU7sx2ilxAxeo0T3+lwJC8cTM0bB7iWZVSPkgT3+7H92on5ep8U",
-	"dbVdZedFXnbiqDDHwlvUyYhXd750MvsWpWYMaQ7q3JxBNLn8ONtBmnTiU/OTQD6NrHpP4zdGcZOagUrC",
-	"gLPMr1YV242JZZkg/ufVa3Emet2g3iNNc3u/mjbvv5d5e1rxIoa/QYiZFq42oeH8MzHq6sR6y7Fiz59b",
-	"hI18DvPG1XLRjJK1qrncVs8ueR6d7Rjw1WAjv+vO3VthWZV7DZWSLlfWHkeAH/QD959Zs+JYQ+b2vMHK",
-	"JwuTy7LN526flayHj+rYDUOvY9APXFgiu3+vRyQGrUHayiZXMeVuLCmaSpc6O6JOpzrb/sOHq7IdSzZm",
-	"035cAa5jxtRa/8w1m8I/zX3FffN75bbODiD74jXb9/QOGlMNrSSadxNBIhZhqNGpMUn0VS2VhmktqqG6",
-	"bm5xK7hllhn5HXb5KehiNAsS+RUZOM+ROQBMGdkd4cHwP82oUgsho8x9ya8kKNDIgsZjiAZirgdwB3K5",
-	"mIDEURkF1Ac3Pq47FAXBn4by8aMtsvB1lwuj4A7FHPUQXLb9ETquGS7zppPxgqmmpyMZZq3x5o7hRgaF",
-	"b1wz5jeOMxxsuC8pp2OIvLRZGXAr4PBJD8K5VKKkzOGlown0VgKJqdJkRseY27leLm6c+pV2VsDauRfJ",
-	"1WevucCB0cxXjiSNY6OM2OBUQX56Qkol1FCIGCj/Zgy1sG4FnpgMuHwltd20JsenQnWYK5BtcqXpaEQE",
-	"j5ftdbxrPYFoIX8xN5ZSceU8finwxVkSerFajVWIRyPzN3LmUr516dyg/0APX7PTdUlidudcd0TMtWIR",
-	"5PNwbIrOK2EDpxM6mwHHghSmyXBJmFYQj1ZP3RZaa+KJrStWsk7Z9RuExWRGNgdf8o7aGsPK+GhXRKk3",
-	"e8VopCAxB3A1/6SIkes5Wbp2Nt702eCVtXdtp5Pk/MKfm2r5uQKz9EXJyLNLle5mbps2KjyZXLuG+o6t",
-	"GRmWFLH+yjWLfXF/YjC4DGEjzVkMZGZLVutvVyYtd02htfWG23sx7jejS1VLvwqN4RzHySdq8p988m9d",
-	"SsrZWBuHlksB/lxKyA2/35j0a450Sw7BhS7TBK+zfBHvaZPXPF4WkhdzbKBUpjTkQD5TecPB9qmME4gj",
-	"f6yT9OP6B9uVC22O49vbkGtQVQ5j4VQXN1+ykEKDWzPGyc1fn1qHca6i4HOe8Xy5KV1C+82B9V+tfnjp",
-	"1fMIwphxiIiQJCGpijdmUr0/r4A+fL+CQOl5eFtWJW3zfcwS9a1/xIp5DhApQoktRduoACVZ62tlDN60",
-	"k1SqSQzrJFg+EbwuL0lywosr+NhwcJXRs1WetAlaRC7iae8wbAEVpVuAGcmRfxY+ZMWjk4hQP5hWDuMh",
-	"y3HLBPGKSE6lU0Op7Pc7Tw85qZJb5Q1S/ODGXi47/3uw9PLlg829NpitXZZqoYgrfFWZ8WUsuYYyfKW0",
-	"tYzl1XzZ1HHhdRuF1slLc+M6j2kTZlNGR1micaSAg2v5pS2Zuf9qje101aA7OLA3W0GrBdlrnR2Cw7LB",
-	"VmUrshuUwV75xzauenH8mU/WWODnfDbX23hIqFe+QsrJ0HFom/9siwYFdwlPuNltYuSPymJEIZvEHAXU",
-	"3CEiQxrekpEU01K/SpZWnY/bFlmspFwxbu8lgoPDV+EioeZH3jxw+TNK02U5hVfUzGcGgOXzq0BUseDj",
-	"kqlyD3A2oQjmk0RUY6pdWvqUfrIwWL1O916nlcJidVol7KKycD87RCxAqxhjRok2Y0LgNUT/WTeUbtlQ",
-	"SkECMsN4WD0IOgEaEeo3CFdG+fSg3Ejun20eRykmQWYgndU6V5ip7EqMJEDG5ZeYFckw7JKu35oKBITm",
-	"A8kco+1GUoW4kBnK/XrHmM71REimICJTwwZJTGcKwYuaHOwHDzYOuUxYVs259BSsFHxmJlvK0x77PD8M",
-	"tbsIQ2p8plSxyiWqYCjWbfXmsx8DLSzcRe/iXmfj0k0TA83HAbMgGN7xmf2dhhgmQGM9qRsBRK63Fk+q",
-	"orQ2y5Y6K4tyNTHCwGn87tT6k6atzLGDRm/AiXk9mVJ5i7q/ytPF5oWqAPjIDPFsZYRpaAp41PKkQZ2d",
-	"F1rzhboUFa3RL9OYXtfBi2RGd6/6ULHELUHmfEZZkmvZstLVppXggcuNbjOXr4I2yW7sxVppk3WauNG5",
-	"USV+Fe+9MJrFzMrmJkP0WlwDjeYFjNAb3y8gnGWqN8kIoE0uCb7eHNIOBoYsj8b9byWsg/IlcStFlIbZ",
-	"qi6T1oAWLY/nV6/Jea97vx3kQewuT/758fNZGfBZUkC6am5xIcmcM636JETLeSQkefrr2xZZAsd//O3N",
-	"f+UcJYzre+fZBX/o/lt/agtKqh1QK51mmSaagcLZxJ0vyVTceY2NUHWbE5MJMsoqb86X52c+s9dK/RL1",
-	"eCyMsmv02bJjHUKcMnmfSlOiMj5K3Bv4Fi6ImQkZMa3qB79xCa6ZEw/003P7VLezar2vAgZllwwldwZA",
-	"aAVDl/s52tRj97ZoZVoZNmSmDQqrs/DyREivMSSzS87i+Vmvs5H+N82wCKqQmWGvjHOJkQZuRI/bvild",
-	"4mms0sg2S55qDIfsWM6bWBaV2lZxySoGlEd1WisDn/mtwwRFu21UhhN2B7kvn9272LhXJdBRRSb2hLm6",
-	"0CHoBQC3AsS62FqJ5ZicJ7seToeYYN3lGvnb3cjJnE+jxIexOvYa5vbhU0cK7rAdskcqHBLbO9iORvvR",
-	"aD8a7Uej/Wi0H432o9F+NNqPRvvRaD8a7Uej/Wi0H432QxjtNRIRVudSqRqWW0tVNkOFTVMpjNdqEKuq",
-	"cbUVWWUAV5oUJQykwIKr1K5yfbGEXNdQT1airJzpMgH0k92Eg6aENEwXrUrHfJbLUn1EgIdyOdMQ2QQJ",
-	"DncgbZGzGBFKHGa3O/qZ4pBOsyT56yxFUUQShwgpsH5KZP0EwQLpZTNT0ky5XAJdOvSy/X1sc0a3KZ8s",
-	"pKgWijwy+Oz+N3O+gDh2vTvwcIYekjWT0TeYGm52C2neTb60P4wZZ+EgjIXFJER0vfIOdNmVyo62dCFi",
-	"Ed5eu0zqIixCSGPfIIREdNnyPN2S1SPSO+93Or6rHhbPu8JpWmgzhMg3ea31hx/ed7ofsdPO/9N73zk5",
-	"+/hj/33n5ML/yrz6x1KV1rdO3KrsmKZPNSs28wWJ1QQoFhxkmzxPwOGwFeKKClpVl+E+lflS6X5JiAzz",
-	"orHatuw3P/qnJ+b3hEaRBJVkwmYayjWsEs6uU0LUyS9bK619NjWMKqu2XbtCT+jyZyPc6+Wc5dcItYKS",
-	"NZrO9LJP6MKe61q6NY7h9eiJ1S3XaZ6FSdoxVMzs9R1IyaKmCajRmoZbjOctW5/VvrKzB1uctcvhOnnV",
-	"WpWDxz2yO1CSlrx7PXk2Y7s6aPLEVj/sR3CVShtuFNY50+6fa4RNyeDu6nhZCk6PXHVTifXINLEV4MQy",
-	"03oKhnUyVGkvFs/I+Q/VbVUCdjKfQmsvKRYKpO2egmWcFvBqBAtimJMqJSL4NGMSylUqc7QMLfIWmYgF",
-	"6m3WwrROO98Ecb+lVFTpgXlz6Yiea2Xz5x0Eh5BEwkiCmtQdSGlesV3RQvVBbiS5hUr38WPleTs86dtB",
-	"bx/pdGjjDdWVobBCbBWoYYeaAifs17aeRg0Gve2oeP6p/DiXIc/Xymv3+POf1wC3rCnTs+dxY5ETfLJI",
-	"yxWIGYbuHUy1o2AfYcA5k5DGcdaduPF7tYkuwcdf4SqP35Dz+zlBWmo25aphqsouZixEW3wuy4FwVmH3",
-	"VzrFApVlxU55aP6yMe4sCrPFHpmPZVcvX+G0chYTIqkmx22UxIQmM6rsebn9vEVeggc+KqYmoJxxZGmN",
-	"7QbJCtvSe36Gh6H/IkTFDvygj+FmV6LtwOuYSmwb6rDOpIiz7R2KBs7BuUj+mxgx3ZFFFKJB9OTfHz/3",
-	"Wmdffjhx/8SGtt3Wgy8//kd5mCixT3qdagazHk1kE/tZOfMTrWeqf3rqN6i4MOU0VZ9ppXkFhdjAw05n",
-	"M0vbuEW7szjH3dYysWredXiVx/VH+Q7qL7fGyqqFsdAU+GrkGg/XK+T2UDMlfMPirkCm13qCBG10be+s",
-	"F3hTnYL51UMq6g80UzG9IfSRljM7PCvsTUwduE2Fz/XroFrtCmf1jEEcPZWysaruumSWitg+yffObBHs",
-	"7XyKgYsWsYCgpyUAq6uM2rfcLEdlSDtNbqI1O9z0heVrgegph0e2bEJ85dgQV45+3MlMXOyPrMSfc6Mr",
-	"uX6nHtVttXo6qQMuZoBFYNUHPp8OHa7harBkbhdu5fHMgpx+mHc6ZyGL8G9o+XBM4feIPDzXQ/GpcGHz",
-	"vvpRuIWqpMafbVpXs61NMSy890jcbo5BuKdKR5E6Aht6szfDd6WhDR/JavDE6hSkA1pYN493ALfRdzeX",
-	"VrBIx7XuGT/84uz9462N6/ALLK+gKYO/hWV9/v5mPoxZ+Ats9hzja8sGmYICVWPbhGb5vAqzoHGM0RyV",
-	"TeRyqDD5SFd5E4kVXlGIL+3iLK0JBZWBCywwNwsPHosxqUqV2hlKNw8du2rMtIzJlMGM/bpYvFvC2+wV",
-	"lMZYs1a4EMax5/HTazquizNTAUObLHvexshgsKaKXBMkmJepEtJEL9AapjNdgUmyzaHG1tvVui8rh8r2",
-	"+niJLh2yGXOGRgnEBteNRrcqLB0aHYJnZH4yK540oJrzWy4WZkfULZvNKkBt3V1luLZulcliIhQYLQKT",
-	"7m23Jh4J6TJCtIijusfLKfnp+mSQjZJdzQwqt5trDtDBjQF/ULc3B6zDatMYs9D76/uu/t5yffec2PsK",
-	"Fm8yCQINNv7Q+Rdrcwpw2JrBtukmVYjdKkn9fURUGlog+aRznIVv9VoLZbLQQLA88O9dDml3weJhQ6/h",
-	"+ZcT+0Mv/aH0+I2BR1By/p67HGdfn2GmkwRIM162e52tkeFXnYQTJ8wz0/nw4c//y0yA/PDjafvk4+ez",
-	"1lmnfCZph8QVMS2K6TGet7tWiuGExTYXTYLL5pGaY5PjqiD6Hj2JycA3IbJ6InyM3oKm+qeNxg72murT",
-	"CjgsdnplbxOJr4y78M3yhToo2R+amtcQ6d7bYiQ0tzU99YmhohZBImoRS0P4tyEhdIr4XvEHDjg2ICTc",
-	"x23iiEcmfWTSdc7WwbXkpHfv1lrymxRcuAmXnNZKxfUhY1/2Wf+BGPOvFYQSStyyb+hS2QCxL8jDkPGV",
-	"lmwG7d9Um3jNckaXhv3weOkBmLVvDq2S5uNa+IrEUqTn8iAoBsbco0Rw34QkaVXuUtSxeFpweOSKgJPG",
-	"bHaKxE6x/NvzYczUxBj8g1uogDW/dR3sk7lv8SFbzNFge+oBIruj5aNU5a7llj9LmVOSGdGaI3u1YqTT",
-	"BWWa8fHAbKyIbH1mCBjTNB9KCt3zH0tQqEuZh28+1qz29O2zx+Th+cX9NnkjxVjSqSKxELeEanITighu",
-	"WmQGYoaA4DQiNzZ+cVNSU1oeM8H0zkfOIeB69mwIjJT7YOrzmkx4rcQPl3aWKzulrrTiT4o8f9Je73FZ",
-	"9S+5rnOV6VTlqTF49EWEpA6fZjFlvJCEuaHHWiuwXpcKSPNL55QxElcSjMk54YvljvjtTHCYymjgoc83",
-	"m7Su2Z+decZl4wJDblMzq15KJ4m/vSFzj8dZqnoaPbm6LCWNUN7lb+xdXHQflt56W+XRsxkb/hWvf3lT",
-	"7jRTucRnxcalt30qP33ISEPDKltkSBXcO5/LePMm3GLOmplkC9fEDsPOxXyrbM3fAo0YdxlbTXwkQumx",
-	"hBw7m8+womjBS+e66qM0nGSJzrw0H7xUHYLpTEga1/1WFeNOxpx5ZfmahMBmB1YxmFLzhj7o25VmP8up",
-	"L1A04qccOAM9/ZXQ9PMZGS4RocjIX8wqt7lkm4+be3Pis03kYjq1Nat7cFXT7+L2quZbCAUPWcy2qd0L",
-	"JxDelgXB/pFpcj6hEVFaCPMni2OM+y+MMIBPdFrgvBkBM7LJEhUNRkbYrf2i06ldI+OTL0rE5IhxpiYV",
-	"OfuXQ4W6LOqpTBM556plpMvC1VEsqCJD6do7j5pWFKwWCNipyTk2/L52NEx+fV6hJc5iGpZtwRurZYHb",
-	"BVxxDDdjzYfVw82jWIxo1B3BQZVvhQTXQnbVV+w2qSKn2X6uEf1rycZjS8uJYHF1ngGiQShRgx1aV4t7",
-	"VW4greTQZhYvM8XMwdtMLl+DvrPUuS8yv7LrsYcGcY0P7G/CkHxJsY7hzlSlne8JjVF2loXQy3bbvbh8",
-	"8lhj07i+C58aYEfMlQzWB81KLfMvqxikBw9pNs4y3LN8BHMj+Ek5+WawpOpjbhTmvQKw4F9avgQzyuQW",
-	"WIVlXitP3H1CCYcFcVanUfolA5ViijwiXHDoY5KAv8mcRKzPikA+Ip459BNYLA/hZ8zHFlFgrZqsayzD",
-	"W7hNE0hYzMc1WXibiporu0bbtXubgBrsXsgY0rmCgQTEA8IsiMUgFFJiF0XXsMI2XhtMbFtrZ5pJCMUd",
-	"WDPeVeHzgZ39/grt3ybYFM1z7g6HwVCW5lYJmoDZM6V9LUMqYczuUHat9Lik0ZRxs5AzVXqUfP/Qpkk8",
-	"ac2CDQT5AuuCzDGmDPvXHNxlLefwpRVcuc24onfNW7e7zpwlkAlJ102Va7tp6BkrmFtGsU9YWD2s1Vwf",
-	"0E0SNRlb2QZe2YrX5sEsUCoVK+XRd5vDTG4urX/s3yi3++QnoBIk+f//3//vpkY9bM20H/cMKxnOldEb",
-	"okq90Aq1dUW4LzAPzmYNOKRP1gDSZEUI59/+V2NWCB5CK+kuyOGTJoYXtskvtrsYoYooOgLzNyU+PFnu",
-	"8bI7Wt1GH6tW/6QIcC3z3fnco+qmVgzSttn2rjLPAezu1rD202G28ucp9+bc1hZKgPMLW7qXpUc+Frp5",
-	"Ou5XaVjbvPHgCkZDTRNl58jVzh1gzTYc3PjAvd7e5EhDAUXFzDXbJD8gwJhrxGmjBAkZO7/Pjy3fc5b8",
-	"ULzFbt+PLQdgivcYYrBgTQisg4CmTJEhYEjJaCLmfl8U1CLOGBwwbn49ncWAlaBCJi0xW2lDzBax1BG1",
-	"iMPQeuTx2KK87udmiPquz0xMRmnL0uwIUnvU0mgyBnQo2xHkoiGejKMUyMvwADeKUoXg2neLa9otzBVc",
-	"2oa8FpKPjiUAEdzj4HlsU/KCGtaeaQCJ6J2KRMJWwop5OCltEFaKH7wnvOAKZNwmCILN2sutgmBuAVe5",
-	"fyjKetCM28ExNgVd3BJmcYOd6bvorULuVYDibQ9+V8brDKd/PRodWjIerBf7VpKwokPrimRbs2Db5Plk",
-	"Vm3F0TEVShO9EGQJVKoMsnxiI9TONU9XcCfDr9YyHFyU+/P5DUGW3BAOZyBqX2vkIPZGZML0ASxEt2TC",
-	"knutVS9bMGGN+XX2ZbLiq27Xy1eXdp6eYNOSqadzs3inP4GMUaVYOdxpj9mM6dEApj5TleefngpuC9r0",
-	"HJT9aQER9z/ryVy6H0eSudI3qufS/TjHp6u+FVsAuoMSSKHg8BvSSWbG23DHXaedeoHud7ZU/dGODueS",
-	"6eWV+Y53U6Ntm/z0zHPVv727Dloltra1a4l2kTVy8+b1VYmpjVNBvc9+IBnOROtZ8OULpsGMREmpHPpu",
-	"Z3Tpu99iWw2j7I5EHItFgnmeabtvxiG4hyJpf+Af+NM7kMvsTRasPppLOozBe5T7mcYTExFHKkXop9p5",
-	"MDAwapiY/b76wH9wVpAfXcsDfUvV8kj4TvX/0YEfKMPvmFYQj4wVM1y6nJvplPLIGEKxWOC4n1tNyeKH",
-	"v332mJydnT1ME9SqW/Q/IkPwnripYa0OBiZO8U0pjz5w8zvkU//G3kBJEHImxZQpiNrkpTfPGCfTtKqG",
-	"/IBVNT/awVBOfPEO8bUw7Q8cc57s4Gc2GYzYBBxFfvB5Xj+6oi2b3OXysryJYj40BcqN9fKBJ3k9/eAx",
-	"lTCK0axKyguDrqENMQNOZyzoB2ftTvvMJg5P8HSfthcQxydYsHX62+JWtX9zjvhxWa7kJfnb1etX5B0M",
-	"yS+wJFeg7ajvX3Tvt3A3HnTO7v9olh/wfN3C0k0G6cFO3Bu7fRedvoWlg4MX1lxN/GHOYkbsENwNIdrk",
-	"kig25oYNA1E2eRM7f1iKwxAIJjmQCUh4ZIwRBOVBbCSH9YfGjOBmD3HqFtGWKXL55nkC62XYE7ovn0dB",
-	"36yHq2pGHXsmuLIMotfp2Nw6rn3u62wWsxAfPfXLmSkNs3XO711ulEuJcglQSd6Ty3LyhcSBy27CpCaX",
-	"woSZS5inFHS7//qvy//65dNjOfrH1eD+9fLd339+Pb4/Ce/e0Bl7GcvFc0rfhD//+lYEXz5+cdyHbmKz",
-	"bsLIjEqzRdGwsy5fXIvHNJzAyWPBtRTxGrtJC+zI4gzrVAewyVUtMqWfTugY/nKGZdMp87aoWengi9qs",
-	"GeiF3Y+yeSX7dvqcWyynHNcP+u8/Gqk+nVK5zEzSHbAMX7fH1RxDZ94bOqRjlUHwRQnz6SR0VHniKpTd",
-	"FPG7p5EIVYbWVg7cE3N943HT8EmfTvQ0zp2zwCJG/B9GGixnQMwNFjwiWLuCrdKMS5fY2A72vMAMoW60",
-	"pKH2bm5bp+wWU4FEvMXNa2kVv3+vW06HdbEr/fpkuUDcBrVJyX27ZIGfaxIJUHte2ifCxYp9aDhmd/C/",
-	"tlrZKWjJcge1PPSjQklnINvEHhkjhPDznzDgMJKC25miY21GVZJ1rydE8FKO+9J9uh4NYF5ungj8xAZG",
-	"q/Kg7GrA+GAUs/FEky7K0Ib04FbETOuNxMx/mCtixkCs0b3nzcx8ZJqsSPONdHpAe0ktr6iik8eOIptR",
-	"in9ruvjue32Casc2C/16BtyI5EiE8ynWyR2O/2y1pJjq8+9K0nhrLjst543NcL36+wunFat2knX0J4Rt",
-	"1JhfrkUckeE8QyuuKC6BgBwLo7t4rzLTqIEnqrKiS3LROfPhhqmC+M5myK1sdJpgvCtPTFOObfZvwiN9",
-	"HnGaJ2xuqM020xGWnJC3Ns+q+ZEwD5xtPcHI4TL4KeYhsw8x0VdCE5dUtu44P6aY2GlOb1Ilobbj+Xfd",
-	"00SPqTQGoinjCrOIrLLvnrD6u+P3oG6JthAUo0zvJ3NgfbKIctXub6ixb5wRe5PBFrwh6Ml2AKVTiyu4",
-	"eqBjpvSlHzQW89EpaNRM368WfaU9gDidgrc0INcGoYUpAHxJQqrQW2XES4CYbb5GtB/8K8fW8sCVG5Pt",
-	"VtMJ42QdVQa71OxR1QDMtaD2OcOsmU0ftgovmmqa3QHmDXu4mKphIAPLjSMppUp6InnEmY81luKtWKCN",
-	"RhPUyLKv+rBH+tW0P1ansulWaVenssSJ/DF0BwaL9Wzop2pYDhQzO65NrW0+7sqDnefsfR4ZKoWi6iZQ",
-	"VP/M7kUCXmLRnQJsu/Sf7r1tbZvYoC3a6T686HQ6nRP8477544H/p/2P9rJwQ/0AUzTckvzVvJc8zqSI",
-	"OcbzPpM39jHnsFzxCWexlqomljg/ug0sXcc33iBKzCoDfs3BncIvreC8jrD5iUZvXQsgfKS7+ZFfOZ3r",
-	"CXBt9hgi+9zZ5ueeCTlkUQR8F0m4cWiJiEMJlMgcz3BbhMMClLZZ1bXN4feF9ECzY0bUlgEFo87knGtJ",
-	"OhSqOZhnt+AgsS43nGBFLqK+IPMUPIQ+mSBytibiDqR1WsagrTPQ+tYI09Z2yYiuKeJvJ3yxWoa1CLXi",
-	"kPJlm7zzIXLnnV1QRWLsroq/dEDURtmjt8DJD+edhz/2iQRlR5TODjmOdT74Iva80LOkfpl0DXJi/ycR",
-	"LZtxD0/+HBZF4s8QNFYMOoJ+JSQlr2CRpWSfC7qWjptSJXZ6wjqCvCvf5XAWuGa32bwznaCObNOyzWz3",
-	"puD2TP/r/sndp950cvJwpum/TxbRuUW+q7eJhT5dJdz1JbU56BlH4tNrOq56sbvtFO9xOI7lufRp8a5H",
-	"g2cq73DMKrqnNTeq2h1ZtxoY1+C7FiPnnYebn3js+9eZB7o1PnEtxAsqLRDbefeizlzUfGbLD15CxOi1",
-	"WUfzcO9hra+9pHz5LaTiS3oLmSYEO4jDgjF2+jnFFPqyzoeTlQi7KJVHnuh5Yj1uV+wYWO7XyojzrZje",
-	"74B/nG9+4pXQz8ScR9+CQo1Gvzt1rngZyoaT3uIVmudRYMw9lyVRkFlC3qo0uC64D1pmrHIxA06oIguI",
-	"40fOMGd8TIBHDtYc9VgMm7p+Mjhi7Jc/BMKBYUjUEy7hQpIpjQzPWtoUTogVoF5KbrAjFz5/82OJAoq6",
-	"82WmbWWTBXk+ekl1OAms9bul6rrCf5qwiVaqszbVS6/Q41FLKT1y3W/MdS3CYXTkuAnH3ULF621+4A12",
-	"2LZpX88smPE30A4fNBvoW0+930AQ2YOJTugWunkRAshGg8To8ErkKdzBOi//u4lA0dByXpIo6wv2wacF",
-	"dqvMeoAeGRGGac1dC3ZR6at/ar+/P+8nTbqv12F4Xdsbo5IbWWAXy+oGbgk2S5LGsiTtilOhMtpt+v4d",
-	"kN+95pfruES02A+J7aIJriXPLBTuTspmqVf1mZDYwmLBQZLFRJCRkGORBJUnFLEF7iDCi3oCS6OAenTt",
-	"go/VNtkRMWKy4PPYMMOrr6i53tmapzw3QMdn4oJPUHl3DEnv0YeVxSuvoE/EakhqdP942sJ37nH5Kxo5",
-	"adtHmtuQPcjOTDZ1pax8UxHfVpApPvPN9ZlM0dyTqELLZW8rd4dY8JaDhM815dxPsDw7pw0Bc4wP6wko",
-	"rEnScwXqEVbWDYFImKG5knOtZttcpGWjH6tjxwgDl5JjvVLfpGldprN+dzX/v2I2TKUVZHZvquK5rju6",
-	"rRWrHdJd81234Rs/7O7b+ctZZLOkVNEwf1dqhtnsmFlfNRLsdlg6hrX1ZZsHkhRRbh4D9hfcdQR/tMSC",
-	"Rvj6+0wzsH2HB8NlfU27yrHR7ViN+8+drm2VlRJcnXdH3fQRt1BPZJtYj8U7sFCISQFmoTvXWe7DNb8Y",
-	"dvPIB1UtvzL0W+e1w25gcaJxUfML1L3IjjOt81VYAp4p/SwbSvJcJjMvrfbXvtR+parde9TKKtLx6CeF",
-	"5hs63uRLzN+v4n91z887GfCurnlq9a5e7qaLjjvPhbLw3rpq7t5558t6L5Whmbo7Bl3/gDt4zxBWDrn6",
-	"GofXyoHPpq0UOusGL3+7XL5incXLZWfxMv774vUTsXhp/v9s9uDlk6cXr/7eIKaeCv1jtkvjbJeMxpRW",
-	"6Ga1y6xKVaFhNsLLqk6I+bmiHI9xWyolKVcWeK1Pep0uFo0ppxYuxVwqpyjeWHZz0yLnnYdOLospCA4f",
-	"OEYBjBHItFE5y7VbbKma4p+4m4pKrldjR2hxLgUHLOe7TjFTMKyhCCVTgf+MqQbZJjdvMJLeR6iVv3Q7",
-	"N/iDShJ/cpD05If5zNj0Zx2ifnz0gadJ0i1CVTrMbN1jUjuo6NQDWNkAisvewTVhitzCTPs3fOA3hT69",
-	"N65Akgs3lhZRglCCiHpL1JU5QORWGJ2PPknXFvLlFXSzqpnj1jyyko7Odsnc+IRd5x1DMc3F9jYSUjq8",
-	"wOCSTEUMHrBXkdRBV1ceNuT1tfnsTzZb/yA5S0fF66h4HRWv/SteW+hQVe5AlMlMIUpYIeiYlRtvUThU",
-	"d0vxQcjMM8kjhdS3dY8n92EPEp+YdnJp2Mzmj6dP+AeO4dCvH9OsEXzNnZK5gt+F5/YnbGWDBLMXRdrq",
-	"z6WO29PPmX8VMuhKsPrncUwkhEJGNrIhsUZrnKiCDo6eziOGjbPb5CbXa+oGNeUb1/bpxtaMTxK4AfjA",
-	"Cx2lbOZ6Nl8VFRsr7lFdzivDr27IDz7MihqvU42T5lSWGxJmwQ7MFbp0H7cAC1bD7TtTAMeU16fteCS0",
-	"3C3UoRZiqaK4w3Z8ths6uUFf4sDx0xv/xI3/BbJDNp6ALNN3x6B3UXe98toqRQ5zy2ZNhxQzRRElBGZS",
-	"lQzSrL0NblX54nLzzbvk1vkDd/bAHdW/o/p3VP++a/UvI2cK2t9R/fp+8n9z8uawLrxmmRvpEHIJIutU",
-	"mVOLwrpFmkjhY1X+xp+WOdDXRGOwPtAW8W0WPXYXchwf2UJG98hccuhkNsdtNPL1fE7ZMq8oyTHGqf3+",
-	"vGG5DhWJSJIpQdasoLIoyg1q4Dp1TBnEi3gibB5Mr9Or/cylw+8Kjkbg0QjcUxYsHnFCE/ntubGHNdmJ",
-	"E9czBk8R0fzEQggdhodeZxjohCpCpfQg7MWqCghvn/NvyPKO/OSb8JM/LoWbE51BZbcKf00q35KeXVOC",
-	"w9KzdbFgYy0s5sf+WSUU7QZzJOkjSf9RSNod6S3E9rYEnfTaOBw9OwNFI/JH4kPt5xuz+I7vCOjB867W",
-	"JNu1jAngpSMPOPKAPwwPwBONeS526w7NBFx7ocMyAWrb1ykkXUPUd4JFEBEPGu7DuyMJYJvErRK7G+jv",
-	"3W3h3PtZlMPanosnbq++OK/FkfscnRS/X17nTvNX5HUba3MzpYwtIuIoqb9tk2c01IqoeTghVPkcy4Gw",
-	"ZY+Ivo5aiw1/ZKoO1tYJHaZYF1HxbZ2t9+d8qVWVayOh2D2yEFnbCgVwYxGuZlMwR+BYhrszMWWX0xe6",
-	"/6HiMVNQio5hA/UuqCJiYQuRFxMxTbupDCFEYNoRJi/7RGZEo7V0tpFYX/oR7JFctYbpTNv+ynVQSmpG",
-	"c0fdTKm9pZeBhBCY6+ENIZvhDvcze63MUld8vPfPbMxd2QfmHLt9qKDfacAV3DKu4wtur0kM0RhkK+nB",
-	"fuQTe+ETnpR25hPfhBFwcYLtTg9msKRVpVMqb20TeNfv38h568VwoyAjgFxQdpWLmJe8Ele2Q+vROXF0",
-	"TvxuFfaXhhycc9IowRzrpDTwCKKD6+4ovmZrtPfXHLCayDoVMXjQwtIt80ug4cQ2JbOXF8A1tt9tk1fz",
-	"6RCkIhN6Z8iajOnMwiIzTqhv8bZJN3jrR7dH3WCaAOmuT0mz7bkGNfR7Z7UErYDjpIN+8Ba1hvNekz5W",
-	"brLrJLjfLazqsx87Cu+9CG+/sgdS8r+JSE+THA/ohhSEcoE4jehlRJejk9xYqej7PPKI6OUM2uSNq6NE",
-	"5B6mtJBYoLp8RJjrdAELy1M88ngradnt2guWYvO4qf7+HJmlublnxdzcBmwk2fVjFtbRwfkH1JfEHXzj",
-	"HCwJSsR3B2SrV0nHUARUonMF6IRRAJxo4bvXUWM9GeapfJlP4vsjl0lTvaTuOGIQeeZs38mUrfwO04xY",
-	"rLhB2MmQxQy51iNyI0HL5Y3t9sWSOv5SRmxWZp9ceH9BIikWg1BIaZuCN+CoM8rkW1vNfSCeeuSNR964",
-	"D1WW3oJLd5+Ht97TMiphlxIP9XoXVG1uqOXycLwQ0R+deexBLnB62PDL9m32rI4pMjbGqZBkCBPGo77H",
-	"2PO8EBNmsCRwJMU0kxOD+CG247Zqk1dO42SI1iAdouwUsYJdKL05Dw6plCybr4PY6OYbMYw0obHgpSxV",
-	"y+X3yVBRiAwkTMXdV2CoTdrluLPjhVvTsZUZ4O/sFvpox6Hq5Y9F60dpsCdpYM9yrsGySGQB4eg630oe",
-	"OPjPNYXphikjGC/2mCkCUnE6Re6ogMpwQqZUhxOwjbXTjpcaPukWRhnhznXGD6lykL1hiEDTe0EYfeJm",
-	"Uwdc1AOfWrGDTTkxqdrCQjq2UFaGjX+t68FZD5Yz/301g5DRmOllzVGkD+w2lsIGc5HbY6KFaJMrrJzD",
-	"rqkVo2E8jOcRDBhPmm+WAFm6ImM3pqEQMVB+EMjMi+8WMrPbKduWj3vNcDEb4JqFhYKreazxucEI6lRw",
-	"N6nF9607bNwCsPrecJ7K4vzMse0HT0BOqRaxGGPL5uoGfvVd75YDrPO8O7o7gg2WOc89UxJZ/OeMbPHi",
-	"4rBQg4ihQTmB6UwviXeCIr4dT7V5MRqBhCjF8wUJiHkyQbRBFC45/791W1e0tHziB/ntNPItaDWCsQRP",
-	"aa4EYG1fnsYEO5OGoRiRO1CMhxD0e53Ow20JuRkZP+ezuT5QF84dmWTjhT8oV/2Wm1TGZy+jaIfeR61v",
-	"AVnm24bq4Ngt85uZYV8dXzeKCCWJfKop5SpaNrinTj8nmEZrO2YmAqe5x9k+mrHKjzkDuyGzND0BB87/",
-	"ddJvTdfGt9YbprxHYMRieGTzeL0PEmGIldOhvIeUE8Hb5CdMY/ftQZSmS4I2p++2YzRBp0RJIIh+ha5Q",
-	"1Tc2qc8SwMj+vxH72Tw5BcqJveLQpUqi+7O53lbR2kfnxqOGtb2G9d+dLx37F35P/QuFJBGgFk+xIPxw",
-	"MvwUOWGlg/RFyh191Cjp8WMotE0ufeaUAsewxQIx80v4Y6IX/Iwf3Z9XCDC/sdtLwAGlNvbIQ/vvBcBt",
-	"RM3yTgU3P3xpJY/czz/SPat65ONe+NI7gNt4aadf4cExnz42Vv2mSZYL3CWnJGAkoikBfkVlCQc8EbEd",
-	"dj9Rk7jQRCE2DHZRWAh5y/jY6jWUL8lUSCRfG2SJGSRpz0bpUVqCDieP/A+2XMRcieiSROiqwvB0TGdt",
-	"giFHSkZCLqiMSBiL8NYlQRK1oHEsFsqPyTm2WoRmdC8XdxaGz+gFCyHrAjPz0cpWYhIROpUGNml6FmbY",
-	"odPGTGGfLKHA6I6KRZAkceI+r9HmPLf6Bird12Vx27Cx/epYV84bekXv/pC5mEel6TDhY2MuIj1nWfce",
-	"2PUaxckwP8kiUGthzyO6VNY+vTF/3hAtyI0WNy4wmtqhhjU69uR7/TgKXRcMfp0Moil7uppR/kyKaZ3s",
-	"cXPvtQj2GceLqM7CTXfPjcZjVdGU2Z0VOBeiURs2VXj+/KRzlnn+456UtSd06dd3bciNLtVRYftmCtsT",
-	"Q2GIe2vdM/si/R00tTpc4/SzOcJfLNfwuHpFyBvz+zyh76iG5Ij3vL48fibhKI/z8vj3JCFtP2dU3bFv",
-	"Rda+wSTRb0ovmwUQuiGeGJZfz2ecN+BcU3Uzexf5T3wYIY2BR1S2yTsHCWGfSW8yhghdmEcxX2lrm8N9",
-	"mC6tqROz5nbInnjAlqZIfelcX7weLYijBfGd8ceMEoF5+9yokAc1JFQs9HojAu/w/pdiyk+2+Tfj5L0x",
-	"M1pEix+LEFaXyJAgysHtYc0q9lWzmJxD22iRRBAaLaXc9rjCEW9IQy007kjSkxKWUrctSWnrctfbpMgy",
-	"durq/pTKmJkFcz0YUKlkuPIjBZr8sJBMA/mzYfj/Z++nH/Ozybar6WQge6qbv9cYeqNW7FdYoFvWAb5F",
-	"ksZWXWuS2k711iatmMfDjfPABvI7zuLjXqMANVoj1Wh3VLvb6T5yOg0xrTMvk3J11T6GHb9JOAB3wMbA",
-	"tgoGfL18ijVSxoz/RIxG6wHUDP9DwC0scDC/AKp0iwxBLwC4d2JhJz4tbrBIwry5XE5csym8xrn9rnxT",
-	"JXzkfsILm7ZYQyy2KoaSf+ee3FZu1TchLxqpdnRbfXPERix7/Z5ijKU5669WE9Oxfse6trlY1Mi86pfZ",
-	"xkBio3sLbuv1J0yrlk1uT1RRX0s75xFI7LkJzCZiKUKnAu+AKbGmuoTRXEHUJjfPRydo9d6QKdbSMk0U",
-	"HQHRgijgURXONI2ibdnWXszsesynJkNpyDIOmJE+GlkwA6zhydVl129UuTf9bpt2lo07UyaNC4IabRpL",
-	"ui4m0sAJ7W8mlZqeIud5WZU8eMGZVUlpuSs55wCYrAwhU0zwo2A6eny+AgCFk7+H9e94zfv0sydnnzy/",
-	"PvCzHzF0jPj89434JPrlkIa333mIx6sgm8zY5WxDxkXR56hSgYMQvVbepOrllEaAGuxCzOOIjGEzFPg1",
-	"DmKj/1Mo55z1tefuk67u3JXzo7arDlyDfrAK7G06nM/tyqa9rM86tRUX9AhPLaoL4wMLzJyuUr5t9X+7",
-	"huAN3I6F47zOW7BCUUcs1535s8uYdTHmkHIydAoxRGT03VZrlRe0FwuzxqAVBk4cX2oTjBh5+BP0GawD",
-	"57M164UT+k2L14fz0QjkAKMmGdruVHGzUnYkYcp4lH3Be+QO3V7nYytQsdADpWGWfdO25Hw4S34Lhg9o",
-	"/LM7GNTlqk2EgQKtjVBdLXy3rqZBONdG5053rddJrkVAo5jxFX7tJPVgwXgkFoOILlXQf2guVB4Ed6XI",
-	"2TuGLrG94WBK5ZhlDsr9XuX5qRJYDudlwIVmYf4rdYVitczzV7DwLz8e3/DIrceUfkqv3yu5nizMBbYb",
-	"KczioEJzHY01F6nmsqEMs0P2FJjlKKfVbYn1CWjK4iPSwO/BejwiDVQiDayi0RykYBE10NPPLgNkLQjB",
-	"qgbRPJ+s8I4jLMF+DszqYXHApkwRiJjOtRT5Lv0VRsuqg2FA45h4HaUExGAItuotpy7nA2lJe8GM/wKD",
-	"aguQNmMLInRytMmN1YD6BCXtjYORZfZTLgcVA3ilaaY7a9z7CIA1UKg3qpMPrTr5rVTrI3s5xjC+OljA",
-	"AcTwFNZJ2ZewcyW/hxyhEd0SWYx2U3vnMqLkTeIVWXGUNPCRhSE2Yaryi9nLR6zFstwWtzhJ9kYsxmPM",
-	"Gsn2KbL37Me1ZeSZyp7Z0xlVaiEkWjzlnqunPLJJKG4kf1Iu/1uBUkxwZdGCZhKwkt6/EDNP1K311Nl0",
-	"FY2A6VQCwRdBRGJ2C2bWJ4yXpFHb4vg3foS7oP6g7NODdLaB6x1BJkIqIEOqNdjmReaRVsBhkb2bkljw",
-	"MSa9l9xem1j8XCxXqicgz1e3xD4e/R5czN85TN33jfnthJcHjJmllPA1uIOYmVFme8esDypyWCSVFC1s",
-	"KUixyMw1EbwkI8YjxseYx6KSjqG2HEzOuVHSicJKVdTeBYkEoUOjlWNvwlBEFTm0bwuj3BB1/FksyJTy",
-	"5Rao0t1mqNJ7DCmGEwhvDZc47/ZagVtKtVOu2LpGxq4pxB3wSMiBhN9sapoR8drqITOwu0l10tK910qw",
-	"6SOg5m41H5onDQdNB3laa3xm8UaMMzWp7tx4nmv4TLvD3oZ0rqSHhNkuCZYn4D8w0WtDj0gt2XiMPSHT",
-	"tmyNekJmTumG1pDZ83xUnkojgzqzUiBJxCLUMkZoUDVrhlDkgFVRvMdiOqMSFIE7I/5d3xdfAuXOPupD",
-	"0qLz8OJmEgxpajaFPqFEoZGEt/0mGLd6li1FW2F0eEDzZ2jVpug1ZC8NSMcM0NAKek22PPRXlsjKzv3z",
-	"fP7yIxIbceC22TB5lCiLFALJNW75uvrMd98kxJEDetSca6x5b5AKhcApE+u1gBmIWYxoW9Os1UCmdIlu",
-	"OLON5VL8jX/9BvF96dBHU3vED+xRjRwh95QtjKxfCLlHSd4ko7rcWofYhZkCBfFoX0V27gPrBJNf6KNE",
-	"KjPn/ep4J7I7ajur63WbJlyLxFRwH7JquCUKLYjRecllchX7zPii114ns7vlySbpCfx2SSYR1TAQo8GQ",
-	"ST1BTa378KRz76SToZafgJdTSzhhcbQf8NxXsPCfOEgGSWGa3YcPOied3knvYX13354YSEP2cQzRH5u4",
-	"/TfrHpBy7f3y+YLadfo5rcn6UqmDXfrhFKSQ140UILRpKfBwlkM0DdK5Z4+x/721JDjUsWoqvt3O1g7k",
-	"o2FGhnOdP357ak1QFpPfWjHZSyx+naguFb+ziRW0fz5/SM46pNs7O7+4d//Acnm/Ifk/NrUfQ/EHjGZ4",
-	"PnDLEQR/dHgB6gOV+XLCkiin9eq525NUoKw5hYBB2PBE2Mb9TBItboErImbAk+Z0Hjy8VZ3ADzy68gOr",
-	"E/R7YYPDGA4x41xMwLDDoyGeP2UvxLiwRocOl7WqnWGI2+CPX+mBiqnSxKivVW5fxBKrPCfbh5OsfbM2",
-	"3OGi5kkZG9xhKlnwjEkYiU9EcPKC8fknhMaaMQm5OvmLk7NO7nVNyu7NsgzMsqwZYBMYRRz6Os9Wksxw",
-	"JKiVWAvY3pqJ2+hrZqpU+bousTbF1a1SMgQqwbHiJJ3mjsYM009I94K4rEYPnCJhJEFNCk9oSSML20I1",
-	"uXnz+uqaZAXIqXvqBl9qIUk/aTKjTKJfbc6tUKNRJEGZb5GFFHycJsXYj0dMmYWOkhUdg1WWFZ169Jcq",
-	"J5zjBbtkw6zJJKubIFOb8h5LiMyBp7FqoHw2aeMZglID3EYjVJd/mwz/GrLX7G/P/vn07fXfr/72sA1n",
-	"nXbYi/lw+qwT/V9/i8v5lecu3QvHr/w9jGOSLJbkmN0flD7cvcgxO3+vH1g4koPL+v9hzRZu9KAJ28Sv",
-	"DVzs4iekifpb5U9WCYd84cn9q7PHYz5QoCCcS+wB9/5jUdNpwICD2XwYszAoasWeqVVnAF4brqhcvD3L",
-	"Nhl3aT4cFp4LFm9RZCxEhDrwI7KYAM8iXC2oESUKFWv4wJH9ObbmG+2cdVyUXNmS2YRN5r+DSFUtgu8z",
-	"+rcrATAf4MJqWGZwePMH7vm9S1qEiMRUG/kxoTx9MBQzBg7z1RsFwCPVSti/njAYuawD6ZU7kO0P/AO/",
-	"TJ7RmW5DbtTg5NK5RRo1RsUduDRJTHZiHn70Ycc2T/jAVwSCe9ceJMKu3KpBOoA9a0dR8HsVBdc5reco",
-	"Dr4bcXCl6XILvbxSLHxOT92XdZ6T54Yp7+oCaegBOYJr7M1PImwvO2fcH96aW5vZs8b31hQWfZTAos+o",
-	"nqSu+Awv3QUY3eMvLWA4EeJWnZorM6hWov4Bko0YRGRo+4soNuZUzw19KC0kWBXJJcCZG+AOuCbPn1il",
-	"QPB4aWMkVnWy6syEcd33HaAx71YCdeUaDm7AakYe8JxpMoSYwR0oQ6BIqW3yFP2eLqvKamaoCfU650YR",
-	"UZnXLMkVTrRdoo2EwO7AXn5nl2Uj/hObgjEppzOc5M8vLx+fXP182bu4l66PVY0QC4VHVgmlCzIU0TJ/",
-	"JPRfuvfv984uLu51Oq277l8uehf36YN7D+E+hDCEiJ716GhE7/XCKKRnI3rRDWl0H+7fpx24uDcaXZzd",
-	"izohPIBu50H0YBj542MzAtIDZCd4cuXHt/YYTemnF8DHehL0zzsP72G6uP9FtyLLrEqH+4/T/8hpPMHn",
-	"DwGLPgT9DwHc6UH3Q9D6EAjMt3a/BK7xl+Yz+CsPQcHwpW06xVQ4i71heMRgPosMz/sQfCnPjhsyTjGb",
-	"rjjy7QpZrvDktyw4rnSHdGvm3lQ5+Lby+pI7Ene8ztPrTIo7Zk+c58WeyRR4saGBE4fR0e2cP7i4fy/P",
-	"q6m9xx/LdcI/P9DPgXWo+UZxCuSdp+C5jIN+cGqxV+m4jKxfYEUX0itGe4ZgjDJlU9CyDD2fk6mC1X4N",
-	"7yaigPzUsu9EwxM/ADzzKl+8ufqmnzywnGMjTJIJM6x3mR1JWqVQPhqqfYZrJPx80mfa5KmtVJlOzVdc",
-	"oQsnN9kMpl9gadHhqfNh9jqdFH8v8zbsrdLr9KzZjE025joUU/DGpPU2LkH3HSrALcwsm1ywODZrFlIp",
-	"mdeZklm68VXO0FZ9KKIhjslcZZ5MTuLqkz8DjfWkRaagJQv9MjNjRnMtaZgdgDlPRt1Yfcs/VvFubZlQ",
-	"K2X/ac4/3jZirkJxmvmCS3P+8vHL/w4AAP//",
+	"7L2Lchs31i76Kji9/1NJ/lASSUl2RNfU3ooviSe+jaWM/4nlTYHdiySiJsAAoGiOj6rO05wHO0+yCwtA",
+	"39hNdpOU7eRnasamyb7gtu5rfetTEIrJVHDgWgW9T8EYaAQSPz6WQDVE59r8IwIVSjbVTPCgF7wbgwTC",
+	"NGHqMGgF8JFOpjEEveDotnMUiVALqY7anbPTdrvdPsA/Hpo/fvD/tP9FnaAVSPhjxiREQU/LGbQCFY5h",
+	"Qs07h0JOqA56wUyyAwlDkMBDCFqBXkzNy5SWjI+Cu7tW8PSSjpaHeTkGcgtSMcGJGJL5mJoREzUWc94i",
+	"QyGJHgO5fj48eEl1OL42F1FOIGI6P62roHsVrBzr8pCeRzCZCg08XLyFaUwX5rbiCK/Nc67JfAyc6DFT",
+	"ZnhmTJSrOUiiBY6HypiBJObtoDSZMz3GqxSdALmBhRlsOhTgs0nQex+YRwcfylbrhQipHUD5xuIIplPB",
+	"uJ4AL9/lzO91tjrc2Va/SX4+n05jVraqZt+nyWVEm32fU0WGIo7FHKL8bOaU6b912sHq7XwLWi7Ohxrk",
+	"8vsuIBQ8Uma7zMPIAIbCLSOHj5pouci98nTVUkwYZxOzg51k9oxrGIHEcbx79+58psfANQuphuXB/Czm",
+	"eG4yF+Xn+yNQiaeJxpO/XQUhlTCMxbzhAb9rBVMq6QS0YxfnYShmXD+v2A9qf84PZf25od2gFTDzkCnV",
+	"46AVcDoxd7rH9VlU81zN8MrlfT1Pz3Hl0NNLmg4fj33Z8NNHbj+FJ8hwq0Zv2XHTgUcVA7dP237MGe74",
+	"CyyWR/4vMZNEzDmZcfbHDIg2dGQ5NlMkFJMJ5VGLqFk4JlQRSn799fmTQ3IBPGJ8lHJHd+UyzyR0RBlH",
+	"cUCH0DPCbMRuwbLfIZNKOyZ8SC6zt+GDKBd6DJIMRLQwj5AwnKkiX3kYHQ/Phg/g4DhsDw5OBifHB2dR",
+	"Gw66wwfRA9oZ/hCenvpFtmI3XebM8hyY9VnJMOjHF8BHehz0uqenLcNA/L87hki1Bmne8b/fX1197HYO",
+	"rq4+Pnz64fv/KN+XIYrC8qN0bcTsdSJKF2JmuEjUwzUzUjOzFnahTjpdK9yUmIDgQCBWQMIx5SOIzJor",
+	"xkM4JNf/eU00vQFFKF8UZW8HWVP5OjnRXXeBHpwU16dcOsZPSnnrOYnowsxfJ4T1jSIhjYFHtEBj3Xb3",
+	"wUH7+KBzUkFJ5g2rhp3dufbB2YdPJ3cH9kM3/VC+i2+oZisY2tT+3JQnDCp4gnvc9kzBivYSLQlF9Ktr",
+	"lK6KzKZGwL0iyordFqGaTITS5LhNvn377DF52D1pf3dIXiONpoqAItRorSMuZLUOUHrM3MAqqe5B2Wwu",
+	"ppQ/k2KyPB/zrVP3uNKUayL4IXkCQzqLNaoRXMwP/WD+mIFcpGMZmkeWrqs5UQeaTcr1JjOcS7E8mB+9",
+	"spIOJz8WShZAJaFG9yHX5vXXVWPTYpORXbIJvB4Oq06ruY+I4bDpcR1WHFfzvL4YDrc/r5eLKdRQGoi5",
+	"s+nooWr0iylsO/I7c7OaCq7Aqm7pWM2UnokZx1mFgmvgaP9Ro2tbq+Hod2VNh2Q6nzJqQW3lAoZDCDW7",
+	"hf5UshCfEs6kIdRF0Aue/vo2QFYtZNAzt9+1gppPx5VToDXjI5wexdf4ZbJSvR/OtDkDE8Zn2qxCp9tO",
+	"fouARjHjkPn15KTdCgZC3DA+6s8Zj8S8H9GFCnpn5ofZcAiyjySSuSn9xVoE6U/tVhDSqZ6Z76gcMZ7+",
+	"9NAMJJpJXOv06+O2OQ5Inv1Q8CGTk6A3pLGCljcZ+lxoFubfMhGRtSD6U5Bm35KD9Ax1nFummDZfir4x",
+	"i/tDAHNliNveabfTX0aSZp9txjOlC9Rg3XpM6Mf09wclvycLgwZQcRZGceBRXzM0KN5/CoqLZjchO7q7",
+	"1vJV3dxFp+27D+bRE8aj7N68x4d1um381ZBONIuhH7MJ00Gvm/tyxjWLCy+QYCjD7JA9BWY5VCx0X2mY",
+	"ZlfJEFtKmf8hYRj0gv9xlHpdjuyv6qhAhU9AUxZbaq3HXjK+G+8PKXufu+wIr8HH/0ijt9a3sILqp1IM",
+	"Yph8X0L9oT9ktzRmUd/5KQIzbpyDHbJ3X0QCFOFCkyHTqEiZF0oa6kPyGBVDq12ClEIqEjOljVYYEQUc",
+	"VUZU3JGd4hV4VIYMYsMdjEJ+pDSVWvWpGcEElKIjHJ0iCcc0Z8ISU1iPG7eRp2iqZyronRiy0EwjJ8/O",
+	"jNl54SqkbPcoEqH6H8XFqX0s3th1rzoIa1f1Ebm2C3VNDOUrAjQcE1wwXFZcbC2cUn5oBvbYGk3nYQhT",
+	"DQ1FQcG0rW0lO0st6AWeMbSCOHFUbehzqk98fq4ly/wLTHUL1yqkUjKIiJhpY3UqIbj52yilUylCUMoZ",
+	"jeqQvBDixmimBWdaiwhpj7LdJGueWmO01LGXoeqs324VZSfX4WTcbj4RHJrtpBF3EPUHi3qeGtxE6zPu",
+	"o/bhLaB257LT7rXN/75vd3pto2ZvoDC4W5z4eiIPyU9GJJF3MEDdHHikCi/uXrbPese5Fzc5kub4xX3U",
+	"W4sPxdkEraztU9uEmtKFXdT8AnVOs+NM5Y8V5ClTKx1Kcp9nUoFjDICcCOQET1CVBlEt/usqZ/cqvZvK",
+	"57uW1fL/jWc+eDqTYgpHP4KMGXeMud9Em8QbSvWm2TSqd+BdHCLodTZRCMrYkiFo65zKKgPWTMvwlgIP",
+	"yXqWsnGJVfykLJSR88QfZFzxqx607Lt3HIoPYxZup32g9qXpDfCs4nGR9TuNRRwpa+ma43FIztVNEgZK",
+	"3DnmQVbjCMdCKPDePmv0bq40nOWVBvMaDPe4Iee0hcxkdqUomIGA9V0ZwyhVGGgcizlhRlEwS3lNFF0o",
+	"Mh8vUBewzuUNTMK81RUKrmaxtkbNEOpwlAhGEjyrnziPzcRuKxoj/8u97VBbbbOJMIkpH83oCE2BIAIU",
+	"H8GHxDhali5To0sxZcw/9FkGvW7bbKmaQshozLSZxhMwhreIxWgRrGJBtffUrn7Vlqau/Y1V/2dCDlgU",
+	"Ad+K9obJU3I6P1M+7PONIlLEYE4dnjnGw3gWOa+TmIK1drelsOOUwl75gw1Lmng62F2RlpskmdAFzi4S",
+	"ODGknxzvnKmV2nQNEyt9Wv8GFn1pH5lZ9V8NwyIc5qQQQ0BG5wMXTjnYcsG73TxLw/gIVQT9/yWvW7KJ",
+	"ymezq225LqzAdTq4pSiO3SuuQXIab2kFu4cUpBCyXTI3MnouBR8RwYmYSaJYBIfkHzOhbcTY74eNm9gY",
+	"y1RITdiW23WaNVvPCTp4jTwQM6mWrVU3iV3sReFdh+QS4pio2RSnhSkYflbXuA+vhF4ncNbvAxe6P8Sn",
+	"5P0QEqyd7mKH+djuNtznJM99/Ltz65oOakeHPD8bPGNoYbLEG5EETT2X0oIosIa+ixNt4vClGvpi2B8w",
+	"qcdBL+ic/dA+aHcPumf1BTEaQ07gnkeUuNGg8RN7u19BPNyNLPWPr+AWmaDYxtL0DXo1I2Ye+4yyeEtu",
+	"P808rj+0zysKWMPSfDwVFZMkLGsYBnlrPzgHg1FqIwhZZJRamG954jsZ9v9c50YyAcrnYxZDkQDKprQL",
+	"Uii8366EzuR/YRJQJtULfWGHQWHT3iYxlV1tW+JzzIoD4BHxQ0m9PuYcLQXXtxXRP2T2yL/RcAaAaFk1",
+	"Kh/5TmSATavztgULx8nOMLt1ExoBMTrgXSu4cKb9Mwml+V3GMCJith2x+pdc0NvGPk6MXZm73m/u8Kzn",
+	"r7onH1Rjd5LzGNkzs863UuIquftQ+xjlN6bkMOEPrZRw8A3Kkrg52IQil1POpNj4hFwK8YLKEWzHDegi",
+	"FjTqayH6MT6tyAl8+sKD09PjB2Sw0KC25czHecXc5ylpIYgfQ57wlwa5KyV86dVI4JdCvKR8sdXCmrFO",
+	"KF/4kIrKLqx5uveA2byPGY9AkjldHJJLmaR/cULJROxA/etm3TtCEDMykhlZbrmXh76T5TavRaVWE8FD",
+	"eER0MlGXvYFZrAeYxnpdII3MT+soJJMLi8P4lWezTbcTnrPCs4rEoq29DcocKRQDQ/Lm9cUlObrtHClQ",
+	"huiVTQkc2ERXvGxb5b6T7u4LMTqwmYPlQrQ4g11sbfrOCVMKlXxnREoibqHoA3r37t1BMUt41YYWk4r9",
+	"rt5SFtNBDNvuaPKcQkhYgbxlIZCQ8ozfxEfNHF1myDWmGuQjZ9woOoRCyKxg8G9rLxf9SX4a+QGW7H8y",
+	"392Yz1MqNZkDiWBqSEDwjPMWw42fkdKd2Q7RS4gYvcSJb3U4kgf2J+aJfVzLMqpHSYL7/di+7cC8vUeK",
+	"utq2svM0LztxVJhj4S3qZMTLO186mV2LUjOGNAd1Zs4gmlx+nIdBmnTiU/OTQD6NrHpP4zdGcZOagUrC",
+	"gNPMV8uK7drEskwQ/9Pyb3Emet2g3iNNc3u/nDbv35d5elrxIga/Q4iZFq42oeH8MzHq6sR6y7Fiz59b",
+	"hA19DvPa1XLRjJK1qrncVs8uuR+d7Rjw1WAjv6vO3VthWZV7DJWSLpbWHkeAL/QD969ZseJYQ+b2vMHK",
+	"JwuTy7LN524fl6yHj+rYDUOvY9ALXFgiu3+vhyQGrUHayiZXMeUuLCmaSpc6O6J2uzrb/urqomzHko1Z",
+	"tx8XgOuYMbVW33PJJvCbua64b36v3NbZAWQfvGL7nt5CY6qhlUTzbixIxCIMNTo1Jom+qoXSMKlFNVTX",
+	"zS1uBTfMMiO/wy4/BV2MZkEivyJ95zkyB4ApI7sjPBj+05QqNRcyylyXfCVBgUYWNBpB1Bcz3YdbkIv5",
+	"GCSOyiigPrjxYdWhKAj+NJSPL22Rua+7nBsFdyBmqIfgsu2O0HHNcJnXnYwXTDU9Hckwa403dwzXMih8",
+	"4ooxv3Gc4d6G+5JyOoLIS5ulAbcCDh91P5xJJUrKHF46mkBvJZCYKk2mdIS5navl4tqpX2hnBayce5Fc",
+	"ffaaCxwYzXzpSNI4NsqIDU4V5KcnpFRCDYSIgfIvxlAL61bgicmAy1dS201rcnwqVIeZAnlILjQdDong",
+	"8eJwFe9aTSBayF/MhaVUXDmPXwp8cZqEXqxWYxXi4dD8jZy5lG+dOzfoP9HD1+x0nZOY3TrXHREzrVgE",
+	"+Twcm6LzStjA6ZhOp8CxIIVpMlgQphXEw+VTt4HWmnhi64qVrFN29QZhMZmRzcFd3lFbY1gZH+2SKPVm",
+	"rxgOFSTmAK7mN4oYuZ6TpStn402fNV5Ze9VmOknOL/ypqZafKzBLH5SMPLtU6W7mtmmtwpPJtWuo79ia",
+	"kUFJEeuvXLPYF/cnBoPLEDbSnMVAprZktf52ZdJyVxRaW2+4vRbjflO6ULX0q9AYznGcvKIm/8kn/9al",
+	"pJyNtXZouRTgT6WE3PD9jUm/5kh/F4z3ZzKugligREMMY6CxHjsmyBQZQxwdkmcYv1c+Io27Z/5tZ+/P",
+	"jb0jCcs8QkFCGCfXPz213tBcuvynPFXdXR/ukLHZKqPVN6CQeGkuNMJf6DKN9zLL//GaQ/LaTCufpJlj",
+	"d6XzaMhpfUb2GgL2KZtmm/w2JGnW9QnYlUWtz1ewlyF3pKocrsOpaP6ozKXQ4NZsy6Ng39kP3dYWX7zw",
+	"ZkgEYcw4RERIkrCOiidmUto/LYFbfL0CT+lZeFNWDW7zmswS9awfyFIyB4gUocSW3K1V9JLs/JWyFC/a",
+	"SvrWJIZVkjqf8F6XZya578UVfGwklcrYEypP2gQtPxfZtVcYtoAK4Q3AlOTIPwuTsuS5SlQFP5hWDssi",
+	"K1nKFI4l1SOVwg21D7/feXrISc/cKq/RVu7dqM1VIXwNFm2+TLK5dwqz0stSShRxBb4qM76MxdpQV1kq",
+	"4S1jeTUf1lzAVtFvE2ZTRkdZonGkgINr+aUtmbl/a43tdFWvWzjq11t7y4XnK506gsOiwVZlK88blPte",
+	"+NvWrnpx/JlX1ljg53w605t4gqhXvkLKycBxaJvnbYsjBXeJXbjZh8TIH5XFwkI2ibkYaKFARAY0vCFD",
+	"KSal/qMsrTpfvi0mWUotY9xeSwQHhyPDRULNj7wZ5PKElKaLcgqvwAbIDABhApYBt2LBRyVT5R7IbUwR",
+	"tCiJHMdUu/T7Cf1o4b667c6DdiuF/2q3SthFJUBBdohYaFcxxowSbcaEAHOIcrRqKJ2yoZSCIWSGcVY9",
+	"CDoGGhHqNwhXRvk0qNxIHh6vH0cp9kJmIO3lel6YquxKDCVAxrWZmBXJMOySrt6aCqSH5gPJHKPNRlKF",
+	"LJEZysN6x5jO9FhIpiAiE8MGSUynCkGamhzsH35YO+QyYVk159JTsFTYmplsKU977A1nTClwkZTU+Eyp",
+	"YplLbG7bt8hY66mypgC5GIs5NySYteCoy3ZILV2aGvm5A+G95LauY0ljqMAEWXUe1xNoDLSwu6fd0wft",
+	"tfs7SaxIH5TNIpJ4L3T2u3QJ64ZjkTWvBPeqqHPO8s720qJcjI3EcmaJIy1PDtoKRjtodFkcmMeTCZU3",
+	"aKCoPPGuX6gKtJXMEI+XRpjGCYFHLU+/1B290NpY1OULaY1OssZMZRXWS2Z0D6oPVUoGZManlCWJry2r",
+	"AtgcHzxwudGtF0VVODPZjT1dKRKznh03OjeqxPnjCdSoP1OrQDQZolc1G6hdL2CIoZFeAW4uU0pLhgCH",
+	"5Jzg480hbWOUzgoS3P9Wwt8oXxC3UkRpmC4rXGlBbpGxPb94TU66nYeHQR5R8Pzgtw+fjstQ6JJq3mWb",
+	"kAtJZpxp1SMhmvdDIcnTX9+2yAI4/uPvb/6V8+Ywrh+cZBf8zP23+tQWNGk7oFY6zTJ1OYNLtE6EnJOJ",
+	"uPVMmVB1k5PlCUzNsgDJYyVkXrNT2IQSHX4kjEZulO6yYx1CnDJ5n9dUotc+Snww+BQuiJkJGTKt6mci",
+	"4BJcMice6Mfn9q5Oe9nFsIzelF0yVC8yaE5LEpn7Odo8cPe0aGlaGTZkpg1Ke9msxkJ6tSaZXXIWT467",
+	"7bX0v26GRYSLzAy7ZZxLDDVwI3rc9k3oAk9jldq4XvJUA2pkx3LSxPypVAmLS1YxoDzE1koZ+MxvHWaL",
+	"2m2jMhyzW8i9+fjB6dq9KsHxKjKxJ8wV6Q5AzwG4FSDWD9hKzNvkPNn1cDrEGItgV8jfzlpO5hwvJY6W",
+	"5bHX8Ancfx5PwWe3RSpPhddkcy/g3rOw9yzsPQt7z8Les7D3LOw9C3vPwt6zsPcs7D0Le8/C3rOw9yz8",
+	"t/Us1EjpWJ5LpWpYbtJVGTYVhlelMF6pQSzr79WmbpWVXmn3lDCQAguuUrvK9cUScl1BPVmJsnSmywTQ",
+	"j3YT7jW5pmHibVVi67Ncvu8jAjyUi6mGyKaacLgFacvi0YxxKO8F86XbLrVfVmSZXmYpiiL2PERIgfWT",
+	"S+unWhZIL5vjk+Yc5lIR06GX7e9jm327ScFtIdm3UBaUQfT338z4HOLYdXvBwxl6EN9MbmR/YrjZDaQZ",
+	"THkwiDBmnIX9MBYWxRLxGMt7FmZXKjva0oWIRXhz6ZLYi0AaIY19SxkS0UXL83RLVo9I96TXbvs+jAi3",
+	"4ErtaaExFWIl5bXWb7993+58wN5M/0/3ffvg+MN3vfftg1P/lXn0d6UqrW+2uVGhOk3valae6EtYqwlQ",
+	"zDnIQ/I8gRPE5plLKmhVJY97VeZNpfslITLMi8Zq00Lx/OifHpjvCY0iCSrJKc60IGxYV55dp4Soky9b",
+	"S82g1rUYK6vPXrlCT+jiZyPc62Xv5dcItYKSNZpM9aJH6Nye61q6NY7h9fCJ1S1XaZ6FSdoxVMzs9S1I",
+	"yaKmqbzRihZtjOctW18fsLSz97Y4K5fD9X6rtSr3HpzJ7kBJgvf2CATZ3PfqyM4TW0eyG8FVKm24UVhn",
+	"TLt/rhA2JYO7reNlKTg9cvVwJdYj08RiBhDLTOspGNbJUKW9WAQs5z9UN1Wp7Ml8Cs3gpJgrkLbfDhb+",
+	"Woi0IcyJYU6qlIjg45RJKFepzNEytMhbZCzmqLdZC9M67XzbzJ0W38VU6b55cumInmtlKxEcaIuQRMJQ",
+	"ghrXHUhphrZd0UIdR24kuYVK9/FD5Xm7f9K3g948HOvw6RuqKwNhhdgytMcW1RlO2K9sVo4aDHrbUfH8",
+	"pvw4l/UqqFUh4DsWfFoB9bOi4NGex7XlYvDRYnNXYKwYunfA5o6CfYQB50xCGsdZd+La99UmuqSjwhJX",
+	"efyGnDzMCdJSsylXV1RVwDJlIdriLky2/PtSo4al3sJAZVnZWL6ZQ9kYtxaF2bKZzMuyq5evFVs6iwmR",
+	"VJPjJkpiQpMZVfak3H7eIHnCQ2UV8ydsabMlS2tsN8io2JTe8zO8H/ovgppswQ96GBN3Rf0O7pCpxLbx",
+	"UV0p4mxDkKKBc+9cJP9OjJhuySIK0SB68O8Pn7qt47tvD9w/sQVyp/XD3Xf/WR4mSuyTbruawazGn1nH",
+	"fpbOPIbhe0dHfoOKC1NOU/WZVpr8UIgNnLXb61na2i3ansU57raSiVXzrvtXeVxHna+gknVjdLVaqBxN",
+	"odKGrlV1vZJ4D05UwjcsUg9kuvOnWSZC+kBxX+BFdaAHSkos/yhnncaA/EYRPpsMoELEa1F/kpm69TVh",
+	"k7So3KGnYSds6qCUKvy1nwdDbVvwtGcM4uiplI3VfNeTtVQ890i+U2uLYCfxIwx6tIiFnz0qgfNdZvK+",
+	"wWs5Nkba13Qdndrhpg8sXwvE6rl/HNUmhFuO0HHhaM+dzMQ9/8hqCzNu9CzXXddjCC7XsCfV2MUUtwis",
+	"6mFJrdyOUjO7cEu3Zxbk6GrWbh+HLMK/oeVDOYXvEed6pgfiY+GH9fvqR+EWqpIaf7YpYc22NkUS8Z4n",
+	"cbM+fuHuKh1F6kRs6AlfDxaXhkV8FKzBHctTkA7uYtU83gHcRF/dXFrBPB3Xqnv88Iuz97e31q7DL7C4",
+	"gKYM/gYW9fn7m9kgZuEvsN7rjI8tG2SK5VSNMBSa5fPqz5zGMUaCVDYJzGHz5KNk5S1LlnhFITa1jaO1",
+	"JvBYBpyywNwsGH0sRqQqzWpr4OY8UPGyIdQy5lYGofjzIj9vCDK0U2ggo85Z4UIYR/izp5d0VBftpwL0",
+	"OFn2vH2SQfxNFbkmeDwvUyXkvvUCDZOprgCT2YgOIGa3IBcrSB9jqVMpblmE7TTiyJU0MKPsR7aDrb0y",
+	"zcNIUghsX3TXyWMI0vfCwtfaz1JMp/hpIGY8xE9qSid92/iwNEvbD3ujudYANbNDMmqHG1PLBkLMnYld",
+	"43v6Z0z9ZT+L0ZxXvzAUszhCV9UAyJhiCqFPSsgufWYIKxy1lTiyJU4H225gnXvLbmrSnADzjtiUOeO1",
+	"DOYNeNQXw3KidmfEtX7lQCRMgep62JT4bN2nat2zqfbPTV5U6wX28Q3O1LIG6AA9EZcn88mwkaSH34zf",
+	"cDE3bEbdMDz8ZYfcXVUGDe74AJmPhQKjGmOpjG14xyMhXYqUIda6PNNZrunmZkDTEr6TGVSO36zgivdu",
+	"4Xruu7mN64/4vQOEV430C3ifCmRdzv4RBJqM6S0YjhQbk5HqQ+LHY/Hok5ztpLdtVgCsOPNZhp8KgXWs",
+	"37rb121TttXM6j7jf7ZKhR2XJbyC+ZtMelODs3/f2WMrM6Jw2JrBpslyVR0qVFK48MidfltSly+ZwVn4",
+	"1ua1BEuhYW552pJXLNJuusXDhjGPk7sD+6Gbfig9fiPgEZScv+euQsNXl5npJOkdmRjBg/bGnVCWtY2x",
+	"Mycy07m6+v5/mgmQb787Ojz48Om4ddwun0naEXhJ7oticp/nPK51cDhmsc2kleByEaXm2NS/KgVoh3GQ",
+	"ZODrEMg9ET5Gf2VTC9jmkvR3mqhohNJ8q0d215H40rgL7yxfqHsl+/um5hVEuvM2UAnNbUxPPWKoqEWQ",
+	"iFrE0hD+bUgI3bKGhspxjXeaLtGAkHAfN8mC2DPpPZOuc7bu3aRJetVvbNK8SUHmm3DJSa1CAp/w4ovW",
+	"698QY/WIglBCSWDoDV04e92XE2PCy4WWbAqHvyvbG8EWly4M++HxwgPxa5v2o4gSE7AGiRa+nroU8b88",
+	"hQMNK3crEdw33TIvxVIyV2CD+BSCwyMHYZA0IrVTJHaK5e+eDWKmxnQQQ/8GKtp43IDtepDMfYMX2VK0",
+	"BttTDxjfHS0fJy8PbrX8WcqcksyIVhzZiyWPCp1Tphkf9c3GishWl4eANqh5UYIlkn9Z0o2glHlkDN8G",
+	"lfNvnz0mZyenDw/JGylGkk6Ut4rJdSgiuG6RKYgpNoagEbm2EdTrkor48qgtJqc/ct4b16NuTWi23OVY",
+	"n9dkAvwlfom0k2rZKXWFYd8o8vzJ4Wr3WEkqhu2yWpkMWp7Yh0dfREjq8HEaU8YLKeRreoq2Ausiq3DK",
+	"njsPmpG4kmBWgBO+WKyN786ktlAZ9X0LjPUmrWtua2ee8a+50LTb1Myql9JJEvFryNzjUZaqnkZPLs5L",
+	"SSOUt/kLu6ennbPSS2+qnM4238w/4vUvb8o9nCpXtqHYqPSyj+WnDxlpaFhliwyoggcnMxmv34QbzLg1",
+	"k2zhmthh2LmYd5Wt+VugEeMu37SJj0QoPZKQY2ezKdZDznnpXJcdyoaTLNCBllazlKpDMJkKSeO676pi",
+	"3MmYM48sX5MQ2PSeVQym1KxhSOtmqbndYuLLq434KYf9wVhjZYuS2ZQMFhiuMPLXxmEwE3b9cXNPThzs",
+	"iVxMp7Zide9d1fS7uLmq+RZCwUMWs00qj8MxhDdlYfh/2gRwbVMKI6K0EOZPFseYeTQ3wgA+0kmB82YE",
+	"zNCma1UEi4ZMKk1O2+3aFX4+/atETA4ZZ2pcUXF0PlCoy/q+XXLGVctIl7mrAptTRQZS3ADmUDSth1ou",
+	"b7JTkzNOGCeXjobJr88rtMRpTMOyLXjjYrduF3DFMeEFK9asHm5uxVJqo+4IDqp8K6w/v+wlblEr7nOv",
+	"a0T/WrLRyNJyIlhclXqAWDZK1GCH1tXiHpUbSCs5tJnFy0wxc/DWk8vnoO8sde6KzC/seuygIWrjA/u7",
+	"MCRfUmpouDNVxFgYkszpgtAYZWdZEk/ZbrsHl08eKwQbV6fiXX3sAL2Uf/9Ds0Lx/MMqBumhj5qNswxa",
+	"Mh9uXgvdVE6+GSS8+ohBhXkvwcP4h5YvwZQyuQEcbJnXyhN3j1DCYU6c1WmUfslApYhIjwgXHHq2a6O7",
+	"aI4JIkTICOQj4plDLwH18yipxnxsEQWQJHakel/CW7hNVEpYzIcVecDrIBlwctVr9zaBZNm+DDukMwV9",
+	"CYhmhnlY834opMSuwa5xkW002h9TbvOv0DSTEAqfHuQwRLiPCe8MJuRtgqzTPOv3/hBkyhJtKyFfMH+v",
+	"tI9zSCWM2C3KrqWezjSaMG4WcqpKj5Lvl900jTCtuLKBIA8PUZA5xpRhf8zA/azlDO5awYXbjAt621iu",
+	"UNeJugTwJekyrXJtpg09I/5Cyyj2CQurB2ed63u9TqImYyvbwAtbr988mAVKpWKlPPpuqyjI9bn1j/0b",
+	"5XaP/AhUgiT////7/13XqOav2UbX3cNKhnNh9IaoUi+0Qm0VhMALzMS1WQNJ5mF9JXlJCOef/pMxKwQP",
+	"oZV0meXwURPDCw/JL7bLJKGKKDoE8zclPjxZ7vGyO9qv6v1ugQK+UQS4lvkure5WdV0rBonz6XtXmecA",
+	"dndrWPvpMFv585R7cm5rCwAG+YUt3cvSIx8L3bwg4LM0aG/egHYJYaamibJ15GrrjudmG+7d+MC93tzk",
+	"SEMBRcXMNV0m3yI8omvIbKMECRk7v893Ld9jnXxbvMRu33ctB7+M1xhisFBzmIGLcMxMkQFgSMloIuZ6",
+	"X9LYIs4Y7DNuvp5MY8A6diGT1sittDFyi1jqiFrEIQA+8miSUV73czNEfdenkSajtEW1dgSpPWppNBkD",
+	"OpTtCHLREE/GUQpDaHiAG0WpQnDpu4Y27RrpysVtA3qHQz6SAERwj+LpkZnJC2pYe6YRMGIPKxIJW8cv",
+	"ZuG4tFFkKUT7jiDZK3C9m+CfNmszugzhuwHY7u6BdOsBy24GJtsUMnZDkNg1dqbvproMGFoB6bk5dGcZ",
+	"rzOc/vVweN+SsW4X288jCSs6dS9JthULtkmeT2bVlhwdE6E00XNBFkClyjTvSGyE2oUB6QpuZfjVWoZ7",
+	"F+X+fH5BiDg3hPszELUveXIAoUMyZvoeLES3ZMKSe61VL1swYY35VfZlsuLLbtfzV+d2np5g06LNpzOz",
+	"eEc/goxRpVg63Gmv8Yzp0aDJRqYu2N89EdyW1OoZKPtpDhH3n/V4Jt3HoWSu+JbqmXQfZ3h31btiC595",
+	"rwRSKHn+gnSSmfEm3HHbaadeoIftDVV/tKPDmWR6cWHe493UaNsmn555rvr3d5dBq8TWtnYt0S6yRq7f",
+	"vL4oMbVxKqj32RckwxlrPQ3u7jANZihKinXRdzulC98FHTsXGWV3KOJYzJOODWmlJyq2gnsgpcMrfsWf",
+	"3oJcZC+yrTaimaSDGLxHuZdpmzMWcaTS/iJUOw8GBkYNE7PvV1f8W2cF+dG1fJsCqVq+j4dT/b9z0C3K",
+	"8DumFcRDLIBcuJybyYTyyBhCsZjjuJ9bTcl2P3j77DE5Pj4+SxPU8voBvsupB4/IALwnbmJYqwOxilN0",
+	"ZsqjK26+Qz71b2y/lgQhp1JMmILokLz05hnjZJJW1ZBvsarmOzsYyokv3iG+FubwimPOkx28K4UkNgFH",
+	"kW99ntd3rsLOJne5vCxvopgXTYByY71c8SSvpxc8phKGMZpVSYFz0DG0IabA6ZQFveD4sH14bBOHx3i6",
+	"jw7nEMcHWCR19Pv8Rh3+7hzxo7JcyXPy94vXr8g7GJBfYEEuQNtRPzztPGzhbvzQPn74nVl+wPN1Aws3",
+	"GaQHO3Fv7PZcdPoGFq6ZhbDmauIPcxYz1p7hbghxSM6JYiNu2DAQZZM3sW+RpTgMgWCSAxmDhEfGGEFI",
+	"MUR2c0ilaMwIbvYQp25LX5ki52+eJ6CEhj2h+/J5FPTMejhcBdSxp4IryyC67bbNrePa575OpzEL8dYj",
+	"v5yZ0jCLtPDe5Ua5lCiXAJXkPbksJw9lELjsJkxqcilMmLmEeUpBp/PHv87/9cvHx3L4z4v+w8vFu3/8",
+	"/Hr0cBzevqFT9jKW8+eUvgl//vWtCO4+3DnuQ9exWTdhZEal2aJo2FmXL67FYxqO4eCx4FqKeIXdpAX2",
+	"k3KGdaoD2OSqFpnQjwd0BH87RuCGlHlbzL908EVt1gz01O5H2bySfTt6zi0SXY7rB733H4xUn0yoXGQm",
+	"6Q5Yhq/b42qOoTPvDR3Skcrgj6OE+XgQOqo8cBgJbor43qNIhCpDa0sH7on5fe1x0/BRH431JM6ds8Bi",
+	"1vxfRhospkDMBRa+Jli5gq3SjEuX2HgY7HiBGQJ1aUlD7d3cFinBLaYCiWix69fSKn7/XrWcDm1nW/r1",
+	"yXKBuAlqk5J7d8kCP9ckEqB2vLRPhIsV+9BwzG7hf260shPQkuUOannoR4WSTkEeEntkjBDC13/EgMNQ",
+	"Cm5nio61KVVJ1r0eE8FLOe5L9+p6NIB5uXki8BPrG63Kt5RQfcb7w5iNxpp0UIY2pAe3ImZabyRm/sNM",
+	"ETMGYo3uHW9m5iWTZEWab6TTAw4X1PKKKjp57CiyGaX4p6aL797XI6h2bLLQr6fAjUiORDibYJ3c/fGf",
+	"jZYUU33+XUkab83PTst5YzNcL/7xwmnF6jDJOvoGQWc15pcj1slglqEVVxSXANiOhNFdvFeZ2S6biaqs",
+	"6IKcto99uGGiIL61GXJLG50mGG/LE9OUY5v9m/BIn0ec5gmbC2qzzXSEJSfkrc2zan4kzA3HG08wcoAC",
+	"fop5wP/7mOgroYlLKlt1nB9TTOw0pzepklCb8fzbzlGix1QaA9GEcYVZRFbZd3dY/d3xe1A3RFu8kGGm",
+	"c505sD5ZxDeQfUONfeOM2OsMNsU1QU+2g1eeWByI5QMdM6XP/aCxmI9OQKNm+n656CvtYMbpBLylAbkm",
+	"Lhb8hi9ISBV6q4x4CRA10teI9oI/cmwtD7u7NtluOZ0wTtZRZZCXzR5VDcD8FtQ+Z5g1s+7FVuFFU02z",
+	"W8C8YQ9YVTUMZGC5cSSlVElHN4959aHGUrwVc7TRaII6UvZWH/ZI35p292tXtgws7UlXljiRP4buwGCx",
+	"ng39VA3Lgapkx7WuMdeHbXmw85y9z2PTpWB4nQQM77fsXiTgJRZfLsCmcf/LPfdQ2xZcaIu2O2en7Xa7",
+	"fYB/PDR//OD/af+j3SzgWS/AFA23JD+Z55LHmRQxx3jeZ/LGPuQclks+4SzaW9XEEudHp4Gl6/gGgvGU",
+	"MODXHNwpvGsFJ3WEzY80eusamOEtnfW3/MrpTI+Ba7PHENn7jtff90zIAYsi4NtIwrVDS0QcSqBE5niG",
+	"2yIc5qC0zaqubQ6/L6QHmh0zorYM5hx1JudcS9KhUM3BPLs5B4l1ueEYK3JtO3KLwxVCD0HOjAgRtyCt",
+	"0zIGbZ2B1rdGmLa2S0Z0TbB7QMIXq2VYi1ArDilfHJJ3PkTuvLNzqkiMvaHxSwejb5Q9hLH79qR99l2P",
+	"SFB2ROnskONY54MvYs8LPUvq50nPMyf2fxTRohn38OTPYV4k/gxBY8WgI+hXQlLyCuZZSva5oCvpuClV",
+	"Yp86rCPIu/JdDmeBa3aazTvTx27PNi3bzPaeC26O9R8PD24/difjg7Oppv8+mEcnFnuz3iYWugyWcNeX",
+	"1OagZxyJTy/pqOrB7rIjvMYhyZbn0qfFu76XBVN5h2NW0T2quVHV7si61cC4Bl+1GDlpn62/47Hvvmlu",
+	"6NR4xaUQL6i0WHQnndM6c1GzqS0/eAkRo5dmHc3N3bNab3tJ+eJLSMWX9AYyLVS2EIcFY+zoU4opdLfK",
+	"h5OVCNsolXue6HliPW5X7Hda7tfKiPONmN6fgH+crL/jldDPxIxHX4JCjUa/PXUueRnKhpNe4hWa51Fg",
+	"zD2XJVGQWULeqDS4LrgPWmascjEFTqgic4jjR84wZ3xEgEeusQLqsRg2dd2wcMQkpJwMgHBgGBL1hEu4",
+	"kGRCI8OzFjaFE2IFqJeSa+wniPdff1eigKLufJ5puttkQZ4PX1IdjgNr/W6oui7xnyZsopXqrE310gv0",
+	"eNRSSvdc9wtzXYtwGO05bsJxN1DxuutveCOx8grTvp5ZFN4voB3+0Gygbz31fgFBZA8mOqFb6OZFCCAb",
+	"DRLD+1cij+AWVnn5340FioaW85JEWV+wDz7Nsddu1gP0yIgwTGvuWLCLSl/9U/v+3Xk/sQNWvy7D69ju",
+	"PJXcyAK7WFbXd0uwXpI0liVpX64KldFu09fvgPzqNb9cvziixW5IbBtNcCV5ZqFwt1I2S72qz4TEJjpz",
+	"DpLMx4IMhRyJJKg8pogtcAsR/qjHsDAKqEfXLvhYbZsvESMmC96PLXu8+oqa662tecpzA3R8Ji74BJV3",
+	"y5D0Dn1YWbzyCvpErIakRvevpy185R6Xn9DISZvW0tyG7EB2ZrKpK2Xlm4r4toJM8ZlyYUQmUzT3JKrQ",
+	"ctnbyl0h5rzlIOFzLYV3EyzPzmlNwBzjw3oMCmuS9EyBeoSVdQPfTMXVknoCzPYkSctGP1THjhEGLiXH",
+	"eqW+SdvMNP+/01nO/6+YDVNpBZndm6p4rr3MFq7XD+mueK/b8LUvdtdt/eYssllSqmiYvys1w2x2zKyv",
+	"Ggn2ai0dw8r6svUDSYoo148BO5xuO4K/WmJBI3z9XaYZ2K7p/cGivqZd5djotK3G/X27Y5v1pQRX59lR",
+	"J73FLdQTeUisx+IdWCjEpACz0B/wOPfimm8MO3nkg6qmgxn6rfPYQSewONG4qPkF6pxmx5nW+SosAc+U",
+	"fpYNJbkvk5mXVvtrX2q/VNXuPWplFel49JNC8zUdb/Il5u+X8b86JyftDHhXx9y1fFU3d9Fp253nQll4",
+	"d1U1d/ekfbfaS2Vopu6OQcff4A7eM4SVQ66+wuG1dOCzaSuFzkzBy9/PF69Ye/5y0Z6/jP8xf/1EzF+a",
+	"/z+b/vDyydPTV/9oEFNPhf4+26VxtktGY0ordLPaZValqtAwG+FlVSfE/FxRjse4LZWSlCsLvNYj3XYH",
+	"i8aUUwsXYiaVUxSvLbu5bpGT9pmTy2ICgsMVxyiAMQKZNipnuXaLTZ1T/BN3UVHJ9WrsEC3OheCA5XyX",
+	"KWYKhjUUoWQi8J8x1SAPyfUbjKT3EGrlb532NX5QSeJPDpKefDubGpv+uE3Ud4+ueJok3SJUpcPM1j0m",
+	"tYOKTjyAlQ2guOwdXBOmyA1MtX/CFb8udAq/dgWSXLixtIgShBJE1FugrswBIrfC6Hz0Sbq2kC+voJtV",
+	"zRy35pGVdHS2T+/aO+w6bxmKaS62N5GQ0uEFBudkImLwgL2KpA66uvKwIa+vzWd/tNn695KztFe89orX",
+	"XvHaveK1gQ5V5Q5EmcwUooQVgo5ZufEWhUN1txQfhMzck9xSSH1bdXtyHfYg8YlpB+eGzax/eXqHv2Ef",
+	"Dv38Mc0awdfcKZkp+FN4bn/EVjZIMDtRpK3+XOq4PfqUb39+V+nJxTTwWRwTCaGQkY1sSKzRGiWqoIOj",
+	"p7OIYev+Q3Kd6zV1jZrytWv7dG1rxscJ3ABc8UJHKZu5ns1XRcXGintUl/PK8Ktr8q0Ps6LG61TjpDmV",
+	"5YaEWbAD8wtd+DbfCLBgNdyeMwVwTHl92o5HQstdQh1qIZYqiltsx9eyKvQ1+hL7jp9e+zuu/RfIDtlo",
+	"DLJM3x2B3kbd9cprqxQ5zC2bNR1SzBRFlBCYSVUySLP2NrhV5YvLzTfvklvlD9zaA7dX//bq3179+6rV",
+	"v4ycKWh/e/Xr68n/zcmb+3XhNcvcSIeQSxBZpcocWRTWDdJECi+r8jf+uMiBviYag/WBtohvs+ixu5Dj",
+	"+MgWMrpH5ieHTmZz3IZDX8/nlC3ziJIcY5zan88blutQkYgkmRJkzQoqi6LcoAauXceUQbyIJ8LmwXTb",
+	"3dr3nDv8rmBvBO6NwB1lweIRJzSR354be1iTrThxPWPwCBHNDyyE0P3w0MsMAx1TRaiUHoS9WFUB4c1z",
+	"/gVZ3p6ffBF+8telcHOiM6jsVuGvSeUb0rNrSnC/9GxdLNhYC4v5sX9WCUW7wexJek/SfxWSdkd6A7G9",
+	"KUEnvTbuj56dgaIR+SPxofbyjVl8x3cE9OB5V2uS7VrGBPCnPQ/Y84C/DA/AE415Lnbr7psJuPZC98sE",
+	"qG1fp5B0DVHfChZBRDxouA/vDiWAbRK3TOxuoH92t4Vz72dRDmt7Lp64vbpzXos999k7Kf68vM6d5s/I",
+	"69bW5mZKGVtExFFSf3tIntFQK6Jm4ZhQ5XMs+8KWPSL6OmotNvyRqTpYWSd0P8W6iIpv62y9P+euVlWu",
+	"jYRi98hCZG0jFMC1RbiaTcAcgX0Z7tbElF1OX+j+l4rHTEApOoI11Dunioi5LUSej8Uk7aYygBCBaYeY",
+	"vOwTmRGN1tLZWmJ96UewQ3LVGiZTbfsr10EpqRnNHXYypfaWXvoSQmCuhzeEbIo73MvstTJLXfHy7m/Z",
+	"mLuyN8w4dvtQQa/dgCu4ZVzFF9xekxiiEchW0oN9zyd2wic8KW3NJ74oIzj65D7htxIU8GhrK6a0uNAf",
+	"R+05TCxUodNKTZLEtKcpxa4ZLs8inURNLMRKuOMVkAT5KQwRSKZFBmLGQ8Cuu4pEUkynFo5E3TDzEWGq",
+	"bbehoQPTdxSPgAUDCMUElCsNz73ATE1l0Qse5dpH+R4aCgG2GGb+YRHrTPJD8haGRoMlc0SbZJrMxSyO",
+	"EIdfYd8Gxkdkxs0C9VB3tK2wil0eW4SSGLT5jg6Q1dumVL76hAsyERL7bTmMLncZT5r5pt1Nl/EVeOT4",
+	"2NZG6Nb5a6kQaa8UIp2mQqSbFSJ2lSuFh12TvhjWJ4ZEnKSV7VmJ0lCerAKScIezZVUDLub2ZDtPIzbV",
+	"osoq+sScvfvKMN+nef+FzdkL4JHhOULphBuiK2tLoVpLKHJxgD3A782Ll0ItTKi8Qc2B2E6haPxabu9G",
+	"QYYAuUylZRZqHvJKXNi25XuP/Z7s/7Rk/9KQg4vYEWo7DBmJzCOI7t2hhTbddIVL6zUHLLG1kTaMqLew",
+	"ntl8CTQcW6XI/jwHrrEn/SF5NZsMQCoypreGrMmITm2vAMYJ9X1P1xnMb/3odmgwTxJ0+dV52rZnZb+G",
+	"08u58oxGjpMOesFbVFVOuk2aO7rJrjJr/W5hqbt92d6i3YlF61f2njxfX8TOTTP/7zE2JwjlAsGLMfSG",
+	"cTgnubF83zc/5hExFucheePABRDOjiktJKI2LB4R5to/wdzyFN+Oo2VYIhpYruduqUHlpvrni+6VFqwc",
+	"FwtWGrCRZNf3qcn7qN9fUF8St/CFE5MlKBHf3iNbvUjaaCPKIJ0pQA+DAuBEC9/SlRrryTBP5Wtfk4AY",
+	"OU+8ZAkYR8Qg8szZPpMpC4cSpmUiWIaKWMwhixlyrUfkWoKWi2vbApMl4DaljNiszC658O4yJ6SY90Mh",
+	"JYSOTdTlqFPK5FsLcXJPPHXPG/e8cReqLL0B58GehTfe0zIsYZcSD/VqF1Jtbqjl4v54oY0/WPPY+95x",
+	"epnwgmd1TJGRMU6FJAMYMx71PPCs54WYRYp18kMpJplEUQTVMsyUR+qQvHIaJ0MII+lg1icY93D5Zc15",
+	"cEilZNkkVmwYYt4Rw1ATGgteylK1XHydDBWFSF/CRNx+BobapIecOzteuDUdW5kB/s5uoU8B2Lv499Lg",
+	"K5cG9izbKmHHh0QiCwhH1/k9yAOlJdDJSiiXJNEIdVp5C/JAAdeuqULPOhbxAoRKcd0WWo7bX7Po2gOz",
+	"mIu+Uc4Z5pJ18JqIaopXUU4wjww5fJFDYxh6xLhKUQdtFM/83EoBma9fUKUP8DkHz59c236lI6MNC54p",
+	"vU5qDpIIsMM3DGkcg/xGefT9FtHiBji+IMSdAR4pG+XGNlE4YTdJTq6BR9etdIyWDRsBY8wet3JyQYYw",
+	"d1CGKhNVCQXngCwRIR0PyXmKyz6hC+uj1WDEmNk57HZlg93L0sheslIclYArmw1zhkdmdsaaeUQGUsyV",
+	"RWW3DWGtIeL65CdR1oWfRprejckQlpmm6RC5japuBY6IJIbSgl7wv9+3D84+/Od/bNQEWsNHbfNCD9KD",
+	"n+Z1sKhHOlccL+glB++Km+PZI5+ufGLkVdDrtK7QpXwV9K5cJuVV0LoKtMBvkmxK/BLzNK+C3qfMPc7E",
+	"vQruzAUavytzXV8Fd1d5fJylfpilEGo4vUPrAjpZVXyXJQDb5Vdl991bsqhCWeQi7+HTIr/NZCjkvnvD",
+	"Z5ccL9gtOmLVZ84EzT3Dk5NTCXfiMXfdHFYIJyM8sLcKtgwt4gsbJmPYrgJzwMmE6nCMKUxTKnUasv6I",
+	"sopqw5UtKC5VrgNLGGLfoJ00jHjiZlOnV4TvY2HFI0doXao8yr9TaMtQtfCvSj7arttlIf9+NYWQ0Zjp",
+	"Rc1RpDdsN5bCBnOR22OihTgkFwiEIni8qBoN42E8i6DPuG3nWN6XwGFGuTENhIiB8nvpgHD61XZA6LTL",
+	"tuXDTgsWzAa4fMdQcDWLNd7XH0IdQK4m0Gq+E6ONuAOCqRmuVYm1ljm2veAJyAnVIhYjs3wr+rHXDxpb",
+	"DrAqZuzobo8dXxb29UxJZNv5ZCScFxf3ixyPkIiUE5hM9YL48B3ClfPUDyWGQ5AQpe1ZjOpEJZAxgsej",
+	"cMlJahtwXa55xgTPJ36QX86XtAGtRjCS4CnNVXSvbLPamGCn0jAUI3L7ivEQgl633T7blJCbkfFzPp3p",
+	"ewEo35pJNl74e+WqX3KTyvjseRRt0cq29SUQqB/bNO9z/afwOP5FHYifvV1KFBFKEvlUU8pV5BO7u44+",
+	"JRC1WfjmJTDhROA0j5XaWzP+5H2223ZAm01PwD2Xczrpt6IJ/1sbx1Helz1kMTyyZZk+eoZdZZTToXxs",
+	"jxPBD8mP6Evz3R6VpguCNqdvnmo0QadESSAIZoyeOtUzNqnPb8OctH9jKx9z5wQoJ/YXBxZckpc2nelN",
+	"Fa1dNOLfa1iba1j/3fnSvh3919SOXkgSAWrxFPG97k+GHyEnrHSQvki5o4+mJS1bDYUeknOf86vA13DO",
+	"sQVaCX9M9IKf8aW78wphKW/Q6SZY71Ibe+TM/nsOcBNRs7wTwc2Hu1Zyy8P8LZ3jqls+7IQvvQO4iRd2",
+	"+hUeHPPqjY2LPTL5LvxEc9wlpyRgDL0pAX5GZQkHPBaxHXYvUZO40ES5qDIXZC7kDYbcjF5D+QKrmQ35",
+	"2hhezCAp2DFKj9ISdDh+5D/Y6n/zS0QXJEJXFSZWxXR6SDBZhpKhkHMqIxLGIrxx6ftEzWkci7nyY3KO",
+	"Lay3TriLy5jCAnE9ZyFkXWBmPtrX24rQqTSwTtOz4XXXbCRmCtseCwVGd1QsgqT8APd5hTbnudUXUOk+",
+	"L4vbhI3tVse6cN7QC3r7l6wi2CtN95P4ZMxFpOcs694Bu16hOBnmJ1kEamXqU0QXytqn1+bPa6IFudbi",
+	"2gVGUzvUsEbHnnzrVkehq4LBr5NBNGVPF1PKn0kxqVP3ZK69FMEu43gR1dnuQZ0To/FYVTRldscFzoXN",
+	"hQybKtx/ctA+ztz/YUfK2hO68Ou7MuRGF2qvsH0xhe2JoTBMlbPumV2R/haaWh2ucfTJHOE7yzU8THoR",
+	"wdR8nyf0LdWQHPGe1JfHzyTs5XFeHv+ZJORPDIvojOqObQiz9k0Rc+Tz08t6AYRuiCeG5dfzGecNONtG",
+	"EGfvIv+JDyOkMfCIykPyziH82XvSizC7cW5uxXyljW0O92K6sKZOzJrbITviARuaIvWlc33xurcg9hbE",
+	"V8YfM0oEFgRwo0LeqyGhYqFXGxF4hfe/FFN+LD9BKiSMk/fGzGgRLb4rIhKfI0OCKIeejmgL2CbbtlgY",
+	"2L75JILQaCnltscFjrhGJUBZelITEEToVGQh+laV20AgLqVFPqUyZmbBHCAgKpUMV36oQJNv55JpIN8b",
+	"hv9/d3/8Lj+bbPfRdgaBtWT0ZovqDd3oiAfYabXG+C8QWiLNGMMkW4xVtkjSp7hjTVJX54I2acU8ztbO",
+	"Q4vtZ/Fhp1GAGp1ua3SvrdtUdic5nYaYVpmXCdCKOtyHHb9IOAB3wMbANgoGfL58ihVSxoz/QAyHq/Gw",
+	"Df9D/GQscDBfAFW6RQag5wDcO7GwsboW11gkUV45ZuTEJZvAa5zbn8o3VcJHHia8sGnHbA9dWspQ8s/c",
+	"kdvKrfo6IH0j1fZuqy8OwI+ADV9TjLE0Z/3VcmI61u9Y1zYi5K7NvOqV2cZAYqN7C26RZsZMK1ttSxNV",
+	"1KNAzBC22ZjiwGwiliJ0IvAKmBBrqkuLBn1Irp8PD9DqvSYTRIFgmig6BKKFLT2taBtEo2hTtrUTM7se",
+	"86nJUBqyjHvMSB8OLQwP1vDkKshrcdGwg5lmO9LvfCvomi8fdBrohAlKddKHLqjRdb+kiX4iDZzQ/mJS",
+	"qekpcp6XZcmDP2TK2h2fsBDwAJisDCFTTPC9YNp7fD4DdJKTv/fr3/Ga99EnT84+eX514Gc3Ymgf8fnv",
+	"G/FJ9MsBDW++8hCPV0HWmbGL6ZqMi6LPMYP1guDyVt6k6uWERoAarO0bMoL1nZ0ucRBr/Z9COeesrz13",
+	"r3R1566cH7Vddc816PdWgZ1sTf36v2hmV7Y/YXymzXiO27UVF/QITyweGeN921IgXaWsAtUKcL9x9NYN",
+	"2k86GLt14qKvxmLeHwKYR4W4FlhQP5UsrFNAYewNHvU184fAel/TuXVOTszjMg83xFC8qpu76LTtNszx",
+	"4r7FAuh1c18ibkTuEXcN3I6F47zKW7BEUXsU8q35s8uYdTHmkHIycAoxRGT41VZrlRe0FwuzRqAVBk4c",
+	"XzokGDHy8CfoM1gFK2tr1gsn9IsWrw9mwyHIPkZNMrTdruJmpezIN0VKL32P3KHTbX9oBSoWuq80TLNP",
+	"2pSc78+S34DhAxr/7Bb6dblqE2GgQGsjVJcL362rqR/OtNG5013rtpPfIqBRzPgSv3aSuj9nPBLzfkQX",
+	"KuidmR8qD4L7pcjZ24YusVt9f0LliGUOysNu5fmpElgO56XPhWZh/i11hWK1zPO/YOFffjy+f61bjwn9",
+	"mP7+oOT3ZGFOsQFYYRb3KjRX0VhzkWp+NpRhdsieArMc5bS6KbE+AU1ZvEca+DNYj3ukgUqkgWU0mnsp",
+	"WEQN9OiTywBZCUKwrEE0zycrPGMPS7CbA7N8WBwkN1MEIqZzzbC+Sn+F0bLqYBjQOCZeRykBMfBtUXPq",
+	"cj6QlnSLz/gvMKg2B2kztiBCJ8chubYaUI+gpL12AOjMvsrloGIArzTNdGuNexcBsAYK9Vp18syqk19K",
+	"td6zl30M47ODBdyDGJ7AKin7Erau5PeQIzSiGyKL0U5q75xHlLxJOw0XHSUNfGQWNbvSL2Z/3mMtluW2",
+	"eMRxn70Ri9EIs0ayiML2mt24tow8U9kzezSlSs2FtF3eSz1XT3lkk1DcSL5RLv/b4bYrixY0xW7VmvgH",
+	"YuaJurGeOpuuorHVB5VA8EEQkZjdgJn1AeMladS2OP6NH+E2qD8o+3Q/nW3guh6RsZAKyACRz7Htnrml",
+	"FXCYZ6+mJBZ8hEnvJZfXJhY/F8uV6gnIElhxe3v0Z3Axf+UwdV835rgTXh4wZppSwufhDthwe0Uj3CEq",
+	"7nlEcA7zpJ7C5rEYtZpGkQSlQBlJ7Oi2Ih9WitkgNhvl3r4mhIiOdeyyO5eCjx7Ztg82E28w00TdsOkU",
+	"Ips9N7fg+jnroiqYOJViEMMkF0N0Eb5azfPfuPvvEIf6ub3zQRJ3pFLSRSk0+NCWJdwwHrWImoVjY/V5",
+	"n13VaLHxbgXg9IkFv07wp+tggguHdY3HB3dNi0zFn6oah4SQTd2RSwcDfDbJH0d3BD/UGMs7ybQGjqEQ",
+	"13ykEhId0dO2rxLxr1wN842e0B28zfWBT0LhaLIm0DT53h6FIYgp8D3SetXB754+WHfydxn03zBl0+gS",
+	"E2w43mm5sN7qJtsRxIaRL3BfZzxEP5D/surOs+ydvlsZ47c0ZlHfseeGuZGu2bdnTehssDwvO7CUI/Qy",
+	"9G+OdtVQu79lc0SVvWHGb7iYcxX02g0i+J4XU69tLbdyt6d+b54UWso68es5kpevDXudVBjLYmpGkW2o",
+	"ujpfKa9UDLH94RzgxnXWPydDxiMj8TlAhL1HMLxnK83ljA+EuCEKQTDQMShIJAgdGM0E+2oZcihXR94W",
+	"RrlGG/lZzMmE8sUGbLTTjI3ukHGFYwhvjAFy0um2AreU2/K0asp2vOcWeCRkX8LvNuvd0Ka2Lo4p2N2k",
+	"mrheUKTbShq2RUBR1ZkNzJ1GlUoHeVRrfGbxhowzNa7mtCe/Zbkh7Qy6a7hh0ljRbJcEa27gPzCHfA1P",
+	"15KNzMb2grRX+YcGLRqzp3RVnlKB6vaMrzTpSGdWCiSJmG3aNURfbbMOgUXjqipB6LGYTKkE5drWuWao",
+	"vrranf1MezDBi5uZ9qjrEep63uFlvwvGVdrIr6yDHZUFTrfsruw2ZC8NSMcM0NAK6qwbHvoLS2Rl5/55",
+	"vjTqEYmNOHDbbJg8SpR5iq7oupl+XlfJV98505ED2vwu6ta8YWaFr8Ebmiu1gCmIaYxAnpOsQxIbNqKE",
+	"x854ZVL8jX/8GvF97oDNU1enH9ijGunH7i6LuVAfY2GHkrxJsVZ5IABil8ESKIiHu6rfdy9YJZj8Qu8l",
+	"UlmkIHXEDLNHf2tPYN1+TM4fJOZJm1Srhlui0IIYnTfbRHVMVYKn0W1ndrc8jzU9gV8ufzWiGvpi2B8w",
+	"qceoqXXODtoPDtoZavkReDm1hGMWR7vB5X8Fc/+Ke0lOLUyzc/ZD+6DdPeie1Tf/d8RAGrKPffbfvrP5",
+	"f7PGRCnX3i2fL6hdR5/Scu+7Sh3s3A+nIIW8bqQAUdNLexpkOUTT/B937z6tcGfdju7rWDUV325na+cI",
+	"omGGYb3c8dtR16OydL+NFZOdpPmtEtWl4nc6toL2+5Mzctwmne7xyemDh/csl3eb7ffXpvZ9lt89Jkp4",
+	"PoCRIgsYdM8C1OdA5ZEKShKorFfPXZ5kGWfNKQz6Yy81IdDPxyTR4ga4ImIKPOl76/uStKprA4FHF35g",
+	"dfKJXti8MwyHmHFimsTeEC+eshdiVFij+87EaVU7wxASyh+/0gMVU6WJUV+r3L4IU1p5TjYPJ9UIYbuE",
+	"vKRCHm4xSz14xiQMxUciOHnB+Owjom5OmYQcBM/pwXE797gmUWuzLH2zLCsG2AShGYe+yrOV5EnuCWop",
+	"1gK2bXfiNvqcSbBVvq5zLHt1kBiUDIBKcKw4ydTFtAn0gHVOiSuY8JhsEoYS1Lhwh5Y0sohwVJPrN68v",
+	"LklWgBy5u67xoRbt/KMmU8ok+tVc+oNPpGsRauPxab6tfXnElFnoKFnREVhlWdGJB5arcsI5XrBNou2K",
+	"JPW6ube1Ke+xhMgceBqrBspnkw7hISjVx200QnXx9/Hgp5C9Zn9/9tvTt5f/uPj72SEctw/DbswHk2ft",
+	"6L/+HpfzK89dOqeOX/lrGMf6G6z2NbvfL725c5pjdv5aP7BwKPvn9f/D5Bvc6H4Ttolv67vYxY9IE/W3",
+	"yp+sEg75wpP7Z2eP+1TjQEE4k9he9v2HoqbTgAEH09kgZmFQ1Io9U6suLrg0XFG5eHuWbTLu0nw4zD0X",
+	"LF6iyEiICHXgR2Q+Bp4Fz5xTI0oUKtZwxZH9Obbme/gdt12UXFk0joRN5t+DCZgtgs8z+rfPiaK2V5+F",
+	"0jy3F19xz+9dPQREJKbayI8x5emNoZgycHDy3igAHqlWwv71mMHQZR1Ir9yBPLziV/w8uUdnGhm6UYOT",
+	"SycWxNwYFbfgKjAw2Yl5ZPOztu3LdMWXBIJ71g4kwrbcqkE6gD1re1HwZxUFlzmtZy8OvhpxcKHpYgO9",
+	"vFIsfEpP3d0qz8lzw5S3dYE09IDscbt25icRtk2uM+7v35pbmdmzwvfWtOPKMOm4MqV6nKk+SXnpNj1X",
+	"PLTjHAZjIW7UkQIejSRbUaOJSYsDCCliWRJjhHkhn4IgGCE21UZZ+SdINmQQYWeCMZCnj59cnBPFRpzq",
+	"mQRUGCwwptJ0MkXVQdI5GYho8cgqEXDr2iYrLSRYJcyl2GE3mDknz5+k9V+omFnTlTBNzII5e1nY4hej",
+	"Z6HiZsb3FJ2lLhXLqnOoPnXbJ/jKpCzGTOACePSTZJFVnbonVS3CJITAbsFf/s6u7rqMsNKlufj5/KB7",
+	"+qBFBlTBgxMbllLk/OLVYceMYpI/US+f/vr4+U8//+Of+qffv//X8Yubn86GL8KPw+M/hs877X8s1OjJ",
+	"u8nL1/+cfPypPXvw26/n7On54kf2X0/e/fvl97PXcPqu/ffZT9/Hs3+cD948/+Pn8Q9nLzunl/HshX76",
+	"m375N38abYJBeh7/6+ByzmImDp6aA3Hw1GzZgZv3wYWf0sqzmimmOe10G5eRvTP7yqzKa9YQImyc4bVu",
+	"LNcinbOH7fyCdR4+7B6fnj6waN2Np3bJJoAHt+7Uuu1aZUJVGvB/Hv1nTl8M3n+6CpBAroLelS+6gegq",
+	"aF0FatTHn/oswl9/++mfiv7Xb3E4+ecNXqD96K+CXroQravA1WP6G+vwqavg7kN5LuKAcYq5i8WZblaR",
+	"fIFcoGW7HMikaGtDUdpUFfuy2hEevsQFb84jmUpxy+yB9ULPc/OC0DMs9cDjrLXPHnZOu3mhSO01/vyu",
+	"17JSsaElm0K10MhKAYyHe47QqmDqlucbtl7FuM/JmHFtzVpfriGBOgABB4DnWbdtwcWM4IoZ3IIyeh0q",
+	"eE0lAE60muPjzzX5/WVe6v388vzxwcXP593TB+n6WIsa0Tl5ZH0XTjjm2Zj+W4Z+bzt/O+2ePqQ/PDiD",
+	"hxDCACJ63KXDIX3QDaOQHg/paSek0UN4+JC24fTBcHh6/CBqh/ADdNo/RD8MoipmaCfYnKOftM8e7Jbx",
+	"fboKHHeCW93vID8TWKbjvkSeaJjcYgr4lQdFZLYknE4wg9qiQRrK68+mkVGVr4K7PSO7Z0Z2zh2JJ/W3",
+	"ll4342ad9skPpw8fbMzN8gP9FNg4jG9drkDeegqeyTjoBUe2GwgdlZH1C8QYQXqdW105FhZkHMGAUjsg",
+	"n8qvgjKdRhSwiFv2meivxBcAzzzKwwktP+lHD3Xu2AiTZMwM611kR5KtsiwbDdW+MCISfj7pPYfkqS1w",
+	"nEzMW1x9JCfX2cTXX2Bh+5VRF/rqttspInzmadjts9vuWm8rKvozHYoJeB+kDVItQPccysINTC2bnLM4",
+	"NmsWUimZN7XTOm47vsoZ2mJBRTTEMZmpzJ3JSVy+82egsR63yAS0ZKFfZqYQgELSMDsAc56Mlbr8lH8u",
+	"d2Cx1aWtlP2npWJ42ZA5zJzJYRYZAatj7j7c/Z8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
