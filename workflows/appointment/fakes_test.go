@@ -35,6 +35,7 @@ type world struct {
 	foreignWrite   bool
 	taken          map[time.Time]bool
 	reminders      []domain.Reminder
+	deliveries     []time.Time
 }
 
 func (w *world) ClaimProcess(context.Context, string, string, string) (domain.Appointment, bool, error) {
@@ -141,6 +142,7 @@ func (w *world) DeliverMail(_ context.Context, in acts.DeliverMailInput) (acts.D
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reminders = append(w.reminders, in.Reminders...)
+	w.deliveries = append(w.deliveries, w.clock().UTC())
 	return acts.DeliverMailResult{}, nil
 }
 
