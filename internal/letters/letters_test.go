@@ -102,7 +102,7 @@ func TestLettersCannotSayWhatTheVisitIsAbout(t *testing.T) {
 	allowed := map[string]bool{}
 	for f := range strings.FieldsSeq(`MessageID AppointmentID Recipient RecipientName Address Locale TimeZone ClinicName
 		ClinicAddress DoctorName PatientName VisitTimeZone StartsAt EndsAt Sequence Price Refunded PayBy AnswerBy Link
-		IntentID ReceiptCode ReminderLead WrittenAt OrganizerMail`) {
+		IntentID ReceiptCode ReminderLead WrittenAt OrganizerMail Mode JoinURL`) {
 		allowed[f] = true
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[domain.LetterData]()) {

@@ -29,6 +29,7 @@ type view struct {
 	Refunded string // empty where nothing goes back
 
 	values map[string]string
+	place  *time.Location // of the visit
 }
 
 // fact is one line of a letter's table.
@@ -42,7 +43,7 @@ func viewOf(d domain.LetterData, w words) (view, error) {
 	v := view{
 		Locale: w.locale, Greeting: w.greeting(d.RecipientName), Link: d.Link, Closing: d.ClinicName, Footer: w.footer,
 		Clinic: d.ClinicName, Doctor: d.DoctorName, Date: w.date(d.StartsAt.In(reader)),
-		Payable: !d.Price.IsZero(),
+		Payable: !d.Price.IsZero(), place: visit,
 	}
 	if v.Payable {
 		v.Price = d.Price.String()
@@ -58,6 +59,9 @@ func viewOf(d domain.LetterData, w words) (view, error) {
 	if differ(d.StartsAt, reader, visit) || differ(d.EndsAt, reader, visit) {
 		v.values["where_when"] = w.span(d.StartsAt.In(visit), d.EndsAt.In(visit))
 	}
+	if d.Mode == domain.Telehealth {
+		v.values["address"], v.values["place"], v.values["join"] = "", w.video, d.JoinURL
+	}
 	if d.Recipient == domain.RecipientDoctor {
 		v.values["patient"] = d.PatientName
 	}
@@ -65,7 +69,7 @@ func viewOf(d domain.LetterData, w words) (view, error) {
 }
 
 // facts lists the named values that are known; the visit's own time follows the
-// reader's where they differ.
+// reader's where they differ, and a video visit's link stands where the address would.
 func (v view) facts(names []string, w words) []fact {
 	var out []fact
 	add := func(name string) {
@@ -75,8 +79,12 @@ func (v view) facts(names []string, w words) []fact {
 	}
 	for _, name := range names {
 		add(name)
-		if name == "when" {
+		switch name {
+		case "when":
 			add("where_when")
+		case "address": // a video visit has none
+			add("place")
+			add("join")
 		}
 	}
 	return out

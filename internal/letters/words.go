@@ -16,6 +16,7 @@ type words struct {
 	hello    string // with a name
 	helloAll string
 	footer   string
+	video    string // what stands for the place of a telehealth visit
 	event    string // what a calendar entry is called, with the clinic's name
 	day      func(w words, t time.Time) string
 	clock    func(t time.Time) string
@@ -38,7 +39,7 @@ var english = words{
 	labels: map[string]string{
 		"when": "When", "where_when": "Local time of the visit", "doctor": "Doctor", "patient": "Patient",
 		"clinic": "Clinic", "address": "Address", "price": "Price", "refunded": "Refund", "receipt": "Receipt number",
-		"pay_by": "Pay by", "answer_by": "Answer by",
+		"pay_by": "Pay by", "answer_by": "Answer by", "place": "Where", "join": "Join here",
 	},
 	weekdays: [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
 	months: [12]string{
@@ -46,7 +47,7 @@ var english = words{
 	},
 	hello: "Hello %s,", helloAll: "Hello,",
 	footer: "You receive this message because of an appointment. Please do not reply to it.",
-	event:  "Appointment at %s",
+	event:  "Appointment at %s", video: "Video visit",
 	day: func(w words, t time.Time) string {
 		return fmt.Sprintf("%d %s %d", t.Day(), w.months[t.Month()-1], t.Year())
 	},
@@ -58,7 +59,7 @@ var german = words{
 	labels: map[string]string{
 		"when": "Wann", "where_when": "Ortszeit des Termins", "doctor": "Arzt/Ärztin", "patient": "Patient/in",
 		"clinic": "Praxis", "address": "Adresse", "price": "Preis", "refunded": "Erstattung", "receipt": "Belegnummer",
-		"pay_by": "Zu bezahlen bis", "answer_by": "Antwort bis",
+		"pay_by": "Zu bezahlen bis", "answer_by": "Antwort bis", "place": "Wo", "join": "Teilnahme",
 	},
 	weekdays: [7]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
 	months: [12]string{
@@ -66,7 +67,7 @@ var german = words{
 	},
 	hello: "Guten Tag %s,", helloAll: "Guten Tag,",
 	footer: "Sie erhalten diese Nachricht wegen eines Termins. Bitte antworten Sie nicht darauf.",
-	event:  "Termin bei %s",
+	event:  "Termin bei %s", video: "Videotermin",
 	day: func(w words, t time.Time) string {
 		return fmt.Sprintf("%d. %s %d", t.Day(), w.months[t.Month()-1], t.Year())
 	},
