@@ -90,3 +90,20 @@ func TestWhichMessagesAreSentAgain(t *testing.T) {
 		})
 	}
 }
+
+func TestWhereAVideoVisitIsHeldIsAnHTTPSAddress(t *testing.T) {
+	typ := domain.AppointmentType{
+		Name: "Video", Mode: domain.Telehealth, Terms: domain.DefaultTerms(), Rules: domain.SlotRules{
+			Duration: domain.Duration(30 * time.Minute), Step: domain.Duration(30 * time.Minute), BookingWindow: domain.Duration(90 * 24 * time.Hour),
+		},
+	}
+	for link, ok := range map[string]bool{
+		"": true, "https://video.example/room": true, "http://video.example/room": false, "javascript:alert(1)": false,
+		"https://user:secret@video.example/": false, "https://": false, "video.example": false,
+	} {
+		typ.JoinURL = link
+		require.Equal(t, ok, typ.ValidateSetup() == nil, "%q", link)
+	}
+	typ.Mode, typ.JoinURL = domain.InPerson, "https://video.example/room"
+	require.ErrorContains(t, typ.ValidateSetup(), "telehealth")
+}
