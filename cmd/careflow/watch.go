@@ -19,6 +19,8 @@ import (
 // watchPause is waited before a stream that broke off is opened again.
 const watchPause = time.Second
 
+const stoppedByHand = "stopped"
+
 func newWatch(r *remote) *cobra.Command {
 	return &cobra.Command{
 		Use: "watch <appointment-id>", Short: "Show what happens to a visit as it happens, until it is archived or you stop",
@@ -32,11 +34,9 @@ func newWatch(r *remote) *cobra.Command {
 			for {
 				why, err := follow(c.Context(), r, p, "/v1/appointments/"+url.PathEscape(args[0])+"/stream", &last)
 				switch {
-				case c.Context().Err() != nil:
-					return nil // stopped by hand
 				case err != nil:
 					return err
-				case why == "archived":
+				case why == "archived" || why == stoppedByHand:
 					return nil
 				case why == "token_expired" || why == "session_ended" || why == "access_changed":
 					return fmt.Errorf("the stream ended (%s): log in again", why)
@@ -63,6 +63,9 @@ func follow(ctx context.Context, r *remote, p *demoPerson, path string, last *st
 		req.Header.Set("Last-Event-ID", *last)
 	}
 	resp, err := (&http.Client{}).Do(req) // without the time limit of other requests
+	if ctx.Err() != nil {
+		return stoppedByHand, nil
+	}
 	if err != nil {
 		if *last != "" {
 			return "", nil // it was there before: it comes back

@@ -20,7 +20,7 @@ import (
 // webhook. Its other half is below: it protects nothing.
 const DefaultMailEventKey = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEltaUFBf1KvBi6XjNwBfI157HCzakpjUR2ETIIjZO7jZ9KIhh73k1KMZ5M+iYk0Bqc0XcgYO7ifY7x7o5XNS1rg=="
 
-const mailEventPrivateKey = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg5DDXXqBeLeZDZu++FaFKr64i8bZtvUvM0l3V6ZJ6JVuhRANCAASW1pQUF/Uq8GLpeM3AF8jXnscLNqSmNRHYRMgiNk7uNn0oiGHveTUoxnkz6JiTQGpzRdyBg7uJ9jvHujlc1LWu" //nolint:gosec // public on purpose
+const mailEventPrivateKey = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg5DDXXqBeLeZDZu++FaFKr64i8bZtvUvM0l3V6ZJ6JVuhRANCAASW1pQUF/Uq8GLpeM3AF8jXnscLNqSmNRHYRMgiNk7uNn0oiGHveTUoxnkz6JiTQGpzRdyBg7uJ9jvHujlc1LWu"
 
 // Fate is what becomes of mails to a recipient after they were accepted. The zero Fate
 // is to be delivered.
