@@ -23,6 +23,7 @@ const (
 	extRawBody   = "x-careflow-raw-body"   // the handler reads the body as it came
 	extBodyLimit = "x-careflow-body-limit" // bytes
 	extStream    = "x-careflow-stream"     // the answer goes on for as long as there is someone to listen
+	extPage      = "x-careflow-page"       // answers people with a page, errors too
 )
 
 // defaultBodyLimit bounds a request's body, in bytes.
@@ -36,6 +37,7 @@ type operation struct {
 	roles     []domain.Role
 	rawBody   bool
 	stream    bool // its answer has no end of its own
+	page      bool
 	bodyLimit int64
 	prefers   bool // takes the Prefer header
 	query     []string
@@ -99,6 +101,7 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 	}
 	o.stream, _ = spec.Extensions[extStream].(bool)
 	o.rawBody, _ = spec.Extensions[extRawBody].(bool)
+	o.page, _ = spec.Extensions[extPage].(bool)
 	if limit, ok := spec.Extensions[extBodyLimit].(float64); ok {
 		o.bodyLimit = int64(limit)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
+	accountacts "github.com/careflow/careflow/activities/accountmail"
 	acts "github.com/careflow/careflow/activities/appointment"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/worker/relay"
@@ -17,13 +18,15 @@ import (
 // Module runs the workers and the relay. It needs a Config, a relay.Config, a Temporal
 // client, the stores and vendors of the activities (acts.RecordStore, acts.PaymentStore,
 // acts.PaymentProvider, acts.Ledger, acts.Mailer, acts.Writer, acts.Linker), what the
-// reconciler needs (reconcileacts.Store, .Processes, .Config), a relay.Outbox, relay.Processes, a prometheus.Registerer and a logger.
+// reconciler needs (reconcileacts.Store, .Processes, .Config), what letters of accounts need
+// (accountacts.Ledger, .Writer, .Linker), a relay.Outbox, relay.Processes, relay.Accounts,
+// a prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		reconcileacts.New,
-		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities) Activities {
-			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c}
+		reconcileacts.New, accountacts.New,
+		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, a *accountacts.Activities) Activities {
+			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a}
 		},
 		New,
 		func(r prometheus.Registerer) *relay.Metrics { return relay.NewMetrics(r) },

@@ -46,10 +46,12 @@ func (e AccountCreationLanguage) Valid() bool {
 const (
 	AccountEventKindCreated             AccountEventKind = "created"
 	AccountEventKindDisabled            AccountEventKind = "disabled"
+	AccountEventKindEmailVerified       AccountEventKind = "email_verified"
 	AccountEventKindEnabled             AccountEventKind = "enabled"
 	AccountEventKindLoggedOutEverywhere AccountEventKind = "logged_out_everywhere"
 	AccountEventKindPasswordChanged     AccountEventKind = "password_changed"
 	AccountEventKindPasswordReset       AccountEventKind = "password_reset"
+	AccountEventKindRegistered          AccountEventKind = "registered"
 	AccountEventKindRenamed             AccountEventKind = "renamed"
 	AccountEventKindRolesChanged        AccountEventKind = "roles_changed"
 	AccountEventKindTokenReused         AccountEventKind = "token_reused"
@@ -62,6 +64,8 @@ func (e AccountEventKind) Valid() bool {
 		return true
 	case AccountEventKindDisabled:
 		return true
+	case AccountEventKindEmailVerified:
+		return true
 	case AccountEventKindEnabled:
 		return true
 	case AccountEventKindLoggedOutEverywhere:
@@ -70,11 +74,70 @@ func (e AccountEventKind) Valid() bool {
 		return true
 	case AccountEventKindPasswordReset:
 		return true
+	case AccountEventKindRegistered:
+		return true
 	case AccountEventKindRenamed:
 		return true
 	case AccountEventKindRolesChanged:
 		return true
 	case AccountEventKindTokenReused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccountMessageKind.
+const (
+	AccountMessageKindAccountExists   AccountMessageKind = "account_exists"
+	AccountMessageKindLoginAlert      AccountMessageKind = "login_alert"
+	AccountMessageKindPasswordChanged AccountMessageKind = "password_changed"
+	AccountMessageKindPasswordReset   AccountMessageKind = "password_reset"
+	AccountMessageKindVerifyEmail     AccountMessageKind = "verify_email"
+)
+
+// Valid indicates whether the value is a known member of the AccountMessageKind enum.
+func (e AccountMessageKind) Valid() bool {
+	switch e {
+	case AccountMessageKindAccountExists:
+		return true
+	case AccountMessageKindLoginAlert:
+		return true
+	case AccountMessageKindPasswordChanged:
+		return true
+	case AccountMessageKindPasswordReset:
+		return true
+	case AccountMessageKindVerifyEmail:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccountMessageStatus.
+const (
+	AccountMessageStatusFailed  AccountMessageStatus = "failed"
+	AccountMessageStatusPending AccountMessageStatus = "pending"
+	AccountMessageStatusSending AccountMessageStatus = "sending"
+	AccountMessageStatusSent    AccountMessageStatus = "sent"
+	AccountMessageStatusSkipped AccountMessageStatus = "skipped"
+	AccountMessageStatusUnknown AccountMessageStatus = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the AccountMessageStatus enum.
+func (e AccountMessageStatus) Valid() bool {
+	switch e {
+	case AccountMessageStatusFailed:
+		return true
+	case AccountMessageStatusPending:
+		return true
+	case AccountMessageStatusSending:
+		return true
+	case AccountMessageStatusSent:
+		return true
+	case AccountMessageStatusSkipped:
+		return true
+	case AccountMessageStatusUnknown:
 		return true
 	default:
 		return false
@@ -354,6 +417,45 @@ func (e PatientInputRelation) Valid() bool {
 	}
 }
 
+// Defines values for PayStateState.
+const (
+	PayStateStateArchived  PayStateState = "archived"
+	PayStateStateCancelled PayStateState = "cancelled"
+	PayStateStateConfirmed PayStateState = "confirmed"
+	PayStateStateDeclined  PayStateState = "declined"
+	PayStateStateExpired   PayStateState = "expired"
+	PayStateStateOpening   PayStateState = "opening"
+	PayStateStateOver      PayStateState = "over"
+	PayStateStatePaid      PayStateState = "paid"
+	PayStateStatePayable   PayStateState = "payable"
+)
+
+// Valid indicates whether the value is a known member of the PayStateState enum.
+func (e PayStateState) Valid() bool {
+	switch e {
+	case PayStateStateArchived:
+		return true
+	case PayStateStateCancelled:
+		return true
+	case PayStateStateConfirmed:
+		return true
+	case PayStateStateDeclined:
+		return true
+	case PayStateStateExpired:
+		return true
+	case PayStateStateOpening:
+		return true
+	case PayStateStateOver:
+		return true
+	case PayStateStatePaid:
+		return true
+	case PayStateStatePayable:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PaymentStatus.
 const (
 	PaymentStatusAuthorised     PaymentStatus = "authorised"
@@ -525,6 +627,24 @@ func (e ReconciliationTrigger) Valid() bool {
 	case ReconciliationTriggerPerson:
 		return true
 	case ReconciliationTriggerSchedule:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RegistrationLanguage.
+const (
+	RegistrationLanguageDe RegistrationLanguage = "de"
+	RegistrationLanguageEn RegistrationLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the RegistrationLanguage enum.
+func (e RegistrationLanguage) Valid() bool {
+	switch e {
+	case RegistrationLanguageDe:
+		return true
+	case RegistrationLanguageEn:
 		return true
 	default:
 		return false
@@ -813,6 +933,33 @@ type AccountEventList struct {
 	Items []AccountEvent `json:"items"`
 }
 
+// AccountMessage defines model for AccountMessage.
+type AccountMessage struct {
+	Attempts  int       `json:"attempts"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ErrorCode The last reason why it was not sent.
+	ErrorCode string               `json:"error_code,omitempty,omitzero"`
+	ID        string               `json:"id"`
+	Kind      AccountMessageKind   `json:"kind"`
+	SentAt    time.Time            `json:"sent_at,omitempty,omitzero"`
+	Status    AccountMessageStatus `json:"status"`
+
+	// Unknowns Attempts whose outcome the vendor never told.
+	Unknowns int `json:"unknowns"`
+}
+
+// AccountMessageKind defines model for AccountMessage.Kind.
+type AccountMessageKind string
+
+// AccountMessageStatus defines model for AccountMessage.Status.
+type AccountMessageStatus string
+
+// AccountMessageList defines model for AccountMessageList.
+type AccountMessageList struct {
+	Items []AccountMessage `json:"items"`
+}
+
 // AccountPage defines model for AccountPage.
 type AccountPage struct {
 	Items []ManagedAccount `json:"items"`
@@ -837,6 +984,11 @@ type Actor struct {
 
 // ActorKind defines model for ActorKind.
 type ActorKind string
+
+// AddressOnly defines model for AddressOnly.
+type AddressOnly struct {
+	Email string `json:"email"`
+}
 
 // AffectedVisit A live visit outside the doctor's time. Nothing happens to it by itself.
 type AffectedVisit struct {
@@ -1150,6 +1302,14 @@ type CancellationReasonCode string
 // Example: 09:00
 type ClockTime = string
 
+// ConfirmEmailForm defines model for ConfirmEmailForm.
+type ConfirmEmailForm struct {
+	Password string `json:"password"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
+
 // CreatedAccount defines model for CreatedAccount.
 type CreatedAccount struct {
 	Account ManagedAccount `json:"account"`
@@ -1404,7 +1564,10 @@ type ManagedAccount struct {
 	// Disabled Cannot log in.
 	Disabled bool   `json:"disabled"`
 	Email    string `json:"email"`
-	ID       string `json:"id"`
+
+	// EmailVerified The address is its owner's. Until then nobody can log in.
+	EmailVerified bool   `json:"email_verified"`
+	ID            string `json:"id"`
 
 	// Language BCP 47, of letters.
 	Language string `json:"language"`
@@ -1492,6 +1655,15 @@ type NewPassword struct {
 	Password string `json:"password"`
 }
 
+// NewPasswordForm defines model for NewPasswordForm.
+type NewPasswordForm struct {
+	Again       string `json:"again"`
+	NewPassword string `json:"new_password"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
+
 // NewPatient defines model for NewPatient.
 type NewPatient struct {
 	// AccountID Whose patient; staff only. Left out: the own account's.
@@ -1571,6 +1743,14 @@ type PatientList struct {
 	Items []Patient `json:"items"`
 }
 
+// PayState defines model for PayState.
+type PayState struct {
+	State PayStateState `json:"state"`
+}
+
+// PayStateState defines model for PayState.State.
+type PayStateState string
+
 // Payment defines model for Payment.
 type Payment struct {
 	// Amount Example: {"currency":"EUR","minor":8000}
@@ -1582,7 +1762,7 @@ type Payment struct {
 	// ClientSecret Pays this payment with Stripe.js. For the payer only, while there is something to pay.
 	ClientSecret string `json:"client_secret,omitempty,omitzero"`
 
-	// PayURL A page to pay on, where the installation has one; comes with the client secret.
+	// PayURL A page to pay on; comes with the client secret.
 	PayURL string `json:"pay_url,omitempty,omitzero"`
 
 	// PublishableKey The key for Stripe.js; comes with the client secret.
@@ -1714,6 +1894,14 @@ type ReconciliationStarted struct {
 	Joined bool `json:"joined"`
 }
 
+// Redemption defines model for Redemption.
+type Redemption struct {
+	NewPassword string `json:"new_password"`
+
+	// Token Of the link in the letter.
+	Token string `json:"token"`
+}
+
 // Refresh defines model for Refresh.
 type Refresh struct {
 	RefreshToken string `json:"refresh_token"`
@@ -1725,6 +1913,30 @@ type RefundTier struct {
 	BeforeMinutes int `json:"before_minutes"`
 	Percent       int `json:"percent"`
 }
+
+// Registration defines model for Registration.
+type Registration struct {
+	// DateOfBirth A day such as 1980-02-29.
+	DateOfBirth string `json:"date_of_birth,omitempty,omitzero"`
+	Email       string `json:"email"`
+
+	// Gender In the person's own words.
+	Gender string `json:"gender,omitempty,omitzero"`
+
+	// Language Of letters.
+	Language RegistrationLanguage `json:"language,omitempty,omitzero"`
+	Name     string               `json:"name"`
+	Password string               `json:"password"`
+	Phone    string               `json:"phone,omitempty,omitzero"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// RegistrationLanguage Of letters.
+type RegistrationLanguage string
 
 // Repair defines model for Repair.
 type Repair struct {
@@ -1868,8 +2080,36 @@ type TimeOffSaved struct {
 // Example: Europe/Berlin
 type TimeZone = string
 
+// Verification defines model for Verification.
+type Verification struct {
+	// Password The one that was chosen when registering.
+	Password string `json:"password"`
+
+	// Token Of the link in the letter.
+	Token string `json:"token"`
+}
+
+// VisitCancelForm defines model for VisitCancelForm.
+type VisitCancelForm struct {
+	Key string `json:"key"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
+
 // VisitMode defines model for VisitMode.
 type VisitMode string
+
+// VisitMoveForm defines model for VisitMoveForm.
+type VisitMoveForm struct {
+	Key string `json:"key"`
+
+	// StartsAt The new start.
+	StartsAt time.Time `json:"starts_at"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
 
 // Weekday defines model for Weekday.
 type Weekday string
@@ -1946,11 +2186,17 @@ type DoctorFound = Doctor
 // Forbidden RFC 9457. Programs look at `code`, people read `detail`.
 type Forbidden = Problem
 
+// Gone RFC 9457. Programs look at `code`, people read `detail`.
+type Gone = Problem
+
 // IdempotencyReused RFC 9457. Programs look at `code`, people read `detail`.
 type IdempotencyReused = Problem
 
 // Internal RFC 9457. Programs look at `code`, people read `detail`.
 type Internal = Problem
+
+// LinkOver RFC 9457. Programs look at `code`, people read `detail`.
+type LinkOver = Problem
 
 // NotFound RFC 9457. Programs look at `code`, people read `detail`.
 type NotFound = Problem
@@ -1978,6 +2224,9 @@ type Unavailable = Problem
 
 // UnsupportedMediaType RFC 9457. Programs look at `code`, people read `detail`.
 type UnsupportedMediaType = Problem
+
+// Unverified RFC 9457. Programs look at `code`, people read `detail`.
+type Unverified = Problem
 
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
@@ -2312,6 +2561,18 @@ type ReceiveStripeWebhookParams struct {
 	StripeSignature string `json:"Stripe-Signature"`
 }
 
+// GetVisitMovePageParams defines parameters for GetVisitMovePage.
+type GetVisitMovePageParams struct {
+	// From The first day, in the zone of the patient; today where it is left out.
+	From string `form:"from,omitempty" json:"from,omitempty,omitzero"`
+}
+
+// ConfirmEmailByLinkFormdataRequestBody defines body for ConfirmEmailByLink for application/x-www-form-urlencoded ContentType.
+type ConfirmEmailByLinkFormdataRequestBody = ConfirmEmailForm
+
+// ChooseNewPasswordFormdataRequestBody defines body for ChooseNewPassword for application/x-www-form-urlencoded ContentType.
+type ChooseNewPasswordFormdataRequestBody = NewPasswordForm
+
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = AccountCreation
 
@@ -2360,11 +2621,26 @@ type PutAppointmentTypeJSONRequestBody = AppointmentTypeInput
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = PasswordChange
 
+// RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
+type RequestPasswordResetJSONRequestBody = AddressOnly
+
+// RedeemPasswordResetJSONRequestBody defines body for RedeemPasswordReset for application/json ContentType.
+type RedeemPasswordResetJSONRequestBody = Redemption
+
 // CreatePatientJSONRequestBody defines body for CreatePatient for application/json ContentType.
 type CreatePatientJSONRequestBody = NewPatient
 
 // PutPatientJSONRequestBody defines body for PutPatient for application/json ContentType.
 type PutPatientJSONRequestBody = PatientInput
+
+// RegisterJSONRequestBody defines body for Register for application/json ContentType.
+type RegisterJSONRequestBody = Registration
+
+// ResendVerificationJSONRequestBody defines body for ResendVerification for application/json ContentType.
+type ResendVerificationJSONRequestBody = AddressOnly
+
+// VerifyEmailJSONRequestBody defines body for VerifyEmail for application/json ContentType.
+type VerifyEmailJSONRequestBody = Verification
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Credentials
@@ -2372,11 +2648,32 @@ type CreateSessionJSONRequestBody = Credentials
 // RefreshSessionJSONRequestBody defines body for RefreshSession for application/json ContentType.
 type RefreshSessionJSONRequestBody = Refresh
 
+// CancelVisitByLinkFormdataRequestBody defines body for CancelVisitByLink for application/x-www-form-urlencoded ContentType.
+type CancelVisitByLinkFormdataRequestBody = VisitCancelForm
+
+// MoveVisitByLinkFormdataRequestBody defines body for MoveVisitByLink for application/x-www-form-urlencoded ContentType.
+type MoveVisitByLinkFormdataRequestBody = VisitMoveForm
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(c *gin.Context)
+	// GetConfirmEmailPage Asks before an address is confirmed
+	// (GET /account/email/{token})
+	GetConfirmEmailPage(c *gin.Context, token string)
+	// ConfirmEmailByLink Confirms an address from its page
+	// (POST /account/email/{token})
+	ConfirmEmailByLink(c *gin.Context, token string)
+	// GetNewPasswordPage Asks for a new password
+	// (GET /account/password/{token})
+	GetNewPasswordPage(c *gin.Context, token string)
+	// ChooseNewPassword Sets a new password from its page
+	// (POST /account/password/{token})
+	ChooseNewPassword(c *gin.Context, token string)
+	// GetPageAsset A file that pages load
+	// (GET /assets/{asset})
+	GetPageAsset(c *gin.Context, asset string)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(c *gin.Context)
@@ -2389,6 +2686,12 @@ type ServerInterface interface {
 	// GetContract This contract
 	// (GET /openapi.yaml)
 	GetContract(c *gin.Context)
+	// GetPayPage The page to pay on
+	// (GET /pay/{token})
+	GetPayPage(c *gin.Context, token string)
+	// GetPayState What the pay page would show
+	// (GET /pay/{token}/state)
+	GetPayState(c *gin.Context, token string)
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(c *gin.Context)
@@ -2407,6 +2710,9 @@ type ServerInterface interface {
 	// ListAccountEvents What happened to an account
 	// (GET /v1/accounts/{account_id}/events)
 	ListAccountEvents(c *gin.Context, accountID AccountID)
+	// ListAccountMessages The letters about an account
+	// (GET /v1/accounts/{account_id}/messages)
+	ListAccountMessages(c *gin.Context, accountID AccountID)
 	// ResetAccountPassword Give an account a new password
 	// (POST /v1/accounts/{account_id}/password)
 	ResetAccountPassword(c *gin.Context, accountID AccountID)
@@ -2527,6 +2833,12 @@ type ServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(c *gin.Context)
+	// RequestPasswordReset Ask for a new password
+	// (POST /v1/password-resets)
+	RequestPasswordReset(c *gin.Context)
+	// RedeemPasswordReset Choose a new password
+	// (POST /v1/password-resets/redeem)
+	RedeemPasswordReset(c *gin.Context)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(c *gin.Context, params ListPatientsParams)
@@ -2539,6 +2851,15 @@ type ServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(c *gin.Context, patientID PatientID, params PutPatientParams)
+	// Register Open an account
+	// (POST /v1/registrations)
+	Register(c *gin.Context)
+	// ResendVerification Send the letter with the link again
+	// (POST /v1/registrations/letters)
+	ResendVerification(c *gin.Context)
+	// VerifyEmail Confirm an address
+	// (POST /v1/registrations/verify)
+	VerifyEmail(c *gin.Context)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(c *gin.Context)
@@ -2560,6 +2881,21 @@ type ServerInterface interface {
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(c *gin.Context, params ReceiveStripeWebhookParams)
+	// GetVisitPage The page of a visit
+	// (GET /visit/{token})
+	GetVisitPage(c *gin.Context, token string)
+	// GetVisitCancelPage Asks before a visit is cancelled
+	// (GET /visit/{token}/cancel)
+	GetVisitCancelPage(c *gin.Context, token string)
+	// CancelVisitByLink Cancels a visit from its page
+	// (POST /visit/{token}/cancel)
+	CancelVisitByLink(c *gin.Context, token string)
+	// GetVisitMovePage Free times to move a visit to
+	// (GET /visit/{token}/move)
+	GetVisitMovePage(c *gin.Context, token string, params GetVisitMovePageParams)
+	// MoveVisitByLink Moves a visit from its page
+	// (POST /visit/{token}/move)
+	MoveVisitByLink(c *gin.Context, token string)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -2582,6 +2918,131 @@ func (siw *ServerInterfaceWrapper) GetKeySet(c *gin.Context) {
 	}
 
 	siw.Handler.GetKeySet(c)
+}
+
+// GetConfirmEmailPage operation middleware
+func (siw *ServerInterfaceWrapper) GetConfirmEmailPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetConfirmEmailPage(c, token)
+}
+
+// ConfirmEmailByLink operation middleware
+func (siw *ServerInterfaceWrapper) ConfirmEmailByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ConfirmEmailByLink(c, token)
+}
+
+// GetNewPasswordPage operation middleware
+func (siw *ServerInterfaceWrapper) GetNewPasswordPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetNewPasswordPage(c, token)
+}
+
+// ChooseNewPassword operation middleware
+func (siw *ServerInterfaceWrapper) ChooseNewPassword(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChooseNewPassword(c, token)
+}
+
+// GetPageAsset operation middleware
+func (siw *ServerInterfaceWrapper) GetPageAsset(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "asset" -------------
+	var asset string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "asset", c.Param("asset"), &asset, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter asset: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPageAsset(c, asset)
 }
 
 // GetDocs operation middleware
@@ -2634,6 +3095,56 @@ func (siw *ServerInterfaceWrapper) GetContract(c *gin.Context) {
 	}
 
 	siw.Handler.GetContract(c)
+}
+
+// GetPayPage operation middleware
+func (siw *ServerInterfaceWrapper) GetPayPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPayPage(c, token)
+}
+
+// GetPayState operation middleware
+func (siw *ServerInterfaceWrapper) GetPayState(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPayState(c, token)
 }
 
 // GetReadiness operation middleware
@@ -2821,6 +3332,31 @@ func (siw *ServerInterfaceWrapper) ListAccountEvents(c *gin.Context) {
 	}
 
 	siw.Handler.ListAccountEvents(c, accountID)
+}
+
+// ListAccountMessages operation middleware
+func (siw *ServerInterfaceWrapper) ListAccountMessages(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccountMessages(c, accountID)
 }
 
 // ResetAccountPassword operation middleware
@@ -4791,6 +5327,32 @@ func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
 	siw.Handler.StartReconciliation(c)
 }
 
+// RequestPasswordReset operation middleware
+func (siw *ServerInterfaceWrapper) RequestPasswordReset(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RequestPasswordReset(c)
+}
+
+// RedeemPasswordReset operation middleware
+func (siw *ServerInterfaceWrapper) RedeemPasswordReset(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RedeemPasswordReset(c)
+}
+
 // ListPatients operation middleware
 func (siw *ServerInterfaceWrapper) ListPatients(c *gin.Context) {
 
@@ -4936,6 +5498,45 @@ func (siw *ServerInterfaceWrapper) PutPatient(c *gin.Context) {
 	}
 
 	siw.Handler.PutPatient(c, patientID, params)
+}
+
+// Register operation middleware
+func (siw *ServerInterfaceWrapper) Register(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.Register(c)
+}
+
+// ResendVerification operation middleware
+func (siw *ServerInterfaceWrapper) ResendVerification(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResendVerification(c)
+}
+
+// VerifyEmail operation middleware
+func (siw *ServerInterfaceWrapper) VerifyEmail(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.VerifyEmail(c)
 }
 
 // EndSessions operation middleware
@@ -5123,6 +5724,142 @@ func (siw *ServerInterfaceWrapper) ReceiveStripeWebhook(c *gin.Context) {
 	siw.Handler.ReceiveStripeWebhook(c, params)
 }
 
+// GetVisitPage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitPage(c, token)
+}
+
+// GetVisitCancelPage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitCancelPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitCancelPage(c, token)
+}
+
+// CancelVisitByLink operation middleware
+func (siw *ServerInterfaceWrapper) CancelVisitByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelVisitByLink(c, token)
+}
+
+// GetVisitMovePage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitMovePage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetVisitMovePageParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitMovePage(c, token, params)
+}
+
+// MoveVisitByLink operation middleware
+func (siw *ServerInterfaceWrapper) MoveVisitByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MoveVisitByLink(c, token)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -5186,15 +5923,33 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
+	router.GET(options.BaseURL+"/assets/:asset", wrapper.GetPageAsset)
+	router.GET(options.BaseURL+"/account/email/:token", wrapper.GetConfirmEmailPage)
+	router.POST(options.BaseURL+"/account/email/:token", wrapper.ConfirmEmailByLink)
+	router.GET(options.BaseURL+"/account/password/:token", wrapper.GetNewPasswordPage)
+	router.POST(options.BaseURL+"/account/password/:token", wrapper.ChooseNewPassword)
+	router.GET(options.BaseURL+"/pay/:token", wrapper.GetPayPage)
+	router.GET(options.BaseURL+"/pay/:token/state", wrapper.GetPayState)
+	router.GET(options.BaseURL+"/visit/:token", wrapper.GetVisitPage)
+	router.GET(options.BaseURL+"/visit/:token/cancel", wrapper.GetVisitCancelPage)
+	router.POST(options.BaseURL+"/visit/:token/cancel", wrapper.CancelVisitByLink)
+	router.GET(options.BaseURL+"/visit/:token/move", wrapper.GetVisitMovePage)
+	router.POST(options.BaseURL+"/visit/:token/move", wrapper.MoveVisitByLink)
 	router.POST(options.BaseURL+"/v1/sessions/refresh", wrapper.RefreshSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/:session_id", wrapper.EndSession)
 	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetKeySet)
+	router.POST(options.BaseURL+"/v1/registrations", wrapper.Register)
+	router.POST(options.BaseURL+"/v1/registrations/letters", wrapper.ResendVerification)
+	router.POST(options.BaseURL+"/v1/registrations/verify", wrapper.VerifyEmail)
+	router.POST(options.BaseURL+"/v1/password-resets", wrapper.RequestPasswordReset)
+	router.POST(options.BaseURL+"/v1/password-resets/redeem", wrapper.RedeemPasswordReset)
 	router.POST(options.BaseURL+"/v1/me/password", wrapper.ChangePassword)
 	router.GET(options.BaseURL+"/v1/accounts", wrapper.ListAccounts)
 	router.POST(options.BaseURL+"/v1/accounts", wrapper.CreateAccount)
 	router.GET(options.BaseURL+"/v1/accounts/:account_id", wrapper.GetAccount)
 	router.PUT(options.BaseURL+"/v1/accounts/:account_id", wrapper.ChangeAccount)
 	router.POST(options.BaseURL+"/v1/accounts/:account_id/password", wrapper.ResetAccountPassword)
+	router.GET(options.BaseURL+"/v1/accounts/:account_id/messages", wrapper.ListAccountMessages)
 	router.GET(options.BaseURL+"/v1/accounts/:account_id/events", wrapper.ListAccountEvents)
 	router.GET(options.BaseURL+"/v1/ops/reconciliations", wrapper.ListReconciliations)
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
@@ -5257,11 +6012,21 @@ type DoctorFoundJSONResponse struct {
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
 
+type GoneApplicationProblemPlusJSONResponse Problem
+
 type IdempotencyReusedApplicationProblemPlusJSONResponse Problem
 
 type InternalApplicationProblemPlusJSONResponse Problem
 
+type LinkOverApplicationProblemPlusJSONResponse Problem
+
 type NotFoundApplicationProblemPlusJSONResponse Problem
+
+type NoticeTextHTMLResponse struct {
+	Body io.Reader
+
+	ContentLength int64
+}
 
 type PatientFoundResponseHeaders struct {
 	ETag string
@@ -5323,6 +6088,8 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 
 type UnsupportedMediaTypeApplicationProblemPlusJSONResponse Problem
 
+type UnverifiedApplicationProblemPlusJSONResponse Problem
+
 type GetKeySetRequestObject struct {
 }
 
@@ -5357,6 +6124,688 @@ type GetKeySet500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetKeySet500ApplicationProblemPlusJSONResponse) VisitGetKeySetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConfirmEmailPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetConfirmEmailPageResponseObject interface {
+	VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error
+}
+
+type GetConfirmEmailPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage200TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetConfirmEmailPage400TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage410TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage500TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage503TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *ConfirmEmailByLinkFormdataRequestBody
+}
+
+type ConfirmEmailByLinkResponseObject interface {
+	VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error
+}
+
+type ConfirmEmailByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink200TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response ConfirmEmailByLink400TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink403TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink410TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink413TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink415TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink429TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink500TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink503TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetNewPasswordPageResponseObject interface {
+	VisitGetNewPasswordPageResponse(w http.ResponseWriter) error
+}
+
+type GetNewPasswordPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage200TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetNewPasswordPage400TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage410TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage500TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage503TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPasswordRequestObject struct {
+	Token string `json:"token"`
+	Body  *ChooseNewPasswordFormdataRequestBody
+}
+
+type ChooseNewPasswordResponseObject interface {
+	VisitChooseNewPasswordResponse(w http.ResponseWriter) error
+}
+
+type ChooseNewPassword200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword200TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response ChooseNewPassword400TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword403TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword410TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword413TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword415TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword429TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword500TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword503TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAssetRequestObject struct {
+	Asset string `json:"asset"`
+}
+
+type GetPageAssetResponseObject interface {
+	VisitGetPageAssetResponse(w http.ResponseWriter) error
+}
+
+type GetPageAsset200ImageSvgXMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200ImageSvgXMLResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/svg+xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset200TextCSSResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200TextCSSResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/css")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset200TextJavascriptResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200TextJavascriptResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/javascript")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPageAsset404ApplicationProblemPlusJSONResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPageAsset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPageAsset500ApplicationProblemPlusJSONResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -5521,6 +6970,234 @@ func (response GetContract500ApplicationProblemPlusJSONResponse) VisitGetContrac
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetPayPageResponseObject interface {
+	VisitGetPayPageResponse(w http.ResponseWriter) error
+}
+
+type GetPayPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage200TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetPayPage400TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage404TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage410TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage500TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage503TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayStateRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetPayStateResponseObject interface {
+	VisitGetPayStateResponse(w http.ResponseWriter) error
+}
+
+type GetPayState200JSONResponse PayState
+
+func (response GetPayState200JSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState400ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState404ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState410ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState500ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState503ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6305,6 +7982,126 @@ type ListAccountEvents503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListAccountEvents503ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessagesRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+}
+
+type ListAccountMessagesResponseObject interface {
+	VisitListAccountMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListAccountMessages200JSONResponse AccountMessageList
+
+func (response ListAccountMessages200JSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages400ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages401ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages403ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages404ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages500ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages503ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -12631,6 +14428,250 @@ func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitSt
 	return err
 }
 
+type RequestPasswordResetRequestObject struct {
+	Body *RequestPasswordResetJSONRequestBody
+}
+
+type RequestPasswordResetResponseObject interface {
+	VisitRequestPasswordResetResponse(w http.ResponseWriter) error
+}
+
+type RequestPasswordReset202Response struct {
+}
+
+func (response RequestPasswordReset202Response) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type RequestPasswordReset400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset400ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset413ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset415ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset429ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset500ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset503ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordResetRequestObject struct {
+	Body *RedeemPasswordResetJSONRequestBody
+}
+
+type RedeemPasswordResetResponseObject interface {
+	VisitRedeemPasswordResetResponse(w http.ResponseWriter) error
+}
+
+type RedeemPasswordReset204Response struct {
+}
+
+func (response RedeemPasswordReset204Response) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RedeemPasswordReset400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset400ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset410ApplicationProblemPlusJSONResponse struct {
+	LinkOverApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset410ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset413ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset415ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset429ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset500ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset503ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPatientsRequestObject struct {
 	Params ListPatientsParams
 }
@@ -13240,6 +15281,364 @@ func (response PutPatient503ApplicationProblemPlusJSONResponse) VisitPutPatientR
 	return err
 }
 
+type RegisterRequestObject struct {
+	Body *RegisterJSONRequestBody
+}
+
+type RegisterResponseObject interface {
+	VisitRegisterResponse(w http.ResponseWriter) error
+}
+
+type Register202Response struct {
+}
+
+func (response Register202Response) VisitRegisterResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type Register400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response Register400ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response Register413ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response Register415ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response Register429ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response Register500ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response Register503ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerificationRequestObject struct {
+	Body *ResendVerificationJSONRequestBody
+}
+
+type ResendVerificationResponseObject interface {
+	VisitResendVerificationResponse(w http.ResponseWriter) error
+}
+
+type ResendVerification202Response struct {
+}
+
+func (response ResendVerification202Response) VisitResendVerificationResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type ResendVerification400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification400ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification413ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification415ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification429ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification500ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification503ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmailRequestObject struct {
+	Body *VerifyEmailJSONRequestBody
+}
+
+type VerifyEmailResponseObject interface {
+	VisitVerifyEmailResponse(w http.ResponseWriter) error
+}
+
+type VerifyEmail204Response struct {
+}
+
+func (response VerifyEmail204Response) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type VerifyEmail400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail400ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail410ApplicationProblemPlusJSONResponse struct {
+	LinkOverApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail410ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail413ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail415ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail429ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail500ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail503ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type EndSessionsRequestObject struct {
 }
 
@@ -13491,6 +15890,22 @@ func (response CreateSession401ApplicationProblemPlusJSONResponse) VisitCreateSe
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSession403ApplicationProblemPlusJSONResponse struct {
+	UnverifiedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession403ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -13994,11 +16409,974 @@ func (response ReceiveStripeWebhook503ApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
+type GetVisitPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetVisitPageResponseObject interface {
+	VisitGetVisitPageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage200TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitPage400TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage404TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage410TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage500TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage503TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetVisitCancelPageResponseObject interface {
+	VisitGetVisitCancelPageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitCancelPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage200TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitCancelPage400TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage404TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage409TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage410TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage500TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage503TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *CancelVisitByLinkFormdataRequestBody
+}
+
+type CancelVisitByLinkResponseObject interface {
+	VisitCancelVisitByLinkResponse(w http.ResponseWriter) error
+}
+
+type CancelVisitByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink200TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink202TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink202TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(202)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response CancelVisitByLink400TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink403TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink404TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink409TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink410TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink413TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink415TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink422TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink422TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(422)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink429TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink500TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink503TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePageRequestObject struct {
+	Token  string `json:"token"`
+	Params GetVisitMovePageParams
+}
+
+type GetVisitMovePageResponseObject interface {
+	VisitGetVisitMovePageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitMovePage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage200TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitMovePage400TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage404TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage409TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage410TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage500TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage503TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *MoveVisitByLinkFormdataRequestBody
+}
+
+type MoveVisitByLinkResponseObject interface {
+	VisitMoveVisitByLinkResponse(w http.ResponseWriter) error
+}
+
+type MoveVisitByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink200TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink202TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink202TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(202)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response MoveVisitByLink400TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink403TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink404TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink409TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink410TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink413TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink415TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink422TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink422TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(422)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink429TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink500TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink503TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(ctx context.Context, request GetKeySetRequestObject) (GetKeySetResponseObject, error)
+	// GetConfirmEmailPage Asks before an address is confirmed
+	// (GET /account/email/{token})
+	GetConfirmEmailPage(ctx context.Context, request GetConfirmEmailPageRequestObject) (GetConfirmEmailPageResponseObject, error)
+	// ConfirmEmailByLink Confirms an address from its page
+	// (POST /account/email/{token})
+	ConfirmEmailByLink(ctx context.Context, request ConfirmEmailByLinkRequestObject) (ConfirmEmailByLinkResponseObject, error)
+	// GetNewPasswordPage Asks for a new password
+	// (GET /account/password/{token})
+	GetNewPasswordPage(ctx context.Context, request GetNewPasswordPageRequestObject) (GetNewPasswordPageResponseObject, error)
+	// ChooseNewPassword Sets a new password from its page
+	// (POST /account/password/{token})
+	ChooseNewPassword(ctx context.Context, request ChooseNewPasswordRequestObject) (ChooseNewPasswordResponseObject, error)
+	// GetPageAsset A file that pages load
+	// (GET /assets/{asset})
+	GetPageAsset(ctx context.Context, request GetPageAssetRequestObject) (GetPageAssetResponseObject, error)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
@@ -14011,6 +17389,12 @@ type StrictServerInterface interface {
 	// GetContract This contract
 	// (GET /openapi.yaml)
 	GetContract(ctx context.Context, request GetContractRequestObject) (GetContractResponseObject, error)
+	// GetPayPage The page to pay on
+	// (GET /pay/{token})
+	GetPayPage(ctx context.Context, request GetPayPageRequestObject) (GetPayPageResponseObject, error)
+	// GetPayState What the pay page would show
+	// (GET /pay/{token}/state)
+	GetPayState(ctx context.Context, request GetPayStateRequestObject) (GetPayStateResponseObject, error)
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
@@ -14029,6 +17413,9 @@ type StrictServerInterface interface {
 	// ListAccountEvents What happened to an account
 	// (GET /v1/accounts/{account_id}/events)
 	ListAccountEvents(ctx context.Context, request ListAccountEventsRequestObject) (ListAccountEventsResponseObject, error)
+	// ListAccountMessages The letters about an account
+	// (GET /v1/accounts/{account_id}/messages)
+	ListAccountMessages(ctx context.Context, request ListAccountMessagesRequestObject) (ListAccountMessagesResponseObject, error)
 	// ResetAccountPassword Give an account a new password
 	// (POST /v1/accounts/{account_id}/password)
 	ResetAccountPassword(ctx context.Context, request ResetAccountPasswordRequestObject) (ResetAccountPasswordResponseObject, error)
@@ -14149,6 +17536,12 @@ type StrictServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(ctx context.Context, request StartReconciliationRequestObject) (StartReconciliationResponseObject, error)
+	// RequestPasswordReset Ask for a new password
+	// (POST /v1/password-resets)
+	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
+	// RedeemPasswordReset Choose a new password
+	// (POST /v1/password-resets/redeem)
+	RedeemPasswordReset(ctx context.Context, request RedeemPasswordResetRequestObject) (RedeemPasswordResetResponseObject, error)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(ctx context.Context, request ListPatientsRequestObject) (ListPatientsResponseObject, error)
@@ -14161,6 +17554,15 @@ type StrictServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(ctx context.Context, request PutPatientRequestObject) (PutPatientResponseObject, error)
+	// Register Open an account
+	// (POST /v1/registrations)
+	Register(ctx context.Context, request RegisterRequestObject) (RegisterResponseObject, error)
+	// ResendVerification Send the letter with the link again
+	// (POST /v1/registrations/letters)
+	ResendVerification(ctx context.Context, request ResendVerificationRequestObject) (ResendVerificationResponseObject, error)
+	// VerifyEmail Confirm an address
+	// (POST /v1/registrations/verify)
+	VerifyEmail(ctx context.Context, request VerifyEmailRequestObject) (VerifyEmailResponseObject, error)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(ctx context.Context, request EndSessionsRequestObject) (EndSessionsResponseObject, error)
@@ -14182,6 +17584,21 @@ type StrictServerInterface interface {
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(ctx context.Context, request ReceiveStripeWebhookRequestObject) (ReceiveStripeWebhookResponseObject, error)
+	// GetVisitPage The page of a visit
+	// (GET /visit/{token})
+	GetVisitPage(ctx context.Context, request GetVisitPageRequestObject) (GetVisitPageResponseObject, error)
+	// GetVisitCancelPage Asks before a visit is cancelled
+	// (GET /visit/{token}/cancel)
+	GetVisitCancelPage(ctx context.Context, request GetVisitCancelPageRequestObject) (GetVisitCancelPageResponseObject, error)
+	// CancelVisitByLink Cancels a visit from its page
+	// (POST /visit/{token}/cancel)
+	CancelVisitByLink(ctx context.Context, request CancelVisitByLinkRequestObject) (CancelVisitByLinkResponseObject, error)
+	// GetVisitMovePage Free times to move a visit to
+	// (GET /visit/{token}/move)
+	GetVisitMovePage(ctx context.Context, request GetVisitMovePageRequestObject) (GetVisitMovePageResponseObject, error)
+	// MoveVisitByLink Moves a visit from its page
+	// (POST /visit/{token}/move)
+	MoveVisitByLink(ctx context.Context, request MoveVisitByLinkRequestObject) (MoveVisitByLinkResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -14258,6 +17675,158 @@ func (sh *strictHandler) GetKeySet(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetKeySetResponseObject); ok {
 		if err := validResponse.VisitGetKeySetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetConfirmEmailPage operation middleware
+func (sh *strictHandler) GetConfirmEmailPage(ctx *gin.Context, token string) {
+	var request GetConfirmEmailPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConfirmEmailPage(ctx, request.(GetConfirmEmailPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConfirmEmailPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetConfirmEmailPageResponseObject); ok {
+		if err := validResponse.VisitGetConfirmEmailPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ConfirmEmailByLink operation middleware
+func (sh *strictHandler) ConfirmEmailByLink(ctx *gin.Context, token string) {
+	var request ConfirmEmailByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body ConfirmEmailByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmEmailByLink(ctx, request.(ConfirmEmailByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmEmailByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ConfirmEmailByLinkResponseObject); ok {
+		if err := validResponse.VisitConfirmEmailByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetNewPasswordPage operation middleware
+func (sh *strictHandler) GetNewPasswordPage(ctx *gin.Context, token string) {
+	var request GetNewPasswordPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNewPasswordPage(ctx, request.(GetNewPasswordPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNewPasswordPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetNewPasswordPageResponseObject); ok {
+		if err := validResponse.VisitGetNewPasswordPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChooseNewPassword operation middleware
+func (sh *strictHandler) ChooseNewPassword(ctx *gin.Context, token string) {
+	var request ChooseNewPasswordRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body ChooseNewPasswordFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChooseNewPassword(ctx, request.(ChooseNewPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChooseNewPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChooseNewPasswordResponseObject); ok {
+		if err := validResponse.VisitChooseNewPasswordResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPageAsset operation middleware
+func (sh *strictHandler) GetPageAsset(ctx *gin.Context, asset string) {
+	var request GetPageAssetRequestObject
+
+	request.Asset = asset
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPageAsset(ctx, request.(GetPageAssetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPageAsset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPageAssetResponseObject); ok {
+		if err := validResponse.VisitGetPageAssetResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -14354,6 +17923,58 @@ func (sh *strictHandler) GetContract(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetContractResponseObject); ok {
 		if err := validResponse.VisitGetContractResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPayPage operation middleware
+func (sh *strictHandler) GetPayPage(ctx *gin.Context, token string) {
+	var request GetPayPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPayPage(ctx, request.(GetPayPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPayPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPayPageResponseObject); ok {
+		if err := validResponse.VisitGetPayPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPayState operation middleware
+func (sh *strictHandler) GetPayState(ctx *gin.Context, token string) {
+	var request GetPayStateRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPayState(ctx, request.(GetPayStateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPayState")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPayStateResponseObject); ok {
+		if err := validResponse.VisitGetPayStateResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -14543,6 +18164,32 @@ func (sh *strictHandler) ListAccountEvents(ctx *gin.Context, accountID AccountID
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListAccountEventsResponseObject); ok {
 		if err := validResponse.VisitListAccountEventsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccountMessages operation middleware
+func (sh *strictHandler) ListAccountMessages(ctx *gin.Context, accountID AccountID) {
+	var request ListAccountMessagesRequestObject
+
+	request.AccountID = accountID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccountMessages(ctx, request.(ListAccountMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccountMessages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccountMessagesResponseObject); ok {
+		if err := validResponse.VisitListAccountMessagesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -15869,6 +19516,90 @@ func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
 	}
 }
 
+// RequestPasswordReset operation middleware
+func (sh *strictHandler) RequestPasswordReset(ctx *gin.Context) {
+	var request RequestPasswordResetRequestObject
+
+	var body RequestPasswordResetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestPasswordReset(ctx, request.(RequestPasswordResetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestPasswordReset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RequestPasswordResetResponseObject); ok {
+		if err := validResponse.VisitRequestPasswordResetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RedeemPasswordReset operation middleware
+func (sh *strictHandler) RedeemPasswordReset(ctx *gin.Context) {
+	var request RedeemPasswordResetRequestObject
+
+	var body RedeemPasswordResetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RedeemPasswordReset(ctx, request.(RedeemPasswordResetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RedeemPasswordReset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RedeemPasswordResetResponseObject); ok {
+		if err := validResponse.VisitRedeemPasswordResetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListPatients operation middleware
 func (sh *strictHandler) ListPatients(ctx *gin.Context, params ListPatientsParams) {
 	var request ListPatientsRequestObject
@@ -16003,6 +19734,132 @@ func (sh *strictHandler) PutPatient(ctx *gin.Context, patientID PatientID, param
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(PutPatientResponseObject); ok {
 		if err := validResponse.VisitPutPatientResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Register operation middleware
+func (sh *strictHandler) Register(ctx *gin.Context) {
+	var request RegisterRequestObject
+
+	var body RegisterJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Register(ctx, request.(RegisterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Register")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RegisterResponseObject); ok {
+		if err := validResponse.VisitRegisterResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResendVerification operation middleware
+func (sh *strictHandler) ResendVerification(ctx *gin.Context) {
+	var request ResendVerificationRequestObject
+
+	var body ResendVerificationJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendVerification(ctx, request.(ResendVerificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendVerification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResendVerificationResponseObject); ok {
+		if err := validResponse.VisitResendVerificationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VerifyEmail operation middleware
+func (sh *strictHandler) VerifyEmail(ctx *gin.Context) {
+	var request VerifyEmailRequestObject
+
+	var body VerifyEmailJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyEmail(ctx, request.(VerifyEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(VerifyEmailResponseObject); ok {
+		if err := validResponse.VisitVerifyEmailResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -16226,340 +20083,549 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 	}
 }
 
+// GetVisitPage operation middleware
+func (sh *strictHandler) GetVisitPage(ctx *gin.Context, token string) {
+	var request GetVisitPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitPage(ctx, request.(GetVisitPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitPageResponseObject); ok {
+		if err := validResponse.VisitGetVisitPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVisitCancelPage operation middleware
+func (sh *strictHandler) GetVisitCancelPage(ctx *gin.Context, token string) {
+	var request GetVisitCancelPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitCancelPage(ctx, request.(GetVisitCancelPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitCancelPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitCancelPageResponseObject); ok {
+		if err := validResponse.VisitGetVisitCancelPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelVisitByLink operation middleware
+func (sh *strictHandler) CancelVisitByLink(ctx *gin.Context, token string) {
+	var request CancelVisitByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body CancelVisitByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelVisitByLink(ctx, request.(CancelVisitByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelVisitByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelVisitByLinkResponseObject); ok {
+		if err := validResponse.VisitCancelVisitByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVisitMovePage operation middleware
+func (sh *strictHandler) GetVisitMovePage(ctx *gin.Context, token string, params GetVisitMovePageParams) {
+	var request GetVisitMovePageRequestObject
+
+	request.Token = token
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitMovePage(ctx, request.(GetVisitMovePageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitMovePage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitMovePageResponseObject); ok {
+		if err := validResponse.VisitGetVisitMovePageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MoveVisitByLink operation middleware
+func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
+	var request MoveVisitByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body MoveVisitByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MoveVisitByLink(ctx, request.(MoveVisitByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MoveVisitByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MoveVisitByLinkResponseObject); ok {
+		if err := validResponse.VisitMoveVisitByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Lchs31i76Kji9/1NJ/lASSUl2RNfU3ooviSe+jaWM/4nlTYHdiySiJsAAoGiOj6rO05wHO0+yCwtA",
-	"39hNdpOU7eRnasamyb7gtu5rfetTEIrJVHDgWgW9T8EYaAQSPz6WQDVE59r8IwIVSjbVTPCgF7wbgwTC",
-	"NGHqMGgF8JFOpjEEveDotnMUiVALqY7anbPTdrvdPsA/Hpo/fvD/tP9FnaAVSPhjxiREQU/LGbQCFY5h",
-	"Qs07h0JOqA56wUyyAwlDkMBDCFqBXkzNy5SWjI+Cu7tW8PSSjpaHeTkGcgtSMcGJGJL5mJoREzUWc94i",
-	"QyGJHgO5fj48eEl1OL42F1FOIGI6P62roHsVrBzr8pCeRzCZCg08XLyFaUwX5rbiCK/Nc67JfAyc6DFT",
-	"ZnhmTJSrOUiiBY6HypiBJObtoDSZMz3GqxSdALmBhRlsOhTgs0nQex+YRwcfylbrhQipHUD5xuIIplPB",
-	"uJ4AL9/lzO91tjrc2Va/SX4+n05jVraqZt+nyWVEm32fU0WGIo7FHKL8bOaU6b912sHq7XwLWi7Ohxrk",
-	"8vsuIBQ8Uma7zMPIAIbCLSOHj5pouci98nTVUkwYZxOzg51k9oxrGIHEcbx79+58psfANQuphuXB/Czm",
-	"eG4yF+Xn+yNQiaeJxpO/XQUhlTCMxbzhAb9rBVMq6QS0YxfnYShmXD+v2A9qf84PZf25od2gFTDzkCnV",
-	"46AVcDoxd7rH9VlU81zN8MrlfT1Pz3Hl0NNLmg4fj33Z8NNHbj+FJ8hwq0Zv2XHTgUcVA7dP237MGe74",
-	"CyyWR/4vMZNEzDmZcfbHDIg2dGQ5NlMkFJMJ5VGLqFk4JlQRSn799fmTQ3IBPGJ8lHJHd+UyzyR0RBlH",
-	"cUCH0DPCbMRuwbLfIZNKOyZ8SC6zt+GDKBd6DJIMRLQwj5AwnKkiX3kYHQ/Phg/g4DhsDw5OBifHB2dR",
-	"Gw66wwfRA9oZ/hCenvpFtmI3XebM8hyY9VnJMOjHF8BHehz0uqenLcNA/L87hki1Bmne8b/fX1197HYO",
-	"rq4+Pnz64fv/KN+XIYrC8qN0bcTsdSJKF2JmuEjUwzUzUjOzFnahTjpdK9yUmIDgQCBWQMIx5SOIzJor",
-	"xkM4JNf/eU00vQFFKF8UZW8HWVP5OjnRXXeBHpwU16dcOsZPSnnrOYnowsxfJ4T1jSIhjYFHtEBj3Xb3",
-	"wUH7+KBzUkFJ5g2rhp3dufbB2YdPJ3cH9kM3/VC+i2+oZisY2tT+3JQnDCp4gnvc9kzBivYSLQlF9Ktr",
-	"lK6KzKZGwL0iyordFqGaTITS5LhNvn377DF52D1pf3dIXiONpoqAItRorSMuZLUOUHrM3MAqqe5B2Wwu",
-	"ppQ/k2KyPB/zrVP3uNKUayL4IXkCQzqLNaoRXMwP/WD+mIFcpGMZmkeWrqs5UQeaTcr1JjOcS7E8mB+9",
-	"spIOJz8WShZAJaFG9yHX5vXXVWPTYpORXbIJvB4Oq06ruY+I4bDpcR1WHFfzvL4YDrc/r5eLKdRQGoi5",
-	"s+nooWr0iylsO/I7c7OaCq7Aqm7pWM2UnokZx1mFgmvgaP9Ro2tbq+Hod2VNh2Q6nzJqQW3lAoZDCDW7",
-	"hf5UshCfEs6kIdRF0Aue/vo2QFYtZNAzt9+1gppPx5VToDXjI5wexdf4ZbJSvR/OtDkDE8Zn2qxCp9tO",
-	"fouARjHjkPn15KTdCgZC3DA+6s8Zj8S8H9GFCnpn5ofZcAiyjySSuSn9xVoE6U/tVhDSqZ6Z76gcMZ7+",
-	"9NAMJJpJXOv06+O2OQ5Inv1Q8CGTk6A3pLGCljcZ+lxoFubfMhGRtSD6U5Bm35KD9Ax1nFummDZfir4x",
-	"i/tDAHNliNveabfTX0aSZp9txjOlC9Rg3XpM6Mf09wclvycLgwZQcRZGceBRXzM0KN5/CoqLZjchO7q7",
-	"1vJV3dxFp+27D+bRE8aj7N68x4d1um381ZBONIuhH7MJ00Gvm/tyxjWLCy+QYCjD7JA9BWY5VCx0X2mY",
-	"ZlfJEFtKmf8hYRj0gv9xlHpdjuyv6qhAhU9AUxZbaq3HXjK+G+8PKXufu+wIr8HH/0ijt9a3sILqp1IM",
-	"Yph8X0L9oT9ktzRmUd/5KQIzbpyDHbJ3X0QCFOFCkyHTqEiZF0oa6kPyGBVDq12ClEIqEjOljVYYEQUc",
-	"VUZU3JGd4hV4VIYMYsMdjEJ+pDSVWvWpGcEElKIjHJ0iCcc0Z8ISU1iPG7eRp2iqZyronRiy0EwjJ8/O",
-	"jNl54SqkbPcoEqH6H8XFqX0s3th1rzoIa1f1Ebm2C3VNDOUrAjQcE1wwXFZcbC2cUn5oBvbYGk3nYQhT",
-	"DQ1FQcG0rW0lO0st6AWeMbSCOHFUbehzqk98fq4ly/wLTHUL1yqkUjKIiJhpY3UqIbj52yilUylCUMoZ",
-	"jeqQvBDixmimBWdaiwhpj7LdJGueWmO01LGXoeqs324VZSfX4WTcbj4RHJrtpBF3EPUHi3qeGtxE6zPu",
-	"o/bhLaB257LT7rXN/75vd3pto2ZvoDC4W5z4eiIPyU9GJJF3MEDdHHikCi/uXrbPese5Fzc5kub4xX3U",
-	"W4sPxdkEraztU9uEmtKFXdT8AnVOs+NM5Y8V5ClTKx1Kcp9nUoFjDICcCOQET1CVBlEt/usqZ/cqvZvK",
-	"57uW1fL/jWc+eDqTYgpHP4KMGXeMud9Em8QbSvWm2TSqd+BdHCLodTZRCMrYkiFo65zKKgPWTMvwlgIP",
-	"yXqWsnGJVfykLJSR88QfZFzxqx607Lt3HIoPYxZup32g9qXpDfCs4nGR9TuNRRwpa+ma43FIztVNEgZK",
-	"3DnmQVbjCMdCKPDePmv0bq40nOWVBvMaDPe4Iee0hcxkdqUomIGA9V0ZwyhVGGgcizlhRlEwS3lNFF0o",
-	"Mh8vUBewzuUNTMK81RUKrmaxtkbNEOpwlAhGEjyrnziPzcRuKxoj/8u97VBbbbOJMIkpH83oCE2BIAIU",
-	"H8GHxDhali5To0sxZcw/9FkGvW7bbKmaQshozLSZxhMwhreIxWgRrGJBtffUrn7Vlqau/Y1V/2dCDlgU",
-	"Ad+K9obJU3I6P1M+7PONIlLEYE4dnjnGw3gWOa+TmIK1drelsOOUwl75gw1Lmng62F2RlpskmdAFzi4S",
-	"ODGknxzvnKmV2nQNEyt9Wv8GFn1pH5lZ9V8NwyIc5qQQQ0BG5wMXTjnYcsG73TxLw/gIVQT9/yWvW7KJ",
-	"ymezq225LqzAdTq4pSiO3SuuQXIab2kFu4cUpBCyXTI3MnouBR8RwYmYSaJYBIfkHzOhbcTY74eNm9gY",
-	"y1RITdiW23WaNVvPCTp4jTwQM6mWrVU3iV3sReFdh+QS4pio2RSnhSkYflbXuA+vhF4ncNbvAxe6P8Sn",
-	"5P0QEqyd7mKH+djuNtznJM99/Ltz65oOakeHPD8bPGNoYbLEG5EETT2X0oIosIa+ixNt4vClGvpi2B8w",
-	"qcdBL+ic/dA+aHcPumf1BTEaQ07gnkeUuNGg8RN7u19BPNyNLPWPr+AWmaDYxtL0DXo1I2Ye+4yyeEtu",
-	"P808rj+0zysKWMPSfDwVFZMkLGsYBnlrPzgHg1FqIwhZZJRamG954jsZ9v9c50YyAcrnYxZDkQDKprQL",
-	"Uii8366EzuR/YRJQJtULfWGHQWHT3iYxlV1tW+JzzIoD4BHxQ0m9PuYcLQXXtxXRP2T2yL/RcAaAaFk1",
-	"Kh/5TmSATavztgULx8nOMLt1ExoBMTrgXSu4cKb9Mwml+V3GMCJith2x+pdc0NvGPk6MXZm73m/u8Kzn",
-	"r7onH1Rjd5LzGNkzs863UuIquftQ+xjlN6bkMOEPrZRw8A3Kkrg52IQil1POpNj4hFwK8YLKEWzHDegi",
-	"FjTqayH6MT6tyAl8+sKD09PjB2Sw0KC25czHecXc5ylpIYgfQ57wlwa5KyV86dVI4JdCvKR8sdXCmrFO",
-	"KF/4kIrKLqx5uveA2byPGY9AkjldHJJLmaR/cULJROxA/etm3TtCEDMykhlZbrmXh76T5TavRaVWE8FD",
-	"eER0MlGXvYFZrAeYxnpdII3MT+soJJMLi8P4lWezTbcTnrPCs4rEoq29DcocKRQDQ/Lm9cUlObrtHClQ",
-	"huiVTQkc2ERXvGxb5b6T7u4LMTqwmYPlQrQ4g11sbfrOCVMKlXxnREoibqHoA3r37t1BMUt41YYWk4r9",
-	"rt5SFtNBDNvuaPKcQkhYgbxlIZCQ8ozfxEfNHF1myDWmGuQjZ9woOoRCyKxg8G9rLxf9SX4a+QGW7H8y",
-	"392Yz1MqNZkDiWBqSEDwjPMWw42fkdKd2Q7RS4gYvcSJb3U4kgf2J+aJfVzLMqpHSYL7/di+7cC8vUeK",
-	"utq2svM0LztxVJhj4S3qZMTLO186mV2LUjOGNAd1Zs4gmlx+nIdBmnTiU/OTQD6NrHpP4zdGcZOagUrC",
-	"gNPMV8uK7drEskwQ/9Pyb3Emet2g3iNNc3u/nDbv35d5elrxIga/Q4iZFq42oeH8MzHq6sR6y7Fiz59b",
-	"hA19DvPa1XLRjJK1qrncVs8uuR+d7Rjw1WAjv6vO3VthWZV7DJWSLpbWHkeAL/QD969ZseJYQ+b2vMHK",
-	"JwuTy7LN524fl6yHj+rYDUOvY9ALXFgiu3+vhyQGrUHayiZXMeUuLCmaSpc6O6J2uzrb/urqomzHko1Z",
-	"tx8XgOuYMbVW33PJJvCbua64b36v3NbZAWQfvGL7nt5CY6qhlUTzbixIxCIMNTo1Jom+qoXSMKlFNVTX",
-	"zS1uBTfMMiO/wy4/BV2MZkEivyJ95zkyB4ApI7sjPBj+05QqNRcyylyXfCVBgUYWNBpB1Bcz3YdbkIv5",
-	"GCSOyiigPrjxYdWhKAj+NJSPL22Rua+7nBsFdyBmqIfgsu2O0HHNcJnXnYwXTDU9Hckwa403dwzXMih8",
-	"4ooxv3Gc4d6G+5JyOoLIS5ulAbcCDh91P5xJJUrKHF46mkBvJZCYKk2mdIS5navl4tqpX2hnBayce5Fc",
-	"ffaaCxwYzXzpSNI4NsqIDU4V5KcnpFRCDYSIgfIvxlAL61bgicmAy1dS201rcnwqVIeZAnlILjQdDong",
-	"8eJwFe9aTSBayF/MhaVUXDmPXwp8cZqEXqxWYxXi4dD8jZy5lG+dOzfoP9HD1+x0nZOY3TrXHREzrVgE",
-	"+Twcm6LzStjA6ZhOp8CxIIVpMlgQphXEw+VTt4HWmnhi64qVrFN29QZhMZmRzcFd3lFbY1gZH+2SKPVm",
-	"rxgOFSTmAK7mN4oYuZ6TpStn402fNV5Ze9VmOknOL/ypqZafKzBLH5SMPLtU6W7mtmmtwpPJtWuo79ia",
-	"kUFJEeuvXLPYF/cnBoPLEDbSnMVAprZktf52ZdJyVxRaW2+4vRbjflO6ULX0q9AYznGcvKIm/8kn/9al",
-	"pJyNtXZouRTgT6WE3PD9jUm/5kh/F4z3ZzKugligREMMY6CxHjsmyBQZQxwdkmcYv1c+Io27Z/5tZ+/P",
-	"jb0jCcs8QkFCGCfXPz213tBcuvynPFXdXR/ukLHZKqPVN6CQeGkuNMJf6DKN9zLL//GaQ/LaTCufpJlj",
-	"d6XzaMhpfUb2GgL2KZtmm/w2JGnW9QnYlUWtz1ewlyF3pKocrsOpaP6ozKXQ4NZsy6Ng39kP3dYWX7zw",
-	"ZkgEYcw4RERIkrCOiidmUto/LYFbfL0CT+lZeFNWDW7zmswS9awfyFIyB4gUocSW3K1V9JLs/JWyFC/a",
-	"SvrWJIZVkjqf8F6XZya578UVfGwklcrYEypP2gQtPxfZtVcYtoAK4Q3AlOTIPwuTsuS5SlQFP5hWDssi",
-	"K1nKFI4l1SOVwg21D7/feXrISc/cKq/RVu7dqM1VIXwNFm2+TLK5dwqz0stSShRxBb4qM76MxdpQV1kq",
-	"4S1jeTUf1lzAVtFvE2ZTRkdZonGkgINr+aUtmbl/a43tdFWvWzjq11t7y4XnK506gsOiwVZlK88blPte",
-	"+NvWrnpx/JlX1ljg53w605t4gqhXvkLKycBxaJvnbYsjBXeJXbjZh8TIH5XFwkI2ibkYaKFARAY0vCFD",
-	"KSal/qMsrTpfvi0mWUotY9xeSwQHhyPDRULNj7wZ5PKElKaLcgqvwAbIDABhApYBt2LBRyVT5R7IbUwR",
-	"tCiJHMdUu/T7Cf1o4b667c6DdiuF/2q3SthFJUBBdohYaFcxxowSbcaEAHOIcrRqKJ2yoZSCIWSGcVY9",
-	"CDoGGhHqNwhXRvk0qNxIHh6vH0cp9kJmIO3lel6YquxKDCVAxrWZmBXJMOySrt6aCqSH5gPJHKPNRlKF",
-	"LJEZysN6x5jO9FhIpiAiE8MGSUynCkGamhzsH35YO+QyYVk159JTsFTYmplsKU977A1nTClwkZTU+Eyp",
-	"YplLbG7bt8hY66mypgC5GIs5NySYteCoy3ZILV2aGvm5A+G95LauY0ljqMAEWXUe1xNoDLSwu6fd0wft",
-	"tfs7SaxIH5TNIpJ4L3T2u3QJ64ZjkTWvBPeqqHPO8s720qJcjI3EcmaJIy1PDtoKRjtodFkcmMeTCZU3",
-	"aKCoPPGuX6gKtJXMEI+XRpjGCYFHLU+/1B290NpY1OULaY1OssZMZRXWS2Z0D6oPVUoGZManlCWJry2r",
-	"AtgcHzxwudGtF0VVODPZjT1dKRKznh03OjeqxPnjCdSoP1OrQDQZolc1G6hdL2CIoZFeAW4uU0pLhgCH",
-	"5Jzg480hbWOUzgoS3P9Wwt8oXxC3UkRpmC4rXGlBbpGxPb94TU66nYeHQR5R8Pzgtw+fjstQ6JJq3mWb",
-	"kAtJZpxp1SMhmvdDIcnTX9+2yAI4/uPvb/6V8+Ywrh+cZBf8zP23+tQWNGk7oFY6zTJ1OYNLtE6EnJOJ",
-	"uPVMmVB1k5PlCUzNsgDJYyVkXrNT2IQSHX4kjEZulO6yYx1CnDJ5n9dUotc+Snww+BQuiJkJGTKt6mci",
-	"4BJcMice6Mfn9q5Oe9nFsIzelF0yVC8yaE5LEpn7Odo8cPe0aGlaGTZkpg1Ke9msxkJ6tSaZXXIWT467",
-	"7bX0v26GRYSLzAy7ZZxLDDVwI3rc9k3oAk9jldq4XvJUA2pkx3LSxPypVAmLS1YxoDzE1koZ+MxvHWaL",
-	"2m2jMhyzW8i9+fjB6dq9KsHxKjKxJ8wV6Q5AzwG4FSDWD9hKzNvkPNn1cDrEGItgV8jfzlpO5hwvJY6W",
-	"5bHX8Ancfx5PwWe3RSpPhddkcy/g3rOw9yzsPQt7z8Les7D3LOw9C3vPwt6zsPcs7D0Le8/C3rOw9yz8",
-	"t/Us1EjpWJ5LpWpYbtJVGTYVhlelMF6pQSzr79WmbpWVXmn3lDCQAguuUrvK9cUScl1BPVmJsnSmywTQ",
-	"j3YT7jW5pmHibVVi67Ncvu8jAjyUi6mGyKaacLgFacvi0YxxKO8F86XbLrVfVmSZXmYpiiL2PERIgfWT",
-	"S+unWhZIL5vjk+Yc5lIR06GX7e9jm327ScFtIdm3UBaUQfT338z4HOLYdXvBwxl6EN9MbmR/YrjZDaQZ",
-	"THkwiDBmnIX9MBYWxRLxGMt7FmZXKjva0oWIRXhz6ZLYi0AaIY19SxkS0UXL83RLVo9I96TXbvs+jAi3",
-	"4ErtaaExFWIl5bXWb7993+58wN5M/0/3ffvg+MN3vfftg1P/lXn0d6UqrW+2uVGhOk3valae6EtYqwlQ",
-	"zDnIQ/I8gRPE5plLKmhVJY97VeZNpfslITLMi8Zq00Lx/OifHpjvCY0iCSrJKc60IGxYV55dp4Soky9b",
-	"S82g1rUYK6vPXrlCT+jiZyPc62Xv5dcItYKSNZpM9aJH6Nye61q6NY7h9fCJ1S1XaZ6FSdoxVMzs9S1I",
-	"yaKmqbzRihZtjOctW18fsLSz97Y4K5fD9X6rtSr3HpzJ7kBJgvf2CATZ3PfqyM4TW0eyG8FVKm24UVhn",
-	"TLt/rhA2JYO7reNlKTg9cvVwJdYj08RiBhDLTOspGNbJUKW9WAQs5z9UN1Wp7Ml8Cs3gpJgrkLbfDhb+",
-	"Woi0IcyJYU6qlIjg45RJKFepzNEytMhbZCzmqLdZC9M67XzbzJ0W38VU6b55cumInmtlKxEcaIuQRMJQ",
-	"ghrXHUhphrZd0UIdR24kuYVK9/FD5Xm7f9K3g948HOvw6RuqKwNhhdgytMcW1RlO2K9sVo4aDHrbUfH8",
-	"pvw4l/UqqFUh4DsWfFoB9bOi4NGex7XlYvDRYnNXYKwYunfA5o6CfYQB50xCGsdZd+La99UmuqSjwhJX",
-	"efyGnDzMCdJSsylXV1RVwDJlIdriLky2/PtSo4al3sJAZVnZWL6ZQ9kYtxaF2bKZzMuyq5evFVs6iwmR",
-	"VJPjJkpiQpMZVfak3H7eIHnCQ2UV8ydsabMlS2tsN8io2JTe8zO8H/ovgppswQ96GBN3Rf0O7pCpxLbx",
-	"UV0p4mxDkKKBc+9cJP9OjJhuySIK0SB68O8Pn7qt47tvD9w/sQVyp/XD3Xf/WR4mSuyTbruawazGn1nH",
-	"fpbOPIbhe0dHfoOKC1NOU/WZVpr8UIgNnLXb61na2i3ansU57raSiVXzrvtXeVxHna+gknVjdLVaqBxN",
-	"odKGrlV1vZJ4D05UwjcsUg9kuvOnWSZC+kBxX+BFdaAHSkos/yhnncaA/EYRPpsMoELEa1F/kpm69TVh",
-	"k7So3KGnYSds6qCUKvy1nwdDbVvwtGcM4uiplI3VfNeTtVQ890i+U2uLYCfxIwx6tIiFnz0qgfNdZvK+",
-	"wWs5Nkba13Qdndrhpg8sXwvE6rl/HNUmhFuO0HHhaM+dzMQ9/8hqCzNu9CzXXddjCC7XsCfV2MUUtwis",
-	"6mFJrdyOUjO7cEu3Zxbk6GrWbh+HLMK/oeVDOYXvEed6pgfiY+GH9fvqR+EWqpIaf7YpYc22NkUS8Z4n",
-	"cbM+fuHuKh1F6kRs6AlfDxaXhkV8FKzBHctTkA7uYtU83gHcRF/dXFrBPB3Xqnv88Iuz97e31q7DL7C4",
-	"gKYM/gYW9fn7m9kgZuEvsN7rjI8tG2SK5VSNMBSa5fPqz5zGMUaCVDYJzGHz5KNk5S1LlnhFITa1jaO1",
-	"JvBYBpyywNwsGH0sRqQqzWpr4OY8UPGyIdQy5lYGofjzIj9vCDK0U2ggo85Z4UIYR/izp5d0VBftpwL0",
-	"OFn2vH2SQfxNFbkmeDwvUyXkvvUCDZOprgCT2YgOIGa3IBcrSB9jqVMpblmE7TTiyJU0MKPsR7aDrb0y",
-	"zcNIUghsX3TXyWMI0vfCwtfaz1JMp/hpIGY8xE9qSid92/iwNEvbD3ujudYANbNDMmqHG1PLBkLMnYld",
-	"43v6Z0z9ZT+L0ZxXvzAUszhCV9UAyJhiCqFPSsgufWYIKxy1lTiyJU4H225gnXvLbmrSnADzjtiUOeO1",
-	"DOYNeNQXw3KidmfEtX7lQCRMgep62JT4bN2nat2zqfbPTV5U6wX28Q3O1LIG6AA9EZcn88mwkaSH34zf",
-	"cDE3bEbdMDz8ZYfcXVUGDe74AJmPhQKjGmOpjG14xyMhXYqUIda6PNNZrunmZkDTEr6TGVSO36zgivdu",
-	"4Xruu7mN64/4vQOEV430C3ifCmRdzv4RBJqM6S0YjhQbk5HqQ+LHY/Hok5ztpLdtVgCsOPNZhp8KgXWs",
-	"37rb121TttXM6j7jf7ZKhR2XJbyC+ZtMelODs3/f2WMrM6Jw2JrBpslyVR0qVFK48MidfltSly+ZwVn4",
-	"1ua1BEuhYW552pJXLNJuusXDhjGPk7sD+6Gbfig9fiPgEZScv+euQsNXl5npJOkdmRjBg/bGnVCWtY2x",
-	"Mycy07m6+v5/mgmQb787Ojz48Om4ddwun0naEXhJ7oticp/nPK51cDhmsc2kleByEaXm2NS/KgVoh3GQ",
-	"ZODrEMg9ET5Gf2VTC9jmkvR3mqhohNJ8q0d215H40rgL7yxfqHsl+/um5hVEuvM2UAnNbUxPPWKoqEWQ",
-	"iFrE0hD+bUgI3bKGhspxjXeaLtGAkHAfN8mC2DPpPZOuc7bu3aRJetVvbNK8SUHmm3DJSa1CAp/w4ovW",
-	"698QY/WIglBCSWDoDV04e92XE2PCy4WWbAqHvyvbG8EWly4M++HxwgPxa5v2o4gSE7AGiRa+nroU8b88",
-	"hQMNK3crEdw33TIvxVIyV2CD+BSCwyMHYZA0IrVTJHaK5e+eDWKmxnQQQ/8GKtp43IDtepDMfYMX2VK0",
-	"BttTDxjfHS0fJy8PbrX8WcqcksyIVhzZiyWPCp1Tphkf9c3GishWl4eANqh5UYIlkn9Z0o2glHlkDN8G",
-	"lfNvnz0mZyenDw/JGylGkk6Ut4rJdSgiuG6RKYgpNoagEbm2EdTrkor48qgtJqc/ct4b16NuTWi23OVY",
-	"n9dkAvwlfom0k2rZKXWFYd8o8vzJ4Wr3WEkqhu2yWpkMWp7Yh0dfREjq8HEaU8YLKeRreoq2Ausiq3DK",
-	"njsPmpG4kmBWgBO+WKyN786ktlAZ9X0LjPUmrWtua2ee8a+50LTb1Myql9JJEvFryNzjUZaqnkZPLs5L",
-	"SSOUt/kLu6ennbPSS2+qnM4238w/4vUvb8o9nCpXtqHYqPSyj+WnDxlpaFhliwyoggcnMxmv34QbzLg1",
-	"k2zhmthh2LmYd5Wt+VugEeMu37SJj0QoPZKQY2ezKdZDznnpXJcdyoaTLNCBllazlKpDMJkKSeO676pi",
-	"3MmYM48sX5MQ2PSeVQym1KxhSOtmqbndYuLLq434KYf9wVhjZYuS2ZQMFhiuMPLXxmEwE3b9cXNPThzs",
-	"iVxMp7Zide9d1fS7uLmq+RZCwUMWs00qj8MxhDdlYfh/2gRwbVMKI6K0EOZPFseYeTQ3wgA+0kmB82YE",
-	"zNCma1UEi4ZMKk1O2+3aFX4+/atETA4ZZ2pcUXF0PlCoy/q+XXLGVctIl7mrAptTRQZS3ADmUDSth1ou",
-	"b7JTkzNOGCeXjobJr88rtMRpTMOyLXjjYrduF3DFMeEFK9asHm5uxVJqo+4IDqp8K6w/v+wlblEr7nOv",
-	"a0T/WrLRyNJyIlhclXqAWDZK1GCH1tXiHpUbSCs5tJnFy0wxc/DWk8vnoO8sde6KzC/seuygIWrjA/u7",
-	"MCRfUmpouDNVxFgYkszpgtAYZWdZEk/ZbrsHl08eKwQbV6fiXX3sAL2Uf/9Ds0Lx/MMqBumhj5qNswxa",
-	"Mh9uXgvdVE6+GSS8+ohBhXkvwcP4h5YvwZQyuQEcbJnXyhN3j1DCYU6c1WmUfslApYhIjwgXHHq2a6O7",
-	"aI4JIkTICOQj4plDLwH18yipxnxsEQWQJHakel/CW7hNVEpYzIcVecDrIBlwctVr9zaBZNm+DDukMwV9",
-	"CYhmhnlY834opMSuwa5xkW002h9TbvOv0DSTEAqfHuQwRLiPCe8MJuRtgqzTPOv3/hBkyhJtKyFfMH+v",
-	"tI9zSCWM2C3KrqWezjSaMG4WcqpKj5Lvl900jTCtuLKBIA8PUZA5xpRhf8zA/azlDO5awYXbjAt621iu",
-	"UNeJugTwJekyrXJtpg09I/5Cyyj2CQurB2ed63u9TqImYyvbwAtbr988mAVKpWKlPPpuqyjI9bn1j/0b",
-	"5XaP/AhUgiT////7/13XqOav2UbX3cNKhnNh9IaoUi+0Qm0VhMALzMS1WQNJ5mF9JXlJCOef/pMxKwQP",
-	"oZV0meXwURPDCw/JL7bLJKGKKDoE8zclPjxZ7vGyO9qv6v1ugQK+UQS4lvkure5WdV0rBonz6XtXmecA",
-	"dndrWPvpMFv585R7cm5rCwAG+YUt3cvSIx8L3bwg4LM0aG/egHYJYaamibJ15GrrjudmG+7d+MC93tzk",
-	"SEMBRcXMNV0m3yI8omvIbKMECRk7v893Ld9jnXxbvMRu33ctB7+M1xhisFBzmIGLcMxMkQFgSMloIuZ6",
-	"X9LYIs4Y7DNuvp5MY8A6diGT1sittDFyi1jqiFrEIQA+8miSUV73czNEfdenkSajtEW1dgSpPWppNBkD",
-	"OpTtCHLREE/GUQpDaHiAG0WpQnDpu4Y27RrpysVtA3qHQz6SAERwj+LpkZnJC2pYe6YRMGIPKxIJW8cv",
-	"ZuG4tFFkKUT7jiDZK3C9m+CfNmszugzhuwHY7u6BdOsBy24GJtsUMnZDkNg1dqbvproMGFoB6bk5dGcZ",
-	"rzOc/vVweN+SsW4X288jCSs6dS9JthULtkmeT2bVlhwdE6E00XNBFkClyjTvSGyE2oUB6QpuZfjVWoZ7",
-	"F+X+fH5BiDg3hPszELUveXIAoUMyZvoeLES3ZMKSe61VL1swYY35VfZlsuLLbtfzV+d2np5g06LNpzOz",
-	"eEc/goxRpVg63Gmv8Yzp0aDJRqYu2N89EdyW1OoZKPtpDhH3n/V4Jt3HoWSu+JbqmXQfZ3h31btiC595",
-	"rwRSKHn+gnSSmfEm3HHbaadeoIftDVV/tKPDmWR6cWHe493UaNsmn555rvr3d5dBq8TWtnYt0S6yRq7f",
-	"vL4oMbVxKqj32RckwxlrPQ3u7jANZihKinXRdzulC98FHTsXGWV3KOJYzJOODWmlJyq2gnsgpcMrfsWf",
-	"3oJcZC+yrTaimaSDGLxHuZdpmzMWcaTS/iJUOw8GBkYNE7PvV1f8W2cF+dG1fJsCqVq+j4dT/b9z0C3K",
-	"8DumFcRDLIBcuJybyYTyyBhCsZjjuJ9bTcl2P3j77DE5Pj4+SxPU8voBvsupB4/IALwnbmJYqwOxilN0",
-	"ZsqjK26+Qz71b2y/lgQhp1JMmILokLz05hnjZJJW1ZBvsarmOzsYyokv3iG+FubwimPOkx28K4UkNgFH",
-	"kW99ntd3rsLOJne5vCxvopgXTYByY71c8SSvpxc8phKGMZpVSYFz0DG0IabA6ZQFveD4sH14bBOHx3i6",
-	"jw7nEMcHWCR19Pv8Rh3+7hzxo7JcyXPy94vXr8g7GJBfYEEuQNtRPzztPGzhbvzQPn74nVl+wPN1Aws3",
-	"GaQHO3Fv7PZcdPoGFq6ZhbDmauIPcxYz1p7hbghxSM6JYiNu2DAQZZM3sW+RpTgMgWCSAxmDhEfGGEFI",
-	"MUR2c0ilaMwIbvYQp25LX5ki52+eJ6CEhj2h+/J5FPTMejhcBdSxp4IryyC67bbNrePa575OpzEL8dYj",
-	"v5yZ0jCLtPDe5Ua5lCiXAJXkPbksJw9lELjsJkxqcilMmLmEeUpBp/PHv87/9cvHx3L4z4v+w8vFu3/8",
-	"/Hr0cBzevqFT9jKW8+eUvgl//vWtCO4+3DnuQ9exWTdhZEal2aJo2FmXL67FYxqO4eCx4FqKeIXdpAX2",
-	"k3KGdaoD2OSqFpnQjwd0BH87RuCGlHlbzL908EVt1gz01O5H2bySfTt6zi0SXY7rB733H4xUn0yoXGQm",
-	"6Q5Yhq/b42qOoTPvDR3Skcrgj6OE+XgQOqo8cBgJbor43qNIhCpDa0sH7on5fe1x0/BRH431JM6ds8Bi",
-	"1vxfRhospkDMBRa+Jli5gq3SjEuX2HgY7HiBGQJ1aUlD7d3cFinBLaYCiWix69fSKn7/XrWcDm1nW/r1",
-	"yXKBuAlqk5J7d8kCP9ckEqB2vLRPhIsV+9BwzG7hf260shPQkuUOannoR4WSTkEeEntkjBDC13/EgMNQ",
-	"Cm5nio61KVVJ1r0eE8FLOe5L9+p6NIB5uXki8BPrG63Kt5RQfcb7w5iNxpp0UIY2pAe3ImZabyRm/sNM",
-	"ETMGYo3uHW9m5iWTZEWab6TTAw4X1PKKKjp57CiyGaX4p6aL797XI6h2bLLQr6fAjUiORDibYJ3c/fGf",
-	"jZYUU33+XUkab83PTst5YzNcL/7xwmnF6jDJOvoGQWc15pcj1slglqEVVxSXANiOhNFdvFeZ2S6biaqs",
-	"6IKcto99uGGiIL61GXJLG50mGG/LE9OUY5v9m/BIn0ec5gmbC2qzzXSEJSfkrc2zan4kzA3HG08wcoAC",
-	"fop5wP/7mOgroYlLKlt1nB9TTOw0pzepklCb8fzbzlGix1QaA9GEcYVZRFbZd3dY/d3xe1A3RFu8kGGm",
-	"c505sD5ZxDeQfUONfeOM2OsMNsU1QU+2g1eeWByI5QMdM6XP/aCxmI9OQKNm+n656CvtYMbpBLylAbkm",
-	"Lhb8hi9ISBV6q4x4CRA10teI9oI/cmwtD7u7NtluOZ0wTtZRZZCXzR5VDcD8FtQ+Z5g1s+7FVuFFU02z",
-	"W8C8YQ9YVTUMZGC5cSSlVElHN4959aHGUrwVc7TRaII6UvZWH/ZI35p292tXtgws7UlXljiRP4buwGCx",
-	"ng39VA3Lgapkx7WuMdeHbXmw85y9z2PTpWB4nQQM77fsXiTgJRZfLsCmcf/LPfdQ2xZcaIu2O2en7Xa7",
-	"fYB/PDR//OD/af+j3SzgWS/AFA23JD+Z55LHmRQxx3jeZ/LGPuQclks+4SzaW9XEEudHp4Gl6/gGgvGU",
-	"MODXHNwpvGsFJ3WEzY80eusamOEtnfW3/MrpTI+Ba7PHENn7jtff90zIAYsi4NtIwrVDS0QcSqBE5niG",
-	"2yIc5qC0zaqubQ6/L6QHmh0zorYM5hx1JudcS9KhUM3BPLs5B4l1ueEYK3JtO3KLwxVCD0HOjAgRtyCt",
-	"0zIGbZ2B1rdGmLa2S0Z0TbB7QMIXq2VYi1ArDilfHJJ3PkTuvLNzqkiMvaHxSwejb5Q9hLH79qR99l2P",
-	"SFB2ROnskONY54MvYs8LPUvq50nPMyf2fxTRohn38OTPYV4k/gxBY8WgI+hXQlLyCuZZSva5oCvpuClV",
-	"Yp86rCPIu/JdDmeBa3aazTvTx27PNi3bzPaeC26O9R8PD24/difjg7Oppv8+mEcnFnuz3iYWugyWcNeX",
-	"1OagZxyJTy/pqOrB7rIjvMYhyZbn0qfFu76XBVN5h2NW0T2quVHV7si61cC4Bl+1GDlpn62/47Hvvmlu",
-	"6NR4xaUQL6i0WHQnndM6c1GzqS0/eAkRo5dmHc3N3bNab3tJ+eJLSMWX9AYyLVS2EIcFY+zoU4opdLfK",
-	"h5OVCNsolXue6HliPW5X7Hda7tfKiPONmN6fgH+crL/jldDPxIxHX4JCjUa/PXUueRnKhpNe4hWa51Fg",
-	"zD2XJVGQWULeqDS4LrgPWmascjEFTqgic4jjR84wZ3xEgEeusQLqsRg2dd2wcMQkpJwMgHBgGBL1hEu4",
-	"kGRCI8OzFjaFE2IFqJeSa+wniPdff1eigKLufJ5puttkQZ4PX1IdjgNr/W6oui7xnyZsopXqrE310gv0",
-	"eNRSSvdc9wtzXYtwGO05bsJxN1DxuutveCOx8grTvp5ZFN4voB3+0Gygbz31fgFBZA8mOqFb6OZFCCAb",
-	"DRLD+1cij+AWVnn5340FioaW85JEWV+wDz7Nsddu1gP0yIgwTGvuWLCLSl/9U/v+3Xk/sQNWvy7D69ju",
-	"PJXcyAK7WFbXd0uwXpI0liVpX64KldFu09fvgPzqNb9cvziixW5IbBtNcCV5ZqFwt1I2S72qz4TEJjpz",
-	"DpLMx4IMhRyJJKg8pogtcAsR/qjHsDAKqEfXLvhYbZsvESMmC96PLXu8+oqa662tecpzA3R8Ji74BJV3",
-	"y5D0Dn1YWbzyCvpErIakRvevpy185R6Xn9DISZvW0tyG7EB2ZrKpK2Xlm4r4toJM8ZlyYUQmUzT3JKrQ",
-	"ctnbyl0h5rzlIOFzLYV3EyzPzmlNwBzjw3oMCmuS9EyBeoSVdQPfTMXVknoCzPYkSctGP1THjhEGLiXH",
-	"eqW+SdvMNP+/01nO/6+YDVNpBZndm6p4rr3MFq7XD+mueK/b8LUvdtdt/eYssllSqmiYvys1w2x2zKyv",
-	"Ggn2ai0dw8r6svUDSYoo148BO5xuO4K/WmJBI3z9XaYZ2K7p/cGivqZd5djotK3G/X27Y5v1pQRX59lR",
-	"J73FLdQTeUisx+IdWCjEpACz0B/wOPfimm8MO3nkg6qmgxn6rfPYQSewONG4qPkF6pxmx5nW+SosAc+U",
-	"fpYNJbkvk5mXVvtrX2q/VNXuPWplFel49JNC8zUdb/Il5u+X8b86JyftDHhXx9y1fFU3d9Fp253nQll4",
-	"d1U1d/ekfbfaS2Vopu6OQcff4A7eM4SVQ66+wuG1dOCzaSuFzkzBy9/PF69Ye/5y0Z6/jP8xf/1EzF+a",
-	"/z+b/vDyydPTV/9oEFNPhf4+26VxtktGY0ordLPaZValqtAwG+FlVSfE/FxRjse4LZWSlCsLvNYj3XYH",
-	"i8aUUwsXYiaVUxSvLbu5bpGT9pmTy2ICgsMVxyiAMQKZNipnuXaLTZ1T/BN3UVHJ9WrsEC3OheCA5XyX",
-	"KWYKhjUUoWQi8J8x1SAPyfUbjKT3EGrlb532NX5QSeJPDpKefDubGpv+uE3Ud4+ueJok3SJUpcPM1j0m",
-	"tYOKTjyAlQ2guOwdXBOmyA1MtX/CFb8udAq/dgWSXLixtIgShBJE1FugrswBIrfC6Hz0Sbq2kC+voJtV",
-	"zRy35pGVdHS2T+/aO+w6bxmKaS62N5GQ0uEFBudkImLwgL2KpA66uvKwIa+vzWd/tNn695KztFe89orX",
-	"XvHaveK1gQ5V5Q5EmcwUooQVgo5ZufEWhUN1txQfhMzck9xSSH1bdXtyHfYg8YlpB+eGzax/eXqHv2Ef",
-	"Dv38Mc0awdfcKZkp+FN4bn/EVjZIMDtRpK3+XOq4PfqUb39+V+nJxTTwWRwTCaGQkY1sSKzRGiWqoIOj",
-	"p7OIYev+Q3Kd6zV1jZrytWv7dG1rxscJ3ABc8UJHKZu5ns1XRcXGintUl/PK8Ktr8q0Ps6LG61TjpDmV",
-	"5YaEWbAD8wtd+DbfCLBgNdyeMwVwTHl92o5HQstdQh1qIZYqiltsx9eyKvQ1+hL7jp9e+zuu/RfIDtlo",
-	"DLJM3x2B3kbd9cprqxQ5zC2bNR1SzBRFlBCYSVUySLP2NrhV5YvLzTfvklvlD9zaA7dX//bq3179+6rV",
-	"v4ycKWh/e/Xr68n/zcmb+3XhNcvcSIeQSxBZpcocWRTWDdJECi+r8jf+uMiBviYag/WBtohvs+ixu5Dj",
-	"+MgWMrpH5ieHTmZz3IZDX8/nlC3ziJIcY5zan88blutQkYgkmRJkzQoqi6LcoAauXceUQbyIJ8LmwXTb",
-	"3dr3nDv8rmBvBO6NwB1lweIRJzSR354be1iTrThxPWPwCBHNDyyE0P3w0MsMAx1TRaiUHoS9WFUB4c1z",
-	"/gVZ3p6ffBF+8telcHOiM6jsVuGvSeUb0rNrSnC/9GxdLNhYC4v5sX9WCUW7wexJek/SfxWSdkd6A7G9",
-	"KUEnvTbuj56dgaIR+SPxofbyjVl8x3cE9OB5V2uS7VrGBPCnPQ/Y84C/DA/AE415Lnbr7psJuPZC98sE",
-	"qG1fp5B0DVHfChZBRDxouA/vDiWAbRK3TOxuoH92t4Vz72dRDmt7Lp64vbpzXos999k7Kf68vM6d5s/I",
-	"69bW5mZKGVtExFFSf3tIntFQK6Jm4ZhQ5XMs+8KWPSL6OmotNvyRqTpYWSd0P8W6iIpv62y9P+euVlWu",
-	"jYRi98hCZG0jFMC1RbiaTcAcgX0Z7tbElF1OX+j+l4rHTEApOoI11Dunioi5LUSej8Uk7aYygBCBaYeY",
-	"vOwTmRGN1tLZWmJ96UewQ3LVGiZTbfsr10EpqRnNHXYypfaWXvoSQmCuhzeEbIo73MvstTJLXfHy7m/Z",
-	"mLuyN8w4dvtQQa/dgCu4ZVzFF9xekxiiEchW0oN9zyd2wic8KW3NJ74oIzj65D7htxIU8GhrK6a0uNAf",
-	"R+05TCxUodNKTZLEtKcpxa4ZLs8inURNLMRKuOMVkAT5KQwRSKZFBmLGQ8Cuu4pEUkynFo5E3TDzEWGq",
-	"bbehoQPTdxSPgAUDCMUElCsNz73ATE1l0Qse5dpH+R4aCgG2GGb+YRHrTPJD8haGRoMlc0SbZJrMxSyO",
-	"EIdfYd8Gxkdkxs0C9VB3tK2wil0eW4SSGLT5jg6Q1dumVL76hAsyERL7bTmMLncZT5r5pt1Nl/EVeOT4",
-	"2NZG6Nb5a6kQaa8UIp2mQqSbFSJ2lSuFh12TvhjWJ4ZEnKSV7VmJ0lCerAKScIezZVUDLub2ZDtPIzbV",
-	"osoq+sScvfvKMN+nef+FzdkL4JHhOULphBuiK2tLoVpLKHJxgD3A782Ll0ItTKi8Qc2B2E6haPxabu9G",
-	"QYYAuUylZRZqHvJKXNi25XuP/Z7s/7Rk/9KQg4vYEWo7DBmJzCOI7t2hhTbddIVL6zUHLLG1kTaMqLew",
-	"ntl8CTQcW6XI/jwHrrEn/SF5NZsMQCoypreGrMmITm2vAMYJ9X1P1xnMb/3odmgwTxJ0+dV52rZnZb+G",
-	"08u58oxGjpMOesFbVFVOuk2aO7rJrjJr/W5hqbt92d6i3YlF61f2njxfX8TOTTP/7zE2JwjlAsGLMfSG",
-	"cTgnubF83zc/5hExFucheePABRDOjiktJKI2LB4R5to/wdzyFN+Oo2VYIhpYruduqUHlpvrni+6VFqwc",
-	"FwtWGrCRZNf3qcn7qN9fUF8St/CFE5MlKBHf3iNbvUjaaCPKIJ0pQA+DAuBEC9/SlRrryTBP5Wtfk4AY",
-	"OU+8ZAkYR8Qg8szZPpMpC4cSpmUiWIaKWMwhixlyrUfkWoKWi2vbApMl4DaljNiszC658O4yJ6SY90Mh",
-	"JYSOTdTlqFPK5FsLcXJPPHXPG/e8cReqLL0B58GehTfe0zIsYZcSD/VqF1Jtbqjl4v54oY0/WPPY+95x",
-	"epnwgmd1TJGRMU6FJAMYMx71PPCs54WYRYp18kMpJplEUQTVMsyUR+qQvHIaJ0MII+lg1icY93D5Zc15",
-	"cEilZNkkVmwYYt4Rw1ATGgteylK1XHydDBWFSF/CRNx+BobapIecOzteuDUdW5kB/s5uoU8B2Lv499Lg",
-	"K5cG9izbKmHHh0QiCwhH1/k9yAOlJdDJSiiXJNEIdVp5C/JAAdeuqULPOhbxAoRKcd0WWo7bX7Po2gOz",
-	"mIu+Uc4Z5pJ18JqIaopXUU4wjww5fJFDYxh6xLhKUQdtFM/83EoBma9fUKUP8DkHz59c236lI6MNC54p",
-	"vU5qDpIIsMM3DGkcg/xGefT9FtHiBji+IMSdAR4pG+XGNlE4YTdJTq6BR9etdIyWDRsBY8wet3JyQYYw",
-	"d1CGKhNVCQXngCwRIR0PyXmKyz6hC+uj1WDEmNk57HZlg93L0sheslIclYArmw1zhkdmdsaaeUQGUsyV",
-	"RWW3DWGtIeL65CdR1oWfRprejckQlpmm6RC5japuBY6IJIbSgl7wv9+3D84+/Od/bNQEWsNHbfNCD9KD",
-	"n+Z1sKhHOlccL+glB++Km+PZI5+ufGLkVdDrtK7QpXwV9K5cJuVV0LoKtMBvkmxK/BLzNK+C3qfMPc7E",
-	"vQruzAUavytzXV8Fd1d5fJylfpilEGo4vUPrAjpZVXyXJQDb5Vdl991bsqhCWeQi7+HTIr/NZCjkvnvD",
-	"Z5ccL9gtOmLVZ84EzT3Dk5NTCXfiMXfdHFYIJyM8sLcKtgwt4gsbJmPYrgJzwMmE6nCMKUxTKnUasv6I",
-	"sopqw5UtKC5VrgNLGGLfoJ00jHjiZlOnV4TvY2HFI0doXao8yr9TaMtQtfCvSj7arttlIf9+NYWQ0Zjp",
-	"Rc1RpDdsN5bCBnOR22OihTgkFwiEIni8qBoN42E8i6DPuG3nWN6XwGFGuTENhIiB8nvpgHD61XZA6LTL",
-	"tuXDTgsWzAa4fMdQcDWLNd7XH0IdQK4m0Gq+E6ONuAOCqRmuVYm1ljm2veAJyAnVIhYjs3wr+rHXDxpb",
-	"DrAqZuzobo8dXxb29UxJZNv5ZCScFxf3ixyPkIiUE5hM9YL48B3ClfPUDyWGQ5AQpe1ZjOpEJZAxgsej",
-	"cMlJahtwXa55xgTPJ36QX86XtAGtRjCS4CnNVXSvbLPamGCn0jAUI3L7ivEQgl633T7blJCbkfFzPp3p",
-	"ewEo35pJNl74e+WqX3KTyvjseRRt0cq29SUQqB/bNO9z/afwOP5FHYifvV1KFBFKEvlUU8pV5BO7u44+",
-	"JRC1WfjmJTDhROA0j5XaWzP+5H2223ZAm01PwD2Xczrpt6IJ/1sbx1Helz1kMTyyZZk+eoZdZZTToXxs",
-	"jxPBD8mP6Evz3R6VpguCNqdvnmo0QadESSAIZoyeOtUzNqnPb8OctH9jKx9z5wQoJ/YXBxZckpc2nelN",
-	"Fa1dNOLfa1iba1j/3fnSvh3919SOXkgSAWrxFPG97k+GHyEnrHSQvki5o4+mJS1bDYUeknOf86vA13DO",
-	"sQVaCX9M9IKf8aW78wphKW/Q6SZY71Ibe+TM/nsOcBNRs7wTwc2Hu1Zyy8P8LZ3jqls+7IQvvQO4iRd2",
-	"+hUeHPPqjY2LPTL5LvxEc9wlpyRgDL0pAX5GZQkHPBaxHXYvUZO40ES5qDIXZC7kDYbcjF5D+QKrmQ35",
-	"2hhezCAp2DFKj9ISdDh+5D/Y6n/zS0QXJEJXFSZWxXR6SDBZhpKhkHMqIxLGIrxx6ftEzWkci7nyY3KO",
-	"Lay3TriLy5jCAnE9ZyFkXWBmPtrX24rQqTSwTtOz4XXXbCRmCtseCwVGd1QsgqT8APd5hTbnudUXUOk+",
-	"L4vbhI3tVse6cN7QC3r7l6wi2CtN95P4ZMxFpOcs694Bu16hOBnmJ1kEamXqU0QXytqn1+bPa6IFudbi",
-	"2gVGUzvUsEbHnnzrVkehq4LBr5NBNGVPF1PKn0kxqVP3ZK69FMEu43gR1dnuQZ0To/FYVTRldscFzoXN",
-	"hQybKtx/ctA+ztz/YUfK2hO68Ou7MuRGF2qvsH0xhe2JoTBMlbPumV2R/haaWh2ucfTJHOE7yzU8THoR",
-	"wdR8nyf0LdWQHPGe1JfHzyTs5XFeHv+ZJORPDIvojOqObQiz9k0Rc+Tz08t6AYRuiCeG5dfzGecNONtG",
-	"EGfvIv+JDyOkMfCIykPyziH82XvSizC7cW5uxXyljW0O92K6sKZOzJrbITviARuaIvWlc33xurcg9hbE",
-	"V8YfM0oEFgRwo0LeqyGhYqFXGxF4hfe/FFN+LD9BKiSMk/fGzGgRLb4rIhKfI0OCKIeejmgL2CbbtlgY",
-	"2L75JILQaCnltscFjrhGJUBZelITEEToVGQh+laV20AgLqVFPqUyZmbBHCAgKpUMV36oQJNv55JpIN8b",
-	"hv9/d3/8Lj+bbPfRdgaBtWT0ZovqDd3oiAfYabXG+C8QWiLNGMMkW4xVtkjSp7hjTVJX54I2acU8ztbO",
-	"Q4vtZ/Fhp1GAGp1ua3SvrdtUdic5nYaYVpmXCdCKOtyHHb9IOAB3wMbANgoGfL58ihVSxoz/QAyHq/Gw",
-	"Df9D/GQscDBfAFW6RQag5wDcO7GwsboW11gkUV45ZuTEJZvAa5zbn8o3VcJHHia8sGnHbA9dWspQ8s/c",
-	"kdvKrfo6IH0j1fZuqy8OwI+ADV9TjLE0Z/3VcmI61u9Y1zYi5K7NvOqV2cZAYqN7C26RZsZMK1ttSxNV",
-	"1KNAzBC22ZjiwGwiliJ0IvAKmBBrqkuLBn1Irp8PD9DqvSYTRIFgmig6BKKFLT2taBtEo2hTtrUTM7se",
-	"86nJUBqyjHvMSB8OLQwP1vDkKshrcdGwg5lmO9LvfCvomi8fdBrohAlKddKHLqjRdb+kiX4iDZzQ/mJS",
-	"qekpcp6XZcmDP2TK2h2fsBDwAJisDCFTTPC9YNp7fD4DdJKTv/fr3/Ga99EnT84+eX514Gc3Ymgf8fnv",
-	"G/FJ9MsBDW++8hCPV0HWmbGL6ZqMi6LPMYP1guDyVt6k6uWERoAarO0bMoL1nZ0ucRBr/Z9COeesrz13",
-	"r3R1566cH7Vddc816PdWgZ1sTf36v2hmV7Y/YXymzXiO27UVF/QITyweGeN921IgXaWsAtUKcL9x9NYN",
-	"2k86GLt14qKvxmLeHwKYR4W4FlhQP5UsrFNAYewNHvU184fAel/TuXVOTszjMg83xFC8qpu76LTtNszx",
-	"4r7FAuh1c18ibkTuEXcN3I6F47zKW7BEUXsU8q35s8uYdTHmkHIycAoxRGT41VZrlRe0FwuzRqAVBk4c",
-	"XzokGDHy8CfoM1gFK2tr1gsn9IsWrw9mwyHIPkZNMrTdruJmpezIN0VKL32P3KHTbX9oBSoWuq80TLNP",
-	"2pSc78+S34DhAxr/7Bb6dblqE2GgQGsjVJcL362rqR/OtNG5013rtpPfIqBRzPgSv3aSuj9nPBLzfkQX",
-	"KuidmR8qD4L7pcjZ24YusVt9f0LliGUOysNu5fmpElgO56XPhWZh/i11hWK1zPO/YOFffjy+f61bjwn9",
-	"mP7+oOT3ZGFOsQFYYRb3KjRX0VhzkWp+NpRhdsieArMc5bS6KbE+AU1ZvEca+DNYj3ukgUqkgWU0mnsp",
-	"WEQN9OiTywBZCUKwrEE0zycrPGMPS7CbA7N8WBwkN1MEIqZzzbC+Sn+F0bLqYBjQOCZeRykBMfBtUXPq",
-	"cj6QlnSLz/gvMKg2B2kztiBCJ8chubYaUI+gpL12AOjMvsrloGIArzTNdGuNexcBsAYK9Vp18syqk19K",
-	"td6zl30M47ODBdyDGJ7AKin7Erau5PeQIzSiGyKL0U5q75xHlLxJOw0XHSUNfGQWNbvSL2Z/3mMtluW2",
-	"eMRxn70Ri9EIs0ayiML2mt24tow8U9kzezSlSs2FtF3eSz1XT3lkk1DcSL5RLv/b4bYrixY0xW7VmvgH",
-	"YuaJurGeOpuuorHVB5VA8EEQkZjdgJn1AeMladS2OP6NH+E2qD8o+3Q/nW3guh6RsZAKyACRz7Htnrml",
-	"FXCYZ6+mJBZ8hEnvJZfXJhY/F8uV6gnIElhxe3v0Z3Axf+UwdV835rgTXh4wZppSwufhDthwe0Uj3CEq",
-	"7nlEcA7zpJ7C5rEYtZpGkQSlQBlJ7Oi2Ih9WitkgNhvl3r4mhIiOdeyyO5eCjx7Ztg82E28w00TdsOkU",
-	"Ips9N7fg+jnroiqYOJViEMMkF0N0Eb5azfPfuPvvEIf6ub3zQRJ3pFLSRSk0+NCWJdwwHrWImoVjY/V5",
-	"n13VaLHxbgXg9IkFv07wp+tggguHdY3HB3dNi0zFn6oah4SQTd2RSwcDfDbJH0d3BD/UGMs7ybQGjqEQ",
-	"13ykEhId0dO2rxLxr1wN842e0B28zfWBT0LhaLIm0DT53h6FIYgp8D3SetXB754+WHfydxn03zBl0+gS",
-	"E2w43mm5sN7qJtsRxIaRL3BfZzxEP5D/surOs+ydvlsZ47c0ZlHfseeGuZGu2bdnTehssDwvO7CUI/Qy",
-	"9G+OdtVQu79lc0SVvWHGb7iYcxX02g0i+J4XU69tLbdyt6d+b54UWso68es5kpevDXudVBjLYmpGkW2o",
-	"ujpfKa9UDLH94RzgxnXWPydDxiMj8TlAhL1HMLxnK83ljA+EuCEKQTDQMShIJAgdGM0E+2oZcihXR94W",
-	"RrlGG/lZzMmE8sUGbLTTjI3ukHGFYwhvjAFy0um2AreU2/K0asp2vOcWeCRkX8LvNuvd0Ka2Lo4p2N2k",
-	"mrheUKTbShq2RUBR1ZkNzJ1GlUoHeVRrfGbxhowzNa7mtCe/Zbkh7Qy6a7hh0ljRbJcEa27gPzCHfA1P",
-	"15KNzMb2grRX+YcGLRqzp3RVnlKB6vaMrzTpSGdWCiSJmG3aNURfbbMOgUXjqipB6LGYTKkE5drWuWao",
-	"vrranf1MezDBi5uZ9qjrEep63uFlvwvGVdrIr6yDHZUFTrfsruw2ZC8NSMcM0NAK6qwbHvoLS2Rl5/55",
-	"vjTqEYmNOHDbbJg8SpR5iq7oupl+XlfJV98505ED2vwu6ta8YWaFr8Ebmiu1gCmIaYxAnpOsQxIbNqKE",
-	"x854ZVL8jX/8GvF97oDNU1enH9ijGunH7i6LuVAfY2GHkrxJsVZ5IABil8ESKIiHu6rfdy9YJZj8Qu8l",
-	"UlmkIHXEDLNHf2tPYN1+TM4fJOZJm1Srhlui0IIYnTfbRHVMVYKn0W1ndrc8jzU9gV8ufzWiGvpi2B8w",
-	"qceoqXXODtoPDtoZavkReDm1hGMWR7vB5X8Fc/+Ke0lOLUyzc/ZD+6DdPeie1Tf/d8RAGrKPffbfvrP5",
-	"f7PGRCnX3i2fL6hdR5/Scu+7Sh3s3A+nIIW8bqQAUdNLexpkOUTT/B937z6tcGfdju7rWDUV325na+cI",
-	"omGGYb3c8dtR16OydL+NFZOdpPmtEtWl4nc6toL2+5Mzctwmne7xyemDh/csl3eb7ffXpvZ9lt89Jkp4",
-	"PoCRIgsYdM8C1OdA5ZEKShKorFfPXZ5kGWfNKQz6Yy81IdDPxyTR4ga4ImIKPOl76/uStKprA4FHF35g",
-	"dfKJXti8MwyHmHFimsTeEC+eshdiVFij+87EaVU7wxASyh+/0gMVU6WJUV+r3L4IU1p5TjYPJ9UIYbuE",
-	"vKRCHm4xSz14xiQMxUciOHnB+Owjom5OmYQcBM/pwXE797gmUWuzLH2zLCsG2AShGYe+yrOV5EnuCWop",
-	"1gK2bXfiNvqcSbBVvq5zLHt1kBiUDIBKcKw4ydTFtAn0gHVOiSuY8JhsEoYS1Lhwh5Y0sohwVJPrN68v",
-	"LklWgBy5u67xoRbt/KMmU8ok+tVc+oNPpGsRauPxab6tfXnElFnoKFnREVhlWdGJB5arcsI5XrBNou2K",
-	"JPW6ube1Ke+xhMgceBqrBspnkw7hISjVx200QnXx9/Hgp5C9Zn9/9tvTt5f/uPj72SEctw/DbswHk2ft",
-	"6L/+HpfzK89dOqeOX/lrGMf6G6z2NbvfL725c5pjdv5aP7BwKPvn9f/D5Bvc6H4Ttolv67vYxY9IE/W3",
-	"yp+sEg75wpP7Z2eP+1TjQEE4k9he9v2HoqbTgAEH09kgZmFQ1Io9U6suLrg0XFG5eHuWbTLu0nw4zD0X",
-	"LF6iyEiICHXgR2Q+Bp4Fz5xTI0oUKtZwxZH9Obbme/gdt12UXFk0joRN5t+DCZgtgs8z+rfPiaK2V5+F",
-	"0jy3F19xz+9dPQREJKbayI8x5emNoZgycHDy3igAHqlWwv71mMHQZR1Ir9yBPLziV/w8uUdnGhm6UYOT",
-	"SycWxNwYFbfgKjAw2Yl5ZPOztu3LdMWXBIJ71g4kwrbcqkE6gD1re1HwZxUFlzmtZy8OvhpxcKHpYgO9",
-	"vFIsfEpP3d0qz8lzw5S3dYE09IDscbt25icRtk2uM+7v35pbmdmzwvfWtOPKMOm4MqV6nKk+SXnpNj1X",
-	"PLTjHAZjIW7UkQIejSRbUaOJSYsDCCliWRJjhHkhn4IgGCE21UZZ+SdINmQQYWeCMZCnj59cnBPFRpzq",
-	"mQRUGCwwptJ0MkXVQdI5GYho8cgqEXDr2iYrLSRYJcyl2GE3mDknz5+k9V+omFnTlTBNzII5e1nY4hej",
-	"Z6HiZsb3FJ2lLhXLqnOoPnXbJ/jKpCzGTOACePSTZJFVnbonVS3CJITAbsFf/s6u7rqMsNKlufj5/KB7",
-	"+qBFBlTBgxMbllLk/OLVYceMYpI/US+f/vr4+U8//+Of+qffv//X8Yubn86GL8KPw+M/hs877X8s1OjJ",
-	"u8nL1/+cfPypPXvw26/n7On54kf2X0/e/fvl97PXcPqu/ffZT9/Hs3+cD948/+Pn8Q9nLzunl/HshX76",
-	"m375N38abYJBeh7/6+ByzmImDp6aA3Hw1GzZgZv3wYWf0sqzmimmOe10G5eRvTP7yqzKa9YQImyc4bVu",
-	"LNcinbOH7fyCdR4+7B6fnj6waN2Np3bJJoAHt+7Uuu1aZUJVGvB/Hv1nTl8M3n+6CpBAroLelS+6gegq",
-	"aF0FatTHn/oswl9/++mfiv7Xb3E4+ecNXqD96K+CXroQravA1WP6G+vwqavg7kN5LuKAcYq5i8WZblaR",
-	"fIFcoGW7HMikaGtDUdpUFfuy2hEevsQFb84jmUpxy+yB9ULPc/OC0DMs9cDjrLXPHnZOu3mhSO01/vyu",
-	"17JSsaElm0K10MhKAYyHe47QqmDqlucbtl7FuM/JmHFtzVpfriGBOgABB4DnWbdtwcWM4IoZ3IIyeh0q",
-	"eE0lAE60muPjzzX5/WVe6v388vzxwcXP593TB+n6WIsa0Tl5ZH0XTjjm2Zj+W4Z+bzt/O+2ePqQ/PDiD",
-	"hxDCACJ63KXDIX3QDaOQHg/paSek0UN4+JC24fTBcHh6/CBqh/ADdNo/RD8MoipmaCfYnKOftM8e7Jbx",
-	"fboKHHeCW93vID8TWKbjvkSeaJjcYgr4lQdFZLYknE4wg9qiQRrK68+mkVGVr4K7PSO7Z0Z2zh2JJ/W3",
-	"ll4342ad9skPpw8fbMzN8gP9FNg4jG9drkDeegqeyTjoBUe2GwgdlZH1C8QYQXqdW105FhZkHMGAUjsg",
-	"n8qvgjKdRhSwiFv2meivxBcAzzzKwwktP+lHD3Xu2AiTZMwM611kR5KtsiwbDdW+MCISfj7pPYfkqS1w",
-	"nEzMW1x9JCfX2cTXX2Bh+5VRF/rqttspInzmadjts9vuWm8rKvozHYoJeB+kDVItQPccysINTC2bnLM4",
-	"NmsWUimZN7XTOm47vsoZ2mJBRTTEMZmpzJ3JSVy+82egsR63yAS0ZKFfZqYQgELSMDsAc56Mlbr8lH8u",
-	"d2Cx1aWtlP2npWJ42ZA5zJzJYRYZAatj7j7c/Z8AAAD//w==",
+	"7L0LdxpH9i/6Vepw/nc5+QchQJJt4TXrHPkZT/yKpcQzsXxQ0b2BipqqTlUhTHy91v0094PdT3JX7arq",
+	"B3RDNyDbyZA1Y2PoR732e+/f/tQIxCQWHLhWjd6nxhhoCBI/PpJANYRn2vwjBBVIFmsmeKPXeDcGCYRp",
+	"wlSr0WzARzqJI2j0Goc3ncNQBFpIddjunJ602+32Af5xz/xx3//T/hd2Gs2GhD+mTELY6Gk5hWZDBWOY",
+	"UPPOoZATqhu9xlSyAwlDkMADaDQbeh6blyktGR81Pn9uNp5c0NHyMC/GQG5AKiY4EUMyG1MzYqLGYsab",
+	"ZCgk0WMgV8+HBy+pDsZX5iLKCYRM56d12eheNlaOdXlIz0OYxEIDD+ZvIY7o3Ny2OMIr85wrMhsDJ3rM",
+	"lBmeGRPlagaSaIHjoTJiIIl5OyhNZkyP8SpFJ0CuYW4Gmw4F+HTS6L1vmEc3PhSt1gsRUDuA4o3FEcSx",
+	"YFxPgBfvcub3Klsd7Gyr3yQ/n8VxxIpW1ex7nFxGtNn3GVVkKKJIzCDMz2ZGmf5Hp91YvZ1vQcv52VCD",
+	"XH7fOQSCh8psl3kYGcBQuGXk8FETLee5V56sWooJ42xidrCTzJ5xDSOQOI53796dTfUYuGYB1bA8mB/F",
+	"DM9N5qL8fB8ClXiaaDT5x2UjoBKGkZjVPOCfm42YSjoB7djFWRCIKdfPS/aD2p/zQ1l/bmi30Www85CY",
+	"6nGj2eB0Yu50j+uzsOK5muKVy/t6lp7j0qGnl9QdPh77ouGnj9x+Co+R4ZaN3rLjugMPSwZun7b9mDPc",
+	"8SeYL4/832IqiZhxMuXsjykQbejIcmymSCAmE8rDJlHTYEyoIpT88svzxy1yDjxkfJRyR3flMs8kdEQZ",
+	"R3FAh9AzwmzEbsCy3yGTSjsm3CIX2dvwQZQLPQZJBiKcm0dIGE7VIl+5Fx4NT4d34eAoaA8OjgfHRwen",
+	"YRsOusO74V3aGd4PTk78Iluxmy5zZnkOzPqsZBj04wvgIz1u9LonJ03DQPy/O4ZItQZp3vF/3l9efux2",
+	"Di4vP9578uGH/yrelyGKwuKjdGXE7FUiSudiarhI2MM1M1IzsxZ2oY47XSvclJiA4EAgUkCCMeUjCM2a",
+	"K8YDaJGr/74iml6DIpTPF2VvB1lT8To50V11ge4eL65PsXSMHhfy1jMS0rmZv04I644iAY2Ah3SBxrrt",
+	"7t2D9tFB57iEkswbVg07u3Ptg9MPn44/H9gP3fRD8S6+oZqtYGix/bkuTxiU8AT3uO2ZghXtBVoSiuhX",
+	"VyhdFZnGRsC9IsqK3SahmkyE0uSoTb57+/QRudc9bn/fIq+RRlNFQBFqtNYRF7JcByg8Zm5gpVR3t2g2",
+	"5zHlT6WYLM/HfOvUPa405ZoI3iKPYUinkUY1gotZyw/mjynIeTqWoXlk4bqaE3Wg2aRYbzLDuRDLg3no",
+	"lZV0OPmxUDIHKgk1ug+5Mq+/KhubFpuM7IJN4PVwWHZazX1EDId1j+uw5Lia5/XFcLj9eb2Yx1BBaSDm",
+	"zrqjh7LRz2PYduSfzc0qFlyBVd3SsZopPRVTjrMKBNfA0f6jRte2VsPh78qaDsl0PmXUgsrKBQyHEGh2",
+	"A/1YsgCfEkylIdR5o9d48svbBrJqIRs9c/vnZqPi03HlFGjN+AinR/E1fpmsVO8HU23OwITxqTar0Om2",
+	"k99CoGHEOGR+PT5uNxsDIa4ZH/VnjIdi1g/pXDV6p+aH6XAIso8kkrkp/cVaBOlP7WYjoLGemu+oHDGe",
+	"/nTPDCScSlzr9OujtjkOSJ79QPAhk5NGb0gjBU1vMvS50CzIv2UiQmtB9GOQZt+Sg/QUdZwbppg2X4q+",
+	"MYv7QwBzZYDb3mm3019GkmafbcYT0zlqsG49JvRj+vvdgt+ThUEDaHEWRnHgYV8zNCjef2osLprdhOzo",
+	"PjeXr+rmLjppf/5gHj1hPMzuzXt8WKfbxl8N6YTTCPoRmzDd6HVzX065ZtHCCyQYyjA7ZE+BWQ4VCd1X",
+	"GuLsKhliSynzvyQMG73G/zxMvS6H9ld1uECFj0FTFllqrcZeMr4b7w8pep+77BCvwcc/pOFb61tYQfWx",
+	"FIMIJj8UUH/gD9kNjVjYd36Khhk3zsEO2bsvQgGKcKHJkGlUpMwLJQ10izxCxdBqlyClkIpETGmjFYZE",
+	"AUeVERV3ZKd4BR6VIYPIcAejkB8qTaVWfWpGMAGl6AhHp0jCMc2ZsMQUVOPGbeQpmuqpavSODVloppGT",
+	"Z2fG7LxwFVK2exiKQP3PxcWpfCze2HUvOwhrV/UBubILdUUM5SsCNBgTXDBcVlxsLZxS3jIDe2SNprMg",
+	"gFhDTVGwYNpWtpKdpdboNTxjaDaixFG1oc+pOvH5uRYs808Q6yauVUClZBASMdXG6lRCcPO3UUpjKQJQ",
+	"yhmNqkVeCHFtNNMFZ1qTCGmPst0ka55aY7TQsZeh6qzfbhVlJ9fhZNxuPhYc6u2kEXcQ9gfzap4a3ETr",
+	"M+6j9uEtoHbnotPutc3/fmh3em2jZm+gMLhbnPh6LFvkmRFJ5B0MUDcHHqqFF3cv2qe9o9yL6xxJc/yi",
+	"Puqtiw/F2TSaWdunsgkV07ld1PwCdU6y40zljxXkKVMrHEpyn2dSDccYADkRyAmeoDINolz8V1XOblV6",
+	"15XPn5tWy/8Tz3zjyVSKGA4fgowYd4y5X0ebxBsK9aZpHFY78C4O0eh1NlEIitiSIWjrnMoqA9ZMy/CW",
+	"BR6S9Sxl4xKr+ElRKCPniT/IuOJXPWjZd+84FB9GLNhO+0DtS9Nr4FnF4zzrdxqLKFTW0jXHo0XO1HUS",
+	"BkrcOeZBVuMIxkIo8N4+a/RurjSc5pUG8xoM97gh57SFzGR2pSiYgYD1XRnDKFUYaBSJGWFGUTBLeUUU",
+	"nSsyG89RF7DO5Q1MwrzVFQiuppG2Rs0QqnCUEEYSPKufOI/NxG4rGiP/272tpa22WUeYRJSPpnSEpkAj",
+	"BBQfjQ+JcbQsXWKjSzFlzD/0WTZ63bbZUhVDwGjEtJnGYzCGt4jEaN5YxYIq76ld/bItTV37G6v+T4Uc",
+	"sDAEvhXtDZOn5HR+pnzY544iUkRgTh2eOcaDaBo6r5OIwVq721LYUUphr/zBhiVNPB3srkjLTZJM6Bxn",
+	"FwqcGNLPs9Vq1/q1jRi/7sPHGA2XxeU1P5IxVcRdsOUKdhYMm8XHLy5lbmy7WM0z+0qM2Gbea3TmGTUG",
+	"XBzRwExzMcA+VSvtlArGa/q0/jXM+9I+MrPgvxhRQDjMyEJ0BkWIDwk5tWvLjeh28xuBkSeqCEZWCl63",
+	"ZG0Wz2ZXB/5qYQWu0sEtxcfsXnENktNoS/+Ce8iCfEeBRmZG+5lJwUdEcCKmkigWQov8PBXaxuL9ftiI",
+	"lI1exUJqwrbcrpOsQ+CMoOvcSFoxlWrZD+AmsRtyyb2rRS4gioiaxjgtTG7xs7rCfXjB+PXrGxtjuUWO",
+	"5E9DExUcIYiIwuYiEZPB3NITSIKqrNfG/OmJQOut1a6vztKSl4ohoW5OhQu0bn3MaF4JvU4VW79/XOj+",
+	"EJ+S99BJsB4sF1XPZz1sI5eP83LZvzu37umgdrTo+dkgj8AjyBI/XZJO4OW3FkRBstDe7k2XWcNHfTjW",
+	"kyi3ro3Labt9FPwPo43NYyDmAvwKGmsSaBaJOaYjl62EKjjjJI7QLyRkqJL0NeRxOEgX5t0kXkM19MWw",
+	"P2BSjxu9Ruf0fvug3T3onlbXo9GX4fTls5ASNxr0XUTebacgGu5GFfaPLyGxTEx7Y2X4DQYlQmYe+5Sy",
+	"aEuVIs48rj+0z1tkl4bgfToE2hVJVoWRSuSt/eD8g8YmDSFgobFJYbYtZ8zoGM91biQToHw2ZhEsUmnR",
+	"lHZBrwvvtyuhM+mbSBWZTE10ZbcaC5v2NgmJ7mrbkpBBVucAHhI/lNRpa87RUm7Mtnrg/cwe+Tca9gUQ",
+	"Lsuu4pHvRNGwWbHeNcCCcbIzzG7dhIZAjAn3udk4d565pxIK0zPpNRgNbTti9S85pze1QxQYejZ3vd88",
+	"XlHN3XxLLuTa3mDn8LVnZp1rtMDT+flD5WOU35iCw4Q/NFPCwTcoS+LmYBOKXE45j8DGJ+RCiBdUjrYz",
+	"v2M6jwQN+1qIfoRPW+QEPvvo7snJ0V0ymGtQ23Lmo7zO6tMMjaLox5An/KVB7kpzXXo1EviFEC8pn2+1",
+	"sGasE8rnPiKqsgtrnu4d2DZta8pD1JvnLXIhk+xNTiiZiB3oqN2sd1YIYkZGMiPLLffy0Hey3Oa1qHlr",
+	"IngAD4hOJuqSrzAJ/QCz0K8WSCPz0zoKyaSy4zB+4dlk8e2E53ThWYvEoq27DJQ5UigGhuTN6/MLcnjT",
+	"OVSgDNErm9E7sHnqeNm2Fkgn3d0XYnRgE3+LhejiDHaxtek7J0wptEScp0IScQOLLtx3794dLCb5r9rQ",
+	"xZoAv6s3lEV0EMG2O5o8ZyGjQ4G8YQGQgPKM29MHvR1dZsg1ohrkA2eBKTqEhYj3gldpW6fMojvYTyM/",
+	"wIL9T+a7Gx9NTKUmMyAhxIYEBM/EXjBb4AtSuvMNQfgSQkYvcOJbHY7kgf2JeWIf17KI6lGS4H4/sm87",
+	"MG/vkUVdbVvZeZKXnTgqTJHyZn8y4uWdL5zMrkWpGUOaQj41ZxBNLj9OlLC/8BuQbMi2ZMcYL+tP04ct",
+	"UDAcmAsIDUNpWLIbXaIskjnoFnkdY3Wac2Mx9xkdWehRoXm/3Q6jOBWGuLiJSzPe1fbFVKmZkCHWOLDR",
+	"2KUEoUBbtXyNNAPQ10klWVU0tMYajd4YNVxqBirJyYgzXy2bKWuzfDMZVZ+Wf4syqUQ1iu/SnOP3yzVM",
+	"/n2Zp6flh2LwOwSY9uYKxWrOP5MwVF7lZOVP5KVtk7ChLyhZu1outFywVhWX21pNBfdj5BOzbzTYNJxV",
+	"x/CtsILHPYZKSedLa48jwBf6gfvXrFhxLOh1e15j5ZOFyZU85AtpjgrWw4fY7YZhoMJwJBsjzu7f66Hj",
+	"JrbM1JWvugsLKljTpc6OqN0uL326vDwv2rFkY9btxzngOmYM59X3XLAJ/GauW9w3v1du6+wAsg9esX1P",
+	"bqA21dBSonk3FiRkIeZ9OKU0SYVRc6VhUolqqK5a6NFsXDPLjPwOu2RBdBibBQn9ivSdH9AcAKaMJhbi",
+	"wfCfPCvOXJd8JUGBRhY0GkHYF1PdhxuQ89kYJI7KmBNpdFfCiCkN1sNnZUciOT6sOjILSl6adYVDapKZ",
+	"L5GfGWNmIKaoc+Ki7o4N4IriJqw7Ny+Yqnt2kmFWGm/ukK5lX/jEFWN+6dO26512rWESWyCDxdLpfG5q",
+	"1SOLmdN9q0wViZ2IKk0kUCU4mY3nfr9RzXROiU3FySK14LGc9z0HKTrwjPdpBNL8y9dHw0dmHRhLNFN0",
+	"us2Ya62P19rSYca2AhdLcDKfzJiSEMiUX3MxM/xdXbM4LhmMu6qI2tw+k9lYKCBiqgMx8fECHgpJuKF5",
+	"okUUZrYgW0a/JEwdKbkJNdOzlBlI7gytP71fiuY8sWxNdW/qk1y9Ab+knI4g9Brg0oCbDQ4fdT+YSiUK",
+	"6kBfOjklnAliiC+mI2it1VXXTv1cOz/LyrkvilCf3u/ix0xl02+dIKBRZMw9m2OyoNN64Zbyq4EQEVD+",
+	"1ZSchXVb0FOSARevpLabVuf4lKjzUwWyRc41HQ6J4NG8tYpDriYRLeRP5sJC2Vk6j58WuG+cBLetpWFZ",
+	"xXBo/kZtqZCFnVnD8DWP5l9E6S7UNgvn6CJgv2Jwp96xPyMRu3FRG8N7FQshn0Ftk6tfCZuYNaZxDBxL",
+	"iZkmAyMkFUTDZXLYwMRNgnBVBVY2Hrf65CAMgFHkG5/zMboKw8qE55b0bu/xFMOhgsQThKt5R5E/MdOn",
+	"WVv8rgzI2as2M2ByIcFPdV0COWiA9EEZOZst1vO7mdumtdZRpkqiprpoq30HBfAjv3DNIg/LlHgXXG2X",
+	"Ue5ZBMSpOtW3K1NQtQIixwZC7bXoYorpXFUyxgLKA4ii5BUVGeNmqnHOIbN2aLnirU+FhFxXNa9L+hVH",
+	"+rtgvD+VURk4FiUaIhgDjfTYMUGmyBiisEWeYn6Z8slIuHvm33b2/tzYOxIv4QOUcIRxcvXsiQ2E5Qod",
+	"P+Wp6vNVa4eMbeJMm1U3oJB4aS40WonQRQbwRZb/4zUtYsTeQnlNjt0VzqMmp/W1dGsI2BfbmG3y25AU",
+	"yFUnYFfQvj5VzV6G3JGqYqA1pzv6ozKTQoNbsy2Pgn1nidX6LrVSQwgixm12fcI6Sp6YKUYssq2/VYGn",
+	"9DS4LsLxsXnTZol61mlsKZkDhIpQYsES1mqgSV3lSlmKF20lfSsSwypJnS9VrMozk6rFxRV8ZCSVyhg6",
+	"Kk/aBB1BLqnHXmHYAiqE1wAxyZH/Sss8URX8YJo5FLKsZClSOJZUj1QK19Q+/H7n6SEnPXOrvEZbuXVr",
+	"O1c/+i2Y2nmAi/qubKwnLMomVMRBs6jM+DKmdE1dZQl8pYjlVXxYfQFbRr91mE0RHWWJxpECDq7pl7Zg",
+	"5v6tFbbT4ZVsEdVbb+0tQwat9DYJDvMaW5XFDKoB1HLub1u76ovjz7yywgI/5/FUb+Kiol75CignA8eh",
+	"bR2ZjWGj85oFY4Kb3SJG/qgsiimySUzDQwsFQjKgwTUZSjEpdGxladUF/mwZ8FJWMeP2WiI4OARALhJq",
+	"fuDNIJciqjSdF1N4CapTZgAI8LQMlRoJPiqYKvcQvGOKcJNJ0lBEtSvvm9CPFqi12+7cbTdT4NZ2s4Bd",
+	"lEJLZYeIEAklY8wo0WZMCA2M+JSrhtIpGkohjFVmGKflg6BjoCGhfoNwZZTPgM2N5N7R+nEUomZlBtJe",
+	"RmKBWGVXYigBMj7XxKxIhmGXdPXWlGB01R9I5hhtNpIyTLDMUO5VO8Z0qsdCMgUhmRg2SCIaK4TXrHOw",
+	"799fO+QiYVk258JTsARJkplsIU97lKTXzJgeu8BqanymVLHMJTa37ZtkrHWsrClAzsdixg0JZi04nw2U",
+	"Wro0kwqUPRDegWvrRpc0hhI0t1XncT2BRkAXdveke3K3vXZ/J4kV6TM4slhy3j2e/S5dwqq5G8iaV8Ky",
+	"liDUZHlne2lRzsdGYjmzxJGWJwdtBaMdNLosDszjyYTKazRQVJ541y9UCU5eZohHSyNM0waAh01Pv9Qd",
+	"vcDaWC6eTLVGJ1ltprIKpS8zurvlhyolAzLlMWVJzUPTqgA2vRMPXG5060VRGUJgdmNPVorErGfHjc6N",
+	"KnH+eAI16k9sFYg6Q/SqZg216wUMMTTSWwAKzoCgkCFAi5wRfLw5pG0MH1pBgvvfTPgb5XPiVoooDfGy",
+	"wpVCqSwytufnr8lxt3Ov1chjQZ8d/Pbh01ERfnCCw7JsE3IhyZQzrXokQPN+KCR58svbJpkDx3/8882/",
+	"c94cxvXd4+yCn7r/Vp/aBU3aDqiZTrNIXc4gSq4TIWdkIm48UyZUXedkeQIwuCxA8ihXmdfsFPCqQIcf",
+	"CaORG6W76FgHEKVM3idBFui1DxIfDD6FC2JmQoZMq+qJSbgEF8yJB/rxub2r0152MSzjbmaXDNWLDA7n",
+	"kkTmfo62BMg9LVyaVoYNmWmD0l42q7GQXq1JZpecxeOjbnst/a+b4SI2WWaG3SLOJYYauBE9bvsmdI6n",
+	"sUxtXC95yqHQsmM5rmP+lKqEi0tWMqA8OOpKGfjUbx0WCthtozIYsxvIvfno7snavSpAYF1kYo+ZAwEZ",
+	"gJ4BcCtArB+wmZi3yXmy6+F0iDGCbKyQv521nMw5XgocLctjr+ATuP0UowWf3RY5RiVek829gHvPwt6z",
+	"sPcs7D0Le8/C3rOw9yzsPQt7z8Les7D3LOw9C3vPwt6z8B/rWaiQ0rE8l1LVsNikKzNsSgyvUmG8UoNY",
+	"1t/LTd0yK73U7ilgIAssuEztKtYXC8h1BfVkJcrSmS4SQA/tJtxqck3NxNuyxNanuXzfBwR4IOexhtCm",
+	"mtjCvNgdfUpcf54F86XbLrRfVmSZXmQpimLXIAiRAqsnl1ZPtVwgvWyOT5pzmEtFTIdetL+PbPbtJtX5",
+	"C8m+C/VKmV5M/pspn0EUOWhSPJyBb7+QyY3sTww3u4Y0gymPAxREjLOgH0TC1lEj8kdxt+nsSmVHW7gQ",
+	"kQiuL1wS+yKGUkAj3wyQhHTe9DzdktUD0j3utdu+gzYi7TiUFbrQUhRh8vJa63ffvW93PmBXzf+7+759",
+	"cPTh+9779sGJ/8o8+vtCldY5DZ5MKIueCqsj1tg/X5ebO3XJl82lPpNrjFksby+pVWb8+k4Cu2UE1URI",
+	"Yyk4uGXFNKTIRNccm0IsEGangC4XttiOIC04Lt5n11t+IygQmt5Vr9g0u9bFXEvMOMgWeZ5gBGOv+CW9",
+	"vaz8yb1q/eRDw/FppDatCsyP/kkeIscd+0zH7ZrIHTs9kyUIGCtX6DGd/2g0omopj/k1QlWqYI0msZ73",
+	"CJ1ZZlDJIMExvB4+tgr5KnV9YZJ2DCUze30DUrKwbv5zuKIjMeN5d4Avqlja2VtbnJXL4VodV1qVW49o",
+	"ZXegICt+e4yXbMFAeTjssS2+2Y20LxTR3Gj5U6bdP1dI6ILB3VRxTS14inJFhAUmN9PEorIQy0yraWXW",
+	"M1Om8lnESOd0Vddl+f/JfBZ6H0sxUyBte0ks47aQokOYWdD1QiKy3QGK9dDXN9btyptkLGao7Fqz3Ho6",
+	"fZf4nVYsRlTpvnly4Yiea2XLNxwslpBEwlCCGlcdSGFau13RheKX3EhyC5Xu44fS83b7pG8HvXkM27Vj",
+	"qqmuDIQVYsvgSVuUtDhhXxZvSrscYIgCtfU7xce5qDVXpbIK36Dr0wowtRVVovY8rq2xg4+2YUoJipWh",
+	"e6/AWgr2YRmcMwloFGV9sGvfV5nokgZiS1zl0RtyfC8nSAttzVwxVlnVT8wCdGC42OLy70t9yRaH82+g",
+	"sqjWLt+7rGiMW4vCbK1R5mXZ1csX2C2dxYRIyslxEyUxocmMKntc7HTYIOPEgxEuJp3YenBLltZDUSMN",
+	"ZVN6z8/wduh/EaJmC37Qw0QCh4Tg4IGZSmwbHwqXIsr2v1s0cG6diyyYxd321ixiIYRGD/788KnbPPr8",
+	"3YH7Z/vg9MOnTvP+5+//uzi2ltgn3XY5g1mNJrSO/Sydecxd6B0e+g1a9hcUrUx1ppVmjCwEVE7b7fUs",
+	"be0Wbc/iHHdbycTKedftqzyugeQ3UP67MX5lJSiTumCUQykm1XEEPNRUAd+w8EYQNl3brAyyh9G1fYRD",
+	"4EVV8BoK6lL/KPXowR1F+HQygBIRr0X1SWaK/dfEmtJKfAebp4WV1BhLL3Fyfxkcym0BKJ8yiMInUtZW",
+	"87Gjfol47iH492ESBGiSP6Yg54cYKWoSC9d+WAB/v8zkU2DMIkCRtI3/Ojq1w00fWLwWFsHx1pGq6xBu",
+	"MazJuaM9dzKTmMYDqy1MudGzUOlSCQ7rcuF/UsK+mBcYglU9LKkV21Fqahdu6fbMghzaXnEstA3imj7+",
+	"tfA99oWY6oH4uPDD+n31o3ALVUqNP9o8unpbuwz3Ka7XB33cXYWjSJ2INT3h66H/0liSDx3WuGN5CtJh",
+	"hKyaxzuA6/Cbm0uzMUvHteoeP/zF2fvbm2vX4SeYn0NdBn8N8+r8/c10ELHgJ1jvdcbHFg0yBcAqh2UK",
+	"zPJ59WdGowgjQSqbOecAjfKhxeIWX0u8YiE2tY2jtSJaWwZqdIG52eYtkRiRsty0cmj8BcTsYli7tDuC",
+	"MXExxHZHtYiF6NI2XQybYwSUrxxHTddMmdnVNMZdBnH+yyL5b4gDtVP0JrMtVpQRxnFXnlzQUVVAphIQ",
+	"+2TZ89ZQFsE9f1qyiE51MJQ2BAffRC3ZNZ54CBG7ATlfwXkwlBtLccNCB2HtylCYsTVC9CpZtpTJnUnS",
+	"PqQIQPnG5UOQvnUlvtZ+lgIht5uNgZjyAD+pmE76thl2YWa9H/ZGc60ARGeHZLQeN6amjcOYOxOzivEb",
+	"GrGwn/E01MJrdy8MxDQK0VM2ADKmmPbpE0myS58Zwgo/cSkocYHPw7aXWedds5uaNKPBXDEWM9+CuACa",
+	"D3jYF8NiKndnxDrRBAciIQaqq+GJ4rN1n6p1z6baPzd5UaUX7PHm083dFnv+S4HOb48274/4raPNl430",
+	"Kzi/Fsi6mP0jojgZ0xswHCkyFivVLeLHY1uKJHn2DjXUVsZ4clhx5rMMPxUC61i/9fav26Zs57GkYKTx",
+	"5Je3jaTm43673f7816su2XEpySuYvclkV22YKHgbyWsrE7Iyw94gxxFHUDWZbFkbh1m/bkbaN5wXmZtO",
+	"061N6ZprBpvmR5a1fVJJgc8Dx3Fs6Wm+tAxPjn3QnWraghHcfTHsD5i0jqWiTDWvzHVO77cP2t2D7uki",
+	"gWOY6/jzgf3QTT8UkvwIeAgFNP/cVTL5KkwznSSjJ7Nxd9sbtxdb1vDGzqbLTOfy8of/ZSZAvvv+sHXw",
+	"4dNR86hdPBMJaf73YmPgxXxOz+0VREPDccYsshnnElz6qdQc5Iqsrx2GvpKBr0Pq9xzkEbqo6zo9bPpQ",
+	"f8f50pswl+wju+vIfmncC+8sXqhbJfvbpuYVRLrz3ooJzW1MTz1iqKhJkIiaxNIQ/m1ICD3xvqvpLWfI",
+	"1CAk3MdNEl/2THrPpKucrVs3Iz2P29yMfEPnSdeu5TBVLj9axMCtayCmc5cPHVPXtDZtJCxucDuSXgjo",
+	"ObM9EpJsVtTZbBFpWC30VbbO801a1kwqVb74DC0PTVH9hghrxBQEEgoimW/o3Hl4PGgAZmida8liaP2u",
+	"bAcUW0I+N8yTR3PfbkPbPDVFlJiANWG18KgJhX09inOO0BR3txLBHzggkqSTvJ0CsVMofvZ0EDE1Nueg",
+	"fw0lzXiuwfYuSea2wYtsQWmN5a/W3sIdHZ+4URxtbfqzkjkFmRGtOJLnSz42OqNMMz7qm40TocWICAC9",
+	"EuZFCSJQ/mUpHRWxtowrpAb+xdunj8jp8cm9FnkjxUjSifJ+EnIViBCumiQGEWN7FxqSKxvSvyrAtShO",
+	"I8BqiQfOn+fa0q7JFSh2QlfnhJmMkwJPVdpJveiUuvLOO4o8f9xa7TAtyA2yXdZLs5OLM03x6IsQSRk+",
+	"xhFlfKGmYU0b8WbDOk1L3PRnzqdq9AFJME3FqQYIuYDvzuRaURn2PZNe7+TAX/3MMx5XlyvhNjWz6oV0",
+	"koSgazLvaJSlqifh4/OzQtII5E3+wu7JSee08NLrsjCETYD0j3j905tin7fKyUnFRoWXfSw+fchIA8Mq",
+	"m2RAFdw9nspo/SZcYwq4mWQT18QOw87FvKtozd8CDRl3CdB1vGZC6ZGEHDubxljVPOPFPXCX2J/hJHN0",
+	"qablVYXKGkxiIWlU9V1ljDsZc+aRxWsSAItvWYVgSk1rBjmvl3pnWlXHi59i8C4MR5c2GprGZDDHAJaR",
+	"vzYyh6nZ64+be3IScknkYjq1Fat764qw38XNFeG3EAgesIhtgh8QjCG4Lkrd+NVWJGib4xoSpYUwf7Io",
+	"wlS4mREG8JFOFjhvRsAMbf5gSfhwyKTS5KTdrlxy6vMRC8TkkHGmxiUlcGcDhbqq774np1w1jXSZubLE",
+	"GVVkIK0DeDisW6C3XG9npyannDBOLhwNk1+el2iJcUSDoi1446L5bhdwxTEDC0sorZ5tbkVABKPuCA6q",
+	"eCtshKfoJW5RS+5zr6tF/1qy0cjSciJYHNZEAxGplKjADq0jyD0qN5Bmcmgzi5eZYubgrSeXL0HfWerc",
+	"FZmf2/XYQb/l2gf2d4EW8XLtq+HOVBFjYUgyo3NCI5SdRdlcRbvtHlw8+RAm8Qb8bfcO3tJg0mtbMhQx",
+	"fu3J02aZ7ShYVLwuWMpbu4wc7+onE8kVytyvh+iQf1jJID2wW71xFgHn5hMz1gLTFbO1DM5ndTy0hXkv",
+	"gV/5hxYvwYgpLTeR0F/FZbtZ//FbcvXmEzo9WiwSyBIFZvI6vfBxF1bFjN2kyf6uOcx2XurtvcZLKC3N",
+	"5UK34mMeUyY3wHQvcql72d4jlHCYEed0Mja/ZKBSWMMHhAsOPdt62V00w4xBImQI8gHxukEvQeb1UOeR",
+	"ENdNogCSTL/U7EtUC25TWRMN48OKupR1EEE4ufK1e5vgqm0PCxLQqYK+BIQkxUzdWT8QUmLrf9d90HYL",
+	"748ptwm56JmREAifL+qAwLhPEtoZ1tfbBB6vfhXK7cHAFRV+lOK2YYb3Muoa+j4ljJiNJ9iSYavDDofG",
+	"Ag0nzPAkEavCo2Qe68ooaiWapxXAlsV4uKIFlbPZmHL2xxTcz1pO4XOzce4245ze1FYrKTa2LNIJX7Ab",
+	"8MXtYqoVC61sNvSMeEBNY9cnkrpaTwr3NrRQ1yrUydiKNvDc4sfUj7SDUv0SNdCHQGxVH7k6s+7xP1H2",
+	"98hDoBIk+f/+n//3qgK6TMVe+O4eVjCcc2M2hKVmodXdVkHavMCKDJtGlqSiV7eRl3TN/NOfCRFi1lUz",
+	"aRXP4aMmhhe2yE+2VbTRbBQdgvmbEi+Uih3edkcLsyAQbgAxYO4oAlzLfKt1d6u6qpQggfPpe0+55wB2",
+	"dys4+9JhNvPnKffk3NYuAOrkF7ZwLwuPfCR0/QK1eucx00B7DS2ntVgbdZFfQjyr6KHYWkGq1Ti8bBtu",
+	"3feAe725xyGNBC4qZhh1gpB8hxjHto2FCxImZOzcvt83icvRJ98tXmK37/um66GA1xhisHixWJKBPRWY",
+	"IgPAiLHRRMz1PmrfJM4X1GfcfD2JI0BcFSGJDws1SRKJbBIXxW8SB+P7wENCh3ndz80QzTpfV5CMciFv",
+	"IB0C/uDGkM8eyCYVpJkEbhCrcwqajQvf+rtu62cHX0J5mDYTGUkAIriH4vbtFcgLalh7pps/NhBQJBQW",
+	"V0YYE7Oo23Nhn5Ud9VUpac5RB8S8Xq/wZRz+DRDzd4+GXw0dfjNE+Lq47xsiva9xp/iW6Muo3yW43Jvj",
+	"bxfxOsPpXw+Hty0Zq7ai/zKSsMgJWyTZVizYJkmImVVb8udNhNJEzwSZA5Uq04ErsREqV4qlK7iV4Vdp",
+	"GW5dlPvz+RUhS90Qbs9A1L4G1qF8D8mY6VuwEN2SCUvulVa9aMGENeZX2ZfJii87RM9endl5eoJNQQSe",
+	"TM3iHT4EGaFKsXS4f8US6mATb3J5GZGxjrBXIsYaqSLBWCjgVoRJ9F+DdI2Ybg+p/BaCKCsDKHhELP7+",
+	"BpVNLn0wN/WTrw3S3q2+NGb8pavycsGdWKMVm7v/Br7Ymq5xCnKY1ZUg39YurWshkYGe8fs1Edyitugp",
+	"KPtpBiH3n/V4Kt3HoWQO34XqqXQfp3h30e6ad0UWof1WZd4Cqs5XFH2ZGW+i8Gw77dSxe6+9oTWPrrFg",
+	"Kpmen5v3+AAruquST089Zfzz3cVSdO3C1jeASk7+kFy9eX1e4D3DqaApZ1+QDGesddz4/BkTW4eiAKEF",
+	"wzExxeTrpu8oauzXoYgiMUs6qaVoHmirGsHlEsIu+SV/cgNynr3ItsALp5IOIvBBol6mneVYRKFK+/5R",
+	"7ZySmOpkJKJ9v7rk3znHhh9d07cPk6rp++s5a/57hw6ojArDtIJoiCAXc5dFO5lQHioygEjMcNzPrfFj",
+	"u5K9ffqIHB0dnaYp53mVH9/lNP4HZADeuT4xnM7hpEZp1xTKw0tuvkPV489U1IPEFZkwBWGLvPQeF8bJ",
+	"JK2cJt9h5fT3djCUE1+gTXy9c+uSYxazHbyDuyA2pVaR73zm9vcORcGma7tMa+91MC+aAOVGzbjkSaZu",
+	"r/GIShhG6ClJUG0aHUMbIgZOY9boNY5a7daRjXqP8XQftmYQRQdYCH/4++xatX53sbVRUXXDGfnn+etX",
+	"5B0MyE8wJ+eg7ajvnXTuNXE37reP7n1vlh/wfF3D3E0G6cFO3Puvei7f7BrmrsmcsB6oxMXtnGCIL4C7",
+	"IUSLnBHFRtywYSDKlltgP1FLcRjVxLRFMgYJD4xyhhIHwYMdGD76JwQ3e4hTt/AmTJGzN88T3GvDnlB/",
+	"fB42emY9HHQXms2x4MoyiG67bbPlufbVKnEcOdXz0C9npvzfgnm9d9nOLsnZpTQnmcwub9mjZTVcvjKm",
+	"KbukZMxFxszjRqfzx7/P/v3Tx0dy+Ot5/97F/N3PP74e3RsHN29ozF5Gcvac0jfBj7+8FY3PHz477kPX",
+	"sVk3YWRGhfUf6KuxURxci0c0GMPBI8G1FNEKV4gW2OfVifxUrbfp0k0yoR8P6Aj+cYTYYCnztrDS6eAX",
+	"lQMz0BO7H0XzSvbt8Dm3YMc5rt/ovf9gpPpkQuU8M0l3wDJ83R5Xcwydx87QIR2pTIsblDAfDwJHlQcO",
+	"GMtNEd976C49xFyCw0/46M+lxPcQxszzLKP72/it1fzJI8cenFfNcuWpcjkAeP00JlSRiGkdQeH5zvZp",
+	"emNhqtacdA0f9eFYT6LcEW9YRMb/YQTRPAZiLrDgjI2Vm1d0yCyqyOdm47jKtr7C3nx4eafW5Sftmpcf",
+	"Vb98xQk7U9cq6TzMszhwWee5P1kxImXnj1WMST+WLlacNqylpBPQSKjvSwxbVPRTzcWfrjsKD1CLvEJJ",
+	"ZDuU5Ak3GEb9s+r/oRMTbWMkHZti1EjDdGX0vs66/WBLA0qyHugEw6NXCK82x2N+1SIXiBaGTSfFVGLa",
+	"FdbPGTFAvjtuH32/TCxBhlIezl8wfu2GDUo/FOF8hUD4eDCbzQ6MfXUwlRFwI+PDBQmReiAaLhmFjIVU",
+	"QAaY64S+nhhThZ0FVnv9K4uApd5tn/PqtEuN+Kp84jG6hzbgEXWouDZLOe7UfPpJrcu7p38B/uZOj8oy",
+	"N6Q0zENzSIjbc7esLPW08/XFaQYRaC9Nv5g0HRrT1yZDpo7XvQTdrQSVEAJM/Ol+Cwr0ppJ0LISCLObX",
+	"LgWpg9VqUNubXJaJ0XwJxNrLb13qLoKJ7YXuXuhWZoPnoNUCC7w1oasUaHX4Cf/OitolYWgk4Jm5qrHE",
+	"SNOjqfQ8glagVDF3o+7+Stzt7nEhc1tDM2xCR3CobkY/fCymG3UzOqxALk1LfYGtxk4fgiDen4jttd4j",
+	"7Qfkc5Xn/E5vqCW+/OPuTBUQc3Gg7zyorw4MWeRp+LjS0Xsqpjxs7NTJcoajsC4WPI0kEnSdzC46i6EI",
+	"1KoT+Nj8/g3oYAnuQ6uxY2+VdRtoSQPt04BzxK5AYnfH9Wtp45Z/rlpO1x1jW2eoxxJoiOvq4tG9u2CB",
+	"n2sMKu54aR8Lp/j70pmI3cD/2mhlJ2CoVZVaJT41XgWSxsYSsUfmBowiEkvxEROyh1JwnYZPDZv3oEN6",
+	"TAQvtEdeuldXowGELckTgZ9Yf6x17Pvmqz7j/WHERmNNOhiQqEkPbkXMtN5IBD6CqSJmDMRGoXe8mZmX",
+	"TJIVqb+RLqjSmlPLK8ro5JGjyHqU4p+aLr57X49gDGeThX4dAz9785yEIphOEOTw9vjPRksa0/k2Vjva",
+	"6GJIrhwy1hUC/YrhEKTKpltbE9EVw9JMRJMpzNPG35luYnDpkiuRgCAggbHQegMw9DQbz1PYLp/R6pC3",
+	"ktRXjEJiNR0glv53x532956yKeZ9M0WuIdaEcRuApNPQ9oK2Mb4CdWrufAprrVIXpdjEJj37+dmvaLn8",
+	"eHY28lbMyyfmz4eU/voTOxtf//avf+vBs2hK/5zf+2P488ebg5fvZj+d/D767eHgl/aTHdip3RI79a/r",
+	"Tamobf2lnC9+QVLcud2ZGRnGcJggF64UnzgSm06A6HpY+n2tUoCTGWVatcgroQlNqNBlDUgIXO1UEd1Z",
+	"RMU94W2j8WGs1+FMVtb6krUvIUd8cHV6fEjDt1aF2cgCqkSVz1xroppStiJV/pJB21pFmknjHEOXSBkz",
+	"7PDi6mrqGloIWPJnKQm+NT87QntjcbrOf37hMoFUK8FOuaPsjhnZhz18BtOMSuuAh5O+0CNBBE+KY5hG",
+	"EZykByk6JyftI181NVEQ3VicnyUKTmHStj3IKXCaxTBLTBmPhpainZkLKp/zdIQFB/2tRYvZ4kxtNMHQ",
+	"NcrwU8wCvd3ORA1ndtA4KyNMFDUzo2QmWI9qM9PspnOY5G6UJkCFE8YVgiHYBCd3h81ZcmYZqGuibR+c",
+	"oS8sss0xk5p35ToKvEGPh0vcu8r0XLkiWJDjtM6J7W+yfKAjpvSZH/QamfTGFf1jdhWdgM+uggPs6uTi",
+	"c7apE5+TgCqMa6EUwWasqRj5o7EqprAGGmcZFClK1lFlGpqbPSobgPmtUfmcCcsgV7/YJvlgeppmN4Do",
+	"Z74zW9kwlNMF0nEkgLC2J36muduHCkvxVswwL40m3XSK3uqrt9K3JpAv3XazrPKvU1RfVqS35I+hOzAo",
+	"NmymStmwXLOg7LjWVHFtr0y4bOH3+ZaPaY/JTtJj8rfsXiRNeSyGT2MkaQD/2z23pY1OsNy50WpKmJXX",
+	"7pyetNvt9gH+cc/8cd//0/5Hu9l+fw6Kxy3UM/M28iiDf+HY0fsMKMaHXOr2UsFLttlh2XSTNNBOjZw/",
+	"x03Quixgy695XbtnUc/qVFJspnoMXJudh7By2OipkAMWhsC/oM6VOrIdI2kSDjNQ2iLGVU4MfL+AfWJ2",
+	"rDgSe2Y1KZdmnInxCJm2D/VWD1Oux5HrOhdAD1v6GcEibkBaX0YE2qZF2yxjwrR1T2QE2oReg0q5Zblk",
+	"axJqhSTl8xZ5550gLk99ho4X5QRmJuHNNm387rh9+n2PSFDgVVY3O+RDNg3Ttw9YiCQjA/D9YqtGkQt4",
+	"imcKHGaLLCFD0IiG7Aj6lZCUvIJZlpI90M1KOq5LlY/MHBEjsUpAuFNv3jRttbtnpquYaRbMrHF9pP+4",
+	"d3DzsTsZH5zGmv55MAuPeQ2z9pFda39wC3juS2phtzKJ1k8u6Kjswe6yQ7zGNXMuhg9L4crd3hOm8o6I",
+	"rFJ8WHGjyn0LVfHPcQ2+aeFy3K6QCfDIddivnJhwIcQLKkfVUxN+4WoaW8S1lxAyemHWsWqiwoUQLymf",
+	"fw1Z+ZJe24TnhFtvKiQXDLfDT2mPp5X5CFk5sY0CuueUqzllNR640Oy9xMGXEf0bscK/AFe53TSMrenW",
+	"aP/b0+ySn6JoOOklXvl5HjYwPXFaBPkh5LVKSxIF96VeGbtexMAJVWQGUfTAmfaMjwhwW9Y4sTovFptZ",
+	"891qsth0fwCEA8NCMk/OhAtJJjQ0nGxuI38QKUAdllyZx/Tx/qvCtEejZ6dMqN6CPB++pDoYN6z9vKGa",
+	"u8SV6rCJZqrf1tVhMz78uhmNe178TfBimxwf7vlwGgyqrw5219/wRiIwJZbQP7Vdq7+CJnm/3kDfepr+",
+	"CuLJHkx0bjfRfYwNkmyUSQxvX+E8hBtYFT14NxYoMJrOzxJmfcw+qDUbA8/7kB4YwYaoTx3bCqQ0BvDE",
+	"vn93XlUaaCH7VRleBzvzl3Mj2/bGsrq+W4L18qW2hMFVQLipEkXSbtO378L85vXBd7b1TRyDzXTYDYlt",
+	"ox+uJM8JKIVB7nICdcBOYmbnk/hTU5SLAQQYPBtijpiPSGPEzBLYgxzxNisT70s/uh2Sr9YwibVFuK6i",
+	"HmFjPoeS7vrQ0MgBM6tWu6VFq93y0PcV2cKwk5K+Lb3t+yck8eShFW/NxpQjIINq9Nr1Cd+t4CrST5of",
+	"7Gl/S9rPrCahA0sD3zLxZ2HdtrI/C4MyT4VhEY5XzMaCDIUciSRTZUyx78INhPijHsPc2KSYoboconlg",
+	"oWwibFeF99MoSi1aNGZvLN5bnptg3CSJ4GUK6rbKc9mhsztb6FdCodm6pb8hmX7rrtln6PdIKLm8lnZT",
+	"xTkDS1Uqh9+UJM0oyADzKpebwKQf7B2VBCWbDgZLuSvEjDcJDsl3JuYsuKN2lIGTndOaLBxMOtFjUDZh",
+	"capAPUDU4QEQCTGK6FwM5n0WXjtBBflQnpCCHTJTcqwGg+46JWeB1DqdZSC1ktkwlaLr2r0pSxKxl1lQ",
+	"/+p5Iive6zZ87YvddVu/Odv0MYFxNszfwfAiLBhClJWNZCjFpHgMK7F31w8kAZhePwYtdjCCv1u2Ui14",
+	"1l3mLg2EuMYmQ9XN7DJlvtO2yvwP7U4PwbNSgqvy7LCT3uIW6rFsEeuufAe2S2wCTp2+uGusiKPciyu+",
+	"Mejku0IsPhRnk/oDqk5k0GnYFvm4qPkF6pxkx5lioCuEx8/ApBYNJbkvk+6bdkLQvg3BEuK/d7IXofXj",
+	"0U9A+D1aYKPXePLLW+wvxYVs9MwMl+D33y+3AOwcH7cz/fs65q7lq7q5i07a7jwvQOZ3VyHdd4/bn1e7",
+	"qA3NVN0x6Pgb3MF7ih03kauv8HYvHfhs1luzkeEOjV7j5e9n81esPXs5b89eRj/PXj8Ws5fm/0/j+y8f",
+	"Pzl59XONlJxU6O+T5Wony2U0phS9PKtdZlWqEg2zVi+x8ny6H0twTRm3mJOScmWb0vVIt91B9E3l1MK5",
+	"mErlFMUry26umuS4ferkspiA4HDJMTBojECmjcpZrN0aMZDpDeMuWlRyvRqLVYx8LjggLupFpsBRIKAq",
+	"JROB/4woYhpdvcGUmx7WPv2j076yRVBJ3mAQYQcMBYEETb6bxkQLctQm6vsHlzytvGgSqtJhZgFkExBW",
+	"xImxMR8bU3XJf7gmvtTRPeGSXz0PYRILbXjewU8wv3JIs1y4sTSJElilFUd0jroyBwjdCmPkwWf+F1VL",
+	"mlXNHLf6wdZ0dD9hA5S1d9h13jI6W19sbyIhpeul2DgjE+FhGMaIbO+981XlYU1eX5nPPrQlQLeS8rhX",
+	"vPaK117x2r3itYEOVVrVmanMX8g4yMqNtygcLADYqgyEzD3JLQs5sqtuT6773Gy8STJYD84Mm1n/8vQO",
+	"f8M+F+LLJzRUyLzInZKpgr+E59YISkKRYHaiSFv9udBxe/gp86+FVNsCmKlpFLmi+geuwH4R9YLkQS/I",
+	"lVVG+1YBvEJNOcH1sODb4wS3HS55TOcgsaYyU/iSTWxHxcaKe1SX88rwqyvynQ/TosbrVGNbxZxieDCL",
+	"Gm9+oXP3cotUbzXcnjMFcEx5fdqOR0LTXUJdR0esfxY3ZvTShpPJFfoS+46fXvk7rvwXyA7ZaAyyBB1k",
+	"G3XXK6/Nwq5qbtms6ZA2n1BECcE9uPLCIM3a2+BWmS8uN9+8S26VP3BrD9xe/durf3v175tW/zJyZkH7",
+	"26tf305JQE7e3K4Lr17mRjqEXILIKlXm0Hao3SBNZOFlZf7Gh/NcQ9xEY7A+0CaxjAZC3wQJOY6PbCGj",
+	"e2B+cm2ebILrcOjLgZ2yZR5RUHaAU/vrecOsmyrJS3MiSaYEWbHU0naYrlFC265iyiAIzWMH9dNtdyvf",
+	"c+YaITX2RuDeCNxRCjwecUIT+e25scdK2ooTVzMGD7Hb+4GFD70dHnqRYaBjqgiV0jeoXyy0guD6Of+K",
+	"LG/PT74KP/n7Urg50ZmO9YzXoPIN6VkYQazhduk5hUm1WCBxRAMo6r1kB7Mn6T1J/11I2h3pDcT2pgTt",
+	"vCO3Sc/OQNEIHJT4UHv4ceJbqDonqG36yfOu1iTbtbQB254H7HnA34YH4InGPBe7dbfNBEIIIsZvWaib",
+	"UyUkU0i6hqhvBAshJL77sg/vDiUAwXZNy8TuBvpXd1s4934WOrWy5+Kx26vPzmux5z57J8Vfl9e50/wF",
+	"ed3awvxMHXOTiChM6ndb5CkNtCJqihjyPseyL2zNM7axRq3Fhj8yVQcr64Rup1If24vbSlvvz/lcqSTf",
+	"RkKxtd1CZG0jENG1FfiaTcAcgX0d7k7qcP1yepSLv1U8pn7V/mwsJjUK9tcS67dQmb9Bsb0j476EANiN",
+	"hdqAgMW4w73MXiuz1CUv7/6Wjbkre8NmVfoVyvPdXpMIwhFIm4MvQ5B7PrETPuFJaWs+8VUZweEn9wm/",
+	"laCAh1tbMYXFhf44as9hIqF0HiG1IkkW9GJJJ1ERNLUUQ30FJEF+ChZmo0kGYsoD88HMKZQiji0Wkbpm",
+	"5iNi38+wg8HQdehwFI+ABQMIxAR8j9HcC8zUVBa94EHq0rmjkv55CjH3GGb+YRHrVPIWeQtDo8GSmW2o",
+	"pX2bEjrHQhoLsTflZoF6qDtOGA8hLb1NIuhpRzCLS0FsV2ZXfcIFmQgJzRS2L4WvkMHYcEo74GJ8BR46",
+	"Pra1Ebp1/loqRNorhUinrhDpZoWIXeVS4WHXpC+G1YkhESdpZXtWotSUJ6uAJNzhbFrVgIuZPdnO03gN",
+	"c6QAVPSJOXu3lWG+T/P+G5uz58BDw3OE0gk3tJ3HtxOqlYQiFwfYx+nWvHgp1MKEStdw0SJDofFrub0b",
+	"BRkC5DKVllmoecgrcW5bT+099nuy/8uS/UtDDi5iR6htW2YkMg8hvHWHFtp08QqX1msOWGJrI20YUW9i",
+	"PbP5EmgwtkqR/XkGXJMBDa5b5NV0MgCpyJjeGLImIxrbViOME+pwc9YazG/96HZoME+S5hSr87SZUtM1",
+	"tnTiIps704fjpBu9xltUVY67jRpmrZvsKrPW7xaWutuX7S3anVi0fmVvyfP1VezcNPP/FmNzglAuEM8c",
+	"Q28Yh3OSG8v3XfQe43TzGFrkjQMXQDg7prSQiNowf0CY6ykHM8tTfDefZtIR2VaTq0KDyk31rxfdKyxY",
+	"OVosWKnBRpJd36cm76N+f0N9SdzAV05MlqBEdHOLbPWczh0kG6IM0qkC9DAoAE60SJq+G+vJME/la1+T",
+	"gBg5S7xkCRhHyCD0zNk+kykLhxKkZSJYhopA7AGLGHKtB+RKgpbzK9tXlyXgNoWM2KzMLrnw7jInpJj1",
+	"AyElBI5NVOWoMWXyrYU4uSWeuueNe964C1WWXoPzYE+Da+9pGRawS4mHerULqTI31HJ+e7zQxh+seex9",
+	"7zi9THjBszqmyMgYp0KSAYwZD3seeNbzQswixTr5oRSTTKIogmoZZspD29B/7KAFgrE5dBjXmGDcw+WX",
+	"1efBAZWSZZNYsYeQeUcEQ01oJHghS9Vy/m0yVBQifQkTcfMFGGqdFpTu7HjhVndsRQb4O7uFPgVg7+Lf",
+	"S4NvXBrYs2yrhB0fEoksIBxd57cgD5SWQCcroVySRCPUaeUNyAMFXLuOKj3rWMQLECrFtVppOm5/xcIr",
+	"D8xiLrqjnDPMJevgNSHVFK+inGAeGXL4RQ6NYegR4ypFHbRRPPNzMwVkvnpBlT7A5xw8f3xl2x2PjDYs",
+	"eKb0Oqk5SCLADt8woFEE8o7y6PtNosU1cHxBgDsDPFQ2yo2d43DCbpKcXAEPr5rpGC0bNgLGmD1u5eSc",
+	"DGHmoAxVJqoSCM4BWSJCOrbIWYrLPqFz66PVYMSY2TlsgGeD3cvSyF6yUhwVgCubDXOGR2Z2xpp5QAZS",
+	"zJRFZbf9pK0hMlEQ3YBKoqxzP400vRuTISwzTdMhchtVhsvcaSMiiaG0Rq/xf963D04//Pd/bdRZXsNH",
+	"bfNCD9KDn+Z1sLBHOpccL+glB++Sm+PZI58ufWLkZaPXaV6iS/my0bt0mZSXjeZlQwv8JsmmxC8xT/Oy",
+	"0fuUuceZuJeNz+YCjd8Vua4vG58v8/g4S41zCyHUcHot6wI6XlV8lyUA2yRcZffdW7KoQlnkIu/h0yK/",
+	"zWQo5L57wxeXHC/YDTpi1RfOBM09w5OTUwl34jF33RxWCCcjPLC3CvYWXsQXNkzGsF0F5oCTCdXBGFOY",
+	"Yip1GrL+iLKKasOVLSguVa4DSxBg07CdNIx47GZTpVeE72NhxSNHaF2qPMq/U2iLULXwr1I+2q7aZSH/",
+	"fhVDwGjE9LziKNIbthvLwgZzkdtjooVokXMEQhE8mpeNhvEgmobQZ9x2eC3uS+Awo9yYBkJEQPmtdEA4",
+	"+WY7IHTaRdvyYacFC2YDXL5jILiaRhrv6w+hCiBXHWg134bVRtwBwdQM1yrFWssc217jMcgJ1SISI7N8",
+	"5cBbNYLGlgOsihk7uttjxxeFfT1TEtl2PhkJ58XF7SLHIyQi5QQmsZ4TH75DuHKe+qHEcAgSwrQ9i1Gd",
+	"qAQyRvB4FC45SW0Drss1z5jg+dgP8uv5kjag1RBGEjyluYrulZ2XaxNsLA1DMSK3rxgPoNHrttunmxJy",
+	"PTJ+zuOpvhWA8q2ZZO2Fv1Wu+jU3qYjPnoXhFn2sm18DgfqRTfM+038Jj+Pf1IH4xdulhCGhJJFPFaVc",
+	"ST6xu+vwUwJRm4VvXgITTgRO/VipvTXjT95nu20HtFn3BNxyOaeTfi4IOC3QkN7aOI7yvuwhi+CBLcv0",
+	"0TPsKqOcDuVje5wI3iIP0Zfmuz0qTecEbU7fPNVogk6JkkAQzBg9dapnbFKf34Y5aX9iKx9z5wQoJ/YX",
+	"BxZckJcWT/WmitbwJdXBeK9hfS0N6z+dL20gdCuIwTeYWRQycyKf2mbdX0Fe36830Lf+qHwVmD7KR5jQ",
+	"EAJq8RTxvW5Phh8iJyx1kL5IuaOPpiUtWw2FtsiZz/lV4Gs4Z9gCrYA/JnrBj/jS3XmFsJS30ekmWO9S",
+	"G3vk1P57BnAdUrO8E8HNh8/N5JZ7+Vs6R2W3fNgJX3oHcB3N7fRLPDjm1RsbF3tk8l34iWa4S05JwBh6",
+	"XQL8gsoSDngsIjvsXqImcaGJclFlLshMyGsMuRm9hvI5VjMb8rUxvIhBUrBjlB6lJehg/MB/sNX/5peQ",
+	"zkmIripMrIpo3CKYLEPJUMgZlSEJIhFcu/R9omY0isRM+TE5xxbWWyfcxWVMYYG4nrEAsi4wMx/t621F",
+	"4FQaWKfp2fC6azYSMYVtj4UCozsqFkJSfoD7vEKb89zqK6h0X5bFbcLGdqtjnTtv6Dm9+VtWEeyVpttJ",
+	"fDLmItJzlnXvgF2vUJwM85MsBLUy9Smkc2Xt0yvz5xXRglxpceUCo6kdalijY0++dauj0FXB4NfJIOqy",
+	"p/OY8qdSTKrUPZlrL0Rjl3G8kOps96DOsdF4rCqaMrujBc6FzYUMm1q4//igfZS5/8OOlLXHdO7Xd2XI",
+	"jc7VXmH7agrbY0NhmCpn3TO7Iv0tNLUqXOPwkznCny3X8DDpiwim5vs8oW+phuSI97i6PH4qYS+P8/L4",
+	"ryQhnzEsojOqO7YhzNo3i5gjX55e1gsgdEM8Niy/ms84b8DZNoI4exf5T3wYAY2Ah1S2yDuH8GfvSS/C",
+	"7MaZuRXzlTa2OdyL6dyaOhGrb4fsiAdsaIpUl87VxevegthbEN8Yf8woEVgQwI0KeauGhIqEXm1E4BXe",
+	"/7KY8mP5CVIhYZy8N2ZGk2jx/SIi8RkyJAhz6OmItoBtsm2LhYHtm09CCIyWUmx7nOOIK1QCFKUn1QFB",
+	"hE5JFqJvVbkNBOJSWuQTKiNmFswBAqJSyXDlhwo0+W4mmQbyg2H4/1f34ff52WS7j7YzCKwFozdbVG3o",
+	"Rkc8wE6rFcZ/jtASacYYJtlirLJJkj7FHWuSujoXtElL5nG6dh5abD+LDzuNAlTodFuhe23VprI7yek0",
+	"xLTKvEyAVlRrH3b8KuEA3AEbA9soGPDl8ilWSBkz/gMxHK7Gwzb8D/GTscDBfAFU6SYZgJ4BcO/Ewsbq",
+	"WlxhkURx5ZiRExdsAq9xbn8p31QBH7mX8MK6HbM9dGkhQ8k/c0duK7fq64D0jVTbu62+OgA/AjZ8SzHG",
+	"wpz1V8uJ6Vi/Y13biJC7NvOqV2QbA4mM7i24RZoZM61stS1NVFGPAjFF2GZjigOziViK0InAK2BCrKku",
+	"LRp0i1w9Hx6g1XtFJogCwTRRdAhEC1t6WtI2iIbhpmxrJ2Z2NeZTkaHUZBm3mJE+HFoYHqzhyVWQV+Ki",
+	"QQczzXak3/lW0BVfPujU0AkTlOqkD12jQtf9gib6iTRwQvurSaW6p8h5XpYlD/6QKWt3fMJCwANgsjIE",
+	"TDHB94Jp7/H5AtBJTv7ern/Ha96Hnzw5++T51YGf3YihfcTnPzfik+iXAxpcf+MhHq+CrDNj5/GajItF",
+	"n2MG6wXB5a28SdXLCQ0BNVjbN2QE6zs7XeAg1vo/hXLOWV977l7p6s5dOT9qu+qWa9BvrQI72Zrq9X/h",
+	"1K5sf8L4VJvxHLUrKy7oEZ5YPDLG+7alQLpKWQWq2cD9xtFbN2g/6WDs1omLvhqLWX8IYB4V4FpgQX0s",
+	"WVClgMLYGzzsa+YPgfW+pnPrHB+bx2Uebohh8apu7qKTttswx4v7Fgug1819ibgRuUd8ruF2XDjOq7wF",
+	"SxS1RyHfmj+7jFkXYw4oJwOnEENIht9stVZxQftiYdYItMLAieNLLYIRIw9/gj6DVbCytmZ94YR+1eL1",
+	"wXQ4BNnHqEmGtttl3KyQHfmmSOml75E7dLrtD82GioTuKw1x9kmbkvPtWfIbMHxA45/dQL8qV60jDBRo",
+	"bYTqcuG7dTX1g6k2One6a9128lsINIwYX+LXTlL3Z4yHYtYP6Vw1eqfmh9KD4H5Z5OxtQ5fYrb4/oXLE",
+	"MgflXrf0/JQJLIfz0udCsyD/lqpCsVzm+V+w8C8/Ht+/1q3HhH5Mf79b8HuyMCfYAGxhFrcqNFfRWH2R",
+	"an42lGF2yJ4CsxzFtLopsT4GTVm0Rxr4K1iPe6SBUqSBZTSaWylYRA308JPLAFkJQrCsQdTPJ1t4xh6W",
+	"YDcHZvmwOEhupgiETOeaYX2T/gqjZVXBMKBRRLyOUgBi4Nui5tTlfCAt6Raf8V9gUG0G0mZsQYhOjha5",
+	"shpQj6CkvXIA6My+yuWgYgCvMM10a417FwGwGgr1WnXy1KqTX0u13rOXfQzji4MF3IIYnsAqKfsStq7k",
+	"95AjNKQbIovRTmrvnIWUvEk7DS86Smr4yCxqdqlfzP68x1osym3xiOM+eyMSoxFmjWQRhe01u3FtGXmm",
+	"smf2MKZKzYS0Xd4LPVdPeGiTUNxI7iiX/+1w25VFC4qxW7Um/oGYeaKurafOpqtobPVBJRB8EIQkYtdg",
+	"Zn3A/GPEjNusFS0ibMBkTn2B9wvJ+o0f/DaAQCgWdT9diIZriETGQiogAwRFx4585pZmg8MsezUlkeAj",
+	"zIcvuLwyHfm5WIZVTXYWII7b28O/gvf5G0ew+7bhyJ1c81gycUoJX4ZxYC/uFT1yh6jT58HCOcySUgub",
+	"4mI0bhqGEpQCZYS0o9uSVFkppoPIbJR7+5roIvrcsQHvTAo+emA7QtgkvcFUE3XN4hhCm1g3s7j7OcOj",
+	"LM4YSzGIYJILL7rgX6W++m/c/Z8Rovq5vfNuEpKkUtJ5IWr40FYsXDMeNomaBmNjEHp3XtlosSdvCRb1",
+	"scXFTqCpq8CFCweDjccHd02LTDGgKhuHhIDF7silgwE+neSPozuCHyqM5Z1kWgPHKInrS1KKlo7AatsX",
+	"kPhXrkYARyfpDt7mWsQnUXK0ZhPUmnzbj4UhiBj4HoS97OB3T+6uO/m7zAfYMJvT6BIT7EXeabqI3+r+",
+	"2yFEhpHPcV+nPEAXkf+y7M7T7J2+kRnjNzRiYd+x55ppk64PuGdN6IewPC87sJQj9DL0b4522VC7v2XT",
+	"R5W9YcqvuZhx1ei1awT3PS+mXtta7vJuT/3eclnoNuvEr+dIXr7WbINSYkeL2Iwi22t1dSpTXqkYYmfE",
+	"GcC1a7p/RoaMh0bic4AQ25Jg5M8WocspHwhxTRTiY6DPUJBQEDowmgm23DLkUKyOvF0Y5Rpt5EcxIxPK",
+	"5xuw0U49NrpDxhWMIbg2Bshxp9tsuKXclqeVU7bjPTfAQyH7En63CfGGNrX1fsRgd5Nq4tpEkW4z6eUW",
+	"AkVVZzowdxpVKh3kYaXxmcUbMs7UuJzTHv+W5Ya0M+iu4YZJz0WzXRKsuYH/wPTyNTxdSzYyG9trpG3M",
+	"P9To3pg9patSmBaobs/4CvORdGalQJKQ2X5eQ3Tj1mseuGhcleUOPRKTmEpQrqOd65PqC6/d2c90DhN8",
+	"cTPT9nU9Ql07PLzsd8G4Snv8FTW3o3KB0y17Mrs12UsN0jEDNLSCOuuGh/7cElnRuX+er5p6QCIjDtw2",
+	"GyaPEmWWAi+6Rqdf1lXyzTfVdOSANr8LyNXvpVnia/CujQMJCiwIRDGZZD2qmF1HSQRam53FbjIkYvza",
+	"ehldgZ1rmKnoBIz9bzHNPRVZ8zptC4k4F7p1yQvaESPz8x68t2ac27gkSz391Z3yVmk31mM1T2J3eTnP",
+	"/OohR7GYSHTeJGxYukYbi4y9a6+hIJhKRHp//yGXBaCunVaLTbvr+vka8XQQsaBRQk2HEkKAyQqiwuA4",
+	"BtZtd1bXshSPxh2FNNUkIyFCzFN1slCaQzEWU9kiGD6wgssFDPwz3MCbvh/mJS92/iPFmvfYVtN6LMV0",
+	"ZIsVnHGKfaF8ECWpKfQisphkzbR3RrG1QgLNBi5lo9cIhlH/rPp/dVp2hzCxW/i1AgmdCre8YPz69Y2x",
+	"WfY8YBUPeDQWQsHuWID13K40q2MQcYSg2ZMssWJzZDSZsQttkVn8xj9+jT185pqIpGFFP7AHFUp93F0W",
+	"36g6ntEOTeM6hdHFQXeIXLZoQ0E03BVWjnvBKkvPL/TexCuKyqeRjZyc2jq0VrX3oQuwiBlPRaQRqZYo",
+	"tCCUz3MNy8dUJdhV3XZmd4trRtIT+PVqRUKqoS+G/QGTeoyuj87pQfvuQTtDLQ+BF1NLMGZRuJseOK9g",
+	"5l9xK4UgC9PsnN5vH7S7B93T6v70HTGQmuxjn2n/t+xHtE/NL28CmHLt3fL5BbXr8FMKrfK5VAc788NZ",
+	"kEJeN1KAHUoK+wdlOUTdXFt37z6Ff2edBW/rWNUV325nK+fjo6cT82Ryx29HHQaLUus3Vkx2klK/SlQX",
+	"it94bAXtD8en5KhNOt2j45O7925ZLu82s/7vTe37jPpbzDz0fABTLyw43y0LUHOB0jLNCSg2n54KmZpA",
+	"Fbz93omYmQx6+h2rG9M4Bq6WvZJnhMPskvu7fcSB8WtjozkvJGHOv4kJYZY7cjEQ4RzxDCIxIow/IHZq",
+	"IDGyPaKME+lZMQ5iRhVRlIWX3OY8uXxqYyVGISIF+siGdaGa7UjtQz90XxSVRglpJIGGeWvSQo3hGC+5",
+	"mwZO3yIuhQ4W2WZZFPtW7WQaO+XGp+2D9slB516m+SqHWVnrVQSIShn3KyEpeQUzFC1V87xL+fsOuPnb",
+	"zFm+pQhNcq4dcMbMJS5qsQ/T7N5F+zoGnqG5jZ2zOSZ3aPd3VcxT4EvdTmvPKzwJgk1O4EKnYZFMPMUX",
+	"O1oeYs8S8LCUbV7yraKkCnj4K0g2dIS/ixjpEg/4VmKkhr0apjmFPbntntzOwcm/bIRf+3O92K5nGxK8",
+	"MQd2vvsAaffYN9DwojypnErIOBgLBdwoK/ySZ3SEHpmNxUKOg+1wISaAygVECkhApwpCIlB/4SKV8Ohg",
+	"nrTImZHkMyrzBV5GYFxyq5okwdm0MCvR81rk3Vig83ko5EhY4ZKdB1XXKhO7FhyaZDZmmFTp1AotRBGv",
+	"sIv+BGl8CyZRXdbfekQ2x/c2jskmPHwflf0GorJOxU8F8MYsx5dS5gFPC+owCxMpcpEiLBAywgfxEy+w",
+	"SSaeboWMwEhnLIDy7Y2b5RBjwMNzP7Aqx/OFLV/F1GkzTiyp2scYFw3oF2K0sEa3XbXXLI/zI7K8P36F",
+	"ByqiShMUJCUpotjtqPScbJ56XqHcxRXvJkCbcINgF42nTMJQfDQ62QvGpx+xeU/MJOSQvE8Ojtq5x9Wp",
+	"cDHL0jfLsmKAdRq94dBXBe2Tcus9QS3lZYOEnAbzJWvpy8L4Z2g+KZ98OgAqwbHiJFcNS6xQReqcEIe7",
+	"4ls7SBhKUOOFO7SkoW0sQTW5evP6/IJkBcihu+sKH2qbJn7UJKZMopPHlUqliXPU1u5klDZ8eciUWegw",
+	"m1Cbes+sZWitRMlG40zVf97zZBs4ZxxsOUuUzAHnZB8HITluHzXJFZp2/SlHJZBBeIVt2RAkwMYYjJZr",
+	"y3WNWpl4t5K0CZDeS/dgwQ2WHApic+J9yoRlHG7pjfA0khFNYTtpJ28TxRzZIeb4KU3oSJSlWji2eCvJ",
+	"wNVdWZWZ0CMJoaF9GqkaIYYaHS6CAJTqe2Ub5v8cD54F7DX759Pfnry9+Pn8n6ctOGq3gm7EB5On7fBf",
+	"/4yKWbdntJ0Tx7r9NYwjohHiJxpC6Bfe3DnJ8X1/bWoFyFpWgNERcaP7dSQIvq3vMtQeInuovlX+ZBUI",
+	"ixf+kH+TkuKXhK739sVq++IFWuBb2xReJKxwYRiZolxlU1boGIabST1HGbJ4iUp9Gw/QU5HtYGR4ZSQU",
+	"miVwyVF4OE6IcpFxctR29UguhJIImfx70KXTJPg8Y71knJ1Gpth+Rmf24kvupaUDpTHMmjonSYaLByJm",
+	"4Hp6ehZveH4zEZ56zGCYuGwS8dK65Jf8LC8WnHBzowYn1Y9tJ0ljkt2Ag8HBslLm20uetm1z/EKPKT5r",
+	"B0JkWwZXI65hz9peevxVpcdFTmf80hJkLw7KXd6azjewakrFwqf01H1e5Xd6bpjytg6kmv6jffOEnXmZ",
+	"BEeDxrlGbt8WXlnyscJzWbft9TBpex1TPc7g/KS8dJvG176/zgwGYyGu1aECHo4kWwGUh+XhA8AiNTFE",
+	"+9ML+RSJ1gixWBtl5VenBmN72DGQJ48en58RxUac6qkEVBhsdyKl6SRG1UHSGRmIcP7AKhFwA9auVVpI",
+	"cAEmW8zsQjbk+eMUaSuX7KKJWbDE5EWYIQxhW1u8RZ6gq9nV6Fh1DtWnbvsYX5kAEJkJnAMPn0kWNnOx",
+	"rVaBShMAuwF/+Tu7uutKhQqX5vzHs4Puyd0mGVAFd49tvqIiZ+evWh0zikn+RL188suj589+/PlX/ez3",
+	"H/599OL62enwRfBxePTH8Hmn/fNcjR6/m7x8/evk47P29O5vv5yxJ2fzh+xfj9/9+fKH6Ws4edf+5/TZ",
+	"D9H057PBm+d//Di+f/qyc3IRTV/oJ7/pl//wp9Fmnqfn8V8HFzMWMXGA0ayDJ2bLDty8D879lFae1Qxs",
+	"0UmnWxuw653ZV+aSiNiIQ4jdi73WjcBYpHN6r51fsM69e92jk5O7tmVi7aldsAngwa06tW67EiBTmQb8",
+	"34f/ndMXG+8/XTaQQC4bvUsPbwThZaN52VCjPv7UZyH++tuzXxX9129RMPn1Gi/QfvSXjV66EM3LhkO+",
+	"8zdW4VOXjc8fiovUBoxTLGpbnOlm4cFz5AJN22pWJvBYXyj74OtqR3j4kgCGOY8kluKG2QPrhZ7n5gtC",
+	"z7DUA9/son16r3PSzQtFaq/x53e9lpWKDS1ZDOVCIysFMFHac4RmCVO3PN+w9TLGfUbGjGtr1npgHAnU",
+	"+TJdFxLPuvGMYKI3RAxuQBm9DhW8uhIAJ1rO8fHnivz+Ii/1fnx59ujg/Mez7snddH2sRY0tklz+hBeO",
+	"eTam/5Gh35vOP066J/fo/buncA8CGEBIj7p0OKR3u0EY0KMhPekENLwH9+7RNpzcHQ5Pju6G7QDuQ6d9",
+	"P7w/CMuYoZ1gfY5+3D69u1vG9+my4bgT3Oh+B/mZQEAk9yXyRMPk5jHgV74zDbPgm3SCpbW2JY+hvP40",
+	"Do2qfNn4vGdkt433wB2JJ0iHll4342ad9vH9k3t3t+JmTDF9+AlNwPJ6pYcwZj4ly6UWpqlJOcTQFnmu",
+	"iRqLmUobHCMNR5ZHCRJQHkAUWSMzJBNxg23VtUtYuuTUfAfpy2xDc0W+O+60v++5sBfCwrkRjG3pic2L",
+	"QPefkNcuzdGwRte2/RpibVQjVJSnIdPG3i7yzI1A/2rGjeCBa3tcglO70gwxms8Pa5FXYJiZte7z/Ots",
+	"9OxX9BP9eHY28j6jl0/wLxr8+S92Nr7+7V//1oNn0ZTOzp/NR/9+9uw1Pxg8vxjrJ8edf3V+KTaUrLuq",
+	"snLW3qSYXsNHfTjWkyjPoS6n7fZR8D+MMTmPgZgL8Ks8PmsBLykqZa8D0fgKW4LVsd/95Z1aTz9p17z8",
+	"qPrlK3iHXxB7xJIOn45dxIiZnOcVMebK1+cDh5ZGS9nBeQKoOBKgEIvRs4GAyrDpjV7brcWxOnxDi9gC",
+	"E+UdTa1S6nuEY9jT4H8KDVYpd/6rkeyZulZeC3ckiyBGVgTmOjxtQb/NFZBpGGwLxGSCmR+KXNl3Z5ru",
+	"ZFCXnQQ39xnl744iV9cwvzJDNsYJS6u5yTXMe9i9FTHbSRCx4NrVHV1y974W6ba7NmqIDqupDsQEfCzN",
+	"pqrMwbyQGqrF7A8xlQ7y3jA6Y/98d9w++r5ITNuZIK94OH/B+PV/OJ+oEj38eDCbzQ7M5h5MZQQ8EKFF",
+	"achE4q5hXjNQtaPFqZ5uncqHp0JONotH3i7nfJ4ndGSgy1CatzuGnyB29YkBlZK55F0lBN+Mnx/9Zdl/",
+	"JSsxe/lJrcurQGFkLz/9C4guS14qEVuuZbVCznxbeqcx/FaAZiDyt5VWkxT0toZO+VLcwH+2RlnYhAFT",
+	"v0mItW3WPv7T2NJ5veAB0SKk89JWKun0kzSMbgm8mzlL5e0zlhxN5hCNxMFeOf57KcdPJQASMLqF0Ofj",
+	"mY0WX0EzTrtgr9COm+ix7+G3M5EyoSZ6n2ZJp7MC/fmSLyjQt6wfmxXda8dfTTvuNlwDgMXktNOL9v0M",
+	"/v9XU6CNMPyG1ecxVcgU9rrzXnf+i+nOhrJuV3POv/xTw9YfmXEYbqdA3ngmP5VRo9c4RPgs9+aCzLwD",
+	"xvGwz2yWUyT4SFkw0mwGVx6dVzWKslGERyTByUPYtM+0qOEhSrvMo3w33uUnPRTimplRuAAwk2TMlBZy",
+	"nh1JthNR0Wio9ljHofDzSe9pkSe2CZBVAlwPIU6usliWPxkJjjqCK/nqttspIkHmaU0iZDWJ3nPqM0ak",
+	"cFVYFJk1y/CazCzd+EpnaBvqKKIhishUZe5MYojLd/4INNLjJpmAlizwy2wR1rWkQXYA5jxZEll8yhts",
+	"FWU210NK+76PrqarSQZp7NCpF0aVwLCAA0BpkdcxcMZHqEMFeWPuQYIqZ2yTJ3wUMTXG0T4DOaG8mTkg",
+	"IKVZB3NtbHtYCZGZhiW45Un8alHsLDQSQJi0kUrRGzI9YfCyIXPVY5NWtgUitsH4/OHz/x8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -58,6 +58,7 @@ type MailEvent struct {
 // The ledgers that a mail can have come from.
 const (
 	LedgerAppointments = "appointments"
+	LedgerAccounts     = "accounts"
 	LedgerNone         = ""
 )
 

@@ -14,6 +14,7 @@ const (
 	TopicPaymentHint OutboxTopic = "payment_hint" // news of the payment provider for a process
 	TopicCommand     OutboxTopic = "command"      // a command that was answered 202
 	TopicMessage     OutboxTopic = "message"      // a message that a person had sent again: the process is to look
+	TopicAccountMail OutboxTopic = "account_mail" // letters that an account owes its owner
 	TopicUnmatched   OutboxTopic = "unmatched"    // what matches no running process: kept for ops, not relayed
 )
 
@@ -23,6 +24,7 @@ type OutboxRow struct {
 	ID            int64
 	Topic         OutboxTopic
 	AppointmentID string
+	AccountID     string // of account_mail
 	Payload       json.RawMessage
 	Attempts      int // this one included
 	CreatedAt     time.Time

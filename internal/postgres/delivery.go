@@ -79,7 +79,7 @@ func ledgerEntryOf(ctx context.Context, q *db.Queries, messageID string) (ledger
 	}
 	m, err := q.LockMessage(ctx, messageID)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return ledgerEntry{}, nil
+		return accountEntryOf(ctx, q, messageID)
 	}
 	if err != nil {
 		return ledgerEntry{}, err
@@ -89,6 +89,23 @@ func ledgerEntryOf(ctx context.Context, q *db.Queries, messageID string) (ledger
 		delivery: deliveryOf(m.Delivery, m.DeliveryCode, m.DeliveryAt),
 		move: func(ctx context.Context, d domain.DeliveryState) error {
 			return q.SetDelivery(ctx, db.SetDeliveryParams{ID: messageID, Delivery: string(d.State), DeliveryCode: d.Code, DeliveryAt: d.At})
+		},
+	}, nil
+}
+
+// accountEntryOf finds and locks a letter about an account. Whose it is stays untold.
+func accountEntryOf(ctx context.Context, q *db.Queries, messageID string) (ledgerEntry, error) {
+	m, err := q.LockAccountMessage(ctx, messageID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ledgerEntry{}, nil
+	}
+	if err != nil {
+		return ledgerEntry{}, err
+	}
+	return ledgerEntry{
+		ledger: domain.LedgerAccounts, kind: domain.MessageKind(m.Kind), delivery: deliveryOf(m.Delivery, m.DeliveryCode, m.DeliveryAt),
+		move: func(ctx context.Context, d domain.DeliveryState) error {
+			return q.SetAccountDelivery(ctx, db.SetAccountDeliveryParams{ID: messageID, Delivery: string(d.State), DeliveryCode: d.Code, DeliveryAt: d.At})
 		},
 	}, nil
 }

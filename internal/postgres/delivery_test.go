@@ -196,3 +196,19 @@ func TestATypeKeepsItsModeInTheTermsAndItsLinkOutOfThem(t *testing.T) {
 	c.settle(t, &domain.DueMessage{Message: domain.Message{ID: letter.MessageID}}, domain.MessageSent, "", false)
 	require.Equal(t, "https://video.example/ada", c.next(t, id, now).Letter.JoinURL)
 }
+
+func TestEventsOfLettersAboutAccountsMoveTheirLedger(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	message := domain.NewID()
+	c.exec(t, `INSERT INTO account_messages (id, account_id, kind, status, created_at) VALUES ($1, $2, 'verify_email', 'sent', now())`, message, patient.UserID)
+	accepted, err := c.AcceptMailEvents(t.Context(), []domain.MailEvent{
+		mailEvent(message, domain.DeliveryBounced, "invalid_address", now), mailEvent(message, domain.DeliveryProcessed, "", now.Add(time.Second)),
+	})
+	require.NoError(t, err)
+	require.Equal(t, domain.LedgerAccounts, accepted[0].Ledger)
+	require.Empty(t, accepted[0].AppointmentID)
+	require.Equal(t, "verify_email", string(accepted[0].Kind))
+	require.Equal(t, "bounced invalid_address", one[string](t, c, "SELECT delivery || ' ' || delivery_code FROM account_messages WHERE id = $1", message))
+	require.Equal(t, 2, c.count(t, "mail_events WHERE ledger = 'accounts'"))
+}

@@ -15,6 +15,9 @@ type parkedError struct{ reason string }
 func (e *parkedError) Error() string { return e.reason }
 
 func (r *Relay) deliver(ctx context.Context, row domain.OutboxRow) error {
+	if row.Topic == domain.TopicAccountMail {
+		return r.accounts.Deliver(ctx, row.AccountID)
+	}
 	a, err := r.outbox.ProcessInput(ctx, row.AppointmentID)
 	if domain.CodeOf(err) == domain.CodeNotFound {
 		return &parkedError{reason: string(domain.CodeNotFound)} // no retry makes it appear
@@ -31,7 +34,7 @@ func (r *Relay) deliver(ctx context.Context, row domain.OutboxRow) error {
 		return r.command(ctx, a, row)
 	case domain.TopicMessage:
 		return r.message(ctx, a, row)
-	case domain.TopicUnmatched:
+	case domain.TopicAccountMail, domain.TopicUnmatched:
 	}
 	return &parkedError{reason: "unknown_topic"}
 }
@@ -59,7 +62,7 @@ func (r *Relay) message(ctx context.Context, a domain.Appointment, row domain.Ou
 	if a.Status == domain.StatusArchived {
 		return &parkedError{reason: "archived"}
 	}
-	return r.processes.Deliver(ctx, a, appointment.MessageOwed{MessageID: owed.MessageID})
+	return r.processes.DeliverMessage(ctx, a, appointment.MessageOwed{MessageID: owed.MessageID})
 }
 
 // news reports whether an event may change what the process does. Everything else only

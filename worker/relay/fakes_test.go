@@ -180,12 +180,16 @@ func (p *temporal) Hint(ctx context.Context, a domain.Appointment, h appointment
 	return p.call(ctx, "hint "+a.ID+" "+h.Type)
 }
 
-func (p *temporal) Deliver(ctx context.Context, a domain.Appointment, m appointment.MessageOwed) error {
+func (p *temporal) DeliverMessage(ctx context.Context, a domain.Appointment, m appointment.MessageOwed) error {
 	return p.call(ctx, "deliver "+a.ID+" "+m.MessageID)
 }
 
 func (p *temporal) Command(ctx context.Context, a domain.Appointment, update, updateID string, c appointment.Command, _ time.Duration) (appointment.Outcome, error) {
 	return appointment.Outcome{}, p.call(ctx, update+" "+a.ID+" "+updateID+" "+c.ReasonCode)
+}
+
+func (p *temporal) Deliver(ctx context.Context, accountID string) error {
+	return p.call(ctx, "deliver "+accountID)
 }
 
 func (p *temporal) seen() []string {
@@ -200,7 +204,7 @@ func relaying(t *testing.T, cfg relay.Config, o *outbox, p *temporal, test func(
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		r := relay.New(cfg, o, p, relay.NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
+		r := relay.New(cfg, o, p, p, relay.NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
 		ended := make(chan struct{})
 		go func() { defer close(ended); r.Run(ctx) }()
 		stop := func() { cancel(); <-ended }

@@ -58,7 +58,7 @@ func (q *Queries) KeepMailEvent(ctx context.Context, arg KeepMailEventParams) (i
 }
 
 const letterFacts = `-- name: LetterFacts :one
-SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.pay_by, a.answer_by, a.status, t.join_url,
+SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.generation, a.pay_by, a.answer_by, a.status, t.join_url,
        d.name AS doctor_name, d.time_zone AS doctor_zone, du.email AS doctor_email, du.locale AS doctor_locale,
        p.name AS patient_name, p.time_zone AS patient_zone, pu.email AS patient_email, pu.locale AS patient_locale,
        c.name AS clinic_name, c.address AS clinic_address, c.email AS clinic_email,
@@ -82,6 +82,7 @@ type LetterFactsRow struct {
 	EndsAt         time.Time
 	Terms          []byte
 	Sequence       int32
+	Generation     int32
 	PayBy          *time.Time
 	AnswerBy       *time.Time
 	Status         string
@@ -113,6 +114,7 @@ func (q *Queries) LetterFacts(ctx context.Context, id string) (LetterFactsRow, e
 		&i.EndsAt,
 		&i.Terms,
 		&i.Sequence,
+		&i.Generation,
 		&i.PayBy,
 		&i.AnswerBy,
 		&i.Status,

@@ -19,6 +19,13 @@ COMMENT ON COLUMN messages.resend_of IS 'The message this one repeats, on a pers
 CREATE INDEX messages_problem ON messages (created_at DESC, id DESC) WHERE problem <> '';
 CREATE UNIQUE INDEX messages_resend_of ON messages (resend_of) WHERE resend_of IS NOT NULL;
 
+-- Letters about an account are told apart and looked into in the same words.
+ALTER TABLE account_messages
+    ADD COLUMN delivery      text NOT NULL DEFAULT ''
+        CHECK (delivery IN ('','processed','deferred','delivered','dropped','bounced','spam_report')),
+    ADD COLUMN delivery_code text NOT NULL DEFAULT '',
+    ADD COLUMN delivery_at   timestamptz;
+
 -- Identifiers and codes only: no address, no text of a mail server.
 CREATE TABLE mail_events (
     id          text PRIMARY KEY CHECK (length(id) <= 200),
@@ -47,5 +54,6 @@ UPDATE outbox SET topic = 'unmatched', last_error = 'message' WHERE topic NOT IN
 ALTER TABLE outbox DROP CONSTRAINT outbox_topic_check;
 ALTER TABLE outbox ADD CONSTRAINT outbox_topic_check CHECK (topic IN ('start','payment_hint','command','account_mail','unmatched'));
 DROP TABLE mail_events;
+ALTER TABLE account_messages DROP COLUMN delivery_at, DROP COLUMN delivery_code, DROP COLUMN delivery;
 DROP INDEX messages_resend_of, messages_problem;
 ALTER TABLE messages DROP COLUMN problem, DROP COLUMN resend_of, DROP COLUMN delivery_at, DROP COLUMN delivery_code, DROP COLUMN delivery;
