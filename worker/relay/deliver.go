@@ -59,7 +59,7 @@ func (r *Relay) message(ctx context.Context, a domain.Appointment, row domain.Ou
 	if a.Status == domain.StatusArchived {
 		return &parkedError{reason: "archived"}
 	}
-	return r.processes.Deliver(ctx, a, appointment.MessageOwed{MessageID: owed.MessageID})
+	return r.processes.DeliverMessage(ctx, a, appointment.MessageOwed{MessageID: owed.MessageID})
 }
 
 // news reports whether an event may change what the process does. Everything else only

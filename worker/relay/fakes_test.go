@@ -180,7 +180,7 @@ func (p *temporal) Hint(ctx context.Context, a domain.Appointment, h appointment
 	return p.call(ctx, "hint "+a.ID+" "+h.Type)
 }
 
-func (p *temporal) Deliver(ctx context.Context, a domain.Appointment, m appointment.MessageOwed) error {
+func (p *temporal) DeliverMessage(ctx context.Context, a domain.Appointment, m appointment.MessageOwed) error {
 	return p.call(ctx, "deliver "+a.ID+" "+m.MessageID)
 }
 

@@ -80,10 +80,10 @@ func (c *Client) Hint(ctx context.Context, a domain.Appointment, hint appointmen
 	return fault(err)
 }
 
-// Deliver tells a process that a message is owed that it does not know of. One that is not
+// DeliverMessage tells a process that a message is owed that it does not know of. One that is not
 // there yet is started and finds it by itself; for a process that is dead it is
 // CodeUnavailable: the row waits until there is another.
-func (c *Client) Deliver(ctx context.Context, a domain.Appointment, message appointment.MessageOwed) error {
+func (c *Client) DeliverMessage(ctx context.Context, a domain.Appointment, message appointment.MessageOwed) error {
 	if a.ProcessStarted {
 		err := c.temporal.SignalWorkflow(ctx, appointment.WorkflowID(a.ID), "", appointment.SignalMessageOwed, message)
 		var gone *serviceerror.NotFound
