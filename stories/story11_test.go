@@ -67,8 +67,8 @@ func TestStory11_BouncedAndDroppedAfterAcceptance(t *testing.T) {
 	t.Parallel()
 	c := clinic.New(t, clinic.Options{MailEvents: true})
 	staff := c.Login("staff")
-	c.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.Webhook, Match: "mail.*", Mode: sandbox.Doubled, Count: 20})
-	c.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.Webhook, Match: "mail.processed", Mode: sandbox.Reordered, Count: 10})
+	c.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.Webhook, Match: "mail.*", Mode: sandbox.Doubled})
+	c.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.Webhook, Match: "mail.processed", Mode: sandbox.Reordered})
 	var visits []reminded
 	for n := range 20 {
 		r := remindSoon(c, staff, n)
