@@ -145,6 +145,8 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"createAppointmentType": "staff admin", "putAppointmentType": "staff admin",
 		"createPatient": "patient caregiver staff admin", "getPatient": "patient caregiver staff admin", "putPatient": "patient caregiver staff admin",
 		"listTimeOff": "doctor staff admin", "addTimeOff": "doctor staff admin", "deleteTimeOff": "doctor staff admin",
+		"streamAppointment":    "patient caregiver doctor staff admin",
+		"listTroubledMessages": "staff admin", "resendMessage": "staff admin", "receiveSendGridWebhook": "public",
 		"receiveStripeWebhook": "public", "getHealth": "public", "getReadiness": "public", "getMetrics": "public",
 		"getContract": "public", "getDocs": "public", "getPageAsset": "public",
 		// Behind signed links: who holds one is let in, and sees that visit alone.

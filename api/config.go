@@ -42,6 +42,20 @@ type Config struct {
 	// PollInterval is the longest pause between two looks while a request waits.
 	// Defaults to 250 ms; the first pauses are shorter.
 	PollInterval time.Duration
+	// MaxStreams is how many streams of live news one process serves at once, and
+	// MaxAccountStreams how many of one account; further ones get 429. Default to 500
+	// and 10.
+	MaxStreams        int
+	MaxAccountStreams int
+	// StreamInterval is how often the news of all streams is looked for, by one query.
+	// Defaults to 1 s.
+	StreamInterval time.Duration
+	// StreamHeartbeat is the longest silence on a stream, so that proxies keep it open.
+	// Defaults to 15 s.
+	StreamHeartbeat time.Duration
+	// StreamAge is the longest that one connection streams; clients connect again where
+	// it left off. Defaults to 1 h; an access token ends it earlier.
+	StreamAge time.Duration
 	// Clock tells the time. Defaults to time.Now.
 	Clock func() time.Time
 }
@@ -73,6 +87,21 @@ func (c Config) withDefaults() Config {
 	}
 	if c.PollInterval == 0 {
 		c.PollInterval = 250 * time.Millisecond
+	}
+	if c.MaxStreams == 0 {
+		c.MaxStreams = 500
+	}
+	if c.MaxAccountStreams == 0 {
+		c.MaxAccountStreams = 10
+	}
+	if c.StreamInterval == 0 {
+		c.StreamInterval = time.Second
+	}
+	if c.StreamHeartbeat == 0 {
+		c.StreamHeartbeat = 15 * time.Second
+	}
+	if c.StreamAge == 0 {
+		c.StreamAge = time.Hour
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now

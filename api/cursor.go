@@ -12,10 +12,14 @@ import (
 
 // encodeCursor makes the position after a row opaque, so that it can change its form.
 func encodeCursor(a domain.Appointment) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(a.Visit.Start.UTC().Format(time.RFC3339Nano) + "|" + a.ID))
+	return encodePosition(a.Visit.Start, a.ID)
 }
 
-// decodeCursor is the inverse of encodeCursor.
+func encodePosition(at time.Time, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(at.UTC().Format(time.RFC3339Nano) + "|" + id))
+}
+
+// decodeCursor is the inverse of encodePosition.
 func decodeCursor(cursor string) (after time.Time, id string, err error) {
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {

@@ -18,6 +18,7 @@ const (
 	idAppointment = "01950000-0000-7000-8000-0000000000c1"
 	idDoctor      = "01950000-0000-7000-8000-0000000000d1"
 	idType        = "01950000-0000-7000-8000-0000000000e1"
+	idMessage     = "01950000-0000-7000-8000-0000000000f1"
 	idNobody      = "01950000-0000-7000-8000-00000000dead"
 )
 
@@ -45,6 +46,7 @@ type fakeStore struct {
 	locale    string // of the account
 
 	directory fakeDirectory
+	fakeLedger
 }
 
 type keptAnswer struct {
@@ -61,7 +63,7 @@ func newFakeStore() *fakeStore {
 		visits:       map[string]domain.Appointment{visit.ID: visit},
 		owners:       map[string]string{idPatient: idAccount},
 		events: map[string][]domain.Event{visit.ID: {{
-			Version: 1, Kind: "booked", To: domain.StatusRequested, Actor: domain.Actor{Kind: domain.ActorPatient, ID: idAccount}, At: now,
+			Seq: 1, Version: 1, Kind: "booked", To: domain.StatusRequested, Actor: domain.Actor{Kind: domain.ActorPatient, ID: idAccount}, At: now,
 		}}},
 		answers:  map[string]keptAnswer{},
 		webhooks: map[string]domain.Webhook{},

@@ -17,6 +17,10 @@ type handlers struct {
 	commands  Commands
 	reconcile Reconciler
 	webhooks  PaymentWebhooks
+
+	mailEvents MailWebhooks
+	watchers   *watchers
+
 	links     *links.Links
 	tokens    *auth.Tokens
 	passwords *auth.Passwords

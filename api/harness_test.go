@@ -72,12 +72,13 @@ func newHarness(t *testing.T, changes ...func(*Config)) *harness {
 	cfg := Config{
 		Address: "127.0.0.1:0", PublicURL: "https://clinic.example", CommandKey: bytes.Repeat([]byte{9}, 32),
 		PublishableKey: "pk_test", PayURL: "https://pay.example/{intent}", PollInterval: time.Millisecond, EvenTime: time.Millisecond, Clock: clock,
+		StreamInterval: 5 * time.Millisecond, StreamAge: 30 * time.Millisecond,
 	}
 	for _, change := range changes {
 		change(&cfg)
 	}
 	h.server, err = New(cfg, Dependencies{
-		Store: h.store, Commands: h.commands, Reconcile: h.repairs, Webhooks: h.webhooks, Links: signed, Tokens: tokens, Passwords: passwords,
+		Store: h.store, Commands: h.commands, Reconcile: h.repairs, Webhooks: h.webhooks, MailEvents: h.webhooks, Links: signed, Tokens: tokens, Passwords: passwords,
 		Logger: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Registry: h.registry,
 	})
 	require.NoError(t, err)
@@ -87,7 +88,7 @@ func newHarness(t *testing.T, changes ...func(*Config)) *harness {
 // dependencies are those of another server over the same fakes.
 func (h *harness) dependencies() Dependencies {
 	return Dependencies{
-		Store: h.store, Commands: h.commands, Webhooks: h.webhooks, Links: h.links, Tokens: h.tokens,
+		Store: h.store, Commands: h.commands, Webhooks: h.webhooks, MailEvents: h.webhooks, Links: h.links, Tokens: h.tokens,
 		Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
 	}
 }

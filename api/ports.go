@@ -65,6 +65,21 @@ type Store interface {
 	// Reconciliations are the newest ones first, each with up to so many findings.
 	Reconciliations(ctx context.Context, limit, findings int) ([]domain.Reconciliation, error)
 
+	// AcceptMailEvents keeps verified events of the mail provider, each once, and moves
+	// their messages on; all of them or none.
+	AcceptMailEvents(ctx context.Context, events []domain.MailEvent) ([]domain.AcceptedMailEvent, error)
+	// TroubledMessages lists newest first, from before the page's position on.
+	TroubledMessages(ctx context.Context, f domain.MessageFilter, p domain.Page) ([]domain.Message, error)
+	// ResendMessage owes a lost message again, once per id. CodeNotFound for a message of
+	// another visit; refusals as in domain.MayResend.
+	ResendMessage(ctx context.Context, appointmentID, messageID, id string, by domain.Actor, now time.Time) (domain.Message, error)
+
+	// TimelinesAfter returns up to limit lines that came after the given number in each
+	// of the timelines, in their order.
+	TimelinesAfter(ctx context.Context, after map[string]int, limit int) ([]domain.TimelineEvent, error)
+	// SessionCallers returns whom each of the sessions that go on speaks for.
+	SessionCallers(ctx context.Context, ids []string, now time.Time) (map[string]domain.Caller, error)
+
 	// AcceptWebhook keeps a verified event once; fresh is false when it was known.
 	AcceptWebhook(ctx context.Context, w domain.Webhook) (fresh bool, err error)
 }
@@ -92,4 +107,10 @@ type Reconciler interface {
 type PaymentWebhooks interface {
 	// VerifyWebhook checks the signature header over the raw body at now.
 	VerifyWebhook(body []byte, header string, now time.Time) (domain.PaymentEvent, error)
+}
+
+// MailWebhooks verifies the mail provider's events.
+type MailWebhooks interface {
+	// VerifyMailEvents checks the signature over time stamp and raw body at now.
+	VerifyMailEvents(body []byte, signature, timestamp string, now time.Time) ([]domain.MailEvent, error)
 }

@@ -182,8 +182,8 @@ func TestAListShowsWhatAnyRoleOfItsReaderShows(t *testing.T) {
 	require.Empty(t, listed(domain.RoleDoctor, domain.RoleOps)[1:])
 }
 
-// form sends a page's form as a browser does.
-func (h *harness) form(path, body string, headers ...string) reply {
+// sendForm sends a page's form as a browser does.
+func (h *harness) sendForm(path, body string, headers ...string) reply {
 	h.t.Helper()
 	return h.do(request{method: http.MethodPost, path: path, body: body, headers: append([]string{"Content-Type", formType}, headers...)})
 }
@@ -199,18 +199,18 @@ func TestThePagesOfAccountsSayWhatIsWrong(t *testing.T) {
 	require.Empty(t, h.store.used)
 	require.Empty(t, h.store.attempts)
 
-	require.Contains(t, h.form(emailPage, "token="+exampleLink+"&password=wrong").status(http.StatusBadRequest).Body.String(), "not the password that was chosen")
-	require.Contains(t, h.form(passwordPage, "token="+exampleLink+"&new_password=short&again=short").status(http.StatusBadRequest).Body.String(), "too short")
-	require.Contains(t, h.form(passwordPage, "token="+exampleLink+"&new_password=a+long+password&again=another+password").status(http.StatusBadRequest).Body.String(), "not the same")
-	h.form(emailPage, "token=cfl_other&password=x").status(http.StatusForbidden)
-	h.form(emailPage, "token="+exampleLink+"&password=x", "Sec-Fetch-Site", "cross-site").status(http.StatusForbidden)
+	require.Contains(t, h.sendForm(emailPage, "token="+exampleLink+"&password=wrong").status(http.StatusBadRequest).Body.String(), "not the password that was chosen")
+	require.Contains(t, h.sendForm(passwordPage, "token="+exampleLink+"&new_password=short&again=short").status(http.StatusBadRequest).Body.String(), "too short")
+	require.Contains(t, h.sendForm(passwordPage, "token="+exampleLink+"&new_password=a+long+password&again=another+password").status(http.StatusBadRequest).Body.String(), "not the same")
+	h.sendForm(emailPage, "token=cfl_other&password=x").status(http.StatusForbidden)
+	h.sendForm(emailPage, "token="+exampleLink+"&password=x", "Sec-Fetch-Site", "cross-site").status(http.StatusForbidden)
 	require.Empty(t, h.store.used)
 
 	h.store.over = true
 	for _, got := range []reply{
 		h.get(emailPage, ""), h.get(passwordPage, ""), h.get("/account/email/x", ""),
-		h.form(emailPage, "token="+exampleLink+"&password=x"),
-		h.form(passwordPage, "token="+exampleLink+"&new_password=a+long+password&again=a+long+password"),
+		h.sendForm(emailPage, "token="+exampleLink+"&password=x"),
+		h.sendForm(passwordPage, "token="+exampleLink+"&new_password=a+long+password&again=a+long+password"),
 	} {
 		require.Contains(t, got.status(http.StatusGone).Body.String(), "does not work any more")
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -14,10 +15,11 @@ type visitor struct {
 	requestID string
 	op        *operation // nil outside the contract
 	caller    domain.Caller
-	address   string // of the network; for counting attempts, never for the log
-	device    string // browser and system in a few words
-	foreign   error  // why a form of this request is not taken, where another site sent it
-	locale    string // the reader's, once known; before that what the browser asks for
+	address   string    // of the network; for counting attempts, never for the log
+	device    string    // browser and system in a few words
+	foreign   error     // why a form of this request is not taken, where another site sent it
+	locale    string    // the reader's, once known; before that what the browser asks for
+	until     time.Time // end of the access token; of streams only
 }
 
 type visitorKey struct{}

@@ -23,6 +23,9 @@ type Dependencies struct {
 	Commands  Commands
 	Reconcile Reconciler
 	Webhooks  PaymentWebhooks
+	// MailEvents verifies what the mail provider tells of messages.
+	MailEvents MailWebhooks
+
 	Links     *links.Links
 	Tokens    *auth.Tokens
 	Passwords *auth.Passwords
@@ -72,6 +75,7 @@ func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) 
 	h := &handlers{
 		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, webhooks: deps.Webhooks, links: deps.Links,
 		tokens: deps.Tokens, passwords: deps.Passwords, log: deps.Logger, metrics: metrics, gatherer: deps.Registry, docs: docs,
+		mailEvents: deps.MailEvents, watchers: newWatchers(cfg, deps.Store, deps.Logger, metrics.streams),
 		inFlight: make(semaphore, cfg.MaxCommands), waiting: make(semaphore, cfg.MaxWaits), draining: s.listening.draining,
 	}
 	engine, err := s.routes(h, metrics)

@@ -16,6 +16,7 @@ type audience struct {
 	reason bool // what the patient wrote
 	notes  bool // what the doctor wrote
 	staff  bool // what went wrong inside
+	join   bool // where a video visit is held
 }
 
 // summary is the audience of lists and of answers that are kept for replays: those hold
@@ -29,6 +30,8 @@ func (v *visitor) summary() audience {
 func (v *visitor) fullRecord(a domain.Appointment) audience {
 	to := v.summary()
 	to.payer = v.caller.UserID == a.BookedBy
+	// Whose visit it is, on either side; who only arranges it has no business in there.
+	to.join = v.caller.UserID == a.AccountID || (v.caller.DoctorID == a.DoctorID && a.DoctorID != "")
 	to.reason = v.caller.Has(domain.RolePatient, domain.RoleCaregiver, domain.RoleDoctor, domain.RoleStaff)
 	to.notes = v.caller.Has(domain.RoleDoctor) && v.caller.DoctorID == a.DoctorID && a.DoctorID != ""
 	return to
@@ -40,7 +43,7 @@ func (h *handlers) appointmentView(a domain.Appointment, to audience) openapi.Ap
 		ID: a.ID, Status: openapi.Status(a.Status), Version: a.Version,
 		DoctorID: a.DoctorID, DoctorName: a.DoctorName, PatientID: a.PatientID, TypeID: a.TypeID, TypeName: a.TypeName,
 		BookedBy: a.BookedBy, StartsAt: a.Visit.Start.In(in), EndsAt: a.Visit.End.In(in),
-		LocalTime: wallClock(a.Local, a.Visit.Start.In(in)), TimeZone: a.Terms.Zone,
+		LocalTime: wallClock(a.Local, a.Visit.Start.In(in)), TimeZone: a.Terms.Zone, Mode: openapi.VisitMode(a.Terms.Mode),
 		Terms: termsView(a.Terms), Payment: h.paymentView(a, to), Reschedules: a.Reschedules,
 		CancelledBy: openapi.ActorKind(a.CancelledBy), ReasonCode: a.ReasonCode,
 		CreatedAt: a.CreatedAt.In(in), UpdatedAt: a.UpdatedAt.In(in), EndedAt: local(a.EndedAt, in),
@@ -61,6 +64,9 @@ func (h *handlers) appointmentView(a domain.Appointment, to audience) openapi.Ap
 	}
 	if to.staff {
 		view.Stuck = string(a.Stuck)
+	}
+	if to.join && (a.Status == domain.StatusConfirmed || a.Status == domain.StatusCheckedIn) {
+		view.JoinURL = a.JoinURL
 	}
 	if to.reason {
 		view.Reason = a.Reason

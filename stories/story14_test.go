@@ -49,7 +49,7 @@ func TestStory14_AMoveToATakenTimeChangesNothing(t *testing.T) {
 	require.Equal(t, 0, after.Reschedules)
 	require.NotContains(t, patient.Kinds(a.ID), "rescheduled")
 	require.Zero(t, c.Count(`SELECT count(*) FROM messages WHERE appointment_id = $1 AND kind = 'moved'`, a.ID))
-	status, page = open(t, link)
+	status, page = visitPage(t, link)
 	require.Equal(t, http.StatusOK, status, "the link of the time that holds still works")
 	require.Contains(t, page, "It is confirmed.")
 
@@ -207,7 +207,7 @@ func answer(req *http.Request) (int, string) {
 	return resp.StatusCode, string(page)
 }
 
-func open(t *testing.T, link string) (int, string) {
+func visitPage(t *testing.T, link string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
 	require.NoError(t, err)

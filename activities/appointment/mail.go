@@ -61,10 +61,33 @@ func (m *Mail) DeliverMail(ctx context.Context, in DeliverMailInput) (DeliverMai
 		if n > 0 { // one letter is done long before a heartbeat is missed
 			activity.RecordHeartbeat(ctx, due.Seq)
 		}
-		if err := m.deliver(ctx, *due, &result); err != nil {
+		before := result
+		err = m.deliver(ctx, *due, &result)
+		report(ctx, *due, before, result)
+		if err != nil {
 			return result, fault(err)
 		}
 	}
+}
+
+// notSent counts messages that the provider refused, or perhaps took, by status and kind.
+const notSent = "careflow_messages_not_sent"
+
+// report counts a message that did not get out and says so in the log. The ledger has
+// the reason.
+func report(ctx context.Context, due domain.DueMessage, before, after DeliverMailResult) {
+	var status domain.MessageStatus
+	switch {
+	case after.Failed > before.Failed:
+		status = domain.MessageFailed
+	case after.Unknown > before.Unknown:
+		status = domain.MessageUnknown
+	default:
+		return
+	}
+	activity.GetMetricsHandler(ctx).WithTags(map[string]string{"status": string(status), "kind": string(due.Kind)}).Counter(notSent).Inc(1)
+	slog.WarnContext(ctx, "a message was not sent", "message_id", due.ID, "appointment_id", due.AppointmentID,
+		"kind", due.Kind, "status", status)
 }
 
 func (m *Mail) deliver(ctx context.Context, due domain.DueMessage, result *DeliverMailResult) error {

@@ -411,6 +411,36 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for MessageDelivery.
+const (
+	MessageDeliveryBounced    MessageDelivery = "bounced"
+	MessageDeliveryDeferred   MessageDelivery = "deferred"
+	MessageDeliveryDelivered  MessageDelivery = "delivered"
+	MessageDeliveryDropped    MessageDelivery = "dropped"
+	MessageDeliveryProcessed  MessageDelivery = "processed"
+	MessageDeliverySpamReport MessageDelivery = "spam_report"
+)
+
+// Valid indicates whether the value is a known member of the MessageDelivery enum.
+func (e MessageDelivery) Valid() bool {
+	switch e {
+	case MessageDeliveryBounced:
+		return true
+	case MessageDeliveryDeferred:
+		return true
+	case MessageDeliveryDelivered:
+		return true
+	case MessageDeliveryDropped:
+		return true
+	case MessageDeliveryProcessed:
+		return true
+	case MessageDeliverySpamReport:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MessageStatus.
 const (
 	MessageStatusFailed  MessageStatus = "failed"
@@ -435,6 +465,36 @@ func (e MessageStatus) Valid() bool {
 	case MessageStatusSkipped:
 		return true
 	case MessageStatusUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MessageProblem.
+const (
+	MessageProblemBounced    MessageProblem = "bounced"
+	MessageProblemDropped    MessageProblem = "dropped"
+	MessageProblemFailed     MessageProblem = "failed"
+	MessageProblemSkipped    MessageProblem = "skipped"
+	MessageProblemSpamReport MessageProblem = "spam_report"
+	MessageProblemUnknown    MessageProblem = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the MessageProblem enum.
+func (e MessageProblem) Valid() bool {
+	switch e {
+	case MessageProblemBounced:
+		return true
+	case MessageProblemDropped:
+		return true
+	case MessageProblemFailed:
+		return true
+	case MessageProblemSkipped:
+		return true
+	case MessageProblemSpamReport:
+		return true
+	case MessageProblemUnknown:
 		return true
 	default:
 		return false
@@ -939,6 +999,24 @@ func (e ListAccountsParamsState) Valid() bool {
 	}
 }
 
+// Defines values for ListTroubledMessagesParamsRecipient.
+const (
+	ListTroubledMessagesParamsRecipientDoctor  ListTroubledMessagesParamsRecipient = "doctor"
+	ListTroubledMessagesParamsRecipientPatient ListTroubledMessagesParamsRecipient = "patient"
+)
+
+// Valid indicates whether the value is a known member of the ListTroubledMessagesParamsRecipient enum.
+func (e ListTroubledMessagesParamsRecipient) Valid() bool {
+	switch e {
+	case ListTroubledMessagesParamsRecipientDoctor:
+		return true
+	case ListTroubledMessagesParamsRecipientPatient:
+		return true
+	default:
+		return false
+	}
+}
+
 // Accepted defines model for Accepted.
 type Accepted struct {
 	AppointmentID string `json:"appointment_id"`
@@ -1092,10 +1170,14 @@ type Appointment struct {
 	EndsAt     time.Time `json:"ends_at"`
 	ID         string    `json:"id"`
 
+	// JoinURL Where a telehealth visit is held. For its patient and its doctor, while it is confirmed; only in `GET /v1/appointments/{appointment_id}`.
+	JoinURL string `json:"join_url,omitempty,omitzero"`
+
 	// LocalTime What the clock on the wall shows, without an offset.
 	//
 	// Example: 2026-03-02T09:00:00
 	LocalTime LocalTime `json:"local_time"`
+	Mode      VisitMode `json:"mode,omitempty,omitzero"`
 
 	// NoShowFee What is kept, or may be, for a visit that a person marked as not attended.
 	NoShowFee NoShowFee `json:"no_show_fee,omitempty,omitzero"`
@@ -1201,6 +1283,9 @@ type AppointmentTypeInput struct {
 	// InstantConfirm Confirmed without the doctor's answer.
 	InstantConfirm bool `json:"instant_confirm,omitempty,omitzero"`
 
+	// JoinURL Where a telehealth visit is held, https only. Shown to the patient and the doctor of a confirmed visit.
+	JoinURL string `json:"join_url,omitempty,omitzero"`
+
 	// MinimumNoticeMinutes How long ahead a booking comes at least.
 	MinimumNoticeMinutes int                      `json:"minimum_notice_minutes,omitempty,omitzero"`
 	Mode                 AppointmentTypeInputMode `json:"mode,omitempty,omitzero"`
@@ -1286,6 +1371,9 @@ type AppointmentTypeSettings struct {
 
 	// InstantConfirm Confirmed without the doctor's answer.
 	InstantConfirm bool `json:"instant_confirm"`
+
+	// JoinURL Where a telehealth visit is held, https only. Shown to the patient and the doctor of a confirmed visit.
+	JoinURL string `json:"join_url,omitempty,omitzero"`
 
 	// MinimumNoticeMinutes How long ahead a booking comes at least.
 	MinimumNoticeMinutes int                         `json:"minimum_notice_minutes"`
@@ -1557,6 +1645,9 @@ type Event struct {
 	Kind       string `json:"kind"`
 	ReasonCode string `json:"reason_code,omitempty,omitzero"`
 
+	// Seq The line's number.
+	Seq int `json:"seq,omitempty,omitzero"`
+
 	// To requested (slot held, waiting for the payment), pending (waiting for the doctor), capturing (accepted, the money is being taken), confirmed, checked_in, completed; or declined, cancelled, expired, no_show; archived.
 	To      Status `json:"to"`
 	Version int    `json:"version"`
@@ -1676,18 +1767,40 @@ type ManagedAccount struct {
 
 // Message defines model for Message.
 type Message struct {
-	Attempts  int           `json:"attempts"`
-	CreatedAt time.Time     `json:"created_at"`
-	ErrorCode string        `json:"error_code,omitempty,omitzero"`
-	ID        string        `json:"id"`
-	Kind      string        `json:"kind"`
-	Recipient string        `json:"recipient"`
-	SentAt    time.Time     `json:"sent_at,omitempty,omitzero"`
-	Status    MessageStatus `json:"status"`
+	AppointmentID string    `json:"appointment_id,omitempty,omitzero"`
+	Attempts      int       `json:"attempts"`
+	CreatedAt     time.Time `json:"created_at"`
+
+	// Delivery What the mail provider told after it had taken the message.
+	Delivery   MessageDelivery `json:"delivery,omitempty,omitzero"`
+	DeliveryAt time.Time       `json:"delivery_at,omitempty,omitzero"`
+
+	// DeliveryCode Why it was dropped or bounced, in a code such as invalid_address.
+	DeliveryCode string `json:"delivery_code,omitempty,omitzero"`
+
+	// ErrorCode Why it could not be handed to the mail provider, in a code.
+	ErrorCode string `json:"error_code,omitempty,omitzero"`
+	ID        string `json:"id"`
+	Kind      string `json:"kind"`
+
+	// Problem What staff have to look at. Missing where nothing went wrong.
+	Problem   MessageProblem `json:"problem,omitempty,omitzero"`
+	Recipient string         `json:"recipient"`
+
+	// ResendOf The message this one repeats.
+	ResendOf string `json:"resend_of,omitempty,omitzero"`
+
+	// ResentAs The message that repeats this one.
+	ResentAs string        `json:"resent_as,omitempty,omitzero"`
+	SentAt   time.Time     `json:"sent_at,omitempty,omitzero"`
+	Status   MessageStatus `json:"status"`
 
 	// Unknowns Attempts whose outcome the vendor never told.
 	Unknowns int `json:"unknowns"`
 }
+
+// MessageDelivery What the mail provider told after it had taken the message.
+type MessageDelivery string
 
 // MessageStatus defines model for Message.Status.
 type MessageStatus string
@@ -1696,6 +1809,17 @@ type MessageStatus string
 type MessageList struct {
 	Items []Message `json:"items"`
 }
+
+// MessagePage defines model for MessagePage.
+type MessagePage struct {
+	Items []Message `json:"items"`
+
+	// NextCursor Missing on the last page.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// MessageProblem What staff have to look at. Missing where nothing went wrong.
+type MessageProblem string
 
 // Money Example: {"currency":"EUR","minor":8000}
 type Money struct {
@@ -2438,6 +2562,12 @@ type DisputeNoShowFeeParams struct {
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
+// ResendMessageParams defines parameters for ResendMessage.
+type ResendMessageParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // MarkNoShowParams defines parameters for MarkNoShow.
 type MarkNoShowParams struct {
 	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
@@ -2466,6 +2596,12 @@ type ResolveAppointmentParams struct {
 type RetryAppointmentParams struct {
 	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// StreamAppointmentParams defines parameters for StreamAppointment.
+type StreamAppointmentParams struct {
+	// LastEventID The `id` of the last event seen; browsers send it by themselves when they connect again.
+	LastEventID string `json:"Last-Event-ID,omitempty,omitzero"`
 }
 
 // UpholdNoShowFeeParams defines parameters for UpholdNoShowFee.
@@ -2594,6 +2730,36 @@ type PutAppointmentTypeParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListTroubledMessagesParams defines parameters for ListTroubledMessages.
+type ListTroubledMessagesParams struct {
+	// Problem What went wrong; everything but skipped ones where it is left out.
+	Problem []MessageProblem `form:"problem,omitempty" json:"problem,omitempty,omitzero"`
+
+	// Kind Of this kind, such as reminder.
+	Kind string `form:"kind,omitempty" json:"kind,omitempty,omitzero"`
+
+	// Recipient To the patients or to the doctors.
+	Recipient ListTroubledMessagesParamsRecipient `form:"recipient,omitempty" json:"recipient,omitempty,omitzero"`
+
+	// Since Written at or after.
+	Since time.Time `form:"since,omitempty" json:"since,omitempty,omitzero"`
+
+	// Until Written before.
+	Until time.Time `form:"until,omitempty" json:"until,omitempty,omitzero"`
+
+	// Open Only those that were not sent again.
+	Open bool `form:"open,omitempty" json:"open,omitempty,omitzero"`
+
+	// Limit Rows on a page.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ListTroubledMessagesParamsRecipient defines parameters for ListTroubledMessages.
+type ListTroubledMessagesParamsRecipient string
+
 // ListReconciliationsParams defines parameters for ListReconciliations.
 type ListReconciliationsParams struct {
 	// Limit How many.
@@ -2616,6 +2782,15 @@ type CreatePatientParams struct {
 type PutPatientParams struct {
 	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
 	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ReceiveSendGridWebhookParams defines parameters for ReceiveSendGridWebhook.
+type ReceiveSendGridWebhookParams struct {
+	// XTwilioEmailEventWebhookSignature ECDSA signature over SHA-256, base64 of its ASN.1 form.
+	XTwilioEmailEventWebhookSignature string `json:"X-Twilio-Email-Event-Webhook-Signature"`
+
+	// XTwilioEmailEventWebhookTimestamp When it was signed, in seconds since 1970.
+	XTwilioEmailEventWebhookTimestamp string `json:"X-Twilio-Email-Event-Webhook-Timestamp"`
 }
 
 // ReceiveStripeWebhookParams defines parameters for ReceiveStripeWebhook.
@@ -2830,6 +3005,9 @@ type ServerInterface interface {
 	// ListAppointmentMessages The messages of an appointment
 	// (GET /v1/appointments/{appointment_id}/messages)
 	ListAppointmentMessages(c *gin.Context, appointmentID AppointmentID)
+	// ResendMessage Send a lost message again
+	// (POST /v1/appointments/{appointment_id}/messages/{message_id}/resend)
+	ResendMessage(c *gin.Context, appointmentID AppointmentID, messageID string, params ResendMessageParams)
 	// MarkNoShow Mark a visit as not attended
 	// (POST /v1/appointments/{appointment_id}/no-show)
 	MarkNoShow(c *gin.Context, appointmentID AppointmentID, params MarkNoShowParams)
@@ -2845,6 +3023,9 @@ type ServerInterface interface {
 	// RetryAppointment Repair the process of a visit now
 	// (POST /v1/appointments/{appointment_id}/retry)
 	RetryAppointment(c *gin.Context, appointmentID AppointmentID, params RetryAppointmentParams)
+	// StreamAppointment Live news of an appointment
+	// (GET /v1/appointments/{appointment_id}/stream)
+	StreamAppointment(c *gin.Context, appointmentID AppointmentID, params StreamAppointmentParams)
 	// UpholdNoShowFee Uphold a disputed no-show fee
 	// (POST /v1/appointments/{appointment_id}/uphold-fee)
 	UpholdNoShowFee(c *gin.Context, appointmentID AppointmentID, params UpholdNoShowFeeParams)
@@ -2908,6 +3089,9 @@ type ServerInterface interface {
 	// ChangePassword Change the own password
 	// (POST /v1/me/password)
 	ChangePassword(c *gin.Context)
+	// ListTroubledMessages Messages that went wrong
+	// (GET /v1/messages)
+	ListTroubledMessages(c *gin.Context, params ListTroubledMessagesParams)
 	// ListReconciliations What the reconciler did and found
 	// (GET /v1/ops/reconciliations)
 	ListReconciliations(c *gin.Context, params ListReconciliationsParams)
@@ -2956,6 +3140,9 @@ type ServerInterface interface {
 	// EndSession Log out on one device
 	// (DELETE /v1/sessions/{session_id})
 	EndSession(c *gin.Context, sessionID string)
+	// ReceiveSendGridWebhook Events of the mail provider
+	// (POST /v1/webhooks/sendgrid)
+	ReceiveSendGridWebhook(c *gin.Context, params ReceiveSendGridWebhookParams)
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(c *gin.Context, params ReceiveStripeWebhookParams)
@@ -4236,6 +4423,67 @@ func (siw *ServerInterfaceWrapper) ListAppointmentMessages(c *gin.Context) {
 	siw.Handler.ListAppointmentMessages(c, appointmentID)
 }
 
+// ResendMessage operation middleware
+func (siw *ServerInterfaceWrapper) ResendMessage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "message_id" -------------
+	var messageID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", c.Param("message_id"), &messageID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter message_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResendMessageParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResendMessage(c, appointmentID, messageID, params)
+}
+
 // MarkNoShow operation middleware
 func (siw *ServerInterfaceWrapper) MarkNoShow(c *gin.Context) {
 
@@ -4505,6 +4753,55 @@ func (siw *ServerInterfaceWrapper) RetryAppointment(c *gin.Context) {
 	}
 
 	siw.Handler.RetryAppointment(c, appointmentID, params)
+}
+
+// StreamAppointment operation middleware
+func (siw *ServerInterfaceWrapper) StreamAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StreamAppointmentParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Last-Event-ID, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Last-Event-ID: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.LastEventID = LastEventID
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StreamAppointment(c, appointmentID, params)
 }
 
 // UpholdNoShowFee operation middleware
@@ -5489,6 +5786,89 @@ func (siw *ServerInterfaceWrapper) ChangePassword(c *gin.Context) {
 	siw.Handler.ChangePassword(c)
 }
 
+// ListTroubledMessages operation middleware
+func (siw *ServerInterfaceWrapper) ListTroubledMessages(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTroubledMessagesParams
+
+	// ------------- Optional query parameter "problem" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "problem", c.Request.URL.Query(), &params.Problem, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter problem: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", c.Request.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter kind: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "recipient" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "recipient", c.Request.URL.Query(), &params.Recipient, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter recipient: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "open" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "open", c.Request.URL.Query(), &params.Open, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter open: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListTroubledMessages(c, params)
+}
+
 // ListReconciliations operation middleware
 func (siw *ServerInterfaceWrapper) ListReconciliations(c *gin.Context) {
 
@@ -5818,6 +6198,71 @@ func (siw *ServerInterfaceWrapper) EndSession(c *gin.Context) {
 	siw.Handler.EndSession(c, sessionID)
 }
 
+// ReceiveSendGridWebhook operation middleware
+func (siw *ServerInterfaceWrapper) ReceiveSendGridWebhook(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReceiveSendGridWebhookParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "X-Twilio-Email-Event-Webhook-Signature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Twilio-Email-Event-Webhook-Signature")]; found {
+		var XTwilioEmailEventWebhookSignature string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Twilio-Email-Event-Webhook-Signature, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Twilio-Email-Event-Webhook-Signature", valueList[0], &XTwilioEmailEventWebhookSignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Twilio-Email-Event-Webhook-Signature: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XTwilioEmailEventWebhookSignature = XTwilioEmailEventWebhookSignature
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter X-Twilio-Email-Event-Webhook-Signature is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required header parameter "X-Twilio-Email-Event-Webhook-Timestamp" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Twilio-Email-Event-Webhook-Timestamp")]; found {
+		var XTwilioEmailEventWebhookTimestamp string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Twilio-Email-Event-Webhook-Timestamp, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Twilio-Email-Event-Webhook-Timestamp", valueList[0], &XTwilioEmailEventWebhookTimestamp, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Twilio-Email-Event-Webhook-Timestamp: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XTwilioEmailEventWebhookTimestamp = XTwilioEmailEventWebhookTimestamp
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter X-Twilio-Email-Event-Webhook-Timestamp is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReceiveSendGridWebhook(c, params)
+}
+
 // ReceiveStripeWebhook operation middleware
 func (siw *ServerInterfaceWrapper) ReceiveStripeWebhook(c *gin.Context) {
 
@@ -6041,7 +6486,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/appointments", wrapper.BookAppointment)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id", wrapper.GetAppointment)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/events", wrapper.ListAppointmentEvents)
+	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/stream", wrapper.StreamAppointment)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/messages", wrapper.ListAppointmentMessages)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/messages/:message_id/resend", wrapper.ResendMessage)
+	router.GET(options.BaseURL+"/v1/messages", wrapper.ListTroubledMessages)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/receipts", wrapper.ListAppointmentReceipts)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/alternatives", wrapper.ListAlternatives)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/confirm", wrapper.ConfirmAppointment)
@@ -6056,6 +6504,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/uphold-fee", wrapper.UpholdNoShowFee)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/waive-fee", wrapper.WaiveNoShowFee)
 	router.POST(options.BaseURL+"/v1/webhooks/stripe", wrapper.ReceiveStripeWebhook)
+	router.POST(options.BaseURL+"/v1/webhooks/sendgrid", wrapper.ReceiveSendGridWebhook)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness)
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
@@ -10637,6 +11086,185 @@ func (response ListAppointmentMessages503ApplicationProblemPlusJSONResponse) Vis
 	return err
 }
 
+type ResendMessageRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	MessageID     string        `json:"message_id"`
+	Params        ResendMessageParams
+}
+
+type ResendMessageResponseObject interface {
+	VisitResendMessageResponse(w http.ResponseWriter) error
+}
+
+type ResendMessage200ResponseHeaders struct {
+	IdempotencyReplayed string
+}
+
+type ResendMessage200JSONResponse struct {
+	Body    Message
+	Headers ResendMessage200ResponseHeaders
+}
+
+func (response ResendMessage200JSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage400ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage401ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage403ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage404ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage409ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage422ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage429ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage500ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage503ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type MarkNoShowRequestObject struct {
 	AppointmentID AppointmentID `json:"appointment_id"`
 	Params        MarkNoShowParams
@@ -11568,6 +12196,181 @@ type RetryAppointment503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RetryAppointment503ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointmentRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        StreamAppointmentParams
+}
+
+type StreamAppointmentResponseObject interface {
+	VisitStreamAppointmentResponse(w http.ResponseWriter) error
+}
+
+type StreamAppointment200TextEventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response StreamAppointment200TextEventStreamResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type StreamAppointment204Response struct {
+}
+
+func (response StreamAppointment204Response) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type StreamAppointment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment400ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment401ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment403ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment404ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment429ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment500ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment503ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -14900,6 +15703,110 @@ func (response ChangePassword503ApplicationProblemPlusJSONResponse) VisitChangeP
 	return err
 }
 
+type ListTroubledMessagesRequestObject struct {
+	Params ListTroubledMessagesParams
+}
+
+type ListTroubledMessagesResponseObject interface {
+	VisitListTroubledMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListTroubledMessages200JSONResponse MessagePage
+
+func (response ListTroubledMessages200JSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages400ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages401ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages403ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages500ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages503ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListReconciliationsRequestObject struct {
 	Params ListReconciliationsParams
 }
@@ -16923,6 +17830,89 @@ func (response EndSession503ApplicationProblemPlusJSONResponse) VisitEndSessionR
 	return err
 }
 
+type ReceiveSendGridWebhookRequestObject struct {
+	Params      ReceiveSendGridWebhookParams
+	ContentType string
+	Body        io.Reader
+}
+
+type ReceiveSendGridWebhookResponseObject interface {
+	VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error
+}
+
+type ReceiveSendGridWebhook204Response struct {
+}
+
+func (response ReceiveSendGridWebhook204Response) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ReceiveSendGridWebhook400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReceiveSendGridWebhook400ApplicationProblemPlusJSONResponse) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveSendGridWebhook413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReceiveSendGridWebhook413ApplicationProblemPlusJSONResponse) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveSendGridWebhook500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReceiveSendGridWebhook500ApplicationProblemPlusJSONResponse) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveSendGridWebhook503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReceiveSendGridWebhook503ApplicationProblemPlusJSONResponse) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReceiveStripeWebhookRequestObject struct {
 	Params      ReceiveStripeWebhookParams
 	ContentType string
@@ -18055,6 +19045,9 @@ type StrictServerInterface interface {
 	// ListAppointmentMessages The messages of an appointment
 	// (GET /v1/appointments/{appointment_id}/messages)
 	ListAppointmentMessages(ctx context.Context, request ListAppointmentMessagesRequestObject) (ListAppointmentMessagesResponseObject, error)
+	// ResendMessage Send a lost message again
+	// (POST /v1/appointments/{appointment_id}/messages/{message_id}/resend)
+	ResendMessage(ctx context.Context, request ResendMessageRequestObject) (ResendMessageResponseObject, error)
 	// MarkNoShow Mark a visit as not attended
 	// (POST /v1/appointments/{appointment_id}/no-show)
 	MarkNoShow(ctx context.Context, request MarkNoShowRequestObject) (MarkNoShowResponseObject, error)
@@ -18070,6 +19063,9 @@ type StrictServerInterface interface {
 	// RetryAppointment Repair the process of a visit now
 	// (POST /v1/appointments/{appointment_id}/retry)
 	RetryAppointment(ctx context.Context, request RetryAppointmentRequestObject) (RetryAppointmentResponseObject, error)
+	// StreamAppointment Live news of an appointment
+	// (GET /v1/appointments/{appointment_id}/stream)
+	StreamAppointment(ctx context.Context, request StreamAppointmentRequestObject) (StreamAppointmentResponseObject, error)
 	// UpholdNoShowFee Uphold a disputed no-show fee
 	// (POST /v1/appointments/{appointment_id}/uphold-fee)
 	UpholdNoShowFee(ctx context.Context, request UpholdNoShowFeeRequestObject) (UpholdNoShowFeeResponseObject, error)
@@ -18133,6 +19129,9 @@ type StrictServerInterface interface {
 	// ChangePassword Change the own password
 	// (POST /v1/me/password)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
+	// ListTroubledMessages Messages that went wrong
+	// (GET /v1/messages)
+	ListTroubledMessages(ctx context.Context, request ListTroubledMessagesRequestObject) (ListTroubledMessagesResponseObject, error)
 	// ListReconciliations What the reconciler did and found
 	// (GET /v1/ops/reconciliations)
 	ListReconciliations(ctx context.Context, request ListReconciliationsRequestObject) (ListReconciliationsResponseObject, error)
@@ -18181,6 +19180,9 @@ type StrictServerInterface interface {
 	// EndSession Log out on one device
 	// (DELETE /v1/sessions/{session_id})
 	EndSession(ctx context.Context, request EndSessionRequestObject) (EndSessionResponseObject, error)
+	// ReceiveSendGridWebhook Events of the mail provider
+	// (POST /v1/webhooks/sendgrid)
+	ReceiveSendGridWebhook(ctx context.Context, request ReceiveSendGridWebhookRequestObject) (ReceiveSendGridWebhookResponseObject, error)
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(ctx context.Context, request ReceiveStripeWebhookRequestObject) (ReceiveStripeWebhookResponseObject, error)
@@ -19262,6 +20264,34 @@ func (sh *strictHandler) ListAppointmentMessages(ctx *gin.Context, appointmentID
 	}
 }
 
+// ResendMessage operation middleware
+func (sh *strictHandler) ResendMessage(ctx *gin.Context, appointmentID AppointmentID, messageID string, params ResendMessageParams) {
+	var request ResendMessageRequestObject
+
+	request.AppointmentID = appointmentID
+	request.MessageID = messageID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendMessage(ctx, request.(ResendMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResendMessageResponseObject); ok {
+		if err := validResponse.VisitResendMessageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // MarkNoShow operation middleware
 func (sh *strictHandler) MarkNoShow(ctx *gin.Context, appointmentID AppointmentID, params MarkNoShowParams) {
 	var request MarkNoShowRequestObject
@@ -19443,6 +20473,33 @@ func (sh *strictHandler) RetryAppointment(ctx *gin.Context, appointmentID Appoin
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RetryAppointmentResponseObject); ok {
 		if err := validResponse.VisitRetryAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StreamAppointment operation middleware
+func (sh *strictHandler) StreamAppointment(ctx *gin.Context, appointmentID AppointmentID, params StreamAppointmentParams) {
+	var request StreamAppointmentRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StreamAppointment(ctx, request.(StreamAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StreamAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StreamAppointmentResponseObject); ok {
+		if err := validResponse.VisitStreamAppointmentResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -20191,6 +21248,32 @@ func (sh *strictHandler) ChangePassword(ctx *gin.Context) {
 	}
 }
 
+// ListTroubledMessages operation middleware
+func (sh *strictHandler) ListTroubledMessages(ctx *gin.Context, params ListTroubledMessagesParams) {
+	var request ListTroubledMessagesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTroubledMessages(ctx, request.(ListTroubledMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTroubledMessages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListTroubledMessagesResponseObject); ok {
+		if err := validResponse.VisitListTroubledMessagesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListReconciliations operation middleware
 func (sh *strictHandler) ListReconciliations(ctx *gin.Context, params ListReconciliationsParams) {
 	var request ListReconciliationsRequestObject
@@ -20750,6 +21833,35 @@ func (sh *strictHandler) EndSession(ctx *gin.Context, sessionID string) {
 	}
 }
 
+// ReceiveSendGridWebhook operation middleware
+func (sh *strictHandler) ReceiveSendGridWebhook(ctx *gin.Context, params ReceiveSendGridWebhookParams) {
+	var request ReceiveSendGridWebhookRequestObject
+
+	request.Params = params
+	request.ContentType = ctx.ContentType()
+
+	request.Body = ctx.Request.Body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReceiveSendGridWebhook(ctx, request.(ReceiveSendGridWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReceiveSendGridWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReceiveSendGridWebhookResponseObject); ok {
+		if err := validResponse.VisitReceiveSendGridWebhookResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ReceiveStripeWebhook operation middleware
 func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveStripeWebhookParams) {
 	var request ReceiveStripeWebhookRequestObject
@@ -20937,380 +22049,411 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P2Jdhs39i8KvwoOz/lWkn9TFKnBjuXV6xx5Stzx1JbS/ndH/iioapNEVATYACia8fVa92nug90nuQsb",
-	"QBWqWEVWcfCQZla3LJE1YNrz3r/9sRWJ8URw4Fq1zj62RkBjkPjrYwlUQ3yuzR8xqEiyiWaCt85a70Yg",
-	"gTBNmOq02i34QMeTBFpnrcO73mEsIi2kOuz2Hpx2u93uAf64b3786P+0/8W9Vrsl4d9TJiFunWk5hXZL",
-	"RSMYU/POgZBjqltnralkBxIGIIFH0Gq39HxiXqa0ZHzY+vSp3Xp6SYeLw7wcAbkDqZjgRAzIbETNiIka",
-	"iRlvk4GQRI+AXD8fHLykOhpdm4soJxAznZ/WVevoqrV0rItDeh7DeCI08Gj+FiYJnZvbiiO8Ns+5JrMR",
-	"cKJHTJnhmTFRrmYgiRY4HioTBpKYt4PSZMb0CK9SdAzkFuZmsNlQgE/HrbPfWubRrfdlq/VCRNQOoHxj",
-	"cQSTiWBcj4GX73LwfZ2tjra21W/Sr88nk4SVrarZ90l6GdFm32dUkYFIEjGDOD+bGWX6r71ua/l2vgUt",
-	"5+cDDXLxfRcQCR4rs13mYeQGBsItI4cPmmg5z73ydNlSjBlnY7ODvXT2jGsYgsRxvHv37nyqR8A1i6iG",
-	"xcH8LGZ4boKL8vN9BFTiaaLJ+K9XrYhKGCRi1vCAf2q3JlTSMWjHLs6jSEy5fl6xH9R+nR/K6nNDj1rt",
-	"FjMPmVA9arVbnI7Nne5xfRbXPFdTvHJxX8+zc1w59OySpsPHY182/OyRm0/hCTLcqtFbdtx04HHFwO3T",
-	"Nh9zwB1/gfniyP8pppKIGSdTzv49BaINHVmOzRSJxHhMedwmahqNCFWEkl9/ff6kQy6Ax4wPM+7orlzk",
-	"mYQOKeMoDugAzowwG7I7sOx3wKTSjgl3yGV4Gz6IcqFHIMmNiOfmERIGU1XkK/fj48GDwT04OI66Nwcn",
-	"NyfHBw/iLhwcDe7F92hv8GN0euoX2YrdbJmD5Tkw67OUYdAPL4AP9ah1dnR62jYMxP/dM0SqNUjzjv//",
-	"b1dXH456B1dXH+4/ff+X/1W+LwMUheVH6dqI2etUlM7F1HCR+AzXzEjNYC3sQp30jqxwU2IMggOBRAGJ",
-	"RpQPITZrrhiPoEOu/+uaaHoLilA+L8reHrKm8nVyorvuAt07Ka5PuXRMnpTy1nMS07mZv04J6ztFIpoA",
-	"j2mBxo66R/cOuscHvZMKSjJvWDbscOe6Bw/efzz5dGB/Ocp+Kd/FN1SzJQxtYr9uyhNuKniCe9zmTMGK",
-	"9hItCUX0q2uUropMJ0bAvSLKit02oZqMhdLkuEu+f/vsMbl/dNL9oUNeI41mioAi1GitQy5ktQ5Qeszc",
-	"wCqp7l7ZbC4mlD+TYrw4H/OpU/e40pRrIniHPIEBnSYa1QguZh0/mH9PQc6zsQzMI0vX1ZyoA83G5XqT",
-	"Gc6lWBzMI6+sZMPJj4WSOVBJqNF9yLV5/XXV2LRYZ2SXbAyvB4Oq02ruI2IwaHpcBxXH1TyvLwaDzc/r",
-	"5XwCNZQGYu5sOnqoGv18ApuO/JO5WU0EV2BVt2ysZkrPxJTjrCLBNXC0/6jRta3VcPi7sqZDOp2PgVpQ",
-	"W7mAwQAize6gP5EswqdEU2kIdd46az399W0LWbWQrTNz+6d2q+bTceUUaM34EKdH8TV+maxU70dTbc7A",
-	"mPGpNqvQO+qm38VA44RxCL49Oem2WzdC3DI+7M8Yj8WsH9O5ap09MF9MBwOQfSSR4KbsG2sRZF91262I",
-	"TvTUfEblkPHsq/tmIDFTk6mG/gQkE3H25ckxfjuVuBPZ58ddc1iQePuR4AMmx62zAU0UtL1B0edCsyg/",
-	"hrGIrX1hXmR2NT1mz1ADumOKafOh6BujuT8AHFKEh6LX7WbfDCUNn23GM6Fz1G/dao3ph+z7eyXfp8uG",
-	"5lFxFkat4HFfMzQ3fvvYKi6p3aJwdJ/ai1cd5S467X56bx49ZjwOd+43fFjvqIvfGsKKpwn0EzZmunV2",
-	"lPtwyjVLCi+QYOjG7JA9I2Y5VCJ0X2mYhKtkSDGj2/8lYdA6a/3Pw8wnc2i/VYcFGn0CmrLE0nI95hN4",
-	"dry3pOx97rJDvAYf/4jGb63nYQlPmEhxk8D4LyW8IfKH7I4mLO47L0bLjBvnYIfsnRuxAEW40GTANKpZ",
-	"5oWSRrpDHqPaaHVPkFJIRRKmtNEZY6KAo0KJaj0yW7wCj8qAQWJ4h1HXD5WmUqs+NSMYg1J0iKNTJOWn",
-	"5kxYYorq8eouchxN9dSQqCELzTTy+XBmzM4LVyFjyoexiNT/LC5O7WPxxq571UFYuaoPybVdqGtiKF8R",
-	"oNGI4ILhsuJia+FU9o4Z2GNrUp1HEUw0NBQUBcO3tg3t7LjWWcszhnYrSd1Ya3qk6hOfn2vJMv8CE93G",
-	"tYqolAxiIqba2KRKCG7+NSrrRIoIlHImpeqQF0LcGr214GprEyHtUbabZI1Xa6qWuv0Cqg69essoO70O",
-	"J+N284ng0GwnjTCEuH8zr+fHwU20HuU+6ibePur2Lnvds67531+6vbOuUcLXUCfcLU58PZEd8pMRSeQd",
-	"3KDmDjxWhRcfXXYfnB3nXtzkSJrjl/RRqy0+FGfTaoeWUW0Da0LndlHzC9Q7DceZyR8ryDOmVjqU9D7P",
-	"pFqOMQByIpBjPEHLtY4q/aJaOair2O1UtjeV3p/a1kL4Aymi9XQqxQQOH4FMGHdsu99EE8UbSrWq6SSu",
-	"Rw4uhtE6662jLpQxLUPu1rEVqgrWxAs4T4HDhF6pMKaxjNuUhUFyXvyDwI2/7EGLfn/Hv/ggYdFmugnq",
-	"ZpreAg/VkovQZzUSSayslWyOR4ecq9s0hJS6gsyDrD4SjYRQ4D2F1mBeX6V4kFcpzGswVOSGnNMlgsls",
-	"S40wAwHr9zJGVaZO0CQRM8KMGmGW8pooOldkNpqjpmAd02uYk3mLLRJcTRNtTZ4B1OEoMQwleEEwdt6e",
-	"sd1WNFX+j3tbR1tdtImoSSgfTukQDYVWDChcWu9T02lR9kyMpsWUMR3R39k6O+qaLVUTiBhNmDbTeALG",
-	"aBeJGM5by1hQ7T21q1+1pVlYYG3D4JmQNyyOgW9Ee4P0KTmLgCkfMvpOESkSMKcOzxzjUTKNncdKTMDa",
-	"wptS2HFGYa/8wYYFPT0b7LZIy02SjOkcZxcLnBjSz0/LlbLVa5swftuHDxM0a4rLa74kI6qIu2DDFewV",
-	"zJ7i44tLmRvbNlbz3L4So73Be41GPaPGvJskNDLTLAbnp2qpFVPDtM2e1r+FeV/aRwYL/qsRBYTDjBQi",
-	"OyhCfDjJKWUbbsTRUX4jMGpFFcGoTMnrFmzR8tls68BfF1bgOhvcQmzN7hXXIDlNNvQ+uIcU5DsKNDIz",
-	"2s9MCj4kghMxlUSxGDrk71OhbRzf74eNZtnI10RITdiG23UaugvOCbrdjaQVU6kWvQRuEtshl9y7OuQS",
-	"koSo6QSnhYkxflbXuA8vGL99fWfjMzvkSP40tFHBEYKIJG4XiZjczC09gSSoynptzJ+eBLTeWO364iwt",
-	"fakYEOrmVLpAq9bHjOaV0KtUsdX7x4XuD/Apef+dBOvfchH5fMbEJnL5JC+X/btz654NakuLnp8N8gg8",
-	"giz14qWpCF5+a0EUpAvt7d5smTV80IcjPU5y69q6mna7x9H/MNrYfALEXIAfQWtF8k2RmCd06DKdUAVn",
-	"nEwS9BoJGas09Q15HA7ShYjXifVQDX0x6N8wqUets1bvwY/dg+7RwdGD+no0ejqcvnweU+JGg56NxDv1",
-	"FCSD7ajC/vEVJBbEw9dWht9gyCJm5rHPKEs2VCkmweP6A/u8Irs0BO9TKdCuSDMyjFQib+0vzntobNIY",
-	"IhYbmxRmm3LGQMd4rnMjGQPlsxFLoEilZVPaBr0W3m9XQgepn0gVQZYnOro7rcKmvU3DqdvatjSgEOoc",
-	"wGPih5K5dM05Wsir2VQP/DHYI/9Gw74A4kXZVT7yrSgaNqPWuwZYNEp3htmtG9MYiDHhPrVbF84z90xC",
-	"aWonvQWjoW1GrP4lF/SucQADw9bmrt/Wj2bUc0bvyMHc2FfsHL72zKxyjZZ4Oj+9r32M8htTcpjwi3ZG",
-	"OPgGZUncHGxCkcsp5xFY+4RcCvGCyuFm5veEzhNB474Wop/g04qcwGcu3Ts9Pb5HbuYa1Kac+Tivs/oU",
-	"RaMo+jHkCX9hkNvSXBdejQR+KcRLyucbLawZ65jyuY+XqnBhzdO9A9umfE15jHrzvEMuZZr5yQklY7EF",
-	"HfUo9M4KQczISDCy3HIvDn0ry21ei5q3JoJH8JDodKIucQsT2A8wg/26QBrBV6soJEiDx2H8ysNE882E",
-	"57TwrCKxaOsuA2WOFIqBAXnz+uKSHN71DhUoQ/TKZgPf2Bx3vGxTC6SX7e4LMTywScPlQrQ4g21sbfbO",
-	"MVMKLRHnqZBE3EHRhfvu3buDYoHAsg0t1hP4Xb2jLKE3CWy6o+lzCvkeCuQdi4BElAduTx8Sd3QZkGtC",
-	"NciHzgJTdACFeHjBq7SpU6boDvbTyA+wZP/T+W7HRzOhUpMZkBgmhgQED2IvmEvwGSnd+YYgfgkxo5c4",
-	"8Y0OR/rA/tg8sY9rWUb1KElwvx/btx2Yt5+Roq62qew8zctOHBUmUHmzPx3x4s6XTmbbotSMIUs/n5oz",
-	"iCaXHydK2F/5HUg2YBuyY4yX9afZwwoUDAfmAkLjWBqW7EaXKotkDrpDXk+wss25sZj7HR1Z6FGheb/d",
-	"FqM4NYZY3MSFGW9r+yZUqZmQMdZHsOHIJQyhQFu2fK0sP9DXWKU5VzS2xhpN3hg1XGoGKs3JmAQfLZop",
-	"KzOEg3yrj4vfJUGiUYPCvSxf+bfF+if/vuDpWemiuPkdIkyKc0VmDecfpBNVV0hZ+ZN4adsmbOCLUVau",
-	"lgstl6xVzeW2VlPJ/Rj5NN8wDTZJZ9kxfCus4HGPoVLS+cLa4wjwhX7g/jVLVhyLgd2eN1j5dGFy5RL5",
-	"IpzjkvXwIXa7YRioMBzJxojD/Xs9cNzElqi60ld3YUn1a7bU4Yi63eqyqauri7IdSzdm1X5cAK5jYDgv",
-	"v+eSjeFf5rrivvm9cltnBxA+eMn2Pb2DxlRDK4nm3UiQmMWY9+GU0jQVRs2VhnEtqqG6bpFIu3XLLDPy",
-	"O+xSCdFhbBYk9ivSd37AFibRG00sxoPhf/OsOLgu/UiCAo0saDiEuC+mug93IOezEUgclTEnsuiuhCFT",
-	"GqyHz8qOVHK8X3ZkCkpelnWFQ2qTmS+vnxlj5kZMUefERd0eG8AVxU1YdW5eMNX07KTDrDXe3CFdyb7w",
-	"iUvG/NIndTc77VrDeGJBEIpl1/nM1bpHFvOq+1aZKhM7CVWaSKBKcDIbzf1+o5rpnBLripMiteCxnPc9",
-	"Byk78Iz3aQLS/OVrq+EDsw6MBZopO91mzI3Wx2tt2TAntnoXy3eC38yY0hDIlN9yMTP8Xd2yyaRiMO6q",
-	"Mmpz+0xmI6GAiKmOxNjHC3gsJOGG5okWSRxsQViCvyBMHSm5CbWzsxQMJHeGVp/ez0Vznlg2pro3zUmu",
-	"2YBfUk6HEHsNcGHA7RaHD7ofTaUSJTWkL52cEs4EMcQ3oUPorNRVV079Qjs/y9K5F0WoT/538WOmwvRb",
-	"Jwhokhhzz+aYFHRaL9wyfnUjRAKUfzElp7BuBT0lHXD5Smq7aU2OT4U6P1UgO+RC08GACJ7MO8s45HIS",
-	"0UL+Yi4slZ2V8/ilwH0naXDbWhqWVQwG5l/UlkpZ2Lk1DF/zZP5ZlO5SbbN0ji4C9g8M7jQ79uckYXcu",
-	"amN4r2Ix5DOobXL1K2ETs0Z0MgGOZchMkxsjJBUkg0VyWMPETYNwdQVWGI9bfnIQQsAo8q1P+RhdjWEF",
-	"4bkFvdt7PMVgoCD1BOFqfqfIH5jp024sfpcG5OxV6xkwuZDgx6YugRysQPagQM6GpXx+N3PbtNI6Cqok",
-	"GqqLtlL4pgS65FeuWeIhnVLvgqv8Mso9S4A4Vaf+dgXlVkvgdWwg1F6LLqYJnataxlhEeQRJkr6iJmNs",
-	"t6IRRLd9xkuH9g4nmzq1zozWlbq6zI0QE8YNYWuzXjgHDOGgg1tr4LFNTK63SOuo6Tnn0MplypWZfSxl",
-	"Kk3NhKZsqOZI1+RWQTXXqvteiYuRmD0Dd58uM24vQ96O13SIEWmF0pkcKysV2A25qK+iW0GcvpBmBEns",
-	"STMtjat/7lwp++o0NHsZcj6qygHYnF7o5ktmUmhwa8Y4uf7pqY135qpdP+aZ56fr0iW076ywSN9lFmgM",
-	"UcI4xG2SMgUiJImElCj4Kx4eVCSWmdBfq1xTehrdlkH92PRos1pn1jdstRYOECtCiUVMWKlopsWVS0Um",
-	"XrSRkK1JF8sEcr4isS47SosTiyv42DLzzJ5ReSon6O9xuTv2CsMhUO+7BZiQHCdYaoCnGoEfTDsHVBYy",
-	"7TK9YkHDyIRtQyXD73eeHnKCKbfKK5SSnRvVuTLRr8GizqNcNPdYY9lgWdKgIg69RQXjCyzmhmrAAgJL",
-	"Gcur+bCxY8jLNgqNrZfmwmXRoibMpoyOQqJxpICDa/ulLZm5f2uN7XSgJRsE71YbdYuoQkudSoLDvMFW",
-	"hbBCDdBaLvxtK1e9OP7glTUW+DmfTPU6nijq9bCIcnLjOLQtF7OhavRRs2hEcLM7xMgfFQKdIpvEbDtU",
-	"4iEmNzS6JQMpxqX+q5BWXXzPVvsuJA8zbq8lgoMDCeQipeaH3tpxmaBK03k5hVcAPwUDQAyoRTTVRPBh",
-	"yVS5R+kdUUSkTHODEqpdFd+YfrBYrkfd3r1uO8N27bZL2EUl+lQ4RERCqBhjoE+bMSF6MEJYLhtKr2wo",
-	"pUhXwTAeVA+CjoDGhPoNwpVRPtE1N5L7x6vHUQqsFQykuwjHAhMVrsRAAgSu1dTCSIdhl3T51lTAeDUf",
-	"SHCM1htJFWxYMJT79Y4xneqRkExBTMaGDZKEThQicDY52D/+uHLIVbAiwZAdrlnFiUqNoTGdE8v8zOFG",
-	"pFaAtmUyiLaMlVe5AZonhyO8Vz7EEnletS2lB3UBHCWYXCnbfZwm+syYHrkQb2YqZ4S7yMiqAN2WncbV",
-	"5JkALezt6dHpve7K3R2n5qRP0wjh5LwPPPxMQwIjoIke1U3QQMa8FLe1AoYm5JzdhUW5GBl55YwSR1ie",
-	"GLQVi3bQ6Ls4MI8nYypv0TxRedJdvVAVUHnBEI8XRpjlBgCP2556qTNFq91ljVjKMqC+YHT3qg8VS50o",
-	"ZMonlKWFDQFtugOXG91qQVQFEhhu7OlSgRi6eNzo3KhSL5BnL0b5mVj1ockQvaLZQOl6AQOMf5wVkIQD",
-	"pBPD2jrknODjzSHtYozQihHc/3bKOiifE7dSRGmYLKpbGV5K0Th6fvGanBz17ndaebDo84N/vf94XAYw",
-	"nIKtLFqEXEgy5UyrMxKhcT8Qkjz99W2bzIHjH39788+cL4dxfe8kXPAH7r/lp7agR9sBtbNplinLAajk",
-	"Ku58TsbiziuVhKrbnCRPMQYXeXMeyip4zVZRrUo0+KEw+rhRucuOdQRJxuR9pmOJVvsw9cDgU7ggZiZk",
-	"wLSqn32ES3DJnHigH57bu3rdRQfDIvRmuGSoXARQnAu9Krifo63zcU+LF6YVsCEzbVCp/qBGQnqlJp1d",
-	"pfJQSv+rZlgEIAtmeFTGucRAAy8oPeY0VimNqyVPNd5ZOJaTJsZPpUJYXLKKAeXxUZfKwGd+67AawG4b",
-	"ldGI3eU1veN7pyv3qgSEtcjEnjCH9HEDegbArQCxXsB2atym58muh9MhRoiksUT+9lZyMud2KXGzLI69",
-	"hkdg93lEBY/dBolEFT6T9X2Ae7/C3q+w9yvs/Qp7v8Ler7D3K+z9Cnu/wt6vsPcr7P0Ke7/C3q/wH+pX",
-	"qJHOsTiXStWw3KCrMmsqzK5KYbxUg1hUjasN3SobvdLqKWEgBRZcpXaV64uVtkoJHS8hq1DULBz2Msn0",
-	"yO7OTjNuGibmViW+PsvlAz8kwCM5n2iIbf6JLcqbOJqgxHXucTQR1Dh1m5VUXIakRrGfEMRImvUzTuvn",
-	"XxZoMkz8yRIRc/mJ2dDL9vexzc9dpzK/kAxcqFUKujT5T6Z8BkniYEnxcEa+9UKQMNkfGzZ3C1laUx4D",
-	"KEoYZ1E/SoStoUbUj/Iu1eFKhaMtXYhERLeXLte9iJ8U0cQ3ESQxnbc9s7dk9ZAcnZx1u77zNqLsOIQV",
-	"WmhFihB5eXX2++9/6/beYzfO/+vot+7B8fsfzn7rHpz6j8yjfyjVdZ2h/nRMWfJMWOWxwf75mtzcqUs/",
-	"bC/0p1xh5WJpe0WdMuO336WQW0aCjYU0JoSDWlZMQ4ZKdMuxIUSBMHsldFnYYjuCrNi4fJ9tDvrWjrvh",
-	"pzIunlx/5GdU9bWr/Q8/40KnnyMWVz8r8as60GX1zkbJTcDCGDixsZoU0lznlTTh+vevBZlCs7uaFeWG",
-	"57Kcw4sZB9khz1MsZezHv2D8VJWJuVetOigSYiMdaaLWrZ7Mj/5pHkrIsYigq3lDhJOt0m8FUsjSFXpC",
-	"5z8btbJezmh+jVAfLVmj8UTPzwidWcZZy6rDMbwePLFWzTKbpzBJO4aKmb2+AylZ3DSBPF7S9ZnxvE/F",
-	"V6Us7OzOFmfpcrh20rVWZedBwXAHSsoKNsfCCSsuqiOKT2wh03ZERak6YySBmjLt/lyizZQM7q6Of6/g",
-	"bssVOJb4LZgmFr2GWGZas24S3VtV6rFF1nSea3VbVUCRzqfQX1qKmQJpm3RiubuFXh3AzILTlxKR7aJQ",
-	"rrO/vrO+a94mIzFDw8D6Nqy72Hfi3241JVW6b55cOqLnWtn6FwcfJiSRMJCgRnUHUloXYFe0UD2UG0lu",
-	"obJ9fF953nZP+nbQ66cBPLGW8naINtTgggpn9Etk1oi5KrVIYAxyiL5er9zRsdM4tmSsuMZcDRWyG2HF",
-	"9CKM1gZVT06dKWUmFoLK6WgYycLV+q6cYMuatNWqvPGt2j4ugdVbUlNsKW5lGSZ8sK1zKvDMDGfz5ozl",
-	"UT56h3MmEU2S0FW/8n212UraSm6Bbz5+Q07u51SFUs9Drl6vqjBswiL0c01lOUzhYoe64nD+CVSWlWPm",
-	"u9iVjXFjYR+WowUvC1cvX4O5cBZTIqkmx3XU4JQmA2X9pNwFtUZakoelLGYmoSR1ZGn9VQ1yldal9/wM",
-	"d0P/RbCiDfjBGWabOEwMBxTNVGq9efBVKZKwE2LRhNs5Fyk4SY66G7OIQqSVHvzx/uNR+/jT9wfuz+7B",
-	"g/cfe+0fP/3wX+Uh2NQCO+pWM5jluFKr2M/CmR9pPVFnh4d+gxa9R2UrU59pZWlFhbjbg253NUtbuUWb",
-	"szjH3ZYysWretXulzrUS/QoqxNdGMq0FatMUlnQgxbg+1IQHHSvhGxboCuK2a6CmAiRoIX0SRl/gRXXQ",
-	"PUo8vPUHGmA6rAgrZoALDgRRCyttMW2iImzxeVBFN4UTfQbwxLWS2Y4xQqVkdzTph/jj/rOwr14URHXS",
-	"D7nol34emitDIeIZwyCNs2wyn/aWbJdnABepHzt/jm1sOD7L5YhkmZUPiYuBxmcE4e9cO7KHKJ9jSWf8",
-	"LEtFIFqIW4LNDF2SLU2SEOLZvS0LrSIQJ0yMnTaj7A7/Tp9c6pB/xiCJn0rZ2BYbmBsrdKgzxOo/TON2",
-	"bfLvKcj5IQZ328R2Vzgs6VaxKIkzHNsyjCDhMFNWM1M73OyBpfvKLODqzoHlm3DXcqSiC8cgHetJw5AP",
-	"rUo35UYZRs1YpbDJiwAeKRRFMX02Bqsf8un4xsGKL4ZypnbhFm4PFuTQtnZkse3n2PYh68Ln2MZlqm/E",
-	"h8IXq/fVj8ItVCW7/dnmxDbb2sVolbitHZwqHUXmy24YkFmN1JmFf320v8Edi1OQDutn2TzeAdzGX91c",
-	"2q1ZNq5l9/jhF2fvb2+vXIdfYH4BTSX4LczrC/A305uERb/A6uAHPrZskBm0XTXSWmSWz+uoM5okGJBU",
-	"YRasAybLZwOUd+Rb4BWFEOkm/v6agIYBMnCBudleS4kYkqo80+pOFgWA+3IUyqyZCdPKRnq/Ux1iUfe0",
-	"Tf3EXjYR5UvH0dB/VmUbt40FHjSI+LyNN9bEc9sqCpvZFivKCOO4K08v6bAusFpFz4l02fMma9hwIX9a",
-	"QmS2JlhoXyeWf4W3txJkusRWi9iE+c7QeyT9IpJ+tj6boup/Ljj9zXH0rUN01RjDNl1p6UXr6a9vW2n1",
-	"xI/dbvfTt1enseWijFcwexOk2KyZWbeLDKalWTnBsNdICsQR1M0oWpSFMOs3TUv6ihMJc9Npu7WpXHPN",
-	"YN0kuaoeSSp1gzx0Hg8MF5J8kRaeHPug7+pBdRca8JenK3k3Ytadv0jgGAk4+XRgfznKfikl+SHwGEpo",
-	"/rmrCfL1jGY6aVpHsHH3umv34lp0/I+cRhVM5+rqL//bTIB8/8Nh5+D9x+P2cbd8JhKyhOliF91iUp+X",
-	"pwqSgeE4I5bYFG0JLgdRag5yad7n1qID6cBXwdpnwNxrQEEyRW5horE745jOyQ20bYdG75gLC1ixbBXi",
-	"slLRAqmMa6WTZkHBiMWwBFI+8yWmVlra+DuFk3eF3FkNW/20IF+vUQNDfNHV6ZHEnY9y29jVmQ+2MjfY",
-	"LXfZ4fDi5TF6D5vaozbBqL/l7PN1JE/4yKNVMmFh3IV3li/UTmXCrln9Eg6+9S6VKUNem9meEcNi2wQ5",
-	"bJtYBov/Gv6KTlLfH3bHGSa1uaw7H+skjuwl+F6C1zlbOzdbPY9b32x9Q+dp/7PFCEIu/ikmwK0rYkLn",
-	"LmN6Ql373ywkKu5wO9J0TcyEtR0p0nxXGzrFWt24XlSiap3n6zT/aabMeASQ+jckWGqkIJJQEmR6Q+fK",
-	"5jN5bAbMcLrQkk2g87vqEG+oTujcME+ezL1Kom2elyJKjMFW5GvhwSlKu6iU5+xgHoe7lQj+0OG9pD35",
-	"7RSInUL5s6c3CVMjcw76t1DR1ugWbKeYdG5rvMjW7TZY/npamDs6NTWx4BQEI1pyJC8WfHp0RplmfNg3",
-	"Gydiq2JHgCk25kUp7FL+ZRkdlbE237i8maHw9tlj8uDk9H6HvJFiKOlYkUSIW0I1uY5EDNdtMgExwWY6",
-	"NCbXNtp6XQIfUh7hxXqKh85/6Br8rgjjlrts63PCIBmgxI+f9aQvO6WuWPY7RZ4/6SzX6xfd0a5ffWV2",
-	"b3mmJh59ESMpw4dJQhkvGBorGrK3W9ZJW9EO6Nz5cI0+IAlmEDjVAJEt8N1BrhKVcd8z6dUeMPzWzzzw",
-	"8LowttvUYNVL6SSNDjZk3skwpKqn8ZOL81LSiORd/sKj09Peg9JLb6sCADaB0D/i9S9vyn3sKicnFRuW",
-	"Xvah/PQhI40Mq2yTG6rg3slUJqs34RZTqM0k27gmdhh2LuZdZWv+FmjMuEsgbuJSFUoPJeTY2XSCNeIV",
-	"uTmLIQ3DSebo+88KsEqVNRhPhKRJ3XdVMe50zMEjy9ckAjbZsQrBlJo2DFndLnQhtaqOFz/lGGkYKazs",
-	"5TSdkJs54mUa+YtlXDbRbPVxc09OQzypXMymtmR1d64I+11cXxF+C5HgEUvYOmgMrhfi4sL/w2b0a5sj",
-	"GhOlhTA/WZJgltLMCAP4QMcFzhsImIFN7apozjdgUmly2u3WLkr1qWIlYnLAOFOjiiK58xuFuirqoUwT",
-	"OeUKvYwzV7g4o4rcSBsdGAyalvAtVuTZqckpJ4yTS0fD5NfnFVoiJhuWPOqN1bLA7QKuOCbH2N6VqGdj",
-	"nqIYkNioO4KDKt8KCRNh7isJLblNqiixsa9rRP9asuHQ0nIqWBxyRwuBv5SowQ6tI8g9KjeQdnpog8UL",
-	"phgcvNXk8jnoO6TObZH5hV2PLXSubnxgfxdoES9WxxruTBUxFoYkMzonNEHZWZZoU7bb7sHlk49hPFmD",
-	"v23fwVsZaXxtS24Sxm89edoEoC1FEsvXBYt9G6eJ4139dCK5QpMfm2E+5B9WMUiPn9dsnGXoxPlEkJX4",
-	"f+VsLYBTrQ87V5j3AsaYf2j5EgyZ0nIdCf1FXLbrdXLfkas3n2vnQXmRQBYoMEi588LHXVgXmrfEi5yt",
-	"49XVRWvLmCpHW/dSb+41XsBxaS8WipUf8wllcg3g/DKXupftZ4QSDjPinE7G5pcMVFay8ZBwweEMcwz9",
-	"RUYQIR5CDPIh8brBWRY/dnjyiRC3baLAOjXCYxOoFtxmGaYaxvslJQOrQIRwctVr9zZFqdu87CeiUwV9",
-	"CYj8ikmUs37aS9k1eLR91/sjym2uJHpmJETiDqwXzxXy8L6d/fYKet6mYIPNCwR2B6pXlpNfiYKHybeL",
-	"GHbo+5QwZDaeYEturQ47GBgLNB4zw5PERJUeJfNYl+HeKAc4q6C1LMYDGhVUznZrytm/p+C+1nIKn9qt",
-	"C7cZF/SusVpJsXdomU74gt2BLw4XU61YbGWzoWdEDGobuz6V1PUaf7i3oYW6UqFOx1a2gRcWYaZ5pB2U",
-	"6leogT4EYguuyPW5dY//gbL/jDwCKkGS//f//n+ua+DP1EwSdvewkuFcGLMhrjQLre62DPTmBSbL2xxD",
-	"VxHHGmBULuia+af/JESMKXnttDE/hw+aGF7YIb/YbtxGs1F0AOZfSrxQKnd42x0tzYLAcn1EiflOEeBa",
-	"5hvbu1vVda0ECZxP33vKPQewu1vD2ZcNs50/T7kn57a2ALmTX9jSvSw98onQzWuHmp3HoEf5ClrOymTW",
-	"atS/gIlW00OxsYLUqDd71Tbs3PeAe72+x6Gq3tZFnSAm3yOU9AiSuE1ckDAlY+f2/aFNXE0A+b54id2+",
-	"H9quVQVeY4jBou8iUiq2rmCK3ABGjI0mYq73Ufs2cb6gPuPmYwdr+ZAISXxYqE3SSGSbuCh+mzjYy4ce",
-	"eTvO635uhmjW+TqGdJSFvIFsCPhFBq0ZZA+ESQVZJoHH3lyaU9BuXfru6k1TKh38B+VxmixIhxKACO4R",
-	"z30XC/KCGtZuS3sRZhL7NCgSC4vLIoyJWdZQe1k3nK21v6nZoGZLDWkqWq80gahv1gV+scvCGv0Qtt/r",
-	"oB72/3p4/01R/dfE8V/hxfHN7hcx3StQ1/Po6k1A1MtYrBEwrweDXQvkmmmWn0kAl/l+ywTqkgVbJ/cx",
-	"WLUFN+JYKE30TJA5UKmC7mqpaVI7jzpbwY3szVrLsHMNwp/PL4il6oawO7tU+3psB9U+ICOmd2CYuiUT",
-	"ltxrrXrZggnrQ1hm1qYrvuiHPX91bufpCTYrK386NYt3+AhkgprMwuH+BxbVRus4satL24xRhn0wMcRJ",
-	"FYlGQgG3Ikyi2xyka7O1O7j5HcRulsZt8IjYJgprVNu5rMXc1E+/NNL+Uf2lMeOvXJWXBS9mg0Z77v47",
-	"+GxrusIXyWHWSIK0Wx8OhuLgK9+6Vc1BAoQSv4ljwS24h56Csr/NIOb+dz2aSvfrQDIHA0L1VLpfp3h3",
-	"2ZabdyUWT36ngrAAvvIF5WEw43W0oE2nnTmZ73fX9Cygmy6aSqbnF+Y9PtiLrrP0t2eeXP727nIh0ndp",
-	"ay1ApSd/QK7fvL4o8eThVNC+sy9IhzPSetL69AlNyYEoAfLA0NCEYiJ427eQNbb0QCSJmKXN8zLoJbSb",
-	"jTRzyWlX/Io/vQM5Dy+yXQ/jqaQ3CfiA1VnQwXQkklhlrR6pdg5STLsyYtK+X13x752TxY+u7TvGSdX2",
-	"LRWdZ+EHh/SnjF7DtIJkQIR0FYskEuMx5bEiN5CIGY77ubWIbCO6t88ek+Pj4wdZ+nveDsB3OTPgIbkB",
-	"7+gfG/bnME+TrB8O5fEVN5+hPvJHJv9B4oqMmYK4Q1567w/jZJyV+JPvscT/BzsYyolHEiC+ML9zxTGj",
-	"2g5+YlPNiU3vVeR7n0X+g0OQsKnjLuvbe0DMi8ZAudE9rniaNXzWekwlDBL02qTgJ62eoQ0xAU4nrHXW",
-	"Ou50O8c2Aj/C033YmUGSHCB6xOHvs1vV+d3F+YZllRbn5G8Xr1+Rd3BDfoE5uQBtR33/tHe/jbvxY/f4",
-	"/g9m+QHP1y3M3WSQHuzEvS/tzOW+3cLc9RUU1huWutudQw6BMnE3hOiQc6LYkBs2DETZ0g+swLUUhxFW",
-	"TKEkI5Dw0GhsKHEQCNhB96PTQnCs7TVTt24epsj5m+cphrVhT6hUPo9bZ2Y9HMIT2tITwZVlEEfdrs3c",
-	"59pXzkwmidNHD/1yBjgVFvPpN5d57RKuXXp1mlXtcqg9qFLL5U5jyrRLkMa8aMyCbvV6//7n+T9/+fBY",
-	"Dv5x0b9/OX/3959fD++Pors3dMJeJnL2nNI30c+/vhWtT+8/Oe5DV7FZN2FkRqW1KOjAsRElXIvHNBrB",
-	"wWPBtRTJEv+IFtja14n8TNe3qdttMqYfDugQ/nqMEFIZ87YQ0dngi8qBGeip3Y+yeaX7dvicW+DiHNdv",
-	"nf323kj18ZjKeTBJd8ACvm6PqzmGzo1n6JAOVdCQByXMh4PIUeWBw09yU8T3HrpLDzGv4fAjPvpTJfE9",
-	"ghHzPMsYBDaWbM0B8tixB+dqs1x5qlw+Al4/nRCqSMK0TqD0fIcduN5YNKMVJ13DB3040uMkd8RbFrjv",
-	"fxhBNJ8AMRdYDL/W0s0rO2QWHvdTu3VSZ1tfoWMWL+81uvy02/Dy4/qXLzlh5+pWpc2meQgXFjry/cma",
-	"IOp1/lhNMAHJ0sWS04Z1nXQMGgn1twprF7X/THPxp+s7hQeoQ16hJLL9VPKEGw2S/nn9/9CziQYzko5N",
-	"d2plIcMqel9l8r63ZQoVGRh0jKHaa0ThmuMxv+6QS2qmi759MZWYAoa1fEYMkO9Pusc/LBJLFFDKo/kL",
-	"xm/dsEHpRyKeLxEIHw5ms9mBMboOpjIBbmR8XJAQmVui5RJjyEhIBeQG867QATTBtGVngTVe/9oiYKEr",
-	"36e8Ou3SNL4on3iCPqM1eEQTKm7MUk56DZ9+2ujyowffAH9zp0eFzA0pDXPiHGDe5twtlKWedr68OA2g",
-	"q/bS9LNJUwvNg4mZmTd2L0G3K0ElxABjf7rfggK9riQdCaEgBKfbpiB1+G8tatvRyyoxmi/HWHn5zqVu",
-	"EfVuL3T3Qrc2G7wArQoscGdCVynQ6vAj/huK2gVhaCTgubmqtcBIs6Op9DyBTqRUOXej7v5a3O3eSSlz",
-	"W0EzbEyHcKjuhn/5UE436m54WINc2pb6IlsZnj0EsZ4/Ette/4x0H5JPdZ7zO72jlvjyj/tuqoCYiyP9",
-	"3cPm6sCAJZ6GT2odvWfYZGOrTpZzHIV1seBpJImgq2R22VmMRaSWncAn5vuvQAdLMSg6rS17q6zbQEsa",
-	"aZ+SnCN2BRJ7Ua5eSxvM/GPZcromCps6Qz2uQUvc1heP7t0lC/xcY1Bxy0v7RDjF35fxJOwO/vdaKzsG",
-	"Q62q0irxafoqknRiLBF7ZO7AKCITKT5gcvhACq6z8Klh8x4ASY+I4KX2yEv36no0gBAqeSLwE+uPtJ70",
-	"nZam+oz3BwkbjjTpYUCiIT24FTHTeiMRhAmmipgxEBua3vJmBi8ZpyvSfCNdUKUzp5ZXVNHJY0eRzSjF",
-	"PzVbfPe+M4IxnHUW+vUE+Pmb5yQW0XSMgIu74z9rLemEzjex2tFGFwNy7VC6rhGRWgwGIFWY+m1NRFeY",
-	"S4OIJlOYM47fM93G4NIVVyIFZEACY7H1BmDoaTaaZxBiPs3VoYCl+bAWJ3ZEFUEwWPL9Sa/7g6dsijno",
-	"DmSWMG4DkHQa287VNsZXok7NnU9hpVXqohTr2KTnf//pH2i5/Hx+PvRWzMun5ucjSv/xCzsf3f7rv/+p",
-	"b35KpvSP+f1/D/7+4e7g5bvZL6e/D//16ObX7tMt2KlHFXbqt+tNqaltfVPOF78gGQbe9syMgDEcpiiK",
-	"S8UnjsSmEyDSH5ah36oMbGVGmVYd8kpoQlMqdFkDEiJXx1VGdxbdcU94m2h8GOt1mJe1tb507SvIER9c",
-	"nx4f0fitVWHWsoBqUeVProNNQylbkyp/DZC/lpFm2tnJ0CVSxkxMk5i4Gp+mhhaCp/xRSYJvzdeO0N5Y",
-	"zLCLv79wmUCqk+K4fKfsjhnZp0USk5tpoNI6EOS0x/NQEMHTihmmUQSn6UGKzslp99hXcI0VJHcWc2iB",
-	"gjPItk0PcgbiZvHUUlPGI7NlyGvmgtrnPBthyUF/a5FrNjhTa00wdo1x/BRD0LndTNRwZgfTszTCRFEz",
-	"M0pmijup1jPN7nqHae5GZQJUPGZcITCDTXByd9icJWeWgbol2vYAGvhqI9tDMa2/V671xRv0eLjEveug",
-	"efA1wSodp3WObePgxQOdMKXP/aBXyKQ3DoAAs6voGHx2FRyMKUt8fK6NVdV8TiKqMK6FUgR7dmZi5N+t",
-	"ZTGFFTA9iwBNSbqOKmhObvaoagDmu1btcyYsg1z+Ypvkg+lpmt0BIrH5Bl5Vw1BOF8jGkYLT2v72QQ+w",
-	"9zWW4q2YYV4aTdtCl73Vl3Rlb03hZ4667apywF5Z0VmZ3pI/hu7AoNiwmSpVw3Jdr8NxrSjt2lyZcNnC",
-	"v+U7A2atCHtpK8J/hXuRdo+yeEKtoaQR/B/33I42OsFigz+rKWFWXrf34LTb7XYP8Md98+NH/6f9jx6F",
-	"beEcLJBbqJ/M28jjAIvDsaPfAoCO97nU7YUqmLAnXtV00zTQXoOcP8dN0LosYcuveVO7p6hn9WopNlM9",
-	"Aq7NzkNcO2z0TMgbFsfAP6POlTmyHSNpEw4zUNqi19VODPytgMNidqw8EntuNSmXZhzEeITMukx6q4cp",
-	"14wLWargEZyRkRFFTBNxB9L6MhLQNi3aZhkTpq17IhBoY3oLKuOW1ZKtTagVkpTPO+Sdd4K4PPUZOl6U",
-	"E5hBwhvW0JPvT7oPfjgjEhR4ldXNDvmQTcP0rQwKkWRkAL6taN0ocglP8UyBw6zIEgKCRmRmR9CvhKTk",
-	"FcxCSvagO0vpuClVPjZzRLzGOgHhXrN506wj656ZLmOmIbBa6/ZY//v+wd2Ho/Ho4MFE0z8OZvEJb2DW",
-	"PrZr7Q9uCc99SS0EWJBo/fSSDqse7C47xGtcz99yKLMMOt3tPWEq74gIleLDmhtV7Vuoi8WOa/BVC5eT",
-	"bo1MgMeuEXvtxIRLIV5QOayfmvArV9OJRX97CTGjl2Yd6yYqXArxkvL5l5CVL+mtTXhOufW6QrJguB1+",
-	"zPpNLc1HCOXEJgronlMu55T1eGChJ3iFgy8Q/Wuxwm+Aq+w2DWNjujXa/+Y0u+CnKBtOdolXfp7HLUxP",
-	"nJbhgAh5q7KSRMF9qVdg14sJcEIVmUGSPHSmPeNDAtyWNY6tzovFZtZ8t5os9ma/AcKBYSGZJ2fCsSNk",
-	"bDjZ3Eb+IFGAOiy5No/p4/3XpWmPRs/OmFCzBXk+eEl1NGpZ+3lNNXeBKzVhE+1Mv22qwwY+/KYZjXte",
-	"/FXwYpscH+/5cBYMaq4OHq2+4Y1EkEwsoX9mu9R/AU3yx2YDfetp+guIJ3sw0bndRvcxNmuyUSYx2L3C",
-	"eQh3sCx68G4kUGC0nZ8lDn3MPqg1GwHP+5AeGsGGUFA925akMgbw1L5/e15VGmkh+3UZXs+s0xJuZFvw",
-	"WFbXd0uwWr40ljC4CohBVaFI2m36+l2YX70++M624ZlMwGY6bIfENtEPl5LnGJTCIHc1gTq0JzGz80n9",
-	"qRnKxQ1EGDwbYI5Y2m2bz4kjsIc54m3XJt6XfnRbJF+tYTzRFm27jnqETQIdYrvriUMTBxKtOt2OFp1u",
-	"x8Pw12QLg15G+rb0tu+fkMaTB1a8tVtTjoAMqnXWbU74bgWXkX7aiGFP+xvSfrCahN5YGviaiT/EetvI",
-	"/iwNyjwThkU4XjEbCTIQcijSTJURxR4QdxDjl3oEc2OTYobqYojmoYWySbB1Ft5PkySzaNGYvbMgcHlu",
-	"gnGTNIIXFNRtlOeyRWd3WOhXQaFh3dKfkEy/dtfsT+j3SCm5upZ2XcU5gKWqlMNvKpJmFARovcrlJjDp",
-	"B/udSoOSbQeDpdwVYsbbBIfkuyRzFn2ntpSBE85pRRYOJp3oESibsDhVoB4iFPENEAkTFNG5GMxvIdR3",
-	"igryvjohBbt1ZuRYD5LddW0OgdR6vUUgtdLZuN2wOE9cHBhuRgYAFmRL2QT5h+TaIXLH19gREFNwXbl2",
-	"DBEzvK0qtSRAOa6d9fMMIOtFXbELTGVQwXYWVSOwl9nGCPXzW5a81x3UlS9212385rBxZopJbRbfYQoj",
-	"nBlCq1WNZCDFuHwMS4GEVw8kRctePQYttjCCP1uWVSOs2W3mXN0IcYuNmuq7B6qMkF7XGiF/6fbOEPQr",
-	"I7g6z4572S1uoZ7IDrFu1ndgO+2mSNvZi4+M9XOce3HNN0a9fGeN4kNxNpkfo+5Ebnp4z9wuan6Beqfh",
-	"ODNAd4VY/wHma9lQ0vuCNOWsm4T2rRyquiacHJtDv9DcwIcOyhoTIGGk/QY8BmLrrPX017fYwYsL2Toz",
-	"81/oNPDbYpPF3slJN+iQ2DN3LV51lLvotOtOe6E7wNEyUP+jk+6n5Y53Q1F19xN6/gZ3LJ9hT1Pk+Ut8",
-	"+AvkEObytVsB72idtV7+fj5/xbqzl/Pu7GXy99nrJ2L20vz/2eTHl0+enr76e4NEo0yV2acANk4BDPTA",
-	"DKg91JlDRbFCb27Ura06S/DnCrRWxi2SpqRc2bZ/Z+So20NMUeWU3bmYSuXU32vLjK7b5KT7wEltMQbB",
-	"4YpjuNOYtkwbRbpcZzdCIui+4y4qqu5eOUd9kM8FB0R7vQzKNgXCxFIyFvhnQhGp6foNJhKdoTr51173",
-	"2pZ2pdmQUYLNPhREEjT5fjohWpDjLlE/PLziWT1Jm1CVDTOExU2hZRH9xkaybKTYpTTimvgCTveEK379",
-	"PIbxRGjD8w5+gfm1w8/lwo2lTZTA2rNJQudoAXCA2K0wxlN8PUNZDahZ1eC4NQ8hZ6P7BXu9rLzDrvOG",
-	"MefmQn0d+Sldt8rWORkLDy4xQhB/H3OoKy0b8vrafPaRLWzaSSLnXi3bq2V7texzq2VraFiVlawBGkEh",
-	"yyKUKm9RdFjQs2VZF8E96S2FvOBlt6fXfWq33qRZuwfnhgmtfnl2h79hn//x+ZM4amSb5E7JVME34a02",
-	"YpRQJJitqNlWuy51Vh9+DP4qpBeXQGtNk8QBCTx0oAJFpA+SB/og11ZV7Vv18Br16BTLxAKOj1Kserji",
-	"EzoHiXWkQbFPmMyPao9VBlCZzqvKr67J9z40jfqwU5xt5XaGW8IsUr75hs59P0RE57f675kzFHBMeW2b",
-	"Od9v211CXUdNrPkWd2b00obQyTX6IfuOn177O679B8gO2XAEsgIRZRNl2Ku27dL2cm7ZrGGRNdxQRAnB",
-	"PaB0YZBm7W1Ar8qPl5tv3p23zJe4sfdurxzulcO9cvgNK4eBFCrohnvl7OspkshJo926/5rlsmRDyKXM",
-	"LFN0DmmCi6PZ3ZLcuUuvFgwk2KaVquA7842peEwMdWGZRswGeAI1iS2eGrZaEkqxmwTO0tw5PZJgbtCB",
-	"bM3aO4kZ75BXgoO7371ISHwPlhYTLlIwmQ45JwnDTuEI180UjrmNwDPe5iqJ8oersL0gWj0JV0Nq1XZp",
-	"VZcj18+4SxvFV0HLpocg7Fi65y2b8hZLAEhcNnXCS6Xt2T6fhaXY3uBr5OIVXlYV/ng0z7UiT00UexLb",
-	"xOouEPtOc6jE+DA8alYPzVcZJ7HhCYe54Kw784iS2i6c2rfnnLde8zT51+nAMqPDmvXsOP2kAU5Bt47v",
-	"BJG+njg8taPuUe17zl23udbe67T3Om2pzgiPeAnz9YB0Gyl39bxPh9EIotsDi9G8Gx56GTDQEVWESsnu",
-	"oIzjmaE851+Q5e35yRfhJ39eCjcnGhME7fFnvAGVr0nPwghiDbul5wyL2gIuTRIaQVmDOzuYPUnvSfrP",
-	"QtLuSK8httclaOdw3SU9OwNFIzpb6hM5w1/Hvk+1i7rYzso8H9tJSwoqu1zuecCeB/xpeACeaEy7s1u3",
-	"eyaA/Vt3xwSeSTEmLpZDtCBeciO2wA2NbtvoKLpv/au+2gMI8DjXJb9DUphwN2ZslM7uQOFjDK/wTpOH",
-	"jrWkeXVDwSG9igvtlAtsv9chrwS2vcKyaTsAmiSWRQ0Ack6XtruAY8OBMpaEQ/vWnSs2MQDDsP0xU2a1",
-	"wihfuodN+vT6Pdv7XPY+lz8l67aNsGcjQB+40+KIFuLWWjENeHkjFh5DlDC+Y7vMnGUhmUIGYrjonWAx",
-	"xDZYFqQEYlzF8tUF5ugG+q0zR5cSErYYqM0Gn7i9+uSY4J7n7Xnet8vz3Gn+jOqqSyXaHa/71ab1BclH",
-	"HZ++dDO/7pALX6LPsSg8hoeEDQi3GiR2h5kxPWKc9E5Qo22nauRQOE21hDHaN7wSFyMxewbwTbLFGVV9",
-	"zKZswA3dbu41wj13/PNxx9c3vxuFUAtCQ9SJDcNxNRnlSqS/ABitTUQSp4BgHfKMRloRNcWmdL68sS8s",
-	"iNotwMRa5TZ7MIADWAo8shvoP/ORg+7yi/WpFsafTTPGXvmFtNW1upKshPTTbAxGVu5zjLYC7OWX08Nm",
-	"/qnSGZvDAM5GYtwAAXAlsX4NUH9roPc5Mu5LiIDdWexOiNgEd/gs2Gtllrri5Uf/Cl1dyt6wHuxfDbw/",
-	"t9ckgXgI0pa/yxjknk9shU94UtqYT3wRRuC0ht1ZOxnc05hK16zaompiwX8q60PQrNAdfmYZDnyIABya",
-	"Q87UyWAdwmRH31DTMCzzGoGKku30JBz8GPqYmMZatEV2ZUZrraV9xG8f8fuWjYSXhu68r5ja4JQRlTyG",
-	"eOfeFJSTkyVmwmsOGJ1z4TR6C7yN8CzmQ6DRyBYo2K9nhrbRwUFeTcc3IBUZ0TusbBjSSeoYoQ7ccKUS",
-	"8taPbotKyDjtILa8dIwpNV2hn6Rmx9yJE46Tbp213qJ6cnLUpF7BTXaZquB3CwsW7Mv2WsJWtAS/sjuy",
-	"Jr6I7pAVI+4wMCQI5bbmCeM+GARy+kFZRVWHvHFYSYg5zJQWEmtv5uhF1Q5d1xc9OX5j3sD40IHjqFJU",
-	"YTfVby+0VFoUdVwsimrARtJd3ztV907VP6G+JO7gCxc2SFAiudshW72gc4c/i9lOdKoAvT0KgBMtLLib",
-	"Db4g81QerCN1MpJzMpEiAqWyHKiYQZpRZZ+JGVOYmpCWmWGBLHbLiVjCkGs9JNcStJxf2/AWS7H6Shmx",
-	"WZltcuEt5jSJWd+lZzVJXHoLE8rkW4vYtiOeuueNe964DVWW3oKrIZ1Gt96lMyhhlxIP9Vayj5A37DB9",
-	"VASpVA7IEqfXJkI6SHfP6phL9BSS3MCI8fjMdwfwvBCz0BHYZyDFOEg0R4xQhwffIa+cxskQkVG6Rlhj",
-	"7AHjk0Yb8+CISsnCJHhs9GjekcBAE5oIXspStZx/nQwVhUhfwljcfQaG2qRPuDs7Xrg1HVuZAf7ObqEP",
-	"q+wK9W4PPbeXBluSBvYsW8e740MilQWEo+t8B/JgOhmJJD4YwI4TUgcAHquunWahFiIMi+zUju7bTrTC",
-	"Mmea9LnQ/YEns9o9R564ViZ7/8Ce6/0Jud6vSOCEEt/MZ83Uq0Y8b0bZHXwelpeGVtvZDAXWI5E5NOGE",
-	"OOZvmxEOhYhnLEn2/G/P//b8z3W8pdgfbztcz7WoWwKpZ8xvbBhJb3Oggi5IScdoByugMhqRMdXRCBTC",
-	"VkidJZJ80G3MIwFjmGNPDKpcW8kowk7IW+mC98TNpk4DPN+cz/WMw84aVPkWYM4ALO0ER8dQ1fwKwUvr",
-	"tWDLv19NIGI0YXpecxTZDZuNpbDBXOT2mGghfEWE4Mm8ajSMR8k0hj7jxjS/g/KmZQ721Y3pRogEKN9J",
-	"e7TTr7Y9Wq9bti3vt5o0bTYApR22a1TTRON9fae+rEqMaICdnFA+nNpE1t9aMSBasuE8lWDKwbE9az0B",
-	"OaZaJGI43xYopOUAy3IsHN3tW0eVpUl4piTCHqWBdPHiYreNoxDznHIC44meEx/uxm5FPPPbCoRtjbPe",
-	"jSABMepH2DsKhUsu08MmKCwW9GOm8hM/yC/ne12DVmMYSvCU5hBUbGfzs9bQEN7/cc/vaFu715hgJ9Iw",
-	"FCNy+4rxCFpnR93ug3UJuRkZP+eTqd5Jf6KNmWTjhd8pV/2Sm1TGZ8/jGIptY55e0uEqhzle86n9JVrM",
-	"PLb1Cuf6m/DQ/0lNr8/eLTFGP5Jn/TWlXEVbcXfX4ce0B0XYn2WhW0gqcJr7I+ytgSW+zw7dDCu/6QnY",
-	"cUmZk37OWTgt0ZDe2rin8rGfAUvgoa3U8NFmbCqpnA7lY+GcCN4hj7Ay0jdNV5rOCdqcMDf6kw18OyVK",
-	"AkHcdwv4fWZsUp8Pijmcf2AnT3PnGCh36Piu30dJHudkqtdVtAYvqY5Gew3rS2lY/+l8aQ2hW0MMvsFM",
-	"vJiZE/kMs0++hLz+sdlA3/qj8kVgcSkfYgJQDKjFU8TT3J0MP0ROWOkgfZFxR58fZO/9TiFz7JBznyOv",
-	"wDFsMcMOyCX8MdULfsaXbrXFR+us1TsK+nQYe+SB/XsGcBtTs7xjwc0vn9rpLffzt/SOq255vxW+9A7g",
-	"Npnb6Vd4cMyr1zYu9s2FtuEnmuEuOSUBc06aEuBnVJZwwCOR2GGfpWoSF5ooF0HlgsyEvGV8aPUayudk",
-	"LCSSr02nSViG/GOUHqUl6Gj00P9iK5DNNzGdkxhdVZiImNCJQ7akZCDkjMqYRImIbl25C1EzmiRipvyY",
-	"nGOrTWige7kMQ2H4jJ6xCEIXmJmPVhbcg4jIqTSwStOzbSFdN8GEKW2+EgqM7qhYDGm5Du7zEm3Oc6sv",
-	"oNJ9Xha3Dhvbro514byhF/TuTxlV3itNu0kUNOYi0nPIurfArpcoTob5SRavaNiGoMBon16bn9dEC3Kt",
-	"xbULjGZ2KIL6WvaE0QkmiaPQZcHg1+kgmrKniwnlz6QY18l8MddeitY243gx1WGjtd6J0XisKpoxu+MC",
-	"58I+bIZNFe4/OegeB/e/35Ky9oTO/fouDbnRudorbF9MYXuCbQ2ZHjn3zLZIfwNNrQ7XOPxojvAnyzV8",
-	"W5Ii3Kz5PE/oG6ohOeI9qS+Pn0nYy+O8PP6WJORPNqfKqO7YZzy0b7Ac6IvSy2oBhG6IJ4bl1/MZ5w04",
-	"2yccZ+8i/6kPI6IJ8JjKDnnnUMbsPdlFxhChM3Mr5iutbXO4F1MH6p+w5nbIlnjAmqZIfelcX7zuLYi9",
-	"BfGV8cdAiWjbxHQOuzUkVCL0ciMCr/D+l2LKj+UnSIWEcfKbMTPaRIsfiqioaU/mEOo+68ls+4W4Fs4O",
-	"G1qV2x4XOOIVaaiFVuppelLKUuo2ii/LQvTd5ossI+Q9AyHHCEsyneKVK5NFn1KZMLNgroUtKpUMV36g",
-	"QJPvZ5JpIH8xDP//d/Toh/xswo7Q3QAFsmT0ZovqDd3oiAfYlLrG+C8QiiXLGMMkW4xVttM+38e9sE+N",
-	"tUkr5vFg5Ty02HwW7/eNvms0+kYO0NmHHb9IOCDot79WMODz5VMskTJm/AdiMFiOyWv4H2K4YoGD+QCo",
-	"0m1yA3oGwL0Ti/IYvVhYJGGeXC4nLtkYXuPcvinfVAkfuZ/ywpT4m8D7VjGU/DO35LZyq74KzNtItb3b",
-	"6ouDgCPAydcUYyzNWX+1mJiO9TvWtc3FrEbm1VmZbQwkMbq34BaZacS0sjWgNFVFPWrKlMcgiTHFgdlE",
-	"LEXoWOAVMCbWVJcwmCqIO+T6+eAArd5rMkbUFKaJogMgWhAFPK7q8UTjeF22tRUzux7zqclQGrKMHWak",
-	"DwYWtgpreHLVx7W4aNTDTLMt6XdOINd9+U2vgU4Y9Bh0fV+XKopWIe47hfoZhrgt2FEqDZzQ/mJSqekp",
-	"cp6XRcmDXzizKgURcuBCHACTlV1x814w7T0+nwFqzMnf3fp3vOZ9+NGTs0+eXx742Y4Y2kd8/nMjPql+",
-	"eUOj2688xONVkFVm7HyyIuOi6HNUmcDBlg9W3mTq5ZjGgBrsTEyTmAxhdXeZSxzESv+nUM4562vP3Std",
-	"3bkr50dtV+24Bn1nFdjp1tSv/4undmX7Y8an2oznuFtbcUGP8NjCpzDet70+slUKFah2C/cb18d1QJyA",
-	"ZCLOXnxyfGRebZ2kfaexpasY9FA0d0a4UlhuP5EsqlNeYft59zXzR8T6ZrMB9E5OzOOChxtSKV51lLvo",
-	"tOu203HqvkUKODvKfYioErlHfGrglCwc9mW+hAV622P6bw6CYlmUi0BHlJMbpy5DTAZfbS1Xebl7sWxr",
-	"CFphWMVxrQ7BeJIHR0GPwjKQZlvRXjihX7S0/WY6GIDsY0wloO1uFa8rZVYSxozH4QN+Q+7QO+q+b7dU",
-	"InRfaZiET1qXnHdn568hDgBdA+wO+nW5ahNRoUBrI3IXy+KtI6ofTbXRyLNdMxLBfRcDjRPGF/i1k+P9",
-	"GeOxmPVjOletswfmi8qD4L4pcvauocuJnprPqByy4KDcNwNZLrgqJGmFOHMYMX0uNIvyY6grUKslov8G",
-	"iwbz4/H9N91qjemH7Pt7Jd+ny3aK3e8Ks9ipSF1Ggc0Frvna0I3ZIXtGzHKUU/K6pPwENGXJHqXgW7A8",
-	"9ygFlSgFi0g2Oyl2RP308KPLHlkKYLCoXzTPRSs8Yw9psJ0Ds3hYHPw9UwRipnON575KX4fRwergH9Ak",
-	"IV6DKQFAuAFbMZdTpvNBuLQDZuD7wIDcDKTN9oIYHSQdcm31ozOCkvbaNRtg9lUufxWDf6Upqhvr49sI",
-	"njVQt1cqmw+ssvmlFO89e9nHPz470MAOxPAYlknZl7AxCoCHK6ExXROVjPYye+c8puRN6jNZcKM08KBF",
-	"EbbqrPKa2a/3OI1leTFucdLMj0QMh5hxEnaztNdsx/Fl5JkKz+zhhCo1ExItnnK/1lPuGka7kXynXO64",
-	"AqWY4MoiDU0kYBW+fyBmrahb68dzcOfYVodKIPggiEnCbsHM+oD5x4gZtxkv2Hj6Zo7NfEp8Y0jWb/zg",
-	"NwETQrGo+9lCtFzzMTISUgG5oVqD7X5pbmm3OMzCqylJBB9iLn3J5bXpyM/FMqx6svNkcbfs7fG34Jv+",
-	"ytHvvm74cCfXPA7NJKOEz8E4xMSMMmw+uDxWyWGWFmi0sSc1xdo114X6nAwYjxkfYnqMSnvb2yozOeVG",
-	"fycKC2BRsRckFoTeGIUdm1tHIq5IzX1bGOWKYObPYkbGlM/XAKvuNQOr3mKkMhpBdGu4xEnvqN1yS6k2",
-	"SkGr6Kd99C9zXKwT9Q54LGRfwu82481If21VlAnY3aSa3IE0QoIctdPmRjFQc7Wa3pg7DQfNBnlYa3xm",
-	"8QaMMzWqbv198q9QMaK9m6MVWWJpEzKzXRIsT8A/MH9sRZNxLdlwiE3Fs76+jZqKB6d0RW/x8Dzv9arS",
-	"kKIOVgokiVmMCohtwtSsm1aRA1aF/x6L8YRKUATujPh3jQN9ZZU7+6jjSAv6w4ubSTAWqtkYzgglCu0n",
-	"vOx3wbhVwWyF2wKjwwOaP0OL5sZRQ/bSgHTMAA2toENlzUN/YYms7Nw/z6dFPySJEQdumw2TR4kyy5CV",
-	"XOe/z6vPfPVd5hw5oLPNec2aN5erUAi8/nFgrABb5VndHsmbPRggpyQBozFbWqEkYfzWmgIug56prE39",
-	"bAQWtNRTkZpGiDHvH2k7LHWueEl/TmR+Xs1+a8a5id1QaY7Xt5zjWIJSr3kyr6fuHy0u57lfPeQoFvSA",
-	"ztuuSX/pGq0tMvb6d0tBNJUI5frb+5yrXt06rRa72DZVxluT6U3ColYFNR1KiAHGS4gKPdjo/Ra3wL0T",
-	"2x6N7xTSVJsMhYgx1cTJQmkOxUhMZYegjW8Fl7Pq/TPcwK0Bz7S64uUWOlKseY/tvapHUkyHNhuR2nOO",
-	"jR+8pyMtGvAispxkzbS3RrGN7PZ2C5eyddaKBkn/vP5/TXrYxjC2W/ilrP1ejVteMH772hiHex6wlAc8",
-	"HgmhYHssAK3z5Wb1BMQkQVTMcUisZEznGPIyRF5uFr/xj19hD587lPDM9+cH9rBGLq+7ywIY1Acs2KJp",
-	"3KTyqdwzDolL6WgpSAbbKoZ3L1hm6fmF3pt4Za5zvzoFObWx/6tuc6NLkfreUhFpRKolCi0I5fMOOc80",
-	"0xFVKTjFUTfY3fK0z+wEfrl0z5hq6ItB/4ZJPULXR+/BQffeQTeglkfAy6klGrEk3g7I/SuY+VfsJJez",
-	"MM3egx+7B92jg6MH9UNrW2IgDdnHPh1u32D1P6zLT8a1t8vnC2rX4cesdvpTpQ52nnZvzkshrxspQAjy",
-	"0gYBIYdomhDj7t3n2W2tddCujlVT8e12tnbSHHo6yc1U54/flloIleW/ra2YbCXvbZmoLhW/k5EVtH85",
-	"eUCOu6R3dHxyeu/+juXydtPf/tzUvk9722F6gOcDtxyb1Qx2L0DNBUrLLCeg3Hx6JmRmAtXw9nsnYjAZ",
-	"9PQ7VjeikwlwteiVPCccZlfc3+0jDozfGhvNeSEJc/5N26EcuSMXNyKeY0liIoaE8YfETg0kRraHlHEi",
-	"PSvGQcyoIoqy+IrbIhyX9GSsxCRGKCAf2bAuVLMdmX3oh+4zl7MoIU0k0DhvTVosERzjFXfTwOlbSIXY",
-	"4R7aLIty36qdTGur3PhB96B7etC7H3RX4zCr6q2GCBAZ434lJCWvYIaipW4yViV/3wI3fxuc5R1FaNJz",
-	"7WpfZ5JpDZxosQ/TbN9F+3oCPKC5tZ2zOSZ3aPd3WcxT4EvdTmvPKzwJgk1O4EJnYZEgnuIrEiwPsWcJ",
-	"eFzJNq/4RlFSBTz+B0g2cIS/jRjpAg/4WmKkhr0apjmFPbltn9wuwMm/MMKv/bku4vFvQoJ35sDOtx8g",
-	"PTrxCNlelKfpzSkZRyOhgBtlhV/xQEc4I7ORKOQ4WAhrMQZULiBRQCI6VRATgfoLF5mERwfzuEPOjSSf",
-	"UZnPwjYC44pb1SQNzmbZ06me1yHvRgKdzwMhh8IKl3AeVN2qIHYtOLTJbMQwqdKpFVqIMl5hF/0p0vgG",
-	"TKK+rN95RDbH99aOyaY8fB+V/Qqisk7FzwTw2izH1zvkEc1KiiVKEylykSLELMeey0KgHGfSciaFjMBI",
-	"Z4Qh9f0L29UoIcDjCz+wOsfzha0xwdRpM86ZURL2McaiAf1CDAtrtOvU+nZ1nB+hY/3xKz1QCVWaoCCp",
-	"SBHFdgaV52T91HMbulmaGu0qbFIkLbjDitTWMyZhID4YnewF49MPiM4/YRJyUJ2nB8fd3OOaIH+aZemb",
-	"ZVkywCadXHDoy4L2aU3UnqAW8rJBQk6D+ZwFb1Vh/HM0n5RPPr0BKsGx4jRX7Y4mzKqDvVPiiqM9drOE",
-	"gQQ1KtyhJY0tcjTV5PrN64tLEgqQQ3fXNT7UdkX6oMmEMolOnim3Lq40cY6SmRR8GCht+PKYKbPQcZhQ",
-	"m3nPrGVorUTJhqOgNC/vebIdGgMHW84SJXPAOdnHQUxOusdtco2mXX/KUQlkEF9j3xWs5LMxBqPlIt9E",
-	"tTL1bqVpEyC9l+5hwQ2WHgpic+J9yoRlHG7pjfA0khFNYTtpJ29TxRzZIeb4KU3oUFSlWji2uJNk4Pqu",
-	"rNpM6LGE2NA+TVSDEEMDCOsoAqX6XtmG+d9GNz9F7DX727N/PX17+feLvz3owHG3Ex0l/Gb8rBv/99+S",
-	"ctbtGW3v1LFufw3jCDuAIEeGEPqlN/dOc3zfX5tZAbKRFWB0RNzofhMJgm/ruwy1R8ge6m+VP1klwuKF",
-	"P+RfpaT4NaXrvX2x3L54gRb4xjaFFwlLXBhGpihX2RQKHcNwg9RzlCHFS1Tm23iInoqwRYHhlYlQaJbA",
-	"FUfh4Tih75R+3HX1SC6EkgqZ/HvQpdMm+DxjvQTOTiNTbMOCc3vxFffS0lWOG2ZNnZMk4OKRmDBwTbs8",
-	"izc8v50KTz1iMEhdNql46VzxK36eFwtOuLlRg5PqJ7ZVlDHJ7sDVqmNZKfP9ox50bffbUo8pPmsLQmRT",
-	"BtcgrmHP2l56fKvS4zKnM35uCbIXB9Uub03na1g1lWLhY3bqPi3zOz03THlTB1JD/9Ee/3hrXibB0aBx",
-	"rpHd28JLSz6WeC6b9rUcpH0tJ1SPslB/wEs36WzpAfRncDMS4lYdmm8mUK1E/cNptcb0xIw3NuRUTw19",
-	"KC2MdYvhH1tqbC6AO+CaPH/ijc5kbtNDvDVs1JkR49rqJx7hQAJ1RqnDfHX5Iq5jJdPkBhIGd2DM6jlS",
-	"aoc8Ra+xK7exmhlqQkfdE4zhBo+ZkwucaKdEG4mA3YH9+p1dlpUA/mwMxgodT3CSP788f3xw8fP50em9",
-	"bH2saoRw1S4QJumM3Ih4nj8S+q+9+/ePjk9P73W77bveX0+PTu/TH+89gPsQwQ3E9PiIDgb03lEUR/R4",
-	"QE97EY3vw/37tAun9waD0+N7cTeCH6HX/TH+8Sb2x8emimcHyE7w4MKPb+kxGtMPL4AP9ah1dtJ9cA+B",
-	"OfwHvYryoyod7r8O/yun8bQ+XrVYfNU6u2rBne73rlrtq5ZAZAv3IXCNH5rX4EceB5jhQzt0jDVSFh7Z",
-	"8Ij+dBIbnnfV+lReNnXDOMUyq+LI1wtYXeDJb9vuZtId0s8WD//ChbvckbjjdZ5eJ1LcMXviPC/2TKbA",
-	"iw0NHDig5F735MfT+/fyvJraa/yxXCX8mWL68CPK8urE80cwYj627nJEshizcDNx8d/nmqiRmKmsFRXS",
-	"cGJ5lCAR5REkidUWYjIWd9gAT7vI8xWn5jPIXmZbzyny/Umv+8OZ7+purEU3gpHNIbYBLrTjhLx1+SqG",
-	"NboGe7cwwU7OaIpOY6aN4lRmYg1B/8OM+w0dQp1uzIZrQZyF+mk+0N8hr8AwM6um5fnX+fCnf6DC//P5",
-	"+dAr/y+f4j80+uO/2fno9l///U9981MypbOLn+bDf/7002t+cPP8cqSfnvT+u/drucSzdkdNLnVkrJvm",
-	"VZEaPujDkR4neQ51Ne12j6P/YbSC+QSIuQA/yrdWKeElZTWJwwac4RUCsDdRxPzlvUZPP+02vPy4/uVL",
-	"eIdfEHvE0l4sjl2Yb4q8YoJJj835wKGl0Up2cJEiYw0FKATV8mwgojK23WtTbFzH6vANHWIzhZW3GDqV",
-	"1PcYx7Cnwf8UGqxTt/atkey5uk37xjuSRTQKKwJzeNob0G97CfYNek0jMR5jCE+Ra/vuAOL4OtNFnATH",
-	"3txCjr9T5PoW5tdmyMY4YVlZHrmF+Rl20pliRDBKWHTrEsivuHtfhxx1j6z7F5PFpjoSY/BOURtznIN5",
-	"ITVUi2E8MZUOYNAwOmP/fH/SPf6hTEzbmSCveDR/wfjtfzifqOMG/nAwm80OzOYeTGUCPBKxLbcNXKq3",
-	"MG/ocdzS4tTPm8vkwzMhx+s5lnfLOZ/nCR0Z6CIm2m7H8AtMXKFJRKVkLgtLCcHX4+fH3yz7r2Ulhpef",
-	"Nrq8Tk1zePmDb0B0WfJSqdhy7cMUcuZd6Z3G8FtS/YwQrlZajTP0wgY65UtxB//ZGmW7bKqYw0diLFKw",
-	"9vEfxpbO6wUPiRYxnRObZMNy9b756Wc9rytwesxZKnc1xVTDgqPJHKKhONgrx38u5fiZBNtKF91C6PPx",
-	"zEaLL6AZZz3HlmjHbfTYn+GnM5ExoTZ6n2YprnyJ/nzFCwr0jvVjs6J77fiLacdHLYfkXMwyeHDZ/TEA",
-	"cv5iCrQRhl+x+jyiCpnCXnfe687fmO5sKGu3mnP+5R9bNpHcjMNwOwXyzjP5qUxaZ61DxEFxby5JsThg",
-	"HA87OnVvIBG2m3oOxrcIs6hai9rku5EotFVu22da+NcYpV3wKN/7aPFJj3xPdxcAZpKMmNJCzsORZIK6",
-	"fDRUe9DKWPj5ZPd0yFPbzcEqAa4ZBCfXISjZL0aCo47gcvePut2stDR4WpsIWU+inzn1GSNSuCosScya",
-	"BbwmmKUbX+UMbWcERTQkCZmq4M40hrh4589AEz1qkzFoySK/zBYqV0sahQMw58mSSPEpxpiy5ZweG5Tp",
-	"keGU1CXnt8lNFjt06oVRJTAs4CrZO+T1BDjjQ9Shorwx9zCFBzK2yVM+TJga4Wh/AjmmvB0cEJASG/9L",
-	"q5jbStJsGpbgFifxDwtHZDEuAOK0H0hWhhuA++NlA+bKAMbB8x2e+af3n/6/AAAA//8=",
+	"7L2JlhpH1i76KnE45y7bf1MUUFWSRa1e5y9rstqaWlW2uu3SoYLMDYRJItIRQSGsq7Xu09wHu09yV+yI",
+	"yAEyIRMoDW56/b9MQQ4x7Xnvb39oBGIaCw5cq0bvQ2MMNASJHx9KoBrCC23+CEEFksWaCd7oNd6OQQJh",
+	"mjDVajQb8J5O4wgavcbxbec4FIEWUh23Ow/O2u12+wj/uW/++d7/af8XdhrNhoQ/ZkxC2OhpOYNmQwVj",
+	"mFLzzqGQU6obvcZMsiMJQ5DAA2g0G3oRm5cpLRkfNT5+bDYeX9HR6jCvxkBuQSomOBFDMh9TM2KixmLO",
+	"m2QoJNFjIDfPhkcvqA7GN+YiygmETOendd3oXjfWjnV1SM9CmMZCAw8WbyCO6MLctjzCG/OcGzIfAyd6",
+	"zJQZnhkT5WoOkmiB46EyYiCJeTsoTeZMj/EqRadAJrAwg02HAnw2bfR+a5hHN94VrdZzEVA7gOKNxRHE",
+	"sWBcT4EX73Lm9ypbHextq18nP1/EccSKVtXse5xcRrTZ9zlVZCiiSMwhzM9mTpn+e6fdWL+db0DLxcVQ",
+	"g1x93yUEgofKbJd5GBnAULhl5PBeEy0XuVeerVuKKeNsanawk8yecQ0jkDiOt2/fXsz0GLhmAdWwOpgf",
+	"xRzPTeai/Hx/ACrxNNFo+vfrRkAlDCMxr3nAPzYbMZV0Ctqxi4sgEDOun5XsB7U/54ey+dzQbqPZYOYh",
+	"MdXjRrPB6dTc6R7XZ2HFczXDK1f39SI9x6VDTy+pO3w89kXDTx+5+xQeIcMtG71lx3UHHpYM3D5t9zFn",
+	"uONPsFgd+b/FTBIx52TG2R8zINrQkeXYTJFATKeUh02iZsGYUEUo+fnnZ49a5BJ4yPgo5Y7uylWeSeiI",
+	"Mo7igA6hZ4TZiN2CZb9DJpV2TLhFrrK34YMoF3oMkgxEuDCPkDCcqWW+cj88GT4Y3oOjk6A9ODodnJ4c",
+	"PQjbcNQd3gvv0c7w++DszC+yFbvpMmeW58isz1qGQd8/Bz7S40ave3bWNAzE/90xRKo1SPOO//Pb9fX7",
+	"bufo+vr9/cfv/va/ivdliKKw+CjdGDF7k4jShZgZLhL2cM2M1MyshV2o007XCjclpiA4EIgUkGBM+QhC",
+	"s+aK8QBa5Oa/boimE1CE8sWy7O0gaypeJye6qy7QvdPl9SmWjtGjQt56QUK6MPPXCWF9o0hAI+AhXaKx",
+	"brt776h9ctQ5LaEk84Z1w87uXPvowbsPpx+P7Idu+qF4F19TzdYwtNj+XJcnDEp4gnvc7kzBivYCLQlF",
+	"9MsblK6KzGIj4F4SZcVuk1BNpkJpctIm37558pDc7562v2uRV0ijqSKgCDVa64gLWa4DFB4zN7BSqrtX",
+	"NJvLmPInUkxX52O+deoeV5pyTQRvkUcwpLNIoxrBxbzlB/PHDOQiHcvQPLJwXc2JOtJsWqw3meFcidXB",
+	"/OCVlXQ4+bFQsgAqCTW6D7kxr78pG5sW24zsik3h1XBYdlrNfUQMh3WP67DkuJrn9cVwuPt5vVrEUEFp",
+	"IObOuqOHstEvYth15B/NzSoWXIFV3dKxmik9ETOOswoE18DR/qNG17ZWw/HvypoOyXQ+ZNSCysoFDIcQ",
+	"aHYL/ViyAJ8SzKQh1EWj13j885sGsmohGz1z+8dmo+LTceUUaM34CKdH8TV+maxU7wczbc7AlPGZNqvQ",
+	"6baT30KgYcQ4ZH49PW03GwMhJoyP+nPGQzHvh3ShGr0H5ofZcAiyjySSuSn9xVoE6U/tZiOgsZ6Z76gc",
+	"MZ7+dN8MJGQqnmnoxyCZCNMfT0/w15nEnUi/P2mbw4LE2w8EHzI5bfSGNFLQ9AZFnwvNgvwYpiK09oV5",
+	"kdnV5Jg9QQ3olimmzZeib4zm/hBwSAEeik67nf4ykjT7bDOemC5Qv3WrNaXv09/vFfyeLBuaR8uzMGoF",
+	"D/uaobnx24fG8pLaLcqO7mNz9apu7qKz9sd35tFTxsPszv2GD+t02/irIaxwFkE/YlOmG71u7ssZ1yxa",
+	"eoEEQzdmh+wZMcuhIqH7SkOcXSVDiind/i8Jw0av8T+PU5/Msf1VHS/R6CPQlEWWlqsxn4xnx3tLit7n",
+	"LjvGa/DxP9DwjfU8rOEJsRSDCKZ/K+ANgT9ktzRiYd95MRpm3DgHO2Tv3AgFKMKFJkOmUc0yL5Q00C3y",
+	"ENVGq3uClEIqEjGljc4YEgUcFUpU65HZ4hV4VIYMIsM7jLp+rDSVWvWpGcEUlKIjHJ0iCT81Z8ISU1CN",
+	"V7eR42iqZ4ZEDVloppHPZ2fG7LxwFVKmfByKQP3P5cWpfCxe23UvOwgbV/Wc3NiFuiGG8hUBGowJLhgu",
+	"Ky62Fk5lb5mBPbQm1UUQQKyhpqBYMnwr29DOjmv0Gp4xNBtR4sba0iNVnfj8XAuW+SeIdRPXKqBSMgiJ",
+	"mGljkyohuPmvUVljKQJQypmUqkWeCzExeuuSq61JhLRH2W6SNV6tqVro9stQddart46yk+twMm43HwkO",
+	"9XbSCEMI+4NFNT8ObqL1KPdRN/H2Ubtz1Wn32ub//tbu9NpGCd9CnXC3OPH1SLbIUyOSyFsYoOYOPFRL",
+	"L+5etR/0TnIvrnMkzfGL+qjVLj8UZ9NoZi2jygZWTBd2UfML1DnLjjOVP1aQp0ytcCjJfZ5JNRxjAORE",
+	"IKd4gtZrHWX6RblyUFWxu1PZXld6f2xaC+FPpIjG45kUMRz/ADJi3LHtfh1NFG8o1KpmcViNHFwMo9Hr",
+	"bKMuFDEtQ+7WsZVVFayJl+E8Sxwm65XKxjTWcZuiMEjOi3+UceOve9Cq39/xLz6MWLCbboK6maYT4Fm1",
+	"5DLrsxqLKFTWSjbHo0Uu1CQJISWuIPMgq48EYyEUeE+hNZi3Vyke5FUK8xoMFbkh53SJzGT2pUaYgYD1",
+	"exmjKlUnaBSJOWFGjTBLeUMUXSgyHy9QU7CO6S3MybzFFgiuZpG2Js8QqnCUEEYSvCCYOm/P1G4rmir/",
+	"7d7W0lYXrSNqIspHMzpCQ6ERAgqXxrvEdFqVPbHRtJgypiP6Oxu9bttsqYohYDRi2kzjERijXURitGis",
+	"Y0GV99SuftmWpmGBrQ2DJ0IOWBgC34n2hslTchYBUz5k9I0iUkRgTh2eOcaDaBY6j5WIwdrCu1LYSUph",
+	"L/3BhhU9PR3svkjLTZJM6QJnFwqcGNLP0/VK2ea1jRif9OF9jGbN8vKaH8mYKuIu2HEFO0tmz/Ljl5cy",
+	"N7Z9rOaFfSVGezPvNRr1nBrzLo5oYKa5HJyfqbVWTAXTNn1afwKLvrSPzCz4z0YUEA5zshTZQRHiw0lO",
+	"KdtxI7rd/EZg1IoqglGZgtet2KLFs9nXgb9ZWoGbdHArsTW7V1yD5DTa0fvgHrIk31GgkbnRfuZS8BER",
+	"nIiZJIqF0CL/nAlt4/h+P2w0y0a+YiE1YTtu11nWXXBB0O1uJK2YSbXqJXCT2A+55N7VIlcQRUTNYpwW",
+	"Jsb4Wd3gPjxnfPLq1sZn7pAj+dPQRAVHCCKisLlMxGSwsPQEkqAq67Uxf3oi0Hpnteuzs7TkpWJIqJtT",
+	"4QJtWh8zmpdCb1LFNu8fF7o/xKfk/XcSrH/LReTzGRO7yOXTvFz2786tezqoPS16fjbII/AIssSLl6Qi",
+	"ePmtBVGQLLS3e9Nl1vBeH4/1NMqta+N61m6fBP/DaGOLGIi5AL+Cxobkm2VijunIZTqhCs44iSP0GgkZ",
+	"qiT1DXkcDtKFiLeJ9VANfTHsD5jU40av0Xnwffuo3T3qPqiuR6Onw+nLFyElbjTo2Yi8U09BNNyPKuwf",
+	"X0JimXj41srwawxZhMw89gll0Y4qRZx5XH9on7fMLg3B+1QKtCuSjAwjlcgb+8F5D41NGkLAQmOTwnxX",
+	"zpjRMZ7p3EimQPl8zCJYptKiKe2DXpfeb1dCZ1I/kSoyWZ7o6G41ljbtTRJO3de2JQGFrM4BPCR+KKlL",
+	"15yjlbyaXfXA7zN75N9o2BdAuCq7ike+F0XDZtR61wALxsnOMLt1UxoCMSbcx2bj0nnmnkgoTO2kEzAa",
+	"2m7E6l9ySW9rBzAwbG3u+m37aEY1Z/QdOZhr+4qdw9eemU2u0QJP58d3lY9RfmMKDhP+0EwJB9+gLImb",
+	"g00ocjnlPAJbn5ArIZ5TOdrN/I7pIhI07Gsh+hE+bZkT+Myle2dnJ/fIYKFB7cqZT/I6q09RNIqiH0Oe",
+	"8FcGuS/NdeXVSOBXQrygfLHTwpqxTilf+Hipyi6sebp3YNuUrxkPUW9etMiVTDI/OaFkKvago3az3lkh",
+	"iBkZyYwst9yrQ9/LcpvXouatieABnBOdTNQlbmEC+xFmsN8skUbmp00UkkmDx2H8zLOJ5rsJz9nSs5aJ",
+	"RVt3GShzpFAMDMnrV5dX5Pi2c6xAGaJXNht4YHPc8bJdLZBOurvPxejIJg0XC9HlGexja9N3TplSaIk4",
+	"T4Uk4haWXbhv3749Wi4QWLehy/UEfldvKYvoIIJddzR5zlK+hwJ5ywIgAeUZt6cPiTu6zJBrRDXIc2eB",
+	"KTqEpXj4kldpV6fMsjvYTyM/wIL9T+a7Hx9NTKUmcyAhxIYEBM/EXjCX4BNSuvMNQfgCQkavcOI7HY7k",
+	"gf2peWIf17KI6lGS4H4/tG87Mm/vkWVdbVfZeZaXnTgqTKDyZn8y4tWdL5zMvkWpGUOafj4zZxBNLj9O",
+	"lLA/81uQbMh2ZMcYL+vP0octUTAcmQsIDUNpWLIbXaIskgXoFnkVY2Wbc2Mx9xkdWehRoXm/3R6jOBWG",
+	"uLyJKzPe1/bFVKm5kCHWR7DR2CUMoUBbt3yNND/Q11glOVc0tMYajV4bNVxqBirJyYgzX62aKRszhDP5",
+	"Vh9Wf4syiUY1CvfSfOXfVuuf/PsyT09LF8XgdwgwKc4VmdWcfyadqLxCysqfyEvbJmFDX4yycbVcaLlg",
+	"rSout7WaCu7HyKf5hWmwSTrrjuEbYQWPewyVki5W1h5HgC/0A/evWbPiWAzs9rzGyicLkyuXyBfhnBSs",
+	"hw+x2w3DQIXhSDZGnN2/V0PHTWyJqit9dRcWVL+mS50dUbtdXjZ1fX1ZtGPJxmzaj0vAdcwYzuvvuWJT",
+	"+NVct7xvfq/c1tkBZB+8Zvse30JtqqGlRPN2LEjIQsz7cEppkgqjFkrDtBLVUF21SKTZmDDLjPwOu1RC",
+	"dBibBQn9ivSdH7CBSfRGEwvxYPhPnhVnrku+kqBAIwsajSDsi5nuwy3IxXwMEkdlzIk0uithxJQG6+Gz",
+	"siORHO/WHZklJS/NusIhNcncl9fPjTEzEDPUOXFR98cGcEVxEzadm+dM1T07yTArjTd3SDeyL3zimjG/",
+	"8End9U671jCNLQjCctl1PnO16pHFvOq+VaaKxE5ElSYSqBKczMcLv9+oZjqnxLbiZJla8Fgu+p6DFB14",
+	"xvs0Amn+8rXV8J5ZB8YKzRSdbjPmWuvjtbZ0mLGt3sXyncwnM6YkBDLjEy7mhr+rCYvjksG4q4qoze0z",
+	"mY+FAiJmOhBTHy/goZCEG5onWkRhZguyJfgrwtSRkptQMz1LmYHkztDm0/upaM4Ty85U97o+ydUb8AvK",
+	"6QhCrwGuDLjZ4PBe94OZVKKghvSFk1PCmSCG+GI6gtZGXXXj1C+187OsnfuyCPXJ/y5+zFQ2/dYJAhpF",
+	"xtyzOSZLOq0Xbim/GggRAeWfTclZWrclPSUZcPFKartpdY5PiTo/UyBb5FLT4ZAIHi1a6zjkehLRQv5k",
+	"LiyUnaXz+GmJ+8ZJcNtaGpZVDIfmv6gtFbKwC2sYvuLR4pMo3YXaZuEcXQTsFwzu1Dv2FyRity5qY3iv",
+	"YiHkM6htcvVLYROzxjSOgWMZMtNkYISkgmi4Sg5bmLhJEK6qwMrG49afHIQQMIp842M+RldhWJnw3Ire",
+	"7T2eYjhUkHiCcDW/UeRPzPRp1ha/awNy9qrtDJhcSPBDXZdADlYgfVBGzmZL+fxu5rZpo3WUqZKoqS7a",
+	"SuFBAXTJz1yzyEM6Jd4FV/lllHsWAXGqTvXtypRbrYHXsYFQey26mGK6UJWMsYDyAKIoeUVFxthsBGMI",
+	"Jn3GC4f2FiebOLV6RutKXF3mRggJ44awtVkvnAOGcNDBrTXw0CYmV1ukbdT0nHNo4zLlysw+FDKVumZC",
+	"XTZUcaS/C8b7MxmVgXxRoiGCMdBIjx1DZoqMIQpb5AnmuimfGIUnyfxtZ+/PsL0j2dxzlLZmO2+ePrZB",
+	"uVxJ5oc8hX+8ae2RyU6dmbXuBhRYL8yFH3NVa5vueykux2L+BNx9usiIv8rKMLymRYzoXioRyrHswvnX",
+	"lBa+WnADE/IFQ2Z7/fYlJYDV6cuV7G9Ot7OXIYenqhhozum//ojNpdDg1mzHI2TfWWJ5v00t7RCCiHEI",
+	"myRhfkRIEggpUcEpeXim8rLIVfClym+lZ8GkCNLIpoGb1epZH7hlBhwgVIQSiwyxUaFOikjXqgZ40U7K",
+	"REW6WKd45Csvq7LdpAhzeQUfWqGV2m0qT+UE/VouR8leYTgE6rcTgJjkOMFaR0Oi+fjBNHOAbFnhVKQ/",
+	"rWhSqVJRU5ny+52nh5wAzq3yBuXrzp0HuXLYL8FzkEfzqO+Zx/LIouRIRRxKjcqML+MZqKnurCDNFLG8",
+	"ig+rL6PL6LcOsymioyzROFLAwTX90hbM3L+1wnY6cJYdgpSbjddV9KS1zjPBYVFjq7LwSTVQaS79bRtX",
+	"fXn8mVdWWOBnPJ7pbTxu1OthAeVk4Di0LYuzIXn0xbNgTHCzW8TIH5UFdEU2iVmFaKxASAY0mJChFNNC",
+	"P12WVl0c01Y1ryRJM26vJYKDA0PkIqHmc2/VuYxXpemimMJLAK4yA0Csq1XU2EjwUcFUuUcjHlNE3kxy",
+	"oCKqXbXilL63mLXddudeu5li2LabBeyiFGUrO0REfCgZY0afNmNClGSE6lw3lE7RUAoRvTLDeFA+CDoG",
+	"GhLqNwhXRvmE3txI7p9sHkchgFhmIO1V2BmIVXYlhhIg40JOLIxkGHZJ129NCVxZ/YFkjtF2IymDR8sM",
+	"5X61Y0xneiwkUxCSqWGDJKKxQqTROgf7++83DrkMPiUzZIffVnKiEmNoShfEMj9zuBGRFqBpmQyiSmOF",
+	"WW6A5snZEd4rHmKBPC/blsKDugICk5lcIdt9mCQ0zZkeu1B2aiqnhLvKyLb3YDTJWOtYWWuFGOud+4XM",
+	"ujTydjnNJF9lz6x3mdtK3RWlpgRdbx3JbOYhEdClA3jWPbvX3ngEp4nN63Nmsth+PiCR/S5dwqrZMig9",
+	"1oLolmACZdl7e2VRLsdGqDrLyVG/p1htZbcdNDpYjszjyZTKCdpQKs9fNi9UCW5hZognKyNMEzWAh03P",
+	"Yqg7euW+y1p8bx1qYmZ098oPVUoGZMZjypIqkwwDcQcuN7rN0rIMsTG7sWdrpXbWD+VG50aVuKo8gRoN",
+	"LbY6Tp0hem24hmb4HIYYjOotwTpnYGcM/22RC4KPN4e0jQFbK+tw/5sJf6N8QdxKEaUhXtUJU/CaZcb2",
+	"7PIVOe127rcaeeTui6Nf3304KUJ7TpBvVs1WLiSZcaZVjwTogRgKSR7//KZJFsDxj3+8/nfO4cS4vnea",
+	"XfAH7n/rT+2Ssm8H1EynWaTRZxA+N4mQCzIVt54pE6omOXUjAXxcFSB5XLHMa/YKMVZgZoyEMRqMXVB0",
+	"rAOIUibv004LVO/zxE2ET+GCmJmQIdOqeioYLsEVc+KBvn9m7+q0V70gqzio2SVDDSiDi7oikbmfoy26",
+	"ck8LV6aVYUNm2qASJUeNhfSaVzK7Ug2nkP43zXAZDS4zw24R5xJDDXxJMzOnsUyz3Sx5ysHnsmM5rWOh",
+	"lWqty0tWMqA8WO1aGfjEbx2WZthtozIYs9u8Onpy72zjXhUg4i4zsUfMwa4MQM8BuBUg1lXZTCzw5DzZ",
+	"9XA6xBhhTdbI385GTuZ8QwW+oNWxV3Bb3H1S15JbcYesrhLHzvaOyoPz4+D8ODg/Ds6Pg/Pj4Pw4OD8O",
+	"zo+D8+Pg/Dg4Pw7Oj4Pz4+D8ODg/vlznR4XEmNW5lKqGxVZnme1VYhuWCuO1GsSq/l5ujZc5EkpNswIG",
+	"ssSCy9SuYn2x1KAqoOM1ZJUVNSuHvUgy/WB3505zl2qmOJelED/JZVafE+CBXMQaQpvJY8s4Y0cTlLhe",
+	"T0t2TbddaNisSeK9ypIaxQ5UECJpVs/drZ7JukST2RSqNKUzl+mZDr1ofx/aTOdtsByW0qqXqtsyfb38",
+	"NzM+hyhyQLZ4OAPfrCOTetqfGjY3gTRBLI8aFUSMs6AfRMJW3SNOTHFf8+xKZUdbuBCRCCZXrsxgGXEr",
+	"oJFvO0lCumh6Zm/J6px0T3vttu/VjrhMDpOHLjWvRVDFvDr77be/tTvvsH/r/939rX108u673m/tozP/",
+	"lXn0d4W6rvMmPJ5SFj0RVnmssX++ijt36pIvmysdTTdYuQiGUFLZzvjkmwSkzUiwqZDGhHDg3IppSHGs",
+	"JhxbiCwRZqeALpe22I4gLU8v3mebzb+34274qQyXT64/8nOq+tqhRWS/40In3yN6Wz8tCi070EUV8kbJ",
+	"jcACXzixsZkUkqzxjTRhs7e3A9mh6V31yriz57KYw4s5B9kizxL0bYVOrWXjp6yw0L1q00GREBrpSCO1",
+	"bb1tfvSP8+BTjkVk+uDXxMTZK/2WYMusXaFHdPGjUSurZd/m1wj10YI1msZ60SN0bhlnJasOx/Bq+Mha",
+	"NetsnqVJ2jGUzOzVLUjJwrqp+OGaPuGM530qvr5nZWfvbHHWLodrQF5pVe48cpndgYICjd3Rk7K1K+Vh",
+	"z0e2JGw/oqJQnTGSQM2Ydn+u0WYKBndbxb+35G7LlcQW+C2YJhbviFhmWrHSFt1bZeqxxWJ1nms1KStF",
+	"Seaz1JFcirkCadu6IkCCBesdwty2MygkItt3o1hnf3Vrfde8ScZijoaB9W1Yd/FM1SmCrGi2RFTpvnly",
+	"4YieaWUriRzgnJBEwlCCGlcdSGGFhV3RpTqs3EhyC5Xu47vS83b3pG8HvX2uwiNrKe+HaLMaXKYmHv0S",
+	"qTVirkosEpiCHKGv1yt3dOo0jj0ZK66VW02FbCCsmF4FXtuhfsypM2VhybRDCkaycLW+KSbYorZ+lWqY",
+	"fHO/D2uAGNdUZ1uK21jQCu9ts6USBDzD2bw5Y3mUj97hnElAoyjrqt/4vspsJWk+uMI3H74mp/dzqkKh",
+	"5yFX+VhWYhezAP1cLgS9+vtKT8Pl4fwbqCwqbM33PSwa487CPlvYl3lZdvXy1awrZzEhknJy3EYNTmgy",
+	"o6yfFrugtsid8kCmy+lTFr/BkqX1V9VIqNqW3vMzvBv6X4a32oEf9DAlxqGoOGhxphLrzWdMSBFle2cu",
+	"m3B3zkWWnCTd9s4sYinSSo/+fPeh2zz5+O2R+7N99ODdh07z+4/f/VdxCDaxwLrtcgazHolsE/tZOfOY",
+	"4tI7PvYbtOo9KlqZ6kwrzX1airs9aLc3s7SNW7Q7i3PcbS0TK+ddd6/UueazX0Ct/dbYt5VgkOoC2Q6l",
+	"mFYH7fAwdQV8w0KjQdh0LfcySDzGmvCBMIEXVcFJKSgC/6PUvwvfKMJn0wGUiHgtqk8yg6yxISSZwl44",
+	"yE0trKTGlIuSkMenwbDdFbz2CcAj17hoP4YMlZLd0qifRbv332W7OAaZiFDyJRf9wu+zps5IiHDOMMDj",
+	"rKLUH74nu+cJwGXiA8+fQxtXDnu5/JI0dfScuPhp2CMItuia352jbA8lnfNemsZAtBATgq0zXRYxjaIs",
+	"oLh7WxqWRdhXiI2NN6fsFv9OnlzozH/CIAofS1nbjhuaG0v0rx52hjhOYn5N8scM5OIYA8NNYnt5HBf0",
+	"RlmV4ilqchFSk3DINZsZsR1u+sDCfWUW3vfO2xjU4czFeFGXjrk61pOEMM+tOjjjRpFGrVolIN2rMCoJ",
+	"IMhyfnAIVre0vLTYUFYzu3Art2cW5Ng2EmWh7R7a9OHupe+xadBMD8T7pR8276sfhVuoUnb7o82nrbe1",
+	"q5EuMakc2CocReoHrxnM2YwLm4aOfaZAjTtWpyAd4tK6ebwFmIRf3FyajXk6rnX3+OEvz97f3ty4Dj/B",
+	"4hLqSvAJLKoL8NezQcSCn2Bz4AQfWzTIFJGwHO8uMMvn9ds5jSIMZqpsBq2Dh8tnEhT3f1zhFUvh1V1i",
+	"BRXhMzM41EvMzXb2isSIlOWolvdNWWqnUIx5mrbOYVrZKPE3qkUs9qG2aaPYOSmgfO04avreyuzqprHe",
+	"M+1IPm2bly1R9faKhWe2xYoywjjuyuMrOqoKb1fS4SRZ9ry5m23vkT8tWXy8Ooh0W3aO2EYt2XeziRAi",
+	"dgtysYbzYDZCLMUtC11/A6frMmNMhug2tGwpkyqXZHlJEYBSrgvYEKTva4yvtZ+lwH4MzcZAzLjVllVM",
+	"p30JsZC6UCn2w95qrhUQPu2QjNbjxtS0oURzZ2I3M35LIxb2M66kWs083AsDMYtCdIUOgIwppn/7vLHs",
+	"0meGsCYQUIpYX+DUsr3HNrlP7aYmncowNZTFzPenLwA6BR72xbCYyt0ZsV5SwYFIiIHqamDT+Gzdp2rT",
+	"s6n2z01eVOkFh2Yk6ebu2pjkU3Uk2b0ViT/id96KpGykn8G7uUTWxezfekDG9BYMR4qMxUp1i/jx2H5T",
+	"Sb2Ng2O2FXKeHNac+SzDT4XAJtZvwzmbtinbljIpHGs8/vlNI6n9+r7dbn/8+qrM9lxS9hLmrzMJglvm",
+	"Bd9F/uXanMLMsLdIacYRVM2HXNXGYd6vm1T5BadB56bTdGtTuuaawbYpvmU9AVXiiD13HMeWoOdLTPHk",
+	"2Ad9U01bMIK7L4b9AZPWsVSUbOmVuc6D79tH7e5R98EygWMc8/Tjkf3QTT8UkvwIeAgFNP/MVTT6amwz",
+	"nSQpLbNx99pb955c1fDGzqbLTOf6+m//20yAfPvdcevo3YeT5km7eCYS0nKP5a7xyynJntsriIaG44xZ",
+	"ZAtMJLgMaqk5yLVZ63uLbSYD39TGJW3QsAUkMFNkArHGbsRTuiADaNqOxD40kC2/x6J7CIsK3ZdIZVop",
+	"GT5NaQhYCGtaqKTRjMRPhBENzLP07VMcVkZagVs9qdFXm1XoJbEabPEdJVyUZN89DNIoUGllg1vuosPh",
+	"xctDjF/U9YjZ9Mj+nmtntpE82Ud2N8mElXEvvbN4oe5UJtw1q1/DwffelTlhyFsz2x4xLLZJkMM2iWWw",
+	"+F/DXzFM4/uh33F+XGUu687HNmlvBwl+kOBVztad+xg8j9vex/CaLpJ+n6sxzFwGhoiBW79RTBeu3iOm",
+	"rt19mpQhbnE7kmRzdKvazkRJtr5N3kCkgbBaXLRsnRfbNLurp8x4/KLqN0RYKKkgkFAQ5n5NF87955Fl",
+	"MD/zUksWQ+t3ZfuVWdVkYZgnjxZeJdE2S1URJaZg/RtaeGidwm5axRmH6KdxtxLBzx1a1dx3dLJTIHYK",
+	"xc+eDSKmxuYc9CdQ0sZvArZjWDK3LV5kUQdqLH81LcwdnYqaWOYUZEa05kherjhg6ZwyzfiobzZOhFbF",
+	"DgBdVuZFCbJd/mUpHRWxtoyfrIah8ObJQ/Lg9Ox+i7yWYiTpVHknGrkJRAg3TRKDiLGpGg3Jjc33uCkA",
+	"PyrOMcFqsHPn7HUN7TckkhRHKKpzwkw6UoEb0yJlBCWdy12p/zeKPHvUWq/XF2QGMh3BmtqE4jxzPPoi",
+	"RFKG93FEGV8yNGaSHUkYggQelAQteVgaw7lwDnejD0iCOUxONUBcHnx3JtOSyrDvmfRmDxj+6meecce7",
+	"RBq3qZlVL6STJD+hJvOORlmqehw+urwoJI1A3uYv7J6ddR4UXjopi1HZ9Gf/iFc/vS4OiKicnFRsVHjZ",
+	"++LTh4w0MKyySQZUwb3TmYw2b8IEC0DMJJu4JnYYdi7mXUVr/gZoyLgrf6jjUhVKjyTk2NksRoSLkuzA",
+	"1fiT4SQL9Len5aOFyhpMYyFpVPVdZYw7GXPmkcVrEgCL71iFYErNakbAJytdt62q48VPMcIj5iqU9vSb",
+	"xWSwwOimkb82bIuprpuPm3tyEo9L5GI6tTWre+eKsN/F7RXhNxAIHrCIbYMl43r/ri78L7YeSdsM95Ao",
+	"LYT5l0UR5knOjTCA93S6xHkzAmZok0tLYstDJpUmZ+125ZJ6n6xaICaHjDM1LinxvRgo1FV9r1w54wq9",
+	"jHNXdj2nigykjQ4Mh3ULkFfrie3U5IwTxsmVo2Hy87MSLRHTnQse9dqlerhdwBXH9Dzbqxn1bMyUFkMS",
+	"GnVHcFDFW2HDf0UvcYtacp97XS3615KNRpaWE8HicIcaCFuoRAV2aB1B7lG5gTSTQ5tZvMwUMwdvM7l8",
+	"CvrOUue+yPzSrkfdoe/jwP4u0CJere033JkqYiwMSeZ0QWiEsrMo1a9ot92DiycfwjTegr/t38FbGml8",
+	"ZQsGI8YnnjxtCuKeIonF64JQBbULVfCufjKRXJnc9/UQa/IPKxmkR/+sN84iAPh81s5G9NJitpYBg64O",
+	"mrk07xWERP/Q4iUYMaXlNhL6s7hsk3zgmtBId+LqzWf7ekhxJJAVCswk/Xrh4y6sCixe4EVO1/H6+rKx",
+	"Z0So7t691Lt7jVdQqJqrZa7FxzymTG7Rm6TIpe5le49QwmFOnNPJ2PySgUqLxs4JFxx6mOXsL5pjOikR",
+	"MgR5Trxu0Evjx65lRyTEpEkUQJIGmpp9iWrBbZ5zomG8W1O0tAkCDSdXvnZvEozN3QsPAzpT0JeAuNWY",
+	"xj3vJz31XaPfyALojSm32dromZEQCJ9M7EoJuc8g21tJ4ZsEKrV+idLdQYIWVQWVYnhi+v8qAif6PiWM",
+	"mI0nWMAAq8MOh8YCDafM8CQRq8KjZB7ramxqVSGk9f+WxXg4tiWVs9mYcfbHDNzPWs7gY7Nx6Tbjkt7W",
+	"Visp9pAu0gmfs1vw0BZiphULrWw29Ix4Z01j1yeSulpvJfc2tFA3KtTJ2Io28NLiY9WPtINS/RI10IdA",
+	"bMknubmw7vE/Ufb3yA9AJUjy//0//+9NBfSsahaXv4cVDOfSmA1hqVlodbd1kF3PsVzH5hgmdQrVbeQV",
+	"XTP/9KdChJiSZ3N97Nl4r4nhhS3yE0BMEG2fKDoE819KvFAqdnjbHS3MgkCwEcS4+kYR4FoiMuDN08dX",
+	"5Pi2c+xuVTeVEiRwPn3vKfccwO5uBWdfOsxm/jzlnpzb2iXAsPzCFu5l4ZGPhK5fvVjvPEYioFFfu/q7",
+	"dbScFuqtx3p+66NutiIvgfldRnSs6KHYWUFKh9pMlic3702aktmGO/c94F5v73Eoq/h3UScIybcIhG97",
+	"HbkgYULGzu37XZO4Ag7y7fIldvu+a7pGO3iNIQaLHY71Oth4hykyAIwYG03EXO+j9k3ifEF9xs3XDpT3",
+	"nAhJfFioSZJIZJO4KH6TONDec983IMzrfm6GaNb5opNklEt5A+kQ8IcUGDiTPZBNKkgzCTxy8Nqcgmbj",
+	"CuRUbZNS6cCLKA/TjlMjCUAE9/0afA8e8pwa1m7BBRAkF7vMKBIKiyoljIlpOf+Sgbqm4djeOoxV7AG2",
+	"p55fJY2j6jTYSFoAVQqzrPaI2aKby/47tVTrXLJdt5K6PUm27EKywYtjt6moI0VJz4h8b4g6LSCKWKwR",
+	"MK+Gw7sWyBXTLD+RAC7y/RYJ1DULtk3uY2bVVtyIU6E00XNBFkClyjSwTEyTynnU6QruZG9WWoY71yD8",
+	"+fyMSNBuCHdnl2pfl+0aTQzJmOk7MEzdkglL7pVWvWjBhPUhrDNrkxVf9cNevLyw8/QEmwJbPJ6ZxTv+",
+	"AWSEmszK4f4Fy/qDbZzY5aVtxijDVsMY4qSKBGOhgFsRJtFtDtI1Cby7Zhl3ELtZG7fBI2JbwGxRbeey",
+	"FnNTP/vcfUK61ZfGjL90VV4seTFrtAl199/CJ1vTDb5IDvNaEqTZeH80Ekdf+NZtam2UwUjymzgV3MIL",
+	"6Rko+2kOIfef9Xgm3cehZA6IiOqZdB9neHfRlpt3RbYbxp0KwiX4p88oDzMz3kYL2nXaqZP5fntLzwK6",
+	"6YKZZHpxad7jg73oOks+PfHk8o+3VyuRvitbawEqOflDcvP61WWBJw+ngvadfUEynLHWcePjRzQlh6IA",
+	"SghDQzHFRPCm79JtbOmhiCIxT1p/prAzaDcbaeaS0675NX98C3KRvcj2bA1nkg4i8AGrXqb/8lhEoUob",
+	"1VLtHKSYdmXEpH2/uubfOieLH13T97uUqukbwjrPwncOp1QZvYZpBdEQ0VgWLqN3OqU8VGQAkZjjuJ9Z",
+	"i8i20Xzz5CE5OTl5kKa/5+0AfJczA87JALyjf2rYn0NsjtJuXpSH19x8h/rIn6n8B4krMmUKwhZ54b0/",
+	"jJNpWuJPvsUS/+/sYCgnHkmA+ML81jXHjGo7eIfLQmx6ryLf+izy7xzch00dd1nf3gNiXjQFyo3ucc2T",
+	"rOFe4yGVMIzQa5PALzU6hjZEDJzGrNFrnLTarRMbgR/j6T5uzSGKjhCx4fj3+US1fndxvlFRpcUF+cfl",
+	"q5fkLQzIT7Agl6DtqO+fde43cTe+b5/c/84sP+D5msDCTQbpwU7c+9J6LvdtAgvXFVVYb1jibncOOQTC",
+	"wN0QokUuiGIjbtgwEGVLP7AC11IcRlgxhZKMQcK50dhQ4iCMuWs8gk4LwbG2lyf9z5kiF6+fJQj8hj2h",
+	"UvksbPTMejiMObSlY8GVZRDddttm7nPtK2fiOHL66LFfzgxOhUWd+81lXruEa5denWRVuxxqD+vWcLnT",
+	"mDLtEqQxLxqzoBudzh//vvj3T+8fyuEvl/37V4u3//zx1ej+OLh9TWP2IpLzZ5S+Dn78+Y1ofHz30XEf",
+	"uonNugkjMyqsRUEHjo0o4Vo8pMEYjh4KrqWI1vhHtMDG5E7kp7q+Td1ukil9f0RH8PcTBLFLmbcFuE8H",
+	"v6wcmIGe2f0omleyb8fPuIVdz3H9Ru+3d0aqT6dULjKTdAcsw9ftcTXH0LnxDB3Skcq0E0MJ8/4ocFR5",
+	"5BDc3BTxvcfu0mPMazj+gI/+WEp8P8CYeZ5lDAIbS7bmAHno2INztVmuPFMuHwGvn8WEKhIxrSMoPN/Z",
+	"/oGvLZ7ahpOu4b0+HutplDviDQsd+j+MIFrEQMwFFkW0sXbzig6Zhb/52GycVtnWl+iYxcs7tS4/a9e8",
+	"/KT65WtO2IWaqKRVPs8CFmYd+f5kxYjZnz9WMSYgWbpYc9qwrpNOQSOh/lZi7aL2n2ou/nR9o/AAtchL",
+	"lES2G1SecINh1L+o/j/0bKLBjKRj050aaciwjN43mbzvbJlCSQYGnWKo9gZxABd4zG9a5Aph7dC3L2YS",
+	"U8Cwls+IAfLtafvku1ViCTKU8sPiOeMTN2xQ+gcRLtYIhPdH8/n8yBhdRzMZATcyPlySEKlbouESY8hY",
+	"SAVkgHlX6ACKMW3ZWWC117+yCFjpKfoxr067NI3Pyiceoc9oCx5Rh4prs5TTTs2nn9W6vPvgK+Bv7vSo",
+	"LHNDSsOcOAfZuTt3y8pSTzufX5xmoKsO0vSTSVMLzYOJmak39iBB9ytBJYQAU3+634ACva0kHQuhIAtO",
+	"t09B6vDfGhTNDpBlYjRfjrHx8juXusuodwehexC6ldngJWi1xALvTOgqBVodf8D/ZkXtijA0EvDCXNVY",
+	"YaTp0VR6EUErUKqYu1F3fyXudu+0kLltoBk2pSM4Vrejv70vpht1OzquQC5NS32BrQxPH4Jo8x/IlMoR",
+	"4z3SPicfqzznd3pLLfHlH/fNTAExFwf6m/P66sCQRZ6GTysdvSfY5mevTpYLHIV1seBpJJGgm2R20VkM",
+	"RaDWncBH5vcvQAdLMChajT17q6zbQEsaaJ+SnCN2BRI76W5eSxvM/HPdcro2Lrs6Qz2uQUNMqotH9+6C",
+	"BX6mMai456V9JJzi78t4InYL/3urlZ2CoVZVapX4NH0VSBobS8QemVswikgsxXtMDh9KwXUaPjVs3gMg",
+	"6TERvNAeeeFeXY0GEEIlTwR+Yv2x1nHfaWmqz3h/GLHRWJMOBiRq0oNbETOt1xJBmGCmiBkDsaHpPW9m",
+	"5iXTZEXqb6QLqrQW1PKKMjp56CiyHqX4p6aL797XIxjD2WahX8XAL14/I6EIZlMEXLw7/rPVksZ0sYvV",
+	"jja6GJIbh9J1g4jUYjgEqbKp39ZEdIW5NBPRZApzxvF3ppsYXLrmSiSADEhgLLTeAAw9zceLFELMp7k6",
+	"FLAkH9bixI6pIggGS7497bS/85RNMQfdgcwSxm0Aks5C23ffxvgK1KmF8ylstEpdlGIbm/Tin09/Qcvl",
+	"x4uLkbdiXjw2//5A6S8/sYvx5Nd//VsPnkYz+ufi/h/Df76/PXrxdv7T2e+jX38Y/Nx+vAc7tVtip369",
+	"3pSK2tZX5XzxC5Ji4O3PzMgwhuMERXGt+MSR2HQCRPrDMvSJSsFW5pRp1SIvhSY0oUKXNSAhcHVcRXRn",
+	"0R0PhLeLxoexXod5WVnrS9a+hBzxwdXp8QcavrEqzFYWUCWqfOp6aNWUshWp8ucM8tc60kw6PBm6RMqY",
+	"YysiV+NT19BC8JQ/S0nwjfnZEdprixl2+c/nLhNItRIcl2+U3TEj+7DZ1GCWUWkdCHLSoX4kiOBJxQzT",
+	"KIKT9CBFF+SsfeIruKYKoluLObRCwSlk264HOQVxs3hqiSnjkdlS5DVzQeVzno6w4KC/scg1O5yprSYY",
+	"uo4ufopZ0Lm7majhzA6mZ22EiaJmZpTMBHdSbWea3XaOk9yN0gSocMq4QmAGm+Dk7rA5S84sAzUh2jZs",
+	"GvpqI9vFNam/V671xWv0eLjEvZtMc6AbglU6Tuuc2kY8qwc6Ykpf+EFvkEmvHQABZlfRKfjsKjjC9mMu",
+	"Pme7j/EFCajCuBZKEewanIqRPxrrYgobYHpWAZqiZB0TIFumiNmjsgGY3xqVz5mwDHL9i22SD6anaXYL",
+	"iMTmWwiWDUM5XSAdRwJOiw/JdiF8V2Ep3og55qXRpO1T0Vt9SVf61gR+pttulpUDdoqKzor0lvwxdAcG",
+	"xYbNVCkblutqlR3XhtKu3ZUJly38W743adoMtZM0Q/01uxdJ9yiLJ9QYSRrAf7vntrTRCVZbjFpNCbPy",
+	"2p0HZ+12u32E/9w3/3zv/7T/o91sY0oHC+QW6ql5G3mYweJw7Oi3DEDHu1zq9koVTLYrZ9l0kzTQTo2c",
+	"P8dN0LosYMuveF27Z1nP6lRSbGZ6DFybnYewctjoiZADFobAP6HOlTqyHSNpEg5zUNqi11VODPxtCYfF",
+	"7FhxJPbCalIuzTgT4xEy7XPrrR6mXDMu1x4xgB72njSCRdyCtL6MCLRNi7ZZxoRp657ICLQpnYBKuWW5",
+	"ZGsSaoUk5YsWeeudIC5PfY6OF+UEZibhzXYX/fa0/eC7HpGgwKusbnbIh2wapm9lsBRJRgbgGxtXjSIX",
+	"8BTPFDjMl1lChqARmdkR9EshKXkJ8ywle9CdtXRclyofmjkiXmOVgHCn3rxp2hP6wEzXMdMssFpjcqL/",
+	"uH90+747HR89iDX982genvIaZu1Du9b+4Bbw3BfUQoBlEq0fX9FR2YPdZcd4jes6XgxllkKnu70nTOUd",
+	"EVml+LjiRpX7FqpiseMafNHC5bRdIRPgoeDDiNnyqEqJCVdCPKdyVD014WeuZrFFf3sBIaNXZh2rJipc",
+	"CfGC8sXnkJUv6MQmPCfcelshuWS4HX9I+02tzUfIyoldFNADp1zPKavxwBeU09FaHniV72K0FSv8CrjK",
+	"3aZh7Ey3RvvfnWZX/BRFw0kv8crPs7CB6YmzIhwQIScqLUkU3Jd6Zex6EQMnVJE5RNG5M+0ZHxHgtqxx",
+	"anVeLDaz5rvVZElAORkA4cCwkMyTM+HYETI0nGxhI38QKUAdltyYx/Tx/pvCtEejZ6dMqN6CPBu+oDoY",
+	"N6z9vKWau8KV6rCJZqrf1tVhMz78uhmNB178RfBimxwfHvhwGgyqrw52N9/wWiJIJpbQP7Ht1T+DJvl9",
+	"vYG+8TT9GcSTPZjo3G6i+xibNdkokxjevcJ5DLewLnrwdixQYDSdnyXM+ph9UGs+Bp73IZ0bwYZQUB3b",
+	"lqQ0BvDYvn9/XlUaaCH7VRlex6zTGm5kW/BYVtd3S7BZvtSWMLgKiEFVokjabfryXZhfvD741rbhiWOw",
+	"mQ77IbFd9MO15DkFpTDIXU6gDu1JzO18En9qinIxgACDZ0PMEUu6bfMFcQR2niPeZmXifeFHt0fy1Rqm",
+	"sbZo21XUI2wS6BDbXU8cGjmQaNVqt7RotVsehr8iWxh2UtK3pbd9/4Qknjy04q3ZmHEEZFCNXrs+4bsV",
+	"XEf6SSOGA+3vSPuZ1SR0YGngSyb+LNbbTvZnYVDmiTAswvGK+ViQoZAjkWSqjCn2gLiFEH/UY1gYmxQz",
+	"VFdDNOcWyibC1ll4P42i1KJFY/bWgsDluQnGTZIIXqagbqc8lz06u7OFfiUUmq1b+guS6Zfumn2Kfo+E",
+	"kstrabdVnDOwVKVy+HVJ0oyCDFqvcrkJTPrBfqOSoGTTwWApd4WY8ybBIfkuyZwF36g9ZeBk57QhCweT",
+	"TvQYlE1YnClQ5whFPAAiIUYRnYvB/JaF+k5QQd6VJ6Rgt86UHKtBsruuzVkgtU5nFUitcDZuNyzOExdH",
+	"hpuRIYAF2VI2Qf6c3DhE7vAGOwJiCq4r1w4hYIa3laWWZFCOK2f9PAFIe1GX7AJTKVSwnUXZCOxltjFC",
+	"9fyWNe91B3Xji911O7852zgzwaQ2i+8whRHODKHVykYylGJaPIa1QMKbB5KgZW8egxZ7GMFfLcuqFtbs",
+	"PnOuBkJMsFFTdfdAmRHSaVsj5G/tTg9Bv1KCq/LssJPe4hbqkWwR62Z9C7bTboK0nb64a6yfk9yLK74x",
+	"6OQ7ayw/FGeT+jGqTmTQwXsWdlHzC9Q5y44zBXRXiPWfwXwtGkpyXyZNOe0moX0rh7KuCacn5tCvNDfw",
+	"oYOixgRIGEm/AY+B2Og1Hv/8Bjt4cSEbPTP/lU4Dv602WeycnrYzHRI75q7Vq7q5i87a7rQvdQforgP1",
+	"7562P653vBuKqrqf0PE3uGP5BHuaIs9f48NfIYdsLl+zkeEdjV7jxe8Xi5esPX+xaM9fRP+cv3ok5i/M",
+	"/z+Jv3/x6PHZy3/WSDRKVZlDCmDtFMCMHpgCtWd15qyiWKI31+rWVp4l+GMJWivjFklTUq5s278e6bY7",
+	"iCmqnLK7EDOpnPp7Y5nRTZOcth84qS2mIDhccwx3GtOWaaNIF+vsRkhkuu+4i5ZVd6+coz7IF4IDor1e",
+	"Zco2BcLEUjIV+GdEEanp5jUmEvVQnfx7p31jS7uSbMggwmYfCgIJmnw7i4kW5KRN1Hfn1zytJ2kSqtJh",
+	"ZmFxE2hZRL+xkSwbKXYpjbgmvoDTPeGa3zwLYRoLbXje0U+wuHH4uVy4sTSJElh7Fkd0gRYABwjdCmM8",
+	"xdczFNWAmlXNHLf6IeR0dD9hr5eNd9h13jHmXF+obyM/petW2bggU+HBJcYI4u9jDlWlZU1eX5nP/mAL",
+	"m+4kkfOglh3UsoNa9qnVsi00rNJK1gwawVKWRVaqvEHRYUHP1mVdZO5JblnKC153e3Ldx2bjdZK1e3Rh",
+	"mNDml6d3+BsO+R+fPomjQrZJ7pTMFHwV3mojRglFgtmLmm2160Jn9fGHzF9L6cUF0FqzKHJAAucOVGAZ",
+	"6YPkgT7IjVVV+1Y9vEE9OsEysYDj4wSrHq55TBcgsY40U+yTTeZHtccqA6hM51XllzfkWx+aRn3YKc62",
+	"cjvFLWEWKd/8Qhe+HyKi81v9t+cMBRxTXttmzvfbdJdQ11ETa77FrRm9tCF0coN+yL7jpzf+jhv/BbJD",
+	"NhqDLEFE2UUZ9qpts7C9nFs2a1ikDTcUUUJwDyi9NEiz9jagV+bHy803785b50vc2Xt3UA4PyuFBOfyK",
+	"lcOMFFrSDQ/K2ZdTJJGTRnfr/quXy5IOIZcys07ROaYRLo5mt2ty5668WjCUYJtWqiXfmW9MxUNiqAvL",
+	"NEI2xBOoSWjx1LDVklCKDSLoJblzeizB3KAzsjVt7yTmvEVeCg7ufvciIfE9WFpMuEjAZFrkgkQMO4Uj",
+	"XDdTOOYmAs94m6sgyp9dhf0F0apJuApSq7JLq7wcuXrGXdIovgxaNjkE2Y6lB96yK2+xBIDEZVMnvFTa",
+	"n+3zSViK7Q2+RS7e0svKwh8/LHKtyBMTxZ7EJrG6C4S+0xwqMT4Mj5rVufkp5SQ2POEwF5x1Zx5RUNuF",
+	"U/v6nPPWa54k/zodWKZ0WLGeHacf1cApaFfxnSDS1yOHp9Ztdyvfc+G6zTUOXqeD12lPdUZ4xAuYrwek",
+	"20m5q+Z9Og7GEEyOLEbz3fDQqwwDHVNFqJTsFoo4nhnKM/4ZWd6Bn3wWfvLXpXBzojFB0B5/xmtQ+Zb0",
+	"LIwg1nC39JxiUVvApTiiARQ1uLODOZD0gaT/KiTtjvQWYntbgnYO17ukZ2egaERnS3wiPfw49X2qXdTF",
+	"dlbm+dhOUlJQ2uXywAMOPOAvwwPwRGPand26u2cC2L/17pjAEymmxMVyiBbES27EFhjQYNJER9F961/1",
+	"1R5AgIe5LvktksCEuzFjo3R2CwofY3iFd5qcO9aS5NWNBIfkKi60Uy6w/V6LvBTY9grLpu0AaBRZFjUE",
+	"yDldmu4Cjg0HilgSDu1rd67YxAAMw/anTJnVykb5kj2s06fX79nB53LwufwlWbdthD0fA/rAnRZHtBAT",
+	"a8XU4OW1WHgIQcT4Hdtl5iwLyRQyEMNFbwULIbTBskxKIMZVLF9dYY5uoF87c3QpIdkWA5XZ4CO3Vx8d",
+	"EzzwvAPP+3p5njvNn1BddalEd8frfrZpfZnko5ZPXxosblrk0pfocywKD+GcsCHhVoPE7jBzpseMk84p",
+	"arTNRI0cCaepFjBG+4aX4nIs5k8Avkq2OKeqj9mUNbih282DRnjgjn897vhq8LtRCLUgNIs6sWM4riKj",
+	"3Ij0lwFGaxIRhQkgWIs8oYFWRM2wKZ0vb+wLC6I2AYitVW6zBzNwAGuBR+4G+s985aC7/GJ9rITxZ9OM",
+	"sVf+UtrqVl1JNkL6aTYFIysPOUZ7Afbyy+lhM/9S6Yz1YQDnYzGtgQC4kVi/BKi/LdD7HBn3JQTAbi12",
+	"JwQsxh3uZfZamaUueXn316yrS9kbtoP9q4D35/aaRBCOQNrydxmCPPCJvfAJT0o784nPygiOP7hP+K0E",
+	"BTzc2QQqRP3xx1F7DhMJpfMtVyqSZEFz13QSFbuwlDZlW4NxmJ+Cxe1skoGY8cB8MHMKpYhjG4BQE2Y+",
+	"YjM9iw82dC0/HcUjAuIAAjEF5bDmci8wU1NZOMTzXOa3b8ivEMSfYVkdokvNJG+RNzA0yqzLCmfa9z2l",
+	"C8SwsJj9M24WqIdG9pTxEGQmSuKyRdMW4xbo0uaNe+AHLshUSGimfQBSPEwZjA2ndDGWQsBGHjo+trNZ",
+	"unNxWCpE2muFSKeuEOlmhYhd5VLhYdekL4bViSERJylUXlai1JQn65Ap3eFsWtWAi7k92S6qPoEFUgAq",
+	"+sScvbsq3z7UUP+FLdtL4KHhOULphBuiz39HoVpJKDpT+u5cgCkG4pTKie2MbqGmEQUnMYCzSJLZGHHP",
+	"auHwPgBwEEc5/1+KdZStAPBdpo0Wb14j0Htg2x8Kh8mJgRemsUB7lVeb0VoX4iEN5sBfvmb+8sLQnQ+g",
+	"UpuxYUQ/DyG88xADGo/xGt/ZKw6YsuJyTOgEeBMxy8yXQIOx1b7sz3ND2+j1Jy9n0wFIRcb0Fsv9RjRO",
+	"ogXUIf5utMzf+NHt0TKfJm0119dTM6VmG4z2xBe3cDYWx0k3eo03qBOddusU8bnJrrOf/W5hFZ992cF0",
+	"3ovp7Ff2jlxsn8WgTiv07zBbQhDKbSEwJkNgZoTTD4rKjFvktQMQRCB+prSQWJC6wNCidoq9rwR2/Ma8",
+	"wVhyFjFOFVpubqpfX75FYaXwyXKlcA02kuz6IdJ4iDT+BfUlcQufudpPghLR7R2y1Uu6cKDsmAJMZwrQ",
+	"laEAONHCIp7ajARknsojWCWRN3KRuOOSxOCQQZJmbJ+JacSYr5fUXiNqBLaQC1jEkGudkxsJWi5ubM4H",
+	"SwBsCxmxWZl9cuE9JvqKed/lLNfJ5n0DMWXyjYUxvSOeeuCNB964D1WWTsC5ymfBxLt0hgXsUuKh3ktK",
+	"LvKGO6ypEJn8Yufkx+ll4hie1TFX/SAkGcCY8bDnW+Z4XoilWYh2N5Rimqm+QuBs1ySlRV46jZMhTLF0",
+	"3SGnGGDxlRS1eXBApWTZyjDsfmzeEcFQExoJXshStVx8mQwVhUhfwlTcfgKGWiNyEriz44Vb3bEVGeBv",
+	"7Rb6XINDLOEgDb5waWDPsnW8Oz4kEllAOLrO70AeKC2BTtdCkyUZTajTyluQRwq4dr1ge9axiBcg4Klr",
+	"Ett03P6GhTceXtVc9I1yzjCXFYTXhFRTvIpygglryOGXOTTGu0eMZ9DRbLjQ/NxMWzLdPKdKH+Fzjp49",
+	"urGRCgxyCJ7BM0oKeZNQs+thENAoAvmN8n0Dm0SLCXB8QYA7AzxUNpyOPe9xwm6SnNwAD2+a6RgtGzYC",
+	"xpg9buXkggxh7toVKAzdKFdCyLkrIRQxmNvSjnJTurA+Wg1GjJmdw9b9Nqq+Ko3sJWvFUUF7JbNhzvDI",
+	"zM5YM+dkIMVc2X5yHPsuW0NkqiC6BZWEcxd+GmnBDWZdWGaa5l3kNqqsM1OnjbiihtIavcb/+a199ODd",
+	"f/2vxjb9mTS81zYB9Sg9+GkCCQt7pHPN8YJecvCuuTmePfLh2mdgXjd6neY1upSvG71rl7J53WheN7TA",
+	"b5K0TfwSE0KvG70PmXuciXvd+Ggu0Phdkev6uvHxOo9yuzztYiB0nF7LuoBO1yFaZAmA4qaq7L57SxZV",
+	"KIs/7D18WDOb2WYyFPLQd/KTS47n7BYdseoTp5zmnuHJyamEn8BjPovHIgqPhnDH9YVDAA893kyKCpdi",
+	"46us147u666bQdQqGvW50P2hp4bKLSQfuc6UB8/2QV//C+rrPyOBE0p8b9YtK2lqaetzym7h07C8JCmo",
+	"mc5QILwEWUAdTohj/roZ4UiIcM6i6MD/DvzvwP8s/3tLsd35frie6zi+xg0hFNj+/3SSw4h36TV0ih5c",
+	"BcaUIVOqgzFmxcdU6jQF8j16Jag29rdtcUgVICczdj3Xe2pq/sjNpko/c99r3bUAx0aJVPmOzs51WdjY",
+	"m06h3GJuV+2onX+/iiFgNGJ6UXEU6Q27jWVpg7nI7THRQvgCd8GjRdloGA+iWQh9xmmg2S0U96B2XTzc",
+	"mAZCRED5nXS7Pvtiu1132kXb8m6vNbBmA1wJTSC4mkUa7+s79WVTSl+NVjgR5aOZrUv8rRECNr8xnKe0",
+	"N07m2PYaj0BOqRaRGC32hfFvOcC67EBHd4dOwEUJfp4p+fQHTEDNSBcvLu62DzC2sKKcwDTWC+ITtbD5",
+	"LE8jjgK7cIRpK36QgC3HxtgKGIVLzidjU+tW8dmwZuiRH+TnixpuQashjCR4SnOAmDClLDK6syG8/3bP",
+	"b2kLxVKbYGNpGIoRuX3FeACNXrfdfrAtIdcj42c8nuk7aTe7M5OsvfB3ylU/5yYV8dmLMFwpI3t8RUeb",
+	"Qr14zcfm5+gY+tBWDl7oryK2/Bc1vT558/sQ/Uie9VeUciUlau6u4w9JS8Fsu82V5o+JwKnvj7C3Zizx",
+	"Q13Dbq3P6p6AO0YIcdLPOQtnBRrSG5uxo3zWwpBFcG5rDH2elJjhZ6tD+SwuTgRvkR8wamqjkAqzsgja",
+	"nLAw+pNN2XJKlASCbbxs/6aesUl9JQNWHxgJYu+cAuWu2Zlr31hQgRDP9LaK1vAF1cH4oGF9Lg3rP50v",
+	"bSF0K4jB15hDHjJzIp9g3uTnkNff1xvoG39UPkuXE8pHmLoaAmrxFNsj3J0MP0ZOWOogfZ5yR583Ze/9",
+	"RiFzbJELX92lwMOCzA0fLqrQSvSCH/Gle+3Y2Og1Ot1M20Vjjzywf88BJiE1yzsV3Hz42ExuuZ+/pXNS",
+	"dsu7vfCltwCTaGGnX+LBMa/e2rg49Irdh59ojrvklATMlqxLgJ9QWcIBj0Vkh91L1CQuNFEugsoFmQs5",
+	"weQqo9dQvkCAHEO+NlsrYimQq1F6lJagg/G5/2ABpcwvIV2QEF1VmEIf0dg1KqBkKOScypAEkQgmrlCT",
+	"qDmNIjFXfkzOsYUQPgl3cbnxiDmk5yyArAvMzEd7CBcROJUGNml6NpHSNYePmNLmJ6HA6I6KhZAUmuI+",
+	"r9HmPLf6DCrdp2Vx27Cx/epYl84beklv/5JR5YPSdDcp7sZcRHrOsu49sOs1ipNhfpKFG/pvY48XtE9v",
+	"zL83RAtyo8WNC4ymdij2aLHsCaMTTBJHoeuCwa+SQdRlT5cx5U+kmFbJfDHXXonGPuN4IdXZvtmdU6Px",
+	"WFU0ZXYnS5wL22obNrV0/+lR+yRz/7s9KWuP6MKv79qQG12og8L22RS2R9ilnumxc8/si/R30NSqcI3j",
+	"D+YIf7Rcw3eZXO4eYr7PE/qOakiOeE+ry+MnEg7yOC+PvyYJ+dTmVBnV3WjKOftmGcbu09PLZgGEbohH",
+	"huVX8xnnDThuE47M7F3kP/FhBDQCHlLZIm8daLS9J70I61jm5lbMV9ra5nAvpq5HW8Tq2yF74gFbmiLV",
+	"pXN18XqwIA4WxBfGHzNKRNMmpnO4W0NCRUKvNyLwCu9/WU75sfwEqZAwTn4zZkaTaPHdcpOLC2RIEOY6",
+	"lyGuFhlDFNr2jwMh0E1kW/2oYtvjEkdcoeazKD2pDq42dEqyEM3DdkXVXkmLfExlxMyCOYxpVCoZrvxQ",
+	"gSbfziXTQP5mGP7/1f3hu/xskiLL7hVWWHo85oLRmy2qNnSjIx4ZU6bK+C8RRCzNGMMkW4xVNgnVZCqU",
+	"JiedbNtRa5OWzOPBxnlosfss3u01CrAModa9aj/onWQg1JoNdDr2cTTLF+JkvUgrfFQ796i95HQaYlpn",
+	"XiaQeqp1CDt+lnAA7oCNgW0VDPh0+RRrpIwZ/5EYDte3WDH8D1tyYIGD+QKo0k0yAD0H4N6JRXmIXiws",
+	"kijGCDBy4opN4RXO7avyTRXwkfsJL0yIv063ljKGkn/mntxWbtU39WYyUu3gtvrsPZ0QmutLijEW5qy/",
+	"XE1Mx/od69rGpgsbM696RbYxkMjo3oJbTMEx08rWgNJEFfV4XzPsBGJMcWA2EUsROhV4BUyJNdWlbTDS",
+	"IjfPhkdo9d6QKeJ9MU0UHQLRwoKMlLTspWG4Ldvai5ldjflUZCg1WcYdZqQPhxZwEWt4ctXHlbho0MFM",
+	"sz3pd04gV335oFNDJ8y0jOdDJqcWv72Uq1uFuO8U6icY4rYwfYk0cEL7s0mluqfIeV5WJQ/+kAEwcnzC",
+	"dhUCwGRlV9x8EEwHj88nAMl08vdu/Tte8z7+4MnZJ8+vD/zsRwwdIj7/uRGfRL8c0GDyhYd4vAqyyYxd",
+	"xBsyLpZ9jhlUP2xWZOVNql5OaQiowdpWdCPY3Cz0Cgex0f8plHPO+tpz90pXd+7K+VHbVXdcg35nFdjJ",
+	"1lSv/wtndmX7U8Zn2oznpF1ZcUGP8NTCpzDet12q0lXKKlDNBu43ro9raB+DZCJMX3x60jWvtk7SvtPY",
+	"klXMtMQ3dwa4UlhuH0sWVCmvMNYID/ua+SNifbPpADqnp+ZxmYcbUlm+qpu76KztttNx6r5FCuh1c18i",
+	"qkTuER9rOCWXDvs6X8IKvR260ewOgmJZlItAB5STgVOXISTDL7aWq7jcfblsawRaYVjFca0WwXiSB0dB",
+	"j8K69gK2on3phH7W0vbBbDgE2ceYSoa222W8rpBZ+S6c6aW/IXfodNvvmg0VCd1XGuLsk7Yl57uz87cQ",
+	"B4CuAXYL/apctY6oUKC1EbmrZfHWEdUPZtpo5OmuGYngfguBhhHjK/zayfH+nPFQzPshXahG74H5ofQg",
+	"uF+WOXvb0GWsZ+Y7Kkcsc1Dum4GsF1wlkrREnDmMmD4XmgX5MVQVqOUS0f+CRYP58bjWaH61pvR9+vu9",
+	"gt+TZTvDfrRLs7hTkbqOAusLXPOzoRuzQ/aMmOUopuRtSfkRaMqiA0rB12B5HlAKSlEKVpFs7qTYEfXT",
+	"4w8ue2QtgMGqflE/F23pGQdIg/0cmNXD4hq3MEUgNDryl+7rMDpYFfwDGkXEazAFAAi+S39Omc4H4ZLe",
+	"zRnfBwbk5iBttheE6CBpkRurH/UIStob1yaH2Ve5/FUM/hWmqO6sj+8jeFZD3d6obD6wyubnUrwP7OUQ",
+	"//jkQAN3IIansE7KvoCdUQA8XAkN6ZaoZLST2jsXISWvE5/JihulhgfN9lYp9ZrZnw84jUV5Mb4vjc/8",
+	"iMRohBkn2b4T9pr9OL6MPFPZM3scU6XmQqLFU+zXesxDm8DiRvKNcrnjrruPskhDsQSswvcPxKwVNbF+",
+	"PAd3jg3hqASCD4KQRGwCZtZHzD9GzLnNeNEiwjad5tQX+MaQrF/7we8CJoRiUffThWi4tplkLKQCMsDW",
+	"Odi32dzSbHCYZ6+mJBJ8hLn0BZdXpiM/F8uwqsnOgr409vbwa/BNf+Hod182fLiTax6HJk4p4dMwDqUs",
+	"OFZJgPLVEHX6PNA4h3lSpmHTY4zGTcNQglKgjJB2dFuSZivFbBCZjXJv3xCZRI/8HJswScFH57ZvmE3w",
+	"G8w0URMWxxDapLy57c6UMzzKYpSxFIMIprnQpAscridyN/LX7v6PCG/9zN55LwlnUinpohBxfGirHSaM",
+	"h02iZsHYGITenVc2WnN1GY71qcXUTmCtq0CNi2zfCtw1LTKFhKpsHBICFrsjlw4G+GyaP47uCL6rMJa3",
+	"kmkNHGMorntdKdI6grLtXnziX7kePRydpHt4G2LM6zTCjtZsgniTbw63NAQRAz8AuJcd/O7ZvU0nf5+5",
+	"BFtmghpdYhprheOz8cBwKY8x0+rO0A5EhpEvcF9nPEAXkf+y7M4H2Tt9zxbGb2nEwr5jzzVTLpHn9JJI",
+	"A/ohLM/LDizlCL0M/ZujXTbU7q/Z1FNlb5jxCRdzrhq9do3Qv+fF1Gtby5QH7tQfLJe86uHFr+dIXr7W",
+	"bJZXYkeL2Iwi25F/fRpUXqkYYv/sOcAEc8Fa5IIMGQ+NxOcAIbY0wcifLWCXMz4QYkIUYmugz1CQUBA6",
+	"MJoJNmY15FCsjrxZGuUGbeRHMSdTyhdbsNFOPTa6R8YVjCGYGAPktNNtNtxS7srTyinb8Z5b4KGQfQm/",
+	"22R6Q5vaej9isLtJNXHNREm3mXT8DYGiqjMbmDuNKpUO8rjS+MziDRlnalzOaU9/zXJD2hl0N3DDpDO3",
+	"2S4J1tzAPzA1fQNP15KNzMb2Gj4GW6fsMn9K1yU4LVHdgfEVZivpzEqBJCGzXV9tf8d6LaaXjauyzKKH",
+	"YhpTCcr1PXbd9H3Rtjv7mf6ygi9vZtrkuEeoa5qMl/0uGFdpJ+iiFshULnG6VU9mtyZ7qUE6ZoCGVlBn",
+	"3fLQX1oiKzr3z/IVV+ckMuLAbbNh8ihR5iloo2uH/2ldJV9863VHDmjzu4Bc/Y7rJb4G79o4kqDAAkiU",
+	"d170HlXMvaMkAq3NzmInGhIxPrFeRlec59qqKzoFY/9bPHRPRda8TpuH2+aNrWu+QiPO9+g9eG/MOHdx",
+	"SZZ6+qs75a3SbqzHap7E7upyXvjVQ45i8ZTooknYsHSNthYZB9deQ0Ewk4gS/9u7XBaAmjitlsO8vp+v",
+	"Ec8GEQsaJdR0LCEEmK4hKgyOY2Dd9vB3je3xaHyjkKaaZCREiFmsThZKcyjGYiZbBMMHVnC5gIF/hht4",
+	"03dNv+bFzn+kWPMeElBE0JViNrKFDs44xZ5SPoiS1CN6EVlMsmbae6PYWiGBZgOXstFrBMOof1H9f40a",
+	"8i+Eqd3CzxVI6FS45Tnjk1e3xmY58IB1PODhWAgF+2MB1nO71qyOQcQRAm5Ps8RKpnSB2TSGyIvN4tf+",
+	"8Rvs4QvXgCQNK/qBnVcoE3J3WWyk6lhIezSN6xRVFwfdIXLZog0F0XBfODvuBessPb/QBxOvKCqfRjZy",
+	"cmrn0FrVvokuwCLmPBWRRqRaotCCUL5okYtUMx1TleBedduZ3S2uKElP4OerJAmphr4Y9gdM6jG6PjoP",
+	"jtr3jtoZavkBeDG1BGMWhfvpn/MS5v4Vd1ImsjTNzoPv20ft7lH3QXV/+p4YSE32cci0P/Ru/w9rIJhy",
+	"7f3y+SW16/hDCsvysVQHu/DDWZJCXjdSgN1NCnsPZTlE3Vxbd+8hhX9vXQnv6ljVFd9uZyvn46OnE/Nk",
+	"csdvT90Ji1Lrt1ZM9pJSv05UF4rfeGwF7d9OH5CTNul0T07P7t2/Y7m838z6vza1HzLq7zDz0PMBTL2w",
+	"wH53LEDNBUrLNCeg2Hx6ImRqAlXw9nsnYmYy6Ol3rG5M4xi4WvVKXhAO82vu7/YRB8YnxkZzXkjCnH8T",
+	"E8Isd+RiIMIFoh1EYkQYPyd2aiAxsj2ijBPpWTEOYk4VUZSF19zmPLl8amMlRiGiDPrIhnWhmu1I7UM/",
+	"dF8UlUYJaSSBhnlr0sKU4RivuZsGTt+iNYUOUtlmWRT7Vu1kGnvlxg/aR+2zo879TONWDvOytq0ILpUy",
+	"7pdCUvIS5ihaquZ5l/L3PXDzN5mzfEcRmuRcO1iNuUtc1OIQptm/i/ZVDDxDc1s7Z3NM7tju77qYp8CX",
+	"up3Wnld4EgSbnMCFTsMimXiKL3a0PMSeJeBhKdu85jtFSRXw8BeQbOgIfx8x0hUe8KXESA17NUxzBgdy",
+	"2z+5XYKTf9kIv/bnernVzy4keGsO7GL/AdLuqW++4UV5UjmVkHEwFgq4UVb4Nc/oCD0yH4ulHAfbHUNM",
+	"AZULiBSQgM4UhESg/sJFKuHRwTxtkQsjyedU5gu8jMC45lY1SYKzaWFWoue1yNuxQOfzUMiRsMIlOw+q",
+	"JioTuxYcmmQ+ZphU6dQKLUQRr7CL/hhpfAcmUV3W33lENsf3to7JJjz8EJX9AqKyTsVPBfDWLMeXUubB",
+	"UgvqMAsTKXKRIiwQMsIHsRevsMEmnm6FjMBIZyyA8q2Rm+UAZMDDSz+wKsfzuS1fxdRpM04sqTrEGJcN",
+	"6OditLRGd1211yyP8yMqvT9+hQcqokoTFCQlKaLYKan0nGyfel6h3MUV7yYgnXCLYBeNJ0zCULw3Otlz",
+	"xmfvsfFPzCTkUMDPjk7aucfVqXAxy9I3y7JmgHWaxOHQ1wXtk3LrA0Gt5GWDhJwG8ylr6cvC+BdoPimf",
+	"fDoAKsGx4iRXDUusUEXqnBGHu+LbQkgYSlDjpTu0pKFtSkE1uXn96vKKZAXIsbvrBh9qGy6+1ySmTKKT",
+	"x5VKpYlz1NbuZJQ2fHnIlFnoMJtQm3rPrGVorUTJRuNM1X/e82SbP2ccbDlLlCwA52QfByE5bZ80yQ2a",
+	"dv0ZRyWQQXiDLd0QJMDGGIyWa8t1jVqZeLeStAmQ3kt3vuQGSw4FsTnxPmXCMg639EZ4GsmIprCdtJO3",
+	"iWKO7BBz/JQmdCTKUi0cW7yTZODqrqzKTOihhNDQPo1UjRBDje4YQQBK9b2yDYt/jAdPA/aK/ePJr4/f",
+	"XP3z8h8PWnDSbgXdiA+mT9rhv/4RFbNuz2g7Z451+2sYR0QjxE80hNAvvLlzluP7/trUCpC1rACjI+JG",
+	"9+tIEHxb32Wo/YDsofpW+ZNVICye+0P+RUqKnxO6PtgX6+2L52iB72xTeJGwxoVhZIpylU1ZoWMYbib1",
+	"HGXI8iUq9W2co6ci2/3I8MpIKDRL4Jqj8HCcEOUi4+Sk7eqRXAglETL596BLp0nwecZ6yTg7jUyxvZAu",
+	"7MXX3EtLB0pjmDV1TpIMFw9EzMD1A/Us3vD8ZiI89ZjBMHHZJOKldc2v+UVeLDjh5kYNTqqf2i6UxiS7",
+	"BQeDg2WlzLemfNC2jfULPab4rD0IkV0ZXI24hj1rB+nxtUqPq5zO+KklyEEclLu8NV1sYdWUioUP6an7",
+	"uM7v9Mww5V0dSDX9R4fWCnvzMgmOBo1zjdy9Lby25GON57Juy+xh0jI7pnqcwflJeekuTbN9b545DMZC",
+	"TNSxAh6OJFsDlIfl4QPAIjUxRPvTC/kUidYIsVgbZeUXpwZja9kxkMcPH11eEMVGnOqZBFQYbGcjpek0",
+	"RtVB0jkZiHBxbpUIuAVr1yotJLgAky1mdiEb8uxRirSVS3bRxCxYYvIizBCGsK0t3iKP0dXsanSsOofq",
+	"U7d9iq9MAIjMBC6Bh08lC5u52FarQKUJgN2Cv/ytXd1NpUKFS3P548VR9+xekwyognunNl9RkYvLl62O",
+	"GcU0f6JePP754bOnP/7zF/3097/9++T55OmD4fPg/fDkj+GzTvufCzV69Hb64tUv0/dP27N7v/58wR5f",
+	"LH5g/3r09s8Xf5u9grO37X/Mnv4tmv3zYvD62R8/jr9/8KJzdhXNnuvHv+oXf/en0Waep+fxX0dXcxYx",
+	"cYTRrKPHZsuO3LyPLv2U1p7VDGzRWadbG7DrrdlX5pKI2IhDiJ2PvdaNwFik8+B+O79gnfv3uydnZ/ds",
+	"u8XaU7tiU8CDW3Vq3XYlQKYyDfi/jv8rpy82fvtw3UACuW70rj28EYTXjeZ1Q436+FOfhfjrr09/UfRf",
+	"v0bB9JcJXqD96K8bvXQhmtcNh3znb6zCp64bH98VF6kNGKdY1LY80+3Cg5fIBZq2Ta1M4LE+UfbB59WO",
+	"8PAlAQxzHkksxS2zB9YLPc/Nl4SeYalHvtlF+8H9zlk3LxSpvcaf381aVio2tGQxlAuNrBTARGnPEZol",
+	"TN3yfMPWyxj3BRkzrq1Z64FxJFDny3RdSDzrxjOCid4QMbgFZfQ6VPDqSgCcaDnHx58r8vurvNT78cXF",
+	"w6PLHy+6Z/fS9bEWNTZQcvkTXjjm2Zj+e4Z+bzt/P+ue3aff33sA9yGAAYT0pEuHQ3qvG4QBPRnSs05A",
+	"w/tw/z5tw9m94fDs5F7YDuB76LS/D78fhGXM0E6wPkc/bT+4t1/G9+G64bgT3Op+B/mZQEAk9yXyRMPk",
+	"FjHgV74zDbPgm3SKpbW2YY+hvP4sDo2qfN34eGBkd433wB2JJ0iHll6342ad9un3Z/fv7cTNmGL6+AOa",
+	"gOX1Sj/AmPmULJdamKYm5RBDW+SZJmos5iptjow0HFkeJUhAeQBRZI3MkEzFLbZk1y5h6ZpT8x2kL7PN",
+	"0BX59rTT/q7nwl4IC+dGMLalJzYvAt1/Qk5cmqNhja7l+wRibVQjVJRnIdPG3i7yzI1A/2LGjeCBG/tj",
+	"glO70gwxms8Pa5GXYJiZte7z/Oti9PQX9BP9eHEx8j6jF4/xPzT481/sYjz59V//1oOn0YzOL58uRv9+",
+	"+vQVPxo8uxrrx6edf3V+LjaUrLuqsnLW3qaYXsN7fTzW0yjPoa5n7fZJ8D+MMbmIgZgL8Ks8PmsBLykq",
+	"Za8D0fgSW4LVsd/95Z1aTz9r17z8pPrla3iHXxB7xJLuoI5dxIiZnOcVMebK1+cDx5ZGS9nBZQKoOBKg",
+	"EIvRs4GAyrDpjV7brcWxOnxDi9gCE+UdTa1S6nuIYzjQ4H8KDVYpd/7aSPZCTZTXwh3JIoiRFYG5Dk87",
+	"0G9zDWQaBtsCMZ1i5ociN/bdmaY7GdRlJ8HNfUb5+0aRmwksbsyQjXHC0mpuMoFFD3u7ImY7CSIWTFzd",
+	"0TV372uRbrtro4bosJrpQEzBx9JsqsoCzAupoVrM/hAz6SDvDaMz9s+3p+2T74rEtJ0J8oofFs8Zn/yH",
+	"84kq0cP3R/P5/Mhs7tFMRsADEVqUhkwkbgKLmoGqPS1O9XTrVD48EXK6XTzybjnnszyhIwNdhdK82zH8",
+	"BLGrTwyolMwl7yoh+Hb8/OSrZf+VrMTs5We1Lq8ChZG9/MFXILosealEbLmG1go5813pncbwWwOagcjf",
+	"VlpNU9DbGjrlC3EL/9kaZWETBkz9JiHWtln7+E9jS+f1gnOiRUgXpa1U0uknaRjdEng3c5bK22esOJrM",
+	"IRqJo4Ny/NdSjp9IACRgdAuhz8czGy0+g2acdsFeox030WPfw2/nImVCTfQ+zZNOZwX68zVfUqDvWD82",
+	"K3rQjj+bdtxtuAYAy8lpD67a32fw/z+bAm2E4ResPo+pQqZw0J0PuvNXpjsbyrpbzTn/8g8NW39kxmG4",
+	"nQJ565n8TEaNXuMY4bPcmwsy844Yx8M+t1lOkeAjZcFIsxlceXRe1SjKRhEekQQnD2HTPtOihoco7TKP",
+	"8t14V5/0gxATZkbhAsBMkjFTWshFdiTZTkRFo6HaYx2Hws8nvadFHtsmQFYJcD2EOLnJYln+ZCQ46giu",
+	"5KvbbqeIBJmnNYmQ1SR6z6nPGJHCVWFRZNYsw2sys3TjK52hbaijiIYoIjOVuTOJIa7e+SPQSI+bZApa",
+	"ssAvs0VY15IG2QGY82RJZPkpr7FVlNlcDynt+z66mq4mGaSxQ6deGFUCwwIOAKVFXsXAGR+hDhXkjbnz",
+	"BFXO2CaP+ShiaoyjfQpySnkzc0BASrMO5trY9rASIjMNS3Crk/jFothZaCSAMGkjlaI3ZHrC4GVD5qrH",
+	"pq1sC0Rsg/Hx3cf/PwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -8,6 +8,7 @@ import (
 	"github.com/careflow/careflow/api"
 	"github.com/careflow/careflow/internal/auth"
 	"github.com/careflow/careflow/internal/config"
+	"github.com/careflow/careflow/internal/mail"
 	"github.com/careflow/careflow/internal/payments"
 	"github.com/careflow/careflow/internal/postgres"
 	"github.com/careflow/careflow/internal/temporalx"
@@ -39,6 +40,7 @@ func apiOptions() fx.Option {
 		payments.Module,
 		fx.Provide(
 			apiConfig, authConfig, paymentsConfig, newLinks,
+			func(c config.Config) (api.MailWebhooks, error) { return mail.NewEvents(c.SendGrid.EventKeys) },
 			func(s *postgres.Store) api.Store { return s },
 			func(s *payments.Stripe) api.PaymentWebhooks { return s },
 			func(c config.Config, temporal client.Client) api.Commands {

@@ -33,6 +33,7 @@ func newAppointments(in invocation) *cobra.Command {
 		newOfOne(r, "timeline", "Show what happened to a visit", func(ctx context.Context, p *demoPerson, path string) error {
 			return get(ctx, r, p, path+"/events", tableOfEvents)
 		}),
+		newWatch(r),
 		newRepair(r, "retry", "Put a visit's process right now: a dead or stuck one is replaced", func(w io.Writer, done openapi.Repair) {
 			row(w, done.Action, done.Code)
 		}),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -19,6 +20,7 @@ type clinicAPI struct {
 	mu       sync.Mutex
 	requests []string
 	keys     []string
+	streams  []string // the last event that each was opened after
 	bodies   []string
 	busy     int // so many repairs are answered 503 first
 }
@@ -53,6 +55,8 @@ func (a *clinicAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case a.busy > 0:
 			a.busy--
 			answer(http.StatusServiceUnavailable, openapi.Problem{Code: "unavailable"})
+		case strings.HasSuffix(r.URL.Path, "/resend"):
+			answer(http.StatusOK, openapi.Message{ID: "m2", AppointmentID: "a1", Kind: "reminder", Status: "pending", ResendOf: "m1"})
 		case strings.HasSuffix(r.URL.Path, "/retry"):
 			answer(http.StatusOK, openapi.Repair{Action: "replaced"})
 		case strings.HasSuffix(r.URL.Path, "/reconciliations"):
@@ -60,6 +64,20 @@ func (a *clinicAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		default:
 			answer(http.StatusOK, stuck)
 		}
+	case strings.HasSuffix(r.URL.Path, "/stream"):
+		a.streams = append(a.streams, r.Header.Get("Last-Event-ID"))
+		w.Header().Set("Content-Type", "text/event-stream")
+		if len(a.streams) == 1 { // it breaks off
+			_, _ = io.WriteString(w, ": connected\n\nid: 1\nevent: timeline\ndata: {\"kind\":\"booked\",\"to\":\"requested\",\"version\":1,\"actor\":{\"kind\":\"patient\"},\"at\":\"2026-03-01T09:00:00Z\"}\n\n")
+			return
+		}
+		_, _ = io.WriteString(w, "id: 2\nevent: timeline\ndata: {\"kind\":\"archived\",\"to\":\"archived\",\"version\":2,\"actor\":{\"kind\":\"system\"},\"at\":\"2026-03-01T09:00:01Z\"}\n\nevent: end\ndata: {\"reason\":\"archived\"}\n\n")
+	case r.URL.Path == "/v1/messages" && r.URL.Query().Get("cursor") == "":
+		answer(http.StatusOK, openapi.MessagePage{NextCursor: "next", Items: []openapi.Message{{
+			ID: "m1", AppointmentID: "a1", Kind: "reminder", Recipient: "patient", Status: "sent", Problem: "bounced", DeliveryCode: "invalid_address",
+		}}})
+	case r.URL.Path == "/v1/messages":
+		answer(http.StatusOK, openapi.MessagePage{Items: []openapi.Message{{ID: "m0", AppointmentID: "a0", Kind: "receipt", Status: "failed", ErrorCode: "cannot_be_written"}}})
 	case strings.HasSuffix(r.URL.Path, "/events"):
 		answer(http.StatusOK, openapi.EventList{Items: []openapi.Event{{Kind: "process_replaced", To: "pending", Version: 2, Actor: openapi.Actor{Kind: "staff", ID: "u1"}, ReasonCode: "cause_removed"}}})
 	case strings.HasSuffix(r.URL.Path, "/reconciliations"):
@@ -176,4 +194,38 @@ func TestStaffCorrectVisitsAndDecideAboutFees(t *testing.T) {
 		require.NotZero(t, careflow("appointments", args[0], "a1").code, "a reason is wanted")
 	}
 	require.Equal(t, []string{"recorded_by_mistake", "arrival_not_found", "goodwill"}, api.bodies)
+}
+
+func TestStaffSeeLostMessagesAndSendOneAgain(t *testing.T) {
+	t.Parallel()
+	api, careflow := atClinic(t, "CAREFLOW_CLI_TOKEN=token")
+	r := careflow("messages", "list", "--problem", "bounced,failed", "--open", "--kind", "reminder")
+	require.Zero(t, r.code, r.errors)
+	require.Contains(t, r.out, "invalid_address")
+	require.Contains(t, r.out, "cannot_be_written", "all pages")
+	require.Contains(t, api.requests, "GET /v1/messages?kind=reminder&limit=100&open=true&problem=bounced&problem=failed")
+
+	r = careflow("messages", "list", "--json", "--limit", "1")
+	var page openapi.MessagePage
+	require.NoError(t, json.Unmarshal([]byte(r.out), &page))
+	require.Len(t, page.Items, 1)
+
+	api.busy = 1
+	r = careflow("messages", "resend", "a1", "m1", "--json")
+	require.Zero(t, r.code, r.errors)
+	var m openapi.Message
+	require.NoError(t, json.Unmarshal([]byte(r.out), &m))
+	require.Equal(t, "m1", m.ResendOf)
+	require.Equal(t, api.keys[0], api.keys[1], "sent again under the same key")
+	require.Equal(t, exitMistaken, careflow("messages", "resend", "a1").code)
+}
+
+func TestAVisitIsWatchedUntilTheArchiveAcrossABrokenConnection(t *testing.T) {
+	t.Parallel()
+	api, careflow := atClinic(t, "CAREFLOW_CLI_TOKEN=token")
+	r := careflow("appointments", "watch", "a1")
+	require.Zero(t, r.code, r.errors)
+	require.Contains(t, r.out, "booked")
+	require.Contains(t, r.out, "archived")
+	require.Equal(t, []string{"", "1"}, api.streams, "it goes on where it broke off")
 }

@@ -37,8 +37,11 @@ func (s *stack) productEnvironment() []string {
 		"SANDBOX_STATE":                   s.path("sandbox.json"),
 		"SANDBOX_WEBHOOK_URL":             http(s.ports.API) + "/v1/webhooks/stripe",
 		"SANDBOX_WEBHOOK_SECRET":          s.secrets.StripeWebhookSecret,
-		"SANDBOX_STRIPE_KEY":              s.secrets.StripeKey,
-		"SANDBOX_SENDGRID_KEY":            s.secrets.SendGridKey,
+		"SANDBOX_MAIL_WEBHOOK_URL":        http(s.ports.API) + "/v1/webhooks/sendgrid",
+		// The sandbox's own key (sandbox.DefaultMailEventKey), which production refuses.
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS": "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEltaUFBf1KvBi6XjNwBfI157HCzakpjUR2ETIIjZO7jZ9KIhh73k1KMZ5M+iYk0Bqc0XcgYO7ifY7x7o5XNS1rg==",
+		"SANDBOX_STRIPE_KEY":             s.secrets.StripeKey,
+		"SANDBOX_SENDGRID_KEY":           s.secrets.SendGridKey,
 	}
 	if os.Getenv("CAREFLOW_LOG_FORMAT") == "" {
 		ours["CAREFLOW_LOG_FORMAT"] = "text"

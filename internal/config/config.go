@@ -148,6 +148,11 @@ type SendGrid struct {
 	// From is CAREFLOW_MAIL_FROM: the clinic's name and address, "Clinic <address>".
 	// Defaults to Careflow <appointments@careflow.example>, which production refuses.
 	From mail.Address
+	// EventKeys is CAREFLOW_SENDGRID_WEBHOOK_KEYS: the public keys that SendGrid's event
+	// webhook is verified with, as its settings page shows them, separated by commas.
+	// Defaults to none, which refuses every event; an API in production wants one, and not
+	// the sandbox's.
+	EventKeys []string
 }
 
 // Worker says which version of the code a worker runs.

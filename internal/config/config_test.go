@@ -15,12 +15,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/careflow/careflow/internal/config"
+	"github.com/careflow/careflow/internal/sandbox"
 )
 
 // key returns a key ring's text with one key of the given fill byte.
 func key(id string, fill byte) string {
 	return id + ":" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{fill}, config.KeySize))
 }
+
+// eventKey is the public key in the tests of SendGrid's library.
+const eventKey = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g=="
 
 // production is an environment that starts every process.
 func production() map[string]string {
@@ -39,6 +43,7 @@ func production() map[string]string {
 		"CAREFLOW_STRIPE_PUBLISHABLE_KEY": "pk_live_shown",
 		"CAREFLOW_STRIPE_WEBHOOK_SECRET":  "whsec_secretive",
 		"CAREFLOW_SENDGRID_KEY":           "SG.secretive",
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS":  eventKey,
 		"CAREFLOW_MAIL_FROM":              "Clinic <visits@clinic.net>",
 	}
 }
@@ -202,4 +207,21 @@ func TestEncodeIsTheInverseOfParse(t *testing.T) {
 	ring, err := config.ParseKeyRing(text)
 	require.NoError(t, err)
 	require.Equal(t, text, ring.Encode())
+}
+
+func TestAProductionAPIKnowsWhoSignsTheMailProvidersEvents(t *testing.T) {
+	for change, want := range map[string]string{
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS=":                               "is missing",
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS=" + sandbox.DefaultMailEventKey: "the sandbox's key",
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS=" + eventKey + ",bm90IGEga2V5":  "no ECDSA public key",
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS=-----BEGIN PUBLIC KEY-----":     "no ECDSA public key",
+	} {
+		_, err := config.Load(config.API, environ(production(), change))
+		require.ErrorContains(t, err, want, change)
+	}
+	c, err := config.Load(config.API, environ(production(), "CAREFLOW_SENDGRID_WEBHOOK_KEYS="+eventKey+", "+eventKey))
+	require.NoError(t, err)
+	require.Len(t, c.SendGrid.EventKeys, 2, "two are right while one takes the place of the other")
+	_, err = config.Load(config.WorkerProcess, environ(production(), "CAREFLOW_SENDGRID_WEBHOOK_KEYS="))
+	require.NoError(t, err, "a worker takes no events")
 }

@@ -54,6 +54,8 @@ func Load(process Process, environ []string) (Config, error) {
 			Key:  r.secret("CAREFLOW_SENDGRID_KEY"),
 			URL:  r.url("CAREFLOW_SENDGRID_URL", "https://api.sendgrid.com").String(),
 			From: r.mailbox("CAREFLOW_MAIL_FROM", "Careflow <appointments@careflow.example>"),
+
+			EventKeys: r.eventKeys("CAREFLOW_SENDGRID_WEBHOOK_KEYS"),
 		},
 		Worker: Worker{
 			Deployment: r.text("CAREFLOW_WORKER_DEPLOYMENT", "careflow"),

@@ -35,8 +35,10 @@ type Appointment struct {
 	DoctorID   string
 	PatientID  string
 	BookedBy   string
+	AccountID  string // the patient's; in a full record only
 	TypeID     string
 	TypeName   string
+	JoinURL    string // where a telehealth visit is held; in a full record only
 	DoctorName string
 	Status     Status
 	// Version counts the transitions: the timeline has exactly one event for each.
@@ -89,6 +91,7 @@ type Payment struct {
 
 // Event is one line of an appointment's timeline.
 type Event struct {
+	Seq        int // counts the lines from 1: a line that moves nothing has one too
 	Version    int
 	Transition string // the transition's own ID: the same one twice is a no-op
 	Kind       string // what happened, such as "confirmed" or "payment_opened"
@@ -97,6 +100,12 @@ type Event struct {
 	Actor      Actor
 	ReasonCode string
 	At         time.Time
+}
+
+// TimelineEvent is a line of one of many timelines.
+type TimelineEvent struct {
+	AppointmentID string
+	Event
 }
 
 // MessageStatus is where a message of the ledger stands.
@@ -125,4 +134,13 @@ type Message struct {
 	ErrorCode     string
 	CreatedAt     time.Time
 	SentAt        time.Time
+	// ForStart is the start it speaks of, UTC.
+	ForStart time.Time
+	// Delivery is what the provider said after it had taken the message.
+	Delivery DeliveryState
+	// Problem is what staff have to look at: failed, unknown, skipped, bounced, dropped,
+	// spam_report; "" where nothing went wrong.
+	Problem  string
+	ResendOf string // the message this one repeats
+	ResentAs string // the message that repeats this one
 }

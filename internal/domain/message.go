@@ -56,6 +56,8 @@ type LetterData struct {
 	Sequence      int // ICS SEQUENCE
 	Price         Money
 	Refunded      Money
+	Mode          VisitMode
+	JoinURL       string // of a telehealth visit that is on
 	ReceiptCode   string // the number of a receipt or refund
 	PayBy         time.Time
 	AnswerBy      time.Time

@@ -13,6 +13,7 @@ const (
 	TopicStart       OutboxTopic = "start"        // a booking whose process is to be started
 	TopicPaymentHint OutboxTopic = "payment_hint" // news of the payment provider for a process
 	TopicCommand     OutboxTopic = "command"      // a command that was answered 202
+	TopicMessage     OutboxTopic = "message"      // a message that a person had sent again: the process is to look
 	TopicAccountMail OutboxTopic = "account_mail" // letters that an account owes its owner
 	TopicUnmatched   OutboxTopic = "unmatched"    // what matches no running process: kept for ops, not relayed
 )
@@ -42,4 +43,9 @@ type WebhookPayload struct {
 	EventID  string `json:"event_id"`
 	Type     string `json:"type"`
 	IntentID string `json:"intent_id"`
+}
+
+// MessagePayload is what the outbox keeps of a message that is sent again.
+type MessagePayload struct {
+	MessageID string `json:"message_id"`
 }

@@ -43,6 +43,9 @@ type Terms struct {
 	// Zone is the IANA zone of the visit; ZoneVersion the tz database it was read in.
 	Zone        string `json:"zone"`
 	ZoneVersion string `json:"zone_version"`
+	// Mode is how doctor and patient meet; empty means in person (bookings of older
+	// releases).
+	Mode VisitMode `json:"mode,omitempty"`
 }
 
 // RefundTier says: cancelled at least Before the start, Percent of the price goes back.

@@ -42,6 +42,7 @@ func (Letters) Render(kind domain.MessageKind, d domain.LetterData) (domain.Mail
 // receipt to a doctor.
 func Render(kind domain.MessageKind, d domain.LetterData) (domain.Mail, error) {
 	w := wordsOf(d.Locale)
+	d.JoinURL = joinLink(kind, d)
 	v, err := viewOf(d, w)
 	if err != nil {
 		return domain.Mail{}, err
@@ -54,7 +55,7 @@ func Render(kind domain.MessageKind, d domain.LetterData) (domain.Mail, error) {
 	if err := compose(&m, letter, v, w); err != nil {
 		return domain.Mail{}, err
 	}
-	if entry, ok := calendar(kind, d, w); ok {
+	if entry, ok := calendar(kind, d, w, v.place); ok {
 		m.Attachments = append(m.Attachments, entry)
 	}
 	return m, nil
@@ -82,6 +83,14 @@ func compose(m *domain.Mail, letter *template.Template, v view, w words) (err er
 	}
 	m.Text, m.HTML = text.String(), html.String()
 	return nil
+}
+
+// joinLink is where a video visit is held, for letters about a visit that is on.
+func joinLink(kind domain.MessageKind, d domain.LetterData) string {
+	if d.Mode != domain.Telehealth || kind != domain.MessageConfirmed && kind != domain.MessageMoved && kind != domain.MessageReminder {
+		return ""
+	}
+	return d.JoinURL
 }
 
 func letterName(kind domain.MessageKind, to domain.Recipient) string {

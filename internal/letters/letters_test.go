@@ -107,7 +107,7 @@ func TestLettersCannotSayWhatTheVisitIsAbout(t *testing.T) {
 	allowed := map[string]bool{}
 	for f := range strings.FieldsSeq(`MessageID AppointmentID Recipient RecipientName Address Locale TimeZone ClinicName
 		ClinicAddress DoctorName PatientName VisitTimeZone StartsAt EndsAt Sequence Price Refunded PayBy AnswerBy Link
-		IntentID Generation ReceiptCode ReminderLead WrittenAt OrganizerMail Fee DisputeBy Offers`) {
+		IntentID Generation ReceiptCode ReminderLead WrittenAt OrganizerMail Fee DisputeBy Offers Mode JoinURL`) {
 		allowed[f] = true
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[domain.LetterData]()) {

@@ -35,6 +35,7 @@ type view struct {
 
 	values map[string]string
 	offers []string
+	place  *time.Location // of the visit
 }
 
 // fact is one line of a letter's table.
@@ -48,7 +49,7 @@ func viewOf(d domain.LetterData, w words) (view, error) {
 	v := view{
 		Locale: w.locale, Greeting: w.greeting(d.RecipientName), Link: d.Link, Closing: d.ClinicName, Footer: w.footer,
 		Clinic: d.ClinicName, Doctor: d.DoctorName, Date: w.date(d.StartsAt.In(reader)),
-		Payable: !d.Price.IsZero(),
+		Payable: !d.Price.IsZero(), place: visit,
 	}
 	if v.Payable {
 		v.Price = d.Price.String()
@@ -72,6 +73,9 @@ func viewOf(d domain.LetterData, w words) (view, error) {
 	if differ(d.StartsAt, reader, visit) || differ(d.EndsAt, reader, visit) {
 		v.values["where_when"] = w.span(d.StartsAt.In(visit), d.EndsAt.In(visit))
 	}
+	if d.Mode == domain.Telehealth {
+		v.values["address"], v.values["place"], v.values["join"] = "", w.video, d.JoinURL
+	}
 	if d.Recipient == domain.RecipientDoctor {
 		v.values["patient"] = d.PatientName
 	}
@@ -79,7 +83,7 @@ func viewOf(d domain.LetterData, w words) (view, error) {
 }
 
 // facts lists the named values that are known; the visit's own time follows the
-// reader's where they differ.
+// reader's where they differ, and a video visit's link stands where the address would.
 func (v view) facts(names []string, w words) []fact {
 	var out []fact
 	add := func(name string) {
@@ -96,6 +100,9 @@ func (v view) facts(names []string, w words) []fact {
 			for _, o := range v.offers {
 				out = append(out, fact{w.labels[name], o})
 			}
+		case "address": // a video visit has none
+			add("place")
+			add("join")
 		}
 	}
 	return out

@@ -16,6 +16,7 @@ type words struct {
 	hello    string // with a name
 	helloAll string
 	footer   string
+	video    string // what stands for the place of a telehealth visit
 	// accountFooter is that of letters about an account.
 	accountFooter string
 	event         string // what a calendar entry is called, with the clinic's name
@@ -40,7 +41,7 @@ var english = words{
 	labels: map[string]string{
 		"when": "When", "where_when": "Local time of the visit", "doctor": "Doctor", "patient": "Patient",
 		"clinic": "Clinic", "address": "Address", "price": "Price", "refunded": "Refund", "receipt": "Receipt number",
-		"pay_by": "Pay by", "answer_by": "Answer by", "device": "Device", "link_until": "Link valid until",
+		"pay_by": "Pay by", "answer_by": "Answer by", "device": "Device", "place": "Where", "join": "Join here", "link_until": "Link valid until",
 		"fee": "Fee", "dispute_by": "Object by", "offers": "Free",
 	},
 	weekdays: [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
@@ -50,7 +51,7 @@ var english = words{
 	hello: "Hello %s,", helloAll: "Hello,",
 	footer:        "You receive this message because of an appointment. Please do not reply to it.",
 	accountFooter: "You receive this message because of an account with your e-mail address. Please do not reply to it.",
-	event:         "Appointment at %s",
+	event:         "Appointment at %s", video: "Video visit",
 	day: func(w words, t time.Time) string {
 		return fmt.Sprintf("%d %s %d", t.Day(), w.months[t.Month()-1], t.Year())
 	},
@@ -62,7 +63,7 @@ var german = words{
 	labels: map[string]string{
 		"when": "Wann", "where_when": "Ortszeit des Termins", "doctor": "Arzt/Ärztin", "patient": "Patient/in",
 		"clinic": "Praxis", "address": "Adresse", "price": "Preis", "refunded": "Erstattung", "receipt": "Belegnummer",
-		"pay_by": "Zu bezahlen bis", "answer_by": "Antwort bis", "device": "Gerät", "link_until": "Link gültig bis",
+		"pay_by": "Zu bezahlen bis", "answer_by": "Antwort bis", "device": "Gerät", "place": "Wo", "join": "Teilnahme", "link_until": "Link gültig bis",
 		"fee": "Gebühr", "dispute_by": "Widerspruch bis", "offers": "Frei",
 	},
 	weekdays: [7]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
@@ -72,7 +73,7 @@ var german = words{
 	hello: "Guten Tag %s,", helloAll: "Guten Tag,",
 	footer:        "Sie erhalten diese Nachricht wegen eines Termins. Bitte antworten Sie nicht darauf.",
 	accountFooter: "Sie erhalten diese Nachricht wegen eines Kontos mit Ihrer E-Mail-Adresse. Bitte antworten Sie nicht darauf.",
-	event:         "Termin bei %s",
+	event:         "Termin bei %s", video: "Videotermin",
 	day: func(w words, t time.Time) string {
 		return fmt.Sprintf("%d. %s %d", t.Day(), w.months[t.Month()-1], t.Year())
 	},

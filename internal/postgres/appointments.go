@@ -74,6 +74,7 @@ func scopedParams(scope domain.Scope, id string) db.AppointmentByIDParams {
 func (s *Store) appointmentOfRow(r db.AppointmentByIDRow) (domain.Appointment, error) {
 	a := domain.Appointment{
 		ID: r.ID, DoctorID: r.DoctorID, PatientID: r.PatientID, BookedBy: r.BookedBy, TypeID: r.TypeID,
+		AccountID: r.AccountID, JoinURL: r.JoinUrl,
 		TypeName: r.TypeName, DoctorName: r.DoctorName, Status: domain.Status(r.Status),
 		Version: int(r.Version), Generation: int(r.Generation),
 		Visit: domain.Window{Start: r.StartsAt.UTC(), End: r.EndsAt.UTC()}, Local: r.LocalStart,
@@ -163,7 +164,7 @@ func (s *Store) Timeline(ctx context.Context, scope domain.Scope, id string) ([]
 	events := make([]domain.Event, 0, len(rows))
 	for _, r := range rows {
 		events = append(events, domain.Event{
-			Version: int(r.Version), Transition: r.TransitionID, Kind: r.Kind, From: domain.Status(r.FromStatus),
+			Seq: int(r.Seq), Version: int(r.Version), Transition: r.TransitionID, Kind: r.Kind, From: domain.Status(r.FromStatus),
 			To: domain.Status(r.ToStatus), Actor: domain.Actor{Kind: domain.ActorKind(r.ActorKind), ID: r.ActorID},
 			ReasonCode: r.ReasonCode, At: r.At.UTC(),
 		})
@@ -182,12 +183,7 @@ func (s *Store) Messages(ctx context.Context, scope domain.Scope, id string) ([]
 	}
 	messages := make([]domain.Message, 0, len(rows))
 	for _, r := range rows {
-		messages = append(messages, domain.Message{
-			ID: r.ID, AppointmentID: r.AppointmentID, Seq: r.Seq, Kind: domain.MessageKind(r.Kind),
-			Recipient: domain.Recipient(r.Recipient), Status: domain.MessageStatus(r.Status),
-			Attempts: int(r.Attempts), Unknowns: int(r.Unknowns), ErrorCode: r.ErrorCode,
-			CreatedAt: r.CreatedAt.UTC(), SentAt: utc(r.SentAt),
-		})
+		messages = append(messages, messageOf(r))
 	}
 	return messages, nil
 }

@@ -98,7 +98,7 @@ func (s *Store) offer(ctx context.Context, q *db.Queries, doctorID, typeID strin
 	o.typ, err = typeOf(typeRow{
 		id: r.TypeID, doctorID: doctorID, name: r.TypeName, duration: r.DurationMinutes, step: r.StepMinutes,
 		notice: r.MinimumNoticeMinutes, window: r.BookingWindowDays, price: r.PriceMinor,
-		currency: r.PriceCurrency, terms: r.Terms, zone: r.TimeZone,
+		currency: r.PriceCurrency, terms: r.Terms, zone: r.TimeZone, mode: r.Mode,
 	})
 	return o, err
 }

@@ -138,6 +138,10 @@ func letterData(m domain.Message, reminder time.Duration, f db.LetterFactsRow) (
 		Fee:      domain.Money{Minor: f.FeeMinor, Currency: terms.Price.Currency}, DisputeBy: utc(f.FeeUntil),
 		IntentID: f.IntentID, Generation: int(f.Generation), PayBy: utc(f.PayBy), AnswerBy: utc(f.AnswerBy), ReminderLead: reminder,
 	}
+	d.Mode = terms.Mode
+	if status := domain.Status(f.Status); status == domain.StatusConfirmed || status == domain.StatusCheckedIn {
+		d.JoinURL = f.JoinUrl
+	}
 	switch m.Kind { //nolint:exhaustive // the others have no receipt
 	case domain.MessageReceipt:
 		d.ReceiptCode = domain.ReceiptCode(f.PaymentReceipt)

@@ -110,6 +110,25 @@ func (s *Sandbox) controlRoutes() {
 		s.SetWebhook(body.URL, "")
 		return map[string]string{"url": body.URL}, nil
 	})
+	handle("PUT /_sandbox/mail_webhook", func(r *http.Request) (any, error) {
+		var body control
+		if err := decode(r, &body); err != nil {
+			return nil, err
+		}
+		s.SetMailWebhook(body.URL)
+		return map[string]string{"url": body.URL}, nil
+	})
+	handle("PUT /_sandbox/fates/{recipient}", func(r *http.Request) (any, error) {
+		var fate Fate
+		if err := decode(r, &fate); err != nil {
+			return nil, err
+		}
+		if err := fate.validate(); err != nil {
+			return nil, err
+		}
+		s.SetFate(r.PathValue("recipient"), fate)
+		return fate, nil
+	})
 	handle("GET /_sandbox/healthz", func(*http.Request) (any, error) { return map[string]string{"status": "ok"}, nil })
 }
 

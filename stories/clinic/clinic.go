@@ -51,6 +51,8 @@ type Clinic struct {
 type Options struct {
 	// NoWorker starts without a worker; StartWorker starts one later.
 	NoWorker bool
+	// MailEvents has SendGrid tell what becomes of mails.
+	MailEvents bool
 	// Env adds variables to API and worker.
 	Env []string
 }
@@ -93,9 +95,13 @@ func New(t testing.TB, o Options) *Clinic {
 		"CAREFLOW_STRIPE_WEBHOOK_SECRET=" + sandbox.DefaultWebhookSecret,
 		"CAREFLOW_SENDGRID_URL=" + vendor.URL,
 		"CAREFLOW_SENDGRID_KEY=" + sandbox.DefaultSendGridKey,
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS=" + sandbox.DefaultMailEventKey,
 		"CAREFLOW_MAIL_FROM=Praxis am Park <hello@praxis.example>",
 	}, o.Env...)
 	sb.SetWebhook(c.API+"/v1/webhooks/stripe", "")
+	if o.MailEvents {
+		sb.SetMailWebhook(c.API + "/v1/webhooks/sendgrid")
+	}
 
 	c.APIProcess = testkit.StartProcess(t, "api", c.env)
 	if !o.NoWorker {

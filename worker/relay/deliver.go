@@ -32,6 +32,8 @@ func (r *Relay) deliver(ctx context.Context, row domain.OutboxRow) error {
 		return r.hint(ctx, a, row)
 	case domain.TopicCommand:
 		return r.command(ctx, a, row)
+	case domain.TopicMessage:
+		return r.message(ctx, a, row)
 	case domain.TopicAccountMail, domain.TopicUnmatched:
 	}
 	return &parkedError{reason: "unknown_topic"}
@@ -49,6 +51,18 @@ func (r *Relay) hint(ctx context.Context, a domain.Appointment, row domain.Outbo
 		return nil
 	}
 	return r.processes.Hint(ctx, a, appointment.PaymentHint{EventID: event.EventID, Type: event.Type})
+}
+
+// message wakes a process for a message that a person had sent again.
+func (r *Relay) message(ctx context.Context, a domain.Appointment, row domain.OutboxRow) error {
+	var owed domain.MessagePayload
+	if err := json.Unmarshal(row.Payload, &owed); err != nil {
+		return &parkedError{reason: "unreadable"}
+	}
+	if a.Status == domain.StatusArchived {
+		return &parkedError{reason: "archived"}
+	}
+	return r.processes.DeliverMessage(ctx, a, appointment.MessageOwed{MessageID: owed.MessageID})
 }
 
 // news reports whether an event may change what the process does. Everything else only

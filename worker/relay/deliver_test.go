@@ -95,9 +95,11 @@ func TestWhatMatchesNoProcessIsKeptForPeople(t *testing.T) {
 	relaying(t, relay.Config{}, o, p, func(t *testing.T, _ func()) {
 		rows := map[*entry]string{
 			o.add(domain.TopicPaymentHint, "archived", domain.WebhookPayload{Type: "charge.dispute.created"}): "archived",
+			o.add(domain.TopicMessage, "archived", domain.MessagePayload{MessageID: "m"}):                     "archived",
 			o.add(domain.TopicPaymentHint, "a", "no object"):                                                  "unreadable",
 			o.add(domain.TopicCommand, "b", "no object"):                                                      "unreadable",
 			o.add(domain.TopicCommand, "c", domain.DeferredCommand{Update: "cancel", Command: []byte(`7`)}):   "unreadable",
+			o.add(domain.TopicMessage, "e", "no object"):                                                      "unreadable",
 			o.add("carrier_pigeon", "d", nil):                                                                 "unknown_topic",
 		}
 		await(t, o)
@@ -162,5 +164,15 @@ func TestAReceiptThatCannotBeWrittenLeadsToARepetition(t *testing.T) {
 		o.add(domain.TopicStart, "a", nil)
 		await(t, o)
 		require.Equal(t, []string{"start a", "start a"}, p.seen())
+	})
+}
+
+func TestAMessageSentAgainWakesItsProcess(t *testing.T) {
+	o, p := newOutbox(), &temporal{}
+	relaying(t, relay.Config{}, o, p, func(t *testing.T, _ func()) {
+		e := o.add(domain.TopicMessage, "a", domain.MessagePayload{MessageID: "m1"})
+		await(t, o)
+		require.True(t, e.done)
+		require.Equal(t, []string{"deliver a m1"}, p.seen())
 	})
 }

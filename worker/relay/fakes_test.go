@@ -180,6 +180,10 @@ func (p *temporal) Hint(ctx context.Context, a domain.Appointment, h appointment
 	return p.call(ctx, "hint "+a.ID+" "+h.Type)
 }
 
+func (p *temporal) DeliverMessage(ctx context.Context, a domain.Appointment, m appointment.MessageOwed) error {
+	return p.call(ctx, "deliver "+a.ID+" "+m.MessageID)
+}
+
 func (p *temporal) Command(ctx context.Context, a domain.Appointment, update, updateID string, c appointment.Command, _ time.Duration) (appointment.Outcome, error) {
 	return appointment.Outcome{}, p.call(ctx, update+" "+a.ID+" "+updateID+" "+c.ReasonCode)
 }

@@ -31,6 +31,7 @@ type Outbox interface {
 type Processes interface {
 	Start(ctx context.Context, a domain.Appointment) error
 	Hint(ctx context.Context, a domain.Appointment, hint appointment.PaymentHint) error
+	DeliverMessage(ctx context.Context, a domain.Appointment, message appointment.MessageOwed) error
 	Command(ctx context.Context, a domain.Appointment, update, updateID string, c appointment.Command, wait time.Duration) (appointment.Outcome, error)
 }
 

@@ -75,6 +75,15 @@ type PaymentHint struct {
 	Type    string `json:"type"`
 }
 
+// SignalMessageOwed tells the process that the ledger holds a message it does not know
+// of: one that a person had sent again.
+const SignalMessageOwed = "message_owed"
+
+// MessageOwed is the argument of SignalMessageOwed.
+type MessageOwed struct {
+	MessageID string `json:"message_id"`
+}
+
 // Input starts a process, or resumes one from any status: it is the appointment's row
 // at that moment, without anything personal.
 type Input struct {

@@ -39,6 +39,7 @@ type world struct {
 	mailDown       bool      // no letter leaves
 	noticeAt       time.Time // when the notice left, where not with the mark
 	notices        int       // how often the process asked for it
+	deliveries     []time.Time
 }
 
 func (w *world) MessageSentAt(_ context.Context, _ string, kind domain.MessageKind) (time.Time, error) {
@@ -171,6 +172,7 @@ func (w *world) DeliverMail(_ context.Context, in acts.DeliverMailInput) (acts.D
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reminders = append(w.reminders, in.Reminders...)
+	w.deliveries = append(w.deliveries, w.clock().UTC())
 	return acts.DeliverMailResult{}, nil
 }
 

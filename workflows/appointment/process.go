@@ -82,7 +82,8 @@ func resume(in Input) *process {
 	return p
 }
 
-// listen counts payment hints. A hint is never believed, only a reason to look.
+// listen counts payment hints, and heeds messages that people had sent again. A hint is
+// never believed, only a reason to look.
 func (p *process) listen(ctx workflow.Context) {
 	hints := workflow.GetSignalChannel(ctx, SignalPaymentHint)
 	workflow.Go(ctx, func(ctx workflow.Context) {
@@ -92,7 +93,23 @@ func (p *process) listen(ctx workflow.Context) {
 			p.hints++
 		}
 	})
+	owed := workflow.GetSignalChannel(ctx, SignalMessageOwed)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for {
+			var message MessageOwed
+			owed.Receive(ctx, &message)
+			// A release that did not know this signal let it pass: its histories hold no
+			// delivery here. Lives without such a signal never come by.
+			if workflow.GetVersion(ctx, changeMessageOwed, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+				continue
+			}
+			p.owed = true
+		}
+	})
 }
+
+// changeMessageOwed marks, in a life that gets the signal, that it is heeded.
+const changeMessageOwed = "message-owed"
 
 // claim makes this run the one process of the visit. Temporal's own guard against a
 // second run lasts only as long as its retention; the row's lasts as long as the row.

@@ -133,6 +133,19 @@ func TestACancelledVisitIsRefundedByTheTierOfItsTerms(t *testing.T) {
 	}
 }
 
+func TestAMessageSentAgainIsDeliveredAtOnceAndMovesNothing(t *testing.T) {
+	r := newRun(t, nil)
+	r.at(time.Minute, func() { r.pay(); r.hint() })
+	r.at(time.Hour, func() { r.command(appointment.UpdateConfirm, "c", doctor) })
+	for _, day := range []time.Duration{10 * time.Hour, 20 * day} { // while it waits, and after the end
+		r.at(day, func() { r.env.SignalWorkflow(appointment.SignalMessageOwed, appointment.MessageOwed{MessageID: "m"}) })
+	}
+	r.finish()
+	require.Contains(t, r.deliveries, booked.Add(10*time.Hour).UTC())
+	require.Contains(t, r.deliveries, booked.Add(20*day).UTC())
+	require.Equal(t, []string{"authorised", "accepted", "captured", "not_attended", "archived"}, r.kinds())
+}
+
 func TestARefusedCommandSaysWhy(t *testing.T) {
 	r := newRun(t, nil)
 	var early, late *answer

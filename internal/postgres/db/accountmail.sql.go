@@ -217,6 +217,31 @@ func (q *Queries) LinkOf(ctx context.Context, hash []byte) (LinkOfRow, error) {
 	return i, err
 }
 
+const lockAccountMessage = `-- name: LockAccountMessage :one
+SELECT id, kind, delivery, delivery_code, delivery_at FROM account_messages WHERE id = $1 FOR UPDATE
+`
+
+type LockAccountMessageRow struct {
+	ID           string
+	Kind         string
+	Delivery     string
+	DeliveryCode string
+	DeliveryAt   *time.Time
+}
+
+func (q *Queries) LockAccountMessage(ctx context.Context, id string) (LockAccountMessageRow, error) {
+	row := q.db.QueryRow(ctx, lockAccountMessage, id)
+	var i LockAccountMessageRow
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.Delivery,
+		&i.DeliveryCode,
+		&i.DeliveryAt,
+	)
+	return i, err
+}
+
 const oweAccountMail = `-- name: OweAccountMail :exec
 INSERT INTO outbox (topic, dedupe_key, account_id) VALUES ('account_mail', $1, $2) ON CONFLICT DO NOTHING
 `
@@ -254,6 +279,27 @@ func (q *Queries) OweAccountMessage(ctx context.Context, arg OweAccountMessagePa
 		arg.Device,
 		arg.SendBefore,
 		arg.Now,
+	)
+	return err
+}
+
+const setAccountDelivery = `-- name: SetAccountDelivery :exec
+UPDATE account_messages SET delivery = $1, delivery_code = $2, delivery_at = $3::timestamptz WHERE id = $4
+`
+
+type SetAccountDeliveryParams struct {
+	Delivery     string
+	DeliveryCode string
+	DeliveryAt   time.Time
+	ID           string
+}
+
+func (q *Queries) SetAccountDelivery(ctx context.Context, arg SetAccountDeliveryParams) error {
+	_, err := q.db.Exec(ctx, setAccountDelivery,
+		arg.Delivery,
+		arg.DeliveryCode,
+		arg.DeliveryAt,
+		arg.ID,
 	)
 	return err
 }

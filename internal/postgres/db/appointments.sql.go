@@ -15,7 +15,7 @@ SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.vers
        a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.kept_minor, a.ended_by, a.reason_code,
        a.fee_status, a.fee_minor, a.fee_until, a.over_by, a.graces,
        a.stuck, a.process_run_id, a.created_at, a.updated_at, a.ended_at, a.reason_sealed, a.notes_sealed, a.sealed_key_id,
-       t.name AS type_name, d.name AS doctor_name, p.account_id,
+       t.name AS type_name, t.join_url, d.name AS doctor_name, p.account_id,
        y.intent_id, y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
        y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id
 FROM appointments a
@@ -71,6 +71,7 @@ type AppointmentByIDRow struct {
 	NotesSealed        []byte
 	SealedKeyID        *string
 	TypeName           string
+	JoinUrl            string
 	DoctorName         string
 	AccountID          string
 	IntentID           *string
@@ -126,6 +127,7 @@ func (q *Queries) AppointmentByID(ctx context.Context, arg AppointmentByIDParams
 		&i.NotesSealed,
 		&i.SealedKeyID,
 		&i.TypeName,
+		&i.JoinUrl,
 		&i.DoctorName,
 		&i.AccountID,
 		&i.IntentID,
@@ -317,8 +319,9 @@ func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsPara
 }
 
 const messagesOf = `-- name: MessagesOf :many
-SELECT id, appointment_id, seq, kind, recipient, status, attempts, unknowns, error_code, created_at, sent_at
-FROM messages WHERE appointment_id = $1 ORDER BY seq
+SELECT m.id, m.appointment_id, m.seq, m.kind, m.recipient, m.status, m.attempts, m.unknowns, m.error_code, m.created_at, m.sent_at,
+       m.delivery, m.delivery_code, m.delivery_at, m.problem, m.resend_of, r.id AS resent_as
+FROM messages m LEFT JOIN messages r ON r.resend_of = m.id WHERE m.appointment_id = $1 ORDER BY m.seq
 `
 
 type MessagesOfRow struct {
@@ -333,6 +336,12 @@ type MessagesOfRow struct {
 	ErrorCode     string
 	CreatedAt     time.Time
 	SentAt        *time.Time
+	Delivery      string
+	DeliveryCode  string
+	DeliveryAt    *time.Time
+	Problem       string
+	ResendOf      *string
+	ResentAs      *string
 }
 
 func (q *Queries) MessagesOf(ctx context.Context, appointmentID string) ([]MessagesOfRow, error) {
@@ -356,6 +365,12 @@ func (q *Queries) MessagesOf(ctx context.Context, appointmentID string) ([]Messa
 			&i.ErrorCode,
 			&i.CreatedAt,
 			&i.SentAt,
+			&i.Delivery,
+			&i.DeliveryCode,
+			&i.DeliveryAt,
+			&i.Problem,
+			&i.ResendOf,
+			&i.ResentAs,
 		); err != nil {
 			return nil, err
 		}
@@ -390,11 +405,12 @@ func (q *Queries) NoteAccess(ctx context.Context, arg NoteAccessParams) error {
 }
 
 const timeline = `-- name: Timeline :many
-SELECT e.version, e.transition_id, e.kind, e.from_status, e.to_status, e.actor_kind, e.actor_id, e.reason_code, e.at
+SELECT e.seq, e.version, e.transition_id, e.kind, e.from_status, e.to_status, e.actor_kind, e.actor_id, e.reason_code, e.at
 FROM appointment_events e WHERE e.appointment_id = $1 ORDER BY e.seq
 `
 
 type TimelineRow struct {
+	Seq          int32
 	Version      int32
 	TransitionID string
 	Kind         string
@@ -416,6 +432,53 @@ func (q *Queries) Timeline(ctx context.Context, appointmentID string) ([]Timelin
 	for rows.Next() {
 		var i TimelineRow
 		if err := rows.Scan(
+			&i.Seq,
+			&i.Version,
+			&i.TransitionID,
+			&i.Kind,
+			&i.FromStatus,
+			&i.ToStatus,
+			&i.ActorKind,
+			&i.ActorID,
+			&i.ReasonCode,
+			&i.At,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const timelinesAfter = `-- name: TimelinesAfter :many
+SELECT e.appointment_id, e.seq, e.version, e.transition_id, e.kind, e.from_status, e.to_status, e.actor_kind, e.actor_id, e.reason_code, e.at
+FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::int[]) AS after_seq) w
+JOIN appointment_events e ON e.appointment_id = w.id AND e.seq > w.after_seq
+ORDER BY e.appointment_id, e.seq LIMIT $3
+`
+
+type TimelinesAfterParams struct {
+	Ids       []string
+	AfterSeqs []int32
+	MaxRows   int32
+}
+
+// What is new in many timelines at once, each after a line of its own.
+func (q *Queries) TimelinesAfter(ctx context.Context, arg TimelinesAfterParams) ([]AppointmentEvent, error) {
+	rows, err := q.db.Query(ctx, timelinesAfter, arg.Ids, arg.AfterSeqs, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AppointmentEvent
+	for rows.Next() {
+		var i AppointmentEvent
+		if err := rows.Scan(
+			&i.AppointmentID,
+			&i.Seq,
 			&i.Version,
 			&i.TransitionID,
 			&i.Kind,

@@ -134,7 +134,7 @@ func (q *Queries) LockSchedule(ctx context.Context, doctorID string) (int32, err
 
 const offer = `-- name: Offer :one
 SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active AS type_active,
-       t.id AS type_id, t.name AS type_name, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
+       t.id AS type_id, t.name AS type_name, t.mode, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
        coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
        coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('weekday', h.weekday, 'start', h.start_minute, 'end', h.end_minute)), '[]')
@@ -165,6 +165,7 @@ type OfferRow struct {
 	TypeActive           bool
 	TypeID               string
 	TypeName             string
+	Mode                 string
 	DurationMinutes      int32
 	StepMinutes          int32
 	MinimumNoticeMinutes int32
@@ -195,6 +196,7 @@ func (q *Queries) Offer(ctx context.Context, arg OfferParams) (OfferRow, error) 
 		&i.TypeActive,
 		&i.TypeID,
 		&i.TypeName,
+		&i.Mode,
 		&i.DurationMinutes,
 		&i.StepMinutes,
 		&i.MinimumNoticeMinutes,

@@ -8,6 +8,20 @@ import (
 	"time"
 )
 
+type AppointmentEvent struct {
+	AppointmentID string
+	Seq           int32
+	Version       int32
+	TransitionID  string
+	Kind          string
+	FromStatus    string
+	ToStatus      string
+	ActorKind     string
+	ActorID       string
+	ReasonCode    string
+	At            time.Time
+}
+
 // Column keys, wrapped by the key-encryption key that kek_id names.
 type DataKey struct {
 	ID        string

@@ -391,6 +391,50 @@ func (q *Queries) SessionCaller(ctx context.Context, arg SessionCallerParams) (S
 	return i, err
 }
 
+const sessionCallers = `-- name: SessionCallers :many
+SELECT s.id AS session_id, u.id, u.roles, coalesce(d.id::text, '')::text AS doctor_id
+FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN doctors d ON d.user_id = u.id
+WHERE s.id = ANY ($1::uuid[]) AND s.ended_at IS NULL AND s.expires_at > $2::timestamptz AND u.disabled_at IS NULL
+`
+
+type SessionCallersParams struct {
+	Ids []string
+	Now time.Time
+}
+
+type SessionCallersRow struct {
+	SessionID string
+	ID        string
+	Roles     []string
+	DoctorID  string
+}
+
+// Whom many sessions speak for; those that ended are left out.
+func (q *Queries) SessionCallers(ctx context.Context, arg SessionCallersParams) ([]SessionCallersRow, error) {
+	rows, err := q.db.Query(ctx, sessionCallers, arg.Ids, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SessionCallersRow
+	for rows.Next() {
+		var i SessionCallersRow
+		if err := rows.Scan(
+			&i.SessionID,
+			&i.ID,
+			&i.Roles,
+			&i.DoctorID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const touchSession = `-- name: TouchSession :exec
 UPDATE sessions SET last_used_at = $1::timestamptz, origin = $2 WHERE id = $3
 `

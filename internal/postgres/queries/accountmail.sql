@@ -64,3 +64,9 @@ FROM account_messages WHERE account_id = @account_id ORDER BY seq DESC LIMIT @ma
 SELECT id, kind, attempts FROM account_messages
 WHERE status IN ('pending','sending') AND created_at < now() - make_interval(secs => @late_seconds::float8)
 ORDER BY seq LIMIT @max_rows;
+
+-- name: LockAccountMessage :one
+SELECT id, kind, delivery, delivery_code, delivery_at FROM account_messages WHERE id = @id FOR UPDATE;
+
+-- name: SetAccountDelivery :exec
+UPDATE account_messages SET delivery = @delivery, delivery_code = @delivery_code, delivery_at = @delivery_at::timestamptz WHERE id = @id;

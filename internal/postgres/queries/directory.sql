@@ -15,7 +15,7 @@ WHERE u.id = @id;
 -- name: Offer :one
 -- Everything a slot depends on but the visits of others, in one round trip.
 SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active AS type_active,
-       t.id AS type_id, t.name AS type_name, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
+       t.id AS type_id, t.name AS type_name, t.mode, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
        coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
        coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('weekday', h.weekday, 'start', h.start_minute, 'end', h.end_minute)), '[]')

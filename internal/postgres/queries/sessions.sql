@@ -78,6 +78,12 @@ SELECT u.id, u.roles, coalesce(d.id::text, '')::text AS doctor_id
 FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN doctors d ON d.user_id = u.id
 WHERE s.id = @id AND s.ended_at IS NULL AND s.expires_at > @now::timestamptz AND u.disabled_at IS NULL;
 
+-- name: SessionCallers :many
+-- Whom many sessions speak for; those that ended are left out.
+SELECT s.id AS session_id, u.id, u.roles, coalesce(d.id::text, '')::text AS doctor_id
+FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN doctors d ON d.user_id = u.id
+WHERE s.id = ANY (@ids::uuid[]) AND s.ended_at IS NULL AND s.expires_at > @now::timestamptz AND u.disabled_at IS NULL;
+
 -- name: AddAccountEvent :exec
 INSERT INTO account_events (account_id, kind, actor_id, roles, request_id)
 VALUES (@account_id, @kind, sqlc.narg(actor_id), sqlc.narg(roles)::text[], @request_id);
