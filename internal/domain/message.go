@@ -17,6 +17,7 @@ const (
 	MessageMoved           MessageKind = "moved"
 	MessageReminder        MessageKind = "reminder"
 	MessageRefunded        MessageKind = "refunded"
+	MessagePaymentReleased MessageKind = "payment_released" // paid too late: nothing is taken
 )
 
 // Recipient says whose message it is.

@@ -13,6 +13,7 @@ const (
 	TopicStart       OutboxTopic = "start"        // a booking whose process is to be started
 	TopicPaymentHint OutboxTopic = "payment_hint" // news of the payment provider for a process
 	TopicCommand     OutboxTopic = "command"      // a command that was answered 202
+	TopicPaymentCase OutboxTopic = "payment_case" // a payment case was opened, or there is news for it
 	TopicUnmatched   OutboxTopic = "unmatched"    // what matches no running process: kept for ops, not relayed
 )
 
@@ -40,4 +41,8 @@ type WebhookPayload struct {
 	EventID  string `json:"event_id"`
 	Type     string `json:"type"`
 	IntentID string `json:"intent_id"`
+	// Refunded is the total of a charge that went back by then, minor units; 0 for other
+	// events. Status is a refund's or a dispute's.
+	Refunded int64  `json:"refunded,omitempty"`
+	Status   string `json:"status,omitempty"`
 }

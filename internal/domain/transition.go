@@ -58,6 +58,8 @@ type RecordedPayment struct {
 	Generation int
 	Amount     Money
 	PaymentFact
+	ChargedBack int64     // minor units that a lost dispute took
+	Case        CaseState // of the intent's payment case; "" where there was none
 }
 
 // MessageIntent is a message a transition owes.

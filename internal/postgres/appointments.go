@@ -80,7 +80,7 @@ func (s *Store) appointmentOfRow(r db.AppointmentByIDRow) (domain.Appointment, e
 		Reschedules: int(r.Reschedules), Sequence: int(r.Sequence), PayBy: utc(r.PayBy), AnswerBy: utc(r.AnswerBy),
 		Kept: r.KeptMinor, CancelledBy: domain.ActorKind(deref(r.EndedBy)), ReasonCode: deref(r.ReasonCode),
 		Stuck: domain.Code(deref(r.Stuck)), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-		EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil,
+		EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, CaseID: r.CaseID,
 	}
 	if err := json.Unmarshal(r.Terms, &a.Terms); err != nil {
 		return a, fmt.Errorf("reading the terms of %s: %w", a.ID, err)
@@ -132,7 +132,7 @@ func (s *Store) Appointments(ctx context.Context, scope domain.Scope, f domain.A
 			Reschedules: int(r.Reschedules), Sequence: int(r.Sequence), PayBy: utc(r.PayBy), AnswerBy: utc(r.AnswerBy),
 			CancelledBy: domain.ActorKind(deref(r.EndedBy)), ReasonCode: deref(r.ReasonCode),
 			Stuck: domain.Code(deref(r.Stuck)), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-			EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil,
+			EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, CaseID: r.CaseID,
 		}
 		if err := json.Unmarshal(r.Terms, &a.Terms); err != nil {
 			return nil, fmt.Errorf("reading the terms of %s: %w", a.ID, err)

@@ -147,7 +147,8 @@ func appendNote(ctx context.Context, q *db.Queries, appointmentID, id, kind stri
 }
 
 // Leftovers returns what no process is going to do any more, or nobody has done for long:
-// messages of visits whose process has ended, and outbox rows older than late.
+// messages of visits whose process has ended, outbox rows older than late, and payment
+// cases whose process should have looked so long ago.
 func (s *Store) Leftovers(ctx context.Context, still, late time.Duration, limit int) ([]domain.Finding, error) {
 	messages, err := s.q.UndeliveredAfterTheEnd(ctx, db.UndeliveredAfterTheEndParams{StillSeconds: still.Seconds(), MaxRows: int32(limit)}) //nolint:gosec // a bound
 	if err != nil {
@@ -157,7 +158,17 @@ func (s *Store) Leftovers(ctx context.Context, still, late time.Duration, limit 
 	if err != nil {
 		return nil, fmt.Errorf("reading late outbox rows: %w", err)
 	}
-	findings := make([]domain.Finding, 0, len(messages)+len(rows))
+	cases, err := s.q.LateCases(ctx, db.LateCasesParams{LateSeconds: late.Seconds(), MaxRows: int32(limit)}) //nolint:gosec // a bound
+	if err != nil {
+		return nil, fmt.Errorf("reading late payment cases: %w", err)
+	}
+	findings := make([]domain.Finding, 0, len(messages)+len(rows)+len(cases))
+	for _, c := range cases {
+		findings = append(findings, domain.Finding{
+			Subject: "payment_case/" + c.ID, Code: domain.FindingCaseLate, AppointmentID: c.AppointmentID,
+			Detail: fmt.Sprintf("%s, waits for %s", c.State, c.WaitsFor),
+		})
+	}
 	for _, m := range messages {
 		findings = append(findings, domain.Finding{
 			Subject: "message/" + m.ID, Code: domain.FindingUndelivered, AppointmentID: m.AppointmentID, Detail: m.Kind,
