@@ -14,8 +14,10 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	acts "github.com/careflow/careflow/activities/appointment"
+	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/paymentcase"
 	"github.com/careflow/careflow/workflows/reconcile"
 )
 
@@ -46,6 +48,8 @@ type Activities struct {
 	Mail     *acts.Mail
 	// Reconcile compares visits with their processes.
 	Reconcile *reconcileacts.Activities
+	// Cases follow money that does not go its usual way.
+	Cases *caseacts.Activities
 }
 
 // cachedWorkflows bounds the worker's memory: so many processes stay in memory between
@@ -126,6 +130,7 @@ func (f *Fleet) assemble() []sdk.Worker {
 
 	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, cfg.options(orDefault(cfg.StripePerSecond, 80)))
 	acts.RegisterPayments(stripe, a.Payments)
+	caseacts.Register(stripe, a.Cases)
 
 	sendgrid := sdk.New(temporal, cfg.TaskQueue+acts.SendGridQueueSuffix, cfg.options(orDefault(cfg.SendGridPerSecond, 100)))
 	acts.RegisterMail(sendgrid, a.Mail)
@@ -139,6 +144,9 @@ func (f *Fleet) assemble() []sdk.Worker {
 func Register(r sdk.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(appointment.Workflow, workflow.RegisterOptions{
 		Name: appointment.WorkflowName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
+	})
+	r.RegisterWorkflowWithOptions(paymentcase.Workflow, workflow.RegisterOptions{
+		Name: paymentcase.WorkflowName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade, // a dispute takes months
 	})
 	for name, job := range map[string]any{
 		reconcile.WorkflowName: reconcile.Workflow, reconcile.ScheduledName: reconcile.Scheduled, reconcile.VisitName: reconcile.Visit,

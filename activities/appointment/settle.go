@@ -62,6 +62,9 @@ const (
 	codeHanded domain.Code = "handed_over"
 	codeLate   domain.Code = "late_payment"
 	codeFailed domain.Code = "refund_failed"
+	// codePending: somebody has to see to it that the money arrives, for longer than a
+	// process that may be archived meanwhile.
+	codePending domain.Code = "refund_pending"
 )
 
 // settle voids one intent's hold or refunds what was captured beyond kept, unless that is
@@ -89,6 +92,9 @@ func (p *Payments) settle(ctx context.Context, id string, payment domain.Recorde
 	if seen.Failed != nil && seen.Due(job) > 0 {
 		return seen, domain.Errorf(codeFailed, "the refund did not arrive").WithDetail(seen.Failed.ErrorCode)
 	}
+	if seen.Pending {
+		return seen, domain.Errorf(codePending, "the refund is on its way").WithDetail("refund_pending")
+	}
 	return seen, nil
 }
 
@@ -102,6 +108,8 @@ func caseFor(err error, attempt int) (domain.CaseKind, bool) {
 		return domain.CaseLatePayment, true
 	case domain.CodeOf(err) == codeFailed:
 		return domain.CaseRefundFailed, true
+	case domain.CodeOf(err) == codePending:
+		return domain.CaseUnsettled, true
 	case settlement.Reason(err) == "charge_disputed":
 		return domain.CaseDispute, true
 	case settlement.Refused(err):

@@ -67,7 +67,7 @@ const (
 	FindingUndelivered      FindingCode = "messages_undelivered"
 	FindingOutboxLate       FindingCode = "outbox_late"
 	FindingCaseLate         FindingCode = "payment_case_late" // its process has not looked when it meant to
-	FindingUnreachable      FindingCode = "not_examined" // a fault while it was looked at
+	FindingUnreachable      FindingCode = "not_examined"      // a fault while it was looked at
 )
 
 // Finding is something that needs a person.

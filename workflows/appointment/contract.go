@@ -66,6 +66,10 @@ type PaymentHint struct {
 	Type    string `json:"type"`
 }
 
+// SignalLettersOwed tells the process that somebody else, such as a payment case, left a
+// letter in the visit's ledger: only one may deliver them at a time.
+const SignalLettersOwed = "letters_owed"
+
 // Input starts a process, or resumes one from any status: it is the appointment's row
 // at that moment, without anything personal.
 type Input struct {

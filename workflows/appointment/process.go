@@ -75,7 +75,8 @@ func resume(in Input) *process {
 	return p
 }
 
-// listen counts payment hints. A hint is never believed, only a reason to look.
+// listen counts payment hints. A hint is never believed, only a reason to look. Letters
+// that others owe go out with the visit's own.
 func (p *process) listen(ctx workflow.Context) {
 	hints := workflow.GetSignalChannel(ctx, SignalPaymentHint)
 	workflow.Go(ctx, func(ctx workflow.Context) {
@@ -83,6 +84,13 @@ func (p *process) listen(ctx workflow.Context) {
 			var hint PaymentHint
 			hints.Receive(ctx, &hint)
 			p.hints++
+		}
+	})
+	letters := workflow.GetSignalChannel(ctx, SignalLettersOwed)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for {
+			letters.Receive(ctx, nil)
+			p.owed = true
 		}
 	})
 }
