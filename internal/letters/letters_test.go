@@ -43,6 +43,7 @@ func written() map[domain.Recipient][]domain.MessageKind {
 		domain.RecipientPatient: {
 			domain.MessageRequestReceived, domain.MessageConfirmed, domain.MessageReceipt, domain.MessageDeclined,
 			domain.MessageExpired, domain.MessageCancelled, domain.MessageMoved, domain.MessageReminder, domain.MessageRefunded,
+			domain.MessagePaymentReleased,
 		},
 		domain.RecipientDoctor: {
 			domain.MessageRequestToDoctor, domain.MessageConfirmed, domain.MessageExpired, domain.MessageCancelled,
