@@ -11,8 +11,10 @@ import (
 )
 
 // encodeCursor makes the position after a row opaque, so that it can change its form.
-func encodeCursor(a domain.Appointment) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(a.Visit.Start.UTC().Format(time.RFC3339Nano) + "|" + a.ID))
+func encodeCursor(a domain.Appointment) string { return encodePosition(a.Visit.Start, a.ID) }
+
+func encodePosition(at time.Time, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(at.UTC().Format(time.RFC3339Nano) + "|" + id))
 }
 
 // decodeCursor is the inverse of encodeCursor.

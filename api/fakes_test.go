@@ -43,6 +43,7 @@ type fakeStore struct {
 	bookedBy  []domain.Caller
 
 	directory fakeDirectory
+	cases     fakeCases
 }
 
 type keptAnswer struct {

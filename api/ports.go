@@ -17,6 +17,7 @@ type Store interface {
 	Sessions
 	Schedules
 	Directory
+	PaymentCases
 
 	Ping(ctx context.Context) error
 

@@ -54,7 +54,7 @@ func (h *handlers) appointmentView(a domain.Appointment, to audience) openapi.Ap
 		domain.StatusCancelled, domain.StatusExpired, domain.StatusNoShow, domain.StatusArchived:
 	}
 	if to.staff {
-		view.Stuck = string(a.Stuck)
+		view.Stuck, view.PaymentCaseID = string(a.Stuck), a.CaseID
 	}
 	if to.reason {
 		view.Reason = a.Reason

@@ -294,6 +294,165 @@ func (e PatientInputRelation) Valid() bool {
 	}
 }
 
+// Defines values for PaymentCaseKind.
+const (
+	PaymentCaseKindDispute      PaymentCaseKind = "dispute"
+	PaymentCaseKindLatePayment  PaymentCaseKind = "late_payment"
+	PaymentCaseKindRefundByHand PaymentCaseKind = "refund_by_hand"
+	PaymentCaseKindRefundFailed PaymentCaseKind = "refund_failed"
+	PaymentCaseKindUnsettled    PaymentCaseKind = "unsettled"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseKind enum.
+func (e PaymentCaseKind) Valid() bool {
+	switch e {
+	case PaymentCaseKindDispute:
+		return true
+	case PaymentCaseKindLatePayment:
+		return true
+	case PaymentCaseKindRefundByHand:
+		return true
+	case PaymentCaseKindRefundFailed:
+		return true
+	case PaymentCaseKindUnsettled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseOutcome.
+const (
+	PaymentCaseOutcomeDisputeLost PaymentCaseOutcome = "dispute_lost"
+	PaymentCaseOutcomeDisputeWon  PaymentCaseOutcome = "dispute_won"
+	PaymentCaseOutcomeRefunded    PaymentCaseOutcome = "refunded"
+	PaymentCaseOutcomeResolved    PaymentCaseOutcome = "resolved"
+	PaymentCaseOutcomeSettled     PaymentCaseOutcome = "settled"
+	PaymentCaseOutcomeVoided      PaymentCaseOutcome = "voided"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseOutcome enum.
+func (e PaymentCaseOutcome) Valid() bool {
+	switch e {
+	case PaymentCaseOutcomeDisputeLost:
+		return true
+	case PaymentCaseOutcomeDisputeWon:
+		return true
+	case PaymentCaseOutcomeRefunded:
+		return true
+	case PaymentCaseOutcomeResolved:
+		return true
+	case PaymentCaseOutcomeSettled:
+		return true
+	case PaymentCaseOutcomeVoided:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseWaitsFor.
+const (
+	PaymentCaseWaitsForBank     PaymentCaseWaitsFor = "bank"
+	PaymentCaseWaitsForDispute  PaymentCaseWaitsFor = "dispute"
+	PaymentCaseWaitsForEvidence PaymentCaseWaitsFor = "evidence"
+	PaymentCaseWaitsForNothing  PaymentCaseWaitsFor = "nothing"
+	PaymentCaseWaitsForPerson   PaymentCaseWaitsFor = "person"
+	PaymentCaseWaitsForProvider PaymentCaseWaitsFor = "provider"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseWaitsFor enum.
+func (e PaymentCaseWaitsFor) Valid() bool {
+	switch e {
+	case PaymentCaseWaitsForBank:
+		return true
+	case PaymentCaseWaitsForDispute:
+		return true
+	case PaymentCaseWaitsForEvidence:
+		return true
+	case PaymentCaseWaitsForNothing:
+		return true
+	case PaymentCaseWaitsForPerson:
+		return true
+	case PaymentCaseWaitsForProvider:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseResolutionReasonCode.
+const (
+	PaymentCaseResolutionReasonCodeKeptByAgreement    PaymentCaseResolutionReasonCode = "kept_by_agreement"
+	PaymentCaseResolutionReasonCodeMistakenReport     PaymentCaseResolutionReasonCode = "mistaken_report"
+	PaymentCaseResolutionReasonCodePaidBackAnotherWay PaymentCaseResolutionReasonCode = "paid_back_another_way"
+	PaymentCaseResolutionReasonCodeWrittenOff         PaymentCaseResolutionReasonCode = "written_off"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseResolutionReasonCode enum.
+func (e PaymentCaseResolutionReasonCode) Valid() bool {
+	switch e {
+	case PaymentCaseResolutionReasonCodeKeptByAgreement:
+		return true
+	case PaymentCaseResolutionReasonCodeMistakenReport:
+		return true
+	case PaymentCaseResolutionReasonCodePaidBackAnotherWay:
+		return true
+	case PaymentCaseResolutionReasonCodeWrittenOff:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseRetryReasonCode.
+const (
+	PaymentCaseRetryReasonCodeCauseRemoved    PaymentCaseRetryReasonCode = "cause_removed"
+	PaymentCaseRetryReasonCodeOther           PaymentCaseRetryReasonCode = "other"
+	PaymentCaseRetryReasonCodePayerReached    PaymentCaseRetryReasonCode = "payer_reached"
+	PaymentCaseRetryReasonCodeVendorRecovered PaymentCaseRetryReasonCode = "vendor_recovered"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseRetryReasonCode enum.
+func (e PaymentCaseRetryReasonCode) Valid() bool {
+	switch e {
+	case PaymentCaseRetryReasonCodeCauseRemoved:
+		return true
+	case PaymentCaseRetryReasonCodeOther:
+		return true
+	case PaymentCaseRetryReasonCodePayerReached:
+		return true
+	case PaymentCaseRetryReasonCodeVendorRecovered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseState.
+const (
+	PaymentCaseStateClosed      PaymentCaseState = "closed"
+	PaymentCaseStateNeedsPerson PaymentCaseState = "needs_person"
+	PaymentCaseStateOpen        PaymentCaseState = "open"
+	PaymentCaseStateRetrying    PaymentCaseState = "retrying"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseState enum.
+func (e PaymentCaseState) Valid() bool {
+	switch e {
+	case PaymentCaseStateClosed:
+		return true
+	case PaymentCaseStateNeedsPerson:
+		return true
+	case PaymentCaseStateOpen:
+		return true
+	case PaymentCaseStateRetrying:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PaymentStatus.
 const (
 	PaymentStatusAuthorised     PaymentStatus = "authorised"
@@ -437,16 +596,22 @@ func (e ReadinessTemporal) Valid() bool {
 
 // Defines values for ReceiptKind.
 const (
-	ReceiptKindPayment ReceiptKind = "payment"
-	ReceiptKindRefund  ReceiptKind = "refund"
+	ReceiptKindChargeback   ReceiptKind = "chargeback"
+	ReceiptKindPayment      ReceiptKind = "payment"
+	ReceiptKindRefund       ReceiptKind = "refund"
+	ReceiptKindRefundFailed ReceiptKind = "refund_failed"
 )
 
 // Valid indicates whether the value is a known member of the ReceiptKind enum.
 func (e ReceiptKind) Valid() bool {
 	switch e {
+	case ReceiptKindChargeback:
+		return true
 	case ReceiptKindPayment:
 		return true
 	case ReceiptKindRefund:
+		return true
+	case ReceiptKindRefundFailed:
 		return true
 	default:
 		return false
@@ -811,6 +976,9 @@ type Appointment struct {
 	// PayBy Until when the slot is held, while requested.
 	PayBy   time.Time `json:"pay_by,omitempty,omitzero"`
 	Payment Payment   `json:"payment,omitempty,omitzero"`
+
+	// PaymentCaseID The oldest open payment case. Staff only.
+	PaymentCaseID string `json:"payment_case_id,omitempty,omitzero"`
 
 	// Reason What the patient wrote. Only in `GET /v1/appointments/{appointment_id}`.
 	Reason string `json:"reason,omitempty,omitzero"`
@@ -1469,6 +1637,110 @@ type Payment struct {
 	Status   PaymentStatus `json:"status"`
 }
 
+// PaymentCase defines model for PaymentCase.
+type PaymentCase struct {
+	// Amount Example: {"currency":"EUR","minor":8000}
+	Amount        Money  `json:"amount"`
+	AppointmentID string `json:"appointment_id"`
+
+	// Captured Example: {"currency":"EUR","minor":8000}
+	Captured Money `json:"captured"`
+
+	// ChargedBack Example: {"currency":"EUR","minor":8000}
+	ChargedBack   Money     `json:"charged_back"`
+	ClosedAt      time.Time `json:"closed_at,omitempty,omitzero"`
+	DisputeReason string    `json:"dispute_reason,omitempty,omitzero"`
+
+	// DisputeStatus In the provider's words, as dispute_reason.
+	DisputeStatus string `json:"dispute_status,omitempty,omitzero"`
+
+	// Disputed Example: {"currency":"EUR","minor":8000}
+	Disputed Money `json:"disputed,omitempty,omitzero"`
+
+	// ErrorCode The last fault, ours or the provider's own code.
+	ErrorCode  string    `json:"error_code,omitempty,omitzero"`
+	EvidenceBy time.Time `json:"evidence_by,omitempty,omitzero"`
+	ID         string    `json:"id"`
+
+	// IntentID The payment at the provider.
+	IntentID string          `json:"intent_id"`
+	Kind     PaymentCaseKind `json:"kind"`
+	OpenedAt time.Time       `json:"opened_at"`
+
+	// Outcome Of a closed case.
+	Outcome PaymentCaseOutcome `json:"outcome,omitempty,omitzero"`
+
+	// Refunded Example: {"currency":"EUR","minor":8000}
+	Refunded Money `json:"refunded"`
+
+	// State retrying: the provider fails, and is asked again; needs_person: nothing happens until a person acts.
+	State        PaymentCaseState `json:"state"`
+	UpdatedAt    time.Time        `json:"updated_at"`
+	Version      int              `json:"version"`
+	WaitingSince time.Time        `json:"waiting_since"`
+
+	// WaitsFor evidence: a person answers the dispute at the provider, by evidence_by.
+	WaitsFor PaymentCaseWaitsFor `json:"waits_for"`
+}
+
+// PaymentCaseKind defines model for PaymentCase.Kind.
+type PaymentCaseKind string
+
+// PaymentCaseOutcome Of a closed case.
+type PaymentCaseOutcome string
+
+// PaymentCaseWaitsFor evidence: a person answers the dispute at the provider, by evidence_by.
+type PaymentCaseWaitsFor string
+
+// PaymentCaseEvent defines model for PaymentCaseEvent.
+type PaymentCaseEvent struct {
+	Actor     Actor     `json:"actor"`
+	At        time.Time `json:"at"`
+	ErrorCode string    `json:"error_code,omitempty,omitzero"`
+
+	// Kind What happened, such as retrying or needs_person.
+	Kind       string `json:"kind"`
+	ReasonCode string `json:"reason_code,omitempty,omitzero"`
+
+	// State retrying: the provider fails, and is asked again; needs_person: nothing happens until a person acts.
+	State    PaymentCaseState `json:"state"`
+	Version  int              `json:"version"`
+	WaitsFor string           `json:"waits_for"`
+}
+
+// PaymentCasePage defines model for PaymentCasePage.
+type PaymentCasePage struct {
+	Items []PaymentCase `json:"items"`
+
+	// NextCursor Missing on the last page.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// PaymentCaseRecord defines model for PaymentCaseRecord.
+type PaymentCaseRecord struct {
+	Case   PaymentCase        `json:"case"`
+	Events []PaymentCaseEvent `json:"events"`
+}
+
+// PaymentCaseResolution defines model for PaymentCaseResolution.
+type PaymentCaseResolution struct {
+	ReasonCode PaymentCaseResolutionReasonCode `json:"reason_code"`
+}
+
+// PaymentCaseResolutionReasonCode defines model for PaymentCaseResolution.ReasonCode.
+type PaymentCaseResolutionReasonCode string
+
+// PaymentCaseRetry defines model for PaymentCaseRetry.
+type PaymentCaseRetry struct {
+	ReasonCode PaymentCaseRetryReasonCode `json:"reason_code"`
+}
+
+// PaymentCaseRetryReasonCode defines model for PaymentCaseRetry.ReasonCode.
+type PaymentCaseRetryReasonCode string
+
+// PaymentCaseState retrying: the provider fails, and is asked again; needs_person: nothing happens until a person acts.
+type PaymentCaseState string
+
 // PaymentStatus defines model for PaymentStatus.
 type PaymentStatus string
 
@@ -1534,15 +1806,17 @@ type ReadinessTemporal string
 // Receipt defines model for Receipt.
 type Receipt struct {
 	// Amount Example: {"currency":"EUR","minor":8000}
-	Amount   Money       `json:"amount"`
-	IssuedAt time.Time   `json:"issued_at"`
-	Kind     ReceiptKind `json:"kind"`
+	Amount   Money     `json:"amount"`
+	IssuedAt time.Time `json:"issued_at"`
+
+	// Kind refund_failed takes a refund back whose money did not arrive; chargeback is money that a lost dispute took.
+	Kind ReceiptKind `json:"kind"`
 
 	// Number Counts up by one within a clinic.
 	Number string `json:"number"`
 }
 
-// ReceiptKind defines model for Receipt.Kind.
+// ReceiptKind refund_failed takes a refund back whose money did not arrive; chargeback is money that a lost dispute took.
 type ReceiptKind string
 
 // ReceiptList defines model for ReceiptList.
@@ -1770,6 +2044,9 @@ type AccountID = string
 
 // AppointmentID defines model for AppointmentId.
 type AppointmentID = string
+
+// CaseID defines model for CaseId.
+type CaseID = string
 
 // DoctorID defines model for DoctorId.
 type DoctorID = string
@@ -2131,6 +2408,39 @@ type PutPatientParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListPaymentCasesParams defines parameters for ListPaymentCases.
+type ListPaymentCasesParams struct {
+	// State Only these states; may be repeated.
+	State []PaymentCaseState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// AppointmentID Only this visit's.
+	AppointmentID string `form:"appointment_id,omitempty" json:"appointment_id,omitempty,omitzero"`
+
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ResolvePaymentCaseParams defines parameters for ResolvePaymentCase.
+type ResolvePaymentCaseParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// RetryPaymentCaseParams defines parameters for RetryPaymentCase.
+type RetryPaymentCaseParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
 // ReceiveStripeWebhookParams defines parameters for ReceiveStripeWebhook.
 type ReceiveStripeWebhookParams struct {
 	// StripeSignature Time stamp and HMAC-SHA256 signatures over it and the raw body.
@@ -2190,6 +2500,12 @@ type CreatePatientJSONRequestBody = NewPatient
 
 // PutPatientJSONRequestBody defines body for PutPatient for application/json ContentType.
 type PutPatientJSONRequestBody = PatientInput
+
+// ResolvePaymentCaseJSONRequestBody defines body for ResolvePaymentCase for application/json ContentType.
+type ResolvePaymentCaseJSONRequestBody = PaymentCaseResolution
+
+// RetryPaymentCaseJSONRequestBody defines body for RetryPaymentCase for application/json ContentType.
+type RetryPaymentCaseJSONRequestBody = PaymentCaseRetry
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Credentials
@@ -2355,6 +2671,18 @@ type ServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(c *gin.Context, patientID PatientID, params PutPatientParams)
+	// ListPaymentCases Money that does not go its usual way
+	// (GET /v1/payment-cases)
+	ListPaymentCases(c *gin.Context, params ListPaymentCasesParams)
+	// GetPaymentCase A payment case with its timeline
+	// (GET /v1/payment-cases/{case_id})
+	GetPaymentCase(c *gin.Context, caseID CaseID)
+	// ResolvePaymentCase Close a payment case that a person saw to
+	// (POST /v1/payment-cases/{case_id}/resolve)
+	ResolvePaymentCase(c *gin.Context, caseID CaseID, params ResolvePaymentCaseParams)
+	// RetryPaymentCase Try the refund or void again
+	// (POST /v1/payment-cases/{case_id}/retry)
+	RetryPaymentCase(c *gin.Context, caseID CaseID, params RetryPaymentCaseParams)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(c *gin.Context)
@@ -4558,6 +4886,230 @@ func (siw *ServerInterfaceWrapper) PutPatient(c *gin.Context) {
 	siw.Handler.PutPatient(c, patientID, params)
 }
 
+// ListPaymentCases operation middleware
+func (siw *ServerInterfaceWrapper) ListPaymentCases(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPaymentCasesParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "appointment_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "appointment_id", c.Request.URL.Query(), &params.AppointmentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListPaymentCases(c, params)
+}
+
+// GetPaymentCase operation middleware
+func (siw *ServerInterfaceWrapper) GetPaymentCase(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "case_id" -------------
+	var caseID CaseID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "case_id", c.Param("case_id"), &caseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter case_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPaymentCase(c, caseID)
+}
+
+// ResolvePaymentCase operation middleware
+func (siw *ServerInterfaceWrapper) ResolvePaymentCase(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "case_id" -------------
+	var caseID CaseID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "case_id", c.Param("case_id"), &caseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter case_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResolvePaymentCaseParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResolvePaymentCase(c, caseID, params)
+}
+
+// RetryPaymentCase operation middleware
+func (siw *ServerInterfaceWrapper) RetryPaymentCase(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "case_id" -------------
+	var caseID CaseID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "case_id", c.Param("case_id"), &caseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter case_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetryPaymentCaseParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RetryPaymentCase(c, caseID, params)
+}
+
 // EndSessions operation middleware
 func (siw *ServerInterfaceWrapper) EndSessions(c *gin.Context) {
 
@@ -4751,6 +5303,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
+	router.GET(options.BaseURL+"/v1/payment-cases", wrapper.ListPaymentCases)
+	router.GET(options.BaseURL+"/v1/payment-cases/:case_id", wrapper.GetPaymentCase)
+	router.POST(options.BaseURL+"/v1/payment-cases/:case_id/retry", wrapper.RetryPaymentCase)
+	router.POST(options.BaseURL+"/v1/payment-cases/:case_id/resolve", wrapper.ResolvePaymentCase)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/hours", wrapper.GetDoctorHours)
 	router.PUT(options.BaseURL+"/v1/doctors/:doctor_id/hours", wrapper.PutDoctorHours)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/overrides", wrapper.ListDoctorOverrides)
@@ -12333,6 +12889,690 @@ func (response PutPatient503ApplicationProblemPlusJSONResponse) VisitPutPatientR
 	return err
 }
 
+type ListPaymentCasesRequestObject struct {
+	Params ListPaymentCasesParams
+}
+
+type ListPaymentCasesResponseObject interface {
+	VisitListPaymentCasesResponse(w http.ResponseWriter) error
+}
+
+type ListPaymentCases200JSONResponse PaymentCasePage
+
+func (response ListPaymentCases200JSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases400ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases401ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases403ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases500ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases503ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCaseRequestObject struct {
+	CaseID CaseID `json:"case_id"`
+}
+
+type GetPaymentCaseResponseObject interface {
+	VisitGetPaymentCaseResponse(w http.ResponseWriter) error
+}
+
+type GetPaymentCase200ResponseHeaders struct {
+	ETag string
+}
+
+type GetPaymentCase200JSONResponse struct {
+	Body    PaymentCaseRecord
+	Headers GetPaymentCase200ResponseHeaders
+}
+
+func (response GetPaymentCase200JSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase400ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase401ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase403ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase404ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase500ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase503ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCaseRequestObject struct {
+	CaseID CaseID `json:"case_id"`
+	Params ResolvePaymentCaseParams
+	Body   *ResolvePaymentCaseJSONRequestBody
+}
+
+type ResolvePaymentCaseResponseObject interface {
+	VisitResolvePaymentCaseResponse(w http.ResponseWriter) error
+}
+
+type ResolvePaymentCase200ResponseHeaders struct {
+	IdempotencyReplayed string
+}
+
+type ResolvePaymentCase200JSONResponse struct {
+	Body    PaymentCase
+	Headers ResolvePaymentCase200ResponseHeaders
+}
+
+func (response ResolvePaymentCase200JSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase400ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase401ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase403ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase404ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase409ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase412ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase413ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase415ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase422ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase428ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase500ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase503ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCaseRequestObject struct {
+	CaseID CaseID `json:"case_id"`
+	Params RetryPaymentCaseParams
+	Body   *RetryPaymentCaseJSONRequestBody
+}
+
+type RetryPaymentCaseResponseObject interface {
+	VisitRetryPaymentCaseResponse(w http.ResponseWriter) error
+}
+
+type RetryPaymentCase200ResponseHeaders struct {
+	IdempotencyReplayed string
+}
+
+type RetryPaymentCase200JSONResponse struct {
+	Body    PaymentCase
+	Headers RetryPaymentCase200ResponseHeaders
+}
+
+func (response RetryPaymentCase200JSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase400ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase401ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase403ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase404ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase409ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase412ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase413ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase415ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase422ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase428ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase500ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase503ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type EndSessionsRequestObject struct {
 }
 
@@ -13162,6 +14402,18 @@ type StrictServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(ctx context.Context, request PutPatientRequestObject) (PutPatientResponseObject, error)
+	// ListPaymentCases Money that does not go its usual way
+	// (GET /v1/payment-cases)
+	ListPaymentCases(ctx context.Context, request ListPaymentCasesRequestObject) (ListPaymentCasesResponseObject, error)
+	// GetPaymentCase A payment case with its timeline
+	// (GET /v1/payment-cases/{case_id})
+	GetPaymentCase(ctx context.Context, request GetPaymentCaseRequestObject) (GetPaymentCaseResponseObject, error)
+	// ResolvePaymentCase Close a payment case that a person saw to
+	// (POST /v1/payment-cases/{case_id}/resolve)
+	ResolvePaymentCase(ctx context.Context, request ResolvePaymentCaseRequestObject) (ResolvePaymentCaseResponseObject, error)
+	// RetryPaymentCase Try the refund or void again
+	// (POST /v1/payment-cases/{case_id}/retry)
+	RetryPaymentCase(ctx context.Context, request RetryPaymentCaseRequestObject) (RetryPaymentCaseResponseObject, error)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(ctx context.Context, request EndSessionsRequestObject) (EndSessionsResponseObject, error)
@@ -14927,6 +16179,148 @@ func (sh *strictHandler) PutPatient(ctx *gin.Context, patientID PatientID, param
 	}
 }
 
+// ListPaymentCases operation middleware
+func (sh *strictHandler) ListPaymentCases(ctx *gin.Context, params ListPaymentCasesParams) {
+	var request ListPaymentCasesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPaymentCases(ctx, request.(ListPaymentCasesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPaymentCases")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListPaymentCasesResponseObject); ok {
+		if err := validResponse.VisitListPaymentCasesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPaymentCase operation middleware
+func (sh *strictHandler) GetPaymentCase(ctx *gin.Context, caseID CaseID) {
+	var request GetPaymentCaseRequestObject
+
+	request.CaseID = caseID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPaymentCase(ctx, request.(GetPaymentCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPaymentCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPaymentCaseResponseObject); ok {
+		if err := validResponse.VisitGetPaymentCaseResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResolvePaymentCase operation middleware
+func (sh *strictHandler) ResolvePaymentCase(ctx *gin.Context, caseID CaseID, params ResolvePaymentCaseParams) {
+	var request ResolvePaymentCaseRequestObject
+
+	request.CaseID = caseID
+	request.Params = params
+
+	var body ResolvePaymentCaseJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolvePaymentCase(ctx, request.(ResolvePaymentCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolvePaymentCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResolvePaymentCaseResponseObject); ok {
+		if err := validResponse.VisitResolvePaymentCaseResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RetryPaymentCase operation middleware
+func (sh *strictHandler) RetryPaymentCase(ctx *gin.Context, caseID CaseID, params RetryPaymentCaseParams) {
+	var request RetryPaymentCaseRequestObject
+
+	request.CaseID = caseID
+	request.Params = params
+
+	var body RetryPaymentCaseJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryPaymentCase(ctx, request.(RetryPaymentCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryPaymentCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RetryPaymentCaseResponseObject); ok {
+		if err := validResponse.VisitRetryPaymentCaseResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // EndSessions operation middleware
 func (sh *strictHandler) EndSessions(ctx *gin.Context) {
 	var request EndSessionsRequestObject
@@ -15119,304 +16513,327 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jchs51i74Kpi8d6Kr/qYokpK80NFxf5WXLnd5a0vVnr9tDwVmHpIoJQE2AIpmexwxTzMPNk9yAwdA",
-	"bswkM7nYrvpZ0W3Lyg3b2c/5zucgFNOZ4MC1CvqfgwnQCCT++FgC1RBdavOPCFQo2UwzwYN+8G4CEgjT",
-	"hKl20ArgE53OYgj6weld9zQSoRZSnXa6Dy86nU7nBP+4b/544P9p/4u6QSuQ8K85kxAFfS3n0ApUOIEp",
-	"Nd8cCTmlOugHc8lOJIxAAg8haAV6OTMfU1oyPg6+fGkFT6/peHWY1xMgdyAVE5yIEVlMqBkxUROx4C0y",
-	"EpLoCZCb56OTl1SHkxtzE+UEIqbz0/oQ9D4Ea8e6OqTnEUxnQgMPl29hFtOleaw4whvznhuymAAnesKU",
-	"GZ4ZE+VqAZJogeOhMmYgifk6KE0WTE/wLkWnQG5haQabDgX4fBr03wfm1cHHstV6IUJqB1C+sTiC2Uww",
-	"rqfAy3c5c73OVod72+o3yeXL2SxmZatq9n2W3Ea02fcFVWQk4lgsIMrPZkGZ/ku3E6zfzreg5fJypEGu",
-	"fu8KQsEjZbbLvIwMYSTcMnL4pImWy9wnL9YtxZRxNjU72E1mz7iGMUgcx7t37y7negJcs5BqWB3Mz2KB",
-	"5yZzU36+PwGVeJpoPP3LhyCkEkaxWDQ84F9awYxKOgXt2MVlGIo5188r9oPay/mhbD43tBe0AmZeMqN6",
-	"ErQCTqfmSfe6AYtqnqs53rm6r5fpOa4cenpL0+HjsS8bfvrK3afwBBlu1egtO2468Khi4PZtu485wx1/",
-	"geXqyP9LzCURC07mnP1rDkQbOrIcmykSiumU8qhF1DycEKoIJb/++vxJm1wBjxgfp9zR3bnKMwkdU8ZR",
-	"HNAR9I0wG7M7sOx3xKTSjgm3yXX2MXwR5UJPQJKhiJbmFRJGc1XkK/ejs9HD0T04OQs7w5Pz4fnZycOo",
-	"Aye90b3oHu2OHoQXF36RrdhNlzmzPCdmfdYyDPrpBfCxngT93sVFyzAQ/++uIVKtQZpv/N/vP3z41Oue",
-	"fPjw6f7Tj3/+n+X7MkJRWH6UboyYvUlE6VLMDReJ+rhmRmpm1sIu1Hm3Z4WbElMQHAjECkg4oXwMkVlz",
-	"xXgIbXLzHzdE01tQhPJlUfZ2kTWVr5MT3XUX6N55cX3KpWP8pJS3XpKILs38dUJYf1IkpDHwiBZorNfp",
-	"3TvpnJ10zysoyXxh3bCzO9c5efjx8/mXE/tDL/2hfBffUM3WMLSZvdyUJwwreIJ73e5MwYr2Ei0JRfSr",
-	"G5SuisxnRsC9IsqK3RahmkyF0uSsQ354++wxud877/zYJq+RRlNFQBFqtNYxF7JaByg9Zm5glVR3r2w2",
-	"VzPKn0kxXZ2P+a1T97jSlGsieJs8gRGdxxrVCC4WbT+Yf81BLtOxjMwrS9fVnKgTzablepMZzrVYHcxP",
-	"XllJh5MfCyVLoJJQo/uQG/P5m6qxabHNyK7ZFF6PRlWn1TxHxGjU9LiOKo6red9AjEa7n9fr5QxqKA3E",
-	"PNl09FA1+uUMdh35F/OwmgmuwKpu6VjNlJ6JOcdZhYJr4Gj/UaNrW6vh9DdlTYdkOp8zakFt5QJGIwg1",
-	"u4PBTLIQ3xLOpSHUZdAPnv76NkBWLWTQN49/aQU1344rp0Brxsc4PYqf8ctkpfognGtzBqaMz7VZhW6v",
-	"k1yLgEYx45C5en7eaQVDIW4ZHw8WjEdiMYjoUgX9h+bCfDQCOUASyTyUXrEWQXqp0wpCOtNz8zsqx4yn",
-	"l+6bgURziWud/vqsY44DkucgFHzE5DToj2isoOVNhgEXmoX5r0xFZC2IwQyk2bfkID1DHeeOKabNL8XA",
-	"mMWDEYC5M8Rt73Y66ZWxpNl3m/HM6BI1WLceU/opvX6v5HqyMGgAFWdhFAceDTRDg+L956C4aHYTsqP7",
-	"0lq9q5e76aLz5aN59ZTxKLs37/Fl3V4HrxrSieYxDGI2ZTro93K/nHPN4sIHJBjKMDtkT4FZDhULPVAa",
-	"ZtlVMsSWUub/lDAK+sH/OE29Lqf2qjotUOET0JTFllrrsZeM78b7Q8q+5247xXvw9T/R6K31Layh+pkU",
-	"wximfy6h/tAfsjsas2jg/BSBGTfOwQ7Zuy8iAYpwocmIaVSkzAclDXWbPEbF0GqXIKWQisRMaaMVRkQB",
-	"R5URFXdkp3gHHpURg9hwB6OQnypNpVYDakYwBaXoGEenSMIxzZmwxBTW48Yd5Cma6rkK+ueGLDTTyMmz",
-	"M2N2XrgKKds9jUSo/kdxcWofizd23asOwsZVfURu7ELdEEP5igANJwQXDJcVF1sLp5S3zcAeW6PpMgxh",
-	"pqGhKCiYtrWtZGepBf3AM4ZWECeOqi19TvWJz8+1ZJl/gZlu4VqFVEoGERFzbaxOJQQ3fxuldCZFCEo5",
-	"o1G1yQshbo1mWnCmtYiQ9ijbTbLmqTVGSx17GarO+u3WUXZyH07G7eYTwaHZThpxB9FguKznqcFNtD7j",
-	"AWof3gLqdK+7nX7H/O/PnW6/Y9TsLRQG94gTX09km/zViCTyDoaomwOPVOHDvevOw/5Z7sNNjqQ5fvEA",
-	"9dbiS3E2QStr+9Q2oWZ0aRc1v0Ddi+w4U/ljBXnK1EqHkjznmVTgGAMgJwI5xRNUpUFUi/+6ytlBpXdT",
-	"+fylZbX8f+OZD57OpZjB6U8gY8YdYx400SbxgVK9aT6L6h14F4cI+t1tFIIytmQI2jqnssqANdMyvKXA",
-	"Q7KepWxcYh0/KQtl5DzxJxlX/LoXrfruHYfio5iFu2kfqH1pegs8q3hcZf1OExFHylq65ni0yaW6TcJA",
-	"iTvHvMhqHOFECAXe22eN3u2Vhod5pcF8BsM9bsg5bSEzmX0pCmYgYH1XxjBKFQYax2JBmFEUzFLeEEWX",
-	"iiwmS9QFrHN5C5Mwb3WFgqt5rK1RM4I6HCWCsQTP6qfOYzO124rGyH+6r7W11TabCJOY8vGcjtEUCCJA",
-	"8RF8TIyjVekyM7oUU8b8Q59l0O91zJaqGYSMxkybaTwBY3iLWIyXwToWVHtP7epXbWnq2t9a9X8m5JBF",
-	"EfCdaG+UvCWn8zPlwz5/UkSKGMypwzPHeBjPI+d1EjOw1u6uFHaWUtgrf7BhRRNPB7sv0nKTJFO6xNlF",
-	"AieG9JPjnXO1VpuuYWKlbxvcwnIg7Sszq/6rYViEw4IUYgjI6HzgwikHOy54r5dnaRgfoYqg/7/kcys2",
-	"Ufls9rUtN4UVuEkHtxLFsXvFNUhO4x2tYPeSghRCtksWRkYvpOBjIjgRc0kUi6BN/j4X2kaM/X7YuImN",
-	"scyE1ITtuF0XWbP1kqCD18gDMZdq1Vp1k9jHXhS+1SbXEMdEzWc4LUzB8LO6wX14JfQmgbN5H7jQgxG+",
-	"Je+HkGDtdBc7zMd2d+E+53nu47+dW9d0UHs65PnZ4BlDC5Ml3ogkaOq5lBZEgTX0XZxoG4cv1TAQo8GQ",
-	"ST0J+kH34YPOSad30ntYXxCjMeQE7mVEiRsNGj+xt/sVxKP9yFL/+gpukQmKbS1N36BXM2Lmtc8oi3fk",
-	"9rPM6wYj+76igDUszcdTUTFJwrKGYZC39gfnYDBKbQQhi4xSC4sdT3w3w/6f69xIpkD5YsJiKBJA2ZT2",
-	"QQqF79uV0Jn8L0wCyqR6oS+sHRQ27W0SU9nXtiU+x6w4AB4RP5TU62PO0UpwfVcR/SCzR/6LhjMARKuq",
-	"UfnI9yIDbFqdty1YOEl2htmtm9IIiNEBv7SCK2faP5NQmt9lDCMi5rsRq//IFb1r7OPE2JV56v32Ds96",
-	"/qoD+aAau5Ocx8iemU2+lRJXyZePtY9RfmNKDhNeaKWEg19QlsTNwSYUuZxyJsXWJ+RaiBdUjmE3bkCX",
-	"saDRQAsxiPFtRU7g0xfuXVyc3SPDpQa1K2c+yyvmPk9JC0H8GPKEvzLIfSnhK59GAr8W4iXly50W1ox1",
-	"SvnSh1RUdmHN270HzOZ9zHkEkizosk2uZZL+xQklU7EH9a+Xde8IQczISGZkueVeHfpeltt8FpVaTQQP",
-	"4RHRyURd9gZmsZ5gGutNgTQylzZRSCYXFofxK89mm+4mPOeFdxWJRVt7G5Q5UigGRuTN66trcnrXPVWg",
-	"DNErmxI4tImueNuuyn033d0XYnxiMwfLhWhxBvvY2vSbU6YUKvnOiJRE3EHRB/Tu3buTYpbwug0tJhX7",
-	"Xb2jLKbDGHbd0eQ9hZCwAnnHQiAh5Rm/iY+aObrMkGtMNchHzrhRdASFkFnB4N/VXi76k/w08gMs2f9k",
-	"vvsxn2dUarIAEsHMkIDgGecthhu/IqU7sx2ilxAxeo0T3+lwJC8cTM0bB7iWZVSPkgT3+7H92on5ep8U",
-	"dbVdZedFXnbiqDDHwlvUyYhXd750MvsWpWYMaQ7q3JxBNLn8ONtBmnTiU/OTQD6NrHpP4zdGcZOagUrC",
-	"gLPMr1YV242JZZkg/ufVa3Emet2g3iNNc3u/mjbvv5d5e1rxIoa/QYiZFq42oeH8MzHq6sR6y7Fiz59b",
-	"hI18DvPG1XLRjJK1qrncVs8ueR6d7Rjw1WAjv+vO3VthWZV7DZWSLlfWHkeAH/QD959Zs+JYQ+b2vMHK",
-	"JwuTy7LN526flayHj+rYDUOvY9APXFgiu3+vRyQGrUHayiZXMeVuLCmaSpc6O6JOpzrb/sOHq7IdSzZm",
-	"035cAa5jxtRa/8w1m8I/zX3FffN75bbODiD74jXb9/QOGlMNrSSadxNBIhZhqNGpMUn0VS2VhmktqqG6",
-	"bm5xK7hllhn5HXb5KehiNAsS+RUZOM+ROQBMGdkd4cHwP82oUgsho8x9ya8kKNDIgsZjiAZirgdwB3K5",
-	"mIDEURkF1Ac3Pq47FAXBn4by8aMtsvB1lwuj4A7FHPUQXLb9ETquGS7zppPxgqmmpyMZZq3x5o7hRgaF",
-	"b1wz5jeOMxxsuC8pp2OIvLRZGXAr4PBJD8K5VKKkzOGlown0VgKJqdJkRseY27leLm6c+pV2VsDauRfJ",
-	"1WevucCB0cxXjiSNY6OM2OBUQX56Qkol1FCIGCj/Zgy1sG4FnpgMuHwltd20JsenQnWYK5BtcqXpaEQE",
-	"j5ftdbxrPYFoIX8xN5ZSceU8finwxVkSerFajVWIRyPzN3LmUr516dyg/0APX7PTdUlidudcd0TMtWIR",
-	"5PNwbIrOK2EDpxM6mwHHghSmyXBJmFYQj1ZP3RZaa+KJrStWsk7Z9RuExWRGNgdf8o7aGsPK+GhXRKk3",
-	"e8VopCAxB3A1/6SIkes5Wbp2Nt702eCVtXdtp5Pk/MKfm2r5uQKz9EXJyLNLle5mbps2KjyZXLuG+o6t",
-	"GRmWFLH+yjWLfXF/YjC4DGEjzVkMZGZLVutvVyYtd02htfWG23sx7jejS1VLvwqN4RzHySdq8p988m9d",
-	"SsrZWBuHlksB/lxKyA2/35j0a450Sw7BhS7TBK+zfBHvaZPXPF4WkhdzbKBUpjTkQD5TecPB9qmME4gj",
-	"f6yT9OP6B9uVC22O49vbkGtQVQ5j4VQXN1+ykEKDWzPGyc1fn1qHca6i4HOe8Xy5KV1C+82B9V+tfnjp",
-	"1fMIwphxiIiQJCGpijdmUr0/r4A+fL+CQOl5eFtWJW3zfcwS9a1/xIp5DhApQoktRduoACVZ62tlDN60",
-	"k1SqSQzrJFg+EbwuL0lywosr+NhwcJXRs1WetAlaRC7iae8wbAEVpVuAGcmRfxY+ZMWjk4hQP5hWDuMh",
-	"y3HLBPGKSE6lU0Op7Pc7Tw85qZJb5Q1S/ODGXi47/3uw9PLlg829NpitXZZqoYgrfFWZ8WUsuYYyfKW0",
-	"tYzl1XzZ1HHhdRuF1slLc+M6j2kTZlNGR1micaSAg2v5pS2Zuf9qje101aA7OLA3W0GrBdlrnR2Cw7LB",
-	"VmUrshuUwV75xzauenH8mU/WWODnfDbX23hIqFe+QsrJ0HFom/9siwYFdwlPuNltYuSPymJEIZvEHAXU",
-	"3CEiQxrekpEU01K/SpZWnY/bFlmspFwxbu8lgoPDV+EioeZH3jxw+TNK02U5hVfUzGcGgOXzq0BUseDj",
-	"kqlyD3A2oQjmk0RUY6pdWvqUfrIwWL1O916nlcJidVol7KKycD87RCxAqxhjRok2Y0LgNUT/WTeUbtlQ",
-	"SkECMsN4WD0IOgEaEeo3CFdG+fSg3Ejun20eRykmQWYgndU6V5ip7EqMJEDG5ZeYFckw7JKu35oKBITm",
-	"A8kco+1GUoW4kBnK/XrHmM71REimICJTwwZJTGcKwYuaHOwHDzYOuUxYVs259BSsFHxmJlvK0x77PD8M",
-	"tbsIQ2p8plSxyiWqYCjWbfXmsx8DLSzcRe/iXmfj0k0TA83HAbMgGN7xmf2dhhgmQGM9qRsBRK63Fk+q",
-	"orQ2y5Y6K4tyNTHCwGn87tT6k6atzLGDRm/AiXk9mVJ5i7q/ytPF5oWqAPjIDPFsZYRpaAp41PKkQZ2d",
-	"F1rzhboUFa3RL9OYXtfBi2RGd6/6ULHELUHmfEZZkmvZstLVppXggcuNbjOXr4I2yW7sxVppk3WauNG5",
-	"USV+Fe+9MJrFzMrmJkP0WlwDjeYFjNAb3y8gnGWqN8kIoE0uCb7eHNIOBoYsj8b9byWsg/IlcStFlIbZ",
-	"qi6T1oAWLY/nV6/Jea97vx3kQewuT/758fNZGfBZUkC6am5xIcmcM636JETLeSQkefrr2xZZAsd//O3N",
-	"f+UcJYzre+fZBX/o/lt/agtKqh1QK51mmSaagcLZxJ0vyVTceY2NUHWbE5MJMsoqb86X52c+s9dK/RL1",
-	"eCyMsmv02bJjHUKcMnmfSlOiMj5K3Bv4Fi6ImQkZMa3qB79xCa6ZEw/003P7VLezar2vAgZllwwldwZA",
-	"aAVDl/s52tRj97ZoZVoZNmSmDQqrs/DyREivMSSzS87i+Vmvs5H+N82wCKqQmWGvjHOJkQZuRI/bvild",
-	"4mms0sg2S55qDIfsWM6bWBaV2lZxySoGlEd1WisDn/mtwwRFu21UhhN2B7kvn9272LhXJdBRRSb2hLm6",
-	"0CHoBQC3AsS62FqJ5ZicJ7seToeYYN3lGvnb3cjJnE+jxIexOvYa5vbhU0cK7rAdskcqHBLbO9iORvvR",
-	"aD8a7Uej/Wi0H432o9F+NNqPRvvRaD8a7Uej/Wi0H432QxjtNRIRVudSqRqWW0tVNkOFTVMpjNdqEKuq",
-	"cbUVWWUAV5oUJQykwIKr1K5yfbGEXNdQT1airJzpMgH0k92Eg6aENEwXrUrHfJbLUn1EgIdyOdMQ2QQJ",
-	"DncgbZGzGBFKHGa3O/qZ4pBOsyT56yxFUUQShwgpsH5KZP0EwQLpZTNT0ky5XAJdOvSy/X1sc0a3KZ8s",
-	"pKgWijwy+Oz+N3O+gDh2vTvwcIYekjWT0TeYGm52C2neTb60P4wZZ+EgjIXFJER0vfIOdNmVyo62dCFi",
-	"Ed5eu0zqIixCSGPfIIREdNnyPN2S1SPSO+93Or6rHhbPu8JpWmgzhMg3ea31hx/ed7ofsdPO/9N73zk5",
-	"+/hj/33n5ML/yrz6x1KV1rdO3KrsmKZPNSs28wWJ1QQoFhxkmzxPwOGwFeKKClpVl+E+lflS6X5JiAzz",
-	"orHatuw3P/qnJ+b3hEaRBJVkwmYayjWsEs6uU0LUyS9bK619NjWMKqu2XbtCT+jyZyPc6+Wc5dcItYKS",
-	"NZrO9LJP6MKe61q6NY7h9eiJ1S3XaZ6FSdoxVMzs9R1IyaKmCajRmoZbjOctW5/VvrKzB1uctcvhOnnV",
-	"WpWDxz2yO1CSlrx7PXk2Y7s6aPLEVj/sR3CVShtuFNY50+6fa4RNyeDu6nhZCk6PXHVTifXINLEV4MQy",
-	"03oKhnUyVGkvFs/I+Q/VbVUCdjKfQmsvKRYKpO2egmWcFvBqBAtimJMqJSL4NGMSylUqc7QMLfIWmYgF",
-	"6m3WwrROO98Ecb+lVFTpgXlz6Yiea2Xz5x0Eh5BEwkiCmtQdSGlesV3RQvVBbiS5hUr38WPleTs86dtB",
-	"bx/pdGjjDdWVobBCbBWoYYeaAifs17aeRg0Gve2oeP6p/DiXIc/Xymv3+POf1wC3rCnTs+dxY5ETfLJI",
-	"yxWIGYbuHUy1o2AfYcA5k5DGcdaduPF7tYkuwcdf4SqP35Dz+zlBWmo25aphqsouZixEW3wuy4FwVmH3",
-	"VzrFApVlxU55aP6yMe4sCrPFHpmPZVcvX+G0chYTIqkmx22UxIQmM6rsebn9vEVeggc+KqYmoJxxZGmN",
-	"7QbJCtvSe36Gh6H/IkTFDvygj+FmV6LtwOuYSmwb6rDOpIiz7R2KBs7BuUj+mxgx3ZFFFKJB9OTfHz/3",
-	"Wmdffjhx/8SGtt3Wgy8//kd5mCixT3qdagazHk1kE/tZOfMTrWeqf3rqN6i4MOU0VZ9ppXkFhdjAw05n",
-	"M0vbuEW7szjH3dYysWredXiVx/VH+Q7qL7fGyqqFsdAU+GrkGg/XK+T2UDMlfMPirkCm13qCBG10be+s",
-	"F3hTnYL51UMq6g80UzG9IfSRljM7PCvsTUwduE2Fz/XroFrtCmf1jEEcPZWysaruumSWitg+yffObBHs",
-	"7XyKgYsWsYCgpyUAq6uM2rfcLEdlSDtNbqI1O9z0heVrgegph0e2bEJ85dgQV45+3MlMXOyPrMSfc6Mr",
-	"uX6nHtVttXo6qQMuZoBFYNUHPp8OHa7harBkbhdu5fHMgpx+mHc6ZyGL8G9o+XBM4feIPDzXQ/GpcGHz",
-	"vvpRuIWqpMafbVpXs61NMSy890jcbo5BuKdKR5E6Aht6szfDd6WhDR/JavDE6hSkA1pYN493ALfRdzeX",
-	"VrBIx7XuGT/84uz9462N6/ALLK+gKYO/hWV9/v5mPoxZ+Ats9hzja8sGmYICVWPbhGb5vAqzoHGM0RyV",
-	"TeRyqDD5SFd5E4kVXlGIL+3iLK0JBZWBCywwNwsPHosxqUqV2hlKNw8du2rMtIzJlMGM/bpYvFvC2+wV",
-	"lMZYs1a4EMax5/HTazquizNTAUObLHvexshgsKaKXBMkmJepEtJEL9AapjNdgUmyzaHG1tvVui8rh8r2",
-	"+niJLh2yGXOGRgnEBteNRrcqLB0aHYJnZH4yK540oJrzWy4WZkfULZvNKkBt3V1luLZulcliIhQYLQKT",
-	"7m23Jh4J6TJCtIijusfLKfnp+mSQjZJdzQwqt5trDtDBjQF/ULc3B6zDatMYs9D76/uu/t5yffec2PsK",
-	"Fm8yCQINNv7Q+Rdrcwpw2JrBtukmVYjdKkn9fURUGlog+aRznIVv9VoLZbLQQLA88O9dDml3weJhQ6/h",
-	"+ZcT+0Mv/aH0+I2BR1By/p67HGdfn2GmkwRIM162e52tkeFXnYQTJ8wz0/nw4c//y0yA/PDjafvk4+ez",
-	"1lmnfCZph8QVMS2K6TGet7tWiuGExTYXTYLL5pGaY5PjqiD6Hj2JycA3IbJ6InyM3oKm+qeNxg72murT",
-	"CjgsdnplbxOJr4y78M3yhToo2R+amtcQ6d7bYiQ0tzU99YmhohZBImoRS0P4tyEhdIr4XvEHDjg2ICTc",
-	"x23iiEcmfWTSdc7WwbXkpHfv1lrymxRcuAmXnNZKxfUhY1/2Wf+BGPOvFYQSStyyb+hS2QCxL8jDkPGV",
-	"lmwG7d9Um3jNckaXhv3weOkBmLVvDq2S5uNa+IrEUqTn8iAoBsbco0Rw34QkaVXuUtSxeFpweOSKgJPG",
-	"bHaKxE6x/NvzYczUxBj8g1uogDW/dR3sk7lv8SFbzNFge+oBIruj5aNU5a7llj9LmVOSGdGaI3u1YqTT",
-	"BWWa8fHAbKyIbH1mCBjTNB9KCt3zH0tQqEuZh28+1qz29O2zx+Th+cX9NnkjxVjSqSKxELeEanITighu",
-	"WmQGYoaA4DQiNzZ+cVNSU1oeM8H0zkfOIeB69mwIjJT7YOrzmkx4rcQPl3aWKzulrrTiT4o8f9Je73FZ",
-	"9S+5rnOV6VTlqTF49EWEpA6fZjFlvJCEuaHHWiuwXpcKSPNL55QxElcSjMk54YvljvjtTHCYymjgoc83",
-	"m7Su2Z+decZl4wJDblMzq15KJ4m/vSFzj8dZqnoaPbm6LCWNUN7lb+xdXHQflt56W+XRsxkb/hWvf3lT",
-	"7jRTucRnxcalt30qP33ISEPDKltkSBXcO5/LePMm3GLOmplkC9fEDsPOxXyrbM3fAo0YdxlbTXwkQumx",
-	"hBw7m8+womjBS+e66qM0nGSJzrw0H7xUHYLpTEga1/1WFeNOxpx5ZfmahMBmB1YxmFLzhj7o25VmP8up",
-	"L1A04qccOAM9/ZXQ9PMZGS4RocjIX8wqt7lkm4+be3Pis03kYjq1Nat7cFXT7+L2quZbCAUPWcy2qd0L",
-	"JxDelgXB/pFpcj6hEVFaCPMni2OM+y+MMIBPdFrgvBkBM7LJEhUNRkbYrf2i06ldI+OTL0rE5IhxpiYV",
-	"OfuXQ4W6LOqpTBM556plpMvC1VEsqCJD6do7j5pWFKwWCNipyTk2/L52NEx+fV6hJc5iGpZtwRurZYHb",
-	"BVxxDDdjzYfVw82jWIxo1B3BQZVvhQTXQnbVV+w2qSKn2X6uEf1rycZjS8uJYHF1ngGiQShRgx1aV4t7",
-	"VW4greTQZhYvM8XMwdtMLl+DvrPUuS8yv7LrsYcGcY0P7G/CkHxJsY7hzlSlne8JjVF2loXQy3bbvbh8",
-	"8lhj07i+C58aYEfMlQzWB81KLfMvqxikBw9pNs4y3LN8BHMj+Ek5+WawpOpjbhTmvQKw4F9avgQzyuQW",
-	"WIVlXitP3H1CCYcFcVanUfolA5ViijwiXHDoY5KAv8mcRKzPikA+Ip459BNYLA/hZ8zHFlFgrZqsayzD",
-	"W7hNE0hYzMc1WXibiporu0bbtXubgBrsXsgY0rmCgQTEA8IsiMUgFFJiF0XXsMI2XhtMbFtrZ5pJCMUd",
-	"WDPeVeHzgZ39/grt3ybYFM1z7g6HwVCW5lYJmoDZM6V9LUMqYczuUHat9Lik0ZRxs5AzVXqUfP/Qpkk8",
-	"ac2CDQT5AuuCzDGmDPvXHNxlLefwpRVcuc24onfNW7e7zpwlkAlJ102Va7tp6BkrmFtGsU9YWD2s1Vwf",
-	"0E0SNRlb2QZe2YrX5sEsUCoVK+XRd5vDTG4urX/s3yi3++QnoBIk+f//3//vpkY9bM20H/cMKxnOldEb",
-	"okq90Aq1dUW4LzAPzmYNOKRP1gDSZEUI59/+V2NWCB5CK+kuyOGTJoYXtskvtrsYoYooOgLzNyU+PFnu",
-	"8bI7Wt1GH6tW/6QIcC3z3fnco+qmVgzSttn2rjLPAezu1rD202G28ucp9+bc1hZKgPMLW7qXpUc+Frp5",
-	"Ou5XaVjbvPHgCkZDTRNl58jVzh1gzTYc3PjAvd7e5EhDAUXFzDXbJD8gwJhrxGmjBAkZO7/Pjy3fc5b8",
-	"ULzFbt+PLQdgivcYYrBgTQisg4CmTJEhYEjJaCLmfl8U1CLOGBwwbn49ncWAlaBCJi0xW2lDzBax1BG1",
-	"iMPQeuTx2KK87udmiPquz0xMRmnL0uwIUnvU0mgyBnQo2xHkoiGejKMUyMvwADeKUoXg2neLa9otzBVc",
-	"2oa8FpKPjiUAEdzj4HlsU/KCGtaeaQCJ6J2KRMJWwop5OCltEFaKH7wnvOAKZNwmCILN2sutgmBuAVe5",
-	"fyjKetCM28ExNgVd3BJmcYOd6bvorULuVYDibQ9+V8brDKd/PRodWjIerBf7VpKwokPrimRbs2Db5Plk",
-	"Vm3F0TEVShO9EGQJVKoMsnxiI9TONU9XcCfDr9YyHFyU+/P5DUGW3BAOZyBqX2vkIPZGZML0ASxEt2TC",
-	"knutVS9bMGGN+XX2ZbLiq27Xy1eXdp6eYNOSqadzs3inP4GMUaVYOdxpj9mM6dEApj5TleefngpuC9r0",
-	"HJT9aQER9z/ryVy6H0eSudI3qufS/TjHp6u+FVsAuoMSSKHg8BvSSWbG23DHXaedeoHud7ZU/dGODueS",
-	"6eWV+Y53U6Ntm/z0zHPVv727Dloltra1a4l2kTVy8+b1VYmpjVNBvc9+IBnOROtZ8OULpsGMREmpHPpu",
-	"Z3Tpu99iWw2j7I5EHItFgnmeabtvxiG4hyJpf+Af+NM7kMvsTRasPppLOozBe5T7mcYTExFHKkXop9p5",
-	"MDAwapiY/b76wH9wVpAfXcsDfUvV8kj4TvX/0YEfKMPvmFYQj4wVM1y6nJvplPLIGEKxWOC4n1tNyeKH",
-	"v332mJydnT1ME9SqW/Q/IkPwnripYa0OBiZO8U0pjz5w8zvkU//G3kBJEHImxZQpiNrkpTfPGCfTtKqG",
-	"/IBVNT/awVBOfPEO8bUw7Q8cc57s4Gc2GYzYBBxFfvB5Xj+6oi2b3OXysryJYj40BcqN9fKBJ3k9/eAx",
-	"lTCK0axKyguDrqENMQNOZyzoB2ftTvvMJg5P8HSfthcQxydYsHX62+JWtX9zjvhxWa7kJfnb1etX5B0M",
-	"yS+wJFeg7ajvX3Tvt3A3HnTO7v9olh/wfN3C0k0G6cFO3Bu7fRedvoWlg4MX1lxN/GHOYkbsENwNIdrk",
-	"kig25oYNA1E2eRM7f1iKwxAIJjmQCUh4ZIwRBOVBbCSH9YfGjOBmD3HqFtGWKXL55nkC62XYE7ovn0dB",
-	"36yHq2pGHXsmuLIMotfp2Nw6rn3u62wWsxAfPfXLmSkNs3XO711ulEuJcglQSd6Ty3LyhcSBy27CpCaX",
-	"woSZS5inFHS7//qvy//65dNjOfrH1eD+9fLd339+Pb4/Ce/e0Bl7GcvFc0rfhD//+lYEXz5+cdyHbmKz",
-	"bsLIjEqzRdGwsy5fXIvHNJzAyWPBtRTxGrtJC+zI4gzrVAewyVUtMqWfTugY/nKGZdMp87aoWengi9qs",
-	"GeiF3Y+yeSX7dvqcWyynHNcP+u8/Gqk+nVK5zEzSHbAMX7fH1RxDZ94bOqRjlUHwRQnz6SR0VHniKpTd",
-	"FPG7p5EIVYbWVg7cE3N943HT8EmfTvQ0zp2zwCJG/B9GGixnQMwNFjwiWLuCrdKMS5fY2A72vMAMoW60",
-	"pKH2bm5bp+wWU4FEvMXNa2kVv3+vW06HdbEr/fpkuUDcBrVJyX27ZIGfaxIJUHte2ifCxYp9aDhmd/C/",
-	"tlrZKWjJcge1PPSjQklnINvEHhkjhPDznzDgMJKC25miY21GVZJ1rydE8FKO+9J9uh4NYF5ungj8xAZG",
-	"q/Kg7GrA+GAUs/FEky7K0Ib04FbETOuNxMx/mCtixkCs0b3nzcx8ZJqsSPONdHpAe0ktr6iik8eOIptR",
-	"in9ruvjue32Casc2C/16BtyI5EiE8ynWyR2O/2y1pJjq8+9K0nhrLjst543NcL36+wunFat2knX0J4Rt",
-	"1JhfrkUckeE8QyuuKC6BgBwLo7t4rzLTqIEnqrKiS3LROfPhhqmC+M5myK1sdJpgvCtPTFOObfZvwiN9",
-	"HnGaJ2xuqM020xGWnJC3Ns+q+ZEwD5xtPcHI4TL4KeYhsw8x0VdCE5dUtu44P6aY2GlOb1Ilobbj+Xfd",
-	"00SPqTQGoinjCrOIrLLvnrD6u+P3oG6JthAUo0zvJ3NgfbKIctXub6ixb5wRe5PBFrwh6Ml2AKVTiyu4",
-	"eqBjpvSlHzQW89EpaNRM368WfaU9gDidgrc0INcGoYUpAHxJQqrQW2XES4CYbb5GtB/8K8fW8sCVG5Pt",
-	"VtMJ42QdVQa71OxR1QDMtaD2OcOsmU0ftgovmmqa3QHmDXu4mKphIAPLjSMppUp6InnEmY81luKtWKCN",
-	"RhPUyLKv+rBH+tW0P1ansulWaVenssSJ/DF0BwaL9Wzop2pYDhQzO65NrW0+7sqDnefsfR4ZKoWi6iZQ",
-	"VP/M7kUCXmLRnQJsu/Sf7r1tbZvYoC3a6T686HQ6nRP8477544H/p/2P9rJwQ/0AUzTckvzVvJc8zqSI",
-	"OcbzPpM39jHnsFzxCWexlqomljg/ug0sXcc33iBKzCoDfs3BncIvreC8jrD5iUZvXQsgfKS7+ZFfOZ3r",
-	"CXBt9hgi+9zZ5ueeCTlkUQR8F0m4cWiJiEMJlMgcz3BbhMMClLZZ1bXN4feF9ECzY0bUlgEFo87knGtJ",
-	"OhSqOZhnt+AgsS43nGBFLqK+IPMUPIQ+mSBytibiDqR1WsagrTPQ+tYI09Z2yYiuKeJvJ3yxWoa1CLXi",
-	"kPJlm7zzIXLnnV1QRWLsroq/dEDURtmjt8DJD+edhz/2iQRlR5TODjmOdT74Iva80LOkfpl0DXJi/ycR",
-	"LZtxD0/+HBZF4s8QNFYMOoJ+JSQlr2CRpWSfC7qWjptSJXZ6wjqCvCvf5XAWuGa32bwznaCObNOyzWz3",
-	"puD2TP/r/sndp950cvJwpum/TxbRuUW+q7eJhT5dJdz1JbU56BlH4tNrOq56sbvtFO9xOI7lufRp8a5H",
-	"g2cq73DMKrqnNTeq2h1ZtxoY1+C7FiPnnYebn3js+9eZB7o1PnEtxAsqLRDbefeizlzUfGbLD15CxOi1",
-	"WUfzcO9hra+9pHz5LaTiS3oLmSYEO4jDgjF2+jnFFPqyzoeTlQi7KJVHnuh5Yj1uV+wYWO7XyojzrZje",
-	"74B/nG9+4pXQz8ScR9+CQo1Gvzt1rngZyoaT3uIVmudRYMw9lyVRkFlC3qo0uC64D1pmrHIxA06oIguI",
-	"40fOMGd8TIBHDtYc9VgMm7p+Mjhi7Jc/BMKBYUjUEy7hQpIpjQzPWtoUTogVoF5KbrAjFz5/82OJAoq6",
-	"82WmbWWTBXk+ekl1OAms9bul6rrCf5qwiVaqszbVS6/Q41FLKT1y3W/MdS3CYXTkuAnH3ULF621+4A12",
-	"2LZpX88smPE30A4fNBvoW0+930AQ2YOJTugWunkRAshGg8To8ErkKdzBOi//u4lA0dByXpIo6wv2wacF",
-	"dqvMeoAeGRGGac1dC3ZR6at/ar+/P+8nTbqv12F4Xdsbo5IbWWAXy+oGbgk2S5LGsiTtilOhMtpt+v4d",
-	"kN+95pfruES02A+J7aIJriXPLBTuTspmqVf1mZDYwmLBQZLFRJCRkGORBJUnFLEF7iDCi3oCS6OAenTt",
-	"go/VNtkRMWKy4PPYMMOrr6i53tmapzw3QMdn4oJPUHl3DEnv0YeVxSuvoE/EakhqdP942sJ37nH5Kxo5",
-	"adtHmtuQPcjOTDZ1pax8UxHfVpApPvPN9ZlM0dyTqELLZW8rd4dY8JaDhM815dxPsDw7pw0Bc4wP6wko",
-	"rEnScwXqEVbWDYFImKG5knOtZttcpGWjH6tjxwgDl5JjvVLfpGldprN+dzX/v2I2TKUVZHZvquK5rju6",
-	"rRWrHdJd81234Rs/7O7b+ctZZLOkVNEwf1dqhtnsmFlfNRLsdlg6hrX1ZZsHkhRRbh4D9hfcdQR/tMSC",
-	"Rvj6+0wzsH2HB8NlfU27yrHR7ViN+8+drm2VlRJcnXdH3fQRt1BPZJtYj8U7sFCISQFmoTvXWe7DNb8Y",
-	"dvPIB1UtvzL0W+e1w25gcaJxUfML1L3IjjOt81VYAp4p/SwbSvJcJjMvrfbXvtR+parde9TKKtLx6CeF",
-	"5hs63uRLzN+v4n91z887GfCurnlq9a5e7qaLjjvPhbLw3rpq7t5558t6L5Whmbo7Bl3/gDt4zxBWDrn6",
-	"GofXyoHPpq0UOusGL3+7XL5incXLZWfxMv774vUTsXhp/v9s9uDlk6cXr/7eIKaeCv1jtkvjbJeMxpRW",
-	"6Ga1y6xKVaFhNsLLqk6I+bmiHI9xWyolKVcWeK1Pep0uFo0ppxYuxVwqpyjeWHZz0yLnnYdOLospCA4f",
-	"OEYBjBHItFE5y7VbbKma4p+4m4pKrldjR2hxLgUHLOe7TjFTMKyhCCVTgf+MqQbZJjdvMJLeR6iVv3Q7",
-	"N/iDShJ/cpD05If5zNj0Zx2ifnz0gadJ0i1CVTrMbN1jUjuo6NQDWNkAisvewTVhitzCTPs3fOA3hT69",
-	"N65Akgs3lhZRglCCiHpL1JU5QORWGJ2PPknXFvLlFXSzqpnj1jyyko7Odsnc+IRd5x1DMc3F9jYSUjq8",
-	"wOCSTEUMHrBXkdRBV1ceNuT1tfnsTzZb/yA5S0fF66h4HRWv/SteW+hQVe5AlMlMIUpYIeiYlRtvUThU",
-	"d0vxQcjMM8kjhdS3dY8n92EPEp+YdnJp2Mzmj6dP+AeO4dCvH9OsEXzNnZK5gt+F5/YnbGWDBLMXRdrq",
-	"z6WO29PPmX8VMuhKsPrncUwkhEJGNrIhsUZrnKiCDo6eziOGjbPb5CbXa+oGNeUb1/bpxtaMTxK4AfjA",
-	"Cx2lbOZ6Nl8VFRsr7lFdzivDr27IDz7MihqvU42T5lSWGxJmwQ7MFbp0H7cAC1bD7TtTAMeU16fteCS0",
-	"3C3UoRZiqaK4w3Z8ths6uUFf4sDx0xv/xI3/BbJDNp6ALNN3x6B3UXe98toqRQ5zy2ZNhxQzRRElBGZS",
-	"lQzSrL0NblX54nLzzbvk1vkDd/bAHdW/o/p3VP++a/UvI2cK2t9R/fp+8n9z8uawLrxmmRvpEHIJIutU",
-	"mVOLwrpFmkjhY1X+xp+WOdDXRGOwPtAW8W0WPXYXchwf2UJG98hccuhkNsdtNPL1fE7ZMq8oyTHGqf3+",
-	"vGG5DhWJSJIpQdasoLIoyg1q4Dp1TBnEi3gibB5Mr9Or/cylw+8Kjkbg0QjcUxYsHnFCE/ntubGHNdmJ",
-	"E9czBk8R0fzEQggdhodeZxjohCpCpfQg7MWqCghvn/NvyPKO/OSb8JM/LoWbE51BZbcKf00q35KeXVOC",
-	"w9KzdbFgYy0s5sf+WSUU7QZzJOkjSf9RSNod6S3E9rYEnfTaOBw9OwNFI/JH4kPt5xuz+I7vCOjB867W",
-	"JNu1jAngpSMPOPKAPwwPwBONeS526w7NBFx7ocMyAWrb1ykkXUPUd4JFEBEPGu7DuyMJYJvErRK7G+jv",
-	"3W3h3PtZlMPanosnbq++OK/FkfscnRS/X17nTvNX5HUba3MzpYwtIuIoqb9tk2c01IqoeTghVPkcy4Gw",
-	"ZY+Ivo5aiw1/ZKoO1tYJHaZYF1HxbZ2t9+d8qVWVayOh2D2yEFnbCgVwYxGuZlMwR+BYhrszMWWX0xe6",
-	"/6HiMVNQio5hA/UuqCJiYQuRFxMxTbupDCFEYNoRJi/7RGZEo7V0tpFYX/oR7JFctYbpTNv+ynVQSmpG",
-	"c0fdTKm9pZeBhBCY6+ENIZvhDvcze63MUld8vPfPbMxd2QfmHLt9qKDfacAV3DKu4wtur0kM0RhkK+nB",
-	"fuQTe+ETnpR25hPfhBFwcYLtTg9msKRVpVMqb20TeNfv38h568VwoyAjgFxQdpWLmJe8Ele2Q+vROXF0",
-	"TvxuFfaXhhycc9IowRzrpDTwCKKD6+4ovmZrtPfXHLCayDoVMXjQwtIt80ug4cQ2JbOXF8A1tt9tk1fz",
-	"6RCkIhN6Z8iajOnMwiIzTqhv8bZJN3jrR7dH3WCaAOmuT0mz7bkGNfR7Z7UErYDjpIN+8Ba1hvNekz5W",
-	"brLrJLjfLazqsx87Cu+9CG+/sgdS8r+JSE+THA/ohhSEcoE4jehlRJejk9xYqej7PPKI6OUM2uSNq6NE",
-	"5B6mtJBYoLp8RJjrdAELy1M88ngradnt2guWYvO4qf7+HJmlublnxdzcBmwk2fVjFtbRwfkH1JfEHXzj",
-	"HCwJSsR3B2SrV0nHUARUonMF6IRRAJxo4bvXUWM9GeapfJlP4vsjl0lTvaTuOGIQeeZs38mUrfwO04xY",
-	"rLhB2MmQxQy51iNyI0HL5Y3t9sWSOv5SRmxWZp9ceH9BIikWg1BIaZuCN+CoM8rkW1vNfSCeeuSNR964",
-	"D1WW3oJLd5+Ht97TMiphlxIP9XoXVG1uqOXycLwQ0R+deexBLnB62PDL9m32rI4pMjbGqZBkCBPGo77H",
-	"2PO8EBNmsCRwJMU0kxOD+CG247Zqk1dO42SI1iAdouwUsYJdKL05Dw6plCybr4PY6OYbMYw0obHgpSxV",
-	"y+X3yVBRiAwkTMXdV2CoTdrluLPjhVvTsZUZ4O/sFvpox6Hq5Y9F60dpsCdpYM9yrsGySGQB4eg630oe",
-	"OPjPNYXphikjGC/2mCkCUnE6Re6ogMpwQqZUhxOwjbXTjpcaPukWRhnhznXGD6lykL1hiEDTe0EYfeJm",
-	"Uwdc1AOfWrGDTTkxqdrCQjq2UFaGjX+t68FZD5Yz/301g5DRmOllzVGkD+w2lsIGc5HbY6KFaJMrrJzD",
-	"rqkVo2E8jOcRDBhPmm+WAFm6ImM3pqEQMVB+EMjMi+8WMrPbKduWj3vNcDEb4JqFhYKreazxucEI6lRw",
-	"N6nF9607bNwCsPrecJ7K4vzMse0HT0BOqRaxGGPL5uoGfvVd75YDrPO8O7o7gg2WOc89UxJZ/OeMbPHi",
-	"4rBQg4ihQTmB6UwviXeCIr4dT7V5MRqBhCjF8wUJiHkyQbRBFC45/791W1e0tHziB/ntNPItaDWCsQRP",
-	"aa4EYG1fnsYEO5OGoRiRO1CMhxD0e53Ow20JuRkZP+ezuT5QF84dmWTjhT8oV/2Wm1TGZy+jaIfeR61v",
-	"AVnm24bq4Ngt85uZYV8dXzeKCCWJfKop5SpaNrinTj8nmEZrO2YmAqe5x9k+mrHKjzkDuyGzND0BB87/",
-	"ddJvTdfGt9YbprxHYMRieGTzeL0PEmGIldOhvIeUE8Hb5CdMY/ftQZSmS4I2p++2YzRBp0RJIIh+ha5Q",
-	"1Tc2qc8SwMj+vxH72Tw5BcqJveLQpUqi+7O53lbR2kfnxqOGtb2G9d+dLx37F35P/QuFJBGgFk+xIPxw",
-	"MvwUOWGlg/RFyh191Cjp8WMotE0ufeaUAsewxQIx80v4Y6IX/Iwf3Z9XCDC/sdtLwAGlNvbIQ/vvBcBt",
-	"RM3yTgU3P3xpJY/czz/SPat65ONe+NI7gNt4aadf4cExnz42Vv2mSZYL3CWnJGAkoikBfkVlCQc8EbEd",
-	"dj9Rk7jQRCE2DHZRWAh5y/jY6jWUL8lUSCRfG2SJGSRpz0bpUVqCDieP/A+2XMRcieiSROiqwvB0TGdt",
-	"giFHSkZCLqiMSBiL8NYlQRK1oHEsFsqPyTm2WoRmdC8XdxaGz+gFCyHrAjPz0cpWYhIROpUGNml6FmbY",
-	"odPGTGGfLKHA6I6KRZAkceI+r9HmPLf6Bird12Vx27Cx/epYV84bekXv/pC5mEel6TDhY2MuIj1nWfce",
-	"2PUaxckwP8kiUGthzyO6VNY+vTF/3hAtyI0WNy4wmtqhhjU69uR7/TgKXRcMfp0Moil7uppR/kyKaZ3s",
-	"cXPvtQj2GceLqM7CTXfPjcZjVdGU2Z0VOBeiURs2VXj+/KRzlnn+456UtSd06dd3bciNLtVRYftmCtsT",
-	"Q2GIe2vdM/si/R00tTpc4/SzOcJfLNfwuHpFyBvz+zyh76iG5Ij3vL48fibhKI/z8vj3JCFtP2dU3bFv",
-	"Rda+wSTRb0ovmwUQuiGeGJZfz2ecN+BcU3Uzexf5T3wYIY2BR1S2yTsHCWGfSW8yhghdmEcxX2lrm8N9",
-	"mC6tqROz5nbInnjAlqZIfelcX7weLYijBfGd8ceMEoF5+9yokAc1JFQs9HojAu/w/pdiyk+2+Tfj5L0x",
-	"M1pEix+LEFaXyJAgysHtYc0q9lWzmJxD22iRRBAaLaXc9rjCEW9IQy007kjSkxKWUrctSWnrctfbpMgy",
-	"durq/pTKmJkFcz0YUKlkuPIjBZr8sJBMA/mzYfj/Z++nH/Ozybar6WQge6qbv9cYeqNW7FdYoFvWAb5F",
-	"ksZWXWuS2k711iatmMfDjfPABvI7zuLjXqMANVoj1Wh3VLvb6T5yOg0xrTMvk3J11T6GHb9JOAB3wMbA",
-	"tgoGfL18ijVSxoz/RIxG6wHUDP9DwC0scDC/AKp0iwxBLwC4d2JhJz4tbrBIwry5XE5csym8xrn9rnxT",
-	"JXzkfsILm7ZYQyy2KoaSf+ee3FZu1TchLxqpdnRbfXPERix7/Z5ijKU5669WE9Oxfse6trlY1Mi86pfZ",
-	"xkBio3sLbuv1J0yrlk1uT1RRX0s75xFI7LkJzCZiKUKnAu+AKbGmuoTRXEHUJjfPRydo9d6QKdbSMk0U",
-	"HQHRgijgURXONI2ibdnWXszsesynJkNpyDIOmJE+GlkwA6zhydVl129UuTf9bpt2lo07UyaNC4IabRpL",
-	"ui4m0sAJ7W8mlZqeIud5WZU8eMGZVUlpuSs55wCYrAwhU0zwo2A6eny+AgCFk7+H9e94zfv0sydnnzy/",
-	"PvCzHzF0jPj89434JPrlkIa333mIx6sgm8zY5WxDxkXR56hSgYMQvVbepOrllEaAGuxCzOOIjGEzFPg1",
-	"DmKj/1Mo55z1tefuk67u3JXzo7arDlyDfrAK7G06nM/tyqa9rM86tRUX9AhPLaoL4wMLzJyuUr5t9X+7",
-	"huAN3I6F47zOW7BCUUcs1535s8uYdTHmkHIydAoxRGT03VZrlRe0FwuzxqAVBk4cX2oTjBh5+BP0GawD",
-	"57M164UT+k2L14fz0QjkAKMmGdruVHGzUnYkYcp4lH3Be+QO3V7nYytQsdADpWGWfdO25Hw4S34Lhg9o",
-	"/LM7GNTlqk2EgQKtjVBdLXy3rqZBONdG5053rddJrkVAo5jxFX7tJPVgwXgkFoOILlXQf2guVB4Ed6XI",
-	"2TuGLrG94WBK5ZhlDsr9XuX5qRJYDudlwIVmYf4rdYVitczzV7DwLz8e3/DIrceUfkqv3yu5nizMBbYb",
-	"KczioEJzHY01F6nmsqEMs0P2FJjlKKfVbYn1CWjK4iPSwO/BejwiDVQiDayi0RykYBE10NPPLgNkLQjB",
-	"qgbRPJ+s8I4jLMF+DszqYXHApkwRiJjOtRT5Lv0VRsuqg2FA45h4HaUExGAItuotpy7nA2lJe8GM/wKD",
-	"aguQNmMLInRytMmN1YD6BCXtjYORZfZTLgcVA3ilaaY7a9z7CIA1UKg3qpMPrTr5rVTrI3s5xjC+OljA",
-	"AcTwFNZJ2ZewcyW/hxyhEd0SWYx2U3vnMqLkTeIVWXGUNPCRhSE2Yaryi9nLR6zFstwWtzhJ9kYsxmPM",
-	"Gsn2KbL37Me1ZeSZyp7Z0xlVaiEkWjzlnqunPLJJKG4kf1Iu/1uBUkxwZdGCZhKwkt6/EDNP1K311Nl0",
-	"FY2A6VQCwRdBRGJ2C2bWJ4yXpFHb4vg3foS7oP6g7NODdLaB6x1BJkIqIEOqNdjmReaRVsBhkb2bkljw",
-	"MSa9l9xem1j8XCxXqicgz1e3xD4e/R5czN85TN33jfnthJcHjJmllPA1uIOYmVFme8esDypyWCSVFC1s",
-	"KUixyMw1EbwkI8YjxseYx6KSjqG2HEzOuVHSicJKVdTeBYkEoUOjlWNvwlBEFTm0bwuj3BB1/FksyJTy",
-	"5Rao0t1mqNJ7DCmGEwhvDZc47/ZagVtKtVOu2LpGxq4pxB3wSMiBhN9sapoR8drqITOwu0l10tK910qw",
-	"6SOg5m41H5onDQdNB3laa3xm8UaMMzWp7tx4nmv4TLvD3oZ0rqSHhNkuCZYn4D8w0WtDj0gt2XiMPSHT",
-	"tmyNekJmTumG1pDZ83xUnkojgzqzUiBJxCLUMkZoUDVrhlDkgFVRvMdiOqMSFIE7I/5d3xdfAuXOPupD",
-	"0qLz8OJmEgxpajaFPqFEoZGEt/0mGLd6li1FW2F0eEDzZ2jVpug1ZC8NSMcM0NAKek22PPRXlsjKzv3z",
-	"fP7yIxIbceC22TB5lCiLFALJNW75uvrMd98kxJEDetSca6x5b5AKhcApE+u1gBmIWYxoW9Os1UCmdIlu",
-	"OLON5VL8jX/9BvF96dBHU3vED+xRjRwh95QtjKxfCLlHSd4ko7rcWofYhZkCBfFoX0V27gPrBJNf6KNE",
-	"KjPn/ep4J7I7ajur63WbJlyLxFRwH7JquCUKLYjRecllchX7zPii114ns7vlySbpCfx2SSYR1TAQo8GQ",
-	"ST1BTa378KRz76SToZafgJdTSzhhcbQf8NxXsPCfOEgGSWGa3YcPOied3knvYX13354YSEP2cQzRH5u4",
-	"/TfrHpBy7f3y+YLadfo5rcn6UqmDXfrhFKSQ140UILRpKfBwlkM0DdK5Z4+x/721JDjUsWoqvt3O1g7k",
-	"o2FGhnOdP357ak1QFpPfWjHZSyx+naguFb+ziRW0fz5/SM46pNs7O7+4d//Acnm/Ifk/NrUfQ/EHjGZ4",
-	"PnDLEQR/dHgB6gOV+XLCkiin9eq525NUoKw5hYBB2PBE2Mb9TBItboErImbAk+Z0Hjy8VZ3ADzy68gOr",
-	"E/R7YYPDGA4x41xMwLDDoyGeP2UvxLiwRocOl7WqnWGI2+CPX+mBiqnSxKivVW5fxBKrPCfbh5OsfbM2",
-	"3OGi5kkZG9xhKlnwjEkYiU9EcPKC8fknhMaaMQm5OvmLk7NO7nVNyu7NsgzMsqwZYBMYRRz6Os9Wksxw",
-	"JKiVWAvY3pqJ2+hrZqpU+bousTbF1a1SMgQqwbHiJJ3mjsYM009I94K4rEYPnCJhJEFNCk9oSSML20I1",
-	"uXnz+uqaZAXIqXvqBl9qIUk/aTKjTKJfbc6tUKNRJEGZb5GFFHycJsXYj0dMmYWOkhUdg1WWFZ169Jcq",
-	"J5zjBbtkw6zJJKubIFOb8h5LiMyBp7FqoHw2aeMZglID3EYjVJd/mwz/GrLX7G/P/vn07fXfr/72sA1n",
-	"nXbYi/lw+qwT/V9/i8v5lecu3QvHr/w9jGOSLJbkmN0flD7cvcgxO3+vH1g4koPL+v9hzRZu9KAJ28Sv",
-	"DVzs4iekifpb5U9WCYd84cn9q7PHYz5QoCCcS+wB9/5jUdNpwICD2XwYszAoasWeqVVnAF4brqhcvD3L",
-	"Nhl3aT4cFp4LFm9RZCxEhDrwI7KYAM8iXC2oESUKFWv4wJH9ObbmG+2cdVyUXNmS2YRN5r+DSFUtgu8z",
-	"+rcrATAf4MJqWGZwePMH7vm9S1qEiMRUG/kxoTx9MBQzBg7z1RsFwCPVSti/njAYuawD6ZU7kO0P/AO/",
-	"TJ7RmW5DbtTg5NK5RRo1RsUduDRJTHZiHn70Ycc2T/jAVwSCe9ceJMKu3KpBOoA9a0dR8HsVBdc5reco",
-	"Dr4bcXCl6XILvbxSLHxOT92XdZ6T54Yp7+oCaegBOYJr7M1PImwvO2fcH96aW5vZs8b31hQWfZTAos+o",
-	"nqSu+Awv3QUY3eMvLWA4EeJWnZorM6hWov4Bko0YRGRo+4soNuZUzw19KC0kWBXJJcCZG+AOuCbPn1il",
-	"QPB4aWMkVnWy6syEcd33HaAx71YCdeUaDm7AakYe8JxpMoSYwR0oQ6BIqW3yFP2eLqvKamaoCfU650YR",
-	"UZnXLMkVTrRdoo2EwO7AXn5nl2Uj/hObgjEppzOc5M8vLx+fXP182bu4l66PVY0QC4VHVgmlCzIU0TJ/",
-	"JPRfuvfv984uLu51Oq277l8uehf36YN7D+E+hDCEiJ716GhE7/XCKKRnI3rRDWl0H+7fpx24uDcaXZzd",
-	"izohPIBu50H0YBj542MzAtIDZCd4cuXHt/YYTemnF8DHehL0zzsP72G6uP9FtyLLrEqH+4/T/8hpPMHn",
-	"DwGLPgT9DwHc6UH3Q9D6EAjMt3a/BK7xl+Yz+CsPQcHwpW06xVQ4i71heMRgPosMz/sQfCnPjhsyTjGb",
-	"rjjy7QpZrvDktyw4rnSHdGvm3lQ5+Lby+pI7Ene8ztPrTIo7Zk+c58WeyRR4saGBE4fR0e2cP7i4fy/P",
-	"q6m9xx/LdcI/P9DPgXWo+UZxCuSdp+C5jIN+cGqxV+m4jKxfYEUX0itGe4ZgjDJlU9CyDD2fk6mC1X4N",
-	"7yaigPzUsu9EwxM/ADzzKl+8ufqmnzywnGMjTJIJM6x3mR1JWqVQPhqqfYZrJPx80mfa5KmtVJlOzVdc",
-	"oQsnN9kMpl9gadHhqfNh9jqdFH8v8zbsrdLr9KzZjE025joUU/DGpPU2LkH3HSrALcwsm1ywODZrFlIp",
-	"mdeZklm68VXO0FZ9KKIhjslcZZ5MTuLqkz8DjfWkRaagJQv9MjNjRnMtaZgdgDlPRt1Yfcs/VvFubZlQ",
-	"K2X/ac4/3jZirkJxmvmCS3P+8vHL/w4AAP//",
+	"7P2Jchs51i+Ivwr+vPcfVfU1JZFavNDRca/KS5e7vLWlas/XtocCMw9JtJIAGwBFsz2OmKeZB5snmcAB",
+	"kIlMZpKZXGxXNTu+rywpN2xnP+d3PrciMZkKDlyrVu9zaww0Bok/PpZANcSX2vwSg4okm2omeKvXejcG",
+	"CYRpwtRxq92CT3QyTaDVa53cdU9iEWkh1Umn+/Ci0+l0jvA/981/Hvhf7f/ibqvdkvCvGZMQt3pazqDd",
+	"UtEYJtR8cyjkhOpWrzWT7EjCECTwCFrtll5MzceUloyPWl++tFtPr+loeZjXYyB3IBUTnIghmY+pGTFR",
+	"YzHnbTIUkugxkJvnw6OXVEfjG3MT5QRipvPT+tA6/dBaOdblIT2PYTIVGni0eAvThC7MY8UR3pj33JD5",
+	"GDjRY6bM8MyYKFdzkEQLHA+VCQNJzNdBaTJneox3KToBcgsLM9hsKMBnk1bvfcu8uvWxbLVeiIjaAZRv",
+	"LI5gOhWM6wnw8l0OrtfZ6mhnW/0mvXw5nSasbFXNvk/T24g2+z6nigxFkog5xPnZzCnTf+52Wqu38y1o",
+	"ubgcapDL37uCSPBYme0yLyMDGAq3jBw+aaLlIvfJi1VLMWGcTcwOdtPZM65hBBLH8e7du8uZHgPXLKIa",
+	"lgfzi5jjuQluys/3Z6ASTxNNJn/+0IqohGEi5g0P+Jd2a0olnYB27OIyisSM6+cV+0Ht5fxQ1p8betpq",
+	"t5h5yZTqcavd4nRinnSv67O45rma4Z3L+3qZnePKoWe3NB0+Hvuy4Wev3H4Kj6mCqrFP6QJJOKIKGg+e",
+	"lg/evGv7UT9BMVE1bitEmo44rlhu+7btxxzw9F9hsTzy/xYzScSckxln/5oB0Yb6rZxhikRiMqE8bhM1",
+	"i8aEKkLJb789f3JMroDHjI8ynu7uXOb0hI4o4yjE6BB6RgSP2B1YoTFkUmknOo7JdfgYvohyoccgyUDE",
+	"C/MKCcOZKnLD+/HZ8OHwHhydRZ3B0fng/OzoYdyBo9Phvfge7Q4fRBcXfpGtspAtc7A8R2Z9VrI5+ukF",
+	"8JEet3qnFxdtw/b8713DWrQGab7xf77/8OHTaffow4dP959+/NP/LN+XIQrw8qN0Y5SDm1QBWIiZ4X1x",
+	"D9fMyPpgLexCnXdPrUhWYgKCA4FEAYnGlI8gNmuuGI/gmNz81w3R9BYUoXxR1Bi6yFDL18kpHHUX6N55",
+	"cX3KZXrypFQiXJKYLsz8dUpYPygS0QR4TAs0dto5vXfUOTvqnldQkvnCqmGHO9c5evjx8/mXI/vDafZD",
+	"+S6+oZqtYMNTe7kpTxhU8AT3uu2ZglVISnQ7VCxe3aBOoMhsasTyK6KsstAmVJOJUJqcdciPb589JvdP",
+	"zzs/HZPXSKOZ+qIINbr2iAtZrbmUHjM3sEqqu1c2m6sp5c+kmCzPx/zVKalcaco1EfyYPIEhnSUalR8u",
+	"5sd+MP+agVxkYxmaV5auqzlRR5pNyrU9M5xrsTyYn72KlQ0nPxZKFkAloUZjIzfm8zdVY9Nik5Fdswm8",
+	"Hg6rTqt5jojhsOlxHVYcV/O+vhgOtz+v14sp1FB1iHmy6eihavSL6dYqwxfzsJoKrsAqnNlYzZSeiRnH",
+	"WUWCa+BotVJjIVhb5+Sfyho86XQ+B2pBbeUChkOINLuD/lSyCN8SzaQh1EWr13r629sWsmohWz3z+Jd2",
+	"q+bbceUUaM34CKdH8TN+maxU70czbc7AhPGZNqvQPe2k12KgccI4BFfPzzvt1kCIW8ZH/TnjsZj3Y7pQ",
+	"rd5Dc2E2HILsI4kED2VXrB2TXeq0WxGd6pn5G5UjxrNL981A4pnEtc7+fNYxxwHJsx8JPmRy0uoNaaKg",
+	"7Q2dPheaRfmvTERs7Z7+FKTZt/QgPUMd544pps0fRd8Y8/0hgLkzwm3vdjrZlZGk4bvNeJxK7NdjQj9l",
+	"1++VXE8XBs224iyM4sDjvmZoBr3/3Coumt2EcHRf2st3neZuuuh8+WhePWE8DvfmPb6se9rBq4Z04lkC",
+	"/YRNmG71TnN/nHHNksIHJBjKMDtkT4FZDpUI3VcapuEqGWLLKPN/Shi2eq3/cZL5ik7sVXVSoMInoClL",
+	"LLXWYy+Bx8l7ccq+5247wXvw9T/T+K31iKyg+qkUgwQmfyqh/sgfsjuasLjvvCstM26cgx2yd7rEAhTh",
+	"QpMh06hImQ9KGulj8hgVQ6tdgpRCKpIwpY1WGBMFHFVGVNyRneIdeFSGDBLDHYxCfqI0lVr1qRnBBJSi",
+	"IxydIinHNGfCElNUjxt3kKdoqmeq1Ts3ZKGZRk4ezozZeeEqZGz3JBaR+h/Fxal9LN7Yda86CGtX9RG5",
+	"sQt1QwzlKwI0GhNcMFxWXGwtnFJ+bAb22BpNl1EEUw0NRUHBIK9t2ztLzVjFjjG0W0nqXtvQU1af+Pxc",
+	"S5b5V5jqNq5VRKVkEBMx08bqVEJw869RSqdSRKCUMxrVMXkhxK3RTAsuwDYR0h5lu0nWPLXGaKk7MqDq",
+	"0Nu4irLT+3AybjefCA7NdtKIO4j7g0U9/xJuovV091H78BZQp3vd7fQ65v/+1On2OkbN3kBhcI848fVE",
+	"HpO/GJFE3sEAdXPgsSp8+PS687B3lvtwkyNpjl/SR721+FKcTasd2j61TagpXdhFzS9Q9yIcZyZ/rCDP",
+	"mFrpUNLnPJNqOcYAyIlATvAEVWkQ1eK/rnK2V+ndVD5/aVst/9945ltPZ1JM4eRnkAnjjjH3m2iT+ECp",
+	"3jSbxvUOvIuetHrdTRSCMrZkCNo6p0JlwJppAW8p8JDQsxRGU1bxk7IATC5+cBQEEFa9aDni4DgUHyYs",
+	"2k77QO1L01vgoeJxFfqdxiKJlbV0zfE4JpfqNg1epe4c8yKrcURjIRR4b581ejdXGh7mlQbzGQxSuSHn",
+	"tIVgMrtSFMxAwPqujGGUKQw0ScScMKMomKW8IYouFJmPF6gLWOfyBiZh3uqKBFezRFujZgh1OEoMIwme",
+	"1U+cx2ZitxWNkf/tvnasrbbZRJgklI9mdISmQCsGFB+tj6lxtCxdpkaXYsqYf+izbPVOO2ZL1RQiRhOm",
+	"zTSegDG8RSJGi9YqFlR7T+3qV21p5trfWPV/JuSAxTHwrWhvmL4lp/Mz5YNVPygiRQLm1OGZYzxKZrHz",
+	"OokpWGt3Wwo7yyjslT/YsKSJZ4PdFWm5SZIJXeDsYoETQ/rJ8c6ZWqlN1zCxsrf1b2HRl/aVwar/ZhgW",
+	"4TAnhRgCMjofuHDKwZYLfnqaZ2kYH6GKoP+/5HNLNlH5bHa1LTeFFbjJBrcUxbF7xTVITpMtrWD3koIU",
+	"QrZL5kZGz6XgIyI4ETNJFIvhmPxtJrSNc/v9sHETG2OZCqkJ23K7LkKz9ZKgg9fIAzGTatladZPYxV4U",
+	"vnVMriFJiJpNcVqYOOJndYP78ErodQJn/T5woftDfEveDyHB2ukudpiPSG/Dfc7z3Md/O7eu2aB2dMjz",
+	"s8EzhhYmS70RadDUcyktiAJr6Ls40SYOX6qhL4b9AZN63Oq1ug8fdI46p0enD+sLYjSGnMC9jClxo0Hj",
+	"J/F2v4JkuBtZ6l9fwS2CoNjG0vQNejVjZl77jLJkS24/DV7XH9r3FQWsYWk+noqKSRqWNQyDvLU/OAeD",
+	"UWpjiFhslFqYb3niuwH7f65zI5kA5fMxS6BIAGVT2gUpFL5vV0IHWWuYuhQkqKEv7LhV2LS3aUxlV9uW",
+	"+hxDcQA8Jn4omdfHnKOl4Pq2IvpBsEf+i4YzAMTLqlH5yHciA2wyoLctWDROd4bZrZvQGIjRAb+0W1fO",
+	"tH8moTQrzRhGRMy2I1b/kSt619jHibEr89T7zR2e9fxVe/JBNXYnOY+RPTPrfCslrpIvH2sfo/zGlBwm",
+	"vNDOCAe/oCyJm4NNKHI55UyKjU/ItRAvqBzBdtyALhJB474Wop/g24qcwKcv3Lu4OLtHBgsNalvOfJZX",
+	"zH2ekhaC+DHkCX9pkLtSwpc+jQR+LcRLyhdbLawZ64TyhQ+pqHBhzdu9B8zmfcx4DJLM6eKYXMs0/YsT",
+	"SiZiB+rfaejeEYKYkZFgZLnlXh76TpbbfBaVWk0Ej+AR0elEXfYG5t4eYfLtTYE0gkvrKCTI4MVh/MbD",
+	"HNnthOes8K4isWhrb4MyRwrFwJC8eX11TU7uuicKlCF6ZVMCBzY9F2/bVrnvZrv7QoyObOZguRAtzmAX",
+	"W5t9c8KUQiXfGZGSiDso+oDevXt3VMxtXrWhxVRov6t3lCV0kMC2O5q+pxASViDvWAQkojzwm/iomaPL",
+	"gFwTqkE+csaNokMohMwKBv+29nLRn+SnkR9gyf6n892N+TylUpM5kBimhgQED5y3GG78ipTuzHaIX0LM",
+	"6DVOfKvDkb6wPzFv7ONallE9ShLc78f2a0fm6z1S1NW2lZ0XedmJo8IcC29RpyNe3vnSyexalJoxZDmo",
+	"M3MG0eTy4zxuZUknvqAgDeTT2Kr3NHljFDepGag0DDgN/rSs2K5NLAuC+J+XryVB9LpBlUqW5vZ+Odnf",
+	"fy94e1anIwb/hAgzLVxFRcP5BzHq6sR6y7ESz5/bhA19DvPa1XLRjJK1qrncVs8ueR6d7Rjw1WAjv6vO",
+	"3VthWZV7DZWSLpbWHkeAH/QD959ZseJY+eb2vMHKpwuTy7LN526flayHj+rYDUOvY6vXcmGJcP9eD0kC",
+	"WoO09ViuzsvdWFLqlS11OKJOpzrb/sOHq7IdSzdm3X5cAa5jYGqtfuaaTeAf5r7ivvm9cltnBxC+eMX2",
+	"Pb2DxlRDK4nm3ViQmMUYanRqTBp9VQulYVKLaqium1vcbt0yy4z8Drv8FHQxmgWJ/Yr0nefIHACmjOyO",
+	"8WD4n6ZUqbmQcXBf+icJCjSyoNEI4r6Y6T7cgVzMxyBxVEYB9cGNj6sORUHwZ6F8/GibzH216NwouAMx",
+	"Qz0El213hI5rhsu87mS8YKrp6UiHWWu8uWO4lkHhG1eM+Y3jDHsb7kvK6QhiL22WBtxucfik+9FMKlFS",
+	"5vDS0QR6K4EkVGkypSPM7VwtF9dO/Uo7K2Dl3Ivk6rPXXODAaOZLR5ImiVFGbHCqID89IWUSaiBEApR/",
+	"M4ZaWLcCT0wHXL6S2m5ak+NToTrMFMhjcqXpcEgETxbHq3jXagLRQv5qbiyl4sp5/Frgi9M09GK1GqsQ",
+	"D4fmX+TMpXzr0rlB/44evman65Ik7M657oiYacViyOfh2BSdV8IGTsd0OgWOBSlMk8GCMK0gGS6fug20",
+	"1tQTW1eshE7Z1RuExWRGNre+5B21NYYV+GiXRKk3e8VwqCA1B3A1f1DEyPWcLF05G2/6rPHK2rs200ly",
+	"fuHPTbX8XIFZ9qJ05OFSZbuZ26a1Ck+Qa9dQ37E1I4OSItbfuGaJhyRIDQaXIWykOUuATG3Jav3tCtJy",
+	"V5SHW2+4vRfjflO6ULX0q8gYzkmSfqIm/8kn/9alpJyNtXZouRTgz6WE3PD7jUm/5kg35BBc6DJN8Drk",
+	"i3jPMXnNk0UheTHHBkplSkMO5DOV1xxsn8o4hiT2xzpNP65/sF250Po4vr0te6Lv6+hLF04kMShNxBR4",
+	"voi/IIDXroYEqsqhPpyi5FaXzKXQ4HaIcXLzl6fWPZ2rX/icZ3Nfbo6rv9m33rLlDy+8MRBDlDAOMRGS",
+	"pARc8cYgsfzzEjDG9yt2lJ5Ft2U12Ta7yCxRz3pjrFLBAWJFKLGFb2vVrTRHfqVEw5u2koE1SW+VvMyn",
+	"ndflXGkGenEFHxt5oQKtXuUZCUH7y8VX7R2GCaFadgswJTlmE0KsLPmPUoHtB9POIUqE/L1M7C8pAJks",
+	"bKgD+P3O00NOhuVWeY3OsHfTMlcL8D3YlflixeY+IswNL0vsUMSV2apgfIHd2FBjWCqkLWN5NV82cVx4",
+	"1UahLfTS3LjKP9uE2ZTRUUg0jhRwcG2/tCUz91+tsZ2u9nQLd/l6m2u5/Hula0VwWDTYqrD+u0HR7ZV/",
+	"bO2qF8cffLLGAj/n05nexB9DvaoXUU4GjkPbbGtboii4S6/CzT4mRv6oEEcL2SRmRKCdADEZ0OiWDKWY",
+	"lHpxQlp1HnVb0rGU4MW4vZcIDg7NhYuUmh95Y8Rl6yhNF+UUXlGhHwwAi/WXwboSwUclU+UeBG5METoo",
+	"jd8mVLsk+An9ZKHCTjvde512Bh3WaZewi0qYgHCIWO5WMcZAZTdjQnA6xBpaNZRu2VBKIQmCYTysHgQd",
+	"A40J9RuEK6N8MlJuJPfP1o+jFAEhGEhnuaoWpipciaEECByMqRGTDsMu6eqtqcBbaD6Q4BhtNpIqfIdg",
+	"KPfrHWM602MhmYKYTAwbJAmdKoRKanKwHzxYO+QyYVk159JTsFReGky2lKc99lmFGNh38YzM1M2oYplL",
+	"VIFerNrq9Wc/AVpYuIvTi3udtUs3SQ00H3UMITe8mzX8m4YExkATPa4bb0SutxK9qqKQN2RLnaVFuRob",
+	"YeA0fndq/UnTVubYQaPv4ci8nkyovEXdX+XpYv1CVcCJBEM8WxphFggDHrc9aVBn50XWfKEuIUZr9AI1",
+	"ptdVYCbB6O5VHyqWOkHIjE8pSzM721a62iQWPHC50a3n8lVAKuHGXqyUNqGLxo3OjSr14njvhdEsplY2",
+	"Nxmi1+IaaDQvYIi+/14BTy2oFSVDgGNySfD15pB2MAxleTTufztlHZQvUgeP0jBd1mWyitOi5fH86jU5",
+	"P+3eP27lIfMuj/7x8fNZGcxaWq66bG5xIcmMM616JELLeSgkefrb2zZZAMdf/vrmv3OOEsb1vfNwwR+6",
+	"/60+tQUl1Q6onU2zTBMNgHfWcedLMhF3XmMjVN3mxGSKw7LMm/NgAMFndooLUKIej4RRdo0+W3asI0gy",
+	"Ju8Td0pUxkepewPfwgUxMyFDplX9UDsuwTVz4oF+em6f6naWrfdleKJwyVByB3BFSzjD3M/RJjq7t8VL",
+	"0wrYkJk2KKwFw8tjIb3GkM4uPYvnZ6edtfS/boZFCIdghqdlnEsMNXAjetz2TegCT2OVRrZe8lQjRoRj",
+	"OW9iWVRqW8UlqxhQHkNqpQx85rcO0yHttlEZjdkd5L58du9i7V6VAFUVmdgT5qpQB6DnANwKEOtia6eW",
+	"Y3qe7Ho4HWKMVZ4r5G93LSdzPo0SH8by2GuY2/tPVCm4w7bIValwSGzuYDsY7Qej/WC0H4z2g9F+MNoP",
+	"RvvBaD8Y7Qej/WC0H4z2g9F+MNr3YbTXSERYnkulalhuLVXZDBU2TaUwXqlBLKvG1VZklQFcaVKUMJAC",
+	"C65Su8r1xRJyXUE9oURZOtNlAuhnuwl7TQlpmJxalY75LJcT+4gAj+RiqiG2CRIc7kDakmoxJJQ4hHB3",
+	"9INSlE6zlPzrkKIo4pZDjBRYPyWyfoJggfTCzJQsUy6XQJcNvWx/H9uc0U2KNQspqoWSkgAN3v9lxueQ",
+	"JK5TCB7OyAPABhl9/YnhZreQ5d3kgQSihHEW9aNEWARExPIr79IXrlQ42tKFSER0e+3ytosgDBFNfDsS",
+	"EtNF2/N0S1aPyOl5r9PxnQexVN+VadNCUyPE2clrrT/++L7T/Yh9ff6v0/edo7OPP/Xed44u/J/Mq38q",
+	"VWl9e8mNipxp9lSz0jZf/lhNgGLOQR6T5ykUHbaLXFJBq6pA3KeCL5Xul4TYMC+aqE2LjPOjf3pk/k5o",
+	"HEtQaSZs0HSvYU1yuE4pUad/bC81ElrXnqqstnflCj2hi1+McK+Xc5ZfI9QKStZoMtWLHqFze65r6dY4",
+	"htfDJ1a3XKV5FiZpx1Axs9d3ICWLmyagxivaezGet2x9VvvSzu5tcVYuh+sbVmtV9h73CHegJC15++r1",
+	"MGO7OmjyxFY/7EZwlUobbhTWGdPu1xXCpmRwd3W8LAWnR66WqsR6ZJrYenNimWk9BcM6Gaq0F4ue5PyH",
+	"6rYqATudT6GRmBRzBdL2asGiUQuvNYQ5McxJlRIRfJoyCeUqlTlahhZ5m4zFHPU2a2Fap51vubjbwi2q",
+	"dN+8uXREz7Wy+fMO8ENIImEoQY3rDqQ0r9iuaKH6IDeS3EJl+/ix8rztn/TtoDePdDps84bqykBYIbYM",
+	"C7FFTYET9ivbc6MGg952VDx/KD/OZTj3tfLaPdr95xUwMSuKAu15XFvkBJ8srnMFPoeheweK7SjYRxhw",
+	"ziSiSRK6E9d+rzbRpWj8S1zl8Rtyfj8nSEvNplw1TFXZxZRFaIvPZDnszjLI/1JfWqCyrNgp3wigbIxb",
+	"i8Kw2CP4WLh6+QqnpbOYEkk1OW6iJKY0Gaiy5+X28wZ5CR5mqZiagHLGkaU1thskK2xK7/kZ7of+i4AY",
+	"W/CDHoabXUG4g8pjKrVtqENWkyIJm0kUDZy9c5H8NzFiuiWLKESD6NG/P34+bZ99+fHI/Yrtc7vtB19+",
+	"+q/yMFFqn5x2qhnMauySdexn6cyPtZ6q3smJ36DiwpTTVH2mleUVFGIDDzud9Sxt7RZtz+Icd1vJxKp5",
+	"1/5VHteN5Tuov9wYmasWokNTmK2ha3Ncr5DbA9uU8A2L8gJBZ/cUd9ro2t5ZL/CmOgXzy4dU1B9oUDG9",
+	"JvSRlTM79CzshEwdlE6Fz/XrYGhtC571jEESP5WysaruenKWitgeyXfqbBPsJH2CgYs2sfCjJyVwrsuM",
+	"2jf4LEdlyPparqM1O9zsheVrgVgt+8fRbEJ85dgQV45+3MlMXeyPrMSfcaMrue6qHkNuuXo6rQMuZoDF",
+	"YNUHPpsMHIricrBkZhdu6fFgQU4+zDqds4jF+C+0fTim8HfEOZ7pgfhUuLB+X/0o3EJVUuMvNq2r2dZm",
+	"GBbeeyRu18cg3FOlo8gcgQ292evBwrLQho9kNXhieQrSAS2smsc7gNv4u5tLuzXPxrXqGT/84uz94+21",
+	"6/ArLK6gKYO/hUV9/v5mNkhY9Cus9xzja8sGmUEQVWPbRGb5vAozp0mC0RwVJnI5VJh8pKu8ZcUSryjE",
+	"l7ZxltYEngrACQvMzYKRJ2JEqlKltgbuzQPVLhszbWMyBQi1Xxf5d0N4m52C0hhr1goXwjh2WH56TUd1",
+	"cWYqQG/TZc/bGAHia6bINUGCeZkpIU30Aq1hMtUVmCSbHGps9F2t+7JyYG6vj5fo0hGbMmdolEBscN1o",
+	"dMvC0mHfIXhG8JNZ8bTd1YzfcjE3O6Ju2XRaAaHr7ipD0XWrTOZjocBoEZh0b3tD8VhIlxGiRRLXPV5O",
+	"yc/WJ0A2Snc1GFRuN1ccoL0bA/6gbm4OWIfVujGGQP+ru7z+3nJ9d5zY+wrmb4IEgQYbv+/8i5U5BThs",
+	"zWDTdJMqfHCVpv4+IioLLZB80jnOwjeWrQXdV2hXWB749y6HrJdh8bCh1/D8y5H94TT7ofT4jYDHUHL+",
+	"nrscZ1+fYaaTBkgDL9u9zsY49MtOwrET5sF0Pnz40/8yEyA//nRyfPTx81n7rFM+k6wf45KYFsX0GM/b",
+	"XePGaMwSm4smwWXzSM2xpXJVEH2HnsR04OvwXz0RPkZvQVP900Zj+ztN9Wm3OMy3euXpOhJfGnfhm+UL",
+	"tVey3zc1ryDSnTfhSGluY3rqEUNFbYJE1CaWhvBfQ0LoFPGd6fcccGxASLiPm8QRD0z6wKTrnK29a8lp",
+	"p+CNteQ3GZRxEy45qZWK60PGvuyz/gMJ5l8riCSUuGXf0IWyAWJfkIch4yst2RSO/6mOidcsp3Rh2A9P",
+	"Fh7uWftW1Cptda6Fr0gsxZUuD4JiYMw9SgT3LU/SxuguRR2LpwWHR64IOG0DZ6dI7BTLvz0bJEyNjcHf",
+	"v4UKEPVb1y8/nfsGH7LFHA22px4gsjtaPkpV7lpu+7MUnJJgRCuO7GOqYL/HdpO2Yo1P+pjKEcT9AbWQ",
+	"0TXJQ6jmXsTpTEM/q0WpvCXb3XJBI8Udi0H+oKyYaRshl3/98YoR1F+avI9o+ehjeBpzc9rYrp94ms8G",
+	"aGSheUF5ipm5i0fggON3mpzJsO9fJdK7Z1sejt2N+LhOZ6jEKB8egb7dmnEFWicB2WQN2N3vg0V/bHvP",
+	"uT0olZI2VN3oUDkXVUk+7JBQYk+pRbAPJPmdYHGeyC0ibQLBCPtzC7ntfkuEclViIrmr6k21CReDmkzM",
+	"MBvbmmh79/GyB3VOmc5lxdR7p3lM9YdlniN/tnspvILv5mHTmey6Fs9fmwwWJCCLcNv8Pa12a0D5bSuj",
+	"n+BcYRG1BaBwNc7rY4xIQBm9tJe7qjgnpt2vcNrFlQu94ivFSoHvhod/rQs9OBHfV27LGp96o2QWCVou",
+	"mG3bi+0JHLLIRpksGxPaWqJJT//qI7aU9FJ2lNbkwATj2zuGfqjhfA85XMF43kLU3AMcOVWtwZwBOzls",
+	"smL10ohwSOln1k5aiWS2y4pTZjlP36Wf9ucYo59LpjXwvsB+Zrcw1UZ205EEcNLelZryvoSpkHr7KtLc",
+	"LLVc7GaCEZ0powwiwAeyZR4L2ZcQiTuQrinlAsxfaDTeZVXsEhtZIhDP2no50UeM0qTaPlebKuxGNaKM",
+	"P8oxwF4K3uH7vGG9eiBmI51r1Woki61cx6+i5zJ7Xcsr86UqTd6CCtaXerlnTFgRWySaCJDyDQtLIb3y",
+	"8i/tt1P+NdfUuRnKzttnj8nD84v7x+SNFCNJJ4okQtwa1eLG7NJNm0xBTLHREo3Jjc3UuilBzynPDsNC",
+	"tkcu9Ol6oa5JASuXjPWZSZBIWMJ9s47dZZq9KyL/QZHnT45Xx5aXRZrr5l1ZOFJeBIBGvojRqQGfpgll",
+	"vFButqZ3dUqf5Vtw6cLPP6CFhdmHzrRCYBf8dpAGS2Xc902e1gsd10TdzjwITrsUOLepwaqXEn2aWdRQ",
+	"F0tGIVU9jZ9cXZaSRiTv8jeeXlx0H5beeluVu2Bz0/0rXv/6pjw9QOUYqWKj0ts+VdiVuBDkFhZtMqAK",
+	"7p3PZLJ+E26xOsdMso1rYodh52K+Vbbmb4HGjLvalCbRYKH0SEKOnc2miJ0w56VzXc7GMJxkgbZvVvla",
+	"6viFyVRImtT9VpWLKh1z8MryNYmATffsTGVKzRoan+Wqf85b4MqWKLF/9ShXQoHD6otZbBHwpGR38IhY",
+	"AwpvYyqP52es9dTE1ELc5uzI1HNhv1TitsheXY5diMlWld3BZlNjxQoO6ALFwl5bzrOeDtybUzMhtSGz",
+	"NV+x7Xv39vvjtbm332jvPGIJ2wQ+JRpDdFuWh/h3W8WmrSkZE6WFMP9lSYL61NxIKfhEJwWREEi+oc1X",
+	"r+goOWRSaXLR6dSGKfD57yXye8g4U+OKsunLgcJwAoYKmCZyxlXbiL25K2WfU0UGUtwCJpE2LepertG2",
+	"U5MzThgn1465kN+eVxja04RGZVvwxqp/4HYBVxwzfrHs3mq65lHEgzF6mOCgyrfCWhZlH3GLWvGc+1wj",
+	"xqQlG40sLacSz0HtZL6keh4k/6rcQNrpoQ0WL5hicPDWk8vXoO+QOndF5ld2PXbQEbzxgf2nMCRf4h82",
+	"3Jka28mYXnO6IDRBoV6WxVy22+7F5ZNHmIPGhiw+1deGtJeKCB80Q7vJv6xikB6/sdk4y6Cn80mka/En",
+	"y8k3gPOtD3tYmPcSxp1/afkSTCmTG8DFlyUOeOLuEUo4zIkzh401IhmoDNbxEeGCQw/ztP1N5iQiREYM",
+	"8hHxzCFwnTsUdWPXtokCSGNKmUKa8hZuM7VTFvNxRSHUOlwpnFz12r1NY3m799hIMe9HQkpsm59FaIJY",
+	"UolPp+id2plX520KD9i87Gl/MHhllUaVuHVYwLCMOodeGQkjdoeyy9aZWyGGTkAaTxjHAIUqPUrmta5u",
+	"p1EdRVY2bnPxPMZVQeYYG4v9awbuspYz+NJuXbnNuKJ3jeUKxXaUZULhBbsDj4ggZlqx2DItQ88IIoXh",
+	"qZSF1Wt34b6GKupaiZqOrWwDryzoUPN8QlAqEyvlCdC2jJTcXFrH3b9RbvfIz0AlSPL//t//z00NSKKa",
+	"USL3DCsZzpXRG+JKvdAKtVU4SC+wFMn6TV2zBdYAVXJJCOff/hdjVggeQTttJ8/hkyaGFx6TX22DZ0IV",
+	"UXQI5l9KfIZouSvO7mhllN6iHf2gCHAt8w3S3aPqplYaKM6n7314ngPY3a3hhsiG2c6fp9ybc1tbQGHK",
+	"L2zpXpYe+UTo5hWRzc5j0PZ6DS1nxX8b9X5fgsmraaJsnTzYqN131Tbs3fjAvd7c5LiqSBpy/nCIyY+I",
+	"8TyGJG4TF75Iydg5hX5qE1doRX4s3mK376e26yGB9xhisHi5iG2KPiimyAAwq89oIuZ+j8vQJs4Y7DNu",
+	"/jyZJoBgPEIS77BukzRG0iaWOuI2cTDGjzwkdpzX/dwMUd/1xWHpKC0yiB1BZo9aGk3HgJ5uO4JcmMaT",
+	"cZxhKRse4EZRqhBc+4bdTRs2O8wbyuMUFR0jj0Rwnyfi20uQF9Sw9qAHPzZQUCQWFoxIzKJxaY/m0hYu",
+	"O2rZUtGcpAmIe7MO38t9CDboGLD7bgD10PE3Q8Rvinu/IdL9GjvTNzJfRj2vwCXfHH+8jNcZTv96ONy3",
+	"ZKzbQP7rSMIyL0yZZFuxYJuUWgSrtuTomAiliZ4LsgAqVdDcK7URapf7Ziu4leFXaxn2Lsr9+fyGOLdu",
+	"CPszELWHe3Ao50MyZnoPFqJbMmHJvdaqly2YzehZaV+mK77sdr18dWnn6Qk2Q614OjOLd/IzyARViqXD",
+	"jfN6WfD2NOgUFgCj+KcngltMET0DZX+aQ8z9z3o8k+7HoWQOfYTqmXQ/zvDpqm8lFgN8rwRSwHz5hnQS",
+	"zHgT7rjttDMv0P3Ohqo/2tHRTDK9uDLf8W5qtG3Tn555rvrXd9etdomtbe1aol1kjdy8eX1VYmrjVFDv",
+	"sx9IhzPWetr68gXzc4aiBK0EfbdTitUybd/Z0Ci7Q5EkYp62ncqSj1GxFdyjQR5/4B/40zuQi/Am2y8s",
+	"nkk6SMB7lHtB77+xSGKVNUmj2nkwMDBqmJj9vvrAf3RWkB9d2/dakqrtm5E51f+nNPtssCBMK0iGxooZ",
+	"LFwy0GRCeWwMoUTMcdzPraZkWzi9ffaYnJ2dPcxqhPL6AX7LqQePyAC8J25iWKtD4kyyFhOUxx+4+Rvy",
+	"qX9je9Y0CDmVYsIUxMfkpTfPGCeTDNiA/IjABj/ZwVBOPH4C8XAExx84JmPZwU9tlhqxmUGK/OgT0H5y",
+	"6Qo268wljHkTxXxoApQb6+UDTxOOeq3HVMIwQbMqzTZudX09BJ2yVq91dtw5PrO1m2M83SfHc0iSI8TM",
+	"OPnn/FYd/9M54kdl5WqX5K9Xr1+RdzAgv8KCXIG2o75/0b3fxt140Dm7/5NZfsDzdQsLNxmkBztxb+z2",
+	"XHT6FhauI5ew5mrqD3MWM6b+4m4IcUwuiWIjbtgwEGXr5zBZw1IchkAwyYGMQcIjY4wgLirC0zq4dTRm",
+	"BDd7iFO3TUWYIpdvnqfIyoY9ofvyedzqmfVwwFKoY08FV5ZBnHY6NukPE/8d+FzCInz0xC9ngM5hoabe",
+	"u6Qtl6vlMrPShCyXfuWxnFou7QqzrVxuFaZUYQJVq9v9139f/vevnx7L4d+v+vevF+/+9svr0f1xdPeG",
+	"TtnLRM6fU/om+uW3t6L15eMXx33oOjbrJozMqLRgDw076/LFtXhMozEcPRZcS5GssJu0wKaYzrDOdACb",
+	"9dUmE/rpiI7gz2eIXJUxbwtcnA2+qM2agV7Y/SibV7pvJ8+5hdPNcf1W7/1HI9UnEyoXwSTdAQv4uj2u",
+	"5hg6897QIR2poIkKSphPR5GjyiMHEuWmiN89iUWkAlpbOnBPzPW1x03DJ30y1pMkd85aFrTv/2ekwWIK",
+	"xNxg8ftaK1ewXZoK6jIuj1s7XmCGaKNa0kh7N7eFinKLqUAi5P36tbSK379XLaeDG9yWfn0WX0vctmqT",
+	"kvt2yQI/1yQWoHa8tE+EixX70HDC7uB/bbSyE9CS5Q5qeehHRZJOQR4Te2SMEMLPf8KAw1AKbmeKjrUp",
+	"VWnhsx4TW4+ztGMv3afr0QAmDOeJwE+sb7Qq3xdL9RnvDxM2GmvSRRnakB7ciphpvZFYfA0zRcwYiDW6",
+	"d7yZwUcm6Yo030inBxwvqOUVVXTy2FFkM0rxb80W332vR1Dt2GShX0+BG5Eci2g2QaiS/fGfjZYUU33+",
+	"XUkab81lp+W8sam3V3974QsYj9Osox8QOV9j4rsWSUwGs4BWHC5JisI/EkZ38V5lplEDT1VlRRfkonPm",
+	"ww0TBcmdzZBb2ugs83lbnpjlQtu05JRH+gTnLIHZ3FCbbWYjLDkhb22eVfMjYR4423iCsYPG81PMdy3a",
+	"x0RfCU1cUtmq4/yYYmKnOb1p+YbajOffdU9SPabSGIgnjCvMIrLKvnvC6u+O34O6JdqiAA6D9rvmwPpk",
+	"EeUAx95QY984I/YmKA28cZVJtkfExJYFLh/ohCl96QeNeCp0Aho10/fLuBtZG1ZOJ+AtDch1omtjCgBf",
+	"pJXfRry0EDbbw/T0Wv/KsbV874C1yXbL6YRJuo4qaB9h9qhqAOZaq/Y5w6yZdR+2Ci+aaprdAeYNe8TO",
+	"qmH4StRsHGmNV9qW1oN+fqyxFG/FHG00mhZ9ln3Vhz2yr2YtijuVfY9LG+uWJU7kj6E7MIiXYkM/VcNy",
+	"Na3huNZ1F/24LQ92nrP3eXDeDA24m6IB/yPcixQ/0gLstrDz7f927z3Wto8o2qKd7sOLTqfTOcL/3Df/",
+	"eeB/tf+jpyHia6+FKRpuSf5i3kseBylijvG8D/LGPuYclks+4RCvoGpiqfOj28DSdXwD66FLGPBrDu4U",
+	"fmm3zusIm59p/NZ1YcVHuusf+Y3TmR4D12aPIbbPna1/7pmQAxbHwLeRhGuHloo4lECpzPEMt004zEFp",
+	"m1Vd2xx+X0gPNDtmRG1ZrxYL+mCda2k6FKo5mGc35yARGikaIygSAm8i8xQIHzHGglhNxB1I67RMQFtn",
+	"oPWtEaat7RKIromtJfJ8sVqGtQm14pDyxTF550Pkzjs7pwpriaxo9L2AjLJHb4GTH887D3/qEQkKHIyF",
+	"nx1yHOt88DhieaFnSf0ybdzqxP7PIl404x6e/DnMi8QfEDSWMjqCfiUkJa9gHlKyzwVdScdNqRKb7WId",
+	"Qd6V73I4C1yz22zeQTPeA9u0bDNsoNu6PdP/un909+l0Mj56ONX030fz+NyCj9fbxEKr5BLu+pLaHPTA",
+	"kfj0mo6qXuxuO8F7HJR+eS59VlXsG3IxlXc4horuSc2NqnZH1i1TxjX4rsXIeefh+ice+xbi5oFujU9c",
+	"C/GCSouFfd69qDMXNZva8oOXEDN6bdbRPHz6sNbXXlK++BZS8SW9haAP3BbisGCMnXzOYF2/rPLhhBJh",
+	"G6XywBM9T6zH7YpN28v9WoE434jp/Q74x/n6J14J/UzMePwtKNRo9NtT55KXoWw42S1eoXket4y557Ik",
+	"CjJLyFuVBdcF90HLwCoXU+CEKjKHJHnkDHPGRwR47DpLkRRW0LX0xBGTiHIyAMKBYUjUEy7hQpIJjQ3P",
+	"WtgUTkgUoF5KbrApMj5/81OJAoq6c8Zumi3I8+FLqqNxy1q/G6quS/ynCZtoZzprU73UoXvVUUoPXPcb",
+	"c10LMh8fOG7KcTdQ8U7XP/BGYuUVpn09szAY30A7fNBsoG899X4DQWQPJjqh2+jmRWwiGw0Sw/0rkScZ",
+	"Pl2pl//dWKBoaDsvSRz6gn3waT4GnvcAPTIiDNOauxbsotJX/9R+f3feT4Q/7NdleF0LlFjJjSzijGV1",
+	"fbcE6yVJY1mSNSatUBntNn3/DsjvXvPL4YQSLXZDYttogivJM+xGspWyWepVfSYkdhGcc5BkPhZkKORI",
+	"pEHlMUVsgTuI8aIew8IooL7BUcHHavucigQxWfB57Fno1VfUXO9szVOeG6DjM3XBp41RtgxJ79CHFbaM",
+	"qqBPxGpIa3T/eNrCd+5x+QsaOVnnfZrbkB3IziCbulJWvqmIbysIis+UCyMymTXUSqMKbZe9rdwdYs7b",
+	"ritX1s3/B7WjYHk4pzUBc4wP6zEorEnSMwXqEVbWDYBImKK5knOthp0Gs7LRj9WxY8Sny8ixXqlv2jc8",
+	"y//vdpfz/ytmw1RWQWb3piqea2+zhev1Q7orvus2fO2H3X1bfzlENktLFQ3zd6VmmM2OmfVVI8GG86Vj",
+	"WFlftn4gaRHl+jFgi/dtR/BHSyxo1OJsl2kGAyFuEUinvqZd5djodqzG/adO13YrzgiuzrvjbvaIW6gn",
+	"8phYj8U7sFCIaQFmoUHyWe7DNb8YdfPIB1VdlwP6rfPaQdcCSttFzS9Q9yIcZ1bnq7AEPCj9LBtK+lyQ",
+	"mZdV+2tfar9U1e49amUV6Xj000LzNU1H8yXm75fxv7rn550AvKtrnlq+6zR300XHnedCWfjpqmru0/PO",
+	"l9VeKkMzdXcMuv4Bd/CeIawccvUVDq+lAx+mrRSA8Vsv/3m5eMU685eLzvxl8rf56ydi/tL8/7Ppg5dP",
+	"nl68+luDmHom9A/ZLo2zXQKNKavQDbXLUKWq0DAb4WVVJ8T8UlGOx7gtlZKUKwu81iOnnS4WjSmnFi6w",
+	"y5BVFG8su7lpk/POQyeXxQQEhw8cowDGCGTaqJzl2q0RAwH+ibupqOR6NXaIFudCcMByvrCHkMA6QEom",
+	"An9NqAZ5TG7eYCS9h1Arf+52bvAHlSb+5LqCkR9nU2PTn3WI+unRB54lSbcJVdkww7rHtHZQ0YkHsLIB",
+	"FJe9g2vCFLmFqfZv+MBvnscwmQpteN7Rr7C4cQWSXLixtIkSCEM8TegCdWUOELsVRuejT9K1hXx5Bd2s",
+	"anDcmkdWstH9iiAfa5+w67xlKKa52N5EQvreX61LMhEJeMBeRTIHXV152JDX1+azP9ts/b3kLB0Ur4Pi",
+	"dVC8dq94baBDVbkDUSYzhShhhaBjKDfeonCobvXmg5DBM+kjhdS3VY+n92FzFJ+YdnRp2Mz6j2dP+AcO",
+	"4dCvH9OsEXzNnZKZgt+F5/Zn7LGDBLMTRdrqz6WO25PP+Y58Xyo9uZgGPksSIrFLmI1sSKzRGqWqoIOj",
+	"p7OYaZKI0TG5ybX7vUFN+cZ13r2xNePjFG4APvBCU1+buR7mq6JiY8U9qst5ZfjVDfnRh1lR43Wqcdof",
+	"2HJDwizYgblCF+7jFmDBarg9ZwrgmPL6tB2PhHbaHcp1YcKX3mFH9LZVoW/Ql9h3/PTGP3Hj/4DskI3G",
+	"IMv03RHobdRdr7y2S5HD3LJZ0yHDTFFECYGZVCWDNGtvg1tVvrjcfPMuuVX+wK09cAf176D+HdS/71r9",
+	"C+RMQfs7qF/fT/5vTt7s14XXLHMjG0IuQWSVKnNiUVg3SBMpfKzK3/jzIgf6mmoM1gfaJr4lscfuQo7j",
+	"I1vI6B6ZSw6dzOa4DYe+ns8pW+YVJTnGOLXfnzcs16EiFUkyI8iaFVQWRblBDVynjimDeBFPhM2DOe2c",
+	"1n7m0uF3tQ5G4MEI3FEWLB5xQlP57bmxhzXZihPXMwZPENH8yEII7YeHXgcMdEyVa0FYxvHMUJ7zb8jy",
+	"Dvzkm/CTPy6FmxMdoLJbhb8mlW9Iz64pwX7p2bpYsLEWFvNj/6wSinaDOZD0gaT/KCTtjvQGYntTgk57",
+	"beyPnp2BYrsIpz7UXr4xi29Fj4AePO9qTbNdy5gAXjrwgAMP+MPwADzRmOdit27fTMC1F9ovE6C2fZ1C",
+	"0jVEfSdYDDHxoOE+vDuUALZJ3DKxu4H+3t0Wzr0fohzW9lw8cXv1xXktDtzn4KT4/fI6d5q/Iq9bW5sb",
+	"lDK2iUjitP72mDyjkVZEzaIxocrnWPaFLXtE9HXUWmz4I6g6WFkntJ9iXUTFt3W23p/zpVZVro2EYvfI",
+	"QmRtIxTAtUW4mk3AHIFDGe7WxBQupy90/0PFYyagFB3BGuqdU0XE3BYiz8diknVTGUCEwLRDTF72icyI",
+	"RmvpbC2xvvQj2CG5ag2Tqbb9leuglNSM5g67Qam9pZe+hAiY6+ENEZviDveCvVZmqSs+fvqPMOau7AMz",
+	"jt0+VKvXacAV3DKu4gtur0kC8QhkO+3BfuATO+ETnpS25hPfhBFwcYTtTvdmsGRVpRMqb20TeNfv38h5",
+	"68VwoyBDgFxQdpmLmJe8Ele2Q+vBOXFwTvxuFfaXhhycc9IowRzrpDTwGOK96+4ovqYrtPfXHLCayDoV",
+	"MXjQxtIt80eg0dg2JbOX58A1tt89Jq9mkwFIRcb0zpA1GdGphUVmnFDf4m2dbvDWj26HusEkBdJdnZJm",
+	"23P1a+j3zmpptVscJ93qtd6i1nB+2qSPlZvsKgnudwur+uzHDsJ7J8Lbr+yelPxvItKzJMc9uiEFoVwg",
+	"TiN6GdHl6CQ3Vir6Po88JnoxhWPyxtVRInIPU1pILFBdPCLMdbqAueUpHnm8nbbsdu0FS7F53FR/f47M",
+	"0tzcs2JubgM2ku76IQvr4OD8A+pL4g6+cQ6WBCWSuz2y1au0YygCKtGZAnTCKABOtPDd66ixngzzVL7M",
+	"J/X9kcu0qV5adxwziD1ztu9kylZ+R1lGLFbcIOxkxBKGXOsRuZGg5eLGdvtiaR1/KSM2K7NLLry7IJEU",
+	"834kpLRNwRtw1Cll8q2t5t4TTz3wxgNv3IUqS2/BpbvPolvvaRmWsEuJh3q1C6o2N9RysT9eiOiPzjz2",
+	"IBc4PWz4Zfs2e1bHFBkZ41RIMoAx43HPY+x5XogJM1gSOJRiEuTEIH6I7bitjskrp3EyRGuQDlF2gljB",
+	"LpTenAdHVEoW5usgNrr5RgJDTWgieClL1XLxfTJUFCJ9CRNx9xUYapN2Oe7seOHWdGxlBvg7u4U+2rGv",
+	"evlD0fpBGuxIGtiznGuwLFJZQDi6zjeSBw7+c0VhumHKCMaLPWaKgFScTpA7KqAyGpMJ1dEYbGPtrOOl",
+	"hk+6jVFGuHOd8SOqHGRvFCHQ9E4QRp+42dQBF/XAp1bsYFNOTKq2sJCOLZSVYeM/q3pw1oPlzH9fTSFi",
+	"NGF6UXMU2QPbjaWwwVzk9phoIY7JFVbOYdfUitEwHiWzGPqMp803S4AsXZGxG9NAiAQo3wtk5sV3C5nZ",
+	"7ZRty8edZriYDXDNwiLB1SzR+Fx/CHUquJvU4vvWHTZuAVh9bzhPZXF+cGx7rScgJ1SLRIywZXN1A7/6",
+	"rnfLAVZ53h3dHcAGy5znnimJEP85kC1eXOwXahAxNCgnMJnqBfFOUMS345k2L4ZDkBBneL4gATFPxog2",
+	"iMIl5/+3buuKlpZP/CC/nUa+Aa3GMJLgKc2VAKzsy9OYYKfSMBQjcvuK8QhavdNO5+GmhNyMjJ/z6Uzv",
+	"qQvnlkyy8cLvlat+y00q47OXcbxF76P2t4As821DdevQLfObmWFfHV83jgklqXyqKeUqWja4p04+p5hG",
+	"KztmpgKnucfZPhpY5Yecge2QWZqegD3n/zrpt6Jr41vrDVPeIzBkCTyyebzeB4kwxMrpUN5Dyongx+Rn",
+	"TGP37UGUpguCNqfvtmM0QadESSCIfoWuUNUzNqnPEsDI/r8R+9k8OQHKib3i0KVKovvTmd5U0dpF58aD",
+	"hrW5hvWfzpcO/Qu/p/6FQpIYUIunWBC+Pxl+gpyw0kH6IuOOPmqU9vgxFHpMLn3mlALHsMUcMfNL+GOq",
+	"F/yCH92dVwgwv7F7moIDSm3skYf29znAbUzN8k4ENz98aaeP3M8/0j2reuTjTvjSO4DbZGGnX+HBMZ8+",
+	"NFb9pkmWc9wlpyRgJKIpAX5FZQkHPBaJHXYvVZO40EQhNgx2UZgLecv4yOo1lC/IREgkXxtkSRikac9G",
+	"6VFago7Gj/wPtlzEXInpgsToqsLwdEKnxwRDjpQMhZxTGZMoEdGtS4Ikak6TRMyVH5NzbLUJDXQvF3cW",
+	"hs/oOYsgdIGZ+WhlKzGJiJxKA+s0PQsz7NBpE6awT5ZQYHRHxWJIkzhxn1doc55bfQOV7uuyuE3Y2G51",
+	"rCvnDb2id3/IXMyD0rSf8LExF5GeQ9a9A3a9QnEyzE+yGNRK2POYLpS1T2/Mf2+IFuRGixsXGM3sUMMa",
+	"HXvyvX4cha4KBr9OB9GUPV1NKX8mxaRO9ri591q0dhnHi6kO4aa750bjsapoxuzOCpwL0agNmyo8f37U",
+	"OQue/7gjZe0JXfj1XRlyowt1UNi+mcL2xFAY4t5a98yuSH8LTa0O1zj5bI7wF8s1PK5eEfLG/D1P6Fuq",
+	"ITniPa8vj59JOMjjvDz+PUlI288ZVXfsWxHaN5gk+k3pZb0AQjfEE8Py6/mM8waca6puZu8i/6kPI6IJ",
+	"8JjKY/LOQULYZ7KbjCFC5+ZRzFfa2OZwH6YLa+okrLkdsiMesKEpUl861xevBwviYEF8Z/wxUCIwb58b",
+	"FXKvhoRKhF5tROAd3v9STPkJm38zTt4bM6NNtPipCGF1iQwJ4hzcHtasYl81i8k5sI0WSQyR0VLKbY8r",
+	"HPGaNNRC4440PSllKXXbkpS2Lne9TYosY6uu7k+pTJhZMNeDAZVKhis/VKDJj3PJNJA/GYb//z/9+af8",
+	"bMJ2NZ0Asqe6+XuNoTdqxX6FBbplHeDbJG1s1bUmqe1Ub23Sink8XDsPbCC/5Sw+7jQKUKM1Uo12R7W7",
+	"ne4ip9MQ0yrzMi1XV8eHsOM3CQfgDtgY2EbBgK+XT7FCypjxH4nhcDWAmuF/CLiFBQ7mD0CVbpMB6DkA",
+	"904s7MSnxQ0WSZg3l8uJazaB1zi335VvqoSP3E95YdMWa4jFVsVQ8u/ckdvKrfo65EUj1Q5uq2+O2Ihl",
+	"r99TjLE0Z/3VcmI61u9Y1zYX8xqZV70y2xhIYnRvwW29/php1bbJ7akq6mtpZzwGiT03gdlELEXoROAd",
+	"MCHWVJcwnCmIj8nN8+ERWr03ZIK1tEwTRYdAtCAKeFyFM03jeFO2tRMzux7zqclQGrKMPWakD4cWzABr",
+	"eHJ12fUbVe5Mv9uknWXjzpRp44JWjTaNJV0XU2nghPY3k0pNT5HzvCxLHrzgzKq0tNyVnHMATFaGiCkm",
+	"+EEwHTw+XwGAwsnf/fp3vOZ98tmTs0+eXx342Y0YOkR8/nMjPql+OaDR7Xce4vEqyDozdjFdk3FR9Dmq",
+	"TOAgRK+VN5l6OaExoAY7F7MkJiNYDwV+jYNY6/8Uyjlnfe25+6SrO3fl/Kjtqj3XoO+tAnuTDuczu7JZ",
+	"L+uzTm3FBT3CE4vqwnjfAjNnq5RvW/0f1xC8gduxcJxXeQuWKOqA5bo1f3YZsy7GHFFOBk4hhpgMv9tq",
+	"rfKC9mJh1gi0wsCJ40vHBCNGHv4EfQarwPlszXrhhH7T4vXBbDgE2ceoSUDbnSpuVsqOJEwYj8MXvEfu",
+	"0D3tfGy3VCJ0X2mYhm/alJz3Z8lvwPABjX92B/26XLWJMFCgtRGqy4Xv1tXUj2ba6NzZrp120msx0Dhh",
+	"fIlfO0ndnzMei3k/pgvV6j00FyoPgrtS5OwdQ5fY3rA/oXLEgoNy/7Ty/FQJLIfz0udCsyj/lbpCsVrm",
+	"+StY+Jcfj2945NZjQj9l1++VXE8X5gLbjRRmsVehuYrGmotUc9lQhtkhewrMcpTT6qbE+gQ0ZckBaeD3",
+	"YD0ekAYqkQaW0Wj2UrCIGujJZ5cBshKEYFmDaJ5PVnjHAZZgNwdm+bA4YFOmCMRM51qKfJf+CqNl1cEw",
+	"oElCvI5SAmIwAFv1llOX84G0tL1g4L/AoNocpM3YghidHMfkxmpAPYKS9sbByDL7KZeDigG80jTTrTXu",
+	"XQTAGijUa9XJh1ad/Faq9YG9HGIYXx0sYA9ieAKrpOxL2LqS30OO0JhuiCxGu5m9cxlT8ib1iiw5Shr4",
+	"yKIImzBV+cXs5QPWYllui1ucNHsjEaMRZo2EfYrsPbtxbRl5psIzezKlSs2FRIun3HP1lMc2CcWN5Afl",
+	"8r8VKMUEVxYtaCoBK+n9CzHzRN1aT51NV9EImE4lEHwRxCRht2BmfcR4SRq1LY5/40e4DeoPyj7dz2bb",
+	"cr0jyFhIBWRAtQbbvMg80m5xmId3U5IIPsKk95LbaxOLn4vlSvUE5PnyltjH49+Di/k7h6n7vjG/nfDy",
+	"gDHTjBK+BncQUzPKsHfM6qAih3laSdHGloIUi8xcE8FLMmQ8ZnyEeSwq7Rhqy8HkjBslnSisVEXtXZBY",
+	"EDowWjn2JoxEXJFD+7YwyjVRx1/EnEwoX2yAKt1thiq9w5BiNIbo1nCJ8+5pu+WWUm2VK7aqkbFrCnEH",
+	"PBayL+GfNjXNiHht9ZAp2N2kOm3pftpOseljoOZuNRuYJw0HzQZ5Umt8ZvGGjDM1ru7ceJ5r+Ey7g9M1",
+	"6VxpDwmzXRIsT8BfMNFrTY9ILdlohD0hs7ZsjXpCBqd0TWvI8DwflKfSyKAOVgokiVmMWsYQDapmzRCK",
+	"HLAqivdYTKZUgiJwZ8S/6/viS6Dc2Ud9SFp0Hl7cTIIhTc0m0COUKDSS8LZ/CsatnmVL0ZYYHR7Q/Bla",
+	"tilOG7KXBqRjBmhoBb0mGx76K0tkZef+eT5/+RFJjDhw22yYPEqUeQaB5Bq3fF195rtvEuLIAT1qzjXW",
+	"vDdIhULglInVWsAUxDRBtK1JaDWQCV2gG85sY7kUf+Nfv0Z8Xzr00cwe8QN7VCNHyD1lCyPrF0LuUJI3",
+	"yagut9YhcWGmloJkuKsiO/eBVYLJL/RBIpWZ8351vBPZHbWt1fW6TROuRWoquA9ZNdwShRbE6LzkMr2K",
+	"fWZ80etpJ9jd8mST7AR+uySTmGroi2F/wKQeo6bWfXjUuXfUCajlZ+Dl1BKNWRLvBjz3Fcz9J/aSQVKY",
+	"Zvfhg85R5/To9GF9d9+OGEhD9nEI0R+auP2HdQ/IuPZu+XxB7Tr5nNVkfanUwS79cApSyOtGChDatBR4",
+	"OOQQTYN07tlD7H9nLQn2dayaim+3s7UD+WiYkcFM54/fjloTlMXkN1ZMdhKLXyWqS8XvdGwF7Z/OH5Kz",
+	"Dumenp1f3Lu/Z7m825D8H5vaD6H4PUYzPB+45QiCP/waAhQTb48iqqB+CKNHJoKDg6LTM8khJrOpAwUy",
+	"nA143CY2TdclHA1tS2khbdYRVk0NFmRMzZ0xU9OZBnQPCgW+VYDSVGOnSYiVy0q+IXPKdGa67aYz6hu7",
+	"Co9xEeq0R9VjUG586pH13wCRMEXFOIeH9L4VDt/sWWm/UvOmnNPF+UTW8a903Ff4hi8Ygnlunz1PXTVU",
+	"Srqo7LWKSE8oU35Qla6hfBxlK5ysLWJM32/n0tN9Ny6doL9kfe3DphEvV2UQ1/iE6xTfx7LQFbebe0FK",
+	"IX0fdZe4b3lBfWs9orglOp3SlPXPXn1qtVu3jMcl7xVT4EvxqtNcvMo+snq6mOOnLVJ0jorbrdnU6DbF",
+	"T5zlPuFCf63eWbtluFbQw6jqEXOb6g/Nx1vuW428lCk7MFyxylOJvP7gpizK4JeZSIsF2GYTI4HRq5ma",
+	"0YTM6WLDYEG5uD35bP5Zl4QebOrWeXLme3jbgZn8hzKTdgvubJzKlmKbi5/9zNVCaZiYm1ZN1t3slqW4",
+	"Wn6K5nI47G5hPFLcsdgI6Y3Y21uIhIxXMbgDAsy3K84gjs3hRmQ5AMZgT1gODrcZE23qwzAnJQSEqOC+",
+	"ZlIiuUPOuOEHqsJOzzDTC5cBBQuSgMv/siTZs2ldYzFHPdTaVXOqiALgRAubHuobe1v/0UTcgQqaMJ13",
+	"HpL5GEPbzujyJgmCjisjudouAcR82ZlbbfNQNMZsVCxntfYZjSKYats3yarGdjM9yS6bUG798pJquzhY",
+	"++s4qCRQJbiXKFPKrBzquy6e/Tm2QtqEPymRzPAQ1HcrNYBDO8jv/1j53fgsVvadcVhp6HCCqbbJpoZX",
+	"/ZDma5GR0YQHC0wnygnUncUdDyHE35NPddPo4+/LG5sIBeh7DdQYB/tkCZEoOicIX74Pc/BEgpaLb6KO",
+	"HJNLdOKmikTovDU3joTA3osc5pibyRT6cr0SAhJSNmKZh+CWfyhIhmWqg5aL373iENGZgr4Eo5jFGyoM",
+	"ZscPusJBVzjoCgdd4aAr/H6AYOXCVVuguBSS3AkWL3VF20g98FWkeazXkhJUW3Lhbk9xGsJcV4zxGXmN",
+	"0JHX2B9Ui1vgihielzoYvFOhXY2uBjy+8gOrU5H5wlbuYq2aGScqCYfwQ/EgvRCjwhrtu5axXR3sR1B9",
+	"f/xKD1RClSaGYqtqcrDRU+U52bzWzyafrqxFcyXNKcYo3CHOR+sZkzAUn4xK+oLx2SeM00+ZhByI+cXR",
+	"WSf3uiaY6GZZ+mZZVgywSY87HPqqsoO00vxAUEuFcN4Y8Tn9XxNGoMoEu0RPqwMVpmQAVIJjxSnWwR1N",
+	"mLW2uhfEQc74rhYShhLUuPCEljS2PTWoJjdvXl9dk1CAnLinbvCltl/kJ02MSMKihxm3GUc0jiUo8y0y",
+	"l4KPMsQC+/GYKbPQcbqiI7A+YkUnvjVHVYWE4wXbQBWsgPmoi15Qm/IeS4jNgaeJ2o9ZFhmduY/baITq",
+	"4q/jwV8i9pr99dk/nr69/tvVXx8ew1nnODpN+GDyrBP/H39NyvmV5y7dC8ev/D2MI4IRmixm9/ulD3cv",
+	"iuYN3usHFg1l/7L+/xBQEze634Rt4tf6Ln3mZ6SJ+lvlT1YJh3zhyf2rs8cDWENLQTSTTC9avfcfi5pO",
+	"Awbcms4GCYtaRa3YM7VqeJZrwxWVV88Dtsm4c3pxmHsuWLxFoasLdeBHZD4GHrYfmlMjShQq1vCBI/tz",
+	"bA05O+PkrONKmJXFM07ZZP47aCi0Cb7P6N/Ke+ZsAoptRnRpb/7APb93iDIQk4TanEvKswcjMWXgGnJ6",
+	"owB4rNop+9djBsM0IuiUO5DHH/gHfpk+479mBuJG7byA3XPbBtIYFXfgMGwQiYL53pAPO7az/Qde4vTD",
+	"d+1AImzLrRrUatuzdhAFv1dRcJ3Teg7i4LsRB1eaLjbQyyvFwufs1H1Z5Tl5bpjyti6Qhh6QQ+eDnflJ",
+	"BEd/ljPu92/NrYRdWOF7a9qzepj2rJ5SPQ5KBDJeuk3Xap8LNYfBWIhbdWKuTKFaifo7SDZkELsoHlFs",
+	"xKmeGfpQWmDOEI/AoZOYGzDBkDx/YpUC4coleJpjZNSZMePa6ic+eCCBOiw9H3VFzch3o2aaDCBh4BKf",
+	"kFKPyVP0ezrIC6uZoSZ02jk3iogKXrMgVzjRshBkBOwO7OV3dlnWNudhEyz/mExxkr+8vHx8dPXL5enF",
+	"vWx9rGqEjSowjgpE0jkZiHiRPxL6z93790/PLi7udTrtu+6fL04v7tMH9x7CfYhgADE9O6XDIb13GsUR",
+	"PRvSi25E4/tw/z7twMW94fDi7F7cieABdDsP4geD2B8fG0nJDpCd4NGVH9/KYxRUNpx3Ht7DyJb/Q7ei",
+	"0KFKh/uvk//KaTytzx9aLP7Q6n1owZ3udz+02h9aAsGw3B+Ba/yj+Qz+yfcHsLG8YxvT7NvIo+ERfRdW",
+	"+9D6Ul6bMmCcYjFHceSboQxe4clv286lMi0c2ZC5N1UOvq28vuSOxNPSmXx+YMCLPZMp8GJDA0eugUK3",
+	"c/7g4v69PK+m9h5/LFcJ//xAP7esQ82M2RxKBfLOU/BMJq1e68Q2xqSjMrJ+gXCbSK9YijcAY5Qpiw8S",
+	"MvQ8YI5qLVcavRuLQluetn0nGp74AeDBqzyy7vKbfvZdvxwbYZKMmWG9i+PS+qzy0VDt4Ydi4eeTPXNM",
+	"nloYwckE000tCiEnN2Ho9ldY2Nbd1PkwTzudrDla8La2oYnTzqk1m41MEDMdiQl4Y9J6Gxege6467xam",
+	"lk3OWZKYNYuolMzrTFkJlh1f5QwtJJ8iGpKEzFTwZHoSS8rRgCZ63CYT0JJFfpmZMaO5ljQKB2DOk1E3",
+	"lt/y9+VmpDYO387YfwbIZrNqmIOPnQRfcIHCLx+//H8BAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
