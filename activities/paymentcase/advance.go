@@ -98,6 +98,12 @@ func (a *Activities) advance(ctx context.Context, work *domain.CaseWork) (domain
 	if dispute.Lost() && job.Payment.ChargedBack == 0 {
 		job.Payment.ChargedBack = dispute.Minor // booked a moment ago
 	}
+	if work.Case.Kind == domain.CaseUnsettled && late(*work, seen.Intent) {
+		// Paid while we could not void it. Written down first: who paid too late is told so.
+		return domain.CaseMove{
+			Kind: "late_payment", Becomes: domain.CaseLatePayment, State: domain.CaseOpen, WaitsFor: domain.WaitsForProvider, LookAt: a.now(),
+		}, nil
+	}
 	// A visit that goes on keeps its money; a case of it only keeps the books.
 	if mayMove := work.Case.State != domain.CaseNeedsPerson; mayMove && work.Status.Ended() {
 		if seen, err = a.settler.Move(ctx, job, seen); err != nil {
@@ -125,6 +131,12 @@ func (a *Activities) judge(work domain.CaseWork, job settlement.Job, seen settle
 		return domain.CaseMove{Kind: "refund_on_its_way", State: domain.CaseOpen, WaitsFor: domain.WaitsForBank, LookAt: now.Add(lookAtBank)}
 	}
 	return domain.CaseMove{Kind: "closed", State: domain.CaseClosed, WaitsFor: domain.WaitsForNothing, Outcome: outcome(seen, dispute), LookAt: now}
+}
+
+// late reports whether the money turned up on an ended visit, and the books know nothing of it.
+func late(work domain.CaseWork, intent domain.Intent) bool {
+	knew := work.Payment.Status == domain.PaymentAuthorised || work.Payment.Status == domain.PaymentCaptured
+	return work.Status.Ended() && !knew && (intent.Status == domain.PaymentAuthorised || intent.Status == domain.PaymentCaptured)
 }
 
 func holds(s domain.PaymentStatus) bool {

@@ -170,9 +170,25 @@ func (s *Settler) voided(ctx context.Context, j Job, intent domain.Intent) error
 	return s.books.RecordFact(ctx, fact)
 }
 
+// captured books money that was taken and that the books do not know of.
+func (s *Settler) captured(ctx context.Context, j Job, intent domain.Intent) error {
+	if intent.Captured <= j.Payment.Captured {
+		return nil
+	}
+	fact := domain.FactOf(intent)
+	fact.Refunded = j.Payment.Refunded // refunds are booked one by one
+	return s.books.RecordFact(ctx, domain.Fact{
+		ID: fmt.Sprintf("payment-captured/%d", j.Payment.Generation), AppointmentID: j.AppointmentID, Kind: "payment_captured",
+		At: s.now(), Payment: fact,
+	})
+}
+
 // refund gives back what is due, and first finds out about a refund of ours whose outcome
 // nobody knows.
 func (s *Settler) refund(ctx context.Context, j Job, seen Sight) (Sight, error) {
+	if err := s.captured(ctx, j, seen.Intent); err != nil {
+		return seen, err
+	}
 	due := seen.Due(j)
 	if due == 0 && seen.Open == nil {
 		return seen, nil

@@ -109,7 +109,8 @@ type CaseWork struct {
 type CaseMove struct {
 	IntentID   string
 	Version    int
-	Kind       string // the line in the timeline
+	Kind       string   // the line in the timeline
+	Becomes    CaseKind // "" leaves the case's kind as it is
 	State      CaseState
 	WaitsFor   CaseWait
 	ErrorCode  string

@@ -191,7 +191,10 @@ func (s *Store) MoveCase(ctx context.Context, m domain.CaseMove) error {
 		if int(c.Version) != m.Version {
 			return domain.Errorf(domain.CodeUnavailable, "the case was changed meanwhile: look again")
 		}
-		same := c.State == string(m.State) && c.WaitsFor == string(m.WaitsFor) && c.ErrorCode == m.ErrorCode && c.Outcome == m.Outcome
+		if m.Becomes == "" {
+			m.Becomes = domain.CaseKind(c.Kind)
+		}
+		same := c.Kind == string(m.Becomes) && c.State == string(m.State) && c.WaitsFor == string(m.WaitsFor) && c.ErrorCode == m.ErrorCode && c.Outcome == m.Outcome
 		if same {
 			return q.SetCaseLook(ctx, db.SetCaseLookParams{ID: c.ID, LookAt: m.LookAt})
 		}
@@ -200,8 +203,12 @@ func (s *Store) MoveCase(ctx context.Context, m domain.CaseMove) error {
 }
 
 func moveCase(ctx context.Context, q *db.Queries, c db.PaymentCase, m domain.CaseMove, retryBeyond int32) error {
+	kind := c.Kind
+	if m.Becomes != "" {
+		kind = string(m.Becomes)
+	}
 	err := q.MoveCase(ctx, db.MoveCaseParams{
-		ID: c.ID, Kind: c.Kind, State: string(m.State), WaitsFor: string(m.WaitsFor), ErrorCode: m.ErrorCode, Outcome: m.Outcome,
+		ID: c.ID, Kind: kind, State: string(m.State), WaitsFor: string(m.WaitsFor), ErrorCode: m.ErrorCode, Outcome: m.Outcome,
 		At: m.At, LookAt: m.LookAt, RetryBeyond: retryBeyond,
 	})
 	if err != nil {
