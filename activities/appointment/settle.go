@@ -70,8 +70,8 @@ const (
 // settle voids one intent's hold or refunds what was captured beyond kept, unless that is
 // the business of its payment case.
 func (p *Payments) settle(ctx context.Context, id string, payment domain.RecordedPayment, kept int64) (settlement.Sight, error) {
-	if payment.Case != "" && payment.Case != domain.CaseClosed {
-		return settlement.Sight{}, domain.Errorf(codeHanded, "the payment case settles this")
+	if payment.Resolved || (payment.Case != "" && payment.Case != domain.CaseClosed) {
+		return settlement.Sight{}, domain.Errorf(codeHanded, "the payment case settles this, or a person has")
 	}
 	job := settlement.Job{AppointmentID: id, Payment: payment, Kept: kept, By: domain.RefundByProcess}
 	seen, err := p.settler.Look(ctx, job)

@@ -161,6 +161,10 @@ func TestWhatACaseMovesIsLeftToIt(t *testing.T) {
 	require.Equal(t, acts.SettlePaymentsResult{Handed: 1}, settle(t, a, 0))
 	require.Empty(t, p.keys)
 	b.payments[0].Case = domain.CaseClosed
+	b.payments[0].Resolved = true
+	require.Equal(t, acts.SettlePaymentsResult{Handed: 1}, settle(t, a, 0))
+	require.Empty(t, p.keys, "a person has seen to it")
+	b.payments[0].Resolved = false
 	require.Equal(t, int64(8000), settle(t, a, 0).Refunded, "until it is closed")
 }
 

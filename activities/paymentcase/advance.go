@@ -84,6 +84,9 @@ func (a *Activities) advance(ctx context.Context, work *domain.CaseWork) (domain
 	if err != nil {
 		return domain.CaseMove{}, err
 	}
+	if work.Payment.Resolved {
+		job.Kept = seen.Intent.Captured // a person has seen to it, in whatever way
+	}
 	dispute, err := a.dispute(ctx, work, seen.Intent)
 	if err != nil {
 		return domain.CaseMove{}, err

@@ -88,6 +88,9 @@ func (s *Store) ResolveCase(ctx context.Context, id string, by domain.Actor, rea
 				return domain.Errorf(domain.CodeConflict, "a refund is on its way, or may be: retry, and wait for what becomes of it")
 			}
 		}
+		if err := q.SetCaseResolved(ctx, c.ID); err != nil {
+			return fmt.Errorf("resolving the payment case: %w", err)
+		}
 		at := now()
 		return moveCase(ctx, q, c, domain.CaseMove{
 			Kind: "resolved", State: domain.CaseClosed, WaitsFor: domain.WaitsForNothing, Outcome: domain.OutcomeResolved,

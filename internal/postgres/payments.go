@@ -104,7 +104,7 @@ func paymentsOf(ctx context.Context, q *db.Queries, id string) ([]domain.Recorde
 			PaymentFact: domain.PaymentFact{
 				IntentID: r.IntentID, Status: domain.PaymentStatus(r.Status), Captured: r.CapturedMinor, Refunded: r.RefundedMinor,
 			},
-			ChargedBack: r.ChargedBackMinor, Case: domain.CaseState(r.CaseState),
+			ChargedBack: r.ChargedBackMinor, Case: domain.CaseState(r.CaseState), Resolved: r.Resolved,
 		})
 	}
 	return payments, nil

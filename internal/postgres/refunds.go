@@ -78,6 +78,8 @@ func mayRefund(ctx context.Context, q *db.Queries, b domain.RefundBegin) error {
 	}
 	state, open := domain.CaseState(c.State), err == nil && c.State != string(domain.CaseClosed)
 	switch {
+	case err == nil && c.Resolved:
+		return domain.Errorf(domain.CodeConflict, "a person has seen to this money")
 	case b.By == domain.RefundByProcess && open:
 		return domain.Errorf(domain.CodeConflict, "the payment case moves this money")
 	case b.By == domain.RefundByCase && (!open || state == domain.CaseNeedsPerson):

@@ -36,6 +36,8 @@ type PaymentCase struct {
 	Outcome       string
 	// A person allowed another refund after the failed one of this number.
 	RetryBeyond int32
+	// A person has seen to the money: nobody gives any of it back by itself again.
+	Resolved bool
 	// When its process looks again at the latest; one that is far behind has lost its process.
 	LookAt        time.Time
 	DisputeID     string

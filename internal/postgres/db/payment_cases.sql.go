@@ -120,7 +120,7 @@ func (q *Queries) CaseEvents(ctx context.Context, caseID string) ([]CaseEventsRo
 }
 
 const caseOfIntent = `-- name: CaseOfIntent :one
-SELECT id, intent_id, appointment_id, kind, state, waits_for, waiting_since, version, error_code, outcome, retry_beyond, look_at, dispute_id, dispute_status, dispute_reason, dispute_minor, evidence_by, opened_at, updated_at, closed_at FROM payment_cases WHERE intent_id = $1
+SELECT id, intent_id, appointment_id, kind, state, waits_for, waiting_since, version, error_code, outcome, retry_beyond, resolved, look_at, dispute_id, dispute_status, dispute_reason, dispute_minor, evidence_by, opened_at, updated_at, closed_at FROM payment_cases WHERE intent_id = $1
 `
 
 func (q *Queries) CaseOfIntent(ctx context.Context, intentID string) (PaymentCase, error) {
@@ -138,6 +138,7 @@ func (q *Queries) CaseOfIntent(ctx context.Context, intentID string) (PaymentCas
 		&i.ErrorCode,
 		&i.Outcome,
 		&i.RetryBeyond,
+		&i.Resolved,
 		&i.LookAt,
 		&i.DisputeID,
 		&i.DisputeStatus,
@@ -262,7 +263,7 @@ func (q *Queries) LettersOwed(ctx context.Context, appointmentID string) (bool, 
 }
 
 const lockCase = `-- name: LockCase :one
-SELECT id, intent_id, appointment_id, kind, state, waits_for, waiting_since, version, error_code, outcome, retry_beyond, look_at, dispute_id, dispute_status, dispute_reason, dispute_minor, evidence_by, opened_at, updated_at, closed_at FROM payment_cases WHERE id = $1 FOR UPDATE
+SELECT id, intent_id, appointment_id, kind, state, waits_for, waiting_since, version, error_code, outcome, retry_beyond, resolved, look_at, dispute_id, dispute_status, dispute_reason, dispute_minor, evidence_by, opened_at, updated_at, closed_at FROM payment_cases WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockCase(ctx context.Context, id string) (PaymentCase, error) {
@@ -280,6 +281,7 @@ func (q *Queries) LockCase(ctx context.Context, id string) (PaymentCase, error) 
 		&i.ErrorCode,
 		&i.Outcome,
 		&i.RetryBeyond,
+		&i.Resolved,
 		&i.LookAt,
 		&i.DisputeID,
 		&i.DisputeStatus,
@@ -294,7 +296,7 @@ func (q *Queries) LockCase(ctx context.Context, id string) (PaymentCase, error) 
 }
 
 const lockCaseOfIntent = `-- name: LockCaseOfIntent :one
-SELECT id, intent_id, appointment_id, kind, state, waits_for, waiting_since, version, error_code, outcome, retry_beyond, look_at, dispute_id, dispute_status, dispute_reason, dispute_minor, evidence_by, opened_at, updated_at, closed_at FROM payment_cases WHERE intent_id = $1 FOR UPDATE
+SELECT id, intent_id, appointment_id, kind, state, waits_for, waiting_since, version, error_code, outcome, retry_beyond, resolved, look_at, dispute_id, dispute_status, dispute_reason, dispute_minor, evidence_by, opened_at, updated_at, closed_at FROM payment_cases WHERE intent_id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockCaseOfIntent(ctx context.Context, intentID string) (PaymentCase, error) {
@@ -312,6 +314,7 @@ func (q *Queries) LockCaseOfIntent(ctx context.Context, intentID string) (Paymen
 		&i.ErrorCode,
 		&i.Outcome,
 		&i.RetryBeyond,
+		&i.Resolved,
 		&i.LookAt,
 		&i.DisputeID,
 		&i.DisputeStatus,
@@ -361,7 +364,7 @@ func (q *Queries) MoveCase(ctx context.Context, arg MoveCaseParams) error {
 }
 
 const paymentCase = `-- name: PaymentCase :one
-SELECT c.id, c.intent_id, c.appointment_id, c.kind, c.state, c.waits_for, c.waiting_since, c.version, c.error_code, c.outcome, c.retry_beyond, c.look_at, c.dispute_id, c.dispute_status, c.dispute_reason, c.dispute_minor, c.evidence_by, c.opened_at, c.updated_at, c.closed_at, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.charged_back_minor
+SELECT c.id, c.intent_id, c.appointment_id, c.kind, c.state, c.waits_for, c.waiting_since, c.version, c.error_code, c.outcome, c.retry_beyond, c.resolved, c.look_at, c.dispute_id, c.dispute_status, c.dispute_reason, c.dispute_minor, c.evidence_by, c.opened_at, c.updated_at, c.closed_at, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.charged_back_minor
 FROM payment_cases c JOIN payments p ON p.intent_id = c.intent_id WHERE c.id = $1
 `
 
@@ -389,6 +392,7 @@ func (q *Queries) PaymentCase(ctx context.Context, id string) (PaymentCaseRow, e
 		&i.PaymentCase.ErrorCode,
 		&i.PaymentCase.Outcome,
 		&i.PaymentCase.RetryBeyond,
+		&i.PaymentCase.Resolved,
 		&i.PaymentCase.LookAt,
 		&i.PaymentCase.DisputeID,
 		&i.PaymentCase.DisputeStatus,
@@ -408,7 +412,7 @@ func (q *Queries) PaymentCase(ctx context.Context, id string) (PaymentCaseRow, e
 }
 
 const paymentCases = `-- name: PaymentCases :many
-SELECT c.id, c.intent_id, c.appointment_id, c.kind, c.state, c.waits_for, c.waiting_since, c.version, c.error_code, c.outcome, c.retry_beyond, c.look_at, c.dispute_id, c.dispute_status, c.dispute_reason, c.dispute_minor, c.evidence_by, c.opened_at, c.updated_at, c.closed_at, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.charged_back_minor
+SELECT c.id, c.intent_id, c.appointment_id, c.kind, c.state, c.waits_for, c.waiting_since, c.version, c.error_code, c.outcome, c.retry_beyond, c.resolved, c.look_at, c.dispute_id, c.dispute_status, c.dispute_reason, c.dispute_minor, c.evidence_by, c.opened_at, c.updated_at, c.closed_at, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.charged_back_minor
 FROM payment_cases c JOIN payments p ON p.intent_id = c.intent_id
 WHERE (cardinality($1::text[]) = 0 OR c.state = ANY ($1::text[]))
   AND ($2::uuid IS NULL OR c.appointment_id = $2::uuid)
@@ -460,6 +464,7 @@ func (q *Queries) PaymentCases(ctx context.Context, arg PaymentCasesParams) ([]P
 			&i.PaymentCase.ErrorCode,
 			&i.PaymentCase.Outcome,
 			&i.PaymentCase.RetryBeyond,
+			&i.PaymentCase.Resolved,
 			&i.PaymentCase.LookAt,
 			&i.PaymentCase.DisputeID,
 			&i.PaymentCase.DisputeStatus,
@@ -567,6 +572,15 @@ type SetCaseLookParams struct {
 
 func (q *Queries) SetCaseLook(ctx context.Context, arg SetCaseLookParams) error {
 	_, err := q.db.Exec(ctx, setCaseLook, arg.LookAt, arg.ID)
+	return err
+}
+
+const setCaseResolved = `-- name: SetCaseResolved :exec
+UPDATE payment_cases SET resolved = true WHERE id = $1
+`
+
+func (q *Queries) SetCaseResolved(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, setCaseResolved, id)
 	return err
 }
 

@@ -349,7 +349,8 @@ func (q *Queries) PaymentOf(ctx context.Context, arg PaymentOfParams) (PaymentOf
 
 const paymentsOf = `-- name: PaymentsOf :many
 SELECT p.generation, p.intent_id, p.status, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.charged_back_minor,
-       coalesce((SELECT c.state FROM payment_cases c WHERE c.intent_id = p.intent_id), '')::text AS case_state
+       coalesce((SELECT c.state FROM payment_cases c WHERE c.intent_id = p.intent_id), '')::text AS case_state,
+       coalesce((SELECT c.resolved FROM payment_cases c WHERE c.intent_id = p.intent_id), false)::boolean AS resolved
 FROM payments p WHERE p.appointment_id = $1 ORDER BY p.generation
 `
 
@@ -363,6 +364,7 @@ type PaymentsOfRow struct {
 	RefundedMinor    int64
 	ChargedBackMinor int64
 	CaseState        string
+	Resolved         bool
 }
 
 func (q *Queries) PaymentsOf(ctx context.Context, appointmentID string) ([]PaymentsOfRow, error) {
@@ -384,6 +386,7 @@ func (q *Queries) PaymentsOf(ctx context.Context, appointmentID string) ([]Payme
 			&i.RefundedMinor,
 			&i.ChargedBackMinor,
 			&i.CaseState,
+			&i.Resolved,
 		); err != nil {
 			return nil, err
 		}

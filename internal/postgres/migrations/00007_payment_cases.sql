@@ -41,6 +41,7 @@ CREATE TABLE payment_cases (
     error_code     text NOT NULL DEFAULT '',
     outcome        text NOT NULL DEFAULT '',
     retry_beyond   integer NOT NULL DEFAULT 0,
+    resolved       boolean NOT NULL DEFAULT false,
     look_at        timestamptz NOT NULL,
     dispute_id     text NOT NULL DEFAULT '',
     dispute_status text NOT NULL DEFAULT '',
@@ -52,6 +53,7 @@ CREATE TABLE payment_cases (
     closed_at      timestamptz
 );
 COMMENT ON COLUMN payment_cases.retry_beyond IS 'A person allowed another refund after the failed one of this number.';
+COMMENT ON COLUMN payment_cases.resolved IS 'A person has seen to the money: nobody gives any of it back by itself again.';
 COMMENT ON COLUMN payment_cases.look_at IS 'When its process looks again at the latest; one that is far behind has lost its process.';
 CREATE INDEX payment_cases_opened ON payment_cases (opened_at DESC, id DESC);
 CREATE INDEX payment_cases_appointment ON payment_cases (appointment_id);

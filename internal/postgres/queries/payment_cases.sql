@@ -36,6 +36,9 @@ UPDATE payment_cases SET kind = @kind, state = @state, waits_for = @waits_for, e
     closed_at = CASE WHEN @state = 'closed' THEN @at::timestamptz END
 WHERE id = @id;
 
+-- name: SetCaseResolved :exec
+UPDATE payment_cases SET resolved = true WHERE id = @id;
+
 -- name: SetCaseLook :exec
 UPDATE payment_cases SET look_at = @look_at WHERE id = @id;
 

@@ -51,7 +51,8 @@ FROM payments WHERE appointment_id = @appointment_id AND generation = @generatio
 
 -- name: PaymentsOf :many
 SELECT p.generation, p.intent_id, p.status, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.charged_back_minor,
-       coalesce((SELECT c.state FROM payment_cases c WHERE c.intent_id = p.intent_id), '')::text AS case_state
+       coalesce((SELECT c.state FROM payment_cases c WHERE c.intent_id = p.intent_id), '')::text AS case_state,
+       coalesce((SELECT c.resolved FROM payment_cases c WHERE c.intent_id = p.intent_id), false)::boolean AS resolved
 FROM payments p WHERE p.appointment_id = @appointment_id ORDER BY p.generation;
 
 -- name: InsertPayment :exec
