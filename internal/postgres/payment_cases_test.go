@@ -298,4 +298,7 @@ func TestCasesAreListedNewestFirstAndShownOnTheVisit(t *testing.T) {
 	raw, err := json.Marshal(findings)
 	require.NoError(t, err)
 	require.Contains(t, string(raw), "payment_case/"+ids[0])
+	_, err = c.Leftovers(t.Context(), 0, 1e9*60, 10)
+	require.NoError(t, err)
+	require.Equal(t, 1, c.count(t, "outbox WHERE dedupe_key LIKE 'payment-case/%/late/%'"), "its process is woken, once")
 }

@@ -75,7 +75,8 @@ func (c *process) look(ctx workflow.Context) error {
 	err := workflow.ExecuteActivity(advancing(ctx, providerPatience), acts.Advance, in).Get(ctx, &c.at)
 	var timeout *temporal.TimeoutError
 	var app *temporal.ApplicationError
-	if err == nil || !(errors.As(err, &timeout) || errors.As(err, &app)) || domain.Code(typeOf(app)) == domain.CodeNotFound {
+	failed := errors.As(err, &app) || errors.As(err, &timeout)
+	if !failed || domain.Code(typeOf(app)) == domain.CodeNotFound {
 		return err
 	}
 	c.log.Warn("the provider has not answered for long: a person has to look", "code", typeOf(app))

@@ -209,7 +209,7 @@ func (q *Queries) InsertRefund(ctx context.Context, arg InsertRefundParams) erro
 }
 
 const lateCases = `-- name: LateCases :many
-SELECT id, appointment_id, state, waits_for FROM payment_cases
+SELECT id, appointment_id, intent_id, state, waits_for, look_at FROM payment_cases
 WHERE state <> 'closed' AND look_at < now() - make_interval(secs => $1::float8)
 ORDER BY look_at LIMIT $2
 `
@@ -222,8 +222,10 @@ type LateCasesParams struct {
 type LateCasesRow struct {
 	ID            string
 	AppointmentID string
+	IntentID      string
 	State         string
 	WaitsFor      string
+	LookAt        time.Time
 }
 
 func (q *Queries) LateCases(ctx context.Context, arg LateCasesParams) ([]LateCasesRow, error) {
@@ -238,8 +240,10 @@ func (q *Queries) LateCases(ctx context.Context, arg LateCasesParams) ([]LateCas
 		if err := rows.Scan(
 			&i.ID,
 			&i.AppointmentID,
+			&i.IntentID,
 			&i.State,
 			&i.WaitsFor,
+			&i.LookAt,
 		); err != nil {
 			return nil, err
 		}

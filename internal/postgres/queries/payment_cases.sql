@@ -76,6 +76,6 @@ SELECT EXISTS (SELECT 1 FROM messages WHERE appointment_id = @appointment_id AND
 UPDATE outbox SET topic = 'payment_case' WHERE id = @id;
 
 -- name: LateCases :many
-SELECT id, appointment_id, state, waits_for FROM payment_cases
+SELECT id, appointment_id, intent_id, state, waits_for, look_at FROM payment_cases
 WHERE state <> 'closed' AND look_at < now() - make_interval(secs => @late_seconds::float8)
 ORDER BY look_at LIMIT @max_rows;
