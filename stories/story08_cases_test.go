@@ -2,6 +2,7 @@ package stories_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,8 @@ import (
 	"github.com/careflow/careflow/internal/sandbox"
 	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/stories/clinic"
+	"github.com/careflow/careflow/workflows/paymentcase"
+	"github.com/careflow/careflow/workflows/reconcile"
 )
 
 // paidVisit is a confirmed visit that was paid for, in three days.
@@ -22,9 +25,9 @@ type paidVisit struct {
 	intent string
 }
 
-func newPaidVisit(t *testing.T, terms string) *paidVisit {
+func newPaidVisit(t *testing.T, terms string, env ...string) *paidVisit {
 	t.Helper()
-	c := clinic.New(t, clinic.Options{})
+	c := clinic.New(t, clinic.Options{Env: env})
 	b := clinic.Booking(clinic.InMinutes(3 * 24 * 60))
 	b.TypeID = c.NewType(30, terms)
 	patient := c.Login("patient")
@@ -146,6 +149,26 @@ func TestStory08_APendingRefundIsFollowedToItsEnd(t *testing.T) {
 	require.Equal(t, domain.OutcomeRefunded, string(v.staff.AwaitCase(v.id, closed, "ends").Outcome))
 	v.agree(8000, 0)
 	require.Equal(t, 1, v.c.Count(`SELECT count(*) FROM refunds WHERE status = 'succeeded'`))
+}
+
+// A case whose process was terminated, and of which no news comes any more, is found by the
+// reconciler and goes on.
+func TestStory08_ACaseWithoutAProcessGoesOn(t *testing.T) {
+	t.Parallel()
+	v := newPaidVisit(t, `{}`, clinic.SoonStill...)
+	v.c.Sandbox.HoldRefunds(true)
+	v.cancel()
+	v.staff.AwaitCase(v.id, func(c openapi.PaymentCase) bool { return string(c.WaitsFor) == string(domain.WaitsForBank) }, "waits for the bank")
+	temporal := v.c.Temporal()
+	require.NoError(t, temporal.TerminateWorkflow(testkit.Context(t), paymentcase.WorkflowID(v.intent), "", "a story"))
+	v.c.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.Webhook, Mode: sandbox.Lost})
+	require.NoError(t, v.c.Sandbox.ArriveRefunds(v.intent))
+	v.c.Exec(`UPDATE payment_cases SET look_at = now() - interval '1 hour'`) // six hours later
+	v.c.ReconcileUntil(temporal, func(r reconcile.Result) bool {
+		return slices.ContainsFunc(r.Findings, func(f domain.Finding) bool { return f.Code == domain.FindingCaseLate })
+	}, "the case is reported")
+	require.Equal(t, domain.OutcomeRefunded, string(v.staff.AwaitCase(v.id, closed, "ends").Outcome))
+	v.agree(8000, 0)
 }
 
 // What somebody refunds in the provider's dashboard comes into the books, with receipt and
