@@ -33,6 +33,7 @@ func (p *Payments) SettlePayments(ctx context.Context, in SettlePaymentsInput) (
 		switch {
 		case domain.CodeOf(err) == codeHanded:
 			result.Handed++
+			result.Refunded += payment.Refunded // as the books have it
 		case opens:
 			err = p.store.OpenCase(ctx, domain.CaseOpening{
 				AppointmentID: in.AppointmentID, IntentID: payment.IntentID, Kind: cause, ErrorCode: settlement.Reason(err), At: now(),

@@ -27,7 +27,7 @@ ALTER TABLE receipts DROP CONSTRAINT receipts_kind_check;
 ALTER TABLE receipts ADD CONSTRAINT receipts_kind_check CHECK (kind IN ('payment','refund','refund_failed','chargeback'));
 
 ALTER TABLE outbox DROP CONSTRAINT outbox_topic_check;
-ALTER TABLE outbox ADD CONSTRAINT outbox_topic_check CHECK (topic IN ('start','payment_hint','command','unmatched','payment_case'));
+ALTER TABLE outbox ADD CONSTRAINT outbox_topic_check CHECK (topic IN ('start','payment_hint','command','account_mail','unmatched','payment_case'));
 
 CREATE TABLE payment_cases (
     id             uuid PRIMARY KEY,
@@ -77,7 +77,7 @@ COMMENT ON TABLE payment_case_events IS 'The timeline of a case: one line a vers
 DROP TABLE payment_case_events, payment_cases, refunds;
 UPDATE outbox SET topic = 'unmatched' WHERE topic = 'payment_case';
 ALTER TABLE outbox DROP CONSTRAINT outbox_topic_check;
-ALTER TABLE outbox ADD CONSTRAINT outbox_topic_check CHECK (topic IN ('start','payment_hint','command','unmatched'));
+ALTER TABLE outbox ADD CONSTRAINT outbox_topic_check CHECK (topic IN ('start','payment_hint','command','account_mail','unmatched'));
 -- Receipts are never taken back: those of kinds that are not made any more stay.
 ALTER TABLE receipts DROP CONSTRAINT receipts_kind_check;
 ALTER TABLE receipts ADD CONSTRAINT receipts_kind_check CHECK (kind IN ('payment','refund')) NOT VALID;
