@@ -106,6 +106,7 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"createSession": "public", "getMe": "patient caregiver doctor staff admin ops", "listPatients": "patient caregiver staff admin",
 		"listDoctors": "patient caregiver doctor staff admin", "getDoctor": "patient caregiver doctor staff admin",
 		"listAppointmentTypes": "patient caregiver doctor staff admin", "listSlots": "patient caregiver doctor staff admin",
+		"searchSlots":     "patient caregiver doctor staff admin",
 		"bookAppointment": "patient caregiver staff", "listAppointments": "patient caregiver doctor staff admin",
 		"getAppointment":        "patient caregiver doctor staff admin",
 		"listAppointmentEvents": "patient caregiver doctor staff admin", "listAppointmentMessages": "staff admin",

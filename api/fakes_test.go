@@ -36,6 +36,7 @@ type fakeStore struct {
 	deferred  []string // update IDs
 	abandoned int
 	reads     []domain.Access
+	wanted    []domain.AnyDoctor
 	bookings  []domain.BookingRequest
 	filters   []domain.AppointmentFilter
 	onLook    func(*fakeStore) // runs at each look at the timeline, under the lock
@@ -137,6 +138,15 @@ func (s *fakeStore) Availability(_ context.Context, doctorID, typeID string, _ d
 	return domain.Availability{Type: exampleType(), Schedule: domain.Schedule{
 		Zone: "Europe/Berlin", Hours: []domain.LocalHours{{Weekday: time.Monday, Start: 9 * 60, End: 10 * 60}},
 	}}, nil
+}
+
+func (s *fakeStore) Candidates(ctx context.Context, want domain.AnyDoctor, span domain.Window) ([]domain.Availability, error) {
+	s.wanted = append(s.wanted, want)
+	a, err := s.Availability(ctx, idDoctor, idType, span)
+	a.Type.DoctorID = idDoctor
+	other := a
+	other.Type.DoctorID = idNobody
+	return []domain.Availability{a, other}, err
 }
 
 func (s *fakeStore) Book(_ context.Context, by domain.Caller, req domain.BookingRequest, key domain.IdempotencyKey, at time.Time,

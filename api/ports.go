@@ -26,6 +26,10 @@ type Store interface {
 
 	Availability(ctx context.Context, doctorID, typeID string, span domain.Window) (domain.Availability, error)
 
+	// Candidates are what fits a choice of doctors. CodeNotFound for nobody, CodeInvalid
+	// for too many.
+	Candidates(ctx context.Context, want domain.AnyDoctor, span domain.Window) ([]domain.Availability, error)
+
 	// Book holds the slot and keeps the answer that render makes, in one transaction.
 	Book(ctx context.Context, by domain.Caller, req domain.BookingRequest, key domain.IdempotencyKey, now time.Time,
 		render func(domain.Appointment) (domain.StoredResponse, error)) (resp domain.StoredResponse, replayed bool, err error)

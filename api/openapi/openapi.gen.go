@@ -784,6 +784,26 @@ type AffectedVisit struct {
 	TypeName string   `json:"type_name"`
 }
 
+// AnyDoctor Whom the patient would see. Say at least a speciality, a type's name, doctors or types; everything that is said narrows the choice.
+type AnyDoctor struct {
+	DoctorIds       []string `json:"doctor_ids,omitempty,omitzero"`
+	DurationMinutes int      `json:"duration_minutes,omitempty,omitzero"`
+
+	// Language BCP 47. `de` is also spoken by who speaks `de-AT`.
+	Language string `json:"language,omitempty,omitzero"`
+
+	// MaxPrice Example: {"currency":"EUR","minor":8000}
+	MaxPrice Money     `json:"max_price,omitempty,omitzero"`
+	Mode     VisitMode `json:"mode,omitempty,omitzero"`
+
+	// Speciality The whole of it, whatever its case and accents.
+	Speciality string `json:"speciality,omitempty,omitzero"`
+
+	// TypeIds A type belongs to one doctor, so that these are the candidates one by one.
+	TypeIds  []string `json:"type_ids,omitempty,omitzero"`
+	TypeName string   `json:"type_name,omitempty,omitzero"`
+}
+
 // Appointment defines model for Appointment.
 type Appointment struct {
 	// AnswerBy Until when the doctor answers, while pending.
@@ -1036,17 +1056,19 @@ type AppointmentTypeSettings struct {
 // AppointmentTypeSettingsMode defines model for AppointmentTypeSettings.Mode.
 type AppointmentTypeSettingsMode string
 
-// Booking defines model for Booking.
+// Booking Either `doctor_id` and `type_id`, or `any_doctor`.
 type Booking struct {
-	DoctorID  string `json:"doctor_id"`
-	PatientID string `json:"patient_id"`
+	// AnyDoctor Whom the patient would see. Say at least a speciality, a type's name, doctors or types; everything that is said narrows the choice.
+	AnyDoctor AnyDoctor `json:"any_doctor,omitempty,omitzero"`
+	DoctorID  string    `json:"doctor_id,omitempty,omitzero"`
+	PatientID string    `json:"patient_id"`
 
 	// Reason For the doctor; encrypted, and never part of a message.
 	Reason string `json:"reason,omitempty,omitzero"`
 
 	// StartsAt The start of a listed slot.
 	StartsAt time.Time `json:"starts_at"`
-	TypeID   string    `json:"type_id"`
+	TypeID   string    `json:"type_id,omitempty,omitzero"`
 }
 
 // Cancellation defines model for Cancellation.
@@ -1294,6 +1316,35 @@ type HoursOfWeekday struct {
 	// Example: 09:00
 	Start   ClockTime `json:"start"`
 	Weekday Weekday   `json:"weekday"`
+}
+
+// JointSlot A start at which at least one of several doctors is free.
+type JointSlot struct {
+	// Doctors How many are free.
+	Doctors int `json:"doctors"`
+
+	// DurationsMinutes How long the visits last that can start then.
+	DurationsMinutes []int `json:"durations_minutes"`
+
+	// LocalTime What the clock on the wall shows, without an offset.
+	//
+	// Example: 2026-03-02T09:00:00
+	LocalTime LocalTime `json:"local_time"`
+
+	// Prices What it costs, each price once. Bound it with `max_price` when booking.
+	Prices []Money `json:"prices"`
+
+	// StartsAt With the offset of the zone.
+	StartsAt time.Time `json:"starts_at"`
+
+	// TimeZone The doctors' zone where they share one, else UTC.
+	TimeZone string `json:"time_zone"`
+}
+
+// JointSlotPage defines model for JointSlotPage.
+type JointSlotPage struct {
+	Items      []JointSlot `json:"items"`
+	NextCursor string      `json:"next_cursor,omitempty,omitzero"`
 }
 
 // KeySet defines model for KeySet.
@@ -2131,6 +2182,48 @@ type PutPatientParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// SearchSlotsParams defines parameters for SearchSlots.
+type SearchSlotsParams struct {
+	// From Earliest start, with its offset (write + as %2B).
+	From time.Time `form:"from" json:"from"`
+
+	// To Starts before this instant, at most 31 days after `from`.
+	To time.Time `form:"to" json:"to"`
+
+	// Speciality The whole name of a speciality, whatever its case and accents.
+	Speciality string `form:"speciality,omitempty" json:"speciality,omitempty,omitzero"`
+
+	// DoctorID Only these doctors; may be repeated.
+	DoctorID []string `form:"doctor_id,omitempty" json:"doctor_id,omitempty,omitzero"`
+
+	// TypeID Only these appointment types, each of one doctor; may be repeated.
+	TypeID []string `form:"type_id,omitempty" json:"type_id,omitempty,omitzero"`
+
+	// Language Only doctors who speak it (BCP 47). `de` is also spoken by who speaks `de-AT`.
+	Language string `form:"language,omitempty" json:"language,omitempty,omitzero"`
+
+	// TypeName Only appointment types of this name, whatever its case and accents.
+	TypeName string `form:"type_name,omitempty" json:"type_name,omitempty,omitzero"`
+
+	// Mode How doctor and patient meet.
+	Mode VisitMode `form:"mode,omitempty" json:"mode,omitempty,omitzero"`
+
+	// DurationMinutes Only visits of this length.
+	DurationMinutes int `form:"duration_minutes,omitempty" json:"duration_minutes,omitempty,omitzero"`
+
+	// MaxPriceMinor Nothing that costs more, in minor units; with `max_price_currency`.
+	MaxPriceMinor int64 `form:"max_price_minor,omitempty" json:"max_price_minor,omitempty,omitzero"`
+
+	// MaxPriceCurrency The currency of `max_price_minor`; other currencies are left out.
+	MaxPriceCurrency string `form:"max_price_currency,omitempty" json:"max_price_currency,omitempty,omitzero"`
+
+	// Limit Starts on a page.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before, with the same criteria.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
 // ReceiveStripeWebhookParams defines parameters for ReceiveStripeWebhook.
 type ReceiveStripeWebhookParams struct {
 	// StripeSignature Time stamp and HMAC-SHA256 signatures over it and the raw body.
@@ -2370,6 +2463,9 @@ type ServerInterface interface {
 	// EndSession Log out on one device
 	// (DELETE /v1/sessions/{session_id})
 	EndSession(c *gin.Context, sessionID string)
+	// SearchSlots The free times of several doctors
+	// (GET /v1/slots)
+	SearchSlots(c *gin.Context, params SearchSlotsParams)
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(c *gin.Context, params ReceiveStripeWebhookParams)
@@ -4635,6 +4731,129 @@ func (siw *ServerInterfaceWrapper) EndSession(c *gin.Context) {
 	siw.Handler.EndSession(c, sessionID)
 }
 
+// SearchSlots operation middleware
+func (siw *ServerInterfaceWrapper) SearchSlots(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SearchSlotsParams
+
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "speciality" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "speciality", c.Request.URL.Query(), &params.Speciality, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter speciality: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "doctor_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "doctor_id", c.Request.URL.Query(), &params.DoctorID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "type_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type_id", c.Request.URL.Query(), &params.TypeID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter type_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", c.Request.URL.Query(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter language: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "type_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type_name", c.Request.URL.Query(), &params.TypeName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter type_name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "mode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mode", c.Request.URL.Query(), &params.Mode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter mode: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "duration_minutes" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "duration_minutes", c.Request.URL.Query(), &params.DurationMinutes, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter duration_minutes: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "max_price_minor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_price_minor", c.Request.URL.Query(), &params.MaxPriceMinor, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_price_minor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "max_price_currency" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_price_currency", c.Request.URL.Query(), &params.MaxPriceCurrency, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_price_currency: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SearchSlots(c, params)
+}
+
 // ReceiveStripeWebhook operation middleware
 func (siw *ServerInterfaceWrapper) ReceiveStripeWebhook(c *gin.Context) {
 
@@ -4718,6 +4937,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/types", wrapper.ListAppointmentTypes)
 	router.POST(options.BaseURL+"/v1/doctors/:doctor_id/types", wrapper.CreateAppointmentType)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/slots", wrapper.ListSlots)
+	router.GET(options.BaseURL+"/v1/slots", wrapper.SearchSlots)
 	router.GET(options.BaseURL+"/v1/appointments", wrapper.ListAppointments)
 	router.POST(options.BaseURL+"/v1/appointments", wrapper.BookAppointment)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id", wrapper.GetAppointment)
@@ -12921,6 +13141,126 @@ func (response EndSession503ApplicationProblemPlusJSONResponse) VisitEndSessionR
 	return err
 }
 
+type SearchSlotsRequestObject struct {
+	Params SearchSlotsParams
+}
+
+type SearchSlotsResponseObject interface {
+	VisitSearchSlotsResponse(w http.ResponseWriter) error
+}
+
+type SearchSlots200JSONResponse JointSlotPage
+
+func (response SearchSlots200JSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots400ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots401ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots403ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots404ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots500ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots503ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReceiveStripeWebhookRequestObject struct {
 	Params      ReceiveStripeWebhookParams
 	ContentType string
@@ -13177,6 +13517,9 @@ type StrictServerInterface interface {
 	// EndSession Log out on one device
 	// (DELETE /v1/sessions/{session_id})
 	EndSession(ctx context.Context, request EndSessionRequestObject) (EndSessionResponseObject, error)
+	// SearchSlots The free times of several doctors
+	// (GET /v1/slots)
+	SearchSlots(ctx context.Context, request SearchSlotsRequestObject) (SearchSlotsResponseObject, error)
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(ctx context.Context, request ReceiveStripeWebhookRequestObject) (ReceiveStripeWebhookResponseObject, error)
@@ -15085,6 +15428,32 @@ func (sh *strictHandler) EndSession(ctx *gin.Context, sessionID string) {
 	}
 }
 
+// SearchSlots operation middleware
+func (sh *strictHandler) SearchSlots(ctx *gin.Context, params SearchSlotsParams) {
+	var request SearchSlotsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SearchSlots(ctx, request.(SearchSlotsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SearchSlots")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SearchSlotsResponseObject); ok {
+		if err := validResponse.VisitSearchSlotsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ReceiveStripeWebhook operation middleware
 func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveStripeWebhookParams) {
 	var request ReceiveStripeWebhookRequestObject
@@ -15119,304 +15488,326 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jchs51i74Kpi8d6Kr/qYokpK80NFxf5WXLnd5a0vVnr9tDwVmHpIoJQE2AIpmexwxTzMPNk9yAwdA",
-	"bswkM7nYrvpZ0W3Lyg3b2c/5zucgFNOZ4MC1CvqfgwnQCCT++FgC1RBdavOPCFQo2UwzwYN+8G4CEgjT",
-	"hKl20ArgE53OYgj6weld9zQSoRZSnXa6Dy86nU7nBP+4b/544P9p/4u6QSuQ8K85kxAFfS3n0ApUOIEp",
-	"Nd8cCTmlOugHc8lOJIxAAg8haAV6OTMfU1oyPg6+fGkFT6/peHWY1xMgdyAVE5yIEVlMqBkxUROx4C0y",
-	"EpLoCZCb56OTl1SHkxtzE+UEIqbz0/oQ9D4Ea8e6OqTnEUxnQgMPl29hFtOleaw4whvznhuymAAnesKU",
-	"GZ4ZE+VqAZJogeOhMmYgifk6KE0WTE/wLkWnQG5haQabDgX4fBr03wfm1cHHstV6IUJqB1C+sTiC2Uww",
-	"rqfAy3c5c73OVod72+o3yeXL2SxmZatq9n2W3Ea02fcFVWQk4lgsIMrPZkGZ/ku3E6zfzreg5fJypEGu",
-	"fu8KQsEjZbbLvIwMYSTcMnL4pImWy9wnL9YtxZRxNjU72E1mz7iGMUgcx7t37y7negJcs5BqWB3Mz2KB",
-	"5yZzU36+PwGVeJpoPP3LhyCkEkaxWDQ84F9awYxKOgXt2MVlGIo5188r9oPay/mhbD43tBe0AmZeMqN6",
-	"ErQCTqfmSfe6AYtqnqs53rm6r5fpOa4cenpL0+HjsS8bfvrK3afwBBlu1egtO2468Khi4PZtu485wx1/",
-	"geXqyP9LzCURC07mnP1rDkQbOrIcmykSiumU8qhF1DycEKoIJb/++vxJm1wBjxgfp9zR3bnKMwkdU8ZR",
-	"HNAR9I0wG7M7sOx3xKTSjgm3yXX2MXwR5UJPQJKhiJbmFRJGc1XkK/ejs9HD0T04OQs7w5Pz4fnZycOo",
-	"Aye90b3oHu2OHoQXF36RrdhNlzmzPCdmfdYyDPrpBfCxngT93sVFyzAQ/++uIVKtQZpv/N/vP3z41Oue",
-	"fPjw6f7Tj3/+n+X7MkJRWH6UboyYvUlE6VLMDReJ+rhmRmpm1sIu1Hm3Z4WbElMQHAjECkg4oXwMkVlz",
-	"xXgIbXLzHzdE01tQhPJlUfZ2kTWVr5MT3XUX6N55cX3KpWP8pJS3XpKILs38dUJYf1IkpDHwiBZorNfp",
-	"3TvpnJ10zysoyXxh3bCzO9c5efjx8/mXE/tDL/2hfBffUM3WMLSZvdyUJwwreIJ73e5MwYr2Ei0JRfSr",
-	"G5SuisxnRsC9IsqK3RahmkyF0uSsQ354++wxud877/zYJq+RRlNFQBFqtNYxF7JaByg9Zm5glVR3r2w2",
-	"VzPKn0kxXZ2P+a1T97jSlGsieJs8gRGdxxrVCC4WbT+Yf81BLtOxjMwrS9fVnKgTzablepMZzrVYHcxP",
-	"XllJh5MfCyVLoJJQo/uQG/P5m6qxabHNyK7ZFF6PRlWn1TxHxGjU9LiOKo6red9AjEa7n9fr5QxqKA3E",
-	"PNl09FA1+uUMdh35F/OwmgmuwKpu6VjNlJ6JOcdZhYJr4Gj/UaNrW6vh9DdlTYdkOp8zakFt5QJGIwg1",
-	"u4PBTLIQ3xLOpSHUZdAPnv76NkBWLWTQN49/aQU1344rp0Brxsc4PYqf8ctkpfognGtzBqaMz7VZhW6v",
-	"k1yLgEYx45C5en7eaQVDIW4ZHw8WjEdiMYjoUgX9h+bCfDQCOUASyTyUXrEWQXqp0wpCOtNz8zsqx4yn",
-	"l+6bgURziWud/vqsY44DkucgFHzE5DToj2isoOVNhgEXmoX5r0xFZC2IwQyk2bfkID1DHeeOKabNL8XA",
-	"mMWDEYC5M8Rt73Y66ZWxpNl3m/HM6BI1WLceU/opvX6v5HqyMGgAFWdhFAceDTRDg+L956C4aHYTsqP7",
-	"0lq9q5e76aLz5aN59ZTxKLs37/Fl3V4HrxrSieYxDGI2ZTro93K/nHPN4sIHJBjKMDtkT4FZDhULPVAa",
-	"ZtlVMsSWUub/lDAK+sH/OE29Lqf2qjotUOET0JTFllrrsZeM78b7Q8q+5247xXvw9T/R6K31Layh+pkU",
-	"wximfy6h/tAfsjsas2jg/BSBGTfOwQ7Zuy8iAYpwocmIaVSkzAclDXWbPEbF0GqXIKWQisRMaaMVRkQB",
-	"R5URFXdkp3gHHpURg9hwB6OQnypNpVYDakYwBaXoGEenSMIxzZmwxBTW48Yd5Cma6rkK+ueGLDTTyMmz",
-	"M2N2XrgKKds9jUSo/kdxcWofizd23asOwsZVfURu7ELdEEP5igANJwQXDJcVF1sLp5S3zcAeW6PpMgxh",
-	"pqGhKCiYtrWtZGepBf3AM4ZWECeOqi19TvWJz8+1ZJl/gZlu4VqFVEoGERFzbaxOJQQ3fxuldCZFCEo5",
-	"o1G1yQshbo1mWnCmtYiQ9ijbTbLmqTVGSx17GarO+u3WUXZyH07G7eYTwaHZThpxB9FguKznqcFNtD7j",
-	"AWof3gLqdK+7nX7H/O/PnW6/Y9TsLRQG94gTX09km/zViCTyDoaomwOPVOHDvevOw/5Z7sNNjqQ5fvEA",
-	"9dbiS3E2QStr+9Q2oWZ0aRc1v0Ddi+w4U/ljBXnK1EqHkjznmVTgGAMgJwI5xRNUpUFUi/+6ytlBpXdT",
-	"+fylZbX8f+OZD57OpZjB6U8gY8YdYx400SbxgVK9aT6L6h14F4cI+t1tFIIytmQI2jqnssqANdMyvKXA",
-	"Q7KepWxcYh0/KQtl5DzxJxlX/LoXrfruHYfio5iFu2kfqH1pegs8q3hcZf1OExFHylq65ni0yaW6TcJA",
-	"iTvHvMhqHOFECAXe22eN3u2Vhod5pcF8BsM9bsg5bSEzmX0pCmYgYH1XxjBKFQYax2JBmFEUzFLeEEWX",
-	"iiwmS9QFrHN5C5Mwb3WFgqt5rK1RM4I6HCWCsQTP6qfOYzO124rGyH+6r7W11TabCJOY8vGcjtEUCCJA",
-	"8RF8TIyjVekyM7oUU8b8Q59l0O91zJaqGYSMxkybaTwBY3iLWIyXwToWVHtP7epXbWnq2t9a9X8m5JBF",
-	"EfCdaG+UvCWn8zPlwz5/UkSKGMypwzPHeBjPI+d1EjOw1u6uFHaWUtgrf7BhRRNPB7sv0nKTJFO6xNlF",
-	"AieG9JPjnXO1VpuuYWKlbxvcwnIg7Sszq/6rYViEw4IUYgjI6HzgwikHOy54r5dnaRgfoYqg/7/kcys2",
-	"Ufls9rUtN4UVuEkHtxLFsXvFNUhO4x2tYPeSghRCtksWRkYvpOBjIjgRc0kUi6BN/j4X2kaM/X7YuImN",
-	"scyE1ITtuF0XWbP1kqCD18gDMZdq1Vp1k9jHXhS+1SbXEMdEzWc4LUzB8LO6wX14JfQmgbN5H7jQgxG+",
-	"Je+HkGDtdBc7zMd2d+E+53nu47+dW9d0UHs65PnZ4BlDC5Ml3ogkaOq5lBZEgTX0XZxoG4cv1TAQo8GQ",
-	"ST0J+kH34YPOSad30ntYXxCjMeQE7mVEiRsNGj+xt/sVxKP9yFL/+gpukQmKbS1N36BXM2Lmtc8oi3fk",
-	"9rPM6wYj+76igDUszcdTUTFJwrKGYZC39gfnYDBKbQQhi4xSC4sdT3w3w/6f69xIpkD5YsJiKBJA2ZT2",
-	"QQqF79uV0Jn8L0wCyqR6oS+sHRQ27W0SU9nXtiU+x6w4AB4RP5TU62PO0UpwfVcR/SCzR/6LhjMARKuq",
-	"UfnI9yIDbFqdty1YOEl2htmtm9IIiNEBv7SCK2faP5NQmt9lDCMi5rsRq//IFb1r7OPE2JV56v32Ds96",
-	"/qoD+aAau5Ocx8iemU2+lRJXyZePtY9RfmNKDhNeaKWEg19QlsTNwSYUuZxyJsXWJ+RaiBdUjmE3bkCX",
-	"saDRQAsxiPFtRU7g0xfuXVyc3SPDpQa1K2c+yyvmPk9JC0H8GPKEvzLIfSnhK59GAr8W4iXly50W1ox1",
-	"SvnSh1RUdmHN270HzOZ9zHkEkizosk2uZZL+xQklU7EH9a+Xde8IQczISGZkueVeHfpeltt8FpVaTQQP",
-	"4RHRyURd9gZmsZ5gGutNgTQylzZRSCYXFofxK89mm+4mPOeFdxWJRVt7G5Q5UigGRuTN66trcnrXPVWg",
-	"DNErmxI4tImueNuuyn033d0XYnxiMwfLhWhxBvvY2vSbU6YUKvnOiJRE3EHRB/Tu3buTYpbwug0tJhX7",
-	"Xb2jLKbDGHbd0eQ9hZCwAnnHQiAh5Rm/iY+aObrMkGtMNchHzrhRdASFkFnB4N/VXi76k/w08gMs2f9k",
-	"vvsxn2dUarIAEsHMkIDgGecthhu/IqU7sx2ilxAxeo0T3+lwJC8cTM0bB7iWZVSPkgT3+7H92on5ep8U",
-	"dbVdZedFXnbiqDDHwlvUyYhXd750MvsWpWYMaQ7q3JxBNLn8ONtBmnTiU/OTQD6NrHpP4zdGcZOagUrC",
-	"gLPMr1YV242JZZkg/ufVa3Emet2g3iNNc3u/mjbvv5d5e1rxIoa/QYiZFq42oeH8MzHq6sR6y7Fiz59b",
-	"hI18DvPG1XLRjJK1qrncVs8ueR6d7Rjw1WAjv+vO3VthWZV7DZWSLlfWHkeAH/QD959Zs+JYQ+b2vMHK",
-	"JwuTy7LN526flayHj+rYDUOvY9APXFgiu3+vRyQGrUHayiZXMeVuLCmaSpc6O6JOpzrb/sOHq7IdSzZm",
-	"035cAa5jxtRa/8w1m8I/zX3FffN75bbODiD74jXb9/QOGlMNrSSadxNBIhZhqNGpMUn0VS2VhmktqqG6",
-	"bm5xK7hllhn5HXb5KehiNAsS+RUZOM+ROQBMGdkd4cHwP82oUgsho8x9ya8kKNDIgsZjiAZirgdwB3K5",
-	"mIDEURkF1Ac3Pq47FAXBn4by8aMtsvB1lwuj4A7FHPUQXLb9ETquGS7zppPxgqmmpyMZZq3x5o7hRgaF",
-	"b1wz5jeOMxxsuC8pp2OIvLRZGXAr4PBJD8K5VKKkzOGlown0VgKJqdJkRseY27leLm6c+pV2VsDauRfJ",
-	"1WevucCB0cxXjiSNY6OM2OBUQX56Qkol1FCIGCj/Zgy1sG4FnpgMuHwltd20JsenQnWYK5BtcqXpaEQE",
-	"j5ftdbxrPYFoIX8xN5ZSceU8finwxVkSerFajVWIRyPzN3LmUr516dyg/0APX7PTdUlidudcd0TMtWIR",
-	"5PNwbIrOK2EDpxM6mwHHghSmyXBJmFYQj1ZP3RZaa+KJrStWsk7Z9RuExWRGNgdf8o7aGsPK+GhXRKk3",
-	"e8VopCAxB3A1/6SIkes5Wbp2Nt702eCVtXdtp5Pk/MKfm2r5uQKz9EXJyLNLle5mbps2KjyZXLuG+o6t",
-	"GRmWFLH+yjWLfXF/YjC4DGEjzVkMZGZLVutvVyYtd02htfWG23sx7jejS1VLvwqN4RzHySdq8p988m9d",
-	"SsrZWBuHlksB/lxKyA2/35j0a450Sw7BhS7TBK+zfBHvaZPXPF4WkhdzbKBUpjTkQD5TecPB9qmME4gj",
-	"f6yT9OP6B9uVC22O49vbkGtQVQ5j4VQXN1+ykEKDWzPGyc1fn1qHca6i4HOe8Xy5KV1C+82B9V+tfnjp",
-	"1fMIwphxiIiQJCGpijdmUr0/r4A+fL+CQOl5eFtWJW3zfcwS9a1/xIp5DhApQoktRduoACVZ62tlDN60",
-	"k1SqSQzrJFg+EbwuL0lywosr+NhwcJXRs1WetAlaRC7iae8wbAEVpVuAGcmRfxY+ZMWjk4hQP5hWDuMh",
-	"y3HLBPGKSE6lU0Op7Pc7Tw85qZJb5Q1S/ODGXi47/3uw9PLlg829NpitXZZqoYgrfFWZ8WUsuYYyfKW0",
-	"tYzl1XzZ1HHhdRuF1slLc+M6j2kTZlNGR1micaSAg2v5pS2Zuf9qje101aA7OLA3W0GrBdlrnR2Cw7LB",
-	"VmUrshuUwV75xzauenH8mU/WWODnfDbX23hIqFe+QsrJ0HFom/9siwYFdwlPuNltYuSPymJEIZvEHAXU",
-	"3CEiQxrekpEU01K/SpZWnY/bFlmspFwxbu8lgoPDV+EioeZH3jxw+TNK02U5hVfUzGcGgOXzq0BUseDj",
-	"kqlyD3A2oQjmk0RUY6pdWvqUfrIwWL1O916nlcJidVol7KKycD87RCxAqxhjRok2Y0LgNUT/WTeUbtlQ",
-	"SkECMsN4WD0IOgEaEeo3CFdG+fSg3Ejun20eRykmQWYgndU6V5ip7EqMJEDG5ZeYFckw7JKu35oKBITm",
-	"A8kco+1GUoW4kBnK/XrHmM71REimICJTwwZJTGcKwYuaHOwHDzYOuUxYVs259BSsFHxmJlvK0x77PD8M",
-	"tbsIQ2p8plSxyiWqYCjWbfXmsx8DLSzcRe/iXmfj0k0TA83HAbMgGN7xmf2dhhgmQGM9qRsBRK63Fk+q",
-	"orQ2y5Y6K4tyNTHCwGn87tT6k6atzLGDRm/AiXk9mVJ5i7q/ytPF5oWqAPjIDPFsZYRpaAp41PKkQZ2d",
-	"F1rzhboUFa3RL9OYXtfBi2RGd6/6ULHELUHmfEZZkmvZstLVppXggcuNbjOXr4I2yW7sxVppk3WauNG5",
-	"USV+Fe+9MJrFzMrmJkP0WlwDjeYFjNAb3y8gnGWqN8kIoE0uCb7eHNIOBoYsj8b9byWsg/IlcStFlIbZ",
-	"qi6T1oAWLY/nV6/Jea97vx3kQewuT/758fNZGfBZUkC6am5xIcmcM636JETLeSQkefrr2xZZAsd//O3N",
-	"f+UcJYzre+fZBX/o/lt/agtKqh1QK51mmSaagcLZxJ0vyVTceY2NUHWbE5MJMsoqb86X52c+s9dK/RL1",
-	"eCyMsmv02bJjHUKcMnmfSlOiMj5K3Bv4Fi6ImQkZMa3qB79xCa6ZEw/003P7VLezar2vAgZllwwldwZA",
-	"aAVDl/s52tRj97ZoZVoZNmSmDQqrs/DyREivMSSzS87i+Vmvs5H+N82wCKqQmWGvjHOJkQZuRI/bvild",
-	"4mms0sg2S55qDIfsWM6bWBaV2lZxySoGlEd1WisDn/mtwwRFu21UhhN2B7kvn9272LhXJdBRRSb2hLm6",
-	"0CHoBQC3AsS62FqJ5ZicJ7seToeYYN3lGvnb3cjJnE+jxIexOvYa5vbhU0cK7rAdskcqHBLbO9iORvvR",
-	"aD8a7Uej/Wi0H432o9F+NNqPRvvRaD8a7Uej/Wi0H432QxjtNRIRVudSqRqWW0tVNkOFTVMpjNdqEKuq",
-	"cbUVWWUAV5oUJQykwIKr1K5yfbGEXNdQT1airJzpMgH0k92Eg6aENEwXrUrHfJbLUn1EgIdyOdMQ2QQJ",
-	"DncgbZGzGBFKHGa3O/qZ4pBOsyT56yxFUUQShwgpsH5KZP0EwQLpZTNT0ky5XAJdOvSy/X1sc0a3KZ8s",
-	"pKgWijwy+Oz+N3O+gDh2vTvwcIYekjWT0TeYGm52C2neTb60P4wZZ+EgjIXFJER0vfIOdNmVyo62dCFi",
-	"Ed5eu0zqIixCSGPfIIREdNnyPN2S1SPSO+93Or6rHhbPu8JpWmgzhMg3ea31hx/ed7ofsdPO/9N73zk5",
-	"+/hj/33n5ML/yrz6x1KV1rdO3KrsmKZPNSs28wWJ1QQoFhxkmzxPwOGwFeKKClpVl+E+lflS6X5JiAzz",
-	"orHatuw3P/qnJ+b3hEaRBJVkwmYayjWsEs6uU0LUyS9bK619NjWMKqu2XbtCT+jyZyPc6+Wc5dcItYKS",
-	"NZrO9LJP6MKe61q6NY7h9eiJ1S3XaZ6FSdoxVMzs9R1IyaKmCajRmoZbjOctW5/VvrKzB1uctcvhOnnV",
-	"WpWDxz2yO1CSlrx7PXk2Y7s6aPLEVj/sR3CVShtuFNY50+6fa4RNyeDu6nhZCk6PXHVTifXINLEV4MQy",
-	"03oKhnUyVGkvFs/I+Q/VbVUCdjKfQmsvKRYKpO2egmWcFvBqBAtimJMqJSL4NGMSylUqc7QMLfIWmYgF",
-	"6m3WwrROO98Ecb+lVFTpgXlz6Yiea2Xz5x0Eh5BEwkiCmtQdSGlesV3RQvVBbiS5hUr38WPleTs86dtB",
-	"bx/pdGjjDdWVobBCbBWoYYeaAifs17aeRg0Gve2oeP6p/DiXIc/Xymv3+POf1wC3rCnTs+dxY5ETfLJI",
-	"yxWIGYbuHUy1o2AfYcA5k5DGcdaduPF7tYkuwcdf4SqP35Dz+zlBWmo25aphqsouZixEW3wuy4FwVmH3",
-	"VzrFApVlxU55aP6yMe4sCrPFHpmPZVcvX+G0chYTIqkmx22UxIQmM6rsebn9vEVeggc+KqYmoJxxZGmN",
-	"7QbJCtvSe36Gh6H/IkTFDvygj+FmV6LtwOuYSmwb6rDOpIiz7R2KBs7BuUj+mxgx3ZFFFKJB9OTfHz/3",
-	"Wmdffjhx/8SGtt3Wgy8//kd5mCixT3qdagazHk1kE/tZOfMTrWeqf3rqN6i4MOU0VZ9ppXkFhdjAw05n",
-	"M0vbuEW7szjH3dYysWredXiVx/VH+Q7qL7fGyqqFsdAU+GrkGg/XK+T2UDMlfMPirkCm13qCBG10be+s",
-	"F3hTnYL51UMq6g80UzG9IfSRljM7PCvsTUwduE2Fz/XroFrtCmf1jEEcPZWysaruumSWitg+yffObBHs",
-	"7XyKgYsWsYCgpyUAq6uM2rfcLEdlSDtNbqI1O9z0heVrgegph0e2bEJ85dgQV45+3MlMXOyPrMSfc6Mr",
-	"uX6nHtVttXo6qQMuZoBFYNUHPp8OHa7harBkbhdu5fHMgpx+mHc6ZyGL8G9o+XBM4feIPDzXQ/GpcGHz",
-	"vvpRuIWqpMafbVpXs61NMSy890jcbo5BuKdKR5E6Aht6szfDd6WhDR/JavDE6hSkA1pYN493ALfRdzeX",
-	"VrBIx7XuGT/84uz9462N6/ALLK+gKYO/hWV9/v5mPoxZ+Ats9hzja8sGmYICVWPbhGb5vAqzoHGM0RyV",
-	"TeRyqDD5SFd5E4kVXlGIL+3iLK0JBZWBCywwNwsPHosxqUqV2hlKNw8du2rMtIzJlMGM/bpYvFvC2+wV",
-	"lMZYs1a4EMax5/HTazquizNTAUObLHvexshgsKaKXBMkmJepEtJEL9AapjNdgUmyzaHG1tvVui8rh8r2",
-	"+niJLh2yGXOGRgnEBteNRrcqLB0aHYJnZH4yK540oJrzWy4WZkfULZvNKkBt3V1luLZulcliIhQYLQKT",
-	"7m23Jh4J6TJCtIijusfLKfnp+mSQjZJdzQwqt5trDtDBjQF/ULc3B6zDatMYs9D76/uu/t5yffec2PsK",
-	"Fm8yCQINNv7Q+Rdrcwpw2JrBtukmVYjdKkn9fURUGlog+aRznIVv9VoLZbLQQLA88O9dDml3weJhQ6/h",
-	"+ZcT+0Mv/aH0+I2BR1By/p67HGdfn2GmkwRIM162e52tkeFXnYQTJ8wz0/nw4c//y0yA/PDjafvk4+ez",
-	"1lmnfCZph8QVMS2K6TGet7tWiuGExTYXTYLL5pGaY5PjqiD6Hj2JycA3IbJ6InyM3oKm+qeNxg72murT",
-	"CjgsdnplbxOJr4y78M3yhToo2R+amtcQ6d7bYiQ0tzU99YmhohZBImoRS0P4tyEhdIr4XvEHDjg2ICTc",
-	"x23iiEcmfWTSdc7WwbXkpHfv1lrymxRcuAmXnNZKxfUhY1/2Wf+BGPOvFYQSStyyb+hS2QCxL8jDkPGV",
-	"lmwG7d9Um3jNckaXhv3weOkBmLVvDq2S5uNa+IrEUqTn8iAoBsbco0Rw34QkaVXuUtSxeFpweOSKgJPG",
-	"bHaKxE6x/NvzYczUxBj8g1uogDW/dR3sk7lv8SFbzNFge+oBIruj5aNU5a7llj9LmVOSGdGaI3u1YqTT",
-	"BWWa8fHAbKyIbH1mCBjTNB9KCt3zH0tQqEuZh28+1qz29O2zx+Th+cX9NnkjxVjSqSKxELeEanITighu",
-	"WmQGYoaA4DQiNzZ+cVNSU1oeM8H0zkfOIeB69mwIjJT7YOrzmkx4rcQPl3aWKzulrrTiT4o8f9Je73FZ",
-	"9S+5rnOV6VTlqTF49EWEpA6fZjFlvJCEuaHHWiuwXpcKSPNL55QxElcSjMk54YvljvjtTHCYymjgoc83",
-	"m7Su2Z+decZl4wJDblMzq15KJ4m/vSFzj8dZqnoaPbm6LCWNUN7lb+xdXHQflt56W+XRsxkb/hWvf3lT",
-	"7jRTucRnxcalt30qP33ISEPDKltkSBXcO5/LePMm3GLOmplkC9fEDsPOxXyrbM3fAo0YdxlbTXwkQumx",
-	"hBw7m8+womjBS+e66qM0nGSJzrw0H7xUHYLpTEga1/1WFeNOxpx5ZfmahMBmB1YxmFLzhj7o25VmP8up",
-	"L1A04qccOAM9/ZXQ9PMZGS4RocjIX8wqt7lkm4+be3Pis03kYjq1Nat7cFXT7+L2quZbCAUPWcy2qd0L",
-	"JxDelgXB/pFpcj6hEVFaCPMni2OM+y+MMIBPdFrgvBkBM7LJEhUNRkbYrf2i06ldI+OTL0rE5IhxpiYV",
-	"OfuXQ4W6LOqpTBM556plpMvC1VEsqCJD6do7j5pWFKwWCNipyTk2/L52NEx+fV6hJc5iGpZtwRurZYHb",
-	"BVxxDDdjzYfVw82jWIxo1B3BQZVvhQTXQnbVV+w2qSKn2X6uEf1rycZjS8uJYHF1ngGiQShRgx1aV4t7",
-	"VW4greTQZhYvM8XMwdtMLl+DvrPUuS8yv7LrsYcGcY0P7G/CkHxJsY7hzlSlne8JjVF2loXQy3bbvbh8",
-	"8lhj07i+C58aYEfMlQzWB81KLfMvqxikBw9pNs4y3LN8BHMj+Ek5+WawpOpjbhTmvQKw4F9avgQzyuQW",
-	"WIVlXitP3H1CCYcFcVanUfolA5ViijwiXHDoY5KAv8mcRKzPikA+Ip459BNYLA/hZ8zHFlFgrZqsayzD",
-	"W7hNE0hYzMc1WXibiporu0bbtXubgBrsXsgY0rmCgQTEA8IsiMUgFFJiF0XXsMI2XhtMbFtrZ5pJCMUd",
-	"WDPeVeHzgZ39/grt3ybYFM1z7g6HwVCW5lYJmoDZM6V9LUMqYczuUHat9Lik0ZRxs5AzVXqUfP/Qpkk8",
-	"ac2CDQT5AuuCzDGmDPvXHNxlLefwpRVcuc24onfNW7e7zpwlkAlJ102Va7tp6BkrmFtGsU9YWD2s1Vwf",
-	"0E0SNRlb2QZe2YrX5sEsUCoVK+XRd5vDTG4urX/s3yi3++QnoBIk+f//3//vpkY9bM20H/cMKxnOldEb",
-	"okq90Aq1dUW4LzAPzmYNOKRP1gDSZEUI59/+V2NWCB5CK+kuyOGTJoYXtskvtrsYoYooOgLzNyU+PFnu",
-	"8bI7Wt1GH6tW/6QIcC3z3fnco+qmVgzSttn2rjLPAezu1rD202G28ucp9+bc1hZKgPMLW7qXpUc+Frp5",
-	"Ou5XaVjbvPHgCkZDTRNl58jVzh1gzTYc3PjAvd7e5EhDAUXFzDXbJD8gwJhrxGmjBAkZO7/Pjy3fc5b8",
-	"ULzFbt+PLQdgivcYYrBgTQisg4CmTJEhYEjJaCLmfl8U1CLOGBwwbn49ncWAlaBCJi0xW2lDzBax1BG1",
-	"iMPQeuTx2KK87udmiPquz0xMRmnL0uwIUnvU0mgyBnQo2xHkoiGejKMUyMvwADeKUoXg2neLa9otzBVc",
-	"2oa8FpKPjiUAEdzj4HlsU/KCGtaeaQCJ6J2KRMJWwop5OCltEFaKH7wnvOAKZNwmCILN2sutgmBuAVe5",
-	"fyjKetCM28ExNgVd3BJmcYOd6bvorULuVYDibQ9+V8brDKd/PRodWjIerBf7VpKwokPrimRbs2Db5Plk",
-	"Vm3F0TEVShO9EGQJVKoMsnxiI9TONU9XcCfDr9YyHFyU+/P5DUGW3BAOZyBqX2vkIPZGZML0ASxEt2TC",
-	"knutVS9bMGGN+XX2ZbLiq27Xy1eXdp6eYNOSqadzs3inP4GMUaVYOdxpj9mM6dEApj5TleefngpuC9r0",
-	"HJT9aQER9z/ryVy6H0eSudI3qufS/TjHp6u+FVsAuoMSSKHg8BvSSWbG23DHXaedeoHud7ZU/dGODueS",
-	"6eWV+Y53U6Ntm/z0zHPVv727Dloltra1a4l2kTVy8+b1VYmpjVNBvc9+IBnOROtZ8OULpsGMREmpHPpu",
-	"Z3Tpu99iWw2j7I5EHItFgnmeabtvxiG4hyJpf+Af+NM7kMvsTRasPppLOozBe5T7mcYTExFHKkXop9p5",
-	"MDAwapiY/b76wH9wVpAfXcsDfUvV8kj4TvX/0YEfKMPvmFYQj4wVM1y6nJvplPLIGEKxWOC4n1tNyeKH",
-	"v332mJydnT1ME9SqW/Q/IkPwnripYa0OBiZO8U0pjz5w8zvkU//G3kBJEHImxZQpiNrkpTfPGCfTtKqG",
-	"/IBVNT/awVBOfPEO8bUw7Q8cc57s4Gc2GYzYBBxFfvB5Xj+6oi2b3OXysryJYj40BcqN9fKBJ3k9/eAx",
-	"lTCK0axKyguDrqENMQNOZyzoB2ftTvvMJg5P8HSfthcQxydYsHX62+JWtX9zjvhxWa7kJfnb1etX5B0M",
-	"yS+wJFeg7ajvX3Tvt3A3HnTO7v9olh/wfN3C0k0G6cFO3Bu7fRedvoWlg4MX1lxN/GHOYkbsENwNIdrk",
-	"kig25oYNA1E2eRM7f1iKwxAIJjmQCUh4ZIwRBOVBbCSH9YfGjOBmD3HqFtGWKXL55nkC62XYE7ovn0dB",
-	"36yHq2pGHXsmuLIMotfp2Nw6rn3u62wWsxAfPfXLmSkNs3XO711ulEuJcglQSd6Ty3LyhcSBy27CpCaX",
-	"woSZS5inFHS7//qvy//65dNjOfrH1eD+9fLd339+Pb4/Ce/e0Bl7GcvFc0rfhD//+lYEXz5+cdyHbmKz",
-	"bsLIjEqzRdGwsy5fXIvHNJzAyWPBtRTxGrtJC+zI4gzrVAewyVUtMqWfTugY/nKGZdMp87aoWengi9qs",
-	"GeiF3Y+yeSX7dvqcWyynHNcP+u8/Gqk+nVK5zEzSHbAMX7fH1RxDZ94bOqRjlUHwRQnz6SR0VHniKpTd",
-	"FPG7p5EIVYbWVg7cE3N943HT8EmfTvQ0zp2zwCJG/B9GGixnQMwNFjwiWLuCrdKMS5fY2A72vMAMoW60",
-	"pKH2bm5bp+wWU4FEvMXNa2kVv3+vW06HdbEr/fpkuUDcBrVJyX27ZIGfaxIJUHte2ifCxYp9aDhmd/C/",
-	"tlrZKWjJcge1PPSjQklnINvEHhkjhPDznzDgMJKC25miY21GVZJ1rydE8FKO+9J9uh4NYF5ungj8xAZG",
-	"q/Kg7GrA+GAUs/FEky7K0Ib04FbETOuNxMx/mCtixkCs0b3nzcx8ZJqsSPONdHpAe0ktr6iik8eOIptR",
-	"in9ruvjue32Casc2C/16BtyI5EiE8ynWyR2O/2y1pJjq8+9K0nhrLjst543NcL36+wunFat2knX0J4Rt",
-	"1JhfrkUckeE8QyuuKC6BgBwLo7t4rzLTqIEnqrKiS3LROfPhhqmC+M5myK1sdJpgvCtPTFOObfZvwiN9",
-	"HnGaJ2xuqM020xGWnJC3Ns+q+ZEwD5xtPcHI4TL4KeYhsw8x0VdCE5dUtu44P6aY2GlOb1Ilobbj+Xfd",
-	"00SPqTQGoinjCrOIrLLvnrD6u+P3oG6JthAUo0zvJ3NgfbKIctXub6ixb5wRe5PBFrwh6Ml2AKVTiyu4",
-	"eqBjpvSlHzQW89EpaNRM368WfaU9gDidgrc0INcGoYUpAHxJQqrQW2XES4CYbb5GtB/8K8fW8sCVG5Pt",
-	"VtMJ42QdVQa71OxR1QDMtaD2OcOsmU0ftgovmmqa3QHmDXu4mKphIAPLjSMppUp6InnEmY81luKtWKCN",
-	"RhPUyLKv+rBH+tW0P1ansulWaVenssSJ/DF0BwaL9Wzop2pYDhQzO65NrW0+7sqDnefsfR4ZKoWi6iZQ",
-	"VP/M7kUCXmLRnQJsu/Sf7r1tbZvYoC3a6T686HQ6nRP8477544H/p/2P9rJwQ/0AUzTckvzVvJc8zqSI",
-	"OcbzPpM39jHnsFzxCWexlqomljg/ug0sXcc33iBKzCoDfs3BncIvreC8jrD5iUZvXQsgfKS7+ZFfOZ3r",
-	"CXBt9hgi+9zZ5ueeCTlkUQR8F0m4cWiJiEMJlMgcz3BbhMMClLZZ1bXN4feF9ECzY0bUlgEFo87knGtJ",
-	"OhSqOZhnt+AgsS43nGBFLqK+IPMUPIQ+mSBytibiDqR1WsagrTPQ+tYI09Z2yYiuKeJvJ3yxWoa1CLXi",
-	"kPJlm7zzIXLnnV1QRWLsroq/dEDURtmjt8DJD+edhz/2iQRlR5TODjmOdT74Iva80LOkfpl0DXJi/ycR",
-	"LZtxD0/+HBZF4s8QNFYMOoJ+JSQlr2CRpWSfC7qWjptSJXZ6wjqCvCvf5XAWuGa32bwznaCObNOyzWz3",
-	"puD2TP/r/sndp950cvJwpum/TxbRuUW+q7eJhT5dJdz1JbU56BlH4tNrOq56sbvtFO9xOI7lufRp8a5H",
-	"g2cq73DMKrqnNTeq2h1ZtxoY1+C7FiPnnYebn3js+9eZB7o1PnEtxAsqLRDbefeizlzUfGbLD15CxOi1",
-	"WUfzcO9hra+9pHz5LaTiS3oLmSYEO4jDgjF2+jnFFPqyzoeTlQi7KJVHnuh5Yj1uV+wYWO7XyojzrZje",
-	"74B/nG9+4pXQz8ScR9+CQo1Gvzt1rngZyoaT3uIVmudRYMw9lyVRkFlC3qo0uC64D1pmrHIxA06oIguI",
-	"40fOMGd8TIBHDtYc9VgMm7p+Mjhi7Jc/BMKBYUjUEy7hQpIpjQzPWtoUTogVoF5KbrAjFz5/82OJAoq6",
-	"82WmbWWTBXk+ekl1OAms9bul6rrCf5qwiVaqszbVS6/Q41FLKT1y3W/MdS3CYXTkuAnH3ULF621+4A12",
-	"2LZpX88smPE30A4fNBvoW0+930AQ2YOJTugWunkRAshGg8To8ErkKdzBOi//u4lA0dByXpIo6wv2wacF",
-	"dqvMeoAeGRGGac1dC3ZR6at/ar+/P+8nTbqv12F4Xdsbo5IbWWAXy+oGbgk2S5LGsiTtilOhMtpt+v4d",
-	"kN+95pfruES02A+J7aIJriXPLBTuTspmqVf1mZDYwmLBQZLFRJCRkGORBJUnFLEF7iDCi3oCS6OAenTt",
-	"go/VNtkRMWKy4PPYMMOrr6i53tmapzw3QMdn4oJPUHl3DEnv0YeVxSuvoE/EakhqdP942sJ37nH5Kxo5",
-	"adtHmtuQPcjOTDZ1pax8UxHfVpApPvPN9ZlM0dyTqELLZW8rd4dY8JaDhM815dxPsDw7pw0Bc4wP6wko",
-	"rEnScwXqEVbWDYFImKG5knOtZttcpGWjH6tjxwgDl5JjvVLfpGldprN+dzX/v2I2TKUVZHZvquK5rju6",
-	"rRWrHdJd81234Rs/7O7b+ctZZLOkVNEwf1dqhtnsmFlfNRLsdlg6hrX1ZZsHkhRRbh4D9hfcdQR/tMSC",
-	"Rvj6+0wzsH2HB8NlfU27yrHR7ViN+8+drm2VlRJcnXdH3fQRt1BPZJtYj8U7sFCISQFmoTvXWe7DNb8Y",
-	"dvPIB1UtvzL0W+e1w25gcaJxUfML1L3IjjOt81VYAp4p/SwbSvJcJjMvrfbXvtR+parde9TKKtLx6CeF",
-	"5hs63uRLzN+v4n91z887GfCurnlq9a5e7qaLjjvPhbLw3rpq7t5558t6L5Whmbo7Bl3/gDt4zxBWDrn6",
-	"GofXyoHPpq0UOusGL3+7XL5incXLZWfxMv774vUTsXhp/v9s9uDlk6cXr/7eIKaeCv1jtkvjbJeMxpRW",
-	"6Ga1y6xKVaFhNsLLqk6I+bmiHI9xWyolKVcWeK1Pep0uFo0ppxYuxVwqpyjeWHZz0yLnnYdOLospCA4f",
-	"OEYBjBHItFE5y7VbbKma4p+4m4pKrldjR2hxLgUHLOe7TjFTMKyhCCVTgf+MqQbZJjdvMJLeR6iVv3Q7",
-	"N/iDShJ/cpD05If5zNj0Zx2ifnz0gadJ0i1CVTrMbN1jUjuo6NQDWNkAisvewTVhitzCTPs3fOA3hT69",
-	"N65Akgs3lhZRglCCiHpL1JU5QORWGJ2PPknXFvLlFXSzqpnj1jyyko7Odsnc+IRd5x1DMc3F9jYSUjq8",
-	"wOCSTEUMHrBXkdRBV1ceNuT1tfnsTzZb/yA5S0fF66h4HRWv/SteW+hQVe5AlMlMIUpYIeiYlRtvUThU",
-	"d0vxQcjMM8kjhdS3dY8n92EPEp+YdnJp2Mzmj6dP+AeO4dCvH9OsEXzNnZK5gt+F5/YnbGWDBLMXRdrq",
-	"z6WO29PPmX8VMuhKsPrncUwkhEJGNrIhsUZrnKiCDo6eziOGjbPb5CbXa+oGNeUb1/bpxtaMTxK4AfjA",
-	"Cx2lbOZ6Nl8VFRsr7lFdzivDr27IDz7MihqvU42T5lSWGxJmwQ7MFbp0H7cAC1bD7TtTAMeU16fteCS0",
-	"3C3UoRZiqaK4w3Z8ths6uUFf4sDx0xv/xI3/BbJDNp6ALNN3x6B3UXe98toqRQ5zy2ZNhxQzRRElBGZS",
-	"lQzSrL0NblX54nLzzbvk1vkDd/bAHdW/o/p3VP++a/UvI2cK2t9R/fp+8n9z8uawLrxmmRvpEHIJIutU",
-	"mVOLwrpFmkjhY1X+xp+WOdDXRGOwPtAW8W0WPXYXchwf2UJG98hccuhkNsdtNPL1fE7ZMq8oyTHGqf3+",
-	"vGG5DhWJSJIpQdasoLIoyg1q4Dp1TBnEi3gibB5Mr9Or/cylw+8Kjkbg0QjcUxYsHnFCE/ntubGHNdmJ",
-	"E9czBk8R0fzEQggdhodeZxjohCpCpfQg7MWqCghvn/NvyPKO/OSb8JM/LoWbE51BZbcKf00q35KeXVOC",
-	"w9KzdbFgYy0s5sf+WSUU7QZzJOkjSf9RSNod6S3E9rYEnfTaOBw9OwNFI/JH4kPt5xuz+I7vCOjB867W",
-	"JNu1jAngpSMPOPKAPwwPwBONeS526w7NBFx7ocMyAWrb1ykkXUPUd4JFEBEPGu7DuyMJYJvErRK7G+jv",
-	"3W3h3PtZlMPanosnbq++OK/FkfscnRS/X17nTvNX5HUba3MzpYwtIuIoqb9tk2c01IqoeTghVPkcy4Gw",
-	"ZY+Ivo5aiw1/ZKoO1tYJHaZYF1HxbZ2t9+d8qVWVayOh2D2yEFnbCgVwYxGuZlMwR+BYhrszMWWX0xe6",
-	"/6HiMVNQio5hA/UuqCJiYQuRFxMxTbupDCFEYNoRJi/7RGZEo7V0tpFYX/oR7JFctYbpTNv+ynVQSmpG",
-	"c0fdTKm9pZeBhBCY6+ENIZvhDvcze63MUld8vPfPbMxd2QfmHLt9qKDfacAV3DKu4wtur0kM0RhkK+nB",
-	"fuQTe+ETnpR25hPfhBFwcYLtTg9msKRVpVMqb20TeNfv38h568VwoyAjgFxQdpWLmJe8Ele2Q+vROXF0",
-	"TvxuFfaXhhycc9IowRzrpDTwCKKD6+4ovmZrtPfXHLCayDoVMXjQwtIt80ug4cQ2JbOXF8A1tt9tk1fz",
-	"6RCkIhN6Z8iajOnMwiIzTqhv8bZJN3jrR7dH3WCaAOmuT0mz7bkGNfR7Z7UErYDjpIN+8Ba1hvNekz5W",
-	"brLrJLjfLazqsx87Cu+9CG+/sgdS8r+JSE+THA/ohhSEcoE4jehlRJejk9xYqej7PPKI6OUM2uSNq6NE",
-	"5B6mtJBYoLp8RJjrdAELy1M88ngradnt2guWYvO4qf7+HJmlublnxdzcBmwk2fVjFtbRwfkH1JfEHXzj",
-	"HCwJSsR3B2SrV0nHUARUonMF6IRRAJxo4bvXUWM9GeapfJlP4vsjl0lTvaTuOGIQeeZs38mUrfwO04xY",
-	"rLhB2MmQxQy51iNyI0HL5Y3t9sWSOv5SRmxWZp9ceH9BIikWg1BIaZuCN+CoM8rkW1vNfSCeeuSNR964",
-	"D1WW3oJLd5+Ht97TMiphlxIP9XoXVG1uqOXycLwQ0R+deexBLnB62PDL9m32rI4pMjbGqZBkCBPGo77H",
-	"2PO8EBNmsCRwJMU0kxOD+CG247Zqk1dO42SI1iAdouwUsYJdKL05Dw6plCybr4PY6OYbMYw0obHgpSxV",
-	"y+X3yVBRiAwkTMXdV2CoTdrluLPjhVvTsZUZ4O/sFvpox6Hq5Y9F60dpsCdpYM9yrsGySGQB4eg630oe",
-	"OPjPNYXphikjGC/2mCkCUnE6Re6ogMpwQqZUhxOwjbXTjpcaPukWRhnhznXGD6lykL1hiEDTe0EYfeJm",
-	"Uwdc1AOfWrGDTTkxqdrCQjq2UFaGjX+t68FZD5Yz/301g5DRmOllzVGkD+w2lsIGc5HbY6KFaJMrrJzD",
-	"rqkVo2E8jOcRDBhPmm+WAFm6ImM3pqEQMVB+EMjMi+8WMrPbKduWj3vNcDEb4JqFhYKreazxucEI6lRw",
-	"N6nF9607bNwCsPrecJ7K4vzMse0HT0BOqRaxGGPL5uoGfvVd75YDrPO8O7o7gg2WOc89UxJZ/OeMbPHi",
-	"4rBQg4ihQTmB6UwviXeCIr4dT7V5MRqBhCjF8wUJiHkyQbRBFC45/791W1e0tHziB/ntNPItaDWCsQRP",
-	"aa4EYG1fnsYEO5OGoRiRO1CMhxD0e53Ow20JuRkZP+ezuT5QF84dmWTjhT8oV/2Wm1TGZy+jaIfeR61v",
-	"AVnm24bq4Ngt85uZYV8dXzeKCCWJfKop5SpaNrinTj8nmEZrO2YmAqe5x9k+mrHKjzkDuyGzND0BB87/",
-	"ddJvTdfGt9YbprxHYMRieGTzeL0PEmGIldOhvIeUE8Hb5CdMY/ftQZSmS4I2p++2YzRBp0RJIIh+ha5Q",
-	"1Tc2qc8SwMj+vxH72Tw5BcqJveLQpUqi+7O53lbR2kfnxqOGtb2G9d+dLx37F35P/QuFJBGgFk+xIPxw",
-	"MvwUOWGlg/RFyh191Cjp8WMotE0ufeaUAsewxQIx80v4Y6IX/Iwf3Z9XCDC/sdtLwAGlNvbIQ/vvBcBt",
-	"RM3yTgU3P3xpJY/czz/SPat65ONe+NI7gNt4aadf4cExnz42Vv2mSZYL3CWnJGAkoikBfkVlCQc8EbEd",
-	"dj9Rk7jQRCE2DHZRWAh5y/jY6jWUL8lUSCRfG2SJGSRpz0bpUVqCDieP/A+2XMRcieiSROiqwvB0TGdt",
-	"giFHSkZCLqiMSBiL8NYlQRK1oHEsFsqPyTm2WoRmdC8XdxaGz+gFCyHrAjPz0cpWYhIROpUGNml6FmbY",
-	"odPGTGGfLKHA6I6KRZAkceI+r9HmPLf6Bird12Vx27Cx/epYV84bekXv/pC5mEel6TDhY2MuIj1nWfce",
-	"2PUaxckwP8kiUGthzyO6VNY+vTF/3hAtyI0WNy4wmtqhhjU69uR7/TgKXRcMfp0Moil7uppR/kyKaZ3s",
-	"cXPvtQj2GceLqM7CTXfPjcZjVdGU2Z0VOBeiURs2VXj+/KRzlnn+456UtSd06dd3bciNLtVRYftmCtsT",
-	"Q2GIe2vdM/si/R00tTpc4/SzOcJfLNfwuHpFyBvz+zyh76iG5Ij3vL48fibhKI/z8vj3JCFtP2dU3bFv",
-	"Rda+wSTRb0ovmwUQuiGeGJZfz2ecN+BcU3Uzexf5T3wYIY2BR1S2yTsHCWGfSW8yhghdmEcxX2lrm8N9",
-	"mC6tqROz5nbInnjAlqZIfelcX7weLYijBfGd8ceMEoF5+9yokAc1JFQs9HojAu/w/pdiyk+2+Tfj5L0x",
-	"M1pEix+LEFaXyJAgysHtYc0q9lWzmJxD22iRRBAaLaXc9rjCEW9IQy007kjSkxKWUrctSWnrctfbpMgy",
-	"durq/pTKmJkFcz0YUKlkuPIjBZr8sJBMA/mzYfj/Z++nH/Ozybar6WQge6qbv9cYeqNW7FdYoFvWAb5F",
-	"ksZWXWuS2k711iatmMfDjfPABvI7zuLjXqMANVoj1Wh3VLvb6T5yOg0xrTMvk3J11T6GHb9JOAB3wMbA",
-	"tgoGfL18ijVSxoz/RIxG6wHUDP9DwC0scDC/AKp0iwxBLwC4d2JhJz4tbrBIwry5XE5csym8xrn9rnxT",
-	"JXzkfsILm7ZYQyy2KoaSf+ee3FZu1TchLxqpdnRbfXPERix7/Z5ijKU5669WE9Oxfse6trlY1Mi86pfZ",
-	"xkBio3sLbuv1J0yrlk1uT1RRX0s75xFI7LkJzCZiKUKnAu+AKbGmuoTRXEHUJjfPRydo9d6QKdbSMk0U",
-	"HQHRgijgURXONI2ibdnWXszsesynJkNpyDIOmJE+GlkwA6zhydVl129UuTf9bpt2lo07UyaNC4IabRpL",
-	"ui4m0sAJ7W8mlZqeIud5WZU8eMGZVUlpuSs55wCYrAwhU0zwo2A6eny+AgCFk7+H9e94zfv0sydnnzy/",
-	"PvCzHzF0jPj89434JPrlkIa333mIx6sgm8zY5WxDxkXR56hSgYMQvVbepOrllEaAGuxCzOOIjGEzFPg1",
-	"DmKj/1Mo55z1tefuk67u3JXzo7arDlyDfrAK7G06nM/tyqa9rM86tRUX9AhPLaoL4wMLzJyuUr5t9X+7",
-	"huAN3I6F47zOW7BCUUcs1535s8uYdTHmkHIydAoxRGT03VZrlRe0FwuzxqAVBk4cX2oTjBh5+BP0GawD",
-	"57M164UT+k2L14fz0QjkAKMmGdruVHGzUnYkYcp4lH3Be+QO3V7nYytQsdADpWGWfdO25Hw4S34Lhg9o",
-	"/LM7GNTlqk2EgQKtjVBdLXy3rqZBONdG5053rddJrkVAo5jxFX7tJPVgwXgkFoOILlXQf2guVB4Ed6XI",
-	"2TuGLrG94WBK5ZhlDsr9XuX5qRJYDudlwIVmYf4rdYVitczzV7DwLz8e3/DIrceUfkqv3yu5nizMBbYb",
-	"KczioEJzHY01F6nmsqEMs0P2FJjlKKfVbYn1CWjK4iPSwO/BejwiDVQiDayi0RykYBE10NPPLgNkLQjB",
-	"qgbRPJ+s8I4jLMF+DszqYXHApkwRiJjOtRT5Lv0VRsuqg2FA45h4HaUExGAItuotpy7nA2lJe8GM/wKD",
-	"aguQNmMLInRytMmN1YD6BCXtjYORZfZTLgcVA3ilaaY7a9z7CIA1UKg3qpMPrTr5rVTrI3s5xjC+OljA",
-	"AcTwFNZJ2ZewcyW/hxyhEd0SWYx2U3vnMqLkTeIVWXGUNPCRhSE2Yaryi9nLR6zFstwWtzhJ9kYsxmPM",
-	"Gsn2KbL37Me1ZeSZyp7Z0xlVaiEkWjzlnqunPLJJKG4kf1Iu/1uBUkxwZdGCZhKwkt6/EDNP1K311Nl0",
-	"FY2A6VQCwRdBRGJ2C2bWJ4yXpFHb4vg3foS7oP6g7NODdLaB6x1BJkIqIEOqNdjmReaRVsBhkb2bkljw",
-	"MSa9l9xem1j8XCxXqicgz1e3xD4e/R5czN85TN33jfnthJcHjJmllPA1uIOYmVFme8esDypyWCSVFC1s",
-	"KUixyMw1EbwkI8YjxseYx6KSjqG2HEzOuVHSicJKVdTeBYkEoUOjlWNvwlBEFTm0bwuj3BB1/FksyJTy",
-	"5Rao0t1mqNJ7DCmGEwhvDZc47/ZagVtKtVOu2LpGxq4pxB3wSMiBhN9sapoR8drqITOwu0l10tK910qw",
-	"6SOg5m41H5onDQdNB3laa3xm8UaMMzWp7tx4nmv4TLvD3oZ0rqSHhNkuCZYn4D8w0WtDj0gt2XiMPSHT",
-	"tmyNekJmTumG1pDZ83xUnkojgzqzUiBJxCLUMkZoUDVrhlDkgFVRvMdiOqMSFIE7I/5d3xdfAuXOPupD",
-	"0qLz8OJmEgxpajaFPqFEoZGEt/0mGLd6li1FW2F0eEDzZ2jVpug1ZC8NSMcM0NAKek22PPRXlsjKzv3z",
-	"fP7yIxIbceC22TB5lCiLFALJNW75uvrMd98kxJEDetSca6x5b5AKhcApE+u1gBmIWYxoW9Os1UCmdIlu",
-	"OLON5VL8jX/9BvF96dBHU3vED+xRjRwh95QtjKxfCLlHSd4ko7rcWofYhZkCBfFoX0V27gPrBJNf6KNE",
-	"KjPn/ep4J7I7ajur63WbJlyLxFRwH7JquCUKLYjRecllchX7zPii114ns7vlySbpCfx2SSYR1TAQo8GQ",
-	"ST1BTa378KRz76SToZafgJdTSzhhcbQf8NxXsPCfOEgGSWGa3YcPOied3knvYX13354YSEP2cQzRH5u4",
-	"/TfrHpBy7f3y+YLadfo5rcn6UqmDXfrhFKSQ140UILRpKfBwlkM0DdK5Z4+x/721JDjUsWoqvt3O1g7k",
-	"o2FGhnOdP357ak1QFpPfWjHZSyx+naguFb+ziRW0fz5/SM46pNs7O7+4d//Acnm/Ifk/NrUfQ/EHjGZ4",
-	"PnDLEQR/dHgB6gOV+XLCkiin9eq525NUoKw5hYBB2PBE2Mb9TBItboErImbAk+Z0Hjy8VZ3ADzy68gOr",
-	"E/R7YYPDGA4x41xMwLDDoyGeP2UvxLiwRocOl7WqnWGI2+CPX+mBiqnSxKivVW5fxBKrPCfbh5OsfbM2",
-	"3OGi5kkZG9xhKlnwjEkYiU9EcPKC8fknhMaaMQm5OvmLk7NO7nVNyu7NsgzMsqwZYBMYRRz6Os9Wksxw",
-	"JKiVWAvY3pqJ2+hrZqpU+bousTbF1a1SMgQqwbHiJJ3mjsYM009I94K4rEYPnCJhJEFNCk9oSSML20I1",
-	"uXnz+uqaZAXIqXvqBl9qIUk/aTKjTKJfbc6tUKNRJEGZb5GFFHycJsXYj0dMmYWOkhUdg1WWFZ169Jcq",
-	"J5zjBbtkw6zJJKubIFOb8h5LiMyBp7FqoHw2aeMZglID3EYjVJd/mwz/GrLX7G/P/vn07fXfr/72sA1n",
-	"nXbYi/lw+qwT/V9/i8v5lecu3QvHr/w9jGOSLJbkmN0flD7cvcgxO3+vH1g4koPL+v9hzRZu9KAJ28Sv",
-	"DVzs4iekifpb5U9WCYd84cn9q7PHYz5QoCCcS+wB9/5jUdNpwICD2XwYszAoasWeqVVnAF4brqhcvD3L",
-	"Nhl3aT4cFp4LFm9RZCxEhDrwI7KYAM8iXC2oESUKFWv4wJH9ObbmG+2cdVyUXNmS2YRN5r+DSFUtgu8z",
-	"+rcrATAf4MJqWGZwePMH7vm9S1qEiMRUG/kxoTx9MBQzBg7z1RsFwCPVSti/njAYuawD6ZU7kO0P/AO/",
-	"TJ7RmW5DbtTg5NK5RRo1RsUduDRJTHZiHn70Ycc2T/jAVwSCe9ceJMKu3KpBOoA9a0dR8HsVBdc5reco",
-	"Dr4bcXCl6XILvbxSLHxOT92XdZ6T54Yp7+oCaegBOYJr7M1PImwvO2fcH96aW5vZs8b31hQWfZTAos+o",
-	"nqSu+Awv3QUY3eMvLWA4EeJWnZorM6hWov4Bko0YRGRo+4soNuZUzw19KC0kWBXJJcCZG+AOuCbPn1il",
-	"QPB4aWMkVnWy6syEcd33HaAx71YCdeUaDm7AakYe8JxpMoSYwR0oQ6BIqW3yFP2eLqvKamaoCfU650YR",
-	"UZnXLMkVTrRdoo2EwO7AXn5nl2Uj/hObgjEppzOc5M8vLx+fXP182bu4l66PVY0QC4VHVgmlCzIU0TJ/",
-	"JPRfuvfv984uLu51Oq277l8uehf36YN7D+E+hDCEiJ716GhE7/XCKKRnI3rRDWl0H+7fpx24uDcaXZzd",
-	"izohPIBu50H0YBj542MzAtIDZCd4cuXHt/YYTemnF8DHehL0zzsP72G6uP9FtyLLrEqH+4/T/8hpPMHn",
-	"DwGLPgT9DwHc6UH3Q9D6EAjMt3a/BK7xl+Yz+CsPQcHwpW06xVQ4i71heMRgPosMz/sQfCnPjhsyTjGb",
-	"rjjy7QpZrvDktyw4rnSHdGvm3lQ5+Lby+pI7Ene8ztPrTIo7Zk+c58WeyRR4saGBE4fR0e2cP7i4fy/P",
-	"q6m9xx/LdcI/P9DPgXWo+UZxCuSdp+C5jIN+cGqxV+m4jKxfYEUX0itGe4ZgjDJlU9CyDD2fk6mC1X4N",
-	"7yaigPzUsu9EwxM/ADzzKl+8ufqmnzywnGMjTJIJM6x3mR1JWqVQPhqqfYZrJPx80mfa5KmtVJlOzVdc",
-	"oQsnN9kMpl9gadHhqfNh9jqdFH8v8zbsrdLr9KzZjE025joUU/DGpPU2LkH3HSrALcwsm1ywODZrFlIp",
-	"mdeZklm68VXO0FZ9KKIhjslcZZ5MTuLqkz8DjfWkRaagJQv9MjNjRnMtaZgdgDlPRt1Yfcs/VvFubZlQ",
-	"K2X/ac4/3jZirkJxmvmCS3P+8vHL/w4AAP//",
+	"7L2Jdhs5sjb4Khj+d06Vb1MUSUle6NPn/+Wty13e2lK157btnwQzgyRaSYANgKLZHp0zTzMPNk8yBwEg",
+	"N2aSmVxsV132ubcsKbfAEisivvjaCMR0JjhwrRq9r40J0BAk/vhUAtUQXmrzSwgqkGymmeCNXuPDBCQQ",
+	"pglTrUazAV/odBZBo9c4ve2chiLQQqrTdufRRbvdbp/gfx6Y/zz0v9r/hZ1GsyHhX3MmIWz0tJxDs6GC",
+	"CUyp+eZIyCnVjV5jLtmJhBFI4AE0mg29nJmPKS0ZHzfu7pqN59d0vErm9QTILUjFBCdiRBYTaigmaiIW",
+	"vElGQhI9ATJ4OTp5TXUwGZibKCcQMp0d1qdG91NjLa2rJL0MYToTGniwfA+ziC7NY3kKB+Y9A7KYACd6",
+	"wpQhz9BEuVqAJFogPVRGDCQxXwelyYLpCd6l6BTIDSwNsQkpwOfTRu9jw7y68blotl6JgFoCihcWKZjN",
+	"BON6Crx4lVPXqyx1sLelfhdfvpzNIlY0q2bdZ/FtRJt1X1BFRiKKxALC7GgWlOk/d9qN9cv5HrRcXo40",
+	"yNXvXUEgeKjMcpmXkSGMhJtGDl800XKZ+eTFuqmYMs6mZgU78egZ1zAGiXR8+PDhcq4nwDULqIZVYn4R",
+	"C9w3qZuy430CVOJuotH0z58aAZUwisSi5ga/azZmVNIpaCcuLoNAzLl+WbIe1F7OkrJ539Buo9lg5iUz",
+	"qieNZoPTqXnSva7Pwor7ao53rq7rZbKPS0lPbqlLPm77IvKTV+4+hGcocMuot+K4LuFhCeH2bbvTnJKO",
+	"v8JylfL/EnNJxIKTOWf/mgPRho+sxGaKBGI6pTxsEjUPJoQqQslvv7181iJXwEPGx4l0dHeuykxCx5Rx",
+	"VAd0BD2jzMbsFqz4HTGptBPCLXKdfgxfRLnQE5BkKMKleYWE0Vzl5cqD8Gz0aHQfTs6C9vDkfHh+dvIo",
+	"bMNJd3Q/vE87o4fBxYWfZKt2k2lOTc+JmZ+1AoN+eQV8rCeNXvfiomkEiP+9Y5hUa5DmG//746dPX7qd",
+	"k0+fvjx4/vlP/1G8LiNUhcVbaWDU7CBWpUsxN1Ik7OGcGa2Zmgs7UeedrlVuSkxBcCAQKSDBhPIxhGbO",
+	"FeMBtMjgPwdE0xtQhPJlXvd2UDQVz5NT3VUn6P55fn6KtWP0rFC2XpKQLs34dcxYPykS0Ah4SHM81m13",
+	"75+0z0465yWcZL6wjuz0yrVPHn3+en53Yn/oJj8Ur+I7qtkagTazl+vKhGGJTHCv210oWNVeYCWhin4z",
+	"QO2qyHxmFNwboqzabRKqyVQoTc7a5Of3L56SB93z9r0WeYs8mhgCilBjtY65kOU2QOE2c4SVct39otFc",
+	"zSh/IcV0dTzmr87c40pTrongLfIMRnQeaTQjuFi0PDH/moNcJrSMzCsL59XsqBPNpsV2kyHnWqwS88Qb",
+	"Kwk5WVooWQKVhBrbhwzM5wdltGmxDWXXbApvR6Oy3WqeI2I0qrtdRyXb1byvL0aj3ffr9XIGFYwGYp6s",
+	"Sz2UUb+cwa6U35mH1UxwBdZ0S2g1Q3oh5hxHFQiugaP/R42tbb2G038q6zrEw/maMgsqGxcwGkGg2S30",
+	"Z5IF+JZgLg2jLhu9xvPf3jdQVAvZ6JnH75qNim/HmVOgNeNjHB7Fz/hpslq9H8y12QNTxufazEKn246v",
+	"hUDDiHFIXT0/bzcbQyFuGB/3F4yHYtEP6VI1eo/MhfloBLKPLJJ6KLliPYLkUrvZCOhMz83fqBwznlx6",
+	"YAgJ5xLnOvnzWdtsB2TPfiD4iMlpozeikYKmdxn6XGgWZL8yFaH1IPozkGbd4o30Am2cW6aYNn8UfeMW",
+	"90cA5s4Al73TbidXxpKm323omdElWrBuPqb0S3L9fsH1eGLQAcqPwhgOPOxrhg7Fx6+N/KTZRUhTd9dc",
+	"vaubuemifffZvHrKeJhem4/4sk63jVcN64TzCPoRmzLd6HUzf5xzzaLcByQYzjArZHeBmQ4VCd1XGmbp",
+	"WTLMlnDmf0gYNXqN/3GaRF1O7VV1muPCZ6Apiyy3VhMvqdiNj4cUfc/ddor34Ouf0PC9jS2s4fqZFMMI",
+	"pn8q4P7Ab7JbGrGw7+IUDUM3jsGS7MMXoQBFuNBkxDQaUuaDkga6RZ6iYWitS5BSSEUiprSxCkOigKPJ",
+	"iIY7ilO8A7fKiEFkpIMxyE+VplKrPjUUTEEpOkbqFIklptkTlpmCatK4jTJFUz1Xjd65YQvNNEry9MiY",
+	"HRfOQiJ2T0MRqP+Rn5zK2+KdnfeyjbBxVh+TgZ2oATGcrwjQYEJwwnBacbK1cEZ5yxD21DpNl0EAMw01",
+	"VUHOta3sJTtPrdFreMHQbERxoGrLmFN15vNjLZjmX2GmmzhXAZWSQUjEXBuvUwnBzb/GKJ1JEYBSzmlU",
+	"LfJKiBtjmeaCaU0ipN3KdpGse2qd0cLAXoqr03G7dZwd34eDcav5THCot5JG3UHYHy6rRWpwEW3MuI/W",
+	"h/eA2p3rTrvXNv/3p3an1zZm9hYGg3vEqa9nskX+YlQS+QBDtM2Bhyr34e51+1HvLPPhOlvSbL+oj3Zr",
+	"/qU4mkYz7ftUdqFmdGknNTtBnYs0nYn+sYo8EWqFpMTPeSHVcIIBUBKBnOIOKrMgytV/VePsoNq7rn6+",
+	"a1or/9+45xvP51LM4PQJyIhxJ5j7daxJfKDQbprPwmob3p1DNHqdbQyCIrFkGNoGp9LGgHXTUrIlJ0PS",
+	"kaX0ucQ6eVJ0lJGJxJ+kQvHrXrQau3cSio8iFuxmfaD1pekN8LThcZWOO01EFCrr6Zrt0SKX6iY+BorD",
+	"OeZF1uIIJkIo8NE+6/RubzQ8yhoN5jN43ONIzlgLqcHsy1AwhICNXRnHKDEYaBSJBWHGUDBTOSCKLhVZ",
+	"TJZoC9jg8hYuYdbrCgRX80hbp2YEVSRKCGMJXtRPXcRmapcVnZH/5b7W0tbarKNMIsrHczpGV6ARAqqP",
+	"xufYOVrVLjNjSzFl3D+MWTZ63bZZUjWDgNGIaTOMZ2AcbxGJ8bKxTgRVXlM7+2VLmoT2tzb9Xwg5ZGEI",
+	"fCfeG8Vvydj8TPljn58UkSICs+twzzEeRPPQRZ3EDKy3uyuHnSUc9sZvbFixxBNi98VabpBkSpc4ulDg",
+	"wJB/MrJzrtZa0xVcrORt/RtY9qV9ZWrWfzMCi3BYkNwZAgo6f3DhjIMdJ7zbzYo0PB+himD8v+BzKz5R",
+	"8Wj2tSyD3AwMEuJWTnHsWnENktNoRy/YvSSnhVDskoXR0Qsp+JgITsRcEsVCaJG/zYW2J8Z+Pey5iT1j",
+	"mQmpCdtxuS7SbuslwQCv0QdiLtWqt+oGsY+1yH2rRa4hioiaz3BYmILhRzXAdXgj9CaFs3kduND9Eb4l",
+	"G4eQYP10d3aYPdvdRfqcZ6WP/3ZmXhOi9rTJs6PBPYYeJoujEfGhqZdSWhAF1tF350TbBHyphr4Y9YdM",
+	"6kmj1+g8etg+aXdPuo+qK2J0hpzCvQwpcdSg8xN5v19BNNqPLvWvL5EWqUOxrbXpO4xqhsy89gVl0Y7S",
+	"fpZ6XX9k35dXsEak+fNUNEziY1kjMMh7+4MLMBijNoSAhcaohcWOO76TEv8vdYaSKVC+mLAI8gxQNKR9",
+	"sELu+3YmdCr/C5OAUqleGAtrNXKL9j4+U9nXssUxx7Q6AB4ST0oS9TH7aOVwfVcV/TC1Rv6LRjIAhKum",
+	"UTHle9EBNq3O+xYsmMQrw+zSTWkIxNiAd83GlXPtX0gozO8yjhER892Y1X/kit7WjnHi2ZV56uP2Ac9q",
+	"8aoDxaBqh5NcxMjumU2xlYJQyd3nytsouzAFmwkvNBPGwS8oy+JmYxOKUk45l2LrHXItxCsqx7CbNKDL",
+	"SNCwr4XoR/i2vCTw6Qv3Ly7O7pPhUoPaVTKfZQ1zn6ekhSCehizjrxC5LyN85dPI4NdCvKZ8udPEGlqn",
+	"lC/9kYpKT6x5u4+A2byPOQ9BkgVdtsi1jNO/OKFkKvZg/nXT4R0hiKGMpCjLTPcq6XuZbvNZNGo1ETyA",
+	"x0THA3XZG5jFeoJprIMca6QubeKQVC4skvEbT2eb7qY857l35ZlFW38blNlSqAZG5N3bq2tyets5VaAM",
+	"0yubEji0ia54267GfSdZ3VdifGIzB4uVaH4E+1ja5JtTphQa+c6JlETcQj4G9OHDh5N8lvC6Bc0nFftV",
+	"vaUsosMIdl3R+D25I2EF8pYFQALKU3ETf2rm+DLFrhHVIB8750bREeSOzHIO/67+cj6e5IeRJbBg/ePx",
+	"7sd9nlGpyQJICDPDAoKngrd43PgNOd257RC+hpDRaxz4TpsjfmF/at7Yx7ks4nrUJLjeT+3XTszXeyRv",
+	"q+2qOy+yuhOpwhwL71HHFK+ufOFg9q1KDQ1JDurc7EF0uTydrUaSdOJT8+ODfBpa855G74zhJjUDFR8D",
+	"zlJ/WjVsNyaWpQ7xv65ei1Kn1zXqPZI0t4+rafP+e6m3JxUvYvhPCDDTwtUm1Bx/6oy6PLHeSqzIy+cm",
+	"YSOfw7xxttxpRsFcVZxua2cXPI/Bdjzw1WBPftftu/fCiir3GiolXa7MPVKAH/SE+8+smXGsIXNrXmPm",
+	"44nJZNlmc7fPCubDn+rYBcOoY6PXcMcS6fV7OyIRaA3SVja5iil3Y0HRVDLVaYra7fJs+0+fropWLF6Y",
+	"TetxBTiPKVdr/TPXbAr/MPfl182vlVs6S0D6xWuW7/kt1OYaWso0HyaChCzEo0ZnxsSnr2qpNEwrcQ3V",
+	"VXOLm40bZoWRX2GXn4IhRjMhoZ+RvoscmQ3AlNHdIW4M/9OMKrUQMkzdF/9JggKNImg8hrAv5roPtyCX",
+	"iwlIpMoYoP5w4/O6TZFT/MlRPn60SRa+7nJhDNyhmKMdgtO2P0bHOcNp3rQzXjFVd3fEZFaiN7MNNwoo",
+	"fOMamt85yXAwcl9TTscQem2zQnCzweGL7gdzqURBmcNrxxMYrQQSUaXJjI4xt3O9Xtw49CvtvIC1Y8+z",
+	"q89ecwcHxjJf2ZI0iowxYg+ncvrTM1KioYZCRED5dxOouXnLycSY4OKZ1HbR6myfEtNhrkC2yJWmoxER",
+	"PFq21smu9QyihfzV3FjIxaXj+DUnF2fx0Yu1aqxBPBqZf1EyF8qtSxcG/TtG+OrtrksSsVsXuiNirhUL",
+	"IZuHY1N03gh7cDqhsxlwLEhhmgyXhGkF0Wh1121htcaR2KpqJR2UXb9AWExmdHPjLhuorUBWKka7okq9",
+	"2ytGIwWxO4Cz+ZMiRq9ndOna0XjXZ0NU1t61nU2SiQt/rWvlZwrMkhfFlKenKlnNzDJtNHj40uXa1BWS",
+	"WMoVHx+ShZhHIR6wkiu6JFSTCIwgpyTJFGoS66j9pPAYqun2vCLGGFrOQD0maEDYna89bAFlIeFUSrFQ",
+	"TgQLFkCB3PV+S1ZzbdxvU/rlpb35wsph91tnVY+t1qegIHeF65jpua6OPW+pZ+rRnr4j5w9aZBDCAFVO",
+	"pARRM4z1DZdkMTG/Ab1R5o6Ty2uMbqSUyFm2BLZbPNCk6GitQhcccLy2jGb9zSgFX5sb77JpYUUaYDER",
+	"EVjF2cQDP7PgmEgeUEw5DDHKybXKDa+zqiNXxufyW4tMShvIGEIk+BiFqeBe5DaJEnaz6QkYGhyEQUB5",
+	"yIwAUXjzcEmcdDnIzsrIifS4u+3NpburbJ1Koa3pxthSsGHB+v3GNYs8ZkccB3CJ/2Y1WQRkZivRq0vh",
+	"VLb9GvwEu0D2XtwlM7pUldymgPIAoij+REWzIpvTX1VBZkInG0nLZPZ/LdTPNb9fW6NXpHRLxc+FLnLw",
+	"rtPmDt7TIm95tMzlJGe0e6GpWNOw8AUIGza2z1CeQBT6bR1XFVTf2K4KcHN6jr0NjQGqitFpnEcSK1sp",
+	"NLg5Y5wM/vLcngNlCoW+Zu2Ju0HhFNpv9gMn6PMfXnqvO4QgYhxCo6tjlip5Y6qC42uBDvxR7Tul58FN",
+	"ke6waXxmino27Gmtdw4QKkKJrTDd6NfExShrTUe8aSdjsyIzrDNMs/UdVWVJXOqRn8GnRoKrlPussqxN",
+	"MNDhEhnsHUYsoBV4AzAjGfZPowKtBGpjy9gT08xAt6QlbpF9vWJpJ9qpprHt1zvLDxmtkpnlz+u1+MFj",
+	"OJmimx8hgJOtCq4fjMUijKIMKkVcPbtK0ZcK0NTU4QUewarIq/iy2uZ2Kf/WETZFfJRmGscKSFzTT23B",
+	"yP1XKyynK/Le4Vxqc3BjFWehkstTNUiRAlqoUd1+5R/bOOt5+lOfrDDBL/lsrrcJfFJvfAWUk6GT0Las",
+	"wdYCC+7yGHGxW8ToH5WGfkMxiV4UWu4QkiENbshIimlhuDTNq+7oytZOrWRSMm7vRX/MwiZxEXPzY+8e",
+	"uLQ4pemymMNLoDBSBKDXtYovZ7zHgqFyj1s4oYjRFSdKRMZ71M6TtVGBbrtzPx0laBdFCUrxONIkYrSh",
+	"hMaUEW1oQjxFBPVaR0phwKIQ+yNFxqNyIugEaEioXyCcGeWz/jKUPDjbTEch1EiKkPZq+TrMVHomRhIg",
+	"FcmP3YqyAE57DR35+t36hKS20XaUlAGppEh5UG0b07meCMkUhGRqxCCJ6EwhJlmdjf3w4UaSdw6frdRx",
+	"pwZbKNOe+vRdzKBxB4eJ85lwxaqUKEOXWbfUm/c+RkUzE3fRvbjf3jh109hB88f7aWwbf56R/puGCCZA",
+	"Iz2perC/OdZUUjGfFkvtlUm5mhhl4Cx+t2v9TtNW51iiMRpwYl5PplTeoO2vsnyxeaJKcHtSJJ6tUJic",
+	"OAMPm541qPPzAuu+UJd5pjXGZWrz6zrUoBR198s3FYvDEmTOZ5TFKdRNq11tthhuuAx1m6V8GWJRemEv",
+	"1mqbdNDEUeeoiuMqPnphLIuZ1c11SPRWXA2L5hWM8JCtlwMuTBVlkxFAi1wSfL3ZpG0MvlsZjevfjEUH",
+	"5UviZoooDbNVWyYp7c57Hi+v3pLzbudBq5HFprw8+cfnr2dFeIZxXfiqu8WFJHPOtOoRjJVj4Oz5b++b",
+	"ZAkcf/nru//KBEoY1/fP0xP+yP1v/a7NGamWoGYyzCJLNIVwtUk6X5KpuPUWG6HqJqMmY8CjVdmcRd1I",
+	"fWavABwF5vFYGGPX2LNF2zqAKBHyPkOuwGR8HIc38C1cEDMSMmL22KNaTgtOwTVz6iE+aei0V733VRyw",
+	"9JSh5k7hgq1AY3M/RltR4N4WrgwrJYbMsEFh0SVengjpLYZ4dPFePD/rtjfy/6YR5rFSUiPsFkkuMdLA",
+	"jepxyzelS9yNZRbZZs1TDs2SpuW8jmdRam3lp6yEoCxY21od+MIvHeYd22WjMpiwW8h8+ez+xca1KkCE",
+	"ywuxZ8yVew9BLwC4VSA2xNaMPcd4P9n5cDbEBMup1+jfzkZJ5mIaBTGMVdoruNuHzwjLhcN2SAorCUhs",
+	"H2A7Ou1Hp/3otB+d9qPTfnTaj0770Wk/Ou1Hp/3otB+d9qPTfnTaD+G0V0hEWB1LqWlY7C2V+QwlPk2p",
+	"Ml5rQayaxuVeZJkDXOpSFAiQnAguM7uK7cUCdl3DPWmNsrKnixTQE7sINW2F5wyRDAdx4sQAcxQGLplr",
+	"gJhwA8qXfXvHoCD9IL64MQYT10rUzhKqmahalgj6IpMf+5gAD+RypiG0qRkck+lnjukocU0Acpn03Xa7",
+	"Xa/q5jrNyxRbE0CIvF89GbN6amKO6TNJegmRRXvoqc1L3abyOpcGm6sPS7V28H+Z8wVEkWv7gwwQeDTn",
+	"VNZgf2ok5g0kuT1ZVJAgYpwF/SASFs4UgTmLm1em5yRNbeFERCK4uXbZ2nlElYBGvrcQCemy6fWGZd3H",
+	"pHvea7d9Q07E3XCYCzTXoQxBs7KW8c8/f2x3PmOTrv+7+7F9cvb5Xu9j++TC/8m8+l6h2ey7rm6FWECT",
+	"p+rVqfpa5nJWEwsOskVexriS2EV1xcwtK+lyn0p9qXC9JIRGQNJIbYsYkJOLJ+bvhIahBBVn26Z6UdYE",
+	"GEjPU8y+8R+bK13BNhWsFBXqr52hZ3T5izEgquW1ZecILY+COZrO9LJH6MLu60r2O9LwdvTM2q/rrNvc",
+	"IC0NJSN7ewtSsrBukmu4plcf41nv2WfOr6zswSZn7XS4JoCVZuXgZyvpFShIfd4diiKdFV5+MPPMVljs",
+	"R3EVahtujOI50+7XNcqmgLjbKpGcXGAlU0FV4KEyTSx4BLHCtJopYQMZZXaKhUJzMUp1U5bkHY8nV4Up",
+	"xUKBtI2XsALcYuWNYEGMcFKFTARfZkxCsfFktpbhRd4kE7FAC816sTYw6Pun7rdciyrdN28upOilVjZH",
+	"36H3CEkkjCSoSVVCCnOX7YzmKhwylGQmKlnHz6X77fCsb4ne/jS1YvF0zlwZCqvEVjFedqhbcMp+bdd6",
+	"tGAwoo+G50/F27moaUWl3HnfuuLrGsynNaWAdj9uLKSCLxakvQRsx/C9Q7h3HOxPMXDMJKBRlA5Zbvxe",
+	"ZaaLW2uU1HanFWmhg5SpuCkr7ZixAP39uSzG0Frt2LHSZBqoLCqoypdvr9K4sypMF5SkPpaevWwV1cpe",
+	"jJmknB23MRJjnkyZsufFnvIWuQ8eMy2f/oB6xrGldatrJERsy+/ZER6G//PoNjvIgx4eabsycId7yVTs",
+	"21AHkyhFlO4Mk3dwDi5FcnAF3fbOIiJ34kRP/v35a7d5dvfzifsVe2F3mg/v7v3nf6yHH+i2ywXMeiCi",
+	"TeJnZc9PtJ6p3umpX6BVHIeimakutJLchdz5w6N2e7NI27hEu4s4J93WCrFy2XV4kycOYX73Gs+tYfYq",
+	"4TjUxcwbuZ7l1YrFPUpVgdywkE0QNl2rFTy7dgktQvrD6L7Am6oU5a9uUlGd0FRV9objlaRk2kHhYVtz",
+	"6nCxSmKu3wYQb1ckvBcMovC5lLVNdddgt1DF9ki27W6TYFv4UzwcaRKLJXxagM28Kqh9t95i5IekSe0m",
+	"XrPkJi8sngtEaDk8KG4d5ivGn7hy/ON2Zhxif2w1/pwbW8m1SvaAkKsV2nGtcT7LLARrPvD5dOggUVeP",
+	"ReZ24lYeT03I6ad5u30WsBD/haY/eMn9HUHL53oovuQubF5XT4WbqFJu/MWmjtVb2gQnw0ePxM3mMwj3",
+	"VCEVSSCwZjR7M/JfcrThz6xqPLE6BOnAHNaN4wPATfjDjaXZWCR0rXvGk58fvX+8uXEe/mo2+lUk6mMd",
+	"xhkRtmQ8zrIRHI+fFNyCpFGMA8cUpnCVQbsVmM2/YNohX2KOi392fZ6DTxdQ5XkOmSQ554hFNjuI2lQ4",
+	"OzA9cR0Wcl596mt5I2tbCEXJAlAlCgLTHZVWTdvj3GXF8QBa5ImY2+7x6DgNYgS4gU1iSiUeVkN69Z5e",
+	"flj1MX3qYflkzPIyl1H9hG91cMF6AkuibBorh6Zthfvb9dMK0jYF9FIK7+K3ZLw2RTtrLTcdHNMl4dvN",
+	"1v62NvyvsLyCusbfDSyrj+LdfBix4FfYfKqEry0iMmGlcmytwIhW794saBThSa9KJ5K6HZw9BS/uTbWy",
+	"gXNnz7scpFSEokuhEOcMH9t1JBJjUpaquTNC/yacy6YRAyko+m8L8b8lvNZeQbGM2LKGJ2EcETCfX9Nx",
+	"VZyrEnT7eNpzsiqBdk+cvDpIVK8TB6WOz6A1TGe6RDNus6nBuHDlfjEr7sDhffUCPztgM+aCEAUQP1zX",
+	"om7VkHZomAjek/rJzHjc13LOb7hYmBVRN2w2K8HKd3cVYZu6WSaLiVBgPAws+rFNIHkopMsL0yIKq24v",
+	"FwBI5ieFrBavaoqozGqu2UAHDxT4jbp9qMCaOJtoTHf0Wd/O/fdWa7DnwoI3sHiXSh6qsfCHzs1am2+E",
+	"ZGsG26ailTUCUXHpwWOikmNHki16wVH4DvKVUG5zfYmLk4J8ODJpWpzfbHiicH53Yn/oJj8Ubr8x8BAK",
+	"9t9LV2Ph68PMcOLkiVQE/n5764YzqwcIE6fMU8P59OlP/9MMgPx877R18vnrWfOsXTySpPHyipoW+dQ5",
+	"L9tdh+ZgwiIL1i7BZfpJzUGuSbDZ4ylDTPgmoHfPhE8xkljX/rSZGv29pgEaF2Sx0yu7m1h8he7cN4sn",
+	"6qBsf2huXsOke++2FfPc1vzUI4aLmgSZqEksD+G/hoUwYGp4qNVoHjoZoQYj4Tpuk2NwFNJHIV1lbx3c",
+	"SvYybnsr+V0Cbl5HSk4rpen7IKMvO6/+QIS1GQoCCQWRyHd0qWzyiC8IxqjolZZsBq1/qhbxluWMLo34",
+	"4dHSA8Brm1SjiBJTcA1KhK+ILkSaL06QwENz9ygRvJkEKwkWg7nyFQRvEBweOxCCuN+rHSKxQyz+9nwY",
+	"MTUxDn//BkraKtyARduPx77Fh2wxWY3lqQbI7raWP8EuPnZq+r2U2iUpitZs2asVJ50uKNOMj/tmYUVo",
+	"Dx8CwHwH86EYaCP7sRgFv1B4+J6m9U5M3r94Sh6dXzxokXdSjCWdKhIJcUOoJoNAhDBokhmIGTYkoCEZ",
+	"2LPNgqq2kvNUTP1+7AICrhXghkPT4hhMdVmTOnoviMMlDWuLdqkru/pJkZfPWusjLgUnL7aZbWmqZXHa",
+	"HG59ESKrw5dZRBnPJWhvaN3abNioS0lLhUsXlPkJux7heb1Tvlhujd9OJY5QGfZ964XNLq3rIWxHngrZ",
+	"uENjt6ipWS/kkzjeXlO4R+M0Vz0Pn11dFrJGIG+zN3YvLjqPCm+9KYvo2Wwu/4q3v74rDpqpTFGEYuPC",
+	"274U7z4UpIERlU0ypArun89ltHkRbjCf1QyyiXNiybBjMd8qmvP3QEPGXTZnnRiJUHosISPO5jM8nVrw",
+	"wrGuxiiNJFliMC+pFSk0h2A6E5JGVb9VJrhjmlOvLJ6TANjswCYGU2peMwZ9s9JDcDn1BdJG/RQD92Ck",
+	"v7Q1xnzm+kuh/sWKE5tnunm7uTfHMdtYLyZDWzO7Bzc1/Spub2q+h0DwgEVsm7reYALBTdEh2N/tqb62",
+	"CXshUVoI818WRZgTtDDKAL7QaU7yphTMyCZSlTQ4GjGpNLlotysfrvvErAI1OWKcqUlJPc/lUKEti3Yq",
+	"00TOucLC94WrsVpQRYYSO8mJ0ahutdFq8ZAdmpxzwji5djxMfntZYiXOIhoULcE7a2WBWwWccTx6x3ow",
+	"a4ebR7FQ2Zg7goMqXgoJrjP9aqzYLVJJvYP9XC3+15KNx5aXY8XiasAbiEajRAVxaEMt7lUZQprxpk1N",
+	"XmqIqY23mV2+BX+nuXNfbH5l52MPfWdrb9h/CsPyBYV8RjpTRYyHIcmCLgmNUHcWHaEXrbZ7cfHgsf6u",
+	"du0nPtXHRtsr2e0P65VhZ19WQqQHL6pHZxHuYvYEcyP4UjH7prDsqmP+5Ma9AvDiX1o8BTPK5BZYqUVR",
+	"K8/cPUIJhwVxXqcx+iUDlSSfPSZccOhhkoC/yexErN0MQT4mXjj0Ylg+DyFq3McmUWC9mnRoLCVbuE0T",
+	"iEXM5zUZupsAD3Bw5XP3PoY22b3IOaBzBX0JiEeGWRCLfiCkxObMrmGObfzYn1Busx/QNZMQiFuwbrxD",
+	"6OB9O/r9gXC8j7Fx6ufjHg6JpTTVrXAIIoLidtkBlTBmt6i7Vlpn03DKuJnImSrcSr4ted0knqSe6f66",
+	"bqrGlWH/moO7rOUc7pqNK7cYV/S2tl6hruF3AZxK3MxbZbp5G35GdIOmMexjEVYN6znTXnyTRo1pK1rA",
+	"K1sNX/8wC5RK1Erx6butbyCDSxsf+zfq7R55AlSCJP/f//P/DirUyldM+3HPsAJyrozdEJbahVaprSvQ",
+	"f4V5cDZrwCENsxrARitKOPv2vxi3QvAAmnF3Uw5fNDGysEV+td0NCVVE0RGYfynxx5PFES+7ov2yFvu2",
+	"DP8nRYBrme0O6h5Vg0pnkDievg+VeQlgV7eCt5+Q2czup8ybM0ubgwfITmzhWhZu+Sp56iup+t+kD379",
+	"JOkV/JYtsqW3OrnaubG8WYaDOx/Fuc2VXY7kKCBvmLlmv+RnBDh0jYDtKUHMxi7uc6/pe16Tn/O32OW7",
+	"13QAyniPYQYL2YagWwiozBQZAh4pGUvE3O8LBpvEOYN9xs2fp7MIsEpcyLglbzNpyNskljvCJnEYfo89",
+	"HmSYtf3cCNHe9ZmJMZW2ZNVSkPijlkdjGjCgbCnInIZ4Ng4TIEEjAxwVhQbBte9WWbdboSvGtg3BLSQo",
+	"HUsAIrjH4fQlDuQVNaI91YDW5u2TUNgqeTEPJoUNCgvxy/eEV16CzF0HwbRee8tVEN4t4HL3D4VbDRp2",
+	"OzjYuqCvW8K8bvAzfRfPVcjPElDO7cE3i2SdkfRvR6NDa8aq3VO/jSYs6RC9otnWTNg2eT6pWVsJdEyF",
+	"0kQvBFkClSrV2SL2ESrnmiczuJPjV2kaDq7K/f78jgBsjoTDOYja1xo5+M0RmTB9AA/RTZmw7F5p1osm",
+	"TFhnfp1/Gc/4atj18s2lHadn2KRk6vncTN7pE5ARmhQrmzvpcZ1yPWq0yUhV7Pqnp4LbYlc9B2V/WkDI",
+	"/c96Mpfux5FkriyW6rl0P87x6bJvRRac8qAMkitG/o58khrxNtJx12EnUaAH7S1Nf/Sjg7lkenllvuPD",
+	"1Ojbxj+98FL1rx+uG80CX9v6tUS7kzUyePf2qsDVxqGg3Wc/EJMz0XrWuLvDNJiRKCiVw9jtjC59921s",
+	"62OM3ZGIIrGIey4kUARo2AruYYpan/gn/vwW5DJ9k22WEc4lHUbgI8q9VOObiYhClXQIodpFMPBg1Agx",
+	"+331if/svCBPXdM3GpCq6TtxONP/ngNGUUbeMa0gGhkvZrh0OTfTKeWhcYQisUC6X1pLyfYveP/iKTk7",
+	"O3uUJKhl7QP8ljMPHpMh+Ejc1IhWBxEVJdjHlIefuPkbyimsGk4OIWdSTJmCsEVee/eMcTJNqmrIz1hV",
+	"c88SQznxxTvE18K0PnHMebLEz2wyGLEJOIr87PO87rmiLZvc5fKyvItiPjQFyo338onHeT29xlMqYRSh",
+	"WxWXFzY6hjfEDDidsUavcdZqt85s4vAEd/dpawFRdIIFW6f/XNyo1j9dIH5clCt5Sf569fYN+QBD8iss",
+	"yRVoS/WDi86DJq7Gw/bZg3tm+gH31w0s3WCQH+zAvbPbc6fTN7B07SiEdVfjeJjzmCOPDqCFaJFLotiY",
+	"GzEMRNnkTew8ZDkOj0AwyYFMQMJj44wgYBfipjkcUHRmBDdriEO3aNdMkct3L2PIPyOeMHz5Mmz0zHy4",
+	"qma0sWeCKysguu22za3j2ue+zmYRC/DRUz+dqdIwW+f80eVGuZQolwAV5z25LCdfSNxw2U2Y1ORSmDBz",
+	"CfOUGp3Ov/7r8r9+/fJUjv5+1X9wvfzwt1/ejh9Mgtt3dMZeR3LxktJ3wS+/vReNu893TvrQTWLWDRiF",
+	"UWG2KDp2NuSLc/GUBhM4eSq4liJah6AgsCOUc6wTG8AmVzXJlH45oWP48xmWTSfC2yLqJcTnrVlD6IVd",
+	"j6Jxxet2+pJbnLeM1G/0Pn42Wn06pXKZGqTbYCm5brer2YbOvTd8SMcqhe6NGubLSeC48sRVKLsh4ndP",
+	"QxGoFK+tbLhn5vrG7abhiz6d6GmU2WcNiybzfxhtsJwBMTdYYJnG2hlsFmZcusTGVmPPE8wQBktLGmgf",
+	"5rZ1ym4yFUjEYt08l9bw+/e66XQ4OLvyr0+Wa4ibRmVWct8umOCXmoQC1J6n9plwZ8X+aDhit/A/t5rZ",
+	"KWjJMhu1+OhHBZLOQLaI3TJGCeHnv+CBw0gKbkeKgbUZVXHWvZ4QwQsl7mv36Wo8gHm5WSbwA+sbq8o3",
+	"bFB9xvujiI0nmnRQh9bkBzcjZljvJGb+w1wRQwOxTveeFzP1kWk8I/UX0tkBrSW1sqKMT546jqzHKf6t",
+	"yeS77/UImh3bTPTbGXCjkkMRzKdYJ3c4+bPVlGKqz79LWeO9ueysnHc2w/Xqb6+cVaxacdbRTwjpqjG/",
+	"XIsoJMN5ildcUVwMDzsWxnbxUWWm0QKPTWVFl+SifeaPG6YKolubIbey0EmC8a4yMUk5ttm/sYz0ecRJ",
+	"nrC5obLYTCgs2CHvbZ5V/S1hHjjbeoChw2XwQ8zC6R9ioG+EJi6pbN12fkoxsdPs3rhKQm0n8287p7Ed",
+	"U+oMhFPGFWYRWWPfPWHtdyfvQd0QbSEoRqnec2bD+mQR5ard31Hj3zgndpBCIhoQjGQ78OKpxRxd3dAR",
+	"U/rSE43FfHQKGi3Tj6tFX0kPMk6n4D0NyLRIaWIKAF+SgCqMVhn10kA8R18j2mv8KyPWsqC2G5PtVtMJ",
+	"o3geVQrX2KxRGQHmWqPyPsOsmU0ftgYvumqa3QLmDXu4mDIyUIBl6IhLqeKebB5x5nOFqXgvFuij0RhR",
+	"tuir/tgj+WrSn69d2vSvsKtcUeJEdhu6DYPFevbop4wsB6GVpmtTg6vPu8pgFzn7mEWGSqCoOjEU1T/S",
+	"axGDl1h0pwa2fftf7r0tbRtcoS/a7jy6aLfb7RP8zwPzn4f+V/s/2k3DDfUamKLhpuQv5r3kaSpFzAme",
+	"j6m8sc+ZgOVKTDiNtVQ2sDj40anh6Tq5geBrBQL4LQe3C++ajfMqyuYJDd+79mD4SGfzI79xOtcT4Nqs",
+	"MYT2ubPNz70QcsjCEPgumnAjabGKQw0U6xwvcJuEwwKUtlnVld3hj7n0QLNiRtUWgYijzeSCa3E6FJo5",
+	"mGe34CCbDlKSKYf6gsJT8AB6ZEIt5qG4BWmDlhFoGwy0sTXCtPVdUqpritj8sVws12FNQq06pHzZIh/8",
+	"EbmLzi6oIhF2d8Y/OpB6Y+zRG+Dk5/P2o3s9IkFZipLRocSxwQdfxJ5VepbVL+OOYk7tPxHhsp708OzP",
+	"YZFn/hRDY8WgY+g3QlLyBhZpTva5oGv5uC5XYhc4rCPIhvJdDmdOanbqjTvVJe4oNq3YTHd2a9yc6X89",
+	"OLn90p1OTh7NNP33ySI8t8h31RYx18OvQLq+pjYHPRVIfH5Nx2Uvdred4j0Ox7E4lz4p3vWdIpjKBhzT",
+	"hu5pxYUqD0dWrQbGOfih1ch5+9HmJ5763pbmgU6FT1wL8YpKC8R23rmoMhY1n9nyg9cQMnpt5tE83H1U",
+	"6WuvKV9+D634mt5AqkHJDuow54ydfk0whe7WxXDSGmEXo/IoE71MrCbt8t1Ei+NaKXW+ldD7HciP881P",
+	"vBH6hZjz8HtwqLHod+fOlShDETnJLd6geRk2jLvnsiRyOkvIG5UcrgvuDy1TXrmYASdUkQVE0WPnmDM+",
+	"JsBD1/IA7Vg8NnW9ppBiBCkfAuFgO2R7xiVcSDKloZFZS5vCibjYxi4lA+zWh88P7hUYoGg7X6Za2taZ",
+	"kJej11QHk4b1frc0XVfkTx0x0Uxs1rp26RVGPCoZpUep+52lrkU4DI8SN5a4W5h43c0PvMMO/zbt64UF",
+	"M/4O1uHDeoS+99z7HRSR3ZgYhG5imBchgOxpkBgd3og8hVtYF+X/MBGoGpouShKmY8H+8GmBnWzTEaDH",
+	"RoVhWnPHgl2Uxuqf2+/vL/qJvan6VQVex/bNKZVGFtjFirq+m4LNmqS2Lkk6ZpWYjHaZfvwA5A9v+WW6",
+	"sREt9sNiu1iCa9kzDYW7k7FZGFV9ISS2sFhwkGQxEWQk5FjEh8oTitgCtxDiRWyeQiV4dO1cjNU24BIR",
+	"YrLg89gww5uvaLne2pqnrDTAwGccgo9ReXc8kt5jDCuNV17Cn4jVENfo/vGshR884vIXdHKSlrA0syB7",
+	"0J2pbOpSXfmu5HxbAaSbRtljRCYTNPf4VKEZd72yd4gFbzpI+EzD3v0clqfHtOHAHM+H9QQU1iTpuQL1",
+	"GCvrhkAkzNBdyYRW020ukrLRz+VnxwgDl7BjtVLfuKFlkv/f6azm/5eMhqmkgsyuTdl5rr3NFq5XP9Jd",
+	"81234Bs/7O7b+ctpZLO4VNEIf1dqhtnsmFlfRgl2Qi2kYW192WZC4iLKzTRg79FdKfijJRbUwtffZ5qB",
+	"7UneHy6rW9plgY1O21rcf2p3bKushOGqvDvsJI+4iXomW8RGLD6AhUKMCzBz3bnOMh+u+MWgk0U+KGv5",
+	"leLfKq8ddhoWJxonNTtBnYs0nUmdr8IS8FTpZxEp8XOpzLyk2l/7UvuVqnYfUSuqSMetHxeab+h4ky0x",
+	"/7iK/9U5P2+nwLs65qnVu7qZmy7abj/nysK766q5u+ftu/VRKsMzVVcMOv4Bt/FeIKwcSvU1Aa+VDZ9O",
+	"W8n14Wu8/ufl8g1rL14v24vX0d8Wb5+JxWvz/y9mD18/e37x5m81ztQTpX/Mdqmd7ZKymJIK3bR1mTap",
+	"SizMWnhZ5Qkxv5SU4zFuS6Uk5coCr/VIt93BojHlzMKlmEvlDMWBFTeDJjlvP3J6WUxBcPjE8RTAOIFM",
+	"G5Oz2LrFdssJ/om7KW/kejN2hB7nUnDAcr431HUlc1WLPw9iyT/ADw0cMw7uYRaiokvXtZTyZd/eOzDO",
+	"6dQMiizEPAqNvY0nIDz1ZvWJGxfWd4RF8PRYZg7w71oyX33mQXdtKquNa6XrtUO6dPiRPw9BLwA4gX/N",
+	"aWQsGFtCiBh8ySy8fKbuNd2Mm5cjEJ8r+n6cThUyUgS7trmliqsrfT9X53x/4uY1vjbTwk+av9zAsocr",
+	"OTDboo8JRgO3+Eg6d212MfPJ9dbFJNepkNB0j3Gh+2I0AgnhwIwn/xxecwUcZghm85z79w9FuLSwH2aF",
+	"rxNUHDy4UoSSqcBfI6pBtsjgHeZK9BBM58+d9gB/UHFqV6bpAPl5PiNakLM2Ufcef+JJGnyTUJVsxHRl",
+	"a7ySyuw2G9i3R2Ru0pFwpsgNzLR/wyc+yHVpH7gSWC4cLU2iBKEEMROX6A1xgNDxEIaXfRq2LdXMumBm",
+	"7VICpf7ZWUKd7YO68Qk7zzsettU3zLaxgaRDhGxckqmIwEMyK5KEYKtaPDW1eWVN+sTy3kGy0o6m9dG0",
+	"PprW+zett7CSywK+aHUxhThwuWPltN54j8qhvB+OP2ZOPRM/kktuXPd4fB92mfGphyeXRsxs/njyhH/g",
+	"eOD97U+tKxyvZ3bJXMHvIjb/BJsVIcPsxVWyHlJhaP70a+q3XI5kQTeGeRQRCYGQobXBJVbhjWNT0DUc",
+	"oPOQYWv0Fhlkuok5F8U19rJehDsUE9aGzPUMs7UJ6YxkNGysukdzOWsMvxmQn/1BOlq8zjSO249ZaUiY",
+	"hbMwV+jSfdxCaFgLt+dcD6Qpa09beozpb2+hDpcSi1HFLTZcbHqfa6RB9p08HfgnBv4PKA7ZeAKyyN4d",
+	"g97F3PXGa7MQG85Nm3UdElQcRZQQmCtXQKSZe3t8WRZtzYw3G3RdF/HdOcZ6NP+O5t/R/Puhzb+UnslZ",
+	"f0fz68fJ8M7om8MGaevl5iQkZFKA1pkypxZnd4tEoNzHyiLKT5YZWN/YYrBR7ibxjTQ9OhtKHH92iYLu",
+	"sbnkIrk2i3E08hWbztgyryjIIseh/f6iYZkeJLFKkglDVqyRszjZNaoc21VcGUQEeSZsplO33a38zKVD",
+	"aGscncCjE7inPGfc4oTG+ttLYw9cs5MkruYMniJm/YkFiTqMDL1OCdAJVYRK6WH283UzENy85N9R5B3l",
+	"yXeRJ39cDjc7OoW7bw3+ily+JT+7thOH5WcbYsETW4RrwA5pBRztiDmy9JGl/ygs7bb0Fmp7W4aOu6kc",
+	"jp+dg6IR2yWOofayrXd8T3/MB+HZUGucz1wkBPDSUQYcZcAfRgbgjsY8F7t0hxYCroHUYYUAtQ0KFbKu",
+	"YepbwUIIiYeF98e7Nj1qTFkBQq0j9PcetnDh/TSOZeXIxTO3VncuanGUPscgxe9X1rnd/A1l3cbq61Sx",
+	"apOIKIwrrFvkBQ20ImoeTAhVPseyL2xhK+Lro9Vijz9SdSVrK8EOU46NfQ9sJbWP59xVqru2J6HYHzR3",
+	"srYVzuPGMmvNpmC2wLHQemdmSk+nhzL4Q53HTEEpOoYN3LugioiFLTXHPPU4o3sIAUIPjzB52ScyI96w",
+	"5bONzPraU7BHdtUapjNtO2hXwaGpeJo76qTAFCy/9CUEwFyXdgjYDFe4l1prZaa65OPdf6TP3JV9YM6x",
+	"n4tq9No1pIKbxnVywa01iSAcg2zGXfaPcmIvcsKz0s5y4rsIAi5OsKHtwRyWpG54SuWNbfNv296hnrdR",
+	"DEcFGQFkDmVXpYh5yRtxZXvwHoMTx+DE79Zgf23YwQUnjRHMsRJOAw8hPLjtjuprtsZ6f8sBq4lsUBEP",
+	"D5pYpGX+CDSY2LZz9vICuMYGyy3yZj4dglRkQm8NW5MxnVnga8YJ9U38NtkG7z11e7QNpjFU8vqUNNuA",
+	"rV/BvndeS6PZ4DjoRq/xHq2G826dTmVusOs0uF8trNu0Hzsq770obz+zBzLyv4tKT5IcDxiGFIRygUic",
+	"GGXEkKPT3Fip6Dt58pDo5Qxa5J2ro0RsJqa0kFiCvHxMmOtlAgsrUzy2fDNuyu4aSBaiL7mh/v4CmYW5",
+	"uWf53NwaYiRe9WMW1jHA+Qe0l8QtfOccLAlKRLcHFKtXcU9YhMyicwUYhFEAnGjh+xNS4z0Z4al8mU8c",
+	"+yOXcdvEuO44ZBB64WzfyZSt/A6SjFisuEFg0YBFDKXWYzKQoOVyYPu5sRipoVAQm5nZpxTe3yGRFIt+",
+	"IKS0bd9rSNQZZfK9reY+kEw9ysajbNyHKUtvwKW7z4MbH2kZFYhLiZt6fQiqsjTUcnk4WYj4ns499iAX",
+	"ODwEU7Gdub2oY4qMEeNDkiFMGA97HkXRy0JMmMGSwJEU01RODCLE2J7qqkXeOIuTIVqDdJjBU0SDdkfp",
+	"9WVwQKVk6XwdRL8334hgpAmNBC8UqVouf0yBikqkL2Eqbr+BQK3TEMntHa/c6tJW5IB/sEvoTzsOVS9/",
+	"LFo/aoM9aQO7lzMttEWsCwjH0PlW+sDBUa0pTDdCGeGWsYtQHnKM0ylKRwVUBhMypTqYgG2dnvQ01fBF",
+	"N/GUEYy4RhQlqhwocxAglPheMGSfudFUgY/10LZW7WDbVQuDhcCfTiwUlWHjP+u6rFYDXs1+X80gYDRi",
+	"elmRiuSB3WjJLTAXmTUmWogWucLKOeyLW0IN40E0D6HPeNxetQCq1BUZO5qGQkRA+UFAUS9+WFDUTrto",
+	"WT7vNcPFLIBrBxcIruaRxuf6I6hSwV2nFt83Z7HnFoDV90bylBbnp7Ztr/EM5JRqEYkxNuUub9FYPfRu",
+	"JcC6yLvjuyOcZFHw3AslkUb4TukWry4OCyaJGBqUE5jO9JL4ICji2/HEmneIgAliM0hAzJMJ4kmicsnE",
+	"/23YuqRp6TNP5PezyLfg1RDGEjynuRKAtZ2XajPsTBqBYlRuXzEeQKPXbbcfbcvI9dj4JZ/N9YH6rO4o",
+	"JGtP/EGl6vdcpCI5exmGO3S3an4PyDLfGFY3jv1Qv5sb9s0RlMOQUBLrp4parqQph3vq9GuMabS2J2qs",
+	"cOpHnO2jKa/8mDOwGzJL3R1w4Pxfp/3W9OV8b6NhykcERiyCxw6Z2cUgEYZYORvKR0g5EbxFnmAau4eQ",
+	"VpouiQWAdv2UjCXojCgJBNGvMBSqesYn9VkCeLL/b0T3Nk9OgXJirzh0qYLT/dlcb2to7aM359HC2t7C",
+	"+u8ul44dKn+kDpVCkhDQiqdYEH44HX6KkrA0QPoqkY7+1Cju4mQ4tEUufeaUAiewxQK7IhTIx9gu+AU/",
+	"ur+oEGB+Y6cbgwNKbfyRR/b3BcBNSM30TgU3P9w140ceZB/pnJU98nkvcukDwE20tMMvieCYTx9b537X",
+	"JMsFrpIzEvAkoi4DfkNjCQmeiMiS3YvNJC40UYgNg10UFkJi9wq0a3wLCsO+9pAlYhCnPRujR2kJOpg8",
+	"9j/YchFzJaRLEmKoCo+nIzprETxypGQk5ILKkASRCG5cEiRRCxpFYqE8TS6w1SQ0ZXu5c2dh5IxesADS",
+	"ITBsyKFcDxAROJMGNll6mVYfEVPYT0QoMLajYiHESZy4zmusOS+tvoNJ921F3DZibL821pWLhl7R2z9k",
+	"LubRaDrM8bFxF5Gf06J7D+J6jeFkhJ9kIai1sOchXSrrnw7MfwdECzLQYuAORhM/1IhGJ558HyPHoesO",
+	"g9/GRNQVT1czyl9IMa2SPW7uvRaNfZ7jhVSn4aY758bisaZoIuzOcpIL0aiNmMo9f37SPks9/3lPxtoz",
+	"uvTzu/bIjS7V0WD7bgbbM8NhiHtrwzP7Yv0dLLUqUuP0q9nCd1ZqeFy9POSN+XuW0Xc0QzLMe15dH7+Q",
+	"cNTHWX38e9KQtmM3mu7YtyLt32CS6Hfll80KCMMQz4zIrxYzzjpwrm2+Gb07+Y9jGAGNgIdUtsgHBwlh",
+	"n0l1SWSK0IV5FPOVtvY53Ifp0ro6Eavvh+xJBmzpilTXztXV69GDOHoQP5h8TBkRmLfPjQl5UEdCRUKv",
+	"dyLwDh9/yaf8pNu7M04+GjejSbS4l4ewukSBBGEGbg9rVrGvmsXk9E1OQwiMlVLse1whxRvSUHONO+L0",
+	"pFikVG1LUtic3vU2yYuMnfr2P6cyYmbCXA8GNCoZzvxIgSY/LyTTQP5kBP7/2X1yLzuadLuadgqyp7y9",
+	"fwXSazXbv8IC3aIe/00SN7bqWJcUuy05n7RkHI82jkOL3Ufxea+nABVaI1Vod1S52+k+cjoNM61zL+Ny",
+	"ddU6Hjt+l+MAXAF7BrbVYcC3y6dYo2UM/SdiNFoPoGbkHwJuYYGD+QNQpZvEN952QSzbLFwMsEjCvLlY",
+	"T1yzKbzFsf2uYlMFcuRBLAvrtlhDLLYygZJ9557CVm7WNyEvGq12DFt9d8RGLHv9kc4YC3PW36wmpmP9",
+	"jg1tc7GokHnVK/KNgUTG9hbc1utPmFZNm9wem6K+ltb23TeuODCbiKUInQq8A6bEuuoSRnMFYYsMXo5O",
+	"0OsdkCnW0jJNFB0B0YIo4GEZzjQNw23F1l7c7GrCp6JAqSkyDpiRPhpZMAOs4cnUZVdvVLk3+26bdpa1",
+	"O1PGjQsaFdo0FnRdjLWBU9rfTSvV3UUu8rKqefCCc6vi0nJXcs4BMFkZAqaY4EfFdIz4fAMACqd/Dxvf",
+	"8Zb36VfPzj55fv3Bz37U0PHE57/viU9sXw5pcPODH/F4E2STG7ucbci4yMccVaJwEKLX6pvEvJzSENCC",
+	"XYh5FJIxbIYCv0YiNsY/hXLBWV977j7p6s5dOT9au+rANegHq8DepsP53M5s0sv6rF3ZcMGI8NSiujDe",
+	"t8DMySxl21b/t2sIXiPsmNvO66IFKxx1xHLdWT67jFl3xhxQTobOIIaQjH7Yaq3igvZ8YdYYtMKDEyeX",
+	"WgRPjDz8CcYM1oHz2Zr13A79rsXrw/loBLKPpyYp3m6XSbNCcSRhyniYfsFHlA6dbvtzs6EioftKwyz9",
+	"pm3Z+XCe/BYCH9D5Z7fQrypV6ygDBVobpbpa+G5DTf1gro3Nnaxatx1fC4GGEeMr8tpp6v6C8VAs+iFd",
+	"qkbvkblQuhHclbxkbxu+xPaG/SmVY5baKA+6pfunTGE5nJc+F5oF2a9UVYrlOs9fwcK/LD2+4ZGbjyn9",
+	"kly/X3A9npgLbDeSG8VBleY6HquvUs1lwxlmhewuMNNRzKvbMusz0JRFR6SB34P3eEQaKEUaWEWjOUjB",
+	"Ilqgp19dBshaEIJVC6J+PlnuHUdYgv1smNXN4oBNmSIQMp1pKfJDxiuMlVUFw4BGEfE2SgGIwRBs1VvG",
+	"XM4epMXtBVPxCzxUW4C0GVsQYpCjRQbWAuoR1LQDByPL7KdcDioe4BWmme5sce/jAKyGQb3RnHxkzcnv",
+	"ZVofxcvxDOObgwUcQA1PYZ2WfQ07V/J7yBEa0i2RxWgn8XcuQ0rexVGRlUBJjRhZEGATprK4mL18xFos",
+	"ym1xkxNnb0RiPMaskXSfInvPfkJbRp+p9J49nVGlFkKix1McuXrOQ5uE4ij5Sbn8bwVKMcGVRQuaScBK",
+	"ev9CzDxRNzZSZ9NVNAKmUwkEXwQhidgNmFGfMF6QRm2L4995CndB/UHdp/vJaBuudwSZCKmADKnWYJsX",
+	"mUeaDQ6L9N2URIKPMem94PbKzOLHYqVSNQV5vrok9vHw9xBi/sFh6n5szG+nvDxgzCzhhG8hHcTMUJnu",
+	"HbP+UJHDIq6kaGJLQYpFZq6J4CUZMR4yPsY8FhV3DLXlYHLOjZFOFFaqovUuSCgIHRqrHHsTBiIsyaF9",
+	"n6Nyw6njL2JBppQvt0CV7tRDld7jkWIwgeDGSInzTrfZcFOpdsoVW9fI2DWFuAUeCtmX8E+bmmZUvLZ2",
+	"yAzsalIdt3TvNmNs+hCouVvNh+ZJI0ETIk8r0Wcmb8Q4U5Pyzo3nmYbPtDPsbkjnintImOWSYGUC/oKJ",
+	"Xht6RGrJxmPsCZm0ZavVEzK1Sze0hkzv56PxVHgyqFMzBZKELEQrY4QOVb1mCHkJWHaK91RMZ1SCInBr",
+	"1L/r++JLoNzeR3tIWnQenl9Mgkeamk2hRyhR6CThbf8UjFs7y5airQg63KDZPbTqU3RripcarGMINLyC",
+	"UZMtN/2VZbKiff8ym7/8mERGHbhlNkIeNcoigUByjVu+rT3zwzcJceyAETUXGqvfG6TEIHDGxHorYAZi",
+	"FiHa1jTtNZApXWIYzixjsRZ/51+/QX1fOvTRxB/xhD2ukCPknrKFkdULIfeoyetkVBd76xC5Y6aGgmi0",
+	"ryI794F1islP9FEjFbnzfnZ8ENlttZ3N9apNE65F7Cq4D1kz3DKFFsTYvOQyvop9ZnzRa7edWt3iZJNk",
+	"B36/JJOQauiLUX/IpJ6gpdZ5dNK+f9JOccsT4MXcEkxYFO4HPPcNLPwnDpJBkhtm59HD9km7e9J9VD3c",
+	"tycBUlN8HI/oj03c/pt1D0ik9n7lfM7sOv2a1GTdldpgl56cnBbytpEChDYtBB5OS4i6h3Tu2ePZ/95a",
+	"EhxqW9VV325lKx/ko2NGhnOd3X57ak1QdCa/tWGyl7P4daq6UP3OJlbR/un8ETlrk0737Pzi/oMD6+X9",
+	"Hsn/sbn9eBR/wNMMLwduOILgjw6vQP1BZbacsOCU00b13O1xKlDanULAIGx4ImzjfiaJFjfAFREz4HFz",
+	"Og8e3ixP4AceXnnCqhz6vbKHw3gcYuhcTMCIw6Mjnt1lr8Q4N0eHPi5rlgfDELfBb7/CDRVRpYkxX8vC",
+	"voglVrpPtj9Osv7N2uMOd2oel7HBLaaSNV4wCSPxhQhOXjE+/4LQWDMmIVMnf3Fy1s68rk7ZvZmWvpmW",
+	"NQTWgVFE0tdFtuJkhiNDrZy1gO2tGYeNvmWmSlms6xJrU1zdKiVDoBKcKI7TaW5pxDD9hHQuiMtq9MAp",
+	"EkYS1CT3hJY0tLAtVJPBu7dX1yStQE7dUwN8qYUk/aLJjDKJcbU5t0qNhqEEZb5FFlLwcZIUYz8eMmUm",
+	"OoxndAzWWFZ06tFfyoJwThbskg2zJpOsaoJMZc57KiE0G55GqobxWaeNZwBK9XEZjVJd/nUy/EvA3rK/",
+	"vvjH8/fXf7v666MWnLVbQTfiw+mLdvh//TUqlldeunQunLzy9zCOSbJYkmNWv1/4cOciI+z8vZ6wYCT7",
+	"l9X/hzVbuND9OmITv9Z3ZxdPkCeqL5XfWQUS8pVn928uHo/5QA0FwVxiD7iPn/OWTg0B3JjNhxELGnmr",
+	"2Au18gzAayMVlTtvT4tNxl2aD4eFl4L5WxQZCxGiDfyYLCbA0whXC2pUiULDGj5xFH9OrPlGO2dtd0qu",
+	"bMlsLCaz30GkqibB9xn725UAmA9wYS0sQxze/Il7ee+SFiEkEdVGf0woTx4MxIyBw3z1TgHwUDVj8a8n",
+	"DEYu60B64w5k6xP/xC/jZ3Sq25CjGpxeOrdIo8apuAWXJonJTszDjz5q2+YJn/iKQnDv2oNG2FVa1UgH",
+	"sHvtqAp+r6rgOmP1HNXBD6MOrjRdbmGXl6qFr8muu1sXOXlphPKuIZCaEZAjuMbe4iTC9rJzzv3hvbm1",
+	"mT1rYm91YdFHMSz6jOpJEopPydJdgNE9/tJ6YPoXQiZZIYuJ8E0Bp4yHZDFhwSTuoGEsBGdqWIjyDE69",
+	"4SF7v8cbxlUbMayZTLXhsHj1aVD7pjUokAPJc4xwBpJpkGaeOZVSLKxVFUwEC8BiD5qdYRjYFpvquH1i",
+	"EDHOgsfI2NZa6rbbMRmrsFJUQgI3+o6OIQY4GRgl0g/mUgk5IAgq4L42ZUoxPk6D8Vvg/lU0fkwo8ymY",
+	"sWXohkeNFTigfNm30zMoyKkEKoNJJaj+I/D9dwC+b5Y38jRfsacHSZfsJh4uwC1IXJmAKrARlyDweU3J",
+	"ULL9tItGkGq/naZ8Sr+8Aj7Wk6QCIP69whDe8mhp9qry3XPUY5scaThlhlHZstzFBFcmTY8L6m6UWVi5",
+	"8NLefNGOL1Mp6XIDoSuM7YWKa3eKdBUOI57vj9Wwaj5v6mXxjcbtlgaFtpoBRTHz85On78j5g3stMghh",
+	"gD5apMx1dEGHy+RuZe44ubwelNaYuB7xZTvr7CKzsbpVN9aqCEZVarxPOoUKDFI6+/hzGR906/PBL2Lh",
+	"9ZYhwWetTMGCCxbRgfA9VX2YvzPF9GvzRNlcuRQDP0EREl/Ke/mS+9xUuCIgBOVZWxPULMMNd+19lVbO",
+	"bmacYI0+mXOm1WOrcgZT+sViRPV9RX/pJktutbX+hfKXcX3/vJEiul2FaCOI/ffNDA5y3xo8dlWi7iZf",
+	"+emzPzaTHOMVpKmeYRjaPPe/P16e/OPz17O7/6ih/QTH0+YxbFX6la79umjXXmczZVmrx1m5hiCnmJsl",
+	"pkwZvfZNZWzZvbi/iS332a7U1c33zhLELpXCmDprf66GPG6W351SroNA+/yNm9D81QhWYysaO7YoNGKT",
+	"tsZolljKjn7qAZrLKKO/aORV9MFQIJ2Ht4DhRIgbdWp4ZgblYfK/g2QjBqExBDB1jY051XPD1EoLCTYI",
+	"7kqczA1waxTey2c27CucucVdcNwGrCeMa+sW+spKCdQV5DtAORv79pY902QIEYNbI3D5ElWL9/tc3YyN",
+	"vTvv7dyYMSr1miW5woG2CuLNAbBbsJc/2GnZiPDLpujRTmc4yF9eXz49ufrlsntxP5kfG/xGtEse2mMG",
+	"uiBDES6zFrv+c+fBg+7ZxcX9drt52/nzRffiAX14/xE8gACGENKzLh2N6P1uEAb0bEQvOgENH8CDB7QN",
+	"F/dHo4uz+2E7gIfQaT8MHw5DL1NtznciVO0AT648fWv9mJS4PW8/qiZvy6L0/3n6nxnp2vj6qcHCT43e",
+	"pwbc6n7nU6P5qSGwotb9EbjGP5rP4J88yCDDl7boFIudLLqi4a7+fGYcrvBT467YHBgyTlHD5CnfDqrg",
+	"Cnd+07Y/kW6Tbi0W64Z/v29E9pI7Fo/1vOXXmRS3zO44L7m8kMmJLsMDJw6FsdM+f3jx4H5WtFF7j9+W",
+	"68K7WUK/NmzKhG8FrkDeeg6ey6jRa5za7hp0XMTWrxCzA/kV8/mGEAkL2o3gOknILlt1pxqrZtGHichh",
+	"+1ovxR4t4geAt/JOcNGbnnjocCdGmCQTZkTvMk1J4iAVU0O1r2EMhR9P8kyLPLdYBNOp+YqDMuBkkK5R",
+	"+RWWtv8XdVkq3XY7MexSb8Pumd121x6MojMy14GYgj8utPkkS9A9Fxy7gZkVkwsWRWbOAiol81HxxC60",
+	"9JWO0Nb1K6IhishcpZ6Md2KBxwY00pMmmYKWLPDTzBQxIkzSIE2A2U8sgIK3/H21o4kFgmgm4j+p6sbb",
+	"Rsxh0ExTX3CFrHef7/7/AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
