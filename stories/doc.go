@@ -3,6 +3,7 @@
 // PostgreSQL and a real Temporal server; TestStory07_... is story 7:
 //
 //   - 1: same slot, same instant
+//   - 2: two at one time by another way
 //   - 3: abandoned checkout
 //   - 5: paid, webhook lost
 //   - 6: same event twice, or out of order

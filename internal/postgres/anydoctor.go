@@ -105,11 +105,11 @@ func (s *Store) addBusy(ctx context.Context, q *db.Queries, list []domain.Availa
 // and the exclusion constraints decide about each. A transaction that waits for another
 // one's row holds none itself, so that two of them never wait in a circle.
 func (s *Store) bookAny(ctx context.Context, q *db.Queries, by domain.Caller, req domain.BookingRequest, actor domain.Actor, now time.Time) (domain.Appointment, error) {
-	free, err := s.freeCandidates(ctx, q, *req.AnyDoctor, req.StartsAt.UTC(), now)
+	free, taken, err := s.freeCandidates(ctx, q, *req.AnyDoctor, req.StartsAt.UTC(), now)
 	if err != nil {
 		return domain.Appointment{}, err
 	}
-	refusal := error(domain.Errorf(domain.CodeSlotTaken, "none of these doctors is free any more at this time: choose another start"))
+	overlap := false
 	for round := range slices.Chunk(free, candidatesARound) {
 		doctors := make([]string, 0, len(round))
 		for _, c := range round {
@@ -122,25 +122,37 @@ func (s *Store) bookAny(ctx context.Context, q *db.Queries, by domain.Caller, re
 			req.DoctorID, req.TypeID = c.DoctorID, c.TypeID
 			a, err := s.bookWith(ctx, q, by, req, actor, now)
 			switch domain.CodeOf(err) {
-			case domain.CodeSlotTaken, domain.CodeSlotNotOffered, domain.CodeDoctorInactive: // since it was read
+			case domain.CodeSlotTaken:
+				taken = true
 			case domain.CodePatientOverlap:
-				refusal = err // a shorter visit may still fit
+				overlap = true // a shorter visit may still fit
+			case domain.CodeSlotNotOffered, domain.CodeDoctorInactive: // since it was read
 			default:
 				return a, err
 			}
 		}
 	}
-	return domain.Appointment{}, refusal
+	return domain.Appointment{}, nobody(taken, overlap)
+}
+
+// nobody says why none of the candidates has the time.
+func nobody(taken, overlap bool) error {
+	switch {
+	case overlap:
+		return domain.Errorf(domain.CodePatientOverlap, "the patient has another visit at this time: choose another slot or move that visit")
+	case taken:
+		return domain.Errorf(domain.CodeSlotTaken, "none of these doctors is free any more at this time: choose another start")
+	}
+	return domain.Errorf(domain.CodeSlotNotOffered, "none of these doctors offers this time: ask for their slots and choose one of them")
 }
 
 // freeCandidates are those who offer the start and are free then, in the order to try.
-func (s *Store) freeCandidates(ctx context.Context, q *db.Queries, want domain.AnyDoctor, start, now time.Time) ([]domain.Candidate, error) {
+// taken says that others offer it and are not free.
+func (s *Store) freeCandidates(ctx context.Context, q *db.Queries, want domain.AnyDoctor, start, now time.Time) (free []domain.Candidate, taken bool, err error) {
 	list, err := s.candidates(ctx, q, want, domain.Window{Start: start, End: start.Add(time.Nanosecond)})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	refusal := domain.Errorf(domain.CodeSlotNotOffered, "none of these doctors offers this time: ask for their slots and choose one of them")
-	var free []domain.Candidate
 	days := db.VisitsOfDayParams{DoctorIds: []string{}, DayStarts: []time.Time{}, DayEnds: []time.Time{}}
 	for _, a := range list {
 		slot, err := domain.SlotAt(a.Schedule, a.Type.Rules, a.Type.Terms, start, now)
@@ -148,10 +160,10 @@ func (s *Store) freeCandidates(ctx context.Context, q *db.Queries, want domain.A
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		refusal = domain.Errorf(domain.CodeSlotTaken, "none of these doctors is free any more at this time: choose another start")
 		if slices.ContainsFunc(a.Busy, a.Type.Terms.Occupied(slot.Window).Overlaps) {
+			taken = true
 			continue
 		}
 		free = append(free, domain.Candidate{DoctorID: a.Type.DoctorID, TypeID: a.Type.ID, Price: a.Type.Terms.Price})
@@ -160,15 +172,12 @@ func (s *Store) freeCandidates(ctx context.Context, q *db.Queries, want domain.A
 		}
 		day, err := a.Schedule.LocalDay(start)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		days.DoctorIds = append(days.DoctorIds, a.Type.DoctorID)
 		days.DayStarts, days.DayEnds = append(days.DayStarts, day.Start), append(days.DayEnds, day.End)
 	}
-	if len(free) == 0 {
-		return nil, refusal
-	}
-	return free, orderFairly(ctx, q, free, days)
+	return free, taken, orderFairly(ctx, q, free, days)
 }
 
 func orderFairly(ctx context.Context, q *db.Queries, free []domain.Candidate, days db.VisitsOfDayParams) error {
