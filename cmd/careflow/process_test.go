@@ -45,14 +45,6 @@ func execute(t *testing.T, databaseURL, statement string, args ...any) {
 	require.NoError(t, err)
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // background runs a process until the test ends, and checks that it stops in order.
 func background(t *testing.T, environ []string, readyURL string, args ...string) {
 	t.Helper()
@@ -95,7 +87,7 @@ func TestMigrateTwiceAndStatus(t *testing.T) {
 }
 
 func TestTheCodecServerLetsAnOperatorIn(t *testing.T) {
-	databaseURL, address := database(t), freeAddress(t)
+	databaseURL, address := database(t), testkit.FreeAddress(t)
 	environ := development(t, "CAREFLOW_DATABASE_URL="+databaseURL, "CAREFLOW_CODEC_ADDRESS="+address)
 	require.Zero(t, careflow(t.Context(), environ, "migrate", "up").code)
 	account(t, databaseURL, "ops@clinic.test", "correct horse", "ops")
@@ -155,7 +147,7 @@ func TestKeysRewrapRetiresAColumnKey(t *testing.T) {
 
 func TestTheProductStartsAndStops(t *testing.T) {
 	temporal := testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")
-	api, worker, id := freeAddress(t), freeAddress(t), uuid.NewString()
+	api, worker, id := testkit.FreeAddress(t), testkit.FreeAddress(t), uuid.NewString()
 	environ := development(t,
 		"CAREFLOW_DATABASE_URL="+database(t), "CAREFLOW_TEMPORAL_ADDRESS="+temporal,
 		"CAREFLOW_HTTP_ADDRESS="+api, "CAREFLOW_WORKER_ADDRESS="+worker,
@@ -171,7 +163,7 @@ func TestTheProductStartsAndStops(t *testing.T) {
 }
 
 func TestTheAPIStartsWhileTemporalIsDown(t *testing.T) {
-	address := freeAddress(t)
+	address := testkit.FreeAddress(t)
 	environ := development(t, "CAREFLOW_DATABASE_URL="+database(t), "CAREFLOW_HTTP_ADDRESS="+address)
 	require.Zero(t, careflow(t.Context(), environ, "migrate", "up").code)
 	background(t, environ, "http://"+address+"/healthz", "api")
