@@ -9,6 +9,7 @@
 //   - 6: same event twice, or out of order
 //   - 7: crash between charge and record
 //   - 8: declined or cancelled, money moves once
+//   - 10: reminder through an outage
 //   - 11: one bad recipient
 //   - 12: no message for the old time
 //   - 15: side effects fail, the booking does not
