@@ -118,6 +118,7 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"endSession": "patient caregiver doctor staff admin ops", "endSessions": "patient caregiver doctor staff admin ops",
 		"changePassword": "patient caregiver doctor staff admin ops", "listAccounts": "staff admin", "createAccount": "staff admin",
 		"getAccount": "staff admin", "changeAccount": "staff admin", "resetAccountPassword": "staff admin", "listAccountEvents": "staff admin",
+		"listHousekeeping": "admin ops", "startHousekeeping": "admin ops",
 		"listReconciliations": "staff admin ops", "startReconciliation": "staff admin ops",
 		"retryAppointment": "staff", "resolveAppointment": "staff",
 		"getDoctorHours": "doctor staff admin", "putDoctorHours": "doctor staff admin", "listDoctorOverrides": "doctor staff admin",

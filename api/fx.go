@@ -10,12 +10,12 @@ import (
 )
 
 // Module serves the API for as long as the application runs. It takes a Config, a Store,
-// Commands, Reconciler, PaymentWebhooks, *auth.Tokens, *auth.Passwords, *slog.Logger and
+// Commands, Reconciler, Housekeeper, PaymentWebhooks, *auth.Tokens, *auth.Passwords, *slog.Logger and
 // *prometheus.Registry, and provides *Server.
 var Module = fx.Module("api",
 	fx.Provide(func(p parameters) (*Server, error) {
 		return New(p.Config, Dependencies{
-			Store: p.Store, Commands: p.Commands, Reconcile: p.Reconcile, Webhooks: p.Webhooks,
+			Store: p.Store, Commands: p.Commands, Reconcile: p.Reconcile, Housekeeping: p.Housekeeping, Webhooks: p.Webhooks,
 			Tokens: p.Tokens, Passwords: p.Passwords, Logger: p.Logger, Registry: p.Registry,
 		})
 	}),
@@ -27,13 +27,14 @@ var Module = fx.Module("api",
 type parameters struct {
 	fx.In
 
-	Config    Config
-	Store     Store
-	Commands  Commands
-	Reconcile Reconciler
-	Webhooks  PaymentWebhooks
-	Tokens    *auth.Tokens
-	Passwords *auth.Passwords
-	Logger    *slog.Logger
-	Registry  *prometheus.Registry
+	Config       Config
+	Store        Store
+	Commands     Commands
+	Reconcile    Reconciler
+	Housekeeping Housekeeper
+	Webhooks     PaymentWebhooks
+	Tokens       *auth.Tokens
+	Passwords    *auth.Passwords
+	Logger       *slog.Logger
+	Registry     *prometheus.Registry
 }

@@ -11,17 +11,18 @@ import (
 
 // handlers carry out the operations of the contract, one file for each subject.
 type handlers struct {
-	cfg       Config
-	store     Store
-	commands  Commands
-	reconcile Reconciler
-	webhooks  PaymentWebhooks
-	tokens    *auth.Tokens
-	passwords *auth.Passwords
-	log       *slog.Logger
-	metrics   *metrics
-	gatherer  prometheus.Gatherer
-	docs      []byte
+	cfg          Config
+	store        Store
+	commands     Commands
+	reconcile    Reconciler
+	housekeeping Housekeeper
+	webhooks     PaymentWebhooks
+	tokens       *auth.Tokens
+	passwords    *auth.Passwords
+	log          *slog.Logger
+	metrics      *metrics
+	gatherer     prometheus.Gatherer
+	docs         []byte
 
 	inFlight semaphore       // commands
 	waiting  semaphore       // requests that wait for news

@@ -59,6 +59,9 @@ type Store interface {
 	// Reconciliations are the newest ones first, each with up to so many findings.
 	Reconciliations(ctx context.Context, limit, findings int) ([]domain.Reconciliation, error)
 
+	// Housekeepings are the newest runs of housekeeping first.
+	Housekeepings(ctx context.Context, limit int) ([]domain.Housekeeping, error)
+
 	// AcceptWebhook keeps a verified event once; fresh is false when it was known.
 	AcceptWebhook(ctx context.Context, w domain.Webhook) (fresh bool, err error)
 }
@@ -80,6 +83,13 @@ type Reconciler interface {
 	// Visit puts one visit's process right and waits for what came of it. Errors:
 	// CodeNotFound, CodeTooMany, CodeUnavailable (also without an outcome in time).
 	Visit(ctx context.Context, in reconcile.VisitInput, wait time.Duration) (reconcile.VisitResult, error)
+}
+
+// Housekeeper removes what nobody needs any more.
+type Housekeeper interface {
+	// Start begins housekeeping, or joins what is under way. Errors: CodeTooMany,
+	// CodeUnavailable.
+	Start(ctx context.Context) (id string, joined bool, err error)
 }
 
 // PaymentWebhooks verifies the payment provider's events.

@@ -18,14 +18,15 @@ import (
 
 // Dependencies are what the server works with.
 type Dependencies struct {
-	Store     Store
-	Commands  Commands
-	Reconcile Reconciler
-	Webhooks  PaymentWebhooks
-	Tokens    *auth.Tokens
-	Passwords *auth.Passwords
-	Logger    *slog.Logger
-	Registry  *prometheus.Registry
+	Store        Store
+	Commands     Commands
+	Reconcile    Reconciler
+	Housekeeping Housekeeper
+	Webhooks     PaymentWebhooks
+	Tokens       *auth.Tokens
+	Passwords    *auth.Passwords
+	Logger       *slog.Logger
+	Registry     *prometheus.Registry
 }
 
 // Server serves the contract over HTTP.
@@ -68,7 +69,7 @@ func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) 
 	}
 	s := &Server{cfg: cfg, log: deps.Logger, tokens: deps.Tokens, sessions: deps.Store, operations: operations, listening: newListening()}
 	h := &handlers{
-		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, webhooks: deps.Webhooks,
+		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, housekeeping: deps.Housekeeping, webhooks: deps.Webhooks,
 		tokens: deps.Tokens, passwords: deps.Passwords, log: deps.Logger, metrics: metrics, gatherer: deps.Registry, docs: docs,
 		inFlight: make(semaphore, cfg.MaxCommands), waiting: make(semaphore, cfg.MaxWaits), draining: s.listening.draining,
 	}

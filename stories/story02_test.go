@@ -231,10 +231,10 @@ func TestStory02_TimeOffSavedMeanwhile(t *testing.T) {
 		named = append(named, a.AppointmentID)
 	}
 	for i, a := range r.answers {
-		switch {
-		case a.Status == http.StatusOK:
+		switch a.Status {
+		case http.StatusOK:
 			inside = append(inside, r.visits[i].ID)
-		case a.Status == http.StatusCreated:
+		case http.StatusCreated:
 			var booked openapi.Appointment
 			require.NoError(t, json.Unmarshal(a.Body, &booked))
 			inside = append(inside, booked.ID)

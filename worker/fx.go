@@ -10,6 +10,7 @@ import (
 	"go.uber.org/fx"
 
 	acts "github.com/careflow/careflow/activities/appointment"
+	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/worker/relay"
 )
@@ -17,13 +18,13 @@ import (
 // Module runs the workers and the relay. It needs a Config, a relay.Config, a Temporal
 // client, the stores and vendors of the activities (acts.RecordStore, acts.PaymentStore,
 // acts.PaymentProvider, acts.Ledger, acts.Mailer, acts.Writer, acts.Linker), what the
-// reconciler needs (reconcileacts.Store, .Processes, .Config), a relay.Outbox, relay.Processes, a prometheus.Registerer and a logger.
+// reconciler and housekeeping need (reconcileacts.Store, .Processes, .Config; housekeepingacts.Store, .Config), a relay.Outbox, relay.Processes, a prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		reconcileacts.New,
-		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities) Activities {
-			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c}
+		reconcileacts.New, housekeepingacts.New,
+		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, h *housekeepingacts.Activities) Activities {
+			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c, Housekeeping: h}
 		},
 		New,
 		func(r prometheus.Registerer) *relay.Metrics { return relay.NewMetrics(r) },

@@ -14,8 +14,10 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	acts "github.com/careflow/careflow/activities/appointment"
+	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/housekeeping"
 	"github.com/careflow/careflow/workflows/reconcile"
 )
 
@@ -46,6 +48,8 @@ type Activities struct {
 	Mail     *acts.Mail
 	// Reconcile compares visits with their processes.
 	Reconcile *reconcileacts.Activities
+	// Housekeeping removes rows that nobody needs any more.
+	Housekeeping *housekeepingacts.Activities
 }
 
 // cachedWorkflows bounds the worker's memory: so many processes stay in memory between
@@ -123,6 +127,7 @@ func (f *Fleet) assemble() []sdk.Worker {
 	Register(main)
 	acts.RegisterRecords(main, a.Records)
 	reconcileacts.Register(main, a.Reconcile)
+	housekeepingacts.Register(main, a.Housekeeping)
 
 	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, cfg.options(orDefault(cfg.StripePerSecond, 80)))
 	acts.RegisterPayments(stripe, a.Payments)
@@ -142,6 +147,7 @@ func Register(r sdk.WorkflowRegistry) {
 	})
 	for name, job := range map[string]any{
 		reconcile.WorkflowName: reconcile.Workflow, reconcile.ScheduledName: reconcile.Scheduled, reconcile.VisitName: reconcile.Visit,
+		housekeeping.WorkflowName: housekeeping.Workflow,
 	} {
 		r.RegisterWorkflowWithOptions(job, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned})
 	}

@@ -210,6 +210,24 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for HousekeepingTrigger.
+const (
+	HousekeepingTriggerPerson   HousekeepingTrigger = "person"
+	HousekeepingTriggerSchedule HousekeepingTrigger = "schedule"
+)
+
+// Valid indicates whether the value is a known member of the HousekeepingTrigger enum.
+func (e HousekeepingTrigger) Valid() bool {
+	switch e {
+	case HousekeepingTriggerPerson:
+		return true
+	case HousekeepingTriggerSchedule:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MessageStatus.
 const (
 	MessageStatusFailed  MessageStatus = "failed"
@@ -1318,6 +1336,37 @@ type HoursOfWeekday struct {
 	Weekday Weekday   `json:"weekday"`
 }
 
+// Housekeeping defines model for Housekeeping.
+type Housekeeping struct {
+	// FinishedAt Absent while it runs, or when it was broken off.
+	FinishedAt time.Time `json:"finished_at,omitempty,omitzero"`
+
+	// ID Its run in Temporal UI.
+	ID string `json:"id"`
+
+	// Removed How many rows, by what they were: outbox, idempotency_keys, refresh_tokens, sessions, login_attempts, housekeeping_runs.
+	Removed   map[string]int      `json:"removed"`
+	StartedAt time.Time           `json:"started_at"`
+	Trigger   HousekeepingTrigger `json:"trigger"`
+}
+
+// HousekeepingTrigger defines model for Housekeeping.Trigger.
+type HousekeepingTrigger string
+
+// HousekeepingList defines model for HousekeepingList.
+type HousekeepingList struct {
+	Items []Housekeeping `json:"items"`
+}
+
+// HousekeepingStarted defines model for HousekeepingStarted.
+type HousekeepingStarted struct {
+	// ID Its run in Temporal UI.
+	ID string `json:"id"`
+
+	// Joined One was under way already.
+	Joined bool `json:"joined"`
+}
+
 // JointSlot A start at which at least one of several doctors is free.
 type JointSlot struct {
 	// Doctors How many are free.
@@ -1959,7 +2008,7 @@ type ListAppointmentsParams struct {
 
 // BookAppointmentParams defines parameters for BookAppointment.
 type BookAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -1977,7 +2026,7 @@ type GetAppointmentParams struct {
 
 // CancelAppointmentParams defines parameters for CancelAppointment.
 type CancelAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -1986,7 +2035,7 @@ type CancelAppointmentParams struct {
 
 // CheckInAppointmentParams defines parameters for CheckInAppointment.
 type CheckInAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -1995,7 +2044,7 @@ type CheckInAppointmentParams struct {
 
 // CompleteAppointmentParams defines parameters for CompleteAppointment.
 type CompleteAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2004,7 +2053,7 @@ type CompleteAppointmentParams struct {
 
 // ConfirmAppointmentParams defines parameters for ConfirmAppointment.
 type ConfirmAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2013,7 +2062,7 @@ type ConfirmAppointmentParams struct {
 
 // DeclineAppointmentParams defines parameters for DeclineAppointment.
 type DeclineAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2022,7 +2071,7 @@ type DeclineAppointmentParams struct {
 
 // MarkNoShowParams defines parameters for MarkNoShow.
 type MarkNoShowParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2031,7 +2080,7 @@ type MarkNoShowParams struct {
 
 // RescheduleAppointmentParams defines parameters for RescheduleAppointment.
 type RescheduleAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2040,13 +2089,13 @@ type RescheduleAppointmentParams struct {
 
 // ResolveAppointmentParams defines parameters for ResolveAppointment.
 type ResolveAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // RetryAppointmentParams defines parameters for RetryAppointment.
 type RetryAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
@@ -2070,7 +2119,7 @@ type ListDoctorsParams struct {
 
 // CreateDoctorParams defines parameters for CreateDoctor.
 type CreateDoctorParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
@@ -2148,7 +2197,7 @@ type ListAppointmentTypesParams struct {
 
 // CreateAppointmentTypeParams defines parameters for CreateAppointmentType.
 type CreateAppointmentTypeParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
@@ -2156,6 +2205,12 @@ type CreateAppointmentTypeParams struct {
 type PutAppointmentTypeParams struct {
 	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
 	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListHousekeepingParams defines parameters for ListHousekeeping.
+type ListHousekeepingParams struct {
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
 // ListReconciliationsParams defines parameters for ListReconciliations.
@@ -2172,7 +2227,7 @@ type ListPatientsParams struct {
 
 // CreatePatientParams defines parameters for CreatePatient.
 type CreatePatientParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
@@ -2430,6 +2485,12 @@ type ServerInterface interface {
 	// ChangePassword Change the own password
 	// (POST /v1/me/password)
 	ChangePassword(c *gin.Context)
+	// ListHousekeeping What housekeeping removed
+	// (GET /v1/ops/housekeeping)
+	ListHousekeeping(c *gin.Context, params ListHousekeepingParams)
+	// StartHousekeeping Remove now what nobody needs any more
+	// (POST /v1/ops/housekeeping)
+	StartHousekeeping(c *gin.Context)
 	// ListReconciliations What the reconciler did and found
 	// (GET /v1/ops/reconciliations)
 	ListReconciliations(c *gin.Context, params ListReconciliationsParams)
@@ -4467,6 +4528,46 @@ func (siw *ServerInterfaceWrapper) ChangePassword(c *gin.Context) {
 	siw.Handler.ChangePassword(c)
 }
 
+// ListHousekeeping operation middleware
+func (siw *ServerInterfaceWrapper) ListHousekeeping(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListHousekeepingParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListHousekeeping(c, params)
+}
+
+// StartHousekeeping operation middleware
+func (siw *ServerInterfaceWrapper) StartHousekeeping(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartHousekeeping(c)
+}
+
 // ListReconciliations operation middleware
 func (siw *ServerInterfaceWrapper) ListReconciliations(c *gin.Context) {
 
@@ -4969,6 +5070,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/accounts/:account_id/events", wrapper.ListAccountEvents)
 	router.GET(options.BaseURL+"/v1/ops/reconciliations", wrapper.ListReconciliations)
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
+	router.GET(options.BaseURL+"/v1/ops/housekeeping", wrapper.ListHousekeeping)
+	router.POST(options.BaseURL+"/v1/ops/housekeeping", wrapper.StartHousekeeping)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/hours", wrapper.GetDoctorHours)
@@ -11736,6 +11839,214 @@ func (response ChangePassword503ApplicationProblemPlusJSONResponse) VisitChangeP
 	return err
 }
 
+type ListHousekeepingRequestObject struct {
+	Params ListHousekeepingParams
+}
+
+type ListHousekeepingResponseObject interface {
+	VisitListHousekeepingResponse(w http.ResponseWriter) error
+}
+
+type ListHousekeeping200JSONResponse HousekeepingList
+
+func (response ListHousekeeping200JSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping400ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping401ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping403ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping500ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping503ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeepingRequestObject struct {
+}
+
+type StartHousekeepingResponseObject interface {
+	VisitStartHousekeepingResponse(w http.ResponseWriter) error
+}
+
+type StartHousekeeping202JSONResponse HousekeepingStarted
+
+func (response StartHousekeeping202JSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping401ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping403ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping429ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping500ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping503ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListReconciliationsRequestObject struct {
 	Params ListReconciliationsParams
 }
@@ -13484,6 +13795,12 @@ type StrictServerInterface interface {
 	// ChangePassword Change the own password
 	// (POST /v1/me/password)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
+	// ListHousekeeping What housekeeping removed
+	// (GET /v1/ops/housekeeping)
+	ListHousekeeping(ctx context.Context, request ListHousekeepingRequestObject) (ListHousekeepingResponseObject, error)
+	// StartHousekeeping Remove now what nobody needs any more
+	// (POST /v1/ops/housekeeping)
+	StartHousekeeping(ctx context.Context, request StartHousekeepingRequestObject) (StartHousekeepingResponseObject, error)
 	// ListReconciliations What the reconciler did and found
 	// (GET /v1/ops/reconciliations)
 	ListReconciliations(ctx context.Context, request ListReconciliationsRequestObject) (ListReconciliationsResponseObject, error)
@@ -15079,6 +15396,56 @@ func (sh *strictHandler) ChangePassword(ctx *gin.Context) {
 	}
 }
 
+// ListHousekeeping operation middleware
+func (sh *strictHandler) ListHousekeeping(ctx *gin.Context, params ListHousekeepingParams) {
+	var request ListHousekeepingRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListHousekeeping(ctx, request.(ListHousekeepingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListHousekeeping")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListHousekeepingResponseObject); ok {
+		if err := validResponse.VisitListHousekeepingResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartHousekeeping operation middleware
+func (sh *strictHandler) StartHousekeeping(ctx *gin.Context) {
+	var request StartHousekeepingRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartHousekeeping(ctx, request.(StartHousekeepingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartHousekeeping")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartHousekeepingResponseObject); ok {
+		if err := validResponse.VisitStartHousekeepingResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListReconciliations operation middleware
 func (sh *strictHandler) ListReconciliations(ctx *gin.Context, params ListReconciliationsParams) {
 	var request ListReconciliationsRequestObject
@@ -15499,315 +15866,322 @@ var swaggerSpec = []string{
 	"C9w3qZuy430CVOJuotH0z58aAZUwisSi5ga/azZmVNIpaCcuLoNAzLl+WbIe1F7OkrJ539Buo9lg5iUz",
 	"qieNZoPTqXnSva7Pwor7ao53rq7rZbKPS0lPbqlLPm77IvKTV+4+hGcocMuot+K4LuFhCeH2bbvTnJKO",
 	"v8JylfL/EnNJxIKTOWf/mgPRho+sxGaKBGI6pTxsEjUPJoQqQslvv7181iJXwEPGx4l0dHeuykxCx5Rx",
-	"VAd0BD2jzMbsFqz4HTGptBPCLXKdfgxfRLnQE5BkKMKleYWE0Vzl5cqD8Gz0aHQfTs6C9vDkfHh+dvIo",
-	"bMNJd3Q/vE87o4fBxYWfZKt2k2lOTc+JmZ+1AoN+eQV8rCeNXvfiomkEiP+9Y5hUa5DmG//746dPX7qd",
-	"k0+fvjx4/vlP/1G8LiNUhcVbaWDU7CBWpUsxN1Ik7OGcGa2Zmgs7UeedrlVuSkxBcCAQKSDBhPIxhGbO",
-	"FeMBtMjgPwdE0xtQhPJlXvd2UDQVz5NT3VUn6P55fn6KtWP0rFC2XpKQLs34dcxYPykS0Ah4SHM81m13",
-	"75+0z0465yWcZL6wjuz0yrVPHn3+en53Yn/oJj8Ur+I7qtkagTazl+vKhGGJTHCv210oWNVeYCWhin4z",
-	"QO2qyHxmFNwboqzabRKqyVQoTc7a5Of3L56SB93z9r0WeYs8mhgCilBjtY65kOU2QOE2c4SVct39otFc",
-	"zSh/IcV0dTzmr87c40pTrongLfIMRnQeaTQjuFi0PDH/moNcJrSMzCsL59XsqBPNpsV2kyHnWqwS88Qb",
-	"Kwk5WVooWQKVhBrbhwzM5wdltGmxDWXXbApvR6Oy3WqeI2I0qrtdRyXb1byvL0aj3ffr9XIGFYwGYp6s",
-	"Sz2UUb+cwa6U35mH1UxwBdZ0S2g1Q3oh5hxHFQiugaP/R42tbb2G038q6zrEw/maMgsqGxcwGkGg2S30",
-	"Z5IF+JZgLg2jLhu9xvPf3jdQVAvZ6JnH75qNim/HmVOgNeNjHB7Fz/hpslq9H8y12QNTxufazEKn246v",
-	"hUDDiHFIXT0/bzcbQyFuGB/3F4yHYtEP6VI1eo/MhfloBLKPLJJ6KLliPYLkUrvZCOhMz83fqBwznlx6",
-	"YAgJ5xLnOvnzWdtsB2TPfiD4iMlpozeikYKmdxn6XGgWZL8yFaH1IPozkGbd4o30Am2cW6aYNn8UfeMW",
-	"90cA5s4Al73TbidXxpKm323omdElWrBuPqb0S3L9fsH1eGLQAcqPwhgOPOxrhg7Fx6+N/KTZRUhTd9dc",
-	"vaubuemifffZvHrKeJhem4/4sk63jVcN64TzCPoRmzLd6HUzf5xzzaLcByQYzjArZHeBmQ4VCd1XGmbp",
-	"WTLMlnDmf0gYNXqN/3GaRF1O7VV1muPCZ6Apiyy3VhMvqdiNj4cUfc/ddor34Ouf0PC9jS2s4fqZFMMI",
-	"pn8q4P7Ab7JbGrGw7+IUDUM3jsGS7MMXoQBFuNBkxDQaUuaDkga6RZ6iYWitS5BSSEUiprSxCkOigKPJ",
-	"iIY7ilO8A7fKiEFkpIMxyE+VplKrPjUUTEEpOkbqFIklptkTlpmCatK4jTJFUz1Xjd65YQvNNEry9MiY",
-	"HRfOQiJ2T0MRqP+Rn5zK2+KdnfeyjbBxVh+TgZ2oATGcrwjQYEJwwnBacbK1cEZ5yxD21DpNl0EAMw01",
-	"VUHOta3sJTtPrdFreMHQbERxoGrLmFN15vNjLZjmX2GmmzhXAZWSQUjEXBuvUwnBzb/GKJ1JEYBSzmlU",
-	"LfJKiBtjmeaCaU0ipN3KdpGse2qd0cLAXoqr03G7dZwd34eDcav5THCot5JG3UHYHy6rRWpwEW3MuI/W",
-	"h/eA2p3rTrvXNv/3p3an1zZm9hYGg3vEqa9nskX+YlQS+QBDtM2Bhyr34e51+1HvLPPhOlvSbL+oj3Zr",
-	"/qU4mkYz7ftUdqFmdGknNTtBnYs0nYn+sYo8EWqFpMTPeSHVcIIBUBKBnOIOKrMgytV/VePsoNq7rn6+",
-	"a1or/9+45xvP51LM4PQJyIhxJ5j7daxJfKDQbprPwmob3p1DNHqdbQyCIrFkGNoGp9LGgHXTUrIlJ0PS",
-	"kaX0ucQ6eVJ0lJGJxJ+kQvHrXrQau3cSio8iFuxmfaD1pekN8LThcZWOO01EFCrr6Zrt0SKX6iY+BorD",
-	"OeZF1uIIJkIo8NE+6/RubzQ8yhoN5jN43ONIzlgLqcHsy1AwhICNXRnHKDEYaBSJBWHGUDBTOSCKLhVZ",
-	"TJZoC9jg8hYuYdbrCgRX80hbp2YEVSRKCGMJXtRPXcRmapcVnZH/5b7W0tbarKNMIsrHczpGV6ARAqqP",
-	"xufYOVrVLjNjSzFl3D+MWTZ63bZZUjWDgNGIaTOMZ2AcbxGJ8bKxTgRVXlM7+2VLmoT2tzb9Xwg5ZGEI",
-	"fCfeG8Vvydj8TPljn58UkSICs+twzzEeRPPQRZ3EDKy3uyuHnSUc9sZvbFixxBNi98VabpBkSpc4ulDg",
-	"wJB/MrJzrtZa0xVcrORt/RtY9qV9ZWrWfzMCi3BYkNwZAgo6f3DhjIMdJ7zbzYo0PB+himD8v+BzKz5R",
-	"8Wj2tSyD3AwMEuJWTnHsWnENktNoRy/YvSSnhVDskoXR0Qsp+JgITsRcEsVCaJG/zYW2J8Z+Pey5iT1j",
-	"mQmpCdtxuS7SbuslwQCv0QdiLtWqt+oGsY+1yH2rRa4hioiaz3BYmILhRzXAdXgj9CaFs3kduND9Eb4l",
-	"G4eQYP10d3aYPdvdRfqcZ6WP/3ZmXhOi9rTJs6PBPYYeJoujEfGhqZdSWhAF1tF350TbBHyphr4Y9YdM",
-	"6kmj1+g8etg+aXdPuo+qK2J0hpzCvQwpcdSg8xN5v19BNNqPLvWvL5EWqUOxrbXpO4xqhsy89gVl0Y7S",
-	"fpZ6XX9k35dXsEak+fNUNEziY1kjMMh7+4MLMBijNoSAhcaohcWOO76TEv8vdYaSKVC+mLAI8gxQNKR9",
-	"sELu+3YmdCr/C5OAUqleGAtrNXKL9j4+U9nXssUxx7Q6AB4ST0oS9TH7aOVwfVcV/TC1Rv6LRjIAhKum",
-	"UTHle9EBNq3O+xYsmMQrw+zSTWkIxNiAd83GlXPtX0gozO8yjhER892Y1X/kit7WjnHi2ZV56uP2Ac9q",
-	"8aoDxaBqh5NcxMjumU2xlYJQyd3nytsouzAFmwkvNBPGwS8oy+JmYxOKUk45l2LrHXItxCsqx7CbNKDL",
-	"SNCwr4XoR/i2vCTw6Qv3Ly7O7pPhUoPaVTKfZQ1zn6ekhSCehizjrxC5LyN85dPI4NdCvKZ8udPEGlqn",
-	"lC/9kYpKT6x5u4+A2byPOQ9BkgVdtsi1jNO/OKFkKvZg/nXT4R0hiKGMpCjLTPcq6XuZbvNZNGo1ETyA",
-	"x0THA3XZG5jFeoJprIMca6QubeKQVC4skvEbT2eb7qY857l35ZlFW38blNlSqAZG5N3bq2tyets5VaAM",
-	"0yubEji0ia54267GfSdZ3VdifGIzB4uVaH4E+1ja5JtTphQa+c6JlETcQj4G9OHDh5N8lvC6Bc0nFftV",
-	"vaUsosMIdl3R+D25I2EF8pYFQALKU3ETf2rm+DLFrhHVIB8750bREeSOzHIO/67+cj6e5IeRJbBg/ePx",
-	"7sd9nlGpyQJICDPDAoKngrd43PgNOd257RC+hpDRaxz4TpsjfmF/at7Yx7ks4nrUJLjeT+3XTszXeyRv",
-	"q+2qOy+yuhOpwhwL71HHFK+ufOFg9q1KDQ1JDurc7EF0uTydrUaSdOJT8+ODfBpa855G74zhJjUDFR8D",
-	"zlJ/WjVsNyaWpQ7xv65ei1Kn1zXqPZI0t4+rafP+e6m3JxUvYvhPCDDTwtUm1Bx/6oy6PLHeSqzIy+cm",
-	"YSOfw7xxttxpRsFcVZxua2cXPI/Bdjzw1WBPftftu/fCiir3GiolXa7MPVKAH/SE+8+smXGsIXNrXmPm",
-	"44nJZNlmc7fPCubDn+rYBcOoY6PXcMcS6fV7OyIRaA3SVja5iil3Y0HRVDLVaYra7fJs+0+fropWLF6Y",
-	"TetxBTiPKVdr/TPXbAr/MPfl182vlVs6S0D6xWuW7/kt1OYaWso0HyaChCzEo0ZnxsSnr2qpNEwrcQ3V",
-	"VXOLm40bZoWRX2GXn4IhRjMhoZ+RvoscmQ3AlNHdIW4M/9OMKrUQMkzdF/9JggKNImg8hrAv5roPtyCX",
-	"iwlIpMoYoP5w4/O6TZFT/MlRPn60SRa+7nJhDNyhmKMdgtO2P0bHOcNp3rQzXjFVd3fEZFaiN7MNNwoo",
-	"fOMamt85yXAwcl9TTscQem2zQnCzweGL7gdzqURBmcNrxxMYrQQSUaXJjI4xt3O9Xtw49CvtvIC1Y8+z",
-	"q89ecwcHxjJf2ZI0iowxYg+ncvrTM1KioYZCRED5dxOouXnLycSY4OKZ1HbR6myfEtNhrkC2yJWmoxER",
-	"PFq21smu9QyihfzV3FjIxaXj+DUnF2fx0Yu1aqxBPBqZf1EyF8qtSxcG/TtG+OrtrksSsVsXuiNirhUL",
-	"IZuHY1N03gh7cDqhsxlwLEhhmgyXhGkF0Wh1121htcaR2KpqJR2UXb9AWExmdHPjLhuorUBWKka7okq9",
-	"2ytGIwWxO4Cz+ZMiRq9ndOna0XjXZ0NU1t61nU2SiQt/rWvlZwrMkhfFlKenKlnNzDJtNHj40uXa1BWS",
-	"WMoVHx+ShZhHIR6wkiu6JFSTCIwgpyTJFGoS66j9pPAYqun2vCLGGFrOQD0maEDYna89bAFlIeFUSrFQ",
-	"TgQLFkCB3PV+S1ZzbdxvU/rlpb35wsph91tnVY+t1qegIHeF65jpua6OPW+pZ+rRnr4j5w9aZBDCAFVO",
-	"pARRM4z1DZdkMTG/Ab1R5o6Ty2uMbqSUyFm2BLZbPNCk6GitQhcccLy2jGb9zSgFX5sb77JpYUUaYDER",
-	"EVjF2cQDP7PgmEgeUEw5DDHKybXKDa+zqiNXxufyW4tMShvIGEIk+BiFqeBe5DaJEnaz6QkYGhyEQUB5",
-	"yIwAUXjzcEmcdDnIzsrIifS4u+3NpburbJ1Koa3pxthSsGHB+v3GNYs8ZkccB3CJ/2Y1WQRkZivRq0vh",
-	"VLb9GvwEu0D2XtwlM7pUldymgPIAoij+REWzIpvTX1VBZkInG0nLZPZ/LdTPNb9fW6NXpHRLxc+FLnLw",
-	"rtPmDt7TIm95tMzlJGe0e6GpWNOw8AUIGza2z1CeQBT6bR1XFVTf2K4KcHN6jr0NjQGqitFpnEcSK1sp",
-	"NLg5Y5wM/vLcngNlCoW+Zu2Ju0HhFNpv9gMn6PMfXnqvO4QgYhxCo6tjlip5Y6qC42uBDvxR7Tul58FN",
-	"ke6waXxmino27Gmtdw4QKkKJrTDd6NfExShrTUe8aSdjsyIzrDNMs/UdVWVJXOqRn8GnRoKrlPussqxN",
-	"MNDhEhnsHUYsoBV4AzAjGfZPowKtBGpjy9gT08xAt6QlbpF9vWJpJ9qpprHt1zvLDxmtkpnlz+u1+MFj",
-	"OJmimx8hgJOtCq4fjMUijKIMKkVcPbtK0ZcK0NTU4QUewarIq/iy2uZ2Kf/WETZFfJRmGscKSFzTT23B",
-	"yP1XKyynK/Le4Vxqc3BjFWehkstTNUiRAlqoUd1+5R/bOOt5+lOfrDDBL/lsrrcJfFJvfAWUk6GT0Las",
-	"wdYCC+7yGHGxW8ToH5WGfkMxiV4UWu4QkiENbshIimlhuDTNq+7oytZOrWRSMm7vRX/MwiZxEXPzY+8e",
-	"uLQ4pemymMNLoDBSBKDXtYovZ7zHgqFyj1s4oYjRFSdKRMZ71M6TtVGBbrtzPx0laBdFCUrxONIkYrSh",
-	"hMaUEW1oQjxFBPVaR0phwKIQ+yNFxqNyIugEaEioXyCcGeWz/jKUPDjbTEch1EiKkPZq+TrMVHomRhIg",
-	"FcmP3YqyAE57DR35+t36hKS20XaUlAGppEh5UG0b07meCMkUhGRqxCCJ6EwhJlmdjf3w4UaSdw6frdRx",
-	"pwZbKNOe+vRdzKBxB4eJ85lwxaqUKEOXWbfUm/c+RkUzE3fRvbjf3jh109hB88f7aWwbf56R/puGCCZA",
-	"Iz2perC/OdZUUjGfFkvtlUm5mhhl4Cx+t2v9TtNW51iiMRpwYl5PplTeoO2vsnyxeaJKcHtSJJ6tUJic",
-	"OAMPm541qPPzAuu+UJd5pjXGZWrz6zrUoBR198s3FYvDEmTOZ5TFKdRNq11tthhuuAx1m6V8GWJRemEv",
-	"1mqbdNDEUeeoiuMqPnphLIuZ1c11SPRWXA2L5hWM8JCtlwMuTBVlkxFAi1wSfL3ZpG0MvlsZjevfjEUH",
-	"5UviZoooDbNVWyYp7c57Hi+v3pLzbudBq5HFprw8+cfnr2dFeIZxXfiqu8WFJHPOtOoRjJVj4Oz5b++b",
-	"ZAkcf/nru//KBEoY1/fP0xP+yP1v/a7NGamWoGYyzCJLNIVwtUk6X5KpuPUWG6HqJqMmY8CjVdmcRd1I",
-	"fWavABwF5vFYGGPX2LNF2zqAKBHyPkOuwGR8HIc38C1cEDMSMmL22KNaTgtOwTVz6iE+aei0V733VRyw",
-	"9JSh5k7hgq1AY3M/RltR4N4WrgwrJYbMsEFh0SVengjpLYZ4dPFePD/rtjfy/6YR5rFSUiPsFkkuMdLA",
-	"jepxyzelS9yNZRbZZs1TDs2SpuW8jmdRam3lp6yEoCxY21od+MIvHeYd22WjMpiwW8h8+ez+xca1KkCE",
-	"ywuxZ8yVew9BLwC4VSA2xNaMPcd4P9n5cDbEBMup1+jfzkZJ5mIaBTGMVdoruNuHzwjLhcN2SAorCUhs",
-	"H2A7Ou1Hp/3otB+d9qPTfnTaj0770Wk/Ou1Hp/3otB+d9qPTfnTaD+G0V0hEWB1LqWlY7C2V+QwlPk2p",
-	"Ml5rQayaxuVeZJkDXOpSFAiQnAguM7uK7cUCdl3DPWmNsrKnixTQE7sINW2F5wyRDAdx4sQAcxQGLplr",
-	"gJhwA8qXfXvHoCD9IL64MQYT10rUzhKqmahalgj6IpMf+5gAD+RypiG0qRkck+lnjukocU0Acpn03Xa7",
-	"Xa/q5jrNyxRbE0CIvF89GbN6amKO6TNJegmRRXvoqc1L3abyOpcGm6sPS7V28H+Z8wVEkWv7gwwQeDTn",
-	"VNZgf2ok5g0kuT1ZVJAgYpwF/SASFs4UgTmLm1em5yRNbeFERCK4uXbZ2nlElYBGvrcQCemy6fWGZd3H",
-	"pHvea7d9Q07E3XCYCzTXoQxBs7KW8c8/f2x3PmOTrv+7+7F9cvb5Xu9j++TC/8m8+l6h2ey7rm6FWECT",
-	"p+rVqfpa5nJWEwsOskVexriS2EV1xcwtK+lyn0p9qXC9JIRGQNJIbYsYkJOLJ+bvhIahBBVn26Z6UdYE",
-	"GEjPU8y+8R+bK13BNhWsFBXqr52hZ3T5izEgquW1ZecILY+COZrO9LJH6MLu60r2O9LwdvTM2q/rrNvc",
-	"IC0NJSN7ewtSsrBukmu4plcf41nv2WfOr6zswSZn7XS4JoCVZuXgZyvpFShIfd4diiKdFV5+MPPMVljs",
-	"R3EVahtujOI50+7XNcqmgLjbKpGcXGAlU0FV4KEyTSx4BLHCtJopYQMZZXaKhUJzMUp1U5bkHY8nV4Up",
-	"xUKBtI2XsALcYuWNYEGMcFKFTARfZkxCsfFktpbhRd4kE7FAC816sTYw6Pun7rdciyrdN28upOilVjZH",
-	"36H3CEkkjCSoSVVCCnOX7YzmKhwylGQmKlnHz6X77fCsb4ne/jS1YvF0zlwZCqvEVjFedqhbcMp+bdd6",
-	"tGAwoo+G50/F27moaUWl3HnfuuLrGsynNaWAdj9uLKSCLxakvQRsx/C9Q7h3HOxPMXDMJKBRlA5Zbvxe",
-	"ZaaLW2uU1HanFWmhg5SpuCkr7ZixAP39uSzG0Frt2LHSZBqoLCqoypdvr9K4sypMF5SkPpaevWwV1cpe",
-	"jJmknB23MRJjnkyZsufFnvIWuQ8eMy2f/oB6xrGldatrJERsy+/ZER6G//PoNjvIgx4eabsycId7yVTs",
-	"21AHkyhFlO4Mk3dwDi5FcnAF3fbOIiJ34kRP/v35a7d5dvfzifsVe2F3mg/v7v3nf6yHH+i2ywXMeiCi",
-	"TeJnZc9PtJ6p3umpX6BVHIeimakutJLchdz5w6N2e7NI27hEu4s4J93WCrFy2XV4kycOYX73Gs+tYfYq",
-	"4TjUxcwbuZ7l1YrFPUpVgdywkE0QNl2rFTy7dgktQvrD6L7Am6oU5a9uUlGd0FRV9objlaRk2kHhYVtz",
-	"6nCxSmKu3wYQb1ckvBcMovC5lLVNdddgt1DF9ki27W6TYFv4UzwcaRKLJXxagM28Kqh9t95i5IekSe0m",
-	"XrPkJi8sngtEaDk8KG4d5ivGn7hy/ON2Zhxif2w1/pwbW8m1SvaAkKsV2nGtcT7LLARrPvD5dOggUVeP",
-	"ReZ24lYeT03I6ad5u30WsBD/haY/eMn9HUHL53oovuQubF5XT4WbqFJu/MWmjtVb2gQnw0ePxM3mMwj3",
-	"VCEVSSCwZjR7M/JfcrThz6xqPLE6BOnAHNaN4wPATfjDjaXZWCR0rXvGk58fvX+8uXEe/mo2+lUk6mMd",
-	"xhkRtmQ8zrIRHI+fFNyCpFGMA8cUpnCVQbsVmM2/YNohX2KOi392fZ6DTxdQ5XkOmSQ554hFNjuI2lQ4",
-	"OzA9cR0Wcl596mt5I2tbCEXJAlAlCgLTHZVWTdvj3GXF8QBa5ImY2+7x6DgNYgS4gU1iSiUeVkN69Z5e",
-	"flj1MX3qYflkzPIyl1H9hG91cMF6AkuibBorh6Zthfvb9dMK0jYF9FIK7+K3ZLw2RTtrLTcdHNMl4dvN",
-	"1v62NvyvsLyCusbfDSyrj+LdfBix4FfYfKqEry0iMmGlcmytwIhW794saBThSa9KJ5K6HZw9BS/uTbWy",
-	"gXNnz7scpFSEokuhEOcMH9t1JBJjUpaquTNC/yacy6YRAyko+m8L8b8lvNZeQbGM2LKGJ2EcETCfX9Nx",
-	"VZyrEnT7eNpzsiqBdk+cvDpIVK8TB6WOz6A1TGe6RDNus6nBuHDlfjEr7sDhffUCPztgM+aCEAUQP1zX",
-	"om7VkHZomAjek/rJzHjc13LOb7hYmBVRN2w2K8HKd3cVYZu6WSaLiVBgPAws+rFNIHkopMsL0yIKq24v",
-	"FwBI5ieFrBavaoqozGqu2UAHDxT4jbp9qMCaOJtoTHf0Wd/O/fdWa7DnwoI3sHiXSh6qsfCHzs1am2+E",
-	"ZGsG26ailTUCUXHpwWOikmNHki16wVH4DvKVUG5zfYmLk4J8ODJpWpzfbHiicH53Yn/oJj8Ubr8x8BAK",
-	"9t9LV2Ph68PMcOLkiVQE/n5764YzqwcIE6fMU8P59OlP/9MMgPx877R18vnrWfOsXTySpPHyipoW+dQ5",
-	"L9tdh+ZgwiIL1i7BZfpJzUGuSbDZ4ylDTPgmoHfPhE8xkljX/rSZGv29pgEaF2Sx0yu7m1h8he7cN4sn",
-	"6qBsf2huXsOke++2FfPc1vzUI4aLmgSZqEksD+G/hoUwYGp4qNVoHjoZoQYj4Tpuk2NwFNJHIV1lbx3c",
-	"SvYybnsr+V0Cbl5HSk4rpen7IKMvO6/+QIS1GQoCCQWRyHd0qWzyiC8IxqjolZZsBq1/qhbxluWMLo34",
-	"4dHSA8Brm1SjiBJTcA1KhK+ILkSaL06QwENz9ygRvJkEKwkWg7nyFQRvEBweOxCCuN+rHSKxQyz+9nwY",
-	"MTUxDn//BkraKtyARduPx77Fh2wxWY3lqQbI7raWP8EuPnZq+r2U2iUpitZs2asVJ50uKNOMj/tmYUVo",
-	"Dx8CwHwH86EYaCP7sRgFv1B4+J6m9U5M3r94Sh6dXzxokXdSjCWdKhIJcUOoJoNAhDBokhmIGTYkoCEZ",
-	"2LPNgqq2kvNUTP1+7AICrhXghkPT4hhMdVmTOnoviMMlDWuLdqkru/pJkZfPWusjLgUnL7aZbWmqZXHa",
-	"HG59ESKrw5dZRBnPJWhvaN3abNioS0lLhUsXlPkJux7heb1Tvlhujd9OJY5QGfZ964XNLq3rIWxHngrZ",
-	"uENjt6ipWS/kkzjeXlO4R+M0Vz0Pn11dFrJGIG+zN3YvLjqPCm+9KYvo2Wwu/4q3v74rDpqpTFGEYuPC",
-	"274U7z4UpIERlU0ypArun89ltHkRbjCf1QyyiXNiybBjMd8qmvP3QEPGXTZnnRiJUHosISPO5jM8nVrw",
-	"wrGuxiiNJFliMC+pFSk0h2A6E5JGVb9VJrhjmlOvLJ6TANjswCYGU2peMwZ9s9JDcDn1BdJG/RQD92Ck",
-	"v7Q1xnzm+kuh/sWKE5tnunm7uTfHMdtYLyZDWzO7Bzc1/Spub2q+h0DwgEVsm7reYALBTdEh2N/tqb62",
-	"CXshUVoI818WRZgTtDDKAL7QaU7yphTMyCZSlTQ4GjGpNLlotysfrvvErAI1OWKcqUlJPc/lUKEti3Yq",
-	"00TOucLC94WrsVpQRYYSO8mJ0ahutdFq8ZAdmpxzwji5djxMfntZYiXOIhoULcE7a2WBWwWccTx6x3ow",
-	"a4ebR7FQ2Zg7goMqXgoJrjP9aqzYLVJJvYP9XC3+15KNx5aXY8XiasAbiEajRAVxaEMt7lUZQprxpk1N",
-	"XmqIqY23mV2+BX+nuXNfbH5l52MPfWdrb9h/CsPyBYV8RjpTRYyHIcmCLgmNUHcWHaEXrbZ7cfHgsf6u",
-	"du0nPtXHRtsr2e0P65VhZ19WQqQHL6pHZxHuYvYEcyP4UjH7prDsqmP+5Ma9AvDiX1o8BTPK5BZYqUVR",
-	"K8/cPUIJhwVxXqcx+iUDlSSfPSZccOhhkoC/yexErN0MQT4mXjj0Ylg+DyFq3McmUWC9mnRoLCVbuE0T",
-	"iEXM5zUZupsAD3Bw5XP3PoY22b3IOaBzBX0JiEeGWRCLfiCkxObMrmGObfzYn1Busx/QNZMQiFuwbrxD",
-	"6OB9O/r9gXC8j7Fx6ufjHg6JpTTVrXAIIoLidtkBlTBmt6i7Vlpn03DKuJnImSrcSr4ted0knqSe6f66",
-	"bqrGlWH/moO7rOUc7pqNK7cYV/S2tl6hruF3AZxK3MxbZbp5G35GdIOmMexjEVYN6znTXnyTRo1pK1rA",
-	"K1sNX/8wC5RK1Erx6butbyCDSxsf+zfq7R55AlSCJP/f//P/DirUyldM+3HPsAJyrozdEJbahVaprSvQ",
-	"f4V5cDZrwCENsxrARitKOPv2vxi3QvAAmnF3Uw5fNDGysEV+td0NCVVE0RGYfynxx5PFES+7ov2yFvu2",
-	"DP8nRYBrme0O6h5Vg0pnkDievg+VeQlgV7eCt5+Q2czup8ybM0ubgwfITmzhWhZu+Sp56iup+t+kD379",
-	"JOkV/JYtsqW3OrnaubG8WYaDOx/Fuc2VXY7kKCBvmLlmv+RnBDh0jYDtKUHMxi7uc6/pe16Tn/O32OW7",
-	"13QAyniPYQYL2YagWwiozBQZAh4pGUvE3O8LBpvEOYN9xs2fp7MIsEpcyLglbzNpyNskljvCJnEYfo89",
-	"HmSYtf3cCNHe9ZmJMZW2ZNVSkPijlkdjGjCgbCnInIZ4Ng4TIEEjAxwVhQbBte9WWbdboSvGtg3BLSQo",
-	"HUsAIrjH4fQlDuQVNaI91YDW5u2TUNgqeTEPJoUNCgvxy/eEV16CzF0HwbRee8tVEN4t4HL3D4VbDRp2",
-	"OzjYuqCvW8K8bvAzfRfPVcjPElDO7cE3i2SdkfRvR6NDa8aq3VO/jSYs6RC9otnWTNg2eT6pWVsJdEyF",
-	"0kQvBFkClSrV2SL2ESrnmiczuJPjV2kaDq7K/f78jgBsjoTDOYja1xo5+M0RmTB9AA/RTZmw7F5p1osm",
-	"TFhnfp1/Gc/4atj18s2lHadn2KRk6vncTN7pE5ARmhQrmzvpcZ1yPWq0yUhV7Pqnp4LbYlc9B2V/WkDI",
-	"/c96Mpfux5FkriyW6rl0P87x6bJvRRac8qAMkitG/o58khrxNtJx12EnUaAH7S1Nf/Sjg7lkenllvuPD",
-	"1Ojbxj+98FL1rx+uG80CX9v6tUS7kzUyePf2qsDVxqGg3Wc/EJMz0XrWuLvDNJiRKCiVw9jtjC59921s",
-	"62OM3ZGIIrGIey4kUARo2AruYYpan/gn/vwW5DJ9k22WEc4lHUbgI8q9VOObiYhClXQIodpFMPBg1Agx",
-	"+331if/svCBPXdM3GpCq6TtxONP/ngNGUUbeMa0gGhkvZrh0OTfTKeWhcYQisUC6X1pLyfYveP/iKTk7",
-	"O3uUJKhl7QP8ljMPHpMh+Ejc1IhWBxEVJdjHlIefuPkbyimsGk4OIWdSTJmCsEVee/eMcTJNqmrIz1hV",
-	"c88SQznxxTvE18K0PnHMebLEz2wyGLEJOIr87PO87rmiLZvc5fKyvItiPjQFyo338onHeT29xlMqYRSh",
-	"WxWXFzY6hjfEDDidsUavcdZqt85s4vAEd/dpawFRdIIFW6f/XNyo1j9dIH5clCt5Sf569fYN+QBD8iss",
-	"yRVoS/WDi86DJq7Gw/bZg3tm+gH31w0s3WCQH+zAvbPbc6fTN7B07SiEdVfjeJjzmCOPDqCFaJFLotiY",
-	"GzEMRNnkTew8ZDkOj0AwyYFMQMJj44wgYBfipjkcUHRmBDdriEO3aNdMkct3L2PIPyOeMHz5Mmz0zHy4",
-	"qma0sWeCKysguu22za3j2ue+zmYRC/DRUz+dqdIwW+f80eVGuZQolwAV5z25LCdfSNxw2U2Y1ORSmDBz",
-	"CfOUGp3Ov/7r8r9+/fJUjv5+1X9wvfzwt1/ejh9Mgtt3dMZeR3LxktJ3wS+/vReNu893TvrQTWLWDRiF",
-	"UWG2KDp2NuSLc/GUBhM4eSq4liJah6AgsCOUc6wTG8AmVzXJlH45oWP48xmWTSfC2yLqJcTnrVlD6IVd",
-	"j6Jxxet2+pJbnLeM1G/0Pn42Wn06pXKZGqTbYCm5brer2YbOvTd8SMcqhe6NGubLSeC48sRVKLsh4ndP",
-	"QxGoFK+tbLhn5vrG7abhiz6d6GmU2WcNiybzfxhtsJwBMTdYYJnG2hlsFmZcusTGVmPPE8wQBktLGmgf",
-	"5rZ1ym4yFUjEYt08l9bw+/e66XQ4OLvyr0+Wa4ibRmVWct8umOCXmoQC1J6n9plwZ8X+aDhit/A/t5rZ",
-	"KWjJMhu1+OhHBZLOQLaI3TJGCeHnv+CBw0gKbkeKgbUZVXHWvZ4QwQsl7mv36Wo8gHm5WSbwA+sbq8o3",
-	"bFB9xvujiI0nmnRQh9bkBzcjZljvJGb+w1wRQwOxTveeFzP1kWk8I/UX0tkBrSW1sqKMT546jqzHKf6t",
-	"yeS77/UImh3bTPTbGXCjkkMRzKdYJ3c4+bPVlGKqz79LWeO9ueysnHc2w/Xqb6+cVaxacdbRTwjpqjG/",
-	"XIsoJMN5ildcUVwMDzsWxnbxUWWm0QKPTWVFl+SifeaPG6YKolubIbey0EmC8a4yMUk5ttm/sYz0ecRJ",
-	"nrC5obLYTCgs2CHvbZ5V/S1hHjjbeoChw2XwQ8zC6R9ioG+EJi6pbN12fkoxsdPs3rhKQm0n8287p7Ed",
-	"U+oMhFPGFWYRWWPfPWHtdyfvQd0QbSEoRqnec2bD+mQR5ard31Hj3zgndpBCIhoQjGQ78OKpxRxd3dAR",
-	"U/rSE43FfHQKGi3Tj6tFX0kPMk6n4D0NyLRIaWIKAF+SgCqMVhn10kA8R18j2mv8KyPWsqC2G5PtVtMJ",
-	"o3geVQrX2KxRGQHmWqPyPsOsmU0ftgYvumqa3QLmDXu4mDIyUIBl6IhLqeKebB5x5nOFqXgvFuij0RhR",
-	"tuir/tgj+WrSn69d2vSvsKtcUeJEdhu6DYPFevbop4wsB6GVpmtTg6vPu8pgFzn7mEWGSqCoOjEU1T/S",
-	"axGDl1h0pwa2fftf7r0tbRtcoS/a7jy6aLfb7RP8zwPzn4f+V/s/2k3DDfUamKLhpuQv5r3kaSpFzAme",
-	"j6m8sc+ZgOVKTDiNtVQ2sDj40anh6Tq5geBrBQL4LQe3C++ajfMqyuYJDd+79mD4SGfzI79xOtcT4Nqs",
-	"MYT2ubPNz70QcsjCEPgumnAjabGKQw0U6xwvcJuEwwKUtlnVld3hj7n0QLNiRtUWgYijzeSCa3E6FJo5",
-	"mGe34CCbDlKSKYf6gsJT8AB6ZEIt5qG4BWmDlhFoGwy0sTXCtPVdUqpritj8sVws12FNQq06pHzZIh/8",
-	"EbmLzi6oIhF2d8Y/OpB6Y+zRG+Dk5/P2o3s9IkFZipLRocSxwQdfxJ5VepbVL+OOYk7tPxHhsp708OzP",
-	"YZFn/hRDY8WgY+g3QlLyBhZpTva5oGv5uC5XYhc4rCPIhvJdDmdOanbqjTvVJe4oNq3YTHd2a9yc6X89",
-	"OLn90p1OTh7NNP33ySI8t8h31RYx18OvQLq+pjYHPRVIfH5Nx2Uvdred4j0Ox7E4lz4p3vWdIpjKBhzT",
-	"hu5pxYUqD0dWrQbGOfih1ch5+9HmJ5763pbmgU6FT1wL8YpKC8R23rmoMhY1n9nyg9cQMnpt5tE83H1U",
-	"6WuvKV9+D634mt5AqkHJDuow54ydfk0whe7WxXDSGmEXo/IoE71MrCbt8t1Ei+NaKXW+ldD7HciP881P",
-	"vBH6hZjz8HtwqLHod+fOlShDETnJLd6geRk2jLvnsiRyOkvIG5UcrgvuDy1TXrmYASdUkQVE0WPnmDM+",
-	"JsBD1/IA7Vg8NnW9ppBiBCkfAuFgO2R7xiVcSDKloZFZS5vCibjYxi4lA+zWh88P7hUYoGg7X6Za2taZ",
-	"kJej11QHk4b1frc0XVfkTx0x0Uxs1rp26RVGPCoZpUep+52lrkU4DI8SN5a4W5h43c0PvMMO/zbt64UF",
-	"M/4O1uHDeoS+99z7HRSR3ZgYhG5imBchgOxpkBgd3og8hVtYF+X/MBGoGpouShKmY8H+8GmBnWzTEaDH",
-	"RoVhWnPHgl2Uxuqf2+/vL/qJvan6VQVex/bNKZVGFtjFirq+m4LNmqS2Lkk6ZpWYjHaZfvwA5A9v+WW6",
-	"sREt9sNiu1iCa9kzDYW7k7FZGFV9ISS2sFhwkGQxEWQk5FjEh8oTitgCtxDiRWyeQiV4dO1cjNU24BIR",
-	"YrLg89gww5uvaLne2pqnrDTAwGccgo9ReXc8kt5jDCuNV17Cn4jVENfo/vGshR884vIXdHKSlrA0syB7",
-	"0J2pbOpSXfmu5HxbAaSbRtljRCYTNPf4VKEZd72yd4gFbzpI+EzD3v0clqfHtOHAHM+H9QQU1iTpuQL1",
-	"GCvrhkAkzNBdyYRW020ukrLRz+VnxwgDl7BjtVLfuKFlkv/f6azm/5eMhqmkgsyuTdl5rr3NFq5XP9Jd",
-	"81234Bs/7O7b+ctpZLO4VNEIf1dqhtnsmFlfRgl2Qi2kYW192WZC4iLKzTRg79FdKfijJRbUwtffZ5qB",
-	"7UneHy6rW9plgY1O21rcf2p3bKushOGqvDvsJI+4iXomW8RGLD6AhUKMCzBz3bnOMh+u+MWgk0U+KGv5",
-	"leLfKq8ddhoWJxonNTtBnYs0nUmdr8IS8FTpZxEp8XOpzLyk2l/7UvuVqnYfUSuqSMetHxeab+h4ky0x",
-	"/7iK/9U5P2+nwLs65qnVu7qZmy7abj/nysK766q5u+ftu/VRKsMzVVcMOv4Bt/FeIKwcSvU1Aa+VDZ9O",
-	"W8n14Wu8/ufl8g1rL14v24vX0d8Wb5+JxWvz/y9mD18/e37x5m81ztQTpX/Mdqmd7ZKymJIK3bR1mTap",
-	"SizMWnhZ5Qkxv5SU4zFuS6Uk5coCr/VIt93BojHlzMKlmEvlDMWBFTeDJjlvP3J6WUxBcPjE8RTAOIFM",
-	"G5Oz2LrFdssJ/om7KW/kejN2hB7nUnDAcr431HUlc1WLPw9iyT/ADw0cMw7uYRaiokvXtZTyZd/eOzDO",
-	"6dQMiizEPAqNvY0nIDz1ZvWJGxfWd4RF8PRYZg7w71oyX33mQXdtKquNa6XrtUO6dPiRPw9BLwA4gX/N",
-	"aWQsGFtCiBh8ySy8fKbuNd2Mm5cjEJ8r+n6cThUyUgS7trmliqsrfT9X53x/4uY1vjbTwk+av9zAsocr",
-	"OTDboo8JRgO3+Eg6d212MfPJ9dbFJNepkNB0j3Gh+2I0AgnhwIwn/xxecwUcZghm85z79w9FuLSwH2aF",
-	"rxNUHDy4UoSSqcBfI6pBtsjgHeZK9BBM58+d9gB/UHFqV6bpAPl5PiNakLM2Ufcef+JJGnyTUJVsxHRl",
-	"a7ySyuw2G9i3R2Ru0pFwpsgNzLR/wyc+yHVpH7gSWC4cLU2iBKEEMROX6A1xgNDxEIaXfRq2LdXMumBm",
-	"7VICpf7ZWUKd7YO68Qk7zzsettU3zLaxgaRDhGxckqmIwEMyK5KEYKtaPDW1eWVN+sTy3kGy0o6m9dG0",
-	"PprW+zett7CSywK+aHUxhThwuWPltN54j8qhvB+OP2ZOPRM/kktuXPd4fB92mfGphyeXRsxs/njyhH/g",
-	"eOD97U+tKxyvZ3bJXMHvIjb/BJsVIcPsxVWyHlJhaP70a+q3XI5kQTeGeRQRCYGQobXBJVbhjWNT0DUc",
-	"oPOQYWv0Fhlkuok5F8U19rJehDsUE9aGzPUMs7UJ6YxkNGysukdzOWsMvxmQn/1BOlq8zjSO249ZaUiY",
-	"hbMwV+jSfdxCaFgLt+dcD6Qpa09beozpb2+hDpcSi1HFLTZcbHqfa6RB9p08HfgnBv4PKA7ZeAKyyN4d",
-	"g97F3PXGa7MQG85Nm3UdElQcRZQQmCtXQKSZe3t8WRZtzYw3G3RdF/HdOcZ6NP+O5t/R/Puhzb+UnslZ",
-	"f0fz68fJ8M7om8MGaevl5iQkZFKA1pkypxZnd4tEoNzHyiLKT5YZWN/YYrBR7ibxjTQ9OhtKHH92iYLu",
-	"sbnkIrk2i3E08hWbztgyryjIIseh/f6iYZkeJLFKkglDVqyRszjZNaoc21VcGUQEeSZsplO33a38zKVD",
-	"aGscncCjE7inPGfc4oTG+ttLYw9cs5MkruYMniJm/YkFiTqMDL1OCdAJVYRK6WH283UzENy85N9R5B3l",
-	"yXeRJ39cDjc7OoW7bw3+ily+JT+7thOH5WcbYsETW4RrwA5pBRztiDmy9JGl/ygs7bb0Fmp7W4aOu6kc",
-	"jp+dg6IR2yWOofayrXd8T3/MB+HZUGucz1wkBPDSUQYcZcAfRgbgjsY8F7t0hxYCroHUYYUAtQ0KFbKu",
-	"YepbwUIIiYeF98e7Nj1qTFkBQq0j9PcetnDh/TSOZeXIxTO3VncuanGUPscgxe9X1rnd/A1l3cbq61Sx",
-	"apOIKIwrrFvkBQ20ImoeTAhVPseyL2xhK+Lro9Vijz9SdSVrK8EOU46NfQ9sJbWP59xVqru2J6HYHzR3",
-	"srYVzuPGMmvNpmC2wLHQemdmSk+nhzL4Q53HTEEpOoYN3LugioiFLTXHPPU4o3sIAUIPjzB52ScyI96w",
-	"5bONzPraU7BHdtUapjNtO2hXwaGpeJo76qTAFCy/9CUEwFyXdgjYDFe4l1prZaa65OPdf6TP3JV9YM6x",
-	"n4tq9No1pIKbxnVywa01iSAcg2zGXfaPcmIvcsKz0s5y4rsIAi5OsKHtwRyWpG54SuWNbfNv296hnrdR",
-	"DEcFGQFkDmVXpYh5yRtxZXvwHoMTx+DE79Zgf23YwQUnjRHMsRJOAw8hPLjtjuprtsZ6f8sBq4lsUBEP",
-	"D5pYpGX+CDSY2LZz9vICuMYGyy3yZj4dglRkQm8NW5MxnVnga8YJ9U38NtkG7z11e7QNpjFU8vqUNNuA",
-	"rV/BvndeS6PZ4DjoRq/xHq2G826dTmVusOs0uF8trNu0Hzsq770obz+zBzLyv4tKT5IcDxiGFIRygUic",
-	"GGXEkKPT3Fip6Dt58pDo5Qxa5J2ro0RsJqa0kFiCvHxMmOtlAgsrUzy2fDNuyu4aSBaiL7mh/v4CmYW5",
-	"uWf53NwaYiRe9WMW1jHA+Qe0l8QtfOccLAlKRLcHFKtXcU9YhMyicwUYhFEAnGjh+xNS4z0Z4al8mU8c",
-	"+yOXcdvEuO44ZBB64WzfyZSt/A6SjFisuEFg0YBFDKXWYzKQoOVyYPu5sRipoVAQm5nZpxTe3yGRFIt+",
-	"IKS0bd9rSNQZZfK9reY+kEw9ysajbNyHKUtvwKW7z4MbH2kZFYhLiZt6fQiqsjTUcnk4WYj4ns499iAX",
-	"ODwEU7Gdub2oY4qMEeNDkiFMGA97HkXRy0JMmMGSwJEU01RODCLE2J7qqkXeOIuTIVqDdJjBU0SDdkfp",
-	"9WVwQKVk6XwdRL8334hgpAmNBC8UqVouf0yBikqkL2Eqbr+BQK3TEMntHa/c6tJW5IB/sEvoTzsOVS9/",
-	"LFo/aoM9aQO7lzMttEWsCwjH0PlW+sDBUa0pTDdCGeGWsYtQHnKM0ylKRwVUBhMypTqYgG2dnvQ01fBF",
-	"N/GUEYy4RhQlqhwocxAglPheMGSfudFUgY/10LZW7WDbVQuDhcCfTiwUlWHjP+u6rFYDXs1+X80gYDRi",
-	"elmRiuSB3WjJLTAXmTUmWogWucLKOeyLW0IN40E0D6HPeNxetQCq1BUZO5qGQkRA+UFAUS9+WFDUTrto",
-	"WT7vNcPFLIBrBxcIruaRxuf6I6hSwV2nFt83Z7HnFoDV90bylBbnp7Ztr/EM5JRqEYkxNuUub9FYPfRu",
-	"JcC6yLvjuyOcZFHw3AslkUb4TukWry4OCyaJGBqUE5jO9JL4ICji2/HEmneIgAliM0hAzJMJ4kmicsnE",
-	"/23YuqRp6TNP5PezyLfg1RDGEjynuRKAtZ2XajPsTBqBYlRuXzEeQKPXbbcfbcvI9dj4JZ/N9YH6rO4o",
-	"JGtP/EGl6vdcpCI5exmGO3S3an4PyDLfGFY3jv1Qv5sb9s0RlMOQUBLrp4parqQph3vq9GuMabS2J2qs",
-	"cOpHnO2jKa/8mDOwGzJL3R1w4Pxfp/3W9OV8b6NhykcERiyCxw6Z2cUgEYZYORvKR0g5EbxFnmAau4eQ",
-	"VpouiQWAdv2UjCXojCgJBNGvMBSqesYn9VkCeLL/b0T3Nk9OgXJirzh0qYLT/dlcb2to7aM359HC2t7C",
-	"+u8ul44dKn+kDpVCkhDQiqdYEH44HX6KkrA0QPoqkY7+1Cju4mQ4tEUufeaUAiewxQK7IhTIx9gu+AU/",
-	"ur+oEGB+Y6cbgwNKbfyRR/b3BcBNSM30TgU3P9w140ceZB/pnJU98nkvcukDwE20tMMvieCYTx9b537X",
-	"JMsFrpIzEvAkoi4DfkNjCQmeiMiS3YvNJC40UYgNg10UFkJi9wq0a3wLCsO+9pAlYhCnPRujR2kJOpg8",
-	"9j/YchFzJaRLEmKoCo+nIzprETxypGQk5ILKkASRCG5cEiRRCxpFYqE8TS6w1SQ0ZXu5c2dh5IxesADS",
-	"ITBsyKFcDxAROJMGNll6mVYfEVPYT0QoMLajYiHESZy4zmusOS+tvoNJ921F3DZibL821pWLhl7R2z9k",
-	"LubRaDrM8bFxF5Gf06J7D+J6jeFkhJ9kIai1sOchXSrrnw7MfwdECzLQYuAORhM/1IhGJ558HyPHoesO",
-	"g9/GRNQVT1czyl9IMa2SPW7uvRaNfZ7jhVSn4aY758bisaZoIuzOcpIL0aiNmMo9f37SPks9/3lPxtoz",
-	"uvTzu/bIjS7V0WD7bgbbM8NhiHtrwzP7Yv0dLLUqUuP0q9nCd1ZqeFy9POSN+XuW0Xc0QzLMe15dH7+Q",
-	"cNTHWX38e9KQtmM3mu7YtyLt32CS6Hfll80KCMMQz4zIrxYzzjpwrm2+Gb07+Y9jGAGNgIdUtsgHBwlh",
-	"n0l1SWSK0IV5FPOVtvY53Ifp0ro6Eavvh+xJBmzpilTXztXV69GDOHoQP5h8TBkRmLfPjQl5UEdCRUKv",
-	"dyLwDh9/yaf8pNu7M04+GjejSbS4l4ewukSBBGEGbg9rVrGvmsXk9E1OQwiMlVLse1whxRvSUHONO+L0",
-	"pFikVG1LUtic3vU2yYuMnfr2P6cyYmbCXA8GNCoZzvxIgSY/LyTTQP5kBP7/2X1yLzuadLuadgqyp7y9",
-	"fwXSazXbv8IC3aIe/00SN7bqWJcUuy05n7RkHI82jkOL3Ufxea+nABVaI1Vod1S52+k+cjoNM61zL+Ny",
-	"ddU6Hjt+l+MAXAF7BrbVYcC3y6dYo2UM/SdiNFoPoGbkHwJuYYGD+QNQpZvEN952QSzbLFwMsEjCvLlY",
-	"T1yzKbzFsf2uYlMFcuRBLAvrtlhDLLYygZJ9557CVm7WNyEvGq12DFt9d8RGLHv9kc4YC3PW36wmpmP9",
-	"jg1tc7GokHnVK/KNgUTG9hbc1utPmFZNm9wem6K+ltb23TeuODCbiKUInQq8A6bEuuoSRnMFYYsMXo5O",
-	"0OsdkCnW0jJNFB0B0YIo4GEZzjQNw23F1l7c7GrCp6JAqSkyDpiRPhpZMAOs4cnUZVdvVLk3+26bdpa1",
-	"O1PGjQsaFdo0FnRdjLWBU9rfTSvV3UUu8rKqefCCc6vi0nJXcs4BMFkZAqaY4EfFdIz4fAMACqd/Dxvf",
-	"8Zb36VfPzj55fv3Bz37U0PHE57/viU9sXw5pcPODH/F4E2STG7ucbci4yMccVaJwEKLX6pvEvJzSENCC",
-	"XYh5FJIxbIYCv0YiNsY/hXLBWV977j7p6s5dOT9au+rANegHq8DepsP53M5s0sv6rF3ZcMGI8NSiujDe",
-	"t8DMySxl21b/t2sIXiPsmNvO66IFKxx1xHLdWT67jFl3xhxQTobOIIaQjH7Yaq3igvZ8YdYYtMKDEyeX",
-	"WgRPjDz8CcYM1oHz2Zr13A79rsXrw/loBLKPpyYp3m6XSbNCcSRhyniYfsFHlA6dbvtzs6EioftKwyz9",
-	"pm3Z+XCe/BYCH9D5Z7fQrypV6ygDBVobpbpa+G5DTf1gro3Nnaxatx1fC4GGEeMr8tpp6v6C8VAs+iFd",
-	"qkbvkblQuhHclbxkbxu+xPaG/SmVY5baKA+6pfunTGE5nJc+F5oF2a9UVYrlOs9fwcK/LD2+4ZGbjyn9",
-	"kly/X3A9npgLbDeSG8VBleY6HquvUs1lwxlmhewuMNNRzKvbMusz0JRFR6SB34P3eEQaKEUaWEWjOUjB",
-	"Ilqgp19dBshaEIJVC6J+PlnuHUdYgv1smNXN4oBNmSIQMp1pKfJDxiuMlVUFw4BGEfE2SgGIwRBs1VvG",
-	"XM4epMXtBVPxCzxUW4C0GVsQYpCjRQbWAuoR1LQDByPL7KdcDioe4BWmme5sce/jAKyGQb3RnHxkzcnv",
-	"ZVofxcvxDOObgwUcQA1PYZ2WfQ07V/J7yBEa0i2RxWgn8XcuQ0rexVGRlUBJjRhZEGATprK4mL18xFos",
-	"ym1xkxNnb0RiPMaskXSfInvPfkJbRp+p9J49nVGlFkKix1McuXrOQ5uE4ij5Sbn8bwVKMcGVRQuaScBK",
-	"ev9CzDxRNzZSZ9NVNAKmUwkEXwQhidgNmFGfMF6QRm2L4995CndB/UHdp/vJaBuudwSZCKmADKnWYJsX",
-	"mUeaDQ6L9N2URIKPMem94PbKzOLHYqVSNQV5vrok9vHw9xBi/sFh6n5szG+nvDxgzCzhhG8hHcTMUJnu",
-	"HbP+UJHDIq6kaGJLQYpFZq6J4CUZMR4yPsY8FhV3DLXlYHLOjZFOFFaqovUuSCgIHRqrHHsTBiIsyaF9",
-	"n6Nyw6njL2JBppQvt0CV7tRDld7jkWIwgeDGSInzTrfZcFOpdsoVW9fI2DWFuAUeCtmX8E+bmmZUvLZ2",
-	"yAzsalIdt3TvNmNs+hCouVvNh+ZJI0ETIk8r0Wcmb8Q4U5Pyzo3nmYbPtDPsbkjnintImOWSYGUC/oKJ",
-	"Xht6RGrJxmPsCZm0ZavVEzK1Sze0hkzv56PxVHgyqFMzBZKELEQrY4QOVb1mCHkJWHaK91RMZ1SCInBr",
-	"1L/r++JLoNzeR3tIWnQenl9Mgkeamk2hRyhR6CThbf8UjFs7y5airQg63KDZPbTqU3RripcarGMINLyC",
-	"UZMtN/2VZbKiff8ym7/8mERGHbhlNkIeNcoigUByjVu+rT3zwzcJceyAETUXGqvfG6TEIHDGxHorYAZi",
-	"FiHa1jTtNZApXWIYzixjsRZ/51+/QX1fOvTRxB/xhD2ukCPknrKFkdULIfeoyetkVBd76xC5Y6aGgmi0",
-	"ryI794F1islP9FEjFbnzfnZ8ENlttZ3N9apNE65F7Cq4D1kz3DKFFsTYvOQyvop9ZnzRa7edWt3iZJNk",
-	"B36/JJOQauiLUX/IpJ6gpdZ5dNK+f9JOccsT4MXcEkxYFO4HPPcNLPwnDpJBkhtm59HD9km7e9J9VD3c",
-	"tycBUlN8HI/oj03c/pt1D0ik9n7lfM7sOv2a1GTdldpgl56cnBbytpEChDYtBB5OS4i6h3Tu2ePZ/95a",
-	"EhxqW9VV325lKx/ko2NGhnOd3X57ak1QdCa/tWGyl7P4daq6UP3OJlbR/un8ETlrk0737Pzi/oMD6+X9",
-	"Hsn/sbn9eBR/wNMMLwduOILgjw6vQP1BZbacsOCU00b13O1xKlDanULAIGx4ImzjfiaJFjfAFREz4HFz",
-	"Og8e3ixP4AceXnnCqhz6vbKHw3gcYuhcTMCIw6Mjnt1lr8Q4N0eHPi5rlgfDELfBb7/CDRVRpYkxX8vC",
-	"voglVrpPtj9Osv7N2uMOd2oel7HBLaaSNV4wCSPxhQhOXjE+/4LQWDMmIVMnf3Fy1s68rk7ZvZmWvpmW",
-	"NQTWgVFE0tdFtuJkhiNDrZy1gO2tGYeNvmWmSlms6xJrU1zdKiVDoBKcKI7TaW5pxDD9hHQuiMtq9MAp",
-	"EkYS1CT3hJY0tLAtVJPBu7dX1yStQE7dUwN8qYUk/aLJjDKJcbU5t0qNhqEEZb5FFlLwcZIUYz8eMmUm",
-	"OoxndAzWWFZ06tFfyoJwThbskg2zJpOsaoJMZc57KiE0G55GqobxWaeNZwBK9XEZjVJd/nUy/EvA3rK/",
-	"vvjH8/fXf7v666MWnLVbQTfiw+mLdvh//TUqlldeunQunLzy9zCOSbJYkmNWv1/4cOciI+z8vZ6wYCT7",
-	"l9X/hzVbuND9OmITv9Z3ZxdPkCeqL5XfWQUS8pVn928uHo/5QA0FwVxiD7iPn/OWTg0B3JjNhxELGnmr",
-	"2Au18gzAayMVlTtvT4tNxl2aD4eFl4L5WxQZCxGiDfyYLCbA0whXC2pUiULDGj5xFH9OrPlGO2dtd0qu",
-	"bMlsLCaz30GkqibB9xn725UAmA9wYS0sQxze/Il7ee+SFiEkEdVGf0woTx4MxIyBw3z1TgHwUDVj8a8n",
-	"DEYu60B64w5k6xP/xC/jZ3Sq25CjGpxeOrdIo8apuAWXJonJTszDjz5q2+YJn/iKQnDv2oNG2FVa1UgH",
-	"sHvtqAp+r6rgOmP1HNXBD6MOrjRdbmGXl6qFr8muu1sXOXlphPKuIZCaEZAjuMbe4iTC9rJzzv3hvbm1",
-	"mT1rYm91YdFHMSz6jOpJEopPydJdgNE9/tJ6YPoXQiZZIYuJ8E0Bp4yHZDFhwSTuoGEsBGdqWIjyDE69",
-	"4SF7v8cbxlUbMayZTLXhsHj1aVD7pjUokAPJc4xwBpJpkGaeOZVSLKxVFUwEC8BiD5qdYRjYFpvquH1i",
-	"EDHOgsfI2NZa6rbbMRmrsFJUQgI3+o6OIQY4GRgl0g/mUgk5IAgq4L42ZUoxPk6D8Vvg/lU0fkwo8ymY",
-	"sWXohkeNFTigfNm30zMoyKkEKoNJJaj+I/D9dwC+b5Y38jRfsacHSZfsJh4uwC1IXJmAKrARlyDweU3J",
-	"ULL9tItGkGq/naZ8Sr+8Aj7Wk6QCIP69whDe8mhp9qry3XPUY5scaThlhlHZstzFBFcmTY8L6m6UWVi5",
-	"8NLefNGOL1Mp6XIDoSuM7YWKa3eKdBUOI57vj9Wwaj5v6mXxjcbtlgaFtpoBRTHz85On78j5g3stMghh",
-	"gD5apMx1dEGHy+RuZe44ubwelNaYuB7xZTvr7CKzsbpVN9aqCEZVarxPOoUKDFI6+/hzGR906/PBL2Lh",
-	"9ZYhwWetTMGCCxbRgfA9VX2YvzPF9GvzRNlcuRQDP0EREl/Ke/mS+9xUuCIgBOVZWxPULMMNd+19lVbO",
-	"bmacYI0+mXOm1WOrcgZT+sViRPV9RX/pJktutbX+hfKXcX3/vJEiul2FaCOI/ffNDA5y3xo8dlWi7iZf",
-	"+emzPzaTHOMVpKmeYRjaPPe/P16e/OPz17O7/6ih/QTH0+YxbFX6la79umjXXmczZVmrx1m5hiCnmJsl",
-	"pkwZvfZNZWzZvbi/iS332a7U1c33zhLELpXCmDprf66GPG6W351SroNA+/yNm9D81QhWYysaO7YoNGKT",
-	"tsZolljKjn7qAZrLKKO/aORV9MFQIJ2Ht4DhRIgbdWp4ZgblYfK/g2QjBqExBDB1jY051XPD1EoLCTYI",
-	"7kqczA1waxTey2c27CucucVdcNwGrCeMa+sW+spKCdQV5DtAORv79pY902QIEYNbI3D5ElWL9/tc3YyN",
-	"vTvv7dyYMSr1miW5woG2CuLNAbBbsJc/2GnZiPDLpujRTmc4yF9eXz49ufrlsntxP5kfG/xGtEse2mMG",
-	"uiBDES6zFrv+c+fBg+7ZxcX9drt52/nzRffiAX14/xE8gACGENKzLh2N6P1uEAb0bEQvOgENH8CDB7QN",
-	"F/dHo4uz+2E7gIfQaT8MHw5DL1NtznciVO0AT648fWv9mJS4PW8/qiZvy6L0/3n6nxnp2vj6qcHCT43e",
-	"pwbc6n7nU6P5qSGwotb9EbjGP5rP4J88yCDDl7boFIudLLqi4a7+fGYcrvBT467YHBgyTlHD5CnfDqrg",
-	"Cnd+07Y/kW6Tbi0W64Z/v29E9pI7Fo/1vOXXmRS3zO44L7m8kMmJLsMDJw6FsdM+f3jx4H5WtFF7j9+W",
-	"68K7WUK/NmzKhG8FrkDeeg6ey6jRa5za7hp0XMTWrxCzA/kV8/mGEAkL2o3gOknILlt1pxqrZtGHichh",
-	"+1ovxR4t4geAt/JOcNGbnnjocCdGmCQTZkTvMk1J4iAVU0O1r2EMhR9P8kyLPLdYBNOp+YqDMuBkkK5R",
-	"+RWWtv8XdVkq3XY7MexSb8Pumd121x6MojMy14GYgj8utPkkS9A9Fxy7gZkVkwsWRWbOAiol81HxxC60",
-	"9JWO0Nb1K6IhishcpZ6Md2KBxwY00pMmmYKWLPDTzBQxIkzSIE2A2U8sgIK3/H21o4kFgmgm4j+p6sbb",
-	"Rsxh0ExTX3CFrHef7/7/AAAA//8=",
+	"VAd0BD2jzMbsFqz4HTGptBPCVlGctUlIl6pFrtPvwLdSLvQEJBmKcGneJ2E0VxC2CEoLK31oTIhRMeSW",
+	"KWZVkWZRRG64WPDHhJKhEDeGfKbIP+fhGEJCOSyaxDzoXksWExZZ2WLfojTlYU5APwjPRo9G9+HkLGgP",
+	"T86H52cnj8I2nHRH98P7tDN6GFxc+PW1Gj9Z4dTKnJilWSur6JdXwMd60uh1Ly6aRnb53ztGPmgN0nzj",
+	"f3/89OlLt3Py6dOXB88//+k/irfECLVw8S4eGA0/iLX4UsyNAAt7OBFGYadm3i7Leadr9aoSUxAcCEQK",
+	"SDCh3MyrmTjGA2iRwX8OiKY3oAjly7za76BULJ4nZzVUnaD75/n5KVbM0bNCsX5p9p8Zv455+idFAhoB",
+	"D2mOvbvt7v2T9tlJ57yEic0X1pGdXrn2yaPPX8/vTuwP3eSH4lV8RzVbI0tn9nJdcTQsEUfudbvLI2tV",
+	"FBhoaB28GaBiV2Q+M7r1DVFW4zcJ1WQqlDby4ef3L56SB93z9r0WeYsSIbFBFKHGYB5zIcvNj8Jt5ggr",
+	"5br7RaO5mlH+Qorp6njMX52lyY3k0ETwFnkGIzqPNFowXCxanph/zUEuE1pG5pWF82p21Ilm02KTzZBz",
+	"LVaJeeLtpIScLC2ULIFKQlGQDsznB2W0abENZddsCm9Ho7Ldap4jYjSqu11HJdvVvK8vRqPd9+v1cgYV",
+	"7BVinqxLPZRRv5zBrpTfmYfVTHAF1mpMaDVDeiHmHEcVCK6Bo+tJjZlvHZbTfyrrtcTD+ZqySCrbNTAa",
+	"QaDZLfRnkgX4lmAuDaMuG73G89/eN1BUC9nomcfvmo2Kb8eZU6A142McHsXP+GmyBkU/mGuzB6aMz7WZ",
+	"hU63HV8LgYYR45C6en7ebjacZdBfMB6KRd/YIo3eI3NhPhqB7COLpB5KrlhnJLnUbjYCOtNz8zcqx4wn",
+	"lx4YQsK5xLlO/nzWNtsB2bMfCD5ictrojWikoOm9lT4XmgXZr0xFaJ2X/gykWbd4I71A8wrNF/NH0Tce",
+	"eX8EYO4McNk77XZyZSxp+t2GnhldovHs5mNKvyTX7xdcjycGfa/8KIzhwMO+ZujLfPzayE+aXYQ0dXfN",
+	"1bu6mZsu2nefzaunjIfptfmIL+t023jVsE44j6AfsSnTjV4388c51yzKfUCC4QyzQnYXmOlQkdB9pWGW",
+	"niXDbAln/oeEUaPX+B+nScDn1F5VpzkufAaasshyazXxkgob+VBM0ffcbad4D77+CQ3f27DGGq6fSTGM",
+	"YPqnAu4P/Ca7pREL+y5E0jB04xgsyT5yEgpQhAtNRkyjIWU+KGmgW+QpGobWugQphVQkYkortL0VcDQZ",
+	"0WdAcYp34FYZMYiMdDDm/6nSVGrVp4aCKShFx0idIrHENHvCMlNQTRq3UaZoqueq0Ts3bKGZRkmeHhmz",
+	"48JZSMTuaSgC9T/yk1N5W7yz8162ETbO6mMysBM1IIbzFQEaTAhOGE4rTrYWzihvGcKeWjfpMghgpqGm",
+	"Ksh51ZUddOebNXoNLxiajSiOkW0Z7qrOfH6sBdP8K8y0df8CKiWDkIi5Ng6vEoKbf41ROpMiAKWcv6pa",
+	"5JUQN8YyzcXxmkRIu5XtIlmH1PrBhTHFFFenQ4brODu+DwfjVvOZ4FBvJY26g7A/XFYLEuEi2nB1H60P",
+	"7wG1O9eddq9t/u9P7U6vbczsLQwG94hTX89ki/zFqCTyAYZomwMPVe7D3ev2o95Z5sN1tqTZflEf7db8",
+	"S3E0jWba96nsQs3o0k5qdoI6F2k6E/1jFXki1ApJiZ/zQqrhBAOgJAI5xR1UZkGUq/+qxtlBtXdd/XzX",
+	"tFb+v3HPN57PpZjB6ROQEeNOMPfrWJP4QKHdNJ+F1Ta8OwJp9DrbGARFYskwtA2FpY0B6uJdsWzJyZB0",
+	"ZCl9JLJOnhSdomQOAU5SpwDrXrR6bOAkFB9FLNjN+kDrS9Mb4GnD4yodd5qIKFTW0zXbo0Uu1U18AhWH",
+	"c8yLrMURTIRQ4GOL1und3mh4lDUazGfwpMmRnLEWUoPZl6FgCAEbuzKOUWIw0CgSC8KMoWCmckAUXSqy",
+	"mCzRFrBx7S1cwqzXFQiu5pG2Ts0IqkiUEMYSvKifuojN1C4rOiP/y32tpa21WUeZRJSP53SMrkAjBFQf",
+	"jc+xc7SqXWbGlmLKuH8Ys2z0um2zpGoGAaMR02YYz8A43iIS42VjnQiqvKZ29suWNDlV2Nr0fyHkkIUh",
+	"8J14bxS/JWPzM+VPnH5SRIoIzK7DPcd4EM1DF3USM7De7q4cdpZw2Bu/sWHFEk+I3RdruUGSKV3i6EKB",
+	"A0P+ycjOuVprTVdwsZK39W9g2Zf2lalZ/80ILMJhQXJnCCjo/DGJMw52nPBuNyvS8DSGKoLx/4LPrfhE",
+	"xaPZ17IMcjMwSIhbOTOya8U1SE6jHb1g95KcFkKxSxZGRy+k4GMiOBFzSRQLoUX+NhfaHij59bDnJvaM",
+	"ZSakJmzH5bpIu62XBAO8Rh+IuVSr3qobxD7WIvetFrmGKCJqPsNhYfaHH9UA1+GN0JsUzuZ14EL3R/iW",
+	"bBxCgvXT3bFl9lh5F+lznpU+/tuZeU2I2tMmz44G9xh6mCyORsTntV5KaUEUWEffnRNtE/ClGvpi1B8y",
+	"qSeNXqPz6GH7pN096T6qrojRGXIK9zKkxFGDzk/k/X4F0Wg/utS/vkRapA7Fttam7zCqGTLz2heURTtK",
+	"+1nqdf2RfV9ewRqR5s9T0TCJj2WNwCDv7Q8uwGCM2hACFgKeae+44zsp8f9SZyiZAuV4Rp5ngKIh7YMV",
+	"ct+3M6FTqWeYAZDKMsNYWKuRW7T38ZnKvpYtjjmm1QHwkHhSkqiP2Ucrh+u7quiHqTXyXzSSASBcNY2K",
+	"Kd+LDrAZfd63YMEkXhlml25KQyDGBrxrNq6ca/9CQmFqmXGMiJjvxqz+I1f0tnaME8+uzFMftw94VotX",
+	"HSgGVTuc5CJGds9siq0UhEruPlfeRtmFKdhMeKGZMA5+QVkWNxubUJRyyrkUW++QayFeUTmG3aQBXUaC",
+	"hn0tRD/Ct+UlgU9fuH9xcXafDJca1K6S+SxrmPusKC0E8TRkGX+FyH0Z4SufRga/FuI15cudJtbQOqV8",
+	"6Y9UVHpizdt9BMzmfcx5CJIs6LJFrmWcecYJJVOxB/Ovmw7vCEEMZSRFWWa6V0nfy3Sbz6JRq4ngATwm",
+	"Oh6oy97ABNoTzIkb5FgjdWkTh6TScJGM33g60XU35TnPvSvPLNr626DMlkI1MCLv3l5dk9PbzqkCZZhe",
+	"2WzEoc2xxdt2Ne47yeq+EuMTm7RYrETzI9jH0ibfnDKl0Mh3TqQk4hbyMaAPHz6c5BOU1y1oPp/Zr+ot",
+	"ZREdRrDrisbvyR0JK5C3LAASUJ6Km/hTM8eXKXaNqAb52Dk3io4gd2SWc/h39Zfz8SQ/jCyBBesfj3c/",
+	"7vOMSk0WQEKYGRYQPBW8xePGb8jpzm2H8DWEjF7jwHfaHPEL+1Pzxj7OZRHXoybB9X5qv3Zivt4jeVtt",
+	"V915kdWdSBXmWHiPOqZ4deULB7NvVWpoSHJQ52YPosvl6Ww1kqQTXxUQH+TT0Jr3NHpnDDepGaj4GHCW",
+	"+tOqYbsxsSx1iP919VqUOr2uUWqSpLl9XM3Y999LvT0pthHDf0KAmRauLKLm+FNn1OU5/VZiRV4+Nwkb",
+	"+RzmjbPlTjMK5qridFs7u+B5DLbjga8Ge/K7bt+9F1ZUuddQKelyZe6RAvygJ9x/Zs2MY/maW/MaMx9P",
+	"TCbLNpu7fVYwH/5Uxy4YRh0bvYY7lkiv39sRiUBrkDZn3xVruRsL6rWSqU5T1G6XZ9t/+nRVtGLxwmxa",
+	"jyvAeUy5WuufuWZT+Ie5L79ufq3c0lkC0i9es3zPb6E219BSpvkwESRkIR41OjMmPn1VS6VhWolrqK6a",
+	"W9xs3DArjPwKu/wUDDGaCQn9jPRd5MhsAKaM7g5xY/ifZlSphZBh6r74TxIUaBRB4zGEfTHXfbgFuVxM",
+	"QCJVxgD1hxuf122KnOJPjvLxo02y8CWfC2PgDsUc7RCctv0xOs4ZTvOmnfGKqbq7IyazEr2ZbbhRQOEb",
+	"19D8zkmGg5H7mnI6htBrmxWCmw0OX3Q/mEslCsocXjuewGglkIgqTWZ0jLmd6/XixqFfaecFrB17nl19",
+	"9po7ODCW+cqWpFFkjBF7OJXTn56REg01FCICyr+bQM3NW04mxgQXz6S2i1Zn+5SYDnMFskWuNB2NiODR",
+	"srVOdq1nEC3kr+bGQi4uHcevObk4i49erFVjDeLRyPyLkrlQbl26MOjfMcJXb3ddkojd+vI5MdeKhZDN",
+	"w7EpOm+EPTid0NkMOBakME2GS8K0gmi0uuu2sFrjSGxVtZIOyq5fICwmM7q5cZcN1FYgKxWjXVGl3u0V",
+	"o5GC2B3A2fxJEaPXM7p07Wi867MhKmvv2s4mycSFv9a18jMFZsmLYsrTU5WsZmaZNho8fOlybeoKSSzl",
+	"io8PyULMoxAPWMkVXRKqSQRGkFOSZAo1iXXUflJ4DNV0e14RYwwtZ6AeEzQg7M7XHjGBspBwKqVYKCeC",
+	"BQugQO56vyWruTbutyn98tLefGHlsPuts6rHVutTUJC7mnnM9FxXQp+31DP1aE/fkfMHLTIIYYAqJ1KC",
+	"qBnG+oZLspiY34DeKHPHyeU1RjdSSuQsWwLbLR5oUnS0VqELDjheW0az/maUgq/NjXfZtLAiDbCYiAis",
+	"4mzigZ9ZcEwkDyimHIYY5eRa5YbXWdWRK+Nz+a1FJqUNZAwhEnyMwlRwL3KbRAm72fQEDA0OPSGgPGRG",
+	"gCi8ebgkTrocZGdl5ER63N325tLdVbZOpdDWdGNsKdiwYP1+45pFHi4kjgO4xP+mqw2f2SL46lI4lW2/",
+	"BrrBLpC9F3fJjC5VJbcpoDyAKIo/UdGsyOb0V1WQmdDJRtIymf1fC/Vzze/X1ugVKd1S8XOhixy867S5",
+	"g/e0yFseLXM5yRntXmgq1jQsfAHCho3tM5QnEIV+W8dVBdU3tqsC3JyeY29DY4CqYmAc55HEylYKDW7O",
+	"GCeDvzy350CZQqGvWXviblA4hfab/cAJ+vyHl97rDiGIGIfQ6OqYpUremKrg+FqgA39U+07peXBTpDts",
+	"Gp+Zop4Ne1rrnQOEilBiK0w3+jVxMcpa0xFv2snYrMgM6wzTbH1HVVkSl3rkZ/CpkeAq5T6rLGsTDHS4",
+	"RAZ7hxELaAXeAMxIhv3TgEQrgdrYMvbENDOoMWmJW2Rfr1jaiXaqaWz79c7yQ0arZGb583otfvAYTqbo",
+	"5kcI4GSrgusHY7EIoyiDSnmkG5WiLxWgqanDCzyCVZFX8WW1ze1S/q0jbIr4KM00jhWQuKaf2oKR+69W",
+	"WE5X5L3DudTm4MYqzkIll6dqkCIFtFCjuv3KP7Zx1vP0pz5ZYYJf8tlcbxP4pN74CignQyehbVmDrQUW",
+	"3OUx4mK3iNE/Ko06h2ISvSi03CEkQxrckJEU08JwaZpX3dGVrZ1ayaRk3N6L/piFTeIi5ubH3j1waXFK",
+	"02Uxh5dAYaQIQK9rFdrOeI8FQ+UeMnFCER4sTpSIjPeonSdrowLddud+OkrQLooSlOJxpEnEaEMJjSkj",
+	"2tCEUI7mlWtJKQxYFGJ/pMh4VE4EnQANU8BiZmaUz/rLUPLgbDMdhVAjKULaq+XrMFPpmRhJgFQkP3Yr",
+	"ygI47TV05Ot36xOS2kbbUVIGpJIi5UG1bUzneiIkUxCSqRGDJKIzhZhkdTb2w4cbSd45fLZSx50abKFM",
+	"e+rTdzGDxh0cJs5nwhWrUqIMXWbdUm/e+xgVzUzcRffifnvj1E1jB80f76exbfx5RvpvGiKYAI30pOrB",
+	"/uZYU0nFfFostVcm5WpilIGz+N2u9TvNARRaojEacGJeT6ZU3qDtr7J8sXmiSnB7UiSerVCYnDgDD5ue",
+	"NTxUYmDdF+oyz7TGuExtfl2HGpSi7n75pmJxWILM+YyyOIW6abWrzRbDDZehbrOUL0MsSi/sxVptkw6a",
+	"OOocVXFcxUcvjGUxs7q5Doneiqth0byCER6y9XLAhamibDICaJFLgq83m7SNwXcro3H9m7HooHxJ3EwR",
+	"pWG2asskpd15z+Pl1Vty3u08aDWy2JSXJ//4/PWsCM8wrgtfdbe4kGTOmVY9grFyDJw9/+19kyyB4y9/",
+	"ffdfmUAJ4/r+eXrCH7n/rd+1OSPVEtRMhllkiaYQrjZJ50syFbfeYiNU3WTUZAx4tCqbs6gbqc/sFYCj",
+	"wDweC2PsGnu2aFsHECVC3mfIFZiMj+PwBr6FC2JGQkbMHntUy2nBKbhmTj3EJw2d9qr3vooDlp4y1Nwp",
+	"XLAVVG7ux2grCtzbwpVhpcSQGTYoLLrEyxMhvcUQjy7ei+dn3fZG/t80wjxWSmqE3SLJJUYauFE9bvmm",
+	"dIm7scwi26x5yqFZ0rSc1/EsSq2t/JSVEJQFa1urA1/4pcO8Y7tsVAYTdguZL5/dv9i4VgWIcHkh9oy5",
+	"cu8h6AUAtwrEhtiasecY7yc7H86GmGA59Rr929koyVxMoyCGsUp7BXf78BlhuXDYDklhJQGJ7QNsR6f9",
+	"6LQfnfaj03502o9O+9FpPzrtR6f96LQfnfaj03502o9O+yGc9gqJCKtjKTUNi72lMp+hxKcpVcZrLYhV",
+	"07jciyxzgEtdigIBkhPBZWZXsb1YwK5ruCetUVb2dJECemIXoaat8JwhkuEgTpwYYI7CwCVzDRATbkD5",
+	"sm/vGBSkH8QXN8Zg4lqJ2llCNRNVyxJBX2TyYx8T4IFczjSENjWDYzL9zDEdJa4JQC6Tvttut+tV3Vyn",
+	"eZliawIIkferJ2NWT03MMX0mSS8hsmgPPbV5qdtUXufSYHP1YanWDv4vc76AKHJtf5ABAo/mnMoa7E+N",
+	"xLyBJLcniwoSRIyzoB9EwsKZIjBncd/M9JykqS2ciEgEN9cuWzuPqBLQyPcWIiFdNr3esKz7mHTPe+22",
+	"7wUKtmscbjqa61CGoFlZy/jnnz+2O5+xSdf/3f3YPjn7fK/3sX1y4f9kXn2v0Gz2DV+3QiygyVP16lR9",
+	"LXM5q4kFB9kiL2NcSWzgumLmlpV0uU+lvlS4XhJCIyBppLZFDMjJxRPzd0LDUIKKs21TbTBrAgyk5ylm",
+	"3/iPzZWuYJsKVooK9dfO0DO6/MUYENXy2rJzhJZHwRxNZ3rZI3Rh93Ul+x1peDt6Zu3XddZtbpCWhpKR",
+	"vb0FKVlYN8k1XNOrj/Gs9+wz51dW9mCTs3Y6XBPASrNy8LOV9AoUpD7vDkWRzgovP5h5Ziss9qO4CrUN",
+	"N0bxnGn36xplU0DcbZVITi6wkqmgKvBQmSYWPIJYYVrNlLCBjDI7xUKhuRiluilL8o7Hk6vClGKhQNrG",
+	"S1gBbrHyRrAgRjipQiaCLzMmodh4MlvL8CJvkolYoIVmvVgbGMRurZWHXrVciyrdN28upOilVjZH36H3",
+	"CEkkjCSoSVVCCnOX7YzmKhwylGQmKlnHz6X77fCsb4ne/jS1YvF0zlwZCqvEVjFedqhbcMp+bcN8tGAw",
+	"oo+G50/F27moaUWl3HnfuuLrGsynNaWAdj9uLKSCLxakvQRsx/C9Q7h3HOxPMXDMJKBRlA5ZbvxeZaaL",
+	"W2uU1HanFWmhg5SpuCkr7ZixAP39uSzG0Frt2LHS3xqoLCqoypdvr9K4sypMF5SkPpaevWwV1cpejJmk",
+	"nB23MRJjnkyZsufFnvIWuQ8eMy2f/oB6xrGldatrJERsy+/ZER6G//PoNjvIgx4eabsycId7yVTs21AH",
+	"kyhFlO4Mk3dwDi5FcnAF3fbOIiJ34kRP/v35a7d5dvfzifsVe2F3mg/v7v3nf6yHH+i2ywXMeiCiTeJn",
+	"Zc9PtJ6p3umpX6BVHIeimakutJLchdz5w6N2e7NI27hEu4s4J93WCrFy2XV4kycOYX73Gs+tYfYq4TjU",
+	"xcwbuZ7l1YrFPUpVgdywkE0QNl2rFTy7dgktQvrD6L7Am6oU5a9uUlGd0FRV9objlaRk2kHhYVtz6nCx",
+	"SmKu3wYQb1ckvBcMovC5lLVNdddgt1DF9ki27W6TYFv4UzwcaRKLJXxagM28Kqh9t95i5IekSe0mXrPk",
+	"Ji8sngtEaDk8KG4d5ivGn7hy/ON2Zhxif2w1/pwbW8m1SvaAkKsV2nGtcT7LLARrPvD5dOggUVePReZ2",
+	"4lYeT03I6ad5u30WsBD/haY/eMn9HUHL53oovuQubF5XT4WbqFJu/MWmjtVb2gQnw0ePxM3mMwj3VCEV",
+	"SSCwZjR7M/JfcrThz6xqPLE6BOnAHNaN4wPATfjDjaXZWCR0rXvGk58fvX+8WWUeFNwAzOqLjRHjTE1K",
+	"AlGXQ4VoNoiww7RhaIUntgsXHFxQRYbStTsY1Q2TrUa95BxbX1wbiSxpRH57WaJ+McOpfKhFEA+r6SG2",
+	"FYZYqKYFcLOJIUuyQN1hJUGT5JoBqqYPxvURP1c1fUhTNY1DxHjfuAXTmVZNMkktTN/MXmo4yfLh8tbE",
+	"ctGSjccWJ98LBX/Q2cCUK5WBHF8XGPSvyhCSTPKmDXdw2yKzu7c3MdKvubID3QNqao1d+0/BeFHXqLcc",
+	"bANI3wiG0EgCDQvDCkUL6F5cNOi/GhV4FYn6KKhxrpQFk4jz7wTHg2kFt2DG6hEimcLkzjLQxwKHOuZA",
+	"KiF+dn0GlE8kUuUZUJn0WReiiWzeILVJsnZgeuJ6r+Tifamv5d2vbcFVJQtAlZiOmAitjKgAGkx8viwP",
+	"oEWeiDnHFnkYUhnE2JADK31TKcnVMKB9DCg/rPpoX/VQvjIOe1kwSf2Eb3VA4iiFlU1w59C0TbJ/u35a",
+	"wQ5LQUCVAj/5LRmvTdHOWstNB0d7Svh2cxxgW+/+V1heQV3RbTRg5VG8mw8jFvwKm8+b8bVFRCasVI66",
+	"Fxijywc+FjSKMAdEpVPM3Q7O5scUd61b2cC5rJRdjlgrglSm8MlzLpHtRxSJMSlL4t65d8cmBNymEQOp",
+	"JhXftvnHlsB7e4XLM2LLuqRG7RsN8/yajqsi4JX0vYinPSerkqYPSfinDkbd6yR0USea4EzYYs24zaYG",
+	"KYUsj5ix4t48PopX4AIEbMZceLIA/IvrWtStutgOJxdhvVI/mRmPO97O+Q0XC7Mi6obNZiVdNNxdRajH",
+	"bpbJYiIUGI8DywFte1geCukyRrWIwqrby4UGk/lJYS7Gq5oiKrOaazbQwc18v1G3t/CtibOJxnSvr7iw",
+	"qPH8t/eNuDboYbvdvvv9VSHtueToDSzepdIKayz8obM212YiItmawbZJqmUtglRclPSYqCQhgWTL4XAU",
+	"9kU/VcO/znUsL04X9AcVSTvz/GbDs8bzuxP7Qzf5oXD7jcE4mwVb2VVf+cpRM5w4rSp1Nne/vXUrqtWj",
+	"xYlT5qnhfPr0p/9pBkB+vnfaOvn89ax51i4eSdKSfUVNi3xSbRwpsb3bgwmLbBsHCS4HWGqOkZCy1Ls9",
+	"nj/GhG9qAeGZ8CmeMdS1P20OV3+vCcLGBVns9MruJhZfoTv3zeKJOijbH5qb1zDp3vvwxTy3NT/1iOGi",
+	"JkEmahLLQ/ivYSE8SjE81Go0D52mVIORcB23yT46CumjkK6ytw5uJXsZt72V/C5pe1BHSk4rFfD4IKMH",
+	"pKj+QIRVWwoCCQWRyHd0qWxamYcKwKjolZZsBq1/qhbxluWMLo344dHSt4bQNt1OESWm4FoXCY+VUNiD",
+	"ojh1CtNp3KNE8GYSrCRYJuoK2xDWRXB47OBJ4k7QdojEDrH42/NhxNTEOPz9GyhpuHIDtg9HPPYtPmTL",
+	"TGssT7VWDW5r+dyW4gPppt9LqV2SomjNlr1acdLpgjLN+LhvFlaE9vAhAMyEMh+KIXiyH4v7YxQKD9/t",
+	"uN6JyfsXT8mj84sHLfJOirGkU0UiIW4I1WQQiBAGTTIDMcNWJTQkA5v1UFDvWpJpgUUhj11AwDUJ3ZBO",
+	"URyDqS5rUkk5BXG4pJV10S51BZk/KfLyWWt9xKXg5MW2uS5Nwi5OqMWtL0JkdfgyiyjjudKNDU2dmw0b",
+	"dSlptnLpgjI/YT80zORxyheBGPDbqZQyKsO+b8qy2aV13cXtyFMhG5dO4hY1NeuFfBLH22sK92ic5qrn",
+	"4bOry0LWCORt9sbuxUXnUeGtN2URPZvn6V/x9td3xUEzlSmXUmxceNuX4t2HgjQworJJhlTB/fO5jDYv",
+	"wg1muptBNnFOLBl2LOZbRXP+HmjIuMvzrhMjEUqPJWTE2XyGp1MLXjjW1RglnhJjMC+pIis0h9zJdNVv",
+	"lQnumObUK4vnJAA2O7CJwZSa14xB36x0F7WmkFc/xZBeGOkvbZozn7nOc6h/sRbNZqBv3m7uzXHMNtaL",
+	"ydDWzO7BTU2/itubmu8hEDxgEdum4j+YQHBTdAj2d3uqr20qb0iUFsL8l0URZgsujDKAL3Sak7wpBTOy",
+	"KZYlrc9GTCpNLtrtyofrPmWzQE3+WAlWdmiV06xmEQ2KluCdtbLArQLOuEse8pXN+ChCGBhzR3BQxUsh",
+	"YSZ8Lk4uVuwWqaQS6odMmvKbNjV5qSGmNt5mdvkW/J3mzn2x+X5zq2pt2O+RYfXeJgPWrgpPpRCu1L08",
+	"rAfQkH1ZCZEe1qwenUWIrNkTzI2wbMXsm0K5rI4Glhv3CvSTf2nxFMwok1ugKBdFrTxz9wglHBbEeZ3G",
+	"6JcMVJJ89phwwaGHSQL+JrMTsao7BPmYeOHQiwE7PbiwcR+bRIH1atKhsZRs4TZNIBYxn9fk7m+CQsHB",
+	"lc/d+xj0aHf4g4DOFfR9immzIcWiHwgpsW27a6VlW8L2J5Tb7Ad0zSQE4hasG++we3jfjn5/8DzvY9Ss",
+	"+pn6h8NoKk11KxyCiKC4kX5AJYzZLequlab6NJwybiZypgq3knmtSxqrlcSTVDreX9dn2bgy7F9zcJe1",
+	"nMNds3HlFuOK3tbWKxS7tBUphVdxm3+V6fNv+BlxTzArPBZh1VDg3dfQRN2oUWPaihbwyiaV1z/MAqUS",
+	"tVJ8+m4rn8jg0sbH/o16u0eeAJUgyf/3//y/gwooGhXTftwzrICcK2M3hKV2oVVq66A7XmEenM0acBjk",
+	"rAbk2YoSzr79L8atEDyAZtz3mMMXTYwsbJFfbd9TQhVRdATmX0r88WRxxMuuaOFBI2bCItbFT4oA1zLb",
+	"N9hXGAwqnUHiePo+VOYlgF3dCt5+QmYzu58yb84sbQ44JDuxhWtZuOWr5KmvFPHU249bJnHXT5JeQXba",
+	"Ilt6q5OrWl1wy5bh4M5HcW5zZZcjOQrIG2auDTj5GaFPXYtwe0oQs7GL+9xr+m745Of8LXb57jUdtDre",
+	"Y5jBgjkiHB9CrTNFhoBHSsYSMff7UuImcc5gn3Hz5+ksAsSPEDJu1t1MWnU3ieWOsEkcuudjjxQbZm0/",
+	"N0K0d31mYkylLWa3FCT+qOXRmAYMKFsKMqchno3DBGLUyABHRaFBcO372NbtY+pgGigPY7BgOpYARHCP",
+	"0OtLHMgrakR7qjW1zdsnobD4GWIeTApblxZ2NthTJ4MSzP462Mb1Gt+uwnNvAaS9f5DsaqDR2wFF14WD",
+	"3hIAeoOf6fv7roIBl8D1bg/LWyTrjKR/OxodWjNW7av8bTRhSe/4Fc22ZsK2yfNJzdpKoGMqlCZ6IcgS",
+	"qFSpnjexj1A51zyZwZ0cv0rTcHBV7vfnd4RmdCQczkHUvtbIAfOOyITpA3iIbsqEZfdKs140YcI68+v8",
+	"y3jGV8Oul28u7Tg9wyYlU8/nZvJOn4CM0KRY2dxJ9/uU61GjgU6qlt8/PRXclsHrOSj70wJC7n/Wk7l0",
+	"P44kcwXzVM+l+3GOT5d9K7KwtYcuYE7DFHxHPkmNeBvpuOuwkyjQg/aWpj/60cFcMr28Mt/xYWr0beOf",
+	"Xnip+tcP141mga9t/Vqi3ckaGbx7e1XgauNQ0O6zH4jJmWg9a9zdYRrMSBSUymHsdkaXvi8/Nvwyxu5I",
+	"RJFYxN1YEpASNGwF9wBmrU/8E39+C3KZvsm20Qnnkg4j8BHlXqol1kREoUp6B1HtIhh4MGqEmP2++sR/",
+	"dl6Qp67pW5BI1fQ9epzpf89BJikj75hWEI2MFzNcupyb6ZTy0DhCkVgg3S+tpWQ7m7x/8ZScnZ09ShLU",
+	"svYBfsuZB4/JEHwkbmpEqwOPixJUdMrDT9z8DeUUVg0nh5AzKaZMQdgir717xjiZJlU15GesqrlniaGc",
+	"+OId4mthWp845jxZ4mc2GYzYBBxFfvZ5Xvdc0ZZN7nJ5Wd5FMR+aAuXGe/nE47yeXuMplTCK0K2Kywsb",
+	"HcMbYgaczlij1zhrtVtnNnF4grv7tLWAKDrBgq3Tfy5uVOufLhA/LsqVvCR/vXr7hnyAIfkVluQKtKX6",
+	"wUXnQRNX42H77ME9M/2A++sGlm4wFtECB+6d3Z47nb6BpWtUI6y7GsfDnMcceXQALUSLXBLFxtyIYSDK",
+	"Jm9iTzLLcXgEgkkOZAISHhtnBKH8EFHRIQSjMyO4WUMcusXBZ4pcvnsZg4Ea8YThy5dho2fmw1U1o409",
+	"E1xZAdFtt21uHdc+93U2i1iAj5766UyVhtk6548uN8qlRLkEqDjvyWU5+ULihstuwqQml8KEmUuYp9To",
+	"dP71X5f/9euXp3L096v+g+vlh7/98nb8YBLcvqMz9jqSi5eUvgt++e29aNx9vnPSh24Ss27AKIwKs0XR",
+	"sbMhX5yLpzSYwMlTwbUU0ToEBYG94pxjndgANrmqSab0ywkdw5/PsGw6Ed4WazMhPm/NGkIv7HoUjSte",
+	"t9OX3CJAZqR+o/fxs9Hq0ymVy9Qg3QZLyXW7Xc02dO694UM6Vincf9QwX04Cx5UnrkLZDRG/exqKQKV4",
+	"bWXDPTPXN243DV/06URPo8w+a1icqf/DaIPlDIi5wUJONdbOYLMw49IlNrYae55ghgB5WtJA+zC3rVN2",
+	"k6lAIkrz5rm0ht+/102nQ8jalX99slxD3DQqs5L7dsEEv9QkFKD2PLXPhDsr9kfDEbuF/7nVzE5BS5bZ",
+	"qMVHPyqQdAayReyWMUoIP/8FDxxGUnA7UgyszaiKs+71hAheKHFfu09X4wHMy80ygR9Y31hVvpWL6jPe",
+	"H0VsPNGkgzq0Jj+4GTHDeicx8x/mihgaiHW697yYqY9M4xmpv5DODmgtqZUVZXzy1HFkPU7xb00m332v",
+	"R9Ds2Gai386AG5UcimA+xTq5w8mfraYUU33+Xcoa781lZ+W8sxmuV3975axi1Yqzjn5CsGeN+eVaRCEZ",
+	"zlO84oriYuDosTC2i48qM40WeGwqK7okF+0zf9wwVRDd2gy5lYVOEox3lYlJyrHN/o1lpM8jTvKEzQ2V",
+	"xWZCYcEOeW/zrOpvCfPA2dYDDB0ugx9ittHGIQb6RmjiksrWbeenFBM7ze6NqyTUdjL/tnMa2zGlzkA4",
+	"ZVxhFpE19t0T1n538h7UDdEWgmKU6kppNqxPFlGu2v0dNf6Nc2IHKSSiAcFItoM1n1o04tUNHTGlLz3R",
+	"WMxHp6DRMv24WvSVdCfkdAre04BM86QmpgDwJQmowmiVUS8NRHr1NaK9xr8yYi0Ld70x2W41nTCK51Gl",
+	"EM/NGpURYK41Ku8zzJrZ9GFr8KKrptktYN6wh4spIwMFWIaOuJQq7tboEWc+V5iK92KBPhqNsaaLvuqP",
+	"PZKvJp0726XtQAv7TRYlTmS3odswWKxnj37KyHIQWmm6NrW++7yrDHaRs49ZZKgEiqoTQ1H9I70WMXiJ",
+	"RXdqYEPI/+Xe29K29R36ou3Oo4t2u90+wf88MP956H+1/6PdNNxQr4EpGm5K/mLeS56mUsSc4PmYyhv7",
+	"nAlYrsSE01hLZQOLgx+dGp6ukxsIvlYggN9ycLvwrtk4r6JsntDwvWsciI90Nj/yG6dzPQGuzRpDaJ87",
+	"2/zcCyGHLAyB76IJN5IWqzjUQLHO8QK3STgsQGmbVV3ZHf6YSw80K2ZUbVF7AbSZXHAtTodCMwfz7BYc",
+	"ZNNBSjLlUF9QeAoeQI9MqMU8FLcgbdAyAm2DgTa2Rpi2vktKdU2xa0csF8t1WJNQqw4pX7bIB39E7qKz",
+	"C6pIhH3f8Y+ufYUx9ugNcPLzefvRvR6RoCxFyehQ4tjggy9izyo9y+qXca9Bp/afiHBZT3p49uewyDN/",
+	"iqGxYtAx9BshKXkDizQn+1zQtXxclyuxPyTWEWRD+S6HMyc1O/XGneofeRSbVmymez42bs70vx6c3H7p",
+	"Ticnj2aa/vtkEZ5b5Ltqi5jr7lkgXV9Tm4OeCiQ+v6bjshe7207xHofjWJxLnxTv+h4yTGUDjmlD97Ti",
+	"QpWHI6tWA+Mc/NBq5Lz9aPMTT33XW/NAp8InroV4RaUFYjvvXFQZi5rPbPnBawgZvTbzaB7uPqr0tdeU",
+	"L7+HVnxNbyDVumgHdZhzxk6/JphCd+tiOGmNsItReZSJXiZWk3b5PsPFca2UOt9K6P0O5Mf55ifeCP1C",
+	"zHn4PTjUWPS7c+dKlKGInOQWb9C8DBvG3XNZEjmdJeSNSg7XBY97ACReuZgBJ1SRBUTRY+eYMz4mwEPX",
+	"DAXtWDw2dV3okGIEKR8C4WB753vGJVxIMqWhkVlLm8KJuNjGLiUD7OOJzw/uFRigaDtfpppd15mQl6PX",
+	"VAeThvV+tzRdV+RPHTHRTGzWunbpFUY8KhmlR6n7naWuRTgMjxI3lrhbmHjdzQ+8k1h5hWlfLyyY8Xew",
+	"Dh/WI/S9597voIjsxsQgdBPDvAgBZE+DxOjwRuQp3MK6KP+HiUDV0HRRkjAdC/aHTwvscZ2OAD02KgzT",
+	"mjsW7KI0Vv/cfn9/0U/sWtevKvA6tqNWqTSywC5W1PXdFGzWJLV1SdJLr8RktMv04wcgf3jLL9OnkWix",
+	"HxbbxRJcy55pKNydjM3CqOoLIbGFxYKDJIuJICMhxyI+VJ5QxBa4hRAvYvMUKsGja+dirLY1n4gQkwWf",
+	"x4YZ3nxFy/XW1jxlpQEGPuMQfIzKu+OR9B5jWGm88hL+RKyGuEb3j2ct/OARl7+gk5M0i6aZBdmD7kxl",
+	"U5fqyncl59sKIN00yh4jMpmgucenCs2465W9Qyx400HCZ1p57+ewPD2mDQfmeD6sJ6CwJknPFajHWFk3",
+	"BCJhhu5KJrSabnORlI1+Lj87Rhi4hB2rlfrGrW6T/P9OZzX/v2Q0TCUVZHZtys5z7W22cL36ke6a77oF",
+	"3/hhd9/OX04jm8Wlikb4u1IzzGbHzPoySrBHciENa+vLNhMSF1FupgG7Eu9KwR8tsaAWvv4+0wyGQtwg",
+	"kE51S7sssNFpW4v7T+2ObZWVMFyVd4ed5BE3Uc9ki9iIxQewUIhxAWauO9dZ5sMVvxh0ssgHZS2/Uvxb",
+	"5bXDTsPiROOkZieoc5GmM6nzVVgCnir9LCIlfi6VmZdU+2tfar9S1e4jakUV6bj140LzDR1vsiXmH1fx",
+	"vzrn5+0UeFfHPLV6Vzdz00Xb7edcWXh3XTV397x9tz5KZXim6opBxz/gNt4LhJVDqb4m4LWy4dNpK7k+",
+	"fI3X/7xcvmHtxetle/E6+tvi7TOxeG3+/8Xs4etnzy/e/K3GmXqi9I/ZLrWzXVIWU1Khm7Yu0yZViYVZ",
+	"Cy+rPCHml5JyPMZtqZSkXFngtR7ptjtYNKacWbgUc6mcoTiw4mbQJOftR04viykIDp84ngIYJ5BpY3IW",
+	"W7fYiD3BP3E35Y1cb8aO0ONcCg5YzveGuq5krmrx50Es+Qf4oYFjxsE9zEJUdOm6llK+7Nt7B8Y5nZpB",
+	"kYWYR6Gxt/EEhKferD5x48L6jrAInh7LzAH+XUvmq8886K5NZbVxrXS9dkiXDj/y5yHoBQAn8K85jYwF",
+	"Y0sIEYMvmYWXz9S9pptx83IE4nNF34/TqUJGimDXNrdUcXWl7+fqnO9P3LzG12Za+EnzlxtY9nAlB2Zb",
+	"9DHBaOAWH0nnrs0uZj653rqY5DoVEpruMS50X4xGICEcmPHkn8NrroDDDMFsnnP//qEIlxb2w6zwdYKK",
+	"gwdXilAyFfhrRDXIFhm8w1yJHoLp/LnTHuAPKk7tyjQdID/PZ0QLctYm6t7jTzxJg28SqpKNmK5sjVdS",
+	"md1mA/v2iMxNOhLOFLmBmfZv+MQHL5P+3Ce/wnLgSmC5cLQ0iRKEEsRMXKI3xAFCx0MYXvZp2LZUM+uC",
+	"mbVLCZT6Z2cJdbYP6sYn7DzveNhW3zDbxgaSDhGycUmmIgIPyaxIEoKtavHU1OaVNekTy3sHyUo7mtZH",
+	"0/poWu/ftN7CSi4L+KLVxRTiwOWOldN64z0qh/J+OP6YOfVM/EguuXHd4/F92GXGpx6eXBoxs/njyRP+",
+	"geOB97c/ta5wvJ7ZJXMFv4vY/BNsVoQMsxdXyXpIhaH506+p33I5kgXdGOZRRCQEQobWBpdYhTeOTUHX",
+	"cIDOQ4at0VtkkOkm5lwU19jLehHuUExYGzLXM8zWJqQzktGwseoezeWsMfxmQH72B+lo8TrTOG4/ZqUh",
+	"YRbOwlyhS/dxC6FhLdyecz2Qpqw9bekxpr+9hTpcSixGFbfYcLHpfa6RBtl38nTgnxj4P6A4ZOMJyCJ7",
+	"dwx6F3PXG6/NQmw4N23WdUhQcRRRQmCuXAGRZu7t8WVZtDUz3mzQdV3Ed+cY69H8O5p/R/Pvhzb/Unom",
+	"Z/0dza8fJ8M7o28OG6Stl5uTkJBJAVpnypxanN0tEoFyHyuLKD9ZZmB9Y4vBRrmbxDfS9OhsKHH82SUK",
+	"usfmkovk2izG0chXbDpjy7yiIIsch/b7i4ZlepDEKkkmDFmxRs7iZNeocmxXcWUQEeSZsJlO3Xa38jOX",
+	"DqGtcXQCj07gnvKccYsTGutvL409cM1OkriaM3iKmPUnFiTqMDL0OiVAJ1QRKqWH2c/XzUBw85J/R5F3",
+	"lCffRZ78cTnc7OgU7r41+Cty+Zb87NpOHJafbYgFT2wRrgE7pBVwtCPmyNJHlv6jsLTb0luo7W0ZOu6m",
+	"cjh+dg6KRmyXOIbay7be8T39MR+EZ0OtcT5zkRDAS0cZcJQBfxgZgDsa81zs0h1aCLgGUocVAtQ2KFTI",
+	"uoapbwULISQeFt4f79r0qDFlBQi1jtDfe9jChffTOJaVIxfP3FrduajFUfocgxS/X1nndvM3lHUbq69T",
+	"xapNIqIwrrBukRc00IqoeTAhVPkcy76wha2Ir49Wiz3+SNWVrK0EO0w5NvY9sJXUPp5zV6nu2p6EYn/Q",
+	"3MnaVjiPG8usNZuC2QLHQuudmSk9nR7K4A91HjMFpegYNnDvgioiFrbUHPPU44zuIQQIPTzC5GWfyIx4",
+	"w5bPNjLra0/BHtlVa5jOtO2gXQWHpuJp7qiTAlOw/NKXEABzXdohYDNc4V5qrZWZ6pKPd/+RPnNX9oE5",
+	"x34uqtFr15AKbhrXyQW31iSCcAyyGXfZP8qJvcgJz0o7y4nvIgi4OMGGtgdzWJK64SmVN7bNv217h3re",
+	"RjEcFWQEkDmUXZUi5iVvxJXtwXsMThyDE79bg/21YQcXnDRGMMdKOA08hPDgtjuqr9ka6/0tB6wmskFF",
+	"PDxoYpGW+SPQYGLbztnLC+AaGyy3yJv5dAhSkQm9NWxNxnRmga8ZJ9Q38dtkG7z31O3RNpjGUMnrU9Js",
+	"A7Z+BfveeS2NZoPjoBu9xnu0Gs67dTqVucGu0+B+tbBu037sqLz3orz9zB7IyP8uKj1JcjxgGFIQygUi",
+	"cWKUEUOOTnNjpaLv5MlDopczaJF3ro4SsZmY0kJiCfLyMWGulwksrEzx2PLNuCm7ayBZiL7khvr7C2QW",
+	"5uae5XNza4iReNWPWVjHAOcf0F4St/Cdc7AkKBHdHlCsXsU9YREyi84VYBBGAXCihe9PSI33ZISn8mU+",
+	"ceyPXMZtE+O645BB6IWzfSdTtvI7SDJiseIGgUUDFjGUWo/JQIKWy4Ht58ZipIZCQWxmZp9SeH+HRFIs",
+	"+oGQ0rZ9ryFRZ5TJ97aa+0Ay9Sgbj7JxH6YsvQGX7j4PbnykZVQgLiVu6vUhqMrSUMvl4WQh4ns699iD",
+	"XODwEEzFdub2oo4pMkaMD0mGMGE87HkURS8LMWEGSwJHUkxTOTGIEGN7qqsWeeMsToZoDdJhBk8RDdod",
+	"pdeXwQGVkqXzdRD93nwjgpEmNBK8UKRqufwxBSoqkb6Eqbj9BgK1TkMkt3e8cqtLW5ED/sEuoT/tOFS9",
+	"/LFo/agN9qQN7F7OtNAWsS4gHEPnW+kDB0e1pjDdCGWEW8YuQnnIMU6nKB0VUBlMyJTqYAK2dXrS01TD",
+	"F93EU0Yw4hpRlKhyoMxBgFDie8GQfeZGUwU+1kPbWrWDbVctDBYCfzqxUFSGjf+s67JaDXg1+301g4DR",
+	"iOllRSqSB3ajJbfAXGTWmGghWuQKK+ewL24JNYwH0TyEPuNxe9UCqFJXZOxoGgoRAeUHAUW9+GFBUTvt",
+	"omX5vNcMF7MArh1cILiaRxqf64+gSgV3nVp835zFnlsAVt8byVNanJ/atr3GM5BTqkUkxtiUu7xFY/XQ",
+	"u5UA6yLvju+OcJJFwXMvlEQa4TulW7y6OCyYJGJoUE5gOtNL4oOgiG/HE2veIQImiM0gATFPJognicol",
+	"E/+3YeuSpqXPPJHfzyLfgldDGEvwnOZKANZ2XqrNsDNpBIpRuX3FeACNXrfdfrQtI9dj45d8NtcH6rO6",
+	"o5CsPfEHlarfc5GK5OxlGO7Q3ar5PSDLfGNY3Tj2Q/1ubtg3R1AOQ0JJrJ8qarmSphzuqdOvMabR2p6o",
+	"scKpH3G2j6a88mPOwG7ILHV3wIHzf532W9OX872NhikfERixCB47ZGYXg0QYYuVsKB8h5UTwFnmCaewe",
+	"QlppuiQWANr1UzKWoDOiJBBEv8JQqOoZn9RnCeDJ/r8R3ds8OQXKib3i0KUKTvdnc72tobWP3pxHC2t7",
+	"C+u/u1w6dqj8kTpUCklCQCueYkH44XT4KUrC0gDpq0Q6+lOjuIuT4dAWufSZUwqcwBYL7IpQIB9ju+AX",
+	"/Oj+okKA+Y2dbgwOKLXxRx7Z3xcANyE10zsV3Pxw14wfeZB9pHNW9sjnvcilDwA30dIOvySCYz59bJ37",
+	"XZMsF7hKzkjAk4i6DPgNjSUkeCIiS3YvNpO40EQhNgx2UVgIid0r0K7xLSgM+9pDlohBnPZsjB6lJehg",
+	"8tj/YMtFzJWQLkmIoSo8no7orEXwyJGSkZALKkMSRCK4cUmQRC1oFImF8jS5wFaT0JTt5c6dhZEzesEC",
+	"SIfAsCGHcj1AROBMGthk6WVafURMYT8RocDYjoqFECdx4jqvsea8tPoOJt23FXHbiLH92lhXLhp6RW//",
+	"kLmYR6PpMMfHxl1Efk6L7j2I6zWGkxF+koWg1sKeh3SprH86MP8dEC3IQIuBOxhN/FAjGp148n2MHIeu",
+	"Owx+GxNRVzxdzSh/IcW0Sva4ufdaNPZ5jhdSnYab7pwbi8eaoomwO8tJLkSjNmIq9/z5Sfss9fznPRlr",
+	"z+jSz+/aIze6VEeD7bsZbM8MhyHurQ3P7Iv1d7DUqkiN069mC99ZqeFx9fKQN+bvWUbf0QzJMO95dX38",
+	"QsJRH2f18e9JQ9qO3Wi6Y9+KtH+DSaLflV82KyAMQzwzIr9azDjrwLm2+Wb07uQ/jmEENAIeUtkiHxwk",
+	"hH0m1SWRKUIX5lHMV9ra53Afpkvr6kSsvh+yJxmwpStSXTtXV69HD+LoQfxg8jFlRGDePjcm5EEdCRUJ",
+	"vd6JwDt8/CWf8pNu7844+WjcjCbR4l4ewuoSBRKEGbg9rFnFvmoWk9M3OQ0hMFZKse9xhRRvSEPNNe6I",
+	"05NikVK1LUlhc3rX2yQvMnbq2/+cyoiZCXM9GNCoZDjzIwWa/LyQTAP5kxH4/2f3yb3saNLtatopyJ7y",
+	"9v4VSK/VbP8KC3SLevw3SdzYqmNdUuy25HzSknE82jgOLXYfxee9ngJUaI1Uod1R5W6n+8jpNMy0zr2M",
+	"y9VV63js+F2OA3AF7BnYVocB3y6fYo2WMfSfiNFoPYCakX8IuIUFDuYPQJVuEt942wWxbLNwMcAiCfPm",
+	"Yj1xzabwFsf2u4pNFciRB7EsrNtiDbHYygRK9p17Clu5Wd+EvGi02jFs9d0RG7Hs9Uc6YyzMWX+zmpiO",
+	"9Ts2tM3FokLmVa/INwYSGdtbcFuvP2FaNW1ye2yK+lpa23ffuOLAbCKWInQq8A6YEuuqSxjNFYQtMng5",
+	"OkGvd0CmWEvLNFF0BEQLooCHZTjTNAy3FVt7cbOrCZ+KAqWmyDhgRvpoZMEMsIYnU5ddvVHl3uy7bdpZ",
+	"1u5MGTcuaFRo01jQdTHWBk5pfzetVHcXucjLqubBC86tikvLXck5B8BkZQiYYoIfFdMx4vMNACic/j1s",
+	"fMdb3qdfPTv75Pn1Bz/7UUPHE5//vic+sX05pMHND37E402QTW7scrYh4yIfc1SJwkGIXqtvEvNySkNA",
+	"C3Yh5lFIxrAZCvwaidgY/xTKBWd97bn7pKs7d+X8aO2qA9egH6wCe5sO53M7s0kv67N2ZcMFI8JTi+rC",
+	"eN8CMyezlG1b/d+uIXiNsGNuO6+LFqxw1BHLdWf57DJm3RlzQDkZOoMYQjL6Yau1igva84VZY9AKD06c",
+	"XGoRPDHy8CcYM1gHzmdr1nM79LsWrw/noxHIPp6apHi7XSbNCsWRhCnjYfoFH1E6dLrtz82GioTuKw2z",
+	"9Ju2ZefDefJbCHxA55/dQr+qVK2jDBRobZTqauG7DTX1g7k2Nneyat12fC0EGkaMr8hrp6n7C8ZDseiH",
+	"dKkavUfmQulGcFfykr1t+BLbG/anVI5ZaqM86JbunzKF5XBe+lxoFmS/UlUplus8fwUL/7L0+IZHbj6m",
+	"9Ety/X7B9XhiLrDdSG4UB1Wa63isvko1lw1nmBWyu8BMRzGvbsusz0BTFh2RBn4P3uMRaaAUaWAVjeYg",
+	"BYtogZ5+dRkga0EIVi2I+vlkuXccYQn2s2FWN4sDNmWKQMh0pqXIDxmvMFZWFQwDGkXE2ygFIAZDsFVv",
+	"GXM5e5AWtxdMxS/wUG0B0mZsQYhBjhYZWAuoR1DTDhyMLLOfcjmoeIBXmGa6s8W9jwOwGgb1RnPykTUn",
+	"v5dpfRQvxzOMbw4WcAA1PIV1WvY17FzJ7yFHaEi3RBajncTfuQwpeRdHRVYCJTViZEGATZjK4mL28hFr",
+	"sSi3xU1OnL0RifEYs0bSfYrsPfsJbRl9ptJ79nRGlVoIiR5PceTqOQ9tEoqj5Cfl8r8VKMUEVxYtaCYB",
+	"K+n9CzHzRN3YSJ1NV9EImE4lEHwRhCRiN2BGfcJ4QRq1LY5/5yncBfUHdZ/uJ6NtuN4RZCKkAjKkWoNt",
+	"XmQeaTY4LNJ3UxIJPsak94LbKzOLH4uVStUU5PnqktjHw99DiPkHh6n7sTG/nfLygDGzhBO+hXQQM3U6",
+	"EXMFxrZmfLz2RJHDApQmcs5tKUUTewo+attMettG8O9oqjfjngqqaVsNNlO98Hzj1SaO2vcUEyMvfZRr",
+	"VyyIBGp+YMEEO9zI0JaII76462JQfEj5S3pMGw4ofxELMqV8uQUAdaceAPUeTx9HjDM1Kep32E46Fcc2",
+	"A+0Mu2uSoLo2KI9NIWyFWzx5fTnnti8zSwIs/RvACGCn02xEYsx4P+ng/KDZEHM9FF8wwHyOQU4JatLX",
+	"4ga4ix57tdLode9c/lX5ULDsQks2HmOrxqRbWnUDJr0d1vZrnPMjZHTxGV16U3jeq9yOICt71p6fYTMc",
+	"t8S2fZXh9qWRMS3ylrtMggVNWR4oLjKJsUyRfwrGi6QDbraceMgxZbcmU9bgMkuVOwDYavteWWYp2sEv",
+	"s+nBj0kkxA1xc2qkIk7WIkEYcn1Rvq258MP34DBb2ybCYEKmGIpwiXmZKsaL2nLjp5RutmGbqqJ3UzqX",
+	"YmW3U7mXZMR4aNjSEenadNsabDnnQ7MNFMJDIIcJEgpCh2KubUPgQIQlhSvvc1T+ETVpMIHgxvDkeafb",
+	"bLipVDslaJf0IEad7Dox3QIPhexL+KfNBze8rK3zPwO7mlSTW5BGT5JuM24IEwI1d6v50Dxp3JaEyNNK",
+	"9JnJKzcfLKnndcyHDopQ17jJLJcEa4jjL6Xa/dG+tHt2l27ox5zez0dVX6jqdWqmQJKQhahhRxjFrNeB",
+	"qFlR9T8V0xmVsbJ3zdZ83bHb+xiEkBYSj+cXk2AekXE7eoQShZFJvM2oXBvcsPXfxRZBdg99M5ugs7VN",
+	"kCX4aBUc2ipw7IDHWO48qn5DrhIv3Hnw662AGYhZhBCX03SojkzpEs++zDIWa/F3/vUb1Pelg/xOgoCe",
+	"sMcVEnPdUxaNoDr6wB41eZ0ypuIQOUQut6OhIBrtq7LdfWCdYvITfdRIRTF0Pzv+5NZttZ1jZFU7FV2L",
+	"OD7nPmTNcMsUWhi/oEUu46vY3M0jTXTbqdUtzvBMduD3y+wMqYa+GPWHTOoJWmqdRyft+yftFLc8AV7M",
+	"LcGEReF+EOvfwMJ/4iBpm7lhdh49bJ+0uyfdR9XP2PYkQGqKj2Ne3LFz6n+zlj2J1N6vnM+ZXadfk0Lo",
+	"u1Ib7NKTk9NC3jZSgHjihWj/aQlRNzPGPXtMuNtbH6BDbau66tutbOXsOXTMyHCus9tvT/2AihLhtjZM",
+	"9pIAt05VF6rf2cQq2j+dPyJnbdLpnp1f3H9wYL283zy4Pza3H/PfDphC4OXADcfOM6PDK9DkGDddw1+Q",
+	"WmSjeu72OP827U4hSh92GRMC43xMEntiTMQMeNwR1p/ANMur5oCHV56wKpk2r2xGFh6HGDoXEzDi8OiI",
+	"Z3fZKzHOzdGhc1Sa5cEwBEvy269wQ0VUaWLM17KwLwJ4lu6T7Y+TrH+z9rjDparFteNwi/nbjRdMwkh8",
+	"IYKTV4zPvyAe5YxJyIDTXJyctTOvq4N1Y6alb6ZlDYF1sIuR9HWRrTiD8MhQK2ctYBtax2Gjb5keWhbr",
+	"usSCUAcWQckQqAQniuMc1lsaMZt50bkgrpTAo5W5dJ/cE1rS0GKlUU0G795eXZO0Ajl1Tw3wpRYH/Ism",
+	"M8okxtXm3Co1GoYSlPkWWUjBx0kmqv14yJSZ6DCe0TG4jBI69ZBrZUE4Jwt2SUFdk75dNSu1Muc9lRCa",
+	"DU8jVcP4rNM7OwClbNaWUarLv06GfwnYW/bXF/94/v76b1d/fdSCs3Yr6EZ8OH3RDv+vv0bF8spLl86F",
+	"k1f+HsaxMiVJESt8uHOREXaZdDIzmyPZv6z+v0acfNavIzbxa313dvEEeaL6UvmdVSAhX3l2/+bi8ZiE",
+	"21AQzCU2Xv34OW/p1BDAjdl8GLGgkbeKvVArT7u/NlJRufP2tNhk3KX5cFh4KZi/RZGxECHawI/JYgI8",
+	"DSu5oEaVKDSs4RNH8efEmu9ud9Z2p+TK4lTEYjL7HYSHbBJ8n7G/VZKAx4W1sAxxePMn7uW9qxSAkERU",
+	"G/0xoTx5MBAzBg5o3TsFwEPVjMW/njAYuawD6Y07kK1P/BO/jJ/RqRZ/jmqXEdg5t0nJxqm4BVebgMlO",
+	"zGN+u7zl1ie+ohDcu/agEXaVVjXSAexeO6qC36squM5YPUd18MOogytNl1vY5aVq4Wuy6+7WRU5eGqG8",
+	"awikZgTkiGi1tziJsA1knXN/eG9ubWbPmthb3V4ko7gXyYzqSRKKT8nSXbqReNDD9d1gXgiZZIUsJsJ3",
+	"4p0y7guGfNsqYyE4U8P2Bck0hzE8ZO/3IP+4aiOGQAWp3le2SUy6k0zTGhTIgeQ5RjgDyTRIM8+cSikW",
+	"1qoKJoIFYAF/zc4wDGwRHnTcsziIGGfBY2Rsay112+2YjFUsRyohwfh+R8cQo4oNjBLpB3OphBwQRPJx",
+	"X5sypRgfpzvg2G45qy1wMKHMp2DGlqEbHjVW4IDyZd9Oz6AgpxKoDCaV+uMcu818h24zzfLu2eYr9vRA",
+	"zSBgNGJ62cTDBSy7MysTUAU24hIEPq8pGcozMASISIyXJSNIXpxJFZzSL6+Aj/UkqQCIf68whLc8Wpq9",
+	"qnzLOvXYJkcaTplhVLYsdzEBc0vT44K6G2UWVi68tDdftOPLVEq63EDoCmN7oeJ6jCNdhcOI5/tjNYC4",
+	"z5saSH2jcbulQaGtZkBRzPz85Ok7cv7gXosMQhigjxYpcx1d0OEyuVuZO04urwelNSaUj+d0DGU76+wi",
+	"s7G6VTfWqghGVWq8TzqFCgxSOvv4cxkfdOvzwS9i4fWWIcFnrUzBIvoW0YGYeVV9GCzxfW2eKJsrl2Lg",
+	"JyhC4kt5L49zk5sKVwSESHhra4KaZc06XE99pZWzmxknCIxD5pxp9diqnMGUfrHAjH0Po1O6yZJbLcBO",
+	"ofxlXN8/b6SIblch2ghi/30zg4PctwaPHTSDu8nDLfjsj80kxyBBaapnGIY2z/3vj5cn//j89ezuP2po",
+	"P8HxtHkMW5V+pWu/Ltq119lMWdbqcVauIcgp5maJKVNGr31TGVt2L+5vYst99gh3YDW9swQmU6WAHc/a",
+	"n6u1+zDL704p1+GOfv7Gnd/+agSrsRWNHVsUGrFJW2M0SyxlRz/1AB3dlNFfNPIq+mDQy87DW8BwIsSN",
+	"OjU8M4PyMPnfQbIRg9AYApi6xsac6rlhaqWFBBsEdyVO5ga4NQrv5TMb9hXO3OIuOG4D1hPGtXULfWWl",
+	"BOpQcByKq419e8ueaTKEiMEtYB0wqhbv97m6GRt7d97buTFjVOo1S3KFA20VxJsDYLdgL3+w07IRVp9N",
+	"0aOdznCQv7y+fHpy9ctl9+J+Mj82+I0Q0zy0xwx0QYYiXGYtdv3nzoMH3bOLi/vtdvO28+eL7sUD+vD+",
+	"I3gAAQwhpGddOhrR+90gDOjZiF50Aho+gAcPaBsu7o9GF2f3w3YAD6HTfhg+HIZeptqc70So2gGeXHn6",
+	"1voxKXF73n5UTd6WRen/8/Q/M9K18fVTg4WfGr1PDbjV/c6nRvNTQ2BFrfsjcI1/NJ/BP3lkX4YvbdEp",
+	"FjtZSGPDXf35zDhc4afGXbE5MGScoobJU74dPtAV7vym7Tkm3SbdWizWDf9+34jsJXcsHut5y68zKW6Z",
+	"3XFecnkhkxNdhgdOHPRxp33+8OLB/axoo/Yevy3XhXezhH5t2JQJQzNqUpC3noPnMmr0Gqe2pRUdF7H1",
+	"KwTKcgA4FEWOsJ0yENEuCdllq+5UY9Us+jAROUB966XEkBmLCfBW3gkuetMT36/DiREmPWpPmpLEQSqm",
+	"hmpfwxgKP57kmRZ5brEIplPzFY+3QAbpGpVfYWmbblKXpdJttxPDLvU2bFndbXftwSg6I3MdiCn440Kb",
+	"T7IE3XPBsRuYWTG5YFFk5iygUjIfFU/sQktf6QhtXb8iGqKIzFXqyXgnFnhsQCM9aZIpaMkCP81MESPC",
+	"JA3SBJj9xAIoeMvfV9uIWSCIZiL+k6puvG3EHPDbNPUFV8h69/nu/w8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/fx"
 
 	acts "github.com/careflow/careflow/activities/appointment"
+	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/domain"
@@ -55,8 +56,11 @@ func workerOptions() fx.Option {
 				return processes, processes
 			},
 			func(c config.Config) reconcileacts.Config { return reconcileacts.Config{Still: c.Reconcile.Still} },
-			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, relay.Outbox, reconcileacts.Store) {
-				return s, s, s, s, s
+			func(c config.Config) housekeepingacts.Config {
+				return housekeepingacts.Config{Keep: domain.Keeping{Outbox: c.Housekeeping.KeepOutbox, IdempotencyKeys: c.Housekeeping.KeepKeys}}
+			},
+			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, relay.Outbox, reconcileacts.Store, housekeepingacts.Store) {
+				return s, s, s, s, s, s
 			},
 			func(s *payments.Stripe) acts.PaymentProvider { return s },
 			func(s *mail.SendGrid) acts.Mailer { return s },
