@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"testing"
@@ -102,6 +103,24 @@ func (r *rush) awaitWaiting(n int, what string) {
 	}, what)
 }
 
+// free is how many doctors the search says are free at a start.
+func (r *rush) free(start time.Time) int {
+	r.t.Helper()
+	span := url.Values{
+		"speciality": {"General Practice"}, "type_name": {"visit"}, "duration_minutes": {"30"},
+		"from": {start.UTC().Format(time.RFC3339)}, "to": {start.Add(time.Minute).UTC().Format(time.RFC3339)},
+	}
+	found := r.doctor.Do(http.MethodGet, "/v1/slots?"+span.Encode(), nil)
+	require.Equal(r.t, http.StatusOK, found.Status, found)
+	var page openapi.JointSlotPage
+	require.NoError(r.t, json.Unmarshal(found.Body, &page))
+	for _, s := range page.Items {
+		require.Equal(r.t, start.UTC(), s.StartsAt.UTC())
+		return s.Doctors
+	}
+	return 0
+}
+
 func (r *rush) noOverlaps() {
 	r.t.Helper()
 	require.Zero(r.t, r.c.Count(`SELECT count(*) FROM appointments a JOIN appointments b
@@ -129,6 +148,7 @@ func TestStory02_TwoAtOneTimeByAnotherWay(t *testing.T) {
 	r := newRush(t, 4)
 	second := r.colleague()
 	wanted := clinic.InMinutes(3 * 24 * 60)
+	require.Equal(t, 2, r.free(wanted), "the search knows of both")
 	users, patients := r.c.NewPatients(9)
 	book := func(i int, change func(*openapi.Booking)) {
 		b := clinic.Booking(wanted)
@@ -175,6 +195,7 @@ func TestStory02_TwoAtOneTimeByAnotherWay(t *testing.T) {
 	require.Equal(t, 1, r.c.Count(held, seed.DoctorDemoID, soon), "the first doctor's time is held once")
 	require.Equal(t, 1, r.c.Count(held, second, soon), "and the second's, since any of them would do")
 	require.Equal(t, 2, moved+booked, "everyone else was told")
+	require.Zero(t, r.free(wanted), "and of none any more")
 	require.Equal(t, len(r.visits)+booked, r.c.Count(`SELECT count(*) FROM appointments`), "nothing is left of those who lost")
 }
 

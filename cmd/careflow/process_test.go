@@ -18,6 +18,7 @@ import (
 
 	"github.com/careflow/careflow/internal/auth"
 	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/workflows/housekeeping"
 	"github.com/careflow/careflow/workflows/reconcile"
 )
 
@@ -157,7 +158,7 @@ func TestTheProductStartsAndStops(t *testing.T) {
 		r := careflow(t.Context(), environ, args...)
 		require.Zero(t, r.code, "%s: %s", args, r.errors)
 	}
-	forgetSchedule(t, temporal, "cmd-"+id)
+	forgetSchedules(t, temporal, "cmd-"+id)
 	background(t, environ, "http://"+worker+"/readyz", "worker")
 	background(t, environ, "http://"+api+"/readyz", "api")
 }
@@ -184,20 +185,22 @@ func TestABusyPortIsNamed(t *testing.T) {
 	require.Contains(t, r.errors, "careflow: the codec server cannot listen on "+busy.Addr().String())
 }
 
-// forgetSchedule deletes the reconciler's schedule, which is there, when the test ends.
-func forgetSchedule(t *testing.T, temporal, queue string) {
+// forgetSchedules deletes the schedules of a queue, which are there, when the test ends.
+func forgetSchedules(t *testing.T, temporal, queue string) {
 	t.Helper()
 	c, err := client.Dial(client.Options{HostPort: temporal, Namespace: "careflow"})
 	require.NoError(t, err)
-	schedule := c.ScheduleClient().GetHandle(t.Context(), reconcile.ScheduleID(queue))
-	t.Cleanup(func() {
-		require.NoError(t, schedule.Delete(context.Background()))
-		c.Close()
-	})
-	d, err := schedule.Describe(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, 10*time.Minute, d.Schedule.Spec.Intervals[0].Every)
-	require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, d.Schedule.Policy.Overlap)
+	t.Cleanup(c.Close)
+	for id, every := range map[string]time.Duration{
+		reconcile.ScheduleID(queue): 10 * time.Minute, housekeeping.ScheduleID(queue): 24 * time.Hour,
+	} {
+		schedule := c.ScheduleClient().GetHandle(t.Context(), id)
+		t.Cleanup(func() { require.NoError(t, schedule.Delete(context.Background())) })
+		d, err := schedule.Describe(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, every, d.Schedule.Spec.Intervals[0].Every)
+		require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, d.Schedule.Policy.Overlap)
+	}
 }
 
 // account inserts a log-in.
