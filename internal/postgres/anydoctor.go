@@ -72,6 +72,7 @@ func availabilityOf(r db.CandidatesRow) (domain.Availability, error) {
 		notice: r.MinimumNoticeMinutes, window: r.BookingWindowDays, price: r.PriceMinor,
 		currency: r.PriceCurrency, terms: r.Terms, zone: r.TimeZone,
 	})
+	a.Type.Mode = domain.VisitMode(r.Mode)
 	return a, err
 }
 

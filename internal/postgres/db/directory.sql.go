@@ -154,7 +154,7 @@ func (q *Queries) BusyWindowsOf(ctx context.Context, arg BusyWindowsOfParams) ([
 }
 
 const candidates = `-- name: Candidates :many
-SELECT d.id AS doctor_id, d.time_zone, t.id AS type_id, t.name AS type_name, t.duration_minutes, t.step_minutes,
+SELECT d.id AS doctor_id, d.time_zone, t.id AS type_id, t.name AS type_name, t.mode, t.duration_minutes, t.step_minutes,
        t.minimum_notice_minutes, t.booking_window_days,
        coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
        coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms,
@@ -203,6 +203,7 @@ type CandidatesRow struct {
 	TimeZone             string
 	TypeID               string
 	TypeName             string
+	Mode                 string
 	DurationMinutes      int32
 	StepMinutes          int32
 	MinimumNoticeMinutes int32
@@ -246,6 +247,7 @@ func (q *Queries) Candidates(ctx context.Context, arg CandidatesParams) ([]Candi
 			&i.TimeZone,
 			&i.TypeID,
 			&i.TypeName,
+			&i.Mode,
 			&i.DurationMinutes,
 			&i.StepMinutes,
 			&i.MinimumNoticeMinutes,
@@ -371,7 +373,7 @@ const visitsOfDay = `-- name: VisitsOfDay :many
 SELECT w.doctor_id::uuid AS doctor_id, count(a.id)::int AS visits
 FROM (SELECT unnest($1::uuid[]) AS doctor_id, unnest($2::timestamptz[]) AS day_start, unnest($3::timestamptz[]) AS day_end) w
 LEFT JOIN appointments a ON a.doctor_id = w.doctor_id AND a.starts_at >= w.day_start AND a.starts_at < w.day_end
-     AND a.status IN ('requested','pending','capturing','confirmed','checked_in','completed','no_show')
+     AND a.status <> ALL (ARRAY['declined','cancelled','expired'])
 GROUP BY w.doctor_id
 `
 

@@ -42,7 +42,7 @@ ORDER BY 1;
 -- name: Candidates :many
 -- What active doctors offer that fits an any-doctor search, each with what its slots depend
 -- on but the visits of others. Empty criteria fit everything.
-SELECT d.id AS doctor_id, d.time_zone, t.id AS type_id, t.name AS type_name, t.duration_minutes, t.step_minutes,
+SELECT d.id AS doctor_id, d.time_zone, t.id AS type_id, t.name AS type_name, t.mode, t.duration_minutes, t.step_minutes,
        t.minimum_notice_minutes, t.booking_window_days,
        coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
        coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms,
@@ -84,5 +84,5 @@ SELECT version FROM doctor_schedules WHERE doctor_id = ANY (@doctor_ids::uuid[])
 SELECT w.doctor_id::uuid AS doctor_id, count(a.id)::int AS visits
 FROM (SELECT unnest(@doctor_ids::uuid[]) AS doctor_id, unnest(@day_starts::timestamptz[]) AS day_start, unnest(@day_ends::timestamptz[]) AS day_end) w
 LEFT JOIN appointments a ON a.doctor_id = w.doctor_id AND a.starts_at >= w.day_start AND a.starts_at < w.day_end
-     AND a.status IN ('requested','pending','capturing','confirmed','checked_in','completed','no_show')
+     AND a.status <> ALL (ARRAY['declined','cancelled','expired'])
 GROUP BY w.doctor_id;
