@@ -24,6 +24,11 @@ func TestEveryOperationAsEveryRoleAndAsNobody(t *testing.T) {
 				hash, err := passwordHash()
 				require.NoError(t, err)
 				h.store.accounts[email] = domain.Account{ID: idAccount, Email: email, Name: "Ada", PasswordHash: hash, Roles: []domain.Role{role}}
+				if op.id == "getVisitMovePage" { // only of a visit that is paid
+					a := exampleVisit()
+					a.Status = domain.StatusConfirmed
+					h.store.visits[a.ID] = a
+				}
 				req := exampleRequest(t, op)
 				if role != "" {
 					req.token = h.as(role)
@@ -46,6 +51,8 @@ func TestEveryOperationAsEveryRoleAndAsNobody(t *testing.T) {
 		})
 	}
 }
+
+const formType = "application/x-www-form-urlencoded"
 
 // exampleRequest is the request that the contract's examples make.
 func exampleRequest(t *testing.T, op *operation) request {
@@ -74,8 +81,16 @@ func exampleRequest(t *testing.T, op *operation) request {
 		r.path += "?" + query.Encode()
 	}
 	if body := op.route.Operation.RequestBody; body != nil {
-		for _, media := range body.Value.Content {
+		for contentType, media := range body.Value.Content {
 			require.NotNil(t, media.Example, "%s: the body has an example", op.id)
+			if contentType == formType {
+				form := url.Values{}
+				for name, value := range media.Example.(map[string]any) {
+					form.Set(name, fmt.Sprint(value))
+				}
+				r.body, r.headers = form.Encode(), append(r.headers, "Content-Type", formType)
+				continue
+			}
 			if text, ok := media.Example.(string); ok {
 				r.body = text
 				continue
@@ -119,6 +134,9 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"changePassword": "patient caregiver doctor staff admin ops", "listAccounts": "staff admin", "createAccount": "staff admin",
 		"getAccount": "staff admin", "changeAccount": "staff admin", "resetAccountPassword": "staff admin", "listAccountEvents": "staff admin",
 		"listHousekeeping": "admin ops", "startHousekeeping": "admin ops",
+		"listAccountMessages": "staff admin", "register": "public", "resendVerification": "public", "verifyEmail": "public",
+		"requestPasswordReset": "public", "redeemPasswordReset": "public",
+		"getConfirmEmailPage": "public", "confirmEmailByLink": "public", "getNewPasswordPage": "public", "chooseNewPassword": "public",
 		"listReconciliations": "staff admin ops", "startReconciliation": "staff admin ops",
 		"retryAppointment": "staff", "resolveAppointment": "staff",
 		"getDoctorHours": "doctor staff admin", "putDoctorHours": "doctor staff admin", "listDoctorOverrides": "doctor staff admin",
@@ -128,7 +146,10 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"createPatient": "patient caregiver staff admin", "getPatient": "patient caregiver staff admin", "putPatient": "patient caregiver staff admin",
 		"listTimeOff": "doctor staff admin", "addTimeOff": "doctor staff admin", "deleteTimeOff": "doctor staff admin",
 		"receiveStripeWebhook": "public", "getHealth": "public", "getReadiness": "public", "getMetrics": "public",
-		"getContract": "public", "getDocs": "public",
+		"getContract": "public", "getDocs": "public", "getPageAsset": "public",
+		// Behind signed links: who holds one is let in, and sees that visit alone.
+		"getPayPage": "public", "getPayState": "public", "getVisitPage": "public", "getVisitCancelPage": "public",
+		"cancelVisitByLink": "public", "getVisitMovePage": "public", "moveVisitByLink": "public",
 	}, got)
 }
 

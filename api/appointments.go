@@ -26,7 +26,7 @@ func (h *handlers) ListAppointments(ctx context.Context, req openapi.ListAppoint
 			return nil, err
 		}
 	}
-	rows, err := h.store.Appointments(ctx, who.widest(), filter, page)
+	rows, err := h.store.Appointments(ctx, who.union(), filter, page)
 	if err != nil {
 		return nil, err
 	}

@@ -95,6 +95,9 @@ func TestClinicalTextAndSecretsAreForThoseTheyBelongTo(t *testing.T) {
 			require.Equal(t, c.stuck, got.Stuck != "")
 		})
 	}
+	ours := newHarness(t, func(c *Config) { c.PayURL = "" })
+	ours.store.visits[a.ID] = a
+	require.Equal(t, ours.links.Pay(a.ID, a.Generation, a.Visit.End), ours.get(oneVisit, ours.as(domain.RolePatient)).appointment().Payment.PayURL)
 	a.Status = domain.StatusExpired
 	h.store.visits[a.ID] = a
 	require.Empty(t, h.get(oneVisit, h.as(domain.RolePatient)).appointment().Payment.ClientSecret, "the pay link dies with the hold")

@@ -24,7 +24,7 @@ func TestEachCommandReachesTheProcess(t *testing.T) {
 		"confirm":    {"", appointment.UpdateConfirm, appointment.Command{}},
 		"decline":    {`{"reason_code":"not_suitable"}`, appointment.UpdateDecline, appointment.Command{ReasonCode: "not_suitable"}},
 		"cancel":     {`{"reason_code":"clinic_closed"}`, appointment.UpdateCancel, appointment.Command{ReasonCode: "clinic_closed"}},
-		"reschedule": {`{"starts_at":"2026-03-03T09:00:00+01:00"}`, appointment.UpdateReschedule, appointment.Command{StartsAt: start}},
+		"reschedule": {`{"starts_at":"2026-03-03T09:00:00+01:00"}`, appointment.UpdateReschedule, appointment.Command{StartsAt: start, IfSequence: new(int)}},
 		"check-in":   {"", appointment.UpdateCheckIn, appointment.Command{}},
 		"complete":   {"", appointment.UpdateComplete, appointment.Command{}},
 		"no-show":    {"", appointment.UpdateNoShow, appointment.Command{}},

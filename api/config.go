@@ -19,14 +19,20 @@ type Config struct {
 	CommandWait time.Duration
 	// PublishableKey is the payment provider's public key, shown beside a client secret.
 	PublishableKey string
-	// PayURL is a page to pay on, with {intent} where the payment's ID goes; empty: there
-	// is none, the client brings its own form.
+	// StripeScriptURL is where browsers load Stripe.js from, without the slash at its end.
+	// Defaults to Stripe's own.
+	StripeScriptURL string
+	// PayURL is a clinic's own page to pay on, with {intent} where the payment's ID goes;
+	// empty: ours.
 	PayURL string
 	// TrustedProxies are the addresses or networks (CIDR) of proxies whose X-Forwarded-For
 	// is believed. Defaults to none: the address of the connection counts.
 	TrustedProxies []string
 	// RequestTimeout bounds a request, without the wait it asks for. Defaults to 10 s.
 	RequestTimeout time.Duration
+	// EvenTime is how long an answer takes at least that must not tell, by its time, whether
+	// there is an account. Longer than the work behind it. Defaults to 400 ms.
+	EvenTime time.Duration
 	// MaxCommands is how many commands are carried out at once; further ones get 429.
 	// Defaults to 32.
 	MaxCommands int
@@ -40,15 +46,24 @@ type Config struct {
 	Clock func() time.Time
 }
 
+// stripeScript is Stripe's library for browsers.
+const stripeScript = "https://js.stripe.com/v3"
+
 // minCommandKey is the shortest HMAC key, in bytes.
 const minCommandKey = 32
 
 func (c Config) withDefaults() Config {
+	if c.StripeScriptURL == "" {
+		c.StripeScriptURL = stripeScript
+	}
 	if c.CommandWait == 0 {
 		c.CommandWait = 5 * time.Second
 	}
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = 10 * time.Second
+	}
+	if c.EvenTime == 0 {
+		c.EvenTime = 400 * time.Millisecond
 	}
 	if c.MaxCommands == 0 {
 		c.MaxCommands = 32

@@ -24,6 +24,7 @@ const (
 // fakeStore is a clinic in memory. err, where set, is what every call returns.
 type fakeStore struct {
 	fakeSessions
+	fakeRegistrations
 	fakeAccounts
 	mu        sync.Mutex
 	err       error
@@ -42,6 +43,7 @@ type fakeStore struct {
 	onLook    func(*fakeStore) // runs at each look at the timeline, under the lock
 	panics    bool
 	bookedBy  []domain.Caller
+	locale    string // of the account
 
 	directory fakeDirectory
 }
@@ -90,15 +92,8 @@ func (s *fakeStore) lock() func() {
 }
 
 func (s *fakeStore) sees(scope domain.Scope, a domain.Appointment) bool {
-	switch {
-	case scope.All:
-		return true
-	case scope.DoctorID != "":
-		return scope.DoctorID == a.DoctorID
-	case scope.AccountID != "":
-		return scope.AccountID == s.owners[a.PatientID]
-	}
-	return false
+	return scope.All || (scope.DoctorID != "" && scope.DoctorID == a.DoctorID) ||
+		(scope.AccountID != "" && scope.AccountID == s.owners[a.PatientID])
 }
 
 func notFound() error { return domain.Errorf(domain.CodeNotFound, "there is no such record") }
@@ -175,6 +170,29 @@ func (s *fakeStore) Appointment(_ context.Context, scope domain.Scope, id string
 		return domain.Appointment{}, firstError(s.err, notFound())
 	}
 	s.reads = append(s.reads, by)
+	return a, nil
+}
+
+func (s *fakeStore) LinkedVisit(_ context.Context, id, requestID string) (domain.LinkedVisit, error) {
+	defer s.lock()()
+	a, ok := s.visits[id]
+	if s.err != nil || !ok {
+		return domain.LinkedVisit{}, firstError(s.err, notFound())
+	}
+	a.Reason, a.Notes = "", ""
+	s.reads = append(s.reads, domain.Access{Caller: domain.Caller{UserID: idAccount}, RequestID: requestID})
+	return domain.LinkedVisit{
+		Appointment: a, AccountID: idAccount, Locale: s.locale, Zone: "Asia/Kolkata", ClinicName: "Riverside Clinic", ClinicAddress: "12 Water Street",
+	}, nil
+}
+
+func (s *fakeStore) ProcessInput(_ context.Context, id string) (domain.Appointment, error) {
+	defer s.lock()()
+	a, ok := s.visits[id]
+	if s.err != nil || !ok {
+		return domain.Appointment{}, firstError(s.err, notFound())
+	}
+	a.Reason, a.Notes, a.Payment.ClientSecret = "", "", ""
 	return a, nil
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/auth"
+	"github.com/careflow/careflow/internal/links"
 )
 
 // handlers carry out the operations of the contract, one file for each subject.
@@ -17,6 +18,7 @@ type handlers struct {
 	reconcile    Reconciler
 	housekeeping Housekeeper
 	webhooks     PaymentWebhooks
+	links        *links.Links
 	tokens       *auth.Tokens
 	passwords    *auth.Passwords
 	log          *slog.Logger

@@ -14,6 +14,7 @@ import (
 type Store interface {
 	Accounts
 	Attempts
+	Registrations
 	Sessions
 	Schedules
 	Directory
@@ -42,6 +43,12 @@ type Store interface {
 	Timeline(ctx context.Context, scope domain.Scope, id string) ([]domain.Event, error)
 	Messages(ctx context.Context, scope domain.Scope, id string) ([]domain.Message, error)
 	Receipts(ctx context.Context, scope domain.Scope, id string) ([]domain.Receipt, error)
+
+	// LinkedVisit reads a visit for the page behind a verified link and writes the audit
+	// row of that reading.
+	LinkedVisit(ctx context.Context, id, requestID string) (domain.LinkedVisit, error)
+	// ProcessInput reads a visit's state, without anything of the record: no audit row.
+	ProcessInput(ctx context.Context, id string) (domain.Appointment, error)
 
 	// BeginCommand returns the stored answer to an earlier request with the key, nil to
 	// carry the command out (also when an earlier try is still open: the update ID is the

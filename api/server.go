@@ -14,6 +14,7 @@ import (
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/auth"
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/links"
 )
 
 // Dependencies are what the server works with.
@@ -23,6 +24,7 @@ type Dependencies struct {
 	Reconcile    Reconciler
 	Housekeeping Housekeeper
 	Webhooks     PaymentWebhooks
+	Links        *links.Links
 	Tokens       *auth.Tokens
 	Passwords    *auth.Passwords
 	Logger       *slog.Logger
@@ -69,7 +71,7 @@ func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) 
 	}
 	s := &Server{cfg: cfg, log: deps.Logger, tokens: deps.Tokens, sessions: deps.Store, operations: operations, listening: newListening()}
 	h := &handlers{
-		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, housekeeping: deps.Housekeeping, webhooks: deps.Webhooks,
+		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, housekeeping: deps.Housekeeping, webhooks: deps.Webhooks, links: deps.Links,
 		tokens: deps.Tokens, passwords: deps.Passwords, log: deps.Logger, metrics: metrics, gatherer: deps.Registry, docs: docs,
 		inFlight: make(semaphore, cfg.MaxCommands), waiting: make(semaphore, cfg.MaxWaits), draining: s.listening.draining,
 	}

@@ -22,6 +22,7 @@ const (
 	extRoles     = "x-careflow-roles"      // list of roles, or "public"
 	extRawBody   = "x-careflow-raw-body"   // the handler reads the body as it came
 	extBodyLimit = "x-careflow-body-limit" // bytes
+	extPage      = "x-careflow-page"       // answers people with a page, errors too
 )
 
 // defaultBodyLimit bounds a request's body, in bytes.
@@ -34,6 +35,7 @@ type operation struct {
 	public    bool
 	roles     []domain.Role
 	rawBody   bool
+	page      bool
 	bodyLimit int64
 	prefers   bool // takes the Prefer header
 	query     []string
@@ -96,6 +98,7 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 		return nil, fmt.Errorf("%s and security disagree about log-in", extRoles)
 	}
 	o.rawBody, _ = spec.Extensions[extRawBody].(bool)
+	o.page, _ = spec.Extensions[extPage].(bool)
 	if limit, ok := spec.Extensions[extBodyLimit].(float64); ok {
 		o.bodyLimit = int64(limit)
 	}

@@ -80,6 +80,9 @@ func (h *handlers) paymentView(a domain.Appointment, to audience) openapi.Paymen
 	if to.payer && a.Status == domain.StatusRequested && p.ClientSecret != "" {
 		view.ClientSecret, view.PublishableKey = p.ClientSecret, h.cfg.PublishableKey
 		view.PayURL = strings.ReplaceAll(h.cfg.PayURL, "{intent}", p.IntentID)
+		if view.PayURL == "" {
+			view.PayURL = h.links.Pay(a.ID, a.Generation, a.Visit.End)
+		}
 	}
 	return view
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
+	accountacts "github.com/careflow/careflow/activities/accountmail"
 	acts "github.com/careflow/careflow/activities/appointment"
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
@@ -18,13 +19,16 @@ import (
 // Module runs the workers and the relay. It needs a Config, a relay.Config, a Temporal
 // client, the stores and vendors of the activities (acts.RecordStore, acts.PaymentStore,
 // acts.PaymentProvider, acts.Ledger, acts.Mailer, acts.Writer, acts.Linker), what the
-// reconciler and housekeeping need (reconcileacts.Store, .Processes, .Config; housekeepingacts.Store, .Config), a relay.Outbox, relay.Processes, a prometheus.Registerer and a logger.
+// reconciler and housekeeping need (reconcileacts.Store, .Processes, .Config;
+// housekeepingacts.Store, .Config), what letters of accounts need
+// (accountacts.Ledger, .Writer, .Linker), a relay.Outbox, relay.Processes, relay.Accounts,
+// a prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		reconcileacts.New, housekeepingacts.New,
-		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, h *housekeepingacts.Activities) Activities {
-			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c, Housekeeping: h}
+		reconcileacts.New, accountacts.New, housekeepingacts.New,
+		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, a *accountacts.Activities, h *housekeepingacts.Activities) Activities {
+			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a, Housekeeping: h}
 		},
 		New,
 		func(r prometheus.Registerer) *relay.Metrics { return relay.NewMetrics(r) },

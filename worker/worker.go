@@ -13,9 +13,11 @@ import (
 	sdk "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	accountacts "github.com/careflow/careflow/activities/accountmail"
 	acts "github.com/careflow/careflow/activities/appointment"
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
+	"github.com/careflow/careflow/workflows/accountmail"
 	"github.com/careflow/careflow/workflows/appointment"
 	"github.com/careflow/careflow/workflows/housekeeping"
 	"github.com/careflow/careflow/workflows/reconcile"
@@ -50,6 +52,8 @@ type Activities struct {
 	Reconcile *reconcileacts.Activities
 	// Housekeeping removes rows that nobody needs any more.
 	Housekeeping *housekeepingacts.Activities
+	// AccountMail delivers the letters of accounts.
+	AccountMail *accountacts.Activities
 }
 
 // cachedWorkflows bounds the worker's memory: so many processes stay in memory between
@@ -134,17 +138,19 @@ func (f *Fleet) assemble() []sdk.Worker {
 
 	sendgrid := sdk.New(temporal, cfg.TaskQueue+acts.SendGridQueueSuffix, cfg.options(orDefault(cfg.SendGridPerSecond, 100)))
 	acts.RegisterMail(sendgrid, a.Mail)
+	accountacts.Register(sendgrid, a.AccountMail)
 
 	return []sdk.Worker{main, stripe, sendgrid}
 }
 
 // Register registers every workflow under its contract's name. Long processes follow
 // the newest version as it becomes current; each change goes through GetVersion. Jobs of
-// minutes end on the version they began with.
+// minutes end on the version they began with. Letters take seconds, but days while their
+// vendor is away, and no old version should have to wait for that.
 func Register(r sdk.WorkflowRegistry) {
-	r.RegisterWorkflowWithOptions(appointment.Workflow, workflow.RegisterOptions{
-		Name: appointment.WorkflowName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
-	})
+	for name, process := range map[string]any{appointment.WorkflowName: appointment.Workflow, accountmail.WorkflowName: accountmail.Workflow} {
+		r.RegisterWorkflowWithOptions(process, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+	}
 	for name, job := range map[string]any{
 		reconcile.WorkflowName: reconcile.Workflow, reconcile.ScheduledName: reconcile.Scheduled, reconcile.VisitName: reconcile.Visit,
 		housekeeping.WorkflowName: housekeeping.Workflow,

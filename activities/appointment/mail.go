@@ -80,24 +80,18 @@ func (m *Mail) deliver(ctx context.Context, due domain.DueMessage, result *Deliv
 		slog.ErrorContext(ctx, "a letter cannot be written", "message_id", due.ID, "kind", due.Kind, "error", err)
 		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageFailed, "", "cannot_be_written", due.Interrupted)
 	}
-	vendorID, err := m.mailer.Send(ctx, letter)
-	// The outcome is written down also when the worker is being stopped.
-	ctx = context.WithoutCancel(ctx)
-	switch code := domain.CodeOf(err); {
-	case err == nil:
+	handed := HandOver(ctx, m.mailer, letter, due.Interrupted, due.Kind.AtMostOnce())
+	switch handed.Status { //nolint:exhaustive // pending is counted when it is settled
+	case domain.MessageSent:
 		result.Sent++
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageSent, vendorID, "", due.Interrupted)
-	case code == domain.CodeRecipientRejected || code == domain.CodeVendorRejected:
+	case domain.MessageFailed:
 		result.Failed++
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageFailed, "", detail(err), due.Interrupted)
-	case code == domain.CodeOutcomeUnknown && due.Kind.AtMostOnce():
+	case domain.MessageUnknown:
 		result.Unknown++
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageUnknown, "", "no_reply", true)
-	default:
-		unknown := due.Interrupted || code == domain.CodeOutcomeUnknown
-		settled := m.ledger.SettleMessage(ctx, due.ID, domain.MessagePending, "", detail(err), unknown)
-		return errors.Join(err, settled)
 	}
+	// The outcome is written down also when the worker is being stopped.
+	settled := m.ledger.SettleMessage(context.WithoutCancel(ctx), due.ID, handed.Status, handed.VendorID, handed.Code, handed.Unknown)
+	return errors.Join(handed.Err, settled)
 }
 
 func detail(err error) string {

@@ -46,10 +46,12 @@ func (e AccountCreationLanguage) Valid() bool {
 const (
 	AccountEventKindCreated             AccountEventKind = "created"
 	AccountEventKindDisabled            AccountEventKind = "disabled"
+	AccountEventKindEmailVerified       AccountEventKind = "email_verified"
 	AccountEventKindEnabled             AccountEventKind = "enabled"
 	AccountEventKindLoggedOutEverywhere AccountEventKind = "logged_out_everywhere"
 	AccountEventKindPasswordChanged     AccountEventKind = "password_changed"
 	AccountEventKindPasswordReset       AccountEventKind = "password_reset"
+	AccountEventKindRegistered          AccountEventKind = "registered"
 	AccountEventKindRenamed             AccountEventKind = "renamed"
 	AccountEventKindRolesChanged        AccountEventKind = "roles_changed"
 	AccountEventKindTokenReused         AccountEventKind = "token_reused"
@@ -62,6 +64,8 @@ func (e AccountEventKind) Valid() bool {
 		return true
 	case AccountEventKindDisabled:
 		return true
+	case AccountEventKindEmailVerified:
+		return true
 	case AccountEventKindEnabled:
 		return true
 	case AccountEventKindLoggedOutEverywhere:
@@ -70,11 +74,70 @@ func (e AccountEventKind) Valid() bool {
 		return true
 	case AccountEventKindPasswordReset:
 		return true
+	case AccountEventKindRegistered:
+		return true
 	case AccountEventKindRenamed:
 		return true
 	case AccountEventKindRolesChanged:
 		return true
 	case AccountEventKindTokenReused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccountMessageKind.
+const (
+	AccountMessageKindAccountExists   AccountMessageKind = "account_exists"
+	AccountMessageKindLoginAlert      AccountMessageKind = "login_alert"
+	AccountMessageKindPasswordChanged AccountMessageKind = "password_changed"
+	AccountMessageKindPasswordReset   AccountMessageKind = "password_reset"
+	AccountMessageKindVerifyEmail     AccountMessageKind = "verify_email"
+)
+
+// Valid indicates whether the value is a known member of the AccountMessageKind enum.
+func (e AccountMessageKind) Valid() bool {
+	switch e {
+	case AccountMessageKindAccountExists:
+		return true
+	case AccountMessageKindLoginAlert:
+		return true
+	case AccountMessageKindPasswordChanged:
+		return true
+	case AccountMessageKindPasswordReset:
+		return true
+	case AccountMessageKindVerifyEmail:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccountMessageStatus.
+const (
+	AccountMessageStatusFailed  AccountMessageStatus = "failed"
+	AccountMessageStatusPending AccountMessageStatus = "pending"
+	AccountMessageStatusSending AccountMessageStatus = "sending"
+	AccountMessageStatusSent    AccountMessageStatus = "sent"
+	AccountMessageStatusSkipped AccountMessageStatus = "skipped"
+	AccountMessageStatusUnknown AccountMessageStatus = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the AccountMessageStatus enum.
+func (e AccountMessageStatus) Valid() bool {
+	switch e {
+	case AccountMessageStatusFailed:
+		return true
+	case AccountMessageStatusPending:
+		return true
+	case AccountMessageStatusSending:
+		return true
+	case AccountMessageStatusSent:
+		return true
+	case AccountMessageStatusSkipped:
+		return true
+	case AccountMessageStatusUnknown:
 		return true
 	default:
 		return false
@@ -312,6 +375,45 @@ func (e PatientInputRelation) Valid() bool {
 	}
 }
 
+// Defines values for PayStateState.
+const (
+	PayStateStateArchived  PayStateState = "archived"
+	PayStateStateCancelled PayStateState = "cancelled"
+	PayStateStateConfirmed PayStateState = "confirmed"
+	PayStateStateDeclined  PayStateState = "declined"
+	PayStateStateExpired   PayStateState = "expired"
+	PayStateStateOpening   PayStateState = "opening"
+	PayStateStateOver      PayStateState = "over"
+	PayStateStatePaid      PayStateState = "paid"
+	PayStateStatePayable   PayStateState = "payable"
+)
+
+// Valid indicates whether the value is a known member of the PayStateState enum.
+func (e PayStateState) Valid() bool {
+	switch e {
+	case PayStateStateArchived:
+		return true
+	case PayStateStateCancelled:
+		return true
+	case PayStateStateConfirmed:
+		return true
+	case PayStateStateDeclined:
+		return true
+	case PayStateStateExpired:
+		return true
+	case PayStateStateOpening:
+		return true
+	case PayStateStateOver:
+		return true
+	case PayStateStatePaid:
+		return true
+	case PayStateStatePayable:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PaymentStatus.
 const (
 	PaymentStatusAuthorised     PaymentStatus = "authorised"
@@ -483,6 +585,24 @@ func (e ReconciliationTrigger) Valid() bool {
 	case ReconciliationTriggerPerson:
 		return true
 	case ReconciliationTriggerSchedule:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RegistrationLanguage.
+const (
+	RegistrationLanguageDe RegistrationLanguage = "de"
+	RegistrationLanguageEn RegistrationLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the RegistrationLanguage enum.
+func (e RegistrationLanguage) Valid() bool {
+	switch e {
+	case RegistrationLanguageDe:
+		return true
+	case RegistrationLanguageEn:
 		return true
 	default:
 		return false
@@ -753,6 +873,33 @@ type AccountEventList struct {
 	Items []AccountEvent `json:"items"`
 }
 
+// AccountMessage defines model for AccountMessage.
+type AccountMessage struct {
+	Attempts  int       `json:"attempts"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ErrorCode The last reason why it was not sent.
+	ErrorCode string               `json:"error_code,omitempty,omitzero"`
+	ID        string               `json:"id"`
+	Kind      AccountMessageKind   `json:"kind"`
+	SentAt    time.Time            `json:"sent_at,omitempty,omitzero"`
+	Status    AccountMessageStatus `json:"status"`
+
+	// Unknowns Attempts whose outcome the vendor never told.
+	Unknowns int `json:"unknowns"`
+}
+
+// AccountMessageKind defines model for AccountMessage.Kind.
+type AccountMessageKind string
+
+// AccountMessageStatus defines model for AccountMessage.Status.
+type AccountMessageStatus string
+
+// AccountMessageList defines model for AccountMessageList.
+type AccountMessageList struct {
+	Items []AccountMessage `json:"items"`
+}
+
 // AccountPage defines model for AccountPage.
 type AccountPage struct {
 	Items []ManagedAccount `json:"items"`
@@ -777,6 +924,11 @@ type Actor struct {
 
 // ActorKind defines model for ActorKind.
 type ActorKind string
+
+// AddressOnly defines model for AddressOnly.
+type AddressOnly struct {
+	Email string `json:"email"`
+}
 
 // AffectedVisit A live visit outside the doctor's time. Nothing happens to it by itself.
 type AffectedVisit struct {
@@ -1102,6 +1254,14 @@ type CancellationReasonCode string
 // Example: 09:00
 type ClockTime = string
 
+// ConfirmEmailForm defines model for ConfirmEmailForm.
+type ConfirmEmailForm struct {
+	Password string `json:"password"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
+
 // CreatedAccount defines model for CreatedAccount.
 type CreatedAccount struct {
 	Account ManagedAccount `json:"account"`
@@ -1413,7 +1573,10 @@ type ManagedAccount struct {
 	// Disabled Cannot log in.
 	Disabled bool   `json:"disabled"`
 	Email    string `json:"email"`
-	ID       string `json:"id"`
+
+	// EmailVerified The address is its owner's. Until then nobody can log in.
+	EmailVerified bool   `json:"email_verified"`
+	ID            string `json:"id"`
 
 	// Language BCP 47, of letters.
 	Language string `json:"language"`
@@ -1466,6 +1629,15 @@ type Money struct {
 type NewPassword struct {
 	// Password For the owner. It is not shown again.
 	Password string `json:"password"`
+}
+
+// NewPasswordForm defines model for NewPasswordForm.
+type NewPasswordForm struct {
+	Again       string `json:"again"`
+	NewPassword string `json:"new_password"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
 }
 
 // NewPatient defines model for NewPatient.
@@ -1547,6 +1719,14 @@ type PatientList struct {
 	Items []Patient `json:"items"`
 }
 
+// PayState defines model for PayState.
+type PayState struct {
+	State PayStateState `json:"state"`
+}
+
+// PayStateState defines model for PayState.State.
+type PayStateState string
+
 // Payment defines model for Payment.
 type Payment struct {
 	// Amount Example: {"currency":"EUR","minor":8000}
@@ -1558,7 +1738,7 @@ type Payment struct {
 	// ClientSecret Pays this payment with Stripe.js. For the payer only, while there is something to pay.
 	ClientSecret string `json:"client_secret,omitempty,omitzero"`
 
-	// PayURL A page to pay on, where the installation has one; comes with the client secret.
+	// PayURL A page to pay on; comes with the client secret.
 	PayURL string `json:"pay_url,omitempty,omitzero"`
 
 	// PublishableKey The key for Stripe.js; comes with the client secret.
@@ -1690,6 +1870,14 @@ type ReconciliationStarted struct {
 	Joined bool `json:"joined"`
 }
 
+// Redemption defines model for Redemption.
+type Redemption struct {
+	NewPassword string `json:"new_password"`
+
+	// Token Of the link in the letter.
+	Token string `json:"token"`
+}
+
 // Refresh defines model for Refresh.
 type Refresh struct {
 	RefreshToken string `json:"refresh_token"`
@@ -1701,6 +1889,30 @@ type RefundTier struct {
 	BeforeMinutes int `json:"before_minutes"`
 	Percent       int `json:"percent"`
 }
+
+// Registration defines model for Registration.
+type Registration struct {
+	// DateOfBirth A day such as 1980-02-29.
+	DateOfBirth string `json:"date_of_birth,omitempty,omitzero"`
+	Email       string `json:"email"`
+
+	// Gender In the person's own words.
+	Gender string `json:"gender,omitempty,omitzero"`
+
+	// Language Of letters.
+	Language RegistrationLanguage `json:"language,omitempty,omitzero"`
+	Name     string               `json:"name"`
+	Password string               `json:"password"`
+	Phone    string               `json:"phone,omitempty,omitzero"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// RegistrationLanguage Of letters.
+type RegistrationLanguage string
 
 // Repair defines model for Repair.
 type Repair struct {
@@ -1844,8 +2056,36 @@ type TimeOffSaved struct {
 // Example: Europe/Berlin
 type TimeZone = string
 
+// Verification defines model for Verification.
+type Verification struct {
+	// Password The one that was chosen when registering.
+	Password string `json:"password"`
+
+	// Token Of the link in the letter.
+	Token string `json:"token"`
+}
+
+// VisitCancelForm defines model for VisitCancelForm.
+type VisitCancelForm struct {
+	Key string `json:"key"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
+
 // VisitMode defines model for VisitMode.
 type VisitMode string
+
+// VisitMoveForm defines model for VisitMoveForm.
+type VisitMoveForm struct {
+	Key string `json:"key"`
+
+	// StartsAt The new start.
+	StartsAt time.Time `json:"starts_at"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
 
 // Weekday defines model for Weekday.
 type Weekday string
@@ -1922,11 +2162,17 @@ type DoctorFound = Doctor
 // Forbidden RFC 9457. Programs look at `code`, people read `detail`.
 type Forbidden = Problem
 
+// Gone RFC 9457. Programs look at `code`, people read `detail`.
+type Gone = Problem
+
 // IdempotencyReused RFC 9457. Programs look at `code`, people read `detail`.
 type IdempotencyReused = Problem
 
 // Internal RFC 9457. Programs look at `code`, people read `detail`.
 type Internal = Problem
+
+// LinkOver RFC 9457. Programs look at `code`, people read `detail`.
+type LinkOver = Problem
 
 // NotFound RFC 9457. Programs look at `code`, people read `detail`.
 type NotFound = Problem
@@ -1954,6 +2200,9 @@ type Unavailable = Problem
 
 // UnsupportedMediaType RFC 9457. Programs look at `code`, people read `detail`.
 type UnsupportedMediaType = Problem
+
+// Unverified RFC 9457. Programs look at `code`, people read `detail`.
+type Unverified = Problem
 
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
@@ -2285,6 +2534,18 @@ type ReceiveStripeWebhookParams struct {
 	StripeSignature string `json:"Stripe-Signature"`
 }
 
+// GetVisitMovePageParams defines parameters for GetVisitMovePage.
+type GetVisitMovePageParams struct {
+	// From The first day, in the zone of the patient; today where it is left out.
+	From string `form:"from,omitempty" json:"from,omitempty,omitzero"`
+}
+
+// ConfirmEmailByLinkFormdataRequestBody defines body for ConfirmEmailByLink for application/x-www-form-urlencoded ContentType.
+type ConfirmEmailByLinkFormdataRequestBody = ConfirmEmailForm
+
+// ChooseNewPasswordFormdataRequestBody defines body for ChooseNewPassword for application/x-www-form-urlencoded ContentType.
+type ChooseNewPasswordFormdataRequestBody = NewPasswordForm
+
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = AccountCreation
 
@@ -2333,11 +2594,26 @@ type PutAppointmentTypeJSONRequestBody = AppointmentTypeInput
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = PasswordChange
 
+// RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
+type RequestPasswordResetJSONRequestBody = AddressOnly
+
+// RedeemPasswordResetJSONRequestBody defines body for RedeemPasswordReset for application/json ContentType.
+type RedeemPasswordResetJSONRequestBody = Redemption
+
 // CreatePatientJSONRequestBody defines body for CreatePatient for application/json ContentType.
 type CreatePatientJSONRequestBody = NewPatient
 
 // PutPatientJSONRequestBody defines body for PutPatient for application/json ContentType.
 type PutPatientJSONRequestBody = PatientInput
+
+// RegisterJSONRequestBody defines body for Register for application/json ContentType.
+type RegisterJSONRequestBody = Registration
+
+// ResendVerificationJSONRequestBody defines body for ResendVerification for application/json ContentType.
+type ResendVerificationJSONRequestBody = AddressOnly
+
+// VerifyEmailJSONRequestBody defines body for VerifyEmail for application/json ContentType.
+type VerifyEmailJSONRequestBody = Verification
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Credentials
@@ -2345,11 +2621,32 @@ type CreateSessionJSONRequestBody = Credentials
 // RefreshSessionJSONRequestBody defines body for RefreshSession for application/json ContentType.
 type RefreshSessionJSONRequestBody = Refresh
 
+// CancelVisitByLinkFormdataRequestBody defines body for CancelVisitByLink for application/x-www-form-urlencoded ContentType.
+type CancelVisitByLinkFormdataRequestBody = VisitCancelForm
+
+// MoveVisitByLinkFormdataRequestBody defines body for MoveVisitByLink for application/x-www-form-urlencoded ContentType.
+type MoveVisitByLinkFormdataRequestBody = VisitMoveForm
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(c *gin.Context)
+	// GetConfirmEmailPage Asks before an address is confirmed
+	// (GET /account/email/{token})
+	GetConfirmEmailPage(c *gin.Context, token string)
+	// ConfirmEmailByLink Confirms an address from its page
+	// (POST /account/email/{token})
+	ConfirmEmailByLink(c *gin.Context, token string)
+	// GetNewPasswordPage Asks for a new password
+	// (GET /account/password/{token})
+	GetNewPasswordPage(c *gin.Context, token string)
+	// ChooseNewPassword Sets a new password from its page
+	// (POST /account/password/{token})
+	ChooseNewPassword(c *gin.Context, token string)
+	// GetPageAsset A file that pages load
+	// (GET /assets/{asset})
+	GetPageAsset(c *gin.Context, asset string)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(c *gin.Context)
@@ -2362,6 +2659,12 @@ type ServerInterface interface {
 	// GetContract This contract
 	// (GET /openapi.yaml)
 	GetContract(c *gin.Context)
+	// GetPayPage The page to pay on
+	// (GET /pay/{token})
+	GetPayPage(c *gin.Context, token string)
+	// GetPayState What the pay page would show
+	// (GET /pay/{token}/state)
+	GetPayState(c *gin.Context, token string)
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(c *gin.Context)
@@ -2380,6 +2683,9 @@ type ServerInterface interface {
 	// ListAccountEvents What happened to an account
 	// (GET /v1/accounts/{account_id}/events)
 	ListAccountEvents(c *gin.Context, accountID AccountID)
+	// ListAccountMessages The letters about an account
+	// (GET /v1/accounts/{account_id}/messages)
+	ListAccountMessages(c *gin.Context, accountID AccountID)
 	// ResetAccountPassword Give an account a new password
 	// (POST /v1/accounts/{account_id}/password)
 	ResetAccountPassword(c *gin.Context, accountID AccountID)
@@ -2497,6 +2803,12 @@ type ServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(c *gin.Context)
+	// RequestPasswordReset Ask for a new password
+	// (POST /v1/password-resets)
+	RequestPasswordReset(c *gin.Context)
+	// RedeemPasswordReset Choose a new password
+	// (POST /v1/password-resets/redeem)
+	RedeemPasswordReset(c *gin.Context)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(c *gin.Context, params ListPatientsParams)
@@ -2509,6 +2821,15 @@ type ServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(c *gin.Context, patientID PatientID, params PutPatientParams)
+	// Register Open an account
+	// (POST /v1/registrations)
+	Register(c *gin.Context)
+	// ResendVerification Send the letter with the link again
+	// (POST /v1/registrations/letters)
+	ResendVerification(c *gin.Context)
+	// VerifyEmail Confirm an address
+	// (POST /v1/registrations/verify)
+	VerifyEmail(c *gin.Context)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(c *gin.Context)
@@ -2530,6 +2851,21 @@ type ServerInterface interface {
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(c *gin.Context, params ReceiveStripeWebhookParams)
+	// GetVisitPage The page of a visit
+	// (GET /visit/{token})
+	GetVisitPage(c *gin.Context, token string)
+	// GetVisitCancelPage Asks before a visit is cancelled
+	// (GET /visit/{token}/cancel)
+	GetVisitCancelPage(c *gin.Context, token string)
+	// CancelVisitByLink Cancels a visit from its page
+	// (POST /visit/{token}/cancel)
+	CancelVisitByLink(c *gin.Context, token string)
+	// GetVisitMovePage Free times to move a visit to
+	// (GET /visit/{token}/move)
+	GetVisitMovePage(c *gin.Context, token string, params GetVisitMovePageParams)
+	// MoveVisitByLink Moves a visit from its page
+	// (POST /visit/{token}/move)
+	MoveVisitByLink(c *gin.Context, token string)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -2552,6 +2888,131 @@ func (siw *ServerInterfaceWrapper) GetKeySet(c *gin.Context) {
 	}
 
 	siw.Handler.GetKeySet(c)
+}
+
+// GetConfirmEmailPage operation middleware
+func (siw *ServerInterfaceWrapper) GetConfirmEmailPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetConfirmEmailPage(c, token)
+}
+
+// ConfirmEmailByLink operation middleware
+func (siw *ServerInterfaceWrapper) ConfirmEmailByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ConfirmEmailByLink(c, token)
+}
+
+// GetNewPasswordPage operation middleware
+func (siw *ServerInterfaceWrapper) GetNewPasswordPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetNewPasswordPage(c, token)
+}
+
+// ChooseNewPassword operation middleware
+func (siw *ServerInterfaceWrapper) ChooseNewPassword(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChooseNewPassword(c, token)
+}
+
+// GetPageAsset operation middleware
+func (siw *ServerInterfaceWrapper) GetPageAsset(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "asset" -------------
+	var asset string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "asset", c.Param("asset"), &asset, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter asset: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPageAsset(c, asset)
 }
 
 // GetDocs operation middleware
@@ -2604,6 +3065,56 @@ func (siw *ServerInterfaceWrapper) GetContract(c *gin.Context) {
 	}
 
 	siw.Handler.GetContract(c)
+}
+
+// GetPayPage operation middleware
+func (siw *ServerInterfaceWrapper) GetPayPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPayPage(c, token)
+}
+
+// GetPayState operation middleware
+func (siw *ServerInterfaceWrapper) GetPayState(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPayState(c, token)
 }
 
 // GetReadiness operation middleware
@@ -2791,6 +3302,31 @@ func (siw *ServerInterfaceWrapper) ListAccountEvents(c *gin.Context) {
 	}
 
 	siw.Handler.ListAccountEvents(c, accountID)
+}
+
+// ListAccountMessages operation middleware
+func (siw *ServerInterfaceWrapper) ListAccountMessages(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccountMessages(c, accountID)
 }
 
 // ResetAccountPassword operation middleware
@@ -4608,6 +5144,32 @@ func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
 	siw.Handler.StartReconciliation(c)
 }
 
+// RequestPasswordReset operation middleware
+func (siw *ServerInterfaceWrapper) RequestPasswordReset(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RequestPasswordReset(c)
+}
+
+// RedeemPasswordReset operation middleware
+func (siw *ServerInterfaceWrapper) RedeemPasswordReset(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RedeemPasswordReset(c)
+}
+
 // ListPatients operation middleware
 func (siw *ServerInterfaceWrapper) ListPatients(c *gin.Context) {
 
@@ -4753,6 +5315,45 @@ func (siw *ServerInterfaceWrapper) PutPatient(c *gin.Context) {
 	}
 
 	siw.Handler.PutPatient(c, patientID, params)
+}
+
+// Register operation middleware
+func (siw *ServerInterfaceWrapper) Register(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.Register(c)
+}
+
+// ResendVerification operation middleware
+func (siw *ServerInterfaceWrapper) ResendVerification(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResendVerification(c)
+}
+
+// VerifyEmail operation middleware
+func (siw *ServerInterfaceWrapper) VerifyEmail(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.VerifyEmail(c)
 }
 
 // EndSessions operation middleware
@@ -4998,6 +5599,142 @@ func (siw *ServerInterfaceWrapper) ReceiveStripeWebhook(c *gin.Context) {
 	siw.Handler.ReceiveStripeWebhook(c, params)
 }
 
+// GetVisitPage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitPage(c, token)
+}
+
+// GetVisitCancelPage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitCancelPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitCancelPage(c, token)
+}
+
+// CancelVisitByLink operation middleware
+func (siw *ServerInterfaceWrapper) CancelVisitByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelVisitByLink(c, token)
+}
+
+// GetVisitMovePage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitMovePage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetVisitMovePageParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitMovePage(c, token, params)
+}
+
+// MoveVisitByLink operation middleware
+func (siw *ServerInterfaceWrapper) MoveVisitByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MoveVisitByLink(c, token)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -5058,15 +5795,33 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
+	router.GET(options.BaseURL+"/assets/:asset", wrapper.GetPageAsset)
+	router.GET(options.BaseURL+"/account/email/:token", wrapper.GetConfirmEmailPage)
+	router.POST(options.BaseURL+"/account/email/:token", wrapper.ConfirmEmailByLink)
+	router.GET(options.BaseURL+"/account/password/:token", wrapper.GetNewPasswordPage)
+	router.POST(options.BaseURL+"/account/password/:token", wrapper.ChooseNewPassword)
+	router.GET(options.BaseURL+"/pay/:token", wrapper.GetPayPage)
+	router.GET(options.BaseURL+"/pay/:token/state", wrapper.GetPayState)
+	router.GET(options.BaseURL+"/visit/:token", wrapper.GetVisitPage)
+	router.GET(options.BaseURL+"/visit/:token/cancel", wrapper.GetVisitCancelPage)
+	router.POST(options.BaseURL+"/visit/:token/cancel", wrapper.CancelVisitByLink)
+	router.GET(options.BaseURL+"/visit/:token/move", wrapper.GetVisitMovePage)
+	router.POST(options.BaseURL+"/visit/:token/move", wrapper.MoveVisitByLink)
 	router.POST(options.BaseURL+"/v1/sessions/refresh", wrapper.RefreshSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/:session_id", wrapper.EndSession)
 	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetKeySet)
+	router.POST(options.BaseURL+"/v1/registrations", wrapper.Register)
+	router.POST(options.BaseURL+"/v1/registrations/letters", wrapper.ResendVerification)
+	router.POST(options.BaseURL+"/v1/registrations/verify", wrapper.VerifyEmail)
+	router.POST(options.BaseURL+"/v1/password-resets", wrapper.RequestPasswordReset)
+	router.POST(options.BaseURL+"/v1/password-resets/redeem", wrapper.RedeemPasswordReset)
 	router.POST(options.BaseURL+"/v1/me/password", wrapper.ChangePassword)
 	router.GET(options.BaseURL+"/v1/accounts", wrapper.ListAccounts)
 	router.POST(options.BaseURL+"/v1/accounts", wrapper.CreateAccount)
 	router.GET(options.BaseURL+"/v1/accounts/:account_id", wrapper.GetAccount)
 	router.PUT(options.BaseURL+"/v1/accounts/:account_id", wrapper.ChangeAccount)
 	router.POST(options.BaseURL+"/v1/accounts/:account_id/password", wrapper.ResetAccountPassword)
+	router.GET(options.BaseURL+"/v1/accounts/:account_id/messages", wrapper.ListAccountMessages)
 	router.GET(options.BaseURL+"/v1/accounts/:account_id/events", wrapper.ListAccountEvents)
 	router.GET(options.BaseURL+"/v1/ops/reconciliations", wrapper.ListReconciliations)
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
@@ -5131,11 +5886,21 @@ type DoctorFoundJSONResponse struct {
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
 
+type GoneApplicationProblemPlusJSONResponse Problem
+
 type IdempotencyReusedApplicationProblemPlusJSONResponse Problem
 
 type InternalApplicationProblemPlusJSONResponse Problem
 
+type LinkOverApplicationProblemPlusJSONResponse Problem
+
 type NotFoundApplicationProblemPlusJSONResponse Problem
+
+type NoticeTextHTMLResponse struct {
+	Body io.Reader
+
+	ContentLength int64
+}
 
 type PatientFoundResponseHeaders struct {
 	ETag string
@@ -5197,6 +5962,8 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 
 type UnsupportedMediaTypeApplicationProblemPlusJSONResponse Problem
 
+type UnverifiedApplicationProblemPlusJSONResponse Problem
+
 type GetKeySetRequestObject struct {
 }
 
@@ -5231,6 +5998,688 @@ type GetKeySet500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetKeySet500ApplicationProblemPlusJSONResponse) VisitGetKeySetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConfirmEmailPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetConfirmEmailPageResponseObject interface {
+	VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error
+}
+
+type GetConfirmEmailPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage200TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetConfirmEmailPage400TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage410TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage500TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage503TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *ConfirmEmailByLinkFormdataRequestBody
+}
+
+type ConfirmEmailByLinkResponseObject interface {
+	VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error
+}
+
+type ConfirmEmailByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink200TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response ConfirmEmailByLink400TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink403TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink410TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink413TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink415TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink429TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink500TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink503TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetNewPasswordPageResponseObject interface {
+	VisitGetNewPasswordPageResponse(w http.ResponseWriter) error
+}
+
+type GetNewPasswordPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage200TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetNewPasswordPage400TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage410TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage500TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage503TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPasswordRequestObject struct {
+	Token string `json:"token"`
+	Body  *ChooseNewPasswordFormdataRequestBody
+}
+
+type ChooseNewPasswordResponseObject interface {
+	VisitChooseNewPasswordResponse(w http.ResponseWriter) error
+}
+
+type ChooseNewPassword200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword200TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response ChooseNewPassword400TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword403TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword410TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword413TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword415TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword429TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword500TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword503TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAssetRequestObject struct {
+	Asset string `json:"asset"`
+}
+
+type GetPageAssetResponseObject interface {
+	VisitGetPageAssetResponse(w http.ResponseWriter) error
+}
+
+type GetPageAsset200ImageSvgXMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200ImageSvgXMLResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/svg+xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset200TextCSSResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200TextCSSResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/css")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset200TextJavascriptResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200TextJavascriptResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/javascript")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPageAsset404ApplicationProblemPlusJSONResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPageAsset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPageAsset500ApplicationProblemPlusJSONResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -5395,6 +6844,234 @@ func (response GetContract500ApplicationProblemPlusJSONResponse) VisitGetContrac
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetPayPageResponseObject interface {
+	VisitGetPayPageResponse(w http.ResponseWriter) error
+}
+
+type GetPayPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage200TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetPayPage400TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage404TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage410TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage500TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage503TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayStateRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetPayStateResponseObject interface {
+	VisitGetPayStateResponse(w http.ResponseWriter) error
+}
+
+type GetPayState200JSONResponse PayState
+
+func (response GetPayState200JSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState400ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState404ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState410ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState500ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState503ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6179,6 +7856,126 @@ type ListAccountEvents503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListAccountEvents503ApplicationProblemPlusJSONResponse) VisitListAccountEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessagesRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+}
+
+type ListAccountMessagesResponseObject interface {
+	VisitListAccountMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListAccountMessages200JSONResponse AccountMessageList
+
+func (response ListAccountMessages200JSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages400ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages401ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages403ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages404ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages500ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages503ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -12255,6 +14052,250 @@ func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitSt
 	return err
 }
 
+type RequestPasswordResetRequestObject struct {
+	Body *RequestPasswordResetJSONRequestBody
+}
+
+type RequestPasswordResetResponseObject interface {
+	VisitRequestPasswordResetResponse(w http.ResponseWriter) error
+}
+
+type RequestPasswordReset202Response struct {
+}
+
+func (response RequestPasswordReset202Response) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type RequestPasswordReset400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset400ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset413ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset415ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset429ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset500ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset503ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordResetRequestObject struct {
+	Body *RedeemPasswordResetJSONRequestBody
+}
+
+type RedeemPasswordResetResponseObject interface {
+	VisitRedeemPasswordResetResponse(w http.ResponseWriter) error
+}
+
+type RedeemPasswordReset204Response struct {
+}
+
+func (response RedeemPasswordReset204Response) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RedeemPasswordReset400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset400ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset410ApplicationProblemPlusJSONResponse struct {
+	LinkOverApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset410ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset413ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset415ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset429ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset500ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset503ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPatientsRequestObject struct {
 	Params ListPatientsParams
 }
@@ -12864,6 +14905,364 @@ func (response PutPatient503ApplicationProblemPlusJSONResponse) VisitPutPatientR
 	return err
 }
 
+type RegisterRequestObject struct {
+	Body *RegisterJSONRequestBody
+}
+
+type RegisterResponseObject interface {
+	VisitRegisterResponse(w http.ResponseWriter) error
+}
+
+type Register202Response struct {
+}
+
+func (response Register202Response) VisitRegisterResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type Register400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response Register400ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response Register413ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response Register415ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response Register429ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response Register500ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response Register503ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerificationRequestObject struct {
+	Body *ResendVerificationJSONRequestBody
+}
+
+type ResendVerificationResponseObject interface {
+	VisitResendVerificationResponse(w http.ResponseWriter) error
+}
+
+type ResendVerification202Response struct {
+}
+
+func (response ResendVerification202Response) VisitResendVerificationResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type ResendVerification400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification400ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification413ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification415ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification429ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification500ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification503ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmailRequestObject struct {
+	Body *VerifyEmailJSONRequestBody
+}
+
+type VerifyEmailResponseObject interface {
+	VisitVerifyEmailResponse(w http.ResponseWriter) error
+}
+
+type VerifyEmail204Response struct {
+}
+
+func (response VerifyEmail204Response) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type VerifyEmail400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail400ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail410ApplicationProblemPlusJSONResponse struct {
+	LinkOverApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail410ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail413ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail415ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail429ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail500ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail503ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type EndSessionsRequestObject struct {
 }
 
@@ -13115,6 +15514,22 @@ func (response CreateSession401ApplicationProblemPlusJSONResponse) VisitCreateSe
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSession403ApplicationProblemPlusJSONResponse struct {
+	UnverifiedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession403ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -13655,11 +16070,974 @@ func (response ReceiveStripeWebhook503ApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
+type GetVisitPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetVisitPageResponseObject interface {
+	VisitGetVisitPageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage200TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitPage400TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage404TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage410TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage500TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage503TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetVisitCancelPageResponseObject interface {
+	VisitGetVisitCancelPageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitCancelPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage200TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitCancelPage400TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage404TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage409TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage410TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage500TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage503TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *CancelVisitByLinkFormdataRequestBody
+}
+
+type CancelVisitByLinkResponseObject interface {
+	VisitCancelVisitByLinkResponse(w http.ResponseWriter) error
+}
+
+type CancelVisitByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink200TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink202TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink202TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(202)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response CancelVisitByLink400TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink403TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink404TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink409TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink410TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink413TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink415TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink422TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink422TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(422)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink429TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink500TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink503TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePageRequestObject struct {
+	Token  string `json:"token"`
+	Params GetVisitMovePageParams
+}
+
+type GetVisitMovePageResponseObject interface {
+	VisitGetVisitMovePageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitMovePage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage200TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitMovePage400TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage404TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage409TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage410TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage500TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage503TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *MoveVisitByLinkFormdataRequestBody
+}
+
+type MoveVisitByLinkResponseObject interface {
+	VisitMoveVisitByLinkResponse(w http.ResponseWriter) error
+}
+
+type MoveVisitByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink200TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink202TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink202TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(202)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response MoveVisitByLink400TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink403TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink404TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink409TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink410TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink413TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink415TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink422TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink422TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(422)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink429TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink500TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink503TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(ctx context.Context, request GetKeySetRequestObject) (GetKeySetResponseObject, error)
+	// GetConfirmEmailPage Asks before an address is confirmed
+	// (GET /account/email/{token})
+	GetConfirmEmailPage(ctx context.Context, request GetConfirmEmailPageRequestObject) (GetConfirmEmailPageResponseObject, error)
+	// ConfirmEmailByLink Confirms an address from its page
+	// (POST /account/email/{token})
+	ConfirmEmailByLink(ctx context.Context, request ConfirmEmailByLinkRequestObject) (ConfirmEmailByLinkResponseObject, error)
+	// GetNewPasswordPage Asks for a new password
+	// (GET /account/password/{token})
+	GetNewPasswordPage(ctx context.Context, request GetNewPasswordPageRequestObject) (GetNewPasswordPageResponseObject, error)
+	// ChooseNewPassword Sets a new password from its page
+	// (POST /account/password/{token})
+	ChooseNewPassword(ctx context.Context, request ChooseNewPasswordRequestObject) (ChooseNewPasswordResponseObject, error)
+	// GetPageAsset A file that pages load
+	// (GET /assets/{asset})
+	GetPageAsset(ctx context.Context, request GetPageAssetRequestObject) (GetPageAssetResponseObject, error)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
@@ -13672,6 +17050,12 @@ type StrictServerInterface interface {
 	// GetContract This contract
 	// (GET /openapi.yaml)
 	GetContract(ctx context.Context, request GetContractRequestObject) (GetContractResponseObject, error)
+	// GetPayPage The page to pay on
+	// (GET /pay/{token})
+	GetPayPage(ctx context.Context, request GetPayPageRequestObject) (GetPayPageResponseObject, error)
+	// GetPayState What the pay page would show
+	// (GET /pay/{token}/state)
+	GetPayState(ctx context.Context, request GetPayStateRequestObject) (GetPayStateResponseObject, error)
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
@@ -13690,6 +17074,9 @@ type StrictServerInterface interface {
 	// ListAccountEvents What happened to an account
 	// (GET /v1/accounts/{account_id}/events)
 	ListAccountEvents(ctx context.Context, request ListAccountEventsRequestObject) (ListAccountEventsResponseObject, error)
+	// ListAccountMessages The letters about an account
+	// (GET /v1/accounts/{account_id}/messages)
+	ListAccountMessages(ctx context.Context, request ListAccountMessagesRequestObject) (ListAccountMessagesResponseObject, error)
 	// ResetAccountPassword Give an account a new password
 	// (POST /v1/accounts/{account_id}/password)
 	ResetAccountPassword(ctx context.Context, request ResetAccountPasswordRequestObject) (ResetAccountPasswordResponseObject, error)
@@ -13807,6 +17194,12 @@ type StrictServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(ctx context.Context, request StartReconciliationRequestObject) (StartReconciliationResponseObject, error)
+	// RequestPasswordReset Ask for a new password
+	// (POST /v1/password-resets)
+	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
+	// RedeemPasswordReset Choose a new password
+	// (POST /v1/password-resets/redeem)
+	RedeemPasswordReset(ctx context.Context, request RedeemPasswordResetRequestObject) (RedeemPasswordResetResponseObject, error)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(ctx context.Context, request ListPatientsRequestObject) (ListPatientsResponseObject, error)
@@ -13819,6 +17212,15 @@ type StrictServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(ctx context.Context, request PutPatientRequestObject) (PutPatientResponseObject, error)
+	// Register Open an account
+	// (POST /v1/registrations)
+	Register(ctx context.Context, request RegisterRequestObject) (RegisterResponseObject, error)
+	// ResendVerification Send the letter with the link again
+	// (POST /v1/registrations/letters)
+	ResendVerification(ctx context.Context, request ResendVerificationRequestObject) (ResendVerificationResponseObject, error)
+	// VerifyEmail Confirm an address
+	// (POST /v1/registrations/verify)
+	VerifyEmail(ctx context.Context, request VerifyEmailRequestObject) (VerifyEmailResponseObject, error)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(ctx context.Context, request EndSessionsRequestObject) (EndSessionsResponseObject, error)
@@ -13840,6 +17242,21 @@ type StrictServerInterface interface {
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(ctx context.Context, request ReceiveStripeWebhookRequestObject) (ReceiveStripeWebhookResponseObject, error)
+	// GetVisitPage The page of a visit
+	// (GET /visit/{token})
+	GetVisitPage(ctx context.Context, request GetVisitPageRequestObject) (GetVisitPageResponseObject, error)
+	// GetVisitCancelPage Asks before a visit is cancelled
+	// (GET /visit/{token}/cancel)
+	GetVisitCancelPage(ctx context.Context, request GetVisitCancelPageRequestObject) (GetVisitCancelPageResponseObject, error)
+	// CancelVisitByLink Cancels a visit from its page
+	// (POST /visit/{token}/cancel)
+	CancelVisitByLink(ctx context.Context, request CancelVisitByLinkRequestObject) (CancelVisitByLinkResponseObject, error)
+	// GetVisitMovePage Free times to move a visit to
+	// (GET /visit/{token}/move)
+	GetVisitMovePage(ctx context.Context, request GetVisitMovePageRequestObject) (GetVisitMovePageResponseObject, error)
+	// MoveVisitByLink Moves a visit from its page
+	// (POST /visit/{token}/move)
+	MoveVisitByLink(ctx context.Context, request MoveVisitByLinkRequestObject) (MoveVisitByLinkResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -13916,6 +17333,158 @@ func (sh *strictHandler) GetKeySet(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetKeySetResponseObject); ok {
 		if err := validResponse.VisitGetKeySetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetConfirmEmailPage operation middleware
+func (sh *strictHandler) GetConfirmEmailPage(ctx *gin.Context, token string) {
+	var request GetConfirmEmailPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConfirmEmailPage(ctx, request.(GetConfirmEmailPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConfirmEmailPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetConfirmEmailPageResponseObject); ok {
+		if err := validResponse.VisitGetConfirmEmailPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ConfirmEmailByLink operation middleware
+func (sh *strictHandler) ConfirmEmailByLink(ctx *gin.Context, token string) {
+	var request ConfirmEmailByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body ConfirmEmailByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmEmailByLink(ctx, request.(ConfirmEmailByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmEmailByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ConfirmEmailByLinkResponseObject); ok {
+		if err := validResponse.VisitConfirmEmailByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetNewPasswordPage operation middleware
+func (sh *strictHandler) GetNewPasswordPage(ctx *gin.Context, token string) {
+	var request GetNewPasswordPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNewPasswordPage(ctx, request.(GetNewPasswordPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNewPasswordPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetNewPasswordPageResponseObject); ok {
+		if err := validResponse.VisitGetNewPasswordPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChooseNewPassword operation middleware
+func (sh *strictHandler) ChooseNewPassword(ctx *gin.Context, token string) {
+	var request ChooseNewPasswordRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body ChooseNewPasswordFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChooseNewPassword(ctx, request.(ChooseNewPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChooseNewPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChooseNewPasswordResponseObject); ok {
+		if err := validResponse.VisitChooseNewPasswordResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPageAsset operation middleware
+func (sh *strictHandler) GetPageAsset(ctx *gin.Context, asset string) {
+	var request GetPageAssetRequestObject
+
+	request.Asset = asset
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPageAsset(ctx, request.(GetPageAssetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPageAsset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPageAssetResponseObject); ok {
+		if err := validResponse.VisitGetPageAssetResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -14012,6 +17581,58 @@ func (sh *strictHandler) GetContract(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetContractResponseObject); ok {
 		if err := validResponse.VisitGetContractResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPayPage operation middleware
+func (sh *strictHandler) GetPayPage(ctx *gin.Context, token string) {
+	var request GetPayPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPayPage(ctx, request.(GetPayPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPayPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPayPageResponseObject); ok {
+		if err := validResponse.VisitGetPayPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPayState operation middleware
+func (sh *strictHandler) GetPayState(ctx *gin.Context, token string) {
+	var request GetPayStateRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPayState(ctx, request.(GetPayStateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPayState")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPayStateResponseObject); ok {
+		if err := validResponse.VisitGetPayStateResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -14201,6 +17822,32 @@ func (sh *strictHandler) ListAccountEvents(ctx *gin.Context, accountID AccountID
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListAccountEventsResponseObject); ok {
 		if err := validResponse.VisitListAccountEventsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccountMessages operation middleware
+func (sh *strictHandler) ListAccountMessages(ctx *gin.Context, accountID AccountID) {
+	var request ListAccountMessagesRequestObject
+
+	request.AccountID = accountID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccountMessages(ctx, request.(ListAccountMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccountMessages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccountMessagesResponseObject); ok {
+		if err := validResponse.VisitListAccountMessagesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -15496,6 +19143,90 @@ func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
 	}
 }
 
+// RequestPasswordReset operation middleware
+func (sh *strictHandler) RequestPasswordReset(ctx *gin.Context) {
+	var request RequestPasswordResetRequestObject
+
+	var body RequestPasswordResetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestPasswordReset(ctx, request.(RequestPasswordResetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestPasswordReset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RequestPasswordResetResponseObject); ok {
+		if err := validResponse.VisitRequestPasswordResetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RedeemPasswordReset operation middleware
+func (sh *strictHandler) RedeemPasswordReset(ctx *gin.Context) {
+	var request RedeemPasswordResetRequestObject
+
+	var body RedeemPasswordResetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RedeemPasswordReset(ctx, request.(RedeemPasswordResetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RedeemPasswordReset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RedeemPasswordResetResponseObject); ok {
+		if err := validResponse.VisitRedeemPasswordResetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListPatients operation middleware
 func (sh *strictHandler) ListPatients(ctx *gin.Context, params ListPatientsParams) {
 	var request ListPatientsRequestObject
@@ -15630,6 +19361,132 @@ func (sh *strictHandler) PutPatient(ctx *gin.Context, patientID PatientID, param
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(PutPatientResponseObject); ok {
 		if err := validResponse.VisitPutPatientResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Register operation middleware
+func (sh *strictHandler) Register(ctx *gin.Context) {
+	var request RegisterRequestObject
+
+	var body RegisterJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Register(ctx, request.(RegisterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Register")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RegisterResponseObject); ok {
+		if err := validResponse.VisitRegisterResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResendVerification operation middleware
+func (sh *strictHandler) ResendVerification(ctx *gin.Context) {
+	var request ResendVerificationRequestObject
+
+	var body ResendVerificationJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendVerification(ctx, request.(ResendVerificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendVerification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResendVerificationResponseObject); ok {
+		if err := validResponse.VisitResendVerificationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VerifyEmail operation middleware
+func (sh *strictHandler) VerifyEmail(ctx *gin.Context) {
+	var request VerifyEmailRequestObject
+
+	var body VerifyEmailJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyEmail(ctx, request.(VerifyEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(VerifyEmailResponseObject); ok {
+		if err := validResponse.VisitVerifyEmailResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -15850,338 +19707,547 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 	}
 }
 
+// GetVisitPage operation middleware
+func (sh *strictHandler) GetVisitPage(ctx *gin.Context, token string) {
+	var request GetVisitPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitPage(ctx, request.(GetVisitPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitPageResponseObject); ok {
+		if err := validResponse.VisitGetVisitPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVisitCancelPage operation middleware
+func (sh *strictHandler) GetVisitCancelPage(ctx *gin.Context, token string) {
+	var request GetVisitCancelPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitCancelPage(ctx, request.(GetVisitCancelPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitCancelPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitCancelPageResponseObject); ok {
+		if err := validResponse.VisitGetVisitCancelPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelVisitByLink operation middleware
+func (sh *strictHandler) CancelVisitByLink(ctx *gin.Context, token string) {
+	var request CancelVisitByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body CancelVisitByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelVisitByLink(ctx, request.(CancelVisitByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelVisitByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelVisitByLinkResponseObject); ok {
+		if err := validResponse.VisitCancelVisitByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVisitMovePage operation middleware
+func (sh *strictHandler) GetVisitMovePage(ctx *gin.Context, token string, params GetVisitMovePageParams) {
+	var request GetVisitMovePageRequestObject
+
+	request.Token = token
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitMovePage(ctx, request.(GetVisitMovePageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitMovePage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitMovePageResponseObject); ok {
+		if err := validResponse.VisitGetVisitMovePageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MoveVisitByLink operation middleware
+func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
+	var request MoveVisitByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body MoveVisitByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MoveVisitByLink(ctx, request.(MoveVisitByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MoveVisitByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MoveVisitByLinkResponseObject); ok {
+		if err := validResponse.VisitMoveVisitByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jdhs5sjb4Khj+d06Vb1MUSUle6NPn/+Wty13e2lK157btnwQzgyRaSYANgKLZHp0zTzMPNk8yBwEg",
-	"N2aSmVxsV132ubcsKbfAEisivvjaCMR0JjhwrRq9r40J0BAk/vhUAtUQXmrzSwgqkGymmeCNXuPDBCQQ",
-	"pglTrUazAV/odBZBo9c4ve2chiLQQqrTdufRRbvdbp/gfx6Y/zz0v9r/hZ1GsyHhX3MmIWz0tJxDs6GC",
-	"CUyp+eZIyCnVjV5jLtmJhBFI4AE0mg29nJmPKS0ZHzfu7pqN59d0vErm9QTILUjFBCdiRBYTaigmaiIW",
-	"vElGQhI9ATJ4OTp5TXUwGZibKCcQMp0d1qdG91NjLa2rJL0MYToTGniwfA+ziC7NY3kKB+Y9A7KYACd6",
-	"wpQhz9BEuVqAJFogPVRGDCQxXwelyYLpCd6l6BTIDSwNsQkpwOfTRu9jw7y68blotl6JgFoCihcWKZjN",
-	"BON6Crx4lVPXqyx1sLelfhdfvpzNIlY0q2bdZ/FtRJt1X1BFRiKKxALC7GgWlOk/d9qN9cv5HrRcXo40",
-	"yNXvXUEgeKjMcpmXkSGMhJtGDl800XKZ+eTFuqmYMs6mZgU78egZ1zAGiXR8+PDhcq4nwDULqIZVYn4R",
-	"C9w3qZuy430CVOJuotH0z58aAZUwisSi5ga/azZmVNIpaCcuLoNAzLl+WbIe1F7OkrJ539Buo9lg5iUz",
-	"qieNZoPTqXnSva7Pwor7ao53rq7rZbKPS0lPbqlLPm77IvKTV+4+hGcocMuot+K4LuFhCeH2bbvTnJKO",
-	"v8JylfL/EnNJxIKTOWf/mgPRho+sxGaKBGI6pTxsEjUPJoQqQslvv7181iJXwEPGx4l0dHeuykxCx5Rx",
-	"VAd0BD2jzMbsFqz4HTGptBPCVlGctUlIl6pFrtPvwLdSLvQEJBmKcGneJ2E0VxC2CEoLK31oTIhRMeSW",
-	"KWZVkWZRRG64WPDHhJKhEDeGfKbIP+fhGEJCOSyaxDzoXksWExZZ2WLfojTlYU5APwjPRo9G9+HkLGgP",
-	"T86H52cnj8I2nHRH98P7tDN6GFxc+PW1Gj9Z4dTKnJilWSur6JdXwMd60uh1Ly6aRnb53ztGPmgN0nzj",
-	"f3/89OlLt3Py6dOXB88//+k/irfECLVw8S4eGA0/iLX4UsyNAAt7OBFGYadm3i7Leadr9aoSUxAcCEQK",
-	"SDCh3MyrmTjGA2iRwX8OiKY3oAjly7za76BULJ4nZzVUnaD75/n5KVbM0bNCsX5p9p8Zv455+idFAhoB",
-	"D2mOvbvt7v2T9tlJ57yEic0X1pGdXrn2yaPPX8/vTuwP3eSH4lV8RzVbI0tn9nJdcTQsEUfudbvLI2tV",
-	"FBhoaB28GaBiV2Q+M7r1DVFW4zcJ1WQqlDby4ef3L56SB93z9r0WeYsSIbFBFKHGYB5zIcvNj8Jt5ggr",
-	"5br7RaO5mlH+Qorp6njMX52lyY3k0ETwFnkGIzqPNFowXCxanph/zUEuE1pG5pWF82p21Ilm02KTzZBz",
-	"LVaJeeLtpIScLC2ULIFKQlGQDsznB2W0abENZddsCm9Ho7Ldap4jYjSqu11HJdvVvK8vRqPd9+v1cgYV",
-	"7BVinqxLPZRRv5zBrpTfmYfVTHAF1mpMaDVDeiHmHEcVCK6Bo+tJjZlvHZbTfyrrtcTD+ZqySCrbNTAa",
-	"QaDZLfRnkgX4lmAuDaMuG73G89/eN1BUC9nomcfvmo2Kb8eZU6A142McHsXP+GmyBkU/mGuzB6aMz7WZ",
-	"hU63HV8LgYYR45C6en7ebjacZdBfMB6KRd/YIo3eI3NhPhqB7COLpB5KrlhnJLnUbjYCOtNz8zcqx4wn",
-	"lx4YQsK5xLlO/nzWNtsB2bMfCD5ictrojWikoOm9lT4XmgXZr0xFaJ2X/gykWbd4I71A8wrNF/NH0Tce",
-	"eX8EYO4McNk77XZyZSxp+t2GnhldovHs5mNKvyTX7xdcjycGfa/8KIzhwMO+ZujLfPzayE+aXYQ0dXfN",
-	"1bu6mZsu2nefzaunjIfptfmIL+t023jVsE44j6AfsSnTjV4388c51yzKfUCC4QyzQnYXmOlQkdB9pWGW",
-	"niXDbAln/oeEUaPX+B+nScDn1F5VpzkufAaasshyazXxkgob+VBM0ffcbad4D77+CQ3f27DGGq6fSTGM",
-	"YPqnAu4P/Ca7pREL+y5E0jB04xgsyT5yEgpQhAtNRkyjIWU+KGmgW+QpGobWugQphVQkYkortL0VcDQZ",
-	"0WdAcYp34FYZMYiMdDDm/6nSVGrVp4aCKShFx0idIrHENHvCMlNQTRq3UaZoqueq0Ts3bKGZRkmeHhmz",
-	"48JZSMTuaSgC9T/yk1N5W7yz8162ETbO6mMysBM1IIbzFQEaTAhOGE4rTrYWzihvGcKeWjfpMghgpqGm",
-	"Ksh51ZUddOebNXoNLxiajSiOkW0Z7qrOfH6sBdP8K8y0df8CKiWDkIi5Ng6vEoKbf41ROpMiAKWcv6pa",
-	"5JUQN8YyzcXxmkRIu5XtIlmH1PrBhTHFFFenQ4brODu+DwfjVvOZ4FBvJY26g7A/XFYLEuEi2nB1H60P",
-	"7wG1O9eddq9t/u9P7U6vbczsLQwG94hTX89ki/zFqCTyAYZomwMPVe7D3ev2o95Z5sN1tqTZflEf7db8",
-	"S3E0jWba96nsQs3o0k5qdoI6F2k6E/1jFXki1ApJiZ/zQqrhBAOgJAI5xR1UZkGUq/+qxtlBtXdd/XzX",
-	"tFb+v3HPN57PpZjB6ROQEeNOMPfrWJP4QKHdNJ+F1Ta8OwJp9DrbGARFYskwtA2FpY0B6uJdsWzJyZB0",
-	"ZCl9JLJOnhSdomQOAU5SpwDrXrR6bOAkFB9FLNjN+kDrS9Mb4GnD4yodd5qIKFTW0zXbo0Uu1U18AhWH",
-	"c8yLrMURTIRQ4GOL1und3mh4lDUazGfwpMmRnLEWUoPZl6FgCAEbuzKOUWIw0CgSC8KMoWCmckAUXSqy",
-	"mCzRFrBx7S1cwqzXFQiu5pG2Ts0IqkiUEMYSvKifuojN1C4rOiP/y32tpa21WUeZRJSP53SMrkAjBFQf",
-	"jc+xc7SqXWbGlmLKuH8Ys2z0um2zpGoGAaMR02YYz8A43iIS42VjnQiqvKZ29suWNDlV2Nr0fyHkkIUh",
-	"8J14bxS/JWPzM+VPnH5SRIoIzK7DPcd4EM1DF3USM7De7q4cdpZw2Bu/sWHFEk+I3RdruUGSKV3i6EKB",
-	"A0P+ycjOuVprTVdwsZK39W9g2Zf2lalZ/80ILMJhQXJnCCjo/DGJMw52nPBuNyvS8DSGKoLx/4LPrfhE",
-	"xaPZ17IMcjMwSIhbOTOya8U1SE6jHb1g95KcFkKxSxZGRy+k4GMiOBFzSRQLoUX+NhfaHij59bDnJvaM",
-	"ZSakJmzH5bpIu62XBAO8Rh+IuVSr3qobxD7WIvetFrmGKCJqPsNhYfaHH9UA1+GN0JsUzuZ14EL3R/iW",
-	"bBxCgvXT3bFl9lh5F+lznpU+/tuZeU2I2tMmz44G9xh6mCyORsTntV5KaUEUWEffnRNtE/ClGvpi1B8y",
-	"qSeNXqPz6GH7pN096T6qrojRGXIK9zKkxFGDzk/k/X4F0Wg/utS/vkRapA7Fttam7zCqGTLz2heURTtK",
-	"+1nqdf2RfV9ewRqR5s9T0TCJj2WNwCDv7Q8uwGCM2hACFgKeae+44zsp8f9SZyiZAuV4Rp5ngKIh7YMV",
-	"ct+3M6FTqWeYAZDKMsNYWKuRW7T38ZnKvpYtjjmm1QHwkHhSkqiP2Ucrh+u7quiHqTXyXzSSASBcNY2K",
-	"Kd+LDrAZfd63YMEkXhlml25KQyDGBrxrNq6ca/9CQmFqmXGMiJjvxqz+I1f0tnaME8+uzFMftw94VotX",
-	"HSgGVTuc5CJGds9siq0UhEruPlfeRtmFKdhMeKGZMA5+QVkWNxubUJRyyrkUW++QayFeUTmG3aQBXUaC",
-	"hn0tRD/Ct+UlgU9fuH9xcXafDJca1K6S+SxrmPusKC0E8TRkGX+FyH0Z4SufRga/FuI15cudJtbQOqV8",
-	"6Y9UVHpizdt9BMzmfcx5CJIs6LJFrmWcecYJJVOxB/Ovmw7vCEEMZSRFWWa6V0nfy3Sbz6JRq4ngATwm",
-	"Oh6oy97ABNoTzIkb5FgjdWkTh6TScJGM33g60XU35TnPvSvPLNr626DMlkI1MCLv3l5dk9PbzqkCZZhe",
-	"2WzEoc2xxdt2Ne47yeq+EuMTm7RYrETzI9jH0ibfnDKl0Mh3TqQk4hbyMaAPHz6c5BOU1y1oPp/Zr+ot",
-	"ZREdRrDrisbvyR0JK5C3LAASUJ6Km/hTM8eXKXaNqAb52Dk3io4gd2SWc/h39Zfz8SQ/jCyBBesfj3c/",
-	"7vOMSk0WQEKYGRYQPBW8xePGb8jpzm2H8DWEjF7jwHfaHPEL+1Pzxj7OZRHXoybB9X5qv3Zivt4jeVtt",
-	"V915kdWdSBXmWHiPOqZ4deULB7NvVWpoSHJQ52YPosvl6Ww1kqQTXxUQH+TT0Jr3NHpnDDepGaj4GHCW",
-	"+tOqYbsxsSx1iP919VqUOr2uUWqSpLl9XM3Y999LvT0pthHDf0KAmRauLKLm+FNn1OU5/VZiRV4+Nwkb",
-	"+RzmjbPlTjMK5qridFs7u+B5DLbjga8Ge/K7bt+9F1ZUuddQKelyZe6RAvygJ9x/Zs2MY/maW/MaMx9P",
-	"TCbLNpu7fVYwH/5Uxy4YRh0bvYY7lkiv39sRiUBrkDZn3xVruRsL6rWSqU5T1G6XZ9t/+nRVtGLxwmxa",
-	"jyvAeUy5WuufuWZT+Ie5L79ufq3c0lkC0i9es3zPb6E219BSpvkwESRkIR41OjMmPn1VS6VhWolrqK6a",
-	"W9xs3DArjPwKu/wUDDGaCQn9jPRd5MhsAKaM7g5xY/ifZlSphZBh6r74TxIUaBRB4zGEfTHXfbgFuVxM",
-	"QCJVxgD1hxuf122KnOJPjvLxo02y8CWfC2PgDsUc7RCctv0xOs4ZTvOmnfGKqbq7IyazEr2ZbbhRQOEb",
-	"19D8zkmGg5H7mnI6htBrmxWCmw0OX3Q/mEslCsocXjuewGglkIgqTWZ0jLmd6/XixqFfaecFrB17nl19",
-	"9po7ODCW+cqWpFFkjBF7OJXTn56REg01FCICyr+bQM3NW04mxgQXz6S2i1Zn+5SYDnMFskWuNB2NiODR",
-	"srVOdq1nEC3kr+bGQi4uHcevObk4i49erFVjDeLRyPyLkrlQbl26MOjfMcJXb3ddkojd+vI5MdeKhZDN",
-	"w7EpOm+EPTid0NkMOBakME2GS8K0gmi0uuu2sFrjSGxVtZIOyq5fICwmM7q5cZcN1FYgKxWjXVGl3u0V",
-	"o5GC2B3A2fxJEaPXM7p07Wi867MhKmvv2s4mycSFv9a18jMFZsmLYsrTU5WsZmaZNho8fOlybeoKSSzl",
-	"io8PyULMoxAPWMkVXRKqSQRGkFOSZAo1iXXUflJ4DNV0e14RYwwtZ6AeEzQg7M7XHjGBspBwKqVYKCeC",
-	"BQugQO56vyWruTbutyn98tLefGHlsPuts6rHVutTUJC7mnnM9FxXQp+31DP1aE/fkfMHLTIIYYAqJ1KC",
-	"qBnG+oZLspiY34DeKHPHyeU1RjdSSuQsWwLbLR5oUnS0VqELDjheW0az/maUgq/NjXfZtLAiDbCYiAis",
-	"4mzigZ9ZcEwkDyimHIYY5eRa5YbXWdWRK+Nz+a1FJqUNZAwhEnyMwlRwL3KbRAm72fQEDA0OPSGgPGRG",
-	"gCi8ebgkTrocZGdl5ER63N325tLdVbZOpdDWdGNsKdiwYP1+45pFHi4kjgO4xP+mqw2f2SL46lI4lW2/",
-	"BrrBLpC9F3fJjC5VJbcpoDyAKIo/UdGsyOb0V1WQmdDJRtIymf1fC/Vzze/X1ugVKd1S8XOhixy867S5",
-	"g/e0yFseLXM5yRntXmgq1jQsfAHCho3tM5QnEIV+W8dVBdU3tqsC3JyeY29DY4CqYmAc55HEylYKDW7O",
-	"GCeDvzy350CZQqGvWXviblA4hfab/cAJ+vyHl97rDiGIGIfQ6OqYpUremKrg+FqgA39U+07peXBTpDts",
-	"Gp+Zop4Ne1rrnQOEilBiK0w3+jVxMcpa0xFv2snYrMgM6wzTbH1HVVkSl3rkZ/CpkeAq5T6rLGsTDHS4",
-	"RAZ7hxELaAXeAMxIhv3TgEQrgdrYMvbENDOoMWmJW2Rfr1jaiXaqaWz79c7yQ0arZGb583otfvAYTqbo",
-	"5kcI4GSrgusHY7EIoyiDSnmkG5WiLxWgqanDCzyCVZFX8WW1ze1S/q0jbIr4KM00jhWQuKaf2oKR+69W",
-	"WE5X5L3DudTm4MYqzkIll6dqkCIFtFCjuv3KP7Zx1vP0pz5ZYYJf8tlcbxP4pN74CignQyehbVmDrQUW",
-	"3OUx4mK3iNE/Ko06h2ISvSi03CEkQxrckJEU08JwaZpX3dGVrZ1ayaRk3N6L/piFTeIi5ubH3j1waXFK",
-	"02Uxh5dAYaQIQK9rFdrOeI8FQ+UeMnFCER4sTpSIjPeonSdrowLddud+OkrQLooSlOJxpEnEaEMJjSkj",
-	"2tCEUI7mlWtJKQxYFGJ/pMh4VE4EnQANU8BiZmaUz/rLUPLgbDMdhVAjKULaq+XrMFPpmRhJgFQkP3Yr",
-	"ygI47TV05Ot36xOS2kbbUVIGpJIi5UG1bUzneiIkUxCSqRGDJKIzhZhkdTb2w4cbSd45fLZSx50abKFM",
-	"e+rTdzGDxh0cJs5nwhWrUqIMXWbdUm/e+xgVzUzcRffifnvj1E1jB80f76exbfx5RvpvGiKYAI30pOrB",
-	"/uZYU0nFfFostVcm5WpilIGz+N2u9TvNARRaojEacGJeT6ZU3qDtr7J8sXmiSnB7UiSerVCYnDgDD5ue",
-	"NTxUYmDdF+oyz7TGuExtfl2HGpSi7n75pmJxWILM+YyyOIW6abWrzRbDDZehbrOUL0MsSi/sxVptkw6a",
-	"OOocVXFcxUcvjGUxs7q5Doneiqth0byCER6y9XLAhamibDICaJFLgq83m7SNwXcro3H9m7HooHxJ3EwR",
-	"pWG2asskpd15z+Pl1Vty3u08aDWy2JSXJ//4/PWsCM8wrgtfdbe4kGTOmVY9grFyDJw9/+19kyyB4y9/",
-	"ffdfmUAJ4/r+eXrCH7n/rd+1OSPVEtRMhllkiaYQrjZJ50syFbfeYiNU3WTUZAx4tCqbs6gbqc/sFYCj",
-	"wDweC2PsGnu2aFsHECVC3mfIFZiMj+PwBr6FC2JGQkbMHntUy2nBKbhmTj3EJw2d9qr3vooDlp4y1Nwp",
-	"XLAVVG7ux2grCtzbwpVhpcSQGTYoLLrEyxMhvcUQjy7ei+dn3fZG/t80wjxWSmqE3SLJJUYauFE9bvmm",
-	"dIm7scwi26x5yqFZ0rSc1/EsSq2t/JSVEJQFa1urA1/4pcO8Y7tsVAYTdguZL5/dv9i4VgWIcHkh9oy5",
-	"cu8h6AUAtwrEhtiasecY7yc7H86GmGA59Rr929koyVxMoyCGsUp7BXf78BlhuXDYDklhJQGJ7QNsR6f9",
-	"6LQfnfaj03502o9O+9FpPzrtR6f96LQfnfaj03502o9O+yGc9gqJCKtjKTUNi72lMp+hxKcpVcZrLYhV",
-	"07jciyxzgEtdigIBkhPBZWZXsb1YwK5ruCetUVb2dJECemIXoaat8JwhkuEgTpwYYI7CwCVzDRATbkD5",
-	"sm/vGBSkH8QXN8Zg4lqJ2llCNRNVyxJBX2TyYx8T4IFczjSENjWDYzL9zDEdJa4JQC6Tvttut+tV3Vyn",
-	"eZliawIIkferJ2NWT03MMX0mSS8hsmgPPbV5qdtUXufSYHP1YanWDv4vc76AKHJtf5ABAo/mnMoa7E+N",
-	"xLyBJLcniwoSRIyzoB9EwsKZIjBncd/M9JykqS2ciEgEN9cuWzuPqBLQyPcWIiFdNr3esKz7mHTPe+22",
-	"7wUKtmscbjqa61CGoFlZy/jnnz+2O5+xSdf/3f3YPjn7fK/3sX1y4f9kXn2v0Gz2DV+3QiygyVP16lR9",
-	"LXM5q4kFB9kiL2NcSWzgumLmlpV0uU+lvlS4XhJCIyBppLZFDMjJxRPzd0LDUIKKs21TbTBrAgyk5ylm",
-	"3/iPzZWuYJsKVooK9dfO0DO6/MUYENXy2rJzhJZHwRxNZ3rZI3Rh93Ul+x1peDt6Zu3XddZtbpCWhpKR",
-	"vb0FKVlYN8k1XNOrj/Gs9+wz51dW9mCTs3Y6XBPASrNy8LOV9AoUpD7vDkWRzgovP5h5Ziss9qO4CrUN",
-	"N0bxnGn36xplU0DcbZVITi6wkqmgKvBQmSYWPIJYYVrNlLCBjDI7xUKhuRiluilL8o7Hk6vClGKhQNrG",
-	"S1gBbrHyRrAgRjipQiaCLzMmodh4MlvL8CJvkolYoIVmvVgbGMRurZWHXrVciyrdN28upOilVjZH36H3",
-	"CEkkjCSoSVVCCnOX7YzmKhwylGQmKlnHz6X77fCsb4ne/jS1YvF0zlwZCqvEVjFedqhbcMp+bcN8tGAw",
-	"oo+G50/F27moaUWl3HnfuuLrGsynNaWAdj9uLKSCLxakvQRsx/C9Q7h3HOxPMXDMJKBRlA5ZbvxeZaaL",
-	"W2uU1HanFWmhg5SpuCkr7ZixAP39uSzG0Frt2LHS3xqoLCqoypdvr9K4sypMF5SkPpaevWwV1cpejJmk",
-	"nB23MRJjnkyZsufFnvIWuQ8eMy2f/oB6xrGldatrJERsy+/ZER6G//PoNjvIgx4eabsycId7yVTs21AH",
-	"kyhFlO4Mk3dwDi5FcnAF3fbOIiJ34kRP/v35a7d5dvfzifsVe2F3mg/v7v3nf6yHH+i2ywXMeiCiTeJn",
-	"Zc9PtJ6p3umpX6BVHIeimakutJLchdz5w6N2e7NI27hEu4s4J93WCrFy2XV4kycOYX73Gs+tYfYq4TjU",
-	"xcwbuZ7l1YrFPUpVgdywkE0QNl2rFTy7dgktQvrD6L7Am6oU5a9uUlGd0FRV9objlaRk2kHhYVtz6nCx",
-	"SmKu3wYQb1ckvBcMovC5lLVNdddgt1DF9ki27W6TYFv4UzwcaRKLJXxagM28Kqh9t95i5IekSe0mXrPk",
-	"Ji8sngtEaDk8KG4d5ivGn7hy/ON2Zhxif2w1/pwbW8m1SvaAkKsV2nGtcT7LLARrPvD5dOggUVePReZ2",
-	"4lYeT03I6ad5u30WsBD/haY/eMn9HUHL53oovuQubF5XT4WbqFJu/MWmjtVb2gQnw0ePxM3mMwj3VCEV",
-	"SSCwZjR7M/JfcrThz6xqPLE6BOnAHNaN4wPATfjDjaXZWCR0rXvGk58fvX+8WWUeFNwAzOqLjRHjTE1K",
-	"AlGXQ4VoNoiww7RhaIUntgsXHFxQRYbStTsY1Q2TrUa95BxbX1wbiSxpRH57WaJ+McOpfKhFEA+r6SG2",
-	"FYZYqKYFcLOJIUuyQN1hJUGT5JoBqqYPxvURP1c1fUhTNY1DxHjfuAXTmVZNMkktTN/MXmo4yfLh8tbE",
-	"ctGSjccWJ98LBX/Q2cCUK5WBHF8XGPSvyhCSTPKmDXdw2yKzu7c3MdKvubID3QNqao1d+0/BeFHXqLcc",
-	"bANI3wiG0EgCDQvDCkUL6F5cNOi/GhV4FYn6KKhxrpQFk4jz7wTHg2kFt2DG6hEimcLkzjLQxwKHOuZA",
-	"KiF+dn0GlE8kUuUZUJn0WReiiWzeILVJsnZgeuJ6r+Tifamv5d2vbcFVJQtAlZiOmAitjKgAGkx8viwP",
-	"oEWeiDnHFnkYUhnE2JADK31TKcnVMKB9DCg/rPpoX/VQvjIOe1kwSf2Eb3VA4iiFlU1w59C0TbJ/u35a",
-	"wQ5LQUCVAj/5LRmvTdHOWstNB0d7Svh2cxxgW+/+V1heQV3RbTRg5VG8mw8jFvwKm8+b8bVFRCasVI66",
-	"Fxijywc+FjSKMAdEpVPM3Q7O5scUd61b2cC5rJRdjlgrglSm8MlzLpHtRxSJMSlL4t65d8cmBNymEQOp",
-	"JhXftvnHlsB7e4XLM2LLuqRG7RsN8/yajqsi4JX0vYinPSerkqYPSfinDkbd6yR0USea4EzYYs24zaYG",
-	"KYUsj5ix4t48PopX4AIEbMZceLIA/IvrWtStutgOJxdhvVI/mRmPO97O+Q0XC7Mi6obNZiVdNNxdRajH",
-	"bpbJYiIUGI8DywFte1geCukyRrWIwqrby4UGk/lJYS7Gq5oiKrOaazbQwc18v1G3t/CtibOJxnSvr7iw",
-	"qPH8t/eNuDboYbvdvvv9VSHtueToDSzepdIKayz8obM212YiItmawbZJqmUtglRclPSYqCQhgWTL4XAU",
-	"9kU/VcO/znUsL04X9AcVSTvz/GbDs8bzuxP7Qzf5oXD7jcE4mwVb2VVf+cpRM5w4rSp1Nne/vXUrqtWj",
-	"xYlT5qnhfPr0p/9pBkB+vnfaOvn89ax51i4eSdKSfUVNi3xSbRwpsb3bgwmLbBsHCS4HWGqOkZCy1Ls9",
-	"nj/GhG9qAeGZ8CmeMdS1P20OV3+vCcLGBVns9MruJhZfoTv3zeKJOijbH5qb1zDp3vvwxTy3NT/1iOGi",
-	"JkEmahLLQ/ivYSE8SjE81Go0D52mVIORcB23yT46CumjkK6ytw5uJXsZt72V/C5pe1BHSk4rFfD4IKMH",
-	"pKj+QIRVWwoCCQWRyHd0qWxamYcKwKjolZZsBq1/qhbxluWMLo344dHSt4bQNt1OESWm4FoXCY+VUNiD",
-	"ojh1CtNp3KNE8GYSrCRYJuoK2xDWRXB47OBJ4k7QdojEDrH42/NhxNTEOPz9GyhpuHIDtg9HPPYtPmTL",
-	"TGssT7VWDW5r+dyW4gPppt9LqV2SomjNlr1acdLpgjLN+LhvFlaE9vAhAMyEMh+KIXiyH4v7YxQKD9/t",
-	"uN6JyfsXT8mj84sHLfJOirGkU0UiIW4I1WQQiBAGTTIDMcNWJTQkA5v1UFDvWpJpgUUhj11AwDUJ3ZBO",
-	"URyDqS5rUkk5BXG4pJV10S51BZk/KfLyWWt9xKXg5MW2uS5Nwi5OqMWtL0JkdfgyiyjjudKNDU2dmw0b",
-	"dSlptnLpgjI/YT80zORxyheBGPDbqZQyKsO+b8qy2aV13cXtyFMhG5dO4hY1NeuFfBLH22sK92ic5qrn",
-	"4bOry0LWCORt9sbuxUXnUeGtN2URPZvn6V/x9td3xUEzlSmXUmxceNuX4t2HgjQworJJhlTB/fO5jDYv",
-	"wg1muptBNnFOLBl2LOZbRXP+HmjIuMvzrhMjEUqPJWTE2XyGp1MLXjjW1RglnhJjMC+pIis0h9zJdNVv",
-	"lQnumObUK4vnJAA2O7CJwZSa14xB36x0F7WmkFc/xZBeGOkvbZozn7nOc6h/sRbNZqBv3m7uzXHMNtaL",
-	"ydDWzO7BTU2/itubmu8hEDxgEdum4j+YQHBTdAj2d3uqr20qb0iUFsL8l0URZgsujDKAL3Sak7wpBTOy",
-	"KZYlrc9GTCpNLtrtyofrPmWzQE3+WAlWdmiV06xmEQ2KluCdtbLArQLOuEse8pXN+ChCGBhzR3BQxUsh",
-	"YSZ8Lk4uVuwWqaQS6odMmvKbNjV5qSGmNt5mdvkW/J3mzn2x+X5zq2pt2O+RYfXeJgPWrgpPpRCu1L08",
-	"rAfQkH1ZCZEe1qwenUWIrNkTzI2wbMXsm0K5rI4Glhv3CvSTf2nxFMwok1ugKBdFrTxz9wglHBbEeZ3G",
-	"6JcMVJJ89phwwaGHSQL+JrMTsao7BPmYeOHQiwE7PbiwcR+bRIH1atKhsZRs4TZNIBYxn9fk7m+CQsHB",
-	"lc/d+xj0aHf4g4DOFfR9immzIcWiHwgpsW27a6VlW8L2J5Tb7Ad0zSQE4hasG++we3jfjn5/8DzvY9Ss",
-	"+pn6h8NoKk11KxyCiKC4kX5AJYzZLequlab6NJwybiZypgq3knmtSxqrlcSTVDreX9dn2bgy7F9zcJe1",
-	"nMNds3HlFuOK3tbWKxS7tBUphVdxm3+V6fNv+BlxTzArPBZh1VDg3dfQRN2oUWPaihbwyiaV1z/MAqUS",
-	"tVJ8+m4rn8jg0sbH/o16u0eeAJUgyf/3//y/gwooGhXTftwzrICcK2M3hKV2oVVq66A7XmEenM0acBjk",
-	"rAbk2YoSzr79L8atEDyAZtz3mMMXTYwsbJFfbd9TQhVRdATmX0r88WRxxMuuaOFBI2bCItbFT4oA1zLb",
-	"N9hXGAwqnUHiePo+VOYlgF3dCt5+QmYzu58yb84sbQ44JDuxhWtZuOWr5KmvFPHU249bJnHXT5JeQXba",
-	"Ilt6q5OrWl1wy5bh4M5HcW5zZZcjOQrIG2auDTj5GaFPXYtwe0oQs7GL+9xr+m745Of8LXb57jUdtDre",
-	"Y5jBgjkiHB9CrTNFhoBHSsYSMff7UuImcc5gn3Hz5+ksAsSPEDJu1t1MWnU3ieWOsEkcuudjjxQbZm0/",
-	"N0K0d31mYkylLWa3FCT+qOXRmAYMKFsKMqchno3DBGLUyABHRaFBcO372NbtY+pgGigPY7BgOpYARHCP",
-	"0OtLHMgrakR7qjW1zdsnobD4GWIeTApblxZ2NthTJ4MSzP462Mb1Gt+uwnNvAaS9f5DsaqDR2wFF14WD",
-	"3hIAeoOf6fv7roIBl8D1bg/LWyTrjKR/OxodWjNW7av8bTRhSe/4Fc22ZsK2yfNJzdpKoGMqlCZ6IcgS",
-	"qFSpnjexj1A51zyZwZ0cv0rTcHBV7vfnd4RmdCQczkHUvtbIAfOOyITpA3iIbsqEZfdKs140YcI68+v8",
-	"y3jGV8Oul28u7Tg9wyYlU8/nZvJOn4CM0KRY2dxJ9/uU61GjgU6qlt8/PRXclsHrOSj70wJC7n/Wk7l0",
-	"P44kcwXzVM+l+3GOT5d9K7KwtYcuYE7DFHxHPkmNeBvpuOuwkyjQg/aWpj/60cFcMr28Mt/xYWr0beOf",
-	"Xnip+tcP141mga9t/Vqi3ckaGbx7e1XgauNQ0O6zH4jJmWg9a9zdYRrMSBSUymHsdkaXvi8/Nvwyxu5I",
-	"RJFYxN1YEpASNGwF9wBmrU/8E39+C3KZvsm20Qnnkg4j8BHlXqol1kREoUp6B1HtIhh4MGqEmP2++sR/",
-	"dl6Qp67pW5BI1fQ9epzpf89BJikj75hWEI2MFzNcupyb6ZTy0DhCkVgg3S+tpWQ7m7x/8ZScnZ09ShLU",
-	"svYBfsuZB4/JEHwkbmpEqwOPixJUdMrDT9z8DeUUVg0nh5AzKaZMQdgir717xjiZJlU15GesqrlniaGc",
-	"+OId4mthWp845jxZ4mc2GYzYBBxFfvZ5Xvdc0ZZN7nJ5Wd5FMR+aAuXGe/nE47yeXuMplTCK0K2Kywsb",
-	"HcMbYgaczlij1zhrtVtnNnF4grv7tLWAKDrBgq3Tfy5uVOufLhA/LsqVvCR/vXr7hnyAIfkVluQKtKX6",
-	"wUXnQRNX42H77ME9M/2A++sGlm4wFtECB+6d3Z47nb6BpWtUI6y7GsfDnMcceXQALUSLXBLFxtyIYSDK",
-	"Jm9iTzLLcXgEgkkOZAISHhtnBKH8EFHRIQSjMyO4WUMcusXBZ4pcvnsZg4Ea8YThy5dho2fmw1U1o409",
-	"E1xZAdFtt21uHdc+93U2i1iAj5766UyVhtk6548uN8qlRLkEqDjvyWU5+ULihstuwqQml8KEmUuYp9To",
-	"dP71X5f/9euXp3L096v+g+vlh7/98nb8YBLcvqMz9jqSi5eUvgt++e29aNx9vnPSh24Ss27AKIwKs0XR",
-	"sbMhX5yLpzSYwMlTwbUU0ToEBYG94pxjndgANrmqSab0ywkdw5/PsGw6Ed4WazMhPm/NGkIv7HoUjSte",
-	"t9OX3CJAZqR+o/fxs9Hq0ymVy9Qg3QZLyXW7Xc02dO694UM6Vincf9QwX04Cx5UnrkLZDRG/exqKQKV4",
-	"bWXDPTPXN243DV/06URPo8w+a1icqf/DaIPlDIi5wUJONdbOYLMw49IlNrYae55ghgB5WtJA+zC3rVN2",
-	"k6lAIkrz5rm0ht+/102nQ8jalX99slxD3DQqs5L7dsEEv9QkFKD2PLXPhDsr9kfDEbuF/7nVzE5BS5bZ",
-	"qMVHPyqQdAayReyWMUoIP/8FDxxGUnA7UgyszaiKs+71hAheKHFfu09X4wHMy80ygR9Y31hVvpWL6jPe",
-	"H0VsPNGkgzq0Jj+4GTHDeicx8x/mihgaiHW697yYqY9M4xmpv5DODmgtqZUVZXzy1HFkPU7xb00m332v",
-	"R9Ds2Gai386AG5UcimA+xTq5w8mfraYUU33+Xcoa781lZ+W8sxmuV3975axi1Yqzjn5CsGeN+eVaRCEZ",
-	"zlO84oriYuDosTC2i48qM40WeGwqK7okF+0zf9wwVRDd2gy5lYVOEox3lYlJyrHN/o1lpM8jTvKEzQ2V",
-	"xWZCYcEOeW/zrOpvCfPA2dYDDB0ugx9ittHGIQb6RmjiksrWbeenFBM7ze6NqyTUdjL/tnMa2zGlzkA4",
-	"ZVxhFpE19t0T1n538h7UDdEWgmKU6kppNqxPFlGu2v0dNf6Nc2IHKSSiAcFItoM1n1o04tUNHTGlLz3R",
-	"WMxHp6DRMv24WvSVdCfkdAre04BM86QmpgDwJQmowmiVUS8NRHr1NaK9xr8yYi0Ld70x2W41nTCK51Gl",
-	"EM/NGpURYK41Ku8zzJrZ9GFr8KKrptktYN6wh4spIwMFWIaOuJQq7tboEWc+V5iK92KBPhqNsaaLvuqP",
-	"PZKvJp0726XtQAv7TRYlTmS3odswWKxnj37KyHIQWmm6NrW++7yrDHaRs49ZZKgEiqoTQ1H9I70WMXiJ",
-	"RXdqYEPI/+Xe29K29R36ou3Oo4t2u90+wf88MP956H+1/6PdNNxQr4EpGm5K/mLeS56mUsSc4PmYyhv7",
-	"nAlYrsSE01hLZQOLgx+dGp6ukxsIvlYggN9ycLvwrtk4r6JsntDwvWsciI90Nj/yG6dzPQGuzRpDaJ87",
-	"2/zcCyGHLAyB76IJN5IWqzjUQLHO8QK3STgsQGmbVV3ZHf6YSw80K2ZUbVF7AbSZXHAtTodCMwfz7BYc",
-	"ZNNBSjLlUF9QeAoeQI9MqMU8FLcgbdAyAm2DgTa2Rpi2vktKdU2xa0csF8t1WJNQqw4pX7bIB39E7qKz",
-	"C6pIhH3f8Y+ufYUx9ugNcPLzefvRvR6RoCxFyehQ4tjggy9izyo9y+qXca9Bp/afiHBZT3p49uewyDN/",
-	"iqGxYtAx9BshKXkDizQn+1zQtXxclyuxPyTWEWRD+S6HMyc1O/XGneofeRSbVmymez42bs70vx6c3H7p",
-	"Ticnj2aa/vtkEZ5b5Ltqi5jr7lkgXV9Tm4OeCiQ+v6bjshe7207xHofjWJxLnxTv+h4yTGUDjmlD97Ti",
-	"QpWHI6tWA+Mc/NBq5Lz9aPMTT33XW/NAp8InroV4RaUFYjvvXFQZi5rPbPnBawgZvTbzaB7uPqr0tdeU",
-	"L7+HVnxNbyDVumgHdZhzxk6/JphCd+tiOGmNsItReZSJXiZWk3b5PsPFca2UOt9K6P0O5Mf55ifeCP1C",
-	"zHn4PTjUWPS7c+dKlKGInOQWb9C8DBvG3XNZEjmdJeSNSg7XBY97ACReuZgBJ1SRBUTRY+eYMz4mwEPX",
-	"DAXtWDw2dV3okGIEKR8C4WB753vGJVxIMqWhkVlLm8KJuNjGLiUD7OOJzw/uFRigaDtfpppd15mQl6PX",
-	"VAeThvV+tzRdV+RPHTHRTGzWunbpFUY8KhmlR6n7naWuRTgMjxI3lrhbmHjdzQ+8k1h5hWlfLyyY8Xew",
-	"Dh/WI/S9597voIjsxsQgdBPDvAgBZE+DxOjwRuQp3MK6KP+HiUDV0HRRkjAdC/aHTwvscZ2OAD02KgzT",
-	"mjsW7KI0Vv/cfn9/0U/sWtevKvA6tqNWqTSywC5W1PXdFGzWJLV1SdJLr8RktMv04wcgf3jLL9OnkWix",
-	"HxbbxRJcy55pKNydjM3CqOoLIbGFxYKDJIuJICMhxyI+VJ5QxBa4hRAvYvMUKsGja+dirLY1n4gQkwWf",
-	"x4YZ3nxFy/XW1jxlpQEGPuMQfIzKu+OR9B5jWGm88hL+RKyGuEb3j2ct/OARl7+gk5M0i6aZBdmD7kxl",
-	"U5fqyncl59sKIN00yh4jMpmgucenCs2465W9Qyx400HCZ1p57+ewPD2mDQfmeD6sJ6CwJknPFajHWFk3",
-	"BCJhhu5KJrSabnORlI1+Lj87Rhi4hB2rlfrGrW6T/P9OZzX/v2Q0TCUVZHZtys5z7W22cL36ke6a77oF",
-	"3/hhd9/OX04jm8Wlikb4u1IzzGbHzPoySrBHciENa+vLNhMSF1FupgG7Eu9KwR8tsaAWvv4+0wyGQtwg",
-	"kE51S7sssNFpW4v7T+2ObZWVMFyVd4ed5BE3Uc9ki9iIxQewUIhxAWauO9dZ5sMVvxh0ssgHZS2/Uvxb",
-	"5bXDTsPiROOkZieoc5GmM6nzVVgCnir9LCIlfi6VmZdU+2tfar9S1e4jakUV6bj140LzDR1vsiXmH1fx",
-	"vzrn5+0UeFfHPLV6Vzdz00Xb7edcWXh3XTV397x9tz5KZXim6opBxz/gNt4LhJVDqb4m4LWy4dNpK7k+",
-	"fI3X/7xcvmHtxetle/E6+tvi7TOxeG3+/8Xs4etnzy/e/K3GmXqi9I/ZLrWzXVIWU1Khm7Yu0yZViYVZ",
-	"Cy+rPCHml5JyPMZtqZSkXFngtR7ptjtYNKacWbgUc6mcoTiw4mbQJOftR04viykIDp84ngIYJ5BpY3IW",
-	"W7fYiD3BP3E35Y1cb8aO0ONcCg5YzveGuq5krmrx50Es+Qf4oYFjxsE9zEJUdOm6llK+7Nt7B8Y5nZpB",
-	"kYWYR6Gxt/EEhKferD5x48L6jrAInh7LzAH+XUvmq8886K5NZbVxrXS9dkiXDj/y5yHoBQAn8K85jYwF",
-	"Y0sIEYMvmYWXz9S9pptx83IE4nNF34/TqUJGimDXNrdUcXWl7+fqnO9P3LzG12Za+EnzlxtY9nAlB2Zb",
-	"9DHBaOAWH0nnrs0uZj653rqY5DoVEpruMS50X4xGICEcmPHkn8NrroDDDMFsnnP//qEIlxb2w6zwdYKK",
-	"gwdXilAyFfhrRDXIFhm8w1yJHoLp/LnTHuAPKk7tyjQdID/PZ0QLctYm6t7jTzxJg28SqpKNmK5sjVdS",
-	"md1mA/v2iMxNOhLOFLmBmfZv+MQHL5P+3Ce/wnLgSmC5cLQ0iRKEEsRMXKI3xAFCx0MYXvZp2LZUM+uC",
-	"mbVLCZT6Z2cJdbYP6sYn7DzveNhW3zDbxgaSDhGycUmmIgIPyaxIEoKtavHU1OaVNekTy3sHyUo7mtZH",
-	"0/poWu/ftN7CSi4L+KLVxRTiwOWOldN64z0qh/J+OP6YOfVM/EguuXHd4/F92GXGpx6eXBoxs/njyRP+",
-	"geOB97c/ta5wvJ7ZJXMFv4vY/BNsVoQMsxdXyXpIhaH506+p33I5kgXdGOZRRCQEQobWBpdYhTeOTUHX",
-	"cIDOQ4at0VtkkOkm5lwU19jLehHuUExYGzLXM8zWJqQzktGwseoezeWsMfxmQH72B+lo8TrTOG4/ZqUh",
-	"YRbOwlyhS/dxC6FhLdyecz2Qpqw9bekxpr+9hTpcSixGFbfYcLHpfa6RBtl38nTgnxj4P6A4ZOMJyCJ7",
-	"dwx6F3PXG6/NQmw4N23WdUhQcRRRQmCuXAGRZu7t8WVZtDUz3mzQdV3Ed+cY69H8O5p/R/Pvhzb/Unom",
-	"Z/0dza8fJ8M7o28OG6Stl5uTkJBJAVpnypxanN0tEoFyHyuLKD9ZZmB9Y4vBRrmbxDfS9OhsKHH82SUK",
-	"usfmkovk2izG0chXbDpjy7yiIIsch/b7i4ZlepDEKkkmDFmxRs7iZNeocmxXcWUQEeSZsJlO3Xa38jOX",
-	"DqGtcXQCj07gnvKccYsTGutvL409cM1OkriaM3iKmPUnFiTqMDL0OiVAJ1QRKqWH2c/XzUBw85J/R5F3",
-	"lCffRZ78cTnc7OgU7r41+Cty+Zb87NpOHJafbYgFT2wRrgE7pBVwtCPmyNJHlv6jsLTb0luo7W0ZOu6m",
-	"cjh+dg6KRmyXOIbay7be8T39MR+EZ0OtcT5zkRDAS0cZcJQBfxgZgDsa81zs0h1aCLgGUocVAtQ2KFTI",
-	"uoapbwULISQeFt4f79r0qDFlBQi1jtDfe9jChffTOJaVIxfP3FrduajFUfocgxS/X1nndvM3lHUbq69T",
-	"xapNIqIwrrBukRc00IqoeTAhVPkcy76wha2Ir49Wiz3+SNWVrK0EO0w5NvY9sJXUPp5zV6nu2p6EYn/Q",
-	"3MnaVjiPG8usNZuC2QLHQuudmSk9nR7K4A91HjMFpegYNnDvgioiFrbUHPPU44zuIQQIPTzC5GWfyIx4",
-	"w5bPNjLra0/BHtlVa5jOtO2gXQWHpuJp7qiTAlOw/NKXEABzXdohYDNc4V5qrZWZ6pKPd/+RPnNX9oE5",
-	"x34uqtFr15AKbhrXyQW31iSCcAyyGXfZP8qJvcgJz0o7y4nvIgi4OMGGtgdzWJK64SmVN7bNv217h3re",
-	"RjEcFWQEkDmUXZUi5iVvxJXtwXsMThyDE79bg/21YQcXnDRGMMdKOA08hPDgtjuqr9ka6/0tB6wmskFF",
-	"PDxoYpGW+SPQYGLbztnLC+AaGyy3yJv5dAhSkQm9NWxNxnRmga8ZJ9Q38dtkG7z31O3RNpjGUMnrU9Js",
-	"A7Z+BfveeS2NZoPjoBu9xnu0Gs67dTqVucGu0+B+tbBu037sqLz3orz9zB7IyP8uKj1JcjxgGFIQygUi",
-	"cWKUEUOOTnNjpaLv5MlDopczaJF3ro4SsZmY0kJiCfLyMWGulwksrEzx2PLNuCm7ayBZiL7khvr7C2QW",
-	"5uae5XNza4iReNWPWVjHAOcf0F4St/Cdc7AkKBHdHlCsXsU9YREyi84VYBBGAXCihe9PSI33ZISn8mU+",
-	"ceyPXMZtE+O645BB6IWzfSdTtvI7SDJiseIGgUUDFjGUWo/JQIKWy4Ht58ZipIZCQWxmZp9SeH+HRFIs",
-	"+oGQ0rZ9ryFRZ5TJ97aa+0Ay9Sgbj7JxH6YsvQGX7j4PbnykZVQgLiVu6vUhqMrSUMvl4WQh4ns699iD",
-	"XODwEEzFdub2oo4pMkaMD0mGMGE87HkURS8LMWEGSwJHUkxTOTGIEGN7qqsWeeMsToZoDdJhBk8RDdod",
-	"pdeXwQGVkqXzdRD93nwjgpEmNBK8UKRqufwxBSoqkb6Eqbj9BgK1TkMkt3e8cqtLW5ED/sEuoT/tOFS9",
-	"/LFo/agN9qQN7F7OtNAWsS4gHEPnW+kDB0e1pjDdCGWEW8YuQnnIMU6nKB0VUBlMyJTqYAK2dXrS01TD",
-	"F93EU0Yw4hpRlKhyoMxBgFDie8GQfeZGUwU+1kPbWrWDbVctDBYCfzqxUFSGjf+s67JaDXg1+301g4DR",
-	"iOllRSqSB3ajJbfAXGTWmGghWuQKK+ewL24JNYwH0TyEPuNxe9UCqFJXZOxoGgoRAeUHAUW9+GFBUTvt",
-	"omX5vNcMF7MArh1cILiaRxqf64+gSgV3nVp835zFnlsAVt8byVNanJ/atr3GM5BTqkUkxtiUu7xFY/XQ",
-	"u5UA6yLvju+OcJJFwXMvlEQa4TulW7y6OCyYJGJoUE5gOtNL4oOgiG/HE2veIQImiM0gATFPJognicol",
-	"E/+3YeuSpqXPPJHfzyLfgldDGEvwnOZKANZ2XqrNsDNpBIpRuX3FeACNXrfdfrQtI9dj45d8NtcH6rO6",
-	"o5CsPfEHlarfc5GK5OxlGO7Q3ar5PSDLfGNY3Tj2Q/1ubtg3R1AOQ0JJrJ8qarmSphzuqdOvMabR2p6o",
-	"scKpH3G2j6a88mPOwG7ILHV3wIHzf532W9OX872NhikfERixCB47ZGYXg0QYYuVsKB8h5UTwFnmCaewe",
-	"QlppuiQWANr1UzKWoDOiJBBEv8JQqOoZn9RnCeDJ/r8R3ds8OQXKib3i0KUKTvdnc72tobWP3pxHC2t7",
-	"C+u/u1w6dqj8kTpUCklCQCueYkH44XT4KUrC0gDpq0Q6+lOjuIuT4dAWufSZUwqcwBYL7IpQIB9ju+AX",
-	"/Oj+okKA+Y2dbgwOKLXxRx7Z3xcANyE10zsV3Pxw14wfeZB9pHNW9sjnvcilDwA30dIOvySCYz59bJ37",
-	"XZMsF7hKzkjAk4i6DPgNjSUkeCIiS3YvNpO40EQhNgx2UVgIid0r0K7xLSgM+9pDlohBnPZsjB6lJehg",
-	"8tj/YMtFzJWQLkmIoSo8no7orEXwyJGSkZALKkMSRCK4cUmQRC1oFImF8jS5wFaT0JTt5c6dhZEzesEC",
-	"SIfAsCGHcj1AROBMGthk6WVafURMYT8RocDYjoqFECdx4jqvsea8tPoOJt23FXHbiLH92lhXLhp6RW//",
-	"kLmYR6PpMMfHxl1Efk6L7j2I6zWGkxF+koWg1sKeh3SprH86MP8dEC3IQIuBOxhN/FAjGp148n2MHIeu",
-	"Owx+GxNRVzxdzSh/IcW0Sva4ufdaNPZ5jhdSnYab7pwbi8eaoomwO8tJLkSjNmIq9/z5Sfss9fznPRlr",
-	"z+jSz+/aIze6VEeD7bsZbM8MhyHurQ3P7Iv1d7DUqkiN069mC99ZqeFx9fKQN+bvWUbf0QzJMO95dX38",
-	"QsJRH2f18e9JQ9qO3Wi6Y9+KtH+DSaLflV82KyAMQzwzIr9azDjrwLm2+Wb07uQ/jmEENAIeUtkiHxwk",
-	"hH0m1SWRKUIX5lHMV9ra53Afpkvr6kSsvh+yJxmwpStSXTtXV69HD+LoQfxg8jFlRGDePjcm5EEdCRUJ",
-	"vd6JwDt8/CWf8pNu7844+WjcjCbR4l4ewuoSBRKEGbg9rFnFvmoWk9M3OQ0hMFZKse9xhRRvSEPNNe6I",
-	"05NikVK1LUlhc3rX2yQvMnbq2/+cyoiZCXM9GNCoZDjzIwWa/LyQTAP5kxH4/2f3yb3saNLtatopyJ7y",
-	"9v4VSK/VbP8KC3SLevw3SdzYqmNdUuy25HzSknE82jgOLXYfxee9ngJUaI1Uod1R5W6n+8jpNMy0zr2M",
-	"y9VV63js+F2OA3AF7BnYVocB3y6fYo2WMfSfiNFoPYCakX8IuIUFDuYPQJVuEt942wWxbLNwMcAiCfPm",
-	"Yj1xzabwFsf2u4pNFciRB7EsrNtiDbHYygRK9p17Clu5Wd+EvGi02jFs9d0RG7Hs9Uc6YyzMWX+zmpiO",
-	"9Ts2tM3FokLmVa/INwYSGdtbcFuvP2FaNW1ye2yK+lpa23ffuOLAbCKWInQq8A6YEuuqSxjNFYQtMng5",
-	"OkGvd0CmWEvLNFF0BEQLooCHZTjTNAy3FVt7cbOrCZ+KAqWmyDhgRvpoZMEMsIYnU5ddvVHl3uy7bdpZ",
-	"1u5MGTcuaFRo01jQdTHWBk5pfzetVHcXucjLqubBC86tikvLXck5B8BkZQiYYoIfFdMx4vMNACic/j1s",
-	"fMdb3qdfPTv75Pn1Bz/7UUPHE5//vic+sX05pMHND37E402QTW7scrYh4yIfc1SJwkGIXqtvEvNySkNA",
-	"C3Yh5lFIxrAZCvwaidgY/xTKBWd97bn7pKs7d+X8aO2qA9egH6wCe5sO53M7s0kv67N2ZcMFI8JTi+rC",
-	"eN8CMyezlG1b/d+uIXiNsGNuO6+LFqxw1BHLdWf57DJm3RlzQDkZOoMYQjL6Yau1igva84VZY9AKD06c",
-	"XGoRPDHy8CcYM1gHzmdr1nM79LsWrw/noxHIPp6apHi7XSbNCsWRhCnjYfoFH1E6dLrtz82GioTuKw2z",
-	"9Ju2ZefDefJbCHxA55/dQr+qVK2jDBRobZTqauG7DTX1g7k2Nneyat12fC0EGkaMr8hrp6n7C8ZDseiH",
-	"dKkavUfmQulGcFfykr1t+BLbG/anVI5ZaqM86JbunzKF5XBe+lxoFmS/UlUplus8fwUL/7L0+IZHbj6m",
-	"9Ety/X7B9XhiLrDdSG4UB1Wa63isvko1lw1nmBWyu8BMRzGvbsusz0BTFh2RBn4P3uMRaaAUaWAVjeYg",
-	"BYtogZ5+dRkga0EIVi2I+vlkuXccYQn2s2FWN4sDNmWKQMh0pqXIDxmvMFZWFQwDGkXE2ygFIAZDsFVv",
-	"GXM5e5AWtxdMxS/wUG0B0mZsQYhBjhYZWAuoR1DTDhyMLLOfcjmoeIBXmGa6s8W9jwOwGgb1RnPykTUn",
-	"v5dpfRQvxzOMbw4WcAA1PIV1WvY17FzJ7yFHaEi3RBajncTfuQwpeRdHRVYCJTViZEGATZjK4mL28hFr",
-	"sSi3xU1OnL0RifEYs0bSfYrsPfsJbRl9ptJ79nRGlVoIiR5PceTqOQ9tEoqj5Cfl8r8VKMUEVxYtaCYB",
-	"K+n9CzHzRN3YSJ1NV9EImE4lEHwRhCRiN2BGfcJ4QRq1LY5/5yncBfUHdZ/uJ6NtuN4RZCKkAjKkWoNt",
-	"XmQeaTY4LNJ3UxIJPsak94LbKzOLH4uVStUU5PnqktjHw99DiPkHh6n7sTG/nfLygDGzhBO+hXQQM3U6",
-	"EXMFxrZmfLz2RJHDApQmcs5tKUUTewo+attMettG8O9oqjfjngqqaVsNNlO98Hzj1SaO2vcUEyMvfZRr",
-	"VyyIBGp+YMEEO9zI0JaII76462JQfEj5S3pMGw4ofxELMqV8uQUAdaceAPUeTx9HjDM1Kep32E46Fcc2",
-	"A+0Mu2uSoLo2KI9NIWyFWzx5fTnnti8zSwIs/RvACGCn02xEYsx4P+ng/KDZEHM9FF8wwHyOQU4JatLX",
-	"4ga4ix57tdLode9c/lX5ULDsQks2HmOrxqRbWnUDJr0d1vZrnPMjZHTxGV16U3jeq9yOICt71p6fYTMc",
-	"t8S2fZXh9qWRMS3ylrtMggVNWR4oLjKJsUyRfwrGi6QDbraceMgxZbcmU9bgMkuVOwDYavteWWYp2sEv",
-	"s+nBj0kkxA1xc2qkIk7WIkEYcn1Rvq258MP34DBb2ybCYEKmGIpwiXmZKsaL2nLjp5RutmGbqqJ3UzqX",
-	"YmW3U7mXZMR4aNjSEenadNsabDnnQ7MNFMJDIIcJEgpCh2KubUPgQIQlhSvvc1T+ETVpMIHgxvDkeafb",
-	"bLipVDslaJf0IEad7Dox3QIPhexL+KfNBze8rK3zPwO7mlSTW5BGT5JuM24IEwI1d6v50Dxp3JaEyNNK",
-	"9JnJKzcfLKnndcyHDopQ17jJLJcEa4jjL6Xa/dG+tHt2l27ox5zez0dVX6jqdWqmQJKQhahhRxjFrNeB",
-	"qFlR9T8V0xmVsbJ3zdZ83bHb+xiEkBYSj+cXk2AekXE7eoQShZFJvM2oXBvcsPXfxRZBdg99M5ugs7VN",
-	"kCX4aBUc2ipw7IDHWO48qn5DrhIv3Hnw662AGYhZhBCX03SojkzpEs++zDIWa/F3/vUb1Pelg/xOgoCe",
-	"sMcVEnPdUxaNoDr6wB41eZ0ypuIQOUQut6OhIBrtq7LdfWCdYvITfdRIRTF0Pzv+5NZttZ1jZFU7FV2L",
-	"OD7nPmTNcMsUWhi/oEUu46vY3M0jTXTbqdUtzvBMduD3y+wMqYa+GPWHTOoJWmqdRyft+yftFLc8AV7M",
-	"LcGEReF+EOvfwMJ/4iBpm7lhdh49bJ+0uyfdR9XP2PYkQGqKj2Ne3LFz6n+zlj2J1N6vnM+ZXadfk0Lo",
-	"u1Ib7NKTk9NC3jZSgHjihWj/aQlRNzPGPXtMuNtbH6BDbau66tutbOXsOXTMyHCus9tvT/2AihLhtjZM",
-	"9pIAt05VF6rf2cQq2j+dPyJnbdLpnp1f3H9wYL283zy4Pza3H/PfDphC4OXADcfOM6PDK9DkGDddw1+Q",
-	"WmSjeu72OP827U4hSh92GRMC43xMEntiTMQMeNwR1p/ANMur5oCHV56wKpk2r2xGFh6HGDoXEzDi8OiI",
-	"Z3fZKzHOzdGhc1Sa5cEwBEvy269wQ0VUaWLM17KwLwJ4lu6T7Y+TrH+z9rjDparFteNwi/nbjRdMwkh8",
-	"IYKTV4zPvyAe5YxJyIDTXJyctTOvq4N1Y6alb6ZlDYF1sIuR9HWRrTiD8MhQK2ctYBtax2Gjb5keWhbr",
-	"usSCUAcWQckQqAQniuMc1lsaMZt50bkgrpTAo5W5dJ/cE1rS0GKlUU0G795eXZO0Ajl1Tw3wpRYH/Ism",
-	"M8okxtXm3Co1GoYSlPkWWUjBx0kmqv14yJSZ6DCe0TG4jBI69ZBrZUE4Jwt2SUFdk75dNSu1Muc9lRCa",
-	"DU8jVcP4rNM7OwClbNaWUarLv06GfwnYW/bXF/94/v76b1d/fdSCs3Yr6EZ8OH3RDv+vv0bF8spLl86F",
-	"k1f+HsaxMiVJESt8uHOREXaZdDIzmyPZv6z+v0acfNavIzbxa313dvEEeaL6UvmdVSAhX3l2/+bi8ZiE",
-	"21AQzCU2Xv34OW/p1BDAjdl8GLGgkbeKvVArT7u/NlJRufP2tNhk3KX5cFh4KZi/RZGxECHawI/JYgI8",
-	"DSu5oEaVKDSs4RNH8efEmu9ud9Z2p+TK4lTEYjL7HYSHbBJ8n7G/VZKAx4W1sAxxePMn7uW9qxSAkERU",
-	"G/0xoTx5MBAzBg5o3TsFwEPVjMW/njAYuawD6Y07kK1P/BO/jJ/RqRZ/jmqXEdg5t0nJxqm4BVebgMlO",
-	"zGN+u7zl1ie+ohDcu/agEXaVVjXSAexeO6qC36squM5YPUd18MOogytNl1vY5aVq4Wuy6+7WRU5eGqG8",
-	"awikZgTkiGi1tziJsA1knXN/eG9ubWbPmthb3V4ko7gXyYzqSRKKT8nSXbqReNDD9d1gXgiZZIUsJsJ3",
-	"4p0y7guGfNsqYyE4U8P2Bck0hzE8ZO/3IP+4aiOGQAWp3le2SUy6k0zTGhTIgeQ5RjgDyTRIM8+cSikW",
-	"1qoKJoIFYAF/zc4wDGwRHnTcsziIGGfBY2Rsay112+2YjFUsRyohwfh+R8cQo4oNjBLpB3OphBwQRPJx",
-	"X5sypRgfpzvg2G45qy1wMKHMp2DGlqEbHjVW4IDyZd9Oz6AgpxKoDCaV+uMcu818h24zzfLu2eYr9vRA",
-	"zSBgNGJ62cTDBSy7MysTUAU24hIEPq8pGcozMASISIyXJSNIXpxJFZzSL6+Aj/UkqQCIf68whLc8Wpq9",
-	"qnzLOvXYJkcaTplhVLYsdzEBc0vT44K6G2UWVi68tDdftOPLVEq63EDoCmN7oeJ6jCNdhcOI5/tjNYC4",
-	"z5saSH2jcbulQaGtZkBRzPz85Ok7cv7gXosMQhigjxYpcx1d0OEyuVuZO04urwelNSaUj+d0DGU76+wi",
-	"s7G6VTfWqghGVWq8TzqFCgxSOvv4cxkfdOvzwS9i4fWWIcFnrUzBIvoW0YGYeVV9GCzxfW2eKJsrl2Lg",
-	"JyhC4kt5L49zk5sKVwSESHhra4KaZc06XE99pZWzmxknCIxD5pxp9diqnMGUfrHAjH0Po1O6yZJbLcBO",
-	"ofxlXN8/b6SIblch2ghi/30zg4PctwaPHTSDu8nDLfjsj80kxyBBaapnGIY2z/3vj5cn//j89ezuP2po",
-	"P8HxtHkMW5V+pWu/Ltq119lMWdbqcVauIcgp5maJKVNGr31TGVt2L+5vYst99gh3YDW9swQmU6WAHc/a",
-	"n6u1+zDL704p1+GOfv7Gnd/+agSrsRWNHVsUGrFJW2M0SyxlRz/1AB3dlNFfNPIq+mDQy87DW8BwIsSN",
-	"OjU8M4PyMPnfQbIRg9AYApi6xsac6rlhaqWFBBsEdyVO5ga4NQrv5TMb9hXO3OIuOG4D1hPGtXULfWWl",
-	"BOpQcByKq419e8ueaTKEiMEtYB0wqhbv97m6GRt7d97buTFjVOo1S3KFA20VxJsDYLdgL3+w07IRVp9N",
-	"0aOdznCQv7y+fHpy9ctl9+J+Mj82+I0Q0zy0xwx0QYYiXGYtdv3nzoMH3bOLi/vtdvO28+eL7sUD+vD+",
-	"I3gAAQwhpGddOhrR+90gDOjZiF50Aho+gAcPaBsu7o9GF2f3w3YAD6HTfhg+HIZeptqc70So2gGeXHn6",
-	"1voxKXF73n5UTd6WRen/8/Q/M9K18fVTg4WfGr1PDbjV/c6nRvNTQ2BFrfsjcI1/NJ/BP3lkX4YvbdEp",
-	"FjtZSGPDXf35zDhc4afGXbE5MGScoobJU74dPtAV7vym7Tkm3SbdWizWDf9+34jsJXcsHut5y68zKW6Z",
-	"3XFecnkhkxNdhgdOHPRxp33+8OLB/axoo/Yevy3XhXezhH5t2JQJQzNqUpC3noPnMmr0Gqe2pRUdF7H1",
-	"KwTKcgA4FEWOsJ0yENEuCdllq+5UY9Us+jAROUB966XEkBmLCfBW3gkuetMT36/DiREmPWpPmpLEQSqm",
-	"hmpfwxgKP57kmRZ5brEIplPzFY+3QAbpGpVfYWmbblKXpdJttxPDLvU2bFndbXftwSg6I3MdiCn440Kb",
-	"T7IE3XPBsRuYWTG5YFFk5iygUjIfFU/sQktf6QhtXb8iGqKIzFXqyXgnFnhsQCM9aZIpaMkCP81MESPC",
-	"JA3SBJj9xAIoeMvfV9uIWSCIZiL+k6puvG3EHPDbNPUFV8h69/nu/w8AAP//",
+	"7L0Jcxs5ti74V/D47kSVb1MUSUlepLjxnrxVuctbW6r27bb8SCjzkEQxCbABUDTL44j5NfPD5pdM4ADI",
+	"jZlkJhfbVc2Oe8uScsN29nO+87kRiMlUcOBaNc4/N0ZAQ5D44xMJVEN4qc0vIahAsqlmgjfOG+9HIIEw",
+	"TZhqNZoN+EQn0wga543ju85xKAItpDpudx6dtdvt9hH+54H5z0P/q/1f2Gk0GxL+NWMSwsa5ljNoNlQw",
+	"ggk13xwIOaG6cd6YSXYkYQASeACNZkMvpuZjSkvGh40vX5qNZ9d0uDzM6xGQO5CKCU7EgMxH1IyYqJGY",
+	"8yYZCEn0CEj/xeDoFdXBqG9uopxAyHR2WjeN7k1j5ViXh/QihMlUaODB4h1MI7owj+VH2Dfv6ZP5CDjR",
+	"I6bM8MyYKFdzkEQLHA+VEQNJzNdBaTJneoR3KToBMoaFGWwyFOCzSeP8Q8O8uvGxaLVeioDaARRvLI5g",
+	"OhWM6wnw4l1OXa+y1cHOtvptfPlyOo1Y0aqafZ/GtxFt9n1OFRmIKBJzCLOzmVOm/6vTbqzezneg5eJy",
+	"oEEuf+8KAsFDZbbLvIzcwkC4ZeTwSRMtF5lPnq1aignjbGJ2sBPPnnENQ5A4jvfv31/O9Ai4ZgHVsDyY",
+	"n8Ucz03qpux8HwOVeJpoNPmvm0ZAJQwiMa95wL80G1Mq6QS0YxeXQSBmXL8o2Q9qL2eHsv7c0G6j2WDm",
+	"JVOqR41mg9OJedK9rsfCiudqhncu7+tlco5Lh57cUnf4eOyLhp+8cvspPEWGWzZ6y47rDjwsGbh92/Zj",
+	"TnHHX2CxPPJ/iJkkYs7JjLN/zYBoQ0eWYzNFAjGZUB42iZoFI0IVoeTXX188bZEr4CHjw4Q7ujuXeSah",
+	"Q8o4igM6gHMjzIbsDiz7HTCptGPCVlCctElIF6pFrtPvwLdSLvQIJLkV4cK8T8JgpiBsEeQWlvvQeCBG",
+	"xJA7ppgVRZpFERlzMecXhJJbIcZm+EyR32bhEEJCOcybxDzoXkvmIxZZ3mLfojTlYY5BPwhPBo8G9+Ho",
+	"JGjfHp3enp4cPQrbcNQd3A/v087gYXB25vfXSvxkh1M7c2S2ZiWvop9eAh/qUeO8e3bWNLzL/94x/EFr",
+	"kOYb/+fDzc2nbufo5ubTg2cf//IfxUdigFK4+BT3jYTvx1J8IWaGgYXnuBBGYKdW3m7Laadr5aoSExAc",
+	"CEQKSDCi3KyrWTjGA2iR/n/2iaZjUITyRV7sd5ArFq+T0xqqLtD90/z6FAvm6GkhW78058/MX8c0/YMi",
+	"AY2AhzRH3t129/5R++Soc1pCxOYLq4ad3rn20aOPn0+/HNkfuskPxbv4lmq2gpdO7eW67Oi2hB25123P",
+	"j6xWUaCgoXbwuo+CXZHZ1MjW10RZid8kVJOJUNrwhx/fPX9CHnRP2/da5A1yhEQHUYQahXnIhSxXPwqP",
+	"mRtYKdXdL5rN1ZTy51JMludj/uo0TW44hyaCt8hTGNBZpFGD4WLe8oP51wzkIhnLwLyycF3NiTrSbFKs",
+	"spnhXIvlwTz2elIynOxYKFkAlYQiI+2bz/fLxqbFJiO7ZhN4MxiUnVbzHBGDQd3jOig5ruZ9PTEYbH9e",
+	"rxdTqKCvEPNk3dFD2egXU9h25F/Mw2oquAKrNSZjNVN6LmYcZxUIroGj6UmNmm8NluPflLVa4ul8Tmkk",
+	"lfUaGAwg0OwOelPJAnxLMJOGUBeN88azX981kFUL2Tg3j39pNiq+HVdOgdaMD3F6FD/jl8kqFL1gps0Z",
+	"mDA+02YVOt12fC0EGkaMQ+rq6Wm72XCaQW/OeCjmPaOLNM4fmQuzwQBkD0kk9VByxRojyaV2sxHQqZ6Z",
+	"v1E5ZDy59MAMJJxJXOvkzydtcxyQPHuB4AMmJ43zAY0UNL210uNCsyD7lYkIrfHSm4I0+xYfpOeoXqH6",
+	"Yv4oesYi7w0AzJ0Bbnun3U6uDCVNv9uMZ0oXqDy79ZjQT8n1+wXX44VB2ys/C6M48LCnGdoyHz438otm",
+	"NyE9ui/N5bu6mZvO2l8+mldPGA/Te/MBX9bptvGqIZ1wFkEvYhOmG+fdzB9nXLMo9wEJhjLMDtlTYJZD",
+	"RUL3lIZpepUMsSWU+R8SBo3zxv88Thw+x/aqOs5R4VPQlEWWWquxl5TbyLtiir7nbjvGe/D1j2n4zro1",
+	"VlD9VIrbCCZ/KaD+wB+yOxqxsOdcJA0zbpyDHbL3nIQCFOFCkwHTqEiZD0oa6BZ5goqh1S5BSiEViZjS",
+	"CnVvBRxVRrQZkJ3iHXhUBgwiwx2M+n+sNJVa9agZwQSUokMcnSIxxzRnwhJTUI0bt5GnaKpnqnF+ashC",
+	"M42cPD0zZueFq5Cw3eNQBOp/5hen8rF4a9e97CCsXdUL0rcL1SeG8hUBGowILhguKy62Fk4pb5mBPbFm",
+	"0mUQwFRDTVGQs6orG+jONmucNzxjaDai2Ee2oburOvH5uRYs8y8w1db8C6iUDEIiZtoYvEoIbv41SulU",
+	"igCUcvaqapGXQoyNZprz4zWJkPYo202yBqm1gwt9iimqTrsMV1F2fB9Oxu3mU8Gh3k4acQdh73ZRzUmE",
+	"m2jd1T3UPrwF1O5cd9rnbfN/f2l3zttGzd5AYXCPOPH1VLbIT0Ykkfdwi7o58FDlPty9bj86P8l8uM6R",
+	"NMcv6qHemn8pzqbRTNs+lU2oKV3YRc0uUOcsPc5E/lhBnjC1wqHEz3km1XCMAZATgZzgCSrTIMrFf1Xl",
+	"bK/Su658/tK0Wv7veOYbz2ZSTOH4MciIcceYe3W0SXygUG+aTcNqB96FQBrnnU0UgiK2ZAjausLSygB1",
+	"/q6Yt+R4SNqzlA6JrOInRVGUTBDgKBUFWPWi5bCB41B8ELFgO+0DtS9Nx8DTisdV2u80ElGorKVrjkeL",
+	"XKpxHIGK3TnmRVbjCEZCKPC+RWv0bq40PMoqDeYzGGlyQ85oC6nJ7EpRMAMB67syhlGiMNAoEnPCjKJg",
+	"lrJPFF0oMh8tUBewfu0NTMKs1RUIrmaRtkbNAKpwlBCGEjyrnziPzcRuKxoj/9t9raWttllHmESUD2d0",
+	"iKZAIwQUH42PsXG0LF2mRpdiyph/6LNsnHfbZkvVFAJGI6bNNJ6CMbxFJIaLxioWVHlP7eqXbWkSVdhY",
+	"9X8u5C0LQ+Bb0d4gfktG52fKR5x+UESKCMypwzPHeBDNQud1ElOw1u62FHaSUNhrf7BhSRNPBrsr0nKT",
+	"JBO6wNmFAieG9PPTarVr/dpGjI978GmKhkt+ec1FMqKKuBu2XMFOzrDJvz6/lJmx7WI1L+0nMVyT+q7R",
+	"mefUGHDTiAZmmvnY/kyttFMqGK/J23pjWPSkfWVqwX81ooBwmJNcdAZFiA9AObVry43odrMbgXEuqghG",
+	"Vgo+t2RtFs9mVwe+n1uBfjK4pWic3SuuQXIabelfcC/JyXcUaGRutJ+5FHxIBCdiJoliIbTI32ZC21Cd",
+	"3w8bkbLRq6mQmrAtt+ss7RC4JOg6N5JWzKRa9gO4SeyGXDLfapFriCKiZlOcFubV+Fn1cR9eMj5+c2dj",
+	"LHvkSP40NFHBEYKIKGzmiZjcLiw9gSSoynptzJ+eCLTeWu365iwt/igGne2cChdo3fqY0bwWep0qtn7/",
+	"uNC9Ab4l66GTYD1YLqCfTbjYRi6fZuWy/3Zm3ZNB7WjRs7NBHoFHkMV+ujiTwctvLYiCeKG93Zsss4ZP",
+	"+nikJ1FmXRs3s3b7JPgfRhtbTIGYG/BP0FiTu5Mn5ikdukQpVMEZJ9MI/UJChirOnEMeh4N0Yd5N4jVU",
+	"Q08MerdM6lHjvNF59LB91O4edR9V16PRl+H05cuQEjca9F1E3m2nIBrsRhX2ry8hsVRMe2Nl+C0GJUJm",
+	"XvucsmhLlWKael1vYN+XZ5eG4H06BNoVcVaFkUrknf3B+QeNTRpCwELAlJRtOWNKx3ihMyOZAOWY4pKn",
+	"0qIp7YJec9+3K6FTmaNIFakkUXRltxq5TXsXh0R3tW1xyCCtcwAPiR9K4rQ152gpN2ZbPfBhao/8Fw37",
+	"AgiXZVfxyHeiaNiEXO8aYMEo3hlmt25CQyDGhPvSbFw5z9xzCYWZoXQMRkPbjlj9R67oXe0QBYaezVMf",
+	"No9XVHM378mFXNsb7By+9sysc40WeDq/fKx8jLIbU3CY8EIzIRz8grIkbg42ocjllPMIbHxCroV4SeVw",
+	"O/N7SheRoGFPC9GL8G15TuCzj+6fnZ3cJ7cLDWpbznyS1Vl9UqNRFP0YsoS/NMhdaa5Ln0YCvxbiFeWL",
+	"rRbWjHVC+cJHRFV6Yc3bvQPbpm3NeIh686JFrmWcOMoJJROxAx21m/bOCkHMyEhqZJnlXh76TpbbfBY1",
+	"b00ED+CC6HiiLvkK89+PMKW1nyON1KV1FJLKosdh/MrTeerbCc9Z7l15YtHWXQbKHCkUAwPy9s3VNTm+",
+	"6xwrUIbolU0mvrUp8njbthZIJ9ndl2J4ZHOOi4Vofga72NrkmxOmFFoizlMhibiDvAv3/fv3R/n6glUb",
+	"mi9H8Lt6R1lEbyPYdkfj9+QyOhTIOxYACShPuT190NvRZYpcI6pBXjgLTNEB5CLeOa/Stk6ZvDvYTyM7",
+	"wIL9j+e7Gx/NlEpN5kBCmBoSEDwVe8Fsga9I6c43BOErCBm9xolvdTjiF/Ym5o09XMsiqkdJgvv9xH7t",
+	"yHz9nOR1tW1l51lWduKoMEXKm/3xiJd3vnAyuxalZgxJCvnMnEE0ufw4UcL+yu9AsgHbkh1jvKw3S16W",
+	"o2A4MjcQGobSsGQ3ulhZJAvQLfJmioVxzo3F3M/oyEKPCs367XYYxakwxPwmLs14V9s3pUrNhQyxxoEN",
+	"Ry4lCAXaquVrJBmAvkQrzqqioTXWaPTWqOFSM1BxTsY09adlM2Vtlm8qo+rz8rUolUpUo+4vyTn+sFw+",
+	"5b+XentS+Shuf4MA095cjVrN+acShsoLrKz8iby0bRI28AUla1fLhZYL1qriclurqeB5jHxi9o0Gm4az",
+	"6hi+E1bwuNdQKeliae1xBPhBP3D/mRUrjrXEbs9rrHy8MJmSh2whzUnBevgQu90wDFQYjmRjxOn9ezNw",
+	"3MQWULnKWXdjQfFsstTpEbXb5aVPNzdXRTsWb8y6/bgCXMeU4bz6mWs2gX+a+/L75vfKbZ0dQPrFK7bv",
+	"2R3UphpaSjTvR4KELMS8D6eUxqkwaqE0TCpRDdVVCz2ajTGzzMjvsEsWRIexWZDQr0jP+QHNAWDKaGIh",
+	"Hgz/k2fFqfviP0lQoJEFDYcQ9sRM9+AO5GI+AomjMuZEEt2VMGRKg/XwWdkRS46Pq45MTslLsq5wSE0y",
+	"99X5c2PM3IoZ6py4qLtjA7iiuAnrzs1LpuqenXiYlcabOaRr2Re+ccWYX/m07XqnXWuYTC2GQr5qO5ub",
+	"WvXIYuZ0zypTRWInokoTCVQJTuajhd9vVDOdU2JTcZKnFjyWi57nIEUHnvEejUCa33xpNnxi1oGxRDNF",
+	"p9uMudb6eK0tGebUFv9iCU7qJzOmOAQy41hsa66M2XRaMhh3VxG1uX0m85FQQMRMB2Li4wU8FJJwQ/NE",
+	"iyhMbUG6gn9JmDpSchNqJmcpNZDMGVp/er8WzXli2Zrq3tYnuXoDfkU5HULoNcClATcbHD7pXjCTShTU",
+	"gb5ycko4E8QQ35QOobVWV1079Svt/Cwr554XoT6938WPmUqn3zpBQKPImHs2xySn03rhlvCrWyEioPyb",
+	"KTm5dcvpKfGAi1dS202rc3xK1PmZAtkiV5oOBkTwaNFaxSFXk4gW8hdzY6HsLJ3HLznuO42D29bSsKxi",
+	"MDD/orZUyMIurWH4hkeLr6J0F2qbhXN0EbC/Y3Cn3rG/JBG788AHYqYVCyGbQW2Tq18Lm5g1otMpcCwl",
+	"ZprcGiGpIBosk8MGJm4chKsqsNLxuNUnB2EAjCLf+JKN0VUYVio8t6R3e4+nGAwUxJ4gXM0fFPkdM32a",
+	"tcXvyoCcvWszAyYTEvxc1yWQgQZIXpSSs+liPb+bmW1aax3xhcuSrsu9sQg/zhwhczGLQkwAIld0Qagm",
+	"ERgJQ0mS490k1kf3g8IMhKY784oYy2kxBXVB0NqwJ197rCvKQsKplGKunGwQLIACgeCdHFmRuva8Tein",
+	"F/bmMysg3G+dZQG7XFmMPMahHWGNzirwo7xZn0ESePKWnD5okX4IfZSFkRJETTHMc7swyppZSTpW5o6j",
+	"y2t0bKf420kWvKRbPNGkXHylpiE44HwnTndfdTNywVfmxi/ZhP4i0TQfiQisRG9irgeqmkwrElAsFgkx",
+	"wMW1yk2vsyy8l+bnKpOKdF7rw76FSPAhMlPBPcttEiXsYdMjMGNwuFcB5SEzDEThzbcL4rjLXk5Whk+k",
+	"591trwddWSbrVPFTTSvQFvHfFuzfr1yzyAO9xU5DV7LZdKg+zoKpzoVTdZIrQLfsBtl78ZRM6UJV8rEE",
+	"lAcQRfEnKuo7m1m8GT/r2qFlajI/F8rnuhZ3XYlecaQbCn4udJG/5zqt7uA9LWK0vFw1WUa6F+qwNRUL",
+	"Xzq65mD72rIRRKE/1nE9aPWD7fAb1mdm2ttQGaCqGNLQmUqxsJVCg1szxkn/p2c2BSBT4v05q0986Rcu",
+	"of1miZPmfeKUCSGIGLfFJDFJlbwxVXtb5Er6XvU7pWfBuEh22DIBs0TnNkZitXcOECpCicUGWWtwxWXE",
+	"K1VHvGkrZbMiMaxSTLOVuVV5SVykm1/BJ4aDq5Rdr7KkTdDv6XLY7B2GLaAWOAaYkgz5r3RExZqxH0wz",
+	"g/eX5rhF+vWSpp1Ip5rKtt/vLD1kpEpmlT+uluJ7dy5lyqW/B89SFs+lfuQGy2eLkmeVxyhUqfGlPEc1",
+	"ZXiBRbDM8iq+rLa6XUq/dZhNER2licaRAg6u6Ze2YOb+qxW208HzbBHEXu/cWEbIqmTyVHVSpCCyauAS",
+	"XfnH1q56fvypT1ZY4Bd8OtObeGSpV74Cysmt49C2bNKmbGCshgUjgpvdIkb+qDReMLJJtKJQc4eQ3NJg",
+	"TAZSTAr9uGladXFuW/W+lETPuL0X7TELeMlFTM0X3jxwGdFK00UxhZeAmKUGgFbXMiixsR4Lpso92PWI",
+	"IrBrnCMXGetRO0vWegW67c79tJegXeQlKEVSSw8RvQ0lY0wp0WZMCMJtXrlyKIUOi0LUttQwHpUPgo6A",
+	"hilIWLMyyid8Z0by4GT9OApB4lIDaS8DD8FUpVdiIAFSIYbYrChz4LRXjCOPvFJ/IKljtNlIyiDwUkN5",
+	"UO0Y05keCckUhGRi2CCJ6FQhmmydg/3w4dohb+0+W0LgSU22kKc9ibPJ5kyPXB5BYnwmVLHMJcpwAVdt",
+	"9fqzj17RzMKddc/ut9cu3SQ20HwuUBqV0Ada0n/TEMEIaKRHVbOA1vuaSrCO0mypvbQoVyMjDJzG706t",
+	"P2kOWtoOGr0BR+b1ZELlGHV/laWL9QtVgriYGuLJ0giTBBTgYdOThge5Dqz54jITqNbol6lNr6vwHlOj",
+	"u19+qFjsliAzPqUsrp5pWulqE4XxwGVGt57Ll2FNpjf2bKW0STtN3OjcqGK/ivdeGM1iamVznSF6La6G",
+	"RvMSBhhkO89BTqfgdMgAoEUuCb7eHNI2Ot8tj8b9b8asg/IFcStFlIbpsi6TgPLkLY8XV2/IabfzoNXI",
+	"oopfHv3z4+eTIiTqGNFn2dziQpIZZ1qdE/SVo+Ps2a/vmmQBHH/569t/ZBwljOv7p+kFf+T+t/rU5pRU",
+	"O6BmMs0iTTSFTbqOO1+SibjzGhuhapwRkzFU5TJvzuKlpT6zU+i0AvV4KIyya/TZomMdQJQweZ9OW6Ay",
+	"XsTuDXwLF8TMhAyYDXtUS3HDJbhmTjzEkYZOe9l6X0ZwTS8ZSu4UoutSPxXu52iLydzbwqVppdiQmTYo",
+	"BAXAyyMhvcYQzy4+i6cn3fZa+l83wzzKXWqG3SLOJQYauBE9bvsmdIGnsUwjWy95ykH10mM5rWNZlGpb",
+	"+SUrGVAWZnelDHzutw5LTuy2URmM2B1kvnxy/2ztXhVg+eaZ2FPm4GRuQc8BuBUg1sXWjC3H+DzZ9XA6",
+	"xAjhWlbI385aTuZ8GgU+jOWxVzC395+slnOHbZGtVuKQ2NzBdjDaD0b7wWg/GO0Ho/1gtB+M9oPRfjDa",
+	"D0b7wWg/GO0Ho/1gtO/DaK+QiLA8l1LVsNhaKrMZSmyaUmG8UoNYVo3LrcgyA7jUpChgIDkWXKZ2FeuL",
+	"BeS6gnrSEmXpTBcJoMd2E2rqCs8YYt3248SJPuYo9F0yVx8RNvqUL3r2jn5B+kF8ca0PJq6VqJ0lVDNR",
+	"tSwR9HkmP/aCAA/kYqohtKkZtm5z6oiOEte+KZdJ32232/Wqbq7TtEyxqRSESPvVkzGrpybmiD6TpJcM",
+	"sugMPbF5qZvANOTSYHOFa6mmXP4vMz6HKHIYtUgAge/Dkcoa7E0MxxxDktuTBYQKIsZZ0AsiYQvqEQKm",
+	"uON5ek3Soy1ciEgE42uXrZ0H0wpo5LtCkpAuml5uWNK9IN3T83bbd3EH2+8XDx3N9ZZFvMSsZvzjjx/a",
+	"nY/YXvX/7n5oH518vHf+oX105v9kXn2vUG12Nv+zCWXRc2H10Br75wu0M+cr/mNzqeHoukoSMQZeUrTO",
+	"+PiHGH/NCMOJkMYacbjbimlIIKrGHLuDFBWzrN5iO4Kk8rx4n20y6WaYMDR5ql7VcXqti/mTmHOQLfIi",
+	"Bos20oQv2QZldXDuU+snHxqpQiO1aXloTphksZLcsU91fa8J4bLTM1kChbJyhZ7Sxc9G66qWDJhdI1TX",
+	"CtZoMtWLc0LnlhlUMnpwDG8GT63Sv8okyE3SjqFkZm/uQEoW1s0MDle0pmY863Lw5QZLO7u3xVm5HK7n",
+	"daVV2XtAKr0DBfni24P9pFPpy6NZT21Zym6kfaGI5saSmDHtfl0hoQsGd1fF/ZXzRmXKzgrMeqaJhech",
+	"lplW07+s96dMubPQoc6xq8ZlmfHxfHKlq1LMFUjbZxTr+S227ADmFn2/kIhsm4hijfPNnXXt8iYZiTmq",
+	"tdb0t97UmapTiFW1xo0q3TNvLhzRC61sYYPDRxOSSBhIUKOqAylM+LYrmisLyYwks1DJPn4sPW/7J307",
+	"6M1D0BUrznPqyq2wQmwZRWuLYg8n7AtJzSJQOQ0GwyCorf9QfJyLerRVKjjwndo+r0DVW1E/ac/j2uoz",
+	"+GQ755TAmRm69wqspWAf+sE5k4BGUdrPu/Z7lYku7iRXUhCfFqSFVmWmTKmsHmbKAnSSzGQxSuFyg7r8",
+	"cP4BVBZVoeVr3pfHuLUoTFfhpD6WXr1s6dnSWYyJpJwcN1ESY5pMqbKnxe6FDRJGPCplPmcE5YwjS+uL",
+	"qJFFsim9Z2e4H/rPYxVtwQ/OMQ/A1c47nGimYtvGY69KEaUbIeYNnL1zkZxZ3G1vzSJyYTp69PvHz93m",
+	"yZcfj9yv7aNHHz93mg+/3PvP/1iN2dBtlzOY1bBS69jP0pkfaT1V58fHfoOW/QVFK1OdaSUJH7mgzaN2",
+	"ez1LW7tF27M4x91WMrFy3rV/lSf2+37zwtiNgUwrgV/URSUdSDGpXmHvMccK+IbFuYKw6fqnqRQQtJA+",
+	"gt8TeFMVJIMCn171gaZK2dfEpJI6c4eBqIWVthhzL3FUfx1Q0W3RRJ8ziMJnUtZW1QfmwRIRe45I7sex",
+	"I79J/jUDuTjGiFKTWOz944JeBsuMOkE5LYLLEA5JYD2t2eEmLyxeCwvHuXfY8TrEVwzaceXox53MOC5x",
+	"YSX+jBtdCRUnFYPqLpe1xwXa+dS8EKz6wGeTWwc6vRxLmtmFW3o8tSDHtvEfC223v6aPVuX+jk0+ZvpW",
+	"fMpdWL+vfhRuoUqp8Webb1dva5exW8V4feDGPVU4isQRWNObvR7HMYkH+UBfjSeWpyAdAsaqebwHGIff",
+	"3VyajXkyrlXP+OHnZ+8fb1ZZBwVjgGl9tjFgnKlRiSPq8lYhBBDCEjFtCFrZ7rDOOTinitxK1x5oUNdN",
+	"tuz1kjNsFXVtOLKkEfn1RYn4xbSw8qkW4WIs59TY1lFirpoW9c5m0yzIHGWH5QRNkuvQrJreGdfDuJlq",
+	"epemahIH7ewQiZtklNqYnlm91HSS7cPtrQmAoyUbDm1fGc8UfHS4gXlqKtPUYZVj0L8qM5BkkdcduL3r",
+	"FpnTvbmKkX7NlZ3oDjBwa5za3wTjRV0W33CwbYZ94zRCIwk0LHQrFG2ge3HRpP9qROBVJOpDx8YJZhaB",
+	"I05aFByj+QruwMzVw2oyhRmxZUiZBQZ1TIFUQvzs6rQxn32lytPGMjnHzkUT2WRLajOL7cT0yPUqy/n7",
+	"Ul/Lm1+bItJKFoAqUR0xe1wZVgE0GPkkYx5AizwWM44tZdGl0o8BNfuW+6byuKshensfUH5a9SHS6kGj",
+	"ZQz2MmeS+gHf6poxIBdWtiqAQ5NApID8ev2kgh6Wws0qRcvyRzLem6KTtZKa9g6RldDtej/Aptb9L7C4",
+	"grqs20jAyrN4O7uNWPALrI8342uLBpmQUjlUYWCULu/4mNMowhwQlc7Ldyc4m1RU3OV16QDnslK2CbFW",
+	"RPZMoc3nTCLbvy8SQ1KW+V7eHSnXNKUYAjVpkGU4JybX/KBaxMJWapuMjv3RDCtdNY6aQZkyh2vTMJ1U",
+	"06Gv28xpQ2zEnSIamm2xBrBRMsyuPLumw6oghSV9jOJlz3HGVBOf7GlJoxzWwRX8PvvDlBgkpY0LCiyQ",
+	"gE2Z844eurMsdWdJ1mfbTi1fq0XL9r1ZrIa1bozp1o9xMVjj2a/vGnE918N2u/3lj1c5tuMysdcwf5vK",
+	"atwwQXcfSaMrEyFTw94gtxhHUDWJc1kWwrxXNxP0O85Hzkyn6damdM01g03zksv67qm4eO+CqCQHhWTL",
+	"RvHk2Bf9UA0n3siCnhj0bpm0zuCiDFEfm+o8etg+anePuo/yBI7h5dMvR/aHbvJDIckPgYdQQPMvXJWi",
+	"r7A204kz6VIbd7+9cX/H5WjyyGlUqenc3Pzlf5kJkB/vHbeOPn4+aZ60i2ciIam7yHdmz+dRx84xiAaG",
+	"44xYZNudSHBp31JzdH6VZVvuMOQcD3xdqxTPQZ5gWKmuyWHT9no7rlPYhLmkX9ldR/ZL4859s3ih9kr2",
+	"+6bmFUS68+a2Mc1tTE/nxFBRkyARNYmlIfzXkBBGz3xb6T1nptUgJNzHTRLODkz6wKSrnK29Wyaex21u",
+	"mbyli7ht4nJoOVOXIKbArbU5pQtXhzClrmt40sld3OF2xN05ML/cdu2Is8hRZ7MF4mG1cHXZOi82aS40",
+	"qVRx5r3iHnam+gMR1mYqCCQUuM7f0oWyeZAeEATd+Fdasim0flMt4m2RKV0Y5smjhW8Ao21+qCJKTMA1",
+	"KBMeEaWw00xxrh/mf7lHieAXDmRo7r36dgrETqH43bPbiKmROQe9MZS0TRqD7aYTz22DD9li8RrLX63h",
+	"ijs6PtmqOEOi6c9K6hSkRrTiSF4tuW3onDLN+LBnNk6ENhoWAKbmmQ/FQFrZjyV0VMTa3kpxG8GkZgjv",
+	"3fMn5NHp2YMWeSvFUNKJIpEQY0I16QcihH6TTEFMseEQDUnfpuEUVK2XpP5gldKFcxG5vuBr8nuKvXLV",
+	"OWEqS6zAVWsBDoKSOJMrq/5BkRdPW6t9cAWhQKYjWFEVUJzhjUdfhEjK8GkaUcZztUQzyY4kDEACD0q8",
+	"wjws7Wt96dx0P2BXQ0wtc6oBwqngt1M5jlSGPc+k1zs58KqfecqJ5/Kb3KamVr2QTuIAUE3mHQ3TVPUs",
+	"fHp1WUgagbzL3tg9O+s8Krx1XObjtYnH/hVvfnlb7EZVGTmp2LDwtk/Fpw8ZaWBYZZPcUgX3T2cyWr8J",
+	"Yyy9MJNs4prYYdi5mG8Vrfk7oCHjrvCgjtdMKD2UkGFnsymGS+e8uAn5EvvDtAV07yZljYXKmkuVqPqt",
+	"MsYdjzn1yuI1CYBN96xCMKVmNaMS46XmxVbV8eKnGJgPg0Glra9mU9c/EuUvFkfakoj1x829Ofbix3Ix",
+	"mdqK1d27Iux3cXNF+B0EggcsYpvgdgQjCMZFgdO/2zQTbXPLQ6K0EOa/LIowfXVuhAF8opMc500JmIHN",
+	"+S1pYDhgUmly1m5XzvbwOcQFYvL7yvizU6uc9zeNaFC0BW+tlgVuF3DFXTabL7XHRxGIxKg7goMq3goJ",
+	"U+GTw3LRA7dJJaV532UWnz+0qcVLTTF18NaTy9eg7zR17orMd5vsV+vAfouUv3cQwmS6AX/bvYO3NJj0",
+	"xiaSRYyPPXnaHI8dBYuK1wWzdmvDN6RyfZcK1B7WQ1LJvqxkkB60sd44i/Cms7H+taCTxWwtheFbHesw",
+	"N+8lYDv/0uIlGDKl5SYS+pu4bOOEq5qQPXtx9WbTqTwSNBLIEgWmsqq88HE3VsWDLvAiJ+t4c3PV2DFS",
+	"UXfnXurtvcZL6EjN5QLT4mM+pUxu0AqhyKXuZfs5oYTDnDink7H5JQOVJENfEC44nGMamb/JCCJEGQlB",
+	"XhCvG5zHqNu+Q0AkxLhJFFinRvrYpFQLbhPJYg3j44pasnXQXDi58rV7FyMXbg/HE9CZgp4veWg2pJj3",
+	"AiElBFZNUqC17eveG1Fu0+HQMyMhEHdgvXgOgI/37Ox3h7H3Loa+rF85tj+gxdLU68IpiKgI7RB9nxKG",
+	"zMYTHDgm6rCDgbFAwwkzPElMVeFRMq91Scy10jyTynvLYjxMWE7lbDZmnP1rBu6yljP40mxcuc24one1",
+	"1UqKrVaLdMKX7C6uWBAzrVhoZbOhZ8ThwiqlWFJXa+XivoYW6lqFOh5b0QZe2SKn+pF2UKpXogb6EIit",
+	"xCX9S+se/x1l/zl5DFSCJP/f//P/9iugOlXMA3XPsILhXBmzISw1C63utgpK6iXmQ9s0MtdIhNXALV3S",
+	"NbNv/0mIELOumhhusWfjkyaGF7bIL7Z5udFsFB2A+ZcSL5SKHd52RwuzILAyA7GXflAEuJbZ5v++4q1f",
+	"KUEC59PznnLPAezuVnD2JcNsZs9T5s2Zrc0BWWUXtnAvC498lbqppaLSeudxw6Ki+kU7S0iDG1TvbKQg",
+	"1WplX7YNe/c9FNfaVPY4JJHAvGKGUScIyY+IXz6CKGwSFySMydi5fe81iUv7Jj/mb7Hbd6/p+qPgPYYY",
+	"LCIzYupivxSmyC1gxNhoIuZ+H7VvEucL6jFu/jyZRoB4RkISHxZqkjgS2SQuit8kDqL7wsO9h1ndz80Q",
+	"zTqfqh6PMpc3kAwBL7gxZLMH0kkFSSaBG8TqnIJm49o3o6/bjNzBBlEexoj/dCgBiOAeZt+X3JGX1LB2",
+	"i/mA4K22joyEwuI5CWNiFvUfL2xPtKN2RCWNd+o0KKjXvX65x8YG3TB23+miWueHzbo91O3psGEXhzXu",
+	"FN+kfxnRvwRzf3Ns/SJeZzj9m8Fg35KxYr7jV5KERU7YIsm2YsE2SUJMrdqSP28ilCZ6LsgCqFSpxnWx",
+	"jVC5+ChZwa0Mv0rLsHdR7s/nN4QKdkPYn4Gofe2rQ9cfkBHTe7AQ3ZIJS+6VVr1owYQ15lfZl/GKLztE",
+	"L19f2nl6gk1KeJ/NzOIdPwYZoUqxdLj/jgWMwSbe5PIyImMdYYtRjDVSRYKRUMCtCJPovwbpivP31yFg",
+	"D0GUlQEUPCK278UGlU0ufTAz9bNv3RyhW31pzPhLV+VVzp1Yo82ie/4OvtqarnEKcpjXlSDf1y6ta92S",
+	"govy+zUR3CIt6Rko+9McQu5/1qOZdD8OJHOYTFTPpPtxhk8X7a75VmQ7I+wbIyeNhPUNRV9qxpsoPNtO",
+	"O3HsPmhvaM2jayyYSaYXV+Y7PsCK7qr4p+eeMv76/nopunZt6xtAxSd/QPpv31wVeM9wKmjK2Q/Ewxlp",
+	"PW18+YKJrQNRgI+A4ZgpxeTrpm/Ea+zXgYgiMY+7JCY4eGirGsHlEsJu+A1/dgdykb7JtrcMZ5LeRuCD",
+	"ROepVrUjEYUq6elJtXNKYqqTkYj2++qG/+gcG350Td8aUKqm753prPl7DpVTGRWGaQXRgAhpfrFZtJMJ",
+	"5aEitxCJOY77hTV+bMfBd8+fkJOTk0dJynlW5cdvOY3/gtyCd65PDKdz+MRR0q2I8vCGm7+h6vF7IupB",
+	"4opMmIKwRV55jwvjZJJUTpMfsXL6nh0M5cQXaBNf79y64ZjFbAc/tendxKbUKvKjz9y+5wrzbbq2y7T2",
+	"XgfzoQlQbtSMGx5n6p43nlAJgwg9JTGmRKNjaENMgdMpa5w3Tlrt1omNeo/wdB+35hBFR1iUf/zbfKxa",
+	"v7nY2rCouuGS/PXqzWvyHm7JL7AgV6DtqB+cdR40cTcetk8e3DPLD3i+xrBwk7GgaThx7786d/lmY1i4",
+	"BpLCeqBiF7dzgkUegEoL0SKXRLEhN2wYiLLlFtgr2FIcRjUxbZGMQMKFUc5Q4iBot2tCgf4Jwc0e4tRt",
+	"fyqmyOXbFzHevGFPqD++CBvnZj0ccA6azVPBlWUQ3XbbZstz7atVptPIqZ7HfjlT5f8WSueDy3Z2Sc4u",
+	"pTnOZHZ5yx6rpuHylTFN2SUlYy4yZh43Op1//ePyH798eiIHf7/qPbhevP/bz2+GD0bB3Vs6Za8iOX9B",
+	"6dvg51/ficaXj18c96Hr2KybMDKjwvoP9NXYKA6uxRMajODoieBaimgVSJfAHs5O5CdqvU2XbpIJ/XRE",
+	"h/BfJ4jMkzBvC+eeDD6vHJiBntn9KJpXvG/HL7gFGc9w/cb5h49Gqk8mVC5Sk3QHLMXX7XE1x9B57Awd",
+	"0qFKtZZCCfPpKHBUeeRgadwU8bvH7tZjzCU4/oyv/lJKfI9hxDzPMrq/jd9azZ88cezBedUsV54plwOA",
+	"98+mhCoSMa0jKDzf6f5oby1IzJqTruGTPh7pSZQ54g2Lovo/jCBaTIGYGyygamPl5hUdMgtl/aXZOK2y",
+	"ra+x7ybe3ql1+1m75u0n1W9fccIu1VjFXcV5GoUp7Tz3J2uKCPXZYzXFpB9LFytOG9ZS0gloJNQPJYYt",
+	"KvqJ5uJP1w8KD1CLvEZJZDsDZQk3GES9y+r/Qycm2sZIOjbFqJGE6crofZ11+9GWBpRkPdAJhkf7CG60",
+	"wGPeb5FraqaLDWXFTGLaFdbPGTFAfjxtn9xbJpYgRSmPFy8ZH7thg9KPRbhYIRA+Hc3n8yNjXx3NZATc",
+	"yPgwJyESD0TDJaOQkZAKyC3mOqGvZ4qpws4Cq73+lUXAUs/EL1l12qVGfFM+8RTdQxvwiDpUXJulnHZq",
+	"vv2s1u3dR38A/uZOj0ozN6Q0zENzOGTbc7e0LPW08+3FaQoR6CBNv5o0HRjT1yZDJo7XgwTdrQSVEAJM",
+	"/Ol+Bwr0ppJ0JISCNObXLgWpg9VqUDQ7QJaJ0WwJxNrb9y5182BiB6F7ELqV2eAVaJVjgXsTukqBVsef",
+	"8d+0qF0ShkYCXpq7GkuMNDmaSi8iaAVKFXM36p6vxN3unxYytzU0wyZ0CMfqbviXT8V0o+6GxxXIpWmp",
+	"L7DV2MlLEEL3M5lQOWT8nLQvyJcq7/mN3lFLfNnX/TBTQMzNgf7hor46MGCRp+HTSkfvuZjxsLFTJ8sl",
+	"jsK6WPA0kkjQdTK76CyGIlCrTuBTc/070MFi3IdWY8feKus20JIG2qcBZ4hdgcSuquvX0sYtf1+1nK6j",
+	"zbbOUI8l0BDj6uLRfbtggV9oDCrueGmfCqf4+9KZiN3B/9poZSdgqFWVWiU+NV4Fkk6NJWKPzB0YRWQq",
+	"xSdMyB5IwXUSPjVs3oMO6RERvNAeeeU+XY0GELYkSwR+Yr2R1tOe09JUj/HeIGLDkSYdDEjUpAe3ImZa",
+	"byUCH8FMETMGYqPQO97M1Ecm8YrU30gXVGktqOUVZXTyxFFkPUrxb00W333vnGAMZ5OFfjMFfvn2BQlF",
+	"MJsgyOH++M9GSzqli22sdrTRxYD0HTJWH4F+xWAAUqXTra2J6IphaSqiyRTmaeN1ppsYXLrhSsQgCEhg",
+	"LLTeAAw9zUeLBLbLZ7Q65K049RWjkFhNBzyEkPx42mnf85RNMe+bKTKGqSaM2wAknYW2B7uN8RWoUwvn",
+	"U1hrlbooxSY26eXffvo7Wi4/X14OvRXz6pn572NK//4LuxyN//nf/9C3P0Uz+vviwb8Gf/t0d/Tq/fyX",
+	"s9+G/3x8+2v72Q7s1G6JnfrH9aZU1Lb+UM4XvyAJ7tzuzIwUYziOkQtXik8ciU0naPpORmqsEoCTOWVa",
+	"tchroQmNqdBlDUgIXO1UEd1ZRMUD4W2j8WGs1+FMVtb64rUvIUd8cXV6fEzDd1aF2cgCqkSVP7nGIDWl",
+	"bEWq/DWFtrWKNOOGOYYukTLmYhaFxNXV1DW0ELDk91ISfGcuO0J7a3G6rv720mUCqVaMnfKDsjtmZJ8W",
+	"UUhuZymV1gEPx/3Yh4IIHhfHMI0iOE4PUnRBztonvmpqoiC6szg/SxScwKRte5AT4DSLYRabMh4NLUE7",
+	"MzdUPufJCAsO+juLFrPFmdpogqHrN+KnmAZ6289EDWd20DgrI0wUNTOjZMZYj2oz0+yucxznbpQmQIUT",
+	"xhWCIdgEJ/eEzVlyZhmoMdG2tcrAFxbZhrZxzbtyHQXeosfDJe71Uw2++gQLcpzWObFNvpcPdMSUvvSD",
+	"XiOT3rqif8yuohPw2VVwNKEs8vG5JlYy8wUJqMK4FkoRbKCciJF/NVbFFNZA4yyDIkXxOsbgsUwRs0dl",
+	"AzDXGpXPmbAMcvWHbZIPpqdpdgeIfub7IpUNQzldIBlHDAiLL0m3VvpYYSneiTnmpdG4hXvRV331VvLV",
+	"GPKl226WVf51iurLivSW7DF0BwbFhs1UKRuW60yXHteaKq7tlQmXLfwh23At6fDWiTu8/TO9F3FTHovh",
+	"0xhKGsD/du9taaMTLPdNs5oSZuW1O4/O2u12+wj/88D856H/1f6PdtPdthwUj1uon8zXyJMU/oVjRx9S",
+	"oBgfM6nbSwUv6VZjZdON00A7NXL+HDdB67KALb/hde2evJ7VqaTYzPQIuDY7D2HlsNFzIW9ZGAL/ijpX",
+	"4sh2jKRJOMxBaYsYVzkx8EMO+8TsWHEk9tJqUi7NOBXjETJp3uetHqZcjyNkqYIHcE5G1DYYFXcgrS8j",
+	"Am3Tom2WMWHauidSAm1Cx6ASblku2ZqEWiFJ+aJF3nsniMtTn6PjRTmBmUp4w7p18uNp+9G9cyJBgVdZ",
+	"3eyQD9k0TN8+IBdJRgbguzVWjSIX8BTPFDjM8ywhRdCIhuwI+rWQlLyGeZqSPdDNSjquS5VPzBwRI7FK",
+	"QLhTb940aXR5YKarmGkazKwxPtH/enB096k7GR09mmr6+9E8POU1zNondq39wS3gua+ohd1KJVo/u6bD",
+	"she7247xHtdKtRg+LIErd3tPmMo6ItJK8XHFjSr3LVTFP8c1+K6Fy2m7QibAE8EHEbPlUZUSE66FeEnl",
+	"sHpqwq9czaYWce0VhIxem3WsmqhwLcQryhffQla+omOb8Bxz602FZM5wO/6c9HhamY+QlhPbKKAHTrma",
+	"U1bjgblWyyUOvpTo34gV/gG4yn7TMLamW6P9b0+zS36KouEkt3jl50XYwPTEWRHkh5BjlZQkCu5LvVJ2",
+	"vZgCJ1SROUTRhTPtGR8S4LascWJ1Xiw2s+a71WSx5fUtEA4MC8k8ORMuJJnQ0HCyhY38YcN6o8OSvnlN",
+	"D5/vF6Y9Gj07YUL1FuTF4BXVwahh7ecN1dwlrlSHTTQT/bauDpvy4dfNaDzw4u+CF9vk+PDAh5NgUH11",
+	"sLv+gbcSgSmxhP65bf79DTTJh/UG+s7T9DcQT/ZgonO7ie5jbJBko0xisH+F8xjuYFX04P1IoMBoOj9L",
+	"mPYx+6DWfAQ860O6MIINUZ86thVIaQzgmf3+7ryqNNBC9qoyvA42ey/nRrbtjWV1PbcE6+VLbQmDq4Bw",
+	"UyWKpN2m79+F+d3rg+9t65vpFGymw25IbBv9cCV5Tmyv/1UE6oCdxNzOJ/anJigXtxBg8GyAOWI+Io0R",
+	"M0tgFxnibVYm3ld+dDskX61hMtUW4bqKeoSN+RxKuutDQyMHzKxa7ZYWrXbLQ99XZAuDTkL6tvS2598Q",
+	"x5MHVrw1GzOOgAyqcd6uT/huBVeRftz84ED7W9J+ajUJvbU08D0TfxrWbSv7szAo81wYFuF4xXwkyEDI",
+	"oYgzVUYU+y7cQYgX9QgWxibFDNXlEM2FhbKJsF0VPk+jKLFo0Zi9s3hvWW6CcZM4gpcqqNsqz2WHzu50",
+	"oV8Jhabrlv6EZPq9u2Z/Qr9HTMnltbSbKs4pWKpSOfy2JGlGQQqYV7ncBCb9YH9QcVCy6WCwlLtDzHmT",
+	"4JB8Z2LOgh/UjjJw0nNak4WDSSd6BMomLM4UqAtEHb4FImGKIjoTg/mQhteOUUE+liekYIfMhByrwaC7",
+	"TslpILVOZxlIrWQ2TCXounZvypJE7G0W1L96nsiK77oNX/thd9/WX043fYxhnA3zdzC8CAuGEGVlIxlI",
+	"MSkew0rs3fUDiQGm149Bix2M4M+WrVQLnnWXuUu3QoyxyVB1M7tMme+0rTL/l3bnHMGzEoKr8u6wkzzi",
+	"FuqpbBHrrnwPtktsDE6dfLhrrIiTzIcrfjHoZLtC5F+Ks0n8AVUncttp2Bb5uKjZBeqcpceZYKArhMdP",
+	"waQWDSV+LpXum3RC0L4NwRLiv3eyF6H149GPQfg9WmDjvPHs13fYX4oL2Tg3M1yC3/+w3AKwc3raTvXv",
+	"65inlu/qZm46a7vznIPM765Cuu+etr+sdlEbmqm6Y9DxD7iD9xw7biJXX+HtXjrw6ay3ZiPFHRrnjVe/",
+	"XS5es/b81aI9fxX9bf7mqZi/Mv//fPrw1dNnZ6//ViMlJxH6h2S52slyKY0pQS9Pa5dplapEw6zVS6w8",
+	"n+7nElxTxi3mpKRc2aZ056Tb7iD6pnJq4ULMpHKKYt+ym36TnLYfObksJiA43HAMDBojkGmjchZrt0YM",
+	"pHrDuJvySq5XY7GKkS8EB8RFfU0nkGpzQH7sx5y/jx/qO2Ls38PUZkUXNoOwT/miZ+/tG+N0YiblK0QA",
+	"MCjKU29WN9yYsMYIHUgAs179mGf28e9aMg/j6fuR2/x46xdLY9mHdOFa6/54C3oOwAn8a0YjFZdCYn/C",
+	"ZBVePFX3mm7FzctHroLTsKGLdKah4SIKrW27VbEDj2kSCKWVM75vuHmNB7m1nXnNX8awOMed7Jtj0cP8",
+	"xL7bfBw6PmfHNTEfsKvBF4h03XSPcaF7WIIKYd/MJ/9cXJ7KFE7BHJ5T/35Ei8CWKGaHr1MlrAIhcymZ",
+	"CPw1ooha1X+LSVXnWN32X51235a5xZmhQYQ9ThQEEjT5cTYlWpCTNlH3Lm54UlvTJFQlBzENERzvJCIB",
+	"2aiejZq7RceB+2JW94Yb3n8RwmQqtJFqR7/Aou+whLlwY2kSJbAObxrRBVpDHCB0NISxJV/bUVQPa/Yu",
+	"xVDqh9OT0f2CLW7WPmHXecv4e33FbBMdSLpumY1LMhEeaGOEvQt8/KWqxlNTmleWpI8t7e0lqfWgWh9U",
+	"64NqvXvVegMtubRuN4W9kMspScuNdygcLMTbqhyT1DPxI7ks6FWPx/d9aTbexjnKR5eGzaz/ePKEf+CQ",
+	"7fL1U1Yq5NZkTslMwR/CN28EJaFIMDsxlayFVOiaP/6c+i2XTF0AJDaLIgebcOEgFPK4JiQLa0L6Vhnt",
+	"WQXQmSgeucXCq49iZH644VO6QMU8WqRKm9KlC6jYWHGP6nJWGX7dJz/6QDxqvE41tnXqCUoLs30BzBW6",
+	"cB+3vQishnvuTA8cU1aftuMxqr+9hbqenVjhLu7M6GXT21wDDbLn+GnfP9H3f0B2yIYjkCX4L9uou155",
+	"bRb2zXPLZk2HpL2IIkoI7uGzc4M0a2/Dl2Xe1sx8s07XVR7frX2sB/XvoP4d1L/vWv1LyZmc9ndQv76f",
+	"oo+MvNmvk7Zebk4yhEwK0CpV5tj2IN4gESj3sTKP8uNFpuVxrDFYL3eTWEYDoW9zhRzHxy6R0V2YS86T",
+	"a1OYBwNf8O2ULfOKgsISnNofzxtm3VRx5qETSTIhyIrFtLaHeI0i6XYVUwZhhp46MKduu1v5mUvX6qpx",
+	"MAIPRuCOihzwiBMay2/PjT0a1lacuJoxeIz9/I8sQOx+eOh1ioGOqCJUSnYHRRzPDOUF/4Ys78BPvgk/",
+	"+fNSuDnRmFVljz/jNah8Q3oWRhBr2C89J0C4Fu1lGtEAirpr2cEcSPpA0n8WknZHegOxvSlBO+/IPunZ",
+	"GSgaoaFiH+o5/jjxTXKdE9Tmg/CsqzXOZy5tsXfgAQce8KfhAXiiMc/Fbt2+mUAIQcT4noW6OVVCMoWk",
+	"a4j6TrAQQuL7a/vwrk2PGlJW0J3CDfSP7rZw7v00OG5lz8VTt1dfnNfiwH0OToo/Lq9zp/kr8rq10Aup",
+	"SvUmEVEYV2i3yHMaaEXUDLsE+BzLnrBV7dioHLUWG/5I1ZWsrATbDxYDNpC3tdTen/OlEuiCjYRi88Jc",
+	"ZG0jmNi1GAuaTcAcgUOl9U4qrf1yehyTP1U8pj4uA+apV4dkWEus3wP2wgZwCo6MexICYHcWTAUCNsUd",
+	"Pk/ttTJLXfLx7j/TMXdlH9gMh6ECAIPbaxJBOARpqyxkCPLAJ3bCJzwpbc0nvgkj4OIIm5LszWBJ6oYn",
+	"VLruYRbmBOW89WK4UZABQCYou8xFzEteiyvbR+XgnDg4J/6wCvsrQw7OOWmUYI6VcBob1u1dd0fxNV2h",
+	"vb/hgNVE1qmIwYMmFmmZPwINRqgfuctz4Jrc0mDcIq9nk1uQiozonSFrMqRTi5vPOKEOBGKtbvDOj26H",
+	"usEkRlpfnZLGlJqtURtia2DhuDzHSTfOG+9QazjtNmpIcDfZVRLc7xbWbdqPHYT3ToS3X9k9KfnfRKQn",
+	"SY57dEMKQrlAcF70MqLL0UlurFR0gQp0SS6m0CJvXR0lYjMxpYVt77+4IMw1SIK55Sm+NUUzbu9pC+dU",
+	"IfqSm+ofz5FZmJt7ks/NrcFG4l0/ZGEdHJx/Qn1J3ME3zsGSoER0t0e2ekUXrtQdIbPoTAE6YRQAJ1rE",
+	"HYyN9WSYp/JlPrHvj1zGLdPjuuOQQeiZs30nU7byO0gyYrHiBlGFAxYx5FoXpC9By0XfNolkMVJDISM2",
+	"K7NLLry7IJEU814gpITAsYmqHHVKmXxnq7n3xFMPvPHAG3ehytIxuHT3WTD2npZBAbuUeKhXu6Aqc0Mt",
+	"F/vjhYjv6cxjD3KB00MwlTl2+/SsjikyRIwPSW6xXf25R1H0vBATZrAkcCDFJJUTgwgxhpny0HanHrkq",
+	"ymBkDh0Chk8QK9eF0uvz4IBKydL5OtgQw3wjgoEmNBK8kKVqufg+GSoKkZ6Eibj7Cgy1Tj81d3a8cKs7",
+	"tiID/L3dQh/t2Fe9/KFo/SANdiQN7Fm2BVGOD4lYFhCeaUFeSx44OKoVhemGKSPcMrYby0OOcTpB7qiA",
+	"ymBEJlQHI1CYd500StbwSTcxyojN+hFFiSoHyhwE2EdgJxiyT91sqsDHemhbK3awl7OFwULgT8cWisqw",
+	"8Z9VrZurAa9mv6+mEDAaMb2oOIrkge3GkttgLjJ7TLQQLXKFlXPYbLtkNIwH0SyEHuNxz+YCqFJXZOzG",
+	"dCtEBJTvBRT17LsFRe20i7bl404zXMwGuDZLgeBqFml8rjeAKhXcdWrxfWcmG7cArL43nKe0OD91bM8b",
+	"T0FOqBaRGGKn//IOr9Vd75YDrPK8O7o7wEkWOc89UxJphO+UbPHiYr9gkoihQTmByVQviHeCIr4dT7R5",
+	"hwiYIDaDBMQ8GSGeJAqXjP/fuq1Leh4/9YP8dhr5BrQawlCCpzRXArCyGVttgp1Kw1CMyO0pxgNonHfb",
+	"7UebEnI9Mn7BpzO9pzbNWzLJ2gu/V676LTepiM9ehuEWre2a3wKyzHeQ1o1D4+RvZoZ9dQTlMCSUxPKp",
+	"opQracrhnjr+HGMarWyeHAuc+h5n+2jKKj/kDGyHzFL3BOw5/9dJvxWtet9Zb5jyHoEBi+DCITM7HyTC",
+	"ECunQ3kPKSeCt8hjTGP3ENJK0wWxANCun5LRBJ0SJYEg+hW6QtW5sUl9lgBG9n9HdG/z5AQoJ/aKQ5cq",
+	"iO5PZ3pTRWsX7XoPGtbmGta/O186tKf9ntrTCklCQC2eYkH4/mT4MXLCUgfpy4Q7+qhR3MXJUGiLXPrM",
+	"KQWOYYs5dkUo4I+xXvAzfnR3XiHA/MZONwYHlNrYI4/s73OAcUjN8k4ENz98acaPPMg+0jkpe+TjTvjS",
+	"e4BxtLDTL/HgmE8f+mZ/0yTLOe6SUxIwElGXAL+isoQDHonIDvs8VpO40EQhNgx2UZgLid0rUK/xLSgM",
+	"+dogS8QgTns2So/SEnQwuvA/2HIRcyWkCxKiqwrD0xGdtgiGHCkZCDmnMiRBJIKxS4Ikak6jSMyVH5Nz",
+	"bDUJTeleLu4sDJ/RcxZA2gWGDTmU6wEiAqfSwDpNL9PqI2IK+4kIBUZ3VCyEOIkT93mFNue51TdQ6b4u",
+	"i9uEje1Wx7py3tArevenzMU8KE37CR8bcxHpOc26d8CuVyhOhvlJFoJaCXse0oWy9mnf/LdPtCB9Lfou",
+	"MJrYoYY1Ovbk+xg5Cl0VDH4TD6Iue7qaUv5cikmV7HFz77Vo7DKOF1KdhpvunBqNx6qiCbM7yXEuRKM2",
+	"bCr3/OlR+yT1/McdKWtP6cKv78qQG12og8L2zRS2p4bCEPfWumd2RfpbaGpVuMbxZ3OEv1iu4XH18pA3",
+	"5u9ZQt9SDckQ72l1efxcwkEeZ+XxH0lC2o7dqLpj34q0fYNJot+UXtYLIHRDPDUsv5rPOGvAubb5ZvYu",
+	"8h/7MAIaAQ+pbJH3DhLCPpPqksgUoXPzKOYrbWxzuA/ThTV1IlbfDtkRD9jQFKkunauL14MFcbAgvjP+",
+	"mFIiMG+fGxVyr4aEioRebUTgHd7/kk/5Sbd3Z5x8MGZGk2hxLw9hdYkMCcIM3B7WrGJfNYvJ6ZuchhAY",
+	"LaXY9rjCEa9JQ8017ojTk2KWUrUtSWFzetfbJM8yturb/4zKiJkFcz0YUKlkuPIDBZr8OJdMA/mLYfj/",
+	"V/fxvexs0u1q2inInvL2/hWGXqvZ/hUW6Bb1+G+SuLFVx5qk2G3J2aQl83i0dh5abD+LjzuNAlRojVSh",
+	"3VHlbqe7yOk0xLTKvIzL1VXrEHb8JuEA3AEbA9soGPD18ilWSBkz/iMxGKwGUDP8DwG3sMDB/AGo0k3i",
+	"G287J5ZtFi76WCRh3lwsJ67ZBN7g3P5QvqkCPvIg5oV1W6whFlsZQ8m+c0duK7fq65AXjVQ7uK2+OWIj",
+	"lr1+TzHGwpz118uJ6Vi/Y13bXMwrZF6dF9nGQCKjewtu6/VHTKumTW6PVVFfS2v77htTHJhNxFKETgTe",
+	"ARNiTXUJg5mCsEX6LwZHaPX2yQRraZkmig6AaEEU8LAMZ5qG4aZsaydmdjXmU5Gh1GQZe8xIHwwsmAHW",
+	"8GTqsqs3qtyZfrdJO8vanSnjxgWNCm0aC7ouxtLACe1vJpXqniLneVmWPHjBmVVxabkrOecAmKwMAVNM",
+	"8INgOnh8vgIAhZO/+/XveM37+LMnZ588vzrwsxsxdIj4/PtGfGL98pYG4+88xONVkHVm7GK6JuMi73NU",
+	"icBBiF4rbxL1ckJDQA12LmZRSIawHgr8Ggex1v8plHPO+tpz90lXd+7K+VHbVXuuQd9bBfYmHc5ndmWT",
+	"XtYn7cqKC3qEJxbVhfGeBWZOVinbtvrfriF4Dbdj7jiv8hYsUdQBy3Vr/uwyZl2MOaCc3DqFGEIy+G6r",
+	"tYoL2vOFWUPQCgMnji+1CEaMPPwJ+gxWgfPZmvXcCf2mxeu3s8EAZA+jJinabpdxs0J2JGHCeJh+wQfk",
+	"Dp1u+2OzoSKhe0rDNP2mTcl5f5b8Bgwf0Phnd9CrylXrCAMFWhuhulz4bl1NvWCmjc6d7Fq3HV8LgYYR",
+	"40v82knq3pzxUMx7IV2oxvkjc6H0ILgrec7eNnSJ7Q17EyqHLHVQHnRLz0+ZwHI4Lz0uNAuyX6kqFMtl",
+	"nr+ChX/Z8fiGR249JvRTcv1+wfV4Yc6w3UhuFnsVmqtorL5INZcNZZgdsqfALEcxrW5KrE9BUxYdkAb+",
+	"CNbjAWmgFGlgGY1mLwWLqIEef3YZICtBCJY1iPr5ZLl3HGAJdnNglg+LAzZlikDIdKalyHfprzBaVhUM",
+	"AxpFxOsoBSAGt2Cr3jLqcjaQFrcXTPkvMKg2B2kztiBEJ0eL9K0GdE5Q0vYdjCyzn3I5qBjAK0wz3Vrj",
+	"3kUArIZCvVadfGTVyW+lWh/YyyGG8dXBAvYghiewSsq+gq0r+T3kCA3phshitJPYO5chJW9jr8iSo6SG",
+	"jywIsAlTmV/MXj5gLRbltrjFibM3IjEcYtZIuk+RvWc3ri0jz1T6zB5PqVJzIdHiKfZcPeOhTUJxI/lB",
+	"ufxvBUoxwZVFC5pKwEp6/0LMPFFj66mz6SoaAdOpBIIvgpBEbAxm1kfMv0bMuc1a0SLCNhbm1Bd4v5Cs",
+	"3/rBbwMIhGJR95KFaLi2EmQkpAJyS7UG29fIPNJscJin76YkEnyI+fAFt1emIz8Xy7Cqyc7T5d2yj4d/",
+	"BO/zd45g933DgTu55rFkpgklfA3GIabqeCRmCozazfhwZbCRwxyUJnLGbZVFE9sNPmrbJHvbYfDvqMU3",
+	"43YLqmm7EDZTbfJ8T9Ymztq3GxMDz5iU62QsiARqfmDBCJvfyNBWjyP0uGtwUBy//Dk9pzWxy5/FnEwo",
+	"X2yATd2ph029w8DkgHGmRkWtENtJE+NYnaCd2+6K/Kiu9ddjvwhb/BYvXk/OuG3ZzBLfS28M6BzsdJqN",
+	"SAwZ7yXNnR80G2Kmb8Un9D2fov9Tghr1tBgDd45lL3Ea590vLjWrfCpYkaElGw6xi2PSSK26bpM+Ditb",
+	"Oc74AU26OHyXPhSe9ip3KsjynpWhNeyT47bYdrYy1L4wPKZF3nCXZDCnKaUE2UUmZ5Yp8ptgvIg74GHL",
+	"sYccUXZrEmUNKrOjcrGBjY7vlSWWohP8Ips5fEEiIcbEranhirhY8wR8yLVM+brqwnffnsMcbZsjg7ma",
+	"4laEC0zZVDGU1IYHPyV0s73cVBW5m5K5FIu+nci9JAPGQ0OWbpCug7ctz5YzfmuOgULkCKQwQUJB6K2Y",
+	"adsrOBBhSU3Lu9wo/4ySNBhBMDY0edrpNhtuKdVWudsl7YlRJrsmTXfAQyF7En6zqeKGlrX1C0zB7ibV",
+	"5A6kkZOk24x7xYRAzd1qdmueNGZLMsjjSuMzi1euPtihntZRHzrIQl1PJ7NdEqwijr+USvdHu5Lu2VO6",
+	"plVz+jwfRH2hqNeplQJJQhaihB2gg7Nec6JmRdH/REymVMbC3vVh8yXJ7uyjY0FatDye30yCKUbG7Dgn",
+	"lCh0WuJtRuRav4ctDS/WCLJn6KvpBJ2NdYLsgA9awb61AkcOGOFyoar6vbpKrHBv9B9JUGDhEUoae6d8",
+	"jZh3RkkEWpudxT4rJGJ8bP1vrvSMqaTr93wEFu3bU5GaBdicxb8SESB064YXtDtE5ud9W+/MOLdx1pX6",
+	"wKu7q8NQglJveLSo5mPrLi/npV895CgWLYgumq7neeEabSwyDk6vhoJgJhED/cPHTHxcjZ1Wi01B63rA",
+	"GtPZbcSCRgk1HUsIASYriArDxhhyFmPgPnJsj8YPCmmqSYZChJjB6WShsToROaVF0LFuBZdzbPh3uIFb",
+	"rznT6oYXu8WRYs13bCtLPZJiNrRp/NSec+yY5MMLcbWdF5HFJGumvTOKreUsbzZwKRvnjWAQ9S6r/69O",
+	"S9AQJnYLv5WLvVPhkZeMj9/cGZvlwANW8YAnIyEU7I4FoEt8tVk9BTGNEE56kiZWMqELzDMxRF5sFr/1",
+	"r19jD1+69hpJwM0P7KJCEYx7yiL/VEf62aFpXKdkuDgcDZHLo2woiAa7QpFxH1hl6fmFPph4RfFqvzo5",
+	"ObV10KlqV8BrEQe8YhFpRKolCi0I5YsWuUw00xFVMapTt53a3eJqiuQEfrsqipBq6IlB75ZJPULXR+fR",
+	"Ufv+UTtFLY+BF1NLMGJRuJvuMK9h7j+xlxKJ3DQ7jx62j9rdo+6j6vksO2IgNdnHIQf90KX836w9XsK1",
+	"d8vnc2rX8ecEdORLqQ526YeTk0JeN1KAvTsKO+ukOUTdLFT37CG5fWc99/Z1rOqKb7ezlTPV0dNJbmc6",
+	"e/x21HuvKOl8Y8VkJ8nmq0R1ofidjqyg/cvpI3LSJp3uyenZ/Qd7lsu7zTn/c1P7Idd8jzl5ng+MOXZ5",
+	"G+xfgJoblJZJTkCx+fRcyMQEquDt907E1GTQ0+9Y3YhOp8DVslfyknCY33D/tI84MD42NprzQhLm/JtY",
+	"T2q5o0uaCCgnkRgSxi+InRpIjGwPKeNEelY89xk9irLwhtvKV5dpbKzEKEQMPR/ZsC5Usx2JfeiH7suF",
+	"kighjSTQMGtN6iSx44a7aeD0LRZR6ACDbZZFsW/VTqaxU278qH3UPjvqPEi1JeUwL2tKitBJCeN+LSQl",
+	"r2GOoqVqBnQpf98BN3+XOst7itDE59pBSswl0xo40eIQptm9i/bNFHiK5jZ2zmaY3LHd31UxT4EfdTsd",
+	"Z/95EgSbnMCFTsIiqXiKLwO0PMSeJeBhKdu84VtFSRXw8O8g2cAR/i5ipEs84HuJkRr2apjmDA7ktnty",
+	"uwIn/9IRfu3Pdb6RzTYkeGcO7GL3AdLuqW8t4UV5XFMUk3EwEgq4UVb4DU/pCOeY/5/NcbC9H8QEULmA",
+	"SAEJ6ExBSATqL1wkEh4dzJMWuTSSfE5ltvTJCIwbblWTODiblCzFel6LvB8JdD4PhBwKK1zS86BqrFKx",
+	"a8Gh6eoVYrVCC1HEK+yiP0Ma34JJVJf1e4/IZvjexjHZmIcforLfQVTWqfiJAN6Y5SQlH2ko0IIKxcJE",
+	"ikykCJt9GOGDyILX2D7SVpcgIzDSGfG7fbZ2sxx8C3h45QdW5Xi+tIWdmDptxjk3SsIhxpg3oF+KYW6N",
+	"9l3P1iyP8yPmuj9+hQcqokoTFCQlKaLYB6j0nGyeem5DNytTo11ZawxBCXcIA9F4ziQMxCejk71kfPYJ",
+	"29pMmYQMxvXZ0Uk787o6kNlmWXpmWVYMsE4LNBz6qqB9XIh8IKilvGyQkNFgvmaVeVkY/xLNJ+WTT2+B",
+	"SnCsOM5Vu6MRs+pg54w4RBLf9MCVBuae0JKGtuUC1aT/9s3VNUkLkGP3VB9fatsJftJkSplEJ8+MWxdX",
+	"nDhHyVwKPkwpbfjxkCmz0GE6oTbxnlnL0FqJkg1HqXr4rOfJtjZOOdgylihZAM7Jvg5Ccto+aZI+mna9",
+	"GUclkEHYx4ZlWD5vYwxGy0W+iWpl7N2K0yZAei/dRc4NFh8KYnPifcqEZRxu6Y3wNJIRTWE7aSdvY8Uc",
+	"2SHm+ClN6FCUpVo4triXZODqrqzKTOiJhNDQPo1UjRBDjd4PQQBK9byyDYu/jm5/Ctgb9tfn/3z27vpv",
+	"V3991IKTdivoRvx28rwd/vdfo2LW7Rlt58yxbn8P44j1k1TWFj7cOcvw/UwVLloBspYVENfs9upIEPxa",
+	"z2WoPUb2UH2r/MkqEBYv/SH/LiXFrzFdH+yL1fbFS7TAt7YpvEhY4cIwMkW5yqa00DEMN5V6jjIkf4tK",
+	"fBsX6KlI9/YxvDISCs0SuOEoPBwnRLnIODlpu3okF0KJhUz2O+jSaRJ8n7FeUs5OI1Nsp59Le/MN99LS",
+	"wbUYZk2dkyTFxQMxZeC6XXoWb3h+MxaeesRgELtsYvHSuuE3/DIrFpxwc6N2tdedUwv/YEyyO3AAMVhW",
+	"ynzjRYcQUewxxXftQIhsy+BqxDXsWTtIjz+q9LjO6IxfW4IcxEG5y1vTxQZWTalY+Jycui+r/E4vDFPe",
+	"1oFU0390aCuwMy+T4GjQONfI/m3hlSUfKzyXdRtCD+KG0FOqR0moP8VLt2kJ7TvPrG7Jnc41wZhMKFAL",
+	"mDDuoZlcXwfEs3Wqhm3OnOnQbWjI3u87reKuDRiixcYv8Z260+28m1ahQAokz9A/HEimQZp15lRKMbda",
+	"VTASLADbdc2cDEPAFmbXXJ2PRAQkiBhnwYW1f1Fb6rbb8TCWG+pQCUmjxbd0CHFrh74RIr1gJpWQfZf+",
+	"Yr82YUoxPky3Ibcty5f7kGOlkS92jzVDNz1qtMA+5YueXZ5+QfU6UBmMKjUpP7T8/gYtv5tFLml7Es1X",
+	"bFqZmkLAaMT0oonZUAhwZnYmoMrGU41m6Apekqk8BTMAEYnhomQGyYszNWQT+ukl8KEeJVgr8e8VpvCG",
+	"RwtzVhU4slUXtmrOUMoUfdplRW1JR430eJxLfC3PQoyYF/bms3Z8mUpJF2sGukTYnqnYPAY7rsJpxOv9",
+	"oVqXjo/ruvh/pXm7rUGmraZAkc38+PjJW3L64F6L9EPoo40WKXMdTdDbRXK3MnccXV73S9F8fCJayck6",
+	"OcscrG7Vg7XMglGUGuuTTqACgZSuPv5cRgfd+nTws5h7uWWG4MsZJmDbqhWNAxuXVI6oM8X0K/NE2Vq5",
+	"3HO/QBEOvpT28mDjuaVwcEvYjmQl+lKzrGOytigiSiunNzNOEJ2czDjT6sKKnP6EfrLdcXoey7z0kCW3",
+	"WpTzQv7LuL5/2kgNul1l0IYR+++bFeznvtW/cPi47iaPeevLAtYPOUZqT496ip5r89z/+XB59M+Pn0++",
+	"/EcN6Sc4pqcMYSOQrTTK1lm79j6bJctqPU7LNQMiPnG3WJUpG699UxlZds/uryPLHRY8e8Tw85OkV5FK",
+	"ddc5aX+s1nPZbL+L8a5q/vSxeqvlnRRO/9UwVqMrGj22yDViq3mGqJbYkR3s1J1UXBu1H9GpkFkrI79o",
+	"5EX03vrfOQtvDrcjIcbq2NDMFMrd5H93cQujCGBNExtyqmeGqJUWElyCnwWTMjfAnRF4L576sKJVt3gc",
+	"7zQW0Ihxbc1Cj2Engbqwo2ul5SoCnGbPNLmFiMEdIOIiihZv9zlABet7d9bbKWbppl6zIFc40VaBvzkA",
+	"dgf28nu7LGt7m7IJWrSTKU7y51eXT46ufr7snt1P1sc6v7HPn0t1lHRObkW4yGrs+r86Dx50T87O7rfb",
+	"zbvOf511zx7Qh/cfwQMI4BZCetKlgwG93w3CgJ4M6FknoOEDePCAtuHs/mBwdnI/bAfwEDrth+HD29Dz",
+	"VFsMnDBVO8GjKz++lXZMit2eth9V47dlXvr/PP7PDHdtfL5psPCmcX7TgDvd69w0mjcNgdiF7o/ANf7R",
+	"fAb/5NurMXxpi04QBcP2lTPU1ZtNjcEV3jS+FKsDt4xTlDD5kW+WkniFJ7+JkKBCukP61TKevzE0E3ck",
+	"Hst5S69TKe6YPXGec3kmk2NdhgaOXP+5Tvv04dmD+1nWRu09/liuc+8ahff4M3pry0uLH8OI+expVwWQ",
+	"ZBELNxOX4ftCEzXyDiQLPGhoOLI8SpCA8gCiyPqDQzIRd+ZHpl1u8Q2nBBFj449ZZ5EiP5522vfOXYYK",
+	"Iri6EYxslahNYcRInZBjV5FgWCO+X5ExTLVRoDHYOAuZJpEYFgXRhqDRUnhrjbE1jZoBuRaESTI3zaZy",
+	"t8hrNK+sIz7Lvy6HP/0dQzo/X14OfXjn1TP8hwa//ze7HI3/+d//0Lc/RTM6v/ppMfzHTz+94Ue3L65H",
+	"+tlp5787vxb7NG1kqSKX6rbbm6iBGj7p45GeRFkOdTNrt0+C/2GE6GIKxNyAf8raaQW8pAh1ZliDM7zG",
+	"vpZ1VBh/e6fW28/aNW8/qX77Ct7hF8QesbhNtWMX5kqeV0yxrK0+Hzi2NFrKDq5i7OOhANupwLOBgMqw",
+	"aTSGpOWYY3X4hRaxtaDKx4RapdT3BMdwoMF/FxqsgkzyRyPZSzWO/euOZBFv0IrADOD/FvTbXIFual0G",
+	"YjJBn54iffvtVOe4lM/BSXC0r4Sc/KBIfwwL9Goa4yTVsYKMYXGOLchnmPMZRCwYuxLhG+6+1yLddtcm",
+	"+KBTbaYDMQGf9mKzShdgPkgN1WKipphJ17fFMDpj//x42j65VySm7UyQVzxevGR8/G/OJ6ok+nw6ms/n",
+	"R2Zzj2YyAh6I0AIqpdw3Y1jUzCnZ0eJ8qeXHtfLhuZCTzVKH9ss5X2QJHRnoMur1fsfwC0wdlEBApWSu",
+	"zkYJwTfj5yd/WPZfyUpM335W6/YqqFXp2x/9AUSXJS8Viy3kzggebzWyveidxvBbgW+FTTqstJok+PQ1",
+	"dMpX4g7+vTXKwhAEJoWQEMvQrX38u7Gls3rBBdEipAtiyyhYBtGpLLNhdT5DSeR/ydFkDtFQHB2U4z+X",
+	"cvw8ceFrYX0+ntlgosjX1owl+GYpK7TjJnrsz/Gvc5EwoSZ6n+Zxu84C/fmG5xToPevHZkUP2vE30467",
+	"jZJg5KPr9sNUq55vpkAbYfgdq88jqojrSHnQnQ+68x9JdzaUtV/NOfvxzw1bKmzGgTkQIO88k5/JqHHe",
+	"OEakS/flgiT6I8Zdk1iKwWLBh8rihqeTrbNA+qqxrE2+HwkPHoaTh9Dml8VtJY20a+XTF4ve9FiIMTOj",
+	"cAFgJn1n2/RIEkFdPBqqfVuCUPj5JM+0yDPbr88qAb4nIemnYad/MRIcdQRXnd1tt5OUnNTbmkTIahL9",
+	"3KnPGJHCVWFRZNYsxWtSs3TjK52h7X2niIYoIjOVejKOIRbk2gGN9KhJJqAlC/wy22YoWtIgPQBzniyJ",
+	"5N/i87dl3P3BZ4q78usmuU1ih069MKoEhgUcVlmLvJkCZ3yIOlSQNeYuYgBYY5s848OIqRGO9ieQE8qb",
+	"qQMCUpp1MPcicSGgSTINS3DLk7A9lh2KIUAYd3xMgJZS7dvwtgFzhd6T1Ptdx6ovH7/8/wEAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

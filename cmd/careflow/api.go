@@ -39,7 +39,7 @@ func apiOptions() fx.Option {
 		auth.Module,
 		payments.Module,
 		fx.Provide(
-			apiConfig, authConfig, paymentsConfig,
+			apiConfig, authConfig, paymentsConfig, newLinks,
 			func(s *postgres.Store) api.Store { return s },
 			func(s *payments.Stripe) api.PaymentWebhooks { return s },
 			func(c config.Config, temporal client.Client) api.Commands {
@@ -58,13 +58,14 @@ func apiOptions() fx.Option {
 
 func apiConfig(c config.Config) api.Config {
 	return api.Config{
-		Address:        c.HTTP.Address,
-		PublicURL:      c.PublicURL.String(),
-		CommandKey:     c.Keys.Command.Active().Bytes(),
-		CommandWait:    c.HTTP.CommandWait,
-		TrustedProxies: c.HTTP.TrustedProxies,
-		PublishableKey: c.Stripe.PublishableKey,
-		PayURL:         c.PayURL,
+		Address:         c.HTTP.Address,
+		PublicURL:       c.PublicURL.String(),
+		CommandKey:      c.Keys.Command.Active().Bytes(),
+		CommandWait:     c.HTTP.CommandWait,
+		TrustedProxies:  c.HTTP.TrustedProxies,
+		PublishableKey:  c.Stripe.PublishableKey,
+		PayURL:          c.PayURL,
+		StripeScriptURL: c.Stripe.ScriptURL,
 	}
 }
 

@@ -35,12 +35,13 @@ type Config struct {
 	PublicURL *url.URL
 
 	// AppointmentURL is CAREFLOW_APPOINTMENT_URL: the page that letters link to, with
-	// {appointment} where the ID goes. Defaults to the appointment in the API.
+	// {appointment} where the ID goes, for clinics with a front end of their own. Defaults
+	// to none: patients get the visit's own page behind a signed link.
 	AppointmentURL string
 
 	// PayURL is CAREFLOW_PAY_URL: a page to pay on, with {intent} where the payment's ID
-	// goes. Defaults to the sandbox's page in development, where CAREFLOW_STRIPE_URL
-	// names one, and to none otherwise: clients then bring their own form.
+	// goes, for clinics with a front end of their own. Defaults to none: our own page
+	// behind a signed link.
 	PayURL string
 
 	Temporal Temporal
@@ -119,6 +120,9 @@ type Keys struct {
 	// Command is CAREFLOW_COMMAND_KEYS: HMAC keys for update IDs and for the sessions of
 	// the codec server.
 	Command KeyRing
+	// Link is CAREFLOW_LINK_KEYS: HMAC keys for the links of letters. A key that is rolled
+	// stays in the ring until the letters it signed are of no use any more.
+	Link KeyRing
 }
 
 // Stripe says how to reach the payment provider.
@@ -129,6 +133,10 @@ type Stripe struct {
 	PublishableKey string
 	// URL is CAREFLOW_STRIPE_URL. Defaults to https://api.stripe.com.
 	URL string
+	// ScriptURL is CAREFLOW_STRIPE_JS_URL: where a patient's browser loads Stripe.js from.
+	// Defaults to https://js.stripe.com/v3, and in development, where CAREFLOW_STRIPE_URL
+	// names the sandbox, to the stand-in that it serves.
+	ScriptURL string
 	// WebhookSecret is CAREFLOW_STRIPE_WEBHOOK_SECRET, which signs incoming events.
 	WebhookSecret Secret
 }

@@ -15,8 +15,11 @@ func (p Problems) Error() string {
 	return "configuration:\n  - " + strings.Join(p, "\n  - ")
 }
 
-// stripeURL is Stripe itself.
-const stripeURL = "https://api.stripe.com"
+// stripeURL is Stripe itself, stripeScriptURL its library for browsers.
+const (
+	stripeURL       = "https://api.stripe.com"
+	stripeScriptURL = "https://js.stripe.com/v3"
+)
 
 // Load reads the settings of a process from environ, in the form of os.Environ. On a
 // problem it returns a Problems error that lists all of them.
@@ -39,6 +42,7 @@ func Load(process Process, environ []string) (Config, error) {
 			Column:  r.keys("CAREFLOW_COLUMN_KEYS"),
 			Signing: r.keys("CAREFLOW_SIGNING_KEYS"),
 			Command: r.keys("CAREFLOW_COMMAND_KEYS"),
+			Link:    r.keys("CAREFLOW_LINK_KEYS"),
 		},
 		Stripe: Stripe{
 			Key:            r.secret("CAREFLOW_STRIPE_KEY"),
@@ -67,8 +71,9 @@ func Load(process Process, environ []string) (Config, error) {
 		},
 		Log: r.log(),
 	}
-	c.AppointmentURL = r.template("CAREFLOW_APPOINTMENT_URL", c.PublicURL.String()+"/v1/appointments/{appointment}", "{appointment}")
-	c.PayURL = r.template("CAREFLOW_PAY_URL", c.sandboxPayURL(), "{intent}")
+	c.Stripe.ScriptURL = r.url("CAREFLOW_STRIPE_JS_URL", c.scriptURL()).String()
+	c.AppointmentURL = r.template("CAREFLOW_APPOINTMENT_URL", "", "{appointment}")
+	c.PayURL = r.template("CAREFLOW_PAY_URL", "", "{intent}")
 	c.settings = r.settings
 	r.check(c)
 	if c.Environment == Production {
@@ -101,10 +106,10 @@ func (r *reader) log() Log {
 	return l
 }
 
-// sandboxPayURL is the sandbox's page to pay on, or "" where Stripe itself is used.
-func (c Config) sandboxPayURL() string {
+// scriptURL is Stripe's library, or the sandbox's where that stands in for Stripe.
+func (c Config) scriptURL() string {
 	if !c.Development() || c.Stripe.URL == stripeURL {
-		return ""
+		return stripeScriptURL
 	}
-	return c.Stripe.URL + "/pay/{intent}"
+	return c.Stripe.URL + "/v3"
 }

@@ -38,6 +38,7 @@ func (r *reader) checkProduction(c Config) {
 		}
 	}
 	r.checkVendorURL("CAREFLOW_STRIPE_URL", c.Stripe.URL)
+	r.checkVendorURL("CAREFLOW_STRIPE_JS_URL", c.Stripe.ScriptURL)
 	r.checkVendorURL("CAREFLOW_SENDGRID_URL", c.SendGrid.URL)
 	if r.process.facesBrowsers() && c.PublicURL.Scheme != "https" {
 		r.problem("CAREFLOW_PUBLIC_URL", "is not https: write the address that patients see (CAREFLOW_ENV=development allows http)")
@@ -110,6 +111,7 @@ func (k Keys) named() []namedRing {
 		{"CAREFLOW_COLUMN_KEYS", k.Column},
 		{"CAREFLOW_SIGNING_KEYS", k.Signing},
 		{"CAREFLOW_COMMAND_KEYS", k.Command},
+		{"CAREFLOW_LINK_KEYS", k.Link},
 	}
 }
 

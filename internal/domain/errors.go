@@ -28,6 +28,8 @@ const (
 	// Accounts.
 	CodeEmailTaken Code = "email_taken"
 	CodeLastAdmin  Code = "last_admin"
+	// CodeEmailUnverified is for the right password only.
+	CodeEmailUnverified Code = "email_unverified"
 
 	// Booking.
 	CodeSlotTaken       Code = "slot_taken"
@@ -45,6 +47,11 @@ const (
 	CodeRescheduleLimit Code = "reschedule_limit"
 	CodeSuperseded      Code = "process_superseded"
 	CodeStuck           Code = "stuck"
+
+	// Links of letters. A link is replaced when what it was about has changed since.
+	CodeLinkExpired  Code = "link_expired"
+	CodeLinkReplaced Code = "link_replaced"
+	CodeVisitMoved   Code = "visit_moved"
 
 	// Vendors.
 	CodePaymentRefused    Code = "payment_refused"

@@ -56,6 +56,7 @@ type LetterData struct {
 	PayBy         time.Time
 	AnswerBy      time.Time
 	IntentID      string // the payment's ID, for its link
+	Generation    int    // the attempt to be paid, for its link
 	Link          string // pay page or appointment page; opening it changes nothing
 	// ReminderLead is how long before the start a reminder was due.
 	ReminderLead time.Duration

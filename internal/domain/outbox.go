@@ -13,6 +13,7 @@ const (
 	TopicStart       OutboxTopic = "start"        // a booking whose process is to be started
 	TopicPaymentHint OutboxTopic = "payment_hint" // news of the payment provider for a process
 	TopicCommand     OutboxTopic = "command"      // a command that was answered 202
+	TopicAccountMail OutboxTopic = "account_mail" // letters that an account owes its owner
 	TopicUnmatched   OutboxTopic = "unmatched"    // what matches no running process: kept for ops, not relayed
 )
 
@@ -22,6 +23,7 @@ type OutboxRow struct {
 	ID            int64
 	Topic         OutboxTopic
 	AppointmentID string
+	AccountID     string // of account_mail
 	Payload       json.RawMessage
 	Attempts      int // this one included
 	CreatedAt     time.Time

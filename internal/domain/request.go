@@ -11,6 +11,7 @@ type Account struct {
 	Roles        []Role
 	DoctorID     string // the doctor this log-in is, if any
 	Disabled     bool
+	Unverified   bool // registered, and the address was not confirmed yet: cannot log in
 }
 
 // IdempotencyKey identifies one command of one caller. The same key with the same
@@ -32,6 +33,17 @@ type StoredResponse struct {
 type Access struct {
 	Caller    Caller
 	RequestID string
+}
+
+// LinkedVisit is a visit as the page behind a link of a letter shows it, without clinical
+// text. Its reader is the account that gets the patient's letters.
+type LinkedVisit struct {
+	Appointment
+	AccountID     string
+	Locale        string // BCP 47, of the reader
+	Zone          string // IANA, of the reader
+	ClinicName    string
+	ClinicAddress string
 }
 
 // Availability is what slot search needs of one doctor and type for a span.

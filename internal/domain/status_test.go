@@ -88,6 +88,10 @@ func TestACallerSeesWhatTheRolesAllow(t *testing.T) {
 			require.Equal(t, c.want, c.caller.AppointmentScope())
 		})
 	}
+	mine, practice := domain.Scope{AccountID: "u"}, domain.Scope{DoctorID: "d"}
+	require.Equal(t, domain.Scope{AccountID: "u", DoctorID: "d"}, mine.Or(practice), "a list shows both")
+	require.Equal(t, mine, domain.Scope{}.Or(mine))
+	require.True(t, mine.Or(domain.Scope{All: true}).All)
 	require.Len(t, domain.Roles(), 6)
 	require.False(t, domain.Caller{}.Has(domain.Roles()...))
 }

@@ -17,6 +17,9 @@ type Transition struct {
 	Actor         Actor     `json:"actor"`
 	ReasonCode    string    `json:"reason_code,omitempty"`
 	At            time.Time `json:"at"` // when it was decided, UTC
+	// IfSequence is the ICS sequence the visit must still have, where set: who asked for the
+	// step had that time before their eyes. Another one is CodeConflict, and nothing changes.
+	IfSequence *int `json:"if_sequence,omitempty"`
 	// Generation, Visit, AnswerBy and Kept replace the row's values where set.
 	Generation int             `json:"generation,omitempty"`
 	Visit      *Window         `json:"visit,omitempty"`

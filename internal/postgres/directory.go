@@ -31,6 +31,7 @@ func (s *Store) AccountByID(ctx context.Context, id string) (domain.Account, err
 func accountOf(r db.AccountByIDRow) domain.Account {
 	a := domain.Account{
 		ID: r.ID, Email: r.Email, Name: r.Name, PasswordHash: r.PasswordHash, DoctorID: r.DoctorID, Disabled: r.Disabled,
+		Unverified: r.Unverified,
 	}
 	for _, role := range r.Roles {
 		a.Roles = append(a.Roles, domain.Role(role))

@@ -94,7 +94,7 @@ func letterData(m domain.Message, reminder time.Duration, f db.LetterFactsRow) (
 		DoctorName: f.DoctorName, PatientName: f.PatientName, VisitTimeZone: terms.Zone,
 		StartsAt: f.StartsAt.UTC(), EndsAt: f.EndsAt.UTC(), Sequence: int(f.Sequence), Price: terms.Price,
 		Refunded: domain.Money{Minor: f.RefundedMinor, Currency: terms.Price.Currency},
-		IntentID: f.IntentID, PayBy: utc(f.PayBy), AnswerBy: utc(f.AnswerBy), ReminderLead: reminder,
+		IntentID: f.IntentID, Generation: int(f.Generation), PayBy: utc(f.PayBy), AnswerBy: utc(f.AnswerBy), ReminderLead: reminder,
 	}
 	switch m.Kind { //nolint:exhaustive // the others have no receipt
 	case domain.MessageReceipt:

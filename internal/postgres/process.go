@@ -38,7 +38,8 @@ func (s *Store) ReportStuck(ctx context.Context, id string, code domain.Code) er
 
 // Transition carries out one accepted step (see domain.Transition). A new time that
 // someone else holds is CodeSlotTaken or CodePatientOverlap, one that is not offered
-// CodeSlotNotOffered, and the row then stays as it was.
+// CodeSlotNotOffered, one that was asked for of a time which is no more CodeConflict, and
+// the row then stays as it was.
 func (s *Store) Transition(ctx context.Context, t domain.Transition) (domain.TransitionResult, error) {
 	var (
 		result domain.TransitionResult
@@ -90,6 +91,9 @@ func (s *Store) Transition(ctx context.Context, t domain.Transition) (domain.Tra
 
 func (s *Store) move(ctx context.Context, q *db.Queries, row db.LockAppointmentRow, t domain.Transition) (domain.TransitionResult, error) {
 	none := domain.TransitionResult{}
+	if t.IfSequence != nil && *t.IfSequence != int(row.Sequence) {
+		return none, domain.Errorf(domain.CodeConflict, "the visit has moved to another time meanwhile: read it again and decide anew")
+	}
 	visit := domain.Window{Start: row.StartsAt.UTC(), End: row.EndsAt.UTC()}
 	if t.Visit != nil {
 		if err := s.moveVisit(ctx, q, row, t); err != nil {

@@ -88,6 +88,7 @@ func New(t testing.TB, o Options) *Clinic {
 		"CAREFLOW_COLUMN_KEYS=" + newKey(t),
 		"CAREFLOW_SIGNING_KEYS=" + newKey(t),
 		"CAREFLOW_COMMAND_KEYS=" + newKey(t),
+		"CAREFLOW_LINK_KEYS=" + newKey(t),
 		"CAREFLOW_STRIPE_URL=" + vendor.URL,
 		"CAREFLOW_STRIPE_KEY=" + sandbox.DefaultStripeKey,
 		"CAREFLOW_STRIPE_PUBLISHABLE_KEY=pk_test_sandbox",

@@ -15,6 +15,9 @@ type parkedError struct{ reason string }
 func (e *parkedError) Error() string { return e.reason }
 
 func (r *Relay) deliver(ctx context.Context, row domain.OutboxRow) error {
+	if row.Topic == domain.TopicAccountMail {
+		return r.accounts.Deliver(ctx, row.AccountID)
+	}
 	a, err := r.outbox.ProcessInput(ctx, row.AppointmentID)
 	if domain.CodeOf(err) == domain.CodeNotFound {
 		return &parkedError{reason: string(domain.CodeNotFound)} // no retry makes it appear
@@ -29,7 +32,7 @@ func (r *Relay) deliver(ctx context.Context, row domain.OutboxRow) error {
 		return r.hint(ctx, a, row)
 	case domain.TopicCommand:
 		return r.command(ctx, a, row)
-	case domain.TopicUnmatched:
+	case domain.TopicAccountMail, domain.TopicUnmatched:
 	}
 	return &parkedError{reason: "unknown_topic"}
 }

@@ -67,6 +67,27 @@ func TestOnlyNewsWakesAProcess(t *testing.T) {
 	}
 }
 
+func TestLettersOfAnAccountAreDeliveredByItsIDUntilItWorks(t *testing.T) {
+	t.Parallel()
+	o, p := newOutbox(), &temporal{}
+	row := o.add(domain.TopicAccountMail, "", struct{}{})
+	row.AccountID = "account-1"
+	refused := false
+	p.answer = func(context.Context, string) error {
+		if !refused {
+			refused = true
+			return errors.New("Temporal is away")
+		}
+		return nil
+	}
+	relaying(t, relay.Config{}, o, p, func(t *testing.T, _ func()) {
+		await(t, o)
+		require.Equal(t, []string{"deliver account-1", "deliver account-1"}, p.seen())
+		require.Len(t, row.postponed, 1)
+		require.Empty(t, row.parked)
+	})
+}
+
 func TestWhatMatchesNoProcessIsKeptForPeople(t *testing.T) {
 	t.Parallel()
 	o, p := newOutbox(), &temporal{}

@@ -184,6 +184,10 @@ func (p *temporal) Command(ctx context.Context, a domain.Appointment, update, up
 	return appointment.Outcome{}, p.call(ctx, update+" "+a.ID+" "+updateID+" "+c.ReasonCode)
 }
 
+func (p *temporal) Deliver(ctx context.Context, accountID string) error {
+	return p.call(ctx, "deliver "+accountID)
+}
+
 func (p *temporal) seen() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -196,7 +200,7 @@ func relaying(t *testing.T, cfg relay.Config, o *outbox, p *temporal, test func(
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		r := relay.New(cfg, o, p, relay.NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
+		r := relay.New(cfg, o, p, p, relay.NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
 		ended := make(chan struct{})
 		go func() { defer close(ended); r.Run(ctx) }()
 		stop := func() { cancel(); <-ended }

@@ -1,5 +1,5 @@
 // Package relay moves what the database owes Temporal out of the outbox: processes to
-// start, news of payments, deferred commands. Rows are leased, at most the oldest one
+// start, news of payments, deferred commands, letters of accounts. Rows are leased, at most the oldest one
 // of each appointment, and no transaction stays open over a call; each receiver bears
 // a row twice, because a relay may die between the call and its receipt.
 package relay
@@ -34,6 +34,12 @@ type Processes interface {
 	Command(ctx context.Context, a domain.Appointment, update, updateID string, c appointment.Command, wait time.Duration) (appointment.Outcome, error)
 }
 
+// Accounts delivers the letters of accounts.
+type Accounts interface {
+	// Deliver has what an account owes its owner delivered; again, it does no harm.
+	Deliver(ctx context.Context, accountID string) error
+}
+
 // Config bounds the relay.
 type Config struct {
 	// InFlight is how many rows are relayed at once. A start costs Temporal more than
@@ -63,13 +69,14 @@ type Relay struct {
 	cfg       Config
 	outbox    Outbox
 	processes Processes
+	accounts  Accounts
 	metrics   *Metrics
 	log       *slog.Logger
 }
 
 // New returns a relay that is not running yet.
-func New(cfg Config, outbox Outbox, processes Processes, metrics *Metrics, log *slog.Logger) *Relay {
-	return &Relay{cfg: cfg.withDefaults(), outbox: outbox, processes: processes, metrics: metrics, log: log}
+func New(cfg Config, outbox Outbox, processes Processes, accounts Accounts, metrics *Metrics, log *slog.Logger) *Relay {
+	return &Relay{cfg: cfg.withDefaults(), outbox: outbox, processes: processes, accounts: accounts, metrics: metrics, log: log}
 }
 
 // Run relays until ctx ends, and returns when everything in flight has ended.
@@ -161,7 +168,7 @@ func (r *Relay) relay(ctx context.Context, row domain.OutboxRow) {
 	case errors.As(err, &parked):
 		err = r.outbox.ParkOutbox(ctx, row.ID, parked.reason)
 	default:
-		r.log.WarnContext(ctx, "not relayed yet", "topic", row.Topic, "appointment_id", row.AppointmentID, "attempts", row.Attempts, "code", domain.CodeOf(err))
+		r.log.WarnContext(ctx, "not relayed yet", "topic", row.Topic, "appointment_id", row.AppointmentID, "account_id", row.AccountID, "attempts", row.Attempts, "code", domain.CodeOf(err))
 		err = r.outbox.PostponeOutbox(ctx, row.ID, backoff(row.Attempts), string(domain.CodeOf(err)))
 	}
 	if err != nil {

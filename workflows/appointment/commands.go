@@ -74,6 +74,7 @@ func (p *process) handle(ctx workflow.Context, h handler, c Command) (Outcome, e
 	}
 	t := h.plan(now, c)
 	t.ID, t.Actor = "update/"+workflow.GetCurrentUpdateInfo(ctx).ID, c.Actor
+	t.IfSequence = c.IfSequence // judged by the row: a process does not count the sequence
 	if t.ReasonCode == "" {
 		t.ReasonCode = c.ReasonCode
 	}

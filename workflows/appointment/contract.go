@@ -44,6 +44,9 @@ type Command struct {
 	ReasonCode string `json:"reason_code,omitempty"`
 	// StartsAt is the new start of a reschedule, UTC.
 	StartsAt time.Time `json:"starts_at,omitzero"`
+	// IfSequence is the ICS sequence of the time that the caller saw, where set: of two
+	// who move one visit at once, the second is told. See domain.Transition.
+	IfSequence *int `json:"if_sequence,omitempty"`
 }
 
 // ErrPending says that a command has no outcome within the wait: it is neither carried

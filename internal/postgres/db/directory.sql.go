@@ -12,6 +12,7 @@ import (
 
 const accountByEmail = `-- name: AccountByEmail :one
 SELECT u.id, u.email, u.name, u.password_hash, u.roles, (u.disabled_at IS NOT NULL)::boolean AS disabled,
+       (u.email_verified_at IS NULL)::boolean AS unverified,
        coalesce(d.id::text, '')::text AS doctor_id
 FROM users u LEFT JOIN doctors d ON d.user_id = u.id
 WHERE u.email = lower($1)
@@ -24,6 +25,7 @@ type AccountByEmailRow struct {
 	PasswordHash string
 	Roles        []string
 	Disabled     bool
+	Unverified   bool
 	DoctorID     string
 }
 
@@ -37,6 +39,7 @@ func (q *Queries) AccountByEmail(ctx context.Context, email string) (AccountByEm
 		&i.PasswordHash,
 		&i.Roles,
 		&i.Disabled,
+		&i.Unverified,
 		&i.DoctorID,
 	)
 	return i, err
@@ -44,6 +47,7 @@ func (q *Queries) AccountByEmail(ctx context.Context, email string) (AccountByEm
 
 const accountByID = `-- name: AccountByID :one
 SELECT u.id, u.email, u.name, u.password_hash, u.roles, (u.disabled_at IS NOT NULL)::boolean AS disabled,
+       (u.email_verified_at IS NULL)::boolean AS unverified,
        coalesce(d.id::text, '')::text AS doctor_id
 FROM users u LEFT JOIN doctors d ON d.user_id = u.id
 WHERE u.id = $1
@@ -56,6 +60,7 @@ type AccountByIDRow struct {
 	PasswordHash string
 	Roles        []string
 	Disabled     bool
+	Unverified   bool
 	DoctorID     string
 }
 
@@ -69,6 +74,7 @@ func (q *Queries) AccountByID(ctx context.Context, id string) (AccountByIDRow, e
 		&i.PasswordHash,
 		&i.Roles,
 		&i.Disabled,
+		&i.Unverified,
 		&i.DoctorID,
 	)
 	return i, err

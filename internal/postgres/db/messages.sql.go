@@ -11,7 +11,7 @@ import (
 )
 
 const letterFacts = `-- name: LetterFacts :one
-SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.pay_by, a.answer_by, a.status,
+SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.generation, a.pay_by, a.answer_by, a.status,
        d.name AS doctor_name, d.time_zone AS doctor_zone, du.email AS doctor_email, du.locale AS doctor_locale,
        p.name AS patient_name, p.time_zone AS patient_zone, pu.email AS patient_email, pu.locale AS patient_locale,
        c.name AS clinic_name, c.address AS clinic_address, c.email AS clinic_email,
@@ -34,6 +34,7 @@ type LetterFactsRow struct {
 	EndsAt         time.Time
 	Terms          []byte
 	Sequence       int32
+	Generation     int32
 	PayBy          *time.Time
 	AnswerBy       *time.Time
 	Status         string
@@ -64,6 +65,7 @@ func (q *Queries) LetterFacts(ctx context.Context, id string) (LetterFactsRow, e
 		&i.EndsAt,
 		&i.Terms,
 		&i.Sequence,
+		&i.Generation,
 		&i.PayBy,
 		&i.AnswerBy,
 		&i.Status,

@@ -146,7 +146,7 @@ func (q *Queries) InsertPayment(ctx context.Context, arg InsertPaymentParams) er
 }
 
 const lockAppointment = `-- name: LockAppointment :one
-SELECT id, doctor_id, patient_id, type_id, status, version, event_seq, generation, starts_at, ends_at, terms, pay_by, answer_by, created_at
+SELECT id, doctor_id, patient_id, type_id, status, version, event_seq, generation, sequence, starts_at, ends_at, terms, pay_by, answer_by, created_at
 FROM appointments WHERE id = $1 FOR UPDATE
 `
 
@@ -159,6 +159,7 @@ type LockAppointmentRow struct {
 	Version    int32
 	EventSeq   int32
 	Generation int32
+	Sequence   int32
 	StartsAt   time.Time
 	EndsAt     time.Time
 	Terms      []byte
@@ -179,6 +180,7 @@ func (q *Queries) LockAppointment(ctx context.Context, id string) (LockAppointme
 		&i.Version,
 		&i.EventSeq,
 		&i.Generation,
+		&i.Sequence,
 		&i.StartsAt,
 		&i.EndsAt,
 		&i.Terms,

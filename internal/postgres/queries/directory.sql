@@ -1,11 +1,13 @@
 -- name: AccountByEmail :one
 SELECT u.id, u.email, u.name, u.password_hash, u.roles, (u.disabled_at IS NOT NULL)::boolean AS disabled,
+       (u.email_verified_at IS NULL)::boolean AS unverified,
        coalesce(d.id::text, '')::text AS doctor_id
 FROM users u LEFT JOIN doctors d ON d.user_id = u.id
 WHERE u.email = lower(@email);
 
 -- name: AccountByID :one
 SELECT u.id, u.email, u.name, u.password_hash, u.roles, (u.disabled_at IS NOT NULL)::boolean AS disabled,
+       (u.email_verified_at IS NULL)::boolean AS unverified,
        coalesce(d.id::text, '')::text AS doctor_id
 FROM users u LEFT JOIN doctors d ON d.user_id = u.id
 WHERE u.id = @id;

@@ -23,7 +23,7 @@ RETURNING m.id, m.seq, m.kind, m.recipient, m.attempts, m.unknowns, m.reminder_s
     was.status AS was_status;
 
 -- name: LetterFacts :one
-SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.pay_by, a.answer_by, a.status,
+SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.generation, a.pay_by, a.answer_by, a.status,
        d.name AS doctor_name, d.time_zone AS doctor_zone, du.email AS doctor_email, du.locale AS doctor_locale,
        p.name AS patient_name, p.time_zone AS patient_zone, pu.email AS patient_email, pu.locale AS patient_locale,
        c.name AS clinic_name, c.address AS clinic_address, c.email AS clinic_email,

@@ -5,7 +5,7 @@ UPDATE appointments SET process_run_id = @run_id::text, process_claimed_at = now
 WHERE id = @id AND (process_run_id IS NULL OR process_run_id = @run_id::text OR process_run_id = sqlc.narg(replaces)::text);
 
 -- name: LockAppointment :one
-SELECT id, doctor_id, patient_id, type_id, status, version, event_seq, generation, starts_at, ends_at, terms, pay_by, answer_by, created_at
+SELECT id, doctor_id, patient_id, type_id, status, version, event_seq, generation, sequence, starts_at, ends_at, terms, pay_by, answer_by, created_at
 FROM appointments WHERE id = @id FOR UPDATE;
 
 -- name: TransitionDone :one
