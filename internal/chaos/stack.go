@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -75,13 +76,22 @@ func (s *stack) start(ctx context.Context) error {
 	s.mu.Lock()
 	cmd := exec.Command(s.program, "up") //nolint:noctx // it is stopped in order, by close
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.root, s.env, s.log, s.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	done := make(chan struct{})
-	if err := cmd.Start(); err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	started, done := make(chan error), make(chan struct{})
+	go func() {
+		// Linux sends the parent's death signal when the starting thread ends: it stays.
+		runtime.LockOSThread()
+		defer close(done)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		s.mu.Unlock()
 		return fmt.Errorf("starting the stack: %w", err)
 	}
-	go func() { _ = cmd.Wait(); close(done) }()
 	s.cmd, s.done = cmd, done
 	s.mu.Unlock()
 	for {
