@@ -48,7 +48,8 @@ func (s *Server) validate(c *gin.Context) {
 		Options: &openapi3filter.Options{
 			MultiError:                        true,
 			ExcludeRequestBody:                op.rawBody,
-			RejectWhenRequestBodyNotSpecified: true,
+			// What everybody may read answers a careless client too, as with unknown parameters.
+			RejectWhenRequestBodyNotSpecified: !op.public,
 			KeepValidatedValue:                true,
 			// Authentication was a step of its own.
 			AuthenticationFunc:      openapi3filter.NoopAuthenticationFunc,

@@ -69,7 +69,7 @@ type contractRun struct {
 
 func newContractRun(t *testing.T) *contractRun {
 	t.Helper()
-	c := clinic.New(t, clinic.Options{Env: []string{"CAREFLOW_COMMAND_WAIT=200ms", "CAREFLOW_TRUSTED_PROXIES=127.0.0.1"}})
+	c := clinic.New(t, clinic.Options{Env: []string{"CAREFLOW_TRUSTED_PROXIES=127.0.0.1"}})
 	r := &contractRun{t: t, c: c, users: map[string]*clinic.User{}, names: []string{"patient", "caregiver", "doctor.demo", "staff", "admin", "ops"}}
 	c.Exec(`CREATE TABLE users_before AS SELECT * FROM users`)
 	for _, name := range r.names {
@@ -133,12 +133,22 @@ func (r *contractRun) send(doc *openapi3.T, o contract.Operation, manner contrac
 		return role, resp.StatusCode, "half an answer: " + err.Error()
 	}
 	if wrong = contract.Judge(doc, o, resp.StatusCode, resp.Header, body); wrong != "" {
-		wrong = fmt.Sprintf("%s\n\t%.300s\n\tanswered %d %.300s", wrong, shown, resp.StatusCode, body)
+		wrong = fmt.Sprintf("%s\n\t%.300s\n\tanswered %d %.300s%s", wrong, shown, resp.StatusCode, body, r.logged(resp.Header.Get("X-Request-Id")))
 	}
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode < 300 && o.Method != http.MethodGet {
 		r.repair(role)
 	}
 	return role, resp.StatusCode, wrong
+}
+
+// logged is what the API logged about a request that failed.
+func (r *contractRun) logged(requestID string) string {
+	for line := range strings.Lines(r.c.APIProcess.Log()) {
+		if requestID != "" && strings.Contains(line, requestID) && strings.Contains(line, "level=ERROR") {
+			return "\n\t" + line
+		}
+	}
+	return ""
 }
 
 // repair gives people back what the requests before took: log-ins, roles, passwords.

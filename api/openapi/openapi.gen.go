@@ -11641,6 +11641,22 @@ func (response StartReconciliation202JSONResponse) VisitStartReconciliationRespo
 	return err
 }
 
+type StartReconciliation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartReconciliation400ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StartReconciliation401ApplicationProblemPlusJSONResponse struct {
 	UnauthenticatedApplicationProblemPlusJSONResponse
 }
@@ -15387,36 +15403,36 @@ var swaggerSpec = []string{
 	"6SOg5m41H5onDQdNB3laa3xm8UaMMzWp7tx4nmv4TLvD3oZ0rqSHhNkuCZYn4D8w0WtDj0gt2XiMPSHT",
 	"tmyNekJmTumG1pDZ83xUnkojgzqzUiBJxCLUMkZoUDVrhlDkgFVRvMdiOqMSFIE7I/5d3xdfAuXOPupD",
 	"0qLz8OJmEgxpajaFPqFEoZGEt/0mGLd6li1FW2F0eEDzZ2jVpug1ZC8NSMcM0NAKek22PPRXlsjKzv3z",
-	"fP7yIxIbceC22TB5lCiLFALJNW75uvrMd98kxJEDetSca6x5b5AKhcApE+u1gBmIWYxoW9Os1UCmdIlu",
-	"OLON5VL8jX/9BvF96dBHU3vED+xRjRwh95QtjKxfCLlHSd4ko7rcWofYhZkCBfFoX0V27gPrBJNf6KNE",
-	"KjPn/ep4J7I7ajur63WbJlyLxFRwH7JquCUKLYjRecllchX7zPii114ns7vlySbpCfx2SSYR1TAQo8GQ",
-	"ST1BTa378KRz76SToZafgJdTSzhhcbQf8NxXsPCfOEgGSWGa3YcPOied3knvYX13354YSEP2cQzRH5u4",
-	"/TfrHpBy7f3y+YLadfo5rcn6UqmDXfrhFKSQ140UILRpKfBwlkM0DdK5Z4+x/721JDjUsWoqvt3O1g7k",
-	"o2FGhnOdP357ak1QFpPfWjHZSyx+naguFb+ziRW0fz5/SM46pNs7O7+4d//Acnm/Ifk/NrUfQ/EHjGZ4",
-	"PnDLEQR/dHgB6gOV+XLCkiin9eq525NUoKw5hYBB2PBE2Mb9TBItboErImbAk+Z0Hjy8VZ3ADzy68gOr",
-	"E/R7YYPDGA4x41xMwLDDoyGeP2UvxLiwRocOl7WqnWGI2+CPX+mBiqnSxKivVW5fxBKrPCfbh5OsfbM2",
-	"3OGi5kkZG9xhKlnwjEkYiU9EcPKC8fknhMaaMQm5OvmLk7NO7nVNyu7NsgzMsqwZYBMYRRz6Os9Wksxw",
-	"JKiVWAvY3pqJ2+hrZqpU+bousTbF1a1SMgQqwbHiJJ3mjsYM009I94K4rEYPnCJhJEFNCk9oSSML20I1",
-	"uXnz+uqaZAXIqXvqBl9qIUk/aTKjTKJfbc6tUKNRJEGZb5GFFHycJsXYj0dMmYWOkhUdg1WWFZ169Jcq",
-	"J5zjBbtkw6zJJKubIFOb8h5LiMyBp7FqoHw2aeMZglID3EYjVJd/mwz/GrLX7G/P/vn07fXfr/72sA1n",
-	"nXbYi/lw+qwT/V9/i8v5lecu3QvHr/w9jGOSLJbkmN0flD7cvcgxO3+vH1g4koPL+v9hzRZu9KAJ28Sv",
-	"DVzs4iekifpb5U9WCYd84cn9q7PHYz5QoCCcS+wB9/5jUdNpwICD2XwYszAoasWeqVVnAF4brqhcvD3L",
-	"Nhl3aT4cFp4LFm9RZCxEhDrwI7KYAM8iXC2oESUKFWv4wJH9ObbmG+2cdVyUXNmS2YRN5r+DSFUtgu8z",
-	"+rcrATAf4MJqWGZwePMH7vm9S1qEiMRUG/kxoTx9MBQzBg7z1RsFwCPVSti/njAYuawD6ZU7kO0P/AO/",
-	"TJ7RmW5DbtTg5NK5RRo1RsUduDRJTHZiHn70Ycc2T/jAVwSCe9ceJMKu3KpBOoA9a0dR8HsVBdc5reco",
-	"Dr4bcXCl6XILvbxSLHxOT92XdZ6T54Yp7+oCaegBOYJr7M1PImwvO2fcH96aW5vZs8b31hQWfZTAos+o",
-	"nqSu+Awv3QUY3eMvLWA4EeJWnZorM6hWov4Bko0YRGRo+4soNuZUzw19KC0kWBXJJcCZG+AOuCbPn1il",
-	"QPB4aWMkVnWy6syEcd33HaAx71YCdeUaDm7AakYe8JxpMoSYwR0oQ6BIqW3yFP2eLqvKamaoCfU650YR",
-	"UZnXLMkVTrRdoo2EwO7AXn5nl2Uj/hObgjEppzOc5M8vLx+fXP182bu4l66PVY0QC4VHVgmlCzIU0TJ/",
-	"JPRfuvfv984uLu51Oq277l8uehf36YN7D+E+hDCEiJ716GhE7/XCKKRnI3rRDWl0H+7fpx24uDcaXZzd",
-	"izohPIBu50H0YBj542MzAtIDZCd4cuXHt/YYTemnF8DHehL0zzsP72G6uP9FtyLLrEqH+4/T/8hpPMHn",
-	"DwGLPgT9DwHc6UH3Q9D6EAjMt3a/BK7xl+Yz+CsPQcHwpW06xVQ4i71heMRgPosMz/sQfCnPjhsyTjGb",
-	"rjjy7QpZrvDktyw4rnSHdGvm3lQ5+Lby+pI7Ene8ztPrTIo7Zk+c58WeyRR4saGBE4fR0e2cP7i4fy/P",
-	"q6m9xx/LdcI/P9DPgXWo+UZxCuSdp+C5jIN+cGqxV+m4jKxfYEUX0itGe4ZgjDJlU9CyDD2fk6mC1X4N",
-	"7yaigPzUsu9EwxM/ADzzKl+8ufqmnzywnGMjTJIJM6x3mR1JWqVQPhqqfYZrJPx80mfa5KmtVJlOzVdc",
-	"oQsnN9kMpl9gadHhqfNh9jqdFH8v8zbsrdLr9KzZjE025joUU/DGpPU2LkH3HSrALcwsm1ywODZrFlIp",
-	"mdeZklm68VXO0FZ9KKIhjslcZZ5MTuLqkz8DjfWkRaagJQv9MjNjRnMtaZgdgDlPRt1Yfcs/VvFubZlQ",
-	"K2X/ac4/3jZirkJxmvmCS3P+8vHL/w4AAP//",
+	"fP7yIxIbceC22TB5lCiLFALJNW757lWg776viKMgdMI5b1rzdiIVOoTTP9YrDjMQsxgBuqZZQ4NM6RI9",
+	"d2bnywX/G//6DRL/0gGWpiaMH9ijGmlF7ilbS1m/dnKPwr9JEna5gQ+xi0wFCuLRvury3AfWyTK/0Ech",
+	"VuYB8Kvj/c7uqO2s4dfts3AtEuvCfchq7pYotCBGTSaXyVVsTePrZHudzO6W56ekJ/Db5aVEVMNAjAZD",
+	"JvUElbvuw5POvZNOhlp+Al5OLeGExdF+8HZfwcJ/4iBJJ4Vpdh8+6Jx0eie9h/U9hHtiIA3ZxzGqf+z7",
+	"9t+s4UDKtffL5wtq1+nntIzrS6UOdumHU5BCXjdSgGiopVjFWQ7RNK7nnj2mC+yti8GhjlVT8e12tnbs",
+	"H205Mpzr/PHbUzeDsjD+1orJXsL360R1qfidTayg/fP5Q3LWId3e2fnFvfsHlsv7jeL/san9GL0/YADE",
+	"84Fbjrj5o8MLUB/bzFcglgRGrSPQ3Z5kD2XNKcQYwh4pwvb6Z5JocQtcETEDnvSz83jjreqcf+DRlR9Y",
+	"nTjhCxtPxgiKGediAoYdHg3x/Cl7IcaFNTp0hK1V7QxDqAd//EoPVEyVJkZ9rfIUI/xY5TnZPgJl7Zu1",
+	"ERIXaE8q3+AOs8+CZ0zCSHwigpMXjM8/IZrWjEnIldZfnJx1cq9rUqlvlmVglmXNAJsgL+LQ13m2kvyH",
+	"I0GthGfAtuNM3EZfM7mlytd1ieUsrtSVkiFQCY4VJxk4dzRmmLFCuhfEJUJ6rBUJIwlqUnhCSxpZpBeq",
+	"yc2b11fXJCtATt1TN/hSi2L6SZMZZRL9anNuhRqNIgnKfIsspODjNI/Gfjxiyix0lKzoGKyyrOjUA8ZU",
+	"OeEcL9glgWZN8lndnJralPdYQmQOPI1VA+WzSefPEJQa4DYaobr822T415C9Zn979s+nb6//fvW3h204",
+	"67TDXsyH02ed6P/6W1zOrzx36V44fuXvYRzzarGKx+z+oPTh7kWO2fl7/cDCkRxc1v8Py7xwowdN2CZ+",
+	"beBiFz8hTdTfKn+ySjjkC0/uX509HlOIAgXhXGLbuPcfi5pOAwYczObDmIVBUSv2TK06afDacEXlQvRZ",
+	"tsm4ywzisPBcsHiLImMhItSBH5HFBHgWFGtBjShRqFjDB47sz7E135vnrOMC68pW2SZsMv8dBLdqEXyf",
+	"0b9d1YD5ABdWwzKDw5s/cM/vXZ4jRCSm2siPCeXpg6GYMXAwsd4oAB6pVsL+9YTByCUqSK/cgWx/4B/4",
+	"ZfKMzjQocqMGJ5fOLTipMSruwGVWYn4U84ilDzu238IHviIQ3Lv2IBF25VYNMgjsWTuKgt+rKLjOaT1H",
+	"cfDdiIMrTZdb6OWVYuFzeuq+rPOcPDdMeVcXSEMPyBGPY29+EmHb3znj/vDW3NrMnjW+t6ZI6qMESX1G",
+	"9SR1xWd46S5Y6h6yaQHDiRC36tRcmUG1EvUPkGzEICJD25JEsTGnem7oQ2khwapILmfO3AB3wDV5/sQq",
+	"BYLHSxsjsaqTVWcmjOu+bxqNqboSqKvwcAgFVjPyGOlMkyHEDO5AGQJFSm2Tp+j3dFlVVjNDTajXOTeK",
+	"iMq8ZkmucKLtEm0kBHYH9vI7uywbIaPYFIxJOZ3hJH9+efn45Orny97FvXR9rGqE8Ck8skooXZChiJb5",
+	"I6H/0r1/v3d2cXGv02nddf9y0bu4Tx/cewj3IYQhRPSsR0cjeq8XRiE9G9GLbkij+3D/Pu3Axb3R6OLs",
+	"XtQJ4QF0Ow+iB8PIHx+bEZAeIDvBkys/vrXHaEo/vQA+1pOgf955eA8zzP0vuhVZZlU63H+c/kdO4wk+",
+	"fwhY9CHofwjgTg+6H4LWh0Bgirb7JXCNvzSfwV951AqGL23TKabCWbgOwyMG81lkeN6H4Et5dtyQcYrZ",
+	"dMWRb1f7coUnv2XxdKU7pFsz96bKwbeV15fckbjjdZ5eZ1LcMXviPC/2TKbAiw0NnDhYj27n/MHF/Xt5",
+	"Xk3tPf5YrhP++YF+DqxDzfeWUyDvPAXPZRz0g1ML10rHZWT9AovAkF4x2jMEY5Qpm4KWZej5nEwVrLZ4",
+	"eDcRBbColn0nGp74AeCZV/l6z9U3/eSx6BwbYZJMmGG9y+xI0sKG8tFQ7TNcI+Hnkz7TJk9tcct0ar7i",
+	"amM4uclmMP0CSwsoT50Ps9fppJB9mbdhO5Zep2fNZuzLMdehmII3Jq23cQm674AEbmFm2eSCxbFZs5BK",
+	"ybzOlMzSja9yhrZQRBENcUzmKvNkchJXn/wZaKwnLTIFLVnol5kZM5prScPsAMx5MurG6lv+sQqRayuL",
+	"Win7T8sE8LYRc0WN08wXXJrzl49f/ncAAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

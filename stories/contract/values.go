@@ -24,7 +24,7 @@ type Values struct {
 var hostile = []string{
 	"", " ", "\x00", "null", "true", "-1", "0", "1e309", "NaN", "9223372036854775808", "٣", "'; DROP TABLE users; --", `" OR ""="`,
 	"../../etc/passwd", "%2e%2e%2f", "${jndi:ldap://x}", "<script>alert(1)</script>", "{{7*7}}", "\u202etxt", "🏥", "\xff\xfe", "\r\nX-Injected: 1",
-	strings.Repeat("a", 300), strings.Repeat("9", 60), strings.Repeat("é", 5000), "00000000-0000-0000-0000-000000000000", "0000-00-00",
+	strings.Repeat("a", 300), strings.Repeat("9", 60), strings.Repeat("é", 700), "00000000-0000-0000-0000-000000000000", "0000-00-00",
 	"2026-13-45T99:99:99Z", "2026-03-29T02:30:00", "9999-12-31T23:59:59.999999999+23:59", "0001-01-01T00:00:00Z", "-0001-01-01T00:00:00Z", "Local", "Europe/Nowhere",
 }
 
@@ -105,7 +105,8 @@ func (v *Values) text(name string, s *openapi3.Schema) string {
 	case strings.Contains(s.Pattern, "A-Z]{3}"):
 		return []string{"EUR", "USD", "JPY"}[v.R.IntN(3)]
 	case s.Pattern == "":
-		return strings.Repeat("word ", 1+int(v.length(s.MinLength/5, nil, 4)))[:max(1, min(20, limit(s.MaxLength)))]
+		text := strings.Repeat("word ", 1+int(s.MinLength/5)+v.R.IntN(4)) //nolint:gosec // lengths of the contract
+		return text[:min(len(text), limit(s.MaxLength))]
 	case s.Example != nil:
 		return fmt.Sprint(s.Example)
 	}
@@ -125,7 +126,7 @@ func (v *Values) length(low uint64, high *uint64, usual uint64) uint64 {
 
 func limit(most *uint64) int {
 	if most == nil {
-		return 20
+		return 2000
 	}
 	return int(*most) //nolint:gosec // lengths of the contract
 }
