@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -50,12 +51,19 @@ func TestNoRequestLeavesTheContract(t *testing.T) {
 				wrong = append(wrong, fmt.Sprintf("%s as %q, request %d of seed %d: %s", o.ID, role, n, number, said))
 			}
 		}
-		if !served && !strings.Contains("refreshSession receiveStripeWebhook changePassword resolveAppointment retryAppointment", o.ID) {
-			t.Logf("%s was never served well: its answers to good requests were not seen", o.ID)
+		if !served && !slices.Contains(neverServed, o.ID) {
+			wrong = append(wrong, o.ID+" was never served well: its good answers were not seen")
 		}
 	}
 	t.Logf("answers: %v", statuses)
 	require.Empty(t, wrong, strings.Join(wrong, "\n"))
+}
+
+// neverServed need what no generator knows: a secret, a signature, a visit that is stuck
+// or in the right state at this moment.
+var neverServed = []string{
+	"refreshSession", "receiveStripeWebhook", "changePassword", "createSession", "resolveAppointment",
+	"confirmAppointment", "declineAppointment", "checkInAppointment", "completeAppointment", "markNoShow", "rescheduleAppointment", "cancelAppointment",
 }
 
 // contractRun is a clinic with something of everything, and somebody of every role.
@@ -114,7 +122,10 @@ func newContractRun(t *testing.T) *contractRun {
 func (r *contractRun) send(doc *openapi3.T, o contract.Operation, manner contract.Manner) (role string, status int, wrong string) {
 	role = r.names[r.values.R.IntN(len(r.names))]
 	if manner == contract.Fits {
-		role = []string{"staff", "patient", "admin", "doctor.demo"}[r.values.R.IntN(4)]
+		role = "nobody"
+		if n := len(o.Roles); n > 0 {
+			role = strings.Replace(o.Roles[r.values.R.IntN(n)], "doctor", "doctor.demo", 1)
+		}
 	}
 	req, err := r.values.Request(r.c.API, o, manner)
 	require.NoError(r.t, err)

@@ -12,6 +12,9 @@ import (
 )
 
 // Ledger is where messages are owed and settled.
+//
+// NextMessage counts an attempt that was broken off before this one as unknown, and
+// SettleMessage what this one does not know; it leaves alone what is settled already.
 type Ledger interface {
 	OweReminder(ctx context.Context, appointmentID string, r domain.Reminder) error
 	NextMessage(ctx context.Context, appointmentID string, now time.Time) (*domain.DueMessage, error)
@@ -71,14 +74,14 @@ func (m *Mail) deliver(ctx context.Context, due domain.DueMessage, result *Deliv
 	if due.Interrupted && due.Kind.AtMostOnce() {
 		// We died between handing it over and writing that down: it may be there already.
 		result.Unknown++
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageUnknown, "", "interrupted", true)
+		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageUnknown, "", "interrupted", false)
 	}
 	due.Letter.Link = m.link(due.Kind, due.Letter)
 	letter, err := m.write(due.Kind, due.Letter)
 	if err != nil {
 		result.Failed++
 		slog.ErrorContext(ctx, "a letter cannot be written", "message_id", due.ID, "kind", due.Kind, "error", err)
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageFailed, "", "cannot_be_written", due.Interrupted)
+		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageFailed, "", "cannot_be_written", false)
 	}
 	vendorID, err := m.mailer.Send(ctx, letter)
 	// The outcome is written down also when the worker is being stopped.
@@ -86,16 +89,15 @@ func (m *Mail) deliver(ctx context.Context, due domain.DueMessage, result *Deliv
 	switch code := domain.CodeOf(err); {
 	case err == nil:
 		result.Sent++
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageSent, vendorID, "", due.Interrupted)
+		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageSent, vendorID, "", false)
 	case code == domain.CodeRecipientRejected || code == domain.CodeVendorRejected:
 		result.Failed++
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageFailed, "", detail(err), due.Interrupted)
+		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageFailed, "", detail(err), false)
 	case code == domain.CodeOutcomeUnknown && due.Kind.AtMostOnce():
 		result.Unknown++
 		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageUnknown, "", "no_reply", true)
 	default:
-		unknown := due.Interrupted || code == domain.CodeOutcomeUnknown
-		settled := m.ledger.SettleMessage(ctx, due.ID, domain.MessagePending, "", detail(err), unknown)
+		settled := m.ledger.SettleMessage(ctx, due.ID, domain.MessagePending, "", detail(err), code == domain.CodeOutcomeUnknown)
 		return errors.Join(err, settled)
 	}
 }

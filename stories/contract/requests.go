@@ -19,6 +19,8 @@ type Operation struct {
 	Path   string // template
 	Spec   *openapi3.Operation
 	Params []*openapi3.Parameter
+	// Roles may call it; none for what is public.
+	Roles []string
 }
 
 // Operations reads the contract, in a fixed order.
@@ -27,6 +29,11 @@ func Operations(doc *openapi3.T) []Operation {
 	for path, item := range doc.Paths.Map() {
 		for method, spec := range item.Operations() {
 			o := Operation{ID: spec.OperationID, Method: method, Path: path, Spec: spec}
+			if roles, ok := spec.Extensions["x-careflow-roles"].([]any); ok {
+				for _, role := range roles {
+					o.Roles = append(o.Roles, fmt.Sprint(role))
+				}
+			}
 			for _, p := range slices.Concat(item.Parameters, spec.Parameters) {
 				o.Params = append(o.Params, p.Value)
 			}
@@ -59,6 +66,9 @@ func (v *Values) Request(base string, o Operation, manner Manner) (*http.Request
 			continue
 		}
 		value := plain(v.Fitting(p.Name, p.Schema.Value, 0))
+		if p.Example != nil && p.Schema.Value.Format != "date-time" && len(v.Known[p.Name]) == 0 && v.R.IntN(2) == 0 {
+			value = plain(p.Example)
+		}
 		if p.Name == "Prefer" {
 			value = "wait=0"
 		}
@@ -110,6 +120,9 @@ func (v *Values) body(o Operation, manner Manner, spoilt int) (raw []byte, kind 
 			return v.garbage(), kinds[v.R.IntN(len(kinds))], nil
 		}
 		value := v.Fitting("", media.Schema.Value, 0)
+		if manner != Hostile && media.Example != nil && v.R.IntN(2) == 0 {
+			value = v.known("", media.Example)
+		}
 		if manner != Fits && spoilt < 0 {
 			value = v.Spoilt(value)
 		}
@@ -120,6 +133,31 @@ func (v *Values) body(o Operation, manner Manner, spoilt int) (raw []byte, kind 
 		return raw, kind, err
 	}
 	return nil, "", nil
+}
+
+// known copies an example of the contract and puts IDs that exist into it.
+func (v *Values) known(name string, example any) any {
+	switch x := example.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(x))
+		for name, value := range x {
+			out[name] = v.known(name, value)
+		}
+		return out
+	case []any:
+		out := make([]any, len(x))
+		for i, value := range x {
+			out[i] = v.known(name, value)
+		}
+		return out
+	}
+	if ids := v.Known[name]; len(ids) > 0 {
+		return ids[v.R.IntN(len(ids))]
+	}
+	if name == "starts_at" {
+		return v.text("", &openapi3.Schema{Type: &openapi3.Types{"string"}, Format: "date-time"})
+	}
+	return example
 }
 
 func (v *Values) garbage() []byte {
