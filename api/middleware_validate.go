@@ -46,8 +46,8 @@ func (s *Server) validate(c *gin.Context) {
 	err := openapi3filter.ValidateRequest(ctx, &openapi3filter.RequestValidationInput{
 		Request: c.Request, PathParams: params, Route: op.route,
 		Options: &openapi3filter.Options{
-			MultiError:                        true,
-			ExcludeRequestBody:                op.rawBody,
+			MultiError:         true,
+			ExcludeRequestBody: op.rawBody,
 			// What everybody may read answers a careless client too, as with unknown parameters.
 			RejectWhenRequestBodyNotSpecified: !op.public,
 			KeepValidatedValue:                true,

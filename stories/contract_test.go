@@ -59,10 +59,10 @@ func TestNoRequestLeavesTheContract(t *testing.T) {
 	require.Empty(t, wrong, strings.Join(wrong, "\n"))
 }
 
-// neverServed need what no generator knows: a secret, a signature, a visit that is stuck
-// or in the right state at this moment.
+// neverServed need what no generator knows: a secret, a signature, an address nobody has,
+// a visit that is stuck or in the right state at this moment.
 var neverServed = []string{
-	"refreshSession", "receiveStripeWebhook", "changePassword", "createSession", "resolveAppointment",
+	"refreshSession", "receiveStripeWebhook", "changePassword", "createSession", "resolveAppointment", "putDoctor",
 	"confirmAppointment", "declineAppointment", "checkInAppointment", "completeAppointment", "markNoShow", "rescheduleAppointment", "cancelAppointment",
 }
 
@@ -107,13 +107,15 @@ func newContractRun(t *testing.T) *contractRun {
 	}
 	c.Exec(`INSERT INTO doctor_time_off (id, doctor_id, starts_at, ends_at)
 		SELECT gen_random_uuid(), $1, now() + d * interval '40 days', now() + d * interval '40 days' + interval '1 hour' FROM generate_series(1, 9) d`, seed.DoctorDemoID)
+	c.Exec(`INSERT INTO doctor_overrides (doctor_id, day) SELECT $1, current_date + d FROM generate_series(8, 13) d`, seed.DoctorDemoID)
 	r.values = &contract.Values{Now: time.Now().UTC(), Known: map[string][]string{
-		"doctor_id": {seed.DoctorDemoID, seed.DoctorID}, "type_id": {free, seed.TypeDemoID, seed.TypeVisitID},
-		"patient_id": {seed.PatientID, seed.ChildID}, "appointment_id": visits,
+		// Mostly what fits together.
+		"doctor_id": {seed.DoctorDemoID, seed.DoctorDemoID, seed.DoctorDemoID, seed.DoctorID}, "type_id": {free, free, seed.TypeVisitID},
+		"patient_id": {seed.PatientID, seed.PatientID, seed.ChildID}, "appointment_id": visits,
 		"account_id":  ids(`SELECT id::text FROM users`),
 		"time_off_id": ids(`SELECT id::text FROM doctor_time_off`),
 		"session_id":  ids(`SELECT id::text FROM sessions`),
-		"If-Match":    {"*", `"1"`, `"2"`},
+		"If-Match":    {"*", "*", `"1"`, `"2"`},
 	}}
 	return r
 }

@@ -130,7 +130,7 @@ func TestAnAttemptWithoutAnOutcomeIsInterrupted(t *testing.T) {
 	require.Equal(t, domain.MessageFailed, m.Status)
 	require.Equal(t, "bad_address", m.ErrorCode)
 	require.Equal(t, 3, m.Attempts)
-	require.Equal(t, 1, m.Unknowns)
+	require.Equal(t, 2, m.Unknowns)
 	require.True(t, m.SentAt.IsZero())
 }
 

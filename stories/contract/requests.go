@@ -66,7 +66,7 @@ func (v *Values) Request(base string, o Operation, manner Manner) (*http.Request
 			continue
 		}
 		value := plain(v.Fitting(p.Name, p.Schema.Value, 0))
-		if p.Example != nil && p.Schema.Value.Format != "date-time" && len(v.Known[p.Name]) == 0 && v.R.IntN(2) == 0 {
+		if p.Example != nil && p.Name != "date" && p.Schema.Value.Format != "date-time" && len(v.Known[p.Name]) == 0 && v.R.IntN(2) == 0 {
 			value = plain(p.Example)
 		}
 		if p.Name == "Prefer" {

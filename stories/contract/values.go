@@ -98,6 +98,8 @@ func (v *Values) text(name string, s *openapi3.Schema) string {
 		return "correct horse battery staple"
 	}
 	switch {
+	case name == "date":
+		return at.Format(time.DateOnly)
 	case strings.Contains(name, "zone"):
 		return []string{"Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"}[v.R.IntN(4)]
 	case strings.Contains(name, "duration"), strings.HasSuffix(name, "_grace"), strings.Contains(name, "deadline"), name == "before":
