@@ -39,6 +39,7 @@ func run(ctx context.Context) error {
 		seeds  = flag.Int("seeds", 1, "how many seeds to run: those that once found something first, then new ones")
 		lives  = flag.Int("lives", 200, "visits a seed")
 		faults = flag.Duration("faults", 3*time.Minute, "how long things go wrong")
+		settle = flag.Duration("settle", 10*time.Minute, "how long everything may take to settle after the faults")
 		bug    = flag.String("bug", "", "plant a mistake, to see it found: "+names())
 		state  = flag.String("state", envOr("CAREFLOW_STATE", ".local"), "folder for everything the runs make")
 		offset = flag.Int("port-offset", 3000, "added to the ports of the local stack")
@@ -54,7 +55,7 @@ func run(ctx context.Context) error {
 	}
 	o := chaos.Options{
 		Size: chaos.Size{Lives: *lives, Faults: *faults}, Root: root, State: filepath.Join(folder, "chaos"), Tools: filepath.Join(folder, "bin"),
-		Program: filepath.Join(folder, "bin", "careflow-local"), PortOffset: *offset, Bug: *bug,
+		Program: filepath.Join(folder, "bin", "careflow-local"), PortOffset: *offset, Bug: *bug, Settle: *settle,
 		Say: func(format string, args ...any) {
 			fmt.Printf(time.Now().Format("15:04:05 ")+format+"\n", args...)
 		},
