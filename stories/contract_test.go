@@ -35,12 +35,12 @@ func TestNoRequestLeavesTheContract(t *testing.T) {
 	require.Greater(t, len(operations), 40)
 
 	r := newContractRun(t)
-	each, number := envNumber("CAREFLOW_CONTRACT_REQUESTS", requestsEach), uint64(envNumber("CAREFLOW_CONTRACT_SEED", 1)) //nolint:gosec // not negative
+	each, number := envNumber("CAREFLOW_CONTRACT_REQUESTS", requestsEach), uint64(envNumber("CAREFLOW_CONTRACT_SEED", 1))
 	var wrong []string
 	statuses := map[int]int{}
 	for _, o := range operations {
 		// A source of its own: what one operation is sent does not depend on the others.
-		r.values.R = rand.New(rand.NewPCG(number, uint64(len(o.ID))<<8+uint64(o.ID[0]))) //nolint:gosec // repeatable on purpose
+		r.values.R = rand.New(rand.NewPCG(number, uint64(len(o.ID))<<8+uint64(o.ID[0])))
 		served := false
 		for n := range each {
 			manner := contract.Manner(n % 3)

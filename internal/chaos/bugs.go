@@ -54,7 +54,7 @@ func overlay(o Options) ([]string, error) {
 		return nil, nil
 	}
 	path := filepath.Join(o.Root, bug.File)
-	source, err := os.ReadFile(path) //nolint:gosec // a file of the checkout
+	source, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func overlay(o Options) ([]string, error) {
 		return nil, err
 	}
 	swapped := filepath.Join(folder, filepath.Base(bug.File))
-	if err := os.WriteFile(swapped, []byte(strings.Replace(string(source), bug.Old, bug.New, 1)), 0o600); err != nil {
+	if err := os.WriteFile(swapped, []byte(strings.Replace(string(source), bug.Old, bug.New, 1)), 0o600); err != nil { //nolint:gosec // our own names
 		return nil, err
 	}
 	list, err := json.Marshal(map[string]any{"Replace": map[string]string{path: swapped}})

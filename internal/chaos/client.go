@@ -18,7 +18,7 @@ import (
 )
 
 // password is that of every seeded account, and so of ours.
-const password = "careflow-local" //nolint:gosec // of development data
+const password = "careflow-local"
 
 // user is somebody who uses the API honestly: a request without an answer is sent again
 // with the same key.

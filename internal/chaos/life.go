@@ -178,7 +178,7 @@ func (v *visit) confirmed(ctx context.Context) {
 		return
 	}
 	pause(ctx, v.l.Slow)
-	switch v.l.Kind { //nolint:exhaustive // the others take place
+	switch v.l.Kind {
 	case FreeCancelled, CancelFull:
 		v.byPatient(ctx)
 	case CancelHalf:

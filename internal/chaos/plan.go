@@ -119,10 +119,15 @@ const supervisorPause = 32 * time.Second
 func NewPlan(seed uint64, size Size) Plan {
 	p := Plan{Seed: seed, Size: size, Doctors: max(6, size.Lives/4), Patients: max(12, size.Lives*2/3)}
 	// Streams of their own: another way to choose faults leaves the visits as they are.
-	p.Lives = planLives(rand.New(rand.NewPCG(seed, 1)), p)
-	p.Faults = append(planSignals(rand.New(rand.NewPCG(seed, 2)), size.Faults), planLies(rand.New(rand.NewPCG(seed, 3)), size.Faults)...)
+	p.Lives = planLives(stream(seed, 1), p)
+	p.Faults = append(planSignals(stream(seed, 2), size.Faults), planLies(stream(seed, 3), size.Faults)...)
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	return p
+}
+
+// stream is one of a seed's sources of chance.
+func stream(seed, n uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, n)) //nolint:gosec // repeatable on purpose
 }
 
 func planLives(r *rand.Rand, p Plan) []Life {

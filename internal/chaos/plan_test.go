@@ -13,7 +13,8 @@ import (
 func TestAPlanIsAFunctionOfItsSeed(t *testing.T) {
 	t.Parallel()
 	size := Size{Lives: 60, Faults: 90 * time.Second}
-	require.Equal(t, NewPlan(7, size), NewPlan(7, size))
+	first, again := NewPlan(7, size), NewPlan(7, size)
+	require.Equal(t, first, again)
 	require.NotEqual(t, NewPlan(7, size).Faults, NewPlan(8, size).Faults)
 	require.NotEqual(t, NewPlan(7, size).Lives, NewPlan(8, size).Lives)
 }

@@ -36,7 +36,7 @@ type stack struct {
 // newStack starts afresh: the data of an earlier run is forgotten, its tools are not.
 func newStack(ctx context.Context, o Options) (*stack, error) {
 	s := &stack{program: o.Program, root: o.Root, folder: o.State}
-	if err := os.MkdirAll(s.folder, 0o711); err != nil {
+	if err := os.MkdirAll(s.folder, 0o711); err != nil { //nolint:gosec // PostgreSQL, another user, passes through
 		return nil, err
 	}
 	if link := filepath.Join(s.folder, "bin"); o.Tools != "" && o.Tools != link {
@@ -74,7 +74,7 @@ func (s *stack) forget(ctx context.Context) error {
 // start brings everything up, or up again, and waits until it is ready.
 func (s *stack) start(ctx context.Context) error {
 	s.mu.Lock()
-	cmd := exec.Command(s.program, "up") //nolint:noctx // it is stopped in order, by close
+	cmd := exec.Command(s.program, "up") //nolint:gosec,noctx // our own program, stopped in order by close
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.root, s.env, s.log, s.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	started, done := make(chan error), make(chan struct{})

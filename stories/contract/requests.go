@@ -95,7 +95,6 @@ func (v *Values) Request(base string, o Operation, manner Manner) (*http.Request
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
-	//nolint:noctx // the caller's client bounds it
 	req, err := http.NewRequest(o.Method, target, bytes.NewReader(body))
 	if err != nil {
 		return nil, err

@@ -107,7 +107,7 @@ func (v *Values) text(name string, s *openapi3.Schema) string {
 	case strings.Contains(s.Pattern, "A-Z]{3}"):
 		return []string{"EUR", "USD", "JPY"}[v.R.IntN(3)]
 	case s.Pattern == "":
-		text := strings.Repeat("word ", 1+int(s.MinLength/5)+v.R.IntN(4)) //nolint:gosec // lengths of the contract
+		text := strings.Repeat("word ", 1+int(s.MinLength/5)+v.R.IntN(4))
 		return text[:min(len(text), limit(s.MaxLength))]
 	case s.Example != nil:
 		return fmt.Sprint(s.Example)
@@ -130,7 +130,7 @@ func limit(most *uint64) int {
 	if most == nil {
 		return 2000
 	}
-	return int(*most) //nolint:gosec // lengths of the contract
+	return int(*most)
 }
 
 // Hostile is a text that nobody asked for.

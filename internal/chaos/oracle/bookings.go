@@ -9,8 +9,8 @@ import (
 func (c *court) bookings() {
 	asked := map[string]bool{}
 	for _, b := range c.j.Bookings {
-		switch {
-		case b.Status == http.StatusCreated:
+		switch b.Status {
+		case http.StatusCreated:
 			c.figures["bookings accepted"]++
 			v := c.w.Visits[b.AppointmentID]
 			if v == nil {
@@ -24,7 +24,7 @@ func (c *court) bookings() {
 			if v.DoctorID != b.DoctorID || v.PatientID != b.PatientID {
 				c.find("booking_differs", v.ID, "another doctor or patient than asked for under key %s", b.Key)
 			}
-		case b.Status == 0:
+		case 0:
 			c.figures["bookings without an answer"]++
 		default:
 			c.figures["bookings refused: "+b.Code]++

@@ -48,11 +48,8 @@ func (c *court) find(rule, subject, detail string, args ...any) {
 	c.findings = append(c.findings, Finding{Rule: rule, Subject: subject, Detail: fmt.Sprintf(detail, args...)})
 }
 
-// live are the statuses that hold a slot; ends are the ways a visit is over.
-var (
-	live = []string{"requested", "pending", "capturing", "confirmed", "checked_in"}
-	ends = []string{"completed", "declined", "cancelled", "expired", "no_show"}
-)
+// ends are the ways a visit is over.
+var ends = []string{"completed", "declined", "cancelled", "expired", "no_show"}
 
 // end is the status in which a visit ended, "" while it has not.
 func (v *Visit) end() string {
