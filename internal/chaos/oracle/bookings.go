@@ -65,6 +65,10 @@ func (c *court) process(v *Visit) {
 			c.find("process_disagrees", v.ID, "the row is %s; run %s is %s and shows %s", v.Status, p.RunID, p.State, p.Status)
 		}
 	}
+	// Kills alone must not lose a process: the reconciler is for what nobody foresaw.
+	if n := count(v.Events, func(e Event) bool { return e.Kind == replaced }); n > 0 {
+		c.find("reconciler_needed", v.ID, "it started the process again, %d times", n)
+	}
 	for _, r := range c.w.Reported {
 		if r.AppointmentID == v.ID {
 			c.find("reconciler_needed", v.ID, "%s", r.Code)

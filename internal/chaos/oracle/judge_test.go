@@ -81,6 +81,7 @@ func TestEachRuleIsNoticed(t *testing.T) {
 		"process_not_claimed":         func(w *World, _ *Journal) { w.Processes["v1"][0].RunID = "r2" },
 		"process_disagrees":           func(w *World, _ *Journal) { w.Processes["v1"][0].State = "Running" },
 		"reconciler_needed":           func(w *World, _ *Journal) { w.Reported = []Reported{{AppointmentID: "v1", Code: "process_missing"}} },
+		"fact_moved_the_visit":        func(w *World, _ *Journal) { w.Visits["v1"].Events[1].Version = 2 },
 		"command_and_timeline_differ": func(_ *World, j *Journal) { j.Commands[0].Name = "decline" },
 		"api_disagrees":               func(w *World, _ *Journal) { w.Visits["v1"].Seen = &Seen{Status: "pending"} },
 		"timeline_gap":                func(w *World, _ *Journal) { w.Visits["v1"].EventSeq++ },
@@ -133,6 +134,18 @@ func TestEachRuleIsNoticed(t *testing.T) {
 			require.Contains(t, rules, rule)
 		})
 	}
+}
+
+func TestAProcessThatHadToBeReplacedIsAFindingAndNothingElse(t *testing.T) {
+	t.Parallel()
+	w, j := sound()
+	v := w.Visits["v1"]
+	last := v.Events[7]
+	v.Events = append(v.Events, Event{Seq: 9, Version: last.Version, Kind: replaced, From: "archived", To: "archived", ActorKind: "system", At: last.At})
+	v.EventSeq++
+	findings, _ := Judge(w, j)
+	require.Len(t, findings, 1)
+	require.Equal(t, "reconciler_needed", findings[0].Rule)
 }
 
 func TestADoubleLetterIsAllowedWhereItsOutcomeWasUnknownAndCounted(t *testing.T) {

@@ -13,7 +13,10 @@ var arrows = map[string][]string{
 }
 
 // facts are lines that move nothing.
-var facts = []string{"booked", "payment_opened", "payment_voided", "payment_refunded"}
+var facts = []string{"booked", "payment_opened", "payment_voided", "payment_refunded", replaced}
+
+// replaced is the line of a visit whose process was lost and started anew.
+const replaced = "process_replaced"
 
 // timeline: no gap, each step an arrow of the lifecycle, the last one where the row is.
 func (c *court) timeline(v *Visit) {
