@@ -60,6 +60,14 @@ func (s *Server) validate(c *gin.Context) {
 		s.fail(c, refusalOf(err))
 		return
 	}
+	refused, err := unstorable(c.Request, params, op.rawBody)
+	if err == nil && len(refused) > 0 {
+		err = invalidFields(refused)
+	}
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
 	c.Next()
 }
 

@@ -14,7 +14,8 @@ import (
 // were made of.
 func FuzzDecodeCursor(f *testing.F) {
 	for _, seed := range []string{
-		encodeCursor(domain.Appointment{ID: idAppointment, Visit: domain.Window{Start: now}}), "", "???", "bm90IGEgY3Vyc29y", "MHww", "fA",
+		encodeCursor(domain.Appointment{ID: idAppointment, Visit: domain.Window{Start: now}}),
+		encodeCursor(domain.Appointment{ID: "urn:uuid:" + idAppointment, Visit: domain.Window{Start: now}}), "", "???", "bm90IGEgY3Vyc29y", "MHww", "fA",
 	} {
 		f.Add(seed)
 	}
@@ -24,6 +25,7 @@ func FuzzDecodeCursor(f *testing.F) {
 			require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 			return
 		}
+		require.Len(t, id, 36, "the form that PostgreSQL reads")
 		again, same, err := decodeCursor(encodeCursor(domain.Appointment{ID: id, Visit: domain.Window{Start: after}}))
 		require.NoError(t, err)
 		require.Equal(t, id, same)
@@ -32,7 +34,8 @@ func FuzzDecodeCursor(f *testing.F) {
 }
 
 func FuzzDecodeDoctorCursor(f *testing.F) {
-	for _, seed := range []string{encodeDoctorCursor(domain.Doctor{ID: idDoctor, Name: "Dr. Ünal | Weber"}), "", "???", "fHw", "bm90IGEgY3Vyc29y"} {
+	for _, seed := range []string{encodeDoctorCursor(domain.Doctor{ID: idDoctor, Name: "Dr. Ünal | Weber"}), encodeDoctorCursor(domain.Doctor{ID: idDoctor, Name: "\xff"}),
+		encodeDoctorCursor(domain.Doctor{ID: "urn:uuid:" + idDoctor}), "", "???", "fHw", "bm90IGEgY3Vyc29y"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, cursor string) {
