@@ -60,7 +60,7 @@ func (s *Server) validate(c *gin.Context) {
 		s.fail(c, refusalOf(err))
 		return
 	}
-	refused, err := unstorable(c.Request, params, op.rawBody)
+	refused, err := unstorable(c.Request, op, params)
 	if err == nil && len(refused) > 0 {
 		err = invalidFields(refused)
 	}

@@ -16,7 +16,7 @@ import (
 
 // unstorable names the texts of a valid request that no database takes: those with a NUL,
 // and parameters that are not UTF-8. (What is not UTF-8 in JSON the decoder has replaced.)
-func unstorable(r *http.Request, path map[string]string, rawBody bool) ([]openapi.FieldError, error) {
+func unstorable(r *http.Request, op *operation, path map[string]string) ([]openapi.FieldError, error) {
 	var fields []openapi.FieldError
 	refuse := func(field string) {
 		fields = append(fields, openapi.FieldError{Field: field, Message: "is text in UTF-8 without NUL characters"})
@@ -27,12 +27,12 @@ func unstorable(r *http.Request, path map[string]string, rawBody bool) ([]openap
 		}
 	}
 	query := r.URL.Query()
-	for _, name := range slices.Sorted(maps.Keys(query)) {
+	for _, name := range op.query { // nobody reads others
 		if slices.ContainsFunc(query[name], func(v string) bool { return !storable(v) }) {
-			refuse("query/" + shorten(name))
+			refuse("query/" + name)
 		}
 	}
-	if rawBody || r.Body == nil {
+	if op.rawBody || r.Body == nil {
 		return fields, nil
 	}
 	body, err := io.ReadAll(r.Body)
