@@ -40,9 +40,12 @@ func unstorable(r *http.Request, op *operation, path map[string]string) ([]opena
 		return nil, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	var value any
-	if !bytes.Contains(body, []byte(`\u0000`)) || json.Unmarshal(body, &value) != nil {
+	if !bytes.Contains(body, []byte(`\u0000`)) {
 		return fields, nil // JSON cannot hold a NUL in another way
+	}
+	var value any
+	if err := json.Unmarshal(body, &value); err != nil {
+		return nil, invalidField("body", "is not valid JSON")
 	}
 	walkTexts("body", value, func(field, text string) {
 		if !storable(text) {
