@@ -5,19 +5,24 @@
 //   - 1: same slot, same instant
 //   - 2: two at one time by another way
 //   - 3: abandoned checkout
+//   - 4: payment after the hold died
 //   - 5: paid, webhook lost
 //   - 6: same event twice, or out of order
 //   - 7: crash between charge and record
 //   - 8: declined or cancelled, money moves once
+//   - 9: the doctor never answers, or the funds lapse
 //   - 10: reminder through an outage
 //   - 11: one bad recipient
 //   - 12: no message for the old time
+//   - 13: clock changes and zones
+//   - 14: a move is atomic and done once
 //   - 15: side effects fail, the booking does not
 //   - 16: Temporal is down
 //   - 17: the client retries
 //   - 20: everything is killed
 //   - 21: accepted, then the worker dies
 //   - 22: someone resets or terminates the process
+//   - 23: we were down over a deadline that punishes
 //   - 24: the capture fails
 //   - 25: the command comes before the process
 package stories

@@ -48,7 +48,7 @@ func TestHousekeepingAndTheClientThatAsksAgainLater(t *testing.T) {
 	require.Equal(t, openapi.HousekeepingTrigger(domain.ByPerson), list.Items[0].Trigger)
 	removed := list.Items[0].Removed
 	require.Equal(t, map[string]int{
-		"outbox": handed, "idempotency_keys": 2, "refresh_tokens": tokens, "sessions": 0, "login_attempts": 0, "housekeeping_runs": 0,
+		"outbox": handed, "idempotency_keys": 2, "refresh_tokens": tokens, "sessions": 0, "login_attempts": 0, "mail_events": 0, "housekeeping_runs": 0,
 	}, removed)
 	require.Contains(t, c.Careflow("admin", "housekeeping", "--last", "5"), "person")
 	require.Equal(t, http.StatusForbidden, doctor.Do(http.MethodPost, "/v1/ops/housekeeping", nil).Status)

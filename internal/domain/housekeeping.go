@@ -19,13 +19,15 @@ const (
 	LitterSessions Litter = "sessions"
 	// LitterAttempts is counted attempts to log in whose window is over.
 	LitterAttempts Litter = "login_attempts"
+	// LitterMailEvents is what the mail provider told of messages, once their ledger has it.
+	LitterMailEvents Litter = "mail_events"
 	// LitterRuns is the reports of housekeeping itself.
 	LitterRuns Litter = "housekeeping_runs"
 )
 
 // Litters lists the kinds in the order in which they are removed.
 func Litters() []Litter {
-	return []Litter{LitterOutbox, LitterKeys, LitterTokens, LitterSessions, LitterAttempts, LitterRuns}
+	return []Litter{LitterOutbox, LitterKeys, LitterTokens, LitterSessions, LitterAttempts, LitterMailEvents, LitterRuns}
 }
 
 // Keeping says how long what is done with is kept.
@@ -34,12 +36,16 @@ type Keeping struct {
 	IdempotencyKeys time.Duration // after the first request with the key
 }
 
+// mailEventsKept outlasts the provider's own retries of an event, which go on for a day
+// (SendGrid's Event Webhook), by far: the same one is known until then.
+const mailEventsKept = 30 * 24 * time.Hour
+
 // Before is the instant (UTC) before which litter of a kind is removed at now. The zero
 // time is for a kind that this build does not know.
 func (k Keeping) Before(what Litter, now time.Time) time.Time {
 	age, known := map[Litter]time.Duration{
 		LitterOutbox: k.Outbox, LitterKeys: k.IdempotencyKeys, LitterTokens: 24 * time.Hour, LitterSessions: SessionKept,
-		LitterAttempts: 24 * time.Hour, LitterRuns: SessionKept,
+		LitterAttempts: 24 * time.Hour, LitterMailEvents: mailEventsKept, LitterRuns: SessionKept,
 	}[what]
 	if !known {
 		return time.Time{}

@@ -26,6 +26,8 @@ func (s *Store) Sweep(ctx context.Context, what domain.Litter, before time.Time,
 		n, err = s.q.SweepSessions(ctx, db.SweepSessionsParams{Before: before, MaxRows: rows})
 	case domain.LitterAttempts:
 		n, err = s.q.SweepAttempts(ctx, db.SweepAttemptsParams{Before: before, MaxRows: rows})
+	case domain.LitterMailEvents:
+		n, err = s.q.SweepMailEvents(ctx, db.SweepMailEventsParams{Before: before, MaxRows: rows})
 	case domain.LitterRuns:
 		n, err = s.q.SweepHousekeepingRuns(ctx, db.SweepHousekeepingRunsParams{Before: before, MaxRows: rows})
 	default:

@@ -39,9 +39,11 @@ func TestHousekeepingRemovesWhatIsOldAndDoneWith(t *testing.T) {
 	c.exec(t, `INSERT INTO refresh_tokens (hash, session_id, issued_at, expires_at)
 		SELECT i::text::bytea, (SELECT id FROM sessions WHERE expires_at > now() AND ended_at IS NULL), now(), now() - make_interval(hours => i) FROM generate_series(-2, 27) i`)
 	c.exec(t, `INSERT INTO login_attempts SELECT i::text::bytea, 1, now() - make_interval(hours => i) FROM generate_series(20, 27) i`)
+	c.exec(t, `INSERT INTO mail_events (id, ledger, state, at, received_at)
+		SELECT l || i, l, 'delivered', now(), now() - make_interval(days => i) FROM generate_series(29, 33) i, unnest(ARRAY['', 'visit']) l`)
 
 	for what, want := range map[domain.Litter]int{
-		domain.LitterOutbox: 5, domain.LitterKeys: 5, domain.LitterTokens: 4, domain.LitterSessions: 2, domain.LitterAttempts: 4, domain.LitterRuns: 0,
+		domain.LitterOutbox: 5, domain.LitterKeys: 5, domain.LitterTokens: 4, domain.LitterSessions: 2, domain.LitterAttempts: 4, domain.LitterMailEvents: 4, domain.LitterRuns: 0,
 	} {
 		require.Equal(t, want, c.sweep(t, what), what)
 		require.Zero(t, c.sweep(t, what), "%s: nothing is left of what is too old", what)
@@ -49,6 +51,7 @@ func TestHousekeepingRemovesWhatIsOldAndDoneWith(t *testing.T) {
 	require.Equal(t, 1, c.count(t, "outbox WHERE topic = 'start'"), "what Temporal has not heard stays, however old")
 	require.Equal(t, 1, c.count(t, "outbox WHERE topic = 'unmatched'"), "and so does what nobody knows")
 	require.Equal(t, 1, c.count(t, "idempotency_keys WHERE operation = 'createAppointment'"))
+	require.Equal(t, 5, c.count(t, "mail_events WHERE ledger = ''"), "as do events that match nothing")
 	require.Equal(t, 3, c.count(t, "sessions"))
 	require.Equal(t, 1, c.count(t, "appointment_events"))
 	_, err := c.Sweep(t.Context(), "appointments", time.Now(), 10)

@@ -126,6 +126,26 @@ func (q *Queries) SweepKeys(ctx context.Context, arg SweepKeysParams) (int64, er
 	return result.RowsAffected(), nil
 }
 
+const sweepMailEvents = `-- name: SweepMailEvents :execrows
+DELETE FROM mail_events WHERE id = ANY (ARRAY(
+    SELECT e.id FROM mail_events e WHERE e.ledger <> '' AND e.received_at < $1::timestamptz
+    ORDER BY e.received_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+`
+
+type SweepMailEventsParams struct {
+	Before  time.Time
+	MaxRows int32
+}
+
+// What matched no message is kept for people.
+func (q *Queries) SweepMailEvents(ctx context.Context, arg SweepMailEventsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, sweepMailEvents, arg.Before, arg.MaxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const sweepOutbox = `-- name: SweepOutbox :execrows
 
 DELETE FROM outbox WHERE id = ANY (ARRAY(

@@ -27,6 +27,12 @@ DELETE FROM login_attempts WHERE subject = ANY (ARRAY(
     SELECT a.subject FROM login_attempts a WHERE a.window_ends_at < @before::timestamptz
     ORDER BY a.window_ends_at LIMIT @max_rows FOR UPDATE SKIP LOCKED));
 
+-- name: SweepMailEvents :execrows
+-- What matched no message is kept for people.
+DELETE FROM mail_events WHERE id = ANY (ARRAY(
+    SELECT e.id FROM mail_events e WHERE e.ledger <> '' AND e.received_at < @before::timestamptz
+    ORDER BY e.received_at LIMIT @max_rows FOR UPDATE SKIP LOCKED));
+
 -- name: SweepHousekeepingRuns :execrows
 DELETE FROM housekeeping_runs WHERE id = ANY (ARRAY(
     SELECT r.id FROM housekeeping_runs r WHERE r.started_at < @before::timestamptz
