@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -20,14 +21,17 @@ func (s *Server) authenticate(c *gin.Context) {
 		s.fail(c, domain.Errorf(domain.CodeUnauthenticated, "Send the access token of POST /v1/sessions as Authorization: Bearer."))
 		return
 	}
-	issued, err := s.tokens.Verify(token)
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
+	now := s.cfg.Clock()
 	// The token says who logged in; the database, whether that still holds. Logging out,
-	// disabling an account and taking a role away work at once.
-	caller, err := s.sessions.SessionCaller(ctx, issued.SessionID, s.cfg.Clock())
+	// disabling an account and taking a role away work at once on this replica, and within
+	// Config.RememberCaller on others.
+	caller, err := s.callers.of(ctx, token, now, func(ctx context.Context) (domain.Caller, error) {
+		issued, err := s.tokens.Verify(token)
+		if err != nil {
+			return issued, err
+		}
+		return s.sessions.SessionCaller(ctx, issued.SessionID, now)
+	})
 	if err != nil {
 		s.fail(c, err)
 		return
