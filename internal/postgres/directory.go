@@ -77,14 +77,22 @@ type offer struct {
 }
 
 func (s *Store) offer(ctx context.Context, q *db.Queries, doctorID, typeID string, span domain.Window) (offer, error) {
-	first, last := localDays(span)
-	r, err := q.Offer(ctx, db.OfferParams{
-		DoctorID: doctorID, TypeID: typeID, FirstDay: first, LastDay: last,
-		SpanStart: span.Start.Add(-24 * time.Hour), SpanEnd: span.End.Add(24 * time.Hour),
-	})
+	r, err := q.Offer(ctx, offerParams(doctorID, typeID, span))
 	if err != nil {
 		return offer{}, missing(err, "doctor and appointment type")
 	}
+	return offerOf(r, doctorID)
+}
+
+func offerParams(doctorID, typeID string, span domain.Window) db.OfferParams {
+	first, last := localDays(span)
+	return db.OfferParams{
+		DoctorID: doctorID, TypeID: typeID, FirstDay: first, LastDay: last,
+		SpanStart: span.Start.Add(-24 * time.Hour), SpanEnd: span.End.Add(24 * time.Hour),
+	}
+}
+
+func offerOf(r db.OfferRow, doctorID string) (offer, error) {
 	o := offer{schedule: domain.Schedule{Zone: r.TimeZone}, doctor: r.DoctorName, active: r.DoctorActive && r.TypeActive}
 	if err := json.Unmarshal(r.Hours, &o.schedule.Hours); err != nil {
 		return offer{}, fmt.Errorf("reading weekly hours: %w", err)
@@ -95,6 +103,7 @@ func (s *Store) offer(ctx context.Context, q *db.Queries, doctorID, typeID strin
 	if err := json.Unmarshal(r.Overrides, &o.schedule.Overrides); err != nil {
 		return offer{}, fmt.Errorf("reading the days with other hours: %w", err)
 	}
+	var err error
 	o.typ, err = typeOf(typeRow{
 		id: r.TypeID, doctorID: doctorID, name: r.TypeName, duration: r.DurationMinutes, step: r.StepMinutes,
 		notice: r.MinimumNoticeMinutes, window: r.BookingWindowDays, price: r.PriceMinor,
