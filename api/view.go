@@ -119,8 +119,10 @@ func (h *handlers) paymentView(a domain.Appointment, to audience) openapi.Paymen
 // where no promise is kept, the zone's time of today's rules.
 func wallClock(promised string, start time.Time) string {
 	const clock = "2006-01-02T15:04:05"
-	if t, err := time.Parse(time.RFC3339, promised); err == nil {
-		return t.Format(clock)
+	if len(promised) >= len(clock) {
+		if _, err := time.Parse(clock, promised[:len(clock)]); err == nil {
+			return promised[:len(clock)]
+		}
 	}
 	return start.Format(clock)
 }

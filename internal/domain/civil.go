@@ -33,6 +33,41 @@ func (c civil) before(o civil) bool {
 	return cmp.Or(cmp.Compare(c.year, o.year), cmp.Compare(c.month, o.month), cmp.Compare(c.day, o.day)) < 0
 }
 
+// clock is a day as the clocks of a zone show it.
+type clock struct {
+	day civil
+	loc *time.Location
+	// midnight is set on a day that no clock change is near: every minute of it is then
+	// simply so much later.
+	midnight time.Time
+}
+
+func (c civil) in(loc *time.Location) clock {
+	k := clock{day: c, loc: loc}
+	midnight := time.Date(c.year, c.month, c.day, 0, 0, 0, 0, loc)
+	from, to := midnight.ZoneBounds()
+	if (from.IsZero() || from.Before(midnight.Add(-12*time.Hour))) && (to.IsZero() || to.After(midnight.Add(36*time.Hour))) {
+		k.midnight = midnight.UTC()
+	}
+	return k
+}
+
+// at is civil.at.
+func (k clock) at(m int) (time.Time, bool) {
+	if !k.midnight.IsZero() {
+		return k.midnight.Add(time.Duration(m) * time.Minute), true
+	}
+	return k.day.at(m, k.loc)
+}
+
+// until is civil.until.
+func (k clock) until(m int, end time.Time) bool {
+	if !k.midnight.IsZero() {
+		return !end.After(k.midnight.Add(time.Duration(m) * time.Minute))
+	}
+	return k.day.until(m, end, k.loc)
+}
+
 // at returns the instant at which the local clock shows minute m of the day. It is
 // not ok where a forward clock change swallows that minute. Of a minute that comes
 // twice it is the first: time.Date may return either, so the earlier one is looked
