@@ -139,6 +139,7 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"getConfirmEmailPage": "public", "confirmEmailByLink": "public", "getNewPasswordPage": "public", "chooseNewPassword": "public",
 		"listReconciliations": "staff admin ops", "startReconciliation": "staff admin ops",
 		"retryAppointment": "staff", "resolveAppointment": "staff",
+		"listPaymentCases": "staff admin", "getPaymentCase": "staff admin", "retryPaymentCase": "staff admin", "resolvePaymentCase": "staff admin",
 		"getDoctorHours": "doctor staff admin", "putDoctorHours": "doctor staff admin", "listDoctorOverrides": "doctor staff admin",
 		"putDoctorOverride": "doctor staff admin", "deleteDoctorOverride": "doctor staff admin",
 		"createDoctor": "staff admin", "putDoctor": "staff admin", "getAppointmentType": "doctor staff admin",

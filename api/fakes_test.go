@@ -47,6 +47,7 @@ type fakeStore struct {
 
 	directory fakeDirectory
 	fakeLedger
+	cases fakeCases
 }
 
 type keptAnswer struct {

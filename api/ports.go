@@ -18,6 +18,7 @@ type Store interface {
 	Sessions
 	Schedules
 	Directory
+	PaymentCases
 
 	Ping(ctx context.Context) error
 

@@ -63,7 +63,7 @@ func (h *handlers) appointmentView(a domain.Appointment, to audience) openapi.Ap
 		domain.StatusCancelled, domain.StatusExpired, domain.StatusNoShow, domain.StatusArchived:
 	}
 	if to.staff {
-		view.Stuck = string(a.Stuck)
+		view.Stuck, view.PaymentCaseID = string(a.Stuck), a.CaseID
 	}
 	if to.join && (a.Status == domain.StatusConfirmed || a.Status == domain.StatusCheckedIn) {
 		view.JoinURL = a.JoinURL

@@ -32,6 +32,7 @@ func (h *handlers) ReceiveStripeWebhook(ctx context.Context, req openapi.Receive
 	fresh, err := h.store.AcceptWebhook(ctx, domain.Webhook{
 		Source: sourceStripe, ID: event.ID, Type: event.Type,
 		AppointmentID: event.AppointmentID, IntentID: event.IntentID, Created: event.Created,
+		Refunded: event.Refunded, Status: event.Status,
 	})
 	if err != nil {
 		count("failed")

@@ -11,6 +11,7 @@ import (
 
 	accountacts "github.com/careflow/careflow/activities/accountmail"
 	acts "github.com/careflow/careflow/activities/appointment"
+	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/worker/relay"
 )
@@ -19,14 +20,15 @@ import (
 // client, the stores and vendors of the activities (acts.RecordStore, acts.PaymentStore,
 // acts.PaymentProvider, acts.Ledger, acts.Mailer, acts.Writer, acts.Linker), what the
 // reconciler needs (reconcileacts.Store, .Processes, .Config), what letters of accounts need
-// (accountacts.Ledger, .Writer, .Linker), a relay.Outbox, relay.Processes, relay.Accounts,
-// a prometheus.Registerer and a logger.
+// (accountacts.Ledger, .Writer, .Linker), what payment cases need (caseacts.Store, .Provider),
+// a relay.Outbox, relay.Processes, relay.Accounts, relay.Cases, a prometheus.Registerer and a
+// logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		reconcileacts.New, accountacts.New,
-		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, a *accountacts.Activities) Activities {
-			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a}
+		reconcileacts.New, accountacts.New, caseacts.New,
+		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, a *accountacts.Activities, cases *caseacts.Activities) Activities {
+			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a, Cases: cases}
 		},
 		New,
 		func(r prometheus.Registerer) *relay.Metrics { return relay.NewMetrics(r) },

@@ -15,9 +15,11 @@ import (
 
 	accountacts "github.com/careflow/careflow/activities/accountmail"
 	acts "github.com/careflow/careflow/activities/appointment"
+	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/workflows/accountmail"
 	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/paymentcase"
 	"github.com/careflow/careflow/workflows/reconcile"
 )
 
@@ -50,6 +52,8 @@ type Activities struct {
 	Reconcile *reconcileacts.Activities
 	// AccountMail delivers the letters of accounts.
 	AccountMail *accountacts.Activities
+	// Cases follow money that does not go its usual way.
+	Cases *caseacts.Activities
 }
 
 // cachedWorkflows bounds the worker's memory: so many processes stay in memory between
@@ -130,6 +134,7 @@ func (f *Fleet) assemble() []sdk.Worker {
 
 	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, cfg.options(orDefault(cfg.StripePerSecond, 80)))
 	acts.RegisterPayments(stripe, a.Payments)
+	caseacts.Register(stripe, a.Cases)
 
 	sendgrid := sdk.New(temporal, cfg.TaskQueue+acts.SendGridQueueSuffix, cfg.options(orDefault(cfg.SendGridPerSecond, 100)))
 	acts.RegisterMail(sendgrid, a.Mail)
@@ -143,7 +148,10 @@ func (f *Fleet) assemble() []sdk.Worker {
 // minutes end on the version they began with. Letters take seconds, but days while their
 // vendor is away, and no old version should have to wait for that.
 func Register(r sdk.WorkflowRegistry) {
-	for name, process := range map[string]any{appointment.WorkflowName: appointment.Workflow, accountmail.WorkflowName: accountmail.Workflow} {
+	for name, process := range map[string]any{
+		appointment.WorkflowName: appointment.Workflow, accountmail.WorkflowName: accountmail.Workflow,
+		paymentcase.WorkflowName: paymentcase.Workflow, // a dispute takes months
+	} {
 		r.RegisterWorkflowWithOptions(process, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	}
 	for name, job := range map[string]any{

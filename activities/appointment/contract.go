@@ -108,6 +108,8 @@ type SettlePaymentsInput struct {
 type SettlePaymentsResult struct {
 	Voided   int   `json:"voided"`
 	Refunded int64 `json:"refunded"`
+	// Handed counts the intents whose money is a payment case's.
+	Handed int `json:"handed,omitempty"`
 }
 
 // DeliverMailInput asks for everything an appointment owes to be handed over, oldest
@@ -124,17 +126,10 @@ type DeliverMailResult struct {
 	Unknown int `json:"unknown"`
 }
 
-// Idempotency keys of the payment provider: appointment, step, generation, and for a
-// refund the total it brings the refunded money to.
+// Idempotency keys of the payment provider: appointment, step, generation.
 func openKey(id string, generation int) string {
 	return fmt.Sprintf("careflow/%s/open/%d", id, generation)
 }
 func captureKey(id string, generation int) string {
 	return fmt.Sprintf("careflow/%s/capture/%d", id, generation)
-}
-func voidKey(id string, generation int) string {
-	return fmt.Sprintf("careflow/%s/void/%d", id, generation)
-}
-func refundKey(id string, generation int, total int64) string {
-	return fmt.Sprintf("careflow/%s/refund/%d/%d", id, generation, total)
 }

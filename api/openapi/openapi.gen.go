@@ -594,6 +594,165 @@ func (e PayStateState) Valid() bool {
 	}
 }
 
+// Defines values for PaymentCaseKind.
+const (
+	PaymentCaseKindDispute      PaymentCaseKind = "dispute"
+	PaymentCaseKindLatePayment  PaymentCaseKind = "late_payment"
+	PaymentCaseKindRefundByHand PaymentCaseKind = "refund_by_hand"
+	PaymentCaseKindRefundFailed PaymentCaseKind = "refund_failed"
+	PaymentCaseKindUnsettled    PaymentCaseKind = "unsettled"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseKind enum.
+func (e PaymentCaseKind) Valid() bool {
+	switch e {
+	case PaymentCaseKindDispute:
+		return true
+	case PaymentCaseKindLatePayment:
+		return true
+	case PaymentCaseKindRefundByHand:
+		return true
+	case PaymentCaseKindRefundFailed:
+		return true
+	case PaymentCaseKindUnsettled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseOutcome.
+const (
+	PaymentCaseOutcomeDisputeLost PaymentCaseOutcome = "dispute_lost"
+	PaymentCaseOutcomeDisputeWon  PaymentCaseOutcome = "dispute_won"
+	PaymentCaseOutcomeRefunded    PaymentCaseOutcome = "refunded"
+	PaymentCaseOutcomeResolved    PaymentCaseOutcome = "resolved"
+	PaymentCaseOutcomeSettled     PaymentCaseOutcome = "settled"
+	PaymentCaseOutcomeVoided      PaymentCaseOutcome = "voided"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseOutcome enum.
+func (e PaymentCaseOutcome) Valid() bool {
+	switch e {
+	case PaymentCaseOutcomeDisputeLost:
+		return true
+	case PaymentCaseOutcomeDisputeWon:
+		return true
+	case PaymentCaseOutcomeRefunded:
+		return true
+	case PaymentCaseOutcomeResolved:
+		return true
+	case PaymentCaseOutcomeSettled:
+		return true
+	case PaymentCaseOutcomeVoided:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseWaitsFor.
+const (
+	PaymentCaseWaitsForBank     PaymentCaseWaitsFor = "bank"
+	PaymentCaseWaitsForDispute  PaymentCaseWaitsFor = "dispute"
+	PaymentCaseWaitsForEvidence PaymentCaseWaitsFor = "evidence"
+	PaymentCaseWaitsForNothing  PaymentCaseWaitsFor = "nothing"
+	PaymentCaseWaitsForPerson   PaymentCaseWaitsFor = "person"
+	PaymentCaseWaitsForProvider PaymentCaseWaitsFor = "provider"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseWaitsFor enum.
+func (e PaymentCaseWaitsFor) Valid() bool {
+	switch e {
+	case PaymentCaseWaitsForBank:
+		return true
+	case PaymentCaseWaitsForDispute:
+		return true
+	case PaymentCaseWaitsForEvidence:
+		return true
+	case PaymentCaseWaitsForNothing:
+		return true
+	case PaymentCaseWaitsForPerson:
+		return true
+	case PaymentCaseWaitsForProvider:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseResolutionReasonCode.
+const (
+	PaymentCaseResolutionReasonCodeKeptByAgreement    PaymentCaseResolutionReasonCode = "kept_by_agreement"
+	PaymentCaseResolutionReasonCodeMistakenReport     PaymentCaseResolutionReasonCode = "mistaken_report"
+	PaymentCaseResolutionReasonCodePaidBackAnotherWay PaymentCaseResolutionReasonCode = "paid_back_another_way"
+	PaymentCaseResolutionReasonCodeWrittenOff         PaymentCaseResolutionReasonCode = "written_off"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseResolutionReasonCode enum.
+func (e PaymentCaseResolutionReasonCode) Valid() bool {
+	switch e {
+	case PaymentCaseResolutionReasonCodeKeptByAgreement:
+		return true
+	case PaymentCaseResolutionReasonCodeMistakenReport:
+		return true
+	case PaymentCaseResolutionReasonCodePaidBackAnotherWay:
+		return true
+	case PaymentCaseResolutionReasonCodeWrittenOff:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseRetryReasonCode.
+const (
+	PaymentCaseRetryReasonCodeCauseRemoved    PaymentCaseRetryReasonCode = "cause_removed"
+	PaymentCaseRetryReasonCodeOther           PaymentCaseRetryReasonCode = "other"
+	PaymentCaseRetryReasonCodePayerReached    PaymentCaseRetryReasonCode = "payer_reached"
+	PaymentCaseRetryReasonCodeVendorRecovered PaymentCaseRetryReasonCode = "vendor_recovered"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseRetryReasonCode enum.
+func (e PaymentCaseRetryReasonCode) Valid() bool {
+	switch e {
+	case PaymentCaseRetryReasonCodeCauseRemoved:
+		return true
+	case PaymentCaseRetryReasonCodeOther:
+		return true
+	case PaymentCaseRetryReasonCodePayerReached:
+		return true
+	case PaymentCaseRetryReasonCodeVendorRecovered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseState.
+const (
+	PaymentCaseStateClosed      PaymentCaseState = "closed"
+	PaymentCaseStateNeedsPerson PaymentCaseState = "needs_person"
+	PaymentCaseStateOpen        PaymentCaseState = "open"
+	PaymentCaseStateRetrying    PaymentCaseState = "retrying"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseState enum.
+func (e PaymentCaseState) Valid() bool {
+	switch e {
+	case PaymentCaseStateClosed:
+		return true
+	case PaymentCaseStateNeedsPerson:
+		return true
+	case PaymentCaseStateOpen:
+		return true
+	case PaymentCaseStateRetrying:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PaymentStatus.
 const (
 	PaymentStatusAuthorised     PaymentStatus = "authorised"
@@ -737,16 +896,22 @@ func (e ReadinessTemporal) Valid() bool {
 
 // Defines values for ReceiptKind.
 const (
-	ReceiptKindPayment ReceiptKind = "payment"
-	ReceiptKindRefund  ReceiptKind = "refund"
+	ReceiptKindChargeback   ReceiptKind = "chargeback"
+	ReceiptKindPayment      ReceiptKind = "payment"
+	ReceiptKindRefund       ReceiptKind = "refund"
+	ReceiptKindRefundFailed ReceiptKind = "refund_failed"
 )
 
 // Valid indicates whether the value is a known member of the ReceiptKind enum.
 func (e ReceiptKind) Valid() bool {
 	switch e {
+	case ReceiptKindChargeback:
+		return true
 	case ReceiptKindPayment:
 		return true
 	case ReceiptKindRefund:
+		return true
+	case ReceiptKindRefundFailed:
 		return true
 	default:
 		return false
@@ -1189,6 +1354,9 @@ type Appointment struct {
 	// PayBy Until when the slot is held, while requested.
 	PayBy   time.Time `json:"pay_by,omitempty,omitzero"`
 	Payment Payment   `json:"payment,omitempty,omitzero"`
+
+	// PaymentCaseID The oldest open payment case. Staff only.
+	PaymentCaseID string `json:"payment_case_id,omitempty,omitzero"`
 
 	// Reason What the patient wrote. Only in `GET /v1/appointments/{appointment_id}`.
 	Reason string `json:"reason,omitempty,omitzero"`
@@ -1969,6 +2137,110 @@ type Payment struct {
 	Status   PaymentStatus `json:"status"`
 }
 
+// PaymentCase defines model for PaymentCase.
+type PaymentCase struct {
+	// Amount Example: {"currency":"EUR","minor":8000}
+	Amount        Money  `json:"amount"`
+	AppointmentID string `json:"appointment_id"`
+
+	// Captured Example: {"currency":"EUR","minor":8000}
+	Captured Money `json:"captured"`
+
+	// ChargedBack Example: {"currency":"EUR","minor":8000}
+	ChargedBack   Money     `json:"charged_back"`
+	ClosedAt      time.Time `json:"closed_at,omitempty,omitzero"`
+	DisputeReason string    `json:"dispute_reason,omitempty,omitzero"`
+
+	// DisputeStatus In the provider's words, as dispute_reason.
+	DisputeStatus string `json:"dispute_status,omitempty,omitzero"`
+
+	// Disputed Example: {"currency":"EUR","minor":8000}
+	Disputed Money `json:"disputed,omitempty,omitzero"`
+
+	// ErrorCode The last fault, ours or the provider's own code.
+	ErrorCode  string    `json:"error_code,omitempty,omitzero"`
+	EvidenceBy time.Time `json:"evidence_by,omitempty,omitzero"`
+	ID         string    `json:"id"`
+
+	// IntentID The payment at the provider.
+	IntentID string          `json:"intent_id"`
+	Kind     PaymentCaseKind `json:"kind"`
+	OpenedAt time.Time       `json:"opened_at"`
+
+	// Outcome Of a closed case.
+	Outcome PaymentCaseOutcome `json:"outcome,omitempty,omitzero"`
+
+	// Refunded Example: {"currency":"EUR","minor":8000}
+	Refunded Money `json:"refunded"`
+
+	// State retrying: the provider fails, and is asked again; needs_person: nothing happens until a person acts.
+	State        PaymentCaseState `json:"state"`
+	UpdatedAt    time.Time        `json:"updated_at"`
+	Version      int              `json:"version"`
+	WaitingSince time.Time        `json:"waiting_since"`
+
+	// WaitsFor evidence: a person answers the dispute at the provider, by evidence_by.
+	WaitsFor PaymentCaseWaitsFor `json:"waits_for"`
+}
+
+// PaymentCaseKind defines model for PaymentCase.Kind.
+type PaymentCaseKind string
+
+// PaymentCaseOutcome Of a closed case.
+type PaymentCaseOutcome string
+
+// PaymentCaseWaitsFor evidence: a person answers the dispute at the provider, by evidence_by.
+type PaymentCaseWaitsFor string
+
+// PaymentCaseEvent defines model for PaymentCaseEvent.
+type PaymentCaseEvent struct {
+	Actor     Actor     `json:"actor"`
+	At        time.Time `json:"at"`
+	ErrorCode string    `json:"error_code,omitempty,omitzero"`
+
+	// Kind What happened, such as retrying or needs_person.
+	Kind       string `json:"kind"`
+	ReasonCode string `json:"reason_code,omitempty,omitzero"`
+
+	// State retrying: the provider fails, and is asked again; needs_person: nothing happens until a person acts.
+	State    PaymentCaseState `json:"state"`
+	Version  int              `json:"version"`
+	WaitsFor string           `json:"waits_for"`
+}
+
+// PaymentCasePage defines model for PaymentCasePage.
+type PaymentCasePage struct {
+	Items []PaymentCase `json:"items"`
+
+	// NextCursor Missing on the last page.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// PaymentCaseRecord defines model for PaymentCaseRecord.
+type PaymentCaseRecord struct {
+	Case   PaymentCase        `json:"case"`
+	Events []PaymentCaseEvent `json:"events"`
+}
+
+// PaymentCaseResolution defines model for PaymentCaseResolution.
+type PaymentCaseResolution struct {
+	ReasonCode PaymentCaseResolutionReasonCode `json:"reason_code"`
+}
+
+// PaymentCaseResolutionReasonCode defines model for PaymentCaseResolution.ReasonCode.
+type PaymentCaseResolutionReasonCode string
+
+// PaymentCaseRetry defines model for PaymentCaseRetry.
+type PaymentCaseRetry struct {
+	ReasonCode PaymentCaseRetryReasonCode `json:"reason_code"`
+}
+
+// PaymentCaseRetryReasonCode defines model for PaymentCaseRetry.ReasonCode.
+type PaymentCaseRetryReasonCode string
+
+// PaymentCaseState retrying: the provider fails, and is asked again; needs_person: nothing happens until a person acts.
+type PaymentCaseState string
+
 // PaymentStatus defines model for PaymentStatus.
 type PaymentStatus string
 
@@ -2034,15 +2306,17 @@ type ReadinessTemporal string
 // Receipt defines model for Receipt.
 type Receipt struct {
 	// Amount Example: {"currency":"EUR","minor":8000}
-	Amount   Money       `json:"amount"`
-	IssuedAt time.Time   `json:"issued_at"`
-	Kind     ReceiptKind `json:"kind"`
+	Amount   Money     `json:"amount"`
+	IssuedAt time.Time `json:"issued_at"`
+
+	// Kind refund_failed takes a refund back whose money did not arrive; chargeback is money that a lost dispute took.
+	Kind ReceiptKind `json:"kind"`
 
 	// Number Counts up by one within a clinic.
 	Number string `json:"number"`
 }
 
-// ReceiptKind defines model for Receipt.Kind.
+// ReceiptKind refund_failed takes a refund back whose money did not arrive; chargeback is money that a lost dispute took.
 type ReceiptKind string
 
 // ReceiptList defines model for ReceiptList.
@@ -2333,6 +2607,9 @@ type AccountID = string
 
 // AppointmentID defines model for AppointmentId.
 type AppointmentID = string
+
+// CaseID defines model for CaseId.
+type CaseID = string
 
 // DoctorID defines model for DoctorId.
 type DoctorID = string
@@ -2784,6 +3061,39 @@ type PutPatientParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListPaymentCasesParams defines parameters for ListPaymentCases.
+type ListPaymentCasesParams struct {
+	// State Only these states; may be repeated.
+	State []PaymentCaseState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// AppointmentID Only this visit's.
+	AppointmentID string `form:"appointment_id,omitempty" json:"appointment_id,omitempty,omitzero"`
+
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ResolvePaymentCaseParams defines parameters for ResolvePaymentCase.
+type ResolvePaymentCaseParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// RetryPaymentCaseParams defines parameters for RetryPaymentCase.
+type RetryPaymentCaseParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
 // ReceiveSendGridWebhookParams defines parameters for ReceiveSendGridWebhook.
 type ReceiveSendGridWebhookParams struct {
 	// XTwilioEmailEventWebhookSignature ECDSA signature over SHA-256, base64 of its ASN.1 form.
@@ -2882,6 +3192,12 @@ type CreatePatientJSONRequestBody = NewPatient
 
 // PutPatientJSONRequestBody defines body for PutPatient for application/json ContentType.
 type PutPatientJSONRequestBody = PatientInput
+
+// ResolvePaymentCaseJSONRequestBody defines body for ResolvePaymentCase for application/json ContentType.
+type ResolvePaymentCaseJSONRequestBody = PaymentCaseResolution
+
+// RetryPaymentCaseJSONRequestBody defines body for RetryPaymentCase for application/json ContentType.
+type RetryPaymentCaseJSONRequestBody = PaymentCaseRetry
 
 // RegisterJSONRequestBody defines body for Register for application/json ContentType.
 type RegisterJSONRequestBody = Registration
@@ -3116,6 +3432,18 @@ type ServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(c *gin.Context, patientID PatientID, params PutPatientParams)
+	// ListPaymentCases Money that does not go its usual way
+	// (GET /v1/payment-cases)
+	ListPaymentCases(c *gin.Context, params ListPaymentCasesParams)
+	// GetPaymentCase A payment case with its timeline
+	// (GET /v1/payment-cases/{case_id})
+	GetPaymentCase(c *gin.Context, caseID CaseID)
+	// ResolvePaymentCase Close a payment case that a person saw to
+	// (POST /v1/payment-cases/{case_id}/resolve)
+	ResolvePaymentCase(c *gin.Context, caseID CaseID, params ResolvePaymentCaseParams)
+	// RetryPaymentCase Try the refund or void again
+	// (POST /v1/payment-cases/{case_id}/retry)
+	RetryPaymentCase(c *gin.Context, caseID CaseID, params RetryPaymentCaseParams)
 	// Register Open an account
 	// (POST /v1/registrations)
 	Register(c *gin.Context)
@@ -6082,6 +6410,230 @@ func (siw *ServerInterfaceWrapper) PutPatient(c *gin.Context) {
 	siw.Handler.PutPatient(c, patientID, params)
 }
 
+// ListPaymentCases operation middleware
+func (siw *ServerInterfaceWrapper) ListPaymentCases(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPaymentCasesParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "appointment_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "appointment_id", c.Request.URL.Query(), &params.AppointmentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListPaymentCases(c, params)
+}
+
+// GetPaymentCase operation middleware
+func (siw *ServerInterfaceWrapper) GetPaymentCase(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "case_id" -------------
+	var caseID CaseID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "case_id", c.Param("case_id"), &caseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter case_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPaymentCase(c, caseID)
+}
+
+// ResolvePaymentCase operation middleware
+func (siw *ServerInterfaceWrapper) ResolvePaymentCase(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "case_id" -------------
+	var caseID CaseID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "case_id", c.Param("case_id"), &caseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter case_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResolvePaymentCaseParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResolvePaymentCase(c, caseID, params)
+}
+
+// RetryPaymentCase operation middleware
+func (siw *ServerInterfaceWrapper) RetryPaymentCase(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "case_id" -------------
+	var caseID CaseID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "case_id", c.Param("case_id"), &caseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter case_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetryPaymentCaseParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RetryPaymentCase(c, caseID, params)
+}
+
 // Register operation middleware
 func (siw *ServerInterfaceWrapper) Register(c *gin.Context) {
 
@@ -6542,6 +7094,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
+	router.GET(options.BaseURL+"/v1/payment-cases", wrapper.ListPaymentCases)
+	router.GET(options.BaseURL+"/v1/payment-cases/:case_id", wrapper.GetPaymentCase)
+	router.POST(options.BaseURL+"/v1/payment-cases/:case_id/retry", wrapper.RetryPaymentCase)
+	router.POST(options.BaseURL+"/v1/payment-cases/:case_id/resolve", wrapper.ResolvePaymentCase)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/hours", wrapper.GetDoctorHours)
 	router.PUT(options.BaseURL+"/v1/doctors/:doctor_id/hours", wrapper.PutDoctorHours)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/overrides", wrapper.ListDoctorOverrides)
@@ -16868,6 +17424,690 @@ func (response PutPatient503ApplicationProblemPlusJSONResponse) VisitPutPatientR
 	return err
 }
 
+type ListPaymentCasesRequestObject struct {
+	Params ListPaymentCasesParams
+}
+
+type ListPaymentCasesResponseObject interface {
+	VisitListPaymentCasesResponse(w http.ResponseWriter) error
+}
+
+type ListPaymentCases200JSONResponse PaymentCasePage
+
+func (response ListPaymentCases200JSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases400ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases401ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases403ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases500ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases503ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCaseRequestObject struct {
+	CaseID CaseID `json:"case_id"`
+}
+
+type GetPaymentCaseResponseObject interface {
+	VisitGetPaymentCaseResponse(w http.ResponseWriter) error
+}
+
+type GetPaymentCase200ResponseHeaders struct {
+	ETag string
+}
+
+type GetPaymentCase200JSONResponse struct {
+	Body    PaymentCaseRecord
+	Headers GetPaymentCase200ResponseHeaders
+}
+
+func (response GetPaymentCase200JSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase400ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase401ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase403ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase404ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase500ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase503ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCaseRequestObject struct {
+	CaseID CaseID `json:"case_id"`
+	Params ResolvePaymentCaseParams
+	Body   *ResolvePaymentCaseJSONRequestBody
+}
+
+type ResolvePaymentCaseResponseObject interface {
+	VisitResolvePaymentCaseResponse(w http.ResponseWriter) error
+}
+
+type ResolvePaymentCase200ResponseHeaders struct {
+	IdempotencyReplayed string
+}
+
+type ResolvePaymentCase200JSONResponse struct {
+	Body    PaymentCase
+	Headers ResolvePaymentCase200ResponseHeaders
+}
+
+func (response ResolvePaymentCase200JSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase400ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase401ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase403ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase404ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase409ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase412ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase413ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase415ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase422ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase428ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase500ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase503ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCaseRequestObject struct {
+	CaseID CaseID `json:"case_id"`
+	Params RetryPaymentCaseParams
+	Body   *RetryPaymentCaseJSONRequestBody
+}
+
+type RetryPaymentCaseResponseObject interface {
+	VisitRetryPaymentCaseResponse(w http.ResponseWriter) error
+}
+
+type RetryPaymentCase200ResponseHeaders struct {
+	IdempotencyReplayed string
+}
+
+type RetryPaymentCase200JSONResponse struct {
+	Body    PaymentCase
+	Headers RetryPaymentCase200ResponseHeaders
+}
+
+func (response RetryPaymentCase200JSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase400ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase401ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase403ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase404ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase409ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase412ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase413ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase415ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase422ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase428ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase500ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase503ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RegisterRequestObject struct {
 	Body *RegisterJSONRequestBody
 }
@@ -19156,6 +20396,18 @@ type StrictServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(ctx context.Context, request PutPatientRequestObject) (PutPatientResponseObject, error)
+	// ListPaymentCases Money that does not go its usual way
+	// (GET /v1/payment-cases)
+	ListPaymentCases(ctx context.Context, request ListPaymentCasesRequestObject) (ListPaymentCasesResponseObject, error)
+	// GetPaymentCase A payment case with its timeline
+	// (GET /v1/payment-cases/{case_id})
+	GetPaymentCase(ctx context.Context, request GetPaymentCaseRequestObject) (GetPaymentCaseResponseObject, error)
+	// ResolvePaymentCase Close a payment case that a person saw to
+	// (POST /v1/payment-cases/{case_id}/resolve)
+	ResolvePaymentCase(ctx context.Context, request ResolvePaymentCaseRequestObject) (ResolvePaymentCaseResponseObject, error)
+	// RetryPaymentCase Try the refund or void again
+	// (POST /v1/payment-cases/{case_id}/retry)
+	RetryPaymentCase(ctx context.Context, request RetryPaymentCaseRequestObject) (RetryPaymentCaseResponseObject, error)
 	// Register Open an account
 	// (POST /v1/registrations)
 	Register(ctx context.Context, request RegisterRequestObject) (RegisterResponseObject, error)
@@ -21549,6 +22801,148 @@ func (sh *strictHandler) PutPatient(ctx *gin.Context, patientID PatientID, param
 	}
 }
 
+// ListPaymentCases operation middleware
+func (sh *strictHandler) ListPaymentCases(ctx *gin.Context, params ListPaymentCasesParams) {
+	var request ListPaymentCasesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPaymentCases(ctx, request.(ListPaymentCasesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPaymentCases")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListPaymentCasesResponseObject); ok {
+		if err := validResponse.VisitListPaymentCasesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPaymentCase operation middleware
+func (sh *strictHandler) GetPaymentCase(ctx *gin.Context, caseID CaseID) {
+	var request GetPaymentCaseRequestObject
+
+	request.CaseID = caseID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPaymentCase(ctx, request.(GetPaymentCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPaymentCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPaymentCaseResponseObject); ok {
+		if err := validResponse.VisitGetPaymentCaseResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResolvePaymentCase operation middleware
+func (sh *strictHandler) ResolvePaymentCase(ctx *gin.Context, caseID CaseID, params ResolvePaymentCaseParams) {
+	var request ResolvePaymentCaseRequestObject
+
+	request.CaseID = caseID
+	request.Params = params
+
+	var body ResolvePaymentCaseJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolvePaymentCase(ctx, request.(ResolvePaymentCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolvePaymentCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResolvePaymentCaseResponseObject); ok {
+		if err := validResponse.VisitResolvePaymentCaseResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RetryPaymentCase operation middleware
+func (sh *strictHandler) RetryPaymentCase(ctx *gin.Context, caseID CaseID, params RetryPaymentCaseParams) {
+	var request RetryPaymentCaseRequestObject
+
+	request.CaseID = caseID
+	request.Params = params
+
+	var body RetryPaymentCaseJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryPaymentCase(ctx, request.(RetryPaymentCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryPaymentCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RetryPaymentCaseResponseObject); ok {
+		if err := validResponse.VisitRetryPaymentCaseResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // Register operation middleware
 func (sh *strictHandler) Register(ctx *gin.Context) {
 	var request RegisterRequestObject
@@ -22049,411 +23443,435 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2JlhpH1i76KnE45y7bf1MUUFWSRa1e5y9rstqaWlW2uu3SoYLMDYRJItIRQSGsq7Xu09wHu09yV+yI",
-	"yAEyIRMoDW56/b9MQQ4x7Xnvb39oBGIaCw5cq0bvQ2MMNASJHx9KoBrCC23+CEEFksWaCd7oNd6OQQJh",
-	"mjDVajQb8J5O4wgavcbxbec4FIEWUh23Ow/O2u12+wj/uW/++d7/af8XdhrNhoQ/ZkxC2OhpOYNmQwVj",
-	"mFLzzqGQU6obvcZMsiMJQ5DAA2g0G3oRm5cpLRkfNT5+bDYeX9HR6jCvxkBuQSomOBFDMh9TM2KixmLO",
-	"m2QoJNFjIDfPhkcvqA7GN+YiygmETOendd3oXjfWjnV1SM9CmMZCAw8WbyCO6MLctjzCG/OcGzIfAyd6",
-	"zJQZnhkT5WoOkmiB46EyYiCJeTsoTeZMj/EqRadAJrAwg02HAnw2bfR+a5hHN94VrdZzEVA7gOKNxRHE",
-	"sWBcT4EX73Lm9ypbHextq18nP1/EccSKVtXse5xcRrTZ9zlVZCiiSMwhzM9mTpn+e6fdWL+db0DLxcVQ",
-	"g1x93yUEgofKbJd5GBnAULhl5PBeEy0XuVeerVuKKeNsanawk8yecQ0jkDiOt2/fXsz0GLhmAdWwOpgf",
-	"xRzPTeai/Hx/ACrxNNFo+vfrRkAlDCMxr3nAPzYbMZV0Ctqxi4sgEDOun5XsB7U/54ey+dzQbqPZYOYh",
-	"MdXjRrPB6dTc6R7XZ2HFczXDK1f39SI9x6VDTy+pO3w89kXDTx+5+xQeIcMtG71lx3UHHpYM3D5t9zFn",
-	"uONPsFgd+b/FTBIx52TG2R8zINrQkeXYTJFATKeUh02iZsGYUEUo+fnnZ49a5BJ4yPgo5Y7uylWeSeiI",
-	"Mo7igA6hZ4TZiN2CZb9DJpV2TLhFrrK34YMoF3oMkgxEuDCPkDCcqWW+cj88GT4Y3oOjk6A9ODodnJ4c",
-	"PQjbcNQd3gvv0c7w++DszC+yFbvpMmeW58isz1qGQd8/Bz7S40ave3bWNAzE/90xRKo1SPOO//Pb9fX7",
-	"bufo+vr9/cfv/va/ivdliKKw+CjdGDF7k4jShZgZLhL2cM2M1MyshV2o007XCjclpiA4EIgUkGBM+QhC",
-	"s+aK8QBa5Oa/boimE1CE8sWy7O0gaypeJye6qy7QvdPl9SmWjtGjQt56QUK6MPPXCWF9o0hAI+AhXaKx",
-	"brt776h9ctQ5LaEk84Z1w87uXPvowbsPpx+P7Idu+qF4F19TzdYwtNj+XJcnDEp4gnvc7kzBivYCLQlF",
-	"9MsblK6KzGIj4F4SZcVuk1BNpkJpctIm37558pDc7562v2uRV0ijqSKgCDVa64gLWa4DFB4zN7BSqrtX",
-	"NJvLmPInUkxX52O+deoeV5pyTQRvkUcwpLNIoxrBxbzlB/PHDOQiHcvQPLJwXc2JOtJsWqw3meFcidXB",
-	"/OCVlXQ4+bFQsgAqCTW6D7kxr78pG5sW24zsik3h1XBYdlrNfUQMh3WP67DkuJrn9cVwuPt5vVrEUEFp",
-	"IObOuqOHstEvYth15B/NzSoWXIFV3dKxmik9ETOOswoE18DR/qNG17ZWw/HvypoOyXQ+ZNSCysoFDIcQ",
-	"aHYL/ViyAJ8SzKQh1EWj13j885sGsmohGz1z+8dmo+LTceUUaM34CKdH8TV+maxU7wczbc7AlPGZNqvQ",
-	"6baT30KgYcQ4ZH49PW03GwMhJoyP+nPGQzHvh3ShGr0H5ofZcAiyjySSuSn9xVoE6U/tZiOgsZ6Z76gc",
-	"MZ7+dN8MJGQqnmnoxyCZCNMfT0/w15nEnUi/P2mbw4LE2w8EHzI5bfSGNFLQ9AZFnwvNgvwYpiK09oV5",
-	"kdnV5Jg9QQ3olimmzZeib4zm/hBwSAEeik67nf4ykjT7bDOemC5Qv3WrNaXv09/vFfyeLBuaR8uzMGoF",
-	"D/uaobnx24fG8pLaLcqO7mNz9apu7qKz9sd35tFTxsPszv2GD+t02/irIaxwFkE/YlOmG71u7ssZ1yxa",
-	"eoEEQzdmh+wZMcuhIqH7SkOcXSVDiind/i8Jw0av8T+PU5/Msf1VHS/R6CPQlEWWlqsxn4xnx3tLit7n",
-	"LjvGa/DxP9DwjfU8rOEJsRSDCKZ/K+ANgT9ktzRiYd95MRpm3DgHO2Tv3AgFKMKFJkOmUc0yL5Q00C3y",
-	"ENVGq3uClEIqEjGljc4YEgUcFUpU65HZ4hV4VIYMIsM7jLp+rDSVWvWpGcEUlKIjHJ0iCT81Z8ISU1CN",
-	"V7eR42iqZ4ZEDVloppHPZ2fG7LxwFVKmfByKQP3P5cWpfCxe23UvOwgbV/Wc3NiFuiGG8hUBGowJLhgu",
-	"Ky62Fk5lb5mBPbQm1UUQQKyhpqBYMnwr29DOjmv0Gp4xNBtR4sba0iNVnfj8XAuW+SeIdRPXKqBSMgiJ",
-	"mGljkyohuPmvUVljKQJQypmUqkWeCzExeuuSq61JhLRH2W6SNV6tqVro9stQddart46yk+twMm43HwkO",
-	"9XbSCEMI+4NFNT8ObqL1KPdRN/H2Ubtz1Wn32ub//tbu9NpGCd9CnXC3OPH1SLbIUyOSyFsYoOYOPFRL",
-	"L+5etR/0TnIvrnMkzfGL+qjVLj8UZ9NoZi2jygZWTBd2UfML1DnLjjOVP1aQp0ytcCjJfZ5JNRxjAORE",
-	"IKd4gtZrHWX6RblyUFWxu1PZXld6f2xaC+FPpIjG45kUMRz/ADJi3LHtfh1NFG8o1KpmcViNHFwMo9Hr",
-	"bKMuFDEtQ+7WsZVVFayJl+E8Sxwm65XKxjTWcZuiMEjOi3+UceOve9Cq39/xLz6MWLCbboK6maYT4Fm1",
-	"5DLrsxqLKFTWSjbHo0Uu1CQJISWuIPMgq48EYyEUeE+hNZi3Vyke5FUK8xoMFbkh53SJzGT2pUaYgYD1",
-	"exmjKlUnaBSJOWFGjTBLeUMUXSgyHy9QU7CO6S3MybzFFgiuZpG2Js8QqnCUEEYSvCCYOm/P1G4rmir/",
-	"7d7W0lYXrSNqIspHMzpCQ6ERAgqXxrvEdFqVPbHRtJgypiP6Oxu9bttsqYohYDRi2kzjERijXURitGis",
-	"Y0GV99SuftmWpmGBrQ2DJ0IOWBgC34n2hslTchYBUz5k9I0iUkRgTh2eOcaDaBY6j5WIwdrCu1LYSUph",
-	"L/3BhhU9PR3svkjLTZJM6QJnFwqcGNLP0/VK2ea1jRif9OF9jGbN8vKaH8mYKuIu2HEFO0tmz/Ljl5cy",
-	"N7Z9rOaFfSVGezPvNRr1nBrzLo5oYKa5HJyfqbVWTAXTNn1afwKLvrSPzCz4z0YUEA5zshTZQRHiw0lO",
-	"KdtxI7rd/EZg1IoqglGZgtet2KLFs9nXgb9ZWoGbdHArsTW7V1yD5DTa0fvgHrIk31GgkbnRfuZS8BER",
-	"nIiZJIqF0CL/nAlt4/h+P2w0y0a+YiE1YTtu11nWXXBB0O1uJK2YSbXqJXCT2A+55N7VIlcQRUTNYpwW",
-	"Jsb4Wd3gPjxnfPLq1sZn7pAj+dPQRAVHCCKisLlMxGSwsPQEkqAq67Uxf3oi0Hpnteuzs7TkpWJIqJtT",
-	"4QJtWh8zmpdCb1LFNu8fF7o/xKfk/XcSrH/LReTzGRO7yOXTvFz2786tezqoPS16fjbII/AIssSLl6Qi",
-	"ePmtBVGQLLS3e9Nl1vBeH4/1NMqta+N61m6fBP/DaGOLGIi5AL+Cxobkm2VijunIZTqhCs44iSP0GgkZ",
-	"qiT1DXkcDtKFiLeJ9VANfTHsD5jU40av0Xnwffuo3T3qPqiuR6Onw+nLFyElbjTo2Yi8U09BNNyPKuwf",
-	"X0JimXj41srwawxZhMw89gll0Y4qRZx5XH9on7fMLg3B+1QKtCuSjAwjlcgb+8F5D41NGkLAQmOTwnxX",
-	"zpjRMZ7p3EimQPl8zCJYptKiKe2DXpfeb1dCZ1I/kSoyWZ7o6G41ljbtTRJO3de2JQGFrM4BPCR+KKlL",
-	"15yjlbyaXfXA7zN75N9o2BdAuCq7ike+F0XDZtR61wALxsnOMLt1UxoCMSbcx2bj0nnmnkgoTO2kEzAa",
-	"2m7E6l9ySW9rBzAwbG3u+m37aEY1Z/QdOZhr+4qdw9eemU2u0QJP58d3lY9RfmMKDhP+0EwJB9+gLImb",
-	"g00ocjnlPAJbn5ArIZ5TOdrN/I7pIhI07Gsh+hE+bZkT+Myle2dnJ/fIYKFB7cqZT/I6q09RNIqiH0Oe",
-	"8FcGuS/NdeXVSOBXQrygfLHTwpqxTilf+Hipyi6sebp3YNuUrxkPUW9etMiVTDI/OaFkKvago3az3lkh",
-	"iBkZyYwst9yrQ9/LcpvXouatieABnBOdTNQlbmEC+xFmsN8skUbmp00UkkmDx2H8zLOJ5rsJz9nSs5aJ",
-	"RVt3GShzpFAMDMnrV5dX5Pi2c6xAGaJXNht4YHPc8bJdLZBOurvPxejIJg0XC9HlGexja9N3TplSaIk4",
-	"T4Uk4haWXbhv3749Wi4QWLehy/UEfldvKYvoIIJddzR5zlK+hwJ5ywIgAeUZt6cPiTu6zJBrRDXIc2eB",
-	"KTqEpXj4kldpV6fMsjvYTyM/wIL9T+a7Hx9NTKUmcyAhxIYEBM/EXjCX4BNSuvMNQfgCQkavcOI7HY7k",
-	"gf2peWIf17KI6lGS4H4/tG87Mm/vkWVdbVfZeZaXnTgqTKDyZn8y4tWdL5zMvkWpGUOafj4zZxBNLj9O",
-	"lLA/81uQbMh2ZMcYL+vP0octUTAcmQsIDUNpWLIbXaIskgXoFnkVY2Wbc2Mx9xkdWehRoXm/3R6jOBWG",
-	"uLyJKzPe1/bFVKm5kCHWR7DR2CUMoUBbt3yNND/Q11glOVc0tMYajV4bNVxqBirJyYgzX62aKRszhDP5",
-	"Vh9Wf4syiUY1CvfSfOXfVuuf/PsyT09LF8XgdwgwKc4VmdWcfyadqLxCysqfyEvbJmFDX4yycbVcaLlg",
-	"rSout7WaCu7HyKf5hWmwSTrrjuEbYQWPewyVki5W1h5HgC/0A/evWbPiWAzs9rzGyicLkyuXyBfhnBSs",
-	"hw+x2w3DQIXhSDZGnN2/V0PHTWyJqit9dRcWVL+mS50dUbtdXjZ1fX1ZtGPJxmzaj0vAdcwYzuvvuWJT",
-	"+NVct7xvfq/c1tkBZB+8Zvse30JtqqGlRPN2LEjIQsz7cEppkgqjFkrDtBLVUF21SKTZmDDLjPwOu1RC",
-	"dBibBQn9ivSdH7CBSfRGEwvxYPhPnhVnrku+kqBAIwsajSDsi5nuwy3IxXwMEkdlzIk0uithxJQG6+Gz",
-	"siORHO/WHZklJS/NusIhNcncl9fPjTEzEDPUOXFR98cGcEVxEzadm+dM1T07yTArjTd3SDeyL3zimjG/",
-	"8End9U671jCNLQjCctl1PnO16pHFvOq+VaaKxE5ElSYSqBKczMcLv9+oZjqnxLbiZJla8Fgu+p6DFB14",
-	"xvs0Amn+8rXV8J5ZB8YKzRSdbjPmWuvjtbZ0mLGt3sXyncwnM6YkBDLjEy7mhr+rCYvjksG4q4qoze0z",
-	"mY+FAiJmOhBTHy/goZCEG5onWkRhZguyJfgrwtSRkptQMz1LmYHkztDm0/upaM4Ty85U97o+ydUb8AvK",
-	"6QhCrwGuDLjZ4PBe94OZVKKghvSFk1PCmSCG+GI6gtZGXXXj1C+187OsnfuyCPXJ/y5+zFQ2/dYJAhpF",
-	"xtyzOSZLOq0Xbim/GggRAeWfTclZWrclPSUZcPFKartpdY5PiTo/UyBb5FLT4ZAIHi1a6zjkehLRQv5k",
-	"LiyUnaXz+GmJ+8ZJcNtaGpZVDIfmv6gtFbKwC2sYvuLR4pMo3YXaZuEcXQTsFwzu1Dv2FyRity5qY3iv",
-	"YiHkM6htcvVLYROzxjSOgWMZMtNkYISkgmi4Sg5bmLhJEK6qwMrG49afHIQQMIp842M+RldhWJnw3Ire",
-	"7T2eYjhUkHiCcDW/UeRPzPRp1ha/awNy9qrtDJhcSPBDXZdADlYgfVBGzmZL+fxu5rZpo3WUqZKoqS7a",
-	"SuFBAXTJz1yzyEM6Jd4FV/lllHsWAXGqTvXtypRbrYHXsYFQey26mGK6UJWMsYDyAKIoeUVFxthsBGMI",
-	"Jn3GC4f2FiebOLV6RutKXF3mRggJ44awtVkvnAOGcNDBrTXw0CYmV1ukbdT0nHNo4zLlysw+FDKVumZC",
-	"XTZUcaS/C8b7MxmVgXxRoiGCMdBIjx1DZoqMIQpb5AnmuimfGIUnyfxtZ+/PsL0j2dxzlLZmO2+ePrZB",
-	"uVxJ5oc8hX+8ae2RyU6dmbXuBhRYL8yFH3NVa5vueykux2L+BNx9usiIv8rKMLymRYzoXioRyrHswvnX",
-	"lBa+WnADE/IFQ2Z7/fYlJYDV6cuV7G9Ot7OXIYenqhhozum//ojNpdDg1mzHI2TfWWJ5v00t7RCCiHEI",
-	"myRhfkRIEggpUcEpeXim8rLIVfClym+lZ8GkCNLIpoGb1epZH7hlBhwgVIQSiwyxUaFOikjXqgZ40U7K",
-	"REW6WKd45Csvq7LdpAhzeQUfWqGV2m0qT+UE/VouR8leYTgE6rcTgJjkOMFaR0Oi+fjBNHOAbFnhVKQ/",
-	"rWhSqVJRU5ny+52nh5wAzq3yBuXrzp0HuXLYL8FzkEfzqO+Zx/LIouRIRRxKjcqML+MZqKnurCDNFLG8",
-	"ig+rL6PL6LcOsymioyzROFLAwTX90hbM3L+1wnY6cJYdgpSbjddV9KS1zjPBYVFjq7LwSTVQaS79bRtX",
-	"fXn8mVdWWOBnPJ7pbTxu1OthAeVk4Di0LYuzIXn0xbNgTHCzW8TIH5UFdEU2iVmFaKxASAY0mJChFNNC",
-	"P12WVl0c01Y1ryRJM26vJYKDA0PkIqHmc2/VuYxXpemimMJLAK4yA0Csq1XU2EjwUcFUuUcjHlNE3kxy",
-	"oCKqXbXilL63mLXddudeu5li2LabBeyiFGUrO0REfCgZY0afNmNClGSE6lw3lE7RUAoRvTLDeFA+CDoG",
-	"GhLqNwhXRvmE3txI7p9sHkchgFhmIO1V2BmIVXYlhhIg40JOLIxkGHZJ129NCVxZ/YFkjtF2IymDR8sM",
-	"5X61Y0xneiwkUxCSqWGDJKKxQqTROgf7++83DrkMPiUzZIffVnKiEmNoShfEMj9zuBGRFqBpmQyiSmOF",
-	"WW6A5snZEd4rHmKBPC/blsKDugICk5lcIdt9mCQ0zZkeu1B2aiqnhLvKyLb3YDTJWOtYWWuFGOud+4XM",
-	"ujTydjnNJF9lz6x3mdtK3RWlpgRdbx3JbOYhEdClA3jWPbvX3ngEp4nN63Nmsth+PiCR/S5dwqrZMig9",
-	"1oLolmACZdl7e2VRLsdGqDrLyVG/p1htZbcdNDpYjszjyZTKCdpQKs9fNi9UCW5hZognKyNMEzWAh03P",
-	"Yqg7euW+y1p8bx1qYmZ098oPVUoGZMZjypIqkwwDcQcuN7rN0rIMsTG7sWdrpXbWD+VG50aVuKo8gRoN",
-	"LbY6Tp0hem24hmb4HIYYjOotwTpnYGcM/22RC4KPN4e0jQFbK+tw/5sJf6N8QdxKEaUhXtUJU/CaZcb2",
-	"7PIVOe127rcaeeTui6Nf3304KUJ7TpBvVs1WLiSZcaZVjwTogRgKSR7//KZJFsDxj3+8/nfO4cS4vnea",
-	"XfAH7n/rT+2Ssm8H1EynWaTRZxA+N4mQCzIVt54pE6omOXUjAXxcFSB5XLHMa/YKMVZgZoyEMRqMXVB0",
-	"rAOIUibv004LVO/zxE2ET+GCmJmQIdOqeioYLsEVc+KBvn9m7+q0V70gqzio2SVDDSiDi7oikbmfoy26",
-	"ck8LV6aVYUNm2qASJUeNhfSaVzK7Ug2nkP43zXAZDS4zw24R5xJDDXxJMzOnsUyz3Sx5ysHnsmM5rWOh",
-	"lWqty0tWMqA8WO1aGfjEbx2WZthtozIYs9u8Onpy72zjXhUg4i4zsUfMwa4MQM8BuBUg1lXZTCzw5DzZ",
-	"9XA6xBhhTdbI385GTuZ8QwW+oNWxV3Bb3H1S15JbcYesrhLHzvaOyoPz4+D8ODg/Ds6Pg/Pj4Pw4OD8O",
-	"zo+D8+Pg/Dg4Pw7Oj4Pz4+D8ODg/vlznR4XEmNW5lKqGxVZnme1VYhuWCuO1GsSq/l5ujZc5EkpNswIG",
-	"ssSCy9SuYn2x1KAqoOM1ZJUVNSuHvUgy/WB3505zl2qmOJelED/JZVafE+CBXMQaQpvJY8s4Y0cTlLhe",
-	"T0t2TbddaNisSeK9ypIaxQ5UECJpVs/drZ7JukST2RSqNKUzl+mZDr1ofx/aTOdtsByW0qqXqtsyfb38",
-	"NzM+hyhyQLZ4OAPfrCOTetqfGjY3gTRBLI8aFUSMs6AfRMJW3SNOTHFf8+xKZUdbuBCRCCZXrsxgGXEr",
-	"oJFvO0lCumh6Zm/J6px0T3vttu/VjrhMDpOHLjWvRVDFvDr77be/tTvvsH/r/939rX108u673m/tozP/",
-	"lXn0d4W6rvMmPJ5SFj0RVnmssX++ijt36pIvmysdTTdYuQiGUFLZzvjkmwSkzUiwqZDGhHDg3IppSHGs",
-	"JhxbiCwRZqeALpe22I4gLU8v3mebzb+34274qQyXT64/8nOq+tqhRWS/40In3yN6Wz8tCi070EUV8kbJ",
-	"jcACXzixsZkUkqzxjTRhs7e3A9mh6V31yriz57KYw4s5B9kizxL0bYVOrWXjp6yw0L1q00GREBrpSCO1",
-	"bb1tfvSP8+BTjkVk+uDXxMTZK/2WYMusXaFHdPGjUSurZd/m1wj10YI1msZ60SN0bhlnJasOx/Bq+Mha",
-	"NetsnqVJ2jGUzOzVLUjJwrqp+OGaPuGM530qvr5nZWfvbHHWLodrQF5pVe48cpndgYICjd3Rk7K1K+Vh",
-	"z0e2JGw/oqJQnTGSQM2Ydn+u0WYKBndbxb+35G7LlcQW+C2YJhbviFhmWrHSFt1bZeqxxWJ1nms1KStF",
-	"Seaz1JFcirkCadu6IkCCBesdwty2MygkItt3o1hnf3Vrfde8ScZijoaB9W1Yd/FM1SmCrGi2RFTpvnly",
-	"4YieaWUriRzgnJBEwlCCGlcdSGGFhV3RpTqs3EhyC5Xu47vS83b3pG8HvX2uwiNrKe+HaLMaXKYmHv0S",
-	"qTVirkosEpiCHKGv1yt3dOo0jj0ZK66VW02FbCCsmF4FXtuhfsypM2VhybRDCkaycLW+KSbYorZ+lWqY",
-	"fHO/D2uAGNdUZ1uK21jQCu9ts6USBDzD2bw5Y3mUj97hnElAoyjrqt/4vspsJWk+uMI3H74mp/dzqkKh",
-	"5yFX+VhWYhezAP1cLgS9+vtKT8Pl4fwbqCwqbM33PSwa487CPlvYl3lZdvXy1awrZzEhknJy3EYNTmgy",
-	"o6yfFrugtsid8kCmy+lTFr/BkqX1V9VIqNqW3vMzvBv6X4a32oEf9DAlxqGoOGhxphLrzWdMSBFle2cu",
-	"m3B3zkWWnCTd9s4sYinSSo/+fPeh2zz5+O2R+7N99ODdh07z+4/f/VdxCDaxwLrtcgazHolsE/tZOfOY",
-	"4tI7PvYbtOo9KlqZ6kwrzX1airs9aLc3s7SNW7Q7i3PcbS0TK+ddd6/UueazX0Ct/dbYt5VgkOoC2Q6l",
-	"mFYH7fAwdQV8w0KjQdh0LfcySDzGmvCBMIEXVcFJKSgC/6PUvwvfKMJn0wGUiHgtqk8yg6yxISSZwl44",
-	"yE0trKTGlIuSkMenwbDdFbz2CcAj17hoP4YMlZLd0qifRbv332W7OAaZiFDyJRf9wu+zps5IiHDOMMDj",
-	"rKLUH74nu+cJwGXiA8+fQxtXDnu5/JI0dfScuPhp2CMItuia352jbA8lnfNemsZAtBATgq0zXRYxjaIs",
-	"oLh7WxqWRdhXiI2NN6fsFv9OnlzozH/CIAofS1nbjhuaG0v0rx52hjhOYn5N8scM5OIYA8NNYnt5HBf0",
-	"RlmV4ilqchFSk3DINZsZsR1u+sDCfWUW3vfO2xjU4czFeFGXjrk61pOEMM+tOjjjRpFGrVolIN2rMCoJ",
-	"IMhyfnAIVre0vLTYUFYzu3Art2cW5Ng2EmWh7R7a9OHupe+xadBMD8T7pR8276sfhVuoUnb7o82nrbe1",
-	"q5EuMakc2CocReoHrxnM2YwLm4aOfaZAjTtWpyAd4tK6ebwFmIRf3FyajXk6rnX3+OEvz97f3ty4Dj/B",
-	"4hLqSvAJLKoL8NezQcSCn2Bz4AQfWzTIFJGwHO8uMMvn9ds5jSIMZqpsBq2Dh8tnEhT3f1zhFUvh1V1i",
-	"BRXhMzM41EvMzXb2isSIlOWolvdNWWqnUIx5mrbOYVrZKPE3qkUs9qG2aaPYOSmgfO04avreyuzqprHe",
-	"M+1IPm2bly1R9faKhWe2xYoywjjuyuMrOqoKb1fS4SRZ9ry5m23vkT8tWXy8Ooh0W3aO2EYt2XeziRAi",
-	"dgtysYbzYDZCLMUtC11/A6frMmNMhug2tGwpkyqXZHlJEYBSrgvYEKTva4yvtZ+lwH4MzcZAzLjVllVM",
-	"p30JsZC6UCn2w95qrhUQPu2QjNbjxtS0oURzZ2I3M35LIxb2M66kWs083AsDMYtCdIUOgIwppn/7vLHs",
-	"0meGsCYQUIpYX+DUsr3HNrlP7aYmncowNZTFzPenLwA6BR72xbCYyt0ZsV5SwYFIiIHqamDT+Gzdp2rT",
-	"s6n2z01eVOkFh2Yk6ebu2pjkU3Uk2b0ViT/id96KpGykn8G7uUTWxezfekDG9BYMR4qMxUp1i/jx2H5T",
-	"Sb2Ng2O2FXKeHNac+SzDT4XAJtZvwzmbtinbljIpHGs8/vlNI6n9+r7dbn/8+qrM9lxS9hLmrzMJglvm",
-	"Bd9F/uXanMLMsLdIacYRVM2HXNXGYd6vm1T5BadB56bTdGtTuuaawbYpvmU9AVXiiD13HMeWoOdLTPHk",
-	"2Ad9U01bMIK7L4b9AZPWsVSUbOmVuc6D79tH7e5R98EygWMc8/Tjkf3QTT8UkvwIeAgFNP/MVTT6amwz",
-	"nSQpLbNx99pb955c1fDGzqbLTOf6+m//20yAfPvdcevo3YeT5km7eCYS0nKP5a7xyynJntsriIaG44xZ",
-	"ZAtMJLgMaqk5yLVZ63uLbSYD39TGJW3QsAUkMFNkArHGbsRTuiADaNqOxD40kC2/x6J7CIsK3ZdIZVop",
-	"GT5NaQhYCGtaqKTRjMRPhBENzLP07VMcVkZagVs9qdFXm1XoJbEabPEdJVyUZN89DNIoUGllg1vuosPh",
-	"xctDjF/U9YjZ9Mj+nmtntpE82Ud2N8mElXEvvbN4oe5UJtw1q1/DwffelTlhyFsz2x4xLLZJkMM2iWWw",
-	"+F/DXzFM4/uh33F+XGUu687HNmlvBwl+kOBVztad+xg8j9vex/CaLpJ+n6sxzFwGhoiBW79RTBeu3iOm",
-	"rt19mpQhbnE7kmRzdKvazkRJtr5N3kCkgbBaXLRsnRfbNLurp8x4/KLqN0RYKKkgkFAQ5n5NF87955Fl",
-	"MD/zUksWQ+t3ZfuVWdVkYZgnjxZeJdE2S1URJaZg/RtaeGidwm5axRmH6KdxtxLBzx1a1dx3dLJTIHYK",
-	"xc+eDSKmxuYc9CdQ0sZvArZjWDK3LV5kUQdqLH81LcwdnYqaWOYUZEa05kherjhg6ZwyzfiobzZOhFbF",
-	"DgBdVuZFCbJd/mUpHRWxtoyfrIah8ObJQ/Lg9Ox+i7yWYiTpVHknGrkJRAg3TRKDiLGpGg3Jjc33uCkA",
-	"PyrOMcFqsHPn7HUN7TckkhRHKKpzwkw6UoEb0yJlBCWdy12p/zeKPHvUWq/XF2QGMh3BmtqE4jxzPPoi",
-	"RFKG93FEGV8yNGaSHUkYggQelAQteVgaw7lwDnejD0iCOUxONUBcHnx3JtOSyrDvmfRmDxj+6meecce7",
-	"RBq3qZlVL6STJD+hJvOORlmqehw+urwoJI1A3uYv7J6ddR4UXjopi1HZ9Gf/iFc/vS4OiKicnFRsVHjZ",
-	"++LTh4w0MKyySQZUwb3TmYw2b8IEC0DMJJu4JnYYdi7mXUVr/gZoyLgrf6jjUhVKjyTk2NksRoSLkuzA",
-	"1fiT4SQL9Len5aOFyhpMYyFpVPVdZYw7GXPmkcVrEgCL71iFYErNakbAJytdt62q48VPMcIj5iqU9vSb",
-	"xWSwwOimkb82bIuprpuPm3tyEo9L5GI6tTWre+eKsN/F7RXhNxAIHrCIbYMl43r/ri78L7YeSdsM95Ao",
-	"LYT5l0UR5knOjTCA93S6xHkzAmZok0tLYstDJpUmZ+125ZJ6n6xaICaHjDM1LinxvRgo1FV9r1w54wq9",
-	"jHNXdj2nigykjQ4Mh3ULkFfrie3U5IwTxsmVo2Hy87MSLRHTnQse9dqlerhdwBXH9Dzbqxn1bMyUFkMS",
-	"GnVHcFDFW2HDf0UvcYtacp97XS3615KNRpaWE8HicIcaCFuoRAV2aB1B7lG5gTSTQ5tZvMwUMwdvM7l8",
-	"CvrOUue+yPzSrkfdoe/jwP4u0CJere033JkqYiwMSeZ0QWiEsrMo1a9ot92DiycfwjTegr/t38FbGml8",
-	"ZQsGI8YnnjxtCuKeIonF64JQBbULVfCufjKRXJnc9/UQa/IPKxmkR/+sN84iAPh81s5G9NJitpYBg64O",
-	"mrk07xWERP/Q4iUYMaXlNhL6s7hsk3zgmtBId+LqzWf7ekhxJJAVCswk/Xrh4y6sCixe4EVO1/H6+rKx",
-	"Z0So7t691Lt7jVdQqJqrZa7FxzymTG7Rm6TIpe5le49QwmFOnNPJ2PySgUqLxs4JFxx6mOXsL5pjOikR",
-	"MgR5Trxu0Evjx65lRyTEpEkUQJIGmpp9iWrBbZ5zomG8W1O0tAkCDSdXvnZvEozN3QsPAzpT0JeAuNWY",
-	"xj3vJz31XaPfyALojSm32dromZEQCJ9M7EoJuc8g21tJ4ZsEKrV+idLdQYIWVQWVYnhi+v8qAif6PiWM",
-	"mI0nWMAAq8MOh8YCDafM8CQRq8KjZB7ramxqVSGk9f+WxXg4tiWVs9mYcfbHDNzPWs7gY7Nx6Tbjkt7W",
-	"Visp9pAu0gmfs1vw0BZiphULrWw29Ix4Z01j1yeSulpvJfc2tFA3KtTJ2Io28NLiY9WPtINS/RI10IdA",
-	"bMknubmw7vE/Ufb3yA9AJUjy//0//+9NBfSsahaXv4cVDOfSmA1hqVlodbd1kF3PsVzH5hgmdQrVbeQV",
-	"XTP/9KdChJiSZ3N97Nl4r4nhhS3yE0BMEG2fKDoE819KvFAqdnjbHS3MgkCwEcS4+kYR4FoiMuDN08dX",
-	"5Pi2c+xuVTeVEiRwPn3vKfccwO5uBWdfOsxm/jzlnpzb2iXAsPzCFu5l4ZGPhK5fvVjvPEYioFFfu/q7",
-	"dbScFuqtx3p+66NutiIvgfldRnSs6KHYWUFKh9pMlic3702aktmGO/c94F5v73Eoq/h3UScIybcIhG97",
-	"HbkgYULGzu37XZO4Ag7y7fIldvu+a7pGO3iNIQaLHY71Oth4hykyAIwYG03EXO+j9k3ifEF9xs3XDpT3",
-	"nAhJfFioSZJIZJO4KH6TONDec983IMzrfm6GaNb5opNklEt5A+kQ8IcUGDiTPZBNKkgzCTxy8Nqcgmbj",
-	"CuRUbZNS6cCLKA/TjlMjCUAE9/0afA8e8pwa1m7BBRAkF7vMKBIKiyoljIlpOf+Sgbqm4djeOoxV7AG2",
-	"p55fJY2j6jTYSFoAVQqzrPaI2aKby/47tVTrXLJdt5K6PUm27EKywYtjt6moI0VJz4h8b4g6LSCKWKwR",
-	"MK+Gw7sWyBXTLD+RAC7y/RYJ1DULtk3uY2bVVtyIU6E00XNBFkClyjSwTEyTynnU6QruZG9WWoY71yD8",
-	"+fyMSNBuCHdnl2pfl+0aTQzJmOk7MEzdkglL7pVWvWjBhPUhrDNrkxVf9cNevLyw8/QEmwJbPJ6ZxTv+",
-	"AWSEmszK4f4Fy/qDbZzY5aVtxijDVsMY4qSKBGOhgFsRJtFtDtI1Cby7Zhl3ELtZG7fBI2JbwGxRbeey",
-	"FnNTP/vcfUK61ZfGjL90VV4seTFrtAl199/CJ1vTDb5IDvNaEqTZeH80Ekdf+NZtam2UwUjymzgV3MIL",
-	"6Rko+2kOIfef9Xgm3cehZA6IiOqZdB9neHfRlpt3RbYbxp0KwiX4p88oDzMz3kYL2nXaqZP5fntLzwK6",
-	"6YKZZHpxad7jg73oOks+PfHk8o+3VyuRvitbawEqOflDcvP61WWBJw+ngvadfUEynLHWcePjRzQlh6IA",
-	"SghDQzHFRPCm79JtbOmhiCIxT1p/prAzaDcbaeaS0675NX98C3KRvcj2bA1nkg4i8AGrXqb/8lhEoUob",
-	"1VLtHKSYdmXEpH2/uubfOieLH13T97uUqukbwjrPwncOp1QZvYZpBdEQ0VgWLqN3OqU8VGQAkZjjuJ9Z",
-	"i8i20Xzz5CE5OTl5kKa/5+0AfJczA87JALyjf2rYn0NsjtJuXpSH19x8h/rIn6n8B4krMmUKwhZ54b0/",
-	"jJNpWuJPvsUS/+/sYCgnHkmA+ML81jXHjGo7eIfLQmx6ryLf+izy7xzch00dd1nf3gNiXjQFyo3ucc2T",
-	"rOFe4yGVMIzQa5PALzU6hjZEDJzGrNFrnLTarRMbgR/j6T5uzSGKjhCx4fj3+US1fndxvlFRpcUF+cfl",
-	"q5fkLQzIT7Agl6DtqO+fde43cTe+b5/c/84sP+D5msDCTQbpwU7c+9J6LvdtAgvXFVVYb1jibncOOQTC",
-	"wN0QokUuiGIjbtgwEGVLP7AC11IcRlgxhZKMQcK50dhQ4iCMuWs8gk4LwbG2lyf9z5kiF6+fJQj8hj2h",
-	"UvksbPTMejiMObSlY8GVZRDddttm7nPtK2fiOHL66LFfzgxOhUWd+81lXruEa5denWRVuxxqD+vWcLnT",
-	"mDLtEqQxLxqzoBudzh//vvj3T+8fyuEvl/37V4u3//zx1ej+OLh9TWP2IpLzZ5S+Dn78+Y1ofHz30XEf",
-	"uonNugkjMyqsRUEHjo0o4Vo8pMEYjh4KrqWI1vhHtMDG5E7kp7q+Td1ukil9f0RH8PcTBLFLmbcFuE8H",
-	"v6wcmIGe2f0omleyb8fPuIVdz3H9Ru+3d0aqT6dULjKTdAcsw9ftcTXH0LnxDB3Skcq0E0MJ8/4ocFR5",
-	"5BDc3BTxvcfu0mPMazj+gI/+WEp8P8CYeZ5lDAIbS7bmAHno2INztVmuPFMuHwGvn8WEKhIxrSMoPN/Z",
-	"/oGvLZ7ahpOu4b0+HutplDviDQsd+j+MIFrEQMwFFkW0sXbzig6Zhb/52GycVtnWl+iYxcs7tS4/a9e8",
-	"/KT65WtO2IWaqKRVPs8CFmYd+f5kxYjZnz9WMSYgWbpYc9qwrpNOQSOh/lZi7aL2n2ou/nR9o/AAtchL",
-	"lES2G1SecINh1L+o/j/0bKLBjKRj050aaciwjN43mbzvbJlCSQYGnWKo9gZxABd4zG9a5Aph7dC3L2YS",
-	"U8Cwls+IAfLtafvku1ViCTKU8sPiOeMTN2xQ+gcRLtYIhPdH8/n8yBhdRzMZATcyPlySEKlbouESY8hY",
-	"SAVkgHlX6ACKMW3ZWWC117+yCFjpKfoxr067NI3Pyiceoc9oCx5Rh4prs5TTTs2nn9W6vPvgK+Bv7vSo",
-	"LHNDSsOcOAfZuTt3y8pSTzufX5xmoKsO0vSTSVMLzYOJmak39iBB9ytBJYQAU3+634ACva0kHQuhIAtO",
-	"t09B6vDfGhTNDpBlYjRfjrHx8juXusuodwehexC6ldngJWi1xALvTOgqBVodf8D/ZkXtijA0EvDCXNVY",
-	"YaTp0VR6EUErUKqYu1F3fyXudu+0kLltoBk2pSM4Vrejv70vpht1OzquQC5NS32BrQxPH4Jo8x/IlMoR",
-	"4z3SPicfqzznd3pLLfHlH/fNTAExFwf6m/P66sCQRZ6GTysdvSfY5mevTpYLHIV1seBpJJGgm2R20VkM",
-	"RaDWncBH5vcvQAdLMChajT17q6zbQEsaaJ+SnCN2BRI76W5eSxvM/HPdcro2Lrs6Qz2uQUNMqotH9+6C",
-	"BX6mMai456V9JJzi78t4InYL/3urlZ2CoVZVapX4NH0VSBobS8QemVswikgsxXtMDh9KwXUaPjVs3gMg",
-	"6TERvNAeeeFeXY0GEEIlTwR+Yv2x1nHfaWmqz3h/GLHRWJMOBiRq0oNbETOt1xJBmGCmiBkDsaHpPW9m",
-	"5iXTZEXqb6QLqrQW1PKKMjp56CiyHqX4p6aL797XIxjD2WahX8XAL14/I6EIZlMEXLw7/rPVksZ0sYvV",
-	"jja6GJIbh9J1g4jUYjgEqbKp39ZEdIW5NBPRZApzxvF3ppsYXLrmSiSADEhgLLTeAAw9zceLFELMp7k6",
-	"FLAkH9bixI6pIggGS7497bS/85RNMQfdgcwSxm0Aks5C23ffxvgK1KmF8ylstEpdlGIbm/Tin09/Qcvl",
-	"x4uLkbdiXjw2//5A6S8/sYvx5Nd//VsPnkYz+ufi/h/Df76/PXrxdv7T2e+jX38Y/Nx+vAc7tVtip369",
-	"3pSK2tZX5XzxC5Ji4O3PzMgwhuMERXGt+MSR2HQCRPrDMvSJSsFW5pRp1SIvhSY0oUKXNSAhcHVcRXRn",
-	"0R0PhLeLxoexXod5WVnrS9a+hBzxwdXp8QcavrEqzFYWUCWqfOp6aNWUshWp8ucM8tc60kw6PBm6RMqY",
-	"YysiV+NT19BC8JQ/S0nwjfnZEdprixl2+c/nLhNItRIcl2+U3TEj+7DZ1GCWUWkdCHLSoX4kiOBJxQzT",
-	"KIKT9CBFF+SsfeIruKYKoluLObRCwSlk264HOQVxs3hqiSnjkdlS5DVzQeVzno6w4KC/scg1O5yprSYY",
-	"uo4ufopZ0Lm7majhzA6mZ22EiaJmZpTMBHdSbWea3XaOk9yN0gSocMq4QmAGm+Dk7rA5S84sAzUh2jZs",
-	"GvpqI9vFNam/V671xWv0eLjEvZtMc6AbglU6Tuuc2kY8qwc6Ykpf+EFvkEmvHQABZlfRKfjsKjjC9mMu",
-	"Pme7j/EFCajCuBZKEewanIqRPxrrYgobYHpWAZqiZB0TIFumiNmjsgGY3xqVz5mwDHL9i22SD6anaXYL",
-	"iMTmWwiWDUM5XSAdRwJOiw/JdiF8V2Ep3og55qXRpO1T0Vt9SVf61gR+pttulpUDdoqKzor0lvwxdAcG",
-	"xYbNVCkblutqlR3XhtKu3ZUJly38W743adoMtZM0Q/01uxdJ9yiLJ9QYSRrAf7vntrTRCVZbjFpNCbPy",
-	"2p0HZ+12u32E/9w3/3zv/7T/o91sY0oHC+QW6ql5G3mYweJw7Oi3DEDHu1zq9koVTLYrZ9l0kzTQTo2c",
-	"P8dN0LosYMuveF27Z1nP6lRSbGZ6DFybnYewctjoiZADFobAP6HOlTqyHSNpEg5zUNqi11VODPxtCYfF",
-	"7FhxJPbCalIuzTgT4xEy7XPrrR6mXDMu1x4xgB72njSCRdyCtL6MCLRNi7ZZxoRp657ICLQpnYBKuWW5",
-	"ZGsSaoUk5YsWeeudIC5PfY6OF+UEZibhzXYX/fa0/eC7HpGgwKusbnbIh2wapm9lsBRJRgbgGxtXjSIX",
-	"8BTPFDjMl1lChqARmdkR9EshKXkJ8ywle9CdtXRclyofmjkiXmOVgHCn3rxp2hP6wEzXMdMssFpjcqL/",
-	"uH90+747HR89iDX982genvIaZu1Du9b+4Bbw3BfUQoBlEq0fX9FR2YPdZcd4jes6XgxllkKnu70nTOUd",
-	"EVml+LjiRpX7FqpiseMafNHC5bRdIRPgoeDDiNnyqEqJCVdCPKdyVD014WeuZrFFf3sBIaNXZh2rJipc",
-	"CfGC8sXnkJUv6MQmPCfcelshuWS4HX9I+02tzUfIyoldFNADp1zPKavxwBeU09FaHniV72K0FSv8CrjK",
-	"3aZh7Ey3RvvfnWZX/BRFw0kv8crPs7CB6YmzIhwQIScqLUkU3Jd6Zex6EQMnVJE5RNG5M+0ZHxHgtqxx",
-	"anVeLDaz5rvVZElAORkA4cCwkMyTM+HYETI0nGxhI38QKUAdltyYx/Tx/pvCtEejZ6dMqN6CPBu+oDoY",
-	"N6z9vKWau8KV6rCJZqrf1tVhMz78uhmNB178RfBimxwfHvhwGgyqrw52N9/wWiJIJpbQP7Ht1T+DJvl9",
-	"vYG+8TT9GcSTPZjo3G6i+xibNdkokxjevcJ5DLewLnrwdixQYDSdnyXM+ph9UGs+Bp73IZ0bwYZQUB3b",
-	"lqQ0BvDYvn9/XlUaaCH7VRlex6zTGm5kW/BYVtd3S7BZvtSWMLgKiEFVokjabfryXZhfvD741rbhiWOw",
-	"mQ77IbFd9MO15DkFpTDIXU6gDu1JzO18En9qinIxgACDZ0PMEUu6bfMFcQR2niPeZmXifeFHt0fy1Rqm",
-	"sbZo21XUI2wS6BDbXU8cGjmQaNVqt7RotVsehr8iWxh2UtK3pbd9/4Qknjy04q3ZmHEEZFCNXrs+4bsV",
-	"XEf6SSOGA+3vSPuZ1SR0YGngSyb+LNbbTvZnYVDmiTAswvGK+ViQoZAjkWSqjCn2gLiFEH/UY1gYmxQz",
-	"VFdDNOcWyibC1ll4P42i1KJFY/bWgsDluQnGTZIIXqagbqc8lz06u7OFfiUUmq1b+guS6Zfumn2Kfo+E",
-	"kstrabdVnDOwVKVy+HVJ0oyCDFqvcrkJTPrBfqOSoGTTwWApd4WY8ybBIfkuyZwF36g9ZeBk57QhCweT",
-	"TvQYlE1YnClQ5whFPAAiIUYRnYvB/JaF+k5QQd6VJ6Rgt86UHKtBsruuzVkgtU5nFUitcDZuNyzOExdH",
-	"hpuRIYAF2VI2Qf6c3DhE7vAGOwJiCq4r1w4hYIa3laWWZFCOK2f9PAFIe1GX7AJTKVSwnUXZCOxltjFC",
-	"9fyWNe91B3Xji911O7852zgzwaQ2i+8whRHODKHVykYylGJaPIa1QMKbB5KgZW8egxZ7GMFfLcuqFtbs",
-	"PnOuBkJMsFFTdfdAmRHSaVsj5G/tTg9Bv1KCq/LssJPe4hbqkWwR62Z9C7bTboK0nb64a6yfk9yLK74x",
-	"6OQ7ayw/FGeT+jGqTmTQwXsWdlHzC9Q5y44zBXRXiPWfwXwtGkpyXyZNOe0moX0rh7KuCacn5tCvNDfw",
-	"oYOixgRIGEm/AY+B2Og1Hv/8Bjt4cSEbPTP/lU4Dv602WeycnrYzHRI75q7Vq7q5i87a7rQvdQforgP1",
-	"7562P653vBuKqrqf0PE3uGP5BHuaIs9f48NfIYdsLl+zkeEdjV7jxe8Xi5esPX+xaM9fRP+cv3ok5i/M",
-	"/z+Jv3/x6PHZy3/WSDRKVZlDCmDtFMCMHpgCtWd15qyiWKI31+rWVp4l+GMJWivjFklTUq5s278e6bY7",
-	"iCmqnLK7EDOpnPp7Y5nRTZOcth84qS2mIDhccwx3GtOWaaNIF+vsRkhkuu+4i5ZVd6+coz7IF4IDor1e",
-	"Zco2BcLEUjIV+GdEEanp5jUmEvVQnfx7p31jS7uSbMggwmYfCgIJmnw7i4kW5KRN1Hfn1zytJ2kSqtJh",
-	"ZmFxE2hZRL+xkSwbKXYpjbgmvoDTPeGa3zwLYRoLbXje0U+wuHH4uVy4sTSJElh7Fkd0gRYABwjdCmM8",
-	"xdczFNWAmlXNHLf6IeR0dD9hr5eNd9h13jHmXF+obyM/petW2bggU+HBJcYI4u9jDlWlZU1eX5nP/mAL",
-	"m+4kkfOglh3UsoNa9qnVsi00rNJK1gwawVKWRVaqvEHRYUHP1mVdZO5JblnKC153e3Ldx2bjdZK1e3Rh",
-	"mNDml6d3+BsO+R+fPomjQrZJ7pTMFHwV3mojRglFgtmLmm2160Jn9fGHzF9L6cUF0FqzKHJAAucOVGAZ",
-	"6YPkgT7IjVVV+1Y9vEE9OsEysYDj4wSrHq55TBcgsY40U+yTTeZHtccqA6hM51XllzfkWx+aRn3YKc62",
-	"cjvFLWEWKd/8Qhe+HyKi81v9t+cMBRxTXttmzvfbdJdQ11ETa77FrRm9tCF0coN+yL7jpzf+jhv/BbJD",
-	"NhqDLEFE2UUZ9qpts7C9nFs2a1ikDTcUUUJwDyi9NEiz9jagV+bHy803785b50vc2Xt3UA4PyuFBOfyK",
-	"lcOMFFrSDQ/K2ZdTJJGTRnfr/quXy5IOIZcys07ROaYRLo5mt2ty5668WjCUYJtWqiXfmW9MxUNiqAvL",
-	"NEI2xBOoSWjx1LDVklCKDSLoJblzeizB3KAzsjVt7yTmvEVeCg7ufvciIfE9WFpMuEjAZFrkgkQMO4Uj",
-	"XDdTOOYmAs94m6sgyp9dhf0F0apJuApSq7JLq7wcuXrGXdIovgxaNjkE2Y6lB96yK2+xBIDEZVMnvFTa",
-	"n+3zSViK7Q2+RS7e0svKwh8/LHKtyBMTxZ7EJrG6C4S+0xwqMT4Mj5rVufkp5SQ2POEwF5x1Zx5RUNuF",
-	"U/v6nPPWa54k/zodWKZ0WLGeHacf1cApaFfxnSDS1yOHp9Ztdyvfc+G6zTUOXqeD12lPdUZ4xAuYrwek",
-	"20m5q+Z9Og7GEEyOLEbz3fDQqwwDHVNFqJTsFoo4nhnKM/4ZWd6Bn3wWfvLXpXBzojFB0B5/xmtQ+Zb0",
-	"LIwg1nC39JxiUVvApTiiARQ1uLODOZD0gaT/KiTtjvQWYntbgnYO17ukZ2egaERnS3wiPfw49X2qXdTF",
-	"dlbm+dhOUlJQ2uXywAMOPOAvwwPwRGPand26u2cC2L/17pjAEymmxMVyiBbES27EFhjQYNJER9F961/1",
-	"1R5AgIe5LvktksCEuzFjo3R2CwofY3iFd5qcO9aS5NWNBIfkKi60Uy6w/V6LvBTY9grLpu0AaBRZFjUE",
-	"yDldmu4Cjg0HilgSDu1rd67YxAAMw/anTJnVykb5kj2s06fX79nB53LwufwlWbdthD0fA/rAnRZHtBAT",
-	"a8XU4OW1WHgIQcT4Hdtl5iwLyRQyEMNFbwULIbTBskxKIMZVLF9dYY5uoF87c3QpIdkWA5XZ4CO3Vx8d",
-	"EzzwvAPP+3p5njvNn1BddalEd8frfrZpfZnko5ZPXxosblrk0pfocywKD+GcsCHhVoPE7jBzpseMk84p",
-	"arTNRI0cCaepFjBG+4aX4nIs5k8Avkq2OKeqj9mUNbih282DRnjgjn897vhq8LtRCLUgNIs6sWM4riKj",
-	"3Ij0lwFGaxIRhQkgWIs8oYFWRM2wKZ0vb+wLC6I2AYitVW6zBzNwAGuBR+4G+s985aC7/GJ9rITxZ9OM",
-	"sVf+UtrqVl1JNkL6aTYFIysPOUZ7Afbyy+lhM/9S6Yz1YQDnYzGtgQC4kVi/BKi/LdD7HBn3JQTAbi12",
-	"JwQsxh3uZfZamaUueXn316yrS9kbtoP9q4D35/aaRBCOQNrydxmCPPCJvfAJT0o784nPygiOP7hP+K0E",
-	"BTzc2QQqRP3xx1F7DhMJpfMtVyqSZEFz13QSFbuwlDZlW4NxmJ+Cxe1skoGY8cB8MHMKpYhjG4BQE2Y+",
-	"YjM9iw82dC0/HcUjAuIAAjEF5bDmci8wU1NZOMTzXOa3b8ivEMSfYVkdokvNJG+RNzA0yqzLCmfa9z2l",
-	"C8SwsJj9M24WqIdG9pTxEGQmSuKyRdMW4xbo0uaNe+AHLshUSGimfQBSPEwZjA2ndDGWQsBGHjo+trNZ",
-	"unNxWCpE2muFSKeuEOlmhYhd5VLhYdekL4bViSERJylUXlai1JQn65Ap3eFsWtWAi7k92S6qPoEFUgAq",
-	"+sScvbsq3z7UUP+FLdtL4KHhOULphBuiz39HoVpJKDpT+u5cgCkG4pTKie2MbqGmEQUnMYCzSJLZGHHP",
-	"auHwPgBwEEc5/1+KdZStAPBdpo0Wb14j0Htg2x8Kh8mJgRemsUB7lVeb0VoX4iEN5sBfvmb+8sLQnQ+g",
-	"UpuxYUQ/DyG88xADGo/xGt/ZKw6YsuJyTOgEeBMxy8yXQIOx1b7sz3ND2+j1Jy9n0wFIRcb0Fsv9RjRO",
-	"ogXUIf5utMzf+NHt0TKfJm0119dTM6VmG4z2xBe3cDYWx0k3eo03qBOddusU8bnJrrOf/W5hFZ992cF0",
-	"3ovp7Ff2jlxsn8WgTiv07zBbQhDKbSEwJkNgZoTTD4rKjFvktQMQRCB+prSQWJC6wNCidoq9rwR2/Ma8",
-	"wVhyFjFOFVpubqpfX75FYaXwyXKlcA02kuz6IdJ4iDT+BfUlcQufudpPghLR7R2y1Uu6cKDsmAJMZwrQ",
-	"laEAONHCIp7ajARknsojWCWRN3KRuOOSxOCQQZJmbJ+JacSYr5fUXiNqBLaQC1jEkGudkxsJWi5ubM4H",
-	"SwBsCxmxWZl9cuE9JvqKed/lLNfJ5n0DMWXyjYUxvSOeeuCNB964D1WWTsC5ymfBxLt0hgXsUuKh3ktK",
-	"LvKGO6ypEJn8Yufkx+ll4hie1TFX/SAkGcCY8bDnW+Z4XoilWYh2N5Rimqm+QuBs1ySlRV46jZMhTLF0",
-	"3SGnGGDxlRS1eXBApWTZyjDsfmzeEcFQExoJXshStVx8mQwVhUhfwlTcfgKGWiNyEriz44Vb3bEVGeBv",
-	"7Rb6XINDLOEgDb5waWDPsnW8Oz4kEllAOLrO70AeKC2BTtdCkyUZTajTyluQRwq4dr1ge9axiBcg4Klr",
-	"Ett03P6GhTceXtVc9I1yzjCXFYTXhFRTvIpygglryOGXOTTGu0eMZ9DRbLjQ/NxMWzLdPKdKH+Fzjp49",
-	"urGRCgxyCJ7BM0oKeZNQs+thENAoAvmN8n0Dm0SLCXB8QYA7AzxUNpyOPe9xwm6SnNwAD2+a6RgtGzYC",
-	"xpg9buXkggxh7toVKAzdKFdCyLkrIRQxmNvSjnJTurA+Wg1GjJmdw9b9Nqq+Ko3sJWvFUUF7JbNhzvDI",
-	"zM5YM+dkIMVc2X5yHPsuW0NkqiC6BZWEcxd+GmnBDWZdWGaa5l3kNqqsM1OnjbiihtIavcb/+a199ODd",
-	"f/2vxjb9mTS81zYB9Sg9+GkCCQt7pHPN8YJecvCuuTmePfLh2mdgXjd6neY1upSvG71rl7J53WheN7TA",
-	"b5K0TfwSE0KvG70PmXuciXvd+Ggu0Phdkev6uvHxOo9yuzztYiB0nF7LuoBO1yFaZAmA4qaq7L57SxZV",
-	"KIs/7D18WDOb2WYyFPLQd/KTS47n7BYdseoTp5zmnuHJyamEn8BjPovHIgqPhnDH9YVDAA893kyKCpdi",
-	"46us147u666bQdQqGvW50P2hp4bKLSQfuc6UB8/2QV//C+rrPyOBE0p8b9YtK2lqaetzym7h07C8JCmo",
-	"mc5QILwEWUAdTohj/roZ4UiIcM6i6MD/DvzvwP8s/3tLsd35frie6zi+xg0hFNj+/3SSw4h36TV0ih5c",
-	"BcaUIVOqgzFmxcdU6jQF8j16Jag29rdtcUgVICczdj3Xe2pq/sjNpko/c99r3bUAx0aJVPmOzs51WdjY",
-	"m06h3GJuV+2onX+/iiFgNGJ6UXEU6Q27jWVpg7nI7THRQvgCd8GjRdloGA+iWQh9xmmg2S0U96B2XTzc",
-	"mAZCRED5nXS7Pvtiu1132kXb8m6vNbBmA1wJTSC4mkUa7+s79WVTSl+NVjgR5aOZrUv8rRECNr8xnKe0",
-	"N07m2PYaj0BOqRaRGC32hfFvOcC67EBHd4dOwEUJfp4p+fQHTEDNSBcvLu62DzC2sKKcwDTWC+ITtbD5",
-	"LE8jjgK7cIRpK36QgC3HxtgKGIVLzidjU+tW8dmwZuiRH+TnixpuQashjCR4SnOAmDClLDK6syG8/3bP",
-	"b2kLxVKbYGNpGIoRuX3FeACNXrfdfrAtIdcj42c8nuk7aTe7M5OsvfB3ylU/5yYV8dmLMFwpI3t8RUeb",
-	"Qr14zcfm5+gY+tBWDl7oryK2/Bc1vT558/sQ/Uie9VeUciUlau6u4w9JS8Fsu82V5o+JwKnvj7C3Zizx",
-	"Q13Dbq3P6p6AO0YIcdLPOQtnBRrSG5uxo3zWwpBFcG5rDH2elJjhZ6tD+SwuTgRvkR8wamqjkAqzsgja",
-	"nLAw+pNN2XJKlASCbbxs/6aesUl9JQNWHxgJYu+cAuWu2Zlr31hQgRDP9LaK1vAF1cH4oGF9Lg3rP50v",
-	"bSF0K4jB15hDHjJzIp9g3uTnkNff1xvoG39UPkuXE8pHmLoaAmrxFNsj3J0MP0ZOWOogfZ5yR583Ze/9",
-	"RiFzbJELX92lwMOCzA0fLqrQSvSCH/Gle+3Y2Og1Ot1M20Vjjzywf88BJiE1yzsV3Hz42ExuuZ+/pXNS",
-	"dsu7vfCltwCTaGGnX+LBMa/e2rg49Irdh59ojrvklATMlqxLgJ9QWcIBj0Vkh91L1CQuNFEugsoFmQs5",
-	"weQqo9dQvkCAHEO+NlsrYimQq1F6lJagg/G5/2ABpcwvIV2QEF1VmEIf0dg1KqBkKOScypAEkQgmrlCT",
-	"qDmNIjFXfkzOsYUQPgl3cbnxiDmk5yyArAvMzEd7CBcROJUGNml6NpHSNYePmNLmJ6HA6I6KhZAUmuI+",
-	"r9HmPLf6DCrdp2Vx27Cx/epYl84beklv/5JR5YPSdDcp7sZcRHrOsu49sOs1ipNhfpKFG/pvY48XtE9v",
-	"zL83RAtyo8WNC4ymdij2aLHsCaMTTBJHoeuCwa+SQdRlT5cx5U+kmFbJfDHXXonGPuN4IdXZvtmdU6Px",
-	"WFU0ZXYnS5wL22obNrV0/+lR+yRz/7s9KWuP6MKv79qQG12og8L22RS2R9ilnumxc8/si/R30NSqcI3j",
-	"D+YIf7Rcw3eZXO4eYr7PE/qOakiOeE+ry+MnEg7yOC+PvyYJ+dTmVBnV3WjKOftmGcbu09PLZgGEbohH",
-	"huVX8xnnDThuE47M7F3kP/FhBDQCHlLZIm8daLS9J70I61jm5lbMV9ra5nAvpq5HW8Tq2yF74gFbmiLV",
-	"pXN18XqwIA4WxBfGHzNKRNMmpnO4W0NCRUKvNyLwCu9/WU75sfwEqZAwTn4zZkaTaPHdcpOLC2RIEOY6",
-	"lyGuFhlDFNr2jwMh0E1kW/2oYtvjEkdcoeazKD2pDq42dEqyEM3DdkXVXkmLfExlxMyCOYxpVCoZrvxQ",
-	"gSbfziXTQP5mGP7/1f3hu/xskiLL7hVWWHo85oLRmy2qNnSjIx4ZU6bK+C8RRCzNGMMkW4xVNgnVZCqU",
-	"JiedbNtRa5OWzOPBxnlosfss3u01CrAModa9aj/onWQg1JoNdDr2cTTLF+JkvUgrfFQ796i95HQaYlpn",
-	"XiaQeqp1CDt+lnAA7oCNgW0VDPh0+RRrpIwZ/5EYDte3WDH8D1tyYIGD+QKo0k0yAD0H4N6JRXmIXiws",
-	"kijGCDBy4opN4RXO7avyTRXwkfsJL0yIv063ljKGkn/mntxWbtU39WYyUu3gtvrsPZ0QmutLijEW5qy/",
-	"XE1Mx/od69rGpgsbM696RbYxkMjo3oJbTMEx08rWgNJEFfV4XzPsBGJMcWA2EUsROhV4BUyJNdWlbTDS",
-	"IjfPhkdo9d6QKeJ9MU0UHQLRwoKMlLTspWG4Ldvai5ldjflUZCg1WcYdZqQPhxZwEWt4ctXHlbho0MFM",
-	"sz3pd04gV335oFNDJ8y0jOdDJqcWv72Uq1uFuO8U6icY4rYwfYk0cEL7s0mluqfIeV5WJQ/+kAEwcnzC",
-	"dhUCwGRlV9x8EEwHj88nAMl08vdu/Tte8z7+4MnZJ8+vD/zsRwwdIj7/uRGfRL8c0GDyhYd4vAqyyYxd",
-	"xBsyLpZ9jhlUP2xWZOVNql5OaQiowdpWdCPY3Cz0Cgex0f8plHPO+tpz90pXd+7K+VHbVXdcg35nFdjJ",
-	"1lSv/wtndmX7U8Zn2oznpF1ZcUGP8NTCpzDet12q0lXKKlDNBu43ro9raB+DZCJMX3x60jWvtk7SvtPY",
-	"klXMtMQ3dwa4UlhuH0sWVCmvMNYID/ua+SNifbPpADqnp+ZxmYcbUlm+qpu76KztttNx6r5FCuh1c18i",
-	"qkTuER9rOCWXDvs6X8IKvR260ewOgmJZlItAB5STgVOXISTDL7aWq7jcfblsawRaYVjFca0WwXiSB0dB",
-	"j8K69gK2on3phH7W0vbBbDgE2ceYSoa222W8rpBZ+S6c6aW/IXfodNvvmg0VCd1XGuLsk7Yl57uz87cQ",
-	"B4CuAXYL/apctY6oUKC1EbmrZfHWEdUPZtpo5OmuGYngfguBhhHjK/zayfH+nPFQzPshXahG74H5ofQg",
-	"uF+WOXvb0GWsZ+Y7Kkcsc1Dum4GsF1wlkrREnDmMmD4XmgX5MVQVqOUS0f+CRYP58bjWaH61pvR9+vu9",
-	"gt+TZTvDfrRLs7hTkbqOAusLXPOzoRuzQ/aMmOUopuRtSfkRaMqiA0rB12B5HlAKSlEKVpFs7qTYEfXT",
-	"4w8ue2QtgMGqflE/F23pGQdIg/0cmNXD4hq3MEUgNDryl+7rMDpYFfwDGkXEazAFAAi+S39Omc4H4ZLe",
-	"zRnfBwbk5iBttheE6CBpkRurH/UIStob1yaH2Ve5/FUM/hWmqO6sj+8jeFZD3d6obD6wyubnUrwP7OUQ",
-	"//jkQAN3IIansE7KvoCdUQA8XAkN6ZaoZLST2jsXISWvE5/JihulhgfN9lYp9ZrZnw84jUV5Mb4vjc/8",
-	"iMRohBkn2b4T9pr9OL6MPFPZM3scU6XmQqLFU+zXesxDm8DiRvKNcrnjrruPskhDsQSswvcPxKwVNbF+",
-	"PAd3jg3hqASCD4KQRGwCZtZHzD9GzLnNeNEiwjad5tQX+MaQrF/7we8CJoRiUffThWi4tplkLKQCMsDW",
-	"Odi32dzSbHCYZ6+mJBJ8hLn0BZdXpiM/F8uwqsnOgr409vbwa/BNf+Hod182fLiTax6HJk4p4dMwDqUs",
-	"OFZJgPLVEHX6PNA4h3lSpmHTY4zGTcNQglKgjJB2dFuSZivFbBCZjXJv3xCZRI/8HJswScFH57ZvmE3w",
-	"G8w0URMWxxDapLy57c6UMzzKYpSxFIMIprnQpAscridyN/LX7v6PCG/9zN55LwlnUinpohBxfGirHSaM",
-	"h02iZsHYGITenVc2WnN1GY71qcXUTmCtq0CNi2zfCtw1LTKFhKpsHBICFrsjlw4G+GyaP47uCL6rMJa3",
-	"kmkNHGMorntdKdI6grLtXnziX7kePRydpHt4G2LM6zTCjtZsgniTbw63NAQRAz8AuJcd/O7ZvU0nf5+5",
-	"BFtmghpdYhprheOz8cBwKY8x0+rO0A5EhpEvcF9nPEAXkf+y7M4H2Tt9zxbGb2nEwr5jzzVTLpHn9JJI",
-	"A/ohLM/LDizlCL0M/ZujXTbU7q/Z1FNlb5jxCRdzrhq9do3Qv+fF1Gtby5QH7tQfLJe86uHFr+dIXr7W",
-	"bJZXYkeL2Iwi25F/fRpUXqkYYv/sOcAEc8Fa5IIMGQ+NxOcAIbY0wcifLWCXMz4QYkIUYmugz1CQUBA6",
-	"MJoJNmY15FCsjrxZGuUGbeRHMSdTyhdbsNFOPTa6R8YVjCGYGAPktNNtNtxS7srTyinb8Z5b4KGQfQm/",
-	"22R6Q5vaej9isLtJNXHNREm3mXT8DYGiqjMbmDuNKpUO8rjS+MziDRlnalzOaU9/zXJD2hl0N3DDpDO3",
-	"2S4J1tzAPzA1fQNP15KNzMb2Gj4GW6fsMn9K1yU4LVHdgfEVZivpzEqBJCGzXV9tf8d6LaaXjauyzKKH",
-	"YhpTCcr1PXbd9H3Rtjv7mf6ygi9vZtrkuEeoa5qMl/0uGFdpJ+iiFshULnG6VU9mtyZ7qUE6ZoCGVlBn",
-	"3fLQX1oiKzr3z/IVV+ckMuLAbbNh8ihR5iloo2uH/2ldJV9863VHDmjzu4Bc/Y7rJb4G79o4kqDAAkiU",
-	"d170HlXMvaMkAq3NzmInGhIxPrFeRlec59qqKzoFY/9bPHRPRda8TpuH2+aNrWu+QiPO9+g9eG/MOHdx",
-	"SZZ6+qs75a3SbqzHap7E7upyXvjVQ45i8ZTooknYsHSNthYZB9deQ0Ewk4gS/9u7XBaAmjitlsO8vp+v",
-	"Ec8GEQsaJdR0LCEEmK4hKgyOY2Dd9vB3je3xaHyjkKaaZCREiFmsThZKcyjGYiZbBMMHVnC5gIF/hht4",
-	"03dNv+bFzn+kWPMeElBE0JViNrKFDs44xZ5SPoiS1CN6EVlMsmbae6PYWiGBZgOXstFrBMOof1H9f40a",
-	"8i+Eqd3CzxVI6FS45Tnjk1e3xmY58IB1PODhWAgF+2MB1nO71qyOQcQRAm5Ps8RKpnSB2TSGyIvN4tf+",
-	"8Rvs4QvXgCQNK/qBnVcoE3J3WWyk6lhIezSN6xRVFwfdIXLZog0F0XBfODvuBessPb/QBxOvKCqfRjZy",
-	"cmrn0FrVvokuwCLmPBWRRqRaotCCUL5okYtUMx1TleBedduZ3S2uKElP4OerJAmphr4Y9gdM6jG6PjoP",
-	"jtr3jtoZavkBeDG1BGMWhfvpn/MS5v4Vd1ImsjTNzoPv20ft7lH3QXV/+p4YSE32cci0P/Ru/w9rIJhy",
-	"7f3y+SW16/hDCsvysVQHu/DDWZJCXjdSgN1NCnsPZTlE3Vxbd+8hhX9vXQnv6ljVFd9uZyvn46OnE/Nk",
-	"csdvT90Ji1Lrt1ZM9pJSv05UF4rfeGwF7d9OH5CTNul0T07P7t2/Y7m838z6vza1HzLq7zDz0PMBTL2w",
-	"wH53LEDNBUrLNCeg2Hx6ImRqAlXw9nsnYmYy6Ol3rG5M4xi4WvVKXhAO82vu7/YRB8YnxkZzXkjCnH8T",
-	"E8Isd+RiIMIFoh1EYkQYPyd2aiAxsj2ijBPpWTEOYk4VUZSF19zmPLl8amMlRiGiDPrIhnWhmu1I7UM/",
-	"dF8UlUYJaSSBhnlr0sKU4RivuZsGTt+iNYUOUtlmWRT7Vu1kGnvlxg/aR+2zo879TONWDvOytq0ILpUy",
-	"7pdCUvIS5ihaquZ5l/L3PXDzN5mzfEcRmuRcO1iNuUtc1OIQptm/i/ZVDDxDc1s7Z3NM7tju77qYp8CX",
-	"up3Wnld4EgSbnMCFTsMimXiKL3a0PMSeJeBhKdu85jtFSRXw8BeQbOgIfx8x0hUe8KXESA17NUxzBgdy",
-	"2z+5XYKTf9kIv/bnernVzy4keGsO7GL/AdLuqW++4UV5UjmVkHEwFgq4UVb4Nc/oCD0yH4ulHAfbHUNM",
-	"AZULiBSQgM4UhESg/sJFKuHRwTxtkQsjyedU5gu8jMC45lY1SYKzaWFWoue1yNuxQOfzUMiRsMIlOw+q",
-	"JioTuxYcmmQ+ZphU6dQKLUQRr7CL/hhpfAcmUV3W33lENsf3to7JJjz8EJX9AqKyTsVPBfDWLMeXUubB",
-	"UgvqMAsTKXKRIiwQMsIHsRevsMEmnm6FjMBIZyyA8q2Rm+UAZMDDSz+wKsfzuS1fxdRpM04sqTrEGJcN",
-	"6OditLRGd1211yyP8yMqvT9+hQcqokoTFCQlKaLYKan0nGyfel6h3MUV7yYgnXCLYBeNJ0zCULw3Otlz",
-	"xmfvsfFPzCTkUMDPjk7aucfVqXAxy9I3y7JmgHWaxOHQ1wXtk3LrA0Gt5GWDhJwG8ylr6cvC+BdoPimf",
-	"fDoAKsGx4iRXDUusUEXqnBGHu+LbQkgYSlDjpTu0pKFtSkE1uXn96vKKZAXIsbvrBh9qGy6+1ySmTKKT",
-	"x5VKpYlz1NbuZJQ2fHnIlFnoMJtQm3rPrGVorUTJRuNM1X/e82SbP2ccbDlLlCwA52QfByE5bZ80yQ2a",
-	"dv0ZRyWQQXiDLd0QJMDGGIyWa8t1jVqZeLeStAmQ3kt3vuQGSw4FsTnxPmXCMg639EZ4GsmIprCdtJO3",
-	"iWKO7BBz/JQmdCTKUi0cW7yTZODqrqzKTOihhNDQPo1UjRBDje4YQQBK9b2yDYt/jAdPA/aK/ePJr4/f",
-	"XP3z8h8PWnDSbgXdiA+mT9rhv/4RFbNuz2g7Z451+2sYR0QjxE80hNAvvLlzluP7/trUCpC1rACjI+JG",
-	"9+tIEHxb32Wo/YDsofpW+ZNVICye+0P+RUqKnxO6PtgX6+2L52iB72xTeJGwxoVhZIpylU1ZoWMYbib1",
-	"HGXI8iUq9W2co6ci2/3I8MpIKDRL4Jqj8HCcEOUi4+Sk7eqRXAglETL596BLp0nwecZ6yTg7jUyxvZAu",
-	"7MXX3EtLB0pjmDV1TpIMFw9EzMD1A/Us3vD8ZiI89ZjBMHHZJOKldc2v+UVeLDjh5kYNTqqf2i6UxiS7",
-	"BQeDg2WlzLemfNC2jfULPab4rD0IkV0ZXI24hj1rB+nxtUqPq5zO+KklyEEclLu8NV1sYdWUioUP6an7",
-	"uM7v9Mww5V0dSDX9R4fWCnvzMgmOBo1zjdy9Lby25GON57Juy+xh0jI7pnqcwflJeekuTbN9b545DMZC",
-	"TNSxAh6OJFsDlIfl4QPAIjUxRPvTC/kUidYIsVgbZeUXpwZja9kxkMcPH11eEMVGnOqZBFQYbGcjpek0",
-	"RtVB0jkZiHBxbpUIuAVr1yotJLgAky1mdiEb8uxRirSVS3bRxCxYYvIizBCGsK0t3iKP0dXsanSsOofq",
-	"U7d9iq9MAIjMBC6Bh08lC5u52FarQKUJgN2Cv/ytXd1NpUKFS3P548VR9+xekwyognunNl9RkYvLl62O",
-	"GcU0f6JePP754bOnP/7zF/3097/9++T55OmD4fPg/fDkj+GzTvufCzV69Hb64tUv0/dP27N7v/58wR5f",
-	"LH5g/3r09s8Xf5u9grO37X/Mnv4tmv3zYvD62R8/jr9/8KJzdhXNnuvHv+oXf/en0Waep+fxX0dXcxYx",
-	"cYTRrKPHZsuO3LyPLv2U1p7VDGzRWadbG7DrrdlX5pKI2IhDiJ2PvdaNwFik8+B+O79gnfv3uydnZ/ds",
-	"u8XaU7tiU8CDW3Vq3XYlQKYyDfi/jv8rpy82fvtw3UACuW70rj28EYTXjeZ1Q436+FOfhfjrr09/UfRf",
-	"v0bB9JcJXqD96K8bvXQhmtcNh3znb6zCp64bH98VF6kNGKdY1LY80+3Cg5fIBZq2Ta1M4LE+UfbB59WO",
-	"8PAlAQxzHkksxS2zB9YLPc/Nl4SeYalHvtlF+8H9zlk3LxSpvcaf381aVio2tGQxlAuNrBTARGnPEZol",
-	"TN3yfMPWyxj3BRkzrq1Z64FxJFDny3RdSDzrxjOCid4QMbgFZfQ6VPDqSgCcaDnHx58r8vurvNT78cXF",
-	"w6PLHy+6Z/fS9bEWNTZQcvkTXjjm2Zj+e4Z+bzt/P+ue3aff33sA9yGAAYT0pEuHQ3qvG4QBPRnSs05A",
-	"w/tw/z5tw9m94fDs5F7YDuB76LS/D78fhGXM0E6wPkc/bT+4t1/G9+G64bgT3Op+B/mZQEAk9yXyRMPk",
-	"FjHgV74zDbPgm3SKpbW2YY+hvP4sDo2qfN34eGBkd433wB2JJ0iHll6342ad9un3Z/fv7cTNmGL6+AOa",
-	"gOX1Sj/AmPmULJdamKYm5RBDW+SZJmos5iptjow0HFkeJUhAeQBRZI3MkEzFLbZk1y5h6ZpT8x2kL7PN",
-	"0BX59rTT/q7nwl4IC+dGMLalJzYvAt1/Qk5cmqNhja7l+wRibVQjVJRnIdPG3i7yzI1A/2LGjeCBG/tj",
-	"glO70gwxms8Pa5GXYJiZte7z/Oti9PQX9BP9eHEx8j6jF4/xPzT481/sYjz59V//1oOn0YzOL58uRv9+",
-	"+vQVPxo8uxrrx6edf3V+LjaUrLuqsnLW3qaYXsN7fTzW0yjPoa5n7fZJ8D+MMbmIgZgL8Ks8PmsBLykq",
-	"Za8D0fgSW4LVsd/95Z1aTz9r17z8pPrla3iHXxB7xJLuoI5dxIiZnOcVMebK1+cDx5ZGS9nBZQKoOBKg",
-	"EIvRs4GAyrDpjV7brcWxOnxDi9gCE+UdTa1S6nuIYzjQ4H8KDVYpd/7aSPZCTZTXwh3JIoiRFYG5Dk87",
-	"0G9zDWQaBtsCMZ1i5ociN/bdmaY7GdRlJ8HNfUb5+0aRmwksbsyQjXHC0mpuMoFFD3u7ImY7CSIWTFzd",
-	"0TV372uRbrtro4bosJrpQEzBx9JsqsoCzAupoVrM/hAz6SDvDaMz9s+3p+2T74rEtJ0J8oofFs8Zn/yH",
-	"84kq0cP3R/P5/Mhs7tFMRsADEVqUhkwkbgKLmoGqPS1O9XTrVD48EXK6XTzybjnnszyhIwNdhdK82zH8",
-	"BLGrTwyolMwl7yoh+Hb8/OSrZf+VrMTs5We1Lq8ChZG9/MFXILosealEbLmG1go5813pncbwWwOagcjf",
-	"VlpNU9DbGjrlC3EL/9kaZWETBkz9JiHWtln7+E9jS+f1gnOiRUgXpa1U0uknaRjdEng3c5bK22esOJrM",
-	"IRqJo4Ny/NdSjp9IACRgdAuhz8czGy0+g2acdsFeox030WPfw2/nImVCTfQ+zZNOZwX68zVfUqDvWD82",
-	"K3rQjj+bdtxtuAYAy8lpD67a32fw/z+bAm2E4ResPo+pQqZw0J0PuvNXpjsbyrpbzTn/8g8NW39kxmG4",
-	"nQJ565n8TEaNXuMY4bPcmwsy844Yx8M+t1lOkeAjZcFIsxlceXRe1SjKRhEekQQnD2HTPtOihoco7TKP",
-	"8t14V5/0gxATZkbhAsBMkjFTWshFdiTZTkRFo6HaYx2Hws8nvadFHtsmQFYJcD2EOLnJYln+ZCQ46giu",
-	"5KvbbqeIBJmnNYmQ1SR6z6nPGJHCVWFRZNYsw2sys3TjK52hbaijiIYoIjOVuTOJIa7e+SPQSI+bZApa",
-	"ssAvs0VY15IG2QGY82RJZPkpr7FVlNlcDynt+z66mq4mGaSxQ6deGFUCwwIOAKVFXsXAGR+hDhXkjbnz",
-	"BFXO2CaP+ShiaoyjfQpySnkzc0BASrMO5trY9rASIjMNS3Crk/jFothZaCSAMGkjlaI3ZHrC4GVD5qrH",
-	"pq1sC0Rsg/Hx3cf/PwAA//8=",
+	"7L2Jlho51i76Kjqcc5er/iZJyMEuk6vX+bM8VLnLUzuzyt3l9CFFxAZUGUi0JBLTvl7rPs19sPskd2lL",
+	"ilBABEQA6aGaXv9fJiEGTXve+9sfG5EYTwQHrlWj+7ExAhqDxI+PJFAN8bk2f8SgIskmmgne6DbejkAC",
+	"YZow1Wo0G/CBjicJNLqNw9vOYSwiLaQ6bHcenrbb7fYB/ueB+c8P/k/7v7jTaDYk/GvKJMSNrpZTaDZU",
+	"NIIxNe8cCDmmutFtTCU7kDAACTyCRrOh5xPzMqUl48PGp0/NxpNLOlwe5uUIyC1IxQQnYkBmI2pGTNRI",
+	"zHiTDIQkegTk+tng4AXV0ejaXEQ5gZjp/LSuGkdXjZVjXR7SsxjGE6GBR/M3MEno3Ny2OMJr85xrMhsB",
+	"J3rElBmeGRPlagaSaIHjoTJhIIl5OyhNZkyP8CpFx0BuYG4Gmw0F+HTc6L5rmEc33het1nMRUTuA4o3F",
+	"EUwmgnE9Bl68y8HvVbY62tlWv05/Pp9MEla0qmbfJ+llRJt9n1FFBiJJxAzi/GxmlOm/dtqN1dv5BrSc",
+	"nw80yOX3XUAkeKzMdpmHkT4MhFtGDh800XKee+XpqqUYM87GZgc76ewZ1zAEieN4+/bt+VSPgGsWUQ3L",
+	"g/lZzPDcBBfl5/sjUImniSbjv141IiphkIhZzQP+qdmYUEnHoB27OI8iMeX6Wcl+UPtzfijrzw09ajQb",
+	"zDxkQvWo0WxwOjZ3usf1WFzxXE3xyuV9Pc/OcenQs0vqDh+PfdHws0duP4VHVEHZ2Cd0jiQcUQW1B0+L",
+	"B2+etf2oH6OYKBu3FSJ1RxyXLLd92vZjDnj6LzBfHvk/xVQSMeNkytm/pkC0oX4rZ5gikRiPKY+bRE2j",
+	"EaGKUPLrr88et8gF8JjxYcbT3ZXLnJ7QIWUchRgdQNeI4CG7BSs0Bkwq7URHi1yGt+GDKBd6BJL0RTw3",
+	"j5AwmKpFbvggPh48HNyHg+Oo3T846Z8cHzyM23BwNLgf36edwQ/R6alfZKssZMscLM+BWZ+VbI5+eA58",
+	"qEeN7tHpadOwPf93x7AWrUGad/yfd1dXH446B1dXHx48ef+X/1W8LwMU4MVH6dooB9epAjAXU8P74i6u",
+	"mZH1wVrYhTrpHFmRrMQYBAcCiQISjSgfQmzWXDEeQYtc/9c10fQGFKF8vqgxdJChFq+TUziqLtD9k8X1",
+	"KZbpyeNCiXBOYjo389cpYd1TJKIJ8Jgu0NhR++j+Qfv4oHNSQknmDauGHe5c++Dh+48nnw7sh6PsQ/Eu",
+	"vqaarWDDE/tzXZ7QL+EJ7nHbMwWrkBTodqhYvLxGnUCR6cSI5ZdEWWWhSagmY6E0OW6T7948fUQeHJ20",
+	"v2+RV0ijmfqiCDW69pALWa65FB4zN7BSqrtfNJuLCeVPpRgvz8d865RUrjTlmgjeIo9hQKeJRuWHi1nL",
+	"D+ZfU5DzbCwD88jCdTUn6kCzcbG2Z4ZzKZYH86NXsbLh5MdCyRyoJNRobOTavP66bGxabDKySzaGV4NB",
+	"2Wk19xExGNQ9roOS42qe1xODwfbn9XI+gQqqDjF31h09lI1+PtlaZfhkblYTwRVYhTMbq5nSUzHlOKtI",
+	"cA0crVZqLARr6xz+oazBk07nY6AWVFYuYDCASLNb6E0ki/Ap0VQaQp03uo0nv75pIKsWstE1t39qNio+",
+	"HVdOgdaMD3F6FF/jl8lK9V401eYMjBmfarMKnaN2+lsMNE4Yh+DXk5N2s9EX4obxYW/GeCxmvZjOVaP7",
+	"0PwwHQxA9pBEgpuyX6wdk/3UbjYiOtFT8x2VQ8aznx6YgcRMTaYaehOQTMTZjyfH+OtU4k5k3x+3zWFB",
+	"4u1Fgg+YHDe6A5ooaHozqMeFZlF+DGMRW6vIvMjsanrMnqIGdMsU0+ZL0TOmfm8AOKQID0Wn3c5+GUoa",
+	"PtuMxynMfrXG9EP2+/2C39NlQ6NucRZGreBxTzM0kt59bCwuqd2icHSfmstXHeUuOm1/em8ePWY8Dnfu",
+	"HT6sc9TGXw1hxdMEegkbM93oHuW+nHLNkoUXSDB0Y3bInhGzHCoRuqc0TMJVMqSY0e3/kjBodBv/8zDz",
+	"JB3aX9XhAo0+Bk1ZYmm5GvMJ/FHex1P0PnfZIV6Dj/+Rxm+sv2QFT5hI0U9g/JcC3hD5Q3ZLExb3nO+l",
+	"YcaNc7BD9i6ZWIAiXGgyYBrVLPNCSSPdIo9QbbS6J0gppCIJU9rojDFRwFGhRLUemS1egUdlwCAxvMOo",
+	"64dKU6lVj5oRjEEpOsTRKZLyU3MmLDFF1Xh1GzmOpnpqSNSQhWYa+Xw4M2bnhauQMeXDWETqfy4uTuVj",
+	"8dque9lBWLuqZ+TaLtQ1MZSvCNBoRHDBcFlxsbVwKnvLDOyRNanOowgmGmoKigVzvbLl7+w4YzM7xtBs",
+	"JKnzbUM/WnXi83MtWOZfYKKbuFYRlZJBTMRUG5tUCcHNv0ZlnUgRgVLOpFQt8lyIG6O3LjgIm0RIe5Tt",
+	"Jlnj1Zqqhc7KgKpDX+Qqyk6vw8m43XwsONTbSSMMIe7159W8T7iJ1g/eQ93E20ftzmWn3W2b//tLu9Nt",
+	"GyV8A3XC3eLE12PZIj8ZkUTeQh81d+CxWnjx0WX7Yfc49+I6R9Icv6SHWu3iQ3E2jWZoGVU2sCZ0bhc1",
+	"v0Cd03CcmfyxgjxjaoVDSe/zTKrhGAMgJwI5xhO0Wuso0y/KlYOqit2dyva60vtT01oI/0aKaDyZSjGB",
+	"wx9BJow7tt2ro4niDYVa1XQSVyMHF3lpdDubqAtFTMuQu3VshaqCNfECzrPAYUKvVBiJWcVtioI3udjD",
+	"QRB8WPWg5WiF4198kLBoO90EdTNNb4CHaslF6LMaiSRW1ko2x6NFztVNGvhKXUHmQVYfiUZCKPCeQmsw",
+	"b65SPMyrFOY1GOByQ87pEsFkdqVGmIGA9XsZoypTJ2iSiBlhRo0wS3lNFJ0rMhvNUVOwjukNzMm8xRYJ",
+	"rqaJtibPAKpwlBiGErwgGDtvz9huK5oq/+3e1tJWF60jahLKh1M6REOhEQMKl8b71HRalj0To2kxZUxH",
+	"9Hc2ukdts6VqAhGjCdNmGo/BGO0iEcN5YxULqryndvXLtjQLC2xsGDwVss/iGPhWtDdIn5KzCJjyga57",
+	"ikiRgDl1eOYYj5Jp7DxWYgLWFt6Wwo4zCnvpDzYs6enZYHdFWm6SZEznOLtY4MSQfn5arZStX9uE8Zse",
+	"fJigWbO4vOZHMqKKuAu2XMHOgtmz+PjFpcyNbRereW5fiTHq4L1Go55RY95NEhqZaS6mFEzVSiumgmmb",
+	"Pa13A/OetI8MFvxXIwoIhxlZiOygCPHhJKeUbbkRR0f5jcCoFVUEozIFr1uyRYtns6sDf72wAtfZ4JZi",
+	"a3avuAbJabKl98E9ZEG+o0AjM6P9zKTgQyI4EVNJFIuhRf4+FdpmH/j9sNEsG/maCKkJ23K7TkN3wTlB",
+	"t7uRtGIq1bKXwE1iN+SSe1eLXEKSEDWd4LQwncfP6hr34TnjN69ubXzmDjmSPw1NVHCEICKJm4tETPpz",
+	"S08gCaqyXhvzpycBrbdWu744S0tfKgaEujkVLtC69TGjeSn0OlVs/f5xoXsDfErefyfB+rdcRD6f57GN",
+	"XD7Jy2X/7ty6Z4Pa0aLnZ4M8Ao8gS714aSqCl99aEAXpQnu7N1tmDR/04UiPk9y6Nq6m7fZx9D+MNjaf",
+	"ADEX4FfQWJMytEjMEzp0+VmogjNOJgl6jYSMVZqwhzwOB+lCxJvEeqiGnhj0+kzqUaPb6Dz8oX3QPjo4",
+	"elhdj0ZPh9OXz2NK3GjQs5F4p56CZLAbVdg/voTEgnj4xsrwawxZxMw89illyZYqxSR4XG9gn7fILg3B",
+	"+1QKtCvSjAwjlcgb+8F5D41NGkPEYmOTwmxbzhjoGM90biRjoHw2YgksUmnRlHZBrwvvtyuhg4RVpIog",
+	"NxUd3a3Gwqa9ScOpu9q2NKAQ6hzAY+KHkrl0zTlayqvZVg/8Idgj/0bDvgDiZdlVPPKdKBo2D9i7Blg0",
+	"SneG2a0b0xiIMeE+NRsXzjP3VEJhQiq9AaOhbUes/iUX9LZ2AAPD1uaud5tHM6o5o+/IwVzbV+wcvvbM",
+	"rHONFng6P72vfIzyG1NwmPCHZkY4+AZlSdwcbEKRyynnEdj4hFwK8ZzK4Xbm94TOE0Hjnhail+DTFjmB",
+	"z1y6f3p6fJ/05xrUtpz5OK+z+hRFoyj6MeQJf2mQu9Jcl16NBH4pxAvK51strBnrmPK5j5eqcGHN070D",
+	"26Z8TXmMevO8RS5lmvnJCSVjsQMd9Sj0zgpBzMhIMLLcci8PfSfLbV6LmrcmgkdwRnQ6UZe4hWn3B5h3",
+	"f71AGsFP6ygkSN7HYfzKw/T47YTndOFZi8SirbsMlDlSKAYG5PWri0tyeNs5VKAM0SubDdy3mfl42bYW",
+	"SCfb3edieGCThouF6OIMdrG12TvHTCm0RJynQhJxC4su3Ldv3x4sljWs2tDFKgi/q7eUJbSfwLY7mj5n",
+	"Id9DgbxlEZCI8sDt6UPiji4Dck2oBnnmLDBFB7AQD1/wKm3rlFl0B/tp5AdYsP/pfHfjo5lQqckMSAwT",
+	"QwKCB7EXzCX4jJTufEMQv4CY0Uuc+FaHI31gb2ye2MO1LKJ6lCS434/s2w7M27tkUVfbVnae5mUnjgoT",
+	"qLzZn454eecLJ7NrUWrGkKWfT80ZRJPLjxMl7K/8FiQbsC3ZMcbLetPsYQsUDAfmAkLjWBqW7EaXKotk",
+	"DrpFXk2wHs+5sZj7jI4s9KjQvN9uh1GcCkNc3MSlGe9q+yZUqZmQMdZHsOHIJQyhQFu1fI0sP9BXhqU5",
+	"VzS2xhpNXhs1XGoGKs3JmARfLZspazOEg3yrj8u/JUGiUY1ywyxf+d1y1ZZ/X/D0rOBS9P+ACJPiXGlc",
+	"zfkH6UTlFVJW/iRe2jYJG/hilLWr5ULLBWtVcbmt1VRwP0Y+zS9Mg03SWXUM3wgreNxjqJR0vrT2OAJ8",
+	"oR+4f82KFccSZrfnNVY+XZhcuUS+COe4YD18iN1uGAYqDEeyMeJw/14NHDexhbWuYNddWFCzmy11OKJ2",
+	"u7xs6urqomjH0o1Ztx8XgOsYGM6r77lkY/jdXLe4b36v3NbZAYQPXrF9T26hNtXQUqJ5OxIkZjHmfTil",
+	"NE2FUXOlYVyJaqiuWiTSbNwwy4z8DrtUQnQYmwWJ/Yr0nB+wgUn0RhOL8WD4T54VB9elX0lQoJEFDYcQ",
+	"98RU9+AW5Hw2AomjMuZEFt2VMGRKg/XwWdmRSo73q47MgpKXZV3hkJpk5kEBZsaY6Ysp6py4qLtjA7ii",
+	"uAnrzs1zpuqenXSYlcabO6Rr2Rc+ccWYX/ik7nqnXWsYTyx0w2KxeD5zteqRxbzqnlWmisROQpUmEqgS",
+	"nMxGc7/fqGY6p8Sm4mSRWvBYznuegxQdeMZ7NAFp/vIV4fCBWQfGEs0UnW4z5lrr47W2bJgTW72L5TvB",
+	"JzOmNAQy5TdczAx/VzdsMikZjLuqiNrcPpPZSCggYqojMfbxAh4LSbiheaJFEgdbEAIHLAlTR0puQs3s",
+	"LAUDyZ2h9af3c9GcJ5atqe51fZKrN+AXlNMhxF4DXBpws8Hhg+5FU6lEQQ3pCyenhDNBDPFN6BBaa3XV",
+	"tVO/0M7PsnLuiyLUJ/+7+DFTYfqtEwQ0SYy5Z3NMFnRaL9wyftUXIgHKv5iSs7BuC3pKOuDildR20+oc",
+	"nxJ1fqpAtsiFpoMBETyZt1ZxyNUkooX8xVxYKDtL5/HLAvedpMFta2lYVjEYmH9RWypkYefWMHzFk/ln",
+	"UboLtc3COboI2G8Y3Kl37M9Jwm5d1MbwXsViyGdQ2+Tql8ImZo3oZAIcy5CZJn0jJBUkg2Vy2MDETYNw",
+	"VQVWGI9bfXIQQsAo8o1P+RhdhWEF4bklvdt7PMVgoCD1BOFq3lPk35jp06wtflcG5OxVmxkwuZDgx7ou",
+	"gRysQPagQM6GpXx+N3PbtNY6CqokaqqLtlK4XwBd8ivXLPFAVKl3wVV+GeWeJUCcqlN9u4JyqxWgQDYQ",
+	"aq9FF9OEzlUlYyyiPIIkSV9RkTE2G9EIopse44VDe4uTTZ1aXaN1pa4ucyPEhHFD2NqsF84BQzjo4NYa",
+	"eGwTk6st0iZqes45tHaZcmVmHwuZSl0zoS4bqjjSPwTjvalMyqDJKNGQwAhookeOITNFRpDELfIUc92U",
+	"T4zCk2T+trP3Z9jekW7uGUpbs53XPz2xQblcSebHPIV/um7tkMmOnZm16gYUWC/MhZ9yVWvr7nspLkZi",
+	"9hTcfbrIiL8MZRhe0yJGdC+UCOVYduH8a0oLXy24hgn5giGzvX770hLA6vTlSvbXp9vZy7I7eh7pqnDh",
+	"RBKD0kRMgOdhtha0uLWrYa3pohPvtG1/oGdSaHA7tOWBte8ssfPfZnZ9DFHCOMRNkrJaIiSJhJSoTpU8",
+	"PKjzLHJMfK3agtLT6KYIQMkmnZvV6lqPu2U9HCBWhBKLQ7FWfU9LVlcqInjRVqpLRSpcpebk6zyrMvm0",
+	"5HNxBR9ZEZlZiSrPUwh60VxGlL3C8CPUpm8AJiTHd1a6NVI9yw+mmYN/C0Vhkba2pLdlKkxN1c3vd54e",
+	"cuI+t8prVL07d1Xkim+/Bj9FHjukfhwAizGLUjEVcZg4Khhf4IeoqVwt4doUsbyKD6uvEZTRbx1mU0RH",
+	"IdE4UsDBNf3SFszcv7XCdjoomC1CoutN5WWsppWuOsFhXmOrQrCmGhg4F/62tau+OP7glRUW+BmfTPUm",
+	"/j3qtb6IctJ3HNoW4dkEAPT8s2hEcLNbxMgfFYLeIpvEHEY0jSAmfRrdkIEU40KvYEirLmpqa6iXUrIZ",
+	"t9cSwcFBL3KRUvOZtyFdfq3SdF5M4SVwWsEAEFlrGVk3EXxYMFXuEZtHFHE+04yrhGpXGzmmHyyu71G7",
+	"c7/dzHB+280CdlGK6RUOEfElSsYYaO9mTIgkjcCgq4bSKRpKIX5YMIyH5YOgI6AxoX6DcGWUTx/OjeTB",
+	"8fpxFMKVBQNpL4PcwESFKzGQAIHDOrVn0mHYJV29NSXgaPUHEhyjzUZSBsYWDOVBtWNMp3okJFMQk7Fh",
+	"gyShE4W4pnUO9g8/rB1yGVhLMGSHFldyolJjaEznxDI/c7gR/xagaZkMIm9jPVtugObJ4QjvFw+xQJ6X",
+	"bUvhQV2CnAkmV8h2H6XpUzOmRy5wnhnmGeEuM7LN/SVNMtJ6oqy1Qi5GYsb9QoYOlLwXgAapXuGZ9Q56",
+	"Wxe8pNSUYPmtIpn1PCQBunAAT49O77fXHsFxavP6DJ0QSdCHP8LvsiWsmpuD0mMlZG8JAlHI3ttLi3Ix",
+	"MkLVWU6O+j3Faiu77aDRnXNgHk/GVN6gDaXy/GX9QpWgJAZDPF4aYZYWAjxuehZD3dEr95TW4nurMBqD",
+	"0d0vP1QZGZApn1CW1rQEDMQduNzo1kvLMnzIcGNPV0rt0OvlRudGlTrGPIEaDW1idZw6Q/TacA3N8DkM",
+	"MPTVXQCRDkBuDP9tkXOCjzeHtI3hYSvrcP+bKX+jfJ76zJSGybJOmEHlLDK2ZxevyMlR50GrkccJPz/4",
+	"/f3H4yJs6RRnZ9ls5UKSKWdadUmEHoiBkOTJr2+aZA4c//jb63/mHE6M6/sn4YI/dP9bfWoXlH07oGY2",
+	"zSKNPsATXSdCzslY3HqmTKi6yakbKbzksgDJo5gFr9kpoFmBmTEUxmgwdkHRsY4gyZi8T3ItUL3PUjcR",
+	"PoULYmZCBkyr6olnuASXzIkH+uGZvavTXvaCLKOuhkuGGlCAwrokkbmfoy3xck+Ll6YVsCEzbVCpkqNG",
+	"QnrNK51dqYZTSP/rZriIPRfM8KiIc4mBBr6gmZnTWKbZrpc85VB34VhO6lhopVrr4pKVDCgPjbtSBj71",
+	"W4eFIHbbqIxG7Davjh7fP127VwX4u4tM7DFzIC990DMAbgWIdVU2Uws8PU92PZwOMUIQlRXyt7OWkznf",
+	"UIEvaHnsFdwWd59CtuBW3CKHrMSxs7mjcu/82Ds/9s6PvfNj7/zYOz/2zo+982Pv/Ng7P/bOj73zY+/8",
+	"2Ds/9s6Pr9f5USExZnkupaphsdVZZnuV2IalwnilBrGsv5db42WOhFLTrICBLLDgMrWrWF8sNagK6HgF",
+	"WYWiZumwF0mmH+3u3GnuUs2E6rIU4qe5PO4zAjyS84mG2Gby2KLRiaMJSlxnqQW75qhdaNisSOK9DEmN",
+	"Yr8riJE0q+fuVs9kXaDJMIUqS+nMZXpmQy/a30c203kT5IiFtOqFWrqgi5j/ZspnkCQONhcPZ+RbgwSp",
+	"p72xYXM3kCWI5TGqooRxFvWiRNgaf0SlKe79Hq5UONrChUhEdHPpihoW8b0imvgmlySm86Zn9paszsjR",
+	"Sbfd9v3sEQXKIQDRhVa5COGYV2e/++5du/Meu8X+30fv2gfH77/vvmsfnPqvzKO/L9R1nTfhyZiy5Kmw",
+	"ymON/fM147lTl37ZXOqfusbKReiFkjp6xm/upZBwRoKNhTQmhIMCV0xDhpp1w7FhyQJhdgrocmGL7Qiy",
+	"YvjifbbZ/Ds77oafynjx5PojP6Oqpx02RfgdFzr9HrHielkJatmBLqrHN0puAhZmw4mN9aSQZo2vpQmb",
+	"vb0ZpA/N7qpXNB6ey2IOL2YcZIs8S7G+FTq1Fo2fsjJG96p1B0VCbKQjTdSm1b350T/JQ105FuFGsyiG",
+	"KiDw7JR+S5BsVq7QYzr/2aiV1bJv82uE+mjBGo0net4ldGYZZyWrDsfwavDYWjWrbJ6FSdoxlMzs1S1I",
+	"yeK6qfjxiq7kjOd9Kr6+Z2ln72xxVi6Ha3deaVXuPHIZ7kBBgcb2WE1h7Up52POxLQnbjagoVGeMJFBT",
+	"pt2fK7SZgsHdVvHvLbjbcgW4BX4LpolFVyKWmVas60X3Vpl6bJFfneda3ZSVoqTzWeh/LsVMgbRNZBGO",
+	"wUIDD2BmmycUEpHt8lGss7+6tb5r3iQjMUPDwPo2rLt4quqUXFY0WxKqdM88uXBEz7SylUQO3k5IImEg",
+	"QY2qDqSwwsKu6EIdVm4kuYXK9vF96Xm7e9K3g948V+GxtZR3Q7ShBhdU4KNfIrNGzFWpRQJjkEP09Xrl",
+	"jo6dxrEjY8U1jqupkPWFFdPLMG9b1I85daYsLJn1Y8FIFq7WvWKCLWoiWKmGybcS/LgC9nFFLbiluLUF",
+	"rfDBtnYqwdsznM2bM5ZH+egdzplENElCV/3a91VmK2mrwyW++eg1OXmQUxUKPQ+5yseyErsJi9DP5ULQ",
+	"y78vdVBcHM4/gcqiwtZ8l8WiMW4t7MPCvuBl4erlq1mXzmJKJOXkuIkanNJkoKyfFLugNsid8rCpi+lT",
+	"Fi3CkqX1V9VIqNqU3vMzvBv6XwTT2oIfdDElxmG2OCBzplLrzWdMSJGEnToXTbg75yILTpKj9tYsYiHS",
+	"Sg/+/f7jUfP403cH7s/2wcP3HzvNHz59/1/FIdjUAjtqlzOY1bhn69jP0pnHFJfu4aHfoGXvUdHKVGda",
+	"We7TQtztYbu9nqWt3aLtWZzjbiuZWDnvunulzrW6/Qpq7TdG2q0EulQXNncgxbg6aIcHxSvgGxaIDeKm",
+	"a/AX4P4Ya8IHwgReVAUnpaAI/F+l/l24pwifjvtQIuK1qD7JAFljTUgyg71wAJ9aWEmNKRclIY/Pg5i7",
+	"LVTuU4DHrk3SbgwZKiW7pUkvxNb334U9I6MgIpR+yUWv8PvQ1BkKEc8YBnicVZT5w3dk9zwFuEh94Plz",
+	"aOPKcTeXX5Kljp4RFz+NuwShHV2rvTOU7bGkM97N0hiIFuKGYKNOl0VMkySEL3dvy8KyCDILE2PjzSi7",
+	"xb/TJxc6858ySOInUta24wbmxhL9q4t9KA7TmF+T/GsKcn6IgeEmsZ1DDgs6sSxL8QyjuQipSTjkmvWM",
+	"2A43e2DhvjILJnznTRPqcOZivKgLx1wd60lDmGdWHZxyo0ijVq1SSPBlGJUUEGQxPzgGq1taXlpsKKup",
+	"Xbil24MFObRtS1lse5U2fbh74XtsUTTVffFh4Yf1++pH4RaqlN3+bPNp623tcqRL3FQObBWOIvOD1wzm",
+	"rEehzULHPlOgxh3LU5AOcWnVPN4C3MRf3VyajVk2rlX3+OEvzt7f3ly7Dr/A/ALqSvAbmFcX4K+n/YRF",
+	"v8D6wAk+tmiQGf5hOd5dZJbP67czmiQYzFRhBq2Dh8tnEhR3m1ziFQvh1W1iBRXBOgPU6wXmZvuIJWJI",
+	"ynJUy7u0LDRvKEZYzRr1MK1slPieahGLtKht2ij2aYooXzmOmr63Mru6aaz3oPnJ520qsyGq3k6x8My2",
+	"WFFGGMddeXJJh1Xh7Ur6qaTLnjd3w2Yi+dMS4uPVQaTbsE/FJmrJrltbxJCwW5DzFZwHsxEmUtyy2HVT",
+	"cLouM8ZkjG5Dy5aCVLk0y0uKCJRyPccGIH0XZXyt/SwFdn9oNvpiyq22rCZ03JMwEVIXKsV+2BvNtQLC",
+	"px2S0XrcmJo2lGjuTO1mxm9pwuJe4Eqq1TrEvTAS0yRGV2gfyIhi+rfPGwuXPhjCikBAKT5+gVPLdjpb",
+	"5z61m5r2RcPUUDZhvht+AdAp8LgnBsVU7s6I9ZIKDkTCBKhWFVFhbW8Ste7ZVPvnpi+q9IJ965Nsc7dt",
+	"g/K5+p9s3/jEH/E7b3xSNtIv4N1cIOti9m89ICN6C4YjJcZipbpF/Hhsd6u03sbBMdsKOU8OK858yPAz",
+	"IbCO9dtwzrptCptgpoVjjSe/vmmktV8/tNvtT99eldmOS8pewux1kCC4YV7wXeRfrswpDIa9QUozjqBq",
+	"PuSyNg6zXt2kyq84DTo3naZbm9I11ww2TfEt60CoUkfsmeM4tgQ9X2KKJ8c+6F41bcEI7p4Y9PpMWsdS",
+	"UbKlV+Y6D39oH7SPDo4eLhI4xjFPPh3YD0fZh0KSHwKPoYDmn7mKRl+NbaaTJqUFG3e/vXGny2UNb+Rs",
+	"umA6V1d/+d9mAuS77w9bB+8/HjeP28UzkZCVeyz2qF9MSfbcXkEyMBxnxBJbYCLBZVBLzUGuzFrfWWwz",
+	"Hfi6pjFZO4gNIIGZIjcw0dj7eEznpA9N2//YhwbC8nssuoe4qNB9gVTGlZLhs5SGiMWwomFLFs1I/UQY",
+	"0cA8S9+sxWFlZBW41ZMafbVZhc4Vy8EW37/CRUl23cMgiwKVVja45S46HF68PML4RV2PmE2P7O24dmYT",
+	"yRM+8midTFga98I7ixfqTmXCXbP6FRx85z2gU4a8MbPtEsNimwQ5bJNYBov/Gv6KYRrfff2O8+Mqc1l3",
+	"PjZJe9tL8L0Er3K27tzH4Hnc5j6G13SedhddjmHmMjDEBLj1G03o3NV7TKhrrp8lZYhb3I402RzdqrYz",
+	"UZqtb5M3EGkgrhYXLVvn+Sat9eopMx6/qPoNCRZKKogkFIS5X9O5c/95ZBnMz7zQkk2g9Yey3dGsajI3",
+	"zJMnc6+SaJulqogSY7D+DS08tE5h767ijEP007hbieBnDq1q5js62SkQO4XiZ0/7CVMjcw56N1DSNPAG",
+	"bH+ydG4bvMiiDtRY/mpamDs6FTWx4BQEI1pxJB9RBXd7LDeI09Q/ySMqhxD3jPJd4/gLVT/qiup6ho1Q",
+	"eokqSaDyYtBFJe4pKwSbRgTnH99aMYLqS1Op+TomujeJmEpFPE1nAzSSujRsAuYqHnkTZqe1XIxrKNFx",
+	"Ly3bQbbkW9q5EbeqNIJPjGrku/g1G1OuQOskIJte6nl1f/fnvRHlQS5aoQy3eZ+1DpULPxSUzyE+IJ5S",
+	"2wUw0DNuBYvzRG5b+SRhtlxvZnuVub8SoRxqiUhuS4ImG3ExqMjEDLOxUnz7APhy/HZGmc6lmFd7prlN",
+	"9QZFjmZ/truZI8J1r7W1AXZdF89fk/TnJCCLhXguXtNoNvqU3zQy+gnOFaJ9WaREFxxYr3sgAWX00lzu",
+	"Ihz05odGOO3FlQvD+CvFygLfDQ//2ph/cCK+rkTxPL8s5SOVMsMlaDnHyJO0fR0dBOZmaeGbEtpaoklP",
+	"/+ojtpQFXnSU1iSFB+O783BhqOF8DSHDYDxvEM2krlPMqWo15gzYAnOTFauWV49DSl+zdtJKJNNdIiAx",
+	"y3l6rparN6O2FphpDbwnBgOXLW5kNx1KACftXcI8L4+T1kyYz81Sy/luJhjRqTLKICJRIlvmsZA9CZHw",
+	"yT9oeRl9MRrtEqVpiY0sEYhnbd2c6CNGaVJNX/hIFTrth5TxsxwD7KZRb8s0FUH8tEDMRjalJbTpLZIa",
+	"vhX9qtnjGl6ZL1Rp8hZUWKrh5Z4xUUVsgwkRIOUbFpZieOflX+YxKHxblhFQIyTy5ukj8vDk9EGLvJZi",
+	"KOlY+XQBcm126bpJJiAm2KyaxuTaZrZfF8C8FmfTI+7FmUtrkcDpuKQ4KUuZL5aM1ZlJUHhRwH0tJmBU",
+	"YpQ4ULN7ijx73FodwSiogWI6gRVV2MUVtWjkixidFvBhklDGF0IqU8kOJAxAOnWtQDtF+izegnOXWnQP",
+	"LSys1nCmFSKQ4ruDmjIq4553R60XOvirn3mQeORKBtymBqteSPRpJnZNXSwZhlT1JH58cV5IGpG8zV94",
+	"dHraeVh46U1ZNp4t9PSPePXL6+LUL5VjpIoNCy/7UGJX4kKQG5g3SZ8quH8ylcn6TbjBUnczySauiR2G",
+	"nYt5V9GavwEaM+4KveskjwilhxJy7Gw6QSy/kjqo5Uw7w0nmaPtmQDmFbmkYT4SkSdV3lbmo0jEHjyxe",
+	"kwjY5I6dpUypaU3js1j1z3kLHAYAJfZbD8csFDhQ+ZjZVFWsCIQzYg0ovIypPPC8sdZTE1MLcZOzI1PP",
+	"hX1Tgdsie3QxyD6mi5e2VZ9OjBUrOKAL1GbOYrXhejpwT07NhNSGzNZ8xbbfeSzCH6/NYxFGe+cRS9gm",
+	"cJ7RCKKbotKK3ywkhLamZEyUFsL8lyUJ6lMzI6XgAx0viIRA8g1sfV9Jeu+ASaXJabtdGdXM1wsWyO8B",
+	"40yNSlCWzvsKwwUYCmCayClXmOgxc8hXM6pIX9oErcGgLgbUMqSTnZqccsI4uXTMhfz6rMTQxorTgke9",
+	"dtn2bhdwxbFCClG6rKaLxapiQGKjhwkOqngrrGVR9BK3qCX3udfVYkxasuHQ0nIq8Rz0a+ZLquZB8o/K",
+	"DaSZHtpg8YIpBgdvPbl8DvoOqXNXZH5h16Pu0HdxYP8QGJRc9g8b7kyN7WRMrxmdE5qgUC+qtirabffg",
+	"4snHMJ5swN92n2NTmuz5ymK2JIzfePK0VWA7SuYsXhdEi6tt4ONdvXQiOaSSH+qBhuYfVjJI34Ch3jiL",
+	"enDlCyfWNpAoZmtBP57qfQsW5r0EUu8fWrwEQ6a03ERCf5GsmbQksyY67Z1k2+QLLn1XJySQJQoM6i69",
+	"8HEXVu3tVJDIk63j1dVFY8egvEc7TxTaPnFnCQi4uYw0VHzMJ5TJDdpDFmU1edneJZRwmBHnDSORsVZA",
+	"ZbgdZ4QLDl0sNPUXzbCijwgZgzwjXjcIImeua2IixE2TKIA0pJzZo6lqwW2paaphvF+BG7EOhRonV752",
+	"b9JQ/u4dtlLMepEFQg8DtEEoucClu+ic3plT903araI+SsTddWUoAmYobaOAFdjLTRDQKSthyGxKl8Vs",
+	"szosxgBoPGYc45Oq8CiZxzqYg1qF4BkEm2UxHhF7QeVsNqac/WsK7mctp/Cp2bhwm3FBb2urlXQwsGdq",
+	"uYkCuwWPLiimWrHYymZDzwg5jdHpVFJXa2/r3oYW6lqFOh1b0QZeWIji+snOoFSvRA30WWgWdYdcn1u/",
+	"/b9R9nfJj0AlSPL//T//73UFAOOKQWJ3DysYzoUxG+JSs9DqbqtQk58jYoINm6Sl4tVt5CVdM//0n4SI",
+	"sSrKllvYs/FBE8MLW+QXgAnBhmdE0QGYfynxQqnYE293tDRJx2Ij31MEuJYIzn7905NLcnjbOXS3qutK",
+	"Oeo4n5534XsOYHe3ghcyG2Yzf55yT85t7QJmc35hC/ey8MgnQtcHkKl3HhMR0aSnHQTKKlrOsFJWt9t5",
+	"6xMfLShK2mllEVS/oodiawUpG2ozXZ7cvNdpSmYb7tz3gHu9ucehDHTNhcMgJt9hLzLbbtZFL1Mydj7h",
+	"75vE1dCT7xYvsdv3fdP1OsVrDDHY9k0ImYAuaKZIHzBp12gi5nqfON0kzhfUY9x87fqinBEhiY9XNUka",
+	"Im0Sl0jdJK5vyplv3RbndT83QzTrfN1/OsqF1O1sCPhD1pslSOAO87qzZG7fvGVlWnezcQlyrDapanP4",
+	"sZTHWdPfoQQggvs0Md8GlTynhrVbfDfsU4KNPhWJhQX2FcbEtJx/wUBd0fN5Z02eK7Zh3lHb5ZLevXV6",
+	"HKZdWCvFf5bbdG7QUHP3zTKrNY/crGFk3baQGzaCXOPFsdtU1BSwpG1fvj1fnS58RSzWCJhXg8FdC+SK",
+	"Cc6fSQAX+X6LBOqKBduk/CxYtSU34lgoTfRMkDlQqZyam3MiVi5lzVZwK3uz0jLcuQbhz+cXbMbjhnB3",
+	"dqn20Fiu19+AjJi+A8PULZmw5F5p1YsWzOYRrjRr0xVf9sOevzy38/QEm2ELPpmaxTv8EWSCmszS4f4N",
+	"kdWiTZzY5egixigT3KE8zagi0Ugo4FaESXSbg3R92u+uX+EdxG5Wxm3wiNgunBsAnrjCsdzUT790q8aj",
+	"6ktjxl+6Ki8WvJiMZ2mVGhIYWWTZIj3Z3X8Ln21N1/giOcxqSZBm48PBUBx85Vu3rrtsAFPrN3EsuEV4",
+	"1VNQ9tMMYu4/69FUuo8DyRwWLNVT6T5O8e6iLTfvSmxDwjsVhAsIvF9QHgYz3kQL2nbamZP5QXtDzwK6",
+	"6aKpZHp+Yd7jg73oOks/PfXk8re3l0uRvktb7g4qPfkDcv361UWBJw+ngvadfUE6nJHWk8anT2hKDkQB",
+	"miuGhiYUa3Gbzl5EW3ogkkTMfKOdoLQJ7WYjzVxy2hW/4k9uQc7DizAVncRTSfsJ+IBVl1BvipORSGIb",
+	"3kL3CtXOQYppV0ZM2verK/6dc7L40TWJ7z+umla9aXr/xvdpbnt/TphWkAwQEHPuUo3HY8pjRfqQiBmO",
+	"+5m1iBShEsibp4/I8fHxw6wCOW8H4LucGXBG+uAd/WPD/lzTnCRrqEx5fMXNd6iP/DuT/yBxRcZMQdwi",
+	"L7z3h3EyzlDWyHeIsva9HQzlxIO5EY+N1rrimOptB++gMYnNO1bkO5/e/r1LhrQ57S4d3XtAzIvGQLnR",
+	"Pa54ms7cbTyiEgYJem3SWqZGx1db0glrdBvHrXbr2EbgR3i6D1szSJIDBM07/GN2o1p/uDjfsKjY/Zz8",
+	"7eLVS/IW+uQXmJML0HbUD047D5q4Gz+0jx98b5Yf8HzdwNxNBunBTtz70rou9+0G5vYHKaw3LHW3O4cc",
+	"FhbhbgjRIudEsSE3bBiIstX3mApqKQ4jrJhCSUYg4cxobChxsJOU6/2ITgvBEV7JTN26eZgi56+fpU3Q",
+	"DHtCpfJZ3Oia9XAw32hLTwRXlkEctdu2pADLCh3mbuL00UO/nAFUoAX+fudSwl0muMv7TtO9XXK3R9Zu",
+	"uKRuzOV2mduYsI3p2Y1O51//PP/nLx8eycFvF70Hl/O3f//51fDBKLp9TSfsRSJnzyh9Hf386xvR+PT+",
+	"k+M+dB2bdRNGZlQIB4AOHBtRwrV4RKMRHDwSXEuRrPCPaEFubAwlr+vbnPImGdMPB3QIfz1GHPGMedse",
+	"Y9ngF5UDM9BTux9F80r37fAZt52vcly/0X333kj18ZjKeTBJd8ACvm6PqzmGzo1n6JAOVdDRGSXMh4PI",
+	"UeWBA9F2U8T3HrpLDzGv4fAjPvpTKfH9CCPmeZYxCGws2ZoD5JFjD87VZrnyVLl8BLx+OiFUkYRpnUDh",
+	"+Q5buL+2kNZrTrqGD/pwpMdJ7og3bPeG/2EE0XwCxFxgGzk0Vm5es7B6fQgtw8ROqmzrS3TM4uWdWpef",
+	"tmteflz98hUn7FzdKO8spDzEjA8d+f5kTbBtWv5YTTABydLFitOG0Dp0DBoJ9V2JtYvaf6a5+NN1T+EB",
+	"apGXKIlsQ9484UaDpHde/X/o2USDGUnHpjs1spBhGb2vM3nf2/qJkgwMOsZQ7TVCsc/xmF+3yCUii6Nv",
+	"X0wlpoAhnIoRA+S7k/bx98vEEgWU8uP8OcMadRed+VHE8xUC4cPBbDY7MEbXwVQmwI2MjxckROaWaLjE",
+	"GDISUgHpY94VOoAmmLbsLLDa619ZBIQ8Ac3XT3l12qVpfFE+8Rh9RhvwiDpUXJulnHRqPv201uVHD78B",
+	"/uZOjwqZG1Ia5sS5rgnbc7dQlnra+fLiNEAP3kvTzyZNLToqJmZm3ti9BN2tBJUQA4z96X4DCvSmknQk",
+	"hIIQH3yXgtRBcDcomh0gy8Rovhxj7eV3LnUXgcf3QncvdCuzwQvQaoEF3pnQVQq0OvyI/4aidkkYGgl4",
+	"bq5qLDHS7GgqPU+gFSlVzN2ou78Sd7t/Usjc1tAMG9MhHKrb4V8+FNONuh0eViCXpqW+yJasZw/Bhl8f",
+	"yZjKIeNd0j4jn6o85w96Sy3x5R93b6qAmIsjfe+svjowYImn4ZNKR+8pdlrdqZPlHEdhXSx4Gkki6DqZ",
+	"XXQWYxGpVSfwsfn9K9DBUnCMVmPH3irrNtCSRtqnJOeIXYG8ZRbWYs1a2mDmv1ctp+ukua0z1AMuNMRN",
+	"dfHo3l2wwM80BhV3vLSPhVP8fRlPwm7hf2+0smMw1KpKrRKfpq8iSSfGErFH5haMIjKR4gMmhw+k4DoL",
+	"nxo27zFo9YhY6LSlHXvhXl2NBhDbJU8EfmK9kdaTntPSVI/x3iBhw5EmHQxI1KQHtyJmWq8l4uDCVBEz",
+	"BmJD0zvezOAl43RF6m+kC6q05tTyijI6eeQosh6l+Kdmi+/e1yUYw9lkoV9NgJ+/fkZiEU3HiHl/d/xn",
+	"oyWd0Pk2Vjva6GJArh1Q8jU2BRKDgUei9EioaCK6wlwaRDSZwpxx/J3pJgaXrrgSKSADEhiLrTcAQ0+z",
+	"0TxDcfZprg6IOc2Hta06RlQR7MdBvjvptL/3lE0xB931+SCM2wAkncYMu5PaGF+BOjV3PoW1VqmLUmxi",
+	"k57//aff0HL5+fx86K2YF0/Mf3+k9Ldf2Pno5vd//FP3f0qm9N/zB/8a/P3D7cGLt7NfTv8Y/v5j/9f2",
+	"kx3YqUclduq3602pqG19U84XvyAZDPnuzIyAMRymAJ8rxSeOxKYTINg6lqHfqAxsBdE4W+Sl0IhDZKnQ",
+	"ZQ1IxJ1sldDdhcPz3BPe5hofxnpd24HKWl+69iXkiA+uTo8/0viNVWE2soAqUeVPro1xTSlbkSp/DSDJ",
+	"VpFm2mTX0CVSxgy7wboan7qGFoKn/LuUBN+Ynx2hvbZgZhd/f+4hoVspjss9ZXfMyD7s99ufBiqt60Pj",
+	"co8UGQoieFoxwzSK4DQ9SNE5OW0f+wqusYLk1mIOLVFwhiW37UHO0OUs0FtqynjIuAwSzlxQ+ZxnIyw4",
+	"6G8scs0WZ2qjCcauqaafYoiGdzcTNZzZwfSsjDBR1MyMkpkCYqrNTLPbzmGau1GaABWPGVcIzGATnNwd",
+	"NmfJmWWgboi2PXMHvtpI2QPr6++V6z74Gj0eLnHvOgBbvnZYr1brHFug5eUDnTClz/2g18ik1w6AALOr",
+	"6Bh8dhUcYAdoF5+zDaD5PMXSRynyrynIeSZG/tVYFVNYA9OzDNCUpOuY9hJhipg9KhuA+a1R+ZwJyyBX",
+	"v9gm+WB6mma3gEhsvot72TA8tnc2jhQ1Fx8SNoJ/X2Ep3ogZ5qXRFEa76K2+pCt7awo/c9RulpUDdoqK",
+	"zor0lvwxdAcGxYbNVCkblkMJD8e1prRre2XCZQu/+5jrS++z5g7ancv2w2673W23fw/3Im3ga/GEGkNJ",
+	"I/hv99yWBuwAsdC332lKmJXX7jw8bbfb7QP8zwPznx/8n/Z/9KgRIgRZtB+3UD+Zt5FHARaHY0fvAoCO",
+	"97nU7aUqmLAvRNl00zTQTo2cP8dN0LosYMuveF27Z1HP6lRSbKZ6BFybnYe4ctjoqZB9FsfAP6POlTmy",
+	"HSNpEg4zUNqi11VODHy3gMNidqw4EnvummvYNOMgxiNskis2RPZWD1OuH7LrUB9BF9v/G8EibkFaX0YC",
+	"2qZF2yxjwrR1TwQCbWwxWz23LJdsTUKtkKR83iJvvRPE5anP0PGinMAMEt6whp58d9J++H2XSFDgVVY3",
+	"O+RDNg3Td5NbiCQjA3C7UDmKXMBTPFPgMFtkCQFBI2S0I+iXQlLyEmYhJXvQnZV0XJcqH5k5Il5jlYBw",
+	"p9683criTXtmuoKZhsBqjZtj/a8HB7cfjsajg4cTTf99MItPeA2z9pFda39wC3juC2ohwIJE6yeXdFj2",
+	"YHfZIV7zqdl4LqKSBo0Zprvbe8JU3hERKsWHFTeq3LdQFSQe1+CrFi4n7QqZAI8EHyTMlkdVSky4FOI5",
+	"lcPqqQm/cjWdWPS3FxAzemnWsWqiwqUQLyiffwlZ+YLe2ITnlFtvKiQXDLfDj1nL35X5CKGc2EYB3XPK",
+	"1ZyyGg98QTkdruSBl/lGshuxwm+Aq9xtGsbWdGu0/+1pdslPUTSc7BKv/DyLG5ieOC3CARHyRmUliYL7",
+	"Uq/ArhcT4IQqMoMkOXOmPeNDAtyWNY6tzovFZtZ8t5osiSgnfSAcGBaSeXImHJvyx4aTzW3kDxIFqMOS",
+	"a/OYHt5/XZj2aPTsjAnVW5BngxdUR6OGtZ83VHOXuFIdNtHM9Nu6Omzgw6+b0bjnxV8FL7bJ8fGeD2fB",
+	"oPrq4NH6G15LBMnEEvqntmHJF9Akf6g30Deepr+AeLIHE53bTXQfYxcpG2USg7tXOA+zToKF0YO3I4EC",
+	"o+n8LHHoY/ZBrdkIeN6HdGYEG0JBdWxbktIYwBP7/t15VbFRZa8qw+vYlpal3Mj2BrKsrueWYL18qS1h",
+	"cBUQg6pEkbTb9PW7ML96fTDX0ZVosRsS20Y/XEmeY1AKg9zlBOrQnsTMzif1p2YoF32IMHg2wBwxH5HG",
+	"iJklsLMc8TYrE+8LP7odkq/WMJ5oi7ZdRT0K+/q6njg0cSDRqtVuadFqtzwMf0W2MOhkpG9Lb3v+CWk8",
+	"Oe3HNeUIyKAa3XZ9wncruIr000YMe9rfkvaD1SS0b2ngayb+EOttK/uzMCjzVBgW4XjFbCTIQMihSDNV",
+	"RhR7QNxCjD/qEcyNTYoZqsshmjMLZZNg6yy8nyZJZtGiMXtrQeDy3ATjJmkELyio2yrPZYfO7rDQr4RC",
+	"w7qlPyGZfu2u2Z/Q75FScnkt7aaKcwBLVSqHX5ckzSgI0HqVy01g0g/2nkqDkk0Hg6XcFWLGmwSHZIGl",
+	"EAjrntpRBk44pzVZOJh0okegbMLiVIE6QyjiPhAJExTRuRjMuxDqO0UFeV+ekIJtRDNyrAbJbu/LAal1",
+	"OstAaoWzcbthcZ64ODDcjAwALMiWsgnyZ+TaIXLH19gREFNwXbl2DBEzvK0stSRAOa6c9fMUwM+qZNzI",
+	"b1OoYDuLshHYy2xjhOr5LSve6w7q2he767Z+c9g4M8WkNovvMIURzgyh1cpGMpBiXDyGlUDC6weSomWv",
+	"H4MWOxjBny3LqhbW7C5zrvpC3GCjpurugTIjpNO2Rshf2p0ugn5lBFfl2XEnu8Ut1GPZItbN+hZsp90U",
+	"aTt78ZGxfo5zL674xqiT76yx+FCcTebHqDqRfgfvmdtFzS9Q5zQcZwborhDrP8B8LRpKel+Qppx1k9C+",
+	"lUNZ14STY3Pol5ob+NBBUWMCJIy034DHQGx0G09+fYMdvLiQja6Z/1KngXfLTRY7JyftoENix9y1fNVR",
+	"7qLTtjvtC90BjlaB+h+dtD+tdrwbiqq6n9DxN7hj+RR7miLPX+HDXyKHMJev2Qh4R6PbePHH+fwla89e",
+	"zNuzF8nfZ68ei9kL8/9PJz+8ePzk9OXfayQaZarMPgWwdgpgoAdmQO2hzhwqiiV6c61ubeVZgj+XoLUy",
+	"bpE0JeXKtv3rkqN2BzFFlVN252IqlVN/ry0zum6Sk/ZDJ7XFGASHK47hTmPaMm0U6WKd3QiJoPuOu2hR",
+	"dffKOeqDfC44INrrZVC2KRAmlpKxwD8TikhN168xkaiL6uRfO+1rW9qVZkNGCTb7UBBJ0OS76YRoQY7b",
+	"RH1/dsWzepImoSobZgiLm0LLIvqNjWTZSLFLacQ18QWc7glX/PpZDOOJ0IbnHfwC82uHn8uFG0uTKIG1",
+	"Z5OEztEC4ACxW2GMp/h6hqIaULOqwXGrH0LORvcL9npZe4dd5y1jzvWF+ibyU7pulY1zMhYeXGKEIP4+",
+	"5lBVWtbk9ZX57I+2sOlOEjn3atleLdurZZ9bLdtAwyqtZA3QCBayLEKp8gZFhwU9W5V1EdyT3rKQF7zq",
+	"9vS6T83G6zRr9+DcMKH1L8/u8Dfs8z8+fxJHhWyT3CmZKvgmvNVGjBKKBLMTNdtq14XO6sOPwV8L6cUF",
+	"0FrTJHFAAmcOVGAR6YPkgT7ItVVVe1Y9vEY9OsUysYDjoxSrHq74hM5BYh1pUOwTJvOj2mOVAVSm86ry",
+	"y2vynQ9Noz7sFGdbuZ3hljCLlG9+oXPfDxHR+a3+23WGAo4pr20z5/ttukuo66iJNd/i1oxe2hA6uUY/",
+	"ZM/x02t/x7X/AtkhG45AliCibKMMe9W2Wdhezi2bNSyyhhuKKCG4B5ReGKRZexvQK/Pj5eabd+et8iVu",
+	"7b3bK4d75XCvHH7DymEghRZ0w71y9vUUSeSk0d26/+rlsmRDyKXMrFJ0DmmCi6PZ7YrcuUuvFgwk2KaV",
+	"asF35htT8ZgY6sIyjZgN8ARqEls8NWy1JJRi/QS6ae6cHkkwN+hAtmbtncSMt8hLwcHd714kJL4HS4sJ",
+	"FymYTIuck4Rhp3CE62YKx9xE4BlvcxVE+cNV2F0QrZqEqyC1Kru0ysuRq2fcpY3iy6Bl00MQdizd85Zt",
+	"eYslACQumzrhpdLubJ/PwlJsb/ANcvEWXlYW/vhxnmtFnpoo9iQ2idVdIPad5lCJ8WF41KzOzE8ZJ7Hh",
+	"CYe54Kw784iC2i6c2rfnnLde8zT51+nAMqPDivXsOP2kBk5Bu4rvBJG+Hjs8taP2UeV7zl23ucbe67T3",
+	"Ou2ozgiPeAHz9YB0Wyl31bxPh9EIopsDi9F8Nzz0MmCgI6oIlZLdQhHHM0N5xr8gy9vzky/CT/68FG5O",
+	"NCYI2uPPeA0q35CehRHEGu6WnjMsagu4NEloBEUN7uxg9iS9J+k/C0m7I72B2N6UoJ3D9S7p2RkoGtHZ",
+	"Up9IFz+OfZ9qF3WxnZV5PraTlhSUdrnc84A9D/jT8AA80Zh2Z7fu7pkA9m+9OybwVIoxcbEcogXxkhux",
+	"Bfo0ummio+iB9a/6ag8gwONcl/wWSWHC3ZixUTq7BYWPMbzCO03OHGtJ8+qGgkN6FRfaKRfYfq9FXgps",
+	"e4Vl03YANEksixoA5JwuTXcBx4YDRSwJh/atO1dsYgCGYXtjpsxqhVG+dA/r9On1e7b3uex9Ln9K1m0b",
+	"Yc9GgD5wp8URLcSNtWJq8PJaLDyGKGH8ju0yc5aFZAoZiOGit4LFENtgWZASiHEVy1eXmKMb6LfOHF1K",
+	"SNhioDIbfOz26pNjgnuet+d53y7Pc6f5M6qrLpXo7njdrzatL0g+avn0pf78ukUufIk+x6LwGM4IGxBu",
+	"NUjsDjNjesQ46ZygRttM1cihcJpqAWO0b3gpLkZi9hTgm2SLM6p6mE1Zgxu63dxrhHvu+Ofjjq/6fxiF",
+	"UAtCQ9SJLcNxFRnlWqS/ABitSUQSp4BgLfKURloRNcWmdL68sScsiNoNwMRa5TZ7MIADWAk8cjfQf+Yr",
+	"B93lF+tTJYw/m2aMvfIX0lY36kqyFtJPszEYWbnPMdoJsJdfTg+b+adKZ6wPAzgbiXENBMC1xPo1QP1t",
+	"gN7nyLgnIQJ2a7E7IWIT3OFusNfKLHXJy49+D11dyt6wGexfBbw/t9ckgXgI0pa/yxjknk/shE94Utqa",
+	"T3xRRnD40X3CbyUo4PHWJlAh6o8/jtpzmEQonW+5UpEkC5q7ZpOo2IWltCnbCozD/BQsbmeT9MWUR+aD",
+	"mVMsxWRiAxDqhpmP2EzP4oMNXMtPR/GIgNiHSIxBOay53AvM1FQIh3iWy/z2DfkVgvgzLKtDdKmp5C3y",
+	"BgZGmXVZ4Uz7vqd0jhgWFrN/ys0CddHIHjMegwyiJC5bNGsxboEubd64B37ggoyFhGbWByDDw5TRyHBK",
+	"F2MpBGzkseNjW5ulWxeHZUKkvVKIdOoKkaNQiNhVLhUedk16YlCdGFJxkkHlhRKlpjxZhUzpDmfTqgZc",
+	"zOzJdlH1G5gjBaCiT8zZu6vy7X0N9Z/Ysr0AHhueI5ROuSH6/LcUqpWEojOl784FmGEgjqm8sZ3RLdQ0",
+	"ouCkBnCIJBnGiLtWC4cPEYCDOMr5/zKso7ACwHeZNlq8eY1A74FtfygcJicGXpjGAu1lXm1Ga12I+zSY",
+	"PX/5lvnLC0N3PoBKbcaGEf08hvjOQwxoPE5W+M5eccCUFZdjQm+ANxGzzHwJNBpZ7cv+PDO0jV5/8nI6",
+	"7oNUZERvsdxvSCdptIA6xN+1lvkbP7odWubjtK3m6npqptR0jdGe+uLmzsbiOOlGt/EGdaKTozpFfG6y",
+	"q+xnv1tYxWdftjedd2I6+5W9IxfbFzGoswr9O8yWEIRyWwiMyRCYGeH0g6Iy4xZ57QAEEYifKS0kFqTO",
+	"MbSonWLvK4EdvzFvMJacRYxThZabm+q3l29RWCl8vFgpXIONpLu+jzTuI41/Qn1J3MIXrvaToERye4ds",
+	"9YLOHSg7pgDTqQJ0ZSgATrSwiKc2IwGZp/IIVmnkjZyn7rg0MThmkKYZ22diGjHm66W114gagS3kIpYw",
+	"5Fpn5FqClvNrm/PBUgDbQkZsVmaXXHiHib5i1nM5y3Wyed/AhDL5xsKY3hFP3fPGPW/chSpLb8C5yqfR",
+	"jXfpDArYpcRDvZOUXOQNd1hTIYL8Yufkx+kFcQzP6pirfhCS9GHEeNz1LXM8L8TSLES7G0gxDqqvEDjb",
+	"NUlpkZdO42QIUyxdd8gxBlh8JUVtHhxRKVlYGYbdj807EhhoQhPBC1mqlvOvk6GiEOlJGIvbz8BQa0RO",
+	"Ind2vHCrO7YiA/yt3UKfa7CPJeylwVcuDexZto53x4dEKgsIR9f5HcgDpSXQ8UposjSjCXVaeQvyQAHX",
+	"rhds1zoW8QIEPHVNYpuO21+z+NrDq5qL7innDHNZQXhNTDXFqygnmLCGHH6RQ2O8e8h4gI5mw4Xm52bW",
+	"kun6OVX6AJ9z8OzxtY1UYJBD8ADPKC3kTUPNrodBRJME5D3l+wY2iRY3wPEFEe4M8FjZcDr2vMcJu0ly",
+	"cg08vm5mY7Rs2AgYY/a4lZNzMoCZa1egMHSjXAkh566EUEzA3JZ1lBvTufXRajBizOwctu63UfVlaWQv",
+	"WSmOCtormQ1zhkcwO2PNnJG+FDNl+8lx7LtsDZGxguQWVBrOnftpZAU3mHVhmWmWd5HbqLLOTJ024ooa",
+	"Smt0G//nXfvg4fv/+l+NTfozafigbQLqQXbwswQSFndJ54rjBd304F1xczy75OOVz8C8anQ7zSt0KV81",
+	"ulcuZfOq0bxqaIHfpGmb+CUmhF41uh+De5yJe9X4ZC7Q+F2R6/qq8ekqj3K7OO1iIHScXsu6gE5WIVqE",
+	"BEBxU1W4796SRRXK4g97Dx/WzAbbTAZC7vtOfnbJ8ZzdoiNWfeaU09wzPDk5lfAzeMynk5FI4oMB3HF9",
+	"4QDAQ48306LChdj4Muu1o/u262YQtYomPS50b+CpoXILyceuM+Xes73X1/+E+vqvSOCEEt+bdcNKmlra",
+	"+oyyW/g8LC9NCmpmMxQIL0HmUIcT4pi/bUY4FCKesSTZ8789/9vzP8v/3lJsd74bruc6jq9wQwgFtv8/",
+	"vclhxLv0GjpGD64CY8qQMdXRCLPiJ1TqLAXyA3olqDb2t21xSBUgJzN2Pdc7amr+2M2mSj9z32vdtQDH",
+	"RolU+Y7OznVZ2NibjqHcYm5X7aidf7+aQMRowvS84iiyG7Yby8IGc5HbY6KF8AXugifzstEwHiXTGHqM",
+	"00izWyjuQe26eLgx9YVIgPI76XZ9+tV2u+60i7bl/U5rYM0GuBKaSHA1TTTe13Pqy7qUvhqtcBLKh1Nb",
+	"l/iuEQM2vzGcp7Q3TnBsu43HIMdUi0QM57vC+LccYFV2oKO7fSfgogQ/z5R8+gMmoAbSxYuLu+0DjC2s",
+	"KCcwnug58Yla2HyWZxFHgV044qwVP0jAlmMjbAWMwiXnk7Gpdcv4bFgz9NgP8stFDTeg1RiGEjylOUBM",
+	"GFOWGN3ZEN5/u+e3tIViqU2wE2kYihG5PcV4BI3uUbv9cFNCrkfGz/hkqu+k3ezWTLL2wt8pV/2Sm1TE",
+	"Z8/jeKmM7MklHa4L9eI1n5pfomPoI1s5eK6/idjyn9T0+uzN72P0I3nWX1HKlZSoubsOP6YtBcN2m0vN",
+	"H1OBU98fYW8NLPF9XcN2rc/qnoA7Rghx0s85C6cFGtIbm7GjfNbCgCVwZmsMfZ6UmOJnq0P5LC5OBG+R",
+	"HzFqaqOQCrOyCNqcMDf6k03ZckqUBIJtvGz/pq6xSX0lA1YfGAli7xwD5a7ZmWvfWFCBMJnqTRWtwQuq",
+	"o9Few/pSGtZ/Ol/aQOhWEIOvMYc8ZuZEPsW8yS8hr3+oN9A3/qh8kS4nlA8xdTUG1OIptke4Oxl+iJyw",
+	"1EH6POOOPm/K3ntPIXNskXNf3aXAw4LMDB8uqtBK9YKf8aU77djY6DY6R0HbRWOPPLR/zwBuYmqWdyy4",
+	"+fCpmd7yIH9L57jslvc74UtvAW6SuZ1+iQfHvHpj42LfK3YXfqIZ7pJTEjBbsi4BfkZlCQc8EokddjdV",
+	"k7jQRLkIKhdkJuQNJlcZvYbyOQLkGPK12VoJy4BcjdKjtAQdjc78BwsoZX6J6ZzE6KrCFPqETlyjAkoG",
+	"Qs6ojEmUiOjGFWoSNaNJImbKj8k5thDCJ+UuLjceMYf0jEUQusDMfLSHcBGRU2lgnaZnEyldc/iEKW1+",
+	"EgqM7qhYDGmhKe7zCm3Oc6svoNJ9Xha3CRvbrY514byhF/T2TxlV3itNd5PibsxFpOeQde+AXa9QnAzz",
+	"kyxe038be7ygfXpt/ntNtCDXWly7wGhmh2KPFsueMDrBJHEUuioY/CodRF32dDGh/KkU4yqZL+baS9HY",
+	"ZRwvpjrsm905MRqPVUUzZne8wLmwrbZhUwv3nxy0j4P73+9IWXtM5359V4bc6FztFbYvprA9xi71TI+c",
+	"e2ZXpL+FplaFaxx+NEf4k+UavsvkYvcQ832e0LdUQ3LEe1JdHj+VsJfHeXn8LUnIn2xOlVHdjaacs28W",
+	"Yew+P72sF0DohnhsWH41n3HegOM24cjM3kX+Ux9GRBPgMZUt8taBRtt7souwjmVmbsV8pY1tDvdi6nq0",
+	"Jay+HbIjHrChKVJdOlcXr3sLYm9BfGX8MVAimjYxncPdGhIqEXq1EYFXeP/LYsqP5SdIhYRx8s6YGU2i",
+	"xfeLTS7OkSFBnOtchrhaZARJbNs/9oVAN5Ft9aOKbY8LHHGFms+i9KQ6uNrQKclCNA/bFlV7KS3yCZUJ",
+	"MwvmMKZRqWS48gMFmnw3k0wD+Yth+P/X0Y/f52eTFlkeXWKFpcdjLhi92aJqQzc64oExZaqM/wJBxLKM",
+	"MUyyxVhlk1BNxkJpctwJ245am7RkHg/XzkOL7WfxfqdRgEUItaPL9sPucQCh1myg07GHo1m8ECfrRVrh",
+	"o9q5R+0kp9MQ0yrzMoXUU6192PGLhANwB2wMbKNgwOfLp1ghZcz4D8RgsLrFiuF/2JIDCxzMF0CVbpI+",
+	"6BkA904symP0YmGRRDFGgJETl2wMr3Bu35RvqoCPPEh5YUr8dbq1lDGU/DN35LZyq76uN5ORanu31Rfv",
+	"6YTQXF9TjLEwZ/3lcmI61u9Y1zY2XVibedUtso2BJEb3FtxiCo6YVrYGlKaqqMf7mmInEGOKA7OJWIrQ",
+	"scArYEysqS5tg5EWuX42OECr95qMEe+LaaLoAIgWFmSkpGUvjeNN2dZOzOxqzKciQ6nJMu4wI30wsICL",
+	"WMOTqz6uxEWjDmaa7Ui/cwK56sv7nRo6YdAyng+YHFv89lKubhXinlOon2KI28L0pdLACe0vJpXqniLn",
+	"eVmWPPhDAGDk+ITtKgSAycquuHkvmPYen88Akunk7936d7zmffjRk7NPnl8d+NmNGNpHfP5zIz6pftmn",
+	"0c1XHuLxKsg6M3Y+WZNxsehzDFD9sFmRlTeZejmmMaAGa1vRDWF9s9BLHMRa/6dQzjnra8/dK13duSvn",
+	"R21X3XEN+p1VYKdbU73+L57ale2NGZ9qM57jdmXFBT3CYwufwnjPdqnKVilUoJoN3G9cH9fQfgKSiTh7",
+	"8cnxkXm1dZL2nMaWrmLQEt/cGeFKYbn9RLKoSnmFsUZ43NPMHxHrm80G0Dk5MY8LHm5IZfGqo9xFp223",
+	"nY5T9yxSQPco9yWiSuQe8amGU3LhsK/yJSzR274bzfYgKJZFuQh0RDnpO3UZYjL4amu5isvdF8u2hqAV",
+	"hlUc12oRjCd5cBT0KKxqL2Ar2hdO6Bctbe9PBwOQPYypBLTdLuN1hczKd+HMLn2H3KFz1H7fbKhE6J7S",
+	"MAmftCk5352dv4E4AHQNsFvoVeWqdUSFAq2NyF0ui7eOqF401UYjz3bNSAT3Www0Thhf4tdOjvdmjMdi",
+	"1ovpXDW6D80PpQfB/bLI2duGLid6ar6jcsiCg/LADGS14CqRpCXizGHE9LjQLMqPoapALZeI/hcsGsyP",
+	"x7VG86s1ph+y3+8X/J4u2yn2o12YxZ2K1FUUWF/gmp8N3ZgdsmfELEcxJW9Kyo9BU5bsUQq+Bctzj1JQ",
+	"ilKwjGRzJ8WOqJ8efnTZIysBDJb1i/q5aAvP2EMa7ObALB8W17iFKQKx0ZG/dl+H0cGq4B/QJCFegykA",
+	"QPBd+nPKdD4Il/ZuDnwfGJCbgbTZXhCjg6RFrq1+1CUoaa9dmxxmX+XyVzH4V5iiurU+vovgWQ11e62y",
+	"+dAqm19K8d6zl33847MDDdyBGB7DKin7ArZGAfBwJTSmG6KS0U5m75zHlLxOfSZLbpQaHjTbW6XUa2Z/",
+	"3uM0FuXF+L40PvMjEcMhZpyEfSfsNbtxfBl5psIzezihSs2ERIun2K/1hMc2gcWN5J5yueOuu4+ySEMT",
+	"CViF7x+IWSvqxvrxHNw5NoSjEgg+CGKSsBswsz5g/jFixm3GixYJtuk0p77AN4Zk/doPfhswIRSLupct",
+	"RMO1zSQjIRWQPrbOwb7N5pZmg8MsvJqSRPAh5tIXXF6ZjvxcLMOqJjsL+tLY2+NvwTf9laPffd3w4U6u",
+	"eRyaSUYJn4dxKGXBsUoClK8GqNPngcY5zNIyDZseYzRuGscSlAJlhLSj25I0Wymm/cRslHv7msgkeuRn",
+	"2IRJCj48s33DbIJff6qJumGTCcQ2KW9muzPlDI+yGOVEin4C41xo0gUOVxO5G/lrd/8nhLd+Zu+8n4Yz",
+	"qZR0Xog4PrDVDjeMx02iptHIGITenVc2WnN1GY71icXUTmGtq0CNi7BvBe6aFkEhoSobh4SITdyRywYD",
+	"fDrOH0d3BN9XGMtbybQGjjEU172uFGkdQdm2Lz7xr1yNHo5O0h28DTHmdRZhR2s2RbzJN4dbGIKYAN8D",
+	"uJcd/KPT++tO/i5zCTbMBDW6xHiiFY7PxgPjhTzGoNWdoR1IDCOf475OeYQuIv9l2Z0Pwzt9zxbGb2nC",
+	"4p5jzzVTLpHndNNIA/ohLM8LB5ZxhG5A/+Zolw316Pcw9VTZG6b8hosZV41uu0bo3/Ni6rWtRcoDd+r3",
+	"lkte9fDi13MkL19rNssrsaPFxIwi7Mi/Og0qr1QMsH/2DOAGc8Fa5JwMGI+NxOcAMbY0wcifLWCXU94X",
+	"4oYoxNZAn6EgsSC0bzQTbMxqyKFYHXmzMMo12sjPYkbGlM83YKOdemx0h4wrGkF0YwyQk85Rs+GWclue",
+	"Vk7ZjvfcAo+F7En4wybTG9rU1vsxAbubVBPXTJQcNdOOvzFQVHWmfXOnUaWyQR5WGp9ZvAHjTI3KOe3J",
+	"7yE3pJ3+0RpumHbmNtslwZob+Aempq/h6VqyodnYbsPHYOuUXeZP6aoEpwWq2zO+wmwlHawUSBIz2/XV",
+	"9nes12J60bgqyyx6JMYTKkG5vseum74v2nZnP+gvK/jiZmZNjruEuqbJeNkfgnGVdYIuaoFM5QKnW/Zk",
+	"HtVkLzVIxwzQ0ArqrBse+gtLZEXn/lm+4uqMJEYcuG02TB4lyiwDbXTt8D+vq+Srb73uyAFtfheQq99x",
+	"vcTX4F0bBxIUWACJ8s6L3qOKuXeUJKC12VnsREMSxm+sl9EV57m26oqOwdj/Fg/dU5E1r7Pm4bZ5Y+uK",
+	"L9GI8z16D94bM85tXJKlnv7qTnmrtBvrsZon8Wh5Oc/96iFHsXhKdN4kbFC6RhuLjL1rr6EgmkpEiX/3",
+	"PpcFoG6cVsthVt/P15hM+wmLGiXUdCghBhivICoMjmNg3fbwd43t8WjcU0hTTTIUIsYsVicLpTkUIzGV",
+	"LYLhAyu4XMDAP8MNvOm7pl/xYuc/Uqx5D4koIuhKMR3aQgdnnGJPKR9ESesRvYgsJlkz7Z1RbK2QQLOB",
+	"S9noNqJB0juv/r9GDfkXw9hu4ZcKJHQq3PKc8ZtXt8Zm2fOAVTzg0UgIBbtjAdZzu9KsnoCYJAi4PQ6J",
+	"lYzpHLNpDJEXm8Wv/ePX2MPnrgFJFlb0AzurUCbk7rLYSNWxkHZoGtcpqi4OukPiskUbCpLBrnB23AtW",
+	"WXp+ofcmXlFUPots5OTU1qG1qn0TXYBFzHgmIo1ItUShBaF83iLnmWY6oirFvTpqB7tbXFGSncAvV0kS",
+	"Uw09Mej1mdQjdH10Hh607x+0A2r5EXgxtUQjlsS76Z/zEmb+FXdSJrIwzc7DH9oH7aODo4fV/ek7YiA1",
+	"2cc+037fu/0/rIFgxrV3y+cX1K7Djxksy6dSHezcD2dBCnndSAF2NynsPRRyiLq5tu7efQr/zroS3tWx",
+	"qiu+3c5WzsdHTyfmyeSO3466Exal1m+smOwkpX6VqC4Uv5ORFbR/OXlIjtukc3R8cnr/wR3L5d1m1v+5",
+	"qX2fUX+HmYeeD2DqhQX2u3MBivWzBxFVUD0noEvGgoNDo9dTySEm04nDBTacDXjcJLba1qU0DPAYECFt",
+	"uhUCp/TnZETNla5SGeNtQoHvFqg01ZirBLFyxcXXZEaZzky3FnmNaROu/j+f14QJYy79cMyUYnxY5l7B",
+	"VXiEi7DGxeKyx0C58akz678BImGCinEOEvldIxy+2bPCRDrzpPqpj8G4L/AJueTHkwrJj3YyTFmZcq80",
+	"z3AhMWErqOwtkja+4tw3M5i7zHYbo79kPcDBpikkDkogrvCKaGQ4dNxDZKgVl5trQUohff6bq7+3vKC6",
+	"tR5R3BKdTmnCescvP4QpcfnnignwpQSQo1wCiL1l9XSxVE/bZlE5Km42ppO4IG/wOPcKl0vT6B43G4Zr",
+	"BW2My24xl6newLy84d5Vy0uZsoOyDDxDAMjr927KpRS8TKTFAmy/yaHAGO1UTWlCZnS+YfS9WNwefjT/",
+	"rKslDzZ163I38z68bM9M/kOZSbMBtzZOZdHYzI8f/czVXGlbQbFqsu5ityyLq+Wn6DLl02F3FsYjxS2L",
+	"jZDeiL29gUjIeBWD24PAfjmMBeLYHG5EllRnDPaE5Tri1GOidX0Y5qSEmJAl3NdMSiS3yBk3fEFZ2Okp",
+	"JpngMtjEborNiPFbS5Jdmyc9EjPUQ61dNaOKKABOtLCZHNxBqFv/0Vjcggr6MJ+0H5LZCHPFnNHlTZIw",
+	"xyjNIvHmVtPcFI2wqBRzt6x9RqMIJtq2Traqsd1MT7KtgsQPXL+8pNouDtb8PA4qCVQJ7iXKhDIrh3rU",
+	"xtF7M+yGvAl/UiKZVs8VqSnH9/L7P1d+1z6Lpa1nHVw6Opxgom31huFV99IEaDI0mnB/jvm5OYG6s7jj",
+	"PoT4LflUN40+flve2MRmhuXUGIf8bAmRKDoj2MHsLszBQwlazr+IOtIi5+jETRWJ0HlrLhwKETdd1pzg",
+	"mLA8pnGqhICElI1Y5iG45R8KkkGR6qDl/JtXHCI6VdCTYBSzeEOFwez4XlfY6wp7XWGvK+x1hW+nF4yc",
+	"u/JFFJdCklvB4qXG6BupBxKGTGmZFWyXS/U0P7VCKZav8AgizViG5fJQRnQyAa6WS0bOjdC/4v5uXw7G",
+	"+A3RwpeIEOaKT2zwFVNXuOiLeI5Q9IkYEsbPiJ0aSCw7NmtFpM+TmVnNRBFFWXzFbVDOgV2NAPsSy6Ds",
+	"zNa3iEFYVuaH7hErsxJOmkigcT7V1/aQwjFecTcNnL5tpRO7uLYtgS8ufLGTaew0VeZh+6B9etB50Gim",
+	"xWscZoswdQnlwykdAnb+yYKVL4Wk5CXMUJ+qCsJVmnyzg1SbN8FZvqPyufRcu54HM4cqo8W+hm739TOv",
+	"JsADmtu4cibH5A7t/q4qSBX4UrfT2vMKT4IQe39pVrMWFLt5JFrLQ+xZAh6Xss0rvlUJqwIe/waSDRzh",
+	"76KAdYkHfC0FrM4ajKewJ7fdk9sFOPkXll9rf64X1Y1tSPDWHNj57qtXj06welVlojyFtUzJOBoJBdwo",
+	"K/yKBzpCl8xGYqEAHW9SYgyoXECijEFidEgiUH/hIpPwWP0zds6NGZV59E0jMK64VU3SytkMNTNNwmuR",
+	"tyOBlUEDIYfCCpdwHlTdqKCwWPA0xpKqFVqIIl5hF/0J0vgWTKK6rL/zctkc39u4YDbl4fuS2a+gZNap",
+	"+JkA3pjleJzbfCfLApDcwir3XBkfpi8a4YON8S5HwKTlTAoZQRo79fHSZnl3KODxhR9YleP53GILI66V",
+	"GSf6P/eZVYs28nMxXFiju4ZUbZbnMWPLcH/8Cg9UQpUmKEhK8HsSpnT5OdkcF6wCFqFDVk47KMItdiJo",
+	"PGUSBuKD0cmeMz79gCnIEyYh16L59OC4nXtcHfhBsyw9sywrBlgjm+cxDn1VRXWKhb0nqCXQLB9nCTwe",
+	"nw3ovCy6dI7mk/LIQH2gEhwrToFEEP8SVaTOKXFNMXzPfgkDCWq0cIeWNMZpGbZ9/frVxSUJBcihu+sa",
+	"H6qxUOGDJhPKJDp5HI5lhmpCLbBioLThy2OmzELHIdpR5j2zlqG1EiUbjgJI9rznaYb1C4GDLWeJkjno",
+	"XLrNSfu4Sa7RtOtNOSqBDOLrFjl3CO62AMxouTa2ZtTK1LuV1rSD9F66swU3WHooiAUs8/XslnG4pTfC",
+	"00hGNIXtpJ28TRVzZIcIwKI0oUNRVgfv2OKdIDVVd2VVZkKPJMSG9mmi7ib4FkWgVM8r2zD/26j/U8Re",
+	"sb89/f3Jm8u/X/ztYQuO263oKOH98dN2/I+/JcWs2zPazqlj3f4axrHdDAamDCH0Cm/unC4GsfDazAqQ",
+	"tawAoyPiRvfqSBB8W88VSfyI7KH6VvmTVSAsnvtD/lVKil9Tut7bF6vti+dogW9tU3iRsMKFYWSK8nGb",
+	"QOgYhhvggqEMWbxEZb6NM/RUWEFsfYeGVyZCoVkCVxyFh+OEKBcZJ8dtBxbpQiipkMm/B106TYLPM9ZL",
+	"4Ow0MsUwZDM4vPiKe2npOoYYZk2dkyTg4pGYMIi7ORZveH4zFZ56xGCQumxS8dK64lf8PC8WnHBzo3bp",
+	"IZ0TEtM5Sj5xC65HCWL+GrGHcZSHbbyk2GOKz9qBENmWwdWIa9iztpce36r0uMzpjJ9bguzFQbnLW9P5",
+	"BlZNqVj4mJ26T6v8Ts8MU97WgVTTf7Tve78zL5PgaNA418jd28Ir8fhWeC5zZeJVmSAWJk+oHgW14xkv",
+	"XZRAtVD8HLnMoD8S4kYdKuDxULIVXcwQu7sPiCAqBmh/qgwEwLUJ9eUkLfKbU4ONrWrW4smjxxfnRLEh",
+	"p3oqARUGLBIyZtx4gqqDpDPSF/H8zCoRWLyGUVgtsFyFR+CQpl3Ihjx7nLVByiW7aGIWLDV5bRU/T23x",
+	"FnmCrmYHoGjVOVSfjton+Mq0O4yZwAXw+CfJ4mYutlWU4BoBuwV/+Vu7uutABgqX5uLn84Oj0/tN0qcK",
+	"7p/YYiBFzi9etjpmFOP8iXrx5NdHz376+e+/6Z/++Ms/j5/f/PRw8Dz6MDj+1+BZp/33uRo+fjt+8eq3",
+	"8Yef2tP7v/96zp6cz39k/3j89t8v/jJ9Badv23+b/vSXZPr38/7rZ//6efTDwxed08tk+lw/+V2/+Ks/",
+	"jTZjLzuP/zi4nLGEiQOMZh08MVt24OZ9cOGntPKsBnX1p52j2t2U3pp9ZS6JiA05xE2j2XutG1MpSefh",
+	"g3Z+wToPHhwdn57eb7c3mtolGwMe3KpTO2pX6pZTpgH/1+F/5fTFxruPV7a686rRvfK9ZyC+ajSvGmrY",
+	"w596LMZff//pN0X/8XsSjX+7wQu0H/1Vo5stRPOq4dqS+Rur8Kmrxqf3xRARfcYpYiosznSz8OAFcoEm",
+	"4WJGhEzxGz5T9sGX1Y7w8KUBDHMe0wq9QOh5br4g9AxLPbA4G92j9sMHndOjvFCk9hp/ftdrWZnY0JJN",
+	"oFxohFIAUaw8R2iWMHXL8w1bL2Pc52TEuLZmrU9GlkCdL9NXcTjWjWcEUbggYeAKKVHBqysBcKLlHB9/",
+	"rsjvL/NS7+cX548OLn4+Pzq9n62PtajNyH3+hBeOeTam/xrQ723nr6dHpw/oD/cfwgOIoA8xPT6igwG9",
+	"fxTFET0e0NNOROMH8OABbcPp/cHg9Ph+3I7gB+i0f4h/6MdlzNBOsD5HP2k/vL9bxvfxquG4E9zqXgf5",
+	"mcBuNe5L5ImGyc0ngF+5M9GztQEtWyPRs5UMhvJ6Lk3/qvFpz8juGoyfOxJPoXjy9cb1uFmnffLD6YP7",
+	"W3Ezppg+/IgmYDmY5I8wYj4ly6UWZqlJuXaOLfJMEzUSM8uPbKsZQ8OJ5VGCRJRHkCTWyIzJWNyaj0y7",
+	"hKUrTrHmO3uZhMFUgSLfnXTa33dd2AvxudwIRhYX0OZFoPtPyBuX5mhYIz7f1nJ4tC06jZk29naRZ24I",
+	"+jczbsSVWcfMRuDUrixDjObzw1rkJRhmZq37PP86H/70G/qJfj4/H3qf0Ysn+A+N/v0Pdj66+f0f/9T9",
+	"n5IpnV38NB/+86efXvGD/rPLkX5y0vlH59diQ8m6qyorZxvhOWn4oA9HepzkOdTVtN0+jv6HMSbnEyDm",
+	"Avwqj/lVwEuKcMbr9M97KbSxgmvY7/7yTq2nn7ZrXn5c/fIVvMMviD1iSFkBu5hgQ9s8r5hgrnx9PnBo",
+	"abSUHVyk3e5sGRSNbjwbiKiMm97o1SDHqdaGb2gRi/6nvKOpVUp9j3AMexr8T6HBKsVh3xrJnqsb5bVw",
+	"R7LYYcaKQIh3Q7/NFf2sMNgWifEYMz8UubbvPs/qXwNYQCfBzX1G+bunyPUNzK/NkI1xwrICNnID8y6h",
+	"JLYNtUmUsOjG1R1dcfe+FjlqH9moITqspjoSY/CxNJuqMgfzQmqoFrM/xFS6fuSG0Rn757uT9vH3RWLa",
+	"zgR5xY/z54zf/IfziSrRww8Hs9nswGzuwVQmwCPhqnuDSNwNzGsGqna0ONXTrTP58FTI8WbxyLvlnM/y",
+	"hI4MdLnP4d2O4Zf/n70r6o0iBMJ/hezz9rzUmNjrm0n1wTS+GJ80EZfxlshCA9u7VNP/bpiBBU6uuZqc",
+	"9XRfLxzLEJj5gJnvg5tQn9hxa2VI3nXG6N/z589P1v0fdErMm794VPNDqn/z5hcnELpoe7kpbKF3RrlQ",
+	"QmRHwZ3+4PeAogHKMlO0GpIi6SMw5bXZwP+NKKsswZj6zQTWttH5+Ls/S5e44JKNRvC7wHsiCw7/0vxE",
+	"JrGHXdivpfpVkyBq6HLUfhGtzdkMjv8tcPzaAuAGxmshvPOJzqZgG/pTyNhClMd+AB23eGO/wl+3Jjmh",
+	"Fm+ftlK7vfj5o94B0EfGx35GZ3T8ZOj4vAnq7LvJaRfvly8zcfYnA9A+GP7F8LnnDp3CjJ1n7Hxi2Pma",
+	"OGuPiJzLj/9oqP7Ij8N7Owd2E538rVXNqnmGDHDhy5XMvDOpcbFvKctJGb12pBSZZ3CV0qmuqWWjmMhI",
+	"gsaDaKlPknQWGO2yrijjrNbTK2O+ST+K8AAsLeulG429W1SVOuqj4WMUohUm2pP+s2BXHOvVCQQge5lv",
+	"8jkn8XrrIzhihFDydb5cJkaCrLeWGXtYRF8F+IwvUjgrUik/Z5mvyawM49tr4Qa0MNaxEZRity775/SG",
+	"WBEmAa7GvmUDjFZ2cZpJ/nq0vMsH4NcTbZHdXqIgjZ30fkM2Gg81XS37kt4OA7zwUAKfBQIByoK9uwGN",
+	"lM8aWFce5i4nyS9/NrnSayVdj6N9A3bgus0WCNLoOWyLmwurpJMZtOF+NeIDSYwRNRKAmAgiE3sDEnB1",
+	"UkUqhq8yVI8NWf+B9+r+0/3PAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -151,11 +151,11 @@ const (
 	repairPause = 2 * time.Second
 )
 
-// patiently sends a command until it is carried out, under one key.
-func patiently(ctx context.Context, p *demoPerson, path string, body, into any) error {
-	key := domain.NewID()
+// patiently sends a command until it is carried out, under one key. headers are pairs of name and value.
+func patiently(ctx context.Context, p *demoPerson, path string, body, into any, headers ...string) error {
+	headers = append([]string{"Idempotency-Key", domain.NewID()}, headers...)
 	for try := 1; ; try++ {
-		_, err := p.do(ctx, http.MethodPost, path, body, into, "Idempotency-Key", key)
+		_, err := p.do(ctx, http.MethodPost, path, body, into, headers...)
 		var refused *refusal
 		if !errors.As(err, &refused) || refused.status != http.StatusServiceUnavailable || try == repairTries {
 			return err

@@ -22,6 +22,7 @@ type clinicAPI struct {
 	keys     []string
 	streams  []string // the last event that each was opened after
 	bodies   []string
+	matches  []string
 	busy     int // so many repairs are answered 503 first
 }
 
@@ -48,8 +49,14 @@ func (a *clinicAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	stuck := openapi.Appointment{ID: "a1", Status: "pending", DoctorName: "Dr. Weber", Stuck: "vendor_rejected", Reason: "a rash"}
+	payment := openapi.PaymentCase{ID: "c1", Kind: "refund_failed", State: "needs_person", WaitsFor: "person"}
 	switch {
+	case r.URL.Path == "/v1/payment-cases":
+		answer(http.StatusOK, openapi.PaymentCasePage{Items: []openapi.PaymentCase{payment}})
+	case r.URL.Path == "/v1/payment-cases/c1":
+		answer(http.StatusOK, openapi.PaymentCaseRecord{Case: payment, Events: []openapi.PaymentCaseEvent{{Kind: "opened_refund_failed"}}})
 	case r.Method == http.MethodPost:
+		a.matches = append(a.matches, r.Header.Get("If-Match"))
 		a.keys, a.bodies = append(a.keys, r.Header.Get("Idempotency-Key")), append(a.bodies, body["reason_code"])
 		switch {
 		case a.busy > 0:
@@ -57,6 +64,8 @@ func (a *clinicAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			answer(http.StatusServiceUnavailable, openapi.Problem{Code: "unavailable"})
 		case strings.HasSuffix(r.URL.Path, "/resend"):
 			answer(http.StatusOK, openapi.Message{ID: "m2", AppointmentID: "a1", Kind: "reminder", Status: "pending", ResendOf: "m1"})
+		case strings.HasPrefix(r.URL.Path, "/v1/payment-cases/"):
+			answer(http.StatusOK, payment)
 		case strings.HasSuffix(r.URL.Path, "/retry"):
 			answer(http.StatusOK, openapi.Repair{Action: "replaced"})
 		case strings.HasSuffix(r.URL.Path, "/reconciliations"):
@@ -138,6 +147,33 @@ func TestStaffLookAtVisitsAndRepairThem(t *testing.T) {
 	var a openapi.Appointment
 	require.NoError(t, json.Unmarshal([]byte(r.out), &a))
 	require.Equal(t, "a1", a.ID)
+}
+
+func TestStaffDecideAboutPaymentCases(t *testing.T) {
+	t.Parallel()
+	api, careflow := atClinic(t, "CAREFLOW_CLI_TOKEN=token")
+	r := careflow("payment-cases", "list", "--state", "needs_person,retrying")
+	require.Zero(t, r.code, r.errors)
+	require.Contains(t, r.out, "refund_failed")
+	require.Contains(t, api.requests, "GET /v1/payment-cases?limit=100&state=needs_person&state=retrying")
+	r = careflow("payment-cases", "show", "c1")
+	require.Contains(t, r.out, "opened_refund_failed")
+
+	api.busy = 1
+	r = careflow("payment-cases", "retry", "c1", "--reason", "payer_reached", "--version", "3")
+	require.Zero(t, r.code, r.errors)
+	require.Equal(t, []string{"payer_reached", "payer_reached"}, api.bodies)
+	require.Equal(t, api.keys[0], api.keys[1], "sent again under the same key")
+	require.Equal(t, `"3"`, api.matches[1])
+	r = careflow("payment-cases", "resolve", "c1", "--reason", "written_off", "--json")
+	require.Zero(t, r.code, r.errors)
+	var c openapi.PaymentCase
+	require.NoError(t, json.Unmarshal([]byte(r.out), &c))
+	require.Equal(t, "c1", c.ID)
+	require.Equal(t, "*", api.matches[2])
+
+	require.Equal(t, exitMistaken, careflow("payment-cases", "resolve", "c1").code, "a reason is wanted")
+	require.Equal(t, exitMistaken, careflow("payment-cases", "show").code)
 }
 
 func TestOpsReconcile(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	accountacts "github.com/careflow/careflow/activities/accountmail"
 	acts "github.com/careflow/careflow/activities/appointment"
+	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/domain"
@@ -26,6 +27,7 @@ import (
 	"github.com/careflow/careflow/worker/relay"
 	"github.com/careflow/careflow/workflows/accountmail/accountmailclient"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
+	"github.com/careflow/careflow/workflows/paymentcase/paymentcaseclient"
 )
 
 func newWorker(in invocation) *cobra.Command {
@@ -61,10 +63,13 @@ func workerOptions() fx.Option {
 				return accountmailclient.New(temporal, c.Temporal.TaskQueue)
 			},
 			func(c config.Config) reconcileacts.Config { return reconcileacts.Config{Still: c.Reconcile.Still} },
-			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, accountacts.Ledger, relay.Outbox, reconcileacts.Store) {
-				return s, s, s, s, s, s
+			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, accountacts.Ledger, relay.Outbox, reconcileacts.Store, caseacts.Store) {
+				return s, s, s, s, s, s, s
 			},
-			func(s *payments.Stripe) acts.PaymentProvider { return s },
+			func(s *payments.Stripe) (acts.PaymentProvider, caseacts.Provider) { return s, s },
+			func(c config.Config, temporal client.Client) relay.Cases {
+				return paymentcaseclient.New(temporal, c.Temporal.TaskQueue)
+			},
 			func(s *mail.SendGrid) acts.Mailer { return s },
 			func() (acts.Writer, accountacts.Writer) { return letters.Render, letters.RenderAccount },
 			func(l *links.Links) accountacts.Linker { return l.Account },

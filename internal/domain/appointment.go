@@ -74,6 +74,8 @@ type Appointment struct {
 	// Reason and Notes are decrypted clinical text, present in a full record only.
 	Reason string
 	Notes  string
+	// CaseID is the oldest open payment case; "" where there is none.
+	CaseID string
 	// ProcessStarted says whether the workflow has claimed the visit.
 	ProcessStarted bool
 }

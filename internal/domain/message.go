@@ -20,7 +20,8 @@ const (
 	MessageFeeNotice       MessageKind = "no_show_fee_notice" // what is to be kept, and until when to object
 	MessageFeeKept         MessageKind = "no_show_fee_kept"
 	MessageFeeWaived       MessageKind = "no_show_fee_waived"
-	MessageCorrected       MessageKind = "corrected" // it took place after all: the notice is void
+	MessageCorrected       MessageKind = "corrected"        // it took place after all: the notice is void
+	MessagePaymentReleased MessageKind = "payment_released" // paid too late: nothing is taken
 )
 
 // Recipient says whose message it is.

@@ -15,6 +15,7 @@ const (
 	TopicCommand     OutboxTopic = "command"      // a command that was answered 202
 	TopicMessage     OutboxTopic = "message"      // a message that a person had sent again: the process is to look
 	TopicAccountMail OutboxTopic = "account_mail" // letters that an account owes its owner
+	TopicPaymentCase OutboxTopic = "payment_case" // a payment case was opened, or there is news for it
 	TopicUnmatched   OutboxTopic = "unmatched"    // what matches no running process: kept for ops, not relayed
 )
 
@@ -43,6 +44,10 @@ type WebhookPayload struct {
 	EventID  string `json:"event_id"`
 	Type     string `json:"type"`
 	IntentID string `json:"intent_id"`
+	// Refunded is the total of a charge that went back by then, minor units; 0 for other
+	// events. Status is a refund's or a dispute's.
+	Refunded int64  `json:"refunded,omitempty"`
+	Status   string `json:"status,omitempty"`
 }
 
 // MessagePayload is what the outbox keeps of a message that is sent again.

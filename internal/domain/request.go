@@ -80,4 +80,6 @@ type Webhook struct {
 	AppointmentID string // empty when the event matches nothing we know
 	IntentID      string
 	Created       time.Time
+	Refunded      int64  // see PaymentEvent
+	Status        string // see PaymentEvent
 }

@@ -68,6 +68,10 @@ type RecordedPayment struct {
 	Generation int
 	Amount     Money
 	PaymentFact
+	ChargedBack int64     // minor units that a lost dispute took
+	Case        CaseState // of the intent's payment case; "" where there was none
+	// Resolved says that a person has seen to the money: none of it goes back by itself.
+	Resolved bool
 }
 
 // MessageIntent is a message a transition owes.

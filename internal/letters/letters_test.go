@@ -48,6 +48,7 @@ func written() map[domain.Recipient][]domain.MessageKind {
 			domain.MessageRequestReceived, domain.MessageConfirmed, domain.MessageReceipt, domain.MessageDeclined,
 			domain.MessageExpired, domain.MessageCancelled, domain.MessageMoved, domain.MessageReminder, domain.MessageRefunded,
 			domain.MessageFeeNotice, domain.MessageFeeKept, domain.MessageFeeWaived, domain.MessageCorrected,
+			domain.MessagePaymentReleased,
 		},
 		domain.RecipientDoctor: {
 			domain.MessageRequestToDoctor, domain.MessageConfirmed, domain.MessageExpired, domain.MessageCancelled,

@@ -76,7 +76,7 @@ func (s *Store) appointmentOfRow(r db.AppointmentByIDRow) (domain.Appointment, e
 		Reschedules: int(r.Reschedules), Sequence: int(r.Sequence), PayBy: utc(r.PayBy), AnswerBy: utc(r.AnswerBy),
 		Kept: r.KeptMinor, CancelledBy: domain.ActorKind(deref(r.EndedBy)), ReasonCode: deref(r.ReasonCode),
 		Stuck: domain.Code(deref(r.Stuck)), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-		EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, OverBy: utc(r.OverBy), Graces: int(r.Graces),
+		EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, OverBy: utc(r.OverBy), CaseID: r.CaseID, Graces: int(r.Graces),
 		Fee: domain.NoShowFee{Status: domain.FeeStatus(deref(r.FeeStatus)), Minor: r.FeeMinor, Until: utc(r.FeeUntil)},
 	}
 	if err := json.Unmarshal(r.Terms, &a.Terms); err != nil {
@@ -125,7 +125,7 @@ func (s *Store) Appointments(ctx context.Context, scope domain.Scope, f domain.A
 			Reschedules: int(r.Reschedules), Sequence: int(r.Sequence), PayBy: utc(r.PayBy), AnswerBy: utc(r.AnswerBy),
 			CancelledBy: domain.ActorKind(deref(r.EndedBy)), ReasonCode: deref(r.ReasonCode),
 			Stuck: domain.Code(deref(r.Stuck)), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-			EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, OverBy: utc(r.OverBy), Terms: terms,
+			EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, OverBy: utc(r.OverBy), Terms: terms, CaseID: r.CaseID,
 			Fee: domain.NoShowFee{Status: domain.FeeStatus(deref(r.FeeStatus)), Minor: r.FeeMinor, Until: utc(r.FeeUntil)},
 		}
 		if r.PaymentStatus != nil {

@@ -61,7 +61,9 @@ type Sandbox struct {
 	state   state
 	fates   map[string]Fate // by recipient
 	running map[string]bool // idempotency keys whose request is being executed
-	changed chan struct{}   // closed and replaced at each change
+	// refundsPend keeps new refunds on their way.
+	refundsPend bool
+	changed     chan struct{} // closed and replaced at each change
 
 	ctx    context.Context //nolint:containedctx // ends the background work at Close
 	cancel context.CancelFunc

@@ -104,6 +104,9 @@ func (t *tx) giveBack(i *intent, amount int64, reason string, metadata map[strin
 		ID: newID("re_"), Seq: t.next(), Created: t.now, Intent: i.ID, Charge: c.ID, Amount: amount,
 		Currency: i.Currency, Status: "succeeded", Reason: reason, Metadata: metadata,
 	}
+	if t.s.refundsPend {
+		r.Status = "pending"
+	}
 	c.AmountRefunded += amount
 	t.putRefund(r)
 	t.putIntent(i)
@@ -125,16 +128,9 @@ func (t *tx) failRefund(r *refund) {
 	t.emit("charge.refund.updated", r.object())
 }
 
-// dispute marks the latest charge as disputed by the cardholder.
-func (t *tx) dispute(i *intent) {
-	c := i.latest()
-	c.Disputed = true
-	t.putIntent(i)
-	t.emit("charge.dispute.created", map[string]any{
-		"id": newID("dp_"), "object": "dispute", "amount": c.AmountCaptured, "charge": c.ID, "created": t.now.Unix(),
-		"currency": i.Currency, "is_charge_refundable": true, "livemode": false, "metadata": map[string]string{},
-		"payment_intent": i.ID, "reason": "general", "status": "needs_response", "evidence": map[string]any{},
-		"evidence_details":     map[string]any{"has_evidence": false, "past_due": false, "submission_count": 0},
-		"balance_transactions": []any{},
-	})
+// arrive lets a refund that was on its way reach its payer.
+func (t *tx) arrive(r *refund) {
+	r.Status = "succeeded"
+	t.putRefund(r)
+	t.emit("charge.refund.updated", r.object())
 }

@@ -41,7 +41,7 @@ func TestOnlyNewsWakesAProcess(t *testing.T) {
 		"the echo of our void":                    {visit(domain.StatusExpired, domain.PaymentCancelled, 0, 0), canceled, "pi_2", false},
 		"a void by hand":                          {visit(domain.StatusPending, domain.PaymentAuthorised, 0, 0), canceled, "pi_2", true},
 		"the echo of our refund":                  {visit(domain.StatusCancelled, domain.PaymentCaptured, 8000, 8000), refunded, "pi_2", false},
-		"a refund by hand":                        {visit(domain.StatusCompleted, domain.PaymentCaptured, 8000, 0), refunded, "pi_2", true},
+		"a refund by hand, told without a total":  {visit(domain.StatusCompleted, domain.PaymentCaptured, 8000, 0), refunded, "pi_2", true},
 		"a refund that failed":                    {visit(domain.StatusCancelled, domain.PaymentCaptured, 8000, 8000), "charge.refund.updated", "pi_2", true},
 		"a dispute":                               {visit(domain.StatusCompleted, domain.PaymentCaptured, 8000, 0), "charge.dispute.created", "pi_2", true},
 		"the birth of an intent":                  {visit(domain.StatusRequested, domain.PaymentAwaitingMethod, 0, 0), "payment_intent.created", "pi_2", false},
@@ -107,6 +107,33 @@ func TestWhatMatchesNoProcessIsKeptForPeople(t *testing.T) {
 			require.Equal(t, want, e.parked)
 		}
 		require.Empty(t, p.seen())
+	})
+}
+
+func TestWhatIsACasesGoesToTheCaseAndNotToTheProcess(t *testing.T) {
+	t.Parallel()
+	o, p := newOutbox(), &temporal{}
+	o.visits["archived"] = domain.Appointment{ID: "archived", Status: domain.StatusArchived}
+	failing := true
+	p.answer = func(context.Context, string) error {
+		defer func() { failing = false }()
+		if failing {
+			return domain.Errorf(domain.CodeUnavailable, "away")
+		}
+		return nil
+	}
+	relaying(t, relay.Config{}, o, p, func(t *testing.T, _ func()) {
+		e := o.add(domain.TopicPaymentHint, "archived", domain.WebhookPayload{EventID: "evt", Type: "charge.dispute.created", IntentID: "pi_case"})
+		await(t, o)
+		require.True(t, e.done)
+		require.Equal(t, domain.TopicPaymentCase, e.Topic)
+		require.Equal(t, []string{"case pi_case charge.dispute.created", "case pi_case charge.dispute.created"}, p.seen(), "kept until it is heard")
+		opened := o.add(domain.TopicPaymentCase, "a", domain.WebhookPayload{IntentID: "pi_1"}) // by the process
+		unreadable := o.add(domain.TopicPaymentCase, "b", domain.WebhookPayload{})
+		await(t, o)
+		require.True(t, opened.done)
+		require.Equal(t, "unreadable", unreadable.parked)
+		require.Equal(t, "case pi_1 ", p.seen()[2])
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/paymentcase"
 )
 
 // Outbox is where rows wait.
@@ -25,6 +26,9 @@ type Outbox interface {
 	OutboxBacklog(ctx context.Context) (waiting int64, oldest time.Duration, err error)
 	Listen(ctx context.Context, awake func()) error
 	ProcessInput(ctx context.Context, appointmentID string) (domain.Appointment, error)
+	// RouteToCase makes an event's row the one of its intent's payment case, where it is a
+	// matter for one.
+	RouteToCase(ctx context.Context, row domain.OutboxRow, event domain.WebhookPayload) (routed bool, err error)
 }
 
 // Processes reaches Temporal.
@@ -39,6 +43,11 @@ type Processes interface {
 type Accounts interface {
 	// Deliver has what an account owes its owner delivered; again, it does no harm.
 	Deliver(ctx context.Context, accountID string) error
+}
+
+// Cases reaches the processes of payment cases.
+type Cases interface {
+	CaseNews(ctx context.Context, appointmentID, intentID string, news paymentcase.News) error
 }
 
 // Config bounds the relay.
@@ -71,13 +80,16 @@ type Relay struct {
 	outbox    Outbox
 	processes Processes
 	accounts  Accounts
+	cases     Cases
 	metrics   *Metrics
 	log       *slog.Logger
 }
 
 // New returns a relay that is not running yet.
-func New(cfg Config, outbox Outbox, processes Processes, accounts Accounts, metrics *Metrics, log *slog.Logger) *Relay {
-	return &Relay{cfg: cfg.withDefaults(), outbox: outbox, processes: processes, accounts: accounts, metrics: metrics, log: log}
+func New(cfg Config, outbox Outbox, processes Processes, accounts Accounts, cases Cases, metrics *Metrics, log *slog.Logger) *Relay {
+	return &Relay{
+		cfg: cfg.withDefaults(), outbox: outbox, processes: processes, accounts: accounts, cases: cases, metrics: metrics, log: log,
+	}
 }
 
 // Run relays until ctx ends, and returns when everything in flight has ended.

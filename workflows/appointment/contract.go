@@ -76,12 +76,14 @@ type PaymentHint struct {
 }
 
 // SignalMessageOwed tells the process that the ledger holds a message it does not know
-// of: one that a person had sent again.
+// of: one that a person had sent again, or that a payment case owes. Only one may deliver
+// a visit's messages at a time, and that is its process for as long as it lives.
 const SignalMessageOwed = "message_owed"
 
 // MessageOwed is the argument of SignalMessageOwed.
 type MessageOwed struct {
-	MessageID string `json:"message_id"`
+	// MessageID is empty for whatever there is.
+	MessageID string `json:"message_id,omitempty"`
 }
 
 // Input starts a process, or resumes one from any status: it is the appointment's row

@@ -82,8 +82,8 @@ func resume(in Input) *process {
 	return p
 }
 
-// listen counts payment hints, and heeds messages that people had sent again. A hint is
-// never believed, only a reason to look.
+// listen counts payment hints, and heeds messages that others have put into the ledger. A
+// hint is never believed, only a reason to look.
 func (p *process) listen(ctx workflow.Context) {
 	hints := workflow.GetSignalChannel(ctx, SignalPaymentHint)
 	workflow.Go(ctx, func(ctx workflow.Context) {

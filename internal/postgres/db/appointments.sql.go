@@ -17,7 +17,8 @@ SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.vers
        a.stuck, a.process_run_id, a.created_at, a.updated_at, a.ended_at, a.reason_sealed, a.notes_sealed, a.sealed_key_id,
        t.name AS type_name, t.join_url, d.name AS doctor_name, p.account_id,
        y.intent_id, y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
-       y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id
+       y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id,
+       coalesce((SELECT c.id::text FROM payment_cases c WHERE c.appointment_id = a.id AND c.state <> 'closed' ORDER BY c.opened_at LIMIT 1), '')::text AS case_id
 FROM appointments a
 JOIN appointment_types t ON t.id = a.type_id
 JOIN doctors d ON d.id = a.doctor_id
@@ -83,6 +84,7 @@ type AppointmentByIDRow struct {
 	CaptureBefore      *time.Time
 	ClientSecretSealed []byte
 	PaymentKeyID       *string
+	CaseID             string
 }
 
 func (q *Queries) AppointmentByID(ctx context.Context, arg AppointmentByIDParams) (AppointmentByIDRow, error) {
@@ -139,6 +141,7 @@ func (q *Queries) AppointmentByID(ctx context.Context, arg AppointmentByIDParams
 		&i.CaptureBefore,
 		&i.ClientSecretSealed,
 		&i.PaymentKeyID,
+		&i.CaseID,
 	)
 	return i, err
 }
@@ -176,7 +179,8 @@ SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.vers
        a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.ended_by, a.reason_code, a.stuck,
        a.fee_status, a.fee_minor, a.fee_until, a.over_by,
        a.process_run_id, a.created_at, a.updated_at, a.ended_at, t.name AS type_name, d.name AS doctor_name,
-       y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor
+       y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
+       coalesce((SELECT c.id::text FROM payment_cases c WHERE c.appointment_id = a.id AND c.state <> 'closed' ORDER BY c.opened_at LIMIT 1), '')::text AS case_id
 FROM appointments a
 JOIN appointment_types t ON t.id = a.type_id
 JOIN doctors d ON d.id = a.doctor_id
@@ -232,6 +236,7 @@ type DoctorAppointmentsRow struct {
 	Currency      *string
 	CapturedMinor *int64
 	RefundedMinor *int64
+	CaseID        string
 }
 
 // ListAppointments for one doctor, without conditions that come and go: PostgreSQL then
@@ -287,6 +292,7 @@ func (q *Queries) DoctorAppointments(ctx context.Context, arg DoctorAppointments
 			&i.Currency,
 			&i.CapturedMinor,
 			&i.RefundedMinor,
+			&i.CaseID,
 		); err != nil {
 			return nil, err
 		}
@@ -303,7 +309,8 @@ SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.vers
        a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.ended_by, a.reason_code, a.stuck,
        a.fee_status, a.fee_minor, a.fee_until, a.over_by,
        a.process_run_id, a.created_at, a.updated_at, a.ended_at, t.name AS type_name, d.name AS doctor_name,
-       y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor
+       y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
+       coalesce((SELECT c.id::text FROM payment_cases c WHERE c.appointment_id = a.id AND c.state <> 'closed' ORDER BY c.opened_at LIMIT 1), '')::text AS case_id
 FROM appointments a
 JOIN appointment_types t ON t.id = a.type_id
 JOIN doctors d ON d.id = a.doctor_id
@@ -375,6 +382,7 @@ type ListAppointmentsRow struct {
 	Currency      *string
 	CapturedMinor *int64
 	RefundedMinor *int64
+	CaseID        string
 }
 
 func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsParams) ([]ListAppointmentsRow, error) {
@@ -434,6 +442,7 @@ func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsPara
 			&i.Currency,
 			&i.CapturedMinor,
 			&i.RefundedMinor,
+			&i.CaseID,
 		); err != nil {
 			return nil, err
 		}
@@ -539,7 +548,8 @@ WITH found AS (
            a.stuck, a.process_run_id, a.created_at, a.updated_at, a.ended_at, a.reason_sealed, a.notes_sealed, a.sealed_key_id,
            t.name AS type_name, t.join_url, d.name AS doctor_name, p.account_id,
            y.intent_id, y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
-           y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id
+           y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id,
+           coalesce((SELECT c.id::text FROM payment_cases c WHERE c.appointment_id = a.id AND c.state <> 'closed' ORDER BY c.opened_at LIMIT 1), '')::text AS case_id
     FROM appointments a
     JOIN appointment_types t ON t.id = a.type_id
     JOIN doctors d ON d.id = a.doctor_id
@@ -555,7 +565,7 @@ WITH found AS (
     SELECT found.id, $5, $6, $7 FROM found
     WHERE set_config('synchronous_commit', 'off', true) = 'off'
 )
-SELECT id, doctor_id, patient_id, booked_by, type_id, status, version, generation, starts_at, ends_at, local_start, terms, reschedules, sequence, pay_by, answer_by, kept_minor, ended_by, reason_code, fee_status, fee_minor, fee_until, over_by, graces, stuck, process_run_id, created_at, updated_at, ended_at, reason_sealed, notes_sealed, sealed_key_id, type_name, join_url, doctor_name, account_id, intent_id, payment_status, amount_minor, currency, captured_minor, refunded_minor, capture_before, client_secret_sealed, payment_key_id FROM found
+SELECT id, doctor_id, patient_id, booked_by, type_id, status, version, generation, starts_at, ends_at, local_start, terms, reschedules, sequence, pay_by, answer_by, kept_minor, ended_by, reason_code, fee_status, fee_minor, fee_until, over_by, graces, stuck, process_run_id, created_at, updated_at, ended_at, reason_sealed, notes_sealed, sealed_key_id, type_name, join_url, doctor_name, account_id, intent_id, payment_status, amount_minor, currency, captured_minor, refunded_minor, capture_before, client_secret_sealed, payment_key_id, case_id FROM found
 `
 
 type ReadAppointmentParams struct {
@@ -614,6 +624,7 @@ type ReadAppointmentRow struct {
 	CaptureBefore      *time.Time
 	ClientSecretSealed []byte
 	PaymentKeyID       *string
+	CaseID             string
 }
 
 // AppointmentByID, and the line that says who read it, in one statement: no record without
@@ -676,6 +687,7 @@ func (q *Queries) ReadAppointment(ctx context.Context, arg ReadAppointmentParams
 		&i.CaptureBefore,
 		&i.ClientSecretSealed,
 		&i.PaymentKeyID,
+		&i.CaseID,
 	)
 	return i, err
 }

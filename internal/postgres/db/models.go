@@ -37,6 +37,33 @@ type LoginAttempt struct {
 	WindowEndsAt time.Time
 }
 
+type PaymentCase struct {
+	ID            string
+	IntentID      string
+	AppointmentID string
+	Kind          string
+	State         string
+	WaitsFor      string
+	WaitingSince  time.Time
+	Version       int32
+	ErrorCode     string
+	Outcome       string
+	// A person allowed another refund after the failed one of this number.
+	RetryBeyond int32
+	// A person has seen to the money: nobody gives any of it back by itself again.
+	Resolved bool
+	// When its process looks again at the latest; one that is far behind has lost its process.
+	LookAt        time.Time
+	DisputeID     string
+	DisputeStatus string
+	DisputeReason string
+	DisputeMinor  int64
+	EvidenceBy    *time.Time
+	OpenedAt      time.Time
+	UpdatedAt     time.Time
+	ClosedAt      *time.Time
+}
+
 type ReconcileFinding struct {
 	RunID string
 	// What it is about: appointment/<id>, message/<id> or outbox/<id>.

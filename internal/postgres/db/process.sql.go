@@ -382,18 +382,23 @@ func (q *Queries) PaymentOf(ctx context.Context, arg PaymentOfParams) (PaymentOf
 }
 
 const paymentsOf = `-- name: PaymentsOf :many
-SELECT generation, intent_id, status, amount_minor, currency, captured_minor, refunded_minor
-FROM payments WHERE appointment_id = $1 ORDER BY generation
+SELECT p.generation, p.intent_id, p.status, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.charged_back_minor,
+       coalesce((SELECT c.state FROM payment_cases c WHERE c.intent_id = p.intent_id), '')::text AS case_state,
+       coalesce((SELECT c.resolved FROM payment_cases c WHERE c.intent_id = p.intent_id), false)::boolean AS resolved
+FROM payments p WHERE p.appointment_id = $1 ORDER BY p.generation
 `
 
 type PaymentsOfRow struct {
-	Generation    int32
-	IntentID      string
-	Status        string
-	AmountMinor   int64
-	Currency      string
-	CapturedMinor int64
-	RefundedMinor int64
+	Generation       int32
+	IntentID         string
+	Status           string
+	AmountMinor      int64
+	Currency         string
+	CapturedMinor    int64
+	RefundedMinor    int64
+	ChargedBackMinor int64
+	CaseState        string
+	Resolved         bool
 }
 
 func (q *Queries) PaymentsOf(ctx context.Context, appointmentID string) ([]PaymentsOfRow, error) {
@@ -413,6 +418,9 @@ func (q *Queries) PaymentsOf(ctx context.Context, appointmentID string) ([]Payme
 			&i.Currency,
 			&i.CapturedMinor,
 			&i.RefundedMinor,
+			&i.ChargedBackMinor,
+			&i.CaseState,
+			&i.Resolved,
 		); err != nil {
 			return nil, err
 		}
@@ -463,7 +471,7 @@ func (q *Queries) TransitionDone(ctx context.Context, arg TransitionDoneParams) 
 }
 
 const updatePayment = `-- name: UpdatePayment :exec
-UPDATE payments SET status = $1, captured_minor = $2, refunded_minor = $3,
+UPDATE payments SET status = $1, captured_minor = $2, refunded_minor = greatest(refunded_minor, $3),
     capture_before = coalesce($4, capture_before), updated_at = now()
 WHERE intent_id = $5
 `
@@ -476,6 +484,7 @@ type UpdatePaymentParams struct {
 	IntentID      string
 }
 
+// Refunded money only grows here: a refund that failed is taken back by its own statement.
 func (q *Queries) UpdatePayment(ctx context.Context, arg UpdatePaymentParams) error {
 	_, err := q.db.Exec(ctx, updatePayment,
 		arg.Status,

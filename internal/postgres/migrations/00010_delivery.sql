@@ -50,9 +50,9 @@ COMMENT ON COLUMN appointment_types.join_url IS 'Where video visits are held: fo
 
 -- +goose Down
 ALTER TABLE appointment_types DROP COLUMN join_url;
-UPDATE outbox SET topic = 'unmatched', last_error = 'message' WHERE topic NOT IN ('start','payment_hint','command','account_mail','unmatched');
+UPDATE outbox SET topic = 'unmatched', last_error = 'message' WHERE topic NOT IN ('start','payment_hint','command','account_mail','unmatched','payment_case');
 ALTER TABLE outbox DROP CONSTRAINT outbox_topic_check;
-ALTER TABLE outbox ADD CONSTRAINT outbox_topic_check CHECK (topic IN ('start','payment_hint','command','account_mail','unmatched'));
+ALTER TABLE outbox ADD CONSTRAINT outbox_topic_check CHECK (topic IN ('start','payment_hint','command','account_mail','unmatched','payment_case'));
 DROP TABLE mail_events;
 ALTER TABLE account_messages DROP COLUMN delivery_at, DROP COLUMN delivery_code, DROP COLUMN delivery;
 DROP INDEX messages_resend_of, messages_problem;

@@ -5,7 +5,8 @@ SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.vers
        a.stuck, a.process_run_id, a.created_at, a.updated_at, a.ended_at, a.reason_sealed, a.notes_sealed, a.sealed_key_id,
        t.name AS type_name, t.join_url, d.name AS doctor_name, p.account_id,
        y.intent_id, y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
-       y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id
+       y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id,
+       coalesce((SELECT c.id::text FROM payment_cases c WHERE c.appointment_id = a.id AND c.state <> 'closed' ORDER BY c.opened_at LIMIT 1), '')::text AS case_id
 FROM appointments a
 JOIN appointment_types t ON t.id = a.type_id
 JOIN doctors d ON d.id = a.doctor_id
@@ -32,7 +33,8 @@ WITH found AS (
            a.stuck, a.process_run_id, a.created_at, a.updated_at, a.ended_at, a.reason_sealed, a.notes_sealed, a.sealed_key_id,
            t.name AS type_name, t.join_url, d.name AS doctor_name, p.account_id,
            y.intent_id, y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
-           y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id
+           y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id,
+           coalesce((SELECT c.id::text FROM payment_cases c WHERE c.appointment_id = a.id AND c.state <> 'closed' ORDER BY c.opened_at LIMIT 1), '')::text AS case_id
     FROM appointments a
     JOIN appointment_types t ON t.id = a.type_id
     JOIN doctors d ON d.id = a.doctor_id
@@ -55,7 +57,8 @@ SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.vers
        a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.ended_by, a.reason_code, a.stuck,
        a.fee_status, a.fee_minor, a.fee_until, a.over_by,
        a.process_run_id, a.created_at, a.updated_at, a.ended_at, t.name AS type_name, d.name AS doctor_name,
-       y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor
+       y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
+       coalesce((SELECT c.id::text FROM payment_cases c WHERE c.appointment_id = a.id AND c.state <> 'closed' ORDER BY c.opened_at LIMIT 1), '')::text AS case_id
 FROM appointments a
 JOIN appointment_types t ON t.id = a.type_id
 JOIN doctors d ON d.id = a.doctor_id
@@ -83,7 +86,8 @@ SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.vers
        a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.ended_by, a.reason_code, a.stuck,
        a.fee_status, a.fee_minor, a.fee_until, a.over_by,
        a.process_run_id, a.created_at, a.updated_at, a.ended_at, t.name AS type_name, d.name AS doctor_name,
-       y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor
+       y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
+       coalesce((SELECT c.id::text FROM payment_cases c WHERE c.appointment_id = a.id AND c.state <> 'closed' ORDER BY c.opened_at LIMIT 1), '')::text AS case_id
 FROM appointments a
 JOIN appointment_types t ON t.id = a.type_id
 JOIN doctors d ON d.id = a.doctor_id

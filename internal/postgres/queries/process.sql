@@ -57,8 +57,10 @@ SELECT intent_id, status, amount_minor, currency, captured_minor, refunded_minor
 FROM payments WHERE appointment_id = @appointment_id AND generation = @generation;
 
 -- name: PaymentsOf :many
-SELECT generation, intent_id, status, amount_minor, currency, captured_minor, refunded_minor
-FROM payments WHERE appointment_id = @appointment_id ORDER BY generation;
+SELECT p.generation, p.intent_id, p.status, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.charged_back_minor,
+       coalesce((SELECT c.state FROM payment_cases c WHERE c.intent_id = p.intent_id), '')::text AS case_state,
+       coalesce((SELECT c.resolved FROM payment_cases c WHERE c.intent_id = p.intent_id), false)::boolean AS resolved
+FROM payments p WHERE p.appointment_id = @appointment_id ORDER BY p.generation;
 
 -- name: InsertPayment :exec
 INSERT INTO payments (appointment_id, generation, intent_id, client_secret_sealed, sealed_key_id, status, amount_minor, currency)
@@ -69,7 +71,8 @@ ON CONFLICT DO NOTHING;
 UPDATE appointments SET pay_by = @pay_by WHERE id = @id AND status = 'requested' AND generation = @generation;
 
 -- name: UpdatePayment :exec
-UPDATE payments SET status = @status, captured_minor = @captured_minor, refunded_minor = @refunded_minor,
+-- Refunded money only grows here: a refund that failed is taken back by its own statement.
+UPDATE payments SET status = @status, captured_minor = @captured_minor, refunded_minor = greatest(refunded_minor, @refunded_minor),
     capture_before = coalesce(sqlc.narg(capture_before), capture_before), updated_at = now()
 WHERE intent_id = @intent_id;
 
