@@ -36,6 +36,24 @@ func decodeCursor(cursor string) (after time.Time, id string, err error) {
 	return after.UTC(), id, nil
 }
 
+// encodeSlotCursor is the position after a start.
+func encodeSlotCursor(start time.Time) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(start.UTC().Format(time.RFC3339Nano)))
+}
+
+// decodeSlotCursor is the inverse of encodeSlotCursor.
+func decodeSlotCursor(cursor string) (time.Time, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return time.Time{}, badCursor()
+	}
+	after, err := time.Parse(time.RFC3339Nano, string(raw))
+	if err != nil {
+		return time.Time{}, badCursor()
+	}
+	return after.UTC(), nil
+}
+
 func badCursor() error {
 	return invalidField("query/cursor", "is not a cursor of this list: take next_cursor of the page before, or leave it out")
 }

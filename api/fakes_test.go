@@ -38,6 +38,7 @@ type fakeStore struct {
 	deferred  []string // update IDs
 	abandoned int
 	reads     []domain.Access
+	wanted    []domain.AnyDoctor
 	bookings  []domain.BookingRequest
 	filters   []domain.AppointmentFilter
 	onLook    func(*fakeStore) // runs at each look at the timeline, under the lock
@@ -141,6 +142,15 @@ func (s *fakeStore) Alternatives(_ context.Context, a domain.Appointment, zone s
 	defer s.lock()()
 	next := domain.Window{Start: a.Visit.Start.Add(24 * time.Hour), End: a.Visit.End.Add(24 * time.Hour)}
 	return []domain.Slot{{Window: next, Zone: zone}}, s.err
+}
+
+func (s *fakeStore) Candidates(ctx context.Context, want domain.AnyDoctor, span domain.Window) ([]domain.Availability, error) {
+	s.wanted = append(s.wanted, want)
+	a, err := s.Availability(ctx, idDoctor, idType, span)
+	a.Type.DoctorID = idDoctor
+	other := a
+	other.Type.DoctorID = idNobody
+	return []domain.Availability{a, other}, err
 }
 
 func (s *fakeStore) Book(_ context.Context, by domain.Caller, req domain.BookingRequest, key domain.IdempotencyKey, at time.Time,

@@ -12,11 +12,12 @@ import (
 
 // handlers carry out the operations of the contract, one file for each subject.
 type handlers struct {
-	cfg       Config
-	store     Store
-	commands  Commands
-	reconcile Reconciler
-	webhooks  PaymentWebhooks
+	cfg          Config
+	store        Store
+	commands     Commands
+	reconcile    Reconciler
+	housekeeping Housekeeper
+	webhooks     PaymentWebhooks
 
 	mailEvents MailWebhooks
 	watchers   *watchers

@@ -28,6 +28,10 @@ type Store interface {
 
 	Availability(ctx context.Context, doctorID, typeID string, span domain.Window) (domain.Availability, error)
 
+	// Candidates are what fits a choice of doctors. CodeNotFound for nobody, CodeInvalid
+	// for too many.
+	Candidates(ctx context.Context, want domain.AnyDoctor, span domain.Window) ([]domain.Availability, error)
+
 	// Book holds the slot and keeps the answer that render makes, in one transaction.
 	Book(ctx context.Context, by domain.Caller, req domain.BookingRequest, key domain.IdempotencyKey, now time.Time,
 		render func(domain.Appointment) (domain.StoredResponse, error)) (resp domain.StoredResponse, replayed bool, err error)
@@ -66,6 +70,9 @@ type Store interface {
 	// Reconciliations are the newest ones first, each with up to so many findings.
 	Reconciliations(ctx context.Context, limit, findings int) ([]domain.Reconciliation, error)
 
+	// Housekeepings are the newest runs of housekeeping first.
+	Housekeepings(ctx context.Context, limit int) ([]domain.Housekeeping, error)
+
 	// AcceptMailEvents keeps verified events of the mail provider, each once, and moves
 	// their messages on; all of them or none.
 	AcceptMailEvents(ctx context.Context, events []domain.MailEvent) ([]domain.AcceptedMailEvent, error)
@@ -102,6 +109,13 @@ type Reconciler interface {
 	// Visit puts one visit's process right and waits for what came of it. Errors:
 	// CodeNotFound, CodeTooMany, CodeUnavailable (also without an outcome in time).
 	Visit(ctx context.Context, in reconcile.VisitInput, wait time.Duration) (reconcile.VisitResult, error)
+}
+
+// Housekeeper removes what nobody needs any more.
+type Housekeeper interface {
+	// Start begins housekeeping, or joins what is under way. Errors: CodeTooMany,
+	// CodeUnavailable.
+	Start(ctx context.Context) (id string, joined bool, err error)
 }
 
 // PaymentWebhooks verifies the payment provider's events.

@@ -13,12 +13,9 @@ import (
 // ListSlots lists free times, by the same rules that a booking is checked with.
 func (h *handlers) ListSlots(ctx context.Context, req openapi.ListSlotsRequestObject) (openapi.ListSlotsResponseObject, error) {
 	ctx, _ = begin(ctx)
-	span := domain.Window{Start: req.Params.From.UTC(), End: req.Params.To.UTC()}
-	switch {
-	case !span.End.After(span.Start):
-		return nil, invalidField("query/to", "is after from")
-	case span.End.Sub(span.Start) > domain.MaxSlotSpan:
-		return nil, invalidField("query/to", "is at most 31 days after from: ask for a shorter span")
+	span, err := slotSpan(req.Params.From, req.Params.To)
+	if err != nil {
+		return nil, err
 	}
 	free, err := h.store.Availability(ctx, req.DoctorID, req.Params.TypeID, span)
 	if err != nil {
@@ -66,6 +63,71 @@ func slotList(slots []domain.Slot) []byte {
 		body = append(body, '}')
 	}
 	return append(body, `]}`...)
+}
+
+// SearchSlots lists the starts at which any of several doctors is free.
+func (h *handlers) SearchSlots(ctx context.Context, req openapi.SearchSlotsRequestObject) (openapi.SearchSlotsResponseObject, error) {
+	ctx, _ = begin(ctx)
+	p := req.Params
+	span, err := slotSpan(p.From, p.To)
+	if err != nil {
+		return nil, err
+	}
+	want := domain.AnyDoctor{
+		Speciality: p.Speciality, DoctorIDs: p.DoctorID, TypeIDs: p.TypeID, Language: p.Language, TypeName: p.TypeName,
+		Mode: domain.VisitMode(p.Mode), Duration: time.Duration(p.DurationMinutes) * time.Minute,
+	}
+	switch {
+	case p.MaxPriceCurrency != "":
+		want.MaxPrice = &domain.Money{Minor: p.MaxPriceMinor, Currency: p.MaxPriceCurrency}
+	case p.MaxPriceMinor != 0:
+		return nil, invalidField("query/max_price_currency", "is required with max_price_minor")
+	}
+	if p.Cursor != "" {
+		after, err := decodeSlotCursor(p.Cursor)
+		if err != nil {
+			return nil, err
+		}
+		if !after.Before(span.Start) {
+			span.Start = after.Add(time.Nanosecond)
+		}
+	}
+	candidates, err := h.store.Candidates(ctx, want, span)
+	if err != nil {
+		return nil, err
+	}
+	slots, more, err := domain.JointSlots(candidates, span, p.Limit, h.cfg.Clock().UTC())
+	if err != nil {
+		return nil, err
+	}
+	page := openapi.JointSlotPage{Items: convert(slots, func(s domain.JointSlot) openapi.JointSlot {
+		return jointSlotView(s, domain.SharedZone(candidates))
+	})}
+	if more {
+		page.NextCursor = encodeSlotCursor(slots[len(slots)-1].Start)
+	}
+	return openapi.SearchSlots200JSONResponse(page), nil
+}
+
+func jointSlotView(s domain.JointSlot, name string) openapi.JointSlot {
+	start := s.Start.In(zone(name))
+	return openapi.JointSlot{
+		StartsAt: start, LocalTime: start.Format(clock), TimeZone: name, Doctors: s.Doctors,
+		Prices:           convert(s.Prices, func(m domain.Money) openapi.Money { return money(m.Minor, m.Currency) }),
+		DurationsMinutes: convert(s.Durations, minutes),
+	}
+}
+
+// slotSpan is the span of a search, or says what is wrong with it.
+func slotSpan(from, to time.Time) (domain.Window, error) {
+	span := domain.Window{Start: from.UTC(), End: to.UTC()}
+	switch {
+	case !span.End.After(span.Start):
+		return span, invalidField("query/to", "is after from")
+	case span.End.Sub(span.Start) > domain.MaxSlotSpan:
+		return span, invalidField("query/to", "is at most 31 days after from: ask for a shorter span")
+	}
+	return span, nil
 }
 
 func termsView(t domain.Terms) openapi.Terms {

@@ -115,10 +115,12 @@ func (h *handlers) paymentView(a domain.Appointment, to audience) openapi.Paymen
 	return view
 }
 
+// clock is a local time without an offset.
+const clock = "2006-01-02T15:04:05"
+
 // wallClock is the promised local time without its offset, which stands in starts_at;
 // where no promise is kept, the zone's time of today's rules.
 func wallClock(promised string, start time.Time) string {
-	const clock = "2006-01-02T15:04:05"
 	if len(promised) >= len(clock) {
 		if _, err := time.Parse(clock, promised[:len(clock)]); err == nil {
 			return promised[:len(clock)]

@@ -43,12 +43,12 @@ func TestStory11_OneBadRecipient(t *testing.T) {
 	require.Zero(t, c.Count(`SELECT count(*) FROM messages WHERE status IN ('pending', 'sending')`))
 }
 
-// reminded is a free visit, confirmed at once, whose only reminder comes up soon.
-type reminded struct{ id, patient, address string }
+// remindedVisit is a free visit, confirmed at once, whose only reminder comes up soon.
+type remindedVisit struct{ id, patient, address string }
 
-func remindSoon(c *clinic.Clinic, staff *clinic.User, n int) reminded {
+func remindSoon(c *clinic.Clinic, staff *clinic.User, n int) remindedVisit {
 	account, patient := domain.NewID(), domain.NewID()
-	r := reminded{patient: patient, address: account + "@patients.example"}
+	r := remindedVisit{patient: patient, address: account + "@patients.example"}
 	c.Exec(`INSERT INTO users (id, email, name, password_hash, roles) VALUES ($1, $2, 'Test', '', '{patient}')`, account, r.address)
 	c.Exec(`INSERT INTO patients (id, account_id, name, time_zone) VALUES ($1, $2, 'Test', 'Europe/Berlin')`, patient, account)
 	b := clinic.Booking(clinic.InMinutes(3*60 + n))
@@ -69,7 +69,7 @@ func TestStory11_BouncedAndDroppedAfterAcceptance(t *testing.T) {
 	staff := c.Login("staff")
 	c.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.Webhook, Match: "mail.*", Mode: sandbox.Doubled})
 	c.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.Webhook, Match: "mail.processed", Mode: sandbox.Reordered})
-	var visits []reminded
+	var visits []remindedVisit
 	for n := range 20 {
 		r := remindSoon(c, staff, n)
 		switch n {

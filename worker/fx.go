@@ -11,6 +11,7 @@ import (
 
 	accountacts "github.com/careflow/careflow/activities/accountmail"
 	acts "github.com/careflow/careflow/activities/appointment"
+	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/worker/relay"
@@ -19,16 +20,18 @@ import (
 // Module runs the workers and the relay. It needs a Config, a relay.Config, a Temporal
 // client, the stores and vendors of the activities (acts.RecordStore, acts.PaymentStore,
 // acts.PaymentProvider, acts.Ledger, acts.Mailer, acts.Writer, acts.Linker), what the
-// reconciler needs (reconcileacts.Store, .Processes, .Config), what letters of accounts need
-// (accountacts.Ledger, .Writer, .Linker), what payment cases need (caseacts.Store, .Provider),
-// a relay.Outbox, relay.Processes, relay.Accounts, relay.Cases, a prometheus.Registerer and a
-// logger.
+// reconciler and housekeeping need (reconcileacts.Store, .Processes, .Config;
+// housekeepingacts.Store, .Config), what letters of accounts need (accountacts.Ledger,
+// .Writer, .Linker), what payment cases need (caseacts.Store, .Provider), a relay.Outbox,
+// relay.Processes, relay.Accounts, relay.Cases, a prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		reconcileacts.New, accountacts.New, caseacts.New,
-		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, a *accountacts.Activities, cases *caseacts.Activities) Activities {
-			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a, Cases: cases}
+		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New,
+		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, a *accountacts.Activities,
+			cases *caseacts.Activities, h *housekeepingacts.Activities,
+		) Activities {
+			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a, Cases: cases, Housekeeping: h}
 		},
 		New,
 		func(r prometheus.Registerer) *relay.Metrics { return relay.NewMetrics(r) },

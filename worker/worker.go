@@ -15,10 +15,12 @@ import (
 
 	accountacts "github.com/careflow/careflow/activities/accountmail"
 	acts "github.com/careflow/careflow/activities/appointment"
+	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/workflows/accountmail"
 	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/housekeeping"
 	"github.com/careflow/careflow/workflows/paymentcase"
 	"github.com/careflow/careflow/workflows/reconcile"
 )
@@ -50,6 +52,8 @@ type Activities struct {
 	Mail     *acts.Mail
 	// Reconcile compares visits with their processes.
 	Reconcile *reconcileacts.Activities
+	// Housekeeping removes rows that nobody needs any more.
+	Housekeeping *housekeepingacts.Activities
 	// AccountMail delivers the letters of accounts.
 	AccountMail *accountacts.Activities
 	// Cases follow money that does not go its usual way.
@@ -131,6 +135,7 @@ func (f *Fleet) assemble() []sdk.Worker {
 	Register(main)
 	acts.RegisterRecords(main, a.Records)
 	reconcileacts.Register(main, a.Reconcile)
+	housekeepingacts.Register(main, a.Housekeeping)
 
 	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, cfg.options(orDefault(cfg.StripePerSecond, 80)))
 	acts.RegisterPayments(stripe, a.Payments)
@@ -156,6 +161,7 @@ func Register(r sdk.WorkflowRegistry) {
 	}
 	for name, job := range map[string]any{
 		reconcile.WorkflowName: reconcile.Workflow, reconcile.ScheduledName: reconcile.Scheduled, reconcile.VisitName: reconcile.Visit,
+		housekeeping.WorkflowName: housekeeping.Workflow,
 	} {
 		r.RegisterWorkflowWithOptions(job, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned})
 	}

@@ -411,6 +411,24 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for HousekeepingTrigger.
+const (
+	HousekeepingTriggerPerson   HousekeepingTrigger = "person"
+	HousekeepingTriggerSchedule HousekeepingTrigger = "schedule"
+)
+
+// Valid indicates whether the value is a known member of the HousekeepingTrigger enum.
+func (e HousekeepingTrigger) Valid() bool {
+	switch e {
+	case HousekeepingTriggerPerson:
+		return true
+	case HousekeepingTriggerSchedule:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MessageDelivery.
 const (
 	MessageDeliveryBounced    MessageDelivery = "bounced"
@@ -1317,6 +1335,26 @@ type AffectedVisit struct {
 	TypeName string   `json:"type_name"`
 }
 
+// AnyDoctor Whom the patient would see. Say at least a speciality, a type's name, doctors or types; everything that is said narrows the choice.
+type AnyDoctor struct {
+	DoctorIds       []string `json:"doctor_ids,omitempty,omitzero"`
+	DurationMinutes int      `json:"duration_minutes,omitempty,omitzero"`
+
+	// Language BCP 47. `de` is also spoken by who speaks `de-AT`.
+	Language string `json:"language,omitempty,omitzero"`
+
+	// MaxPrice Example: {"currency":"EUR","minor":8000}
+	MaxPrice Money     `json:"max_price,omitempty,omitzero"`
+	Mode     VisitMode `json:"mode,omitempty,omitzero"`
+
+	// Speciality The whole of it, whatever its case and accents.
+	Speciality string `json:"speciality,omitempty,omitzero"`
+
+	// TypeIds A type belongs to one doctor, so that these are the candidates one by one.
+	TypeIds  []string `json:"type_ids,omitempty,omitzero"`
+	TypeName string   `json:"type_name,omitempty,omitzero"`
+}
+
 // Appointment defines model for Appointment.
 type Appointment struct {
 	// AnswerBy Until when the doctor answers, while pending.
@@ -1594,17 +1632,19 @@ type AppointmentTypeSettings struct {
 // AppointmentTypeSettingsMode defines model for AppointmentTypeSettings.Mode.
 type AppointmentTypeSettingsMode string
 
-// Booking defines model for Booking.
+// Booking Either `doctor_id` and `type_id`, or `any_doctor`.
 type Booking struct {
-	DoctorID  string `json:"doctor_id"`
-	PatientID string `json:"patient_id"`
+	// AnyDoctor Whom the patient would see. Say at least a speciality, a type's name, doctors or types; everything that is said narrows the choice.
+	AnyDoctor AnyDoctor `json:"any_doctor,omitempty,omitzero"`
+	DoctorID  string    `json:"doctor_id,omitempty,omitzero"`
+	PatientID string    `json:"patient_id"`
 
 	// Reason For the doctor; encrypted, and never part of a message.
 	Reason string `json:"reason,omitempty,omitzero"`
 
 	// StartsAt The start of a listed slot.
 	StartsAt time.Time `json:"starts_at"`
-	TypeID   string    `json:"type_id"`
+	TypeID   string    `json:"type_id,omitempty,omitzero"`
 }
 
 // Cancellation defines model for Cancellation.
@@ -1894,6 +1934,66 @@ type HoursOfWeekday struct {
 	// Example: 09:00
 	Start   ClockTime `json:"start"`
 	Weekday Weekday   `json:"weekday"`
+}
+
+// Housekeeping defines model for Housekeeping.
+type Housekeeping struct {
+	// FinishedAt Absent while it runs, or when it was broken off.
+	FinishedAt time.Time `json:"finished_at,omitempty,omitzero"`
+
+	// ID Its run in Temporal UI.
+	ID string `json:"id"`
+
+	// Removed How many rows, by what they were: outbox, idempotency_keys, refresh_tokens, sessions, login_attempts, housekeeping_runs.
+	Removed   map[string]int      `json:"removed"`
+	StartedAt time.Time           `json:"started_at"`
+	Trigger   HousekeepingTrigger `json:"trigger"`
+}
+
+// HousekeepingTrigger defines model for Housekeeping.Trigger.
+type HousekeepingTrigger string
+
+// HousekeepingList defines model for HousekeepingList.
+type HousekeepingList struct {
+	Items []Housekeeping `json:"items"`
+}
+
+// HousekeepingStarted defines model for HousekeepingStarted.
+type HousekeepingStarted struct {
+	// ID Its run in Temporal UI.
+	ID string `json:"id"`
+
+	// Joined One was under way already.
+	Joined bool `json:"joined"`
+}
+
+// JointSlot A start at which at least one of several doctors is free.
+type JointSlot struct {
+	// Doctors How many are free.
+	Doctors int `json:"doctors"`
+
+	// DurationsMinutes How long the visits last that can start then.
+	DurationsMinutes []int `json:"durations_minutes"`
+
+	// LocalTime What the clock on the wall shows, without an offset.
+	//
+	// Example: 2026-03-02T09:00:00
+	LocalTime LocalTime `json:"local_time"`
+
+	// Prices What it costs, each price once. Bound it with `max_price` when booking.
+	Prices []Money `json:"prices"`
+
+	// StartsAt With the offset of the zone.
+	StartsAt time.Time `json:"starts_at"`
+
+	// TimeZone The doctors' zone where they share one, else UTC.
+	TimeZone string `json:"time_zone"`
+}
+
+// JointSlotPage defines model for JointSlotPage.
+type JointSlotPage struct {
+	Items      []JointSlot `json:"items"`
+	NextCursor string      `json:"next_cursor,omitempty,omitzero"`
 }
 
 // KeySet defines model for KeySet.
@@ -2760,7 +2860,7 @@ type ListAppointmentsParams struct {
 
 // BookAppointmentParams defines parameters for BookAppointment.
 type BookAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2778,7 +2878,7 @@ type GetAppointmentParams struct {
 
 // CancelAppointmentParams defines parameters for CancelAppointment.
 type CancelAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2787,7 +2887,7 @@ type CancelAppointmentParams struct {
 
 // CheckInAppointmentParams defines parameters for CheckInAppointment.
 type CheckInAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2796,7 +2896,7 @@ type CheckInAppointmentParams struct {
 
 // CompleteAppointmentParams defines parameters for CompleteAppointment.
 type CompleteAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2805,7 +2905,7 @@ type CompleteAppointmentParams struct {
 
 // ConfirmAppointmentParams defines parameters for ConfirmAppointment.
 type ConfirmAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2814,7 +2914,7 @@ type ConfirmAppointmentParams struct {
 
 // CorrectAppointmentParams defines parameters for CorrectAppointment.
 type CorrectAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2823,7 +2923,7 @@ type CorrectAppointmentParams struct {
 
 // DeclineAppointmentParams defines parameters for DeclineAppointment.
 type DeclineAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2832,7 +2932,7 @@ type DeclineAppointmentParams struct {
 
 // DisputeNoShowFeeParams defines parameters for DisputeNoShowFee.
 type DisputeNoShowFeeParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2841,13 +2941,13 @@ type DisputeNoShowFeeParams struct {
 
 // ResendMessageParams defines parameters for ResendMessage.
 type ResendMessageParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // MarkNoShowParams defines parameters for MarkNoShow.
 type MarkNoShowParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2856,7 +2956,7 @@ type MarkNoShowParams struct {
 
 // RescheduleAppointmentParams defines parameters for RescheduleAppointment.
 type RescheduleAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2865,13 +2965,13 @@ type RescheduleAppointmentParams struct {
 
 // ResolveAppointmentParams defines parameters for ResolveAppointment.
 type ResolveAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // RetryAppointmentParams defines parameters for RetryAppointment.
 type RetryAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
@@ -2883,7 +2983,7 @@ type StreamAppointmentParams struct {
 
 // UpholdNoShowFeeParams defines parameters for UpholdNoShowFee.
 type UpholdNoShowFeeParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2892,7 +2992,7 @@ type UpholdNoShowFeeParams struct {
 
 // WaiveNoShowFeeParams defines parameters for WaiveNoShowFee.
 type WaiveNoShowFeeParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -2919,7 +3019,7 @@ type ListDoctorsParams struct {
 
 // CreateDoctorParams defines parameters for CreateDoctor.
 type CreateDoctorParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
@@ -2997,7 +3097,7 @@ type ListAppointmentTypesParams struct {
 
 // CreateAppointmentTypeParams defines parameters for CreateAppointmentType.
 type CreateAppointmentTypeParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
@@ -3037,6 +3137,12 @@ type ListTroubledMessagesParams struct {
 // ListTroubledMessagesParamsRecipient defines parameters for ListTroubledMessages.
 type ListTroubledMessagesParamsRecipient string
 
+// ListHousekeepingParams defines parameters for ListHousekeeping.
+type ListHousekeepingParams struct {
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // ListReconciliationsParams defines parameters for ListReconciliations.
 type ListReconciliationsParams struct {
 	// Limit How many.
@@ -3051,7 +3157,7 @@ type ListPatientsParams struct {
 
 // CreatePatientParams defines parameters for CreatePatient.
 type CreatePatientParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
@@ -3078,7 +3184,7 @@ type ListPaymentCasesParams struct {
 
 // ResolvePaymentCaseParams defines parameters for ResolvePaymentCase.
 type ResolvePaymentCaseParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
@@ -3087,11 +3193,53 @@ type ResolvePaymentCaseParams struct {
 
 // RetryPaymentCaseParams defines parameters for RetryPaymentCase.
 type RetryPaymentCaseParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
 	IfMatch IfMatch `json:"If-Match"`
+}
+
+// SearchSlotsParams defines parameters for SearchSlots.
+type SearchSlotsParams struct {
+	// From Earliest start, with its offset (write + as %2B).
+	From time.Time `form:"from" json:"from"`
+
+	// To Starts before this instant, at most 31 days after `from`.
+	To time.Time `form:"to" json:"to"`
+
+	// Speciality The whole name of a speciality, whatever its case and accents.
+	Speciality string `form:"speciality,omitempty" json:"speciality,omitempty,omitzero"`
+
+	// DoctorID Only these doctors; may be repeated.
+	DoctorID []string `form:"doctor_id,omitempty" json:"doctor_id,omitempty,omitzero"`
+
+	// TypeID Only these appointment types, each of one doctor; may be repeated.
+	TypeID []string `form:"type_id,omitempty" json:"type_id,omitempty,omitzero"`
+
+	// Language Only doctors who speak it (BCP 47). `de` is also spoken by who speaks `de-AT`.
+	Language string `form:"language,omitempty" json:"language,omitempty,omitzero"`
+
+	// TypeName Only appointment types of this name, whatever its case and accents.
+	TypeName string `form:"type_name,omitempty" json:"type_name,omitempty,omitzero"`
+
+	// Mode How doctor and patient meet.
+	Mode VisitMode `form:"mode,omitempty" json:"mode,omitempty,omitzero"`
+
+	// DurationMinutes Only visits of this length.
+	DurationMinutes int `form:"duration_minutes,omitempty" json:"duration_minutes,omitempty,omitzero"`
+
+	// MaxPriceMinor Nothing that costs more, in minor units; with `max_price_currency`.
+	MaxPriceMinor int64 `form:"max_price_minor,omitempty" json:"max_price_minor,omitempty,omitzero"`
+
+	// MaxPriceCurrency The currency of `max_price_minor`; other currencies are left out.
+	MaxPriceCurrency string `form:"max_price_currency,omitempty" json:"max_price_currency,omitempty,omitzero"`
+
+	// Limit Starts on a page.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before, with the same criteria.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
 // ReceiveSendGridWebhookParams defines parameters for ReceiveSendGridWebhook.
@@ -3408,6 +3556,12 @@ type ServerInterface interface {
 	// ListTroubledMessages Messages that went wrong
 	// (GET /v1/messages)
 	ListTroubledMessages(c *gin.Context, params ListTroubledMessagesParams)
+	// ListHousekeeping What housekeeping removed
+	// (GET /v1/ops/housekeeping)
+	ListHousekeeping(c *gin.Context, params ListHousekeepingParams)
+	// StartHousekeeping Remove now what nobody needs any more
+	// (POST /v1/ops/housekeeping)
+	StartHousekeeping(c *gin.Context)
 	// ListReconciliations What the reconciler did and found
 	// (GET /v1/ops/reconciliations)
 	ListReconciliations(c *gin.Context, params ListReconciliationsParams)
@@ -3468,6 +3622,9 @@ type ServerInterface interface {
 	// EndSession Log out on one device
 	// (DELETE /v1/sessions/{session_id})
 	EndSession(c *gin.Context, sessionID string)
+	// SearchSlots The free times of several doctors
+	// (GET /v1/slots)
+	SearchSlots(c *gin.Context, params SearchSlotsParams)
 	// ReceiveSendGridWebhook Events of the mail provider
 	// (POST /v1/webhooks/sendgrid)
 	ReceiveSendGridWebhook(c *gin.Context, params ReceiveSendGridWebhookParams)
@@ -6197,6 +6354,46 @@ func (siw *ServerInterfaceWrapper) ListTroubledMessages(c *gin.Context) {
 	siw.Handler.ListTroubledMessages(c, params)
 }
 
+// ListHousekeeping operation middleware
+func (siw *ServerInterfaceWrapper) ListHousekeeping(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListHousekeepingParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListHousekeeping(c, params)
+}
+
+// StartHousekeeping operation middleware
+func (siw *ServerInterfaceWrapper) StartHousekeeping(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartHousekeeping(c)
+}
+
 // ListReconciliations operation middleware
 func (siw *ServerInterfaceWrapper) ListReconciliations(c *gin.Context) {
 
@@ -6750,6 +6947,129 @@ func (siw *ServerInterfaceWrapper) EndSession(c *gin.Context) {
 	siw.Handler.EndSession(c, sessionID)
 }
 
+// SearchSlots operation middleware
+func (siw *ServerInterfaceWrapper) SearchSlots(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SearchSlotsParams
+
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "speciality" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "speciality", c.Request.URL.Query(), &params.Speciality, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter speciality: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "doctor_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "doctor_id", c.Request.URL.Query(), &params.DoctorID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "type_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type_id", c.Request.URL.Query(), &params.TypeID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter type_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", c.Request.URL.Query(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter language: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "type_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type_name", c.Request.URL.Query(), &params.TypeName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter type_name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "mode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mode", c.Request.URL.Query(), &params.Mode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter mode: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "duration_minutes" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "duration_minutes", c.Request.URL.Query(), &params.DurationMinutes, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter duration_minutes: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "max_price_minor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_price_minor", c.Request.URL.Query(), &params.MaxPriceMinor, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_price_minor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "max_price_currency" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_price_currency", c.Request.URL.Query(), &params.MaxPriceCurrency, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_price_currency: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SearchSlots(c, params)
+}
+
 // ReceiveSendGridWebhook operation middleware
 func (siw *ServerInterfaceWrapper) ReceiveSendGridWebhook(c *gin.Context) {
 
@@ -7034,6 +7354,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/types", wrapper.ListAppointmentTypes)
 	router.POST(options.BaseURL+"/v1/doctors/:doctor_id/types", wrapper.CreateAppointmentType)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/slots", wrapper.ListSlots)
+	router.GET(options.BaseURL+"/v1/slots", wrapper.SearchSlots)
 	router.GET(options.BaseURL+"/v1/appointments", wrapper.ListAppointments)
 	router.POST(options.BaseURL+"/v1/appointments", wrapper.BookAppointment)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id", wrapper.GetAppointment)
@@ -7092,6 +7413,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/accounts/:account_id/events", wrapper.ListAccountEvents)
 	router.GET(options.BaseURL+"/v1/ops/reconciliations", wrapper.ListReconciliations)
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
+	router.GET(options.BaseURL+"/v1/ops/housekeeping", wrapper.ListHousekeeping)
+	router.POST(options.BaseURL+"/v1/ops/housekeeping", wrapper.StartHousekeeping)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
 	router.GET(options.BaseURL+"/v1/payment-cases", wrapper.ListPaymentCases)
@@ -16363,6 +16686,214 @@ func (response ListTroubledMessages503ApplicationProblemPlusJSONResponse) VisitL
 	return err
 }
 
+type ListHousekeepingRequestObject struct {
+	Params ListHousekeepingParams
+}
+
+type ListHousekeepingResponseObject interface {
+	VisitListHousekeepingResponse(w http.ResponseWriter) error
+}
+
+type ListHousekeeping200JSONResponse HousekeepingList
+
+func (response ListHousekeeping200JSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping400ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping401ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping403ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping500ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping503ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeepingRequestObject struct {
+}
+
+type StartHousekeepingResponseObject interface {
+	VisitStartHousekeepingResponse(w http.ResponseWriter) error
+}
+
+type StartHousekeeping202JSONResponse HousekeepingStarted
+
+func (response StartHousekeeping202JSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping401ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping403ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping429ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping500ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping503ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListReconciliationsRequestObject struct {
 	Params ListReconciliationsParams
 }
@@ -19070,6 +19601,126 @@ func (response EndSession503ApplicationProblemPlusJSONResponse) VisitEndSessionR
 	return err
 }
 
+type SearchSlotsRequestObject struct {
+	Params SearchSlotsParams
+}
+
+type SearchSlotsResponseObject interface {
+	VisitSearchSlotsResponse(w http.ResponseWriter) error
+}
+
+type SearchSlots200JSONResponse JointSlotPage
+
+func (response SearchSlots200JSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots400ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots401ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots403ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots404ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots500ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots503ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReceiveSendGridWebhookRequestObject struct {
 	Params      ReceiveSendGridWebhookParams
 	ContentType string
@@ -20372,6 +21023,12 @@ type StrictServerInterface interface {
 	// ListTroubledMessages Messages that went wrong
 	// (GET /v1/messages)
 	ListTroubledMessages(ctx context.Context, request ListTroubledMessagesRequestObject) (ListTroubledMessagesResponseObject, error)
+	// ListHousekeeping What housekeeping removed
+	// (GET /v1/ops/housekeeping)
+	ListHousekeeping(ctx context.Context, request ListHousekeepingRequestObject) (ListHousekeepingResponseObject, error)
+	// StartHousekeeping Remove now what nobody needs any more
+	// (POST /v1/ops/housekeeping)
+	StartHousekeeping(ctx context.Context, request StartHousekeepingRequestObject) (StartHousekeepingResponseObject, error)
 	// ListReconciliations What the reconciler did and found
 	// (GET /v1/ops/reconciliations)
 	ListReconciliations(ctx context.Context, request ListReconciliationsRequestObject) (ListReconciliationsResponseObject, error)
@@ -20432,6 +21089,9 @@ type StrictServerInterface interface {
 	// EndSession Log out on one device
 	// (DELETE /v1/sessions/{session_id})
 	EndSession(ctx context.Context, request EndSessionRequestObject) (EndSessionResponseObject, error)
+	// SearchSlots The free times of several doctors
+	// (GET /v1/slots)
+	SearchSlots(ctx context.Context, request SearchSlotsRequestObject) (SearchSlotsResponseObject, error)
 	// ReceiveSendGridWebhook Events of the mail provider
 	// (POST /v1/webhooks/sendgrid)
 	ReceiveSendGridWebhook(ctx context.Context, request ReceiveSendGridWebhookRequestObject) (ReceiveSendGridWebhookResponseObject, error)
@@ -22526,6 +23186,56 @@ func (sh *strictHandler) ListTroubledMessages(ctx *gin.Context, params ListTroub
 	}
 }
 
+// ListHousekeeping operation middleware
+func (sh *strictHandler) ListHousekeeping(ctx *gin.Context, params ListHousekeepingParams) {
+	var request ListHousekeepingRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListHousekeeping(ctx, request.(ListHousekeepingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListHousekeeping")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListHousekeepingResponseObject); ok {
+		if err := validResponse.VisitListHousekeepingResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartHousekeeping operation middleware
+func (sh *strictHandler) StartHousekeeping(ctx *gin.Context) {
+	var request StartHousekeepingRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartHousekeeping(ctx, request.(StartHousekeepingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartHousekeeping")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartHousekeepingResponseObject); ok {
+		if err := validResponse.VisitStartHousekeepingResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListReconciliations operation middleware
 func (sh *strictHandler) ListReconciliations(ctx *gin.Context, params ListReconciliationsParams) {
 	var request ListReconciliationsRequestObject
@@ -23227,6 +23937,32 @@ func (sh *strictHandler) EndSession(ctx *gin.Context, sessionID string) {
 	}
 }
 
+// SearchSlots operation middleware
+func (sh *strictHandler) SearchSlots(ctx *gin.Context, params SearchSlotsParams) {
+	var request SearchSlotsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SearchSlots(ctx, request.(SearchSlotsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SearchSlots")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SearchSlotsResponseObject); ok {
+		if err := validResponse.VisitSearchSlotsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ReceiveSendGridWebhook operation middleware
 func (sh *strictHandler) ReceiveSendGridWebhook(ctx *gin.Context, params ReceiveSendGridWebhookParams) {
 	var request ReceiveSendGridWebhookRequestObject
@@ -23443,435 +24179,465 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jlho51i76Kjqcc5er/iZJyMEuk6vX+bM8VLnLUzuzyt3l9CFFxAZUGUi0JBLTvl7rPs19sPskd2lL",
-	"ilBABEQA6aGaXv9fJiEGTXve+9sfG5EYTwQHrlWj+7ExAhqDxI+PJFAN8bk2f8SgIskmmgne6DbejkAC",
-	"YZow1Wo0G/CBjicJNLqNw9vOYSwiLaQ6bHcenrbb7fYB/ueB+c8P/k/7v7jTaDYk/GvKJMSNrpZTaDZU",
-	"NIIxNe8cCDmmutFtTCU7kDAACTyCRrOh5xPzMqUl48PGp0/NxpNLOlwe5uUIyC1IxQQnYkBmI2pGTNRI",
-	"zHiTDIQkegTk+tng4AXV0ejaXEQ5gZjp/LSuGkdXjZVjXR7SsxjGE6GBR/M3MEno3Ny2OMJr85xrMhsB",
-	"J3rElBmeGRPlagaSaIHjoTJhIIl5OyhNZkyP8CpFx0BuYG4Gmw0F+HTc6L5rmEc33het1nMRUTuA4o3F",
-	"EUwmgnE9Bl68y8HvVbY62tlWv05/Pp9MEla0qmbfJ+llRJt9n1FFBiJJxAzi/GxmlOm/dtqN1dv5BrSc",
-	"nw80yOX3XUAkeKzMdpmHkT4MhFtGDh800XKee+XpqqUYM87GZgc76ewZ1zAEieN4+/bt+VSPgGsWUQ3L",
-	"g/lZzPDcBBfl5/sjUImniSbjv141IiphkIhZzQP+qdmYUEnHoB27OI8iMeX6Wcl+UPtzfijrzw09ajQb",
-	"zDxkQvWo0WxwOjZ3usf1WFzxXE3xyuV9Pc/OcenQs0vqDh+PfdHws0duP4VHVEHZ2Cd0jiQcUQW1B0+L",
-	"B2+etf2oH6OYKBu3FSJ1RxyXLLd92vZjDnj6LzBfHvk/xVQSMeNkytm/pkC0oX4rZ5gikRiPKY+bRE2j",
-	"EaGKUPLrr88et8gF8JjxYcbT3ZXLnJ7QIWUchRgdQNeI4CG7BSs0Bkwq7URHi1yGt+GDKBd6BJL0RTw3",
-	"j5AwmKpFbvggPh48HNyHg+Oo3T846Z8cHzyM23BwNLgf36edwQ/R6alfZKssZMscLM+BWZ+VbI5+eA58",
-	"qEeN7tHpadOwPf93x7AWrUGad/yfd1dXH446B1dXHx48ef+X/1W8LwMU4MVH6dooB9epAjAXU8P74i6u",
-	"mZH1wVrYhTrpHFmRrMQYBAcCiQISjSgfQmzWXDEeQYtc/9c10fQGFKF8vqgxdJChFq+TUziqLtD9k8X1",
-	"KZbpyeNCiXBOYjo389cpYd1TJKIJ8Jgu0NhR++j+Qfv4oHNSQknmDauGHe5c++Dh+48nnw7sh6PsQ/Eu",
-	"vqaarWDDE/tzXZ7QL+EJ7nHbMwWrkBTodqhYvLxGnUCR6cSI5ZdEWWWhSagmY6E0OW6T7948fUQeHJ20",
-	"v2+RV0ijmfqiCDW69pALWa65FB4zN7BSqrtfNJuLCeVPpRgvz8d865RUrjTlmgjeIo9hQKeJRuWHi1nL",
-	"D+ZfU5DzbCwD88jCdTUn6kCzcbG2Z4ZzKZYH86NXsbLh5MdCyRyoJNRobOTavP66bGxabDKySzaGV4NB",
-	"2Wk19xExGNQ9roOS42qe1xODwfbn9XI+gQqqDjF31h09lI1+PtlaZfhkblYTwRVYhTMbq5nSUzHlOKtI",
-	"cA0crVZqLARr6xz+oazBk07nY6AWVFYuYDCASLNb6E0ki/Ap0VQaQp03uo0nv75pIKsWstE1t39qNio+",
-	"HVdOgdaMD3F6FF/jl8lK9V401eYMjBmfarMKnaN2+lsMNE4Yh+DXk5N2s9EX4obxYW/GeCxmvZjOVaP7",
-	"0PwwHQxA9pBEgpuyX6wdk/3UbjYiOtFT8x2VQ8aznx6YgcRMTaYaehOQTMTZjyfH+OtU4k5k3x+3zWFB",
-	"4u1Fgg+YHDe6A5ooaHozqMeFZlF+DGMRW6vIvMjsanrMnqIGdMsU0+ZL0TOmfm8AOKQID0Wn3c5+GUoa",
-	"PtuMxynMfrXG9EP2+/2C39NlQ6NucRZGreBxTzM0kt59bCwuqd2icHSfmstXHeUuOm1/em8ePWY8Dnfu",
-	"HT6sc9TGXw1hxdMEegkbM93oHuW+nHLNkoUXSDB0Y3bInhGzHCoRuqc0TMJVMqSY0e3/kjBodBv/8zDz",
-	"JB3aX9XhAo0+Bk1ZYmm5GvMJ/FHex1P0PnfZIV6Dj/+Rxm+sv2QFT5hI0U9g/JcC3hD5Q3ZLExb3nO+l",
-	"YcaNc7BD9i6ZWIAiXGgyYBrVLPNCSSPdIo9QbbS6J0gppCIJU9rojDFRwFGhRLUemS1egUdlwCAxvMOo",
-	"64dKU6lVj5oRjEEpOsTRKZLyU3MmLDFF1Xh1GzmOpnpqSNSQhWYa+Xw4M2bnhauQMeXDWETqfy4uTuVj",
-	"8dque9lBWLuqZ+TaLtQ1MZSvCNBoRHDBcFlxsbVwKnvLDOyRNanOowgmGmoKigVzvbLl7+w4YzM7xtBs",
-	"JKnzbUM/WnXi83MtWOZfYKKbuFYRlZJBTMRUG5tUCcHNv0ZlnUgRgVLOpFQt8lyIG6O3LjgIm0RIe5Tt",
-	"Jlnj1Zqqhc7KgKpDX+Qqyk6vw8m43XwsONTbSSMMIe7159W8T7iJ1g/eQ93E20ftzmWn3W2b//tLu9Nt",
-	"GyV8A3XC3eLE12PZIj8ZkUTeQh81d+CxWnjx0WX7Yfc49+I6R9Icv6SHWu3iQ3E2jWZoGVU2sCZ0bhc1",
-	"v0Cd03CcmfyxgjxjaoVDSe/zTKrhGAMgJwI5xhO0Wuso0y/KlYOqit2dyva60vtT01oI/0aKaDyZSjGB",
-	"wx9BJow7tt2ro4niDYVa1XQSVyMHF3lpdDubqAtFTMuQu3VshaqCNfECzrPAYUKvVBiJWcVtioI3udjD",
-	"QRB8WPWg5WiF4198kLBoO90EdTNNb4CHaslF6LMaiSRW1ko2x6NFztVNGvhKXUHmQVYfiUZCKPCeQmsw",
-	"b65SPMyrFOY1GOByQ87pEsFkdqVGmIGA9XsZoypTJ2iSiBlhRo0wS3lNFJ0rMhvNUVOwjukNzMm8xRYJ",
-	"rqaJtibPAKpwlBiGErwgGDtvz9huK5oq/+3e1tJWF60jahLKh1M6REOhEQMKl8b71HRalj0To2kxZUxH",
-	"9Hc2ukdts6VqAhGjCdNmGo/BGO0iEcN5YxULqryndvXLtjQLC2xsGDwVss/iGPhWtDdIn5KzCJjyga57",
-	"ikiRgDl1eOYYj5Jp7DxWYgLWFt6Wwo4zCnvpDzYs6enZYHdFWm6SZEznOLtY4MSQfn5arZStX9uE8Zse",
-	"fJigWbO4vOZHMqKKuAu2XMHOgtmz+PjFpcyNbRereW5fiTHq4L1Go55RY95NEhqZaS6mFEzVSiumgmmb",
-	"Pa13A/OetI8MFvxXIwoIhxlZiOygCPHhJKeUbbkRR0f5jcCoFVUEozIFr1uyRYtns6sDf72wAtfZ4JZi",
-	"a3avuAbJabKl98E9ZEG+o0AjM6P9zKTgQyI4EVNJFIuhRf4+FdpmH/j9sNEsG/maCKkJ23K7TkN3wTlB",
-	"t7uRtGIq1bKXwE1iN+SSe1eLXEKSEDWd4LQwncfP6hr34TnjN69ubXzmDjmSPw1NVHCEICKJm4tETPpz",
-	"S08gCaqyXhvzpycBrbdWu744S0tfKgaEujkVLtC69TGjeSn0OlVs/f5xoXsDfErefyfB+rdcRD6f57GN",
-	"XD7Jy2X/7ty6Z4Pa0aLnZ4M8Ao8gS714aSqCl99aEAXpQnu7N1tmDR/04UiPk9y6Nq6m7fZx9D+MNjaf",
-	"ADEX4FfQWJMytEjMEzp0+VmogjNOJgl6jYSMVZqwhzwOB+lCxJvEeqiGnhj0+kzqUaPb6Dz8oX3QPjo4",
-	"elhdj0ZPh9OXz2NK3GjQs5F4p56CZLAbVdg/voTEgnj4xsrwawxZxMw89illyZYqxSR4XG9gn7fILg3B",
-	"+1QKtCvSjAwjlcgb+8F5D41NGkPEYmOTwmxbzhjoGM90biRjoHw2YgksUmnRlHZBrwvvtyuhg4RVpIog",
-	"NxUd3a3Gwqa9ScOpu9q2NKAQ6hzAY+KHkrl0zTlayqvZVg/8Idgj/0bDvgDiZdlVPPKdKBo2D9i7Blg0",
-	"SneG2a0b0xiIMeE+NRsXzjP3VEJhQiq9AaOhbUes/iUX9LZ2AAPD1uaud5tHM6o5o+/IwVzbV+wcvvbM",
-	"rHONFng6P72vfIzyG1NwmPCHZkY4+AZlSdwcbEKRyynnEdj4hFwK8ZzK4Xbm94TOE0Hjnhail+DTFjmB",
-	"z1y6f3p6fJ/05xrUtpz5OK+z+hRFoyj6MeQJf2mQu9Jcl16NBH4pxAvK51strBnrmPK5j5eqcGHN070D",
-	"26Z8TXmMevO8RS5lmvnJCSVjsQMd9Sj0zgpBzMhIMLLcci8PfSfLbV6LmrcmgkdwRnQ6UZe4hWn3B5h3",
-	"f71AGsFP6ygkSN7HYfzKw/T47YTndOFZi8SirbsMlDlSKAYG5PWri0tyeNs5VKAM0SubDdy3mfl42bYW",
-	"SCfb3edieGCThouF6OIMdrG12TvHTCm0RJynQhJxC4su3Ldv3x4sljWs2tDFKgi/q7eUJbSfwLY7mj5n",
-	"Id9DgbxlEZCI8sDt6UPiji4Dck2oBnnmLDBFB7AQD1/wKm3rlFl0B/tp5AdYsP/pfHfjo5lQqckMSAwT",
-	"QwKCB7EXzCX4jJTufEMQv4CY0Uuc+FaHI31gb2ye2MO1LKJ6lCS434/s2w7M27tkUVfbVnae5mUnjgoT",
-	"qLzZn454eecLJ7NrUWrGkKWfT80ZRJPLjxMl7K/8FiQbsC3ZMcbLetPsYQsUDAfmAkLjWBqW7EaXKotk",
-	"DrpFXk2wHs+5sZj7jI4s9KjQvN9uh1GcCkNc3MSlGe9q+yZUqZmQMdZHsOHIJQyhQFu1fI0sP9BXhqU5",
-	"VzS2xhpNXhs1XGoGKs3JmARfLZspazOEg3yrj8u/JUGiUY1ywyxf+d1y1ZZ/X/D0rOBS9P+ACJPiXGlc",
-	"zfkH6UTlFVJW/iRe2jYJG/hilLWr5ULLBWtVcbmt1VRwP0Y+zS9Mg03SWXUM3wgreNxjqJR0vrT2OAJ8",
-	"oR+4f82KFccSZrfnNVY+XZhcuUS+COe4YD18iN1uGAYqDEeyMeJw/14NHDexhbWuYNddWFCzmy11OKJ2",
-	"u7xs6urqomjH0o1Ztx8XgOsYGM6r77lkY/jdXLe4b36v3NbZAYQPXrF9T26hNtXQUqJ5OxIkZjHmfTil",
-	"NE2FUXOlYVyJaqiuWiTSbNwwy4z8DrtUQnQYmwWJ/Yr0nB+wgUn0RhOL8WD4T54VB9elX0lQoJEFDYcQ",
-	"98RU9+AW5Hw2AomjMuZEFt2VMGRKg/XwWdmRSo73q47MgpKXZV3hkJpk5kEBZsaY6Ysp6py4qLtjA7ii",
-	"uAnrzs1zpuqenXSYlcabO6Rr2Rc+ccWYX/ik7nqnXWsYTyx0w2KxeD5zteqRxbzqnlWmisROQpUmEqgS",
-	"nMxGc7/fqGY6p8Sm4mSRWvBYznuegxQdeMZ7NAFp/vIV4fCBWQfGEs0UnW4z5lrr47W2bJgTW72L5TvB",
-	"JzOmNAQy5TdczAx/VzdsMikZjLuqiNrcPpPZSCggYqojMfbxAh4LSbiheaJFEgdbEAIHLAlTR0puQs3s",
-	"LAUDyZ2h9af3c9GcJ5atqe51fZKrN+AXlNMhxF4DXBpws8Hhg+5FU6lEQQ3pCyenhDNBDPFN6BBaa3XV",
-	"tVO/0M7PsnLuiyLUJ/+7+DFTYfqtEwQ0SYy5Z3NMFnRaL9wyftUXIgHKv5iSs7BuC3pKOuDildR20+oc",
-	"nxJ1fqpAtsiFpoMBETyZt1ZxyNUkooX8xVxYKDtL5/HLAvedpMFta2lYVjEYmH9RWypkYefWMHzFk/ln",
-	"UboLtc3COboI2G8Y3Kl37M9Jwm5d1MbwXsViyGdQ2+Tql8ImZo3oZAIcy5CZJn0jJBUkg2Vy2MDETYNw",
-	"VQVWGI9bfXIQQsAo8o1P+RhdhWEF4bklvdt7PMVgoCD1BOFq3lPk35jp06wtflcG5OxVmxkwuZDgx7ou",
-	"gRysQPagQM6GpXx+N3PbtNY6CqokaqqLtlK4XwBd8ivXLPFAVKl3wVV+GeWeJUCcqlN9u4JyqxWgQDYQ",
-	"aq9FF9OEzlUlYyyiPIIkSV9RkTE2G9EIopse44VDe4uTTZ1aXaN1pa4ucyPEhHFD2NqsF84BQzjo4NYa",
-	"eGwTk6st0iZqes45tHaZcmVmHwuZSl0zoS4bqjjSPwTjvalMyqDJKNGQwAhookeOITNFRpDELfIUc92U",
-	"T4zCk2T+trP3Z9jekW7uGUpbs53XPz2xQblcSebHPIV/um7tkMmOnZm16gYUWC/MhZ9yVWvr7nspLkZi",
-	"9hTcfbrIiL8MZRhe0yJGdC+UCOVYduH8a0oLXy24hgn5giGzvX770hLA6vTlSvbXp9vZy7I7eh7pqnDh",
-	"RBKD0kRMgOdhtha0uLWrYa3pohPvtG1/oGdSaHA7tOWBte8ssfPfZnZ9DFHCOMRNkrJaIiSJhJSoTpU8",
-	"PKjzLHJMfK3agtLT6KYIQMkmnZvV6lqPu2U9HCBWhBKLQ7FWfU9LVlcqInjRVqpLRSpcpebk6zyrMvm0",
-	"5HNxBR9ZEZlZiSrPUwh60VxGlL3C8CPUpm8AJiTHd1a6NVI9yw+mmYN/C0Vhkba2pLdlKkxN1c3vd54e",
-	"cuI+t8prVL07d1Xkim+/Bj9FHjukfhwAizGLUjEVcZg4Khhf4IeoqVwt4doUsbyKD6uvEZTRbx1mU0RH",
-	"IdE4UsDBNf3SFszcv7XCdjoomC1CoutN5WWsppWuOsFhXmOrQrCmGhg4F/62tau+OP7glRUW+BmfTPUm",
-	"/j3qtb6IctJ3HNoW4dkEAPT8s2hEcLNbxMgfFYLeIpvEHEY0jSAmfRrdkIEU40KvYEirLmpqa6iXUrIZ",
-	"t9cSwcFBL3KRUvOZtyFdfq3SdF5M4SVwWsEAEFlrGVk3EXxYMFXuEZtHFHE+04yrhGpXGzmmHyyu71G7",
-	"c7/dzHB+280CdlGK6RUOEfElSsYYaO9mTIgkjcCgq4bSKRpKIX5YMIyH5YOgI6AxoX6DcGWUTx/OjeTB",
-	"8fpxFMKVBQNpL4PcwESFKzGQAIHDOrVn0mHYJV29NSXgaPUHEhyjzUZSBsYWDOVBtWNMp3okJFMQk7Fh",
-	"gyShE4W4pnUO9g8/rB1yGVhLMGSHFldyolJjaEznxDI/c7gR/xagaZkMIm9jPVtugObJ4QjvFw+xQJ6X",
-	"bUvhQV2CnAkmV8h2H6XpUzOmRy5wnhnmGeEuM7LN/SVNMtJ6oqy1Qi5GYsb9QoYOlLwXgAapXuGZ9Q56",
-	"Wxe8pNSUYPmtIpn1PCQBunAAT49O77fXHsFxavP6DJ0QSdCHP8LvsiWsmpuD0mMlZG8JAlHI3ttLi3Ix",
-	"MkLVWU6O+j3Faiu77aDRnXNgHk/GVN6gDaXy/GX9QpWgJAZDPF4aYZYWAjxuehZD3dEr95TW4nurMBqD",
-	"0d0vP1QZGZApn1CW1rQEDMQduNzo1kvLMnzIcGNPV0rt0OvlRudGlTrGPIEaDW1idZw6Q/TacA3N8DkM",
-	"MPTVXQCRDkBuDP9tkXOCjzeHtI3hYSvrcP+bKX+jfJ76zJSGybJOmEHlLDK2ZxevyMlR50GrkccJPz/4",
-	"/f3H4yJs6RRnZ9ls5UKSKWdadUmEHoiBkOTJr2+aZA4c//jb63/mHE6M6/sn4YI/dP9bfWoXlH07oGY2",
-	"zSKNPsATXSdCzslY3HqmTKi6yakbKbzksgDJo5gFr9kpoFmBmTEUxmgwdkHRsY4gyZi8T3ItUL3PUjcR",
-	"PoULYmZCBkyr6olnuASXzIkH+uGZvavTXvaCLKOuhkuGGlCAwrokkbmfoy3xck+Ll6YVsCEzbVCpkqNG",
-	"QnrNK51dqYZTSP/rZriIPRfM8KiIc4mBBr6gmZnTWKbZrpc85VB34VhO6lhopVrr4pKVDCgPjbtSBj71",
-	"W4eFIHbbqIxG7Davjh7fP127VwX4u4tM7DFzIC990DMAbgWIdVU2Uws8PU92PZwOMUIQlRXyt7OWkznf",
-	"UIEvaHnsFdwWd59CtuBW3CKHrMSxs7mjcu/82Ds/9s6PvfNj7/zYOz/2zo+982Pv/Ng7P/bOj73zY+/8",
-	"2Ds/9s6Pr9f5USExZnkupaphsdVZZnuV2IalwnilBrGsv5db42WOhFLTrICBLLDgMrWrWF8sNagK6HgF",
-	"WYWiZumwF0mmH+3u3GnuUs2E6rIU4qe5PO4zAjyS84mG2Gby2KLRiaMJSlxnqQW75qhdaNisSOK9DEmN",
-	"Yr8riJE0q+fuVs9kXaDJMIUqS+nMZXpmQy/a30c203kT5IiFtOqFWrqgi5j/ZspnkCQONhcPZ+RbgwSp",
-	"p72xYXM3kCWI5TGqooRxFvWiRNgaf0SlKe79Hq5UONrChUhEdHPpihoW8b0imvgmlySm86Zn9paszsjR",
-	"Sbfd9v3sEQXKIQDRhVa5COGYV2e/++5du/Meu8X+30fv2gfH77/vvmsfnPqvzKO/L9R1nTfhyZiy5Kmw",
-	"ymON/fM147lTl37ZXOqfusbKReiFkjp6xm/upZBwRoKNhTQmhIMCV0xDhpp1w7FhyQJhdgrocmGL7Qiy",
-	"YvjifbbZ/Ds77oafynjx5PojP6Oqpx02RfgdFzr9HrHielkJatmBLqrHN0puAhZmw4mN9aSQZo2vpQmb",
-	"vb0ZpA/N7qpXNB6ey2IOL2YcZIs8S7G+FTq1Fo2fsjJG96p1B0VCbKQjTdSm1b350T/JQ105FuFGsyiG",
-	"KiDw7JR+S5BsVq7QYzr/2aiV1bJv82uE+mjBGo0net4ldGYZZyWrDsfwavDYWjWrbJ6FSdoxlMzs1S1I",
-	"yeK6qfjxiq7kjOd9Kr6+Z2ln72xxVi6Ha3deaVXuPHIZ7kBBgcb2WE1h7Up52POxLQnbjagoVGeMJFBT",
-	"pt2fK7SZgsHdVvHvLbjbcgW4BX4LpolFVyKWmVas60X3Vpl6bJFfneda3ZSVoqTzWeh/LsVMgbRNZBGO",
-	"wUIDD2BmmycUEpHt8lGss7+6tb5r3iQjMUPDwPo2rLt4quqUXFY0WxKqdM88uXBEz7SylUQO3k5IImEg",
-	"QY2qDqSwwsKu6EIdVm4kuYXK9vF96Xm7e9K3g948V+GxtZR3Q7ShBhdU4KNfIrNGzFWpRQJjkEP09Xrl",
-	"jo6dxrEjY8U1jqupkPWFFdPLMG9b1I85daYsLJn1Y8FIFq7WvWKCLWoiWKmGybcS/LgC9nFFLbiluLUF",
-	"rfDBtnYqwdsznM2bM5ZH+egdzplENElCV/3a91VmK2mrwyW++eg1OXmQUxUKPQ+5yseyErsJi9DP5ULQ",
-	"y78vdVBcHM4/gcqiwtZ8l8WiMW4t7MPCvuBl4erlq1mXzmJKJOXkuIkanNJkoKyfFLugNsid8rCpi+lT",
-	"Fi3CkqX1V9VIqNqU3vMzvBv6XwTT2oIfdDElxmG2OCBzplLrzWdMSJGEnToXTbg75yILTpKj9tYsYiHS",
-	"Sg/+/f7jUfP403cH7s/2wcP3HzvNHz59/1/FIdjUAjtqlzOY1bhn69jP0pnHFJfu4aHfoGXvUdHKVGda",
-	"We7TQtztYbu9nqWt3aLtWZzjbiuZWDnvunulzrW6/Qpq7TdG2q0EulQXNncgxbg6aIcHxSvgGxaIDeKm",
-	"a/AX4P4Ya8IHwgReVAUnpaAI/F+l/l24pwifjvtQIuK1qD7JAFljTUgyg71wAJ9aWEmNKRclIY/Pg5i7",
-	"LVTuU4DHrk3SbgwZKiW7pUkvxNb334U9I6MgIpR+yUWv8PvQ1BkKEc8YBnicVZT5w3dk9zwFuEh94Plz",
-	"aOPKcTeXX5Kljp4RFz+NuwShHV2rvTOU7bGkM97N0hiIFuKGYKNOl0VMkySEL3dvy8KyCDILE2PjzSi7",
-	"xb/TJxc6858ySOInUta24wbmxhL9q4t9KA7TmF+T/GsKcn6IgeEmsZ1DDgs6sSxL8QyjuQipSTjkmvWM",
-	"2A43e2DhvjILJnznTRPqcOZivKgLx1wd60lDmGdWHZxyo0ijVq1SSPBlGJUUEGQxPzgGq1taXlpsKKup",
-	"Xbil24MFObRtS1lse5U2fbh74XtsUTTVffFh4Yf1++pH4RaqlN3+bPNp623tcqRL3FQObBWOIvOD1wzm",
-	"rEehzULHPlOgxh3LU5AOcWnVPN4C3MRf3VyajVk2rlX3+OEvzt7f3ly7Dr/A/ALqSvAbmFcX4K+n/YRF",
-	"v8D6wAk+tmiQGf5hOd5dZJbP67czmiQYzFRhBq2Dh8tnEhR3m1ziFQvh1W1iBRXBOgPU6wXmZvuIJWJI",
-	"ynJUy7u0LDRvKEZYzRr1MK1slPieahGLtKht2ij2aYooXzmOmr63Mru6aaz3oPnJ520qsyGq3k6x8My2",
-	"WFFGGMddeXJJh1Xh7Ur6qaTLnjd3w2Yi+dMS4uPVQaTbsE/FJmrJrltbxJCwW5DzFZwHsxEmUtyy2HVT",
-	"cLouM8ZkjG5Dy5aCVLk0y0uKCJRyPccGIH0XZXyt/SwFdn9oNvpiyq22rCZ03JMwEVIXKsV+2BvNtQLC",
-	"px2S0XrcmJo2lGjuTO1mxm9pwuJe4Eqq1TrEvTAS0yRGV2gfyIhi+rfPGwuXPhjCikBAKT5+gVPLdjpb",
-	"5z61m5r2RcPUUDZhvht+AdAp8LgnBsVU7s6I9ZIKDkTCBKhWFVFhbW8Ste7ZVPvnpi+q9IJ965Nsc7dt",
-	"g/K5+p9s3/jEH/E7b3xSNtIv4N1cIOti9m89ICN6C4YjJcZipbpF/Hhsd6u03sbBMdsKOU8OK858yPAz",
-	"IbCO9dtwzrptCptgpoVjjSe/vmmktV8/tNvtT99eldmOS8pewux1kCC4YV7wXeRfrswpDIa9QUozjqBq",
-	"PuSyNg6zXt2kyq84DTo3naZbm9I11ww2TfEt60CoUkfsmeM4tgQ9X2KKJ8c+6F41bcEI7p4Y9PpMWsdS",
-	"UbKlV+Y6D39oH7SPDo4eLhI4xjFPPh3YD0fZh0KSHwKPoYDmn7mKRl+NbaaTJqUFG3e/vXGny2UNb+Rs",
-	"umA6V1d/+d9mAuS77w9bB+8/HjeP28UzkZCVeyz2qF9MSfbcXkEyMBxnxBJbYCLBZVBLzUGuzFrfWWwz",
-	"Hfi6pjFZO4gNIIGZIjcw0dj7eEznpA9N2//YhwbC8nssuoe4qNB9gVTGlZLhs5SGiMWwomFLFs1I/UQY",
-	"0cA8S9+sxWFlZBW41ZMafbVZhc4Vy8EW37/CRUl23cMgiwKVVja45S46HF68PML4RV2PmE2P7O24dmYT",
-	"yRM+8midTFga98I7ixfqTmXCXbP6FRx85z2gU4a8MbPtEsNimwQ5bJNYBov/Gv6KYRrfff2O8+Mqc1l3",
-	"PjZJe9tL8L0Er3K27tzH4Hnc5j6G13SedhddjmHmMjDEBLj1G03o3NV7TKhrrp8lZYhb3I402RzdqrYz",
-	"UZqtb5M3EGkgrhYXLVvn+Sat9eopMx6/qPoNCRZKKogkFIS5X9O5c/95ZBnMz7zQkk2g9Yey3dGsajI3",
-	"zJMnc6+SaJulqogSY7D+DS08tE5h767ijEP007hbieBnDq1q5js62SkQO4XiZ0/7CVMjcw56N1DSNPAG",
-	"bH+ydG4bvMiiDtRY/mpamDs6FTWx4BQEI1pxJB9RBXd7LDeI09Q/ySMqhxD3jPJd4/gLVT/qiup6ho1Q",
-	"eokqSaDyYtBFJe4pKwSbRgTnH99aMYLqS1Op+TomujeJmEpFPE1nAzSSujRsAuYqHnkTZqe1XIxrKNFx",
-	"Ly3bQbbkW9q5EbeqNIJPjGrku/g1G1OuQOskIJte6nl1f/fnvRHlQS5aoQy3eZ+1DpULPxSUzyE+IJ5S",
-	"2wUw0DNuBYvzRG5b+SRhtlxvZnuVub8SoRxqiUhuS4ImG3ExqMjEDLOxUnz7APhy/HZGmc6lmFd7prlN",
-	"9QZFjmZ/truZI8J1r7W1AXZdF89fk/TnJCCLhXguXtNoNvqU3zQy+gnOFaJ9WaREFxxYr3sgAWX00lzu",
-	"Ihz05odGOO3FlQvD+CvFygLfDQ//2ph/cCK+rkTxPL8s5SOVMsMlaDnHyJO0fR0dBOZmaeGbEtpaoklP",
-	"/+ojtpQFXnSU1iSFB+O783BhqOF8DSHDYDxvEM2krlPMqWo15gzYAnOTFauWV49DSl+zdtJKJNNdIiAx",
-	"y3l6rparN6O2FphpDbwnBgOXLW5kNx1KACftXcI8L4+T1kyYz81Sy/luJhjRqTLKICJRIlvmsZA9CZHw",
-	"yT9oeRl9MRrtEqVpiY0sEYhnbd2c6CNGaVJNX/hIFTrth5TxsxwD7KZRb8s0FUH8tEDMRjalJbTpLZIa",
-	"vhX9qtnjGl6ZL1Rp8hZUWKrh5Z4xUUVsgwkRIOUbFpZieOflX+YxKHxblhFQIyTy5ukj8vDk9EGLvJZi",
-	"KOlY+XQBcm126bpJJiAm2KyaxuTaZrZfF8C8FmfTI+7FmUtrkcDpuKQ4KUuZL5aM1ZlJUHhRwH0tJmBU",
-	"YpQ4ULN7ijx73FodwSiogWI6gRVV2MUVtWjkixidFvBhklDGF0IqU8kOJAxAOnWtQDtF+izegnOXWnQP",
-	"LSys1nCmFSKQ4ruDmjIq4553R60XOvirn3mQeORKBtymBqteSPRpJnZNXSwZhlT1JH58cV5IGpG8zV94",
-	"dHraeVh46U1ZNp4t9PSPePXL6+LUL5VjpIoNCy/7UGJX4kKQG5g3SZ8quH8ylcn6TbjBUnczySauiR2G",
-	"nYt5V9GavwEaM+4KveskjwilhxJy7Gw6QSy/kjqo5Uw7w0nmaPtmQDmFbmkYT4SkSdV3lbmo0jEHjyxe",
-	"kwjY5I6dpUypaU3js1j1z3kLHAYAJfZbD8csFDhQ+ZjZVFWsCIQzYg0ovIypPPC8sdZTE1MLcZOzI1PP",
-	"hX1Tgdsie3QxyD6mi5e2VZ9OjBUrOKAL1GbOYrXhejpwT07NhNSGzNZ8xbbfeSzCH6/NYxFGe+cRS9gm",
-	"cJ7RCKKbotKK3ywkhLamZEyUFsL8lyUJ6lMzI6XgAx0viIRA8g1sfV9Jeu+ASaXJabtdGdXM1wsWyO8B",
-	"40yNSlCWzvsKwwUYCmCayClXmOgxc8hXM6pIX9oErcGgLgbUMqSTnZqccsI4uXTMhfz6rMTQxorTgke9",
-	"dtn2bhdwxbFCClG6rKaLxapiQGKjhwkOqngrrGVR9BK3qCX3udfVYkxasuHQ0nIq8Rz0a+ZLquZB8o/K",
-	"DaSZHtpg8YIpBgdvPbl8DvoOqXNXZH5h16Pu0HdxYP8QGJRc9g8b7kyN7WRMrxmdE5qgUC+qtirabffg",
-	"4snHMJ5swN92n2NTmuz5ymK2JIzfePK0VWA7SuYsXhdEi6tt4ONdvXQiOaSSH+qBhuYfVjJI34Ch3jiL",
-	"enDlCyfWNpAoZmtBP57qfQsW5r0EUu8fWrwEQ6a03ERCf5GsmbQksyY67Z1k2+QLLn1XJySQJQoM6i69",
-	"8HEXVu3tVJDIk63j1dVFY8egvEc7TxTaPnFnCQi4uYw0VHzMJ5TJDdpDFmU1edneJZRwmBHnDSORsVZA",
-	"ZbgdZ4QLDl0sNPUXzbCijwgZgzwjXjcIImeua2IixE2TKIA0pJzZo6lqwW2paaphvF+BG7EOhRonV752",
-	"b9JQ/u4dtlLMepEFQg8DtEEoucClu+ic3plT903araI+SsTddWUoAmYobaOAFdjLTRDQKSthyGxKl8Vs",
-	"szosxgBoPGYc45Oq8CiZxzqYg1qF4BkEm2UxHhF7QeVsNqac/WsK7mctp/Cp2bhwm3FBb2urlXQwsGdq",
-	"uYkCuwWPLiimWrHYymZDzwg5jdHpVFJXa2/r3oYW6lqFOh1b0QZeWIji+snOoFSvRA30WWgWdYdcn1u/",
-	"/b9R9nfJj0AlSPL//T//73UFAOOKQWJ3DysYzoUxG+JSs9DqbqtQk58jYoINm6Sl4tVt5CVdM//0n4SI",
-	"sSrKllvYs/FBE8MLW+QXgAnBhmdE0QGYfynxQqnYE293tDRJx2Ij31MEuJYIzn7905NLcnjbOXS3qutK",
-	"Oeo4n5534XsOYHe3ghcyG2Yzf55yT85t7QJmc35hC/ey8MgnQtcHkKl3HhMR0aSnHQTKKlrOsFJWt9t5",
-	"6xMfLShK2mllEVS/oodiawUpG2ozXZ7cvNdpSmYb7tz3gHu9ucehDHTNhcMgJt9hLzLbbtZFL1Mydj7h",
-	"75vE1dCT7xYvsdv3fdP1OsVrDDHY9k0ImYAuaKZIHzBp12gi5nqfON0kzhfUY9x87fqinBEhiY9XNUka",
-	"Im0Sl0jdJK5vyplv3RbndT83QzTrfN1/OsqF1O1sCPhD1pslSOAO87qzZG7fvGVlWnezcQlyrDapanP4",
-	"sZTHWdPfoQQggvs0Md8GlTynhrVbfDfsU4KNPhWJhQX2FcbEtJx/wUBd0fN5Z02eK7Zh3lHb5ZLevXV6",
-	"HKZdWCvFf5bbdG7QUHP3zTKrNY/crGFk3baQGzaCXOPFsdtU1BSwpG1fvj1fnS58RSzWCJhXg8FdC+SK",
-	"Cc6fSQAX+X6LBOqKBduk/CxYtSU34lgoTfRMkDlQqZyam3MiVi5lzVZwK3uz0jLcuQbhz+cXbMbjhnB3",
-	"dqn20Fiu19+AjJi+A8PULZmw5F5p1YsWzOYRrjRr0xVf9sOevzy38/QEm2ELPpmaxTv8EWSCmszS4f4N",
-	"kdWiTZzY5egixigT3KE8zagi0Ugo4FaESXSbg3R92u+uX+EdxG5Wxm3wiNgunBsAnrjCsdzUT790q8aj",
-	"6ktjxl+6Ki8WvJiMZ2mVGhIYWWTZIj3Z3X8Ln21N1/giOcxqSZBm48PBUBx85Vu3rrtsAFPrN3EsuEV4",
-	"1VNQ9tMMYu4/69FUuo8DyRwWLNVT6T5O8e6iLTfvSmxDwjsVhAsIvF9QHgYz3kQL2nbamZP5QXtDzwK6",
-	"6aKpZHp+Yd7jg73oOks/PfXk8re3l0uRvktb7g4qPfkDcv361UWBJw+ngvadfUE6nJHWk8anT2hKDkQB",
-	"miuGhiYUa3Gbzl5EW3ogkkTMfKOdoLQJ7WYjzVxy2hW/4k9uQc7DizAVncRTSfsJ+IBVl1BvipORSGIb",
-	"3kL3CtXOQYppV0ZM2verK/6dc7L40TWJ7z+umla9aXr/xvdpbnt/TphWkAwQEHPuUo3HY8pjRfqQiBmO",
-	"+5m1iBShEsibp4/I8fHxw6wCOW8H4LucGXBG+uAd/WPD/lzTnCRrqEx5fMXNd6iP/DuT/yBxRcZMQdwi",
-	"L7z3h3EyzlDWyHeIsva9HQzlxIO5EY+N1rrimOptB++gMYnNO1bkO5/e/r1LhrQ57S4d3XtAzIvGQLnR",
-	"Pa54ms7cbTyiEgYJem3SWqZGx1db0glrdBvHrXbr2EbgR3i6D1szSJIDBM07/GN2o1p/uDjfsKjY/Zz8",
-	"7eLVS/IW+uQXmJML0HbUD047D5q4Gz+0jx98b5Yf8HzdwNxNBunBTtz70rou9+0G5vYHKaw3LHW3O4cc",
-	"FhbhbgjRIudEsSE3bBiIstX3mApqKQ4jrJhCSUYg4cxobChxsJOU6/2ITgvBEV7JTN26eZgi56+fpU3Q",
-	"DHtCpfJZ3Oia9XAw32hLTwRXlkEctdu2pADLCh3mbuL00UO/nAFUoAX+fudSwl0muMv7TtO9XXK3R9Zu",
-	"uKRuzOV2mduYsI3p2Y1O51//PP/nLx8eycFvF70Hl/O3f//51fDBKLp9TSfsRSJnzyh9Hf386xvR+PT+",
-	"k+M+dB2bdRNGZlQIB4AOHBtRwrV4RKMRHDwSXEuRrPCPaEFubAwlr+vbnPImGdMPB3QIfz1GHPGMedse",
-	"Y9ngF5UDM9BTux9F80r37fAZt52vcly/0X333kj18ZjKeTBJd8ACvm6PqzmGzo1n6JAOVdDRGSXMh4PI",
-	"UeWBA9F2U8T3HrpLDzGv4fAjPvpTKfH9CCPmeZYxCGws2ZoD5JFjD87VZrnyVLl8BLx+OiFUkYRpnUDh",
-	"+Q5buL+2kNZrTrqGD/pwpMdJ7og3bPeG/2EE0XwCxFxgGzk0Vm5es7B6fQgtw8ROqmzrS3TM4uWdWpef",
-	"tmteflz98hUn7FzdKO8spDzEjA8d+f5kTbBtWv5YTTABydLFitOG0Dp0DBoJ9V2JtYvaf6a5+NN1T+EB",
-	"apGXKIlsQ9484UaDpHde/X/o2USDGUnHpjs1spBhGb2vM3nf2/qJkgwMOsZQ7TVCsc/xmF+3yCUii6Nv",
-	"X0wlpoAhnIoRA+S7k/bx98vEEgWU8uP8OcMadRed+VHE8xUC4cPBbDY7MEbXwVQmwI2MjxckROaWaLjE",
-	"GDISUgHpY94VOoAmmLbsLLDa619ZBIQ8Ac3XT3l12qVpfFE+8Rh9RhvwiDpUXJulnHRqPv201uVHD78B",
-	"/uZOjwqZG1Ia5sS5rgnbc7dQlnra+fLiNEAP3kvTzyZNLToqJmZm3ti9BN2tBJUQA4z96X4DCvSmknQk",
-	"hIIQH3yXgtRBcDcomh0gy8Rovhxj7eV3LnUXgcf3QncvdCuzwQvQaoEF3pnQVQq0OvyI/4aidkkYGgl4",
-	"bq5qLDHS7GgqPU+gFSlVzN2ou78Sd7t/Usjc1tAMG9MhHKrb4V8+FNONuh0eViCXpqW+yJasZw/Bhl8f",
-	"yZjKIeNd0j4jn6o85w96Sy3x5R93b6qAmIsjfe+svjowYImn4ZNKR+8pdlrdqZPlHEdhXSx4Gkki6DqZ",
-	"XXQWYxGpVSfwsfn9K9DBUnCMVmPH3irrNtCSRtqnJOeIXYG8ZRbWYs1a2mDmv1ctp+ukua0z1AMuNMRN",
-	"dfHo3l2wwM80BhV3vLSPhVP8fRlPwm7hf2+0smMw1KpKrRKfpq8iSSfGErFH5haMIjKR4gMmhw+k4DoL",
-	"nxo27zFo9YhY6LSlHXvhXl2NBhDbJU8EfmK9kdaTntPSVI/x3iBhw5EmHQxI1KQHtyJmWq8l4uDCVBEz",
-	"BmJD0zvezOAl43RF6m+kC6q05tTyijI6eeQosh6l+Kdmi+/e1yUYw9lkoV9NgJ+/fkZiEU3HiHl/d/xn",
-	"oyWd0Pk2Vjva6GJArh1Q8jU2BRKDgUei9EioaCK6wlwaRDSZwpxx/J3pJgaXrrgSKSADEhiLrTcAQ0+z",
-	"0TxDcfZprg6IOc2Hta06RlQR7MdBvjvptL/3lE0xB931+SCM2wAkncYMu5PaGF+BOjV3PoW1VqmLUmxi",
-	"k57//aff0HL5+fx86K2YF0/Mf3+k9Ldf2Pno5vd//FP3f0qm9N/zB/8a/P3D7cGLt7NfTv8Y/v5j/9f2",
-	"kx3YqUclduq3602pqG19U84XvyAZDPnuzIyAMRymAJ8rxSeOxKYTINg6lqHfqAxsBdE4W+Sl0IhDZKnQ",
-	"ZQ1IxJ1sldDdhcPz3BPe5hofxnpd24HKWl+69iXkiA+uTo8/0viNVWE2soAqUeVPro1xTSlbkSp/DSDJ",
-	"VpFm2mTX0CVSxgy7wboan7qGFoKn/LuUBN+Ynx2hvbZgZhd/f+4hoVspjss9ZXfMyD7s99ufBiqt60Pj",
-	"co8UGQoieFoxwzSK4DQ9SNE5OW0f+wqusYLk1mIOLVFwhiW37UHO0OUs0FtqynjIuAwSzlxQ+ZxnIyw4",
-	"6G8scs0WZ2qjCcauqaafYoiGdzcTNZzZwfSsjDBR1MyMkpkCYqrNTLPbzmGau1GaABWPGVcIzGATnNwd",
-	"NmfJmWWgboi2PXMHvtpI2QPr6++V6z74Gj0eLnHvOgBbvnZYr1brHFug5eUDnTClz/2g18ik1w6AALOr",
-	"6Bh8dhUcYAdoF5+zDaD5PMXSRynyrynIeSZG/tVYFVNYA9OzDNCUpOuY9hJhipg9KhuA+a1R+ZwJyyBX",
-	"v9gm+WB6mma3gEhsvot72TA8tnc2jhQ1Fx8SNoJ/X2Ep3ogZ5qXRFEa76K2+pCt7awo/c9RulpUDdoqK",
-	"zor0lvwxdAcGxYbNVCkblkMJD8e1prRre2XCZQu/+5jrS++z5g7ancv2w2673W23fw/3Im3ga/GEGkNJ",
-	"I/hv99yWBuwAsdC332lKmJXX7jw8bbfb7QP8zwPznx/8n/Z/9KgRIgRZtB+3UD+Zt5FHARaHY0fvAoCO",
-	"97nU7aUqmLAvRNl00zTQTo2cP8dN0LosYMuveF27Z1HP6lRSbKZ6BFybnYe4ctjoqZB9FsfAP6POlTmy",
-	"HSNpEg4zUNqi11VODHy3gMNidqw4EnvummvYNOMgxiNskis2RPZWD1OuH7LrUB9BF9v/G8EibkFaX0YC",
-	"2qZF2yxjwrR1TwQCbWwxWz23LJdsTUKtkKR83iJvvRPE5anP0PGinMAMEt6whp58d9J++H2XSFDgVVY3",
-	"O+RDNg3Td5NbiCQjA3C7UDmKXMBTPFPgMFtkCQFBI2S0I+iXQlLyEmYhJXvQnZV0XJcqH5k5Il5jlYBw",
-	"p9683criTXtmuoKZhsBqjZtj/a8HB7cfjsajg4cTTf99MItPeA2z9pFda39wC3juC2ohwIJE6yeXdFj2",
-	"YHfZIV7zqdl4LqKSBo0Zprvbe8JU3hERKsWHFTeq3LdQFSQe1+CrFi4n7QqZAI8EHyTMlkdVSky4FOI5",
-	"lcPqqQm/cjWdWPS3FxAzemnWsWqiwqUQLyiffwlZ+YLe2ITnlFtvKiQXDLfDj1nL35X5CKGc2EYB3XPK",
-	"1ZyyGg98QTkdruSBl/lGshuxwm+Aq9xtGsbWdGu0/+1pdslPUTSc7BKv/DyLG5ieOC3CARHyRmUliYL7",
-	"Uq/ArhcT4IQqMoMkOXOmPeNDAtyWNY6tzovFZtZ8t5osiSgnfSAcGBaSeXImHJvyx4aTzW3kDxIFqMOS",
-	"a/OYHt5/XZj2aPTsjAnVW5BngxdUR6OGtZ83VHOXuFIdNtHM9Nu6Omzgw6+b0bjnxV8FL7bJ8fGeD2fB",
-	"oPrq4NH6G15LBMnEEvqntmHJF9Akf6g30Deepr+AeLIHE53bTXQfYxcpG2USg7tXOA+zToKF0YO3I4EC",
-	"o+n8LHHoY/ZBrdkIeN6HdGYEG0JBdWxbktIYwBP7/t15VbFRZa8qw+vYlpal3Mj2BrKsrueWYL18qS1h",
-	"cBUQg6pEkbTb9PW7ML96fTDX0ZVosRsS20Y/XEmeY1AKg9zlBOrQnsTMzif1p2YoF32IMHg2wBwxH5HG",
-	"iJklsLMc8TYrE+8LP7odkq/WMJ5oi7ZdRT0K+/q6njg0cSDRqtVuadFqtzwMf0W2MOhkpG9Lb3v+CWk8",
-	"Oe3HNeUIyKAa3XZ9wncruIr000YMe9rfkvaD1SS0b2ngayb+EOttK/uzMCjzVBgW4XjFbCTIQMihSDNV",
-	"RhR7QNxCjD/qEcyNTYoZqsshmjMLZZNg6yy8nyZJZtGiMXtrQeDy3ATjJmkELyio2yrPZYfO7rDQr4RC",
-	"w7qlPyGZfu2u2Z/Q75FScnkt7aaKcwBLVSqHX5ckzSgI0HqVy01g0g/2nkqDkk0Hg6XcFWLGmwSHZIGl",
-	"EAjrntpRBk44pzVZOJh0okegbMLiVIE6QyjiPhAJExTRuRjMuxDqO0UFeV+ekIJtRDNyrAbJbu/LAal1",
-	"OstAaoWzcbthcZ64ODDcjAwALMiWsgnyZ+TaIXLH19gREFNwXbl2DBEzvK0stSRAOa6c9fMUwM+qZNzI",
-	"b1OoYDuLshHYy2xjhOr5LSve6w7q2he767Z+c9g4M8WkNovvMIURzgyh1cpGMpBiXDyGlUDC6weSomWv",
-	"H4MWOxjBny3LqhbW7C5zrvpC3GCjpurugTIjpNO2Rshf2p0ugn5lBFfl2XEnu8Ut1GPZItbN+hZsp90U",
-	"aTt78ZGxfo5zL674xqiT76yx+FCcTebHqDqRfgfvmdtFzS9Q5zQcZwborhDrP8B8LRpKel+Qppx1k9C+",
-	"lUNZ14STY3Pol5ob+NBBUWMCJIy034DHQGx0G09+fYMdvLiQja6Z/1KngXfLTRY7JyftoENix9y1fNVR",
-	"7qLTtjvtC90BjlaB+h+dtD+tdrwbiqq6n9DxN7hj+RR7miLPX+HDXyKHMJev2Qh4R6PbePHH+fwla89e",
-	"zNuzF8nfZ68ei9kL8/9PJz+8ePzk9OXfayQaZarMPgWwdgpgoAdmQO2hzhwqiiV6c61ubeVZgj+XoLUy",
-	"bpE0JeXKtv3rkqN2BzFFlVN252IqlVN/ry0zum6Sk/ZDJ7XFGASHK47hTmPaMm0U6WKd3QiJoPuOu2hR",
-	"dffKOeqDfC44INrrZVC2KRAmlpKxwD8TikhN168xkaiL6uRfO+1rW9qVZkNGCTb7UBBJ0OS76YRoQY7b",
-	"RH1/dsWzepImoSobZgiLm0LLIvqNjWTZSLFLacQ18QWc7glX/PpZDOOJ0IbnHfwC82uHn8uFG0uTKIG1",
-	"Z5OEztEC4ACxW2GMp/h6hqIaULOqwXGrH0LORvcL9npZe4dd5y1jzvWF+ibyU7pulY1zMhYeXGKEIP4+",
-	"5lBVWtbk9ZX57I+2sOlOEjn3atleLdurZZ9bLdtAwyqtZA3QCBayLEKp8gZFhwU9W5V1EdyT3rKQF7zq",
-	"9vS6T83G6zRr9+DcMKH1L8/u8Dfs8z8+fxJHhWyT3CmZKvgmvNVGjBKKBLMTNdtq14XO6sOPwV8L6cUF",
-	"0FrTJHFAAmcOVGAR6YPkgT7ItVVVe1Y9vEY9OsUysYDjoxSrHq74hM5BYh1pUOwTJvOj2mOVAVSm86ry",
-	"y2vynQ9Noz7sFGdbuZ3hljCLlG9+oXPfDxHR+a3+23WGAo4pr20z5/ttukuo66iJNd/i1oxe2hA6uUY/",
-	"ZM/x02t/x7X/AtkhG45AliCibKMMe9W2Wdhezi2bNSyyhhuKKCG4B5ReGKRZexvQK/Pj5eabd+et8iVu",
-	"7b3bK4d75XCvHH7DymEghRZ0w71y9vUUSeSk0d26/+rlsmRDyKXMrFJ0DmmCi6PZ7YrcuUuvFgwk2KaV",
-	"asF35htT8ZgY6sIyjZgN8ARqEls8NWy1JJRi/QS6ae6cHkkwN+hAtmbtncSMt8hLwcHd714kJL4HS4sJ",
-	"FymYTIuck4Rhp3CE62YKx9xE4BlvcxVE+cNV2F0QrZqEqyC1Kru0ysuRq2fcpY3iy6Bl00MQdizd85Zt",
-	"eYslACQumzrhpdLubJ/PwlJsb/ANcvEWXlYW/vhxnmtFnpoo9iQ2idVdIPad5lCJ8WF41KzOzE8ZJ7Hh",
-	"CYe54Kw784iC2i6c2rfnnLde8zT51+nAMqPDivXsOP2kBk5Bu4rvBJG+Hjs8taP2UeV7zl23ucbe67T3",
-	"Ou2ozgiPeAHz9YB0Wyl31bxPh9EIopsDi9F8Nzz0MmCgI6oIlZLdQhHHM0N5xr8gy9vzky/CT/68FG5O",
-	"NCYI2uPPeA0q35CehRHEGu6WnjMsagu4NEloBEUN7uxg9iS9J+k/C0m7I72B2N6UoJ3D9S7p2RkoGtHZ",
-	"Up9IFz+OfZ9qF3WxnZV5PraTlhSUdrnc84A9D/jT8AA80Zh2Z7fu7pkA9m+9OybwVIoxcbEcogXxkhux",
-	"Bfo0ummio+iB9a/6ag8gwONcl/wWSWHC3ZixUTq7BYWPMbzCO03OHGtJ8+qGgkN6FRfaKRfYfq9FXgps",
-	"e4Vl03YANEksixoA5JwuTXcBx4YDRSwJh/atO1dsYgCGYXtjpsxqhVG+dA/r9On1e7b3uex9Ln9K1m0b",
-	"Yc9GgD5wp8URLcSNtWJq8PJaLDyGKGH8ju0yc5aFZAoZiOGit4LFENtgWZASiHEVy1eXmKMb6LfOHF1K",
-	"SNhioDIbfOz26pNjgnuet+d53y7Pc6f5M6qrLpXo7njdrzatL0g+avn0pf78ukUufIk+x6LwGM4IGxBu",
-	"NUjsDjNjesQ46ZygRttM1cihcJpqAWO0b3gpLkZi9hTgm2SLM6p6mE1Zgxu63dxrhHvu+Ofjjq/6fxiF",
-	"UAtCQ9SJLcNxFRnlWqS/ABitSUQSp4BgLfKURloRNcWmdL68sScsiNoNwMRa5TZ7MIADWAk8cjfQf+Yr",
-	"B93lF+tTJYw/m2aMvfIX0lY36kqyFtJPszEYWbnPMdoJsJdfTg+b+adKZ6wPAzgbiXENBMC1xPo1QP1t",
-	"gN7nyLgnIQJ2a7E7IWIT3OFusNfKLHXJy49+D11dyt6wGexfBbw/t9ckgXgI0pa/yxjknk/shE94Utqa",
-	"T3xRRnD40X3CbyUo4PHWJlAh6o8/jtpzmEQonW+5UpEkC5q7ZpOo2IWltCnbCozD/BQsbmeT9MWUR+aD",
-	"mVMsxWRiAxDqhpmP2EzP4oMNXMtPR/GIgNiHSIxBOay53AvM1FQIh3iWy/z2DfkVgvgzLKtDdKmp5C3y",
-	"BgZGmXVZ4Uz7vqd0jhgWFrN/ys0CddHIHjMegwyiJC5bNGsxboEubd64B37ggoyFhGbWByDDw5TRyHBK",
-	"F2MpBGzkseNjW5ulWxeHZUKkvVKIdOoKkaNQiNhVLhUedk16YlCdGFJxkkHlhRKlpjxZhUzpDmfTqgZc",
-	"zOzJdlH1G5gjBaCiT8zZu6vy7X0N9Z/Ysr0AHhueI5ROuSH6/LcUqpWEojOl784FmGEgjqm8sZ3RLdQ0",
-	"ouCkBnCIJBnGiLtWC4cPEYCDOMr5/zKso7ACwHeZNlq8eY1A74FtfygcJicGXpjGAu1lXm1Ga12I+zSY",
-	"PX/5lvnLC0N3PoBKbcaGEf08hvjOQwxoPE5W+M5eccCUFZdjQm+ANxGzzHwJNBpZ7cv+PDO0jV5/8nI6",
-	"7oNUZERvsdxvSCdptIA6xN+1lvkbP7odWubjtK3m6npqptR0jdGe+uLmzsbiOOlGt/EGdaKTozpFfG6y",
-	"q+xnv1tYxWdftjedd2I6+5W9IxfbFzGoswr9O8yWEIRyWwiMyRCYGeH0g6Iy4xZ57QAEEYifKS0kFqTO",
-	"MbSonWLvK4EdvzFvMJacRYxThZabm+q3l29RWCl8vFgpXIONpLu+jzTuI41/Qn1J3MIXrvaToERye4ds",
-	"9YLOHSg7pgDTqQJ0ZSgATrSwiKc2IwGZp/IIVmnkjZyn7rg0MThmkKYZ22diGjHm66W114gagS3kIpYw",
-	"5Fpn5FqClvNrm/PBUgDbQkZsVmaXXHiHib5i1nM5y3Wyed/AhDL5xsKY3hFP3fPGPW/chSpLb8C5yqfR",
-	"jXfpDArYpcRDvZOUXOQNd1hTIYL8Yufkx+kFcQzP6pirfhCS9GHEeNz1LXM8L8TSLES7G0gxDqqvEDjb",
-	"NUlpkZdO42QIUyxdd8gxBlh8JUVtHhxRKVlYGYbdj807EhhoQhPBC1mqlvOvk6GiEOlJGIvbz8BQa0RO",
-	"Ind2vHCrO7YiA/yt3UKfa7CPJeylwVcuDexZto53x4dEKgsIR9f5HcgDpSXQ8UposjSjCXVaeQvyQAHX",
-	"rhds1zoW8QIEPHVNYpuO21+z+NrDq5qL7innDHNZQXhNTDXFqygnmLCGHH6RQ2O8e8h4gI5mw4Xm52bW",
-	"kun6OVX6AJ9z8OzxtY1UYJBD8ADPKC3kTUPNrodBRJME5D3l+wY2iRY3wPEFEe4M8FjZcDr2vMcJu0ly",
-	"cg08vm5mY7Rs2AgYY/a4lZNzMoCZa1egMHSjXAkh566EUEzA3JZ1lBvTufXRajBizOwctu63UfVlaWQv",
-	"WSmOCtormQ1zhkcwO2PNnJG+FDNl+8lx7LtsDZGxguQWVBrOnftpZAU3mHVhmWmWd5HbqLLOTJ024ooa",
-	"Smt0G//nXfvg4fv/+l+NTfozafigbQLqQXbwswQSFndJ54rjBd304F1xczy75OOVz8C8anQ7zSt0KV81",
-	"ulcuZfOq0bxqaIHfpGmb+CUmhF41uh+De5yJe9X4ZC7Q+F2R6/qq8ekqj3K7OO1iIHScXsu6gE5WIVqE",
-	"BEBxU1W4796SRRXK4g97Dx/WzAbbTAZC7vtOfnbJ8ZzdoiNWfeaU09wzPDk5lfAzeMynk5FI4oMB3HF9",
-	"4QDAQ48306LChdj4Muu1o/u262YQtYomPS50b+CpoXILyceuM+Xes73X1/+E+vqvSOCEEt+bdcNKmlra",
-	"+oyyW/g8LC9NCmpmMxQIL0HmUIcT4pi/bUY4FCKesSTZ8789/9vzP8v/3lJsd74bruc6jq9wQwgFtv8/",
-	"vclhxLv0GjpGD64CY8qQMdXRCLPiJ1TqLAXyA3olqDb2t21xSBUgJzN2Pdc7amr+2M2mSj9z32vdtQDH",
-	"RolU+Y7OznVZ2NibjqHcYm5X7aidf7+aQMRowvS84iiyG7Yby8IGc5HbY6KF8AXugifzstEwHiXTGHqM",
-	"00izWyjuQe26eLgx9YVIgPI76XZ9+tV2u+60i7bl/U5rYM0GuBKaSHA1TTTe13Pqy7qUvhqtcBLKh1Nb",
-	"l/iuEQM2vzGcp7Q3TnBsu43HIMdUi0QM57vC+LccYFV2oKO7fSfgogQ/z5R8+gMmoAbSxYuLu+0DjC2s",
-	"KCcwnug58Yla2HyWZxFHgV044qwVP0jAlmMjbAWMwiXnk7Gpdcv4bFgz9NgP8stFDTeg1RiGEjylOUBM",
-	"GFOWGN3ZEN5/u+e3tIViqU2wE2kYihG5PcV4BI3uUbv9cFNCrkfGz/hkqu+k3ezWTLL2wt8pV/2Sm1TE",
-	"Z8/jeKmM7MklHa4L9eI1n5pfomPoI1s5eK6/idjyn9T0+uzN72P0I3nWX1HKlZSoubsOP6YtBcN2m0vN",
-	"H1OBU98fYW8NLPF9XcN2rc/qnoA7Rghx0s85C6cFGtIbm7GjfNbCgCVwZmsMfZ6UmOJnq0P5LC5OBG+R",
-	"HzFqaqOQCrOyCNqcMDf6k03ZckqUBIJtvGz/pq6xSX0lA1YfGAli7xwD5a7ZmWvfWFCBMJnqTRWtwQuq",
-	"o9Few/pSGtZ/Ol/aQOhWEIOvMYc8ZuZEPsW8yS8hr3+oN9A3/qh8kS4nlA8xdTUG1OIptke4Oxl+iJyw",
-	"1EH6POOOPm/K3ntPIXNskXNf3aXAw4LMDB8uqtBK9YKf8aU77djY6DY6R0HbRWOPPLR/zwBuYmqWdyy4",
-	"+fCpmd7yIH9L57jslvc74UtvAW6SuZ1+iQfHvHpj42LfK3YXfqIZ7pJTEjBbsi4BfkZlCQc8EokddjdV",
-	"k7jQRLkIKhdkJuQNJlcZvYbyOQLkGPK12VoJy4BcjdKjtAQdjc78BwsoZX6J6ZzE6KrCFPqETlyjAkoG",
-	"Qs6ojEmUiOjGFWoSNaNJImbKj8k5thDCJ+UuLjceMYf0jEUQusDMfLSHcBGRU2lgnaZnEyldc/iEKW1+",
-	"EgqM7qhYDGmhKe7zCm3Oc6svoNJ9Xha3CRvbrY514byhF/T2TxlV3itNd5PibsxFpOeQde+AXa9QnAzz",
-	"kyxe038be7ygfXpt/ntNtCDXWly7wGhmh2KPFsueMDrBJHEUuioY/CodRF32dDGh/KkU4yqZL+baS9HY",
-	"ZRwvpjrsm905MRqPVUUzZne8wLmwrbZhUwv3nxy0j4P73+9IWXtM5359V4bc6FztFbYvprA9xi71TI+c",
-	"e2ZXpL+FplaFaxx+NEf4k+UavsvkYvcQ832e0LdUQ3LEe1JdHj+VsJfHeXn8LUnIn2xOlVHdjaacs28W",
-	"Yew+P72sF0DohnhsWH41n3HegOM24cjM3kX+Ux9GRBPgMZUt8taBRtt7souwjmVmbsV8pY1tDvdi6nq0",
-	"Jay+HbIjHrChKVJdOlcXr3sLYm9BfGX8MVAimjYxncPdGhIqEXq1EYFXeP/LYsqP5SdIhYRx8s6YGU2i",
-	"xfeLTS7OkSFBnOtchrhaZARJbNs/9oVAN5Ft9aOKbY8LHHGFms+i9KQ6uNrQKclCNA/bFlV7KS3yCZUJ",
-	"MwvmMKZRqWS48gMFmnw3k0wD+Yth+P/X0Y/f52eTFlkeXWKFpcdjLhi92aJqQzc64oExZaqM/wJBxLKM",
-	"MUyyxVhlk1BNxkJpctwJ245am7RkHg/XzkOL7WfxfqdRgEUItaPL9sPucQCh1myg07GHo1m8ECfrRVrh",
-	"o9q5R+0kp9MQ0yrzMoXUU6192PGLhANwB2wMbKNgwOfLp1ghZcz4D8RgsLrFiuF/2JIDCxzMF0CVbpI+",
-	"6BkA904symP0YmGRRDFGgJETl2wMr3Bu35RvqoCPPEh5YUr8dbq1lDGU/DN35LZyq76uN5ORanu31Rfv",
-	"6YTQXF9TjLEwZ/3lcmI61u9Y1zY2XVibedUtso2BJEb3FtxiCo6YVrYGlKaqqMf7mmInEGOKA7OJWIrQ",
-	"scArYEysqS5tg5EWuX42OECr95qMEe+LaaLoAIgWFmSkpGUvjeNN2dZOzOxqzKciQ6nJMu4wI30wsICL",
-	"WMOTqz6uxEWjDmaa7Ui/cwK56sv7nRo6YdAyng+YHFv89lKubhXinlOon2KI28L0pdLACe0vJpXqniLn",
-	"eVmWPPhDAGDk+ITtKgSAycquuHkvmPYen88Akunk7936d7zmffjRk7NPnl8d+NmNGNpHfP5zIz6pftmn",
-	"0c1XHuLxKsg6M3Y+WZNxsehzDFD9sFmRlTeZejmmMaAGa1vRDWF9s9BLHMRa/6dQzjnra8/dK13duSvn",
-	"R21X3XEN+p1VYKdbU73+L57ale2NGZ9qM57jdmXFBT3CYwufwnjPdqnKVilUoJoN3G9cH9fQfgKSiTh7",
-	"8cnxkXm1dZL2nMaWrmLQEt/cGeFKYbn9RLKoSnmFsUZ43NPMHxHrm80G0Dk5MY8LHm5IZfGqo9xFp223",
-	"nY5T9yxSQPco9yWiSuQe8amGU3LhsK/yJSzR274bzfYgKJZFuQh0RDnpO3UZYjL4amu5isvdF8u2hqAV",
-	"hlUc12oRjCd5cBT0KKxqL2Ar2hdO6Bctbe9PBwOQPYypBLTdLuN1hczKd+HMLn2H3KFz1H7fbKhE6J7S",
-	"MAmftCk5352dv4E4AHQNsFvoVeWqdUSFAq2NyF0ui7eOqF401UYjz3bNSAT3Www0Thhf4tdOjvdmjMdi",
-	"1ovpXDW6D80PpQfB/bLI2duGLid6ar6jcsiCg/LADGS14CqRpCXizGHE9LjQLMqPoapALZeI/hcsGsyP",
-	"x7VG86s1ph+y3+8X/J4u2yn2o12YxZ2K1FUUWF/gmp8N3ZgdsmfELEcxJW9Kyo9BU5bsUQq+Bctzj1JQ",
-	"ilKwjGRzJ8WOqJ8efnTZIysBDJb1i/q5aAvP2EMa7ObALB8W17iFKQKx0ZG/dl+H0cGq4B/QJCFegykA",
-	"QPBd+nPKdD4Il/ZuDnwfGJCbgbTZXhCjg6RFrq1+1CUoaa9dmxxmX+XyVzH4V5iiurU+vovgWQ11e62y",
-	"+dAqm19K8d6zl33847MDDdyBGB7DKin7ArZGAfBwJTSmG6KS0U5m75zHlLxOfSZLbpQaHjTbW6XUa2Z/",
-	"3uM0FuXF+L40PvMjEcMhZpyEfSfsNbtxfBl5psIzezihSs2ERIun2K/1hMc2gcWN5J5yueOuu4+ySEMT",
-	"CViF7x+IWSvqxvrxHNw5NoSjEgg+CGKSsBswsz5g/jFixm3GixYJtuk0p77AN4Zk/doPfhswIRSLupct",
-	"RMO1zSQjIRWQPrbOwb7N5pZmg8MsvJqSRPAh5tIXXF6ZjvxcLMOqJjsL+tLY2+NvwTf9laPffd3w4U6u",
-	"eRyaSUYJn4dxKGXBsUoClK8GqNPngcY5zNIyDZseYzRuGscSlAJlhLSj25I0Wymm/cRslHv7msgkeuRn",
-	"2IRJCj48s33DbIJff6qJumGTCcQ2KW9muzPlDI+yGOVEin4C41xo0gUOVxO5G/lrd/8nhLd+Zu+8n4Yz",
-	"qZR0Xog4PrDVDjeMx02iptHIGITenVc2WnN1GY71icXUTmGtq0CNi7BvBe6aFkEhoSobh4SITdyRywYD",
-	"fDrOH0d3BN9XGMtbybQGjjEU172uFGkdQdm2Lz7xr1yNHo5O0h28DTHmdRZhR2s2RbzJN4dbGIKYAN8D",
-	"uJcd/KPT++tO/i5zCTbMBDW6xHiiFY7PxgPjhTzGoNWdoR1IDCOf475OeYQuIv9l2Z0Pwzt9zxbGb2nC",
-	"4p5jzzVTLpHndNNIA/ohLM8LB5ZxhG5A/+Zolw316Pcw9VTZG6b8hosZV41uu0bo3/Ni6rWtRcoDd+r3",
-	"lkte9fDi13MkL19rNssrsaPFxIwi7Mi/Og0qr1QMsH/2DOAGc8Fa5JwMGI+NxOcAMbY0wcifLWCXU94X",
-	"4oYoxNZAn6EgsSC0bzQTbMxqyKFYHXmzMMo12sjPYkbGlM83YKOdemx0h4wrGkF0YwyQk85Rs+GWclue",
-	"Vk7ZjvfcAo+F7En4wybTG9rU1vsxAbubVBPXTJQcNdOOvzFQVHWmfXOnUaWyQR5WGp9ZvAHjTI3KOe3J",
-	"7yE3pJ3+0RpumHbmNtslwZob+Aempq/h6VqyodnYbsPHYOuUXeZP6aoEpwWq2zO+wmwlHawUSBIz2/XV",
-	"9nes12J60bgqyyx6JMYTKkG5vseum74v2nZnP+gvK/jiZmZNjruEuqbJeNkfgnGVdYIuaoFM5QKnW/Zk",
-	"HtVkLzVIxwzQ0ArqrBse+gtLZEXn/lm+4uqMJEYcuG02TB4lyiwDbXTt8D+vq+Srb73uyAFtfheQq99x",
-	"vcTX4F0bBxIUWACJ8s6L3qOKuXeUJKC12VnsREMSxm+sl9EV57m26oqOwdj/Fg/dU5E1r7Pm4bZ5Y+uK",
-	"L9GI8z16D94bM85tXJKlnv7qTnmrtBvrsZon8Wh5Oc/96iFHsXhKdN4kbFC6RhuLjL1rr6EgmkpEiX/3",
-	"PpcFoG6cVsthVt/P15hM+wmLGiXUdCghBhivICoMjmNg3fbwd43t8WjcU0hTTTIUIsYsVicLpTkUIzGV",
-	"LYLhAyu4XMDAP8MNvOm7pl/xYuc/Uqx5D4koIuhKMR3aQgdnnGJPKR9ESesRvYgsJlkz7Z1RbK2QQLOB",
-	"S9noNqJB0juv/r9GDfkXw9hu4ZcKJHQq3PKc8ZtXt8Zm2fOAVTzg0UgIBbtjAdZzu9KsnoCYJAi4PQ6J",
-	"lYzpHLNpDJEXm8Wv/ePX2MPnrgFJFlb0AzurUCbk7rLYSNWxkHZoGtcpqi4OukPiskUbCpLBrnB23AtW",
-	"WXp+ofcmXlFUPots5OTU1qG1qn0TXYBFzHgmIo1ItUShBaF83iLnmWY6oirFvTpqB7tbXFGSncAvV0kS",
-	"Uw09Mej1mdQjdH10Hh607x+0A2r5EXgxtUQjlsS76Z/zEmb+FXdSJrIwzc7DH9oH7aODo4fV/ek7YiA1",
-	"2cc+037fu/0/rIFgxrV3y+cX1K7Djxksy6dSHezcD2dBCnndSAF2NynsPRRyiLq5tu7efQr/zroS3tWx",
-	"qiu+3c5WzsdHTyfmyeSO3466Exal1m+smOwkpX6VqC4Uv5ORFbR/OXlIjtukc3R8cnr/wR3L5d1m1v+5",
-	"qX2fUX+HmYeeD2DqhQX2u3MBivWzBxFVUD0noEvGgoNDo9dTySEm04nDBTacDXjcJLba1qU0DPAYECFt",
-	"uhUCp/TnZETNla5SGeNtQoHvFqg01ZirBLFyxcXXZEaZzky3FnmNaROu/j+f14QJYy79cMyUYnxY5l7B",
-	"VXiEi7DGxeKyx0C58akz678BImGCinEOEvldIxy+2bPCRDrzpPqpj8G4L/AJueTHkwrJj3YyTFmZcq80",
-	"z3AhMWErqOwtkja+4tw3M5i7zHYbo79kPcDBpikkDkogrvCKaGQ4dNxDZKgVl5trQUohff6bq7+3vKC6",
-	"tR5R3BKdTmnCescvP4QpcfnnignwpQSQo1wCiL1l9XSxVE/bZlE5Km42ppO4IG/wOPcKl0vT6B43G4Zr",
-	"BW2My24xl6newLy84d5Vy0uZsoOyDDxDAMjr927KpRS8TKTFAmy/yaHAGO1UTWlCZnS+YfS9WNwefjT/",
-	"rKslDzZ163I38z68bM9M/kOZSbMBtzZOZdHYzI8f/czVXGlbQbFqsu5ityyLq+Wn6DLl02F3FsYjxS2L",
-	"jZDeiL29gUjIeBWD24PAfjmMBeLYHG5EllRnDPaE5Tri1GOidX0Y5qSEmJAl3NdMSiS3yBk3fEFZ2Okp",
-	"JpngMtjEborNiPFbS5Jdmyc9EjPUQ61dNaOKKABOtLCZHNxBqFv/0Vjcggr6MJ+0H5LZCHPFnNHlTZIw",
-	"xyjNIvHmVtPcFI2wqBRzt6x9RqMIJtq2Traqsd1MT7KtgsQPXL+8pNouDtb8PA4qCVQJ7iXKhDIrh3rU",
-	"xtF7M+yGvAl/UiKZVs8VqSnH9/L7P1d+1z6Lpa1nHVw6Opxgom31huFV99IEaDI0mnB/jvm5OYG6s7jj",
-	"PoT4LflUN40+flve2MRmhuXUGIf8bAmRKDoj2MHsLszBQwlazr+IOtIi5+jETRWJ0HlrLhwKETdd1pzg",
-	"mLA8pnGqhICElI1Y5iG45R8KkkGR6qDl/JtXHCI6VdCTYBSzeEOFwez4XlfY6wp7XWGvK+x1hW+nF4yc",
-	"u/JFFJdCklvB4qXG6BupBxKGTGmZFWyXS/U0P7VCKZav8AgizViG5fJQRnQyAa6WS0bOjdC/4v5uXw7G",
-	"+A3RwpeIEOaKT2zwFVNXuOiLeI5Q9IkYEsbPiJ0aSCw7NmtFpM+TmVnNRBFFWXzFbVDOgV2NAPsSy6Ds",
-	"zNa3iEFYVuaH7hErsxJOmkigcT7V1/aQwjFecTcNnL5tpRO7uLYtgS8ufLGTaew0VeZh+6B9etB50Gim",
-	"xWscZoswdQnlwykdAnb+yYKVL4Wk5CXMUJ+qCsJVmnyzg1SbN8FZvqPyufRcu54HM4cqo8W+hm739TOv",
-	"JsADmtu4cibH5A7t/q4qSBX4UrfT2vMKT4IQe39pVrMWFLt5JFrLQ+xZAh6Xss0rvlUJqwIe/waSDRzh",
-	"76KAdYkHfC0FrM4ajKewJ7fdk9sFOPkXll9rf64X1Y1tSPDWHNj57qtXj06welVlojyFtUzJOBoJBdwo",
-	"K/yKBzpCl8xGYqEAHW9SYgyoXECijEFidEgiUH/hIpPwWP0zds6NGZV59E0jMK64VU3SytkMNTNNwmuR",
-	"tyOBlUEDIYfCCpdwHlTdqKCwWPA0xpKqFVqIIl5hF/0J0vgWTKK6rL/zctkc39u4YDbl4fuS2a+gZNap",
-	"+JkA3pjleJzbfCfLApDcwir3XBkfpi8a4YON8S5HwKTlTAoZQRo79fHSZnl3KODxhR9YleP53GILI66V",
-	"GSf6P/eZVYs28nMxXFiju4ZUbZbnMWPLcH/8Cg9UQpUmKEhK8HsSpnT5OdkcF6wCFqFDVk47KMItdiJo",
-	"PGUSBuKD0cmeMz79gCnIEyYh16L59OC4nXtcHfhBsyw9sywrBlgjm+cxDn1VRXWKhb0nqCXQLB9nCTwe",
-	"nw3ovCy6dI7mk/LIQH2gEhwrToFEEP8SVaTOKXFNMXzPfgkDCWq0cIeWNMZpGbZ9/frVxSUJBcihu+sa",
-	"H6qxUOGDJhPKJDp5HI5lhmpCLbBioLThy2OmzELHIdpR5j2zlqG1EiUbjgJI9rznaYb1C4GDLWeJkjno",
-	"XLrNSfu4Sa7RtOtNOSqBDOLrFjl3CO62AMxouTa2ZtTK1LuV1rSD9F66swU3WHooiAUs8/XslnG4pTfC",
-	"00hGNIXtpJ28TRVzZIcIwKI0oUNRVgfv2OKdIDVVd2VVZkKPJMSG9mmi7ib4FkWgVM8r2zD/26j/U8Re",
-	"sb89/f3Jm8u/X/ztYQuO263oKOH98dN2/I+/JcWs2zPazqlj3f4axrHdDAamDCH0Cm/unC4GsfDazAqQ",
-	"tawAoyPiRvfqSBB8W88VSfyI7KH6VvmTVSAsnvtD/lVKil9Tut7bF6vti+dogW9tU3iRsMKFYWSK8nGb",
-	"QOgYhhvggqEMWbxEZb6NM/RUWEFsfYeGVyZCoVkCVxyFh+OEKBcZJ8dtBxbpQiipkMm/B106TYLPM9ZL",
-	"4Ow0MsUwZDM4vPiKe2npOoYYZk2dkyTg4pGYMIi7ORZveH4zFZ56xGCQumxS8dK64lf8PC8WnHBzo3bp",
-	"IZ0TEtM5Sj5xC65HCWL+GrGHcZSHbbyk2GOKz9qBENmWwdWIa9iztpce36r0uMzpjJ9bguzFQbnLW9P5",
-	"BlZNqVj4mJ26T6v8Ts8MU97WgVTTf7Tve78zL5PgaNA418jd28Ir8fhWeC5zZeJVmSAWJk+oHgW14xkv",
-	"XZRAtVD8HLnMoD8S4kYdKuDxULIVXcwQu7sPiCAqBmh/qgwEwLUJ9eUkLfKbU4ONrWrW4smjxxfnRLEh",
-	"p3oqARUGLBIyZtx4gqqDpDPSF/H8zCoRWLyGUVgtsFyFR+CQpl3Ihjx7nLVByiW7aGIWLDV5bRU/T23x",
-	"FnmCrmYHoGjVOVSfjton+Mq0O4yZwAXw+CfJ4mYutlWU4BoBuwV/+Vu7uutABgqX5uLn84Oj0/tN0qcK",
-	"7p/YYiBFzi9etjpmFOP8iXrx5NdHz376+e+/6Z/++Ms/j5/f/PRw8Dz6MDj+1+BZp/33uRo+fjt+8eq3",
-	"8Yef2tP7v/96zp6cz39k/3j89t8v/jJ9Badv23+b/vSXZPr38/7rZ//6efTDwxed08tk+lw/+V2/+Ks/",
-	"jTZjLzuP/zi4nLGEiQOMZh08MVt24OZ9cOGntPKsBnX1p52j2t2U3pp9ZS6JiA05xE2j2XutG1MpSefh",
-	"g3Z+wToPHhwdn57eb7c3mtolGwMe3KpTO2pX6pZTpgH/1+F/5fTFxruPV7a686rRvfK9ZyC+ajSvGmrY",
-	"w596LMZff//pN0X/8XsSjX+7wQu0H/1Vo5stRPOq4dqS+Rur8Kmrxqf3xRARfcYpYiosznSz8OAFcoEm",
-	"4WJGhEzxGz5T9sGX1Y7w8KUBDHMe0wq9QOh5br4g9AxLPbA4G92j9sMHndOjvFCk9hp/ftdrWZnY0JJN",
-	"oFxohFIAUaw8R2iWMHXL8w1bL2Pc52TEuLZmrU9GlkCdL9NXcTjWjWcEUbggYeAKKVHBqysBcKLlHB9/",
-	"rsjvL/NS7+cX548OLn4+Pzq9n62PtajNyH3+hBeOeTam/xrQ723nr6dHpw/oD/cfwgOIoA8xPT6igwG9",
-	"fxTFET0e0NNOROMH8OABbcPp/cHg9Ph+3I7gB+i0f4h/6MdlzNBOsD5HP2k/vL9bxvfxquG4E9zqXgf5",
-	"mcBuNe5L5ImGyc0ngF+5M9GztQEtWyPRs5UMhvJ6Lk3/qvFpz8juGoyfOxJPoXjy9cb1uFmnffLD6YP7",
-	"W3Ezppg+/IgmYDmY5I8wYj4ly6UWZqlJuXaOLfJMEzUSM8uPbKsZQ8OJ5VGCRJRHkCTWyIzJWNyaj0y7",
-	"hKUrTrHmO3uZhMFUgSLfnXTa33dd2AvxudwIRhYX0OZFoPtPyBuX5mhYIz7f1nJ4tC06jZk29naRZ24I",
-	"+jczbsSVWcfMRuDUrixDjObzw1rkJRhmZq37PP86H/70G/qJfj4/H3qf0Ysn+A+N/v0Pdj66+f0f/9T9",
-	"n5IpnV38NB/+86efXvGD/rPLkX5y0vlH59diQ8m6qyorZxvhOWn4oA9HepzkOdTVtN0+jv6HMSbnEyDm",
-	"Avwqj/lVwEuKcMbr9M97KbSxgmvY7/7yTq2nn7ZrXn5c/fIVvMMviD1iSFkBu5hgQ9s8r5hgrnx9PnBo",
-	"abSUHVyk3e5sGRSNbjwbiKiMm97o1SDHqdaGb2gRi/6nvKOpVUp9j3AMexr8T6HBKsVh3xrJnqsb5bVw",
-	"R7LYYcaKQIh3Q7/NFf2sMNgWifEYMz8UubbvPs/qXwNYQCfBzX1G+bunyPUNzK/NkI1xwrICNnID8y6h",
-	"JLYNtUmUsOjG1R1dcfe+FjlqH9moITqspjoSY/CxNJuqMgfzQmqoFrM/xFS6fuSG0Rn757uT9vH3RWLa",
-	"zgR5xY/z54zf/IfziSrRww8Hs9nswGzuwVQmwCPhqnuDSNwNzGsGqna0ONXTrTP58FTI8WbxyLvlnM/y",
-	"hI4MdLnP4d2O4Zf/n70r6o0iBMJ/hezz9rzUmNjrm0n1wTS+GJ80EZfxlshCA9u7VNP/bpiBBU6uuZqc",
-	"9XRfLxzLEJj5gJnvg5tQn9hxa2VI3nXG6N/z589P1v0fdErMm794VPNDqn/z5hcnELpoe7kpbKF3RrlQ",
-	"QmRHwZ3+4PeAogHKMlO0GpIi6SMw5bXZwP+NKKsswZj6zQTWttH5+Ls/S5e44JKNRvC7wHsiCw7/0vxE",
-	"JrGHXdivpfpVkyBq6HLUfhGtzdkMjv8tcPzaAuAGxmshvPOJzqZgG/pTyNhClMd+AB23eGO/wl+3Jjmh",
-	"Fm+ftlK7vfj5o94B0EfGx35GZ3T8ZOj4vAnq7LvJaRfvly8zcfYnA9A+GP7F8LnnDp3CjJ1n7Hxi2Pma",
-	"OGuPiJzLj/9oqP7Ij8N7Owd2E538rVXNqnmGDHDhy5XMvDOpcbFvKctJGb12pBSZZ3CV0qmuqWWjmMhI",
-	"gsaDaKlPknQWGO2yrijjrNbTK2O+ST+K8AAsLeulG429W1SVOuqj4WMUohUm2pP+s2BXHOvVCQQge5lv",
-	"8jkn8XrrIzhihFDydb5cJkaCrLeWGXtYRF8F+IwvUjgrUik/Z5mvyawM49tr4Qa0MNaxEZRity775/SG",
-	"WBEmAa7GvmUDjFZ2cZpJ/nq0vMsH4NcTbZHdXqIgjZ30fkM2Gg81XS37kt4OA7zwUAKfBQIByoK9uwGN",
-	"lM8aWFce5i4nyS9/NrnSayVdj6N9A3bgus0WCNLoOWyLmwurpJMZtOF+NeIDSYwRNRKAmAgiE3sDEnB1",
-	"UkUqhq8yVI8NWf+B9+r+0/3PAAAA//8=",
+	"7P2Jchs5tieMvwqGcydcNU1RpCSXy1TcmFF56XZXeWlL1Z7ukoeEMg9JlJIAGwBFs/13xP9pvgf7nuQL",
+	"HACZyGQmmUlSXuqy414XReaC7ezn/M7HViSmM8GBa9Xqf2xNgMYg8eMTCVRDfKHNHzGoSLKZZoK3+q13",
+	"E5BAmCZMdVrtFnyg01kCrX7r+K53HItIC6mOu73HD7vdbvcI/3lk/vnR/2n/F/da7ZaEf82ZhLjV13IO",
+	"7ZaKJjCl5p0jIadUt/qtuWRHEkYggUfQarf0cmZeprRkfNz69KndenZFx6vDvJoAuQOpmOBEjMhiQs2I",
+	"iZqIBW+TkZBET4AMX4yOXlIdTYbmIsoJxEznp3XdOrlurR3r6pBexDCdCQ08Wr6FWUKX5rbiCIfmOUOy",
+	"mAAnesKUGZ4ZE+VqAZJogeOhMmEgiXk7KE0WTE/wKkWnQG5haQabDQX4fNrq/9Yyj269L1utX0RE7QDK",
+	"NxZHMJsJxvUUePkuB7/X2epob1v9Jv35YjZLWNmqmn2fpZcRbfZ9QRUZiSQRC4jzs1lQpv+z122t3863",
+	"oOXyYqRBrr7vEiLBY2W2yzyM3MBIuGXk8EETLZe5Vz5ctxRTxtnU7GAvnT3jGsYgcRzv3r27mOsJcM0i",
+	"qmF1MH8RCzw3wUX5+f4EVOJposn0P69bEZUwSsSi4QH/1G7NqKRT0I5dXESRmHP9omI/qP05P5TN54ae",
+	"tNotZh4yo3rSarc4nZo73eMGLK55ruZ45eq+XmTnuHLo2SVNh4/Hvmz42SN3n8ITqqBq7DO6RBKOqILG",
+	"g6flgzfP2n3UT1FMVI3bCpGmI44rlts+bfcxBzz9Z1iujvwfYi6JWHAy5+xfcyDaUL+VM0yRSEynlMdt",
+	"oubRhFBFKPn11xdPO+QSeMz4OOPp7spVTk/omDKOQoyOoG9E8JjdgRUaIyaVdqLDirfTLonpUnXIVfgM",
+	"fCrlQk9AkhsRL83zJIzmCuIOQR5neSZNB2IEI7ljilkBqlmSkFsuFvycUHIjxK0ZPlPk93k8hphQDos2",
+	"MTe6x5LFhCWWI9qnKE15XBArj+LT0ePRD3B0GnVvjs5uzk6PHsddODoZ/RD/QHujH6OHD/3+Wj0l2+Fg",
+	"Z47M1qzlsPTDL8DHetLqnzx82DYc1//dM1xNa5DmHf/3t+vrDye9o+vrD4+evf/Tf5QfiRHqDuWneGj0",
+	"kmGqeyzF3LDduI8LYdSMYOXttpz1Tqw2oMQUBAcCiQISTSg362oWjvEIOmT4P4dE01tQhPJlUVnpIS8v",
+	"Xyen69RdoB/OiutTrk4kT0uF0YU5f2b+OqXpB4pENAEe0wJ5n3RPfjjqnh71ziqI2Lxh3bDDnesePX7/",
+	"8ezTkf1wkn0o38U3VLM1EmBmf27Kjm4q2JF73O78yOpCJWol6jSvhqiOKDKfGY3gFVFWT2kTqslUKG34",
+	"w3dvnz8hj07Out93yGvkCJnmpAg1av6YC1mtNJUeMzewSqr7oWw2lzPKn0sxXZ2P+dbpx9xwDk0E75Cn",
+	"MKLzRKPexcWi4wfzrznIZTaWkXlk6bqaE3Wk2bRc0TTDuRKrg/nJa3fZcPJjoWQJVBKKjHRoXj+sGpsW",
+	"24zsik3h9WhUdVrNfUSMRk2P66jiuJrnDcRotPt5vVrOoIaWRcydTUcPVaNfznbWVj6Zm9VMcAVW183G",
+	"aqb0XMw5zioSXANHg5ka48SaWce/K2trpdP5GGgktfUaGI0g0uwOBjPJInxKNJeGUJetfuvZr29byKqF",
+	"bPXN7Z/arZpPx5VToDXjY5wexdf4ZbIKxSCaa3MGpozPtVmF3kk3/S0GGieMQ/Dr2Vm33XKawWDBeCwW",
+	"A6OLtPqPzQ/z0QjkAEkkuCn7xZpQ2U/ddiuiMz0331E5Zjz76ZEZSMzUbK5hMAPJRJz9eHaKv84l7kT2",
+	"/WnXHBYk3kEk+IjJaas/oomCtrfABlxoFuXHMBWxNcjMi8yupsfsOSpfqNyYL8VATcRiMAIcUoSHotft",
+	"Zr+MJQ2fbcbjdHW/WlP6Ifv9h5Lf02VDe7I4C6NW8HigGdpnv31sFZfUblE4uk/t1atOchc97H56bx49",
+	"ZTwOd+43fFjvpIu/GsKK5wkMEjZlutU/yX0555olhRdIMHRjdsieEbMcKhF6oDTMwlUypJjR7X9IGLX6",
+	"rf9+nDmxju2v6rhAo09BU5ZYWq7HfAJXmHcvlb3PXXaM1+Djf6LxW+uqWcMTZlLcJDD9UwlviPwhu6MJ",
+	"iwfO7dMy48Y52CF7b1AsQBEuNBkxjWqWeaGkke6QJ6g2Wt0TpBRSkYQprVAzV8BRoUSLApktXoFHZcQg",
+	"MbzDGAfHSlOp1YCaEUxBKTrG0SmS8lNzJiwxRfV4dRc5jqZ6bkjUkIVmGvl8ODNm54WrkDHl41hE6r8X",
+	"F6f2sXhj173qIGxc1XMytAs1JIbyFQEaTQguGC4rLrYWTmXvmIE9sUbURRTBTENDQVHwFNR2OjjLzZjr",
+	"jjG0W0nq99vShVef+PxcS5b5Z5hpaxxGVEoGMRFzbcxhJQQ3/zUq60yKCJRy1qzqkF+EuDV6a8E32SZC",
+	"2qNsN8maq9ZKLvWTBlQdukHXUXZ6HU7G7eZTwaHZThphCPHgZlnP8YWbaF3wA9RNvH3U7V31uv2u+b8/",
+	"dXv9rlHCt1An3C1OfD2VHfJnI5LIO7hBzR14rAovPrnqPu6f5l7c5Eia45cMUKstPhRn02qHllFtA2tG",
+	"l3ZR8wvUexiOM5M/VpBnTK10KOl9nkm1HGMA5EQgp3iC1msdVfpFtXJQV7G7V9neVHp/alsL4d9IEa1n",
+	"cylmcPwTyIRxx7YHTTRRvKFUq5rP4nrk4II+rX5vG3WhjGkZcrdutFBVoM5XlnKeAocJvVJhEGgdtymL",
+	"G+XCHkdB3GPdg1YDJY5/8VHCot10E9TNNL0FHqoll6HPaiKSWFkr2RyPDrlQt2nMLXUFmQdZfSSaCKHA",
+	"+yWtwby9SvE4r1KY12BszQ05p0sEk9mXGmEGAtbvZYyqTJ2gSSIWhBk1wizlkCi6VGQxWaKmYH3iW5iT",
+	"eYstElzNE21NnhHU4SgxjCV4QTB13p6p3VY0Vf63e1tHW120iahJKB/P6RgNhVYMKFxa71PTaVX2zIym",
+	"xZQxHdHf2eqfdM2WqhlEjCZMm2k8BWO0i0SMl611LKj2ntrVr9rSLCKxtWHwXMgbFsfAd6K9UfqUnEXA",
+	"lI+xPVBEigTMqcMzx3iUzGPnsRIzsLbwrhR2mlHYK3+wYUVPzwa7L9JykyRTusTZxQInhvTz5/VK2ea1",
+	"TRi/HcCHGZo1xeU1P5IJVcRdsOMK9gpmT/HxxaXMjW0fq3lhX4mhnuC9RqNeUGPezRIamWkWsxnmaq0V",
+	"U8O0zZ42uIXlQNpHBgv+qxEFhMOCFCI7KEJ88MopZTtuxMlJfiMwRkYVwahMyetWbNHy2ezrwA8LKzDM",
+	"BrcSybN7xTVITpMdvQ/uIQX5jgKNLIz2s5CCj4ngRMwlUSyGDvnbXGgb5vP7YaNZNvI1E1ITtuN2PQzd",
+	"BRcE3e5G0oq5VKteAjeJ/ZBL7l0dcgVJQtR8htPCTCI/qyHuwy+M376+s/GZe+RI/jS0UcERgogkbheJ",
+	"mNwsLT2BJKjKem3Mn54EtN5Z7friLC19KQas7ZxKF2jT+pjRvBJ6kyq2ef+40IMRPiXvv5Ng/VsuGSCf",
+	"YrKLXD7Ly2X/7ty6Z4Pa06LnZ4M8Ao8gS714aRaEl99aEAXpQnu7N1tmDR/08URPk9y6tq7n3e5p9N+M",
+	"NracATEX4FfQ2pCtVCTmGR271DBUwRknswS9RkLGKs0VRB6Hg3Qh4m1iPVTDQIwGN0zqSavf6j3+sXvU",
+	"PTk6eVxfj0ZPh9OXL2JK3GjQs5F4p56CZLQfVdg/voLEgnj41srwGwxZxMw89jllyY4qxSx43GBkn1dk",
+	"l4bgfSoF2hVpRoaRSuSt/eC8h8YmjSFiMWA6y66cMdAxXujcSKZAOabHFKm0bEr7oNfC++1K6CBXFqki",
+	"SItFR3enVdi0t2k4dV/blgYUQp0DeEz8UDKXrjlHK3k1u+qBPwZ75N9o2BdAvCq7yke+F0XDpiB71wCL",
+	"JunOMLt1UxoDMSbcp3br0nnmnksozYWlt2A0tN2I1b/kkt41DmBg2Nrc9dv20Yx6zuh7cjA39hU7h689",
+	"M5tcoyWezk/vax+j/MaUHCb8oZ0RDr5BWRI3B5tQ5HLKeQS2PiFXQvxC5Xg383tGl4mg8UALMUjwaUVO",
+	"4DOXfnj48PQHcrPUoHblzKd5ndUnRBpF0Y8hT/grg9yX5rryaiTwKyFeUr7caWHNWKeUL328VIULa57u",
+	"Hdg25WvOY9Sblx1yJdOkU04omYo96KgnoXdWCGJGRoKR5ZZ7deh7WW7zWtS8NRE8gnOi04m6xC3M+D/C",
+	"dNhhgTSCnzZRSFA3gMP4lYeZ+bsJz3nhWUVi0dZdBsocKRQDI/Lm9eUVOb7rHStQhuiVTUS+sUUBeNmu",
+	"Fkgv291fxPjI5iuXC9HiDPaxtdk7p0wptEScp0IScQdFF+67d++OihUV6za0WIDhd/WOsoTeJLDrjqbP",
+	"KeR7KJB3LAISUR64PX1I3NFlQK4J1SDPnQWm6AgK8fCCV2lXp0zRHeynkR9gyf6n892Pj2ZGpSYLIDHM",
+	"DAkIHsReMJfgM1K68w1B/BJiRq9w4jsdjvSBg6l54gDXsozqUZLgfj+xbzsyb++Toq62q+x8mJedOCpM",
+	"oPJmfzri1Z0vncy+RakZQ5Z+PjdnEE0uP06UsL/yO5BsxHZkxxgvG8yzhxUoGI7MBYTGsTQs2Y0uVRbJ",
+	"EnSHvJ5hKaBzYzH3GR1Z6FGheb/dHqM4NYZY3MSVGe9r+2ZUqYWQMdZHsPHEJQyhQFu3fK0sP9AXpaU5",
+	"VzS2xhpN3hg1XGoGKs3JmAVfrZopGzOEg3yrj6u/JUGiUYNKxyxf+bfVgjH/vuDpWa2nuPkdIkyKc1V5",
+	"DecfpBNVF2dZ+ZN4adsmbOSLUTaulgstl6xVzeW2VlPJ/Rj5NL8wDTZJZ90xfCus4HGPoVLS5cra4wjw",
+	"hX7g/jVrVhyrp92eN1j5dGFy5RL5IpzTkvXwIXa7YRioMBzJxojD/Xs9ctzEFl+5WmF3YUm5cLbU4Yi6",
+	"3eqyqevry7IdSzdm035cAq5jYDivv+eKTeGf5rrivvm9cltnBxA+eM32PbuDxlRDK4nm3USQmMWY9+GU",
+	"0jQVRi2VhmktqqG6bpFIu3XLLDPyO+xSCdFhbBYk9isycH7AFibRG00sxoPhP3lWHFyXfiVBgUYWNB5D",
+	"PBBzPYA7kMvFBCSOypgTWXRXwpgpDdbDZ2VHKjnerzsyBSUvy7rCIbXJwuMRLIwxcyPmqHPiou6PDeCK",
+	"4iZsOje/MNX07KTDrDXe3CHdyL7wiWvG/NIndTc77VrDdGZRI4p16vnM1bpHFvOqB1aZKhM7CVWaSKBK",
+	"cLKYLP1+o5rpnBLbipMiteCxXA48Byk78IwPaALS/OWL0eEDsw6MFZopO91mzI3Wx2tt2TBntnAYy3eC",
+	"T2ZMaQhkzrFQ1/xyy2azisG4q8qoze0zWUyEAiLmOhJTHy/gsZCEG5onWiRxsAUhZsGKMHWk5CbUzs5S",
+	"MJDcGdp8ej8XzXli2Znq3jQnuWYDfkk5HUPsNcCVAbdbHD7oQTSXSpTUkL50cko4E8QQ34yOobNRV904",
+	"9Uvt/Cxr514UoT7538WPmQrTb50goElizD2bY1LQab1wy/jVjRAJUP7FlJzCuhX0lHTA5Sup7aY1OT4V",
+	"6vxcgeyQS01HIyJ4suys45DrSUQL+bO5sFR2Vs7j5wL3naXBbWtpWFYxGpn/orZUysIurGH4mifLz6J0",
+	"l2qbpXN0EbC/Y3Cn2bG/IAm786AJYq4ViyGfQW2Tq18Jm5g1obMZcCxDZprcGCGpIBmtksMWJm4ahKsr",
+	"sMJ43PqTgxACRpFvfcrH6GoMKwjPrejd3uMpRiMFqScIV/OBIv/GTJ92Y/G7NiBnr9rOgMmFBD82dQnk",
+	"YAWyBwVyNizl87uZ26aN1hFfuizpptwbC/jTzBGyEPMkxgQgckmXhGqSgJEwlGQ53m1ifXQPFGYgtN2Z",
+	"V8RYTssZqHOC1oY9+dqje1EWE06lFAvlZINgEZQIBO/kyIvUjedtSj+8sBc/tALC/dVbFbCrdcfIYxy+",
+	"E9borIN7Kpr1ORSCJ2/I2aMOGcYwRFmYKEHUDMM8N0ujrJmVpLfKXHF0cYWO7YC/neaBT07KJ5qVmq/V",
+	"NAQHnO/U6e7rLkYu+NJc+Cmf0F8mmhYTkYCV6G3M9UBVk2mFgEboE6RRZJ5fmF5vVXivzM9VJpXpvNaH",
+	"fQOJ4GNkpoJ7ltsmStjDpidgxuCQviLKY2YYiMKLb5bEcZd7OVk5PhHO+6S7GbBllayD4qeGVqAFALgp",
+	"2b9fuWaJh7ZLnYauoLPtEIGcBVOfCwdVlGtgxuwG2WvxlMzoUtXysUSUR5Ak6Stq6jvtVjSB6HbAeOnQ",
+	"3uFkU191H+nTe7DNjRAThoSrzXrhHDAyi3ErrYHHtt6g3iJtY33nfL4blylXPfqxVFdoav031S5qjvR3",
+	"wfhgLpMqsENKNCQwAZroSQZxNYEk7pDnwjIbL7UolsyrlBPYM2zvSDf3HJVos53DPz+zsfZcpfXHvOD+",
+	"NOzsUXdqzIGDYtRN970SlxOxeA7uPl3mm7sKVVO8pkOMRl6o/MtpYqXzb6gE+iLgDUzI1wGa7fXbl1b2",
+	"1qcvh8SxOYvWXpbdMfDYeaULJ5IYlCZiBjwP3FcwzjauhnWSlZ14Z0SnapgUGtwO7Xhg7Tsr3HfvMndd",
+	"DFHCOMRtkrJao9BFQkq0kioeHpRvl/kbv1YjQOl5dFumYNhaErNafRtIs6yHA8SKUGLhZTZa5Wkl+lr7",
+	"Ai/aySKpSYXrrJd8+XZdJp9WchdX8IkVkZnzR+V5CkHnuEt0tFcYfoSmwi3AjOT4zlpvZWo++cG0c4CS",
+	"oSgsM8JWzLFMhWlokfn9ztNDTtznVvn9elXv3j2QuZr6r8H9mIcEah7ewxrrsgxr5UEwVTC+wL3YULkq",
+	"MRtXWV7NhzXXCKrotwmzKaOjkGgcKeDg2n5pS2bu31pjOx3C0w6ZDps9YKsQbLXs4rqerACDrQG01aW/",
+	"beOqF8cfvLLGAr/gs7nexm1PvdYXUU5uHIe2tbU2rwcDeiyaENzsDjHyR4Uw2sgm0dRG0whickOjWzKS",
+	"Ylrq7A9p1SVDWGiElUoLxu21aLRbRFUuUmo+9zakS5tXmi7LKbwCJS8YAJrmq1jdieDjkqlyjwE/oYgc",
+	"nCZSJlS7kufUk3TS7f0QupK6Za6kSqi+cIjokqoYY6C9mzEhNr155NqhlHq1SmEBg2E8rh4EnQCNA8xh",
+	"szLKVwXkRvLodPM4SlEIg4F0V7GrYKbClRhJgCAOldozVV6+7ppxFOF5mg8kOEbbjaQKYzEYyqN6x5jO",
+	"9URIpiAmU8MGSUJnCuGKmxzsH3/cOOQqDKZgyA4EsuJEpcbQlC6JZX7mcCOiNkDbMhnE8scy1dwAzZPD",
+	"Ef5QPsRd3cArSFLB5ErZ7pM0K3LB9MTlw2SGeUa4q4xse39Jm0y0nilrrZDLiVhwv5ChAyXvBaBBBmd4",
+	"Zr0D05b7ryg1FRCd60hmMw/BEERufx+ePPyhu/EITlOb1yfehQChPqoZfpctYd2Uu82O3QpgsZC9d1cW",
+	"5XJihKqznBz1e4p1GPB20OjOOTKPJ1Mqb9GGUnn+snmhKsBPgyGerowwy/YCHrc9i/Fo9NWe0kZ8bx30",
+	"ajC6H6oPVUYGZM5nlKWlagEDcQcuN7rN0rIK9jXc2IdrpXbo9XKjc6NKHWOeQI2GNrM6TpMhem24gWb4",
+	"C4wwot0vYMMH2FWG/3bIBcHHm0PaxUiXlXW4/+2Uv1G+TH1mSsNsVSfMELCKjO3F5WtydtJ71Gnl4f8v",
+	"jv75/uNpGWR8Cp+1arZyIcmcM636BANT6Pl89uvbNlkCxz/++uYfOYcT4/qHs3DBH7v/rT+1BWXfDqid",
+	"TbNMow9ggjeJkAsyFXeeKROqbnPqRooauypA8uCEwWv2ilNYYmaMhTEajF1QdqwjSDIm73PXS1Tv89RN",
+	"hE/hgpiZkBGzMcZ6+aS4BFfMiYc0rNfrrnpBVsGUwyVDDSgAV16RyNzP0VZuuqfFK9MK2JCZNqhUyVET",
+	"Ib3mlc6uUsMppf9NMyxCSgYzPCnjXGKkgRc0M3MaqzTbzZKnGsEyHMtZEwutUmstLlnFgPKI12tl4HO/",
+	"dVjfZbeNymjC7vLq6OkPDzfuVQmsdpGJPWUOu+kG9AKAWwFiXZXt1AJPz5NdD6dDTBAbaY387W3kZM43",
+	"VOILWh17DbfF/WeGFtyKO6SGVjh2tndUHpwfB+fHwflxcH4cnB8H58fB+XFwfhycHwfnx8H5cXB+HJwf",
+	"B+fHwfnx9To/aiTGrM6lUjUstzqrbK8K27BSGK/VIFb192prvMqRUGmalTCQAguuUrvK9cVKg6qEjteQ",
+	"VShqVg57mWT6ye5OQyXiGUPk7mGa4TNEE2Posg6HiBc0pHw5sFcMS/Jk0h83OrnSyq/G6WwNU7mrkpef",
+	"5zLIzwnwSC5nGmKbQ2Sr0GeOGilxreoKFtVJt9SkWpM+fBUSOcUGehAjU6ifNVw/h7bADXLZpNkgy87Q",
+	"E5tNvQ3oTCF1u1CGGzQg9N/M+QKSxCFuIwFEvqtQkN46mBpWegtZEloe3i5KGGfRIEqEhQdBQKsSk7Cw",
+	"JuFoSxciEdHtlSucKEIDRjTx/XFJTJdtL1As6Z6Tk7N+FxVtL3A8eBgtdNlG9Ne8yvzdd791e++x0fT/",
+	"7+S37tHp++/7v3WPHvqvzKO/L9Wnncfi2ZSy5LmwCmqD/fNwE7nzlX7ZXmm9vKkuTtwCr4DgYPz2QYom",
+	"aaTkVEhjprguAoppyAD3bjn2OiorzVu/xXYEGY5G+T7bioG9HXfDs2VcPLn+yC+oGmgHaxN+x4VOv0eY",
+	"yUFWvV51oMugPAzLTcAi9DjRtJkU0sz0jTRhM8S3QwOj2V3N8CbCc1nOy8WCg+yQF2mbAIWOs6KBVVUB",
+	"7V616aBIiI0EponaFhigIHjzKHmORbjRFAVODfCuvdJvBQjW2hV6Spd/MaprvQzf/BqhzluyRtOZXvYJ",
+	"XVjGWctyxDG8Hj21ltM6u6owSTuGipm9vgMpWdw03T92GCVFx0BMlx6WMfXb+BqilZ29t8VZuxw49Ha9",
+	"Vbn36Gi4AyVFILvDvIX1MdWh1ae27Gw/oqJUnTGSQM2Zdn+u0WZKBndXx4dYcOnlinxLfCNMEwvMRiwz",
+	"rVk7jC60KkXYgkY777i6rSp3SedTAC2QYqFA2v7TiORiUcVHsLB9V0qJyDYIKtfOX99Z/zhvk4lYoAlg",
+	"/SfWJT1XTco6axooCVV6YJ5cOqIXWtlqJYeMKSSRMJKgJnUHUlrFYVe0UOuVG0luobJ9fF953u6f9O2g",
+	"t8+HeGqt8f0QbajBBVX+6PvIrBFzVWqRwBTkGP3JXrmjU6dx7MlYqYmmUlDIboQV06sIkTvUqDl1pir0",
+	"mbVywmgZrtaDcoIt6z9aq07KdyH9uAYxdk29uaW4jUWz8MF2hauA6jSczZszlkf5CCHOmUQ0ScJwwMb3",
+	"1WYraZfUCrCXUFUo9THkqiuryvhmLEJfmgtzr/6+0ny1OJx/AJVlxbNFPJfVMe4s7MPiweBl4erlK2ZX",
+	"zmJKJNXkuI0anNJkoKyflTubtsjP8ojLxRQti0hhydJ6phokbW1L7/kZ3g/9F3H4duAHfUy7cbgwrgcC",
+	"U6n15rMypEjCJr9FE+7euUjBSXLS3ZlFFKK59Ojf7z+etE8/fXfk/uwePX7/sdf+8dP3//M/1uMRnXSr",
+	"Gcx6yMRN7GflzGMaTf/42G/QqveobGXqM60sv6oQ23vc7W5maRu3aHcW57jbWiZWzbvuX6lLowBfvJ5/",
+	"a5DuWsBOTRG3R1JM6wODeDzNEr5hMRwhbrveoAG2kLEmfLBN4EV1sFhKCs3/VenfRbi9+fQGKkS8FvUn",
+	"GaB3bAh7ZtAaDhtYCyupMa2jIuTxecC2d0XZfg7w1HVY248hQ6VkdzQZhG05/Hdhu9koiAilX3IxKP0+",
+	"NHXGQsQLhgEeZxVl/vA92T3PAS5TH3j+HNrYddzP5bBk6annxMVo4z5BVFjXpfMcZXss6YL3s1QJooW4",
+	"Jdjj12Uq0yQJOx+4t2WhX8Snhpmx8RaU3eHf6ZNLnfnPGSTxMykb23Ejc2OF/tXHFjbHacyvTf41B7k8",
+	"xuBzm9imQ8clTZxWpXgG716GBiUcOs5mRmyHmz2wdF+ZxSG/934rTThzOSbVpWOujvWkIcxzqw7OuVGk",
+	"UatWaTeBVaiWFHSkmIMcg9UtLS8tN5TV3C7cyu3Bghzbjscstm2O2z6wXfgeu5vN9Y34UPhh8776UbiF",
+	"qmS3f7E5u822djXSJW5rB7ZKR5H5wRsGczYDWGehY58T0OCO1SlIh+q0bh7vAG7jr24u7dYiG9e6e/zw",
+	"i7P3t7frrIOCW4BZc7YxYpypSYUf9uJGIcKdh2iUc65sW3znG19QRW6k64s4auolXnX6yjn2yLwyHFnS",
+	"hPz6okI3w9TS6qmWYT2t5uXZnpliodoW7tdm5C3JAmWH5QRtwjL5MLiFpWp7X/QAQ+yq7T36qk1cTwvX",
+	"iqFNJsHGDMzqBdPJtg+3tyGom5ZsPLYN9TxT8IkkLcx1VYJv5hFWLrhH5QaSLfKmA3fvymPudG+vQ4aP",
+	"ubQT3QP4f4NT+7tgvKy99GsOSEhpx1hCEwk0LvU5lW2ge3DZpP9qROBlIppj5qdJqhZVKk18FhwTfxTc",
+	"gZmrxxNnCrPqqyDCS3TUlAKphPTe9amnPoNTVaee5uoWnP8usQnb1FYn2InpiWvSWnAGh1ZawTbfFopf",
+	"sghUheqIFSjKsAqg0cQXKvAIOuQnY1Ugk2V6QoYpkvjQct+gFqReKxPvICxOqznsZzO4z5w3p8rTqB7g",
+	"U10XKuTCylYWcWgTSBSQX6+e1NDDAizISgRIfyTTvSk7WWup6d5hHzO63ewk2tb18zMsL6Ep6zYSsPYs",
+	"3sxvEhb9DJvTLfCxZYPMSKkaiTcySpf3ii1okmAKlApre9wJzucflre3XznAhaSsXTIMasKIB212CiaR",
+	"bVyciDGpqp6pbgtZ6BZXjv2edQY1nBNzyx6oDrEY0NoWtGBjWMNK142jYcSuyhvfNkwn6Lb4ebtYbon3",
+	"u1eUXrMt1gA2SobZlWdXdFwXeLeigWO67AXOGHQvzJ+WELm3CVbulo3xtnFm7LuXXgwJuwO5XMN5MIdx",
+	"JsUdi137NuchY5pMaIzBRsuWglT6NDdcigiUck2ORyCl+4ivtZ+lwHZz7daNmHPrY1MzOh1ImAmpS11p",
+	"fthbzbUG9rgdkrEC3ZjaNgHJ3Jl62xm/owmLB0EAqlGvQvfCCFvcGJZ3A2RCsTDNZ5uHSx8MYU36QGVD",
+	"rpJQmG2tvEmnspuaNmLGohU2Yy6kUgbBDjweiFE5lbszYmOrRhuSMAOqVU28etsMUW16NtX+uemLar3g",
+	"0Gsx29xd+y5+roaLu3da9Ef83jstVo30C8REC2Rdzv5t3GRC78BwpESIW0J1h/jxWEMmrQR2jSKsvebJ",
+	"Yc2ZDxl+JgQ2sX5r423aprDrflrS3nr269tWWpX+Y7fb/fTt1b/vudj9FSzeBGUFW1YT3UfVxtpKhGDY",
+	"WxRC4QjqVlGsauOwGDQtxfiKi6dy02m7talcc81g28KgqpbnKg3fnjuOY8Fx8uAXeHLsgx7U0xaM4B6I",
+	"0eCGSRuOKivR8Mpc7/GP3aPuydHJ4yKBY/bT2acj++Ek+1BK8mPgMZTQ/AuHteBxYsx00lT2YON+6G7d",
+	"Wn9Vw5s4my6YzvX1n/6XmQD57vvjztH7j6ft0275TCRkRaKFQyqKhUypex6SkeE4E5bYTpMSXN2V1Bzd",
+	"79W1bnvLiEoHvqlLZdaoaotmBUyRW5hpDBVN6ZLcQBsZtwfdyQEDIRwQxGUQPAVSmdYqocsSISMWw5pW",
+	"clkOROonwjwIrM7wbeQcileGDVLf8enr4Gv01FpN0fCdtVxuxb67K2W5I5X1kG65yw6HFy9PMOuhqUfM",
+	"FlUM9lxxu43kCR95skkmrIy78M7yhbpXmXDfrH4NB982Q786pd4z5K2ZbZ8YFtsmyGHbxDJY/K/hr5jc",
+	"YRhsp9W+76z62lzWnY9tkuUPEvwgweucrXv3MXget72P4Q1dGmFkN3Ml8ymXtylmwK3faEaXrkp0RpH2",
+	"wlROcYfbkZaooVvV9kxMa/xsyidiIMX1sqmq1nm5TdPfZsqMR1asf0OC8AoKIgklkd03dOncfx7zDqPM",
+	"l1qyGXR+V7Zvq1VNloZ58mTpVRJta1sUUWIKrnG48KB/pV1Fy+sU0E/jbiWCnzsczYUPOtspEDuF8mfP",
+	"bxKmJuYcDG6hop3xLdjOqenctniRxUNqsPz1tDB3dGpqYsEpCEa05kg+oQru91huEadpfpInVI4hHhjl",
+	"u8HxF6p51BXV9Qw7qfISVZF27cWgi0o8UFYIto0Izj++s2YE9ZdmXQTlyntDsTyuTcTcdf3PD9BI6sqw",
+	"CZireORNmL1WgDOuoULHvbJsB9mSb7brRlw6TB/G8UIiMaqR7y/cbs25Aq2TgGwGqefV/X2zHEwoDzLY",
+	"S2W4rRZpdKhc+KEk6QuRi/GU2v7EgZ5xJ1icJ3LbZDAJc+wHC9tF1f2VCOXw1ERyVxE02YqLQU0mZpiN",
+	"leK7B8BX47cLynSuMK3eM81tajAqczT7s93PHBGur76tKLTrWjx/mCkakEUhnovXtNqtG8pvWxn9BOcq",
+	"zc1EsAsjPGtmaWb0ssJ20wCV3a9w2sWVC8P4a8VKge+Gh39jzD84EV9XeVmeX1bykVr1ZBK0XGLkSdqO",
+	"0w6ce7tism0JbSPRpKd//RFbqR0rO0obSsmC8d17uDDUcL6GkGEwnreIgdbUKeZUtQZzBmzOvc2K1avG",
+	"wyGlr9k4aSWS+T5xE5nlPANXAT5YUIsgwrQGPhCjkasxM7KbjiWAk/auzI5Xx0kbltnlZqnlcj8TjOhc",
+	"GWXQ5tgbQuaxkAMJkfDJP2h5GX0xmuwT23GFjawQiGdt/ZzoI0ZpUm0Pl0AVOu3HlPHzHAPsp1FvyzQV",
+	"QWTXQMxGNqUltOktxiu+Ff2q2eNaXpkvVWnyFlRY4OnlnjFRRWyDCREg5RsWlnYXycu/zGNQ+rYsI6BB",
+	"SOTt8yfk8dnDRx3yRoqxpFPl0wXI0OzSsE1mIGYJEAk0JkNbD1eCNFtRg4doWecurUUCp9OKkuas0K5c",
+	"MtZnJkG5Zgn3tWjFUYVR4qBQHyjy4mlnfQSjJCef6QTWYLeU43CgkS9idFrAh1lCGS+EVOaSHUkYgXTq",
+	"Wol2ivRZvgUXLrXoAVpYWOPpTCvERsd3B5XoVMYD747aLHTwVz/zIPHIFRq6TQ1WvZTo00zshrpYMg6p",
+	"6ln89PKilDQieZe/8OThw97j0ktvq7LxLDyEf8Trn9+Up36pHCNVbFx62YcKuxIXgtzCsk1uqIIfzuYy",
+	"2bwJtwiQYybZxjWxw7BzMe8qW/O3QGPGHTxMk+QRofRYQo6dzWdYt1BRPb2aaYf1Q2j7ZvB6pW5pV7NU",
+	"911VLqp0zMEjy9ckAja7Z2cpU2re0PgsV/1z3gKHHESJ/dY3ihAKXLubmNlUVcQRgHNiDSi8jKl8Sxxj",
+	"racmphbiNmdHpp4L+6YSt0X26PL2P5guXlZRjc1u5jNjxWK5DTOSGj0RjLNoMx24J6dmQmpDZmu+Ztvv",
+	"PRbhj9f2sQijvfOIJWwbEPBoAtFtWWnF320hmramZEyUFsL8y5IE9amFkVLwgU4LIiGQfCOLClCR3jti",
+	"UmnysNutXQ/mUQZK5PfXVRNsp1a7MhhxKkoe9cZl27tdwBV39a4ei9ZCXIgRiY0eJjio8q2wlkXZS9yi",
+	"Vtz3ddb5+kMbLF4wxeDgbSaXz0HfIXXui8z3Ww7c6MB+iaLgtxDDdLYFf9t/jk1lsudrW2qaMH7rydNW",
+	"ge0pmbN8XbCuv7GBH6ABrOCb/dgMajz/sIpB+tZQzcZZ1h00XzixsbVVOVsLOgXW76hUmPdK+xz/0PIl",
+	"GDOl5TYS+otkzaQlmQ0x7e8l2yZfcOn7TSKBrFBgUHfphY+7sG7XyZJEnmwdr68vW3uG8j/Ze6LQ7ok7",
+	"K+0D2qv4hOXHfEaZ3KJxdVlWk5ftfUIJhwVx3jASGWsFVAaXcE644NDHQlN/0QIr+oiQMchz4nWDIHLm",
+	"+jknQty2iQJIQ8qZPZqqFtyWmqYaxvs1aFObelfg5KrX7m0ayt+/w1aKxSCy7VPCAG0QSi5x6Rad03tz",
+	"6r5N+2g1x5a6v65NleAMpVMQSVnrJHTKShgzm9LlOm2hDosxABpPGcf4pCo9SuaxDuagUSF4BtxqWYzv",
+	"o1FQOdutOWf/moP7Wcs5fGq3Lt1mXNK7xmolHY3smVptvcTuUkwTMdeKxVY2G3rGRhUYnU4ldb3G++5t",
+	"aKFuVKjTsZVt4KWFQWqe7AxKDSrUQJ+FZrH6yPDC+u3/jbK/T34CKkGS//f///8Ma7Q9qBkkdvewkuFc",
+	"GrMhrjQLre62rtfCL4iYYMMmaal4fRt5RdfMP/3PQsRYFWXLLezZ+KCJ4YUd8jPAjGArVqLoCMx/KfFC",
+	"qdwTb3e0MknHdlR4oAhwLbGly/DPz67I8V3v2GNiDWvlqON8Bt6F7zmA3d0aXshsmO38eco9Obe1hU4P",
+	"+YUt3cvSI18HWWkFdq7ZedwSdqg5rM9KK54t8H22UpBC0B6/PJXwPVXbcO++h3I0ntoehyqoVhcOg5h8",
+	"h11SbSN8F71Mydj5hL9vE1dDT74rXmK37/u268KO1xhisO0dETIBXdBMkRvApF2jiZjrfeJ0mzhf0IBx",
+	"87XrpnZOhCQ+XtUmaYi0TVwidZu4bmvnvqlsnNf93AzRrPN1/+koC6nb2RDwh6yjW5DAHeZ1Z8ncvuXb",
+	"2rTudusK5FRtU9XmUOcpj9N6LUw8IIL7NDEPykV+oYa1W1RY7G5mkaZILGw7AGFMTMv5CwZqefPUapwz",
+	"WlI85jEyRgBB22ZbSlYuu4oNZktCBx4+2xfL5ViGTZ0rRwIq6xLbyFcQ9IevFf9ZbSC+Ravv/bfxrtfW",
+	"ertW1k0bVm/ZonqDF8duU1m74oqGwvnGwU36A5exWCNgXo9G9y2QayY4fyYBXOb7LROoaxZsm/KzYNVW",
+	"3IhToTTRC0GWQKVyam7OiVi7lDVbwZ3szVrLcO8ahD+fX7CFnxvC/dml2kNjuQ7BIzJh+h4MU7dkwpJ7",
+	"rVUvWzCbR7jWrE1XfNUPe/Hqws7TE2yGLfhsbhbv+CeQCWoyK4f774isFm3jxK5GFzFGmeAO5WlBFYkm",
+	"QgG3Ikyi2xykQw29vy7H9xC7WRu3wSNie3dvAXjiCsdyU3/4pRs8n9RfGjP+ylV5WfBiMp6lVWpIYGLx",
+	"6Mv0ZHf/HXy2Nd3gi+SwaCRB2q0PR2Nx9JVv3aae9AG4vd/EqeAWF17PQdlPC4i5/6wnc+k+jiRzCPJU",
+	"z6X7OMe7y7bcvCuxbYzvG9E7xO3/gvIwmPE2WtCu086czI+6W3oW0E0XzSXTy0vzHh/sRddZ+um5J5e/",
+	"vrtaifRd2XJ3UOnJH5Hhm9eXJZ48nArad/YF6XAmWs9anz6hKTkSJWiuGBqaUazFbTt7EW3pkUgSsfDt",
+	"+YLSJrSbjTRzyWnX/Jo/uwO5DC/CVHQSzyW9ScAHrPqEelOcTEQS2/AWuleodg5STLsyYtK+X13z75yT",
+	"xY+uTSRMGY9BqrZVb9rev/F9mtt+syRMK0hGCIi5dKnG0ynlsSI3kIgFjvuFtYgUgp2/ff6EnJ6ePs4q",
+	"kPN2AL7LmQHn5Aa8o39q2J9rtYfeMat8UB5fc/Md6iP/zuQ/SFyRKVMQd8hL7/1hnEwzlDXyHaKsfW8H",
+	"QznxYG7EY6N1rjmmetvBO2hMYvOOFfnOp7d/75IhbU67S0f3HhDzoilQbnSPa56mM/dbT6iEUYJem7SW",
+	"qdXz1ZZ0xlr91mmn2zm1EfgJnu7jzgKS5AhB845/X9yqzu8uzjcuK3a/IH+9fP2KvIMb8jMsySVoO+pH",
+	"D3uP2rgbP3ZPH31vlh/wfN3C0k3GtnjAiXtfWt/lvt3C0v4ghfWGpe5255BLPFy+FqJDLohiY27YMBBl",
+	"q+8xFdRSHEZYMYWSTEDCudHYUOJg/0nXMRqdFoIjvJKZunXzMEUu3rxIW6ca9oRK5Yu41Tfr4WC+0Zae",
+	"Ca4sgzjpdm1JAZYVOszdxOmjx345A6hAC/z9m0sJd5ngLu87Tfd2yd0eWbvlkroxl9tlbmPCNqZnt3q9",
+	"f/3j4h8/f3giR3+/HDy6Wr77219ejx9Nors3dMZeJnLxgtI30V9+fStan95/ctyHbmKzbsLIjErhANCB",
+	"YyNKuBZPaDSBoyeCaymSdS0FBLm1MZS8rm9zyttkSj8c0TH85yniiGfM23YmzQZfVA7MQB/a/SibV7pv",
+	"xy+47ZeZ4/qt/m/vjVSfTqlcBpN0Byzg6/a4mmPo3HiGDulY2Vg6wp2ghPlwFDmqPHIg2m6K+N5jd+kx",
+	"5jUcf8RHf6okvp9gwjzPMgaBjSVbc4A8cezBudosV54rl4+A189nhCqSMK0TKD3fzjP5zIzmjYW03nDS",
+	"NXzQxxM9TXJHvGV7Pv03I4iWMyDmAtv+qbV289ql1etj6BgmdlZnW1+hYxYv7zW6/GG34eWn9S9fc8Iu",
+	"1K3yzkLKQ8z40JHvT9YMm63mj9UME5AsXaw5bQitQ6egkVB/q7B2UfvPNBd/uh4oPEAd8golkW3jnyfc",
+	"aJQMLur/Dz2baDAj6dh0p1YWMqyi900m73tbP1GRgUGnGKodIhT7Eo/5sEOuEFkcfftiLjEFDOFUjBgg",
+	"3511T79fJZYooJSflr8wrFF30ZmfRLxcIxA+HC0WiyNjdB3NZQLcyPi4ICEyt0TLJcaQiZAKyA3mXaED",
+	"aIZpy84Ca7z+tUVAyBPQfP2UV6ddmsYX5RNP0We0BY9oQsWNWcpZr+HTHza6/OTxN8Df3OlRIXNDSsOc",
+	"ONc1YXfuFspSTztfXpwG6MEHafrZpKlFR8XEzMwbe5Cg+5WgEmKAqT/db0GB3laSToRQEOKD71OQOgju",
+	"FkWzA2SVGM2XY2y8/N6lbhF4/CB0D0K3Nhu8BK0KLPDehK5SoNXxR/xvKGpXhKGRgBfmqtYKI82OptLL",
+	"BDqRUuXcjbr7a3G3H85KmdsGmmFTOoZjdTf+04dyulF34+Ma5NK21BfZkvXsIdjw6yOZUjlmvE+65+RT",
+	"nef8Tu+oJb784x7MFRBzcaQfnDdXB0Ys8TR8VuvoPcf+7Ht1slzgKKyLBU8jSQTdJLPLzmIsIrXuBD41",
+	"v38FOlgKjtFp7dlbZd0GWtJI+5TkHLErkHfMwlpsWEsbzPz3uuV0/bd3dYZ6wIWWuK0vHt27Sxb4hcag",
+	"4p6X9qlwir8v40nYHfyvrVZ2CoZaVaVV4tP0VSTpzFgi9sjcgVFEZlJ8wOTwkRRcZ+FTw+Y9Bq2eEAud",
+	"trJjL92r69EAYrvkicBPbDDRejZwWpoaMD4YJWw80aSHAYmG9OBWxEzrjUQcXJgrYsZAbGh6z5sZvGSa",
+	"rkjzjXRBlc6SWl5RRSdPHEU2oxT/1Gzx3fv6BGM42yz06xnwizcvSCyi+RQx7++P/2y1pDO63MVqRxtd",
+	"jMjQASUPsSmQGI08EqVHQkUT0RXm0iCiyRTmjOPvTLcxuHTNlUgBGZDAWGy9ARh6WkyWGYqzT3N1QMxp",
+	"Pqxt1TGhimA/DvLdWa/7vadsijnors8HYdwGIOk8Ztid1Mb4StSppfMpbLRKXZRiG5v04m9//jtaLn+5",
+	"uBh7K+blM/PvT5T+/Wd2Mbn95//5h775czKn/14++tfobx/ujl6+W/z88PfxP3+6+bX7bA926kmFnfrt",
+	"elNqalvflPPFL0gGQ74/MyNgDMcpwOda8YkjsekEbd93Xd2qDGwF0Tg75JXQiENkqdBlDUjEnexU0N2l",
+	"w/M8EN72Gh/Gel3bgdpaX7r2FeSID65Pjz/R+K1VYbaygGpR5Z9dG+OGUrYmVf4aQJKtI820ya6hS6SM",
+	"BXaDdTU+TQ0tBE/5dyUJvjU/O0J7Y8HMLv/2i4eE7qQ4Lg+U3TEj+7Df7808UGldHxqXe6TIWBDB04oZ",
+	"plEEp+lBii7Jw+6pr+CaKkjuLObQCgVnWHK7HuQMXc4CvaWmjIeMyyDhzAW1z3k2wpKD/tYi1+xwpraa",
+	"YOyaavophmh49zNRw5kdTM/aCBNFzcwomSkgptrONLvrHae5G5UJUPGUcYXADDbByd1hc5acWQbqlmjb",
+	"M3fkq42UPbC+/l657oNv0OPhEveGAdjy0GG9Wq1zaoGWVw90wpS+8IPeIJPeOAACzK6iU/DZVXCEHaBd",
+	"fM42gObLFEsfpci/5iCXmRj5V2tdTGEDTM8qQFOSrmPaS4QpYvaoagDmt1btcyYsg1z/Ypvkg+lpmt0B",
+	"IrH5Lu5Vw/DY3tk4UtRcfEjYCP59jaV4KxaYl0ZTGO2yt/qSruytKfzMSbddVQ7YKys6K9Nb8sfQHRgU",
+	"GzZTpWpYDiU8HNeG0q7dlQmXLfzbx1xfep81d9TtXXUf97vdfrf7z3Av0ga+Fk+oNZY0gv/tntvRgB0g",
+	"Cn37naaEWXnd3uOH3W63e4T/PDL//Oj/tP+jJ60QIcii/biF+rN5G3kSYHE4dvRbANDxPpe6vVIFE/aF",
+	"qJpumgbaa5Dz57gJWpclbPk1b2r3FPWsXi3FZq4nwLXZeYhrh42eC3nD4hj4Z9S5Mke2YyRtwmEBSlv0",
+	"utqJgb8VcFjMjpVHYi9ccw2bZhzEeIRNcsWGyN7qYcr1Q3Yd6iPoY/t/I1jEHUjry0hA27Rom2VMmLbu",
+	"iUCgTS1mq+eW1ZKtTagVkpQvO+Sdd4K4PPUFOl6UE5hBwhvW0JPvzrqPv+8TCQq8yupmh3zIpmH6bnKF",
+	"SDIyALcLtaPIJTzFMwUOiyJLCAgaIaMdQb8SkpJXsAgp2YPurKXjplT5xMwR8RrrBIR7zebtVhZvOjDT",
+	"Ncw0BFZr3Z7qfz06uvtwMp0cPZ5p+u+jRXzGG5i1T+xa+4NbwnNfUgsBFiRaP7ui46oHu8uO8ZpP7dYv",
+	"Iqpo0Jhhuru9J0zlHRGhUnxcc6OqfQt1QeJxDb5q4XLWrZEJ8ETwUcJseVStxIQrIX6hclw/NeFXruYz",
+	"i/72EmJGr8w61k1UuBLiJeXLLyErX9Jbm/CccutthWTBcDv+mLX8XZuPEMqJXRTQA6dczynr8cCXlNPx",
+	"Wh54lW8kuxUr/Aa4yv2mYexMt0b7351mV/wUZcPJLvHKz4u4hemJ8zIcECFvVVaSKLgv9QrsejEDTqgi",
+	"C0iSc2faMz4mwG1Z49TqvFhsZs13q8mSiHJyA4QDw0IyT86EY1P+2HCypY38QaIAdVgyNI8Z4P3D0rRH",
+	"o2dnTKjZgrwYvaQ6mrSs/bylmrvClZqwiXam3zbVYQMfftOMxgMv/ip4sU2Ojw98OAsGNVcHTzbf8EYi",
+	"SCaW0D+3DUu+gCb5Y7OBvvU0/QXEkz2Y6Nxuo/sYu0jZKJMY3b/CeZx1EiyNHrybCBQYbedniUMfsw9q",
+	"LSbA8z6kcyPYEAqqZ9uSVMYAntn378+rio0qB3UZXs+2tKzkRrY3kGV1A7cEm+VLYwmDq4AYVBWKpN2m",
+	"r9+F+dXrg7mOrkSL/ZDYLvrhWvKcglIY5K4mUIf2JBZ2Pqk/NUO5uIEIg2cjzBHzEWmMmFkCO88Rb7s2",
+	"8b70o9sj+WoN05m2aNt11KOwr6/riUMTBxKtOt2OFp1ux8Pw12QLo15G+rb0duCfkMaT035cc46ADKrV",
+	"7zYnfLeC60g/bcRwoP0daT9YTUJvLA18zcQfYr3tZH+WBmWeC8MiHK9YTAQZCTkWaabKhGIPiDuI8Uc9",
+	"gaWxSTFDdTVEc26hbBJsnYX30yTJLFo0Zu8sCFyem2DcJI3gBQV1O+W57NHZHRb6VVBoWLf0ByTTr901",
+	"+2f0e6SUXF1Lu63iHMBSVcrhNxVJMwoCtF7lchOY9IN9oNKgZNvBYCl3hVjwNsEhWWApBMJ6oPaUgRPO",
+	"aUMWDiad6Akom7A4V6DOEYr4BoiEGYroXAzmtxDqO0UFeV+dkIJtRDNyrAfJbu/LAan1eqtAaqWzcbth",
+	"cZ64ODLcjIwALMiWsgny52ToELnjIXYExBRcV64dQ8QMb6tKLQlQjmtn/TwH8LOqGDfy2xQq2M6iagT2",
+	"MtsYoX5+y5r3uoO68cXuup3fHDbOTDGpzeI7TGGEM0NotaqRjKSYlo9hLZDw5oGkaNmbx6DFHkbwR8uy",
+	"aoQ1u8+cqxshbrFRU333QJUR0utaI+RP3V4fQb8ygqvz7LiX3eIW6qnsEOtmfQe2026KtJ29+MRYP6e5",
+	"F9d8Y9TLd9YoPhRnk/kx6k7kpof3LO2i5heo9zAcZwborhDrP8B8LRtKel+Qppx1k9C+lUNV14SzU3Po",
+	"V5ob+NBBWWMCJIy034DHQGz1W89+fYsdvLiQrb6Z/0qngd9Wmyz2zs66QYfEnrlr9aqT3EUPu+60F7oD",
+	"nKwD9T85635a73g3FFV3P6Hnb3DH8jn2NEWev8aHv0IOYS5fuxXwjla/9fL3i+Ur1l28XHYXL5O/LV4/",
+	"FYuX5v+fz358+fTZw1d/a5BolKkyhxTAximAgR6YAbWHOnOoKFbozY26tVVnCf6lAq2VcYukKSlXtu1f",
+	"n5x0e4gpqpyyuxRzqZz6O7TMaNgmZ93HTmqLKQgO1xzDnca0Zdoo0uU6uxESQfcdd1FRdffKOeqDfCk4",
+	"INrrKzqFoKMD+W6YyoUhvmjoiHH4PSZsK7q0eZFDypcDe+3QaKZTMylf9wKAoV4ePFldc2OYG9N6JAHM",
+	"eg1TjjrE77VkHpzUd3x3vWHQ2xfC9sd06ZoXf3cDegHACfxrThOVFnhiB8hsFV48Vd+33Yqbh09cXaph",
+	"Q+dh/qThIqhqu61K3ZJMk0gorZxL4Zqbx3joXtv72HxzC8s+7uTQHIsBZl0O3ebj0PE+O66peYFdDb5E",
+	"/O62u40LPcDCWoiHZj7F+9KiW6ZwCubwnPnnIwYGdn8xO3wVFOYKBAKmZCrwz4QiFtfwDaaK9dFg+M9e",
+	"d2iL99J81yjBdi4KIgmafDefES3IaZeo78+veVYx1CZUZQcxBD5OdxLxjWys0uYCuEXHgfsSXfeEaz58",
+	"EcN0JrSRakc/w3LoEJK5cGNpEyWwunCW0CXaeBwgdjSEETNfsVJW5Wv2LmAozZMEstH9jN18Nt5h13nH",
+	"rILmats2GpJ0/UhbF2QqPHzIBNs0+KhSXX2ooTSvLUl/srR3L6m6B8X7oHgfFO/PrXhvoUNX1ioHeBOF",
+	"PJpQqrxF0WFh7dbl1QT3pLcUMr/X3Z5e96ndepPmZR9dGCa0+eXZHf6GQ4bP50/TqZFPlDslcwXfRDzC",
+	"iFFCkWD2YkhZ+6k0HHH8MfirkEBeAp42TxIHFXHuYCOKWC4kD+VChlZVHVj10BkwHq3GQspP0m4EcM1n",
+	"dIlqe7IMyrnCcg1Ue6wygMp0XlV+NSTf+eQD1Ied4mxr8zNkGmZ7IZhf6NJ3vMT+C1b/7TvDBMeU17aZ",
+	"8+5724W6nqlY1S/uzOhl21tkIw1y4Pjp0N8x9F8gO2TjCcgKzJtdlGGv2rZLGwi6ZbOGRdZSRRElBPeQ",
+	"4YVBmrW3IdsqT21uvnmH7Tpv8c7+2YNyeFAOD8rhN6wcBlKooBselLOvpwwmJ43u18HbLFspG0IuKWqd",
+	"onNME1wcze7WZEdeebUAfYKGFlXBd+Zbj/GYGOrCQpyYoaOQo1fUKB/YTEsoxW4S6KfZkXoiwdygA9ma",
+	"NfASC94hr9Dtive7FwmJ78HiccJFChfUIRckYdgLHgHZnR+zjdBC3uYqyeMIV2F/YdJ6Eq6G1Krt0qou",
+	"OK+fU3mZiLVJ1NkhCHvSHnjLrrzFEgASl02O8VJpf7bPZ2Eptvv7FtmWhZdVBbh+Wuaazacmij2JbWJ1",
+	"F4h9L0FUYnyiBWpW5+anjJPYAJRD1XDWnXlESfUeTu3bc85br3ma3u10YJnRYU3EApx+0gCJolvHd4JY",
+	"bk8dYt5J96T2PReun2Dr4HU6eJ32VEmGR7yE+XrIwZ2Uu3rep+NoAtHtkUXhvh8eehUw0AlVhErJ7qCM",
+	"45mhvOBfkOUd+MkX4Sd/XAo3JxpTQO3xZ7wBlW9Jz8IIYg33S88Z2riF1JolNIKyFoZ2MAeSPpD0H4Wk",
+	"3ZHeQmxvS9DO4Xqf9OwMFI34e6lPpI8fp74TuYu62PQ0no/tpEUjlX1MDzzgwAP+MDwATzSm3dmtu38m",
+	"gB16748JPJdiSlwsh2hBvORG9IgbGt220VH0yPpXfT0PEOCxd3cgL+iQFAjejRlb4bM7UPgYwyu80+Tc",
+	"sZY0r26M6aTuKi60Uy6wwWKHvLJJnVgYbwdAk6TvsmMh53Rpuws4tpQoY0k4tG/duWITAzAMO5gyZVYr",
+	"jPKle9ikE7Pfs4PP5eBz+UOybtvqfDEB9IE7LY5oIW6tFdOAlzdi4TFECeP3bJeZsywkU8hADBe9EyyG",
+	"2AbLgpRAm3CPfHWFObqBfuvM0aWEhE0karPBp26vPjkmeOB5B5737fI8d5o/o7rqUonuj9f9atP6guSj",
+	"jk9fulkOO+TSgzBwLPuP4ZywkS8Lwv4/C6YnjJPeGWq07VSNHAunqZYwRvuGV+JyIhbPAb5JtrigaoDZ",
+	"lA24odvNg0Z44I5/PO74+uZ3oxBqQWiIK7JjOK4mo9yI5RhA37WJSOIU8q1DntNIK6Lm2HbQlzcOhIXJ",
+	"uwWYWavcZg8GgA9roWXuB9zRfOXA2fxifaqF4mjTjM1eiELa6lZ9ZzaCNmo2BSMrDzlGe4Fu88vpgVH/",
+	"UOmMzYEesUS8PsbjRmL9GsAct8BndGQ8kBABu7PorBCxGe5wP9hrZZa64uUn/wxdXcresB2wYw1ER7fX",
+	"JIF4DNICHMgY5IFP7IVPeFLamU98UUZw/NF9wm8lKODxziZQKa6TP47ac5hEKJ1vqlOTJEva92aTqNln",
+	"p7Lt3hoUy/wULDJrm9yIOY/MBzOnWIrZzAYg1C0zHxF9wyLAjVxTV0fxCEhxA5GYgnJogrkXWESLAPDy",
+	"PJf5PZMiAqWIwjYNDMvqEGdjLnmHvIWRUWZdVjjTHuGDLhGlxHZlmHOzQH00sqcMoTCyKInLFs2ayFso",
+	"U5s37oEfuHDwF2mnhwzxVEYTwyldjKUUkpPHjo/tbJbuXByWCZHuWiHSaypETkIhYle5UnjYNRmIUX1i",
+	"SMVJBoYYSpSG8mQd9qg7nG2rGnCxsCfbRdVvYYkUYNFdzNm7r/LtQw31H9iyvQQeG54jlE65Ifr8dxSq",
+	"tYSiM6XvzwWYoVxOqby1ve8tmDii4KQGcIgVGsaI+1YLhw8RgAOxyvn/MjSrsALA9xE3Wrx5jUDvgW1w",
+	"KRzqKgZemMYC7VVebUZrXYiHNJgDf/mW+ctLQ3c+gEptxoYR/TyG+N5DDGg8ztb4zl5zwJQVl2NCb4G3",
+	"EZ3MfAk0mljty/68MLSNXn/yaj69AanIhN5hud+YztJoAXWYzhst87d+dHu0zKdp49T19dRMqfkGoz31",
+	"xS2djcVx0q1+6y3qRGcnTYr43GTX2c9+t7CKz77sYDrvxXT2K3tPLrYvYlBnFfr3mC0hCOW2EBiTITAz",
+	"wukHZWXGHfLGAQhiqwWmtJBYkLrE0KJ2ir2vBHb8xrzBWHIWMU6VWm5uqt9evkVppfBpsVK4ARtJd/0Q",
+	"aTxEGv+A+pK4gy9c7SdBieTuHtnqJV06jFdMAaZzBejKUACcaGERT21GAjJP5RGs0sgbuUjdcWlicMwg",
+	"TTO2z8Q0YszXS2uvETUCmwRGLGHItc7JUIKWy6HN+WApRHEpIzYrs08uvMdEX7EYuJzlJtm8b2FGmXxr",
+	"YUzviaceeOOBN+5DlaW34Fzl8+jWu3RGJexS4qHeS0ou8oZ7rKkQQX6xc/Lj9II4hmd1zFU/CEluYMJ4",
+	"3PdNkTwvxNIsRLsbSTENqq8QGt21wemQV07jZAhTLF3/zykGWHwlRWMeHFEpWVgZhv2tzTsSGGlCE8FL",
+	"WaqWy6+ToaIQGUiYirvPwFAbRE4id3a8cGs6tjID/J3dQp9rcIglHKTBVy4N7Fm2jnfHh0QqCwhH1/k9",
+	"yAOlJdDpWmiyNKMJdVp5B/JIAdeu22/fOhbxAgQ8dW2A247bD1k89PCq5qIHyjnDXFYQXhNTTYe27QLB",
+	"hDXk8EUOjfHuMeMBOpoNF5qf21nTreEvVOkjfM7Ri6dDG6nAIIfgAZ5RWsibhppdD4OIJgnIB8p3hmwT",
+	"LW6B4wsi3BngsbLh9IQqtxJukpwMgcfDdjZGy4aNgDFmj1s5uSQjWLh2BQpDN8qVEHLuSgjFDMxtWc/A",
+	"KV1aH60GI8bMzimj3tuo+qo0spesFUclDbTMhjnDI5idsWbOyY0UC2U7BnLsrG0NkamC5A77Z9hw7tJP",
+	"Iyu4wawLy0yzvIvcRlX13up1EVfUUFqr3/q/v3WPHr//n//R2qYDl4YP2iagHmUHP0sgYXGf9K45XtBP",
+	"D941N8ezTz5e+wzM61a/175Gl/J1q3/tUjavW+3rlhb4TZq2iV9iQuh1q/8xuMeZuNetT+YCjd+Vua6v",
+	"W5+u8yi3xWmXA6Hj9DrWBXS2DtEiJACKm6rCffeWLKpQFn/Ye/iwZjbYZjIS8tBZ9LNLjl/YHTpi1WdO",
+	"Oc09w5OTUwk/g8d8PpuIJD4awT3XF44APPR4Oy0qLMTGV1mvHd23XTeDqFU0wa5EI08NtZuEPnW9Rw+e",
+	"7YO+/gfU139FAieU+O67W1bSNNLWF5TdwedheWlSUDuboUB4CbKEJpwQx/xtM8KxEPGCJcmB/x3434H/",
+	"Wf73jmJD+/1wPdcrco0bQijA7oyISE6L/UCNOWkMbAXGlCFTqqMJZsXPqNRZCuQH9EpQbexv2+KQKkBO",
+	"Zux6rvfUtv6pm02djvW+m75r8o6NEqnyPbud67K0dTudQrXF3K3bMz3/fjWDiNGE6WXNUWQ37DaWwgZz",
+	"kdtjooXwBe6CJ8uq0TAeJfMYBozTSLM7KO8y7rp4uDHdCJEA5ffSz/zhV9vPvNct25b3e62BNRvgSmgi",
+	"wdU80XjfwKkvm1L6GrTCSSgfz21d4m+tGLD5jeE8lb1xgmPbbz0FOaVaJGK83BfGv+UA67IDHd0dej2X",
+	"Jfh5puTTHzABNZAuXlzcb6dnbGFFOYHpTC+JT9TC5rM8izi6dr2OGm3XLmw5NsFmzyhccj4Zm1q3is+G",
+	"NUNP/SC/XNRwC1qNYSzBU5oDxIQpZYnRnQ3h/W/3/I62UCyNCXYmDUMxInegGI+g1T/pdh9vS8jNyPgF",
+	"n831vbSb3ZlJNl74e+WqX3KTyvjsRRyvlJE9u6LjTaFevOZT+0t0DH1iKwcv9DcRW/6Dml6fW+RdxOhH",
+	"8qy/ppSrKFFzdx1/TFsKhu02V5o/pgKnuT/C3hpY4oe6ht1anzU9AfeMEOKkn3MWzks0pLc2Y0f5rIUR",
+	"S+Dc1hj6PCkxx89Wh/JZXJwI3iE/YdTURiEVZmURtDlhafQnm7LllCgJBNt42f5NfWOT+koGrD4wEsTe",
+	"OQXKXbMz176xpAJhNtfbKlqjl1RHk4OG9aU0rP/qfGkLoVtDDL7BHPKYmRP5HPMmv4S8/rHZQN/6o/JF",
+	"upxQPsbU1RhQi6fYHuH+ZPgxcsJKB+kvGXf0eVP23gcKmWOHXPjqLgUeFmRh+HBZhVaqF/wFX7rXjo2t",
+	"fqt3ErRdNPbIY/v3AuA2pmZ5p4KbD5/a6S2P8rf0Tqtueb8XvvQO4DZZ2ulXeHDMq7c2Lg69YvfhJ1rg",
+	"LjklAbMlmxLgZ1SWcMATkdhh91M1iQtNlIugckEWQt5icpXRayhfIkCOIV+brZWwDMjVKD1KS9DR5Nx/",
+	"sIBS5peYLkmMripMoU/ozDUqoGQk5ILKmESJiG5doSZRC5okYqH8mJxjCyF8Uu7icuMRc0gvWAShC8zM",
+	"R3sIFxE5lQY2aXo2kdI1h0+Y0uYnocDojorFkBaa4j6v0eY8t/oCKt3nZXHbsLH96liXzht6Se/+kFHl",
+	"g9J0PynuxlxEeg5Z9x7Y9RrFyTA/yeIN/bexxwvap0Pz75BoQYZaDF1gNLNDsUeLZU8YnWCSOApdFwx+",
+	"nQ6iKXu6nFH+XIppncwXc+2VaO0zjhdTHfbN7p0ZjceqohmzOy1wLmyrbdhU4f6zo+5pcP/7PSlrT+nS",
+	"r+/akBtdqoPC9sUUtqfYpZ7piXPP7Iv0d9DU6nCN44/mCH+yXMN3mSx2DzHf5wl9RzUkR7xn9eXxcwkH",
+	"eZyXx9+ShPyzzakyqrvRlHP2TRHG7vPTy2YBhG6Ip4bl1/MZ5w04bhOOzOxd5D/1YUQ0AR5T2SHvHGi0",
+	"vSe7COtYFuZWzFfa2uZwL6auR1vCmtshe+IBW5oi9aVzffF6sCAOFsRXxh8DJaJtE9M53K8hoRKh1xsR",
+	"eIX3vxRTfiw/QSokjJPfjJnRJlp8X2xycYEMCeJc5zLE1SITSGLb/vFGCHQT2VY/qtz2uMQR16j5LEtP",
+	"aoKrDb2KLETzsF1RtVfSIp9RmTCzYA5jGpVKhis/UqDJdwvJNJA/GYb/P05++j4/m7TI8uQKKyw9HnPJ",
+	"6M0W1Ru60RGPjClTZ/yXCCKWZYxhki3GKtuEajIVSpPTXth21NqkFfN4vHEeWuw+i/d7jQIUIdROrrqP",
+	"+6cBhFq7hU7HAY6meCFO1ou00kd1c4/aS06nIaZ15mUKqac6h7DjFwkH4A7YGNhWwYDPl0+xRsqY8R+J",
+	"0Wh9ixXD/7AlBxY4mC+AKt0mN6AXANw7sSiP0YuFRRLlGAFGTlyxKbzGuX1TvqkSPvIo5YUp8Tfp1lLF",
+	"UPLP3JPbyq36pt5MRqod3FZfvKcTQnN9TTHG0pz1V6uJ6Vi/Y13b2HRhY+ZVv8w2BpIY3Vtwiyk4YVrZ",
+	"GlCaqqIe72uOnUCMKQ7MJmIpQqcCr4Apsaa6tA1GOmT4YnSEVu+QTBHvi2mi6AiIFhZkpKJlL43jbdnW",
+	"XszsesynJkNpyDLuMSN9NLKAi1jDk6s+rsVFox5mmu1Jv3MCue7Lb3oNdMKgZTwfMTm1+O2VXN0qxAOn",
+	"UD/HELeF6UulgRPaX0wqNT1FzvOyKnnwhwDAyPEJ21UIAJOVXXHzQTAdPD6fASTTyd/79e94zfv4oydn",
+	"nzy/PvCzHzF0iPj81434pPrlDY1uv/IQj1dBNpmxy9mGjIuizzFA9cNmRVbeZOrllMaAGqxtRTeGzc1C",
+	"r3AQG/2fQjnnrK89d690deeunB+1XXXPNej3VoGdbk39+r94bld2MGV8rs14Tru1FRf0CE8tfArjA9ul",
+	"KlulUIFqt3C/cX1cQ/sZSCbi7MVnpyfm1dZJOnAaW7qKQUt8c2eEK4Xl9jPJojrlFcYa4fFAM39ErG82",
+	"G0Dv7Mw8Lni4IZXiVSe5ix523XY6Tj2wSAH9k9yXiCqRe8SnBk7JwmFf50tYobdDN5rdQVAsi3IR6Ihy",
+	"cuPUZYjJ6Kut5Sovdy+WbY1BKwyrOK7VIRhP8uAo6FFY117AVrQXTugXLW2/mY9GIAcYUwlou1vF60qZ",
+	"le/CmV36G3KH3kn3fbulEqEHSsMsfNK25Hx/dv4W4gDQNcDuYFCXqzYRFQq0NiJ3tSzeOqIG0VwbjTzb",
+	"NSMR3G8x0DhhfIVfOzk+WDAei8UgpkvV6j82P1QeBPdLkbN3DV3O9Nx8R+WYBQflkRnIesFVIUkrxJnD",
+	"iBlwoVmUH0NdgVotEf0vWDSYH49rjeZXa0o/ZL//UPJ7umwPsR9tYRb3KlLXUWBzgWt+NnRjdsieEbMc",
+	"5ZS8LSk/BU1ZckAp+BYszwNKQSVKwSqSzb0UO6J+evzRZY+sBTBY1S+a56IVnnGANNjPgVk9LK5xC1ME",
+	"YqMjf+2+DqOD1cE/oElCvAZTAoDgu/TnlOl8EC7t3Rz4PjAgtwBps70gRgdJhwytftQnKGmHrk0Os69y",
+	"+asY/CtNUd1ZH99H8KyBur1R2Xxslc0vpXgf2Msh/vHZgQbuQQxPYZ2UfQk7owB4uBIa0y1RyWgvs3cu",
+	"YkrepD6TFTdKAw+a7a1S6TWzPx9wGsvyYnxfGp/5kYjxGDNOwr4T9pr9OL6MPFPhmT2eUaUWQqLFU+7X",
+	"esZjm8DiRvJAudxx191HWaShmQSswvcPxKwVdWv9eA7uHBvCUQkEHwQxSdgtmFkfMf8YseA240WLBNt0",
+	"mlNf4htDsn7jB78LmBCKRT3IFqLl2maSiZAKyA22zsG+zeaWdovDIryakkTwMebSl1xem478XCzDqic7",
+	"S/rS2Nvjb8E3/ZWj333d8OFOrnkcmllGCZ+HcShlwbEqApSvR6jT54HGOSzSMg2bHmM0bhrHEpQCZYS0",
+	"o9uKNFsp5jeJ2Sj39g2RSfTIL7AJkxR8fG77htkEv5u5JuqWzWYQ26S8he3OlDM8qmKUMyluEpjmQpMu",
+	"cLieyN3I37j7PyG89Qt75w9pOJNKSZeliOMjW+1wy3jcJmoeTYxB6N15VaM1V1fhWJ9ZTO0U1roO1LgI",
+	"+1bgrmkRFBKqqnFIiNjMHblsMMDn0/xxdEfwfY2xvJNMa+AYQ3Hd6yqR1hGUbffiE//K9ejh6CTdw9sQ",
+	"Y15nEXa0ZlPEm3xzuMIQxAz4AcC96uCfPPxh08nfZy7BlpmgRpeYzrTC8dl4YFzIYwxa3RnagcQw8iXu",
+	"65xH6CLyX1bd+Ti80/dsYfyOJiweOPbcMOUSeU4/jTSgH8LyvHBgGUfoB/RvjnbVUE/+GaaeKnvDnN9y",
+	"seCq1e82CP17Xky9tlWkPHCn/mC55FUPL349R/LytWGzvAo7WszU8UTMFdwCzAwhrsuBchqFnHOvVYyE",
+	"JI+7tvbvhka3HfJ3dBC203aUqk2mgsOyTSREwGbmN6/PtJG5TJjSQmIRvVeifLNVIoGaDyyamNuNnYOg",
+	"NtgRxfWGLlde/hLOaYPi8hexIFPKl1tw3F4zjrtHHjdinKlJGX/qZqSb8hDauzlZw0NObKIAttq2Nfnp",
+	"4g3knFuGyLKwzuAWMO7Y67VbiRgzPshY56N2S8z1jfiAQe8zDK1KUJMBdqV1EW1vzLb6J59cxnj1VJDV",
+	"asnGZhH7LR8abVINGR6HdVlHZrIHFlSaNxQeCk97tZs8582atTk9hiX4LSaxAOX6D8d02SGvudfMaODv",
+	"sI1gw1IepsjvgvEy7oCHrcAeCkR50pAoG1CZHZVTCrc6vpeWWMpO8It8QdM5SYS4JW5NDVfExVpkmIiu",
+	"2/zn9UR89Z3NzdG2qbtYQiJuRLzEShKVIlxuefADoYsO+4glDI+VqiN3A5lLEYvGidwLMmI8NmTpBkls",
+	"uo1FjZFzfmOOgUJAK6QwQWJB6I2Ya9sN3eig5WL0bWGUf0RJGk0gujU0edY7abfcUu5qSFSr007hvwMe",
+	"CzmQ8LutYDO0rG3IYQZ2N6kmroM3OWmnbfZjoOhfmN+YO1v9cJDHtcZnFq9afbBDPWuiPvSQhWJwOcbt",
+	"kmB9fPhHpXR/vC/pnj+la+V7/jwfRH2pqNfBSoEkMbOt1m1T5bqcr9yjWSX6n4jpjMpU2Fv04BQpxZ39",
+	"oKm74MXNJJjbbMyOPqFEYTwULzMi14ZULGJNuUaQP0OfTSfoba0T5Ad80AruWytw5ICOdpcFw8ViR3Jw",
+	"CoGPJxxJUGBRm6rbHfswJia8U5KA1mZnsf0bSRi/taE9VxHP7NFXdApkMQHbhMRTkfVp8/SRtmNy55qv",
+	"0IgL+Pmw2Vszzl3igJXh9fqRcOspe82TZb3w3cnqcl741UOOYkEM6bJN2KhyjbYWGYd4WktBNJfYmuW3",
+	"97nUO3XrtFoOi+bBtdZsfpOwqFVBTccSYoDpGqLCjDTMZhO3wL3T2x6NBwppqk3GQsRYOuJkobE6EdCt",
+	"QzBmbwWXc2z4Z7iB24A80+qal0fckWLNe0hEEbZeivnYVhc6jzA2cvSZCykIgBeR5SRrpr03im0Uh2+3",
+	"cClb/VY0SgYX9f/XaiD/YpjaLfxS0ftejVt+Yfz29Z2xWQ48YB0PeDIRQsH+WIANl641q2cgZgl2uZiG",
+	"xEqmdIkprIbIy83iN/7xG+zhC9f1K8vl8QM7r1Gb6+6ygIT1AQj3aBo3QTIpz3SDxJVotBQko32B27kX",
+	"rLP0/EIfTLyyVLgsnSAnp3bOZ6nbrNhlNYgFz0SkEamWKLQglC875CLTTCdUpWCTJ91gd8vLOLMT+OXK",
+	"N2OqYSBGgxsm9QRdH73HR90fjroBtfwEvJxaoglL4v00rXsFC/+Ke6nNLEyz9/jH7lH35Ojkcf0g9p4Y",
+	"SEP2cShv+0M2EDzUw1V37c249n75fEHtOv6YYaF9qtTBLvxwClLI60YKsKVYacO/kEM0LXBx9x7q5vbW",
+	"Cvi+jlVT8e12tnYRHHo6MTk1d/z21BK4rJ5ta8VkL3Vs60R1qfidTayg/dPZY3LaJb2T07OHPzy6Z7m8",
+	"33K2Pza1H8rY7jHd3/MBzHe0aLr3LkARtOIoogrq5wT0bYqdK8OdSw4xmc8cGL/hbMDjNrEQFy6PcITH",
+	"gAhpc5wRrexmSSbUXOngQTDeJhT4Fr1KU40JwhArh+gxJAvKdGa6dcgbzFV0oDv5ZGLM0nY5/1OmFOPj",
+	"KvcKrsITXIQNLhaXsg3KjU+dW/8NEAkzVIxzfQh+a4XDN3tWmr1untS83iAY9yU+IVdxcFaj4sBOhikr",
+	"Ux5UJvcXEhN26k+xQ9LGV5xwbgZznynmU/SXbEYV2jaFxOH3xDVeEU0Mh44HCMe45nJzLUgppE86d6A3",
+	"lhfUt9Yjilui0ynN2OD01YcwDz3/XDEDvpIAcpJLALG3rJ9u16aKYofGHBW3W/NZXJKsf5p7hculafVP",
+	"2y3DtRgfD2yZSuUt5jI1GJmXt9y7GnkpU3ZQlfZuCAB5/cFNuZL3nok0zALlQpOxwBjtXM1pQhZ0uWX0",
+	"vVzcHn80/9kE4BJs6s415uZ9eNmBmfwXZSbtFtzZOJWFQDU/fvQzV0ulbdniusm6i92yFFfLT9GVp6XD",
+	"7hXGI8Udi42Q3oq9vcXajHUM7oC8/uWAjYhjc7gRWVKdr9DZmok29WGYkxICMVdwXzMpkdwhZ9zyBVVh",
+	"p+eYZILL4KoIGCKEyjRnum/zpCdigXqotasWVBEFwIkWNpODu74l1n80FXeQpYZ3yFn3MVlMMFfMGV3e",
+	"JAlzjNIsEm9utV2hE1Mud8vaZzSKYKYh9hl7fjM9yXZKEj9w/fKSarc4WPvzOKgkUCW4lygzyqwcGlAb",
+	"Rx8Ykb8df1IimdfPFWkoxw/y+7+u/G58Fiv7vbseJehwgpm21RuGVz1IE6DJ2GjCN0vMz80J1L3FHQ8h",
+	"xG/Jp7pt9PHb8sYmNjMsp8a4dguWEImiC4JtQ+/DHDyWoOXyi6gjHXKBTtxUkQidt+bCsRBx22XNCY4J",
+	"y1Map0oISEjZiGUeglv+oSAZlakOWi6/ecUhonMFA1+jup3CYHb8oCscdIWDrnDQFQ66wrfTgE0uXfki",
+	"ikshyZ1grivnruqBhDFTWmYF29VSPc1PrVGK5Ss8gkgzlmG5PJQJnc2Aq9WSkQsj9K+5v9uXgzF+S7Tw",
+	"JSKEueITG3zF1BVX0R5RThIxJoyfEzs1kFh2bNaKSJ8ns/BwC4qy+JrboJxDmJwAEUmMfVd92ZmtbxGj",
+	"sKzMD93DRGclnDSRQON8qq/Oqu6vuZsGTt/2r4tdXNuWwJcXvtjJtPaaKvO4e9R9eNR71GqnxWscFkVs",
+	"2ITy8ZyOAdvtZcHKV0JS8goWqE/VRb6sTL7ZQ6rN2+As31P5XHquXaOhhYNy0+JQQ7f/+pnXM+ABzW1d",
+	"OZNjcsd2f9cVpAp8qdvpFJrFkyDE3l+a1awFxW4e/t3yEHuWgMeVbPOa71TCqoDHfwfJRo7w91HAusID",
+	"vpYCVmcNxnM4kNv+ye0SnPwLy6+1P9dFdWMXErwzB3a5/+rVkzOsXlWZKE+xpFMyjiZCATfKCr/mgY7Q",
+	"R3C2fAE63qTEFFC5gEQZg8TokESg/sJFJuGx+mfqnBsLKvOQ10ZgXHOrmqSVsxlUdZqE1yHvJgIrg0ZC",
+	"joUVLuE8qLpVQWGx4GmMJVUrtBBlvMIu+jOk8R2YRH1Zf+/lsjm+t3XBbMrDDyWzX0HJrFPxMwG8NcvJ",
+	"8PjC9tElyPSlVe65Mj5MXzTCB7vRXk2AScuZFDKCNHbq46Xt6paMwONLP7A6x/MXC+iPuFZmnOj/PGRW",
+	"FW3kX8S4sEb3jWPers5jTtgdpL0NSg9UQpUmKEgq8HsSpnT1OdkeF6wGALBrZ5C2LYY7bP/Tes4kjMQH",
+	"o5P9wvj8A6Ygz5gEFT7u4dFpN/e4Jpi/ZlkGZlnWDLBBNs9THPq6iuq0AcWBoFZAs3ycJfB4fLbuIlXR",
+	"pQs0n5RHBroBKsGx4hRIBEGnUUXqPSSuE5VVuTDiJEFNCndoSWOclmHbwzevL69IKECO3V1DfKjGQoUP",
+	"mswok+jkceDRGaoJtWjGgdKGL4+ZMgsdh2hHmffMWobWSpRsPAn6oOQ9TwusXwgcbDlLlCxB59Jtzrqn",
+	"bTJE024w56gEMoiHHXLh2qbYAjCj5drYmlErU+9WWtMO0nvpzgtusPRQEAtY5uvZLeNwS2+Ep5GMaArb",
+	"STt5myrmyA4RgEVpQseiqg7escV7QWqq78qqzYSeSIgN7dNE3U/wLYpAqYFXtmH518nNnyP2mv31+T+f",
+	"vb362+VfH3fgtNuJThJ+M33ejf/PX5Ny1u0Zbe+hY93+Gsaxx1sGe1x6c+9hMYiVQSSjFSAbWQEpoPKg",
+	"iQTBtw1ckcRPyB7qb5U/WSXC4hd/yL9KSfFrStcH+2K9ffELWuA72xReJKxxYRiZonzcJhA6huEGuGAo",
+	"Q4qXqMy3cY6eCiuIre/Q8MpEKDRL4Jqj8HCcEOUi4+S068AiXQglFTL596BLp03wecZ6CZydRqYYhmwG",
+	"hxdfcy8tXZsuw6ypc5IEXDwSMwZxP8fiDc9vp8JTTxiMUpdNKl461/yaX+TFghNubtQuPaR3ZrH5jUl2",
+	"B64xGGL+GrGHcRQH31/uMcVn7UGI7MrgGsQ17Fk7SI9vVXpc5XTGzy1BDuKg2uWt6XILq6ZSLHzMTt2n",
+	"dX6nF4Yp7+pAaug/6hxwQfblZRIcDRrnGrl/W3gtHt8az2WuTLwuE8TC5BnVk6B2POOlRQnUCMXPk0si",
+	"1sAYhrkmGJOJBWoBU8Z93xy7Yrbsvu/r+KVWRrn6zZizbaLF94aG7PVUkwSo0rhrI4ZdwtOHKDKSAG2M",
+	"2GYdCVChQAokz9A/HEmmQZp15lRKsbBaVTQRLIKgFSFfOjQA8+tiIhIgUcI4i86t/Yva0km3mw6j2EbY",
+	"tjeVMLLqV0PsAWPVM2WUM1yRbHZmBSeQxH0LA+mRyFPN0E2PGi1wSPlyYJdnWAItDlRGk0vcww1n8xmV",
+	"CTOLioNpZ3VaYjRSoMl3C/NW8ifz0v9x8tP3+fMaZkcGXXPKCufNntc7mo16513aU2Xzg2wUgHGlKaLf",
+	"Ok/Hac+qo1bzHJqRDCvm8XjjPDDfe9+zuEpPonmLxfxQM4gYTZhetjEbCrtPmZ3BrGr0V0WRRyPMpvIU",
+	"zABEIsbLqiaJ6YOrYAw8pkKTjpEBIoZrEVkKiVE2IHt9EVEixb7YwLNCsIuH3dpoF2agK4TtmYrNY7Dj",
+	"2oTssZlnQ68K8cO89LPO220NMm01A4ps5rufnrwhZ4++75BhDEO00RJlfkcT9GaZXa3MFUcXV8NK1A6f",
+	"iFZxsk4f5g7WSd2DtcqChWuT+v+xd7XdaeNY+K9oOXvOzkyB2Lwm5PQDbRmSmdJOD2mSpmSJsAVosS3G",
+	"lkNoTv77Hl1JfqE2wZ1kutnmU3JA2JLs+9yr+/JcceMdBCR39+H/PDmoFZeDI7bSektMQXPNuYTkdpp1",
+	"mZ2ewtaIOg0oH4hf5O2VIgbTG+TA5HNlL5R6Y6zc8JtboWhVGo3CLCvvlMHMZYuHgAfKbqYeggx5FHqU",
+	"B4dS5Vy5+Ga89KlFxjqfPvcli4fKTPtM/KUebzVKiUkbu1LD6PuLHbzauNfVoeqLrgbpXuf3NRP+enWp",
+	"WS/Bcy1+9+/P3crF5W397p8FtN9f6d4qsV4/6ObjsOmUc0yZp9DWVUEm1GFoaQkicel8rhuX5ZLDLOyM",
+	"Qd1n1oxAb1RqERXj3VYgc6l6FwW5BSgvDFNe8kFYrX8TwCpsxfuapIrnKmf2fE59EDpsYfYDHwKAdSD0",
+	"F3a0ik6cWfUnD3FkjcoKVmQyZ2wR7AXEs2c+tfMd5dCdaUIsZZq6mDpBTPO2llxumjCgik5VoENYDkLi",
+	"e6/fDLsooDMP89An4BKGZYu3yV2CmvTxCk2YvT6UBhjQk0CeLWdASOBZRPUSUkl56PhNfKRLlTNwMAmi",
+	"oKY09rwo2qoPi4oiXzrs1ZGvAbeMmm6LBQyJZ/d9apdT2YtZJYwWoddEDz+Tu3vv6Stra4ZH3YqAODTB",
+	"AWk1JN1DgLrDd1VTzMJNG/yD3sfXx/2jD6e8/58Xn+pvF/2D6VvrZlr/c3psGh/WwezNmTt4f+re9I2w",
+	"dfGxS3vd9St6/ubsy+BF+J40z4zfwv4LJ/zQnfxx/OfRfP9gYDZPnPAt713wwUsN0bImK8bo88rJijqU",
+	"VSBfsdITj6yi1l0Z6iVtPSwlML1p1gqbWmfiuVJVJkJnHrHBuNBxFSiWQ+ZB20hvmNlu1+rNZgsgtPjS",
+	"ToTAihd316Xdb0RurUH9Ze+XlG4qfb4dSf6eUakz0i29iT0qlUelYDaGr8bUhm8v+qcBPr9wLPd0AQO4",
+	"nv2o1Ik3ojwqqe7I+oe7eKJGpbvLbONrQj0M+nxzpd+WADoEFChDd0zmRwx9f1N++ff1f8PLF6Woifcx",
+	"4mBJqAiN5hs6QkBqRRp/nZpx0DabtbQOwXKMfn/v96PHaoP7dEnylUZSCwBPsUaEcg6oS8wXsJ4H3F00",
+	"px6X3kRdbuoTrLJVdJ2+gm7pEKJCcTmUKKocOJEU1QCw0HzEh693xPuTtNY7GnRfV4ZH3VqzFe+PjJmK",
+	"mesMea0c0zDGXybk99p82aw123i/dUDaxCITYuN6DU+nuFWzbAvXp7hpWthuk3YbG6TZmk6b9ZZtWGSf",
+	"mMa+vT+x88BQLrA4ojeMg9bDAt/tqKTQiVzzsQl4xqAfqfoQMFGA3HpJ4CP1Toxl9XdVVsGPZa26kLyx",
+	"KsQele6egeyx2615SsSj42GaUaoYmplGY7/Zbv0lNKMB5Xu3EOTLbxfwisypLrpRxWNx8QlTK1GFIccc",
+	"BXMdd5DNRIUMOxKjGLKwZxHHkWFEG7nsWvxLuSpJGXkYWL3im8kYQ4B+apjGzx2V2AgMzGoGc8n8LjPf",
+	"IcGD+QtVyCagEa4vq/U1nzIObcqRw2ZZuRczwsHB9If04W0HM3GaB7MrrgHC6QqgKnoHXjkZv03jV3fW",
+	"P4VMgKNud6azAgY9+IOtL+e0O19cnH/ik74T4tWwv5596vffe5XJ8cmc9xrmufkxOxQmExJ2Ns6+ibGX",
+	"kxu+N+euk0aoUWgYdesf4uy1XhIkBsBHafdeBpZkdZKaFUCGd4xTixQ5+erhZqGrN42Cw+u7D9+CHXpD",
+	"5CsGkpWAC/HNJlYsoRq6OA7sSRnNhYNh1M9cEl1ga6FhwMK+XdaHXk58N7La4A5VJPndA51KUM2Vvtcw",
+	"h2cZ/FFkcBf6j6cmst1gEYVllchCD1GpAon9MPJb3tKxWHqametCKChAV/Le3TiUlHBVKw0Objnmu/8K",
+	"0NWCrCEYJg4nNKYoQQuy7iCMbBZCqYDlUGuhmCVGnrpfFdWMmswLBYdVyC3mEp0tKYsR1kTcEAuphfx+",
+	"Fvrg2ZJAJ84/PzWM+s9ZalquBLDi1fot9RY/OE7skh96U1mtVhXxcCuh7xDPYoq/KeH1X5B1wVTEB9qc",
+	"u0LhP6kffmW++20Zp4+LnMdpQQcA/bqT/ePO4XeyVAw0FvZ9qsozA8a8b8Pz+pOF/51OicnhzULDd+F3",
+	"Sg4/eAKqS4pXEKktQGcB40tpkT2K3SkOflt61q0I0cQlLgIOSk5dUsCmHLBr8mNblJmRa8glRDawl8jz",
+	"8Rdxlk7bBYeIMxuvFbMlTXVpy0uI254Gl5Mw9pWjSbxEM1Z5No7/v4zjX+PIL2fS56PBJsUn+3dZxj4R",
+	"D98OHbLFOi6Dx74Dn65YDEJl8D6tqBfk2s8jb8OAfmT7WOzos3X83azjWiknh+XgxNiP02u/nwEtlOH/",
+	"sPk8xwGAwrPt/Gw7PzHbeSC7kjyi5Zy++W1JMkyIeUDqHPGvNciHvlPqlPaA41vdOaP2qkI9eNlXMsvJ",
+	"Yd4MtDJO1ejoDoi6fCgrG4VpzklYPLFlWrKsJYYbEK+6mfWedaVXjC2omIUKAFMfzWnAmb+uZvZizJ4N",
+	"5mhJ2NIhyGZ6PfFvqqiHgZFMGgHATy2GXCVpmn8XGhxsBEXqUTOMOJMzcbUyYv5uGr2jzGeISMGuUMcR",
+	"e5bAmsQq1fxyV3hNPJv5AeLEcVAYJH4ZxRAzUrQJdvi8jFzCfWrpbaYBEhDrYys5AfE+SRHZvIou+/H1",
+	"NkcFRoq1o4wmcexQmRfClICwgKK4rKL3S+JBUx+PICt9mDuMmjqLs0nPmzk0mMNs+8R3sVdOvCBAlC5z",
+	"kUG4gAcrXoYUuK8XcSpzxSX5LSF21AIg5ucDimWLOppsb0oVP4ibuL5iNr67vPtvAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

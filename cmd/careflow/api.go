@@ -13,6 +13,7 @@ import (
 	"github.com/careflow/careflow/internal/postgres"
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
+	"github.com/careflow/careflow/workflows/housekeeping/housekeepingclient"
 	"github.com/careflow/careflow/workflows/reconcile/reconcileclient"
 )
 
@@ -48,6 +49,9 @@ func apiOptions() fx.Option {
 			},
 			func(c config.Config, temporal client.Client) api.Reconciler {
 				return reconcileclient.New(temporal, c.Temporal.TaskQueue)
+			},
+			func(c config.Config, temporal client.Client) api.Housekeeper {
+				return housekeepingclient.New(temporal, c.Temporal.TaskQueue)
 			},
 		),
 		api.Module,

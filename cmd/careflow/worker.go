@@ -12,6 +12,7 @@ import (
 
 	accountacts "github.com/careflow/careflow/activities/accountmail"
 	acts "github.com/careflow/careflow/activities/appointment"
+	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/internal/config"
@@ -63,9 +64,13 @@ func workerOptions() fx.Option {
 				return accountmailclient.New(temporal, c.Temporal.TaskQueue)
 			},
 			func(c config.Config) reconcileacts.Config { return reconcileacts.Config{Still: c.Reconcile.Still} },
-			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, accountacts.Ledger, relay.Outbox, reconcileacts.Store, caseacts.Store) {
-				return s, s, s, s, s, s, s
+			func(c config.Config) housekeepingacts.Config {
+				return housekeepingacts.Config{Keep: domain.Keeping{Outbox: c.Housekeeping.KeepOutbox, IdempotencyKeys: c.Housekeeping.KeepKeys}}
 			},
+			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, accountacts.Ledger, relay.Outbox, reconcileacts.Store) {
+				return s, s, s, s, s, s
+			},
+			func(s *postgres.Store) (caseacts.Store, housekeepingacts.Store) { return s, s },
 			func(s *payments.Stripe) (acts.PaymentProvider, caseacts.Provider) { return s, s },
 			func(c config.Config, temporal client.Client) relay.Cases {
 				return paymentcaseclient.New(temporal, c.Temporal.TaskQueue)

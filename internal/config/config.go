@@ -58,6 +58,8 @@ type Config struct {
 	Log      Log
 	// Reconcile says when the reconciler acts.
 	Reconcile Reconcile
+	// Housekeeping says what is removed after how long.
+	Housekeeping Housekeeping
 
 	// settings are the masked values in the order they were read, for the log.
 	settings []Setting
@@ -181,6 +183,20 @@ type Reconcile struct {
 	// Still is CAREFLOW_RECONCILE_STILL: how long a visit and its process must have stood
 	// still before the reconciler acts. Defaults to 5m.
 	Still time.Duration
+}
+
+// Housekeeping says how often rows that nobody needs any more are removed, and how old
+// they are by then. What a law or a dispute may ask for is never removed.
+type Housekeeping struct {
+	// Every is CAREFLOW_HOUSEKEEPING_EVERY: the interval of the schedule that
+	// careflow temporal-setup makes. Defaults to 24h.
+	Every time.Duration
+	// KeepOutbox is CAREFLOW_KEEP_OUTBOX: how long what was handed over to Temporal is
+	// known, at least the 3 days for which Stripe sends an event again. Defaults to 168h.
+	KeepOutbox time.Duration
+	// KeepKeys is CAREFLOW_KEEP_KEYS: for how long the same Idempotency-Key gets the first
+	// answer again, at least a day. Defaults to 720h (30 days).
+	KeepKeys time.Duration
 }
 
 // Log says how a process logs, always to standard error.

@@ -20,13 +20,15 @@ type Clinic struct {
 }
 
 // BookingRequest asks for a slot. Reason is clinical text: it is encrypted before it
-// is stored and never leaves the record.
+// is stored and never leaves the record. AnyDoctor stands in the place of DoctorID and
+// TypeID where the patient does not mind who it is.
 type BookingRequest struct {
 	DoctorID  string
 	TypeID    string
 	PatientID string
 	StartsAt  time.Time
 	Reason    string
+	AnyDoctor *AnyDoctor
 }
 
 // Appointment is a visit as the database knows it.

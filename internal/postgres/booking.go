@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,8 +32,12 @@ func (s *Store) Book(ctx context.Context, by domain.Caller, req domain.BookingRe
 	now time.Time, render func(domain.Appointment) (domain.StoredResponse, error),
 ) (resp domain.StoredResponse, replayed bool, err error) {
 	b := booking{store: s, by: by, req: req, key: key, now: now, render: render}
+	try := b.try
+	if req.AnyDoctor != nil {
+		try = b.tryAny
+	}
 	for range txAttempts {
-		if err = retrying(ctx, b.try); !errors.Is(err, errConflictGone) && !errors.Is(err, errKeyUsed) {
+		if err = retrying(ctx, try); !errors.Is(err, errConflictGone) && !errors.Is(err, errKeyUsed) {
 			break
 		}
 	}
@@ -47,8 +50,8 @@ func (s *Store) Book(ctx context.Context, by domain.Caller, req domain.BookingRe
 	return b.resp, b.replayed, nil
 }
 
-// booking is one booking under way. It takes two round trips: everything that is to be
-// known and locked, and everything that is to be written.
+// booking is one booking under way. With a doctor it takes two round trips: everything
+// that is to be known and locked, and everything that is to be written.
 type booking struct {
 	store  *Store
 	by     domain.Caller
@@ -60,6 +63,9 @@ type booking struct {
 	resp     domain.StoredResponse
 	replayed bool
 }
+
+// keyConstraint keeps a key from being answered twice.
+const keyConstraint = "idempotency_keys_pkey"
 
 // errKeyUsed says that the key was used by a booking at the same time, which is in now.
 var errKeyUsed = errors.New("the key was used meanwhile")
@@ -113,17 +119,7 @@ type bookingFacts struct {
 func (b *booking) look(ctx context.Context, conn *pgxpool.Conn) (bookingFacts, error) {
 	var f bookingFacts
 	p := pipeline{before: "begin"}
-	if b.clinic() {
-		f.accountFound = true
-	} else {
-		addIf(&p, &f.account, &f.accountFound, func(q *db.Queries) (string, error) { return q.LockAccount(ctx, b.by.UserID) })
-	}
-	addIf(&p, &f.key, &f.answered, func(q *db.Queries) (db.ReadKeyRow, error) {
-		return q.ReadKey(ctx, db.ReadKeyParams{Principal: b.key.Principal, Operation: b.key.Operation, Key: b.key.Key})
-	})
-	addIf(&p, &f.party, &f.partyFound, func(q *db.Queries) (db.BookingPartyRow, error) {
-		return q.BookingParty(ctx, db.BookingPartyParams{BookedBy: b.by.UserID, PatientID: b.req.PatientID})
-	})
+	b.askWho(ctx, &p, &f)
 	addIf(&p, &f.schedule, &f.scheduleFound, func(q *db.Queries) (int32, error) { return q.LockSchedule(ctx, b.req.DoctorID) })
 	start := b.req.StartsAt.UTC()
 	addIf(&p, &f.offer, &f.offerFound, func(q *db.Queries) (db.OfferRow, error) {
@@ -135,50 +131,77 @@ func (b *booking) look(ctx context.Context, conn *pgxpool.Conn) (bookingFacts, e
 	return f, nil
 }
 
+// askWho adds what is to be known whoever the doctor is.
+func (b *booking) askWho(ctx context.Context, p *pipeline, f *bookingFacts) {
+	if b.clinic() {
+		f.accountFound = true
+	} else {
+		addIf(p, &f.account, &f.accountFound, func(q *db.Queries) (string, error) { return q.LockAccount(ctx, b.by.UserID) })
+	}
+	addIf(p, &f.key, &f.answered, func(q *db.Queries) (db.ReadKeyRow, error) {
+		return q.ReadKey(ctx, db.ReadKeyParams{Principal: b.key.Principal, Operation: b.key.Operation, Key: b.key.Key})
+	})
+	addIf(p, &f.party, &f.partyFound, func(q *db.Queries) (db.BookingPartyRow, error) {
+		return q.BookingParty(ctx, db.BookingPartyParams{BookedBy: b.by.UserID, PatientID: b.req.PatientID})
+	})
+}
+
 // clinic reports whether the clinic books, for any patient and without a limit.
 func (b *booking) clinic() bool { return b.by.Has(domain.RoleStaff, domain.RoleAdmin) }
 
 // judge says whether the booking may be, and what it is.
 func (b *booking) judge(f bookingFacts) (domain.Appointment, domain.Actor, error) {
-	none, nobody := domain.Appointment{}, domain.Actor{}
+	actor, err := b.mayBook(f)
 	switch {
-	case !f.accountFound:
-		return none, nobody, missing(pgx.ErrNoRows, "account")
-	case !f.partyFound:
-		return none, nobody, missing(pgx.ErrNoRows, "patient")
-	}
-	actor := domain.Actor{Kind: domain.ActorPatient, ID: b.by.UserID}
-	if f.party.AccountID != b.by.UserID {
-		if !b.clinic() {
-			return none, nobody, domain.Errorf(domain.CodeNotFound, "there is no such patient, or it is not yours")
-		}
-		actor.Kind = domain.ActorStaff
-	}
-	if actor.Kind == domain.ActorPatient && f.party.UnpaidHolds >= MaxUnpaidHolds {
-		return none, nobody, domain.Errorf(domain.CodeTooManyHolds, "pay or cancel one of your %d unpaid requests first", f.party.UnpaidHolds)
-	}
-	switch {
+	case err != nil:
 	case !f.scheduleFound:
-		return none, nobody, missing(pgx.ErrNoRows, "doctor")
+		err = missing(pgx.ErrNoRows, "doctor")
 	case !f.offerFound:
-		return none, nobody, missing(pgx.ErrNoRows, "doctor and appointment type")
+		err = missing(pgx.ErrNoRows, "doctor and appointment type")
+	}
+	if err != nil {
+		return domain.Appointment{}, actor, err
 	}
 	o, err := offerOf(f.offer, b.req.DoctorID)
 	if err != nil {
-		return none, nobody, err
+		return domain.Appointment{}, actor, err
 	}
+	a, err := b.visit(b.req, o)
+	return a, actor, err
+}
+
+// mayBook says as whom the caller books for the patient, whoever the doctor is.
+func (b *booking) mayBook(f bookingFacts) (domain.Actor, error) {
+	actor := domain.Actor{Kind: domain.ActorPatient, ID: b.by.UserID}
+	switch {
+	case !f.accountFound:
+		return actor, missing(pgx.ErrNoRows, "account")
+	case !f.partyFound:
+		return actor, missing(pgx.ErrNoRows, "patient")
+	case f.party.AccountID != b.by.UserID && !b.clinic():
+		return actor, domain.Errorf(domain.CodeNotFound, "there is no such patient, or it is not yours")
+	case f.party.AccountID != b.by.UserID:
+		actor.Kind = domain.ActorStaff
+	case f.party.UnpaidHolds >= MaxUnpaidHolds:
+		return actor, domain.Errorf(domain.CodeTooManyHolds, "pay or cancel one of your %d unpaid requests first", f.party.UnpaidHolds)
+	}
+	return actor, nil
+}
+
+// visit is the visit that a request asks for, where it is offered.
+func (b *booking) visit(req domain.BookingRequest, o offer) (domain.Appointment, error) {
 	if !o.active {
-		return none, nobody, domain.Errorf(domain.CodeDoctorInactive, "this doctor does not take this kind of appointment at the moment")
+		return domain.Appointment{}, domain.Errorf(domain.CodeDoctorInactive, "this doctor does not take this kind of appointment at the moment")
 	}
-	slot, err := domain.SlotAt(o.schedule, o.typ.Rules, o.typ.Terms, b.req.StartsAt.UTC(), b.now)
+	slot, err := domain.SlotAt(o.schedule, o.typ.Rules, o.typ.Terms, req.StartsAt.UTC(), b.now)
 	if err != nil {
-		return none, nobody, err
+		return domain.Appointment{}, err
 	}
 	return domain.Appointment{
-		ID: domain.NewID(), DoctorID: b.req.DoctorID, PatientID: b.req.PatientID, BookedBy: b.by.UserID,
+		ID: domain.NewID(), DoctorID: req.DoctorID, PatientID: req.PatientID, BookedBy: b.by.UserID,
 		TypeID: o.typ.ID, TypeName: o.typ.Name, DoctorName: o.doctor, Status: domain.StatusRequested, Version: 1, Generation: 1,
-		Visit: slot.Window, Local: slot.Local, Terms: o.typ.Terms, Reason: b.req.Reason, CreatedAt: b.now, UpdatedAt: b.now,
-	}, actor, nil
+		Visit: slot.Window, Local: slot.Local, Terms: o.typ.Terms, Reason: req.Reason, CreatedAt: b.now, UpdatedAt: b.now,
+	}, nil
 }
 
 // insert writes the visit with everything that belongs to it, and commits: where nothing
@@ -192,7 +215,7 @@ func (b *booking) insert(ctx context.Context, conn *pgxpool.Conn, a domain.Appoi
 	p := pipeline{after: "commit"}
 	add(&p, &inserted, func(q *db.Queries) (int64, error) { return q.InsertAppointment(ctx, params) })
 	if err := p.run(ctx, conn); err != nil {
-		if duplicate(err) == "idempotency_keys_pkey" {
+		if duplicate(err) == keyConstraint {
 			err = errKeyUsed
 		}
 		return errors.Join(fmt.Errorf("inserting the appointment: %w", err), rollback(ctx, conn))
@@ -266,53 +289,3 @@ func nameConflict(ctx context.Context, q *db.Queries, id, doctorID, patientID st
 
 func reasonAAD(appointmentID string) string { return "appointments/reason/" + appointmentID }
 func notesAAD(appointmentID string) string  { return "appointments/notes/" + appointmentID }
-
-// claimKey takes a key for this transaction. It waits for a concurrent use of the same
-// key to end, and returns that one's answer if it has one.
-func claimKey(ctx context.Context, q *db.Queries, key domain.IdempotencyKey) (*domain.StoredResponse, error) {
-	var row db.ReadKeyRow
-	for {
-		n, err := q.ClaimKey(ctx, db.ClaimKeyParams{
-			Principal: key.Principal, Operation: key.Operation, Key: key.Key, BodyHash: key.BodyHash,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("taking the idempotency key: %w", err)
-		}
-		if n == 1 {
-			return nil, nil
-		}
-		row, err = q.ReadKey(ctx, db.ReadKeyParams{Principal: key.Principal, Operation: key.Operation, Key: key.Key})
-		if errors.Is(err, pgx.ErrNoRows) {
-			continue // its command was refused and freed the key in this very moment
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading the idempotency key: %w", err)
-		}
-		break
-	}
-	stored, answered, err := answeredBefore(row, key)
-	if err != nil || !answered {
-		return nil, err
-	}
-	return &stored, nil
-}
-
-// answeredBefore returns the first answer under a key, if there is one already.
-// CodeIdempotencyReused when the key belongs to another body.
-func answeredBefore(row db.ReadKeyRow, key domain.IdempotencyKey) (stored domain.StoredResponse, answered bool, err error) {
-	if !bytes.Equal(row.BodyHash, key.BodyHash) {
-		return stored, false, domain.Errorf(domain.CodeIdempotencyReused, "this Idempotency-Key was used with another body: send a new key for a new command")
-	}
-	return domain.StoredResponse{Status: int(row.Status), Body: row.Response}, row.Status != 0, nil
-}
-
-func answerKey(ctx context.Context, q *db.Queries, key domain.IdempotencyKey, resp domain.StoredResponse) error {
-	_, err := q.AnswerKey(ctx, db.AnswerKeyParams{
-		Status: int32(resp.Status), Response: resp.Body, //nolint:gosec // an HTTP status fits
-		Principal: key.Principal, Operation: key.Operation, Key: key.Key,
-	})
-	if err != nil {
-		return fmt.Errorf("keeping the answer: %w", err)
-	}
-	return nil
-}

@@ -29,6 +29,8 @@ type Clinic struct {
 	t testing.TB
 	// Sandbox stands in for Stripe and SendGrid.
 	Sandbox *sandbox.Sandbox
+	// Vendors is the sandbox's base URL.
+	Vendors string
 	// DB is the clinic's database, for looking and for faults.
 	DB *pgxpool.Pool
 	// API is the base URL.
@@ -67,7 +69,7 @@ func New(t testing.TB, o Options) *Clinic {
 
 	databaseURL := testkit.Database(t)
 	c := &Clinic{
-		t: t, Sandbox: sb, DB: testkit.Pool(t, databaseURL), Queue: "t-" + domain.NewID(),
+		t: t, Sandbox: sb, Vendors: vendor.URL, DB: testkit.Pool(t, databaseURL), Queue: "t-" + domain.NewID(),
 		APIToTemporal:    testkit.NewLine(t, testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")),
 		WorkerToTemporal: testkit.NewLine(t, testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")),
 	}

@@ -30,6 +30,16 @@ type DataKey struct {
 	CreatedAt time.Time
 }
 
+type HousekeepingRun struct {
+	// The run ID of the workflow, in Temporal UI.
+	ID         string
+	Trigger    string
+	StartedAt  time.Time
+	FinishedAt *time.Time
+	// Rows by what they were (domain.Litter).
+	Removed []byte
+}
+
 // Attempts in the current window of an account or address (keyed hashes).
 type LoginAttempt struct {
 	Subject      []byte
