@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -30,7 +31,7 @@ func decodeCursor(cursor string) (after time.Time, id string, err error) {
 	if err != nil {
 		return time.Time{}, "", badCursor()
 	}
-	if _, err := uuid.Parse(id); err != nil {
+	if !plainID(id) {
 		return time.Time{}, "", badCursor()
 	}
 	return after.UTC(), id, nil
@@ -53,6 +54,29 @@ func decodeSlotCursor(cursor string) (time.Time, error) {
 	}
 	return after.UTC(), nil
 }
+
+// encodeDoctorCursor is the position after a doctor in the list by name.
+func encodeDoctorCursor(d domain.Doctor) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(d.ID + "|" + d.Name))
+}
+
+// decodeDoctorCursor is the inverse of encodeDoctorCursor. What it returns can be asked of
+// the database, which knows no NUL and no bytes that are not UTF-8.
+func decodeDoctorCursor(cursor string) (name, id string, err error) {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return "", "", badCursor()
+	}
+	id, name, found := strings.Cut(string(raw), "|")
+	if !found || !plainID(id) || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		return "", "", badCursor()
+	}
+	return name, id, nil
+}
+
+// plainID reports whether a text is a UUID in its usual form: the library reads others
+// too, such as urn:uuid:…, which the database does not.
+func plainID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
 
 func badCursor() error {
 	return invalidField("query/cursor", "is not a cursor of this list: take next_cursor of the page before, or leave it out")

@@ -56,6 +56,24 @@ func TestARequestThatDoesNotFitNamesEachField(t *testing.T) {
 	}
 }
 
+// PostgreSQL refuses such texts: they must not get so far.
+func TestTextsThatNoDatabaseTakesAreRefused(t *testing.T) {
+	h := newHarness(t)
+	for path, field := range map[string]string{
+		"/v1/doctors?speciality=%00": "query/speciality", "/v1/doctors?name=a%ffb": "query/name",
+	} {
+		p := h.get(path, h.as(domain.RolePatient)).problem(http.StatusBadRequest, domain.CodeInvalid)
+		require.Equal(t, []openapi.FieldError{{Field: field, Message: "is text in UTF-8 without NUL characters"}}, p.Errors)
+	}
+	body := strings.Replace(goodBooking, "{", `{"reason":"a\u0000b",`, 1)
+	p := h.post("/v1/appointments", h.as(domain.RolePatient), body).problem(http.StatusBadRequest, domain.CodeInvalid)
+	require.Equal(t, "body/reason", p.Errors[0].Field)
+	require.Empty(t, h.store.bookings)
+
+	literal := strings.Replace(goodBooking, "{", `{"reason":"a\\u0000b",`, 1)
+	h.post("/v1/appointments", h.as(domain.RolePatient), literal).status(http.StatusCreated)
+}
+
 func TestParametersThatDoNotFit(t *testing.T) {
 	h := newHarness(t)
 	slots := "/v1/doctors/" + idDoctor + "/slots?type_id=" + idType

@@ -15,6 +15,7 @@
 //   - 15: side effects fail, the booking does not
 //   - 16: Temporal is down
 //   - 17: the client retries
+//   - 20: everything is killed
 //   - 21: accepted, then the worker dies
 //   - 22: someone resets or terminates the process
 //   - 24: the capture fails

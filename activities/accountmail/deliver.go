@@ -70,9 +70,9 @@ func (a *Activities) deliver(ctx context.Context, due domain.DueAccountMessage, 
 	if err != nil {
 		result.Failed++
 		slog.ErrorContext(ctx, "a letter cannot be written", "message_id", due.ID, "kind", due.Kind, "error", err)
-		return a.ledger.SettleAccountMessage(ctx, due.ID, domain.MessageFailed, "", "cannot_be_written", due.Interrupted)
+		return a.ledger.SettleAccountMessage(ctx, due.ID, domain.MessageFailed, "", "cannot_be_written", false)
 	}
-	handed := appointment.HandOver(ctx, a.mailer, letter, due.Interrupted, false)
+	handed := appointment.HandOver(ctx, a.mailer, letter, false)
 	switch handed.Status { //nolint:exhaustive // pending is counted when it is settled
 	case domain.MessageSent:
 		result.Sent++

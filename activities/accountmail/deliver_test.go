@@ -40,7 +40,9 @@ func owing(kinds ...domain.AccountMessageKind) *ledger {
 func (l *ledger) NextAccountMessage(context.Context, string, time.Time) (*domain.DueAccountMessage, error) {
 	for _, o := range l.letters {
 		if o.Status == domain.MessagePending || o.Status == domain.MessageSending {
-			o.Interrupted = o.Status == domain.MessageSending
+			if o.Interrupted = o.Status == domain.MessageSending; o.Interrupted {
+				o.unknowns++ // the database counts an attempt that was broken off
+			}
 			o.Status = domain.MessageSending
 			due := o.DueAccountMessage
 			return &due, nil

@@ -12,6 +12,9 @@ import (
 )
 
 // Ledger is where messages are owed and settled.
+//
+// NextMessage counts an attempt that was broken off before this one as unknown, and
+// SettleMessage what this one does not know; it leaves alone what is settled already.
 type Ledger interface {
 	OweReminder(ctx context.Context, appointmentID string, r domain.Reminder) error
 	NextMessage(ctx context.Context, appointmentID string, now time.Time) (*domain.DueMessage, error)
@@ -94,16 +97,16 @@ func (m *Mail) deliver(ctx context.Context, due domain.DueMessage, result *Deliv
 	if due.Interrupted && due.Kind.AtMostOnce() {
 		// We died between handing it over and writing that down: it may be there already.
 		result.Unknown++
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageUnknown, "", "interrupted", true)
+		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageUnknown, "", "interrupted", false)
 	}
 	due.Letter.Link = m.link(due.Kind, due.Letter)
 	letter, err := m.write(due.Kind, due.Letter)
 	if err != nil {
 		result.Failed++
 		slog.ErrorContext(ctx, "a letter cannot be written", "message_id", due.ID, "kind", due.Kind, "error", err)
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageFailed, "", "cannot_be_written", due.Interrupted)
+		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageFailed, "", "cannot_be_written", false)
 	}
-	handed := HandOver(ctx, m.mailer, letter, due.Interrupted, due.Kind.AtMostOnce())
+	handed := HandOver(ctx, m.mailer, letter, due.Kind.AtMostOnce())
 	switch handed.Status { //nolint:exhaustive // pending is counted when it is settled
 	case domain.MessageSent:
 		result.Sent++

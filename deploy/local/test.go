@@ -72,6 +72,9 @@ func (s *stack) runTest(ctx context.Context, options testOptions) error {
 	if s.ports.StripeMock != 0 {
 		tools, parts = append(tools, "stripe-mock"), append(parts, s.startStripeMock)
 	}
+	if s.kind == kindTest {
+		tools = append(tools, "temporal-ui") // for stories that bring up a stack of their own
+	}
 	if err := buildTools(ctx, s.out, toolFolder(), tools); err != nil {
 		return err
 	}
@@ -132,6 +135,8 @@ func (s *stack) testSettings() map[string]string {
 		"CAREFLOW_TEST_TEMPORAL_ADDRESS": local(s.ports.Temporal),
 		"CAREFLOW_TEST_BIN":              s.path("bin"),
 		"CAREFLOW_TEST_CHROMIUM":         s.chromium,
+		// For a story that brings up a stack of its own, because it kills it.
+		"CAREFLOW_TEST_TOOLS": toolFolder(),
 		// The key that encrypted the payloads of the namespace's set-up.
 		"CAREFLOW_TEST_PAYLOAD_KEYS": s.secrets.PayloadKeys,
 	}

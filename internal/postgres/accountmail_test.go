@@ -83,7 +83,7 @@ func TestAnAccountsLettersAreTakenInOrderAndTooLateOnesSkipped(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, domain.MessageLoginAlert, due.Kind)
 	require.Equal(t, "Chrome", due.Letter.Device)
-	require.Equal(t, 1, c.count(t, "account_messages WHERE kind = 'password_reset' AND status = 'unknown' AND unknowns = 2 AND error_code = 'interrupted'"))
+	require.Equal(t, 1, c.count(t, "account_messages WHERE kind = 'password_reset' AND status = 'unknown' AND unknowns = 3 AND error_code = 'interrupted'"))
 	require.NoError(t, c.SettleAccountMessage(t.Context(), due.ID, domain.MessageSent, "v", "", false))
 
 	list, err := c.AccountMessages(t.Context(), staff, patientAccount, 10)

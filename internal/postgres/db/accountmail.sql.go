@@ -307,7 +307,7 @@ func (q *Queries) SetAccountDelivery(ctx context.Context, arg SetAccountDelivery
 const settleAccountMessage = `-- name: SettleAccountMessage :exec
 UPDATE account_messages SET status = $1, vendor_id = $2, error_code = $3,
     unknowns = unknowns + $4::int, sent_at = CASE WHEN $1 = 'sent' THEN now() ELSE sent_at END
-WHERE id = $5
+WHERE id = $5 AND status = 'sending'
 `
 
 type SettleAccountMessageParams struct {
@@ -318,6 +318,7 @@ type SettleAccountMessageParams struct {
 	ID        string
 }
 
+// Only what is being handed over is settled, as in SettleMessage.
 func (q *Queries) SettleAccountMessage(ctx context.Context, arg SettleAccountMessageParams) error {
 	_, err := q.db.Exec(ctx, settleAccountMessage,
 		arg.Status,
@@ -353,7 +354,7 @@ func (q *Queries) SkipAccountMessages(ctx context.Context, arg SkipAccountMessag
 }
 
 const takeAccountMessage = `-- name: TakeAccountMessage :one
-UPDATE account_messages m SET status = 'sending', attempts = m.attempts + 1
+UPDATE account_messages m SET status = 'sending', attempts = m.attempts + 1, unknowns = m.unknowns + (m.status = 'sending')::int
 FROM account_messages was
 WHERE was.id = m.id AND m.id = (SELECT d.id FROM account_messages d WHERE d.account_id = $1
     AND d.status IN ('pending','sending') ORDER BY d.seq LIMIT 1 FOR UPDATE)
@@ -372,6 +373,7 @@ type TakeAccountMessageRow struct {
 	WasStatus  string
 }
 
+// An attempt that was broken off is counted as unknown, as in TakeMessage.
 func (q *Queries) TakeAccountMessage(ctx context.Context, accountID string) (TakeAccountMessageRow, error) {
 	row := q.db.QueryRow(ctx, takeAccountMessage, accountID)
 	var i TakeAccountMessageRow

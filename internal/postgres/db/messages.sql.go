@@ -269,7 +269,7 @@ func (q *Queries) SetDelivery(ctx context.Context, arg SetDeliveryParams) error 
 const settleMessage = `-- name: SettleMessage :exec
 UPDATE messages SET status = $1, vendor_id = $2, error_code = $3,
     unknowns = unknowns + $4::int, sent_at = CASE WHEN $1 = 'sent' THEN now() ELSE sent_at END
-WHERE id = $5
+WHERE id = $5 AND status = 'sending'
 `
 
 type SettleMessageParams struct {
@@ -280,6 +280,8 @@ type SettleMessageParams struct {
 	ID        string
 }
 
+// Only what is being handed over is settled: an attempt that was given up for dead and
+// comes back must not turn the outcome of the one after it.
 func (q *Queries) SettleMessage(ctx context.Context, arg SettleMessageParams) error {
 	_, err := q.db.Exec(ctx, settleMessage,
 		arg.Status,
@@ -323,7 +325,7 @@ func (q *Queries) SkipStale(ctx context.Context, arg SkipStaleParams) (int64, er
 }
 
 const takeMessage = `-- name: TakeMessage :one
-UPDATE messages m SET status = 'sending', attempts = m.attempts + 1
+UPDATE messages m SET status = 'sending', attempts = m.attempts + 1, unknowns = m.unknowns + (m.status = 'sending')::int
 FROM messages was
 WHERE was.id = m.id AND m.id = (SELECT d.id FROM messages d WHERE d.appointment_id = $1
     AND d.status IN ('pending','sending') ORDER BY d.seq LIMIT 1 FOR UPDATE)
@@ -344,6 +346,8 @@ type TakeMessageRow struct {
 	WasStatus       string
 }
 
+// An attempt that was broken off is counted as unknown here: the next one may be broken
+// off as well, and would count itself only.
 func (q *Queries) TakeMessage(ctx context.Context, appointmentID string) (TakeMessageRow, error) {
 	row := q.db.QueryRow(ctx, takeMessage, appointmentID)
 	var i TakeMessageRow

@@ -38,7 +38,8 @@ WHERE l.message_id = m.id AND m.account_id = @account_id AND m.status IN ('pendi
   AND (m.send_before <= @now::timestamptz OR l.ended_at IS NOT NULL);
 
 -- name: TakeAccountMessage :one
-UPDATE account_messages m SET status = 'sending', attempts = m.attempts + 1
+-- An attempt that was broken off is counted as unknown, as in TakeMessage.
+UPDATE account_messages m SET status = 'sending', attempts = m.attempts + 1, unknowns = m.unknowns + (m.status = 'sending')::int
 FROM account_messages was
 WHERE was.id = m.id AND m.id = (SELECT d.id FROM account_messages d WHERE d.account_id = @account_id
     AND d.status IN ('pending','sending') ORDER BY d.seq LIMIT 1 FOR UPDATE)
@@ -51,9 +52,10 @@ SELECT u.email, u.name, u.locale, u.time_zone,
 FROM users u WHERE u.id = @account_id;
 
 -- name: SettleAccountMessage :exec
+-- Only what is being handed over is settled, as in SettleMessage.
 UPDATE account_messages SET status = @status, vendor_id = @vendor_id, error_code = @error_code,
     unknowns = unknowns + @unknown::int, sent_at = CASE WHEN @status = 'sent' THEN now() ELSE sent_at END
-WHERE id = @id;
+WHERE id = @id AND status = 'sending';
 
 -- name: AccountMessages :many
 SELECT id, seq, kind, status, attempts, unknowns, error_code, created_at, sent_at

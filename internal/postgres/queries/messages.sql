@@ -16,7 +16,9 @@ WHERE a.id = m.appointment_id AND m.appointment_id = @appointment_id AND m.statu
           OR a.status NOT IN ('requested','pending','capturing','confirmed','checked_in'))));
 
 -- name: TakeMessage :one
-UPDATE messages m SET status = 'sending', attempts = m.attempts + 1
+-- An attempt that was broken off is counted as unknown here: the next one may be broken
+-- off as well, and would count itself only.
+UPDATE messages m SET status = 'sending', attempts = m.attempts + 1, unknowns = m.unknowns + (m.status = 'sending')::int
 FROM messages was
 WHERE was.id = m.id AND m.id = (SELECT d.id FROM messages d WHERE d.appointment_id = @appointment_id
     AND d.status IN ('pending','sending') ORDER BY d.seq LIMIT 1 FOR UPDATE)
@@ -49,9 +51,11 @@ JOIN receipts r ON r.appointment_id = e.appointment_id AND r.kind = 'refund' AND
 WHERE m.id = @id;
 
 -- name: SettleMessage :exec
+-- Only what is being handed over is settled: an attempt that was given up for dead and
+-- comes back must not turn the outcome of the one after it.
 UPDATE messages SET status = @status, vendor_id = @vendor_id, error_code = @error_code,
     unknowns = unknowns + @unknown::int, sent_at = CASE WHEN @status = 'sent' THEN now() ELSE sent_at END
-WHERE id = @id;
+WHERE id = @id AND status = 'sending';
 
 -- name: LockMessage :one
 SELECT id, appointment_id, seq, kind, recipient, status, attempts, unknowns, error_code, created_at, sent_at, for_start,

@@ -205,7 +205,8 @@ func fault(err error) error {
 		return domain.Errorf(domain.CodeTooMany, "too many commands at once: try again soon, with the same Idempotency-Key").Because(err)
 	}
 	var down *serviceerror.Unavailable
-	if errors.As(err, &down) || status.Code(err) == codes.Unavailable || errors.Is(err, context.DeadlineExceeded) {
+	var late *serviceerror.DeadlineExceeded // the SDK's own, which is neither the context's nor gRPC's
+	if errors.As(err, &down) || errors.As(err, &late) || status.Code(err) == codes.Unavailable || errors.Is(err, context.DeadlineExceeded) {
 		return unreachable(err)
 	}
 	return err
