@@ -134,6 +134,7 @@ func (c *clinic) configure() error {
 	_, payload := newKey()
 	_, column := newKey()
 	_, command := newKey()
+	_, links := newKey()
 	id, _, _ := strings.Cut(signing, ":")
 	var err error
 	if c.tokens, err = auth.NewTokens(auth.Config{Keys: []auth.Key{{ID: id, Seed: seed}}, TTL: 2 * time.Hour}); err != nil {
@@ -144,7 +145,7 @@ func (c *clinic) configure() error {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + c.stack.logs, "CAREFLOW_ENV=development", "CAREFLOW_DATABASE_URL=" + c.url,
 		"CAREFLOW_TEMPORAL_ADDRESS=" + c.stack.temporal, "CAREFLOW_TEMPORAL_NAMESPACE=" + namespace, "CAREFLOW_TEMPORAL_TASK_QUEUE=" + c.queue,
 		"CAREFLOW_HTTP_ADDRESS=" + api, "CAREFLOW_PUBLIC_URL=" + c.base, "CAREFLOW_WORKER_ADDRESS=" + worker,
-		"CAREFLOW_PAYLOAD_KEYS=" + payload, "CAREFLOW_COLUMN_KEYS=" + column, "CAREFLOW_SIGNING_KEYS=" + signing, "CAREFLOW_COMMAND_KEYS=" + command,
+		"CAREFLOW_PAYLOAD_KEYS=" + payload, "CAREFLOW_COLUMN_KEYS=" + column, "CAREFLOW_SIGNING_KEYS=" + signing, "CAREFLOW_COMMAND_KEYS=" + command, "CAREFLOW_LINK_KEYS=" + links,
 		"CAREFLOW_STRIPE_URL=http://" + sandbox, "CAREFLOW_STRIPE_KEY=sk_test_bench", "CAREFLOW_STRIPE_PUBLISHABLE_KEY=pk_test_bench",
 		"CAREFLOW_STRIPE_WEBHOOK_SECRET=whsec_bench", "CAREFLOW_SENDGRID_URL=http://" + sandbox, "CAREFLOW_SENDGRID_KEY=SG.bench",
 		"SANDBOX_ADDRESS=" + sandbox, "SANDBOX_STRIPE_KEY=sk_test_bench", "SANDBOX_SENDGRID_KEY=SG.bench",
