@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"crypto/sha256"
 	"sync"
 	"time"
@@ -14,10 +13,11 @@ import (
 // maxCallers bounds the memory of callers: when there are more, all are looked up again.
 const maxCallers = 10_000
 
-// callers remembers for a moment whom a token speaks for, so that a client that sends one
-// request after the other has its signature and its session checked once a second
-// instead of each time. What ends a session on this replica is heeded at once: everything
-// is forgotten then. Another replica follows within that moment.
+// callers remembers whom a token speaks for: the signature until the token is over, and
+// for a moment that its session goes on, so that a client that sends one request after
+// the other has its session looked up once a second instead of each time. What ends a
+// session on this replica is heeded at once: everything is forgotten then. Another replica
+// follows within that moment.
 type callers struct {
 	keep time.Duration
 
@@ -27,29 +27,40 @@ type callers struct {
 }
 
 type remembered struct {
-	caller domain.Caller
-	until  time.Time
+	session  string    // of the signed token
+	signed   time.Time // the token's end
+	caller   domain.Caller
+	lookedUp time.Time // the end of the moment
 }
 
 func newCallers(keep time.Duration) *callers {
 	return &callers{keep: keep, known: map[[sha256.Size]byte]remembered{}}
 }
 
-// of returns the caller of a token, asking ask unless it did so just now. A refusal is
-// not remembered.
-func (c *callers) of(ctx context.Context, token string, now time.Time, ask func(context.Context) (domain.Caller, error)) (domain.Caller, error) {
+// of returns the caller of a token: verify checks its signature and says when it is over,
+// lookUp asks whom its session speaks for now. A refusal is not remembered.
+func (c *callers) of(token string, now time.Time, verify func(token string) (domain.Caller, time.Time, error),
+	lookUp func(session string) (domain.Caller, error),
+) (domain.Caller, error) {
 	hash := sha256.Sum256([]byte(token)) // the token itself is not kept
 	c.mu.Lock()
-	found, ok := c.known[hash]
-	changes := c.changes
+	r, changes := c.known[hash], c.changes
 	c.mu.Unlock()
-	if ok && now.Before(found.until) {
-		return found.caller, nil
+	if now.Before(r.lookedUp) && now.Before(r.signed) {
+		return r.caller, nil
 	}
-	caller, err := ask(ctx)
+	if !now.Before(r.signed) {
+		issued, end, err := verify(token)
+		if err != nil {
+			return domain.Caller{}, err
+		}
+		r.session, r.signed = issued.SessionID, end
+	}
+	caller, err := lookUp(r.session)
 	if err != nil || c.keep <= 0 {
 		return caller, err
 	}
+	r.caller, r.lookedUp = caller, now.Add(c.keep)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changes != changes {
@@ -58,15 +69,19 @@ func (c *callers) of(ctx context.Context, token string, now time.Time, ask func(
 	if len(c.known) >= maxCallers {
 		clear(c.known)
 	}
-	c.known[hash] = remembered{caller: caller, until: now.Add(c.keep)}
+	c.known[hash] = r
 	return caller, nil
 }
 
+// forget has every session looked up again. A signature stays what it was.
 func (c *callers) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.changes++
-	clear(c.known)
+	for hash, r := range c.known {
+		r.lookedUp = time.Time{}
+		c.known[hash] = r
+	}
 }
 
 // forgetCallers is a step of the middleware: whatever may have changed an account, a

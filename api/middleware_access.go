@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -25,12 +24,8 @@ func (s *Server) authenticate(c *gin.Context) {
 	// The token says who logged in; the database, whether that still holds. Logging out,
 	// disabling an account and taking a role away work at once on this replica, and within
 	// Config.RememberCaller on others.
-	caller, err := s.callers.of(ctx, token, now, func(ctx context.Context) (domain.Caller, error) {
-		issued, err := s.tokens.Verify(token)
-		if err != nil {
-			return issued, err
-		}
-		return s.sessions.SessionCaller(ctx, issued.SessionID, now)
+	caller, err := s.callers.of(token, now, s.tokens.VerifyUntil, func(session string) (domain.Caller, error) {
+		return s.sessions.SessionCaller(ctx, session, now)
 	})
 	if err != nil {
 		s.fail(c, err)
