@@ -51,13 +51,16 @@ func slotList(slots []domain.Slot) []byte {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		in := zone(s.Zone)
+		start := s.Local
+		if len(start) < len(clock) { // nothing was promised yet
+			start = s.Start.In(zone(s.Zone)).Format(time.RFC3339)
+		}
 		body = append(body, `{"ends_at":"`...)
-		body = s.End.In(in).AppendFormat(body, time.RFC3339Nano)
+		body = s.End.In(zone(s.Zone)).AppendFormat(body, time.RFC3339)
 		body = append(body, `","local_time":"`...)
-		body = append(body, wallClock(s.Local, s.Start.In(in))...)
+		body = append(body, start[:len(clock)]...) // without its offset
 		body = append(body, `","starts_at":"`...)
-		body = s.Start.In(in).AppendFormat(body, time.RFC3339Nano)
+		body = append(body, start...)
 		body = append(body, `","time_zone":`...)
 		body = strconv.AppendQuoteToASCII(body, s.Zone) // an IANA name, plain as JSON too
 		body = append(body, '}')
