@@ -40,6 +40,7 @@ type clock struct {
 	// midnight is set on a day that no clock change is near: every minute of it is then
 	// simply so much later.
 	midnight time.Time
+	offset   string // of the zone on that day, as RFC 3339 writes it
 }
 
 func (c civil) in(loc *time.Location) clock {
@@ -47,7 +48,7 @@ func (c civil) in(loc *time.Location) clock {
 	midnight := time.Date(c.year, c.month, c.day, 0, 0, 0, 0, loc)
 	from, to := midnight.ZoneBounds()
 	if (from.IsZero() || from.Before(midnight.Add(-12*time.Hour))) && (to.IsZero() || to.After(midnight.Add(36*time.Hour))) {
-		k.midnight = midnight.UTC()
+		k.midnight, k.offset = midnight.UTC(), midnight.Format("Z07:00")
 	}
 	return k
 }
@@ -58,6 +59,29 @@ func (k clock) at(m int) (time.Time, bool) {
 		return k.midnight.Add(time.Duration(m) * time.Minute), true
 	}
 	return k.day.at(m, k.loc)
+}
+
+// show writes minute m of the day, which is the instant at, as RFC 3339.
+func (k clock) show(m int, at time.Time) string {
+	if k.midnight.IsZero() {
+		return at.In(k.loc).Format(time.RFC3339)
+	}
+	return string(append(k.appendTime(make([]byte, 0, len(time.RFC3339)), m), k.offset...))
+}
+
+func (k clock) appendTime(b []byte, m int) []byte {
+	two := func(n int) { b = append(b, byte('0'+n/10%10), byte('0'+n%10)) }
+	two(k.day.year / 100)
+	two(k.day.year)
+	b = append(b, '-')
+	two(int(k.day.month))
+	b = append(b, '-')
+	two(k.day.day)
+	b = append(b, 'T')
+	two(m / 60)
+	b = append(b, ':')
+	two(m % 60)
+	return append(b, ":00"...)
 }
 
 // until is civil.until.

@@ -64,7 +64,7 @@ func Slots(s Schedule, r SlotRules, t Terms, busy []Window, span Window, now tim
 		return nil, Errorf(CodeInvalid, "an appointment type has a positive duration and slot step")
 	}
 	taken := newOccupation(busy)
-	var slots []Slot
+	slots := make([]Slot, 0, 64)
 	// By the calendar, a day beyond the span on both sides: a day's own midnight may be
 	// skipped or come twice.
 	last := civilDay(span.End.In(loc)).next()
@@ -81,7 +81,7 @@ func Slots(s Schedule, r SlotRules, t Terms, busy []Window, span Window, now tim
 					continue
 				}
 				if offered(w, s, r, t, now) && !taken.during(t.Occupied(w)) {
-					slots = append(slots, Slot{Window: w, Local: start.In(loc).Format(time.RFC3339), Zone: s.Zone})
+					slots = append(slots, Slot{Window: w, Local: clock.show(m, start), Zone: s.Zone})
 				}
 			}
 		}
