@@ -64,10 +64,10 @@ generate: $(LOCAL) ## Regenerates code from api/openapi.yaml and the SQL queries
 	@$(LOCAL) tools oapi-codegen sqlc
 	@go generate ./...
 
-record: $(LOCAL) ## Records the histories of a release for the replay test: make record RELEASE=v0.2
+record: $(LOCAL) ## Records the histories of a release for the replay tests: make record RELEASE=v0.2
 	@test -n "$(RELEASE)" || { echo 'Name the release: make record RELEASE=v0.2'; exit 1; }
-	@CAREFLOW_RECORD_HISTORIES=$(abspath workflows/appointment/testdata/histories/$(RELEASE)) \
-		exec $(LOCAL) test -- go test -count=1 -run 'TestEveryEndOfAVisit|TestAPaidLifecycle' ./stories
+	@CAREFLOW_RECORD_HISTORIES=$(RELEASE) exec $(LOCAL) test -- go test -count=1 ./stories \
+		-run 'TestEveryEndOfAVisit|TestAPaidLifecycle|TestANoShow|TestStory08_ARefundThatFails|TestStory08_Disputes|TestStory11_Bounced|TestAPatientOpensAnAccount'
 
 build: ## Builds the product's programs into .local/bin
 	@mkdir -p $(BIN)

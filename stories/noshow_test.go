@@ -82,6 +82,9 @@ func TestANoShowIsNoticedDisputedDecidedAndCorrected(t *testing.T) {
 	thePatientObjects(t, c, users[1], users[0], objecting)
 	itTookPlaceAfterAll(t, c, users[2], mistaken)
 	nobodyMarkedIt(t, c, users[3], unmarked)
+	for name, id := range map[string]string{"fee_kept": silent, "fee_waived": objecting, "corrected": mistaken} {
+		c.Record(id, name)
+	}
 }
 
 func nobodyObjects(t *testing.T, c *clinic.Clinic, patient *clinic.User, id string) {

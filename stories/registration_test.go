@@ -128,6 +128,7 @@ func TestAPatientOpensAnAccountAndBooks(t *testing.T) {
 	booked := nora.do(http.MethodPost, "/v1/appointments", b, "Idempotency-Key", "nora-1")
 	require.Equal(t, http.StatusCreated, booked.Status, booked)
 
+	c.RecordAccountMail(me.AccountID, "registration")
 	for _, log := range []string{c.APIProcess.Log(), c.WorkerProcess.Log()} {
 		require.NotContains(t, log, token)
 		require.NotContains(t, log, email)

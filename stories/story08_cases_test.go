@@ -134,6 +134,7 @@ func TestStory08_ARefundThatFailsForGoodEndsByAPersonsDecision(t *testing.T) {
 			if tt.refunded > 0 {
 				testkit.Eventually(t, func() bool { return v.c.Mails(v.id, domain.MessageRefunded) == 2 }, "one letter a refund")
 			}
+			v.c.RecordCase(v.intent, "refund_failed_"+tt.verb)
 		})
 	}
 }
@@ -220,6 +221,7 @@ func TestStory08_DisputesAreFollowedAndBooked(t *testing.T) {
 			v.agree(0, 0)
 			require.NoError(t, v.c.Sandbox.DecideDispute(v.intent, won))
 			done := v.staff.AwaitCase(v.id, closed, "ends")
+			v.c.RecordCase(v.intent, "dispute_"+name)
 			if won { // the visit was cancelled meanwhile: now the money can go back
 				require.Equal(t, domain.OutcomeDisputeWon, string(done.Outcome))
 				v.agree(8000, 0)

@@ -117,4 +117,5 @@ func TestStory11_BouncedAndDroppedAfterAcceptance(t *testing.T) {
 	}, "the process sends it and it arrives")
 	require.Equal(t, 2, reminders(fmt.Sprintf(`appointment_id = '%s'`, visits[0].id)))
 	require.Contains(t, staff.Kinds(visits[0].id), "message_resent")
+	c.Record(bounced.AppointmentID, "message_resent")
 }

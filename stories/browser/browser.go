@@ -167,18 +167,35 @@ const (
 // them.
 func (p *Tab) InFrame(frame string, fields ...string) {
 	p.t.Helper()
-	within := chromedp.FromNode(p.frame(frame))
 	for i := 0; i+1 < len(fields); i += 2 {
 		field := chromedp.CSS(fields[i])
-		p.run("fill in "+fields[i], chromedp.WaitVisible(field, within),
-			chromedp.SendKeys(field, kb.End+strings.Repeat(kb.Backspace, 20)+fields[i+1], within))
+		p.run("fill in "+fields[i],
+			chromedp.SendKeys(field, kb.End+strings.Repeat(kb.Backspace, 20)+fields[i+1], p.inside(frame, fields[i])))
 	}
 }
 
 // ClickInFrame clicks something inside a frame.
 func (p *Tab) ClickInFrame(frame, selector string) {
 	p.t.Helper()
-	p.run("click "+selector, chromedp.Click(chromedp.CSS(selector), chromedp.FromNode(p.frame(frame)), chromedp.NodeVisible))
+	p.run("click "+selector, chromedp.Click(chromedp.CSS(selector), p.inside(frame, selector), chromedp.NodeVisible))
+}
+
+// frameLook is how long one look into a frame takes at most.
+const frameLook = 3 * time.Second
+
+// inside is where to look for what is in a frame, once that can be seen there. A frame
+// that was found before its document had come stays empty for who found it: it is found
+// anew for each look.
+func (p *Tab) inside(frame, selector string) chromedp.QueryOption {
+	p.t.Helper()
+	var within chromedp.QueryOption
+	testkit.Eventually(p.t, func() bool {
+		within = chromedp.FromNode(p.frame(frame))
+		ctx, cancel := context.WithTimeout(p.ctx, frameLook)
+		defer cancel()
+		return chromedp.Do(ctx, chromedp.WaitVisible(chromedp.CSS(selector), within)) == nil
+	}, "%s shows %s", frame, selector)
+	return within
 }
 
 func (p *Tab) frame(selector string) *chromedp.Node {

@@ -15,16 +15,24 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/careflow/careflow/internal/config"
+	"github.com/careflow/careflow/internal/replaytest"
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/workflows/accountmail"
 	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/paymentcase"
 )
 
 // History returns the history of an appointment's process, its payloads still encrypted.
 func (c *Clinic) History(temporal client.Client, appointmentID string) *historypb.History {
 	c.t.Helper()
+	return c.historyOf(temporal, appointment.WorkflowID(appointmentID))
+}
+
+func (c *Clinic) historyOf(temporal client.Client, workflowID string) *historypb.History {
+	c.t.Helper()
 	history := &historypb.History{}
-	events := temporal.GetWorkflowHistory(testkit.Context(c.t), appointment.WorkflowID(appointmentID), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := temporal.GetWorkflowHistory(testkit.Context(c.t), workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		e, err := events.Next()
 		require.NoError(c.t, err)
@@ -33,15 +41,34 @@ func (c *Clinic) History(temporal client.Client, appointmentID string) *historyp
 	return history
 }
 
-// Record keeps a finished history for the replay test, with readable payloads, where
-// CAREFLOW_RECORD_HISTORIES names a folder. It does so once for each release.
+// Record keeps the history of an appointment's process for the replay test; see record.
 func (c *Clinic) Record(appointmentID, name string) {
 	c.t.Helper()
-	folder := os.Getenv("CAREFLOW_RECORD_HISTORIES")
-	if folder == "" {
+	c.record("appointment", appointment.WorkflowID(appointmentID), name)
+}
+
+// RecordCase keeps the history of a payment case's process.
+func (c *Clinic) RecordCase(intentID, name string) {
+	c.t.Helper()
+	c.record("paymentcase", paymentcase.WorkflowID(intentID), name)
+}
+
+// RecordAccountMail keeps the history of the delivery of an account's letters.
+func (c *Clinic) RecordAccountMail(accountID, name string) {
+	c.t.Helper()
+	c.record("accountmail", accountmail.WorkflowID(accountID), name)
+}
+
+// record keeps a history for the replay test of its family, with readable payloads, where
+// CAREFLOW_RECORD_HISTORIES names a release. It does so once for each release.
+func (c *Clinic) record(family, workflowID, name string) {
+	c.t.Helper()
+	release := os.Getenv("CAREFLOW_RECORD_HISTORIES")
+	if release == "" {
 		return
 	}
-	history := c.History(c.Temporal(), appointmentID)
+	folder := filepath.Join("..", "workflows", family, replaytest.Histories, release)
+	history := c.historyOf(c.Temporal(), workflowID)
 	ring, err := config.ParseKeyRing(PayloadKeys)
 	require.NoError(c.t, err)
 	codec, err := temporalx.NewCodec(ring)
