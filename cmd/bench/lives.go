@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/careflow/careflow/internal/bench"
 	"github.com/careflow/careflow/workflows/appointment"
@@ -20,7 +24,9 @@ func measureLives(ctx context.Context, s *session) ([]bench.Row, error) {
 		tasks := bench.Row{Group: group, Name: "workflow tasks of one", Sense: bench.LessIsBetter}
 		events := bench.Row{Group: group, Name: "history events of one", Sense: bench.LessIsBetter}
 		rows := func() []bench.Row { return []bench.Row{rate, tasks, events} }
-		if err := c.warmUp(ctx); err != nil {
+		// As many at a time as are measured: a busy engine merges workflow tasks.
+		crowd := bench.Loop{Clients: liveClients, Count: min(liveClients, s.size.lives), Limit: 2 * time.Minute}
+		if _, err := load(ctx, "lives", c.lives(crowd)); err != nil {
 			return rows(), err
 		}
 		size, err := c.shapeOfALife(ctx)
@@ -32,7 +38,7 @@ func measureLives(ctx context.Context, s *session) ([]bench.Row, error) {
 			return rows(), err
 		}
 		defer func() { _ = engine.stop() }()
-		extra, err := c.extraTasks(ctx, plan, size)
+		extra, err := c.extraTasks(ctx, plan, crowd, size)
 		if err != nil {
 			return rows(), err
 		}
@@ -68,9 +74,9 @@ func measureLives(ctx context.Context, s *session) ([]bench.Row, error) {
 	})
 }
 
-// extraTasks lets one bare workflow live and returns how many workflow tasks it lacks.
-func (c *clinic) extraTasks(ctx context.Context, engine enginePlan, size shape) (int, error) {
-	_, err := load(ctx, "bare-lives", barePlan{Engine: engine, Loop: bench.Loop{Clients: 1, Count: 1, Limit: time.Minute}, Shape: size})
+// extraTasks lets bare workflows live and returns how many workflow tasks one lacks.
+func (c *clinic) extraTasks(ctx context.Context, engine enginePlan, crowd bench.Loop, size shape) (int, error) {
+	_, err := load(ctx, "bare-lives", barePlan{Engine: engine, Loop: crowd, Shape: size})
 	if err != nil {
 		return 0, err
 	}
@@ -78,14 +84,35 @@ func (c *clinic) extraTasks(ctx context.Context, engine enginePlan, size shape) 
 	return max(size.Tasks-bare.Tasks, 0), err
 }
 
-// shapeOfBare reads one of the last bare workflows.
+// shapeOfBare reads bare workflows of the last load.
 func (c *clinic) shapeOfBare(ctx context.Context) (shape, error) {
-	var id string
-	if err := c.db.QueryRow(ctx, `SELECT id FROM bare.work LIMIT 1`).Scan(&id); err != nil {
+	return c.typical(ctx, `SELECT id FROM bare.work LIMIT $1`, func(id string) string { return id })
+}
+
+// sample is how many histories a typical one is chosen from.
+const sample = 9
+
+// typical is the shape with the median number of workflow tasks among processes that a
+// query finds.
+func (c *clinic) typical(ctx context.Context, query string, workflowID func(string) string) (shape, error) {
+	rows, err := c.db.Query(ctx, query, sample)
+	if err != nil {
 		return shape{}, err
 	}
-	history, err := historyOf(ctx, c.temporal, id)
-	return shapeOf(history), err
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(ids) == 0 {
+		return shape{}, errors.Join(err, errors.New("no process to look at"))
+	}
+	var shapes []shape
+	for _, id := range ids {
+		history, err := historyOf(ctx, c.temporal, workflowID(id))
+		if err != nil {
+			return shape{}, err
+		}
+		shapes = append(shapes, shapeOf(history))
+	}
+	slices.SortFunc(shapes, func(a, b shape) int { return a.Tasks - b.Tasks })
+	return shapes[len(shapes)/2], nil
 }
 
 // engine starts a worker for bare workflows beside the clinic.
@@ -119,15 +146,7 @@ func (c *clinic) warmUp(ctx context.Context) error {
 	return err
 }
 
-// shapeOfALife reads a visit that has ended.
+// shapeOfALife reads visits that have ended.
 func (c *clinic) shapeOfALife(ctx context.Context) (shape, error) {
-	var id string
-	if err := c.db.QueryRow(ctx, `SELECT id::text FROM appointments WHERE status = 'archived' LIMIT 1`).Scan(&id); err != nil {
-		return shape{}, err
-	}
-	if err := c.temporal.GetWorkflow(ctx, appointment.WorkflowID(id), "").Get(ctx, nil); err != nil {
-		return shape{}, err
-	}
-	events, err := historyOf(ctx, c.temporal, appointment.WorkflowID(id))
-	return shapeOf(events), err
+	return c.typical(ctx, `SELECT id::text FROM appointments WHERE status = 'archived' LIMIT $1`, appointment.WorkflowID)
 }
