@@ -1,6 +1,6 @@
 package pages
 
-var german = words{
+var german = words{ //nolint:gosec // words about links and passwords, none of them one
 	"skip": "Zum Inhalt springen",
 
 	"notice.not_found.heading":       "Hier ist nichts",

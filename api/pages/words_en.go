@@ -1,6 +1,6 @@
 package pages
 
-var english = words{
+var english = words{ //nolint:gosec // words about links and passwords, none of them one
 	"skip": "Skip to the content",
 
 	"notice.not_found.heading":       "There is nothing here",

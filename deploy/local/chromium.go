@@ -48,7 +48,7 @@ func needChromium(ctx context.Context, out *console) (string, error) {
 	if path, ok := findChromium(); ok {
 		return path, nil
 	}
-	return "", errors.New("Chromium's package was installed, but there is no program of that name: " + advice)
+	return "", errors.New("the package chromium was installed, but there is no program of that name: " + advice)
 }
 
 // rootShell is a shell that may install packages.

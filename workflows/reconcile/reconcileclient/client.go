@@ -4,18 +4,15 @@ package reconcileclient
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	acts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/workflows/job"
 	"github.com/careflow/careflow/workflows/reconcile"
 )
 
@@ -30,36 +27,13 @@ func New(temporal client.Client, queue string) *Client {
 	return &Client{temporal: temporal, queue: queue}
 }
 
-// startTimeout bounds a start: with Temporal away a caller is told so.
-const startTimeout = 10 * time.Second
-
 // Start begins a reconciliation, or joins the one that is under way. It returns its ID.
 // CodeUnavailable when Temporal cannot be reached.
 func (c *Client) Start(ctx context.Context) (id string, joined bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	run, err := c.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: reconcile.WorkflowID(c.queue), TaskQueue: c.queue,
-		// Any number, one after the other; a second one at a time is the first.
-		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
-		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		WorkflowExecutionTimeout:                 reconcile.MostTime,
-		StaticSummary:                            "Compare all visits with their processes",
-	}, reconcile.WorkflowName, reconcile.Input{Trigger: domain.ByPerson})
-	var running *serviceerror.WorkflowExecutionAlreadyStarted
-	if errors.As(err, &running) {
-		// It may have continued as new: it is known by its first run.
-		d, err := c.temporal.DescribeWorkflowExecution(ctx, reconcile.WorkflowID(c.queue), "")
-		if err != nil {
-			return "", false, fault(err)
-		}
-		return d.GetWorkflowExecutionInfo().GetFirstRunId(), true, nil
-	}
-	if err != nil {
-		return "", false, fault(err)
-	}
-	return run.GetRunID(), false, nil
+	return job.Start(ctx, c.temporal, job.Job{
+		ID: reconcile.WorkflowID(c.queue), Workflow: reconcile.WorkflowName, Queue: c.queue,
+		MostTime: reconcile.MostTime, Summary: "Compare all visits with their processes",
+	}, reconcile.Input{Trigger: domain.ByPerson})
 }
 
 // Visit puts one visit's process right and waits up to wait for what came of it.
@@ -82,46 +56,20 @@ func (c *Client) Visit(ctx context.Context, in acts.VisitInput, wait time.Durati
 	return result, fault(err)
 }
 
-// EnsureSchedule makes the reconciler run every so often, whether the schedule is there
-// already or not. One that somebody has paused stays paused.
+// EnsureSchedule makes the reconciler run every so often; see job.EnsureSchedule. A time
+// that was missed while Temporal was down is left out: the next one comes soon.
 func (c *Client) EnsureSchedule(ctx context.Context, every time.Duration) error {
-	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}}
-	action := &client.ScheduleWorkflowAction{
-		ID: reconcile.ScheduleID(c.queue) + "-scheduled", Workflow: reconcile.ScheduledName, TaskQueue: c.queue,
-		WorkflowExecutionTimeout: reconcile.MostTime,
-	}
-	// One that comes while the last is under way is left out; so is one that was missed
-	// while Temporal was down.
-	const overlap = enumspb.SCHEDULE_OVERLAP_POLICY_SKIP
-	_, err := c.temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{
-		ID: reconcile.ScheduleID(c.queue), Spec: spec, Action: action, Overlap: overlap, CatchupWindow: time.Minute,
-		Note: "Compares all visits with their processes. Kept up to date by careflow temporal-setup.",
-	})
-	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-		return wrap(err)
-	}
-	handle := c.temporal.ScheduleClient().GetHandle(ctx, reconcile.ScheduleID(c.queue))
-	return wrap(handle.Update(ctx, client.ScheduleUpdateOptions{
-		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
-			s := in.Description.Schedule
-			s.Spec, s.Action = &spec, action
-			if s.Policy == nil {
-				s.Policy = &client.SchedulePolicies{}
-			}
-			s.Policy.Overlap, s.Policy.CatchupWindow = overlap, time.Minute
-			return &client.ScheduleUpdate{Schedule: &s}, nil
+	return job.EnsureSchedule(ctx, c.temporal, job.Schedule{
+		ID: reconcile.ScheduleID(c.queue), Spec: client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}},
+		Action: &client.ScheduleWorkflowAction{
+			ID: reconcile.ScheduleID(c.queue) + "-scheduled", Workflow: reconcile.ScheduledName, TaskQueue: c.queue,
+			WorkflowExecutionTimeout: reconcile.MostTime,
 		},
-	}))
+		CatchUp: time.Minute, Note: "Compares all visits with their processes.",
+	})
 }
 
-func wrap(err error) error {
-	if err != nil {
-		return fmt.Errorf("the reconciler's schedule: %w", err)
-	}
-	return nil
-}
-
-// fault maps what Temporal says to the domain's codes.
+// fault maps what became of one visit's retry to the domain's codes.
 func fault(err error) error {
 	if err == nil {
 		return nil
@@ -130,14 +78,5 @@ func fault(err error) error {
 	if errors.As(err, &app) && app.Type() == string(domain.CodeNotFound) {
 		return domain.Errorf(domain.CodeNotFound, "there is no such appointment")
 	}
-	var busy *serviceerror.ResourceExhausted
-	if errors.As(err, &busy) {
-		return domain.Errorf(domain.CodeTooMany, "too much at once: try again soon").Because(err)
-	}
-	var down *serviceerror.Unavailable
-	var late *serviceerror.DeadlineExceeded // the SDK's own, which is neither the context's nor gRPC's
-	if errors.As(err, &down) || errors.As(err, &late) || status.Code(err) == codes.Unavailable || errors.Is(err, context.DeadlineExceeded) || status.Code(err) == codes.DeadlineExceeded {
-		return domain.Errorf(domain.CodeUnavailable, "the reconciler has not answered in time: what it was asked for goes on where it was reached; look again soon").Because(err)
-	}
-	return err
+	return job.Fault(err)
 }
