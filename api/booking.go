@@ -26,27 +26,29 @@ func (h *handlers) BookAppointment(ctx context.Context, req openapi.BookAppointm
 	if err != nil {
 		return nil, err
 	}
+	var id string
 	stored, replayed, err := h.store.Book(ctx, as(who), booking, key, h.cfg.Clock().UTC(), func(a domain.Appointment) (domain.StoredResponse, error) {
+		id = a.ID
 		booked, err := jsonAnswer(http.StatusCreated, h.appointmentView(a, audience{}))
 		return booked.stored(), err
 	})
 	if err != nil {
 		return nil, err
 	}
-	var kept openapi.Appointment
-	if err := json.Unmarshal(stored.Body, &kept); err != nil {
-		return nil, fmt.Errorf("read the stored booking: %w", err)
-	}
-	booked := answerOf(stored).with("Location", location(kept.ID))
 	if replayed {
-		return booked.with(headerReplayed, "true"), nil
+		var kept openapi.Appointment
+		if err := json.Unmarshal(stored.Body, &kept); err != nil {
+			return nil, fmt.Errorf("read the stored booking: %w", err)
+		}
+		return answerOf(stored).with("Location", location(kept.ID)).with(headerReplayed, "true"), nil
 	}
+	booked := answerOf(stored).with("Location", location(id))
 	if wait, asked := preferredWait(req.Params.Prefer); asked && wait > 0 {
 		// Failing to wait is no failure: the slot is held, and the stored answer says so.
-		if a, err := h.find(ctx, who, kept.ID); err == nil {
+		if a, err := h.find(ctx, who, id); err == nil {
 			a = h.awaitNews(ctx, who, a, 0, wait)
 			if fresh, err := jsonAnswer(http.StatusCreated, h.appointmentView(a, who.fullRecord(a))); err == nil {
-				return fresh.with("Location", location(kept.ID)).with("Preference-Applied", preferenceApplied(wait)), nil
+				return fresh.with("Location", location(id)).with("Preference-Applied", preferenceApplied(wait)), nil
 			}
 		}
 	}

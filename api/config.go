@@ -56,6 +56,9 @@ type Config struct {
 	// StreamAge is the longest that one connection streams; clients connect again where
 	// it left off. Defaults to 1 h; an access token ends it earlier.
 	StreamAge time.Duration
+	// RememberCaller is how long the check of an access token and its session holds for
+	// further requests with the same token. Defaults to 1 s; negative: for this one only.
+	RememberCaller time.Duration
 	// Clock tells the time. Defaults to time.Now.
 	Clock func() time.Time
 }
@@ -102,6 +105,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.StreamAge == 0 {
 		c.StreamAge = time.Hour
+	}
+	if c.RememberCaller == 0 {
+		c.RememberCaller = time.Second
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now

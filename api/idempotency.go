@@ -82,6 +82,8 @@ func (a answer) write(w http.ResponseWriter) error {
 // The operations that answer so.
 
 func (a answer) VisitBookAppointmentResponse(w http.ResponseWriter) error       { return a.write(w) }
+func (a answer) VisitListSlotsResponse(w http.ResponseWriter) error             { return a.write(w) }
+func (a answer) VisitListAlternativesResponse(w http.ResponseWriter) error      { return a.write(w) }
 func (a answer) VisitGetAppointmentResponse(w http.ResponseWriter) error        { return a.write(w) }
 func (a answer) VisitConfirmAppointmentResponse(w http.ResponseWriter) error    { return a.write(w) }
 func (a answer) VisitDeclineAppointmentResponse(w http.ResponseWriter) error    { return a.write(w) }

@@ -20,14 +20,13 @@ func (s *Server) authenticate(c *gin.Context) {
 		s.fail(c, domain.Errorf(domain.CodeUnauthenticated, "Send the access token of POST /v1/sessions as Authorization: Bearer."))
 		return
 	}
-	issued, err := s.tokens.Verify(token)
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
+	now := s.cfg.Clock()
 	// The token says who logged in; the database, whether that still holds. Logging out,
-	// disabling an account and taking a role away work at once.
-	caller, err := s.sessions.SessionCaller(ctx, issued.SessionID, s.cfg.Clock())
+	// disabling an account and taking a role away work at once on this replica, and within
+	// Config.RememberCaller on others.
+	caller, err := s.callers.of(token, now, s.tokens.VerifyUntil, func(session string) (domain.Caller, error) {
+		return s.sessions.SessionCaller(ctx, session, now)
+	})
 	if err != nil {
 		s.fail(c, err)
 		return

@@ -41,6 +41,7 @@ type Server struct {
 	log        *slog.Logger
 	tokens     *auth.Tokens
 	sessions   Sessions
+	callers    *callers
 	operations map[string]*operation
 	handler    http.Handler
 	listening  listening
@@ -73,7 +74,7 @@ func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: deps.Logger, tokens: deps.Tokens, sessions: deps.Store, operations: operations, listening: newListening()}
+	s := &Server{cfg: cfg, log: deps.Logger, tokens: deps.Tokens, sessions: deps.Store, callers: newCallers(cfg.RememberCaller), operations: operations, listening: newListening()}
 	h := &handlers{
 		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, housekeeping: deps.Housekeeping, webhooks: deps.Webhooks, links: deps.Links,
 		tokens: deps.Tokens, passwords: deps.Passwords, log: deps.Logger, metrics: metrics, gatherer: deps.Registry, docs: docs,
@@ -111,7 +112,7 @@ func (s *Server) routes(h *handlers, metrics *metrics) (*gin.Engine, error) {
 	engine.NoMethod(func(c *gin.Context) {
 		s.fail(c, domain.Errorf(CodeMethodNotAllowed, "This path does not take the method; the Allow header lists those it takes."))
 	})
-	contract := engine.Group("", s.findOperation, s.client, s.bodyLimit, s.deadline, s.authenticate, s.authorise, s.validate)
+	contract := engine.Group("", s.findOperation, s.forgetCallers, s.client, s.bodyLimit, s.deadline, s.authenticate, s.authorise, s.validate)
 	strict := openapi.NewStrictHandlerWithOptions(h, nil, openapi.StrictGinServerOptions{
 		RequestErrorHandlerFunc:  func(c *gin.Context, err error) { s.fail(c, unbindable(err)) },
 		HandlerErrorFunc:         s.fail,

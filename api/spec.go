@@ -41,6 +41,8 @@ type operation struct {
 	bodyLimit int64
 	prefers   bool // takes the Prefer header
 	query     []string
+	// changesAccess is set unless the operation can only read, or concerns visits only.
+	changesAccess bool
 }
 
 // key is how gin knows the operation.
@@ -100,6 +102,7 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 		return nil, fmt.Errorf("%s and security disagree about log-in", extRoles)
 	}
 	o.stream, _ = spec.Extensions[extStream].(bool)
+	o.changesAccess = method != http.MethodGet && !slices.ContainsFunc(spec.Tags, aboutVisits)
 	o.rawBody, _ = spec.Extensions[extRawBody].(bool)
 	o.page, _ = spec.Extensions[extPage].(bool)
 	if limit, ok := spec.Extensions[extBodyLimit].(float64); ok {
@@ -114,6 +117,11 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 		}
 	}
 	return o, nil
+}
+
+// aboutVisits reports a tag of operations that change visits and nothing else.
+func aboutVisits(tag string) bool {
+	return tag == "appointments" || tag == "commands" || tag == "webhooks" || tag == "repair"
 }
 
 func (o *operation) readRoles(v any) error {

@@ -121,8 +121,10 @@ const clock = "2006-01-02T15:04:05"
 // wallClock is the promised local time without its offset, which stands in starts_at;
 // where no promise is kept, the zone's time of today's rules.
 func wallClock(promised string, start time.Time) string {
-	if t, err := time.Parse(time.RFC3339, promised); err == nil {
-		return t.Format(clock)
+	if len(promised) >= len(clock) {
+		if _, err := time.Parse(clock, promised[:len(clock)]); err == nil {
+			return promised[:len(clock)]
+		}
 	}
 	return start.Format(clock)
 }

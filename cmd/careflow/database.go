@@ -12,7 +12,7 @@ import (
 
 // databasePool provides the process's one pool, which connects when it is first used.
 var databasePool = fx.Provide(func(lc fx.Lifecycle, cfg config.Config) (*pgxpool.Pool, error) {
-	pool, err := postgres.Open(context.Background(), cfg.DatabaseURL.Reveal(), 0)
+	pool, err := postgres.Open(context.Background(), cfg.DatabaseURL.Reveal(), int32(cfg.DatabaseConnections))
 	if err != nil {
 		return nil, err
 	}

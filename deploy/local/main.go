@@ -14,6 +14,7 @@ const usage = `usage:
   local up [-detach] [-infrastructure]
   local down
   local test [-keep] -- COMMAND [ARG...]
+  local bench [-keep] -- COMMAND [ARG...]
   local reset
   local tools NAME...
 `
@@ -53,8 +54,8 @@ func run(out *console, args []string) error {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.Usage = func() { fmt.Fprint(os.Stderr, usage); flags.PrintDefaults() }
 	detach := flags.Bool("detach", false, "up: go to the background once everything is ready")
-	bare := flags.Bool("infrastructure", false, "up, test: PostgreSQL, Temporal and its UI, without the product")
-	keep := flags.Bool("keep", false, "test: keep the stack's data for a look afterwards")
+	bare := flags.Bool("infrastructure", false, "up, test, bench: PostgreSQL, Temporal and its UI, without the product")
+	keep := flags.Bool("keep", false, "test, bench: keep the stack's data for a look afterwards")
 	if err := flags.Parse(rest); err != nil {
 		return exitStatusError(2)
 	}
@@ -65,7 +66,9 @@ func run(out *console, args []string) error {
 	case "down":
 		return down(ctx, out)
 	case "test":
-		return test(ctx, out, testOptions{command: flags.Args(), infrastructure: *bare, keep: *keep})
+		return test(ctx, out, testOptions{kind: kindTest, command: flags.Args(), infrastructure: *bare, keep: *keep})
+	case "bench":
+		return test(ctx, out, testOptions{kind: kindBench, command: flags.Args(), infrastructure: *bare, keep: *keep})
 	case "reset":
 		return reset(ctx, out)
 	case "tools":

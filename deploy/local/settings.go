@@ -8,12 +8,15 @@ import (
 	"strconv"
 )
 
-// stackKind tells the two stacks apart; they share nothing but the tools.
+// stackKind tells the stacks apart; they share nothing but the tools.
 type stackKind string
 
 const (
 	kindUp   stackKind = "up"
 	kindTest stackKind = "test"
+	// kindBench is a test stack that is set up like the one of `up`: a figure taken
+	// without waiting for the disk says nothing.
+	kindBench stackKind = "bench"
 )
 
 // ports a stack listens on, all on 127.0.0.1.
@@ -34,8 +37,12 @@ type ports struct {
 
 func readPorts(kind stackKind) (ports, error) {
 	p := ports{Postgres: 5433, Temporal: 7233, UI: 8233, API: 8080, Codec: 8081, Worker: 8082, Sandbox: 8090}
-	if kind == kindTest {
+	switch kind {
+	case kindUp:
+	case kindTest:
 		p = ports{Postgres: 15433, Temporal: 17233, StripeMock: 12111}
+	case kindBench:
+		p = ports{Postgres: 16433, Temporal: 16233}
 	}
 	offset := 0
 	if err := readPort("CAREFLOW_PORT_OFFSET", &offset); err != nil {

@@ -43,7 +43,7 @@ func (s *stack) open() error {
 		return err
 	}
 	s.own = o
-	if s.kind == kindTest {
+	if s.kind != kindUp {
 		if err := s.forget(testLeavings...); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 )
 
 type testOptions struct {
+	kind           stackKind
 	command        []string
 	infrastructure bool
 	keep           bool
@@ -30,14 +31,14 @@ func test(ctx context.Context, out *console, options testOptions) error {
 		return exitStatusError(2)
 	}
 	adoptOrphans()
-	s, err := newStack(out, kindTest)
+	s, err := newStack(out, options.kind)
 	if err != nil {
 		return err
 	}
-	out.say("Test stack (state in %s)", shortPath(s.folder))
+	out.say("Stack for one command (state in %s)", shortPath(s.folder))
 	if err := s.open(); err != nil {
 		if errors.Is(err, errRunning) {
-			return fmt.Errorf("another test stack (process %d) uses %s: wait for it, or set CAREFLOW_STATE and CAREFLOW_PORT_OFFSET to run one beside it",
+			return fmt.Errorf("another such stack (process %d) uses %s: wait for it, or set CAREFLOW_STATE and CAREFLOW_PORT_OFFSET to run one beside it",
 				readRecord(s.folder).Supervisor.PID, s.folder)
 		}
 		s.release()
@@ -47,7 +48,7 @@ func test(ctx context.Context, out *console, options testOptions) error {
 	run, cancel := context.WithCancel(ctx)
 	err = s.runTest(run, options)
 	cancel()
-	out.say("Taking the test stack down")
+	out.say("Taking the stack down")
 	s.endStrays()
 	s.close()
 	s.endStrays()
@@ -67,19 +68,26 @@ func (s *stack) runTest(ctx context.Context, options testOptions) error {
 	if err := s.freshLogs(); err != nil {
 		return err
 	}
-	if err := buildTools(ctx, s.out, toolFolder(), []string{"temporal-server", "temporal-sql-tool", "temporal-ui", "stripe-mock"}); err != nil {
+	tools, parts := []string{"temporal-server", "temporal-sql-tool"}, []func(context.Context) (*child, error){s.startPostgres, s.startTemporal}
+	if s.ports.StripeMock != 0 {
+		tools, parts = append(tools, "stripe-mock"), append(parts, s.startStripeMock)
+	}
+	if s.kind == kindTest {
+		tools = append(tools, "temporal-ui") // for stories that bring up a stack of their own
+	}
+	if err := buildTools(ctx, s.out, toolFolder(), tools); err != nil {
 		return err
 	}
 	if err := s.prepareTestBinaries(ctx, options); err != nil {
 		return err
 	}
-	if !options.infrastructure {
+	if s.kind == kindTest && !options.infrastructure {
 		var err error
 		if s.chromium, err = needChromium(ctx, s.out); err != nil {
 			return err
 		}
 	}
-	for _, start := range []func(context.Context) (*child, error){s.startPostgres, s.startTemporal, s.startStripeMock} {
+	for _, start := range parts {
 		c, err := start(ctx)
 		if err != nil {
 			return err
@@ -111,6 +119,9 @@ func (s *stack) prepareTestBinaries(ctx context.Context, options testOptions) er
 	if err := os.MkdirAll(s.path("bin"), 0o755); err != nil {
 		return err
 	}
+	if s.ports.StripeMock == 0 {
+		return nil
+	}
 	link := s.path("bin", "stripe-mock")
 	if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -119,17 +130,20 @@ func (s *stack) prepareTestBinaries(ctx context.Context, options testOptions) er
 }
 
 func (s *stack) testSettings() map[string]string {
-	return map[string]string{
+	settings := map[string]string{
 		"CAREFLOW_TEST_DATABASE_URL":     s.adminURL(),
 		"CAREFLOW_TEST_TEMPORAL_ADDRESS": local(s.ports.Temporal),
 		"CAREFLOW_TEST_BIN":              s.path("bin"),
-		"CAREFLOW_TEST_STRIPE_MOCK":      "http://" + local(s.ports.StripeMock),
 		"CAREFLOW_TEST_CHROMIUM":         s.chromium,
 		// For a story that brings up a stack of its own, because it kills it.
 		"CAREFLOW_TEST_TOOLS": toolFolder(),
 		// The key that encrypted the payloads of the namespace's set-up.
 		"CAREFLOW_TEST_PAYLOAD_KEYS": s.secrets.PayloadKeys,
 	}
+	if s.ports.StripeMock != 0 {
+		settings["CAREFLOW_TEST_STRIPE_MOCK"] = "http://" + local(s.ports.StripeMock)
+	}
+	return settings
 }
 
 // failOnDeath ends the test when a part of its stack dies: what follows would

@@ -146,28 +146,28 @@ func (t *Tokens) Issue(a domain.Account, sessionID string) (Token, error) {
 // session goes on is for the database to say. Every failure is the same
 // CodeUnauthenticated; the cause is for the log only.
 func (t *Tokens) Verify(text string) (domain.Caller, error) {
+	caller, _, err := t.VerifyUntil(text)
+	return caller, err
+}
+
+// VerifyUntil is Verify, and says when the token is over, UTC.
+func (t *Tokens) VerifyUntil(text string) (domain.Caller, time.Time, error) {
 	var c claims
 	if _, err := t.parser.ParseWithClaims(text, &c, t.key); err != nil {
-		return domain.Caller{}, unauthenticated(err)
+		return domain.Caller{}, time.Time{}, unauthenticated(err)
 	}
-	if c.Subject == "" || c.SessionID == "" {
-		return domain.Caller{}, unauthenticated(errors.New("no subject or no session"))
+	if c.Subject == "" || c.SessionID == "" || c.ExpiresAt == nil {
+		return domain.Caller{}, time.Time{}, unauthenticated(errors.New("no subject, no session or no end"))
 	}
 	// A role that this version does not know grants nothing.
 	roles := slices.DeleteFunc(c.Roles, func(r domain.Role) bool { return !slices.Contains(domain.Roles(), r) })
-	return domain.Caller{UserID: c.Subject, Roles: roles, DoctorID: c.DoctorID, SessionID: c.SessionID}, nil
+	return domain.Caller{UserID: c.Subject, Roles: roles, DoctorID: c.DoctorID, SessionID: c.SessionID}, c.ExpiresAt.UTC(), nil
 }
 
 // ExpiresAt returns until when a token is good. Errors are those of Verify.
 func (t *Tokens) ExpiresAt(text string) (time.Time, error) {
-	var c claims
-	if _, err := t.parser.ParseWithClaims(text, &c, t.key); err != nil {
-		return time.Time{}, unauthenticated(err)
-	}
-	if c.ExpiresAt == nil {
-		return time.Time{}, unauthenticated(errors.New("no end"))
-	}
-	return c.ExpiresAt.Time, nil
+	_, end, err := t.VerifyUntil(text)
+	return end, err
 }
 
 func (t *Tokens) key(token *jwt.Token) (any, error) {

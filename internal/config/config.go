@@ -30,6 +30,11 @@ type Config struct {
 	// It is a secret because it holds the password.
 	DatabaseURL Secret
 
+	// DatabaseConnections is CAREFLOW_DATABASE_CONNECTIONS: how many connections to
+	// PostgreSQL the process has at most. Defaults to 16; from 2 to 500. More than a few
+	// for each core of the database only queue up there.
+	DatabaseConnections int
+
 	// PublicURL is CAREFLOW_PUBLIC_URL: where browsers reach the API; links in mails
 	// start with it. Defaults to http://localhost:8080.
 	PublicURL *url.URL

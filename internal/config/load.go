@@ -28,8 +28,10 @@ func Load(process Process, environ []string) (Config, error) {
 	c := Config{
 		Environment: Environment(r.choice("CAREFLOW_ENV", string(Production), string(Production), string(Development))),
 		DatabaseURL: r.secret("CAREFLOW_DATABASE_URL"),
-		PublicURL:   r.url("CAREFLOW_PUBLIC_URL", "http://localhost:8080"),
-		Temporal:    r.temporal(),
+		// Two at least: the relay keeps one to itself.
+		DatabaseConnections: r.whole("CAREFLOW_DATABASE_CONNECTIONS", 16, 2, 500),
+		PublicURL:           r.url("CAREFLOW_PUBLIC_URL", "http://localhost:8080"),
+		Temporal:            r.temporal(),
 		HTTP: HTTP{
 			Address:        r.address("CAREFLOW_HTTP_ADDRESS", "127.0.0.1:8080"),
 			WorkerAddress:  r.address("CAREFLOW_WORKER_ADDRESS", "127.0.0.1:8082"),

@@ -131,6 +131,16 @@ func (r *reader) duration(variable string, otherwise, least, most time.Duration)
 	return d
 }
 
+func (r *reader) whole(variable string, otherwise, least, most int) int {
+	text := r.text(variable, strconv.Itoa(otherwise))
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		r.problem(variable, "is %q: write a whole number from %d to %d", text, least, most)
+		return otherwise
+	}
+	return n
+}
+
 func (r *reader) flag(variable string) bool {
 	text := r.text(variable, "false")
 	b, err := strconv.ParseBool(text)

@@ -109,7 +109,7 @@ const MaxPatients = 20
 // ValidZone reports a name that is not an IANA time zone.
 func ValidZone(name string) error {
 	// LoadLocation takes "" for UTC and "Local" for the machine's zone: nobody's promise.
-	if _, err := time.LoadLocation(name); err != nil || name == "" || name == "Local" {
+	if _, err := location(name); err != nil || name == "" || name == "Local" {
 		return Errorf(CodeInvalidTimeZone, "the time zone is an IANA name such as Europe/Berlin")
 	}
 	return nil

@@ -148,7 +148,7 @@ func (s Schedule) on(day civil) []Stretch {
 
 // LocalDate is the day on which an instant falls in the schedule's zone, as 2006-01-02.
 func (s Schedule) LocalDate(t time.Time) (string, error) {
-	loc, err := time.LoadLocation(s.Zone)
+	loc, err := location(s.Zone)
 	if err != nil {
 		return "", Errorf(CodeInvalidTimeZone, "%q is not an IANA time zone", s.Zone).Because(err)
 	}
@@ -158,7 +158,7 @@ func (s Schedule) LocalDate(t time.Time) (string, error) {
 // Covers reports whether a visit lies within the doctor's hours and outside every time
 // off, whatever step or notice it was booked under.
 func (s Schedule) Covers(visit Window) (bool, error) {
-	loc, err := time.LoadLocation(s.Zone)
+	loc, err := location(s.Zone)
 	if err != nil {
 		return false, Errorf(CodeInvalidTimeZone, "%q is not an IANA time zone", s.Zone).Because(err)
 	}

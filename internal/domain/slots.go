@@ -56,38 +56,39 @@ const MaxSlotSpan = 31 * 24 * time.Hour
 // offered, and a local hour that comes twice is offered at its first occurrence.
 // A slot step counts local minutes from the start of the hours.
 func Slots(s Schedule, r SlotRules, t Terms, busy []Window, span Window, now time.Time) ([]Slot, error) {
-	loc, err := time.LoadLocation(s.Zone)
+	loc, err := location(s.Zone)
 	if err != nil {
 		return nil, Errorf(CodeInvalidTimeZone, "%q is not an IANA time zone", s.Zone).Because(err)
 	}
 	if r.Duration <= 0 || r.Step <= 0 {
 		return nil, Errorf(CodeInvalid, "an appointment type has a positive duration and slot step")
 	}
-	busy = slices.Clone(busy)
-	slices.SortFunc(busy, func(a, b Window) int { return a.Start.Compare(b.Start) })
-
-	var slots []Slot
+	taken := newOccupation(busy)
+	slots := make([]Slot, 0, 64)
 	// By the calendar, a day beyond the span on both sides: a day's own midnight may be
 	// skipped or come twice.
 	last := civilDay(span.End.In(loc)).next()
 	for day := civilDay(span.Start.In(loc).AddDate(0, 0, -1)); !last.before(day); day = day.next() {
+		clock := day.in(loc)
 		for _, hours := range s.on(day) {
 			for m := hours.Start; m+r.minutes() <= hours.End; m += max(1, int(r.Step.Std()/time.Minute)) {
-				start, ok := day.at(m, loc)
+				start, ok := clock.at(m)
 				if !ok {
 					continue
 				}
 				w := Window{Start: start, End: start.Add(r.Duration.Std())}
-				if start.Before(span.Start) || !start.Before(span.End) || !day.until(hours.End, w.End, loc) {
+				if start.Before(span.Start) || !start.Before(span.End) || !clock.until(hours.End, w.End) {
 					continue
 				}
-				if offered(w, s, r, t, busy, now) {
-					slots = append(slots, Slot{Window: w, Local: start.In(loc).Format(time.RFC3339), Zone: s.Zone})
+				if offered(w, s, r, t, now) && !taken.during(t.Occupied(w)) {
+					slots = append(slots, Slot{Window: w, Local: clock.show(m, start), Zone: s.Zone})
 				}
 			}
 		}
 	}
-	slices.SortFunc(slots, func(a, b Slot) int { return a.Start.Compare(b.Start) })
+	if !slices.IsSortedFunc(slots, byStart) { // hours come in any order
+		slices.SortFunc(slots, byStart)
+	}
 	return slices.CompactFunc(slots, func(a, b Slot) bool { return a.Start.Equal(b.Start) }), nil
 }
 
@@ -113,7 +114,47 @@ func (t Terms) Occupied(visit Window) Window {
 
 func (r SlotRules) minutes() int { return int(r.Duration.Std() / time.Minute) }
 
-func offered(w Window, s Schedule, r SlotRules, t Terms, busy []Window, now time.Time) bool {
+func byStart(a, b Slot) int { return a.Start.Compare(b.Start) }
+
+// occupation is a doctor's occupied windows, by their start.
+type occupation struct {
+	windows []Window
+	ends    []time.Time // the latest end of each window and those before it
+}
+
+func newOccupation(busy []Window) occupation {
+	o := occupation{windows: slices.SortedFunc(slices.Values(busy), func(a, b Window) int { return a.Start.Compare(b.Start) })}
+	o.ends = make([]time.Time, len(o.windows))
+	for i, w := range o.windows {
+		o.ends[i] = w.End
+		if i > 0 && o.ends[i-1].After(w.End) {
+			o.ends[i] = o.ends[i-1]
+		}
+	}
+	return o
+}
+
+// during reports whether any window overlaps w.
+func (o occupation) during(w Window) bool {
+	// All windows before this one are over by then.
+	first, _ := slices.BinarySearchFunc(o.ends, w.Start, func(end, start time.Time) int {
+		if end.After(start) {
+			return 1
+		}
+		return -1
+	})
+	for _, b := range o.windows[first:] {
+		if !b.Start.Before(w.End) {
+			return false
+		}
+		if b.Overlaps(w) {
+			return true
+		}
+	}
+	return false
+}
+
+func offered(w Window, s Schedule, r SlotRules, t Terms, now time.Time) bool {
 	if w.Start.Before(now.Add(r.MinimumNotice.Std())) || !w.Start.After(now) {
 		return false
 	}
@@ -123,18 +164,5 @@ func offered(w Window, s Schedule, r SlotRules, t Terms, busy []Window, now time
 	if !t.TimeToAnswer(now, w.Start) {
 		return false
 	}
-	if slices.ContainsFunc(s.TimeOff, w.Overlaps) {
-		return false
-	}
-	padded := t.Occupied(w)
-	// busy is sorted by start: nothing after the padded end can overlap.
-	for _, b := range busy {
-		if !b.Start.Before(padded.End) {
-			break
-		}
-		if b.Overlaps(padded) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(s.TimeOff, w.Overlaps)
 }

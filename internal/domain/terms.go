@@ -121,7 +121,7 @@ func (t Terms) Validate() error {
 	if t.RescheduleLimit < 0 || t.RescheduleUntil < 0 {
 		return Errorf(CodeInvalid, "reschedule_limit and reschedule_until are not negative")
 	}
-	if _, err := time.LoadLocation(t.Zone); err != nil || t.Zone == "" || t.Zone == "Local" {
+	if _, err := location(t.Zone); err != nil || t.Zone == "" || t.Zone == "Local" {
 		return Errorf(CodeInvalidTimeZone, "%q is not an IANA time zone such as Europe/Berlin", t.Zone)
 	}
 	return nil

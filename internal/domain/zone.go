@@ -3,6 +3,7 @@ package domain
 import (
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 )
 
@@ -11,10 +12,26 @@ import (
 // zone's rules can be found afterwards.
 func ZoneVersion() string { return runtime.Version() }
 
+// locations keeps the zones that were asked for: time.LoadLocation reads a file each time.
+var locations sync.Map // IANA name → *time.Location
+
+// location is time.LoadLocation, once a zone. What is no zone is not kept: anybody may ask
+// for it.
+func location(name string) (*time.Location, error) {
+	if known, ok := locations.Load(name); ok {
+		return known.(*time.Location), nil
+	}
+	loc, err := time.LoadLocation(name)
+	if err == nil {
+		locations.Store(name, loc)
+	}
+	return loc, err
+}
+
 // LocalStart formats an instant as the clock of an IANA zone shows it, RFC 3339 with
 // that zone's offset.
 func LocalStart(t time.Time, zone string) (string, error) {
-	loc, err := time.LoadLocation(zone)
+	loc, err := location(zone)
 	if err != nil {
 		return "", Errorf(CodeInvalidTimeZone, "%q is not an IANA time zone", zone).Because(err)
 	}

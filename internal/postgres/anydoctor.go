@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
 )
@@ -25,7 +27,7 @@ func (s *Store) candidates(ctx context.Context, q *db.Queries, want domain.AnyDo
 	first, last := localDays(span)
 	p := db.CandidatesParams{
 		SpanStart: span.Start.Add(-24 * time.Hour), SpanEnd: span.End.Add(24 * time.Hour), FirstDay: first, LastDay: last,
-		Speciality: want.Speciality, DoctorIds: listed(want.DoctorIDs), TypeIds: listed(want.TypeIDs), Language: want.Language,
+		Speciality: want.Speciality, DoctorIds: idsOf(want.DoctorIDs), TypeIds: idsOf(want.TypeIDs), Language: want.Language,
 		TypeName: want.TypeName, Mode: string(want.Mode), DurationMinutes: int32(want.Duration / time.Minute), //nolint:gosec // bounded by the API
 		MaxRows: domain.MaxCandidates + 1,
 	}
@@ -53,8 +55,8 @@ func (s *Store) candidates(ctx context.Context, q *db.Queries, want domain.AnyDo
 	return list, s.addBusy(ctx, q, list, span)
 }
 
-// listed is never nil, which would be NULL in the query.
-func listed(ids []string) []string { return append([]string{}, ids...) }
+// idsOf is never nil, which would be NULL in the query.
+func idsOf(ids []string) []string { return append([]string{}, ids...) }
 
 func availabilityOf(r db.CandidatesRow) (domain.Availability, error) {
 	a := domain.Availability{Schedule: domain.Schedule{Zone: r.TimeZone}}
@@ -100,14 +102,36 @@ func (s *Store) addBusy(ctx context.Context, q *db.Queries, list []domain.Availa
 	return nil
 }
 
-// bookAny tries the free candidates in domain.FairOrder until one has the time. What was
+// tryAny books with one of several doctors, in one transaction.
+func (b *booking) tryAny(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, b.store.pool, func(tx pgx.Tx) error {
+		var f bookingFacts
+		var p pipeline
+		b.askWho(ctx, &p, &f)
+		if err := p.run(ctx, tx); err != nil {
+			return fmt.Errorf("reading what a booking needs: %w", err)
+		}
+		if f.answered {
+			var err error
+			b.resp, b.replayed, err = answeredBefore(f.key, b.key)
+			return err
+		}
+		actor, err := b.mayBook(f)
+		if err != nil {
+			return err
+		}
+		return b.any(ctx, b.store.q.WithTx(tx), actor)
+	})
+}
+
+// any tries the free candidates in domain.FairOrder until one has the time. What was
 // free when it was read may be taken when it is tried: then the next one's turn has come,
 // and the exclusion constraints decide about each. A transaction that waits for another
 // one's row holds none itself, so that two of them never wait in a circle.
-func (s *Store) bookAny(ctx context.Context, q *db.Queries, by domain.Caller, req domain.BookingRequest, actor domain.Actor, now time.Time) (domain.Appointment, error) {
-	free, taken, err := s.freeCandidates(ctx, q, *req.AnyDoctor, req.StartsAt.UTC(), now)
+func (b *booking) any(ctx context.Context, q *db.Queries, actor domain.Actor) error {
+	free, taken, err := b.store.freeCandidates(ctx, q, *b.req.AnyDoctor, b.req.StartsAt.UTC(), b.now)
 	if err != nil {
-		return domain.Appointment{}, err
+		return err
 	}
 	overlap := false
 	for round := range slices.Chunk(free, candidatesARound) {
@@ -116,11 +140,10 @@ func (s *Store) bookAny(ctx context.Context, q *db.Queries, by domain.Caller, re
 			doctors = append(doctors, c.DoctorID)
 		}
 		if err := q.LockSchedulesOf(ctx, doctors); err != nil {
-			return domain.Appointment{}, fmt.Errorf("locking the schedules: %w", err)
+			return fmt.Errorf("locking the schedules: %w", err)
 		}
 		for _, c := range round {
-			req.DoctorID, req.TypeID = c.DoctorID, c.TypeID
-			a, err := s.bookWith(ctx, q, by, req, actor, now)
+			err := b.with(ctx, q, c, actor)
 			switch domain.CodeOf(err) {
 			case domain.CodeSlotTaken:
 				taken = true
@@ -128,11 +151,41 @@ func (s *Store) bookAny(ctx context.Context, q *db.Queries, by domain.Caller, re
 				overlap = true // a shorter visit may still fit
 			case domain.CodeSlotNotOffered, domain.CodeDoctorInactive: // since it was read
 			default:
-				return a, err
+				return err
 			}
 		}
 	}
-	return domain.Appointment{}, nobody(taken, overlap)
+	return nobody(taken, overlap)
+}
+
+// with books with one candidate, whose schedule is locked. It is refused without a trace:
+// another one may be tried in the same transaction.
+func (b *booking) with(ctx context.Context, q *db.Queries, c domain.Candidate, actor domain.Actor) error {
+	req, start := b.req, b.req.StartsAt.UTC()
+	req.DoctorID, req.TypeID = c.DoctorID, c.TypeID
+	o, err := b.store.offer(ctx, q, c.DoctorID, c.TypeID, domain.Window{Start: start, End: start})
+	if err != nil {
+		return err
+	}
+	a, err := b.visit(req, o)
+	if err != nil {
+		return err
+	}
+	params, err := b.row(a, actor)
+	if err != nil {
+		return err
+	}
+	inserted, err := q.InsertAppointment(ctx, params)
+	switch {
+	case duplicate(err) == keyConstraint:
+		return errKeyUsed
+	case err != nil:
+		return fmt.Errorf("inserting the appointment: %w", err)
+	case inserted == 0:
+		return nameConflict(ctx, q, a.ID, a.DoctorID, a.PatientID, a.Visit, a.Terms.Occupied(a.Visit))
+	}
+	b.resp = domain.StoredResponse{Status: int(params.Status), Body: params.Response}
+	return nil
 }
 
 // nobody says why none of the candidates has the time.

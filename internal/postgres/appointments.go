@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,24 +17,18 @@ func validID(id string) bool { return uuid.Validate(id) == nil }
 // Appointment returns a full record within the caller's scope, its clinical text
 // decrypted, and notes the access. Outside the scope it is CodeNotFound.
 func (s *Store) Appointment(ctx context.Context, scope domain.Scope, id string, by domain.Access) (domain.Appointment, error) {
-	var row db.AppointmentByIDRow
-	err := s.inTx(ctx, func(q *db.Queries) error {
-		var err error
-		if row, err = q.AppointmentByID(ctx, scopedParams(scope, id)); err != nil {
-			return missing(err, "appointment")
-		}
-		roles := make([]string, 0, len(by.Caller.Roles))
-		for _, r := range by.Caller.Roles {
-			roles = append(roles, string(r))
-		}
-		return q.NoteAccess(ctx, db.NoteAccessParams{
-			AppointmentID: id, UserID: by.Caller.UserID, Roles: roles, RequestID: by.RequestID,
-		})
+	roles := make([]string, 0, len(by.Caller.Roles))
+	for _, r := range by.Caller.Roles {
+		roles = append(roles, string(r))
+	}
+	row, err := s.q.ReadAppointment(ctx, db.ReadAppointmentParams{
+		ID: id, AllVisits: scope.All, ScopeDoctor: optional(scope.DoctorID), ScopeAccount: optional(scope.AccountID),
+		UserID: by.Caller.UserID, Roles: roles, RequestID: by.RequestID,
 	})
 	if err != nil {
-		return domain.Appointment{}, err
+		return domain.Appointment{}, missing(err, "appointment")
 	}
-	a, err := s.appointmentOfRow(row)
+	a, err := s.appointmentOfRow(db.AppointmentByIDRow(row))
 	if err != nil {
 		return a, err
 	}
@@ -108,24 +103,20 @@ func (s *Store) appointmentOfRow(r db.AppointmentByIDRow) (domain.Appointment, e
 // Appointments lists what the scope and the filter leave, by start and ID, without
 // clinical text and client secrets.
 func (s *Store) Appointments(ctx context.Context, scope domain.Scope, f domain.AppointmentFilter, p domain.Page) ([]domain.Appointment, error) {
-	statuses := make([]string, 0, len(f.Statuses))
-	for _, st := range f.Statuses {
-		statuses = append(statuses, string(st))
-	}
-	params := db.ListAppointmentsParams{
-		AllVisits: scope.All, ScopeDoctor: optional(scope.DoctorID), ScopeAccount: optional(scope.AccountID),
-		Statuses: statuses, FeeStatus: optional(string(f.Fee)), DoctorID: optional(f.DoctorID), PatientID: optional(f.PatientID),
-		FromStart: optionalTime(f.From), ToStart: optionalTime(f.To), MaxRows: int32(p.Limit), //nolint:gosec // bounded by the API
-	}
-	if p.AfterID != "" {
-		params.AfterStart, params.AfterID = &p.AfterTime, &p.AfterID
-	}
-	rows, err := s.q.ListAppointments(ctx, params)
+	rows, err := s.listed(ctx, scope, f, p)
 	if err != nil {
 		return nil, fmt.Errorf("listing appointments: %w", err)
 	}
 	list := make([]domain.Appointment, 0, len(rows))
+	var terms domain.Terms
+	var termsOf []byte // most visits of a list were agreed on the same terms
 	for _, r := range rows {
+		if !bytes.Equal(termsOf, r.Terms) {
+			terms, termsOf = domain.Terms{}, r.Terms
+			if err := json.Unmarshal(r.Terms, &terms); err != nil {
+				return nil, fmt.Errorf("reading the terms of %s: %w", r.ID, err)
+			}
+		}
 		a := domain.Appointment{
 			ID: r.ID, DoctorID: r.DoctorID, PatientID: r.PatientID, BookedBy: r.BookedBy, TypeID: r.TypeID,
 			TypeName: r.TypeName, DoctorName: r.DoctorName, Status: domain.Status(r.Status),
@@ -134,11 +125,8 @@ func (s *Store) Appointments(ctx context.Context, scope domain.Scope, f domain.A
 			Reschedules: int(r.Reschedules), Sequence: int(r.Sequence), PayBy: utc(r.PayBy), AnswerBy: utc(r.AnswerBy),
 			CancelledBy: domain.ActorKind(deref(r.EndedBy)), ReasonCode: deref(r.ReasonCode),
 			Stuck: domain.Code(deref(r.Stuck)), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-			EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, OverBy: utc(r.OverBy), CaseID: r.CaseID,
+			EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, OverBy: utc(r.OverBy), Terms: terms, CaseID: r.CaseID,
 			Fee: domain.NoShowFee{Status: domain.FeeStatus(deref(r.FeeStatus)), Minor: r.FeeMinor, Until: utc(r.FeeUntil)},
-		}
-		if err := json.Unmarshal(r.Terms, &a.Terms); err != nil {
-			return nil, fmt.Errorf("reading the terms of %s: %w", a.ID, err)
 		}
 		if r.PaymentStatus != nil {
 			a.Payment = domain.Payment{

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
@@ -31,118 +31,242 @@ var errConflictGone = errors.New("the conflicting visit has gone")
 func (s *Store) Book(ctx context.Context, by domain.Caller, req domain.BookingRequest, key domain.IdempotencyKey,
 	now time.Time, render func(domain.Appointment) (domain.StoredResponse, error),
 ) (resp domain.StoredResponse, replayed bool, err error) {
-	book := func(q *db.Queries) error {
-		stored, err := claimKey(ctx, q, key)
-		if err != nil {
-			return err
-		}
-		if stored != nil {
-			resp, replayed = *stored, true
-			return nil
-		}
-		a, err := s.insertBooking(ctx, q, by, req, now)
-		if err != nil {
-			return err
-		}
-		if resp, err = render(a); err != nil {
-			return fmt.Errorf("rendering the answer: %w", err)
-		}
-		return answerKey(ctx, q, key, resp)
+	b := booking{store: s, by: by, req: req, key: key, now: now, render: render}
+	try := b.try
+	if req.AnyDoctor != nil {
+		try = b.tryAny
 	}
 	for range txAttempts {
-		if err = s.inTx(ctx, book); !errors.Is(err, errConflictGone) {
+		if err = retrying(ctx, try); !errors.Is(err, errConflictGone) && !errors.Is(err, errKeyUsed) {
 			break
 		}
 	}
 	if err != nil {
 		return domain.StoredResponse{}, false, err
 	}
-	if !replayed {
+	if !b.replayed {
 		s.Wake()
 	}
-	return resp, replayed, nil
+	return b.resp, b.replayed, nil
 }
 
-func (s *Store) insertBooking(ctx context.Context, q *db.Queries, by domain.Caller, req domain.BookingRequest, now time.Time) (domain.Appointment, error) {
-	none := domain.Appointment{}
-	if !by.Has(domain.RoleStaff, domain.RoleAdmin) {
-		if _, err := q.LockAccount(ctx, by.UserID); err != nil {
-			return none, missing(err, "account")
-		}
-	}
-	party, err := q.BookingParty(ctx, db.BookingPartyParams{BookedBy: by.UserID, PatientID: req.PatientID})
+// booking is one booking under way. With a doctor it takes two round trips: everything
+// that is to be known and locked, and everything that is to be written.
+type booking struct {
+	store  *Store
+	by     domain.Caller
+	req    domain.BookingRequest
+	key    domain.IdempotencyKey
+	now    time.Time
+	render func(domain.Appointment) (domain.StoredResponse, error)
+
+	resp     domain.StoredResponse
+	replayed bool
+}
+
+// keyConstraint keeps a key from being answered twice.
+const keyConstraint = "idempotency_keys_pkey"
+
+// errKeyUsed says that the key was used by a booking at the same time, which is in now.
+var errKeyUsed = errors.New("the key was used meanwhile")
+
+func (b *booking) try(ctx context.Context) error {
+	conn, err := b.store.pool.Acquire(ctx)
 	if err != nil {
-		return none, missing(err, "patient")
+		return fmt.Errorf("connecting to the database: %w", err)
 	}
-	actor := domain.Actor{Kind: domain.ActorPatient, ID: by.UserID}
-	if party.AccountID != by.UserID {
-		if !by.Has(domain.RoleStaff, domain.RoleAdmin) {
-			return none, domain.Errorf(domain.CodeNotFound, "there is no such patient, or it is not yours")
-		}
+	defer conn.Release()
+	known, err := b.look(ctx, conn)
+	if err != nil {
+		return errors.Join(err, rollback(ctx, conn))
+	}
+	if known.answered {
+		b.resp, b.replayed, err = answeredBefore(known.key, b.key)
+		return errors.Join(err, rollback(ctx, conn))
+	}
+	a, actor, err := b.judge(known)
+	if err != nil {
+		return errors.Join(err, rollback(ctx, conn))
+	}
+	return b.insert(ctx, conn, a, actor)
+}
+
+// rollback frees what was locked. Without a connection any more there is nothing to free.
+func rollback(ctx context.Context, conn *pgxpool.Conn) error {
+	if conn.Conn().IsClosed() {
+		return nil
+	}
+	_, err := conn.Exec(context.WithoutCancel(ctx), "rollback")
+	return err
+}
+
+// bookingFacts is what a booking must know, read under its locks.
+type bookingFacts struct {
+	account              string
+	key                  db.ReadKeyRow
+	party                db.BookingPartyRow
+	schedule             int32
+	offer                db.OfferRow
+	accountFound         bool
+	answered, partyFound bool
+	scheduleFound        bool
+	offerFound           bool
+}
+
+// look begins the transaction. The order counts: bookings of one account queue up at its
+// lock, and so find the answer of the one before; edits of the schedule wait at its lock,
+// and what is read after it holds until the end.
+func (b *booking) look(ctx context.Context, conn *pgxpool.Conn) (bookingFacts, error) {
+	var f bookingFacts
+	p := pipeline{before: "begin"}
+	b.askWho(ctx, &p, &f)
+	addIf(&p, &f.schedule, &f.scheduleFound, func(q *db.Queries) (int32, error) { return q.LockSchedule(ctx, b.req.DoctorID) })
+	start := b.req.StartsAt.UTC()
+	addIf(&p, &f.offer, &f.offerFound, func(q *db.Queries) (db.OfferRow, error) {
+		return q.Offer(ctx, offerParams(b.req.DoctorID, b.req.TypeID, domain.Window{Start: start, End: start}))
+	})
+	if err := p.run(ctx, conn); err != nil {
+		return f, fmt.Errorf("reading what a booking needs: %w", err)
+	}
+	return f, nil
+}
+
+// askWho adds what is to be known whoever the doctor is.
+func (b *booking) askWho(ctx context.Context, p *pipeline, f *bookingFacts) {
+	if b.clinic() {
+		f.accountFound = true
+	} else {
+		addIf(p, &f.account, &f.accountFound, func(q *db.Queries) (string, error) { return q.LockAccount(ctx, b.by.UserID) })
+	}
+	addIf(p, &f.key, &f.answered, func(q *db.Queries) (db.ReadKeyRow, error) {
+		return q.ReadKey(ctx, db.ReadKeyParams{Principal: b.key.Principal, Operation: b.key.Operation, Key: b.key.Key})
+	})
+	addIf(p, &f.party, &f.partyFound, func(q *db.Queries) (db.BookingPartyRow, error) {
+		return q.BookingParty(ctx, db.BookingPartyParams{BookedBy: b.by.UserID, PatientID: b.req.PatientID})
+	})
+}
+
+// clinic reports whether the clinic books, for any patient and without a limit.
+func (b *booking) clinic() bool { return b.by.Has(domain.RoleStaff, domain.RoleAdmin) }
+
+// judge says whether the booking may be, and what it is.
+func (b *booking) judge(f bookingFacts) (domain.Appointment, domain.Actor, error) {
+	actor, err := b.mayBook(f)
+	switch {
+	case err != nil:
+	case !f.scheduleFound:
+		err = missing(pgx.ErrNoRows, "doctor")
+	case !f.offerFound:
+		err = missing(pgx.ErrNoRows, "doctor and appointment type")
+	}
+	if err != nil {
+		return domain.Appointment{}, actor, err
+	}
+	o, err := offerOf(f.offer, b.req.DoctorID)
+	if err != nil {
+		return domain.Appointment{}, actor, err
+	}
+	a, err := b.visit(b.req, o)
+	return a, actor, err
+}
+
+// mayBook says as whom the caller books for the patient, whoever the doctor is.
+func (b *booking) mayBook(f bookingFacts) (domain.Actor, error) {
+	actor := domain.Actor{Kind: domain.ActorPatient, ID: b.by.UserID}
+	switch {
+	case !f.accountFound:
+		return actor, missing(pgx.ErrNoRows, "account")
+	case !f.partyFound:
+		return actor, missing(pgx.ErrNoRows, "patient")
+	case f.party.AccountID != b.by.UserID && !b.clinic():
+		return actor, domain.Errorf(domain.CodeNotFound, "there is no such patient, or it is not yours")
+	case f.party.AccountID != b.by.UserID:
 		actor.Kind = domain.ActorStaff
+	case f.party.UnpaidHolds >= MaxUnpaidHolds:
+		return actor, domain.Errorf(domain.CodeTooManyHolds, "pay or cancel one of your %d unpaid requests first", f.party.UnpaidHolds)
 	}
-	if actor.Kind == domain.ActorPatient && party.UnpaidHolds >= MaxUnpaidHolds {
-		return none, domain.Errorf(domain.CodeTooManyHolds, "pay or cancel one of your %d unpaid requests first", party.UnpaidHolds)
-	}
-	if req.AnyDoctor != nil {
-		return s.bookAny(ctx, q, by, req, actor, now)
-	}
-	return s.bookWith(ctx, q, by, req, actor, now)
+	return actor, nil
 }
 
-// bookWith books with the doctor and type that the request names. It is refused without a
-// trace: another one may be tried in the same transaction.
-func (s *Store) bookWith(ctx context.Context, q *db.Queries, by domain.Caller, req domain.BookingRequest, actor domain.Actor, now time.Time) (domain.Appointment, error) {
-	none := domain.Appointment{}
-	if _, err := q.LockSchedule(ctx, req.DoctorID); err != nil {
-		return none, missing(err, "doctor")
-	}
-	start := req.StartsAt.UTC()
-	o, err := s.offer(ctx, q, req.DoctorID, req.TypeID, domain.Window{Start: start, End: start})
-	if err != nil {
-		return none, err
-	}
+// visit is the visit that a request asks for, where it is offered.
+func (b *booking) visit(req domain.BookingRequest, o offer) (domain.Appointment, error) {
 	if !o.active {
-		return none, domain.Errorf(domain.CodeDoctorInactive, "this doctor does not take this kind of appointment at the moment")
+		return domain.Appointment{}, domain.Errorf(domain.CodeDoctorInactive, "this doctor does not take this kind of appointment at the moment")
 	}
-	slot, err := domain.SlotAt(o.schedule, o.typ.Rules, o.typ.Terms, start, now)
+	slot, err := domain.SlotAt(o.schedule, o.typ.Rules, o.typ.Terms, req.StartsAt.UTC(), b.now)
 	if err != nil {
-		return none, err
+		return domain.Appointment{}, err
 	}
-	a := domain.Appointment{
-		ID: domain.NewID(), DoctorID: req.DoctorID, PatientID: req.PatientID, BookedBy: by.UserID,
+	return domain.Appointment{
+		ID: domain.NewID(), DoctorID: req.DoctorID, PatientID: req.PatientID, BookedBy: b.by.UserID,
 		TypeID: o.typ.ID, TypeName: o.typ.Name, DoctorName: o.doctor, Status: domain.StatusRequested, Version: 1, Generation: 1,
-		Visit: slot.Window, Local: slot.Local, Terms: o.typ.Terms, Reason: req.Reason, CreatedAt: now, UpdatedAt: now,
-	}
-	return a, s.insertAppointment(ctx, q, a, actor)
+		Visit: slot.Window, Local: slot.Local, Terms: o.typ.Terms, Reason: req.Reason, CreatedAt: b.now, UpdatedAt: b.now,
+	}, nil
 }
 
-func (s *Store) insertAppointment(ctx context.Context, q *db.Queries, a domain.Appointment, actor domain.Actor) error {
+// insert writes the visit with everything that belongs to it, and commits: where nothing
+// could be written, that only frees the locks.
+func (b *booking) insert(ctx context.Context, conn *pgxpool.Conn, a domain.Appointment, actor domain.Actor) error {
+	params, err := b.row(a, actor)
+	if err != nil {
+		return errors.Join(err, rollback(ctx, conn))
+	}
+	var inserted int64
+	p := pipeline{after: "commit"}
+	add(&p, &inserted, func(q *db.Queries) (int64, error) { return q.InsertAppointment(ctx, params) })
+	if err := p.run(ctx, conn); err != nil {
+		if duplicate(err) == keyConstraint {
+			err = errKeyUsed
+		}
+		return errors.Join(fmt.Errorf("inserting the appointment: %w", err), rollback(ctx, conn))
+	}
+	if inserted == 1 {
+		b.resp = domain.StoredResponse{Status: int(params.Status), Body: params.Response}
+		return nil
+	}
+	return b.refused(ctx, conn, a)
+}
+
+func (b *booking) row(a domain.Appointment, actor domain.Actor) (db.InsertAppointmentParams, error) {
 	terms, err := json.Marshal(a.Terms)
 	if err != nil {
-		return fmt.Errorf("storing the terms: %w", err)
+		return db.InsertAppointmentParams{}, fmt.Errorf("storing the terms: %w", err)
 	}
 	var sealed []byte
 	var keyID string
 	if a.Reason != "" {
-		if sealed, keyID, err = s.cipher.Seal([]byte(a.Reason), reasonAAD(a.ID)); err != nil {
-			return fmt.Errorf("encrypting the reason: %w", err)
+		if sealed, keyID, err = b.store.cipher.Seal([]byte(a.Reason), reasonAAD(a.ID)); err != nil {
+			return db.InsertAppointmentParams{}, fmt.Errorf("encrypting the reason: %w", err)
 		}
 	}
+	answer, err := b.render(a)
+	if err != nil {
+		return db.InsertAppointmentParams{}, fmt.Errorf("rendering the answer: %w", err)
+	}
 	occupied := a.Terms.Occupied(a.Visit)
-	n, err := q.InsertAppointment(ctx, db.InsertAppointmentParams{
+	return db.InsertAppointmentParams{
 		ID: a.ID, DoctorID: a.DoctorID, PatientID: a.PatientID, BookedBy: a.BookedBy, TypeID: a.TypeID,
 		StartsAt: a.Visit.Start, EndsAt: a.Visit.End, OccupiedFrom: occupied.Start, OccupiedTo: occupied.End,
 		LocalStart: a.Local, Terms: terms, ReasonSealed: sealed, SealedKeyID: optional(keyID), Now: a.CreatedAt,
 		ActorKind: string(actor.Kind), ActorID: actor.ID,
-	})
-	if err != nil {
-		return fmt.Errorf("inserting the appointment: %w", err)
+		Principal: b.key.Principal, Operation: b.key.Operation, Key: b.key.Key, BodyHash: b.key.BodyHash,
+		Status: int32(answer.Status), Response: answer.Body, //nolint:gosec // an HTTP status fits
+	}, nil
+}
+
+// refused says why nothing was inserted: the same booking was made at the same time under
+// the same key, or somebody's time is taken.
+func (b *booking) refused(ctx context.Context, conn *pgxpool.Conn, a domain.Appointment) error {
+	q := db.New(conn)
+	row, err := q.ReadKey(ctx, db.ReadKeyParams{Principal: b.key.Principal, Operation: b.key.Operation, Key: b.key.Key})
+	if err == nil {
+		b.resp, b.replayed, err = answeredBefore(row, b.key)
+		return err
 	}
-	if n == 1 {
-		return nil
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("reading the idempotency key: %w", err)
 	}
-	return nameConflict(ctx, q, a.ID, a.DoctorID, a.PatientID, a.Visit, occupied)
+	return nameConflict(ctx, q, a.ID, a.DoctorID, a.PatientID, a.Visit, a.Terms.Occupied(a.Visit))
 }
 
 // nameConflict says whose time is taken: the doctor's or the patient's.
@@ -165,46 +289,3 @@ func nameConflict(ctx context.Context, q *db.Queries, id, doctorID, patientID st
 
 func reasonAAD(appointmentID string) string { return "appointments/reason/" + appointmentID }
 func notesAAD(appointmentID string) string  { return "appointments/notes/" + appointmentID }
-
-// claimKey takes a key for this transaction. It waits for a concurrent use of the same
-// key to end, and returns that one's answer if it has one.
-func claimKey(ctx context.Context, q *db.Queries, key domain.IdempotencyKey) (*domain.StoredResponse, error) {
-	var row db.ReadKeyRow
-	for {
-		n, err := q.ClaimKey(ctx, db.ClaimKeyParams{
-			Principal: key.Principal, Operation: key.Operation, Key: key.Key, BodyHash: key.BodyHash,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("taking the idempotency key: %w", err)
-		}
-		if n == 1 {
-			return nil, nil
-		}
-		row, err = q.ReadKey(ctx, db.ReadKeyParams{Principal: key.Principal, Operation: key.Operation, Key: key.Key})
-		if errors.Is(err, pgx.ErrNoRows) {
-			continue // its command was refused and freed the key in this very moment
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading the idempotency key: %w", err)
-		}
-		break
-	}
-	if !bytes.Equal(row.BodyHash, key.BodyHash) {
-		return nil, domain.Errorf(domain.CodeIdempotencyReused, "this Idempotency-Key was used with another body: send a new key for a new command")
-	}
-	if row.Status == 0 {
-		return nil, nil
-	}
-	return &domain.StoredResponse{Status: int(row.Status), Body: row.Response}, nil
-}
-
-func answerKey(ctx context.Context, q *db.Queries, key domain.IdempotencyKey, resp domain.StoredResponse) error {
-	_, err := q.AnswerKey(ctx, db.AnswerKeyParams{
-		Status: int32(resp.Status), Response: resp.Body, //nolint:gosec // an HTTP status fits
-		Principal: key.Principal, Operation: key.Operation, Key: key.Key,
-	})
-	if err != nil {
-		return fmt.Errorf("keeping the answer: %w", err)
-	}
-	return nil
-}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
 )
@@ -42,7 +44,30 @@ func accountOf(r db.AccountByIDRow) domain.Account {
 // Availability returns what a slot search needs: the doctor's schedule, the type, and
 // the windows that live visits occupy within span and its neighbourhood.
 func (s *Store) Availability(ctx context.Context, doctorID, typeID string, span domain.Window) (domain.Availability, error) {
-	return s.availability(ctx, s.q, doctorID, typeID, span)
+	// Both questions in one round trip, with room for visits of a day and its buffers.
+	const room = 24 * time.Hour
+	var p pipeline
+	var r db.OfferRow
+	var busy []db.BusyWindowsRow
+	var found bool
+	addIf(&p, &r, &found, func(q *db.Queries) (db.OfferRow, error) { return q.Offer(ctx, offerParams(doctorID, typeID, span)) })
+	add(&p, &busy, func(q *db.Queries) ([]db.BusyWindowsRow, error) {
+		return q.BusyWindows(ctx, db.BusyWindowsParams{DoctorID: doctorID, SpanStart: span.Start.Add(-room), SpanEnd: span.End.Add(room)})
+	})
+	if err := p.run(ctx, s.pool); err != nil {
+		return domain.Availability{}, fmt.Errorf("reading a schedule: %w", err)
+	}
+	if !found {
+		return domain.Availability{}, missing(pgx.ErrNoRows, "doctor and appointment type")
+	}
+	o, err := offerOf(r, doctorID)
+	if err != nil {
+		return domain.Availability{}, err
+	}
+	if o.pad() > room {
+		return s.availability(ctx, s.q, doctorID, typeID, span)
+	}
+	return o.availability(busy)
 }
 
 func (s *Store) availability(ctx context.Context, q *db.Queries, doctorID, typeID string, span domain.Window) (domain.Availability, error) {
@@ -50,16 +75,24 @@ func (s *Store) availability(ctx context.Context, q *db.Queries, doctorID, typeI
 	if err != nil {
 		return domain.Availability{}, err
 	}
-	if !o.active {
-		return domain.Availability{}, domain.Errorf(domain.CodeDoctorInactive, "this doctor does not take this kind of appointment at the moment")
-	}
-	// A visit that starts within the span may be long and padded: look past its end.
-	pad := o.typ.Rules.Duration.Std() + o.typ.Terms.BufferBefore.Std() + o.typ.Terms.BufferAfter.Std()
 	rows, err := q.BusyWindows(ctx, db.BusyWindowsParams{
-		DoctorID: doctorID, SpanStart: span.Start.Add(-pad), SpanEnd: span.End.Add(pad),
+		DoctorID: doctorID, SpanStart: span.Start.Add(-o.pad()), SpanEnd: span.End.Add(o.pad()),
 	})
 	if err != nil {
 		return domain.Availability{}, fmt.Errorf("reading occupied times: %w", err)
+	}
+	return o.availability(rows)
+}
+
+// pad is how far past a span visits matter: one that starts within it may be long and
+// padded.
+func (o offer) pad() time.Duration {
+	return o.typ.Rules.Duration.Std() + o.typ.Terms.BufferBefore.Std() + o.typ.Terms.BufferAfter.Std()
+}
+
+func (o offer) availability(rows []db.BusyWindowsRow) (domain.Availability, error) {
+	if !o.active {
+		return domain.Availability{}, domain.Errorf(domain.CodeDoctorInactive, "this doctor does not take this kind of appointment at the moment")
 	}
 	busy := make([]domain.Window, 0, len(rows))
 	for _, r := range rows {
@@ -77,14 +110,22 @@ type offer struct {
 }
 
 func (s *Store) offer(ctx context.Context, q *db.Queries, doctorID, typeID string, span domain.Window) (offer, error) {
-	first, last := localDays(span)
-	r, err := q.Offer(ctx, db.OfferParams{
-		DoctorID: doctorID, TypeID: typeID, FirstDay: first, LastDay: last,
-		SpanStart: span.Start.Add(-24 * time.Hour), SpanEnd: span.End.Add(24 * time.Hour),
-	})
+	r, err := q.Offer(ctx, offerParams(doctorID, typeID, span))
 	if err != nil {
 		return offer{}, missing(err, "doctor and appointment type")
 	}
+	return offerOf(r, doctorID)
+}
+
+func offerParams(doctorID, typeID string, span domain.Window) db.OfferParams {
+	first, last := localDays(span)
+	return db.OfferParams{
+		DoctorID: doctorID, TypeID: typeID, FirstDay: first, LastDay: last,
+		SpanStart: span.Start.Add(-24 * time.Hour), SpanEnd: span.End.Add(24 * time.Hour),
+	}
+}
+
+func offerOf(r db.OfferRow, doctorID string) (offer, error) {
 	o := offer{schedule: domain.Schedule{Zone: r.TimeZone}, doctor: r.DoctorName, active: r.DoctorActive && r.TypeActive}
 	if err := json.Unmarshal(r.Hours, &o.schedule.Hours); err != nil {
 		return offer{}, fmt.Errorf("reading weekly hours: %w", err)
@@ -95,6 +136,7 @@ func (s *Store) offer(ctx context.Context, q *db.Queries, doctorID, typeID strin
 	if err := json.Unmarshal(r.Overrides, &o.schedule.Overrides); err != nil {
 		return offer{}, fmt.Errorf("reading the days with other hours: %w", err)
 	}
+	var err error
 	o.typ, err = typeOf(typeRow{
 		id: r.TypeID, doctorID: doctorID, name: r.TypeName, duration: r.DurationMinutes, step: r.StepMinutes,
 		notice: r.MinimumNoticeMinutes, window: r.BookingWindowDays, price: r.PriceMinor,

@@ -181,3 +181,49 @@ func TestATypesOwnTermsLieOverTheDefaults(t *testing.T) {
 	require.Equal(t, domain.DefaultTerms().RefundTiers, types[1].Terms.RefundTiers, "another type's are untouched")
 	require.True(t, types[1].Terms.Price.IsZero())
 }
+
+func TestADoctorsListIsTheClinicsNarrowedToTheDoctor(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	_, patients := c.people(t, 1)
+	var mine []string
+	for _, hours := range []int{0, 1, 2, 5} {
+		mine = append(mine, c.book(t, staff, visit(later(hours))))
+	}
+	r := visit(later(1))
+	r.DoctorID, r.TypeID, r.PatientID = seed.DoctorDemoID, seed.TypeDemoID, patients[0]
+	others := c.book(t, staff, r)
+	berger := domain.Scope{DoctorID: seed.DoctorID}
+	for name, x := range map[string]struct {
+		scope  domain.Scope
+		filter domain.AppointmentFilter
+		want   []string
+	}{
+		"the doctor":                          {berger, domain.AppointmentFilter{}, mine},
+		"the doctor, by name":                 {berger, domain.AppointmentFilter{DoctorID: seed.DoctorID}, mine},
+		"the doctor asks for another's":       {berger, domain.AppointmentFilter{DoctorID: seed.DoctorDemoID}, nil},
+		"the clinic asks for the doctor's":    {everyone, domain.AppointmentFilter{DoctorID: seed.DoctorID}, mine},
+		"the clinic asks for the other's":     {everyone, domain.AppointmentFilter{DoctorID: seed.DoctorDemoID}, []string{others}},
+		"nobody asks for the doctor's":        {domain.Scope{}, domain.AppointmentFilter{DoctorID: seed.DoctorID}, nil},
+		"from a start":                        {berger, domain.AppointmentFilter{From: later(1)}, mine[1:]},
+		"to before a start":                   {berger, domain.AppointmentFilter{To: later(1)}, mine[:1]},
+		"one status":                          {berger, domain.AppointmentFilter{Statuses: []domain.Status{domain.StatusRequested}}, mine},
+		"a patient who is not there that day": {berger, domain.AppointmentFilter{PatientID: patients[0]}, nil},
+	} {
+		var got []string
+		page := domain.Page{Limit: 2}
+		for {
+			list, err := c.Appointments(t.Context(), x.scope, x.filter, page)
+			require.NoError(t, err)
+			for _, a := range list {
+				got = append(got, a.ID)
+				require.Equal(t, "Europe/Berlin", a.Terms.Zone)
+			}
+			if len(list) < page.Limit {
+				break
+			}
+			page.AfterTime, page.AfterID = list[len(list)-1].Visit.Start, list[len(list)-1].ID
+		}
+		require.Equal(t, x.want, got, name)
+	}
+}

@@ -66,9 +66,16 @@ const txAttempts = 4
 // inTx runs fn in one transaction (READ COMMITTED) and again after a deadlock or a
 // serialization failure, which PostgreSQL answers with 40P01 and 40001.
 func (s *Store) inTx(ctx context.Context, fn func(q *db.Queries) error) error {
+	return retrying(ctx, func(ctx context.Context) error {
+		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return fn(s.q.WithTx(tx)) })
+	})
+}
+
+// retrying carries a transaction out again after a deadlock or a serialization failure.
+func retrying(ctx context.Context, transaction func(context.Context) error) error {
 	var err error
 	for attempt := range txAttempts {
-		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return fn(s.q.WithTx(tx)) })
+		err = transaction(ctx)
 		if !retryable(err) {
 			return err
 		}

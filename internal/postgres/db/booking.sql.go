@@ -151,6 +151,9 @@ WITH booked AS (
 ), noted AS (
     INSERT INTO appointment_events (appointment_id, seq, version, transition_id, kind, from_status, to_status, actor_kind, actor_id, at)
     SELECT id, 1, 1, 'booked', 'booked', 'requested', 'requested', $15, $16::text, created_at FROM booked
+), answered AS (
+    INSERT INTO idempotency_keys (principal, operation, key, body_hash, status, response)
+    SELECT $17, $18, $19, $20, $21, $22 FROM booked
 )
 INSERT INTO outbox (topic, dedupe_key, appointment_id)
 SELECT 'start', 'start/' || id::text, id FROM booked
@@ -173,9 +176,16 @@ type InsertAppointmentParams struct {
 	Now          time.Time
 	ActorKind    string
 	ActorID      string
+	Principal    string
+	Operation    string
+	Key          string
+	BodyHash     []byte
+	Status       int32
+	Response     []byte
 }
 
-// The row, its first event and its outbox row, or none of them where the slot is held.
+// The row, its first event, its outbox row and the answer under its key, or none of them
+// where the slot is held. A key that was used meanwhile is a unique violation (23505).
 func (q *Queries) InsertAppointment(ctx context.Context, arg InsertAppointmentParams) (int64, error) {
 	result, err := q.db.Exec(ctx, insertAppointment,
 		arg.ID,
@@ -194,6 +204,12 @@ func (q *Queries) InsertAppointment(ctx context.Context, arg InsertAppointmentPa
 		arg.Now,
 		arg.ActorKind,
 		arg.ActorID,
+		arg.Principal,
+		arg.Operation,
+		arg.Key,
+		arg.BodyHash,
+		arg.Status,
+		arg.Response,
 	)
 	if err != nil {
 		return 0, err

@@ -25,7 +25,8 @@ SELECT p.account_id,
 FROM patients p WHERE p.id = @patient_id;
 
 -- name: InsertAppointment :execrows
--- The row, its first event and its outbox row, or none of them where the slot is held.
+-- The row, its first event, its outbox row and the answer under its key, or none of them
+-- where the slot is held. A key that was used meanwhile is a unique violation (23505).
 WITH booked AS (
     INSERT INTO appointments (id, doctor_id, patient_id, booked_by, type_id, status, starts_at, ends_at, occupied,
         local_start, terms, reason_sealed, sealed_key_id, created_at, updated_at)
@@ -37,6 +38,9 @@ WITH booked AS (
 ), noted AS (
     INSERT INTO appointment_events (appointment_id, seq, version, transition_id, kind, from_status, to_status, actor_kind, actor_id, at)
     SELECT id, 1, 1, 'booked', 'booked', 'requested', 'requested', @actor_kind, @actor_id::text, created_at FROM booked
+), answered AS (
+    INSERT INTO idempotency_keys (principal, operation, key, body_hash, status, response)
+    SELECT @principal, @operation, @key, @body_hash, @status, @response FROM booked
 )
 INSERT INTO outbox (topic, dedupe_key, appointment_id)
 SELECT 'start', 'start/' || id::text, id FROM booked;
