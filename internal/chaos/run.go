@@ -226,6 +226,8 @@ func (r *run) underWay(ctx context.Context) ([]string, error) {
 	for what, query := range map[string]string{
 		"visits that are not archived":   `SELECT count(*) FROM appointments WHERE status <> 'archived'`,
 		"outbox rows that wait":          `SELECT count(*) FROM outbox WHERE done_at IS NULL AND topic <> 'unmatched'`,
+		"payment cases that go on":       `SELECT count(*) FROM payment_cases WHERE state IN ('open', 'retrying')`,
+		"letters to accounts":            `SELECT count(*) FROM account_messages WHERE status IN ('pending', 'sending')`,
 		"letters that are not delivered": `SELECT count(*) FROM messages WHERE status IN ('pending', 'sending')`,
 	} {
 		var n int
