@@ -141,7 +141,7 @@ const supervisorPause = 32 * time.Second
 
 // NewPlan returns what the seed decides.
 func NewPlan(seed uint64, size Size) Plan {
-	p := Plan{Seed: seed, Size: size, Doctors: max(6, size.Lives/4), Patients: max(12, size.Lives*2/3)}
+	p := Plan{Seed: seed, Size: size, Doctors: max(12, size.Lives/2), Patients: max(12, size.Lives)}
 	// Streams of their own: another way to choose faults leaves the visits as they are.
 	p.Lives = planLives(stream(seed, 1), p)
 	p.Faults = append(planSignals(stream(seed, 2), size.Faults), planLies(stream(seed, 3), size.Faults)...)
