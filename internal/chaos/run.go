@@ -132,7 +132,7 @@ func (r *run) gather(ctx context.Context) error {
 // finish what they do.
 func (r *run) act(ctx context.Context) {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, r.plan.Size.Faults+r.o.Settle/2)
+	ctx, cancel := context.WithTimeout(ctx, r.plan.Size.Faults+r.o.Settle)
 	defer cancel()
 	keeping, stopKeeping := context.WithCancel(ctx)
 	var all, keeper sync.WaitGroup

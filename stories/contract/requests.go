@@ -128,6 +128,13 @@ func (v *Values) body(o Operation, manner Manner, spoilt int) (raw []byte, kind 
 		if text, ok := value.(string); ok && !strings.Contains(kind, "json") {
 			return []byte(text), kind, nil
 		}
+		if fields, ok := value.(map[string]any); ok && kind == "application/x-www-form-urlencoded" {
+			form := url.Values{}
+			for name, field := range fields {
+				form.Set(name, plain(field))
+			}
+			return []byte(form.Encode()), kind, nil
+		}
 		raw, err = json.Marshal(value)
 		return raw, kind, err
 	}

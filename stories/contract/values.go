@@ -85,6 +85,9 @@ func (v *Values) object(s *openapi3.Schema, depth int) any {
 
 func (v *Values) text(name string, s *openapi3.Schema) string {
 	at := v.Now.Add(time.Duration(v.R.IntN(14*24*60)) * time.Minute)
+	if name == "to" {
+		at = at.Add(14 * 24 * time.Hour) // of a stretch of time: after its from
+	}
 	switch s.Format {
 	case "uuid":
 		return uuid.NewString()
