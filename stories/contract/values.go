@@ -101,6 +101,8 @@ func (v *Values) text(name string, s *openapi3.Schema) string {
 		return "correct horse battery staple"
 	}
 	switch {
+	case name == "email":
+		return fmt.Sprintf("someone%d@contract.example", v.R.IntN(1_000_000))
 	case name == "date":
 		return at.Format(time.DateOnly)
 	case strings.Contains(name, "zone"):
