@@ -1,6 +1,7 @@
 package stories_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -41,18 +42,19 @@ func TestNoRequestLeavesTheContract(t *testing.T) {
 	for _, o := range operations {
 		// A source of its own: what one operation is sent does not depend on the others.
 		r.values.R = rand.New(rand.NewPCG(number, uint64(len(o.ID))<<8+uint64(o.ID[0])))
-		served := false
+		served, seen := false, map[int]int{}
 		for n := range each {
 			manner := contract.Manner(n % 3)
 			role, status, said := r.send(doc, o, manner)
 			statuses[status]++
+			seen[status]++
 			served = served || status < 300
 			if said != "" {
 				wrong = append(wrong, fmt.Sprintf("%s as %q, request %d of seed %d: %s", o.ID, role, n, number, said))
 			}
 		}
 		if !served && !slices.Contains(neverServed, o.ID) {
-			wrong = append(wrong, o.ID+" was never served well: its good answers were not seen")
+			wrong = append(wrong, fmt.Sprintf("%s was never served well, only with %v", o.ID, seen))
 		}
 	}
 	t.Logf("answers: %v", statuses)
@@ -64,6 +66,12 @@ func TestNoRequestLeavesTheContract(t *testing.T) {
 var neverServed = []string{
 	"refreshSession", "receiveStripeWebhook", "changePassword", "createSession", "resolveAppointment", "putDoctor",
 	"confirmAppointment", "declineAppointment", "checkInAppointment", "completeAppointment", "markNoShow", "rescheduleAppointment", "cancelAppointment",
+	"correctAppointment", "disputeNoShowFee", "upholdNoShowFee", "waiveNoShowFee", "resendMessage",
+	"getPaymentCase", "retryPaymentCase", "resolvePaymentCase", "receiveSendGridWebhook",
+	"searchSlots", // for a clinic with fewer criteria than chance brings together
+	// Tokens that only a letter has.
+	"verifyEmail", "redeemPasswordReset", "getConfirmEmailPage", "confirmEmailByLink", "getNewPasswordPage", "chooseNewPassword",
+	"getPayPage", "getPayState", "getVisitPage", "getVisitCancelPage", "cancelVisitByLink", "getVisitMovePage", "moveVisitByLink",
 }
 
 // contractRun is a clinic with something of everything, and somebody of every role.
@@ -113,6 +121,7 @@ func newContractRun(t *testing.T) *contractRun {
 		"doctor_id": {seed.DoctorDemoID, seed.DoctorDemoID, seed.DoctorDemoID, seed.DoctorID}, "type_id": {free, free, seed.TypeVisitID},
 		"patient_id": {seed.PatientID, seed.PatientID, seed.ChildID}, "appointment_id": visits,
 		"account_id":  ids(`SELECT id::text FROM users`),
+		"date":        ids(`SELECT day::text FROM doctor_overrides`),
 		"time_off_id": ids(`SELECT id::text FROM doctor_time_off`),
 		"session_id":  ids(`SELECT id::text FROM sessions`),
 		"If-Match":    {"*", "*", `"1"`, `"2"`},
@@ -141,9 +150,13 @@ func (r *contractRun) send(doc *openapi3.T, o contract.Operation, manner contrac
 		return role, 0, "no answer: " + err.Error()
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
+	body, err := read(resp)
 	if err != nil {
 		return role, resp.StatusCode, "half an answer: " + err.Error()
+	}
+	elsewhere := strings.Count(req.URL.Path, "/") != strings.Count(o.Path, "/") || strings.HasSuffix(req.URL.Path, "/")
+	if elsewhere && resp.StatusCode == http.StatusNotFound {
+		return role, resp.StatusCode, "" // a slash in a parameter, or nothing at all, leads to no operation
 	}
 	if wrong = contract.Judge(doc, o, resp.StatusCode, resp.Header, body); wrong != "" {
 		wrong = fmt.Sprintf("%s\n\t%.300s\n\tanswered %d %.300s%s", wrong, shown, resp.StatusCode, body, r.logged(resp.Header.Get("X-Request-Id")))
@@ -152,6 +165,19 @@ func (r *contractRun) send(doc *openapi3.T, o contract.Operation, manner contrac
 		r.repair(role)
 	}
 	return role, resp.StatusCode, wrong
+}
+
+// read reads an answer; of a stream, which does not end, its first news.
+func read(resp *http.Response) ([]byte, error) {
+	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		return io.ReadAll(resp.Body)
+	}
+	first := make([]byte, 4096)
+	n, err := resp.Body.Read(first)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return first[:n], err
 }
 
 // logged is what the API logged about a request that failed.

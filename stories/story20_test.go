@@ -25,7 +25,7 @@ func TestStory20_EverythingIsKilled(t *testing.T) {
 	tools := testkit.Env(t, "CAREFLOW_TEST_TOOLS")
 
 	report, err := chaos.Run(t.Context(), chaos.Options{
-		Seed: seeds[0], Size: chaos.Size{Lives: 36, Faults: 45 * time.Second},
+		Seed: seeds[0], Size: chaos.Size{Lives: 36, Faults: 35 * time.Second, Lead: 20 * time.Second},
 		Root: root, Program: filepath.Join(tools, "careflow-local"), Tools: tools,
 		State: filepath.Join(filepath.Dir(tools), "chaos-story"), PortOffset: 6000, Say: t.Logf,
 	})

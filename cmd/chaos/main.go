@@ -39,6 +39,7 @@ func run(ctx context.Context) error {
 		seeds  = flag.Int("seeds", 1, "how many seeds to run: those that once found something first, then new ones")
 		lives  = flag.Int("lives", 200, "visits a seed")
 		faults = flag.Duration("faults", 3*time.Minute, "how long things go wrong")
+		lead   = flag.Duration("lead", 0, "how far ahead visits are wanted at least (70s)")
 		settle = flag.Duration("settle", 10*time.Minute, "how long everything may take to settle after the faults")
 		bug    = flag.String("bug", "", "plant a mistake, to see it found: "+names())
 		state  = flag.String("state", envOr("CAREFLOW_STATE", ".local"), "folder for everything the runs make")
@@ -54,7 +55,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	o := chaos.Options{
-		Size: chaos.Size{Lives: *lives, Faults: *faults}, Root: root, State: filepath.Join(folder, "chaos"), Tools: filepath.Join(folder, "bin"),
+		Size: chaos.Size{Lives: *lives, Faults: *faults, Lead: *lead}, Root: root, State: filepath.Join(folder, "chaos"), Tools: filepath.Join(folder, "bin"),
 		Program: filepath.Join(folder, "bin", "careflow-local"), PortOffset: *offset, Bug: *bug, Settle: *settle,
 		Say: func(format string, args ...any) {
 			fmt.Printf(time.Now().Format("15:04:05 ")+format+"\n", args...)

@@ -53,6 +53,7 @@ func (a answer) code() string {
 type appointment struct {
 	ID       string    `json:"id"`
 	Status   string    `json:"status"`
+	DoctorID string    `json:"doctor_id"`
 	StartsAt time.Time `json:"starts_at"`
 	Payment  struct {
 		ClientSecret string `json:"client_secret"`
@@ -61,8 +62,9 @@ type appointment struct {
 
 func newKey() string { return uuid.NewString() }
 
-// once sends one request. Its error is the network's.
-func (u *user) once(ctx context.Context, method, path string, body any, key string) (answer, error) {
+// once sends one request, for a version of what it changes where there is a match. Its
+// error is the network's.
+func (u *user) once(ctx context.Context, method, path string, body any, key string, match ...string) (answer, error) {
 	u.mu.Lock()
 	token := u.token
 	u.mu.Unlock()
@@ -90,6 +92,9 @@ func (u *user) once(ctx context.Context, method, path string, body any, key stri
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
+	for _, version := range match {
+		req.Header.Set("If-Match", version)
+	}
 	resp, err := u.http.Do(req)
 	if err != nil {
 		u.answers.count("no answer")
@@ -110,9 +115,9 @@ var errNoAnswer = errors.New("no definite answer")
 
 // insist sends a request until there is a definite answer. A command that was accepted
 // and has no outcome yet is asked for again.
-func (u *user) insist(ctx context.Context, method, path string, body any, key string) (answer, error) {
+func (u *user) insist(ctx context.Context, method, path string, body any, key string, match ...string) (answer, error) {
 	for ctx.Err() == nil {
-		a, err := u.once(ctx, method, path, body, key)
+		a, err := u.once(ctx, method, path, body, key, match...)
 		if err == nil {
 			switch {
 			case a.status == http.StatusUnauthorized:

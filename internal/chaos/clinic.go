@@ -18,7 +18,7 @@ const (
 )
 
 const terms = `"payment_window": "25s", "payment_window_max": "50s", "answer_deadline": "25s", "answer_cutoff": "5s",
-	"reminders": ["60s", "30s", "10s"], "no_show_grace": "10s", "no_show_fee_share": 40, "retention": "12s",
+	"reminders": ["60s", "30s", "10s"], "no_show_grace": "10s", "no_show_fee_share": 40, "dispute_period": "25s", "retention": "12s",
 	"reschedule_until": "10s", "reschedule_limit": 2,
 	"refund_tiers": [{"before": "60s", "percent": 100}, {"before": "25s", "percent": 50}]`
 

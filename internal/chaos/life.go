@@ -74,7 +74,7 @@ func (a *actors) book(ctx context.Context, l Life, offer string) *visit {
 		b := a.ask(ctx, l, l.Patient, doctor, offer, start)
 		switch {
 		case b.Status == http.StatusCreated:
-			v.id = b.AppointmentID
+			v.id, v.doctor = b.AppointmentID, a.doctors[slices.Index(a.clinic.doctors, b.DoctorID)]
 			return v
 		case b.Status == 0:
 			return nil
@@ -99,8 +99,12 @@ func (a *actors) ask(ctx context.Context, l Life, patient, doctor int, offer str
 		Life: l.N, Account: u.email, PatientID: a.clinic.patients[patient], DoctorID: a.clinic.doctors[doctor],
 		TypeID: a.clinic.offers[doctor][offer], StartsAt: start.UTC(), Key: newKey(),
 	}
-	a.journal.AddBooking(b)
 	body := map[string]any{"doctor_id": b.DoctorID, "type_id": b.TypeID, "patient_id": b.PatientID, "starts_at": b.StartsAt}
+	if l.Kind == AnyDoctor {
+		b.DoctorID, b.TypeID = "", "" // the answer says who
+		body = map[string]any{"any_doctor": map[string]any{"type_name": offer}, "patient_id": b.PatientID, "starts_at": b.StartsAt}
+	}
+	a.journal.AddBooking(b)
 	send := func() (answer, appointment, error) {
 		said, err := u.insist(ctx, http.MethodPost, "/v1/appointments", body, b.Key)
 		return said, decode(said), err
@@ -109,7 +113,12 @@ func (a *actors) ask(ctx context.Context, l Life, patient, doctor int, offer str
 	if err != nil {
 		return b
 	}
-	a.journal.Answer(func() { b.Status, b.Code, b.AppointmentID = said.status, said.code(), booked.ID })
+	a.journal.Answer(func() {
+		b.Status, b.Code, b.AppointmentID = said.status, said.code(), booked.ID
+		if b.DoctorID == "" {
+			b.DoctorID = booked.DoctorID
+		}
+	})
 	if l.Again && b.Status == http.StatusCreated {
 		if again, second, err := send(); err == nil && second.ID != booked.ID {
 			a.journal.Surprise(oracle.Finding{Rule: "replay_differs", Subject: booked.ID,
@@ -131,6 +140,9 @@ func (v *visit) carryOn(ctx context.Context) {
 		return
 	case PaidLate:
 		pause(ctx, 20*time.Second)
+	case LateMoney:
+		v.payAfterTheEnd(ctx)
+		return
 	}
 	if v.l.Kind != Free && v.l.Kind != FreeCancelled && !v.pay(ctx) {
 		return
@@ -188,7 +200,10 @@ func (v *visit) confirmed(ctx context.Context) {
 		pause(ctx, time.Until(v.start.Add(-15*time.Second)))
 		v.byPatient(ctx)
 	case CancelByClinic:
-		v.command(ctx, v.doctor, "doctor", "cancel", map[string]any{"reason_code": "doctor_unavailable"})
+		v.byClinic(ctx)
+	case RefundRetried, RefundResolved:
+		v.byClinic(ctx)
+		v.refundComesBack(ctx)
 	case MovedConfirmed:
 		v.move(ctx)
 		if v.l.N%2 == 1 { // the type asks the doctor again
@@ -197,11 +212,13 @@ func (v *visit) confirmed(ctx context.Context) {
 		v.attend(ctx)
 	case NoShow:
 		v.await(ctx, "no_show", "archived")
-	case NoShowMarked:
+	case NoShowMarked, FeeUpheld, FeeWaived, CameAfterAll:
 		pause(ctx, time.Until(v.start.Add(2*time.Second)))
 		v.command(ctx, v.staff, "staff", "no-show", nil)
+		v.afterTheMark(ctx)
 	default:
 		v.attend(ctx)
+		v.afterwards(ctx)
 	}
 }
 
@@ -216,6 +233,10 @@ func (v *visit) attend(ctx context.Context) {
 		v.command(ctx, v.doctor, "doctor", "complete", nil)
 	}
 	v.await(ctx, "completed", "archived")
+}
+
+func (v *visit) byClinic(ctx context.Context) {
+	v.command(ctx, v.doctor, "doctor", "cancel", map[string]any{"reason_code": "doctor_unavailable"})
 }
 
 func (v *visit) byPatient(ctx context.Context) {
@@ -285,6 +306,9 @@ func (v *visit) command(ctx context.Context, u *user, by, name string, body map[
 	c := &oracle.Command{AppointmentID: v.id, Name: name, By: by, Key: newKey()}
 	if at, ok := body["starts_at"].(time.Time); ok {
 		c.StartsAt = at
+	}
+	if to, ok := body["status"].(string); ok {
+		c.To = to
 	}
 	v.journal.AddCommand(c)
 	var sent any

@@ -13,6 +13,17 @@ type Size struct {
 	Lives int
 	// Faults is how long things go wrong; visits are begun throughout.
 	Faults time.Duration
+	// Lead is how far ahead visits are wanted at least; 70 s unless set. Shorter ones make a
+	// shorter run, of which fewer visits reach their reminders and tiers of refunds.
+	Lead time.Duration
+}
+
+// leads are the bounds of how far ahead visits are wanted.
+func (s Size) leads() (low, high time.Duration) {
+	if s.Lead == 0 {
+		s.Lead = 70 * time.Second
+	}
+	return s.Lead, s.Lead * 13 / 7
 }
 
 // Plan is everything a seed decides.
@@ -53,6 +64,17 @@ const (
 	Instant        Kind = "instant" // confirmed without an answer
 	Race           Kind = "race"    // several want the same slot at the same instant
 	MoveRace       Kind = "move_race"
+	AnyDoctor      Kind = "any_doctor"     // whoever is free, and attended
+	FeeUpheld      Kind = "fee_upheld"     // the patient objects to the fee, staff uphold it
+	FeeWaived      Kind = "fee_waived"     // the patient objects, staff give it back
+	CameAfterAll   Kind = "came_after_all" // marked as not attended by mistake
+	AbsentAfterAll Kind = "absent_after_all"
+	LateMoney      Kind = "late_money"     // paid after the end, while voids fail
+	RefundRetried  Kind = "refund_retried" // the bank sends a refund back, staff try again
+	RefundResolved Kind = "refund_resolved"
+	HandRefund     Kind = "hand_refund" // staff refund at the provider, past us
+	DisputeWon     Kind = "dispute_won"
+	DisputeLost    Kind = "dispute_lost"
 )
 
 // mix says how often each kind comes, out of the sum.
@@ -64,6 +86,8 @@ var mix = []struct {
 	{CancelUnpaid, 4}, {CancelPending, 6}, {CancelFull, 5}, {CancelHalf, 5}, {CancelNone, 5}, {CancelByClinic, 6},
 	{Declined, 7}, {NoAnswer, 5}, {MovedPending, 6}, {MovedConfirmed, 7}, {RefusedCapture, 6}, {Lapsed, 4},
 	{Free, 5}, {FreeCancelled, 4}, {Instant, 6}, {Race, 8}, {MoveRace, 4},
+	{AnyDoctor, 6}, {FeeUpheld, 4}, {FeeWaived, 4}, {CameAfterAll, 4}, {AbsentAfterAll, 4},
+	{LateMoney, 5}, {RefundRetried, 5}, {RefundResolved, 3}, {HandRefund, 4}, {DisputeWon, 3}, {DisputeLost, 3},
 }
 
 // Life is one visit, or one race for a slot.
@@ -117,7 +141,7 @@ const supervisorPause = 32 * time.Second
 
 // NewPlan returns what the seed decides.
 func NewPlan(seed uint64, size Size) Plan {
-	p := Plan{Seed: seed, Size: size, Doctors: max(6, size.Lives/4), Patients: max(12, size.Lives*2/3)}
+	p := Plan{Seed: seed, Size: size, Doctors: max(12, size.Lives/2), Patients: max(12, size.Lives)}
 	// Streams of their own: another way to choose faults leaves the visits as they are.
 	p.Lives = planLives(stream(seed, 1), p)
 	p.Faults = append(planSignals(stream(seed, 2), size.Faults), planLies(stream(seed, 3), size.Faults)...)
@@ -138,6 +162,7 @@ func planLives(r *rand.Rand, p Plan) []Life {
 		}
 	}
 	lives := make([]Life, 0, p.Size.Lives)
+	low, high := p.Size.leads()
 	for n := range p.Size.Lives {
 		kind := kinds[r.IntN(len(kinds))]
 		if n < len(mix) {
@@ -145,7 +170,7 @@ func planLives(r *rand.Rand, p Plan) []Life {
 		}
 		l := Life{
 			N: n, Kind: kind, Patient: r.IntN(p.Patients), Doctor: r.IntN(p.Doctors),
-			Lead: between(r, 70*time.Second, 130*time.Second), Slow: between(r, 0, 3*time.Second), Again: r.IntN(4) == 0,
+			Lead: between(r, low, high), Slow: between(r, 0, 3*time.Second), Again: r.IntN(4) == 0,
 		}
 		if kind == Race || kind == MoveRace {
 			for range 5 {

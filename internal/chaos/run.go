@@ -132,7 +132,7 @@ func (r *run) gather(ctx context.Context) error {
 // finish what they do.
 func (r *run) act(ctx context.Context) {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, r.plan.Size.Faults+r.o.Settle/2)
+	ctx, cancel := context.WithTimeout(ctx, r.plan.Size.Faults+r.o.Settle)
 	defer cancel()
 	keeping, stopKeeping := context.WithCancel(ctx)
 	var all, keeper sync.WaitGroup
@@ -226,6 +226,8 @@ func (r *run) underWay(ctx context.Context) ([]string, error) {
 	for what, query := range map[string]string{
 		"visits that are not archived":   `SELECT count(*) FROM appointments WHERE status <> 'archived'`,
 		"outbox rows that wait":          `SELECT count(*) FROM outbox WHERE done_at IS NULL AND topic <> 'unmatched'`,
+		"payment cases that go on":       `SELECT count(*) FROM payment_cases WHERE state IN ('open', 'retrying')`,
+		"letters to accounts":            `SELECT count(*) FROM account_messages WHERE status IN ('pending', 'sending')`,
 		"letters that are not delivered": `SELECT count(*) FROM messages WHERE status IN ('pending', 'sending')`,
 	} {
 		var n int

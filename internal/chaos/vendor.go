@@ -47,6 +47,45 @@ func (v vendors) lapse(ctx context.Context, intent string) error {
 	return v.do(ctx, http.MethodPost, "/_sandbox/payment_intents/"+intent+"/lapse", nil)
 }
 
+// deed does at the provider what a payer, a bank or a person in its dashboard does to an
+// intent: refund, fail_refunds, dispute, answer_dispute, decide_dispute.
+func (v vendors) deed(ctx context.Context, intent, what string, body any) error {
+	return v.do(ctx, http.MethodPost, "/_sandbox/payment_intents/"+intent+"/"+what, body)
+}
+
+// intentOf returns a visit's newest intent in the provider's ledger, "" where there is none.
+func (v vendors) intentOf(ctx context.Context, id string) string {
+	var ledger struct {
+		Payments []struct {
+			IntentID      string `json:"intent_id"`
+			AppointmentID string `json:"appointment_id"`
+		} `json:"payments"`
+	}
+	_ = v.get(ctx, "/_sandbox/ledger", &ledger) // the sandbox is never killed
+	for _, p := range ledger.Payments {
+		if p.AppointmentID == id {
+			return p.IntentID
+		}
+	}
+	return ""
+}
+
+func (v vendors) get(ctx context.Context, path string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.base+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %d", path, resp.StatusCode)
+	}
+	return json.NewDecoder(resp.Body).Decode(into)
+}
+
 // lie switches a fault on.
 func (v vendors) lie(ctx context.Context, f Fault, key, code string) error {
 	return v.do(ctx, http.MethodPost, "/_sandbox/faults", map[string]any{

@@ -21,10 +21,14 @@ func Judge(doc *openapi3.T, o Operation, status int, header http.Header, body []
 	if status >= 500 && o.ID != "getReadiness" {
 		return fmt.Sprintf("the answer is %d", status)
 	}
-	if o.Spec.Responses.Value(strconv.Itoa(status)) == nil {
+	said := o.Spec.Responses.Value(strconv.Itoa(status))
+	if said == nil {
 		return fmt.Sprintf("%d is not in the contract", status)
 	}
 	kind := header.Get("Content-Type")
+	if page := strings.HasPrefix(kind, "text/html"); page && said.Value.Content.Get("text/html") != nil {
+		return "" // to people who followed a link, a page says what is wrong
+	}
 	if status >= 400 && !strings.HasPrefix(kind, "application/problem+json") {
 		return fmt.Sprintf("%d has the type %q", status, kind)
 	}

@@ -65,7 +65,14 @@ func (v *Values) Request(base string, o Operation, manner Manner) (*http.Request
 		if !p.Required && v.R.IntN(2) == 0 && i != spoil {
 			continue
 		}
-		value := plain(v.Fitting(p.Name, p.Schema.Value, 0))
+		fitting := v.Fitting(p.Name, p.Schema.Value, 0)
+		if list, ok := fitting.([]any); ok && p.In == openapi3.ParameterInQuery && manner == Fits {
+			for _, one := range list { // lists in a query are repeated
+				query.Add(p.Name, plain(one))
+			}
+			continue
+		}
+		value := plain(fitting)
 		if p.Example != nil && p.Name != "date" && p.Schema.Value.Format != "date-time" && len(v.Known[p.Name]) == 0 && v.R.IntN(2) == 0 {
 			value = plain(p.Example)
 		}
@@ -127,6 +134,13 @@ func (v *Values) body(o Operation, manner Manner, spoilt int) (raw []byte, kind 
 		}
 		if text, ok := value.(string); ok && !strings.Contains(kind, "json") {
 			return []byte(text), kind, nil
+		}
+		if fields, ok := value.(map[string]any); ok && kind == "application/x-www-form-urlencoded" {
+			form := url.Values{}
+			for name, field := range fields {
+				form.Set(name, plain(field))
+			}
+			return []byte(form.Encode()), kind, nil
 		}
 		raw, err = json.Marshal(value)
 		return raw, kind, err

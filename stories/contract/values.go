@@ -85,6 +85,9 @@ func (v *Values) object(s *openapi3.Schema, depth int) any {
 
 func (v *Values) text(name string, s *openapi3.Schema) string {
 	at := v.Now.Add(time.Duration(v.R.IntN(14*24*60)) * time.Minute)
+	if name == "to" {
+		at = at.Add(14 * 24 * time.Hour) // of a stretch of time: after its from
+	}
 	switch s.Format {
 	case "uuid":
 		return uuid.NewString()
@@ -98,6 +101,8 @@ func (v *Values) text(name string, s *openapi3.Schema) string {
 		return "correct horse battery staple"
 	}
 	switch {
+	case name == "email":
+		return fmt.Sprintf("someone%d@contract.example", v.R.IntN(1_000_000))
 	case name == "date":
 		return at.Format(time.DateOnly)
 	case strings.Contains(name, "zone"):

@@ -36,7 +36,7 @@ func (c *court) bookings() {
 		}
 		// Its client may not have had the answer before the run ended.
 		if !slices.ContainsFunc(c.j.Bookings, func(b *Booking) bool {
-			return b.Status == 0 && b.PatientID == v.PatientID && b.DoctorID == v.DoctorID
+			return b.Status == 0 && b.PatientID == v.PatientID && (b.DoctorID == v.DoctorID || b.DoctorID == "")
 		}) {
 			c.find("visit_nobody_booked", id, "patient %s with doctor %s: a booking was carried out twice, or refused and kept", v.PatientID, v.DoctorID)
 		}
@@ -81,6 +81,7 @@ func (c *court) commands() {
 	kinds := map[string]string{
 		"confirm": "accepted", "decline": "declined", "cancel": "cancelled", "reschedule": "rescheduled",
 		"check-in": "checked_in", "complete": "completed", "no-show": "not_attended",
+		"correct": "corrected", "dispute": "fee_disputed", "uphold-fee": "fee_kept", "waive-fee": "fee_waived",
 	}
 	type deed struct{ id, kind, by string }
 	done, open := map[deed]int{}, map[deed]int{}

@@ -15,6 +15,8 @@ type Journal struct {
 	mu        sync.Mutex
 	Bookings  []*Booking `json:"bookings"`
 	Commands  []*Command `json:"commands"`
+	Deeds     []Deed     `json:"deeds"`
+	Decisions []Decision `json:"decisions"`
 	Surprises []Finding  `json:"surprises"`
 }
 
@@ -40,8 +42,34 @@ type Command struct {
 	By            string    `json:"by"` // patient, doctor or staff
 	Key           string    `json:"key"`
 	StartsAt      time.Time `json:"starts_at,omitzero"` // of a reschedule
+	To            string    `json:"to,omitempty"`       // of a correction
 	Status        int       `json:"status"`
 	Code          string    `json:"code,omitempty"`
+}
+
+// Deed is what somebody did at the payment provider, past us, and was done there.
+type Deed struct {
+	AppointmentID string `json:"appointment_id"`
+	IntentID      string `json:"intent_id"`
+	Name          string `json:"name"` // refund, fail_refunds, dispute_won or dispute_lost
+	Minor         int64  `json:"minor,omitempty"`
+}
+
+// Decision is what staff decided about a payment case, and were told is done.
+type Decision struct {
+	CaseID   string `json:"case_id"`
+	IntentID string `json:"intent_id"`
+	Name     string `json:"name"` // retry or resolve
+}
+
+// AddDeed notes a deed once it is done.
+func (j *Journal) AddDeed(d Deed) { j.mu.Lock(); defer j.mu.Unlock(); j.Deeds = append(j.Deeds, d) }
+
+// AddDecision notes a decision once it is accepted.
+func (j *Journal) AddDecision(d Decision) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.Decisions = append(j.Decisions, d)
 }
 
 // AddBooking notes a booking before it is sent.

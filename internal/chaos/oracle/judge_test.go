@@ -43,14 +43,14 @@ func sound() (*World, *Journal) {
 	w := &World{
 		Visits:    map[string]*Visit{"v1": v},
 		Intents:   []Intent{{ID: "pi_1", AppointmentID: "v1", Generation: 1, Status: "succeeded", Captured: 7999, Charges: 1, Captures: 1}},
-		Receipts:  []Receipt{{ClinicID: "c", Number: 1, AppointmentID: "v1", Kind: "payment", Amount: 7999}},
+		Receipts:  []Receipt{{ClinicID: "c", Number: 1, AppointmentID: "v1", Kind: "payment", IntentID: "pi_1", Amount: 7999, IssuedAt: began}},
 		Processes: map[string][]Process{"v1": {{RunID: "r1", State: "Completed", Status: "archived"}}},
 	}
 	for _, m := range []Message{
 		{ID: "m1", Kind: "request_received", Recipient: "patient"}, {ID: "m2", Kind: "request_to_doctor", Recipient: "doctor"},
 		{ID: "m3", Kind: "confirmed", Recipient: "patient"}, {ID: "m4", Kind: "receipt", Recipient: "patient"},
 	} {
-		m.Status, m.ForStart = "sent", start
+		m.Status, m.ForStart, m.Delivery = "sent", start, "delivered"
 		v.Messages = append(v.Messages, m)
 		w.Mails = append(w.Mails, Mail{MessageID: m.ID, ReceivedAt: began})
 	}
@@ -71,7 +71,7 @@ func TestASoundWorldHasNoFindings(t *testing.T) {
 // Each rule notices its breach.
 func TestEachRuleIsNoticed(t *testing.T) {
 	t.Parallel()
-	for rule, breach := range map[string]func(*World, *Journal){
+	noticesOf(t, sound, map[string]func(*World, *Journal){
 		"accepted_booking_lost": func(_ *World, j *Journal) {
 			j.Bookings = append(j.Bookings, &Booking{AppointmentID: "v2", Status: http.StatusCreated})
 		},
@@ -113,15 +113,22 @@ func TestEachRuleIsNoticed(t *testing.T) {
 			v.Terms.Reminders = []Span{Span(30 * time.Second)}
 			v.Events[5].At = v.StartsAt.Add(time.Second)
 		},
-		"stuck":          func(w *World, _ *Journal) { w.Visits["v1"].Stuck = "version_conflict" },
-		"stuck_silently": func(w *World, _ *Journal) { w.Outbox = []OutboxRow{{AppointmentID: "v1", Topic: "start"}} },
+		"delivery_not_heard": func(w *World, _ *Journal) { w.Visits["v1"].Messages[0].Delivery = "processed" },
+		"stuck":              func(w *World, _ *Journal) { w.Visits["v1"].Stuck = "version_conflict" },
+		"stuck_silently":     func(w *World, _ *Journal) { w.Outbox = []OutboxRow{{AppointmentID: "v1", Topic: "start"}} },
 		"slot_sold_twice": func(w *World, j *Journal) {
 			twin := *w.Visits["v1"]
 			twin.ID, twin.PatientID = "v2", "p2"
 			w.Visits["v2"] = &twin
 			j.Bookings = append(j.Bookings, &Booking{AppointmentID: "v2", DoctorID: "d1", PatientID: "p2", StartsAt: twin.StartsAt, Status: http.StatusCreated})
 		},
-	} {
+	})
+}
+
+// noticesOf checks that each breach of a sound world is found under its rule.
+func noticesOf(t *testing.T, sound func() (*World, *Journal), breaches map[string]func(*World, *Journal)) {
+	t.Helper()
+	for rule, breach := range breaches {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()
 			w, j := sound()
@@ -171,10 +178,11 @@ func TestARefundIsJudgedByTheTierOfItsMoment(t *testing.T) {
 	}
 	v.Events[5].Version, v.Events[6].Version, v.Version, v.EventSeq = 5, 6, 6, 7
 	v.Messages = append(v.Messages,
-		Message{ID: "m5", Kind: "cancelled", Recipient: "patient", Status: "sent"}, Message{ID: "m6", Kind: "cancelled", Recipient: "doctor", Status: "sent"})
+		Message{ID: "m5", Kind: "cancelled", Recipient: "patient", Status: "sent", Delivery: "delivered"},
+		Message{ID: "m6", Kind: "cancelled", Recipient: "doctor", Status: "sent", Delivery: "delivered"})
 	w.Mails = append(w.Mails, Mail{MessageID: "m5"}, Mail{MessageID: "m6"})
 	v.Kept, v.Payments[0].Refunded, w.Intents[0].Refunded = 3999, 4000, 4000 // half of 7999, rounded up
-	w.Receipts = append(w.Receipts, Receipt{ClinicID: "c", Number: 2, AppointmentID: "v1", Kind: "refund", Amount: 4000})
+	w.Receipts = append(w.Receipts, Receipt{ClinicID: "c", Number: 2, AppointmentID: "v1", Kind: "refund", IntentID: "pi_1", Amount: 4000, IssuedAt: v.Events[5].At})
 	findings, _ := Judge(w, j)
 	require.Empty(t, findings)
 

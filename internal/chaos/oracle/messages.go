@@ -6,8 +6,23 @@ import (
 )
 
 // owed says which letters a line of the timeline owes, as "kind recipient".
-func owed(v *Visit, e Event) []string {
+func (c *court) owed(v *Visit, e Event) []string {
 	switch e.Kind {
+	case "not_attended":
+		if c.asksFee(v, e) {
+			return []string{"no_show_fee_notice patient"}
+		}
+	case "corrected":
+		if c.asksFee(v, e) {
+			return []string{"no_show_fee_notice patient"}
+		}
+		if e.To == "completed" && feeBefore(c, v, e) {
+			return []string{"corrected patient"}
+		}
+	case "fee_kept":
+		return []string{"no_show_fee_kept patient"}
+	case "fee_waived":
+		return []string{"no_show_fee_waived patient"}
 	case "payment_opened":
 		if e.From == "requested" {
 			return []string{"request_received patient"}
@@ -39,12 +54,27 @@ func owed(v *Visit, e Event) []string {
 	return nil
 }
 
+// feeBefore reports whether a fee was open or kept when a visit was corrected.
+func feeBefore(c *court, v *Visit, corrected Event) (fee bool) {
+	for _, e := range v.Events {
+		switch {
+		case e.Seq >= corrected.Seq:
+			return fee
+		case c.asksFee(v, e):
+			fee = true
+		case e.Kind == "fee_waived", e.Kind == "corrected":
+			fee = false
+		}
+	}
+	return fee
+}
+
 // messages: everything the timeline owes is in the ledger, once, and nothing else;
 // every row of the ledger came to a proper end.
 func (c *court) messages(v *Visit) {
 	want := map[string]int{}
 	for _, e := range v.Events {
-		for _, what := range owed(v, e) {
+		for _, what := range c.owed(v, e) {
 			want[what]++
 		}
 	}
@@ -60,6 +90,12 @@ func (c *court) messages(v *Visit) {
 		if have[what] != n {
 			c.find("letter_not_owed_right", v.ID, "%s: %d owed by the timeline, %d in the ledger", what, n, have[what])
 		}
+	}
+	// Money that came after the end and was let go is told of; money that the visit's own
+	// end voided is not. Which of the two was first is not for the timeline to say.
+	if n := have["payment_released patient"]; n > 0 {
+		c.figures["letters about late money"] += n
+		want["payment_released patient"] = count(v.Events, func(e Event) bool { return e.Kind == "payment_voided" })
 	}
 	for what, n := range have {
 		if want[what] == 0 {
@@ -150,11 +186,28 @@ func (c *court) mails() {
 			case len(got) > 0 && m.Status == "skipped" && m.Unknowns == 0:
 				c.find("skipped_letter_left", id, "%s to the %s (%s)", m.Kind, m.Recipient, m.ID)
 			}
+			// Its events may come late and twice, but they come.
+			if len(got) > 0 && m.Delivery != "delivered" {
+				c.find("delivery_not_heard", id, "%s to the %s (%s) arrived, the ledger says %q", m.Kind, m.Recipient, m.ID, m.Delivery)
+			}
 			for _, mail := range got {
 				if m.Kind == "reminder" && mail.ReceivedAt.After(m.ForStart.Add(5*time.Second)) {
 					c.find("reminder_after_the_start", id, "%s left at %s for %s", m.ID, mail.ReceivedAt, m.ForStart)
 				}
 			}
+		}
+	}
+	for _, m := range c.w.AccountMessages {
+		got := len(left[m.ID])
+		delete(left, m.ID)
+		c.figures["letters to accounts "+m.Status]++
+		switch {
+		case got > 1+m.Unknowns:
+			c.find("letter_twice", m.ID, "%s to an account left %d times, %d attempts are counted as unknown", m.Kind, got, m.Unknowns)
+		case got == 0 && m.Status == "sent":
+			c.find("letter_never_left", m.ID, "%s to an account", m.Kind)
+		case m.Status == "pending" || m.Status == "sending" || m.Status == "failed":
+			c.find("letter_not_sent", m.ID, "%s to an account is %s: %s", m.Kind, m.Status, m.ErrorCode)
 		}
 	}
 	for id, mails := range left {
@@ -171,6 +224,11 @@ func (c *court) standstill() {
 		}
 		if v.Status != "archived" && !c.known(id) {
 			c.find("stuck_silently", id, "%s since %s", v.Status, v.Events[len(v.Events)-1].At)
+		}
+	}
+	for _, r := range c.w.Reported {
+		if r.AppointmentID == "" {
+			c.find("reconciler_needed", r.Subject, "%s", r.Code)
 		}
 	}
 	for _, r := range c.w.Outbox {

@@ -1,6 +1,9 @@
 package oracle
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // money: the provider's ledger, our books and the policy agree to the cent.
 func (c *court) money(v *Visit) {
@@ -29,13 +32,19 @@ func (c *court) money(v *Visit) {
 	}
 	c.figures["minor units captured"] += int(captured)
 	c.figures["minor units refunded"] += int(refunded)
-	kept := c.kept(v, *e, captured)
+	kept := c.kept(v, captured)
 	if v.Kept != kept {
 		c.find("kept_against_the_policy", v.ID, "%s by %s: the row keeps %d of %d, the terms keep %d", e.Kind, e.ActorKind, v.Kept, captured, kept)
 	}
-	if captured-refunded != kept {
-		c.find("money_against_the_policy", v.ID, "%s by %s: %d captured and %d refunded, %d are to be kept", e.Kind, e.ActorKind, captured, refunded, kept)
+	byHand := c.byHand(v.ID)
+	if captured-refunded+byHand != kept && !c.seenTo(v) {
+		c.find("money_against_the_policy", v.ID, "%s by %s: %d captured and %d refunded, %d of it by hand, %d are to be kept", e.Kind, e.ActorKind, captured, refunded, byHand, kept)
 	}
+}
+
+// seenTo reports whether staff settled a visit's money outside of the provider.
+func (c *court) seenTo(v *Visit) bool {
+	return slices.ContainsFunc(c.intents[v.ID], func(i Intent) bool { return c.resolved(i.ID) })
 }
 
 func (c *court) intent(v *Visit, i Intent, books map[string]Payment) {
@@ -47,8 +56,9 @@ func (c *court) intent(v *Visit, i Intent, books map[string]Payment) {
 	case !known:
 		c.figures["payments opened whose answer was never heard"]++
 		return
-	case p.Captured != i.Captured || p.Refunded != i.Refunded:
-		c.find("books_and_ledger_differ", v.ID, "%s: captured %d and refunded %d in the books, %d and %d at the provider", i.ID, p.Captured, p.Refunded, i.Captured, i.Refunded)
+	case p.Captured != i.Captured || p.Refunded != i.Refunded || p.ChargedBack != i.Lost:
+		c.find("books_and_ledger_differ", v.ID, "%s: captured %d, refunded %d and charged back %d in the books, %d, %d and %d at the provider",
+			i.ID, p.Captured, p.Refunded, p.ChargedBack, i.Captured, i.Refunded, i.Lost)
 	}
 	ended := v.ending() != nil
 	if ended && i.Held > 0 {
@@ -60,31 +70,17 @@ func (c *court) intent(v *Visit, i Intent, books map[string]Payment) {
 	if i.Captured > 0 && p.Status != "captured" {
 		c.find("books_and_ledger_differ", v.ID, "%s was captured, the books say %s", i.ID, p.Status)
 	}
-	if i.Charges > 1 || i.Captures > 1 || i.Refunds > 1 {
+	if i.Charges > 1 || i.Captures > 1 || i.Refunds > c.refundsAllowed(v, i.ID) {
 		c.find("money_moved_twice", v.ID, "%s: %d charges, %d captures, %d refunds", i.ID, i.Charges, i.Captures, i.Refunds)
 	}
 }
 
-// kept is what the terms let the clinic keep of the captured money. Shares are rounded
-// half up to a whole minor unit; what is kept is what does not go back.
-func (c *court) kept(v *Visit, e Event, captured int64) int64 {
-	switch e.To {
-	case "completed":
-		return captured
-	case "no_show":
-		if e.ActorKind == "system" {
-			return 0 // only a person's mark keeps the fee
-		}
-		return share(captured, v.Terms.NoShowFeeShare)
-	case "cancelled":
-		if e.ActorKind == "patient" {
-			return captured - share(captured, v.refundPercent(e.At))
-		}
-	}
-	return 0
+// refundsAllowed is how many refunds of an intent may stand: one, one more for each that
+// somebody made by hand, and for a fee that went back after the rest had.
+func (c *court) refundsAllowed(v *Visit, intent string) int {
+	return 1 + count(c.j.Deeds, func(d Deed) bool { return d.IntentID == intent && d.Name == "refund" }) +
+		count(v.Events, func(e Event) bool { return e.Kind == "fee_waived" || e.Kind == "corrected" })
 }
-
-func share(minor, percent int64) int64 { return (minor*percent + 50) / 100 }
 
 // refundPercent is the tier with the longest notice that was kept.
 func (v *Visit) refundPercent(at time.Time) (percent int64) {
@@ -109,25 +105,25 @@ func (c *court) unknownMoney() {
 // receipts: numbers without gaps, and amounts that add up to the books.
 func (c *court) receipts() {
 	last := map[string]int64{}
-	paid, back := map[string]int64{}, map[string]int64{}
+	sums := map[string]map[string]int64{} // by intent and kind
 	for _, r := range c.w.Receipts {
 		if r.Number != last[r.ClinicID]+1 {
 			c.find("receipt_gap", r.AppointmentID, "number %d follows %d", r.Number, last[r.ClinicID])
 		}
 		last[r.ClinicID] = r.Number
-		if r.Kind == "payment" {
-			paid[r.AppointmentID] += r.Amount
-		} else {
-			back[r.AppointmentID] += r.Amount
+		if sums[r.IntentID] == nil {
+			sums[r.IntentID] = map[string]int64{}
 		}
+		sums[r.IntentID][r.Kind] += r.Amount
 	}
 	for id, v := range c.w.Visits {
-		var captured, refunded int64
 		for _, p := range v.Payments {
-			captured, refunded = captured+p.Captured, refunded+p.Refunded
-		}
-		if paid[id] != captured || back[id] != refunded {
-			c.find("receipts_do_not_add_up", id, "receipts say %d paid and %d back, the books %d and %d", paid[id], back[id], captured, refunded)
+			s := sums[p.IntentID]
+			paid, back, lost := s["payment"], s["refund"]-s["refund_failed"], s["chargeback"]
+			if paid != p.Captured || back != p.Refunded || lost != p.ChargedBack {
+				c.find("receipts_do_not_add_up", id, "%s: receipts say %d paid, %d back and %d charged back, the books %d, %d and %d",
+					p.IntentID, paid, back, lost, p.Captured, p.Refunded, p.ChargedBack)
+			}
 		}
 	}
 }

@@ -21,6 +21,7 @@ func (w *World) readDatabase(ctx context.Context, url string) error {
 	defer func() { _ = tx.Rollback(ctx) }()
 	for what, read := range map[string]func(context.Context, pgx.Tx) error{
 		"receipts": w.readReceipts, "outbox": w.readOutbox, "reports": w.readReports,
+		"cases": w.readCases, "letters to accounts": w.readAccountMessages,
 	} {
 		if err := read(ctx, tx); err != nil {
 			return fmt.Errorf("reading the %s: %w", what, err)
@@ -49,30 +50,53 @@ func (w *World) readVisits(ctx context.Context, tx pgx.Tx) error {
 	}
 	var id string
 	var e Event
-	err = each(ctx, tx, `SELECT appointment_id::text, seq, version, kind, from_status, to_status, actor_kind, at FROM appointment_events ORDER BY appointment_id, seq`,
-		[]any{&id, &e.Seq, &e.Version, &e.Kind, &e.From, &e.To, &e.ActorKind, &e.At},
+	err = each(ctx, tx, `SELECT appointment_id::text, seq, version, kind, from_status, to_status, actor_kind, reason_code, at FROM appointment_events ORDER BY appointment_id, seq`,
+		[]any{&id, &e.Seq, &e.Version, &e.Kind, &e.From, &e.To, &e.ActorKind, &e.Reason, &e.At},
 		func() error { w.Visits[id].Events = append(w.Visits[id].Events, e); return nil })
 	if err != nil {
 		return err
 	}
 	var p Payment
-	err = each(ctx, tx, `SELECT appointment_id::text, intent_id, generation, status, captured_minor, refunded_minor FROM payments ORDER BY generation`,
-		[]any{&id, &p.IntentID, &p.Generation, &p.Status, &p.Captured, &p.Refunded},
+	err = each(ctx, tx, `SELECT appointment_id::text, intent_id, generation, status, captured_minor, refunded_minor, charged_back_minor FROM payments ORDER BY generation`,
+		[]any{&id, &p.IntentID, &p.Generation, &p.Status, &p.Captured, &p.Refunded, &p.ChargedBack},
 		func() error { w.Visits[id].Payments = append(w.Visits[id].Payments, p); return nil })
 	if err != nil {
 		return err
 	}
 	var m Message
-	return each(ctx, tx, `SELECT appointment_id::text, id::text, kind, recipient, status, for_start, reminder_seconds, unknowns, error_code, sent_at FROM messages ORDER BY seq`,
-		[]any{&id, &m.ID, &m.Kind, &m.Recipient, &m.Status, &m.ForStart, &m.Reminder, &m.Unknowns, &m.ErrorCode, &m.SentAt},
+	return each(ctx, tx, `SELECT appointment_id::text, id::text, kind, recipient, status, for_start, reminder_seconds, unknowns, error_code, sent_at, delivery FROM messages ORDER BY seq`,
+		[]any{&id, &m.ID, &m.Kind, &m.Recipient, &m.Status, &m.ForStart, &m.Reminder, &m.Unknowns, &m.ErrorCode, &m.SentAt, &m.Delivery},
 		func() error { w.Visits[id].Messages = append(w.Visits[id].Messages, m); return nil })
 }
 
 func (w *World) readReceipts(ctx context.Context, tx pgx.Tx) error {
 	var r Receipt
-	return each(ctx, tx, `SELECT clinic_id::text, number, appointment_id::text, kind, amount_minor FROM receipts ORDER BY clinic_id, number`,
-		[]any{&r.ClinicID, &r.Number, &r.AppointmentID, &r.Kind, &r.Amount},
+	return each(ctx, tx, `SELECT clinic_id::text, number, appointment_id::text, kind, intent_id, amount_minor, issued_at FROM receipts ORDER BY clinic_id, number`,
+		[]any{&r.ClinicID, &r.Number, &r.AppointmentID, &r.Kind, &r.IntentID, &r.Amount, &r.IssuedAt},
 		func() error { w.Receipts = append(w.Receipts, r); return nil })
+}
+
+func (w *World) readCases(ctx context.Context, tx pgx.Tx) error {
+	var c Case
+	err := each(ctx, tx, `SELECT id::text, intent_id, appointment_id::text, kind, state, waits_for, error_code, outcome, version FROM payment_cases`,
+		[]any{&c.ID, &c.IntentID, &c.AppointmentID, &c.Kind, &c.State, &c.WaitsFor, &c.ErrorCode, &c.Outcome, &c.Version},
+		func() error { one := c; w.Cases[c.IntentID] = &one; return nil })
+	if err != nil {
+		return err
+	}
+	var id string
+	var e CaseEvent
+	return each(ctx, tx, `SELECT c.intent_id, e.version, e.kind, e.state, e.actor_kind
+			FROM payment_case_events e JOIN payment_cases c ON c.id = e.case_id ORDER BY c.id, e.version`,
+		[]any{&id, &e.Version, &e.Kind, &e.State, &e.ActorKind},
+		func() error { w.Cases[id].Events = append(w.Cases[id].Events, e); return nil })
+}
+
+func (w *World) readAccountMessages(ctx context.Context, tx pgx.Tx) error {
+	var m Message
+	return each(ctx, tx, `SELECT id::text, kind, status, unknowns, error_code, sent_at, delivery FROM account_messages ORDER BY seq`,
+		[]any{&m.ID, &m.Kind, &m.Status, &m.Unknowns, &m.ErrorCode, &m.SentAt, &m.Delivery},
+		func() error { w.AccountMessages = append(w.AccountMessages, m); return nil })
 }
 
 func (w *World) readOutbox(ctx context.Context, tx pgx.Tx) error {

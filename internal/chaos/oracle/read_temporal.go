@@ -11,7 +11,7 @@ import (
 
 const (
 	namespace = "careflow"
-	processes = `WorkflowType = "appointment"`
+	processes = `WorkflowType IN ("appointment", "payment_case")`
 )
 
 type silent struct{}
@@ -25,7 +25,7 @@ func dial(ctx context.Context, address string) (client.Client, error) {
 	return client.DialContext(ctx, client.Options{HostPort: address, Namespace: namespace, Logger: silent{}})
 }
 
-// Running counts the processes of appointments that have not ended.
+// Running counts the processes of appointments and payment cases that have not ended.
 func Running(ctx context.Context, address string) (int64, error) {
 	c, err := dial(ctx, address)
 	if err != nil {
@@ -36,7 +36,7 @@ func Running(ctx context.Context, address string) (int64, error) {
 	return n.GetCount(), err
 }
 
-// readProcesses lists every run of every appointment's process.
+// readProcesses lists every run of the processes of appointments and payment cases.
 func (w *World) readProcesses(ctx context.Context, address string) error {
 	c, err := dial(ctx, address)
 	if err != nil {
@@ -55,6 +55,10 @@ func (w *World) readProcesses(ctx context.Context, address string) error {
 				if err := converter.GetDefaultDataConverter().FromPayload(payload, &p.Status); err != nil {
 					return err
 				}
+			}
+			if intent, ok := strings.CutPrefix(e.GetExecution().GetWorkflowId(), "payment-case-"); ok {
+				w.CaseProcesses[intent] = append(w.CaseProcesses[intent], p)
+				continue
 			}
 			id := strings.TrimPrefix(e.GetExecution().GetWorkflowId(), "appointment-")
 			w.Processes[id] = append(w.Processes[id], p)

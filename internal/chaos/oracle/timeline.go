@@ -9,11 +9,12 @@ var arrows = map[string][]string{
 	"capturing":  {"confirmed", "requested", "expired", "cancelled"},
 	"confirmed":  {"confirmed", "pending", "checked_in", "cancelled", "no_show"},
 	"checked_in": {"completed", "cancelled"},
-	"completed":  {"archived"}, "declined": {"archived"}, "cancelled": {"archived"}, "expired": {"archived"}, "no_show": {"archived"},
+	"completed":  {"archived", "no_show"}, "no_show": {"archived", "completed", "no_show"},
+	"declined": {"archived"}, "cancelled": {"archived"}, "expired": {"archived"},
 }
 
 // facts are lines that move nothing.
-var facts = []string{"booked", "payment_opened", "payment_voided", "payment_refunded", replaced}
+var facts = []string{"booked", "payment_opened", "payment_voided", "payment_refunded", "payment_captured", "refund_failed", "dispute_lost", replaced}
 
 // replaced is the line of a visit whose process was lost and started anew.
 const replaced = "process_replaced"

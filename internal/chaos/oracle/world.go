@@ -24,6 +24,11 @@ type World struct {
 	Intents   []Intent             `json:"intents"`
 	Mails     []Mail               `json:"mails"`
 	Processes map[string][]Process `json:"processes"` // by appointment ID
+	Cases     map[string]*Case     `json:"cases"`     // by intent ID
+	// CaseProcesses are the runs of the processes of cases, by intent ID.
+	CaseProcesses map[string][]Process `json:"case_processes"`
+	// AccountMessages are the letters to accounts; appointments have their own.
+	AccountMessages []Message `json:"account_messages"`
 }
 
 // Visit is an appointment with everything that belongs to it.
@@ -61,6 +66,7 @@ type Terms struct {
 		Percent int64 `json:"percent"`
 	} `json:"refund_tiers"`
 	NoShowFeeShare int64 `json:"no_show_fee_share"`
+	DisputePeriod  Span  `json:"dispute_period"`
 }
 
 // Span is a length of time as the terms write it: "1h30m".
@@ -85,6 +91,7 @@ type Event struct {
 	From      string    `json:"from"`
 	To        string    `json:"to"`
 	ActorKind string    `json:"actor_kind"`
+	Reason    string    `json:"reason_code,omitempty"`
 	At        time.Time `json:"at"`
 }
 
@@ -95,6 +102,30 @@ type Payment struct {
 	Status     string `json:"status"`
 	Captured   int64  `json:"captured"`
 	Refunded   int64  `json:"refunded"`
+	// ChargedBack was taken by a lost dispute.
+	ChargedBack int64 `json:"charged_back"`
+}
+
+// Case is a payment case in our books.
+type Case struct {
+	ID            string      `json:"id"`
+	IntentID      string      `json:"intent_id"`
+	AppointmentID string      `json:"appointment_id"`
+	Kind          string      `json:"kind"`
+	State         string      `json:"state"`
+	WaitsFor      string      `json:"waits_for"`
+	ErrorCode     string      `json:"error_code,omitempty"`
+	Outcome       string      `json:"outcome"`
+	Version       int         `json:"version"`
+	Events        []CaseEvent `json:"events"`
+}
+
+// CaseEvent is a line of a case's timeline.
+type CaseEvent struct {
+	Version   int    `json:"version"`
+	Kind      string `json:"kind"`
+	State     string `json:"state"`
+	ActorKind string `json:"actor_kind"`
 }
 
 // Message is a row of the ledger of what is owed.
@@ -108,15 +139,18 @@ type Message struct {
 	Unknowns  int        `json:"unknowns"`
 	ErrorCode string     `json:"error_code,omitempty"`
 	SentAt    *time.Time `json:"sent_at"`
+	Delivery  string     `json:"delivery,omitempty"` // what the mail vendor's events said
 }
 
 // Receipt is a numbered receipt.
 type Receipt struct {
-	ClinicID      string `json:"clinic_id"`
-	Number        int64  `json:"number"`
-	AppointmentID string `json:"appointment_id"`
-	Kind          string `json:"kind"`
-	Amount        int64  `json:"amount"`
+	ClinicID      string    `json:"clinic_id"`
+	Number        int64     `json:"number"`
+	AppointmentID string    `json:"appointment_id"`
+	Kind          string    `json:"kind"`
+	IntentID      string    `json:"intent_id"`
+	Amount        int64     `json:"amount"`
+	IssuedAt      time.Time `json:"issued_at"`
 }
 
 // OutboxRow is what Temporal has not heard yet.
@@ -146,7 +180,8 @@ type Intent struct {
 	Voided        int64  `json:"voided"`
 	Charges       int    `json:"charges"`
 	Captures      int    `json:"captures"`
-	Refunds       int    `json:"refunds"`
+	Refunds       int    `json:"refunds"` // that did not fail
+	Lost          int64  `json:"lost"`    // taken by disputes
 }
 
 // Mail is a letter that the mail vendor accepted.
@@ -181,7 +216,7 @@ type Amount struct {
 
 // Look reads the world.
 func Look(ctx context.Context, s Sources, j *Journal) (*World, error) {
-	w := &World{Visits: map[string]*Visit{}, Processes: map[string][]Process{}}
+	w := &World{Visits: map[string]*Visit{}, Processes: map[string][]Process{}, Cases: map[string]*Case{}, CaseProcesses: map[string][]Process{}}
 	if err := w.readDatabase(ctx, s.Database); err != nil {
 		return nil, err
 	}
