@@ -68,7 +68,7 @@ var neverServed = []string{
 	"confirmAppointment", "declineAppointment", "checkInAppointment", "completeAppointment", "markNoShow", "rescheduleAppointment", "cancelAppointment",
 	"correctAppointment", "disputeNoShowFee", "upholdNoShowFee", "waiveNoShowFee", "resendMessage",
 	"getPaymentCase", "retryPaymentCase", "resolvePaymentCase", "receiveSendGridWebhook",
-	"searchSlots", // for a clinic with fewer criteria than chance brings together
+	"searchSlots", // optional parameters that depend on each other, and a cursor
 	// Tokens that only a letter has.
 	"verifyEmail", "redeemPasswordReset", "getConfirmEmailPage", "confirmEmailByLink", "getNewPasswordPage", "chooseNewPassword",
 	"getPayPage", "getPayState", "getVisitPage", "getVisitCancelPage", "cancelVisitByLink", "getVisitMovePage", "moveVisitByLink",
