@@ -197,7 +197,7 @@ func (s *Settler) refund(ctx context.Context, j Job, seen Sight) (Sight, error) 
 		return seen, nil
 	}
 	begun, err := s.books.BeginRefund(ctx, domain.RefundBegin{
-		AppointmentID: j.AppointmentID, IntentID: seen.Intent.ID, Generation: j.Payment.Generation, Known: seen.known, Minor: due, By: j.By, At: s.now(),
+		AppointmentID: j.AppointmentID, IntentID: seen.Intent.ID, Generation: j.Payment.Generation, Known: seen.known, Minor: due, Kept: j.Kept, By: j.By, At: s.now(),
 	})
 	if err != nil {
 		return seen, err

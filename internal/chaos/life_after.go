@@ -13,7 +13,7 @@ import (
 // afterTheMark is what happens to a fee that somebody asked for.
 func (v *visit) afterTheMark(ctx context.Context) {
 	pause(ctx, v.l.Slow)
-	switch v.l.Kind { //nolint:exhaustive // nobody objects otherwise
+	switch v.l.Kind {
 	case CameAfterAll:
 		v.correct(ctx, "completed")
 		return

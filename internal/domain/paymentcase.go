@@ -179,6 +179,9 @@ type RefundBegin struct {
 	// with one more in the books by now, what it found out is out of date.
 	Known int
 	Minor int64
+	// Kept is the share of this intent that the caller reckoned to be kept, minor units: a
+	// correction of the visit may have made it more.
+	Kept int64
 	By    RefundOrigin
 	At    time.Time
 }

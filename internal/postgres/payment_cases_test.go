@@ -101,6 +101,9 @@ func TestEitherTheProcessOrTheCaseMovesMoney(t *testing.T) {
 
 	_, _, err := c.RetryCase(t.Context(), work.Case.ID, domain.Actor{Kind: domain.ActorStaff, ID: staffAccount}, "other", 2, newKey(staff), renderCase)
 	require.NoError(t, err)
+	c.exec(t, `UPDATE appointments SET kept_minor = 8000 WHERE id = $1`, id) // corrected since the case looked
+	refused(domain.RefundByCase)
+	c.exec(t, `UPDATE appointments SET kept_minor = 0 WHERE id = $1`, id)
 	begun, err := c.begin(t, id, 0, domain.RefundByCase, 8000)
 	require.NoError(t, err)
 	require.Equal(t, domain.RefundByCase, begun.Origin)

@@ -38,7 +38,7 @@ func refundsOf(ctx context.Context, q *db.Queries, intentID string) ([]domain.Re
 //
 // It decides who moves money. The visit's process may not while the intent has an open
 // case, and a case may not while it is closed or waits for a person; both are CodeConflict,
-// and so is a caller that saw fewer refunds than there are.
+// and so is a caller that saw fewer refunds than there are, or less to be kept.
 func (s *Store) BeginRefund(ctx context.Context, b domain.RefundBegin) (domain.RecordedRefund, error) {
 	var begun domain.RecordedRefund
 	err := s.inTx(ctx, func(q *db.Queries) error {
@@ -60,6 +60,9 @@ func (s *Store) BeginRefund(ctx context.Context, b domain.RefundBegin) (domain.R
 		}
 		if len(known) != b.Known {
 			return domain.Errorf(domain.CodeConflict, "another refund came first: look again")
+		}
+		if err := stillDue(ctx, q, b); err != nil {
+			return err
 		}
 		number := len(known) + 1
 		begun = domain.RecordedRefund{
@@ -84,6 +87,26 @@ func mayRefund(ctx context.Context, q *db.Queries, b domain.RefundBegin) error {
 		return domain.Errorf(domain.CodeConflict, "the payment case moves this money")
 	case b.By == domain.RefundByCase && (!open || state == domain.CaseNeedsPerson):
 		return domain.Errorf(domain.CodeConflict, "the payment case moves no money as it stands")
+	}
+	return nil
+}
+
+// stillDue refuses a case's refund when by now more of the intent is kept than the case
+// reckoned with. The visit's own process knows of its corrections.
+func stillDue(ctx context.Context, q *db.Queries, b domain.RefundBegin) error {
+	if b.By != domain.RefundByCase {
+		return nil
+	}
+	visit, err := q.VisitOfIntent(ctx, b.IntentID)
+	if err != nil {
+		return missing(err, "appointment")
+	}
+	all, err := paymentsOf(ctx, q, b.AppointmentID)
+	if err != nil {
+		return err
+	}
+	if domain.KeptShare(visit.KeptMinor, all, b.Generation) > b.Kept {
+		return domain.Errorf(domain.CodeConflict, "more of this payment is kept by now: look again")
 	}
 	return nil
 }

@@ -563,7 +563,6 @@ WITH found AS (
 ), noted AS (
     INSERT INTO record_accesses (appointment_id, user_id, roles, request_id)
     SELECT found.id, $5, $6, $7 FROM found
-    WHERE set_config('synchronous_commit', 'off', true) = 'off'
 )
 SELECT id, doctor_id, patient_id, booked_by, type_id, status, version, generation, starts_at, ends_at, local_start, terms, reschedules, sequence, pay_by, answer_by, kept_minor, ended_by, reason_code, fee_status, fee_minor, fee_until, over_by, graces, stuck, process_run_id, created_at, updated_at, ended_at, reason_sealed, notes_sealed, sealed_key_id, type_name, join_url, doctor_name, account_id, intent_id, payment_status, amount_minor, currency, captured_minor, refunded_minor, capture_before, client_secret_sealed, payment_key_id, case_id FROM found
 `

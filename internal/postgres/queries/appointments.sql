@@ -48,7 +48,6 @@ WITH found AS (
 ), noted AS (
     INSERT INTO record_accesses (appointment_id, user_id, roles, request_id)
     SELECT found.id, @user_id, @roles, @request_id FROM found
-    WHERE set_config('synchronous_commit', 'off', true) = 'off'
 )
 SELECT * FROM found;
 
