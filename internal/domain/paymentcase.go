@@ -182,8 +182,8 @@ type RefundBegin struct {
 	// Kept is the share of this intent that the caller reckoned to be kept, minor units: a
 	// correction of the visit may have made it more.
 	Kept int64
-	By    RefundOrigin
-	At    time.Time
+	By   RefundOrigin
+	At   time.Time
 }
 
 // RefundBooking brings what the provider says of a refund into the books. Without a
