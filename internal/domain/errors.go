@@ -46,6 +46,13 @@ const (
 	CodeSuperseded      Code = "process_superseded"
 	CodeStuck           Code = "stuck"
 
+	// Backups.
+	CodeBackupDamaged  Code = "backup_damaged"  // what lies in the storage is not what was put there
+	CodeBackupLocked   Code = "backup_locked"   // encrypted for keys we do not hold
+	CodeBackupRejected Code = "backup_rejected" // restored, and not what the source was
+	CodeStorage        Code = "backup_storage"  // the object store failed or refused
+	CodeTool           Code = "backup_tool"     // pg_dump or pg_restore is missing, too old or failed
+
 	// Vendors.
 	CodePaymentRefused    Code = "payment_refused"
 	CodeVendorUnavailable Code = "vendor_unavailable"
