@@ -46,12 +46,11 @@ type Source struct {
 // Progress is told how far a job came: the phase and the plain bytes of it so far.
 type Progress func(phase string, bytes int64)
 
-// The phases of a backup and of its verification.
+// The phases beside the parts, which are phases by their own names.
 const (
-	PhaseFingerprint = "fingerprint"
-	PhaseCommit      = "commit"
-	PhaseRestore     = "restore"
-	PhaseCompare     = "compare"
+	PhaseCheck   = "check"
+	PhaseRestore = "restore"
+	PhaseCompare = "compare"
 )
 
 // Preflight finds out before anything is written whether a backup can be made: the server

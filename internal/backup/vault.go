@@ -2,10 +2,10 @@ package backup
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
@@ -19,22 +19,32 @@ import (
 //	<target>/<backup>/manifest.json         written only if there is none: the commit
 //	<target>/<backup>/evidence/<id>.json    one a verification
 //	<target>/<backup>/tombstone.json        to be removed after a grace period
+//	<target>/<backup>/hold.json             not to be removed
 type Vault struct {
 	bucket *blob.Bucket
 	signer Signer
 }
 
 // NewVault keeps backups in the bucket.
-func NewVault(bucket *blob.Bucket, signer Signer) *Vault { return &Vault{bucket: bucket, signer: signer} }
+func NewVault(bucket *blob.Bucket, signer Signer) *Vault {
+	return &Vault{bucket: bucket, signer: signer}
+}
 
 // Close closes the bucket.
 func (v *Vault) Close() error { return v.bucket.Close() }
 
+const (
+	manifestName   = "manifest.json"
+	tombstoneName  = "tombstone.json"
+	holdName       = "hold.json"
+	evidenceFolder = "evidence/"
+)
+
 func folder(target, backupID string) string       { return target + "/" + backupID + "/" }
-func manifestKey(target, backupID string) string  { return folder(target, backupID) + "manifest.json" }
-func tombstoneKey(target, backupID string) string { return folder(target, backupID) + "tombstone.json" }
+func manifestKey(target, backupID string) string  { return folder(target, backupID) + manifestName }
+func tombstoneKey(target, backupID string) string { return folder(target, backupID) + tombstoneName }
 func evidenceKey(target, backupID, id string) string {
-	return folder(target, backupID) + "evidence/" + id + ".json"
+	return folder(target, backupID) + evidenceFolder + id + ".json"
 }
 
 func attemptFolder(target, backupID, attempt string) string {
@@ -85,10 +95,7 @@ func (v *Vault) Commit(ctx context.Context, m domain.BackupManifest) error {
 	if err != nil {
 		return err
 	}
-	err = v.put(ctx, manifestKey(m.Target, m.BackupID), true, func(w io.Writer) error {
-		_, err := w.Write(b)
-		return err
-	})
+	err = v.put(ctx, manifestKey(m.Target, m.BackupID), true, writes(b))
 	if err == nil {
 		return nil
 	}
@@ -127,38 +134,13 @@ func (v *Vault) Manifest(ctx context.Context, target, backupID string) (domain.B
 	return m, nil
 }
 
-// Backups lists the IDs of everything below a target that looks like a backup, whether it
-// was committed or not, oldest first (IDs are UUIDv7).
-func (v *Vault) Backups(ctx context.Context, target string) ([]string, error) {
-	if err := domain.ValidTarget(target); err != nil {
-		return nil, err
-	}
-	var ids []string
-	list := v.bucket.List(&blob.ListOptions{Prefix: target + "/", Delimiter: "/"})
-	for {
-		o, err := list.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return ids, nil
-		}
-		if err != nil {
-			return nil, storageFault("listing", err)
-		}
-		if o.IsDir {
-			ids = append(ids, strings.TrimSuffix(strings.TrimPrefix(o.Key, target+"/"), "/"))
-		}
-	}
-}
-
 // Attest keeps the evidence of one verification.
 func (v *Vault) Attest(ctx context.Context, e domain.BackupEvidence) error {
 	b, err := v.signer.sign(kindEvidence, e)
 	if err != nil {
 		return err
 	}
-	return v.put(ctx, evidenceKey(e.Target, e.BackupID, e.VerificationID), false, func(w io.Writer) error {
-		_, err := w.Write(b)
-		return err
-	})
+	return v.put(ctx, evidenceKey(e.Target, e.BackupID, e.VerificationID), false, writes(b))
 }
 
 // RemoveAttempt removes what an attempt left. It is no error when there is nothing.
@@ -177,14 +159,14 @@ func (v *Vault) removeAll(ctx context.Context, prefix string) error {
 		if err != nil {
 			return errors.Join(append(failed, storageFault("listing", err))...)
 		}
-		if err := v.bucket.Delete(ctx, o.Key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-			failed = append(failed, storageFault("removing", err))
+		if err := v.remove(ctx, o.Key); err != nil {
+			failed = append(failed, err)
 		}
 	}
 }
 
-// document is the most that a manifest or an evidence may be.
-const document = 16 << 20
+// documentLimit is the most that a manifest or an evidence may be.
+const documentLimit = 16 << 20
 
 func (v *Vault) read(ctx context.Context, key string) ([]byte, error) {
 	r, err := v.bucket.NewReader(ctx, key, nil)
@@ -192,11 +174,35 @@ func (v *Vault) read(ctx context.Context, key string) ([]byte, error) {
 		return nil, storageFault("reading", err)
 	}
 	defer func() { _ = r.Close() }()
-	b, err := io.ReadAll(io.LimitReader(r, document))
+	b, err := io.ReadAll(io.LimitReader(r, documentLimit))
 	if err != nil {
 		return nil, storageFault("reading", err)
 	}
 	return b, nil
+}
+
+// document writes a small JSON object, once.
+func (v *Vault) document(ctx context.Context, key string, doc any) error {
+	b, err := json.Marshal(doc)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", key, err)
+	}
+	return v.put(ctx, key, true, writes(b))
+}
+
+func writes(b []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	}
+}
+
+// remove removes one object; it is no error when it is not there.
+func (v *Vault) remove(ctx context.Context, key string) error {
+	if err := v.bucket.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+		return storageFault("removing", err)
+	}
+	return nil
 }
 
 // storageFault names what the object store said, in its own class.
@@ -220,12 +226,7 @@ func storageFault(doing string, err error) error {
 // which is there is not written again: without that, two attempts could both commit.
 func (v *Vault) Probe(ctx context.Context, target string) error {
 	key := target + "/probe-" + domain.NewID()
-	write := func() error {
-		return v.put(ctx, key, true, func(w io.Writer) error {
-			_, err := w.Write([]byte(key))
-			return err
-		})
-	}
+	write := func() error { return v.put(ctx, key, true, writes([]byte(key))) }
 	if err := write(); err != nil {
 		return err
 	}

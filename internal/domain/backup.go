@@ -230,3 +230,120 @@ type BackupEvidence struct {
 
 // Passed reports whether the backup was proven.
 func (e BackupEvidence) Passed() bool { return len(e.Failures) == 0 && len(e.Checks) > 0 }
+
+// BackupState is where a backup stands in the catalogue.
+type BackupState string
+
+// The states of a backup. A stored backup is committed and not proven yet; only a verified
+// one counts.
+const (
+	BackupRunning   BackupState = "running"
+	BackupStored    BackupState = "stored"
+	BackupVerified  BackupState = "verified"
+	BackupRejected  BackupState = "rejected" // restored, and not what the source was
+	BackupFailed    BackupState = "failed"
+	BackupCancelled BackupState = "cancelled"
+	BackupRemoved   BackupState = "removed" // by the retention
+)
+
+// BackupTrigger is what began a backup.
+type BackupTrigger string
+
+// What begins a backup.
+const (
+	BackupScheduled BackupTrigger = "schedule"
+	BackupAsked     BackupTrigger = "person"
+	BackupAgain     BackupTrigger = "rejected_before" // the last one was rejected
+	BackupRestores  BackupTrigger = "restore"         // what is there, before a restore
+)
+
+// BackupStep is what a job has come to, for the catalogue. Zero fields leave what is there.
+type BackupStep struct {
+	BackupID string      `json:"backup_id"`
+	State    BackupState `json:"state,omitempty"`
+	Phase    string      `json:"phase,omitempty"`
+	Bytes    int64       `json:"bytes,omitempty"` // plain bytes of the phase so far
+	// Manifest is set once the backup is committed, Evidence once it was verified.
+	Manifest *BackupManifest `json:"manifest,omitempty"`
+	Evidence *BackupEvidence `json:"evidence,omitempty"`
+	Error    Code            `json:"error,omitempty"`
+	Detail   string          `json:"detail,omitempty"` // what the error says, nothing of a row
+	At       time.Time       `json:"at"`               // UTC
+}
+
+// NewBackup is a backup that begins.
+type NewBackup struct {
+	BackupID string        `json:"backup_id"`
+	Target   string        `json:"target"`
+	Trigger  BackupTrigger `json:"trigger"`
+	By       string        `json:"by,omitempty"` // the person's user ID
+	At       time.Time     `json:"at"`
+}
+
+// Committed reports whether a backup in this state should lie in the storage.
+func (s BackupState) Committed() bool {
+	return s == BackupStored || s == BackupVerified || s == BackupRejected
+}
+
+// Ended reports whether nothing more happens to a backup in this state but its removal.
+func (s BackupState) Ended() bool { return s != BackupRunning && s != BackupStored }
+
+// BackupRecord is a backup as the catalogue knows it. Times are UTC, zero where not known.
+type BackupRecord struct {
+	BackupID    string
+	Target      string
+	Engine      string
+	Trigger     BackupTrigger
+	RequestedBy string // user ID; "" for the schedule
+	State       BackupState
+	Phase       string
+	Bytes       int64 // plain bytes of the phase so far
+	StartedAt   time.Time
+	SnapshotAt  time.Time
+	FinishedAt  time.Time
+	VerifiedAt  time.Time
+	StoredBytes int64
+	PlainBytes  int64
+	Tables      int
+	Rows        int64
+	Server      string
+	Tool        string
+	Error       Code
+	Detail      string
+	Evidence    *BackupEvidence
+	HeldBy      string // user ID; "" when it is not held
+	HeldReason  string // coded
+	BuriedAt    time.Time
+	RemovedAt   time.Time
+}
+
+// Held reports whether a person keeps this backup from being removed.
+func (r BackupRecord) Held() bool { return r.HeldBy != "" }
+
+// BackupInventory is what lies in the storage below one target.
+type BackupInventory struct {
+	Backups []StoredBackup
+	// Attempts have no manifest that speaks of them.
+	Attempts []StoredAttempt
+	// Removing are backups whose removal has begun and not ended.
+	Removing []string
+	// Unreadable are folders whose manifest is damaged or signed by nobody we trust: they
+	// are left alone and shown.
+	Unreadable []string
+}
+
+// StoredBackup is a committed backup with its newest evidence that passed, or else its
+// newest evidence.
+type StoredBackup struct {
+	Manifest BackupManifest
+	Evidence *BackupEvidence
+	BuriedAt time.Time
+	Held     bool
+}
+
+// StoredAttempt is the folder of one try, and when something in it changed last, UTC.
+type StoredAttempt struct {
+	BackupID  string
+	Attempt   string
+	ChangedAt time.Time
+}
