@@ -57,6 +57,23 @@ type Catalogue interface {
 	RemoveBackup(ctx context.Context, backupID string, at time.Time) error
 }
 
+// Logbook are the activities on the catalogue alone, on the queue of the workflows: they
+// work also where no host with PostgreSQL's programs does.
+type Logbook struct{ catalogue Catalogue }
+
+// NewLogbook returns the activities on catalogue.
+func NewLogbook(catalogue Catalogue) *Logbook { return &Logbook{catalogue: catalogue} }
+
+// Begin makes the backup's row.
+func (l *Logbook) Begin(ctx context.Context, n domain.NewBackup) error {
+	return fault(l.catalogue.BeginBackup(ctx, n))
+}
+
+// Note moves the backup's row.
+func (l *Logbook) Note(ctx context.Context, step domain.BackupStep) error {
+	return fault(l.catalogue.StepBackup(ctx, step))
+}
+
 // Saving are the activities on a host that reads databases.
 type Saving struct {
 	engine    Engine
@@ -66,16 +83,6 @@ type Saving struct {
 // NewSaving returns the activities on engine and catalogue.
 func NewSaving(engine Engine, catalogue Catalogue) *Saving {
 	return &Saving{engine: engine, catalogue: catalogue}
-}
-
-// Begin makes the backup's row.
-func (s *Saving) Begin(ctx context.Context, n domain.NewBackup) error {
-	return fault(s.catalogue.BeginBackup(ctx, n))
-}
-
-// Note moves the backup's row.
-func (s *Saving) Note(ctx context.Context, step domain.BackupStep) error {
-	return fault(s.catalogue.StepBackup(ctx, step))
 }
 
 // Preflight finds out whether a backup can be made, before anything is written.

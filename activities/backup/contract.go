@@ -21,7 +21,6 @@ const (
 	Prune     = "backup.prune"
 	Note      = "backup.note"
 	Discard   = "backup.discard"
-	Alarm     = "backup.alarm"
 )
 
 // Queues of a host that holds PostgreSQL's programs are the base queue with one of these
@@ -66,14 +65,4 @@ type PruneResult struct {
 type DiscardInput struct {
 	Target   string `json:"target"`
 	BackupID string `json:"backup_id"`
-}
-
-// AlarmInput is news for the people who run this, sent once per Key.
-type AlarmInput struct {
-	Key      string      `json:"key"`
-	Kind     string      `json:"kind"` // backup_failed, backup_rejected, prune_refused, ...
-	Target   string      `json:"target"`
-	BackupID string      `json:"backup_id,omitempty"`
-	Code     domain.Code `json:"code,omitempty"`
-	Detail   string      `json:"detail,omitempty"`
 }

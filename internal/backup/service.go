@@ -87,7 +87,9 @@ func (s *Service) checkObject(ctx context.Context, part domain.BackupPart, progr
 }
 
 // Commit makes a backup exist; see Vault.Commit.
-func (s *Service) Commit(ctx context.Context, m domain.BackupManifest) error { return s.Vault.Commit(ctx, m) }
+func (s *Service) Commit(ctx context.Context, m domain.BackupManifest) error {
+	return s.Vault.Commit(ctx, m)
+}
 
 // RemoveAttempt removes what one attempt left.
 func (s *Service) RemoveAttempt(ctx context.Context, target, backupID, attempt string) error {

@@ -347,3 +347,13 @@ type StoredAttempt struct {
 	Attempt   string
 	ChangedAt time.Time
 }
+
+// BackupFilter selects backups, the newest first; BeforeAt and BeforeID are the last one
+// of the page before.
+type BackupFilter struct {
+	Target   string      // "" for all
+	State    BackupState // "" for all
+	BeforeAt time.Time
+	BeforeID string
+	Limit    int
+}
