@@ -37,7 +37,9 @@ func TargetFromWorkflow(taskQueue, workflowID string) (target string, ok bool) {
 func VerifyWorkflowID(backupID string) string { return "backup-verify-" + backupID }
 
 // PruneWorkflowID is the ID of the retention of one target on a person's word.
-func PruneWorkflowID(taskQueue, target string) string { return "backup-prune-" + taskQueue + "-" + target }
+func PruneWorkflowID(taskQueue, target string) string {
+	return "backup-prune-" + taskQueue + "-" + target
+}
 
 // ScheduleID is the ID of a task queue's nightly schedule.
 func ScheduleID(taskQueue string) string { return "backup-" + taskQueue }

@@ -18,20 +18,6 @@ func noting(ctx workflow.Context) workflow.Context {
 	})
 }
 
-// alarming: one mail to a few people, on the mail vendor's queue. An outage of the vendor
-// must not swallow it.
-func alarming(ctx workflow.Context) workflow.Context {
-	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:              workflow.GetInfo(ctx).TaskQueueName + mailQueueSuffix,
-		ScheduleToCloseTimeout: 48 * time.Hour,
-		StartToCloseTimeout:    time.Minute,
-		RetryPolicy:            patient,
-		Summary:                "Tell the people who run this",
-	})
-}
-
-const mailQueueSuffix = "-sendgrid"
-
 // calling: the first thing asked of a host that holds the tools. None that answers is a
 // fault to be told of, not to be waited for.
 func calling(ctx workflow.Context) workflow.Context {

@@ -9,9 +9,9 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/backup"
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/workflows/alarm"
 )
 
 // Workflow is one backup of one target.
@@ -98,8 +98,9 @@ func prove(ctx workflow.Context, target, backupID string) (domain.BackupEvidence
 // the same.
 func (j *job) fail(ctx workflow.Context, cause error) error {
 	j.state = domain.BackupFailed
-	if temporal.IsCanceledError(cause) {
-		j.state = domain.BackupCancelled
+	// A cancelled process may hear of the last fault of its activity instead.
+	if ctx.Err() != nil {
+		j.state, cause = domain.BackupCancelled, ctx.Err()
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	if err := workflow.ExecuteActivity(looking(ctx), acts.Discard, acts.DiscardInput{Target: j.Target, BackupID: j.id}).Get(ctx, nil); err != nil {
@@ -148,13 +149,7 @@ func (j *job) prune(ctx workflow.Context) {
 // alarm tells the people who run this, once for each backup and kind.
 func (j *job) alarm(ctx workflow.Context, kind string, cause error) {
 	code, detail := reason(cause)
-	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	err := workflow.ExecuteActivity(alarming(ctx), alarm.Send, domain.Alarm{
-		Key: kind + "/" + j.id, Kind: kind, Subject: j.Target, Ref: j.id, Code: code, Detail: detail, At: workflow.Now(ctx).UTC(),
-	}).Get(ctx, nil)
-	if err != nil {
-		workflow.GetLogger(ctx).Error("an alarm was not passed on", "kind", kind, "backup_id", j.id, "error", err)
-	}
+	alarm.Raise(ctx, domain.Alarm{Key: kind + "-" + j.id, Kind: kind, Subject: j.Target, Ref: j.id, Code: code, Detail: detail})
 }
 
 // show is what people read in Temporal UI.
