@@ -141,7 +141,7 @@ func TestACancelledBackupLeavesNothing(t *testing.T) {
 		return temporal.NewApplicationError("the storage is away", string(domain.CodeStorage))
 	}}
 	env := h.environment(t)
-	env.RegisterDelayedCallback(env.CancelWorkflow, time.Hour)
+	env.RegisterDelayedCallback(env.CancelWorkflow, 10*time.Second)
 	env.ExecuteWorkflow(backup.WorkflowName, backup.Input{Target: "clinic"})
 	var cancelled *temporal.CanceledError
 	require.ErrorAs(t, env.GetWorkflowError(), &cancelled)
