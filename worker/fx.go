@@ -9,7 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
+	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/appointment"
+	backupacts "github.com/careflow/careflow/activities/backup"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/worker/relay"
 )
@@ -17,13 +19,14 @@ import (
 // Module runs the workers and the relay. It needs a Config, a relay.Config, a Temporal
 // client, the stores and vendors of the activities (acts.RecordStore, acts.PaymentStore,
 // acts.PaymentProvider, acts.Ledger, acts.Mailer, acts.Writer, acts.Linker), what the
-// reconciler needs (reconcileacts.Store, .Processes, .Config), a relay.Outbox, relay.Processes, a prometheus.Registerer and a logger.
+// reconciler needs (reconcileacts.Store, .Processes, .Config), a backupacts.Catalogue, what
+// alarms need (alarmacts.Store, .Mailer, .Config), a relay.Outbox, relay.Processes, a prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		reconcileacts.New,
-		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities) Activities {
-			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c}
+		reconcileacts.New, backupacts.NewLogbook, alarmacts.New,
+		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, b *backupacts.Logbook, a *alarmacts.Activities) Activities {
+			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c, Backups: b, Alarm: a}
 		},
 		New,
 		func(r prometheus.Registerer) *relay.Metrics { return relay.NewMetrics(r) },

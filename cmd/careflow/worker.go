@@ -10,7 +10,9 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.uber.org/fx"
 
+	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/appointment"
+	backupacts "github.com/careflow/careflow/activities/backup"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/domain"
@@ -57,6 +59,11 @@ func workerOptions() fx.Option {
 			func(c config.Config) reconcileacts.Config { return reconcileacts.Config{Still: c.Reconcile.Still} },
 			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, relay.Outbox, reconcileacts.Store) {
 				return s, s, s, s, s
+			},
+			func(s *postgres.Catalogue) (backupacts.Catalogue, alarmacts.Store) { return s, s },
+			func(s *mail.SendGrid) alarmacts.Mailer { return s },
+			func(c config.Config) alarmacts.Config {
+				return alarmacts.Config{To: c.Backup.To, Installation: c.PublicURL.Hostname()}
 			},
 			func(s *payments.Stripe) acts.PaymentProvider { return s },
 			func(s *mail.SendGrid) acts.Mailer { return s },

@@ -53,6 +53,9 @@ type Config struct {
 	// Reconcile says when the reconciler acts.
 	Reconcile Reconcile
 
+	// Backup says what is saved, where to and when.
+	Backup Backup
+
 	// settings are the masked values in the order they were read, for the log.
 	settings []Setting
 }

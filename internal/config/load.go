@@ -60,7 +60,8 @@ func Load(process Process, environ []string) (Config, error) {
 			Every: r.duration("CAREFLOW_RECONCILE_EVERY", 10*time.Minute, time.Minute, 24*time.Hour),
 			Still: r.duration("CAREFLOW_RECONCILE_STILL", 5*time.Minute, time.Second, 24*time.Hour),
 		},
-		Log: r.log(),
+		Backup: r.backup(),
+		Log:    r.log(),
 	}
 	c.AppointmentURL = r.template("CAREFLOW_APPOINTMENT_URL", c.PublicURL.String()+"/v1/appointments/{appointment}", "{appointment}")
 	c.PayURL = r.template("CAREFLOW_PAY_URL", c.sandboxPayURL(), "{intent}")

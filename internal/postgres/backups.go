@@ -7,15 +7,30 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
 )
+
+// Catalogue keeps what became of backups, and alarms. It needs no key of the encrypted
+// columns: a host that makes backups holds none.
+type Catalogue struct {
+	q    *db.Queries
+	inTx func(context.Context, func(*db.Queries) error) error
+}
+
+// NewCatalogue returns the catalogue in the pool's database.
+func NewCatalogue(pool *pgxpool.Pool) *Catalogue {
+	s := New(pool, nil)
+	return &Catalogue{q: s.q, inTx: s.inTx}
+}
 
 // nobody is an ID that no row has.
 const nobody = "00000000-0000-0000-0000-000000000000"
 
 // BeginBackup makes the row of a backup that begins; it is no error when there is one.
-func (s *Store) BeginBackup(ctx context.Context, n domain.NewBackup) error {
+func (s *Catalogue) BeginBackup(ctx context.Context, n domain.NewBackup) error {
 	err := s.q.BeginBackup(ctx, db.BeginBackupParams{
 		ID: n.BackupID, Target: n.Target, Trigger: string(n.Trigger), RequestedBy: optional(n.By), StartedAt: n.At,
 	})
@@ -26,7 +41,7 @@ func (s *Store) BeginBackup(ctx context.Context, n domain.NewBackup) error {
 }
 
 // StepBackup moves a backup's row forward. A step that comes late changes nothing.
-func (s *Store) StepBackup(ctx context.Context, step domain.BackupStep) error {
+func (s *Catalogue) StepBackup(ctx context.Context, step domain.BackupStep) error {
 	return s.inTx(ctx, func(q *db.Queries) error { return stepBackup(ctx, q, step) })
 }
 
@@ -69,7 +84,7 @@ func manifestParams(m domain.BackupManifest) db.NoteManifestParams {
 
 // AdoptBackup makes a row of a backup that lies in the storage and that the catalogue
 // does not know, as after a restore of the catalogue itself.
-func (s *Store) AdoptBackup(ctx context.Context, m domain.BackupManifest, evidence *domain.BackupEvidence) error {
+func (s *Catalogue) AdoptBackup(ctx context.Context, m domain.BackupManifest, evidence *domain.BackupEvidence) error {
 	return s.inTx(ctx, func(q *db.Queries) error {
 		err := q.AdoptBackup(ctx, db.AdoptBackupParams{ID: m.BackupID, Target: m.Target, StartedAt: m.StartedAt})
 		if err != nil {
@@ -88,20 +103,20 @@ func (s *Store) AdoptBackup(ctx context.Context, m domain.BackupManifest, eviden
 
 // BuryBackup notes a tombstone, RaiseBackup that it was taken off, RemoveBackup that the
 // bytes are gone. Repeated, they change nothing.
-func (s *Store) BuryBackup(ctx context.Context, id string, at time.Time) error {
+func (s *Catalogue) BuryBackup(ctx context.Context, id string, at time.Time) error {
 	return s.q.BuryBackup(ctx, db.BuryBackupParams{ID: id, At: &at})
 }
 
 // RaiseBackup notes that a tombstone was taken off.
-func (s *Store) RaiseBackup(ctx context.Context, id string) error { return s.q.RaiseBackup(ctx, id) }
+func (s *Catalogue) RaiseBackup(ctx context.Context, id string) error { return s.q.RaiseBackup(ctx, id) }
 
 // RemoveBackup notes that a backup's bytes are gone.
-func (s *Store) RemoveBackup(ctx context.Context, id string, at time.Time) error {
+func (s *Catalogue) RemoveBackup(ctx context.Context, id string, at time.Time) error {
 	return s.q.RemoveBackup(ctx, db.RemoveBackupParams{ID: id, At: &at})
 }
 
 // HoldBackup notes who keeps a backup from being removed, and why; an empty by ends that.
-func (s *Store) HoldBackup(ctx context.Context, id, by, reason string) error {
+func (s *Catalogue) HoldBackup(ctx context.Context, id, by, reason string) error {
 	n, err := s.q.HoldBackup(ctx, db.HoldBackupParams{ID: id, HeldBy: optional(by), HeldReason: reason})
 	if err != nil {
 		return fmt.Errorf("noting a hold: %w", err)
@@ -113,7 +128,7 @@ func (s *Store) HoldBackup(ctx context.Context, id, by, reason string) error {
 }
 
 // Backup returns one backup; CodeNotFound where there is none.
-func (s *Store) Backup(ctx context.Context, id string) (domain.BackupRecord, error) {
+func (s *Catalogue) Backup(ctx context.Context, id string) (domain.BackupRecord, error) {
 	row, err := s.q.BackupByID(ctx, id)
 	if err != nil {
 		return domain.BackupRecord{}, missing(err, "backup")
@@ -122,7 +137,7 @@ func (s *Store) Backup(ctx context.Context, id string) (domain.BackupRecord, err
 }
 
 // Backups lists backups, the newest first.
-func (s *Store) Backups(ctx context.Context, f domain.BackupFilter) ([]domain.BackupRecord, error) {
+func (s *Catalogue) Backups(ctx context.Context, f domain.BackupFilter) ([]domain.BackupRecord, error) {
 	rows, err := s.q.Backups(ctx, db.BackupsParams{
 		Target: f.Target, State: string(f.State), BeforeAt: optionalTime(f.BeforeAt), BeforeID: cmp.Or(f.BeforeID, nobody),
 		MaxRows: int32(f.Limit), //nolint:gosec // a page
@@ -134,7 +149,7 @@ func (s *Store) Backups(ctx context.Context, f domain.BackupFilter) ([]domain.Ba
 }
 
 // BackupsOf lists all backups of a target that were not removed, the oldest first.
-func (s *Store) BackupsOf(ctx context.Context, target string) ([]domain.BackupRecord, error) {
+func (s *Catalogue) BackupsOf(ctx context.Context, target string) ([]domain.BackupRecord, error) {
 	rows, err := s.q.BackupsOfTarget(ctx, target)
 	if err != nil {
 		return nil, fmt.Errorf("listing the backups of a target: %w", err)
@@ -143,7 +158,7 @@ func (s *Store) BackupsOf(ctx context.Context, target string) ([]domain.BackupRe
 }
 
 // NewestVerified returns each target's newest proven restore point, UTC.
-func (s *Store) NewestVerified(ctx context.Context) (map[string]time.Time, error) {
+func (s *Catalogue) NewestVerified(ctx context.Context) (map[string]time.Time, error) {
 	rows, err := s.q.NewestVerified(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("asking for the newest verified backups: %w", err)
@@ -185,7 +200,7 @@ func backupRecord(row db.BackupLog) (domain.BackupRecord, error) {
 }
 
 // OpenAlarm keeps an alarm under its key, once.
-func (s *Store) OpenAlarm(ctx context.Context, a domain.Alarm) (string, domain.AlarmState, error) {
+func (s *Catalogue) OpenAlarm(ctx context.Context, a domain.Alarm) (string, domain.AlarmState, error) {
 	row, err := s.q.OpenAlarm(ctx, db.OpenAlarmParams{
 		ID: domain.NewID(), Key: a.Key, Kind: a.Kind, Subject: a.Subject, Ref: a.Ref, Code: string(a.Code), Detail: a.Detail, RaisedAt: a.At,
 	})
@@ -196,6 +211,6 @@ func (s *Store) OpenAlarm(ctx context.Context, a domain.Alarm) (string, domain.A
 }
 
 // SettleAlarm notes what became of an alarm.
-func (s *Store) SettleAlarm(ctx context.Context, id string, state domain.AlarmState) error {
+func (s *Catalogue) SettleAlarm(ctx context.Context, id string, state domain.AlarmState) error {
 	return s.q.SettleAlarm(ctx, db.SettleAlarmParams{ID: id, State: string(state)})
 }
