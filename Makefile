@@ -20,7 +20,7 @@ RUN     ?=
 TESTFLAGS ?= -timeout 20m -p 2 -parallel 8
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset test test-stack demo lint fmt generate record build clean FORCE
+.PHONY: help up down reset test test-stack demo chaos fuzz lint fmt generate record build clean FORCE
 
 help: ## Lists these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,13 @@ test-stack: $(LOCAL) ## Keeps a test stack running, for running single tests by 
 demo: ## Walks one appointment from booking to archive on a running stack
 	@test -f $(STATE)/up/environment || { echo 'Start the stack first: make up'; exit 1; }
 	@set -a && . $(STATE)/up/environment && set +a && exec $(STATE)/up/bin/careflow demo
+
+chaos: $(LOCAL) ## Visits under faults on a stack of its own: SEEDS=30 for a night, SEED=7 for one, BUG=name to plant one
+	@go build -o $(BIN)/chaos ./cmd/chaos
+	@exec $(BIN)/chaos -seeds $(or $(SEEDS),1) $(if $(SEED),-seed $(SEED)) $(if $(LIVES),-lives $(LIVES)) $(if $(FAULTS),-faults $(FAULTS)) $(if $(BUG),-bug $(BUG))
+
+fuzz: ## Fuzzes every parser for FUZZTIME each (10s)
+	@./deploy/local/fuzz.sh $(or $(FUZZTIME),10s)
 
 lint: $(LOCAL) ## Checks formatting, generated files, imports, vet, linters and workflow determinism
 	@./deploy/local/lint.sh

@@ -24,6 +24,11 @@ func TestEveryOperationAsEveryRoleAndAsNobody(t *testing.T) {
 				hash, err := passwordHash()
 				require.NoError(t, err)
 				h.store.accounts[email] = domain.Account{ID: idAccount, Email: email, Name: "Ada", PasswordHash: hash, Roles: []domain.Role{role}}
+				if op.id == "getVisitMovePage" { // only of a visit that is paid
+					a := exampleVisit()
+					a.Status = domain.StatusConfirmed
+					h.store.visits[a.ID] = a
+				}
 				req := exampleRequest(t, op)
 				if role != "" {
 					req.token = h.as(role)
@@ -46,6 +51,8 @@ func TestEveryOperationAsEveryRoleAndAsNobody(t *testing.T) {
 		})
 	}
 }
+
+const formType = "application/x-www-form-urlencoded"
 
 // exampleRequest is the request that the contract's examples make.
 func exampleRequest(t *testing.T, op *operation) request {
@@ -74,8 +81,16 @@ func exampleRequest(t *testing.T, op *operation) request {
 		r.path += "?" + query.Encode()
 	}
 	if body := op.route.Operation.RequestBody; body != nil {
-		for _, media := range body.Value.Content {
+		for contentType, media := range body.Value.Content {
 			require.NotNil(t, media.Example, "%s: the body has an example", op.id)
+			if contentType == formType {
+				form := url.Values{}
+				for name, value := range media.Example.(map[string]any) {
+					form.Set(name, fmt.Sprint(value))
+				}
+				r.body, r.headers = form.Encode(), append(r.headers, "Content-Type", formType)
+				continue
+			}
 			if text, ok := media.Example.(string); ok {
 				r.body = text
 				continue
@@ -106,6 +121,7 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"createSession": "public", "getMe": "patient caregiver doctor staff admin ops", "listPatients": "patient caregiver staff admin",
 		"listDoctors": "patient caregiver doctor staff admin", "getDoctor": "patient caregiver doctor staff admin",
 		"listAppointmentTypes": "patient caregiver doctor staff admin", "listSlots": "patient caregiver doctor staff admin",
+		"searchSlots":     "patient caregiver doctor staff admin",
 		"bookAppointment": "patient caregiver staff", "listAppointments": "patient caregiver doctor staff admin",
 		"getAppointment":        "patient caregiver doctor staff admin",
 		"listAppointmentEvents": "patient caregiver doctor staff admin", "listAppointmentMessages": "staff admin",
@@ -113,20 +129,32 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"confirmAppointment":      "doctor staff", "declineAppointment": "doctor staff",
 		"cancelAppointment": "patient caregiver doctor staff", "rescheduleAppointment": "patient caregiver doctor staff",
 		"checkInAppointment": "doctor staff", "completeAppointment": "doctor staff", "markNoShow": "doctor staff",
-		"refreshSession": "public", "getKeySet": "public", "listSessions": "patient caregiver doctor staff admin ops",
+		"correctAppointment": "staff", "disputeNoShowFee": "patient caregiver", "upholdNoShowFee": "staff", "waiveNoShowFee": "staff",
+		"listAlternatives": "patient caregiver staff",
+		"refreshSession":   "public", "getKeySet": "public", "listSessions": "patient caregiver doctor staff admin ops",
 		"endSession": "patient caregiver doctor staff admin ops", "endSessions": "patient caregiver doctor staff admin ops",
 		"changePassword": "patient caregiver doctor staff admin ops", "listAccounts": "staff admin", "createAccount": "staff admin",
 		"getAccount": "staff admin", "changeAccount": "staff admin", "resetAccountPassword": "staff admin", "listAccountEvents": "staff admin",
+		"listHousekeeping": "admin ops", "startHousekeeping": "admin ops",
+		"listAccountMessages": "staff admin", "register": "public", "resendVerification": "public", "verifyEmail": "public",
+		"requestPasswordReset": "public", "redeemPasswordReset": "public",
+		"getConfirmEmailPage": "public", "confirmEmailByLink": "public", "getNewPasswordPage": "public", "chooseNewPassword": "public",
 		"listReconciliations": "staff admin ops", "startReconciliation": "staff admin ops",
 		"retryAppointment": "staff", "resolveAppointment": "staff",
+		"listPaymentCases": "staff admin", "getPaymentCase": "staff admin", "retryPaymentCase": "staff admin", "resolvePaymentCase": "staff admin",
 		"getDoctorHours": "doctor staff admin", "putDoctorHours": "doctor staff admin", "listDoctorOverrides": "doctor staff admin",
 		"putDoctorOverride": "doctor staff admin", "deleteDoctorOverride": "doctor staff admin",
 		"createDoctor": "staff admin", "putDoctor": "staff admin", "getAppointmentType": "doctor staff admin",
 		"createAppointmentType": "staff admin", "putAppointmentType": "staff admin",
 		"createPatient": "patient caregiver staff admin", "getPatient": "patient caregiver staff admin", "putPatient": "patient caregiver staff admin",
 		"listTimeOff": "doctor staff admin", "addTimeOff": "doctor staff admin", "deleteTimeOff": "doctor staff admin",
+		"streamAppointment":    "patient caregiver doctor staff admin",
+		"listTroubledMessages": "staff admin", "resendMessage": "staff admin", "receiveSendGridWebhook": "public",
 		"receiveStripeWebhook": "public", "getHealth": "public", "getReadiness": "public", "getMetrics": "public",
-		"getContract": "public", "getDocs": "public",
+		"getContract": "public", "getDocs": "public", "getPageAsset": "public",
+		// Behind signed links: who holds one is let in, and sees that visit alone.
+		"getPayPage": "public", "getPayState": "public", "getVisitPage": "public", "getVisitCancelPage": "public",
+		"cancelVisitByLink": "public", "getVisitMovePage": "public", "moveVisitByLink": "public",
 	}, got)
 }
 

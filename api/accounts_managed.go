@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/mail"
 	"strings"
 
 	"github.com/careflow/careflow/api/openapi"
@@ -57,9 +56,9 @@ func (h *handlers) ListAccounts(ctx context.Context, req openapi.ListAccountsReq
 func (h *handlers) CreateAccount(ctx context.Context, req openapi.CreateAccountRequestObject) (openapi.CreateAccountResponseObject, error) {
 	ctx, who := begin(ctx)
 	b := req.Body
-	address, err := mail.ParseAddress(b.Email)
-	if err != nil || address.Address != b.Email {
-		return nil, invalidField("body/email", "is an e-mail address, such as ada@example.org")
+	email, err := mailbox(b.Email)
+	if err != nil {
+		return nil, err
 	}
 	if _, err := domain.LocalStart(h.cfg.Clock(), b.TimeZone); err != nil || b.TimeZone == "Local" {
 		return nil, invalidField("body/time_zone", "is an IANA time zone, such as Europe/Berlin")
@@ -74,7 +73,7 @@ func (h *handlers) CreateAccount(ctx context.Context, req openapi.CreateAccountR
 		return nil, err
 	}
 	record, err := h.store.CreateAccount(ctx, who.managing(), domain.NewAccount{
-		Email: strings.ToLower(b.Email), Name: strings.TrimSpace(b.Name), Roles: rolesOf(b.Roles), Locale: language, Zone: b.TimeZone, PasswordHash: hash,
+		Email: email, Name: strings.TrimSpace(b.Name), Roles: rolesOf(b.Roles), Locale: language, Zone: b.TimeZone, PasswordHash: hash,
 	})
 	if err != nil {
 		return nil, err
@@ -171,7 +170,7 @@ func (h *handlers) ChangePassword(ctx context.Context, req openapi.ChangePasswor
 func accountView(r domain.AccountRecord) openapi.ManagedAccount {
 	return openapi.ManagedAccount{
 		ID: r.ID, Email: r.Email, Name: r.Name, Roles: roleViews(r.Roles), Language: r.Locale, TimeZone: r.Zone,
-		Disabled: r.Disabled, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		Disabled: r.Disabled, EmailVerified: r.Verified, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }
 

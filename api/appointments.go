@@ -14,6 +14,7 @@ func (h *handlers) ListAppointments(ctx context.Context, req openapi.ListAppoint
 	p := req.Params
 	filter := domain.AppointmentFilter{
 		Statuses: convert(p.Status, func(s openapi.Status) domain.Status { return domain.Status(s) }),
+		Fee:      domain.FeeStatus(p.NoShowFee),
 		DoctorID: p.DoctorID, PatientID: p.PatientID, From: p.From.UTC(), To: p.To.UTC(),
 	}
 	if !p.From.IsZero() && !p.To.IsZero() && !p.To.After(p.From) {
@@ -26,7 +27,7 @@ func (h *handlers) ListAppointments(ctx context.Context, req openapi.ListAppoint
 			return nil, err
 		}
 	}
-	rows, err := h.store.Appointments(ctx, who.widest(), filter, page)
+	rows, err := h.store.Appointments(ctx, who.union(), filter, page)
 	if err != nil {
 		return nil, err
 	}
@@ -77,36 +78,24 @@ func (h *handlers) ListAppointmentEvents(ctx context.Context, req openapi.ListAp
 	}
 	staff := who.summary().staff
 	return openapi.ListAppointmentEvents200JSONResponse{Items: convert(events, func(e domain.Event) openapi.Event {
-		view := openapi.Event{
-			Version: e.Version, Kind: e.Kind, From: openapi.Status(e.From), To: openapi.Status(e.To),
-			Actor: openapi.Actor{Kind: openapi.ActorKind(e.Actor.Kind)}, ReasonCode: e.ReasonCode, At: e.At,
-		}
-		if staff {
-			view.Actor.ID = e.Actor.ID
-		}
-		return view
+		return eventView(e, staff)
 	})}, nil
+}
+
+// eventView is a line of the timeline; who exactly did it is for staff.
+func eventView(e domain.Event, staff bool) openapi.Event {
+	view := openapi.Event{
+		Seq: e.Seq, Version: e.Version, Kind: e.Kind, From: openapi.Status(e.From), To: openapi.Status(e.To),
+		Actor: openapi.Actor{Kind: openapi.ActorKind(e.Actor.Kind)}, ReasonCode: e.ReasonCode, At: e.At,
+	}
+	if staff {
+		view.Actor.ID = e.Actor.ID
+	}
+	return view
 }
 
 func (h *handlers) timeline(ctx context.Context, who *visitor, id string) ([]domain.Event, error) {
 	return within(who, func(scope domain.Scope) ([]domain.Event, error) { return h.store.Timeline(ctx, scope, id) })
-}
-
-// ListAppointmentMessages shows what became of each message that was owed.
-func (h *handlers) ListAppointmentMessages(ctx context.Context, req openapi.ListAppointmentMessagesRequestObject) (openapi.ListAppointmentMessagesResponseObject, error) {
-	ctx, who := begin(ctx)
-	messages, err := within(who, func(scope domain.Scope) ([]domain.Message, error) {
-		return h.store.Messages(ctx, scope, req.AppointmentID)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return openapi.ListAppointmentMessages200JSONResponse{Items: convert(messages, func(m domain.Message) openapi.Message {
-		return openapi.Message{
-			ID: m.ID, Kind: string(m.Kind), Recipient: string(m.Recipient), Status: openapi.MessageStatus(m.Status),
-			Attempts: m.Attempts, Unknowns: m.Unknowns, ErrorCode: m.ErrorCode, CreatedAt: m.CreatedAt, SentAt: m.SentAt,
-		}
-	})}, nil
 }
 
 // ListAppointmentReceipts shows the money that moved, by number.

@@ -70,6 +70,30 @@ func TestInstantsCarryTheVisitsZone(t *testing.T) {
 	require.NotContains(t, got.Body.String(), "answer_by")
 }
 
+func TestWhatIsWaitedForLateIsShownWithItsDeadline(t *testing.T) {
+	h := newHarness(t)
+	a := exampleVisit()
+	shown := func() string { return h.get(oneVisit, h.as(domain.RolePatient)).status(http.StatusOK).Body.String() }
+	a.Status, a.Terms.NoShowGrace = domain.StatusConfirmed, domain.Duration(10*time.Minute)
+	h.store.visits[a.ID] = a
+	require.Contains(t, shown(), `"check_in_by":"2026-03-02T09:40:00+01:00"`)
+	a.OverBy = a.Visit.End.Add(2 * time.Hour)
+	h.store.visits[a.ID] = a
+	require.Contains(t, shown(), `"check_in_by":"2026-03-02T11:30:00+01:00"`, "put off after an outage")
+	require.NotContains(t, shown(), "no_show_fee\"")
+
+	a.Status, a.Fee = domain.StatusNoShow, domain.NoShowFee{Status: domain.FeeNoticed, Minor: 4000, Until: a.Visit.End.Add(72 * time.Hour)}
+	h.store.visits[a.ID] = a
+	require.Contains(t, shown(), `"no_show_fee":{"amount":{"currency":"EUR","minor":4000},"dispute_by":"2026-03-05T09:30:00+01:00","status":"noticed"}`)
+	a.Fee.Status = domain.FeeDisputed
+	h.store.visits[a.ID] = a
+	require.Contains(t, shown(), `"decide_by":"2026-03-05T09:30:00+01:00"`)
+
+	h.get("/v1/appointments?no_show_fee=disputed", h.as(domain.RoleStaff)).status(http.StatusOK)
+	require.Equal(t, domain.FeeDisputed, h.store.filters[0].Fee)
+	h.get("/v1/appointments?no_show_fee=all", h.as(domain.RoleStaff)).status(http.StatusBadRequest)
+}
+
 func TestClinicalTextAndSecretsAreForThoseTheyBelongTo(t *testing.T) {
 	h := newHarness(t)
 	a := exampleVisit()
@@ -95,6 +119,9 @@ func TestClinicalTextAndSecretsAreForThoseTheyBelongTo(t *testing.T) {
 			require.Equal(t, c.stuck, got.Stuck != "")
 		})
 	}
+	ours := newHarness(t, func(c *Config) { c.PayURL = "" })
+	ours.store.visits[a.ID] = a
+	require.Equal(t, ours.links.Pay(a.ID, a.Generation, a.Visit.End), ours.get(oneVisit, ours.as(domain.RolePatient)).appointment().Payment.PayURL)
 	a.Status = domain.StatusExpired
 	h.store.visits[a.ID] = a
 	require.Empty(t, h.get(oneVisit, h.as(domain.RolePatient)).appointment().Payment.ClientSecret, "the pay link dies with the hold")

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
+	"time"
 
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/domain"
@@ -20,8 +22,9 @@ func (h *handlers) BookAppointment(ctx context.Context, req openapi.BookAppointm
 	if err != nil {
 		return nil, err
 	}
-	booking := domain.BookingRequest{
-		DoctorID: body.DoctorID, TypeID: body.TypeID, PatientID: body.PatientID, StartsAt: body.StartsAt, Reason: body.Reason,
+	booking, err := bookingOf(body)
+	if err != nil {
+		return nil, err
 	}
 	stored, replayed, err := h.store.Book(ctx, as(who), booking, key, h.cfg.Clock().UTC(), func(a domain.Appointment) (domain.StoredResponse, error) {
 		booked, err := jsonAnswer(http.StatusCreated, h.appointmentView(a, audience{}))
@@ -48,6 +51,35 @@ func (h *handlers) BookAppointment(ctx context.Context, req openapi.BookAppointm
 		}
 	}
 	return booked, nil
+}
+
+// bookingOf reads a booking, which names a doctor or says whom the patient would see.
+func bookingOf(body openapi.Booking) (domain.BookingRequest, error) {
+	b := domain.BookingRequest{
+		DoctorID: body.DoctorID, TypeID: body.TypeID, PatientID: body.PatientID, StartsAt: body.StartsAt, Reason: body.Reason,
+	}
+	choice := body.AnyDoctor
+	want := domain.AnyDoctor{
+		Speciality: choice.Speciality, DoctorIDs: choice.DoctorIds, TypeIDs: choice.TypeIds, Language: choice.Language, TypeName: choice.TypeName,
+		Mode: domain.VisitMode(choice.Mode), Duration: time.Duration(choice.DurationMinutes) * time.Minute,
+	}
+	if choice.MaxPrice.Currency != "" {
+		want.MaxPrice = &domain.Money{Minor: choice.MaxPrice.Minor, Currency: choice.MaxPrice.Currency}
+	}
+	named, described := b.DoctorID != "" || b.TypeID != "", !reflect.ValueOf(choice).IsZero()
+	switch {
+	case named && described:
+		return b, invalidField("body/any_doctor", "is left out where doctor_id and type_id name the doctor")
+	case described && !want.Bookable():
+		return b, invalidField("body/any_doctor", "says at least a speciality, a type_name, doctor_ids or type_ids")
+	case described:
+		b.AnyDoctor = &want
+	case b.DoctorID == "":
+		return b, invalidField("body/doctor_id", "is required, with type_id; or say with any_doctor whom the patient would see")
+	case b.TypeID == "":
+		return b, invalidField("body/type_id", "is required with doctor_id")
+	}
+	return b, nil
 }
 
 // as is the caller with the roles that count for this operation only.

@@ -20,6 +20,10 @@ type command struct {
 	prefer        string
 	body          any // what the key's hash covers besides the operation
 	argument      appointment.Command
+	// visit reads the visit. Defaults to what the caller's roles may see.
+	visit func(context.Context) (domain.Appointment, error)
+	// actor is who acts. Defaults to what the caller is to the visit.
+	actor *domain.Actor
 }
 
 // settleTimeout bounds what must still happen after the outcome is known, also when the
@@ -40,7 +44,10 @@ func (h *handlers) carryOut(ctx context.Context, cmd command) (answer, error) {
 	}
 	defer release()
 
-	a, err := h.find(ctx, who, cmd.appointmentID)
+	if cmd.visit == nil {
+		cmd.visit = func(ctx context.Context) (domain.Appointment, error) { return h.find(ctx, who, cmd.appointmentID) }
+	}
+	a, err := cmd.visit(ctx)
 	if err != nil {
 		return answer{}, err
 	}
@@ -57,6 +64,13 @@ func (h *handlers) carryOut(ctx context.Context, cmd command) (answer, error) {
 		return answerOf(*stored).with(headerReplayed, "true"), nil
 	}
 	cmd.argument.Actor = actorIn(as(who), a)
+	if cmd.actor != nil {
+		cmd.argument.Actor = *cmd.actor
+	}
+	if cmd.update == appointment.UpdateReschedule && cmd.argument.IfSequence == nil {
+		// Of two who move a visit at once, one wins and the other is told.
+		cmd.argument.IfSequence = &a.Sequence
+	}
 	// The process gets IDs and codes, nothing of the record.
 	a.Reason, a.Notes, a.Payment.ClientSecret = "", "", ""
 	id := updateID(h.cfg.CommandKey, key)
@@ -90,7 +104,7 @@ func (h *handlers) carryOut(ctx context.Context, cmd command) (answer, error) {
 
 // settle answers a command that was carried out and keeps that answer.
 func (h *handlers) settle(ctx context.Context, who *visitor, cmd command, key domain.IdempotencyKey) (answer, error) {
-	a, err := h.find(ctx, who, cmd.appointmentID)
+	a, err := cmd.visit(ctx)
 	if err != nil {
 		return answer{}, err
 	}

@@ -24,10 +24,16 @@ func TestEachCommandReachesTheProcess(t *testing.T) {
 		"confirm":    {"", appointment.UpdateConfirm, appointment.Command{}},
 		"decline":    {`{"reason_code":"not_suitable"}`, appointment.UpdateDecline, appointment.Command{ReasonCode: "not_suitable"}},
 		"cancel":     {`{"reason_code":"clinic_closed"}`, appointment.UpdateCancel, appointment.Command{ReasonCode: "clinic_closed"}},
-		"reschedule": {`{"starts_at":"2026-03-03T09:00:00+01:00"}`, appointment.UpdateReschedule, appointment.Command{StartsAt: start}},
+		"reschedule": {`{"starts_at":"2026-03-03T09:00:00+01:00"}`, appointment.UpdateReschedule, appointment.Command{StartsAt: start, IfSequence: new(int)}},
 		"check-in":   {"", appointment.UpdateCheckIn, appointment.Command{}},
 		"complete":   {"", appointment.UpdateComplete, appointment.Command{}},
 		"no-show":    {"", appointment.UpdateNoShow, appointment.Command{}},
+		"correct": {
+			`{"status":"no_show","reason_code":"other"}`, appointment.UpdateCorrect,
+			appointment.Command{ReasonCode: "other", Status: domain.StatusNoShow},
+		},
+		"uphold-fee": {`{"reason_code":"arrival_not_found"}`, appointment.UpdateUpholdFee, appointment.Command{ReasonCode: "arrival_not_found"}},
+		"waive-fee":  {`{"reason_code":"goodwill"}`, appointment.UpdateWaiveFee, appointment.Command{ReasonCode: "goodwill"}},
 	} {
 		t.Run(path, func(t *testing.T) {
 			h := newHarness(t)
@@ -45,6 +51,16 @@ func TestEachCommandReachesTheProcess(t *testing.T) {
 	}
 	h := newHarness(t)
 	h.post(oneVisit+"/decline", h.as(domain.RoleStaff), "").status(http.StatusOK)
+}
+
+func TestAPatientObjectsToAFee(t *testing.T) {
+	h := newHarness(t)
+	h.post(oneVisit+"/dispute", h.as(domain.RolePatient), `{"reason_code":"was_there"}`).status(http.StatusOK)
+	require.Equal(t, appointment.UpdateDispute, h.commands.calls[0].update)
+	require.Equal(t, appointment.Command{
+		ReasonCode: "was_there", Actor: domain.Actor{Kind: domain.ActorPatient, ID: idAccount},
+	}, h.commands.calls[0].argument)
+	h.post(oneVisit+"/dispute", h.as(domain.RolePatient), `{"reason_code":"I was there!"}`).status(http.StatusBadRequest)
 }
 
 func TestTheActorIsWhoTheCallerIsToTheVisit(t *testing.T) {

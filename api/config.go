@@ -19,14 +19,20 @@ type Config struct {
 	CommandWait time.Duration
 	// PublishableKey is the payment provider's public key, shown beside a client secret.
 	PublishableKey string
-	// PayURL is a page to pay on, with {intent} where the payment's ID goes; empty: there
-	// is none, the client brings its own form.
+	// StripeScriptURL is where browsers load Stripe.js from, without the slash at its end.
+	// Defaults to Stripe's own.
+	StripeScriptURL string
+	// PayURL is a clinic's own page to pay on, with {intent} where the payment's ID goes;
+	// empty: ours.
 	PayURL string
 	// TrustedProxies are the addresses or networks (CIDR) of proxies whose X-Forwarded-For
 	// is believed. Defaults to none: the address of the connection counts.
 	TrustedProxies []string
 	// RequestTimeout bounds a request, without the wait it asks for. Defaults to 10 s.
 	RequestTimeout time.Duration
+	// EvenTime is how long an answer takes at least that must not tell, by its time, whether
+	// there is an account. Longer than the work behind it. Defaults to 400 ms.
+	EvenTime time.Duration
 	// MaxCommands is how many commands are carried out at once; further ones get 429.
 	// Defaults to 32.
 	MaxCommands int
@@ -36,19 +42,42 @@ type Config struct {
 	// PollInterval is the longest pause between two looks while a request waits.
 	// Defaults to 250 ms; the first pauses are shorter.
 	PollInterval time.Duration
+	// MaxStreams is how many streams of live news one process serves at once, and
+	// MaxAccountStreams how many of one account; further ones get 429. Default to 500
+	// and 10.
+	MaxStreams        int
+	MaxAccountStreams int
+	// StreamInterval is how often the news of all streams is looked for, by one query.
+	// Defaults to 1 s.
+	StreamInterval time.Duration
+	// StreamHeartbeat is the longest silence on a stream, so that proxies keep it open.
+	// Defaults to 15 s.
+	StreamHeartbeat time.Duration
+	// StreamAge is the longest that one connection streams; clients connect again where
+	// it left off. Defaults to 1 h; an access token ends it earlier.
+	StreamAge time.Duration
 	// Clock tells the time. Defaults to time.Now.
 	Clock func() time.Time
 }
+
+// stripeScript is Stripe's library for browsers.
+const stripeScript = "https://js.stripe.com/v3"
 
 // minCommandKey is the shortest HMAC key, in bytes.
 const minCommandKey = 32
 
 func (c Config) withDefaults() Config {
+	if c.StripeScriptURL == "" {
+		c.StripeScriptURL = stripeScript
+	}
 	if c.CommandWait == 0 {
 		c.CommandWait = 5 * time.Second
 	}
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = 10 * time.Second
+	}
+	if c.EvenTime == 0 {
+		c.EvenTime = 400 * time.Millisecond
 	}
 	if c.MaxCommands == 0 {
 		c.MaxCommands = 32
@@ -58,6 +87,21 @@ func (c Config) withDefaults() Config {
 	}
 	if c.PollInterval == 0 {
 		c.PollInterval = 250 * time.Millisecond
+	}
+	if c.MaxStreams == 0 {
+		c.MaxStreams = 500
+	}
+	if c.MaxAccountStreams == 0 {
+		c.MaxAccountStreams = 10
+	}
+	if c.StreamInterval == 0 {
+		c.StreamInterval = time.Second
+	}
+	if c.StreamHeartbeat == 0 {
+		c.StreamHeartbeat = 15 * time.Second
+	}
+	if c.StreamAge == 0 {
+		c.StreamAge = time.Hour
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now

@@ -2,12 +2,9 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
-
-	"github.com/google/uuid"
 
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/domain"
@@ -34,24 +31,11 @@ func (h *handlers) ListDoctors(ctx context.Context, req openapi.ListDoctorsReque
 	var next string
 	if len(doctors) > p.Limit {
 		doctors = doctors[:p.Limit]
-		last := doctors[len(doctors)-1]
-		next = base64.RawURLEncoding.EncodeToString([]byte(last.ID + "|" + last.Name))
+		next = encodeDoctorCursor(doctors[len(doctors)-1])
 	}
 	return openapi.ListDoctors200JSONResponse{NextCursor: next, Items: convert(doctors, func(d domain.Doctor) openapi.Doctor {
 		return doctorView(d, who.summary())
 	})}, nil
-}
-
-func decodeDoctorCursor(cursor string) (name, id string, err error) {
-	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
-		return "", "", badCursor()
-	}
-	id, name, found := strings.Cut(string(raw), "|")
-	if _, err := uuid.Parse(id); err != nil || !found || strings.ContainsRune(name, 0) {
-		return "", "", badCursor()
-	}
-	return name, id, nil
 }
 
 // GetDoctor shows one doctor.

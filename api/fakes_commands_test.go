@@ -39,6 +39,16 @@ func (c *fakeCommands) Command(ctx context.Context, a domain.Appointment, update
 
 func (c *fakeCommands) Healthy(context.Context) error { return c.healthy }
 
+// VerifyMailEvents finds a bounce of the example message.
+func (f fakeWebhooks) VerifyMailEvents(_ []byte, signature, _ string, _ time.Time) ([]domain.MailEvent, error) {
+	if signature == "bad" {
+		return nil, domain.Errorf(domain.CodeUnauthenticated, "no match")
+	}
+	return []domain.MailEvent{{ID: "sge_1", MessageID: idMessage, DeliveryState: domain.DeliveryState{
+		State: domain.DeliveryBounced, Code: "invalid_address", At: now,
+	}}}, f.err
+}
+
 // fakeWebhooks takes every signature but "bad".
 type fakeWebhooks struct{ err error }
 

@@ -18,12 +18,14 @@ const (
 	idAppointment = "01950000-0000-7000-8000-0000000000c1"
 	idDoctor      = "01950000-0000-7000-8000-0000000000d1"
 	idType        = "01950000-0000-7000-8000-0000000000e1"
+	idMessage     = "01950000-0000-7000-8000-0000000000f1"
 	idNobody      = "01950000-0000-7000-8000-00000000dead"
 )
 
 // fakeStore is a clinic in memory. err, where set, is what every call returns.
 type fakeStore struct {
 	fakeSessions
+	fakeRegistrations
 	fakeAccounts
 	mu        sync.Mutex
 	err       error
@@ -36,13 +38,17 @@ type fakeStore struct {
 	deferred  []string // update IDs
 	abandoned int
 	reads     []domain.Access
+	wanted    []domain.AnyDoctor
 	bookings  []domain.BookingRequest
 	filters   []domain.AppointmentFilter
 	onLook    func(*fakeStore) // runs at each look at the timeline, under the lock
 	panics    bool
 	bookedBy  []domain.Caller
+	locale    string // of the account
 
 	directory fakeDirectory
+	fakeLedger
+	cases fakeCases
 }
 
 type keptAnswer struct {
@@ -59,7 +65,7 @@ func newFakeStore() *fakeStore {
 		visits:       map[string]domain.Appointment{visit.ID: visit},
 		owners:       map[string]string{idPatient: idAccount},
 		events: map[string][]domain.Event{visit.ID: {{
-			Version: 1, Kind: "booked", To: domain.StatusRequested, Actor: domain.Actor{Kind: domain.ActorPatient, ID: idAccount}, At: now,
+			Seq: 1, Version: 1, Kind: "booked", To: domain.StatusRequested, Actor: domain.Actor{Kind: domain.ActorPatient, ID: idAccount}, At: now,
 		}}},
 		answers:  map[string]keptAnswer{},
 		webhooks: map[string]domain.Webhook{},
@@ -89,15 +95,8 @@ func (s *fakeStore) lock() func() {
 }
 
 func (s *fakeStore) sees(scope domain.Scope, a domain.Appointment) bool {
-	switch {
-	case scope.All:
-		return true
-	case scope.DoctorID != "":
-		return scope.DoctorID == a.DoctorID
-	case scope.AccountID != "":
-		return scope.AccountID == s.owners[a.PatientID]
-	}
-	return false
+	return scope.All || (scope.DoctorID != "" && scope.DoctorID == a.DoctorID) ||
+		(scope.AccountID != "" && scope.AccountID == s.owners[a.PatientID])
 }
 
 func notFound() error { return domain.Errorf(domain.CodeNotFound, "there is no such record") }
@@ -139,6 +138,21 @@ func (s *fakeStore) Availability(_ context.Context, doctorID, typeID string, _ d
 	}}, nil
 }
 
+func (s *fakeStore) Alternatives(_ context.Context, a domain.Appointment, zone string, _ time.Time) ([]domain.Slot, error) {
+	defer s.lock()()
+	next := domain.Window{Start: a.Visit.Start.Add(24 * time.Hour), End: a.Visit.End.Add(24 * time.Hour)}
+	return []domain.Slot{{Window: next, Zone: zone}}, s.err
+}
+
+func (s *fakeStore) Candidates(ctx context.Context, want domain.AnyDoctor, span domain.Window) ([]domain.Availability, error) {
+	s.wanted = append(s.wanted, want)
+	a, err := s.Availability(ctx, idDoctor, idType, span)
+	a.Type.DoctorID = idDoctor
+	other := a
+	other.Type.DoctorID = idNobody
+	return []domain.Availability{a, other}, err
+}
+
 func (s *fakeStore) Book(_ context.Context, by domain.Caller, req domain.BookingRequest, key domain.IdempotencyKey, at time.Time,
 	render func(domain.Appointment) (domain.StoredResponse, error),
 ) (domain.StoredResponse, bool, error) {
@@ -165,6 +179,29 @@ func (s *fakeStore) Appointment(_ context.Context, scope domain.Scope, id string
 		return domain.Appointment{}, firstError(s.err, notFound())
 	}
 	s.reads = append(s.reads, by)
+	return a, nil
+}
+
+func (s *fakeStore) LinkedVisit(_ context.Context, id, requestID string) (domain.LinkedVisit, error) {
+	defer s.lock()()
+	a, ok := s.visits[id]
+	if s.err != nil || !ok {
+		return domain.LinkedVisit{}, firstError(s.err, notFound())
+	}
+	a.Reason, a.Notes = "", ""
+	s.reads = append(s.reads, domain.Access{Caller: domain.Caller{UserID: idAccount}, RequestID: requestID})
+	return domain.LinkedVisit{
+		Appointment: a, AccountID: idAccount, Locale: s.locale, Zone: "Asia/Kolkata", ClinicName: "Riverside Clinic", ClinicAddress: "12 Water Street",
+	}, nil
+}
+
+func (s *fakeStore) ProcessInput(_ context.Context, id string) (domain.Appointment, error) {
+	defer s.lock()()
+	a, ok := s.visits[id]
+	if s.err != nil || !ok {
+		return domain.Appointment{}, firstError(s.err, notFound())
+	}
+	a.Reason, a.Notes, a.Payment.ClientSecret = "", "", ""
 	return a, nil
 }
 

@@ -7,16 +7,17 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/careflow/careflow/internal/auth"
+	"github.com/careflow/careflow/internal/links"
 )
 
 // Module serves the API for as long as the application runs. It takes a Config, a Store,
-// Commands, Reconciler, PaymentWebhooks, *auth.Tokens, *auth.Passwords, *slog.Logger and
+// Commands, Reconciler, Housekeeper, PaymentWebhooks, MailWebhooks, *links.Links, *auth.Tokens, *auth.Passwords, *slog.Logger and
 // *prometheus.Registry, and provides *Server.
 var Module = fx.Module("api",
 	fx.Provide(func(p parameters) (*Server, error) {
 		return New(p.Config, Dependencies{
-			Store: p.Store, Commands: p.Commands, Reconcile: p.Reconcile, Webhooks: p.Webhooks,
-			Tokens: p.Tokens, Passwords: p.Passwords, Logger: p.Logger, Registry: p.Registry,
+			Store: p.Store, Commands: p.Commands, Reconcile: p.Reconcile, Housekeeping: p.Housekeeping, Webhooks: p.Webhooks, MailEvents: p.MailEvents,
+			Links: p.Links, Tokens: p.Tokens, Passwords: p.Passwords, Logger: p.Logger, Registry: p.Registry,
 		})
 	}),
 	fx.Invoke(func(lifecycle fx.Lifecycle, s *Server) {
@@ -27,13 +28,16 @@ var Module = fx.Module("api",
 type parameters struct {
 	fx.In
 
-	Config    Config
-	Store     Store
-	Commands  Commands
-	Reconcile Reconciler
-	Webhooks  PaymentWebhooks
-	Tokens    *auth.Tokens
-	Passwords *auth.Passwords
-	Logger    *slog.Logger
-	Registry  *prometheus.Registry
+	Config       Config
+	Store        Store
+	Commands     Commands
+	Reconcile    Reconciler
+	Housekeeping Housekeeper
+	Webhooks     PaymentWebhooks
+	MailEvents   MailWebhooks
+	Links        *links.Links
+	Tokens       *auth.Tokens
+	Passwords    *auth.Passwords
+	Logger       *slog.Logger
+	Registry     *prometheus.Registry
 }

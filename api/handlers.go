@@ -7,15 +7,22 @@ import (
 
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/auth"
+	"github.com/careflow/careflow/internal/links"
 )
 
 // handlers carry out the operations of the contract, one file for each subject.
 type handlers struct {
-	cfg       Config
-	store     Store
-	commands  Commands
-	reconcile Reconciler
-	webhooks  PaymentWebhooks
+	cfg          Config
+	store        Store
+	commands     Commands
+	reconcile    Reconciler
+	housekeeping Housekeeper
+	webhooks     PaymentWebhooks
+
+	mailEvents MailWebhooks
+	watchers   *watchers
+
+	links     *links.Links
 	tokens    *auth.Tokens
 	passwords *auth.Passwords
 	log       *slog.Logger

@@ -19,7 +19,9 @@ import (
 
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/auth"
+	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/links"
 )
 
 var now = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
@@ -44,6 +46,7 @@ type harness struct {
 	repairs  *fakeReconciler
 	webhooks *fakeWebhooks
 	tokens   *auth.Tokens
+	links    *links.Links
 	log      *bytes.Buffer
 	registry *prometheus.Registry
 }
@@ -56,19 +59,26 @@ func newHarness(t *testing.T, changes ...func(*Config)) *harness {
 	require.NoError(t, err)
 	passwords, err := sharedPasswords()
 	require.NoError(t, err)
+	linkKey, err := config.NewKey("dev-link", bytes.Repeat([]byte{5}, config.KeySize))
+	require.NoError(t, err)
+	ring, err := config.NewKeyRing(linkKey)
+	require.NoError(t, err)
+	signed, err := links.New(ring, "https://clinic.example")
+	require.NoError(t, err)
 	h := &harness{
-		t: t, store: newFakeStore(), commands: &fakeCommands{}, repairs: &fakeReconciler{}, webhooks: &fakeWebhooks{}, tokens: tokens,
+		t: t, links: signed, store: newFakeStore(), commands: &fakeCommands{}, repairs: &fakeReconciler{}, webhooks: &fakeWebhooks{}, tokens: tokens,
 		log: &bytes.Buffer{}, registry: prometheus.NewRegistry(),
 	}
 	cfg := Config{
 		Address: "127.0.0.1:0", PublicURL: "https://clinic.example", CommandKey: bytes.Repeat([]byte{9}, 32),
-		PublishableKey: "pk_test", PayURL: "https://pay.example/{intent}", PollInterval: time.Millisecond, Clock: clock,
+		PublishableKey: "pk_test", PayURL: "https://pay.example/{intent}", PollInterval: time.Millisecond, EvenTime: time.Millisecond, Clock: clock,
+		StreamInterval: 5 * time.Millisecond, StreamAge: 30 * time.Millisecond,
 	}
 	for _, change := range changes {
 		change(&cfg)
 	}
 	h.server, err = New(cfg, Dependencies{
-		Store: h.store, Commands: h.commands, Reconcile: h.repairs, Webhooks: h.webhooks, Tokens: tokens, Passwords: passwords,
+		Store: h.store, Commands: h.commands, Reconcile: h.repairs, Housekeeping: fakeHousekeeper{}, Webhooks: h.webhooks, MailEvents: h.webhooks, Links: signed, Tokens: tokens, Passwords: passwords,
 		Logger: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Registry: h.registry,
 	})
 	require.NoError(t, err)
@@ -78,7 +88,7 @@ func newHarness(t *testing.T, changes ...func(*Config)) *harness {
 // dependencies are those of another server over the same fakes.
 func (h *harness) dependencies() Dependencies {
 	return Dependencies{
-		Store: h.store, Commands: h.commands, Webhooks: h.webhooks, Tokens: h.tokens,
+		Store: h.store, Commands: h.commands, Webhooks: h.webhooks, MailEvents: h.webhooks, Links: h.links, Tokens: h.tokens,
 		Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
 	}
 }
@@ -166,6 +176,12 @@ func (h *harness) conforms(req *http.Request, w *httptest.ResponseRecorder) {
 		},
 	}
 	require.NoError(h.t, openapi3filter.ValidateResponse(context.Background(), input), "%s %d %s", op.id, w.Code, w.Body)
+	if op.page {
+		require.Contains(h.t, w.Header().Get("Content-Type"), "text/html")
+		require.NotEmpty(h.t, w.Header().Get("X-Robots-Tag"))
+		require.NotContains(h.t, w.Header().Get("Content-Security-Policy"), "unsafe")
+		return
+	}
 	if w.Code >= 400 && w.Header().Get("Content-Type") != "application/json" {
 		require.Equal(h.t, "application/problem+json", w.Header().Get("Content-Type"))
 	}

@@ -33,6 +33,12 @@ func (s *Server) authenticate(c *gin.Context) {
 		return
 	}
 	who.caller = caller
+	if who.op.stream {
+		if who.until, err = s.tokens.ExpiresAt(token); err != nil {
+			s.fail(c, err)
+			return
+		}
+	}
 	c.Next()
 }
 

@@ -8,5 +8,7 @@ func (s *Server) client(c *gin.Context) {
 	_, who := begin(c)
 	who.address = c.ClientIP()
 	who.device = deviceName(c.Request.UserAgent())
+	who.foreign = sameOrigin(c.Request.Header, s.cfg.PublicURL, c.Request.Host)
+	who.locale = c.GetHeader("Accept-Language")
 	c.Next()
 }

@@ -29,6 +29,10 @@ func tooLarge(limit int64) error {
 // the wait that the caller asked for or that commands have.
 func (s *Server) deadline(c *gin.Context) {
 	ctx, who := begin(c)
+	if who.op.stream { // it ends for reasons of its own
+		c.Next()
+		return
+	}
 	limit := s.cfg.RequestTimeout
 	if who.op.prefers {
 		limit += s.cfg.wait(c.GetHeader("Prefer"))

@@ -15,6 +15,9 @@ type metrics struct {
 	inFlight prometheus.Gauge
 	commands *prometheus.CounterVec
 	webhooks *prometheus.CounterVec
+	// deliveries are what the mail provider tells of messages, by codes.
+	deliveries *prometheus.CounterVec
+	streams    prometheus.Gauge
 }
 
 func newMetrics(registry prometheus.Registerer) (*metrics, error) {
@@ -33,10 +36,17 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 		}, []string{"command", "result"}),
 		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "careflow_webhooks_total",
-			Help: "Vendors' events by what came of them: stored, known, refused, failed.",
+			Help: "Vendors' events by what came of them: stored, known, unmatched, refused, failed.",
 		}, []string{"source", "result"}),
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "careflow_mail_deliveries_total",
+			Help: "What became of messages after the mail provider took them, by event, reason code and kind of message.",
+		}, []string{"event", "code", "kind"}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "careflow_streams", Help: "Streams of live news that are open.",
+		}),
 	}
-	for _, c := range []prometheus.Collector{m.duration, m.inFlight, m.commands, m.webhooks} {
+	for _, c := range []prometheus.Collector{m.duration, m.inFlight, m.commands, m.webhooks, m.deliveries, m.streams} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("api: register metrics: %w", err)
 		}
@@ -53,6 +63,9 @@ func (m *metrics) measure(c *gin.Context) {
 	c.Next()
 	operation := "none"
 	if _, who := begin(c); who.op != nil {
+		if who.op.stream && c.Writer.Status() < 300 {
+			return // how long someone watches is no figure of ours
+		}
 		operation = who.op.id
 	}
 	m.duration.WithLabelValues(operation, strconv.Itoa(c.Writer.Status())).Observe(time.Since(start).Seconds())

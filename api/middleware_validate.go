@@ -46,9 +46,10 @@ func (s *Server) validate(c *gin.Context) {
 	err := openapi3filter.ValidateRequest(ctx, &openapi3filter.RequestValidationInput{
 		Request: c.Request, PathParams: params, Route: op.route,
 		Options: &openapi3filter.Options{
-			MultiError:                        true,
-			ExcludeRequestBody:                op.rawBody,
-			RejectWhenRequestBodyNotSpecified: true,
+			MultiError:         true,
+			ExcludeRequestBody: op.rawBody,
+			// What everybody may read answers a careless client too, as with unknown parameters.
+			RejectWhenRequestBodyNotSpecified: !op.public,
 			KeepValidatedValue:                true,
 			// Authentication was a step of its own.
 			AuthenticationFunc:      openapi3filter.NoopAuthenticationFunc,
@@ -57,6 +58,14 @@ func (s *Server) validate(c *gin.Context) {
 	})
 	if err != nil {
 		s.fail(c, refusalOf(err))
+		return
+	}
+	refused, err := unstorable(c.Request, op, params)
+	if err == nil && len(refused) > 0 {
+		err = invalidFields(refused)
+	}
+	if err != nil {
+		s.fail(c, err)
 		return
 	}
 	c.Next()

@@ -14,9 +14,11 @@ import (
 type Store interface {
 	Accounts
 	Attempts
+	Registrations
 	Sessions
 	Schedules
 	Directory
+	PaymentCases
 
 	Ping(ctx context.Context) error
 
@@ -25,6 +27,10 @@ type Store interface {
 	AccountByID(ctx context.Context, id string) (domain.Account, error)
 
 	Availability(ctx context.Context, doctorID, typeID string, span domain.Window) (domain.Availability, error)
+
+	// Candidates are what fits a choice of doctors. CodeNotFound for nobody, CodeInvalid
+	// for too many.
+	Candidates(ctx context.Context, want domain.AnyDoctor, span domain.Window) ([]domain.Availability, error)
 
 	// Book holds the slot and keeps the answer that render makes, in one transaction.
 	Book(ctx context.Context, by domain.Caller, req domain.BookingRequest, key domain.IdempotencyKey, now time.Time,
@@ -38,6 +44,15 @@ type Store interface {
 	Timeline(ctx context.Context, scope domain.Scope, id string) ([]domain.Event, error)
 	Messages(ctx context.Context, scope domain.Scope, id string) ([]domain.Message, error)
 	Receipts(ctx context.Context, scope domain.Scope, id string) ([]domain.Receipt, error)
+
+	// LinkedVisit reads a visit for the page behind a verified link and writes the audit
+	// row of that reading.
+	LinkedVisit(ctx context.Context, id, requestID string) (domain.LinkedVisit, error)
+	// ProcessInput reads a visit's state, without anything of the record: no audit row.
+	ProcessInput(ctx context.Context, id string) (domain.Appointment, error)
+	// Alternatives are the next free times of a visit's doctor and type, other than its own,
+	// on different days of the zone where possible.
+	Alternatives(ctx context.Context, a domain.Appointment, zone string, now time.Time) ([]domain.Slot, error)
 
 	// BeginCommand returns the stored answer to an earlier request with the key, nil to
 	// carry the command out (also when an earlier try is still open: the update ID is the
@@ -54,6 +69,24 @@ type Store interface {
 	ResolveStuck(ctx context.Context, appointmentID, id string, by domain.Actor, reasonCode string) error
 	// Reconciliations are the newest ones first, each with up to so many findings.
 	Reconciliations(ctx context.Context, limit, findings int) ([]domain.Reconciliation, error)
+
+	// Housekeepings are the newest runs of housekeeping first.
+	Housekeepings(ctx context.Context, limit int) ([]domain.Housekeeping, error)
+
+	// AcceptMailEvents keeps verified events of the mail provider, each once, and moves
+	// their messages on; all of them or none.
+	AcceptMailEvents(ctx context.Context, events []domain.MailEvent) ([]domain.AcceptedMailEvent, error)
+	// TroubledMessages lists newest first, from before the page's position on.
+	TroubledMessages(ctx context.Context, f domain.MessageFilter, p domain.Page) ([]domain.Message, error)
+	// ResendMessage owes a lost message again, once per id. CodeNotFound for a message of
+	// another visit; refusals as in domain.MayResend.
+	ResendMessage(ctx context.Context, appointmentID, messageID, id string, by domain.Actor, now time.Time) (domain.Message, error)
+
+	// TimelinesAfter returns up to limit lines that came after the given number in each
+	// of the timelines, in their order.
+	TimelinesAfter(ctx context.Context, after map[string]int, limit int) ([]domain.TimelineEvent, error)
+	// SessionCallers returns whom each of the sessions that go on speaks for.
+	SessionCallers(ctx context.Context, ids []string, now time.Time) (map[string]domain.Caller, error)
 
 	// AcceptWebhook keeps a verified event once; fresh is false when it was known.
 	AcceptWebhook(ctx context.Context, w domain.Webhook) (fresh bool, err error)
@@ -78,8 +111,21 @@ type Reconciler interface {
 	Visit(ctx context.Context, in reconcile.VisitInput, wait time.Duration) (reconcile.VisitResult, error)
 }
 
+// Housekeeper removes what nobody needs any more.
+type Housekeeper interface {
+	// Start begins housekeeping, or joins what is under way. Errors: CodeTooMany,
+	// CodeUnavailable.
+	Start(ctx context.Context) (id string, joined bool, err error)
+}
+
 // PaymentWebhooks verifies the payment provider's events.
 type PaymentWebhooks interface {
 	// VerifyWebhook checks the signature header over the raw body at now.
 	VerifyWebhook(body []byte, header string, now time.Time) (domain.PaymentEvent, error)
+}
+
+// MailWebhooks verifies the mail provider's events.
+type MailWebhooks interface {
+	// VerifyMailEvents checks the signature over time stamp and raw body at now.
+	VerifyMailEvents(body []byte, signature, timestamp string, now time.Time) ([]domain.MailEvent, error)
 }

@@ -14,6 +14,22 @@ type Attempts interface {
 	Attempt(ctx context.Context, a domain.Attempt) error
 	// Forgive takes a try back whose password was right.
 	Forgive(ctx context.Context, a domain.Attempt) error
+	// Allow counts a request that sends a mail; CodeTooMany as above.
+	Allow(ctx context.Context, allowances []domain.Allowance, now time.Time) error
+}
+
+// Registrations is what the API asks of the database about accounts that people open and
+// recover themselves. Links are known by their hash; one that opens nothing is
+// CodeLinkExpired, whatever the reason.
+type Registrations interface {
+	// Register and SendLink do not tell whether there is an account.
+	Register(ctx context.Context, r domain.Registration, link domain.NewLink, now time.Time) error
+	SendLink(ctx context.Context, kind domain.AccountMessageKind, email string, link domain.NewLink, now time.Time) error
+	// AccountOfLink looks without using the link.
+	AccountOfLink(ctx context.Context, kind domain.AccountMessageKind, hash []byte, now time.Time) (domain.Account, error)
+	// VerifyEmail uses the link, if the account still has the password hash that was checked.
+	VerifyEmail(ctx context.Context, hash []byte, checked string, by domain.Access, now time.Time) error
+	RedeemReset(ctx context.Context, hash []byte, newHash string, by domain.Access, now time.Time) error
 }
 
 // Sessions is what the API asks of the database about log-ins.
@@ -52,4 +68,6 @@ type Accounts interface {
 	ResetPassword(ctx context.Context, by domain.Access, id, hash string, now time.Time) error
 	// AccountEvents lists newest first.
 	AccountEvents(ctx context.Context, by domain.Caller, id string, limit int) ([]domain.AccountEvent, error)
+	// AccountMessages lists what the account owed its owner, newest first.
+	AccountMessages(ctx context.Context, by domain.Caller, id string, limit int) ([]domain.AccountMessage, error)
 }

@@ -26,14 +26,18 @@ func (s *Server) fail(c *gin.Context, err error) {
 	if c.Writer.Written() {
 		return
 	}
+	for name, value := range problemHeaders(p, err) {
+		c.Header(name, value)
+	}
+	if who.op != nil && who.op.page {
+		s.failPage(c, who, p)
+		return
+	}
 	body, broken := json.Marshal(p)
 	if broken != nil {
 		s.log.ErrorContext(ctx, "a problem could not be written", "error", broken.Error())
 		c.Status(http.StatusInternalServerError)
 		return
-	}
-	for name, value := range problemHeaders(p, err) {
-		c.Header(name, value)
 	}
 	c.Data(p.Status, "application/problem+json", body)
 }

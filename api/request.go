@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -14,8 +15,11 @@ type visitor struct {
 	requestID string
 	op        *operation // nil outside the contract
 	caller    domain.Caller
-	address   string // of the network; for counting attempts, never for the log
-	device    string // browser and system in a few words
+	address   string    // of the network; for counting attempts, never for the log
+	device    string    // browser and system in a few words
+	foreign   error     // why a form of this request is not taken, where another site sent it
+	locale    string    // the reader's, once known; before that what the browser asks for
+	until     time.Time // end of the access token; of streams only
 }
 
 type visitorKey struct{}
@@ -64,13 +68,15 @@ func (v *visitor) scopes() []domain.Scope {
 	return scopes
 }
 
-// widest is the view of a list. The zero Scope, of a doctor's role without a doctor, sees
-// nothing.
-func (v *visitor) widest() domain.Scope {
-	if scopes := v.scopes(); len(scopes) > 0 {
-		return scopes[0]
+// union is the view of a list: everything that any role of the visitor shows, so that a
+// doctor who is a patient too finds the own visits among those of the practice. The zero
+// Scope, of a doctor's role without a doctor, sees nothing.
+func (v *visitor) union() domain.Scope {
+	var all domain.Scope
+	for _, scope := range v.scopes() {
+		all = all.Or(scope)
 	}
-	return domain.Scope{}
+	return all
 }
 
 // within asks each scope of the visitor in turn until one knows the record.

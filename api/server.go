@@ -14,6 +14,7 @@ import (
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/auth"
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/links"
 )
 
 // Dependencies are what the server works with.
@@ -21,7 +22,13 @@ type Dependencies struct {
 	Store     Store
 	Commands  Commands
 	Reconcile Reconciler
-	Webhooks  PaymentWebhooks
+	// Housekeeping removes what nobody needs any more.
+	Housekeeping Housekeeper
+	Webhooks     PaymentWebhooks
+	// MailEvents verifies what the mail provider tells of messages.
+	MailEvents MailWebhooks
+
+	Links     *links.Links
 	Tokens    *auth.Tokens
 	Passwords *auth.Passwords
 	Logger    *slog.Logger
@@ -68,8 +75,9 @@ func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) 
 	}
 	s := &Server{cfg: cfg, log: deps.Logger, tokens: deps.Tokens, sessions: deps.Store, operations: operations, listening: newListening()}
 	h := &handlers{
-		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, webhooks: deps.Webhooks,
+		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, housekeeping: deps.Housekeeping, webhooks: deps.Webhooks, links: deps.Links,
 		tokens: deps.Tokens, passwords: deps.Passwords, log: deps.Logger, metrics: metrics, gatherer: deps.Registry, docs: docs,
+		mailEvents: deps.MailEvents, watchers: newWatchers(cfg, deps.Store, deps.Logger, metrics.streams),
 		inFlight: make(semaphore, cfg.MaxCommands), waiting: make(semaphore, cfg.MaxWaits), draining: s.listening.draining,
 	}
 	engine, err := s.routes(h, metrics)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -75,9 +76,11 @@ func (h *handlers) GetDocs(context.Context, openapi.GetDocsRequestObject) (opena
 
 // page is an answer that is not JSON.
 type page struct {
+	status      int // 0 is 200
 	contentType string
 	policy      string // Content-Security-Policy, where the usual one is too strict
 	body        []byte
+	headers     map[string]string
 }
 
 func (p page) write(w http.ResponseWriter) error {
@@ -85,7 +88,10 @@ func (p page) write(w http.ResponseWriter) error {
 	if p.policy != "" {
 		w.Header().Set("Content-Security-Policy", p.policy)
 	}
-	w.WriteHeader(http.StatusOK)
+	for name, value := range p.headers {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(cmp.Or(p.status, http.StatusOK))
 	_, err := w.Write(p.body)
 	return err
 }

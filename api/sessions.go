@@ -37,7 +37,8 @@ func (h *handlers) CreateSession(ctx context.Context, req openapi.CreateSessionR
 }
 
 // logIn finds the account that an address and a password belong to. The attempt is
-// counted before anything else is looked at, whether there is such an account or not.
+// counted before anything else is looked at, whether there is such an account or not. That
+// an address waits to be confirmed is said to who knows the password, and to nobody else.
 func (h *handlers) logIn(ctx context.Context, who *visitor, email, password string) (domain.Account, error) {
 	attempt := h.attempt(who, email)
 	if err := h.store.Attempt(ctx, attempt); err != nil {
@@ -59,6 +60,9 @@ func (h *handlers) logIn(ctx context.Context, who *visitor, email, password stri
 	}
 	if err := h.store.Forgive(ctx, attempt); err != nil {
 		return domain.Account{}, err
+	}
+	if account.Unverified {
+		return domain.Account{}, domain.ErrEmailUnverified()
 	}
 	return account, nil
 }

@@ -22,6 +22,8 @@ const (
 	extRoles     = "x-careflow-roles"      // list of roles, or "public"
 	extRawBody   = "x-careflow-raw-body"   // the handler reads the body as it came
 	extBodyLimit = "x-careflow-body-limit" // bytes
+	extStream    = "x-careflow-stream"     // the answer goes on for as long as there is someone to listen
+	extPage      = "x-careflow-page"       // answers people with a page, errors too
 )
 
 // defaultBodyLimit bounds a request's body, in bytes.
@@ -34,6 +36,8 @@ type operation struct {
 	public    bool
 	roles     []domain.Role
 	rawBody   bool
+	stream    bool // its answer has no end of its own
+	page      bool
 	bodyLimit int64
 	prefers   bool // takes the Prefer header
 	query     []string
@@ -95,7 +99,9 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 	if o.public != (spec.Security != nil && len(*spec.Security) == 0) {
 		return nil, fmt.Errorf("%s and security disagree about log-in", extRoles)
 	}
+	o.stream, _ = spec.Extensions[extStream].(bool)
 	o.rawBody, _ = spec.Extensions[extRawBody].(bool)
+	o.page, _ = spec.Extensions[extPage].(bool)
 	if limit, ok := spec.Extensions[extBodyLimit].(float64); ok {
 		o.bodyLimit = int64(limit)
 	}

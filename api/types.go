@@ -84,6 +84,7 @@ func typeOf(doctorID, id string, in openapi.AppointmentTypeInput) domain.Appoint
 	const day = 24 * 60
 	t := domain.AppointmentType{
 		ID: id, DoctorID: doctorID, Name: strings.TrimSpace(in.Name), Mode: domain.VisitMode(in.Mode), Active: in.Active,
+		JoinURL: strings.TrimSpace(in.JoinURL),
 		Rules: domain.SlotRules{
 			Duration: m(in.DurationMinutes), Step: m(in.SlotStepMinutes), MinimumNotice: m(in.MinimumNoticeMinutes),
 			BookingWindow: m(in.BookingWindowDays * day),
@@ -96,7 +97,7 @@ func typeOf(doctorID, id string, in openapi.AppointmentTypeInput) domain.Appoint
 			RefundTiers: convert(in.RefundTiers, func(r openapi.RefundTier) domain.RefundTier {
 				return domain.RefundTier{Before: m(r.BeforeMinutes), Percent: r.Percent}
 			}),
-			NoShowGrace: m(in.NoShowGraceMinutes), NoShowFeeShare: in.NoShowFeePercent,
+			NoShowGrace: m(in.NoShowGraceMinutes), NoShowFeeShare: in.NoShowFeePercent, DisputePeriod: m(in.DisputePeriodMinutes),
 			RescheduleLimit: in.RescheduleLimit, RescheduleUntil: m(in.RescheduleUntilMinutes), Reconfirm: in.Reconfirm,
 			Retention: m(in.RetentionDays * day),
 		},
@@ -117,7 +118,7 @@ func typeView(t domain.AppointmentType) openapi.AppointmentTypeDetail {
 	const day = 24 * 60
 	x := t.Terms
 	settings := openapi.AppointmentTypeSettings{
-		Name: t.Name, Mode: openapi.AppointmentTypeSettingsMode(t.Mode), Active: t.Active,
+		Name: t.Name, Mode: openapi.AppointmentTypeSettingsMode(t.Mode), Active: t.Active, JoinURL: t.JoinURL,
 		DurationMinutes: minutes(t.Rules.Duration), SlotStepMinutes: minutes(t.Rules.Step),
 		MinimumNoticeMinutes: minutes(t.Rules.MinimumNotice), BookingWindowDays: minutes(t.Rules.BookingWindow) / day,
 		BufferBeforeMinutes: minutes(x.BufferBefore), BufferAfterMinutes: minutes(x.BufferAfter),
@@ -126,7 +127,8 @@ func typeView(t domain.AppointmentType) openapi.AppointmentTypeDetail {
 		AnswerCutoffMinutes: minutes(x.AnswerCutoff), CaptureMarginMinutes: minutes(x.CaptureMargin),
 		ReminderMinutes: convert(x.Reminders, minutes), RefundTiers: termsView(x).RefundTiers,
 		NoShowGraceMinutes: minutes(x.NoShowGrace), NoShowFeePercent: x.NoShowFeeShare,
-		RescheduleLimit: x.RescheduleLimit, RescheduleUntilMinutes: minutes(x.RescheduleUntil), Reconfirm: x.Reconfirm,
+		DisputePeriodMinutes: minutes(domain.Duration(x.DisputeWindow())),
+		RescheduleLimit:      x.RescheduleLimit, RescheduleUntilMinutes: minutes(x.RescheduleUntil), Reconfirm: x.Reconfirm,
 		RetentionDays: minutes(x.Retention) / day,
 	}
 	if t.OwnPrice != nil {

@@ -21,11 +21,13 @@ func TestARequestThatDoesNotFitNamesEachField(t *testing.T) {
 		want []openapi.FieldError
 	}{
 		"missing": {`{}`, []openapi.FieldError{
-			{Field: "body/doctor_id", Message: "is required"}, {Field: "body/patient_id", Message: "is required"},
-			{Field: "body/starts_at", Message: "is required"}, {Field: "body/type_id", Message: "is required"},
+			{Field: "body/patient_id", Message: "is required"}, {Field: "body/starts_at", Message: "is required"},
+		}},
+		"no doctor": {strings.Replace(goodBooking, `"doctor_id":"`+idDoctor+`","type_id":"`+idType+`",`, "", 1), []openapi.FieldError{
+			{Field: "body/doctor_id", Message: "is required, with type_id; or say with any_doctor whom the patient would see"},
 		}},
 		"unknown property": {strings.Replace(goodBooking, "{", `{"colour":"`+secret+`",`, 1), []openapi.FieldError{
-			{Field: "body/colour", Message: "is not known here; known are doctor_id, patient_id, reason, starts_at, type_id"},
+			{Field: "body/colour", Message: "is not known here; known are any_doctor, doctor_id, patient_id, reason, starts_at, type_id"},
 		}},
 		"no instant": {strings.Replace(goodBooking, "2026-03-02T09:00:00+01:00", secret, 1), []openapi.FieldError{
 			{Field: "body/starts_at", Message: "is an RFC 3339 instant with seconds and offset, such as 2026-03-02T09:00:00+01:00 (in a URL write + as %2B)"},
@@ -52,6 +54,24 @@ func TestARequestThatDoesNotFitNamesEachField(t *testing.T) {
 			require.NotContains(t, h.log.String(), secret)
 		})
 	}
+}
+
+// PostgreSQL refuses such texts: they must not get so far.
+func TestTextsThatNoDatabaseTakesAreRefused(t *testing.T) {
+	h := newHarness(t)
+	for path, field := range map[string]string{
+		"/v1/doctors?speciality=%00": "query/speciality", "/v1/doctors?name=a%ffb": "query/name",
+	} {
+		p := h.get(path, h.as(domain.RolePatient)).problem(http.StatusBadRequest, domain.CodeInvalid)
+		require.Equal(t, []openapi.FieldError{{Field: field, Message: "is text in UTF-8 without NUL characters"}}, p.Errors)
+	}
+	body := strings.Replace(goodBooking, "{", `{"reason":"a\u0000b",`, 1)
+	p := h.post("/v1/appointments", h.as(domain.RolePatient), body).problem(http.StatusBadRequest, domain.CodeInvalid)
+	require.Equal(t, "body/reason", p.Errors[0].Field)
+	require.Empty(t, h.store.bookings)
+
+	literal := strings.Replace(goodBooking, "{", `{"reason":"a\\u0000b",`, 1)
+	h.post("/v1/appointments", h.as(domain.RolePatient), literal).status(http.StatusCreated)
 }
 
 func TestParametersThatDoNotFit(t *testing.T) {

@@ -9,9 +9,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
+	accountacts "github.com/careflow/careflow/activities/accountmail"
 	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/appointment"
 	backupacts "github.com/careflow/careflow/activities/backup"
+	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
+	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/worker/relay"
 )
@@ -19,14 +22,22 @@ import (
 // Module runs the workers and the relay. It needs a Config, a relay.Config, a Temporal
 // client, the stores and vendors of the activities (acts.RecordStore, acts.PaymentStore,
 // acts.PaymentProvider, acts.Ledger, acts.Mailer, acts.Writer, acts.Linker), what the
-// reconciler needs (reconcileacts.Store, .Processes, .Config), a backupacts.Catalogue, what
-// alarms need (alarmacts.Store, .Mailer, .Config), a relay.Outbox, relay.Processes, a prometheus.Registerer and a logger.
+// reconciler and housekeeping need (reconcileacts.Store, .Processes, .Config;
+// housekeepingacts.Store, .Config), what letters of accounts need (accountacts.Ledger,
+// .Writer, .Linker), what payment cases need (caseacts.Store, .Provider), a
+// backupacts.Catalogue, what alarms need (alarmacts.Store, .Mailer, .Config), a relay.Outbox,
+// relay.Processes, relay.Accounts, relay.Cases, a prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		reconcileacts.New, backupacts.NewLogbook, alarmacts.New,
-		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, b *backupacts.Logbook, a *alarmacts.Activities) Activities {
-			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c, Backups: b, Alarm: a}
+		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New, backupacts.NewLogbook, alarmacts.New,
+		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, a *accountacts.Activities,
+			cases *caseacts.Activities, h *housekeepingacts.Activities, b *backupacts.Logbook, alarms *alarmacts.Activities,
+		) Activities {
+			return Activities{
+				Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a, Cases: cases, Housekeeping: h,
+				Backups: b, Alarm: alarms,
+			}
 		},
 		New,
 		func(r prometheus.Registerer) *relay.Metrics { return relay.NewMetrics(r) },

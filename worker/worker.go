@@ -13,13 +13,19 @@ import (
 	sdk "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	accountacts "github.com/careflow/careflow/activities/accountmail"
 	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/appointment"
 	backupacts "github.com/careflow/careflow/activities/backup"
+	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
+	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
+	"github.com/careflow/careflow/workflows/accountmail"
 	"github.com/careflow/careflow/workflows/alarm"
 	"github.com/careflow/careflow/workflows/appointment"
 	"github.com/careflow/careflow/workflows/backup"
+	"github.com/careflow/careflow/workflows/housekeeping"
+	"github.com/careflow/careflow/workflows/paymentcase"
 	"github.com/careflow/careflow/workflows/reconcile"
 )
 
@@ -53,6 +59,12 @@ type Activities struct {
 	// Backups keeps the catalogue of backups, Alarm tells the people who run this.
 	Backups *backupacts.Logbook
 	Alarm   *alarmacts.Activities
+	// Housekeeping removes rows that nobody needs any more.
+	Housekeeping *housekeepingacts.Activities
+	// AccountMail delivers the letters of accounts.
+	AccountMail *accountacts.Activities
+	// Cases follow money that does not go its usual way.
+	Cases *caseacts.Activities
 }
 
 // cachedWorkflows bounds the worker's memory: so many processes stay in memory between
@@ -135,28 +147,36 @@ func (f *Fleet) assemble() []sdk.Worker {
 	acts.RegisterRecords(main, a.Records)
 	reconcileacts.Register(main, a.Reconcile)
 	backupacts.RegisterLogbook(main, a.Backups)
+	housekeepingacts.Register(main, a.Housekeeping)
 
 	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, cfg.options(orDefault(cfg.StripePerSecond, 80)))
 	acts.RegisterPayments(stripe, a.Payments)
+	caseacts.Register(stripe, a.Cases)
 
 	sendgrid := sdk.New(temporal, cfg.TaskQueue+acts.SendGridQueueSuffix, cfg.options(orDefault(cfg.SendGridPerSecond, 100)))
 	acts.RegisterMail(sendgrid, a.Mail)
 	alarmacts.Register(sendgrid, a.Alarm)
+	accountacts.Register(sendgrid, a.AccountMail)
 
 	return []sdk.Worker{main, stripe, sendgrid}
 }
 
 // Register registers every workflow under its contract's name. Long processes follow
 // the newest version as it becomes current; each change goes through GetVersion. Jobs of
-// minutes end on the version they began with.
+// minutes end on the version they began with. Letters take seconds, but days while their
+// vendor is away, and no old version should have to wait for that.
 func Register(r sdk.WorkflowRegistry) {
-	r.RegisterWorkflowWithOptions(appointment.Workflow, workflow.RegisterOptions{
-		Name: appointment.WorkflowName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
-	})
+	for name, process := range map[string]any{
+		appointment.WorkflowName: appointment.Workflow, accountmail.WorkflowName: accountmail.Workflow,
+		paymentcase.WorkflowName: paymentcase.Workflow, // a dispute takes months
+	} {
+		r.RegisterWorkflowWithOptions(process, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+	}
 	for name, job := range map[string]any{
 		reconcile.WorkflowName: reconcile.Workflow, reconcile.ScheduledName: reconcile.Scheduled, reconcile.VisitName: reconcile.Visit,
 		backup.WorkflowName: backup.Workflow, backup.ScheduledName: backup.Scheduled, backup.VerifyName: backup.Verify,
 		backup.PruneName: backup.Prune, alarm.WorkflowName: alarm.Workflow,
+		housekeeping.WorkflowName: housekeeping.Workflow,
 	} {
 		r.RegisterWorkflowWithOptions(job, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned})
 	}

@@ -18,6 +18,7 @@ const (
 	Claim          = "appointment.claim"
 	Transition     = "appointment.transition"
 	ReportStuck    = "appointment.report_stuck"
+	NoticeSent     = "appointment.notice_sent"
 	OpenPayment    = "appointment.open_payment"
 	ReadPayment    = "appointment.read_payment"
 	CapturePayment = "appointment.capture_payment"
@@ -43,6 +44,17 @@ type ClaimInput struct {
 type ReportStuckInput struct {
 	AppointmentID string      `json:"appointment_id"`
 	Code          domain.Code `json:"code"`
+}
+
+// NoticeSentInput asks when a letter of a kind was sent to the patient.
+type NoticeSentInput struct {
+	AppointmentID string             `json:"appointment_id"`
+	Kind          domain.MessageKind `json:"kind"`
+}
+
+// NoticeSentResult is when it was sent, UTC; zero when it was not.
+type NoticeSentResult struct {
+	At time.Time `json:"at,omitzero"`
 }
 
 // OpenPaymentInput asks for an intent the patient can pay.
@@ -96,6 +108,8 @@ type SettlePaymentsInput struct {
 type SettlePaymentsResult struct {
 	Voided   int   `json:"voided"`
 	Refunded int64 `json:"refunded"`
+	// Handed counts the intents whose money is a payment case's.
+	Handed int `json:"handed,omitempty"`
 }
 
 // DeliverMailInput asks for everything an appointment owes to be handed over, oldest
@@ -112,17 +126,10 @@ type DeliverMailResult struct {
 	Unknown int `json:"unknown"`
 }
 
-// Idempotency keys of the payment provider: appointment, step, generation, and for a
-// refund the total it brings the refunded money to.
+// Idempotency keys of the payment provider: appointment, step, generation.
 func openKey(id string, generation int) string {
 	return fmt.Sprintf("careflow/%s/open/%d", id, generation)
 }
 func captureKey(id string, generation int) string {
 	return fmt.Sprintf("careflow/%s/capture/%d", id, generation)
-}
-func voidKey(id string, generation int) string {
-	return fmt.Sprintf("careflow/%s/void/%d", id, generation)
-}
-func refundKey(id string, generation int, total int64) string {
-	return fmt.Sprintf("careflow/%s/refund/%d/%d", id, generation, total)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -154,7 +155,7 @@ func (p *provider) Refund(_ context.Context, r domain.RefundRequest) (domain.Ref
 	if known, ok := p.refunds[r.IdempotencyKey]; ok {
 		return known, nil
 	}
-	refund := domain.Refund{ID: "re_" + r.IdempotencyKey, Status: p.refundStatus, Minor: r.Minor}
+	refund := domain.Refund{ID: "re_" + r.IdempotencyKey, Status: p.refundStatus, Minor: r.Minor, Key: r.IdempotencyKey}
 	p.refunds[r.IdempotencyKey] = refund
 	if refund.Status == "succeeded" || refund.Status == "pending" {
 		i := p.intents[r.IntentID]
@@ -164,6 +165,24 @@ func (p *provider) Refund(_ context.Context, r domain.RefundRequest) (domain.Ref
 	return refund, p.reply("refund")
 }
 
+// ListRefunds lists what was asked for here, after what an intent came with.
+func (p *provider) ListRefunds(_ context.Context, intentID string) ([]domain.Refund, error) {
+	before := p.intents[intentID].Refunded
+	var made []domain.Refund
+	for _, key := range p.keys {
+		if r, ok := p.refunds[key]; ok && !slices.Contains(made, r) {
+			made = append(made, r)
+			if r.Status != "failed" && r.Status != "canceled" {
+				before -= r.Minor
+			}
+		}
+	}
+	if before > 0 {
+		made = append([]domain.Refund{{ID: "re_before", Status: "succeeded", Minor: before}}, made...)
+	}
+	return made, nil
+}
+
 // books are the rows that the activities write.
 type books struct {
 	wanted      bool
@@ -171,6 +190,8 @@ type books struct {
 	payBy       time.Time
 	facts       []domain.Fact
 	transitions []domain.Transition
+	refunds     []domain.RecordedRefund
+	cases       []domain.CaseOpening
 	failing     error // returned by the next write, once
 	claimed     string
 }
@@ -219,6 +240,72 @@ func (b *books) RecordFact(_ context.Context, f domain.Fact) error {
 		}
 	}
 	return nil
+}
+
+func (b *books) MessageSentAt(context.Context, string, domain.MessageKind) (time.Time, error) {
+	return b.payBy, b.fails()
+}
+
+func (b *books) Refunds(context.Context, string) ([]domain.RecordedRefund, error) {
+	return slices.Clone(b.refunds), nil
+}
+
+func (b *books) BeginRefund(_ context.Context, r domain.RefundBegin) (domain.RecordedRefund, error) {
+	for _, known := range b.refunds {
+		if known.Status == domain.RefundBegun {
+			return known, nil
+		}
+	}
+	if r.Known != len(b.refunds) {
+		return domain.RecordedRefund{}, domain.Errorf(domain.CodeConflict, "another came first")
+	}
+	n := len(b.refunds) + 1
+	begun := domain.RecordedRefund{Number: n, Key: fmt.Sprintf("refund/%s/%d", r.IntentID, n), Minor: r.Minor, Status: domain.RefundBegun, Origin: r.By}
+	b.refunds = append(b.refunds, begun)
+	return begun, nil
+}
+
+// BookRefund books as the database does; what an intent came with is in the books.
+func (b *books) BookRefund(ctx context.Context, r domain.RefundBooking) (bool, error) {
+	if err := b.fails(); err != nil {
+		return false, err
+	}
+	status, at := domain.RefundStatusOf(r.Refund.Status), -1
+	for i, known := range b.refunds {
+		if known.RefundID == r.Refund.ID || (known.RefundID == "" && known.Key == r.Refund.Key) {
+			at = i
+		}
+	}
+	if at < 0 {
+		b.refunds = append(b.refunds, domain.RecordedRefund{Number: len(b.refunds) + 1, Minor: r.Refund.Minor})
+		at = len(b.refunds) - 1
+	}
+	b.refunds[at].RefundID, b.refunds[at].Status, b.refunds[at].ErrorCode = r.Refund.ID, status, r.ErrorCode
+	if status == domain.RefundFailed {
+		return true, nil
+	}
+	var back int64
+	for _, known := range b.refunds {
+		if known.Status != domain.RefundFailed && known.Status != domain.RefundBegun {
+			back += known.Minor
+		}
+	}
+	for _, p := range b.payments {
+		if p.IntentID == r.IntentID && p.Refunded < back {
+			fact := p.PaymentFact
+			fact.Refunded = back
+			return true, b.RecordFact(ctx, domain.Fact{
+				ID: "refunded/" + r.Refund.ID, Kind: "payment_refunded", Payment: fact,
+				Messages: []domain.MessageIntent{{Kind: domain.MessageRefunded, Recipient: domain.RecipientPatient}},
+			})
+		}
+	}
+	return true, nil
+}
+
+func (b *books) OpenCase(_ context.Context, o domain.CaseOpening) error {
+	b.cases = append(b.cases, o)
+	return b.fails()
 }
 
 func (b *books) ReportStuck(context.Context, string, domain.Code) error { return b.fails() }

@@ -12,6 +12,9 @@ import (
 )
 
 // Ledger is where messages are owed and settled.
+//
+// NextMessage counts an attempt that was broken off before this one as unknown, and
+// SettleMessage what this one does not know; it leaves alone what is settled already.
 type Ledger interface {
 	OweReminder(ctx context.Context, appointmentID string, r domain.Reminder) error
 	NextMessage(ctx context.Context, appointmentID string, now time.Time) (*domain.DueMessage, error)
@@ -61,43 +64,60 @@ func (m *Mail) DeliverMail(ctx context.Context, in DeliverMailInput) (DeliverMai
 		if n > 0 { // one letter is done long before a heartbeat is missed
 			activity.RecordHeartbeat(ctx, due.Seq)
 		}
-		if err := m.deliver(ctx, *due, &result); err != nil {
+		before := result
+		err = m.deliver(ctx, *due, &result)
+		report(ctx, *due, before, result)
+		if err != nil {
 			return result, fault(err)
 		}
 	}
+}
+
+// notSent counts messages that the provider refused, or perhaps took, by status and kind.
+const notSent = "careflow_messages_not_sent"
+
+// report counts a message that did not get out and says so in the log. The ledger has
+// the reason.
+func report(ctx context.Context, due domain.DueMessage, before, after DeliverMailResult) {
+	var status domain.MessageStatus
+	switch {
+	case after.Failed > before.Failed:
+		status = domain.MessageFailed
+	case after.Unknown > before.Unknown:
+		status = domain.MessageUnknown
+	default:
+		return
+	}
+	activity.GetMetricsHandler(ctx).WithTags(map[string]string{"status": string(status), "kind": string(due.Kind)}).Counter(notSent).Inc(1)
+	slog.WarnContext(ctx, "a message was not sent", "message_id", due.ID, "appointment_id", due.AppointmentID,
+		"kind", due.Kind, "status", status)
 }
 
 func (m *Mail) deliver(ctx context.Context, due domain.DueMessage, result *DeliverMailResult) error {
 	if due.Interrupted && due.Kind.AtMostOnce() {
 		// We died between handing it over and writing that down: it may be there already.
 		result.Unknown++
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageUnknown, "", "interrupted", true)
+		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageUnknown, "", "interrupted", false)
 	}
 	due.Letter.Link = m.link(due.Kind, due.Letter)
 	letter, err := m.write(due.Kind, due.Letter)
 	if err != nil {
 		result.Failed++
 		slog.ErrorContext(ctx, "a letter cannot be written", "message_id", due.ID, "kind", due.Kind, "error", err)
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageFailed, "", "cannot_be_written", due.Interrupted)
+		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageFailed, "", "cannot_be_written", false)
 	}
-	vendorID, err := m.mailer.Send(ctx, letter)
-	// The outcome is written down also when the worker is being stopped.
-	ctx = context.WithoutCancel(ctx)
-	switch code := domain.CodeOf(err); {
-	case err == nil:
+	handed := HandOver(ctx, m.mailer, letter, due.Kind.AtMostOnce())
+	switch handed.Status { //nolint:exhaustive // pending is counted when it is settled
+	case domain.MessageSent:
 		result.Sent++
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageSent, vendorID, "", due.Interrupted)
-	case code == domain.CodeRecipientRejected || code == domain.CodeVendorRejected:
+	case domain.MessageFailed:
 		result.Failed++
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageFailed, "", detail(err), due.Interrupted)
-	case code == domain.CodeOutcomeUnknown && due.Kind.AtMostOnce():
+	case domain.MessageUnknown:
 		result.Unknown++
-		return m.ledger.SettleMessage(ctx, due.ID, domain.MessageUnknown, "", "no_reply", true)
-	default:
-		unknown := due.Interrupted || code == domain.CodeOutcomeUnknown
-		settled := m.ledger.SettleMessage(ctx, due.ID, domain.MessagePending, "", detail(err), unknown)
-		return errors.Join(err, settled)
 	}
+	// The outcome is written down also when the worker is being stopped.
+	settled := m.ledger.SettleMessage(context.WithoutCancel(ctx), due.ID, handed.Status, handed.VendorID, handed.Code, handed.Unknown)
+	return errors.Join(handed.Err, settled)
 }
 
 func detail(err error) string {

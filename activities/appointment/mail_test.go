@@ -42,6 +42,9 @@ func (l *ledger) NextMessage(context.Context, string, time.Time) (*domain.DueMes
 			continue
 		}
 		due := domain.DueMessage{Interrupted: m.Status == domain.MessageSending}
+		if due.Interrupted {
+			m.Unknowns++
+		}
 		m.Status, m.Attempts = domain.MessageSending, m.Attempts+1
 		due.Message = *m
 		due.Letter = domain.LetterData{MessageID: m.ID}

@@ -3,9 +3,9 @@ package appointment
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
+	"github.com/careflow/careflow/activities/settlement"
 	"github.com/careflow/careflow/internal/domain"
 )
 
@@ -14,7 +14,9 @@ type PaymentStore interface {
 	PaymentWanted(ctx context.Context, id string, generation int) (wanted bool, recorded *domain.RecordedPayment, payBy time.Time, err error)
 	RecordPayment(ctx context.Context, id string, generation int, intent domain.Intent, payable time.Time) (payBy time.Time, err error)
 	Payments(ctx context.Context, id string) ([]domain.RecordedPayment, error)
-	RecordFact(ctx context.Context, f domain.Fact) error
+	settlement.Books
+	// OpenCase hands an intent's money over to its payment case.
+	OpenCase(ctx context.Context, o domain.CaseOpening) error
 	Transition(ctx context.Context, t domain.Transition) (domain.TransitionResult, error)
 }
 
@@ -23,10 +25,8 @@ type PaymentStore interface {
 type PaymentProvider interface {
 	CreateIntent(ctx context.Context, r domain.IntentRequest) (domain.Intent, error)
 	FindIntents(ctx context.Context, appointmentID string, createdAfter time.Time) ([]domain.Intent, error)
-	GetIntent(ctx context.Context, id string) (domain.Intent, error)
 	Capture(ctx context.Context, id, key string) (domain.Intent, error)
-	Cancel(ctx context.Context, id, key string) (domain.Intent, error)
-	Refund(ctx context.Context, r domain.RefundRequest) (domain.Refund, error)
+	settlement.Provider
 }
 
 // Payments are the activities that move money. Each calls the provider and records the
@@ -35,11 +35,12 @@ type PaymentProvider interface {
 type Payments struct {
 	store    PaymentStore
 	provider PaymentProvider
+	settler  *settlement.Settler
 }
 
 // NewPayments returns the activities on store and provider.
 func NewPayments(store PaymentStore, provider PaymentProvider) *Payments {
-	return &Payments{store: store, provider: provider}
+	return &Payments{store: store, provider: provider, settler: settlement.New(store, provider, now)}
 }
 
 // keysForgotten is when the provider may have forgotten an idempotency key, with a
@@ -112,73 +113,6 @@ func (p *Payments) CapturePayment(ctx context.Context, in CapturePaymentInput) (
 	t.Payment = &fact
 	moved, err := p.store.Transition(ctx, t)
 	return CapturePaymentResult{Moved: moved, Payment: fact}, fault(err)
-}
-
-// SettlePayments puts the money of an ended visit right, for every intent it ever had.
-func (p *Payments) SettlePayments(ctx context.Context, in SettlePaymentsInput) (SettlePaymentsResult, error) {
-	var result SettlePaymentsResult
-	payments, err := p.store.Payments(ctx, in.AppointmentID)
-	if err != nil {
-		return result, fault(err)
-	}
-	kept := in.Kept
-	for i := len(payments) - 1; i >= 0; i-- { // the newest is the one that was kept
-		fact, err := p.settle(ctx, in.AppointmentID, payments[i], kept)
-		if err != nil {
-			return result, fault(err)
-		}
-		kept = max(0, kept-fact.Captured)
-		result.Refunded += fact.Refunded
-		if fact.Status == domain.PaymentCancelled {
-			result.Voided++
-		}
-	}
-	return result, nil
-}
-
-// settle voids one intent's hold or refunds what was captured beyond kept.
-func (p *Payments) settle(ctx context.Context, id string, payment domain.RecordedPayment, kept int64) (domain.PaymentFact, error) {
-	intent, err := p.provider.GetIntent(ctx, payment.IntentID)
-	if err != nil {
-		return domain.PaymentFact{}, err
-	}
-	switch intent.Status {
-	case domain.PaymentAwaitingMethod, domain.PaymentProcessing, domain.PaymentAuthorised:
-		if intent, err = p.provider.Cancel(ctx, intent.ID, voidKey(id, payment.Generation)); err != nil {
-			return domain.PaymentFact{}, err
-		}
-	case domain.PaymentCaptured, domain.PaymentCancelled:
-	}
-	fact := domain.FactOf(intent)
-	if intent.Status == domain.PaymentCancelled {
-		return fact, p.store.RecordFact(ctx, domain.Fact{
-			ID: fmt.Sprintf("payment-voided/%d", payment.Generation), AppointmentID: id, Kind: "payment_voided", At: now(), Payment: fact,
-		})
-	}
-	if intent.Status != domain.PaymentCaptured {
-		return fact, nil
-	}
-	if due := intent.Captured - intent.Refunded - kept; due > 0 {
-		fact.Refunded = intent.Refunded + due
-		refund, err := p.provider.Refund(ctx, domain.RefundRequest{
-			IntentID: intent.ID, AppointmentID: id, Minor: due, IdempotencyKey: refundKey(id, payment.Generation, fact.Refunded),
-		})
-		if err != nil {
-			return fact, err
-		}
-		if refund.Status == "failed" || refund.Status == "canceled" {
-			// The money is with us still, and the same key would only repeat this answer.
-			return fact, domain.Errorf(domain.CodePaymentRefused, "the provider could not give the money back: a person has to").WithDetail("refund_" + refund.Status)
-		}
-	}
-	if fact.Refunded == payment.Refunded {
-		return fact, nil
-	}
-	// Also money that went back before a crash, or by hand, comes into the books here.
-	return fact, p.store.RecordFact(ctx, domain.Fact{
-		ID: fmt.Sprintf("payment-refunded/%d/%d", payment.Generation, fact.Refunded), AppointmentID: id, Kind: "payment_refunded",
-		At: now(), Payment: fact, Messages: []domain.MessageIntent{{Kind: domain.MessageRefunded, Recipient: domain.RecipientPatient}},
-	})
 }
 
 func refusal(err error) string {

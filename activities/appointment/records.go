@@ -2,6 +2,7 @@ package appointment
 
 import (
 	"context"
+	"time"
 
 	"github.com/careflow/careflow/internal/domain"
 )
@@ -12,6 +13,7 @@ type RecordStore interface {
 	ClaimProcess(ctx context.Context, id, runID, replaces string) (a domain.Appointment, ok bool, err error)
 	Transition(ctx context.Context, t domain.Transition) (domain.TransitionResult, error)
 	ReportStuck(ctx context.Context, id string, code domain.Code) error
+	MessageSentAt(ctx context.Context, id string, kind domain.MessageKind) (time.Time, error)
 }
 
 // Records are the activities on an appointment's row.
@@ -36,4 +38,10 @@ func (r *Records) Transition(ctx context.Context, t domain.Transition) (domain.T
 // ReportStuck shows staff that a process cannot go on, with the code of the reason.
 func (r *Records) ReportStuck(ctx context.Context, in ReportStuckInput) error {
 	return fault(r.store.ReportStuck(ctx, in.AppointmentID, in.Code))
+}
+
+// NoticeSent says when a letter that has consequences was sent.
+func (r *Records) NoticeSent(ctx context.Context, in NoticeSentInput) (NoticeSentResult, error) {
+	at, err := r.store.MessageSentAt(ctx, in.AppointmentID, in.Kind)
+	return NoticeSentResult{At: at}, fault(err)
 }

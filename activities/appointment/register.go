@@ -10,6 +10,7 @@ func RegisterRecords(r worker.ActivityRegistry, a *Records) {
 	r.RegisterActivityWithOptions(a.Claim, activity.RegisterOptions{Name: Claim})
 	r.RegisterActivityWithOptions(a.Transition, activity.RegisterOptions{Name: Transition})
 	r.RegisterActivityWithOptions(a.ReportStuck, activity.RegisterOptions{Name: ReportStuck})
+	r.RegisterActivityWithOptions(a.NoticeSent, activity.RegisterOptions{Name: NoticeSent})
 }
 
 // RegisterPayments registers the activities of the payment provider's task queue.

@@ -128,10 +128,66 @@ func TestARefundThatTheProviderFailsIsNotInTheBooks(t *testing.T) {
 	for _, status := range []string{"failed", "canceled"} {
 		a, p, b := ended(money("pi_1", 1, domain.PaymentCaptured, 8000, 0))
 		p.refundStatus = status
-		_, err := run[acts.SettlePaymentsResult](t, a.SettlePayments, acts.SettlePaymentsInput{AppointmentID: id})
-		require.True(t, application(t, err).NonRetryable(), "the same key would repeat it: people have to look")
+		require.Equal(t, acts.SettlePaymentsResult{Handed: 1}, settle(t, a, 0), "a case takes it from here")
 		require.Empty(t, b.facts, "nobody is told that money came back")
+		require.Len(t, b.cases, 1)
+		require.Equal(t, domain.CaseRefundFailed, b.cases[0].Kind)
+		require.Len(t, p.keys, 1, "another one takes a person's word")
 	}
+}
+
+func TestOnePaymentThatCannotBeSettledHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	a, p, b := ended(money("pi_1", 1, domain.PaymentAuthorised, 0, 0), money("pi_2", 2, domain.PaymentAuthorised, 0, 0))
+	p.failing["cancel"] = domain.Errorf(domain.CodeVendorRejected, "no").WithDetail("resource_missing") // the newest comes first
+	require.Equal(t, acts.SettlePaymentsResult{Voided: 1, Handed: 1}, settle(t, a, 0))
+	require.Equal(t, domain.PaymentCancelled, p.intents["pi_1"].Status)
+	require.Equal(t, "pi_2", b.cases[0].IntentID)
+	require.Equal(t, domain.CaseUnsettled, b.cases[0].Kind)
+	require.Equal(t, "resource_missing", b.cases[0].ErrorCode)
+
+	a, p, b = ended(money("pi_1", 1, domain.PaymentAuthorised, 0, 0), money("pi_2", 2, domain.PaymentAuthorised, 0, 0))
+	p.failing["cancel"] = down
+	_, err := run[acts.SettlePaymentsResult](t, a.SettlePayments, acts.SettlePaymentsInput{AppointmentID: id})
+	require.False(t, application(t, err).NonRetryable(), "what may pass is tried again")
+	require.Equal(t, domain.PaymentCancelled, p.intents["pi_1"].Status, "after the other one was settled")
+	require.Empty(t, b.cases)
+}
+
+func TestWhatACaseMovesIsLeftToIt(t *testing.T) {
+	t.Parallel()
+	a, p, b := ended(money("pi_1", 1, domain.PaymentCaptured, 8000, 0))
+	b.payments[0].Case = domain.CaseRetrying
+	require.Equal(t, acts.SettlePaymentsResult{Handed: 1}, settle(t, a, 0))
+	require.Empty(t, p.keys)
+	b.payments[0].Case = domain.CaseClosed
+	b.payments[0].Resolved = true
+	require.Equal(t, acts.SettlePaymentsResult{Handed: 1}, settle(t, a, 0))
+	require.Empty(t, p.keys, "a person has seen to it")
+	b.payments[0].Resolved = false
+	require.Equal(t, int64(8000), settle(t, a, 0).Refunded, "until it is closed")
+}
+
+func TestMoneyThatTurnsUpAfterTheEndIsACases(t *testing.T) {
+	t.Parallel()
+	for _, paid := range []domain.Intent{money("pi_1", 1, domain.PaymentAuthorised, 0, 0), money("pi_1", 1, domain.PaymentCaptured, 8000, 0)} {
+		a, p, b := ended(paid)
+		b.payments[0].Status, b.payments[0].Captured = domain.PaymentAwaitingMethod, 0 // what the books knew
+		require.Equal(t, acts.SettlePaymentsResult{Handed: 1}, settle(t, a, 0))
+		require.Equal(t, domain.CaseLatePayment, b.cases[0].Kind)
+		require.Empty(t, p.keys, "it moves it")
+	}
+}
+
+func TestADisputedPaymentIsNotRefunded(t *testing.T) {
+	t.Parallel()
+	disputed := money("pi_1", 1, domain.PaymentCaptured, 8000, 0)
+	disputed.Disputed = true
+	a, p, b := ended(disputed)
+	require.Equal(t, acts.SettlePaymentsResult{}, settle(t, a, 8000), "nothing is due")
+	require.Equal(t, acts.SettlePaymentsResult{Handed: 1}, settle(t, a, 0))
+	require.Equal(t, domain.CaseDispute, b.cases[0].Kind)
+	require.Empty(t, p.keys)
 }
 
 func TestAVisitWithoutAPaymentHasNothingToSettle(t *testing.T) {

@@ -20,6 +20,7 @@ type Store interface {
 	BeginReplacement(ctx context.Context, r domain.Replacement) (a domain.Appointment, ok bool, err error)
 	NoteRetry(ctx context.Context, appointmentID, id string, by domain.Actor, reasonCode string) error
 	Leftovers(ctx context.Context, still, late time.Duration, limit int) ([]domain.Finding, error)
+	MovedVisits(ctx context.Context, now time.Time, limit int) ([]domain.Finding, error)
 	OpenReconciliation(ctx context.Context, id string, by domain.ReconcileTrigger) error
 	AddFindings(ctx context.Context, id string, findings []domain.Finding) error
 	CloseReconciliation(ctx context.Context, id string, counts domain.ReconcileCounts) error
@@ -184,13 +185,19 @@ func (a *Activities) carryOut(ctx context.Context, v domain.StandingVisit, p dom
 
 var errMovedOn = errors.New("the row changed while its process was ended")
 
-// Close adds what is left over beside the visits and ends the reconciliation.
+// Close adds what is left over beside the visits, and the visits whose zone has changed its
+// rules, and ends the reconciliation.
 func (a *Activities) Close(ctx context.Context, in CloseInput) (CloseResult, error) {
 	const most = 500
 	findings, err := a.store.Leftovers(ctx, a.cfg.Still, a.cfg.Late, most)
 	if err != nil {
 		return CloseResult{}, err
 	}
+	moved, err := a.store.MovedVisits(ctx, time.Now().UTC(), most)
+	if err != nil {
+		return CloseResult{}, err
+	}
+	findings = append(findings, moved...)
 	if err := a.store.AddFindings(ctx, in.ReconciliationID, findings); err != nil {
 		return CloseResult{}, err
 	}

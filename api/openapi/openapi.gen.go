@@ -46,10 +46,12 @@ func (e AccountCreationLanguage) Valid() bool {
 const (
 	AccountEventKindCreated             AccountEventKind = "created"
 	AccountEventKindDisabled            AccountEventKind = "disabled"
+	AccountEventKindEmailVerified       AccountEventKind = "email_verified"
 	AccountEventKindEnabled             AccountEventKind = "enabled"
 	AccountEventKindLoggedOutEverywhere AccountEventKind = "logged_out_everywhere"
 	AccountEventKindPasswordChanged     AccountEventKind = "password_changed"
 	AccountEventKindPasswordReset       AccountEventKind = "password_reset"
+	AccountEventKindRegistered          AccountEventKind = "registered"
 	AccountEventKindRenamed             AccountEventKind = "renamed"
 	AccountEventKindRolesChanged        AccountEventKind = "roles_changed"
 	AccountEventKindTokenReused         AccountEventKind = "token_reused"
@@ -62,6 +64,8 @@ func (e AccountEventKind) Valid() bool {
 		return true
 	case AccountEventKindDisabled:
 		return true
+	case AccountEventKindEmailVerified:
+		return true
 	case AccountEventKindEnabled:
 		return true
 	case AccountEventKindLoggedOutEverywhere:
@@ -70,11 +74,70 @@ func (e AccountEventKind) Valid() bool {
 		return true
 	case AccountEventKindPasswordReset:
 		return true
+	case AccountEventKindRegistered:
+		return true
 	case AccountEventKindRenamed:
 		return true
 	case AccountEventKindRolesChanged:
 		return true
 	case AccountEventKindTokenReused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccountMessageKind.
+const (
+	AccountMessageKindAccountExists   AccountMessageKind = "account_exists"
+	AccountMessageKindLoginAlert      AccountMessageKind = "login_alert"
+	AccountMessageKindPasswordChanged AccountMessageKind = "password_changed"
+	AccountMessageKindPasswordReset   AccountMessageKind = "password_reset"
+	AccountMessageKindVerifyEmail     AccountMessageKind = "verify_email"
+)
+
+// Valid indicates whether the value is a known member of the AccountMessageKind enum.
+func (e AccountMessageKind) Valid() bool {
+	switch e {
+	case AccountMessageKindAccountExists:
+		return true
+	case AccountMessageKindLoginAlert:
+		return true
+	case AccountMessageKindPasswordChanged:
+		return true
+	case AccountMessageKindPasswordReset:
+		return true
+	case AccountMessageKindVerifyEmail:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccountMessageStatus.
+const (
+	AccountMessageStatusFailed  AccountMessageStatus = "failed"
+	AccountMessageStatusPending AccountMessageStatus = "pending"
+	AccountMessageStatusSending AccountMessageStatus = "sending"
+	AccountMessageStatusSent    AccountMessageStatus = "sent"
+	AccountMessageStatusSkipped AccountMessageStatus = "skipped"
+	AccountMessageStatusUnknown AccountMessageStatus = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the AccountMessageStatus enum.
+func (e AccountMessageStatus) Valid() bool {
+	switch e {
+	case AccountMessageStatusFailed:
+		return true
+	case AccountMessageStatusPending:
+		return true
+	case AccountMessageStatusSending:
+		return true
+	case AccountMessageStatusSent:
+		return true
+	case AccountMessageStatusSkipped:
+		return true
+	case AccountMessageStatusUnknown:
 		return true
 	default:
 		return false
@@ -174,6 +237,51 @@ func (e CancellationReasonCode) Valid() bool {
 	}
 }
 
+// Defines values for CorrectionReasonCode.
+const (
+	CorrectionReasonCodeOther              CorrectionReasonCode = "other"
+	CorrectionReasonCodePatientWasNotThere CorrectionReasonCode = "patient_was_not_there"
+	CorrectionReasonCodePatientWasThere    CorrectionReasonCode = "patient_was_there"
+	CorrectionReasonCodeRecordedByMistake  CorrectionReasonCode = "recorded_by_mistake"
+	CorrectionReasonCodeWrongPatient       CorrectionReasonCode = "wrong_patient"
+)
+
+// Valid indicates whether the value is a known member of the CorrectionReasonCode enum.
+func (e CorrectionReasonCode) Valid() bool {
+	switch e {
+	case CorrectionReasonCodeOther:
+		return true
+	case CorrectionReasonCodePatientWasNotThere:
+		return true
+	case CorrectionReasonCodePatientWasThere:
+		return true
+	case CorrectionReasonCodeRecordedByMistake:
+		return true
+	case CorrectionReasonCodeWrongPatient:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CorrectionStatus.
+const (
+	CorrectionStatusCompleted CorrectionStatus = "completed"
+	CorrectionStatusNoShow    CorrectionStatus = "no_show"
+)
+
+// Valid indicates whether the value is a known member of the CorrectionStatus enum.
+func (e CorrectionStatus) Valid() bool {
+	switch e {
+	case CorrectionStatusCompleted:
+		return true
+	case CorrectionStatusNoShow:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DeclineReasonCode.
 const (
 	DeclineReasonCodeDoctorUnavailable DeclineReasonCode = "doctor_unavailable"
@@ -195,6 +303,99 @@ func (e DeclineReasonCode) Valid() bool {
 	}
 }
 
+// Defines values for DisputeReasonCode.
+const (
+	DisputeReasonCodeCancelledBefore DisputeReasonCode = "cancelled_before"
+	DisputeReasonCodeClinicWasClosed DisputeReasonCode = "clinic_was_closed"
+	DisputeReasonCodeEmergency       DisputeReasonCode = "emergency"
+	DisputeReasonCodeOther           DisputeReasonCode = "other"
+	DisputeReasonCodeWasThere        DisputeReasonCode = "was_there"
+	DisputeReasonCodeWrongAmount     DisputeReasonCode = "wrong_amount"
+)
+
+// Valid indicates whether the value is a known member of the DisputeReasonCode enum.
+func (e DisputeReasonCode) Valid() bool {
+	switch e {
+	case DisputeReasonCodeCancelledBefore:
+		return true
+	case DisputeReasonCodeClinicWasClosed:
+		return true
+	case DisputeReasonCodeEmergency:
+		return true
+	case DisputeReasonCodeOther:
+		return true
+	case DisputeReasonCodeWasThere:
+		return true
+	case DisputeReasonCodeWrongAmount:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeeDecisionReasonCode.
+const (
+	FeeDecisionReasonCodeArrivalConfirmed    FeeDecisionReasonCode = "arrival_confirmed"
+	FeeDecisionReasonCodeArrivalNotFound     FeeDecisionReasonCode = "arrival_not_found"
+	FeeDecisionReasonCodeCancellationFound   FeeDecisionReasonCode = "cancellation_found"
+	FeeDecisionReasonCodeClinicMistake       FeeDecisionReasonCode = "clinic_mistake"
+	FeeDecisionReasonCodeEmergency           FeeDecisionReasonCode = "emergency"
+	FeeDecisionReasonCodeGoodwill            FeeDecisionReasonCode = "goodwill"
+	FeeDecisionReasonCodeNoCancellationFound FeeDecisionReasonCode = "no_cancellation_found"
+	FeeDecisionReasonCodeOther               FeeDecisionReasonCode = "other"
+)
+
+// Valid indicates whether the value is a known member of the FeeDecisionReasonCode enum.
+func (e FeeDecisionReasonCode) Valid() bool {
+	switch e {
+	case FeeDecisionReasonCodeArrivalConfirmed:
+		return true
+	case FeeDecisionReasonCodeArrivalNotFound:
+		return true
+	case FeeDecisionReasonCodeCancellationFound:
+		return true
+	case FeeDecisionReasonCodeClinicMistake:
+		return true
+	case FeeDecisionReasonCodeEmergency:
+		return true
+	case FeeDecisionReasonCodeGoodwill:
+		return true
+	case FeeDecisionReasonCodeNoCancellationFound:
+		return true
+	case FeeDecisionReasonCodeOther:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeeStatus.
+const (
+	FeeStatusDisputed  FeeStatus = "disputed"
+	FeeStatusKept      FeeStatus = "kept"
+	FeeStatusNoticed   FeeStatus = "noticed"
+	FeeStatusWaived    FeeStatus = "waived"
+	FeeStatusWithdrawn FeeStatus = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the FeeStatus enum.
+func (e FeeStatus) Valid() bool {
+	switch e {
+	case FeeStatusDisputed:
+		return true
+	case FeeStatusKept:
+		return true
+	case FeeStatusNoticed:
+		return true
+	case FeeStatusWaived:
+		return true
+	case FeeStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -204,6 +405,54 @@ const (
 func (e HealthStatus) Valid() bool {
 	switch e {
 	case HealthStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HousekeepingTrigger.
+const (
+	HousekeepingTriggerPerson   HousekeepingTrigger = "person"
+	HousekeepingTriggerSchedule HousekeepingTrigger = "schedule"
+)
+
+// Valid indicates whether the value is a known member of the HousekeepingTrigger enum.
+func (e HousekeepingTrigger) Valid() bool {
+	switch e {
+	case HousekeepingTriggerPerson:
+		return true
+	case HousekeepingTriggerSchedule:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MessageDelivery.
+const (
+	MessageDeliveryBounced    MessageDelivery = "bounced"
+	MessageDeliveryDeferred   MessageDelivery = "deferred"
+	MessageDeliveryDelivered  MessageDelivery = "delivered"
+	MessageDeliveryDropped    MessageDelivery = "dropped"
+	MessageDeliveryProcessed  MessageDelivery = "processed"
+	MessageDeliverySpamReport MessageDelivery = "spam_report"
+)
+
+// Valid indicates whether the value is a known member of the MessageDelivery enum.
+func (e MessageDelivery) Valid() bool {
+	switch e {
+	case MessageDeliveryBounced:
+		return true
+	case MessageDeliveryDeferred:
+		return true
+	case MessageDeliveryDelivered:
+		return true
+	case MessageDeliveryDropped:
+		return true
+	case MessageDeliveryProcessed:
+		return true
+	case MessageDeliverySpamReport:
 		return true
 	default:
 		return false
@@ -234,6 +483,36 @@ func (e MessageStatus) Valid() bool {
 	case MessageStatusSkipped:
 		return true
 	case MessageStatusUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MessageProblem.
+const (
+	MessageProblemBounced    MessageProblem = "bounced"
+	MessageProblemDropped    MessageProblem = "dropped"
+	MessageProblemFailed     MessageProblem = "failed"
+	MessageProblemSkipped    MessageProblem = "skipped"
+	MessageProblemSpamReport MessageProblem = "spam_report"
+	MessageProblemUnknown    MessageProblem = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the MessageProblem enum.
+func (e MessageProblem) Valid() bool {
+	switch e {
+	case MessageProblemBounced:
+		return true
+	case MessageProblemDropped:
+		return true
+	case MessageProblemFailed:
+		return true
+	case MessageProblemSkipped:
+		return true
+	case MessageProblemSpamReport:
+		return true
+	case MessageProblemUnknown:
 		return true
 	default:
 		return false
@@ -288,6 +567,204 @@ func (e PatientInputRelation) Valid() bool {
 	case PatientInputRelationPartner:
 		return true
 	case PatientInputRelationSelf:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PayStateState.
+const (
+	PayStateStateArchived  PayStateState = "archived"
+	PayStateStateCancelled PayStateState = "cancelled"
+	PayStateStateConfirmed PayStateState = "confirmed"
+	PayStateStateDeclined  PayStateState = "declined"
+	PayStateStateExpired   PayStateState = "expired"
+	PayStateStateOpening   PayStateState = "opening"
+	PayStateStateOver      PayStateState = "over"
+	PayStateStatePaid      PayStateState = "paid"
+	PayStateStatePayable   PayStateState = "payable"
+)
+
+// Valid indicates whether the value is a known member of the PayStateState enum.
+func (e PayStateState) Valid() bool {
+	switch e {
+	case PayStateStateArchived:
+		return true
+	case PayStateStateCancelled:
+		return true
+	case PayStateStateConfirmed:
+		return true
+	case PayStateStateDeclined:
+		return true
+	case PayStateStateExpired:
+		return true
+	case PayStateStateOpening:
+		return true
+	case PayStateStateOver:
+		return true
+	case PayStateStatePaid:
+		return true
+	case PayStateStatePayable:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseKind.
+const (
+	PaymentCaseKindDispute      PaymentCaseKind = "dispute"
+	PaymentCaseKindLatePayment  PaymentCaseKind = "late_payment"
+	PaymentCaseKindRefundByHand PaymentCaseKind = "refund_by_hand"
+	PaymentCaseKindRefundFailed PaymentCaseKind = "refund_failed"
+	PaymentCaseKindUnsettled    PaymentCaseKind = "unsettled"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseKind enum.
+func (e PaymentCaseKind) Valid() bool {
+	switch e {
+	case PaymentCaseKindDispute:
+		return true
+	case PaymentCaseKindLatePayment:
+		return true
+	case PaymentCaseKindRefundByHand:
+		return true
+	case PaymentCaseKindRefundFailed:
+		return true
+	case PaymentCaseKindUnsettled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseOutcome.
+const (
+	PaymentCaseOutcomeDisputeLost PaymentCaseOutcome = "dispute_lost"
+	PaymentCaseOutcomeDisputeWon  PaymentCaseOutcome = "dispute_won"
+	PaymentCaseOutcomeRefunded    PaymentCaseOutcome = "refunded"
+	PaymentCaseOutcomeResolved    PaymentCaseOutcome = "resolved"
+	PaymentCaseOutcomeSettled     PaymentCaseOutcome = "settled"
+	PaymentCaseOutcomeVoided      PaymentCaseOutcome = "voided"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseOutcome enum.
+func (e PaymentCaseOutcome) Valid() bool {
+	switch e {
+	case PaymentCaseOutcomeDisputeLost:
+		return true
+	case PaymentCaseOutcomeDisputeWon:
+		return true
+	case PaymentCaseOutcomeRefunded:
+		return true
+	case PaymentCaseOutcomeResolved:
+		return true
+	case PaymentCaseOutcomeSettled:
+		return true
+	case PaymentCaseOutcomeVoided:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseWaitsFor.
+const (
+	PaymentCaseWaitsForBank     PaymentCaseWaitsFor = "bank"
+	PaymentCaseWaitsForDispute  PaymentCaseWaitsFor = "dispute"
+	PaymentCaseWaitsForEvidence PaymentCaseWaitsFor = "evidence"
+	PaymentCaseWaitsForNothing  PaymentCaseWaitsFor = "nothing"
+	PaymentCaseWaitsForPerson   PaymentCaseWaitsFor = "person"
+	PaymentCaseWaitsForProvider PaymentCaseWaitsFor = "provider"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseWaitsFor enum.
+func (e PaymentCaseWaitsFor) Valid() bool {
+	switch e {
+	case PaymentCaseWaitsForBank:
+		return true
+	case PaymentCaseWaitsForDispute:
+		return true
+	case PaymentCaseWaitsForEvidence:
+		return true
+	case PaymentCaseWaitsForNothing:
+		return true
+	case PaymentCaseWaitsForPerson:
+		return true
+	case PaymentCaseWaitsForProvider:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseResolutionReasonCode.
+const (
+	PaymentCaseResolutionReasonCodeKeptByAgreement    PaymentCaseResolutionReasonCode = "kept_by_agreement"
+	PaymentCaseResolutionReasonCodeMistakenReport     PaymentCaseResolutionReasonCode = "mistaken_report"
+	PaymentCaseResolutionReasonCodePaidBackAnotherWay PaymentCaseResolutionReasonCode = "paid_back_another_way"
+	PaymentCaseResolutionReasonCodeWrittenOff         PaymentCaseResolutionReasonCode = "written_off"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseResolutionReasonCode enum.
+func (e PaymentCaseResolutionReasonCode) Valid() bool {
+	switch e {
+	case PaymentCaseResolutionReasonCodeKeptByAgreement:
+		return true
+	case PaymentCaseResolutionReasonCodeMistakenReport:
+		return true
+	case PaymentCaseResolutionReasonCodePaidBackAnotherWay:
+		return true
+	case PaymentCaseResolutionReasonCodeWrittenOff:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseRetryReasonCode.
+const (
+	PaymentCaseRetryReasonCodeCauseRemoved    PaymentCaseRetryReasonCode = "cause_removed"
+	PaymentCaseRetryReasonCodeOther           PaymentCaseRetryReasonCode = "other"
+	PaymentCaseRetryReasonCodePayerReached    PaymentCaseRetryReasonCode = "payer_reached"
+	PaymentCaseRetryReasonCodeVendorRecovered PaymentCaseRetryReasonCode = "vendor_recovered"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseRetryReasonCode enum.
+func (e PaymentCaseRetryReasonCode) Valid() bool {
+	switch e {
+	case PaymentCaseRetryReasonCodeCauseRemoved:
+		return true
+	case PaymentCaseRetryReasonCodeOther:
+		return true
+	case PaymentCaseRetryReasonCodePayerReached:
+		return true
+	case PaymentCaseRetryReasonCodeVendorRecovered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PaymentCaseState.
+const (
+	PaymentCaseStateClosed      PaymentCaseState = "closed"
+	PaymentCaseStateNeedsPerson PaymentCaseState = "needs_person"
+	PaymentCaseStateOpen        PaymentCaseState = "open"
+	PaymentCaseStateRetrying    PaymentCaseState = "retrying"
+)
+
+// Valid indicates whether the value is a known member of the PaymentCaseState enum.
+func (e PaymentCaseState) Valid() bool {
+	switch e {
+	case PaymentCaseStateClosed:
+		return true
+	case PaymentCaseStateNeedsPerson:
+		return true
+	case PaymentCaseStateOpen:
+		return true
+	case PaymentCaseStateRetrying:
 		return true
 	default:
 		return false
@@ -437,16 +914,22 @@ func (e ReadinessTemporal) Valid() bool {
 
 // Defines values for ReceiptKind.
 const (
-	ReceiptKindPayment ReceiptKind = "payment"
-	ReceiptKindRefund  ReceiptKind = "refund"
+	ReceiptKindChargeback   ReceiptKind = "chargeback"
+	ReceiptKindPayment      ReceiptKind = "payment"
+	ReceiptKindRefund       ReceiptKind = "refund"
+	ReceiptKindRefundFailed ReceiptKind = "refund_failed"
 )
 
 // Valid indicates whether the value is a known member of the ReceiptKind enum.
 func (e ReceiptKind) Valid() bool {
 	switch e {
+	case ReceiptKindChargeback:
+		return true
 	case ReceiptKindPayment:
 		return true
 	case ReceiptKindRefund:
+		return true
+	case ReceiptKindRefundFailed:
 		return true
 	default:
 		return false
@@ -465,6 +948,24 @@ func (e ReconciliationTrigger) Valid() bool {
 	case ReconciliationTriggerPerson:
 		return true
 	case ReconciliationTriggerSchedule:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RegistrationLanguage.
+const (
+	RegistrationLanguageDe RegistrationLanguage = "de"
+	RegistrationLanguageEn RegistrationLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the RegistrationLanguage enum.
+func (e RegistrationLanguage) Valid() bool {
+	switch e {
+	case RegistrationLanguageDe:
+		return true
+	case RegistrationLanguageEn:
 		return true
 	default:
 		return false
@@ -681,6 +1182,24 @@ func (e ListAccountsParamsState) Valid() bool {
 	}
 }
 
+// Defines values for ListTroubledMessagesParamsRecipient.
+const (
+	ListTroubledMessagesParamsRecipientDoctor  ListTroubledMessagesParamsRecipient = "doctor"
+	ListTroubledMessagesParamsRecipientPatient ListTroubledMessagesParamsRecipient = "patient"
+)
+
+// Valid indicates whether the value is a known member of the ListTroubledMessagesParamsRecipient enum.
+func (e ListTroubledMessagesParamsRecipient) Valid() bool {
+	switch e {
+	case ListTroubledMessagesParamsRecipientDoctor:
+		return true
+	case ListTroubledMessagesParamsRecipientPatient:
+		return true
+	default:
+		return false
+	}
+}
+
 // Accepted defines model for Accepted.
 type Accepted struct {
 	AppointmentID string `json:"appointment_id"`
@@ -735,6 +1254,33 @@ type AccountEventList struct {
 	Items []AccountEvent `json:"items"`
 }
 
+// AccountMessage defines model for AccountMessage.
+type AccountMessage struct {
+	Attempts  int       `json:"attempts"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ErrorCode The last reason why it was not sent.
+	ErrorCode string               `json:"error_code,omitempty,omitzero"`
+	ID        string               `json:"id"`
+	Kind      AccountMessageKind   `json:"kind"`
+	SentAt    time.Time            `json:"sent_at,omitempty,omitzero"`
+	Status    AccountMessageStatus `json:"status"`
+
+	// Unknowns Attempts whose outcome the vendor never told.
+	Unknowns int `json:"unknowns"`
+}
+
+// AccountMessageKind defines model for AccountMessage.Kind.
+type AccountMessageKind string
+
+// AccountMessageStatus defines model for AccountMessage.Status.
+type AccountMessageStatus string
+
+// AccountMessageList defines model for AccountMessageList.
+type AccountMessageList struct {
+	Items []AccountMessage `json:"items"`
+}
+
 // AccountPage defines model for AccountPage.
 type AccountPage struct {
 	Items []ManagedAccount `json:"items"`
@@ -760,6 +1306,11 @@ type Actor struct {
 // ActorKind defines model for ActorKind.
 type ActorKind string
 
+// AddressOnly defines model for AddressOnly.
+type AddressOnly struct {
+	Email string `json:"email"`
+}
+
 // AffectedVisit A live visit outside the doctor's time. Nothing happens to it by itself.
 type AffectedVisit struct {
 	AppointmentID string    `json:"appointment_id"`
@@ -784,6 +1335,26 @@ type AffectedVisit struct {
 	TypeName string   `json:"type_name"`
 }
 
+// AnyDoctor Whom the patient would see. Say at least a speciality, a type's name, doctors or types; everything that is said narrows the choice.
+type AnyDoctor struct {
+	DoctorIds       []string `json:"doctor_ids,omitempty,omitzero"`
+	DurationMinutes int      `json:"duration_minutes,omitempty,omitzero"`
+
+	// Language BCP 47. `de` is also spoken by who speaks `de-AT`.
+	Language string `json:"language,omitempty,omitzero"`
+
+	// MaxPrice Example: {"currency":"EUR","minor":8000}
+	MaxPrice Money     `json:"max_price,omitempty,omitzero"`
+	Mode     VisitMode `json:"mode,omitempty,omitzero"`
+
+	// Speciality The whole of it, whatever its case and accents.
+	Speciality string `json:"speciality,omitempty,omitzero"`
+
+	// TypeIds A type belongs to one doctor, so that these are the candidates one by one.
+	TypeIds  []string `json:"type_ids,omitempty,omitzero"`
+	TypeName string   `json:"type_name,omitempty,omitzero"`
+}
+
 // Appointment defines model for Appointment.
 type Appointment struct {
 	// AnswerBy Until when the doctor answers, while pending.
@@ -792,17 +1363,27 @@ type Appointment struct {
 	// BookedBy The account that booked and pays.
 	BookedBy    string    `json:"booked_by"`
 	CancelledBy ActorKind `json:"cancelled_by,omitempty,omitzero"`
-	CreatedAt   time.Time `json:"created_at"`
-	DoctorID    string    `json:"doctor_id"`
-	DoctorName  string    `json:"doctor_name"`
-	EndedAt     time.Time `json:"ended_at,omitempty,omitzero"`
-	EndsAt      time.Time `json:"ends_at"`
-	ID          string    `json:"id"`
+
+	// CheckInBy While confirmed: who is not checked in by then counts as not attended.
+	CheckInBy  time.Time `json:"check_in_by,omitempty,omitzero"`
+	CreatedAt  time.Time `json:"created_at"`
+	DoctorID   string    `json:"doctor_id"`
+	DoctorName string    `json:"doctor_name"`
+	EndedAt    time.Time `json:"ended_at,omitempty,omitzero"`
+	EndsAt     time.Time `json:"ends_at"`
+	ID         string    `json:"id"`
+
+	// JoinURL Where a telehealth visit is held. For its patient and its doctor, while it is confirmed; only in `GET /v1/appointments/{appointment_id}`.
+	JoinURL string `json:"join_url,omitempty,omitzero"`
 
 	// LocalTime What the clock on the wall shows, without an offset.
 	//
 	// Example: 2026-03-02T09:00:00
 	LocalTime LocalTime `json:"local_time"`
+	Mode      VisitMode `json:"mode,omitempty,omitzero"`
+
+	// NoShowFee What is kept, or may be, for a visit that a person marked as not attended.
+	NoShowFee NoShowFee `json:"no_show_fee,omitempty,omitzero"`
 
 	// Notes The doctor's notes. Only for the doctor of the visit.
 	Notes     string `json:"notes,omitempty,omitzero"`
@@ -812,10 +1393,13 @@ type Appointment struct {
 	PayBy   time.Time `json:"pay_by,omitempty,omitzero"`
 	Payment Payment   `json:"payment,omitempty,omitzero"`
 
+	// PaymentCaseID The oldest open payment case. Staff only.
+	PaymentCaseID string `json:"payment_case_id,omitempty,omitzero"`
+
 	// Reason What the patient wrote. Only in `GET /v1/appointments/{appointment_id}`.
 	Reason string `json:"reason,omitempty,omitzero"`
 
-	// ReasonCode Why it was declined or cancelled.
+	// ReasonCode Why it was declined, cancelled or corrected.
 	ReasonCode  string `json:"reason_code,omitempty,omitzero"`
 	Reschedules int    `json:"reschedules"`
 
@@ -897,10 +1481,16 @@ type AppointmentTypeInput struct {
 
 	// CaptureMarginMinutes How long before the authorised money lapses an answer has come at the latest.
 	CaptureMarginMinutes int `json:"capture_margin_minutes,omitempty,omitzero"`
+
+	// DisputePeriodMinutes How long a patient may object to the fee, from the notice.
+	DisputePeriodMinutes int `json:"dispute_period_minutes,omitempty,omitzero"`
 	DurationMinutes      int `json:"duration_minutes"`
 
 	// InstantConfirm Confirmed without the doctor's answer.
 	InstantConfirm bool `json:"instant_confirm,omitempty,omitzero"`
+
+	// JoinURL Where a telehealth visit is held, https only. Shown to the patient and the doctor of a confirmed visit.
+	JoinURL string `json:"join_url,omitempty,omitzero"`
 
 	// MinimumNoticeMinutes How long ahead a booking comes at least.
 	MinimumNoticeMinutes int                      `json:"minimum_notice_minutes,omitempty,omitzero"`
@@ -980,10 +1570,16 @@ type AppointmentTypeSettings struct {
 
 	// CaptureMarginMinutes How long before the authorised money lapses an answer has come at the latest.
 	CaptureMarginMinutes int `json:"capture_margin_minutes"`
+
+	// DisputePeriodMinutes How long a patient may object to the fee, from the notice.
+	DisputePeriodMinutes int `json:"dispute_period_minutes"`
 	DurationMinutes      int `json:"duration_minutes"`
 
 	// InstantConfirm Confirmed without the doctor's answer.
 	InstantConfirm bool `json:"instant_confirm"`
+
+	// JoinURL Where a telehealth visit is held, https only. Shown to the patient and the doctor of a confirmed visit.
+	JoinURL string `json:"join_url,omitempty,omitzero"`
 
 	// MinimumNoticeMinutes How long ahead a booking comes at least.
 	MinimumNoticeMinutes int                         `json:"minimum_notice_minutes"`
@@ -1036,17 +1632,19 @@ type AppointmentTypeSettings struct {
 // AppointmentTypeSettingsMode defines model for AppointmentTypeSettings.Mode.
 type AppointmentTypeSettingsMode string
 
-// Booking defines model for Booking.
+// Booking Either `doctor_id` and `type_id`, or `any_doctor`.
 type Booking struct {
-	DoctorID  string `json:"doctor_id"`
-	PatientID string `json:"patient_id"`
+	// AnyDoctor Whom the patient would see. Say at least a speciality, a type's name, doctors or types; everything that is said narrows the choice.
+	AnyDoctor AnyDoctor `json:"any_doctor,omitempty,omitzero"`
+	DoctorID  string    `json:"doctor_id,omitempty,omitzero"`
+	PatientID string    `json:"patient_id"`
 
 	// Reason For the doctor; encrypted, and never part of a message.
 	Reason string `json:"reason,omitempty,omitzero"`
 
 	// StartsAt The start of a listed slot.
 	StartsAt time.Time `json:"starts_at"`
-	TypeID   string    `json:"type_id"`
+	TypeID   string    `json:"type_id,omitempty,omitzero"`
 }
 
 // Cancellation defines model for Cancellation.
@@ -1061,6 +1659,26 @@ type CancellationReasonCode string
 //
 // Example: 09:00
 type ClockTime = string
+
+// ConfirmEmailForm defines model for ConfirmEmailForm.
+type ConfirmEmailForm struct {
+	Password string `json:"password"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
+
+// Correction defines model for Correction.
+type Correction struct {
+	ReasonCode CorrectionReasonCode `json:"reason_code"`
+	Status     CorrectionStatus     `json:"status"`
+}
+
+// CorrectionReasonCode defines model for Correction.ReasonCode.
+type CorrectionReasonCode string
+
+// CorrectionStatus defines model for Correction.Status.
+type CorrectionStatus string
 
 // CreatedAccount defines model for CreatedAccount.
 type CreatedAccount struct {
@@ -1133,6 +1751,14 @@ type Device struct {
 type DeviceList struct {
 	Items []Device `json:"items"`
 }
+
+// Dispute defines model for Dispute.
+type Dispute struct {
+	ReasonCode DisputeReasonCode `json:"reason_code"`
+}
+
+// DisputeReasonCode defines model for Dispute.ReasonCode.
+type DisputeReasonCode string
 
 // Doctor defines model for Doctor.
 type Doctor struct {
@@ -1227,6 +1853,9 @@ type Event struct {
 	Kind       string `json:"kind"`
 	ReasonCode string `json:"reason_code,omitempty,omitzero"`
 
+	// Seq The line's number.
+	Seq int `json:"seq,omitempty,omitzero"`
+
 	// To requested (slot held, waiting for the payment), pending (waiting for the doctor), capturing (accepted, the money is being taken), confirmed, checked_in, completed; or declined, cancelled, expired, no_show; archived.
 	To      Status `json:"to"`
 	Version int    `json:"version"`
@@ -1236,6 +1865,17 @@ type Event struct {
 type EventList struct {
 	Items []Event `json:"items"`
 }
+
+// FeeDecision defines model for FeeDecision.
+type FeeDecision struct {
+	ReasonCode FeeDecisionReasonCode `json:"reason_code"`
+}
+
+// FeeDecisionReasonCode defines model for FeeDecision.ReasonCode.
+type FeeDecisionReasonCode string
+
+// FeeStatus noticed: the patient may object; disputed: staff decide; withdrawn: the visit took place after all.
+type FeeStatus string
 
 // FieldError defines model for FieldError.
 type FieldError struct {
@@ -1296,6 +1936,66 @@ type HoursOfWeekday struct {
 	Weekday Weekday   `json:"weekday"`
 }
 
+// Housekeeping defines model for Housekeeping.
+type Housekeeping struct {
+	// FinishedAt Absent while it runs, or when it was broken off.
+	FinishedAt time.Time `json:"finished_at,omitempty,omitzero"`
+
+	// ID Its run in Temporal UI.
+	ID string `json:"id"`
+
+	// Removed How many rows, by what they were: outbox, idempotency_keys, refresh_tokens, sessions, login_attempts, housekeeping_runs.
+	Removed   map[string]int      `json:"removed"`
+	StartedAt time.Time           `json:"started_at"`
+	Trigger   HousekeepingTrigger `json:"trigger"`
+}
+
+// HousekeepingTrigger defines model for Housekeeping.Trigger.
+type HousekeepingTrigger string
+
+// HousekeepingList defines model for HousekeepingList.
+type HousekeepingList struct {
+	Items []Housekeeping `json:"items"`
+}
+
+// HousekeepingStarted defines model for HousekeepingStarted.
+type HousekeepingStarted struct {
+	// ID Its run in Temporal UI.
+	ID string `json:"id"`
+
+	// Joined One was under way already.
+	Joined bool `json:"joined"`
+}
+
+// JointSlot A start at which at least one of several doctors is free.
+type JointSlot struct {
+	// Doctors How many are free.
+	Doctors int `json:"doctors"`
+
+	// DurationsMinutes How long the visits last that can start then.
+	DurationsMinutes []int `json:"durations_minutes"`
+
+	// LocalTime What the clock on the wall shows, without an offset.
+	//
+	// Example: 2026-03-02T09:00:00
+	LocalTime LocalTime `json:"local_time"`
+
+	// Prices What it costs, each price once. Bound it with `max_price` when booking.
+	Prices []Money `json:"prices"`
+
+	// StartsAt With the offset of the zone.
+	StartsAt time.Time `json:"starts_at"`
+
+	// TimeZone The doctors' zone where they share one, else UTC.
+	TimeZone string `json:"time_zone"`
+}
+
+// JointSlotPage defines model for JointSlotPage.
+type JointSlotPage struct {
+	Items      []JointSlot `json:"items"`
+	NextCursor string      `json:"next_cursor,omitempty,omitzero"`
+}
+
 // KeySet defines model for KeySet.
 type KeySet struct {
 	Keys []PublicKey `json:"keys"`
@@ -1313,7 +2013,10 @@ type ManagedAccount struct {
 	// Disabled Cannot log in.
 	Disabled bool   `json:"disabled"`
 	Email    string `json:"email"`
-	ID       string `json:"id"`
+
+	// EmailVerified The address is its owner's. Until then nobody can log in.
+	EmailVerified bool   `json:"email_verified"`
+	ID            string `json:"id"`
 
 	// Language BCP 47, of letters.
 	Language string `json:"language"`
@@ -1332,18 +2035,40 @@ type ManagedAccount struct {
 
 // Message defines model for Message.
 type Message struct {
-	Attempts  int           `json:"attempts"`
-	CreatedAt time.Time     `json:"created_at"`
-	ErrorCode string        `json:"error_code,omitempty,omitzero"`
-	ID        string        `json:"id"`
-	Kind      string        `json:"kind"`
-	Recipient string        `json:"recipient"`
-	SentAt    time.Time     `json:"sent_at,omitempty,omitzero"`
-	Status    MessageStatus `json:"status"`
+	AppointmentID string    `json:"appointment_id,omitempty,omitzero"`
+	Attempts      int       `json:"attempts"`
+	CreatedAt     time.Time `json:"created_at"`
+
+	// Delivery What the mail provider told after it had taken the message.
+	Delivery   MessageDelivery `json:"delivery,omitempty,omitzero"`
+	DeliveryAt time.Time       `json:"delivery_at,omitempty,omitzero"`
+
+	// DeliveryCode Why it was dropped or bounced, in a code such as invalid_address.
+	DeliveryCode string `json:"delivery_code,omitempty,omitzero"`
+
+	// ErrorCode Why it could not be handed to the mail provider, in a code.
+	ErrorCode string `json:"error_code,omitempty,omitzero"`
+	ID        string `json:"id"`
+	Kind      string `json:"kind"`
+
+	// Problem What staff have to look at. Missing where nothing went wrong.
+	Problem   MessageProblem `json:"problem,omitempty,omitzero"`
+	Recipient string         `json:"recipient"`
+
+	// ResendOf The message this one repeats.
+	ResendOf string `json:"resend_of,omitempty,omitzero"`
+
+	// ResentAs The message that repeats this one.
+	ResentAs string        `json:"resent_as,omitempty,omitzero"`
+	SentAt   time.Time     `json:"sent_at,omitempty,omitzero"`
+	Status   MessageStatus `json:"status"`
 
 	// Unknowns Attempts whose outcome the vendor never told.
 	Unknowns int `json:"unknowns"`
 }
+
+// MessageDelivery What the mail provider told after it had taken the message.
+type MessageDelivery string
 
 // MessageStatus defines model for Message.Status.
 type MessageStatus string
@@ -1352,6 +2077,17 @@ type MessageStatus string
 type MessageList struct {
 	Items []Message `json:"items"`
 }
+
+// MessagePage defines model for MessagePage.
+type MessagePage struct {
+	Items []Message `json:"items"`
+
+	// NextCursor Missing on the last page.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// MessageProblem What staff have to look at. Missing where nothing went wrong.
+type MessageProblem string
 
 // Money Example: {"currency":"EUR","minor":8000}
 type Money struct {
@@ -1366,6 +2102,15 @@ type Money struct {
 type NewPassword struct {
 	// Password For the owner. It is not shown again.
 	Password string `json:"password"`
+}
+
+// NewPasswordForm defines model for NewPasswordForm.
+type NewPasswordForm struct {
+	Again       string `json:"again"`
+	NewPassword string `json:"new_password"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
 }
 
 // NewPatient defines model for NewPatient.
@@ -1392,6 +2137,21 @@ type NewPatient struct {
 
 // NewPatientRelation To the account.
 type NewPatientRelation string
+
+// NoShowFee What is kept, or may be, for a visit that a person marked as not attended.
+type NoShowFee struct {
+	// Amount Example: {"currency":"EUR","minor":8000}
+	Amount Money `json:"amount"`
+
+	// DecideBy While disputed: without a decision by then the fee goes back.
+	DecideBy time.Time `json:"decide_by,omitempty,omitzero"`
+
+	// DisputeBy Until when the patient may object, while noticed.
+	DisputeBy time.Time `json:"dispute_by,omitempty,omitzero"`
+
+	// Status noticed: the patient may object; disputed: staff decide; withdrawn: the visit took place after all.
+	Status FeeStatus `json:"status"`
+}
 
 // PasswordChange defines model for PasswordChange.
 type PasswordChange struct {
@@ -1447,6 +2207,14 @@ type PatientList struct {
 	Items []Patient `json:"items"`
 }
 
+// PayState defines model for PayState.
+type PayState struct {
+	State PayStateState `json:"state"`
+}
+
+// PayStateState defines model for PayState.State.
+type PayStateState string
+
 // Payment defines model for Payment.
 type Payment struct {
 	// Amount Example: {"currency":"EUR","minor":8000}
@@ -1458,7 +2226,7 @@ type Payment struct {
 	// ClientSecret Pays this payment with Stripe.js. For the payer only, while there is something to pay.
 	ClientSecret string `json:"client_secret,omitempty,omitzero"`
 
-	// PayURL A page to pay on, where the installation has one; comes with the client secret.
+	// PayURL A page to pay on; comes with the client secret.
 	PayURL string `json:"pay_url,omitempty,omitzero"`
 
 	// PublishableKey The key for Stripe.js; comes with the client secret.
@@ -1468,6 +2236,110 @@ type Payment struct {
 	Refunded Money         `json:"refunded"`
 	Status   PaymentStatus `json:"status"`
 }
+
+// PaymentCase defines model for PaymentCase.
+type PaymentCase struct {
+	// Amount Example: {"currency":"EUR","minor":8000}
+	Amount        Money  `json:"amount"`
+	AppointmentID string `json:"appointment_id"`
+
+	// Captured Example: {"currency":"EUR","minor":8000}
+	Captured Money `json:"captured"`
+
+	// ChargedBack Example: {"currency":"EUR","minor":8000}
+	ChargedBack   Money     `json:"charged_back"`
+	ClosedAt      time.Time `json:"closed_at,omitempty,omitzero"`
+	DisputeReason string    `json:"dispute_reason,omitempty,omitzero"`
+
+	// DisputeStatus In the provider's words, as dispute_reason.
+	DisputeStatus string `json:"dispute_status,omitempty,omitzero"`
+
+	// Disputed Example: {"currency":"EUR","minor":8000}
+	Disputed Money `json:"disputed,omitempty,omitzero"`
+
+	// ErrorCode The last fault, ours or the provider's own code.
+	ErrorCode  string    `json:"error_code,omitempty,omitzero"`
+	EvidenceBy time.Time `json:"evidence_by,omitempty,omitzero"`
+	ID         string    `json:"id"`
+
+	// IntentID The payment at the provider.
+	IntentID string          `json:"intent_id"`
+	Kind     PaymentCaseKind `json:"kind"`
+	OpenedAt time.Time       `json:"opened_at"`
+
+	// Outcome Of a closed case.
+	Outcome PaymentCaseOutcome `json:"outcome,omitempty,omitzero"`
+
+	// Refunded Example: {"currency":"EUR","minor":8000}
+	Refunded Money `json:"refunded"`
+
+	// State retrying: the provider fails, and is asked again; needs_person: nothing happens until a person acts.
+	State        PaymentCaseState `json:"state"`
+	UpdatedAt    time.Time        `json:"updated_at"`
+	Version      int              `json:"version"`
+	WaitingSince time.Time        `json:"waiting_since"`
+
+	// WaitsFor evidence: a person answers the dispute at the provider, by evidence_by.
+	WaitsFor PaymentCaseWaitsFor `json:"waits_for"`
+}
+
+// PaymentCaseKind defines model for PaymentCase.Kind.
+type PaymentCaseKind string
+
+// PaymentCaseOutcome Of a closed case.
+type PaymentCaseOutcome string
+
+// PaymentCaseWaitsFor evidence: a person answers the dispute at the provider, by evidence_by.
+type PaymentCaseWaitsFor string
+
+// PaymentCaseEvent defines model for PaymentCaseEvent.
+type PaymentCaseEvent struct {
+	Actor     Actor     `json:"actor"`
+	At        time.Time `json:"at"`
+	ErrorCode string    `json:"error_code,omitempty,omitzero"`
+
+	// Kind What happened, such as retrying or needs_person.
+	Kind       string `json:"kind"`
+	ReasonCode string `json:"reason_code,omitempty,omitzero"`
+
+	// State retrying: the provider fails, and is asked again; needs_person: nothing happens until a person acts.
+	State    PaymentCaseState `json:"state"`
+	Version  int              `json:"version"`
+	WaitsFor string           `json:"waits_for"`
+}
+
+// PaymentCasePage defines model for PaymentCasePage.
+type PaymentCasePage struct {
+	Items []PaymentCase `json:"items"`
+
+	// NextCursor Missing on the last page.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// PaymentCaseRecord defines model for PaymentCaseRecord.
+type PaymentCaseRecord struct {
+	Case   PaymentCase        `json:"case"`
+	Events []PaymentCaseEvent `json:"events"`
+}
+
+// PaymentCaseResolution defines model for PaymentCaseResolution.
+type PaymentCaseResolution struct {
+	ReasonCode PaymentCaseResolutionReasonCode `json:"reason_code"`
+}
+
+// PaymentCaseResolutionReasonCode defines model for PaymentCaseResolution.ReasonCode.
+type PaymentCaseResolutionReasonCode string
+
+// PaymentCaseRetry defines model for PaymentCaseRetry.
+type PaymentCaseRetry struct {
+	ReasonCode PaymentCaseRetryReasonCode `json:"reason_code"`
+}
+
+// PaymentCaseRetryReasonCode defines model for PaymentCaseRetry.ReasonCode.
+type PaymentCaseRetryReasonCode string
+
+// PaymentCaseState retrying: the provider fails, and is asked again; needs_person: nothing happens until a person acts.
+type PaymentCaseState string
 
 // PaymentStatus defines model for PaymentStatus.
 type PaymentStatus string
@@ -1534,15 +2406,17 @@ type ReadinessTemporal string
 // Receipt defines model for Receipt.
 type Receipt struct {
 	// Amount Example: {"currency":"EUR","minor":8000}
-	Amount   Money       `json:"amount"`
-	IssuedAt time.Time   `json:"issued_at"`
-	Kind     ReceiptKind `json:"kind"`
+	Amount   Money     `json:"amount"`
+	IssuedAt time.Time `json:"issued_at"`
+
+	// Kind refund_failed takes a refund back whose money did not arrive; chargeback is money that a lost dispute took.
+	Kind ReceiptKind `json:"kind"`
 
 	// Number Counts up by one within a clinic.
 	Number string `json:"number"`
 }
 
-// ReceiptKind defines model for Receipt.Kind.
+// ReceiptKind refund_failed takes a refund back whose money did not arrive; chargeback is money that a lost dispute took.
 type ReceiptKind string
 
 // ReceiptList defines model for ReceiptList.
@@ -1590,6 +2464,14 @@ type ReconciliationStarted struct {
 	Joined bool `json:"joined"`
 }
 
+// Redemption defines model for Redemption.
+type Redemption struct {
+	NewPassword string `json:"new_password"`
+
+	// Token Of the link in the letter.
+	Token string `json:"token"`
+}
+
 // Refresh defines model for Refresh.
 type Refresh struct {
 	RefreshToken string `json:"refresh_token"`
@@ -1601,6 +2483,30 @@ type RefundTier struct {
 	BeforeMinutes int `json:"before_minutes"`
 	Percent       int `json:"percent"`
 }
+
+// Registration defines model for Registration.
+type Registration struct {
+	// DateOfBirth A day such as 1980-02-29.
+	DateOfBirth string `json:"date_of_birth,omitempty,omitzero"`
+	Email       string `json:"email"`
+
+	// Gender In the person's own words.
+	Gender string `json:"gender,omitempty,omitzero"`
+
+	// Language Of letters.
+	Language RegistrationLanguage `json:"language,omitempty,omitzero"`
+	Name     string               `json:"name"`
+	Password string               `json:"password"`
+	Phone    string               `json:"phone,omitempty,omitzero"`
+
+	// TimeZone IANA time zone.
+	//
+	// Example: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// RegistrationLanguage Of letters.
+type RegistrationLanguage string
 
 // Repair defines model for Repair.
 type Repair struct {
@@ -1689,6 +2595,9 @@ type Status string
 
 // Terms What clinic and patient agree on at the booking. Later changes of prices do not touch it.
 type Terms struct {
+	// DisputePeriodMinutes How long a patient may object to the fee, from the notice.
+	DisputePeriodMinutes int `json:"dispute_period_minutes,omitempty,omitzero"`
+
 	// InstantConfirm Confirmed without the doctor's answer.
 	InstantConfirm   bool `json:"instant_confirm"`
 	NoShowFeePercent int  `json:"no_show_fee_percent"`
@@ -1744,8 +2653,36 @@ type TimeOffSaved struct {
 // Example: Europe/Berlin
 type TimeZone = string
 
+// Verification defines model for Verification.
+type Verification struct {
+	// Password The one that was chosen when registering.
+	Password string `json:"password"`
+
+	// Token Of the link in the letter.
+	Token string `json:"token"`
+}
+
+// VisitCancelForm defines model for VisitCancelForm.
+type VisitCancelForm struct {
+	Key string `json:"key"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
+
 // VisitMode defines model for VisitMode.
 type VisitMode string
+
+// VisitMoveForm defines model for VisitMoveForm.
+type VisitMoveForm struct {
+	Key string `json:"key"`
+
+	// StartsAt The new start.
+	StartsAt string `json:"starts_at"`
+
+	// Token The link's token once more. Another site does not know it.
+	Token string `json:"token"`
+}
 
 // Weekday defines model for Weekday.
 type Weekday string
@@ -1770,6 +2707,9 @@ type AccountID = string
 
 // AppointmentID defines model for AppointmentId.
 type AppointmentID = string
+
+// CaseID defines model for CaseId.
+type CaseID = string
 
 // DoctorID defines model for DoctorId.
 type DoctorID = string
@@ -1822,11 +2762,17 @@ type DoctorFound = Doctor
 // Forbidden RFC 9457. Programs look at `code`, people read `detail`.
 type Forbidden = Problem
 
+// Gone RFC 9457. Programs look at `code`, people read `detail`.
+type Gone = Problem
+
 // IdempotencyReused RFC 9457. Programs look at `code`, people read `detail`.
 type IdempotencyReused = Problem
 
 // Internal RFC 9457. Programs look at `code`, people read `detail`.
 type Internal = Problem
+
+// LinkOver RFC 9457. Programs look at `code`, people read `detail`.
+type LinkOver = Problem
 
 // NotFound RFC 9457. Programs look at `code`, people read `detail`.
 type NotFound = Problem
@@ -1854,6 +2800,9 @@ type Unavailable = Problem
 
 // UnsupportedMediaType RFC 9457. Programs look at `code`, people read `detail`.
 type UnsupportedMediaType = Problem
+
+// Unverified RFC 9457. Programs look at `code`, people read `detail`.
+type Unverified = Problem
 
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
@@ -1887,6 +2836,9 @@ type ListAppointmentsParams struct {
 	// Status Only these statuses; may be repeated.
 	Status []Status `form:"status,omitempty" json:"status,omitempty,omitzero"`
 
+	// NoShowFee Only visits whose no-show fee stands there; `disputed` ones wait for a decision.
+	NoShowFee FeeStatus `form:"no_show_fee,omitempty" json:"no_show_fee,omitempty,omitzero"`
+
 	// DoctorID Only this doctor's visits.
 	DoctorID string `form:"doctor_id,omitempty" json:"doctor_id,omitempty,omitzero"`
 
@@ -1908,7 +2860,7 @@ type ListAppointmentsParams struct {
 
 // BookAppointmentParams defines parameters for BookAppointment.
 type BookAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -1926,7 +2878,7 @@ type GetAppointmentParams struct {
 
 // CancelAppointmentParams defines parameters for CancelAppointment.
 type CancelAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -1935,7 +2887,7 @@ type CancelAppointmentParams struct {
 
 // CheckInAppointmentParams defines parameters for CheckInAppointment.
 type CheckInAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -1944,7 +2896,7 @@ type CheckInAppointmentParams struct {
 
 // CompleteAppointmentParams defines parameters for CompleteAppointment.
 type CompleteAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -1953,7 +2905,16 @@ type CompleteAppointmentParams struct {
 
 // ConfirmAppointmentParams defines parameters for ConfirmAppointment.
 type ConfirmAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+}
+
+// CorrectAppointmentParams defines parameters for CorrectAppointment.
+type CorrectAppointmentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -1962,16 +2923,31 @@ type ConfirmAppointmentParams struct {
 
 // DeclineAppointmentParams defines parameters for DeclineAppointment.
 type DeclineAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
+// DisputeNoShowFeeParams defines parameters for DisputeNoShowFee.
+type DisputeNoShowFeeParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+}
+
+// ResendMessageParams defines parameters for ResendMessage.
+type ResendMessageParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // MarkNoShowParams defines parameters for MarkNoShow.
 type MarkNoShowParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -1980,7 +2956,7 @@ type MarkNoShowParams struct {
 
 // RescheduleAppointmentParams defines parameters for RescheduleAppointment.
 type RescheduleAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 
 	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
@@ -1989,14 +2965,38 @@ type RescheduleAppointmentParams struct {
 
 // ResolveAppointmentParams defines parameters for ResolveAppointment.
 type ResolveAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // RetryAppointmentParams defines parameters for RetryAppointment.
 type RetryAppointmentParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// StreamAppointmentParams defines parameters for StreamAppointment.
+type StreamAppointmentParams struct {
+	// LastEventID The `id` of the last event seen; browsers send it by themselves when they connect again.
+	LastEventID string `json:"Last-Event-ID,omitempty,omitzero"`
+}
+
+// UpholdNoShowFeeParams defines parameters for UpholdNoShowFee.
+type UpholdNoShowFeeParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+}
+
+// WaiveNoShowFeeParams defines parameters for WaiveNoShowFee.
+type WaiveNoShowFeeParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer `wait=N` waits up to N seconds, at most 30 (RFC 7240). Other preferences are ignored.
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
 // ListDoctorsParams defines parameters for ListDoctors.
@@ -2019,7 +3019,7 @@ type ListDoctorsParams struct {
 
 // CreateDoctorParams defines parameters for CreateDoctor.
 type CreateDoctorParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
@@ -2097,7 +3097,7 @@ type ListAppointmentTypesParams struct {
 
 // CreateAppointmentTypeParams defines parameters for CreateAppointmentType.
 type CreateAppointmentTypeParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
@@ -2105,6 +3105,42 @@ type CreateAppointmentTypeParams struct {
 type PutAppointmentTypeParams struct {
 	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
 	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListTroubledMessagesParams defines parameters for ListTroubledMessages.
+type ListTroubledMessagesParams struct {
+	// Problem What went wrong; everything but skipped ones where it is left out.
+	Problem []MessageProblem `form:"problem,omitempty" json:"problem,omitempty,omitzero"`
+
+	// Kind Of this kind, such as reminder.
+	Kind string `form:"kind,omitempty" json:"kind,omitempty,omitzero"`
+
+	// Recipient To the patients or to the doctors.
+	Recipient ListTroubledMessagesParamsRecipient `form:"recipient,omitempty" json:"recipient,omitempty,omitzero"`
+
+	// Since Written at or after.
+	Since time.Time `form:"since,omitempty" json:"since,omitempty,omitzero"`
+
+	// Until Written before.
+	Until time.Time `form:"until,omitempty" json:"until,omitempty,omitzero"`
+
+	// Open Only those that were not sent again.
+	Open bool `form:"open,omitempty" json:"open,omitempty,omitzero"`
+
+	// Limit Rows on a page.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ListTroubledMessagesParamsRecipient defines parameters for ListTroubledMessages.
+type ListTroubledMessagesParamsRecipient string
+
+// ListHousekeepingParams defines parameters for ListHousekeeping.
+type ListHousekeepingParams struct {
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
 // ListReconciliationsParams defines parameters for ListReconciliations.
@@ -2121,7 +3157,7 @@ type ListPatientsParams struct {
 
 // CreatePatientParams defines parameters for CreatePatient.
 type CreatePatientParams struct {
-	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer. The same key with another body is refused.
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
@@ -2131,11 +3167,107 @@ type PutPatientParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListPaymentCasesParams defines parameters for ListPaymentCases.
+type ListPaymentCasesParams struct {
+	// State Only these states; may be repeated.
+	State []PaymentCaseState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// AppointmentID Only this visit's.
+	AppointmentID string `form:"appointment_id,omitempty" json:"appointment_id,omitempty,omitzero"`
+
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ResolvePaymentCaseParams defines parameters for ResolvePaymentCase.
+type ResolvePaymentCaseParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// RetryPaymentCaseParams defines parameters for RetryPaymentCase.
+type RetryPaymentCaseParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The `ETag` of what you read: the edit is refused with 412 when someone else changed it since. `*` takes any.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// SearchSlotsParams defines parameters for SearchSlots.
+type SearchSlotsParams struct {
+	// From Earliest start, with its offset (write + as %2B).
+	From time.Time `form:"from" json:"from"`
+
+	// To Starts before this instant, at most 31 days after `from`.
+	To time.Time `form:"to" json:"to"`
+
+	// Speciality The whole name of a speciality, whatever its case and accents.
+	Speciality string `form:"speciality,omitempty" json:"speciality,omitempty,omitzero"`
+
+	// DoctorID Only these doctors; may be repeated.
+	DoctorID []string `form:"doctor_id,omitempty" json:"doctor_id,omitempty,omitzero"`
+
+	// TypeID Only these appointment types, each of one doctor; may be repeated.
+	TypeID []string `form:"type_id,omitempty" json:"type_id,omitempty,omitzero"`
+
+	// Language Only doctors who speak it (BCP 47). `de` is also spoken by who speaks `de-AT`.
+	Language string `form:"language,omitempty" json:"language,omitempty,omitzero"`
+
+	// TypeName Only appointment types of this name, whatever its case and accents.
+	TypeName string `form:"type_name,omitempty" json:"type_name,omitempty,omitzero"`
+
+	// Mode How doctor and patient meet.
+	Mode VisitMode `form:"mode,omitempty" json:"mode,omitempty,omitzero"`
+
+	// DurationMinutes Only visits of this length.
+	DurationMinutes int `form:"duration_minutes,omitempty" json:"duration_minutes,omitempty,omitzero"`
+
+	// MaxPriceMinor Nothing that costs more, in minor units; with `max_price_currency`.
+	MaxPriceMinor int64 `form:"max_price_minor,omitempty" json:"max_price_minor,omitempty,omitzero"`
+
+	// MaxPriceCurrency The currency of `max_price_minor`; other currencies are left out.
+	MaxPriceCurrency string `form:"max_price_currency,omitempty" json:"max_price_currency,omitempty,omitzero"`
+
+	// Limit Starts on a page.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before, with the same criteria.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ReceiveSendGridWebhookParams defines parameters for ReceiveSendGridWebhook.
+type ReceiveSendGridWebhookParams struct {
+	// XTwilioEmailEventWebhookSignature ECDSA signature over SHA-256, base64 of its ASN.1 form.
+	XTwilioEmailEventWebhookSignature string `json:"X-Twilio-Email-Event-Webhook-Signature"`
+
+	// XTwilioEmailEventWebhookTimestamp When it was signed, in seconds since 1970.
+	XTwilioEmailEventWebhookTimestamp string `json:"X-Twilio-Email-Event-Webhook-Timestamp"`
+}
+
 // ReceiveStripeWebhookParams defines parameters for ReceiveStripeWebhook.
 type ReceiveStripeWebhookParams struct {
 	// StripeSignature Time stamp and HMAC-SHA256 signatures over it and the raw body.
 	StripeSignature string `json:"Stripe-Signature"`
 }
+
+// GetVisitMovePageParams defines parameters for GetVisitMovePage.
+type GetVisitMovePageParams struct {
+	// From The first day, in the zone of the patient; today where it is left out.
+	From string `form:"from,omitempty" json:"from,omitempty,omitzero"`
+}
+
+// ConfirmEmailByLinkFormdataRequestBody defines body for ConfirmEmailByLink for application/x-www-form-urlencoded ContentType.
+type ConfirmEmailByLinkFormdataRequestBody = ConfirmEmailForm
+
+// ChooseNewPasswordFormdataRequestBody defines body for ChooseNewPassword for application/x-www-form-urlencoded ContentType.
+type ChooseNewPasswordFormdataRequestBody = NewPasswordForm
 
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = AccountCreation
@@ -2149,8 +3281,14 @@ type BookAppointmentJSONRequestBody = Booking
 // CancelAppointmentJSONRequestBody defines body for CancelAppointment for application/json ContentType.
 type CancelAppointmentJSONRequestBody = Cancellation
 
+// CorrectAppointmentJSONRequestBody defines body for CorrectAppointment for application/json ContentType.
+type CorrectAppointmentJSONRequestBody = Correction
+
 // DeclineAppointmentJSONRequestBody defines body for DeclineAppointment for application/json ContentType.
 type DeclineAppointmentJSONRequestBody = Decline
+
+// DisputeNoShowFeeJSONRequestBody defines body for DisputeNoShowFee for application/json ContentType.
+type DisputeNoShowFeeJSONRequestBody = Dispute
 
 // RescheduleAppointmentJSONRequestBody defines body for RescheduleAppointment for application/json ContentType.
 type RescheduleAppointmentJSONRequestBody = Reschedule
@@ -2160,6 +3298,12 @@ type ResolveAppointmentJSONRequestBody = RepairReason
 
 // RetryAppointmentJSONRequestBody defines body for RetryAppointment for application/json ContentType.
 type RetryAppointmentJSONRequestBody = RepairReason
+
+// UpholdNoShowFeeJSONRequestBody defines body for UpholdNoShowFee for application/json ContentType.
+type UpholdNoShowFeeJSONRequestBody = FeeDecision
+
+// WaiveNoShowFeeJSONRequestBody defines body for WaiveNoShowFee for application/json ContentType.
+type WaiveNoShowFeeJSONRequestBody = FeeDecision
 
 // CreateDoctorJSONRequestBody defines body for CreateDoctor for application/json ContentType.
 type CreateDoctorJSONRequestBody = DoctorInput
@@ -2185,11 +3329,32 @@ type PutAppointmentTypeJSONRequestBody = AppointmentTypeInput
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = PasswordChange
 
+// RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
+type RequestPasswordResetJSONRequestBody = AddressOnly
+
+// RedeemPasswordResetJSONRequestBody defines body for RedeemPasswordReset for application/json ContentType.
+type RedeemPasswordResetJSONRequestBody = Redemption
+
 // CreatePatientJSONRequestBody defines body for CreatePatient for application/json ContentType.
 type CreatePatientJSONRequestBody = NewPatient
 
 // PutPatientJSONRequestBody defines body for PutPatient for application/json ContentType.
 type PutPatientJSONRequestBody = PatientInput
+
+// ResolvePaymentCaseJSONRequestBody defines body for ResolvePaymentCase for application/json ContentType.
+type ResolvePaymentCaseJSONRequestBody = PaymentCaseResolution
+
+// RetryPaymentCaseJSONRequestBody defines body for RetryPaymentCase for application/json ContentType.
+type RetryPaymentCaseJSONRequestBody = PaymentCaseRetry
+
+// RegisterJSONRequestBody defines body for Register for application/json ContentType.
+type RegisterJSONRequestBody = Registration
+
+// ResendVerificationJSONRequestBody defines body for ResendVerification for application/json ContentType.
+type ResendVerificationJSONRequestBody = AddressOnly
+
+// VerifyEmailJSONRequestBody defines body for VerifyEmail for application/json ContentType.
+type VerifyEmailJSONRequestBody = Verification
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Credentials
@@ -2197,11 +3362,32 @@ type CreateSessionJSONRequestBody = Credentials
 // RefreshSessionJSONRequestBody defines body for RefreshSession for application/json ContentType.
 type RefreshSessionJSONRequestBody = Refresh
 
+// CancelVisitByLinkFormdataRequestBody defines body for CancelVisitByLink for application/x-www-form-urlencoded ContentType.
+type CancelVisitByLinkFormdataRequestBody = VisitCancelForm
+
+// MoveVisitByLinkFormdataRequestBody defines body for MoveVisitByLink for application/x-www-form-urlencoded ContentType.
+type MoveVisitByLinkFormdataRequestBody = VisitMoveForm
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(c *gin.Context)
+	// GetConfirmEmailPage Asks before an address is confirmed
+	// (GET /account/email/{token})
+	GetConfirmEmailPage(c *gin.Context, token string)
+	// ConfirmEmailByLink Confirms an address from its page
+	// (POST /account/email/{token})
+	ConfirmEmailByLink(c *gin.Context, token string)
+	// GetNewPasswordPage Asks for a new password
+	// (GET /account/password/{token})
+	GetNewPasswordPage(c *gin.Context, token string)
+	// ChooseNewPassword Sets a new password from its page
+	// (POST /account/password/{token})
+	ChooseNewPassword(c *gin.Context, token string)
+	// GetPageAsset A file that pages load
+	// (GET /assets/{asset})
+	GetPageAsset(c *gin.Context, asset string)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(c *gin.Context)
@@ -2214,6 +3400,12 @@ type ServerInterface interface {
 	// GetContract This contract
 	// (GET /openapi.yaml)
 	GetContract(c *gin.Context)
+	// GetPayPage The page to pay on
+	// (GET /pay/{token})
+	GetPayPage(c *gin.Context, token string)
+	// GetPayState What the pay page would show
+	// (GET /pay/{token}/state)
+	GetPayState(c *gin.Context, token string)
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(c *gin.Context)
@@ -2232,6 +3424,9 @@ type ServerInterface interface {
 	// ListAccountEvents What happened to an account
 	// (GET /v1/accounts/{account_id}/events)
 	ListAccountEvents(c *gin.Context, accountID AccountID)
+	// ListAccountMessages The letters about an account
+	// (GET /v1/accounts/{account_id}/messages)
+	ListAccountMessages(c *gin.Context, accountID AccountID)
 	// ResetAccountPassword Give an account a new password
 	// (POST /v1/accounts/{account_id}/password)
 	ResetAccountPassword(c *gin.Context, accountID AccountID)
@@ -2244,6 +3439,9 @@ type ServerInterface interface {
 	// GetAppointment One appointment
 	// (GET /v1/appointments/{appointment_id})
 	GetAppointment(c *gin.Context, appointmentID AppointmentID, params GetAppointmentParams)
+	// ListAlternatives Other times for a visit
+	// (GET /v1/appointments/{appointment_id}/alternatives)
+	ListAlternatives(c *gin.Context, appointmentID AppointmentID)
 	// CancelAppointment Cancel a visit
 	// (POST /v1/appointments/{appointment_id}/cancel)
 	CancelAppointment(c *gin.Context, appointmentID AppointmentID, params CancelAppointmentParams)
@@ -2256,15 +3454,24 @@ type ServerInterface interface {
 	// ConfirmAppointment Confirm a request
 	// (POST /v1/appointments/{appointment_id}/confirm)
 	ConfirmAppointment(c *gin.Context, appointmentID AppointmentID, params ConfirmAppointmentParams)
+	// CorrectAppointment Correct whether a visit took place
+	// (POST /v1/appointments/{appointment_id}/correct)
+	CorrectAppointment(c *gin.Context, appointmentID AppointmentID, params CorrectAppointmentParams)
 	// DeclineAppointment Decline a request
 	// (POST /v1/appointments/{appointment_id}/decline)
 	DeclineAppointment(c *gin.Context, appointmentID AppointmentID, params DeclineAppointmentParams)
+	// DisputeNoShowFee Object to a no-show fee
+	// (POST /v1/appointments/{appointment_id}/dispute)
+	DisputeNoShowFee(c *gin.Context, appointmentID AppointmentID, params DisputeNoShowFeeParams)
 	// ListAppointmentEvents The timeline of an appointment
 	// (GET /v1/appointments/{appointment_id}/events)
 	ListAppointmentEvents(c *gin.Context, appointmentID AppointmentID)
 	// ListAppointmentMessages The messages of an appointment
 	// (GET /v1/appointments/{appointment_id}/messages)
 	ListAppointmentMessages(c *gin.Context, appointmentID AppointmentID)
+	// ResendMessage Send a lost message again
+	// (POST /v1/appointments/{appointment_id}/messages/{message_id}/resend)
+	ResendMessage(c *gin.Context, appointmentID AppointmentID, messageID string, params ResendMessageParams)
 	// MarkNoShow Mark a visit as not attended
 	// (POST /v1/appointments/{appointment_id}/no-show)
 	MarkNoShow(c *gin.Context, appointmentID AppointmentID, params MarkNoShowParams)
@@ -2280,6 +3487,15 @@ type ServerInterface interface {
 	// RetryAppointment Repair the process of a visit now
 	// (POST /v1/appointments/{appointment_id}/retry)
 	RetryAppointment(c *gin.Context, appointmentID AppointmentID, params RetryAppointmentParams)
+	// StreamAppointment Live news of an appointment
+	// (GET /v1/appointments/{appointment_id}/stream)
+	StreamAppointment(c *gin.Context, appointmentID AppointmentID, params StreamAppointmentParams)
+	// UpholdNoShowFee Uphold a disputed no-show fee
+	// (POST /v1/appointments/{appointment_id}/uphold-fee)
+	UpholdNoShowFee(c *gin.Context, appointmentID AppointmentID, params UpholdNoShowFeeParams)
+	// WaiveNoShowFee Waive a no-show fee
+	// (POST /v1/appointments/{appointment_id}/waive-fee)
+	WaiveNoShowFee(c *gin.Context, appointmentID AppointmentID, params WaiveNoShowFeeParams)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(c *gin.Context, params ListDoctorsParams)
@@ -2337,12 +3553,27 @@ type ServerInterface interface {
 	// ChangePassword Change the own password
 	// (POST /v1/me/password)
 	ChangePassword(c *gin.Context)
+	// ListTroubledMessages Messages that went wrong
+	// (GET /v1/messages)
+	ListTroubledMessages(c *gin.Context, params ListTroubledMessagesParams)
+	// ListHousekeeping What housekeeping removed
+	// (GET /v1/ops/housekeeping)
+	ListHousekeeping(c *gin.Context, params ListHousekeepingParams)
+	// StartHousekeeping Remove now what nobody needs any more
+	// (POST /v1/ops/housekeeping)
+	StartHousekeeping(c *gin.Context)
 	// ListReconciliations What the reconciler did and found
 	// (GET /v1/ops/reconciliations)
 	ListReconciliations(c *gin.Context, params ListReconciliationsParams)
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(c *gin.Context)
+	// RequestPasswordReset Ask for a new password
+	// (POST /v1/password-resets)
+	RequestPasswordReset(c *gin.Context)
+	// RedeemPasswordReset Choose a new password
+	// (POST /v1/password-resets/redeem)
+	RedeemPasswordReset(c *gin.Context)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(c *gin.Context, params ListPatientsParams)
@@ -2355,6 +3586,27 @@ type ServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(c *gin.Context, patientID PatientID, params PutPatientParams)
+	// ListPaymentCases Money that does not go its usual way
+	// (GET /v1/payment-cases)
+	ListPaymentCases(c *gin.Context, params ListPaymentCasesParams)
+	// GetPaymentCase A payment case with its timeline
+	// (GET /v1/payment-cases/{case_id})
+	GetPaymentCase(c *gin.Context, caseID CaseID)
+	// ResolvePaymentCase Close a payment case that a person saw to
+	// (POST /v1/payment-cases/{case_id}/resolve)
+	ResolvePaymentCase(c *gin.Context, caseID CaseID, params ResolvePaymentCaseParams)
+	// RetryPaymentCase Try the refund or void again
+	// (POST /v1/payment-cases/{case_id}/retry)
+	RetryPaymentCase(c *gin.Context, caseID CaseID, params RetryPaymentCaseParams)
+	// Register Open an account
+	// (POST /v1/registrations)
+	Register(c *gin.Context)
+	// ResendVerification Send the letter with the link again
+	// (POST /v1/registrations/letters)
+	ResendVerification(c *gin.Context)
+	// VerifyEmail Confirm an address
+	// (POST /v1/registrations/verify)
+	VerifyEmail(c *gin.Context)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(c *gin.Context)
@@ -2370,9 +3622,30 @@ type ServerInterface interface {
 	// EndSession Log out on one device
 	// (DELETE /v1/sessions/{session_id})
 	EndSession(c *gin.Context, sessionID string)
+	// SearchSlots The free times of several doctors
+	// (GET /v1/slots)
+	SearchSlots(c *gin.Context, params SearchSlotsParams)
+	// ReceiveSendGridWebhook Events of the mail provider
+	// (POST /v1/webhooks/sendgrid)
+	ReceiveSendGridWebhook(c *gin.Context, params ReceiveSendGridWebhookParams)
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(c *gin.Context, params ReceiveStripeWebhookParams)
+	// GetVisitPage The page of a visit
+	// (GET /visit/{token})
+	GetVisitPage(c *gin.Context, token string)
+	// GetVisitCancelPage Asks before a visit is cancelled
+	// (GET /visit/{token}/cancel)
+	GetVisitCancelPage(c *gin.Context, token string)
+	// CancelVisitByLink Cancels a visit from its page
+	// (POST /visit/{token}/cancel)
+	CancelVisitByLink(c *gin.Context, token string)
+	// GetVisitMovePage Free times to move a visit to
+	// (GET /visit/{token}/move)
+	GetVisitMovePage(c *gin.Context, token string, params GetVisitMovePageParams)
+	// MoveVisitByLink Moves a visit from its page
+	// (POST /visit/{token}/move)
+	MoveVisitByLink(c *gin.Context, token string)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -2395,6 +3668,131 @@ func (siw *ServerInterfaceWrapper) GetKeySet(c *gin.Context) {
 	}
 
 	siw.Handler.GetKeySet(c)
+}
+
+// GetConfirmEmailPage operation middleware
+func (siw *ServerInterfaceWrapper) GetConfirmEmailPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetConfirmEmailPage(c, token)
+}
+
+// ConfirmEmailByLink operation middleware
+func (siw *ServerInterfaceWrapper) ConfirmEmailByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ConfirmEmailByLink(c, token)
+}
+
+// GetNewPasswordPage operation middleware
+func (siw *ServerInterfaceWrapper) GetNewPasswordPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetNewPasswordPage(c, token)
+}
+
+// ChooseNewPassword operation middleware
+func (siw *ServerInterfaceWrapper) ChooseNewPassword(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChooseNewPassword(c, token)
+}
+
+// GetPageAsset operation middleware
+func (siw *ServerInterfaceWrapper) GetPageAsset(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "asset" -------------
+	var asset string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "asset", c.Param("asset"), &asset, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter asset: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPageAsset(c, asset)
 }
 
 // GetDocs operation middleware
@@ -2447,6 +3845,56 @@ func (siw *ServerInterfaceWrapper) GetContract(c *gin.Context) {
 	}
 
 	siw.Handler.GetContract(c)
+}
+
+// GetPayPage operation middleware
+func (siw *ServerInterfaceWrapper) GetPayPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPayPage(c, token)
+}
+
+// GetPayState operation middleware
+func (siw *ServerInterfaceWrapper) GetPayState(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPayState(c, token)
 }
 
 // GetReadiness operation middleware
@@ -2636,6 +4084,31 @@ func (siw *ServerInterfaceWrapper) ListAccountEvents(c *gin.Context) {
 	siw.Handler.ListAccountEvents(c, accountID)
 }
 
+// ListAccountMessages operation middleware
+func (siw *ServerInterfaceWrapper) ListAccountMessages(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccountMessages(c, accountID)
+}
+
 // ResetAccountPassword operation middleware
 func (siw *ServerInterfaceWrapper) ResetAccountPassword(c *gin.Context) {
 
@@ -2675,6 +4148,14 @@ func (siw *ServerInterfaceWrapper) ListAppointments(c *gin.Context) {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", c.Request.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter status: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "no_show_fee" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "no_show_fee", c.Request.URL.Query(), &params.NoShowFee, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter no_show_fee: %w", err), http.StatusBadRequest)
 		return
 	}
 
@@ -2853,6 +4334,31 @@ func (siw *ServerInterfaceWrapper) GetAppointment(c *gin.Context) {
 	}
 
 	siw.Handler.GetAppointment(c, appointmentID, params)
+}
+
+// ListAlternatives operation middleware
+func (siw *ServerInterfaceWrapper) ListAlternatives(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAlternatives(c, appointmentID)
 }
 
 // CancelAppointment operation middleware
@@ -3139,6 +4645,77 @@ func (siw *ServerInterfaceWrapper) ConfirmAppointment(c *gin.Context) {
 	siw.Handler.ConfirmAppointment(c, appointmentID, params)
 }
 
+// CorrectAppointment operation middleware
+func (siw *ServerInterfaceWrapper) CorrectAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CorrectAppointmentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CorrectAppointment(c, appointmentID, params)
+}
+
 // DeclineAppointment operation middleware
 func (siw *ServerInterfaceWrapper) DeclineAppointment(c *gin.Context) {
 
@@ -3210,6 +4787,77 @@ func (siw *ServerInterfaceWrapper) DeclineAppointment(c *gin.Context) {
 	siw.Handler.DeclineAppointment(c, appointmentID, params)
 }
 
+// DisputeNoShowFee operation middleware
+func (siw *ServerInterfaceWrapper) DisputeNoShowFee(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DisputeNoShowFeeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DisputeNoShowFee(c, appointmentID, params)
+}
+
 // ListAppointmentEvents operation middleware
 func (siw *ServerInterfaceWrapper) ListAppointmentEvents(c *gin.Context) {
 
@@ -3258,6 +4906,67 @@ func (siw *ServerInterfaceWrapper) ListAppointmentMessages(c *gin.Context) {
 	}
 
 	siw.Handler.ListAppointmentMessages(c, appointmentID)
+}
+
+// ResendMessage operation middleware
+func (siw *ServerInterfaceWrapper) ResendMessage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "message_id" -------------
+	var messageID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", c.Param("message_id"), &messageID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter message_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResendMessageParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResendMessage(c, appointmentID, messageID, params)
 }
 
 // MarkNoShow operation middleware
@@ -3529,6 +5238,197 @@ func (siw *ServerInterfaceWrapper) RetryAppointment(c *gin.Context) {
 	}
 
 	siw.Handler.RetryAppointment(c, appointmentID, params)
+}
+
+// StreamAppointment operation middleware
+func (siw *ServerInterfaceWrapper) StreamAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StreamAppointmentParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Last-Event-ID, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Last-Event-ID: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.LastEventID = LastEventID
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StreamAppointment(c, appointmentID, params)
+}
+
+// UpholdNoShowFee operation middleware
+func (siw *ServerInterfaceWrapper) UpholdNoShowFee(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpholdNoShowFeeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpholdNoShowFee(c, appointmentID, params)
+}
+
+// WaiveNoShowFee operation middleware
+func (siw *ServerInterfaceWrapper) WaiveNoShowFee(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WaiveNoShowFeeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Prefer, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Prefer: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Prefer = Prefer
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.WaiveNoShowFee(c, appointmentID, params)
 }
 
 // ListDoctors operation middleware
@@ -4371,6 +6271,129 @@ func (siw *ServerInterfaceWrapper) ChangePassword(c *gin.Context) {
 	siw.Handler.ChangePassword(c)
 }
 
+// ListTroubledMessages operation middleware
+func (siw *ServerInterfaceWrapper) ListTroubledMessages(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTroubledMessagesParams
+
+	// ------------- Optional query parameter "problem" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "problem", c.Request.URL.Query(), &params.Problem, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter problem: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", c.Request.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter kind: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "recipient" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "recipient", c.Request.URL.Query(), &params.Recipient, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter recipient: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "open" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "open", c.Request.URL.Query(), &params.Open, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter open: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListTroubledMessages(c, params)
+}
+
+// ListHousekeeping operation middleware
+func (siw *ServerInterfaceWrapper) ListHousekeeping(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListHousekeepingParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListHousekeeping(c, params)
+}
+
+// StartHousekeeping operation middleware
+func (siw *ServerInterfaceWrapper) StartHousekeeping(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartHousekeeping(c)
+}
+
 // ListReconciliations operation middleware
 func (siw *ServerInterfaceWrapper) ListReconciliations(c *gin.Context) {
 
@@ -4409,6 +6432,32 @@ func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
 	}
 
 	siw.Handler.StartReconciliation(c)
+}
+
+// RequestPasswordReset operation middleware
+func (siw *ServerInterfaceWrapper) RequestPasswordReset(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RequestPasswordReset(c)
+}
+
+// RedeemPasswordReset operation middleware
+func (siw *ServerInterfaceWrapper) RedeemPasswordReset(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RedeemPasswordReset(c)
 }
 
 // ListPatients operation middleware
@@ -4558,6 +6607,269 @@ func (siw *ServerInterfaceWrapper) PutPatient(c *gin.Context) {
 	siw.Handler.PutPatient(c, patientID, params)
 }
 
+// ListPaymentCases operation middleware
+func (siw *ServerInterfaceWrapper) ListPaymentCases(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPaymentCasesParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "appointment_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "appointment_id", c.Request.URL.Query(), &params.AppointmentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListPaymentCases(c, params)
+}
+
+// GetPaymentCase operation middleware
+func (siw *ServerInterfaceWrapper) GetPaymentCase(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "case_id" -------------
+	var caseID CaseID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "case_id", c.Param("case_id"), &caseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter case_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPaymentCase(c, caseID)
+}
+
+// ResolvePaymentCase operation middleware
+func (siw *ServerInterfaceWrapper) ResolvePaymentCase(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "case_id" -------------
+	var caseID CaseID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "case_id", c.Param("case_id"), &caseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter case_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResolvePaymentCaseParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResolvePaymentCase(c, caseID, params)
+}
+
+// RetryPaymentCase operation middleware
+func (siw *ServerInterfaceWrapper) RetryPaymentCase(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "case_id" -------------
+	var caseID CaseID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "case_id", c.Param("case_id"), &caseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter case_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetryPaymentCaseParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RetryPaymentCase(c, caseID, params)
+}
+
+// Register operation middleware
+func (siw *ServerInterfaceWrapper) Register(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.Register(c)
+}
+
+// ResendVerification operation middleware
+func (siw *ServerInterfaceWrapper) ResendVerification(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResendVerification(c)
+}
+
+// VerifyEmail operation middleware
+func (siw *ServerInterfaceWrapper) VerifyEmail(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.VerifyEmail(c)
+}
+
 // EndSessions operation middleware
 func (siw *ServerInterfaceWrapper) EndSessions(c *gin.Context) {
 
@@ -4635,6 +6947,194 @@ func (siw *ServerInterfaceWrapper) EndSession(c *gin.Context) {
 	siw.Handler.EndSession(c, sessionID)
 }
 
+// SearchSlots operation middleware
+func (siw *ServerInterfaceWrapper) SearchSlots(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SearchSlotsParams
+
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "speciality" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "speciality", c.Request.URL.Query(), &params.Speciality, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter speciality: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "doctor_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "doctor_id", c.Request.URL.Query(), &params.DoctorID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter doctor_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "type_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type_id", c.Request.URL.Query(), &params.TypeID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter type_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", c.Request.URL.Query(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter language: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "type_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type_name", c.Request.URL.Query(), &params.TypeName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter type_name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "mode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mode", c.Request.URL.Query(), &params.Mode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter mode: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "duration_minutes" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "duration_minutes", c.Request.URL.Query(), &params.DurationMinutes, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter duration_minutes: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "max_price_minor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_price_minor", c.Request.URL.Query(), &params.MaxPriceMinor, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_price_minor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "max_price_currency" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_price_currency", c.Request.URL.Query(), &params.MaxPriceCurrency, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter max_price_currency: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SearchSlots(c, params)
+}
+
+// ReceiveSendGridWebhook operation middleware
+func (siw *ServerInterfaceWrapper) ReceiveSendGridWebhook(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReceiveSendGridWebhookParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "X-Twilio-Email-Event-Webhook-Signature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Twilio-Email-Event-Webhook-Signature")]; found {
+		var XTwilioEmailEventWebhookSignature string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Twilio-Email-Event-Webhook-Signature, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Twilio-Email-Event-Webhook-Signature", valueList[0], &XTwilioEmailEventWebhookSignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Twilio-Email-Event-Webhook-Signature: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XTwilioEmailEventWebhookSignature = XTwilioEmailEventWebhookSignature
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter X-Twilio-Email-Event-Webhook-Signature is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required header parameter "X-Twilio-Email-Event-Webhook-Timestamp" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Twilio-Email-Event-Webhook-Timestamp")]; found {
+		var XTwilioEmailEventWebhookTimestamp string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for X-Twilio-Email-Event-Webhook-Timestamp, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Twilio-Email-Event-Webhook-Timestamp", valueList[0], &XTwilioEmailEventWebhookTimestamp, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter X-Twilio-Email-Event-Webhook-Timestamp: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.XTwilioEmailEventWebhookTimestamp = XTwilioEmailEventWebhookTimestamp
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter X-Twilio-Email-Event-Webhook-Timestamp is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReceiveSendGridWebhook(c, params)
+}
+
 // ReceiveStripeWebhook operation middleware
 func (siw *ServerInterfaceWrapper) ReceiveStripeWebhook(c *gin.Context) {
 
@@ -4678,6 +7178,142 @@ func (siw *ServerInterfaceWrapper) ReceiveStripeWebhook(c *gin.Context) {
 	siw.Handler.ReceiveStripeWebhook(c, params)
 }
 
+// GetVisitPage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitPage(c, token)
+}
+
+// GetVisitCancelPage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitCancelPage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitCancelPage(c, token)
+}
+
+// CancelVisitByLink operation middleware
+func (siw *ServerInterfaceWrapper) CancelVisitByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelVisitByLink(c, token)
+}
+
+// GetVisitMovePage operation middleware
+func (siw *ServerInterfaceWrapper) GetVisitMovePage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetVisitMovePageParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetVisitMovePage(c, token, params)
+}
+
+// MoveVisitByLink operation middleware
+func (siw *ServerInterfaceWrapper) MoveVisitByLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MoveVisitByLink(c, token)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -4718,12 +7354,17 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/types", wrapper.ListAppointmentTypes)
 	router.POST(options.BaseURL+"/v1/doctors/:doctor_id/types", wrapper.CreateAppointmentType)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/slots", wrapper.ListSlots)
+	router.GET(options.BaseURL+"/v1/slots", wrapper.SearchSlots)
 	router.GET(options.BaseURL+"/v1/appointments", wrapper.ListAppointments)
 	router.POST(options.BaseURL+"/v1/appointments", wrapper.BookAppointment)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id", wrapper.GetAppointment)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/events", wrapper.ListAppointmentEvents)
+	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/stream", wrapper.StreamAppointment)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/messages", wrapper.ListAppointmentMessages)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/messages/:message_id/resend", wrapper.ResendMessage)
+	router.GET(options.BaseURL+"/v1/messages", wrapper.ListTroubledMessages)
 	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/receipts", wrapper.ListAppointmentReceipts)
+	router.GET(options.BaseURL+"/v1/appointments/:appointment_id/alternatives", wrapper.ListAlternatives)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/confirm", wrapper.ConfirmAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/decline", wrapper.DeclineAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/cancel", wrapper.CancelAppointment)
@@ -4731,26 +7372,55 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/check-in", wrapper.CheckInAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/complete", wrapper.CompleteAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/no-show", wrapper.MarkNoShow)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/correct", wrapper.CorrectAppointment)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/dispute", wrapper.DisputeNoShowFee)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/uphold-fee", wrapper.UpholdNoShowFee)
+	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/waive-fee", wrapper.WaiveNoShowFee)
 	router.POST(options.BaseURL+"/v1/webhooks/stripe", wrapper.ReceiveStripeWebhook)
+	router.POST(options.BaseURL+"/v1/webhooks/sendgrid", wrapper.ReceiveSendGridWebhook)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness)
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs)
+	router.GET(options.BaseURL+"/assets/:asset", wrapper.GetPageAsset)
+	router.GET(options.BaseURL+"/account/email/:token", wrapper.GetConfirmEmailPage)
+	router.POST(options.BaseURL+"/account/email/:token", wrapper.ConfirmEmailByLink)
+	router.GET(options.BaseURL+"/account/password/:token", wrapper.GetNewPasswordPage)
+	router.POST(options.BaseURL+"/account/password/:token", wrapper.ChooseNewPassword)
+	router.GET(options.BaseURL+"/pay/:token", wrapper.GetPayPage)
+	router.GET(options.BaseURL+"/pay/:token/state", wrapper.GetPayState)
+	router.GET(options.BaseURL+"/visit/:token", wrapper.GetVisitPage)
+	router.GET(options.BaseURL+"/visit/:token/cancel", wrapper.GetVisitCancelPage)
+	router.POST(options.BaseURL+"/visit/:token/cancel", wrapper.CancelVisitByLink)
+	router.GET(options.BaseURL+"/visit/:token/move", wrapper.GetVisitMovePage)
+	router.POST(options.BaseURL+"/visit/:token/move", wrapper.MoveVisitByLink)
 	router.POST(options.BaseURL+"/v1/sessions/refresh", wrapper.RefreshSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/:session_id", wrapper.EndSession)
 	router.GET(options.BaseURL+"/.well-known/jwks.json", wrapper.GetKeySet)
+	router.POST(options.BaseURL+"/v1/registrations", wrapper.Register)
+	router.POST(options.BaseURL+"/v1/registrations/letters", wrapper.ResendVerification)
+	router.POST(options.BaseURL+"/v1/registrations/verify", wrapper.VerifyEmail)
+	router.POST(options.BaseURL+"/v1/password-resets", wrapper.RequestPasswordReset)
+	router.POST(options.BaseURL+"/v1/password-resets/redeem", wrapper.RedeemPasswordReset)
 	router.POST(options.BaseURL+"/v1/me/password", wrapper.ChangePassword)
 	router.GET(options.BaseURL+"/v1/accounts", wrapper.ListAccounts)
 	router.POST(options.BaseURL+"/v1/accounts", wrapper.CreateAccount)
 	router.GET(options.BaseURL+"/v1/accounts/:account_id", wrapper.GetAccount)
 	router.PUT(options.BaseURL+"/v1/accounts/:account_id", wrapper.ChangeAccount)
 	router.POST(options.BaseURL+"/v1/accounts/:account_id/password", wrapper.ResetAccountPassword)
+	router.GET(options.BaseURL+"/v1/accounts/:account_id/messages", wrapper.ListAccountMessages)
 	router.GET(options.BaseURL+"/v1/accounts/:account_id/events", wrapper.ListAccountEvents)
 	router.GET(options.BaseURL+"/v1/ops/reconciliations", wrapper.ListReconciliations)
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
+	router.GET(options.BaseURL+"/v1/ops/housekeeping", wrapper.ListHousekeeping)
+	router.POST(options.BaseURL+"/v1/ops/housekeeping", wrapper.StartHousekeeping)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
+	router.GET(options.BaseURL+"/v1/payment-cases", wrapper.ListPaymentCases)
+	router.GET(options.BaseURL+"/v1/payment-cases/:case_id", wrapper.GetPaymentCase)
+	router.POST(options.BaseURL+"/v1/payment-cases/:case_id/retry", wrapper.RetryPaymentCase)
+	router.POST(options.BaseURL+"/v1/payment-cases/:case_id/resolve", wrapper.ResolvePaymentCase)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/hours", wrapper.GetDoctorHours)
 	router.PUT(options.BaseURL+"/v1/doctors/:doctor_id/hours", wrapper.PutDoctorHours)
 	router.GET(options.BaseURL+"/v1/doctors/:doctor_id/overrides", wrapper.ListDoctorOverrides)
@@ -4808,11 +7478,21 @@ type DoctorFoundJSONResponse struct {
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
 
+type GoneApplicationProblemPlusJSONResponse Problem
+
 type IdempotencyReusedApplicationProblemPlusJSONResponse Problem
 
 type InternalApplicationProblemPlusJSONResponse Problem
 
+type LinkOverApplicationProblemPlusJSONResponse Problem
+
 type NotFoundApplicationProblemPlusJSONResponse Problem
+
+type NoticeTextHTMLResponse struct {
+	Body io.Reader
+
+	ContentLength int64
+}
 
 type PatientFoundResponseHeaders struct {
 	ETag string
@@ -4874,6 +7554,8 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 
 type UnsupportedMediaTypeApplicationProblemPlusJSONResponse Problem
 
+type UnverifiedApplicationProblemPlusJSONResponse Problem
+
 type GetKeySetRequestObject struct {
 }
 
@@ -4908,6 +7590,688 @@ type GetKeySet500ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetKeySet500ApplicationProblemPlusJSONResponse) VisitGetKeySetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConfirmEmailPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetConfirmEmailPageResponseObject interface {
+	VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error
+}
+
+type GetConfirmEmailPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage200TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetConfirmEmailPage400TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage410TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage500TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetConfirmEmailPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetConfirmEmailPage503TextHTMLResponse) VisitGetConfirmEmailPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *ConfirmEmailByLinkFormdataRequestBody
+}
+
+type ConfirmEmailByLinkResponseObject interface {
+	VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error
+}
+
+type ConfirmEmailByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink200TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response ConfirmEmailByLink400TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink403TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink410TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink413TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink415TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink429TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink500TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConfirmEmailByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConfirmEmailByLink503TextHTMLResponse) VisitConfirmEmailByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetNewPasswordPageResponseObject interface {
+	VisitGetNewPasswordPageResponse(w http.ResponseWriter) error
+}
+
+type GetNewPasswordPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage200TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetNewPasswordPage400TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage410TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage500TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetNewPasswordPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetNewPasswordPage503TextHTMLResponse) VisitGetNewPasswordPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPasswordRequestObject struct {
+	Token string `json:"token"`
+	Body  *ChooseNewPasswordFormdataRequestBody
+}
+
+type ChooseNewPasswordResponseObject interface {
+	VisitChooseNewPasswordResponse(w http.ResponseWriter) error
+}
+
+type ChooseNewPassword200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword200TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response ChooseNewPassword400TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword403TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword410TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword413TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword415TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword429TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword500TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ChooseNewPassword503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ChooseNewPassword503TextHTMLResponse) VisitChooseNewPasswordResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAssetRequestObject struct {
+	Asset string `json:"asset"`
+}
+
+type GetPageAssetResponseObject interface {
+	VisitGetPageAssetResponse(w http.ResponseWriter) error
+}
+
+type GetPageAsset200ImageSvgXMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200ImageSvgXMLResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/svg+xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset200TextCSSResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200TextCSSResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/css")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset200TextJavascriptResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPageAsset200TextJavascriptResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/javascript")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPageAsset404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPageAsset404ApplicationProblemPlusJSONResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPageAsset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPageAsset500ApplicationProblemPlusJSONResponse) VisitGetPageAssetResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -5072,6 +8436,234 @@ func (response GetContract500ApplicationProblemPlusJSONResponse) VisitGetContrac
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetPayPageResponseObject interface {
+	VisitGetPayPageResponse(w http.ResponseWriter) error
+}
+
+type GetPayPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage200TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetPayPage400TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage404TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage410TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage500TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPayPage503TextHTMLResponse) VisitGetPayPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPayStateRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetPayStateResponseObject interface {
+	VisitGetPayStateResponse(w http.ResponseWriter) error
+}
+
+type GetPayState200JSONResponse PayState
+
+func (response GetPayState200JSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState400ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState404ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState410ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState500ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayState503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPayState503ApplicationProblemPlusJSONResponse) VisitGetPayStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5868,6 +9460,126 @@ func (response ListAccountEvents503ApplicationProblemPlusJSONResponse) VisitList
 	return err
 }
 
+type ListAccountMessagesRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+}
+
+type ListAccountMessagesResponseObject interface {
+	VisitListAccountMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListAccountMessages200JSONResponse AccountMessageList
+
+func (response ListAccountMessages200JSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages400ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages401ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages403ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages404ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages500ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountMessages503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountMessages503ApplicationProblemPlusJSONResponse) VisitListAccountMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ResetAccountPasswordRequestObject struct {
 	AccountID AccountID `json:"account_id"`
 }
@@ -6440,6 +10152,126 @@ type GetAppointment503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetAppointment503ApplicationProblemPlusJSONResponse) VisitGetAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternativesRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+}
+
+type ListAlternativesResponseObject interface {
+	VisitListAlternativesResponse(w http.ResponseWriter) error
+}
+
+type ListAlternatives200JSONResponse SlotList
+
+func (response ListAlternatives200JSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives400ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives401ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives403ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives404ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives500ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlternatives503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAlternatives503ApplicationProblemPlusJSONResponse) VisitListAlternativesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7233,6 +11065,226 @@ func (response ConfirmAppointment503ApplicationProblemPlusJSONResponse) VisitCon
 	return err
 }
 
+type CorrectAppointmentRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        CorrectAppointmentParams
+	Body          *CorrectAppointmentJSONRequestBody
+}
+
+type CorrectAppointmentResponseObject interface {
+	VisitCorrectAppointmentResponse(w http.ResponseWriter) error
+}
+
+type CorrectAppointment200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response CorrectAppointment200JSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment202JSONResponse struct{ CommandAcceptedJSONResponse }
+
+func (response CorrectAppointment202JSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment400ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment401ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment403ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment404ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment409ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment413ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment415ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment422ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment429ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment500ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectAppointment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectAppointment503ApplicationProblemPlusJSONResponse) VisitCorrectAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeclineAppointmentRequestObject struct {
 	AppointmentID AppointmentID `json:"appointment_id"`
 	Params        DeclineAppointmentParams
@@ -7441,6 +11493,226 @@ type DeclineAppointment503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DeclineAppointment503ApplicationProblemPlusJSONResponse) VisitDeclineAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFeeRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        DisputeNoShowFeeParams
+	Body          *DisputeNoShowFeeJSONRequestBody
+}
+
+type DisputeNoShowFeeResponseObject interface {
+	VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error
+}
+
+type DisputeNoShowFee200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response DisputeNoShowFee200JSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee202JSONResponse struct{ CommandAcceptedJSONResponse }
+
+func (response DisputeNoShowFee202JSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee400ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee401ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee403ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee404ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee409ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee413ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee415ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee422ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee429ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee500ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisputeNoShowFee503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DisputeNoShowFee503ApplicationProblemPlusJSONResponse) VisitDisputeNoShowFeeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7681,6 +11953,185 @@ type ListAppointmentMessages503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListAppointmentMessages503ApplicationProblemPlusJSONResponse) VisitListAppointmentMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessageRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	MessageID     string        `json:"message_id"`
+	Params        ResendMessageParams
+}
+
+type ResendMessageResponseObject interface {
+	VisitResendMessageResponse(w http.ResponseWriter) error
+}
+
+type ResendMessage200ResponseHeaders struct {
+	IdempotencyReplayed string
+}
+
+type ResendMessage200JSONResponse struct {
+	Body    Message
+	Headers ResendMessage200ResponseHeaders
+}
+
+func (response ResendMessage200JSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage400ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage401ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage403ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage404ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage409ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage422ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage429ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage500ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendMessage503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResendMessage503ApplicationProblemPlusJSONResponse) VisitResendMessageResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8624,6 +13075,621 @@ type RetryAppointment503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RetryAppointment503ApplicationProblemPlusJSONResponse) VisitRetryAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointmentRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        StreamAppointmentParams
+}
+
+type StreamAppointmentResponseObject interface {
+	VisitStreamAppointmentResponse(w http.ResponseWriter) error
+}
+
+type StreamAppointment200TextEventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response StreamAppointment200TextEventStreamResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type StreamAppointment204Response struct {
+}
+
+func (response StreamAppointment204Response) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type StreamAppointment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment400ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment401ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment403ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment404ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment429ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment500ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamAppointment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StreamAppointment503ApplicationProblemPlusJSONResponse) VisitStreamAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFeeRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        UpholdNoShowFeeParams
+	Body          *UpholdNoShowFeeJSONRequestBody
+}
+
+type UpholdNoShowFeeResponseObject interface {
+	VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error
+}
+
+type UpholdNoShowFee200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response UpholdNoShowFee200JSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee202JSONResponse struct{ CommandAcceptedJSONResponse }
+
+func (response UpholdNoShowFee202JSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee400ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee401ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee403ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee404ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee409ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee413ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee415ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee422ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee429ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee500ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpholdNoShowFee503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpholdNoShowFee503ApplicationProblemPlusJSONResponse) VisitUpholdNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFeeRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        WaiveNoShowFeeParams
+	Body          *WaiveNoShowFeeJSONRequestBody
+}
+
+type WaiveNoShowFeeResponseObject interface {
+	VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error
+}
+
+type WaiveNoShowFee200JSONResponse struct{ CommandDoneJSONResponse }
+
+func (response WaiveNoShowFee200JSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.Header().Set("Preference-Applied", fmt.Sprint(response.Headers.PreferenceApplied))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee202JSONResponse struct{ CommandAcceptedJSONResponse }
+
+func (response WaiveNoShowFee202JSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee400ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee401ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee403ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee404ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee409ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee413ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee415ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee422ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee429ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee500ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WaiveNoShowFee503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response WaiveNoShowFee503ApplicationProblemPlusJSONResponse) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -11516,6 +16582,318 @@ func (response ChangePassword503ApplicationProblemPlusJSONResponse) VisitChangeP
 	return err
 }
 
+type ListTroubledMessagesRequestObject struct {
+	Params ListTroubledMessagesParams
+}
+
+type ListTroubledMessagesResponseObject interface {
+	VisitListTroubledMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListTroubledMessages200JSONResponse MessagePage
+
+func (response ListTroubledMessages200JSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages400ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages401ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages403ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages500ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTroubledMessages503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTroubledMessages503ApplicationProblemPlusJSONResponse) VisitListTroubledMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeepingRequestObject struct {
+	Params ListHousekeepingParams
+}
+
+type ListHousekeepingResponseObject interface {
+	VisitListHousekeepingResponse(w http.ResponseWriter) error
+}
+
+type ListHousekeeping200JSONResponse HousekeepingList
+
+func (response ListHousekeeping200JSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping400ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping401ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping403ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping500ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHousekeeping503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListHousekeeping503ApplicationProblemPlusJSONResponse) VisitListHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeepingRequestObject struct {
+}
+
+type StartHousekeepingResponseObject interface {
+	VisitStartHousekeepingResponse(w http.ResponseWriter) error
+}
+
+type StartHousekeeping202JSONResponse HousekeepingStarted
+
+func (response StartHousekeeping202JSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping401ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping403ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping429ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping500ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartHousekeeping503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartHousekeeping503ApplicationProblemPlusJSONResponse) VisitStartHousekeepingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListReconciliationsRequestObject struct {
 	Params ListReconciliationsParams
 }
@@ -11641,6 +17019,22 @@ func (response StartReconciliation202JSONResponse) VisitStartReconciliationRespo
 	return err
 }
 
+type StartReconciliation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartReconciliation400ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StartReconciliation401ApplicationProblemPlusJSONResponse struct {
 	UnauthenticatedApplicationProblemPlusJSONResponse
 }
@@ -11712,6 +17106,250 @@ type StartReconciliation503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordResetRequestObject struct {
+	Body *RequestPasswordResetJSONRequestBody
+}
+
+type RequestPasswordResetResponseObject interface {
+	VisitRequestPasswordResetResponse(w http.ResponseWriter) error
+}
+
+type RequestPasswordReset202Response struct {
+}
+
+func (response RequestPasswordReset202Response) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type RequestPasswordReset400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset400ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset413ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset415ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset429ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset500ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordReset503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordReset503ApplicationProblemPlusJSONResponse) VisitRequestPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordResetRequestObject struct {
+	Body *RedeemPasswordResetJSONRequestBody
+}
+
+type RedeemPasswordResetResponseObject interface {
+	VisitRedeemPasswordResetResponse(w http.ResponseWriter) error
+}
+
+type RedeemPasswordReset204Response struct {
+}
+
+func (response RedeemPasswordReset204Response) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RedeemPasswordReset400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset400ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset410ApplicationProblemPlusJSONResponse struct {
+	LinkOverApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset410ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset413ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset415ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset429ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset500ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RedeemPasswordReset503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RedeemPasswordReset503ApplicationProblemPlusJSONResponse) VisitRedeemPasswordResetResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -12333,6 +17971,1048 @@ func (response PutPatient503ApplicationProblemPlusJSONResponse) VisitPutPatientR
 	return err
 }
 
+type ListPaymentCasesRequestObject struct {
+	Params ListPaymentCasesParams
+}
+
+type ListPaymentCasesResponseObject interface {
+	VisitListPaymentCasesResponse(w http.ResponseWriter) error
+}
+
+type ListPaymentCases200JSONResponse PaymentCasePage
+
+func (response ListPaymentCases200JSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases400ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases401ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases403ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases500ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPaymentCases503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPaymentCases503ApplicationProblemPlusJSONResponse) VisitListPaymentCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCaseRequestObject struct {
+	CaseID CaseID `json:"case_id"`
+}
+
+type GetPaymentCaseResponseObject interface {
+	VisitGetPaymentCaseResponse(w http.ResponseWriter) error
+}
+
+type GetPaymentCase200ResponseHeaders struct {
+	ETag string
+}
+
+type GetPaymentCase200JSONResponse struct {
+	Body    PaymentCaseRecord
+	Headers GetPaymentCase200ResponseHeaders
+}
+
+func (response GetPaymentCase200JSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase400ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase401ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase403ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase404ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase500ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentCase503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPaymentCase503ApplicationProblemPlusJSONResponse) VisitGetPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCaseRequestObject struct {
+	CaseID CaseID `json:"case_id"`
+	Params ResolvePaymentCaseParams
+	Body   *ResolvePaymentCaseJSONRequestBody
+}
+
+type ResolvePaymentCaseResponseObject interface {
+	VisitResolvePaymentCaseResponse(w http.ResponseWriter) error
+}
+
+type ResolvePaymentCase200ResponseHeaders struct {
+	IdempotencyReplayed string
+}
+
+type ResolvePaymentCase200JSONResponse struct {
+	Body    PaymentCase
+	Headers ResolvePaymentCase200ResponseHeaders
+}
+
+func (response ResolvePaymentCase200JSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase400ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase401ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase403ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase404ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase409ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase412ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase413ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase415ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase422ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase428ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase500ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolvePaymentCase503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResolvePaymentCase503ApplicationProblemPlusJSONResponse) VisitResolvePaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCaseRequestObject struct {
+	CaseID CaseID `json:"case_id"`
+	Params RetryPaymentCaseParams
+	Body   *RetryPaymentCaseJSONRequestBody
+}
+
+type RetryPaymentCaseResponseObject interface {
+	VisitRetryPaymentCaseResponse(w http.ResponseWriter) error
+}
+
+type RetryPaymentCase200ResponseHeaders struct {
+	IdempotencyReplayed string
+}
+
+type RetryPaymentCase200JSONResponse struct {
+	Body    PaymentCase
+	Headers RetryPaymentCase200ResponseHeaders
+}
+
+func (response RetryPaymentCase200JSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase400ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase401ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase403ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase404ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase409ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase412ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase413ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase415ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase422ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase428ApplicationProblemPlusJSONResponse struct {
+	PreconditionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase428ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(428)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase500ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPaymentCase503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryPaymentCase503ApplicationProblemPlusJSONResponse) VisitRetryPaymentCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterRequestObject struct {
+	Body *RegisterJSONRequestBody
+}
+
+type RegisterResponseObject interface {
+	VisitRegisterResponse(w http.ResponseWriter) error
+}
+
+type Register202Response struct {
+}
+
+func (response Register202Response) VisitRegisterResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type Register400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response Register400ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response Register413ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response Register415ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response Register429ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response Register500ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Register503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response Register503ApplicationProblemPlusJSONResponse) VisitRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerificationRequestObject struct {
+	Body *ResendVerificationJSONRequestBody
+}
+
+type ResendVerificationResponseObject interface {
+	VisitResendVerificationResponse(w http.ResponseWriter) error
+}
+
+type ResendVerification202Response struct {
+}
+
+func (response ResendVerification202Response) VisitResendVerificationResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type ResendVerification400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification400ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification413ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification415ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification429ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification500ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendVerification503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResendVerification503ApplicationProblemPlusJSONResponse) VisitResendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmailRequestObject struct {
+	Body *VerifyEmailJSONRequestBody
+}
+
+type VerifyEmailResponseObject interface {
+	VisitVerifyEmailResponse(w http.ResponseWriter) error
+}
+
+type VerifyEmail204Response struct {
+}
+
+func (response VerifyEmail204Response) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type VerifyEmail400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail400ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail410ApplicationProblemPlusJSONResponse struct {
+	LinkOverApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail410ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail413ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail415ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail429ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail500ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEmail503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEmail503ApplicationProblemPlusJSONResponse) VisitVerifyEmailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type EndSessionsRequestObject struct {
 }
 
@@ -12584,6 +19264,22 @@ func (response CreateSession401ApplicationProblemPlusJSONResponse) VisitCreateSe
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSession403ApplicationProblemPlusJSONResponse struct {
+	UnverifiedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession403ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12921,6 +19617,209 @@ func (response EndSession503ApplicationProblemPlusJSONResponse) VisitEndSessionR
 	return err
 }
 
+type SearchSlotsRequestObject struct {
+	Params SearchSlotsParams
+}
+
+type SearchSlotsResponseObject interface {
+	VisitSearchSlotsResponse(w http.ResponseWriter) error
+}
+
+type SearchSlots200JSONResponse JointSlotPage
+
+func (response SearchSlots200JSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots400ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots401ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots403ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots404ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots500ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchSlots503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SearchSlots503ApplicationProblemPlusJSONResponse) VisitSearchSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveSendGridWebhookRequestObject struct {
+	Params      ReceiveSendGridWebhookParams
+	ContentType string
+	Body        io.Reader
+}
+
+type ReceiveSendGridWebhookResponseObject interface {
+	VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error
+}
+
+type ReceiveSendGridWebhook204Response struct {
+}
+
+func (response ReceiveSendGridWebhook204Response) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ReceiveSendGridWebhook400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReceiveSendGridWebhook400ApplicationProblemPlusJSONResponse) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveSendGridWebhook413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReceiveSendGridWebhook413ApplicationProblemPlusJSONResponse) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveSendGridWebhook500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReceiveSendGridWebhook500ApplicationProblemPlusJSONResponse) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveSendGridWebhook503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReceiveSendGridWebhook503ApplicationProblemPlusJSONResponse) VisitReceiveSendGridWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReceiveStripeWebhookRequestObject struct {
 	Params      ReceiveStripeWebhookParams
 	ContentType string
@@ -13004,11 +19903,974 @@ func (response ReceiveStripeWebhook503ApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
+type GetVisitPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetVisitPageResponseObject interface {
+	VisitGetVisitPageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage200TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitPage400TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage404TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage410TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage500TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitPage503TextHTMLResponse) VisitGetVisitPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPageRequestObject struct {
+	Token string `json:"token"`
+}
+
+type GetVisitCancelPageResponseObject interface {
+	VisitGetVisitCancelPageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitCancelPage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage200TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitCancelPage400TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage404TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage409TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage410TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage500TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitCancelPage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitCancelPage503TextHTMLResponse) VisitGetVisitCancelPageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *CancelVisitByLinkFormdataRequestBody
+}
+
+type CancelVisitByLinkResponseObject interface {
+	VisitCancelVisitByLinkResponse(w http.ResponseWriter) error
+}
+
+type CancelVisitByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink200TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink202TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink202TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(202)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response CancelVisitByLink400TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink403TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink404TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink409TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink410TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink413TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink415TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink422TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink422TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(422)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink429TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink500TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CancelVisitByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response CancelVisitByLink503TextHTMLResponse) VisitCancelVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePageRequestObject struct {
+	Token  string `json:"token"`
+	Params GetVisitMovePageParams
+}
+
+type GetVisitMovePageResponseObject interface {
+	VisitGetVisitMovePageResponse(w http.ResponseWriter) error
+}
+
+type GetVisitMovePage200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage200TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response GetVisitMovePage400TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage404TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage409TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage410TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage500TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetVisitMovePage503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetVisitMovePage503TextHTMLResponse) VisitGetVisitMovePageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLinkRequestObject struct {
+	Token string `json:"token"`
+	Body  *MoveVisitByLinkFormdataRequestBody
+}
+
+type MoveVisitByLinkResponseObject interface {
+	VisitMoveVisitByLinkResponse(w http.ResponseWriter) error
+}
+
+type MoveVisitByLink200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink200TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink202TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink202TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(202)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink400TextHTMLResponse struct{ NoticeTextHTMLResponse }
+
+func (response MoveVisitByLink400TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink403TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink403TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink404TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink404TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(404)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink409TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink409TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(409)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink410TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink410TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(410)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink413TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink413TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink415TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink415TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink422TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink422TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(422)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink429TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink429TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink500TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink500TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type MoveVisitByLink503TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response MoveVisitByLink503TextHTMLResponse) VisitMoveVisitByLinkResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetKeySet The keys that access tokens are signed with
 	// (GET /.well-known/jwks.json)
 	GetKeySet(ctx context.Context, request GetKeySetRequestObject) (GetKeySetResponseObject, error)
+	// GetConfirmEmailPage Asks before an address is confirmed
+	// (GET /account/email/{token})
+	GetConfirmEmailPage(ctx context.Context, request GetConfirmEmailPageRequestObject) (GetConfirmEmailPageResponseObject, error)
+	// ConfirmEmailByLink Confirms an address from its page
+	// (POST /account/email/{token})
+	ConfirmEmailByLink(ctx context.Context, request ConfirmEmailByLinkRequestObject) (ConfirmEmailByLinkResponseObject, error)
+	// GetNewPasswordPage Asks for a new password
+	// (GET /account/password/{token})
+	GetNewPasswordPage(ctx context.Context, request GetNewPasswordPageRequestObject) (GetNewPasswordPageResponseObject, error)
+	// ChooseNewPassword Sets a new password from its page
+	// (POST /account/password/{token})
+	ChooseNewPassword(ctx context.Context, request ChooseNewPasswordRequestObject) (ChooseNewPasswordResponseObject, error)
+	// GetPageAsset A file that pages load
+	// (GET /assets/{asset})
+	GetPageAsset(ctx context.Context, request GetPageAssetRequestObject) (GetPageAssetResponseObject, error)
 	// GetDocs This contract as a page
 	// (GET /docs)
 	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
@@ -13021,6 +20883,12 @@ type StrictServerInterface interface {
 	// GetContract This contract
 	// (GET /openapi.yaml)
 	GetContract(ctx context.Context, request GetContractRequestObject) (GetContractResponseObject, error)
+	// GetPayPage The page to pay on
+	// (GET /pay/{token})
+	GetPayPage(ctx context.Context, request GetPayPageRequestObject) (GetPayPageResponseObject, error)
+	// GetPayState What the pay page would show
+	// (GET /pay/{token}/state)
+	GetPayState(ctx context.Context, request GetPayStateRequestObject) (GetPayStateResponseObject, error)
 	// GetReadiness Can it serve requests?
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
@@ -13039,6 +20907,9 @@ type StrictServerInterface interface {
 	// ListAccountEvents What happened to an account
 	// (GET /v1/accounts/{account_id}/events)
 	ListAccountEvents(ctx context.Context, request ListAccountEventsRequestObject) (ListAccountEventsResponseObject, error)
+	// ListAccountMessages The letters about an account
+	// (GET /v1/accounts/{account_id}/messages)
+	ListAccountMessages(ctx context.Context, request ListAccountMessagesRequestObject) (ListAccountMessagesResponseObject, error)
 	// ResetAccountPassword Give an account a new password
 	// (POST /v1/accounts/{account_id}/password)
 	ResetAccountPassword(ctx context.Context, request ResetAccountPasswordRequestObject) (ResetAccountPasswordResponseObject, error)
@@ -13051,6 +20922,9 @@ type StrictServerInterface interface {
 	// GetAppointment One appointment
 	// (GET /v1/appointments/{appointment_id})
 	GetAppointment(ctx context.Context, request GetAppointmentRequestObject) (GetAppointmentResponseObject, error)
+	// ListAlternatives Other times for a visit
+	// (GET /v1/appointments/{appointment_id}/alternatives)
+	ListAlternatives(ctx context.Context, request ListAlternativesRequestObject) (ListAlternativesResponseObject, error)
 	// CancelAppointment Cancel a visit
 	// (POST /v1/appointments/{appointment_id}/cancel)
 	CancelAppointment(ctx context.Context, request CancelAppointmentRequestObject) (CancelAppointmentResponseObject, error)
@@ -13063,15 +20937,24 @@ type StrictServerInterface interface {
 	// ConfirmAppointment Confirm a request
 	// (POST /v1/appointments/{appointment_id}/confirm)
 	ConfirmAppointment(ctx context.Context, request ConfirmAppointmentRequestObject) (ConfirmAppointmentResponseObject, error)
+	// CorrectAppointment Correct whether a visit took place
+	// (POST /v1/appointments/{appointment_id}/correct)
+	CorrectAppointment(ctx context.Context, request CorrectAppointmentRequestObject) (CorrectAppointmentResponseObject, error)
 	// DeclineAppointment Decline a request
 	// (POST /v1/appointments/{appointment_id}/decline)
 	DeclineAppointment(ctx context.Context, request DeclineAppointmentRequestObject) (DeclineAppointmentResponseObject, error)
+	// DisputeNoShowFee Object to a no-show fee
+	// (POST /v1/appointments/{appointment_id}/dispute)
+	DisputeNoShowFee(ctx context.Context, request DisputeNoShowFeeRequestObject) (DisputeNoShowFeeResponseObject, error)
 	// ListAppointmentEvents The timeline of an appointment
 	// (GET /v1/appointments/{appointment_id}/events)
 	ListAppointmentEvents(ctx context.Context, request ListAppointmentEventsRequestObject) (ListAppointmentEventsResponseObject, error)
 	// ListAppointmentMessages The messages of an appointment
 	// (GET /v1/appointments/{appointment_id}/messages)
 	ListAppointmentMessages(ctx context.Context, request ListAppointmentMessagesRequestObject) (ListAppointmentMessagesResponseObject, error)
+	// ResendMessage Send a lost message again
+	// (POST /v1/appointments/{appointment_id}/messages/{message_id}/resend)
+	ResendMessage(ctx context.Context, request ResendMessageRequestObject) (ResendMessageResponseObject, error)
 	// MarkNoShow Mark a visit as not attended
 	// (POST /v1/appointments/{appointment_id}/no-show)
 	MarkNoShow(ctx context.Context, request MarkNoShowRequestObject) (MarkNoShowResponseObject, error)
@@ -13087,6 +20970,15 @@ type StrictServerInterface interface {
 	// RetryAppointment Repair the process of a visit now
 	// (POST /v1/appointments/{appointment_id}/retry)
 	RetryAppointment(ctx context.Context, request RetryAppointmentRequestObject) (RetryAppointmentResponseObject, error)
+	// StreamAppointment Live news of an appointment
+	// (GET /v1/appointments/{appointment_id}/stream)
+	StreamAppointment(ctx context.Context, request StreamAppointmentRequestObject) (StreamAppointmentResponseObject, error)
+	// UpholdNoShowFee Uphold a disputed no-show fee
+	// (POST /v1/appointments/{appointment_id}/uphold-fee)
+	UpholdNoShowFee(ctx context.Context, request UpholdNoShowFeeRequestObject) (UpholdNoShowFeeResponseObject, error)
+	// WaiveNoShowFee Waive a no-show fee
+	// (POST /v1/appointments/{appointment_id}/waive-fee)
+	WaiveNoShowFee(ctx context.Context, request WaiveNoShowFeeRequestObject) (WaiveNoShowFeeResponseObject, error)
 	// ListDoctors The doctors of the clinic
 	// (GET /v1/doctors)
 	ListDoctors(ctx context.Context, request ListDoctorsRequestObject) (ListDoctorsResponseObject, error)
@@ -13144,12 +21036,27 @@ type StrictServerInterface interface {
 	// ChangePassword Change the own password
 	// (POST /v1/me/password)
 	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
+	// ListTroubledMessages Messages that went wrong
+	// (GET /v1/messages)
+	ListTroubledMessages(ctx context.Context, request ListTroubledMessagesRequestObject) (ListTroubledMessagesResponseObject, error)
+	// ListHousekeeping What housekeeping removed
+	// (GET /v1/ops/housekeeping)
+	ListHousekeeping(ctx context.Context, request ListHousekeepingRequestObject) (ListHousekeepingResponseObject, error)
+	// StartHousekeeping Remove now what nobody needs any more
+	// (POST /v1/ops/housekeeping)
+	StartHousekeeping(ctx context.Context, request StartHousekeepingRequestObject) (StartHousekeepingResponseObject, error)
 	// ListReconciliations What the reconciler did and found
 	// (GET /v1/ops/reconciliations)
 	ListReconciliations(ctx context.Context, request ListReconciliationsRequestObject) (ListReconciliationsResponseObject, error)
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(ctx context.Context, request StartReconciliationRequestObject) (StartReconciliationResponseObject, error)
+	// RequestPasswordReset Ask for a new password
+	// (POST /v1/password-resets)
+	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
+	// RedeemPasswordReset Choose a new password
+	// (POST /v1/password-resets/redeem)
+	RedeemPasswordReset(ctx context.Context, request RedeemPasswordResetRequestObject) (RedeemPasswordResetResponseObject, error)
 	// ListPatients The patients of the account
 	// (GET /v1/patients)
 	ListPatients(ctx context.Context, request ListPatientsRequestObject) (ListPatientsResponseObject, error)
@@ -13162,6 +21069,27 @@ type StrictServerInterface interface {
 	// PutPatient Change what is known of a patient
 	// (PUT /v1/patients/{patient_id})
 	PutPatient(ctx context.Context, request PutPatientRequestObject) (PutPatientResponseObject, error)
+	// ListPaymentCases Money that does not go its usual way
+	// (GET /v1/payment-cases)
+	ListPaymentCases(ctx context.Context, request ListPaymentCasesRequestObject) (ListPaymentCasesResponseObject, error)
+	// GetPaymentCase A payment case with its timeline
+	// (GET /v1/payment-cases/{case_id})
+	GetPaymentCase(ctx context.Context, request GetPaymentCaseRequestObject) (GetPaymentCaseResponseObject, error)
+	// ResolvePaymentCase Close a payment case that a person saw to
+	// (POST /v1/payment-cases/{case_id}/resolve)
+	ResolvePaymentCase(ctx context.Context, request ResolvePaymentCaseRequestObject) (ResolvePaymentCaseResponseObject, error)
+	// RetryPaymentCase Try the refund or void again
+	// (POST /v1/payment-cases/{case_id}/retry)
+	RetryPaymentCase(ctx context.Context, request RetryPaymentCaseRequestObject) (RetryPaymentCaseResponseObject, error)
+	// Register Open an account
+	// (POST /v1/registrations)
+	Register(ctx context.Context, request RegisterRequestObject) (RegisterResponseObject, error)
+	// ResendVerification Send the letter with the link again
+	// (POST /v1/registrations/letters)
+	ResendVerification(ctx context.Context, request ResendVerificationRequestObject) (ResendVerificationResponseObject, error)
+	// VerifyEmail Confirm an address
+	// (POST /v1/registrations/verify)
+	VerifyEmail(ctx context.Context, request VerifyEmailRequestObject) (VerifyEmailResponseObject, error)
 	// EndSessions Log out everywhere
 	// (DELETE /v1/sessions)
 	EndSessions(ctx context.Context, request EndSessionsRequestObject) (EndSessionsResponseObject, error)
@@ -13177,9 +21105,30 @@ type StrictServerInterface interface {
 	// EndSession Log out on one device
 	// (DELETE /v1/sessions/{session_id})
 	EndSession(ctx context.Context, request EndSessionRequestObject) (EndSessionResponseObject, error)
+	// SearchSlots The free times of several doctors
+	// (GET /v1/slots)
+	SearchSlots(ctx context.Context, request SearchSlotsRequestObject) (SearchSlotsResponseObject, error)
+	// ReceiveSendGridWebhook Events of the mail provider
+	// (POST /v1/webhooks/sendgrid)
+	ReceiveSendGridWebhook(ctx context.Context, request ReceiveSendGridWebhookRequestObject) (ReceiveSendGridWebhookResponseObject, error)
 	// ReceiveStripeWebhook An event of the payment provider
 	// (POST /v1/webhooks/stripe)
 	ReceiveStripeWebhook(ctx context.Context, request ReceiveStripeWebhookRequestObject) (ReceiveStripeWebhookResponseObject, error)
+	// GetVisitPage The page of a visit
+	// (GET /visit/{token})
+	GetVisitPage(ctx context.Context, request GetVisitPageRequestObject) (GetVisitPageResponseObject, error)
+	// GetVisitCancelPage Asks before a visit is cancelled
+	// (GET /visit/{token}/cancel)
+	GetVisitCancelPage(ctx context.Context, request GetVisitCancelPageRequestObject) (GetVisitCancelPageResponseObject, error)
+	// CancelVisitByLink Cancels a visit from its page
+	// (POST /visit/{token}/cancel)
+	CancelVisitByLink(ctx context.Context, request CancelVisitByLinkRequestObject) (CancelVisitByLinkResponseObject, error)
+	// GetVisitMovePage Free times to move a visit to
+	// (GET /visit/{token}/move)
+	GetVisitMovePage(ctx context.Context, request GetVisitMovePageRequestObject) (GetVisitMovePageResponseObject, error)
+	// MoveVisitByLink Moves a visit from its page
+	// (POST /visit/{token}/move)
+	MoveVisitByLink(ctx context.Context, request MoveVisitByLinkRequestObject) (MoveVisitByLinkResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -13256,6 +21205,158 @@ func (sh *strictHandler) GetKeySet(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetKeySetResponseObject); ok {
 		if err := validResponse.VisitGetKeySetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetConfirmEmailPage operation middleware
+func (sh *strictHandler) GetConfirmEmailPage(ctx *gin.Context, token string) {
+	var request GetConfirmEmailPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConfirmEmailPage(ctx, request.(GetConfirmEmailPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConfirmEmailPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetConfirmEmailPageResponseObject); ok {
+		if err := validResponse.VisitGetConfirmEmailPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ConfirmEmailByLink operation middleware
+func (sh *strictHandler) ConfirmEmailByLink(ctx *gin.Context, token string) {
+	var request ConfirmEmailByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body ConfirmEmailByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmEmailByLink(ctx, request.(ConfirmEmailByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmEmailByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ConfirmEmailByLinkResponseObject); ok {
+		if err := validResponse.VisitConfirmEmailByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetNewPasswordPage operation middleware
+func (sh *strictHandler) GetNewPasswordPage(ctx *gin.Context, token string) {
+	var request GetNewPasswordPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNewPasswordPage(ctx, request.(GetNewPasswordPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNewPasswordPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetNewPasswordPageResponseObject); ok {
+		if err := validResponse.VisitGetNewPasswordPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChooseNewPassword operation middleware
+func (sh *strictHandler) ChooseNewPassword(ctx *gin.Context, token string) {
+	var request ChooseNewPasswordRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body ChooseNewPasswordFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChooseNewPassword(ctx, request.(ChooseNewPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChooseNewPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChooseNewPasswordResponseObject); ok {
+		if err := validResponse.VisitChooseNewPasswordResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPageAsset operation middleware
+func (sh *strictHandler) GetPageAsset(ctx *gin.Context, asset string) {
+	var request GetPageAssetRequestObject
+
+	request.Asset = asset
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPageAsset(ctx, request.(GetPageAssetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPageAsset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPageAssetResponseObject); ok {
+		if err := validResponse.VisitGetPageAssetResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -13352,6 +21453,58 @@ func (sh *strictHandler) GetContract(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetContractResponseObject); ok {
 		if err := validResponse.VisitGetContractResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPayPage operation middleware
+func (sh *strictHandler) GetPayPage(ctx *gin.Context, token string) {
+	var request GetPayPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPayPage(ctx, request.(GetPayPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPayPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPayPageResponseObject); ok {
+		if err := validResponse.VisitGetPayPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPayState operation middleware
+func (sh *strictHandler) GetPayState(ctx *gin.Context, token string) {
+	var request GetPayStateRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPayState(ctx, request.(GetPayStateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPayState")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPayStateResponseObject); ok {
+		if err := validResponse.VisitGetPayStateResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -13548,6 +21701,32 @@ func (sh *strictHandler) ListAccountEvents(ctx *gin.Context, accountID AccountID
 	}
 }
 
+// ListAccountMessages operation middleware
+func (sh *strictHandler) ListAccountMessages(ctx *gin.Context, accountID AccountID) {
+	var request ListAccountMessagesRequestObject
+
+	request.AccountID = accountID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccountMessages(ctx, request.(ListAccountMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccountMessages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccountMessagesResponseObject); ok {
+		if err := validResponse.VisitListAccountMessagesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ResetAccountPassword operation middleware
 func (sh *strictHandler) ResetAccountPassword(ctx *gin.Context, accountID AccountID) {
 	var request ResetAccountPasswordRequestObject
@@ -13664,6 +21843,32 @@ func (sh *strictHandler) GetAppointment(ctx *gin.Context, appointmentID Appointm
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetAppointmentResponseObject); ok {
 		if err := validResponse.VisitGetAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAlternatives operation middleware
+func (sh *strictHandler) ListAlternatives(ctx *gin.Context, appointmentID AppointmentID) {
+	var request ListAlternativesRequestObject
+
+	request.AppointmentID = appointmentID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAlternatives(ctx, request.(ListAlternativesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAlternatives")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAlternativesResponseObject); ok {
+		if err := validResponse.VisitListAlternativesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -13797,6 +22002,51 @@ func (sh *strictHandler) ConfirmAppointment(ctx *gin.Context, appointmentID Appo
 	}
 }
 
+// CorrectAppointment operation middleware
+func (sh *strictHandler) CorrectAppointment(ctx *gin.Context, appointmentID AppointmentID, params CorrectAppointmentParams) {
+	var request CorrectAppointmentRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body CorrectAppointmentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CorrectAppointment(ctx, request.(CorrectAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CorrectAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CorrectAppointmentResponseObject); ok {
+		if err := validResponse.VisitCorrectAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // DeclineAppointment operation middleware
 func (sh *strictHandler) DeclineAppointment(ctx *gin.Context, appointmentID AppointmentID, params DeclineAppointmentParams) {
 	var request DeclineAppointmentRequestObject
@@ -13838,6 +22088,51 @@ func (sh *strictHandler) DeclineAppointment(ctx *gin.Context, appointmentID Appo
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(DeclineAppointmentResponseObject); ok {
 		if err := validResponse.VisitDeclineAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DisputeNoShowFee operation middleware
+func (sh *strictHandler) DisputeNoShowFee(ctx *gin.Context, appointmentID AppointmentID, params DisputeNoShowFeeParams) {
+	var request DisputeNoShowFeeRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body DisputeNoShowFeeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DisputeNoShowFee(ctx, request.(DisputeNoShowFeeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DisputeNoShowFee")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DisputeNoShowFeeResponseObject); ok {
+		if err := validResponse.VisitDisputeNoShowFeeResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -13890,6 +22185,34 @@ func (sh *strictHandler) ListAppointmentMessages(ctx *gin.Context, appointmentID
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListAppointmentMessagesResponseObject); ok {
 		if err := validResponse.VisitListAppointmentMessagesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResendMessage operation middleware
+func (sh *strictHandler) ResendMessage(ctx *gin.Context, appointmentID AppointmentID, messageID string, params ResendMessageParams) {
+	var request ResendMessageRequestObject
+
+	request.AppointmentID = appointmentID
+	request.MessageID = messageID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendMessage(ctx, request.(ResendMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResendMessageResponseObject); ok {
+		if err := validResponse.VisitResendMessageResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -14078,6 +22401,123 @@ func (sh *strictHandler) RetryAppointment(ctx *gin.Context, appointmentID Appoin
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RetryAppointmentResponseObject); ok {
 		if err := validResponse.VisitRetryAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StreamAppointment operation middleware
+func (sh *strictHandler) StreamAppointment(ctx *gin.Context, appointmentID AppointmentID, params StreamAppointmentParams) {
+	var request StreamAppointmentRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StreamAppointment(ctx, request.(StreamAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StreamAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StreamAppointmentResponseObject); ok {
+		if err := validResponse.VisitStreamAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpholdNoShowFee operation middleware
+func (sh *strictHandler) UpholdNoShowFee(ctx *gin.Context, appointmentID AppointmentID, params UpholdNoShowFeeParams) {
+	var request UpholdNoShowFeeRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body UpholdNoShowFeeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpholdNoShowFee(ctx, request.(UpholdNoShowFeeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpholdNoShowFee")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpholdNoShowFeeResponseObject); ok {
+		if err := validResponse.VisitUpholdNoShowFeeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// WaiveNoShowFee operation middleware
+func (sh *strictHandler) WaiveNoShowFee(ctx *gin.Context, appointmentID AppointmentID, params WaiveNoShowFeeParams) {
+	var request WaiveNoShowFeeRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body WaiveNoShowFeeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WaiveNoShowFee(ctx, request.(WaiveNoShowFeeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WaiveNoShowFee")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(WaiveNoShowFeeResponseObject); ok {
+		if err := validResponse.VisitWaiveNoShowFeeResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -14736,6 +23176,82 @@ func (sh *strictHandler) ChangePassword(ctx *gin.Context) {
 	}
 }
 
+// ListTroubledMessages operation middleware
+func (sh *strictHandler) ListTroubledMessages(ctx *gin.Context, params ListTroubledMessagesParams) {
+	var request ListTroubledMessagesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTroubledMessages(ctx, request.(ListTroubledMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTroubledMessages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListTroubledMessagesResponseObject); ok {
+		if err := validResponse.VisitListTroubledMessagesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListHousekeeping operation middleware
+func (sh *strictHandler) ListHousekeeping(ctx *gin.Context, params ListHousekeepingParams) {
+	var request ListHousekeepingRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListHousekeeping(ctx, request.(ListHousekeepingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListHousekeeping")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListHousekeepingResponseObject); ok {
+		if err := validResponse.VisitListHousekeepingResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartHousekeeping operation middleware
+func (sh *strictHandler) StartHousekeeping(ctx *gin.Context) {
+	var request StartHousekeepingRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartHousekeeping(ctx, request.(StartHousekeepingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartHousekeeping")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartHousekeepingResponseObject); ok {
+		if err := validResponse.VisitStartHousekeepingResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListReconciliations operation middleware
 func (sh *strictHandler) ListReconciliations(ctx *gin.Context, params ListReconciliationsParams) {
 	var request ListReconciliationsRequestObject
@@ -14779,6 +23295,90 @@ func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(StartReconciliationResponseObject); ok {
 		if err := validResponse.VisitStartReconciliationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RequestPasswordReset operation middleware
+func (sh *strictHandler) RequestPasswordReset(ctx *gin.Context) {
+	var request RequestPasswordResetRequestObject
+
+	var body RequestPasswordResetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestPasswordReset(ctx, request.(RequestPasswordResetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestPasswordReset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RequestPasswordResetResponseObject); ok {
+		if err := validResponse.VisitRequestPasswordResetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RedeemPasswordReset operation middleware
+func (sh *strictHandler) RedeemPasswordReset(ctx *gin.Context) {
+	var request RedeemPasswordResetRequestObject
+
+	var body RedeemPasswordResetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RedeemPasswordReset(ctx, request.(RedeemPasswordResetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RedeemPasswordReset")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RedeemPasswordResetResponseObject); ok {
+		if err := validResponse.VisitRedeemPasswordResetResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -14920,6 +23520,274 @@ func (sh *strictHandler) PutPatient(ctx *gin.Context, patientID PatientID, param
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(PutPatientResponseObject); ok {
 		if err := validResponse.VisitPutPatientResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListPaymentCases operation middleware
+func (sh *strictHandler) ListPaymentCases(ctx *gin.Context, params ListPaymentCasesParams) {
+	var request ListPaymentCasesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPaymentCases(ctx, request.(ListPaymentCasesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPaymentCases")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListPaymentCasesResponseObject); ok {
+		if err := validResponse.VisitListPaymentCasesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPaymentCase operation middleware
+func (sh *strictHandler) GetPaymentCase(ctx *gin.Context, caseID CaseID) {
+	var request GetPaymentCaseRequestObject
+
+	request.CaseID = caseID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPaymentCase(ctx, request.(GetPaymentCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPaymentCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPaymentCaseResponseObject); ok {
+		if err := validResponse.VisitGetPaymentCaseResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResolvePaymentCase operation middleware
+func (sh *strictHandler) ResolvePaymentCase(ctx *gin.Context, caseID CaseID, params ResolvePaymentCaseParams) {
+	var request ResolvePaymentCaseRequestObject
+
+	request.CaseID = caseID
+	request.Params = params
+
+	var body ResolvePaymentCaseJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolvePaymentCase(ctx, request.(ResolvePaymentCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolvePaymentCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResolvePaymentCaseResponseObject); ok {
+		if err := validResponse.VisitResolvePaymentCaseResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RetryPaymentCase operation middleware
+func (sh *strictHandler) RetryPaymentCase(ctx *gin.Context, caseID CaseID, params RetryPaymentCaseParams) {
+	var request RetryPaymentCaseRequestObject
+
+	request.CaseID = caseID
+	request.Params = params
+
+	var body RetryPaymentCaseJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryPaymentCase(ctx, request.(RetryPaymentCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryPaymentCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RetryPaymentCaseResponseObject); ok {
+		if err := validResponse.VisitRetryPaymentCaseResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Register operation middleware
+func (sh *strictHandler) Register(ctx *gin.Context) {
+	var request RegisterRequestObject
+
+	var body RegisterJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Register(ctx, request.(RegisterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Register")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RegisterResponseObject); ok {
+		if err := validResponse.VisitRegisterResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResendVerification operation middleware
+func (sh *strictHandler) ResendVerification(ctx *gin.Context) {
+	var request ResendVerificationRequestObject
+
+	var body ResendVerificationJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendVerification(ctx, request.(ResendVerificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendVerification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResendVerificationResponseObject); ok {
+		if err := validResponse.VisitResendVerificationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VerifyEmail operation middleware
+func (sh *strictHandler) VerifyEmail(ctx *gin.Context) {
+	var request VerifyEmailRequestObject
+
+	var body VerifyEmailJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyEmail(ctx, request.(VerifyEmailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyEmail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(VerifyEmailResponseObject); ok {
+		if err := validResponse.VisitVerifyEmailResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -15085,6 +23953,61 @@ func (sh *strictHandler) EndSession(ctx *gin.Context, sessionID string) {
 	}
 }
 
+// SearchSlots operation middleware
+func (sh *strictHandler) SearchSlots(ctx *gin.Context, params SearchSlotsParams) {
+	var request SearchSlotsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SearchSlots(ctx, request.(SearchSlotsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SearchSlots")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SearchSlotsResponseObject); ok {
+		if err := validResponse.VisitSearchSlotsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReceiveSendGridWebhook operation middleware
+func (sh *strictHandler) ReceiveSendGridWebhook(ctx *gin.Context, params ReceiveSendGridWebhookParams) {
+	var request ReceiveSendGridWebhookRequestObject
+
+	request.Params = params
+	request.ContentType = ctx.ContentType()
+
+	request.Body = ctx.Request.Body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReceiveSendGridWebhook(ctx, request.(ReceiveSendGridWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReceiveSendGridWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReceiveSendGridWebhookResponseObject); ok {
+		if err := validResponse.VisitReceiveSendGridWebhookResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ReceiveStripeWebhook operation middleware
 func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveStripeWebhookParams) {
 	var request ReceiveStripeWebhookRequestObject
@@ -15114,309 +24037,623 @@ func (sh *strictHandler) ReceiveStripeWebhook(ctx *gin.Context, params ReceiveSt
 	}
 }
 
+// GetVisitPage operation middleware
+func (sh *strictHandler) GetVisitPage(ctx *gin.Context, token string) {
+	var request GetVisitPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitPage(ctx, request.(GetVisitPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitPageResponseObject); ok {
+		if err := validResponse.VisitGetVisitPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVisitCancelPage operation middleware
+func (sh *strictHandler) GetVisitCancelPage(ctx *gin.Context, token string) {
+	var request GetVisitCancelPageRequestObject
+
+	request.Token = token
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitCancelPage(ctx, request.(GetVisitCancelPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitCancelPage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitCancelPageResponseObject); ok {
+		if err := validResponse.VisitGetVisitCancelPageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelVisitByLink operation middleware
+func (sh *strictHandler) CancelVisitByLink(ctx *gin.Context, token string) {
+	var request CancelVisitByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body CancelVisitByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelVisitByLink(ctx, request.(CancelVisitByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelVisitByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelVisitByLinkResponseObject); ok {
+		if err := validResponse.VisitCancelVisitByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVisitMovePage operation middleware
+func (sh *strictHandler) GetVisitMovePage(ctx *gin.Context, token string, params GetVisitMovePageParams) {
+	var request GetVisitMovePageRequestObject
+
+	request.Token = token
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVisitMovePage(ctx, request.(GetVisitMovePageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVisitMovePage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetVisitMovePageResponseObject); ok {
+		if err := validResponse.VisitGetVisitMovePageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MoveVisitByLink operation middleware
+func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
+	var request MoveVisitByLinkRequestObject
+
+	request.Token = token
+
+	if err := ctx.Request.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	var body MoveVisitByLinkFormdataRequestBody
+	if err := runtime.BindForm(&body, ctx.Request.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MoveVisitByLink(ctx, request.(MoveVisitByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MoveVisitByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MoveVisitByLinkResponseObject); ok {
+		if err := validResponse.VisitMoveVisitByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jchs51i74Kpi8d6Kr/qYokpK80NFxf5WXLnd5a0vVnr9tDwVmHpIoJQE2AIpmexwxTzMPNk9yAwdA",
-	"bswkM7nYrvpZ0W3Lyg3b2c/5zucgFNOZ4MC1CvqfgwnQCCT++FgC1RBdavOPCFQo2UwzwYN+8G4CEgjT",
-	"hKl20ArgE53OYgj6weld9zQSoRZSnXa6Dy86nU7nBP+4b/544P9p/4u6QSuQ8K85kxAFfS3n0ApUOIEp",
-	"Nd8cCTmlOugHc8lOJIxAAg8haAV6OTMfU1oyPg6+fGkFT6/peHWY1xMgdyAVE5yIEVlMqBkxUROx4C0y",
-	"EpLoCZCb56OTl1SHkxtzE+UEIqbz0/oQ9D4Ea8e6OqTnEUxnQgMPl29hFtOleaw4whvznhuymAAnesKU",
-	"GZ4ZE+VqAZJogeOhMmYgifk6KE0WTE/wLkWnQG5haQabDgX4fBr03wfm1cHHstV6IUJqB1C+sTiC2Uww",
-	"rqfAy3c5c73OVod72+o3yeXL2SxmZatq9n2W3Ea02fcFVWQk4lgsIMrPZkGZ/ku3E6zfzreg5fJypEGu",
-	"fu8KQsEjZbbLvIwMYSTcMnL4pImWy9wnL9YtxZRxNjU72E1mz7iGMUgcx7t37y7negJcs5BqWB3Mz2KB",
-	"5yZzU36+PwGVeJpoPP3LhyCkEkaxWDQ84F9awYxKOgXt2MVlGIo5188r9oPay/mhbD43tBe0AmZeMqN6",
-	"ErQCTqfmSfe6AYtqnqs53rm6r5fpOa4cenpL0+HjsS8bfvrK3afwBBlu1egtO2468Khi4PZtu485wx1/",
-	"geXqyP9LzCURC07mnP1rDkQbOrIcmykSiumU8qhF1DycEKoIJb/++vxJm1wBjxgfp9zR3bnKMwkdU8ZR",
-	"HNAR9I0wG7M7sOx3xKTSjgm3yXX2MXwR5UJPQJKhiJbmFRJGc1XkK/ejs9HD0T04OQs7w5Pz4fnZycOo",
-	"Aye90b3oHu2OHoQXF36RrdhNlzmzPCdmfdYyDPrpBfCxngT93sVFyzAQ/++uIVKtQZpv/N/vP3z41Oue",
-	"fPjw6f7Tj3/+n+X7MkJRWH6UboyYvUlE6VLMDReJ+rhmRmpm1sIu1Hm3Z4WbElMQHAjECkg4oXwMkVlz",
-	"xXgIbXLzHzdE01tQhPJlUfZ2kTWVr5MT3XUX6N55cX3KpWP8pJS3XpKILs38dUJYf1IkpDHwiBZorNfp",
-	"3TvpnJ10zysoyXxh3bCzO9c5efjx8/mXE/tDL/2hfBffUM3WMLSZvdyUJwwreIJ73e5MwYr2Ei0JRfSr",
-	"G5SuisxnRsC9IsqK3RahmkyF0uSsQ354++wxud877/zYJq+RRlNFQBFqtNYxF7JaByg9Zm5glVR3r2w2",
-	"VzPKn0kxXZ2P+a1T97jSlGsieJs8gRGdxxrVCC4WbT+Yf81BLtOxjMwrS9fVnKgTzablepMZzrVYHcxP",
-	"XllJh5MfCyVLoJJQo/uQG/P5m6qxabHNyK7ZFF6PRlWn1TxHxGjU9LiOKo6red9AjEa7n9fr5QxqKA3E",
-	"PNl09FA1+uUMdh35F/OwmgmuwKpu6VjNlJ6JOcdZhYJr4Gj/UaNrW6vh9DdlTYdkOp8zakFt5QJGIwg1",
-	"u4PBTLIQ3xLOpSHUZdAPnv76NkBWLWTQN49/aQU1344rp0Brxsc4PYqf8ctkpfognGtzBqaMz7VZhW6v",
-	"k1yLgEYx45C5en7eaQVDIW4ZHw8WjEdiMYjoUgX9h+bCfDQCOUASyTyUXrEWQXqp0wpCOtNz8zsqx4yn",
-	"l+6bgURziWud/vqsY44DkucgFHzE5DToj2isoOVNhgEXmoX5r0xFZC2IwQyk2bfkID1DHeeOKabNL8XA",
-	"mMWDEYC5M8Rt73Y66ZWxpNl3m/HM6BI1WLceU/opvX6v5HqyMGgAFWdhFAceDTRDg+L956C4aHYTsqP7",
-	"0lq9q5e76aLz5aN59ZTxKLs37/Fl3V4HrxrSieYxDGI2ZTro93K/nHPN4sIHJBjKMDtkT4FZDhULPVAa",
-	"ZtlVMsSWUub/lDAK+sH/OE29Lqf2qjotUOET0JTFllrrsZeM78b7Q8q+5247xXvw9T/R6K31Layh+pkU",
-	"wximfy6h/tAfsjsas2jg/BSBGTfOwQ7Zuy8iAYpwocmIaVSkzAclDXWbPEbF0GqXIKWQisRMaaMVRkQB",
-	"R5URFXdkp3gHHpURg9hwB6OQnypNpVYDakYwBaXoGEenSMIxzZmwxBTW48Yd5Cma6rkK+ueGLDTTyMmz",
-	"M2N2XrgKKds9jUSo/kdxcWofizd23asOwsZVfURu7ELdEEP5igANJwQXDJcVF1sLp5S3zcAeW6PpMgxh",
-	"pqGhKCiYtrWtZGepBf3AM4ZWECeOqi19TvWJz8+1ZJl/gZlu4VqFVEoGERFzbaxOJQQ3fxuldCZFCEo5",
-	"o1G1yQshbo1mWnCmtYiQ9ijbTbLmqTVGSx17GarO+u3WUXZyH07G7eYTwaHZThpxB9FguKznqcFNtD7j",
-	"AWof3gLqdK+7nX7H/O/PnW6/Y9TsLRQG94gTX09km/zViCTyDoaomwOPVOHDvevOw/5Z7sNNjqQ5fvEA",
-	"9dbiS3E2QStr+9Q2oWZ0aRc1v0Ddi+w4U/ljBXnK1EqHkjznmVTgGAMgJwI5xRNUpUFUi/+6ytlBpXdT",
-	"+fylZbX8f+OZD57OpZjB6U8gY8YdYx400SbxgVK9aT6L6h14F4cI+t1tFIIytmQI2jqnssqANdMyvKXA",
-	"Q7KepWxcYh0/KQtl5DzxJxlX/LoXrfruHYfio5iFu2kfqH1pegs8q3hcZf1OExFHylq65ni0yaW6TcJA",
-	"iTvHvMhqHOFECAXe22eN3u2Vhod5pcF8BsM9bsg5bSEzmX0pCmYgYH1XxjBKFQYax2JBmFEUzFLeEEWX",
-	"iiwmS9QFrHN5C5Mwb3WFgqt5rK1RM4I6HCWCsQTP6qfOYzO124rGyH+6r7W11TabCJOY8vGcjtEUCCJA",
-	"8RF8TIyjVekyM7oUU8b8Q59l0O91zJaqGYSMxkybaTwBY3iLWIyXwToWVHtP7epXbWnq2t9a9X8m5JBF",
-	"EfCdaG+UvCWn8zPlwz5/UkSKGMypwzPHeBjPI+d1EjOw1u6uFHaWUtgrf7BhRRNPB7sv0nKTJFO6xNlF",
-	"AieG9JPjnXO1VpuuYWKlbxvcwnIg7Sszq/6rYViEw4IUYgjI6HzgwikHOy54r5dnaRgfoYqg/7/kcys2",
-	"Ufls9rUtN4UVuEkHtxLFsXvFNUhO4x2tYPeSghRCtksWRkYvpOBjIjgRc0kUi6BN/j4X2kaM/X7YuImN",
-	"scyE1ITtuF0XWbP1kqCD18gDMZdq1Vp1k9jHXhS+1SbXEMdEzWc4LUzB8LO6wX14JfQmgbN5H7jQgxG+",
-	"Je+HkGDtdBc7zMd2d+E+53nu47+dW9d0UHs65PnZ4BlDC5Ml3ogkaOq5lBZEgTX0XZxoG4cv1TAQo8GQ",
-	"ST0J+kH34YPOSad30ntYXxCjMeQE7mVEiRsNGj+xt/sVxKP9yFL/+gpukQmKbS1N36BXM2Lmtc8oi3fk",
-	"9rPM6wYj+76igDUszcdTUTFJwrKGYZC39gfnYDBKbQQhi4xSC4sdT3w3w/6f69xIpkD5YsJiKBJA2ZT2",
-	"QQqF79uV0Jn8L0wCyqR6oS+sHRQ27W0SU9nXtiU+x6w4AB4RP5TU62PO0UpwfVcR/SCzR/6LhjMARKuq",
-	"UfnI9yIDbFqdty1YOEl2htmtm9IIiNEBv7SCK2faP5NQmt9lDCMi5rsRq//IFb1r7OPE2JV56v32Ds96",
-	"/qoD+aAau5Ocx8iemU2+lRJXyZePtY9RfmNKDhNeaKWEg19QlsTNwSYUuZxyJsXWJ+RaiBdUjmE3bkCX",
-	"saDRQAsxiPFtRU7g0xfuXVyc3SPDpQa1K2c+yyvmPk9JC0H8GPKEvzLIfSnhK59GAr8W4iXly50W1ox1",
-	"SvnSh1RUdmHN270HzOZ9zHkEkizosk2uZZL+xQklU7EH9a+Xde8IQczISGZkueVeHfpeltt8FpVaTQQP",
-	"4RHRyURd9gZmsZ5gGutNgTQylzZRSCYXFofxK89mm+4mPOeFdxWJRVt7G5Q5UigGRuTN66trcnrXPVWg",
-	"DNErmxI4tImueNuuyn033d0XYnxiMwfLhWhxBvvY2vSbU6YUKvnOiJRE3EHRB/Tu3buTYpbwug0tJhX7",
-	"Xb2jLKbDGHbd0eQ9hZCwAnnHQiAh5Rm/iY+aObrMkGtMNchHzrhRdASFkFnB4N/VXi76k/w08gMs2f9k",
-	"vvsxn2dUarIAEsHMkIDgGecthhu/IqU7sx2ilxAxeo0T3+lwJC8cTM0bB7iWZVSPkgT3+7H92on5ep8U",
-	"dbVdZedFXnbiqDDHwlvUyYhXd750MvsWpWYMaQ7q3JxBNLn8ONtBmnTiU/OTQD6NrHpP4zdGcZOagUrC",
-	"gLPMr1YV242JZZkg/ufVa3Emet2g3iNNc3u/mjbvv5d5e1rxIoa/QYiZFq42oeH8MzHq6sR6y7Fiz59b",
-	"hI18DvPG1XLRjJK1qrncVs8ueR6d7Rjw1WAjv+vO3VthWZV7DZWSLlfWHkeAH/QD959Zs+JYQ+b2vMHK",
-	"JwuTy7LN526flayHj+rYDUOvY9APXFgiu3+vRyQGrUHayiZXMeVuLCmaSpc6O6JOpzrb/sOHq7IdSzZm",
-	"035cAa5jxtRa/8w1m8I/zX3FffN75bbODiD74jXb9/QOGlMNrSSadxNBIhZhqNGpMUn0VS2VhmktqqG6",
-	"bm5xK7hllhn5HXb5KehiNAsS+RUZOM+ROQBMGdkd4cHwP82oUgsho8x9ya8kKNDIgsZjiAZirgdwB3K5",
-	"mIDEURkF1Ac3Pq47FAXBn4by8aMtsvB1lwuj4A7FHPUQXLb9ETquGS7zppPxgqmmpyMZZq3x5o7hRgaF",
-	"b1wz5jeOMxxsuC8pp2OIvLRZGXAr4PBJD8K5VKKkzOGlown0VgKJqdJkRseY27leLm6c+pV2VsDauRfJ",
-	"1WevucCB0cxXjiSNY6OM2OBUQX56Qkol1FCIGCj/Zgy1sG4FnpgMuHwltd20JsenQnWYK5BtcqXpaEQE",
-	"j5ftdbxrPYFoIX8xN5ZSceU8finwxVkSerFajVWIRyPzN3LmUr516dyg/0APX7PTdUlidudcd0TMtWIR",
-	"5PNwbIrOK2EDpxM6mwHHghSmyXBJmFYQj1ZP3RZaa+KJrStWsk7Z9RuExWRGNgdf8o7aGsPK+GhXRKk3",
-	"e8VopCAxB3A1/6SIkes5Wbp2Nt702eCVtXdtp5Pk/MKfm2r5uQKz9EXJyLNLle5mbps2KjyZXLuG+o6t",
-	"GRmWFLH+yjWLfXF/YjC4DGEjzVkMZGZLVutvVyYtd02htfWG23sx7jejS1VLvwqN4RzHySdq8p988m9d",
-	"SsrZWBuHlksB/lxKyA2/35j0a450Sw7BhS7TBK+zfBHvaZPXPF4WkhdzbKBUpjTkQD5TecPB9qmME4gj",
-	"f6yT9OP6B9uVC22O49vbkGtQVQ5j4VQXN1+ykEKDWzPGyc1fn1qHca6i4HOe8Xy5KV1C+82B9V+tfnjp",
-	"1fMIwphxiIiQJCGpijdmUr0/r4A+fL+CQOl5eFtWJW3zfcwS9a1/xIp5DhApQoktRduoACVZ62tlDN60",
-	"k1SqSQzrJFg+EbwuL0lywosr+NhwcJXRs1WetAlaRC7iae8wbAEVpVuAGcmRfxY+ZMWjk4hQP5hWDuMh",
-	"y3HLBPGKSE6lU0Op7Pc7Tw85qZJb5Q1S/ODGXi47/3uw9PLlg829NpitXZZqoYgrfFWZ8WUsuYYyfKW0",
-	"tYzl1XzZ1HHhdRuF1slLc+M6j2kTZlNGR1micaSAg2v5pS2Zuf9qje101aA7OLA3W0GrBdlrnR2Cw7LB",
-	"VmUrshuUwV75xzauenH8mU/WWODnfDbX23hIqFe+QsrJ0HFom/9siwYFdwlPuNltYuSPymJEIZvEHAXU",
-	"3CEiQxrekpEU01K/SpZWnY/bFlmspFwxbu8lgoPDV+EioeZH3jxw+TNK02U5hVfUzGcGgOXzq0BUseDj",
-	"kqlyD3A2oQjmk0RUY6pdWvqUfrIwWL1O916nlcJidVol7KKycD87RCxAqxhjRok2Y0LgNUT/WTeUbtlQ",
-	"SkECMsN4WD0IOgEaEeo3CFdG+fSg3Ejun20eRykmQWYgndU6V5ip7EqMJEDG5ZeYFckw7JKu35oKBITm",
-	"A8kco+1GUoW4kBnK/XrHmM71REimICJTwwZJTGcKwYuaHOwHDzYOuUxYVs259BSsFHxmJlvK0x77PD8M",
-	"tbsIQ2p8plSxyiWqYCjWbfXmsx8DLSzcRe/iXmfj0k0TA83HAbMgGN7xmf2dhhgmQGM9qRsBRK63Fk+q",
-	"orQ2y5Y6K4tyNTHCwGn87tT6k6atzLGDRm/AiXk9mVJ5i7q/ytPF5oWqAPjIDPFsZYRpaAp41PKkQZ2d",
-	"F1rzhboUFa3RL9OYXtfBi2RGd6/6ULHELUHmfEZZkmvZstLVppXggcuNbjOXr4I2yW7sxVppk3WauNG5",
-	"USV+Fe+9MJrFzMrmJkP0WlwDjeYFjNAb3y8gnGWqN8kIoE0uCb7eHNIOBoYsj8b9byWsg/IlcStFlIbZ",
-	"qi6T1oAWLY/nV6/Jea97vx3kQewuT/758fNZGfBZUkC6am5xIcmcM636JETLeSQkefrr2xZZAsd//O3N",
-	"f+UcJYzre+fZBX/o/lt/agtKqh1QK51mmSaagcLZxJ0vyVTceY2NUHWbE5MJMsoqb86X52c+s9dK/RL1",
-	"eCyMsmv02bJjHUKcMnmfSlOiMj5K3Bv4Fi6ImQkZMa3qB79xCa6ZEw/003P7VLezar2vAgZllwwldwZA",
-	"aAVDl/s52tRj97ZoZVoZNmSmDQqrs/DyREivMSSzS87i+Vmvs5H+N82wCKqQmWGvjHOJkQZuRI/bvild",
-	"4mms0sg2S55qDIfsWM6bWBaV2lZxySoGlEd1WisDn/mtwwRFu21UhhN2B7kvn9272LhXJdBRRSb2hLm6",
-	"0CHoBQC3AsS62FqJ5ZicJ7seToeYYN3lGvnb3cjJnE+jxIexOvYa5vbhU0cK7rAdskcqHBLbO9iORvvR",
-	"aD8a7Uej/Wi0H432o9F+NNqPRvvRaD8a7Uej/Wi0H432QxjtNRIRVudSqRqWW0tVNkOFTVMpjNdqEKuq",
-	"cbUVWWUAV5oUJQykwIKr1K5yfbGEXNdQT1airJzpMgH0k92Eg6aENEwXrUrHfJbLUn1EgIdyOdMQ2QQJ",
-	"DncgbZGzGBFKHGa3O/qZ4pBOsyT56yxFUUQShwgpsH5KZP0EwQLpZTNT0ky5XAJdOvSy/X1sc0a3KZ8s",
-	"pKgWijwy+Oz+N3O+gDh2vTvwcIYekjWT0TeYGm52C2neTb60P4wZZ+EgjIXFJER0vfIOdNmVyo62dCFi",
-	"Ed5eu0zqIixCSGPfIIREdNnyPN2S1SPSO+93Or6rHhbPu8JpWmgzhMg3ea31hx/ed7ofsdPO/9N73zk5",
-	"+/hj/33n5ML/yrz6x1KV1rdO3KrsmKZPNSs28wWJ1QQoFhxkmzxPwOGwFeKKClpVl+E+lflS6X5JiAzz",
-	"orHatuw3P/qnJ+b3hEaRBJVkwmYayjWsEs6uU0LUyS9bK619NjWMKqu2XbtCT+jyZyPc6+Wc5dcItYKS",
-	"NZrO9LJP6MKe61q6NY7h9eiJ1S3XaZ6FSdoxVMzs9R1IyaKmCajRmoZbjOctW5/VvrKzB1uctcvhOnnV",
-	"WpWDxz2yO1CSlrx7PXk2Y7s6aPLEVj/sR3CVShtuFNY50+6fa4RNyeDu6nhZCk6PXHVTifXINLEV4MQy",
-	"03oKhnUyVGkvFs/I+Q/VbVUCdjKfQmsvKRYKpO2egmWcFvBqBAtimJMqJSL4NGMSylUqc7QMLfIWmYgF",
-	"6m3WwrROO98Ecb+lVFTpgXlz6Yiea2Xz5x0Eh5BEwkiCmtQdSGlesV3RQvVBbiS5hUr38WPleTs86dtB",
-	"bx/pdGjjDdWVobBCbBWoYYeaAifs17aeRg0Gve2oeP6p/DiXIc/Xymv3+POf1wC3rCnTs+dxY5ETfLJI",
-	"yxWIGYbuHUy1o2AfYcA5k5DGcdaduPF7tYkuwcdf4SqP35Dz+zlBWmo25aphqsouZixEW3wuy4FwVmH3",
-	"VzrFApVlxU55aP6yMe4sCrPFHpmPZVcvX+G0chYTIqkmx22UxIQmM6rsebn9vEVeggc+KqYmoJxxZGmN",
-	"7QbJCtvSe36Gh6H/IkTFDvygj+FmV6LtwOuYSmwb6rDOpIiz7R2KBs7BuUj+mxgx3ZFFFKJB9OTfHz/3",
-	"Wmdffjhx/8SGtt3Wgy8//kd5mCixT3qdagazHk1kE/tZOfMTrWeqf3rqN6i4MOU0VZ9ppXkFhdjAw05n",
-	"M0vbuEW7szjH3dYysWredXiVx/VH+Q7qL7fGyqqFsdAU+GrkGg/XK+T2UDMlfMPirkCm13qCBG10be+s",
-	"F3hTnYL51UMq6g80UzG9IfSRljM7PCvsTUwduE2Fz/XroFrtCmf1jEEcPZWysaruumSWitg+yffObBHs",
-	"7XyKgYsWsYCgpyUAq6uM2rfcLEdlSDtNbqI1O9z0heVrgegph0e2bEJ85dgQV45+3MlMXOyPrMSfc6Mr",
-	"uX6nHtVttXo6qQMuZoBFYNUHPp8OHa7harBkbhdu5fHMgpx+mHc6ZyGL8G9o+XBM4feIPDzXQ/GpcGHz",
-	"vvpRuIWqpMafbVpXs61NMSy890jcbo5BuKdKR5E6Aht6szfDd6WhDR/JavDE6hSkA1pYN493ALfRdzeX",
-	"VrBIx7XuGT/84uz9462N6/ALLK+gKYO/hWV9/v5mPoxZ+Ats9hzja8sGmYICVWPbhGb5vAqzoHGM0RyV",
-	"TeRyqDD5SFd5E4kVXlGIL+3iLK0JBZWBCywwNwsPHosxqUqV2hlKNw8du2rMtIzJlMGM/bpYvFvC2+wV",
-	"lMZYs1a4EMax5/HTazquizNTAUObLHvexshgsKaKXBMkmJepEtJEL9AapjNdgUmyzaHG1tvVui8rh8r2",
-	"+niJLh2yGXOGRgnEBteNRrcqLB0aHYJnZH4yK540oJrzWy4WZkfULZvNKkBt3V1luLZulcliIhQYLQKT",
-	"7m23Jh4J6TJCtIijusfLKfnp+mSQjZJdzQwqt5trDtDBjQF/ULc3B6zDatMYs9D76/uu/t5yffec2PsK",
-	"Fm8yCQINNv7Q+Rdrcwpw2JrBtukmVYjdKkn9fURUGlog+aRznIVv9VoLZbLQQLA88O9dDml3weJhQ6/h",
-	"+ZcT+0Mv/aH0+I2BR1By/p67HGdfn2GmkwRIM162e52tkeFXnYQTJ8wz0/nw4c//y0yA/PDjafvk4+ez",
-	"1lmnfCZph8QVMS2K6TGet7tWiuGExTYXTYLL5pGaY5PjqiD6Hj2JycA3IbJ6InyM3oKm+qeNxg72murT",
-	"CjgsdnplbxOJr4y78M3yhToo2R+amtcQ6d7bYiQ0tzU99YmhohZBImoRS0P4tyEhdIr4XvEHDjg2ICTc",
-	"x23iiEcmfWTSdc7WwbXkpHfv1lrymxRcuAmXnNZKxfUhY1/2Wf+BGPOvFYQSStyyb+hS2QCxL8jDkPGV",
-	"lmwG7d9Um3jNckaXhv3weOkBmLVvDq2S5uNa+IrEUqTn8iAoBsbco0Rw34QkaVXuUtSxeFpweOSKgJPG",
-	"bHaKxE6x/NvzYczUxBj8g1uogDW/dR3sk7lv8SFbzNFge+oBIruj5aNU5a7llj9LmVOSGdGaI3u1YqTT",
-	"BWWa8fHAbKyIbH1mCBjTNB9KCt3zH0tQqEuZh28+1qz29O2zx+Th+cX9NnkjxVjSqSKxELeEanITighu",
-	"WmQGYoaA4DQiNzZ+cVNSU1oeM8H0zkfOIeB69mwIjJT7YOrzmkx4rcQPl3aWKzulrrTiT4o8f9Je73FZ",
-	"9S+5rnOV6VTlqTF49EWEpA6fZjFlvJCEuaHHWiuwXpcKSPNL55QxElcSjMk54YvljvjtTHCYymjgoc83",
-	"m7Su2Z+decZl4wJDblMzq15KJ4m/vSFzj8dZqnoaPbm6LCWNUN7lb+xdXHQflt56W+XRsxkb/hWvf3lT",
-	"7jRTucRnxcalt30qP33ISEPDKltkSBXcO5/LePMm3GLOmplkC9fEDsPOxXyrbM3fAo0YdxlbTXwkQumx",
-	"hBw7m8+womjBS+e66qM0nGSJzrw0H7xUHYLpTEga1/1WFeNOxpx5ZfmahMBmB1YxmFLzhj7o25VmP8up",
-	"L1A04qccOAM9/ZXQ9PMZGS4RocjIX8wqt7lkm4+be3Pis03kYjq1Nat7cFXT7+L2quZbCAUPWcy2qd0L",
-	"JxDelgXB/pFpcj6hEVFaCPMni2OM+y+MMIBPdFrgvBkBM7LJEhUNRkbYrf2i06ldI+OTL0rE5IhxpiYV",
-	"OfuXQ4W6LOqpTBM556plpMvC1VEsqCJD6do7j5pWFKwWCNipyTk2/L52NEx+fV6hJc5iGpZtwRurZYHb",
-	"BVxxDDdjzYfVw82jWIxo1B3BQZVvhQTXQnbVV+w2qSKn2X6uEf1rycZjS8uJYHF1ngGiQShRgx1aV4t7",
-	"VW4greTQZhYvM8XMwdtMLl+DvrPUuS8yv7LrsYcGcY0P7G/CkHxJsY7hzlSlne8JjVF2loXQy3bbvbh8",
-	"8lhj07i+C58aYEfMlQzWB81KLfMvqxikBw9pNs4y3LN8BHMj+Ek5+WawpOpjbhTmvQKw4F9avgQzyuQW",
-	"WIVlXitP3H1CCYcFcVanUfolA5ViijwiXHDoY5KAv8mcRKzPikA+Ip459BNYLA/hZ8zHFlFgrZqsayzD",
-	"W7hNE0hYzMc1WXibiporu0bbtXubgBrsXsgY0rmCgQTEA8IsiMUgFFJiF0XXsMI2XhtMbFtrZ5pJCMUd",
-	"WDPeVeHzgZ39/grt3ybYFM1z7g6HwVCW5lYJmoDZM6V9LUMqYczuUHat9Lik0ZRxs5AzVXqUfP/Qpkk8",
-	"ac2CDQT5AuuCzDGmDPvXHNxlLefwpRVcuc24onfNW7e7zpwlkAlJ102Va7tp6BkrmFtGsU9YWD2s1Vwf",
-	"0E0SNRlb2QZe2YrX5sEsUCoVK+XRd5vDTG4urX/s3yi3++QnoBIk+f//3//vpkY9bM20H/cMKxnOldEb",
-	"okq90Aq1dUW4LzAPzmYNOKRP1gDSZEUI59/+V2NWCB5CK+kuyOGTJoYXtskvtrsYoYooOgLzNyU+PFnu",
-	"8bI7Wt1GH6tW/6QIcC3z3fnco+qmVgzSttn2rjLPAezu1rD202G28ucp9+bc1hZKgPMLW7qXpUc+Frp5",
-	"Ou5XaVjbvPHgCkZDTRNl58jVzh1gzTYc3PjAvd7e5EhDAUXFzDXbJD8gwJhrxGmjBAkZO7/Pjy3fc5b8",
-	"ULzFbt+PLQdgivcYYrBgTQisg4CmTJEhYEjJaCLmfl8U1CLOGBwwbn49ncWAlaBCJi0xW2lDzBax1BG1",
-	"iMPQeuTx2KK87udmiPquz0xMRmnL0uwIUnvU0mgyBnQo2xHkoiGejKMUyMvwADeKUoXg2neLa9otzBVc",
-	"2oa8FpKPjiUAEdzj4HlsU/KCGtaeaQCJ6J2KRMJWwop5OCltEFaKH7wnvOAKZNwmCILN2sutgmBuAVe5",
-	"fyjKetCM28ExNgVd3BJmcYOd6bvorULuVYDibQ9+V8brDKd/PRodWjIerBf7VpKwokPrimRbs2Db5Plk",
-	"Vm3F0TEVShO9EGQJVKoMsnxiI9TONU9XcCfDr9YyHFyU+/P5DUGW3BAOZyBqX2vkIPZGZML0ASxEt2TC",
-	"knutVS9bMGGN+XX2ZbLiq27Xy1eXdp6eYNOSqadzs3inP4GMUaVYOdxpj9mM6dEApj5TleefngpuC9r0",
-	"HJT9aQER9z/ryVy6H0eSudI3qufS/TjHp6u+FVsAuoMSSKHg8BvSSWbG23DHXaedeoHud7ZU/dGODueS",
-	"6eWV+Y53U6Ntm/z0zHPVv727Dloltra1a4l2kTVy8+b1VYmpjVNBvc9+IBnOROtZ8OULpsGMREmpHPpu",
-	"Z3Tpu99iWw2j7I5EHItFgnmeabtvxiG4hyJpf+Af+NM7kMvsTRasPppLOozBe5T7mcYTExFHKkXop9p5",
-	"MDAwapiY/b76wH9wVpAfXcsDfUvV8kj4TvX/0YEfKMPvmFYQj4wVM1y6nJvplPLIGEKxWOC4n1tNyeKH",
-	"v332mJydnT1ME9SqW/Q/IkPwnripYa0OBiZO8U0pjz5w8zvkU//G3kBJEHImxZQpiNrkpTfPGCfTtKqG",
-	"/IBVNT/awVBOfPEO8bUw7Q8cc57s4Gc2GYzYBBxFfvB5Xj+6oi2b3OXysryJYj40BcqN9fKBJ3k9/eAx",
-	"lTCK0axKyguDrqENMQNOZyzoB2ftTvvMJg5P8HSfthcQxydYsHX62+JWtX9zjvhxWa7kJfnb1etX5B0M",
-	"yS+wJFeg7ajvX3Tvt3A3HnTO7v9olh/wfN3C0k0G6cFO3Bu7fRedvoWlg4MX1lxN/GHOYkbsENwNIdrk",
-	"kig25oYNA1E2eRM7f1iKwxAIJjmQCUh4ZIwRBOVBbCSH9YfGjOBmD3HqFtGWKXL55nkC62XYE7ovn0dB",
-	"36yHq2pGHXsmuLIMotfp2Nw6rn3u62wWsxAfPfXLmSkNs3XO711ulEuJcglQSd6Ty3LyhcSBy27CpCaX",
-	"woSZS5inFHS7//qvy//65dNjOfrH1eD+9fLd339+Pb4/Ce/e0Bl7GcvFc0rfhD//+lYEXz5+cdyHbmKz",
-	"bsLIjEqzRdGwsy5fXIvHNJzAyWPBtRTxGrtJC+zI4gzrVAewyVUtMqWfTugY/nKGZdMp87aoWengi9qs",
-	"GeiF3Y+yeSX7dvqcWyynHNcP+u8/Gqk+nVK5zEzSHbAMX7fH1RxDZ94bOqRjlUHwRQnz6SR0VHniKpTd",
-	"FPG7p5EIVYbWVg7cE3N943HT8EmfTvQ0zp2zwCJG/B9GGixnQMwNFjwiWLuCrdKMS5fY2A72vMAMoW60",
-	"pKH2bm5bp+wWU4FEvMXNa2kVv3+vW06HdbEr/fpkuUDcBrVJyX27ZIGfaxIJUHte2ifCxYp9aDhmd/C/",
-	"tlrZKWjJcge1PPSjQklnINvEHhkjhPDznzDgMJKC25miY21GVZJ1rydE8FKO+9J9uh4NYF5ungj8xAZG",
-	"q/Kg7GrA+GAUs/FEky7K0Ib04FbETOuNxMx/mCtixkCs0b3nzcx8ZJqsSPONdHpAe0ktr6iik8eOIptR",
-	"in9ruvjue32Casc2C/16BtyI5EiE8ynWyR2O/2y1pJjq8+9K0nhrLjst543NcL36+wunFat2knX0J4Rt",
-	"1JhfrkUckeE8QyuuKC6BgBwLo7t4rzLTqIEnqrKiS3LROfPhhqmC+M5myK1sdJpgvCtPTFOObfZvwiN9",
-	"HnGaJ2xuqM020xGWnJC3Ns+q+ZEwD5xtPcHI4TL4KeYhsw8x0VdCE5dUtu44P6aY2GlOb1Ilobbj+Xfd",
-	"00SPqTQGoinjCrOIrLLvnrD6u+P3oG6JthAUo0zvJ3NgfbKIctXub6ixb5wRe5PBFrwh6Ml2AKVTiyu4",
-	"eqBjpvSlHzQW89EpaNRM368WfaU9gDidgrc0INcGoYUpAHxJQqrQW2XES4CYbb5GtB/8K8fW8sCVG5Pt",
-	"VtMJ42QdVQa71OxR1QDMtaD2OcOsmU0ftgovmmqa3QHmDXu4mKphIAPLjSMppUp6InnEmY81luKtWKCN",
-	"RhPUyLKv+rBH+tW0P1ansulWaVenssSJ/DF0BwaL9Wzop2pYDhQzO65NrW0+7sqDnefsfR4ZKoWi6iZQ",
-	"VP/M7kUCXmLRnQJsu/Sf7r1tbZvYoC3a6T686HQ6nRP8477544H/p/2P9rJwQ/0AUzTckvzVvJc8zqSI",
-	"OcbzPpM39jHnsFzxCWexlqomljg/ug0sXcc33iBKzCoDfs3BncIvreC8jrD5iUZvXQsgfKS7+ZFfOZ3r",
-	"CXBt9hgi+9zZ5ueeCTlkUQR8F0m4cWiJiEMJlMgcz3BbhMMClLZZ1bXN4feF9ECzY0bUlgEFo87knGtJ",
-	"OhSqOZhnt+AgsS43nGBFLqK+IPMUPIQ+mSBytibiDqR1WsagrTPQ+tYI09Z2yYiuKeJvJ3yxWoa1CLXi",
-	"kPJlm7zzIXLnnV1QRWLsroq/dEDURtmjt8DJD+edhz/2iQRlR5TODjmOdT74Iva80LOkfpl0DXJi/ycR",
-	"LZtxD0/+HBZF4s8QNFYMOoJ+JSQlr2CRpWSfC7qWjptSJXZ6wjqCvCvf5XAWuGa32bwznaCObNOyzWz3",
-	"puD2TP/r/sndp950cvJwpum/TxbRuUW+q7eJhT5dJdz1JbU56BlH4tNrOq56sbvtFO9xOI7lufRp8a5H",
-	"g2cq73DMKrqnNTeq2h1ZtxoY1+C7FiPnnYebn3js+9eZB7o1PnEtxAsqLRDbefeizlzUfGbLD15CxOi1",
-	"WUfzcO9hra+9pHz5LaTiS3oLmSYEO4jDgjF2+jnFFPqyzoeTlQi7KJVHnuh5Yj1uV+wYWO7XyojzrZje",
-	"74B/nG9+4pXQz8ScR9+CQo1Gvzt1rngZyoaT3uIVmudRYMw9lyVRkFlC3qo0uC64D1pmrHIxA06oIguI",
-	"40fOMGd8TIBHDtYc9VgMm7p+Mjhi7Jc/BMKBYUjUEy7hQpIpjQzPWtoUTogVoF5KbrAjFz5/82OJAoq6",
-	"82WmbWWTBXk+ekl1OAms9bul6rrCf5qwiVaqszbVS6/Q41FLKT1y3W/MdS3CYXTkuAnH3ULF621+4A12",
-	"2LZpX88smPE30A4fNBvoW0+930AQ2YOJTugWunkRAshGg8To8ErkKdzBOi//u4lA0dByXpIo6wv2wacF",
-	"dqvMeoAeGRGGac1dC3ZR6at/ar+/P+8nTbqv12F4Xdsbo5IbWWAXy+oGbgk2S5LGsiTtilOhMtpt+v4d",
-	"kN+95pfruES02A+J7aIJriXPLBTuTspmqVf1mZDYwmLBQZLFRJCRkGORBJUnFLEF7iDCi3oCS6OAenTt",
-	"go/VNtkRMWKy4PPYMMOrr6i53tmapzw3QMdn4oJPUHl3DEnv0YeVxSuvoE/EakhqdP942sJ37nH5Kxo5",
-	"adtHmtuQPcjOTDZ1pax8UxHfVpApPvPN9ZlM0dyTqELLZW8rd4dY8JaDhM815dxPsDw7pw0Bc4wP6wko",
-	"rEnScwXqEVbWDYFImKG5knOtZttcpGWjH6tjxwgDl5JjvVLfpGldprN+dzX/v2I2TKUVZHZvquK5rju6",
-	"rRWrHdJd81234Rs/7O7b+ctZZLOkVNEwf1dqhtnsmFlfNRLsdlg6hrX1ZZsHkhRRbh4D9hfcdQR/tMSC",
-	"Rvj6+0wzsH2HB8NlfU27yrHR7ViN+8+drm2VlRJcnXdH3fQRt1BPZJtYj8U7sFCISQFmoTvXWe7DNb8Y",
-	"dvPIB1UtvzL0W+e1w25gcaJxUfML1L3IjjOt81VYAp4p/SwbSvJcJjMvrfbXvtR+parde9TKKtLx6CeF",
-	"5hs63uRLzN+v4n91z887GfCurnlq9a5e7qaLjjvPhbLw3rpq7t5558t6L5Whmbo7Bl3/gDt4zxBWDrn6",
-	"GofXyoHPpq0UOusGL3+7XL5incXLZWfxMv774vUTsXhp/v9s9uDlk6cXr/7eIKaeCv1jtkvjbJeMxpRW",
-	"6Ga1y6xKVaFhNsLLqk6I+bmiHI9xWyolKVcWeK1Pep0uFo0ppxYuxVwqpyjeWHZz0yLnnYdOLospCA4f",
-	"OEYBjBHItFE5y7VbbKma4p+4m4pKrldjR2hxLgUHLOe7TjFTMKyhCCVTgf+MqQbZJjdvMJLeR6iVv3Q7",
-	"N/iDShJ/cpD05If5zNj0Zx2ifnz0gadJ0i1CVTrMbN1jUjuo6NQDWNkAisvewTVhitzCTPs3fOA3hT69",
-	"N65Akgs3lhZRglCCiHpL1JU5QORWGJ2PPknXFvLlFXSzqpnj1jyyko7Odsnc+IRd5x1DMc3F9jYSUjq8",
-	"wOCSTEUMHrBXkdRBV1ceNuT1tfnsTzZb/yA5S0fF66h4HRWv/SteW+hQVe5AlMlMIUpYIeiYlRtvUThU",
-	"d0vxQcjMM8kjhdS3dY8n92EPEp+YdnJp2Mzmj6dP+AeO4dCvH9OsEXzNnZK5gt+F5/YnbGWDBLMXRdrq",
-	"z6WO29PPmX8VMuhKsPrncUwkhEJGNrIhsUZrnKiCDo6eziOGjbPb5CbXa+oGNeUb1/bpxtaMTxK4AfjA",
-	"Cx2lbOZ6Nl8VFRsr7lFdzivDr27IDz7MihqvU42T5lSWGxJmwQ7MFbp0H7cAC1bD7TtTAMeU16fteCS0",
-	"3C3UoRZiqaK4w3Z8ths6uUFf4sDx0xv/xI3/BbJDNp6ALNN3x6B3UXe98toqRQ5zy2ZNhxQzRRElBGZS",
-	"lQzSrL0NblX54nLzzbvk1vkDd/bAHdW/o/p3VP++a/UvI2cK2t9R/fp+8n9z8uawLrxmmRvpEHIJIutU",
-	"mVOLwrpFmkjhY1X+xp+WOdDXRGOwPtAW8W0WPXYXchwf2UJG98hccuhkNsdtNPL1fE7ZMq8oyTHGqf3+",
-	"vGG5DhWJSJIpQdasoLIoyg1q4Dp1TBnEi3gibB5Mr9Or/cylw+8Kjkbg0QjcUxYsHnFCE/ntubGHNdmJ",
-	"E9czBk8R0fzEQggdhodeZxjohCpCpfQg7MWqCghvn/NvyPKO/OSb8JM/LoWbE51BZbcKf00q35KeXVOC",
-	"w9KzdbFgYy0s5sf+WSUU7QZzJOkjSf9RSNod6S3E9rYEnfTaOBw9OwNFI/JH4kPt5xuz+I7vCOjB867W",
-	"JNu1jAngpSMPOPKAPwwPwBONeS526w7NBFx7ocMyAWrb1ykkXUPUd4JFEBEPGu7DuyMJYJvErRK7G+jv",
-	"3W3h3PtZlMPanosnbq++OK/FkfscnRS/X17nTvNX5HUba3MzpYwtIuIoqb9tk2c01IqoeTghVPkcy4Gw",
-	"ZY+Ivo5aiw1/ZKoO1tYJHaZYF1HxbZ2t9+d8qVWVayOh2D2yEFnbCgVwYxGuZlMwR+BYhrszMWWX0xe6",
-	"/6HiMVNQio5hA/UuqCJiYQuRFxMxTbupDCFEYNoRJi/7RGZEo7V0tpFYX/oR7JFctYbpTNv+ynVQSmpG",
-	"c0fdTKm9pZeBhBCY6+ENIZvhDvcze63MUld8vPfPbMxd2QfmHLt9qKDfacAV3DKu4wtur0kM0RhkK+nB",
-	"fuQTe+ETnpR25hPfhBFwcYLtTg9msKRVpVMqb20TeNfv38h568VwoyAjgFxQdpWLmJe8Ele2Q+vROXF0",
-	"TvxuFfaXhhycc9IowRzrpDTwCKKD6+4ovmZrtPfXHLCayDoVMXjQwtIt80ug4cQ2JbOXF8A1tt9tk1fz",
-	"6RCkIhN6Z8iajOnMwiIzTqhv8bZJN3jrR7dH3WCaAOmuT0mz7bkGNfR7Z7UErYDjpIN+8Ba1hvNekz5W",
-	"brLrJLjfLazqsx87Cu+9CG+/sgdS8r+JSE+THA/ohhSEcoE4jehlRJejk9xYqej7PPKI6OUM2uSNq6NE",
-	"5B6mtJBYoLp8RJjrdAELy1M88ngradnt2guWYvO4qf7+HJmlublnxdzcBmwk2fVjFtbRwfkH1JfEHXzj",
-	"HCwJSsR3B2SrV0nHUARUonMF6IRRAJxo4bvXUWM9GeapfJlP4vsjl0lTvaTuOGIQeeZs38mUrfwO04xY",
-	"rLhB2MmQxQy51iNyI0HL5Y3t9sWSOv5SRmxWZp9ceH9BIikWg1BIaZuCN+CoM8rkW1vNfSCeeuSNR964",
-	"D1WW3oJLd5+Ht97TMiphlxIP9XoXVG1uqOXycLwQ0R+deexBLnB62PDL9m32rI4pMjbGqZBkCBPGo77H",
-	"2PO8EBNmsCRwJMU0kxOD+CG247Zqk1dO42SI1iAdouwUsYJdKL05Dw6plCybr4PY6OYbMYw0obHgpSxV",
-	"y+X3yVBRiAwkTMXdV2CoTdrluLPjhVvTsZUZ4O/sFvpox6Hq5Y9F60dpsCdpYM9yrsGySGQB4eg630oe",
-	"OPjPNYXphikjGC/2mCkCUnE6Re6ogMpwQqZUhxOwjbXTjpcaPukWRhnhznXGD6lykL1hiEDTe0EYfeJm",
-	"Uwdc1AOfWrGDTTkxqdrCQjq2UFaGjX+t68FZD5Yz/301g5DRmOllzVGkD+w2lsIGc5HbY6KFaJMrrJzD",
-	"rqkVo2E8jOcRDBhPmm+WAFm6ImM3pqEQMVB+EMjMi+8WMrPbKduWj3vNcDEb4JqFhYKreazxucEI6lRw",
-	"N6nF9607bNwCsPrecJ7K4vzMse0HT0BOqRaxGGPL5uoGfvVd75YDrPO8O7o7gg2WOc89UxJZ/OeMbPHi",
-	"4rBQg4ihQTmB6UwviXeCIr4dT7V5MRqBhCjF8wUJiHkyQbRBFC45/791W1e0tHziB/ntNPItaDWCsQRP",
-	"aa4EYG1fnsYEO5OGoRiRO1CMhxD0e53Ow20JuRkZP+ezuT5QF84dmWTjhT8oV/2Wm1TGZy+jaIfeR61v",
-	"AVnm24bq4Ngt85uZYV8dXzeKCCWJfKop5SpaNrinTj8nmEZrO2YmAqe5x9k+mrHKjzkDuyGzND0BB87/",
-	"ddJvTdfGt9YbprxHYMRieGTzeL0PEmGIldOhvIeUE8Hb5CdMY/ftQZSmS4I2p++2YzRBp0RJIIh+ha5Q",
-	"1Tc2qc8SwMj+vxH72Tw5BcqJveLQpUqi+7O53lbR2kfnxqOGtb2G9d+dLx37F35P/QuFJBGgFk+xIPxw",
-	"MvwUOWGlg/RFyh191Cjp8WMotE0ufeaUAsewxQIx80v4Y6IX/Iwf3Z9XCDC/sdtLwAGlNvbIQ/vvBcBt",
-	"RM3yTgU3P3xpJY/czz/SPat65ONe+NI7gNt4aadf4cExnz42Vv2mSZYL3CWnJGAkoikBfkVlCQc8EbEd",
-	"dj9Rk7jQRCE2DHZRWAh5y/jY6jWUL8lUSCRfG2SJGSRpz0bpUVqCDieP/A+2XMRcieiSROiqwvB0TGdt",
-	"giFHSkZCLqiMSBiL8NYlQRK1oHEsFsqPyTm2WoRmdC8XdxaGz+gFCyHrAjPz0cpWYhIROpUGNml6FmbY",
-	"odPGTGGfLKHA6I6KRZAkceI+r9HmPLf6Bird12Vx27Cx/epYV84bekXv/pC5mEel6TDhY2MuIj1nWfce",
-	"2PUaxckwP8kiUGthzyO6VNY+vTF/3hAtyI0WNy4wmtqhhjU69uR7/TgKXRcMfp0Moil7uppR/kyKaZ3s",
-	"cXPvtQj2GceLqM7CTXfPjcZjVdGU2Z0VOBeiURs2VXj+/KRzlnn+456UtSd06dd3bciNLtVRYftmCtsT",
-	"Q2GIe2vdM/si/R00tTpc4/SzOcJfLNfwuHpFyBvz+zyh76iG5Ij3vL48fibhKI/z8vj3JCFtP2dU3bFv",
-	"Rda+wSTRb0ovmwUQuiGeGJZfz2ecN+BcU3Uzexf5T3wYIY2BR1S2yTsHCWGfSW8yhghdmEcxX2lrm8N9",
-	"mC6tqROz5nbInnjAlqZIfelcX7weLYijBfGd8ceMEoF5+9yokAc1JFQs9HojAu/w/pdiyk+2+Tfj5L0x",
-	"M1pEix+LEFaXyJAgysHtYc0q9lWzmJxD22iRRBAaLaXc9rjCEW9IQy007kjSkxKWUrctSWnrctfbpMgy",
-	"durq/pTKmJkFcz0YUKlkuPIjBZr8sJBMA/mzYfj/Z++nH/Ozybar6WQge6qbv9cYeqNW7FdYoFvWAb5F",
-	"ksZWXWuS2k711iatmMfDjfPABvI7zuLjXqMANVoj1Wh3VLvb6T5yOg0xrTMvk3J11T6GHb9JOAB3wMbA",
-	"tgoGfL18ijVSxoz/RIxG6wHUDP9DwC0scDC/AKp0iwxBLwC4d2JhJz4tbrBIwry5XE5csym8xrn9rnxT",
-	"JXzkfsILm7ZYQyy2KoaSf+ee3FZu1TchLxqpdnRbfXPERix7/Z5ijKU5669WE9Oxfse6trlY1Mi86pfZ",
-	"xkBio3sLbuv1J0yrlk1uT1RRX0s75xFI7LkJzCZiKUKnAu+AKbGmuoTRXEHUJjfPRydo9d6QKdbSMk0U",
-	"HQHRgijgURXONI2ibdnWXszsesynJkNpyDIOmJE+GlkwA6zhydVl129UuTf9bpt2lo07UyaNC4IabRpL",
-	"ui4m0sAJ7W8mlZqeIud5WZU8eMGZVUlpuSs55wCYrAwhU0zwo2A6eny+AgCFk7+H9e94zfv0sydnnzy/",
-	"PvCzHzF0jPj89434JPrlkIa333mIx6sgm8zY5WxDxkXR56hSgYMQvVbepOrllEaAGuxCzOOIjGEzFPg1",
-	"DmKj/1Mo55z1tefuk67u3JXzo7arDlyDfrAK7G06nM/tyqa9rM86tRUX9AhPLaoL4wMLzJyuUr5t9X+7",
-	"huAN3I6F47zOW7BCUUcs1535s8uYdTHmkHIydAoxRGT03VZrlRe0FwuzxqAVBk4cX2oTjBh5+BP0GawD",
-	"57M164UT+k2L14fz0QjkAKMmGdruVHGzUnYkYcp4lH3Be+QO3V7nYytQsdADpWGWfdO25Hw4S34Lhg9o",
-	"/LM7GNTlqk2EgQKtjVBdLXy3rqZBONdG5053rddJrkVAo5jxFX7tJPVgwXgkFoOILlXQf2guVB4Ed6XI",
-	"2TuGLrG94WBK5ZhlDsr9XuX5qRJYDudlwIVmYf4rdYVitczzV7DwLz8e3/DIrceUfkqv3yu5nizMBbYb",
-	"KczioEJzHY01F6nmsqEMs0P2FJjlKKfVbYn1CWjK4iPSwO/BejwiDVQiDayi0RykYBE10NPPLgNkLQjB",
-	"qgbRPJ+s8I4jLMF+DszqYXHApkwRiJjOtRT5Lv0VRsuqg2FA45h4HaUExGAItuotpy7nA2lJe8GM/wKD",
-	"aguQNmMLInRytMmN1YD6BCXtjYORZfZTLgcVA3ilaaY7a9z7CIA1UKg3qpMPrTr5rVTrI3s5xjC+OljA",
-	"AcTwFNZJ2ZewcyW/hxyhEd0SWYx2U3vnMqLkTeIVWXGUNPCRhSE2Yaryi9nLR6zFstwWtzhJ9kYsxmPM",
-	"Gsn2KbL37Me1ZeSZyp7Z0xlVaiEkWjzlnqunPLJJKG4kf1Iu/1uBUkxwZdGCZhKwkt6/EDNP1K311Nl0",
-	"FY2A6VQCwRdBRGJ2C2bWJ4yXpFHb4vg3foS7oP6g7NODdLaB6x1BJkIqIEOqNdjmReaRVsBhkb2bkljw",
-	"MSa9l9xem1j8XCxXqicgz1e3xD4e/R5czN85TN33jfnthJcHjJmllPA1uIOYmVFme8esDypyWCSVFC1s",
-	"KUixyMw1EbwkI8YjxseYx6KSjqG2HEzOuVHSicJKVdTeBYkEoUOjlWNvwlBEFTm0bwuj3BB1/FksyJTy",
-	"5Rao0t1mqNJ7DCmGEwhvDZc47/ZagVtKtVOu2LpGxq4pxB3wSMiBhN9sapoR8drqITOwu0l10tK910qw",
-	"6SOg5m41H5onDQdNB3laa3xm8UaMMzWp7tx4nmv4TLvD3oZ0rqSHhNkuCZYn4D8w0WtDj0gt2XiMPSHT",
-	"tmyNekJmTumG1pDZ83xUnkojgzqzUiBJxCLUMkZoUDVrhlDkgFVRvMdiOqMSFIE7I/5d3xdfAuXOPupD",
-	"0qLz8OJmEgxpajaFPqFEoZGEt/0mGLd6li1FW2F0eEDzZ2jVpug1ZC8NSMcM0NAKek22PPRXlsjKzv3z",
-	"fP7yIxIbceC22TB5lCiLFALJNW75uvrMd98kxJEDetSca6x5b5AKhcApE+u1gBmIWYxoW9Os1UCmdIlu",
-	"OLON5VL8jX/9BvF96dBHU3vED+xRjRwh95QtjKxfCLlHSd4ko7rcWofYhZkCBfFoX0V27gPrBJNf6KNE",
-	"KjPn/ep4J7I7ajur63WbJlyLxFRwH7JquCUKLYjRecllchX7zPii114ns7vlySbpCfx2SSYR1TAQo8GQ",
-	"ST1BTa378KRz76SToZafgJdTSzhhcbQf8NxXsPCfOEgGSWGa3YcPOied3knvYX13354YSEP2cQzRH5u4",
-	"/TfrHpBy7f3y+YLadfo5rcn6UqmDXfrhFKSQ140UILRpKfBwlkM0DdK5Z4+x/721JDjUsWoqvt3O1g7k",
-	"o2FGhnOdP357ak1QFpPfWjHZSyx+naguFb+ziRW0fz5/SM46pNs7O7+4d//Acnm/Ifk/NrUfQ/EHjGZ4",
-	"PnDLEQR/dHgB6gOV+XLCkiin9eq525NUoKw5hYBB2PBE2Mb9TBItboErImbAk+Z0Hjy8VZ3ADzy68gOr",
-	"E/R7YYPDGA4x41xMwLDDoyGeP2UvxLiwRocOl7WqnWGI2+CPX+mBiqnSxKivVW5fxBKrPCfbh5OsfbM2",
-	"3OGi5kkZG9xhKlnwjEkYiU9EcPKC8fknhMaaMQm5OvmLk7NO7nVNyu7NsgzMsqwZYBMYRRz6Os9Wksxw",
-	"JKiVWAvY3pqJ2+hrZqpU+bousTbF1a1SMgQqwbHiJJ3mjsYM009I94K4rEYPnCJhJEFNCk9oSSML20I1",
-	"uXnz+uqaZAXIqXvqBl9qIUk/aTKjTKJfbc6tUKNRJEGZb5GFFHycJsXYj0dMmYWOkhUdg1WWFZ169Jcq",
-	"J5zjBbtkw6zJJKubIFOb8h5LiMyBp7FqoHw2aeMZglID3EYjVJd/mwz/GrLX7G/P/vn07fXfr/72sA1n",
-	"nXbYi/lw+qwT/V9/i8v5lecu3QvHr/w9jGOSLJbkmN0flD7cvcgxO3+vH1g4koPL+v9hzRZu9KAJ28Sv",
-	"DVzs4iekifpb5U9WCYd84cn9q7PHYz5QoCCcS+wB9/5jUdNpwICD2XwYszAoasWeqVVnAF4brqhcvD3L",
-	"Nhl3aT4cFp4LFm9RZCxEhDrwI7KYAM8iXC2oESUKFWv4wJH9ObbmG+2cdVyUXNmS2YRN5r+DSFUtgu8z",
-	"+rcrATAf4MJqWGZwePMH7vm9S1qEiMRUG/kxoTx9MBQzBg7z1RsFwCPVSti/njAYuawD6ZU7kO0P/AO/",
-	"TJ7RmW5DbtTg5NK5RRo1RsUduDRJTHZiHn70Ycc2T/jAVwSCe9ceJMKu3KpBOoA9a0dR8HsVBdc5reco",
-	"Dr4bcXCl6XILvbxSLHxOT92XdZ6T54Yp7+oCaegBOYJr7M1PImwvO2fcH96aW5vZs8b31hQWfZTAos+o",
-	"nqSu+Awv3QUY3eMvLWA4EeJWnZorM6hWov4Bko0YRGRo+4soNuZUzw19KC0kWBXJJcCZG+AOuCbPn1il",
-	"QPB4aWMkVnWy6syEcd33HaAx71YCdeUaDm7AakYe8JxpMoSYwR0oQ6BIqW3yFP2eLqvKamaoCfU650YR",
-	"UZnXLMkVTrRdoo2EwO7AXn5nl2Uj/hObgjEppzOc5M8vLx+fXP182bu4l66PVY0QC4VHVgmlCzIU0TJ/",
-	"JPRfuvfv984uLu51Oq277l8uehf36YN7D+E+hDCEiJ716GhE7/XCKKRnI3rRDWl0H+7fpx24uDcaXZzd",
-	"izohPIBu50H0YBj542MzAtIDZCd4cuXHt/YYTemnF8DHehL0zzsP72G6uP9FtyLLrEqH+4/T/8hpPMHn",
-	"DwGLPgT9DwHc6UH3Q9D6EAjMt3a/BK7xl+Yz+CsPQcHwpW06xVQ4i71heMRgPosMz/sQfCnPjhsyTjGb",
-	"rjjy7QpZrvDktyw4rnSHdGvm3lQ5+Lby+pI7Ene8ztPrTIo7Zk+c58WeyRR4saGBE4fR0e2cP7i4fy/P",
-	"q6m9xx/LdcI/P9DPgXWo+UZxCuSdp+C5jIN+cGqxV+m4jKxfYEUX0itGe4ZgjDJlU9CyDD2fk6mC1X4N",
-	"7yaigPzUsu9EwxM/ADzzKl+8ufqmnzywnGMjTJIJM6x3mR1JWqVQPhqqfYZrJPx80mfa5KmtVJlOzVdc",
-	"oQsnN9kMpl9gadHhqfNh9jqdFH8v8zbsrdLr9KzZjE025joUU/DGpPU2LkH3HSrALcwsm1ywODZrFlIp",
-	"mdeZklm68VXO0FZ9KKIhjslcZZ5MTuLqkz8DjfWkRaagJQv9MjNjRnMtaZgdgDlPRt1Yfcs/VvFubZlQ",
-	"K2X/ac4/3jZirkJxmvmCS3P+8vHL/w4AAP//",
+	"7P2Jchs5tieMvwqGcydcNU1RpCSXy1TcmFF56XZXeWlL1Z7ukoeEMg9JlJIAGwBFs/13xP9pvgf7nuQL",
+	"HACZyGQmmUlSXuqy414XReaC7ezn/M7HViSmM8GBa9Xqf2xNgMYg8eMTCVRDfKHNHzGoSLKZZoK3+q13",
+	"E5BAmCZMdVrtFnyg01kCrX7r+K53HItIC6mOu73HD7vdbvcI/3lk/vnR/2n/F/da7ZaEf82ZhLjV13IO",
+	"7ZaKJjCl5p0jIadUt/qtuWRHEkYggUfQarf0cmZeprRkfNz69KndenZFx6vDvJoAuQOpmOBEjMhiQs2I",
+	"iZqIBW+TkZBET4AMX4yOXlIdTYbmIsoJxEznp3XdOrlurR3r6pBexDCdCQ08Wr6FWUKX5rbiCIfmOUOy",
+	"mAAnesKUGZ4ZE+VqAZJogeOhMmEgiXk7KE0WTE/wKkWnQG5haQabDQX4fNrq/9Yyj269L1utX0RE7QDK",
+	"NxZHMJsJxvUUePkuB7/X2epob1v9Jv35YjZLWNmqmn2fpZcRbfZ9QRUZiSQRC4jzs1lQpv+z122t3863",
+	"oOXyYqRBrr7vEiLBY2W2yzyM3MBIuGXk8EETLZe5Vz5ctxRTxtnU7GAvnT3jGsYgcRzv3r27mOsJcM0i",
+	"qmF1MH8RCzw3wUX5+f4EVOJposn0P69bEZUwSsSi4QH/1G7NqKRT0I5dXESRmHP9omI/qP05P5TN54ae",
+	"tNotZh4yo3rSarc4nZo73eMGLK55ruZ45eq+XmTnuHLo2SVNh4/Hvmz42SN3n8ITqqBq7DO6RBKOqILG",
+	"g6flgzfP2n3UT1FMVI3bCpGmI44rlts+bfcxBzz9Z1iujvwfYi6JWHAy5+xfcyDaUL+VM0yRSEynlMdt",
+	"oubRhFBFKPn11xdPO+QSeMz4OOPp7spVTk/omDKOQoyOoG9E8JjdgRUaIyaVdqLDirfTLonpUnXIVfgM",
+	"fCrlQk9AkhsRL83zJIzmCuIOQR5neSZNB2IEI7ljilkBqlmSkFsuFvycUHIjxK0ZPlPk93k8hphQDos2",
+	"MTe6x5LFhCWWI9qnKE15XBArj+LT0ePRD3B0GnVvjs5uzk6PHsddODoZ/RD/QHujH6OHD/3+Wj0l2+Fg",
+	"Z47M1qzlsPTDL8DHetLqnzx82DYc1//dM1xNa5DmHf/3t+vrDye9o+vrD4+evf/Tf5QfiRHqDuWneGj0",
+	"kmGqeyzF3LDduI8LYdSMYOXttpz1Tqw2oMQUBAcCiQISTSg362oWjvEIOmT4P4dE01tQhPJlUVnpIS8v",
+	"Xyen69RdoB/OiutTrk4kT0uF0YU5f2b+OqXpB4pENAEe0wJ5n3RPfjjqnh71ziqI2Lxh3bDDnesePX7/",
+	"8ezTkf1wkn0o38U3VLM1EmBmf27Kjm4q2JF73O78yOpCJWol6jSvhqiOKDKfGY3gFVFWT2kTqslUKG34",
+	"w3dvnz8hj07Out93yGvkCJnmpAg1av6YC1mtNJUeMzewSqr7oWw2lzPKn0sxXZ2P+dbpx9xwDk0E75Cn",
+	"MKLzRKPexcWi4wfzrznIZTaWkXlk6bqaE3Wk2bRc0TTDuRKrg/nJa3fZcPJjoWQJVBKKjHRoXj+sGpsW",
+	"24zsik3h9WhUdVrNfUSMRk2P66jiuJrnDcRotPt5vVrOoIaWRcydTUcPVaNfznbWVj6Zm9VMcAVW183G",
+	"aqb0XMw5zioSXANHg5ka48SaWce/K2trpdP5GGgktfUaGI0g0uwOBjPJInxKNJeGUJetfuvZr29byKqF",
+	"bPXN7Z/arZpPx5VToDXjY5wexdf4ZbIKxSCaa3MGpozPtVmF3kk3/S0GGieMQ/Dr2Vm33XKawWDBeCwW",
+	"A6OLtPqPzQ/z0QjkAEkkuCn7xZpQ2U/ddiuiMz0331E5Zjz76ZEZSMzUbK5hMAPJRJz9eHaKv84l7kT2",
+	"/WnXHBYk3kEk+IjJaas/oomCtrfABlxoFuXHMBWxNcjMi8yupsfsOSpfqNyYL8VATcRiMAIcUoSHotft",
+	"Zr+MJQ2fbcbjdHW/WlP6Ifv9h5Lf02VDe7I4C6NW8HigGdpnv31sFZfUblE4uk/t1atOchc97H56bx49",
+	"ZTwOd+43fFjvpIu/GsKK5wkMEjZlutU/yX0555olhRdIMHRjdsieEbMcKhF6oDTMwlUypJjR7X9IGLX6",
+	"rf9+nDmxju2v6rhAo09BU5ZYWq7HfAJXmHcvlb3PXXaM1+Djf6LxW+uqWcMTZlLcJDD9UwlviPwhu6MJ",
+	"iwfO7dMy48Y52CF7b1AsQBEuNBkxjWqWeaGkke6QJ6g2Wt0TpBRSkYQprVAzV8BRoUSLApktXoFHZcQg",
+	"MbzDGAfHSlOp1YCaEUxBKTrG0SmS8lNzJiwxRfV4dRc5jqZ6bkjUkIVmGvl8ODNm54WrkDHl41hE6r8X",
+	"F6f2sXhj173qIGxc1XMytAs1JIbyFQEaTQguGC4rLrYWTmXvmIE9sUbURRTBTENDQVHwFNR2OjjLzZjr",
+	"jjG0W0nq99vShVef+PxcS5b5Z5hpaxxGVEoGMRFzbcxhJQQ3/zUq60yKCJRy1qzqkF+EuDV6a8E32SZC",
+	"2qNsN8maq9ZKLvWTBlQdukHXUXZ6HU7G7eZTwaHZThphCPHgZlnP8YWbaF3wA9RNvH3U7V31uv2u+b8/",
+	"dXv9rlHCt1An3C1OfD2VHfJnI5LIO7hBzR14rAovPrnqPu6f5l7c5Eia45cMUKstPhRn02qHllFtA2tG",
+	"l3ZR8wvUexiOM5M/VpBnTK10KOl9nkm1HGMA5EQgp3iC1msdVfpFtXJQV7G7V9neVHp/alsL4d9IEa1n",
+	"cylmcPwTyIRxx7YHTTRRvKFUq5rP4nrk4II+rX5vG3WhjGkZcrdutFBVoM5XlnKeAocJvVJhEGgdtymL",
+	"G+XCHkdB3GPdg1YDJY5/8VHCot10E9TNNL0FHqoll6HPaiKSWFkr2RyPDrlQt2nMLXUFmQdZfSSaCKHA",
+	"+yWtwby9SvE4r1KY12BszQ05p0sEk9mXGmEGAtbvZYyqTJ2gSSIWhBk1wizlkCi6VGQxWaKmYH3iW5iT",
+	"eYstElzNE21NnhHU4SgxjCV4QTB13p6p3VY0Vf63e1tHW120iahJKB/P6RgNhVYMKFxa71PTaVX2zIym",
+	"xZQxHdHf2eqfdM2WqhlEjCZMm2k8BWO0i0SMl611LKj2ntrVr9rSLCKxtWHwXMgbFsfAd6K9UfqUnEXA",
+	"lI+xPVBEigTMqcMzx3iUzGPnsRIzsLbwrhR2mlHYK3+wYUVPzwa7L9JykyRTusTZxQInhvTz5/VK2ea1",
+	"TRi/HcCHGZo1xeU1P5IJVcRdsOMK9gpmT/HxxaXMjW0fq3lhX4mhnuC9RqNeUGPezRIamWkWsxnmaq0V",
+	"U8O0zZ42uIXlQNpHBgv+qxEFhMOCFCI7KEJ88MopZTtuxMlJfiMwRkYVwahMyetWbNHy2ezrwA8LKzDM",
+	"BrcSybN7xTVITpMdvQ/uIQX5jgKNLIz2s5CCj4ngRMwlUSyGDvnbXGgb5vP7YaNZNvI1E1ITtuN2PQzd",
+	"BRcE3e5G0oq5VKteAjeJ/ZBL7l0dcgVJQtR8htPCTCI/qyHuwy+M376+s/GZe+RI/jS0UcERgogkbheJ",
+	"mNwsLT2BJKjKem3Mn54EtN5Z7friLC19KQas7ZxKF2jT+pjRvBJ6kyq2ef+40IMRPiXvv5Ng/VsuGSCf",
+	"YrKLXD7Ly2X/7ty6Z4Pa06LnZ4M8Ao8gS714aRaEl99aEAXpQnu7N1tmDR/08URPk9y6tq7n3e5p9N+M",
+	"NracATEX4FfQ2pCtVCTmGR271DBUwRknswS9RkLGKs0VRB6Hg3Qh4m1iPVTDQIwGN0zqSavf6j3+sXvU",
+	"PTk6eVxfj0ZPh9OXL2JK3GjQs5F4p56CZLQfVdg/voLEgnj41srwGwxZxMw89jllyY4qxSx43GBkn1dk",
+	"l4bgfSoF2hVpRoaRSuSt/eC8h8YmjSFiMWA6y66cMdAxXujcSKZAOabHFKm0bEr7oNfC++1K6CBXFqki",
+	"SItFR3enVdi0t2k4dV/blgYUQp0DeEz8UDKXrjlHK3k1u+qBPwZ75N9o2BdAvCq7yke+F0XDpiB71wCL",
+	"JunOMLt1UxoDMSbcp3br0nnmnksozYWlt2A0tN2I1b/kkt41DmBg2Nrc9dv20Yx6zuh7cjA39hU7h689",
+	"M5tcoyWezk/vax+j/MaUHCb8oZ0RDr5BWRI3B5tQ5HLKeQS2PiFXQvxC5Xg383tGl4mg8UALMUjwaUVO",
+	"4DOXfnj48PQHcrPUoHblzKd5ndUnRBpF0Y8hT/grg9yX5rryaiTwKyFeUr7caWHNWKeUL328VIULa57u",
+	"Hdg25WvOY9Sblx1yJdOkU04omYo96KgnoXdWCGJGRoKR5ZZ7deh7WW7zWtS8NRE8gnOi04m6xC3M+D/C",
+	"dNhhgTSCnzZRSFA3gMP4lYeZ+bsJz3nhWUVi0dZdBsocKRQDI/Lm9eUVOb7rHStQhuiVTUS+sUUBeNmu",
+	"Fkgv291fxPjI5iuXC9HiDPaxtdk7p0wptEScp0IScQdFF+67d++OihUV6za0WIDhd/WOsoTeJLDrjqbP",
+	"KeR7KJB3LAISUR64PX1I3NFlQK4J1SDPnQWm6AgK8fCCV2lXp0zRHeynkR9gyf6n892Pj2ZGpSYLIDHM",
+	"DAkIHsReMJfgM1K68w1B/BJiRq9w4jsdjvSBg6l54gDXsozqUZLgfj+xbzsyb++Toq62q+x8mJedOCpM",
+	"oPJmfzri1Z0vncy+RakZQ5Z+PjdnEE0uP06UsL/yO5BsxHZkxxgvG8yzhxUoGI7MBYTGsTQs2Y0uVRbJ",
+	"EnSHvJ5hKaBzYzH3GR1Z6FGheb/dHqM4NYZY3MSVGe9r+2ZUqYWQMdZHsPHEJQyhQFu3fK0sP9AXpaU5",
+	"VzS2xhpN3hg1XGoGKs3JmAVfrZopGzOEg3yrj6u/JUGiUYNKxyxf+bfVgjH/vuDpWa2nuPkdIkyKc1V5",
+	"DecfpBNVF2dZ+ZN4adsmbOSLUTaulgstl6xVzeW2VlPJ/Rj5NL8wDTZJZ90xfCus4HGPoVLS5cra4wjw",
+	"hX7g/jVrVhyrp92eN1j5dGFy5RL5IpzTkvXwIXa7YRioMBzJxojD/Xs9ctzEFl+5WmF3YUm5cLbU4Yi6",
+	"3eqyqevry7IdSzdm035cAq5jYDivv+eKTeGf5rrivvm9cltnBxA+eM32PbuDxlRDK4nm3USQmMWY9+GU",
+	"0jQVRi2VhmktqqG6bpFIu3XLLDPyO+xSCdFhbBYk9isycH7AFibRG00sxoPhP3lWHFyXfiVBgUYWNB5D",
+	"PBBzPYA7kMvFBCSOypgTWXRXwpgpDdbDZ2VHKjnerzsyBSUvy7rCIbXJwuMRLIwxcyPmqHPiou6PDeCK",
+	"4iZsOje/MNX07KTDrDXe3CHdyL7wiWvG/NIndTc77VrDdGZRI4p16vnM1bpHFvOqB1aZKhM7CVWaSKBK",
+	"cLKYLP1+o5rpnBLbipMiteCxXA48Byk78IwPaALS/OWL0eEDsw6MFZopO91mzI3Wx2tt2TBntnAYy3eC",
+	"T2ZMaQhkzrFQ1/xyy2azisG4q8qoze0zWUyEAiLmOhJTHy/gsZCEG5onWiRxsAUhZsGKMHWk5CbUzs5S",
+	"MJDcGdp8ej8XzXli2Znq3jQnuWYDfkk5HUPsNcCVAbdbHD7oQTSXSpTUkL50cko4E8QQ34yOobNRV904",
+	"9Uvt/Cxr514UoT7538WPmQrTb50goElizD2bY1LQab1wy/jVjRAJUP7FlJzCuhX0lHTA5Sup7aY1OT4V",
+	"6vxcgeyQS01HIyJ4suys45DrSUQL+bO5sFR2Vs7j5wL3naXBbWtpWFYxGpn/orZUysIurGH4mifLz6J0",
+	"l2qbpXN0EbC/Y3Cn2bG/IAm786AJYq4ViyGfQW2Tq18Jm5g1obMZcCxDZprcGCGpIBmtksMWJm4ahKsr",
+	"sMJ43PqTgxACRpFvfcrH6GoMKwjPrejd3uMpRiMFqScIV/OBIv/GTJ92Y/G7NiBnr9rOgMmFBD82dQnk",
+	"YAWyBwVyNizl87uZ26aN1hFfuizpptwbC/jTzBGyEPMkxgQgckmXhGqSgJEwlGQ53m1ifXQPFGYgtN2Z",
+	"V8RYTssZqHOC1oY9+dqje1EWE06lFAvlZINgEZQIBO/kyIvUjedtSj+8sBc/tALC/dVbFbCrdcfIYxy+",
+	"E9borIN7Kpr1ORSCJ2/I2aMOGcYwRFmYKEHUDMM8N0ujrJmVpLfKXHF0cYWO7YC/neaBT07KJ5qVmq/V",
+	"NAQHnO/U6e7rLkYu+NJc+Cmf0F8mmhYTkYCV6G3M9UBVk2mFgEboE6RRZJ5fmF5vVXivzM9VJpXpvNaH",
+	"fQOJ4GNkpoJ7ltsmStjDpidgxuCQviLKY2YYiMKLb5bEcZd7OVk5PhHO+6S7GbBllayD4qeGVqAFALgp",
+	"2b9fuWaJh7ZLnYauoLPtEIGcBVOfCwdVlGtgxuwG2WvxlMzoUtXysUSUR5Ak6Stq6jvtVjSB6HbAeOnQ",
+	"3uFkU191H+nTe7DNjRAThoSrzXrhHDAyi3ErrYHHtt6g3iJtY33nfL4blylXPfqxVFdoav031S5qjvR3",
+	"wfhgLpMqsENKNCQwAZroSQZxNYEk7pDnwjIbL7UolsyrlBPYM2zvSDf3HJVos53DPz+zsfZcpfXHvOD+",
+	"NOzsUXdqzIGDYtRN970SlxOxeA7uPl3mm7sKVVO8pkOMRl6o/MtpYqXzb6gE+iLgDUzI1wGa7fXbl1b2",
+	"1qcvh8SxOYvWXpbdMfDYeaULJ5IYlCZiBjwP3FcwzjauhnWSlZ14Z0SnapgUGtwO7Xhg7Tsr3HfvMndd",
+	"DFHCOMRtkrJao9BFQkq0kioeHpRvl/kbv1YjQOl5dFumYNhaErNafRtIs6yHA8SKUGLhZTZa5Wkl+lr7",
+	"Ai/aySKpSYXrrJd8+XZdJp9WchdX8IkVkZnzR+V5CkHnuEt0tFcYfoSmwi3AjOT4zlpvZWo++cG0c4CS",
+	"oSgsM8JWzLFMhWlokfn9ztNDTtznVvn9elXv3j2QuZr6r8H9mIcEah7ewxrrsgxr5UEwVTC+wL3YULkq",
+	"MRtXWV7NhzXXCKrotwmzKaOjkGgcKeDg2n5pS2bu31pjOx3C0w6ZDps9YKsQbLXs4rqerACDrQG01aW/",
+	"beOqF8cfvLLGAr/gs7nexm1PvdYXUU5uHIe2tbU2rwcDeiyaENzsDjHyR4Uw2sgm0dRG0whickOjWzKS",
+	"Ylrq7A9p1SVDWGiElUoLxu21aLRbRFUuUmo+9zakS5tXmi7LKbwCJS8YAJrmq1jdieDjkqlyjwE/oYgc",
+	"nCZSJlS7kufUk3TS7f0QupK6Za6kSqi+cIjokqoYY6C9mzEhNr155NqhlHq1SmEBg2E8rh4EnQCNA8xh",
+	"szLKVwXkRvLodPM4SlEIg4F0V7GrYKbClRhJgCAOldozVV6+7ppxFOF5mg8kOEbbjaQKYzEYyqN6x5jO",
+	"9URIpiAmU8MGSUJnCuGKmxzsH3/cOOQqDKZgyA4EsuJEpcbQlC6JZX7mcCOiNkDbMhnE8scy1dwAzZPD",
+	"Ef5QPsRd3cArSFLB5ErZ7pM0K3LB9MTlw2SGeUa4q4xse39Jm0y0nilrrZDLiVhwv5ChAyXvBaBBBmd4",
+	"Zr0D05b7ryg1FRCd60hmMw/BEERufx+ePPyhu/EITlOb1yfehQChPqoZfpctYd2Uu82O3QpgsZC9d1cW",
+	"5XJihKqznBz1e4p1GPB20OjOOTKPJ1Mqb9GGUnn+snmhKsBPgyGerowwy/YCHrc9i/Fo9NWe0kZ8bx30",
+	"ajC6H6oPVUYGZM5nlKWlagEDcQcuN7rN0rIK9jXc2IdrpXbo9XKjc6NKHWOeQI2GNrM6TpMhem24gWb4",
+	"C4wwot0vYMMH2FWG/3bIBcHHm0PaxUiXlXW4/+2Uv1G+TH1mSsNsVSfMELCKjO3F5WtydtJ71Gnl4f8v",
+	"jv75/uNpGWR8Cp+1arZyIcmcM636BANT6Pl89uvbNlkCxz/++uYfOYcT4/qHs3DBH7v/rT+1BWXfDqid",
+	"TbNMow9ggjeJkAsyFXeeKROqbnPqRooauypA8uCEwWv2ilNYYmaMhTEajF1QdqwjSDIm73PXS1Tv89RN",
+	"hE/hgpiZkBGzMcZ6+aS4BFfMiYc0rNfrrnpBVsGUwyVDDSgAV16RyNzP0VZuuqfFK9MK2JCZNqhUyVET",
+	"Ib3mlc6uUsMppf9NMyxCSgYzPCnjXGKkgRc0M3MaqzTbzZKnGsEyHMtZEwutUmstLlnFgPKI12tl4HO/",
+	"dVjfZbeNymjC7vLq6OkPDzfuVQmsdpGJPWUOu+kG9AKAWwFiXZXt1AJPz5NdD6dDTBAbaY387W3kZM43",
+	"VOILWh17DbfF/WeGFtyKO6SGVjh2tndUHpwfB+fHwflxcH4cnB8H58fB+XFwfhycHwfnx8H5cXB+HJwf",
+	"B+fHwfnx9To/aiTGrM6lUjUstzqrbK8K27BSGK/VIFb192prvMqRUGmalTCQAguuUrvK9cVKg6qEjteQ",
+	"VShqVg57mWT6ye5OQyXiGUPk7mGa4TNEE2Posg6HiBc0pHw5sFcMS/Jk0h83OrnSyq/G6WwNU7mrkpef",
+	"5zLIzwnwSC5nGmKbQ2Sr0GeOGilxreoKFtVJt9SkWpM+fBUSOcUGehAjU6ifNVw/h7bADXLZpNkgy87Q",
+	"E5tNvQ3oTCF1u1CGGzQg9N/M+QKSxCFuIwFEvqtQkN46mBpWegtZEloe3i5KGGfRIEqEhQdBQKsSk7Cw",
+	"JuFoSxciEdHtlSucKEIDRjTx/XFJTJdtL1As6Z6Tk7N+FxVtL3A8eBgtdNlG9Ne8yvzdd791e++x0fT/",
+	"7+S37tHp++/7v3WPHvqvzKO/L9Wnncfi2ZSy5LmwCmqD/fNwE7nzlX7ZXmm9vKkuTtwCr4DgYPz2QYom",
+	"aaTkVEhjprguAoppyAD3bjn2OiorzVu/xXYEGY5G+T7bioG9HXfDs2VcPLn+yC+oGmgHaxN+x4VOv0eY",
+	"yUFWvV51oMugPAzLTcAi9DjRtJkU0sz0jTRhM8S3QwOj2V3N8CbCc1nOy8WCg+yQF2mbAIWOs6KBVVUB",
+	"7V616aBIiI0EponaFhigIHjzKHmORbjRFAVODfCuvdJvBQjW2hV6Spd/MaprvQzf/BqhzluyRtOZXvYJ",
+	"XVjGWctyxDG8Hj21ltM6u6owSTuGipm9vgMpWdw03T92GCVFx0BMlx6WMfXb+BqilZ29t8VZuxw49Ha9",
+	"Vbn36Gi4AyVFILvDvIX1MdWh1ae27Gw/oqJUnTGSQM2Zdn+u0WZKBndXx4dYcOnlinxLfCNMEwvMRiwz",
+	"rVk7jC60KkXYgkY777i6rSp3SedTAC2QYqFA2v7TiORiUcVHsLB9V0qJyDYIKtfOX99Z/zhvk4lYoAlg",
+	"/SfWJT1XTco6axooCVV6YJ5cOqIXWtlqJYeMKSSRMJKgJnUHUlrFYVe0UOuVG0luobJ9fF953u6f9O2g",
+	"t8+HeGqt8f0QbajBBVX+6PvIrBFzVWqRwBTkGP3JXrmjU6dx7MlYqYmmUlDIboQV06sIkTvUqDl1pir0",
+	"mbVywmgZrtaDcoIt6z9aq07KdyH9uAYxdk29uaW4jUWz8MF2hauA6jSczZszlkf5CCHOmUQ0ScJwwMb3",
+	"1WYraZfUCrCXUFUo9THkqiuryvhmLEJfmgtzr/6+0ny1OJx/AJVlxbNFPJfVMe4s7MPiweBl4erlK2ZX",
+	"zmJKJNXkuI0anNJkoKyflTubtsjP8ojLxRQti0hhydJ6phokbW1L7/kZ3g/9F3H4duAHfUy7cbgwrgcC",
+	"U6n15rMypEjCJr9FE+7euUjBSXLS3ZlFFKK59Ojf7z+etE8/fXfk/uwePX7/sdf+8dP3//M/1uMRnXSr",
+	"Gcx6yMRN7GflzGMaTf/42G/QqveobGXqM60sv6oQ23vc7W5maRu3aHcW57jbWiZWzbvuX6lLowBfvJ5/",
+	"a5DuWsBOTRG3R1JM6wODeDzNEr5hMRwhbrveoAG2kLEmfLBN4EV1sFhKCs3/VenfRbi9+fQGKkS8FvUn",
+	"GaB3bAh7ZtAaDhtYCyupMa2jIuTxecC2d0XZfg7w1HVY248hQ6VkdzQZhG05/Hdhu9koiAilX3IxKP0+",
+	"NHXGQsQLhgEeZxVl/vA92T3PAS5TH3j+HNrYddzP5bBk6annxMVo4z5BVFjXpfMcZXss6YL3s1QJooW4",
+	"Jdjj12Uq0yQJOx+4t2WhX8Snhpmx8RaU3eHf6ZNLnfnPGSTxMykb23Ejc2OF/tXHFjbHacyvTf41B7k8",
+	"xuBzm9imQ8clTZxWpXgG716GBiUcOs5mRmyHmz2wdF+ZxSG/934rTThzOSbVpWOujvWkIcxzqw7OuVGk",
+	"UatWaTeBVaiWFHSkmIMcg9UtLS8tN5TV3C7cyu3Bghzbjscstm2O2z6wXfgeu5vN9Y34UPhh8776UbiF",
+	"qmS3f7E5u822djXSJW5rB7ZKR5H5wRsGczYDWGehY58T0OCO1SlIh+q0bh7vAG7jr24u7dYiG9e6e/zw",
+	"i7P3t7frrIOCW4BZc7YxYpypSYUf9uJGIcKdh2iUc65sW3znG19QRW6k64s4auolXnX6yjn2yLwyHFnS",
+	"hPz6okI3w9TS6qmWYT2t5uXZnpliodoW7tdm5C3JAmWH5QRtwjL5MLiFpWp7X/QAQ+yq7T36qk1cTwvX",
+	"iqFNJsHGDMzqBdPJtg+3tyGom5ZsPLYN9TxT8IkkLcx1VYJv5hFWLrhH5QaSLfKmA3fvymPudG+vQ4aP",
+	"ubQT3QP4f4NT+7tgvKy99GsOSEhpx1hCEwk0LvU5lW2ge3DZpP9qROBlIppj5qdJqhZVKk18FhwTfxTc",
+	"gZmrxxNnCrPqqyDCS3TUlAKphPTe9amnPoNTVaee5uoWnP8usQnb1FYn2InpiWvSWnAGh1ZawTbfFopf",
+	"sghUheqIFSjKsAqg0cQXKvAIOuQnY1Ugk2V6QoYpkvjQct+gFqReKxPvICxOqznsZzO4z5w3p8rTqB7g",
+	"U10XKuTCylYWcWgTSBSQX6+e1NDDAizISgRIfyTTvSk7WWup6d5hHzO63ewk2tb18zMsL6Ep6zYSsPYs",
+	"3sxvEhb9DJvTLfCxZYPMSKkaiTcySpf3ii1okmAKlApre9wJzucflre3XznAhaSsXTIMasKIB212CiaR",
+	"bVyciDGpqp6pbgtZ6BZXjv2edQY1nBNzyx6oDrEY0NoWtGBjWMNK142jYcSuyhvfNkwn6Lb4ebtYbon3",
+	"u1eUXrMt1gA2SobZlWdXdFwXeLeigWO67AXOGHQvzJ+WELm3CVbulo3xtnFm7LuXXgwJuwO5XMN5MIdx",
+	"JsUdi137NuchY5pMaIzBRsuWglT6NDdcigiUck2ORyCl+4ivtZ+lwHZz7daNmHPrY1MzOh1ImAmpS11p",
+	"fthbzbUG9rgdkrEC3ZjaNgHJ3Jl62xm/owmLB0EAqlGvQvfCCFvcGJZ3A2RCsTDNZ5uHSx8MYU36QGVD",
+	"rpJQmG2tvEmnspuaNmLGohU2Yy6kUgbBDjweiFE5lbszYmOrRhuSMAOqVU28etsMUW16NtX+uemLar3g",
+	"0Gsx29xd+y5+roaLu3da9Ef83jstVo30C8REC2Rdzv5t3GRC78BwpESIW0J1h/jxWEMmrQR2jSKsvebJ",
+	"Yc2ZDxl+JgQ2sX5r423aprDrflrS3nr269tWWpX+Y7fb/fTt1b/vudj9FSzeBGUFW1YT3UfVxtpKhGDY",
+	"WxRC4QjqVlGsauOwGDQtxfiKi6dy02m7talcc81g28KgqpbnKg3fnjuOY8Fx8uAXeHLsgx7U0xaM4B6I",
+	"0eCGSRuOKivR8Mpc7/GP3aPuydHJ4yKBY/bT2acj++Ek+1BK8mPgMZTQ/AuHteBxYsx00lT2YON+6G7d",
+	"Wn9Vw5s4my6YzvX1n/6XmQD57vvjztH7j6ft0275TCRkRaKFQyqKhUypex6SkeE4E5bYTpMSXN2V1Bzd",
+	"79W1bnvLiEoHvqlLZdaoaotmBUyRW5hpDBVN6ZLcQBsZtwfdyQEDIRwQxGUQPAVSmdYqocsSISMWw5pW",
+	"clkOROonwjwIrM7wbeQcileGDVLf8enr4Gv01FpN0fCdtVxuxb67K2W5I5X1kG65yw6HFy9PMOuhqUfM",
+	"FlUM9lxxu43kCR95skkmrIy78M7yhbpXmXDfrH4NB982Q786pd4z5K2ZbZ8YFtsmyGHbxDJY/K/hr5jc",
+	"YRhsp9W+76z62lzWnY9tkuUPEvwgweucrXv3MXget72P4Q1dGmFkN3Ml8ymXtylmwK3faEaXrkp0RpH2",
+	"wlROcYfbkZaooVvV9kxMa/xsyidiIMX1sqmq1nm5TdPfZsqMR1asf0OC8AoKIgklkd03dOncfx7zDqPM",
+	"l1qyGXR+V7Zvq1VNloZ58mTpVRJta1sUUWIKrnG48KB/pV1Fy+sU0E/jbiWCnzsczYUPOtspEDuF8mfP",
+	"bxKmJuYcDG6hop3xLdjOqenctniRxUNqsPz1tDB3dGpqYsEpCEa05kg+oQru91huEadpfpInVI4hHhjl",
+	"u8HxF6p51BXV9Qw7qfISVZF27cWgi0o8UFYIto0Izj++s2YE9ZdmXQTlyntDsTyuTcTcdf3PD9BI6sqw",
+	"CZireORNmL1WgDOuoULHvbJsB9mSb7brRlw6TB/G8UIiMaqR7y/cbs25Aq2TgGwGqefV/X2zHEwoDzLY",
+	"S2W4rRZpdKhc+KEk6QuRi/GU2v7EgZ5xJ1icJ3LbZDAJc+wHC9tF1f2VCOXw1ERyVxE02YqLQU0mZpiN",
+	"leK7B8BX47cLynSuMK3eM81tajAqczT7s93PHBGur76tKLTrWjx/mCkakEUhnovXtNqtG8pvWxn9BOcq",
+	"zc1EsAsjPGtmaWb0ssJ20wCV3a9w2sWVC8P4a8VKge+Gh39jzD84EV9XeVmeX1bykVr1ZBK0XGLkSdqO",
+	"0w6ce7tism0JbSPRpKd//RFbqR0rO0obSsmC8d17uDDUcL6GkGEwnreIgdbUKeZUtQZzBmzOvc2K1avG",
+	"wyGlr9k4aSWS+T5xE5nlPANXAT5YUIsgwrQGPhCjkasxM7KbjiWAk/auzI5Xx0kbltnlZqnlcj8TjOhc",
+	"GWXQ5tgbQuaxkAMJkfDJP2h5GX0xmuwT23GFjawQiGdt/ZzoI0ZpUm0Pl0AVOu3HlPHzHAPsp1FvyzQV",
+	"QWTXQMxGNqUltOktxiu+Ff2q2eNaXpkvVWnyFlRY4OnlnjFRRWyDCREg5RsWlnYXycu/zGNQ+rYsI6BB",
+	"SOTt8yfk8dnDRx3yRoqxpFPl0wXI0OzSsE1mIGYJEAk0JkNbD1eCNFtRg4doWecurUUCp9OKkuas0K5c",
+	"MtZnJkG5Zgn3tWjFUYVR4qBQHyjy4mlnfQSjJCef6QTWYLeU43CgkS9idFrAh1lCGS+EVOaSHUkYgXTq",
+	"Wol2ivRZvgUXLrXoAVpYWOPpTCvERsd3B5XoVMYD747aLHTwVz/zIPHIFRq6TQ1WvZTo00zshrpYMg6p",
+	"6ln89PKilDQieZe/8OThw97j0ktvq7LxLDyEf8Trn9+Up36pHCNVbFx62YcKuxIXgtzCsk1uqIIfzuYy",
+	"2bwJtwiQYybZxjWxw7BzMe8qW/O3QGPGHTxMk+QRofRYQo6dzWdYt1BRPb2aaYf1Q2j7ZvB6pW5pV7NU",
+	"911VLqp0zMEjy9ckAja7Z2cpU2re0PgsV/1z3gKHHESJ/dY3ihAKXLubmNlUVcQRgHNiDSi8jKl8Sxxj",
+	"racmphbiNmdHpp4L+6YSt0X26PL2P5guXlZRjc1u5jNjxWK5DTOSGj0RjLNoMx24J6dmQmpDZmu+Ztvv",
+	"PRbhj9f2sQijvfOIJWwbEPBoAtFtWWnF320hmramZEyUFsL8y5IE9amFkVLwgU4LIiGQfCOLClCR3jti",
+	"UmnysNutXQ/mUQZK5PfXVRNsp1a7MhhxKkoe9cZl27tdwBV39a4ei9ZCXIgRiY0eJjio8q2wlkXZS9yi",
+	"Vtz3ddb5+kMbLF4wxeDgbSaXz0HfIXXui8z3Ww7c6MB+iaLgtxDDdLYFf9t/jk1lsudrW2qaMH7rydNW",
+	"ge0pmbN8XbCuv7GBH6ABrOCb/dgMajz/sIpB+tZQzcZZ1h00XzixsbVVOVsLOgXW76hUmPdK+xz/0PIl",
+	"GDOl5TYS+otkzaQlmQ0x7e8l2yZfcOn7TSKBrFBgUHfphY+7sG7XyZJEnmwdr68vW3uG8j/Ze6LQ7ok7",
+	"K+0D2qv4hOXHfEaZ3KJxdVlWk5ftfUIJhwVx3jASGWsFVAaXcE644NDHQlN/0QIr+oiQMchz4nWDIHLm",
+	"+jknQty2iQJIQ8qZPZqqFtyWmqYaxvs1aFObelfg5KrX7m0ayt+/w1aKxSCy7VPCAG0QSi5x6Rad03tz",
+	"6r5N+2g1x5a6v65NleAMpVMQSVnrJHTKShgzm9LlOm2hDosxABpPGcf4pCo9SuaxDuagUSF4BtxqWYzv",
+	"o1FQOdutOWf/moP7Wcs5fGq3Lt1mXNK7xmolHY3smVptvcTuUkwTMdeKxVY2G3rGRhUYnU4ldb3G++5t",
+	"aKFuVKjTsZVt4KWFQWqe7AxKDSrUQJ+FZrH6yPDC+u3/jbK/T34CKkGS//f///8Ma7Q9qBkkdvewkuFc",
+	"GrMhrjQLre62rtfCL4iYYMMmaal4fRt5RdfMP/3PQsRYFWXLLezZ+KCJ4YUd8jPAjGArVqLoCMx/KfFC",
+	"qdwTb3e0MknHdlR4oAhwLbGly/DPz67I8V3v2GNiDWvlqON8Bt6F7zmA3d0aXshsmO38eco9Obe1hU4P",
+	"+YUt3cvSI18HWWkFdq7ZedwSdqg5rM9KK54t8H22UpBC0B6/PJXwPVXbcO++h3I0ntoehyqoVhcOg5h8",
+	"h11SbSN8F71Mydj5hL9vE1dDT74rXmK37/u268KO1xhisO0dETIBXdBMkRvApF2jiZjrfeJ0mzhf0IBx",
+	"87XrpnZOhCQ+XtUmaYi0TVwidZu4bmvnvqlsnNf93AzRrPN1/+koC6nb2RDwh6yjW5DAHeZ1Z8ncvuXb",
+	"2rTudusK5FRtU9XmUOcpj9N6LUw8IIL7NDEPykV+oYa1W1RY7G5mkaZILGw7AGFMTMv5CwZqefPUapwz",
+	"WlI85jEyRgBB22ZbSlYuu4oNZktCBx4+2xfL5ViGTZ0rRwIq6xLbyFcQ9IevFf9ZbSC+Ravv/bfxrtfW",
+	"ertW1k0bVm/ZonqDF8duU1m74oqGwvnGwU36A5exWCNgXo9G9y2QayY4fyYBXOb7LROoaxZsm/KzYNVW",
+	"3IhToTTRC0GWQKVyam7OiVi7lDVbwZ3szVrLcO8ahD+fX7CFnxvC/dml2kNjuQ7BIzJh+h4MU7dkwpJ7",
+	"rVUvWzCbR7jWrE1XfNUPe/Hqws7TE2yGLfhsbhbv+CeQCWoyK4f774isFm3jxK5GFzFGmeAO5WlBFYkm",
+	"QgG3Ikyi2xykQw29vy7H9xC7WRu3wSNie3dvAXjiCsdyU3/4pRs8n9RfGjP+ylV5WfBiMp6lVWpIYGLx",
+	"6Mv0ZHf/HXy2Nd3gi+SwaCRB2q0PR2Nx9JVv3aae9AG4vd/EqeAWF17PQdlPC4i5/6wnc+k+jiRzCPJU",
+	"z6X7OMe7y7bcvCuxbYzvG9E7xO3/gvIwmPE2WtCu086czI+6W3oW0E0XzSXTy0vzHh/sRddZ+um5J5e/",
+	"vrtaifRd2XJ3UOnJH5Hhm9eXJZ48nArad/YF6XAmWs9anz6hKTkSJWiuGBqaUazFbTt7EW3pkUgSsfDt",
+	"+YLSJrSbjTRzyWnX/Jo/uwO5DC/CVHQSzyW9ScAHrPqEelOcTEQS2/AWuleodg5STLsyYtK+X13z75yT",
+	"xY+uTSRMGY9BqrZVb9rev/F9mtt+syRMK0hGCIi5dKnG0ynlsSI3kIgFjvuFtYgUgp2/ff6EnJ6ePs4q",
+	"kPN2AL7LmQHn5Aa8o39q2J9rtYfeMat8UB5fc/Md6iP/zuQ/SFyRKVMQd8hL7/1hnEwzlDXyHaKsfW8H",
+	"QznxYG7EY6N1rjmmetvBO2hMYvOOFfnOp7d/75IhbU67S0f3HhDzoilQbnSPa56mM/dbT6iEUYJem7SW",
+	"qdXz1ZZ0xlr91mmn2zm1EfgJnu7jzgKS5AhB845/X9yqzu8uzjcuK3a/IH+9fP2KvIMb8jMsySVoO+pH",
+	"D3uP2rgbP3ZPH31vlh/wfN3C0k3GtnjAiXtfWt/lvt3C0v4ghfWGpe5255BLPFy+FqJDLohiY27YMBBl",
+	"q+8xFdRSHEZYMYWSTEDCudHYUOJg/0nXMRqdFoIjvJKZunXzMEUu3rxIW6ca9oRK5Yu41Tfr4WC+0Zae",
+	"Ca4sgzjpdm1JAZYVOszdxOmjx345A6hAC/z9m0sJd5ngLu87Tfd2yd0eWbvlkroxl9tlbmPCNqZnt3q9",
+	"f/3j4h8/f3giR3+/HDy6Wr77219ejx9Nors3dMZeJnLxgtI30V9+fStan95/ctyHbmKzbsLIjErhANCB",
+	"YyNKuBZPaDSBoyeCaymSdS0FBLm1MZS8rm9zyttkSj8c0TH85yniiGfM23YmzQZfVA7MQB/a/SibV7pv",
+	"xy+47ZeZ4/qt/m/vjVSfTqlcBpN0Byzg6/a4mmPo3HiGDulY2Vg6wp2ghPlwFDmqPHIg2m6K+N5jd+kx",
+	"5jUcf8RHf6okvp9gwjzPMgaBjSVbc4A8cezBudosV54rl4+A189nhCqSMK0TKD3fzjP5zIzmjYW03nDS",
+	"NXzQxxM9TXJHvGV7Pv03I4iWMyDmAtv+qbV289ql1etj6BgmdlZnW1+hYxYv7zW6/GG34eWn9S9fc8Iu",
+	"1K3yzkLKQ8z40JHvT9YMm63mj9UME5AsXaw5bQitQ6egkVB/q7B2UfvPNBd/uh4oPEAd8golkW3jnyfc",
+	"aJQMLur/Dz2baDAj6dh0p1YWMqyi900m73tbP1GRgUGnGKodIhT7Eo/5sEOuEFkcfftiLjEFDOFUjBgg",
+	"3511T79fJZYooJSflr8wrFF30ZmfRLxcIxA+HC0WiyNjdB3NZQLcyPi4ICEyt0TLJcaQiZAKyA3mXaED",
+	"aIZpy84Ca7z+tUVAyBPQfP2UV6ddmsYX5RNP0We0BY9oQsWNWcpZr+HTHza6/OTxN8Df3OlRIXNDSsOc",
+	"ONc1YXfuFspSTztfXpwG6MEHafrZpKlFR8XEzMwbe5Cg+5WgEmKAqT/db0GB3laSToRQEOKD71OQOgju",
+	"FkWzA2SVGM2XY2y8/N6lbhF4/CB0D0K3Nhu8BK0KLPDehK5SoNXxR/xvKGpXhKGRgBfmqtYKI82OptLL",
+	"BDqRUuXcjbr7a3G3H85KmdsGmmFTOoZjdTf+04dyulF34+Ma5NK21BfZkvXsIdjw6yOZUjlmvE+65+RT",
+	"nef8Tu+oJb784x7MFRBzcaQfnDdXB0Ys8TR8VuvoPcf+7Ht1slzgKKyLBU8jSQTdJLPLzmIsIrXuBD41",
+	"v38FOlgKjtFp7dlbZd0GWtJI+5TkHLErkHfMwlpsWEsbzPz3uuV0/bd3dYZ6wIWWuK0vHt27Sxb4hcag",
+	"4p6X9qlwir8v40nYHfyvrVZ2CoZaVaVV4tP0VSTpzFgi9sjcgVFEZlJ8wOTwkRRcZ+FTw+Y9Bq2eEAud",
+	"trJjL92r69EAYrvkicBPbDDRejZwWpoaMD4YJWw80aSHAYmG9OBWxEzrjUQcXJgrYsZAbGh6z5sZvGSa",
+	"rkjzjXRBlc6SWl5RRSdPHEU2oxT/1Gzx3fv6BGM42yz06xnwizcvSCyi+RQx7++P/2y1pDO63MVqRxtd",
+	"jMjQASUPsSmQGI08EqVHQkUT0RXm0iCiyRTmjOPvTLcxuHTNlUgBGZDAWGy9ARh6WkyWGYqzT3N1QMxp",
+	"Pqxt1TGhimA/DvLdWa/7vadsijnors8HYdwGIOk8Ztid1Mb4StSppfMpbLRKXZRiG5v04m9//jtaLn+5",
+	"uBh7K+blM/PvT5T+/Wd2Mbn95//5h775czKn/14++tfobx/ujl6+W/z88PfxP3+6+bX7bA926kmFnfrt",
+	"elNqalvflPPFL0gGQ74/MyNgDMcpwOda8YkjsekEbd93Xd2qDGwF0Tg75JXQiENkqdBlDUjEnexU0N2l",
+	"w/M8EN72Gh/Gel3bgdpaX7r2FeSID65Pjz/R+K1VYbaygGpR5Z9dG+OGUrYmVf4aQJKtI820ya6hS6SM",
+	"BXaDdTU+TQ0tBE/5dyUJvjU/O0J7Y8HMLv/2i4eE7qQ4Lg+U3TEj+7Df7808UGldHxqXe6TIWBDB04oZ",
+	"plEEp+lBii7Jw+6pr+CaKkjuLObQCgVnWHK7HuQMXc4CvaWmjIeMyyDhzAW1z3k2wpKD/tYi1+xwpraa",
+	"YOyaavophmh49zNRw5kdTM/aCBNFzcwomSkgptrONLvrHae5G5UJUPGUcYXADDbByd1hc5acWQbqlmjb",
+	"M3fkq42UPbC+/l657oNv0OPhEveGAdjy0GG9Wq1zaoGWVw90wpS+8IPeIJPeOAACzK6iU/DZVXCEHaBd",
+	"fM42gObLFEsfpci/5iCXmRj5V2tdTGEDTM8qQFOSrmPaS4QpYvaoagDmt1btcyYsg1z/Ypvkg+lpmt0B",
+	"IrH5Lu5Vw/DY3tk4UtRcfEjYCP59jaV4KxaYl0ZTGO2yt/qSruytKfzMSbddVQ7YKys6K9Nb8sfQHRgU",
+	"GzZTpWpYDiU8HNeG0q7dlQmXLfzbx1xfep81d9TtXXUf97vdfrf7z3Av0ga+Fk+oNZY0gv/tntvRgB0g",
+	"Cn37naaEWXnd3uOH3W63e4T/PDL//Oj/tP+jJ60QIcii/biF+rN5G3kSYHE4dvRbANDxPpe6vVIFE/aF",
+	"qJpumgbaa5Dz57gJWpclbPk1b2r3FPWsXi3FZq4nwLXZeYhrh42eC3nD4hj4Z9S5Mke2YyRtwmEBSlv0",
+	"utqJgb8VcFjMjpVHYi9ccw2bZhzEeIRNcsWGyN7qYcr1Q3Yd6iPoY/t/I1jEHUjry0hA27Rom2VMmLbu",
+	"iUCgTS1mq+eW1ZKtTagVkpQvO+Sdd4K4PPUFOl6UE5hBwhvW0JPvzrqPv+8TCQq8yupmh3zIpmH6bnKF",
+	"SDIyALcLtaPIJTzFMwUOiyJLCAgaIaMdQb8SkpJXsAgp2YPurKXjplT5xMwR8RrrBIR7zebtVhZvOjDT",
+	"Ncw0BFZr3Z7qfz06uvtwMp0cPZ5p+u+jRXzGG5i1T+xa+4NbwnNfUgsBFiRaP7ui46oHu8uO8ZpP7dYv",
+	"Iqpo0Jhhuru9J0zlHRGhUnxcc6OqfQt1QeJxDb5q4XLWrZEJ8ETwUcJseVStxIQrIX6hclw/NeFXruYz",
+	"i/72EmJGr8w61k1UuBLiJeXLLyErX9Jbm/CccutthWTBcDv+mLX8XZuPEMqJXRTQA6dczynr8cCXlNPx",
+	"Wh54lW8kuxUr/Aa4yv2mYexMt0b7351mV/wUZcPJLvHKz4u4hemJ8zIcECFvVVaSKLgv9QrsejEDTqgi",
+	"C0iSc2faMz4mwG1Z49TqvFhsZs13q8mSiHJyA4QDw0IyT86EY1P+2HCypY38QaIAdVgyNI8Z4P3D0rRH",
+	"o2dnTKjZgrwYvaQ6mrSs/bylmrvClZqwiXam3zbVYQMfftOMxgMv/ip4sU2Ojw98OAsGNVcHTzbf8EYi",
+	"SCaW0D+3DUu+gCb5Y7OBvvU0/QXEkz2Y6Nxuo/sYu0jZKJMY3b/CeZx1EiyNHrybCBQYbedniUMfsw9q",
+	"LSbA8z6kcyPYEAqqZ9uSVMYAntn378+rio0qB3UZXs+2tKzkRrY3kGV1A7cEm+VLYwmDq4AYVBWKpN2m",
+	"r9+F+dXrg7mOrkSL/ZDYLvrhWvKcglIY5K4mUIf2JBZ2Pqk/NUO5uIEIg2cjzBHzEWmMmFkCO88Rb7s2",
+	"8b70o9sj+WoN05m2aNt11KOwr6/riUMTBxKtOt2OFp1ux8Pw12QLo15G+rb0duCfkMaT035cc46ADKrV",
+	"7zYnfLeC60g/bcRwoP0daT9YTUJvLA18zcQfYr3tZH+WBmWeC8MiHK9YTAQZCTkWaabKhGIPiDuI8Uc9",
+	"gaWxSTFDdTVEc26hbBJsnYX30yTJLFo0Zu8sCFyem2DcJI3gBQV1O+W57NHZHRb6VVBoWLf0ByTTr901",
+	"+2f0e6SUXF1Lu63iHMBSVcrhNxVJMwoCtF7lchOY9IN9oNKgZNvBYCl3hVjwNsEhWWApBMJ6oPaUgRPO",
+	"aUMWDiad6Akom7A4V6DOEYr4BoiEGYroXAzmtxDqO0UFeV+dkIJtRDNyrAfJbu/LAan1eqtAaqWzcbth",
+	"cZ64ODLcjIwALMiWsgny52ToELnjIXYExBRcV64dQ8QMb6tKLQlQjmtn/TwH8LOqGDfy2xQq2M6iagT2",
+	"MtsYoX5+y5r3uoO68cXuup3fHDbOTDGpzeI7TGGEM0NotaqRjKSYlo9hLZDw5oGkaNmbx6DFHkbwR8uy",
+	"aoQ1u8+cqxshbrFRU333QJUR0utaI+RP3V4fQb8ygqvz7LiX3eIW6qnsEOtmfQe2026KtJ29+MRYP6e5",
+	"F9d8Y9TLd9YoPhRnk/kx6k7kpof3LO2i5heo9zAcZwborhDrP8B8LRtKel+Qppx1k9C+lUNV14SzU3Po",
+	"V5ob+NBBWWMCJIy034DHQGz1W89+fYsdvLiQrb6Z/0qngd9Wmyz2zs66QYfEnrlr9aqT3EUPu+60F7oD",
+	"nKwD9T85635a73g3FFV3P6Hnb3DH8jn2NEWev8aHv0IOYS5fuxXwjla/9fL3i+Ur1l28XHYXL5O/LV4/",
+	"FYuX5v+fz358+fTZw1d/a5BolKkyhxTAximAgR6YAbWHOnOoKFbozY26tVVnCf6lAq2VcYukKSlXtu1f",
+	"n5x0e4gpqpyyuxRzqZz6O7TMaNgmZ93HTmqLKQgO1xzDnca0Zdoo0uU6uxESQfcdd1FRdffKOeqDfCk4",
+	"INrrKzqFoKMD+W6YyoUhvmjoiHH4PSZsK7q0eZFDypcDe+3QaKZTMylf9wKAoV4ePFldc2OYG9N6JAHM",
+	"eg1TjjrE77VkHpzUd3x3vWHQ2xfC9sd06ZoXf3cDegHACfxrThOVFnhiB8hsFV48Vd+33Yqbh09cXaph",
+	"Q+dh/qThIqhqu61K3ZJMk0gorZxL4Zqbx3joXtv72HxzC8s+7uTQHIsBZl0O3ebj0PE+O66peYFdDb5E",
+	"/O62u40LPcDCWoiHZj7F+9KiW6ZwCubwnPnnIwYGdn8xO3wVFOYKBAKmZCrwz4QiFtfwDaaK9dFg+M9e",
+	"d2iL99J81yjBdi4KIgmafDefES3IaZeo78+veVYx1CZUZQcxBD5OdxLxjWys0uYCuEXHgfsSXfeEaz58",
+	"EcN0JrSRakc/w3LoEJK5cGNpEyWwunCW0CXaeBwgdjSEETNfsVJW5Wv2LmAozZMEstH9jN18Nt5h13nH",
+	"rILmats2GpJ0/UhbF2QqPHzIBNs0+KhSXX2ooTSvLUl/srR3L6m6B8X7oHgfFO/PrXhvoUNX1ioHeBOF",
+	"PJpQqrxF0WFh7dbl1QT3pLcUMr/X3Z5e96ndepPmZR9dGCa0+eXZHf6GQ4bP50/TqZFPlDslcwXfRDzC",
+	"iFFCkWD2YkhZ+6k0HHH8MfirkEBeAp42TxIHFXHuYCOKWC4kD+VChlZVHVj10BkwHq3GQspP0m4EcM1n",
+	"dIlqe7IMyrnCcg1Ue6wygMp0XlV+NSTf+eQD1Ied4mxr8zNkGmZ7IZhf6NJ3vMT+C1b/7TvDBMeU17aZ",
+	"8+5724W6nqlY1S/uzOhl21tkIw1y4Pjp0N8x9F8gO2TjCcgKzJtdlGGv2rZLGwi6ZbOGRdZSRRElBPeQ",
+	"4YVBmrW3IdsqT21uvnmH7Tpv8c7+2YNyeFAOD8rhN6wcBlKooBselLOvpwwmJ43u18HbLFspG0IuKWqd",
+	"onNME1wcze7WZEdeebUAfYKGFlXBd+Zbj/GYGOrCQpyYoaOQo1fUKB/YTEsoxW4S6KfZkXoiwdygA9ma",
+	"NfASC94hr9Dtive7FwmJ78HiccJFChfUIRckYdgLHgHZnR+zjdBC3uYqyeMIV2F/YdJ6Eq6G1Krt0qou",
+	"OK+fU3mZiLVJ1NkhCHvSHnjLrrzFEgASl02O8VJpf7bPZ2Eptvv7FtmWhZdVBbh+Wuaazacmij2JbWJ1",
+	"F4h9L0FUYnyiBWpW5+anjJPYAJRD1XDWnXlESfUeTu3bc85br3ma3u10YJnRYU3EApx+0gCJolvHd4JY",
+	"bk8dYt5J96T2PReun2Dr4HU6eJ32VEmGR7yE+XrIwZ2Uu3rep+NoAtHtkUXhvh8eehUw0AlVhErJ7qCM",
+	"45mhvOBfkOUd+MkX4Sd/XAo3JxpTQO3xZ7wBlW9Jz8IIYg33S88Z2riF1JolNIKyFoZ2MAeSPpD0H4Wk",
+	"3ZHeQmxvS9DO4Xqf9OwMFI34e6lPpI8fp74TuYu62PQ0no/tpEUjlX1MDzzgwAP+MDwATzSm3dmtu38m",
+	"gB16748JPJdiSlwsh2hBvORG9IgbGt220VH0yPpXfT0PEOCxd3cgL+iQFAjejRlb4bM7UPgYwyu80+Tc",
+	"sZY0r26M6aTuKi60Uy6wwWKHvLJJnVgYbwdAk6TvsmMh53Rpuws4tpQoY0k4tG/duWITAzAMO5gyZVYr",
+	"jPKle9ikE7Pfs4PP5eBz+UOybtvqfDEB9IE7LY5oIW6tFdOAlzdi4TFECeP3bJeZsywkU8hADBe9EyyG",
+	"2AbLgpRAm3CPfHWFObqBfuvM0aWEhE0karPBp26vPjkmeOB5B5737fI8d5o/o7rqUonuj9f9atP6guSj",
+	"jk9fulkOO+TSgzBwLPuP4ZywkS8Lwv4/C6YnjJPeGWq07VSNHAunqZYwRvuGV+JyIhbPAb5JtrigaoDZ",
+	"lA24odvNg0Z44I5/PO74+uZ3oxBqQWiIK7JjOK4mo9yI5RhA37WJSOIU8q1DntNIK6Lm2HbQlzcOhIXJ",
+	"uwWYWavcZg8GgA9roWXuB9zRfOXA2fxifaqF4mjTjM1eiELa6lZ9ZzaCNmo2BSMrDzlGe4Fu88vpgVH/",
+	"UOmMzYEesUS8PsbjRmL9GsAct8BndGQ8kBABu7PorBCxGe5wP9hrZZa64uUn/wxdXcresB2wYw1ER7fX",
+	"JIF4DNICHMgY5IFP7IVPeFLamU98UUZw/NF9wm8lKODxziZQKa6TP47ac5hEKJ1vqlOTJEva92aTqNln",
+	"p7Lt3hoUy/wULDJrm9yIOY/MBzOnWIrZzAYg1C0zHxF9wyLAjVxTV0fxCEhxA5GYgnJogrkXWESLAPDy",
+	"PJf5PZMiAqWIwjYNDMvqEGdjLnmHvIWRUWZdVjjTHuGDLhGlxHZlmHOzQH00sqcMoTCyKInLFs2ayFso",
+	"U5s37oEfuHDwF2mnhwzxVEYTwyldjKUUkpPHjo/tbJbuXByWCZHuWiHSaypETkIhYle5UnjYNRmIUX1i",
+	"SMVJBoYYSpSG8mQd9qg7nG2rGnCxsCfbRdVvYYkUYNFdzNm7r/LtQw31H9iyvQQeG54jlE65Ifr8dxSq",
+	"tYSiM6XvzwWYoVxOqby1ve8tmDii4KQGcIgVGsaI+1YLhw8RgAOxyvn/MjSrsALA9xE3Wrx5jUDvgW1w",
+	"KRzqKgZemMYC7VVebUZrXYiHNJgDf/mW+ctLQ3c+gEptxoYR/TyG+N5DDGg8ztb4zl5zwJQVl2NCb4G3",
+	"EZ3MfAk0mljty/68MLSNXn/yaj69AanIhN5hud+YztJoAXWYzhst87d+dHu0zKdp49T19dRMqfkGoz31",
+	"xS2djcVx0q1+6y3qRGcnTYr43GTX2c9+t7CKz77sYDrvxXT2K3tPLrYvYlBnFfr3mC0hCOW2EBiTITAz",
+	"wukHZWXGHfLGAQhiqwWmtJBYkLrE0KJ2ir2vBHb8xrzBWHIWMU6VWm5uqt9evkVppfBpsVK4ARtJd/0Q",
+	"aTxEGv+A+pK4gy9c7SdBieTuHtnqJV06jFdMAaZzBejKUACcaGERT21GAjJP5RGs0sgbuUjdcWlicMwg",
+	"TTO2z8Q0YszXS2uvETUCmwRGLGHItc7JUIKWy6HN+WApRHEpIzYrs08uvMdEX7EYuJzlJtm8b2FGmXxr",
+	"YUzviaceeOOBN+5DlaW34Fzl8+jWu3RGJexS4qHeS0ou8oZ7rKkQQX6xc/Lj9II4hmd1zFU/CEluYMJ4",
+	"3PdNkTwvxNIsRLsbSTENqq8QGt21wemQV07jZAhTLF3/zykGWHwlRWMeHFEpWVgZhv2tzTsSGGlCE8FL",
+	"WaqWy6+ToaIQGUiYirvPwFAbRE4id3a8cGs6tjID/J3dQp9rcIglHKTBVy4N7Fm2jnfHh0QqCwhH1/k9",
+	"yAOlJdDpWmiyNKMJdVp5B/JIAdeu22/fOhbxAgQ8dW2A247bD1k89PCq5qIHyjnDXFYQXhNTTYe27QLB",
+	"hDXk8EUOjfHuMeMBOpoNF5qf21nTreEvVOkjfM7Ri6dDG6nAIIfgAZ5RWsibhppdD4OIJgnIB8p3hmwT",
+	"LW6B4wsi3BngsbLh9IQqtxJukpwMgcfDdjZGy4aNgDFmj1s5uSQjWLh2BQpDN8qVEHLuSgjFDMxtWc/A",
+	"KV1aH60GI8bMzimj3tuo+qo0spesFUclDbTMhjnDI5idsWbOyY0UC2U7BnLsrG0NkamC5A77Z9hw7tJP",
+	"Iyu4wawLy0yzvIvcRlX13up1EVfUUFqr3/q/v3WPHr//n//R2qYDl4YP2iagHmUHP0sgYXGf9K45XtBP",
+	"D941N8ezTz5e+wzM61a/175Gl/J1q3/tUjavW+3rlhb4TZq2iV9iQuh1q/8xuMeZuNetT+YCjd+Vua6v",
+	"W5+u8yi3xWmXA6Hj9DrWBXS2DtEiJACKm6rCffeWLKpQFn/Ye/iwZjbYZjIS8tBZ9LNLjl/YHTpi1WdO",
+	"Oc09w5OTUwk/g8d8PpuIJD4awT3XF44APPR4Oy0qLMTGV1mvHd23XTeDqFU0wa5EI08NtZuEPnW9Rw+e",
+	"7YO+/gfU139FAieU+O67W1bSNNLWF5TdwedheWlSUDuboUB4CbKEJpwQx/xtM8KxEPGCJcmB/x3434H/",
+	"Wf73jmJD+/1wPdcrco0bQijA7oyISE6L/UCNOWkMbAXGlCFTqqMJZsXPqNRZCuQH9EpQbexv2+KQKkBO",
+	"Zux6rvfUtv6pm02djvW+m75r8o6NEqnyPbud67K0dTudQrXF3K3bMz3/fjWDiNGE6WXNUWQ37DaWwgZz",
+	"kdtjooXwBe6CJ8uq0TAeJfMYBozTSLM7KO8y7rp4uDHdCJEA5ffSz/zhV9vPvNct25b3e62BNRvgSmgi",
+	"wdU80XjfwKkvm1L6GrTCSSgfz21d4m+tGLD5jeE8lb1xgmPbbz0FOaVaJGK83BfGv+UA67IDHd0dej2X",
+	"Jfh5puTTHzABNZAuXlzcb6dnbGFFOYHpTC+JT9TC5rM8izi6dr2OGm3XLmw5NsFmzyhccj4Zm1q3is+G",
+	"NUNP/SC/XNRwC1qNYSzBU5oDxIQpZYnRnQ3h/W/3/I62UCyNCXYmDUMxInegGI+g1T/pdh9vS8jNyPgF",
+	"n831vbSb3ZlJNl74e+WqX3KTyvjsRRyvlJE9u6LjTaFevOZT+0t0DH1iKwcv9DcRW/6Dml6fW+RdxOhH",
+	"8qy/ppSrKFFzdx1/TFsKhu02V5o/pgKnuT/C3hpY4oe6ht1anzU9AfeMEOKkn3MWzks0pLc2Y0f5rIUR",
+	"S+Dc1hj6PCkxx89Wh/JZXJwI3iE/YdTURiEVZmURtDlhafQnm7LllCgJBNt42f5NfWOT+koGrD4wEsTe",
+	"OQXKXbMz176xpAJhNtfbKlqjl1RHk4OG9aU0rP/qfGkLoVtDDL7BHPKYmRP5HPMmv4S8/rHZQN/6o/JF",
+	"upxQPsbU1RhQi6fYHuH+ZPgxcsJKB+kvGXf0eVP23gcKmWOHXPjqLgUeFmRh+HBZhVaqF/wFX7rXjo2t",
+	"fqt3ErRdNPbIY/v3AuA2pmZ5p4KbD5/a6S2P8rf0Tqtueb8XvvQO4DZZ2ulXeHDMq7c2Lg69YvfhJ1rg",
+	"LjklAbMlmxLgZ1SWcMATkdhh91M1iQtNlIugckEWQt5icpXRayhfIkCOIV+brZWwDMjVKD1KS9DR5Nx/",
+	"sIBS5peYLkmMripMoU/ozDUqoGQk5ILKmESJiG5doSZRC5okYqH8mJxjCyF8Uu7icuMRc0gvWAShC8zM",
+	"R3sIFxE5lQY2aXo2kdI1h0+Y0uYnocDojorFkBaa4j6v0eY8t/oCKt3nZXHbsLH96liXzht6Se/+kFHl",
+	"g9J0PynuxlxEeg5Z9x7Y9RrFyTA/yeIN/bexxwvap0Pz75BoQYZaDF1gNLNDsUeLZU8YnWCSOApdFwx+",
+	"nQ6iKXu6nFH+XIppncwXc+2VaO0zjhdTHfbN7p0ZjceqohmzOy1wLmyrbdhU4f6zo+5pcP/7PSlrT+nS",
+	"r+/akBtdqoPC9sUUtqfYpZ7piXPP7Iv0d9DU6nCN44/mCH+yXMN3mSx2DzHf5wl9RzUkR7xn9eXxcwkH",
+	"eZyXx9+ShPyzzakyqrvRlHP2TRHG7vPTy2YBhG6Ip4bl1/MZ5w04bhOOzOxd5D/1YUQ0AR5T2SHvHGi0",
+	"vSe7COtYFuZWzFfa2uZwL6auR1vCmtshe+IBW5oi9aVzffF6sCAOFsRXxh8DJaJtE9M53K8hoRKh1xsR",
+	"eIX3vxRTfiw/QSokjJPfjJnRJlp8X2xycYEMCeJc5zLE1SITSGLb/vFGCHQT2VY/qtz2uMQR16j5LEtP",
+	"aoKrDb2KLETzsF1RtVfSIp9RmTCzYA5jGpVKhis/UqDJdwvJNJA/GYb/P05++j4/m7TI8uQKKyw9HnPJ",
+	"6M0W1Ru60RGPjClTZ/yXCCKWZYxhki3GKtuEajIVSpPTXth21NqkFfN4vHEeWuw+i/d7jQIUIdROrrqP",
+	"+6cBhFq7hU7HAY6meCFO1ou00kd1c4/aS06nIaZ15mUKqac6h7DjFwkH4A7YGNhWwYDPl0+xRsqY8R+J",
+	"0Wh9ixXD/7AlBxY4mC+AKt0mN6AXANw7sSiP0YuFRRLlGAFGTlyxKbzGuX1TvqkSPvIo5YUp8Tfp1lLF",
+	"UPLP3JPbyq36pt5MRqod3FZfvKcTQnN9TTHG0pz1V6uJ6Vi/Y13b2HRhY+ZVv8w2BpIY3Vtwiyk4YVrZ",
+	"GlCaqqIe72uOnUCMKQ7MJmIpQqcCr4Apsaa6tA1GOmT4YnSEVu+QTBHvi2mi6AiIFhZkpKJlL43jbdnW",
+	"XszsesynJkNpyDLuMSN9NLKAi1jDk6s+rsVFox5mmu1Jv3MCue7Lb3oNdMKgZTwfMTm1+O2VXN0qxAOn",
+	"UD/HELeF6UulgRPaX0wqNT1FzvOyKnnwhwDAyPEJ21UIAJOVXXHzQTAdPD6fASTTyd/79e94zfv4oydn",
+	"nzy/PvCzHzF0iPj81434pPrlDY1uv/IQj1dBNpmxy9mGjIuizzFA9cNmRVbeZOrllMaAGqxtRTeGzc1C",
+	"r3AQG/2fQjnnrK89d690deeunB+1XXXPNej3VoGdbk39+r94bld2MGV8rs14Tru1FRf0CE8tfArjA9ul",
+	"KlulUIFqt3C/cX1cQ/sZSCbi7MVnpyfm1dZJOnAaW7qKQUt8c2eEK4Xl9jPJojrlFcYa4fFAM39ErG82",
+	"G0Dv7Mw8Lni4IZXiVSe5ix523XY6Tj2wSAH9k9yXiCqRe8SnBk7JwmFf50tYobdDN5rdQVAsi3IR6Ihy",
+	"cuPUZYjJ6Kut5Sovdy+WbY1BKwyrOK7VIRhP8uAo6FFY117AVrQXTugXLW2/mY9GIAcYUwlou1vF60qZ",
+	"le/CmV36G3KH3kn3fbulEqEHSsMsfNK25Hx/dv4W4gDQNcDuYFCXqzYRFQq0NiJ3tSzeOqIG0VwbjTzb",
+	"NSMR3G8x0DhhfIVfOzk+WDAei8UgpkvV6j82P1QeBPdLkbN3DV3O9Nx8R+WYBQflkRnIesFVIUkrxJnD",
+	"iBlwoVmUH0NdgVotEf0vWDSYH49rjeZXa0o/ZL//UPJ7umwPsR9tYRb3KlLXUWBzgWt+NnRjdsieEbMc",
+	"5ZS8LSk/BU1ZckAp+BYszwNKQSVKwSqSzb0UO6J+evzRZY+sBTBY1S+a56IVnnGANNjPgVk9LK5xC1ME",
+	"YqMjf+2+DqOD1cE/oElCvAZTAoDgu/TnlOl8EC7t3Rz4PjAgtwBps70gRgdJhwytftQnKGmHrk0Os69y",
+	"+asY/CtNUd1ZH99H8KyBur1R2Xxslc0vpXgf2Msh/vHZgQbuQQxPYZ2UfQk7owB4uBIa0y1RyWgvs3cu",
+	"YkrepD6TFTdKAw+a7a1S6TWzPx9wGsvyYnxfGp/5kYjxGDNOwr4T9pr9OL6MPFPhmT2eUaUWQqLFU+7X",
+	"esZjm8DiRvJAudxx191HWaShmQSswvcPxKwVdWv9eA7uHBvCUQkEHwQxSdgtmFkfMf8YseA240WLBNt0",
+	"mlNf4htDsn7jB78LmBCKRT3IFqLl2maSiZAKyA22zsG+zeaWdovDIryakkTwMebSl1xem478XCzDqic7",
+	"S/rS2Nvjb8E3/ZWj333d8OFOrnkcmllGCZ+HcShlwbEqApSvR6jT54HGOSzSMg2bHmM0bhrHEpQCZYS0",
+	"o9uKNFsp5jeJ2Sj39g2RSfTIL7AJkxR8fG77htkEv5u5JuqWzWYQ26S8he3OlDM8qmKUMyluEpjmQpMu",
+	"cLieyN3I37j7PyG89Qt75w9pOJNKSZeliOMjW+1wy3jcJmoeTYxB6N15VaM1V1fhWJ9ZTO0U1roO1LgI",
+	"+1bgrmkRFBKqqnFIiNjMHblsMMDn0/xxdEfwfY2xvJNMa+AYQ3Hd6yqR1hGUbffiE//K9ejh6CTdw9sQ",
+	"Y15nEXa0ZlPEm3xzuMIQxAz4AcC96uCfPPxh08nfZy7BlpmgRpeYzrTC8dl4YFzIYwxa3RnagcQw8iXu",
+	"65xH6CLyX1bd+Ti80/dsYfyOJiweOPbcMOUSeU4/jTSgH8LyvHBgGUfoB/RvjnbVUE/+GaaeKnvDnN9y",
+	"seCq1e82CP17Xky9tlWkPHCn/mC55FUPL349R/LytWGzvAo7WszU8UTMFdwCzAwhrsuBchqFnHOvVYyE",
+	"JI+7tvbvhka3HfJ3dBC203aUqk2mgsOyTSREwGbmN6/PtJG5TJjSQmIRvVeifLNVIoGaDyyamNuNnYOg",
+	"NtgRxfWGLlde/hLOaYPi8hexIFPKl1tw3F4zjrtHHjdinKlJGX/qZqSb8hDauzlZw0NObKIAttq2Nfnp",
+	"4g3knFuGyLKwzuAWMO7Y67VbiRgzPshY56N2S8z1jfiAQe8zDK1KUJMBdqV1EW1vzLb6J59cxnj1VJDV",
+	"asnGZhH7LR8abVINGR6HdVlHZrIHFlSaNxQeCk97tZs8582atTk9hiX4LSaxAOX6D8d02SGvudfMaODv",
+	"sI1gw1IepsjvgvEy7oCHrcAeCkR50pAoG1CZHZVTCrc6vpeWWMpO8It8QdM5SYS4JW5NDVfExVpkmIiu",
+	"2/zn9UR89Z3NzdG2qbtYQiJuRLzEShKVIlxuefADoYsO+4glDI+VqiN3A5lLEYvGidwLMmI8NmTpBkls",
+	"uo1FjZFzfmOOgUJAK6QwQWJB6I2Ya9sN3eig5WL0bWGUf0RJGk0gujU0edY7abfcUu5qSFSr007hvwMe",
+	"CzmQ8LutYDO0rG3IYQZ2N6kmroM3OWmnbfZjoOhfmN+YO1v9cJDHtcZnFq9afbBDPWuiPvSQhWJwOcbt",
+	"kmB9fPhHpXR/vC/pnj+la+V7/jwfRH2pqNfBSoEkMbOt1m1T5bqcr9yjWSX6n4jpjMpU2Fv04BQpxZ39",
+	"oKm74MXNJJjbbMyOPqFEYTwULzMi14ZULGJNuUaQP0OfTSfoba0T5Ad8X1rB1xzS+OoVCUdB6Jt3iTNc",
+	"LHakIKdD+BDEkQQFFuipukOyj3xijjwlCWhtDgN2jCMJ47c2GuiK6JmlFkWnQBYTsH1LPOFZNzhPH2mb",
+	"LHeu+QpZuRihj7S9NePcJXRYGZGvHzy3zrXXPFnWi/idrC7nhV89ZEIW95Au24SNKtdoa1I6hOBaCqK5",
+	"xG4uv73PZeupW6cIc1g0j8e1ZvObhEWtCmo6lhADTNcQFSaxYQKcuAXu/eT2aDxQSFNtMhYixmoTJz6N",
+	"oYoYcB2CYX4r65wvxD/DDdzG8JlW17w8SI8Ua95DIopI91LMx7Yg0TmRsfejT3ZIcQO8VC0nWTPtvVFs",
+	"o9B9u4VL2eq3olEyuKj/v1YDkRnD1G7hlwr492rc8gvjt6/vjJlz4AHreMCTiRAK9scCbIR1rSU+AzFL",
+	"sDHGNCRWMqVLzHo1RF5uSb/xj99gQl+4RmFZ+o8f2HmNcl53l8UwrI9ZuEdrugn4SXlyHCSuqqOlIBnt",
+	"Cw/PvWCdcegX+mAVlmXPZRkIOTm1cwpM3f7GLhFCLHgmIo1ItUShBaF82SEXmWY6oSrFpzzpBrtbXvmZ",
+	"ncAvV/EZUw0DMRrcMKkn6C3pPT7q/nDUDajlJ+Dl1BJNWBLvp8/dK1j4V9xLOWdhmr3HP3aPuidHJ4/r",
+	"x733xEAaso9DRdwfsufgoYSuutFvxrX3y+cLatfxxww+7VOlDnbhh1OQQl43UoBdyEp7BIYcomlNjLv3",
+	"UGq3t+7B93Wsmopvt7O16+bQOYr5rLnjt6cuwmUlcFsrJnspfVsnqkvF72xiBe2fzh6T0y7pnZyePfzh",
+	"0T3L5f1WwP2xqf1Q+XaPFQKeD2CKpAXgvXcBijgXRxFVUD+NoG+z8lzl7lxyiMl85vD7DWcDHreJRcVw",
+	"qYcjPAZESJsWjQBnN0syoeZKhyiCITqhwHf1VZpqzCmGWDkQkCFZUKYz061D3mB6o8PpyecfY2K3KxOY",
+	"MqUYH1e5V3AVnuAibHCxuCxvUG586tz6b4BImKFinGtd8FsrHL7Zs9KEd/Ok5iUKwbgv8Qm5IoWzGkUK",
+	"djJMWZnyoLIeoJDLsFNLix3yPL7iHHUzmPvMSp+iv2QzENG2WScO8ieu8YpoYjh0PEAExzWXm2tBSiF9",
+	"nrrDybG8oL61HlHcEp1OacYGp68+hKnr+eeKGfCVnJGTXM6IvWX9dLs2uxSbOuaouN2az+KS/P7T3Ctc",
+	"+k2rf9puGa7F+HhgK1sqbzGXqcHIvLzl3tXIS5myg6pMeUMAyOsPbsqVVPlMpGHiKBeajAXGaOdqThOy",
+	"oMsto+/l4vb4o/nPJsyXYFN3Lks378PLDszkvygzabfgzsapLGqq+fGjn7laKm0rHddN1l3slqW4Wn6K",
+	"rqItHXavMB4p7lhshPRW7O0tlnOsY3AHsPYvh4VEHJvDjcjy8HxRz9ZMtKkPw5yUELu5gvuaSYnkDjnj",
+	"li+oCjs9xyQTXAZXeMAQVFSmadZ9m1o9EQvUQ61dtaCKKABOtLCZHNy1OrH+o6m4gyybvEPOuo/JYoK5",
+	"Ys7o8iZJmGOUZpF4c6vtaqOYcrlb1j6jUQQzDbFP8vOb6Um2U5L4geuXl1S7xcHan8dBJYEqwb1EmVFm",
+	"5dCA2jj6wIj87fiTEsm8fq5IQzl+kN//deV347NY2SLetTVBhxPMtC34MLzqQZozTcZGE75ZYkpvTqDu",
+	"Le54CCF+Sz7VbaOP35Y3NrGZYTk1xnVosIRIFF0Q7DR6H+bgsQQtl19EHemQC3TipopE6Lw1F46FiNsu",
+	"a05wTFie0jhVQkBCykYs8xDc8g8FyahMddBy+c0rDhGdKxj4stbtFAaz4wdd4aArHHSFg65w0BW+nZ5t",
+	"cukqHlFcCknuBHONPHdVDySMmdIyq/GuluppfmqNUixf4RFEmrEMy+WhTOhsBlytloxcGKF/zf3dvhyM",
+	"8VuihS8RIcwVn9jgK6auuCL4iHKSiDFh/JzYqYHESmWzVkT6PJmFR2hQlMXX3AblHCjlBIhIYmzV6svO",
+	"bH2LGIVlZX7oHlk6q/qkiQQa51N9dVaof83dNHD6tuVd7OLatmq+vPDFTqa111SZx92j7sOj3qNWOy1e",
+	"47AowskmlI/ndAzYoS8LVr4SkpJXsEB9qi5YZmXyzR5Sbd4GZ/meyufSc+16Ey0c+psWhxq6/dfPvJ4B",
+	"D2hu68qZHJM7tvu7riBV4EvdTqdoLp4EIfb+0qxmLSh284jxlofYswQ8rmSb13ynElYFPP47SDZyhL+P",
+	"AtYVHvC1FLA6azCew4Hc9k9ul+DkX1h+rf25Lqobu5DgnTmwy/1Xr56cYfWqykR5Cj+dknE0EQq4UVb4",
+	"NQ90hD7iueUL0PEmJaaAygUkyhgkRockAvUXLjIJj9U/U+fcWFCZR8k2AuOaW9UkrZzN0K3TJLwOeTcR",
+	"WBk0EnIsrHAJ50HVrQoKiwVPYyypWqGFKOMVdtGfIY3vwCTqy/p7L5fN8b2tC2ZTHn4omf0KSmadip8J",
+	"4K1ZTgbhF3acLgGzL61yz5XxYfqiET7YwPZqAkxazqSQEaSxUx8vbVd3cQQeX/qB1Tmev9geAAiFZcaJ",
+	"/s9DZlXRRv5FjAtrdN/Q5+3qPOaE3UHaDqH0QCVUaYKCpALyJ2FKV5+T7aHEamAGuw4IaadjuMOOQa3n",
+	"TMJIfDA62S+Mzz9gCvKMSVDh4x4enXZzj2sCE2yWZWCWZc0AG2TzPMWhr6uoTntWHAhqBWfLx1kCj8dn",
+	"a0hSFV26QPNJeWSgG6ASHCtOgUQQpxpVpN5D4ppXWZULI04S1KRwh5Y0xmkZtj188/ryioQC5NjdNcSH",
+	"aixU+KDJjDKJTh6HN52hmlALgBwobfjymCmz0HGIdpR5z6xlaK1EycaToHVK3vO0wPqFwMGWs0TJEnQu",
+	"3ease9omQzTtBnOOSiCDeNghF67Tii0AM1quja0ZtTL1bqU17SC9l+684AZLDwWxGGe+nt0yDrf0Rnga",
+	"yYimsJ20k7epYo7sEAFYlCZ0LKrq4B1bvBekpvqurNpM6ImE2NA+TdT9BN+iCJQaeGUbln+d3Pw5Yq/Z",
+	"X5//89nbq79d/vVxB067negk4TfT5934//w1KWfdntH2HjrW7a9hHNvCZUjJpTf3HhaDWBmqMloBspEV",
+	"kGIwD5pIEHzbwBVJ/ITsof5W+ZNVIix+8Yf8q5QUv6Z0fbAv1tsXv6AFvrNN4UXCGheGkSnKx20CoWMY",
+	"boALhjKkeInKfBvn6Kmwgtj6Dg2vTIRCswSuOQoPxwlRLjJOTrsOX9KFUFIhk38PunTaBJ9nrJfA2Wlk",
+	"imHIZnB48TX30tJ19jLMmjonScDFIzFjEPdzLN7w/HYqPPWEwSh12aTipXPNr/lFXiw44eZG7dJDemcW",
+	"zt+YZHfgeokhTLARexhHcYj/5R5TfNYehMiuDK5BXMOetYP0+Falx1VOZ/zcEuQgDqpd3pout7BqKsXC",
+	"x+zUfVrnd3phmPKuDqSG/qPOARdkX14mwdGgca6R+7eF1+LxrfFc5srE6zJBLEyeUT0JasczXlqUQI1Q",
+	"/Dy5JGINjGGYa4IxmVigFjBl3LfasStmy+77vo5famWUq9+MOdsmWnxvaMheTzVJgCqNuzZi2Fg8fYgi",
+	"IwnQxoht1sQAFQqkQPIM/cORZBqkWWdOpRQLq1VFE8EiCLoX8qVDAzC/LiYiARIljLPo3Nq/qC2ddLvp",
+	"MIqdh21HVAkjq341xB4wVj1TRjnDFclmZ1ZwAknctzCQHrw81Qzd9KjRAoeULwd2eYYlaORAZTS5xD3c",
+	"cDafUZkws6g4mHZWpyVGIwWafLcwbyV/Mi/9Hyc/fZ8/r2F2ZNBop6xw3ux5vaPZqN3epT1VNj/IRgEY",
+	"V5oi+q3zdJz2rDpqNc+hGcmwYh6PN84D8733PYur9CSat1jMDzWDiNGE6WUbs6GwYZXZGcyqRn9VFHk0",
+	"wmwqT8EMQCRivKzqq5g+uArGwGMqNGkyGSBiuK6SpZAYZQOy1xcRJVLsiw08KwS7eNitjXZhBrpC2J6p",
+	"2DwGO65NyB6beTb0qhA/zEs/67zd1iDTVjOgyGa+++nJG3L26PsOGcYwRBstUeZ3NEFvltnVylxxdHE1",
+	"rETt8IloFSfr9GHuYJ3UPVirLFj8f+xdbXfaOBb+K1rOnrMzUyA2rwk5/UBbhmSmtNNDmqQpWSJsAVps",
+	"i7HlEJqT/75HV5JfqE1wJ5lutvmUHBC2JPs+9+q+PFd1VhU33kFAcncf/s+Tg1pxOThiK623xBQ015xL",
+	"SG5zWpfZ6SlsjajTgPKB+EXeXiliML1BDkw+V/ZCqTfGyg2/uRWKVqXRKMyy8k4ZzFx2hQh4oOxm6iHI",
+	"kEehR3lwKFXOlYtvxkufWmSs8+lzX7J4qMy0z8Rf6vFWo5SYtLErNYy+v9jBq417XR2qVupqkG6Pfl//",
+	"4a9Xl5r1EjzX4nf//tytXFze1u/+WUD7/ZWGrxLr9YNuPg6bTjnHlHkKnWAVZEIdhpaWIBKXzue6cVku",
+	"OczCzhjUfWbNCLRTpRZRMd5tBTKXqt1RkFuA8sIw5SUfhNX6NwGswla8r6+qeK5yZs/n1AehwxZmP/Ah",
+	"AFgHQn9hR6voxJlVf/IQR9aorGBFJnPGFsFeQDx75lM731EODZ0mxFKmqYupE8Q0b2vJ5aYJA6roVAU6",
+	"hOUgJL73+s2wiwI68zAPfQIuYVi2eJvcJahJH6/QhNnrQ2mAAT0J5NlyBoQEnkVU+yGVlIeO38RHulQ5",
+	"AweTIApqSmPPi6Kt+rCoKPKlw14d+Rpwy6hPt1jAkHh236d2OZW9mFXCaBF6TfTwM7m7956+srZmeNSt",
+	"CIhDExyQVkPSPQSoO3xXNcUs3LTBP+h9fH3cP/pwyvv/efGp/nbRP5i+tW6m9T+nx6bxYR3M3py5g/en",
+	"7k3fCFsXH7u0112/oudvzr4MXoTvSfPM+C3sv3DCD93JH8d/Hs33DwZm88QJ3/LeBR+81BAta7JijD6v",
+	"nKyoQ1kF8hUrPfHIKmrdlaFe0tbDUgLTm2atsKl1Jp4rVWUidOYRG4wLHVeBYjlkHrSN9IaZ7Xat3my2",
+	"AEKLL+1ECKx4cXdd2v1G5NYa1F/2fknpptLn25Hk7xmVOiPdBZzYo1J5VApmY/hqTG349qJ/GuDzC8dy",
+	"TxcwgOvZj0qdeCPKo5JqqKx/uIsnalS6u8w2vibUw6DPN1f6bQmgQ0CBMjTUZH7E0Pc35Zd/X/83vHxR",
+	"ipp4HyMOloSK0Gi+oSMEpFak8depGQdts1lL6xAsx+j3934/eqw2uE+XJF9pJLUA8BRrRCjngLrEfAHr",
+	"ecDdRXPqcelN1OWmPsEqW0XX6Svolg4hKhSXQ4miyoETSVENAAvNR3z4eke8P0lrvaNB93VleNStNVvx",
+	"/siYqZi5zpDXyjENY/xlQn6vzZfNWrON91sHpE0sMiE2rtfwdIpbNcu2cH2Km6aF7TZpt7FBmq3ptFlv",
+	"2YZF9olp7Nv7EzsPDOUCiyN6wzhoPSzw3Y5KCp3INR+bgGcMWpiqDwETBcitlwQ+Uu/EWFZ/V2UV/FjW",
+	"qgvJG6tC7FHp7hnIHrvdmqdEPDoephmliqGZaTT2m+3WX0IzGlC+dwtBvvx2Aa/InOqiG1U8FhefMLUS",
+	"VRhyzFEw13EH2X9UyLAjMYohC3sWcRwZRrSRy67Fv5SrkpSRh4HVK76ZjDEE6KeGafzcUYmNwMCsZjCX",
+	"zO8y8x0SPJi/UIVsAhrh+rJaX/Mp49CmHDlslpV7MSMcHEx/SB/edjATp3kwu+IaIJyuAKqid+CVk/Hb",
+	"NH51Z/1TyAQ46nZnOitg0IM/2PpyTrvzxcX5Jz7pOyFeDfvr2ad+/71XmRyfzHmvYZ6bH7NDYTIhYWfj",
+	"7JsYezm54Xtz7jpphBqFhlG3/iHOXuslQWIAfJR272VgSVYnqVkBZHjHOLVIkZOvHm4WunrTKDi8vvvw",
+	"LdihN0S+YiBZCbgQ32xixRKqoYvjwJ6U0Vw4GEYt0CXRBbYWGgYs7NtlfejlxHcjqw3uUEWS3z3QqQTV",
+	"XOl7DXN4lsEfRQZ3of94aiLbDRZRWFaJLPQQlSqQ2A8jv+UtHYulp5m5LoSCAnQl792NQ0kJV7XS4OCW",
+	"Y777rwBdLcgagmHicEJjihK0IOsOwshmIZQKWA61FopZYuSp+1VRzajJvFBwWIXcYi7R2ZKyGGFNxA2x",
+	"kFrI72ehD54tCXTi/PNTw6j/nKWm5UoAK16t31Jv8YPjxC75oTeV1WpVEQ+3EvoO8Sym+JsSXv8FWRdM",
+	"RXygzbkrFP6T+uFX5rvflnH6uMh5nBZ0ANCvm98/7hx+J0vFQGNh36eqPDNgzPs2PK8/Wfjf6ZSYHN4s",
+	"NHwXfqfk8IMnoLqkeAWR2gJ0FjC+lBbZo9id4uC3pWfdihBNXOIi4KDk1CUFbMoBuyY/tkWZGbmGXEJk",
+	"A3uJPB9/EWfptF1wiDiz8VoxW9JUl7a8hLjtaXA5CWNfOZrESzRjlWfj+P/LOP41jvxyJn0+GmxSfLJ/",
+	"l2XsE/Hw7dAhW6zjMnjsO/DpisUgVAbv04p6Qa79PPI2DOhHto/Fjj5bx9/NOq6VcnJYDk6M/Ti99vsZ",
+	"0EIZ/g+bz3McACg8287PtvMTs50HsivJI1rO6ZvfliTDhJgHpM4R/1qDfOg7pU5pDzi+1Z0zaq8q1IOX",
+	"fSWznBzmzUAr41SNju6AqMuHsrJRmOachMUTW6Yly1piuAHxqptZ71lXesXYgopZqAAw9dGcBpz562pm",
+	"L8bs2WCOloQtHYJsptcT/6aKehgYyaQRAPzUYshVkqb5d6HBwUZQpB41w4gzORNXKyPm76bRO8p8hogU",
+	"7Ap1HLFnCaxJrFLNL3eF18SzmR8gThwHhUHil1EMMSNFm2CHz8vIJdynlt5mGiABsT62khMQ75MUkc2r",
+	"6LIfX29zVGCkWDvKaBLHDpV5IUwJCAsoissqer8kHjT18Qiy0oe5w6ipszib9LyZQ4M5zLZPfBd75cQL",
+	"AkTpMhcZhAt4sOJlSIH7ehGnMldckt8SYkctAGJ+PqBYtqijyfamVPGDuInrK2bju8u7/wYAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -8,10 +8,12 @@ import (
 	"github.com/careflow/careflow/api"
 	"github.com/careflow/careflow/internal/auth"
 	"github.com/careflow/careflow/internal/config"
+	"github.com/careflow/careflow/internal/mail"
 	"github.com/careflow/careflow/internal/payments"
 	"github.com/careflow/careflow/internal/postgres"
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
+	"github.com/careflow/careflow/workflows/housekeeping/housekeepingclient"
 	"github.com/careflow/careflow/workflows/reconcile/reconcileclient"
 )
 
@@ -38,7 +40,8 @@ func apiOptions() fx.Option {
 		auth.Module,
 		payments.Module,
 		fx.Provide(
-			apiConfig, authConfig, paymentsConfig,
+			apiConfig, authConfig, paymentsConfig, newLinks,
+			func(c config.Config) (api.MailWebhooks, error) { return mail.NewEvents(c.SendGrid.EventKeys) },
 			func(s *postgres.Store) api.Store { return s },
 			func(s *payments.Stripe) api.PaymentWebhooks { return s },
 			func(c config.Config, temporal client.Client) api.Commands {
@@ -47,6 +50,9 @@ func apiOptions() fx.Option {
 			func(c config.Config, temporal client.Client) api.Reconciler {
 				return reconcileclient.New(temporal, c.Temporal.TaskQueue)
 			},
+			func(c config.Config, temporal client.Client) api.Housekeeper {
+				return housekeepingclient.New(temporal, c.Temporal.TaskQueue)
+			},
 		),
 		api.Module,
 	)
@@ -54,13 +60,14 @@ func apiOptions() fx.Option {
 
 func apiConfig(c config.Config) api.Config {
 	return api.Config{
-		Address:        c.HTTP.Address,
-		PublicURL:      c.PublicURL.String(),
-		CommandKey:     c.Keys.Command.Active().Bytes(),
-		CommandWait:    c.HTTP.CommandWait,
-		TrustedProxies: c.HTTP.TrustedProxies,
-		PublishableKey: c.Stripe.PublishableKey,
-		PayURL:         c.PayURL,
+		Address:         c.HTTP.Address,
+		PublicURL:       c.PublicURL.String(),
+		CommandKey:      c.Keys.Command.Active().Bytes(),
+		CommandWait:     c.HTTP.CommandWait,
+		TrustedProxies:  c.HTTP.TrustedProxies,
+		PublishableKey:  c.Stripe.PublishableKey,
+		PayURL:          c.PayURL,
+		StripeScriptURL: c.Stripe.ScriptURL,
 	}
 }
 

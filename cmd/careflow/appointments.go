@@ -33,9 +33,13 @@ func newAppointments(in invocation) *cobra.Command {
 		newOfOne(r, "timeline", "Show what happened to a visit", func(ctx context.Context, p *demoPerson, path string) error {
 			return get(ctx, r, p, path+"/events", tableOfEvents)
 		}),
+		newWatch(r),
 		newRepair(r, "retry", "Put a visit's process right now: a dead or stuck one is replaced", func(w io.Writer, done openapi.Repair) {
 			row(w, done.Action, done.Code)
 		}),
+		newCorrect(r),
+		newDecision(r, "uphold-fee", "Keep a no-show fee that the patient objected to"),
+		newDecision(r, "waive-fee", "Give a no-show fee back"),
 		newRepair(r, "resolve", "Take the stuck mark off a visit whose cause was seen to", tableOfOne),
 	)
 	return c
@@ -45,6 +49,7 @@ func newAppointmentsList(r *remote) *cobra.Command {
 	var (
 		statuses                  []string
 		doctor, patient, from, to string
+		fee                       string
 		stuck                     bool
 		limit                     int
 	)
@@ -59,7 +64,7 @@ func newAppointmentsList(r *remote) *cobra.Command {
 			for _, s := range statuses {
 				query.Add("status", s)
 			}
-			for name, value := range map[string]string{"doctor_id": doctor, "patient_id": patient, "from": from, "to": to} {
+			for name, value := range map[string]string{"no_show_fee": fee, "doctor_id": doctor, "patient_id": patient, "from": from, "to": to} {
 				if value != "" {
 					query.Set(name, value)
 				}
@@ -90,6 +95,7 @@ func newAppointmentsList(r *remote) *cobra.Command {
 		},
 	}
 	c.Flags().StringSliceVar(&statuses, "status", nil, "only these statuses, with commas")
+	c.Flags().StringVar(&fee, "fee", "", "only visits whose no-show fee is noticed, disputed (to be decided), kept, waived or withdrawn")
 	c.Flags().StringVar(&doctor, "doctor", "", "only this doctor's, by ID")
 	c.Flags().StringVar(&patient, "patient", "", "only this patient's, by ID")
 	c.Flags().StringVar(&from, "from", "", "that start at or after this instant (RFC 3339)")
@@ -145,11 +151,11 @@ const (
 	repairPause = 2 * time.Second
 )
 
-// patiently sends a command until it is carried out, under one key.
-func patiently(ctx context.Context, p *demoPerson, path string, body, into any) error {
-	key := domain.NewID()
+// patiently sends a command until it is carried out, under one key. headers are pairs of name and value.
+func patiently(ctx context.Context, p *demoPerson, path string, body, into any, headers ...string) error {
+	headers = append([]string{"Idempotency-Key", domain.NewID()}, headers...)
 	for try := 1; ; try++ {
-		_, err := p.do(ctx, http.MethodPost, path, body, into, "Idempotency-Key", key)
+		_, err := p.do(ctx, http.MethodPost, path, body, into, headers...)
 		var refused *refusal
 		if !errors.As(err, &refused) || refused.status != http.StatusServiceUnavailable || try == repairTries {
 			return err
@@ -174,6 +180,12 @@ func tableOfOne(w io.Writer, a openapi.Appointment) {
 	row(w, "patient", a.PatientID)
 	row(w, "pay by", a.PayBy)
 	row(w, "answer by", a.AnswerBy)
+	row(w, "check in by", a.CheckInBy)
+	if a.NoShowFee.Status != "" {
+		row(w, "no-show fee", string(a.NoShowFee.Status)+" "+amount(a.NoShowFee.Amount))
+		row(w, "dispute by", a.NoShowFee.DisputeBy)
+		row(w, "decide by", a.NoShowFee.DecideBy)
+	}
 	row(w, "price", amount(a.Terms.Price))
 	row(w, "payment", string(a.Payment.Status)+" captured "+amount(a.Payment.Captured)+" refunded "+amount(a.Payment.Refunded))
 	row(w, "changed", a.UpdatedAt)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -19,7 +20,9 @@ type clinicAPI struct {
 	mu       sync.Mutex
 	requests []string
 	keys     []string
+	streams  []string // the last event that each was opened after
 	bodies   []string
+	matches  []string
 	busy     int // so many repairs are answered 503 first
 }
 
@@ -46,13 +49,23 @@ func (a *clinicAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	stuck := openapi.Appointment{ID: "a1", Status: "pending", DoctorName: "Dr. Weber", Stuck: "vendor_rejected", Reason: "a rash"}
+	payment := openapi.PaymentCase{ID: "c1", Kind: "refund_failed", State: "needs_person", WaitsFor: "person"}
 	switch {
+	case r.URL.Path == "/v1/payment-cases":
+		answer(http.StatusOK, openapi.PaymentCasePage{Items: []openapi.PaymentCase{payment}})
+	case r.URL.Path == "/v1/payment-cases/c1":
+		answer(http.StatusOK, openapi.PaymentCaseRecord{Case: payment, Events: []openapi.PaymentCaseEvent{{Kind: "opened_refund_failed"}}})
 	case r.Method == http.MethodPost:
+		a.matches = append(a.matches, r.Header.Get("If-Match"))
 		a.keys, a.bodies = append(a.keys, r.Header.Get("Idempotency-Key")), append(a.bodies, body["reason_code"])
 		switch {
 		case a.busy > 0:
 			a.busy--
 			answer(http.StatusServiceUnavailable, openapi.Problem{Code: "unavailable"})
+		case strings.HasSuffix(r.URL.Path, "/resend"):
+			answer(http.StatusOK, openapi.Message{ID: "m2", AppointmentID: "a1", Kind: "reminder", Status: "pending", ResendOf: "m1"})
+		case strings.HasPrefix(r.URL.Path, "/v1/payment-cases/"):
+			answer(http.StatusOK, payment)
 		case strings.HasSuffix(r.URL.Path, "/retry"):
 			answer(http.StatusOK, openapi.Repair{Action: "replaced"})
 		case strings.HasSuffix(r.URL.Path, "/reconciliations"):
@@ -60,6 +73,20 @@ func (a *clinicAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		default:
 			answer(http.StatusOK, stuck)
 		}
+	case strings.HasSuffix(r.URL.Path, "/stream"):
+		a.streams = append(a.streams, r.Header.Get("Last-Event-ID"))
+		w.Header().Set("Content-Type", "text/event-stream")
+		if len(a.streams) == 1 { // it breaks off
+			_, _ = io.WriteString(w, ": connected\n\nid: 1\nevent: timeline\ndata: {\"kind\":\"booked\",\"to\":\"requested\",\"version\":1,\"actor\":{\"kind\":\"patient\"},\"at\":\"2026-03-01T09:00:00Z\"}\n\n")
+			return
+		}
+		_, _ = io.WriteString(w, "id: 2\nevent: timeline\ndata: {\"kind\":\"archived\",\"to\":\"archived\",\"version\":2,\"actor\":{\"kind\":\"system\"},\"at\":\"2026-03-01T09:00:01Z\"}\n\nevent: end\ndata: {\"reason\":\"archived\"}\n\n")
+	case r.URL.Path == "/v1/messages" && r.URL.Query().Get("cursor") == "":
+		answer(http.StatusOK, openapi.MessagePage{NextCursor: "next", Items: []openapi.Message{{
+			ID: "m1", AppointmentID: "a1", Kind: "reminder", Recipient: "patient", Status: "sent", Problem: "bounced", DeliveryCode: "invalid_address",
+		}}})
+	case r.URL.Path == "/v1/messages":
+		answer(http.StatusOK, openapi.MessagePage{Items: []openapi.Message{{ID: "m0", AppointmentID: "a0", Kind: "receipt", Status: "failed", ErrorCode: "cannot_be_written"}}})
 	case strings.HasSuffix(r.URL.Path, "/events"):
 		answer(http.StatusOK, openapi.EventList{Items: []openapi.Event{{Kind: "process_replaced", To: "pending", Version: 2, Actor: openapi.Actor{Kind: "staff", ID: "u1"}, ReasonCode: "cause_removed"}}})
 	case strings.HasSuffix(r.URL.Path, "/reconciliations"):
@@ -96,6 +123,10 @@ func TestStaffLookAtVisitsAndRepairThem(t *testing.T) {
 	require.NotContains(t, r.out, "a0", "only those that need a person")
 	require.Contains(t, api.requests, "GET /v1/appointments?limit=100&status=pending&status=confirmed")
 
+	r = careflow("appointments", "list", "--fee", "disputed")
+	require.Zero(t, r.code, r.errors)
+	require.Contains(t, api.requests, "GET /v1/appointments?limit=100&no_show_fee=disputed")
+
 	r = careflow("appointments", "show", "a1")
 	require.Contains(t, r.out, "Dr. Weber")
 	require.NotContains(t, r.out, "rash", "clinical text is not for a terminal's scroll-back")
@@ -116,6 +147,33 @@ func TestStaffLookAtVisitsAndRepairThem(t *testing.T) {
 	var a openapi.Appointment
 	require.NoError(t, json.Unmarshal([]byte(r.out), &a))
 	require.Equal(t, "a1", a.ID)
+}
+
+func TestStaffDecideAboutPaymentCases(t *testing.T) {
+	t.Parallel()
+	api, careflow := atClinic(t, "CAREFLOW_CLI_TOKEN=token")
+	r := careflow("payment-cases", "list", "--state", "needs_person,retrying")
+	require.Zero(t, r.code, r.errors)
+	require.Contains(t, r.out, "refund_failed")
+	require.Contains(t, api.requests, "GET /v1/payment-cases?limit=100&state=needs_person&state=retrying")
+	r = careflow("payment-cases", "show", "c1")
+	require.Contains(t, r.out, "opened_refund_failed")
+
+	api.busy = 1
+	r = careflow("payment-cases", "retry", "c1", "--reason", "payer_reached", "--version", "3")
+	require.Zero(t, r.code, r.errors)
+	require.Equal(t, []string{"payer_reached", "payer_reached"}, api.bodies)
+	require.Equal(t, api.keys[0], api.keys[1], "sent again under the same key")
+	require.Equal(t, `"3"`, api.matches[1])
+	r = careflow("payment-cases", "resolve", "c1", "--reason", "written_off", "--json")
+	require.Zero(t, r.code, r.errors)
+	var c openapi.PaymentCase
+	require.NoError(t, json.Unmarshal([]byte(r.out), &c))
+	require.Equal(t, "c1", c.ID)
+	require.Equal(t, "*", api.matches[2])
+
+	require.Equal(t, exitMistaken, careflow("payment-cases", "resolve", "c1").code, "a reason is wanted")
+	require.Equal(t, exitMistaken, careflow("payment-cases", "show").code)
 }
 
 func TestOpsReconcile(t *testing.T) {
@@ -156,4 +214,54 @@ func TestALogInIsNeverAnArgumentAndNeverInPlainTextAcrossTheNetwork(t *testing.T
 	_, at = atClinic(t, "CAREFLOW_CLI_TOKEN=token")
 	require.Equal(t, exitMistaken, at("appointments", "retry", "a1").code, "a reason is wanted")
 	require.Equal(t, exitMistaken, at("appointments", "show").code)
+}
+
+func TestStaffCorrectVisitsAndDecideAboutFees(t *testing.T) {
+	t.Parallel()
+	api, careflow := atClinic(t, "CAREFLOW_CLI_TOKEN=token")
+	for _, args := range [][]string{
+		{"correct", "a1", "--to", "completed", "--reason", "recorded_by_mistake"},
+		{"uphold-fee", "a1", "--reason", "arrival_not_found"}, {"waive-fee", "a1", "--reason", "goodwill"},
+	} {
+		r := careflow(append([]string{"appointments"}, args...)...)
+		require.Zero(t, r.code, r.errors)
+		require.Contains(t, r.out, "Dr. Weber")
+		require.Contains(t, api.requests, "POST /v1/appointments/a1/"+args[0])
+		require.NotZero(t, careflow("appointments", args[0], "a1").code, "a reason is wanted")
+	}
+	require.Equal(t, []string{"recorded_by_mistake", "arrival_not_found", "goodwill"}, api.bodies)
+}
+
+func TestStaffSeeLostMessagesAndSendOneAgain(t *testing.T) {
+	t.Parallel()
+	api, careflow := atClinic(t, "CAREFLOW_CLI_TOKEN=token")
+	r := careflow("messages", "list", "--problem", "bounced,failed", "--open", "--kind", "reminder")
+	require.Zero(t, r.code, r.errors)
+	require.Contains(t, r.out, "invalid_address")
+	require.Contains(t, r.out, "cannot_be_written", "all pages")
+	require.Contains(t, api.requests, "GET /v1/messages?kind=reminder&limit=100&open=true&problem=bounced&problem=failed")
+
+	r = careflow("messages", "list", "--json", "--limit", "1")
+	var page openapi.MessagePage
+	require.NoError(t, json.Unmarshal([]byte(r.out), &page))
+	require.Len(t, page.Items, 1)
+
+	api.busy = 1
+	r = careflow("messages", "resend", "a1", "m1", "--json")
+	require.Zero(t, r.code, r.errors)
+	var m openapi.Message
+	require.NoError(t, json.Unmarshal([]byte(r.out), &m))
+	require.Equal(t, "m1", m.ResendOf)
+	require.Equal(t, api.keys[0], api.keys[1], "sent again under the same key")
+	require.Equal(t, exitMistaken, careflow("messages", "resend", "a1").code)
+}
+
+func TestAVisitIsWatchedUntilTheArchiveAcrossABrokenConnection(t *testing.T) {
+	t.Parallel()
+	api, careflow := atClinic(t, "CAREFLOW_CLI_TOKEN=token")
+	r := careflow("appointments", "watch", "a1")
+	require.Zero(t, r.code, r.errors)
+	require.Contains(t, r.out, "booked")
+	require.Contains(t, r.out, "archived")
+	require.Equal(t, []string{"", "1"}, api.streams, "it goes on where it broke off")
 }

@@ -76,7 +76,7 @@ func (a accounts) Authenticate(ctx context.Context, email, password string) (str
 	if err != nil {
 		return "", nil, err
 	}
-	if !match || account.Disabled {
+	if !match || account.Disabled || account.Unverified {
 		return "", nil, domain.Errorf(domain.CodeUnauthenticated, "the e-mail address or the password is wrong")
 	}
 	return account.ID, account.Roles, nil

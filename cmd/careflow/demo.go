@@ -19,9 +19,10 @@ func newDemo(in invocation) *cobra.Command {
 	var o demoOptions
 	demo := &cobra.Command{
 		Use:   "demo",
-		Short: "Walk one visit through a running stack, from the booking to the archive, and tell it",
-		Long: "Walks one visit through the public API of a running stack, from the booking to the archive, and tells what " +
-			"happens. It takes two to three minutes, because real timers fire. It needs the seeded clinic and the " +
+		Short: "Walk a visit through a running stack, from the booking to the archive, and three others beside it",
+		Long: "Walks a visit through the public API of a running stack, from the booking to the archive, and tells what " +
+			"happens. Beside it one visit is moved and called off by the doctor, one is cancelled late by the patient, and one " +
+			"is never paid; each is checked against the provider's ledger, the API and the letters. It takes two to three minutes, because real timers fire. It needs the seeded clinic and the " +
 			"sandbox, and fails when something that should have happened did not.",
 		GroupID: groupLook,
 		Args:    noArgs,
@@ -64,6 +65,7 @@ type demonstration struct {
 
 	visit openapi.Appointment
 	told  map[string]bool // messages by ID
+	aside *sideLives
 }
 
 func newDemonstration(in invocation, o demoOptions) *demonstration {
@@ -74,16 +76,17 @@ func newDemonstration(in invocation, o demoOptions) *demonstration {
 		in: in, voice: newDemoVoice(in.out), ui: strings.TrimRight(o.ui, "/"),
 		sandbox: demoSandbox{http: newDemoHTTP(o.sandbox, "the sandbox", "`make up` starts it; --sandbox says where")},
 		patient: person("Paula Lindner", "patient"), doctor: person("Dr. Demo Always", "doctor.demo"), desk: person("Sam Front", "staff"),
-		told: map[string]bool{},
+		told: map[string]bool{}, aside: &sideLives{},
 	}
 }
 
 // run tells the story. Each chapter ends when what it is about has happened.
 func (d *demonstration) run(ctx context.Context) error {
 	for _, chapter := range []func(context.Context) error{
-		d.greet, d.book, d.pay, d.confirm, d.remind, d.visitDoctor, d.archive, d.check,
+		d.greet, d.book, d.pay, d.beginAside, d.confirm, d.remind, d.visitDoctor, d.archive, d.check, d.tellAside,
 	} {
 		if err := chapter(ctx); err != nil {
+			d.aside.stop()
 			d.voice.clear()
 			if d.visit.ID != "" && ctx.Err() == nil {
 				d.links()

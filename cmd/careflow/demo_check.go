@@ -33,16 +33,18 @@ func (d *demonstration) check(ctx context.Context) error {
 		return err
 	}
 	d.voice.say("The timeline: %s.", strings.Join(happened(timeline), ", "))
-	wrong := slices.Concat(d.wrongMoney(ledger), wrongLetters(letters, ledger))
+	wrong := slices.Concat(d.wrongMoney(ledger), wrongLetters(letters, ledger, expectedLetters))
 	if d.visit.Status != openapi.Status(domain.StatusArchived) {
 		wrong = append(wrong, "the visit is "+words(string(d.visit.Status))+", not archived")
 	}
-	d.tellCost(ctx)
+	if err := d.tellCost(ctx); err != nil {
+		return err
+	}
 	d.links()
 	if len(wrong) > 0 {
 		return fmt.Errorf("the visit took place, but the books do not agree:\n  - %s", strings.Join(wrong, "\n  - "))
 	}
-	d.voice.line("\nAll is as it should be: archived, paid once, and each of the " + fmt.Sprint(len(letters)) + " letters sent once.")
+	d.voice.say("All is as it should be: archived, paid once, and each of the %d letters sent once.", len(letters))
 	return nil
 }
 
@@ -75,7 +77,7 @@ func (d *demonstration) wrongMoney(ledger demoLedger) []string {
 }
 
 // wrongLetters says which letters are missing, or were sent more or less than once.
-func wrongLetters(letters []openapi.Message, ledger demoLedger) []string {
+func wrongLetters(letters []openapi.Message, ledger demoLedger, expected map[domain.MessageKind]int) []string {
 	var wrong []string
 	seen := map[domain.MessageKind]int{}
 	for _, m := range letters {
@@ -84,7 +86,7 @@ func wrongLetters(letters []openapi.Message, ledger demoLedger) []string {
 			wrong = append(wrong, fmt.Sprintf("the %s to the %s is %s %s and was mailed %d times", words(m.Kind), m.Recipient, m.Status, m.ErrorCode, times))
 		}
 	}
-	for kind, want := range expectedLetters {
+	for kind, want := range expected {
 		if seen[kind] != want {
 			wrong = append(wrong, fmt.Sprintf("there are %d letters of kind %s, not %d", seen[kind], words(string(kind)), want))
 		}
@@ -94,17 +96,17 @@ func wrongLetters(letters []openapi.Message, ledger demoLedger) []string {
 }
 
 // tellCost adds what the process cost, where Temporal can be reached from here.
-func (d *demonstration) tellCost(ctx context.Context) {
+func (d *demonstration) tellCost(ctx context.Context) error {
 	temporal, err := historyClient(d.in)
 	if err == nil {
 		defer temporal.Close()
 		events, readErr := history(ctx, temporal, d.visit.ID, true)
 		if err = readErr; err == nil {
 			c := historycost.Of(events)
-			d.voice.say("The process took %d history events and %d billable actions (%.0f KiB).", c.Events, c.Actions, float64(c.Bytes)/1024)
-			d.voice.more("careflow history-cost %s tells them apart", d.visit.ID)
-			return
+			d.voice.say("What the process took of Temporal:")
+			return c.WriteTable(d.voice.out)
 		}
 	}
 	d.voice.say("What the process cost is not shown, Temporal cannot be asked from here: %v", err)
+	return nil
 }

@@ -132,8 +132,8 @@ func (p *demoPerson) get(ctx context.Context, path string, into any) error {
 }
 
 // order sends a command. accepted is true when its outcome is still to come.
-func (p *demoPerson) order(ctx context.Context, visitID, command string) (accepted bool, err error) {
-	status, err := p.do(ctx, http.MethodPost, "/v1/appointments/"+visitID+"/"+command, nil, nil,
+func (p *demoPerson) order(ctx context.Context, visitID, command string, body any) (accepted bool, err error) {
+	status, err := p.do(ctx, http.MethodPost, "/v1/appointments/"+visitID+"/"+command, body, nil,
 		"Idempotency-Key", domain.NewID(), "Prefer", "wait=10")
 	return status == http.StatusAccepted, err
 }

@@ -53,9 +53,8 @@ func (d *demonstration) book(ctx context.Context) error {
 		}
 		key := domain.NewID()
 		_, err := d.patient.do(ctx, http.MethodPost, "/v1/appointments", request, &d.visit, "Idempotency-Key", key, "Prefer", "wait=20")
-		var refused *refusal
-		if errors.As(err, &refused) && (refused.problem.Code == string(domain.CodeSlotTaken) || refused.problem.Code == string(domain.CodePatientOverlap)) {
-			d.voice.say("Not %s: %s", clock(slot), refused.problem.Detail)
+		if taken(err) {
+			d.voice.say("Not %s: %v", clock(slot), err)
 			continue
 		}
 		if err != nil {
@@ -94,20 +93,13 @@ func (d *demonstration) booked(request openapi.Booking, key string) {
 
 func (d *demonstration) pay(ctx context.Context) error {
 	d.voice.chapter("The payment")
-	var intent demoPayment
-	err := d.watch(ctx, paidPatience, "the payment to open", func() (bool, error) {
-		ledger, err := d.sandbox.ledger(ctx)
-		if own := ledger.payments(d.visit.ID); len(own) > 0 {
-			intent = own[0]
-		}
-		return intent.IntentID != "", err
-	})
+	intent, err := d.openPayment(ctx)
 	if err != nil {
 		return err
 	}
 	d.voice.say("The process has opened a payment of %s: %s.", money(intent.Amount, intent.Currency), intent.IntentID)
 	if d.visit.Payment.PayURL != "" {
-		d.voice.more("Her page to pay: %s", d.visit.Payment.PayURL)
+		d.voice.more("Her page to pay, from her letter: %s", d.visit.Payment.PayURL)
 	}
 	if err := d.sandbox.pay(ctx, intent.IntentID); err != nil {
 		return fmt.Errorf("the payment was not accepted: %w", err)
@@ -120,9 +112,21 @@ func (d *demonstration) pay(ctx context.Context) error {
 	return nil
 }
 
+// openPayment waits until the process has opened the visit's payment.
+func (d *demonstration) openPayment(ctx context.Context) (intent demoPayment, err error) {
+	err = d.watch(ctx, paidPatience, "the payment to open", func() (bool, error) {
+		ledger, err := d.sandbox.ledger(ctx)
+		if own := ledger.payments(d.visit.ID); len(own) > 0 {
+			intent = own[0]
+		}
+		return intent.IntentID != "", err
+	})
+	return intent, err
+}
+
 func (d *demonstration) confirm(ctx context.Context) error {
 	d.voice.chapter("The answer")
-	accepted, err := d.doctor.order(ctx, d.visit.ID, "confirm")
+	accepted, err := d.doctor.order(ctx, d.visit.ID, "confirm", nil)
 	if err != nil {
 		return err
 	}
@@ -155,14 +159,14 @@ func (d *demonstration) remind(ctx context.Context) error {
 
 func (d *demonstration) visitDoctor(ctx context.Context) error {
 	d.voice.chapter("The visit")
-	if _, err := d.desk.order(ctx, d.visit.ID, "check-in"); err != nil {
+	if _, err := d.desk.order(ctx, d.visit.ID, "check-in", nil); err != nil {
 		return err
 	}
 	if err := d.becomes(ctx, paidPatience, domain.StatusCheckedIn); err != nil {
 		return err
 	}
 	d.voice.say("%s is here, on time. I check her in.", d.patient.name)
-	if _, err := d.doctor.order(ctx, d.visit.ID, "complete"); err != nil {
+	if _, err := d.doctor.order(ctx, d.visit.ID, "complete", nil); err != nil {
 		return err
 	}
 	if err := d.becomes(ctx, paidPatience, domain.StatusCompleted); err != nil {

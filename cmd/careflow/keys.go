@@ -30,6 +30,7 @@ var purposes = []struct{ variable, name string }{
 	{"CAREFLOW_COLUMN_KEYS", "column"},
 	{"CAREFLOW_SIGNING_KEYS", "signing"},
 	{"CAREFLOW_COMMAND_KEYS", "command"},
+	{"CAREFLOW_LINK_KEYS", "link"},
 }
 
 func newKeysGenerate(in invocation) *cobra.Command {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/careflow/careflow/internal/auth"
 	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/workflows/housekeeping"
 	"github.com/careflow/careflow/workflows/reconcile"
 )
 
@@ -43,14 +44,6 @@ func execute(t *testing.T, databaseURL, statement string, args ...any) {
 	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, statement, args...)
 	require.NoError(t, err)
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // background runs a process until the test ends, and checks that it stops in order.
@@ -95,7 +88,7 @@ func TestMigrateTwiceAndStatus(t *testing.T) {
 }
 
 func TestTheCodecServerLetsAnOperatorIn(t *testing.T) {
-	databaseURL, address := database(t), freeAddress(t)
+	databaseURL, address := database(t), testkit.FreeAddress(t)
 	environ := development(t, "CAREFLOW_DATABASE_URL="+databaseURL, "CAREFLOW_CODEC_ADDRESS="+address)
 	require.Zero(t, careflow(t.Context(), environ, "migrate", "up").code)
 	account(t, databaseURL, "ops@clinic.test", "correct horse", "ops")
@@ -155,7 +148,7 @@ func TestKeysRewrapRetiresAColumnKey(t *testing.T) {
 
 func TestTheProductStartsAndStops(t *testing.T) {
 	temporal := testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")
-	api, worker, id := freeAddress(t), freeAddress(t), uuid.NewString()
+	api, worker, id := testkit.FreeAddress(t), testkit.FreeAddress(t), uuid.NewString()
 	environ := development(t,
 		"CAREFLOW_DATABASE_URL="+database(t), "CAREFLOW_TEMPORAL_ADDRESS="+temporal,
 		"CAREFLOW_HTTP_ADDRESS="+api, "CAREFLOW_WORKER_ADDRESS="+worker,
@@ -165,13 +158,13 @@ func TestTheProductStartsAndStops(t *testing.T) {
 		r := careflow(t.Context(), environ, args...)
 		require.Zero(t, r.code, "%s: %s", args, r.errors)
 	}
-	forgetSchedule(t, temporal, "cmd-"+id)
+	forgetSchedules(t, temporal, "cmd-"+id)
 	background(t, environ, "http://"+worker+"/readyz", "worker")
 	background(t, environ, "http://"+api+"/readyz", "api")
 }
 
 func TestTheAPIStartsWhileTemporalIsDown(t *testing.T) {
-	address := freeAddress(t)
+	address := testkit.FreeAddress(t)
 	environ := development(t, "CAREFLOW_DATABASE_URL="+database(t), "CAREFLOW_HTTP_ADDRESS="+address)
 	require.Zero(t, careflow(t.Context(), environ, "migrate", "up").code)
 	background(t, environ, "http://"+address+"/healthz", "api")
@@ -192,20 +185,22 @@ func TestABusyPortIsNamed(t *testing.T) {
 	require.Contains(t, r.errors, "careflow: the codec server cannot listen on "+busy.Addr().String())
 }
 
-// forgetSchedule deletes the reconciler's schedule, which is there, when the test ends.
-func forgetSchedule(t *testing.T, temporal, queue string) {
+// forgetSchedules deletes the schedules of a queue, which are there, when the test ends.
+func forgetSchedules(t *testing.T, temporal, queue string) {
 	t.Helper()
 	c, err := client.Dial(client.Options{HostPort: temporal, Namespace: "careflow"})
 	require.NoError(t, err)
-	schedule := c.ScheduleClient().GetHandle(t.Context(), reconcile.ScheduleID(queue))
-	t.Cleanup(func() {
-		require.NoError(t, schedule.Delete(context.Background()))
-		c.Close()
-	})
-	d, err := schedule.Describe(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, 10*time.Minute, d.Schedule.Spec.Intervals[0].Every)
-	require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, d.Schedule.Policy.Overlap)
+	t.Cleanup(c.Close)
+	for id, every := range map[string]time.Duration{
+		reconcile.ScheduleID(queue): 10 * time.Minute, housekeeping.ScheduleID(queue): 24 * time.Hour,
+	} {
+		schedule := c.ScheduleClient().GetHandle(t.Context(), id)
+		t.Cleanup(func() { require.NoError(t, schedule.Delete(context.Background())) })
+		d, err := schedule.Describe(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, every, d.Schedule.Spec.Intervals[0].Every)
+		require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, d.Schedule.Policy.Overlap)
+	}
 }
 
 // account inserts a log-in.

@@ -9,6 +9,7 @@ import (
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/searchattr"
 	"github.com/careflow/careflow/internal/temporalx"
+	"github.com/careflow/careflow/workflows/housekeeping/housekeepingclient"
 	"github.com/careflow/careflow/workflows/reconcile/reconcileclient"
 )
 
@@ -37,7 +38,10 @@ func newTemporalSetup(in invocation) *cobra.Command {
 			if err := reconcileclient.New(temporal, cfg.Temporal.TaskQueue).EnsureSchedule(ctx, cfg.Reconcile.Every); err != nil {
 				return err
 			}
-			logger.InfoContext(ctx, "Temporal is set up", "reconcile_every", cfg.Reconcile.Every.String(), "task_queue", cfg.Temporal.TaskQueue, "namespace", cfg.Temporal.Namespace)
+			if err := housekeepingclient.New(temporal, cfg.Temporal.TaskQueue).EnsureSchedule(ctx, cfg.Housekeeping.Every); err != nil {
+				return err
+			}
+			logger.InfoContext(ctx, "Temporal is set up", "reconcile_every", cfg.Reconcile.Every.String(), "housekeeping_every", cfg.Housekeeping.Every.String(), "task_queue", cfg.Temporal.TaskQueue, "namespace", cfg.Temporal.Namespace)
 			return nil
 		},
 	}

@@ -10,13 +10,17 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.uber.org/fx"
 
+	accountacts "github.com/careflow/careflow/activities/accountmail"
 	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/appointment"
 	backupacts "github.com/careflow/careflow/activities/backup"
+	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
+	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/letters"
+	"github.com/careflow/careflow/internal/links"
 	"github.com/careflow/careflow/internal/mail"
 	"github.com/careflow/careflow/internal/payments"
 	"github.com/careflow/careflow/internal/postgres"
@@ -24,7 +28,9 @@ import (
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/worker"
 	"github.com/careflow/careflow/worker/relay"
+	"github.com/careflow/careflow/workflows/accountmail/accountmailclient"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
+	"github.com/careflow/careflow/workflows/paymentcase/paymentcaseclient"
 )
 
 func newWorker(in invocation) *cobra.Command {
@@ -56,19 +62,30 @@ func workerOptions() fx.Option {
 				processes := appointmentclient.New(temporal, c.Temporal.TaskQueue)
 				return processes, processes
 			},
+			func(c config.Config, temporal client.Client) relay.Accounts {
+				return accountmailclient.New(temporal, c.Temporal.TaskQueue)
+			},
 			func(c config.Config) reconcileacts.Config { return reconcileacts.Config{Still: c.Reconcile.Still} },
-			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, relay.Outbox, reconcileacts.Store) {
-				return s, s, s, s, s
+			func(c config.Config) housekeepingacts.Config {
+				return housekeepingacts.Config{Keep: domain.Keeping{Outbox: c.Housekeeping.KeepOutbox, IdempotencyKeys: c.Housekeeping.KeepKeys}}
+			},
+			func(s *postgres.Store) (acts.RecordStore, acts.PaymentStore, acts.Ledger, accountacts.Ledger, relay.Outbox, reconcileacts.Store) {
+				return s, s, s, s, s, s
+			},
+			func(s *postgres.Store) (caseacts.Store, housekeepingacts.Store) { return s, s },
+			func(s *payments.Stripe) (acts.PaymentProvider, caseacts.Provider) { return s, s },
+			func(c config.Config, temporal client.Client) relay.Cases {
+				return paymentcaseclient.New(temporal, c.Temporal.TaskQueue)
 			},
 			func(s *postgres.Catalogue) (backupacts.Catalogue, alarmacts.Store) { return s, s },
 			func(s *mail.SendGrid) alarmacts.Mailer { return s },
 			func(c config.Config) alarmacts.Config {
 				return alarmacts.Config{To: c.Backup.To, Installation: c.PublicURL.Hostname()}
 			},
-			func(s *payments.Stripe) acts.PaymentProvider { return s },
 			func(s *mail.SendGrid) acts.Mailer { return s },
-			func() acts.Writer { return letters.Render },
-			letterLinks,
+			func() (acts.Writer, accountacts.Writer) { return letters.Render, letters.RenderAccount },
+			func(l *links.Links) accountacts.Linker { return l.Account },
+			letterLinks, newLinks,
 		),
 		worker.Module,
 		fx.Invoke(startPromotion, serveWorkerHealth),
@@ -85,14 +102,28 @@ func mailConfig(c config.Config) (mail.Config, error) {
 }
 
 // letterLinks make a letter's link: the pay page where there is something to pay, else
-// the appointment. A link holds IDs only, and opening it changes nothing.
-func letterLinks(c config.Config) acts.Linker {
+// the visit's. A link holds IDs only, and opening it changes nothing. Doctors have a log-in:
+// the link of a patient, which can cancel, is never theirs.
+func letterLinks(c config.Config, signed *links.Links) acts.Linker {
 	return func(kind domain.MessageKind, d domain.LetterData) string {
-		if kind == domain.MessageRequestReceived && c.PayURL != "" && d.IntentID != "" {
+		toPatient := d.Recipient == domain.RecipientPatient
+		switch paying := toPatient && kind == domain.MessageRequestReceived && d.IntentID != ""; {
+		case paying && c.PayURL != "":
 			return strings.ReplaceAll(c.PayURL, "{intent}", d.IntentID)
+		case paying:
+			return signed.Pay(d.AppointmentID, d.Generation, d.EndsAt)
+		case c.AppointmentURL != "":
+			return strings.ReplaceAll(c.AppointmentURL, "{appointment}", d.AppointmentID)
+		case toPatient:
+			return signed.Visit(d.AppointmentID, d.Sequence, d.EndsAt)
 		}
-		return strings.ReplaceAll(c.AppointmentURL, "{appointment}", d.AppointmentID)
+		return c.PublicURL.String() + "/v1/appointments/" + d.AppointmentID
 	}
+}
+
+// newLinks are the same for the API, which reads them, and the worker, which writes them.
+func newLinks(c config.Config) (*links.Links, error) {
+	return links.New(c.Keys.Link, c.PublicURL.String())
 }
 
 // serveWorkerHealth says that the worker is ready once it can do its work, which for a

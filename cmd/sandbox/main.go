@@ -27,6 +27,7 @@ It reads its settings from the environment:
   SANDBOX_STATE           a file that keeps its state (empty: memory only)
   SANDBOX_WEBHOOK_URL     where Stripe's events are sent (empty: nowhere)
   SANDBOX_WEBHOOK_SECRET  signs the events
+  SANDBOX_MAIL_WEBHOOK_URL  where SendGrid's events are sent (empty: there are none)
   SANDBOX_STRIPE_KEY      the secret key callers must send
   SANDBOX_SENDGRID_KEY    the API key callers must send
 A secret may also come from a file: SANDBOX_STRIPE_KEY_FILE=path, and so on.
@@ -50,7 +51,10 @@ func main() {
 }
 
 func run(ctx context.Context, log *slog.Logger) error {
-	cfg := sandbox.Config{StatePath: os.Getenv("SANDBOX_STATE"), WebhookURL: os.Getenv("SANDBOX_WEBHOOK_URL"), Log: log}
+	cfg := sandbox.Config{
+		StatePath: os.Getenv("SANDBOX_STATE"), WebhookURL: os.Getenv("SANDBOX_WEBHOOK_URL"),
+		MailWebhookURL: os.Getenv("SANDBOX_MAIL_WEBHOOK_URL"), Log: log,
+	}
 	for name, into := range map[string]*string{
 		"SANDBOX_WEBHOOK_SECRET": &cfg.WebhookSecret,
 		"SANDBOX_STRIPE_KEY":     &cfg.StripeKey,

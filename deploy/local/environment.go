@@ -24,10 +24,11 @@ func (s *stack) productEnvironment() []string {
 		"CAREFLOW_COLUMN_KEYS":            s.secrets.ColumnKeys,
 		"CAREFLOW_SIGNING_KEYS":           s.secrets.SigningKeys,
 		"CAREFLOW_COMMAND_KEYS":           s.secrets.CommandKeys,
+		"CAREFLOW_LINK_KEYS":              s.secrets.LinkKeys,
 		"CAREFLOW_STRIPE_KEY":             s.secrets.StripeKey,
 		"CAREFLOW_STRIPE_PUBLISHABLE_KEY": s.secrets.StripePublishableKey,
 		"CAREFLOW_STRIPE_URL":             http(s.ports.Sandbox),
-		"CAREFLOW_PAY_URL":                fmt.Sprintf("http://localhost:%d/pay/{intent}", s.ports.Sandbox),
+		"CAREFLOW_STRIPE_JS_URL":          fmt.Sprintf("http://localhost:%d/v3", s.ports.Sandbox),
 		"CAREFLOW_STRIPE_WEBHOOK_SECRET":  s.secrets.StripeWebhookSecret,
 		"CAREFLOW_SENDGRID_KEY":           s.secrets.SendGridKey,
 		"CAREFLOW_SENDGRID_URL":           http(s.ports.Sandbox),
@@ -36,8 +37,11 @@ func (s *stack) productEnvironment() []string {
 		"SANDBOX_STATE":                   s.path("sandbox.json"),
 		"SANDBOX_WEBHOOK_URL":             http(s.ports.API) + "/v1/webhooks/stripe",
 		"SANDBOX_WEBHOOK_SECRET":          s.secrets.StripeWebhookSecret,
-		"SANDBOX_STRIPE_KEY":              s.secrets.StripeKey,
-		"SANDBOX_SENDGRID_KEY":            s.secrets.SendGridKey,
+		"SANDBOX_MAIL_WEBHOOK_URL":        http(s.ports.API) + "/v1/webhooks/sendgrid",
+		// The sandbox's own key (sandbox.DefaultMailEventKey), which production refuses.
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS": "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEltaUFBf1KvBi6XjNwBfI157HCzakpjUR2ETIIjZO7jZ9KIhh73k1KMZ5M+iYk0Bqc0XcgYO7ifY7x7o5XNS1rg==",
+		"SANDBOX_STRIPE_KEY":             s.secrets.StripeKey,
+		"SANDBOX_SENDGRID_KEY":           s.secrets.SendGridKey,
 	}
 	if os.Getenv("CAREFLOW_LOG_FORMAT") == "" {
 		ours["CAREFLOW_LOG_FORMAT"] = "text"

@@ -102,16 +102,9 @@ func needPostgres(ctx context.Context, out *console, clusterMajor int) (postgres
 
 func installPostgres(ctx context.Context, out *console) error {
 	const advice = "install PostgreSQL 13 or newer with its contrib modules (Debian, Ubuntu: apt-get install postgresql postgresql-contrib) and run this again"
-	if _, err := exec.LookPath("apt-get"); err != nil {
-		return fmt.Errorf("PostgreSQL's server programs were not found, and there is no apt-get to install them with: %s", advice)
-	}
-	shell := []string{"sh", "-s"}
-	if os.Geteuid() != 0 {
-		// -n: a password prompt in the middle of progress lines would be missed.
-		if err := exec.CommandContext(ctx, "sudo", "-n", "true").Run(); err != nil {
-			return fmt.Errorf("PostgreSQL's server programs were not found, and sudo without a password is not available: %s", advice)
-		}
-		shell = append([]string{"sudo", "-n"}, shell...)
+	shell, err := rootShell(ctx)
+	if err != nil {
+		return fmt.Errorf("PostgreSQL's server programs were not found, and %w: %s", err, advice)
 	}
 	out.step("PostgreSQL", "not installed: installing Debian's packages with apt-get, without their own cluster on 5432")
 	log := filepath.Join(stateRoot(), "install-postgresql.log")

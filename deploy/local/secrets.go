@@ -22,6 +22,7 @@ type secrets struct {
 	ColumnKeys  string `json:"column_keys"`
 	SigningKeys string `json:"signing_keys"`
 	CommandKeys string `json:"command_keys"`
+	LinkKeys    string `json:"link_keys"`
 
 	StripeKey            string `json:"stripe_key"`
 	StripePublishableKey string `json:"stripe_publishable_key"`
@@ -40,11 +41,15 @@ func loadSecrets(folder string) (secrets, error) {
 		if err := json.Unmarshal(text, &s); err != nil {
 			return s, fmt.Errorf("%s is damaged (%w): restore it, or start afresh with `make reset`", secretsPath(folder), err)
 		}
-		return s, nil
-	case !errors.Is(err, os.ErrNotExist):
+		if s.LinkKeys != "" {
+			return s, nil
+		}
+		s.LinkKeys = newKey("link") // a state folder of before there were links
+	case errors.Is(err, os.ErrNotExist):
+		s = newSecrets()
+	default:
 		return s, err
 	}
-	s = newSecrets()
 	text, err = json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return s, err
@@ -53,15 +58,17 @@ func loadSecrets(folder string) (secrets, error) {
 }
 
 func newSecrets() secrets {
-	key := func(name string) string {
-		return "dev-" + name + "-1:" + base64.StdEncoding.EncodeToString(random(32))
-	}
 	return secrets{
 		PostgresAdmin: word(24), PostgresProduct: word(24), PostgresTemporal: word(24),
-		PayloadKeys: key("payload"), ColumnKeys: key("column"), SigningKeys: key("signing"), CommandKeys: key("command"),
+		PayloadKeys: newKey("payload"), ColumnKeys: newKey("column"), SigningKeys: newKey("signing"), CommandKeys: newKey("command"),
+		LinkKeys:  newKey("link"),
 		StripeKey: "sk_test_dev" + word(24), StripePublishableKey: "pk_test_dev" + word(24),
 		StripeWebhookSecret: "whsec_dev" + word(24), SendGridKey: "SG.dev" + word(12) + "." + word(32),
 	}
+}
+
+func newKey(name string) string {
+	return "dev-" + name + "-1:" + base64.StdEncoding.EncodeToString(random(32))
 }
 
 func random(bytes int) []byte {

@@ -18,6 +18,8 @@ type stack struct {
 	ports   ports
 	secrets secrets
 	own     *ownership
+	// chromium is the browser that the tests of the pages drive; of a test stack only.
+	chromium string
 
 	mu       sync.Mutex
 	children []*child // in the order of their start

@@ -67,11 +67,17 @@ func (s *stack) runTest(ctx context.Context, options testOptions) error {
 	if err := s.freshLogs(); err != nil {
 		return err
 	}
-	if err := buildTools(ctx, s.out, toolFolder(), []string{"temporal-server", "temporal-sql-tool", "stripe-mock"}); err != nil {
+	if err := buildTools(ctx, s.out, toolFolder(), []string{"temporal-server", "temporal-sql-tool", "temporal-ui", "stripe-mock"}); err != nil {
 		return err
 	}
 	if err := s.prepareTestBinaries(ctx, options); err != nil {
 		return err
+	}
+	if !options.infrastructure {
+		var err error
+		if s.chromium, err = needChromium(ctx, s.out); err != nil {
+			return err
+		}
 	}
 	for _, start := range []func(context.Context) (*child, error){s.startPostgres, s.startTemporal, s.startStripeMock} {
 		c, err := start(ctx)
@@ -118,6 +124,9 @@ func (s *stack) testSettings() map[string]string {
 		"CAREFLOW_TEST_TEMPORAL_ADDRESS": local(s.ports.Temporal),
 		"CAREFLOW_TEST_BIN":              s.path("bin"),
 		"CAREFLOW_TEST_STRIPE_MOCK":      "http://" + local(s.ports.StripeMock),
+		"CAREFLOW_TEST_CHROMIUM":         s.chromium,
+		// For a story that brings up a stack of its own, because it kills it.
+		"CAREFLOW_TEST_TOOLS": toolFolder(),
 		// The key that encrypted the payloads of the namespace's set-up.
 		"CAREFLOW_TEST_PAYLOAD_KEYS": s.secrets.PayloadKeys,
 	}

@@ -99,6 +99,18 @@ func Rules(g Graph) []Rule {
 			From: []string{""}, Except: []string{"cmd/sandbox", "internal/sandbox", testKits}, Forbid: []string{"internal/sandbox"}, Deep: true,
 		},
 		{
+			Why:  "the oracle shares no code with the product: it would share its mistakes",
+			From: []string{"internal/chaos/oracle"}, Forbid: []string{"*"}, Allow: []string{"internal/chaos/oracle"}, Deep: true, Filled: true,
+		},
+		{
+			Why:  "what acts on the product from outside knows it by its contract only",
+			From: []string{"internal/chaos"}, Forbid: []string{"*"}, Allow: []string{"internal/chaos"}, Deep: true,
+		},
+		{
+			Why:  "chaos is never part of production",
+			From: []string{""}, Except: []string{"cmd/chaos", "internal/chaos", testKits}, Forbid: []string{"internal/chaos"}, Deep: true,
+		},
+		{
 			Why:  "the product is one binary: nothing builds on a command",
 			From: []string{""}, Except: []string{"cmd"}, Forbid: []string{"cmd"},
 		},

@@ -38,7 +38,7 @@ func ParseRefreshToken(text string) (RefreshToken, bool) {
 		return RefreshToken{}, false
 	}
 	secret, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
-	if err != nil || len(secret) != refreshBytes {
+	if err != nil || len(secret) != refreshBytes || strings.ContainsAny(encoded, "\r\n") { // the decoder skips line ends
 		return RefreshToken{}, false
 	}
 	return RefreshToken{secret}, true

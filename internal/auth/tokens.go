@@ -158,6 +158,18 @@ func (t *Tokens) Verify(text string) (domain.Caller, error) {
 	return domain.Caller{UserID: c.Subject, Roles: roles, DoctorID: c.DoctorID, SessionID: c.SessionID}, nil
 }
 
+// ExpiresAt returns until when a token is good. Errors are those of Verify.
+func (t *Tokens) ExpiresAt(text string) (time.Time, error) {
+	var c claims
+	if _, err := t.parser.ParseWithClaims(text, &c, t.key); err != nil {
+		return time.Time{}, unauthenticated(err)
+	}
+	if c.ExpiresAt == nil {
+		return time.Time{}, unauthenticated(errors.New("no end"))
+	}
+	return c.ExpiresAt.Time, nil
+}
+
 func (t *Tokens) key(token *jwt.Token) (any, error) {
 	kid, _ := token.Header["kid"].(string)
 	public, ok := t.verifyBy[kid]

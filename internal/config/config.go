@@ -35,12 +35,13 @@ type Config struct {
 	PublicURL *url.URL
 
 	// AppointmentURL is CAREFLOW_APPOINTMENT_URL: the page that letters link to, with
-	// {appointment} where the ID goes. Defaults to the appointment in the API.
+	// {appointment} where the ID goes, for clinics with a front end of their own. Defaults
+	// to none: patients get the visit's own page behind a signed link.
 	AppointmentURL string
 
 	// PayURL is CAREFLOW_PAY_URL: a page to pay on, with {intent} where the payment's ID
-	// goes. Defaults to the sandbox's page in development, where CAREFLOW_STRIPE_URL
-	// names one, and to none otherwise: clients then bring their own form.
+	// goes, for clinics with a front end of their own. Defaults to none: our own page
+	// behind a signed link.
 	PayURL string
 
 	Temporal Temporal
@@ -52,6 +53,8 @@ type Config struct {
 	Log      Log
 	// Reconcile says when the reconciler acts.
 	Reconcile Reconcile
+	// Housekeeping says what is removed after how long.
+	Housekeeping Housekeeping
 
 	// Backup says what is saved, where to and when.
 	Backup Backup
@@ -120,6 +123,9 @@ type Keys struct {
 	// Command is CAREFLOW_COMMAND_KEYS: HMAC keys for update IDs and for the sessions of
 	// the codec server.
 	Command KeyRing
+	// Link is CAREFLOW_LINK_KEYS: HMAC keys for the links of letters. A key that is rolled
+	// stays in the ring until the letters it signed are of no use any more.
+	Link KeyRing
 }
 
 // Stripe says how to reach the payment provider.
@@ -130,6 +136,10 @@ type Stripe struct {
 	PublishableKey string
 	// URL is CAREFLOW_STRIPE_URL. Defaults to https://api.stripe.com.
 	URL string
+	// ScriptURL is CAREFLOW_STRIPE_JS_URL: where a patient's browser loads Stripe.js from.
+	// Defaults to https://js.stripe.com/v3, and in development, where CAREFLOW_STRIPE_URL
+	// names the sandbox, to the stand-in that it serves.
+	ScriptURL string
 	// WebhookSecret is CAREFLOW_STRIPE_WEBHOOK_SECRET, which signs incoming events.
 	WebhookSecret Secret
 }
@@ -143,6 +153,11 @@ type SendGrid struct {
 	// From is CAREFLOW_MAIL_FROM: the clinic's name and address, "Clinic <address>".
 	// Defaults to Careflow <appointments@careflow.example>, which production refuses.
 	From mail.Address
+	// EventKeys is CAREFLOW_SENDGRID_WEBHOOK_KEYS: the public keys that SendGrid's event
+	// webhook is verified with, as its settings page shows them, separated by commas.
+	// Defaults to none, which refuses every event; an API in production wants one, and not
+	// the sandbox's.
+	EventKeys []string
 }
 
 // Worker says which version of the code a worker runs.
@@ -166,6 +181,20 @@ type Reconcile struct {
 	// Still is CAREFLOW_RECONCILE_STILL: how long a visit and its process must have stood
 	// still before the reconciler acts. Defaults to 5m.
 	Still time.Duration
+}
+
+// Housekeeping says how often rows that nobody needs any more are removed, and how old
+// they are by then. What a law or a dispute may ask for is never removed.
+type Housekeeping struct {
+	// Every is CAREFLOW_HOUSEKEEPING_EVERY: the interval of the schedule that
+	// careflow temporal-setup makes. Defaults to 24h.
+	Every time.Duration
+	// KeepOutbox is CAREFLOW_KEEP_OUTBOX: how long what was handed over to Temporal is
+	// known, at least the 3 days for which Stripe sends an event again. Defaults to 168h.
+	KeepOutbox time.Duration
+	// KeepKeys is CAREFLOW_KEEP_KEYS: for how long the same Idempotency-Key gets the first
+	// answer again, at least a day. Defaults to 720h (30 days).
+	KeepKeys time.Duration
 }
 
 // Log says how a process logs, always to standard error.

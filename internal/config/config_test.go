@@ -15,12 +15,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/careflow/careflow/internal/config"
+	"github.com/careflow/careflow/internal/sandbox"
 )
 
 // key returns a key ring's text with one key of the given fill byte.
 func key(id string, fill byte) string {
 	return id + ":" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{fill}, config.KeySize))
 }
+
+// eventKey is the public key in the tests of SendGrid's library.
+const eventKey = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g=="
 
 // production is an environment that starts every process.
 func production() map[string]string {
@@ -34,10 +38,12 @@ func production() map[string]string {
 		"CAREFLOW_COLUMN_KEYS":            key("c1", 3),
 		"CAREFLOW_SIGNING_KEYS":           key("s1", 4),
 		"CAREFLOW_COMMAND_KEYS":           key("u1", 5),
+		"CAREFLOW_LINK_KEYS":              key("l1", 6),
 		"CAREFLOW_STRIPE_KEY":             "sk_live_secretive",
 		"CAREFLOW_STRIPE_PUBLISHABLE_KEY": "pk_live_shown",
 		"CAREFLOW_STRIPE_WEBHOOK_SECRET":  "whsec_secretive",
 		"CAREFLOW_SENDGRID_KEY":           "SG.secretive",
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS":  eventKey,
 		"CAREFLOW_MAIL_FROM":              "Clinic <visits@clinic.net>",
 	}
 }
@@ -72,7 +78,8 @@ func TestLoadReadsEverySetting(t *testing.T) {
 	require.Equal(t, bytes.Repeat([]byte{2}, 32), older.Bytes())
 	require.Equal(t, "visits@clinic.net", c.SendGrid.From.Address)
 	require.Equal(t, "https://api.stripe.com", c.Stripe.URL)
-	require.Equal(t, "https://visits.clinic.net/v1/appointments/{appointment}", c.AppointmentURL)
+	require.Equal(t, "https://js.stripe.com/v3", c.Stripe.ScriptURL)
+	require.Empty(t, c.AppointmentURL, "our own pages, unless the clinic has others")
 	require.Empty(t, c.PayURL)
 }
 
@@ -115,6 +122,7 @@ func TestProductionRefuses(t *testing.T) {
 		"every address":           {"CAREFLOW_SENDGRID_URL=https://0.0.0.0", "not on a public host"},
 		"a public URL in clear":   {"CAREFLOW_PUBLIC_URL=http://visits.clinic.net", "CAREFLOW_PUBLIC_URL is not https"},
 		"Temporal without TLS":    {"CAREFLOW_TEMPORAL_TLS_CERT=", "CAREFLOW_TEMPORAL_TLS_CERT"},
+		"a script of others":      {"CAREFLOW_STRIPE_JS_URL=http://127.0.0.1:8090/v3", "CAREFLOW_STRIPE_JS_URL is not on a public host"},
 		"paying in clear":         {"CAREFLOW_PAY_URL=http://pay.clinic.net/{intent}", "CAREFLOW_PAY_URL is not https"},
 		"trusting everybody":      {"CAREFLOW_TRUSTED_PROXIES=0.0.0.0/0", "everybody could then choose"},
 		"a proxy by name":         {"CAREFLOW_TRUSTED_PROXIES=10.0.0.0/8, proxy", `holds "proxy"`},
@@ -135,7 +143,8 @@ func TestDevelopmentAllowsTheSandbox(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, c.Development())
 	require.Equal(t, "http://127.0.0.1:8090", c.Stripe.URL)
-	require.Equal(t, "http://127.0.0.1:8090/pay/{intent}", c.PayURL)
+	require.Equal(t, "http://127.0.0.1:8090/v3", c.Stripe.ScriptURL)
+	require.Empty(t, c.PayURL)
 }
 
 func TestSecretsComeFromFiles(t *testing.T) {
@@ -198,4 +207,21 @@ func TestEncodeIsTheInverseOfParse(t *testing.T) {
 	ring, err := config.ParseKeyRing(text)
 	require.NoError(t, err)
 	require.Equal(t, text, ring.Encode())
+}
+
+func TestAProductionAPIKnowsWhoSignsTheMailProvidersEvents(t *testing.T) {
+	for change, want := range map[string]string{
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS=":                               "is missing",
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS=" + sandbox.DefaultMailEventKey: "the sandbox's key",
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS=" + eventKey + ",bm90IGEga2V5":  "no ECDSA public key",
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS=-----BEGIN PUBLIC KEY-----":     "no ECDSA public key",
+	} {
+		_, err := config.Load(config.API, environ(production(), change))
+		require.ErrorContains(t, err, want, change)
+	}
+	c, err := config.Load(config.API, environ(production(), "CAREFLOW_SENDGRID_WEBHOOK_KEYS="+eventKey+", "+eventKey))
+	require.NoError(t, err)
+	require.Len(t, c.SendGrid.EventKeys, 2, "two are right while one takes the place of the other")
+	_, err = config.Load(config.WorkerProcess, environ(production(), "CAREFLOW_SENDGRID_WEBHOOK_KEYS="))
+	require.NoError(t, err, "a worker takes no events")
 }

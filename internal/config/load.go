@@ -15,8 +15,11 @@ func (p Problems) Error() string {
 	return "configuration:\n  - " + strings.Join(p, "\n  - ")
 }
 
-// stripeURL is Stripe itself.
-const stripeURL = "https://api.stripe.com"
+// stripeURL is Stripe itself, stripeScriptURL its library for browsers.
+const (
+	stripeURL       = "https://api.stripe.com"
+	stripeScriptURL = "https://js.stripe.com/v3"
+)
 
 // Load reads the settings of a process from environ, in the form of os.Environ. On a
 // problem it returns a Problems error that lists all of them.
@@ -39,6 +42,7 @@ func Load(process Process, environ []string) (Config, error) {
 			Column:  r.keys("CAREFLOW_COLUMN_KEYS"),
 			Signing: r.keys("CAREFLOW_SIGNING_KEYS"),
 			Command: r.keys("CAREFLOW_COMMAND_KEYS"),
+			Link:    r.keys("CAREFLOW_LINK_KEYS"),
 		},
 		Stripe: Stripe{
 			Key:            r.secret("CAREFLOW_STRIPE_KEY"),
@@ -50,6 +54,8 @@ func Load(process Process, environ []string) (Config, error) {
 			Key:  r.secret("CAREFLOW_SENDGRID_KEY"),
 			URL:  r.url("CAREFLOW_SENDGRID_URL", "https://api.sendgrid.com").String(),
 			From: r.mailbox("CAREFLOW_MAIL_FROM", "Careflow <appointments@careflow.example>"),
+
+			EventKeys: r.eventKeys("CAREFLOW_SENDGRID_WEBHOOK_KEYS"),
 		},
 		Worker: Worker{
 			Deployment: r.text("CAREFLOW_WORKER_DEPLOYMENT", "careflow"),
@@ -61,10 +67,16 @@ func Load(process Process, environ []string) (Config, error) {
 			Still: r.duration("CAREFLOW_RECONCILE_STILL", 5*time.Minute, time.Second, 24*time.Hour),
 		},
 		Backup: r.backup(),
-		Log:    r.log(),
+		Housekeeping: Housekeeping{
+			Every:      r.duration("CAREFLOW_HOUSEKEEPING_EVERY", 24*time.Hour, 10*time.Minute, 7*24*time.Hour),
+			KeepOutbox: r.duration("CAREFLOW_KEEP_OUTBOX", 7*24*time.Hour, 72*time.Hour, 365*24*time.Hour),
+			KeepKeys:   r.duration("CAREFLOW_KEEP_KEYS", 30*24*time.Hour, 24*time.Hour, 365*24*time.Hour),
+		},
+		Log: r.log(),
 	}
-	c.AppointmentURL = r.template("CAREFLOW_APPOINTMENT_URL", c.PublicURL.String()+"/v1/appointments/{appointment}", "{appointment}")
-	c.PayURL = r.template("CAREFLOW_PAY_URL", c.sandboxPayURL(), "{intent}")
+	c.Stripe.ScriptURL = r.url("CAREFLOW_STRIPE_JS_URL", c.scriptURL()).String()
+	c.AppointmentURL = r.template("CAREFLOW_APPOINTMENT_URL", "", "{appointment}")
+	c.PayURL = r.template("CAREFLOW_PAY_URL", "", "{intent}")
 	c.settings = r.settings
 	r.check(c)
 	if c.Environment == Production {
@@ -97,10 +109,10 @@ func (r *reader) log() Log {
 	return l
 }
 
-// sandboxPayURL is the sandbox's page to pay on, or "" where Stripe itself is used.
-func (c Config) sandboxPayURL() string {
+// scriptURL is Stripe's library, or the sandbox's where that stands in for Stripe.
+func (c Config) scriptURL() string {
 	if !c.Development() || c.Stripe.URL == stripeURL {
-		return ""
+		return stripeScriptURL
 	}
-	return c.Stripe.URL + "/pay/{intent}"
+	return c.Stripe.URL + "/v3"
 }

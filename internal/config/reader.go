@@ -1,6 +1,10 @@
 package config
 
 import (
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/mail"
@@ -164,6 +168,30 @@ func (r *reader) networks(variable string) []string {
 		list = append(list, part)
 	}
 	return list
+}
+
+// eventKeys reads a list of public keys; they are no secret.
+func (r *reader) eventKeys(variable string) []string {
+	var keys []string
+	for _, part := range strings.Split(r.text(variable, ""), ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		der, err := base64.StdEncoding.DecodeString(part)
+		if err == nil {
+			var key any
+			key, err = x509.ParsePKIXPublicKey(der)
+			if _, ecdsaKey := key.(*ecdsa.PublicKey); !ecdsaKey {
+				err = errors.New("another kind of key")
+			}
+		}
+		if err != nil {
+			r.problem(variable, "holds what is no ECDSA public key: copy the verification key of SendGrid's event webhook, base64 in one line")
+			continue
+		}
+		keys = append(keys, part)
+	}
+	return keys
 }
 
 // url reads an absolute http or https URL; a slash at its end is dropped.

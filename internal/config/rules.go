@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -38,6 +39,7 @@ func (r *reader) checkProduction(c Config) {
 		}
 	}
 	r.checkVendorURL("CAREFLOW_STRIPE_URL", c.Stripe.URL)
+	r.checkVendorURL("CAREFLOW_STRIPE_JS_URL", c.Stripe.ScriptURL)
 	r.checkVendorURL("CAREFLOW_SENDGRID_URL", c.SendGrid.URL)
 	if r.process.facesBrowsers() && c.PublicURL.Scheme != "https" {
 		r.problem("CAREFLOW_PUBLIC_URL", "is not https: write the address that patients see (CAREFLOW_ENV=development allows http)")
@@ -48,10 +50,19 @@ func (r *reader) checkProduction(c Config) {
 	if r.process.callsTemporal() && c.Temporal.TLSCert == "" && !loopback(host(c.Temporal.Address)) {
 		r.problem("CAREFLOW_TEMPORAL_TLS_CERT", "is missing: production reaches Temporal on another host by mutual TLS only")
 	}
+	if r.process == API && len(c.SendGrid.EventKeys) == 0 {
+		r.problem("CAREFLOW_SENDGRID_WEBHOOK_KEYS", "is missing: write the verification key of SendGrid's event webhook, else nobody hears of bounces")
+	}
+	if slices.Contains(c.SendGrid.EventKeys, sandboxEventKey) {
+		r.problem("CAREFLOW_SENDGRID_WEBHOOK_KEYS", "holds the sandbox's key, whose other half is public: write SendGrid's own")
+	}
 	if r.process == WorkerProcess && strings.HasSuffix(c.SendGrid.From.Address, ".example") {
 		r.problem("CAREFLOW_MAIL_FROM", "is not set: write the clinic's own name and address")
 	}
 }
+
+// sandboxEventKey is the sandbox's (sandbox.DefaultMailEventKey): its other half is public.
+const sandboxEventKey = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEltaUFBf1KvBi6XjNwBfI157HCzakpjUR2ETIIjZO7jZ9KIhh73k1KMZ5M+iYk0Bqc0XcgYO7ifY7x7o5XNS1rg=="
 
 // checkVendorURL refuses what cannot be a vendor's public endpoint. The sandbox listens
 // on plain http, on this host or a private network, and so is never reached.
@@ -110,6 +121,7 @@ func (k Keys) named() []namedRing {
 		{"CAREFLOW_COLUMN_KEYS", k.Column},
 		{"CAREFLOW_SIGNING_KEYS", k.Signing},
 		{"CAREFLOW_COMMAND_KEYS", k.Command},
+		{"CAREFLOW_LINK_KEYS", k.Link},
 	}
 }
 

@@ -14,7 +14,8 @@ type AccountRecord struct {
 	Locale    string // BCP 47, for letters
 	Zone      string // IANA
 	Disabled  bool
-	Version   int // counts the changes: the ETag
+	Verified  bool // the address is its owner's: proved by a link, or made by the front desk
+	Version   int  // counts the changes: the ETag
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }

@@ -20,13 +20,15 @@ type Clinic struct {
 }
 
 // BookingRequest asks for a slot. Reason is clinical text: it is encrypted before it
-// is stored and never leaves the record.
+// is stored and never leaves the record. AnyDoctor stands in the place of DoctorID and
+// TypeID where the patient does not mind who it is.
 type BookingRequest struct {
 	DoctorID  string
 	TypeID    string
 	PatientID string
 	StartsAt  time.Time
 	Reason    string
+	AnyDoctor *AnyDoctor
 }
 
 // Appointment is a visit as the database knows it.
@@ -35,8 +37,10 @@ type Appointment struct {
 	DoctorID   string
 	PatientID  string
 	BookedBy   string
+	AccountID  string // the patient's; in a full record only
 	TypeID     string
 	TypeName   string
+	JoinURL    string // where a telehealth visit is held; in a full record only
 	DoctorName string
 	Status     Status
 	// Version counts the transitions: the timeline has exactly one event for each.
@@ -51,7 +55,14 @@ type Appointment struct {
 	Sequence    int // ICS SEQUENCE
 	PayBy       time.Time
 	AnswerBy    time.Time
-	Payment     Payment
+	// OverBy is until when the visit may still be checked in after an outage of ours; zero
+	// where the terms say it (Terms.VisitOver).
+	OverBy time.Time
+	// Graces counts the deadlines that were put off because we were down over them.
+	Graces  int
+	Payment Payment
+	// Fee is what a person's no-show mark asks for; its Status is "" where there is none.
+	Fee NoShowFee
 	// Kept is captured money the clinic keeps after the end, minor units; whatever was
 	// captured beyond it goes back.
 	Kept int64
@@ -65,6 +76,8 @@ type Appointment struct {
 	// Reason and Notes are decrypted clinical text, present in a full record only.
 	Reason string
 	Notes  string
+	// CaseID is the oldest open payment case; "" where there is none.
+	CaseID string
 	// ProcessStarted says whether the workflow has claimed the visit.
 	ProcessStarted bool
 }
@@ -82,6 +95,7 @@ type Payment struct {
 
 // Event is one line of an appointment's timeline.
 type Event struct {
+	Seq        int // counts the lines from 1: a line that moves nothing has one too
 	Version    int
 	Transition string // the transition's own ID: the same one twice is a no-op
 	Kind       string // what happened, such as "confirmed" or "payment_opened"
@@ -90,6 +104,12 @@ type Event struct {
 	Actor      Actor
 	ReasonCode string
 	At         time.Time
+}
+
+// TimelineEvent is a line of one of many timelines.
+type TimelineEvent struct {
+	AppointmentID string
+	Event
 }
 
 // MessageStatus is where a message of the ledger stands.
@@ -118,4 +138,13 @@ type Message struct {
 	ErrorCode     string
 	CreatedAt     time.Time
 	SentAt        time.Time
+	// ForStart is the start it speaks of, UTC.
+	ForStart time.Time
+	// Delivery is what the provider said after it had taken the message.
+	Delivery DeliveryState
+	// Problem is what staff have to look at: failed, unknown, skipped, bounced, dropped,
+	// spam_report; "" where nothing went wrong.
+	Problem  string
+	ResendOf string // the message this one repeats
+	ResentAs string // the message that repeats this one
 }

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"net/url"
 	"strings"
 	"time"
 )
@@ -23,6 +24,8 @@ type AppointmentType struct {
 	Mode     VisitMode
 	Active   bool // an inactive one takes no bookings; booked visits stay
 	Rules    SlotRules
+	// JoinURL is where telehealth visits are held, https; "" while the clinic has not said.
+	JoinURL string
 	// OwnPrice is nil where the doctor's consultation fee applies.
 	OwnPrice *Money
 	// Terms hold the effective price (the type's, or the doctor's consultation fee)
@@ -42,6 +45,9 @@ func (a AppointmentType) ValidateSetup() error {
 	}
 	if a.Mode != InPerson && a.Mode != Telehealth {
 		return Errorf(CodeInvalid, "mode is %s or %s", InPerson, Telehealth)
+	}
+	if err := a.validJoinURL(); err != nil {
+		return err
 	}
 	r, t := a.Rules, a.Terms
 	if r.Duration <= 0 || r.Step <= 0 || r.Duration.Std() > 24*time.Hour || r.Step.Std() > 24*time.Hour {
@@ -74,4 +80,17 @@ func (a AppointmentType) ValidateSetup() error {
 	// What is judged beside price and zone, which are the doctor's where the type has none.
 	t.Price, t.Zone = Money{Currency: "EUR"}, "UTC"
 	return t.Validate()
+}
+
+func (a AppointmentType) validJoinURL() error {
+	if a.JoinURL == "" {
+		return nil
+	}
+	if a.Mode != Telehealth {
+		return Errorf(CodeInvalid, "join_url belongs to telehealth types: leave it out, or set mode to telehealth")
+	}
+	if u, err := url.Parse(a.JoinURL); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return Errorf(CodeInvalid, "join_url is an https:// address without a user name")
+	}
+	return nil
 }

@@ -37,20 +37,48 @@ func (t Terms) TimeToAnswer(now, start time.Time) bool {
 func (t Terms) VisitOver(end time.Time) time.Time { return end.Add(t.NoShowGrace.Std()) }
 
 // LateAfter is how late a deadline that punishes may fire before it counts as our
-// outage, and FreshGrace what people get then before it applies.
+// outage, and FreshGrace what people get then before it applies, for terms that do not
+// say.
 const (
 	LateAfter  = 5 * time.Minute
 	FreshGrace = 30 * time.Minute
 )
 
+// MaxGraces is how many graces one visit gets. Each needs an outage of its own; a system
+// that is always late must not put deadlines off for ever.
+const MaxGraces = 3
+
+// Late reports whether a deadline that punishes and fires at now does so late enough to
+// count as our outage.
+func (t Terms) Late(deadline, now time.Time) bool {
+	return now.Sub(deadline) > orElse(t.LateAfter, LateAfter)
+}
+
 // Grace returns the moment until which a deadline that punishes is put off when it
 // fires at now: the deadline itself when it fired in time, a fresh grace when we were
 // down over it.
-func Grace(deadline, now time.Time) time.Time {
-	if now.Sub(deadline) > LateAfter {
-		return now.Add(FreshGrace)
+func (t Terms) Grace(deadline, now time.Time) time.Time {
+	if t.Late(deadline, now) {
+		return now.Add(orElse(t.FreshGrace, FreshGrace))
 	}
 	return deadline
+}
+
+// AnswerableUntil is when no grace lets a doctor answer any more: a visit that has begun
+// is not confirmed, and neither is one whose funds have lapsed. A zero captureBefore
+// (nothing to pay) does not count.
+func AnswerableUntil(captureBefore, start time.Time) time.Time {
+	if captureBefore.IsZero() {
+		return start
+	}
+	return earliest(captureBefore, start)
+}
+
+func orElse(d Duration, fallback time.Duration) time.Duration {
+	if d > 0 {
+		return d.Std()
+	}
+	return fallback
 }
 
 // ReminderDecision is what is right about a reminder at the moment it fires.

@@ -79,9 +79,13 @@ func TestADeadlineThatFiredLateGivesAFreshGrace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, deadline.Add(c.want), domain.Grace(deadline, deadline.Add(c.late)))
+			require.Equal(t, deadline.Add(c.want), terms().Grace(deadline, deadline.Add(c.late)))
 		})
 	}
+	own := terms()
+	own.LateAfter, own.FreshGrace = domain.Duration(time.Second), domain.Duration(time.Minute)
+	require.Equal(t, deadline, own.Grace(deadline, deadline.Add(time.Second)))
+	require.Equal(t, deadline.Add(62*time.Second), own.Grace(deadline, deadline.Add(2*time.Second)), "terms may say otherwise")
 	require.Equal(t, deadline.Add(30*time.Minute), terms().VisitOver(deadline))
 }
 

@@ -28,6 +28,8 @@ const (
 	// Accounts.
 	CodeEmailTaken Code = "email_taken"
 	CodeLastAdmin  Code = "last_admin"
+	// CodeEmailUnverified is for the right password only.
+	CodeEmailUnverified Code = "email_unverified"
 
 	// Booking.
 	CodeSlotTaken       Code = "slot_taken"
@@ -52,6 +54,11 @@ const (
 	CodeBackupRejected Code = "backup_rejected" // restored, and not what the source was
 	CodeStorage        Code = "backup_storage"  // the object store failed or refused
 	CodeTool           Code = "backup_tool"     // pg_dump or pg_restore is missing, too old or failed
+
+	// Links of letters. A link is replaced when what it was about has changed since.
+	CodeLinkExpired  Code = "link_expired"
+	CodeLinkReplaced Code = "link_replaced"
+	CodeVisitMoved   Code = "visit_moved"
 
 	// Vendors.
 	CodePaymentRefused    Code = "payment_refused"

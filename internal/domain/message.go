@@ -17,6 +17,11 @@ const (
 	MessageMoved           MessageKind = "moved"
 	MessageReminder        MessageKind = "reminder"
 	MessageRefunded        MessageKind = "refunded"
+	MessageFeeNotice       MessageKind = "no_show_fee_notice" // what is to be kept, and until when to object
+	MessageFeeKept         MessageKind = "no_show_fee_kept"
+	MessageFeeWaived       MessageKind = "no_show_fee_waived"
+	MessageCorrected       MessageKind = "corrected"        // it took place after all: the notice is void
+	MessagePaymentReleased MessageKind = "payment_released" // paid too late: nothing is taken
 )
 
 // Recipient says whose message it is.
@@ -52,11 +57,17 @@ type LetterData struct {
 	Sequence      int // ICS SEQUENCE
 	Price         Money
 	Refunded      Money
+	Mode          VisitMode
+	JoinURL       string // of a telehealth visit that is on
 	ReceiptCode   string // the number of a receipt or refund
 	PayBy         time.Time
 	AnswerBy      time.Time
-	IntentID      string // the payment's ID, for its link
-	Link          string // pay page or appointment page; opening it changes nothing
+	Fee           Money     // kept, or to be kept, for a visit that nobody came to
+	DisputeBy     time.Time // until when the patient may object to it
+	Offers        []Window  // other times with the same doctor, free when the letter was written
+	IntentID      string    // the payment's ID, for its link
+	Generation    int       // the attempt to be paid, for its link
+	Link          string    // pay page or appointment page; opening it changes nothing
 	// ReminderLead is how long before the start a reminder was due.
 	ReminderLead time.Duration
 	// WrittenAt is when the message came to be owed, UTC: the DTSTAMP of its ICS.

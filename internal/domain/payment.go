@@ -29,6 +29,8 @@ type Intent struct {
 	CaptureBefore time.Time
 	AppointmentID string
 	Generation    int
+	// Disputed says that the cardholder has disputed it at some time.
+	Disputed bool
 }
 
 // IntentRequest asks for an intent. Everything in it comes from the stored terms.
@@ -52,6 +54,7 @@ type Refund struct {
 	ID     string
 	Status string
 	Minor  int64
+	Key    string // the idempotency key that we asked for it with; "" for one made by hand
 }
 
 // PaymentEvent is what a verified webhook says. It is a hint: the process reads the
@@ -62,4 +65,8 @@ type PaymentEvent struct {
 	IntentID      string
 	AppointmentID string
 	Created       time.Time
+	// Refunded is the total of a charge that went back by then, minor units; 0 for other
+	// events. Status is a refund's or a dispute's.
+	Refunded int64
+	Status   string
 }

@@ -12,6 +12,9 @@ type ReceiptKind string
 const (
 	ReceiptPayment ReceiptKind = "payment" // money taken
 	ReceiptRefund  ReceiptKind = "refund"  // money given back
+	// ReceiptRefundFailed takes a refund back whose money did not arrive.
+	ReceiptRefundFailed ReceiptKind = "refund_failed"
+	ReceiptChargeback   ReceiptKind = "chargeback" // money that a lost dispute took
 )
 
 // Receipt says that money moved. Numbers count up by one within a clinic, without gaps.

@@ -66,12 +66,14 @@ const (
 	FindingReplacedOften    FindingCode = "replaced_often"    // each replacement dies too
 	FindingUndelivered      FindingCode = "messages_undelivered"
 	FindingOutboxLate       FindingCode = "outbox_late"
-	FindingUnreachable      FindingCode = "not_examined" // a fault while it was looked at
+	FindingLocalTimeMoved   FindingCode = "local_time_moved"  // its zone changed its rules since it was booked
+	FindingCaseLate         FindingCode = "payment_case_late" // its process has not looked when it meant to
+	FindingUnreachable      FindingCode = "not_examined"      // a fault while it was looked at
 )
 
 // Finding is something that needs a person.
 type Finding struct {
-	// Subject is appointment/<id>, message/<id> or outbox/<id>.
+	// Subject is appointment/<id>, message/<id>, outbox/<id> or payment_case/<id>.
 	Subject       string      `json:"subject"`
 	Code          FindingCode `json:"code"`
 	AppointmentID string      `json:"appointment_id,omitempty"`

@@ -11,6 +11,7 @@ type Account struct {
 	Roles        []Role
 	DoctorID     string // the doctor this log-in is, if any
 	Disabled     bool
+	Unverified   bool // registered, and the address was not confirmed yet: cannot log in
 }
 
 // IdempotencyKey identifies one command of one caller. The same key with the same
@@ -34,6 +35,17 @@ type Access struct {
 	RequestID string
 }
 
+// LinkedVisit is a visit as the page behind a link of a letter shows it, without clinical
+// text. Its reader is the account that gets the patient's letters.
+type LinkedVisit struct {
+	Appointment
+	AccountID     string
+	Locale        string // BCP 47, of the reader
+	Zone          string // IANA, of the reader
+	ClinicName    string
+	ClinicAddress string
+}
+
 // Availability is what slot search needs of one doctor and type for a span.
 type Availability struct {
 	Schedule Schedule
@@ -44,6 +56,7 @@ type Availability struct {
 // AppointmentFilter narrows a list. Zero fields do not filter.
 type AppointmentFilter struct {
 	Statuses  []Status
+	Fee       FeeStatus // only visits whose no-show fee stands there
 	DoctorID  string
 	PatientID string
 	From      time.Time // visits that start at or after
@@ -67,4 +80,6 @@ type Webhook struct {
 	AppointmentID string // empty when the event matches nothing we know
 	IntentID      string
 	Created       time.Time
+	Refunded      int64  // see PaymentEvent
+	Status        string // see PaymentEvent
 }

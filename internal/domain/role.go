@@ -1,6 +1,9 @@
 package domain
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Role is what a log-in may do. A user may have several.
 type Role string
@@ -34,12 +37,18 @@ func (c Caller) Has(roles ...Role) bool {
 	return slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(c.Roles, r) })
 }
 
-// Scope narrows what a caller's queries may see. Exactly one field is set; the zero
-// Scope sees nothing.
+// Scope narrows what a caller's queries may see: whatever one of its fields lets through.
+// One role sets one field; the zero Scope sees nothing.
 type Scope struct {
 	All       bool   // staff and admin: the clinic
 	AccountID string // patients and caregivers: visits of the account's patients
 	DoctorID  string // doctors: their own visits
+}
+
+// Or is what either scope shows. Only for lists: a record is read and acted upon in the one
+// capacity that allows it.
+func (s Scope) Or(other Scope) Scope {
+	return Scope{All: s.All || other.All, AccountID: cmp.Or(s.AccountID, other.AccountID), DoctorID: cmp.Or(s.DoctorID, other.DoctorID)}
 }
 
 // AppointmentScope returns the widest view of appointments the caller's roles allow.

@@ -20,18 +20,20 @@ const (
 	StatusArchived  Status = "archived"
 )
 
-// transitions lists where each status may go. End states go to the archive only.
+// transitions lists where each status may go. End states go to the archive, and no-show and
+// completed into each other, since staff may have been wrong. A no-show may stay one: what
+// becomes of its fee moves the version only.
 var transitions = map[Status][]Status{
 	StatusRequested: {StatusPending, StatusExpired, StatusCancelled},
 	StatusPending:   {StatusCapturing, StatusConfirmed, StatusDeclined, StatusExpired, StatusCancelled},
 	StatusCapturing: {StatusConfirmed, StatusRequested, StatusExpired, StatusCancelled},
 	StatusConfirmed: {StatusPending, StatusCheckedIn, StatusCompleted, StatusCancelled, StatusNoShow}, // pending: moved, to be confirmed anew
 	StatusCheckedIn: {StatusCompleted, StatusCancelled},
-	StatusCompleted: {StatusArchived},
+	StatusCompleted: {StatusNoShow, StatusArchived},
 	StatusDeclined:  {StatusArchived},
 	StatusCancelled: {StatusArchived},
 	StatusExpired:   {StatusArchived},
-	StatusNoShow:    {StatusArchived},
+	StatusNoShow:    {StatusNoShow, StatusCompleted, StatusArchived},
 	StatusArchived:  nil,
 }
 

@@ -24,7 +24,8 @@ func TestTheLifecycleHasTheseArrowsAndNoOthers(t *testing.T) {
 		capturing: {capturing, confirmed, requested, expired, cancelled},
 		confirmed: {confirmed, pending, checkedIn, completed, cancelled, noShow},
 		checkedIn: {checkedIn, completed, cancelled},
-		completed: {archived}, declined: {archived}, cancelled: {archived}, expired: {archived}, noShow: {archived},
+		completed: {noShow, archived}, declined: {archived}, cancelled: {archived}, expired: {archived},
+		noShow:   {noShow, completed, archived},
 		archived: {},
 	}
 	require.Len(t, arrows, len(domain.Statuses()))
@@ -88,6 +89,10 @@ func TestACallerSeesWhatTheRolesAllow(t *testing.T) {
 			require.Equal(t, c.want, c.caller.AppointmentScope())
 		})
 	}
+	mine, practice := domain.Scope{AccountID: "u"}, domain.Scope{DoctorID: "d"}
+	require.Equal(t, domain.Scope{AccountID: "u", DoctorID: "d"}, mine.Or(practice), "a list shows both")
+	require.Equal(t, mine, domain.Scope{}.Or(mine))
+	require.True(t, mine.Or(domain.Scope{All: true}).All)
 	require.Len(t, domain.Roles(), 6)
 	require.False(t, domain.Caller{}.Has(domain.Roles()...))
 }

@@ -27,15 +27,25 @@ type Terms struct {
 	// RefundTiers give back a share by how long before the start a patient cancels.
 	RefundTiers []RefundTier `json:"refund_tiers"`
 	// NoShowGrace is waited after the end before a visit counts as not attended.
-	NoShowGrace     Duration `json:"no_show_grace"`
-	NoShowFeeShare  int      `json:"no_show_fee_share"` // percent of the captured money
-	RescheduleLimit int      `json:"reschedule_limit"`  // how often a patient may move the visit
-	RescheduleUntil Duration `json:"reschedule_until"`  // how long before the start at the latest
-	Reconfirm       bool     `json:"reconfirm"`         // a moved visit asks the doctor again
-	Retention       Duration `json:"retention"`         // from the end to the archive
+	NoShowGrace    Duration `json:"no_show_grace"`
+	NoShowFeeShare int      `json:"no_show_fee_share"` // percent of the captured money
+	// DisputePeriod is how long a patient may object to the fee, from the notice. Terms from
+	// before it existed have none: see DisputeWindow.
+	DisputePeriod   Duration `json:"dispute_period,omitzero"`
+	RescheduleLimit int      `json:"reschedule_limit"` // how often a patient may move the visit
+	RescheduleUntil Duration `json:"reschedule_until"` // how long before the start at the latest
+	Reconfirm       bool     `json:"reconfirm"`        // a moved visit asks the doctor again
+	Retention       Duration `json:"retention"`        // from the end to the archive
+	// LateAfter is how late a deadline that punishes may fire before it counts as our
+	// outage, FreshGrace what people get then. Zero is the constant of the same name.
+	LateAfter  Duration `json:"late_after,omitzero"`
+	FreshGrace Duration `json:"fresh_grace,omitzero"`
 	// Zone is the IANA zone of the visit; ZoneVersion the tz database it was read in.
 	Zone        string `json:"zone"`
 	ZoneVersion string `json:"zone_version"`
+	// Mode is how doctor and patient meet; empty means in person (bookings of older
+	// releases).
+	Mode VisitMode `json:"mode,omitempty"`
 }
 
 // RefundTier says: cancelled at least Before the start, Percent of the price goes back.
@@ -71,6 +81,7 @@ func DefaultTerms() Terms {
 		RefundTiers:      []RefundTier{{Before: h(24), Percent: 100}, {Before: h(4), Percent: 50}},
 		NoShowGrace:      Duration(30 * time.Minute),
 		NoShowFeeShare:   100,
+		DisputePeriod:    Duration(DisputePeriod),
 		RescheduleLimit:  2,
 		RescheduleUntil:  h(4),
 		Retention:        h(30 * 24),
@@ -103,6 +114,9 @@ func (t Terms) Validate() error {
 	}
 	if t.NoShowFeeShare < 0 || t.NoShowFeeShare > 100 {
 		return Errorf(CodeInvalid, "no_show_fee_share is 0 to 100 percent of the captured money")
+	}
+	if t.DisputePeriod < 0 || t.LateAfter < 0 || t.FreshGrace < 0 {
+		return Errorf(CodeInvalid, "dispute_period, late_after and fresh_grace are not negative")
 	}
 	if t.RescheduleLimit < 0 || t.RescheduleUntil < 0 {
 		return Errorf(CodeInvalid, "reschedule_limit and reschedule_until are not negative")

@@ -17,13 +17,23 @@ type Transition struct {
 	Actor         Actor     `json:"actor"`
 	ReasonCode    string    `json:"reason_code,omitempty"`
 	At            time.Time `json:"at"` // when it was decided, UTC
-	// Generation, Visit, AnswerBy and Kept replace the row's values where set.
-	Generation int             `json:"generation,omitempty"`
-	Visit      *Window         `json:"visit,omitempty"`
-	AnswerBy   time.Time       `json:"answer_by,omitzero"`
-	Kept       *int64          `json:"kept,omitempty"` // minor units
-	Payment    *PaymentFact    `json:"payment,omitempty"`
-	Messages   []MessageIntent `json:"messages,omitempty"`
+	// IfSequence is the ICS sequence the visit must still have, where set: who asked for the
+	// step had that time before their eyes. Another one is CodeConflict, and nothing changes.
+	IfSequence *int `json:"if_sequence,omitempty"`
+	// Generation, Visit, PayBy, AnswerBy, OverBy, Kept and Fee replace the row's values
+	// where set.
+	Generation int       `json:"generation,omitempty"`
+	Visit      *Window   `json:"visit,omitempty"`
+	PayBy      time.Time `json:"pay_by,omitzero"`
+	AnswerBy   time.Time `json:"answer_by,omitzero"`
+	// OverBy is until when a visit that is over may still be checked in, after an outage.
+	OverBy   time.Time       `json:"over_by,omitzero"`
+	Kept     *int64          `json:"kept,omitempty"` // minor units
+	Fee      *NoShowFee      `json:"fee,omitempty"`
+	Payment  *PaymentFact    `json:"payment,omitempty"`
+	Messages []MessageIntent `json:"messages,omitempty"`
+	// Grace counts one more grace for a deadline that we were down over.
+	Grace bool `json:"grace,omitempty"`
 }
 
 // PaymentFact is what the payment provider said of an intent.
@@ -58,6 +68,10 @@ type RecordedPayment struct {
 	Generation int
 	Amount     Money
 	PaymentFact
+	ChargedBack int64     // minor units that a lost dispute took
+	Case        CaseState // of the intent's payment case; "" where there was none
+	// Resolved says that a person has seen to the money: none of it goes back by itself.
+	Resolved bool
 }
 
 // MessageIntent is a message a transition owes.

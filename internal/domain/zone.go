@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"fmt"
 	"runtime"
 	"time"
 )
@@ -18,4 +19,19 @@ func LocalStart(t time.Time, zone string) (string, error) {
 		return "", Errorf(CodeInvalidTimeZone, "%q is not an IANA time zone", zone).Because(err)
 	}
 	return t.In(loc).Format(time.RFC3339), nil
+}
+
+// LocalTimeMoved compares the local start that was promised at booking (RFC 3339) with what
+// the clock of the zone shows at start by the rules of this build. detail says how they
+// differ.
+func LocalTimeMoved(promised string, start time.Time, zone string) (detail string, moved bool) {
+	today, err := LocalStart(start, zone)
+	if err != nil {
+		return fmt.Sprintf("promised %s in %s, which this build does not know", promised, zone), true
+	}
+	then, err := time.Parse(time.RFC3339, promised)
+	if err == nil && then.Format(time.DateTime) == today[:10]+" "+today[11:19] {
+		return "", false
+	}
+	return fmt.Sprintf("promised %s, by today's rules %s in %s", promised, today, zone), true
 }

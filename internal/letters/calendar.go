@@ -3,6 +3,7 @@ package letters
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	ical "github.com/arran4/golang-ical"
 
@@ -11,8 +12,8 @@ import (
 
 // calendar makes the entry of the letters whose news is the time of the visit. All
 // letters about one visit share its UID, so that calendars replace and remove the entry
-// by SEQUENCE (RFC 5546); instants are UTC, which needs no zone definition.
-func calendar(kind domain.MessageKind, d domain.LetterData, w words) (domain.Attachment, bool) {
+// by SEQUENCE (RFC 5546). Times are those of the visit's place, zone.
+func calendar(kind domain.MessageKind, d domain.LetterData, w words, zone *time.Location) (domain.Attachment, bool) {
 	method, status := ical.MethodRequest, ical.ObjectStatusConfirmed
 	switch kind {
 	case domain.MessageConfirmed, domain.MessageMoved:
@@ -24,16 +25,20 @@ func calendar(kind domain.MessageKind, d domain.LetterData, w words) (domain.Att
 	cal := ical.NewCalendar()
 	cal.SetProductId("-//Careflow//Appointments//EN")
 	cal.SetMethod(method)
+	defineZone(cal, zone, d.StartsAt, d.EndsAt)
 	event := cal.AddEvent(d.AppointmentID + "@careflow")
 	event.SetDtStampTime(d.WrittenAt.UTC())
-	event.SetStartAt(d.StartsAt.UTC())
-	event.SetEndAt(d.EndsAt.UTC())
+	setInstant(event, ical.ComponentPropertyDtStart, d.StartsAt, zone)
+	setInstant(event, ical.ComponentPropertyDtEnd, d.EndsAt, zone)
 	event.SetSequence(d.Sequence)
 	event.SetStatus(status)
 	event.SetClass(ical.ClassificationPrivate)
 	event.SetSummary(fmt.Sprintf(w.event, d.ClinicName))
 	event.SetDescription(d.DoctorName)
-	event.SetLocation(place(d))
+	event.SetLocation(place(d, w))
+	if link := joinLink(kind, d); link != "" {
+		event.SetURL(link)
+	}
 	if d.OrganizerMail != "" {
 		event.SetOrganizer(d.OrganizerMail, ical.WithCN(commonName(d.ClinicName)))
 		event.AddAttendee(d.Address, ical.ParticipationStatusAccepted, ical.WithRSVP(false))
@@ -45,7 +50,10 @@ func calendar(kind domain.MessageKind, d domain.LetterData, w words) (domain.Att
 	}, true
 }
 
-func place(d domain.LetterData) string {
+func place(d domain.LetterData, w words) string {
+	if d.Mode == domain.Telehealth {
+		return w.video
+	}
 	if d.ClinicAddress == "" {
 		return d.ClinicName
 	}

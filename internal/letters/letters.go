@@ -42,6 +42,7 @@ func (Letters) Render(kind domain.MessageKind, d domain.LetterData) (domain.Mail
 // receipt to a doctor.
 func Render(kind domain.MessageKind, d domain.LetterData) (domain.Mail, error) {
 	w := wordsOf(d.Locale)
+	d.JoinURL = joinLink(kind, d)
 	v, err := viewOf(d, w)
 	if err != nil {
 		return domain.Mail{}, err
@@ -51,10 +52,21 @@ func Render(kind domain.MessageKind, d domain.LetterData) (domain.Mail, error) {
 		return domain.Mail{}, domain.Errorf(domain.CodeInvalid, "there is no letter %s to a %s", kind, d.Recipient)
 	}
 	m := domain.Mail{MessageID: d.MessageID, To: d.Address, ToName: d.RecipientName}
+	if err := compose(&m, letter, v, w); err != nil {
+		return domain.Mail{}, err
+	}
+	if entry, ok := calendar(kind, d, w, v.place); ok {
+		m.Attachments = append(m.Attachments, entry)
+	}
+	return m, nil
+}
+
+// compose writes the words of a letter into the layouts.
+func compose(m *domain.Mail, letter *template.Template, v view, w words) (err error) {
 	parts := map[string]string{}
 	for _, name := range []string{"subject", "body", "facts", "action"} {
 		if parts[name], err = execute(letter, name, v); err != nil {
-			return domain.Mail{}, err
+			return err
 		}
 	}
 	m.Subject = parts["subject"]
@@ -64,16 +76,21 @@ func Render(kind domain.MessageKind, d domain.LetterData) (domain.Mail, error) {
 
 	var text, html bytes.Buffer
 	if err := textLayout.Execute(&text, v); err != nil {
-		return domain.Mail{}, fmt.Errorf("letters: text of %s: %w", kind, err)
+		return fmt.Errorf("letters: text of %s: %w", letter.Name(), err)
 	}
 	if err := htmlLayout.Execute(&html, v); err != nil {
-		return domain.Mail{}, fmt.Errorf("letters: html of %s: %w", kind, err)
+		return fmt.Errorf("letters: html of %s: %w", letter.Name(), err)
 	}
 	m.Text, m.HTML = text.String(), html.String()
-	if entry, ok := calendar(kind, d, w); ok {
-		m.Attachments = append(m.Attachments, entry)
+	return nil
+}
+
+// joinLink is where a video visit is held, for letters about a visit that is on.
+func joinLink(kind domain.MessageKind, d domain.LetterData) string {
+	if d.Mode != domain.Telehealth || kind != domain.MessageConfirmed && kind != domain.MessageMoved && kind != domain.MessageReminder {
+		return ""
 	}
-	return m, nil
+	return d.JoinURL
 }
 
 func letterName(kind domain.MessageKind, to domain.Recipient) string {
@@ -84,19 +101,20 @@ var (
 	textLayout = template.Must(template.ParseFS(files, "templates/layout.txt"))
 	htmlLayout = htmltemplate.Must(htmltemplate.ParseFS(files, "templates/layout.html"))
 	// letterTemplates holds the words of each letter, by "locale/recipient_kind".
-	letterTemplates = parseLetters()
+	letterTemplates = parseLetters("templates/")
 )
 
-func parseLetters() map[string]*template.Template {
+// parseLetters reads the letters of each language in a folder.
+func parseLetters(folder string) map[string]*template.Template {
 	out := map[string]*template.Template{}
 	for locale := range languages {
-		entries, err := files.ReadDir("templates/" + locale)
+		entries, err := files.ReadDir(folder + locale)
 		if err != nil {
 			panic("letters: " + err.Error())
 		}
 		for _, e := range entries {
 			name := strings.TrimSuffix(e.Name(), ".txt")
-			path := "templates/" + locale + "/" + e.Name()
+			path := folder + locale + "/" + e.Name()
 			out[locale+"/"+name] = template.Must(template.New(e.Name()).Option("missingkey=error").ParseFS(files, path))
 		}
 	}

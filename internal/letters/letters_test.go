@@ -28,8 +28,12 @@ func data(to domain.Recipient, locale string) domain.LetterData {
 		PatientName: "Asha Rao", VisitTimeZone: "America/New_York", StartsAt: start, EndsAt: start.Add(30 * time.Minute),
 		Sequence: 2, Price: domain.Money{Minor: 8000, Currency: "EUR"}, Refunded: domain.Money{Minor: 4000, Currency: "EUR"},
 		PayBy: start.Add(-20 * time.Hour), AnswerBy: start.Add(-2 * time.Hour),
-		ReceiptCode: "R-000042",
-		Link:        "https://careflow.example/a/0190b6c2", ReminderLead: 24 * time.Hour, WrittenAt: time.Date(2026, 2, 20, 8, 30, 0, 0, time.UTC), OrganizerMail: "visits@riverside.example",
+		ReceiptCode: "R-000042", Fee: domain.Money{Minor: 2400, Currency: "EUR"}, DisputeBy: start.Add(72 * time.Hour),
+		Offers: []domain.Window{
+			{Start: start.Add(24 * time.Hour), End: start.Add(24*time.Hour + 30*time.Minute)},
+			{Start: start.Add(7 * 24 * time.Hour), End: start.Add(7*24*time.Hour + 30*time.Minute)}, // after New York's change of clocks
+		},
+		Link: "https://careflow.example/a/0190b6c2", ReminderLead: 24 * time.Hour, WrittenAt: time.Date(2026, 2, 20, 8, 30, 0, 0, time.UTC), OrganizerMail: "visits@riverside.example",
 	}
 	if to == domain.RecipientDoctor {
 		d.RecipientName, d.Address, d.TimeZone = "Dr. Mara Weiss", "weiss@riverside.example", "America/New_York"
@@ -43,6 +47,8 @@ func written() map[domain.Recipient][]domain.MessageKind {
 		domain.RecipientPatient: {
 			domain.MessageRequestReceived, domain.MessageConfirmed, domain.MessageReceipt, domain.MessageDeclined,
 			domain.MessageExpired, domain.MessageCancelled, domain.MessageMoved, domain.MessageReminder, domain.MessageRefunded,
+			domain.MessageFeeNotice, domain.MessageFeeKept, domain.MessageFeeWaived, domain.MessageCorrected,
+			domain.MessagePaymentReleased,
 		},
 		domain.RecipientDoctor: {
 			domain.MessageRequestToDoctor, domain.MessageConfirmed, domain.MessageExpired, domain.MessageCancelled,
@@ -102,7 +108,7 @@ func TestLettersCannotSayWhatTheVisitIsAbout(t *testing.T) {
 	allowed := map[string]bool{}
 	for f := range strings.FieldsSeq(`MessageID AppointmentID Recipient RecipientName Address Locale TimeZone ClinicName
 		ClinicAddress DoctorName PatientName VisitTimeZone StartsAt EndsAt Sequence Price Refunded PayBy AnswerBy Link
-		IntentID ReceiptCode ReminderLead WrittenAt OrganizerMail`) {
+		IntentID Generation ReceiptCode ReminderLead WrittenAt OrganizerMail Fee DisputeBy Offers Mode JoinURL`) {
 		allowed[f] = true
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[domain.LetterData]()) {
@@ -163,6 +169,21 @@ func TestFreeVisitAsksForNoMoney(t *testing.T) {
 			require.NotContains(t, strings.ToLower(m.Text), "card")
 			require.NotContains(t, strings.ToLower(m.Text), "karte")
 		}
+	}
+}
+
+func TestOtherTimesAreNamedOnlyWhereThereAreAny(t *testing.T) {
+	for _, kind := range []domain.MessageKind{domain.MessageExpired, domain.MessageDeclined} {
+		d := data(domain.RecipientPatient, "en")
+		m, err := letters.Render(kind, d)
+		require.NoError(t, err)
+		require.Contains(t, m.Text, "Free: Tuesday, 3 March 2026, 20:30–21:00 IST (UTC+05:30)", "in the reader's zone")
+		require.Contains(t, m.Text, "Choose another time:\n"+d.Link)
+		d.Offers = nil
+		m, err = letters.Render(kind, d)
+		require.NoError(t, err)
+		require.NotContains(t, m.Text, "Free:")
+		require.NotContains(t, strings.ToLower(m.Text), "another time", "nothing is promised that cannot be had")
 	}
 }
 

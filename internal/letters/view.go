@@ -27,8 +27,15 @@ type view struct {
 	PayBy    string
 	AnswerBy string
 	Refunded string // empty where nothing goes back
+	Fee      string // for a visit that nobody came to; empty for none
+	// DisputeBy is until when the patient may object to it; Offered says that the letter
+	// names other times.
+	DisputeBy string
+	Offered   bool
 
 	values map[string]string
+	offers []string
+	place  *time.Location // of the visit
 }
 
 // fact is one line of a letter's table.
@@ -42,7 +49,7 @@ func viewOf(d domain.LetterData, w words) (view, error) {
 	v := view{
 		Locale: w.locale, Greeting: w.greeting(d.RecipientName), Link: d.Link, Closing: d.ClinicName, Footer: w.footer,
 		Clinic: d.ClinicName, Doctor: d.DoctorName, Date: w.date(d.StartsAt.In(reader)),
-		Payable: !d.Price.IsZero(),
+		Payable: !d.Price.IsZero(), place: visit,
 	}
 	if v.Payable {
 		v.Price = d.Price.String()
@@ -50,13 +57,24 @@ func viewOf(d domain.LetterData, w words) (view, error) {
 	if !d.Refunded.IsZero() {
 		v.Refunded = d.Refunded.String()
 	}
+	if !d.Fee.IsZero() {
+		v.Fee = d.Fee.String()
+	}
+	v.DisputeBy, v.Offered = w.moment(d.DisputeBy, reader), len(d.Offers) > 0
+	for _, o := range d.Offers {
+		v.offers = append(v.offers, w.span(o.Start.In(reader), o.End.In(reader)))
+	}
 	v.PayBy, v.AnswerBy = w.moment(d.PayBy, reader), w.moment(d.AnswerBy, reader)
 	v.values = map[string]string{
 		"when": w.span(d.StartsAt.In(reader), d.EndsAt.In(reader)), "doctor": d.DoctorName, "clinic": d.ClinicName,
 		"address": d.ClinicAddress, "price": v.Price, "refunded": v.Refunded, "receipt": d.ReceiptCode, "pay_by": v.PayBy, "answer_by": v.AnswerBy,
+		"fee": v.Fee, "dispute_by": v.DisputeBy,
 	}
 	if differ(d.StartsAt, reader, visit) || differ(d.EndsAt, reader, visit) {
 		v.values["where_when"] = w.span(d.StartsAt.In(visit), d.EndsAt.In(visit))
+	}
+	if d.Mode == domain.Telehealth {
+		v.values["address"], v.values["place"], v.values["join"] = "", w.video, d.JoinURL
 	}
 	if d.Recipient == domain.RecipientDoctor {
 		v.values["patient"] = d.PatientName
@@ -65,7 +83,7 @@ func viewOf(d domain.LetterData, w words) (view, error) {
 }
 
 // facts lists the named values that are known; the visit's own time follows the
-// reader's where they differ.
+// reader's where they differ, and a video visit's link stands where the address would.
 func (v view) facts(names []string, w words) []fact {
 	var out []fact
 	add := func(name string) {
@@ -75,8 +93,16 @@ func (v view) facts(names []string, w words) []fact {
 	}
 	for _, name := range names {
 		add(name)
-		if name == "when" {
+		switch name {
+		case "when":
 			add("where_when")
+		case "offers":
+			for _, o := range v.offers {
+				out = append(out, fact{w.labels[name], o})
+			}
+		case "address": // a video visit has none
+			add("place")
+			add("join")
 		}
 	}
 	return out

@@ -16,9 +16,12 @@ type words struct {
 	hello    string // with a name
 	helloAll string
 	footer   string
-	event    string // what a calendar entry is called, with the clinic's name
-	day      func(w words, t time.Time) string
-	clock    func(t time.Time) string
+	video    string // what stands for the place of a telehealth visit
+	// accountFooter is that of letters about an account.
+	accountFooter string
+	event         string // what a calendar entry is called, with the clinic's name
+	day           func(w words, t time.Time) string
+	clock         func(t time.Time) string
 }
 
 var languages = map[string]words{"en": english, "de": german}
@@ -38,15 +41,17 @@ var english = words{
 	labels: map[string]string{
 		"when": "When", "where_when": "Local time of the visit", "doctor": "Doctor", "patient": "Patient",
 		"clinic": "Clinic", "address": "Address", "price": "Price", "refunded": "Refund", "receipt": "Receipt number",
-		"pay_by": "Pay by", "answer_by": "Answer by",
+		"pay_by": "Pay by", "answer_by": "Answer by", "device": "Device", "place": "Where", "join": "Join here", "link_until": "Link valid until",
+		"fee": "Fee", "dispute_by": "Object by", "offers": "Free",
 	},
 	weekdays: [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
 	months: [12]string{
 		"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
 	},
 	hello: "Hello %s,", helloAll: "Hello,",
-	footer: "You receive this message because of an appointment. Please do not reply to it.",
-	event:  "Appointment at %s",
+	footer:        "You receive this message because of an appointment. Please do not reply to it.",
+	accountFooter: "You receive this message because of an account with your e-mail address. Please do not reply to it.",
+	event:         "Appointment at %s", video: "Video visit",
 	day: func(w words, t time.Time) string {
 		return fmt.Sprintf("%d %s %d", t.Day(), w.months[t.Month()-1], t.Year())
 	},
@@ -58,15 +63,17 @@ var german = words{
 	labels: map[string]string{
 		"when": "Wann", "where_when": "Ortszeit des Termins", "doctor": "Arzt/Ärztin", "patient": "Patient/in",
 		"clinic": "Praxis", "address": "Adresse", "price": "Preis", "refunded": "Erstattung", "receipt": "Belegnummer",
-		"pay_by": "Zu bezahlen bis", "answer_by": "Antwort bis",
+		"pay_by": "Zu bezahlen bis", "answer_by": "Antwort bis", "device": "Gerät", "place": "Wo", "join": "Teilnahme", "link_until": "Link gültig bis",
+		"fee": "Gebühr", "dispute_by": "Widerspruch bis", "offers": "Frei",
 	},
 	weekdays: [7]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
 	months: [12]string{
 		"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember",
 	},
 	hello: "Guten Tag %s,", helloAll: "Guten Tag,",
-	footer: "Sie erhalten diese Nachricht wegen eines Termins. Bitte antworten Sie nicht darauf.",
-	event:  "Termin bei %s",
+	footer:        "Sie erhalten diese Nachricht wegen eines Termins. Bitte antworten Sie nicht darauf.",
+	accountFooter: "Sie erhalten diese Nachricht wegen eines Kontos mit Ihrer E-Mail-Adresse. Bitte antworten Sie nicht darauf.",
+	event:         "Termin bei %s", video: "Videotermin",
 	day: func(w words, t time.Time) string {
 		return fmt.Sprintf("%d. %s %d", t.Day(), w.months[t.Month()-1], t.Year())
 	},

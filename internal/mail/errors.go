@@ -27,7 +27,11 @@ func classify(resp *rest.Response) error {
 	switch {
 	case status >= 200 && status < 300:
 		return nil
-	case status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
+	case status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable:
+		// It broke while it dealt with the mail, or a gateway lost its answer: SendGrid may
+		// have taken the mail before.
+		return domain.Errorf(domain.CodeOutcomeUnknown, "the mail provider failed and did not say whether it took the mail").WithDetail(detail)
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
 		return domain.Errorf(domain.CodeVendorUnavailable, "the mail provider does not take mail at the moment").WithDetail(detail)
 	}
 	if status == http.StatusUnauthorized || status == http.StatusForbidden {

@@ -56,8 +56,9 @@ func New(cfg Config) *SendGrid {
 //
 //   - recipient_rejected: the address is not accepted; sending again will not help.
 //   - vendor_rejected: SendGrid does not accept our request, a fault of ours.
-//   - vendor_unavailable: it was not sent (429, 5xx, no connection); send it again.
-//   - outcome_unknown: the request went out and no answer came; it may have been sent.
+//   - vendor_unavailable: it was not sent (429, 503, no connection); send it again.
+//   - outcome_unknown: the request went out and no answer came, or another 5xx, which
+//     says nothing about what happened before it; it may have been sent.
 func (s *SendGrid) Send(ctx context.Context, m domain.Mail) (string, error) {
 	from, err := netmail.ParseAddress(s.cfg.From)
 	if err != nil {

@@ -128,7 +128,9 @@ func TestEachFaultSaysWhetherTheMailMayHaveGone(t *testing.T) {
 		sent  int
 	}{
 		"429":                         {sandbox.Fault{Mode: sandbox.Fail, Status: http.StatusTooManyRequests}, domain.CodeVendorUnavailable, 0},
-		"500":                         {sandbox.Fault{Mode: sandbox.Fail}, domain.CodeVendorUnavailable, 0},
+		"500":                         {sandbox.Fault{Mode: sandbox.Fail}, domain.CodeOutcomeUnknown, 0},
+		"500 after it was taken":      {sandbox.Fault{Mode: sandbox.FailAfter}, domain.CodeOutcomeUnknown, 1},
+		"502":                         {sandbox.Fault{Mode: sandbox.Fail, Status: http.StatusBadGateway}, domain.CodeOutcomeUnknown, 0},
 		"503":                         {sandbox.Fault{Mode: sandbox.Fail, Status: http.StatusServiceUnavailable}, domain.CodeVendorUnavailable, 0},
 		"connection breaks, nothing":  {sandbox.Fault{Mode: sandbox.Drop}, domain.CodeOutcomeUnknown, 0},
 		"connection breaks, happened": {sandbox.Fault{Mode: sandbox.DropAfter}, domain.CodeOutcomeUnknown, 1},

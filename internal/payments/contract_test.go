@@ -67,8 +67,12 @@ func TestStripeMockAcceptsEachRequest(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.Refund(ctx, domain.RefundRequest{IntentID: kept.ID, AppointmentID: visit, Minor: 100, IdempotencyKey: "refund"})
 	require.NoError(t, err)
+	_, err = p.ListRefunds(ctx, kept.ID)
+	require.NoError(t, err)
+	_, err = p.ListDisputes(ctx, kept.ID)
+	require.NoError(t, err)
 
-	require.Len(t, rec.requests, 8)
+	require.Len(t, rec.requests, 10)
 	for _, r := range rec.requests {
 		require.Equal(t, sandbox.APIVersion, r.header.Get("Stripe-Version"))
 		require.Empty(t, r.header.Get("X-Stripe-Client-Telemetry"))

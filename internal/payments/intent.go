@@ -27,6 +27,7 @@ func intentOf(pi *stripe.PaymentIntent) domain.Intent {
 	if c == nil {
 		return intent
 	}
+	intent.Disputed = c.Disputed
 	// Stripe shows a void as a refund of the uncaptured charge; no money came back.
 	if c.Captured {
 		intent.Refunded = c.AmountRefunded

@@ -2,6 +2,8 @@ package payments
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/stripe/stripe-go/v76"
 
@@ -33,21 +35,57 @@ func (s *Stripe) Refund(ctx context.Context, req domain.RefundRequest) (domain.R
 }
 
 func (s *Stripe) findRefund(ctx context.Context, req domain.RefundRequest) (domain.Refund, bool, error) {
-	p := &stripe.RefundListParams{PaymentIntent: stripe.String(req.IntentID)}
-	p.Context = ctx
-	p.Limit = stripe.Int64(100)
-	it := s.api.Refunds.List(p)
-	for it.Next() {
-		if r := it.Refund(); r.Metadata[metaRefundKey] == req.IdempotencyKey {
-			return refundOf(r), true, nil
+	all, err := s.ListRefunds(ctx, req.IntentID)
+	for _, r := range all {
+		if r.Key == req.IdempotencyKey {
+			return r, true, err
 		}
 	}
-	if err := it.Err(); err != nil {
-		return domain.Refund{}, false, classify(err)
+	return domain.Refund{}, false, err
+}
+
+// ListRefunds returns the refunds of an intent, oldest first, those made by hand included.
+func (s *Stripe) ListRefunds(ctx context.Context, intentID string) ([]domain.Refund, error) {
+	p := &stripe.RefundListParams{PaymentIntent: stripe.String(intentID)}
+	p.Context = ctx
+	p.Limit = stripe.Int64(100)
+	var all []domain.Refund
+	it := s.api.Refunds.List(p)
+	for it.Next() {
+		all = append(all, refundOf(it.Refund()))
 	}
-	return domain.Refund{}, false, nil
+	if err := it.Err(); err != nil {
+		return nil, classify(err)
+	}
+	slices.Reverse(all) // Stripe lists the newest first
+	return all, nil
+}
+
+// ListDisputes returns the disputes of an intent, oldest first.
+func (s *Stripe) ListDisputes(ctx context.Context, intentID string) ([]domain.Dispute, error) {
+	p := &stripe.DisputeListParams{PaymentIntent: stripe.String(intentID)}
+	p.Context = ctx
+	p.Limit = stripe.Int64(100)
+	var all []domain.Dispute
+	it := s.api.Disputes.List(p)
+	for it.Next() {
+		all = append(all, disputeOf(it.Dispute()))
+	}
+	if err := it.Err(); err != nil {
+		return nil, classify(err)
+	}
+	slices.Reverse(all)
+	return all, nil
+}
+
+func disputeOf(d *stripe.Dispute) domain.Dispute {
+	out := domain.Dispute{ID: d.ID, Status: string(d.Status), Reason: string(d.Reason), Minor: d.Amount}
+	if e := d.EvidenceDetails; e != nil && e.DueBy != 0 && out.NeedsEvidence() {
+		out.EvidenceBy = time.Unix(e.DueBy, 0).UTC()
+	}
+	return out
 }
 
 func refundOf(r *stripe.Refund) domain.Refund {
-	return domain.Refund{ID: r.ID, Status: string(r.Status), Minor: r.Amount}
+	return domain.Refund{ID: r.ID, Status: string(r.Status), Minor: r.Amount, Key: r.Metadata[metaRefundKey]}
 }

@@ -21,6 +21,10 @@ type eventObject struct {
 	Object        string            `json:"object"`
 	PaymentIntent json.RawMessage   `json:"payment_intent"`
 	Metadata      map[string]string `json:"metadata"`
+	Status        string            `json:"status"`
+	// Of a charge. A void, too, shows as a refund: of a charge that was not captured.
+	Captured       bool  `json:"captured"`
+	AmountRefunded int64 `json:"amount_refunded"`
 }
 
 // VerifyWebhook checks the signature of a webhook's raw body, its age at now and its
@@ -50,6 +54,14 @@ func (s *Stripe) VerifyWebhook(body []byte, header string, now time.Time) (domai
 		return domain.PaymentEvent{}, domain.Errorf(domain.CodeVendorRejected, "the webhook's object cannot be read").Because(err)
 	}
 	out.AppointmentID = object.Metadata[metaAppointment]
+	switch object.Object {
+	case "charge":
+		if object.Captured {
+			out.Refunded = object.AmountRefunded
+		}
+	case "refund", "dispute":
+		out.Status = object.Status
+	}
 	if object.Object == "payment_intent" {
 		out.IntentID = object.ID
 	} else {

@@ -83,7 +83,8 @@ func insertAccount(ctx context.Context, q *db.Queries, by domain.Access, n domai
 	if err != nil {
 		return domain.AccountRecord{}, fmt.Errorf("creating an account: %w", err)
 	}
-	return recordOf(db.ManagedAccountRow(row)), recordAccount(ctx, q, row.ID, "created", by, row.Roles)
+	return recordOf(db.ManagedAccountRow(row)), errors.Join(
+		recordAccount(ctx, q, row.ID, "created", by, row.Roles), addOwnPatient(ctx, q, row.ID))
 }
 
 // ChangeAccount gives an account a name, roles and a state, if it still has the version.
@@ -116,6 +117,11 @@ func (s *Store) ChangeAccount(ctx context.Context, by domain.Access, c domain.Ac
 			return fmt.Errorf("changing an account: %w", err)
 		}
 		record = recordOf(db.ManagedAccountRow(row))
+		if slices.Contains(row.Roles, string(domain.RolePatient)) && !slices.Contains(old.Roles, string(domain.RolePatient)) {
+			if err := addOwnPatient(ctx, q, row.ID); err != nil {
+				return err
+			}
+		}
 		return recordChange(ctx, q, by, old, row, now)
 	})
 	return record, err
@@ -145,7 +151,7 @@ func recordChange(ctx context.Context, q *db.Queries, by domain.Access, old db.L
 // ReplacePassword sets the caller's own password, whose present hash is oldHash, and ends
 // the account's other sessions. CodeConflict when the password was changed meanwhile.
 func (s *Store) ReplacePassword(ctx context.Context, by domain.Access, oldHash, newHash string, now time.Time) error {
-	return s.inTx(ctx, func(q *db.Queries) error {
+	err := s.inTx(ctx, func(q *db.Queries) error {
 		n, err := q.ReplacePassword(ctx, db.ReplacePasswordParams{ID: by.Caller.UserID, OldHash: oldHash, PasswordHash: newHash})
 		if err != nil {
 			return fmt.Errorf("changing a password: %w", err)
@@ -153,22 +159,32 @@ func (s *Store) ReplacePassword(ctx context.Context, by domain.Access, oldHash, 
 		if n == 0 {
 			return domain.Errorf(domain.CodeConflict, "The password was changed meanwhile. Log in with the new one.")
 		}
-		return endAndRecord(ctx, q, by.Caller.UserID, by, endPasswordChanged, "password_changed", now)
+		return errors.Join(
+			endAndRecord(ctx, q, by.Caller.UserID, by, endPasswordChanged, "password_changed", now),
+			owePasswordChanged(ctx, q, by.Caller.UserID, now))
 	})
+	s.wakeAfter(err)
+	return err
 }
 
 // ResetPassword sets a new password for an account that the caller manages and ends all
-// its sessions. CodeNotFound where the caller does not manage it.
+// its sessions. Whoever manages accounts has seen who its owner is, so the address counts as
+// verified from then on. CodeNotFound where the caller does not manage it.
 func (s *Store) ResetPassword(ctx context.Context, by domain.Access, id, hash string, now time.Time) error {
-	return s.inTx(ctx, func(q *db.Queries) error {
+	err := s.inTx(ctx, func(q *db.Queries) error {
 		if _, err := q.LockManagedAccount(ctx, db.LockManagedAccountParams{ID: id, Within: namesOf(by.Caller.Manages())}); err != nil {
 			return missing(err, "account")
 		}
 		if err := q.SetPassword(ctx, db.SetPasswordParams{ID: id, PasswordHash: hash}); err != nil {
 			return fmt.Errorf("setting a password: %w", err)
 		}
-		return endAndRecord(ctx, q, id, by, endPasswordChanged, "password_reset", now)
+		return errors.Join(
+			endAndRecord(ctx, q, id, by, endPasswordChanged, "password_reset", now),
+			verify(ctx, q, id, by, now),
+			owePasswordChanged(ctx, q, id, now))
 	})
+	s.wakeAfter(err)
+	return err
 }
 
 // endAndRecord ends the sessions of an account, but the caller's own one where it is the
@@ -215,7 +231,7 @@ func mayNotGive() error {
 func recordOf(r db.ManagedAccountRow) domain.AccountRecord {
 	return domain.AccountRecord{
 		ID: r.ID, Email: r.Email, Name: r.Name, Roles: rolesOf(r.Roles), Locale: r.Locale, Zone: r.TimeZone,
-		Disabled: r.Disabled, Version: int(r.Version), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		Disabled: r.Disabled, Verified: r.Verified, Version: int(r.Version), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 }
 

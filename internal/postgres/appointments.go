@@ -74,13 +74,15 @@ func scopedParams(scope domain.Scope, id string) db.AppointmentByIDParams {
 func (s *Store) appointmentOfRow(r db.AppointmentByIDRow) (domain.Appointment, error) {
 	a := domain.Appointment{
 		ID: r.ID, DoctorID: r.DoctorID, PatientID: r.PatientID, BookedBy: r.BookedBy, TypeID: r.TypeID,
+		AccountID: r.AccountID, JoinURL: r.JoinUrl,
 		TypeName: r.TypeName, DoctorName: r.DoctorName, Status: domain.Status(r.Status),
 		Version: int(r.Version), Generation: int(r.Generation),
 		Visit: domain.Window{Start: r.StartsAt.UTC(), End: r.EndsAt.UTC()}, Local: r.LocalStart,
 		Reschedules: int(r.Reschedules), Sequence: int(r.Sequence), PayBy: utc(r.PayBy), AnswerBy: utc(r.AnswerBy),
 		Kept: r.KeptMinor, CancelledBy: domain.ActorKind(deref(r.EndedBy)), ReasonCode: deref(r.ReasonCode),
 		Stuck: domain.Code(deref(r.Stuck)), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-		EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil,
+		EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, OverBy: utc(r.OverBy), CaseID: r.CaseID, Graces: int(r.Graces),
+		Fee: domain.NoShowFee{Status: domain.FeeStatus(deref(r.FeeStatus)), Minor: r.FeeMinor, Until: utc(r.FeeUntil)},
 	}
 	if err := json.Unmarshal(r.Terms, &a.Terms); err != nil {
 		return a, fmt.Errorf("reading the terms of %s: %w", a.ID, err)
@@ -112,7 +114,7 @@ func (s *Store) Appointments(ctx context.Context, scope domain.Scope, f domain.A
 	}
 	params := db.ListAppointmentsParams{
 		AllVisits: scope.All, ScopeDoctor: optional(scope.DoctorID), ScopeAccount: optional(scope.AccountID),
-		Statuses: statuses, DoctorID: optional(f.DoctorID), PatientID: optional(f.PatientID),
+		Statuses: statuses, FeeStatus: optional(string(f.Fee)), DoctorID: optional(f.DoctorID), PatientID: optional(f.PatientID),
 		FromStart: optionalTime(f.From), ToStart: optionalTime(f.To), MaxRows: int32(p.Limit), //nolint:gosec // bounded by the API
 	}
 	if p.AfterID != "" {
@@ -132,7 +134,8 @@ func (s *Store) Appointments(ctx context.Context, scope domain.Scope, f domain.A
 			Reschedules: int(r.Reschedules), Sequence: int(r.Sequence), PayBy: utc(r.PayBy), AnswerBy: utc(r.AnswerBy),
 			CancelledBy: domain.ActorKind(deref(r.EndedBy)), ReasonCode: deref(r.ReasonCode),
 			Stuck: domain.Code(deref(r.Stuck)), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-			EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil,
+			EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, OverBy: utc(r.OverBy), CaseID: r.CaseID,
+			Fee: domain.NoShowFee{Status: domain.FeeStatus(deref(r.FeeStatus)), Minor: r.FeeMinor, Until: utc(r.FeeUntil)},
 		}
 		if err := json.Unmarshal(r.Terms, &a.Terms); err != nil {
 			return nil, fmt.Errorf("reading the terms of %s: %w", a.ID, err)
@@ -161,7 +164,7 @@ func (s *Store) Timeline(ctx context.Context, scope domain.Scope, id string) ([]
 	events := make([]domain.Event, 0, len(rows))
 	for _, r := range rows {
 		events = append(events, domain.Event{
-			Version: int(r.Version), Transition: r.TransitionID, Kind: r.Kind, From: domain.Status(r.FromStatus),
+			Seq: int(r.Seq), Version: int(r.Version), Transition: r.TransitionID, Kind: r.Kind, From: domain.Status(r.FromStatus),
 			To: domain.Status(r.ToStatus), Actor: domain.Actor{Kind: domain.ActorKind(r.ActorKind), ID: r.ActorID},
 			ReasonCode: r.ReasonCode, At: r.At.UTC(),
 		})
@@ -180,12 +183,7 @@ func (s *Store) Messages(ctx context.Context, scope domain.Scope, id string) ([]
 	}
 	messages := make([]domain.Message, 0, len(rows))
 	for _, r := range rows {
-		messages = append(messages, domain.Message{
-			ID: r.ID, AppointmentID: r.AppointmentID, Seq: r.Seq, Kind: domain.MessageKind(r.Kind),
-			Recipient: domain.Recipient(r.Recipient), Status: domain.MessageStatus(r.Status),
-			Attempts: int(r.Attempts), Unknowns: int(r.Unknowns), ErrorCode: r.ErrorCode,
-			CreatedAt: r.CreatedAt.UTC(), SentAt: utc(r.SentAt),
-		})
+		messages = append(messages, messageOf(r))
 	}
 	return messages, nil
 }

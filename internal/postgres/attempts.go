@@ -57,3 +57,32 @@ func (s *Store) Forgive(ctx context.Context, a domain.Attempt) error {
 		s.q.ForgetAttempts(ctx, a.Now.Add(-24*time.Hour)),
 	)
 }
+
+// Allow counts a request that sends a mail, before anybody looks whether there is an
+// account. CodeTooMany, with the time until the window ends, when there is no room for it.
+func (s *Store) Allow(ctx context.Context, allowances []domain.Allowance, now time.Time) error {
+	subjects := make([][]byte, 0, len(allowances))
+	for _, a := range allowances {
+		subjects = append(subjects, a.Subject)
+	}
+	var rows []db.LoginAttempt
+	err := s.inTx(ctx, func(q *db.Queries) (err error) {
+		rows, err = q.CountAttempt(ctx, db.CountAttemptParams{Subjects: subjects, Now: now, WindowEndsAt: now.Add(domain.RequestWindow)})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("counting a request: %w", err)
+	}
+	var wait time.Duration
+	for _, r := range rows {
+		for _, a := range allowances {
+			if bytes.Equal(r.Subject, a.Subject) && int(r.Attempts) > a.Most {
+				wait = max(wait, r.WindowEndsAt.Sub(now))
+			}
+		}
+	}
+	if wait == 0 {
+		return nil
+	}
+	return domain.Errorf(domain.CodeTooMany, "Too many letters were asked for. Try again after the time that Retry-After says.").After(wait)
+}

@@ -26,8 +26,8 @@ func NewCatalogue(pool *pgxpool.Pool) *Catalogue {
 	return &Catalogue{q: s.q, inTx: s.inTx}
 }
 
-// nobody is an ID that no row has.
-const nobody = "00000000-0000-0000-0000-000000000000"
+// noBackup is an ID that no row has.
+const noBackup = "00000000-0000-0000-0000-000000000000"
 
 // BeginBackup makes the row of a backup that begins; it is no error when there is one.
 func (s *Catalogue) BeginBackup(ctx context.Context, n domain.NewBackup) error {
@@ -139,7 +139,7 @@ func (s *Catalogue) Backup(ctx context.Context, id string) (domain.BackupRecord,
 // Backups lists backups, the newest first.
 func (s *Catalogue) Backups(ctx context.Context, f domain.BackupFilter) ([]domain.BackupRecord, error) {
 	rows, err := s.q.Backups(ctx, db.BackupsParams{
-		Target: f.Target, State: string(f.State), BeforeAt: optionalTime(f.BeforeAt), BeforeID: cmp.Or(f.BeforeID, nobody),
+		Target: f.Target, State: string(f.State), BeforeAt: optionalTime(f.BeforeAt), BeforeID: cmp.Or(f.BeforeID, noBackup),
 		MaxRows: int32(f.Limit), //nolint:gosec // a page
 	})
 	if err != nil {

@@ -84,6 +84,16 @@ func (s *Store) insertBooking(ctx context.Context, q *db.Queries, by domain.Call
 	if actor.Kind == domain.ActorPatient && party.UnpaidHolds >= MaxUnpaidHolds {
 		return none, domain.Errorf(domain.CodeTooManyHolds, "pay or cancel one of your %d unpaid requests first", party.UnpaidHolds)
 	}
+	if req.AnyDoctor != nil {
+		return s.bookAny(ctx, q, by, req, actor, now)
+	}
+	return s.bookWith(ctx, q, by, req, actor, now)
+}
+
+// bookWith books with the doctor and type that the request names. It is refused without a
+// trace: another one may be tried in the same transaction.
+func (s *Store) bookWith(ctx context.Context, q *db.Queries, by domain.Caller, req domain.BookingRequest, actor domain.Actor, now time.Time) (domain.Appointment, error) {
+	none := domain.Appointment{}
 	if _, err := q.LockSchedule(ctx, req.DoctorID); err != nil {
 		return none, missing(err, "doctor")
 	}

@@ -40,7 +40,7 @@ func TestABookingIsARowItsFirstEventAndAProcessToStart(t *testing.T) {
 	events := c.timeline(t, a.ID)
 	require.Len(t, events, 1)
 	require.Equal(t, domain.Event{
-		Version: 1, Transition: "booked", Kind: "booked", From: domain.StatusRequested, To: domain.StatusRequested,
+		Seq: 1, Version: 1, Transition: "booked", Kind: "booked", From: domain.StatusRequested, To: domain.StatusRequested,
 		Actor: domain.Actor{Kind: domain.ActorPatient, ID: patientAccount}, At: now,
 	}, events[0])
 

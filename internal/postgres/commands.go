@@ -61,7 +61,7 @@ func (s *Store) AcceptWebhook(ctx context.Context, w domain.Webhook) (fresh bool
 	if err != nil {
 		return false, err
 	}
-	payload, err := json.Marshal(domain.WebhookPayload{EventID: w.ID, Type: w.Type, IntentID: w.IntentID})
+	payload, err := json.Marshal(domain.WebhookPayload{EventID: w.ID, Type: w.Type, IntentID: w.IntentID, Refunded: w.Refunded, Status: w.Status})
 	if err != nil {
 		return false, fmt.Errorf("storing the event: %w", err)
 	}

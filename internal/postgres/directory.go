@@ -31,6 +31,7 @@ func (s *Store) AccountByID(ctx context.Context, id string) (domain.Account, err
 func accountOf(r db.AccountByIDRow) domain.Account {
 	a := domain.Account{
 		ID: r.ID, Email: r.Email, Name: r.Name, PasswordHash: r.PasswordHash, DoctorID: r.DoctorID, Disabled: r.Disabled,
+		Unverified: r.Unverified,
 	}
 	for _, role := range r.Roles {
 		a.Roles = append(a.Roles, domain.Role(role))
@@ -41,7 +42,11 @@ func accountOf(r db.AccountByIDRow) domain.Account {
 // Availability returns what a slot search needs: the doctor's schedule, the type, and
 // the windows that live visits occupy within span and its neighbourhood.
 func (s *Store) Availability(ctx context.Context, doctorID, typeID string, span domain.Window) (domain.Availability, error) {
-	o, err := s.offer(ctx, s.q, doctorID, typeID, span)
+	return s.availability(ctx, s.q, doctorID, typeID, span)
+}
+
+func (s *Store) availability(ctx context.Context, q *db.Queries, doctorID, typeID string, span domain.Window) (domain.Availability, error) {
+	o, err := s.offer(ctx, q, doctorID, typeID, span)
 	if err != nil {
 		return domain.Availability{}, err
 	}
@@ -50,7 +55,7 @@ func (s *Store) Availability(ctx context.Context, doctorID, typeID string, span 
 	}
 	// A visit that starts within the span may be long and padded: look past its end.
 	pad := o.typ.Rules.Duration.Std() + o.typ.Terms.BufferBefore.Std() + o.typ.Terms.BufferAfter.Std()
-	rows, err := s.q.BusyWindows(ctx, db.BusyWindowsParams{
+	rows, err := q.BusyWindows(ctx, db.BusyWindowsParams{
 		DoctorID: doctorID, SpanStart: span.Start.Add(-pad), SpanEnd: span.End.Add(pad),
 	})
 	if err != nil {
@@ -93,7 +98,7 @@ func (s *Store) offer(ctx context.Context, q *db.Queries, doctorID, typeID strin
 	o.typ, err = typeOf(typeRow{
 		id: r.TypeID, doctorID: doctorID, name: r.TypeName, duration: r.DurationMinutes, step: r.StepMinutes,
 		notice: r.MinimumNoticeMinutes, window: r.BookingWindowDays, price: r.PriceMinor,
-		currency: r.PriceCurrency, terms: r.Terms, zone: r.TimeZone,
+		currency: r.PriceCurrency, terms: r.Terms, zone: r.TimeZone, mode: r.Mode,
 	})
 	return o, err
 }

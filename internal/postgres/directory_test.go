@@ -39,15 +39,17 @@ func TestAnAppointmentTypeIsReadAsItWasSaved(t *testing.T) {
 	t.Parallel()
 	c := open(t)
 	typ, key := newType(), newKey(staff)
+	typ.JoinURL = "https://video.example/room"
 	require.False(t, c.addType(t, typ, key))
 	require.True(t, c.addType(t, typ, key), "sent again, it is not added again")
 	got, err := c.AppointmentType(t.Context(), seed.DoctorID, typ.ID)
 	require.NoError(t, err)
 	typ.Version = 1
 	typ.Terms.Price, typ.Terms.Zone, typ.Terms.ZoneVersion = domain.Money{Minor: 8000, Currency: "EUR"}, "Europe/Berlin", domain.ZoneVersion()
+	typ.Terms.Mode = typ.Mode // like price and zone, it comes with each booking
 	require.Equal(t, typ, got, "nothing of what is nothing becomes a default")
 
-	typ.OwnPrice, typ.Active = &domain.Money{Currency: "CHF"}, false
+	typ.OwnPrice, typ.Active, typ.JoinURL = &domain.Money{Currency: "CHF"}, false, ""
 	got, err = c.UpdateAppointmentType(t.Context(), typ, 1)
 	require.NoError(t, err)
 	typ.Version, typ.Terms.Price = 2, *typ.OwnPrice

@@ -77,9 +77,50 @@ func (s *Store) NextMessage(ctx context.Context, appointmentID string, now time.
 			Interrupted: m.WasStatus == string(domain.MessageSending),
 		}
 		due.Letter, err = letterData(due.Message, time.Duration(deref(m.ReminderSeconds))*time.Second, facts)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.complete(ctx, q, due, facts, now)
 	})
 	return due, err
+}
+
+// complete adds what only some letters say: the refund a letter is about, where there were
+// several, and other times for a request that came to nothing.
+func (s *Store) complete(ctx context.Context, q *db.Queries, due *domain.DueMessage, f db.LetterFactsRow, now time.Time) error {
+	switch due.Kind { //nolint:exhaustive // the others say no more
+	case domain.MessageRefunded:
+		refund, err := q.RefundOfMessage(ctx, due.ID)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading the refund: %w", err)
+		}
+		due.Letter.Refunded.Minor, due.Letter.ReceiptCode = refund.AmountMinor, domain.ReceiptCode(refund.Number)
+	case domain.MessageExpired, domain.MessageDeclined:
+		if due.Recipient != domain.RecipientPatient {
+			return nil
+		}
+		slots, err := s.alternatives(ctx, q, f.DoctorID, f.TypeID, f.StartsAt, due.Letter.TimeZone, now)
+		if err != nil {
+			return fmt.Errorf("looking for other times: %w", err)
+		}
+		for _, slot := range slots {
+			due.Letter.Offers = append(due.Letter.Offers, slot.Window)
+		}
+	}
+	return nil
+}
+
+// MessageSentAt is when the newest message of a kind was handed to the vendor; zero when it
+// was not, or when there is none.
+func (s *Store) MessageSentAt(ctx context.Context, appointmentID string, kind domain.MessageKind) (time.Time, error) {
+	sent, err := s.q.MessageSentAt(ctx, db.MessageSentAtParams{AppointmentID: appointmentID, Kind: string(kind)})
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return time.Time{}, fmt.Errorf("looking for a message: %w", err)
+	}
+	return utc(sent), nil
 }
 
 func letterData(m domain.Message, reminder time.Duration, f db.LetterFactsRow) (domain.LetterData, error) {
@@ -94,7 +135,12 @@ func letterData(m domain.Message, reminder time.Duration, f db.LetterFactsRow) (
 		DoctorName: f.DoctorName, PatientName: f.PatientName, VisitTimeZone: terms.Zone,
 		StartsAt: f.StartsAt.UTC(), EndsAt: f.EndsAt.UTC(), Sequence: int(f.Sequence), Price: terms.Price,
 		Refunded: domain.Money{Minor: f.RefundedMinor, Currency: terms.Price.Currency},
-		IntentID: f.IntentID, PayBy: utc(f.PayBy), AnswerBy: utc(f.AnswerBy), ReminderLead: reminder,
+		Fee:      domain.Money{Minor: f.FeeMinor, Currency: terms.Price.Currency}, DisputeBy: utc(f.FeeUntil),
+		IntentID: f.IntentID, Generation: int(f.Generation), PayBy: utc(f.PayBy), AnswerBy: utc(f.AnswerBy), ReminderLead: reminder,
+	}
+	d.Mode = terms.Mode
+	if status := domain.Status(f.Status); status == domain.StatusConfirmed || status == domain.StatusCheckedIn {
+		d.JoinURL = f.JoinUrl
 	}
 	switch m.Kind { //nolint:exhaustive // the others have no receipt
 	case domain.MessageReceipt:

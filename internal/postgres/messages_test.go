@@ -90,6 +90,24 @@ func TestALetterSaysClinicDoctorAndTimeAndNothingElse(t *testing.T) {
 	require.Equal(t, "Paula Lindner", letter.PatientName)
 }
 
+// Found by chaos seed 11: a letter that left four times was counted as unknown twice.
+func TestEachAttemptThatWasBrokenOffIsCounted(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	id := c.book(t, patient, visit(nine))
+	c.owe(t, id, domain.StatusPending, domain.MessageReceipt)
+	for n := range 3 {
+		require.Equal(t, n, c.next(t, id, now).Unknowns)
+	}
+	last := c.next(t, id, now)
+	c.settle(t, last, domain.MessageSent, "", false)
+	require.Equal(t, 3, c.ledger(t, id)[0].Unknowns)
+
+	c.settle(t, last, domain.MessagePending, "vendor_unavailable", false)
+	require.Equal(t, domain.MessageSent, c.ledger(t, id)[0].Status, "an attempt that comes back from the dead turns nothing")
+	require.Nil(t, c.next(t, id, now))
+}
+
 func TestAnAttemptWithoutAnOutcomeIsInterrupted(t *testing.T) {
 	t.Parallel()
 	c := open(t)
@@ -100,18 +118,19 @@ func TestAnAttemptWithoutAnOutcomeIsInterrupted(t *testing.T) {
 	require.Equal(t, first.ID, second.ID)
 	require.True(t, second.Interrupted)
 	require.Equal(t, 2, second.Attempts)
-	c.settle(t, second, domain.MessagePending, "vendor_unavailable", true)
+	require.Equal(t, 1, second.Unknowns, "nobody knows what became of the first")
+	c.settle(t, second, domain.MessagePending, "no_reply", true)
 	third := c.next(t, id, now)
 	require.Equal(t, first.ID, third.ID, "given back, it is the next one again")
 	require.False(t, third.Interrupted)
-	require.Equal(t, 1, third.Unknowns)
+	require.Equal(t, 2, third.Unknowns, "of the second neither")
 	c.settle(t, third, domain.MessageFailed, "bad_address", false)
 	require.Nil(t, c.next(t, id, now))
 	m := c.ledger(t, id)[0]
 	require.Equal(t, domain.MessageFailed, m.Status)
 	require.Equal(t, "bad_address", m.ErrorCode)
 	require.Equal(t, 3, m.Attempts)
-	require.Equal(t, 1, m.Unknowns)
+	require.Equal(t, 2, m.Unknowns)
 	require.True(t, m.SentAt.IsZero())
 }
 

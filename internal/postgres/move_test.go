@@ -161,3 +161,39 @@ func TestTwoVisitsThatSwapTimesEndInOneCleanState(t *testing.T) {
 	require.Equal(t, map[domain.Code]int{domain.CodeSlotTaken: 2}, codes, "neither time is free at any moment")
 	require.Equal(t, nine, c.row(t, ids[0]).Visit.Start)
 }
+
+func TestAMoveThatWasAskedForOfAnEarlierTimeIsRefused(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	id := c.book(t, patient, visit(nine))
+	c.move(t, id, domain.StatusPending)
+	asked := func(sequence int, start time.Time) error {
+		move := c.to(t, id, start)
+		move.IfSequence = &sequence
+		_, err := c.Transition(t.Context(), move)
+		return err
+	}
+	require.NoError(t, asked(0, later(1)))
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(asked(0, later(2))))
+	a := c.row(t, id)
+	require.True(t, a.Visit.Start.Equal(later(1)))
+	require.Equal(t, 1, a.Sequence)
+	require.Empty(t, a.Stuck, "a refusal is no fault")
+	require.NoError(t, asked(1, later(2)))
+}
+
+func TestAVisitBehindALinkHasNoClinicalTextAndIsAudited(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	id := c.book(t, patient, visit(nine))
+	v, err := c.LinkedVisit(t.Context(), id, "request-1")
+	require.NoError(t, err)
+	require.Empty(t, v.Reason+v.Notes)
+	require.Equal(t, patient.UserID, v.AccountID)
+	require.NotEmpty(t, v.ClinicName)
+	require.NotEmpty(t, v.Zone)
+	require.Equal(t, 1, c.count(t, "record_accesses WHERE appointment_id = $1 AND user_id = $2 AND roles = '{link}' AND request_id = 'request-1'",
+		id, patient.UserID))
+	_, err = c.LinkedVisit(t.Context(), domain.NewID(), "request-2")
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+}

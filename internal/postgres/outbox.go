@@ -23,7 +23,7 @@ func (s *Store) LeaseOutbox(ctx context.Context, n int, lease time.Duration) ([]
 	leased := make([]domain.OutboxRow, 0, len(rows))
 	for _, r := range rows {
 		leased = append(leased, domain.OutboxRow{
-			ID: r.ID, Topic: domain.OutboxTopic(r.Topic), AppointmentID: deref(r.AppointmentID), Payload: r.Payload,
+			ID: r.ID, Topic: domain.OutboxTopic(r.Topic), AppointmentID: deref(r.AppointmentID), AccountID: deref(r.AccountID), Payload: r.Payload,
 			Attempts: int(r.Attempts), CreatedAt: r.CreatedAt.UTC(),
 		})
 	}

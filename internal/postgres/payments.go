@@ -71,6 +71,9 @@ func (s *Store) RecordPayment(ctx context.Context, id string, generation int, in
 			booked = payable // a new window after a refused capture
 		}
 		payBy = terms.PayBy(booked, payable, row.StartsAt).UTC().Truncate(time.Microsecond)
+		if grace := utc(row.PayBy); grace.After(payBy) {
+			payBy = grace // we were down while the patient should have paid
+		}
 		if err := q.SetPayBy(ctx, db.SetPayByParams{ID: id, PayBy: &payBy, Generation: int32(generation)}); err != nil { //nolint:gosec // a small count
 			return fmt.Errorf("setting the payment window: %w", err)
 		}
@@ -89,7 +92,11 @@ func (s *Store) RecordPayment(ctx context.Context, id string, generation int, in
 
 // Payments returns every attempt to be paid for an appointment, oldest first.
 func (s *Store) Payments(ctx context.Context, id string) ([]domain.RecordedPayment, error) {
-	rows, err := s.q.PaymentsOf(ctx, id)
+	return paymentsOf(ctx, s.q, id)
+}
+
+func paymentsOf(ctx context.Context, q *db.Queries, id string) ([]domain.RecordedPayment, error) {
+	rows, err := q.PaymentsOf(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading the payments: %w", err)
 	}
@@ -100,6 +107,7 @@ func (s *Store) Payments(ctx context.Context, id string) ([]domain.RecordedPayme
 			PaymentFact: domain.PaymentFact{
 				IntentID: r.IntentID, Status: domain.PaymentStatus(r.Status), Captured: r.CapturedMinor, Refunded: r.RefundedMinor,
 			},
+			ChargedBack: r.ChargedBackMinor, Case: domain.CaseState(r.CaseState), Resolved: r.Resolved,
 		})
 	}
 	return payments, nil

@@ -38,7 +38,8 @@ func (s *Store) ReportStuck(ctx context.Context, id string, code domain.Code) er
 
 // Transition carries out one accepted step (see domain.Transition). A new time that
 // someone else holds is CodeSlotTaken or CodePatientOverlap, one that is not offered
-// CodeSlotNotOffered, and the row then stays as it was.
+// CodeSlotNotOffered, one that was asked for of a time which is no more CodeConflict, and
+// the row then stays as it was.
 func (s *Store) Transition(ctx context.Context, t domain.Transition) (domain.TransitionResult, error) {
 	var (
 		result domain.TransitionResult
@@ -90,6 +91,9 @@ func (s *Store) Transition(ctx context.Context, t domain.Transition) (domain.Tra
 
 func (s *Store) move(ctx context.Context, q *db.Queries, row db.LockAppointmentRow, t domain.Transition) (domain.TransitionResult, error) {
 	none := domain.TransitionResult{}
+	if t.IfSequence != nil && *t.IfSequence != int(row.Sequence) {
+		return none, domain.Errorf(domain.CodeConflict, "the visit has moved to another time meanwhile: read it again and decide anew")
+	}
 	visit := domain.Window{Start: row.StartsAt.UTC(), End: row.EndsAt.UTC()}
 	if t.Visit != nil {
 		if err := s.moveVisit(ctx, q, row, t); err != nil {
@@ -112,12 +116,19 @@ func (s *Store) move(ctx context.Context, q *db.Queries, row db.LockAppointmentR
 	}
 	params := db.MoveAppointmentParams{
 		ID: t.AppointmentID, Status: string(t.To), Generation: row.Generation, AnswerBy: optionalTime(t.AnswerBy),
-		KeptMinor: t.Kept, At: t.At,
+		PayBy: optionalTime(t.PayBy), OverBy: optionalTime(t.OverBy), KeptMinor: t.Kept, At: t.At,
+	}
+	if t.Grace {
+		params.Graces = 1
+	}
+	if t.Fee != nil {
+		params.FeeStatus, params.FeeMinor, params.FeeUntil = optional(string(t.Fee.Status)), &t.Fee.Minor, optionalTime(t.Fee.Until)
 	}
 	if t.Generation > 0 {
 		params.Generation = int32(t.Generation) //nolint:gosec // a small count
 	}
-	if t.To.Ended() && t.To != domain.StatusArchived {
+	// What becomes of a no-show's fee does not end the visit once more.
+	if t.To.Ended() && t.To != domain.StatusArchived && string(t.To) != row.Status {
 		params.EndedAt, params.EndedBy, params.ReasonCode = &t.At, optional(string(t.Actor.Kind)), optional(t.ReasonCode)
 	}
 	if err := q.MoveAppointment(ctx, params); err != nil {

@@ -49,17 +49,24 @@ func bookMoney(ctx context.Context, q *db.Queries, p domain.PaymentFact, at time
 		if moved.minor <= 0 {
 			continue
 		}
-		number, err := q.TakeReceiptNumber(ctx, before.ClinicID)
-		if err != nil {
-			return fmt.Errorf("numbering a receipt: %w", err)
+		if err := issueReceipt(ctx, q, before, p.IntentID, moved.kind, moved.minor, at); err != nil {
+			return err
 		}
-		err = q.InsertReceipt(ctx, db.InsertReceiptParams{
-			ClinicID: before.ClinicID, Number: number, AppointmentID: before.AppointmentID, Kind: string(moved.kind),
-			AmountMinor: moved.minor, Currency: before.Currency, IntentID: p.IntentID, IssuedAt: at,
-		})
-		if err != nil {
-			return fmt.Errorf("issuing a receipt: %w", err)
-		}
+	}
+	return nil
+}
+
+func issueReceipt(ctx context.Context, q *db.Queries, of db.MoneyOfIntentRow, intentID string, kind domain.ReceiptKind, minor int64, at time.Time) error {
+	number, err := q.TakeReceiptNumber(ctx, of.ClinicID)
+	if err != nil {
+		return fmt.Errorf("numbering a receipt: %w", err)
+	}
+	err = q.InsertReceipt(ctx, db.InsertReceiptParams{
+		ClinicID: of.ClinicID, Number: number, AppointmentID: of.AppointmentID, Kind: string(kind),
+		AmountMinor: minor, Currency: of.Currency, IntentID: intentID, IssuedAt: at,
+	})
+	if err != nil {
+		return fmt.Errorf("issuing a receipt: %w", err)
 	}
 	return nil
 }

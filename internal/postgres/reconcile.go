@@ -147,7 +147,8 @@ func appendNote(ctx context.Context, q *db.Queries, appointmentID, id, kind stri
 }
 
 // Leftovers returns what no process is going to do any more, or nobody has done for long:
-// messages of visits whose process has ended, and outbox rows older than late.
+// messages of visits whose process has ended, outbox rows and letters of accounts older than
+// late, and payment cases whose process should have looked so long ago: those are told to.
 func (s *Store) Leftovers(ctx context.Context, still, late time.Duration, limit int) ([]domain.Finding, error) {
 	messages, err := s.q.UndeliveredAfterTheEnd(ctx, db.UndeliveredAfterTheEndParams{StillSeconds: still.Seconds(), MaxRows: int32(limit)}) //nolint:gosec // a bound
 	if err != nil {
@@ -157,7 +158,30 @@ func (s *Store) Leftovers(ctx context.Context, still, late time.Duration, limit 
 	if err != nil {
 		return nil, fmt.Errorf("reading late outbox rows: %w", err)
 	}
-	findings := make([]domain.Finding, 0, len(messages)+len(rows))
+	letters, err := s.q.LateAccountMessages(ctx, db.LateAccountMessagesParams{LateSeconds: late.Seconds(), MaxRows: int32(limit)}) //nolint:gosec // a bound
+	if err != nil {
+		return nil, fmt.Errorf("reading late letters of accounts: %w", err)
+	}
+	cases, err := s.q.LateCases(ctx, db.LateCasesParams{LateSeconds: late.Seconds(), MaxRows: int32(limit)}) //nolint:gosec // a bound
+	if err != nil {
+		return nil, fmt.Errorf("reading late payment cases: %w", err)
+	}
+	findings := make([]domain.Finding, 0, len(messages)+len(rows)+len(letters)+len(cases))
+	for _, m := range letters {
+		findings = append(findings, domain.Finding{
+			Subject: "account_message/" + m.ID, Code: domain.FindingUndelivered, Detail: fmt.Sprintf("%s, %d attempts", m.Kind, m.Attempts),
+		})
+	}
+	for _, c := range cases {
+		// Its process is told to look, and started where it is gone; once for each look it missed.
+		if err := oweCase(ctx, s.q, c.AppointmentID, c.IntentID, fmt.Sprintf("payment-case/%s/late/%d", c.ID, c.LookAt.Unix())); err != nil {
+			return nil, err
+		}
+		findings = append(findings, domain.Finding{
+			Subject: "payment_case/" + c.ID, Code: domain.FindingCaseLate, AppointmentID: c.AppointmentID,
+			Detail: fmt.Sprintf("%s, waits for %s", c.State, c.WaitsFor),
+		})
+	}
 	for _, m := range messages {
 		findings = append(findings, domain.Finding{
 			Subject: "message/" + m.ID, Code: domain.FindingUndelivered, AppointmentID: m.AppointmentID, Detail: m.Kind,

@@ -19,20 +19,29 @@ const (
 	endReused          = "token_reused"
 	endDisabled        = "disabled"
 	endPasswordChanged = "password_changed"
+	endTooMany         = "too_many_sessions"
 )
 
 // OpenSession records a log-in. CodeUnauthenticated when the account was disabled or got
 // another password meanwhile: the change of an account and a log-in wait for each other.
+// A log-in from somewhere new owes its owner a letter, unless it is the first of all; one
+// more than domain.MostSessions ends the session that was used longest ago.
 func (s *Store) OpenSession(ctx context.Context, n domain.NewSession) (domain.OpenedSession, error) {
 	opened := domain.OpenedSession{ID: domain.NewID()}
 	err := s.inTx(ctx, func(q *db.Queries) error {
-		if _, err := q.LockActiveUser(ctx, db.LockActiveUserParams{ID: n.AccountID, PasswordHash: n.PasswordHash}); err != nil {
+		never, err := q.LockActiveUser(ctx, db.LockActiveUserParams{ID: n.AccountID, PasswordHash: n.PasswordHash})
+		if err != nil {
 			return over(err)
+		}
+		if err := alertOf(ctx, q, n, never); err != nil {
+			return err
 		}
 		ends := n.Now.Add(domain.SessionLife)
 		opened.TokenExpiresAt = domain.RefreshUntil(n.Now, ends)
 		return errors.Join(
+			q.NoteFirstLogin(ctx, db.NoteFirstLoginParams{ID: n.AccountID, Now: n.Now}),
 			q.ForgetSessions(ctx, db.ForgetSessionsParams{UserID: n.AccountID, Before: n.Now.Add(-domain.SessionKept)}),
+			makeRoom(ctx, q, n),
 			q.InsertSession(ctx, db.InsertSessionParams{
 				ID: opened.ID, UserID: n.AccountID, Device: n.Device, Origin: bytesOf(n.Origin), Now: n.Now, ExpiresAt: ends,
 			}),
@@ -40,7 +49,29 @@ func (s *Store) OpenSession(ctx context.Context, n domain.NewSession) (domain.Op
 				Hash: n.TokenHash, SessionID: opened.ID, IssuedAt: n.Now, ExpiresAt: opened.TokenExpiresAt,
 			}))
 	})
+	s.wakeAfter(err)
 	return opened, err
+}
+
+// alertOf owes a letter about a log-in from a device and network that the account was not
+// used from together. The very first log-in is no news to whoever has just got the account.
+func alertOf(ctx context.Context, q *db.Queries, n domain.NewSession, never bool) error {
+	seen, err := q.SeenBefore(ctx, db.SeenBeforeParams{UserID: n.AccountID, Device: n.Device, Origin: bytesOf(n.Origin)})
+	if err != nil {
+		return fmt.Errorf("looking for an earlier log-in: %w", err)
+	}
+	if seen.Known || (never && !seen.LoggedIn) {
+		return nil
+	}
+	return oweAccount(ctx, q, n.AccountID, accountNews{kind: domain.MessageLoginAlert, device: n.Device, link: domain.NewLink{MessageID: domain.NewID()}}, n.Now)
+}
+
+// makeRoom ends the sessions used longest ago, so that one more is not too many.
+func makeRoom(ctx context.Context, q *db.Queries, n domain.NewSession) error {
+	_, err := q.EndOldestSessions(ctx, db.EndOldestSessionsParams{
+		UserID: n.AccountID, Now: n.Now, Reason: endTooMany, Keep: domain.MostSessions - 1,
+	})
+	return err
 }
 
 // RefreshSession trades a refresh token in. Every refusal is the same

@@ -42,12 +42,12 @@ func readTypes(ctx context.Context, q *db.Queries, p db.TypesOfDoctorParams) ([]
 		t, err := typeOf(typeRow{
 			id: r.ID, doctorID: r.DoctorID, name: r.Name, duration: r.DurationMinutes, step: r.StepMinutes,
 			notice: r.MinimumNoticeMinutes, window: r.BookingWindowDays, price: r.PriceMinor,
-			currency: r.PriceCurrency, terms: r.Terms, zone: r.TimeZone,
+			currency: r.PriceCurrency, terms: r.Terms, zone: r.TimeZone, mode: r.Mode,
 		})
 		if err != nil {
 			return nil, err
 		}
-		t.Mode, t.Active, t.Version = domain.VisitMode(r.Mode), r.Active, int(r.Version)
+		t.JoinURL, t.Active, t.Version = r.JoinUrl, r.Active, int(r.Version)
 		if r.OwnPriceMinor != nil {
 			t.OwnPrice = &domain.Money{Minor: *r.OwnPriceMinor, Currency: r.PriceCurrency}
 		}
@@ -98,7 +98,7 @@ func (s *Store) UpdateAppointmentType(ctx context.Context, t domain.AppointmentT
 		err = q.UpdateType(ctx, db.UpdateTypeParams{
 			ID: p.ID, Name: p.Name, Mode: p.Mode, DurationMinutes: p.DurationMinutes, StepMinutes: p.StepMinutes,
 			MinimumNoticeMinutes: p.MinimumNoticeMinutes, BookingWindowDays: p.BookingWindowDays,
-			PriceMinor: p.PriceMinor, PriceCurrency: p.PriceCurrency, Terms: p.Terms, Active: p.Active,
+			PriceMinor: p.PriceMinor, PriceCurrency: p.PriceCurrency, Terms: p.Terms, Active: p.Active, JoinUrl: p.JoinUrl,
 		})
 		if err != nil {
 			return fmt.Errorf("saving the appointment type: %w", err)
@@ -120,7 +120,7 @@ func typeParams(t domain.AppointmentType) (db.InsertTypeParams, error) {
 	}
 	whole := func(d domain.Duration, unit time.Duration) int32 { return int32(d.Std() / unit) } //nolint:gosec // validated: years at most
 	p := db.InsertTypeParams{
-		ID: t.ID, DoctorID: t.DoctorID, Name: t.Name, Mode: string(t.Mode), Active: t.Active, Terms: terms,
+		ID: t.ID, DoctorID: t.DoctorID, Name: t.Name, Mode: string(t.Mode), Active: t.Active, Terms: terms, JoinUrl: t.JoinURL,
 		DurationMinutes: whole(t.Rules.Duration, time.Minute), StepMinutes: whole(t.Rules.Step, time.Minute),
 		MinimumNoticeMinutes: whole(t.Rules.MinimumNotice, time.Minute), BookingWindowDays: whole(t.Rules.BookingWindow, 24*time.Hour),
 	}
@@ -140,7 +140,7 @@ func ownTerms(t domain.Terms) ([]byte, error) {
 	if err := json.Unmarshal(raw, &fields); err != nil {
 		return nil, fmt.Errorf("storing the terms: %w", err)
 	}
-	for _, name := range []string{"price", "zone", "zone_version"} {
+	for _, name := range []string{"price", "zone", "zone_version", "mode"} {
 		delete(fields, name)
 	}
 	return json.Marshal(fields)
@@ -152,6 +152,7 @@ type typeRow struct {
 	price                          int64
 	currency                       string
 	terms                          []byte
+	mode                           string
 	zone                           string
 }
 
@@ -163,12 +164,12 @@ func typeOf(r typeRow) (domain.AppointmentType, error) {
 		return domain.AppointmentType{}, fmt.Errorf("reading the terms of type %s: %w", r.id, err)
 	}
 	terms.Price = domain.Money{Minor: r.price, Currency: r.currency}
-	terms.Zone, terms.ZoneVersion = r.zone, domain.ZoneVersion()
+	terms.Zone, terms.ZoneVersion, terms.Mode = r.zone, domain.ZoneVersion(), domain.VisitMode(r.mode)
 	if err := terms.Validate(); err != nil {
 		return domain.AppointmentType{}, fmt.Errorf("the terms of type %s: %s", r.id, err) //nolint:errorlint // a fault of the clinic's set-up, not of the caller
 	}
 	return domain.AppointmentType{
-		ID: r.id, DoctorID: r.doctorID, Name: r.name, Terms: terms,
+		ID: r.id, DoctorID: r.doctorID, Name: r.name, Mode: terms.Mode, Terms: terms,
 		Rules: domain.SlotRules{
 			Duration: minutes(r.duration), Step: minutes(r.step), MinimumNotice: minutes(r.notice),
 			BookingWindow: minutes(r.window * 24 * 60),

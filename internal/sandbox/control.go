@@ -74,10 +74,28 @@ func (s *Sandbox) FailRefunds(intentID string) error {
 	})
 }
 
+// HoldRefunds makes new refunds stay on their way until ArriveRefunds or FailRefunds, as
+// banks do; off, they succeed at once.
+func (s *Sandbox) HoldRefunds(on bool) {
+	s.update(func(*tx) { s.refundsPend = on })
+}
+
+// ArriveRefunds lets the refunds of an intent that are on their way arrive.
+func (s *Sandbox) ArriveRefunds(intentID string) error {
+	return s.act(intentID, func(t *tx, i *intent) error {
+		for _, r := range t.s.state.Refunds {
+			if r.Intent == i.ID && r.Status == "pending" {
+				t.arrive(r)
+			}
+		}
+		return nil
+	})
+}
+
 // Dispute lets the cardholder dispute a captured payment.
 func (s *Sandbox) Dispute(intentID string) error {
 	return s.act(intentID, func(t *tx, i *intent) error {
-		if i.Status != statusSucceeded {
+		if d := t.s.state.disputeOf(i.ID); i.Status != statusSucceeded || (d != nil && d.open()) {
 			return wrongStatus(i)
 		}
 		t.dispute(i)
@@ -130,6 +148,7 @@ func (s *Sandbox) routes() {
 	s.mux = http.NewServeMux()
 	s.stripeRoutes()
 	s.mux.HandleFunc("POST /v3/mail/send", s.serveSendGrid)
+	s.elementRoutes()
 	s.controlRoutes()
 	s.pageRoutes()
 }

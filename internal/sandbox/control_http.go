@@ -36,6 +36,9 @@ func (s *Sandbox) controlRoutes() {
 	intents("lapse", func(id string, _ control) error { return s.Lapse(id) })
 	intents("refund", func(id string, b control) error { return s.RefundByHand(id, b.Amount) })
 	intents("fail_refunds", func(id string, _ control) error { return s.FailRefunds(id) })
+	intents("arrive_refunds", func(id string, _ control) error { return s.ArriveRefunds(id) })
+	intents("answer_dispute", func(id string, _ control) error { return s.AnswerDispute(id) })
+	intents("decide_dispute", func(id string, b control) error { return s.DecideDispute(id, b.Won) })
 	intents("dispute", func(id string, _ control) error { return s.Dispute(id) })
 
 	handle("GET /_sandbox/payment_intents/{id}", func(r *http.Request) (any, error) {
@@ -98,6 +101,14 @@ func (s *Sandbox) controlRoutes() {
 		s.ForgetKeys()
 		return map[string]bool{"forgotten": true}, nil
 	})
+	handle("PUT /_sandbox/refunds/hold", func(r *http.Request) (any, error) {
+		var body control
+		if err := decode(r, &body); err != nil {
+			return nil, err
+		}
+		s.HoldRefunds(body.On)
+		return map[string]bool{"on": body.On}, nil
+	})
 	handle("POST /_sandbox/webhooks/resend", func(*http.Request) (any, error) {
 		s.ResendWebhooks()
 		return map[string]int{"pending_webhooks": s.Ledger().PendingWebhooks}, nil
@@ -110,6 +121,25 @@ func (s *Sandbox) controlRoutes() {
 		s.SetWebhook(body.URL, "")
 		return map[string]string{"url": body.URL}, nil
 	})
+	handle("PUT /_sandbox/mail_webhook", func(r *http.Request) (any, error) {
+		var body control
+		if err := decode(r, &body); err != nil {
+			return nil, err
+		}
+		s.SetMailWebhook(body.URL)
+		return map[string]string{"url": body.URL}, nil
+	})
+	handle("PUT /_sandbox/fates/{recipient}", func(r *http.Request) (any, error) {
+		var fate Fate
+		if err := decode(r, &fate); err != nil {
+			return nil, err
+		}
+		if err := fate.validate(); err != nil {
+			return nil, err
+		}
+		s.SetFate(r.PathValue("recipient"), fate)
+		return fate, nil
+	})
 	handle("GET /_sandbox/healthz", func(*http.Request) (any, error) { return map[string]string{"status": "ok"}, nil })
 }
 
@@ -118,6 +148,8 @@ type control struct {
 	DeclineCode string `json:"decline_code"`
 	Amount      int64  `json:"amount"` // minor units
 	URL         string `json:"url"`
+	Won         bool   `json:"won"`
+	On          bool   `json:"on"`
 }
 
 func (m Mail) isTo(address string) bool {

@@ -48,11 +48,11 @@ type Fault struct {
 	ID     string `json:"id,omitempty"` // given by the Sandbox
 	Vendor Vendor `json:"vendor"`
 	// Match is a method and a path, such as "POST /v1/payment_intents/*/capture", or
-	// an event type, such as "payment_intent.*"; * stands for one segment. Empty
+	// an event type, such as "payment_intent.*" or "mail.bounce"; * stands for one segment. Empty
 	// matches everything of the vendor.
 	Match string `json:"match,omitempty"`
 	// Key narrows it to an Idempotency-Key (Stripe), a message_id (SendGrid) or an
-	// intent ID (webhooks) that contains this text.
+	// intent ID or message_id (webhooks) that contains this text.
 	Key  string `json:"key,omitempty"`
 	Mode Mode   `json:"mode"`
 	// Status is the answer of Fail and FailAfter. Defaults to 500. As with Stripe, a

@@ -35,6 +35,7 @@ type PaymentEntry struct {
 	Refunds       int       `json:"refunds"`  // refunds that did not fail
 	Declines      int       `json:"declines"`
 	Disputed      bool      `json:"disputed,omitempty"`
+	Lost          int64     `json:"lost,omitempty"` // taken by disputes that the clinic lost
 }
 
 // Total sums a currency's payments.
@@ -44,7 +45,7 @@ type Total struct {
 	Captured int64  `json:"captured"`
 	Refunded int64  `json:"refunded"`
 	Voided   int64  `json:"voided"`
-	Kept     int64  `json:"kept"` // captured less refunded
+	Kept     int64  `json:"kept"` // captured less refunded and lost
 }
 
 // MailEntry counts how often one message was accepted for sending.
@@ -72,7 +73,7 @@ func (s *Sandbox) Ledger() Ledger {
 		t.Captured += e.Captured
 		t.Refunded += e.Refunded
 		t.Voided += e.Voided
-		t.Kept += e.Captured - e.Refunded
+		t.Kept += e.Captured - e.Refunded - e.Lost
 	}
 	for _, c := range slices.Sorted(maps.Keys(totals)) {
 		out.Totals = append(out.Totals, *totals[c])
@@ -114,6 +115,11 @@ func (s *Sandbox) entry(i *intent) PaymentEntry {
 		if r.Intent == i.ID && r.Status != "failed" {
 			e.Refunds++
 			e.Refunded += r.Amount
+		}
+	}
+	for _, d := range s.state.Disputes {
+		if d.Intent == i.ID && d.Status == disputeLost {
+			e.Lost += d.Amount
 		}
 	}
 	return e

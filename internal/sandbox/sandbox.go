@@ -20,6 +20,9 @@ type Config struct {
 	WebhookURL string
 	// WebhookSecret signs the events. Defaults to DefaultWebhookSecret.
 	WebhookSecret string
+	// MailWebhookURL is where SendGrid's events are sent, signed by DefaultMailEventKey's
+	// other half. Empty: there are none.
+	MailWebhookURL string
 	// StatePath is a file that keeps the state over restarts, kill -9 included.
 	// Empty: memory only.
 	StatePath string
@@ -56,8 +59,11 @@ type Sandbox struct {
 
 	mu      sync.Mutex
 	state   state
+	fates   map[string]Fate // by recipient
 	running map[string]bool // idempotency keys whose request is being executed
-	changed chan struct{}   // closed and replaced at each change
+	// refundsPend keeps new refunds on their way.
+	refundsPend bool
+	changed     chan struct{} // closed and replaced at each change
 
 	ctx    context.Context //nolint:containedctx // ends the background work at Close
 	cancel context.CancelFunc
@@ -89,6 +95,7 @@ func New(cfg Config) (*Sandbox, error) {
 		cfg:     cfg,
 		store:   st,
 		faults:  newFaultBoard(),
+		fates:   map[string]Fate{},
 		running: map[string]bool{},
 		changed: make(chan struct{}),
 	}
@@ -124,6 +131,14 @@ func (s *Sandbox) SetWebhook(url, secret string) {
 	s.mu.Lock()
 	s.cfg.WebhookURL = url
 	s.cfg.WebhookSecret = cmp.Or(secret, s.cfg.WebhookSecret)
+	s.mu.Unlock()
+	s.hooks.wake()
+}
+
+// SetMailWebhook changes where SendGrid's events are sent.
+func (s *Sandbox) SetMailWebhook(url string) {
+	s.mu.Lock()
+	s.cfg.MailWebhookURL = url
 	s.mu.Unlock()
 	s.hooks.wake()
 }

@@ -132,6 +132,7 @@ func (s *Sandbox) send(c *call, req sendRequest, parseErr error) reply {
 			m.ID, m.Seq, m.ReceivedAt = newID(""), t.next(), t.now
 			ids = append(ids, m.ID)
 			t.putMail(m)
+			t.report(m)
 		}
 	})
 	if c.broken != nil {

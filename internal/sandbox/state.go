@@ -12,6 +12,7 @@ type state struct {
 	Seq        int64
 	Intents    map[string]*intent
 	Refunds    map[string]*refund
+	Disputes   map[string]*dispute
 	Keys       map[string]*storedReply
 	Mails      map[string]*Mail
 	Deliveries map[string]*delivery
@@ -21,6 +22,7 @@ func newState() state {
 	return state{
 		Intents:    map[string]*intent{},
 		Refunds:    map[string]*refund{},
+		Disputes:   map[string]*dispute{},
 		Keys:       map[string]*storedReply{},
 		Mails:      map[string]*Mail{},
 		Deliveries: map[string]*delivery{},
@@ -50,6 +52,11 @@ func (t *tx) putIntent(i *intent) {
 func (t *tx) putRefund(r *refund) {
 	t.s.state.Refunds[r.ID] = r
 	t.dirty = append(t.dirty, record{bucketRefunds, r.ID, r})
+}
+
+func (t *tx) putDispute(d *dispute) {
+	t.s.state.Disputes[d.ID] = d
+	t.dirty = append(t.dirty, record{bucketDisputes, d.ID, d})
 }
 
 func (t *tx) putKey(k *storedReply) {
@@ -85,6 +92,10 @@ func (s *state) newestIntents() []*intent {
 
 func (s *state) newestRefunds() []*refund {
 	return slices.SortedFunc(maps.Values(s.Refunds), func(a, b *refund) int { return int(b.Seq - a.Seq) })
+}
+
+func (s *state) newestDisputes() []*dispute {
+	return slices.SortedFunc(maps.Values(s.Disputes), func(a, b *dispute) int { return int(b.Seq - a.Seq) })
 }
 
 const idAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

@@ -12,6 +12,7 @@ import (
 const (
 	bucketIntents    = "payment_intents"
 	bucketRefunds    = "refunds"
+	bucketDisputes   = "disputes"
 	bucketKeys       = "idempotency_keys"
 	bucketMails      = "mails"
 	bucketDeliveries = "webhook_deliveries"
@@ -86,6 +87,7 @@ func (f *file) load() (state, error) {
 		return firstError(
 			read(btx, bucketIntents, st.Intents),
 			read(btx, bucketRefunds, st.Refunds),
+			read(btx, bucketDisputes, st.Disputes),
 			read(btx, bucketKeys, st.Keys),
 			read(btx, bucketMails, st.Mails),
 			read(btx, bucketDeliveries, st.Deliveries),
@@ -99,6 +101,9 @@ func (f *file) load() (state, error) {
 	}
 	for _, r := range st.Refunds {
 		st.Seq = max(st.Seq, r.Seq)
+	}
+	for _, d := range st.Disputes {
+		st.Seq = max(st.Seq, d.Seq)
 	}
 	for _, m := range st.Mails {
 		st.Seq = max(st.Seq, m.Seq)

@@ -28,6 +28,7 @@ func stripeOperations() map[string]operation {
 		"GET /v1/refunds":                       listRefunds,
 		"POST /v1/refunds":                      createRefund,
 		"GET /v1/refunds/{id}":                  getRefund,
+		"GET /v1/disputes":                      listDisputes,
 	}
 }
 

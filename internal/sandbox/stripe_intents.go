@@ -104,13 +104,20 @@ var getIntent = onIntent([]string{"client_secret"}, func(_ *tx, i *intent, _ *ca
 
 var confirmIntent = onIntent([]string{"client_secret", "payment_method", "payment_method_data", "return_url", "use_stripe_sdk"},
 	func(t *tx, i *intent, _ *call, form url.Values) reply {
-		if i.Status != statusNeedsMethod {
+		if i.Status != statusNeedsMethod && i.Status != statusNeedsAction {
 			return unexpectedState(i, "confirmed", "requires_payment_method, requires_confirmation, requires_action")
 		}
-		if code, declined := declines[form.Get("payment_method")]; declined {
-			return t.decline(i, code)
+		decline, challenge, refusal := cardOf(form)
+		switch {
+		case refusal != nil:
+			return *refusal
+		case decline != "":
+			return t.decline(i, decline)
+		case challenge:
+			t.challenge(i)
+		default:
+			t.pay(i)
 		}
-		t.pay(i)
 		return ok(i.object(expands(form, "latest_charge")))
 	})
 

@@ -2,6 +2,27 @@ package sandbox
 
 import "net/http"
 
+// challenge asks the payer's bank first.
+func (t *tx) challenge(i *intent) {
+	i.Status, i.LastError = statusNeedsAction, nil
+	t.putIntent(i)
+	t.emit("payment_intent.requires_action", i.object(false))
+}
+
+// failAuthentication ends a check that the payer did not pass; the intent stays payable.
+func (t *tx) failAuthentication(i *intent) reply {
+	i.Status = statusNeedsMethod
+	i.LastError = &stripeError{
+		Type: "invalid_request_error", Code: "payment_intent_authentication_failure",
+		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
+	}
+	t.putIntent(i)
+	t.emit("payment_intent.payment_failed", i.object(false))
+	answer := *i.LastError
+	answer.Intent = i.object(false)
+	return answer.reply(http.StatusPaymentRequired, true)
+}
+
 // pay authorises the intent, or charges it where capture is automatic.
 func (t *tx) pay(i *intent) {
 	c := &charge{ID: newID("ch_"), Created: t.now, Amount: i.Amount}
@@ -25,7 +46,7 @@ func (t *tx) decline(i *intent, declineCode string) reply {
 		code = declineCode
 	}
 	c := &charge{ID: newID("ch_"), Created: t.now, Amount: i.Amount, Failed: true, FailureCode: code}
-	i.Charges = append(i.Charges, c)
+	i.Charges, i.Status = append(i.Charges, c), statusNeedsMethod
 	i.LastError = &stripeError{
 		Type: "card_error", Code: code, DeclineCode: declineCode, Charge: c.ID, Message: "Your card was declined.",
 	}
@@ -83,6 +104,9 @@ func (t *tx) giveBack(i *intent, amount int64, reason string, metadata map[strin
 		ID: newID("re_"), Seq: t.next(), Created: t.now, Intent: i.ID, Charge: c.ID, Amount: amount,
 		Currency: i.Currency, Status: "succeeded", Reason: reason, Metadata: metadata,
 	}
+	if t.s.refundsPend {
+		r.Status = "pending"
+	}
 	c.AmountRefunded += amount
 	t.putRefund(r)
 	t.putIntent(i)
@@ -104,16 +128,9 @@ func (t *tx) failRefund(r *refund) {
 	t.emit("charge.refund.updated", r.object())
 }
 
-// dispute marks the latest charge as disputed by the cardholder.
-func (t *tx) dispute(i *intent) {
-	c := i.latest()
-	c.Disputed = true
-	t.putIntent(i)
-	t.emit("charge.dispute.created", map[string]any{
-		"id": newID("dp_"), "object": "dispute", "amount": c.AmountCaptured, "charge": c.ID, "created": t.now.Unix(),
-		"currency": i.Currency, "is_charge_refundable": true, "livemode": false, "metadata": map[string]string{},
-		"payment_intent": i.ID, "reason": "general", "status": "needs_response", "evidence": map[string]any{},
-		"evidence_details":     map[string]any{"has_evidence": false, "past_due": false, "submission_count": 0},
-		"balance_transactions": []any{},
-	})
+// arrive lets a refund that was on its way reach its payer.
+func (t *tx) arrive(r *refund) {
+	r.Status = "succeeded"
+	t.putRefund(r)
+	t.emit("charge.refund.updated", r.object())
 }

@@ -7,6 +7,7 @@ import (
 // Statuses of a PaymentIntent, in Stripe's words.
 const (
 	statusNeedsMethod = "requires_payment_method"
+	statusNeedsAction = "requires_action" // the payer's bank asks
 	statusHeld        = "requires_capture"
 	statusSucceeded   = "succeeded"
 	statusCanceled    = "canceled"
@@ -94,6 +95,9 @@ func (i *intent) object(expandCharge bool) map[string]any {
 	}
 	if i.Automatic {
 		o["automatic_payment_methods"] = map[string]any{"allow_redirects": "always", "enabled": true}
+	}
+	if i.Status == statusNeedsAction {
+		o["next_action"] = map[string]any{"type": "use_stripe_sdk", "use_stripe_sdk": map[string]any{"type": "stripe_3ds2_fingerprint"}}
 	}
 	if i.LastError != nil {
 		o["last_payment_error"] = i.LastError

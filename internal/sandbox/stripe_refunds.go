@@ -36,6 +36,10 @@ func createRefund(s *Sandbox, _ *call, form url.Values, _ string) (func(*tx) rep
 			e := &stripeError{Type: "invalid_request_error", Message: "This PaymentIntent (" + id + ") does not have a successful charge to refund."}
 			return e.reply(http.StatusBadRequest, true)
 		}
+		if d := t.s.state.disputeOf(id); d != nil && d.Status != disputeWon {
+			e := &stripeError{Type: "invalid_request_error", Code: "charge_disputed", Message: "Charge " + c.ID + " has been charged back; cannot issue a refund."}
+			return e.reply(http.StatusBadRequest, true)
+		}
 		rest := c.AmountCaptured - c.AmountRefunded
 		if rest == 0 {
 			e := &stripeError{Type: "invalid_request_error", Code: "charge_already_refunded", Message: "Charge " + c.ID + " has already been refunded."}

@@ -24,6 +24,7 @@ type delivery struct {
 	Attempts int
 	Body     []byte
 	Behind   bool // waits until a later event was delivered
+	Mail     bool // of SendGrid: Intent is then our message ID
 }
 
 type eventRequest struct {
@@ -47,8 +48,12 @@ func (t *tx) emit(kind string, object map[string]any) {
 	if err != nil {
 		panic("sandbox: an event that is no JSON: " + err.Error())
 	}
-	d := &delivery{ID: event, Event: event, Type: kind, Intent: intentID, Seq: t.next(), Due: time.Now(), Body: body}
-	hit := t.s.faults.take(Webhook, kind, intentID)
+	t.owe(&delivery{ID: event, Event: event, Type: kind, Intent: intentID, Seq: t.next(), Due: time.Now(), Body: body})
+}
+
+// owe keeps an event for its endpoint, with the faults that are switched on for it.
+func (t *tx) owe(d *delivery) {
+	hit := t.s.faults.take(Webhook, d.Type, d.Intent)
 	if hit[Lost] != nil {
 		return
 	}
@@ -59,7 +64,7 @@ func (t *tx) emit(kind string, object map[string]any) {
 	t.putDelivery(d)
 	if hit[Doubled] != nil {
 		again := *d
-		again.ID, again.Seq = event+"_again", t.next()
+		again.ID, again.Seq = d.Event+"_again", t.next()
 		t.putDelivery(&again)
 	}
 }
@@ -85,13 +90,13 @@ func (d *dispatcher) wake() {
 
 func (d *dispatcher) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		next, url, secret := d.pick()
+		next := d.pick()
 		wait := time.Hour
 		if next != nil {
 			wait = time.Until(next.Due)
 		}
 		if next != nil && wait <= 0 {
-			d.attempt(ctx, next, url, secret)
+			d.attempt(ctx, next)
 			continue
 		}
 		timer := time.NewTimer(wait)
@@ -104,15 +109,12 @@ func (d *dispatcher) run(ctx context.Context) {
 	}
 }
 
-// pick returns the delivery that is due first; none where there is no endpoint.
-func (d *dispatcher) pick() (next *delivery, url, secret string) {
+// pick returns the delivery that is due first; those without an endpoint wait.
+func (d *dispatcher) pick() (next *delivery) {
 	d.s.mu.Lock()
 	defer d.s.mu.Unlock()
-	if d.s.cfg.WebhookURL == "" {
-		return nil, "", ""
-	}
 	for _, c := range d.s.state.Deliveries {
-		if c.Behind {
+		if c.Behind || d.s.endpoint(c) == "" {
 			continue
 		}
 		if next == nil || c.Due.Before(next.Due) || c.Due.Equal(next.Due) && c.Seq < next.Seq {
@@ -123,11 +125,19 @@ func (d *dispatcher) pick() (next *delivery, url, secret string) {
 		cp := *next
 		next = &cp
 	}
-	return next, d.s.cfg.WebhookURL, d.s.cfg.WebhookSecret
+	return next
 }
 
-func (d *dispatcher) attempt(ctx context.Context, c *delivery, url, secret string) {
-	err := d.send(ctx, c, url, secret)
+// endpoint is where an event goes; the lock is held.
+func (s *Sandbox) endpoint(c *delivery) string {
+	if c.Mail {
+		return s.cfg.MailWebhookURL
+	}
+	return s.cfg.WebhookURL
+}
+
+func (d *dispatcher) attempt(ctx context.Context, c *delivery) {
+	err := d.send(ctx, c)
 	if ctx.Err() != nil {
 		return // owed still; sent again after the restart
 	}
@@ -153,21 +163,29 @@ func (d *dispatcher) attempt(ctx context.Context, c *delivery, url, secret strin
 // letPass frees the events that were to arrive after this one.
 func (d *dispatcher) letPass(t *tx, arrived *delivery) {
 	for _, c := range t.s.state.Deliveries {
-		if c.Behind && c.Seq < arrived.Seq {
+		if c.Behind && c.Mail == arrived.Mail && c.Seq < arrived.Seq {
 			c.Behind = false
 			t.putDelivery(c)
 		}
 	}
 }
 
-func (d *dispatcher) send(ctx context.Context, c *delivery, url, secret string) error {
+func (d *dispatcher) send(ctx context.Context, c *delivery) error {
+	d.s.mu.Lock()
+	url, secret := d.s.endpoint(c), d.s.cfg.WebhookSecret
+	d.s.mu.Unlock()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(c.Body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	req.Header.Set("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
-	req.Header.Set("Stripe-Signature", Sign(c.Body, secret, time.Now()))
+	if c.Mail {
+		req.Header.Set("User-Agent", "SendGrid Event API")
+		signMail(req.Header, c.Body, time.Now())
+	} else {
+		req.Header.Set("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
+		req.Header.Set("Stripe-Signature", Sign(c.Body, secret, time.Now()))
+	}
 	resp, err := d.client.Do(req)
 	if err != nil {
 		return err

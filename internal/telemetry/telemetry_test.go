@@ -20,6 +20,7 @@ import (
 
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/telemetry"
+	"github.com/careflow/careflow/internal/testkit"
 )
 
 func TestLogsCarryTheRequestID(t *testing.T) {
@@ -71,7 +72,7 @@ func TestServeFinishesRequestsUnderWay(t *testing.T) {
 		<-leave
 		_, _ = io.WriteString(w, "done")
 	})
-	address := freeAddress(t)
+	address := testkit.FreeAddress(t)
 	app := serve(t, address, handler)
 	app.RequireStart()
 
@@ -116,12 +117,4 @@ func serve(t *testing.T, address string, handler http.Handler) *fxtest.App {
 	return fxtest.New(t, fx.NopLogger, fx.Invoke(func(lc fx.Lifecycle, s fx.Shutdowner) {
 		telemetry.Serve(lc, s, "test", telemetry.NewServer(address, handler, logger), logger)
 	}))
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }

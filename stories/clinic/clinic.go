@@ -29,6 +29,8 @@ type Clinic struct {
 	t testing.TB
 	// Sandbox stands in for Stripe and SendGrid.
 	Sandbox *sandbox.Sandbox
+	// Vendors is the sandbox's base URL.
+	Vendors string
 	// DB is the clinic's database, for looking and for faults.
 	DB *pgxpool.Pool
 	// API is the base URL.
@@ -51,6 +53,8 @@ type Clinic struct {
 type Options struct {
 	// NoWorker starts without a worker; StartWorker starts one later.
 	NoWorker bool
+	// MailEvents has SendGrid tell what becomes of mails.
+	MailEvents bool
 	// Env adds variables to API and worker.
 	Env []string
 }
@@ -65,7 +69,7 @@ func New(t testing.TB, o Options) *Clinic {
 
 	databaseURL := testkit.Database(t)
 	c := &Clinic{
-		t: t, Sandbox: sb, DB: testkit.Pool(t, databaseURL), Queue: "t-" + domain.NewID(),
+		t: t, Sandbox: sb, Vendors: vendor.URL, DB: testkit.Pool(t, databaseURL), Queue: "t-" + domain.NewID(),
 		APIToTemporal:    testkit.NewLine(t, testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")),
 		WorkerToTemporal: testkit.NewLine(t, testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS")),
 	}
@@ -86,15 +90,20 @@ func New(t testing.TB, o Options) *Clinic {
 		"CAREFLOW_COLUMN_KEYS=" + newKey(t),
 		"CAREFLOW_SIGNING_KEYS=" + newKey(t),
 		"CAREFLOW_COMMAND_KEYS=" + newKey(t),
+		"CAREFLOW_LINK_KEYS=" + newKey(t),
 		"CAREFLOW_STRIPE_URL=" + vendor.URL,
 		"CAREFLOW_STRIPE_KEY=" + sandbox.DefaultStripeKey,
 		"CAREFLOW_STRIPE_PUBLISHABLE_KEY=pk_test_sandbox",
 		"CAREFLOW_STRIPE_WEBHOOK_SECRET=" + sandbox.DefaultWebhookSecret,
 		"CAREFLOW_SENDGRID_URL=" + vendor.URL,
 		"CAREFLOW_SENDGRID_KEY=" + sandbox.DefaultSendGridKey,
+		"CAREFLOW_SENDGRID_WEBHOOK_KEYS=" + sandbox.DefaultMailEventKey,
 		"CAREFLOW_MAIL_FROM=Praxis am Park <hello@praxis.example>",
 	}, o.Env...)
 	sb.SetWebhook(c.API+"/v1/webhooks/stripe", "")
+	if o.MailEvents {
+		sb.SetMailWebhook(c.API + "/v1/webhooks/sendgrid")
+	}
 
 	c.APIProcess = testkit.StartProcess(t, "api", c.env)
 	if !o.NoWorker {

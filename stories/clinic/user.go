@@ -50,6 +50,9 @@ func (c *Clinic) Login(name string) *User {
 	return (&User{t: c.t, base: c.API}).login(name + "@careflow.example")
 }
 
+// Token is the user's access token, "" for nobody.
+func (u *User) Token() string { return u.token }
+
 // At returns the same user at another replica.
 func (u *User) At(base string) *User { return &User{t: u.t, base: base, token: u.token} }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/paymentcase"
 )
 
 // parkedError says that a row is kept for people.
@@ -15,6 +16,9 @@ type parkedError struct{ reason string }
 func (e *parkedError) Error() string { return e.reason }
 
 func (r *Relay) deliver(ctx context.Context, row domain.OutboxRow) error {
+	if row.Topic == domain.TopicAccountMail {
+		return r.accounts.Deliver(ctx, row.AccountID)
+	}
 	a, err := r.outbox.ProcessInput(ctx, row.AppointmentID)
 	if domain.CodeOf(err) == domain.CodeNotFound {
 		return &parkedError{reason: string(domain.CodeNotFound)} // no retry makes it appear
@@ -29,7 +33,15 @@ func (r *Relay) deliver(ctx context.Context, row domain.OutboxRow) error {
 		return r.hint(ctx, a, row)
 	case domain.TopicCommand:
 		return r.command(ctx, a, row)
-	case domain.TopicUnmatched:
+	case domain.TopicMessage:
+		return r.message(ctx, a, row)
+	case domain.TopicPaymentCase:
+		var event domain.WebhookPayload
+		if err := json.Unmarshal(row.Payload, &event); err != nil || event.IntentID == "" {
+			return &parkedError{reason: "unreadable"}
+		}
+		return r.caseNews(ctx, row, event)
+	case domain.TopicAccountMail, domain.TopicUnmatched:
 	}
 	return &parkedError{reason: "unknown_topic"}
 }
@@ -39,13 +51,36 @@ func (r *Relay) hint(ctx context.Context, a domain.Appointment, row domain.Outbo
 	if err := json.Unmarshal(row.Payload, &event); err != nil {
 		return &parkedError{reason: "unreadable"}
 	}
-	if a.Status == domain.StatusArchived {
-		return &parkedError{reason: "archived"}
+	routed, err := r.outbox.RouteToCase(ctx, row, event)
+	if err != nil {
+		return err
+	}
+	if routed {
+		return r.caseNews(ctx, row, event)
 	}
 	if !news(a, event) {
 		return nil
 	}
+	if a.Status == domain.StatusArchived {
+		return &parkedError{reason: "archived"} // no payment of ours, and no process that could look
+	}
 	return r.processes.Hint(ctx, a, appointment.PaymentHint{EventID: event.EventID, Type: event.Type})
+}
+
+// message wakes a process for a message that a person had sent again.
+func (r *Relay) message(ctx context.Context, a domain.Appointment, row domain.OutboxRow) error {
+	var owed domain.MessagePayload
+	if err := json.Unmarshal(row.Payload, &owed); err != nil {
+		return &parkedError{reason: "unreadable"}
+	}
+	if a.Status == domain.StatusArchived {
+		return &parkedError{reason: "archived"}
+	}
+	return r.processes.DeliverMessage(ctx, a, appointment.MessageOwed{MessageID: owed.MessageID})
+}
+
+func (r *Relay) caseNews(ctx context.Context, row domain.OutboxRow, event domain.WebhookPayload) error {
+	return r.cases.CaseNews(ctx, row.AppointmentID, event.IntentID, paymentcase.News{EventID: event.EventID, Type: event.Type})
 }
 
 // news reports whether an event may change what the process does. Everything else only
@@ -63,7 +98,8 @@ func news(a domain.Appointment, event domain.WebhookPayload) bool {
 	case "payment_intent.canceled":
 		return a.Payment.Status != domain.PaymentCancelled
 	case "charge.refunded":
-		return a.Payment.Captured > 0 && a.Payment.Refunded != a.Payment.Captured
+		// With a total it would be a case's by now, were it not the echo of our own.
+		return event.Refunded == 0 && a.Payment.Captured > 0 && a.Payment.Refunded != a.Payment.Captured
 	case "charge.refund.updated": // also how Stripe says that a refund failed
 		return a.Payment.Refunded > 0
 	case "charge.dispute.created":

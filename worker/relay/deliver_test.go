@@ -41,7 +41,7 @@ func TestOnlyNewsWakesAProcess(t *testing.T) {
 		"the echo of our void":                    {visit(domain.StatusExpired, domain.PaymentCancelled, 0, 0), canceled, "pi_2", false},
 		"a void by hand":                          {visit(domain.StatusPending, domain.PaymentAuthorised, 0, 0), canceled, "pi_2", true},
 		"the echo of our refund":                  {visit(domain.StatusCancelled, domain.PaymentCaptured, 8000, 8000), refunded, "pi_2", false},
-		"a refund by hand":                        {visit(domain.StatusCompleted, domain.PaymentCaptured, 8000, 0), refunded, "pi_2", true},
+		"a refund by hand, told without a total":  {visit(domain.StatusCompleted, domain.PaymentCaptured, 8000, 0), refunded, "pi_2", true},
 		"a refund that failed":                    {visit(domain.StatusCancelled, domain.PaymentCaptured, 8000, 8000), "charge.refund.updated", "pi_2", true},
 		"a dispute":                               {visit(domain.StatusCompleted, domain.PaymentCaptured, 8000, 0), "charge.dispute.created", "pi_2", true},
 		"the birth of an intent":                  {visit(domain.StatusRequested, domain.PaymentAwaitingMethod, 0, 0), "payment_intent.created", "pi_2", false},
@@ -67,6 +67,27 @@ func TestOnlyNewsWakesAProcess(t *testing.T) {
 	}
 }
 
+func TestLettersOfAnAccountAreDeliveredByItsIDUntilItWorks(t *testing.T) {
+	t.Parallel()
+	o, p := newOutbox(), &temporal{}
+	row := o.add(domain.TopicAccountMail, "", struct{}{})
+	row.AccountID = "account-1"
+	refused := false
+	p.answer = func(context.Context, string) error {
+		if !refused {
+			refused = true
+			return errors.New("Temporal is away")
+		}
+		return nil
+	}
+	relaying(t, relay.Config{}, o, p, func(t *testing.T, _ func()) {
+		await(t, o)
+		require.Equal(t, []string{"deliver account-1", "deliver account-1"}, p.seen())
+		require.Len(t, row.postponed, 1)
+		require.Empty(t, row.parked)
+	})
+}
+
 func TestWhatMatchesNoProcessIsKeptForPeople(t *testing.T) {
 	t.Parallel()
 	o, p := newOutbox(), &temporal{}
@@ -74,9 +95,11 @@ func TestWhatMatchesNoProcessIsKeptForPeople(t *testing.T) {
 	relaying(t, relay.Config{}, o, p, func(t *testing.T, _ func()) {
 		rows := map[*entry]string{
 			o.add(domain.TopicPaymentHint, "archived", domain.WebhookPayload{Type: "charge.dispute.created"}): "archived",
+			o.add(domain.TopicMessage, "archived", domain.MessagePayload{MessageID: "m"}):                     "archived",
 			o.add(domain.TopicPaymentHint, "a", "no object"):                                                  "unreadable",
 			o.add(domain.TopicCommand, "b", "no object"):                                                      "unreadable",
 			o.add(domain.TopicCommand, "c", domain.DeferredCommand{Update: "cancel", Command: []byte(`7`)}):   "unreadable",
+			o.add(domain.TopicMessage, "e", "no object"):                                                      "unreadable",
 			o.add("carrier_pigeon", "d", nil):                                                                 "unknown_topic",
 		}
 		await(t, o)
@@ -84,6 +107,33 @@ func TestWhatMatchesNoProcessIsKeptForPeople(t *testing.T) {
 			require.Equal(t, want, e.parked)
 		}
 		require.Empty(t, p.seen())
+	})
+}
+
+func TestWhatIsACasesGoesToTheCaseAndNotToTheProcess(t *testing.T) {
+	t.Parallel()
+	o, p := newOutbox(), &temporal{}
+	o.visits["archived"] = domain.Appointment{ID: "archived", Status: domain.StatusArchived}
+	failing := true
+	p.answer = func(context.Context, string) error {
+		defer func() { failing = false }()
+		if failing {
+			return domain.Errorf(domain.CodeUnavailable, "away")
+		}
+		return nil
+	}
+	relaying(t, relay.Config{}, o, p, func(t *testing.T, _ func()) {
+		e := o.add(domain.TopicPaymentHint, "archived", domain.WebhookPayload{EventID: "evt", Type: "charge.dispute.created", IntentID: "pi_case"})
+		await(t, o)
+		require.True(t, e.done)
+		require.Equal(t, domain.TopicPaymentCase, e.Topic)
+		require.Equal(t, []string{"case pi_case charge.dispute.created", "case pi_case charge.dispute.created"}, p.seen(), "kept until it is heard")
+		opened := o.add(domain.TopicPaymentCase, "a", domain.WebhookPayload{IntentID: "pi_1"}) // by the process
+		unreadable := o.add(domain.TopicPaymentCase, "b", domain.WebhookPayload{})
+		await(t, o)
+		require.True(t, opened.done)
+		require.Equal(t, "unreadable", unreadable.parked)
+		require.Equal(t, "case pi_1 ", p.seen()[2])
 	})
 }
 
@@ -141,5 +191,15 @@ func TestAReceiptThatCannotBeWrittenLeadsToARepetition(t *testing.T) {
 		o.add(domain.TopicStart, "a", nil)
 		await(t, o)
 		require.Equal(t, []string{"start a", "start a"}, p.seen())
+	})
+}
+
+func TestAMessageSentAgainWakesItsProcess(t *testing.T) {
+	o, p := newOutbox(), &temporal{}
+	relaying(t, relay.Config{}, o, p, func(t *testing.T, _ func()) {
+		e := o.add(domain.TopicMessage, "a", domain.MessagePayload{MessageID: "m1"})
+		await(t, o)
+		require.True(t, e.done)
+		require.Equal(t, []string{"deliver a m1"}, p.seen())
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/worker/relay"
 	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/paymentcase"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -118,6 +119,17 @@ func (o *outbox) PostponeOutbox(ctx context.Context, id int64, delay time.Durati
 	})
 }
 
+// RouteToCase takes the events of the intent pi_case.
+func (o *outbox) RouteToCase(_ context.Context, row domain.OutboxRow, event domain.WebhookPayload) (bool, error) {
+	if event.IntentID != "pi_case" {
+		return false, nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.rows[row.ID-1].Topic = domain.TopicPaymentCase
+	return true, nil
+}
+
 func (o *outbox) ParkOutbox(ctx context.Context, id int64, reason string) error {
 	return o.write(ctx, id, func(e *entry) { e.parked = reason })
 }
@@ -180,8 +192,20 @@ func (p *temporal) Hint(ctx context.Context, a domain.Appointment, h appointment
 	return p.call(ctx, "hint "+a.ID+" "+h.Type)
 }
 
+func (p *temporal) DeliverMessage(ctx context.Context, a domain.Appointment, m appointment.MessageOwed) error {
+	return p.call(ctx, "deliver "+a.ID+" "+m.MessageID)
+}
+
 func (p *temporal) Command(ctx context.Context, a domain.Appointment, update, updateID string, c appointment.Command, _ time.Duration) (appointment.Outcome, error) {
 	return appointment.Outcome{}, p.call(ctx, update+" "+a.ID+" "+updateID+" "+c.ReasonCode)
+}
+
+func (p *temporal) Deliver(ctx context.Context, accountID string) error {
+	return p.call(ctx, "deliver "+accountID)
+}
+
+func (p *temporal) CaseNews(ctx context.Context, _, intentID string, news paymentcase.News) error {
+	return p.call(ctx, "case "+intentID+" "+news.Type)
 }
 
 func (p *temporal) seen() []string {
@@ -196,7 +220,7 @@ func relaying(t *testing.T, cfg relay.Config, o *outbox, p *temporal, test func(
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		r := relay.New(cfg, o, p, relay.NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
+		r := relay.New(cfg, o, p, p, p, relay.NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler))
 		ended := make(chan struct{})
 		go func() { defer close(ended); r.Run(ctx) }()
 		stop := func() { cancel(); <-ended }

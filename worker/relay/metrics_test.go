@@ -51,7 +51,7 @@ func TestTheFiguresSayWhatBecameOfEachRow(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{}, 2)
 		go func() {
-			relay.New(relay.Config{}, o, p, metrics, slog.New(slog.DiscardHandler)).Run(ctx)
+			relay.New(relay.Config{}, o, p, p, p, metrics, slog.New(slog.DiscardHandler)).Run(ctx)
 			ended <- struct{}{}
 		}()
 		go func() { metrics.Watch(ctx, o, time.Second, slog.New(slog.DiscardHandler)); ended <- struct{}{} }()

@@ -1,5 +1,5 @@
 // Package relay moves what the database owes Temporal out of the outbox: processes to
-// start, news of payments, deferred commands. Rows are leased, at most the oldest one
+// start, news of payments, deferred commands, letters of accounts. Rows are leased, at most the oldest one
 // of each appointment, and no transaction stays open over a call; each receiver bears
 // a row twice, because a relay may die between the call and its receipt.
 package relay
@@ -13,6 +13,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/paymentcase"
 )
 
 // Outbox is where rows wait.
@@ -25,13 +26,28 @@ type Outbox interface {
 	OutboxBacklog(ctx context.Context) (waiting int64, oldest time.Duration, err error)
 	Listen(ctx context.Context, awake func()) error
 	ProcessInput(ctx context.Context, appointmentID string) (domain.Appointment, error)
+	// RouteToCase makes an event's row the one of its intent's payment case, where it is a
+	// matter for one.
+	RouteToCase(ctx context.Context, row domain.OutboxRow, event domain.WebhookPayload) (routed bool, err error)
 }
 
 // Processes reaches Temporal.
 type Processes interface {
 	Start(ctx context.Context, a domain.Appointment) error
 	Hint(ctx context.Context, a domain.Appointment, hint appointment.PaymentHint) error
+	DeliverMessage(ctx context.Context, a domain.Appointment, message appointment.MessageOwed) error
 	Command(ctx context.Context, a domain.Appointment, update, updateID string, c appointment.Command, wait time.Duration) (appointment.Outcome, error)
+}
+
+// Accounts delivers the letters of accounts.
+type Accounts interface {
+	// Deliver has what an account owes its owner delivered; again, it does no harm.
+	Deliver(ctx context.Context, accountID string) error
+}
+
+// Cases reaches the processes of payment cases.
+type Cases interface {
+	CaseNews(ctx context.Context, appointmentID, intentID string, news paymentcase.News) error
 }
 
 // Config bounds the relay.
@@ -63,13 +79,17 @@ type Relay struct {
 	cfg       Config
 	outbox    Outbox
 	processes Processes
+	accounts  Accounts
+	cases     Cases
 	metrics   *Metrics
 	log       *slog.Logger
 }
 
 // New returns a relay that is not running yet.
-func New(cfg Config, outbox Outbox, processes Processes, metrics *Metrics, log *slog.Logger) *Relay {
-	return &Relay{cfg: cfg.withDefaults(), outbox: outbox, processes: processes, metrics: metrics, log: log}
+func New(cfg Config, outbox Outbox, processes Processes, accounts Accounts, cases Cases, metrics *Metrics, log *slog.Logger) *Relay {
+	return &Relay{
+		cfg: cfg.withDefaults(), outbox: outbox, processes: processes, accounts: accounts, cases: cases, metrics: metrics, log: log,
+	}
 }
 
 // Run relays until ctx ends, and returns when everything in flight has ended.
@@ -161,7 +181,7 @@ func (r *Relay) relay(ctx context.Context, row domain.OutboxRow) {
 	case errors.As(err, &parked):
 		err = r.outbox.ParkOutbox(ctx, row.ID, parked.reason)
 	default:
-		r.log.WarnContext(ctx, "not relayed yet", "topic", row.Topic, "appointment_id", row.AppointmentID, "attempts", row.Attempts, "code", domain.CodeOf(err))
+		r.log.WarnContext(ctx, "not relayed yet", "topic", row.Topic, "appointment_id", row.AppointmentID, "account_id", row.AccountID, "attempts", row.Attempts, "code", domain.CodeOf(err))
 		err = r.outbox.PostponeOutbox(ctx, row.ID, backoff(row.Attempts), string(domain.CodeOf(err)))
 	}
 	if err != nil {

@@ -17,17 +17,24 @@ type handler struct {
 	about    string
 	validate func(now time.Time, c Command) error
 	plan     func(now time.Time, c Command) domain.Transition
+	// revise says which release's rules hold, where a later one changed what the command
+	// leads to.
+	revise func(ctx workflow.Context)
 }
 
 func (p *process) handleCommands(ctx workflow.Context) error {
 	for _, h := range []handler{
-		{UpdateConfirm, "The doctor accepts the request", p.validateConfirm, p.planConfirm},
-		{UpdateDecline, "The doctor declines the request", p.validateDecline, p.planDecline},
-		{UpdateCancel, "Someone cancels the visit", p.validateCancel, p.planCancel},
-		{UpdateReschedule, "The visit moves to another time", p.validateReschedule, p.planReschedule},
-		{UpdateCheckIn, "The patient has arrived", p.validateCheckIn, p.planCheckIn},
-		{UpdateComplete, "The visit took place", p.validateComplete, p.planComplete},
-		{UpdateNoShow, "The patient did not come", p.validateNoShow, p.planNoShow},
+		{UpdateConfirm, "The doctor accepts the request", p.validateConfirm, p.planConfirm, nil},
+		{UpdateDecline, "The doctor declines the request", p.validateDecline, p.planDecline, nil},
+		{UpdateCancel, "Someone cancels the visit", p.validateCancel, p.planCancel, nil},
+		{UpdateReschedule, "The visit moves to another time", p.validateReschedule, p.planReschedule, nil},
+		{UpdateCheckIn, "The patient has arrived", p.validateCheckIn, p.planCheckIn, nil},
+		{UpdateComplete, "The visit took place", p.validateComplete, p.planComplete, nil},
+		{UpdateNoShow, "The patient did not come", p.validateNoShow, p.planNoShow, p.reviseNoShow},
+		{UpdateCorrect, "Staff correct whether the visit took place", p.validateCorrect, p.planCorrect, nil},
+		{UpdateDispute, "The patient objects to the fee", p.validateDispute, p.planDispute, nil},
+		{UpdateUpholdFee, "Staff uphold the fee", p.validateUpholdFee, p.planUpholdFee, nil},
+		{UpdateWaiveFee, "Staff waive the fee", p.validateWaiveFee, p.planWaiveFee, nil},
 	} {
 		err := workflow.SetUpdateHandlerWithOptions(ctx, h.name,
 			func(ctx workflow.Context, c Command) (Outcome, error) { return p.handle(ctx, h, c) },
@@ -72,8 +79,12 @@ func (p *process) handle(ctx workflow.Context, h handler, c Command) (Outcome, e
 	if err := h.validate(now, c); err != nil {
 		return Outcome{}, rejection(err)
 	}
+	if h.revise != nil {
+		h.revise(ctx)
+	}
 	t := h.plan(now, c)
 	t.ID, t.Actor = "update/"+workflow.GetCurrentUpdateInfo(ctx).ID, c.Actor
+	t.IfSequence = c.IfSequence // judged by the row: a process does not count the sequence
 	if t.ReasonCode == "" {
 		t.ReasonCode = c.ReasonCode
 	}
@@ -190,19 +201,6 @@ func (p *process) validateComplete(time.Time, Command) error {
 }
 
 func (p *process) planComplete(time.Time, Command) domain.Transition { return p.completed("") }
-
-func (p *process) validateNoShow(now time.Time, _ Command) error {
-	if now.Before(p.visit.Start) {
-		return domain.Errorf(domain.CodeTooEarly, "the visit has not begun")
-	}
-	return p.mustBe("mark as not attended", domain.StatusConfirmed)
-}
-
-// planNoShow: a person's mark keeps the fee that the terms name; the rest goes back.
-func (p *process) planNoShow(time.Time, Command) domain.Transition {
-	kept := domain.Money{Minor: p.payment.Captured}.Percent(p.terms.NoShowFeeShare).Minor
-	return domain.Transition{Kind: "not_attended", To: domain.StatusNoShow, Kept: &kept}
-}
 
 func (p *process) mustBe(verb string, allowed ...domain.Status) error {
 	for _, s := range allowed {

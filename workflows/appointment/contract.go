@@ -35,6 +35,10 @@ const (
 	UpdateCheckIn    = "check_in"
 	UpdateComplete   = "complete"
 	UpdateNoShow     = "no_show"
+	UpdateCorrect    = "correct"
+	UpdateDispute    = "dispute"
+	UpdateUpholdFee  = "uphold_fee"
+	UpdateWaiveFee   = "waive_fee"
 )
 
 // Command is the argument of every update.
@@ -44,6 +48,11 @@ type Command struct {
 	ReasonCode string `json:"reason_code,omitempty"`
 	// StartsAt is the new start of a reschedule, UTC.
 	StartsAt time.Time `json:"starts_at,omitzero"`
+	// IfSequence is the ICS sequence of the time that the caller saw, where set: of two
+	// who move one visit at once, the second is told. See domain.Transition.
+	IfSequence *int `json:"if_sequence,omitempty"`
+	// Status is what a correction says the visit came to: completed or no_show.
+	Status domain.Status `json:"status,omitempty"`
 }
 
 // ErrPending says that a command has no outcome within the wait: it is neither carried
@@ -66,6 +75,17 @@ type PaymentHint struct {
 	Type    string `json:"type"`
 }
 
+// SignalMessageOwed tells the process that the ledger holds a message it does not know
+// of: one that a person had sent again, or that a payment case owes. Only one may deliver
+// a visit's messages at a time, and that is its process for as long as it lives.
+const SignalMessageOwed = "message_owed"
+
+// MessageOwed is the argument of SignalMessageOwed.
+type MessageOwed struct {
+	// MessageID is empty for whatever there is.
+	MessageID string `json:"message_id,omitempty"`
+}
+
 // Input starts a process, or resumes one from any status: it is the appointment's row
 // at that moment, without anything personal.
 type Input struct {
@@ -80,12 +100,16 @@ type Input struct {
 	BookedAt      time.Time     `json:"booked_at"`
 	PayBy         time.Time     `json:"pay_by,omitzero"`
 	AnswerBy      time.Time     `json:"answer_by,omitzero"`
+	OverBy        time.Time     `json:"over_by,omitzero"`
+	Graces        int           `json:"graces,omitempty"`
 	EndedAt       time.Time     `json:"ended_at,omitzero"`
 	// ChangedAt is the instant of the last transition: reminders whose moment had
 	// passed before the visit was confirmed are not owed.
-	ChangedAt time.Time     `json:"changed_at"`
-	Kept      int64         `json:"kept,omitempty"` // minor units the clinic keeps after the end
-	Payment   PaymentHandle `json:"payment"`
+	ChangedAt time.Time `json:"changed_at"`
+	Kept      int64     `json:"kept,omitempty"` // minor units the clinic keeps after the end
+	// Fee is what a no-show mark asked for; nil where there is none.
+	Fee     *domain.NoShowFee `json:"fee,omitempty"`
+	Payment PaymentHandle     `json:"payment"`
 	// Replaces is the run ID of a dead process this one takes over from.
 	Replaces string `json:"replaces,omitempty"`
 }
@@ -95,21 +119,26 @@ type PaymentHandle struct {
 	IntentID string               `json:"intent_id,omitempty"`
 	Status   domain.PaymentStatus `json:"status,omitempty"`
 	Captured int64                `json:"captured,omitempty"` // minor units
+	Refunded int64                `json:"refunded,omitempty"` // minor units
 	// CaptureBefore is when the authorisation lapses, UTC; zero when there is none.
 	CaptureBefore time.Time `json:"capture_before,omitzero"`
 }
 
 // InputOf takes the process's input from an appointment's row.
 func InputOf(a domain.Appointment) Input {
-	return Input{
+	in := Input{
 		AppointmentID: a.ID, DoctorID: a.DoctorID, Status: a.Status, Version: a.Version, Generation: a.Generation,
 		Visit: a.Visit, Terms: a.Terms, Reschedules: a.Reschedules, BookedAt: a.CreatedAt, PayBy: a.PayBy,
-		AnswerBy: a.AnswerBy, EndedAt: a.EndedAt, ChangedAt: a.UpdatedAt, Kept: a.Kept,
+		AnswerBy: a.AnswerBy, OverBy: a.OverBy, Graces: a.Graces, EndedAt: a.EndedAt, ChangedAt: a.UpdatedAt, Kept: a.Kept,
 		Payment: PaymentHandle{
 			IntentID: a.Payment.IntentID, Status: a.Payment.Status,
-			Captured: a.Payment.Captured, CaptureBefore: a.Payment.CaptureBefore,
+			Captured: a.Payment.Captured, Refunded: a.Payment.Refunded, CaptureBefore: a.Payment.CaptureBefore,
 		},
 	}
+	if a.Fee.Status != "" {
+		in.Fee = &a.Fee
+	}
+	return in
 }
 
 // Result is what a finished process returns.

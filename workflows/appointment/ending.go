@@ -1,6 +1,8 @@
 package appointment
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/workflow"
 
 	acts "github.com/careflow/careflow/activities/appointment"
@@ -13,7 +15,8 @@ func (p *process) closeBooks(ctx workflow.Context) error {
 	if err := p.opened(ctx); err != nil {
 		p.log.Warn("no payment could be opened", "code", codeOf(err))
 	}
-	archiveAt := p.endedAt.Add(p.terms.Retention.Std())
+	seen := p.version
+	wake, summary := p.nextEndStep()
 	p.hints = 0
 	for look := p.moneyToSettle(); ; look = p.costsMoney() {
 		if look {
@@ -21,32 +24,50 @@ func (p *process) closeBooks(ctx workflow.Context) error {
 				return err
 			}
 		}
-		due, err := p.until(ctx, archiveAt, "Retention", func() bool { return p.hints > 0 })
-		if err != nil {
-			return err
+		due, err := p.until(ctx, wake, summary, func() bool { return p.hints > 0 || p.version != seen })
+		if err != nil || p.version != seen {
+			return err // a correction, or an objection to a fee: look again
 		}
 		if due {
 			break
 		}
 	}
-	return p.step(ctx, p.version, domain.Transition{ID: "archived", Kind: "archived", To: domain.StatusArchived})
+	if p.fee.Status.Open() {
+		return p.feeDue(ctx, seen)
+	}
+	return p.step(ctx, seen, domain.Transition{ID: "archived", Kind: "archived", To: domain.StatusArchived})
+}
+
+// nextEndStep is when the process acts next by itself in a visit that has ended: an open
+// fee is settled before the record goes to the archive.
+func (p *process) nextEndStep() (time.Time, string) {
+	switch p.fee.Status {
+	case domain.FeeNoticed:
+		return p.fee.Until, "Time to object to the fee"
+	case domain.FeeDisputed:
+		return p.fee.Until, "Time to decide about the fee"
+	case "", domain.FeeKept, domain.FeeWaived, domain.FeeWithdrawn:
+	}
+	return p.endedAt.Add(p.terms.Retention.Std()), "Retention"
 }
 
 // moneyToSettle reports whether something may have to be voided or paid back. A payment
 // the process does not know may all the same be in the books: a worker that died after
 // it had opened one could not say so.
 func (p *process) moneyToSettle() bool {
-	return p.costsMoney() && (p.generation > 1 || p.payment.Captured == 0 || p.payment.Captured > p.kept)
+	return p.costsMoney() && (p.generation > 1 || p.payment.Captured == 0 || p.payment.Captured > p.withheld())
 }
 
 func (p *process) costsMoney() bool { return !p.terms.Price.IsZero() }
 
 func (p *process) settle(ctx workflow.Context) error {
-	p.hints = 0
+	p.hints, p.settling = 0, true
+	defer func() { p.settling = false }()
 	var result acts.SettlePaymentsResult
 	err := workflow.ExecuteActivity(paying(ctx, settlePatience, "Void or refund"), acts.SettlePayments,
-		acts.SettlePaymentsInput{AppointmentID: p.id, Kept: p.kept}).Get(ctx, &result)
+		acts.SettlePaymentsInput{AppointmentID: p.id, Kept: p.withheld()}).Get(ctx, &result)
 	p.owed = p.owed || result.Refunded > 0
+	p.payment.Refunded = max(p.payment.Refunded, result.Refunded)
 	return err
 }
 

@@ -3,6 +3,7 @@ package appointment_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -35,6 +36,28 @@ type world struct {
 	foreignWrite   bool
 	taken          map[time.Time]bool
 	reminders      []domain.Reminder
+	mailDown       bool      // no letter leaves
+	noticeAt       time.Time // when the notice left, where not with the mark
+	notices        int       // how often the process asked for it
+	deliveries     []time.Time
+}
+
+func (w *world) MessageSentAt(_ context.Context, _ string, kind domain.MessageKind) (time.Time, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.notices++
+	if w.mailDown || !slices.Contains(w.messages, kind) {
+		return time.Time{}, nil
+	}
+	if !w.noticeAt.IsZero() {
+		return w.noticeAt, nil
+	}
+	for _, e := range slices.Backward(w.timeline) {
+		if e.Kind == "not_attended" || e.Kind == "corrected" {
+			return e.At, nil
+		}
+	}
+	return time.Time{}, nil
 }
 
 func (w *world) ClaimProcess(context.Context, string, string, string) (domain.Appointment, bool, error) {
@@ -66,6 +89,13 @@ func (w *world) Transition(_ context.Context, t domain.Transition) (domain.Trans
 	if t.Kept != nil {
 		w.row.Kept = *t.Kept
 	}
+	if t.Fee != nil {
+		w.row.Fee = *t.Fee
+	}
+	if t.Grace {
+		w.row.Graces++
+	}
+	w.row.AnswerBy, w.row.PayBy, w.row.OverBy = later(w.row.AnswerBy, t.AnswerBy), later(w.row.PayBy, t.PayBy), later(w.row.OverBy, t.OverBy)
 	w.timeline = append(w.timeline, domain.Event{
 		Version: t.Version + 1, Transition: t.ID, Kind: t.Kind, From: w.row.Status, To: t.To, Actor: t.Actor, ReasonCode: t.ReasonCode, At: t.At,
 	})
@@ -97,7 +127,8 @@ func (w *world) OpenPayment(_ context.Context, in acts.OpenPaymentInput) (acts.O
 	w.intent = domain.Intent{ID: "pi_" + in.AppointmentID, Status: domain.PaymentAwaitingMethod, Amount: in.Amount, Generation: in.Generation}
 	w.messages = append(w.messages, domain.MessageRequestReceived)
 	return acts.OpenPaymentResult{
-		Wanted: true, IntentID: w.intent.ID, PayBy: w.row.Terms.PayBy(w.clock(), w.clock(), w.row.Visit.Start),
+		Wanted: true, IntentID: w.intent.ID,
+		PayBy: later(w.row.Terms.PayBy(w.clock(), w.clock(), w.row.Visit.Start), w.row.PayBy),
 	}, nil
 }
 
@@ -130,7 +161,7 @@ func (w *world) SettlePayments(_ context.Context, in acts.SettlePaymentsInput) (
 	}
 	w.settled++
 	if w.intent.Status == domain.PaymentCaptured {
-		w.intent.Refunded = w.intent.Captured - in.Kept
+		w.intent.Refunded = max(w.intent.Refunded, w.intent.Captured-in.Kept)
 		return acts.SettlePaymentsResult{Refunded: w.intent.Refunded}, nil
 	}
 	w.intent.Status = domain.PaymentCancelled
@@ -141,7 +172,16 @@ func (w *world) DeliverMail(_ context.Context, in acts.DeliverMailInput) (acts.D
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reminders = append(w.reminders, in.Reminders...)
+	w.deliveries = append(w.deliveries, w.clock().UTC())
 	return acts.DeliverMailResult{}, nil
+}
+
+// later is next where it is set.
+func later(old, next time.Time) time.Time {
+	if next.IsZero() {
+		return old
+	}
+	return next
 }
 
 func (w *world) down() error {

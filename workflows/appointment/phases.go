@@ -58,8 +58,11 @@ func (p *process) openPayment(ctx workflow.Context) (bool, error) {
 	}
 	now := workflow.Now(ctx)
 	last := p.terms.PayBy(booked, booked.Add(p.terms.PaymentWindowMax.Std()), p.visit.Start)
+	if !p.payBy.IsZero() {
+		last = p.payBy // put off once: we were down over it
+	}
 	if !now.Before(last) {
-		return false, p.expire(ctx, seen, "payment_window_over")
+		return false, p.neverPayable(ctx, seen, last)
 	}
 	p.show(ctx)
 	// The second try is for a time in which every worker was down: a payment may have been
@@ -84,11 +87,22 @@ func (p *process) openPayment(ctx workflow.Context) (bool, error) {
 			return true, nil
 		}
 		if err == nil {
-			return false, p.expire(ctx, seen, "payment_window_over")
+			return false, p.neverPayable(ctx, seen, last)
 		}
 		p.log.Warn("no payment could be opened", "code", codeOf(err))
 	}
 	return false, p.expire(ctx, seen, "payment_unavailable")
+}
+
+// neverPayable ends a hold that nobody could pay in time. Where that was our fault, and
+// the doctor would still have time to answer, the patient gets a window after all.
+func (p *process) neverPayable(ctx workflow.Context, seen int, last time.Time) error {
+	if p.terms.TimeToAnswer(workflow.Now(ctx), p.visit.Start) {
+		if put, err := p.putOff(ctx, seen, p.payDeadline(last)); put || err != nil {
+			return err
+		}
+	}
+	return p.expire(ctx, seen, "payment_window_over")
 }
 
 // opened reads the result of a payment being opened, once.
@@ -140,9 +154,8 @@ func (p *process) awaitAnswer(ctx workflow.Context) error {
 		return err
 	}
 	if due {
-		if grace := domain.Grace(p.answerBy, workflow.Now(ctx)); grace.After(p.answerBy) {
-			p.answerBy = grace // we were down over the deadline: nobody pays for that
-			return nil
+		if put, err := p.putOff(ctx, seen, p.answerDeadline()); put || err != nil {
+			return err
 		}
 		return p.expire(ctx, seen, "no_answer")
 	}
@@ -227,9 +240,10 @@ func (p *process) awaitVisit(ctx workflow.Context) error {
 		p.remind(now)
 	case p.status == domain.StatusCheckedIn:
 		return p.step(ctx, seen, p.completed("completed/over"))
-	case domain.Grace(wake, now).After(wake):
-		p.graceUntil = now.Add(domain.FreshGrace)
 	default:
+		if put, err := p.putOff(ctx, seen, p.overDeadline(wake)); put || err != nil {
+			return err
+		}
 		return p.step(ctx, seen, domain.Transition{
 			ID: "no-show/over", Kind: "not_attended", To: domain.StatusNoShow, ReasonCode: "no_check_in", Kept: new(int64),
 		})
@@ -243,8 +257,8 @@ func (p *process) nextVisitStep() (time.Time, string) {
 		return p.visit.Start.Add(-p.terms.Reminders[p.reminder].Std()), "Reminder"
 	}
 	over := p.terms.VisitOver(p.visit.End)
-	if p.graceUntil.After(over) {
-		over = p.graceUntil
+	if p.overBy.After(over) {
+		over = p.overBy
 	}
 	return over, "Visit over"
 }

@@ -35,7 +35,11 @@ type process struct {
 	payment     PaymentHandle
 	opening     workflow.Future // a payment being opened, until its result was read
 	reminder    int             // index of the next reminder in the terms
-	graceUntil  time.Time       // put off until then because we were down over a deadline
+	overBy      time.Time       // a visit that is over is put off until then: we were down over its end
+	graces      int             // deadlines put off because we were down over them
+	fee         domain.NoShowFee
+	noticesFees bool // see feeChange
+	settling    bool // money may be on its way back
 
 	claimed    bool
 	superseded bool
@@ -69,13 +73,17 @@ func resume(in Input) *process {
 		id: in.AppointmentID, doctorID: in.DoctorID, terms: in.Terms, bookedAt: in.BookedAt, replaces: in.Replaces,
 		status: in.Status, version: in.Version, generation: in.Generation, visit: in.Visit, payBy: in.PayBy,
 		answerBy: in.AnswerBy, changedAt: in.ChangedAt, endedAt: in.EndedAt, kept: in.Kept, reschedules: in.Reschedules,
-		payment: in.Payment, owed: in.Version > 1,
+		payment: in.Payment, owed: in.Version > 1, overBy: in.OverBy, graces: in.Graces,
+	}
+	if in.Fee != nil {
+		p.fee = *in.Fee
 	}
 	p.reminder = p.terms.FirstReminder(p.changedAt, p.visit.Start)
 	return p
 }
 
-// listen counts payment hints. A hint is never believed, only a reason to look.
+// listen counts payment hints, and heeds messages that others have put into the ledger. A
+// hint is never believed, only a reason to look.
 func (p *process) listen(ctx workflow.Context) {
 	hints := workflow.GetSignalChannel(ctx, SignalPaymentHint)
 	workflow.Go(ctx, func(ctx workflow.Context) {
@@ -85,7 +93,23 @@ func (p *process) listen(ctx workflow.Context) {
 			p.hints++
 		}
 	})
+	owed := workflow.GetSignalChannel(ctx, SignalMessageOwed)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for {
+			var message MessageOwed
+			owed.Receive(ctx, &message)
+			// A release that did not know this signal let it pass: its histories hold no
+			// delivery here. Lives without such a signal never come by.
+			if workflow.GetVersion(ctx, changeMessageOwed, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+				continue
+			}
+			p.owed = true
+		}
+	})
 }
+
+// changeMessageOwed marks, in a life that gets the signal, that it is heeded.
+const changeMessageOwed = "message-owed"
 
 // claim makes this run the one process of the visit. Temporal's own guard against a
 // second run lasts only as long as its retention; the row's lasts as long as the row.
@@ -117,6 +141,7 @@ func (p *process) move(ctx workflow.Context, t domain.Transition) error {
 // moved takes over a transition that is in the row.
 func (p *process) moved(ctx workflow.Context, t domain.Transition, r domain.TransitionResult) {
 	confirmed := r.Status == domain.StatusConfirmed && p.status != domain.StatusConfirmed
+	ended := r.Status.Ended() && r.Status != domain.StatusArchived && r.Status != p.status
 	p.status, p.version, p.changedAt = r.Status, r.Version, r.At
 	if t.Generation > 0 {
 		p.generation, p.payBy, p.payment = t.Generation, time.Time{}, PaymentHandle{}
@@ -130,8 +155,30 @@ func (p *process) moved(ctx workflow.Context, t domain.Transition, r domain.Tran
 	if confirmed || t.Visit != nil {
 		p.reminder = p.terms.FirstReminder(r.At, p.visit.Start)
 	}
+	if ended {
+		p.endedAt = r.At
+	}
+	p.agreed(t)
+	p.owed = p.owed || len(t.Messages) > 0
+	p.show(ctx)
+}
+
+// agreed takes over what a transition says of deadlines and money.
+func (p *process) agreed(t domain.Transition) {
 	if !t.AnswerBy.IsZero() {
 		p.answerBy = t.AnswerBy
+	}
+	if !t.PayBy.IsZero() {
+		p.payBy = t.PayBy
+	}
+	if !t.OverBy.IsZero() {
+		p.overBy = t.OverBy
+	}
+	if t.Grace {
+		p.graces++
+	}
+	if t.Fee != nil {
+		p.fee = *t.Fee
 	}
 	if t.Kept != nil {
 		p.kept = *t.Kept
@@ -142,11 +189,6 @@ func (p *process) moved(ctx workflow.Context, t domain.Transition, r domain.Tran
 			p.payment.CaptureBefore = t.Payment.CaptureBefore
 		}
 	}
-	if r.Status.Ended() && r.Status != domain.StatusArchived {
-		p.endedAt = r.At
-	}
-	p.owed = p.owed || len(t.Messages) > 0
-	p.show(ctx)
 }
 
 // step is a transition of the process itself (a deadline, money that came in), decided

@@ -65,7 +65,15 @@ func (p *process) next() (string, time.Time) {
 		at, _ := p.nextVisitStep()
 		return "complete", at
 	case domain.StatusCompleted, domain.StatusDeclined, domain.StatusCancelled, domain.StatusExpired, domain.StatusNoShow:
-		return "archive", p.endedAt.Add(p.terms.Retention.Std())
+		at, _ := p.nextEndStep()
+		switch p.fee.Status {
+		case domain.FeeNoticed:
+			return "patient_may_object", at
+		case domain.FeeDisputed:
+			return "staff_decide_fee", at
+		case "", domain.FeeKept, domain.FeeWaived, domain.FeeWithdrawn:
+		}
+		return "archive", at
 	case domain.StatusArchived:
 		return "none", time.Time{}
 	}

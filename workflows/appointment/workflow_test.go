@@ -1,13 +1,16 @@
 package appointment_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
+	acts "github.com/careflow/careflow/activities/appointment"
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/workflows/appointment"
 )
@@ -133,6 +136,19 @@ func TestACancelledVisitIsRefundedByTheTierOfItsTerms(t *testing.T) {
 	}
 }
 
+func TestAMessageSentAgainIsDeliveredAtOnceAndMovesNothing(t *testing.T) {
+	r := newRun(t, nil)
+	r.at(time.Minute, func() { r.pay(); r.hint() })
+	r.at(time.Hour, func() { r.command(appointment.UpdateConfirm, "c", doctor) })
+	for _, day := range []time.Duration{10 * time.Hour, 20 * day} { // while it waits, and after the end
+		r.at(day, func() { r.env.SignalWorkflow(appointment.SignalMessageOwed, appointment.MessageOwed{MessageID: "m"}) })
+	}
+	r.finish()
+	require.Contains(t, r.deliveries, booked.Add(10*time.Hour).UTC())
+	require.Contains(t, r.deliveries, booked.Add(20*day).UTC())
+	require.Equal(t, []string{"authorised", "accepted", "captured", "not_attended", "archived"}, r.kinds())
+}
+
 func TestARefusedCommandSaysWhy(t *testing.T) {
 	r := newRun(t, nil)
 	var early, late *answer
@@ -255,4 +271,21 @@ func TestAProcessResumesFromEveryStatus(t *testing.T) {
 			require.Equal(t, domain.StatusArchived, r.finish().Status)
 		})
 	}
+}
+
+func TestLettersThatOthersOweGoOutWithTheVisitsOwn(t *testing.T) {
+	r := newRun(t, nil)
+	delivered := 0
+	r.env.OnActivity(acts.DeliverMail, mock.Anything, mock.Anything).Return(func(context.Context, acts.DeliverMailInput) (acts.DeliverMailResult, error) {
+		delivered++
+		return acts.DeliverMailResult{}, nil
+	})
+	var before int
+	r.at(10*day, func() { // expired long ago: only the retention is left
+		before = delivered
+		r.env.SignalWorkflow(appointment.SignalMessageOwed, appointment.MessageOwed{})
+	})
+	r.finish()
+	require.NotZero(t, before)
+	require.Equal(t, before+1, delivered)
 }

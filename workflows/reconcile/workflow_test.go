@@ -26,6 +26,7 @@ type world struct {
 	broken    map[string]error // Inspect fails for these
 	movedOn   map[string]bool
 	leftovers []domain.Finding
+	moved     []domain.Finding
 
 	replaced   map[string]string // appointment to the dead run
 	terminated []string
@@ -80,6 +81,10 @@ func (w *world) NoteRetry(_ context.Context, id, _ string, _ domain.Actor, reaso
 	}
 	w.notes = append(w.notes, reason)
 	return nil
+}
+
+func (w *world) MovedVisits(context.Context, time.Time, int) ([]domain.Finding, error) {
+	return w.moved, nil
 }
 
 func (w *world) Leftovers(context.Context, time.Duration, time.Duration, int) ([]domain.Finding, error) {
@@ -152,6 +157,7 @@ func TestDeadProcessesAreReplacedAndTheRestIsReported(t *testing.T) {
 	w.add("g", row, dead)
 	w.movedOn["g"] = true
 	w.leftovers = []domain.Finding{{Subject: "outbox/1", Code: domain.FindingOutboxLate}}
+	w.moved = []domain.Finding{{Subject: "appointment/h", Code: domain.FindingLocalTimeMoved}}
 
 	env := w.environment(t, acts.Config{})
 	env.ExecuteWorkflow(reconcile.WorkflowName, reconcile.Input{Trigger: domain.ByPerson})
@@ -164,10 +170,11 @@ func TestDeadProcessesAreReplacedAndTheRestIsReported(t *testing.T) {
 	require.Equal(t, map[string]domain.FindingCode{
 		"appointment/d": domain.FindingProcessCompleted, "appointment/e": domain.FindingVersionConflict,
 		"appointment/f": domain.FindingUnreachable, "outbox/1": domain.FindingOutboxLate,
+		"appointment/h": domain.FindingLocalTimeMoved,
 	}, w.findings)
-	require.Equal(t, domain.ReconcileCounts{Checked: 7, Replaced: 2, Reported: 4}, result.Counts)
+	require.Equal(t, domain.ReconcileCounts{Checked: 7, Replaced: 2, Reported: 5}, result.Counts)
 	require.Equal(t, []domain.ReconcileCounts{result.Counts}, w.closed)
-	require.Len(t, result.Findings, 4)
+	require.Len(t, result.Findings, 5)
 	require.Equal(t, domain.ByPerson, w.opened[result.ReconciliationID])
 }
 

@@ -57,7 +57,8 @@ const insertAccount = `-- name: InsertAccount :one
 INSERT INTO users (id, email, name, password_hash, roles, locale, time_zone)
 VALUES ($1, lower($2), $3, $4, $5::text[], $6, $7)
 ON CONFLICT (email) DO NOTHING
-RETURNING id, email, name, roles, locale, time_zone, false AS disabled, version, created_at, updated_at
+RETURNING id, email, name, roles, locale, time_zone, false AS disabled,
+    (email_verified_at IS NOT NULL)::boolean AS verified, version, created_at, updated_at
 `
 
 type InsertAccountParams struct {
@@ -78,6 +79,7 @@ type InsertAccountRow struct {
 	Locale    string
 	TimeZone  string
 	Disabled  bool
+	Verified  bool
 	Version   int32
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -102,6 +104,7 @@ func (q *Queries) InsertAccount(ctx context.Context, arg InsertAccountParams) (I
 		&i.Locale,
 		&i.TimeZone,
 		&i.Disabled,
+		&i.Verified,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
@@ -110,7 +113,8 @@ func (q *Queries) InsertAccount(ctx context.Context, arg InsertAccountParams) (I
 }
 
 const listAccounts = `-- name: ListAccounts :many
-SELECT id, email, name, roles, locale, time_zone, (disabled_at IS NOT NULL)::boolean AS disabled, version, created_at, updated_at
+SELECT id, email, name, roles, locale, time_zone, (disabled_at IS NOT NULL)::boolean AS disabled,
+       (email_verified_at IS NOT NULL)::boolean AS verified, version, created_at, updated_at
 FROM users
 WHERE roles <@ $1::text[]
   AND ($2::text = '' OR strpos(lower(name), lower($2)) > 0 OR strpos(email, lower($2)) > 0)
@@ -137,6 +141,7 @@ type ListAccountsRow struct {
 	Locale    string
 	TimeZone  string
 	Disabled  bool
+	Verified  bool
 	Version   int32
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -166,6 +171,7 @@ func (q *Queries) ListAccounts(ctx context.Context, arg ListAccountsParams) ([]L
 			&i.Locale,
 			&i.TimeZone,
 			&i.Disabled,
+			&i.Verified,
 			&i.Version,
 			&i.CreatedAt,
 			&i.UpdatedAt,
@@ -249,7 +255,8 @@ func (q *Queries) LockManagedAccount(ctx context.Context, arg LockManagedAccount
 }
 
 const managedAccount = `-- name: ManagedAccount :one
-SELECT id, email, name, roles, locale, time_zone, (disabled_at IS NOT NULL)::boolean AS disabled, version, created_at, updated_at
+SELECT id, email, name, roles, locale, time_zone, (disabled_at IS NOT NULL)::boolean AS disabled,
+       (email_verified_at IS NOT NULL)::boolean AS verified, version, created_at, updated_at
 FROM users WHERE id = $1 AND roles <@ $2::text[]
 `
 
@@ -266,6 +273,7 @@ type ManagedAccountRow struct {
 	Locale    string
 	TimeZone  string
 	Disabled  bool
+	Verified  bool
 	Version   int32
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -282,6 +290,7 @@ func (q *Queries) ManagedAccount(ctx context.Context, arg ManagedAccountParams) 
 		&i.Locale,
 		&i.TimeZone,
 		&i.Disabled,
+		&i.Verified,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
@@ -327,7 +336,8 @@ const updateAccount = `-- name: UpdateAccount :one
 UPDATE users SET name = $1, roles = $2::text[], version = version + 1, updated_at = now(),
     disabled_at = CASE WHEN $3::boolean THEN coalesce(disabled_at, now()) END
 WHERE id = $4
-RETURNING id, email, name, roles, locale, time_zone, (disabled_at IS NOT NULL)::boolean AS disabled, version, created_at, updated_at
+RETURNING id, email, name, roles, locale, time_zone, (disabled_at IS NOT NULL)::boolean AS disabled,
+       (email_verified_at IS NOT NULL)::boolean AS verified, version, created_at, updated_at
 `
 
 type UpdateAccountParams struct {
@@ -345,6 +355,7 @@ type UpdateAccountRow struct {
 	Locale    string
 	TimeZone  string
 	Disabled  bool
+	Verified  bool
 	Version   int32
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -366,6 +377,7 @@ func (q *Queries) UpdateAccount(ctx context.Context, arg UpdateAccountParams) (U
 		&i.Locale,
 		&i.TimeZone,
 		&i.Disabled,
+		&i.Verified,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,

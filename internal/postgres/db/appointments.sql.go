@@ -13,10 +13,12 @@ import (
 const appointmentByID = `-- name: AppointmentByID :one
 SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
        a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.kept_minor, a.ended_by, a.reason_code,
+       a.fee_status, a.fee_minor, a.fee_until, a.over_by, a.graces,
        a.stuck, a.process_run_id, a.created_at, a.updated_at, a.ended_at, a.reason_sealed, a.notes_sealed, a.sealed_key_id,
-       t.name AS type_name, d.name AS doctor_name, p.account_id,
+       t.name AS type_name, t.join_url, d.name AS doctor_name, p.account_id,
        y.intent_id, y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
-       y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id
+       y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id,
+       coalesce((SELECT c.id::text FROM payment_cases c WHERE c.appointment_id = a.id AND c.state <> 'closed' ORDER BY c.opened_at LIMIT 1), '')::text AS case_id
 FROM appointments a
 JOIN appointment_types t ON t.id = a.type_id
 JOIN doctors d ON d.id = a.doctor_id
@@ -56,6 +58,11 @@ type AppointmentByIDRow struct {
 	KeptMinor          int64
 	EndedBy            *string
 	ReasonCode         *string
+	FeeStatus          *string
+	FeeMinor           int64
+	FeeUntil           *time.Time
+	OverBy             *time.Time
+	Graces             int32
 	Stuck              *string
 	ProcessRunID       *string
 	CreatedAt          time.Time
@@ -65,6 +72,7 @@ type AppointmentByIDRow struct {
 	NotesSealed        []byte
 	SealedKeyID        *string
 	TypeName           string
+	JoinUrl            string
 	DoctorName         string
 	AccountID          string
 	IntentID           *string
@@ -76,6 +84,7 @@ type AppointmentByIDRow struct {
 	CaptureBefore      *time.Time
 	ClientSecretSealed []byte
 	PaymentKeyID       *string
+	CaseID             string
 }
 
 func (q *Queries) AppointmentByID(ctx context.Context, arg AppointmentByIDParams) (AppointmentByIDRow, error) {
@@ -106,6 +115,11 @@ func (q *Queries) AppointmentByID(ctx context.Context, arg AppointmentByIDParams
 		&i.KeptMinor,
 		&i.EndedBy,
 		&i.ReasonCode,
+		&i.FeeStatus,
+		&i.FeeMinor,
+		&i.FeeUntil,
+		&i.OverBy,
+		&i.Graces,
 		&i.Stuck,
 		&i.ProcessRunID,
 		&i.CreatedAt,
@@ -115,6 +129,7 @@ func (q *Queries) AppointmentByID(ctx context.Context, arg AppointmentByIDParams
 		&i.NotesSealed,
 		&i.SealedKeyID,
 		&i.TypeName,
+		&i.JoinUrl,
 		&i.DoctorName,
 		&i.AccountID,
 		&i.IntentID,
@@ -126,6 +141,7 @@ func (q *Queries) AppointmentByID(ctx context.Context, arg AppointmentByIDParams
 		&i.CaptureBefore,
 		&i.ClientSecretSealed,
 		&i.PaymentKeyID,
+		&i.CaseID,
 	)
 	return i, err
 }
@@ -161,8 +177,10 @@ func (q *Queries) AppointmentVisible(ctx context.Context, arg AppointmentVisible
 const listAppointments = `-- name: ListAppointments :many
 SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
        a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.ended_by, a.reason_code, a.stuck,
+       a.fee_status, a.fee_minor, a.fee_until, a.over_by,
        a.process_run_id, a.created_at, a.updated_at, a.ended_at, t.name AS type_name, d.name AS doctor_name,
-       y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor
+       y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
+       coalesce((SELECT c.id::text FROM payment_cases c WHERE c.appointment_id = a.id AND c.state <> 'closed' ORDER BY c.opened_at LIMIT 1), '')::text AS case_id
 FROM appointments a
 JOIN appointment_types t ON t.id = a.type_id
 JOIN doctors d ON d.id = a.doctor_id
@@ -173,14 +191,15 @@ WHERE ($1::boolean
        OR p.account_id = $3::uuid
        OR a.booked_by = $3::uuid)
   AND (cardinality($4::text[]) = 0 OR a.status = ANY ($4::text[]))
-  AND ($5::uuid IS NULL OR a.doctor_id = $5::uuid)
-  AND ($6::uuid IS NULL OR a.patient_id = $6::uuid)
-  AND ($7::timestamptz IS NULL OR a.starts_at >= $7::timestamptz)
-  AND ($8::timestamptz IS NULL OR a.starts_at < $8::timestamptz)
-  AND ($9::timestamptz IS NULL
-       OR (a.starts_at, a.id) > ($9::timestamptz, $10::uuid))
+  AND ($5::text IS NULL OR a.fee_status = $5::text)
+  AND ($6::uuid IS NULL OR a.doctor_id = $6::uuid)
+  AND ($7::uuid IS NULL OR a.patient_id = $7::uuid)
+  AND ($8::timestamptz IS NULL OR a.starts_at >= $8::timestamptz)
+  AND ($9::timestamptz IS NULL OR a.starts_at < $9::timestamptz)
+  AND ($10::timestamptz IS NULL
+       OR (a.starts_at, a.id) > ($10::timestamptz, $11::uuid))
 ORDER BY a.starts_at, a.id
-LIMIT $11
+LIMIT $12
 `
 
 type ListAppointmentsParams struct {
@@ -188,6 +207,7 @@ type ListAppointmentsParams struct {
 	ScopeDoctor  *string
 	ScopeAccount *string
 	Statuses     []string
+	FeeStatus    *string
 	DoctorID     *string
 	PatientID    *string
 	FromStart    *time.Time
@@ -217,6 +237,10 @@ type ListAppointmentsRow struct {
 	EndedBy       *string
 	ReasonCode    *string
 	Stuck         *string
+	FeeStatus     *string
+	FeeMinor      int64
+	FeeUntil      *time.Time
+	OverBy        *time.Time
 	ProcessRunID  *string
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
@@ -228,6 +252,7 @@ type ListAppointmentsRow struct {
 	Currency      *string
 	CapturedMinor *int64
 	RefundedMinor *int64
+	CaseID        string
 }
 
 func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsParams) ([]ListAppointmentsRow, error) {
@@ -236,6 +261,7 @@ func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsPara
 		arg.ScopeDoctor,
 		arg.ScopeAccount,
 		arg.Statuses,
+		arg.FeeStatus,
 		arg.DoctorID,
 		arg.PatientID,
 		arg.FromStart,
@@ -271,6 +297,10 @@ func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsPara
 			&i.EndedBy,
 			&i.ReasonCode,
 			&i.Stuck,
+			&i.FeeStatus,
+			&i.FeeMinor,
+			&i.FeeUntil,
+			&i.OverBy,
 			&i.ProcessRunID,
 			&i.CreatedAt,
 			&i.UpdatedAt,
@@ -282,6 +312,7 @@ func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsPara
 			&i.Currency,
 			&i.CapturedMinor,
 			&i.RefundedMinor,
+			&i.CaseID,
 		); err != nil {
 			return nil, err
 		}
@@ -294,8 +325,9 @@ func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsPara
 }
 
 const messagesOf = `-- name: MessagesOf :many
-SELECT id, appointment_id, seq, kind, recipient, status, attempts, unknowns, error_code, created_at, sent_at
-FROM messages WHERE appointment_id = $1 ORDER BY seq
+SELECT m.id, m.appointment_id, m.seq, m.kind, m.recipient, m.status, m.attempts, m.unknowns, m.error_code, m.created_at, m.sent_at,
+       m.delivery, m.delivery_code, m.delivery_at, m.problem, m.resend_of, r.id AS resent_as
+FROM messages m LEFT JOIN messages r ON r.resend_of = m.id WHERE m.appointment_id = $1 ORDER BY m.seq
 `
 
 type MessagesOfRow struct {
@@ -310,6 +342,12 @@ type MessagesOfRow struct {
 	ErrorCode     string
 	CreatedAt     time.Time
 	SentAt        *time.Time
+	Delivery      string
+	DeliveryCode  string
+	DeliveryAt    *time.Time
+	Problem       string
+	ResendOf      *string
+	ResentAs      *string
 }
 
 func (q *Queries) MessagesOf(ctx context.Context, appointmentID string) ([]MessagesOfRow, error) {
@@ -333,6 +371,12 @@ func (q *Queries) MessagesOf(ctx context.Context, appointmentID string) ([]Messa
 			&i.ErrorCode,
 			&i.CreatedAt,
 			&i.SentAt,
+			&i.Delivery,
+			&i.DeliveryCode,
+			&i.DeliveryAt,
+			&i.Problem,
+			&i.ResendOf,
+			&i.ResentAs,
 		); err != nil {
 			return nil, err
 		}
@@ -367,11 +411,12 @@ func (q *Queries) NoteAccess(ctx context.Context, arg NoteAccessParams) error {
 }
 
 const timeline = `-- name: Timeline :many
-SELECT e.version, e.transition_id, e.kind, e.from_status, e.to_status, e.actor_kind, e.actor_id, e.reason_code, e.at
+SELECT e.seq, e.version, e.transition_id, e.kind, e.from_status, e.to_status, e.actor_kind, e.actor_id, e.reason_code, e.at
 FROM appointment_events e WHERE e.appointment_id = $1 ORDER BY e.seq
 `
 
 type TimelineRow struct {
+	Seq          int32
 	Version      int32
 	TransitionID string
 	Kind         string
@@ -393,6 +438,53 @@ func (q *Queries) Timeline(ctx context.Context, appointmentID string) ([]Timelin
 	for rows.Next() {
 		var i TimelineRow
 		if err := rows.Scan(
+			&i.Seq,
+			&i.Version,
+			&i.TransitionID,
+			&i.Kind,
+			&i.FromStatus,
+			&i.ToStatus,
+			&i.ActorKind,
+			&i.ActorID,
+			&i.ReasonCode,
+			&i.At,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const timelinesAfter = `-- name: TimelinesAfter :many
+SELECT e.appointment_id, e.seq, e.version, e.transition_id, e.kind, e.from_status, e.to_status, e.actor_kind, e.actor_id, e.reason_code, e.at
+FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::int[]) AS after_seq) w
+JOIN appointment_events e ON e.appointment_id = w.id AND e.seq > w.after_seq
+ORDER BY e.appointment_id, e.seq LIMIT $3
+`
+
+type TimelinesAfterParams struct {
+	Ids       []string
+	AfterSeqs []int32
+	MaxRows   int32
+}
+
+// What is new in many timelines at once, each after a line of its own.
+func (q *Queries) TimelinesAfter(ctx context.Context, arg TimelinesAfterParams) ([]AppointmentEvent, error) {
+	rows, err := q.db.Query(ctx, timelinesAfter, arg.Ids, arg.AfterSeqs, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AppointmentEvent
+	for rows.Next() {
+		var i AppointmentEvent
+		if err := rows.Scan(
+			&i.AppointmentID,
+			&i.Seq,
 			&i.Version,
 			&i.TransitionID,
 			&i.Kind,

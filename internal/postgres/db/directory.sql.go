@@ -12,6 +12,7 @@ import (
 
 const accountByEmail = `-- name: AccountByEmail :one
 SELECT u.id, u.email, u.name, u.password_hash, u.roles, (u.disabled_at IS NOT NULL)::boolean AS disabled,
+       (u.email_verified_at IS NULL)::boolean AS unverified,
        coalesce(d.id::text, '')::text AS doctor_id
 FROM users u LEFT JOIN doctors d ON d.user_id = u.id
 WHERE u.email = lower($1)
@@ -24,6 +25,7 @@ type AccountByEmailRow struct {
 	PasswordHash string
 	Roles        []string
 	Disabled     bool
+	Unverified   bool
 	DoctorID     string
 }
 
@@ -37,6 +39,7 @@ func (q *Queries) AccountByEmail(ctx context.Context, email string) (AccountByEm
 		&i.PasswordHash,
 		&i.Roles,
 		&i.Disabled,
+		&i.Unverified,
 		&i.DoctorID,
 	)
 	return i, err
@@ -44,6 +47,7 @@ func (q *Queries) AccountByEmail(ctx context.Context, email string) (AccountByEm
 
 const accountByID = `-- name: AccountByID :one
 SELECT u.id, u.email, u.name, u.password_hash, u.roles, (u.disabled_at IS NOT NULL)::boolean AS disabled,
+       (u.email_verified_at IS NULL)::boolean AS unverified,
        coalesce(d.id::text, '')::text AS doctor_id
 FROM users u LEFT JOIN doctors d ON d.user_id = u.id
 WHERE u.id = $1
@@ -56,6 +60,7 @@ type AccountByIDRow struct {
 	PasswordHash string
 	Roles        []string
 	Disabled     bool
+	Unverified   bool
 	DoctorID     string
 }
 
@@ -69,6 +74,7 @@ func (q *Queries) AccountByID(ctx context.Context, id string) (AccountByIDRow, e
 		&i.PasswordHash,
 		&i.Roles,
 		&i.Disabled,
+		&i.Unverified,
 		&i.DoctorID,
 	)
 	return i, err
@@ -113,6 +119,162 @@ func (q *Queries) BusyWindows(ctx context.Context, arg BusyWindowsParams) ([]Bus
 	return items, nil
 }
 
+const busyWindowsOf = `-- name: BusyWindowsOf :many
+SELECT doctor_id, lower(occupied)::timestamptz AS starts_at, upper(occupied)::timestamptz AS ends_at
+FROM appointments
+WHERE doctor_id = ANY ($1::uuid[]) AND occupied && tstzrange($2::timestamptz, $3::timestamptz)
+  AND status IN ('requested','pending','capturing','confirmed','checked_in')
+ORDER BY doctor_id, 2
+`
+
+type BusyWindowsOfParams struct {
+	DoctorIds []string
+	SpanStart time.Time
+	SpanEnd   time.Time
+}
+
+type BusyWindowsOfRow struct {
+	DoctorID string
+	StartsAt time.Time
+	EndsAt   time.Time
+}
+
+func (q *Queries) BusyWindowsOf(ctx context.Context, arg BusyWindowsOfParams) ([]BusyWindowsOfRow, error) {
+	rows, err := q.db.Query(ctx, busyWindowsOf, arg.DoctorIds, arg.SpanStart, arg.SpanEnd)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []BusyWindowsOfRow
+	for rows.Next() {
+		var i BusyWindowsOfRow
+		if err := rows.Scan(&i.DoctorID, &i.StartsAt, &i.EndsAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const candidates = `-- name: Candidates :many
+SELECT d.id AS doctor_id, d.time_zone, t.id AS type_id, t.name AS type_name, t.mode, t.duration_minutes, t.step_minutes,
+       t.minimum_notice_minutes, t.booking_window_days,
+       coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
+       coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('weekday', h.weekday, 'start', h.start_minute, 'end', h.end_minute)), '[]')
+          FROM doctor_hours h WHERE h.doctor_id = d.id)::jsonb AS hours,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('start', o.starts_at, 'end', o.ends_at)), '[]')
+          FROM doctor_time_off o WHERE o.doctor_id = d.id AND o.ends_at > $1::timestamptz
+           AND o.starts_at < $2::timestamptz)::jsonb AS time_off,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('date', v.day, 'hours', v.hours)), '[]')
+          FROM doctor_overrides v WHERE v.doctor_id = d.id
+           AND v.day BETWEEN to_date($3::text, 'YYYY-MM-DD') AND to_date($4::text, 'YYYY-MM-DD'))::jsonb AS overrides
+FROM doctors d JOIN appointment_types t ON t.doctor_id = d.id
+WHERE d.active AND t.active
+  AND ($5::text = '' OR searchable(d.speciality) = searchable($5::text))
+  AND (cardinality($6::uuid[]) = 0 OR d.id = ANY ($6::uuid[]))
+  AND (cardinality($7::uuid[]) = 0 OR t.id = ANY ($7::uuid[]))
+  AND ($8::text = '' OR EXISTS (SELECT 1 FROM unnest(d.languages) l
+       WHERE lower(l) = lower($8::text) OR starts_with(lower(l), lower($8::text) || '-')))
+  AND ($9::text = '' OR searchable(t.name) = searchable($9::text))
+  AND ($10::text = '' OR t.mode = $10::text)
+  AND ($11::int = 0 OR t.duration_minutes = $11::int)
+  AND ($12::text IS NULL OR (coalesce(t.price_currency, d.fee_currency) = $12::text
+       AND coalesce(t.price_minor, d.fee_minor) <= $13::bigint))
+ORDER BY d.id, t.id LIMIT $14
+`
+
+type CandidatesParams struct {
+	SpanStart       time.Time
+	SpanEnd         time.Time
+	FirstDay        string
+	LastDay         string
+	Speciality      string
+	DoctorIds       []string
+	TypeIds         []string
+	Language        string
+	TypeName        string
+	Mode            string
+	DurationMinutes int32
+	MaxCurrency     *string
+	MaxMinor        int64
+	MaxRows         int32
+}
+
+type CandidatesRow struct {
+	DoctorID             string
+	TimeZone             string
+	TypeID               string
+	TypeName             string
+	Mode                 string
+	DurationMinutes      int32
+	StepMinutes          int32
+	MinimumNoticeMinutes int32
+	BookingWindowDays    int32
+	PriceMinor           int64
+	PriceCurrency        string
+	Terms                []byte
+	Hours                []byte
+	TimeOff              []byte
+	Overrides            []byte
+}
+
+// What active doctors offer that fits an any-doctor search, each with what its slots depend
+// on but the visits of others. Empty criteria fit everything.
+func (q *Queries) Candidates(ctx context.Context, arg CandidatesParams) ([]CandidatesRow, error) {
+	rows, err := q.db.Query(ctx, candidates,
+		arg.SpanStart,
+		arg.SpanEnd,
+		arg.FirstDay,
+		arg.LastDay,
+		arg.Speciality,
+		arg.DoctorIds,
+		arg.TypeIds,
+		arg.Language,
+		arg.TypeName,
+		arg.Mode,
+		arg.DurationMinutes,
+		arg.MaxCurrency,
+		arg.MaxMinor,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CandidatesRow
+	for rows.Next() {
+		var i CandidatesRow
+		if err := rows.Scan(
+			&i.DoctorID,
+			&i.TimeZone,
+			&i.TypeID,
+			&i.TypeName,
+			&i.Mode,
+			&i.DurationMinutes,
+			&i.StepMinutes,
+			&i.MinimumNoticeMinutes,
+			&i.BookingWindowDays,
+			&i.PriceMinor,
+			&i.PriceCurrency,
+			&i.Terms,
+			&i.Hours,
+			&i.TimeOff,
+			&i.Overrides,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockSchedule = `-- name: LockSchedule :one
 SELECT version FROM doctor_schedules WHERE doctor_id = $1 FOR SHARE
 `
@@ -126,9 +288,19 @@ func (q *Queries) LockSchedule(ctx context.Context, doctorID string) (int32, err
 	return version, err
 }
 
+const lockSchedulesOf = `-- name: LockSchedulesOf :exec
+SELECT version FROM doctor_schedules WHERE doctor_id = ANY ($1::uuid[]) ORDER BY doctor_id FOR SHARE
+`
+
+// LockSchedule for several doctors, in the order in which everyone takes several.
+func (q *Queries) LockSchedulesOf(ctx context.Context, doctorIds []string) error {
+	_, err := q.db.Exec(ctx, lockSchedulesOf, doctorIds)
+	return err
+}
+
 const offer = `-- name: Offer :one
 SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active AS type_active,
-       t.id AS type_id, t.name AS type_name, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
+       t.id AS type_id, t.name AS type_name, t.mode, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
        coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
        coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('weekday', h.weekday, 'start', h.start_minute, 'end', h.end_minute)), '[]')
@@ -159,6 +331,7 @@ type OfferRow struct {
 	TypeActive           bool
 	TypeID               string
 	TypeName             string
+	Mode                 string
 	DurationMinutes      int32
 	StepMinutes          int32
 	MinimumNoticeMinutes int32
@@ -189,6 +362,7 @@ func (q *Queries) Offer(ctx context.Context, arg OfferParams) (OfferRow, error) 
 		&i.TypeActive,
 		&i.TypeID,
 		&i.TypeName,
+		&i.Mode,
 		&i.DurationMinutes,
 		&i.StepMinutes,
 		&i.MinimumNoticeMinutes,
@@ -201,4 +375,44 @@ func (q *Queries) Offer(ctx context.Context, arg OfferParams) (OfferRow, error) 
 		&i.Overrides,
 	)
 	return i, err
+}
+
+const visitsOfDay = `-- name: VisitsOfDay :many
+SELECT w.doctor_id::uuid AS doctor_id, count(a.id)::int AS visits
+FROM (SELECT unnest($1::uuid[]) AS doctor_id, unnest($2::timestamptz[]) AS day_start, unnest($3::timestamptz[]) AS day_end) w
+LEFT JOIN appointments a ON a.doctor_id = w.doctor_id AND a.starts_at >= w.day_start AND a.starts_at < w.day_end
+     AND a.status <> ALL (ARRAY['declined','cancelled','expired'])
+GROUP BY w.doctor_id
+`
+
+type VisitsOfDayParams struct {
+	DoctorIds []string
+	DayStarts []time.Time
+	DayEnds   []time.Time
+}
+
+type VisitsOfDayRow struct {
+	DoctorID string
+	Visits   int32
+}
+
+// How many visits each doctor has within a day of their own: those on and those that were.
+func (q *Queries) VisitsOfDay(ctx context.Context, arg VisitsOfDayParams) ([]VisitsOfDayRow, error) {
+	rows, err := q.db.Query(ctx, visitsOfDay, arg.DoctorIds, arg.DayStarts, arg.DayEnds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []VisitsOfDayRow
+	for rows.Next() {
+		var i VisitsOfDayRow
+		if err := rows.Scan(&i.DoctorID, &i.Visits); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -10,8 +10,55 @@ import (
 	"time"
 )
 
+const insertResend = `-- name: InsertResend :exec
+INSERT INTO messages (id, appointment_id, dedupe_key, kind, recipient, for_start, reminder_seconds, send_before, resend_of)
+SELECT $1, m.appointment_id, $2, m.kind, m.recipient, a.starts_at, m.reminder_seconds,
+       CASE WHEN m.kind = 'reminder' THEN a.starts_at END, m.id
+FROM messages m JOIN appointments a ON a.id = m.appointment_id WHERE m.id = $3
+`
+
+type InsertResendParams struct {
+	ID        string
+	DedupeKey string
+	OldID     string
+}
+
+func (q *Queries) InsertResend(ctx context.Context, arg InsertResendParams) error {
+	_, err := q.db.Exec(ctx, insertResend, arg.ID, arg.DedupeKey, arg.OldID)
+	return err
+}
+
+const keepMailEvent = `-- name: KeepMailEvent :execrows
+INSERT INTO mail_events (id, message_id, ledger, state, code, at)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+`
+
+type KeepMailEventParams struct {
+	ID        string
+	MessageID *string
+	Ledger    string
+	State     string
+	Code      string
+	At        time.Time
+}
+
+func (q *Queries) KeepMailEvent(ctx context.Context, arg KeepMailEventParams) (int64, error) {
+	result, err := q.db.Exec(ctx, keepMailEvent,
+		arg.ID,
+		arg.MessageID,
+		arg.Ledger,
+		arg.State,
+		arg.Code,
+		arg.At,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const letterFacts = `-- name: LetterFacts :one
-SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.pay_by, a.answer_by, a.status,
+SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.generation, a.pay_by, a.answer_by, a.status, a.doctor_id, a.type_id, a.fee_minor, a.fee_until, t.join_url,
        d.name AS doctor_name, d.time_zone AS doctor_zone, du.email AS doctor_email, du.locale AS doctor_locale,
        p.name AS patient_name, p.time_zone AS patient_zone, pu.email AS patient_email, pu.locale AS patient_locale,
        c.name AS clinic_name, c.address AS clinic_address, c.email AS clinic_email,
@@ -20,6 +67,7 @@ SELECT a.id, a.starts_at, a.ends_at, a.terms, a.sequence, a.pay_by, a.answer_by,
        (SELECT coalesce(max(r.number), 0) FROM receipts r WHERE r.appointment_id = a.id AND r.kind = 'refund')::bigint AS refund_receipt
 FROM appointments a
 JOIN doctors d ON d.id = a.doctor_id
+JOIN appointment_types t ON t.id = a.type_id
 LEFT JOIN users du ON du.id = d.user_id
 JOIN patients p ON p.id = a.patient_id
 JOIN users pu ON pu.id = p.account_id
@@ -34,9 +82,15 @@ type LetterFactsRow struct {
 	EndsAt         time.Time
 	Terms          []byte
 	Sequence       int32
+	Generation     int32
 	PayBy          *time.Time
 	AnswerBy       *time.Time
 	Status         string
+	DoctorID       string
+	TypeID         string
+	FeeMinor       int64
+	FeeUntil       *time.Time
+	JoinUrl        string
 	DoctorName     string
 	DoctorZone     string
 	DoctorEmail    *string
@@ -64,9 +118,15 @@ func (q *Queries) LetterFacts(ctx context.Context, id string) (LetterFactsRow, e
 		&i.EndsAt,
 		&i.Terms,
 		&i.Sequence,
+		&i.Generation,
 		&i.PayBy,
 		&i.AnswerBy,
 		&i.Status,
+		&i.DoctorID,
+		&i.TypeID,
+		&i.FeeMinor,
+		&i.FeeUntil,
+		&i.JoinUrl,
 		&i.DoctorName,
 		&i.DoctorZone,
 		&i.DoctorEmail,
@@ -87,10 +147,129 @@ func (q *Queries) LetterFacts(ctx context.Context, id string) (LetterFactsRow, e
 	return i, err
 }
 
+const lockMessage = `-- name: LockMessage :one
+SELECT id, appointment_id, seq, kind, recipient, status, attempts, unknowns, error_code, created_at, sent_at, for_start,
+       reminder_seconds, delivery, delivery_code, delivery_at, problem
+FROM messages WHERE id = $1 FOR UPDATE
+`
+
+type LockMessageRow struct {
+	ID              string
+	AppointmentID   string
+	Seq             int64
+	Kind            string
+	Recipient       string
+	Status          string
+	Attempts        int32
+	Unknowns        int32
+	ErrorCode       string
+	CreatedAt       time.Time
+	SentAt          *time.Time
+	ForStart        time.Time
+	ReminderSeconds *int32
+	Delivery        string
+	DeliveryCode    string
+	DeliveryAt      *time.Time
+	Problem         string
+}
+
+func (q *Queries) LockMessage(ctx context.Context, id string) (LockMessageRow, error) {
+	row := q.db.QueryRow(ctx, lockMessage, id)
+	var i LockMessageRow
+	err := row.Scan(
+		&i.ID,
+		&i.AppointmentID,
+		&i.Seq,
+		&i.Kind,
+		&i.Recipient,
+		&i.Status,
+		&i.Attempts,
+		&i.Unknowns,
+		&i.ErrorCode,
+		&i.CreatedAt,
+		&i.SentAt,
+		&i.ForStart,
+		&i.ReminderSeconds,
+		&i.Delivery,
+		&i.DeliveryCode,
+		&i.DeliveryAt,
+		&i.Problem,
+	)
+	return i, err
+}
+
+const messageByDedupe = `-- name: MessageByDedupe :one
+SELECT id FROM messages WHERE appointment_id = $1 AND dedupe_key = $2
+`
+
+type MessageByDedupeParams struct {
+	AppointmentID string
+	DedupeKey     string
+}
+
+func (q *Queries) MessageByDedupe(ctx context.Context, arg MessageByDedupeParams) (string, error) {
+	row := q.db.QueryRow(ctx, messageByDedupe, arg.AppointmentID, arg.DedupeKey)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
+const refundOfMessage = `-- name: RefundOfMessage :one
+SELECT r.number, r.amount_minor FROM messages m
+JOIN appointment_events e ON e.appointment_id = m.appointment_id AND m.dedupe_key = e.transition_id || '/' || m.kind || '/' || m.recipient
+JOIN receipts r ON r.appointment_id = e.appointment_id AND r.kind = 'refund' AND r.issued_at = e.at
+WHERE m.id = $1
+`
+
+type RefundOfMessageRow struct {
+	Number      int64
+	AmountMinor int64
+}
+
+// The refund that a message speaks of: both were written with the same event.
+func (q *Queries) RefundOfMessage(ctx context.Context, id string) (RefundOfMessageRow, error) {
+	row := q.db.QueryRow(ctx, refundOfMessage, id)
+	var i RefundOfMessageRow
+	err := row.Scan(&i.Number, &i.AmountMinor)
+	return i, err
+}
+
+const resentAs = `-- name: ResentAs :one
+SELECT id FROM messages WHERE resend_of = $1::uuid
+`
+
+func (q *Queries) ResentAs(ctx context.Context, id string) (string, error) {
+	row := q.db.QueryRow(ctx, resentAs, id)
+	var id_2 string
+	err := row.Scan(&id_2)
+	return id_2, err
+}
+
+const setDelivery = `-- name: SetDelivery :exec
+UPDATE messages SET delivery = $1, delivery_code = $2, delivery_at = $3::timestamptz WHERE id = $4
+`
+
+type SetDeliveryParams struct {
+	Delivery     string
+	DeliveryCode string
+	DeliveryAt   time.Time
+	ID           string
+}
+
+func (q *Queries) SetDelivery(ctx context.Context, arg SetDeliveryParams) error {
+	_, err := q.db.Exec(ctx, setDelivery,
+		arg.Delivery,
+		arg.DeliveryCode,
+		arg.DeliveryAt,
+		arg.ID,
+	)
+	return err
+}
+
 const settleMessage = `-- name: SettleMessage :exec
 UPDATE messages SET status = $1, vendor_id = $2, error_code = $3,
     unknowns = unknowns + $4::int, sent_at = CASE WHEN $1 = 'sent' THEN now() ELSE sent_at END
-WHERE id = $5
+WHERE id = $5 AND status = 'sending'
 `
 
 type SettleMessageParams struct {
@@ -101,6 +280,8 @@ type SettleMessageParams struct {
 	ID        string
 }
 
+// Only what is being handed over is settled: an attempt that was given up for dead and
+// comes back must not turn the outcome of the one after it.
 func (q *Queries) SettleMessage(ctx context.Context, arg SettleMessageParams) error {
 	_, err := q.db.Exec(ctx, settleMessage,
 		arg.Status,
@@ -121,6 +302,7 @@ UPDATE messages m SET
 FROM appointments a
 WHERE a.id = m.appointment_id AND m.appointment_id = $2 AND m.status IN ('pending','sending')
   AND ((m.send_before IS NOT NULL AND m.send_before <= $1::timestamptz)
+    OR (m.kind = 'no_show_fee_notice' AND a.fee_status IS DISTINCT FROM 'noticed')
     OR (m.kind IN ('reminder','confirmed','moved','request_received','request_to_doctor')
         AND (m.for_start <> a.starts_at
           OR a.status NOT IN ('requested','pending','capturing','confirmed','checked_in'))))
@@ -143,7 +325,7 @@ func (q *Queries) SkipStale(ctx context.Context, arg SkipStaleParams) (int64, er
 }
 
 const takeMessage = `-- name: TakeMessage :one
-UPDATE messages m SET status = 'sending', attempts = m.attempts + 1
+UPDATE messages m SET status = 'sending', attempts = m.attempts + 1, unknowns = m.unknowns + (m.status = 'sending')::int
 FROM messages was
 WHERE was.id = m.id AND m.id = (SELECT d.id FROM messages d WHERE d.appointment_id = $1
     AND d.status IN ('pending','sending') ORDER BY d.seq LIMIT 1 FOR UPDATE)
@@ -164,6 +346,8 @@ type TakeMessageRow struct {
 	WasStatus       string
 }
 
+// An attempt that was broken off is counted as unknown here: the next one may be broken
+// off as well, and would count itself only.
 func (q *Queries) TakeMessage(ctx context.Context, appointmentID string) (TakeMessageRow, error) {
 	row := q.db.QueryRow(ctx, takeMessage, appointmentID)
 	var i TakeMessageRow
@@ -180,4 +364,99 @@ func (q *Queries) TakeMessage(ctx context.Context, appointmentID string) (TakeMe
 		&i.WasStatus,
 	)
 	return i, err
+}
+
+const troubledMessages = `-- name: TroubledMessages :many
+SELECT m.id, m.appointment_id, m.seq, m.kind, m.recipient, m.status, m.attempts, m.unknowns, m.error_code, m.created_at, m.sent_at,
+       m.delivery, m.delivery_code, m.delivery_at, m.problem, m.resend_of, r.id AS resent_as
+FROM messages m LEFT JOIN messages r ON r.resend_of = m.id
+WHERE m.problem <> '' AND m.problem = ANY ($1::text[])
+  AND ($2::text IS NULL OR m.kind = $2::text)
+  AND ($3::text IS NULL OR m.recipient = $3::text)
+  AND (NOT $4::boolean OR r.id IS NULL)
+  AND ($5::timestamptz IS NULL OR m.created_at >= $5::timestamptz)
+  AND ($6::timestamptz IS NULL OR m.created_at < $6::timestamptz)
+  AND ($7::timestamptz IS NULL OR (m.created_at, m.id) < ($7::timestamptz, $8::uuid))
+ORDER BY m.created_at DESC, m.id DESC
+LIMIT $9
+`
+
+type TroubledMessagesParams struct {
+	Problems  []string
+	Kind      *string
+	Recipient *string
+	OpenOnly  bool
+	Since     *time.Time
+	Until     *time.Time
+	Before    *time.Time
+	BeforeID  *string
+	MaxRows   int32
+}
+
+type TroubledMessagesRow struct {
+	ID            string
+	AppointmentID string
+	Seq           int64
+	Kind          string
+	Recipient     string
+	Status        string
+	Attempts      int32
+	Unknowns      int32
+	ErrorCode     string
+	CreatedAt     time.Time
+	SentAt        *time.Time
+	Delivery      string
+	DeliveryCode  string
+	DeliveryAt    *time.Time
+	Problem       string
+	ResendOf      *string
+	ResentAs      *string
+}
+
+func (q *Queries) TroubledMessages(ctx context.Context, arg TroubledMessagesParams) ([]TroubledMessagesRow, error) {
+	rows, err := q.db.Query(ctx, troubledMessages,
+		arg.Problems,
+		arg.Kind,
+		arg.Recipient,
+		arg.OpenOnly,
+		arg.Since,
+		arg.Until,
+		arg.Before,
+		arg.BeforeID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TroubledMessagesRow
+	for rows.Next() {
+		var i TroubledMessagesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.AppointmentID,
+			&i.Seq,
+			&i.Kind,
+			&i.Recipient,
+			&i.Status,
+			&i.Attempts,
+			&i.Unknowns,
+			&i.ErrorCode,
+			&i.CreatedAt,
+			&i.SentAt,
+			&i.Delivery,
+			&i.DeliveryCode,
+			&i.DeliveryAt,
+			&i.Problem,
+			&i.ResendOf,
+			&i.ResentAs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -8,6 +8,20 @@ import (
 	"time"
 )
 
+type AppointmentEvent struct {
+	AppointmentID string
+	Seq           int32
+	Version       int32
+	TransitionID  string
+	Kind          string
+	FromStatus    string
+	ToStatus      string
+	ActorKind     string
+	ActorID       string
+	ReasonCode    string
+	At            time.Time
+}
+
 // What became of each backup. A backup exists if and only if its manifest lies in the storage.
 type BackupLog struct {
 	ID            string
@@ -48,11 +62,48 @@ type DataKey struct {
 	CreatedAt time.Time
 }
 
+type HousekeepingRun struct {
+	// The run ID of the workflow, in Temporal UI.
+	ID         string
+	Trigger    string
+	StartedAt  time.Time
+	FinishedAt *time.Time
+	// Rows by what they were (domain.Litter).
+	Removed []byte
+}
+
 // Attempts in the current window of an account or address (keyed hashes).
 type LoginAttempt struct {
 	Subject      []byte
 	Attempts     int32
 	WindowEndsAt time.Time
+}
+
+type PaymentCase struct {
+	ID            string
+	IntentID      string
+	AppointmentID string
+	Kind          string
+	State         string
+	WaitsFor      string
+	WaitingSince  time.Time
+	Version       int32
+	ErrorCode     string
+	Outcome       string
+	// A person allowed another refund after the failed one of this number.
+	RetryBeyond int32
+	// A person has seen to the money: nobody gives any of it back by itself again.
+	Resolved bool
+	// When its process looks again at the latest; one that is far behind has lost its process.
+	LookAt        time.Time
+	DisputeID     string
+	DisputeStatus string
+	DisputeReason string
+	DisputeMinor  int64
+	EvidenceBy    *time.Time
+	OpenedAt      time.Time
+	UpdatedAt     time.Time
+	ClosedAt      *time.Time
 }
 
 type ReconcileFinding struct {

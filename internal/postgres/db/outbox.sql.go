@@ -103,7 +103,7 @@ WHERE id = ANY (ARRAY(
       AND (o.leased_until IS NULL OR o.leased_until < now())
       AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.appointment_id = o.appointment_id AND b.id < o.id AND b.done_at IS NULL AND b.topic <> 'unmatched')
     ORDER BY o.id LIMIT $2 FOR UPDATE SKIP LOCKED))
-RETURNING id, topic, dedupe_key, appointment_id, payload, attempts, created_at
+RETURNING id, topic, dedupe_key, appointment_id, account_id, payload, attempts, created_at
 `
 
 type LeaseOutboxParams struct {
@@ -116,6 +116,7 @@ type LeaseOutboxRow struct {
 	Topic         string
 	DedupeKey     string
 	AppointmentID *string
+	AccountID     *string
 	Payload       []byte
 	Attempts      int32
 	CreatedAt     time.Time
@@ -137,6 +138,7 @@ func (q *Queries) LeaseOutbox(ctx context.Context, arg LeaseOutboxParams) ([]Lea
 			&i.Topic,
 			&i.DedupeKey,
 			&i.AppointmentID,
+			&i.AccountID,
 			&i.Payload,
 			&i.Attempts,
 			&i.CreatedAt,

@@ -146,7 +146,7 @@ func (q *Queries) InsertPayment(ctx context.Context, arg InsertPaymentParams) er
 }
 
 const lockAppointment = `-- name: LockAppointment :one
-SELECT id, doctor_id, patient_id, type_id, status, version, event_seq, generation, starts_at, ends_at, terms, pay_by, answer_by, created_at
+SELECT id, doctor_id, patient_id, type_id, status, version, event_seq, generation, sequence, starts_at, ends_at, terms, pay_by, answer_by, created_at
 FROM appointments WHERE id = $1 FOR UPDATE
 `
 
@@ -159,6 +159,7 @@ type LockAppointmentRow struct {
 	Version    int32
 	EventSeq   int32
 	Generation int32
+	Sequence   int32
 	StartsAt   time.Time
 	EndsAt     time.Time
 	Terms      []byte
@@ -179,6 +180,7 @@ func (q *Queries) LockAppointment(ctx context.Context, id string) (LockAppointme
 		&i.Version,
 		&i.EventSeq,
 		&i.Generation,
+		&i.Sequence,
 		&i.StartsAt,
 		&i.EndsAt,
 		&i.Terms,
@@ -203,22 +205,48 @@ func (q *Queries) MarkStuck(ctx context.Context, arg MarkStuckParams) error {
 	return err
 }
 
+const messageSentAt = `-- name: MessageSentAt :one
+SELECT m.sent_at FROM messages m WHERE m.appointment_id = $1 AND m.kind = $2 ORDER BY m.seq DESC LIMIT 1
+`
+
+type MessageSentAtParams struct {
+	AppointmentID string
+	Kind          string
+}
+
+// When the newest message of a kind was sent, if it was.
+func (q *Queries) MessageSentAt(ctx context.Context, arg MessageSentAtParams) (*time.Time, error) {
+	row := q.db.QueryRow(ctx, messageSentAt, arg.AppointmentID, arg.Kind)
+	var sent_at *time.Time
+	err := row.Scan(&sent_at)
+	return sent_at, err
+}
+
 const moveAppointment = `-- name: MoveAppointment :exec
 UPDATE appointments SET
     status = $1, version = version + 1, event_seq = event_seq + 1,
     generation = $2, answer_by = coalesce($3, answer_by),
-    pay_by = CASE WHEN $1 = 'requested' AND generation <> $2 THEN NULL ELSE pay_by END,
-    kept_minor = coalesce($4, kept_minor),
-    ended_by = coalesce($5, ended_by), reason_code = coalesce($6, reason_code),
-    ended_at = coalesce($7, ended_at), stuck = NULL, updated_at = $8
-WHERE id = $9
+    pay_by = CASE WHEN $1 = 'requested' AND generation <> $2 THEN NULL ELSE coalesce($4, pay_by) END,
+    over_by = coalesce($5, over_by), graces = graces + $6::int,
+    kept_minor = coalesce($7, kept_minor),
+    fee_status = coalesce($8, fee_status), fee_minor = coalesce($9, fee_minor),
+    fee_until = CASE WHEN $8::text IS NULL THEN fee_until ELSE $10::timestamptz END,
+    ended_by = coalesce($11, ended_by), reason_code = coalesce($12, reason_code),
+    ended_at = coalesce($13, ended_at), stuck = NULL, updated_at = $14
+WHERE id = $15
 `
 
 type MoveAppointmentParams struct {
 	Status     string
 	Generation int32
 	AnswerBy   *time.Time
+	PayBy      *time.Time
+	OverBy     *time.Time
+	Graces     int32
 	KeptMinor  *int64
+	FeeStatus  *string
+	FeeMinor   *int64
+	FeeUntil   *time.Time
 	EndedBy    *string
 	ReasonCode *string
 	EndedAt    *time.Time
@@ -231,7 +259,13 @@ func (q *Queries) MoveAppointment(ctx context.Context, arg MoveAppointmentParams
 		arg.Status,
 		arg.Generation,
 		arg.AnswerBy,
+		arg.PayBy,
+		arg.OverBy,
+		arg.Graces,
 		arg.KeptMinor,
+		arg.FeeStatus,
+		arg.FeeMinor,
+		arg.FeeUntil,
 		arg.EndedBy,
 		arg.ReasonCode,
 		arg.EndedAt,
@@ -348,18 +382,23 @@ func (q *Queries) PaymentOf(ctx context.Context, arg PaymentOfParams) (PaymentOf
 }
 
 const paymentsOf = `-- name: PaymentsOf :many
-SELECT generation, intent_id, status, amount_minor, currency, captured_minor, refunded_minor
-FROM payments WHERE appointment_id = $1 ORDER BY generation
+SELECT p.generation, p.intent_id, p.status, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.charged_back_minor,
+       coalesce((SELECT c.state FROM payment_cases c WHERE c.intent_id = p.intent_id), '')::text AS case_state,
+       coalesce((SELECT c.resolved FROM payment_cases c WHERE c.intent_id = p.intent_id), false)::boolean AS resolved
+FROM payments p WHERE p.appointment_id = $1 ORDER BY p.generation
 `
 
 type PaymentsOfRow struct {
-	Generation    int32
-	IntentID      string
-	Status        string
-	AmountMinor   int64
-	Currency      string
-	CapturedMinor int64
-	RefundedMinor int64
+	Generation       int32
+	IntentID         string
+	Status           string
+	AmountMinor      int64
+	Currency         string
+	CapturedMinor    int64
+	RefundedMinor    int64
+	ChargedBackMinor int64
+	CaseState        string
+	Resolved         bool
 }
 
 func (q *Queries) PaymentsOf(ctx context.Context, appointmentID string) ([]PaymentsOfRow, error) {
@@ -379,6 +418,9 @@ func (q *Queries) PaymentsOf(ctx context.Context, appointmentID string) ([]Payme
 			&i.Currency,
 			&i.CapturedMinor,
 			&i.RefundedMinor,
+			&i.ChargedBackMinor,
+			&i.CaseState,
+			&i.Resolved,
 		); err != nil {
 			return nil, err
 		}
@@ -429,7 +471,7 @@ func (q *Queries) TransitionDone(ctx context.Context, arg TransitionDoneParams) 
 }
 
 const updatePayment = `-- name: UpdatePayment :exec
-UPDATE payments SET status = $1, captured_minor = $2, refunded_minor = $3,
+UPDATE payments SET status = $1, captured_minor = $2, refunded_minor = greatest(refunded_minor, $3),
     capture_before = coalesce($4, capture_before), updated_at = now()
 WHERE intent_id = $5
 `
@@ -442,6 +484,7 @@ type UpdatePaymentParams struct {
 	IntentID      string
 }
 
+// Refunded money only grows here: a refund that failed is taken back by its own statement.
 func (q *Queries) UpdatePayment(ctx context.Context, arg UpdatePaymentParams) error {
 	_, err := q.db.Exec(ctx, updatePayment,
 		arg.Status,

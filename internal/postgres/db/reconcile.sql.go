@@ -367,3 +367,56 @@ func (q *Queries) UndeliveredAfterTheEnd(ctx context.Context, arg UndeliveredAft
 	}
 	return items, nil
 }
+
+const visitsOfOtherZoneRules = `-- name: VisitsOfOtherZoneRules :many
+SELECT a.id, a.starts_at, a.local_start, (a.terms->>'zone')::text AS zone FROM appointments a
+WHERE a.status IN ('requested','pending','capturing','confirmed','checked_in')
+  AND a.starts_at > $1::timestamptz AND a.id > $2::uuid
+  AND a.terms->>'zone_version' IS DISTINCT FROM $3::text
+ORDER BY a.id LIMIT $4
+`
+
+type VisitsOfOtherZoneRulesParams struct {
+	Now         time.Time
+	AfterID     string
+	ZoneVersion string
+	MaxRows     int32
+}
+
+type VisitsOfOtherZoneRulesRow struct {
+	ID         string
+	StartsAt   time.Time
+	LocalStart string
+	Zone       string
+}
+
+// Visits to come that were booked under another tz database than this build's.
+func (q *Queries) VisitsOfOtherZoneRules(ctx context.Context, arg VisitsOfOtherZoneRulesParams) ([]VisitsOfOtherZoneRulesRow, error) {
+	rows, err := q.db.Query(ctx, visitsOfOtherZoneRules,
+		arg.Now,
+		arg.AfterID,
+		arg.ZoneVersion,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []VisitsOfOtherZoneRulesRow
+	for rows.Next() {
+		var i VisitsOfOtherZoneRulesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.StartsAt,
+			&i.LocalStart,
+			&i.Zone,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -34,6 +34,34 @@ func (q *Queries) AddAccountEvent(ctx context.Context, arg AddAccountEventParams
 	return err
 }
 
+const endOldestSessions = `-- name: EndOldestSessions :execrows
+UPDATE sessions SET ended_at = $1::timestamptz, end_reason = $2::text
+WHERE id = ANY (ARRAY(SELECT s.id FROM sessions s
+    WHERE s.user_id = $3 AND s.ended_at IS NULL AND s.expires_at > $1::timestamptz
+    ORDER BY s.last_used_at DESC, s.id DESC OFFSET $4::int))
+`
+
+type EndOldestSessionsParams struct {
+	Now    time.Time
+	Reason string
+	UserID string
+	Keep   int32
+}
+
+// All but so many of the live sessions, those used longest ago.
+func (q *Queries) EndOldestSessions(ctx context.Context, arg EndOldestSessionsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, endOldestSessions,
+		arg.Now,
+		arg.Reason,
+		arg.UserID,
+		arg.Keep,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const endSession = `-- name: EndSession :execrows
 UPDATE sessions SET ended_at = $1::timestamptz, end_reason = $2::text
 WHERE id = $3 AND user_id = $4 AND ended_at IS NULL
@@ -217,7 +245,8 @@ func (q *Queries) LiveSessions(ctx context.Context, arg LiveSessionsParams) ([]L
 }
 
 const lockActiveUser = `-- name: LockActiveUser :one
-SELECT id FROM users WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL FOR SHARE
+SELECT (first_login_at IS NULL)::boolean AS never FROM users
+WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL AND email_verified_at IS NOT NULL FOR NO KEY UPDATE
 `
 
 type LockActiveUserParams struct {
@@ -225,12 +254,13 @@ type LockActiveUserParams struct {
 	PasswordHash string
 }
 
-// Waits for a change of the account that is under way, and keeps the next one out.
-func (q *Queries) LockActiveUser(ctx context.Context, arg LockActiveUserParams) (string, error) {
+// Waits for a change of the account that is under way, and keeps the next one out, as well
+// as another log-in: each sees the sessions of the one before.
+func (q *Queries) LockActiveUser(ctx context.Context, arg LockActiveUserParams) (bool, error) {
 	row := q.db.QueryRow(ctx, lockActiveUser, arg.ID, arg.PasswordHash)
-	var id string
-	err := row.Scan(&id)
-	return id, err
+	var never bool
+	err := row.Scan(&never)
+	return never, err
 }
 
 const lockSessionOfToken = `-- name: LockSessionOfToken :one
@@ -270,6 +300,20 @@ func (q *Queries) LockUser(ctx context.Context, id string) (string, error) {
 	return id_2, err
 }
 
+const noteFirstLogin = `-- name: NoteFirstLogin :exec
+UPDATE users SET first_login_at = $1::timestamptz WHERE id = $2 AND first_login_at IS NULL
+`
+
+type NoteFirstLoginParams struct {
+	Now time.Time
+	ID  string
+}
+
+func (q *Queries) NoteFirstLogin(ctx context.Context, arg NoteFirstLoginParams) error {
+	_, err := q.db.Exec(ctx, noteFirstLogin, arg.Now, arg.ID)
+	return err
+}
+
 const refreshToken = `-- name: RefreshToken :one
 SELECT t.expires_at, t.used_at, t.salt, n.used_at AS next_used_at, n.expires_at AS next_expires_at
 FROM refresh_tokens t LEFT JOIN refresh_tokens n ON n.hash = t.next_hash
@@ -297,6 +341,32 @@ func (q *Queries) RefreshToken(ctx context.Context, hash []byte) (RefreshTokenRo
 	return i, err
 }
 
+const seenBefore = `-- name: SeenBefore :one
+SELECT count(*) > 0 AS logged_in,
+       coalesce(bool_or(device = $1 AND origin = $2::bytea AND end_reason IS DISTINCT FROM 'token_reused'), false)::boolean AS known
+FROM sessions WHERE user_id = $3
+`
+
+type SeenBeforeParams struct {
+	Device string
+	Origin []byte
+	UserID string
+}
+
+type SeenBeforeRow struct {
+	LoggedIn bool
+	Known    bool
+}
+
+// Did this device log in from this network before? A session whose token was copied proves
+// nothing. Sessions of the release before say that a log-in is not the first one.
+func (q *Queries) SeenBefore(ctx context.Context, arg SeenBeforeParams) (SeenBeforeRow, error) {
+	row := q.db.QueryRow(ctx, seenBefore, arg.Device, arg.Origin, arg.UserID)
+	var i SeenBeforeRow
+	err := row.Scan(&i.LoggedIn, &i.Known)
+	return i, err
+}
+
 const sessionCaller = `-- name: SessionCaller :one
 SELECT u.id, u.roles, coalesce(d.id::text, '')::text AS doctor_id
 FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN doctors d ON d.user_id = u.id
@@ -319,6 +389,50 @@ func (q *Queries) SessionCaller(ctx context.Context, arg SessionCallerParams) (S
 	var i SessionCallerRow
 	err := row.Scan(&i.ID, &i.Roles, &i.DoctorID)
 	return i, err
+}
+
+const sessionCallers = `-- name: SessionCallers :many
+SELECT s.id AS session_id, u.id, u.roles, coalesce(d.id::text, '')::text AS doctor_id
+FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN doctors d ON d.user_id = u.id
+WHERE s.id = ANY ($1::uuid[]) AND s.ended_at IS NULL AND s.expires_at > $2::timestamptz AND u.disabled_at IS NULL
+`
+
+type SessionCallersParams struct {
+	Ids []string
+	Now time.Time
+}
+
+type SessionCallersRow struct {
+	SessionID string
+	ID        string
+	Roles     []string
+	DoctorID  string
+}
+
+// Whom many sessions speak for; those that ended are left out.
+func (q *Queries) SessionCallers(ctx context.Context, arg SessionCallersParams) ([]SessionCallersRow, error) {
+	rows, err := q.db.Query(ctx, sessionCallers, arg.Ids, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SessionCallersRow
+	for rows.Next() {
+		var i SessionCallersRow
+		if err := rows.Scan(
+			&i.SessionID,
+			&i.ID,
+			&i.Roles,
+			&i.DoctorID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const touchSession = `-- name: TouchSession :exec

@@ -11,9 +11,9 @@ import (
 
 const insertType = `-- name: InsertType :exec
 INSERT INTO appointment_types (id, doctor_id, name, mode, duration_minutes, step_minutes, minimum_notice_minutes, booking_window_days,
-    price_minor, price_currency, terms, active)
+    price_minor, price_currency, terms, active, join_url)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-    $9, $10, $11, $12)
+    $9, $10, $11, $12, $13)
 `
 
 type InsertTypeParams struct {
@@ -29,6 +29,7 @@ type InsertTypeParams struct {
 	PriceCurrency        *string
 	Terms                []byte
 	Active               bool
+	JoinUrl              string
 }
 
 func (q *Queries) InsertType(ctx context.Context, arg InsertTypeParams) error {
@@ -45,6 +46,7 @@ func (q *Queries) InsertType(ctx context.Context, arg InsertTypeParams) error {
 		arg.PriceCurrency,
 		arg.Terms,
 		arg.Active,
+		arg.JoinUrl,
 	)
 	return err
 }
@@ -68,7 +70,7 @@ func (q *Queries) LockType(ctx context.Context, arg LockTypeParams) (int32, erro
 const typesOfDoctor = `-- name: TypesOfDoctor :many
 SELECT t.id, t.doctor_id, t.name, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
        t.price_minor AS own_price_minor, coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
-       coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms, d.time_zone, t.mode, t.active, t.version
+       coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms, d.time_zone, t.mode, t.join_url, t.active, t.version
 FROM appointment_types t JOIN doctors d ON d.id = t.doctor_id
 WHERE t.doctor_id = $1 AND (t.active OR $2::boolean)
   AND ($3::uuid IS NULL OR t.id = $3::uuid)
@@ -95,6 +97,7 @@ type TypesOfDoctorRow struct {
 	Terms                []byte
 	TimeZone             string
 	Mode                 string
+	JoinUrl              string
 	Active               bool
 	Version              int32
 }
@@ -122,6 +125,7 @@ func (q *Queries) TypesOfDoctor(ctx context.Context, arg TypesOfDoctorParams) ([
 			&i.Terms,
 			&i.TimeZone,
 			&i.Mode,
+			&i.JoinUrl,
 			&i.Active,
 			&i.Version,
 		); err != nil {
@@ -138,9 +142,9 @@ func (q *Queries) TypesOfDoctor(ctx context.Context, arg TypesOfDoctorParams) ([
 const updateType = `-- name: UpdateType :exec
 UPDATE appointment_types SET name = $1, mode = $2, duration_minutes = $3, step_minutes = $4,
     minimum_notice_minutes = $5, booking_window_days = $6,
-    price_minor = $7, price_currency = $8, terms = $9, active = $10,
+    price_minor = $7, price_currency = $8, terms = $9, active = $10, join_url = $11,
     version = version + 1, updated_at = now()
-WHERE id = $11
+WHERE id = $12
 `
 
 type UpdateTypeParams struct {
@@ -154,6 +158,7 @@ type UpdateTypeParams struct {
 	PriceCurrency        *string
 	Terms                []byte
 	Active               bool
+	JoinUrl              string
 	ID                   string
 }
 
@@ -169,6 +174,7 @@ func (q *Queries) UpdateType(ctx context.Context, arg UpdateTypeParams) error {
 		arg.PriceCurrency,
 		arg.Terms,
 		arg.Active,
+		arg.JoinUrl,
 		arg.ID,
 	)
 	return err

@@ -1,5 +1,6 @@
 -- name: ListAccounts :many
-SELECT id, email, name, roles, locale, time_zone, (disabled_at IS NOT NULL)::boolean AS disabled, version, created_at, updated_at
+SELECT id, email, name, roles, locale, time_zone, (disabled_at IS NOT NULL)::boolean AS disabled,
+       (email_verified_at IS NOT NULL)::boolean AS verified, version, created_at, updated_at
 FROM users
 WHERE roles <@ @within::text[]
   AND (@text::text = '' OR strpos(lower(name), lower(@text)) > 0 OR strpos(email, lower(@text)) > 0)
@@ -9,7 +10,8 @@ WHERE roles <@ @within::text[]
 ORDER BY id DESC LIMIT @max_rows;
 
 -- name: ManagedAccount :one
-SELECT id, email, name, roles, locale, time_zone, (disabled_at IS NOT NULL)::boolean AS disabled, version, created_at, updated_at
+SELECT id, email, name, roles, locale, time_zone, (disabled_at IS NOT NULL)::boolean AS disabled,
+       (email_verified_at IS NOT NULL)::boolean AS verified, version, created_at, updated_at
 FROM users WHERE id = @id AND roles <@ @within::text[];
 
 -- name: LockManagedAccount :one
@@ -30,13 +32,15 @@ LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE;
 INSERT INTO users (id, email, name, password_hash, roles, locale, time_zone)
 VALUES (@id, lower(@email), @name, @password_hash, @roles::text[], @locale, @time_zone)
 ON CONFLICT (email) DO NOTHING
-RETURNING id, email, name, roles, locale, time_zone, false AS disabled, version, created_at, updated_at;
+RETURNING id, email, name, roles, locale, time_zone, false AS disabled,
+    (email_verified_at IS NOT NULL)::boolean AS verified, version, created_at, updated_at;
 
 -- name: UpdateAccount :one
 UPDATE users SET name = @name, roles = @roles::text[], version = version + 1, updated_at = now(),
     disabled_at = CASE WHEN @disabled::boolean THEN coalesce(disabled_at, now()) END
 WHERE id = @id
-RETURNING id, email, name, roles, locale, time_zone, (disabled_at IS NOT NULL)::boolean AS disabled, version, created_at, updated_at;
+RETURNING id, email, name, roles, locale, time_zone, (disabled_at IS NOT NULL)::boolean AS disabled,
+       (email_verified_at IS NOT NULL)::boolean AS verified, version, created_at, updated_at;
 
 -- name: SetPassword :exec
 UPDATE users SET password_hash = @password_hash, updated_at = now() WHERE id = @id;

@@ -67,3 +67,11 @@ ORDER BY started_at DESC, id LIMIT @max_rows;
 -- name: ReconcileFindings :many
 SELECT run_id, subject, code, appointment_id, detail, found_at FROM reconcile_findings
 WHERE run_id = @run_id ORDER BY found_at, subject, code LIMIT @max_rows;
+
+-- name: VisitsOfOtherZoneRules :many
+-- Visits to come that were booked under another tz database than this build's.
+SELECT a.id, a.starts_at, a.local_start, (a.terms->>'zone')::text AS zone FROM appointments a
+WHERE a.status IN ('requested','pending','capturing','confirmed','checked_in')
+  AND a.starts_at > @now::timestamptz AND a.id > @after_id::uuid
+  AND a.terms->>'zone_version' IS DISTINCT FROM @zone_version::text
+ORDER BY a.id LIMIT @max_rows;

@@ -1,6 +1,25 @@
 -- name: LockActiveUser :one
--- Waits for a change of the account that is under way, and keeps the next one out.
-SELECT id FROM users WHERE id = @id AND password_hash = @password_hash AND disabled_at IS NULL FOR SHARE;
+-- Waits for a change of the account that is under way, and keeps the next one out, as well
+-- as another log-in: each sees the sessions of the one before.
+SELECT (first_login_at IS NULL)::boolean AS never FROM users
+WHERE id = @id AND password_hash = @password_hash AND disabled_at IS NULL AND email_verified_at IS NOT NULL FOR NO KEY UPDATE;
+
+-- name: NoteFirstLogin :exec
+UPDATE users SET first_login_at = @now::timestamptz WHERE id = @id AND first_login_at IS NULL;
+
+-- name: SeenBefore :one
+-- Did this device log in from this network before? A session whose token was copied proves
+-- nothing. Sessions of the release before say that a log-in is not the first one.
+SELECT count(*) > 0 AS logged_in,
+       coalesce(bool_or(device = @device AND origin = @origin::bytea AND end_reason IS DISTINCT FROM 'token_reused'), false)::boolean AS known
+FROM sessions WHERE user_id = @user_id;
+
+-- name: EndOldestSessions :execrows
+-- All but so many of the live sessions, those used longest ago.
+UPDATE sessions SET ended_at = @now::timestamptz, end_reason = @reason::text
+WHERE id = ANY (ARRAY(SELECT s.id FROM sessions s
+    WHERE s.user_id = @user_id AND s.ended_at IS NULL AND s.expires_at > @now::timestamptz
+    ORDER BY s.last_used_at DESC, s.id DESC OFFSET @keep::int));
 
 -- name: LockUser :one
 -- Keeps log-ins and other changes of the account out.
@@ -58,6 +77,12 @@ ORDER BY last_used_at DESC, id;
 SELECT u.id, u.roles, coalesce(d.id::text, '')::text AS doctor_id
 FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN doctors d ON d.user_id = u.id
 WHERE s.id = @id AND s.ended_at IS NULL AND s.expires_at > @now::timestamptz AND u.disabled_at IS NULL;
+
+-- name: SessionCallers :many
+-- Whom many sessions speak for; those that ended are left out.
+SELECT s.id AS session_id, u.id, u.roles, coalesce(d.id::text, '')::text AS doctor_id
+FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN doctors d ON d.user_id = u.id
+WHERE s.id = ANY (@ids::uuid[]) AND s.ended_at IS NULL AND s.expires_at > @now::timestamptz AND u.disabled_at IS NULL;
 
 -- name: AddAccountEvent :exec
 INSERT INTO account_events (account_id, kind, actor_id, roles, request_id)

@@ -80,6 +80,24 @@ func (c *Client) Hint(ctx context.Context, a domain.Appointment, hint appointmen
 	return fault(err)
 }
 
+// DeliverMessage tells a process that a message is owed that it does not know of. One that is not
+// there yet is started and finds it by itself; for a process that is dead it is
+// CodeUnavailable: the row waits until there is another.
+func (c *Client) DeliverMessage(ctx context.Context, a domain.Appointment, message appointment.MessageOwed) error {
+	if a.ProcessStarted {
+		err := c.temporal.SignalWorkflow(ctx, appointment.WorkflowID(a.ID), "", appointment.SignalMessageOwed, message)
+		var gone *serviceerror.NotFound
+		if errors.As(err, &gone) {
+			return dead(err)
+		}
+		return fault(err)
+	}
+	in := appointment.InputOf(a)
+	_, err := c.temporal.SignalWithStartWorkflow(ctx, appointment.WorkflowID(a.ID), appointment.SignalMessageOwed, message,
+		c.options(in, enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING), appointment.WorkflowName, in)
+	return fault(err)
+}
+
 // Command sends a command as an update and waits up to wait for its outcome. The same
 // updateID again joins the first one. A process that is not started yet is started with
 // the command; one that has died is not, since only the reconciler knows that it may.
@@ -187,7 +205,8 @@ func fault(err error) error {
 		return domain.Errorf(domain.CodeTooMany, "too many commands at once: try again soon, with the same Idempotency-Key").Because(err)
 	}
 	var down *serviceerror.Unavailable
-	if errors.As(err, &down) || status.Code(err) == codes.Unavailable || errors.Is(err, context.DeadlineExceeded) {
+	var late *serviceerror.DeadlineExceeded // the SDK's own, which is neither the context's nor gRPC's
+	if errors.As(err, &down) || errors.As(err, &late) || status.Code(err) == codes.Unavailable || errors.Is(err, context.DeadlineExceeded) {
 		return unreachable(err)
 	}
 	return err

@@ -135,7 +135,8 @@ func fault(err error) error {
 		return domain.Errorf(domain.CodeTooMany, "too much at once: try again soon").Because(err)
 	}
 	var down *serviceerror.Unavailable
-	if errors.As(err, &down) || status.Code(err) == codes.Unavailable || errors.Is(err, context.DeadlineExceeded) || status.Code(err) == codes.DeadlineExceeded {
+	var late *serviceerror.DeadlineExceeded // the SDK's own, which is neither the context's nor gRPC's
+	if errors.As(err, &down) || errors.As(err, &late) || status.Code(err) == codes.Unavailable || errors.Is(err, context.DeadlineExceeded) || status.Code(err) == codes.DeadlineExceeded {
 		return domain.Errorf(domain.CodeUnavailable, "the reconciler has not answered in time: what it was asked for goes on where it was reached; look again soon").Because(err)
 	}
 	return err
