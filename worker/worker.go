@@ -175,7 +175,7 @@ func Register(r sdk.WorkflowRegistry) {
 	for name, job := range map[string]any{
 		reconcile.WorkflowName: reconcile.Workflow, reconcile.ScheduledName: reconcile.Scheduled, reconcile.VisitName: reconcile.Visit,
 		backup.WorkflowName: backup.Workflow, backup.ScheduledName: backup.Scheduled, backup.VerifyName: backup.Verify,
-		backup.PruneName: backup.Prune, alarm.WorkflowName: alarm.Workflow,
+		backup.PruneName: backup.Prune, backup.HoldName: backup.Hold, alarm.WorkflowName: alarm.Workflow,
 		housekeeping.WorkflowName: housekeeping.Workflow,
 	} {
 		r.RegisterWorkflowWithOptions(job, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned})

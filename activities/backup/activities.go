@@ -40,6 +40,10 @@ type Keeper interface {
 	Raise(ctx context.Context, target, backupID string) error
 	Remove(ctx context.Context, target, backupID string) error
 	RemoveAttempt(ctx context.Context, target, backupID, attempt string) error
+	// Hold keeps a committed backup from being removed until Release; CodeNotFound where
+	// there is none.
+	Hold(ctx context.Context, target, backupID, reason string, at time.Time) error
+	Release(ctx context.Context, target, backupID string) error
 }
 
 // Catalogue is backup_logs: what became of each backup. It can be made again from the
@@ -55,6 +59,9 @@ type Catalogue interface {
 	BuryBackup(ctx context.Context, backupID string, at time.Time) error
 	RaiseBackup(ctx context.Context, backupID string) error
 	RemoveBackup(ctx context.Context, backupID string, at time.Time) error
+	// HoldBackup and ReleaseBackup note who did that and why.
+	HoldBackup(ctx context.Context, backupID, by, reason string) error
+	ReleaseBackup(ctx context.Context, backupID, by, reason string) error
 }
 
 // Logbook are the activities on the catalogue alone, on the queue of the workflows: they

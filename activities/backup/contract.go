@@ -21,6 +21,7 @@ const (
 	Prune     = "backup.prune"
 	Note      = "backup.note"
 	Discard   = "backup.discard"
+	Hold      = "backup.hold"
 )
 
 // Queues of a host that holds PostgreSQL's programs are the base queue with one of these
@@ -59,6 +60,18 @@ type PruneResult struct {
 	Orphans []string `json:"orphans,omitempty"`
 	Missing []string `json:"missing,omitempty"`
 	Adopted []string `json:"adopted,omitempty"`
+	// Unreadable have a manifest that is damaged or signed by nobody we trust.
+	Unreadable []string `json:"unreadable,omitempty"`
+}
+
+// HoldInput keeps a backup from being removed, or ends that.
+type HoldInput struct {
+	Target   string `json:"target"`
+	BackupID string `json:"backup_id"`
+	// Release ends the hold.
+	Release bool   `json:"release,omitempty"`
+	By      string `json:"by"`     // user ID
+	Reason  string `json:"reason"` // coded
 }
 
 // DiscardInput asks for everything to go that a backup without a manifest has left.

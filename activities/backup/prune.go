@@ -37,6 +37,7 @@ func (p *Pruning) Prune(ctx context.Context, in PruneInput) (PruneResult, error)
 	if err != nil {
 		return result, fault(err)
 	}
+	result.Unreadable = inventory.Unreadable
 	points := p.points(inventory, records, &result)
 	result.Decision = p.policy.Decide(now(), points)
 	for _, o := range inventory.Attempts {
@@ -48,6 +49,19 @@ func (p *Pruning) Prune(ctx context.Context, in PruneInput) (PruneResult, error)
 		return result, nil
 	}
 	return result, fault(p.apply(ctx, in.Target, inventory, result))
+}
+
+// Hold keeps a backup from being removed, or ends that. The storage comes first: a hold
+// there outlives the catalogue.
+func (p *Pruning) Hold(ctx context.Context, in HoldInput) error {
+	if in.Release {
+		return fault(both(p.keeper.Release(ctx, in.Target, in.BackupID), func() error {
+			return p.catalogue.ReleaseBackup(ctx, in.BackupID, in.By, in.Reason)
+		}))
+	}
+	return fault(both(p.keeper.Hold(ctx, in.Target, in.BackupID, in.Reason, now()), func() error {
+		return p.catalogue.HoldBackup(ctx, in.BackupID, in.By, in.Reason)
+	}))
 }
 
 // points are the committed backups, with what the catalogue knows of them.

@@ -19,6 +19,7 @@ func RegisterSaving(r worker.ActivityRegistry, s *Saving, p *Pruning) {
 	r.RegisterActivityWithOptions(s.Commit, activity.RegisterOptions{Name: Commit})
 	r.RegisterActivityWithOptions(s.Discard, activity.RegisterOptions{Name: Discard})
 	r.RegisterActivityWithOptions(p.Prune, activity.RegisterOptions{Name: Prune})
+	r.RegisterActivityWithOptions(p.Hold, activity.RegisterOptions{Name: Hold})
 }
 
 // RegisterProving registers the activities of a host that may open backups.

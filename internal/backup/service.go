@@ -145,5 +145,18 @@ func (s *Service) Remove(ctx context.Context, target, backupID string) error {
 	return s.Vault.Remove(ctx, target, backupID)
 }
 
+// Hold keeps a committed backup from being removed; CodeNotFound where there is none.
+func (s *Service) Hold(ctx context.Context, target, backupID, reason string, at time.Time) error {
+	if _, err := s.Vault.Manifest(ctx, target, backupID); err != nil {
+		return err
+	}
+	return s.Vault.Hold(ctx, target, backupID, reason, at)
+}
+
+// Release ends a hold.
+func (s *Service) Release(ctx context.Context, target, backupID string) error {
+	return s.Vault.Release(ctx, target, backupID)
+}
+
 // Close closes the storage.
 func (s *Service) Close() error { return s.Vault.Close() }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/careflow/careflow/internal/domain"
 )
 
 // Backup says what is saved, where to, when, and for how long it is kept.
@@ -20,6 +22,10 @@ type Backup struct {
 	// spaces or lines: clinic=postgres://backup:…@db/careflow. The role needs
 	// pg_read_all_data and nothing else.
 	Targets map[string]Secret
+	// Names is CAREFLOW_BACKUP_NAMES: the names of the targets, separated by commas, for the
+	// processes that do not hold their URLs: the API, temporal-setup. Defaults to the names
+	// in CAREFLOW_BACKUP_TARGETS; none: nothing is saved.
+	Names []string
 	// Scratch is CAREFLOW_BACKUP_SCRATCH_URL: the server on which backups are proven. Its
 	// role needs CREATEDB. Only workers that prove or restore have it.
 	Scratch Secret
@@ -55,6 +61,7 @@ func (r *reader) backup() Backup {
 		Storage:    r.bucket("CAREFLOW_BACKUP_STORAGE"),
 		Targets:    r.targets("CAREFLOW_BACKUP_TARGETS"),
 		Scratch:    r.secret("CAREFLOW_BACKUP_SCRATCH_URL"),
+		Names:      list(r.text("CAREFLOW_BACKUP_NAMES", "")),
 		Recipients: list(r.text("CAREFLOW_BACKUP_RECIPIENTS", "")),
 		Identity:   r.secret("CAREFLOW_BACKUP_IDENTITY"),
 		Signing:    r.keys("CAREFLOW_BACKUP_SIGNING_KEYS"),
@@ -66,6 +73,12 @@ func (r *reader) backup() Backup {
 		Zone:       r.text("CAREFLOW_BACKUP_ZONE", "UTC"),
 		To:         list(r.text("CAREFLOW_OPS_MAIL", "")),
 	}
+	if len(b.Names) == 0 {
+		for name := range b.Targets {
+			b.Names = append(b.Names, name)
+		}
+	}
+	slices.Sort(b.Names)
 	r.checkBackup(b)
 	return b
 }
@@ -75,6 +88,14 @@ func (r *reader) checkBackup(b Backup) {
 		if _, err := mail.ParseAddress(to); err != nil {
 			r.problem("CAREFLOW_OPS_MAIL", "holds something that is no e-mail address: write addresses separated by commas")
 		}
+	}
+	for _, name := range b.Names {
+		if err := domain.ValidTarget(name); err != nil {
+			r.problem("CAREFLOW_BACKUP_NAMES", "holds %q, which cannot name a target: write lower-case letters, digits, _ and -", name)
+		}
+	}
+	if len(b.Recipients) == 1 {
+		r.problem("CAREFLOW_BACKUP_RECIPIENTS", "holds one key: write two or more, one of them kept offline, so that a lost key loses no backup")
 	}
 	if _, _, err := b.Time(); err != nil {
 		r.problem("CAREFLOW_BACKUP_AT", "is %q: write hh:mm, such as 03:30", b.At)

@@ -313,8 +313,11 @@ type BackupRecord struct {
 	Evidence    *BackupEvidence
 	HeldBy      string // user ID; "" when it is not held
 	HeldReason  string // coded
-	BuriedAt    time.Time
-	RemovedAt   time.Time
+	// ReleasedBy and ReleasedReason are of the end of the last hold.
+	ReleasedBy     string
+	ReleasedReason string
+	BuriedAt       time.Time
+	RemovedAt      time.Time
 }
 
 // Held reports whether a person keeps this backup from being removed.

@@ -108,20 +108,31 @@ func (s *Catalogue) BuryBackup(ctx context.Context, id string, at time.Time) err
 }
 
 // RaiseBackup notes that a tombstone was taken off.
-func (s *Catalogue) RaiseBackup(ctx context.Context, id string) error { return s.q.RaiseBackup(ctx, id) }
+func (s *Catalogue) RaiseBackup(ctx context.Context, id string) error {
+	return s.q.RaiseBackup(ctx, id)
+}
 
 // RemoveBackup notes that a backup's bytes are gone.
 func (s *Catalogue) RemoveBackup(ctx context.Context, id string, at time.Time) error {
 	return s.q.RemoveBackup(ctx, db.RemoveBackupParams{ID: id, At: &at})
 }
 
-// HoldBackup notes who keeps a backup from being removed, and why; an empty by ends that.
+// HoldBackup notes who keeps a backup from being removed, and why.
 func (s *Catalogue) HoldBackup(ctx context.Context, id, by, reason string) error {
-	n, err := s.q.HoldBackup(ctx, db.HoldBackupParams{ID: id, HeldBy: optional(by), HeldReason: reason})
+	return changedOne(s.q.HoldBackup(ctx, db.HoldBackupParams{ID: id, HeldBy: by, HeldReason: reason}))
+}
+
+// ReleaseBackup notes who ended that, and why.
+func (s *Catalogue) ReleaseBackup(ctx context.Context, id, by, reason string) error {
+	return changedOne(s.q.ReleaseBackup(ctx, db.ReleaseBackupParams{ID: id, ReleasedBy: by, ReleasedReason: reason}))
+}
+
+// changedOne is CodeNotFound for a change of no row.
+func changedOne(rows int64, err error) error {
 	if err != nil {
 		return fmt.Errorf("noting a hold: %w", err)
 	}
-	if n == 0 {
+	if rows == 0 {
 		return domain.Errorf(domain.CodeNotFound, "there is no such backup")
 	}
 	return nil
@@ -189,6 +200,7 @@ func backupRecord(row db.BackupLog) (domain.BackupRecord, error) {
 		StartedAt: row.StartedAt.UTC(), SnapshotAt: utc(row.SnapshotAt), FinishedAt: utc(row.FinishedAt), VerifiedAt: utc(row.VerifiedAt),
 		StoredBytes: row.StoredBytes, PlainBytes: row.PlainBytes, Tables: int(row.Tables), Rows: row.Rows, Server: row.Server, Tool: row.Tool,
 		Error: domain.Code(row.ErrorCode), Detail: row.ErrorDetail, HeldBy: deref(row.HeldBy), HeldReason: row.HeldReason,
+		ReleasedBy: deref(row.ReleasedBy), ReleasedReason: row.ReleasedReason,
 		BuriedAt: utc(row.BuriedAt), RemovedAt: utc(row.RemovedAt),
 	}
 	if row.Evidence != nil {

@@ -20,6 +20,8 @@ const (
 	VerifyName = "backup.verify"
 	// PruneName applies the retention, on a person's word.
 	PruneName = "backup.prune"
+	// HoldName keeps a backup from being removed, or ends that.
+	HoldName = "backup.hold"
 )
 
 const workflowIDPrefix = "backup-"
@@ -40,6 +42,14 @@ func VerifyWorkflowID(backupID string) string { return "backup-verify-" + backup
 func PruneWorkflowID(taskQueue, target string) string {
 	return "backup-prune-" + taskQueue + "-" + target
 }
+
+// PreviewWorkflowID is the ID of what PruneWorkflowID would do.
+func PreviewWorkflowID(taskQueue, target string) string {
+	return "backup-preview-" + taskQueue + "-" + target
+}
+
+// HoldWorkflowID is the ID of a hold, or of its end: one at a time for a backup.
+func HoldWorkflowID(backupID string) string { return "backup-hold-" + backupID }
 
 // ScheduleID is the ID of a task queue's nightly schedule.
 func ScheduleID(taskQueue string) string { return "backup-" + taskQueue }

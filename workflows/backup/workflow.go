@@ -140,9 +140,9 @@ func (j *job) prune(ctx workflow.Context) {
 		j.alarm(ctx, "prune_failed", err)
 		return
 	}
-	if result.Decision.Refused != "" || len(result.Missing) > 0 {
+	if result.Decision.Refused != "" || len(result.Missing)+len(result.Unreadable) > 0 {
 		j.alarm(ctx, "prune_refused", temporal.NewApplicationError(
-			fmt.Sprintf("refused: %q, missing from the storage: %d", result.Decision.Refused, len(result.Missing)), "prune_refused"))
+			fmt.Sprintf("refused: %q, missing from the storage: %d, unreadable there: %d", result.Decision.Refused, len(result.Missing), len(result.Unreadable)), "prune_refused"))
 	}
 }
 
@@ -206,7 +206,19 @@ func Scheduled(ctx workflow.Context, in ScheduledInput) error {
 
 // Verify proves a backup again.
 func Verify(ctx workflow.Context, in VerifyInput) (domain.BackupEvidence, error) {
-	return prove(ctx, in.Target, in.BackupID)
+	proof, err := prove(ctx, in.Target, in.BackupID)
+	if err == nil && !proof.Passed() {
+		alarm.Raise(ctx, domain.Alarm{
+			Key: "backup_rejected-" + in.BackupID, Kind: "backup_rejected", Subject: in.Target, Ref: in.BackupID, Code: domain.CodeBackupRejected,
+			Detail: fmt.Sprintf("proven again, and not what its source was: %d differences, see its evidence", len(proof.Failures)),
+		})
+	}
+	return proof, err
+}
+
+// Hold keeps a backup from being removed, or ends that.
+func Hold(ctx workflow.Context, in acts.HoldInput) error {
+	return workflow.ExecuteActivity(looking(ctx), acts.Hold, in).Get(ctx, nil)
 }
 
 // Prune applies the retention of one target, or says what it would do.

@@ -28,7 +28,7 @@ func (q *Queries) AdoptBackup(ctx context.Context, arg AdoptBackupParams) error 
 }
 
 const backupByID = `-- name: BackupByID :one
-SELECT id, target, engine, trigger, requested_by, state, phase, progress_bytes, started_at, snapshot_at, finished_at, verified_at, stored_bytes, plain_bytes, tables, rows, server, tool, error_code, error_detail, evidence, held_by, held_reason, buried_at, removed_at, updated_at FROM backup_logs WHERE id = $1
+SELECT id, target, engine, trigger, requested_by, state, phase, progress_bytes, started_at, snapshot_at, finished_at, verified_at, stored_bytes, plain_bytes, tables, rows, server, tool, error_code, error_detail, evidence, held_by, held_reason, released_by, released_reason, buried_at, removed_at, updated_at FROM backup_logs WHERE id = $1
 `
 
 func (q *Queries) BackupByID(ctx context.Context, id string) (BackupLog, error) {
@@ -58,6 +58,8 @@ func (q *Queries) BackupByID(ctx context.Context, id string) (BackupLog, error) 
 		&i.Evidence,
 		&i.HeldBy,
 		&i.HeldReason,
+		&i.ReleasedBy,
+		&i.ReleasedReason,
 		&i.BuriedAt,
 		&i.RemovedAt,
 		&i.UpdatedAt,
@@ -66,7 +68,7 @@ func (q *Queries) BackupByID(ctx context.Context, id string) (BackupLog, error) 
 }
 
 const backups = `-- name: Backups :many
-SELECT id, target, engine, trigger, requested_by, state, phase, progress_bytes, started_at, snapshot_at, finished_at, verified_at, stored_bytes, plain_bytes, tables, rows, server, tool, error_code, error_detail, evidence, held_by, held_reason, buried_at, removed_at, updated_at FROM backup_logs
+SELECT id, target, engine, trigger, requested_by, state, phase, progress_bytes, started_at, snapshot_at, finished_at, verified_at, stored_bytes, plain_bytes, tables, rows, server, tool, error_code, error_detail, evidence, held_by, held_reason, released_by, released_reason, buried_at, removed_at, updated_at FROM backup_logs
 WHERE ($1::text = '' OR target = $1) AND ($2::text = '' OR state = $2)
   AND ($3::timestamptz IS NULL OR (started_at, id) < ($3, $4::uuid))
 ORDER BY started_at DESC, id DESC LIMIT $5
@@ -119,6 +121,8 @@ func (q *Queries) Backups(ctx context.Context, arg BackupsParams) ([]BackupLog, 
 			&i.Evidence,
 			&i.HeldBy,
 			&i.HeldReason,
+			&i.ReleasedBy,
+			&i.ReleasedReason,
 			&i.BuriedAt,
 			&i.RemovedAt,
 			&i.UpdatedAt,
@@ -134,7 +138,7 @@ func (q *Queries) Backups(ctx context.Context, arg BackupsParams) ([]BackupLog, 
 }
 
 const backupsOfTarget = `-- name: BackupsOfTarget :many
-SELECT id, target, engine, trigger, requested_by, state, phase, progress_bytes, started_at, snapshot_at, finished_at, verified_at, stored_bytes, plain_bytes, tables, rows, server, tool, error_code, error_detail, evidence, held_by, held_reason, buried_at, removed_at, updated_at FROM backup_logs WHERE target = $1 AND state <> 'removed' ORDER BY started_at
+SELECT id, target, engine, trigger, requested_by, state, phase, progress_bytes, started_at, snapshot_at, finished_at, verified_at, stored_bytes, plain_bytes, tables, rows, server, tool, error_code, error_detail, evidence, held_by, held_reason, released_by, released_reason, buried_at, removed_at, updated_at FROM backup_logs WHERE target = $1 AND state <> 'removed' ORDER BY started_at
 `
 
 func (q *Queries) BackupsOfTarget(ctx context.Context, target string) ([]BackupLog, error) {
@@ -170,6 +174,8 @@ func (q *Queries) BackupsOfTarget(ctx context.Context, target string) ([]BackupL
 			&i.Evidence,
 			&i.HeldBy,
 			&i.HeldReason,
+			&i.ReleasedBy,
+			&i.ReleasedReason,
 			&i.BuriedAt,
 			&i.RemovedAt,
 			&i.UpdatedAt,
@@ -224,11 +230,12 @@ func (q *Queries) BuryBackup(ctx context.Context, arg BuryBackupParams) error {
 }
 
 const holdBackup = `-- name: HoldBackup :execrows
-UPDATE backup_logs SET held_by = $1, held_reason = $2, updated_at = now() WHERE id = $3
+UPDATE backup_logs SET held_by = $1::uuid, held_reason = $2, released_by = NULL, released_reason = '', updated_at = now()
+WHERE id = $3
 `
 
 type HoldBackupParams struct {
-	HeldBy     *string
+	HeldBy     string
 	HeldReason string
 	ID         string
 }
@@ -368,6 +375,26 @@ UPDATE backup_logs SET buried_at = NULL, updated_at = now() WHERE id = $1
 func (q *Queries) RaiseBackup(ctx context.Context, id string) error {
 	_, err := q.db.Exec(ctx, raiseBackup, id)
 	return err
+}
+
+const releaseBackup = `-- name: ReleaseBackup :execrows
+UPDATE backup_logs SET held_by = NULL, released_by = $1::uuid, released_reason = $2, updated_at = now()
+WHERE id = $3
+`
+
+type ReleaseBackupParams struct {
+	ReleasedBy     string
+	ReleasedReason string
+	ID             string
+}
+
+// Who held it last, and why, stays readable until it is held again.
+func (q *Queries) ReleaseBackup(ctx context.Context, arg ReleaseBackupParams) (int64, error) {
+	result, err := q.db.Exec(ctx, releaseBackup, arg.ReleasedBy, arg.ReleasedReason, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const removeBackup = `-- name: RemoveBackup :exec

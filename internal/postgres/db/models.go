@@ -34,20 +34,22 @@ type BackupLog struct {
 	ProgressBytes int64
 	StartedAt     time.Time
 	// The restore point: what was committed by then is in the backup.
-	SnapshotAt  *time.Time
-	FinishedAt  *time.Time
-	VerifiedAt  *time.Time
-	StoredBytes int64
-	PlainBytes  int64
-	Tables      int32
-	Rows        int64
-	Server      string
-	Tool        string
-	ErrorCode   string
-	ErrorDetail string
-	Evidence    []byte
-	HeldBy      *string
-	HeldReason  string
+	SnapshotAt     *time.Time
+	FinishedAt     *time.Time
+	VerifiedAt     *time.Time
+	StoredBytes    int64
+	PlainBytes     int64
+	Tables         int32
+	Rows           int64
+	Server         string
+	Tool           string
+	ErrorCode      string
+	ErrorDetail    string
+	Evidence       []byte
+	HeldBy         *string
+	HeldReason     string
+	ReleasedBy     *string
+	ReleasedReason string
 	// Since when it has a tombstone: its bytes go after the grace period.
 	BuriedAt  *time.Time
 	RemovedAt *time.Time

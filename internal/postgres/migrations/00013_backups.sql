@@ -26,6 +26,8 @@ CREATE TABLE backup_logs (
     evidence       jsonb,
     held_by        uuid,
     held_reason    text NOT NULL DEFAULT '',
+    released_by     uuid,
+    released_reason text NOT NULL DEFAULT '',
     buried_at      timestamptz,
     removed_at     timestamptz,
     updated_at     timestamptz NOT NULL DEFAULT now()

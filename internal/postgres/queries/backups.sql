@@ -43,7 +43,13 @@ UPDATE backup_logs SET buried_at = NULL, updated_at = now() WHERE id = @id;
 UPDATE backup_logs SET state = 'removed', removed_at = coalesce(removed_at, sqlc.narg(at)), updated_at = now() WHERE id = @id;
 
 -- name: HoldBackup :execrows
-UPDATE backup_logs SET held_by = sqlc.narg(held_by), held_reason = @held_reason, updated_at = now() WHERE id = @id;
+UPDATE backup_logs SET held_by = @held_by::uuid, held_reason = @held_reason, released_by = NULL, released_reason = '', updated_at = now()
+WHERE id = @id;
+
+-- name: ReleaseBackup :execrows
+-- Who held it last, and why, stays readable until it is held again.
+UPDATE backup_logs SET held_by = NULL, released_by = @released_by::uuid, released_reason = @released_reason, updated_at = now()
+WHERE id = @id;
 
 -- name: BackupByID :one
 SELECT * FROM backup_logs WHERE id = @id;
