@@ -360,3 +360,10 @@ type BackupFilter struct {
 	BeforeID string
 	Limit    int
 }
+
+// BackupSchedule is when backups begin by themselves.
+type BackupSchedule struct {
+	Paused bool
+	Note   string      // of who paused or resumed it last
+	Next   []time.Time // UTC; none while it is paused
+}
