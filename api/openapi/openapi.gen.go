@@ -204,6 +204,159 @@ func (e AppointmentTypeSettingsMode) Valid() bool {
 	}
 }
 
+// Defines values for BackupTrigger.
+const (
+	BackupTriggerAdopted        BackupTrigger = "adopted"
+	BackupTriggerPerson         BackupTrigger = "person"
+	BackupTriggerRejectedBefore BackupTrigger = "rejected_before"
+	BackupTriggerRestore        BackupTrigger = "restore"
+	BackupTriggerSchedule       BackupTrigger = "schedule"
+)
+
+// Valid indicates whether the value is a known member of the BackupTrigger enum.
+func (e BackupTrigger) Valid() bool {
+	switch e {
+	case BackupTriggerAdopted:
+		return true
+	case BackupTriggerPerson:
+		return true
+	case BackupTriggerRejectedBefore:
+		return true
+	case BackupTriggerRestore:
+		return true
+	case BackupTriggerSchedule:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupHoldReasonReasonCode.
+const (
+	BackupHoldReasonReasonCodeBeforeAChange BackupHoldReasonReasonCode = "before_a_change"
+	BackupHoldReasonReasonCodeInvestigation BackupHoldReasonReasonCode = "investigation"
+	BackupHoldReasonReasonCodeLegalHold     BackupHoldReasonReasonCode = "legal_hold"
+	BackupHoldReasonReasonCodeOther         BackupHoldReasonReasonCode = "other"
+)
+
+// Valid indicates whether the value is a known member of the BackupHoldReasonReasonCode enum.
+func (e BackupHoldReasonReasonCode) Valid() bool {
+	switch e {
+	case BackupHoldReasonReasonCodeBeforeAChange:
+		return true
+	case BackupHoldReasonReasonCodeInvestigation:
+		return true
+	case BackupHoldReasonReasonCodeLegalHold:
+		return true
+	case BackupHoldReasonReasonCodeOther:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupKeptReason.
+const (
+	BackupKeptReasonEdgeOfWindow   BackupKeptReason = "edge_of_window"
+	BackupKeptReasonHeld           BackupKeptReason = "held"
+	BackupKeptReasonInGrace        BackupKeptReason = "in_grace"
+	BackupKeptReasonInWindow       BackupKeptReason = "in_window"
+	BackupKeptReasonNewestVerified BackupKeptReason = "newest_verified"
+)
+
+// Valid indicates whether the value is a known member of the BackupKeptReason enum.
+func (e BackupKeptReason) Valid() bool {
+	switch e {
+	case BackupKeptReasonEdgeOfWindow:
+		return true
+	case BackupKeptReasonHeld:
+		return true
+	case BackupKeptReasonInGrace:
+		return true
+	case BackupKeptReasonInWindow:
+		return true
+	case BackupKeptReasonNewestVerified:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupReleaseReasonReasonCode.
+const (
+	BackupReleaseReasonReasonCodeHeldByMistake BackupReleaseReasonReasonCode = "held_by_mistake"
+	BackupReleaseReasonReasonCodeHoldOver      BackupReleaseReasonReasonCode = "hold_over"
+	BackupReleaseReasonReasonCodeOther         BackupReleaseReasonReasonCode = "other"
+)
+
+// Valid indicates whether the value is a known member of the BackupReleaseReasonReasonCode enum.
+func (e BackupReleaseReasonReasonCode) Valid() bool {
+	switch e {
+	case BackupReleaseReasonReasonCodeHeldByMistake:
+		return true
+	case BackupReleaseReasonReasonCodeHoldOver:
+		return true
+	case BackupReleaseReasonReasonCodeOther:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupRetentionRefused.
+const (
+	BackupRetentionRefusedClockBehindBackups   BackupRetentionRefused = "clock_behind_backups"
+	BackupRetentionRefusedNewestVerifiedTooOld BackupRetentionRefused = "newest_verified_too_old"
+	BackupRetentionRefusedNoneVerified         BackupRetentionRefused = "none_verified"
+)
+
+// Valid indicates whether the value is a known member of the BackupRetentionRefused enum.
+func (e BackupRetentionRefused) Valid() bool {
+	switch e {
+	case BackupRetentionRefusedClockBehindBackups:
+		return true
+	case BackupRetentionRefusedNewestVerifiedTooOld:
+		return true
+	case BackupRetentionRefusedNoneVerified:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupState.
+const (
+	BackupStateCancelled BackupState = "cancelled"
+	BackupStateFailed    BackupState = "failed"
+	BackupStateRejected  BackupState = "rejected"
+	BackupStateRemoved   BackupState = "removed"
+	BackupStateRunning   BackupState = "running"
+	BackupStateStored    BackupState = "stored"
+	BackupStateVerified  BackupState = "verified"
+)
+
+// Valid indicates whether the value is a known member of the BackupState enum.
+func (e BackupState) Valid() bool {
+	switch e {
+	case BackupStateCancelled:
+		return true
+	case BackupStateFailed:
+		return true
+	case BackupStateRejected:
+		return true
+	case BackupStateRemoved:
+		return true
+	case BackupStateRunning:
+		return true
+	case BackupStateStored:
+		return true
+	case BackupStateVerified:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CancellationReasonCode.
 const (
 	CancellationReasonCodeBookedByMistake   CancellationReasonCode = "booked_by_mistake"
@@ -1632,6 +1785,171 @@ type AppointmentTypeSettings struct {
 // AppointmentTypeSettingsMode defines model for AppointmentTypeSettings.Mode.
 type AppointmentTypeSettingsMode string
 
+// Backup defines model for Backup.
+type Backup struct {
+	// BuriedAt Its bytes go after a grace.
+	BuriedAt time.Time `json:"buried_at,omitempty,omitzero"`
+
+	// Bytes Plain bytes of the phase so far.
+	Bytes       int64          `json:"bytes,omitempty,omitzero"`
+	ErrorCode   string         `json:"error_code,omitempty,omitzero"`
+	ErrorDetail string         `json:"error_detail,omitempty,omitzero"`
+	Evidence    BackupEvidence `json:"evidence,omitempty,omitzero"`
+	FinishedAt  time.Time      `json:"finished_at,omitempty,omitzero"`
+
+	// Held It is not removed.
+	Held   bool   `json:"held"`
+	HeldBy string `json:"held_by,omitempty,omitzero"`
+
+	// HeldReason Of the last hold.
+	HeldReason string `json:"held_reason,omitempty,omitzero"`
+	ID         string `json:"id"`
+
+	// Phase What it does at the moment.
+	Phase          string    `json:"phase,omitempty,omitzero"`
+	PlainBytes     int64     `json:"plain_bytes"`
+	ReleasedBy     string    `json:"released_by,omitempty,omitzero"`
+	ReleasedReason string    `json:"released_reason,omitempty,omitzero"`
+	RemovedAt      time.Time `json:"removed_at,omitempty,omitzero"`
+
+	// RequestedBy The account of who asked.
+	RequestedBy string `json:"requested_by,omitempty,omitzero"`
+	Rows        int64  `json:"rows"`
+
+	// Server PostgreSQL's version there.
+	Server string `json:"server,omitempty,omitzero"`
+
+	// SnapshotAt The restore point: what was committed by then is in it.
+	SnapshotAt time.Time `json:"snapshot_at,omitempty,omitzero"`
+	StartedAt  time.Time `json:"started_at"`
+
+	// State A stored one is not proven yet; a rejected one was restored and was not what its source was.
+	State BackupState `json:"state"`
+
+	// StoredBytes In the storage, compressed and encrypted.
+	StoredBytes int64  `json:"stored_bytes"`
+	Tables      int    `json:"tables"`
+	Target      string `json:"target"`
+	Tool        string `json:"tool,omitempty,omitzero"`
+
+	// Trigger `adopted`: found in the storage after the catalogue was lost.
+	Trigger    BackupTrigger `json:"trigger"`
+	VerifiedAt time.Time     `json:"verified_at,omitempty,omitzero"`
+}
+
+// BackupTrigger `adopted`: found in the storage after the catalogue was lost.
+type BackupTrigger string
+
+// BackupEvidence defines model for BackupEvidence.
+type BackupEvidence struct {
+	Checks          []string `json:"checks"`
+	DownloadedBytes int64    `json:"downloaded_bytes"`
+
+	// Failures Empty: it is proven.
+	Failures       []string  `json:"failures"`
+	FinishedAt     time.Time `json:"finished_at"`
+	RestoreSeconds float64   `json:"restore_seconds"`
+	Rows           int64     `json:"rows"`
+
+	// Server PostgreSQL's version where it was restored.
+	Server         string    `json:"server,omitempty,omitzero"`
+	StartedAt      time.Time `json:"started_at"`
+	Tables         int       `json:"tables"`
+	Tool           string    `json:"tool,omitempty,omitzero"`
+	VerificationID string    `json:"verification_id"`
+}
+
+// BackupHoldReason defines model for BackupHoldReason.
+type BackupHoldReason struct {
+	ReasonCode BackupHoldReasonReasonCode `json:"reason_code"`
+}
+
+// BackupHoldReasonReasonCode defines model for BackupHoldReason.ReasonCode.
+type BackupHoldReasonReasonCode string
+
+// BackupKept defines model for BackupKept.
+type BackupKept struct {
+	BackupID string           `json:"backup_id"`
+	Reason   BackupKeptReason `json:"reason"`
+}
+
+// BackupKeptReason defines model for BackupKept.Reason.
+type BackupKeptReason string
+
+// BackupPage defines model for BackupPage.
+type BackupPage struct {
+	Items      []Backup `json:"items"`
+	NextCursor string   `json:"next_cursor,omitempty,omitzero"`
+}
+
+// BackupReleaseReason defines model for BackupReleaseReason.
+type BackupReleaseReason struct {
+	ReasonCode BackupReleaseReasonReasonCode `json:"reason_code"`
+}
+
+// BackupReleaseReasonReasonCode defines model for BackupReleaseReason.ReasonCode.
+type BackupReleaseReasonReasonCode string
+
+// BackupRequest defines model for BackupRequest.
+type BackupRequest struct {
+	// Target One of the configured targets.
+	Target string `json:"target"`
+}
+
+// BackupRetention defines model for BackupRetention.
+type BackupRetention struct {
+	// Adopted In the storage, and not known before.
+	Adopted []string `json:"adopted"`
+
+	// Bury Get a tombstone; their bytes go after the grace.
+	Bury []string     `json:"bury"`
+	Keep []BackupKept `json:"keep"`
+
+	// Missing Known, and not in the storage.
+	Missing []string `json:"missing"`
+
+	// Orphans What broken-off attempts left; removed.
+	Orphans []string `json:"orphans"`
+
+	// Raise Lose their tombstone.
+	Raise []string `json:"raise"`
+
+	// Refused Why nothing is removed at all.
+	Refused BackupRetentionRefused `json:"refused,omitempty,omitzero"`
+
+	// Remove Lose their bytes.
+	Remove []string `json:"remove"`
+	Target string   `json:"target"`
+
+	// Unreadable Their manifest is damaged or signed by nobody who is trusted; left alone.
+	Unreadable []string `json:"unreadable"`
+}
+
+// BackupRetentionRefused Why nothing is removed at all.
+type BackupRetentionRefused string
+
+// BackupSchedule defines model for BackupSchedule.
+type BackupSchedule struct {
+	// Next None while it is paused.
+	Next []time.Time `json:"next"`
+
+	// Note Of who paused or resumed it last.
+	Note   string `json:"note,omitempty,omitzero"`
+	Paused bool   `json:"paused"`
+}
+
+// BackupStarted defines model for BackupStarted.
+type BackupStarted struct {
+	// ID The backup.
+	ID string `json:"id"`
+
+	// Joined It was under way already.
+	Joined bool `json:"joined"`
+}
+
+// BackupState A stored one is not proven yet; a rejected one was restored and was not what its source was.
+type BackupState string
+
 // Booking Either `doctor_id` and `type_id`, or `any_doctor`.
 type Booking struct {
 	// AnyDoctor Whom the patient would see. Say at least a speciality, a type's name, doctors or types; everything that is said narrows the choice.
@@ -2708,6 +3026,9 @@ type AccountID = string
 // AppointmentID defines model for AppointmentId.
 type AppointmentID = string
 
+// BackupID defines model for BackupId.
+type BackupID = string
+
 // CaseID defines model for CaseId.
 type CaseID = string
 
@@ -3137,6 +3458,27 @@ type ListTroubledMessagesParams struct {
 // ListTroubledMessagesParamsRecipient defines parameters for ListTroubledMessages.
 type ListTroubledMessagesParamsRecipient string
 
+// PreviewRetentionParams defines parameters for PreviewRetention.
+type PreviewRetentionParams struct {
+	// Target The target.
+	Target string `form:"target" json:"target"`
+}
+
+// ListBackupsParams defines parameters for ListBackups.
+type ListBackupsParams struct {
+	// Target Only this target's.
+	Target string `form:"target,omitempty" json:"target,omitempty,omitzero"`
+
+	// State Only those in this state.
+	State BackupState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
 // ListHousekeepingParams defines parameters for ListHousekeeping.
 type ListHousekeepingParams struct {
 	// Limit How many.
@@ -3328,6 +3670,18 @@ type PutAppointmentTypeJSONRequestBody = AppointmentTypeInput
 
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = PasswordChange
+
+// ApplyRetentionJSONRequestBody defines body for ApplyRetention for application/json ContentType.
+type ApplyRetentionJSONRequestBody = BackupRequest
+
+// StartBackupJSONRequestBody defines body for StartBackup for application/json ContentType.
+type StartBackupJSONRequestBody = BackupRequest
+
+// HoldBackupJSONRequestBody defines body for HoldBackup for application/json ContentType.
+type HoldBackupJSONRequestBody = BackupHoldReason
+
+// ReleaseBackupJSONRequestBody defines body for ReleaseBackup for application/json ContentType.
+type ReleaseBackupJSONRequestBody = BackupReleaseReason
 
 // RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
 type RequestPasswordResetJSONRequestBody = AddressOnly
@@ -3556,6 +3910,42 @@ type ServerInterface interface {
 	// ListTroubledMessages Messages that went wrong
 	// (GET /v1/messages)
 	ListTroubledMessages(c *gin.Context, params ListTroubledMessagesParams)
+	// PreviewRetention What the retention would do now
+	// (GET /v1/ops/backup-retention)
+	PreviewRetention(c *gin.Context, params PreviewRetentionParams)
+	// ApplyRetention Apply the retention now
+	// (POST /v1/ops/backup-retention)
+	ApplyRetention(c *gin.Context)
+	// GetBackupSchedule When backups begin by themselves
+	// (GET /v1/ops/backup-schedule)
+	GetBackupSchedule(c *gin.Context)
+	// PauseBackupSchedule Pause the nightly backups
+	// (POST /v1/ops/backup-schedule/pause)
+	PauseBackupSchedule(c *gin.Context)
+	// ResumeBackupSchedule Resume the nightly backups
+	// (POST /v1/ops/backup-schedule/resume)
+	ResumeBackupSchedule(c *gin.Context)
+	// ListBackups Backups and what became of them
+	// (GET /v1/ops/backups)
+	ListBackups(c *gin.Context, params ListBackupsParams)
+	// StartBackup Save a target now
+	// (POST /v1/ops/backups)
+	StartBackup(c *gin.Context)
+	// GetBackup One backup with its evidence
+	// (GET /v1/ops/backups/{backup_id})
+	GetBackup(c *gin.Context, backupID BackupID)
+	// CancelBackup Break a backup off
+	// (POST /v1/ops/backups/{backup_id}/cancel)
+	CancelBackup(c *gin.Context, backupID BackupID)
+	// HoldBackup Keep a backup from being removed
+	// (POST /v1/ops/backups/{backup_id}/hold)
+	HoldBackup(c *gin.Context, backupID BackupID)
+	// ReleaseBackup End the hold of a backup
+	// (POST /v1/ops/backups/{backup_id}/release)
+	ReleaseBackup(c *gin.Context, backupID BackupID)
+	// VerifyBackup Prove a backup again
+	// (POST /v1/ops/backups/{backup_id}/verify)
+	VerifyBackup(c *gin.Context, backupID BackupID)
 	// ListHousekeeping What housekeeping removed
 	// (GET /v1/ops/housekeeping)
 	ListHousekeeping(c *gin.Context, params ListHousekeepingParams)
@@ -6354,6 +6744,274 @@ func (siw *ServerInterfaceWrapper) ListTroubledMessages(c *gin.Context) {
 	siw.Handler.ListTroubledMessages(c, params)
 }
 
+// PreviewRetention operation middleware
+func (siw *ServerInterfaceWrapper) PreviewRetention(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PreviewRetentionParams
+
+	// ------------- Required query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "target", c.Request.URL.Query(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PreviewRetention(c, params)
+}
+
+// ApplyRetention operation middleware
+func (siw *ServerInterfaceWrapper) ApplyRetention(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApplyRetention(c)
+}
+
+// GetBackupSchedule operation middleware
+func (siw *ServerInterfaceWrapper) GetBackupSchedule(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetBackupSchedule(c)
+}
+
+// PauseBackupSchedule operation middleware
+func (siw *ServerInterfaceWrapper) PauseBackupSchedule(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PauseBackupSchedule(c)
+}
+
+// ResumeBackupSchedule operation middleware
+func (siw *ServerInterfaceWrapper) ResumeBackupSchedule(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResumeBackupSchedule(c)
+}
+
+// ListBackups operation middleware
+func (siw *ServerInterfaceWrapper) ListBackups(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBackupsParams
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", c.Request.URL.Query(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListBackups(c, params)
+}
+
+// StartBackup operation middleware
+func (siw *ServerInterfaceWrapper) StartBackup(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartBackup(c)
+}
+
+// GetBackup operation middleware
+func (siw *ServerInterfaceWrapper) GetBackup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "backup_id" -------------
+	var backupID BackupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "backup_id", c.Param("backup_id"), &backupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter backup_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetBackup(c, backupID)
+}
+
+// CancelBackup operation middleware
+func (siw *ServerInterfaceWrapper) CancelBackup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "backup_id" -------------
+	var backupID BackupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "backup_id", c.Param("backup_id"), &backupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter backup_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelBackup(c, backupID)
+}
+
+// HoldBackup operation middleware
+func (siw *ServerInterfaceWrapper) HoldBackup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "backup_id" -------------
+	var backupID BackupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "backup_id", c.Param("backup_id"), &backupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter backup_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.HoldBackup(c, backupID)
+}
+
+// ReleaseBackup operation middleware
+func (siw *ServerInterfaceWrapper) ReleaseBackup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "backup_id" -------------
+	var backupID BackupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "backup_id", c.Param("backup_id"), &backupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter backup_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReleaseBackup(c, backupID)
+}
+
+// VerifyBackup operation middleware
+func (siw *ServerInterfaceWrapper) VerifyBackup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "backup_id" -------------
+	var backupID BackupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "backup_id", c.Param("backup_id"), &backupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter backup_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.VerifyBackup(c, backupID)
+}
+
 // ListHousekeeping operation middleware
 func (siw *ServerInterfaceWrapper) ListHousekeeping(c *gin.Context) {
 
@@ -7415,6 +8073,18 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
 	router.GET(options.BaseURL+"/v1/ops/housekeeping", wrapper.ListHousekeeping)
 	router.POST(options.BaseURL+"/v1/ops/housekeeping", wrapper.StartHousekeeping)
+	router.GET(options.BaseURL+"/v1/ops/backups", wrapper.ListBackups)
+	router.POST(options.BaseURL+"/v1/ops/backups", wrapper.StartBackup)
+	router.GET(options.BaseURL+"/v1/ops/backups/:backup_id", wrapper.GetBackup)
+	router.POST(options.BaseURL+"/v1/ops/backups/:backup_id/verify", wrapper.VerifyBackup)
+	router.POST(options.BaseURL+"/v1/ops/backups/:backup_id/hold", wrapper.HoldBackup)
+	router.POST(options.BaseURL+"/v1/ops/backups/:backup_id/release", wrapper.ReleaseBackup)
+	router.POST(options.BaseURL+"/v1/ops/backups/:backup_id/cancel", wrapper.CancelBackup)
+	router.GET(options.BaseURL+"/v1/ops/backup-retention", wrapper.PreviewRetention)
+	router.POST(options.BaseURL+"/v1/ops/backup-retention", wrapper.ApplyRetention)
+	router.GET(options.BaseURL+"/v1/ops/backup-schedule", wrapper.GetBackupSchedule)
+	router.POST(options.BaseURL+"/v1/ops/backup-schedule/pause", wrapper.PauseBackupSchedule)
+	router.POST(options.BaseURL+"/v1/ops/backup-schedule/resume", wrapper.ResumeBackupSchedule)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
 	router.GET(options.BaseURL+"/v1/payment-cases", wrapper.ListPaymentCases)
@@ -16686,6 +17356,1663 @@ func (response ListTroubledMessages503ApplicationProblemPlusJSONResponse) VisitL
 	return err
 }
 
+type PreviewRetentionRequestObject struct {
+	Params PreviewRetentionParams
+}
+
+type PreviewRetentionResponseObject interface {
+	VisitPreviewRetentionResponse(w http.ResponseWriter) error
+}
+
+type PreviewRetention200JSONResponse BackupRetention
+
+func (response PreviewRetention200JSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention400ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention401ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention403ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention409ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention429ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention500ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention503ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetentionRequestObject struct {
+	Body *ApplyRetentionJSONRequestBody
+}
+
+type ApplyRetentionResponseObject interface {
+	VisitApplyRetentionResponse(w http.ResponseWriter) error
+}
+
+type ApplyRetention200JSONResponse BackupRetention
+
+func (response ApplyRetention200JSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention400ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention401ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention403ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention409ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention429ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention500ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention503ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupScheduleRequestObject struct {
+}
+
+type GetBackupScheduleResponseObject interface {
+	VisitGetBackupScheduleResponse(w http.ResponseWriter) error
+}
+
+type GetBackupSchedule200JSONResponse BackupSchedule
+
+func (response GetBackupSchedule200JSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule400ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule401ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule403ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule409ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule429ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule500ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule503ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupScheduleRequestObject struct {
+}
+
+type PauseBackupScheduleResponseObject interface {
+	VisitPauseBackupScheduleResponse(w http.ResponseWriter) error
+}
+
+type PauseBackupSchedule200JSONResponse BackupSchedule
+
+func (response PauseBackupSchedule200JSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule400ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule401ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule403ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule409ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule429ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule500ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule503ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupScheduleRequestObject struct {
+}
+
+type ResumeBackupScheduleResponseObject interface {
+	VisitResumeBackupScheduleResponse(w http.ResponseWriter) error
+}
+
+type ResumeBackupSchedule200JSONResponse BackupSchedule
+
+func (response ResumeBackupSchedule200JSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule400ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule401ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule403ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule409ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule429ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule500ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule503ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackupsRequestObject struct {
+	Params ListBackupsParams
+}
+
+type ListBackupsResponseObject interface {
+	VisitListBackupsResponse(w http.ResponseWriter) error
+}
+
+type ListBackups200JSONResponse BackupPage
+
+func (response ListBackups200JSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups400ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups401ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups403ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups500ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups503ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackupRequestObject struct {
+	Body *StartBackupJSONRequestBody
+}
+
+type StartBackupResponseObject interface {
+	VisitStartBackupResponse(w http.ResponseWriter) error
+}
+
+type StartBackup202JSONResponse BackupStarted
+
+func (response StartBackup202JSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup400ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup401ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup403ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup409ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup429ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup500ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup503ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupRequestObject struct {
+	BackupID BackupID `json:"backup_id"`
+}
+
+type GetBackupResponseObject interface {
+	VisitGetBackupResponse(w http.ResponseWriter) error
+}
+
+type GetBackup200JSONResponse Backup
+
+func (response GetBackup200JSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup400ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup401ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup403ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup404ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup500ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup503ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackupRequestObject struct {
+	BackupID BackupID `json:"backup_id"`
+}
+
+type CancelBackupResponseObject interface {
+	VisitCancelBackupResponse(w http.ResponseWriter) error
+}
+
+type CancelBackup202JSONResponse BackupStarted
+
+func (response CancelBackup202JSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup400ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup401ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup403ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup404ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup409ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup429ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup500ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup503ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackupRequestObject struct {
+	BackupID BackupID `json:"backup_id"`
+	Body     *HoldBackupJSONRequestBody
+}
+
+type HoldBackupResponseObject interface {
+	VisitHoldBackupResponse(w http.ResponseWriter) error
+}
+
+type HoldBackup200JSONResponse Backup
+
+func (response HoldBackup200JSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup400ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup401ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup403ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup404ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup409ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup429ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup500ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup503ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackupRequestObject struct {
+	BackupID BackupID `json:"backup_id"`
+	Body     *ReleaseBackupJSONRequestBody
+}
+
+type ReleaseBackupResponseObject interface {
+	VisitReleaseBackupResponse(w http.ResponseWriter) error
+}
+
+type ReleaseBackup200JSONResponse Backup
+
+func (response ReleaseBackup200JSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup400ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup401ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup403ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup404ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup409ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup429ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup500ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup503ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackupRequestObject struct {
+	BackupID BackupID `json:"backup_id"`
+}
+
+type VerifyBackupResponseObject interface {
+	VisitVerifyBackupResponse(w http.ResponseWriter) error
+}
+
+type VerifyBackup202JSONResponse BackupStarted
+
+func (response VerifyBackup202JSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup400ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup401ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup403ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup404ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup409ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup429ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup500ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup503ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListHousekeepingRequestObject struct {
 	Params ListHousekeepingParams
 }
@@ -21039,6 +23366,42 @@ type StrictServerInterface interface {
 	// ListTroubledMessages Messages that went wrong
 	// (GET /v1/messages)
 	ListTroubledMessages(ctx context.Context, request ListTroubledMessagesRequestObject) (ListTroubledMessagesResponseObject, error)
+	// PreviewRetention What the retention would do now
+	// (GET /v1/ops/backup-retention)
+	PreviewRetention(ctx context.Context, request PreviewRetentionRequestObject) (PreviewRetentionResponseObject, error)
+	// ApplyRetention Apply the retention now
+	// (POST /v1/ops/backup-retention)
+	ApplyRetention(ctx context.Context, request ApplyRetentionRequestObject) (ApplyRetentionResponseObject, error)
+	// GetBackupSchedule When backups begin by themselves
+	// (GET /v1/ops/backup-schedule)
+	GetBackupSchedule(ctx context.Context, request GetBackupScheduleRequestObject) (GetBackupScheduleResponseObject, error)
+	// PauseBackupSchedule Pause the nightly backups
+	// (POST /v1/ops/backup-schedule/pause)
+	PauseBackupSchedule(ctx context.Context, request PauseBackupScheduleRequestObject) (PauseBackupScheduleResponseObject, error)
+	// ResumeBackupSchedule Resume the nightly backups
+	// (POST /v1/ops/backup-schedule/resume)
+	ResumeBackupSchedule(ctx context.Context, request ResumeBackupScheduleRequestObject) (ResumeBackupScheduleResponseObject, error)
+	// ListBackups Backups and what became of them
+	// (GET /v1/ops/backups)
+	ListBackups(ctx context.Context, request ListBackupsRequestObject) (ListBackupsResponseObject, error)
+	// StartBackup Save a target now
+	// (POST /v1/ops/backups)
+	StartBackup(ctx context.Context, request StartBackupRequestObject) (StartBackupResponseObject, error)
+	// GetBackup One backup with its evidence
+	// (GET /v1/ops/backups/{backup_id})
+	GetBackup(ctx context.Context, request GetBackupRequestObject) (GetBackupResponseObject, error)
+	// CancelBackup Break a backup off
+	// (POST /v1/ops/backups/{backup_id}/cancel)
+	CancelBackup(ctx context.Context, request CancelBackupRequestObject) (CancelBackupResponseObject, error)
+	// HoldBackup Keep a backup from being removed
+	// (POST /v1/ops/backups/{backup_id}/hold)
+	HoldBackup(ctx context.Context, request HoldBackupRequestObject) (HoldBackupResponseObject, error)
+	// ReleaseBackup End the hold of a backup
+	// (POST /v1/ops/backups/{backup_id}/release)
+	ReleaseBackup(ctx context.Context, request ReleaseBackupRequestObject) (ReleaseBackupResponseObject, error)
+	// VerifyBackup Prove a backup again
+	// (POST /v1/ops/backups/{backup_id}/verify)
+	VerifyBackup(ctx context.Context, request VerifyBackupRequestObject) (VerifyBackupResponseObject, error)
 	// ListHousekeeping What housekeeping removed
 	// (GET /v1/ops/housekeeping)
 	ListHousekeeping(ctx context.Context, request ListHousekeepingRequestObject) (ListHousekeepingResponseObject, error)
@@ -23202,6 +25565,380 @@ func (sh *strictHandler) ListTroubledMessages(ctx *gin.Context, params ListTroub
 	}
 }
 
+// PreviewRetention operation middleware
+func (sh *strictHandler) PreviewRetention(ctx *gin.Context, params PreviewRetentionParams) {
+	var request PreviewRetentionRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewRetention(ctx, request.(PreviewRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewRetention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PreviewRetentionResponseObject); ok {
+		if err := validResponse.VisitPreviewRetentionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApplyRetention operation middleware
+func (sh *strictHandler) ApplyRetention(ctx *gin.Context) {
+	var request ApplyRetentionRequestObject
+
+	var body ApplyRetentionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApplyRetention(ctx, request.(ApplyRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApplyRetention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApplyRetentionResponseObject); ok {
+		if err := validResponse.VisitApplyRetentionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetBackupSchedule operation middleware
+func (sh *strictHandler) GetBackupSchedule(ctx *gin.Context) {
+	var request GetBackupScheduleRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBackupSchedule(ctx, request.(GetBackupScheduleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBackupSchedule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetBackupScheduleResponseObject); ok {
+		if err := validResponse.VisitGetBackupScheduleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PauseBackupSchedule operation middleware
+func (sh *strictHandler) PauseBackupSchedule(ctx *gin.Context) {
+	var request PauseBackupScheduleRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseBackupSchedule(ctx, request.(PauseBackupScheduleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseBackupSchedule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PauseBackupScheduleResponseObject); ok {
+		if err := validResponse.VisitPauseBackupScheduleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResumeBackupSchedule operation middleware
+func (sh *strictHandler) ResumeBackupSchedule(ctx *gin.Context) {
+	var request ResumeBackupScheduleRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeBackupSchedule(ctx, request.(ResumeBackupScheduleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeBackupSchedule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResumeBackupScheduleResponseObject); ok {
+		if err := validResponse.VisitResumeBackupScheduleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListBackups operation middleware
+func (sh *strictHandler) ListBackups(ctx *gin.Context, params ListBackupsParams) {
+	var request ListBackupsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBackups(ctx, request.(ListBackupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBackups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListBackupsResponseObject); ok {
+		if err := validResponse.VisitListBackupsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartBackup operation middleware
+func (sh *strictHandler) StartBackup(ctx *gin.Context) {
+	var request StartBackupRequestObject
+
+	var body StartBackupJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartBackup(ctx, request.(StartBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartBackupResponseObject); ok {
+		if err := validResponse.VisitStartBackupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetBackup operation middleware
+func (sh *strictHandler) GetBackup(ctx *gin.Context, backupID BackupID) {
+	var request GetBackupRequestObject
+
+	request.BackupID = backupID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBackup(ctx, request.(GetBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetBackupResponseObject); ok {
+		if err := validResponse.VisitGetBackupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelBackup operation middleware
+func (sh *strictHandler) CancelBackup(ctx *gin.Context, backupID BackupID) {
+	var request CancelBackupRequestObject
+
+	request.BackupID = backupID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelBackup(ctx, request.(CancelBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelBackupResponseObject); ok {
+		if err := validResponse.VisitCancelBackupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// HoldBackup operation middleware
+func (sh *strictHandler) HoldBackup(ctx *gin.Context, backupID BackupID) {
+	var request HoldBackupRequestObject
+
+	request.BackupID = backupID
+
+	var body HoldBackupJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldBackup(ctx, request.(HoldBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(HoldBackupResponseObject); ok {
+		if err := validResponse.VisitHoldBackupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReleaseBackup operation middleware
+func (sh *strictHandler) ReleaseBackup(ctx *gin.Context, backupID BackupID) {
+	var request ReleaseBackupRequestObject
+
+	request.BackupID = backupID
+
+	var body ReleaseBackupJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseBackup(ctx, request.(ReleaseBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReleaseBackupResponseObject); ok {
+		if err := validResponse.VisitReleaseBackupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VerifyBackup operation middleware
+func (sh *strictHandler) VerifyBackup(ctx *gin.Context, backupID BackupID) {
+	var request VerifyBackupRequestObject
+
+	request.BackupID = backupID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyBackup(ctx, request.(VerifyBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(VerifyBackupResponseObject); ok {
+		if err := validResponse.VisitVerifyBackupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListHousekeeping operation middleware
 func (sh *strictHandler) ListHousekeeping(ctx *gin.Context, params ListHousekeepingParams) {
 	var request ListHousekeepingRequestObject
@@ -24195,465 +26932,510 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P2Jchs5tieMvwqGcydcNU1RpCSXy1TcmFF56XZXeWlL1Z7ukoeEMg9JlJIAGwBFs/13xP9pvgf7nuQL",
-	"HACZyGQmmUlSXuqy414XReaC7ezn/M7HViSmM8GBa9Xqf2xNgMYg8eMTCVRDfKHNHzGoSLKZZoK3+q13",
-	"E5BAmCZMdVrtFnyg01kCrX7r+K53HItIC6mOu73HD7vdbvcI/3lk/vnR/2n/F/da7ZaEf82ZhLjV13IO",
-	"7ZaKJjCl5p0jIadUt/qtuWRHEkYggUfQarf0cmZeprRkfNz69KndenZFx6vDvJoAuQOpmOBEjMhiQs2I",
-	"iZqIBW+TkZBET4AMX4yOXlIdTYbmIsoJxEznp3XdOrlurR3r6pBexDCdCQ08Wr6FWUKX5rbiCIfmOUOy",
-	"mAAnesKUGZ4ZE+VqAZJogeOhMmEgiXk7KE0WTE/wKkWnQG5haQabDQX4fNrq/9Yyj269L1utX0RE7QDK",
-	"NxZHMJsJxvUUePkuB7/X2epob1v9Jv35YjZLWNmqmn2fpZcRbfZ9QRUZiSQRC4jzs1lQpv+z122t3863",
-	"oOXyYqRBrr7vEiLBY2W2yzyM3MBIuGXk8EETLZe5Vz5ctxRTxtnU7GAvnT3jGsYgcRzv3r27mOsJcM0i",
-	"qmF1MH8RCzw3wUX5+f4EVOJposn0P69bEZUwSsSi4QH/1G7NqKRT0I5dXESRmHP9omI/qP05P5TN54ae",
-	"tNotZh4yo3rSarc4nZo73eMGLK55ruZ45eq+XmTnuHLo2SVNh4/Hvmz42SN3n8ITqqBq7DO6RBKOqILG",
-	"g6flgzfP2n3UT1FMVI3bCpGmI44rlts+bfcxBzz9Z1iujvwfYi6JWHAy5+xfcyDaUL+VM0yRSEynlMdt",
-	"oubRhFBFKPn11xdPO+QSeMz4OOPp7spVTk/omDKOQoyOoG9E8JjdgRUaIyaVdqLDirfTLonpUnXIVfgM",
-	"fCrlQk9AkhsRL83zJIzmCuIOQR5neSZNB2IEI7ljilkBqlmSkFsuFvycUHIjxK0ZPlPk93k8hphQDos2",
-	"MTe6x5LFhCWWI9qnKE15XBArj+LT0ePRD3B0GnVvjs5uzk6PHsddODoZ/RD/QHujH6OHD/3+Wj0l2+Fg",
-	"Z47M1qzlsPTDL8DHetLqnzx82DYc1//dM1xNa5DmHf/3t+vrDye9o+vrD4+evf/Tf5QfiRHqDuWneGj0",
-	"kmGqeyzF3LDduI8LYdSMYOXttpz1Tqw2oMQUBAcCiQISTSg362oWjvEIOmT4P4dE01tQhPJlUVnpIS8v",
-	"Xyen69RdoB/OiutTrk4kT0uF0YU5f2b+OqXpB4pENAEe0wJ5n3RPfjjqnh71ziqI2Lxh3bDDnesePX7/",
-	"8ezTkf1wkn0o38U3VLM1EmBmf27Kjm4q2JF73O78yOpCJWol6jSvhqiOKDKfGY3gFVFWT2kTqslUKG34",
-	"w3dvnz8hj07Out93yGvkCJnmpAg1av6YC1mtNJUeMzewSqr7oWw2lzPKn0sxXZ2P+dbpx9xwDk0E75Cn",
-	"MKLzRKPexcWi4wfzrznIZTaWkXlk6bqaE3Wk2bRc0TTDuRKrg/nJa3fZcPJjoWQJVBKKjHRoXj+sGpsW",
-	"24zsik3h9WhUdVrNfUSMRk2P66jiuJrnDcRotPt5vVrOoIaWRcydTUcPVaNfznbWVj6Zm9VMcAVW183G",
-	"aqb0XMw5zioSXANHg5ka48SaWce/K2trpdP5GGgktfUaGI0g0uwOBjPJInxKNJeGUJetfuvZr29byKqF",
-	"bPXN7Z/arZpPx5VToDXjY5wexdf4ZbIKxSCaa3MGpozPtVmF3kk3/S0GGieMQ/Dr2Vm33XKawWDBeCwW",
-	"A6OLtPqPzQ/z0QjkAEkkuCn7xZpQ2U/ddiuiMz0331E5Zjz76ZEZSMzUbK5hMAPJRJz9eHaKv84l7kT2",
-	"/WnXHBYk3kEk+IjJaas/oomCtrfABlxoFuXHMBWxNcjMi8yupsfsOSpfqNyYL8VATcRiMAIcUoSHotft",
-	"Zr+MJQ2fbcbjdHW/WlP6Ifv9h5Lf02VDe7I4C6NW8HigGdpnv31sFZfUblE4uk/t1atOchc97H56bx49",
-	"ZTwOd+43fFjvpIu/GsKK5wkMEjZlutU/yX0555olhRdIMHRjdsieEbMcKhF6oDTMwlUypJjR7X9IGLX6",
-	"rf9+nDmxju2v6rhAo09BU5ZYWq7HfAJXmHcvlb3PXXaM1+Djf6LxW+uqWcMTZlLcJDD9UwlviPwhu6MJ",
-	"iwfO7dMy48Y52CF7b1AsQBEuNBkxjWqWeaGkke6QJ6g2Wt0TpBRSkYQprVAzV8BRoUSLApktXoFHZcQg",
-	"MbzDGAfHSlOp1YCaEUxBKTrG0SmS8lNzJiwxRfV4dRc5jqZ6bkjUkIVmGvl8ODNm54WrkDHl41hE6r8X",
-	"F6f2sXhj173qIGxc1XMytAs1JIbyFQEaTQguGC4rLrYWTmXvmIE9sUbURRTBTENDQVHwFNR2OjjLzZjr",
-	"jjG0W0nq99vShVef+PxcS5b5Z5hpaxxGVEoGMRFzbcxhJQQ3/zUq60yKCJRy1qzqkF+EuDV6a8E32SZC",
-	"2qNsN8maq9ZKLvWTBlQdukHXUXZ6HU7G7eZTwaHZThphCPHgZlnP8YWbaF3wA9RNvH3U7V31uv2u+b8/",
-	"dXv9rlHCt1An3C1OfD2VHfJnI5LIO7hBzR14rAovPrnqPu6f5l7c5Eia45cMUKstPhRn02qHllFtA2tG",
-	"l3ZR8wvUexiOM5M/VpBnTK10KOl9nkm1HGMA5EQgp3iC1msdVfpFtXJQV7G7V9neVHp/alsL4d9IEa1n",
-	"cylmcPwTyIRxx7YHTTRRvKFUq5rP4nrk4II+rX5vG3WhjGkZcrdutFBVoM5XlnKeAocJvVJhEGgdtymL",
-	"G+XCHkdB3GPdg1YDJY5/8VHCot10E9TNNL0FHqoll6HPaiKSWFkr2RyPDrlQt2nMLXUFmQdZfSSaCKHA",
-	"+yWtwby9SvE4r1KY12BszQ05p0sEk9mXGmEGAtbvZYyqTJ2gSSIWhBk1wizlkCi6VGQxWaKmYH3iW5iT",
-	"eYstElzNE21NnhHU4SgxjCV4QTB13p6p3VY0Vf63e1tHW120iahJKB/P6RgNhVYMKFxa71PTaVX2zIym",
-	"xZQxHdHf2eqfdM2WqhlEjCZMm2k8BWO0i0SMl611LKj2ntrVr9rSLCKxtWHwXMgbFsfAd6K9UfqUnEXA",
-	"lI+xPVBEigTMqcMzx3iUzGPnsRIzsLbwrhR2mlHYK3+wYUVPzwa7L9JykyRTusTZxQInhvTz5/VK2ea1",
-	"TRi/HcCHGZo1xeU1P5IJVcRdsOMK9gpmT/HxxaXMjW0fq3lhX4mhnuC9RqNeUGPezRIamWkWsxnmaq0V",
-	"U8O0zZ42uIXlQNpHBgv+qxEFhMOCFCI7KEJ88MopZTtuxMlJfiMwRkYVwahMyetWbNHy2ezrwA8LKzDM",
-	"BrcSybN7xTVITpMdvQ/uIQX5jgKNLIz2s5CCj4ngRMwlUSyGDvnbXGgb5vP7YaNZNvI1E1ITtuN2PQzd",
-	"BRcE3e5G0oq5VKteAjeJ/ZBL7l0dcgVJQtR8htPCTCI/qyHuwy+M376+s/GZe+RI/jS0UcERgogkbheJ",
-	"mNwsLT2BJKjKem3Mn54EtN5Z7friLC19KQas7ZxKF2jT+pjRvBJ6kyq2ef+40IMRPiXvv5Ng/VsuGSCf",
-	"YrKLXD7Ly2X/7ty6Z4Pa06LnZ4M8Ao8gS714aRaEl99aEAXpQnu7N1tmDR/08URPk9y6tq7n3e5p9N+M",
-	"NracATEX4FfQ2pCtVCTmGR271DBUwRknswS9RkLGKs0VRB6Hg3Qh4m1iPVTDQIwGN0zqSavf6j3+sXvU",
-	"PTk6eVxfj0ZPh9OXL2JK3GjQs5F4p56CZLQfVdg/voLEgnj41srwGwxZxMw89jllyY4qxSx43GBkn1dk",
-	"l4bgfSoF2hVpRoaRSuSt/eC8h8YmjSFiMWA6y66cMdAxXujcSKZAOabHFKm0bEr7oNfC++1K6CBXFqki",
-	"SItFR3enVdi0t2k4dV/blgYUQp0DeEz8UDKXrjlHK3k1u+qBPwZ75N9o2BdAvCq7yke+F0XDpiB71wCL",
-	"JunOMLt1UxoDMSbcp3br0nnmnksozYWlt2A0tN2I1b/kkt41DmBg2Nrc9dv20Yx6zuh7cjA39hU7h689",
-	"M5tcoyWezk/vax+j/MaUHCb8oZ0RDr5BWRI3B5tQ5HLKeQS2PiFXQvxC5Xg383tGl4mg8UALMUjwaUVO",
-	"4DOXfnj48PQHcrPUoHblzKd5ndUnRBpF0Y8hT/grg9yX5rryaiTwKyFeUr7caWHNWKeUL328VIULa57u",
-	"Hdg25WvOY9Sblx1yJdOkU04omYo96KgnoXdWCGJGRoKR5ZZ7deh7WW7zWtS8NRE8gnOi04m6xC3M+D/C",
-	"dNhhgTSCnzZRSFA3gMP4lYeZ+bsJz3nhWUVi0dZdBsocKRQDI/Lm9eUVOb7rHStQhuiVTUS+sUUBeNmu",
-	"Fkgv291fxPjI5iuXC9HiDPaxtdk7p0wptEScp0IScQdFF+67d++OihUV6za0WIDhd/WOsoTeJLDrjqbP",
-	"KeR7KJB3LAISUR64PX1I3NFlQK4J1SDPnQWm6AgK8fCCV2lXp0zRHeynkR9gyf6n892Pj2ZGpSYLIDHM",
-	"DAkIHsReMJfgM1K68w1B/BJiRq9w4jsdjvSBg6l54gDXsozqUZLgfj+xbzsyb++Toq62q+x8mJedOCpM",
-	"oPJmfzri1Z0vncy+RakZQ5Z+PjdnEE0uP06UsL/yO5BsxHZkxxgvG8yzhxUoGI7MBYTGsTQs2Y0uVRbJ",
-	"EnSHvJ5hKaBzYzH3GR1Z6FGheb/dHqM4NYZY3MSVGe9r+2ZUqYWQMdZHsPHEJQyhQFu3fK0sP9AXpaU5",
-	"VzS2xhpN3hg1XGoGKs3JmAVfrZopGzOEg3yrj6u/JUGiUYNKxyxf+bfVgjH/vuDpWa2nuPkdIkyKc1V5",
-	"DecfpBNVF2dZ+ZN4adsmbOSLUTaulgstl6xVzeW2VlPJ/Rj5NL8wDTZJZ90xfCus4HGPoVLS5cra4wjw",
-	"hX7g/jVrVhyrp92eN1j5dGFy5RL5IpzTkvXwIXa7YRioMBzJxojD/Xs9ctzEFl+5WmF3YUm5cLbU4Yi6",
-	"3eqyqevry7IdSzdm035cAq5jYDivv+eKTeGf5rrivvm9cltnBxA+eM32PbuDxlRDK4nm3USQmMWY9+GU",
-	"0jQVRi2VhmktqqG6bpFIu3XLLDPyO+xSCdFhbBYk9isycH7AFibRG00sxoPhP3lWHFyXfiVBgUYWNB5D",
-	"PBBzPYA7kMvFBCSOypgTWXRXwpgpDdbDZ2VHKjnerzsyBSUvy7rCIbXJwuMRLIwxcyPmqHPiou6PDeCK",
-	"4iZsOje/MNX07KTDrDXe3CHdyL7wiWvG/NIndTc77VrDdGZRI4p16vnM1bpHFvOqB1aZKhM7CVWaSKBK",
-	"cLKYLP1+o5rpnBLbipMiteCxXA48Byk78IwPaALS/OWL0eEDsw6MFZopO91mzI3Wx2tt2TBntnAYy3eC",
-	"T2ZMaQhkzrFQ1/xyy2azisG4q8qoze0zWUyEAiLmOhJTHy/gsZCEG5onWiRxsAUhZsGKMHWk5CbUzs5S",
-	"MJDcGdp8ej8XzXli2Znq3jQnuWYDfkk5HUPsNcCVAbdbHD7oQTSXSpTUkL50cko4E8QQ34yOobNRV904",
-	"9Uvt/Cxr514UoT7538WPmQrTb50goElizD2bY1LQab1wy/jVjRAJUP7FlJzCuhX0lHTA5Sup7aY1OT4V",
-	"6vxcgeyQS01HIyJ4suys45DrSUQL+bO5sFR2Vs7j5wL3naXBbWtpWFYxGpn/orZUysIurGH4mifLz6J0",
-	"l2qbpXN0EbC/Y3Cn2bG/IAm786AJYq4ViyGfQW2Tq18Jm5g1obMZcCxDZprcGCGpIBmtksMWJm4ahKsr",
-	"sMJ43PqTgxACRpFvfcrH6GoMKwjPrejd3uMpRiMFqScIV/OBIv/GTJ92Y/G7NiBnr9rOgMmFBD82dQnk",
-	"YAWyBwVyNizl87uZ26aN1hFfuizpptwbC/jTzBGyEPMkxgQgckmXhGqSgJEwlGQ53m1ifXQPFGYgtN2Z",
-	"V8RYTssZqHOC1oY9+dqje1EWE06lFAvlZINgEZQIBO/kyIvUjedtSj+8sBc/tALC/dVbFbCrdcfIYxy+",
-	"E9borIN7Kpr1ORSCJ2/I2aMOGcYwRFmYKEHUDMM8N0ujrJmVpLfKXHF0cYWO7YC/neaBT07KJ5qVmq/V",
-	"NAQHnO/U6e7rLkYu+NJc+Cmf0F8mmhYTkYCV6G3M9UBVk2mFgEboE6RRZJ5fmF5vVXivzM9VJpXpvNaH",
-	"fQOJ4GNkpoJ7ltsmStjDpidgxuCQviLKY2YYiMKLb5bEcZd7OVk5PhHO+6S7GbBllayD4qeGVqAFALgp",
-	"2b9fuWaJh7ZLnYauoLPtEIGcBVOfCwdVlGtgxuwG2WvxlMzoUtXysUSUR5Ak6Stq6jvtVjSB6HbAeOnQ",
-	"3uFkU191H+nTe7DNjRAThoSrzXrhHDAyi3ErrYHHtt6g3iJtY33nfL4blylXPfqxVFdoav031S5qjvR3",
-	"wfhgLpMqsENKNCQwAZroSQZxNYEk7pDnwjIbL7UolsyrlBPYM2zvSDf3HJVos53DPz+zsfZcpfXHvOD+",
-	"NOzsUXdqzIGDYtRN970SlxOxeA7uPl3mm7sKVVO8pkOMRl6o/MtpYqXzb6gE+iLgDUzI1wGa7fXbl1b2",
-	"1qcvh8SxOYvWXpbdMfDYeaULJ5IYlCZiBjwP3FcwzjauhnWSlZ14Z0SnapgUGtwO7Xhg7Tsr3HfvMndd",
-	"DFHCOMRtkrJao9BFQkq0kioeHpRvl/kbv1YjQOl5dFumYNhaErNafRtIs6yHA8SKUGLhZTZa5Wkl+lr7",
-	"Ai/aySKpSYXrrJd8+XZdJp9WchdX8IkVkZnzR+V5CkHnuEt0tFcYfoSmwi3AjOT4zlpvZWo++cG0c4CS",
-	"oSgsM8JWzLFMhWlokfn9ztNDTtznVvn9elXv3j2QuZr6r8H9mIcEah7ewxrrsgxr5UEwVTC+wL3YULkq",
-	"MRtXWV7NhzXXCKrotwmzKaOjkGgcKeDg2n5pS2bu31pjOx3C0w6ZDps9YKsQbLXs4rqerACDrQG01aW/",
-	"beOqF8cfvLLGAr/gs7nexm1PvdYXUU5uHIe2tbU2rwcDeiyaENzsDjHyR4Uw2sgm0dRG0whickOjWzKS",
-	"Ylrq7A9p1SVDWGiElUoLxu21aLRbRFUuUmo+9zakS5tXmi7LKbwCJS8YAJrmq1jdieDjkqlyjwE/oYgc",
-	"nCZSJlS7kufUk3TS7f0QupK6Za6kSqi+cIjokqoYY6C9mzEhNr155NqhlHq1SmEBg2E8rh4EnQCNA8xh",
-	"szLKVwXkRvLodPM4SlEIg4F0V7GrYKbClRhJgCAOldozVV6+7ppxFOF5mg8kOEbbjaQKYzEYyqN6x5jO",
-	"9URIpiAmU8MGSUJnCuGKmxzsH3/cOOQqDKZgyA4EsuJEpcbQlC6JZX7mcCOiNkDbMhnE8scy1dwAzZPD",
-	"Ef5QPsRd3cArSFLB5ErZ7pM0K3LB9MTlw2SGeUa4q4xse39Jm0y0nilrrZDLiVhwv5ChAyXvBaBBBmd4",
-	"Zr0D05b7ryg1FRCd60hmMw/BEERufx+ePPyhu/EITlOb1yfehQChPqoZfpctYd2Uu82O3QpgsZC9d1cW",
-	"5XJihKqznBz1e4p1GPB20OjOOTKPJ1Mqb9GGUnn+snmhKsBPgyGerowwy/YCHrc9i/Fo9NWe0kZ8bx30",
-	"ajC6H6oPVUYGZM5nlKWlagEDcQcuN7rN0rIK9jXc2IdrpXbo9XKjc6NKHWOeQI2GNrM6TpMhem24gWb4",
-	"C4wwot0vYMMH2FWG/3bIBcHHm0PaxUiXlXW4/+2Uv1G+TH1mSsNsVSfMELCKjO3F5WtydtJ71Gnl4f8v",
-	"jv75/uNpGWR8Cp+1arZyIcmcM636BANT6Pl89uvbNlkCxz/++uYfOYcT4/qHs3DBH7v/rT+1BWXfDqid",
-	"TbNMow9ggjeJkAsyFXeeKROqbnPqRooauypA8uCEwWv2ilNYYmaMhTEajF1QdqwjSDIm73PXS1Tv89RN",
-	"hE/hgpiZkBGzMcZ6+aS4BFfMiYc0rNfrrnpBVsGUwyVDDSgAV16RyNzP0VZuuqfFK9MK2JCZNqhUyVET",
-	"Ib3mlc6uUsMppf9NMyxCSgYzPCnjXGKkgRc0M3MaqzTbzZKnGsEyHMtZEwutUmstLlnFgPKI12tl4HO/",
-	"dVjfZbeNymjC7vLq6OkPDzfuVQmsdpGJPWUOu+kG9AKAWwFiXZXt1AJPz5NdD6dDTBAbaY387W3kZM43",
-	"VOILWh17DbfF/WeGFtyKO6SGVjh2tndUHpwfB+fHwflxcH4cnB8H58fB+XFwfhycHwfnx8H5cXB+HJwf",
-	"B+fHwfnx9To/aiTGrM6lUjUstzqrbK8K27BSGK/VIFb192prvMqRUGmalTCQAguuUrvK9cVKg6qEjteQ",
-	"VShqVg57mWT6ye5OQyXiGUPk7mGa4TNEE2Posg6HiBc0pHw5sFcMS/Jk0h83OrnSyq/G6WwNU7mrkpef",
-	"5zLIzwnwSC5nGmKbQ2Sr0GeOGilxreoKFtVJt9SkWpM+fBUSOcUGehAjU6ifNVw/h7bADXLZpNkgy87Q",
-	"E5tNvQ3oTCF1u1CGGzQg9N/M+QKSxCFuIwFEvqtQkN46mBpWegtZEloe3i5KGGfRIEqEhQdBQKsSk7Cw",
-	"JuFoSxciEdHtlSucKEIDRjTx/XFJTJdtL1As6Z6Tk7N+FxVtL3A8eBgtdNlG9Ne8yvzdd791e++x0fT/",
-	"7+S37tHp++/7v3WPHvqvzKO/L9Wnncfi2ZSy5LmwCmqD/fNwE7nzlX7ZXmm9vKkuTtwCr4DgYPz2QYom",
-	"aaTkVEhjprguAoppyAD3bjn2OiorzVu/xXYEGY5G+T7bioG9HXfDs2VcPLn+yC+oGmgHaxN+x4VOv0eY",
-	"yUFWvV51oMugPAzLTcAi9DjRtJkU0sz0jTRhM8S3QwOj2V3N8CbCc1nOy8WCg+yQF2mbAIWOs6KBVVUB",
-	"7V616aBIiI0EponaFhigIHjzKHmORbjRFAVODfCuvdJvBQjW2hV6Spd/MaprvQzf/BqhzluyRtOZXvYJ",
-	"XVjGWctyxDG8Hj21ltM6u6owSTuGipm9vgMpWdw03T92GCVFx0BMlx6WMfXb+BqilZ29t8VZuxw49Ha9",
-	"Vbn36Gi4AyVFILvDvIX1MdWh1ae27Gw/oqJUnTGSQM2Zdn+u0WZKBndXx4dYcOnlinxLfCNMEwvMRiwz",
-	"rVk7jC60KkXYgkY777i6rSp3SedTAC2QYqFA2v7TiORiUcVHsLB9V0qJyDYIKtfOX99Z/zhvk4lYoAlg",
-	"/SfWJT1XTco6axooCVV6YJ5cOqIXWtlqJYeMKSSRMJKgJnUHUlrFYVe0UOuVG0luobJ9fF953u6f9O2g",
-	"t8+HeGqt8f0QbajBBVX+6PvIrBFzVWqRwBTkGP3JXrmjU6dx7MlYqYmmUlDIboQV06sIkTvUqDl1pir0",
-	"mbVywmgZrtaDcoIt6z9aq07KdyH9uAYxdk29uaW4jUWz8MF2hauA6jSczZszlkf5CCHOmUQ0ScJwwMb3",
-	"1WYraZfUCrCXUFUo9THkqiuryvhmLEJfmgtzr/6+0ny1OJx/AJVlxbNFPJfVMe4s7MPiweBl4erlK2ZX",
-	"zmJKJNXkuI0anNJkoKyflTubtsjP8ojLxRQti0hhydJ6phokbW1L7/kZ3g/9F3H4duAHfUy7cbgwrgcC",
-	"U6n15rMypEjCJr9FE+7euUjBSXLS3ZlFFKK59Ojf7z+etE8/fXfk/uwePX7/sdf+8dP3//M/1uMRnXSr",
-	"Gcx6yMRN7GflzGMaTf/42G/QqveobGXqM60sv6oQ23vc7W5maRu3aHcW57jbWiZWzbvuX6lLowBfvJ5/",
-	"a5DuWsBOTRG3R1JM6wODeDzNEr5hMRwhbrveoAG2kLEmfLBN4EV1sFhKCs3/VenfRbi9+fQGKkS8FvUn",
-	"GaB3bAh7ZtAaDhtYCyupMa2jIuTxecC2d0XZfg7w1HVY248hQ6VkdzQZhG05/Hdhu9koiAilX3IxKP0+",
-	"NHXGQsQLhgEeZxVl/vA92T3PAS5TH3j+HNrYddzP5bBk6annxMVo4z5BVFjXpfMcZXss6YL3s1QJooW4",
-	"Jdjj12Uq0yQJOx+4t2WhX8Snhpmx8RaU3eHf6ZNLnfnPGSTxMykb23Ejc2OF/tXHFjbHacyvTf41B7k8",
-	"xuBzm9imQ8clTZxWpXgG716GBiUcOs5mRmyHmz2wdF+ZxSG/934rTThzOSbVpWOujvWkIcxzqw7OuVGk",
-	"UatWaTeBVaiWFHSkmIMcg9UtLS8tN5TV3C7cyu3Bghzbjscstm2O2z6wXfgeu5vN9Y34UPhh8776UbiF",
-	"qmS3f7E5u822djXSJW5rB7ZKR5H5wRsGczYDWGehY58T0OCO1SlIh+q0bh7vAG7jr24u7dYiG9e6e/zw",
-	"i7P3t7frrIOCW4BZc7YxYpypSYUf9uJGIcKdh2iUc65sW3znG19QRW6k64s4auolXnX6yjn2yLwyHFnS",
-	"hPz6okI3w9TS6qmWYT2t5uXZnpliodoW7tdm5C3JAmWH5QRtwjL5MLiFpWp7X/QAQ+yq7T36qk1cTwvX",
-	"iqFNJsHGDMzqBdPJtg+3tyGom5ZsPLYN9TxT8IkkLcx1VYJv5hFWLrhH5QaSLfKmA3fvymPudG+vQ4aP",
-	"ubQT3QP4f4NT+7tgvKy99GsOSEhpx1hCEwk0LvU5lW2ge3DZpP9qROBlIppj5qdJqhZVKk18FhwTfxTc",
-	"gZmrxxNnCrPqqyDCS3TUlAKphPTe9amnPoNTVaee5uoWnP8usQnb1FYn2InpiWvSWnAGh1ZawTbfFopf",
-	"sghUheqIFSjKsAqg0cQXKvAIOuQnY1Ugk2V6QoYpkvjQct+gFqReKxPvICxOqznsZzO4z5w3p8rTqB7g",
-	"U10XKuTCylYWcWgTSBSQX6+e1NDDAizISgRIfyTTvSk7WWup6d5hHzO63ewk2tb18zMsL6Ep6zYSsPYs",
-	"3sxvEhb9DJvTLfCxZYPMSKkaiTcySpf3ii1okmAKlApre9wJzucflre3XznAhaSsXTIMasKIB212CiaR",
-	"bVyciDGpqp6pbgtZ6BZXjv2edQY1nBNzyx6oDrEY0NoWtGBjWMNK142jYcSuyhvfNkwn6Lb4ebtYbon3",
-	"u1eUXrMt1gA2SobZlWdXdFwXeLeigWO67AXOGHQvzJ+WELm3CVbulo3xtnFm7LuXXgwJuwO5XMN5MIdx",
-	"JsUdi137NuchY5pMaIzBRsuWglT6NDdcigiUck2ORyCl+4ivtZ+lwHZz7daNmHPrY1MzOh1ImAmpS11p",
-	"fthbzbUG9rgdkrEC3ZjaNgHJ3Jl62xm/owmLB0EAqlGvQvfCCFvcGJZ3A2RCsTDNZ5uHSx8MYU36QGVD",
-	"rpJQmG2tvEmnspuaNmLGohU2Yy6kUgbBDjweiFE5lbszYmOrRhuSMAOqVU28etsMUW16NtX+uemLar3g",
-	"0Gsx29xd+y5+roaLu3da9Ef83jstVo30C8REC2Rdzv5t3GRC78BwpESIW0J1h/jxWEMmrQR2jSKsvebJ",
-	"Yc2ZDxl+JgQ2sX5r423aprDrflrS3nr269tWWpX+Y7fb/fTt1b/vudj9FSzeBGUFW1YT3UfVxtpKhGDY",
-	"WxRC4QjqVlGsauOwGDQtxfiKi6dy02m7talcc81g28KgqpbnKg3fnjuOY8Fx8uAXeHLsgx7U0xaM4B6I",
-	"0eCGSRuOKivR8Mpc7/GP3aPuydHJ4yKBY/bT2acj++Ek+1BK8mPgMZTQ/AuHteBxYsx00lT2YON+6G7d",
-	"Wn9Vw5s4my6YzvX1n/6XmQD57vvjztH7j6ft0275TCRkRaKFQyqKhUypex6SkeE4E5bYTpMSXN2V1Bzd",
-	"79W1bnvLiEoHvqlLZdaoaotmBUyRW5hpDBVN6ZLcQBsZtwfdyQEDIRwQxGUQPAVSmdYqocsSISMWw5pW",
-	"clkOROonwjwIrM7wbeQcileGDVLf8enr4Gv01FpN0fCdtVxuxb67K2W5I5X1kG65yw6HFy9PMOuhqUfM",
-	"FlUM9lxxu43kCR95skkmrIy78M7yhbpXmXDfrH4NB982Q786pd4z5K2ZbZ8YFtsmyGHbxDJY/K/hr5jc",
-	"YRhsp9W+76z62lzWnY9tkuUPEvwgweucrXv3MXget72P4Q1dGmFkN3Ml8ymXtylmwK3faEaXrkp0RpH2",
-	"wlROcYfbkZaooVvV9kxMa/xsyidiIMX1sqmq1nm5TdPfZsqMR1asf0OC8AoKIgklkd03dOncfx7zDqPM",
-	"l1qyGXR+V7Zvq1VNloZ58mTpVRJta1sUUWIKrnG48KB/pV1Fy+sU0E/jbiWCnzsczYUPOtspEDuF8mfP",
-	"bxKmJuYcDG6hop3xLdjOqenctniRxUNqsPz1tDB3dGpqYsEpCEa05kg+oQru91huEadpfpInVI4hHhjl",
-	"u8HxF6p51BXV9Qw7qfISVZF27cWgi0o8UFYIto0Izj++s2YE9ZdmXQTlyntDsTyuTcTcdf3PD9BI6sqw",
-	"CZireORNmL1WgDOuoULHvbJsB9mSb7brRlw6TB/G8UIiMaqR7y/cbs25Aq2TgGwGqefV/X2zHEwoDzLY",
-	"S2W4rRZpdKhc+KEk6QuRi/GU2v7EgZ5xJ1icJ3LbZDAJc+wHC9tF1f2VCOXw1ERyVxE02YqLQU0mZpiN",
-	"leK7B8BX47cLynSuMK3eM81tajAqczT7s93PHBGur76tKLTrWjx/mCkakEUhnovXtNqtG8pvWxn9BOcq",
-	"zc1EsAsjPGtmaWb0ssJ20wCV3a9w2sWVC8P4a8VKge+Gh39jzD84EV9XeVmeX1bykVr1ZBK0XGLkSdqO",
-	"0w6ce7tism0JbSPRpKd//RFbqR0rO0obSsmC8d17uDDUcL6GkGEwnreIgdbUKeZUtQZzBmzOvc2K1avG",
-	"wyGlr9k4aSWS+T5xE5nlPANXAT5YUIsgwrQGPhCjkasxM7KbjiWAk/auzI5Xx0kbltnlZqnlcj8TjOhc",
-	"GWXQ5tgbQuaxkAMJkfDJP2h5GX0xmuwT23GFjawQiGdt/ZzoI0ZpUm0Pl0AVOu3HlPHzHAPsp1FvyzQV",
-	"QWTXQMxGNqUltOktxiu+Ff2q2eNaXpkvVWnyFlRY4OnlnjFRRWyDCREg5RsWlnYXycu/zGNQ+rYsI6BB",
-	"SOTt8yfk8dnDRx3yRoqxpFPl0wXI0OzSsE1mIGYJEAk0JkNbD1eCNFtRg4doWecurUUCp9OKkuas0K5c",
-	"MtZnJkG5Zgn3tWjFUYVR4qBQHyjy4mlnfQSjJCef6QTWYLeU43CgkS9idFrAh1lCGS+EVOaSHUkYgXTq",
-	"Wol2ivRZvgUXLrXoAVpYWOPpTCvERsd3B5XoVMYD747aLHTwVz/zIPHIFRq6TQ1WvZTo00zshrpYMg6p",
-	"6ln89PKilDQieZe/8OThw97j0ktvq7LxLDyEf8Trn9+Up36pHCNVbFx62YcKuxIXgtzCsk1uqIIfzuYy",
-	"2bwJtwiQYybZxjWxw7BzMe8qW/O3QGPGHTxMk+QRofRYQo6dzWdYt1BRPb2aaYf1Q2j7ZvB6pW5pV7NU",
-	"911VLqp0zMEjy9ckAja7Z2cpU2re0PgsV/1z3gKHHESJ/dY3ihAKXLubmNlUVcQRgHNiDSi8jKl8Sxxj",
-	"racmphbiNmdHpp4L+6YSt0X26PL2P5guXlZRjc1u5jNjxWK5DTOSGj0RjLNoMx24J6dmQmpDZmu+Ztvv",
-	"PRbhj9f2sQijvfOIJWwbEPBoAtFtWWnF320hmramZEyUFsL8y5IE9amFkVLwgU4LIiGQfCOLClCR3jti",
-	"UmnysNutXQ/mUQZK5PfXVRNsp1a7MhhxKkoe9cZl27tdwBV39a4ei9ZCXIgRiY0eJjio8q2wlkXZS9yi",
-	"Vtz3ddb5+kMbLF4wxeDgbSaXz0HfIXXui8z3Ww7c6MB+iaLgtxDDdLYFf9t/jk1lsudrW2qaMH7rydNW",
-	"ge0pmbN8XbCuv7GBH6ABrOCb/dgMajz/sIpB+tZQzcZZ1h00XzixsbVVOVsLOgXW76hUmPdK+xz/0PIl",
-	"GDOl5TYS+otkzaQlmQ0x7e8l2yZfcOn7TSKBrFBgUHfphY+7sG7XyZJEnmwdr68vW3uG8j/Ze6LQ7ok7",
-	"K+0D2qv4hOXHfEaZ3KJxdVlWk5ftfUIJhwVx3jASGWsFVAaXcE644NDHQlN/0QIr+oiQMchz4nWDIHLm",
-	"+jknQty2iQJIQ8qZPZqqFtyWmqYaxvs1aFObelfg5KrX7m0ayt+/w1aKxSCy7VPCAG0QSi5x6Rad03tz",
-	"6r5N+2g1x5a6v65NleAMpVMQSVnrJHTKShgzm9LlOm2hDosxABpPGcf4pCo9SuaxDuagUSF4BtxqWYzv",
-	"o1FQOdutOWf/moP7Wcs5fGq3Lt1mXNK7xmolHY3smVptvcTuUkwTMdeKxVY2G3rGRhUYnU4ldb3G++5t",
-	"aKFuVKjTsZVt4KWFQWqe7AxKDSrUQJ+FZrH6yPDC+u3/jbK/T34CKkGS//f///8Ma7Q9qBkkdvewkuFc",
-	"GrMhrjQLre62rtfCL4iYYMMmaal4fRt5RdfMP/3PQsRYFWXLLezZ+KCJ4YUd8jPAjGArVqLoCMx/KfFC",
-	"qdwTb3e0MknHdlR4oAhwLbGly/DPz67I8V3v2GNiDWvlqON8Bt6F7zmA3d0aXshsmO38eco9Obe1hU4P",
-	"+YUt3cvSI18HWWkFdq7ZedwSdqg5rM9KK54t8H22UpBC0B6/PJXwPVXbcO++h3I0ntoehyqoVhcOg5h8",
-	"h11SbSN8F71Mydj5hL9vE1dDT74rXmK37/u268KO1xhisO0dETIBXdBMkRvApF2jiZjrfeJ0mzhf0IBx",
-	"87XrpnZOhCQ+XtUmaYi0TVwidZu4bmvnvqlsnNf93AzRrPN1/+koC6nb2RDwh6yjW5DAHeZ1Z8ncvuXb",
-	"2rTudusK5FRtU9XmUOcpj9N6LUw8IIL7NDEPykV+oYa1W1RY7G5mkaZILGw7AGFMTMv5CwZqefPUapwz",
-	"WlI85jEyRgBB22ZbSlYuu4oNZktCBx4+2xfL5ViGTZ0rRwIq6xLbyFcQ9IevFf9ZbSC+Ravv/bfxrtfW",
-	"ertW1k0bVm/ZonqDF8duU1m74oqGwvnGwU36A5exWCNgXo9G9y2QayY4fyYBXOb7LROoaxZsm/KzYNVW",
-	"3IhToTTRC0GWQKVyam7OiVi7lDVbwZ3szVrLcO8ahD+fX7CFnxvC/dml2kNjuQ7BIzJh+h4MU7dkwpJ7",
-	"rVUvWzCbR7jWrE1XfNUPe/Hqws7TE2yGLfhsbhbv+CeQCWoyK4f774isFm3jxK5GFzFGmeAO5WlBFYkm",
-	"QgG3Ikyi2xykQw29vy7H9xC7WRu3wSNie3dvAXjiCsdyU3/4pRs8n9RfGjP+ylV5WfBiMp6lVWpIYGLx",
-	"6Mv0ZHf/HXy2Nd3gi+SwaCRB2q0PR2Nx9JVv3aae9AG4vd/EqeAWF17PQdlPC4i5/6wnc+k+jiRzCPJU",
-	"z6X7OMe7y7bcvCuxbYzvG9E7xO3/gvIwmPE2WtCu086czI+6W3oW0E0XzSXTy0vzHh/sRddZ+um5J5e/",
-	"vrtaifRd2XJ3UOnJH5Hhm9eXJZ48nArad/YF6XAmWs9anz6hKTkSJWiuGBqaUazFbTt7EW3pkUgSsfDt",
-	"+YLSJrSbjTRzyWnX/Jo/uwO5DC/CVHQSzyW9ScAHrPqEelOcTEQS2/AWuleodg5STLsyYtK+X13z75yT",
-	"xY+uTSRMGY9BqrZVb9rev/F9mtt+syRMK0hGCIi5dKnG0ynlsSI3kIgFjvuFtYgUgp2/ff6EnJ6ePs4q",
-	"kPN2AL7LmQHn5Aa8o39q2J9rtYfeMat8UB5fc/Md6iP/zuQ/SFyRKVMQd8hL7/1hnEwzlDXyHaKsfW8H",
-	"QznxYG7EY6N1rjmmetvBO2hMYvOOFfnOp7d/75IhbU67S0f3HhDzoilQbnSPa56mM/dbT6iEUYJem7SW",
-	"qdXz1ZZ0xlr91mmn2zm1EfgJnu7jzgKS5AhB845/X9yqzu8uzjcuK3a/IH+9fP2KvIMb8jMsySVoO+pH",
-	"D3uP2rgbP3ZPH31vlh/wfN3C0k3GtnjAiXtfWt/lvt3C0v4ghfWGpe5255BLPFy+FqJDLohiY27YMBBl",
-	"q+8xFdRSHEZYMYWSTEDCudHYUOJg/0nXMRqdFoIjvJKZunXzMEUu3rxIW6ca9oRK5Yu41Tfr4WC+0Zae",
-	"Ca4sgzjpdm1JAZYVOszdxOmjx345A6hAC/z9m0sJd5ngLu87Tfd2yd0eWbvlkroxl9tlbmPCNqZnt3q9",
-	"f/3j4h8/f3giR3+/HDy6Wr77219ejx9Nors3dMZeJnLxgtI30V9+fStan95/ctyHbmKzbsLIjErhANCB",
-	"YyNKuBZPaDSBoyeCaymSdS0FBLm1MZS8rm9zyttkSj8c0TH85yniiGfM23YmzQZfVA7MQB/a/SibV7pv",
-	"xy+47ZeZ4/qt/m/vjVSfTqlcBpN0Byzg6/a4mmPo3HiGDulY2Vg6wp2ghPlwFDmqPHIg2m6K+N5jd+kx",
-	"5jUcf8RHf6okvp9gwjzPMgaBjSVbc4A8cezBudosV54rl4+A189nhCqSMK0TKD3fzjP5zIzmjYW03nDS",
-	"NXzQxxM9TXJHvGV7Pv03I4iWMyDmAtv+qbV289ql1etj6BgmdlZnW1+hYxYv7zW6/GG34eWn9S9fc8Iu",
-	"1K3yzkLKQ8z40JHvT9YMm63mj9UME5AsXaw5bQitQ6egkVB/q7B2UfvPNBd/uh4oPEAd8golkW3jnyfc",
-	"aJQMLur/Dz2baDAj6dh0p1YWMqyi900m73tbP1GRgUGnGKodIhT7Eo/5sEOuEFkcfftiLjEFDOFUjBgg",
-	"3511T79fJZYooJSflr8wrFF30ZmfRLxcIxA+HC0WiyNjdB3NZQLcyPi4ICEyt0TLJcaQiZAKyA3mXaED",
-	"aIZpy84Ca7z+tUVAyBPQfP2UV6ddmsYX5RNP0We0BY9oQsWNWcpZr+HTHza6/OTxN8Df3OlRIXNDSsOc",
-	"ONc1YXfuFspSTztfXpwG6MEHafrZpKlFR8XEzMwbe5Cg+5WgEmKAqT/db0GB3laSToRQEOKD71OQOgju",
-	"FkWzA2SVGM2XY2y8/N6lbhF4/CB0D0K3Nhu8BK0KLPDehK5SoNXxR/xvKGpXhKGRgBfmqtYKI82OptLL",
-	"BDqRUuXcjbr7a3G3H85KmdsGmmFTOoZjdTf+04dyulF34+Ma5NK21BfZkvXsIdjw6yOZUjlmvE+65+RT",
-	"nef8Tu+oJb784x7MFRBzcaQfnDdXB0Ys8TR8VuvoPcf+7Ht1slzgKKyLBU8jSQTdJLPLzmIsIrXuBD41",
-	"v38FOlgKjtFp7dlbZd0GWtJI+5TkHLErkHfMwlpsWEsbzPz3uuV0/bd3dYZ6wIWWuK0vHt27Sxb4hcag",
-	"4p6X9qlwir8v40nYHfyvrVZ2CoZaVaVV4tP0VSTpzFgi9sjcgVFEZlJ8wOTwkRRcZ+FTw+Y9Bq2eEAud",
-	"trJjL92r69EAYrvkicBPbDDRejZwWpoaMD4YJWw80aSHAYmG9OBWxEzrjUQcXJgrYsZAbGh6z5sZvGSa",
-	"rkjzjXRBlc6SWl5RRSdPHEU2oxT/1Gzx3fv6BGM42yz06xnwizcvSCyi+RQx7++P/2y1pDO63MVqRxtd",
-	"jMjQASUPsSmQGI08EqVHQkUT0RXm0iCiyRTmjOPvTLcxuHTNlUgBGZDAWGy9ARh6WkyWGYqzT3N1QMxp",
-	"Pqxt1TGhimA/DvLdWa/7vadsijnors8HYdwGIOk8Ztid1Mb4StSppfMpbLRKXZRiG5v04m9//jtaLn+5",
-	"uBh7K+blM/PvT5T+/Wd2Mbn95//5h775czKn/14++tfobx/ujl6+W/z88PfxP3+6+bX7bA926kmFnfrt",
-	"elNqalvflPPFL0gGQ74/MyNgDMcpwOda8YkjsekEbd93Xd2qDGwF0Tg75JXQiENkqdBlDUjEnexU0N2l",
-	"w/M8EN72Gh/Gel3bgdpaX7r2FeSID65Pjz/R+K1VYbaygGpR5Z9dG+OGUrYmVf4aQJKtI820ya6hS6SM",
-	"BXaDdTU+TQ0tBE/5dyUJvjU/O0J7Y8HMLv/2i4eE7qQ4Lg+U3TEj+7Df7808UGldHxqXe6TIWBDB04oZ",
-	"plEEp+lBii7Jw+6pr+CaKkjuLObQCgVnWHK7HuQMXc4CvaWmjIeMyyDhzAW1z3k2wpKD/tYi1+xwpraa",
-	"YOyaavophmh49zNRw5kdTM/aCBNFzcwomSkgptrONLvrHae5G5UJUPGUcYXADDbByd1hc5acWQbqlmjb",
-	"M3fkq42UPbC+/l657oNv0OPhEveGAdjy0GG9Wq1zaoGWVw90wpS+8IPeIJPeOAACzK6iU/DZVXCEHaBd",
-	"fM42gObLFEsfpci/5iCXmRj5V2tdTGEDTM8qQFOSrmPaS4QpYvaoagDmt1btcyYsg1z/Ypvkg+lpmt0B",
-	"IrH5Lu5Vw/DY3tk4UtRcfEjYCP59jaV4KxaYl0ZTGO2yt/qSruytKfzMSbddVQ7YKys6K9Nb8sfQHRgU",
-	"GzZTpWpYDiU8HNeG0q7dlQmXLfzbx1xfep81d9TtXXUf97vdfrf7z3Av0ga+Fk+oNZY0gv/tntvRgB0g",
-	"Cn37naaEWXnd3uOH3W63e4T/PDL//Oj/tP+jJ60QIcii/biF+rN5G3kSYHE4dvRbANDxPpe6vVIFE/aF",
-	"qJpumgbaa5Dz57gJWpclbPk1b2r3FPWsXi3FZq4nwLXZeYhrh42eC3nD4hj4Z9S5Mke2YyRtwmEBSlv0",
-	"utqJgb8VcFjMjpVHYi9ccw2bZhzEeIRNcsWGyN7qYcr1Q3Yd6iPoY/t/I1jEHUjry0hA27Rom2VMmLbu",
-	"iUCgTS1mq+eW1ZKtTagVkpQvO+Sdd4K4PPUFOl6UE5hBwhvW0JPvzrqPv+8TCQq8yupmh3zIpmH6bnKF",
-	"SDIyALcLtaPIJTzFMwUOiyJLCAgaIaMdQb8SkpJXsAgp2YPurKXjplT5xMwR8RrrBIR7zebtVhZvOjDT",
-	"Ncw0BFZr3Z7qfz06uvtwMp0cPZ5p+u+jRXzGG5i1T+xa+4NbwnNfUgsBFiRaP7ui46oHu8uO8ZpP7dYv",
-	"Iqpo0Jhhuru9J0zlHRGhUnxcc6OqfQt1QeJxDb5q4XLWrZEJ8ETwUcJseVStxIQrIX6hclw/NeFXruYz",
-	"i/72EmJGr8w61k1UuBLiJeXLLyErX9Jbm/CccutthWTBcDv+mLX8XZuPEMqJXRTQA6dczynr8cCXlNPx",
-	"Wh54lW8kuxUr/Aa4yv2mYexMt0b7351mV/wUZcPJLvHKz4u4hemJ8zIcECFvVVaSKLgv9QrsejEDTqgi",
-	"C0iSc2faMz4mwG1Z49TqvFhsZs13q8mSiHJyA4QDw0IyT86EY1P+2HCypY38QaIAdVgyNI8Z4P3D0rRH",
-	"o2dnTKjZgrwYvaQ6mrSs/bylmrvClZqwiXam3zbVYQMfftOMxgMv/ip4sU2Ojw98OAsGNVcHTzbf8EYi",
-	"SCaW0D+3DUu+gCb5Y7OBvvU0/QXEkz2Y6Nxuo/sYu0jZKJMY3b/CeZx1EiyNHrybCBQYbedniUMfsw9q",
-	"LSbA8z6kcyPYEAqqZ9uSVMYAntn378+rio0qB3UZXs+2tKzkRrY3kGV1A7cEm+VLYwmDq4AYVBWKpN2m",
-	"r9+F+dXrg7mOrkSL/ZDYLvrhWvKcglIY5K4mUIf2JBZ2Pqk/NUO5uIEIg2cjzBHzEWmMmFkCO88Rb7s2",
-	"8b70o9sj+WoN05m2aNt11KOwr6/riUMTBxKtOt2OFp1ux8Pw12QLo15G+rb0duCfkMaT035cc46ADKrV",
-	"7zYnfLeC60g/bcRwoP0daT9YTUJvLA18zcQfYr3tZH+WBmWeC8MiHK9YTAQZCTkWaabKhGIPiDuI8Uc9",
-	"gaWxSTFDdTVEc26hbBJsnYX30yTJLFo0Zu8sCFyem2DcJI3gBQV1O+W57NHZHRb6VVBoWLf0ByTTr901",
-	"+2f0e6SUXF1Lu63iHMBSVcrhNxVJMwoCtF7lchOY9IN9oNKgZNvBYCl3hVjwNsEhWWApBMJ6oPaUgRPO",
-	"aUMWDiad6Akom7A4V6DOEYr4BoiEGYroXAzmtxDqO0UFeV+dkIJtRDNyrAfJbu/LAan1eqtAaqWzcbth",
-	"cZ64ODLcjIwALMiWsgny52ToELnjIXYExBRcV64dQ8QMb6tKLQlQjmtn/TwH8LOqGDfy2xQq2M6iagT2",
-	"MtsYoX5+y5r3uoO68cXuup3fHDbOTDGpzeI7TGGEM0NotaqRjKSYlo9hLZDw5oGkaNmbx6DFHkbwR8uy",
-	"aoQ1u8+cqxshbrFRU333QJUR0utaI+RP3V4fQb8ygqvz7LiX3eIW6qnsEOtmfQe2026KtJ29+MRYP6e5",
-	"F9d8Y9TLd9YoPhRnk/kx6k7kpof3LO2i5heo9zAcZwborhDrP8B8LRtKel+Qppx1k9C+lUNV14SzU3Po",
-	"V5ob+NBBWWMCJIy034DHQGz1W89+fYsdvLiQrb6Z/0qngd9Wmyz2zs66QYfEnrlr9aqT3EUPu+60F7oD",
-	"nKwD9T85635a73g3FFV3P6Hnb3DH8jn2NEWev8aHv0IOYS5fuxXwjla/9fL3i+Ur1l28XHYXL5O/LV4/",
-	"FYuX5v+fz358+fTZw1d/a5BolKkyhxTAximAgR6YAbWHOnOoKFbozY26tVVnCf6lAq2VcYukKSlXtu1f",
-	"n5x0e4gpqpyyuxRzqZz6O7TMaNgmZ93HTmqLKQgO1xzDnca0Zdoo0uU6uxESQfcdd1FRdffKOeqDfCk4",
-	"INrrKzqFoKMD+W6YyoUhvmjoiHH4PSZsK7q0eZFDypcDe+3QaKZTMylf9wKAoV4ePFldc2OYG9N6JAHM",
-	"eg1TjjrE77VkHpzUd3x3vWHQ2xfC9sd06ZoXf3cDegHACfxrThOVFnhiB8hsFV48Vd+33Yqbh09cXaph",
-	"Q+dh/qThIqhqu61K3ZJMk0gorZxL4Zqbx3joXtv72HxzC8s+7uTQHIsBZl0O3ebj0PE+O66peYFdDb5E",
-	"/O62u40LPcDCWoiHZj7F+9KiW6ZwCubwnPnnIwYGdn8xO3wVFOYKBAKmZCrwz4QiFtfwDaaK9dFg+M9e",
-	"d2iL99J81yjBdi4KIgmafDefES3IaZeo78+veVYx1CZUZQcxBD5OdxLxjWys0uYCuEXHgfsSXfeEaz58",
-	"EcN0JrSRakc/w3LoEJK5cGNpEyWwunCW0CXaeBwgdjSEETNfsVJW5Wv2LmAozZMEstH9jN18Nt5h13nH",
-	"rILmats2GpJ0/UhbF2QqPHzIBNs0+KhSXX2ooTSvLUl/srR3L6m6B8X7oHgfFO/PrXhvoUNX1ioHeBOF",
-	"PJpQqrxF0WFh7dbl1QT3pLcUMr/X3Z5e96ndepPmZR9dGCa0+eXZHf6GQ4bP50/TqZFPlDslcwXfRDzC",
-	"iFFCkWD2YkhZ+6k0HHH8MfirkEBeAp42TxIHFXHuYCOKWC4kD+VChlZVHVj10BkwHq3GQspP0m4EcM1n",
-	"dIlqe7IMyrnCcg1Ue6wygMp0XlV+NSTf+eQD1Ied4mxr8zNkGmZ7IZhf6NJ3vMT+C1b/7TvDBMeU17aZ",
-	"8+5724W6nqlY1S/uzOhl21tkIw1y4Pjp0N8x9F8gO2TjCcgKzJtdlGGv2rZLGwi6ZbOGRdZSRRElBPeQ",
-	"4YVBmrW3IdsqT21uvnmH7Tpv8c7+2YNyeFAOD8rhN6wcBlKooBselLOvpwwmJ43u18HbLFspG0IuKWqd",
-	"onNME1wcze7WZEdeebUAfYKGFlXBd+Zbj/GYGOrCQpyYoaOQo1fUKB/YTEsoxW4S6KfZkXoiwdygA9ma",
-	"NfASC94hr9Dtive7FwmJ78HiccJFChfUIRckYdgLHgHZnR+zjdBC3uYqyeMIV2F/YdJ6Eq6G1Krt0qou",
-	"OK+fU3mZiLVJ1NkhCHvSHnjLrrzFEgASl02O8VJpf7bPZ2Eptvv7FtmWhZdVBbh+Wuaazacmij2JbWJ1",
-	"F4h9L0FUYnyiBWpW5+anjJPYAJRD1XDWnXlESfUeTu3bc85br3ma3u10YJnRYU3EApx+0gCJolvHd4JY",
-	"bk8dYt5J96T2PReun2Dr4HU6eJ32VEmGR7yE+XrIwZ2Uu3rep+NoAtHtkUXhvh8eehUw0AlVhErJ7qCM",
-	"45mhvOBfkOUd+MkX4Sd/XAo3JxpTQO3xZ7wBlW9Jz8IIYg33S88Z2riF1JolNIKyFoZ2MAeSPpD0H4Wk",
-	"3ZHeQmxvS9DO4Xqf9OwMFI34e6lPpI8fp74TuYu62PQ0no/tpEUjlX1MDzzgwAP+MDwATzSm3dmtu38m",
-	"gB16748JPJdiSlwsh2hBvORG9IgbGt220VH0yPpXfT0PEOCxd3cgL+iQFAjejRlb4bM7UPgYwyu80+Tc",
-	"sZY0r26M6aTuKi60Uy6wwWKHvLJJnVgYbwdAk6TvsmMh53Rpuws4tpQoY0k4tG/duWITAzAMO5gyZVYr",
-	"jPKle9ikE7Pfs4PP5eBz+UOybtvqfDEB9IE7LY5oIW6tFdOAlzdi4TFECeP3bJeZsywkU8hADBe9EyyG",
-	"2AbLgpRAm3CPfHWFObqBfuvM0aWEhE0karPBp26vPjkmeOB5B5737fI8d5o/o7rqUonuj9f9atP6guSj",
-	"jk9fulkOO+TSgzBwLPuP4ZywkS8Lwv4/C6YnjJPeGWq07VSNHAunqZYwRvuGV+JyIhbPAb5JtrigaoDZ",
-	"lA24odvNg0Z44I5/PO74+uZ3oxBqQWiIK7JjOK4mo9yI5RhA37WJSOIU8q1DntNIK6Lm2HbQlzcOhIXJ",
-	"uwWYWavcZg8GgA9roWXuB9zRfOXA2fxifaqF4mjTjM1eiELa6lZ9ZzaCNmo2BSMrDzlGe4Fu88vpgVH/",
-	"UOmMzYEesUS8PsbjRmL9GsAct8BndGQ8kBABu7PorBCxGe5wP9hrZZa64uUn/wxdXcresB2wYw1ER7fX",
-	"JIF4DNICHMgY5IFP7IVPeFLamU98UUZw/NF9wm8lKODxziZQKa6TP47ac5hEKJ1vqlOTJEva92aTqNln",
-	"p7Lt3hoUy/wULDJrm9yIOY/MBzOnWIrZzAYg1C0zHxF9wyLAjVxTV0fxCEhxA5GYgnJogrkXWESLAPDy",
-	"PJf5PZMiAqWIwjYNDMvqEGdjLnmHvIWRUWZdVjjTHuGDLhGlxHZlmHOzQH00sqcMoTCyKInLFs2ayFso",
-	"U5s37oEfuHDwF2mnhwzxVEYTwyldjKUUkpPHjo/tbJbuXByWCZHuWiHSaypETkIhYle5UnjYNRmIUX1i",
-	"SMVJBoYYSpSG8mQd9qg7nG2rGnCxsCfbRdVvYYkUYNFdzNm7r/LtQw31H9iyvQQeG54jlE65Ifr8dxSq",
-	"tYSiM6XvzwWYoVxOqby1ve8tmDii4KQGcIgVGsaI+1YLhw8RgAOxyvn/MjSrsALA9xE3Wrx5jUDvgW1w",
-	"KRzqKgZemMYC7VVebUZrXYiHNJgDf/mW+ctLQ3c+gEptxoYR/TyG+N5DDGg8ztb4zl5zwJQVl2NCb4G3",
-	"EZ3MfAk0mljty/68MLSNXn/yaj69AanIhN5hud+YztJoAXWYzhst87d+dHu0zKdp49T19dRMqfkGoz31",
-	"xS2djcVx0q1+6y3qRGcnTYr43GTX2c9+t7CKz77sYDrvxXT2K3tPLrYvYlBnFfr3mC0hCOW2EBiTITAz",
-	"wukHZWXGHfLGAQhiqwWmtJBYkLrE0KJ2ir2vBHb8xrzBWHIWMU6VWm5uqt9evkVppfBpsVK4ARtJd/0Q",
-	"aTxEGv+A+pK4gy9c7SdBieTuHtnqJV06jFdMAaZzBejKUACcaGERT21GAjJP5RGs0sgbuUjdcWlicMwg",
-	"TTO2z8Q0YszXS2uvETUCmwRGLGHItc7JUIKWy6HN+WApRHEpIzYrs08uvMdEX7EYuJzlJtm8b2FGmXxr",
-	"YUzviaceeOOBN+5DlaW34Fzl8+jWu3RGJexS4qHeS0ou8oZ7rKkQQX6xc/Lj9II4hmd1zFU/CEluYMJ4",
-	"3PdNkTwvxNIsRLsbSTENqq8QGt21wemQV07jZAhTLF3/zykGWHwlRWMeHFEpWVgZhv2tzTsSGGlCE8FL",
-	"WaqWy6+ToaIQGUiYirvPwFAbRE4id3a8cGs6tjID/J3dQp9rcIglHKTBVy4N7Fm2jnfHh0QqCwhH1/k9",
-	"yAOlJdDpWmiyNKMJdVp5B/JIAdeu22/fOhbxAgQ8dW2A247bD1k89PCq5qIHyjnDXFYQXhNTTYe27QLB",
-	"hDXk8EUOjfHuMeMBOpoNF5qf21nTreEvVOkjfM7Ri6dDG6nAIIfgAZ5RWsibhppdD4OIJgnIB8p3hmwT",
-	"LW6B4wsi3BngsbLh9IQqtxJukpwMgcfDdjZGy4aNgDFmj1s5uSQjWLh2BQpDN8qVEHLuSgjFDMxtWc/A",
-	"KV1aH60GI8bMzimj3tuo+qo0spesFUclDbTMhjnDI5idsWbOyY0UC2U7BnLsrG0NkamC5A77Z9hw7tJP",
-	"Iyu4wawLy0yzvIvcRlX13up1EVfUUFqr3/q/v3WPHr//n//R2qYDl4YP2iagHmUHP0sgYXGf9K45XtBP",
-	"D941N8ezTz5e+wzM61a/175Gl/J1q3/tUjavW+3rlhb4TZq2iV9iQuh1q/8xuMeZuNetT+YCjd+Vua6v",
-	"W5+u8yi3xWmXA6Hj9DrWBXS2DtEiJACKm6rCffeWLKpQFn/Ye/iwZjbYZjIS8tBZ9LNLjl/YHTpi1WdO",
-	"Oc09w5OTUwk/g8d8PpuIJD4awT3XF44APPR4Oy0qLMTGV1mvHd23XTeDqFU0wa5EI08NtZuEPnW9Rw+e",
-	"7YO+/gfU139FAieU+O67W1bSNNLWF5TdwedheWlSUDuboUB4CbKEJpwQx/xtM8KxEPGCJcmB/x3434H/",
-	"Wf73jmJD+/1wPdcrco0bQijA7oyISE6L/UCNOWkMbAXGlCFTqqMJZsXPqNRZCuQH9EpQbexv2+KQKkBO",
-	"Zux6rvfUtv6pm02djvW+m75r8o6NEqnyPbud67K0dTudQrXF3K3bMz3/fjWDiNGE6WXNUWQ37DaWwgZz",
-	"kdtjooXwBe6CJ8uq0TAeJfMYBozTSLM7KO8y7rp4uDHdCJEA5ffSz/zhV9vPvNct25b3e62BNRvgSmgi",
-	"wdU80XjfwKkvm1L6GrTCSSgfz21d4m+tGLD5jeE8lb1xgmPbbz0FOaVaJGK83BfGv+UA67IDHd0dej2X",
-	"Jfh5puTTHzABNZAuXlzcb6dnbGFFOYHpTC+JT9TC5rM8izi6dr2OGm3XLmw5NsFmzyhccj4Zm1q3is+G",
-	"NUNP/SC/XNRwC1qNYSzBU5oDxIQpZYnRnQ3h/W/3/I62UCyNCXYmDUMxInegGI+g1T/pdh9vS8jNyPgF",
-	"n831vbSb3ZlJNl74e+WqX3KTyvjsRRyvlJE9u6LjTaFevOZT+0t0DH1iKwcv9DcRW/6Dml6fW+RdxOhH",
-	"8qy/ppSrKFFzdx1/TFsKhu02V5o/pgKnuT/C3hpY4oe6ht1anzU9AfeMEOKkn3MWzks0pLc2Y0f5rIUR",
-	"S+Dc1hj6PCkxx89Wh/JZXJwI3iE/YdTURiEVZmURtDlhafQnm7LllCgJBNt42f5NfWOT+koGrD4wEsTe",
-	"OQXKXbMz176xpAJhNtfbKlqjl1RHk4OG9aU0rP/qfGkLoVtDDL7BHPKYmRP5HPMmv4S8/rHZQN/6o/JF",
-	"upxQPsbU1RhQi6fYHuH+ZPgxcsJKB+kvGXf0eVP23gcKmWOHXPjqLgUeFmRh+HBZhVaqF/wFX7rXjo2t",
-	"fqt3ErRdNPbIY/v3AuA2pmZ5p4KbD5/a6S2P8rf0Tqtueb8XvvQO4DZZ2ulXeHDMq7c2Lg69YvfhJ1rg",
-	"LjklAbMlmxLgZ1SWcMATkdhh91M1iQtNlIugckEWQt5icpXRayhfIkCOIV+brZWwDMjVKD1KS9DR5Nx/",
-	"sIBS5peYLkmMripMoU/ozDUqoGQk5ILKmESJiG5doSZRC5okYqH8mJxjCyF8Uu7icuMRc0gvWAShC8zM",
-	"R3sIFxE5lQY2aXo2kdI1h0+Y0uYnocDojorFkBaa4j6v0eY8t/oCKt3nZXHbsLH96liXzht6Se/+kFHl",
-	"g9J0PynuxlxEeg5Z9x7Y9RrFyTA/yeIN/bexxwvap0Pz75BoQYZaDF1gNLNDsUeLZU8YnWCSOApdFwx+",
-	"nQ6iKXu6nFH+XIppncwXc+2VaO0zjhdTHfbN7p0ZjceqohmzOy1wLmyrbdhU4f6zo+5pcP/7PSlrT+nS",
-	"r+/akBtdqoPC9sUUtqfYpZ7piXPP7Iv0d9DU6nCN44/mCH+yXMN3mSx2DzHf5wl9RzUkR7xn9eXxcwkH",
-	"eZyXx9+ShPyzzakyqrvRlHP2TRHG7vPTy2YBhG6Ip4bl1/MZ5w04bhOOzOxd5D/1YUQ0AR5T2SHvHGi0",
-	"vSe7COtYFuZWzFfa2uZwL6auR1vCmtshe+IBW5oi9aVzffF6sCAOFsRXxh8DJaJtE9M53K8hoRKh1xsR",
-	"eIX3vxRTfiw/QSokjJPfjJnRJlp8X2xycYEMCeJc5zLE1SITSGLb/vFGCHQT2VY/qtz2uMQR16j5LEtP",
-	"aoKrDb2KLETzsF1RtVfSIp9RmTCzYA5jGpVKhis/UqDJdwvJNJA/GYb/P05++j4/m7TI8uQKKyw9HnPJ",
-	"6M0W1Ru60RGPjClTZ/yXCCKWZYxhki3GKtuEajIVSpPTXth21NqkFfN4vHEeWuw+i/d7jQIUIdROrrqP",
-	"+6cBhFq7hU7HAY6meCFO1ou00kd1c4/aS06nIaZ15mUKqac6h7DjFwkH4A7YGNhWwYDPl0+xRsqY8R+J",
-	"0Wh9ixXD/7AlBxY4mC+AKt0mN6AXANw7sSiP0YuFRRLlGAFGTlyxKbzGuX1TvqkSPvIo5YUp8Tfp1lLF",
-	"UPLP3JPbyq36pt5MRqod3FZfvKcTQnN9TTHG0pz1V6uJ6Vi/Y13b2HRhY+ZVv8w2BpIY3Vtwiyk4YVrZ",
-	"GlCaqqIe72uOnUCMKQ7MJmIpQqcCr4Apsaa6tA1GOmT4YnSEVu+QTBHvi2mi6AiIFhZkpKJlL43jbdnW",
-	"XszsesynJkNpyDLuMSN9NLKAi1jDk6s+rsVFox5mmu1Jv3MCue7Lb3oNdMKgZTwfMTm1+O2VXN0qxAOn",
-	"UD/HELeF6UulgRPaX0wqNT1FzvOyKnnwhwDAyPEJ21UIAJOVXXHzQTAdPD6fASTTyd/79e94zfv4oydn",
-	"nzy/PvCzHzF0iPj81434pPrlDY1uv/IQj1dBNpmxy9mGjIuizzFA9cNmRVbeZOrllMaAGqxtRTeGzc1C",
-	"r3AQG/2fQjnnrK89d690deeunB+1XXXPNej3VoGdbk39+r94bld2MGV8rs14Tru1FRf0CE8tfArjA9ul",
-	"KlulUIFqt3C/cX1cQ/sZSCbi7MVnpyfm1dZJOnAaW7qKQUt8c2eEK4Xl9jPJojrlFcYa4fFAM39ErG82",
-	"G0Dv7Mw8Lni4IZXiVSe5ix523XY6Tj2wSAH9k9yXiCqRe8SnBk7JwmFf50tYobdDN5rdQVAsi3IR6Ihy",
-	"cuPUZYjJ6Kut5Sovdy+WbY1BKwyrOK7VIRhP8uAo6FFY117AVrQXTugXLW2/mY9GIAcYUwlou1vF60qZ",
-	"le/CmV36G3KH3kn3fbulEqEHSsMsfNK25Hx/dv4W4gDQNcDuYFCXqzYRFQq0NiJ3tSzeOqIG0VwbjTzb",
-	"NSMR3G8x0DhhfIVfOzk+WDAei8UgpkvV6j82P1QeBPdLkbN3DV3O9Nx8R+WYBQflkRnIesFVIUkrxJnD",
-	"iBlwoVmUH0NdgVotEf0vWDSYH49rjeZXa0o/ZL//UPJ7umwPsR9tYRb3KlLXUWBzgWt+NnRjdsieEbMc",
-	"5ZS8LSk/BU1ZckAp+BYszwNKQSVKwSqSzb0UO6J+evzRZY+sBTBY1S+a56IVnnGANNjPgVk9LK5xC1ME",
-	"YqMjf+2+DqOD1cE/oElCvAZTAoDgu/TnlOl8EC7t3Rz4PjAgtwBps70gRgdJhwytftQnKGmHrk0Os69y",
-	"+asY/CtNUd1ZH99H8KyBur1R2Xxslc0vpXgf2Msh/vHZgQbuQQxPYZ2UfQk7owB4uBIa0y1RyWgvs3cu",
-	"YkrepD6TFTdKAw+a7a1S6TWzPx9wGsvyYnxfGp/5kYjxGDNOwr4T9pr9OL6MPFPhmT2eUaUWQqLFU+7X",
-	"esZjm8DiRvJAudxx191HWaShmQSswvcPxKwVdWv9eA7uHBvCUQkEHwQxSdgtmFkfMf8YseA240WLBNt0",
-	"mlNf4htDsn7jB78LmBCKRT3IFqLl2maSiZAKyA22zsG+zeaWdovDIryakkTwMebSl1xem478XCzDqic7",
-	"S/rS2Nvjb8E3/ZWj333d8OFOrnkcmllGCZ+HcShlwbEqApSvR6jT54HGOSzSMg2bHmM0bhrHEpQCZYS0",
-	"o9uKNFsp5jeJ2Sj39g2RSfTIL7AJkxR8fG77htkEv5u5JuqWzWYQ26S8he3OlDM8qmKUMyluEpjmQpMu",
-	"cLieyN3I37j7PyG89Qt75w9pOJNKSZeliOMjW+1wy3jcJmoeTYxB6N15VaM1V1fhWJ9ZTO0U1roO1LgI",
-	"+1bgrmkRFBKqqnFIiNjMHblsMMDn0/xxdEfwfY2xvJNMa+AYQ3Hd6yqR1hGUbffiE//K9ejh6CTdw9sQ",
-	"Y15nEXa0ZlPEm3xzuMIQxAz4AcC96uCfPPxh08nfZy7BlpmgRpeYzrTC8dl4YFzIYwxa3RnagcQw8iXu",
-	"65xH6CLyX1bd+Ti80/dsYfyOJiweOPbcMOUSeU4/jTSgH8LyvHBgGUfoB/RvjnbVUE/+GaaeKnvDnN9y",
-	"seCq1e82CP17Xky9tlWkPHCn/mC55FUPL349R/LytWGzvAo7WszU8UTMFdwCzAwhrsuBchqFnHOvVYyE",
-	"JI+7tvbvhka3HfJ3dBC203aUqk2mgsOyTSREwGbmN6/PtJG5TJjSQmIRvVeifLNVIoGaDyyamNuNnYOg",
-	"NtgRxfWGLlde/hLOaYPi8hexIFPKl1tw3F4zjrtHHjdinKlJGX/qZqSb8hDauzlZw0NObKIAttq2Nfnp",
-	"4g3knFuGyLKwzuAWMO7Y67VbiRgzPshY56N2S8z1jfiAQe8zDK1KUJMBdqV1EW1vzLb6J59cxnj1VJDV",
-	"asnGZhH7LR8abVINGR6HdVlHZrIHFlSaNxQeCk97tZs8582atTk9hiX4LSaxAOX6D8d02SGvudfMaODv",
-	"sI1gw1IepsjvgvEy7oCHrcAeCkR50pAoG1CZHZVTCrc6vpeWWMpO8It8QdM5SYS4JW5NDVfExVpkmIiu",
-	"2/zn9UR89Z3NzdG2qbtYQiJuRLzEShKVIlxuefADoYsO+4glDI+VqiN3A5lLEYvGidwLMmI8NmTpBkls",
-	"uo1FjZFzfmOOgUJAK6QwQWJB6I2Ya9sN3eig5WL0bWGUf0RJGk0gujU0edY7abfcUu5qSFSr007hvwMe",
-	"CzmQ8LutYDO0rG3IYQZ2N6kmroM3OWmnbfZjoOhfmN+YO1v9cJDHtcZnFq9afbBDPWuiPvSQhWJwOcbt",
-	"kmB9fPhHpXR/vC/pnj+la+V7/jwfRH2pqNfBSoEkMbOt1m1T5bqcr9yjWSX6n4jpjMpU2Fv04BQpxZ39",
-	"oKm74MXNJJjbbMyOPqFEYTwULzMi14ZULGJNuUaQP0OfTSfoba0T5Ad8X1rB1xzS+OoVCUdB6Jt3iTNc",
-	"LHakIKdD+BDEkQQFFuipukOyj3xijjwlCWhtDgN2jCMJ47c2GuiK6JmlFkWnQBYTsH1LPOFZNzhPH2mb",
-	"LHeu+QpZuRihj7S9NePcJXRYGZGvHzy3zrXXPFnWi/idrC7nhV89ZEIW95Au24SNKtdoa1I6hOBaCqK5",
-	"xG4uv73PZeupW6cIc1g0j8e1ZvObhEWtCmo6lhADTNcQFSaxYQKcuAXu/eT2aDxQSFNtMhYixmoTJz6N",
-	"oYoYcB2CYX4r65wvxD/DDdzG8JlW17w8SI8Ua95DIopI91LMx7Yg0TmRsfejT3ZIcQO8VC0nWTPtvVFs",
-	"o9B9u4VL2eq3olEyuKj/v1YDkRnD1G7hlwr492rc8gvjt6/vjJlz4AHreMCTiRAK9scCbIR1rSU+AzFL",
-	"sDHGNCRWMqVLzHo1RF5uSb/xj99gQl+4RmFZ+o8f2HmNcl53l8UwrI9ZuEdrugn4SXlyHCSuqqOlIBnt",
-	"Cw/PvWCdcegX+mAVlmXPZRkIOTm1cwpM3f7GLhFCLHgmIo1ItUShBaF82SEXmWY6oSrFpzzpBrtbXvmZ",
-	"ncAvV/EZUw0DMRrcMKkn6C3pPT7q/nDUDajlJ+Dl1BJNWBLvp8/dK1j4V9xLOWdhmr3HP3aPuidHJ4/r",
-	"x733xEAaso9DRdwfsufgoYSuutFvxrX3y+cLatfxxww+7VOlDnbhh1OQQl43UoBdyEp7BIYcomlNjLv3",
-	"UGq3t+7B93Wsmopvt7O16+bQOYr5rLnjt6cuwmUlcFsrJnspfVsnqkvF72xiBe2fzh6T0y7pnZyePfzh",
-	"0T3L5f1WwP2xqf1Q+XaPFQKeD2CKpAXgvXcBijgXRxFVUD+NoG+z8lzl7lxyiMl85vD7DWcDHreJRcVw",
-	"qYcjPAZESJsWjQBnN0syoeZKhyiCITqhwHf1VZpqzCmGWDkQkCFZUKYz061D3mB6o8PpyecfY2K3KxOY",
-	"MqUYH1e5V3AVnuAibHCxuCxvUG586tz6b4BImKFinGtd8FsrHL7Zs9KEd/Ok5iUKwbgv8Qm5IoWzGkUK",
-	"djJMWZnyoLIeoJDLsFNLix3yPL7iHHUzmPvMSp+iv2QzENG2WScO8ieu8YpoYjh0PEAExzWXm2tBSiF9",
-	"nrrDybG8oL61HlHcEp1OacYGp68+hKnr+eeKGfCVnJGTXM6IvWX9dLs2uxSbOuaouN2az+KS/P7T3Ctc",
-	"+k2rf9puGa7F+HhgK1sqbzGXqcHIvLzl3tXIS5myg6pMeUMAyOsPbsqVVPlMpGHiKBeajAXGaOdqThOy",
-	"oMsto+/l4vb4o/nPJsyXYFN3Lks378PLDszkvygzabfgzsapLGqq+fGjn7laKm0rHddN1l3slqW4Wn6K",
-	"rqItHXavMB4p7lhshPRW7O0tlnOsY3AHsPYvh4VEHJvDjcjy8HxRz9ZMtKkPw5yUELu5gvuaSYnkDjnj",
-	"li+oCjs9xyQTXAZXeMAQVFSmadZ9m1o9EQvUQ61dtaCKKABOtLCZHNy1OrH+o6m4gyybvEPOuo/JYoK5",
-	"Ys7o8iZJmGOUZpF4c6vtaqOYcrlb1j6jUQQzDbFP8vOb6Um2U5L4geuXl1S7xcHan8dBJYEqwb1EmVFm",
-	"5dCA2jj6wIj87fiTEsm8fq5IQzl+kN//deV347NY2SLetTVBhxPMtC34MLzqQZozTcZGE75ZYkpvTqDu",
-	"Le54CCF+Sz7VbaOP35Y3NrGZYTk1xnVosIRIFF0Q7DR6H+bgsQQtl19EHemQC3TipopE6Lw1F46FiNsu",
-	"a05wTFie0jhVQkBCykYs8xDc8g8FyahMddBy+c0rDhGdKxj4stbtFAaz4wdd4aArHHSFg65w0BW+nZ5t",
-	"cukqHlFcCknuBHONPHdVDySMmdIyq/GuluppfmqNUixf4RFEmrEMy+WhTOhsBlytloxcGKF/zf3dvhyM",
-	"8VuihS8RIcwVn9jgK6auuCL4iHKSiDFh/JzYqYHESmWzVkT6PJmFR2hQlMXX3AblHCjlBIhIYmzV6svO",
-	"bH2LGIVlZX7oHlk6q/qkiQQa51N9dVaof83dNHD6tuVd7OLatmq+vPDFTqa111SZx92j7sOj3qNWOy1e",
-	"47AowskmlI/ndAzYoS8LVr4SkpJXsEB9qi5YZmXyzR5Sbd4GZ/meyufSc+16Ey0c+psWhxq6/dfPvJ4B",
-	"D2hu68qZHJM7tvu7riBV4EvdTqdoLp4EIfb+0qxmLSh284jxlofYswQ8rmSb13ynElYFPP47SDZyhL+P",
-	"AtYVHvC1FLA6azCew4Hc9k9ul+DkX1h+rf25Lqobu5DgnTmwy/1Xr56cYfWqykR5Cj+dknE0EQq4UVb4",
-	"NQ90hD7iueUL0PEmJaaAygUkyhgkRockAvUXLjIJj9U/U+fcWFCZR8k2AuOaW9UkrZzN0K3TJLwOeTcR",
-	"WBk0EnIsrHAJ50HVrQoKiwVPYyypWqGFKOMVdtGfIY3vwCTqy/p7L5fN8b2tC2ZTHn4omf0KSmadip8J",
-	"4K1ZTgbhF3acLgGzL61yz5XxYfqiET7YwPZqAkxazqSQEaSxUx8vbVd3cQQeX/qB1Tmev9geAAiFZcaJ",
-	"/s9DZlXRRv5FjAtrdN/Q5+3qPOaE3UHaDqH0QCVUaYKCpALyJ2FKV5+T7aHEamAGuw4IaadjuMOOQa3n",
-	"TMJIfDA62S+Mzz9gCvKMSVDh4x4enXZzj2sCE2yWZWCWZc0AG2TzPMWhr6uoTntWHAhqBWfLx1kCj8dn",
-	"a0hSFV26QPNJeWSgG6ASHCtOgUQQpxpVpN5D4ppXWZULI04S1KRwh5Y0xmkZtj188/ryioQC5NjdNcSH",
-	"aixU+KDJjDKJTh6HN52hmlALgBwobfjymCmz0HGIdpR5z6xlaK1EycaToHVK3vO0wPqFwMGWs0TJEnQu",
-	"3ease9omQzTtBnOOSiCDeNghF67Tii0AM1quja0ZtTL1bqU17SC9l+684AZLDwWxGGe+nt0yDrf0Rnga",
-	"yYimsJ20k7epYo7sEAFYlCZ0LKrq4B1bvBekpvqurNpM6ImE2NA+TdT9BN+iCJQaeGUbln+d3Pw5Yq/Z",
-	"X5//89nbq79d/vVxB067negk4TfT5934//w1KWfdntH2HjrW7a9hHNvCZUjJpTf3HhaDWBmqMloBspEV",
-	"kGIwD5pIEHzbwBVJ/ITsof5W+ZNVIix+8Yf8q5QUv6Z0fbAv1tsXv6AFvrNN4UXCGheGkSnKx20CoWMY",
-	"boALhjKkeInKfBvn6Kmwgtj6Dg2vTIRCswSuOQoPxwlRLjJOTrsOX9KFUFIhk38PunTaBJ9nrJfA2Wlk",
-	"imHIZnB48TX30tJ19jLMmjonScDFIzFjEPdzLN7w/HYqPPWEwSh12aTipXPNr/lFXiw44eZG7dJDemcW",
-	"zt+YZHfgeokhTLARexhHcYj/5R5TfNYehMiuDK5BXMOetYP0+Falx1VOZ/zcEuQgDqpd3pout7BqKsXC",
-	"x+zUfVrnd3phmPKuDqSG/qPOARdkX14mwdGgca6R+7eF1+LxrfFc5srE6zJBLEyeUT0JasczXlqUQI1Q",
-	"/Dy5JGINjGGYa4IxmVigFjBl3LfasStmy+77vo5famWUq9+MOdsmWnxvaMheTzVJgCqNuzZi2Fg8fYgi",
-	"IwnQxoht1sQAFQqkQPIM/cORZBqkWWdOpRQLq1VFE8EiCLoX8qVDAzC/LiYiARIljLPo3Nq/qC2ddLvp",
-	"MIqdh21HVAkjq341xB4wVj1TRjnDFclmZ1ZwAknctzCQHrw81Qzd9KjRAoeULwd2eYYlaORAZTS5xD3c",
-	"cDafUZkws6g4mHZWpyVGIwWafLcwbyV/Mi/9Hyc/fZ8/r2F2ZNBop6xw3ux5vaPZqN3epT1VNj/IRgEY",
-	"V5oi+q3zdJz2rDpqNc+hGcmwYh6PN84D8733PYur9CSat1jMDzWDiNGE6WUbs6GwYZXZGcyqRn9VFHk0",
-	"wmwqT8EMQCRivKzqq5g+uArGwGMqNGkyGSBiuK6SpZAYZQOy1xcRJVLsiw08KwS7eNitjXZhBrpC2J6p",
-	"2DwGO65NyB6beTb0qhA/zEs/67zd1iDTVjOgyGa+++nJG3L26PsOGcYwRBstUeZ3NEFvltnVylxxdHE1",
-	"rETt8IloFSfr9GHuYJ3UPVirLFj8f+xdbXfaOBb+K1rOnrMzUyA2rwk5/UBbhmSmtNNDmqQpWSJsAVps",
-	"i7HlEJqT/75HV5JfqE1wJ5lutvmUHBC2JPs+9+q+PFd1VhU33kFAcncf/s+Tg1pxOThiK623xBQ015xL",
-	"SG5zWpfZ6SlsjajTgPKB+EXeXiliML1BDkw+V/ZCqTfGyg2/uRWKVqXRKMyy8k4ZzFx2hQh4oOxm6iHI",
-	"kEehR3lwKFXOlYtvxkufWmSs8+lzX7J4qMy0z8Rf6vFWo5SYtLErNYy+v9jBq417XR2qVupqkG6Pfl//",
-	"4a9Xl5r1EjzX4nf//tytXFze1u/+WUD7/ZWGrxLr9YNuPg6bTjnHlHkKnWAVZEIdhpaWIBKXzue6cVku",
-	"OczCzhjUfWbNCLRTpRZRMd5tBTKXqt1RkFuA8sIw5SUfhNX6NwGswla8r6+qeK5yZs/n1AehwxZmP/Ah",
-	"AFgHQn9hR6voxJlVf/IQR9aorGBFJnPGFsFeQDx75lM731EODZ0mxFKmqYupE8Q0b2vJ5aYJA6roVAU6",
-	"hOUgJL73+s2wiwI68zAPfQIuYVi2eJvcJahJH6/QhNnrQ2mAAT0J5NlyBoQEnkVU+yGVlIeO38RHulQ5",
-	"AweTIApqSmPPi6Kt+rCoKPKlw14d+Rpwy6hPt1jAkHh236d2OZW9mFXCaBF6TfTwM7m7956+srZmeNSt",
-	"CIhDExyQVkPSPQSoO3xXNcUs3LTBP+h9fH3cP/pwyvv/efGp/nbRP5i+tW6m9T+nx6bxYR3M3py5g/en",
-	"7k3fCFsXH7u0112/oudvzr4MXoTvSfPM+C3sv3DCD93JH8d/Hs33DwZm88QJ3/LeBR+81BAta7JijD6v",
-	"nKyoQ1kF8hUrPfHIKmrdlaFe0tbDUgLTm2atsKl1Jp4rVWUidOYRG4wLHVeBYjlkHrSN9IaZ7Xat3my2",
-	"AEKLL+1ECKx4cXdd2v1G5NYa1F/2fknpptLn25Hk7xmVOiPdBZzYo1J5VApmY/hqTG349qJ/GuDzC8dy",
-	"TxcwgOvZj0qdeCPKo5JqqKx/uIsnalS6u8w2vibUw6DPN1f6bQmgQ0CBMjTUZH7E0Pc35Zd/X/83vHxR",
-	"ipp4HyMOloSK0Gi+oSMEpFak8depGQdts1lL6xAsx+j3934/eqw2uE+XJF9pJLUA8BRrRCjngLrEfAHr",
-	"ecDdRXPqcelN1OWmPsEqW0XX6Svolg4hKhSXQ4miyoETSVENAAvNR3z4eke8P0lrvaNB93VleNStNVvx",
-	"/siYqZi5zpDXyjENY/xlQn6vzZfNWrON91sHpE0sMiE2rtfwdIpbNcu2cH2Km6aF7TZpt7FBmq3ptFlv",
-	"2YZF9olp7Nv7EzsPDOUCiyN6wzhoPSzw3Y5KCp3INR+bgGcMWpiqDwETBcitlwQ+Uu/EWFZ/V2UV/FjW",
-	"qgvJG6tC7FHp7hnIHrvdmqdEPDoephmliqGZaTT2m+3WX0IzGlC+dwtBvvx2Aa/InOqiG1U8FhefMLUS",
-	"VRhyzFEw13EH2X9UyLAjMYohC3sWcRwZRrSRy67Fv5SrkpSRh4HVK76ZjDEE6KeGafzcUYmNwMCsZjCX",
-	"zO8y8x0SPJi/UIVsAhrh+rJaX/Mp49CmHDlslpV7MSMcHEx/SB/edjATp3kwu+IaIJyuAKqid+CVk/Hb",
-	"NH51Z/1TyAQ46nZnOitg0IM/2PpyTrvzxcX5Jz7pOyFeDfvr2ad+/71XmRyfzHmvYZ6bH7NDYTIhYWfj",
-	"7JsYezm54Xtz7jpphBqFhlG3/iHOXuslQWIAfJR272VgSVYnqVkBZHjHOLVIkZOvHm4WunrTKDi8vvvw",
-	"LdihN0S+YiBZCbgQ32xixRKqoYvjwJ6U0Vw4GEYt0CXRBbYWGgYs7NtlfejlxHcjqw3uUEWS3z3QqQTV",
-	"XOl7DXN4lsEfRQZ3of94aiLbDRZRWFaJLPQQlSqQ2A8jv+UtHYulp5m5LoSCAnQl792NQ0kJV7XS4OCW",
-	"Y777rwBdLcgagmHicEJjihK0IOsOwshmIZQKWA61FopZYuSp+1VRzajJvFBwWIXcYi7R2ZKyGGFNxA2x",
-	"kFrI72ehD54tCXTi/PNTw6j/nKWm5UoAK16t31Jv8YPjxC75oTeV1WpVEQ+3EvoO8Sym+JsSXv8FWRdM",
-	"RXygzbkrFP6T+uFX5rvflnH6uMh5nBZ0ANCvm98/7hx+J0vFQGNh36eqPDNgzPs2PK8/Wfjf6ZSYHN4s",
-	"NHwXfqfk8IMnoLqkeAWR2gJ0FjC+lBbZo9id4uC3pWfdihBNXOIi4KDk1CUFbMoBuyY/tkWZGbmGXEJk",
-	"A3uJPB9/EWfptF1wiDiz8VoxW9JUl7a8hLjtaXA5CWNfOZrESzRjlWfj+P/LOP41jvxyJn0+GmxSfLJ/",
-	"l2XsE/Hw7dAhW6zjMnjsO/DpisUgVAbv04p6Qa79PPI2DOhHto/Fjj5bx9/NOq6VcnJYDk6M/Ti99vsZ",
-	"0EIZ/g+bz3McACg8287PtvMTs50HsivJI1rO6ZvfliTDhJgHpM4R/1qDfOg7pU5pDzi+1Z0zaq8q1IOX",
-	"fSWznBzmzUAr41SNju6AqMuHsrJRmOachMUTW6Yly1piuAHxqptZ71lXesXYgopZqAAw9dGcBpz562pm",
-	"L8bs2WCOloQtHYJsptcT/6aKehgYyaQRAPzUYshVkqb5d6HBwUZQpB41w4gzORNXKyPm76bRO8p8hogU",
-	"7Ap1HLFnCaxJrFLNL3eF18SzmR8gThwHhUHil1EMMSNFm2CHz8vIJdynlt5mGiABsT62khMQ75MUkc2r",
-	"6LIfX29zVGCkWDvKaBLHDpV5IUwJCAsoissqer8kHjT18Qiy0oe5w6ipszib9LyZQ4M5zLZPfBd75cQL",
-	"AkTpMhcZhAt4sOJlSIH7ehGnMldckt8SYkctAGJ+PqBYtqijyfamVPGDuInrK2bju8u7/wYAAP//",
+	"7L0Ldxs3li76V3B45i4n05RESrIdU2vWGcWPjifxoy2lfbtjHxKs2iQRFQEGAEWzfb3W/TX3h91fchY2",
+	"gCpUsYqsokg/Muw141BkPfDa772//bEVielMcOBatXofWxOgMUj8+FgC1RBfavNHDCqSbKaZ4K1e6+0E",
+	"JBCmCVPHrXYLPtDpLIFWr3Vy2z2JRaSFVCed7qP7nU6nc4T/PDT//OD/tP+Lu612S8IfcyYhbvW0nEO7",
+	"paIJTKl550jIKdWtXmsu2ZGEEUjgEbTaLb2cmZcpLRkftz59areeXtPx6jCvJ0BuQSomOBEjsphQM2Ki",
+	"JmLB22QkJNETIIPno6MXVEeTgbmIcgIx0/lpvWudvmutHevqkJ7HMJ0JDTxavoFZQpfmtuIIB+Y5A7KY",
+	"ACd6wpQZnhkT5WoBkmiB46EyYSCJeTsoTRZMT/AqRadAbmBpBpsNBfh82ur91jKPbr0vW61fRETtAMo3",
+	"FkcwmwnG9RR4+S4Hv9fZ6mhnW/06/flyNktY2aqafZ+llxFt9n1BFRmJJBELiPOzWVCm/6Pbaa3fzjeg",
+	"5fJypEGuvu8KIsFjZbbLPIwMYSTcMnL4oImWy9wr769biinjbGp2sJvOnnENY5A4jrdv317O9QS4ZhHV",
+	"sDqYn8QCz01wUX6+PwKVeJpoMv2Pd62IShglYtHwgH9qt2ZU0iloxy4uo0jMuX5esR/U/pwfyuZzQ09b",
+	"7RYzD5lRPWm1W5xOzZ3ucX0W1zxXc7xydV8vs3NcOfTskqbDx2NfNvzskXefwo80upnPqkY/xF/vKfL8",
+	"yeroaXd4Wj36YcXo7SPvPvDHVEHVsGd0ibwnogoarzotH7d51t1H/QTlW9W4rfRrOuK4YqXt0+4+5kAY",
+	"/QzL1ZH/Q8wlEQtO5pz9MQeiDduyApIpEonplPK4TdQ8mhCqCCW//vr8yTG5Ah4zPs6EkbtyVUQROqaM",
+	"o/SlI+gZ3WHMbsFKuxGTSjuZZ+XyWYfEdKmOyXX4DHwq5UJPQJKhiJfmeRJGcwXxMUHmbJk9TQdiJDq5",
+	"ZYpZya9ZkpAbLhb8glAyFOLGDJ8p8vs8HkNMKIdFm5gb3WPJYsISy8rtU5SmPC7Iw4fx2ejR6AEcnUWd",
+	"4dH58Pzs6FHcgaPT0YP4Ae2Ofoju3/f7axWsbIeDnTkyW7NWNNAPvwAf60mrd3r/ftuICv9317BjrUGa",
+	"d/zv3969+3DaPXr37sPDp+//8m/lR2KESk/5KR4YhWqQKk1LMTfyIu7hQhj9KFh5uy3n3VOrxigxBcGB",
+	"QKKARBPKzbqahWM8gmMy+PcB0fQGFKF8WdSyuiiEytfJKWl1F+jBeXF9yvWg5EmpFL0058/MX6c0fU+R",
+	"iCbAY1og79PO6YOjztlR97yCiM0b1g073LnO0aP3H88/HdkPp9mH8l18TTVbI7pm9uem7KiK8bvH3Z0f",
+	"WSWuRB9GZezlAPUoReYzo8q8JMoqWG1CNZkKpQ1/+O7Ns8fk4el55/tj8go5QqbyKUKNfTLmQlZre6XH",
+	"zA2skuoelM3makb5Mymmq/Mx3zrFnhvOoYngx+QJjOg80agwcrE49oP5Yw5ymY1lZB5Zuq7mRB1pNi3X",
+	"kM1wrsXqYH70amk2nPxYKFkClYQiIx2Y1w+qxqbFNiO7ZlN4NRpVnVZzHxGjUdPjOqo4ruZ5fTEa3f28",
+	"Xi9nUEM9JObOpqOHqtEvZ3fWVj6Zm9VMcAVWSc/Gaqb0TMw5zioSXANHS58aq8rahye/K2skptP5GGgk",
+	"tfUaGI0g0uwW+jPJInxKNJeGUJetXuvpr29ayKqFbPXM7Z/arZpPx5VToDXjY5wexdf4ZbIKRT+aa3MG",
+	"pozPtVmF7mkn/S0GGieMQ/Dr+Xmn3XKaQX/BeCwWfaOLtHqPzA/z0QhkH0kkuCn7xdp+2U+ddiuiMz03",
+	"31E5Zjz76aEZSMzUbK6hPwPJRJz9eH6Gv84l7kT2/VnHHBYk3n4k+IjJaas3oomCtjcd+1xoFuXHMBWx",
+	"tSTNi8yupsfsGSpfqNyYL0VfTcSiPwIcUoSHotvpZL+MJQ2fbcbjdHW/WlP6Ifv9Qcnv6bKhIVychVEr",
+	"eNzXDA3L3z62iktqtygc3af26lWnuYvudz69N4+eMh6HO/cbPqx72sFfDWHF8wT6CZsy3eqd5r6cc82S",
+	"wgskGLoxO2TPiFkOlQjdVxpm4SoZUszo9t8kjFq91v88ybxvJ/ZXdVKg0SegKUssLddjPoEPz/vFyt7n",
+	"LjvBaz5ZQzJ+Y31Ma3jCTIphAtO/lPCGyB+yW5qwuO/8VS0zbpyDHbJ3Y8UCFOFCkxHTqGaZF0oa6WPy",
+	"GNVGq3uClEIqkjClFWrmCjgqlGhRILPFK/CojBgkhncY4+BEaSq16lMzgikoRcc4OkVSfmrOhCWmqB6v",
+	"7iDH0VTPDYkastBMI58PZ8bsvHAVMqZ8EotI/c/i4tQ+Fq/tulcdhI2rekEGdqEGxFC+IkCjCcEFw2XF",
+	"xdbCqezHZmCPrRF1GUUw09BQUBRcHLW9Jc5yM+a6YwztVpI6LLf0PdYnPj/XkmX+GWbaGocRlZJBTMRc",
+	"G3NYCcHNf43KOpMiAqWcNauOyS9C3Bi9teBUbRMh7VG2m2TNVWsllzp4A6oO/bfrKDu9DifjdvOJ4NBs",
+	"J40whLg/XNbz2OEm2thBH3UTbx91utfdTq9j/u8vnW6vY5TwLdQJd4sTX0/kMfmrEUnkLQxRcwceq8KL",
+	"T687j3pnuRc3OZLm+CV91GqLD8XZtNqhZVTbwJrRpV3U/AJ174fjzOSPFeQZUysdSnqfZ1ItxxgAORHI",
+	"KZ6g9VpHlX5RrRzUVez2KtubSu9PbWsh/AspovV0LsUMTn4EmTDu2Ha/iSaKN5RqVfNZXI8cXLSq1etu",
+	"oy6UMS1D7taNFqoK1PnKUs5T4DChVyqMXq3jNmUBr1y85igI2Kx70GqEx/EvPkpYdDfdBHUzTW+Ah2rJ",
+	"VeizmogkVtZKNsfjmFyqmzRYmLqCzIOsPhJNhFDg/ZLWYN5epXiUVynMazAo6Iac0yWCyexKjTADAev3",
+	"MkZVpk7QJBELwowaYZZyQBRdKrKYLFFTsD7xLczJvMUWCa7mibYmzwjqcJQYxhK8IJg6b8/UbiuaKv/p",
+	"3nasrS7aRNQklI/ndIyGQisGFC6t96nptCp7ZkbTYsqYjujvbPVOO2ZL1QwiRhOmzTSegDHaRSLGy9Y6",
+	"FlR7T+3qV21pFpHY2jB4JuSQxTHwO9HeKH1KziJgygcH7ykiRQLm1OGZYzxK5rHzWIkZWFv4rhR2llHY",
+	"S3+wYUVPzwa7K9JykyRTusTZxQInhvTz1/VK2ea1TRi/6cOHGZo1xeU1P5IJVcRdcMcV7BbMnuLji0uZ",
+	"G9suVvPSvhJDPcF7jUa9oMa8myU0MtMspmHM1VorpoZpmz2tfwPLvrSPDBb8VyMKCIcFKUR2UIT44JVT",
+	"yu64Eaen+Y3AGBlVBKMyJa9bsUXLZ7OrAz8orMAgG9xKJM/uFdcgOU3u6H1wDynIdxRoZGG0n4UUfEwE",
+	"J2IuiWIxHJO/zYW2YT6/HzaaZSNfMyE1YXfcrvuhu+CSoNvdSFoxl2rVS+AmsRtyyb3rmFxDkhA1n+G0",
+	"MAXKz2qA+/AL4zevbm18Zo8cyZ+GNio4QhCRxO0iEZPh0tITSIKqrNfG/OlJQOs7q11fnKWlL8WAtZ1T",
+	"6QJtWh8zmpdCb1LFNu8fF7o/wqfk/XcSrH/LJQPkc2PuIpfP83LZvzu37tmgdrTo+dkgj8AjyFIvXpoF",
+	"4eW3FkRButDe7s2WWcMHfTLR0yS3rq13807nLPofRhtbzoCYC/AraG1IsyoS84yOXU4bquCMk1mCXiMh",
+	"Y5UmOSKPw0G6EPE2sR6qoS9G/SGTetLqtbqPfugcdU6PTh/V16PR0+H05cuYEjca9Gwk3qmnIBntRhX2",
+	"j68gsSAevrUy/BpDFjEzj31GWXJHlWIWPK4/ss8rsktD8D6VAu2KNCPDSCXyxn5w3kNjk8YQsRgwneWu",
+	"nDHQMZ7r3EimQDmmxxSptGxKu6DXwvvtSuggyRepIsjnRUf3cauwaW/ScOquti0NKIQ6B/CY+KFkLl1z",
+	"jlbyau6qB/4Q7JF/o2FfAPGq7Cof+U4UDZs77V0DLJqkO8Ps1k1pDMSYcJ/arSvnmXsmoTSJl96A0dDu",
+	"Rqz+JVf0tnEAA8PW5q7fto9m1HNG78nB3NhX7By+9sxsco2WeDo/va99jPIbU3KY8Id2Rjj4BmVJ3Bxs",
+	"QpHLKecR2PqEXAvxC5Xju5nfM7pMBI37Woh+gk8rcgKfufTg/v2zB2S41KDuypnP8jqrT4g0iqIfQ57w",
+	"Vwa5K8115dVI4NdCvKB8eaeFNWOdUr708VIVLqx5undg25SvOY9Rb14ek2uZJp1yQslU7EBHPQ29s0IQ",
+	"MzISjCy33KtD38lym9ei5q2J4BFcEJ1O1CVuYanCEabDDgqkEfy0iUKCggccxq88LCm4m/CcF55VJBZt",
+	"3WWgzJFCMTAir19dXZOT2+6JAmWIXtlE5KGtZsDL7mqBdLPd/UWMj2y+crkQLc5gF1ubvXPKlEJLxHkq",
+	"JBG3UHThvn379qhYCrJuQ4uVI35XbylL6DCBu+5o+pxCvocCecsiIBHlgdvTh8QdXQbkmlAN8sJZYIqO",
+	"oBAPL3iV7uqUKbqD/TTyAyzZ/3S+u/HRzKjUZAEkhpkhAcGD2AvmEnxGSne+IYhfQMzoNU78TocjfWB/",
+	"ap7Yx7Uso3qUJLjfj+3bjszbe6Soq91Vdt7Py04cFSZQebM/HfHqzpdOZtei1IwhSz+fmzOIJpcfJ0rY",
+	"X/ktSDZid2THGC/rz7OHFSgYjswFhMaxNCzZjS5VFskS9DF5NcMaRufGYu4zOrLQo0LzfrsdRnFqDLG4",
+	"iSsz3tX2zahSCyFjrI9g44lLGEKBtm75Wll+oK+mS3OuaGyNNZq8Nmq41AxUmpMxC75aNVM2ZggH+VYf",
+	"V39LgkSjBiWaWb7yb6uVbv59wdOzIlUx/B0iTIpz5YQN5x+kE1UXZ1n5k3hp2yZs5ItRNq6WCy2XrFXN",
+	"5bZWU8n9GPk0vzANNkln3TF8I6zgcY+hUtLlytrjCPCFfuD+NWtWHMu+3Z43WPl0YXLlEvkinLOS9fAh",
+	"drthGKgwHMnGiMP9ezVy3MQWX7kiZ3dhSZ1zttThiDqd6rKpd++uynYs3ZhN+3EFuI6B4bz+nms2hX+a",
+	"64r75vfKbZ0dQPjgNdv39BYaUw2tJJq3E0FiFmPeh1NK01QYtVQaprWohuq6RSLt1g2zzMjvsEslRIex",
+	"WZDYr0jf+QFbmERvNLEYD4b/5FlxcF36lQQFGlnQeAxxX8x1H25BLhcTkDgqY05k0V0JY6Y0WA+flR2p",
+	"5Hi/7sgUlLws6wqH1CYLD6SwMMbMUMxR58RF3R0bwBXFTdh0bn5hqunZSYdZa7y5Q7qRfeET14z5hU/q",
+	"bnbatYbpzMJdFAvs85mrdY8s5lX3rTJVJnYSqjSRQJXgZDFZ+v1GNdM5JbYVJ0VqwWO57HsOUnbgGe/T",
+	"BKT5y1fRwwdmHRgrNFN2us2YG62P19qyYc5s4TCW7wSfzJjSEMicY6Gu+eWGzWYVg3FXlVGb22eymAgF",
+	"RMx1JKY+XsBjIQk3NE+0SOJgC0KwhRVh6kjJTaidnaVgILkztPn0fi6a88RyZ6p73Zzkmg34BeV0DLHX",
+	"AFcG3G5x+KD70VwqUVJD+sLJKeFMEEN8MzqG44266sapX2nnZ1k796II9cn/Ln7MVJh+6wQBTRJj7tkc",
+	"k4JO64Vbxq+GQiRA+RdTcgrrVtBT0gGXr6S2m9bk+FSo83MF8phcaToaEcGT5fE6DrmeRLSQP5sLS2Vn",
+	"5Tx+LnDfWRrctpaGZRWjkfkvakulLOzSGoaveLL8LEp3qbZZOkcXAfs7BneaHftLkrBbD5og5lqxGPIZ",
+	"1Da5+qWwiVkTOpsBxzJkpsnQCEkFyWiVHLYwcdMgXF2BFcbj1p8chBAwinzrUz5GV2NYQXhuRe/2Hk8x",
+	"GilIPUG4mvcU+Rdm+rQbi9+1ATl71XYGTC4k+LGpSyAHK5A9KJCzYSmf383cNm20jvjSZUk35d5YwJ9m",
+	"jpCFmCcxJgCRK7okVJMEjIShJMvxbhPro7unMAOh7c68IsZyWs5AXRC0NuzJ1x6WjLKYcCqlWCgnGwSL",
+	"oEQgeCdHXqRuPG9T+uG5vfi+FRDur+6qgF2tO0Ye44CpsEZnHU5V0azPoRA8fk3OHx6TQQwDlIWJEkTN",
+	"MMwzXBplzawkvVHmiqPLa3RsB/ztLA98clo+0azUfK2mITjgfKdOd193MXLBF+bCT/mE/jLRtJiIBKxE",
+	"b2OuB6qaTCsENEKfII0i8/zC9Lqrwntlfq4yqUzntT7sISSCj5GZCu5ZbpsoYQ+bnoAZg4MoiyiPmWEg",
+	"Ci8eLonjLns5WTk+Ec77tLMZsGWVrIPip4ZWoAUAGJbs369cs8Rj8qVOQ1fQ2XaIQM6Cqc+FgyrKNfho",
+	"doPstXhKZnSpavlYIsojSJL0FTX1nXYrmkB002e8dGhvcbKpr7qH9Ok92OZGiAlDwtVmvXAOGJnFuJXW",
+	"wGNbb1BvkbaxvnM+343LlKse/ViqKzS1/ptqFzVH+rtgvD+XSRVKIyUaEpgATfQkg7iaQBIfk2fCMhsv",
+	"tSiWzKuUE9gzbO9IN/cClWiznYO/PrWx9lyl9ce84P40ON6h7tSYAwfFqJvueymuJmLxDNx9usw3dx2q",
+	"pnjNMTEaeaHyL6eJlc6/oRLoi4A3MCFfB2i2129fWtlbn74cEsfmLFp7WXZH32PnlS6cSGJQmogZ8Dxw",
+	"X8E427ga1klWduKdEZ2qYVJocDt0xwNr31nhvnubuetiiBLGIW6TlNUahS4SUqKVVPHwoHy7zN/4tRoB",
+	"Ss+jmzIFw9aSmNXq2UCaZT0cIFaEEgsvs9EqTyvR19oXeNGdLJKaVLjOesmXb9dl8mkld3EFH1sRmTl/",
+	"VJ6nEHSOu0RHe4XhR2gq3ADMSI7vrPVWpuaTH0w7BygZisIyI2zFHMtUmIYWmd/vPD3kxH1uld+vV/X2",
+	"7oHM1dR/De7HPCRQ8/Ae1liXZVgrD4KpgvEF7sWGylWJ2bjK8mo+rLlGUEW/TZhNGR2FRONIAQfX9ktb",
+	"MnP/1hrb6RCe7pDpsNkDtgrBVssuruvJCjDYGkBbXfnbNq56cfzBK2ss8HM+m+tt3PbUa30R5WToOLSt",
+	"rbV5PRjQY9GE4GYfEyN/VIj/jWwSTW00jSBGPGYykmJa6uwPadUlQ1hohJVKC8bttWi0W0RVLlJqvvA2",
+	"pEubV5ouyym8AiUvGACa5qsg44ng45Kpcg9eP6GIHJwmUiZUu5Ln1JN02uk+CF1JnTJXUiVUXzhEdElV",
+	"jDHQ3s2YEFTfPHLtUEq9WqWwgMEwHlUPgk6AxgHmsFkZ5asCciN5eLZ5HKUohMFAOqvYVTBT4UqMJEAQ",
+	"h0rtmSovX2fNOIrwPM0HEhyj7UZShbEYDOVhvWNM53oiJFMQk6lhgyShM4VwxU0O9g8/bBxyFQZTMGQH",
+	"AllxolJjaEqXxDI/c7gRURugbZkMNiHAMtXcAM2TwxE+KB/iXd3AK0hSweRK2e7jNCtywfTE5cNkhnlG",
+	"uKuMbHt/SZtMtJ4pa62Qq4lYcL+QoQMl7wWgQQZneGa9A9OW+68oNRUQnetIZjMPwRBEbn/vn95/0Nl4",
+	"BKepzesT70KAUB/VDL/LlrBuyt1mx24FsFjI3jsri3I1MULVWU6O+j3FOgx4O2h05xyZx5MplTdoQ6k8",
+	"f9m8UBXgp8EQz1ZGmGV7AY/bnsV4NPpqT2kjvrcOejUY3YPqQ5WRAZnzGWVpqVrAQNyBy41us7Ssgn0N",
+	"N/b+Wqkder3c6NyoUseYJ1Cjoc2sjtNkiF4bbqAZ/gIjjGj3CtjwAXaV4b/H5JLg480h7WCky8o63P92",
+	"yt8oX6Y+M6VhtqoTZghYRcb2/OoVOT/tPjxu5eH/L4/++f7jWRlkfAqftWq2ciHJnDOtegQDU+j5fPrr",
+	"mzZZAsc//uv1P3IOJ8b1g/NwwR+5/60/tQVl3w6onU2zTKMPYII3iZBLMhW3nikTqm5y6kaKGrsqQPLg",
+	"hMFrdopTWGJmjIUxGoxdUHasI0gyJu9z10tU74vUTYRP4YKYmZARszHGevmkuATXzImHNKzX7ax6QVbB",
+	"lMMlQw0oAFdekcjcz9FWbrqnxSvTCtiQmTaoVMlREyG95pXOrlLDKaX/TTMsQkoGMzwt41xipIEXNDNz",
+	"Gqs0282SpxrBMhzLeRMLrVJrLS5ZxYDyiNdrZeAzv3VY32W3jcpowm7z6ujZg/sb96oEVrvIxJ4wh900",
+	"BL0A4FaAWFdlO7XA0/Nk18PpEBPERlojf7sbOZnzDZX4glbHXsNtsf/M0IJb8Q6poRWOne0dlQfnx8H5",
+	"cXB+HJwfB+fHwflxcH4cnB8H58fB+XFwfhycHwfnx8H5cXB+fL3OjxqJMatzqVQNy63OKturwjasFMZr",
+	"NYhV/b3aGq9yJFSaZiUMpMCCq9Sucn2x0qAqoeM1ZBWKmpXDXiaZbOvxhm6e4VyyNJuyiPCqLDYiGQtn",
+	"oFOCC9Cg0GJZSh6vESTZPtyd+tmEKiBKkJFt6bsi21fpMF/qX4EEEKcJXasX3LIYcXM2yCK7sE/91Z/a",
+	"rRHjTE0aZqFOsB3e6ir7Eg4JqC6UqwTmZpebvjEDDK+tyt5+NcpSISf5avvGVRG4ZxUJ4sy1v8tDy5U+",
+	"xRyGfnpSamy8BKOCQO0FSa/PFqXkGlz9RjuaJv1vrCRCkGFhdMBChUDlkMWi7mookLdl/ZtfC6XHEq7+",
+	"9ss9FaAyg4TSbVCcztRE6FJeYLsaKm0EOHqXexY0eWE9UFOmtYW/x8oj7GnsUupqZ8TLplndSq8BWszT",
+	"rsUKwHuExO0qZUvPXX2HFpKOwcjp6UyCUq78C3gkl7NijUf1xmg6rCw10FSOQZdnyApRzq+0ZONxaadu",
+	"GgszrkHPIvV7xDc3kRDigGqaiPEccOcS5/H1/hUviVpoK1g/i4TfsaLCyXcrsbT95F5b6oDxmDwNtrQs",
+	"8dStUzZ5v++5M1PY2DxPSTfCUZXjxNUi9GkgFxqIUizBywd8SmsbcrW9YsETQePwTNY4WSPKkrksO8JP",
+	"pzO97DlfykyKW4fEWntEW4k2dyT6rjd8/kYxH4aw9Hw+HTo2vicelwNyckMrl3PbsJ21VF1FupYaLMRe",
+	"vTzxAjEUH1A4/uGurZ53dzKDc1Ny8lZ3sZpCfhJJ/CaVpQ1opFDf5RlPAmOa9I06gqr+LSjNxhb5ru19",
+	"GdThILXaLQStLOE6hTULX1Y9l59h1jSyO8Qb3T6uqZvz00N+YybmbBtjOMAClO4HKJ8Qj7HBR3oJ49bc",
+	"2DzRbDzp26vnu/eCHWeHbK7V2bYCx77gjVXqdnkMzQHsi1uUMk7h7k+NJX+z81MX9PZuMO5Maygo9TyL",
+	"QBiTcYwxCHt1EdTgvLNpBu4t6wbvjNGmOQVOX9ioeBlty5hEiOLlHEfNxNhwLktU8r+CJpRoMR0qLThc",
+	"mLcyWbRyzVBSO7f+K28AZg2JBHlPyaMcvOPqBH42C5KtT17PazZcIWcTWobVhubbUIob4EdiNCIeV40k",
+	"MNIXoZla/2WSsjJL8RehwO1BuikNHwwj30hwtVjYu6Gxzbz1xVNsMhkqvVxwCPlwgTNjhwYrmKJERDf9",
+	"IUwYj/uW56pyyEl82drpZk0nak91jckw5xJo7IHjV0w3JsmUcjZy/fBjOqVjWzCt2Jhbw40LC/dtISW0",
+	"nBu79gL3nNCk4b6UMxRHIo44/aFIlys7khkBZDZGbpLVrMm3MmnImYxkWl26l4JDDp5hRs1hK8djWa80",
+	"FiWh0FDqmzHrb99itkeCmk8B+0klLrBeAiPgCaDoNSrsgrvQiuF1S2gVyx3hwlk6qeXz+F0wDuUuMuy+",
+	"5/uJEJqYk1CaRlZmQ7rnrp1x2XZcEms6YGKbc9JZk4osQV8QSrxxjFeE1gZyaI8ratvAaUWUmMsILwwZ",
+	"kJxz7lA38d5WZjwH9neIxpliHqTEU26D/2j99Q3Dyk8Z9nIcpDWfA5zNwNWhDxBBfkD5sm+vGJRUTqY/",
+	"bkx7TLHAGhc4NwT3qHKIPsthilxkXh4nZhEsaubiM5RMLXRnQak67ZQm2awBlLgOwz6UJMzwWwwT1fea",
+	"1UdVWGEFAb5ANsgyCnlsz9o2MOQVWrZ/edYI138z5wtIEteDEUMike8zHwAeBCq5OzD5hidRwjiL+lEi",
+	"LLvbkd7+2Ej/awelU5TrEU0QQ9FsZkyXbR9itMGcC3J63utg6oUPQfp2EjZRJOtMif3A8kkU3333W6f7",
+	"/rfO0aP3/8/pb52js/ff937rHN33X5lHf1+aYeFy2J5OKUueCZuy0GD/PABx7nylX+bP//0Hm5HSjEZZ",
+	"AcrM+M29tL8Qj4BMjcZPLl1fWcU0ZC1YjFVAVtLcup3Nho2wjfvTOZTus8WQ2dlxlxAJGRdPrj/yC6r6",
+	"2gGdh99xodPvsfFQP8MzrTrQZeDOhuUmYOWHC1ZuJoUUq2QjTVjMkO36Q9DsrmYIxOG5LOflYsFBHpMs",
+	"tqYwlbKYclOFieletemgSIiNGUwTtS1UbEHw5vumOBbhRlMUODXaOeyUfivaIqxdoSd0+ZOYS1UP8yG/",
+	"RpgFUenfpgvLOGvZ2jiGV6MnzrZek2lTmKQdQ8XMXt2ClCxuamnEFapmTJfenE8z+Tyq1GqEd1+Ls3Y5",
+	"Yht3qbUqe6+XCXegzFi+c+OPEDGp2hf5xAKR7UZUlKozRhKoOdPuzzXaTMngblnzMFYO9rEkW84Yo9iq",
+	"g1hmWhNNEpMqqxRh20bQ5UurmyoApHQ+BRhbKRYKJOrrFtvb9pkcwcJ24i4lItsyvlw7f3Vr/YC8TSZi",
+	"gSaAzaizfgDvBdgpxqSx8PvmyZXZOJi04XoloXdgJEFN6g6kFNfHrmgB/Ss3ktxCZfv4vvK87Z/07aC3",
+	"r5B7YvOzdkO0oQYX4L76aLmzRsxVqUUCU5BjzDD2yh2dOo1jR8ZKTXztgkI2FPNy/+JdUMucOlNVDJM1",
+	"98foBa7WvXKCDRPb60CNpshZMYwlVCSJlatiOQRSS3EbYRThg7HYaFLRvMlwNm/OWB7lIzY4ZxLRJAkT",
+	"xDe+rzZbsejfqhL+u5EXuhLYbcYizK50hU+rv0tzihTj4z42i18dzj+AyuPy8H8O4Xt1jHcW9iGcXPCy",
+	"cPXyGIorZzElkmpy3EYNTmkyF8ErdTZtUbHre/AVi3YtRrElS+uZalDGuy2952e4H/ovdma5Az/oYSGm",
+	"y+9zXXGZSq03X6cnRZJSdIkJt3cuUnCSnHbuzCIK9T306F/vP562zz59d+T+7Bw9ev+x2/7h0/f//m/r",
+	"EepPO9UMZn0TnU3sZ+XMY2Fl7+TEb9Cq96hsZeozrazitlDt8ajT2czSNm7R3Vmc425rmVg179q/UpdG",
+	"Ab44wuvWbRtrQf037cE4kmJaHyrad1gq4Ru2qw/EbaKwZ32ANm+sCV9+IfCiOujcJdCjf1T6d7EBC6b+",
+	"lYt4LepPMsBz3lAIk4Etu25xWlhJjYV+FSGPz9N+8a59F58BPIGIqZ05qqmU7JYm/bBRs/+OC93H1OLM",
+	"yHFcw33JRb/0+9DUGQsRLxgGeJxVtPPkqmcAV6kPPH8ObTVT3MtVNWaABRfEVe3EPYJ9wkgMEYvhAmV7",
+	"LOmC97LiOaKFuCGzhEY+u3olqwTflhUDYcdCmBkbb0HZLf6dPrnUmf+MQRI/lbKxHTdipZUmqH/1sKn5",
+	"SRrza5M/5iCXJ1iO1Ca2Df1JSVv/VSmeNfws6w8gHF76ZkZsh5s9sHRfme1MufcO3E04c3mXgivHXB3r",
+	"SUOYF1YdnHOjSKNWrdL+sqvg3WnVUhGVIgarW1peWm4oq7lduJXbgwU5eTfvdM4iFuN/oe0D24XvjWQQ",
+	"cz0UHwo/bN5XPwq3UJXs9ieL4tBsa1cjXeKmdmCrdBSZH7xhMGdzS8MsdOxzAhrcsToF6XD+183jLcBN",
+	"/NXNpd1aZONad48ffnH2/vZ2nXVQcAMwa842CiUQBVNiqLDnic8Kk3OuMCNm4XzjC6pc9iQRo1FTL/Gq",
+	"01fOjcFOrg1HljQhvz6v0M1sHlDlVMvqFVYrtaeUL4kUC9W2DeBs+d6SLFB2WE7QJiyTD/0bWKq290X3",
+	"McSu2t6jr9rEdTl2SaRtMgk2pm9WL5hOtn1bVWZk9VHVFU3v65UdhdVGWZnFarJV+YHbu/KYO93b65Dh",
+	"Y3aX9tfg1Fal/L1y+XT7yPn7LyMCrxLRvItqCltg+wykUBjCpt8ruAUzV99hkinEWalqGlmio6YUSCWk",
+	"964HI/A1/aoajCCHZOP8d4mF8KAWr8ZOTE/Ki8VCK61gm2/bnFWyCFR15XAklGEVQKOJh67hERyTH211",
+	"o/O3DdLekgPLfQN0oHrNrb2DsDit5o2gmjWAynlzqjyN6h4+1ZWzIRdWFmuKQ5tAooD8ev24hh4WdAeq",
+	"7Ankj2S6N2Unay017b2uKKPb/ZUW/QzLK2jKuo0ErD2L1/NhwqKfYXO6BT62bJAZKVX3ZsNaBe8VW9Ak",
+	"wRQoFaI9uROczz887Zw+OOqcHXVOrzEV0WYjrhzgQlLWXTIMajaWDBqvF0wiyjFMIcakCk8pdeqXu/uz",
+	"6o/yGn7n0WcKk7gxt+yeOia2K6C2EEdYPGFY6bpxNIzYVXnj24bpJKB1lf1XGaNLO8vXw2ASya5ya3bc",
+	"t81sizWALdCAIk+v6bhuKzafu1ZolZ8ue4Ez+pO3clrCXm5Nuqe9yDwn+3ZmWKW7XJZvRYaQsFuQyzWc",
+	"B3MYZ1LcMqO6aZHEzkPGNJnQGIONli0FqfRpbrgUEQIuYG7KCKR0H/G19rMUsxl+Goo5tz42NaPTvoSZ",
+	"kLrUleaHvdVca3SjtEMyVqAbU9smIJk7U28747c0YXE/CEBVYNasfWGETc8NyxsCmVCEKvPZ5uHSB0NY",
+	"kz6w8rUPIJSEwsQwgY2hCHe4X7urLWIemzEXUimDDgAe98WonMrdGbGxVaMNSZgB1apmB1Njq/ep2vRs",
+	"qv1z0xfVeoF9fEPMkrzbyvWuxi5qwScd1vvMORbCml9uGB7+skPurirrRO4rOBcTocBY8YgajOYA8FhI",
+	"V+Wi83hAa5moi6dkmxu0uEz5TjCoHL9ZwxX3bjp77ru91eyP+L4V3sqRfoGYaIGsy9m/jZtM6C0YjpQI",
+	"cUOoPiZ+PNaQSbEhXetga695clhz5kOGnwmBTazf2nibtilVgEOQ09bTX9+0UpzSHzqdzqdvDxF1x/Cn",
+	"L2HxOigr2LKaaB9VG2srEYJhb1EIhSOoW0Wxqo3Dot+0FOMrLp7KTaft1qZyzTWDbQuDKjKgjARz4dsL",
+	"x3EsXHoeDhlPjn3QvXraghHcfTHqD5m04aiyEg2vzHUf/dA56pwenT4qEjhmP51/OrIfTrMPpSQ/Bh6X",
+	"ARs5RIwUOdxMJ01lDzbuQace+HmtFKqJs+mC6bx795f/ZSZAvvv+5Pjo/cez9lmnfCYSsiLRwiEVxUKm",
+	"1D0PyQjxiRhGgGdUgqu7kpqj+7261m1nGVHpwMNnlh5ocTURi2cA27SvZYrcwExjqGhKl2QIbWTcHoY9",
+	"BxWPAPEQl4GyF0hlWquELkuEjFgMpWiFbzGgleVApH4izIPA6gwP7+f6OmRo0fUdnx4ZtWwE1p+yAjyd",
+	"pWi0XdTN5Vbsut9+ljtSWQ/plrvscHjx8tiCVDX0iNmiiv6OK263kTzhI083yYSVcRfeWb5Qe5UJ+2b1",
+	"azj4thn61Sn1niFvzWx7xLDYNkEO2yaWweJ/DX/F5A7DYI9b7X1n1dfmsu58bJMsf5DgBwle52zt3cfg",
+	"edz2PobXdJmi0qxmPuXyNsUMHH7MjC5dleiMIu2FqZwO1y7Ejolt8Wqc1vjZlE9ExY/rZVNVrTPmEjfl",
+	"8c2UGd9rp/4NCcIrKIhkGYjea7p07j/fBQWjzFdashkc/66OiTdUZ3RpmCdPll4l0ba2RRElpmD9G1r4",
+	"NjAlhfnLijoF9NO4W4ngF66z0sIHne0UiJ1C+bPnw4SpiTkH/RuogKW+gSUqn+nctniRRchvsPz1tDB3",
+	"dGpqYsEpCEa05kg+dojl+zuWW8Rpmp/kCZVjsCB0DY6/UM2jrqiur8FN95eoirRrLwZdVOKeskKwbURw",
+	"/vHHa0ZQf2nWRVCuvTcUy+PaRMylIp6mswEaSV0ZNvFNA4rY87uoAGdcQ4WOe23ZDrIlF2jzIy4dpg/j",
+	"pAi7RjVyD0DvqgKtk4Bs+qnn1f09XPYnlAcZ7KUy3FaLNDpULvxQCn9HiT2lJKIqFxi8FSzOE3m7lU3B",
+	"H6QF6gD+r0Qo12FDJFUQaVtxMajJxAyzSaHn7xgAX43fLijTucK0es80t6n+qMzR7M92L3NE2F4qrqLQ",
+	"rmvx/GGmaEAWhXguXtNqt4aU37SCphvZuQrQ5l1woGaWZkYvK2w3DVB5tPhs2sWVC8P4a8VKge+Gh39j",
+	"zD84EV9XedmGJiqN6skkaLnEyJMkHCBWrl3jdsVk2xLaRqJJT/9GyPV87VjZUdpQShaMb+/hwlDD+RpC",
+	"hsF43iAGWlOnmFPVGswZDGlttWL1qvFwSOlrNk5aiWS+S9xEZjlP31WA9xfUIogwrYH3xWjkasyM7KZj",
+	"CeCkvSuz49Vx0oZldrlZarnczQQjOldGGbQ59oaQeSxkX0IkfPIPWl5GX4wmu8R2XGEjKwTiWVsvJ/qI",
+	"UZpU28MlYHsfG6+8yDHAXhr1tkxTEez1FYjZSOcwYY1ksV2/8K3oV80e1/LKfKlKk7egwgJPL/eMiSpi",
+	"G0yIIEVaTvtN5+Vf5jEofVuWEdAgJPLm2WPy6Pz+w2PyWoqxpFPl0wXIwOzSoE1mIGYJEAk0JgNbD1eC",
+	"NFtRg4doWRcurUUCp9OKkuZ17cGMZKzPTIJyzRLua/vXRVDVWgmhUO8p8vzJ8foIRklOPtMJrMFuKcfh",
+	"sL0CYnRawAfsl1NsTSXZkYQRSKeulWinSJ/lW3DpUovuoYWFNZ7OtMJumfjuoBKdyrjv3VGbhQ7+6mce",
+	"JB65QkO3qcGqlxJ9mondUBdLxiFVPY2fXF2WkkYkb/MXnt6/331UeulNVTaehYfwj3j18+vy1C+VY6SK",
+	"jUsv+1BhV+JCkBtYtsmQKnhwPpfJ5k24QYAcM8k2rokdhp2LeVfZmr8BGjPu4GGaJI/YPj85djafuTY2",
+	"NaFQsX4Ibd8MXq/ULe1qluq+q8pFlY45eGT5mkTAZnt2ljKl5g2Nz3LVP+ctcMhBlNhvfetgocA1QI+Z",
+	"TVVFHAG4INaAwsuYyjdJN9Z6amJqIW5ydmTqubBvKnFbZI8ubwhv206VVFRj+/P5zFixWG7DjKRGTwTj",
+	"LNpMB+7JqZmQ2pDZmq/Z9r3HIvzx2j4WYbR3HrGEbQMCjr2nykor/m4L0bQ1JWOitBDmX5YkFj3fSCn4",
+	"QKcFkRC2QbOoABXpvSMmlSb3O53a9WAeZWBzW7QvXBNsp1a7MhhxKkoe9dpl27tdwBV39a4ei9ZCXIgR",
+	"iY0eJjio44qWnMayKHuJW9SK+77OOl9/aIPFC6YYHLzN5PI56Dukzl2R+W7LgRsd2C9RFPwGYpjOtuBv",
+	"u8+xqUz29K17Gb/x5GmrwHaUzFm+LljX39jAD9AAVvDNfmgGNZ5/WMUg5zy+ZtAUKafQs7ykcMJVeGNY",
+	"uLSLfTlb873A7dRr9tgvdvUrNlT3Dy1fgjFTWm4job9I1kxaktkQ034v2Tb5gkuHndlCAlmhwKDu0gsf",
+	"d2G52lkrkSdbx3fvrlo7hvI/3Xmi0N0Td1baB7RX8QnLj/mMMtk8eFKa1eRle49QwmFBnDeMRMZaAZXB",
+	"JVwQLjj0sNDUX7TAij4iZAzygnjdIIicTajyVTBtogDSkHJmj6aqBbelpqmG8X4N2tSm3hU4ueq122W/",
+	"zKLDVopFP7LtU8IAbRBKLnHpFp3TO3PqvgG1XTO4vXZtqgRnKJ2CSMpaJ6FTVsKY2ZQu12kLdViMAdB4",
+	"yjjGJ8v7E5rHOpiDRoXgGXCrZTG+j0ZB5Wy35pz9MQf3s5Zz+NRu+c58V/S2sVpJRyN7plZbL7HbFNNE",
+	"zLVisZXNhp6xUQVGp1NJXWu6l+5taKFuVKjTsZVt4JWFQWqe7AxK9SvUQJ+FZrH6yODS+u3/hbK/R34E",
+	"KkGS/////f8GNdoe1AwSu3tYyXCubLfoKrPQ6m7rei38gogJNmySlorXt5FXdM1Cy1chYqyKsuUW9mx8",
+	"0MTwwmPyM8DMGOhUEUVHYP5LiRdK5Z54u6OVSTq2o8I9RYBriS1dBn99ek1ObrsnHhNrUCtHHefT9y58",
+	"zwHs7tbwQmbDbOfPU+7Jua0tdHrIL2zpXpYe+TrISiuwc83O45awQ81hfVZa8WyB77OVghSC9vjlqYTv",
+	"qdqGvfseytF4anscqqBaXTgMYvKdEa1kAkncJi56mZKx8wl/3yauhp58V7zEbt/3bWLDmXiNIQbb3hEh",
+	"E9AFzRQZAibtGk3EXO8Tp9vE+YL6jJuvXTe1CyIk8fEq83gXIm0Tl0jdJq7b2gXxCdV53c/NEM06X/ef",
+	"jrKQup0NAX/IOroFCdxhXneWzO1bvq1N6263rkFO1TZVbQ51nvI4rdfCxAMiuE8T86Bc5BdqWLtFhcXu",
+	"ZhZpisTCtgMQxsS0nL9goLp8vhlIJuIaOGe0pHjMY2SMwEgCKaZWFGApWbnsssFD7fGQy0IHHj7bF8vl",
+	"WIZNnStHAnL70h8BTqu5r8DhdNWO/7hoiWYgq3DX0nK+1Ro8e7jURVa8b1GPiHkeGTGtaitXga+mtJ13",
+	"2voTEYnLN9m2YsrvsrFBMoutShtJn475FzWOUtHd4091QjUoXQMsw27T6mkqbEn5kShZkDWzKGOxRsC8",
+	"Go32LZBrJjh/JgFc5vstE6hrFmyb8rNg1VbciFOhNNELQZZApXJqbs6JWLuUNVvBO9mbtZZh7xqEP59f",
+	"sIWfG8L+7FLtobFch+ARmTC9B8PULZmw5F5r1csWzOYRrjVr0xVf9cNevry08/QEm2ELPp2bxTv5EWSC",
+	"mszK4f47IqtF2zixq9FFjFEmuEN5WlBFoolQwK0Ik+g2B+lQQ/fX5XgPsZu1cRs8IrZ39xaAJ65wLDf1",
+	"+1+6wfNp/aUx469clRcFLybjWVqlhgQmFo++TE9299/CZ1vTDb5IDotGEqTd+nA0Fkdf+dZt6kkfgNv7",
+	"TZwKbnHh9RyU/bSAmPvPejKX7uNIMocgT/Vcuo9zvLtsy827EtvGeN+I3iFu/xeUh8GMt9GC7jrtzMn8",
+	"sLOlZwHddNFcMr28Mu/xwV50naWfnnly+a+31yuRvmtb7g4qPfkjMnj96qrEk4dTQfvOviAdzkTrWevT",
+	"JzQlR6IEzRVDQzOKtbhtZy+iLT0SSSIWvj1fUNqEdrORZi457R1/x5/eglyGF2EqOonnkg4T8AGrHqHe",
+	"FCcTkcQ2vIXuFaqdgxTTroyYtO9X7/h3zsniR9cmEqaMxyBV26o3be/f+D7NbR8uCdMKkhECYi5dqvF0",
+	"SnmsyBASscBxP7cWkUKw8zfPHpOzs7NHWQVy3g7Adzkz4IIMwTv6p4b9uVZ76B2zygfl8TtuvkN95F+Z",
+	"/AeJKzJlCuJj8sJ7fxgn0wxljXyHKGvf28FQTjyYG/HYaMfvOKZ628E7aExi844V+c6nt3/vkiFtTrtL",
+	"R/ceEPOiKVBudI93PE1n7rUeUwmjBL02aS1Tq+urLemMtXqts+PO8ZmNwE/wdJ8cLyBJjhA07+T3xY06",
+	"/t3F+cZlxe6X5L+uXr0kb2FIfoYluQJtR/3wfvdhG3fjh87Zw+/N8gOerxtYusnYFg84ce9L67nctxtY",
+	"2h+ksN6w1N3uHHKJh8vXQhyTS6LYmBs2DETZ6ntMBbUUhxFWTKEkE5BwYTQ2lDjYf9J1jEanheAIr2Sm",
+	"bt08TJHL18/T1qmGPaFS+Txu9cx6OJhvtKVngivLIE47HVtSgGWFDnM3cfroiV/OACrQAn//5lLCXSa4",
+	"y/tO071dcrdH1m65pG7M5XaZ25iwjenZrW73j39c/uPnD4/l6O9X/YfXy7d/++nV+OEkun1NZ+xFIhfP",
+	"KX0d/fTrG9H69P6T4z50E5t1E0ZmVAoHgA4cG1HCtXhMowkcPRZcS5GsaykgyI2NoeR1fZtT3iZT+uGI",
+	"juE/zhBHPGPetjNpNviicmAGet/uR9m80n07ec5tv8wc12/1fntvpPp0SuUymKQ7YAFft8fVHEPnxjN0",
+	"SMfKxtIR7gQlzIejyFHlkQPRdlPE9564S08wr+HkIz76UyXx/QgT5nmWMQhsLNmaA+SxYw/O1Wa58ly5",
+	"fAS8fj4jVJGEaZ1A6fl2nsmnZjSvLaT1hpOu4YM+mehpkjviLdvz6X8YQbScATEX2PZPrbWb1y6tXh/D",
+	"sWFi53W29SU6ZvHybqPL73caXn5W//I1J+xS3SjvLKQ8xIwPHfn+ZM2w2Wr+WM0wAcnSxZrThtA6dAoa",
+	"CfW3CmsXtf9Mc/Gn657CA3RMXqIksm3884QbjZL+Zf3/oWcTDWYkHZvu1MpChlX0vsnkfW/rJyoyMOgU",
+	"Q7UDhGJf4jEfHJNrRBZH376YS0wBQzgVIwbId+eds+9XiSUKKOXH5S8Ma9RddOZHES/XCIQPR4vF4sgY",
+	"XUdzmQA3Mj4uSIjMLdFyiTFkIqQCMsS8K3QAzTBt2Vlgjde/tggIeQKar5/y6rRL0/iifOIJ+oy24BFN",
+	"qLgxSznvNnz6/UaXnz76BvibOz0qZG5IaZgT57om3J27hbLU086XF6cBevBBmn42aWrRUTExM/PGHiTo",
+	"biWohBhg6k/3G1Cgt5WkEyEUhPjguxSkDoK7RdHsAFklRvPlGBsv37vULQKPH4TuQejWZoNXoFWBBe5N",
+	"6CoFWp18xP+GonZFGBoJeGmuaq0w0uxoKr1M4DhSqpy7UXd/Le724LyUuW2gGTalYzhRt+O/fCinG3U7",
+	"PqlBLm1LfZEtWc8egg2/PpIplWPGe6RzQT7Vec7v9JZa4ss/7t5cATEXR/reRXN1YMQST8PntY7eM+zP",
+	"vlMnyyWOwrpY8DSSRNBNMrvsLMYiUutO4BPz+1egg6XgGMetHXurrNtASxppn5KcI3YF8pZZWIsNa2mD",
+	"mf9at5yu//ZdnaEecKElbuqLR/fukgV+rjGouOOlfSKc4u/LeBJ2C/9rq5WdgqFWVWmV+DR9FUk6M5aI",
+	"PTK3YBSRmRQfMDl8JAXXWfjUsHmPQasnxEKnrezYC/fqejSA2C55IvAT60+0nvWdlqb6jPdHCRtPNOli",
+	"QKIhPbgVMdN6LREHF+aKmDEQG5re8WYGL5mmK9J8I11Q5XhJLa+oopPHjiKbUYp/arb47n09gjGcbRb6",
+	"1Qz45evnJBbRfIqY9/vjP1st6Ywu72K1o40uRmTggJIH2BRIjEYeidIjoaKJ6ApzaRDRZApzxvF3ptsY",
+	"XHrHlUgBGZDAWGy9ARh6WkyWGYqzT3N1QMxpPqxt1TGhimA/DvLdebfzvadsijnors8HYdwGIOk8Ztid",
+	"1Mb4StSppfMpbLRKXZRiG5v08m9//TtaLj9dXo69FfPiqfn3R0r//jO7nNz88//+hx7+NZnTfy0f/jH6",
+	"24fboxdvFz/f/338zx+Hv3ae7sBOPa2wU79db0pNbeubcr74BclgyHdnZgSM4SQF+FwrPnEkNp2g7fuu",
+	"qxuVga0gGucxeSk04hBZKnRZAxJxJ48r6O7K4XkeCG97jQ9jva7tQG2tL137CnLEB9enxx9p/MaqMFtZ",
+	"QLWo8q+ujXFDKVuTKn8NIMnWkWbaZNfQJVLGArvBuhqfpoYWgqf8q5IE35ifHaG9tmBmV3/7xUNCH6c4",
+	"LveU3TEj+7Df73AeqLSuD43LPVJkLIjgacUM0yiC0/QgRZfkfufMV3BNFSS3FnNohYIzLLm7HuQMXc4C",
+	"vaWmjIeMyyDhzAW1z3k2wpKD/sYi19zhTG01wdg11fRTDNHw9jNRw5kdTM/aCBNFzcwomSkgptrONLvt",
+	"nqS5G5UJUPGUcYXADDbByd1hc5acWQbqhmjbM3fkq42UPbC+/l657oOv0ePhEvcGAdjywGG9Wq1zaoGW",
+	"Vw90wpS+9IPeIJNeOwACzK6iU/DZVXCEHaBdfM42gObLFEsfpcgfc5DLTIz80VoXU9gA07MK0JSk65j2",
+	"EmGKmD2qGoD5rVX7nAnLINe/2Cb5YHqaZreASGy+i3vVMDy2dzaOFDUXHxI2gn9fYyneiAXmpdEURrvs",
+	"rb6kK3trCj9z2mlXlQN2y4rOyvSW/DF0BwbFhs1UqRqWQwkPx7WhtOvuyoTLFv7tY64vvc+aO+p0rzuP",
+	"ep1Or9P5Z7gXaQNfiyfUGksawX+65x5rwA4Qhb79TlPCrLxO99H9TqfTOcJ/Hpp/fvB/2v/R01aIEGTR",
+	"ftxC/dW8jTwOsDgcO/otAOh4n0vdXqmCCftCVE03TQPtNsj5c9wErcsStvyKN7V7inpWt5ZiM9cT4Nrs",
+	"PMS1w0bPhByyOAb+GXWuzJHtGEmbcFiA0ha9rnZi4G8FHBazY+WR2EvXXMOmGQcxHmGTXLEhsrd6mHL9",
+	"kF2H+gh62P7fCBZxC9L6MhLQNi3aZhkTpq17IhBoU4vZ6rlltWRrE2qFJOXLY/LWO0FcnvoCHS/KCcwg",
+	"4Q1r6Ml3551H3/eIBAVeZXWzQz5k0zB9N7lCJBkZgNuF2lHkEp7imQKHRZElBASNkNGOoF8KSclLWISU",
+	"7EF31tJxU6p8bOaIeI11AsLdZvN2K4s3HZjpGmYaAqu1bs70Hw+Pbj+cTidHj2aa/utoEZ/zBmbtY7vW",
+	"/uCW8NwX1EKABYnWT6/puOrB7rITvOZTu/WLiCoaNGaY7m7vCVN5R0SoFJ/U3Khq30JdkHhcg69auJx3",
+	"amQCPBZ8lDBbHlUrMeFaiF+oHNdPTfiVq/nMor+9gJjRa7OOdRMVroV4QfnyS8jKF/TGJjyn3HpbIVkw",
+	"3E4+Zi1/1+YjhHLiLgrogVOu55T1eOALyul4LQ+8zjeS3YoVfgNcZb9pGHemW6P9351mV/wUZcPJLvHK",
+	"z/O4hemJ8zIcECFvVFaSKLgv9QrsejEDTqgiC0iSC2faMz4mwG1Z49TqvFhsZs13q8mSiHIyBMKBYSGZ",
+	"J2fCsSl/bDjZ0kb+IFGAOiwZmMf08f5Badqj0bMzJtRsQZ6PXlAdTVrWft5SzV3hSk3YRDvTb5vqsIEP",
+	"v2lG44EXfxW82CbHxwc+nAWDmquDp5tveC0RJBNL6J/ZhiVfQJP8odlA33ia/gLiyR5MdG630X2MXaRs",
+	"lEmM9q9wnmSdBEujB28nAgVG2/lZ4tDH7INaiwnwvA/pwgg2hILq2rYklTGAp/b9u/OqYqPKfl2G17Ut",
+	"LSu5ke0NZFld3y3BZvnSWMLgKiAGVYUiabfp63dhfvX6YK6jK9FiNyR2F/1wLXlOQSkMclcTqEN7Egs7",
+	"n9SfmqFcDCHC4NkIc8R8RBojZpbALnLE265NvC/86HZIvlrDdKYt2nYd9Sjs6+t64tDEgUSr486xFsed",
+	"Yw/DX5MtjLoZ6dvS275/QhpPTvtxzTkCMqhWr9Oc8N0KriP9tBHDgfbvSPvBahI6tDTwNRN/iPV2J/uz",
+	"NCjzTBgW4XjFYiLISMixSDNVJhR7QNxCjD/qCSyNTYoZqqshmgsLZZNg6yy8nyZJZtGiMXtrQeDy3ATj",
+	"JmkELyiou1Oeyw6d3WGhXwWFhnVLf0Iy/dpds39Fv0dKydW1tNsqzgEsVaUcfl2RNKMgQOtVLjeBST/Y",
+	"eyoNSrYdDJZyV4gFbxMckgWWQiCse2pHGTjhnDZk4WDSiZ6AsgmLcwXqAqGIh0AkzFBE52Iwv4VQ3ykq",
+	"yPvqhBRsI5qRYz1IdntfDkit210FUiudjdsNi/PExZHhZmQEYEG2lE2QvyADh8gdD7AjIKbgunLtGCJm",
+	"eFtVakmAclw76+cZgJ9VxbiR36ZQwXYWVSOwl9nGCPXzW9a81x3UjS921935zWHjzBST2iy+wxRGODOE",
+	"VqsayUiKafkY1gIJbx5Iipa9eQxa7GAEf7Ysq0ZYs7vMuRoKcYONmuq7B6qMkG7HGiF/6XR7CPqVEVyd",
+	"Z8fd7Ba3UE/kMbFu1rdgO+2mSNvZi0+N9XOWe3HNN0bdfGeN4kNxNpkfo+5Ehl28Z2kXNb9A3fvhODNA",
+	"d4VY/wHma9lQ0vuCNOWsm4T2rRyquiacn5lDv9LcwIcOyhoTIGGk/QY8BmKr13r66xvs4MWFbPXM/Fc6",
+	"Dfy22mSxe37eCTokds1dq1ed5i6633GnvdAd4HQdqP/peefTese7oai6+wldf4M7ls+wpyny/DU+/BVy",
+	"CHP52q2Ad7R6rRe/Xy5fss7ixbKzeJH8bfHqiVi8MP//bPbDiydP77/8W4NEo0yVOaQANk4BDPTADKg9",
+	"1JlDRbFCb27Ura06S/CnCrRWxi2SpqRc2bZ/PXLa6SKmqHLK7lLMpXLq78Ayo0GbnHceOaktpiA4vOMY",
+	"7jSmLdNGkS7X2Y2QCLrvuIuKqrtXzlEf5EvBAdFeX9IpBB0dyHeDVC4M8EUDR4yD7zFhW9GlzYscUL7s",
+	"22sHRjOdmkn5uhcADPXy4MnqHTeGuTGtRxLArNcg5agD/F5L5sFJfcd31xsGvX0hbH9Ml6558XdD0AsA",
+	"TuCPOU1UWuCJHSCzVXj+RH3fdituHj5xdamGDV2E+ZOGi6Cq7bYqdUsyTSKhtHIuhXfcPMZD99rex+ab",
+	"G1j2cCcH5lj0Mety4DYfh4732XFNzQvsavAl4ne33W1c6D4W1kI8MPMp3pcW3TKFUzCH59w/HzEwsPuL",
+	"2eHroDBXIBAwJVOBfyYUsbgGrzFVrIcGw390OwNbvJfmu0YJtnNREEnQ5Lv5jGhBzjpEfX/xjmcVQ21C",
+	"VXYQQ+DjdCcR38jGKm0ugFt0HLgv0XVPeMcHz2OYzoQ2Uu3oZ1gOHEIyF24sbaIEVhfOErpEG48DxI6G",
+	"MGLmK1bKqnzN3gUMpXmSQDa6n7Gbz8Y77DrfMaugudq2jYYkXT/S1iWZCg8fMsE2DT6qVFcfaijNa0vS",
+	"Hy3t7SVV96B4HxTvg+L9uRXvLXToylrlAG+ikEcTSpU3KDosrN26vJrgnvSWQub3utvT6z61W6/TvOyj",
+	"S8OENr88u8PfcMjw+fxpOjXyiXKnZK7gm4hHGDFKKBLMTgwpaz+VhiNOPgZ/FRLIS8DT5knioCIuHGxE",
+	"EcuF5KFcyMCqqn2rHjoDxqPVWEj5SdqNAN7xGV2i2p4sg3KusFwD1R6rDKAynVeVXw7Idz75APVhpzjb",
+	"2vwMmYbZXgjmF7r0HS+x/4LVf3vOMMEx5bVt5rz73nahrmcqVvWLWzN62fYW2UiD7Dt+OvB3DPwXyA7Z",
+	"eAKyAvPmLsqwV23bpQ0E3bJZwyJrqaKIEoJ7yPDCIM3a25Btlac2N9+8w3adt/jO/tmDcnhQDg/K4Tes",
+	"HAZSqKAbHpSzr6cMJieN9uvgbZatlA0hlxS1TtE5oQkujma3a7Ijr71agD5BQ4uq4Dvzrcd4TAx1YSFO",
+	"zNBRyNErapQPbKYllGLDBHppdqSeSDA36EC2Zg28xIIfk5fodsX73YuExPdg8TjhIoULOiaXJGHYCx4B",
+	"2Z0fs43QQt7mKsnjCFdhd2HSehKuhtSq7dKqLjivn1N5lYi1SdTZIQh70h54y115iyUAJC6bHOOl0u5s",
+	"n8/CUmz39y2yLQsvqwpw/bjMNZtPTRR7EtvE6i4Q+16CqMT4RAvUrC7MTxknsQEoh6rhrDvziJLqPZza",
+	"t+ect17zNL3b6cAyo8OaiAU4/aQBEkWnju8EsdyeOMS8085p7XsuXT/B1sHrdPA67aiSDI94CfP1kIN3",
+	"Uu7qeZ9OoglEN0cWhXs/PPQ6YKATqgiVkt1CGcczQ3nOvyDLO/CTL8JP/rwUbk40poDa4894Ayrfkp6F",
+	"EcQa9kvPGdq4hdSaJTSCshaGdjAHkj6Q9J+FpN2R3kJsb0vQzuG6T3p2BopG/L3UJ9LDj1PfidxFXWx6",
+	"Gs/HdtKikco+pgcecOABfxoegCca0+7s1u2fCWCH3v0xgWdSTImL5RAtiJfciB4xpNFNGx1FD61/1dfz",
+	"AAEee3cH8oJjkgLBuzFjK3x2CwofY3iFd5pcONaS5tWNMZ3UXcWFdsoFNlg8Ji9tUicWxtsB0CTpuexY",
+	"yDld2u4Cji0lylgSDu1bd67YxAAMw/anTJnVCqN86R426cTs9+zgczn4XP6UrNu2Ol9MAH3gTosjWogb",
+	"a8U04OWNWHgMUcL4nu0yc5aFZAoZiOGit4LFENtgWZASaBPuka+uMEc30G+dObqUkLCJRG02+MTt1SfH",
+	"BA8878Dzvl2e507zZ1RXXSrR/njdrzatL0g+OvbpS8Pl4JhceRAGjmX/MVwQNvJlQdj/Z8H0hHHSPUeN",
+	"tp2qkWPhNNUSxmjf8FJcTcTiGcA3yRYXVPUxm7IBN3S7edAID9zxz8cdXw1/NwqhFoSGuCJ3DMfVZJQb",
+	"sRwD6Ls2EUmcQr4dk2c00oqoObYd9OWNfWFh8m4AZtYqt9mDAeDDWmiZ/YA7mq8cOJtfrE+1UBxtmrHZ",
+	"C1FIW92q78xG0EbNpmBk5SHHaCfQbX45PTDqnyqdsTnQI5aI18d43EisXwOY4xb4jI6M+xIiYLcWnRUi",
+	"NsMd7gV7rcxSV7z89J+hq0vZG7YDdqyB6Oj2miQQj0FagAMZgzzwiZ3wCU9Kd+YTX5QRnHx0n/BbCQp4",
+	"fGcTqBTXyR9H7TlMIpTON9WpSZIl7XuzSdTss1PZdm8NimV+ChaZtU2GYs4j88HMKZZiNrMBCHXDzEdE",
+	"37AIcCPX1NVRPAJSDCESU1AOTTD3AotoEQBeXuQyv2dSRKAUUdimgWFZHeJszCU/Jm9gZJRZlxXOtEf4",
+	"oEtEKbFdGebcLFAPjewpQyiMLEriskWzJvIWytTmjXvgBy4c/EXa6SFDPJXRxHBKF2MpheTkseNjdzZL",
+	"71wclgmRzloh0m0qRE5DIWJXuVJ42DXpi1F9YkjFSQaGGEqUhvJkHfaoO5xtqxpwsbAn20XVb2CJFGDR",
+	"XczZ21f59qGG+k9s2V4Bjw3PEUqn3BB9/ncUqrWEojOl9+cCzFAup1Te2N73FkwcUXBSAzjECg1jxD2r",
+	"hcOHCMCBWOX8fxmaVVgB4PuIGy3evEag98A2uBQOdRUDL0xjgfYqrzajtS7EQxrMgb98y/zlhaE7H0Cl",
+	"NmPDiH4eQ7z3EAMaj7M1vrNXHDBlxeWY0BvgbUQnM18CjSZW+7I/Lwxto9efvJxPhyAVmdBbLPcb01ka",
+	"LaAO03mjZf7Gj26Hlvk0bZy6vp6aKTXfYLSnvrils7E4TrrVa71Bnej8tEkRn5vsOvvZ7xZW8dmXHUzn",
+	"nZjOfmX35GL7IgZ1VqG/x2wJQSi3hcCYDIGZEU4/KCszPiavHYAgtlpgSguJBalLDC1qp9j7SmDHb8wb",
+	"jCVnEeNUqeXmpvrt5VuUVgqfFSuFG7CRdNcPkcZDpPFPqC+JW/jC1X4SlEhu98hWr+jSYbxiCjCdK0BX",
+	"hgLgRAuLeGozEpB5Ko9glUbeyGXqjksTg2MGaZqxfSamEWO+Xlp7jagR2CQwYglDrnVBBhK0XA5szgdL",
+	"IYpLGbFZmV1y4R0m+opF3+UsN8nmfQMzyuQbC2O6J5564I0H3rgLVZbegHOVz6Mb79IZlbBLiYd6Jym5",
+	"yBv2WFMhgvxi5+TH6QVxDM/qmKt+EJIMYcJ43PNNkTwvxNIsRLsbSTENqq8QGt21wTkmL53GyRCmWLr+",
+	"n1MMsPhKisY8OKJSsrAyDPtbm3ckMNKEJoKXslQtl18nQ0Uh0pcwFbefgaE2iJxE7ux44dZ0bGUG+Fu7",
+	"hT7X4BBLOEiDr1wa2LNsHe+OD4lUFhCOrvM9yAOlJdDpWmiyNKMJdVp5C/JIAdeu22/POhbxAgQ8dW2A",
+	"247bD1g88PCq5qJ7yjnDXFYQXhNTTQe27QLBhDXk8EUOjfHuMeMBOpoNF5qf21nTrcEvVOkjfM7R8ycD",
+	"G6nAIIfgAZ5RWsibhppdD4OIJgnIe8p3hmwTLW6A4wsi3BngsbLh9IQqtxJukpwMgMeDdjZGy4aNgDFm",
+	"j1s5uSQjWLh2BQpDN8qVEHLuSgjFDMxtWc/AKV1aH60GI8bMzimj3tuo+qo0spesFUclDbTMhjnDI5id",
+	"sWYuyFCKhbIdAzl21raGyFRBcov9M2w4d+mnkRXcYNaFZaZZ3kVuo6p6b3U7iCtqKK3Va/3v3zpHj97/",
+	"+7+1tunApeGDtgmoR9nBzxJIWNwj3XccL+ilB+8dN8ezRz6+8xmY71q9bvsdupTftXrvXMrmu1b7XUsL",
+	"/CZN28QvMSH0Xav3MbjHmbjvWp/MBRq/K3Ndv2t9epdHuS1OuxwIHad3bF1A5+sQLUICoLipKtx3b8mi",
+	"CmXxh72HD2tmg20mIyEPnUU/u+T4hd2iI1Z95pTT3DM8OTmV8DN4zOeziUjioxHsub5wBOChx9tpUWEh",
+	"Nr7Keu3ovu26GUStogl2JRp5aqjdJPSJ6z168Gwf9PU/ob7+KxI4ocR3392ykqaRtr6g7BY+D8tLk4La",
+	"2QwFwkuQJTThhDjmb5sRjoWIFyxJDvzvwP8O/M/yv7cUG9rvhuu5XpFr3BBCAXZnRERyWuwHasxJY2Ar",
+	"MKYMmVIdTTArfkalzlIgP6BXgmpjf9sWh1QBcjJj13O9o7b1T9xs6nSs9930XZN3bJRIle/Z7VyXpa3b",
+	"6RSqLeZO3Z7p+ferGUSMJkwva44iu+FuYylsMBe5PSZaCF/gLniyrBoN41Eyj6HPOI00u4XyLuOui4cb",
+	"01CIBCjfSz/z+19tP/Nup2xb3u+0BtZsgCuhiQRX80TjfX2nvmxK6WvQCiehfDy3dYm/tWLA5jeG81T2",
+	"xgmOba/1BOSUapGI8XJXGP+WA6zLDnR0d+j1XJbg55mST3/ABNRAunhxsd9Oz9jCinIC05leEp+ohc1n",
+	"eRZxdO16HTXarl3YcmyCzZ5RuOR8Mja1bhWfDWuGnvhBfrmo4Ra0GsNYgqc0B4gJU8oSozsbwvtP9/xj",
+	"baFYGhPsTBqGYkRuXzEeQat32uk82paQm5Hxcz6b6720m70zk2y88Hvlql9yk8r47GUcr5SRPb2m402h",
+	"XrzmU/tLdAx9bCsHL/U3EVv+k5pen1vkXcboR/Ksv6aUqyhRc3edfExbCobtNleaP6YCp7k/wt4aWOKH",
+	"uoa7tT5regL2jBDipJ9zFs5LNKQ3NmNH+ayFEUvgwtYY+jwpMcfPVofyWVycCH5MfsSoqY1CKszKImhz",
+	"wtLoTzZlyylREgi28bL9m3rGJvWVDFh9YCSIvXMKlLtmZ659Y0kFwmyut1W0Ri+ojiYHDetLaVj/3fnS",
+	"FkK3hhh8jTnkMTMn8hnmTX4Jef1Ds4G+8Ufli3Q5oXyMqasxoBZPsT3C/mT4CXLCSgfpLxl39HlT9t57",
+	"CpnjMbn01V0KPCzIwvDhsgqtVC/4CV+6046NrV6rexq0XTT2yCP79wLgJqZmeaeCmw+f2uktD/O3dM+q",
+	"bnm/E770FuAmWdrpV3hwzKu3Ni4OvWJ34Sda4C45JQGzJZsS4GdUlnDAE5HYYfdSNYkLTZSLoHJBFkLe",
+	"YHKV0WsoXyJAjiFfm62VsAzI1Sg9SkvQ0eTCf7CAUuaXmC5JjK4qTKFP6Mw1KqBkJOSCyphEiYhuXKEm",
+	"UQuaJGKh/JicYwshfFLu4nLjEXNIL1gEoQvMzEd7CBcROZUGNml6NpHSNYdPmNLmJ6HA6I6KxZAWmuI+",
+	"r9HmPLf6Aird52Vx27Cx3epYV84bekVv/5RR5YPStJ8Ud2MuIj2HrHsH7HqN4mSYn2Txhv7b2OMF7dOB",
+	"+XdAtCADLQYuMJrZodijxbInjE4wSRyFrgsGv0oH0ZQ9Xc0ofybFtE7mi7n2WrR2GceLqQ77ZnfPjcZj",
+	"VdGM2Z0VOBe21TZsqnD/+VHnLLj//Y6UtSd06dd3bciNLtVBYftiCtsT7FLP9MS5Z3ZF+nfQ1OpwjZOP",
+	"5gh/slzDd5ksdg8x3+cJ/Y5qSI54z+vL42cSDvI4L4+/JQn5V5tTZVR3oynn7JsijN3np5fNAgjdEE8M",
+	"y6/nM84bcNwmHJnZu8h/6sOIaAI8pvKYvHWg0fae7CKsY1mYWzFfaWubw72Yuh5tCWtuh+yIB2xpitSX",
+	"zvXF68GCOFgQXxl/DJSItk1M57BfQ0IlQq83IvAK738ppvxYfoJUSBgnvxkzo020+L7Y5OISGRLEuc5l",
+	"iKtFJpDEtv3jUAh0E9lWP6rc9rjCEdeo+SxLT2qCqw3diixE87C7omqvpEU+pTJhZsEcxjQqlQxXfqRA",
+	"k+8WkmkgfzEM//86/fH7/GzSIsvTa6yw9HjMJaM3W1Rv6EZHPDKmTJ3xXyGIWJYxhkm2GKtsE6rJVChN",
+	"zrph21Frk1bM49HGeWhx91m832kUoAihdnrdedQ7CyDU2i10OvZxNMULcbJepJU+qpN71E5yOg0xrTMv",
+	"U0g9dXwIO36RcADugI2BbRUM+Hz5FGukjBn/kRiN1rdYMfwPW3JggYP5AqjSbTIEvQDg3olFeYxeLCyS",
+	"KMcIMHLimk3hFc7tm/JNlfCRhykvTIm/SbeWKoaSf+aO3FZu1Tf1ZjJS7eC2+uI9nRCa62uKMZbmrL9c",
+	"TUzH+h3r2samCxszr3pltjGQxOjegltMwQnTytaA0lQV9Xhfc+wEYkxxYDYRSxE6FXgFTIk11aVtMHJM",
+	"Bs9HR2j1DsgU8b6YJoqOgGhhQUYqWvbSON6Wbe3EzK7HfGoylIYsY48Z6aORBVzEGp5c9XEtLhp1MdNs",
+	"R/qdE8h1Xz7sNtAJg5bxfMTk1OK3V3J1qxD3nUL9DEPcFqYvlQZOaH8xqdT0FDnPy6rkwR8CACPHJ2xX",
+	"IQBMVnbFzQfBdPD4fAaQTCd/9+vf8Zr3yUdPzj55fn3gZzdi6BDx+e8b8Un1yyGNbr7yEI9XQTaZscvZ",
+	"hoyLos8xQPXDZkVW3mTq5ZTGgBqsbUU3hs3NQq9xEBv9n0I556yvPXevdHXnrpwftV215xr0vVVgp1tT",
+	"v/4vntuV7U8Zn2sznrNObcUFPcJTC5/CeN92qcpWKVSg2i3cb1wf19B+BpKJOHvx+dmpebV1kvadxpau",
+	"YtAS39wZ4Uphuf1MsqhOeYWxRnjc18wfEeubzQbQPT83jwsebkileNVp7qL7HbedjlP3LVJA7zT3JaJK",
+	"5B7xqYFTsnDY1/kSVujt0I3m7iAolkW5CHREORk6dRliMvpqa7nKy92LZVtj0ArDKo5rHROMJ3lwFPQo",
+	"rGsvYCvaCyf0i5a2D+ejEcg+xlQC2u5U8bpSZuW7cGaX/obcoXvaed9uqUTovtIwC5+0LTnvz87fQhwA",
+	"ugbYLfTrctUmokKB1kbkrpbFW0dUP5pro5Fnu2YkgvstBhonjK/wayfH+wvGY7Hox3SpWr1H5ofKg+B+",
+	"KXL2jqHLmZ6b76gcs+CgPDQDWS+4KiRphThzGDF9LjSL8mOoK1CrJaL/BYsG8+NxrdH8ak3ph+z3ByW/",
+	"p8t2H/vRFmaxV5G6jgKbC1zzs6Ebs0P2jJjlKKfkbUn5CWjKkgNKwbdgeR5QCipRClaRbPZS7Ij66clH",
+	"lz2yFsBgVb9onotWeMYB0mA3B2b1sLjGLUwRiI2O/LX7OowOVgf/gCYJ8RpMCQCC79KfU6bzQbi0d3Pg",
+	"+8CA3AKkzfaCGB0kx2Rg9aMeQUk7cG1ymH2Vy1/F4F9piuqd9fFdBM8aqNsblc1HVtn8Uor3gb0c4h+f",
+	"HWhgD2J4Cuuk7Au4MwqAhyuhMd0SlYx2M3vnMqbkdeozWXGjNPCg2d4qlV4z+/MBp7EsL8b3pfGZH4kY",
+	"jzHjJOw7Ya/ZjePLyDMVntmTGVVqISRaPOV+rac8tgksbiT3lMsdd919lEUamknAKnz/QMxaUTfWj+fg",
+	"zrEhHJVA8EEQk4TdgJn1EfOPEQtuM160SLBNpzn1Jb4xJOvXfvB3ARNCsaj72UK0XNtMMhFSARli6xzs",
+	"22xuabc4LMKrKUkEH2MufcnltenIz8UyrHqys6Qvjb09/hZ80185+t3XDR/u5JrHoZlllPB5GIdSFhyr",
+	"IkD5aoQ6fR5onMMiLdOw6TFG46ZxLEEpUEZIO7qtSLOVYj5MzEa5t2+ITKJHfoFNmKTg4wvbN8wm+A3n",
+	"mqgbNptBbJPyFrY7U87wqIpRzqQYJjDNhSZd4HA9kbuRv3b3f0J46+f2zgdpOJNKSZeliOMjW+1ww3jc",
+	"JmoeTYxB6N15VaM1V1fhWJ9bTO0U1roO1LgI+1bgrmkRFBKqqnFIiNjMHblsMMDn0/xxdEfwfY2xvJVM",
+	"a+AYQ3Hd6yqR1hGU7e7FJ/6V69HD0Um6g7chxrzOIuxozaaIN/nmcIUhiBnwA4B71cE/vf9g08nfZS7B",
+	"lpmgRpeYzrTC8dl4YFzIYwxa3RnagcQw8iXu65xH6CLyX1bd+Si80/dsYfyWJizuO/bcMOUSeU4vjTSg",
+	"H8LyvHBgGUfoBfRvjnbVUE//GaaeKnvDnN9wseCq1es0CP17Xky9tlWkPHCn/mC55FUPL349R/LytWGz",
+	"vAo7WszUyZBGN/PZURpVqlQzrBaUdlQscdhJuGWweJM+qUYxpzYKpM4XC6YQ+qXlgXjD2hLBgsjdOauh",
+	"sZjZtPP37dZwbvbJfLoBmNngIa5oxntod3i6IRHctnCy0VIbskSfpevcYp8v5GxCubJ/SMoUuI/YJdt+",
+	"dqsTrOGcS6Axnqzeb/UJ9kecQ7aVVTA1aWr1n88E+tp7GjmvO0kp1yUbIo5e2IHZnscq1pC3OdYm3Nhk",
+	"GuVaAs+kuDW6GT69FypOVALRQhBhUx8JJVpMh0oLDtY5kdhLgUkyXGpQRImpg7VKqC4LBhiSXIacZWsf",
+	"RJFEGpOEO7z76C5/YCyZKUkViQWHA2f5/LFQQ2sF1rI9R1lVNXx2y5qqYbBw6RMgnI0nOlk6NmM9mjM6",
+	"Vwj2iU3ZbRdvYiwX610wl8RzKIUKtsfP1yPcOU5gXmqmHFY6ndnasX+a5bEjdVZgQxpJB1nVNdv9fqCQ",
+	"LyB7U8GnbJv/fG/5nZPKCR6k6riBMaCyUlZshypsF3RijHdnyDufYE5wE6bIAlsQxuhFNNcpWlZ8j0P4",
+	"E9JPlufBxeJATJ+dmF6bPS7j9bunIglqPl1DRqnmYfQjiLFBx2LCEvA401jXM5+RkSjRUe3TDxRyoJCd",
+	"YxGbg7VPEllf/RbGkhp3nSXoVqdkcAuSjRjEA0QcW2AwRWmBYOw8Jti0n2hBhuCS0rSxC+cyshc7a9fI",
+	"Jo9AVR65+jFdms0dbTHCY22be5WxlNTlVNvFtC60wBxypNJUV/rT8cdWQ2rGe0pe/pNYkCnlyz9XTGHP",
+	"PWFHjDM1KYsAIPc9xQjABJI4DfE0MctnCWW8j76PVq/7Q+fs/v3Ow9PUqwFxf7isn2YkxcIWmZyfnXXb",
+	"LQXyFmSr1+reP+7+YBaQ05maCF0xl073nx64oXK+NuJhj2Wv5UkZvzIU7Kdy/sNpt9s5OzdsaYis57xb",
+	"5jzQQiRGpRz34/l0RvxAtWTjMQ49LRnxryodVxeDFJ+aeh+qwhDmtDp+eIhEFIXQj94AR6ObYqIwnXrb",
+	"YroPf6MOdZDYGDXW84hC8JhcOs6N7b+NTHEWDZY5ajaFHqHEURSxapy5Kof6g3WD6LQUHO4p8vzJqlBB",
+	"yrDT/1Ycj6cN2V4D1vW7YHxrhdPymDLae56HY7ogiRA3Xui7jR0JaY+ezVAXI2z2flBHPzMnuKIIbOuI",
+	"b4eeQXXyMXVxf1rjHUSDTBM556pNBrMJVeDgA1EMDYiiSzIRCzKi0lxo+NQxGcAti4FHMECfh1cxM6eI",
+	"GFkldI3j8M7m3EGt+HbUima8bb1CccAv2EnXWScIUhBlT9Lbax+N6onsTodwMhXM6ySiPIIEPU3bvmE9",
+	"9oHVehYuQU4Jy+swQVHcQmzMbkhz3b2ZnUigMaZLL0tQuO2YqxjdZ1ApnC5z0Ci+fCPWr1wF+VECvSHU",
+	"b2Mebm13OsjJRCTxXoj418BTJiEBigFNcxSNiVMIvipDruTtRJCYxQhjgjbY0tx8AzPt+eEqSZvx391y",
+	"sUkEPlkxgTFN+rgyDYn1J5HEb2xCwj7SJw661X9P3eqbC0/8d+fePwPMMuaN2ExDYHzslZf98HLHZvfC",
+	"zq9z/Nr1OSF0KOaoqtnaga04uBv1rpm4Yd99YXhOYzcUjufAxg9s/MDG/3uz8ac8RkXV8BLbbWDoudQe",
+	"2Dcex+VeuPcbG4e2x49rQShRkaQ6mpCYajqkCpBhmxdQCSpvXFvR5ZKqvInNFLFW7SpHtxP5gmb2wXN/",
+	"IPG6uVnmVGeqWrGt55bkPRFzBTcAM0xB35x4IufcFzKbg/SoY0sFzNuPyd8Rk6iNAb+EcVBtMhUclm0i",
+	"IQI2M7/5Euq25VfMkDv27fR1204fE8RQL1lMWDQxtwsZ2z7aaJR711pp1slP4Zw2pJ7cISGj2ywh47Mk",
+	"RHSyasGa7Gh02vLlBbFrA5ouXl/Oua3BZBmSXP8GEOqw2223EjFmvJ9Vaz5st8RcD8UHq4ghmqMENelr",
+	"cQPcgWh6/IxW7/TTGo0r6E2XaURpvnqDRIPwOKwDOjaTPeQalNY2hYeixDKUMKNM7jHLIKbLQNBjCpqH",
+	"WEF2kcsjWCPv8bAV2MNnEfpIZdsJ/XC424p+wxXXCf7PJsW/+uxOc7RttwDsWiOGIl5i8xojl5ZkKiRs",
+	"efADoYsYYRFLGB6r+gmfVuZSbH/tRO4lGTEeG7J0gyTWaLSNquWcD80xUNhDHylMkFg4bwjQaEIiEVd0",
+	"93tTGOWfUZJGE4huDE2ed0/bLbeUd8UuqK7gdx6fW+CxkH0Jv9umWYaWtUU5m4HdTarJLUgjJ8lp21g0",
+	"EShFYqDobpgPzZ22FtMP8qTW+MziVasPdqjnTdQHW9mIeJYxbpcECyuEf1RK90e7ku75U7pWvufP80HU",
+	"ryljtisFEn2kaUp4bc5XDqJUJfofO1veCXtE8MzyCtzZxwoqiSmDghc3M59nqBCCES8zIteiuNmM+XKN",
+	"IH+GPptOsL0jID/gfWkFX7M74KtXJBwFYSGfw+rNp+dtQ0FOh/CoZ0cSFNje8tWxEA+2iOm1lCSgtTkM",
+	"hrwoSRi/cbWJtm8nU1lpxyKr/bWEZ5G3ePpIbJ+vj9/xklAJHgoP7vfGjPMuEZNKEND6eJ0Wz+cVT5YN",
+	"8nYLkPt+9ZAJIXda0GWbsFHlGm1NSgfUv5aCaC6ZdtALQVG8unGKMIdFcwjA1mw+TFjUqqCmEwkxwHQN",
+	"USFuNmJuixvgvozGHo17CmmqTcZCxNjgxolPY6gaO1oeE0QWtbLO+UL8M9zAbTk90+odL8cFRYo178F8",
+	"WqInUszHtgeaw61qEyVSt3jaqjSNbZaSrJn2zii2EVpou4VL2eq1olHSv6z/v1YDkRnDdJbhXHwBjNFu",
+	"jVt+YfzmlYsFH3hANQ94PBFCwe5YgAV1XGuJz0DMEiMVxTQkVjKlSwTaL69ENkrWa//4DSb0JbcIwxni",
+	"sB/YRY0Ogu4uY6yWAjDO5/jLHgv1mvRbLsfjhsQ1kmkpSEZrOys3sBHdC9YZh36hD1ZhGWB3Bnqak1N3",
+	"Rt0tacpRLnJFivibikgjUi1RaEEoXx6Ty0wzndgq5alQmpx2gt0tbzaXncAv12Quphr6YtQfMqkn6C3p",
+	"PjrqPDjqBNTyI/ByaokmLFnfiLw2sbyEhX/FXjrIFabZ/T/sXW13Esm2/it1WfeuMx4haSAkJlnnA2qM",
+	"eozOTDLqKF5SdG+gbpouTlcRZFz+97tq76p+Id0ECHHGkU/jhH6pqq569vuzDx95Na9RaxwuT7W5IQBZ",
+	"ET62Tbj+jlH/bdeu8q5dLEXtzeL8nNq1+8X+a2GxYdsNZ04KOd1IATAbf7hRMphFiFXb8Nh7t929NlY6",
+	"dl/balXxbb/s0q260DmKFPq57Xejb5dQzNiaM8qnNt8UKcDynbuU5jPGFXXr4jEUdt1aWzHZSLetRaK6",
+	"UPyOhyRoH+4dsqbH6o3mXmv/4J7l8mabbv29T/u22dY9NiVxOICs7JSFe+8CFFvr1nyuYPk0giPKyrPN",
+	"AidxBAGbjKmNBCIbREGVUSNey8jRx23AZEydGJB7rTdjQ26utE2MMUSX0CoBsSqxS8xLsH2HL9mUC52a",
+	"biszWJW4V3AVnuAiLEc1BcqOTx2T/wZYDGNUjHME6B8r2eGbb7YcRdRSXVEy47aEUdm+KHtL9EVJeLNQ",
+	"ppTTZs3lMqziHtpSWG2kEcYI/SW39z5fN+vEdhkPlniFPzQIHXR73L9adLm5FuJYxq5QybbmJixY3lr3",
+	"OX4SnUxpLLrN15+z3TLyz5VjiG7kjDRyOSN0y+Lpel/TWp3cKa5WJuOgoKVIM/cKm35TOWpWKwa1RDTo",
+	"UjOd0lvMZarbl5nanZW8lAkcLGLFQqzfuilvdOdIRRomjkZSs4HEGO1ETXjIpny2ZvS9WNzufjH/ua3N",
+	"dOaj3pmwxrclk1sw+VHBpFqBa4pTGZmC7cKOvriZq5nS1Fxt0WTtxXZZ5lfLTdE20UqGXZ8bTyyvRWCE",
+	"9Frw9iuWcywCuLVdql+3Dpq7ev6YhTn8EGkenivqWRtEV/VhmJ2S5fcpQV8zKRler1FMnrygLOz0DJNM",
+	"cBls4YFZCEo9oSN5RKnVQzlFPZTsqilXTAFETEvK5LBtmqz/aCSvIc0m32F73qGlROTW6HImSTbHKMki",
+	"ceZW1dZGCWVzt8g+474PYw2BS/JzH9Md2UKubLN+eUl1tzhY9ds4qPJ19GMuSA51OcXRu0bkr4dPSoaT",
+	"5XNFVu0ts5XfP6z8Xnkv3tbuy9FWUMGHwap/JDnT1H2iN7NsFhmBurG44zaE+D35VNeNPn5f3tiQMsNy",
+	"agw1Q7NSmyk+ZVrekzm4G4OOZ3+KOrLD2ujETRSJrPPWXDiQMqjarDlLwDziQaKEQAwJjLjWNYQfCsJ+",
+	"keqg49l3rzj4fKKg68pa11MYzBff6gpbXWGrK2x1ha2u8N3oChex666I4lLG7FqK4Aa5ylrqQQwDoXSc",
+	"1niXS/UkP3WJUixX4ZGJNGMZls1DGfLxGCJ1s2SkbYR+J3J3u3IwEV0xLV2JCBO2+ISCr5i6YovgfR6x",
+	"UA6YiI4ZTQ1irFQ2a8VilyczdQwNiougE1FQjp6JKbxhAHGm7IzqW2Q/W1bmhq5tPWpa9WkpnXKpvjot",
+	"1O9Edho4/QBCQEeIVYmmAFfFhS80mcpGU2UOvZrXqtUPKtWkeC2Cab54rVoJeTSY8IERDQGkwcrXMubs",
+	"NUxRn0pqaHwZx+DrshKa0uSbDaTa/JrZy/dUPpfsa7PRepDwaWu5raHbfP3MmzFEmTO3duVMDuR26fsu",
+	"KkiV+FL7pRM2F3cEbf+xSOq0Zi1T7Gaj/RZDaC9BFJTCZie6Uwmrgih4i8yLPr9rq+tSDPirFLBaaxCb",
+	"9W6P26aP2zlY+Zctv9ZuX8+rG3c5ghluxo1Wrzb2sHpVpaLcSab0GPtDqSDCPtCdKKMjHCGfW74AHW9S",
+	"cgSoXECojEFidEgmUX+JZCrhsfpnZJ0bUx4HKleA5/OoE5FqklTOsqRwNknCI9LfIUeXyUCScMnOg6sr",
+	"lSksxhb5FGNJ1AotZRFW0KKf4Bm/A0gsL+vvvVw2h3trF8wmGL4tmf0LlMxaFT8VwGtDTkrhZz65UbNv",
+	"fvzyKvdcGR+mLxrhY46WkeMiJmRSCARJ7NTFS6sMG8T5BfnyEAXnbmDLbM9XcjAweDPRNE70f24zq+Zt",
+	"5FdyMLdGd05nDiTmrlRLiYJK85hDcQ1uP6nCDRVypRkKkhLKn1AoXb5P1qcSo7q6hVRX5HHUBKHVSgDX",
+	"At2Cz0QMffnZ6GSvRDT5jCnIYxGDyj6uVWt6ucct6UdFoiGzLF2zLAsGuEI2z1Mc+qKKaveRtgfqJs+W",
+	"i7NkPB4hgdEKeuDah6tYMWyj+aQcM1APeAwWihMikWseClIH6y02EtFEg1UIMeIUgxrO3aFjHuC0DGxf",
+	"/vzm/IJlBciuvesSH4pdteGzZmMuYnTyTCJycSWsJpxNYxkNMkobvjwQyix0kGU7Sr1nZBmSlRiLwVCn",
+	"t+c9T1OsX8g42HKWKJuBzqXb7HnNKrtE0647iZKm2jusbT5nTURUAGa0XIqtGbUy8W4lNe0QOy/d8Zwb",
+	"LNkUjDjOXD07AYddeiM8jWREU5gmbeVtopgjHCIBi9KMD2RZHbyFxXthalrelbU0CD2JITBnn4fqfoJv",
+	"vg9KdZ2yDbOXw96pL96Il88+nPx68cv5y8MdaHo7fiOMeqNnXvD+ZVgM3Q5o6y0L3e4aEVWODj0vZUou",
+	"vLnemg9ipazKaAXEK1kBCQdzdxUJgm/r2iKJxwgPy38qt7MKhMUrt8n/kpLit+Rcb+2LxfbFK7TA72xT",
+	"OJGwwIVhZIpycZuM0DGAm+EFQxkyf4lKfRvH6KkgQUy+Q4OVoVRolkAnQuGRdK0WxhBhTc/ySyrXsNoK",
+	"mfx70KVTZfg8Y71knJ1GphhAxq7Z5uJO5KTlGJ2O2oA1t06SDIr7ciwgOMpBvMH8aiI89VBAP3HZJOJl",
+	"pxN1onZeLFjhZkdt00Pqe0Tnb0yya4hJviBNsBF7GEexjP/FHlN81gaEyF0BboW4Bu21rfT4XqXHRU5n",
+	"/NYSZCsOyl3ems/WsGpKxcKXdNd9XeR3emFA+a4OpBX9R9uW0hvzMskIDRrrGrl/W3ghH98Cz2WuTHxZ",
+	"EMTC5DHXw0zteIql8xJoJRY/d1xCuYDGMJtrgjGZQKIWMBKRa7VDK0Zl90eujj/WyihXH405W2VaPjBn",
+	"iK7nmoXAlcav1hdam7PmHqJYPwaoYsQ2bWKACgWeQHaC/mE/Fhpis84Rj2M5Ja3KH0rhQxUVL7MzzAEm",
+	"NgDz63QoQ2DUS++Y7F/UlhqelwwjkxPJzIIp7CAUQ5/UrxW5B4xVL5RRznBF0tmZFRxCGBwRDaQjL080",
+	"Qzs9brTASx7NurQ8lwVs5MBjf3iO3/CWvXnC41CYRcXBVNM6LdnvK9Dsp6l5K3toXvo/jccP8vs1mx2Z",
+	"abRTVDhvvvlyWzPgGmpajGAZGoFz2lWUH0RRABEpzZH91no6mnVSR0nzvDQjuSyZx+Gt88B8703P4iLZ",
+	"ieYtxPmhxuALHgo9y3SRNl/Gd83rjGZo2QjTqTwFMwAZysGsZAbpg8toDBynQvL/S0whw4hB+7KYEqNo",
+	"QHT9PKNEwn1xC2ZlyS5a3tJsF2agNw62AxXKY6Bx3cbscTtmQ72M8cO89JvO234aBG01Bo4w89PjJz+z",
+	"vYMHO+wygEu00UJlfkcTtDdLr1bmilr74rKUtcMlopXsrGYrt7Eay26smxCMotRYn3wESxyQ0tXHf5ed",
+	"g8bq5+C5nDq5ZYbguOZGALpsHCMZ5IewMKIulNBn5o6ytbLEYG6BQhx86dmbkNzoWjf8/FJYWpW9vZVZ",
+	"Vl5bhVlTVwilldWbRcQwQ55NIqHVMYmcyxH/3B3Hwoeuy6cv3WTppZRpX4i/ItL7e5XMoL1lqWHc+80K",
+	"Xs696/KYEbeyvUhYZcBxtt0+5KRaIDvqMXquzX3/+7Fd+/DpS/Prf68g/WSE6SkDWKtpUpZNp3U/bDrV",
+	"ElVmTZad1v5tx3KDnDsWMrEOw50WlRyXo49N71O1Ekqfh10U94U1I0YNM5/fxngXFch8su2OVGkBykOv",
+	"To/cCKv1SwOsRlcsY4shqsUBqiU0sq2duhE6bKP2Ix8CgrUy8ouHTkRnbFb3l02YrElZwRR6Qymv1K6C",
+	"KBjEIih3lGNDpx74VjUdcRGqlOZtRlxujjBgh721gQ6jOZgTf/Lk6XmbKTGIuJ7EgC5hnLbZTaMxismY",
+	"T1lPBrNjUsCQngTzbLEjOqUQUvshm5THXjxNTbpcOYNGlSAJapKyFyXRVmcsWop8cthbk28PX2leTdUI",
+	"vRk7hyg4jUVQzWUvFpUw+iCuwV3+jlb3VuuraGnOn7drBuJYjyvY3yO6B8Xa56936mYUo7zCf3by25MX",
+	"p89/eatP/+/h781XV6eH/Vf+537zP/0Xde+XmRo8fTc6e/N29PnUm+x/+K0tTtqzx+L903d/nD2cvIHW",
+	"O+/l5PRhOPml3fv5xX+eDx8dntVbF+HklT75oM/+5SCaarJSjH5fu5iKUMga5ivWTswnq9l5187dlBYa",
+	"SxlMb9UbK6ta78x3FbZMRAwiCFC5cHEVLJZj9cMDL79g9YODRrPV2kcIXX1qF+bAmo277NRuVyIX1qD+",
+	"c/efOdlU+filQ/w9ncpRpxJAaE48BJ1KtVNRgy7+1BUB/vrh9K3i7z+E/ujtFV6g3eg7laN0Iaqdim2o",
+	"7G5cxhPVqXz9VKx89UTEUZ7Pz3S9BNBzRIEqNtSUccLQ943yy/9c/zduviRFzezHhIMlIyIcms/JCAOp",
+	"NVL+jhre4UG91cjLEE7XuP17ux89FRs6FmMoFxpZKYA8xQ4RqiWgTphvYL0MuNtsKCJN3kRXbhoDt9kq",
+	"rk7fQjc5hIQRXKEAS5WDFsmqEgAnWo74+POSeH+Rl3rPz9pPaufP243Wfro+FDM1I3cZ8k445mFM/ytz",
+	"fq/r/2o1Wgf80f4hHIAPPQh4s8H7fb7f8AOfN/u8Vfd5cAAHB9yD1n6/32ruB54Pj6DuPQoe9YIyMKQJ",
+	"ro7oe97h/maB70unYtEJrnW3jngmsYWp/SNiogG52RjwT3ZPdKn6e4eq4LtUq25OXtcWYncqX7dAdt/t",
+	"1iJ7xBPzMM8otRqa1b29R62D/TuhmVBC737BIF95u4DHMBSu6MYWj6XFJ9LOxBaGvNBMDV3cgfqPmjMc",
+	"EkZJ5vPIhzCkMGLARvLa/FNoW5LSiTiyeqUvoxiDYj/t1b0HRzaxERmY7QiGxPxOme+Y4CHjK1vIZqAR",
+	"n0/V+o5PmU8CoVkoB0W5FwPQ6GD6mXx4i8HMWPOodqU1QDxfAbTDXqNXjuK3efxqD07fYibA83Z74LIC",
+	"zk7wP9z/471oD68+vP9d907DCZ+en84Gv5+evolqvRcXQ32yV39f/604FEYJCUsrZ2sx9mr4rHeHehTm",
+	"Eaoz8bym/1/G9pqNgZkL8E95914BlhR1khqsgAyvpRY+rGL5usvrKz295a14eXP5yxdgh1sQ2mJ4sjJw",
+	"YX6Zx4oxVkOvjgO7dEZL4eA8aYFORBfcv3Iw4PM4qDqjV0M8SrQ2fMMOI3535VIJdkpP3xMcw/YM/ihn",
+	"cBn6j+/tyLbVVRKWtUcWe4iSCIRgM+e3uqBjMXma5WiEoSDFLund7TSUlHFVWwmObjkZj/6h2OUVzDAY",
+	"ZowTkVKUsCuYHTHOAjnBUgE/FP6VZZboRPZ9O6zhNSgvFB1WE+3LEbhsSSpGmIF5ITenFvP75SRGzxYB",
+	"nbF/ftrzmg+KxDTNBLHi8eyViK5+cJxYJj/0c206ndbMx61N4hAiX1r+pozX/wpmK6Yibmhxvq4U/iP5",
+	"8EzGo/UyTu8XOV/kDzoC6M3m9/c7hn/D2DLQ+DyOhS3PVFJG6+F587uF/6WsxOzlrZUuX4bfKXv54Xcg",
+	"uuh4qURsITobGB+TRnYveqcx/Bb0rJsCOOKSEUMOSi1GsIJOeSav4cfWKAsj15hLyAJkLyH7+A9jS+f1",
+	"gmOmZcBnltlS5Lq0lSXELU6DK0kYu+FoMptoIGtb5fjvpRw/SyO/WpLPx4FNjk/2W2nGMZiPH0xCWKAd",
+	"V9Fjf4R/ncoUhKrofZqKSJXqz51oToG+Z/3YrOhWO/7TtONGpSSH5fDCe5Sm1/55CrQRhn9h9XnIFYLC",
+	"Vnfe6s7fme58Rl1J7lFzzr/8S4UYJsw4MHUO4msH8pM4rBxVdpHj2765oPaqJiLc7FPKcgplNECpzHM1",
+	"Oq4DoisfKspGkY5zEicPAaUlUy0xvgCinfms96InPZbySphR2ACwiNlQKC3j2U5hL8bi0XDNxiDHIbBA",
+	"uvmk9+ywE46MZKQEID+1ueQyS9P8byPBUUewpB4Nz0szOTNPqzIZLyfRj6z6jBEpXBURhmbNMliTmaUd",
+	"X+kMryEKZKyYhjBkE5W5M4khFqRoAw/1sMpGoGPhu2UWihmIjbmfHYDZT3RE5p/iyn5it8xJgZFl7aiy",
+	"Xho7tOqFUSUwLGApLnfYmzFE2NQnAubnjbnjpKmzsU1OokEo1BBHewrxiEfVzAZBonTKRcbDhTxY6TTo",
+	"wN2cxFvKFSfyW4AgaQGQ8vMhxbIvQke21xeWH2SUeb5lNi7Yy9y/moxd2boxn8axvKayghjMpqYccRhV",
+	"01Po9oe1dzPv6eHjKl8/ff3/AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

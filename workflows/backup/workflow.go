@@ -49,8 +49,11 @@ func (j *job) run(ctx workflow.Context) error {
 	j.state = domain.BackupStored
 	proof, err := prove(ctx, j.Target, j.id)
 	if err != nil {
-		// Nobody knows whether it is good: it stays stored, and the alarm says so.
-		j.alarm(ctx, "backup_not_verified", err)
+		// Nobody knows whether it is good: it stays stored, and the alarm says so. Who
+		// cancelled it knows.
+		if ctx.Err() == nil {
+			j.alarm(ctx, "backup_not_verified", err)
+		}
 		return err
 	}
 	if !proof.Passed() {
