@@ -100,10 +100,6 @@ func (f *fakeBackups) Backups(_ context.Context, filter domain.BackupFilter) ([]
 	return []domain.BackupRecord{f.record, f.record}[:min(2, filter.Limit)], nil
 }
 
-func (f *fakeBackups) NewestVerified(context.Context) (map[string]time.Time, error) {
-	return map[string]time.Time{"clinic": now.Add(-time.Hour)}, f.err
-}
-
 func TestABackupIsBegunOrJoinedAndCanBeLookedAtAtOnce(t *testing.T) {
 	h := newHarness(t)
 	ops := h.as(domain.RoleOps)

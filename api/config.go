@@ -30,8 +30,6 @@ type Config struct {
 	TrustedProxies []string
 	// BackupTargets are the names of what is saved; none: this installation saves nothing.
 	BackupTargets []string
-	// BackupFresh is how old the newest proven backup may be. Defaults to 26 h.
-	BackupFresh time.Duration
 	// RequestTimeout bounds a request, without the wait it asks for. Defaults to 10 s.
 	RequestTimeout time.Duration
 	// EvenTime is how long an answer takes at least that must not tell, by its time, whether

@@ -35,6 +35,4 @@ type BackupLog interface {
 	Backup(ctx context.Context, id string) (domain.BackupRecord, error)
 	// Backups lists the newest first.
 	Backups(ctx context.Context, f domain.BackupFilter) ([]domain.BackupRecord, error)
-	// NewestVerified returns each target's newest proven restore point, UTC.
-	NewestVerified(ctx context.Context) (map[string]time.Time, error)
 }

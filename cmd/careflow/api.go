@@ -74,7 +74,6 @@ func apiConfig(c config.Config) api.Config {
 		PayURL:          c.PayURL,
 		StripeScriptURL: c.Stripe.ScriptURL,
 		BackupTargets:   c.Backup.Names,
-		BackupFresh:     c.Backup.Fresh,
 	}
 }
 
