@@ -1,6 +1,7 @@
 package stories_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os/exec"
@@ -8,13 +9,17 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/stories/clinic"
+	"github.com/careflow/careflow/workflows/backup"
+	"github.com/careflow/careflow/workflows/backup/backupclient"
 )
 
 // saved is a clinic whose database is a target, with the variables of its backup worker.
@@ -77,4 +82,34 @@ func TestBackupIsOneForAllWhoAskAndIsProven(t *testing.T) {
 	require.Contains(t, c.Careflow("ops", "backup", "prune", "--dry-run"), "held")
 	require.Contains(t, c.Careflow("ops", "backup", "release", id.ID, "--reason", "hold_over"), "false")
 	require.Equal(t, http.StatusForbidden, c.Login("doctor.demo").Do(http.MethodGet, "/v1/ops/backups", nil).Status)
+}
+
+// The nightly schedule is made by the set-up, paused and resumed by ops, and stays paused
+// when the set-up runs again.
+func TestBackupScheduleStaysPausedWhenTheSetUpRunsAgain(t *testing.T) {
+	t.Parallel()
+	c := clinic.New(t, clinic.Options{NoWorker: true, Env: []string{"CAREFLOW_BACKUP_NAMES=clinic"}})
+	ops, temporal := c.Login("ops"), c.Temporal()
+	require.Equal(t, string(domain.CodeNoBackups), ops.Do(http.MethodGet, "/v1/ops/backup-schedule", nil).Problem())
+	setUp := func() {
+		require.NoError(t, backupclient.New(temporal, c.Queue).EnsureSchedule(t.Context(), backupclient.Nightly{
+			Targets: []string{"clinic"}, Hour: 3, Minute: 30, Zone: "Europe/Berlin",
+		}))
+	}
+	setUp()
+	handle := temporal.ScheduleClient().GetHandle(t.Context(), backup.ScheduleID(c.Queue))
+	t.Cleanup(func() { require.NoError(t, handle.Delete(context.Background())) })
+	var s openapi.BackupSchedule
+	require.NoError(t, json.Unmarshal([]byte(c.Careflow("ops", "backup", "schedule", "--json")), &s))
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	require.Equal(t, "03:30", s.Next[0].In(berlin).Format("15:04"))
+	require.Contains(t, c.Careflow("ops", "backup", "schedule", "--pause"), "true")
+	setUp()
+	require.Contains(t, c.Careflow("ops", "backup", "schedule"), "true")
+	d, err := handle.Describe(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, backupclient.CatchUp, d.Schedule.Policy.CatchupWindow)
+	require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, d.Schedule.Policy.Overlap)
+	require.Contains(t, c.Careflow("ops", "backup", "schedule", "--resume"), "false")
 }
