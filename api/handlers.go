@@ -17,6 +17,8 @@ type handlers struct {
 	commands     Commands
 	reconcile    Reconciler
 	housekeeping Housekeeper
+	backups      Backups
+	backupLog    BackupLog
 	webhooks     PaymentWebhooks
 
 	mailEvents MailWebhooks

@@ -10,7 +10,9 @@ import (
 	"go.uber.org/fx"
 
 	accountacts "github.com/careflow/careflow/activities/accountmail"
+	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/appointment"
+	backupacts "github.com/careflow/careflow/activities/backup"
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
@@ -22,16 +24,20 @@ import (
 // acts.PaymentProvider, acts.Ledger, acts.Mailer, acts.Writer, acts.Linker), what the
 // reconciler and housekeeping need (reconcileacts.Store, .Processes, .Config;
 // housekeepingacts.Store, .Config), what letters of accounts need (accountacts.Ledger,
-// .Writer, .Linker), what payment cases need (caseacts.Store, .Provider), a relay.Outbox,
+// .Writer, .Linker), what payment cases need (caseacts.Store, .Provider), a
+// backupacts.Catalogue, what alarms need (alarmacts.Store, .Mailer, .Config), a relay.Outbox,
 // relay.Processes, relay.Accounts, relay.Cases, a prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New,
+		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New, backupacts.NewLogbook, alarmacts.New,
 		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, a *accountacts.Activities,
-			cases *caseacts.Activities, h *housekeepingacts.Activities,
+			cases *caseacts.Activities, h *housekeepingacts.Activities, b *backupacts.Logbook, alarms *alarmacts.Activities,
 		) Activities {
-			return Activities{Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a, Cases: cases, Housekeeping: h}
+			return Activities{
+				Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a, Cases: cases, Housekeeping: h,
+				Backups: b, Alarm: alarms,
+			}
 		},
 		New,
 		func(r prometheus.Registerer) *relay.Metrics { return relay.NewMetrics(r) },

@@ -14,12 +14,16 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	accountacts "github.com/careflow/careflow/activities/accountmail"
+	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/appointment"
+	backupacts "github.com/careflow/careflow/activities/backup"
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/workflows/accountmail"
+	"github.com/careflow/careflow/workflows/alarm"
 	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/backup"
 	"github.com/careflow/careflow/workflows/housekeeping"
 	"github.com/careflow/careflow/workflows/paymentcase"
 	"github.com/careflow/careflow/workflows/reconcile"
@@ -52,6 +56,9 @@ type Activities struct {
 	Mail     *acts.Mail
 	// Reconcile compares visits with their processes.
 	Reconcile *reconcileacts.Activities
+	// Backups keeps the catalogue of backups, Alarm tells the people who run this.
+	Backups *backupacts.Logbook
+	Alarm   *alarmacts.Activities
 	// Housekeeping removes rows that nobody needs any more.
 	Housekeeping *housekeepingacts.Activities
 	// AccountMail delivers the letters of accounts.
@@ -69,6 +76,7 @@ type Fleet struct {
 	temporal client.Client
 	cfg      Config
 	acts     Activities
+	backup   *BackupActivities // of a host for backups; nil for every other
 
 	mu      sync.Mutex
 	workers []sdk.Worker
@@ -129,12 +137,16 @@ const startEvery = 2 * time.Second
 
 // assemble makes one worker a queue. A worker that failed to start is not used again.
 func (f *Fleet) assemble() []sdk.Worker {
+	if f.backup != nil {
+		return f.assembleBackup()
+	}
 	temporal, cfg, a := f.temporal, f.cfg, f.acts
 	sdk.SetStickyWorkflowCacheSize(cachedWorkflows)
 	main := sdk.New(temporal, cfg.TaskQueue, cfg.options(0))
 	Register(main)
 	acts.RegisterRecords(main, a.Records)
 	reconcileacts.Register(main, a.Reconcile)
+	backupacts.RegisterLogbook(main, a.Backups)
 	housekeepingacts.Register(main, a.Housekeeping)
 
 	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, cfg.options(orDefault(cfg.StripePerSecond, 80)))
@@ -143,6 +155,7 @@ func (f *Fleet) assemble() []sdk.Worker {
 
 	sendgrid := sdk.New(temporal, cfg.TaskQueue+acts.SendGridQueueSuffix, cfg.options(orDefault(cfg.SendGridPerSecond, 100)))
 	acts.RegisterMail(sendgrid, a.Mail)
+	alarmacts.Register(sendgrid, a.Alarm)
 	accountacts.Register(sendgrid, a.AccountMail)
 
 	return []sdk.Worker{main, stripe, sendgrid}
@@ -161,6 +174,8 @@ func Register(r sdk.WorkflowRegistry) {
 	}
 	for name, job := range map[string]any{
 		reconcile.WorkflowName: reconcile.Workflow, reconcile.ScheduledName: reconcile.Scheduled, reconcile.VisitName: reconcile.Visit,
+		backup.WorkflowName: backup.Workflow, backup.ScheduledName: backup.Scheduled, backup.VerifyName: backup.Verify,
+		backup.PruneName: backup.Prune, backup.HoldName: backup.Hold, alarm.WorkflowName: alarm.Workflow,
 		housekeeping.WorkflowName: housekeeping.Workflow,
 	} {
 		r.RegisterWorkflowWithOptions(job, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned})

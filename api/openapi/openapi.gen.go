@@ -204,6 +204,159 @@ func (e AppointmentTypeSettingsMode) Valid() bool {
 	}
 }
 
+// Defines values for BackupTrigger.
+const (
+	BackupTriggerAdopted        BackupTrigger = "adopted"
+	BackupTriggerPerson         BackupTrigger = "person"
+	BackupTriggerRejectedBefore BackupTrigger = "rejected_before"
+	BackupTriggerRestore        BackupTrigger = "restore"
+	BackupTriggerSchedule       BackupTrigger = "schedule"
+)
+
+// Valid indicates whether the value is a known member of the BackupTrigger enum.
+func (e BackupTrigger) Valid() bool {
+	switch e {
+	case BackupTriggerAdopted:
+		return true
+	case BackupTriggerPerson:
+		return true
+	case BackupTriggerRejectedBefore:
+		return true
+	case BackupTriggerRestore:
+		return true
+	case BackupTriggerSchedule:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupHoldReasonReasonCode.
+const (
+	BackupHoldReasonReasonCodeBeforeAChange BackupHoldReasonReasonCode = "before_a_change"
+	BackupHoldReasonReasonCodeInvestigation BackupHoldReasonReasonCode = "investigation"
+	BackupHoldReasonReasonCodeLegalHold     BackupHoldReasonReasonCode = "legal_hold"
+	BackupHoldReasonReasonCodeOther         BackupHoldReasonReasonCode = "other"
+)
+
+// Valid indicates whether the value is a known member of the BackupHoldReasonReasonCode enum.
+func (e BackupHoldReasonReasonCode) Valid() bool {
+	switch e {
+	case BackupHoldReasonReasonCodeBeforeAChange:
+		return true
+	case BackupHoldReasonReasonCodeInvestigation:
+		return true
+	case BackupHoldReasonReasonCodeLegalHold:
+		return true
+	case BackupHoldReasonReasonCodeOther:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupKeptReason.
+const (
+	BackupKeptReasonEdgeOfWindow   BackupKeptReason = "edge_of_window"
+	BackupKeptReasonHeld           BackupKeptReason = "held"
+	BackupKeptReasonInGrace        BackupKeptReason = "in_grace"
+	BackupKeptReasonInWindow       BackupKeptReason = "in_window"
+	BackupKeptReasonNewestVerified BackupKeptReason = "newest_verified"
+)
+
+// Valid indicates whether the value is a known member of the BackupKeptReason enum.
+func (e BackupKeptReason) Valid() bool {
+	switch e {
+	case BackupKeptReasonEdgeOfWindow:
+		return true
+	case BackupKeptReasonHeld:
+		return true
+	case BackupKeptReasonInGrace:
+		return true
+	case BackupKeptReasonInWindow:
+		return true
+	case BackupKeptReasonNewestVerified:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupReleaseReasonReasonCode.
+const (
+	BackupReleaseReasonReasonCodeHeldByMistake BackupReleaseReasonReasonCode = "held_by_mistake"
+	BackupReleaseReasonReasonCodeHoldOver      BackupReleaseReasonReasonCode = "hold_over"
+	BackupReleaseReasonReasonCodeOther         BackupReleaseReasonReasonCode = "other"
+)
+
+// Valid indicates whether the value is a known member of the BackupReleaseReasonReasonCode enum.
+func (e BackupReleaseReasonReasonCode) Valid() bool {
+	switch e {
+	case BackupReleaseReasonReasonCodeHeldByMistake:
+		return true
+	case BackupReleaseReasonReasonCodeHoldOver:
+		return true
+	case BackupReleaseReasonReasonCodeOther:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupRetentionRefused.
+const (
+	BackupRetentionRefusedClockBehindBackups   BackupRetentionRefused = "clock_behind_backups"
+	BackupRetentionRefusedNewestVerifiedTooOld BackupRetentionRefused = "newest_verified_too_old"
+	BackupRetentionRefusedNoneVerified         BackupRetentionRefused = "none_verified"
+)
+
+// Valid indicates whether the value is a known member of the BackupRetentionRefused enum.
+func (e BackupRetentionRefused) Valid() bool {
+	switch e {
+	case BackupRetentionRefusedClockBehindBackups:
+		return true
+	case BackupRetentionRefusedNewestVerifiedTooOld:
+		return true
+	case BackupRetentionRefusedNoneVerified:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupState.
+const (
+	BackupStateCancelled BackupState = "cancelled"
+	BackupStateFailed    BackupState = "failed"
+	BackupStateRejected  BackupState = "rejected"
+	BackupStateRemoved   BackupState = "removed"
+	BackupStateRunning   BackupState = "running"
+	BackupStateStored    BackupState = "stored"
+	BackupStateVerified  BackupState = "verified"
+)
+
+// Valid indicates whether the value is a known member of the BackupState enum.
+func (e BackupState) Valid() bool {
+	switch e {
+	case BackupStateCancelled:
+		return true
+	case BackupStateFailed:
+		return true
+	case BackupStateRejected:
+		return true
+	case BackupStateRemoved:
+		return true
+	case BackupStateRunning:
+		return true
+	case BackupStateStored:
+		return true
+	case BackupStateVerified:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CancellationReasonCode.
 const (
 	CancellationReasonCodeBookedByMistake   CancellationReasonCode = "booked_by_mistake"
@@ -1632,6 +1785,171 @@ type AppointmentTypeSettings struct {
 // AppointmentTypeSettingsMode defines model for AppointmentTypeSettings.Mode.
 type AppointmentTypeSettingsMode string
 
+// Backup defines model for Backup.
+type Backup struct {
+	// BuriedAt Its bytes go after a grace.
+	BuriedAt time.Time `json:"buried_at,omitempty,omitzero"`
+
+	// Bytes Plain bytes of the phase so far.
+	Bytes       int64          `json:"bytes,omitempty,omitzero"`
+	ErrorCode   string         `json:"error_code,omitempty,omitzero"`
+	ErrorDetail string         `json:"error_detail,omitempty,omitzero"`
+	Evidence    BackupEvidence `json:"evidence,omitempty,omitzero"`
+	FinishedAt  time.Time      `json:"finished_at,omitempty,omitzero"`
+
+	// Held It is not removed.
+	Held   bool   `json:"held"`
+	HeldBy string `json:"held_by,omitempty,omitzero"`
+
+	// HeldReason Of the last hold.
+	HeldReason string `json:"held_reason,omitempty,omitzero"`
+	ID         string `json:"id"`
+
+	// Phase What it does at the moment.
+	Phase          string    `json:"phase,omitempty,omitzero"`
+	PlainBytes     int64     `json:"plain_bytes"`
+	ReleasedBy     string    `json:"released_by,omitempty,omitzero"`
+	ReleasedReason string    `json:"released_reason,omitempty,omitzero"`
+	RemovedAt      time.Time `json:"removed_at,omitempty,omitzero"`
+
+	// RequestedBy The account of who asked.
+	RequestedBy string `json:"requested_by,omitempty,omitzero"`
+	Rows        int64  `json:"rows"`
+
+	// Server PostgreSQL's version there.
+	Server string `json:"server,omitempty,omitzero"`
+
+	// SnapshotAt The restore point: what was committed by then is in it.
+	SnapshotAt time.Time `json:"snapshot_at,omitempty,omitzero"`
+	StartedAt  time.Time `json:"started_at"`
+
+	// State A stored one is not proven yet; a rejected one was restored and was not what its source was.
+	State BackupState `json:"state"`
+
+	// StoredBytes In the storage, compressed and encrypted.
+	StoredBytes int64  `json:"stored_bytes"`
+	Tables      int    `json:"tables"`
+	Target      string `json:"target"`
+	Tool        string `json:"tool,omitempty,omitzero"`
+
+	// Trigger `adopted`: found in the storage after the catalogue was lost.
+	Trigger    BackupTrigger `json:"trigger"`
+	VerifiedAt time.Time     `json:"verified_at,omitempty,omitzero"`
+}
+
+// BackupTrigger `adopted`: found in the storage after the catalogue was lost.
+type BackupTrigger string
+
+// BackupEvidence defines model for BackupEvidence.
+type BackupEvidence struct {
+	Checks          []string `json:"checks"`
+	DownloadedBytes int64    `json:"downloaded_bytes"`
+
+	// Failures Empty: it is proven.
+	Failures       []string  `json:"failures"`
+	FinishedAt     time.Time `json:"finished_at"`
+	RestoreSeconds float64   `json:"restore_seconds"`
+	Rows           int64     `json:"rows"`
+
+	// Server PostgreSQL's version where it was restored.
+	Server         string    `json:"server,omitempty,omitzero"`
+	StartedAt      time.Time `json:"started_at"`
+	Tables         int       `json:"tables"`
+	Tool           string    `json:"tool,omitempty,omitzero"`
+	VerificationID string    `json:"verification_id"`
+}
+
+// BackupHoldReason defines model for BackupHoldReason.
+type BackupHoldReason struct {
+	ReasonCode BackupHoldReasonReasonCode `json:"reason_code"`
+}
+
+// BackupHoldReasonReasonCode defines model for BackupHoldReason.ReasonCode.
+type BackupHoldReasonReasonCode string
+
+// BackupKept defines model for BackupKept.
+type BackupKept struct {
+	BackupID string           `json:"backup_id"`
+	Reason   BackupKeptReason `json:"reason"`
+}
+
+// BackupKeptReason defines model for BackupKept.Reason.
+type BackupKeptReason string
+
+// BackupPage defines model for BackupPage.
+type BackupPage struct {
+	Items      []Backup `json:"items"`
+	NextCursor string   `json:"next_cursor,omitempty,omitzero"`
+}
+
+// BackupReleaseReason defines model for BackupReleaseReason.
+type BackupReleaseReason struct {
+	ReasonCode BackupReleaseReasonReasonCode `json:"reason_code"`
+}
+
+// BackupReleaseReasonReasonCode defines model for BackupReleaseReason.ReasonCode.
+type BackupReleaseReasonReasonCode string
+
+// BackupRequest defines model for BackupRequest.
+type BackupRequest struct {
+	// Target One of the configured targets.
+	Target string `json:"target"`
+}
+
+// BackupRetention defines model for BackupRetention.
+type BackupRetention struct {
+	// Adopted In the storage, and not known before.
+	Adopted []string `json:"adopted"`
+
+	// Bury Get a tombstone; their bytes go after the grace.
+	Bury []string     `json:"bury"`
+	Keep []BackupKept `json:"keep"`
+
+	// Missing Known, and not in the storage.
+	Missing []string `json:"missing"`
+
+	// Orphans What broken-off attempts left; removed.
+	Orphans []string `json:"orphans"`
+
+	// Raise Lose their tombstone.
+	Raise []string `json:"raise"`
+
+	// Refused Why nothing is removed at all.
+	Refused BackupRetentionRefused `json:"refused,omitempty,omitzero"`
+
+	// Remove Lose their bytes.
+	Remove []string `json:"remove"`
+	Target string   `json:"target"`
+
+	// Unreadable Their manifest is damaged or signed by nobody who is trusted; left alone.
+	Unreadable []string `json:"unreadable"`
+}
+
+// BackupRetentionRefused Why nothing is removed at all.
+type BackupRetentionRefused string
+
+// BackupSchedule defines model for BackupSchedule.
+type BackupSchedule struct {
+	// Next None while it is paused.
+	Next []time.Time `json:"next"`
+
+	// Note Of who paused or resumed it last.
+	Note   string `json:"note,omitempty,omitzero"`
+	Paused bool   `json:"paused"`
+}
+
+// BackupStarted defines model for BackupStarted.
+type BackupStarted struct {
+	// ID The backup.
+	ID string `json:"id"`
+
+	// Joined It was under way already.
+	Joined bool `json:"joined"`
+}
+
+// BackupState A stored one is not proven yet; a rejected one was restored and was not what its source was.
+type BackupState string
+
 // Booking Either `doctor_id` and `type_id`, or `any_doctor`.
 type Booking struct {
 	// AnyDoctor Whom the patient would see. Say at least a speciality, a type's name, doctors or types; everything that is said narrows the choice.
@@ -2708,6 +3026,9 @@ type AccountID = string
 // AppointmentID defines model for AppointmentId.
 type AppointmentID = string
 
+// BackupID defines model for BackupId.
+type BackupID = string
+
 // CaseID defines model for CaseId.
 type CaseID = string
 
@@ -3137,6 +3458,27 @@ type ListTroubledMessagesParams struct {
 // ListTroubledMessagesParamsRecipient defines parameters for ListTroubledMessages.
 type ListTroubledMessagesParamsRecipient string
 
+// PreviewRetentionParams defines parameters for PreviewRetention.
+type PreviewRetentionParams struct {
+	// Target The target.
+	Target string `form:"target" json:"target"`
+}
+
+// ListBackupsParams defines parameters for ListBackups.
+type ListBackupsParams struct {
+	// Target Only this target's.
+	Target string `form:"target,omitempty" json:"target,omitempty,omitzero"`
+
+	// State Only those in this state.
+	State BackupState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
 // ListHousekeepingParams defines parameters for ListHousekeeping.
 type ListHousekeepingParams struct {
 	// Limit How many.
@@ -3328,6 +3670,18 @@ type PutAppointmentTypeJSONRequestBody = AppointmentTypeInput
 
 // ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
 type ChangePasswordJSONRequestBody = PasswordChange
+
+// ApplyRetentionJSONRequestBody defines body for ApplyRetention for application/json ContentType.
+type ApplyRetentionJSONRequestBody = BackupRequest
+
+// StartBackupJSONRequestBody defines body for StartBackup for application/json ContentType.
+type StartBackupJSONRequestBody = BackupRequest
+
+// HoldBackupJSONRequestBody defines body for HoldBackup for application/json ContentType.
+type HoldBackupJSONRequestBody = BackupHoldReason
+
+// ReleaseBackupJSONRequestBody defines body for ReleaseBackup for application/json ContentType.
+type ReleaseBackupJSONRequestBody = BackupReleaseReason
 
 // RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
 type RequestPasswordResetJSONRequestBody = AddressOnly
@@ -3556,6 +3910,42 @@ type ServerInterface interface {
 	// ListTroubledMessages Messages that went wrong
 	// (GET /v1/messages)
 	ListTroubledMessages(c *gin.Context, params ListTroubledMessagesParams)
+	// PreviewRetention What the retention would do now
+	// (GET /v1/ops/backup-retention)
+	PreviewRetention(c *gin.Context, params PreviewRetentionParams)
+	// ApplyRetention Apply the retention now
+	// (POST /v1/ops/backup-retention)
+	ApplyRetention(c *gin.Context)
+	// GetBackupSchedule When backups begin by themselves
+	// (GET /v1/ops/backup-schedule)
+	GetBackupSchedule(c *gin.Context)
+	// PauseBackupSchedule Pause the nightly backups
+	// (POST /v1/ops/backup-schedule/pause)
+	PauseBackupSchedule(c *gin.Context)
+	// ResumeBackupSchedule Resume the nightly backups
+	// (POST /v1/ops/backup-schedule/resume)
+	ResumeBackupSchedule(c *gin.Context)
+	// ListBackups Backups and what became of them
+	// (GET /v1/ops/backups)
+	ListBackups(c *gin.Context, params ListBackupsParams)
+	// StartBackup Save a target now
+	// (POST /v1/ops/backups)
+	StartBackup(c *gin.Context)
+	// GetBackup One backup with its evidence
+	// (GET /v1/ops/backups/{backup_id})
+	GetBackup(c *gin.Context, backupID BackupID)
+	// CancelBackup Break a backup off
+	// (POST /v1/ops/backups/{backup_id}/cancel)
+	CancelBackup(c *gin.Context, backupID BackupID)
+	// HoldBackup Keep a backup from being removed
+	// (POST /v1/ops/backups/{backup_id}/hold)
+	HoldBackup(c *gin.Context, backupID BackupID)
+	// ReleaseBackup End the hold of a backup
+	// (POST /v1/ops/backups/{backup_id}/release)
+	ReleaseBackup(c *gin.Context, backupID BackupID)
+	// VerifyBackup Prove a backup again
+	// (POST /v1/ops/backups/{backup_id}/verify)
+	VerifyBackup(c *gin.Context, backupID BackupID)
 	// ListHousekeeping What housekeeping removed
 	// (GET /v1/ops/housekeeping)
 	ListHousekeeping(c *gin.Context, params ListHousekeepingParams)
@@ -6354,6 +6744,274 @@ func (siw *ServerInterfaceWrapper) ListTroubledMessages(c *gin.Context) {
 	siw.Handler.ListTroubledMessages(c, params)
 }
 
+// PreviewRetention operation middleware
+func (siw *ServerInterfaceWrapper) PreviewRetention(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PreviewRetentionParams
+
+	// ------------- Required query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "target", c.Request.URL.Query(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PreviewRetention(c, params)
+}
+
+// ApplyRetention operation middleware
+func (siw *ServerInterfaceWrapper) ApplyRetention(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApplyRetention(c)
+}
+
+// GetBackupSchedule operation middleware
+func (siw *ServerInterfaceWrapper) GetBackupSchedule(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetBackupSchedule(c)
+}
+
+// PauseBackupSchedule operation middleware
+func (siw *ServerInterfaceWrapper) PauseBackupSchedule(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PauseBackupSchedule(c)
+}
+
+// ResumeBackupSchedule operation middleware
+func (siw *ServerInterfaceWrapper) ResumeBackupSchedule(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResumeBackupSchedule(c)
+}
+
+// ListBackups operation middleware
+func (siw *ServerInterfaceWrapper) ListBackups(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBackupsParams
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", c.Request.URL.Query(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListBackups(c, params)
+}
+
+// StartBackup operation middleware
+func (siw *ServerInterfaceWrapper) StartBackup(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartBackup(c)
+}
+
+// GetBackup operation middleware
+func (siw *ServerInterfaceWrapper) GetBackup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "backup_id" -------------
+	var backupID BackupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "backup_id", c.Param("backup_id"), &backupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter backup_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetBackup(c, backupID)
+}
+
+// CancelBackup operation middleware
+func (siw *ServerInterfaceWrapper) CancelBackup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "backup_id" -------------
+	var backupID BackupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "backup_id", c.Param("backup_id"), &backupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter backup_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelBackup(c, backupID)
+}
+
+// HoldBackup operation middleware
+func (siw *ServerInterfaceWrapper) HoldBackup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "backup_id" -------------
+	var backupID BackupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "backup_id", c.Param("backup_id"), &backupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter backup_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.HoldBackup(c, backupID)
+}
+
+// ReleaseBackup operation middleware
+func (siw *ServerInterfaceWrapper) ReleaseBackup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "backup_id" -------------
+	var backupID BackupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "backup_id", c.Param("backup_id"), &backupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter backup_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReleaseBackup(c, backupID)
+}
+
+// VerifyBackup operation middleware
+func (siw *ServerInterfaceWrapper) VerifyBackup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "backup_id" -------------
+	var backupID BackupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "backup_id", c.Param("backup_id"), &backupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter backup_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.VerifyBackup(c, backupID)
+}
+
 // ListHousekeeping operation middleware
 func (siw *ServerInterfaceWrapper) ListHousekeeping(c *gin.Context) {
 
@@ -7415,6 +8073,18 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
 	router.GET(options.BaseURL+"/v1/ops/housekeeping", wrapper.ListHousekeeping)
 	router.POST(options.BaseURL+"/v1/ops/housekeeping", wrapper.StartHousekeeping)
+	router.GET(options.BaseURL+"/v1/ops/backups", wrapper.ListBackups)
+	router.POST(options.BaseURL+"/v1/ops/backups", wrapper.StartBackup)
+	router.GET(options.BaseURL+"/v1/ops/backups/:backup_id", wrapper.GetBackup)
+	router.POST(options.BaseURL+"/v1/ops/backups/:backup_id/verify", wrapper.VerifyBackup)
+	router.POST(options.BaseURL+"/v1/ops/backups/:backup_id/hold", wrapper.HoldBackup)
+	router.POST(options.BaseURL+"/v1/ops/backups/:backup_id/release", wrapper.ReleaseBackup)
+	router.POST(options.BaseURL+"/v1/ops/backups/:backup_id/cancel", wrapper.CancelBackup)
+	router.GET(options.BaseURL+"/v1/ops/backup-retention", wrapper.PreviewRetention)
+	router.POST(options.BaseURL+"/v1/ops/backup-retention", wrapper.ApplyRetention)
+	router.GET(options.BaseURL+"/v1/ops/backup-schedule", wrapper.GetBackupSchedule)
+	router.POST(options.BaseURL+"/v1/ops/backup-schedule/pause", wrapper.PauseBackupSchedule)
+	router.POST(options.BaseURL+"/v1/ops/backup-schedule/resume", wrapper.ResumeBackupSchedule)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
 	router.GET(options.BaseURL+"/v1/payment-cases", wrapper.ListPaymentCases)
@@ -16702,6 +17372,1663 @@ func (response ListTroubledMessages503ApplicationProblemPlusJSONResponse) VisitL
 	return err
 }
 
+type PreviewRetentionRequestObject struct {
+	Params PreviewRetentionParams
+}
+
+type PreviewRetentionResponseObject interface {
+	VisitPreviewRetentionResponse(w http.ResponseWriter) error
+}
+
+type PreviewRetention200JSONResponse BackupRetention
+
+func (response PreviewRetention200JSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention400ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention401ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention403ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention409ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention429ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention500ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetention503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewRetention503ApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetentionRequestObject struct {
+	Body *ApplyRetentionJSONRequestBody
+}
+
+type ApplyRetentionResponseObject interface {
+	VisitApplyRetentionResponse(w http.ResponseWriter) error
+}
+
+type ApplyRetention200JSONResponse BackupRetention
+
+func (response ApplyRetention200JSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention400ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention401ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention403ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention409ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention429ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention500ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention503ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupScheduleRequestObject struct {
+}
+
+type GetBackupScheduleResponseObject interface {
+	VisitGetBackupScheduleResponse(w http.ResponseWriter) error
+}
+
+type GetBackupSchedule200JSONResponse BackupSchedule
+
+func (response GetBackupSchedule200JSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule400ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule401ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule403ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule409ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule429ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule500ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupSchedule503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupSchedule503ApplicationProblemPlusJSONResponse) VisitGetBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupScheduleRequestObject struct {
+}
+
+type PauseBackupScheduleResponseObject interface {
+	VisitPauseBackupScheduleResponse(w http.ResponseWriter) error
+}
+
+type PauseBackupSchedule200JSONResponse BackupSchedule
+
+func (response PauseBackupSchedule200JSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule400ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule401ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule403ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule409ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule429ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule500ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseBackupSchedule503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PauseBackupSchedule503ApplicationProblemPlusJSONResponse) VisitPauseBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupScheduleRequestObject struct {
+}
+
+type ResumeBackupScheduleResponseObject interface {
+	VisitResumeBackupScheduleResponse(w http.ResponseWriter) error
+}
+
+type ResumeBackupSchedule200JSONResponse BackupSchedule
+
+func (response ResumeBackupSchedule200JSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule400ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule401ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule403ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule409ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule429ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule500ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeBackupSchedule503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeBackupSchedule503ApplicationProblemPlusJSONResponse) VisitResumeBackupScheduleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackupsRequestObject struct {
+	Params ListBackupsParams
+}
+
+type ListBackupsResponseObject interface {
+	VisitListBackupsResponse(w http.ResponseWriter) error
+}
+
+type ListBackups200JSONResponse BackupPage
+
+func (response ListBackups200JSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups400ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups401ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups403ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups500ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups503ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackupRequestObject struct {
+	Body *StartBackupJSONRequestBody
+}
+
+type StartBackupResponseObject interface {
+	VisitStartBackupResponse(w http.ResponseWriter) error
+}
+
+type StartBackup202JSONResponse BackupStarted
+
+func (response StartBackup202JSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup400ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup401ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup403ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup409ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup429ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup500ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup503ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupRequestObject struct {
+	BackupID BackupID `json:"backup_id"`
+}
+
+type GetBackupResponseObject interface {
+	VisitGetBackupResponse(w http.ResponseWriter) error
+}
+
+type GetBackup200JSONResponse Backup
+
+func (response GetBackup200JSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup400ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup401ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup403ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup404ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup500ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup503ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackupRequestObject struct {
+	BackupID BackupID `json:"backup_id"`
+}
+
+type CancelBackupResponseObject interface {
+	VisitCancelBackupResponse(w http.ResponseWriter) error
+}
+
+type CancelBackup202JSONResponse BackupStarted
+
+func (response CancelBackup202JSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup400ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup401ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup403ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup404ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup409ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup429ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup500ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBackup503ApplicationProblemPlusJSONResponse) VisitCancelBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackupRequestObject struct {
+	BackupID BackupID `json:"backup_id"`
+	Body     *HoldBackupJSONRequestBody
+}
+
+type HoldBackupResponseObject interface {
+	VisitHoldBackupResponse(w http.ResponseWriter) error
+}
+
+type HoldBackup200JSONResponse Backup
+
+func (response HoldBackup200JSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup400ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup401ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup403ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup404ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup409ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup429ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup500ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup503ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackupRequestObject struct {
+	BackupID BackupID `json:"backup_id"`
+	Body     *ReleaseBackupJSONRequestBody
+}
+
+type ReleaseBackupResponseObject interface {
+	VisitReleaseBackupResponse(w http.ResponseWriter) error
+}
+
+type ReleaseBackup200JSONResponse Backup
+
+func (response ReleaseBackup200JSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup400ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup401ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup403ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup404ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup409ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup429ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup500ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup503ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackupRequestObject struct {
+	BackupID BackupID `json:"backup_id"`
+}
+
+type VerifyBackupResponseObject interface {
+	VisitVerifyBackupResponse(w http.ResponseWriter) error
+}
+
+type VerifyBackup202JSONResponse BackupStarted
+
+func (response VerifyBackup202JSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup400ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup401ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup403ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup404ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup409ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup429ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup500ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyBackup503ApplicationProblemPlusJSONResponse) VisitVerifyBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListHousekeepingRequestObject struct {
 	Params ListHousekeepingParams
 }
@@ -21071,6 +23398,42 @@ type StrictServerInterface interface {
 	// ListTroubledMessages Messages that went wrong
 	// (GET /v1/messages)
 	ListTroubledMessages(ctx context.Context, request ListTroubledMessagesRequestObject) (ListTroubledMessagesResponseObject, error)
+	// PreviewRetention What the retention would do now
+	// (GET /v1/ops/backup-retention)
+	PreviewRetention(ctx context.Context, request PreviewRetentionRequestObject) (PreviewRetentionResponseObject, error)
+	// ApplyRetention Apply the retention now
+	// (POST /v1/ops/backup-retention)
+	ApplyRetention(ctx context.Context, request ApplyRetentionRequestObject) (ApplyRetentionResponseObject, error)
+	// GetBackupSchedule When backups begin by themselves
+	// (GET /v1/ops/backup-schedule)
+	GetBackupSchedule(ctx context.Context, request GetBackupScheduleRequestObject) (GetBackupScheduleResponseObject, error)
+	// PauseBackupSchedule Pause the nightly backups
+	// (POST /v1/ops/backup-schedule/pause)
+	PauseBackupSchedule(ctx context.Context, request PauseBackupScheduleRequestObject) (PauseBackupScheduleResponseObject, error)
+	// ResumeBackupSchedule Resume the nightly backups
+	// (POST /v1/ops/backup-schedule/resume)
+	ResumeBackupSchedule(ctx context.Context, request ResumeBackupScheduleRequestObject) (ResumeBackupScheduleResponseObject, error)
+	// ListBackups Backups and what became of them
+	// (GET /v1/ops/backups)
+	ListBackups(ctx context.Context, request ListBackupsRequestObject) (ListBackupsResponseObject, error)
+	// StartBackup Save a target now
+	// (POST /v1/ops/backups)
+	StartBackup(ctx context.Context, request StartBackupRequestObject) (StartBackupResponseObject, error)
+	// GetBackup One backup with its evidence
+	// (GET /v1/ops/backups/{backup_id})
+	GetBackup(ctx context.Context, request GetBackupRequestObject) (GetBackupResponseObject, error)
+	// CancelBackup Break a backup off
+	// (POST /v1/ops/backups/{backup_id}/cancel)
+	CancelBackup(ctx context.Context, request CancelBackupRequestObject) (CancelBackupResponseObject, error)
+	// HoldBackup Keep a backup from being removed
+	// (POST /v1/ops/backups/{backup_id}/hold)
+	HoldBackup(ctx context.Context, request HoldBackupRequestObject) (HoldBackupResponseObject, error)
+	// ReleaseBackup End the hold of a backup
+	// (POST /v1/ops/backups/{backup_id}/release)
+	ReleaseBackup(ctx context.Context, request ReleaseBackupRequestObject) (ReleaseBackupResponseObject, error)
+	// VerifyBackup Prove a backup again
+	// (POST /v1/ops/backups/{backup_id}/verify)
+	VerifyBackup(ctx context.Context, request VerifyBackupRequestObject) (VerifyBackupResponseObject, error)
 	// ListHousekeeping What housekeeping removed
 	// (GET /v1/ops/housekeeping)
 	ListHousekeeping(ctx context.Context, request ListHousekeepingRequestObject) (ListHousekeepingResponseObject, error)
@@ -23234,6 +25597,380 @@ func (sh *strictHandler) ListTroubledMessages(ctx *gin.Context, params ListTroub
 	}
 }
 
+// PreviewRetention operation middleware
+func (sh *strictHandler) PreviewRetention(ctx *gin.Context, params PreviewRetentionParams) {
+	var request PreviewRetentionRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewRetention(ctx, request.(PreviewRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewRetention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PreviewRetentionResponseObject); ok {
+		if err := validResponse.VisitPreviewRetentionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApplyRetention operation middleware
+func (sh *strictHandler) ApplyRetention(ctx *gin.Context) {
+	var request ApplyRetentionRequestObject
+
+	var body ApplyRetentionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApplyRetention(ctx, request.(ApplyRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApplyRetention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApplyRetentionResponseObject); ok {
+		if err := validResponse.VisitApplyRetentionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetBackupSchedule operation middleware
+func (sh *strictHandler) GetBackupSchedule(ctx *gin.Context) {
+	var request GetBackupScheduleRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBackupSchedule(ctx, request.(GetBackupScheduleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBackupSchedule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetBackupScheduleResponseObject); ok {
+		if err := validResponse.VisitGetBackupScheduleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PauseBackupSchedule operation middleware
+func (sh *strictHandler) PauseBackupSchedule(ctx *gin.Context) {
+	var request PauseBackupScheduleRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseBackupSchedule(ctx, request.(PauseBackupScheduleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseBackupSchedule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PauseBackupScheduleResponseObject); ok {
+		if err := validResponse.VisitPauseBackupScheduleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResumeBackupSchedule operation middleware
+func (sh *strictHandler) ResumeBackupSchedule(ctx *gin.Context) {
+	var request ResumeBackupScheduleRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeBackupSchedule(ctx, request.(ResumeBackupScheduleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeBackupSchedule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResumeBackupScheduleResponseObject); ok {
+		if err := validResponse.VisitResumeBackupScheduleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListBackups operation middleware
+func (sh *strictHandler) ListBackups(ctx *gin.Context, params ListBackupsParams) {
+	var request ListBackupsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBackups(ctx, request.(ListBackupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBackups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListBackupsResponseObject); ok {
+		if err := validResponse.VisitListBackupsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartBackup operation middleware
+func (sh *strictHandler) StartBackup(ctx *gin.Context) {
+	var request StartBackupRequestObject
+
+	var body StartBackupJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartBackup(ctx, request.(StartBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartBackupResponseObject); ok {
+		if err := validResponse.VisitStartBackupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetBackup operation middleware
+func (sh *strictHandler) GetBackup(ctx *gin.Context, backupID BackupID) {
+	var request GetBackupRequestObject
+
+	request.BackupID = backupID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBackup(ctx, request.(GetBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetBackupResponseObject); ok {
+		if err := validResponse.VisitGetBackupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelBackup operation middleware
+func (sh *strictHandler) CancelBackup(ctx *gin.Context, backupID BackupID) {
+	var request CancelBackupRequestObject
+
+	request.BackupID = backupID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelBackup(ctx, request.(CancelBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelBackupResponseObject); ok {
+		if err := validResponse.VisitCancelBackupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// HoldBackup operation middleware
+func (sh *strictHandler) HoldBackup(ctx *gin.Context, backupID BackupID) {
+	var request HoldBackupRequestObject
+
+	request.BackupID = backupID
+
+	var body HoldBackupJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldBackup(ctx, request.(HoldBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(HoldBackupResponseObject); ok {
+		if err := validResponse.VisitHoldBackupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReleaseBackup operation middleware
+func (sh *strictHandler) ReleaseBackup(ctx *gin.Context, backupID BackupID) {
+	var request ReleaseBackupRequestObject
+
+	request.BackupID = backupID
+
+	var body ReleaseBackupJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseBackup(ctx, request.(ReleaseBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReleaseBackupResponseObject); ok {
+		if err := validResponse.VisitReleaseBackupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VerifyBackup operation middleware
+func (sh *strictHandler) VerifyBackup(ctx *gin.Context, backupID BackupID) {
+	var request VerifyBackupRequestObject
+
+	request.BackupID = backupID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyBackup(ctx, request.(VerifyBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(VerifyBackupResponseObject); ok {
+		if err := validResponse.VisitVerifyBackupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListHousekeeping operation middleware
 func (sh *strictHandler) ListHousekeeping(ctx *gin.Context, params ListHousekeepingParams) {
 	var request ListHousekeepingRequestObject
@@ -24227,466 +26964,510 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P2Jchs5tieMvwqGcydcNU1RpCSXy1TcmFF56XZXeWlL1Z7ukoeEMg9JlJIAGwBFs/13xP9pvgf7nuQL",
-	"HACZyGQmmUlSXuqy414XReaC7ezn/M7HViSmM8GBa9Xqf2xNgMYg8eMTCVRDfKHNHzGoSLKZZoK3+q13",
-	"E5BAmCZMdVrtFnyg01kCrX7r+K53HItIC6mOu73HD7vdbvcI/3lk/vnR/2n/F/da7ZaEf82ZhLjV13IO",
-	"7ZaKJjCl5p0jIadUt/qtuWRHEkYggUfQarf0cmZeprRkfNz69KndenZFx6vDvJoAuQOpmOBEjMhiQs2I",
-	"iZqIBW+TkZBET4AMX4yOXlIdTYbmIsoJxEznp3XdOrlurR3r6pBexDCdCQ08Wr6FWUKX5rbiCIfmOUOy",
-	"mAAnesKUGZ4ZE+VqAZJogeOhMmEgiXk7KE0WTE/wKkWnQG5haQabDQX4fNrq/9Yyj269L1utX0RE7QDK",
-	"NxZHMJsJxvUUePkuB7/X2epob1v9Jv35YjZLWNmqmn2fpZcRbfZ9QRUZiSQRC4jzs1lQpv+z122t3863",
-	"oOXyYqRBrr7vEiLBY2W2yzyM3MBIuGXk8EETLZe5Vz5ctxRTxtnU7GAvnT3jGsYgcRzv3r27mOsJcM0i",
-	"qmF1MH8RCzw3wUX5+f4EVOJposn0P69bEZUwSsSi4QH/1G7NqKRT0I5dXESRmHP9omI/qP05P5TN54ae",
-	"tNotZh4yo3rSarc4nZo73eMGLK55ruZ45eq+XmTnuHLo2SVNh4/Hvmz42SN3n8ITqqBq7DO6RBKOqILG",
-	"g6flgzfP2n3UT1FMVI3bCpGmI44rlts+bfcxBzz9Z1iujvwfYi6JWHAy5+xfcyDaUL+VM0yRSEynlMdt",
-	"oubRhFBFKPn11xdPO+QSeMz4OOPp7spVTk/omDKOQoyOoG9E8JjdgRUaIyaVdqLDirfTLonpUnXIVfgM",
-	"fCrlQk9AkhsRL83zJIzmCuIOQR5neSZNB2IEI7ljilkBqlmSkFsuFvycUHIjxK0ZPlPk93k8hphQDos2",
-	"MTe6x5LFhCWWI9qnKE15XBArj+LT0ePRD3B0GnVvjs5uzk6PHsddODoZ/RD/QHujH6OHD/3+Wj0l2+Fg",
-	"Z47M1qzlsPTDL8DHetLqnzx82DYc1//dM1xNa5DmHf/3t+vrDye9o+vrD4+evf/Tf5QfiRHqDuWneGj0",
-	"kmGqeyzF3LDduI8LYdSMYOXttpz1Tqw2oMQUBAcCiQISTSg362oWjvEIOmT4P4dE01tQhPJlUVnpIS8v",
-	"Xyen69RdoB/OiutTrk4kT0uF0YU5f2b+OqXpB4pENAEe0wJ5n3RPfjjqnh71ziqI2Lxh3bDDnesePX7/",
-	"8ezTkf1wkn0o38U3VLM1EmBmf27Kjm4q2JF73O78yOpCJWol6jSvhqiOKDKfGY3gFVFWT2kTqslUKG34",
-	"w3dvnz8hj07Out93yGvkCJnmpAg1av6YC1mtNJUeMzewSqr7oWw2lzPKn0sxXZ2P+dbpx9xwDk0E75Cn",
-	"MKLzRKPexcWi4wfzrznIZTaWkXlk6bqaE3Wk2bRc0TTDuRKrg/nJa3fZcPJjoWQJVBKKjHRoXj+sGpsW",
-	"24zsik3h9WhUdVrNfUSMRk2P66jiuJrnDcRotPt5vVrOoIaWRcydTUcPVaNfznbWVj6Zm9VMcAVW183G",
-	"aqb0XMw5zioSXANHg5ka48SaWce/K2trpdP5GGgktfUaGI0g0uwOBjPJInxKNJeGUJetfuvZr29byKqF",
-	"bPXN7Z/arZpPx5VToDXjY5wexdf4ZbIKxSCaa3MGpozPtVmF3kk3/S0GGieMQ/Dr2Vm33XKawWDBeCwW",
-	"A6OLtPqPzQ/z0QjkAEkkuCn7xZpQ2U/ddiuiMz0331E5Zjz76ZEZSMzUbK5hMAPJRJz9eHaKv84l7kT2",
-	"/WnXHBYk3kEk+IjJaas/oomCtrfABlxoFuXHMBWxNcjMi8yupsfsOSpfqNyYL8VATcRiMAIcUoSHotft",
-	"Zr+MJQ2fbcbjdHW/WlP6Ifv9h5Lf02VDe7I4C6NW8HigGdpnv31sFZfUblE4uk/t1atOchc97H56bx49",
-	"ZTwOd+43fFjvpIu/GsKK5wkMEjZlutU/yX0555olhRdIMHRjdsieEbMcKhF6oDTMwlUypJjR7X9IGLX6",
-	"rf9+nDmxju2v6rhAo09BU5ZYWq7HfAJXmHcvlb3PXXaM1+Djf6LxW+uqWcMTZlLcJDD9UwlviPwhu6MJ",
-	"iwfO7dMy48Y52CF7b1AsQBEuNBkxjWqWeaGkke6QJ6g2Wt0TpBRSkYQprVAzV8BRoUSLApktXoFHZcQg",
-	"MbzDGAfHSlOp1YCaEUxBKTrG0SmS8lNzJiwxRfV4dRc5jqZ6bkjUkIVmGvl8ODNm54WrkDHl41hE6r8X",
-	"F6f2sXhj173qIGxc1XMytAs1JIbyFQEaTQguGC4rLrYWTmXvmIE9sUbURRTBTENDQVHwFNR2OjjLzZjr",
-	"jjG0W0nq99vShVef+PxcS5b5Z5hpaxxGVEoGMRFzbcxhJQQ3/zUq60yKCJRy1qzqkF+EuDV6a8E32SZC",
-	"2qNsN8maq9ZKLvWTBlQdukHXUXZ6HU7G7eZTwaHZThphCPHgZlnP8YWbaF3wA9RNvH3U7V31uv2u+b8/",
-	"dXv9rlHCt1An3C1OfD2VHfJnI5LIO7hBzR14rAovPrnqPu6f5l7c5Eia45cMUKstPhRn02qHllFtA2tG",
-	"l3ZR8wvUexiOM5M/VpBnTK10KOl9nkm1HGMA5EQgp3iC1msdVfpFtXJQV7G7V9neVHp/alsL4d9IEa1n",
-	"cylmcPwTyIRxx7YHTTRRvKFUq5rP4nrk4II+rX5vG3WhjGkZcrdutFBVoM5XlnKeAocJvVJhEGgdtymL",
-	"G+XCHkdB3GPdg1YDJY5/8VHCot10E9TNNL0FHqoll6HPaiKSWFkr2RyPDrlQt2nMLXUFmQdZfSSaCKHA",
-	"+yWtwby9SvE4r1KY12BszQ05p0sEk9mXGmEGAtbvZYyqTJ2gSSIWhBk1wizlkCi6VGQxWaKmYH3iW5iT",
-	"eYstElzNE21NnhHU4SgxjCV4QTB13p6p3VY0Vf63e1tHW120iahJKB/P6RgNhVYMKFxa71PTaVX2zIym",
-	"xZQxHdHf2eqfdM2WqhlEjCZMm2k8BWO0i0SMl611LKj2ntrVr9rSLCKxtWHwXMgbFsfAd6K9UfqUnEXA",
-	"lI+xPVBEigTMqcMzx3iUzGPnsRIzsLbwrhR2mlHYK3+wYUVPzwa7L9JykyRTusTZxQInhvTz5/VK2ea1",
-	"TRi/HcCHGZo1xeU1P5IJVcRdsOMK9gpmT/HxxaXMjW0fq3lhX4mhnuC9RqNeUGPezRIamWkWsxnmaq0V",
-	"U8O0zZ42uIXlQNpHBgv+qxEFhMOCFCI7KEJ88MopZTtuxMlJfiMwRkYVwahMyetWbNHy2ezrwA8LKzDM",
-	"BrcSybN7xTVITpMdvQ/uIQX5jgKNLIz2s5CCj4ngRMwlUSyGDvnbXGgb5vP7YaNZNvI1E1ITtuN2PQzd",
-	"BRcE3e5G0oq5VKteAjeJ/ZBL7l0dcgVJQtR8htPCTCI/qyHuwy+M376+s/GZe+RI/jS0UcERgogkbheJ",
-	"mNwsLT2BJKjKem3Mn54EtN5Z7friLC19KQas7ZxKF2jT+pjRvBJ6kyq2ef+40IMRPiXvv5Ng/VsuGSCf",
-	"YrKLXD7Ly2X/7ty6Z4Pa06LnZ4M8Ao8gS714aRaEl99aEAXpQnu7N1tmDR/08URPk9y6tq7n3e5p9N+M",
-	"NracATEX4FfQ2pCtVCTmGR271DBUwRknswS9RkLGKs0VRB6Hg3Qh4m1iPVTDQIwGN0zqSavf6j3+sXvU",
-	"PTk6eVxfj0ZPh9OXL2JK3GjQs5F4p56CZLQfVdg/voLEgnj41srwGwxZxMw89jllyY4qxSx43GBkn1dk",
-	"l4bgfSoF2hVpRoaRSuSt/eC8h8YmjSFiMWA6y66cMdAxXujcSKZAOabHFKm0bEr7oNfC++1K6CBXFqki",
-	"SItFR3enVdi0t2k4dV/blgYUQp0DeEz8UDKXrjlHK3k1u+qBPwZ75N9o2BdAvCq7yke+F0XDpiB71wCL",
-	"JunOMLt1UxoDMSbcp3br0nnmnksozYWlt2A0tN2I1b/kkt41DmBg2Nrc9dv20Yx6zuh7cjA39hU7h689",
-	"M5tcoyWezk/vax+j/MaUHCb8oZ0RDr5BWRI3B5tQ5HLKeQS2PiFXQvxC5Xg383tGl4mg8UALMUjwaUVO",
-	"4DOXfnj48PQHcrPUoHblzKd5ndUnRBpF0Y8hT/grg9yX5rryaiTwKyFeUr7caWHNWKeUL328VIULa57u",
-	"Hdg25WvOY9Sblx1yJdOkU04omYo96KgnoXdWCGJGRoKR5ZZ7deh7WW7zWtS8NRE8gnOi04m6xC3M+D/C",
-	"dNhhgTSCnzZRSFA3gMP4lYeZ+bsJz3nhWUVi0dZdBsocKRQDI/Lm9eUVOb7rHStQhuiVTUS+sUUBeNmu",
-	"Fkgv291fxPjI5iuXC9HiDPaxtdk7p0wptEScp0IScQdFF+67d++OihUV6za0WIDhd/WOsoTeJLDrjqbP",
-	"KeR7KJB3LAISUR64PX1I3NFlQK4J1SDPnQWm6AgK8fCCV2lXp0zRHeynkR9gyf6n892Pj2ZGpSYLIDHM",
-	"DAkIHsReMJfgM1K68w1B/BJiRq9w4jsdjvSBg6l54gDXsozqUZLgfj+xbzsyb++Toq62q+x8mJedOCpM",
-	"oPJmfzri1Z0vncy+RakZQ5Z+PjdnEE0uP06UsL/yO5BsxHZkxxgvG8yzhxUoGI7MBYTGsTQs2Y0uVRbJ",
-	"EnSHvJ5hKaBzYzH3GR1Z6FGheb/dHqM4NYZY3MSVGe9r+2ZUqYWQMdZHsPHEJQyhQFu3fK0sP9AXpaU5",
-	"VzS2xhpN3hg1XGoGKs3JmAVfrZopGzOEg3yrj6u/JUGiUYNKxyxf+bfVgjH/vuDpWa2nuPkdIkyKc1V5",
-	"DecfpBNVF2dZ+ZN4adsmbOSLUTaulgstl6xVzeW2VlPJ/Rj5NL8wDTZJZ90xfCus4HGPoVLS5cra4wjw",
-	"hX7g/jVrVhyrp92eN1j5dGFy5RL5IpzTkvXwIXa7YRioMBzJxojD/Xs9ctzEFl+5WmF3YUm5cLbU4Yi6",
-	"3eqyqevry7IdSzdm035cAq5jYDivv+eKTeGf5rrivvm9cltnBxA+eM32PbuDxlRDK4nm3USQmMWY9+GU",
-	"0jQVRi2VhmktqqG6bpFIu3XLLDPyO+xSCdFhbBYk9isycH7AFibRG00sxoPhP3lWHFyXfiVBgUYWNB5D",
-	"PBBzPYA7kMvFBCSOypgTWXRXwpgpDdbDZ2VHKjnerzsyBSUvy7rCIbXJwuMRLIwxcyPmqHPiou6PDeCK",
-	"4iZsOje/MNX07KTDrDXe3CHdyL7wiWvG/NIndTc77VrDdGZRI4p16vnM1bpHFvOqB1aZKhM7CVWaSKBK",
-	"cLKYLP1+o5rpnBLbipMiteCxXA48Byk78IwPaALS/OWL0eEDsw6MFZopO91mzI3Wx2tt2TBntnAYy3eC",
-	"T2ZMaQhkzrFQ1/xyy2azisG4q8qoze0zWUyEAiLmOhJTHy/gsZCEG5onWiRxsAUhZsGKMHWk5CbUzs5S",
-	"MJDcGdp8ej8XzXli2Znq3jQnuWYDfkk5HUPsNcCVAbdbHD7oQTSXSpTUkL50cko4E8QQ34yOobNRV904",
-	"9Uvt/Cxr514UoT7538WPmQrTb50goElizD2bY1LQab1wy/jVjRAJUP7FlJzCuhX0lHTA5Sup7aY1OT4V",
-	"6vxcgeyQS01HIyJ4suys45DrSUQL+bO5sFR2Vs7j5wL3naXBbWtpWFYxGpn/orZUysIurGH4mifLz6J0",
-	"l2qbpXN0EbC/Y3Cn2bG/IAm786AJYq4ViyGfQW2Tq18Jm5g1obMZcCxDZprcGCGpIBmtksMWJm4ahKsr",
-	"sMJ43PqTgxACRpFvfcrH6GoMKwjPrejd3uMpRiMFqScIV/OBIv/GTJ92Y/G7NiBnr9rOgMmFBD82dQnk",
-	"YAWyBwVyNizl87uZ26aN1hFfuizpptwbC/jTzBGyEPMkxgQgckmXhGqSgJEwlGQ53m1ifXQPFGYgtN2Z",
-	"V8RYTssZqHOC1oY9+dqje1EWE06lFAvlZINgEZQIBO/kyIvUjedtSj+8sBc/tALC/dVbFbCrdcfIYxy+",
-	"E9borIN7Kpr1ORSCJ2/I2aMOGcYwRFmYKEHUDMM8N0ujrJmVpLfKXHF0cYWO7YC/neaBT07KJ5qVmq/V",
-	"NAQHnO/U6e7rLkYu+NJc+Cmf0F8mmhYTkYCV6G3M9UBVk2mFgEboE6RRZJ5fmF5vVXivzM9VJpXpvNaH",
-	"fQOJ4GNkpoJ7ltsmStjDpidgxuCQviLKY2YYiMKLb5bEcZd7OVk5PhHO+6S7GbBllayD4qeGVqAFALgp",
-	"2b9fuWaJh7ZLnYauoLPtEIGcBVOfCwdVlGtgxuwG2WvxlMzoUtXysUSUR5Ak6Stq6jvtVjSB6HbAeOnQ",
-	"3uFkU191H+nTe7DNjRAThoSrzXrhHDAyi3ErrYHHtt6g3iJtY33nfL4blylXPfqxVFdoav031S5qjvR3",
-	"wfhgLpMqsENKNCQwAZroSQZxNYEk7pDnwjIbL7UolsyrlBPYM2zvSDf3HJVos53DPz+zsfZcpfXHvOD+",
-	"NOzsUXdqzIGDYtRN970SlxOxeA7uPl3mm7sKVVO8pkOMRl6o/MtpYqXzb6gE+iLgDUzI1wGa7fXbl1b2",
-	"1qcvh8SxOYvWXpbdMfDYeaULJ5IYlCZiBjwP3FcwzjauhnWSlZ14Z0SnapgUGtwO7Xhg7Tsr3HfvMndd",
-	"DFHCOMRtkrJao9BFQkq0kioeHpRvl/kbv1YjQOl5dFumYNhaErNafRtIs6yHA8SKUGLhZTZa5Wkl+lr7",
-	"Ai/aySKpSYXrrJd8+XZdJp9WchdX8IkVkZnzR+V5CkHnuEt0tFcYfoSmwi3AjOT4zlpvZWo++cG0c4CS",
-	"oSgsM8JWzLFMhWlokfn9ztNDTtznVvn9elXv3j2QuZr6r8H9mIcEah7ewxrrsgxr5UEwVTC+wL3YULkq",
-	"MRtXWV7NhzXXCKrotwmzKaOjkGgcKeDg2n5pS2bu31pjOx3C0w6ZDps9YKsQbLXs4rqerACDrQG01aW/",
-	"beOqF8cfvLLGAr/gs7nexm1PvdYXUU5uHIe2tbU2rwcDeiyaENzsDjHyR4Uw2sgm0dRG0whickOjWzKS",
-	"Ylrq7A9p1SVDWGiElUoLxu21aLRbRFUuUmo+9zakS5tXmi7LKbwCJS8YAJrmq1jdieDjkqlyjwE/oYgc",
-	"nCZSJlS7kufUk3TS7f0QupK6Za6kSqi+cIjokqoYY6C9mzEhNr155NqhlHq1SmEBg2E8rh4EnQCNA8xh",
-	"szLKVwXkRvLodPM4SlEIg4F0V7GrYKbClRhJgCAOldozVV6+7ppxFOF5mg8kOEbbjaQKYzEYyqN6x5jO",
-	"9URIpiAmU8MGSUJnCuGKmxzsH3/cOOQqDKZgyA4EsuJEpcbQlC6JZX7mcCOiNkDbMhnE8scy1dwAzZPD",
-	"Ef5QPsRd3cArSFLB5ErZ7pM0K3LB9MTlw2SGeUa4q4xse39Jm0y0nilrrZDLiVhwv5ChAyXvBaBBBmd4",
-	"Zr0D05b7ryg1FRCd60hmMw/BEERufx+ePPyhu/EITlOb1yfehQChPqoZfpctYd2Uu82O3QpgsZC9d1cW",
-	"5XJihKqznBz1e4p1GPB20OjOOTKPJ1Mqb9GGUnn+snmhKsBPgyGerowwy/YCHrc9i/Fo9NWe0kZ8bx30",
-	"ajC6H6oPVUYGZM5nlKWlagEDcQcuN7rN0rIK9jXc2IdrpXbo9XKjc6NKHWOeQI2GNrM6TpMhem24gWb4",
-	"C4wwot0vYMMH2FWG/3bIBcHHm0PaxUiXlXW4/+2Uv1G+TH1mSsNsVSfMELCKjO3F5WtydtJ71Gnl4f8v",
-	"jv75/uNpGWR8Cp+1arZyIcmcM636BANT6Pl89uvbNlkCxz/++uYfOYcT4/qHs3DBH7v/rT+1BWXfDqid",
-	"TbNMow9ggjeJkAsyFXeeKROqbnPqRooauypA8uCEwWv2ilNYYmaMhTEajF1QdqwjSDIm73PXS1Tv89RN",
-	"hE/hgpiZkBGzMcZ6+aS4BFfMiYc0rNfrrnpBVsGUwyVDDSgAV16RyNzP0VZuuqfFK9MK2JCZNqhUyVET",
-	"Ib3mlc6uUsMppf9NMyxCSgYzPCnjXGKkgRc0M3MaqzTbzZKnGsEyHMtZEwutUmstLlnFgPKI12tl4HO/",
-	"dVjfZbeNymjC7vLq6OkPDzfuVQmsdpGJPWUOu+kG9AKAWwFiXZXt1AJPz5NdD6dDTBAbaY387W3kZM43",
-	"VOILWh17DbfF/WeGFtyKO6SGVjh2tndUHpwfB+fHwflxcH4cnB8H58fB+XFwfhycHwfnx8H5cXB+HJwf",
-	"B+fHwfnx9To/aiTGrM6lUjUstzqrbK8K27BSGK/VIFb192prvMqRUGmalTCQAguuUrvK9cVKg6qEjteQ",
-	"VShqVg57mWT6ye5OQyXiGUPk7mGa4TNEE2Posg6HiBc0pHw5sFcMS/Jk0h83OrnSyq/G6WwNU7mrkpef",
-	"5zLIzwnwSC5nGmKbQ2Sr0GeOGilxreoKFtVJt9SkWpM+fBUSOcUGehAjU6ifNVw/h7bADXLZpNkgy87Q",
-	"E5tNvQ3oTCF1u1CGGzQg9N/M+QKSxCFuIwFEvqtQkN46mBpWegtZEloe3i5KGGfRIEqEhQdBQKsSk7Cw",
-	"JuFoSxciEdHtlSucKEIDRjTx/XFJTJdtL1As6Z6Tk7N+FxVtL3A8eBgtdNlG9Ne8yvzdd791e++x0fT/",
-	"7+S37tHp++/7v3WPHvqvzKO/L9Wnncfi2ZSy5LmwCmqD/fNwE7nzlX7ZXmm9vKkuTtwCr4DgYPz2QYom",
-	"aaTkVEhjprguAoppyAD3bjn2OiorzVu/xXYEGY5G+T7bioG9HXfDs2VcPLn+yC+oGmgHaxN+x4VOv0eY",
-	"yUFWvV51oMugPAzLTcAi9DjRtJkU0sz0jTRhM8S3QwOj2V3N8CbCc1nOy8WCg+yQF2mbAIWOs6KBVVUB",
-	"7V616aBIiI0EponaFhigIHjzKHmORbjRFAVODfCuvdJvBQjW2hV6Spd/MaprvQzf/BqhzluyRtOZXvYJ",
-	"XVjGWctyxDG8Hj21ltM6u6owSTuGipm9vgMpWdw03T92GCVFx0BMlx6WMfXb+BqilZ29t8VZuxw49Ha9",
-	"Vbn36Gi4AyVFILvDvIX1MdWh1ae27Gw/oqJUnTGSQM2Zdn+u0WZKBndXx4dYcOnlinxLfCNMEwvMRiwz",
-	"rVk7jC60KkXYgkY777i6rSp3SedTAC2QYqFA2v7TiORiUcVHsLB9V0qJyDYIKtfOX99Z/zhvk4lYoAlg",
-	"/SfWJT1XTco6axooCVV6YJ5cOqIXWtlqJYeMKSSRMJKgJnUHUlrFYVe0UOuVG0luobJ9fF953u6f9O2g",
-	"t8+HeGqt8f0QbajBBVX+6PvIrBFzVWqRwBTkGP3JXrmjU6dx7MlYqYmmUlDIboQV06sIkTvUqDl1pir0",
-	"mbVywmgZrtaDcoIt6z9aq07KdyH9uAYxdk29uaW4jUWz8MF2hauA6jSczZszlkf5CCHOmUQ0ScJwwMb3",
-	"1WYraZfUCrCXUFUo9THkqiuryvhmLEJfmgtzr/6+0ny1OJx/AJVlxbNFPJfVMe4s7MPiweBl4erlK2ZX",
-	"zmJKJNXkuI0anNJkoKyflTubtsjP8ojLxRQti0hhydJ6phokbW1L7/kZ3g/9F3H4duAHfUy7cbgwrgcC",
-	"U6n15rMypEjCJr9FE+7euUjBSXLS3ZlFFKK59Ojf7z+etE8/fXfk/uwePX7/sdf+8dP3//M/1uMRnXSr",
-	"Gcx6yMRN7GflzGMaTf/42G/QqveobGXqM60sv6oQ23vc7W5maRu3aHcW57jbWiZWzbvuX6lLowBfvJ5/",
-	"a5DuWsBOTRG3R1JM6wODeDzNEr5hMRwhbrveoAG2kLEmfLBN4EV1sFhKCs3/VenfRbi9+fQGKkS8FvUn",
-	"GaB3bAh7ZtAaDhtYCyupMa2jIuTxecC2d0XZfg7w1HVY248hQ6VkdzQZhG05/Hdhu9koiAilX3IxKP0+",
-	"NHXGQsQLhgEeZxVl/vA92T3PAS5TH3j+HNrYddzP5bBk6annxMVo4z5BVFjXpfMcZXss6YL3s1QJooW4",
-	"Jdjj12Uq0yQJOx+4t2WhX8Snhpmx8RaU3eHf6ZNLnfnPGSTxMykb23Ejc2OF/tXHFjbHacyvTf41B7k8",
-	"xuBzm9imQ8clTZxWpXgG716GBiUcOs5mRmyHmz2wdF+ZxSG/934rTThzOSbVpWOujvWkIcxzqw7OuVGk",
-	"UatWaTeBVaiWFHSkmIMcg9UtLS8tN5TV3C7cyu3Bghzbjscstm2O2z6wXfgeu5vN9Y34UPhh8776UbiF",
-	"qmS3f7E5u822djXSJW5rB7ZKR5H5wRsGczYDWGehY58T0OCO1SlIh+q0bh7vAG7jr24u7dYiG9e6e/zw",
-	"i7P3t7frrIOCW4BZc7YxYpypSYUf9uJGIcKdh2iUc65sW3znG19QRW6k64s4auolXnX6yjn2yLwyHFnS",
-	"hPz6okI3w9TS6qmWYT2t5uXZnpliodoW7tdm5C3JAmWH5QRtwjL5MLiFpWp7X/QAQ+yq7T36qk1cTwvX",
-	"iqFNsD8LIIpam0yCXRqYpQzmlu0l7nVDhDct2Xhsu+t5DuGzSlqY+KoE38wwrJBwj8oNJFvxTafv3jXJ",
-	"3FHfXqEMH3NpJ7qHTgANjvDvgvGyXtOvOSBVpe1jCU0k0LjUAVW2ge7BZZP+q5GHl4loDqCfZqxaiKk0",
-	"C1pwzAJScAdmrh5cnClMsa/CCy9RWFNypBLSe9fnofp0TlWdh5orYnDOvMRmb1NbqmAnpieuY2vBMxya",
-	"bAVDfVtcfskiUBV6JJajKMMqgEYTX7XAI+iQn4yJgRyX6QkZprDiQ8uKg8KQen1NvLewOK3mGKDNsD9z",
-	"rp0qt6N6gE91LamQJStbZsShTSBRQH69elJDKQuAISvhIP2RTPem7GStpaZ7x4DM6Hazx2hbP9DPsLyE",
-	"pqzbiMPas3gzv0lY9DNszr3Ax5YNMiOlaljeyGhg3kW2oEmC+VAqLPRxJzifjFje637lABcytHZJN6iJ",
-	"KR703CnYR7aLcSLGpKqUprpHZKF1XDkQfNYm1HBOTDR7oDrEAkJrW92CXWINK103jobhuyrXfNswnaD1",
-	"4udtabkl+O9eIXvNtlhr2CgZZleeXdFxXRTeim6O6bIXOGPQyjB/WkIY3ybAuVt2ydvGs7HvxnoxJOwO",
-	"5HIN58GExpkUdyx2vdycu4xpMqExRh4tWwry6tNEcSkiUMp1PB6BlO4jvtZ+lgJ7z7VbN2LOrcNNzeh0",
-	"IGEmpC71q/lhbzXXGkDkdkjGJHRjattsJHNn6npn/I4mLB4E0ahGjQvdCyPsd2NY3g2QCcUqNZ96Hi59",
-	"MIQ1uQSV3blK4mK2z/ImncpuatqVGStY2Iy5+EoZHjvweCBG5VTuzogNtBptSMIMqFY1wettZ0S16dlU",
-	"++emL6r1gkPjxWxzd23C+Lm6L+7edtEf8Xtvu1g10i8QIC2QdTn7t0GUCb0Dw5ESIW4J1R3ix2MNmbQs",
-	"2HWNsPaaJ4c1Zz5k+JkQ2MT6rY23aZvCFvxpfXvr2a9vW2mJ+o/dbvfTt1cMv+fK91eweBPUGGxZWnQf",
-	"JRxryxKCYW9RFYUjqFtSsaqNw2LQtC7jK66kyk2n7damcs01g22rhKr6n6s0lnvuOI5FyskjYeDJsQ96",
-	"UE9bMIJ7IEaDGyZtbKqsXsMrc73HP3aPuidHJ4+LBI6pUGefjuyHk+xDKcmPgcdQQvMvHPCCB40x00nz",
-	"2oON+6G7dZ/9VQ1v4my6YDrX13/6X2YC5LvvjztH7z+etk+75TORkFWMFg6pKFY1pe55SEaG40xYYttO",
-	"SnBFWFJzdL9XF77tLT0qHfimlpVZ16otOhcwRW5hpjFuNKVLcgNtZNwegSeHEoTYQBCX4fEUSGVaq54u",
-	"y4qMWAxr+splCRGpnwiTIrBUw/eUc5BeGVBIfcenL4qv0WBrNV/Dt9lyiRb7brWUJZJUFke65S47HF68",
-	"PMEUiKYeMVthMdhz+e02kid85MkmmbAy7sI7yxfqXmXCfbP6NRx823T96vx6z5C3ZrZ9YlhsmyCHbRPL",
-	"YPG/hr9ipodhsJ1W+75T7GtzWXc+tsmcP0jwgwSvc7bu3cfgedz2PoY3dGmEkd3MlTSoXBKnmAG3fqMZ",
-	"XbqS0RlF2gvzOsUdbkdar4ZuVdtAMS34s/mfCIgU10utqlrn5TYdgJspMx5msf4NCWItKIgklER239Cl",
-	"c/95ADyMMl9qyWbQ+V3ZJq5WNVka5smTpVdJtC10UUSJKbgu4sIjAJa2GC0vWkA/jbuVCH7uQDUXPuhs",
-	"p0DsFMqfPb9JmJqYczC4hYrexrdg26imc9viRRYcqcHy19PC3NGpqYkFpyAY0Zoj+YQquN9juUWcpvlJ",
-	"nlA5hnhglO8Gx1+o5lFXVNczIKXKS1RFDrYXgy4q8UBZIdg2Ijj/+M6aEdRfmnURlCvvDcVauTYRc6mI",
-	"p+lsgEZSV4ZNwFzFI2/C7LUcnHENFTrulWU7yJZ851034tJh+jCOFxKJUY18s+F2a84VaJ0EZDNIPa/u",
-	"75vlYEJ5kM5eKsNt6UijQ+XCDyVJXwhjjKfUNisO9Iw7weI8kduOg0mYcD9Y2Jaq7q9EKAeuJpK7iqDJ",
-	"VlwMajIxw2ysFN89AL4av11QpnNVavWeaW5Tg1GZo9mf7X7miHBN9m15oV3X4vnDtNGALArxXLym1W7d",
-	"UH7byugnOFdpbiYiXxjhWTNLM6OXFbabBqjsfoXTLq5cGMZfK1YKfDc8/Btj/sGJ+LpqzfL8spKP1Cou",
-	"k6DlEiNP0rafdkjd21WWbUtoG4kmPf3rj9hKIVnZUdpQVxaM797DhaGG8zWEDIPxvEVAtKZOMaeqNZiz",
-	"zTHfZsXqlebhkNLXbJy0Esl8nyCKzHKegSsHHyyohRNhWgMfiNHIFZwZ2U3HEsBJe1dzx6vjpA1r7nKz",
-	"1HK5nwlGdK6MMmhz7A0h81jIgYRI+OQftLyMvhhN9gn0uMJGVgjEs7Z+TvQRozSptsdOoAqd9mPK+HmO",
-	"AfbTqLdlmoogzGsgZiOb0hLa9BbwFd+KftXscS2vzJeqNHkLKqz29HLPmKgitsGECJDyDQtLW43k5V/m",
-	"MSh9W5YR0CAk8vb5E/L47OGjDnkjxVjSqfLpAmRodmnYJjMQswSIBBqToS2OK4GdrSjIQ+isc5fWIoHT",
-	"aUV9c1Z1Vy4Z6zOToHazhPta6OKowihxuKgPFHnxtLM+glGSk890AmuAXMpBOdDIFzE6LeDDLKGMF0Iq",
-	"c8mOJIxAOnWtRDtF+izfgguXWvQALSws+HSmFQKl47uDsnQq44F3R20WOvirn3mQeOSqDt2mBqteSvRp",
-	"JnZDXSwZh1T1LH56eVFKGpG8y1948vBh73HppbdV2XgWK8I/4vXPb8pTv1SOkSo2Lr3sQ4VdiQtBbmHZ",
-	"JjdUwQ9nc5ls3oRbRMsxk2zjmthh2LmYd5Wt+VugMeMOK6ZJ8ohQeiwhx87mM6xbqCilXs20w/ohtH0z",
-	"rL1St7SrWar7rioXVTrm4JHlaxIBm92zs5QpNW9ofJar/jlvgYMRosR+67tGCAWu903MbKoqggrAObEG",
-	"FF7GVL4/jrHWUxNTC3GbsyNTz4V9U4nbInt0eS8gTBcvK6/GzjfzmbFisdyGGUmNngjGWbSZDtyTUzMh",
-	"tSGzNV+z7fcei/DHa/tYhNHeecQStg0ieDSB6LastOLvthBNW1MyJkoLYf5lSYL61MJIKfhApwWREEi+",
-	"kYUIqEjvHTGpNHnY7dauB/OQAyXy++sqELZTq10mjKAVJY9647Lt3S7girt6Vw9Ma/EuxIjERg8THFT5",
-	"VljLouwlblEr7vs663z9oQ0WL5hicPA2k8vnoO+QOvdF5vstB250YL9EUfBbiGE624K/7T/HpjLZ87Ut",
-	"NU0Yv/XkaavA9pTMWb4uWOTf2MAPoAFWwM5+bIY7nn9YxSB9n6hm4yxrFZovnNjY56qcrQVtA+u3VyrM",
-	"e6WXjn9o+RKMmdJyGwn9RbJm0pLMhgD395Jtky+49M0nkUBWKDCou/TCx11YtwVlSSJPto7X15etPeP6",
-	"n+w9UWj3xJ2VXgLtVbDC8mM+o0xu0cW6LKvJy/Y+oYTDgjhvGImMtQIqg0s4J1xw6GOhqb9ogRV9RMgY",
-	"5DnxukEQOXPNnRMhbttEAaQh5cweTVULbktNUw3j/RroqU2NLHBy1Wv3Ng3l799hK8ViENleKmGANggl",
-	"l7h0i87pvTl136ZNtZoDTd1fC6dKcIbSKYikrI8SOmUljJlN6XJtt1CHxRgAjaeMY3xSlR4l81gHc9Co",
-	"EDxDcbUsxjfVKKic7dacs3/Nwf2s5Rw+tVuXbjMu6V1jtZKORvZMrfZhYncppomYa8ViK5sNPWPXCoxO",
-	"p5K6Xhd+9za0UDcq1OnYyjbw0mIiNU92BqUGFWqgz0KzwH1keGH99v9G2d8nPwGVIMn/+///f4Y1eiDU",
-	"DBK7e1jJcC6N2RBXmoVWd1vXeOEXREywYZO0VLy+jbyia+af/mchYqyKsuUW9mx80MTwwg75GWBGsC8r",
-	"UXQE5r+UeKFU7om3O1qZpGPbKzxQBLiW2N9l+OdnV+T4rnfsAbKGtXLUcT4D78L3HMDubg0vZDbMdv48",
-	"5Z6c29pC24f8wpbuZemRr4OstIJB1+w8bgk71BzWZ6Uvzxb4PlspSCFoj1+eSvieqm24d99DORpPbY9D",
-	"FW6rC4dBTL7Dlqm2K76LXqZk7HzC37eJq6En3xUvsdv3fdu1ZMdrDDHYXo8ImYAuaKbIDWDSrtFEzPU+",
-	"cbpNnC9owLj52rVWOydCEh+vapM0RNomLpG6TVzrtXPfYTbO635uhmjW+br/dJSF1O1sCPhD1t4tSOAO",
-	"87qzZG7f/21tWne7dQVyqrapanMQ9JTHab0WJh4QwX2amAflIr9Qw9otRCy2OrNIUyQWtjeAMCam5fwF",
-	"A7W8k2o1zhktKR7zGBkjgKCHsy0lK5ddxW6zJaEDj6Xti+VyLMOmzpUjAZW1jG3kKwiaxdeK/6x2E9+i",
-	"7/f+e3rX63G9XV/rpt2rt+xXvcGLY7eprHdxRXfhfBfhJs2Cy1isETCvR6P7Fsg1E5w/kwAu8/2WCdQ1",
-	"C7ZN+VmwaituxKlQmuiFIEugUjk1N+dErF3Kmq3gTvZmrWW4dw3Cn88v2M/PDeH+7FLtobFcu+ARmTB9",
-	"D4apWzJhyb3WqpctmM0jXGvWpiu+6oe9eHVh5+kJNsMWfDY3i3f8E8gENZmVw/13RFaLtnFiV6OLGKNM",
-	"cIfytKCKRBOhgFsRJtFtDtKhht5fy+N7iN2sjdvgEbGNvLcAPHGFY7mpP/zS3Z5P6i+NGX/lqrwseDEZ",
-	"z9IqNSQwseD0ZXqyu/8OPtuabvBFclg0kiDt1oejsTj6yrduU4P6AOneb+JUcAsSr+eg7KcFxNx/1pO5",
-	"dB9Hkjk4earn0n2c491lW27eldiexveN6B2C+H9BeRjMeBstaNdpZ07mR90tPQvopovmkunlpXmPD/ai",
-	"6yz99NyTy1/fXa1E+q5suTuo9OSPyPDN68sSTx5OBe07+4J0OBOtZ61Pn9CUHIkSNFcMDc0o1uK2nb2I",
-	"tvRIJIlY+F59QWkT2s1GmrnktGt+zZ/dgVyGF2EqOonnkt4k4ANWfUK9KU4mIolteAvdK1Q7BymmXRkx",
-	"ad+vrvl3zsniR9cmEqaMxyBV26o3be/f+D7Nbb9ZEqYVJCMExFy6VOPplPJYkRtIxALH/cJaRArBzt8+",
-	"f0JOT08fZxXIeTsA3+XMgHNyA97RPzXsz/XdQ++YVT4oj6+5+Q71kX9n8h8krsiUKYg75KX3/jBOphnK",
-	"GvkOUda+t4OhnHgwN+Kx0TrXHFO97eAdNCaxeceKfOfT2793yZA2p92lo3sPiHnRFCg3usc1T9OZ+60n",
-	"VMIoQa9NWsvU6vlqSzpjrX7rtNPtnNoI/ARP93FnAUlyhKB5x78vblXndxfnG5cVu1+Qv16+fkXewQ35",
-	"GZbkErQd9aOHvUdt3I0fu6ePvjfLD3i+bmHpJmP7PeDEvS+t73LfbmFpf5DCesNSd7tzyCUeLl8L0SEX",
-	"RLExN2wYiLLV95gKaikOI6yYQkkmIOHcaGwocbAZpWsfjU4LwRFeyUzdunmYIhdvXqR9VA17QqXyRdzq",
-	"m/VwMN9oS88EV5ZBnHS7tqQAywod5m7i9NFjv5wBVKAF/v7NpYS7THCX952me7vkbo+s3XJJ3ZjL7TK3",
-	"MWEb07Nbvd6//nHxj58/PJGjv18OHl0t3/3tL6/HjybR3Rs6Yy8TuXhB6ZvoL7++Fa1P7z857kM3sVk3",
-	"YWRGpXAA6MCxESVciyc0msDRE8G1FMm6lgKC3NoYSl7XtznlbTKlH47oGP7zFHHEM+Zt25Rmgy8qB2ag",
-	"D+1+lM0r3bfjF9w2z8xx/Vb/t/dGqk+nVC6DSboDFvB1e1zNMXRuPEOHdKxsLB3hTlDCfDiKHFUeORBt",
-	"N0V877G79BjzGo4/4qM/VRLfTzBhnmcZg8DGkq05QJ449uBcbZYrz5XLR8Dr5zNCFUmY1gmUnm/nmXxm",
-	"RvPGQlpvOOkaPujjiZ4muSPesg2g/psRRMsZEHOB7QXVWrt57dLq9TF0DBM7q7Otr9Axi5f3Gl3+sNvw",
-	"8tP6l685YRfqVnlnIeUhZnzoyPcna4adV/PHaoYJSJYu1pw2hNahU9BIqL9VWLuo/Weaiz9dDxQeoA55",
-	"hZLI9vTPE240SgYX9f+Hnk00mJF0bLpTKwsZVtH7JpP3va2fqMjAoFMM1Q4Rin2Jx3zYIVeILI6+fTGX",
-	"mAKGcCpGDJDvzrqn368SSxRQyk/LXxjWqLvozE8iXq4RCB+OFovFkTG6juYyAW5kfFyQEJlbouUSY8hE",
-	"SAXkBvOu0AE0w7RlZ4E1Xv/aIiDkCWi+fsqr0y5N44vyiafoM9qCRzSh4sYs5azX8OkPG11+8vgb4G/u",
-	"9KiQuSGlYU6c65qwO3cLZamnnS8vTgP04IM0/WzS1KKjYmJm5o09SND9SlAJMcDUn+63oEBvK0knQigI",
-	"8cH3KUgdBHeLotkBskqM5ssxNl5+71K3CDx+ELoHoVubDV6CVgUWeG9CVynQ6vgj/jcUtSvC0EjAC3NV",
-	"a4WRZkdT6WUCnUipcu5G3f21uNsPZ6XMbQPNsCkdw7G6G//pQzndqLvxcQ1yaVvqi2zJevYQbPj1kUyp",
-	"HDPeJ91z8qnOc36nd9QSX/5xD+YKiLk40g/Om6sDI5Y0oOGfaPzWcmZ7y1mt0/oc+7vv1S9zgQO3Xhk8",
-	"wCQRdJOYLzu+sYjUukP71Pz+FahtKZ5Gp7VnB5f1NGhJI+2zmHP8QYG8YxYJY8Na2vjnv9ctp+vfvav/",
-	"1GM0tMRtfYnq3l2ywC80xiH3vLRPhbMVfOVPwu7gf221slMwBK4qDRmf2a8iSWfGeLFH5g6M7jKT4gPm",
-	"k4+k4DqLuBrJ4GFr9YRYtLWVHXvpXl2PBhAOJk8EfmKDidazgVPs1IDxwShh44kmPYxhNKQHtyJmWm8k",
-	"QufCXBEzBmKj2XvezOAl03RFmm+ki8N0ltTyiio6eeIoshml+Kdmi+/e1ycY9tlmoV/PgF+8eUFiEc2n",
-	"CJN/f/xnqyWd0eUuhj6a9WJEhg5beYh9hMRo5MErPXgqWpWulpcGQVCmMM0cf2e6jfGoa65EiuGABMZi",
-	"60DAaNVissyAn31mrMNuTlNobXePCVUEW3iQ78563e89ZVNMW3etQQjjNmZJ5zHDhqY2LFiigS2dG2Kj",
-	"IesCG9uYsRd/+/Pf0dj5y8XF2Bs+L5+Zf3+i9O8/s4vJ7T//zz/0zZ+TOf338tG/Rn/7cHf08t3i54e/",
-	"j//5082v3Wd7MG1PKkzbb9cBU1Pb+qb8NX5BMuTy/VkmAWM4TjFB14pPHInNQGj7Vu3qVmX4LAjg2SGv",
-	"hEboIkuFLtFAIlRlp4LuLh0E6IHwttf4MDzsOhXU1vrSta8gR3zwZ7OAalHln13n44ZStiZV/hqgmK0j",
-	"zbQvr6FLpIwFNpB1ZUFNDS3EW/l3JQm+NT87Qntj8c8u//aLR5HupNAvD5TdMSP7sEXwzTxQaV3rGpeu",
-	"pMhYEMHTIhumUQSnGUWKLsnD7qkv+poqSO4sTNEKBWfwc7se5AyQzmLDpaaMR5nLUOTMBbXPeTbCkoP+",
-	"1oLd7HCmtppg7Ppw+imGAHr3M1HDmR2yz9qgFEXNzCiZKYam2s40u+sdp+kelTlT8ZRxhVgONifK3WHT",
-	"nJxZBuqWaNtmd+QLlJQ9sL5kX7mGhW/Q4+Fy/YYBPvPQwcNarXNqsZlXD3TClL7wg94gk944zAJMyKJT",
-	"8AlZcIRNo11Iz/aM5ssUfh+lyL/mIJeZGPlXa10YYgOyzyqmU5KuY9p+hCli9qhqAOa3Vu1zJiyDXP9i",
-	"mxeEGW2a3QGCt/nG71XD8HDg2ThSoF18SNg7/n2NpXgrFpjKRlPk7bK3+iqw7K0pYs1Jt11VQdgrq1Mr",
-	"01vyx9AdGBQbNrmlalgOWDwc14ZqsN2VCZdg/NvHXCt7n2h31O1ddR/3u91+t/vPcC/Snr8Wgqg1ljSC",
-	"/+2e29GATSMKrf6dpoSJfN3e44fdbrd7hP88Mv/86P+0/6MnrRBUyAIEuYX6s3kbeRLAdzh29FuA6fE+",
-	"l+29UjgTtpKomm6aOdprkCbouAlalyVs+TVvavcU9axeLcVmrifAtdl5iGtHmp4LecPiGPhn1LkyR7Zj",
-	"JG3CYQFKW8C72rmEvxWgW8yOlQdvL1w/DpuZHISFhM2LxR7K3uphyrVQdk3tI+iTCWKVayLuQFpfRgLa",
-	"ZlLbxGTCtHVPBAJtamFePbeslmxtQq2QpHzZIe+8E8Slti/Q8aKcwAxy5LDsnnx31n38fZ9IUOBVVjc7",
-	"5EM2c9M3oCsEn5EBuF2oHXgu4SmeKXBYFFlCQNCIMu0I+pWQlLyCRUjJHqdnLR03pconZo4I8Vgnhtxr",
-	"Nm+3snjTgZmuYaYhFlvr9lT/69HR3YeT6eTo8UzTfx8t4jPewKx9YtfaH9wSnvuSWtSwIDf72RUdVz3Y",
-	"XXaM13xqt34RUUVPxwwG3u09YSrviAiV4uOaG1XtW6iLK49r8FULl7NujeSBJ4KPEmYrqmrlMlwJ8QuV",
-	"4/rZDL9yNZ9ZwLiXEDN6Zdaxbm7DlRAvKV9+CVn5kt7aHOmUW28rJAuG2/HHrEvw2hSGUE7sooAeOOV6",
-	"TlmPB76knI7X8sCrfO/ZrVjhN8BV7jcNY2e6Ndr/7jS74qcoG052iVd+XsQtzGicl0GHCHmrsipGwX11",
-	"WGDXixlwQhVZQJKcO9Oe8TEBbishp1bnxfo0a75bTZZElJMbIBwY1p55ciYc+/jHhpMtbeQPEgWow5Kh",
-	"ecwA7x+WZkoaPTtjQs0W5MXoJdXRpGXt5y3V3BWu1IRNtDP9tqkOG/jwmyZBHnjxV8GLbT59fODDWTCo",
-	"uTp4svmGNxJxNbHq/rntcfIFNMkfmw30rafpLyCe7MFE53Yb3cfYeMpGmcTo/hXO46z5YGn04N1EoMBo",
-	"Oz9LHPqYfVBrMQGe9yGdG8GG6FE928mkMgbwzL5/f15V7G05qMvwerYLZiU3su2ELKsbuCXYLF8aSxhc",
-	"BYStqlAk7TZ9/S7Mr14fzDWBJVrsh8R20Q/XkucUlMIgdzWBOoAosbDzSf2pGTDGDUQYPBthjpiPSGPE",
-	"zBLYeY5427WJ96Uf3R7JV2uYzrQF6K6jHoWtgF0bHZo4XGnV6Xa06HQ7Hrm/JlsY9TLSt9W6A/+ENJ6c",
-	"tvCac8RwUK1+tznhuxVcR/pp74YD7e9I+8FqEnpjaeBrJv4QHm4n+7M0KPNcGBbheMViIshIyLFIM1Um",
-	"FNtG3EGMP+oJLI1NihmqqyGac4t+k2C3LbyfJklm0aIxe2dx4/LcBOMmaQQvqMHbKc9lj87usDawgkLD",
-	"Uqc/IJl+7a7ZP6PfI6Xk6vLbbRXnAMmqUg6/qUiaURAA/CqXm8CkH+wDlQYl2w45S7krxIK3CQ7JYlEh",
-	"dtYDtacMnHBOG7JwMOlET0DZhMW5AnWO6MU3QCTMUETnYjC/hejgKZDI++qEFOw8mpFjPRR3e18Oe63X",
-	"W8VeK52N2w0LDcXFkeFmZARgcbmUTZA/J0MH4h0PsYkgpuC6Cu8YImZ4W1VqSQCMXDvr5zmAn1XFuJHf",
-	"pujCdhZVI7CX2V4K9fNb1rzXHdSNL3bX7fzmsNdmCmNtFt/BECMCGqKxVY1kJMW0fAxrsYc3DyQF2N48",
-	"Bi32MII/WpZVI3jafeZc3Qhxi72d6rsHqoyQXtcaIX/q9vqIE5YRXJ1nx73sFrdQT2WHWDfrO7DNeVNw",
-	"7uzFJ8b6Oc29uOYbo16+GUfxoTibzI9RdyI3PbxnaRc1v0C9h+E4Mwx4he0BApjYsqGk9wVpylkDCu27",
-	"P1Q1Wjg7NYd+pR+CDx2U9TJAwkhbFHjYxFa/9ezXt9j0iwvZ6pv5rzQn+G21L2Pv7KwbNFXsmbtWrzrJ",
-	"XfSw6057oaHAybo+ACdn3U/rHe+GouruJ/T8De5YPsc2qMjz1/jwV8ghzOVrtwLe0eq3Xv5+sXzFuouX",
-	"y+7iZfK3xeunYvHS/P/z2Y8vnz57+OpvDRKNMlXmkALYOAUw0AMzbPdQZw4VxQq9uVGDt+oswb9UALwy",
-	"bsE3JeXKdgrsk5NuD2FIlVN2l2IulVN/h5YZDdvkrPvYSW0xBcHhmmO405i2TBtFulxnN0IiaNjjLiqq",
-	"7l45R32QLwUHBIh9RacQNIEg3w1TuTDEFw0dMQ6/x4RtRZc2L3JI+XJgrx0azXRqJuXrXgAw1MuDJ6tr",
-	"bgxzY1qPJIBZr2HKUYf4vZbM45n6JvGunQx6+0Kk/5guXb/j725ALwA4gX/NaaLSAk9sGpmtwoun6vu2",
-	"W3Hz8ImrSzVs6DzMnzRcBFVtt1WpW5JpEgmllXMpXHPzGI/2a9slm29uYdnHnRyaYzHArMuh23wcOt5n",
-	"xzU1L7CrwZcI+d12t3GhB1hYC/HQzKd4X1p0yxROwRyeM/98hM3AhjFmh6+CwlyB2MGUTAX+mVCE7xq+",
-	"wVSxPhoM/9nrDm3xXprvGiXYAUZBJEGT7+YzogU57RL1/fk1zyqG2oSq7CCGWMnpTiIkko1V2lwAt+g4",
-	"cF+i655wzYcvYpjOhDZS7ehnWA4dqDIXbixtogRWF84SukQbjwPEjoYwYuYrVsqqfM3eBQyleZJANrqf",
-	"sQHQxjvsOu+YVdBcbdtGQ5KuhWnrgkyFhw+ZYGcHH1Wqqw81lOa1JelPlvbuJVX3oHgfFO+D4v25Fe8t",
-	"dOjKWuUAb6KQRxNKlbcoOiwS3rq8muCe9JZC5ve629PrPrVbb9K87KMLw4Q2vzy7w99wyPD5/Gk6NfKJ",
-	"cqdkruCbiEcYMUooEsxeDClrP5WGI44/Bn8VEshL8NbmSeKgIs4dbEQRy4XkoVzI0KqqA6seOgPGo9VY",
-	"FPpJ2sAArvmMLlFtT5ZBOVdYroFqj1UGUJnOq8qvhuQ7n3yA+rBTnG1tfoZMw2z7BPMLXfommdiyweq/",
-	"fWeY4Jjy2jZz3n1vu1DXZhWr+sWdGb1se4tspEEOHD8d+juG/gtkh2w8AVmBebOLMuxV23Zpz0G3bNaw",
-	"yLqwKKKE4B5lvDBIs/Y2ZFvlqc3NN++wXect3tk/e1AOD8rhQTn8hpXDQAoVdMODcvb1lMHkpNH9Onib",
-	"ZStlQ8glRa1TdI5pgouj2d2a7MgrrxagT9DQoir4zny3Mh4TQ11YiBMzdBRy9Ioa5QP7bwml2E0C/TQ7",
-	"Uk8kmBt0IFuznl9iwTvkFbpd8X73IiHxPVg8TrhI4YI65IIkDNvHI4a782O2EVrI21wleRzhKuwvTFpP",
-	"wtWQWrVdWtUF5/VzKi8TsTaJOjsEYRvbA2/ZlbdYAkDisskxXirtz/b5LCzFNozfItuy8LKqANdPy1x/",
-	"+tREsSexTazuArFvP4hKjE+0QM3q3PyUcRIbgHKoGs66M48oqd7DqX17znnrNU/Tu50OLDM6rIlYgNNP",
-	"GiBRdOv4ThDL7alDzDvpntS+58K1IGwdvE4Hr9OeKsnwiJcwXw85uJNyV8/7dBxNILo9sijc98NDrwIG",
-	"OqGKUCnZHZRxPDOUF/wLsrwDP/ki/OSPS+HmRGMKqD3+jDeg8i3pWRhBrOF+6TlDG7eQWrOERlDW9dAO",
-	"5kDSB5L+o5C0O9JbiO1tCdo5XO+Tnp2BohF/L/WJ9PHj1Dcvd1EXm57G87GdtGiksvXpgQcceMAfhgfg",
-	"ica0O7t1988EsKnv/TGB51JMiYvlEC2Il9yIHnFDo9s2OooeWf+qr+cBAjz27g7kBR2SAsG7MWP3fHYH",
-	"Ch9jeIV3mpw71pLm1Y0xndRdxYV2ygX2ZOyQVzapEwvj7QBokvRddizknC5tdwHHlhJlLAmH9q07V2xi",
-	"AIZhB1OmzGqFUb50D5s0b/Z7dvC5HHwuf0jWbbujLyaAPnCnxREtxK21Yhrw8kYsPIYoYfye7TJzloVk",
-	"ChmI4aJ3gsUQ22BZkBJoE+6Rr64wRzfQb505upSQsIlEbTb41O3VJ8cEDzzvwPO+XZ7nTvNnVFddKtH9",
-	"8bpfbVpfkHzU8elLN8thh1x6EAaOZf8xnBM28mVB2P9nwfSEcdI7Q422naqRY+E01RLGaN/wSlxOxOI5",
-	"wDfJFhdUDTCbsgE3dLt50AgP3PGPxx1f3/xuFEItCA1xRXYMx9VklBuxHAPouzYRSZxCvnXIcxppRdQc",
-	"2w768saBsDB5twAza5Xb7MEA8GEttMz9gDuarxw4m1+sT7VQHG2asdkLUUhb3arvzEbQRs2mYGTlIcdo",
-	"L9Btfjk9MOofKp2xOdAjlojXx3jcSKxfA5jjFviMjowHEiJgdxadFSI2wx3uB3utzFJXvPzkn6GrS9kb",
-	"tgN2rIHo6PaaJBCPQVqAAxmDPPCJvfAJT0o784kvygiOP7pP+K0EBTze2QQqxXXyx1F7DpMIpfNNdWqS",
-	"ZEn73mwSNfvsVLbdW4NimZ+CRWZtkxsx55H5YOYUSzGb2QCEumXmI6JvWAS4kWvq6igeASluIBJTUA5N",
-	"MPcCi2gRAF6e5zK/Z1JEoBRR2KaBYVkd4mzMJe+QtzAyyqzLCmfaI3zQJaKU2K4Mc24WqI9G9pQhFEYW",
-	"JXHZolkTeQtlavPGPfADFw7+Iu30kCGeymhiOKWLsZRCcvLY8bGdzdKdi8MyIdJdK0R6TYXISShE7CpX",
-	"Cg+7JgMxqk8MqTjJwBBDidJQnqzDHnWHs21VAy4W9mS7qPotLJECLLqLOXv3Vb59qKH+A1u2l8Bjw3OE",
-	"0ik3RJ//jkK1llB0pvT9uQAzlMsplbe2970FE0cUnNQADrFCwxhx32rh8CECcCBWOf9fhmYVVgD4PuJG",
-	"izevEeg9sA0uhUNdxcAL01igvcqrzWitC/GQBnPgL98yf3lp6M4HUKnN2DCin8cQ33uIAY3H2Rrf2WsO",
-	"mLLickzoLfA2opOZL4FGE6t92Z8XhrbR609ezac3IBWZ0Dss9xvTWRotoA7TeaNl/taPbo+W+TRtnLq+",
-	"npopNd9gtKe+uKWzsThOutVvvUWd6OykSRGfm+w6+9nvFlbx2ZcdTOe9mM5+Ze/JxfZFDOqsQv8esyUE",
-	"odwWAmMyBGZGOP2grMy4Q944AEFstcCUFhILUpcYWtROsfeVwI7fmDcYS84ixqlSy81N9dvLtyitFD4t",
-	"Vgo3YCPprh8ijYdI4x9QXxJ38IWr/SQokdzdI1u9pEuH8YopwHSuAF0ZCoATLSziqc1IQOapPIJVGnkj",
-	"F6k7Lk0Mjhmkacb2mZhGjPl6ae01okZgk8CIJQy51jkZStByObQ5HyyFKC5lxGZl9smF95joKxYDl7Pc",
-	"JJv3Lcwok28tjOk98dQDbzzwxn2osvQWnKt8Ht16l86ohF1KPNR7SclF3nCPNRUiyC92Tn6cXhDH8KyO",
-	"ueoHIckNTBiP+74pkueFWJqFaHcjKaZB9RVCo7s2OB3yymmcDGGKpev/OcUAi6+kaMyDIyolCyvDsL+1",
-	"eUcCI01oIngpS9Vy+XUyVBQiAwlTcfcZGGqDyEnkzo4Xbk3HVmaAv7Nb6HMNDrGEgzT4yqWBPcvW8e74",
-	"kEhlAeHoOr8HeaC0BDpdC02WZjShTivvQB4p4Np1++1bxyJegICnrg1w23H7IYuHHl7VXPRAOWeYywrC",
-	"a2Kq6dC2XSCYsIYcvsihMd49ZjxAR7PhQvNzO2u6NfyFKn2Ezzl68XRoIxUY5BA8wDNKC3nTULPrYRDR",
-	"JAH5QPnOkG2ixS1wfEGEOwM8VjacnlDlVsJNkpMh8HjYzsZo2bARMMbscSsnl2QEC9euQGHoRrkSQs5d",
-	"CaGYgbkt6xk4pUvro9VgxJjZOWXUextVX5VG9pK14qikgZbZMGd4BLMz1sw5uZFioWzHQI6dta0hMlWQ",
-	"3GH/DBvOXfppZAU3mHVhmWmWd5HbqKreW70u4ooaSmv1W//3t+7R4/f/8z9a23Tg0vBB2wTUo+zgZwkk",
-	"LO6T3jXHC/rpwbvm5nj2ycdrn4F53er32tfoUr5u9a9dyuZ1q33d0gK/SdM28UtMCL1u9T8G9zgT97r1",
-	"yVyg8bsy1/V169N1HuW2OO1yIHScXse6gM7WIVqEBEBxU1W4796SRRXK4g97Dx/WzAbbTEZCHjqLfnbJ",
-	"8Qu7Q0es+swpp7lneHJyKuFn8JjPZxORxEcjuOf6whGAhx5vp0WFhdj4Kuu1o/u262YQtYom2JVo5Kmh",
-	"dpPQp6736MGzfdDX/4D6+q9I4IQS3313y0qaRtr6grI7+DwsL00KamczFAgvQZbQhBPimL9tRjgWIl6w",
-	"JDnwvwP/O/A/y//eUWxovx+u53pFrnFDCAXYnRERyWmxH6gxJ42BrcCYMmRKdTTBrPgZlTpLgfyAXgmq",
-	"jf1tWxxSBcjJjF3P9Z7a1j91s6nTsd5303dN3rFRIlW+Z7dzXZa2bqdTqLaYu3V7puffr2YQMZowvaw5",
-	"iuyG3cZS2GAucntMtBC+wF3wZFk1GsajZB7DgHEaaXYH5V3GXRcPN6YbIRKg/F76mT/8avuZ97pl2/J+",
-	"rzWwZgNcCU0kuJonGu8bOPVlU0pfg1Y4CeXjua1L/K0VAza/MZynsjdOcGz7racgp1SLRIyX+8L4txxg",
-	"XXago7tDr+eyBD/PlHz6AyagBtLFi4v77fSMLawoJzCd6SXxiVrYfJZnEUfXrtdRo+3ahS3HJtjsGYVL",
-	"zidjU+tW8dmwZuipH+SXixpuQasxjCV4SnOAmDClLDG6syG8/+2e39EWiqUxwc6kYShG5A4U4xG0+ifd",
-	"7uNtCbkZGb/gs7m+l3azOzPJxgt/r1z1S25SGZ+9iOOVMrJnV3S8KdSL13xqf4mOoU9s5eCF/iZiy39Q",
-	"0+tzi7yLGP1InvXXlHIVJWruruOPaUvBsN3mSvPHVOA090fYWwNL/FDXsFvrs6Yn4J4RQpz0c87CeYmG",
-	"9NZm7CiftTBiCZzbGkOfJyXm+NnqUD6LixPBO+QnjJraKKTCrCyCNicsjf5kU7acEiWBYBsv27+pb2xS",
-	"X8mA1QdGgtg7p0C5a3bm2jeWVCDM5npbRWv0kupoctCwvpSG9V+dL20hdGuIwTeYQx4zcyKfY97kl5DX",
-	"PzYb6Ft/VL5IlxPKx5i6GgNq8RTbI9yfDD9GTljpIP0l444+b8re+0Ahc+yQC1/dpcDDgiwMHy6r0Er1",
-	"gr/gS/fasbHVb/VOgraLxh55bP9eANzG1CzvVHDz4VM7veVR/pbeadUt7/fCl94B3CZLO/0KD4559dbG",
-	"xaFX7D78RAvcJackYLZkUwL8jMoSDngiEjvsfqomcaGJchFULshCyFtMrjJ6DeVLBMgx5GuztRKWAbka",
-	"pUdpCTqanPsPFlDK/BLTJYnRVYUp9AmduUYFlIyEXFAZkygR0a0r1CRqQZNELJQfk3NsIYRPyl1cbjxi",
-	"DukFiyB0gZn5aA/hIiKn0sAmTc8mUrrm8AlT2vwkFBjdUbEY0kJT3Oc12pznVl9Apfu8LG4bNrZfHevS",
-	"eUMv6d0fMqp8UJruJ8XdmItIzyHr3gO7XqM4GeYnWbyh/zb2eEH7dGj+HRItyFCLoQuMZnYo9mix7Amj",
-	"E0wSR6HrgsGv00E0ZU+XM8qfSzGtk/lirr0SrX3G8WKqw77ZvTOj8VhVNGN2pwXOhW21DZsq3H921D0N",
-	"7n+/J2XtKV369V0bcqNLdVDYvpjC9hS71DM9ce6ZfZH+DppaHa5x/NEc4U+Wa/guk8XuIeb7PKHvqIbk",
-	"iPesvjx+LuEgj/Py+FuSkH+2OVVGdTeacs6+KcLYfX562SyA0A3x1LD8ej7jvAHHbcKRmb2L/Kc+jIgm",
-	"wGMqO+SdA42292QXYR3LwtyK+Upb2xzuxdT1aEtYcztkTzxgS1OkvnSuL14PFsTBgvjK+GOgRLRtYjqH",
-	"+zUkVCL0eiMCr/D+l2LKj+UnSIWEcfKbMTPaRIvvi00uLpAhQZzrXIa4WmQCSWzbP94IgW4i2+pHldse",
-	"lzjiGjWfZelJTXC1oVeRhWgetiuq9kpa5DMqE2YWzGFMo1LJcOVHCjT5biGZBvInw/D/x8lP3+dnkxZZ",
-	"nlxhhaXHYy4ZvdmiekM3OuKRMWXqjP8SQcSyjDFMssVYZZtQTaZCaXLaC9uOWpu0Yh6PN85Di91n8X6v",
-	"UYAihNrJVfdx/zSAUGu30Ok4wNEUL8TJepFW+qhu7lF7yek0xLTOvEwh9VTnEHb8IuEA3AEbA9sqGPD5",
-	"8inWSBkz/iMxGq1vsWL4H7bkwAIH8wVQpdvkBvQCgHsnFuUxerGwSKIcI8DIiSs2hdc4t2/KN1XCRx6l",
-	"vDAl/ibdWqoYSv6Ze3JbuVXf1JvJSLWD2+qL93RCaK6vKcZYmrP+ajUxHet3rGsbmy5szLzql9nGQBKj",
-	"ewtuMQUnTCtbA0pTVdTjfc2xE4gxxYHZRCxF6FTgFTAl1lSXtsFIhwxfjI7Q6h2SKeJ9MU0UHQHRwoKM",
-	"VLTspXG8Ldvai5ldj/nUZCgNWcY9ZqSPRhZwEWt4ctXHtbho1MNMsz3pd04g1335Ta+BThi0jOcjJqcW",
-	"v72Sq1uFeOAU6ucY4rYwfak0cEL7i0mlpqfIeV5WJQ/+EAAYOT5huwoBYLKyK24+CKaDx+czgGQ6+Xu/",
-	"/h2veR9/9OTsk+fXB372I4YOEZ//uhGfVL+8odHtVx7i8SrIJjN2OduQcVH0OQaoftisyMqbTL2c0hhQ",
-	"g7Wt6MawuVnoFQ5io/9TKOec9bXn7pWu7tyV86O2q+65Bv3eKrDTralf/xfP7coOpozPtRnPabe24oIe",
-	"4amFT2F8YLtUZasUKlDtFu43ro9raD8DyUScvfjs9MS82jpJB05jS1cxaIlv7oxwpbDcfiZZVKe8wlgj",
-	"PB5o5o+I9c1mA+idnZnHBQ83pFK86iR30cOu207HqQcWKaB/kvsSUSVyj/jUwClZOOzrfAkr9HboRrM7",
-	"CIplUS4CHVFObpy6DDEZfbW1XOXl7sWyrTFohWEVx7U6BONJHhwFPQrr2gvYivbCCf2ipe0389EI5ABj",
-	"KgFtd6t4XSmz8l04s0t/Q+7QO+m+b7dUIvRAaZiFT9qWnO/Pzt9CHAC6BtgdDOpy1SaiQoHWRuSulsVb",
-	"R9QgmmujkWe7ZiSC+y0GGieMr/BrJ8cHC8ZjsRjEdKla/cfmh8qD4H4pcvauocuZnpvvqByz4KA8MgNZ",
-	"L7gqJGmFOHMYMQMuNIvyY6grUKslov8Fiwbz43Gt0fxqTemH7PcfSn5Pl+0h9qMtzOJeReo6CmwucM3P",
-	"hm7MDtkzYpajnJK3JeWnoClLDigF34LleUApqEQpWEWyuZdiR9RPjz+67JG1AAar+kXzXLTCMw6QBvs5",
-	"MKuHxTVuYYpAbHTkr93XYXSwOvgHNEmI12BKABB8l/6cMp0PwqW9mwPfBwbkFiBtthfE6CDpkKHVj/oE",
-	"Je3Qtclh9lUufxWDf6Upqjvr4/sInjVQtzcqm4+tsvmlFO8DeznEPz470MA9iOEprJOyL2FnFAAPV0Jj",
-	"uiUqGe1l9s5FTMmb1Gey4kZp4EGzvVUqvWb25wNOY1lejO9L4zM/EjEeY8ZJ2HfCXrMfx5eRZyo8s8cz",
-	"qtRCSLR4yv1az3hsE1jcSB4olzvuuvsoizQ0k4BV+P6BmLWibq0fz8GdY0M4KoHggyAmCbsFM+sj5h8j",
-	"FtxmvGiRYJtOc+pLfGNI1m/84HcBE0KxqAfZQrRc20wyEVIBucHWOdi32dzSbnFYhFdTkgg+xlz6kstr",
-	"05Gfi2VY9WRnSV8ae3v8Lfimv3L0u68bPtzJNY9DM8so4fMwDqUsOFZFgPL1CHX6PNA4h0VapmHTY4zG",
-	"TeNYglKgjJB2dFuRZivF/CYxG+XeviEyiR75BTZhkoKPz23fMJvgdzPXRN2y2Qxim5S3sN2ZcoZHVYxy",
-	"JsVNAtNcaNIFDtcTuRv5G3f/J4S3fmHv/CENZ1Ip6bIUcXxkqx1uGY/bRM2jiTEIvTuvarTm6ioc6zOL",
-	"qZ3CWteBGhdh3wrcNS2CQkJVNQ4JEZu5I5cNBvh8mj+O7gi+rzGWd5JpDRxjKK57XSXSOoKy7V584l+5",
-	"Hj0cnaR7eBtizOsswo7WbIp4k28OVxiCmAE/ALhXHfyThz9sOvn7zCXYMhPU6BLTmVY4PhsPjAt5jEGr",
-	"O0M7kBhGvsR9nfMIXUT+y6o7H4d3+p4tjN/RhMUDx54bplwiz+mnkQb0Q1ieFw4s4wj9gP7N0a4a6sk/",
-	"w9RTZW+Y81suFly1+t0GoX/Pi6nXtoqUB+7UHyyXvOrhxa/nSF6+NmyWV2FHi5k6noi5gluAmSHEdTlQ",
-	"TqOQc+61ipGQ5HHX1v7d0Oi2Q/6ODsJ22o5StclUcFi2iYQI2Mz85vWZNjKXCVNaSCyi90qUb7ZKJFDz",
-	"gUUTc7uxcxDUBjuiuN7Q5crLX8I5bVBc/iIWZEr5cguO22vGcffI40aMMzUp40/djHRTHkJ7NydreMiJ",
-	"TRTAVtu2Jj9dvIGcc8sQWRbWGdwCxh17vXYrEWPGBxnrfGRWhCUD22/X6jxirm/EB4yCn2GsVYKaDLBN",
-	"rQtxe+u21T/55FLIq+eGvFdLNjar2m/5WGmT8sjwfKxLQzKzP/Ck0kSi8JR4Yqzd9Tlv56xN8jE8wm8x",
-	"iQUo15A4pssOec29qkYDB4jtDBvW9jBFfheMl7ELPGwFflGg0pOGVNqA7OyonJa41fG9tMRSdoJf5Cuc",
-	"zkkixC1xa2rYJC7WIgNJdO3nv3pvxlffHd1Qg03/xTIUcSPiJVajqBQlc0taCQQ3Ov0jljA8iaqO7A7k",
-	"NkU8Gye2L8iI8dhQshsksSk7FnlGzvmNOTkKQbGQKAWJBaE3Yq5tR3Wjx5aL4reFUf4RpXE0gejWkPFZ",
-	"76Tdcku5qzFSrZI7o+EOeCzkQMLvtgrOkL+2YYsZ2N2kmrgu4OSknbbqj4Gij2J+Y+5s9cNBHtcan1m8",
-	"ahXEDvWsiQrSQ66LAeoYt0uC9RPiH5UKweN9KQT5U7pWJcif54N2UKod6GClQJKY2XbttjFzXc5X7hWt",
-	"0haeiOmMylQ/sAjEKdqKO/tBY3jBi5tJMD/amC59QonCmCpeZqS0DctY1JtyJSJ/hj6bGtHbWo3ID/ig",
-	"SHyFioSjIPTvu+QbLhY7UpDTIXwY40iCAgsWVd1l2UdPMc+ekgS0NocBu86RhPFbG1F0hfjMUouiUyCL",
-	"CdjeJ57wrCudp4+0jZo713yFrFyc0Ufr3ppx7hJ+rIzq1w/AWwfda54s60UNT1aX88KvHjIhi51Il23C",
-	"RpVrtDUpHcJ4LQXRXGJHmN/e5zL+1K1ThDksmsf0WrP5TcKiVgU1HUuIAaZriAoT4TCJTtwC9752ezQe",
-	"KKSpNhkLEWPFihOfxrZFHLkOwVQBK+uc+8Q/ww3c5gEwra55eaAfKda8h0QU0fKlmI9tUaNzRGP/SJ8w",
-	"kWIPeKlaTrJm2nuj2Ebh/3YLl7LVb0WjZHBR/3+tBiIzhqndwi+VNNCrccsvjN++vjNmzoEHrOMBTyZC",
-	"KNgfC7BR2rWW+AzELMHmGtOQWMmULjFz1hB5uSX9xj9+gwl94ZqNZSlEfmDnNUqC3V0WB7E+7uEerekm",
-	"ACrlCXaQuMqQloJktC9MPfeCdcahX+iDVViWgZdlMeTk1M5pNHV7JLtkCrHgmYg0ItUShRaE8mWHXGSa",
-	"6YSqFOPypBvsbnn1aHYCv1zVaEw1DMRocMOknqC3pPf4qPvDUTeglp+Al1NLNGFJvJ9eea9g4V9xLyWh",
-	"hWn2Hv/YPeqeHJ08rh873xMDacg+DlV1f8i+hYcyvOpmwRnX3i+fL6hdxx8zCLZPlTrYhR9OQQp53UgB",
-	"djIr7TMYcoimdTXu3kO53t46EN/XsWoqvt3O1q69Q+co5sTmjt+eOhGXldFtrZjspXxunaguFb+ziRW0",
-	"fzp7TE67pHdyevbwh0f3LJf3W0X3x6b2Q/XcPVYZeD6AaZYWxPfeBShiZRxFVEH9NIK+zexz1b9zySEm",
-	"85nrAWA4G/C4TSyyhktfHOExIELa1GoESbtZkgk1VzpUEgzRCQW+M7DSVGNeMsTKAYkMyYIynZluHfIG",
-	"UyQd1k8+hxmTw12pwZQpxfi4yr2Cq/AEF2GDi8VlioNy41Pn1n8DRMIMFeNc+4PfWuHwzZ6VJs2bJzUv",
-	"cwjGfYlPyBU6nNUodLCTYcrKlAeVNQWFXIad2mLskOfxFee5m8HcZ2b7FP0lm8GMts06cbBBcY1XRBPD",
-	"oeMBokCuudxcC1IK6XPdHdaO5QX1rfWI4pbodEozNjh99SFMf88/V8yAr+SMnORyRuwt66fbtQmp2Bgy",
-	"R8Xt1nwWl9QInOZe4dJvWv3TdstwLcbHA1sdU3mLuUwNRublLfeuRl7KlB1UZdsbAkBef3BTrqTbZyIN",
-	"c0250GQsMEY7V3OakAVdbhl9Lxe3xx/NfzbhxgSbunNpu3kfXnZgJv9FmUm75bPzLfKq+fGjn7laKm2r",
-	"JddN1l3slqW4Wn6KriouHXavMB4p7lhshPRW7O0tloSsY3AHwPcvh6dEHJvDjcjy8Hxh0NZMtKkPw5yU",
-	"EP+5gvuaSYnkDjnjli+oCjs9xyQTXAZXq8AQmFSmadZ9m1o9EQvUQ61dtaCKKABOtLCZHNy1S7H+o6m4",
-	"gyybvEPOuo/JYoK5Ys7o8iZJmGOUZpF4c6vt6quYcrlb1j6jUQQzDbFP8vOb6Um2U5L4geuXl1S7xcHa",
-	"n8dBJYEqwb1EmVFm5dCA2jj6wIj87fiTEsm8fq5IQzl+kN//deV347NY2WbetUZBhxPMtC34MLzqQZoz",
-	"TcZGE75ZYkpvTqDuLe54CCF+Sz7VbaOP35Y3NrGZYTk1xnV5sIRIFF0Q7FZ6H+bgsQQtl19EHemQC3Ti",
-	"popE6Lw1F46FiNsua05wTFie0jhVQkBCykYs8xDc8g8FyahMddBy+c0rDhGdKxj4StjtFAaz4wdd4aAr",
-	"HHSFg65w0BW+nb5vcukqHlFcCknuBHPNQHdVDySMmdIyq/GuluppfmqNUixf4RFEmrEMy+WhTOhsBlyt",
-	"loxcGKF/zf3dvhyM8VuihS8RIcwVn9jgK6auuCL4iHKSiDFh/JzYqYHESmWzVkT6PJmFB3VQlMXX3Abl",
-	"HLDlBIhIYmz36svObH2LGIVlZX7oHp06q/qkiQQa51N9dVaof83dNHD6tm1e7OLatmq+vPDFTqa111SZ",
-	"x92j7sOj3qNWOy1e47AoQtImlI/ndAzY5S8LVr4SkpJXsEB9qi7gZmXyzR5Sbd4GZ/meyufSc+36Gy0c",
-	"gpwWhxq6/dfPvJ4BD2hu68qZHJM7tvu7riBV4EvdTqcAMJ4EIfb+0qxmLSh286jzlofYswQ8rmSb13yn",
-	"ElYFPP47SDZyhL+PAtYVHvC1FLA6azCew4Hc9k9ul+DkX1h+rf25Lqobu5DgnTmwy/1Xr56cYfWqykR5",
-	"CmGdknE0EQq4UVb4NQ90hD5iwuUL0PEmJaaAygUkyhgkRockAvUXLjIJj9U/U+fcWFCZR9o2AuOaW9Uk",
-	"rZzNELLTJLwOeTcRWBk0EnIsrHAJ50HVrQoKiwVPYyypWqGFKOMVdtGfIY3vwCTqy/p7L5fN8b2tC2ZT",
-	"Hn4omf0KSmadip8J4K1ZTob6F3atLgHEL61yz5XxYfqiET7YBPdqAkxazqSQEaSxUx8vbVd3ggQeX/qB",
-	"1Tmev9g+AgiFZcaJ/s9DZlXRRv5FjAtrdN/w6e3qPOaE3UHaUqH0QCVUaYKCpALyJ2FKV5+T7aHEauAO",
-	"uy4KabdkuMOuQ63nTMJIfDA62S+Mzz9gCvKMSVDh4x4enXZzj2sCNWyWZWCWZc0AG2TzPMWhr6uoTvte",
-	"HAhqBWfLx1kCj8dna2pSFV26QPNJeWSgG6ASHCtOgUQQ6xpVpN5D4hpgWZULI04S1KRwh5Y0xmkZtj18",
-	"8/ryioQC5NjdNcSHaixU+KDJjDKJTh6HWZ2hmlALohwobfjymCmz0HGIdpR5z6xlaK1EycaToP1K3vO0",
-	"wPqFwMGWs0TJEnQu3ease9omQzTtBnOOSiCDeNghF65biy0AM1quja0ZtTL1bqU17SC9l+684AZLDwWx",
-	"GGe+nt0yDrf0RngayYimsJ20k7epYo7sEAFYlCZ0LKrq4B1bvBekpvqurNpM6ImE2NA+TdT9BN+iCJQa",
-	"eGUbln+d3Pw5Yq/ZX5//89nbq79d/vVxB067negk4TfT5934//w1KWfdntH2HjrW7a9hHFvLZeDKpTf3",
-	"HhaDWBkQM1oBspEVkMI2D5pIEHzbwBVJ/ITsof5W+ZNVIix+8Yf8q5QUv6Z0fbAv1tsXv6AFvrNN4UXC",
-	"GheGkSnKx20CoWMYboALhjKkeInKfBvn6Kmwgtj6Dg2vTIRCswSuOQoPxwlRLjJOTrsOX9KFUFIhk38P",
-	"unTaBJ9nrJfA2WlkimHIZnB48TX30tJ1BzPMmjonScDFIzFjEPdzLN7w/HYqPPWEwSh12aTipXPNr/lF",
-	"Xiw44eZG7dJDeme2JYAxye7A9SNDmGAj9jCO4roGlHtM8Vl7ECK7MrgGcQ171g7S41uVHlc5nfFzS5CD",
-	"OKh2eWu63MKqqRQLH7NT92md3+mFYcq7OpAa+o86B1yQfXmZBEeDxrlG7t8WXovHt8ZzmSsTr8sEsTB5",
-	"RvUkqB3PeGlRAjVC8fPkkog1MIZhrgnGZGKBWsCUcd+ux66YLbvv+zp+qZVRrn4z5mybaPG9oSF7PdUk",
-	"Aao07tqIYXPy9CGKjCRAGyO2WRMDVCiQAskz9A9HkmmQZp05lVIsrFYVTQSLIOiAyJcODcD8upiIBEiU",
-	"MM6ic2v/orZ00u2mwyh2L7ZdVSWMrPrVEHvAWPVMGeUMVySbnVnBCSRx38JAevDyVDN006NGCxxSvhzY",
-	"5RmWoJEDldHkEvdww9l8RmXCzKLiYNpZnZYYjRRo8t3CvJX8ybz0f5z89H3+vIbZkUFvnrLCebPn9Y5m",
-	"o5Z9l/ZU2fwgGwVgXGmK6LfO03Has+qo1TyHZiTDink83jgPzPfe9yyu0pNo3mIxP9QMIkYTppdtzIbC",
-	"pldmZzCrGv1VUeTRCLOpPAUzAJGI8bKqN2P64CoYA4+p0KRRZYCI4TpTlkJilA3IXl9ElEixLzbwrBDs",
-	"4mG3NtqFGegKYXumYvMY7Lg2IXts5tnQq0L8MC/9rPN2W4NMW82AIpv57qcnb8jZo+87ZBjDEG20RJnf",
-	"0QS9WWZXK3PF0cXV/8fe1XanjWPhv6Ll7Dk7MwViXgwJOf1AW4ZkprTTQ5qkKVkibAFabIux5RCak/++",
-	"R1eSXxKb4Ewy3WzzqT1E2JLQfe7VfXnuRS5rh05EyzlZDTN1sOrbHqy7EMxUd1bx4i0EJHf34f95clAv",
-	"LgcHbKX1lpiC5ppzCcltcOsyOz2FjRF1GlA+EN/I2ytFDKY3yIHJ58peKPXGWLnhb2+FolVpNguzrHxQ",
-	"BjOXXSECHii7mXoIMuRR6FEe7EuVc+Hiq/HSpxYZ63z63EMWD5WZ9pn4Sz3eapYSkza2pYbR7xc7eHHr",
-	"XRf7qh27GqRbrN/Xw/ju6lKzXoLnWnzv31+7lbPz68bNPwtov7/SNFZivf6hzadh0ynnmDLPoZusgkyo",
-	"w9DSEkTi0vnaMM7LJYdZ2BmDus+sGYGWrNQiKsa7qUDmXLU7CnILUF4ZNfnIR2G1/k0Aq7AV7+vNKn5X",
-	"ObOXe+qj0GELsx/4EACsA6G/sKNVdOLOqj95jCtrVFawIpM5Y4tgJyCePfOpne8oh4ZOE2Ip09TF1Ali",
-	"mre15HLThAFVdKwCHcJyEBLfe/tu2EUBnXmYhz4BlzAsW5wmdwlq0scrNGH2el8aYEBPAnm2nAEhgWcR",
-	"1X5IJeWhw3fxlS5VzsDBJIiCmtLY86Joq74sKop86bBXV74mvDLq9S0WMCSe3fepXU5lL2aVMFqEXhI9",
-	"/ETu7r23r6ytGR50KwLi0AQHpNWUdA8B6g4/VGtiFm7a4B/0Pr897B98Oub9/7z60ni/6O9N31tX08af",
-	"08Oa8WkdzN6duIOPx+5V3whbZ5+7tNddv6Gn706+DV6FH4l5YvwW9l854afu5I/DPw/mu3uDmnnkhO95",
-	"74wPXmuIljVZMUafVo5W1KGsAvmKlZ74ySpq3ZWhXtLGy1IC081avbCpdSJ+V6rKROjMIzYYFzquAsVy",
-	"qLbXNtIbVmu36w3TbAGEFl/akRBYcXC3Xdr9RuTGGtRfdn5J6abS1+uR5O8ZlToj3Umc2KNSeVQKZrLx",
-	"7pja8Nez/nGAT88cyz1ewACuZz8qdeKNKI9Kqimz/uI2nqhR6eY82/iaUA+DPr+90oclgA4BBcrQUJP5",
-	"EUPf35Rf/n3933D4ohQ1cR4jDpaEitBofktHCEitSOOvUzf22jWzntYhWI7R5/d+P3qsNrhPlyRfaSS1",
-	"APAUa0Qo54C6xHwB63nA3UVz6nHpTdTlpj7BKltF1+kr6JYOISoUl0OJosqBG0lRDQALzUd8+POWeH+U",
-	"1noHg+7byvCgWzdb8f7ImKmYuc6Q18oxDWP8dUJ+L2uvzbrZxrutPdImFpkQGzfqeDrFrbplW7gxxWbN",
-	"wnabtNvYIGZrOjUbLduwyC6pGbv27sTOA0O5wOKI3jT2Wo8LfNejkkIncsnHNcAzBi1M1YeAiQLk1ksC",
-	"H6kzMZbV31VZBT+WtepC8saqEHtUunkBsqdut+YpEY+uh2lGqWJoVjOau2a79ZfQjAaU71xDkC+/XcAb",
-	"Mqe66EYVj8XFJ0ytRBWGHHIUzHXcQfYfFTLsSIxiyMKeRRxHhhFt5LJL8V/KVUnKyMPA6hW/TMYYAvRT",
-	"s2b83FGJjcDArGYwl8zvMvMdEjyYv1CFbAIa4fmyWl/zKePQphw5bJaVezEjHBxMf0gf3mYwE7d5MLvi",
-	"GiCcrgCqog/glZPx2zR+dWf9Y8gEOOh2ZzorYNCDf7D17ZR254uz0y980ndCvBr217Mv/f5HrzI5PJrz",
-	"XrN2WvucHQqTCQlbG2cPYuzl5IrvzLnrpBFqFBpGw/qHuHutlwSJAfBR2r2XgSVZnaRmBZDhA+PUIkVu",
-	"vnp4rdDTTaPg8Mb2wzdgh94QecRAshJwIf5yGyuWUA1dHAd2pIzmwsEwaoEuiS6wtdAwYGHfLutLLye+",
-	"G1lt8IYqkvzugU4lqOZK31uYw4sM/igyuA39x3MT2W6wiMKySmShh6hUgcR+HPktb+hYLD3NzHUhFBSg",
-	"C/nubhxKSriqlQYHtxzz3X8F6GJB1hAME5cTGlOUoAVZdxBGNguhVMByqLVQzBIjT72viupGXeaFgsMq",
-	"5BZzic6WlMUIayJeiIXUQn4/C33wbEmgE/efn5pG4+csNS1XAljxZv2eeosfHCe2yQ+9qqxWq4r4cSuh",
-	"7xDPYoq/KeH1X5B1wVTER9qcm0LhP6kffmW++7CM06dFzsO0oAOA3m1+/7Rz+J0sFQONhX2fqvLMgDHv",
-	"YXjeeLbwv9UtMTncLDR8G36n5PC9Z6C6pHgFkdoCdBYwvpQW2ZPYneLit6Fn3YoQTVziIuCg5NQlBWzK",
-	"AbskP7ZFmRm5hlxCZAN7ibwffxN36bRdsI84s/FaMVvSVJe2vIS4zWlwOQljdxxN4hDNWOXFOP7/Mo5/",
-	"jSO/nEmfjwabFJ/s32UZ+0T8+HbokA3WcRk89h34dMViECqD92lFvSDXfh55twzoJ7aPxY6+WMffzTqu",
-	"l3JyWPaOjN04vfb7GdBCGf4Pm89zHAAovNjOL7bzM7OdB7IryRNazumXX5ckw4SYB6TOEf9Sg3zoO6VO",
-	"aQc4vtWbM2qvKtSDw76SWU4O82aglXGqRkd3QNTlQ1nZKExzTsLiiS3TkmUtMbyAeNXbWe9ZT3rD2IKK",
-	"WagAMPXRnAac+etqZi/G7NlgjpaELR2CbKbXE3+ninoYGMmkEQD81GLIRZKm+XehwcFGUKQedcOIMzkT",
-	"Tysj5m+n0TvKfIaIFOwKdRyxZwmsSaxSzS93hZfEs5kfIE4cB4VB4ptRDDEjRZtgh8/LyCXcp5beZhog",
-	"AbE+tpITEOdJisjtp+iyH19vc1RgpFg7ymgSxw6VeSFMCQgLKIrLKvq4JB409fEIstKXuf2oqbO4m/S8",
-	"mUODOcy2T3wXe+XEAQGidJmLDMIFPFjxMqTA3V3EscwVl+S3hNhRC4CYnw8oli3qaLK9KVX8IG7i+YrZ",
-	"+Ob85r8BAAD//w==",
+	"7L0Ldxs3li76V3B45i4n05RESrIdU2vWGcWPjifxoy2lfbtjHxKs2iQRFQEGAEWzfb3W/TX3h91fchY2",
+	"gCpUsYqsokg/Muw141BkPfDa772//bEVielMcOBatXofWxOgMUj8+FgC1RBfavNHDCqSbKaZ4K1e6+0E",
+	"JBCmCVPHrXYLPtDpLIFWr3Vy2z2JRaSFVCed7qP7nU6nc4T/PDT//OD/tP+Lu612S8IfcyYhbvW0nEO7",
+	"paIJTKl550jIKdWtXmsu2ZGEEUjgEbTaLb2cmZcpLRkftz59areeXtPx6jCvJ0BuQSomOBEjsphQM2Ki",
+	"JmLB22QkJNETIIPno6MXVEeTgbmIcgIx0/lpvWudvmutHevqkJ7HMJ0JDTxavoFZQpfmtuIIB+Y5A7KY",
+	"ACd6wpQZnhkT5WoBkmiB46EyYSCJeTsoTRZMT/AqRadAbmBpBpsNBfh82ur91jKPbr0vW61fRETtAMo3",
+	"FkcwmwnG9RR4+S4Hv9fZ6mhnW/06/flyNktY2aqafZ+llxFt9n1BFRmJJBELiPOzWVCm/6Pbaa3fzjeg",
+	"5fJypEGuvu8KIsFjZbbLPIwMYSTcMnL4oImWy9wr769biinjbGp2sJvOnnENY5A4jrdv317O9QS4ZhHV",
+	"sDqYn8QCz01wUX6+PwKVeJpoMv2Pd62IShglYtHwgH9qt2ZU0iloxy4uo0jMuX5esR/U/pwfyuZzQ09b",
+	"7RYzD5lRPWm1W5xOzZ3ucX0W1zxXc7xydV8vs3NcOfTskqbDx2NfNvzskXefwo80upnPqkY/xF/vKfL8",
+	"yeroaXd4Wj36YcXo7SPvPvDHVEHVsGd0ibwnogoarzotH7d51t1H/QTlW9W4rfRrOuK4YqXt0+4+5kAY",
+	"/QzL1ZH/Q8wlEQtO5pz9MQeiDduyApIpEonplPK4TdQ8mhCqCCW//vr8yTG5Ah4zPs6EkbtyVUQROqaM",
+	"o/SlI+gZ3WHMbsFKuxGTSjuZZ+XyWYfEdKmOyXX4DHwq5UJPQJKhiJfmeRJGcwXxMUHmbJk9TQdiJDq5",
+	"ZYpZya9ZkpAbLhb8glAyFOLGDJ8p8vs8HkNMKIdFm5gb3WPJYsISy8rtU5SmPC7Iw4fx2ejR6AEcnUWd",
+	"4dH58Pzs6FHcgaPT0YP4Ae2Ofoju3/f7axWsbIeDnTkyW7NWNNAPvwAf60mrd3r/ftuICv9317BjrUGa",
+	"d/zv3969+3DaPXr37sPDp+//8m/lR2KESk/5KR4YhWqQKk1LMTfyIu7hQhj9KFh5uy3n3VOrxigxBcGB",
+	"QKKARBPKzbqahWM8gmMy+PcB0fQGFKF8WdSyuiiEytfJKWl1F+jBeXF9yvWg5EmpFL0058/MX6c0fU+R",
+	"iCbAY1og79PO6YOjztlR97yCiM0b1g073LnO0aP3H88/HdkPp9mH8l18TTVbI7pm9uem7KiK8bvH3Z0f",
+	"WSWuRB9GZezlAPUoReYzo8q8JMoqWG1CNZkKpQ1/+O7Ns8fk4el55/tj8go5QqbyKUKNfTLmQlZre6XH",
+	"zA2skuoelM3makb5Mymmq/Mx3zrFnhvOoYngx+QJjOg80agwcrE49oP5Yw5ymY1lZB5Zuq7mRB1pNi3X",
+	"kM1wrsXqYH70amk2nPxYKFkClYQiIx2Y1w+qxqbFNiO7ZlN4NRpVnVZzHxGjUdPjOqo4ruZ5fTEa3f28",
+	"Xi9nUEM9JObOpqOHqtEvZ3fWVj6Zm9VMcAVWSc/Gaqb0TMw5zioSXANHS58aq8rahye/K2skptP5GGgk",
+	"tfUaGI0g0uwW+jPJInxKNJeGUJetXuvpr29ayKqFbPXM7Z/arZpPx5VToDXjY5wexdf4ZbIKRT+aa3MG",
+	"pozPtVmF7mkn/S0GGieMQ/Dr+Xmn3XKaQX/BeCwWfaOLtHqPzA/z0QhkH0kkuCn7xdp+2U+ddiuiMz03",
+	"31E5Zjz76aEZSMzUbK6hPwPJRJz9eH6Gv84l7kT2/VnHHBYk3n4k+IjJaas3oomCtjcd+1xoFuXHMBWx",
+	"tSTNi8yupsfsGSpfqNyYL0VfTcSiPwIcUoSHotvpZL+MJQ2fbcbjdHW/WlP6Ifv9Qcnv6bKhIVychVEr",
+	"eNzXDA3L3z62iktqtygc3af26lWnuYvudz69N4+eMh6HO/cbPqx72sFfDWHF8wT6CZsy3eqd5r6cc82S",
+	"wgskGLoxO2TPiFkOlQjdVxpm4SoZUszo9t8kjFq91v88ybxvJ/ZXdVKg0SegKUssLddjPoEPz/vFyt7n",
+	"LjvBaz5ZQzJ+Y31Ma3jCTIphAtO/lPCGyB+yW5qwuO/8VS0zbpyDHbJ3Y8UCFOFCkxHTqGaZF0oa6WPy",
+	"GNVGq3uClEIqkjClFWrmCjgqlGhRILPFK/CojBgkhncY4+BEaSq16lMzgikoRcc4OkVSfmrOhCWmqB6v",
+	"7iDH0VTPDYkastBMI58PZ8bsvHAVMqZ8EotI/c/i4tQ+Fq/tulcdhI2rekEGdqEGxFC+IkCjCcEFw2XF",
+	"xdbCqezHZmCPrRF1GUUw09BQUBRcHLW9Jc5yM+a6YwztVpI6LLf0PdYnPj/XkmX+GWbaGocRlZJBTMRc",
+	"G3NYCcHNf43KOpMiAqWcNauOyS9C3Bi9teBUbRMh7VG2m2TNVWsllzp4A6oO/bfrKDu9DifjdvOJ4NBs",
+	"J40whLg/XNbz2OEm2thBH3UTbx91utfdTq9j/u8vnW6vY5TwLdQJd4sTX0/kMfmrEUnkLQxRcwceq8KL",
+	"T687j3pnuRc3OZLm+CV91GqLD8XZtNqhZVTbwJrRpV3U/AJ174fjzOSPFeQZUysdSnqfZ1ItxxgAORHI",
+	"KZ6g9VpHlX5RrRzUVez2KtubSu9PbWsh/AspovV0LsUMTn4EmTDu2Ha/iSaKN5RqVfNZXI8cXLSq1etu",
+	"oy6UMS1D7taNFqoK1PnKUs5T4DChVyqMXq3jNmUBr1y85igI2Kx70GqEx/EvPkpYdDfdBHUzTW+Ah2rJ",
+	"VeizmogkVtZKNsfjmFyqmzRYmLqCzIOsPhJNhFDg/ZLWYN5epXiUVynMazAo6Iac0yWCyexKjTADAev3",
+	"MkZVpk7QJBELwowaYZZyQBRdKrKYLFFTsD7xLczJvMUWCa7mibYmzwjqcJQYxhK8IJg6b8/UbiuaKv/p",
+	"3nasrS7aRNQklI/ndIyGQisGFC6t96nptCp7ZkbTYsqYjujvbPVOO2ZL1QwiRhOmzTSegDHaRSLGy9Y6",
+	"FlR7T+3qV21pFpHY2jB4JuSQxTHwO9HeKH1KziJgygcH7ykiRQLm1OGZYzxK5rHzWIkZWFv4rhR2llHY",
+	"S3+wYUVPzwa7K9JykyRTusTZxQInhvTz1/VK2ea1TRi/6cOHGZo1xeU1P5IJVcRdcMcV7BbMnuLji0uZ",
+	"G9suVvPSvhJDPcF7jUa9oMa8myU0MtMspmHM1VorpoZpmz2tfwPLvrSPDBb8VyMKCIcFKUR2UIT44JVT",
+	"yu64Eaen+Y3AGBlVBKMyJa9bsUXLZ7OrAz8orMAgG9xKJM/uFdcgOU3u6H1wDynIdxRoZGG0n4UUfEwE",
+	"J2IuiWIxHJO/zYW2YT6/HzaaZSNfMyE1YXfcrvuhu+CSoNvdSFoxl2rVS+AmsRtyyb3rmFxDkhA1n+G0",
+	"MAXKz2qA+/AL4zevbm18Zo8cyZ+GNio4QhCRxO0iEZPh0tITSIKqrNfG/OlJQOs7q11fnKWlL8WAtZ1T",
+	"6QJtWh8zmpdCb1LFNu8fF7o/wqfk/XcSrH/LJQPkc2PuIpfP83LZvzu37tmgdrTo+dkgj8AjyFIvXpoF",
+	"4eW3FkRButDe7s2WWcMHfTLR0yS3rq13807nLPofRhtbzoCYC/AraG1IsyoS84yOXU4bquCMk1mCXiMh",
+	"Y5UmOSKPw0G6EPE2sR6qoS9G/SGTetLqtbqPfugcdU6PTh/V16PR0+H05cuYEjca9Gwk3qmnIBntRhX2",
+	"j68gsSAevrUy/BpDFjEzj31GWXJHlWIWPK4/ss8rsktD8D6VAu2KNCPDSCXyxn5w3kNjk8YQsRgwneWu",
+	"nDHQMZ7r3EimQDmmxxSptGxKu6DXwvvtSuggyRepIsjnRUf3cauwaW/ScOquti0NKIQ6B/CY+KFkLl1z",
+	"jlbyau6qB/4Q7JF/o2FfAPGq7Cof+U4UDZs77V0DLJqkO8Ps1k1pDMSYcJ/arSvnmXsmoTSJl96A0dDu",
+	"Rqz+JVf0tnEAA8PW5q7fto9m1HNG78nB3NhX7By+9sxsco2WeDo/va99jPIbU3KY8Id2Rjj4BmVJ3Bxs",
+	"QpHLKecR2PqEXAvxC5Xju5nfM7pMBI37Woh+gk8rcgKfufTg/v2zB2S41KDuypnP8jqrT4g0iqIfQ57w",
+	"Vwa5K8115dVI4NdCvKB8eaeFNWOdUr708VIVLqx5undg25SvOY9Rb14ek2uZJp1yQslU7EBHPQ29s0IQ",
+	"MzISjCy33KtD38lym9ei5q2J4BFcEJ1O1CVuYanCEabDDgqkEfy0iUKCggccxq88LCm4m/CcF55VJBZt",
+	"3WWgzJFCMTAir19dXZOT2+6JAmWIXtlE5KGtZsDL7mqBdLPd/UWMj2y+crkQLc5gF1ubvXPKlEJLxHkq",
+	"JBG3UHThvn379qhYCrJuQ4uVI35XbylL6DCBu+5o+pxCvocCecsiIBHlgdvTh8QdXQbkmlAN8sJZYIqO",
+	"oBAPL3iV7uqUKbqD/TTyAyzZ/3S+u/HRzKjUZAEkhpkhAcGD2AvmEnxGSne+IYhfQMzoNU78TocjfWB/",
+	"ap7Yx7Uso3qUJLjfj+3bjszbe6Soq91Vdt7Py04cFSZQebM/HfHqzpdOZtei1IwhSz+fmzOIJpcfJ0rY",
+	"X/ktSDZid2THGC/rz7OHFSgYjswFhMaxNCzZjS5VFskS9DF5NcMaRufGYu4zOrLQo0LzfrsdRnFqDLG4",
+	"iSsz3tX2zahSCyFjrI9g44lLGEKBtm75Wll+oK+mS3OuaGyNNZq8Nmq41AxUmpMxC75aNVM2ZggH+VYf",
+	"V39LgkSjBiWaWb7yb6uVbv59wdOzIlUx/B0iTIpz5YQN5x+kE1UXZ1n5k3hp2yZs5ItRNq6WCy2XrFXN",
+	"5bZWU8n9GPk0vzANNkln3TF8I6zgcY+hUtLlytrjCPCFfuD+NWtWHMu+3Z43WPl0YXLlEvkinLOS9fAh",
+	"drthGKgwHMnGiMP9ezVy3MQWX7kiZ3dhSZ1zttThiDqd6rKpd++uynYs3ZhN+3EFuI6B4bz+nms2hX+a",
+	"64r75vfKbZ0dQPjgNdv39BYaUw2tJJq3E0FiFmPeh1NK01QYtVQaprWohuq6RSLt1g2zzMjvsEslRIex",
+	"WZDYr0jf+QFbmERvNLEYD4b/5FlxcF36lQQFGlnQeAxxX8x1H25BLhcTkDgqY05k0V0JY6Y0WA+flR2p",
+	"5Hi/7sgUlLws6wqH1CYLD6SwMMbMUMxR58RF3R0bwBXFTdh0bn5hqunZSYdZa7y5Q7qRfeET14z5hU/q",
+	"bnbatYbpzMJdFAvs85mrdY8s5lX3rTJVJnYSqjSRQJXgZDFZ+v1GNdM5JbYVJ0VqwWO57HsOUnbgGe/T",
+	"BKT5y1fRwwdmHRgrNFN2us2YG62P19qyYc5s4TCW7wSfzJjSEMicY6Gu+eWGzWYVg3FXlVGb22eymAgF",
+	"RMx1JKY+XsBjIQk3NE+0SOJgC0KwhRVh6kjJTaidnaVgILkztPn0fi6a88RyZ6p73Zzkmg34BeV0DLHX",
+	"AFcG3G5x+KD70VwqUVJD+sLJKeFMEEN8MzqG44266sapX2nnZ1k796II9cn/Ln7MVJh+6wQBTRJj7tkc",
+	"k4JO64Vbxq+GQiRA+RdTcgrrVtBT0gGXr6S2m9bk+FSo83MF8phcaToaEcGT5fE6DrmeRLSQP5sLS2Vn",
+	"5Tx+LnDfWRrctpaGZRWjkfkvakulLOzSGoaveLL8LEp3qbZZOkcXAfs7BneaHftLkrBbD5og5lqxGPIZ",
+	"1Da5+qWwiVkTOpsBxzJkpsnQCEkFyWiVHLYwcdMgXF2BFcbj1p8chBAwinzrUz5GV2NYQXhuRe/2Hk8x",
+	"GilIPUG4mvcU+Rdm+rQbi9+1ATl71XYGTC4k+LGpSyAHK5A9KJCzYSmf383cNm20jvjSZUk35d5YwJ9m",
+	"jpCFmCcxJgCRK7okVJMEjIShJMvxbhPro7unMAOh7c68IsZyWs5AXRC0NuzJ1x6WjLKYcCqlWCgnGwSL",
+	"oEQgeCdHXqRuPG9T+uG5vfi+FRDur+6qgF2tO0Ye44CpsEZnHU5V0azPoRA8fk3OHx6TQQwDlIWJEkTN",
+	"MMwzXBplzawkvVHmiqPLa3RsB/ztLA98clo+0azUfK2mITjgfKdOd193MXLBF+bCT/mE/jLRtJiIBKxE",
+	"b2OuB6qaTCsENEKfII0i8/zC9Lqrwntlfq4yqUzntT7sISSCj5GZCu5ZbpsoYQ+bnoAZg4MoiyiPmWEg",
+	"Ci8eLonjLns5WTk+Ec77tLMZsGWVrIPip4ZWoAUAGJbs369cs8Rj8qVOQ1fQ2XaIQM6Cqc+FgyrKNfho",
+	"doPstXhKZnSpavlYIsojSJL0FTX1nXYrmkB002e8dGhvcbKpr7qH9Ok92OZGiAlDwtVmvXAOGJnFuJXW",
+	"wGNbb1BvkbaxvnM+343LlKse/ViqKzS1/ptqFzVH+rtgvD+XSRVKIyUaEpgATfQkg7iaQBIfk2fCMhsv",
+	"tSiWzKuUE9gzbO9IN/cClWiznYO/PrWx9lyl9ce84P40ON6h7tSYAwfFqJvueymuJmLxDNx9usw3dx2q",
+	"pnjNMTEaeaHyL6eJlc6/oRLoi4A3MCFfB2i2129fWtlbn74cEsfmLFp7WXZH32PnlS6cSGJQmogZ8Dxw",
+	"X8E427ga1klWduKdEZ2qYVJocDt0xwNr31nhvnubuetiiBLGIW6TlNUahS4SUqKVVPHwoHy7zN/4tRoB",
+	"Ss+jmzIFw9aSmNXq2UCaZT0cIFaEEgsvs9EqTyvR19oXeNGdLJKaVLjOesmXb9dl8mkld3EFH1sRmTl/",
+	"VJ6nEHSOu0RHe4XhR2gq3ADMSI7vrPVWpuaTH0w7BygZisIyI2zFHMtUmIYWmd/vPD3kxH1uld+vV/X2",
+	"7oHM1dR/De7HPCRQ8/Ae1liXZVgrD4KpgvEF7sWGylWJ2bjK8mo+rLlGUEW/TZhNGR2FRONIAQfX9ktb",
+	"MnP/1hrb6RCe7pDpsNkDtgrBVssuruvJCjDYGkBbXfnbNq56cfzBK2ss8HM+m+tt3PbUa30R5WToOLSt",
+	"rbV5PRjQY9GE4GYfEyN/VIj/jWwSTW00jSBGPGYykmJa6uwPadUlQ1hohJVKC8bttWi0W0RVLlJqvvA2",
+	"pEubV5ouyym8AiUvGACa5qsg44ng45Kpcg9eP6GIHJwmUiZUu5Ln1JN02uk+CF1JnTJXUiVUXzhEdElV",
+	"jDHQ3s2YEFTfPHLtUEq9WqWwgMEwHlUPgk6AxgHmsFkZ5asCciN5eLZ5HKUohMFAOqvYVTBT4UqMJEAQ",
+	"h0rtmSovX2fNOIrwPM0HEhyj7UZShbEYDOVhvWNM53oiJFMQk6lhgyShM4VwxU0O9g8/bBxyFQZTMGQH",
+	"AllxolJjaEqXxDI/c7gRURugbZkMNiHAMtXcAM2TwxE+KB/iXd3AK0hSweRK2e7jNCtywfTE5cNkhnlG",
+	"uKuMbHt/SZtMtJ4pa62Qq4lYcL+QoQMl7wWgQQZneGa9A9OW+68oNRUQnetIZjMPwRBEbn/vn95/0Nl4",
+	"BKepzesT70KAUB/VDL/LlrBuyt1mx24FsFjI3jsri3I1MULVWU6O+j3FOgx4O2h05xyZx5MplTdoQ6k8",
+	"f9m8UBXgp8EQz1ZGmGV7AY/bnsV4NPpqT2kjvrcOejUY3YPqQ5WRAZnzGWVpqVrAQNyBy41us7Ssgn0N",
+	"N/b+Wqkder3c6NyoUseYJ1Cjoc2sjtNkiF4bbqAZ/gIjjGj3CtjwAXaV4b/H5JLg480h7WCky8o63P92",
+	"yt8oX6Y+M6VhtqoTZghYRcb2/OoVOT/tPjxu5eH/L4/++f7jWRlkfAqftWq2ciHJnDOtegQDU+j5fPrr",
+	"mzZZAsc//uv1P3IOJ8b1g/NwwR+5/60/tQVl3w6onU2zTKMPYII3iZBLMhW3nikTqm5y6kaKGrsqQPLg",
+	"hMFrdopTWGJmjIUxGoxdUHasI0gyJu9z10tU74vUTYRP4YKYmZARszHGevmkuATXzImHNKzX7ax6QVbB",
+	"lMMlQw0oAFdekcjcz9FWbrqnxSvTCtiQmTaoVMlREyG95pXOrlLDKaX/TTMsQkoGMzwt41xipIEXNDNz",
+	"Gqs0282SpxrBMhzLeRMLrVJrLS5ZxYDyiNdrZeAzv3VY32W3jcpowm7z6ujZg/sb96oEVrvIxJ4wh900",
+	"BL0A4FaAWFdlO7XA0/Nk18PpEBPERlojf7sbOZnzDZX4glbHXsNtsf/M0IJb8Q6poRWOne0dlQfnx8H5",
+	"cXB+HJwfB+fHwflxcH4cnB8H58fB+XFwfhycHwfnx8H5cXB+fL3OjxqJMatzqVQNy63OKturwjasFMZr",
+	"NYhV/b3aGq9yJFSaZiUMpMCCq9Sucn2x0qAqoeM1ZBWKmpXDXiaZbOvxhm6e4VyyNJuyiPCqLDYiGQtn",
+	"oFOCC9Cg0GJZSh6vESTZPtyd+tmEKiBKkJFt6bsi21fpMF/qX4EEEKcJXasX3LIYcXM2yCK7sE/91Z/a",
+	"rRHjTE0aZqFOsB3e6ir7Eg4JqC6UqwTmZpebvjEDDK+tyt5+NcpSISf5avvGVRG4ZxUJ4sy1v8tDy5U+",
+	"xRyGfnpSamy8BKOCQO0FSa/PFqXkGlz9RjuaJv1vrCRCkGFhdMBChUDlkMWi7mookLdl/ZtfC6XHEq7+",
+	"9ss9FaAyg4TSbVCcztRE6FJeYLsaKm0EOHqXexY0eWE9UFOmtYW/x8oj7GnsUupqZ8TLplndSq8BWszT",
+	"rsUKwHuExO0qZUvPXX2HFpKOwcjp6UyCUq78C3gkl7NijUf1xmg6rCw10FSOQZdnyApRzq+0ZONxaadu",
+	"GgszrkHPIvV7xDc3kRDigGqaiPEccOcS5/H1/hUviVpoK1g/i4TfsaLCyXcrsbT95F5b6oDxmDwNtrQs",
+	"8dStUzZ5v++5M1PY2DxPSTfCUZXjxNUi9GkgFxqIUizBywd8SmsbcrW9YsETQePwTNY4WSPKkrksO8JP",
+	"pzO97DlfykyKW4fEWntEW4k2dyT6rjd8/kYxH4aw9Hw+HTo2vicelwNyckMrl3PbsJ21VF1FupYaLMRe",
+	"vTzxAjEUH1A4/uGurZ53dzKDc1Ny8lZ3sZpCfhJJ/CaVpQ1opFDf5RlPAmOa9I06gqr+LSjNxhb5ru19",
+	"GdThILXaLQStLOE6hTULX1Y9l59h1jSyO8Qb3T6uqZvz00N+YybmbBtjOMAClO4HKJ8Qj7HBR3oJ49bc",
+	"2DzRbDzp26vnu/eCHWeHbK7V2bYCx77gjVXqdnkMzQHsi1uUMk7h7k+NJX+z81MX9PZuMO5Maygo9TyL",
+	"QBiTcYwxCHt1EdTgvLNpBu4t6wbvjNGmOQVOX9ioeBlty5hEiOLlHEfNxNhwLktU8r+CJpRoMR0qLThc",
+	"mLcyWbRyzVBSO7f+K28AZg2JBHlPyaMcvOPqBH42C5KtT17PazZcIWcTWobVhubbUIob4EdiNCIeV40k",
+	"MNIXoZla/2WSsjJL8RehwO1BuikNHwwj30hwtVjYu6Gxzbz1xVNsMhkqvVxwCPlwgTNjhwYrmKJERDf9",
+	"IUwYj/uW56pyyEl82drpZk0nak91jckw5xJo7IHjV0w3JsmUcjZy/fBjOqVjWzCt2Jhbw40LC/dtISW0",
+	"nBu79gL3nNCk4b6UMxRHIo44/aFIlys7khkBZDZGbpLVrMm3MmnImYxkWl26l4JDDp5hRs1hK8djWa80",
+	"FiWh0FDqmzHrb99itkeCmk8B+0klLrBeAiPgCaDoNSrsgrvQiuF1S2gVyx3hwlk6qeXz+F0wDuUuMuy+",
+	"5/uJEJqYk1CaRlZmQ7rnrp1x2XZcEms6YGKbc9JZk4osQV8QSrxxjFeE1gZyaI8ratvAaUWUmMsILwwZ",
+	"kJxz7lA38d5WZjwH9neIxpliHqTEU26D/2j99Q3Dyk8Z9nIcpDWfA5zNwNWhDxBBfkD5sm+vGJRUTqY/",
+	"bkx7TLHAGhc4NwT3qHKIPsthilxkXh4nZhEsaubiM5RMLXRnQak67ZQm2awBlLgOwz6UJMzwWwwT1fea",
+	"1UdVWGEFAb5ANsgyCnlsz9o2MOQVWrZ/edYI138z5wtIEteDEUMike8zHwAeBCq5OzD5hidRwjiL+lEi",
+	"LLvbkd7+2Ej/awelU5TrEU0QQ9FsZkyXbR9itMGcC3J63utg6oUPQfp2EjZRJOtMif3A8kkU3333W6f7",
+	"/rfO0aP3/8/pb52js/ff937rHN33X5lHf1+aYeFy2J5OKUueCZuy0GD/PABx7nylX+bP//0Hm5HSjEZZ",
+	"AcrM+M29tL8Qj4BMjcZPLl1fWcU0ZC1YjFVAVtLcup3Nho2wjfvTOZTus8WQ2dlxlxAJGRdPrj/yC6r6",
+	"2gGdh99xodPvsfFQP8MzrTrQZeDOhuUmYOWHC1ZuJoUUq2QjTVjMkO36Q9DsrmYIxOG5LOflYsFBHpMs",
+	"tqYwlbKYclOFieletemgSIiNGUwTtS1UbEHw5vumOBbhRlMUODXaOeyUfivaIqxdoSd0+ZOYS1UP8yG/",
+	"RpgFUenfpgvLOGvZ2jiGV6MnzrZek2lTmKQdQ8XMXt2ClCxuamnEFapmTJfenE8z+Tyq1GqEd1+Ls3Y5",
+	"Yht3qbUqe6+XCXegzFi+c+OPEDGp2hf5xAKR7UZUlKozRhKoOdPuzzXaTMngblnzMFYO9rEkW84Yo9iq",
+	"g1hmWhNNEpMqqxRh20bQ5UurmyoApHQ+BRhbKRYKJOrrFtvb9pkcwcJ24i4lItsyvlw7f3Vr/YC8TSZi",
+	"gSaAzaizfgDvBdgpxqSx8PvmyZXZOJi04XoloXdgJEFN6g6kFNfHrmgB/Ss3ktxCZfv4vvK87Z/07aC3",
+	"r5B7YvOzdkO0oQYX4L76aLmzRsxVqUUCU5BjzDD2yh2dOo1jR8ZKTXztgkI2FPNy/+JdUMucOlNVDJM1",
+	"98foBa7WvXKCDRPb60CNpshZMYwlVCSJlatiOQRSS3EbYRThg7HYaFLRvMlwNm/OWB7lIzY4ZxLRJAkT",
+	"xDe+rzZbsejfqhL+u5EXuhLYbcYizK50hU+rv0tzihTj4z42i18dzj+AyuPy8H8O4Xt1jHcW9iGcXPCy",
+	"cPXyGIorZzElkmpy3EYNTmkyF8ErdTZtUbHre/AVi3YtRrElS+uZalDGuy2952e4H/ovdma5Az/oYSGm",
+	"y+9zXXGZSq03X6cnRZJSdIkJt3cuUnCSnHbuzCIK9T306F/vP562zz59d+T+7Bw9ev+x2/7h0/f//m/r",
+	"EepPO9UMZn0TnU3sZ+XMY2Fl7+TEb9Cq96hsZeozrazitlDt8ajT2czSNm7R3Vmc425rmVg179q/UpdG",
+	"Ab44wuvWbRtrQf037cE4kmJaHyrad1gq4Ru2qw/EbaKwZ32ANm+sCV9+IfCiOujcJdCjf1T6d7EBC6b+",
+	"lYt4LepPMsBz3lAIk4Etu25xWlhJjYV+FSGPz9N+8a59F58BPIGIqZ05qqmU7JYm/bBRs/+OC93H1OLM",
+	"yHFcw33JRb/0+9DUGQsRLxgGeJxVtPPkqmcAV6kPPH8ObTVT3MtVNWaABRfEVe3EPYJ9wkgMEYvhAmV7",
+	"LOmC97LiOaKFuCGzhEY+u3olqwTflhUDYcdCmBkbb0HZLf6dPrnUmf+MQRI/lbKxHTdipZUmqH/1sKn5",
+	"SRrza5M/5iCXJ1iO1Ca2Df1JSVv/VSmeNfws6w8gHF76ZkZsh5s9sHRfme1MufcO3E04c3mXgivHXB3r",
+	"SUOYF1YdnHOjSKNWrdL+sqvg3WnVUhGVIgarW1peWm4oq7lduJXbgwU5eTfvdM4iFuN/oe0D24XvjWQQ",
+	"cz0UHwo/bN5XPwq3UJXs9ieL4tBsa1cjXeKmdmCrdBSZH7xhMGdzS8MsdOxzAhrcsToF6XD+183jLcBN",
+	"/NXNpd1aZONad48ffnH2/vZ2nXVQcAMwa842CiUQBVNiqLDnic8Kk3OuMCNm4XzjC6pc9iQRo1FTL/Gq",
+	"01fOjcFOrg1HljQhvz6v0M1sHlDlVMvqFVYrtaeUL4kUC9W2DeBs+d6SLFB2WE7QJiyTD/0bWKq290X3",
+	"McSu2t6jr9rEdTl2SaRtgh27AftqtMkk2KW+WcpgbtleblWmkRVLVZc3va9XgxSWHmU1F6uZV+Wnb++a",
+	"ZO6ob69Qho/ZXQ5ggyNclf/3yiXX7SMB8L+MPLxKRPOWqimGgW06kOJiCJuLr+AWzFx9u0mmEHSlqoNk",
+	"icKakiOVkN67HpnAF/iramSCHKyNc+YlFs+DWvAaOzE9Ka8cC022gqG+badWySJQ1WXEkVCGVQCNJh7H",
+	"hkdwTH60pY7O+TZIG00OLCsOoILqdbr23sLitJp3hWrWDSrn2qlyO6p7+FRX24YsWVngKQ5tAokC8uv1",
+	"4xpKWdAqqLJBkD+S6d6Unay11LT3IqOMbvdXZ/QzLK+gKes24rD2LF7PhwmLfobNuRf42LJBZqRU3agN",
+	"Cxe8i2xBkwTzoVQI/eROcD4Z8bRz+uCoc3bUOb3GvESbmrhygAsZWndJN6jZZTLowl6wjyjHmIUYkypw",
+	"pdTDX+77z0pBygv6nXufKczoxkSze+qY2BaB2uIdYSWFYaXrxtEwfFflmm8bppOA1lXGYGXALm0zXw+Q",
+	"SSS7SrTZcRM3sy3WGraoA4o8vabjun3ZfCJboW9+uuwFzuhP3sppCRu7NWml9iJzo+zbs2E18HJZvhUZ",
+	"QsJuQS7XcB5MaJxJccuM6qZFEjt3GdNkQmOMPFq2FOTVp4niUkSIvoCJKiOQ0n3E19rPUsxm+Gko5tw6",
+	"3NSMTvsSZkLqUr+aH/ZWc63RmtIOyZiEbkxtm41k7kxd74zf0oTF/SAaVQFgs/aFEXZANyxvCGRCEbfM",
+	"p56HSx8MYU0uwcrXPppQEhcTwwQ2xiXc4X7trrbweWzGXHylDEcAeNwXo3Iqd2fEBlqNNiRhBlSrmu1M",
+	"jeHep2rTs6n2z01fVOsF9vENAUzyPizXyBpbqgWfdFj8M+dYFWt+uWF4+MsOubuqrC25L+dcTIQCY9Ij",
+	"hDCaA8BjIV3Ji86DA61loi64km1u0O8y5TvBoHL8Zg1X3Lvp7Lnv9lazP+L7VngrR/oFAqQFsi5n/zaI",
+	"MqG3YDhSIsQNofqY+PFYQyYFinR9hK295slhzZkPGX4mBDaxfmvjbdqmVAEOEU9bT39900pBS3/odDqf",
+	"vj141B1job6ExeugxmDL0qJ9lHCsLUsIhr1FVRSOoG5Jxao2Dot+07qMr7iSKjedtlubyjXXDLatEqpI",
+	"hzISzMVyLxzHsdjpeWxkPDn2QffqaQtGcPfFqD9k0samyuo1vDLXffRD56hzenT6qEjgmAp1/unIfjjN",
+	"PpSS/Bh4XIZy5OAxUhhxM500rz3YuAedekjotfKpJs6mC6bz7t1f/peZAPnu+5Pjo/cfz9pnnfKZSMgq",
+	"RguHVBSrmlL3PCQjBCtiGA6eUQmuCEtqju736sK3naVHpQMPn1l6oMXVRCyeAWzTy5YpcgMzjXGjKV2S",
+	"IbSRcXtM9hxuPKLFQ1yG0F4glWmterosKzJiMZRCF77F6FaWEJH6iTApAks1PNafa/KQQUfXd3x6mNSy",
+	"EVh/ygoKdZav0XYhOJdosevm+1kiSWVxpFvussPhxctji1jV0CNmKyz6Oy6/3UbyhI883SQTVsZdeGf5",
+	"Qu1VJuyb1a/h4Num61fn13uGvDWz7RHDYtsEOWybWAaL/zX8FTM9DIM9brX3nWJfm8u687FN5vxBgh8k",
+	"eJ2ztXcfg+dx2/sYXtNlClGzmgaVS+IUM3BgMjO6dCWjM4q0F+Z1OpC7EEgmtpWscVrwZ/M/ESI/rpda",
+	"VbXOmFjclMc3U2Z84536NySItaAgkmWIeq/p0rn/fEsUjDJfaclmcPy7OibeUJ3RpWGePFl6lUTbQhdF",
+	"lJiC9W9o4XvClFTpLyuKFtBP424lgl+4NksLH3S2UyB2CuXPng8TpibmHPRvoAKj+gaWqHymc9viRRYu",
+	"v8Hy19PC3NGpqYkFpyAY0Zoj+djBl+/vWG4Rp2l+kidUjsEi0jU4/kI1j7qiur4GRN1foipysL0YdFGJ",
+	"e8oKwbYRwfnHH68ZQf2lWRdBufbeUKyVaxMxl4p4ms4GaCR1ZdjEdxAoAtHvohyccQ0VOu61ZTvIllyg",
+	"zY+4dJg+jJPC7RrVyD0AvasKtE4Csumnnlf393DZn1AepLOXynBbOtLoULnwQykWHiX2lJKIqlxg8Faw",
+	"OE/k7VY2BX+QFqgD+L8SoVy7DZFU4aVtxcWgJhMzzCbFob9jAHw1frugTOeq1Oo909ym+qMyR7M/273M",
+	"EWEbq7jyQruuxfOHaaMBWRTiuXhNq90aUn7TCjpwZOcqgJ53wYGaWZoZvayw3TRA5aHjs2kXVy4M468V",
+	"KwW+Gx7+jTH/4ER8XbVmGzqqNCouk6DlEiNPknCAWLnejdtVlm1LaBuJJj39G/HX84VkZUdpQ11ZML69",
+	"hwtDDedrCBkG43mDgGhNnWJOVWswZ5tjvs2K1SvNwyGlr9k4aSWS+S5BFJnlPH1XDt5fUAsnwrQG3hej",
+	"kSs4M7KbjiWAk/au5o5Xx0kb1tzlZqnlcjcTjOhcGWXQ5tgbQuaxkH0JkfDJP2h5GX0xmuwS6HGFjawQ",
+	"iGdtvZzoI0ZpUm2PnYC9fmy88iLHAHtp1NsyTUWw8VcgZiOdA4g1ksW2AMO3ol81e1zLK/OlKk3eggqr",
+	"Pb3cMyaqiG0wIYIUdjltPp2Xf5nHoPRtWUZAg5DIm2ePyaPz+w+PyWspxpJOlU8XIAOzS4M2mYGYJUAk",
+	"0JgMbHFcCexsRUEeQmdduLQWCZxOK+qb1/UKM5KxPjMJajdLuK9tZhdBVZ8lxEW9p8jzJ8frIxglOflM",
+	"J7AGyKUclMM2DojRaQEfsHlOsU+VZEcSRiCdulainSJ9lm/BpUstuocWFhZ8OtMKW2fiu4OydCrjvndH",
+	"bRY6+KufeZB45KoO3aYGq15K9GkmdkNdLBmHVPU0fnJ1WUoakbzNX3h6/373UemlN1XZeBYrwj/i1c+v",
+	"y1O/VI6RKjYuvexDhV2JC0FuYNkmQ6rgwflcJps34QbRcswk27gmdhh2LuZdZWv+BmjMuMOKaZI8Ypv+",
+	"5NjZfOZ62tTERcX6IbR9M6y9Ure0q1mq+64qF1U65uCR5WsSAZvt2VnKlJo3ND7LVf+ct8DBCFFiv/V9",
+	"hIUC1w09ZjZVFUEF4IJYAwovYyrfMd1Y66mJqYW4ydmRqefCvqnEbZE9urw7vO1BVVJejb3Q5zNjxWK5",
+	"DTOSGj0RjLNoMx24J6dmQmpDZmu+Ztv3Hovwx2v7WITR3nnEErYNIjg2oiorrfi7LUTT1pSMidJCmH9Z",
+	"klgofSOl4AOdFkRC2BPNQgRUpPeOmFSa3O90ateDeciBzT3SvnCBsJ1a7TJhBK0oedRrl23vdgFX3NW7",
+	"emBai3chRiQ2epjgoI4r+nMay6LsJW5RK+77Out8/aENFi+YYnDwNpPL56DvkDp3Rea7LQdudGC/RFHw",
+	"G4hhOtuCv+0+x6Yy2dP38WX8xpOnrQLbUTJn+bpgkX9jAz+ABlgBO/uhGe54/mEVg5zz+JpBU9icQgPz",
+	"ksIJV+GNYeHSlvblbM03BrdTr9lwv9jir9hd3T+0fAnGTGm5jYT+IlkzaUlmQ4D7vWTb5AsuHZBmCwlk",
+	"hQKDuksvfNyF5WpnrUSebB3fvbtq7RjX/3TniUJ3T9xZ6SXQXgUrLD/mM8pk8+BJaVaTl+09QgmHBXHe",
+	"MBIZawVUBpdwQbjg0MNCU3/RAiv6iJAxyAvidYMgcjahylfBtIkCSEPKmT2aqhbclpqmGsb7NdBTmxpZ",
+	"4OSq126XzTOLDlspFv3I9lIJA7RBKLnEpVt0Tu/MqfsG1Had4fbawqkSnKF0CiIp66OETlkJY2ZTulzb",
+	"LdRhMQZA4ynjGJ8sb1ZoHutgDhoVgmcorpbF+KYaBZWz3Zpz9scc3M9azuFTu+Xb9F3R28ZqJR2N7Jla",
+	"7cPEblNMEzHXisVWNht6xq4VGJ1OJXWt6V66t6GFulGhTsdWtoFXFhOpebIzKNWvUAN9FpoF7iODS+u3",
+	"/xfK/h75EagESf7///f/G9TogVAzSOzuYSXDubKto6vMQqu7rWu88AsiJtiwSVoqXt9GXtE1C/1fhYix",
+	"KsqWW9iz8UETwwuPyc8AM2OgU0UUHYH5LyVeKJV74u2OVibp2PYK9xQBriX2dxn89ek1ObntnniArEGt",
+	"HHWcT9+78D0HsLtbwwuZDbOdP0+5J+e2ttD2Ib+wpXtZeuTrICutYNA1O49bwg41h/VZ6cuzBb7PVgpS",
+	"CNrjl6cSvqdqG/bueyhH46ntcajCbXXhMIjJd0a0kgkkcZu46GVKxs4n/H2buBp68l3xErt937eJDWfi",
+	"NYYYbK9HhExAFzRTZAiYtGs0EXO9T5xuE+cL6jNuvnat1S6IkMTHq8zjXYi0TVwidZu41msXxCdU53U/",
+	"N0M063zdfzrKQup2NgT8IWvvFiRwh3ndWTK37/+2Nq273boGOVXbVLU5CHrK47ReCxMPiOA+TcyDcpFf",
+	"qGHtFiIWW51ZpCkSC9sbQBgT03L+goHq8vlmIJmIa+Cc0ZLiMY+RMQIjCaSYWlGApWTlsssGD7UHRy4L",
+	"HXgsbV8sl2MZNnWuHAnI7Ut/BDit5r4Ch9NVO/7joiWagazCXUvL+VZr8OzhUhdZ8b5FPSLmeWTEtKqt",
+	"XAW+mtLe3mkfUIQnLt9k25cpv8vGBskstiptJH065l/UOEpFd48/1QnVoHQNsAy7TaunqbAl5UeiZEHW",
+	"zKKMxRoB82o02rdArpng/JkEcJnvt0ygrlmwbcrPglVbcSNOhdJELwRZApXKqbk5J2LtUtZsBe9kb9Za",
+	"hr1rEP58fsF+fm4I+7NLtYfGcu2CR2TC9B4MU7dkwpJ7rVUvWzCbR7jWrE1XfNUPe/ny0s7TE2yGLfh0",
+	"bhbv5EeQCWoyK4f774isFm3jxK5GFzFGmeAO5WlBFYkmQgG3Ikyi2xykQw3dX8vjPcRu1sZt8IjYRt5b",
+	"AJ64wrHc1O9/6W7Pp/WXxoy/clVeFLyYjGdplRoSmFhw+jI92d1/C59tTTf4IjksGkmQduvD0VgcfeVb",
+	"t6lBfYB07zdxKrgFiddzUPbTAmLuP+vJXLqPI8kcnDzVc+k+zvHusi0370psT+N9I3qHIP5fUB4GM95G",
+	"C7rrtDMn88POlp4FdNNFc8n08sq8xwd70XWWfnrmyeW/3l6vRPqubbk7qPTkj8jg9aurEk8eTgXtO/uC",
+	"dDgTrWetT5/QlByJEjRXDA3NKNbitp29iLb0SCSJWPhefUFpE9rNRpq55LR3/B1/egtyGV6Eqegknks6",
+	"TMAHrHqEelOcTEQS2/AWuleodg5STLsyYtK+X73j3zknix9dm0iYMh6DVG2r3rS9f+P7NLd9uCRMK0hG",
+	"CIi5dKnG0ynlsSJDSMQCx/3cWkQKwc7fPHtMzs7OHmUVyHk7AN/lzIALMgTv6J8a9uf67qF3zCoflMfv",
+	"uPkO9ZF/ZfIfJK7IlCmIj8kL7/1hnEwzlDXyHaKsfW8HQznxYG7EY6Mdv+OY6m0H76Axic07VuQ7n97+",
+	"vUuGtDntLh3de0DMi6ZAudE93vE0nbnXekwljBL02qS1TK2ur7akM9bqtc6OO8dnNgI/wdN9cryAJDlC",
+	"0LyT3xc36vh3F+cblxW7X5L/unr1kryFIfkZluQKtB31w/vdh23cjR86Zw+/N8sPeL5uYOkmY/s94MS9",
+	"L63nct9uYGl/kMJ6w1J3u3PIJR4uXwtxTC6JYmNu2DAQZavvMRXUUhxGWDGFkkxAwoXR2FDiYDNK1z4a",
+	"nRaCI7ySmbp18zBFLl8/T/uoGvaESuXzuNUz6+FgvtGWngmuLIM47XRsSQGWFTrM3cTpoyd+OQOoQAv8",
+	"/ZtLCXeZ4C7vO033dsndHlm75ZK6MZfbZW5jwjamZ7e63T/+cfmPnz88lqO/X/UfXi/f/u2nV+OHk+j2",
+	"NZ2xF4lcPKf0dfTTr29E69P7T4770E1s1k0YmVEpHAA6cGxECdfiMY0mcPRYcC1Fsq6lgCA3NoaS1/Vt",
+	"TnmbTOmHIzqG/zhDHPGMeds2pdngi8qBGeh9ux9l80r37eQ5t80zc1y/1fvtvZHq0ymVy2CS7oAFfN0e",
+	"V3MMnRvP0CEdKxtLR7gTlDAfjiJHlUcORNtNEd974i49wbyGk4/46E+VxPcjTJjnWcYgsLFkaw6Qx449",
+	"OFeb5cpz5fIR8Pr5jFBFEqZ1AqXn23kmn5rRvLaQ1htOuoYP+mSip0nuiLdsA6j/YQTRcgbEXGB7QbXW",
+	"bl67tHp9DMeGiZ3X2daX6JjFy7uNLr/faXj5Wf3L15ywS3WjvLOQ8hAzPnTk+5M1w86r+WM1wwQkSxdr",
+	"ThtC69ApaCTU3yqsXdT+M83Fn657Cg/QMXmJksj29M8TbjRK+pf1/4eeTTSYkXRsulMrCxlW0fsmk/e9",
+	"rZ+oyMCgUwzVDhCKfYnHfHBMrhFZHH37Yi4xBQzhVIwYIN+dd86+XyWWKKCUH5e/MKxRd9GZH0W8XCMQ",
+	"PhwtFosjY3QdzWUC3Mj4uCAhMrdEyyXGkImQCsgQ867QATTDtGVngTVe/9oiIOQJaL5+yqvTLk3ji/KJ",
+	"J+gz2oJHNKHixizlvNvw6fcbXX766Bvgb+70qJC5IaVhTpzrmnB37hbKUk87X16cBujBB2n62aSpRUfF",
+	"xMzMG3uQoLuVoBJigKk/3W9Agd5Wkk6EUBDig+9SkDoI7hZFswNklRjNl2NsvHzvUrcIPH4QugehW5sN",
+	"XoFWBRa4N6GrFGh18hH/G4raFWFoJOCluaq1wkizo6n0MoHjSKly7kbd/bW424PzUua2gWbYlI7hRN2O",
+	"//KhnG7U7fikBrm0LfVFtmQ9ewg2/PpIplSOGe+RzgX5VOc5v9Nbaokv/7h7cwXEXBzpexfN1YERSxrQ",
+	"8I80fmM5s73lvNZpfYb93Xfql7nEgVuvDB5gkgi6ScyXHd9YRGrdoX1ifv8K1LYUT+O4tWMHl/U0aEkj",
+	"7bOYc/xBgbxlFgljw1ra+Oe/1i2n6999V/+px2hoiZv6EtW9u2SBn2uMQ+54aZ8IZyv4yp+E3cL/2mpl",
+	"p2AIXFUaMj6zX0WSzozxYo/MLRjdZSbFB8wnH0nBdRZxNZLBw9bqCbFoays79sK9uh4NIBxMngj8xPoT",
+	"rWd9p9ipPuP9UcLGE026GMNoSA9uRcy0XkuEzoW5ImYMxEazd7yZwUum6Yo030gXhzleUssrqujksaPI",
+	"ZpTin5otvntfj2DYZ5uFfjUDfvn6OYlFNJ8iTP7++M9WSzqjy7sY+mjWixEZOGzlAfYREqORB6/04Klo",
+	"VbpaXhoEQZnCNHP8nek2xqPecSVSDAckMBZbBwJGqxaTZQb87DNjHXZzmkJru3tMqCLYwoN8d97tfO8p",
+	"m2LaumsNQhi3MUs6jxk2NLVhwRINbOncEBsNWRfY2MaMvfzbX/+Oxs5Pl5djb/i8eGr+/ZHSv//MLic3",
+	"//y//6GHf03m9F/Lh3+M/vbh9ujF28XP938f//PH4a+dpzswbU8rTNtv1wFTU9v6pvw1fkEy5PLdWSYB",
+	"YzhJMUHXik8cic1AaPtW7epGZfgsCOB5TF4KjdBFlgpdooFEqMrjCrq7chCgB8LbXuPD8LDrVFBb60vX",
+	"voIc8cGfzQKqRZV/dZ2PG0rZmlT5a4Bito400768hi6RMhbYQNaVBTU1tBBv5V+VJPjG/OwI7bXFP7v6",
+	"2y8eRfo4hX65p+yOGdmHLYKH80Clda1rXLqSImNBBE+LbJhGEZxmFCm6JPc7Z77oa6ogubUwRSsUnMHP",
+	"3fUgZ4B0FhsuNWU8ylyGImcuqH3OsxGWHPQ3FuzmDmdqqwnGrg+nn2IIoLefiRrO7JB91galKGpmRslM",
+	"MTTVdqbZbfckTfeozJmKp4wrxHKwOVHuDpvm5MwyUDdE2za7I1+gpOyB9SX7yjUsfI0eD5frNwjwmQcO",
+	"HtZqnVOLzbx6oBOm9KUf9AaZ9NphFmBCFp2CT8iCI2wa7UJ6tmc0X6bw+yhF/piDXGZi5I/WujDEBmSf",
+	"VUynJF3HtP0IU8TsUdUAzG+t2udMWAa5/sU2Lwgz2jS7BQRv843fq4bh4cCzcaRAu/iQsHf8+xpL8UYs",
+	"MJWNpsjbZW/1VWDZW1PEmtNOu6qCsFtWp1amt+SPoTswKDZsckvVsByweDiuDdVgd1cmXILxbx9zrex9",
+	"ot1Rp3vdedTrdHqdzj/DvUh7/loIotZY0gj+0z33WAM2jSi0+neaEibydbqP7nc6nc4R/vPQ/POD/9P+",
+	"j562QlAhCxDkFuqv5m3kcQDf4djRbwGmx/tctvdK4UzYSqJqumnmaLdBmqDjJmhdlrDlV7yp3VPUs7q1",
+	"FJu5ngDXZuchrh1peibkkMUx8M+oc2WObMdI2oTDApS2gHe1cwl/K0C3mB0rD95eun4cNjM5CAsJmxeL",
+	"PZS91cOUa6HsmtpH0CMTxCrXRNyCtL6MBLTNpLaJyYRp654IBNrUwrx6blkt2dqEWiFJ+fKYvPVOEJfa",
+	"vkDHi3ICM8iRw7J78t1559H3PSJBgVdZ3eyQD9nMTd+ArhB8RgbgdqF24LmEp3imwGFRZAkBQSPKtCPo",
+	"l0JS8hIWISV7nJ61dNyUKh+bOSLEY50YcrfZvN3K4k0HZrqGmYZYbK2bM/3Hw6PbD6fTydGjmab/OlrE",
+	"57yBWfvYrrU/uCU89wW1qGFBbvbTazquerC77ASv+dRu/SKiip6OGQy823vCVN4RESrFJzU3qtq3UBdX",
+	"HtfgqxYu550ayQOPBR8lzFZU1cpluBbiFyrH9bMZfuVqPrOAcS8gZvTarGPd3IZrIV5QvvwSsvIFvbE5",
+	"0im33lZIFgy3k49Zl+C1KQyhnLiLAnrglOs5ZT0e+IJyOl7LA6/zvWe3YoXfAFfZbxrGnenWaP93p9kV",
+	"P0XZcLJLvPLzPG5hRuO8DDpEyBuVVTEK7qvDArtezIATqsgCkuTCmfaMjwlwWwk5tTov1qdZ891qsiSi",
+	"nAyBcGBYe+bJmXDs4x8bTra0kT9IFKAOSwbmMX28f1CaKWn07IwJNVuQ56MXVEeTlrWft1RzV7hSEzbR",
+	"zvTbpjps4MNvmgR54MVfBS+2+fTxgQ9nwaDm6uDp5hteS8TVxKr7Z7bHyRfQJH9oNtA3nqa/gHiyBxOd",
+	"2210H2PjKRtlEqP9K5wnWfPB0ujB24lAgdF2fpY49DH7oNZiAjzvQ7owgg3Ro7q2k0llDOCpff/uvKrY",
+	"27Jfl+F1bRfMSm5k2wlZVtd3S7BZvjSWMLgKCFtVoUjabfr6XZhfvT6YawJLtNgNid1FP1xLnlNQCoPc",
+	"1QTqAKLEws4n9admwBhDiDB4NsIcMR+RxoiZJbCLHPG2axPvCz+6HZKv1jCdaQvQXUc9ClsBuzY6NHG4",
+	"0uq4c6zFcefYI/fXZAujbkb6tlq375+QxpPTFl5zjhgOqtXrNCd8t4LrSD/t3XCg/TvSfrCahA4tDXzN",
+	"xB/Cw93J/iwNyjwThkU4XrGYCDIScizSTJUJxbYRtxDjj3oCS2OTYobqaojmwqLfJNhtC++nSZJZtGjM",
+	"3lrcuDw3wbhJGsELavDulOeyQ2d3WBtYQaFhqdOfkEy/dtfsX9HvkVJydfnttopzgGRVKYdfVyTNKAgA",
+	"fpXLTWDSD/aeSoOSbYecpdwVYsHbBIdksagQO+ue2lEGTjinDVk4mHSiJ6BswuJcgbpA9OIhEAkzFNG5",
+	"GMxvITp4CiTyvjohBTuPZuRYD8Xd3pfDXut2V7HXSmfjdsNCQ3FxZLgZGQFYXC5lE+QvyMCBeMcDbCKI",
+	"KbiuwjuGiBneVpVaEgAj1876eQbgZ1UxbuS3KbqwnUXVCOxltpdC/fyWNe91B3Xji911d35z2GszhbE2",
+	"i+9giBEBDdHYqkYykmJaPoa12MObB5ICbG8egxY7GMGfLcuqETztLnOuhkLcYG+n+u6BKiOk27FGyF86",
+	"3R7ihGUEV+fZcTe7xS3UE3lMrJv1LdjmvCk4d/biU2P9nOVeXPONUTffjKP4UJxN5seoO5FhF+9Z2kXN",
+	"L1D3fjjODANeYXuAACa2bCjpfUGactaAQvvuD1WNFs7PzKFf6YfgQwdlvQyQMNIWBR42sdVrPf31DTb9",
+	"4kK2emb+K80Jflvty9g9P+8ETRW75q7Vq05zF93vuNNeaChwuq4PwOl559N6x7uhqLr7CV1/gzuWz7AN",
+	"KvL8NT78FXIIc/narYB3tHqtF79fLl+yzuLFsrN4kfxt8eqJWLww//9s9sOLJ0/vv/xbg0SjTJU5pAA2",
+	"TgEM9MAM2z3UmUNFsUJvbtTgrTpL8KcKgFfGLfimpFzZToE9ctrpIgypcsruUsylcurvwDKjQZucdx45",
+	"qS2mIDi84xjuNKYt00aRLtfZjZAIGva4i4qqu1fOUR/kS8EBAWJf0ikETSDId4NULgzwRQNHjIPvMWFb",
+	"0aXNixxQvuzbawdGM52aSfm6FwAM9fLgyeodN4a5Ma1HEsCs1yDlqAP8Xkvm8Ux9k3jXTga9fSHSf0yX",
+	"rt/xd0PQCwBO4I85TVRa4IlNI7NVeP5Efd92K24ePnF1qYYNXYT5k4aLoKrttip1SzJNIqG0ci6Fd9w8",
+	"xqP92nbJ5psbWPZwJwfmWPQx63LgNh+HjvfZcU3NC+xq8CVCfrfdbVzoPhbWQjww8ynelxbdMoVTMIfn",
+	"3D8fYTOwYYzZ4eugMFcgdjAlU4F/JhThuwavMVWshwbDf3Q7A1u8l+a7Rgl2gFEQSdDku/mMaEHOOkR9",
+	"f/GOZxVDbUJVdhBDrOR0JxESycYqbS6AW3QcuC/RdU94xwfPY5jOhDZS7ehnWA4cqDIXbixtogRWF84S",
+	"ukQbjwPEjoYwYuYrVsqqfM3eBQyleZJANrqfsQHQxjvsOt8xq6C52raNhiRdC9PWJZkKDx8ywc4OPqpU",
+	"Vx9qKM1rS9IfLe3tJVX3oHgfFO+D4v25Fe8tdOjKWuUAb6KQRxNKlTcoOiwS3rq8muCe9JZC5ve629Pr",
+	"PrVbr9O87KNLw4Q2vzy7w99wyPD5/Gk6NfKJcqdkruCbiEcYMUooEsxODClrP5WGI04+Bn8VEshL8Nbm",
+	"SeKgIi4cbEQRy4XkoVzIwKqqfaseOgPGo9VYFPpJ2sAA3vEZXaLaniyDcq6wXAPVHqsMoDKdV5VfDsh3",
+	"PvkA9WGnONva/AyZhtn2CeYXuvRNMrFlg9V/e84wwTHltW3mvPvedqGuzSpW9YtbM3rZ9hbZSIPsO346",
+	"8HcM/BfIDtl4ArIC8+YuyrBXbdulPQfdslnDIuvCoogSgnuU8cIgzdrbkG2VpzY337zDdp23+M7+2YNy",
+	"eFAOD8rhN6wcBlKooBselLOvpwwmJ4326+Btlq2UDSGXFLVO0TmhCS6OZrdrsiOvvVqAPkFDi6rgO/Pd",
+	"ynhMDHVhIU7M0FHI0StqlA/svyWUYsMEeml2pJ5IMDfoQLZmPb/Egh+Tl+h2xfvdi4TE92DxOOEihQs6",
+	"JpckYdg+HjHcnR+zjdBC3uYqyeMIV2F3YdJ6Eq6G1Krt0qouOK+fU3mViLVJ1NkhCNvYHnjLXXmLJQAk",
+	"Lpsc46XS7myfz8JSbMP4LbItCy+rCnD9uMz1p09NFHsS28TqLhD79oOoxPhEC9SsLsxPGSexASiHquGs",
+	"O/OIkuo9nNq355y3XvM0vdvpwDKjw5qIBTj9pAESRaeO7wSx3J44xLzTzmntey5dC8LWwet08DrtqJIM",
+	"j3gJ8/WQg3dS7up5n06iCUQ3RxaFez889DpgoBOqCJWS3UIZxzNDec6/IMs78JMvwk/+vBRuTjSmgNrj",
+	"z3gDKt+SnoURxBr2S88Z2riF1JolNIKyrod2MAeSPpD0n4Wk3ZHeQmxvS9DO4bpPenYGikb8vdQn0sOP",
+	"U9+83EVdbHoaz8d20qKRytanBx5w4AF/Gh6AJxrT7uzW7Z8JYFPf/TGBZ1JMiYvlEC2Il9yIHjGk0U0b",
+	"HUUPrX/V1/MAAR57dwfygmOSAsG7MWP3fHYLCh9jeIV3mlw41pLm1Y0xndRdxYV2ygX2ZDwmL21SJxbG",
+	"2wHQJOm57FjIOV3a7gKOLSXKWBIO7Vt3rtjEAAzD9qdMmdUKo3zpHjZp3uz37OBzOfhc/pSs23ZHX0wA",
+	"feBOiyNaiBtrxTTg5Y1YeAxRwvie7TJzloVkChmI4aK3gsUQ22BZkBJoE+6Rr64wRzfQb505upSQsIlE",
+	"bTb4xO3VJ8cEDzzvwPO+XZ7nTvNnVFddKtH+eN2vNq0vSD469ulLw+XgmFx5EAaOZf8xXBA28mVB2P9n",
+	"wfSEcdI9R422naqRY+E01RLGaN/wUlxNxOIZwDfJFhdU9TGbsgE3dLt50AgP3PHPxx1fDX83CqEWhIa4",
+	"IncMx9VklBuxHAPouzYRSZxCvh2TZzTSiqg5th305Y19YWHybgBm1iq32YMB4MNaaJn9gDuarxw4m1+s",
+	"T7VQHG2asdkLUUhb3arvzEbQRs2mYGTlIcdoJ9Btfjk9MOqfKp2xOdAjlojXx3jcSKxfA5jjFviMjoz7",
+	"EiJgtxadFSI2wx3uBXutzFJXvPz0n6GrS9kbtgN2rIHo6PaaJBCPQVqAAxmDPPCJnfAJT0p35hNflBGc",
+	"fHSf8FsJCnh8ZxOoFNfJH0ftOUwilM431alJkiXte7NJ1OyzU9l2bw2KZX4KFpm1TYZiziPzwcwplmI2",
+	"swEIdcPMR0TfsAhwI9fU1VE8AlIMIRJTUA5NMPcCi2gRAF5e5DK/Z1JEoBRR2KaBYVkd4mzMJT8mb2Bk",
+	"lFmXFc60R/igS0QpsV0Z5twsUA+N7ClDKIwsSuKyRbMm8hbK1OaNe+AHLhz8RdrpIUM8ldHEcEoXYymF",
+	"5OSx42N3NkvvXByWCZHOWiHSbSpETkMhYle5UnjYNemLUX1iSMVJBoYYSpSG8mQd9qg7nG2rGnCxsCfb",
+	"RdVvYIkUYNFdzNnbV/n2oYb6T2zZXgGPDc8RSqfcEH3+dxSqtYSiM6X35wLMUC6nVN7Y3vcWTBxRcFID",
+	"OMQKDWPEPauFw4cIwIFY5fx/GZpVWAHg+4gbLd68RqD3wDa4FA51FQMvTGOB9iqvNqO1LsRDGsyBv3zL",
+	"/OWFoTsfQKU2Y8OIfh5DvPcQAxqPszW+s1ccMGXF5ZjQG+BtRCczXwKNJlb7sj8vDG2j15+8nE+HIBWZ",
+	"0Fss9xvTWRotoA7TeaNl/saPboeW+TRtnLq+npopNd9gtKe+uKWzsThOutVrvUGd6Py0SRGfm+w6+9nv",
+	"Flbx2ZcdTOedmM5+ZffkYvsiBnVWob/HbAlBKLeFwJgMgZkRTj8oKzM+Jq8dgCC2WmBKC4kFqUsMLWqn",
+	"2PtKYMdvzBuMJWcR41Sp5eam+u3lW5RWCp8VK4UbsJF01w+RxkOk8U+oL4lb+MLVfhKUSG73yFav6NJh",
+	"vGIKMJ0rQFeGAuBEC4t4ajMSkHkqj2CVRt7IZeqOSxODYwZpmrF9JqYRY75eWnuNqBHYJDBiCUOudUEG",
+	"ErRcDmzOB0shiksZsVmZXXLhHSb6ikXf5Sw3yeZ9AzPK5BsLY7onnnrgjQfeuAtVlt6Ac5XPoxvv0hmV",
+	"sEuJh3onKbnIG/ZYUyGC/GLn5MfpBXEMz+qYq34Qkgxhwnjc802RPC/E0ixEuxtJMQ2qrxAa3bXBOSYv",
+	"ncbJEKZYuv6fUwyw+EqKxjw4olKysDIM+1ubdyQw0oQmgpeyVC2XXydDRSHSlzAVt5+BoTaInETu7Hjh",
+	"1nRsZQb4W7uFPtfgEEs4SIOvXBrYs2wd744PiVQWEI6u8z3IA6Ul0OlaaLI0owl1WnkL8kgB167bb886",
+	"FvECBDx1bYDbjtsPWDzw8KrmonvKOcNcVhBeE1NNB7btAsGENeTwRQ6N8e4x4wE6mg0Xmp/bWdOtwS9U",
+	"6SN8ztHzJwMbqcAgh+ABnlFayJuGml0Pg4gmCch7yneGbBMtboDjCyLcGeCxsuH0hCq3Em6SnAyAx4N2",
+	"NkbLho2AMWaPWzm5JCNYuHYFCkM3ypUQcu5KCMUMzG1Zz8ApXVofrQYjxszOKaPe26j6qjSyl6wVRyUN",
+	"tMyGOcMjmJ2xZi7IUIqFsh0DOXbWtobIVEFyi/0zbDh36aeRFdxg1oVlplneRW6jqnpvdTuIK2oordVr",
+	"/e/fOkeP3v/7v7W26cCl4YO2CahH2cHPEkhY3CPddxwv6KUH7x03x7NHPr7zGZjvWr1u+x26lN+1eu9c",
+	"yua7VvtdSwv8Jk3bxC8xIfRdq/cxuMeZuO9an8wFGr8rc12/a316l0e5LU67HAgdp3dsXUDn6xAtQgKg",
+	"uKkq3HdvyaIKZfGHvYcPa2aDbSYjIQ+dRT+75PiF3aIjVn3mlNPcMzw5OZXwM3jM57OJSOKjEey5vnAE",
+	"4KHH22lRYSE2vsp67ei+7boZRK2iCXYlGnlqqN0k9InrPXrwbB/09T+hvv4rEjihxHff3bKSppG2vqDs",
+	"Fj4Py0uTgtrZDAXCS5AlNOGEOOZvmxGOhYgXLEkO/O/A/w78z/K/txQb2u+G67lekWvcEEIBdmdERHJa",
+	"7AdqzEljYCswpgyZUh1NMCt+RqXOUiA/oFeCamN/2xaHVAFyMmPXc72jtvVP3GzqdKz33fRdk3dslEiV",
+	"79ntXJelrdvpFKot5k7dnun596sZRIwmTC9rjiK74W5jKWwwF7k9JloIX+AueLKsGg3jUTKPoc84jTS7",
+	"hfIu466LhxvTUIgEKN9LP/P7X20/826nbFve77QG1myAK6GJBFfzRON9fae+bErpa9AKJ6F8PLd1ib+1",
+	"YsDmN4bzVPbGCY5tr/UE5JRqkYjxclcY/5YDrMsOdHR36PVcluDnmZJPf8AE1EC6eHGx307P2MKKcgLT",
+	"mV4Sn6iFzWd5FnF07XodNdquXdhybILNnlG45HwyNrVuFZ8Na4ae+EF+uajhFrQaw1iCpzQHiAlTyhKj",
+	"OxvC+0/3/GNtoVgaE+xMGoZiRG5fMR5Bq3fa6TzalpCbkfFzPpvrvbSbvTOTbLzwe+WqX3KTyvjsZRyv",
+	"lJE9vabjTaFevOZT+0t0DH1sKwcv9TcRW/6Tml6fW+RdxuhH8qy/ppSrKFFzd518TFsKhu02V5o/pgKn",
+	"uT/C3hpY4oe6hru1Pmt6AvaMEOKkn3MWzks0pDc2Y0f5rIURS+DC1hj6PCkxx89Wh/JZXJwIfkx+xKip",
+	"jUIqzMoiaHPC0uhPNmXLKVESCLbxsv2besYm9ZUMWH1gJIi9cwqUu2Znrn1jSQXCbK63VbRGL6iOJgcN",
+	"60tpWP/d+dIWQreGGHyNOeQxMyfyGeZNfgl5/UOzgb7xR+WLdDmhfIypqzGgFk+xPcL+ZPgJcsJKB+kv",
+	"GXf0eVP23nsKmeMxufTVXQo8LMjC8OGyCq1UL/gJX7rTjo2tXqt7GrRdNPbII/v3AuAmpmZ5p4KbD5/a",
+	"6S0P87d0z6pueb8TvvQW4CZZ2ulXeHDMq7c2Lg69YnfhJ1rgLjklAbMlmxLgZ1SWcMATkdhh91I1iQtN",
+	"lIugckEWQt5gcpXRayhfIkCOIV+brZWwDMjVKD1KS9DR5MJ/sIBS5peYLkmMripMoU/ozDUqoGQk5ILK",
+	"mESJiG5coSZRC5okYqH8mJxjCyF8Uu7icuMRc0gvWAShC8zMR3sIFxE5lQY2aXo2kdI1h0+Y0uYnocDo",
+	"jorFkBaa4j6v0eY8t/oCKt3nZXHbsLHd6lhXzht6RW//lFHlg9K0nxR3Yy4iPYesewfseo3iZJifZPGG",
+	"/tvY4wXt04H5d0C0IAMtBi4wmtmh2KPFsieMTjBJHIWuCwa/SgfRlD1dzSh/JsW0TuaLufZatHYZx4up",
+	"Dvtmd8+NxmNV0YzZnRU4F7bVNmyqcP/5UecsuP/9jpS1J3Tp13dtyI0u1UFh+2IK2xPsUs/0xLlndkX6",
+	"d9DU6nCNk4/mCH+yXMN3mSx2DzHf5wn9jmpIjnjP68vjZxIO8jgvj78lCflXm1NlVHejKefsmyKM3een",
+	"l80CCN0QTwzLr+czzhtw3CYcmdm7yH/qw4hoAjym8pi8daDR9p7sIqxjWZhbMV9pa5vDvZi6Hm0Ja26H",
+	"7IgHbGmK1JfO9cXrwYI4WBBfGX8MlIi2TUznsF9DQiVCrzci8Arvfymm/Fh+glRIGCe/GTOjTbT4vtjk",
+	"4hIZEsS5zmWIq0UmkMS2/eNQCHQT2VY/qtz2uMIR16j5LEtPaoKrDd2KLETzsLuiaq+kRT6lMmFmwRzG",
+	"NCqVDFd+pECT7xaSaSB/MQz//zr98fv8bNIiy9NrrLD0eMwlozdbVG/oRkc8MqZMnfFfIYhYljGGSbYY",
+	"q2wTqslUKE3OumHbUWuTVszj0cZ5aHH3WbzfaRSgCKF2et151DsLINTaLXQ69nE0xQtxsl6klT6qk3vU",
+	"TnI6DTGtMy9TSD11fAg7fpFwAO6AjYFtFQz4fPkUa6SMGf+RGI3Wt1gx/A9bcmCBg/kCqNJtMgS9AODe",
+	"iUV5jF4sLJIoxwgwcuKaTeEVzu2b8k2V8JGHKS9Mib9Jt5YqhpJ/5o7cVm7VN/VmMlLt4Lb64j2dEJrr",
+	"a4oxluasv1xNTMf6HevaxqYLGzOvemW2MZDE6N6CW0zBCdPK1oDSVBX1eF9z7ARiTHFgNhFLEToVeAVM",
+	"iTXVpW0wckwGz0dHaPUOyBTxvpgmio6AaGFBRipa9tI43pZt7cTMrsd8ajKUhixjjxnpo5EFXMQanlz1",
+	"cS0uGnUx02xH+p0TyHVfPuw20AmDlvF8xOTU4rdXcnWrEPedQv0MQ9wWpi+VBk5ofzGp1PQUOc/LquTB",
+	"HwIAI8cnbFchAExWdsXNB8F08Ph8BpBMJ3/369/xmvfJR0/OPnl+feBnN2LoEPH57xvxSfXLIY1uvvIQ",
+	"j1dBNpmxy9mGjIuizzFA9cNmRVbeZOrllMaAGqxtRTeGzc1Cr3EQG/2fQjnnrK89d690deeunB+1XbXn",
+	"GvS9VWCnW1O//i+e25XtTxmfazOes05txQU9wlMLn8J433apylYpVKDaLdxvXB/X0H4Gkok4e/H52al5",
+	"tXWS9p3Glq5i0BLf3BnhSmG5/UyyqE55hbFGeNzXzB8R65vNBtA9PzePCx5uSKV41Wnuovsdt52OU/ct",
+	"UkDvNPclokrkHvGpgVOycNjX+RJW6O3QjebuICiWRbkIdEQ5GTp1GWIy+mprucrL3YtlW2PQCsMqjmsd",
+	"E4wneXAU9Cisay9gK9oLJ/SLlrYP56MRyD7GVALa7lTxulJm5btwZpf+htyhe9p5326pROi+0jALn7Qt",
+	"Oe/Pzt9CHAC6Btgt9Oty1SaiQoHWRuSulsVbR1Q/mmujkWe7ZiSC+y0GGieMr/BrJ8f7C8ZjsejHdKla",
+	"vUfmh8qD4H4pcvaOocuZnpvvqByz4KA8NANZL7gqJGmFOHMYMX0uNIvyY6grUKslov8Fiwbz43Gt0fxq",
+	"TemH7PcHJb+ny3Yf+9EWZrFXkbqOApsLXPOzoRuzQ/aMmOUop+RtSfkJaMqSA0rBt2B5HlAKKlEKVpFs",
+	"9lLsiPrpyUeXPbIWwGBVv2iei1Z4xgHSYDcHZvWwuMYtTBGIjY78tfs6jA5WB/+AJgnxGkwJAILv0p9T",
+	"pvNBuLR3c+D7wIDcAqTN9oIYHSTHZGD1ox5BSTtwbXKYfZXLX8XgX2mK6p318V0Ezxqo2xuVzUdW2fxS",
+	"iveBvRziH58daGAPYngK66TsC7gzCoCHK6Ex3RKVjHYze+cypuR16jNZcaM08KDZ3iqVXjP78wGnsSwv",
+	"xvel8ZkfiRiPMeMk7Dthr9mN48vIMxWe2ZMZVWohJFo85X6tpzy2CSxuJPeUyx133X2URRqaScAqfP9A",
+	"zFpRN9aP5+DOsSEclUDwQRCThN2AmfUR848RC24zXrRIsE2nOfUlvjEk69d+8HcBE0KxqPvZQrRc20wy",
+	"EVIBGWLrHOzbbG5ptzgswqspSQQfYy59yeW16cjPxTKserKzpC+NvT3+FnzTXzn63dcNH+7kmsehmWWU",
+	"8HkYh1IWHKsiQPlqhDp9HmicwyIt07DpMUbjpnEsQSlQRkg7uq1Is5ViPkzMRrm3b4hMokd+gU2YpODj",
+	"C9s3zCb4DeeaqBs2m0Fsk/IWtjtTzvCoilHOpBgmMM2FJl3gcD2Ru5G/dvd/Qnjr5/bOB2k4k0pJl6WI",
+	"4yNb7XDDeNwmah5NjEHo3XlVozVXV+FYn1tM7RTWug7UuAj7VuCuaREUEqqqcUiI2MwduWwwwOfT/HF0",
+	"R/B9jbG8lUxr4BhDcd3rKpHWEZTt7sUn/pXr0cPRSbqDtyHGvM4i7GjNpog3+eZwhSGIGfADgHvVwT+9",
+	"/2DTyd9lLsGWmaBGl5jOtMLx2XhgXMhjDFrdGdqBxDDyJe7rnEfoIvJfVt35KLzT92xh/JYmLO479tww",
+	"5RJ5Ti+NNKAfwvK8cGAZR+gF9G+OdtVQT/8Zpp4qe8Oc33Cx4KrV6zQI/XteTL22VaQ8cKf+YLnkVQ8v",
+	"fj1H8vK1YbO8CjtazNTJkEY389lRGlWqVDOsFpR2VCxx2Em4ZbB4kz6pRjGnNgqkzhcLphD6peWBeMPa",
+	"EsGCyN05q6GxmNm08/ft1nBu9sl8ugGY2eAhrmjGe2h3eLohEdy2cLLRUhuyRJ+l69xiny/kbEK5sn9I",
+	"yhS4j9gl2352qxOs4ZxLoDGerN5v9Qn2R5xDtpVVMDVpavWfzwT62nsaOa87SSnXJRsijl7YgdmexyrW",
+	"kLc51ibc2GQa5VoCz6S4NboZPr0XKk5UAtFCEGFTHwklWkyHSgsO1jmR2EuBSTJcalBEiamDtUqoLgsG",
+	"GJJchpxlax9EkUQak4Q7vPvoLn9gLJkpSRWJBYcDZ/n8sVBDawXWsj1HWVU1fHbLmqphsHDpEyCcjSc6",
+	"WTo2Yz2aMzpXCPaJTdltF29iLBfrXTCXxHMohQq2x8/XI9w5TmBeaqYcVjqd2dqxf5rlsSN1VmBDGkkH",
+	"WdU12/1+oJAvIHtTwadsm/98b/mdk8oJHqTquIExoLJSVmyHKkrqUPEpf0ISyFI1uFgc6OGz08Nrs8dl",
+	"7Hr3hCBBzadrKCFVHoyKAzH22FhMWAIeKhpLc+Yz2/+/SCD26QcKOVDIzuGEzcHaJ4msL2ALw0GNG8cS",
+	"9IxTMrgFyUYM4gGChi0wHqK0QDx1HhPsu0+0IENweWXamHZzGdmLncGq6BQ8iFR58OnHdGk2N6XFII01",
+	"T+5VhkNSr1FtL9G66ABz4I9KU13pEscfWw2pGe8peflPYkGmlC//XGGBPbd1HTHO1KTMiY/c9xSd+BNI",
+	"4jRK08SyniWU8T66L1q97g+ds/v3Ow9PU8cExP3hsn6mkBQLWydyfnbWbbcUyFuQrV6re/+4+4NZQE5n",
+	"aiJ0xVw63X967IXK+dqghT2WvZYnZfzKULCfyvkPp91u5+zcsKUhsp7zbpn9r4VIjEo57sfz6Yz4gWrJ",
+	"xmMcelr14V9VOq4uxhk+NXUgVEUSzGl1/PAQTCgKoR+9DY12M8VcXzr1OLLTfbgMdaiDxMYusc5DFILH",
+	"5NJxbuzgbWSKfTHBSkXNptAjlDiKIlaNM1flgHuw9A/9joLDPUWeP1kVKkgZdvrfiu/wtCHba8C6fheM",
+	"b61wWh5TRnvP84hKFyQR4sYLfbexIyHt0bNJ5mKE/doP6uhn5gRXFLFpHfHt0LmnTj6mXupPaxx8aJBp",
+	"IudctclgNqEKHAIgiqEBUXRJJmJBRlSaCw2fOiYDuGUx8AgG5qSlKqZTbmdSiJFVQtf4/u5szh3Uim9H",
+	"rWjG29YrFAcIgp00jnWCIMVB9iS9vfbRqCTI7nSICFPBvE4iyiNI0NO07RvWwxdYrWfhctyUsLwOcwzF",
+	"LcTG7IY0Xd2b2YkEGmPG87IESNuOuYrRfQaVwukyB43iy/dS/cpVkB8l0BtC/TbmEdN2p4OcTEQS74WI",
+	"fw08ZRISoBiTNEfRmDiF+Kky5EreTgSJWYxIJGiDLc3NNzDTnh+ukrQZ/90tF5sH4PMNExjTpI8r05BY",
+	"fxJJ/MbmFOwjA+KgW/331K2+ufDEf3fu/TPALGPeCK80BMbHXnnZDy93bHYv7Pw6x69dqxJCh2KOqppN",
+	"/9+Kg7tR75qJG/bdF4bnNHZD4XgObPzAxg9s/L83G3/KY1RUDS+xDQOGnkvtgX3jcVzuhXu/sXFoe/y4",
+	"FoQSFUmqowmJqaZDqgAZtnkBlaDyxrUVXS6h2ZvYTBFr1a5ydDuRL2hmHzz3BxKvm5tlTnWmqhU7c25J",
+	"3hMxV3ADMMMs8s2JJ3LOfS2yOUiPOjbb37z9mPwdYYXaGPBLGAfVJlPBYdkmEiJgM/Obr4JuW37FDLlj",
+	"601feu30MUEM9ZLFhEUTc7uQsW2FjUa5d62VZp38FM5pQ+rJHRIyus0SMj5LQkQnK/iryY5Gpy1fIRC7",
+	"Tp7p4vXlnNsySpaBwfVvANEKu912KxFjxvtZweVDsyIs6cMtFrFhQo6Y66H4YDUzRGiUoCZ9LW6AO2BM",
+	"j4nR6p1+WqOCBf3mMhUpzUFvkHkQno914MVm9ofkg9J6pfCUlJiKEmaUyT2mHcR0GUh+zEnzsCnIP3KJ",
+	"BWsUADxsBX7xWbQAJLvttIBwuNvqAoZNfquawFefIWqowTYNwOY1YijiJfawMbJtSaZCwpa0EghuhAqL",
+	"WMLwJNZPGrVym2IXbCe2L8mI8dhQshsksYan7Vct53xoTo7CVvpIlILEwnlUgEYTEom4osnfm8Io/4zS",
+	"OJpAdGPI+Lx72m65pbwrhEF1Ib/zGt0Cj4XsS/jd9s4y5K8t2NkM7G5STW5BGtFKTtvGKopAKRIDRZfF",
+	"fGjutCWZfpAntcZnFq9aBbFDPW+igtgCR4S1jHG7JFh0IfyjUiF4tCuFIH9K16oE+fN80A7WVDPblQKJ",
+	"ftY0rbw25yvHUqrSFh47f4DTDxDIM8tNcGcf0dIkph0KXtzMfK6iQiRGvMxIaQvmZrPuy5WI/Bn6bGrE",
+	"9s6E/IAPisRXqEg4CkJUMAfZm0/x24aCnA7hwc+OJCiwLear4ykecxFTdClJQGtzGAx5UZIwfmNxCF37",
+	"Tqay8pBFVgJsCc8CcPH0kdhFXx+/4yXhFjwUHuPvjRnnXaIulVig9WE7LazPK54sG+T+FpD3/eohE0Lu",
+	"tKDLNmGjyjXampQO4H8tBdFcMu0QGILaeHXjFGEOi+ZIgK3ZfJiwqFVBTScSYoDpGqJC+GyE3hY3wH0p",
+	"jj0a9xTSVJuMhYixz40Tn8a2Naa3PCYIMGplnXOf+Ge4gduqeqbVO14OD4oUa96DOblET6SYj20rNAdf",
+	"1SZKpK71tGNpGh8tJVkz7Z1RbCPQ0HYLl7LVa0WjpH9Z/3+tBiIzhuksg7v4AlCj3Rq3/ML4zSsXTz7w",
+	"gGoe8HgihILdsQCL7bjWEp+BmCVGKoppSKxkSpeIt19ezWyUrNf+8RtM6EtugYYz4GE/sIsajQTdXcZY",
+	"LcVhnM/xlz0W+zVpu1wOyw2J6yfTUpCM1jZYbmAjuhesMw79Qh+swjLc7gz7NCen7gy+W9Kbo1zkihT4",
+	"NxWRRqRaotCCUL48JpeZZjqxlc5ToTQ57QS7W95zLjuBX67XXEw19MWoP2RST9Bb0n101Hlw1Amo5Ufg",
+	"5dQSTViyvh95bWJ5CQv/ir00kitMs/vo/7B3td1N5Er6r2h9ds8dLnbStuOEJOd+MBACXAIzkwwwYNaR",
+	"u2Vbm7bkK8kxHg7/fY+qpH5xuh3bcZhh8CdC0i+SWnqqVKrnqUdBLWjUGofLK25uCEBWhI9tLa6/Y+bA",
+	"tnhXefEukqL2ZnF+zu3a/eJ+WkhYbPvmzFkh7xtpxog7f7hBO8wixKrVeNy92yJfG6Of3de0WtV8uy+7",
+	"dMUuCI6Ckn5u+t0o38U1sXvNGeZk229KpJgv4KUNnRGqsWgXVayw+NbajslGim4tMtWF5nc8REP7cO+Q",
+	"NANSbzT3WvsH92yXN1t76++92rc1t+6xNonHARBnx0zeezegUGG3FlLNlk8jOMLMPlczcKIEi8hkjNUk",
+	"ANmYiKoE6/E6VY8+TAMiFRZkAP223owMqb3S1TKGI7pEmomhMhO5hLwEV374kkwpN+nWbWUVrJLwCozC",
+	"ExiE5eSqmHbt08cYv2FEsTE4xjkd9I+VbPPtN1tOZmqp4iiZdjvRqWx5lL0lyqMk2ltgU8qlt+ZyGVYJ",
+	"D21lsDZSD2ME8ZLbS6Cvm3Xiio1HS7wiHFqEjro9Gl4tutxey5SSypOdXIVuxILld+shhU9iki6Nebf5",
+	"+nO2aEb+uXLMxI2ckUYuZwRvWdzd4GvK98mt4mplMo4KKos0c69w6TeVo2a1YlGLi0EXa+qU3mIv092+",
+	"zPB/VopSJnCwSFkLsH4bprxRpCM1aZBrKqQhAwlntBM9oTGZ0tmap+/F5nb3i/3ntmrTmY96Z9Gb0NEu",
+	"t2Dyo4JJteKz861NgaphR198z/VMG6yxtqiz7mI3LPOj5bvoamklza7PtUfJax5ZI70WvP0KlJBFALd2",
+	"SPXrNkBz18gfcTAHHyLNw/PEoLVBdNUYhp0pWY2gEvS1nZLx9RqE9OQFZcdOzyDJBIbBcRXsQGDqCS7J",
+	"I0ytHsop+KG4r5pSTTRjghiJmRyuWpOLH43kNUuzyXfIXnDoZBWp23T5LUk2xyjJIvHbrarjV3Htcrdw",
+	"f0bDkI0Ni3ySn/+YfskW6m3b8ctbqrudg1W/TYAqz8UfU452qEvxHL1rTf56+KRlPFk+V2TVEjNb+/3D",
+	"2u+V5+JtVb+89AUSPixW/SPJmcYiFL2ZU8TIGNSNnTtujxC/p5jquqeP31c0NsbMsJwbgzXRnNUmmk6J",
+	"kfe0HdxVzKjZn+KO7JA2BHETRyIbvLUXDqSMqi5rzok4j2iUOCFMsQRGfAUbxA/N4n6R62DU7Lt3HEI6",
+	"0azrmbDrOQz2i299ha2vsPUVtr7C1lf4bnyFC+WLLIK5lIpcSx7dEGhZyz1QbMC1USnHu9yqJ/mpS1Cx",
+	"PMMjc9IMNCyXhzKk4zET+iZlpG2Nfkf4uz0djIsrYqSniBDuyCd4+AqpK44EH1JBYjkgXBwT7BpTwFS2",
+	"Y0WUz5OZelEHTXnUEXgoh8+EFN44YipDO0N+i+xnaWW+6cbxUVPWp5OFyqX6mpSo3xGuG9D9iMUMAiHO",
+	"JZoydlVMfMHOVDaaKnMY1IJWrX5QqSbkNcGmefJatRJTMZjQgTUNEUsPK19LRclrNgV/KuHQhFIpFpoy",
+	"Ck1p8s0GUm1+zczle6LPJfPaTrQeSzS5jdxy6DbPn3kzZiKz5tZmzuRAbhe/7yJCqoSXui+dCMD4Jehq",
+	"mAlpUs5ahuzmTvsdhuBcYiIqhc2OuBOFVTMRvQX1xpDeteJ1KQb8VQisbjcINXu3y23Ty+2cOfuXpV8b",
+	"P6/n3Y27LMGMvuNG2auNPWCv6tSUe8uULuNwKDUTUA66IzI+whFowuUJ6HCTliMGzgWLtd2QWB+SSPBf",
+	"hEwtPLB/Ri64MaUq0jkCXkhFR6BrkjBnSUKcTZLwUDh4SCFkMpBoXLL9oPpKZ4jFUCkfz1gSt8JIWYQV",
+	"OOgnsMbvABLL2/p7p8vmcG9twmyC4VvK7F+AMutc/NQArw05qeqf/eTWzb758ctZ7jkaH6QvWuNjl5a1",
+	"41whMmkAguTs1J+XVgkUmQsL8uWZiM59w5aZnq/kYGDxZmKwnRD/3GZWze+RX8nB3BjdOZ05kpC7Ui0V",
+	"CirNY475NfPzSRdOqJhqQ8CQlEj+xFyb8nmyvpQY8uoWSl1hxNEghFYrEbvmEBZ8xhXry8/WJ3vFxeQz",
+	"pCCPuWI6+7hWrRnkHrdkHBWEhuywdO2wLGjgCtk8T6HpixjV/iNtF9RNnS1/zpKJeMQIRiv4gWsvrmLH",
+	"sA3bJ+2VgXqMKuagOBESuaYxR3ew3iIjLiaGOYcQTpwU08O5O4yiEXTLwvblz2/OL0jWgOy6uy7hoVCZ",
+	"m302ZEy5giDPRGCIK1E1oWSqpBhknDZ4ecS1Hegoq3aURs9wZ4i7RMUHQ5Peno88TYG/kAmw5XaiZMZM",
+	"Lt1mL2hWySVs7boTkRTm3iFt+zlrXCABzHq5eLZm3cokupVw2pnyUbrjuTBYMikIapx5PjsChxt6azyt",
+	"ZYStMHba2dvEMQc4BAEWbQgdyDIevIPFe1FqWj6UtTQIPVEssmufxvp+Dt/CkGnd9c42m70c9k5D/oa/",
+	"fPbh5NeLX85fHu6wZrATNmLRGz0Lovcv42Lo9kBbbzno9tdwUTk6DIJUXLnw5npr/hArFWKGXYBaaReQ",
+	"yDZ3V7Eg8LauI0k8BnhY/lP5mVVgLF75Sf6XtBS/Jet6u79YvL94BTvwO+8pvElYEMKwNkX7c5uM0bGA",
+	"m9EFAxsyf4lOYxvHEKlAQ4yxQ4uVsdSwLWEdAcYjqXzN7UaENAOnL6l90WtnZPLvgZBOlcDz7O4lE+y0",
+	"NsUCMlTethd3hLeWYwg6GgvW1AVJMigeyjFn0VEO4i3mVxPjaYac9ZOQTWJedjqiI9p5s+CMm2u1Sw+p",
+	"72FJALslu2YK7QvIBFuzB+cormpAccQUnrUBI3JXgFvhXAPn2tZ6fK/W4yLnM35rC7I1B+Uhb0Nna+xq",
+	"Ss3Cl3TWfV0Ud3phQfmuAaQV40fbstQbizJJARsaFxq5/73wQj2+BZHLHE18WRAEYvKYmmGGO55i6bwF",
+	"WknFzy+XWC6QMczmmsCZTCTBCxhx4cv14Igh7f7I8/iV0da5+mi3s1Vi5AO7hvB6akjMqDbw1frcGLvW",
+	"/EM06SvGqnBimxYxAIcCViA5gfhwqLhhyo6zoErJKXpV4VDykFXB8bIzwy5gVAOwf50OZcwI1uM7xv0v",
+	"eEuNIEiakcmJJHbANFQhUqyP7teK2gN2V8+1dc5gRNLe2REcsjg6QhlIL16eeIaue9R6gZdUzLo4PJcF",
+	"auSMqnB4Dt/wlrl5QlXM7aBCY6opT0v2+5oZ8tPUvpU8tC/9n8bjB/n5ms2OzNTmKSLO22++3NSMqGE1",
+	"w0dsGRmBc5xVmB+EpwBcaENB/dZFOpp1dEfR87y0Lbks6cfhrf2AfO9N9+IimYn2Laj5occs5DTmZpap",
+	"RG2/TOgL4FnP0KkRpl15ymwDZCwHs5IepA8ukzHwmgrJ/5foQkYRA+dlsSRGUYPw+nlFiUT74hbMyopd",
+	"tIKl1S5sQ28sbA8qmMeA7bpN2eN2zGb1MsUP+9Jv2m/3aQC09ZhRgJmfHj/5mewdPNghlxG7hD1arO3f",
+	"YQvam6VXa3tFrX1xWara4RPRSmZWs5WbWI1lJ9ZNCAZTanefdMSWWCClow8/l62Dxurr4Lmcertlm+C1",
+	"5kaMmbJ2jGSUb8LCE3WuuTmzd5SNlRMG8wMUQ+NL194E7UbXheHnh8LJquztrayy8to5zAarQmijnd/M",
+	"BYEMeTIR3OhjNDmXI/q5O1Y8ZF2fT186ydJLMdO+EH+5MPt7lUyjg2WlYfz77Qhezr3r8pigtrK7iDtn",
+	"wGu23d7khC2QbfUYItf2vv/92K59+PSl+fW/V7B+UkB6yoCtVTQpq6bTuh81nWqJK7Omyk5r/7ZluUHN",
+	"HQeZwMPwq0Uny+XoYzP4VK3EMqRxF8x9IWfEumH287sz3kUEmU+u3JEuJaA8DOr4yI2oWr+0wGp9xTK1",
+	"GJRaHIBbgi3b7lM3Iodt3X7QQwCw1tZ+0dib6Mye1f9mE1vWhFYwZb2hlFd6VzMRDRSPygPlUNCpx0Ln",
+	"mo4oj3Uq8zZDLTcvGLBD3rqDDus52BV/8uTpeZtoPhDUTBSDkDB0286m0RjMpKJT0pPR7BgdMJAngTxb",
+	"qKqOKYRYfsgl5ZEXT9MtXY7OYMAlSA410dkTyWmr3yw6iXwM2Lst3x680r4a2Qi9GTlnIjpVPKrmsheL",
+	"KIwh49fMX/4OR/fW3VfR0Jw/b9csxJEe1Wx/D+UeNGmfv96p21aM8g7/2clvT16cPv/lrTn9v4e/N19d",
+	"nR72X4Wf+83/9F/Ug19mevD03ejszdvR59Ngsv/htzY/ac8e8/dP3/1x9nDyhrXeBS8npw/jyS/t3s8v",
+	"/vN8+OjwrN66iCevzMkHc/YvD9HIyUox+n3tYspjLmuQr1g7sZ+s5vpdO/ddWrhZymB6q95Y2dV6Z78r",
+	"dzQRPhAsAufCn6sAWY7UDw+C/IDVDw4azVZrHyB09a5d2AVrJ+6yXbvdiVzIQf3n7j9ztqny8UsH9Xs6",
+	"laNOJWKxXfEs6lSqnYoeYOHdLo/grx9O32r6/kMcjt5ewQXGt75TOUoHotqpuKLM/sZlIlGdytdPxc5X",
+	"jwsK9ny+p+slgJ4DClShoKZUiULfN8ov/3Pj3zD5khQ1Ox8TDZaMifBoPmcjLKTW0Pk7agSHB/VWI29D",
+	"KF7j5+/tcfTUbBjFx6zcaGStAOgUe0SoloA6Yr6F9TLgbpMhFwajiZ5uqhh12Sqep++gGwNC3BqumDMn",
+	"lQM7klUtAHS0HPHhz0vi/UXe6j0/az+pnT9vN1r76fjgmaltuc+Q98YxD2PmX5n1e13/V6vROqCP9g/Z",
+	"AQtZj0W02aD9Pt1vhFFIm33aqoc0OmAHBzRgrf1+v9Xcj4KQPWL14FH0qBeVgSF2cHVE3wsO9zcLfF86",
+	"FYdO7Np064BnEkqYul8CJlqQm40Z/MrNiS6yv3eQBd9FrrpdeV1HxO5Uvm6B7L7LrQm3xJPtYV5RajU0",
+	"qwd7j1oH+3dCM6652f0Ch3zl5QIesyH3pBtHHkvJJ9L1xBFDXhiih/7cAeuP2jUcI0ZJElIRsjjGY8SI",
+	"jOS1/ZEbR0npCAqqXunL8IxBk5/26sGDI5fYCArMrgVDVH7HzHdI8JDqyhHZLDTC85Gt7/WU6STihsRy",
+	"UJR7MWAGAkw/YwxvMZjZ3Ty4XSkHiOYZQDvkNUTl8Pw2j1/twelbyAR43m4PfFbA2Qn8Q8M/3vP28OrD",
+	"+99N7zSe0On56Wzw++npG1HrvbgYmpO9+vv6b8VHYZiQsLRztpZir2Gfze7QjOI8QnUmQdAM/8vuvWZj",
+	"RuwF8Kt8eK8AS4oqSQ1WQIbX0vCQrbLz9ZfXV3p6K1jx8ubyly/ADj8gOMVgZWXgwv5lHivGwIZeHQd2",
+	"cY2WwsF5UgIdhS5oeOVhIKQqqvpNr2FqlHht8IYdgvru2qcS7JSuvifQhu0a/FHW4DLyH9/bkm3rq+RY",
+	"1i1ZqCGKJpBFm1m/1QUVizHSLEcjOArS5BLf3U6PkjKhamfBISwn1egfmlxesRkchtnNCU8lSsgVmx0R",
+	"SiI5AapAGPPwyilLdIR73w5pBA3MC4WA1cSEcsR8tiSSEWbMvpDaVQv5/XKiILKFQGf3Pz/tBc0HRWYa",
+	"ewJY8Xj2iourHxwnlskP/VybTqc1+3FrExUzEUqn35SJ+l+x2YqpiBsanK8rHf+hfXgm1Wi9jNP7Rc4X",
+	"+YUOAHqz+P39tuHfbOwUaEKqFHf0TC2lWA/Pm98t/C+1S8xe3lrp8mX0nbKXH34HpguXl07MFqCzhfEx",
+	"emT34nfajd+CmnVTxrxwyYiABqXhI7aCT3kmr9mP7VEWnlxDLiGJQL0E98d/2L103i84JkZGdOaULXmu",
+	"SltZQtziNLiShLEbgSY7iQaytnWO/17O8bP05NdIjPl4sMnpyX4rz1gx+/GjScwWeMdViNgfwW+nMgWh",
+	"KkSfplzoUv+5I+Yc6Hv2j+2Ibr3jP807blRKclgOL4JHaXrtn+dAW2P4F3afh1QDKGx9563v/J35zmdY",
+	"leQePef8y79UUGHCtgNS55i69iA/UXHlqLILGt/uzQXcqxoXMNmnmOUUSzEAq0xzHB1fAdHTh4qyUaTX",
+	"nITOswjTkpFLDC9gYmc+673oSY+lvOK2Fe4AmCsy5NpINdsprMVY3BpqyJjJccxIJH1/0nt2yAkFRTJ0",
+	"AkCf2l5ymZVp/re14OAjOFGPRhCkmZyZp1WJVMtZ9CPnPsOJFIwKj2M7ZhmsyfTSta+0h9dMRFJpYlgc",
+	"k4nO3JmcIRakaDMam2GVjJhRPPTDzDWxEKtomG2AnU+4ROaf4mk/yg9zQjByqh1V0kvPDp17YV0JOBZw",
+	"Epc75M2YCSjqIxgJ85u546Sos92bnIhBzPUQWnvK1IiKamaCgFA65iLD4gIdrLQbuOBuduIt5oqj+C1j",
+	"UVICINXnA4nlkMdebK/PnT7IKPN8p2xcMJdpeDUZe9q63T6NlbxGWoFidlJjjjgbVdNV6OeH2+9m3tOD",
+	"x1W+fvr6/wEAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -16,6 +16,7 @@ import (
 	"github.com/careflow/careflow/internal/postgres"
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
+	"github.com/careflow/careflow/workflows/backup/backupclient"
 	"github.com/careflow/careflow/workflows/housekeeping/housekeepingclient"
 	"github.com/careflow/careflow/workflows/reconcile/reconcileclient"
 )
@@ -71,6 +72,10 @@ func apiOptions() fx.Option {
 			func(c config.Config, temporal client.Client) api.Housekeeper {
 				return housekeepingclient.New(temporal, c.Temporal.TaskQueue)
 			},
+			func(c config.Config, temporal client.Client) api.Backups {
+				return backupclient.New(temporal, c.Temporal.TaskQueue)
+			},
+			func(c *postgres.Catalogue) api.BackupLog { return c },
 		),
 		api.Module,
 	)
@@ -86,6 +91,7 @@ func apiConfig(c config.Config) api.Config {
 		PublishableKey:  c.Stripe.PublishableKey,
 		PayURL:          c.PayURL,
 		StripeScriptURL: c.Stripe.ScriptURL,
+		BackupTargets:   c.Backup.Names,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/fx"
 
@@ -63,12 +64,14 @@ func TestProcessesAreAssembledCompletely(t *testing.T) {
 		process config.Process
 		options fx.Option
 	}{
-		"api":          {config.API, apiOptions()},
-		"worker":       {config.WorkerProcess, workerOptions()},
-		"codec-server": {config.CodecServer, codecServerOptions()},
+		"api":           {config.API, apiOptions()},
+		"worker":        {config.WorkerProcess, workerOptions()},
+		"codec-server":  {config.CodecServer, codecServerOptions()},
+		"backup-worker": {config.BackupWorker, backupWorkerOptions()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg, err := config.Load(p.process, development(t))
+			cfg, err := config.Load(p.process, development(t, append(strings.Fields(careflow(t.Context(), nil, "keys", "backup").out),
+				"CAREFLOW_BACKUP_STORAGE=file:///backups", "CAREFLOW_BACKUP_TARGETS=clinic=postgres://127.0.0.1:1/careflow")...))
 			require.NoError(t, err)
 			require.NoError(t, fx.ValidateApp(process(cfg, newLogger(io.Discard, cfg, p.process)), p.options))
 		})
@@ -126,6 +129,23 @@ func TestGeneratedKeysAreReadBack(t *testing.T) {
 		seen[string(ring.Active().Bytes())] = true
 	}
 	require.Len(t, seen, len(purposes), "no two purposes share a key")
+}
+
+func TestGeneratedKeysOfBackupsAreReadBack(t *testing.T) {
+	r := careflow(t.Context(), nil, "keys", "backup", "--prefix", "2026-03")
+	require.Zero(t, r.code, r.errors)
+	vars := variables(strings.Fields(r.out))
+	require.Len(t, vars, 4)
+	ring, err := config.ParseKeyRing(vars["CAREFLOW_BACKUP_SIGNING_KEYS"])
+	require.NoError(t, err)
+	require.Equal(t, "2026-03-backup", ring.Active().ID)
+	var recipients []string
+	for _, variable := range []string{"CAREFLOW_BACKUP_IDENTITY", "CAREFLOW_BACKUP_OFFLINE_IDENTITY"} {
+		identity, err := age.ParseX25519Identity(vars[variable])
+		require.NoError(t, err)
+		recipients = append(recipients, identity.Recipient().String())
+	}
+	require.Equal(t, strings.Join(recipients, ","), vars["CAREFLOW_BACKUP_RECIPIENTS"])
 }
 
 func TestVersion(t *testing.T) {

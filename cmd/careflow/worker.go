@@ -11,7 +11,9 @@ import (
 	"go.uber.org/fx"
 
 	accountacts "github.com/careflow/careflow/activities/accountmail"
+	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/appointment"
+	backupacts "github.com/careflow/careflow/activities/backup"
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
@@ -74,6 +76,11 @@ func workerOptions() fx.Option {
 			func(s *payments.Stripe) (acts.PaymentProvider, caseacts.Provider) { return s, s },
 			func(c config.Config, temporal client.Client) relay.Cases {
 				return paymentcaseclient.New(temporal, c.Temporal.TaskQueue)
+			},
+			func(s *postgres.Catalogue) (backupacts.Catalogue, alarmacts.Store) { return s, s },
+			func(s *mail.SendGrid) alarmacts.Mailer { return s },
+			func(c config.Config) alarmacts.Config {
+				return alarmacts.Config{To: c.Backup.To, Installation: c.PublicURL.Hostname()}
 			},
 			func(s *mail.SendGrid) acts.Mailer { return s },
 			func() (acts.Writer, accountacts.Writer) { return letters.Render, letters.RenderAccount },

@@ -61,6 +61,9 @@ type Config struct {
 	// Housekeeping says what is removed after how long.
 	Housekeeping Housekeeping
 
+	// Backup says what is saved, where to and when.
+	Backup Backup
+
 	// settings are the masked values in the order they were read, for the log.
 	settings []Setting
 }

@@ -17,6 +17,7 @@ const (
 	HistoryCost   Process = "history-cost"
 	Clinic        Process = "clinic"
 	Import        Process = "import"
+	BackupWorker  Process = "backup-worker"
 )
 
 // required lists the variables that have no default and without which a process cannot
@@ -39,6 +40,10 @@ var required = map[Process][]string{
 	HistoryCost:   {},
 	Clinic:        {"CAREFLOW_DATABASE_URL"},
 	Import:        {"CAREFLOW_DATABASE_URL"},
+	BackupWorker: {
+		"CAREFLOW_DATABASE_URL", "CAREFLOW_PAYLOAD_KEYS", "CAREFLOW_BACKUP_STORAGE", "CAREFLOW_BACKUP_TARGETS",
+		"CAREFLOW_BACKUP_RECIPIENTS", "CAREFLOW_BACKUP_SIGNING_KEYS",
+	},
 }
 
 // requires reports whether p cannot start without the variable.
@@ -53,7 +58,7 @@ func (p Process) requires(variable string) bool {
 
 // callsTemporal reports whether p opens a connection to Temporal.
 func (p Process) callsTemporal() bool {
-	return p == API || p == WorkerProcess || p == TemporalSetup || p == HistoryCost
+	return p == API || p == WorkerProcess || p == TemporalSetup || p == HistoryCost || p == BackupWorker
 }
 
 // facesBrowsers reports whether p writes links or cookies under the public URL.

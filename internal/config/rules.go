@@ -27,7 +27,7 @@ func (r *reader) check(c Config) {
 
 // checkProduction holds what production adds, one rule an if.
 func (r *reader) checkProduction(c Config) {
-	rings := c.Keys.named()
+	rings := append(c.Keys.named(), namedRing{"CAREFLOW_BACKUP_SIGNING_KEYS", c.Backup.Signing})
 	for i, ring := range rings {
 		for _, k := range ring.KeyRing.Keys() {
 			if k.Development() {

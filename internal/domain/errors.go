@@ -48,6 +48,16 @@ const (
 	CodeSuperseded      Code = "process_superseded"
 	CodeStuck           Code = "stuck"
 
+	// Backups.
+	CodeBackupDamaged  Code = "backup_damaged"  // what lies in the storage is not what was put there
+	CodeBackupLocked   Code = "backup_locked"   // encrypted for keys we do not hold
+	CodeBackupRejected Code = "backup_rejected" // restored, and not what the source was
+	CodeStorage        Code = "backup_storage"  // the object store failed or refused
+	CodeTool           Code = "backup_tool"     // pg_dump or pg_restore is missing, too old or failed
+	CodeNoBackups      Code = "no_backups"      // this installation saves nothing
+	// CodeNoBackupWorker: no host with PostgreSQL's programs takes jobs.
+	CodeNoBackupWorker Code = "no_backup_worker"
+
 	// Links of letters. A link is replaced when what it was about has changed since.
 	CodeLinkExpired  Code = "link_expired"
 	CodeLinkReplaced Code = "link_replaced"

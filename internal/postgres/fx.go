@@ -11,9 +11,9 @@ import (
 // notifyPause is the least time between two wake-ups that one process sends.
 const notifyPause = 5 * time.Millisecond
 
-// Module provides *Store and *DataKeys from a *pgxpool.Pool and a Cipher, and sends the
+// Module provides *Store, *DataKeys and *Catalogue from a *pgxpool.Pool and a Cipher, and sends the
 // store's wake-ups while the process runs.
-var Module = fx.Module("postgres", fx.Provide(New, NewDataKeys), fx.Invoke(notify))
+var Module = fx.Module("postgres", fx.Provide(New, NewDataKeys, NewCatalogue), fx.Invoke(notify))
 
 func notify(lc fx.Lifecycle, s *Store) {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -22,6 +22,40 @@ type AppointmentEvent struct {
 	At            time.Time
 }
 
+// What became of each backup. A backup exists if and only if its manifest lies in the storage.
+type BackupLog struct {
+	ID            string
+	Target        string
+	Engine        string
+	Trigger       string
+	RequestedBy   *string
+	State         string
+	Phase         string
+	ProgressBytes int64
+	StartedAt     time.Time
+	// The restore point: what was committed by then is in the backup.
+	SnapshotAt     *time.Time
+	FinishedAt     *time.Time
+	VerifiedAt     *time.Time
+	StoredBytes    int64
+	PlainBytes     int64
+	Tables         int32
+	Rows           int64
+	Server         string
+	Tool           string
+	ErrorCode      string
+	ErrorDetail    string
+	Evidence       []byte
+	HeldBy         *string
+	HeldReason     string
+	ReleasedBy     *string
+	ReleasedReason string
+	// Since when it has a tombstone: its bytes go after the grace period.
+	BuriedAt  *time.Time
+	RemovedAt *time.Time
+	UpdatedAt time.Time
+}
+
 // Column keys, wrapped by the key-encryption key that kek_id names.
 type DataKey struct {
 	ID        string

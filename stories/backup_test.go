@@ -1,0 +1,115 @@
+package stories_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/careflow/careflow/api/openapi"
+	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/testkit"
+	"github.com/careflow/careflow/stories/clinic"
+	"github.com/careflow/careflow/workflows/backup"
+	"github.com/careflow/careflow/workflows/backup/backupclient"
+)
+
+// saved is a clinic whose database is a target, with the variables of its backup worker.
+func saved(t *testing.T) (*clinic.Clinic, []string) {
+	t.Helper()
+	c := clinic.New(t, clinic.Options{Env: []string{"CAREFLOW_BACKUP_NAMES=clinic"}})
+	keys, err := exec.CommandContext(t.Context(), filepath.Join(testkit.Env(t, "CAREFLOW_TEST_BIN"), "careflow"), "keys", "backup").Output()
+	require.NoError(t, err)
+	url := c.DB.Config().ConnString()
+	return c, append(strings.Fields(string(keys)),
+		"CAREFLOW_ENV=development", "CAREFLOW_LOG_FORMAT=text", "CAREFLOW_DATABASE_URL="+url, "CAREFLOW_TEMPORAL_TASK_QUEUE="+c.Queue,
+		"CAREFLOW_TEMPORAL_ADDRESS="+testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS"), "CAREFLOW_PAYLOAD_KEYS="+clinic.PayloadKeys,
+		"CAREFLOW_WORKER_ADDRESS=127.0.0.1:0", "CAREFLOW_BACKUP_STORAGE=file://"+t.TempDir(), "CAREFLOW_BACKUP_TARGETS=clinic="+url,
+		"CAREFLOW_BACKUP_SCRATCH_URL="+testkit.Env(t, "CAREFLOW_TEST_DATABASE_URL"))
+}
+
+// Ops are told that no host takes the job; once one does, fifty requests at once are one
+// backup, which is proven, can be held, and shows in the retention.
+func TestBackupIsOneForAllWhoAskAndIsProven(t *testing.T) {
+	t.Parallel()
+	c, env := saved(t)
+	ops := c.Login("ops")
+	ask := func() clinic.Answer {
+		return ops.Do(http.MethodPost, "/v1/ops/backups", openapi.BackupRequest{Target: "clinic"})
+	}
+	require.Equal(t, string(domain.CodeNoBackupWorker), ask().Problem())
+	require.Zero(t, c.Count(`SELECT count(*) FROM backup_logs`))
+
+	testkit.StartProcess(t, "backup-worker", env)
+	var first clinic.Answer
+	testkit.Eventually(t, func() bool { first = ask(); return first.Status == http.StatusAccepted }, "the worker takes jobs")
+	var id openapi.BackupStarted
+	require.NoError(t, json.Unmarshal(first.Body, &id))
+	var all sync.WaitGroup
+	ids := make([]string, 50)
+	for i := range ids {
+		all.Go(func() {
+			a, err := ops.Try(http.MethodPost, "/v1/ops/backups", openapi.BackupRequest{Target: "clinic"})
+			var s openapi.BackupStarted
+			if err == nil && json.Unmarshal(a.Body, &s) == nil && s.Joined {
+				ids[i] = s.ID
+			}
+		})
+	}
+	all.Wait()
+	for _, got := range ids {
+		require.Equal(t, id.ID, got)
+	}
+	var b openapi.Backup
+	testkit.Eventually(t, func() bool {
+		require.NoError(t, json.Unmarshal([]byte(c.Careflow("ops", "backup", "show", id.ID, "--json")), &b))
+		return domain.BackupState(b.State).Ended()
+	}, "the backup ends")
+	require.Equal(t, openapi.BackupStateVerified, b.State, "%+v", b)
+	require.Empty(t, b.Evidence.Failures)
+	require.Positive(t, b.Rows)
+	require.Equal(t, 1, c.Count(`SELECT count(*) FROM backup_logs`))
+
+	require.Contains(t, c.Careflow("admin", "backup", "hold", id.ID, "--reason", "legal_hold"), "true")
+	require.Contains(t, c.Careflow("ops", "backup", "prune", "--dry-run"), "held")
+	require.Contains(t, c.Careflow("ops", "backup", "release", id.ID, "--reason", "hold_over"), "false")
+	require.Equal(t, http.StatusForbidden, c.Login("doctor.demo").Do(http.MethodGet, "/v1/ops/backups", nil).Status)
+}
+
+// The nightly schedule is made by the set-up, paused and resumed by ops, and stays paused
+// when the set-up runs again.
+func TestBackupScheduleStaysPausedWhenTheSetUpRunsAgain(t *testing.T) {
+	t.Parallel()
+	c := clinic.New(t, clinic.Options{NoWorker: true, Env: []string{"CAREFLOW_BACKUP_NAMES=clinic"}})
+	ops, temporal := c.Login("ops"), c.Temporal()
+	require.Equal(t, string(domain.CodeNoBackups), ops.Do(http.MethodGet, "/v1/ops/backup-schedule", nil).Problem())
+	setUp := func() {
+		require.NoError(t, backupclient.New(temporal, c.Queue).EnsureSchedule(t.Context(), backupclient.Nightly{
+			Targets: []string{"clinic"}, Hour: 3, Minute: 30, Zone: "Europe/Berlin",
+		}))
+	}
+	setUp()
+	handle := temporal.ScheduleClient().GetHandle(t.Context(), backup.ScheduleID(c.Queue))
+	t.Cleanup(func() { require.NoError(t, handle.Delete(context.Background())) })
+	var s openapi.BackupSchedule
+	require.NoError(t, json.Unmarshal([]byte(c.Careflow("ops", "backup", "schedule", "--json")), &s))
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	require.Equal(t, "03:30", s.Next[0].In(berlin).Format("15:04"))
+	require.Contains(t, c.Careflow("ops", "backup", "schedule", "--pause"), "true")
+	setUp()
+	require.Contains(t, c.Careflow("ops", "backup", "schedule"), "true")
+	d, err := handle.Describe(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, backupclient.CatchUp, d.Schedule.Policy.CatchupWindow)
+	require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, d.Schedule.Policy.Overlap)
+	require.Contains(t, c.Careflow("ops", "backup", "schedule", "--resume"), "false")
+}

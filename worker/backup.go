@@ -1,0 +1,62 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+
+	"go.temporal.io/sdk/client"
+	sdk "go.temporal.io/sdk/worker"
+	"go.uber.org/fx"
+
+	backupacts "github.com/careflow/careflow/activities/backup"
+)
+
+// BackupActivities are the side effects of a host that holds PostgreSQL's programs.
+// Proving is nil on one that may not open backups.
+type BackupActivities struct {
+	Saving  *backupacts.Saving
+	Pruning *backupacts.Pruning
+	Proving *backupacts.Proving
+}
+
+// BackupModule runs the jobs of such a host, and nothing else: no appointment's process
+// and no vendor's activity. It needs a Config, a Temporal client and BackupActivities.
+var BackupModule = fx.Module("backup-worker",
+	fx.Provide(NewBackup),
+	fx.Invoke(runBackup),
+)
+
+// NewBackup assembles the fleet of a host for backups without starting it. Its workers
+// have no version: their activities are the same for every version of the workflows.
+func NewBackup(temporal client.Client, cfg Config, a BackupActivities) *Fleet {
+	cfg.BuildID = ""
+	return &Fleet{temporal: temporal, cfg: cfg, backup: &a}
+}
+
+// backupAtOnce is how many jobs a host carries out at a time: each takes its disks and a core.
+const backupAtOnce = 2
+
+func (f *Fleet) assembleBackup() []sdk.Worker {
+	o := f.cfg.options(0)
+	o.DisableWorkflowWorker = true
+	o.MaxConcurrentActivityExecutionSize = backupAtOnce
+	saving := sdk.New(f.temporal, f.cfg.TaskQueue+backupacts.SaveQueueSuffix, o)
+	backupacts.RegisterSaving(saving, f.backup.Saving, f.backup.Pruning)
+	if f.backup.Proving == nil {
+		return []sdk.Worker{saving}
+	}
+	proving := sdk.New(f.temporal, f.cfg.TaskQueue+backupacts.VerifyQueueSuffix, o)
+	backupacts.RegisterProving(proving, f.backup.Proving)
+	return []sdk.Worker{saving, proving}
+}
+
+func runBackup(lc fx.Lifecycle, fleet *Fleet, log *slog.Logger) {
+	ctx, cancel := context.WithCancel(context.Background())
+	started := make(chan struct{})
+	lc.Append(fx.StartStopHook(
+		func() {
+			go func() { defer close(started); fleet.startWhenPossible(ctx, log) }()
+		},
+		func() { cancel(); <-started; fleet.Stop() },
+	))
+}
