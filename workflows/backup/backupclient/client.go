@@ -10,12 +10,11 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	acts "github.com/careflow/careflow/activities/backup"
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/workflows/backup"
+	"github.com/careflow/careflow/workflows/job"
 )
 
 // Client reaches the backups of one namespace and task queue. Its errors are
@@ -161,15 +160,5 @@ func fault(err error) error {
 	if errors.As(err, &app) && app.Type() != "" {
 		return domain.Errorf(domain.Code(app.Type()), "%s", app.Message()).Because(err)
 	}
-	var busy *serviceerror.ResourceExhausted
-	if errors.As(err, &busy) {
-		return domain.Errorf(domain.CodeTooMany, "too much at once: try again soon").Because(err)
-	}
-	var down *serviceerror.Unavailable
-	var late *serviceerror.DeadlineExceeded // the SDK's own, which is neither the context's nor gRPC's
-	if errors.As(err, &down) || errors.As(err, &late) || status.Code(err) == codes.Unavailable ||
-		errors.Is(err, context.DeadlineExceeded) || status.Code(err) == codes.DeadlineExceeded {
-		return domain.Errorf(domain.CodeUnavailable, "no answer in time: what was asked for goes on where it was reached; look again soon").Because(err)
-	}
-	return err
+	return job.Fault(err)
 }

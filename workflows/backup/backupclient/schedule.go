@@ -3,16 +3,14 @@ package backupclient
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/workflows/backup"
+	"github.com/careflow/careflow/workflows/job"
 )
 
 // Nightly says when which targets are saved.
@@ -25,36 +23,19 @@ type Nightly struct {
 // CatchUp is how late a nightly backup that was missed is made up for.
 const CatchUp = 26 * time.Hour
 
-// EnsureSchedule makes the nightly backups run, whether the schedule is there already or
-// not. One that somebody has paused stays paused.
+// EnsureSchedule makes the nightly backups run; see job.EnsureSchedule.
 func (c *Client) EnsureSchedule(ctx context.Context, n Nightly) error {
-	spec := client.ScheduleSpec{
-		Calendars:    []client.ScheduleCalendarSpec{{Hour: []client.ScheduleRange{{Start: n.Hour}}, Minute: []client.ScheduleRange{{Start: n.Minute}}}},
-		TimeZoneName: n.Zone,
-	}
-	action := &client.ScheduleWorkflowAction{
-		ID: backup.ScheduleID(c.queue) + "-scheduled", Workflow: backup.ScheduledName, TaskQueue: c.queue,
-		Args: []any{backup.ScheduledInput{Targets: n.Targets}}, WorkflowExecutionTimeout: backup.MostTime,
-	}
-	const overlap = enumspb.SCHEDULE_OVERLAP_POLICY_SKIP
-	_, err := c.temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{
-		ID: backup.ScheduleID(c.queue), Spec: spec, Action: action, Overlap: overlap, CatchupWindow: CatchUp,
-		Note: "Saves every target each night. Kept up to date by careflow temporal-setup.",
-	})
-	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-		return wrap(err)
-	}
-	return wrap(c.schedule(ctx).Update(ctx, client.ScheduleUpdateOptions{
-		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
-			s := in.Description.Schedule
-			s.Spec, s.Action = &spec, action
-			if s.Policy == nil {
-				s.Policy = &client.SchedulePolicies{}
-			}
-			s.Policy.Overlap, s.Policy.CatchupWindow = overlap, CatchUp
-			return &client.ScheduleUpdate{Schedule: &s}, nil
+	return job.EnsureSchedule(ctx, c.temporal, job.Schedule{
+		ID: backup.ScheduleID(c.queue), CatchUp: CatchUp, Note: "Saves every target each night.",
+		Spec: client.ScheduleSpec{
+			Calendars:    []client.ScheduleCalendarSpec{{Hour: []client.ScheduleRange{{Start: n.Hour}}, Minute: []client.ScheduleRange{{Start: n.Minute}}}},
+			TimeZoneName: n.Zone,
 		},
-	}))
+		Action: &client.ScheduleWorkflowAction{
+			ID: backup.ScheduleID(c.queue) + "-scheduled", Workflow: backup.ScheduledName, TaskQueue: c.queue,
+			Args: []any{backup.ScheduledInput{Targets: n.Targets}}, WorkflowExecutionTimeout: backup.MostTime,
+		},
+	})
 }
 
 // Schedule says whether the nightly backups are paused and when the next ones are due.
@@ -101,11 +82,4 @@ func scheduleFault(err error) error {
 		return domain.Errorf(domain.CodeNoBackups, "there is no schedule of backups: set CAREFLOW_BACKUP_NAMES and run `careflow temporal-setup`").Because(err)
 	}
 	return fault(err)
-}
-
-func wrap(err error) error {
-	if err != nil {
-		return fmt.Errorf("the schedule of backups: %w", err)
-	}
-	return nil
 }
