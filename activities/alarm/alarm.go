@@ -65,7 +65,7 @@ func (s *Activities) Send(ctx context.Context, a domain.Alarm) error {
 	state = domain.AlarmUnsent
 	for i, to := range s.cfg.To {
 		_, err := s.mailer.Send(ctx, s.mail(a, fmt.Sprintf("%s-%d", id, i), to))
-		switch domain.CodeOf(err) { //nolint:exhaustive // every other fault is tried again
+		switch domain.CodeOf(err) {
 		case "":
 			state = domain.AlarmSent
 		case domain.CodeRecipientRejected, domain.CodeVendorRejected:

@@ -151,11 +151,11 @@ func (l *Logical) Backup(ctx context.Context, src Source, backupID, attempt stri
 			m.KeyIDs[ring] = append(m.KeyIDs[ring], id)
 		}
 	}
-	print, err := l.saveJSON(ctx, m, domain.PartFingerprint, fingerprint)
+	contents, err := l.saveJSON(ctx, m, domain.PartFingerprint, fingerprint)
 	if err != nil {
 		return m, err
 	}
-	m.Parts = []domain.BackupPart{data, globals, settings, print, keys}
+	m.Parts = []domain.BackupPart{data, globals, settings, contents, keys}
 	m.FinishedAt = l.now()
 	return m, m.Validate()
 }

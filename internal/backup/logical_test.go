@@ -147,7 +147,7 @@ func TestMutationsOfStoredObjectsAreFound(t *testing.T) {
 		return err
 	}))
 	require.Len(t, objects, len(m.Parts)+1)
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // to be repeated
+	random := rand.New(rand.NewPCG(1, 2))
 	runs := mutations()
 	for i := range runs {
 		path := objects[random.IntN(len(objects))]

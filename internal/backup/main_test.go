@@ -3,7 +3,6 @@ package backup_test
 import (
 	"context"
 	"crypto/ed25519"
-	"path/filepath"
 	"testing"
 
 	"filippo.io/age"
@@ -71,14 +70,6 @@ func (s site) verify(t *testing.T, m domain.BackupManifest) domain.BackupEvidenc
 	e, err := s.Verify(t.Context(), m, s.server, domain.NewID(), nil)
 	require.NoError(t, err)
 	return e
-}
-
-// object is the file that a part lies in.
-func (s site) object(t *testing.T, m domain.BackupManifest, part string) string {
-	t.Helper()
-	p, ok := m.Part(part)
-	require.True(t, ok)
-	return filepath.Join(s.folder, filepath.FromSlash(p.Object))
 }
 
 func (s site) exec(t *testing.T, statement string, args ...any) {

@@ -210,7 +210,7 @@ func storageFault(doing string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s the storage: %w", doing, err)
 	}
-	switch code := gcerrors.Code(err); code { //nolint:exhaustive // the others are one class
+	switch code := gcerrors.Code(err); code {
 	case gcerrors.NotFound:
 		return domain.Errorf(domain.CodeNotFound, "there is no such object in the backup storage").Because(err)
 	case gcerrors.FailedPrecondition:

@@ -80,7 +80,8 @@ func TestOldRowsGoInBoundedBatchesAndAreCounted(t *testing.T) {
 	result, err := a.clean(t)
 	require.NoError(t, err)
 	require.Equal(t, map[domain.Litter]int{
-		domain.LitterOutbox: 95, domain.LitterKeys: 30, domain.LitterTokens: 0, domain.LitterSessions: 1, domain.LitterAttempts: 0, domain.LitterRuns: 0,
+		domain.LitterOutbox: 95, domain.LitterKeys: 30, domain.LitterTokens: 0, domain.LitterSessions: 1, domain.LitterAttempts: 0,
+		domain.LitterMailEvents: 0, domain.LitterRuns: 0,
 	}, result.Removed)
 	require.Equal(t, result.Removed, a.closed)
 	require.Equal(t, 10, a.biggest)
