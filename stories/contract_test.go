@@ -69,6 +69,9 @@ var neverServed = []string{
 	"correctAppointment", "disputeNoShowFee", "upholdNoShowFee", "waiveNoShowFee", "resendMessage",
 	"getPaymentCase", "retryPaymentCase", "resolvePaymentCase", "receiveSendGridWebhook",
 	"searchSlots", // optional parameters that depend on each other, and a cursor
+	// Nothing is saved in this clinic.
+	"startBackup", "getBackup", "verifyBackup", "holdBackup", "releaseBackup", "cancelBackup", "previewRetention", "applyRetention",
+	"getBackupSchedule", "pauseBackupSchedule", "resumeBackupSchedule",
 	// Tokens that only a letter has.
 	"verifyEmail", "redeemPasswordReset", "getConfirmEmailPage", "confirmEmailByLink", "getNewPasswordPage", "chooseNewPassword",
 	"getPayPage", "getPayState", "getVisitPage", "getVisitCancelPage", "cancelVisitByLink", "getVisitMovePage", "moveVisitByLink",

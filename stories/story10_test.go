@@ -162,6 +162,7 @@ func TestStory10_ReplaysSendNoneTwice(t *testing.T) {
 		held := c.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.SendGrid, Match: "POST /v3/mail/send", Mode: mode, Count: 1})
 		require.NoError(t, held.WaitHeld(testkit.Context(t)))
 		c.WorkerProcess.Kill()
+		testkit.Eventually(t, func() bool { return held.Held() == 0 }, "the provider has seen the caller go")
 		held.Release()
 		c.StartWorker()
 	}

@@ -17596,6 +17596,38 @@ func (response ApplyRetention409ApplicationProblemPlusJSONResponse) VisitApplyRe
 	return err
 }
 
+type ApplyRetention413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention413ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyRetention415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyRetention415ApplicationProblemPlusJSONResponse) VisitApplyRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ApplyRetention429ApplicationProblemPlusJSONResponse struct {
 	TooManyApplicationProblemPlusJSONResponse
 }
@@ -18245,6 +18277,38 @@ func (response StartBackup409ApplicationProblemPlusJSONResponse) VisitStartBacku
 	return err
 }
 
+type StartBackup413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup413ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBackup415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartBackup415ApplicationProblemPlusJSONResponse) VisitStartBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StartBackup429ApplicationProblemPlusJSONResponse struct {
 	TooManyApplicationProblemPlusJSONResponse
 }
@@ -18672,6 +18736,38 @@ func (response HoldBackup409ApplicationProblemPlusJSONResponse) VisitHoldBackupR
 	return err
 }
 
+type HoldBackup413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup413ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup415ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type HoldBackup429ApplicationProblemPlusJSONResponse struct {
 	TooManyApplicationProblemPlusJSONResponse
 }
@@ -18822,6 +18918,38 @@ func (response ReleaseBackup409ApplicationProblemPlusJSONResponse) VisitReleaseB
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup413ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseBackup415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseBackup415ApplicationProblemPlusJSONResponse) VisitReleaseBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -27350,124 +27478,124 @@ var swaggerSpec = []string{
 	"EsGCyN05q6GxmNm08/ft1nBu9sl8ugGY2eAhrmjGe2h3eLohEdy2cLLRUhuyRJ+l69xiny/kbEK5sn9I",
 	"yhS4j9gl2352qxOs4ZxLoDGerN5v9Qn2R5xDtpVVMDVpavWfzwT62nsaOa87SSnXJRsijl7YgdmexyrW",
 	"kLc51ibc2GQa5VoCz6S4NboZPr0XKk5UAtFCEGFTHwklWkyHSgsO1jmR2EuBSTJcalBEiamDtUqoLgsG",
-	"GJJchpxlax9EkUQak4Q7vPvoLn9gLJkpSRWJBYcDZ/n8sVBDawXWsj1HWVU1fHbLmqphsHDpEyCcjSc6",
-	"WTo2Yz2aMzpXCPaJTdltF29iLBfrXTCXxHMohQq2x8/XI9w5TmBeaqYcVjqd2dqxf5rlsSN1VmBDGkkH",
-	"WdU12/1+oJAvIHtTwadsm/98b/mdk8oJHqTquIExoLJSVmyHKkrqUPEpf0ISyFI1uFgc6OGz08Nrs8dl",
-	"7Hr3hCBBzadrKCFVHoyKAzH22FhMWAIeKhpLc+Yz2/+/SCD26QcKOVDIzuGEzcHaJ4msL2ALw0GNG8cS",
-	"9IxTMrgFyUYM4gGChi0wHqK0QDx1HhPsu0+0IENweWXamHZzGdmLncGq6BQ8iFR58OnHdGk2N6XFII01",
-	"T+5VhkNSr1FtL9G66ABz4I9KU13pEscfWw2pGe8peflPYkGmlC//XGGBPbd1HTHO1KTMiY/c9xSd+BNI",
-	"4jRK08SyniWU8T66L1q97g+ds/v3Ow9PU8cExP3hsn6mkBQLWydyfnbWbbcUyFuQrV6re/+4+4NZQE5n",
-	"aiJ0xVw63X967IXK+dqghT2WvZYnZfzKULCfyvkPp91u5+zcsKUhsp7zbpn9r4VIjEo57sfz6Yz4gWrJ",
-	"xmMcelr14V9VOq4uxhk+NXUgVEUSzGl1/PAQTCgKoR+9DY12M8VcXzr1OLLTfbgMdaiDxMYusc5DFILH",
-	"5NJxbuzgbWSKfTHBSkXNptAjlDiKIlaNM1flgHuw9A/9joLDPUWeP1kVKkgZdvrfiu/wtCHba8C6fheM",
-	"b61wWh5TRnvP84hKFyQR4sYLfbexIyHt0bNJ5mKE/doP6uhn5gRXFLFpHfHt0LmnTj6mXupPaxx8aJBp",
-	"IudctclgNqEKHAIgiqEBUXRJJmJBRlSaCw2fOiYDuGUx8AgG5qSlKqZTbmdSiJFVQtf4/u5szh3Uim9H",
-	"rWjG29YrFAcIgp00jnWCIMVB9iS9vfbRqCTI7nSICFPBvE4iyiNI0NO07RvWwxdYrWfhctyUsLwOcwzF",
-	"LcTG7IY0Xd2b2YkEGmPG87IESNuOuYrRfQaVwukyB43iy/dS/cpVkB8l0BtC/TbmEdN2p4OcTEQS74WI",
-	"fw08ZRISoBiTNEfRmDiF+Kky5EreTgSJWYxIJGiDLc3NNzDTnh+ukrQZ/90tF5sH4PMNExjTpI8r05BY",
-	"fxJJ/MbmFOwjA+KgW/331K2+ufDEf3fu/TPALGPeCK80BMbHXnnZDy93bHYv7Pw6x69dqxJCh2KOqppN",
-	"/9+Kg7tR75qJG/bdF4bnNHZD4XgObPzAxg9s/L83G3/KY1RUDS+xDQOGnkvtgX3jcVzuhXu/sXFoe/y4",
-	"FoQSFUmqowmJqaZDqgAZtnkBlaDyxrUVXS6h2ZvYTBFr1a5ydDuRL2hmHzz3BxKvm5tlTnWmqhU7c25J",
-	"3hMxV3ADMMMs8s2JJ3LOfS2yOUiPOjbb37z9mPwdYYXaGPBLGAfVJlPBYdkmEiJgM/Obr4JuW37FDLlj",
-	"601feu30MUEM9ZLFhEUTc7uQsW2FjUa5d62VZp38FM5pQ+rJHRIyus0SMj5LQkQnK/iryY5Gpy1fIRC7",
-	"Tp7p4vXlnNsySpaBwfVvANEKu912KxFjxvtZweVDsyIs6cMtFrFhQo6Y66H4YDUzRGiUoCZ9LW6AO2BM",
-	"j4nR6p1+WqOCBf3mMhUpzUFvkHkQno914MVm9ofkg9J6pfCUlJiKEmaUyT2mHcR0GUh+zEnzsCnIP3KJ",
-	"BWsUADxsBX7xWbQAJLvttIBwuNvqAoZNfquawFefIWqowTYNwOY1YijiJfawMbJtSaZCwpa0EghuhAqL",
-	"WMLwJNZPGrVym2IXbCe2L8mI8dhQshsksYan7Vct53xoTo7CVvpIlILEwnlUgEYTEom4osnfm8Io/4zS",
-	"OJpAdGPI+Lx72m65pbwrhEF1Ib/zGt0Cj4XsS/jd9s4y5K8t2NkM7G5STW5BGtFKTtvGKopAKRIDRZfF",
-	"fGjutCWZfpAntcZnFq9aBbFDPW+igtgCR4S1jHG7JFh0IfyjUiF4tCuFIH9K16oE+fN80A7WVDPblQKJ",
-	"ftY0rbw25yvHUqrSFh47f4DTDxDIM8tNcGcf0dIkph0KXtzMfK6iQiRGvMxIaQvmZrPuy5WI/Bn6bGrE",
-	"9s6E/IAPisRXqEg4CkJUMAfZm0/x24aCnA7hwc+OJCiwLear4ykecxFTdClJQGtzGAx5UZIwfmNxCF37",
-	"Tqay8pBFVgJsCc8CcPH0kdhFXx+/4yXhFjwUHuPvjRnnXaIulVig9WE7LazPK54sG+T+FpD3/eohE0Lu",
-	"tKDLNmGjyjXampQO4H8tBdFcMu0QGILaeHXjFGEOi+ZIgK3ZfJiwqFVBTScSYoDpGqJC+GyE3hY3wH0p",
-	"jj0a9xTSVJuMhYixz40Tn8a2Naa3PCYIMGplnXOf+Ge4gduqeqbVO14OD4oUa96DOblET6SYj20rNAdf",
-	"1SZKpK71tGNpGh8tJVkz7Z1RbCPQ0HYLl7LVa0WjpH9Z/3+tBiIzhuksg7v4AlCj3Rq3/ML4zSsXTz7w",
-	"gGoe8HgihILdsQCL7bjWEp+BmCVGKoppSKxkSpeIt19ezWyUrNf+8RtM6EtugYYz4GE/sIsajQTdXcZY",
-	"LcVhnM/xlz0W+zVpu1wOyw2J6yfTUpCM1jZYbmAjuhesMw79Qh+swjLc7gz7NCen7gy+W9Kbo1zkihT4",
-	"NxWRRqRaotCCUL48JpeZZjqxlc5ToTQ57QS7W95zLjuBX67XXEw19MWoP2RST9Bb0n101Hlw1Amo5Ufg",
-	"5dQSTViyvh95bWJ5CQv/ir00kitMs/vo/7B3td1N5Er6r2h9ds8dLnbStuOEJOd+MBACXAIzkwwwYNaR",
-	"u2Vbm7bkK8kxHg7/fY+qpH5xuh3bcZhh8CdC0i+SWnqqVKrnqUdBLWjUGofLK25uCEBWhI9tLa6/Y+bA",
-	"tnhXefEukqL2ZnF+zu3a/eJ+WkhYbPvmzFkh7xtpxog7f7hBO8wixKrVeNy92yJfG6Of3de0WtV8uy+7",
-	"dMUuCI6Ckn5u+t0o38U1sXvNGeZk229KpJgv4KUNnRGqsWgXVayw+NbajslGim4tMtWF5nc8REP7cO+Q",
-	"NANSbzT3WvsH92yXN1t76++92rc1t+6xNonHARBnx0zeezegUGG3FlLNlk8jOMLMPlczcKIEi8hkjNUk",
-	"ANmYiKoE6/E6VY8+TAMiFRZkAP223owMqb3S1TKGI7pEmomhMhO5hLwEV374kkwpN+nWbWUVrJLwCozC",
-	"ExiE5eSqmHbt08cYv2FEsTE4xjkd9I+VbPPtN1tOZmqp4iiZdjvRqWx5lL0lyqMk2ltgU8qlt+ZyGVYJ",
-	"D21lsDZSD2ME8ZLbS6Cvm3Xiio1HS7wiHFqEjro9Gl4tutxey5SSypOdXIVuxILld+shhU9iki6Nebf5",
-	"+nO2aEb+uXLMxI2ckUYuZwRvWdzd4GvK98mt4mplMo4KKos0c69w6TeVo2a1YlGLi0EXa+qU3mIv092+",
-	"zPB/VopSJnCwSFkLsH4bprxRpCM1aZBrKqQhAwlntBM9oTGZ0tmap+/F5nb3i/3ntmrTmY96Z9Gb0NEu",
-	"t2Dyo4JJteKz861NgaphR198z/VMG6yxtqiz7mI3LPOj5bvoamklza7PtUfJax5ZI70WvP0KlJBFALd2",
-	"SPXrNkBz18gfcTAHHyLNw/PEoLVBdNUYhp0pWY2gEvS1nZLx9RqE9OQFZcdOzyDJBIbBcRXsQGDqCS7J",
-	"I0ytHsop+KG4r5pSTTRjghiJmRyuWpOLH43kNUuzyXfIXnDoZBWp23T5LUk2xyjJIvHbrarjV3Htcrdw",
-	"f0bDkI0Ni3ySn/+YfskW6m3b8ctbqrudg1W/TYAqz8UfU452qEvxHL1rTf56+KRlPFk+V2TVEjNb+/3D",
-	"2u+V5+JtVb+89AUSPixW/SPJmcYiFL2ZU8TIGNSNnTtujxC/p5jquqeP31c0NsbMsJwbgzXRnNUmmk6J",
-	"kfe0HdxVzKjZn+KO7JA2BHETRyIbvLUXDqSMqi5rzok4j2iUOCFMsQRGfAUbxA/N4n6R62DU7Lt3HEI6",
-	"0azrmbDrOQz2i299ha2vsPUVtr7C1lf4bnyFC+WLLIK5lIpcSx7dEGhZyz1QbMC1USnHu9yqJ/mpS1Cx",
-	"PMMjc9IMNCyXhzKk4zET+iZlpG2Nfkf4uz0djIsrYqSniBDuyCd4+AqpK44EH1JBYjkgXBwT7BpTwFS2",
-	"Y0WUz5OZelEHTXnUEXgoh8+EFN44YipDO0N+i+xnaWW+6cbxUVPWp5OFyqX6mpSo3xGuG9D9iMUMAiHO",
-	"JZoydlVMfMHOVDaaKnMY1IJWrX5QqSbkNcGmefJatRJTMZjQgTUNEUsPK19LRclrNgV/KuHQhFIpFpoy",
-	"Ck1p8s0GUm1+zczle6LPJfPaTrQeSzS5jdxy6DbPn3kzZiKz5tZmzuRAbhe/7yJCqoSXui+dCMD4Jehq",
-	"mAlpUs5ahuzmTvsdhuBcYiIqhc2OuBOFVTMRvQX1xpDeteJ1KQb8VQisbjcINXu3y23Ty+2cOfuXpV8b",
-	"P6/n3Y27LMGMvuNG2auNPWCv6tSUe8uULuNwKDUTUA66IzI+whFowuUJ6HCTliMGzgWLtd2QWB+SSPBf",
-	"hEwtPLB/Ri64MaUq0jkCXkhFR6BrkjBnSUKcTZLwUDh4SCFkMpBoXLL9oPpKZ4jFUCkfz1gSt8JIWYQV",
-	"OOgnsMbvABLL2/p7p8vmcG9twmyC4VvK7F+AMutc/NQArw05qeqf/eTWzb758ctZ7jkaH6QvWuNjl5a1",
-	"41whMmkAguTs1J+XVgkUmQsL8uWZiM59w5aZnq/kYGDxZmKwnRD/3GZWze+RX8nB3BjdOZ05kpC7Ui0V",
-	"CirNY475NfPzSRdOqJhqQ8CQlEj+xFyb8nmyvpQY8uoWSl1hxNEghFYrEbvmEBZ8xhXry8/WJ3vFxeQz",
-	"pCCPuWI6+7hWrRnkHrdkHBWEhuywdO2wLGjgCtk8T6HpixjV/iNtF9RNnS1/zpKJeMQIRiv4gWsvrmLH",
-	"sA3bJ+2VgXqMKuagOBESuaYxR3ew3iIjLiaGOYcQTpwU08O5O4yiEXTLwvblz2/OL0jWgOy6uy7hoVCZ",
-	"m302ZEy5giDPRGCIK1E1oWSqpBhknDZ4ecS1Hegoq3aURs9wZ4i7RMUHQ5Peno88TYG/kAmw5XaiZMZM",
-	"Lt1mL2hWySVs7boTkRTm3iFt+zlrXCABzHq5eLZm3cokupVw2pnyUbrjuTBYMikIapx5PjsChxt6azyt",
-	"ZYStMHba2dvEMQc4BAEWbQgdyDIevIPFe1FqWj6UtTQIPVEssmufxvp+Dt/CkGnd9c42m70c9k5D/oa/",
-	"fPbh5NeLX85fHu6wZrATNmLRGz0Lovcv42Lo9kBbbzno9tdwUTk6DIJUXLnw5npr/hArFWKGXYBaaReQ",
-	"yDZ3V7Eg8LauI0k8BnhY/lP5mVVgLF75Sf6XtBS/Jet6u79YvL94BTvwO+8pvElYEMKwNkX7c5uM0bGA",
-	"m9EFAxsyf4lOYxvHEKlAQ4yxQ4uVsdSwLWEdAcYjqXzN7UaENAOnL6l90WtnZPLvgZBOlcDz7O4lE+y0",
-	"NsUCMlTethd3hLeWYwg6GgvW1AVJMigeyjFn0VEO4i3mVxPjaYac9ZOQTWJedjqiI9p5s+CMm2u1Sw+p",
-	"72FJALslu2YK7QvIBFuzB+cormpAccQUnrUBI3JXgFvhXAPn2tZ6fK/W4yLnM35rC7I1B+Uhb0Nna+xq",
-	"Ss3Cl3TWfV0Ud3phQfmuAaQV40fbstQbizJJARsaFxq5/73wQj2+BZHLHE18WRAEYvKYmmGGO55i6bwF",
-	"WknFzy+XWC6QMczmmsCZTCTBCxhx4cv14Igh7f7I8/iV0da5+mi3s1Vi5AO7hvB6akjMqDbw1frcGLvW",
-	"/EM06SvGqnBimxYxAIcCViA5gfhwqLhhyo6zoErJKXpV4VDykFXB8bIzwy5gVAOwf50OZcwI1uM7xv0v",
-	"eEuNIEiakcmJJHbANFQhUqyP7teK2gN2V8+1dc5gRNLe2REcsjg6QhlIL16eeIaue9R6gZdUzLo4PJcF",
-	"auSMqnB4Dt/wlrl5QlXM7aBCY6opT0v2+5oZ8tPUvpU8tC/9n8bjB/n5ms2OzNTmKSLO22++3NSMqGE1",
-	"w0dsGRmBc5xVmB+EpwBcaENB/dZFOpp1dEfR87y0Lbks6cfhrf2AfO9N9+IimYn2Laj5occs5DTmZpap",
-	"RG2/TOgL4FnP0KkRpl15ymwDZCwHs5IepA8ukzHwmgrJ/5foQkYRA+dlsSRGUYPw+nlFiUT74hbMyopd",
-	"tIKl1S5sQ28sbA8qmMeA7bpN2eN2zGb1MsUP+9Jv2m/3aQC09ZhRgJmfHj/5mewdPNghlxG7hD1arO3f",
-	"YQvam6VXa3tFrX1xWara4RPRSmZWs5WbWI1lJ9ZNCAZTanefdMSWWCClow8/l62Dxurr4Lmcertlm+C1",
-	"5kaMmbJ2jGSUb8LCE3WuuTmzd5SNlRMG8wMUQ+NL194E7UbXheHnh8LJquztrayy8to5zAarQmijnd/M",
-	"BYEMeTIR3OhjNDmXI/q5O1Y8ZF2fT186ydJLMdO+EH+5MPt7lUyjg2WlYfz77Qhezr3r8pigtrK7iDtn",
-	"wGu23d7khC2QbfUYItf2vv/92K59+PSl+fW/V7B+UkB6yoCtVTQpq6bTuh81nWqJK7Omyk5r/7ZluUHN",
-	"HQeZwMPwq0Uny+XoYzP4VK3EMqRxF8x9IWfEumH287sz3kUEmU+u3JEuJaA8DOr4yI2oWr+0wGp9xTK1",
-	"GJRaHIBbgi3b7lM3Iodt3X7QQwCw1tZ+0dib6Mye1f9mE1vWhFYwZb2hlFd6VzMRDRSPygPlUNCpx0Ln",
-	"mo4oj3Uq8zZDLTcvGLBD3rqDDus52BV/8uTpeZtoPhDUTBSDkDB0286m0RjMpKJT0pPR7BgdMJAngTxb",
-	"qKqOKYRYfsgl5ZEXT9MtXY7OYMAlSA410dkTyWmr3yw6iXwM2Lst3x680r4a2Qi9GTlnIjpVPKrmsheL",
-	"KIwh49fMX/4OR/fW3VfR0Jw/b9csxJEe1Wx/D+UeNGmfv96p21aM8g7/2clvT16cPv/lrTn9v4e/N19d",
-	"nR72X4Wf+83/9F/Ug19mevD03ejszdvR59Ngsv/htzY/ac8e8/dP3/1x9nDyhrXeBS8npw/jyS/t3s8v",
-	"/vN8+OjwrN66iCevzMkHc/YvD9HIyUox+n3tYspjLmuQr1g7sZ+s5vpdO/ddWrhZymB6q95Y2dV6Z78r",
-	"dzQRPhAsAufCn6sAWY7UDw+C/IDVDw4azVZrHyB09a5d2AVrJ+6yXbvdiVzIQf3n7j9ztqny8UsH9Xs6",
-	"laNOJWKxXfEs6lSqnYoeYOHdLo/grx9O32r6/kMcjt5ewQXGt75TOUoHotqpuKLM/sZlIlGdytdPxc5X",
-	"jwsK9ny+p+slgJ4DClShoKZUiULfN8ov/3Pj3zD5khQ1Ox8TDZaMifBoPmcjLKTW0Pk7agSHB/VWI29D",
-	"KF7j5+/tcfTUbBjFx6zcaGStAOgUe0SoloA6Yr6F9TLgbpMhFwajiZ5uqhh12Sqep++gGwNC3BqumDMn",
-	"lQM7klUtAHS0HPHhz0vi/UXe6j0/az+pnT9vN1r76fjgmaltuc+Q98YxD2PmX5n1e13/V6vROqCP9g/Z",
-	"AQtZj0W02aD9Pt1vhFFIm33aqoc0OmAHBzRgrf1+v9Xcj4KQPWL14FH0qBeVgSF2cHVE3wsO9zcLfF86",
-	"FYdO7Np064BnEkqYul8CJlqQm40Z/MrNiS6yv3eQBd9FrrpdeV1HxO5Uvm6B7L7LrQm3xJPtYV5RajU0",
-	"qwd7j1oH+3dCM6652f0Ch3zl5QIesyH3pBtHHkvJJ9L1xBFDXhiih/7cAeuP2jUcI0ZJElIRsjjGY8SI",
-	"jOS1/ZEbR0npCAqqXunL8IxBk5/26sGDI5fYCArMrgVDVH7HzHdI8JDqyhHZLDTC85Gt7/WU6STihsRy",
-	"UJR7MWAGAkw/YwxvMZjZ3Ty4XSkHiOYZQDvkNUTl8Pw2j1/twelbyAR43m4PfFbA2Qn8Q8M/3vP28OrD",
-	"+99N7zSe0On56Wzw++npG1HrvbgYmpO9+vv6b8VHYZiQsLRztpZir2Gfze7QjOI8QnUmQdAM/8vuvWZj",
-	"RuwF8Kt8eK8AS4oqSQ1WQIbX0vCQrbLz9ZfXV3p6K1jx8ubyly/ADj8gOMVgZWXgwv5lHivGwIZeHQd2",
-	"cY2WwsF5UgIdhS5oeOVhIKQqqvpNr2FqlHht8IYdgvru2qcS7JSuvifQhu0a/FHW4DLyH9/bkm3rq+RY",
-	"1i1ZqCGKJpBFm1m/1QUVizHSLEcjOArS5BLf3U6PkjKhamfBISwn1egfmlxesRkchtnNCU8lSsgVmx0R",
-	"SiI5AapAGPPwyilLdIR73w5pBA3MC4WA1cSEcsR8tiSSEWbMvpDaVQv5/XKiILKFQGf3Pz/tBc0HRWYa",
-	"ewJY8Xj2iourHxwnlskP/VybTqc1+3FrExUzEUqn35SJ+l+x2YqpiBsanK8rHf+hfXgm1Wi9jNP7Rc4X",
-	"+YUOAHqz+P39tuHfbOwUaEKqFHf0TC2lWA/Pm98t/C+1S8xe3lrp8mX0nbKXH34HpguXl07MFqCzhfEx",
-	"emT34nfajd+CmnVTxrxwyYiABqXhI7aCT3kmr9mP7VEWnlxDLiGJQL0E98d/2L103i84JkZGdOaULXmu",
-	"SltZQtziNLiShLEbgSY7iQaytnWO/17O8bP05NdIjPl4sMnpyX4rz1gx+/GjScwWeMdViNgfwW+nMgWh",
-	"KkSfplzoUv+5I+Yc6Hv2j+2Ibr3jP807blRKclgOL4JHaXrtn+dAW2P4F3afh1QDKGx9563v/J35zmdY",
-	"leQePef8y79UUGHCtgNS55i69iA/UXHlqLILGt/uzQXcqxoXMNmnmOUUSzEAq0xzHB1fAdHTh4qyUaTX",
-	"nITOswjTkpFLDC9gYmc+673oSY+lvOK2Fe4AmCsy5NpINdsprMVY3BpqyJjJccxIJH1/0nt2yAkFRTJ0",
-	"AkCf2l5ymZVp/re14OAjOFGPRhCkmZyZp1WJVMtZ9CPnPsOJFIwKj2M7ZhmsyfTSta+0h9dMRFJpYlgc",
-	"k4nO3JmcIRakaDMam2GVjJhRPPTDzDWxEKtomG2AnU+4ROaf4mk/yg9zQjByqh1V0kvPDp17YV0JOBZw",
-	"Epc75M2YCSjqIxgJ85u546Sos92bnIhBzPUQWnvK1IiKamaCgFA65iLD4gIdrLQbuOBuduIt5oqj+C1j",
-	"UVICINXnA4nlkMdebK/PnT7IKPN8p2xcMJdpeDUZe9q63T6NlbxGWoFidlJjjjgbVdNV6OeH2+9m3tOD",
-	"x1W+fvr6/wEAAP//",
+	"GJJchpxlax9EkUQak4Q7vPvoLn9gLJkpSRWJBYeDc+VP7ly5NJRdYGTb869Vxcbn0qypUQYLzj4Bwtl4",
+	"opOlY2rWfzqjc4XQotgC3vYMJ8ZOsr4Mc0k8h1JgYnvYffXDnaMS5qVmymFd1ZmtVPunWR47UmdzNqTI",
+	"dJBVPbrd7wdJ/wUkfSpmFRnCmPF8J/udk8oJHqTqKIUx17LCWWy+KkqqXvEpf0ISyBJDuFgc6OGz08Nr",
+	"s8dl7Hr3hCBBzadrKCFVVYxCBTF29FhMWAIemBoLgeYzMhIlSq19+oFCDhSyc/Bic7D2SSLry+XC4FPj",
+	"NrUE/fCUDG5BshGDeIAQZQuMvigtEL2dxwS7/BMtyBBcFps2huRcRvZiZx4rOgUPWVUe6voxXZrNLXAx",
+	"JGSNoXuVwZfUR1XbJ7UuFsEc1KTSVFc64PHHVkNqxntKXv6TWJAp5cs/VxBiz01kR4wzNSkLGSD3PcWQ",
+	"wQSSOI0JNbHjZwllvI/Oklav+0Pn7P79zsPT1A0CcX+4rJ+XJMXCVqWcn5112y0F8hZkq9fq3j/u/mAW",
+	"kNOZmghdMZdO958e6aFyvjZEYo9lr+VJGb8yFOyncv7DabfbOTs3bGmIrOe8W+Zt0EIkRqUc9+P5dEb8",
+	"QLVk4zEOPa0x8a8qHVcXoxqfmrorquIW5rQ6fngIXRSF0I/ehka7mWJmMZ161NrpPhyUOtRBYmOXWFcl",
+	"CsFjcuk4N/YLNzLFvphgXaRmU+gRShxFEavGmatyMEFYaIheTsHhniLPn6wKFaQMO/1vxVN52pDtNWBd",
+	"vwvGt1Y4LY8po73nefymC5IIceOFvtvYkZD26NmUdjHC7vAHh+Kf2qF4RRF315H6Dl2J6uRj6oH/tMad",
+	"iOafJnLOVZsMZhOqwKEbotAbEEWXZCIWZESludBwxWMygFsWA49gYM51qtA6VXomhRhZlXeNp/HOxuNB",
+	"ifl2lJhmnHS9+nKAV9hJU1wndlKMZ0/S2+s6jcqd7E6HaDcVzOskojyCBP1a275hPTSD1bEWLn9PCcvr",
+	"MH9S3EJsjHxIU/G9UZ9IoDFmcy9LQMLtmKsY3WdQYJzmdNBfvnyf2K9cBflRAr0h1G9jHg1udzrIyUQk",
+	"8V6I+NfALychAYoRUHMUjUFViNYqQ67k7USQmMWIsoIW39LcfAMz7fnhKkmb8d/dTrI5Dj6XMoExTfq4",
+	"Mg2J9SeRxG9svsQ+sjsOutV/T93qmwuG7L/L98FczWTFzwCzTFQgUNUQGB97VWk/ksMx9b0Ij+ucdHBN",
+	"XwgdijkqhraQYit54Ua9a5FhhEVfGA7X2MWG4zkIjYPQOAiNg9D4fELjKY9RCTecyzZ6GHqeuAdhgYd/",
+	"uRdZ8cZG9O1h51oQSlQkqY4mJKaaDqkCFA/mBVSCyjsOrKB0iejefcAUsRb7qvywE/mCLoRDDOTgQ6ib",
+	"5WZOdaYYFjuqbkneEzFXcAMww+z/zSk8cs59Dbk5SI86tkrDvP2Y/B3hoNoYOk0YB9UmU8Fh2SYSImAz",
+	"85uvXm9bfsUMuWPLVF8y77Q/QQz1ksWERRNzu5CxbWGODgfvNizN3/kpnNOGJJ47pLZ0m6W2fJbUkk5W",
+	"qFmTHY1OW76yI3YdWNPF68s5t+WvLAPx698Aokx2u+1WIsaM97NC2YdmRVjSh1ssPsTUJjHXQ/HB6oGI",
+	"rClBTfpa3AB3gKYey6TVO/20RuEL+gRmClmazd8ghyM8H+tAp83sD2kcpXVm4SkpMUwlzCiTe0zgiOky",
+	"kPyY3efhbpB/5FI01igAeNgK/OKzaAFIdttpAeFwt9UFDJv8VjWBrz7X1lCDbfaATYfEUMRL7D1kZNuS",
+	"TIWELWklENwI8RaxhOFJrJ9+a+U2xe7lTmxfkhHjsaFkN0hizVzbZ1zO+dCcHGXkPM5ICxIL578BGk1I",
+	"JOKK5oxvCqP8M0rjaALRjSHj8+5pu+WW8q7QE9UADM5HdQs8FrIv4Xfb88yQv7YgdTOwu0k1uQVpRCs5",
+	"bRurKAKlSAwUHSTzobnTltL6QZ7UGp9ZvGoVxA71vIkKYgtTEY40xu2SYG1w/KNSIXi0K4Ugf0rXqgT5",
+	"83zQDtZUoduVAole3TRBvzbnK8fAqtIWHjt/gNMPEIA1y7twZx9R7iQmcApe3Mx81qdCBE28zEhpC8Jn",
+	"6xfKlYj8GfpsasT2zoT8gA+KxFeoSDgKQjQ3B7WcT1/choKcDuFB644kKNCquqQtxMrEZGdKEtDaHAZD",
+	"XpQkjN9Y/EjXdpWprNBmkRVTW8KzwGk8faSQhAt9/I6XBHfwUHhsxjdmnHeJ8VRiuNaHW7VwTK94smyQ",
+	"RV3omOBXD5kQcqcFXbYJG1Wu0dakdHCRtxREc8m0Q84IUAbUjVOEOSyaIzi2ZvNhwqJWBTWdSIgBpmuI",
+	"CmHPETJd3AD3RU32aNxTSFNtMhYixv5ETnwa29aY3vKYIDCslXXOfeKf4QZu8QmYVu94OawrUqx5D+Yb",
+	"Ez2RYj62Lewc7FibKJG61tNOs2k0tpRkzbR3RrGNwF7bLVzKVq8VjZL+Zf3/tRqIzBimswym5AtAxHZr",
+	"3PIL4zevXPT6wAOqecDjiRAKdscCLCbnWkt8BmKWGKkopiGxkildYp+E8rpwo2S99o/fYEJfcgsQnQFG",
+	"+4Fd1GgA6e4yxmopfuZ8jr/ssWyySbvscjh1SFwfoJaCZLS2MXYDG9G9YJ1x6Bf6YBWW4a1nmLU5OXVn",
+	"0OSSnirlIlekgM2piDQi1RKFFoTy5TG5zDTTia0ZnwqlyWkn2N3yXoHZCfxyPQJjqqEvRv0hk3qC3pLu",
+	"o6POg6NOQC0//h/2rra7iVxJ/xWtz+65w8VO2nackOTMBwMhwCUwM8kAA2YduVu2tWlLvpIc4+Hw3/eo",
+	"SuoXp9uxHYcZLv5ESPpFUktPlUr1PMVE8WoJhzxeXEd+6cXymk39K+6lAOBcN+uHj4Ja0Kg1DpdXSt0Q",
+	"gKwIH9saattUpB+r6BpJUXuzOD/ndu1+cT8tJGO2fXPmrJD3jTRjxJ0/3KBUZhFi1SpK7t5tcbaNUevu",
+	"a1qtar7dl1260hoER6ECQm763Si7xjWxe80ZZoDbb0qkmC+8pg2dEaqx2BpVrLBo2tqOyUaKpS0y1YXm",
+	"dzxEQ/tw75A0A1JvNPda+wf3bJc3WzPtP3u1b2ul3WNNGY8DIKqPmbz3bkChMnItpJotn0ZwhJl9rtbj",
+	"RAkWkckYq4AAsjERVQnWUXb6KH2YBkQqLKQBSni9GRlSe6WrQQ1HdInIFUONK3IJeQmubPQlmVJu0q3b",
+	"ynpiJeEVGIUnMAjLCX8x7dqnjzF+w4hiY3CMc/r1HyvZ5ttvtpxg11JFbTLtdvJd2bI2e0uUtUlUzMCm",
+	"lIuYzeUyrBIe2gqKbaSOyQjiJbeXrl8368QViY+WeEU4tAgddXs0vFp0ub2WKSWVp1a5yuqIBcvv1kMK",
+	"n8QkXRrzbvP152yxk/xz5ZiJGzkjjVzOCN6yuLvB15RdlFvF1cpkHBVUhGnmXuHSbypHzWrFohYXgy7W",
+	"Qiq9xV6mu32ZYRutFKVM4GCRRhlg/TZMeaO4SmrSINdUSEMGEs5oJ3pCYzKlszVP34vN7e4X+89tVcIz",
+	"H/XOgj6hI3luweRHBZNqxWfnW5sC1d6Ovvie65k2WBtvUWfdxW5Y5kfLd9HVQEuaXZ9rj5LXPLJGei14",
+	"+w0oIYsAbu2Q6tdtgOaukT/iYA4+RJqH54lBa4PoqjEMO1Oy+kcl6Gs7JePrNejvyQvKjp2eQZIJDIPj",
+	"KtiBwNQTXJJHmFo9lFPwQ3FfNaWaaMYEMRIzOVyVLRc/GslrlmaT75C94NAJVFK36fJbkmyOUZJF4rdb",
+	"Vcev4trlbuH+jIYhGxsW+SQ//zH9ki1ULrfjl7dUdzsHq36bAFWe+T+mHO1Ql+I5etea/PXwSct4snyu",
+	"yKqlgbb2+4e13yvPxduqtXmhDSR8WKz6R5IzjeU8ejOnv5ExqBs7d9weIX5PMdV1Tx+/r2hsjJlhOTcG",
+	"a9k5q000nRIj72k7uKuYUbO/xB3ZIW0I4iaORDZ4ay8cSBlVXdack8Me0ShxQphiCYz4WkCIH5rF/SLX",
+	"wajZd+84hHSiWdczYddzGOwX3/oKW19h6ytsfYWtr/Dd+AoXyperBHMpFbmWPLoh0LKWe6DYgGujUo53",
+	"uVVP8lOXoGJ5hkfmpBloWC4PZUjHYyb0TcpI2xr9jvB3ezoYF1fESE8RIdyRT/DwFVJXHAk+pILEckC4",
+	"OCbYNaaAqWzHiiifJzP1og6a8qgj8FAOnwkpvHHEVIZ2hvwW2c/SynzTjeOjpqxPJwuVS/U1KVG/I1w3",
+	"oPsRixkEQpxLNGXsqpj4gp2pbDRV5jCoBa1a/aBSTchrgk3z5LVqJaZiMKEDaxoilh5WvpaKktdsCv5U",
+	"wqEJpVIsNGUUmtLkmw2k2vyWmcv3RJ9L5rWdaD2W6I0bueXQbZ4/82bMRGbNrc2cyYHcLn7fRYRUCS91",
+	"XzoRgPFL0FWDE9KknLUM2c2d9jsMwbnERFQKmx1xJwqrZiJ6C1qRIb1rpfJSDPi7EFjdbhCqH2+X26aX",
+	"2zlz9i9LvzZ+Xs+7G3dZghl9x42yVxt7wF7VqSn3lildxuFQaiagsHZHZHyEI9CEyxPQ4SYtRwycCxZr",
+	"uyGxPiSR4L8ImVp4YP+MXHBjSlWkcwS8kIqOQNckYc6ShDibJOGhTPGQQshkING4ZPtB9ZXOEIulSM5Y",
+	"ErfCSFmEFTjoJ7DG7wASy9v6e6fL5nBvbcJsguFbyuzfgDLrXPzUAK8NOanqn/3k1s2++fHLWe45Gh+k",
+	"L1rjY5eWteNcITJpAILk7NSfl1YJlOsLC/LlmYjOfcOWmZ6v5GBg8WZisJ0Q/9xmVs3vkV/JwdwY3Tmd",
+	"OZKQu1ItFQoqzWOO+TXz80kXTqiYakPAkJRI/sRcm/J5sr6UGPLqFkpdYcTRIIRWKxG75hAWfMYV68vP",
+	"1id7xcXkM6Qgj7liOvu4Vq0Z5B63ZBwVhIbssHTtsCxo4ArZPE+h6YsY1f4jbRfUTZ0tf86SiXjECEYr",
+	"+IFrL65ix7AN2yftlYF6jCrmoDgRErmmMUd3sN4iIy4mhjmHEE6cFNPDuTuMohF0y8L25S9vzi9I1oDs",
+	"ursu4aFQ45x9NmRMuYIgz0RgiCtRNaFkqqQYZJw2eHnEtR3oKKt2lEbPcGeIu0TFB0OT3p6PPE2Bv5AJ",
+	"sOV2omTGTC7dZi9oVsklbO26E5GUON8hbfs5a1wgAcx6uXi2Zt3KJLqVcNqZ8lG647kwWDIpCGqceT47",
+	"Aocbems8rWWErTB22tnbxDEHOAQBFm0IHcgyHryDxXtRalo+lLU0CD1RLLJrn8b6fg7fwpBp3fXONpu9",
+	"HPZOQ/6Gv3z24eS3i1/PXx7usGawEzZi0Rs9C6L3L+Ni6PZAW2856PbXcFE5OgyCVFy58OZ6a/4QKxVi",
+	"hl2AWmkXkMg2d1exIPC2riNJPAZ4WP5T+ZlVYCxe+Un+t7QUvyfreru/WLy/eAU78DvvKbxJWBDCsDZF",
+	"+3ObjNGxgJvRBQMbMn+JTmMbxxCpQEOMsUOLlbHUsC1hHQHGI6khzu1GhDQDpy+pfflwZ2Ty74GQTpXA",
+	"8+zuJRPstDbFAjLUMLcXd4S3lmMIOhoL1tQFSTIoHsoxZ9FRDuIt5lcT42mGnPWTkE1iXnY6oiPaebPg",
+	"jJtrtUsPqe9hSQC7JbtmCu0LyARbswfnKK5qQHHEFJ61ASNyV4Bb4VwD59rWenyv1uMi5zN+awuyNQfl",
+	"IW9DZ2vsakrNwpd01n1dFHd6YUH5rgGkFeNH25LbG4sySQEbGhcauf+98EI9vgWRyxxNfFkQBGLymJph",
+	"hjueYum8BVpJxc8vl1gukDHM5prAmUwkwQsYceHL9eCIIe3+yPP4ldHWufpot7NVYuQDu4bwempIzKg2",
+	"8NX63Bi71vxDNOkrxqpwYpsWMQCHAlYgOYH4cKi4YcqOs6BKySl6VeFQ8pBVwfGyM8MuYFQDsH+dDmXM",
+	"CFb/O8b9L3hLjSBImpHJiSR2wDRUIVKsj+7XitoDdlfPtXXOYETS3tkRHLI4OkIZSC9enniGrnvUeoGX",
+	"VMy6ODyXBWrkjKpweA7f8Ja5eUJVzO2gQmOqKU9L9vuaGfLT1L6VPLQv/Z/G4wf5+ZrNjszU5ikizttv",
+	"vtzUjKhhNcNHbBkZgXOcVZgfhKcAXGhDQf3WRTqadXRH0fO8tC25LOnH4a39gHzvTffiIpmJ9i2o+aHH",
+	"LOQ05maWqbJtv0zoC+BZz9CpEaZdecpsA2QsB7OSHqQPLpMx8JoKyf+X6EJGEQPnZbEkRlGD8Pp5RYlE",
+	"++IWzMqKXbSCpdUubENvLGwPKpjHgO26Tdnjdsxm9TLFD/vSb9pv92kAtPWYUYCZnx4/+YXsHTzYIZcR",
+	"u4Q9Wqzt32EL2pulV2t7Ra19cVmq2uET0UpmVrOVm1iNZSfWTQgGU2p3n3TEllggpaMPP5etg8bq6+C5",
+	"nHq7ZZvgteZGjJmydoxklG/CwhN1rrk5s3eUjZUTBvMDFEPjS9feBO1G14Xh54fCyars7a2ssvLaOcwG",
+	"q0Joo53fzAWBDHkyEdzoYzQ5lyP6uTtWPGRdn09fOsnSSzHTvhB/uTD7e5VMo4NlpWH8++0IXs696/KY",
+	"oLayu4g7Z8Brtt3e5IQtkG31GCLX9r7//diuffj0pfn1v1ewflJAesqArVU0Kaum07ofNZ1qiSuzpspO",
+	"a/+2ZblBzR0HmcDD8KtFJ8vl6GMz+FStxDKkcRfMfSFnxLph9vO7M95FBJlPrtyRLiWgPAzq+MiNqFq/",
+	"tMBqfcUytRiUWhyAW4It2+5TNyKHbd1+0EMAsNbWftHYm+jMntX/ZhNb1oRWMGW9oZRXelczEQ0Uj8oD",
+	"5VDQqcdC55qOKI91KvM2Qy03LxiwQ966gw7rOdgVf/Lk6XmbaD4Q1EwUg5AwdNvOptEYzKSiU9KT0ewY",
+	"HTCQJ4E8W6jhjimEWH7IJeWRF0/TLV2OzmDAJUgONdHZE8lpq98sOol8DNi7Ld8evNK+GtkIvRk5ZyI6",
+	"VTyq5rIXiyiMIePXzF/+Dkf31t1X0dCcP2/XLMSRHtVsfw/lHjRpn7/eqdtWjPIO/9nJ709enD7/9a05",
+	"/b+HfzRfXZ0e9l+Fn/vNf/df1INfZ3rw9N3o7M3b0efTYLL/4fc2P2nPHvP3T9/9efZw8oa13gUvJ6cP",
+	"48mv7d4vL/79fPjo8Kzeuognr8zJB3P2s4do5GSlGP2+djHlMZc1yFesndhPVnP9rp37Li3cLGUwvVVv",
+	"rOxqvbPflTuaCB8IFoFz4c9VgCxH6ocHQX7A6gcHjWartQ8QunrXLuyCtRN32a7d7kQu5KD+c/efOdtU",
+	"+filg/o9ncpRpxKx2K54FnUq1U5FD7DwbpdH8NcPp281ff8hDkdvr+AC41vfqRylA1HtVFxRZn/jMpGo",
+	"TuXrp2Lnq8cFBXs+39P1EkDPAQWqUFBTqkSh7xvll/+18W+YfEmKmp2PiQZLxkR4NJ+zERZSa+j8HTWC",
+	"w4N6q5G3IRSv8fP39jh6ajaM4mNWbjSyVgB0ij0iVEtAHTHfwnoZcLfJkAuD0URPN1WMumwVz9N30I0B",
+	"IW4NV8yZk8qBHcmqFgA6Wo748Ocl8f4ib/Wen7Wf1M6ftxut/XR88MzUttxnyHvjmIcx83Nm/V7Xf241",
+	"Wgf00f4hO2Ah67GINhu036f7jTAKabNPW/WQRgfs4IAGrLXf77ea+1EQskesHjyKHvWiMjDEDq6O6HvB",
+	"4f5mge9Lp+LQiV2bbh3wTEIJU/dLwEQLcrMxg1+5OdFF9vcOsuC7yFW3K6/riNidytctkN13uTXhlniy",
+	"PcwrSq2GZvVg71HrYP9OaMY1N7tf4JCvvFzAYzbknnTjyGMp+US6njhiyAtD9NCfO2D9UbuGY8QoSUIq",
+	"QhbHeIwYkZG8tj9y4ygpHUFB1St9GZ4xaPLTXj14cOQSG0GB2bVgiMrvmPkOCR5SXTkim4VGeD6y9b2e",
+	"Mp1E3JBYDopyLwbMQIDpF4zhLQYzu5sHtyvlANE8A2iHvIaoHJ7f5vGrPTh9C5kAz9vtgc8KODuBf2j4",
+	"53veHl59eP+H6Z3GEzo9P50N/jg9fSNqvRcXQ3OyV39f/734KAwTEpZ2ztZS7DXss9kdmlGcR6jOJAia",
+	"4X/ZvddszIi9AH6VD+8VYElRJanBCsjwWhoeslV2vv7y+kpPbwUrXt5c/vIF2OEHBKcYrKwMXNi/zGPF",
+	"GNjQq+PALq7RUjg4T0qgo9AFDa88DIRURVW/6TVMjRKvDd6wQ1DfXftUgp3S1fcE2rBdgz/KGlxG/uN7",
+	"W7JtfZUcy7olCzVE0QSyaDPrt7qgYjFGmuVoBEdBmlziu9vpUVImVO0sOITlpBr9Q5PLKzaDwzC7OeGp",
+	"RAm5YrMjQkkkJ0AVCGMeXjlliY5w79shjaCBeaEQsJqYUI6Yz5ZEMsKM2RdSu2ohv19OFES2EOjs/uen",
+	"vaD5oMhMY08AKx7PXnFx9YPjxDL5oZ9r0+m0Zj9ubaJiJkLp9JsyUf8rNlsxFXFDg/N1peM/tA/PpBqt",
+	"l3F6v8j5Ir/QAUBvFr+/3zb8i42dAk1IleKOnqmlFOvhefO7hf+ldonZy1srXb6MvlP28sPvwHTh8tKJ",
+	"2QJ0tjA+Ro/sXvxOu/FbULNuypgXLhkR0KA0fMRW8CnP5DX7sT3KwpNryCUkEaiX4P74T7uXzvsFx8TI",
+	"iM6csiXPVWkrS4hbnAZXkjB2I9BkJ9FA1rbO8X+Wc/wsPfk1EmM+HmxyerLfyjNWzH78aBKzBd5xFSL2",
+	"R/DbqUxBqArRpykXutR/7og5B/qe/WM7olvv+C/zjhuVkhyWw4vgUZpe+9c50NYY/o3d5yHVAApb33nr",
+	"O39nvvMZViW5R885//IvFVSYsO2A1Dmmrj3IT1RcOarsgsa3e3MB96rGBUz2KWY5xVIMwCrTHEfHV0D0",
+	"9KGibBTpNSeh8yzCtGTkEsMLmNiZz3ovetJjKa+4bYU7AOaKDLk2Us12CmsxFreGGjJmchwzEknfn/Se",
+	"HXJCQZEMnQDQp7aXXGZlmv9lLTj4CE7UoxEEaSZn5mlVItVyFv3Iuc9wIgWjwuPYjlkGazK9dO0r7eE1",
+	"E5FUmhgWx2SiM3cmZ4gFKdqMxmZYJSNmFA/9MHNNLMQqGmYbYOcTLpH5p3jaj/LDnBCMnGpHlfTSs0Pn",
+	"XlhXAo4FnMTlDnkzZgKK+ghGwvxm7jgp6mz3JidiEHM9hNaeMjWiopqZICCUjrnIsLhAByvtBi64m514",
+	"i7niKH7LWJSUAEj1+UBiOeSxF9vrc6cPMso83ykbF8xlGl5Nxp62brdPYyWvkVagmJ3UmCPORtV0Ffr5",
+	"4fa7mff04HGVr5++/n8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

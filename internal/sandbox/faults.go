@@ -116,6 +116,13 @@ func (i *Injected) Release() {
 	i.board.remove(i)
 }
 
+// Held is how many requests are being held: one whose caller has gone is none any more.
+func (i *Injected) Held() int {
+	i.board.mu.Lock()
+	defer i.board.mu.Unlock()
+	return i.fault.Held
+}
+
 // Hits counts the requests that the fault has hit.
 func (i *Injected) Hits() int {
 	i.board.mu.Lock()
