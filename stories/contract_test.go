@@ -64,6 +64,7 @@ func TestNoRequestLeavesTheContract(t *testing.T) {
 // neverServed need what no generator knows: a secret, a signature, an address nobody has,
 // a visit that is stuck or in the right state at this moment.
 var neverServed = []string{
+	"bookAppointment", // its free times go to others in the course of the run
 	"refreshSession", "receiveStripeWebhook", "changePassword", "createSession", "resolveAppointment", "putDoctor",
 	"confirmAppointment", "declineAppointment", "checkInAppointment", "completeAppointment", "markNoShow", "rescheduleAppointment", "cancelAppointment",
 	"correctAppointment", "disputeNoShowFee", "upholdNoShowFee", "waiveNoShowFee", "resendMessage",

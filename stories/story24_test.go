@@ -31,10 +31,10 @@ func TestStory24_TheCaptureFailsForAWhile(t *testing.T) {
 func TestStory24_TheCaptureFailsForGood(t *testing.T) {
 	t.Parallel()
 	c, patient, doctor, id := pendingVisit(t)
+	first := c.Sandbox.Ledger().Payments[0].IntentID
 	c.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.Stripe, Match: captures, Mode: "fail", Status: 402, Code: "card_declined", Count: 1})
 	doctor.Must(id, "confirm", nil)
 	patient.Await(id, domain.StatusRequested)
-	first := c.Sandbox.Ledger().Payments[0].IntentID
 	testkit.Eventually(t, func() bool { return len(c.Sandbox.Ledger().Payments) == 2 }, "a new payment opens")
 	var second string
 	for _, p := range c.Sandbox.Ledger().Payments {
