@@ -33,11 +33,24 @@ type Job struct {
 // startTimeout bounds a start: with Temporal away a caller is told so.
 const startTimeout = 10 * time.Second
 
-// Start begins the job, or joins the one under way, and returns the ID of its first run.
-// Errors are as from Fault.
-func Start(ctx context.Context, c client.Client, j Job, input any) (id string, joined bool, err error) {
+// Start begins the job, or joins the one under way, and returns the ID of its first run: a
+// job that continues as new is known by that. Errors are as from Fault.
+func Start(ctx context.Context, c client.Client, j Job, input any) (firstRunID string, joined bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
+	id, joined, err := Begin(ctx, c, j, input)
+	if err != nil || !joined {
+		return id, joined, err
+	}
+	d, err := c.DescribeWorkflowExecution(ctx, j.ID, "")
+	if err != nil {
+		return "", false, Fault(err)
+	}
+	return d.GetWorkflowExecutionInfo().GetFirstRunId(), true, nil
+}
+
+// Begin is Start for who knows a job by its present run, and bounds the time itself.
+func Begin(ctx context.Context, c client.Client, j Job, input any) (runID string, joined bool, err error) {
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: j.ID, TaskQueue: j.Queue,
 		// Any number, one after the other; a second one at a time is the first.
@@ -49,12 +62,7 @@ func Start(ctx context.Context, c client.Client, j Job, input any) (id string, j
 	}, j.Workflow, input)
 	var running *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &running) {
-		// It may have continued as new: it is known by its first run.
-		d, err := c.DescribeWorkflowExecution(ctx, j.ID, "")
-		if err != nil {
-			return "", false, Fault(err)
-		}
-		return d.GetWorkflowExecutionInfo().GetFirstRunId(), true, nil
+		return running.RunId, true, nil
 	}
 	if err != nil {
 		return "", false, Fault(err)

@@ -42,9 +42,9 @@ func (c *Client) Run(ctx context.Context, target, by string) (id string, joined 
 			return "", false, err
 		}
 	}
-	return c.start(ctx, client.StartWorkflowOptions{
-		ID: backup.WorkflowID(c.queue, target), WorkflowExecutionTimeout: backup.MostTime, StaticSummary: "Backup of " + target,
-	}, backup.WorkflowName, backup.Input{Target: target, Trigger: domain.BackupAsked, By: by})
+	return c.start(ctx, job.Job{
+		ID: backup.WorkflowID(c.queue, target), Workflow: backup.WorkflowName, MostTime: backup.MostTime, Summary: "Backup of " + target,
+	}, backup.Input{Target: target, Trigger: domain.BackupAsked, By: by})
 }
 
 // Verify proves a backup again, or joins who does. CodeNoBackupWorker when no host that may
@@ -55,27 +55,16 @@ func (c *Client) Verify(ctx context.Context, target, backupID string) (joined bo
 	if err := c.worked(ctx, acts.VerifyQueueSuffix); err != nil {
 		return false, err
 	}
-	_, joined, err = c.start(ctx, client.StartWorkflowOptions{
-		ID: backup.VerifyWorkflowID(backupID), WorkflowExecutionTimeout: backup.MostTime, StaticSummary: "Prove a backup again",
-	}, backup.VerifyName, backup.VerifyInput{Target: target, BackupID: backupID})
+	_, joined, err = c.start(ctx, job.Job{
+		ID: backup.VerifyWorkflowID(backupID), Workflow: backup.VerifyName, MostTime: backup.MostTime, Summary: "Prove a backup again",
+	}, backup.VerifyInput{Target: target, BackupID: backupID})
 	return joined, err
 }
 
 // start starts a workflow, or finds the one with its ID that is under way.
-func (c *Client) start(ctx context.Context, o client.StartWorkflowOptions, name string, in any) (runID string, joined bool, err error) {
-	o.TaskQueue = c.queue
-	o.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
-	o.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
-	o.WorkflowExecutionErrorWhenAlreadyStarted = true
-	run, err := c.temporal.ExecuteWorkflow(ctx, o, name, in)
-	var running *serviceerror.WorkflowExecutionAlreadyStarted
-	if errors.As(err, &running) {
-		return running.RunId, true, nil
-	}
-	if err != nil {
-		return "", false, fault(err)
-	}
-	return run.GetRunID(), false, nil
+func (c *Client) start(ctx context.Context, j job.Job, in any) (runID string, joined bool, err error) {
+	j.Queue = c.queue
+	return job.Begin(ctx, c.temporal, j, in)
 }
 
 // Cancel asks a backup under way to end; what it has written so far is removed.
@@ -100,9 +89,9 @@ func (c *Client) Hold(ctx context.Context, in acts.HoldInput, wait time.Duration
 	if err := c.worked(ctx, acts.SaveQueueSuffix); err != nil {
 		return err
 	}
-	id, joined, err := c.start(ctx, client.StartWorkflowOptions{
-		ID: backup.HoldWorkflowID(in.BackupID), WorkflowExecutionTimeout: time.Hour, StaticSummary: "Hold a backup, or end that",
-	}, backup.HoldName, in)
+	id, joined, err := c.start(ctx, job.Job{
+		ID: backup.HoldWorkflowID(in.BackupID), Workflow: backup.HoldName, MostTime: time.Hour, Summary: "Hold a backup, or end that",
+	}, in)
 	switch {
 	case err != nil:
 		return err
@@ -125,9 +114,9 @@ func (c *Client) Prune(ctx context.Context, target string, dry bool, wait time.D
 	if dry {
 		id = backup.PreviewWorkflowID(c.queue, target)
 	}
-	runID, _, err := c.start(ctx, client.StartWorkflowOptions{
-		ID: id, WorkflowExecutionTimeout: 2 * time.Hour, StaticSummary: "Retention of the backups of " + target,
-	}, backup.PruneName, acts.PruneInput{Target: target, DryRun: dry})
+	runID, _, err := c.start(ctx, job.Job{
+		ID: id, Workflow: backup.PruneName, MostTime: 2 * time.Hour, Summary: "Retention of the backups of " + target,
+	}, acts.PruneInput{Target: target, DryRun: dry})
 	if err != nil {
 		return result, err
 	}
