@@ -23,6 +23,7 @@ func (s *stack) productEnvironment() []string {
 		"CAREFLOW_PAYLOAD_KEYS":           s.secrets.PayloadKeys,
 		"CAREFLOW_COLUMN_KEYS":            s.secrets.ColumnKeys,
 		"CAREFLOW_SIGNING_KEYS":           s.secrets.SigningKeys,
+		"CAREFLOW_APPROVAL_KEYS":          approvalKeys(s.secrets.SigningKeys),
 		"CAREFLOW_COMMAND_KEYS":           s.secrets.CommandKeys,
 		"CAREFLOW_LINK_KEYS":              s.secrets.LinkKeys,
 		"CAREFLOW_STRIPE_KEY":             s.secrets.StripeKey,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -115,4 +116,20 @@ func random(bytes int) []byte {
 func word(length int) string {
 	text := base64.RawURLEncoding.EncodeToString(random(2 * length))
 	return strings.NewReplacer("-", "", "_", "").Replace(text)[:length]
+}
+
+// approvalKeys are the public halves of a ring of signing keys, as `careflow keys approval`
+// prints them.
+func approvalKeys(signing string) string {
+	var keys []string
+	for _, key := range strings.Split(signing, ",") {
+		id, text, _ := strings.Cut(key, ":")
+		seed, err := base64.StdEncoding.DecodeString(text)
+		if err != nil || len(seed) != ed25519.SeedSize {
+			continue // the API says what is wrong with it
+		}
+		public, _ := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
+		keys = append(keys, id+":"+base64.StdEncoding.EncodeToString(public))
+	}
+	return strings.Join(keys, ",")
 }
