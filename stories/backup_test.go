@@ -26,10 +26,16 @@ import (
 func saved(t *testing.T) (*clinic.Clinic, []string) {
 	t.Helper()
 	c := clinic.New(t, clinic.Options{Env: []string{"CAREFLOW_BACKUP_NAMES=clinic"}})
+	return c, saver(t, c)
+}
+
+// saver are the variables of a clinic's backup worker.
+func saver(t *testing.T, c *clinic.Clinic) []string {
+	t.Helper()
 	keys, err := exec.CommandContext(t.Context(), filepath.Join(testkit.Env(t, "CAREFLOW_TEST_BIN"), "careflow"), "keys", "backup").Output()
 	require.NoError(t, err)
 	url := c.DB.Config().ConnString()
-	return c, append(strings.Fields(string(keys)),
+	return append(strings.Fields(string(keys)),
 		"CAREFLOW_ENV=development", "CAREFLOW_LOG_FORMAT=text", "CAREFLOW_DATABASE_URL="+url, "CAREFLOW_TEMPORAL_TASK_QUEUE="+c.Queue,
 		"CAREFLOW_TEMPORAL_ADDRESS="+testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS"), "CAREFLOW_PAYLOAD_KEYS="+clinic.PayloadKeys,
 		"CAREFLOW_WORKER_ADDRESS=127.0.0.1:0", "CAREFLOW_BACKUP_STORAGE=file://"+t.TempDir(), "CAREFLOW_BACKUP_TARGETS=clinic="+url,
