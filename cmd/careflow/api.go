@@ -77,6 +77,7 @@ func apiOptions() fx.Option {
 			},
 			func(c *postgres.Catalogue) api.BackupLog { return c },
 		),
+		fx.Invoke(keepRings),
 		api.Module,
 	)
 }

@@ -8,6 +8,8 @@ package db
 import (
 	"context"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const adoptBackup = `-- name: AdoptBackup :exec
@@ -65,6 +67,39 @@ func (q *Queries) BackupByID(ctx context.Context, id string) (BackupLog, error) 
 		&i.UpdatedAt,
 	)
 	return i, err
+}
+
+const backupFreshness = `-- name: BackupFreshness :many
+SELECT t.name, t.expected_since, max(b.snapshot_at)::timestamptz AS newest
+FROM backup_targets t LEFT JOIN backup_logs b ON b.target = t.name AND b.state = 'verified' AND b.buried_at IS NULL
+WHERE t.name = ANY($1::text[]) GROUP BY t.name ORDER BY t.name
+`
+
+type BackupFreshnessRow struct {
+	Name          string
+	ExpectedSince time.Time
+	Newest        time.Time
+}
+
+// A backup that has a tombstone is about to go, and does not count.
+func (q *Queries) BackupFreshness(ctx context.Context, names []string) ([]BackupFreshnessRow, error) {
+	rows, err := q.db.Query(ctx, backupFreshness, names)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []BackupFreshnessRow
+	for rows.Next() {
+		var i BackupFreshnessRow
+		if err := rows.Scan(&i.Name, &i.ExpectedSince, &i.Newest); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const backups = `-- name: Backups :many
@@ -226,6 +261,59 @@ type BuryBackupParams struct {
 
 func (q *Queries) BuryBackup(ctx context.Context, arg BuryBackupParams) error {
 	_, err := q.db.Exec(ctx, buryBackup, arg.At, arg.ID)
+	return err
+}
+
+const claimAlarm = `-- name: ClaimAlarm :one
+INSERT INTO ops_alarms AS a (id, key, kind, subject, ref, code, detail, raised_at, claimed_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9::interval)
+ON CONFLICT (key) DO UPDATE SET claimed_until = excluded.claimed_until
+WHERE a.state = 'pending' AND (a.claimed_until IS NULL OR a.claimed_until < now())
+RETURNING id
+`
+
+type ClaimAlarmParams struct {
+	ID       string
+	Key      string
+	Kind     string
+	Subject  string
+	Ref      string
+	Code     string
+	Detail   string
+	RaisedAt time.Time
+	Lease    pgtype.Interval
+}
+
+// One process gets it: the first, or the next one after its claim has run out.
+func (q *Queries) ClaimAlarm(ctx context.Context, arg ClaimAlarmParams) (string, error) {
+	row := q.db.QueryRow(ctx, claimAlarm,
+		arg.ID,
+		arg.Key,
+		arg.Kind,
+		arg.Subject,
+		arg.Ref,
+		arg.Code,
+		arg.Detail,
+		arg.RaisedAt,
+		arg.Lease,
+	)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
+const expectBackups = `-- name: ExpectBackups :exec
+INSERT INTO backup_targets (name, expected_since) SELECT name, $1 FROM unnest($2::text[]) AS name
+ON CONFLICT DO NOTHING
+`
+
+type ExpectBackupsParams struct {
+	ExpectedSince time.Time
+	Names         []string
+}
+
+func (q *Queries) ExpectBackups(ctx context.Context, arg ExpectBackupsParams) error {
+	_, err := q.db.Exec(ctx, expectBackups, arg.ExpectedSince, arg.Names)
 	return err
 }
 

@@ -75,3 +75,21 @@ RETURNING id, state;
 
 -- name: SettleAlarm :exec
 UPDATE ops_alarms SET state = @state, settled_at = now() WHERE id = @id AND state = 'pending';
+
+-- name: ExpectBackups :exec
+INSERT INTO backup_targets (name, expected_since) SELECT name, @expected_since FROM unnest(@names::text[]) AS name
+ON CONFLICT DO NOTHING;
+
+-- name: BackupFreshness :many
+-- A backup that has a tombstone is about to go, and does not count.
+SELECT t.name, t.expected_since, max(b.snapshot_at)::timestamptz AS newest
+FROM backup_targets t LEFT JOIN backup_logs b ON b.target = t.name AND b.state = 'verified' AND b.buried_at IS NULL
+WHERE t.name = ANY(@names::text[]) GROUP BY t.name ORDER BY t.name;
+
+-- name: ClaimAlarm :one
+-- One process gets it: the first, or the next one after its claim has run out.
+INSERT INTO ops_alarms AS a (id, key, kind, subject, ref, code, detail, raised_at, claimed_until)
+VALUES (@id, @key, @kind, @subject, @ref, @code, @detail, @raised_at, now() + @lease::interval)
+ON CONFLICT (key) DO UPDATE SET claimed_until = excluded.claimed_until
+WHERE a.state = 'pending' AND (a.claimed_until IS NULL OR a.claimed_until < now())
+RETURNING id;
