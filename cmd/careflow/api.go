@@ -93,6 +93,7 @@ func apiConfig(c config.Config) api.Config {
 		PayURL:          c.PayURL,
 		StripeScriptURL: c.Stripe.ScriptURL,
 		BackupTargets:   c.Backup.Names,
+		BackupLimit:     c.Backup.Fresh,
 	}
 }
 

@@ -125,6 +125,12 @@ func (c *Clinic) StartWorker() {
 	c.WorkerProcess.Start()
 }
 
+// StartWorkerReplica starts another worker beside the clinic's.
+func (c *Clinic) StartWorkerReplica() *testkit.Process {
+	c.t.Helper()
+	return testkit.StartProcess(c.t, "worker", append(append([]string{}, c.env...), "CAREFLOW_TEMPORAL_ADDRESS="+c.WorkerToTemporal.Address()))
+}
+
 // StartReplica starts another API on the same clinic and returns its base URL.
 func (c *Clinic) StartReplica() string { c.t.Helper(); return c.StartReplicaWith() }
 

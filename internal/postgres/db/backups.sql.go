@@ -8,8 +8,6 @@ package db
 import (
 	"context"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const adoptBackup = `-- name: AdoptBackup :exec
@@ -70,15 +68,19 @@ func (q *Queries) BackupByID(ctx context.Context, id string) (BackupLog, error) 
 }
 
 const backupFreshness = `-- name: BackupFreshness :many
-SELECT t.name, t.expected_since, max(b.snapshot_at)::timestamptz AS newest
-FROM backup_targets t LEFT JOIN backup_logs b ON b.target = t.name AND b.state = 'verified' AND b.buried_at IS NULL
-WHERE t.name = ANY($1::text[]) GROUP BY t.name ORDER BY t.name
+SELECT t.name, t.expected_since, b.snapshot_at AS newest
+FROM backup_targets t LEFT JOIN LATERAL (
+    SELECT snapshot_at FROM backup_logs
+    WHERE target = t.name AND state = 'verified' AND buried_at IS NULL
+    ORDER BY snapshot_at DESC LIMIT 1
+) b ON true
+WHERE t.name = ANY($1::text[]) ORDER BY t.name
 `
 
 type BackupFreshnessRow struct {
 	Name          string
 	ExpectedSince time.Time
-	Newest        time.Time
+	Newest        *time.Time
 }
 
 // A backup that has a tombstone is about to go, and does not count.
@@ -266,26 +268,32 @@ func (q *Queries) BuryBackup(ctx context.Context, arg BuryBackupParams) error {
 
 const claimAlarm = `-- name: ClaimAlarm :one
 INSERT INTO ops_alarms AS a (id, key, kind, subject, ref, code, detail, raised_at, claimed_until)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9::interval)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $9::float8))
 ON CONFLICT (key) DO UPDATE SET claimed_until = excluded.claimed_until
 WHERE a.state = 'pending' AND (a.claimed_until IS NULL OR a.claimed_until < now())
-RETURNING id
+RETURNING id, state, told
 `
 
 type ClaimAlarmParams struct {
-	ID       string
-	Key      string
-	Kind     string
-	Subject  string
-	Ref      string
-	Code     string
-	Detail   string
-	RaisedAt time.Time
-	Lease    pgtype.Interval
+	ID           string
+	Key          string
+	Kind         string
+	Subject      string
+	Ref          string
+	Code         string
+	Detail       string
+	RaisedAt     time.Time
+	LeaseSeconds float64
+}
+
+type ClaimAlarmRow struct {
+	ID    string
+	State string
+	Told  []string
 }
 
 // One process gets it: the first, or the next one after its claim has run out.
-func (q *Queries) ClaimAlarm(ctx context.Context, arg ClaimAlarmParams) (string, error) {
+func (q *Queries) ClaimAlarm(ctx context.Context, arg ClaimAlarmParams) (ClaimAlarmRow, error) {
 	row := q.db.QueryRow(ctx, claimAlarm,
 		arg.ID,
 		arg.Key,
@@ -295,11 +303,11 @@ func (q *Queries) ClaimAlarm(ctx context.Context, arg ClaimAlarmParams) (string,
 		arg.Code,
 		arg.Detail,
 		arg.RaisedAt,
-		arg.Lease,
+		arg.LeaseSeconds,
 	)
-	var id string
-	err := row.Scan(&id)
-	return id, err
+	var i ClaimAlarmRow
+	err := row.Scan(&i.ID, &i.State, &i.Told)
+	return i, err
 }
 
 const expectBackups = `-- name: ExpectBackups :exec
@@ -334,36 +342,6 @@ func (q *Queries) HoldBackup(ctx context.Context, arg HoldBackupParams) (int64, 
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const newestVerified = `-- name: NewestVerified :many
-SELECT target, max(snapshot_at)::timestamptz AS snapshot_at FROM backup_logs
-WHERE state = 'verified' AND buried_at IS NULL GROUP BY target
-`
-
-type NewestVerifiedRow struct {
-	Target     string
-	SnapshotAt time.Time
-}
-
-func (q *Queries) NewestVerified(ctx context.Context) ([]NewestVerifiedRow, error) {
-	rows, err := q.db.Query(ctx, newestVerified)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []NewestVerifiedRow
-	for rows.Next() {
-		var i NewestVerifiedRow
-		if err := rows.Scan(&i.Target, &i.SnapshotAt); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const noteEvidence = `-- name: NoteEvidence :exec
@@ -417,11 +395,25 @@ func (q *Queries) NoteManifest(ctx context.Context, arg NoteManifestParams) erro
 	return err
 }
 
+const noteTold = `-- name: NoteTold :exec
+UPDATE ops_alarms SET told = array_append(told, $1::text) WHERE id = $2 AND NOT $1 = ANY(told)
+`
+
+type NoteToldParams struct {
+	Address string
+	ID      string
+}
+
+func (q *Queries) NoteTold(ctx context.Context, arg NoteToldParams) error {
+	_, err := q.db.Exec(ctx, noteTold, arg.Address, arg.ID)
+	return err
+}
+
 const openAlarm = `-- name: OpenAlarm :one
 INSERT INTO ops_alarms (id, key, kind, subject, ref, code, detail, raised_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (key) DO UPDATE SET key = excluded.key
-RETURNING id, state
+RETURNING id, state, told
 `
 
 type OpenAlarmParams struct {
@@ -438,6 +430,7 @@ type OpenAlarmParams struct {
 type OpenAlarmRow struct {
 	ID    string
 	State string
+	Told  []string
 }
 
 func (q *Queries) OpenAlarm(ctx context.Context, arg OpenAlarmParams) (OpenAlarmRow, error) {
@@ -452,7 +445,7 @@ func (q *Queries) OpenAlarm(ctx context.Context, arg OpenAlarmParams) (OpenAlarm
 		arg.RaisedAt,
 	)
 	var i OpenAlarmRow
-	err := row.Scan(&i.ID, &i.State)
+	err := row.Scan(&i.ID, &i.State, &i.Told)
 	return i, err
 }
 

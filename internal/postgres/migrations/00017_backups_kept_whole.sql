@@ -17,9 +17,12 @@ CREATE TABLE backup_targets (
 );
 COMMENT ON TABLE backup_targets IS 'Since when backups of a target are expected: one that never had any is as old as this.';
 
-ALTER TABLE ops_alarms ADD COLUMN claimed_until timestamptz;
+ALTER TABLE ops_alarms
+    ADD COLUMN claimed_until timestamptz,
+    ADD COLUMN told text[] NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN ops_alarms.claimed_until IS 'Until then one process is about to send it outside of Temporal.';
+COMMENT ON COLUMN ops_alarms.told IS 'Addresses that it was sent to: a try that is repeated leaves them alone.';
 
 -- +goose Down
-ALTER TABLE ops_alarms DROP COLUMN claimed_until;
+ALTER TABLE ops_alarms DROP COLUMN claimed_until, DROP COLUMN told;
 DROP TABLE backup_targets, ring_keys;
