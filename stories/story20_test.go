@@ -25,7 +25,7 @@ func TestStory20_EverythingIsKilled(t *testing.T) {
 	tools := testkit.Env(t, "CAREFLOW_TEST_TOOLS")
 
 	report, err := chaos.Run(t.Context(), chaos.Options{
-		Seed: seeds[0], Size: chaos.Size{Lives: 36, Faults: 35 * time.Second, Lead: 20 * time.Second},
+		Seed: seeds[0], Size: chaos.Size{Lives: 38, Faults: 35 * time.Second, Lead: 20 * time.Second},
 		Root: root, Program: filepath.Join(tools, "careflow-local"), Tools: tools,
 		State: filepath.Join(filepath.Dir(tools), "chaos-story"), PortOffset: 6000, Say: t.Logf,
 	})
@@ -43,6 +43,10 @@ func TestStory20_EverythingIsKilled(t *testing.T) {
 	for _, part := range []string{chaos.API, chaos.Worker, chaos.Temporal, chaos.Postgres} {
 		require.Positive(t, report.Faults["kill "+part], part)
 	}
+	for _, what := range []string{"visits watched", "links followed: cancel", "letters sent again", "backups verified", "backups restored without the product"} {
+		require.Positive(t, report.Figures[what], what)
+	}
+	require.Positive(t, report.Faults["outage"])
 	require.Positive(t, report.Figures["minor units captured"])
 	require.Positive(t, report.Figures["minor units refunded"])
 }
