@@ -17,10 +17,10 @@ func newKeys(in invocation) *cobra.Command {
 		GroupID: groupPrepare,
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("say `careflow keys generate`, `careflow keys backup` or `careflow keys rewrap`")}
+			return usageError{errors.New("say `careflow keys generate`, `careflow keys backup`, `careflow keys approval` or `careflow keys rewrap`")}
 		},
 	}
-	keys.AddCommand(newKeysGenerate(in), newKeysBackup(in), newKeysRewrap(in))
+	keys.AddCommand(newKeysGenerate(in), newKeysBackup(in), newKeysApproval(in), newKeysRewrap(in))
 	return keys
 }
 

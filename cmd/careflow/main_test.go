@@ -3,16 +3,20 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"encoding/base64"
 	"io"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/fx"
 
 	"github.com/careflow/careflow/internal/config"
+	"github.com/careflow/careflow/internal/domain"
 )
 
 // output is a writer that tests read while a command writes.
@@ -146,6 +150,25 @@ func TestGeneratedKeysOfBackupsAreReadBack(t *testing.T) {
 		recipients = append(recipients, identity.Recipient().String())
 	}
 	require.Equal(t, strings.Join(recipients, ","), vars["CAREFLOW_BACKUP_RECIPIENTS"])
+}
+
+func TestApprovalKeysAreThePublicHalves(t *testing.T) {
+	environment := development(t)
+	r := careflow(t.Context(), environment, "keys", "approval")
+	require.Zero(t, r.code, r.errors)
+	text, ok := strings.CutPrefix(strings.TrimSpace(r.out), "CAREFLOW_APPROVAL_KEYS=")
+	require.True(t, ok, r.out)
+
+	signing, err := config.Load(config.API, environment)
+	require.NoError(t, err)
+	active := signing.Keys.Signing.Active()
+	now := time.Now()
+	given, err := domain.Approval{Subject: "s", By: "ops", Reason: "tested", At: now}.Sign(active.ID, ed25519.NewKeyFromSeed(active.Bytes()))
+	require.NoError(t, err)
+	worker, err := config.Load(config.WorkerProcess, append(environment, "CAREFLOW_APPROVAL_KEYS="+text))
+	require.NoError(t, err)
+	require.NoError(t, worker.Keys.Approval.Check(given, "s", now))
+	require.NotContains(t, r.out, base64.StdEncoding.EncodeToString(active.Bytes()))
 }
 
 func TestVersion(t *testing.T) {

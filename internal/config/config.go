@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/careflow/careflow/internal/domain"
 )
 
 // Environment says how strict a process is about its settings.
@@ -131,6 +133,10 @@ type Keys struct {
 	// Link is CAREFLOW_LINK_KEYS: HMAC keys for the links of letters. A key that is rolled
 	// stays in the ring until the letters it signed are of no use any more.
 	Link KeyRing
+	// Approval is CAREFLOW_APPROVAL_KEYS: the public halves of the API's signing keys, as
+	// `careflow keys approval` prints them. Workers check with them that an approval of a job
+	// comes from the API. Defaults to none, which refuses every approval.
+	Approval domain.ApprovalKeys
 }
 
 // Stripe says how to reach the payment provider.

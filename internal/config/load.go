@@ -45,6 +45,8 @@ func Load(process Process, environ []string) (Config, error) {
 			Signing: r.keys("CAREFLOW_SIGNING_KEYS"),
 			Command: r.keys("CAREFLOW_COMMAND_KEYS"),
 			Link:    r.keys("CAREFLOW_LINK_KEYS"),
+
+			Approval: r.approvalKeys("CAREFLOW_APPROVAL_KEYS"),
 		},
 		Stripe: Stripe{
 			Key:            r.secret("CAREFLOW_STRIPE_KEY"),

@@ -14,6 +14,7 @@ const (
 	FirstAdmin    Process = "first-admin"
 	TemporalSetup Process = "temporal-setup"
 	RewrapKeys    Process = "keys rewrap"
+	ApprovalKeys  Process = "keys approval"
 	HistoryCost   Process = "history-cost"
 	Clinic        Process = "clinic"
 	Import        Process = "import"
@@ -37,6 +38,7 @@ var required = map[Process][]string{
 	FirstAdmin:    {"CAREFLOW_DATABASE_URL"},
 	TemporalSetup: {},
 	RewrapKeys:    {"CAREFLOW_DATABASE_URL", "CAREFLOW_COLUMN_KEYS"},
+	ApprovalKeys:  {"CAREFLOW_SIGNING_KEYS"},
 	HistoryCost:   {},
 	Clinic:        {"CAREFLOW_DATABASE_URL"},
 	Import:        {"CAREFLOW_DATABASE_URL"},
