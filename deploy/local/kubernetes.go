@@ -32,7 +32,7 @@ const (
 // controllers are those that deployments rest on. There is none for the health of nodes:
 // the only one sends no heartbeats.
 const controllers = "deployment-controller,replicaset-controller,endpointslice-controller,garbage-collector-controller," +
-	"namespace-controller,resourcequota-controller,serviceaccount-controller,disruption-controller"
+	"namespace-controller,job-controller,resourcequota-controller,serviceaccount-controller,disruption-controller"
 
 // startControlPlane starts a Kubernetes of one node. The order is that of the end, too:
 // the API server must stop before etcd, or it waits for it in vain.

@@ -206,15 +206,25 @@ func (c *container) preStop(ctx context.Context) {
 func (c *container) stop(cmd *exec.Cmd, exit <-chan error, grace time.Duration) {
 	if grace > 0 {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-exit:
-		case <-time.After(grace):
+		if within(exit, grace) {
+			exit = nil
 		}
 	}
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	select { // when it has ended already, there is nothing more to come
-	case <-exit:
-	case <-time.After(time.Second):
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // and what it has left behind
+	if exit != nil {
+		within(exit, time.Second)
+	}
+}
+
+// within waits for the end of a process, however it ended.
+func within(exit <-chan error, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case _, ended := <-exit:
+		return ended
+	case <-timer.C:
+		return false
 	}
 }
 

@@ -28,7 +28,7 @@ func (n *network) frontDoor() http.Handler {
 			r.SetXForwarded()
 		},
 		Transport: &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+			DialContext:         dialer.DialContext,
 			MaxIdleConnsPerHost: 256, IdleConnTimeout: time.Minute,
 		},
 		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn),
