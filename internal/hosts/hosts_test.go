@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -99,4 +100,32 @@ func TestAHandOnNginxsFlagIsAnotherRevision(t *testing.T) {
 	require.Equal(t, domain.Green, now.Live)
 	require.NotEqual(t, seen.Revision, now.Revision)
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(h.BringUp(t.Context(), in)), "green takes requests")
+}
+
+// What was begun is known and ended also where we died in that very moment, and something
+// else that has got its number is left alone.
+func TestAProcessIsKnownByItselfAndNoOtherIsTakenForIt(t *testing.T) {
+	t.Parallel()
+	_, in, folder := supervised(t, []string{"true"}, nil)
+	run := func() *hosts.Host { // another one each time, as after a restart
+		h, err := hosts.New(hosts.Config{
+			Folder: folder, Colours: map[domain.Colour][]string{domain.Blue: {"127.0.0.1:1"}, domain.Green: {"127.0.0.1:2"}},
+			Run: []string{"sleep", "600"}, StopWithin: time.Second, Nginx: &hosts.Nginx{Flag: filepath.Join(folder, "live")},
+		})
+		require.NoError(t, err)
+		return h
+	}
+	pid := filepath.Join(folder, "run", "green-0.pid")
+	require.NoError(t, run().BringUp(t.Context(), in))
+	first, err := os.ReadFile(pid)
+	require.NoError(t, err)
+	require.NoError(t, run().BringUp(t.Context(), in))
+	again, err := os.ReadFile(pid)
+	require.NoError(t, err)
+	require.Equal(t, first, again, "it runs already")
+	require.NoError(t, run().Retire(t.Context(), in.Plan, domain.Green))
+	require.NoFileExists(t, "/proc/"+string(bytes.TrimSpace(first))+"/environ")
+
+	require.NoError(t, os.WriteFile(pid, []byte(strconv.Itoa(os.Getpid())), 0o600))
+	require.NoError(t, run().Retire(t.Context(), in.Plan, domain.Green), "and we are still here")
 }
