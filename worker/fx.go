@@ -16,7 +16,9 @@ import (
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
+	restoreacts "github.com/careflow/careflow/activities/restore"
 	"github.com/careflow/careflow/worker/relay"
+	"github.com/careflow/careflow/workflows/restore"
 )
 
 // Module runs the workers and the relay. It needs a Config, a relay.Config, a Temporal
@@ -25,18 +27,21 @@ import (
 // reconciler and housekeeping need (reconcileacts.Store, .Processes, .Config;
 // housekeepingacts.Store, .Config), what letters of accounts need (accountacts.Ledger,
 // .Writer, .Linker), what payment cases need (caseacts.Store, .Provider), a
-// backupacts.Catalogue, what alarms need (alarmacts.Store, .Mailer, .Config), a relay.Outbox,
+// backupacts.Catalogue, what alarms need (alarmacts.Store, .Mailer, .Config), what restores
+// need (restoreacts.Catalogue, .Rows, .Processes, .Payments, .Settler, a Fence and a
+// restore.Process), a relay.Outbox,
 // relay.Processes, relay.Accounts, relay.Cases, a prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New, backupacts.NewLogbook, alarmacts.New,
+		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New, backupacts.NewLogbook, alarmacts.New, restoreacts.NewBooks,
 		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, a *accountacts.Activities,
 			cases *caseacts.Activities, h *housekeepingacts.Activities, b *backupacts.Logbook, alarms *alarmacts.Activities,
+			restores *restoreacts.Books, fence Fence, restoring *restore.Process,
 		) Activities {
 			return Activities{
 				Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a, Cases: cases, Housekeeping: h,
-				Backups: b, Alarm: alarms,
+				Backups: b, Alarm: alarms, Restores: restores, Fence: fence, Restoring: restoring,
 			}
 		},
 		New,

@@ -20,6 +20,7 @@ import (
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
+	restoreacts "github.com/careflow/careflow/activities/restore"
 	"github.com/careflow/careflow/workflows/accountmail"
 	"github.com/careflow/careflow/workflows/alarm"
 	"github.com/careflow/careflow/workflows/appointment"
@@ -27,6 +28,7 @@ import (
 	"github.com/careflow/careflow/workflows/housekeeping"
 	"github.com/careflow/careflow/workflows/paymentcase"
 	"github.com/careflow/careflow/workflows/reconcile"
+	"github.com/careflow/careflow/workflows/restore"
 )
 
 // Config says which queues a worker serves and as which version.
@@ -59,6 +61,11 @@ type Activities struct {
 	// Backups keeps the catalogue of backups, Alarm tells the people who run this.
 	Backups *backupacts.Logbook
 	Alarm   *alarmacts.Activities
+	// Restores bring rows up to their processes after a restore; Fence stops everything else
+	// meanwhile, and Restoring is the process.
+	Restores  *restoreacts.Books
+	Fence     Fence
+	Restoring *restore.Process
 	// Housekeeping removes rows that nobody needs any more.
 	Housekeeping *housekeepingacts.Activities
 	// AccountMail delivers the letters of accounts.
@@ -142,18 +149,26 @@ func (f *Fleet) assemble() []sdk.Worker {
 	}
 	temporal, cfg, a := f.temporal, f.cfg, f.acts
 	sdk.SetStickyWorkflowCacheSize(cachedWorkflows)
-	main := sdk.New(temporal, cfg.TaskQueue, cfg.options(0))
+	behind := &fenced{fence: a.Fence}
+	options := func(perSecond float64) sdk.Options {
+		o := cfg.options(perSecond)
+		o.Interceptors = append(o.Interceptors, behind)
+		return o
+	}
+	main := sdk.New(temporal, cfg.TaskQueue, options(0))
 	Register(main)
+	main.RegisterWorkflowWithOptions(a.Restoring.Workflow, workflow.RegisterOptions{Name: restore.WorkflowName, VersioningBehavior: workflow.VersioningBehaviorPinned})
 	acts.RegisterRecords(main, a.Records)
 	reconcileacts.Register(main, a.Reconcile)
 	backupacts.RegisterLogbook(main, a.Backups)
+	restoreacts.RegisterBooks(main, a.Restores)
 	housekeepingacts.Register(main, a.Housekeeping)
 
-	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, cfg.options(orDefault(cfg.StripePerSecond, 80)))
+	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, options(orDefault(cfg.StripePerSecond, 80)))
 	acts.RegisterPayments(stripe, a.Payments)
 	caseacts.Register(stripe, a.Cases)
 
-	sendgrid := sdk.New(temporal, cfg.TaskQueue+acts.SendGridQueueSuffix, cfg.options(orDefault(cfg.SendGridPerSecond, 100)))
+	sendgrid := sdk.New(temporal, cfg.TaskQueue+acts.SendGridQueueSuffix, options(orDefault(cfg.SendGridPerSecond, 100)))
 	acts.RegisterMail(sendgrid, a.Mail)
 	alarmacts.Register(sendgrid, a.Alarm)
 	accountacts.Register(sendgrid, a.AccountMail)
