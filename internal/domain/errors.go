@@ -58,6 +58,19 @@ const (
 	// CodeNoBackupWorker: no host with PostgreSQL's programs takes jobs.
 	CodeNoBackupWorker Code = "no_backup_worker"
 
+	// Deployments.
+	CodeDeployAccess Code = "deploy_access" // no right or no credentials for the place that is deployed to
+	CodeNoArtifact   Code = "no_artifact"   // the image or bundle does not exist, or is not what its digest says
+	CodeQuota        Code = "deploy_quota"  // there is no room for another colour
+	CodeNotAvailable Code = "not_available" // the release does not become ready; the message says why
+	CodeSmokeFailed  Code = "smoke_failed"
+	CodeWatchFailed  Code = "watch_failed"
+	CodeDrift        Code = "drift"       // somebody moved the switch by hand
+	CodeAgentGone    Code = "agent_gone"  // no agent on the host takes its jobs
+	CodeHookFailed   Code = "hook_failed" // a script of the release failed or hung
+	CodeGateClosed   Code = "gate_closed" // the database has no proven backup that is young enough
+	CodeNoDeployer   Code = "no_deployer" // no host with the rights to deploy takes jobs
+
 	// Links of letters. A link is replaced when what it was about has changed since.
 	CodeLinkExpired  Code = "link_expired"
 	CodeLinkReplaced Code = "link_replaced"
