@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"time"
 )
@@ -30,6 +31,10 @@ type Config struct {
 	TrustedProxies []string
 	// BackupTargets are the names of what is saved; none: this installation saves nothing.
 	BackupTargets []string
+	// ApprovalKey signs what people say to jobs, under its ID; it is one of the keys that sign
+	// tokens. Without it nobody can approve anything.
+	ApprovalKeyID string
+	ApprovalKey   ed25519.PrivateKey
 	// RequestTimeout bounds a request, without the wait it asks for. Defaults to 10 s.
 	RequestTimeout time.Duration
 	// EvenTime is how long an answer takes at least that must not tell, by its time, whether

@@ -27,7 +27,10 @@ type Dependencies struct {
 	// Backups begins and ends jobs, BackupLog knows what became of them.
 	Backups   Backups
 	BackupLog BackupLog
-	Webhooks  PaymentWebhooks
+	// Restores begins restores, RestoreLog knows what became of them.
+	Restores   Restores
+	RestoreLog RestoreLog
+	Webhooks   PaymentWebhooks
 	// MailEvents verifies what the mail provider tells of messages.
 	MailEvents MailWebhooks
 
@@ -79,7 +82,8 @@ func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) 
 	}
 	s := &Server{cfg: cfg, log: deps.Logger, tokens: deps.Tokens, sessions: deps.Store, callers: newCallers(cfg.RememberCaller), operations: operations, listening: newListening()}
 	h := &handlers{
-		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, housekeeping: deps.Housekeeping, backups: deps.Backups, backupLog: deps.BackupLog, webhooks: deps.Webhooks, links: deps.Links,
+		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, housekeeping: deps.Housekeeping, backups: deps.Backups, backupLog: deps.BackupLog,
+		restores: deps.Restores, restoreLog: deps.RestoreLog, webhooks: deps.Webhooks, links: deps.Links,
 		tokens: deps.Tokens, passwords: deps.Passwords, log: deps.Logger, metrics: metrics, gatherer: deps.Registry, docs: docs,
 		mailEvents: deps.MailEvents, watchers: newWatchers(cfg, deps.Store, deps.Logger, metrics.streams),
 		inFlight: make(semaphore, cfg.MaxCommands), waiting: make(semaphore, cfg.MaxWaits), draining: s.listening.draining,

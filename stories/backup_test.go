@@ -23,9 +23,9 @@ import (
 )
 
 // saved is a clinic whose database is a target, with the variables of its backup worker.
-func saved(t *testing.T) (*clinic.Clinic, []string) {
+func saved(t *testing.T, env ...string) (*clinic.Clinic, []string) {
 	t.Helper()
-	c := clinic.New(t, clinic.Options{Env: []string{"CAREFLOW_BACKUP_NAMES=clinic"}})
+	c := clinic.New(t, clinic.Options{Env: append([]string{"CAREFLOW_BACKUP_NAMES=clinic"}, env...)})
 	keys, err := exec.CommandContext(t.Context(), filepath.Join(testkit.Env(t, "CAREFLOW_TEST_BIN"), "careflow"), "keys", "backup").Output()
 	require.NoError(t, err)
 	url := c.DB.Config().ConnString()

@@ -18,7 +18,7 @@ type Engine interface {
 	// Address is the URL of a database beside the target's, or of the target's own for "".
 	Address(ctx context.Context, target, database string) (string, error)
 	Adapt(ctx context.Context, target, database string) error
-	TakeAlong(ctx context.Context, target, database string, tables []string) error
+	TakeAlong(ctx context.Context, target, database string, carried []domain.CarriedTable) error
 	Compare(ctx context.Context, target, database string) ([]domain.TableDifference, error)
 	Swap(ctx context.Context, target, database, restoreID string) (before string, took time.Duration, err error)
 	SwapBack(ctx context.Context, target, database, before string) (took time.Duration, err error)
@@ -28,7 +28,9 @@ type Engine interface {
 // Schema is what the product keeps in its database, reached by URL.
 type Schema interface {
 	// CarriedTables are taken along instead of being set back.
-	CarriedTables() []string
+	CarriedTables() []domain.CarriedTable
+	// EndSessions ends what may have been ended since the restore point.
+	EndSessions(ctx context.Context, url string) error
 	Migrate(ctx context.Context, url string) error
 	Fence(ctx context.Context, url, restoreID string, fresh bool) error
 	KeepVisits(ctx context.Context, before, live, restoreID string, since time.Time) error
@@ -57,8 +59,8 @@ func (h *Host) Fill(ctx context.Context, in FillInput) (string, error) {
 	return database, fault(err)
 }
 
-// Ready makes a database fit to live: its privileges, this build's schema, the record of
-// backups and restores, and the fence, behind which it will begin.
+// Ready makes a database fit to live: its privileges, this build's schema, who is logged in, the record
+// of backups and restores, and the fence, behind which it will begin.
 func (h *Host) Ready(ctx context.Context, in BesideInput) error {
 	b := beat(ctx)
 	defer b.stop()
@@ -74,8 +76,12 @@ func (h *Host) Ready(ctx context.Context, in BesideInput) error {
 	}
 	if err := h.engine.TakeAlong(ctx, in.Target, in.Database, h.schema.CarriedTables()); err != nil {
 		// What lives may be what is broken: the record of backups is then as it was at the
-		// restore point, and made again from the manifests by the next retention.
+		// restore point, and made again from the manifests by the next retention. Everybody
+		// logs in again.
 		activity.GetLogger(ctx).Warn("the record of backups and restores is not taken along", "restore_id", in.RestoreID, "error", err)
+		if err := h.schema.EndSessions(ctx, url); err != nil {
+			return fault(err)
+		}
 	}
 	return fault(h.schema.Fence(ctx, url, in.RestoreID, in.Fresh))
 }

@@ -1176,6 +1176,135 @@ func (e RepairReasonReasonCode) Valid() bool {
 	}
 }
 
+// Defines values for RestoreState.
+const (
+	RestoreStateAborted          RestoreState = "aborted"
+	RestoreStateAwaitingApproval RestoreState = "awaiting_approval"
+	RestoreStateAwaitingSwap     RestoreState = "awaiting_swap"
+	RestoreStateComparing        RestoreState = "comparing"
+	RestoreStateExpired          RestoreState = "expired"
+	RestoreStateFailed           RestoreState = "failed"
+	RestoreStateFencing          RestoreState = "fencing"
+	RestoreStateFinished         RestoreState = "finished"
+	RestoreStateReconciling      RestoreState = "reconciling"
+	RestoreStateResolving        RestoreState = "resolving"
+	RestoreStateRestoring        RestoreState = "restoring"
+	RestoreStateSaving           RestoreState = "saving"
+	RestoreStateSwapped          RestoreState = "swapped"
+	RestoreStateSwapping         RestoreState = "swapping"
+	RestoreStateUndoing          RestoreState = "undoing"
+	RestoreStateUndone           RestoreState = "undone"
+)
+
+// Valid indicates whether the value is a known member of the RestoreState enum.
+func (e RestoreState) Valid() bool {
+	switch e {
+	case RestoreStateAborted:
+		return true
+	case RestoreStateAwaitingApproval:
+		return true
+	case RestoreStateAwaitingSwap:
+		return true
+	case RestoreStateComparing:
+		return true
+	case RestoreStateExpired:
+		return true
+	case RestoreStateFailed:
+		return true
+	case RestoreStateFencing:
+		return true
+	case RestoreStateFinished:
+		return true
+	case RestoreStateReconciling:
+		return true
+	case RestoreStateResolving:
+		return true
+	case RestoreStateRestoring:
+		return true
+	case RestoreStateSaving:
+		return true
+	case RestoreStateSwapped:
+		return true
+	case RestoreStateSwapping:
+		return true
+	case RestoreStateUndoing:
+		return true
+	case RestoreStateUndone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreVisitProcess.
+const (
+	RestoreVisitProcessCompleted RestoreVisitProcess = "completed"
+	RestoreVisitProcessDead      RestoreVisitProcess = "dead"
+	RestoreVisitProcessMissing   RestoreVisitProcess = "missing"
+	RestoreVisitProcessRunning   RestoreVisitProcess = "running"
+)
+
+// Valid indicates whether the value is a known member of the RestoreVisitProcess enum.
+func (e RestoreVisitProcess) Valid() bool {
+	switch e {
+	case RestoreVisitProcessCompleted:
+		return true
+	case RestoreVisitProcessDead:
+		return true
+	case RestoreVisitProcessMissing:
+		return true
+	case RestoreVisitProcessRunning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreVisitWhy.
+const (
+	RestoreVisitWhyNoRow       RestoreVisitWhy = "no_row"
+	RestoreVisitWhyNotFollowed RestoreVisitWhy = "not_followed"
+)
+
+// Valid indicates whether the value is a known member of the RestoreVisitWhy enum.
+func (e RestoreVisitWhy) Valid() bool {
+	switch e {
+	case RestoreVisitWhyNoRow:
+		return true
+	case RestoreVisitWhyNotFollowed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreWord.
+const (
+	RestoreWordAbort  RestoreWord = "abort"
+	RestoreWordBegin  RestoreWord = "begin"
+	RestoreWordFinish RestoreWord = "finish"
+	RestoreWordSwap   RestoreWord = "swap"
+	RestoreWordUndo   RestoreWord = "undo"
+)
+
+// Valid indicates whether the value is a known member of the RestoreWord enum.
+func (e RestoreWord) Valid() bool {
+	switch e {
+	case RestoreWordAbort:
+		return true
+	case RestoreWordBegin:
+		return true
+	case RestoreWordFinish:
+		return true
+	case RestoreWordSwap:
+		return true
+	case RestoreWordUndo:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleAdmin     Role = "admin"
@@ -2850,6 +2979,198 @@ type Reschedule struct {
 	StartsAt time.Time `json:"starts_at"`
 }
 
+// Restore defines model for Restore.
+type Restore struct {
+	Approvals []RestoreApproval `json:"approvals"`
+
+	// ApproveBy Until then it waits for approval; after that all is as it was.
+	ApproveBy time.Time `json:"approve_by,omitempty,omitzero"`
+
+	// BackupID What is restored.
+	BackupID string `json:"backup_id,omitempty,omitzero"`
+
+	// Differences Rows of each table, those that differ first.
+	Differences []RestoreDifference `json:"differences"`
+	ErrorCode   string              `json:"error_code,omitempty,omitzero"`
+	ErrorDetail string              `json:"error_detail,omitempty,omitzero"`
+	FinishedAt  time.Time           `json:"finished_at,omitempty,omitzero"`
+
+	// Forward Rows brought up to their processes, which are newer.
+	Forward RestoreForward `json:"forward"`
+	ID      string         `json:"id"`
+
+	// Lost Visits that it does not have: see its visits.
+	Lost int `json:"lost"`
+
+	// People How many different people have to agree.
+	People     int               `json:"people"`
+	Phases     []RestorePhase    `json:"phases"`
+	Reason     string            `json:"reason"`
+	Reconciled RestoreReconciled `json:"reconciled"`
+
+	// RequestedBy The account of who asked.
+	RequestedBy string `json:"requested_by"`
+
+	// RestorePoint What was committed by then is in it.
+	RestorePoint time.Time `json:"restore_point,omitempty,omitzero"`
+	Rows         int64     `json:"rows,omitempty,omitzero"`
+
+	// SafetyBackupID What lived, saved before.
+	SafetyBackupID string    `json:"safety_backup_id,omitempty,omitzero"`
+	StartedAt      time.Time `json:"started_at"`
+
+	// State Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time.
+	State       RestoreState `json:"state"`
+	StoredBytes int64        `json:"stored_bytes,omitempty,omitzero"`
+
+	// SwapMs For so long neither database could be reached.
+	SwapMs        float64   `json:"swap_ms,omitempty,omitzero"`
+	SwappedAt     time.Time `json:"swapped_at,omitempty,omitzero"`
+	Target        string    `json:"target"`
+	UndoMs        float64   `json:"undo_ms,omitempty,omitzero"`
+	UndoUntil     time.Time `json:"undo_until,omitempty,omitzero"`
+	UnsavedReason string    `json:"unsaved_reason,omitempty,omitzero"`
+}
+
+// RestoreApproval defines model for RestoreApproval.
+type RestoreApproval struct {
+	At     time.Time   `json:"at"`
+	By     string      `json:"by"`
+	Reason string      `json:"reason"`
+	Word   RestoreWord `json:"word"`
+}
+
+// RestoreDecision defines model for RestoreDecision.
+type RestoreDecision struct {
+	// Reason Why, kept with the restore. Nothing about a patient.
+	Reason string      `json:"reason"`
+	Word   RestoreWord `json:"word"`
+}
+
+// RestoreDifference defines model for RestoreDifference.
+type RestoreDifference struct {
+	// Live Rows; -1 where the table is not there or cannot be read.
+	Live int64 `json:"live"`
+
+	// Restored Rows; -1 where the table is not there.
+	Restored int64  `json:"restored"`
+	Table    string `json:"table"`
+}
+
+// RestoreForward Rows brought up to their processes, which are newer.
+type RestoreForward struct {
+	// Failed Could not be followed: listed.
+	Failed int `json:"failed"`
+
+	// Letters Known to have been handed over, so not sent again.
+	Letters int `json:"letters"`
+
+	// Missing Without a row: listed.
+	Missing int `json:"missing"`
+
+	// Moved Written forward.
+	Moved int `json:"moved"`
+
+	// Steps Recorded again.
+	Steps int `json:"steps"`
+
+	// Visits Looked at.
+	Visits int `json:"visits"`
+}
+
+// RestorePage defines model for RestorePage.
+type RestorePage struct {
+	Items      []Restore `json:"items"`
+	NextCursor string    `json:"next_cursor,omitempty,omitzero"`
+}
+
+// RestorePhase defines model for RestorePhase.
+type RestorePhase struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+}
+
+// RestoreReconciled defines model for RestoreReconciled.
+type RestoreReconciled struct {
+	Checked  int `json:"checked"`
+	Replaced int `json:"replaced"`
+	Reported int `json:"reported"`
+}
+
+// RestoreRequest defines model for RestoreRequest.
+type RestoreRequest struct {
+	// BackupID Defaults to the newest proven backup.
+	BackupID string `json:"backup_id,omitempty,omitzero"`
+
+	// Before The newest proven backup whose restore point is not later.
+	Before time.Time `json:"before,omitempty,omitzero"`
+
+	// Reason Why, kept with the restore. Nothing about a patient.
+	Reason string `json:"reason"`
+
+	// Target One of the configured targets: the clinic's database.
+	Target string `json:"target"`
+
+	// UnsavedReason Why what lives is not saved before: it cannot be read any more.
+	UnsavedReason string `json:"unsaved_reason,omitempty,omitzero"`
+}
+
+// RestoreStarted defines model for RestoreStarted.
+type RestoreStarted struct {
+	// ID The restore.
+	ID string `json:"id"`
+}
+
+// RestoreState Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time.
+type RestoreState string
+
+// RestoreVisit defines model for RestoreVisit.
+type RestoreVisit struct {
+	AppointmentID string    `json:"appointment_id"`
+	BookedAt      time.Time `json:"booked_at"`
+	BookedBy      string    `json:"booked_by,omitempty,omitzero"`
+	DoctorID      string    `json:"doctor_id,omitempty,omitzero"`
+
+	// PatientID Where the database of before could tell.
+	PatientID string                `json:"patient_id,omitempty,omitzero"`
+	Payments  []RestoreVisitPayment `json:"payments"`
+	Process   RestoreVisitProcess   `json:"process,omitempty,omitzero"`
+	StartsAt  time.Time             `json:"starts_at,omitempty,omitzero"`
+
+	// Status What it had come to.
+	Status  string `json:"status,omitempty,omitzero"`
+	Version int    `json:"version,omitempty,omitzero"`
+
+	// Why `not_followed`: its row is older than its process and could not be brought up to it.
+	Why RestoreVisitWhy `json:"why"`
+}
+
+// RestoreVisitProcess defines model for RestoreVisit.Process.
+type RestoreVisitProcess string
+
+// RestoreVisitWhy `not_followed`: its row is older than its process and could not be brought up to it.
+type RestoreVisitWhy string
+
+// RestoreVisitPage defines model for RestoreVisitPage.
+type RestoreVisitPage struct {
+	Items      []RestoreVisit `json:"items"`
+	NextCursor string         `json:"next_cursor,omitempty,omitzero"`
+}
+
+// RestoreVisitPayment defines model for RestoreVisitPayment.
+type RestoreVisitPayment struct {
+	// Captured Minor units.
+	Captured int64  `json:"captured"`
+	IntentID string `json:"intent_id"`
+
+	// Refunded Minor units.
+	Refunded int64  `json:"refunded"`
+	Status   string `json:"status"`
+}
+
+// RestoreWord defines model for RestoreWord.
+type RestoreWord string
+
 // Role defines model for Role.
 type Role string
 
@@ -3049,6 +3370,9 @@ type PatientID = string
 
 // Prefer defines model for Prefer.
 type Prefer = string
+
+// RestoreID defines model for RestoreId.
+type RestoreID = string
 
 // SpanFrom defines model for SpanFrom.
 type SpanFrom = time.Time
@@ -3491,6 +3815,27 @@ type ListReconciliationsParams struct {
 	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListRestoresParams defines parameters for ListRestores.
+type ListRestoresParams struct {
+	// Target Only this target's.
+	Target string `form:"target,omitempty" json:"target,omitempty,omitzero"`
+
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ListRestoreVisitsParams defines parameters for ListRestoreVisits.
+type ListRestoreVisitsParams struct {
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
 // ListPatientsParams defines parameters for ListPatients.
 type ListPatientsParams struct {
 	// AccountID Another account's patients; staff only.
@@ -3682,6 +4027,12 @@ type HoldBackupJSONRequestBody = BackupHoldReason
 
 // ReleaseBackupJSONRequestBody defines body for ReleaseBackup for application/json ContentType.
 type ReleaseBackupJSONRequestBody = BackupReleaseReason
+
+// StartRestoreJSONRequestBody defines body for StartRestore for application/json ContentType.
+type StartRestoreJSONRequestBody = RestoreRequest
+
+// DecideRestoreJSONRequestBody defines body for DecideRestore for application/json ContentType.
+type DecideRestoreJSONRequestBody = RestoreDecision
 
 // RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
 type RequestPasswordResetJSONRequestBody = AddressOnly
@@ -3958,6 +4309,21 @@ type ServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(c *gin.Context)
+	// ListRestores Restores and what became of them
+	// (GET /v1/ops/restores)
+	ListRestores(c *gin.Context, params ListRestoresParams)
+	// StartRestore Begin a restore
+	// (POST /v1/ops/restores)
+	StartRestore(c *gin.Context)
+	// GetRestore One restore
+	// (GET /v1/ops/restores/{restore_id})
+	GetRestore(c *gin.Context, restoreID RestoreID)
+	// ListRestoreVisits Visits that a restore does not have
+	// (GET /v1/ops/restores/{restore_id}/visits)
+	ListRestoreVisits(c *gin.Context, restoreID RestoreID, params ListRestoreVisitsParams)
+	// DecideRestore Approve, stop, undo or end a restore
+	// (POST /v1/ops/restores/{restore_id}/words)
+	DecideRestore(c *gin.Context, restoreID RestoreID)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(c *gin.Context)
@@ -7092,6 +7458,156 @@ func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
 	siw.Handler.StartReconciliation(c)
 }
 
+// ListRestores operation middleware
+func (siw *ServerInterfaceWrapper) ListRestores(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRestoresParams
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", c.Request.URL.Query(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRestores(c, params)
+}
+
+// StartRestore operation middleware
+func (siw *ServerInterfaceWrapper) StartRestore(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartRestore(c)
+}
+
+// GetRestore operation middleware
+func (siw *ServerInterfaceWrapper) GetRestore(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "restore_id" -------------
+	var restoreID RestoreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "restore_id", c.Param("restore_id"), &restoreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter restore_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetRestore(c, restoreID)
+}
+
+// ListRestoreVisits operation middleware
+func (siw *ServerInterfaceWrapper) ListRestoreVisits(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "restore_id" -------------
+	var restoreID RestoreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "restore_id", c.Param("restore_id"), &restoreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter restore_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRestoreVisitsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRestoreVisits(c, restoreID, params)
+}
+
+// DecideRestore operation middleware
+func (siw *ServerInterfaceWrapper) DecideRestore(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "restore_id" -------------
+	var restoreID RestoreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "restore_id", c.Param("restore_id"), &restoreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter restore_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DecideRestore(c, restoreID)
+}
+
 // RequestPasswordReset operation middleware
 func (siw *ServerInterfaceWrapper) RequestPasswordReset(c *gin.Context) {
 
@@ -8087,6 +8603,11 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/ops/backup-schedule/resume", wrapper.ResumeBackupSchedule)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
+	router.GET(options.BaseURL+"/v1/ops/restores", wrapper.ListRestores)
+	router.POST(options.BaseURL+"/v1/ops/restores", wrapper.StartRestore)
+	router.GET(options.BaseURL+"/v1/ops/restores/:restore_id", wrapper.GetRestore)
+	router.POST(options.BaseURL+"/v1/ops/restores/:restore_id/words", wrapper.DecideRestore)
+	router.GET(options.BaseURL+"/v1/ops/restores/:restore_id/visits", wrapper.ListRestoreVisits)
 	router.GET(options.BaseURL+"/v1/payment-cases", wrapper.ListPaymentCases)
 	router.GET(options.BaseURL+"/v1/payment-cases/:case_id", wrapper.GetPaymentCase)
 	router.POST(options.BaseURL+"/v1/payment-cases/:case_id/retry", wrapper.RetryPaymentCase)
@@ -19605,6 +20126,706 @@ func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitSt
 	return err
 }
 
+type ListRestoresRequestObject struct {
+	Params ListRestoresParams
+}
+
+type ListRestoresResponseObject interface {
+	VisitListRestoresResponse(w http.ResponseWriter) error
+}
+
+type ListRestores200JSONResponse RestorePage
+
+func (response ListRestores200JSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores400ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores401ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores403ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores500ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores503ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestoreRequestObject struct {
+	Body *StartRestoreJSONRequestBody
+}
+
+type StartRestoreResponseObject interface {
+	VisitStartRestoreResponse(w http.ResponseWriter) error
+}
+
+type StartRestore202JSONResponse RestoreStarted
+
+func (response StartRestore202JSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore400ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore401ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore403ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore409ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore413ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore415ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore429ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore500ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore503ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestoreRequestObject struct {
+	RestoreID RestoreID `json:"restore_id"`
+}
+
+type GetRestoreResponseObject interface {
+	VisitGetRestoreResponse(w http.ResponseWriter) error
+}
+
+type GetRestore200JSONResponse Restore
+
+func (response GetRestore200JSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore400ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore401ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore403ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore404ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore500ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore503ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisitsRequestObject struct {
+	RestoreID RestoreID `json:"restore_id"`
+	Params    ListRestoreVisitsParams
+}
+
+type ListRestoreVisitsResponseObject interface {
+	VisitListRestoreVisitsResponse(w http.ResponseWriter) error
+}
+
+type ListRestoreVisits200JSONResponse RestoreVisitPage
+
+func (response ListRestoreVisits200JSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits400ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits401ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits403ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits404ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits500ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits503ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestoreRequestObject struct {
+	RestoreID RestoreID `json:"restore_id"`
+	Body      *DecideRestoreJSONRequestBody
+}
+
+type DecideRestoreResponseObject interface {
+	VisitDecideRestoreResponse(w http.ResponseWriter) error
+}
+
+type DecideRestore200JSONResponse Restore
+
+func (response DecideRestore200JSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore400ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore401ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore403ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore404ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore409ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore413ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore415ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore429ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore500ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore503ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RequestPasswordResetRequestObject struct {
 	Body *RequestPasswordResetJSONRequestBody
 }
@@ -23574,6 +24795,21 @@ type StrictServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(ctx context.Context, request StartReconciliationRequestObject) (StartReconciliationResponseObject, error)
+	// ListRestores Restores and what became of them
+	// (GET /v1/ops/restores)
+	ListRestores(ctx context.Context, request ListRestoresRequestObject) (ListRestoresResponseObject, error)
+	// StartRestore Begin a restore
+	// (POST /v1/ops/restores)
+	StartRestore(ctx context.Context, request StartRestoreRequestObject) (StartRestoreResponseObject, error)
+	// GetRestore One restore
+	// (GET /v1/ops/restores/{restore_id})
+	GetRestore(ctx context.Context, request GetRestoreRequestObject) (GetRestoreResponseObject, error)
+	// ListRestoreVisits Visits that a restore does not have
+	// (GET /v1/ops/restores/{restore_id}/visits)
+	ListRestoreVisits(ctx context.Context, request ListRestoreVisitsRequestObject) (ListRestoreVisitsResponseObject, error)
+	// DecideRestore Approve, stop, undo or end a restore
+	// (POST /v1/ops/restores/{restore_id}/words)
+	DecideRestore(ctx context.Context, request DecideRestoreRequestObject) (DecideRestoreResponseObject, error)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
@@ -26199,6 +27435,171 @@ func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
 	}
 }
 
+// ListRestores operation middleware
+func (sh *strictHandler) ListRestores(ctx *gin.Context, params ListRestoresParams) {
+	var request ListRestoresRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRestores(ctx, request.(ListRestoresRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRestores")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRestoresResponseObject); ok {
+		if err := validResponse.VisitListRestoresResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartRestore operation middleware
+func (sh *strictHandler) StartRestore(ctx *gin.Context) {
+	var request StartRestoreRequestObject
+
+	var body StartRestoreJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartRestore(ctx, request.(StartRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartRestoreResponseObject); ok {
+		if err := validResponse.VisitStartRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRestore operation middleware
+func (sh *strictHandler) GetRestore(ctx *gin.Context, restoreID RestoreID) {
+	var request GetRestoreRequestObject
+
+	request.RestoreID = restoreID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRestore(ctx, request.(GetRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetRestoreResponseObject); ok {
+		if err := validResponse.VisitGetRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRestoreVisits operation middleware
+func (sh *strictHandler) ListRestoreVisits(ctx *gin.Context, restoreID RestoreID, params ListRestoreVisitsParams) {
+	var request ListRestoreVisitsRequestObject
+
+	request.RestoreID = restoreID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRestoreVisits(ctx, request.(ListRestoreVisitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRestoreVisits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRestoreVisitsResponseObject); ok {
+		if err := validResponse.VisitListRestoreVisitsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DecideRestore operation middleware
+func (sh *strictHandler) DecideRestore(ctx *gin.Context, restoreID RestoreID) {
+	var request DecideRestoreRequestObject
+
+	request.RestoreID = restoreID
+
+	var body DecideRestoreJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideRestore(ctx, request.(DecideRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DecideRestoreResponseObject); ok {
+		if err := validResponse.VisitDecideRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // RequestPasswordReset operation middleware
 func (sh *strictHandler) RequestPasswordReset(ctx *gin.Context) {
 	var request RequestPasswordResetRequestObject
@@ -27092,510 +28493,550 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L0Ldxs3li76V3B45i4n05RESrIdU2vWGcWPjifxoy2lfbtjHxKs2iQRFQEGAEWzfb3W/TX3h91fchY2",
-	"gCpUsYqsokg/Muw141BkPfDa772//bEVielMcOBatXofWxOgMUj8+FgC1RBfavNHDCqSbKaZ4K1e6+0E",
-	"JBCmCVPHrXYLPtDpLIFWr3Vy2z2JRaSFVCed7qP7nU6nc4T/PDT//OD/tP+Lu612S8IfcyYhbvW0nEO7",
-	"paIJTKl550jIKdWtXmsu2ZGEEUjgEbTaLb2cmZcpLRkftz59areeXtPx6jCvJ0BuQSomOBEjsphQM2Ki",
-	"JmLB22QkJNETIIPno6MXVEeTgbmIcgIx0/lpvWudvmutHevqkJ7HMJ0JDTxavoFZQpfmtuIIB+Y5A7KY",
-	"ACd6wpQZnhkT5WoBkmiB46EyYSCJeTsoTRZMT/AqRadAbmBpBpsNBfh82ur91jKPbr0vW61fRETtAMo3",
-	"FkcwmwnG9RR4+S4Hv9fZ6mhnW/06/flyNktY2aqafZ+llxFt9n1BFRmJJBELiPOzWVCm/6Pbaa3fzjeg",
-	"5fJypEGuvu8KIsFjZbbLPIwMYSTcMnL4oImWy9wr769biinjbGp2sJvOnnENY5A4jrdv317O9QS4ZhHV",
-	"sDqYn8QCz01wUX6+PwKVeJpoMv2Pd62IShglYtHwgH9qt2ZU0iloxy4uo0jMuX5esR/U/pwfyuZzQ09b",
-	"7RYzD5lRPWm1W5xOzZ3ucX0W1zxXc7xydV8vs3NcOfTskqbDx2NfNvzskXefwo80upnPqkY/xF/vKfL8",
-	"yeroaXd4Wj36YcXo7SPvPvDHVEHVsGd0ibwnogoarzotH7d51t1H/QTlW9W4rfRrOuK4YqXt0+4+5kAY",
-	"/QzL1ZH/Q8wlEQtO5pz9MQeiDduyApIpEonplPK4TdQ8mhCqCCW//vr8yTG5Ah4zPs6EkbtyVUQROqaM",
-	"o/SlI+gZ3WHMbsFKuxGTSjuZZ+XyWYfEdKmOyXX4DHwq5UJPQJKhiJfmeRJGcwXxMUHmbJk9TQdiJDq5",
-	"ZYpZya9ZkpAbLhb8glAyFOLGDJ8p8vs8HkNMKIdFm5gb3WPJYsISy8rtU5SmPC7Iw4fx2ejR6AEcnUWd",
-	"4dH58Pzs6FHcgaPT0YP4Ae2Ofoju3/f7axWsbIeDnTkyW7NWNNAPvwAf60mrd3r/ftuICv9317BjrUGa",
-	"d/zv3969+3DaPXr37sPDp+//8m/lR2KESk/5KR4YhWqQKk1LMTfyIu7hQhj9KFh5uy3n3VOrxigxBcGB",
-	"QKKARBPKzbqahWM8gmMy+PcB0fQGFKF8WdSyuiiEytfJKWl1F+jBeXF9yvWg5EmpFL0058/MX6c0fU+R",
-	"iCbAY1og79PO6YOjztlR97yCiM0b1g073LnO0aP3H88/HdkPp9mH8l18TTVbI7pm9uem7KiK8bvH3Z0f",
-	"WSWuRB9GZezlAPUoReYzo8q8JMoqWG1CNZkKpQ1/+O7Ns8fk4el55/tj8go5QqbyKUKNfTLmQlZre6XH",
-	"zA2skuoelM3makb5Mymmq/Mx3zrFnhvOoYngx+QJjOg80agwcrE49oP5Yw5ymY1lZB5Zuq7mRB1pNi3X",
-	"kM1wrsXqYH70amk2nPxYKFkClYQiIx2Y1w+qxqbFNiO7ZlN4NRpVnVZzHxGjUdPjOqo4ruZ5fTEa3f28",
-	"Xi9nUEM9JObOpqOHqtEvZ3fWVj6Zm9VMcAVWSc/Gaqb0TMw5zioSXANHS58aq8rahye/K2skptP5GGgk",
-	"tfUaGI0g0uwW+jPJInxKNJeGUJetXuvpr29ayKqFbPXM7Z/arZpPx5VToDXjY5wexdf4ZbIKRT+aa3MG",
-	"pozPtVmF7mkn/S0GGieMQ/Dr+Xmn3XKaQX/BeCwWfaOLtHqPzA/z0QhkH0kkuCn7xdp+2U+ddiuiMz03",
-	"31E5Zjz76aEZSMzUbK6hPwPJRJz9eH6Gv84l7kT2/VnHHBYk3n4k+IjJaas3oomCtjcd+1xoFuXHMBWx",
-	"tSTNi8yupsfsGSpfqNyYL0VfTcSiPwIcUoSHotvpZL+MJQ2fbcbjdHW/WlP6Ifv9Qcnv6bKhIVychVEr",
-	"eNzXDA3L3z62iktqtygc3af26lWnuYvudz69N4+eMh6HO/cbPqx72sFfDWHF8wT6CZsy3eqd5r6cc82S",
-	"wgskGLoxO2TPiFkOlQjdVxpm4SoZUszo9t8kjFq91v88ybxvJ/ZXdVKg0SegKUssLddjPoEPz/vFyt7n",
-	"LjvBaz5ZQzJ+Y31Ma3jCTIphAtO/lPCGyB+yW5qwuO/8VS0zbpyDHbJ3Y8UCFOFCkxHTqGaZF0oa6WPy",
-	"GNVGq3uClEIqkjClFWrmCjgqlGhRILPFK/CojBgkhncY4+BEaSq16lMzgikoRcc4OkVSfmrOhCWmqB6v",
-	"7iDH0VTPDYkastBMI58PZ8bsvHAVMqZ8EotI/c/i4tQ+Fq/tulcdhI2rekEGdqEGxFC+IkCjCcEFw2XF",
-	"xdbCqezHZmCPrRF1GUUw09BQUBRcHLW9Jc5yM+a6YwztVpI6LLf0PdYnPj/XkmX+GWbaGocRlZJBTMRc",
-	"G3NYCcHNf43KOpMiAqWcNauOyS9C3Bi9teBUbRMh7VG2m2TNVWsllzp4A6oO/bfrKDu9DifjdvOJ4NBs",
-	"J40whLg/XNbz2OEm2thBH3UTbx91utfdTq9j/u8vnW6vY5TwLdQJd4sTX0/kMfmrEUnkLQxRcwceq8KL",
-	"T687j3pnuRc3OZLm+CV91GqLD8XZtNqhZVTbwJrRpV3U/AJ174fjzOSPFeQZUysdSnqfZ1ItxxgAORHI",
-	"KZ6g9VpHlX5RrRzUVez2KtubSu9PbWsh/AspovV0LsUMTn4EmTDu2Ha/iSaKN5RqVfNZXI8cXLSq1etu",
-	"oy6UMS1D7taNFqoK1PnKUs5T4DChVyqMXq3jNmUBr1y85igI2Kx70GqEx/EvPkpYdDfdBHUzTW+Ah2rJ",
-	"VeizmogkVtZKNsfjmFyqmzRYmLqCzIOsPhJNhFDg/ZLWYN5epXiUVynMazAo6Iac0yWCyexKjTADAev3",
-	"MkZVpk7QJBELwowaYZZyQBRdKrKYLFFTsD7xLczJvMUWCa7mibYmzwjqcJQYxhK8IJg6b8/UbiuaKv/p",
-	"3nasrS7aRNQklI/ndIyGQisGFC6t96nptCp7ZkbTYsqYjujvbPVOO2ZL1QwiRhOmzTSegDHaRSLGy9Y6",
-	"FlR7T+3qV21pFpHY2jB4JuSQxTHwO9HeKH1KziJgygcH7ykiRQLm1OGZYzxK5rHzWIkZWFv4rhR2llHY",
-	"S3+wYUVPzwa7K9JykyRTusTZxQInhvTz1/VK2ea1TRi/6cOHGZo1xeU1P5IJVcRdcMcV7BbMnuLji0uZ",
-	"G9suVvPSvhJDPcF7jUa9oMa8myU0MtMspmHM1VorpoZpmz2tfwPLvrSPDBb8VyMKCIcFKUR2UIT44JVT",
-	"yu64Eaen+Y3AGBlVBKMyJa9bsUXLZ7OrAz8orMAgG9xKJM/uFdcgOU3u6H1wDynIdxRoZGG0n4UUfEwE",
-	"J2IuiWIxHJO/zYW2YT6/HzaaZSNfMyE1YXfcrvuhu+CSoNvdSFoxl2rVS+AmsRtyyb3rmFxDkhA1n+G0",
-	"MAXKz2qA+/AL4zevbm18Zo8cyZ+GNio4QhCRxO0iEZPh0tITSIKqrNfG/OlJQOs7q11fnKWlL8WAtZ1T",
-	"6QJtWh8zmpdCb1LFNu8fF7o/wqfk/XcSrH/LJQPkc2PuIpfP83LZvzu37tmgdrTo+dkgj8AjyFIvXpoF",
-	"4eW3FkRButDe7s2WWcMHfTLR0yS3rq13807nLPofRhtbzoCYC/AraG1IsyoS84yOXU4bquCMk1mCXiMh",
-	"Y5UmOSKPw0G6EPE2sR6qoS9G/SGTetLqtbqPfugcdU6PTh/V16PR0+H05cuYEjca9Gwk3qmnIBntRhX2",
-	"j68gsSAevrUy/BpDFjEzj31GWXJHlWIWPK4/ss8rsktD8D6VAu2KNCPDSCXyxn5w3kNjk8YQsRgwneWu",
-	"nDHQMZ7r3EimQDmmxxSptGxKu6DXwvvtSuggyRepIsjnRUf3cauwaW/ScOquti0NKIQ6B/CY+KFkLl1z",
-	"jlbyau6qB/4Q7JF/o2FfAPGq7Cof+U4UDZs77V0DLJqkO8Ps1k1pDMSYcJ/arSvnmXsmoTSJl96A0dDu",
-	"Rqz+JVf0tnEAA8PW5q7fto9m1HNG78nB3NhX7By+9sxsco2WeDo/va99jPIbU3KY8Id2Rjj4BmVJ3Bxs",
-	"QpHLKecR2PqEXAvxC5Xju5nfM7pMBI37Woh+gk8rcgKfufTg/v2zB2S41KDuypnP8jqrT4g0iqIfQ57w",
-	"Vwa5K8115dVI4NdCvKB8eaeFNWOdUr708VIVLqx5undg25SvOY9Rb14ek2uZJp1yQslU7EBHPQ29s0IQ",
-	"MzISjCy33KtD38lym9ei5q2J4BFcEJ1O1CVuYanCEabDDgqkEfy0iUKCggccxq88LCm4m/CcF55VJBZt",
-	"3WWgzJFCMTAir19dXZOT2+6JAmWIXtlE5KGtZsDL7mqBdLPd/UWMj2y+crkQLc5gF1ubvXPKlEJLxHkq",
-	"JBG3UHThvn379qhYCrJuQ4uVI35XbylL6DCBu+5o+pxCvocCecsiIBHlgdvTh8QdXQbkmlAN8sJZYIqO",
-	"oBAPL3iV7uqUKbqD/TTyAyzZ/3S+u/HRzKjUZAEkhpkhAcGD2AvmEnxGSne+IYhfQMzoNU78TocjfWB/",
-	"ap7Yx7Uso3qUJLjfj+3bjszbe6Soq91Vdt7Py04cFSZQebM/HfHqzpdOZtei1IwhSz+fmzOIJpcfJ0rY",
-	"X/ktSDZid2THGC/rz7OHFSgYjswFhMaxNCzZjS5VFskS9DF5NcMaRufGYu4zOrLQo0LzfrsdRnFqDLG4",
-	"iSsz3tX2zahSCyFjrI9g44lLGEKBtm75Wll+oK+mS3OuaGyNNZq8Nmq41AxUmpMxC75aNVM2ZggH+VYf",
-	"V39LgkSjBiWaWb7yb6uVbv59wdOzIlUx/B0iTIpz5YQN5x+kE1UXZ1n5k3hp2yZs5ItRNq6WCy2XrFXN",
-	"5bZWU8n9GPk0vzANNkln3TF8I6zgcY+hUtLlytrjCPCFfuD+NWtWHMu+3Z43WPl0YXLlEvkinLOS9fAh",
-	"drthGKgwHMnGiMP9ezVy3MQWX7kiZ3dhSZ1zttThiDqd6rKpd++uynYs3ZhN+3EFuI6B4bz+nms2hX+a",
-	"64r75vfKbZ0dQPjgNdv39BYaUw2tJJq3E0FiFmPeh1NK01QYtVQaprWohuq6RSLt1g2zzMjvsEslRIex",
-	"WZDYr0jf+QFbmERvNLEYD4b/5FlxcF36lQQFGlnQeAxxX8x1H25BLhcTkDgqY05k0V0JY6Y0WA+flR2p",
-	"5Hi/7sgUlLws6wqH1CYLD6SwMMbMUMxR58RF3R0bwBXFTdh0bn5hqunZSYdZa7y5Q7qRfeET14z5hU/q",
-	"bnbatYbpzMJdFAvs85mrdY8s5lX3rTJVJnYSqjSRQJXgZDFZ+v1GNdM5JbYVJ0VqwWO57HsOUnbgGe/T",
-	"BKT5y1fRwwdmHRgrNFN2us2YG62P19qyYc5s4TCW7wSfzJjSEMicY6Gu+eWGzWYVg3FXlVGb22eymAgF",
-	"RMx1JKY+XsBjIQk3NE+0SOJgC0KwhRVh6kjJTaidnaVgILkztPn0fi6a88RyZ6p73Zzkmg34BeV0DLHX",
-	"AFcG3G5x+KD70VwqUVJD+sLJKeFMEEN8MzqG44266sapX2nnZ1k796II9cn/Ln7MVJh+6wQBTRJj7tkc",
-	"k4JO64Vbxq+GQiRA+RdTcgrrVtBT0gGXr6S2m9bk+FSo83MF8phcaToaEcGT5fE6DrmeRLSQP5sLS2Vn",
-	"5Tx+LnDfWRrctpaGZRWjkfkvakulLOzSGoaveLL8LEp3qbZZOkcXAfs7BneaHftLkrBbD5og5lqxGPIZ",
-	"1Da5+qWwiVkTOpsBxzJkpsnQCEkFyWiVHLYwcdMgXF2BFcbj1p8chBAwinzrUz5GV2NYQXhuRe/2Hk8x",
-	"GilIPUG4mvcU+Rdm+rQbi9+1ATl71XYGTC4k+LGpSyAHK5A9KJCzYSmf383cNm20jvjSZUk35d5YwJ9m",
-	"jpCFmCcxJgCRK7okVJMEjIShJMvxbhPro7unMAOh7c68IsZyWs5AXRC0NuzJ1x6WjLKYcCqlWCgnGwSL",
-	"oEQgeCdHXqRuPG9T+uG5vfi+FRDur+6qgF2tO0Ye44CpsEZnHU5V0azPoRA8fk3OHx6TQQwDlIWJEkTN",
-	"MMwzXBplzawkvVHmiqPLa3RsB/ztLA98clo+0azUfK2mITjgfKdOd193MXLBF+bCT/mE/jLRtJiIBKxE",
-	"b2OuB6qaTCsENEKfII0i8/zC9Lqrwntlfq4yqUzntT7sISSCj5GZCu5ZbpsoYQ+bnoAZg4MoiyiPmWEg",
-	"Ci8eLonjLns5WTk+Ec77tLMZsGWVrIPip4ZWoAUAGJbs369cs8Rj8qVOQ1fQ2XaIQM6Cqc+FgyrKNfho",
-	"doPstXhKZnSpavlYIsojSJL0FTX1nXYrmkB002e8dGhvcbKpr7qH9Ok92OZGiAlDwtVmvXAOGJnFuJXW",
-	"wGNbb1BvkbaxvnM+343LlKse/ViqKzS1/ptqFzVH+rtgvD+XSRVKIyUaEpgATfQkg7iaQBIfk2fCMhsv",
-	"tSiWzKuUE9gzbO9IN/cClWiznYO/PrWx9lyl9ce84P40ON6h7tSYAwfFqJvueymuJmLxDNx9usw3dx2q",
-	"pnjNMTEaeaHyL6eJlc6/oRLoi4A3MCFfB2i2129fWtlbn74cEsfmLFp7WXZH32PnlS6cSGJQmogZ8Dxw",
-	"X8E427ga1klWduKdEZ2qYVJocDt0xwNr31nhvnubuetiiBLGIW6TlNUahS4SUqKVVPHwoHy7zN/4tRoB",
-	"Ss+jmzIFw9aSmNXq2UCaZT0cIFaEEgsvs9EqTyvR19oXeNGdLJKaVLjOesmXb9dl8mkld3EFH1sRmTl/",
-	"VJ6nEHSOu0RHe4XhR2gq3ADMSI7vrPVWpuaTH0w7BygZisIyI2zFHMtUmIYWmd/vPD3kxH1uld+vV/X2",
-	"7oHM1dR/De7HPCRQ8/Ae1liXZVgrD4KpgvEF7sWGylWJ2bjK8mo+rLlGUEW/TZhNGR2FRONIAQfX9ktb",
-	"MnP/1hrb6RCe7pDpsNkDtgrBVssuruvJCjDYGkBbXfnbNq56cfzBK2ss8HM+m+tt3PbUa30R5WToOLSt",
-	"rbV5PRjQY9GE4GYfEyN/VIj/jWwSTW00jSBGPGYykmJa6uwPadUlQ1hohJVKC8bttWi0W0RVLlJqvvA2",
-	"pEubV5ouyym8AiUvGACa5qsg44ng45Kpcg9eP6GIHJwmUiZUu5Ln1JN02uk+CF1JnTJXUiVUXzhEdElV",
-	"jDHQ3s2YEFTfPHLtUEq9WqWwgMEwHlUPgk6AxgHmsFkZ5asCciN5eLZ5HKUohMFAOqvYVTBT4UqMJEAQ",
-	"h0rtmSovX2fNOIrwPM0HEhyj7UZShbEYDOVhvWNM53oiJFMQk6lhgyShM4VwxU0O9g8/bBxyFQZTMGQH",
-	"AllxolJjaEqXxDI/c7gRURugbZkMNiHAMtXcAM2TwxE+KB/iXd3AK0hSweRK2e7jNCtywfTE5cNkhnlG",
-	"uKuMbHt/SZtMtJ4pa62Qq4lYcL+QoQMl7wWgQQZneGa9A9OW+68oNRUQnetIZjMPwRBEbn/vn95/0Nl4",
-	"BKepzesT70KAUB/VDL/LlrBuyt1mx24FsFjI3jsri3I1MULVWU6O+j3FOgx4O2h05xyZx5MplTdoQ6k8",
-	"f9m8UBXgp8EQz1ZGmGV7AY/bnsV4NPpqT2kjvrcOejUY3YPqQ5WRAZnzGWVpqVrAQNyBy41us7Ssgn0N",
-	"N/b+Wqkder3c6NyoUseYJ1Cjoc2sjtNkiF4bbqAZ/gIjjGj3CtjwAXaV4b/H5JLg480h7WCky8o63P92",
-	"yt8oX6Y+M6VhtqoTZghYRcb2/OoVOT/tPjxu5eH/L4/++f7jWRlkfAqftWq2ciHJnDOtegQDU+j5fPrr",
-	"mzZZAsc//uv1P3IOJ8b1g/NwwR+5/60/tQVl3w6onU2zTKMPYII3iZBLMhW3nikTqm5y6kaKGrsqQPLg",
-	"hMFrdopTWGJmjIUxGoxdUHasI0gyJu9z10tU74vUTYRP4YKYmZARszHGevmkuATXzImHNKzX7ax6QVbB",
-	"lMMlQw0oAFdekcjcz9FWbrqnxSvTCtiQmTaoVMlREyG95pXOrlLDKaX/TTMsQkoGMzwt41xipIEXNDNz",
-	"Gqs0282SpxrBMhzLeRMLrVJrLS5ZxYDyiNdrZeAzv3VY32W3jcpowm7z6ujZg/sb96oEVrvIxJ4wh900",
-	"BL0A4FaAWFdlO7XA0/Nk18PpEBPERlojf7sbOZnzDZX4glbHXsNtsf/M0IJb8Q6poRWOne0dlQfnx8H5",
-	"cXB+HJwfB+fHwflxcH4cnB8H58fB+XFwfhycHwfnx8H5cXB+fL3OjxqJMatzqVQNy63OKturwjasFMZr",
-	"NYhV/b3aGq9yJFSaZiUMpMCCq9Sucn2x0qAqoeM1ZBWKmpXDXiaZbOvxhm6e4VyyNJuyiPCqLDYiGQtn",
-	"oFOCC9Cg0GJZSh6vESTZPtyd+tmEKiBKkJFt6bsi21fpMF/qX4EEEKcJXasX3LIYcXM2yCK7sE/91Z/a",
-	"rRHjTE0aZqFOsB3e6ir7Eg4JqC6UqwTmZpebvjEDDK+tyt5+NcpSISf5avvGVRG4ZxUJ4sy1v8tDy5U+",
-	"xRyGfnpSamy8BKOCQO0FSa/PFqXkGlz9RjuaJv1vrCRCkGFhdMBChUDlkMWi7mookLdl/ZtfC6XHEq7+",
-	"9ss9FaAyg4TSbVCcztRE6FJeYLsaKm0EOHqXexY0eWE9UFOmtYW/x8oj7GnsUupqZ8TLplndSq8BWszT",
-	"rsUKwHuExO0qZUvPXX2HFpKOwcjp6UyCUq78C3gkl7NijUf1xmg6rCw10FSOQZdnyApRzq+0ZONxaadu",
-	"GgszrkHPIvV7xDc3kRDigGqaiPEccOcS5/H1/hUviVpoK1g/i4TfsaLCyXcrsbT95F5b6oDxmDwNtrQs",
-	"8dStUzZ5v++5M1PY2DxPSTfCUZXjxNUi9GkgFxqIUizBywd8SmsbcrW9YsETQePwTNY4WSPKkrksO8JP",
-	"pzO97DlfykyKW4fEWntEW4k2dyT6rjd8/kYxH4aw9Hw+HTo2vicelwNyckMrl3PbsJ21VF1FupYaLMRe",
-	"vTzxAjEUH1A4/uGurZ53dzKDc1Ny8lZ3sZpCfhJJ/CaVpQ1opFDf5RlPAmOa9I06gqr+LSjNxhb5ru19",
-	"GdThILXaLQStLOE6hTULX1Y9l59h1jSyO8Qb3T6uqZvz00N+YybmbBtjOMAClO4HKJ8Qj7HBR3oJ49bc",
-	"2DzRbDzp26vnu/eCHWeHbK7V2bYCx77gjVXqdnkMzQHsi1uUMk7h7k+NJX+z81MX9PZuMO5Maygo9TyL",
-	"QBiTcYwxCHt1EdTgvLNpBu4t6wbvjNGmOQVOX9ioeBlty5hEiOLlHEfNxNhwLktU8r+CJpRoMR0qLThc",
-	"mLcyWbRyzVBSO7f+K28AZg2JBHlPyaMcvOPqBH42C5KtT17PazZcIWcTWobVhubbUIob4EdiNCIeV40k",
-	"MNIXoZla/2WSsjJL8RehwO1BuikNHwwj30hwtVjYu6Gxzbz1xVNsMhkqvVxwCPlwgTNjhwYrmKJERDf9",
-	"IUwYj/uW56pyyEl82drpZk0nak91jckw5xJo7IHjV0w3JsmUcjZy/fBjOqVjWzCt2Jhbw40LC/dtISW0",
-	"nBu79gL3nNCk4b6UMxRHIo44/aFIlys7khkBZDZGbpLVrMm3MmnImYxkWl26l4JDDp5hRs1hK8djWa80",
-	"FiWh0FDqmzHrb99itkeCmk8B+0klLrBeAiPgCaDoNSrsgrvQiuF1S2gVyx3hwlk6qeXz+F0wDuUuMuy+",
-	"5/uJEJqYk1CaRlZmQ7rnrp1x2XZcEms6YGKbc9JZk4osQV8QSrxxjFeE1gZyaI8ratvAaUWUmMsILwwZ",
-	"kJxz7lA38d5WZjwH9neIxpliHqTEU26D/2j99Q3Dyk8Z9nIcpDWfA5zNwNWhDxBBfkD5sm+vGJRUTqY/",
-	"bkx7TLHAGhc4NwT3qHKIPsthilxkXh4nZhEsaubiM5RMLXRnQak67ZQm2awBlLgOwz6UJMzwWwwT1fea",
-	"1UdVWGEFAb5ANsgyCnlsz9o2MOQVWrZ/edYI138z5wtIEteDEUMike8zHwAeBCq5OzD5hidRwjiL+lEi",
-	"LLvbkd7+2Ej/awelU5TrEU0QQ9FsZkyXbR9itMGcC3J63utg6oUPQfp2EjZRJOtMif3A8kkU3333W6f7",
-	"/rfO0aP3/8/pb52js/ff937rHN33X5lHf1+aYeFy2J5OKUueCZuy0GD/PABx7nylX+bP//0Hm5HSjEZZ",
-	"AcrM+M29tL8Qj4BMjcZPLl1fWcU0ZC1YjFVAVtLcup3Nho2wjfvTOZTus8WQ2dlxlxAJGRdPrj/yC6r6",
-	"2gGdh99xodPvsfFQP8MzrTrQZeDOhuUmYOWHC1ZuJoUUq2QjTVjMkO36Q9DsrmYIxOG5LOflYsFBHpMs",
-	"tqYwlbKYclOFieletemgSIiNGUwTtS1UbEHw5vumOBbhRlMUODXaOeyUfivaIqxdoSd0+ZOYS1UP8yG/",
-	"RpgFUenfpgvLOGvZ2jiGV6MnzrZek2lTmKQdQ8XMXt2ClCxuamnEFapmTJfenE8z+Tyq1GqEd1+Ls3Y5",
-	"Yht3qbUqe6+XCXegzFi+c+OPEDGp2hf5xAKR7UZUlKozRhKoOdPuzzXaTMngblnzMFYO9rEkW84Yo9iq",
-	"g1hmWhNNEpMqqxRh20bQ5UurmyoApHQ+BRhbKRYKJOrrFtvb9pkcwcJ24i4lItsyvlw7f3Vr/YC8TSZi",
-	"gSaAzaizfgDvBdgpxqSx8PvmyZXZOJi04XoloXdgJEFN6g6kFNfHrmgB/Ss3ktxCZfv4vvK87Z/07aC3",
-	"r5B7YvOzdkO0oQYX4L76aLmzRsxVqUUCU5BjzDD2yh2dOo1jR8ZKTXztgkI2FPNy/+JdUMucOlNVDJM1",
-	"98foBa7WvXKCDRPb60CNpshZMYwlVCSJlatiOQRSS3EbYRThg7HYaFLRvMlwNm/OWB7lIzY4ZxLRJAkT",
-	"xDe+rzZbsejfqhL+u5EXuhLYbcYizK50hU+rv0tzihTj4z42i18dzj+AyuPy8H8O4Xt1jHcW9iGcXPCy",
-	"cPXyGIorZzElkmpy3EYNTmkyF8ErdTZtUbHre/AVi3YtRrElS+uZalDGuy2952e4H/ovdma5Az/oYSGm",
-	"y+9zXXGZSq03X6cnRZJSdIkJt3cuUnCSnHbuzCIK9T306F/vP562zz59d+T+7Bw9ev+x2/7h0/f//m/r",
-	"EepPO9UMZn0TnU3sZ+XMY2Fl7+TEb9Cq96hsZeozrazitlDt8ajT2czSNm7R3Vmc425rmVg179q/UpdG",
-	"Ab44wuvWbRtrQf037cE4kmJaHyrad1gq4Ru2qw/EbaKwZ32ANm+sCV9+IfCiOujcJdCjf1T6d7EBC6b+",
-	"lYt4LepPMsBz3lAIk4Etu25xWlhJjYV+FSGPz9N+8a59F58BPIGIqZ05qqmU7JYm/bBRs/+OC93H1OLM",
-	"yHFcw33JRb/0+9DUGQsRLxgGeJxVtPPkqmcAV6kPPH8ObTVT3MtVNWaABRfEVe3EPYJ9wkgMEYvhAmV7",
-	"LOmC97LiOaKFuCGzhEY+u3olqwTflhUDYcdCmBkbb0HZLf6dPrnUmf+MQRI/lbKxHTdipZUmqH/1sKn5",
-	"SRrza5M/5iCXJ1iO1Ca2Df1JSVv/VSmeNfws6w8gHF76ZkZsh5s9sHRfme1MufcO3E04c3mXgivHXB3r",
-	"SUOYF1YdnHOjSKNWrdL+sqvg3WnVUhGVIgarW1peWm4oq7lduJXbgwU5eTfvdM4iFuN/oe0D24XvjWQQ",
-	"cz0UHwo/bN5XPwq3UJXs9ieL4tBsa1cjXeKmdmCrdBSZH7xhMGdzS8MsdOxzAhrcsToF6XD+183jLcBN",
-	"/NXNpd1aZONad48ffnH2/vZ2nXVQcAMwa842CiUQBVNiqLDnic8Kk3OuMCNm4XzjC6pc9iQRo1FTL/Gq",
-	"01fOjcFOrg1HljQhvz6v0M1sHlDlVMvqFVYrtaeUL4kUC9W2DeBs+d6SLFB2WE7QJiyTD/0bWKq290X3",
-	"McSu2t6jr9rEdTl2SaRtgh27AftqtMkk2KW+WcpgbtleblWmkRVLVZc3va9XgxSWHmU1F6uZV+Wnb++a",
-	"ZO6ob69Qho/ZXQ5ggyNclf/3yiXX7SMB8L+MPLxKRPOWqimGgW06kOJiCJuLr+AWzFx9u0mmEHSlqoNk",
-	"icKakiOVkN67HpnAF/iramSCHKyNc+YlFs+DWvAaOzE9Ka8cC022gqG+badWySJQ1WXEkVCGVQCNJh7H",
-	"hkdwTH60pY7O+TZIG00OLCsOoILqdbr23sLitJp3hWrWDSrn2qlyO6p7+FRX24YsWVngKQ5tAokC8uv1",
-	"4xpKWdAqqLJBkD+S6d6Unay11LT3IqOMbvdXZ/QzLK+gKes24rD2LF7PhwmLfobNuRf42LJBZqRU3agN",
-	"Cxe8i2xBkwTzoVQI/eROcD4Z8bRz+uCoc3bUOb3GvESbmrhygAsZWndJN6jZZTLowl6wjyjHmIUYkypw",
-	"pdTDX+77z0pBygv6nXufKczoxkSze+qY2BaB2uIdYSWFYaXrxtEwfFflmm8bppOA1lXGYGXALm0zXw+Q",
-	"SSS7SrTZcRM3sy3WGraoA4o8vabjun3ZfCJboW9+uuwFzuhP3sppCRu7NWml9iJzo+zbs2E18HJZvhUZ",
-	"QsJuQS7XcB5MaJxJccuM6qZFEjt3GdNkQmOMPFq2FOTVp4niUkSIvoCJKiOQ0n3E19rPUsxm+Gko5tw6",
-	"3NSMTvsSZkLqUr+aH/ZWc63RmtIOyZiEbkxtm41k7kxd74zf0oTF/SAaVQFgs/aFEXZANyxvCGRCEbfM",
-	"p56HSx8MYU0uwcrXPppQEhcTwwQ2xiXc4X7trrbweWzGXHylDEcAeNwXo3Iqd2fEBlqNNiRhBlSrmu1M",
-	"jeHep2rTs6n2z01fVOsF9vENAUzyPizXyBpbqgWfdFj8M+dYFWt+uWF4+MsOubuqrC25L+dcTIQCY9Ij",
-	"hDCaA8BjIV3Ji86DA61loi64km1u0O8y5TvBoHL8Zg1X3Lvp7Lnv9lazP+L7VngrR/oFAqQFsi5n/zaI",
-	"MqG3YDhSIsQNofqY+PFYQyYFinR9hK295slhzZkPGX4mBDaxfmvjbdqmVAEOEU9bT39900pBS3/odDqf",
-	"vj141B1job6ExeugxmDL0qJ9lHCsLUsIhr1FVRSOoG5Jxao2Dot+07qMr7iSKjedtlubyjXXDLatEqpI",
-	"hzISzMVyLxzHsdjpeWxkPDn2QffqaQtGcPfFqD9k0samyuo1vDLXffRD56hzenT6qEjgmAp1/unIfjjN",
-	"PpSS/Bh4XIZy5OAxUhhxM500rz3YuAedekjotfKpJs6mC6bz7t1f/peZAPnu+5Pjo/cfz9pnnfKZSMgq",
-	"RguHVBSrmlL3PCQjBCtiGA6eUQmuCEtqju736sK3naVHpQMPn1l6oMXVRCyeAWzTy5YpcgMzjXGjKV2S",
-	"IbSRcXtM9hxuPKLFQ1yG0F4glWmterosKzJiMZRCF77F6FaWEJH6iTApAks1PNafa/KQQUfXd3x6mNSy",
-	"EVh/ygoKdZav0XYhOJdosevm+1kiSWVxpFvussPhxctji1jV0CNmKyz6Oy6/3UbyhI883SQTVsZdeGf5",
-	"Qu1VJuyb1a/h4Num61fn13uGvDWz7RHDYtsEOWybWAaL/zX8FTM9DIM9brX3nWJfm8u687FN5vxBgh8k",
-	"eJ2ztXcfg+dx2/sYXtNlClGzmgaVS+IUM3BgMjO6dCWjM4q0F+Z1OpC7EEgmtpWscVrwZ/M/ESI/rpda",
-	"VbXOmFjclMc3U2Z84536NySItaAgkmWIeq/p0rn/fEsUjDJfaclmcPy7OibeUJ3RpWGePFl6lUTbQhdF",
-	"lJiC9W9o4XvClFTpLyuKFtBP424lgl+4NksLH3S2UyB2CuXPng8TpibmHPRvoAKj+gaWqHymc9viRRYu",
-	"v8Hy19PC3NGpqYkFpyAY0Zoj+djBl+/vWG4Rp2l+kidUjsEi0jU4/kI1j7qiur4GRN1foipysL0YdFGJ",
-	"e8oKwbYRwfnHH68ZQf2lWRdBufbeUKyVaxMxl4p4ms4GaCR1ZdjEdxAoAtHvohyccQ0VOu61ZTvIllyg",
-	"zY+4dJg+jJPC7RrVyD0AvasKtE4Csumnnlf393DZn1AepLOXynBbOtLoULnwQykWHiX2lJKIqlxg8Faw",
-	"OE/k7VY2BX+QFqgD+L8SoVy7DZFU4aVtxcWgJhMzzCbFob9jAHw1frugTOeq1Oo909ym+qMyR7M/273M",
-	"EWEbq7jyQruuxfOHaaMBWRTiuXhNq90aUn7TCjpwZOcqgJ53wYGaWZoZvayw3TRA5aHjs2kXVy4M468V",
-	"KwW+Gx7+jTH/4ER8XbVmGzqqNCouk6DlEiNPknCAWLnejdtVlm1LaBuJJj39G/HX84VkZUdpQ11ZML69",
-	"hwtDDedrCBkG43mDgGhNnWJOVWswZ5tjvs2K1SvNwyGlr9k4aSWS+S5BFJnlPH1XDt5fUAsnwrQG3hej",
-	"kSs4M7KbjiWAk/au5o5Xx0kb1tzlZqnlcjcTjOhcGWXQ5tgbQuaxkH0JkfDJP2h5GX0xmuwS6HGFjawQ",
-	"iGdtvZzoI0ZpUm2PnYC9fmy88iLHAHtp1NsyTUWw8VcgZiOdA4g1ksW2AMO3ol81e1zLK/OlKk3eggqr",
-	"Pb3cMyaqiG0wIYIUdjltPp2Xf5nHoPRtWUZAg5DIm2ePyaPz+w+PyWspxpJOlU8XIAOzS4M2mYGYJUAk",
-	"0JgMbHFcCexsRUEeQmdduLQWCZxOK+qb1/UKM5KxPjMJajdLuK9tZhdBVZ8lxEW9p8jzJ8frIxglOflM",
-	"J7AGyKUclMM2DojRaQEfsHlOsU+VZEcSRiCdulainSJ9lm/BpUstuocWFhZ8OtMKW2fiu4OydCrjvndH",
-	"bRY6+KufeZB45KoO3aYGq15K9GkmdkNdLBmHVPU0fnJ1WUoakbzNX3h6/373UemlN1XZeBYrwj/i1c+v",
-	"y1O/VI6RKjYuvexDhV2JC0FuYNkmQ6rgwflcJps34QbRcswk27gmdhh2LuZdZWv+BmjMuMOKaZI8Ypv+",
-	"5NjZfOZ62tTERcX6IbR9M6y9Ure0q1mq+64qF1U65uCR5WsSAZvt2VnKlJo3ND7LVf+ct8DBCFFiv/V9",
-	"hIUC1w09ZjZVFUEF4IJYAwovYyrfMd1Y66mJqYW4ydmRqefCvqnEbZE9urw7vO1BVVJejb3Q5zNjxWK5",
-	"DTOSGj0RjLNoMx24J6dmQmpDZmu+Ztv3Hovwx2v7WITR3nnEErYNIjg2oiorrfi7LUTT1pSMidJCmH9Z",
-	"klgofSOl4AOdFkRC2BPNQgRUpPeOmFSa3O90ateDeciBzT3SvnCBsJ1a7TJhBK0oedRrl23vdgFX3NW7",
-	"emBai3chRiQ2epjgoI4r+nMay6LsJW5RK+77Out8/aENFi+YYnDwNpPL56DvkDp3Rea7LQdudGC/RFHw",
-	"G4hhOtuCv+0+x6Yy2dP38WX8xpOnrQLbUTJn+bpgkX9jAz+ABlgBO/uhGe54/mEVg5zz+JpBU9icQgPz",
-	"ksIJV+GNYeHSlvblbM03BrdTr9lwv9jir9hd3T+0fAnGTGm5jYT+IlkzaUlmQ4D7vWTb5AsuHZBmCwlk",
-	"hQKDuksvfNyF5WpnrUSebB3fvbtq7RjX/3TniUJ3T9xZ6SXQXgUrLD/mM8pk8+BJaVaTl+09QgmHBXHe",
-	"MBIZawVUBpdwQbjg0MNCU3/RAiv6iJAxyAvidYMgcjahylfBtIkCSEPKmT2aqhbclpqmGsb7NdBTmxpZ",
-	"4OSq126XzTOLDlspFv3I9lIJA7RBKLnEpVt0Tu/MqfsG1Had4fbawqkSnKF0CiIp66OETlkJY2ZTulzb",
-	"LdRhMQZA4ynjGJ8sb1ZoHutgDhoVgmcorpbF+KYaBZWz3Zpz9scc3M9azuFTu+Xb9F3R28ZqJR2N7Jla",
-	"7cPEblNMEzHXisVWNht6xq4VGJ1OJXWt6V66t6GFulGhTsdWtoFXFhOpebIzKNWvUAN9FpoF7iODS+u3",
-	"/xfK/h75EagESf7///f/G9TogVAzSOzuYSXDubKto6vMQqu7rWu88AsiJtiwSVoqXt9GXtE1C/1fhYix",
-	"KsqWW9iz8UETwwuPyc8AM2OgU0UUHYH5LyVeKJV74u2OVibp2PYK9xQBriX2dxn89ek1ObntnniArEGt",
-	"HHWcT9+78D0HsLtbwwuZDbOdP0+5J+e2ttD2Ib+wpXtZeuTrICutYNA1O49bwg41h/VZ6cuzBb7PVgpS",
-	"CNrjl6cSvqdqG/bueyhH46ntcajCbXXhMIjJd0a0kgkkcZu46GVKxs4n/H2buBp68l3xErt937eJDWfi",
-	"NYYYbK9HhExAFzRTZAiYtGs0EXO9T5xuE+cL6jNuvnat1S6IkMTHq8zjXYi0TVwidZu41msXxCdU53U/",
-	"N0M063zdfzrKQup2NgT8IWvvFiRwh3ndWTK37/+2Nq273boGOVXbVLU5CHrK47ReCxMPiOA+TcyDcpFf",
-	"qGHtFiIWW51ZpCkSC9sbQBgT03L+goHq8vlmIJmIa+Cc0ZLiMY+RMQIjCaSYWlGApWTlsssGD7UHRy4L",
-	"HXgsbV8sl2MZNnWuHAnI7Ut/BDit5r4Ch9NVO/7joiWagazCXUvL+VZr8OzhUhdZ8b5FPSLmeWTEtKqt",
-	"XAW+mtLe3mkfUIQnLt9k25cpv8vGBskstiptJH065l/UOEpFd48/1QnVoHQNsAy7TaunqbAl5UeiZEHW",
-	"zKKMxRoB82o02rdArpng/JkEcJnvt0ygrlmwbcrPglVbcSNOhdJELwRZApXKqbk5J2LtUtZsBe9kb9Za",
-	"hr1rEP58fsF+fm4I+7NLtYfGcu2CR2TC9B4MU7dkwpJ7rVUvWzCbR7jWrE1XfNUPe/ny0s7TE2yGLfh0",
-	"bhbv5EeQCWoyK4f774isFm3jxK5GFzFGmeAO5WlBFYkmQgG3Ikyi2xykQw3dX8vjPcRu1sZt8IjYRt5b",
-	"AJ64wrHc1O9/6W7Pp/WXxoy/clVeFLyYjGdplRoSmFhw+jI92d1/C59tTTf4IjksGkmQduvD0VgcfeVb",
-	"t6lBfYB07zdxKrgFiddzUPbTAmLuP+vJXLqPI8kcnDzVc+k+zvHusi0370psT+N9I3qHIP5fUB4GM95G",
-	"C7rrtDMn88POlp4FdNNFc8n08sq8xwd70XWWfnrmyeW/3l6vRPqubbk7qPTkj8jg9aurEk8eTgXtO/uC",
-	"dDgTrWetT5/QlByJEjRXDA3NKNbitp29iLb0SCSJWPhefUFpE9rNRpq55LR3/B1/egtyGV6Eqegknks6",
-	"TMAHrHqEelOcTEQS2/AWuleodg5STLsyYtK+X73j3zknix9dm0iYMh6DVG2r3rS9f+P7NLd9uCRMK0hG",
-	"CIi5dKnG0ynlsSJDSMQCx/3cWkQKwc7fPHtMzs7OHmUVyHk7AN/lzIALMgTv6J8a9uf67qF3zCoflMfv",
-	"uPkO9ZF/ZfIfJK7IlCmIj8kL7/1hnEwzlDXyHaKsfW8HQznxYG7EY6Mdv+OY6m0H76Axic07VuQ7n97+",
-	"vUuGtDntLh3de0DMi6ZAudE93vE0nbnXekwljBL02qS1TK2ur7akM9bqtc6OO8dnNgI/wdN9cryAJDlC",
-	"0LyT3xc36vh3F+cblxW7X5L/unr1kryFIfkZluQKtB31w/vdh23cjR86Zw+/N8sPeL5uYOkmY/s94MS9",
-	"L63nct9uYGl/kMJ6w1J3u3PIJR4uXwtxTC6JYmNu2DAQZavvMRXUUhxGWDGFkkxAwoXR2FDiYDNK1z4a",
-	"nRaCI7ySmbp18zBFLl8/T/uoGvaESuXzuNUz6+FgvtGWngmuLIM47XRsSQGWFTrM3cTpoyd+OQOoQAv8",
-	"/ZtLCXeZ4C7vO033dsndHlm75ZK6MZfbZW5jwjamZ7e63T/+cfmPnz88lqO/X/UfXi/f/u2nV+OHk+j2",
-	"NZ2xF4lcPKf0dfTTr29E69P7T4770E1s1k0YmVEpHAA6cGxECdfiMY0mcPRYcC1Fsq6lgCA3NoaS1/Vt",
-	"TnmbTOmHIzqG/zhDHPGMeds2pdngi8qBGeh9ux9l80r37eQ5t80zc1y/1fvtvZHq0ymVy2CS7oAFfN0e",
-	"V3MMnRvP0CEdKxtLR7gTlDAfjiJHlUcORNtNEd974i49wbyGk4/46E+VxPcjTJjnWcYgsLFkaw6Qx449",
-	"OFeb5cpz5fIR8Pr5jFBFEqZ1AqXn23kmn5rRvLaQ1htOuoYP+mSip0nuiLdsA6j/YQTRcgbEXGB7QbXW",
-	"bl67tHp9DMeGiZ3X2daX6JjFy7uNLr/faXj5Wf3L15ywS3WjvLOQ8hAzPnTk+5M1w86r+WM1wwQkSxdr",
-	"ThtC69ApaCTU3yqsXdT+M83Fn657Cg/QMXmJksj29M8TbjRK+pf1/4eeTTSYkXRsulMrCxlW0fsmk/e9",
-	"rZ+oyMCgUwzVDhCKfYnHfHBMrhFZHH37Yi4xBQzhVIwYIN+dd86+XyWWKKCUH5e/MKxRd9GZH0W8XCMQ",
-	"PhwtFosjY3QdzWUC3Mj4uCAhMrdEyyXGkImQCsgQ867QATTDtGVngTVe/9oiIOQJaL5+yqvTLk3ji/KJ",
-	"J+gz2oJHNKHixizlvNvw6fcbXX766Bvgb+70qJC5IaVhTpzrmnB37hbKUk87X16cBujBB2n62aSpRUfF",
-	"xMzMG3uQoLuVoBJigKk/3W9Agd5Wkk6EUBDig+9SkDoI7hZFswNklRjNl2NsvHzvUrcIPH4QugehW5sN",
-	"XoFWBRa4N6GrFGh18hH/G4raFWFoJOCluaq1wkizo6n0MoHjSKly7kbd/bW424PzUua2gWbYlI7hRN2O",
-	"//KhnG7U7fikBrm0LfVFtmQ9ewg2/PpIplSOGe+RzgX5VOc5v9Nbaokv/7h7cwXEXBzpexfN1YERSxrQ",
-	"8I80fmM5s73lvNZpfYb93Xfql7nEgVuvDB5gkgi6ScyXHd9YRGrdoX1ifv8K1LYUT+O4tWMHl/U0aEkj",
-	"7bOYc/xBgbxlFgljw1ra+Oe/1i2n6999V/+px2hoiZv6EtW9u2SBn2uMQ+54aZ8IZyv4yp+E3cL/2mpl",
-	"p2AIXFUaMj6zX0WSzozxYo/MLRjdZSbFB8wnH0nBdRZxNZLBw9bqCbFoays79sK9uh4NIBxMngj8xPoT",
-	"rWd9p9ipPuP9UcLGE026GMNoSA9uRcy0XkuEzoW5ImYMxEazd7yZwUum6Yo030gXhzleUssrqujksaPI",
-	"ZpTin5otvntfj2DYZ5uFfjUDfvn6OYlFNJ8iTP7++M9WSzqjy7sY+mjWixEZOGzlAfYREqORB6/04Klo",
-	"VbpaXhoEQZnCNHP8nek2xqPecSVSDAckMBZbBwJGqxaTZQb87DNjHXZzmkJru3tMqCLYwoN8d97tfO8p",
-	"m2LaumsNQhi3MUs6jxk2NLVhwRINbOncEBsNWRfY2MaMvfzbX/+Oxs5Pl5djb/i8eGr+/ZHSv//MLic3",
-	"//y//6GHf03m9F/Lh3+M/vbh9ujF28XP938f//PH4a+dpzswbU8rTNtv1wFTU9v6pvw1fkEy5PLdWSYB",
-	"YzhJMUHXik8cic1AaPtW7epGZfgsCOB5TF4KjdBFlgpdooFEqMrjCrq7chCgB8LbXuPD8LDrVFBb60vX",
-	"voIc8cGfzQKqRZV/dZ2PG0rZmlT5a4Bito400768hi6RMhbYQNaVBTU1tBBv5V+VJPjG/OwI7bXFP7v6",
-	"2y8eRfo4hX65p+yOGdmHLYKH80Clda1rXLqSImNBBE+LbJhGEZxmFCm6JPc7Z77oa6ogubUwRSsUnMHP",
-	"3fUgZ4B0FhsuNWU8ylyGImcuqH3OsxGWHPQ3FuzmDmdqqwnGrg+nn2IIoLefiRrO7JB91galKGpmRslM",
-	"MTTVdqbZbfckTfeozJmKp4wrxHKwOVHuDpvm5MwyUDdE2za7I1+gpOyB9SX7yjUsfI0eD5frNwjwmQcO",
-	"HtZqnVOLzbx6oBOm9KUf9AaZ9NphFmBCFp2CT8iCI2wa7UJ6tmc0X6bw+yhF/piDXGZi5I/WujDEBmSf",
-	"VUynJF3HtP0IU8TsUdUAzG+t2udMWAa5/sU2Lwgz2jS7BQRv843fq4bh4cCzcaRAu/iQsHf8+xpL8UYs",
-	"MJWNpsjbZW/1VWDZW1PEmtNOu6qCsFtWp1amt+SPoTswKDZsckvVsByweDiuDdVgd1cmXILxbx9zrex9",
-	"ot1Rp3vdedTrdHqdzj/DvUh7/loIotZY0gj+0z33WAM2jSi0+neaEibydbqP7nc6nc4R/vPQ/POD/9P+",
-	"j562QlAhCxDkFuqv5m3kcQDf4djRbwGmx/tctvdK4UzYSqJqumnmaLdBmqDjJmhdlrDlV7yp3VPUs7q1",
-	"FJu5ngDXZuchrh1peibkkMUx8M+oc2WObMdI2oTDApS2gHe1cwl/K0C3mB0rD95eun4cNjM5CAsJmxeL",
-	"PZS91cOUa6HsmtpH0CMTxCrXRNyCtL6MBLTNpLaJyYRp654IBNrUwrx6blkt2dqEWiFJ+fKYvPVOEJfa",
-	"vkDHi3ICM8iRw7J78t1559H3PSJBgVdZ3eyQD9nMTd+ArhB8RgbgdqF24LmEp3imwGFRZAkBQSPKtCPo",
-	"l0JS8hIWISV7nJ61dNyUKh+bOSLEY50YcrfZvN3K4k0HZrqGmYZYbK2bM/3Hw6PbD6fTydGjmab/OlrE",
-	"57yBWfvYrrU/uCU89wW1qGFBbvbTazquerC77ASv+dRu/SKiip6OGQy823vCVN4RESrFJzU3qtq3UBdX",
-	"HtfgqxYu550ayQOPBR8lzFZU1cpluBbiFyrH9bMZfuVqPrOAcS8gZvTarGPd3IZrIV5QvvwSsvIFvbE5",
-	"0im33lZIFgy3k49Zl+C1KQyhnLiLAnrglOs5ZT0e+IJyOl7LA6/zvWe3YoXfAFfZbxrGnenWaP93p9kV",
-	"P0XZcLJLvPLzPG5hRuO8DDpEyBuVVTEK7qvDArtezIATqsgCkuTCmfaMjwlwWwk5tTov1qdZ891qsiSi",
-	"nAyBcGBYe+bJmXDs4x8bTra0kT9IFKAOSwbmMX28f1CaKWn07IwJNVuQ56MXVEeTlrWft1RzV7hSEzbR",
-	"zvTbpjps4MNvmgR54MVfBS+2+fTxgQ9nwaDm6uDp5hteS8TVxKr7Z7bHyRfQJH9oNtA3nqa/gHiyBxOd",
-	"2210H2PjKRtlEqP9K5wnWfPB0ujB24lAgdF2fpY49DH7oNZiAjzvQ7owgg3Ro7q2k0llDOCpff/uvKrY",
-	"27Jfl+F1bRfMSm5k2wlZVtd3S7BZvjSWMLgKCFtVoUjabfr6XZhfvT6YawJLtNgNid1FP1xLnlNQCoPc",
-	"1QTqAKLEws4n9admwBhDiDB4NsIcMR+RxoiZJbCLHPG2axPvCz+6HZKv1jCdaQvQXUc9ClsBuzY6NHG4",
-	"0uq4c6zFcefYI/fXZAujbkb6tlq375+QxpPTFl5zjhgOqtXrNCd8t4LrSD/t3XCg/TvSfrCahA4tDXzN",
-	"xB/Cw93J/iwNyjwThkU4XrGYCDIScizSTJUJxbYRtxDjj3oCS2OTYobqaojmwqLfJNhtC++nSZJZtGjM",
-	"3lrcuDw3wbhJGsELavDulOeyQ2d3WBtYQaFhqdOfkEy/dtfsX9HvkVJydfnttopzgGRVKYdfVyTNKAgA",
-	"fpXLTWDSD/aeSoOSbYecpdwVYsHbBIdksagQO+ue2lEGTjinDVk4mHSiJ6BswuJcgbpA9OIhEAkzFNG5",
-	"GMxvITp4CiTyvjohBTuPZuRYD8Xd3pfDXut2V7HXSmfjdsNCQ3FxZLgZGQFYXC5lE+QvyMCBeMcDbCKI",
-	"KbiuwjuGiBneVpVaEgAj1876eQbgZ1UxbuS3KbqwnUXVCOxltpdC/fyWNe91B3Xji911d35z2GszhbE2",
-	"i+9giBEBDdHYqkYykmJaPoa12MObB5ICbG8egxY7GMGfLcuqETztLnOuhkLcYG+n+u6BKiOk27FGyF86",
-	"3R7ihGUEV+fZcTe7xS3UE3lMrJv1LdjmvCk4d/biU2P9nOVeXPONUTffjKP4UJxN5seoO5FhF+9Z2kXN",
-	"L1D3fjjODANeYXuAACa2bCjpfUGactaAQvvuD1WNFs7PzKFf6YfgQwdlvQyQMNIWBR42sdVrPf31DTb9",
-	"4kK2emb+K80Jflvty9g9P+8ETRW75q7Vq05zF93vuNNeaChwuq4PwOl559N6x7uhqLr7CV1/gzuWz7AN",
-	"KvL8NT78FXIIc/narYB3tHqtF79fLl+yzuLFsrN4kfxt8eqJWLww//9s9sOLJ0/vv/xbg0SjTJU5pAA2",
-	"TgEM9MAM2z3UmUNFsUJvbtTgrTpL8KcKgFfGLfimpFzZToE9ctrpIgypcsruUsylcurvwDKjQZucdx45",
-	"qS2mIDi84xjuNKYt00aRLtfZjZAIGva4i4qqu1fOUR/kS8EBAWJf0ikETSDId4NULgzwRQNHjIPvMWFb",
-	"0aXNixxQvuzbawdGM52aSfm6FwAM9fLgyeodN4a5Ma1HEsCs1yDlqAP8Xkvm8Ux9k3jXTga9fSHSf0yX",
-	"rt/xd0PQCwBO4I85TVRa4IlNI7NVeP5Efd92K24ePnF1qYYNXYT5k4aLoKrttip1SzJNIqG0ci6Fd9w8",
-	"xqP92nbJ5psbWPZwJwfmWPQx63LgNh+HjvfZcU3NC+xq8CVCfrfdbVzoPhbWQjww8ynelxbdMoVTMIfn",
-	"3D8fYTOwYYzZ4eugMFcgdjAlU4F/JhThuwavMVWshwbDf3Q7A1u8l+a7Rgl2gFEQSdDku/mMaEHOOkR9",
-	"f/GOZxVDbUJVdhBDrOR0JxESycYqbS6AW3QcuC/RdU94xwfPY5jOhDZS7ehnWA4cqDIXbixtogRWF84S",
-	"ukQbjwPEjoYwYuYrVsqqfM3eBQyleZJANrqfsQHQxjvsOt8xq6C52raNhiRdC9PWJZkKDx8ywc4OPqpU",
-	"Vx9qKM1rS9IfLe3tJVX3oHgfFO+D4v25Fe8tdOjKWuUAb6KQRxNKlTcoOiwS3rq8muCe9JZC5ve629Pr",
-	"PrVbr9O87KNLw4Q2vzy7w99wyPD5/Gk6NfKJcqdkruCbiEcYMUooEsxODClrP5WGI04+Bn8VEshL8Nbm",
-	"SeKgIi4cbEQRy4XkoVzIwKqqfaseOgPGo9VYFPpJ2sAA3vEZXaLaniyDcq6wXAPVHqsMoDKdV5VfDsh3",
-	"PvkA9WGnONva/AyZhtn2CeYXuvRNMrFlg9V/e84wwTHltW3mvPvedqGuzSpW9YtbM3rZ9hbZSIPsO346",
-	"8HcM/BfIDtl4ArIC8+YuyrBXbdulPQfdslnDIuvCoogSgnuU8cIgzdrbkG2VpzY337zDdp23+M7+2YNy",
-	"eFAOD8rhN6wcBlKooBselLOvpwwmJ4326+Btlq2UDSGXFLVO0TmhCS6OZrdrsiOvvVqAPkFDi6rgO/Pd",
-	"ynhMDHVhIU7M0FHI0StqlA/svyWUYsMEeml2pJ5IMDfoQLZmPb/Egh+Tl+h2xfvdi4TE92DxOOEihQs6",
-	"JpckYdg+HjHcnR+zjdBC3uYqyeMIV2F3YdJ6Eq6G1Krt0qouOK+fU3mViLVJ1NkhCNvYHnjLXXmLJQAk",
-	"Lpsc46XS7myfz8JSbMP4LbItCy+rCnD9uMz1p09NFHsS28TqLhD79oOoxPhEC9SsLsxPGSexASiHquGs",
-	"O/OIkuo9nNq355y3XvM0vdvpwDKjw5qIBTj9pAESRaeO7wSx3J44xLzTzmntey5dC8LWwet08DrtqJIM",
-	"j3gJ8/WQg3dS7up5n06iCUQ3RxaFez889DpgoBOqCJWS3UIZxzNDec6/IMs78JMvwk/+vBRuTjSmgNrj",
-	"z3gDKt+SnoURxBr2S88Z2riF1JolNIKyrod2MAeSPpD0n4Wk3ZHeQmxvS9DO4bpPenYGikb8vdQn0sOP",
-	"U9+83EVdbHoaz8d20qKRytanBx5w4AF/Gh6AJxrT7uzW7Z8JYFPf/TGBZ1JMiYvlEC2Il9yIHjGk0U0b",
-	"HUUPrX/V1/MAAR57dwfygmOSAsG7MWP3fHYLCh9jeIV3mlw41pLm1Y0xndRdxYV2ygX2ZDwmL21SJxbG",
-	"2wHQJOm57FjIOV3a7gKOLSXKWBIO7Vt3rtjEAAzD9qdMmdUKo3zpHjZp3uz37OBzOfhc/pSs23ZHX0wA",
-	"feBOiyNaiBtrxTTg5Y1YeAxRwvie7TJzloVkChmI4aK3gsUQ22BZkBJoE+6Rr64wRzfQb505upSQsIlE",
-	"bTb4xO3VJ8cEDzzvwPO+XZ7nTvNnVFddKtH+eN2vNq0vSD469ulLw+XgmFx5EAaOZf8xXBA28mVB2P9n",
-	"wfSEcdI9R422naqRY+E01RLGaN/wUlxNxOIZwDfJFhdU9TGbsgE3dLt50AgP3PHPxx1fDX83CqEWhIa4",
-	"IncMx9VklBuxHAPouzYRSZxCvh2TZzTSiqg5th305Y19YWHybgBm1iq32YMB4MNaaJn9gDuarxw4m1+s",
-	"T7VQHG2asdkLUUhb3arvzEbQRs2mYGTlIcdoJ9Btfjk9MOqfKp2xOdAjlojXx3jcSKxfA5jjFviMjoz7",
-	"EiJgtxadFSI2wx3uBXutzFJXvPz0n6GrS9kbtgN2rIHo6PaaJBCPQVqAAxmDPPCJnfAJT0p35hNflBGc",
-	"fHSf8FsJCnh8ZxOoFNfJH0ftOUwilM431alJkiXte7NJ1OyzU9l2bw2KZX4KFpm1TYZiziPzwcwplmI2",
-	"swEIdcPMR0TfsAhwI9fU1VE8AlIMIRJTUA5NMPcCi2gRAF5e5DK/Z1JEoBRR2KaBYVkd4mzMJT8mb2Bk",
-	"lFmXFc60R/igS0QpsV0Z5twsUA+N7ClDKIwsSuKyRbMm8hbK1OaNe+AHLhz8RdrpIUM8ldHEcEoXYymF",
-	"5OSx42N3NkvvXByWCZHOWiHSbSpETkMhYle5UnjYNemLUX1iSMVJBoYYSpSG8mQd9qg7nG2rGnCxsCfb",
-	"RdVvYIkUYNFdzNnbV/n2oYb6T2zZXgGPDc8RSqfcEH3+dxSqtYSiM6X35wLMUC6nVN7Y3vcWTBxRcFID",
-	"OMQKDWPEPauFw4cIwIFY5fx/GZpVWAHg+4gbLd68RqD3wDa4FA51FQMvTGOB9iqvNqO1LsRDGsyBv3zL",
-	"/OWFoTsfQKU2Y8OIfh5DvPcQAxqPszW+s1ccMGXF5ZjQG+BtRCczXwKNJlb7sj8vDG2j15+8nE+HIBWZ",
-	"0Fss9xvTWRotoA7TeaNl/saPboeW+TRtnLq+npopNd9gtKe+uKWzsThOutVrvUGd6Py0SRGfm+w6+9nv",
-	"Flbx2ZcdTOedmM5+ZffkYvsiBnVWob/HbAlBKLeFwJgMgZkRTj8oKzM+Jq8dgCC2WmBKC4kFqUsMLWqn",
-	"2PtKYMdvzBuMJWcR41Sp5eam+u3lW5RWCp8VK4UbsJF01w+RxkOk8U+oL4lb+MLVfhKUSG73yFav6NJh",
-	"vGIKMJ0rQFeGAuBEC4t4ajMSkHkqj2CVRt7IZeqOSxODYwZpmrF9JqYRY75eWnuNqBHYJDBiCUOudUEG",
-	"ErRcDmzOB0shiksZsVmZXXLhHSb6ikXf5Sw3yeZ9AzPK5BsLY7onnnrgjQfeuAtVlt6Ac5XPoxvv0hmV",
-	"sEuJh3onKbnIG/ZYUyGC/GLn5MfpBXEMz+qYq34Qkgxhwnjc802RPC/E0ixEuxtJMQ2qrxAa3bXBOSYv",
-	"ncbJEKZYuv6fUwyw+EqKxjw4olKysDIM+1ubdyQw0oQmgpeyVC2XXydDRSHSlzAVt5+BoTaInETu7Hjh",
-	"1nRsZQb4W7uFPtfgEEs4SIOvXBrYs2wd744PiVQWEI6u8z3IA6Ul0OlaaLI0owl1WnkL8kgB167bb886",
-	"FvECBDx1bYDbjtsPWDzw8KrmonvKOcNcVhBeE1NNB7btAsGENeTwRQ6N8e4x4wE6mg0Xmp/bWdOtwS9U",
-	"6SN8ztHzJwMbqcAgh+ABnlFayJuGml0Pg4gmCch7yneGbBMtboDjCyLcGeCxsuH0hCq3Em6SnAyAx4N2",
-	"NkbLho2AMWaPWzm5JCNYuHYFCkM3ypUQcu5KCMUMzG1Zz8ApXVofrQYjxszOKaPe26j6qjSyl6wVRyUN",
-	"tMyGOcMjmJ2xZi7IUIqFsh0DOXbWtobIVEFyi/0zbDh36aeRFdxg1oVlplneRW6jqnpvdTuIK2oordVr",
-	"/e/fOkeP3v/7v7W26cCl4YO2CahH2cHPEkhY3CPddxwv6KUH7x03x7NHPr7zGZjvWr1u+x26lN+1eu9c",
-	"yua7VvtdSwv8Jk3bxC8xIfRdq/cxuMeZuO9an8wFGr8rc12/a316l0e5LU67HAgdp3dsXUDn6xAtQgKg",
-	"uKkq3HdvyaIKZfGHvYcPa2aDbSYjIQ+dRT+75PiF3aIjVn3mlNPcMzw5OZXwM3jM57OJSOKjEey5vnAE",
-	"4KHH22lRYSE2vsp67ei+7boZRK2iCXYlGnlqqN0k9InrPXrwbB/09T+hvv4rEjihxHff3bKSppG2vqDs",
-	"Fj4Py0uTgtrZDAXCS5AlNOGEOOZvmxGOhYgXLEkO/O/A/w78z/K/txQb2u+G67lekWvcEEIBdmdERHJa",
-	"7AdqzEljYCswpgyZUh1NMCt+RqXOUiA/oFeCamN/2xaHVAFyMmPXc72jtvVP3GzqdKz33fRdk3dslEiV",
-	"79ntXJelrdvpFKot5k7dnun596sZRIwmTC9rjiK74W5jKWwwF7k9JloIX+AueLKsGg3jUTKPoc84jTS7",
-	"hfIu466LhxvTUIgEKN9LP/P7X20/826nbFve77QG1myAK6GJBFfzRON9fae+bErpa9AKJ6F8PLd1ib+1",
-	"YsDmN4bzVPbGCY5tr/UE5JRqkYjxclcY/5YDrMsOdHR36PVcluDnmZJPf8AE1EC6eHGx307P2MKKcgLT",
-	"mV4Sn6iFzWd5FnF07XodNdquXdhybILNnlG45HwyNrVuFZ8Na4ae+EF+uajhFrQaw1iCpzQHiAlTyhKj",
-	"OxvC+0/3/GNtoVgaE+xMGoZiRG5fMR5Bq3fa6TzalpCbkfFzPpvrvbSbvTOTbLzwe+WqX3KTyvjsZRyv",
-	"lJE9vabjTaFevOZT+0t0DH1sKwcv9TcRW/6Tml6fW+RdxuhH8qy/ppSrKFFzd518TFsKhu02V5o/pgKn",
-	"uT/C3hpY4oe6hru1Pmt6AvaMEOKkn3MWzks0pDc2Y0f5rIURS+DC1hj6PCkxx89Wh/JZXJwIfkx+xKip",
-	"jUIqzMoiaHPC0uhPNmXLKVESCLbxsv2besYm9ZUMWH1gJIi9cwqUu2Znrn1jSQXCbK63VbRGL6iOJgcN",
-	"60tpWP/d+dIWQreGGHyNOeQxMyfyGeZNfgl5/UOzgb7xR+WLdDmhfIypqzGgFk+xPcL+ZPgJcsJKB+kv",
-	"GXf0eVP23nsKmeMxufTVXQo8LMjC8OGyCq1UL/gJX7rTjo2tXqt7GrRdNPbII/v3AuAmpmZ5p4KbD5/a",
-	"6S0P87d0z6pueb8TvvQW4CZZ2ulXeHDMq7c2Lg69YnfhJ1rgLjklAbMlmxLgZ1SWcMATkdhh91I1iQtN",
-	"lIugckEWQt5gcpXRayhfIkCOIV+brZWwDMjVKD1KS9DR5MJ/sIBS5peYLkmMripMoU/ozDUqoGQk5ILK",
-	"mESJiG5coSZRC5okYqH8mJxjCyF8Uu7icuMRc0gvWAShC8zMR3sIFxE5lQY2aXo2kdI1h0+Y0uYnocDo",
-	"jorFkBaa4j6v0eY8t/oCKt3nZXHbsLHd6lhXzht6RW//lFHlg9K0nxR3Yy4iPYesewfseo3iZJifZPGG",
-	"/tvY4wXt04H5d0C0IAMtBi4wmtmh2KPFsieMTjBJHIWuCwa/SgfRlD1dzSh/JsW0TuaLufZatHYZx4up",
-	"Dvtmd8+NxmNV0YzZnRU4F7bVNmyqcP/5UecsuP/9jpS1J3Tp13dtyI0u1UFh+2IK2xPsUs/0xLlndkX6",
-	"d9DU6nCNk4/mCH+yXMN3mSx2DzHf5wn9jmpIjnjP68vjZxIO8jgvj78lCflXm1NlVHejKefsmyKM3een",
-	"l80CCN0QTwzLr+czzhtw3CYcmdm7yH/qw4hoAjym8pi8daDR9p7sIqxjWZhbMV9pa5vDvZi6Hm0Ja26H",
-	"7IgHbGmK1JfO9cXrwYI4WBBfGX8MlIi2TUznsF9DQiVCrzci8Arvfymm/Fh+glRIGCe/GTOjTbT4vtjk",
-	"4hIZEsS5zmWIq0UmkMS2/eNQCHQT2VY/qtz2uMIR16j5LEtPaoKrDd2KLETzsLuiaq+kRT6lMmFmwRzG",
-	"NCqVDFd+pECT7xaSaSB/MQz//zr98fv8bNIiy9NrrLD0eMwlozdbVG/oRkc8MqZMnfFfIYhYljGGSbYY",
-	"q2wTqslUKE3OumHbUWuTVszj0cZ5aHH3WbzfaRSgCKF2et151DsLINTaLXQ69nE0xQtxsl6klT6qk3vU",
-	"TnI6DTGtMy9TSD11fAg7fpFwAO6AjYFtFQz4fPkUa6SMGf+RGI3Wt1gx/A9bcmCBg/kCqNJtMgS9AODe",
-	"iUV5jF4sLJIoxwgwcuKaTeEVzu2b8k2V8JGHKS9Mib9Jt5YqhpJ/5o7cVm7VN/VmMlLt4Lb64j2dEJrr",
-	"a4oxluasv1xNTMf6HevaxqYLGzOvemW2MZDE6N6CW0zBCdPK1oDSVBX1eF9z7ARiTHFgNhFLEToVeAVM",
-	"iTXVpW0wckwGz0dHaPUOyBTxvpgmio6AaGFBRipa9tI43pZt7cTMrsd8ajKUhixjjxnpo5EFXMQanlz1",
-	"cS0uGnUx02xH+p0TyHVfPuw20AmDlvF8xOTU4rdXcnWrEPedQv0MQ9wWpi+VBk5ofzGp1PQUOc/LquTB",
-	"HwIAI8cnbFchAExWdsXNB8F08Ph8BpBMJ3/369/xmvfJR0/OPnl+feBnN2LoEPH57xvxSfXLIY1uvvIQ",
-	"j1dBNpmxy9mGjIuizzFA9cNmRVbeZOrllMaAGqxtRTeGzc1Cr3EQG/2fQjnnrK89d690deeunB+1XbXn",
-	"GvS9VWCnW1O//i+e25XtTxmfazOes05txQU9wlMLn8J433apylYpVKDaLdxvXB/X0H4Gkok4e/H52al5",
-	"tXWS9p3Glq5i0BLf3BnhSmG5/UyyqE55hbFGeNzXzB8R65vNBtA9PzePCx5uSKV41Wnuovsdt52OU/ct",
-	"UkDvNPclokrkHvGpgVOycNjX+RJW6O3QjebuICiWRbkIdEQ5GTp1GWIy+mprucrL3YtlW2PQCsMqjmsd",
-	"E4wneXAU9Cisay9gK9oLJ/SLlrYP56MRyD7GVALa7lTxulJm5btwZpf+htyhe9p5326pROi+0jALn7Qt",
-	"Oe/Pzt9CHAC6Btgt9Oty1SaiQoHWRuSulsVbR1Q/mmujkWe7ZiSC+y0GGieMr/BrJ8f7C8ZjsejHdKla",
-	"vUfmh8qD4H4pcvaOocuZnpvvqByz4KA8NANZL7gqJGmFOHMYMX0uNIvyY6grUKslov8Fiwbz43Gt0fxq",
-	"TemH7PcHJb+ny3Yf+9EWZrFXkbqOApsLXPOzoRuzQ/aMmOUop+RtSfkJaMqSA0rBt2B5HlAKKlEKVpFs",
-	"9lLsiPrpyUeXPbIWwGBVv2iei1Z4xgHSYDcHZvWwuMYtTBGIjY78tfs6jA5WB/+AJgnxGkwJAILv0p9T",
-	"pvNBuLR3c+D7wIDcAqTN9oIYHSTHZGD1ox5BSTtwbXKYfZXLX8XgX2mK6p318V0Ezxqo2xuVzUdW2fxS",
-	"iveBvRziH58daGAPYngK66TsC7gzCoCHK6Ex3RKVjHYze+cypuR16jNZcaM08KDZ3iqVXjP78wGnsSwv",
-	"xvel8ZkfiRiPMeMk7Dthr9mN48vIMxWe2ZMZVWohJFo85X6tpzy2CSxuJPeUyx133X2URRqaScAqfP9A",
-	"zFpRN9aP5+DOsSEclUDwQRCThN2AmfUR848RC24zXrRIsE2nOfUlvjEk69d+8HcBE0KxqPvZQrRc20wy",
-	"EVIBGWLrHOzbbG5ptzgswqspSQQfYy59yeW16cjPxTKserKzpC+NvT3+FnzTXzn63dcNH+7kmsehmWWU",
-	"8HkYh1IWHKsiQPlqhDp9HmicwyIt07DpMUbjpnEsQSlQRkg7uq1Is5ViPkzMRrm3b4hMokd+gU2YpODj",
-	"C9s3zCb4DeeaqBs2m0Fsk/IWtjtTzvCoilHOpBgmMM2FJl3gcD2Ru5G/dvd/Qnjr5/bOB2k4k0pJl6WI",
-	"4yNb7XDDeNwmah5NjEHo3XlVozVXV+FYn1tM7RTWug7UuAj7VuCuaREUEqqqcUiI2MwduWwwwOfT/HF0",
-	"R/B9jbG8lUxr4BhDcd3rKpHWEZTt7sUn/pXr0cPRSbqDtyHGvM4i7GjNpog3+eZwhSGIGfADgHvVwT+9",
-	"/2DTyd9lLsGWmaBGl5jOtMLx2XhgXMhjDFrdGdqBxDDyJe7rnEfoIvJfVt35KLzT92xh/JYmLO479tww",
-	"5RJ5Ti+NNKAfwvK8cGAZR+gF9G+OdtVQT/8Zpp4qe8Oc33Cx4KrV6zQI/XteTL22VaQ8cKf+YLnkVQ8v",
-	"fj1H8vK1YbO8CjtazNTJkEY389lRGlWqVDOsFpR2VCxx2Em4ZbB4kz6pRjGnNgqkzhcLphD6peWBeMPa",
-	"EsGCyN05q6GxmNm08/ft1nBu9sl8ugGY2eAhrmjGe2h3eLohEdy2cLLRUhuyRJ+l69xiny/kbEK5sn9I",
-	"yhS4j9gl2352qxOs4ZxLoDGerN5v9Qn2R5xDtpVVMDVpavWfzwT62nsaOa87SSnXJRsijl7YgdmexyrW",
-	"kLc51ibc2GQa5VoCz6S4NboZPr0XKk5UAtFCEGFTHwklWkyHSgsO1jmR2EuBSTJcalBEiamDtUqoLgsG",
-	"GJJchpxlax9EkUQak4Q7vPvoLn9gLJkpSRWJBYeDc+VP7ly5NJRdYGTb869Vxcbn0qypUQYLzj4Bwtl4",
-	"opOlY2rWfzqjc4XQotgC3vYMJ8ZOsr4Mc0k8h1JgYnvYffXDnaMS5qVmymFd1ZmtVPunWR47UmdzNqTI",
-	"dJBVPbrd7wdJ/wUkfSpmFRnCmPF8J/udk8oJHqTqKIUx17LCWWy+KkqqXvEpf0ISyBJDuFgc6OGz08Nr",
-	"s8dl7Hr3hCBBzadrKCFVVYxCBTF29FhMWAIemBoLgeYzMhIlSq19+oFCDhSyc/Bic7D2SSLry+XC4FPj",
-	"NrUE/fCUDG5BshGDeIAQZQuMvigtEL2dxwS7/BMtyBBcFps2huRcRvZiZx4rOgUPWVUe6voxXZrNLXAx",
-	"JGSNoXuVwZfUR1XbJ7UuFsEc1KTSVFc64PHHVkNqxntKXv6TWJAp5cs/VxBiz01kR4wzNSkLGSD3PcWQ",
-	"wQSSOI0JNbHjZwllvI/Oklav+0Pn7P79zsPT1A0CcX+4rJ+XJMXCVqWcn5112y0F8hZkq9fq3j/u/mAW",
-	"kNOZmghdMZdO958e6aFyvjZEYo9lr+VJGb8yFOyncv7DabfbOTs3bGmIrOe8W+Zt0EIkRqUc9+P5dEb8",
-	"QLVk4zEOPa0x8a8qHVcXoxqfmrorquIW5rQ6fngIXRSF0I/ehka7mWJmMZ161NrpPhyUOtRBYmOXWFcl",
-	"CsFjcuk4N/YLNzLFvphgXaRmU+gRShxFEavGmatyMEFYaIheTsHhniLPn6wKFaQMO/1vxVN52pDtNWBd",
-	"vwvGt1Y4LY8po73nefymC5IIceOFvtvYkZD26NmUdjHC7vAHh+Kf2qF4RRF315H6Dl2J6uRj6oH/tMad",
-	"iOafJnLOVZsMZhOqwKEbotAbEEWXZCIWZESludBwxWMygFsWA49gYM51qtA6VXomhRhZlXeNp/HOxuNB",
-	"ifl2lJhmnHS9+nKAV9hJU1wndlKMZ0/S2+s6jcqd7E6HaDcVzOskojyCBP1a275hPTSD1bEWLn9PCcvr",
-	"MH9S3EJsjHxIU/G9UZ9IoDFmcy9LQMLtmKsY3WdQYJzmdNBfvnyf2K9cBflRAr0h1G9jHg1udzrIyUQk",
-	"8V6I+NfALychAYoRUHMUjUFViNYqQ67k7USQmMWIsoIW39LcfAMz7fnhKkmb8d/dTrI5Dj6XMoExTfq4",
-	"Mg2J9SeRxG9svsQ+sjsOutV/T93qmwuG7L/L98FczWTFzwCzTFQgUNUQGB97VWk/ksMx9b0Ij+ucdHBN",
-	"XwgdijkqhraQYit54Ua9a5FhhEVfGA7X2MWG4zkIjYPQOAiNg9D4fELjKY9RCTecyzZ6GHqeuAdhgYd/",
-	"uRdZ8cZG9O1h51oQSlQkqY4mJKaaDqkCFA/mBVSCyjsOrKB0iejefcAUsRb7qvywE/mCLoRDDOTgQ6ib",
-	"5WZOdaYYFjuqbkneEzFXcAMww+z/zSk8cs59Dbk5SI86tkrDvP2Y/B3hoNoYOk0YB9UmU8Fh2SYSImAz",
-	"85uvXm9bfsUMuWPLVF8y77Q/QQz1ksWERRNzu5CxbWGODgfvNizN3/kpnNOGJJ47pLZ0m6W2fJbUkk5W",
-	"qFmTHY1OW76yI3YdWNPF68s5t+WvLAPx698Aokx2u+1WIsaM97NC2YdmRVjSh1ssPsTUJjHXQ/HB6oGI",
-	"rClBTfpa3AB3gKYey6TVO/20RuEL+gRmClmazd8ghyM8H+tAp83sD2kcpXVm4SkpMUwlzCiTe0zgiOky",
-	"kPyY3efhbpB/5FI01igAeNgK/OKzaAFIdttpAeFwt9UFDJv8VjWBrz7X1lCDbfaATYfEUMRL7D1kZNuS",
-	"TIWELWklENwI8RaxhOFJrJ9+a+U2xe7lTmxfkhHjsaFkN0hizVzbZ1zO+dCcHGXkPM5ICxIL578BGk1I",
-	"JOKK5oxvCqP8M0rjaALRjSHj8+5pu+WW8q7QE9UADM5HdQs8FrIv4Xfb88yQv7YgdTOwu0k1uQVpRCs5",
-	"bRurKAKlSAwUHSTzobnTltL6QZ7UGp9ZvGoVxA71vIkKYgtTEY40xu2SYG1w/KNSIXi0K4Ugf0rXqgT5",
-	"83zQDtZUoduVAole3TRBvzbnK8fAqtIWHjt/gNMPEIA1y7twZx9R7iQmcApe3Mx81qdCBE28zEhpC8Jn",
-	"6xfKlYj8GfpsasT2zoT8gA+KxFeoSDgKQjQ3B7WcT1/choKcDuFB644kKNCquqQtxMrEZGdKEtDaHAZD",
-	"XpQkjN9Y/EjXdpWprNBmkRVTW8KzwGk8faSQhAt9/I6XBHfwUHhsxjdmnHeJ8VRiuNaHW7VwTK94smyQ",
-	"RV3omOBXD5kQcqcFXbYJG1Wu0dakdHCRtxREc8m0Q84IUAbUjVOEOSyaIzi2ZvNhwqJWBTWdSIgBpmuI",
-	"CmHPETJd3AD3RU32aNxTSFNtMhYixv5ETnwa29aY3vKYIDCslXXOfeKf4QZu8QmYVu94OawrUqx5D+Yb",
-	"Ez2RYj62Lewc7FibKJG61tNOs2k0tpRkzbR3RrGNwF7bLVzKVq8VjZL+Zf3/tRqIzBimswym5AtAxHZr",
-	"3PIL4zevXPT6wAOqecDjiRAKdscCLCbnWkt8BmKWGKkopiGxkildYp+E8rpwo2S99o/fYEJfcgsQnQFG",
-	"+4Fd1GgA6e4yxmopfuZ8jr/ssWyySbvscjh1SFwfoJaCZLS2MXYDG9G9YJ1x6Bf6YBWW4a1nmLU5OXVn",
-	"0OSSnirlIlekgM2piDQi1RKFFoTy5TG5zDTTia0ZnwqlyWkn2N3yXoHZCfxyPQJjqqEvRv0hk3qC3pLu",
-	"o6POg6NOQC0//h/2rra7iVxJ/xWtz+65w8VO2nackOTMBwMhwCUwM8kAA2YduVu2tWlLvpIc4+Hw3/eo",
-	"SuoXp9uxHYcZLv5ESPpFUktPlUr1PMVE8WoJhzxeXEd+6cXymk39K+6lAOBcN+uHj4Ja0Kg1DpdXSt0Q",
-	"gKwIH9saattUpB+r6BpJUXuzOD/ndu1+cT8tJGO2fXPmrJD3jTRjxJ0/3KBUZhFi1SpK7t5tcbaNUevu",
-	"a1qtar7dl1260hoER6ECQm763Si7xjWxe80ZZoDbb0qkmC+8pg2dEaqx2BpVrLBo2tqOyUaKpS0y1YXm",
-	"dzxEQ/tw75A0A1JvNPda+wf3bJc3WzPtP3u1b2ul3WNNGY8DIKqPmbz3bkChMnItpJotn0ZwhJl9rtbj",
-	"RAkWkckYq4AAsjERVQnWUXb6KH2YBkQqLKQBSni9GRlSe6WrQQ1HdInIFUONK3IJeQmubPQlmVJu0q3b",
-	"ynpiJeEVGIUnMAjLCX8x7dqnjzF+w4hiY3CMc/r1HyvZ5ttvtpxg11JFbTLtdvJd2bI2e0uUtUlUzMCm",
-	"lIuYzeUyrBIe2gqKbaSOyQjiJbeXrl8368QViY+WeEU4tAgddXs0vFp0ub2WKSWVp1a5yuqIBcvv1kMK",
-	"n8QkXRrzbvP152yxk/xz5ZiJGzkjjVzOCN6yuLvB15RdlFvF1cpkHBVUhGnmXuHSbypHzWrFohYXgy7W",
-	"Qiq9xV6mu32ZYRutFKVM4GCRRhlg/TZMeaO4SmrSINdUSEMGEs5oJ3pCYzKlszVP34vN7e4X+89tVcIz",
-	"H/XOgj6hI3luweRHBZNqxWfnW5sC1d6Ovvie65k2WBtvUWfdxW5Y5kfLd9HVQEuaXZ9rj5LXPLJGei14",
-	"+w0oIYsAbu2Q6tdtgOaukT/iYA4+RJqH54lBa4PoqjEMO1Oy+kcl6Gs7JePrNejvyQvKjp2eQZIJDIPj",
-	"KtiBwNQTXJJHmFo9lFPwQ3FfNaWaaMYEMRIzOVyVLRc/GslrlmaT75C94NAJVFK36fJbkmyOUZJF4rdb",
-	"Vcev4trlbuH+jIYhGxsW+SQ//zH9ki1ULrfjl7dUdzsHq36bAFWe+T+mHO1Ql+I5etea/PXwSct4snyu",
-	"yKqlgbb2+4e13yvPxduqtXmhDSR8WKz6R5IzjeU8ejOnv5ExqBs7d9weIX5PMdV1Tx+/r2hsjJlhOTcG",
-	"a9k5q000nRIj72k7uKuYUbO/xB3ZIW0I4iaORDZ4ay8cSBlVXdack8Me0ShxQphiCYz4WkCIH5rF/SLX",
-	"wajZd+84hHSiWdczYddzGOwX3/oKW19h6ytsfYWtr/Dd+AoXyperBHMpFbmWPLoh0LKWe6DYgGujUo53",
-	"uVVP8lOXoGJ5hkfmpBloWC4PZUjHYyb0TcpI2xr9jvB3ezoYF1fESE8RIdyRT/DwFVJXHAk+pILEckC4",
-	"OCbYNaaAqWzHiiifJzP1og6a8qgj8FAOnwkpvHHEVIZ2hvwW2c/SynzTjeOjpqxPJwuVS/U1KVG/I1w3",
-	"oPsRixkEQpxLNGXsqpj4gp2pbDRV5jCoBa1a/aBSTchrgk3z5LVqJaZiMKEDaxoilh5WvpaKktdsCv5U",
-	"wqEJpVIsNGUUmtLkmw2k2vyWmcv3RJ9L5rWdaD2W6I0bueXQbZ4/82bMRGbNrc2cyYHcLn7fRYRUCS91",
-	"XzoRgPFL0FWDE9KknLUM2c2d9jsMwbnERFQKmx1xJwqrZiJ6C1qRIb1rpfJSDPi7EFjdbhCqH2+X26aX",
-	"2zlz9i9LvzZ+Xs+7G3dZghl9x42yVxt7wF7VqSn3lildxuFQaiagsHZHZHyEI9CEyxPQ4SYtRwycCxZr",
-	"uyGxPiSR4L8ImVp4YP+MXHBjSlWkcwS8kIqOQNckYc6ShDibJOGhTPGQQshkING4ZPtB9ZXOEIulSM5Y",
-	"ErfCSFmEFTjoJ7DG7wASy9v6e6fL5nBvbcJsguFbyuzfgDLrXPzUAK8NOanqn/3k1s2++fHLWe45Gh+k",
-	"L1rjY5eWteNcITJpAILk7NSfl1YJlOsLC/LlmYjOfcOWmZ6v5GBg8WZisJ0Q/9xmVs3vkV/JwdwY3Tmd",
-	"OZKQu1ItFQoqzWOO+TXz80kXTqiYakPAkJRI/sRcm/J5sr6UGPLqFkpdYcTRIIRWKxG75hAWfMYV68vP",
-	"1id7xcXkM6Qgj7liOvu4Vq0Z5B63ZBwVhIbssHTtsCxo4ArZPE+h6YsY1f4jbRfUTZ0tf86SiXjECEYr",
-	"+IFrL65ix7AN2yftlYF6jCrmoDgRErmmMUd3sN4iIy4mhjmHEE6cFNPDuTuMohF0y8L25S9vzi9I1oDs",
-	"ursu4aFQ45x9NmRMuYIgz0RgiCtRNaFkqqQYZJw2eHnEtR3oKKt2lEbPcGeIu0TFB0OT3p6PPE2Bv5AJ",
-	"sOV2omTGTC7dZi9oVsklbO26E5GUON8hbfs5a1wgAcx6uXi2Zt3KJLqVcNqZ8lG647kwWDIpCGqceT47",
-	"Aocbems8rWWErTB22tnbxDEHOAQBFm0IHcgyHryDxXtRalo+lLU0CD1RLLJrn8b6fg7fwpBp3fXONpu9",
-	"HPZOQ/6Gv3z24eS3i1/PXx7usGawEzZi0Rs9C6L3L+Ni6PZAW2856PbXcFE5OgyCVFy58OZ6a/4QKxVi",
-	"hl2AWmkXkMg2d1exIPC2riNJPAZ4WP5T+ZlVYCxe+Un+t7QUvyfreru/WLy/eAU78DvvKbxJWBDCsDZF",
-	"+3ObjNGxgJvRBQMbMn+JTmMbxxCpQEOMsUOLlbHUsC1hHQHGI6khzu1GhDQDpy+pfflwZ2Ty74GQTpXA",
-	"8+zuJRPstDbFAjLUMLcXd4S3lmMIOhoL1tQFSTIoHsoxZ9FRDuIt5lcT42mGnPWTkE1iXnY6oiPaebPg",
-	"jJtrtUsPqe9hSQC7JbtmCu0LyARbswfnKK5qQHHEFJ61ASNyV4Bb4VwD59rWenyv1uMi5zN+awuyNQfl",
-	"IW9DZ2vsakrNwpd01n1dFHd6YUH5rgGkFeNH25LbG4sySQEbGhcauf+98EI9vgWRyxxNfFkQBGLymJph",
-	"hjueYum8BVpJxc8vl1gukDHM5prAmUwkwQsYceHL9eCIIe3+yPP4ldHWufpot7NVYuQDu4bwempIzKg2",
-	"8NX63Bi71vxDNOkrxqpwYpsWMQCHAlYgOYH4cKi4YcqOs6BKySl6VeFQ8pBVwfGyM8MuYFQDsH+dDmXM",
-	"CFb/O8b9L3hLjSBImpHJiSR2wDRUIVKsj+7XitoDdlfPtXXOYETS3tkRHLI4OkIZSC9enniGrnvUeoGX",
-	"VMy6ODyXBWrkjKpweA7f8Ja5eUJVzO2gQmOqKU9L9vuaGfLT1L6VPLQv/Z/G4wf5+ZrNjszU5ikizttv",
-	"vtzUjKhhNcNHbBkZgXOcVZgfhKcAXGhDQf3WRTqadXRH0fO8tC25LOnH4a39gHzvTffiIpmJ9i2o+aHH",
-	"LOQ05maWqbJtv0zoC+BZz9CpEaZdecpsA2QsB7OSHqQPLpMx8JoKyf+X6EJGEQPnZbEkRlGD8Pp5RYlE",
-	"++IWzMqKXbSCpdUubENvLGwPKpjHgO26Tdnjdsxm9TLFD/vSb9pv92kAtPWYUYCZnx4/+YXsHTzYIZcR",
-	"u4Q9Wqzt32EL2pulV2t7Ra19cVmq2uET0UpmVrOVm1iNZSfWTQgGU2p3n3TEllggpaMPP5etg8bq6+C5",
-	"nHq7ZZvgteZGjJmydoxklG/CwhN1rrk5s3eUjZUTBvMDFEPjS9feBO1G14Xh54fCyars7a2ssvLaOcwG",
-	"q0Joo53fzAWBDHkyEdzoYzQ5lyP6uTtWPGRdn09fOsnSSzHTvhB/uTD7e5VMo4NlpWH8++0IXs696/KY",
-	"oLayu4g7Z8Brtt3e5IQtkG31GCLX9r7//diuffj0pfn1v1ewflJAesqArVU0Kaum07ofNZ1qiSuzpspO",
-	"a/+2ZblBzR0HmcDD8KtFJ8vl6GMz+FStxDKkcRfMfSFnxLph9vO7M95FBJlPrtyRLiWgPAzq+MiNqFq/",
-	"tMBqfcUytRiUWhyAW4It2+5TNyKHbd1+0EMAsNbWftHYm+jMntX/ZhNb1oRWMGW9oZRXelczEQ0Uj8oD",
-	"5VDQqcdC55qOKI91KvM2Qy03LxiwQ966gw7rOdgVf/Lk6XmbaD4Q1EwUg5AwdNvOptEYzKSiU9KT0ewY",
-	"HTCQJ4E8W6jhjimEWH7IJeWRF0/TLV2OzmDAJUgONdHZE8lpq98sOol8DNi7Ld8evNK+GtkIvRk5ZyI6",
-	"VTyq5rIXiyiMIePXzF/+Dkf31t1X0dCcP2/XLMSRHtVsfw/lHjRpn7/eqdtWjPIO/9nJ709enD7/9a05",
-	"/b+HfzRfXZ0e9l+Fn/vNf/df1INfZ3rw9N3o7M3b0efTYLL/4fc2P2nPHvP3T9/9efZw8oa13gUvJ6cP",
-	"48mv7d4vL/79fPjo8Kzeuognr8zJB3P2s4do5GSlGP2+djHlMZc1yFesndhPVnP9rp37Li3cLGUwvVVv",
-	"rOxqvbPflTuaCB8IFoFz4c9VgCxH6ocHQX7A6gcHjWartQ8QunrXLuyCtRN32a7d7kQu5KD+c/efOdtU",
-	"+filg/o9ncpRpxKx2K54FnUq1U5FD7DwbpdH8NcPp281ff8hDkdvr+AC41vfqRylA1HtVFxRZn/jMpGo",
-	"TuXrp2Lnq8cFBXs+39P1EkDPAQWqUFBTqkSh7xvll/+18W+YfEmKmp2PiQZLxkR4NJ+zERZSa+j8HTWC",
-	"w4N6q5G3IRSv8fP39jh6ajaM4mNWbjSyVgB0ij0iVEtAHTHfwnoZcLfJkAuD0URPN1WMumwVz9N30I0B",
-	"IW4NV8yZk8qBHcmqFgA6Wo748Ocl8f4ib/Wen7Wf1M6ftxut/XR88MzUttxnyHvjmIcx83Nm/V7Xf241",
-	"Wgf00f4hO2Ah67GINhu036f7jTAKabNPW/WQRgfs4IAGrLXf77ea+1EQskesHjyKHvWiMjDEDq6O6HvB",
-	"4f5mge9Lp+LQiV2bbh3wTEIJU/dLwEQLcrMxg1+5OdFF9vcOsuC7yFW3K6/riNidytctkN13uTXhlniy",
-	"PcwrSq2GZvVg71HrYP9OaMY1N7tf4JCvvFzAYzbknnTjyGMp+US6njhiyAtD9NCfO2D9UbuGY8QoSUIq",
-	"QhbHeIwYkZG8tj9y4ygpHUFB1St9GZ4xaPLTXj14cOQSG0GB2bVgiMrvmPkOCR5SXTkim4VGeD6y9b2e",
-	"Mp1E3JBYDopyLwbMQIDpF4zhLQYzu5sHtyvlANE8A2iHvIaoHJ7f5vGrPTh9C5kAz9vtgc8KODuBf2j4",
-	"53veHl59eP+H6Z3GEzo9P50N/jg9fSNqvRcXQ3OyV39f/734KAwTEpZ2ztZS7DXss9kdmlGcR6jOJAia",
-	"4X/ZvddszIi9AH6VD+8VYElRJanBCsjwWhoeslV2vv7y+kpPbwUrXt5c/vIF2OEHBKcYrKwMXNi/zGPF",
-	"GNjQq+PALq7RUjg4T0qgo9AFDa88DIRURVW/6TVMjRKvDd6wQ1DfXftUgp3S1fcE2rBdgz/KGlxG/uN7",
-	"W7JtfZUcy7olCzVE0QSyaDPrt7qgYjFGmuVoBEdBmlziu9vpUVImVO0sOITlpBr9Q5PLKzaDwzC7OeGp",
-	"RAm5YrMjQkkkJ0AVCGMeXjlliY5w79shjaCBeaEQsJqYUI6Yz5ZEMsKM2RdSu2ohv19OFES2EOjs/uen",
-	"vaD5oMhMY08AKx7PXnFx9YPjxDL5oZ9r0+m0Zj9ubaJiJkLp9JsyUf8rNlsxFXFDg/N1peM/tA/PpBqt",
-	"l3F6v8j5Ir/QAUBvFr+/3zb8i42dAk1IleKOnqmlFOvhefO7hf+ldonZy1srXb6MvlP28sPvwHTh8tKJ",
-	"2QJ0tjA+Ro/sXvxOu/FbULNuypgXLhkR0KA0fMRW8CnP5DX7sT3KwpNryCUkEaiX4P74T7uXzvsFx8TI",
-	"iM6csiXPVWkrS4hbnAZXkjB2I9BkJ9FA1rbO8X+Wc/wsPfk1EmM+HmxyerLfyjNWzH78aBKzBd5xFSL2",
-	"R/DbqUxBqArRpykXutR/7og5B/qe/WM7olvv+C/zjhuVkhyWw4vgUZpe+9c50NYY/o3d5yHVAApb33nr",
-	"O39nvvMZViW5R885//IvFVSYsO2A1Dmmrj3IT1RcOarsgsa3e3MB96rGBUz2KWY5xVIMwCrTHEfHV0D0",
-	"9KGibBTpNSeh8yzCtGTkEsMLmNiZz3ovetJjKa+4bYU7AOaKDLk2Us12CmsxFreGGjJmchwzEknfn/Se",
-	"HXJCQZEMnQDQp7aXXGZlmv9lLTj4CE7UoxEEaSZn5mlVItVyFv3Iuc9wIgWjwuPYjlkGazK9dO0r7eE1",
-	"E5FUmhgWx2SiM3cmZ4gFKdqMxmZYJSNmFA/9MHNNLMQqGmYbYOcTLpH5p3jaj/LDnBCMnGpHlfTSs0Pn",
-	"XlhXAo4FnMTlDnkzZgKK+ghGwvxm7jgp6mz3JidiEHM9hNaeMjWiopqZICCUjrnIsLhAByvtBi64m514",
-	"i7niKH7LWJSUAEj1+UBiOeSxF9vrc6cPMso83ykbF8xlGl5Nxp62brdPYyWvkVagmJ3UmCPORtV0Ffr5",
-	"4fa7mff04HGVr5++/n8AAAD//w==",
+	"7P0Ldxs3tieKfxUM5/yXk2lKIiXZjql11oziR+KT+NGW0v53xx4SrNokERUBBgBFs3291v0094PdT3IX",
+	"NoAqVLGKrKJIPzLsdY5DkfXAa7/3/u2PrUhMZ4ID16rV+9iaAI1B4sfHEqiG+FKbP2JQkWQzzQRv9Vpv",
+	"JyCBME2YOm61W/CBTmcJtHqtk9vuSSwiLaQ66XQf3e90Op0j/Oeh+ecH/6f9X9xttVsS/pwzCXGrp+Uc",
+	"2i0VTWBKzTtHQk6pbvVac8mOJIxAAo+g1W7p5cy8TGnJ+Lj16VO79fSajleHeT0BcgtSMcGJGJHFhJoR",
+	"EzURC94mIyGJngAZPB8dvaA6mgzMRZQTiJnOT+td6/Rda+1YV4f0PIbpTGjg0fINzBK6NLcVRzgwzxmQ",
+	"xQQ40ROmzPDMmChXC5BECxwPlQkDSczbQWmyYHqCVyk6BXIDSzPYbCjA59NW7/eWeXTrfdlq/SoiagdQ",
+	"vrE4gtlMMK6nwMt3Ofi9zlZHO9vq1+nPl7NZwspW1ez7LL2MaLPvC6rISCSJWECcn82CMv2f3U5r/Xa+",
+	"AS2XlyMNcvV9VxAJHiuzXeZhZAgj4ZaRwwdNtFzmXnl/3VJMGWdTs4PddPaMaxiDxHG8ffv2cq4nwDWL",
+	"qIbVwfwsFnhugovy8/0RqMTTRJPpf75rRVTCKBGLhgf8U7s1o5JOQTt2cRlFYs7184r9oPbn/FA2nxt6",
+	"2mq3mHnIjOpJq93idGrudI/rs7jmuZrjlav7epmd48qhZ5c0HT4e+7LhZ4+8+xR+pNHNfFY1+iH+ek+R",
+	"509WR0+7w9Pq0Q8rRm8fefeBP6YKqoY9o0vkPRFV0HjVafm4zbPuPuonKN+qxm2lX9MRxxUrbZ929zEH",
+	"wugXWK6O/J9iLolYcDLn7M85EG3YlhWQTJFITKeUx22i5tGEUEUo+e2350+OyRXwmPFxJozclasiitAx",
+	"ZRylLx1Bz+gOY3YLVtqNmFTayTwrl886JKZLdUyuw2fgUykXegKSDEW8NM+TMJoriI8JMmfL7Gk6ECPR",
+	"yS1TzEp+zZKE3HCx4BeEkqEQN2b4TJE/5vEYYkI5LNrE3OgeSxYTllhWbp+iNOVxQR4+jM9Gj0YP4Ogs",
+	"6gyPzofnZ0eP4g4cnY4exA9od/RDdP++31+rYGU7HOzMkdmataKBfvgV+FhPWr3T+/fbRlT4v7uGHWsN",
+	"0rzjf//+7t2H0+7Ru3cfHj59/7f/KD8SI1R6yk/xwChUg1RpWoq5kRdxDxfC6EfBytttOe+eWjVGiSkI",
+	"DgQSBSSaUG7W1Swc4xEck8H/GBBNb0ARypdFLauLQqh8nZySVneBHpwX16dcD0qelErRS3P+zPx1StP3",
+	"FIloAjymBfI+7Zw+OOqcHXXPK4jYvGHdsMOd6xw9ev/x/NOR/XCafSjfxddUszWia2Z/bsqOqhi/e9zd",
+	"+ZFV4kr0YVTGXg5Qj1JkPjOqzEuirILVJlSTqVDa8Ifv3jx7TB6enne+PyavkCNkKp8i1NgnYy5ktbZX",
+	"eszcwCqp7kG7VDdUWshKUSbtz1uJ4CrB4J559524mlH+TIrp6tDNt84o4YbraSL4MXkCIzpPNCq7XCyO",
+	"/fD+nINcZuMbmUeWjsRQw5FmU6gczrVYHcyPXqXOhpMfCyVLoJJQFAID8/pB1di02GZk12wKr0ajqk02",
+	"9xExGjUltVHFBpvn9cVodPcdvl7OoIZqS8ydTUcPVaNfzu58Nj+Zm9VMcAXWwMjGaqb0TMw5zioSXANH",
+	"LwU1FqG1bU/+UNbATafzMdCmautkMBpBpNkt9GeSRfiUaC4Nk1m2eq2nv71poZgRstUzt39qt2o+HVdO",
+	"gdaMj3F6FF/jl8kqQ/1ors0ZmDI+12YVuqed9LcYaJwwDsGv5+eddstpNf0F47FY9I0e1eo9Mj/MRyOQ",
+	"fSSR4KbsF2u3Zj912q2IzvTcfEflmPHsp4dmIDFTs7mG/gwkE3H24/kZ/jqXuBPZ92cdc1iQePuR4CMm",
+	"p63eiCYK2t7s7XOhWZQfw1TE1go2LzK7mh6zZ6g4omJmvhR9NRGL/ghwSBEeim6nk/0yljR8thmPszP8",
+	"ak3ph+z3ByW/p8uGRnxxFkYl4nFfMzSKf//YKi6p3aJwdJ/aq1ed5i663/n03jx6yngc7tzv+LDuaQd/",
+	"NYQVzxPoJ2zKdKt3mvtyzjVLCi+QYOjG7JA9I2Y5VCJ0X2mYhatkSDGj2/+QMGr1Wv/9JPMcnthf1UmB",
+	"Rp+ApiyxtFyP+QT+R+/TK3ufu+wEr/lkjeD4jfWPreEJMymGCUz/VsIbIn/IbmnC4r7ztbXMuHEOXpRb",
+	"F1wsQBEuNBkxjSqieaGkkT4mj1HltXozSCmkIglTWqFVoYCjMozWEDJbvAKPyohBYniHMWxOlKZSqz41",
+	"I5iCUnSMo1Mk5afmTFhiiurx6g5yHE313JCoIQvNNPL5cGbMzgtXIWPKJ7GI1H8vLk7tY/HarnvVQdi4",
+	"qhdkYBdqQAzlKwI0mhBcMFxWXGwtnLlxbAb22BqAl1EEMw0NBUXBPVPb0+Oszlav5RlDu5WkztYt/ab1",
+	"ic/PtWSZf4GZtoZtRKVkEBMx18aUV0Jw81+jbs+kiEApZ4mrY/KrEDdG5y44hNtESHuU7SZZU9ta+KXO",
+	"6YCqQ9/zOspOr8PJuN18Ijg020kjDCHuD5f1vI24iTbu0UfdxNt2ne51t9PrmP/7W6fb6xgDYgt1wt3i",
+	"xNcTeUx+MiKJvIUhWh3AY1V48el151HvLPfiJkfSHL+kj1pt8aE4m1Y7tOpqG4czurSLml+g7v1wnJn8",
+	"sYI8Y2qlQ0nv80yq5RgDICcCOcUTtF7rqNIvqpWDuordXmV7U+n9qW0thH8jRbSezqWYwcmPIBPGHdvu",
+	"N9FE8YZSrWo+i+uRg4u0tXrdbdSFMqZlyN26AENVgTo/X8p5Chwm9KiFkbd13KYsWJeLNR0FwaZ1D1qN",
+	"Tjn+xUcJi+6mm6BupukN8FAtuQr9bRORxMpayeZ4HJNLdZMGOlM3lnmQ1UeiiRAKvE/VGszbqxSP8iqF",
+	"eQ0GNN2Qc7pEMJldqRFmIGB9dsaoytQJmiRiQZhRI8xSDoiiS0UWkyVqCtafv4U5mbfYIsHVPNHW5BlB",
+	"HY4Sw1iCFwRT56ma2m1FU+V/ubcda6uLNhE1CeXjOR2jodCKAYVL631qOq3KnpnRtJgypiP6alu9047Z",
+	"UjWDiNGEaTONJ2CMdpGI8bK1jgXV3lO7+lVbmkVTtjYMngk5ZHEM/E60N0qfkrMImPKBzXuKSJGAOXV4",
+	"5hiPknnsPFZiBtYWviuFnWUU9tIfbFjR07PB7oq03CTJlC5xdrHAiSH9/LReKdu8tgnjN334MEOzpri8",
+	"5kcyoYq4C+64gt2C2VN8fHEpc2PbxWpe2ldimCp4r9GoF9SYd7OERmaaxRSSuVprxdQwbbOn9W9g2Zf2",
+	"kcGC/2ZEAeGwIIWoFIoQH3hzStkdN+L0NL8RGN+jimBEqeR1K7Zo+Wx2deAHhRUYZINbiULaveIaJKfJ",
+	"Hb0P7iEF+Y4CjSyM9rOQgo+J4ETMJVEshmPy97nQNkTp98NG4mzUbiakJuyO23U/dBdcEnS7G0kr5lKt",
+	"egncJHZDLrl3HZNrSBKi5jOcFqZv+VkNcB9+Zfzm1a2NLe2RI/nT0EYFRwgikrhdJGIyXFp6AklQlfXa",
+	"mD89CWh9Z7Xri7O09KUYbLdzKl2gTetjRvNS6E2q2Ob940L3R/iUvP9OgvVvuUSGfF7PXeTyeV4u+3fn",
+	"1j0b1I4WPT8b5BF4BFnqxUszOLz81oIoSBfa273ZMmv4oE8meprk1rX1bt7pnEX/zWhjyxkQcwF+Ba0N",
+	"KWJFYp7RscvHQxWccTJL0GskZKzSBE3kcThIF97eJtZDNfTFqD9kUk9avVb30Q+do87p0emj+no0ejqc",
+	"vnwZU+JGg56NxDv1FCSj3ajC/vEVJBbE8rdWhl9jyCJm5rHPKEvuqFLMgsf1R/Z5RXZpCN6ngaBdkWaT",
+	"GKlE3tgPzntobNIYIhYDpuLclTMGOsZznRvJFCjH1J4ilZZNaRf0Wni/XQkdJCgjVQS5yOjoPm4VNu1N",
+	"Gk7d1balAYVQ5wAeEz+UzKVrztFKTtBd9cAfgj3ybzTsCyBelV3lI9+JomHzvr1rgEWTdGeY3bopjYEY",
+	"E+5Tu3XlPHPPJJQmINMbMBra3YjVv+SK3jYOYGDY2tz1+/bRjHrO6D05mBv7ip3D156ZTa7REk/np/e1",
+	"j1F+Y0oOE/7QzggH36AsiZuDTShyOeU8AlufkGshfqVyfDfze0aXiaBxXwvRT/BpRU7gs64e3L9/9oAM",
+	"lxrUXTnzWV5n9cmcRlH0Y8gT/sogd6W5rrwaCfxaiBeUL++0sGasU8qXPl6qwoU1T/cObJuuNucx6s3L",
+	"Y3It04RZTiiZih3oqKehd1YIYkZGgpHllnt16DtZbvNa1Lw1ETyCC6LTibrELSyzOMJU3kGBNIKfNlFI",
+	"UKyBw/iNh+UQdxOe88KzisSirbsMlDlSKAZG5PWrq2tycts9UaAM0SubRD20lRh42V0tkG62u7+K8ZHN",
+	"tS4XosUZ7GJrs3dOmVJoiThPhSTiFoou3Ldv3x4Vy1jWbWix6sXv6i1lCR0mcNcdTZ9TyPdQIG9ZBCSi",
+	"PHB7+pC4o8uAXBOqQV44C0zRERTi4QWv0l2dMkV3sJ9GfoAl+5/Odzc+mhmVmiyAxDAzJCB4EHvBXILP",
+	"SOnONwTxC4gZvcaJ3+lwpA/sT80T+7iWZVSPkgT3+7F925F5e48UdbW7ys77edmJo8IEKm/2pyNe3fnS",
+	"yexalJoxZKnzc3MG0eTy40QJ+xu/BclG7I7sGONl/Xn2sAIFw5G5gNA4loYlu9GlyiJZgj4mr2ZYf+nc",
+	"WMx9RkcWelRo3m+3wyhOjSEWN3FlxrvavhlVaiFkjLUdbDxxCUMo0NYtXyvLD/SVgGnOFY2tsUaT10YN",
+	"l5qBSnMyZsFXq2bKxgzhIN/q4+pvSZBo1KC8NMtX/n21Ss+/L3h6VmArhn9AhElxrhSy4fyDdKLqwjIr",
+	"fxIvbduEjXwhzcbVcqHlkrWqudzWaiq5HyOf5hemwSbprDuGb4QVPO4xVEq6XFl7HAG+0A/cv2bNimPJ",
+	"utvzBiufLkyu1CNfQHRWsh4+xG43DAMVhiPZGHG4f69GjpvYwjFXoO0uLKnRzpY6HFGnU13y9e7dVdmO",
+	"pRuzaT+uANcxMJzX33PNpvAvc11x3/xeua2zAwgfvGb7nt5CY6qhlUTzdiJIzGLM+3BKaZoKo5ZKw7QW",
+	"1VBdt0ik3bphlhn5HXaphOgwNgsS+xXpOz9gC5PojSYW48HwnzwrDq5Lv5KgQCMLGo8h7ou57sMtyOVi",
+	"AhJHZcyJLLorYcyUBuvhs7IjlRzv1x2ZgpKXZV3hkNpk4UEgFsaYGYo56py4qLtjA7iiuAmbzs2vTDU9",
+	"O+kwa403d0g3si984poxv/BJ3c1Ou9YwnVmojiI4QD5zte6RxbzqvlWmysROQpUmEqgSnCwmS7/fqGY6",
+	"p8S24qRILXgsl33PQcoOPON9moA0f3kEAPjArANjhWbKTrcZc6P18VpbNsyZLXrG8p3gkxlTGgKZcywy",
+	"Nr/csNmsYjDuqjJqc/tMFhOhgIi5jsTUxwt4LCThhuaJFkkcbEEIFLEiTB0puQm1s7MUDCR3hjaf3s9F",
+	"c55Y7kx1r5uTXLMBv6CcjiH2GuDKgNstDh90P5pLJUrqX184OSWcCWKIb0bHcLxRV9049Svt/Cxr514U",
+	"oT7538WPmQrTb50goElizD2bY1LQab1wy/jVUIgEKP9iSk5h3Qp6Sjrg8pXUdtOaHJ8KdX6uQB6TK01H",
+	"IyJ4sjxexyHXk4gW8hdzYansrJzHLwXuO0uD29bSsKxiNDL/RW2plIVdWsPwFU+Wn0XpLtU2S+foImD/",
+	"wOBOs2N/SRJ26wEfxFwrFkM+g9omV78UNjFrQmcz4FiGzDQZGiGpIBmtksMWJm4ahKsrsMJ43PqTg/AH",
+	"RpFvfcrH6GoMKwjPrejd3uMpRiMFqScIV/OeIv/GTJ92Y/G7NiBnr9rOgMmFBD82dQnkIBGyBwVyNizl",
+	"87uZ26aN1hFfuizpptwbC/jTzBGyEPMkxgQgckWXhGqSgJEwlGQ53m1ifXT3FGYgtN2ZV8RYTssZqAuC",
+	"1oY9+dpDqlEWE06lFAvlZINgEZQIBO/kyIvUjedtSj88txfftwLC/dVdFbCrdcfIYxyoFtborMPYKpr1",
+	"ORSCx6/J+cNjMohhgLIwUYKoGYZ5hkujrJmVpDfKXHF0eY2O7YC/neVBW07LJ5qVmq/VNAQHnO/U6e7r",
+	"LkYu+MJc+Cmf0F8mmhYTkYCV6G3M9UBVk2mFYEzoE6RRZJ5fmF53VXivzM9VJpXpvNaHPYRE8DEyU8E9",
+	"y20TJexh0xMwY3DwahHlMTMMROHFwyVx3GUvJyvHJ8J5n3Y2g82sknVQ/NTQCrQAAMOS/fuNa5Z4PMHU",
+	"aegKOtsOzchZMPW5cFBFuQbbzW6QvRZPyYwuVS0fS0R5BEmSvqKmvtNuRROIbvqMlw7tLU429VX3kD69",
+	"B9vcCDFhSLjarBfOASOzGLfSGnhs6w3qLdI21nfO57txmXLVox9LdYWm1n9T7aLmSP8QjPfnMqlCmKRE",
+	"QwIToImeZPBcE0jiY/JMWGbjpRbFknmVcgJ7hu0d6eZeoBJttnPw01Mba89VWn/MC+5Pg+Md6k6NOXBQ",
+	"jLrpvpfiaiIWz8Ddp8t8c9ehaorXHBOjkRcq/3KaWOn8GyqBvgh4AxPydYBme/32pZW99enLIXFszqK1",
+	"l2V39D3uX+nCiSQGpYmYAc+DDhaMs42rYZ1kZSfeGdGpGiaFBrdDdzyw9p0V7ru3mbsuhihhHOI2SVmt",
+	"UegiISVaSRUPD8q3y/yNX6sRoPQ8uilTMGwtiVmtng2kWdbDAWJFKLHwMhut8rQSfa19gRfdySKpSYXr",
+	"rJd8+XZdJp9WchdX8LEVkZnzR+V5CkHnuEt0tFcYfoSmwg3AjOT4zlpvZWo++cG0c2CYoSgsM8JWzLFM",
+	"hWlokfn9ztNDTtznVvn9elVv7x7IXE391+B+zEMCNQ/vYY11WYa18gCeKhhf4F5sqFyVmI2rLK/mw5pr",
+	"BFX024TZlNFRSDSOFHBwbb+0JTP3b62xnQ7h6Q6ZDps9YKsQbLXs4rqerACDrQG01ZW/beOqF8cfvLLG",
+	"Aj/ns7nexm1PvdYXUU6GjkPb2lqb14MBPRZNCG72MTHyR4XY5cgm0dRG0whixJImIymmpc7+kFZdMoSF",
+	"RliptGDcXotGu0WD5SKl5gtvQ7q0eaXpspzCK1DyggGgab4KkJ4IPi6ZKvfA+xOKqMdpImVCtSt5Tj1J",
+	"p53ug9CV1ClzJVVC9YVDRJdUxRgD7d2MCRsCmEeuHUqpV6sUFjAYxqPqQdAJ0DjASzYro3xVQG4kD882",
+	"j6MUhTAYSGcVuwpmKlyJkQQI4lCpPVPl5eusGUcRnqf5QIJjtN1IqjAWg6E8rHeM6VxPhGQKYjI1bJAk",
+	"dKYQarnJwf7hh41DrsJgCobsQCArTlRqDE3pkljmZw43ooEDtC2TwQYKWKaaG6B5cjjCB+VDvKsbeAVJ",
+	"KphcKdt9nGZFLpieuHyYzDDPCHeVkW3vL2mTidYzZa0VcjURC+4XMnSg5L0ANMjgDM+sd2Dacv8VpaYC",
+	"onMdyWzmIRiCyO3v/dP7Dzobj+A0tXl94l0IEOqjmuF32RLWTbnb7NitABYL2XtnZVGuJkaoOsvJUb+n",
+	"WIdfbweN7pwj83gypfIGbSiV5y+bF6oC/DQY4tnKCLNsL+Bx27MYj6Rf7SltxPfWQa8Go3tQfagyMiBz",
+	"PqMsLVULGIg7cLnRbZaWVbCv4cbeXyu1Q6+XG50bVeoY8wRqNLSZ1XGaDNFrww00w19hhBHtXgHXPsCu",
+	"Mvz3mFwSfLw5pB2MdFlZh/vfTvkb5cvUZ6Y0zFZ1wgwBq8jYnl+9Iuen3YfHrXzrgsujf73/eFYGd5/C",
+	"Z62arVxIMudMqx7BwBR6Pp/+9qZNlsDxj/96/c+cw4lx/eA8XPBH7n/rT21B2bcDamfTLNPoA5jgTSLk",
+	"kkzFrWfKhKqbnLqRosauCpA8OGHwmp3iFJaYGWNhjAZjF5Qd6wiSjMn73PUS1fsidRPhU7ggZiZkxGyM",
+	"sV4+KS7BNXPiIQ3rdTurXpBVMOVwyVADCsCVVyQy93O0lZvuafHKtAI2ZKYNKlVy1ERIr3mls6vUcErp",
+	"f9MMi5CSwQxPyziXGGngBc3MnMYqzXaz5KlGsAzHct7EQqvUWotLVjGgPOL1Whn4zG8d1nfZbaMymrDb",
+	"vDp69uD+xr0qgdUuMrEnzGE3DUEvALgVINZV2U4t8PQ82fVwOsQEsZHWyN/uRk7mfEMlvqDVsddwW+w/",
+	"M7TgVrxDamiFY2d7R+XB+XFwfhycHwfnx8H5cXB+HJwfB+fHwflxcH4cnB8H58fB+XFwfhycH1+v86NG",
+	"YszqXCpVw3Krs8r2qrANK4XxWg1iVX+vtsarHAmVplkJAymw4Cq1q1xfrDSoSuh4DVmFomblsJdJJts2",
+	"vaGbZziXLM2mLCK8KouNSMbCGeiU4AI0KLRYlpLHawRJtg93p342oQqIEmRk2xGvyPZVOsyX+lcgAcRp",
+	"QtfqBbcsRtycDbLILuxTf/WndmvEOFOThlmoE2yHt7rKvoRDAqoL5SqBudnlpm/MAMNrq7K3X42yVMhJ",
+	"vtq+cVUE7llFgjhz7e/y0HKlTzGHoZ+elBobL8GoIFB7QdLrs0UpuQZXv9GOpkn/GyuJEGRYGB2wUCFQ",
+	"OWSxqLsaCuRtWe/p10LpsYSrv/96TwWozCChdBsUpzM1EbqUFwRtnwl6l3sWNHlhPVBTprWFv8fKI+xp",
+	"7FLqamfEy6ZZ3UqvAVrM067FCsB7hMTtKmVLz119hxaSjsHI6elMglKu/At4JJezYo1H9cZoOqwsNdBU",
+	"jkGXZ8gKUc6vtGTjcWmXcRoLM65BzyL1e8Q3N5EQ4oBqmojxHHDnEufx9f4VL4laaCtYP4uEP7Ciwsl3",
+	"K7G0/eReW+qA8Zg8Dba0LPHUrVM2eb/vuTNT2Ng8T0k3wlGV48TVIvRpIBcaiFIswcsHfEprG3K1vWLB",
+	"E0Hj8EzWOFkjypK5LDvCT6czvew5X8pMiluHxFp7RFuJNt+93fW1z98o5sMQlp7Pp0PHxvfE43JATm5o",
+	"5XJuG7azlqqrSNdSg4XYq5cnXiCG4gMKxz/ctdXz7k5mcG5KTt7qLlZTyM8iid+ksrQBjRTquzzjSWBM",
+	"k75RR1DVvwWl2dgi37W9L4M6HKRWu4WglSVcp7Bm4cuq5/ILzJpGdod4o9vHNXVzfnrIb8zEnG1jDAdY",
+	"gNL9AOUT4jE2+EgvYdyaG5snmo0nfXv1fPdesOPskM21OttW4NgXvLFK3S6PoTmAfXGLUsYp3P2pseRv",
+	"dn7qgt7eDcadaQ0FpZ5nEQhjMo4xBmGvLoIanHc2zcC9Zd3gnTHaNKfA6QsbFS+jbRmTCFG8nOOomRgb",
+	"zmWJSv4TaEKJFtOh0oLDhXkrk0Ur1wwltXPrv/IGYNaQSJD3lDzKwTuuTuAXsyDZ+uT1vGbDFXI2oWVY",
+	"bWi+DaW4AX4kRiPicdVIAiN9EZqp9V8mKSuzFH8VCtwepJvS8MEw8o0EV4uFvRsa28xbXzzFJpOh0ssF",
+	"h5APFzgzdmiwgilKRHTTH8KE8bhvea4qh5zEl62dbtZ0ovZU15gMcy6Bxh44fsV0Y5JMKWcj1w8/plM6",
+	"tgXTio25Ndy4sHDfFlJCy7mxay9wzwlNGu5LOUNxJOKI0x+KdLmyI5kRQGZj5CZZzZp8K5OGnMlIptWl",
+	"eyk45OAZZtQctnI8lvVKY1ESCg2lvhmz/vYtZnskqPkUsJ9U4gLrJTACngCKXqPCLrgLrRhet4RWsdwR",
+	"Lpylk1o+jz8E41DuIsPue76fCKGJOQmlaWRlNqR77toZl23HJbGmAya2OSedNanIEvQFocQbx3hFaG0g",
+	"h/a4orYNnFZEibmM8MKQAck55w51E+9tZcZzYH+HaJwp5kFKPOU2+I/WX98wrPyUYS/HQVrzOcDZDFwd",
+	"+gAR5AeUL/v2ikFJ5WT648a0xxQLrHGBc0NwjyqH6LMcpshF5uVxYhbBomYuPkPJ1EJ3FpSq005pks0a",
+	"QInrMOxDScIMv8UwUX2vWX1UhRVWEOALZIMso5DH9qxtA0NeoWX7l2eNcP03c76AJHE9GDEkEvk+8wHg",
+	"QaCSuwOTb3gSJYyzqB8lwrK7Hentj430v3ZQOkW5HtEEMRTNZsZ02fYhRhvMuSCn570Opl74EKRvJ2ET",
+	"RbLOlNgPLJ9E8d13v3e673/vHD16/3+d/t45Onv/fe/3ztF9/5V59PelGRYuh+3plLLkmbApCw32zwMQ",
+	"585X+mX+/N9/sBkpzWiUFaDMjN/cS/sL8QjI1Gj85NL1lVVMQ9aCxVgFZCXNrdvZbNgI27g/nUPpPlsM",
+	"mZ0ddwmRkHHx5Pojv6Cqrx3QefgdFzr9HhsP9TM806oDXQbubFhuAlZ+uGDlZlJIsUo20oTFDNmuPwTN",
+	"7mqGQByey3JeLhYc5DHJYmsKUymLKTdVmJjuVZsOioTYmME0UdtCxRYEb75vimMRbjRFgVOjncNO6bei",
+	"LcLaFXpClz+LuVT1MB/ya4RZEJX+bbqwjLOWrY1jeDV64mzrNZk2hUnaMVTM7NUtSMnippZGXKFqxnTp",
+	"zfk0k8+jSq1GePe1OGuXI7Zxl1qrsvd6mXAHyozlOzf+CBGTqn2RTywQ2W5ERak6YySBmjPt/lyjzZQM",
+	"7pY1D2PlYB9LsuWMMYqtOohlpjXRJDGpskoRtm0EXb60uqkCQErnU4CxlWKhQKK+brG9bZ/JESxsJ+5S",
+	"IrIt48u181e31g/I22QiFmgC2Iw66wfwXoCdYkwaC79vnlyZjYNJG65XEnoHRhLUpO5ASnF97IoW0L9y",
+	"I8ktVLaP7yvP2/5J3w56+wq5JzY/azdEG2pwAe6rj5Y7a8RclVokMAU5xgxjr9zRqdM4dmSs1MTXLihk",
+	"QzEv9y/eBbXMqTNVxTBZc3+MXuBq3Ssn2DCxvQ7UaIqcFcNYQkWSWLkqlkMgtRS3EUYRPhiLjSYVzZsM",
+	"Z/PmjOVRPmKDcyYRTZIwQXzj+2qzFYv+rSrhvxt5oSuB3WYswuxKV/i0+rs0p0gxPu5js/jV4fwTqDwu",
+	"D//nEL5Xx3hnYR/CyQUvC1cvj6G4chZTIqkmx23U4JQmcxG8UmfTFhW7vgdfsWjXYhRbsrSeqQZlvNvS",
+	"e36G+6H/YmeWO/CDHhZiuvw+1xWXqdR683V6UiQpRZeYcHvnIgUnyWnnziyiUN9Dj/79/uNp++zTd0fu",
+	"z87Ro/cfu+0fPn3/P/5jPUL9aaeawaxvorOJ/ayceSys7J2c+A1a9R6VrUx9ppVV3BaqPR51OptZ2sYt",
+	"ujuLc9xtLROr5l37V+rSKMAXR3jdum1jLaj/pj0YR1JM60NF+w5LJXzDdvWBuE0U9qwP0OaNNeHLLwRe",
+	"VAeduwR69M9K/y42YMHUv3IRr0X9SQZ4zhsKYTKwZdctTgsrqbHQryLk8XnaL9617+IzgCcQMbUzRzWV",
+	"kt3SpB82avbfcaH7mFqcGTmOa7gvueiXfh+aOmMh4gXDAI+zinaeXPUM4Cr1gefPoa1minu5qsYMsOCC",
+	"uKqduEewTxiJIWIxXKBsjyVd8F5WPEe0EDdkltDIZ1evZJXg27JiIOxYCDNj4y0ou8W/0yeXOvOfMUji",
+	"p1I2tuNGrLTSBPWvHjY1P0ljfm3y5xzk8gTLkdrEtqE/KWnrvyrFs4afZf0BhMNL38yI7XCzB5buK7Od",
+	"KffegbsJZy7vUnDlmKtjPWkI88Kqg3NuFGnUqlXaX3YVvDutWiqiUsRgdUvLS8sNZTW3C7dye7AgJ+/m",
+	"nc5ZxGL8L7R9YLvwvZEMYq6H4kPhh8376kfhFqqS3f5sURyabe1qpEvc1A5slY4i84M3DOZsbmmYhY59",
+	"TkCDO1anIB3O/7p5vAW4ib+6ubRbi2xc6+7xwy/O3t/errMOCm4AZs3ZRqEEomBKDBX2PPFZYXLOFWbE",
+	"LJxvfEGVy54kYjRq6iVedfrKuTHYybXhyJIm5LfnFbqZzQOqnGpZvcJqpfaU8iWRYqHatgGcLd9bkgXK",
+	"DssJ2oRl8qF/A0vV9r7oPobYVdt79FWbuC7HLom0TbBjN2BfjTaZBLvUN0sZzC3by63KNLJiqerypvf1",
+	"apDC0qOs5mI186r89O1dk8wd9e0VyvAxu8sBbHCEq/L/Xrnkun0kAP6XkYdXiWjeUjXFMLBNB1JcDGFz",
+	"8RXcgpmrbzfJFIKuVHWQLFFYU3KkEtJ71yMT+AJ/VY1MkIO1cc68xOJ5UAteYyemJ+WVY6HJVjDUt+3U",
+	"KlkEqrqMOBLKsAqg0cTj2PAIjsmPttTROd8GaaPJgWXFAVRQvU7X3ltYnFbzrlDNukHlXDtVbkd1D5/q",
+	"atuQJSsLPMWhTSBRQH67flxDKQtaBVU2CPJHMt2bspO1lpr2XmSU0e3+6ox+geUVNGXdRhzWnsXr+TBh",
+	"0S+wOfcCH1s2yIyUqhu1YeGCd5EtaJJgPpQKoZ/cCc4nI552Th8cdc6OOqfXmJdoUxNXDnAhQ+su6QY1",
+	"u0wGXdgL9hHlGLMQY1IFrpR6+Mt9/1kpSHlBv3PvM4UZ3Zhodk8dE9siUFu8I6ykMKx03Tgahu+qXPNt",
+	"w3QS0LrKGKwM2KVt5usBMolkV4k2O27iZrbFWsMWdUCRp9d0XLcvm09kK/TNT5e9wBn9yVs5LWFjtyat",
+	"1F5kbpR9ezasBl4uy7ciQ0jYLcjlGs6DCY0zKW6ZUd20SGLnLmOaTGiMkUfLloK8+jRRXIoI0RcwUWUE",
+	"UrqP+Fr7WYrZDD8NxZxbh5ua0WlfwkxIXepX88Peaq41WlPaIRmT0I2pbbORzJ2p653xW5qwuB9EoyoA",
+	"bNa+MMIO6IblDYFMKOKW+dTzcOmDIazJJVj52kcTSuJiYpjAxriEO9yv3dUWPo/NmIuvlOEIAI/7YlRO",
+	"5e6M2ECr0YYkzIBqVbOdqTHc+1RtejbV/rnpi2q9wD6+IYBJ3oflGlljS7Xgkw6Lf+Ycq2LNLzcMD3/Z",
+	"IXdXlbUl9+Wci4lQYEx6hBBGcwB4LKQredF5cKC1TNQFV7LNDfpdpnwnGFSO36zhins3nT333d5q9kd8",
+	"3wpv5Ui/QIC0QNbl7N8GUSb0FgxHSoS4IVQfEz8ea8ikQJGuj7C11zw5rDnzIcPPhMAm1m9tvE3blCrA",
+	"IeJp6+lvb1opaOkPnU7n07cHj7pjLNSXsHgd1BhsWVq0jxKOtWUJwbC3qIrCEdQtqVjVxmHRb1qX8RVX",
+	"UuWm03ZrU7nmmsG2VUIV6VBGgrlY7oXjOBY7PY+NjCfHPuhePW3BCO6+GPWHTNrYVFm9hlfmuo9+6Bx1",
+	"To9OHxUJHFOhzj8d2Q+n2YdSkh8Dj8tQjhw8RgojbqaT5rUHG/egUw8JvVY+1cTZdMF03r372/80EyDf",
+	"fX9yfPT+41n7rFM+EwlZxWjhkIpiVVPqnodkhGBFDMPBMyrBFWFJzdH9Xl34trP0qHTg4TNLD7S4mojF",
+	"M4BtetkyRW5gpjFuNKVLMoQ2Mm6PyZ7DjUe0eIjLENoLpDKtVU+XZUVGLIZS6MK3GN3KEiJSPxEmRWCp",
+	"hsf6c00eMujo+o5PD5NaNgLrT1lBoc7yNdouBOcSLXbdfD9LJKksjnTLXXY4vHh5bBGrGnrEbIVFf8fl",
+	"t9tInvCRp5tkwsq4C+8sX6i9yoR9s/o1HHzbdP3q/HrPkLdmtj1iWGybIIdtE8tg8b+Gv2Kmh2Gwx632",
+	"vlPsa3NZdz62yZw/SPCDBK9ztvbuY/A8bnsfw2u6TCFqVtOgckmcYgYOTGZGl65kdEaR9sK8TgdyFwLJ",
+	"xLaSNU4L/mz+J0Lkx/VSq6rWGROLm/L4ZsqMb7xT/4YEsRYURLIMUe81XTr3n2+JglHmKy3ZDI7/UMfE",
+	"G6ozujTMkydLr5JoW+iiiBJTsP4NLXxPmJIq/WVF0QL6adytRPAL12Zp4YPOdgrETqH82fNhwtTEnIP+",
+	"DVRgVN/AEpXPdG5bvMjC5TdY/npamDs6NTWx4BQEI1pzJB87+PL9Hcst4jTNT/KEyjFYRLoGx1+o5lFX",
+	"VNfXgKj7S1RFDrYXgy4qcU9ZIdg2Ijj/+OM1I6i/NOsiKNfeG4q1cm0i5lIRT9PZAI2krgyb+A4CRSD6",
+	"XZSDM66hQse9tmwH2ZILtPkRlw7Th3FSuF2jGrkHoHdVgdZJQDb91PPq/h4u+xPKg3T2UhluS0caHSoX",
+	"fijFwqPEnlISUZULDN4KFueJvN3KpuAP0gJ1AP9XIpRrtyGSKry0rbgY1GRihtmkOPR3DICvxm8XlOlc",
+	"lVq9Z5rbVH9U5mj2Z7uXOSJsYxVXXmjXtXj+MG00IItCPBevabVbQ8pvWkEHjuxcBdDzLjhQM0szo5cV",
+	"tpsGqDx0fDbt4sqFYfy1YqXAd8PDvzHmH5yIr6vWbENHlUbFZRK0XGLkSRIOECvXu3G7yrJtCW0j0aSn",
+	"fyP+er6QrOwobagrC8a393BhqOF8DSHDYDxvEBCtqVPMqWoN5mxzzLdZsXqleTik9DUbJ61EMt8liCKz",
+	"nKfvysH7C2rhRJjWwPtiNHIFZ0Z207EEcNLe1dzx6jhpw5q73Cy1XO5mghGdK6MM2hx7Q8g8FrIvIRI+",
+	"+QctL6MvRpNdAj2usJEVAvGsrZcTfcQoTartsROw14+NV17kGGAvjXpbpqkINv4KxGykcwCxRrLYFmD4",
+	"VvSrZo9reWW+VKXJW1BhtaeXe8ZEFbENJkSQwi6nzafz8i/zGJS+LcsIaBASefPsMXl0fv/hMXktxVjS",
+	"qfLpAmRgdmnQJjMQswSIBBqTgS2OK4GdrSjIQ+isC5fWIoHTaUV987peYUYy1mcmQe1mCfe1zewiqOqz",
+	"hLio9xR5/uR4fQSjJCef6QTWALmUg3LYxgExOi3gAzbPKfapkuxIwgikU9dKtFOkz/ItuHSpRffQwsKC",
+	"T2daYetMfHdQlk5l3PfuqM1CB3/1Mw8Sj1zVodvUYNVLiT7NxG6oiyXjkKqexk+uLktJI5K3+QtP79/v",
+	"Piq99KYqG89iRfhHvPrldXnql8oxUsXGpZd9qLArcSHIDSzbZEgVPDify2TzJtwgWo6ZZBvXxA7DzsW8",
+	"q2zN3wCNGXdYMU2SR2zTnxw7m89cT5uauKhYP4S2b4a1V+qWdjVLdd9V5aJKxxw8snxNImCzPTtLmVLz",
+	"hsZnueqf8xY4GCFK7Le+j7BQ4Lqhx8ymqiKoAFwQa0DhZUzlO6Ybaz01MbUQNzk7MvVc2DeVuC2yR5d3",
+	"h7c9qErKq7EX+nxmrFgst2FGUqMngnEWbaYD9+TUTEhtyGzN12z73mMR/nhtH4sw2juPWMK2QQTHRlRl",
+	"pRX/sIVo2pqSMVFaCPMvSxILpW+kFHyg04JICHuiWYiAivTeEZNKk/udTu16MA85sLlH2hcuELZTq10m",
+	"jKAVJY967bLt3S7girt6Vw9Ma/EuxIjERg8THNRxRX9OY1mUvcQtasV9X2edrz+0weIFUwwO3mZy+Rz0",
+	"HVLnrsh8t+XAjQ7slygKfgMxTGdb8Lfd59hUJnv6Pr6M33jytFVgO0rmLF8XLPJvbOAH0AArYGc/NMMd",
+	"zz+sYpBzHl8zaAqbU2hgXlI44Sq8MSxc2tK+nK35xuB26jUb7hdb/BW7q/uHli/BmCktt5HQXyRrJi3J",
+	"bAhwv5dsm3zBpQPSbCGBrFBgUHfphY+7sFztrJXIk63ju3dXrR3j+p/uPFHo7ok7K70E2qtgheXHfEaZ",
+	"bB48Kc1q8rK9RyjhsCDOG0YiY62AyuASLggXHHpYaOovWmBFHxEyBnlBvG4QRM4mVPkqmDZRAGlIObNH",
+	"U9WC21LTVMN4vwZ6alMjC5xc9drtsnlm0WErxaIf2V4qYYA2CCWXuHSLzumdOXXfgNquM9xeWzhVgjNU",
+	"TAH7bjeuFJbi1vUoqalD4nsu3Y1lBpB96LrMbZ0aO8xVKPmBXKRdNm0vRusrd4ZRfWso14O3PMV+bevn",
+	"mI2cN7NE1L8RC+y/gpgj6D5uEz2x3RupJvZeq8fWtifdsj5J31u2sBsCsPbnNW7qrbp3j4RcUBnXnMAz",
+	"d3UDCAOh9HqTn+msJmlCb6GHPNL8bBFqqvQqMSvreJkC5/g91j5+4KsRMR5W8dAJVdCYWF5PKgKta5Kl",
+	"pDOxoO7Kv8lucIwDFHbmr0js8+DUwraVxIBU3VJpbASOSRQV9LVA/NjplGltG4hailcWg6E+HTdpAk9H",
+	"oJf9TZSfsFvMQ6C3ZmBp7+CdNH+vlYfgtivNQbBcqFGDf7Wgs/5UlZdHKmGtDw62U2NMNR1SBQ4NYIhx",
+	"MiPt8rtQ2YffvGzWuAv+mma0segXm6NWvhyvxgBo/ZfPOW5udSZiqXfHN6H1mRs5AkopNWUr7UB05sVF",
+	"yiQy1pmjZsfxcidsjUBPBW1Dwd5gtwrpiZtbZK4mionaAuKtuXQFuNHq9fmVXr8ud0I3LkXMaGPVXZbX",
+	"7PjcMXnpAvLYbcFo7Vn5UGBM3a9RdLGjdVrTxX9Vj2i2PklpJxej8VyQo24GMGb1nqBZg0Qw2MgiLFkm",
+	"E5eWmZc5hF1r2+3eW/Mt2jfA3tTe3rIiXIhgbGsW+1mmITXJazBa5FCK+XiiyXzmgFmY9GYjqLYHD5Rg",
+	"jE7rvCuAkVJWjnQVIr+MRJKIhbE4rRFSrto4b0VFV3kzPNSPhgDcY8kYw6xtBA5W4GO+caEAP3h+Zdf6",
+	"t2n5qBSL9WNMQUwLT7BpTcTx26rwAczKlHnXgHPd0K2aWdbZFZueUF0DCcU9w8/Bjydb9wDExS/VmjO3",
+	"9xRBb0/uD0Avpxw39KRXlUEqI2fjetpFeYGYf8KaEb/JqebbBThLw2Jp7G190GzDSVsfkVo7L9tyuaFj",
+	"vFrhfmIdpMqDThkmptIu6Q16v7t+aeXgbiUPdYkFjnkTtFTSjkXUhUFqWiBfVGHIFOnV+JZv7SP4iI3n",
+	"ElMszNWql2uelBoAK12UaunOq8BiC29GqRR8JTCmegg8llMDiLG2p87QKi7AJmns1PLNKs/uopDXwV5u",
+	"Pp2r1sT6QZaljP6G4n+QZl0am2sQJIIq1y4hPiaXZOAssgHmoNiNoDxGSMkhEGMycbggA1eniZcpG7HH",
+	"/BrrnbNhezYt+JmVSG5djqcfjDd0DHOk7scR8Mh+sgtlPxsxQmXhdjPaljMj/S0uemwRzOxsWtbYc493",
+	"jir3JXq86dCH1LMCVCcxy3zgbsHRj7R/+ETXfr6R1eU71pfXytlmrxW5fkGH/jU5m6nlL0Y+Fml9ABqS",
+	"pKradNooLT5cZV/JW6IxOJU2DAh4HafdknPuipJjoLE7RrYr+fsqx4zaEkqvHEN6QmNiYe7EcfPaqkmJ",
+	"g21gW+JYvXtgw0FSLAzDFEls/ds8FyRCCg619rxpwHS+f0xfioVr/+tfszkMslL4ZMYeHt7gBKxhYm63",
+	"P48Cagl471po7gQ3LT7JSnIr0dhqGqm5ss61FYh3fdNKmnjVygWFc1nydM1K6tCXEdD+EMaMO9bvObtj",
+	"9SnzL2fqIinUuWgHKBlRCWNmcQss77TjxUIXGk/xfWKmKh/rsLwboR1nrQptHN13ji8cVjMz9ucc3M9a",
+	"zuFTu3XlIo5X9Lax1kJHIxs4XTVJ2W0K3C/mWrEYvOpNsDU7lmCm6Si1pnvp3lZBikUm48dWdiCubOOP",
+	"5og+oFS/ItfJQy3Y7lRkcGmLU/6NCS498iNQCZL8v//3/zOo0ei7ZiWku4eVDOfKGpBVuY82QWldd/Ff",
+	"ERbc+iNSPOQmBkshoSr/9J+EiBH6z2KK2bPxQZMZZfKY/AIwMxKRKqLoCMx/jfliMy/K4yR2Rysr0W0P",
+	"8XuKANdyaSY2+OnpNTm57Z74LjCDWjYgzqfv61Q8B7C7WyPVPhtmO3+eck/ObW2ht3l+YUv3svTI12kf",
+	"stJoqdl53LK3RvPeFWmX2zs0sdgqCyjsTOGXp7JHRdU27D3BtrzlRG1dpKo5YRqLIt+pRGgygSRuE2dg",
+	"pWTsVLfv28QBRZPvipfY7fu+TawAx2sMMcw0xG2LC451FkyRISAyDb0Bbq736EBt4txLfcbN105TvyBC",
+	"El+UZR7v6gDbxBlrbcJFX03E4oJ41KC84elmiBE2D26djrKAT5QNIWct5FCKQvCizGB0g1iPXdRuXYOc",
+	"qm2gG12fZaPMe1BCzCYggnssBN95hvxKDWu3hj3mk9h2KiS2/nQt5tHEcf5CFqYDrZiBZCKu0cyHliAk",
+	"ep/cCIwkkGJqRQHiJR5X6KZKU659B9CyoINvGOsRIXMsw+JDlLe7cPvSHwFOq3lCrGtGU7vIyZUEaVYa",
+	"8sC9TDErV4Em7eFSFxlCtW3tQczzyMhp4TXNnDQhuTRBxCem9bEHZ/kmi5EGXtjlqbiFLC2xShtJn44x",
+	"9hpHqZjT7E91QjWoOnEQu02rp6mwJeVHomRB1syijMUaAfNqNNq3QK7pNvpMArgs4aFMoK5ZsG0wFoNV",
+	"W8mVnwqliV4IsgQqVZr0F2TK13btNPMG1dAr1izD3jUIfz5300un6E0PetVUayFuCPuzS7Xv/2LGY843",
+	"mTC9B8PULZmw5F5r1csWzIJlrDVr0xVfLTa4fHlp5+kJNmug9XRuFu/kR5AJajIrh/sf2D4o2qZSoxpC",
+	"3xhlgrtcVczTmwgF3IowibUhIF1rvB0AC3++AqW1xUl4RB6j2N4C1d+hI+amfn/bqe8KiP+0/tKY8Veu",
+	"yotCqj7jGXaIhgQmtgNzmZ7s7r+Fz7amGxLuOSwaSZB268PRWBx95VvX3pD7H7RzTsMrgttOyHoOyn5a",
+	"QMz9Zz2ZS/dxJJnrmUz1XLqPc7y7bMvNu5Il9pHed9vasFP1F5SHwYy30YLuOu3Myfyws6VnwSbGzCXT",
+	"yyvzHl/RiK6z9NMzTy7/9fZ6pZzNZYyDSk/+iAxev7oq8eThVNC+sy9IhzPRetb69AlNyZEoaVmI9U8z",
+	"ioCzbWcvoi1tQ1xO+SVBGAvtZiPNHALDO/6OP70FuQwvwhoSEs8lpg66gFuPUG+Kk4lIYlvDhe4Vqp2D",
+	"FLEFjJi071fv+HfOyeJH1yYSpozHIFXbqjdt79/4PgVwGi4J0wqSEXZ9W7qsjemU8liRISRigeN+bi0i",
+	"hfl+b549JmdnZ4+y7JK8HYDvcmbABRmCd/RPDfvjsRWoIqKJVT4oj99x8x3qI//O5D9IXJEpUxAfkxfe",
+	"+8M4mWYhJfIdthL63g6GcuI7FhHfAOj4HUc8Izt41/+N2FIURb7zGE7fu8QcC9zkMJe8B8S8aAqUG93j",
+	"HU8xe3qtx1TCKEGvTRqJbXU9pCidsVavdXbcOT6zZaYTPN0nxwtIkiPsDHXyx+JGHf/hMlpKE2ouyX9d",
+	"vXpJ3sKQ/AJLcgXajvrh/e7DNu7GD52zh99j2Q+erxtYusnYpuY4ce9L6zmAhxtY2h+ksN6w1N3uHHKJ",
+	"7wmthTgml0SxMTdsGIiyENOId2IpDssIESeETEDChdHYUOKYhXMUaJ0WAkstbnzeJlYkX75+bpvfWDBK",
+	"W/77PG71zHq4XrZoS88EdyUup52Oxc3CEKDLjEicPnrilzPoh2W72/7ucI8c3JEDN0oxjRyCkW8f23LI",
+	"RQhY5OCJEJUIMYha3e6f/7z85y8fHsvRP676D6+Xb//+86vxw0l0+5rO2ItELp5T+jr6+bc3ovXp/SfH",
+	"fegmNusmjMyoFPMaHTg2ooRr8ZhGEzh6LLiWIlnXN1uQGxtDyev6FjipTab0wxEdw3+eYbPcjHlrOYdw",
+	"8EXlwAz0vt2Psnml+3bynGuQnCY5rt/q/f7eSPXplMplMEl3wAK+bo+rOYbOjYe1EWNlC0axYgglzIej",
+	"yFHlkesU66aI7z1xl55g8e7JR3z0p0ri+xEmzPMsYxDYgklrDpDHjj04V5vlynPlim7x+vmMUEUSpnUC",
+	"pefbeSafmtG8tn1bN5x0DR/0yURPk9wRb72bdzpn0X8zgmg5A2IuwK+gtXbz2qUQzWM4NkzsvM62vkTH",
+	"LF7ebXT5/U7Dy8/qX77mhF2qG+WdhZSHjZFDR74/WWYtisdqhgkmli7WnDbsH0GnYHPXf6+wdlH7zzQX",
+	"f7ruKTxAx+QlSqJEjMcuLpHueDRK+pf1/4eeTTSYkXRsonIrCxlW0fsmk/e9BQmrKDOmUwzVDrDf8BKP",
+	"+eCYXGP7XPTti7lEnAPsGWDEAPnuvHP2/SqxRAGl/Lj8lSEQs4vO/Cji5RqB8OFosVgcGaPraC4T4EbG",
+	"xwUJkbklWq76m0yEVECGCC6ADiBbXuUssMbrX1sEhDwBzddPeXXapWl8UT7xBH1GW/CIJlTcmKWcdxs+",
+	"/X6jy08ffQP8zZ0eFTI3pDTM6XOtwe/O3UJZ6mnny4vToEXmQZp+NmlqWwAi+kjmjT1I0N1KUAkxwNSf",
+	"7jegQG8rSSdCKAib4O5SkLo+sy2KZgfIKjGaxxzbePnepW6xu+5B6B6Ebm02eAVaFVjg3oSuUqDVyUf8",
+	"byhqV4ShkYCX5qrWCiPNjqbSywSOI6XKuRt199fibg/OS5nbBpphUzqGE3U7/tuHcrpRt+OTGuTSttQX",
+	"uWqO9CFDES/JRzKlcsx4j3QuyKc6z/mD3lJLfPnH3ZsrIObiSN+7aK4OjFjSgIZ/pLGvfcRbzmud1mdi",
+	"zuPWTv0ylzhw65XBA0wSQTeJ+bLjG4tIrTu0T8zvX4HaloLGH7d27OCyngYtaaR9FnOOPyiQt8zCvW9Y",
+	"Sxv//Pe65fzZhkjv6j/1NRktcVNforp3lyzwc4ubtOOlfSKcreArlxJ2C/9zq5WdgiFwVWnI+Mx+FUk6",
+	"M8aLPTK3YHSXmRQfMJ98JAUPEKKMZPC9GfWE2JZCKzv2wr26Hg1gz4M8EfiJ9Sdaz/pOsVN9xvujhI0n",
+	"mnQxhtGQHtyKmGm9ltgfEuaKmDEQG83e8WYGL5mmK9J8I10c5nhJLa+oopPHjiKbUYp/arb47n09gmGf",
+	"bRb61Qz45evnJBbRfIq12fvjP1st6Ywu72Loo1kvRmTgGogOjslzTcRo5Du0+Q6BaFU6wFoaBEGZwjRz",
+	"/J3pNsaj3nElUqByJDAWWwcCRqsWk2XW3dRnxroGpWkKrW1hP6GKYJ968t15t/O9p2yKaeuu/z1h3MYs",
+	"6Txm2piWNixYooEtnRtioyHrAhvbmLGXf//pH2js/Hx5OfaGz4un5t8fKf3HL+xycvOv//8/9fCnZE7/",
+	"vXz45+jvH26PXrxd/HL/j/G/fhz+1nm6A9P2tMK0/XYdMDW1rW/KX+MXJGvPuzvLJGAMJyng3FrxiSOx",
+	"GQgppJC6UVkTAoThRNgK7M9hqdAlGkjExzmuoLsrh5Z2ILztNT4MD7t23LW1vnTtK8gRH/zZLKBaVPkT",
+	"pmA1lrI1qfK3oFXPOtJ865OPDV0iZSyw6t6VBTU1tLCpwL8rSfCN+dkR2mvb5Ofq77/6VqnHaX+De8ru",
+	"mJF9WiQxGc4DlRb9/z2frqTIWBDB0yIbph14gMsoUnRJ7nfOfNHXVEFya3txrFBw1mPprgc567pkGyCl",
+	"poxvpZS1SjIX1D7n2QhLDvob29HhDmdqqwlic6dgimGXqP1M1HBm175ibVAKMSWIUTLTRnFqO9PstnuS",
+	"pntU5kzFU8YVgvHanCh3h01zcmYZqBsHjixGvkDJ49W4kn1lE5PIa/R4uFy/QYDvMHA9EK3W6ZBDVg90",
+	"wpS+9IPeIJNeO2BuTMiiU/AJWXA0pSzxIb02FmLzZdpjGqXIn3OQy0yM/NlaF4bY0L5iFdgpSdcx7bHP",
+	"FDF7VDUA81ur9jkTlkGuf7HNC8KMNs1uATsUxUyZIx5XDcMjp2bjSLtJ4kNsG2d8RGm9djnMNneum6q3",
+	"+iqw7K1pW4bTTruqgrBbVqdWprfkj6E7MCg2MuzgsmE5YJJwXJtwpO6sTLgE498/tiIJaQNxn2h31Ole",
+	"dx71Op1ep/OvcC982rLrs9EaSxrB/3LPPdaAYLX4Yx/zS1imKWEiX6f76H6n0+kc4T8PzT8/+D/t/+hp",
+	"K+ycYbtguIX6ybyNPA7gOxw7+j3A9Hify/ZeKZwJ+6VXTTfNHO02SBN03AStyxK2/Io3tXuKela3lmIz",
+	"1xPg2uy8BfeuFWl6JuSQxTHwz6hzZY5sx0jaHp4P0fBr5xL+XoBuMTtWHry9dE3nbWZyEBYSNi9WLDhI",
+	"b/UwhWoetyxVYPv6CTbk1Q7L1PyRgLaZ1DYxmTBt3ROBQJvaXoaeW1ZLtjahVkhSvjwmb70TxKW2L9Dx",
+	"opzADHLksOyefHfeefR9j0hQ4FVWNzvkQzZz04ygJPiMDMDtQu3AcwlP8UyBw6LIEgKCxlaqjqBfCknJ",
+	"S1iElOxxetbScVOqfGzmiH3M6sSQu83m7VYWbzow0zXMNGw41Lo5038+PLr9cDqdHD2aafrvo0V8zhuY",
+	"tY/tWvuDW8JzX1DbGifIzX56TcdVD3aXneA1n9qtX0VWTlmFm+c7IzCVd0SESvFJzY2q9i3UbZ6Ma/BV",
+	"C5fzTo3kgceCjxJmK6pq5TJcC/ErleP62Qy/cTWfWZTbFxAzem3WsW5uw7UQLyhffglZ+YLe2BzplFtv",
+	"KyQLhtvJR/epz+K1KQyhnLiLAnrglOs5ZT0e+IJyOl7LA4P2LVuzwm+Aq+w3DePOdGu0/7vT7Iqfomw4",
+	"2SVe+XketzCjcV4GHSLkjcqqGAX31WGBXS9mwAlVZAFJcuFMe8bHBLithJxanRfr06z5bjVZjzKcdpdx",
+	"5Ey4kGRKY8PJljbyB4kC1GHJwDymj/cPSjMljZ6dMaFmC/J89ILqaNKy9vOWau4KV2rCJtqZfttUhw18",
+	"+E2TIA+8+KvgxY8dMPeBD6fBoObq4OnmG14jaritun9GfZuzz61J/tBsoG88TX8B8WQPJjq32+g+VkRI",
+	"F2USo/0rnCdwC+uiB28nAgVG22Pbhz5mH9RaTIDnfUgXRrAhelTXtuuvjAE8te/fnVeVppDsdRhe17aw",
+	"quRGN4zHznmv+m4JNsuXxhIGVwFhqyoUSbtNX78L86vXBzGybDEfMNNhNyR2F/1wLXlOQSkMclcTqAOI",
+	"Egs7n9SfmgFjDCHC4NkIc8R8RBojZpbALnLE265NvC/86HZIvlrDdKYtQHcd9Shst9qykEg0cbjS6rhz",
+	"rMVx59i3p67JFkbdjPRttW7fPyGNJ6d9oOYcMRxUq9dpTvhuBdeRftqg/ED7d6T9YDV915+vmvhDeLg7",
+	"2Z+lQZlnwrAIxysWE0FGQo5FmqkyoYq4HjTmRz2BpbFJMUN1NURzYdFvkhhxUsz9NEkyixaN2VuLG5fn",
+	"Jhg3SSN4QQ3enfJcdujsDmsDKyg0LHX6C5Lp1+6a/Qn9HiklV5ffbqs4B0hWlXL4dUXSjIIA4Fe53AQm",
+	"/WDvqTQo2XbIWcpdIRa8TXBIuU5hO8rACee0IQsHk070BJRNWJwrUBeIXoydw2YoonMxmN9DdPAUSOR9",
+	"dUIKtivJyLEeiru9L4e91u2uYq+VzsbthoWG4uLIcDMyArC4XMomyF+QgQPxTttzUeZy8UnsOttWpZYE",
+	"wMi1s36eAfhZVYwb+W2KLpw1Vi8bQdacqkl+y5r3uoO68cVB36s7vTnsLp/CWJvFdzDEiICGaGxVIxlJ",
+	"MS0fw1rs4c0DSQG2N49Bix2M4K+WZdUInnaXOVdBP7e67oEqI6TbsUbI3zrdHuKEBd3gajw77ma3uIV6",
+	"Io+JdbO+hSG6FFJw7uzFp8b6Ocu9uOYbo26+GUfxoTibVr5vXY3HDru2I5ld1PwCde+H48ww4BW2Bwhg",
+	"YsuGkt4XpClnDSi07/5Q1Wjh/Mwc+pV+CD50UNbLAAkjbVHgYRNbvdbT395gx18uZKtn5r/SnMCcLaSC",
+	"bADd83PzuODhhq6KV53mLrrfcae90FDgdF0fgNPzzqf1jndDUXX3E7r+BncsnzGptOX5a3z4K+QQ5vIV",
+	"GsG1XvxxuXzJOosXy87iRfL3xasnYvHC/P+z2Q8vnjy9//LvDRKNMlXmkALYOAUw0AMzbPdQZw4VxQq9",
+	"uVGDt+oswZ8rAF4Zt+CbknJFI9sv7LTTRRhS5ZTdpZhL5dTfgWVGgzY57zxyUltMQXB4xzHcaUxbpo0i",
+	"Xa6zGyERNOxxFxVVd6+coz7Il4IDAsS+pFMImkCQ7wapXBjgiwaOGAffY8K2okubFzmgfNm31w6MZjo1",
+	"k/J1LwAY6uXBk9U7bgxzY1qPJIBZr0HKUQf4vZbM45maFUxRakfW2xci/cd0ab1/5Lsh6AUAJ/DnnCYq",
+	"LfAUMgaZrcLzJ+r7tltx8/CJq0s1bOgizJ80XARVbbdVqVuSaRIJpZVzKbzj5jEe7XfO8W0cITB7uJMD",
+	"cyz6mHU5cJuPQ8f77Lim5gV2NVw347a7jQvdx8JaiAdmPsX70qJbpnAK5vCc++cjbAY2jDE7fB0U5grE",
+	"DqZkKvBP27aaDF5jqlgPDYb/7HYGtngvzXeNEuwAoyCSoMl3tnnoWYeo7y/e8axiqE2oyg5iiJWc7iRC",
+	"ItlYpc0FcIuOA/cluu4J7/jgeQzTmdBGqh39AsuBA1Xmwo2lTZTA6sJZQpdo43GA2NEQRsx8xUpZla/Z",
+	"u4ChNE8SyEb3CzYA2niHXec7ZhU0V9u20ZB8s+7WJZkKDx8SNI1u1deHGkrz2pL0R0t7e0nVPSjeB8X7",
+	"oHh/bsV7Cx26slY5wJso5NGEUuUNig6LhLcurya4J72lkPm97vb0uk/t1us0L/vo0jChzS/P7vA3HDJ8",
+	"Pn+aTo18otwpmSv4JuIRRowSigSzE0PK2k+l4YiTj/lu8dUoNFgbNU8SBxVx4WAjilguJA/lQgZWVe1b",
+	"9dAZMB6txqLQT9IGBvCOz+gS1fZkGZRzheUaqPZYZQCV6byq/HJAvvPJB6gPO8XZ1uZnyDTMtk8wv9Cl",
+	"b5KJLRus/ttzhgmOKa9tM+fd97YLdW1Wsapf3JrRy7a3yEYaZN/x04G/Y+C/QHbIxhOQFZg3d1GGvWrb",
+	"Lu056JbNGhZZFxZFlBDco4wXBmnW3oZsqzy1ufnmHbbrvMV39s8elMODcnhQDr9h5TCQQgXd8KCcfT1l",
+	"MDlptF8Hb7NspWwIuaSodYrOCU1wcTS7XZMdee3VAvQJGlpUBd+Z71bGY2KoCwtxYoaOQo5eUaN8YP8t",
+	"oRQbJtBLsyP1RIK5QQeyNev5JRb8mLxEtyve714kJL4Hi8cJFylc0DG5JAnD9vGI4e78mG2EFvI2V0ke",
+	"R7gKuwuT1pNwNaRWbZdWdcF5/ZzKq0SsTaLODkHYxvbAW+7KWywBIHHZ5BgvlXZn+3wWlmIbxm+RbVl4",
+	"WVWA68dlrj99aqLYk9gmVneB2LcfRCXGJ1qgZnVhfso4iQ1AOVQNZ92ZR5RU7+HUvj3nvPWap+ndTgeW",
+	"GR3WRCzA6ScNkCg6dXwniOX2xCHmnXZOa99z6VoQtg5ep4PXaUeVZHjES5ivhxy8k3JXz/t0Ek0gujmy",
+	"KNz74aHXAQOdUEWolOwWyjieGcpz/gVZ3oGffBF+8telcHOiMQXUHn/GG1D5lvQsjCDWsF96ztDGLaTW",
+	"LKERlHU9tIM5kPSBpP8qJO2O9BZie1uCdg7XfdKzM1A04u+lPpEefpz65uUu6mLT03g+tpMWjVS2Pj3w",
+	"gAMP+MvwADzRmHZnt27/TACb+u6PCTyTYkpcLIdoQbzkRvSIIY1u2ugoemj9q76eBwjw2Ls7kBcckxQI",
+	"3o0Zu+ezW1D4GMMrvNPkwrGWNK9ujOmk7ioutFMusCfjMXlpkzqxMN4OgCZJz2XHQs7p0nYXcGwpUcaS",
+	"cGjfunPFJgZgGLY/ZcqsVhjlS/ewSfNmv2cHn8vB5/KXZN22O/piAugDd1oc0ULcWCumAS9vxMJjiBLG",
+	"92yXmbMsJFPIQAwXvRUshtgGy4KUQJtwj3x1hTm6gX7rzNGlhIRNJGqzwSdurz45JnjgeQee9+3yPHea",
+	"P6O66lKJ9sfrfrNpfUHy0bFPXxouB8fkyoMwcCz7j+GCsJEvC8L+PwumJ4yT7jlqtO1UjRwLp6mWMEb7",
+	"hpfiaiIWzwC+Sba4oKqP2ZQNuKHbzYNGeOCOfz3u+Gr4h1EItSA0xBW5YziuJqPciOUYQN+1iUjiFPLt",
+	"mDyjkVZEzbHtoC9v7AsLk3cDMLNWuc0eDAAf1kLL7Afc0XzlwNn8Yn2qheJo04zNXohC2upWfWc2gjZq",
+	"NgUjKw85RjuBbvPL6YFR/1LpjM2BHrFEvD7G40Zi/RrAHLfAZ3Rk3JcQAbu16KwQsRnucC/Ya2WWuuLl",
+	"p/8KXV3K3rAdsGMNREe31ySBeAzSAhzIGOSBT+yET3hSujOf+KKM4OSj+4TfSlDA4zubQKW4Tv44as9h",
+	"EqF0vqlOTZIsad+bTaJmn53KtntrUCzzU7DIrG0yFHMemQ9mTrEUs5kNQKgbZj4i+oZFgBu5pq6O4hGQ",
+	"YgiRmIJyaIK5F1hEiwDw8iKX+T2TIgKliMI2DQzL6hBnYy75MXkDI6PMuqxwpj3CB10iSontyjDnZoF6",
+	"aGRPGUJhZFESly2aNZG3UKY2b9wDP3Dh4C/STg8Z4qmMJoZTuhhLKSQnjx0fu7NZeufisEyIdNYKkW5T",
+	"IXIaChG7ypXCw65JX4zqE0MqTjIwxFCiNJQn67BH3eFsW9WAi4U92S6qfgNLpACL7mLO3r7Ktw811H9h",
+	"y/YKeGx4jlA65Ybo87+jUK0lFJ0pvT8XYIZyOaXyxva+t2DiiIKTGsAhVmgYI+5ZLRw+RAAOxCrn/8vQ",
+	"rMIKAN9H3Gjx5jUCvQe2waVwqKsYeGEaC7RXebUZrXUhHtJgDvzlW+YvLwzd+QAqtRkbRvTzGOK9hxjQ",
+	"eJyt8Z294oApKy7HhN4AbyM6mfkSaDSx2pf9eWFoG73+5OV8OgSpyITeYrnfmM7SaAF1mM4bLfM3fnQ7",
+	"tMynaePU9fXUTKn5BqM99cUtnY3FcdKtXusN6kTnp02K+Nxk19nPfrewis++7GA678R09iu7JxfbFzGo",
+	"swr9PWZLCEK5LQTGZAjMjHD6QVmZ8TF57QAEsdUCU1pILEhdYmhRO8XeVwI7fmPeYCw5ixinSi03N9Vv",
+	"L9+itFL4rFgp3ICNpLt+iDQeIo1/QX1J3MIXrvaToERyu0e2ekWXDuMVU4DpXAG6MhQAJ1pYxFObkYDM",
+	"U3kEqzTyRi5Td1yaGBwzSNOM7TMxjRjz9dLaa0SNwCaBEUsYcq0LMpCg5XJgcz5YClFcyojNyuySC+8w",
+	"0Vcs+i5nuUk27xuYUSbfWBjTPfHUA2888MZdqLL0BpyrfB7deJfOqIRdSjzUO0nJRd6wx5oKEeQXOyc/",
+	"Ti+IY3hWx1z1g5BkCBPG455viuR5IZZmIdrdSIppUH2F0OiuDc4xeek0ToYwxdL1/5xigMVXUjTmwRGV",
+	"koWVYdjf2rwjgZEmNBG8lKVqufw6GSoKkb6Eqbj9DAy1QeQkcmfHC7emYyszwN/aLfS5BodYwkEafOXS",
+	"wJ5l63h3fEiksoBwdJ3vQR4oLYFO10KTpRlNqNPKW5BHCrh23X571rGIFyDgqWsD3HbcfsDigYdXNRfd",
+	"U84Z5rKC8JqYajqwbRcIJqwhhy9yaIx3jxkP0NFsuND83M6abg1+pUof4XOOnj8Z2EgFBjkED/CM0kLe",
+	"NNTsehhENElA3lO+M2SbaHEDHF8Q4c4Aj5UNpydUuZVwk+RkADwetLMxWjZsBIwxe9zKySUZwcK1K1AY",
+	"ulGuhJBzV0IoZmBuy3oGTunS+mg1GDFmdk4Z9d5G1Velkb1krTgqaaBlNswZHsHsjDVzQYZSLJTtGMix",
+	"s7Y1RKYKklvsn2HDuUs/jazgBrMuLDPN8i5yG1XVe6vbQVxRQ2mtXut//945evT+f/xHa5sOXBo+aJuA",
+	"epQd/CyBhMU90n3H8YJeevDecXM8e+TjO5+B+a7V67bfoUv5Xav3zqVsvmu137W0wG/StE38EhNC37V6",
+	"H4N7nIn7rvXJXKDxuzLX9bvWp3d5lNvitMuB0HF6x9YFdL4O0SIkAIqbqsJ995YsqlAWf9h7+LBmNthm",
+	"MhLy0Fn0s0uOX9ktOmLVZ045zT3Dk5NTCT+Dx3w+m4gkPhrBnusLRwAeerydFhUWYuOrrNeO7tuum0HU",
+	"KppgV6KRp4baTUKfuN6jB8/2QV//C+rrvyGBE0p8990tK2kaaesLym7h87C8NCmonc1QILwEWUITTohj",
+	"/rYZ4ViIeMGS5MD/DvzvwP8s/3tLsaH9brie6xW5xg0hFGB3RkQkp8V+oMacNAa2AmPKkCnV0QSz4mdU",
+	"6iwF8gN6Jag29rdtcUgVICczdj3XO2pb/8TNpk7Het9N3zV5x0aJVPme3c51Wdq6nU6h2mLu1O2Znn+/",
+	"mkHEaML0suYoshvuNpbCBnOR22OihfAF7oIny6rRMB4l8xj6jNNIs1so7zLuuni4MQ2FSIDyvfQzv//V",
+	"9jPvdsq25f1Oa2DNBrgSmkhwNU803td36sumlL4GrXASysdzW5f4eysGbH5jOE9lb5zg2PZaT0BOqRaJ",
+	"GC93hfFvOcC67EBHd4dez2UJfp4p+fQHTEANpIsXF/vt9IwtrCgnMJ3pJfGJWth8lmcRR9eu11Gj7dqF",
+	"Lccm2OwZhUvOJ2NT61bx2bBm6Ikf5JeLGm5BqzGMJXhKc4CYMKUsMbqzIbz/5Z5/rC0US2OCnUnDUIzI",
+	"7SvGI2j1TjudR9sScjMyfs5nc72XdrN3ZpKNF36vXPVLblIZn72M45UysqfXdLwp1IvXfGp/iY6hj23l",
+	"4KX+JmLLf1HT63OLvMsY/Uie9deUchUlau6uk49pS8Gw3eZK88dU4DT3R9hbA0v8UNdwt9ZnTU/AnhFC",
+	"nPRzzsJ5iYb0xmbsKJ+1MGIJXNgaQ58nJeb42epQPouLE8GPyY8YNbVRSIVZWQRtTlga/cmmbDklSgLB",
+	"Nl62f1PP2KS+kgGrD4wEsXdOgXLX7My1byypQJjN9baK1ugF1dHkoGF9KQ3r/3S+tIXQrSEGX2MOeczM",
+	"iXyGeZNfQl7/0Gygb/xR+SJdTigfY+pqDKjFU2yPsD8ZfoKcsNJB+mvGHX3elL33nkLmeEwufXWXAg8L",
+	"sjB8uKxCK9ULfsaX7rRjY6vX6p4GbReNPfLI/r0AuImpWd6p4ObDp3Z6y8P8Ld2zqlve74QvvQW4SZZ2",
+	"+hUeHPPqrY2LQ6/YXfiJFrhLTknAbMmmBPgZlSUc8EQkdti9VE3iQhPlIqhckIWQN5hcZfQaypcIkGPI",
+	"12ZrJSwDcjVKj9ISdDS58B8soJT5JaZLEqOrClPoEzpzjQooGQm5oDImUSKiG1eoSdSCJolYKD8m59hC",
+	"CJ+Uu7jceMQc0gsWQegCM/PRHsJFRE6lgU2ank2kdM3hE6a0+UkoMLqjYjGkhaa4z2u0Oc+tvoBK93lZ",
+	"3DZsbLc61pXzhl7R279kVPmgNO0nxd2Yi0jPIeveAbteozgZ5idZvKH/NvZ4Qft0YP4dEC3IQIuBC4xm",
+	"dij2aLHsCaMTTBJHoeuCwa/SQTRlT1czyp9JMa2T+WKuvRatXcbxYqrDvtndc6PxWFU0Y3ZnBc6FbbUN",
+	"myrcf37UOQvuf78jZe0JXfr1XRtyo0t1UNi+mML2BLvUMz1x7pldkf4dNLU6XOPkoznCnyzX8F0mi91D",
+	"zPd5Qr+jGpIj3vP68viZhIM8zsvjb0lC/mRzqozqbjTlnH1ThLH7/PSyWQChG+KJYfn1fMZ5A47bhCMz",
+	"exf5T30YEU2Ax1Qek7cONNrek12EdSwLcyvmK21tc7gXU9ejLWHN7ZAd8YAtTZH60rm+eD1YEAcL4ivj",
+	"j4ES0baJ6Rz2a0ioROj1RgRe4f0vxZQfy0+QCgnj5HdjZrSJFt8Xm1xcIkOCONe5DHG1yASS2LZ/HAqB",
+	"biLb6keV2x5XOOIaNZ9l6UlNcLWhW5GFaB52V1TtlbTIp1QmzCyYw5hGpZLhyo8UaPLdQjIN5G+G4f//",
+	"Tn/8Pj+btMjy9BorLD0ec8nozRbVG7rREY+MKVNn/FcIIpZljGGSLcYq24RqMhVKk7Nu2HbU2qQV83i0",
+	"cR5a3H0W73caBShCqJ1edx71zgIItXYLnY59HE3xQpysF2mlj+rkHrWTnE5DTOvMyxRSTx0fwo5fJByA",
+	"O2BjYFsFAz5fPsUaKWPGfyRGo/UtVgz/w5YcWOBgvgCqdJsMQS8AuHdiUR6jFwuLJMoxAoycuGZTeIVz",
+	"+6Z8UyV85GHKC1Pib9KtpYqh5J+5I7eVW/VNvZmMVDu4rb54TyeE5vqaYoylOesvVxPTsX7Hurax6cLG",
+	"zKtemW0MJDG6t+AWU3DCtLI1oDRVRT3e1xw7gRhTHJhNxFKETgVeAVNiTXVpG4wck8Hz0RFavQMyRbwv",
+	"pomiIyBaWJCRipa9NI63ZVs7MbPrMZ+aDKUhy9hjRvpoZAEXsYYnV31ci4tGXcw025F+5wRy3ZcPuw10",
+	"wqBlPB8xObX47ZVc3SrEfadQP8MQt4XpS6WBE9pfTCo1PUXO87IqefCHAMDI8QnbVQgAk5VdcfNBMB08",
+	"Pp8BJNPJ3/36d7zmffLRk7NPnl8f+NmNGDpEfP7Pjfik+uWQRjdfeYjHqyCbzNjlbEPGRdHnGKD6YbMi",
+	"K28y9XJKY0AN1raiG8PmZqHXOIiN/k+hnHPW1567V7q6c1fOj9qu2nMN+t4qsNOtqV//F8/tyvanjM+1",
+	"Gc9Zp7bigh7hqYVPYbxvu1RlqxQqUO0W7jeuj2toPwPJRJy9+Pzs1LzaOkn7TmNLVzFoiW/ujHClsNx+",
+	"JllUp7zCWCM87mvmj4j1zWYD6J6fm8cFDzekUrzqNHfR/Y7bTsep+xYpoHea+xJRJXKP+NTAKVk47Ot8",
+	"CSv0duhGc3cQFMuiXAQ6opwMnboMMRl9tbVc5eXuxbKtMWiFYRXHtY4JxpM8OAp6FNa1F7AV7YUT+kVL",
+	"24fz0QhkH2MqAW13qnhdKbPyXTizS39H7tA97bxvt1QidF9pmIVP2pac92fnbyEOAF0D7Bb6dblqE1Gh",
+	"QGsjclfL4q0jqh/NtdHIs10zEsH9FgONE8ZX+LWT4/0F47FY9GO6VK3eI/ND5UFwvxQ5e8fQ5UzPzXdU",
+	"jllwUB6agawXXBWStEKcOYyYPheaRfkx1BWo1RLR/4JFg/nxuNZofrWm9EP2+4OS39Nlu4/9aAuz2KtI",
+	"XUeBzQWu+dnQjdkhe0bMcpRT8rak/AQ0ZckBpeBbsDwPKAWVKAWrSDZ7KXZE/fTko8seWQtgsKpfNM9F",
+	"KzzjAGmwmwOzelhc4xamCMRGR/7afR1GB6uDf0CThHgNpgQAwXfpzynT+SBc2rs58H1gQG4B0mZ7QYwO",
+	"kmMysPpRj6CkHbg2Ocy+yuWvYvCvNEX1zvr4LoJnDdTtjcrmI6tsfinF+8BeDvGPzw40sAcxPIV1UvYF",
+	"3BkFwMOV0JhuiUpGu5m9cxlT8jr1may4URp40GxvlUqvmf35gNNYlhfj+9L4zI9EjMeYcRL2nbDX7Mbx",
+	"ZeSZCs/syYwqtRASLZ5yv9ZTHtsEFjeSe8rljrvuPsoiDc0kYBW+fyBmragb68dzcOfYEI5KIPggiEnC",
+	"bsDM+oj5x4gFtxkvWiTYptOc+hLfGJL1az/4u4AJoVjU/WwhWq5tJpkIqYAMsXUO9m02t7RbHBbh1ZQk",
+	"go8xl77k8tp05OdiGVY92VnSl8beHn8LvumvHP3u64YPd3LN49DMMkr4PIxDKQuOVRGgfDVCnT4PNM5h",
+	"kZZp2PQYo3HTOJagFCgjpB3dVqTZSjEfJmaj3Ns3RCbRI7/AJkxS8PGF7RtmE/yGc03UDZvNILZJeQvb",
+	"nSlneFTFKGdSDBOY5kKTLnC4nsjdyF+7+z8hvPVze+eDNJxJpaTLUsTxka12uGE8bhM1jybGIPTuvKrR",
+	"mqurcKzPLaZ2CmtdB2pchH0rcNe0CAoJVdU4JERs5o5cNhjg82n+OLoj+L7GWN5KpjVwjKG47nWVSOsI",
+	"ynb34hP/yvXo4egk3cHbEGNeZxF2tGZTxJt8c7jCEMQM+AHAvergn95/sOnk7zKXYMtMUKNLTGda4fhs",
+	"PDAu5DEGre4M7UBiGPkS93XOI3QR+S+r7nwU3ul7tjB+SxMW9x17bphyiTynl0Ya0A9heV44sIwj9AL6",
+	"N0e7aqin/wpTT5W9Yc5vuFhw1ep1GoT+PS+mXtsqUh64U3+wXPKqhxe/niN5+dqwWV6FHS1m6mRIo5v5",
+	"7CiNKlWqGVYLSjsqljjsJNwyWLxJn1SjmFMbBVLniwVTCP3S8kC8YW2JYEHk7pzV0FjMbNr5+3ZrODf7",
+	"ZD7dAMxs8BBXNOM9tDs83ZAIbls42WipDVmiz9J1brHPF3I2oVzZPyRlCtxH7JJtP7vVCdZwziXQGE9W",
+	"7/f6BPsjziHbyiqYmjS1+q9nAn3tPY2c152klOuSDRFHL+zAbM9jFWvI2xxrE25sMo1yLYFnUtwa3Qyf",
+	"3gsVJyqBaCGIsKmPhBItpkOlBQfrnEjspcAkGS41KKLE1MFaJVSXBQMMSS5DzrK1D6JIIo1Jwh3efXSX",
+	"PzCWzJSkisSCw8G58hd3rlwayi4wsu3516pi43Np1tQogwVnnwDhbDzRydIxNes/ndG5QmhRbAFve4YT",
+	"YydZX4a5JJ5DKTCxPey++uHOUQnzUjPlsK7qzFaq/cssjx2pszkbUmQ6yKoe3e73g6T/ApI+FbOKDGHM",
+	"eL6T/c5J5QQPUnWUwphrWeEsNl8VJVWv+JS/IAlkiSFcLA708Nnp4bXZ4zJ2vXtCkKDm0zWUkKoqRqGC",
+	"GDt6LCYsAQ9MjYVA8xkZiRKl1j79QCEHCtk5eLE5WPskkfXlcmHwqXGbWoJ+eEoGtyDZiEE8QIiyBUZf",
+	"lBaI3s5jgl3+iRZkCC6LTRtDci4je7EzjxWdgoesKg91/ZguzeYWuBgSssbQvcrgS+qjqu2TWheLYA5q",
+	"UmmqKx3w+GOrITXjPSUv/1ksyJTy5V8rCLHnJrIjxpmalIUMkPueYshgAkmcxoSa2PGzhDLeR2dJq9f9",
+	"oXN2/37n4WnqBoG4P1zWz0uSYmGrUs7PzrrtlgJ5C7LVa3XvH3d/MAvI6UxNhK6YS6f7L4/0UDlfGyKx",
+	"x7LX8qSMXxkK9lM5/+G02+2cnRu2NETWc94t8zZoIRKjUo778Xw6I36gWrLxGIee1pj4V5WOq4tRjU9N",
+	"3RVVcQtzWh0/PIQuikLoR29Do91MMbOYTj1q7XQfDkod6iCxsUusqxKF4DG5dJwb+4UbmWJfTLAuUrMp",
+	"9AgljqKIVePMVTmYICw0RC+n4HBPkedPVoUKUoad/rfiqTxtyPYasK4/BONbK5yWx5TR3vM8ftMFSYS4",
+	"8ULfbexISHv0bEq7GGF3+IND8S/tULyiiLvrSH2HrkR18jH1wH9a405E808TOeeqTQazCVXg0A1R6A2I",
+	"oksyEQsyotJcaLjiMRnALYuBRzAw5zpVaJ0qPZNCjKzKu8bTeGfj8aDEfDtKTDNOul59OcAr7KQprhM7",
+	"KcazJ+ntdZ1G5U52p0O0mwrmdRJRHkGCfq1t37AemsHqWAuXv6eE5XWYPyluITZGPqSp+N6oTyTQGLO5",
+	"lyUg4XbMVYzuMygwTnM66C9fvk/sV66C/CiB3hDqtzGPBrc7HeRkIpJ4L0T8W+CXk5AAxQioOYrGoCpE",
+	"a5UhV/J2IkjMYkRZQYtvaW6+gZn2/HCVpM34724n2RwHn0uZwJgmfVyZhsT6s0jiNzZfYh/ZHQfd6v9M",
+	"3eqbC4bsv8v3wVzNZMUvALNMVCBQ1RAYH3tVaT+SwzH1vQiP65x0cE1fCB2KOSqGtpBiK3nhRr1rkWGE",
+	"RV8YDtfYxYbjOQiNg9A4CI2D0Ph8QuMpj1EJN5zLNnoYep64B2GBh3+5F1nxxkb07WHnWhBKVCSpjiYk",
+	"ppoOqQIUD+YFVILKOw6soHSJ6N59wBSxFvuq/Pj/2PvW7rZtbO2/glfrPWvaKWVL8i121nxQUsdJJ5c2",
+	"TtNM6h4JIiEJYwrQAKAVNcv//SzsDfAik7Ioy04y1XyZxuIFAIF9f56NE/mCIYRtDmQbQ1i1ys3u6sww",
+	"XOyouubxHstEs0vGplD9f3sJj0qEx5DbjXTcQpSGffsOeQ90UAGkTmMumA7IRAo2D4hiIeNT+5tHrwco",
+	"r7g97tAy1UPmnfUniT29ZDbm4djeLlWELcwh4ODDhqX1O8/zc7qliOcOpS3teqUtD1Ja0sqAmiuKo2Gn",
+	"4ZEdkevAmi5eTyUC4a88I/HrXTJgmWy3g0YsR1z0MqDskV0RHvfYFYAPobRJJmYgP6EdCMyaiulxz8hL",
+	"JhyhqecyaZx0rpcYfLk+gZlBllbz16jhyO+PZaTTdvbbMo5SnFl+l5Q4popNKVf3WMAR0XlO80N1n6e7",
+	"AflRKNFYYgDAZluQFw9iBcCxW88KyA93XVvAislv1RL46mtt7WnAZg/QdEgOZDSH3kNWt83JRCq25lnJ",
+	"KW6geAt5zGEnrl5+i3qbQvdyp7a7ZMhFZE+yGyRBNxf7jKtEDOzO0VbPw4yMJJF08RtGwzEJZVTRnPHt",
+	"wij/G7VxOGbhpT3G++1O0HBLeVfqiWoCBhejumIikqqn2L+x55k9/gZJ6qYMvyY15Iopq1pJJ7BeUci0",
+	"JhGjECBJBvZOhNL6Qe6uND67eNUmCA51v44JgsBUoCON4HMphj44/KPSIDjelEFQ3KVLTYLift5aB0tQ",
+	"6LhSTEFUNy3QX1nylXNgVVkLT108wNkHQMCa1V24vQ8sdwoKOKVY/JjFqk8NDJpwmdXSSMKH+IVyI6K4",
+	"hx7MjFg/mFAc8NaQ+AoNCXeCgM3NUS0XyxfXOUEFGwKDbfeH3akwCtxrvyaAzRbjsh61lpJXNHb/WlDQ",
+	"7dYJdPe0CrpW3shzVHRHijnmcFwPRUPDoXzO8X8C+hkMEhwKwwRVfhD7J60DP4j6fBkRh07EImQ4xxia",
+	"u0DXDUwxNU72j9ptl1gClvJBzMOdAgkTGExSzShSvQ6RO9o+JWYGN38rx8EBvVKu3BXasCn+jhKgcVLo",
+	"TrN8CtD7JgaFCZ1IJHzBTtCAImScUUoQaOeDHjAqP8jd7ezjfnFfZKEXF8j6V1JE1HG9Y1NJRy+G0gum",
+	"nNrIrbyl18pbeq3rtfOM+Cl6MKzqTOJiOrLCrGzn4kw+sUhnlBsuRj09o9Ol2cUFhEYdGxQeugxZ5MX1",
+	"1uoswbdi1uhhsEW+UfmYTqdMaKf5mJDJaEzwlJExvWJEUx6RPgipPhifAkdnpYiGSlfsVuzEAAwfIuZE",
+	"G+zYyOPY8TdnGRyuyZDHMZBVQ4ZMsFmWHRswzSNW6Hr+2HO0YfmeK6+VV0zlhlMCh3KXZpZx4OLxLlKf",
+	"avyQCkC3D4AHwt7qAx2V1jI8+e4lG7Vk0toAKjfcrwBBFbVrj3p10x6PD+XQJ08Rr923CKn/8uqBJ8Ah",
+	"Q/15v3tW0Wuq3c9eNy9DSD3PoE9W8lgnMoAMoLPpUKQHAJGyJjpRQI07xOAjGF5kIE1WIaBB+gaZNvC6",
+	"oKyGbMQK0uhOfG1bc3hrDm/N4WpzuKbmusUQ3oLUNgJSu5vUr4tJc592EZRWqjF2/RmvDE9JnfYXAwJ6",
+	"F3pGsxUOAPY6SNuaAVm1dwtOsLwa6PO9+SyHLuISpD9y5QPIqFLSm1xTUSg44xFTO+Q1Jvu4JuHYbv6I",
+	"SJWi3oxPmtl3k8GccKNZPFwWVFsaQMNym3vMqX1lga2UxT9JeNR4eM745coFOgHjXixLVbU7niW+2L34",
+	"eKlE32tBWTbuM5duxFa+EXYqDmD9/SinvLf3+lPDN7BNdaajbE9vhfpL3NJW1yVCOE1nlYBeGP5+IdOW",
+	"PQx75oJ2c2nGxsl+0JiNrWARsqeAW7auzIdNvSwKgjJhK/vvLPtRfDiG5lRoQpGN9eWtCb2yTqhM1t2f",
+	"brAmr65fg5x/R1V8x0VskKPB2jh974rk01xWsAXQPp5QjY6JN4/NzSiQlvaqPv697zCSfTqQyvSJNnKq",
+	"cx8Bvon1haDbyIxCpxwgymb0yrXsREDAjNrHJCKSfTJNDFZiZlGdKFVmfczY9121Fn73m+oF0TmbDs9k",
+	"bkPKZQF8zql57PwXsCfrSowfHef8/VBwb126rUu3dekeyqXbwpy2gcrl3PBWBAagMAPINVgHi4loU9FL",
+	"38uvqZhm6HpWg1p9C1HggKMui4PCnJKYi0tsq0mFnrm+mp5/dJZxzGM9EvaTE+kjpbK6f+dClGBeYaP7",
+	"lpVv7TjvoqgrW9uu3oUWu1S9EfG8RmqkuJxdv3pQmwVFWzM6DwgfVq7R2uJhe6Ss/ksUN66hSO6A6UtX",
+	"HyzYrH5jS2cbNCpO065iEWOTJYcKusFDJ3l5yXycxm2Nv2k4UwEZSRk5u1v4kn8ylonaIdAvF0sAHarE",
+	"P8MNHCM43OgLUd7tFk6sfQ8mDcxYQVYXHoH7PLC2vEccpl5wClIvPbJ22hs7sbV64AYNWEqrsYdxr7v6",
+	"/+qo9ohNpmZlE/weOue2V7jlJReXbxyofysDqmXA07GUmm1OBGCr0qU1hs5bno1dYNVrwQmdQ3i3nC4/",
+	"5lYNusffEgXtCuybnfXR9gN7TCB4QaSIK2Ok7q4ej75UQHJF9MCguss8i6lbC81i4J/iE9b7Uwp77Wmi",
+	"5JTtPmEqBm+zRudseMGymnm/0NuypbI29Fkr34KeunMv6cUOj5XkLDLtY52qSKtS8VAYSaiY75BuZpmO",
+	"kUp/IrUhnVbu697g54OWqdkOrBene5EhTv/J5g08S2sqzIga1pPD3oArMwZfuH3cbB02W7nT8oSJ8tMS",
+	"jnkcLT8uqx6W12zmX7GSomzfbZrt40etZqvT7Byv3kB2QwKkpvgoEx3dKELE5pjRCDbN58bpOzqqeqS7",
+	"bBeuuQ4auQ3UfMumMZ1joGbZvbl70luug8ZLGVLfCnXZ7U+xSXDXzWcbunhQG6uzguzOf19oe/MlghhR",
+	"BE29/cHarJxfMLt2P7v/WlqB1fXDWdBC3jbSDCo6S4un8hLipq2zfJHcvbk9tk3o3a2Y4762VV317b6s",
+	"T7MlpVQ/ECXHbBYU55EBFkdk28+XbcRsaAjwxWlifc15WoQhiBQ75AnWgDiQlDZ0TigEEuaElhUhTxOz",
+	"tmEyfEVNON6sRVJQ1aXqdzpGRfvD/jHZa5F2Z2//4PDonvXyC2G/3Op5tb/yad9vr6CAfoakUcTtB3uG",
+	"SbIvoCkf1RvoW//pv4BMw8DQzfKtB1CgUHPTDKmuAZA8cfANCA+aRAkWkWSaq01jIgoIVue40gvMlUKd",
+	"GFMMGwQO5mRM7ZUR19PEMEAup72/GLb+In2ga+ghWUMfCvcz120zUM2fcRWewiKsBtdk2o1PP8b4DSOK",
+	"TcEwLrT1/72RH779Zqv1MXMxkdvkVzpu19UMKtle4L37aaiGKkXnS/qtcY06pRp6ulApVic8tMWgbqRU",
+	"bwLxEnt3opQ17a3a+/VtA5ZAKqyTuw7WJuPICu5ufYUr+uwNaHi57HJ7LVNKKs84ixKh5+omVvbWQ9qo",
+	"KAC85CIqea6cMnGjIqBTKPDLSgeXj99XDhROcdBIpta2WXzFXuEVabngXtBI6w64CFn1LYBK6g1ljoS1",
+	"VpQyFQfLSgtB1m/DlIs6+FWm0tLqwJGEHG2iExqTGZ2vSUpQrm53P9v/W/BYSxzP9KPeGbkTOu7rrTD5",
+	"qwqToOFJC61OCY398bOfuZ5rwyb2omWTdRe7ZVlcLT9F+3N+2O2F8TgswZri7S0wZS4TcGuHVK+3AZq7",
+	"Rv5SxIj9EBk9kedLXVuI1o1h2J2Sr7KukL52UjK+WqMrQPqCqrTTMygygWVwFI4p6tixz50g49xYzsAO",
+	"Rb9qRjXRDLA0WMnhge0YP8LK5hR7TvZbx65vJ3VOl3dJ8jVGaRWJd7c8zJ1rV7uF/hkNQzY1LPLcRzfg",
+	"P2UN3e36FTXV3fJgwcMEqIoNEaaUox7qUcyj96zKX08+aRkn5t7Ktbf6+y+rv2vvxSotGTlAge8/gjyY",
+	"Vlb9LaWSIyNrCQOGb0GhbizvuE0hfksx1XWzj99WNDbGyrCCGeMAZHgQiaYzYuQ9uYO7ihk1/yLmyA7p",
+	"QhA3NSTywVt74UjKKHBVc65L+IRGqRHCFEvFCAoPKXIY4BLTwaj5N284hDTRrOcJwtczGOwX39oKW1th",
+	"aytsbYWtrfDN2Arv1NyxcYC6lIpcSR7d6Fuzlnmg2IhrozLq+2qtntanrgDF8giPXKYZYFiuDsXT/d2A",
+	"jHSt0r8Q/m4PB+PikhjpISKEO/AJJl+hdMX1BgipILEcES4eE5waU0DgbteKKF8nk+KmNeXRhfDIbs8O",
+	"KOOIqRzsDPEtcpiHlfmhG0fTnZFhu25ZhVJfk/UvuBBuGjB9B4J1eW1sJlAOfMHJNDZaKnPcarYOmu2j",
+	"RpCC1wSbFcFrQSOmYpTQEQNQe5asfC0VJa/ZDOypFEMTSqVYaKogNJXFNxsotXmb28v3BJ9L97XdaAOW",
+	"I6TZYug2j595M2Uid+bWRs4UhNxuiqP/XF3Ib1/qvnTaF8cfQUcgIaTJMGs5sJvL9jsZgnuJiahSbF6I",
+	"O0FYNRPRe2ihGWZ8+XcEsN6QAV8LgNV5g1HCtsdt88ftnDn9l4dfG7+vF82NuxzBXNvLjaJXO/uAXtWZ",
+	"KveaKTvG4VhqYA9m4kLkbIQTIMosAtDhJi0nDIwLFmvrkFgbkkiwX4TMNDygfyYuuDGjKtIFAF5IxYVA",
+	"0yRFzpIUOJsW4WH35jGFkMlIonLJz4PqS50DFkuRoxJ2ZoWRskxW4KKfwhm/g5BYXdffO1y2IPfWBsym",
+	"MnwLmf0KILPOxM8U8NoiJ2uGaD+5NbNvfvxqlHsBxgfli1b52KNl9ThXKJk0CII0d+rzpQGhBiTTzWgk",
+	"E9G5H9gq2/OlHAH5YWJwnBD/3FZWLfrIL+VoYY3uXM6M9II36pozSrbKOmZgi/fbr3RDxVQbAoqkohNS",
+	"zLWp3ifrd1hDXN3SDmAYcTQoQoNGxK44hAWfccWG8pO1yV5ykXyCEuQpV6xAc3jQ3GsVHrdiHBX6L9ll",
+	"6dllWTLAGtU8P8LQlyGq/UfaHqib7cd8niUX8YhRGNWwA9c+XOWGYRfcJ+2ZgQaMKuZEcUokckVjjuZg",
+	"+4BMuEgMcwYhZJwU0+OFO4yiEUzLiu3+z2/O35G8Atl1d/XhoQaACp8MmVKuIMiTCAxxpawmlMyUFKOc",
+	"0QYvj7i2Cx3l2Y6y6Bl6huglKj4am+z2YuRpBviFXICt4ImSOTOFcpv91l5A+uDa9RIBRiBnUX+HdO3n",
+	"bHKBADBr5WJuzZqVaXQrxbQz5aN0jxfCYOmmINj6zePZUXC4pbfK02pGcIVx0k7fpoY5iEMgYNGG0JGs",
+	"wsE7sXgvTE2rh7JWFkJPFYvs2aexvp/kWxgyrXve2Gbzn8aDs5C/4T89+3j69t0v5z8d77C91k7YicVg",
+	"8qwVffgpLhfdKcGu50D013DRODlutbKe06U3tw8Wk1hZf2rwAlQtLyDtZt2ro0HgbT0HkngC4mH1T+V3",
+	"VomyeOk3+VepKX5Nz/XWv1juX7wED/zOPoVXCUtCGFanaJ+3ySkdK3BzvGCgQxYv0Vls4zFEKlARY+zQ",
+	"yspYanBL2IUA5eEkIehFLshey7XddCmUVMkU3wMhnYDA86z3kgt2Wp1iBTL0MrIXXwivLacQdDRWWFMX",
+	"JMlJ8VBOOYtOCiLeyvwgVZ5mzNkwDdmk6mXnQlyIblEtOOXmRu3KQ9r7JKJz0HzyiinUL9DAxKo9yKMc",
+	"t+CS8ogpPGsDSuSuAq5GXgP32lZ7fKva413BZnxoDbJVB9Uhb0Pna3g1lWrhc7brrpfFnV5YoXzXAFLN",
+	"+NGW6H9jUSYpwKFxoZH794WX8vEtiVwWYOKrCkEAJk+pGeew45ksXdRAtVj8/HGJ5RIaw3ytCeRkIglW",
+	"wIRDEzIejgmuGMLuTzyOXxltjavfrTsbECO/t2cIr6eGxIxqA19tyI2xZ80/RJOhYiyAjK1nHwjQoIAT",
+	"SE4hPhwqbpiy6yyogr5pUJ82ljxk2BrH7gx7gJENwP46G8uYEST4foz+L1hLnVYrHUauJpLYBdOEKqz1",
+	"AfOrJveA9eq5tsYZrEg2O2hEweLoBGkgfU/31DJ006PQW4GKeQ+Xp6RvjmZUheNz+Ia37M1TqmJuFxUG",
+	"E2Q4LTkcambIdzP7VvKDfen/dJ58X9yv+erIHNF6GXDefvPVtmZEDWsaPmGr0Aic467C+iDMAnChDQX2",
+	"Wxfp2GujOYqWZ9+OpF8xj+Nb5wH13puexbt0JwrXvY8SPWUhpzE38wCqodgVU/BloKoa4lVh6NkIs6n8",
+	"yOwAZCxH84oZZA+uojHwnArpv1eYQo4RA/dlOSVG2YCyLkGl3Be3yKw82cVBa2W2CzvQGwfbCxWsY8Bx",
+	"3cbscbvMZu0qxg/70gedt/s0ILT1lFEQM989efoz2T/6fof0I9YHHy3W9ndwQQfz7Gptr2h23/UrWTt8",
+	"IVrFzto7KGyszqob66YIBlVqvU+KHTRvOSCVqw//XXUOOvXPwXM583rLDsFzzU0YM1XjmMioOISlGXWu",
+	"uXll76haK0cM5hcohsFXnr0E9UbPheEXl8LRquzv12ZZ8Y2jDXYR0kY7u5kLAhXyJBHc6MeocvoT+qk3",
+	"VTxkPV9PX7nJskux0r5U/nJhDvcbuUG3VqWG8e+3K9hfeFf/MUFuZXcRd8aA52y7fcgpWiA/6ilEru19",
+	"//t7t/nxj8971/+/hvaTAspTRmwNMh2U9f5DH9wPm05QYcqsybJzcHjbsdwg544TmYDD8KdFp8fl5Pe9",
+	"1h9BI5YhjXug7ksxI9YMs5/f5XiXAWT+qGhNlz3sB+jDtClW65+sYLW2YhVbDFItjsAswZFt/dSN0GFb",
+	"sx/4EEBYa6u/aOxVdM5n9X/ZhMuawgpmbDCW8lLvaiaikeJRdaD8NyvBB8w3lp5QHuuM5s31ivKEATvk",
+	"vUt0WMvBnvjTpz+ed4nmI0FNohj24rfTtrtpMgU1qeiMDGQ0f4wGGNCTQJ2ta98vQuZat7uiPPLix8yl",
+	"K8AZDJgEaVITjT2RZlu9s+go8jFg71y+fXilfTWiEQZzcs5EdKZ4FBSqF8sgjCHjV8xf/huu7q3eV9nS",
+	"nD/vNq2IIwOq2eE+0j1o0j1/vdO2o5gUDf5Xp78+fXH2/Jf35uzfP/xr7+Xl2fHwZfhpuPef4Yt265e5",
+	"Hv342+TVm/eTT2et5PDjr11+2p0/4R9+/O3PVz8kb9jBb62fkrMf4uSX7uDnF/95Pn50/Kp98C5OXprT",
+	"j+bVP7yIRkxWJqM/NN/NeMxlE+oVm6f2kzXdvJvnfkpLnaWcTD9od2qbWr/Z78odTISPBIvAuPB5FQDL",
+	"kfbxUau4YO2jo87ewcEhiND6U3tnD6zduKtO7XYjcikG9e+7fy/opsbvny+Qv+eicXLRiFhsTzyLLhrB",
+	"RUOPevBTj0fw68ez95p++BiHk/eXcIHxo79onGQLEVw0JkxrOmL+xlUiUReN6z/Kja8BFxT0+eJM1ysA",
+	"PQcpEBAhZ0SqlKHvgerLv2z8GzZfWqJm92PKwZJTEV6aL+gIK1KbaPyddFrHR+2DTlGHULzG79/b4+iZ",
+	"2jCKT1m10shrAeAp9hIhqBDqKPOtWK8S3F0y5sKcuOaRCDdVjLpqFY/Td6IbA0LcKq6YM0eVAx5JXQ0A",
+	"E62W+PDzivL+XVHrPX/Vfdo8f97tHBxm64M5UztyXyHvlWNRjJl/5M7vVfsfB52DI/ro8JgdsZANWET3",
+	"OnQ4pIedMArp3pAetEMaHbGjI9piB4fD4cHeYdQK2SPWbj2KHg2iKmGIE6wv0fdbx4ebFXyfLxpOOrEr",
+	"02uDPJODf7PQuD+CTLRCbj5l8Ce3J3qI/t5BFHwPser25PUcEPuicb0VZPfdbk24I566h0VGqXrSrN3a",
+	"f3RwdHgnacY1N7ufIclX3S7gCRtzD7px4LEMfCLdTBww5IUheuzzDvB438jYyihJQipCFseYRozIRF7Z",
+	"/+TGQVIuBAVWr+xlmGPQ5Lv9duv7E1fYCAzMbgRjZH7Hynco8JDq0gHZrGiE5yNa3/Mp0yTihsRyVFZ7",
+	"MWIma0p+mzCz3jyYXRkGiBYRQDvkNUTlMH9blF/d0dl7qAR43u2OfFXAq1P4Pxr++YF3x5cfP/zLDM7i",
+	"hM7Oz+ajf52dvRHNwYt3Y3O63/7Q/rU8FYYFCSsbZ2sx9hr2yeyOzSQuSqiLpNXaC/+f9b3mU0bsBfCn",
+	"YnivRJaUdZIa1ZAMryV0Uq7h+frL27WeftCqefne6pcvkR1+QXCLwcnKiQv7y6KsmAIaur4c2MUzWikO",
+	"zuncgdOR6IKGl14MhFRFgXd6DVOT1GqDN+wQ5HfXvpRgp/L0PYUxbM/gX+UMrkL/8a0d2a6+TNOy7shC",
+	"D1FUgSzazPkNlnQsxkiznEwgFaRJH9/dzVJJuVC10+AQlpNq8jdN+pdsDskw65zwjKKEXLL5CaEkkglA",
+	"BcKYh5eOWeJCuPftkE6rg3WhELBKTCgnzFdLIhhhzuwLqT21UN8vEwWRLRR01v/5br+1932ZmsaZgKx4",
+	"Mn/JxeVfXE6sUh/6qTmbzZr24zYTFTMRSsfflIv6X7J5zVLEDS3Oda30H+qHZ1JN1qs4vV/J+aJ40EGA",
+	"OhqBBxvDP9nUMdCEVCnu4JlaSrGePN/7ZsX/Sl5i/vKDWpevwu+Uv/z4G1BdeLx0qrZAOlsxPkWL7F7s",
+	"Tuv4LelZN2PME5dMCHBQGj5hNWzKV/KK/bUtytLMNdQSkgjYS9A//tP60kW74DExMqJzx2zJC13aqgri",
+	"lpfBVRSM3Qg02U00ks2tcfzfZRw/yzK/RmLMxwubAp/sQ1nGitmPHyUxW2IdBxCxP4G/zmQmhAKIPs24",
+	"0JX284VYMKDv2T62K7q1jr+YddxpVNSwHL9rPcrKa7+cAW2V4VdsPo+pBqGwtZ23tvM3Zju/wq4k92g5",
+	"F1/+uYEME3YcUDrH1JUX8omKGyeNXeD4dm8uwV41uYDNPsMqp1iKEWhlWsDo+A6IHj5UVo0iPeckTJ5F",
+	"WJaMWGJ4ARM7i1XvZU96IuUlt6NwCWCuyJhrI9V8p7QXY/loqCFTJqcxI5H088nu2SGnFBjJ0AgAfmp7",
+	"ST9P0/xPq8HBRnCkHp1WK6vkzD0tIFKtptFPnPkMGSlYFR7Hds1ysiY3Sze+yhleMRFJpYlhcUwSnbsz",
+	"zSGWlGgzGptxQCbMKB76ZeaaWBGraJgfgN1PeEQWn+JhP8ovcwowcqwdARlkuUNnXlhTAtICjuJyh7yZ",
+	"MgFNfQQjYdGZe5w2dba+yakYxVyPYbRnTE2oCHIbBIjSsRYZDhfwYGXTwAN3cxLvsVYcyW8Zi9IWABk/",
+	"H1Ashzz2ZHtD7vhBJrnnO2bjkr1Mw8tk6mHr1n2aKnmFsALF7KbGGnE2CbJT6PeH83dz7xnA4xrXf1z/",
+	"XwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"runtime/debug"
 	"strings"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/careflow/careflow/workflows/backup/backupclient"
 	"github.com/careflow/careflow/workflows/housekeeping/housekeepingclient"
 	"github.com/careflow/careflow/workflows/reconcile/reconcileclient"
+	"github.com/careflow/careflow/workflows/restore/restoreclient"
 )
 
 func newAPI(in invocation) *cobra.Command {
@@ -75,7 +77,10 @@ func apiOptions() fx.Option {
 			func(c config.Config, temporal client.Client) api.Backups {
 				return backupclient.New(temporal, c.Temporal.TaskQueue)
 			},
-			func(c *postgres.Catalogue) api.BackupLog { return c },
+			func(c *postgres.Catalogue) (api.BackupLog, api.RestoreLog) { return c, c },
+			func(c config.Config, temporal client.Client) api.Restores {
+				return restoreclient.New(temporal, c.Temporal.TaskQueue)
+			},
 		),
 		api.Module,
 	)
@@ -92,7 +97,17 @@ func apiConfig(c config.Config) api.Config {
 		PayURL:          c.PayURL,
 		StripeScriptURL: c.Stripe.ScriptURL,
 		BackupTargets:   c.Backup.Names,
+		ApprovalKeyID:   c.Keys.Signing.Active().ID,
+		ApprovalKey:     approvalKey(c.Keys.Signing),
 	}
+}
+
+// approvalKey is none where no tokens are signed either.
+func approvalKey(ring config.KeyRing) ed25519.PrivateKey {
+	if ring.IsZero() {
+		return nil
+	}
+	return ed25519.NewKeyFromSeed(ring.Active().Bytes())
 }
 
 func authConfig(c config.Config) auth.Config {

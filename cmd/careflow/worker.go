@@ -17,6 +17,7 @@ import (
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
+	restoreacts "github.com/careflow/careflow/activities/restore"
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/letters"
@@ -77,7 +78,7 @@ func workerOptions() fx.Option {
 			func(c config.Config, temporal client.Client) relay.Cases {
 				return paymentcaseclient.New(temporal, c.Temporal.TaskQueue)
 			},
-			func(s *postgres.Catalogue) (backupacts.Catalogue, alarmacts.Store) { return s, s },
+			func(s *postgres.Catalogue) (backupacts.Catalogue, alarmacts.Store, restoreacts.Catalogue, worker.Fence) { return s, s, s, s },
 			func(s *mail.SendGrid) alarmacts.Mailer { return s },
 			func(c config.Config) alarmacts.Config {
 				return alarmacts.Config{To: c.Backup.To, Installation: c.PublicURL.Hostname()}
@@ -87,6 +88,7 @@ func workerOptions() fx.Option {
 			func(l *links.Links) accountacts.Linker { return l.Account },
 			letterLinks, newLinks,
 		),
+		restoring,
 		worker.Module,
 		fx.Invoke(startPromotion, serveWorkerHealth),
 	)

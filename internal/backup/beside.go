@@ -107,8 +107,7 @@ func asRole(address, role string) string {
 	return u.String()
 }
 
-// Adapt gives a database that stands beside the live one its owner and privileges, and takes
-// tables along from the live one; where that cannot be read they stay as they are.
+// Adapt gives a database that stands beside the live one its owner and privileges.
 func (s *Service) Adapt(ctx context.Context, target, database string) error {
 	server, live, err := s.live(target)
 	if err != nil {
@@ -118,12 +117,12 @@ func (s *Service) Adapt(ctx context.Context, target, database string) error {
 }
 
 // TakeAlong replaces tables of a database beside the live one by the live one's.
-func (s *Service) TakeAlong(ctx context.Context, target, database string, names []string) error {
+func (s *Service) TakeAlong(ctx context.Context, target, database string, carried []domain.CarriedTable) error {
 	server, live, err := s.live(target)
 	if err != nil {
 		return err
 	}
-	return s.CopyTables(ctx, withDatabase(server.URL, live), withDatabase(server.URL, database), names)
+	return s.CopyTables(ctx, withDatabase(server.URL, live), withDatabase(server.URL, database), carried)
 }
 
 // Compare counts the rows of the live database and of one beside it. A live one that cannot

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -54,9 +55,9 @@ func (l *Logical) RowCounts(ctx context.Context, url string) (map[string]int64, 
 	return counts, err
 }
 
-// CopyTables replaces the rows of tables in one database by those of another, whose columns
-// are the same, in one transaction.
-func (l *Logical) CopyTables(ctx context.Context, from, to string, names []string) error {
+// CopyTables replaces the rows of tables in one database by those of another that fit, in one
+// transaction. Tables that others refer to come first.
+func (l *Logical) CopyTables(ctx context.Context, from, to string, carried []domain.CarriedTable) error {
 	source, err := connect(ctx, from)
 	if err != nil {
 		return err
@@ -68,16 +69,37 @@ func (l *Logical) CopyTables(ctx context.Context, from, to string, names []strin
 	}
 	defer func() { _ = target.Close(context.WithoutCancel(ctx)) }()
 	return pgx.BeginFunc(ctx, target, func(tx pgx.Tx) error {
-		for _, name := range names {
-			if _, err := tx.Exec(ctx, "DELETE FROM "+name); err != nil {
-				return fmt.Errorf("emptying %s: %w", name, err)
+		for _, t := range slices.Backward(carried) {
+			if _, err := tx.Exec(ctx, "DELETE FROM "+t.Name); err != nil {
+				return fmt.Errorf("emptying %s: %w", t.Name, err)
 			}
-			if err := copyRows(ctx, source, "COPY "+name+" TO STDOUT", target, "COPY "+name+" FROM STDIN"); err != nil {
-				return fmt.Errorf("copying %s: %w", name, err)
+		}
+		for _, t := range carried {
+			if err := copyTable(ctx, source, tx, t); err != nil {
+				return fmt.Errorf("copying %s: %w", t.Name, err)
 			}
 		}
 		return nil
 	})
+}
+
+// copyTable takes all rows over first, and then what fits of them.
+func copyTable(ctx context.Context, source *pgx.Conn, tx pgx.Tx, t domain.CarriedTable) error {
+	if _, err := tx.Exec(ctx, "CREATE TEMPORARY TABLE carried ON COMMIT DROP AS SELECT * FROM "+t.Name+" LIMIT 0"); err != nil {
+		return err
+	}
+	if err := copyRows(ctx, source, "COPY "+t.Name+" TO STDOUT", tx.Conn(), "COPY carried FROM STDIN"); err != nil {
+		return err
+	}
+	statement := "INSERT INTO " + t.Name + " OVERRIDING SYSTEM VALUE SELECT * FROM carried AS t"
+	if t.Where != "" {
+		statement += " WHERE " + t.Where
+	}
+	if _, err := tx.Exec(ctx, statement); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "DROP TABLE carried")
+	return err
 }
 
 // copyRows streams what one COPY gives into another.

@@ -65,6 +65,8 @@ type Config struct {
 
 	// Backup says what is saved, where to and when.
 	Backup Backup
+	// Restore says where backups may be put in the place of what lives.
+	Restore Restore
 
 	// settings are the masked values in the order they were read, for the log.
 	settings []Setting

@@ -25,10 +25,10 @@ func (r *reader) restore(environment Environment) Restore {
 	}
 	o := Restore{
 		Targets: r.targets("CAREFLOW_RESTORE_TARGETS"),
-		People:  r.count("CAREFLOW_RESTORE_PEOPLE", people, 1, 10),
+		People:  r.whole("CAREFLOW_RESTORE_PEOPLE", people, 1, 10),
 		Drain:   r.duration("CAREFLOW_RESTORE_DRAIN", 35*time.Second, 0, 10*time.Minute),
 	}
-	if environment != Development && o.People < 2 {
+	if environment == Production && o.People < 2 {
 		r.problem("CAREFLOW_RESTORE_PEOPLE", "is 1: in production nobody restores alone")
 	}
 	return o

@@ -200,6 +200,15 @@ func (d TableDifference) order() int {
 	return 1
 }
 
+// CarriedTable is a table that a restore takes along from what lives instead of setting it
+// back. Its columns are the same in both.
+type CarriedTable struct {
+	Name string // schema-qualified
+	// Where is the condition, in SQL, that a row t meets that fits into the restored
+	// database; "" for all.
+	Where string
+}
+
 // RestorePhase is how long one part of a restore took.
 type RestorePhase struct {
 	Name    RestoreState `json:"name"`

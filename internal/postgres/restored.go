@@ -14,10 +14,25 @@ import (
 // Restored gets a database ready that is not the product's yet, by its URL.
 type Restored struct{}
 
-// CarriedTables are the tables that are not the clinic's but ops': a restore takes them
-// along instead of setting them back, so that it keeps its own record and that of backups.
-func (Restored) CarriedTables() []string {
-	return []string{"public.restore_logs", "public.restore_visits", "public.backup_logs", "public.ops_alarms"}
+// CarriedTables are those that a restore takes along instead of setting them back: its own
+// record and that of backups; and who is logged in, since a session that was ended must not
+// come back to life.
+func (Restored) CarriedTables() []domain.CarriedTable {
+	return []domain.CarriedTable{
+		{Name: "public.restore_logs"}, {Name: "public.restore_visits"}, {Name: "public.backup_logs"}, {Name: "public.ops_alarms"},
+		{Name: "public.sessions", Where: "EXISTS (SELECT 1 FROM public.users u WHERE u.id = t.user_id)"},
+		{Name: "public.refresh_tokens", Where: "EXISTS (SELECT 1 FROM public.sessions s WHERE s.id = t.session_id)"},
+	}
+}
+
+// EndSessions logs everybody out, where nobody can tell who has been since.
+func (Restored) EndSessions(ctx context.Context, url string) error {
+	return inDatabase(ctx, url, func(s *Store) error {
+		if err := s.q.EndAllSessions(ctx); err != nil {
+			return fmt.Errorf("ending all sessions: %w", err)
+		}
+		return nil
+	})
 }
 
 // Migrate brings the database up to this build's schema.

@@ -39,6 +39,15 @@ func (q *Queries) CountLostVisits(ctx context.Context, restoreID string) (int64,
 	return count, err
 }
 
+const endAllSessions = `-- name: EndAllSessions :exec
+UPDATE sessions SET ended_at = now(), end_reason = 'logged_out_everywhere' WHERE ended_at IS NULL
+`
+
+func (q *Queries) EndAllSessions(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, endAllSessions)
+	return err
+}
+
 const fenced = `-- name: Fenced :one
 SELECT EXISTS (SELECT 1 FROM restore_fence)
 `

@@ -64,3 +64,6 @@ FROM appointments a WHERE a.created_at > @since ORDER BY a.id;
 -- name: QuietAccountMessages :exec
 -- What an account was owed at the restore point may have been handed over since.
 UPDATE account_messages SET status = 'unknown', error_code = 'restored' WHERE status IN ('pending', 'sending');
+
+-- name: EndAllSessions :exec
+UPDATE sessions SET ended_at = now(), end_reason = 'logged_out_everywhere' WHERE ended_at IS NULL;
