@@ -17,7 +17,6 @@ type Engine interface {
 	RestoreBeside(ctx context.Context, target, backupID, restoreID string, try int, progress func(phase string, bytes int64)) (string, error)
 	// Address is the URL of a database beside the target's, or of the target's own for "".
 	Address(ctx context.Context, target, database string) (string, error)
-	Adapt(ctx context.Context, target, database string) error
 	TakeAlong(ctx context.Context, target, database string, carried []domain.CarriedTable) error
 	Compare(ctx context.Context, target, database string) ([]domain.TableDifference, error)
 	Swap(ctx context.Context, target, database, restoreID string) (before string, took time.Duration, err error)
@@ -59,14 +58,11 @@ func (h *Host) Fill(ctx context.Context, in FillInput) (string, error) {
 	return database, fault(err)
 }
 
-// Ready makes a database fit to live: its privileges, this build's schema, who is logged in, the record
+// Ready makes a database fit to live: this build's schema, who is logged in, the record
 // of backups and restores, and the fence, behind which it will begin.
 func (h *Host) Ready(ctx context.Context, in BesideInput) error {
 	b := beat(ctx)
 	defer b.stop()
-	if err := h.engine.Adapt(ctx, in.Target, in.Database); err != nil {
-		return fault(err)
-	}
 	url, err := h.engine.Address(ctx, in.Target, in.Database)
 	if err != nil {
 		return fault(err)

@@ -72,7 +72,7 @@ func (s *Service) RestoreBeside(ctx context.Context, target, backupID, restoreID
 		return "", err
 	}
 	database := prefix + "_" + strconv.Itoa(try)
-	if err := s.Restore(ctx, m, server, database, progress); err != nil {
+	if err := s.Restore(ctx, m, server, database, live, progress); err != nil {
 		return "", err
 	}
 	return database, s.CheckRestored(ctx, m, withDatabase(server.URL, database), progress)
@@ -105,15 +105,6 @@ func asRole(address, role string) string {
 	q.Set("role", role)
 	u.RawQuery = q.Encode()
 	return u.String()
-}
-
-// Adapt gives a database that stands beside the live one its owner and privileges.
-func (s *Service) Adapt(ctx context.Context, target, database string) error {
-	server, live, err := s.live(target)
-	if err != nil {
-		return err
-	}
-	return s.Resemble(ctx, server, database, live)
 }
 
 // TakeAlong replaces tables of a database beside the live one by the live one's.
