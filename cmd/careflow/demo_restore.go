@@ -47,6 +47,9 @@ type drill struct {
 	ops     *demoPerson
 	url     string // of the database that is destroyed
 
+	doctor *demoPerson
+	visits []string // booked before the backup
+
 	booked atomic.Int64
 	first  time.Time
 }
@@ -60,10 +63,10 @@ func runDrill(ctx context.Context, in invocation, o demoOptions) error {
 		return &demoPerson{name: name, email: account + "@careflow.example", http: newDemoHTTP(o.api, "the API", "`make up` starts it")}
 	}
 	d := &drill{
-		in: in, voice: newDemoVoice(in.out), url: env["CAREFLOW_DATABASE_URL"], desk: person("Sam Front", "staff"), ops: person("ops", "ops"),
+		in: in, voice: newDemoVoice(in.out), url: env["CAREFLOW_DATABASE_URL"], desk: person("Sam Front", "staff"), ops: person("ops", "ops"), doctor: person("Dr. Demo Always", "doctor.demo"),
 		sandbox: demoSandbox{http: newDemoHTTP(o.sandbox, "the sandbox", "`make up` starts it; --sandbox says where")},
 	}
-	for _, who := range []*demoPerson{d.desk, d.ops} {
+	for _, who := range []*demoPerson{d.desk, d.ops, d.doctor} {
 		if err := who.login(ctx); err != nil {
 			return err
 		}
@@ -72,11 +75,15 @@ func runDrill(ctx context.Context, in invocation, o demoOptions) error {
 }
 
 func (d *drill) run(ctx context.Context) error {
-	// Later each time it is run, so that the visits of the last drill are not in the way.
-	d.first = time.Now().Add(14 * 24 * time.Hour).Truncate(time.Minute)
+	d.first = time.Now().Add(3 * time.Hour).Truncate(time.Minute)
 	d.voice.say("Ten visits are booked, then the clinic is saved and the backup proven.")
 	for range 10 {
-		if err := d.book(ctx); err != nil {
+		id, err := d.book(ctx)
+		if err != nil {
+			return err
+		}
+		d.visits = append(d.visits, id)
+		if err := d.asked(ctx, id); err != nil {
 			return err
 		}
 	}
@@ -86,7 +93,12 @@ func (d *drill) run(ctx context.Context) error {
 	}
 	d.voice.more("backup %s, restore point %s, %d rows", backup.ID, instant(backup.SnapshotAt), backup.Rows)
 
-	d.voice.say("Booking goes on: that is not in the backup. Then every visit is deleted.")
+	d.voice.say("The doctor confirms five of them and booking goes on: that is not in the backup. Then every visit is deleted.")
+	for _, id := range d.visits[:min(5, len(d.visits))] {
+		if _, err := d.doctor.order(ctx, id, "confirm", nil); err != nil {
+			return err
+		}
+	}
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
 	var load sync.WaitGroup
@@ -113,34 +125,50 @@ func (d *drill) run(ctx context.Context) error {
 	return d.figures(ctx, r, before, time.Since(began))
 }
 
-// book takes the next free hour with the doctor who is there around the clock, and pays.
-func (d *drill) book(ctx context.Context) error {
+// book takes the next free minutes with the doctor who is there around the clock, and pays.
+func (d *drill) book(ctx context.Context) (id string, err error) {
 	for tries := 0; tries < 500; tries++ {
-		start := d.first.Add(time.Duration(d.booked.Add(1)) * time.Hour)
+		start := d.first.Add(time.Duration(d.booked.Add(1)) * 3 * time.Minute)
 		var visit openapi.Appointment
 		_, err := d.desk.http.do(ctx, http.MethodPost, "/v1/appointments", openapi.Booking{
 			DoctorID: seed.DoctorDemoID, TypeID: seed.TypeDemoID, PatientID: seed.PatientID, StartsAt: start,
 		}, &visit, "Authorization", "Bearer "+d.desk.token, "Idempotency-Key", domain.NewID(), "Prefer", "wait=5")
 		var refused *refusal
 		if errors.As(err, &refused) && refused.status == http.StatusConflict && refused.problem.Code != string(domain.CodeTooManyHolds) {
-			continue // another drill's hour
+			continue // another drill's
 		}
 		if err != nil {
-			return err
+			return "", err
 		}
 		intent, _, payable := strings.Cut(visit.Payment.ClientSecret, "_secret_")
 		if !payable {
-			return nil // nobody opens a payment behind the fence
+			return visit.ID, nil // nobody opens a payment behind the fence
 		}
-		return d.sandbox.pay(ctx, intent)
+		return visit.ID, d.sandbox.pay(ctx, intent)
 	}
-	return errors.New("no free time was found for the drill's visits")
+	return "", errors.New("no free time was found for the drill's visits")
+}
+
+// asked waits until the doctor is asked for an answer.
+func (d *drill) asked(ctx context.Context, id string) error {
+	for {
+		var visit openapi.Appointment
+		if err := d.desk.get(ctx, "/v1/appointments/"+id, &visit); err != nil {
+			return err
+		}
+		if domain.Status(visit.Status) == domain.StatusPending {
+			return nil
+		}
+		if err := pause(ctx, lookEvery); err != nil {
+			return err
+		}
+	}
 }
 
 // load books until ctx ends; while the databases change places a request may fail.
 func (d *drill) load(ctx context.Context) {
 	for ctx.Err() == nil {
-		_ = d.book(ctx)
+		_, _ = d.book(ctx)
 		_ = pause(ctx, 200*time.Millisecond)
 	}
 }
@@ -234,7 +262,7 @@ func (d *drill) figures(ctx context.Context, r openapi.Restore, before demoLedge
 	row(w, "  the exchange of the databases", fmt.Sprintf("%.0f ms", r.SwapMs))
 	row(w, "  visits written forward", fmt.Sprintf("%d of %d, in %d steps", r.Forward.Moved, r.Forward.Visits, r.Forward.Steps))
 	row(w, "  letters not sent again", r.Forward.Letters)
-	row(w, "  visits booked since, listed for staff", fmt.Sprintf("%d: careflow restore visits %s", r.Lost, r.ID))
+	row(w, "  visits without a row, listed for staff", fmt.Sprintf("%d: careflow restore visits %s", r.Lost, r.ID))
 	row(w, "  visits that could not be followed", r.Forward.Failed)
 	row(w, "  reconciled", fmt.Sprintf("%d checked, %d replaced, %d reported", r.Reconciled.Checked, r.Reconciled.Replaced, r.Reconciled.Reported))
 	var again int
