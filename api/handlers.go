@@ -21,6 +21,7 @@ type handlers struct {
 	backupLog    BackupLog
 	restores     Restores
 	restoreLog   RestoreLog
+	freshness    *freshness
 	webhooks     PaymentWebhooks
 
 	mailEvents MailWebhooks

@@ -223,4 +223,3 @@ func TestRestoreBringsBackWhatWasDestroyed(t *testing.T) {
 	require.Equal(t, 1, c.Count(`SELECT count(*) FROM pg_database WHERE starts_with(datname, $1)`, name[:min(36, len(name))]), "nothing is left beside it")
 	require.True(t, strings.HasPrefix(c.Careflow("ops", "restore", "list"), "ID"))
 }
-

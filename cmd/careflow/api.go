@@ -82,6 +82,7 @@ func apiOptions() fx.Option {
 				return restoreclient.New(temporal, c.Temporal.TaskQueue)
 			},
 		),
+		fx.Invoke(keepRings),
 		api.Module,
 	)
 }
@@ -99,6 +100,7 @@ func apiConfig(c config.Config) api.Config {
 		BackupTargets:   c.Backup.Names,
 		ApprovalKeyID:   c.Keys.Signing.Active().ID,
 		ApprovalKey:     approvalKey(c.Keys.Signing),
+		BackupLimit:     c.Backup.Fresh,
 	}
 }
 
