@@ -3,6 +3,7 @@ package stories_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -80,11 +81,7 @@ func (r *restoring) await(state openapi.RestoreState) openapi.Restore {
 		if err != nil || a.Status != http.StatusOK {
 			return false
 		}
-		was := now.State
 		require.NoError(r.t, json.Unmarshal(a.Body, &now))
-		if now.State != was {
-			r.t.Logf("%s %+v", now.State, now)
-		}
 		require.False(r.t, domain.RestoreState(now.State).Ended() && now.State != state, "%+v", now)
 		return now.State == state
 	}, "the restore is %s", state)
@@ -219,7 +216,82 @@ func TestRestoreBringsBackWhatWasDestroyed(t *testing.T) {
 	require.Contains(t, r.visits(), untouched.ID, "what the restored one had is listed")
 	require.Positive(t, undone.UndoMs)
 	require.Zero(t, c.Count(`SELECT count(*) FROM restore_fence`))
-	name := c.DB.Config().ConnConfig.Database
-	require.Equal(t, 1, c.Count(`SELECT count(*) FROM pg_database WHERE starts_with(datname, $1)`, name[:min(36, len(name))]), "nothing is left beside it")
+	r.nothingBeside()
 	require.True(t, strings.HasPrefix(c.Careflow("ops", "restore", "list"), "ID"))
+}
+
+// A worker that is killed at any step of a restore leaves the run to be finished by the
+// next one: all is new, or all is as it was, and nothing is left beside it.
+func TestRestoreOutlivesItsWorkers(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		at    openapi.RestoreState
+		abort bool
+	}{
+		{at: openapi.RestoreStateRestoring}, {at: openapi.RestoreStateSwapping}, {at: openapi.RestoreStateReconciling},
+		{at: openapi.RestoreStateAwaitingSwap, abort: true},
+	} {
+		t.Run(string(tt.at), func(t *testing.T) {
+			t.Parallel()
+			c, host := restorable(t)
+			ops, patient := c.Login("ops"), c.Login("patient")
+			visit := c.BookAndPay(patient, clinic.Booking(clinic.InMinutes(24*60)))
+			backUp(t, c)
+			c.Exec(`TRUNCATE appointments CASCADE`)
+			r := beginRestore(t, c, openapi.RestoreRequest{Target: "clinic", Reason: "a drill", UnsavedReason: "it is empty"})
+			r.await(openapi.RestoreStateAwaitingApproval)
+			r.must(ops, openapi.RestoreWordBegin)
+			if tt.at == openapi.RestoreStateRestoring {
+				r.killAt(tt.at, host)
+			}
+			r.await(openapi.RestoreStateAwaitingSwap)
+			if tt.abort {
+				r.killAt(tt.at, host)
+				r.must(ops, openapi.RestoreWordAbort)
+				r.await(openapi.RestoreStateAborted)
+				require.Zero(t, c.Count(`SELECT count(*) FROM appointments`), "what lived still lives")
+				require.Zero(t, c.Count(`SELECT count(*) FROM restore_fence`))
+				r.nothingBeside()
+				return
+			}
+			r.must(ops, openapi.RestoreWordSwap)
+			if tt.at != openapi.RestoreStateRestoring {
+				r.killAt(tt.at, host)
+			}
+			done := r.await(openapi.RestoreStateSwapped)
+			c.DB.Reset()
+			require.Empty(t, done.ErrorCode, "%+v", done)
+			require.Zero(t, c.Count(`SELECT count(*) FROM restore_fence`))
+			patient.Await(visit.ID, domain.StatusPending)
+			r.must(ops, openapi.RestoreWordFinish)
+			r.await(openapi.RestoreStateFinished)
+			r.nothingBeside()
+			c.Login("doctor.demo").Must(visit.ID, "confirm", nil)
+			patient.Await(visit.ID, domain.StatusConfirmed)
+			require.Equal(t, 8000, c.Kept(visit.ID))
+		})
+	}
+}
+
+// killAt kills the workers in the middle of a state, or as soon after as can be, and starts
+// them again.
+func (r *restoring) killAt(state openapi.RestoreState, host *testkit.Process) {
+	r.t.Helper()
+	testkit.Eventually(r.t, func() bool {
+		var now openapi.Restore
+		a, err := r.by.Try(http.MethodGet, "/v1/ops/restores/"+r.id, nil)
+		return err == nil && json.Unmarshal(a.Body, &now) == nil && slices.ContainsFunc(now.Phases, func(p openapi.RestorePhase) bool {
+			return p.Name == string(state)
+		}) || now.State == state
+	}, "the restore comes to %s", state)
+	host.Kill()
+	r.c.WorkerProcess.Kill()
+	host.Start()
+	r.c.StartWorker()
+}
+
+func (r *restoring) nothingBeside() {
+	r.t.Helper()
+	name := r.c.DB.Config().ConnConfig.Database
+	require.Equal(r.t, 1, r.c.Count(`SELECT count(*) FROM pg_database WHERE starts_with(datname, $1)`, name[:min(36, len(name))]))
 }

@@ -34,7 +34,7 @@ type Say struct {
 	Approval domain.Approval    `json:"approval"`
 }
 
-// Input begins a restore. Its ID is the first run ID of the workflow.
+// Input begins a restore. Its ID is the run ID of the workflow.
 type Input struct {
 	Target string `json:"target"`
 	// BackupID names the backup; "" for the newest proven one whose restore point is not after

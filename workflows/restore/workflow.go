@@ -34,7 +34,7 @@ func (p *Process) Workflow(ctx workflow.Context, in Input) (domain.RestoreRecord
 		return r.record, err
 	}
 	r.record = domain.RestoreRecord{
-		RestoreID: workflow.GetInfo(ctx).FirstRunID, Target: in.Target, RequestedBy: in.By, Reason: in.Reason, Unsaved: in.Unsaved,
+		RestoreID: workflow.GetInfo(ctx).WorkflowExecution.RunID, Target: in.Target, RequestedBy: in.By, Reason: in.Reason, Unsaved: in.Unsaved,
 		People: r.rules.People, State: domain.RestoreResolving, StartedAt: workflow.Now(ctx).UTC(),
 	}
 	r.since = workflow.Now(ctx)
