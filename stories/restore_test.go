@@ -109,10 +109,11 @@ func TestRestoreBringsBackWhatWasDestroyed(t *testing.T) {
 	c, _ := restorable(t)
 	temporal := c.Temporal()
 	users, patients := c.NewPatients(5)
+	typeID := c.NewType(30, `{}`) // with a day to answer
 	doctor, ops, admin := c.Login("doctor.demo"), c.Login("ops"), c.Login("admin")
 	book := func(i int) openapi.Appointment {
 		b := clinic.Booking(clinic.InMinutes(24*60 + 60*i))
-		b.PatientID = patients[i]
+		b.PatientID, b.TypeID = patients[i], typeID
 		return c.BookAndPay(users[i], b)
 	}
 	confirm := func(i int, a openapi.Appointment) {
@@ -235,7 +236,9 @@ func TestRestoreOutlivesItsWorkers(t *testing.T) {
 			t.Parallel()
 			c, host := restorable(t)
 			ops, patient := c.Login("ops"), c.Login("patient")
-			visit := c.BookAndPay(patient, clinic.Booking(clinic.InMinutes(24*60)))
+			b := clinic.Booking(clinic.InMinutes(24 * 60))
+			b.TypeID = c.NewType(30, `{}`) // with a day to answer
+			visit := c.BookAndPay(patient, b)
 			backUp(t, c)
 			c.Exec(`TRUNCATE appointments CASCADE`)
 			r := beginRestore(t, c, openapi.RestoreRequest{Target: "clinic", Reason: "a drill", UnsavedReason: "it is empty"})
