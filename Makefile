@@ -20,7 +20,7 @@ RUN     ?=
 TESTFLAGS ?= -timeout 20m -p 2 -parallel 8
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset test test-k8s bench test-stack demo chaos prove-switch fuzz lint fmt generate record build clean FORCE
+.PHONY: help up down reset test test-k8s bench test-stack demo demo-restore chaos prove-switch fuzz lint fmt generate record build clean FORCE
 
 help: ## Lists these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ test-stack: $(LOCAL) ## Keeps a test stack running, for running single tests by 
 demo: ## Walks one appointment from booking to archive on a running stack
 	@test -f $(STATE)/up/environment || { echo 'Start the stack first: make up'; exit 1; }
 	@set -a && . $(STATE)/up/environment && set +a && exec $(STATE)/up/bin/careflow demo
+
+demo-restore: ## Destroys the local stack's visits under load, restores them and prints what it took
+	@test -f $(STATE)/up/environment || { echo 'Start the stack first: make up'; exit 1; }
+	@set -a && . $(STATE)/up/environment && set +a && exec $(STATE)/up/bin/careflow demo-restore
 
 chaos: $(LOCAL) ## Visits under faults on a stack of its own: SEEDS=30 for a night, SEED=7 for one, BUG=name to plant one
 	@go build -o $(BIN)/chaos ./cmd/chaos

@@ -1269,6 +1269,135 @@ func (e RepairReasonReasonCode) Valid() bool {
 	}
 }
 
+// Defines values for RestoreState.
+const (
+	RestoreStateAborted          RestoreState = "aborted"
+	RestoreStateAwaitingApproval RestoreState = "awaiting_approval"
+	RestoreStateAwaitingSwap     RestoreState = "awaiting_swap"
+	RestoreStateComparing        RestoreState = "comparing"
+	RestoreStateExpired          RestoreState = "expired"
+	RestoreStateFailed           RestoreState = "failed"
+	RestoreStateFencing          RestoreState = "fencing"
+	RestoreStateFinished         RestoreState = "finished"
+	RestoreStateReconciling      RestoreState = "reconciling"
+	RestoreStateResolving        RestoreState = "resolving"
+	RestoreStateRestoring        RestoreState = "restoring"
+	RestoreStateSaving           RestoreState = "saving"
+	RestoreStateSwapped          RestoreState = "swapped"
+	RestoreStateSwapping         RestoreState = "swapping"
+	RestoreStateUndoing          RestoreState = "undoing"
+	RestoreStateUndone           RestoreState = "undone"
+)
+
+// Valid indicates whether the value is a known member of the RestoreState enum.
+func (e RestoreState) Valid() bool {
+	switch e {
+	case RestoreStateAborted:
+		return true
+	case RestoreStateAwaitingApproval:
+		return true
+	case RestoreStateAwaitingSwap:
+		return true
+	case RestoreStateComparing:
+		return true
+	case RestoreStateExpired:
+		return true
+	case RestoreStateFailed:
+		return true
+	case RestoreStateFencing:
+		return true
+	case RestoreStateFinished:
+		return true
+	case RestoreStateReconciling:
+		return true
+	case RestoreStateResolving:
+		return true
+	case RestoreStateRestoring:
+		return true
+	case RestoreStateSaving:
+		return true
+	case RestoreStateSwapped:
+		return true
+	case RestoreStateSwapping:
+		return true
+	case RestoreStateUndoing:
+		return true
+	case RestoreStateUndone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreVisitProcess.
+const (
+	RestoreVisitProcessCompleted RestoreVisitProcess = "completed"
+	RestoreVisitProcessDead      RestoreVisitProcess = "dead"
+	RestoreVisitProcessMissing   RestoreVisitProcess = "missing"
+	RestoreVisitProcessRunning   RestoreVisitProcess = "running"
+)
+
+// Valid indicates whether the value is a known member of the RestoreVisitProcess enum.
+func (e RestoreVisitProcess) Valid() bool {
+	switch e {
+	case RestoreVisitProcessCompleted:
+		return true
+	case RestoreVisitProcessDead:
+		return true
+	case RestoreVisitProcessMissing:
+		return true
+	case RestoreVisitProcessRunning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreVisitWhy.
+const (
+	RestoreVisitWhyNoRow       RestoreVisitWhy = "no_row"
+	RestoreVisitWhyNotFollowed RestoreVisitWhy = "not_followed"
+)
+
+// Valid indicates whether the value is a known member of the RestoreVisitWhy enum.
+func (e RestoreVisitWhy) Valid() bool {
+	switch e {
+	case RestoreVisitWhyNoRow:
+		return true
+	case RestoreVisitWhyNotFollowed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreWord.
+const (
+	RestoreWordAbort  RestoreWord = "abort"
+	RestoreWordBegin  RestoreWord = "begin"
+	RestoreWordFinish RestoreWord = "finish"
+	RestoreWordSwap   RestoreWord = "swap"
+	RestoreWordUndo   RestoreWord = "undo"
+)
+
+// Valid indicates whether the value is a known member of the RestoreWord enum.
+func (e RestoreWord) Valid() bool {
+	switch e {
+	case RestoreWordAbort:
+		return true
+	case RestoreWordBegin:
+		return true
+	case RestoreWordFinish:
+		return true
+	case RestoreWordSwap:
+		return true
+	case RestoreWordUndo:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleAdmin     Role = "admin"
@@ -3117,6 +3246,198 @@ type Reschedule struct {
 	StartsAt time.Time `json:"starts_at"`
 }
 
+// Restore defines model for Restore.
+type Restore struct {
+	Approvals []RestoreApproval `json:"approvals"`
+
+	// ApproveBy Until then it waits for approval; after that all is as it was.
+	ApproveBy time.Time `json:"approve_by,omitempty,omitzero"`
+
+	// BackupID What is restored.
+	BackupID string `json:"backup_id,omitempty,omitzero"`
+
+	// Differences Rows of each table, those that differ first.
+	Differences []RestoreDifference `json:"differences"`
+	ErrorCode   string              `json:"error_code,omitempty,omitzero"`
+	ErrorDetail string              `json:"error_detail,omitempty,omitzero"`
+	FinishedAt  time.Time           `json:"finished_at,omitempty,omitzero"`
+
+	// Forward Rows brought up to their processes, which are newer.
+	Forward RestoreForward `json:"forward"`
+	ID      string         `json:"id"`
+
+	// Lost Visits that it does not have: see its visits.
+	Lost int `json:"lost"`
+
+	// People How many different people have to agree.
+	People     int               `json:"people"`
+	Phases     []RestorePhase    `json:"phases"`
+	Reason     string            `json:"reason"`
+	Reconciled RestoreReconciled `json:"reconciled"`
+
+	// RequestedBy The account of who asked.
+	RequestedBy string `json:"requested_by"`
+
+	// RestorePoint What was committed by then is in it.
+	RestorePoint time.Time `json:"restore_point,omitempty,omitzero"`
+	Rows         int64     `json:"rows,omitempty,omitzero"`
+
+	// SafetyBackupID What lived, saved before.
+	SafetyBackupID string    `json:"safety_backup_id,omitempty,omitzero"`
+	StartedAt      time.Time `json:"started_at"`
+
+	// State Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time.
+	State       RestoreState `json:"state"`
+	StoredBytes int64        `json:"stored_bytes,omitempty,omitzero"`
+
+	// SwapMs For so long neither database could be reached.
+	SwapMs        float64   `json:"swap_ms,omitempty,omitzero"`
+	SwappedAt     time.Time `json:"swapped_at,omitempty,omitzero"`
+	Target        string    `json:"target"`
+	UndoMs        float64   `json:"undo_ms,omitempty,omitzero"`
+	UndoUntil     time.Time `json:"undo_until,omitempty,omitzero"`
+	UnsavedReason string    `json:"unsaved_reason,omitempty,omitzero"`
+}
+
+// RestoreApproval defines model for RestoreApproval.
+type RestoreApproval struct {
+	At     time.Time   `json:"at"`
+	By     string      `json:"by"`
+	Reason string      `json:"reason"`
+	Word   RestoreWord `json:"word"`
+}
+
+// RestoreDecision defines model for RestoreDecision.
+type RestoreDecision struct {
+	// Reason Why, kept with the restore. Nothing about a patient.
+	Reason string      `json:"reason"`
+	Word   RestoreWord `json:"word"`
+}
+
+// RestoreDifference defines model for RestoreDifference.
+type RestoreDifference struct {
+	// Live Rows; -1 where the table is not there or cannot be read.
+	Live int64 `json:"live"`
+
+	// Restored Rows; -1 where the table is not there.
+	Restored int64  `json:"restored"`
+	Table    string `json:"table"`
+}
+
+// RestoreForward Rows brought up to their processes, which are newer.
+type RestoreForward struct {
+	// Failed Could not be followed: listed.
+	Failed int `json:"failed"`
+
+	// Letters Known to have been handed over, so not sent again.
+	Letters int `json:"letters"`
+
+	// Missing Without a row: listed.
+	Missing int `json:"missing"`
+
+	// Moved Written forward.
+	Moved int `json:"moved"`
+
+	// Steps Recorded again.
+	Steps int `json:"steps"`
+
+	// Visits Looked at.
+	Visits int `json:"visits"`
+}
+
+// RestorePage defines model for RestorePage.
+type RestorePage struct {
+	Items      []Restore `json:"items"`
+	NextCursor string    `json:"next_cursor,omitempty,omitzero"`
+}
+
+// RestorePhase defines model for RestorePhase.
+type RestorePhase struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+}
+
+// RestoreReconciled defines model for RestoreReconciled.
+type RestoreReconciled struct {
+	Checked  int `json:"checked"`
+	Replaced int `json:"replaced"`
+	Reported int `json:"reported"`
+}
+
+// RestoreRequest defines model for RestoreRequest.
+type RestoreRequest struct {
+	// BackupID Defaults to the newest proven backup.
+	BackupID string `json:"backup_id,omitempty,omitzero"`
+
+	// Before The newest proven backup whose restore point is not later.
+	Before time.Time `json:"before,omitempty,omitzero"`
+
+	// Reason Why, kept with the restore. Nothing about a patient.
+	Reason string `json:"reason"`
+
+	// Target One of the configured targets: the clinic's database.
+	Target string `json:"target"`
+
+	// UnsavedReason Why what lives is not saved before: it cannot be read any more.
+	UnsavedReason string `json:"unsaved_reason,omitempty,omitzero"`
+}
+
+// RestoreStarted defines model for RestoreStarted.
+type RestoreStarted struct {
+	// ID The restore.
+	ID string `json:"id"`
+}
+
+// RestoreState Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time.
+type RestoreState string
+
+// RestoreVisit defines model for RestoreVisit.
+type RestoreVisit struct {
+	AppointmentID string    `json:"appointment_id"`
+	BookedAt      time.Time `json:"booked_at"`
+	BookedBy      string    `json:"booked_by,omitempty,omitzero"`
+	DoctorID      string    `json:"doctor_id,omitempty,omitzero"`
+
+	// PatientID Where the database of before could tell.
+	PatientID string                `json:"patient_id,omitempty,omitzero"`
+	Payments  []RestoreVisitPayment `json:"payments"`
+	Process   RestoreVisitProcess   `json:"process,omitempty,omitzero"`
+	StartsAt  time.Time             `json:"starts_at,omitempty,omitzero"`
+
+	// Status What it had come to.
+	Status  string `json:"status,omitempty,omitzero"`
+	Version int    `json:"version,omitempty,omitzero"`
+
+	// Why `not_followed`: its row is older than its process and could not be brought up to it.
+	Why RestoreVisitWhy `json:"why"`
+}
+
+// RestoreVisitProcess defines model for RestoreVisit.Process.
+type RestoreVisitProcess string
+
+// RestoreVisitWhy `not_followed`: its row is older than its process and could not be brought up to it.
+type RestoreVisitWhy string
+
+// RestoreVisitPage defines model for RestoreVisitPage.
+type RestoreVisitPage struct {
+	Items      []RestoreVisit `json:"items"`
+	NextCursor string         `json:"next_cursor,omitempty,omitzero"`
+}
+
+// RestoreVisitPayment defines model for RestoreVisitPayment.
+type RestoreVisitPayment struct {
+	// Captured Minor units.
+	Captured int64  `json:"captured"`
+	IntentID string `json:"intent_id"`
+
+	// Refunded Minor units.
+	Refunded int64  `json:"refunded"`
+	Status   string `json:"status"`
+}
+
+// RestoreWord defines model for RestoreWord.
+type RestoreWord string
+
 // Role defines model for Role.
 type Role string
 
@@ -3362,6 +3683,9 @@ type PatientID = string
 
 // Prefer defines model for Prefer.
 type Prefer = string
+
+// RestoreID defines model for RestoreId.
+type RestoreID = string
 
 // SpanFrom defines model for SpanFrom.
 type SpanFrom = time.Time
@@ -3858,6 +4182,27 @@ type ListReconciliationsParams struct {
 	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListRestoresParams defines parameters for ListRestores.
+type ListRestoresParams struct {
+	// Target Only this target's.
+	Target string `form:"target,omitempty" json:"target,omitempty,omitzero"`
+
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ListRestoreVisitsParams defines parameters for ListRestoreVisits.
+type ListRestoreVisitsParams struct {
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
 // ListPatientsParams defines parameters for ListPatients.
 type ListPatientsParams struct {
 	// AccountID Another account's patients; staff only.
@@ -4067,6 +4412,12 @@ type ResumeDeploymentJSONRequestBody = DeploymentWord
 
 // RollbackDeploymentJSONRequestBody defines body for RollbackDeployment for application/json ContentType.
 type RollbackDeploymentJSONRequestBody = DeploymentWord
+
+// StartRestoreJSONRequestBody defines body for StartRestore for application/json ContentType.
+type StartRestoreJSONRequestBody = RestoreRequest
+
+// DecideRestoreJSONRequestBody defines body for DecideRestore for application/json ContentType.
+type DecideRestoreJSONRequestBody = RestoreDecision
 
 // RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
 type RequestPasswordResetJSONRequestBody = AddressOnly
@@ -4370,6 +4721,21 @@ type ServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(c *gin.Context)
+	// ListRestores Restores and what became of them
+	// (GET /v1/ops/restores)
+	ListRestores(c *gin.Context, params ListRestoresParams)
+	// StartRestore Begin a restore
+	// (POST /v1/ops/restores)
+	StartRestore(c *gin.Context)
+	// GetRestore One restore
+	// (GET /v1/ops/restores/{restore_id})
+	GetRestore(c *gin.Context, restoreID RestoreID)
+	// ListRestoreVisits Visits that a restore does not have
+	// (GET /v1/ops/restores/{restore_id}/visits)
+	ListRestoreVisits(c *gin.Context, restoreID RestoreID, params ListRestoreVisitsParams)
+	// DecideRestore Approve, stop, undo or end a restore
+	// (POST /v1/ops/restores/{restore_id}/words)
+	DecideRestore(c *gin.Context, restoreID RestoreID)
 	// ListServices Services that can be deployed, and what is live
 	// (GET /v1/ops/services)
 	ListServices(c *gin.Context)
@@ -7928,6 +8294,156 @@ func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
 	siw.Handler.StartReconciliation(c)
 }
 
+// ListRestores operation middleware
+func (siw *ServerInterfaceWrapper) ListRestores(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRestoresParams
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", c.Request.URL.Query(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRestores(c, params)
+}
+
+// StartRestore operation middleware
+func (siw *ServerInterfaceWrapper) StartRestore(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartRestore(c)
+}
+
+// GetRestore operation middleware
+func (siw *ServerInterfaceWrapper) GetRestore(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "restore_id" -------------
+	var restoreID RestoreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "restore_id", c.Param("restore_id"), &restoreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter restore_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetRestore(c, restoreID)
+}
+
+// ListRestoreVisits operation middleware
+func (siw *ServerInterfaceWrapper) ListRestoreVisits(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "restore_id" -------------
+	var restoreID RestoreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "restore_id", c.Param("restore_id"), &restoreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter restore_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRestoreVisitsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRestoreVisits(c, restoreID, params)
+}
+
+// DecideRestore operation middleware
+func (siw *ServerInterfaceWrapper) DecideRestore(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "restore_id" -------------
+	var restoreID RestoreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "restore_id", c.Param("restore_id"), &restoreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter restore_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DecideRestore(c, restoreID)
+}
+
 // ListServices operation middleware
 func (siw *ServerInterfaceWrapper) ListServices(c *gin.Context) {
 
@@ -8946,6 +9462,11 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/ops/backup-schedule/resume", wrapper.ResumeBackupSchedule)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
+	router.GET(options.BaseURL+"/v1/ops/restores", wrapper.ListRestores)
+	router.POST(options.BaseURL+"/v1/ops/restores", wrapper.StartRestore)
+	router.GET(options.BaseURL+"/v1/ops/restores/:restore_id", wrapper.GetRestore)
+	router.POST(options.BaseURL+"/v1/ops/restores/:restore_id/words", wrapper.DecideRestore)
+	router.GET(options.BaseURL+"/v1/ops/restores/:restore_id/visits", wrapper.ListRestoreVisits)
 	router.GET(options.BaseURL+"/v1/payment-cases", wrapper.ListPaymentCases)
 	router.GET(options.BaseURL+"/v1/payment-cases/:case_id", wrapper.GetPaymentCase)
 	router.POST(options.BaseURL+"/v1/payment-cases/:case_id/retry", wrapper.RetryPaymentCase)
@@ -22026,6 +22547,706 @@ func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitSt
 	return err
 }
 
+type ListRestoresRequestObject struct {
+	Params ListRestoresParams
+}
+
+type ListRestoresResponseObject interface {
+	VisitListRestoresResponse(w http.ResponseWriter) error
+}
+
+type ListRestores200JSONResponse RestorePage
+
+func (response ListRestores200JSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores400ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores401ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores403ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores500ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores503ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestoreRequestObject struct {
+	Body *StartRestoreJSONRequestBody
+}
+
+type StartRestoreResponseObject interface {
+	VisitStartRestoreResponse(w http.ResponseWriter) error
+}
+
+type StartRestore202JSONResponse RestoreStarted
+
+func (response StartRestore202JSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore400ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore401ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore403ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore409ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore413ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore415ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore429ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore500ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore503ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestoreRequestObject struct {
+	RestoreID RestoreID `json:"restore_id"`
+}
+
+type GetRestoreResponseObject interface {
+	VisitGetRestoreResponse(w http.ResponseWriter) error
+}
+
+type GetRestore200JSONResponse Restore
+
+func (response GetRestore200JSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore400ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore401ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore403ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore404ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore500ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore503ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisitsRequestObject struct {
+	RestoreID RestoreID `json:"restore_id"`
+	Params    ListRestoreVisitsParams
+}
+
+type ListRestoreVisitsResponseObject interface {
+	VisitListRestoreVisitsResponse(w http.ResponseWriter) error
+}
+
+type ListRestoreVisits200JSONResponse RestoreVisitPage
+
+func (response ListRestoreVisits200JSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits400ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits401ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits403ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits404ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits500ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits503ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestoreRequestObject struct {
+	RestoreID RestoreID `json:"restore_id"`
+	Body      *DecideRestoreJSONRequestBody
+}
+
+type DecideRestoreResponseObject interface {
+	VisitDecideRestoreResponse(w http.ResponseWriter) error
+}
+
+type DecideRestore200JSONResponse Restore
+
+func (response DecideRestore200JSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore400ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore401ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore403ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore404ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore409ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore413ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore415ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore429ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore500ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore503ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListServicesRequestObject struct {
 }
 
@@ -26158,6 +27379,21 @@ type StrictServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(ctx context.Context, request StartReconciliationRequestObject) (StartReconciliationResponseObject, error)
+	// ListRestores Restores and what became of them
+	// (GET /v1/ops/restores)
+	ListRestores(ctx context.Context, request ListRestoresRequestObject) (ListRestoresResponseObject, error)
+	// StartRestore Begin a restore
+	// (POST /v1/ops/restores)
+	StartRestore(ctx context.Context, request StartRestoreRequestObject) (StartRestoreResponseObject, error)
+	// GetRestore One restore
+	// (GET /v1/ops/restores/{restore_id})
+	GetRestore(ctx context.Context, request GetRestoreRequestObject) (GetRestoreResponseObject, error)
+	// ListRestoreVisits Visits that a restore does not have
+	// (GET /v1/ops/restores/{restore_id}/visits)
+	ListRestoreVisits(ctx context.Context, request ListRestoreVisitsRequestObject) (ListRestoreVisitsResponseObject, error)
+	// DecideRestore Approve, stop, undo or end a restore
+	// (POST /v1/ops/restores/{restore_id}/words)
+	DecideRestore(ctx context.Context, request DecideRestoreRequestObject) (DecideRestoreResponseObject, error)
 	// ListServices Services that can be deployed, and what is live
 	// (GET /v1/ops/services)
 	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
@@ -29134,6 +30370,171 @@ func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
 	}
 }
 
+// ListRestores operation middleware
+func (sh *strictHandler) ListRestores(ctx *gin.Context, params ListRestoresParams) {
+	var request ListRestoresRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRestores(ctx, request.(ListRestoresRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRestores")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRestoresResponseObject); ok {
+		if err := validResponse.VisitListRestoresResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartRestore operation middleware
+func (sh *strictHandler) StartRestore(ctx *gin.Context) {
+	var request StartRestoreRequestObject
+
+	var body StartRestoreJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartRestore(ctx, request.(StartRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartRestoreResponseObject); ok {
+		if err := validResponse.VisitStartRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRestore operation middleware
+func (sh *strictHandler) GetRestore(ctx *gin.Context, restoreID RestoreID) {
+	var request GetRestoreRequestObject
+
+	request.RestoreID = restoreID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRestore(ctx, request.(GetRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetRestoreResponseObject); ok {
+		if err := validResponse.VisitGetRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRestoreVisits operation middleware
+func (sh *strictHandler) ListRestoreVisits(ctx *gin.Context, restoreID RestoreID, params ListRestoreVisitsParams) {
+	var request ListRestoreVisitsRequestObject
+
+	request.RestoreID = restoreID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRestoreVisits(ctx, request.(ListRestoreVisitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRestoreVisits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRestoreVisitsResponseObject); ok {
+		if err := validResponse.VisitListRestoreVisitsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DecideRestore operation middleware
+func (sh *strictHandler) DecideRestore(ctx *gin.Context, restoreID RestoreID) {
+	var request DecideRestoreRequestObject
+
+	request.RestoreID = restoreID
+
+	var body DecideRestoreJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideRestore(ctx, request.(DecideRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DecideRestoreResponseObject); ok {
+		if err := validResponse.VisitDecideRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListServices operation middleware
 func (sh *strictHandler) ListServices(ctx *gin.Context) {
 	var request ListServicesRequestObject
@@ -30051,557 +31452,594 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P0Ldxs3tieKfxUM5/yXk2lKIiXZjql11oziR+KT+NGW0v53xx4KrNokERWBCgCKZvt6rftp7ge7n+Qu",
-	"bABVqGIVWUVRfmTY65yYIuuB137v/dsfO5GYpYID16oz+NiZAo1B4sfHEqiG+FybP2JQkWSpZoJ3Bp23",
-	"U5BAmCZMHXa6HfhAZ2kCnUHn6KZ/FItIC6mOev1H93u9Xu8A//PQ/OcH/6f9X9zvdDsS/pwzCXFnoOUc",
-	"uh0VTWFGzTvHQs6o7gw6c8kOJIxBAo+g0+3oZWpeprRkfNL59KnbeXpJJ6vDvJwCuQGpmOBEjMliSs2I",
-	"iZqKBe+SsZBET4FcPR8fvKA6ml6ZiygnEDNdnNa7zvG7ztqxrg7peQyzVGjg0fINpAldmtvKI7wyz7ki",
-	"iylwoqdMmeGZMVGuFiCJFjgeKhMGkpi3g9JkwfQUr1J0BuQalmaw+VCAz2edwe8d8+jO+6rV+lVE1A6g",
-	"emNxBGkqGNcz4NW7HPzeZKujnW316+zn8zRNWNWqmn1Ps8uINvu+oIqMRZKIBcTF2Swo0//Z73XWb+cb",
-	"0HJ5PtYgV993AZHgsTLbZR5GRjAWbhk5fNBEy2XhlffXLcWMcTYzO9jPZs+4hglIHMfbt2/P53oKXLOI",
-	"algdzM9igecmuKg43x+BSjxNNJn957tORCWME7FoecA/dTsplXQG2rGL8ygSc66f1+wHtT8Xh7L53NDj",
-	"TrfDzENSqqedbofTmbnTPW7I4obnao5Xru7reX6Oa4eeX9J2+Hjsq4afP/L2U/iRRtfztG70I/z1niLP",
-	"n6yOnvZHx/WjH9WM3j7y9gN/TBXUDTulS+Q9EVXQetVp9bjNs24/6ieQJmK57sDE2RVbLXtcs+z5Y3cw",
-	"CRTStRPAX9sue+248Wm3H3MgUX+B5erI/ynmkogFJ3PO/pwD0Yb3WinPFInEbEZ53CVqHk0JVYSS3357",
-	"/uSQXACPGZ/kEtVduSpnCZ1QxlGFoGMYGAVowm7Aiuwxk0o7wW2Vi5MeielSHZLL8Bn4VMqFnoIkIxEv",
-	"zfMkjOcK4kOCEsZKLJoNxKgl5IYpZtUXzZKEXHOx4GeEkpEQ12b4TJE/5vEEYkI5LLrE3OgeSxZTllh5",
-	"ZJ+iNOVxSag/jE/Gj8YP4OAk6o0OTkenJweP4h4cHI8fxA9of/xDdP++31+rJeY7HOzMgdmatfKNfvgV",
-	"+ERPO4Pj+/e7Rt75v/tGpmgN0rzjf//+7t2H4/7Bu3cfHj59/7f/qD4SY9Tcqk/xldEKrzLNbynmRujF",
-	"A1wIo+QFK2+35bR/bHUxJWYgOBBIFJBoSrlZV7NwjEdwSK7+xxXR9BoUoXxZVhX7KEmr18lpmk0X6MFp",
-	"eX2qlbnkSaUqcG7On5m/zmj6niIRTYDHtETex73jBwe9k4P+aQ0RmzesG3a4c72DR+8/nn46sB+O8w/V",
-	"u/iaaraGnab257bsqE56ucfdnh9ZTbRCqUeN8uUVKoOKzFOjj70kymqJXUI1mQmlDX/47s2zx+Th8Wnv",
-	"+0PyCjlCrrcqQo2RNeFC1quslcfMDayW6h5UzeYipfyZFLPV+ZhvnXXCDefQRPBD8gTGdJ5o1Hq5WBz6",
-	"wfw5B7nMxzI2j6xcV3OiDjSbVav5ZjiXYnUwP3rdOh9OcSyULIFKQpGRXpnXX9WNTYttRnbJZvBqPK47",
-	"reY+Isbjtsd1XHNczfOGYjy+/Xm9XKbQQMcl5s62o4e60S/TW6tcn8zNKhVcgbU08rGaKT0Tc46zigTX",
-	"wNFdQY1paI3coz+UtXSz6XwMNJLGeg2MxxBpdgPDVLIInxLNpSHUZWfQefrbmw6yaiE7A3P7p26n4dNx",
-	"5RRozfgEp0fxNX6ZrEIxjObanIEZ43NtVqF/3Mt+i4HGCeMQ/Hp62ut2nGYwXDAei8XQ6CKdwSPzw3w8",
-	"BjlEEgluyn+xBmz+U6/biWiq5+Y7KieM5z89NAOJmUrnGoYpSCbi/MfTE/x1LnEn8u9PeuawIPEOI8HH",
-	"TM46gzFNFHS9/TvkQrOoOIaZiK05bF5kdjU7Zs9Q+ULlxnwphmoqFsMx4JAiPBT9Xi//ZSJp+GwzHmdw",
-	"+NWa0Q/57w8qfs+WDa358iyMWsHjoWZoHf/+sVNeUrtF4eg+dVevOi5cdL/36b159IzxONy53/Fh/eMe",
-	"/moIK54nMEzYjOnO4Ljw5ZxrlpReIMHQjdkhe0bMcqhE6KHSkIarZEgxp9v/kDDuDDr//Sh3IR7ZX9VR",
-	"iUafgKYssbTcjPkEjkjv3Kt6n7vsCK/5ZK3h+I11lK3hCakUowRmf6vgDZE/ZDc0YfHQOd06Ztw4Bztk",
-	"74uLBSjChSZjplHNMi+UNNKH5DGqjVb3BCmFVCRhSivUzBVwVCjRokBmi1fgURkzSAzvMMbBkdJUajWk",
-	"ZgQzUIpOcHSKZPzUnAlLTFEzXt1DjqOpnhsSNWShmUY+H86M2XnhKuRM+SgWkfrv5cVpfCxe23WvOwgb",
-	"V/WMXNmFuiKG8hUBGk0JLhguKy62Fk5lPzQDe2yNqPMoglRDS0FR8tM0dvk4y60z6HjG0O0kmdd1Swdq",
-	"c+Lzc61Y5l8g1dY4jKiUDGIi5tqYw0oIbv41KmsqRQRKOWtWHZJfhbg2emvJM9wlQtqjbDfJmqvWSq70",
-	"UgdUHTqh11F2dh1Oxu3mE8Gh3U4aYQjxcLRs5nbETbQBkCHqJt4+6vUv+71Bz/zf33r9Qc8o4VuoE+4W",
-	"J76eyEPykxFJ5C2MUHMHHqvSi48ve48GJ4UXtzmS5vglQ9Rqyw/F2XS6oWXU2MBK6dIuanGB+vfDceby",
-	"xwrynKlVDiW7zzOpjmMMgJwI5AxP0Hqto06/qFcOmip2dyrb20rvT11rIfwbKaLzdC5FCkc/gkwYd2x7",
-	"2EYTxRsqtap5GjcjBxdy6wz626gLVUzLkLt1o4WqAnW+sozzlDhM6JUKQ3DruE1V1K4QdDoIok7rHrQa",
-	"pnL8i48TFt1ON0HdTNNr4KFachH6rKYiiZW1ks3xOCTn6jqLeGauIPMgq49EUyEUeL+kNZi3VykeFVUK",
-	"8xqMbLohF3SJYDK7UiPMQMD6vYxRlasTNEnEgjCjRpilvCKKLhVZTJeoKVif+BbmZNFiiwRX80Rbk2cM",
-	"TThKDBMJXhDMnLdnZrcVTZX/5d52qK0u2kbUJJRP5nSChkInBhQunfeZ6bQqe1KjaTFlTEf0d3YGxz2z",
-	"pSqFiNGEaTONJ2CMdpGIybKzjgU13lO7+nVbmkcktjYMngk5YnEM/Fa0N86eUrAImPIRznuKSJGAOXV4",
-	"5hiPknnsPFYiBWsL35bCTnIKe+kPNqzo6flgd0VabpJkRpc4u1jgxJB+flqvlG1e24Tx6yF8SNGsKS+v",
-	"+ZFMqSLugluuYL9k9pQfX17Kwth2sZrn9pUY6gneazTqBTXmXZrQyEyznEsyV2utmAambf604TUsh9I+",
-	"Mljw34woIBwWpBTZQRHig1dOKbvlRhwfFzcCY2RUEYzKVLxuxRatns2uDvxVaQWu8sGtRPLsXnENktPk",
-	"lt4H95CSfEeBRhZG+1lIwSdEcCLmkigWwyH5+1xoG+bz+2GjWTbylQqpCbvldt0P3QXnBN3uRtKKuVSr",
-	"XgI3id2QS+Fdh+QSkoSoeYrTwjwuP6sr3IdfGb9+dWPjM3fIkfxp6KKCIwQRSdwtEzEZLS09gSSoynpt",
-	"zJ+eBLS+tdr1xVla9lIMWNs5VS7QpvUxo3kp9CZVbPP+caGHY3xK0X8nwfq3XDJAMcHnNnL5tCiX/bsL",
-	"654PakeLXpwN8gg8gizz4mVZEF5+a0EUZAvt7d58mTV80EdTPUsK69p5N+/1TqL/ZrSxZQrEXIBfQWdD",
-	"rliZmFM6cYl5qIIzTtIEvUZCxirL1EQeh4N0IeJtYj1Uw1CMhyMm9bQz6PQf/dA76B0fHD9qrkejp8Pp",
-	"y+cxJW406NlIvFNPQTLejSrsH19DYkE8fGtl+DWGLGJmHvuMsuSWKkUaPG44ts8rs0tD8D6VAu2KLCPD",
-	"SCXyxn5w3kNjk8YQsRgwneW2nDHQMZ7rwkhmQDmmx5SptGpKu6DX0vvtSuggUxmpIkhKRkf3Yae0aW+y",
-	"cOquti0LKIQ6B/CY+KHkLl1zjlbyam6rB/4Q7JF/o2FfAPGq7Koe+U4UDZsA7l0DLJpmO8Ps1s1oDMSY",
-	"cJ+6nQvnmXsmoTITmV6D0dBuR6z+JRf0pnUAA8PW5q7ft49mNHNG35GDubWv2Dl87ZnZ5Bqt8HR+et/4",
-	"GBU3puIw4Q/dnHDwDcqSuDnYhCKXU84jsPUJuRTiVyontzO/U7pMBI2HWohhgk8rcwKfufTg/v2TB2S0",
-	"1KBuy5lPijqrT4g0iqIfQ5HwVwa5K8115dVI4JdCvKB8eauFNWOdUb708VIVLqx5undg25SvOY9Rb14e",
-	"kkuZJZ1yQslM7EBHPQ69s0IQMzISjKyw3KtD38lym9ei5q2J4BGcEZ1N1CVuYb3FAabDXpVII/hpE4UE",
-	"VRs4jN94WBdxO+E5Lz2rTCzaustAmSOFYmBMXr+6uCRHN/0jBcoQvbKJyCNbkoGX3dYC6ee7+6uYHNh8",
-	"5WohWp7BLrY2f+eMKYWWiPNUSCJuoOzCffv27UG5nmXdhpbLX/yu3lCW0FECt93R7DmlfA8F8oZFQCLK",
-	"A7enD4k7ugzINaEa5JmzwBQdQykeXvIq3dYpU3YH+2kUB1ix/9l8d+OjSanUZIEVEIYEBA9iL5hL8Bkp",
-	"3fmGIH4BMaOXOPFbHY7sgcOZeeIQ17KK6lGS4H4/tm87MG8fkLKudlvZeb8oO3FUmEDlzf5sxKs7XzmZ",
-	"XYtSM4Y8/XxuziCaXH6cKGF/4zcg2Zjdkh1jvGw4zx9WomA4MBcQGsfSsGQ3ukxZJEvQh+RVioWYzo3F",
-	"3Gd0ZKFHhRb9djuM4jQYYnkTV2a8q+1LqVILIWOsj2CTqUsYQoG2bvk6eX6gLwnMcq5obI01mrw2arjU",
-	"DFSWk5EGX62aKRszhIN8q4+rvyVBolGLOtM8X/n31XI9/77g6XmlrRj9AREmxbmayJbzD9KJ6ouzrPxJ",
-	"vLTtEjb2xSgbV8uFlivWquFyW6up4n6MfJpfmAabpLPuGL4RVvC4x1Ap6XJl7XEE+EI/cP+aNSuOtetu",
-	"z1usfLYwhXKJYhHOScV6+BC73TAMVBiOZGPE4f69GjtuYouvXKW2u7CiWDtf6nBEvV592dS7dxdVO5Zt",
-	"zKb9uABcx8BwXn/PJZvBv8x15X3ze+W2zg4gfPCa7Xt6A62phtYSzdupIDGLMe/DKaVZKoxaKg2zRlRD",
-	"ddMikW7nmllm5HfYpRKiw9gsSOxXZOj8gB1MojeaWIwHw3/yrDi4LvtKggKNLGgygXgo5noINyCXiylI",
-	"HJUxJ/LoroQJUxqsh8/KjkxyvF93ZEpKXp51hUPqkoVHg1gYY2Yk5qhz4qLujg3giuImbDo3vzLV9uxk",
-	"w2w03sIh3ci+8IlrxvzCJ3W3O+1awyy1mB1llIBi5mrTI4t51UOrTFWJnYQqTSRQJThZTJd+v1HNdE6J",
-	"bcVJmVrwWC6HnoNUHXjGhzQBaf7yUADwgVkHxgrNVJ1uM+ZW6+O1tnyYqS0cxvKd4JMZUxYCmXMs1DW/",
-	"XLM0rRmMu6qK2tw+k8VUKCBiriMx8/ECHgtJuKF5okUSB1sQIkasCFNHSm5C3fwsBQMpnKHNp/dz0Zwn",
-	"lltT3ev2JNduwC8opxOIvQa4MuBuh8MHPYzmUomKGtIXTk4JZ4IY4kvpBA436qobp36hnZ9l7dzLItQn",
-	"/7v4MVNh+q0TBDRJjLlnc0xKOq0Xbjm/GgmRAOVfTMkprVtJT8kGXL2S2m5am+NTo87PFchDcqHpeEwE",
-	"T5aH6zjkehLRQv5iLqyUnbXz+KXEfdMsuG0tDcsqxmPzL2pLlSzs3BqGr3iy/CxKd6W2WTlHFwH7BwZ3",
-	"2h37c5KwGw+aIOZasRiKGdQ2ufqlsIlZU5qmwLEMmWkyMkJSQTJeJYctTNwsCNdUYIXxuPUnByEEjCLf",
-	"+VSM0TUYVhCeW9G7vcdTjMcKMk8QruY9Rf6NmT7d1uJ3bUDOXrWdAVMICX5s6xIowArkDwrkbFjK53ez",
-	"sE0brSO+dFnSbbk3FvBnmSNkIeZJjAlA5IIuCdUkASNhKMlzvLvE+ujuKcxA6Lozr4ixnJYpqDOC1oY9",
-	"+dpjq1EWE06lFAvlZINgEVQIBO/kKIrUjedtRj88txfftwLC/dVfFbCrdcfIYxy6FtborAPbKpv1BRSC",
-	"x6/J6cNDchXDFcrCRAmiUgzzjJZGWTMrSa+VueLg/BId2wF/OykCnxxXTzQvNV+raQgOON+Z093XXYxc",
-	"8IW58FMxob9KNC2mIgEr0buY64GqJtMKUZnQJ0ijyDy/NL3+qvBemZ+rTKrSea0PewSJ4BNkpoJ7ltsl",
-	"StjDpqdgxuBw1iLKY2YYiMKLR0viuMudnKwCnwjnfdzbDNiyStZB8VNLK9ACAIwq9u83rlnigQUzp6Er",
-	"6Ow6RCBnwTTnwkEV5RqQN7tB9lo8JSldqkY+lojyCJIke0VDfafbiaYQXQ8ZrxzaW5xs5qseIH16D7a5",
-	"EWLCkHC1WS+cA0ZmMW6lNfDY1hs0W6RtrO+Cz3fjMhWqRz9W6gptrf+22kXDkf4hGB/OZVIHNUmJhgSm",
-	"QBM9zSGuppDEh+SZsMzGSy2KJfMq4wT2DNs7ss09QyXabOfVT09trL1Qaf2xKLg/XR3uUHdqzYGDYtRN",
-	"970UF1OxeAbuPl3lm7sMVVO85pAYjbxU+VfQxCrn31IJ9EXAG5iQrwM02+u3L6vsbU5fDoljcxatvSy/",
-	"Y+gBACsXTiQxKE1ECryIPlgyzjauhnWSVZ14Z0RnapgUGtwO3fLA2nfWuO/e5u66GKKEcYi7JGO1RqGL",
-	"hJRoJdU8PCjfrvI3fq1GgNLz6LpKwbC1JGa1BjaQZlkPB4gVocTCy2y0yrNK9LX2BV50K4ukIRWus16K",
-	"5dtNmXxWyV1ewcdWRObOH1XkKQSd4y7R0V5h+BGaCtcAKSnwnbXeysx88oPpFgAlQ1FYZYStmGO5CtPS",
-	"IvP7XaSHgrgvrPL79arenXsgCzX1X4P7sQgJ1D68hzXWVRnWyoNgqmB8gXuxpXJVYTausryGD2uvEdTR",
-	"bxtmU0VHIdE4UsDBdf3SVszcv7XBdjqEp1tkOmz2gK1CsDWyi5t6sgIMthbQVhf+to2rXh5/8MoGC/yc",
-	"p3O9jdueeq0vopyMHIe2tbU2rwcDeiyaEtzsQ2LkjwpBzJFNoqmNphHECCpNxlLMKp39Ia26ZAgLjbBS",
-	"acG4vRaNdouoykVGzWfehnRp80rTZTWF16DkBQNA03wVKT0RfFIxVe4R+KcUkYOzRMqEalfynHmSjnv9",
-	"B6ErqVflSqqF6guHiC6pmjEG2rsZE3YGMI9cO5RKr1YlLGAwjEf1g6BToHGAOWxWRvmqgMJIHp5sHkcl",
-	"CmEwkN4qdhWkKlyJsQQI4lCZPVPn5eutGUcZnqf9QIJjtN1I6jAWg6E8bHaM6VxPhWQKYjIzbJAkNFUI",
-	"V9zmYP/ww8Yh12EwBUN2IJA1JyozhmZ0SSzzM4cbEbUBupbJYCcFLFMtDNA8ORzhg+oh3tYNvIIkFUyu",
-	"ku0+zrIiF0xPXT5MbpjnhLvKyLb3l3TJVOtUWWuFXEzFgvuFDB0oRS8ADTI4wzPrHZi23H9FqamB6FxH",
-	"Mpt5CIYgCvt7//j+g97GIzjLbF6feBcChPqoZvhdvoRNU+42O3ZrgMVC9t5bWZSLqRGqznJy1O8p1mHA",
-	"20GjO+fAPJ7MqLxGG0oV+cvmhaoBPw2GeLIywjzbC3jc9SzGo9HXe0pb8b110KvB6B7UH6qcDMicp5Rl",
-	"pWoBA3EHrjC6zdKyDvY13Nj7a6V26PVyo3OjyhxjnkCNhpZaHafNEL023EIz/BXGGNEelLDhA+wqw38P",
-	"yTnBx5tD2sNIl5V1uP/djL9Rvsx8ZkpDuqoT5ghYZcb2/OIVOT3uPzzsFOH/zw/+9f7jSRVkfAaftWq2",
-	"ciHJnDOtBgQDU+j5fPrbmy5ZAsc//uv1PwsOJ8b1g9NwwR+5/60/tSVl3w6om0+zSqMPYII3iZBzMhM3",
-	"nikTqq4L6kaGGrsqQIrghMFrdopTWGFmTIQxGoxdUHWsI0hyJu9z1ytU77PMTYRP4YKYmZAxszHGZvmk",
-	"uASXzImHLKzX7616QVbBlMMlQw0oAFdekcjcz9FWbrqnxSvTCtiQmTaoTMlRUyG95pXNrlbDqaT/TTMs",
-	"Q0oGMzyu4lxirIGXNDNzGus0282Spx7BMhzLaRsLrVZrLS9ZzYCKiNdrZeAzv3VY32W3jcpoym6K6ujJ",
-	"g/sb96oCVrvMxJ4wh900Ar0A4FaAWFdlN7PAs/Nk18PpEFPERlojf/sbOZnzDVX4glbH3sBtcfeZoSW3",
-	"4i1SQ2scO9s7KvfOj73zY+/82Ds/9s6PvfNj7/zYOz/2zo+982Pv/Ng7P/bOj73zY+/8+HqdHw0SY1bn",
-	"UqsaVluddbZXjW1YK4zXahCr+nu9NV7nSKg1zSoYSIkF16ld1fpirUFVQcdryCoUNSuHvUoy2f7pLd08",
-	"o7lkWTZlGeFVWWxEMhHOQKcEF6BFocWykjxeI0iyfbg79emUKiBKkLFt6bsi21fpsFjqX4MEEGcJXasX",
-	"3LAYcXM2yCK7sE/91Z+6nTHjTE1bZqFOsR3e6ir7Eg4JqC5UqwTmZpebvjEDDK+ty95+Nc5TIafFavvW",
-	"VRG4ZzUJ4sy1vytCy1U+xRyGYXZSGmy8BKOCQOMFya7PF6XiGlz9VjuaJf1vrCRCkGFhdMBShUDtkMWi",
-	"6WookDdV/ZtfC6UnEi7+/us9FaAyg4TKbVCcpmoqdCUvsF0NlTYCHL3LAwuavLAeqBnT2sLfY+UR9jR2",
-	"KXWNM+Jl26xupdcALRZp12IF4D1C4nZVsqXnrr5DC0knYOT0LJWglCv/Ah7JZVqu8ajfGE1HtaUGmsoJ",
-	"6OoMWSGq+ZWWbDKp7NRNY2HGdTWwSP0e8c1NJIQ4oJomYjIH3LnEeXy9f8VLog7aCtbPIuEPrKhw8t1K",
-	"LG0/uddWOmA8Jk+LLa1KPHXrlE/e73vhzJQ2tshTso1wVOU4cb0IfRrIhRaiFEvwigGfytqGQm2vWPBE",
-	"0Dg8kw1O1piyZC6rjvDTWaqXA+dLSaW4cUisjUe0lWhzR2LoesMXbxTzUQhLz+ezkWPjd8TjCkBObmjV",
-	"cm4btrOWqutI11KDhdhrlideIobyA0rHP9y11fPuTmZwbipO3uou1lPIzyKJ32SytAWNlOq7PONJYEKT",
-	"oVFHUNW/AaXZxCLfdb0vgzocpE63g6CVFVyntGbhy+rn8gukbSO7I7zR7eOaujk/PeQ3ZmLOtjGGAyxA",
-	"6WGA8gnxBBt8ZJcwbs2NzRPNx5O9vX6+d16w4+yQzbU621bg2Be8sUrdLo+hOYBDcYNSxincw5mx5K93",
-	"fuqC3t4txp1rDSWlnucRCGMyTjAGYa8ugxqc9jbNwL1l3eCdMdo2p8DpCxsVL6NtGZMIUbyc46idGBvN",
-	"ZYVK/hNoQokWs5HSgsOZeSuTZSvXDCWzc5u/8hogbUkkyHsqHuXgHVcn8ItZkHx9inpeu+EKmU5pFVYb",
-	"mm8jKa6BH4jxmHhcNZLAWJ+FZmrzl0nKqizFX4UCtwfZprR8MIx9I8HVYmHvhsY289YXT7HJZKj0csEh",
-	"5MMlzowdGqxgihIRXQ9HMGU8Hlqeq6ohJ/Fla6ebN51oPNU1JsOcS6CxB45fMd2YJDPK2dj1w4/pjE5s",
-	"wbRiE24NNy4s3LeFlNBybuzaM9xzQpOW+1LNUByJOOL0hyJbrvxI5gSQ2xiFSdazJt/KpCVnMpJpdele",
-	"Cg4FeIaUmsNWjceyXmksS0KhodI3Y9bfvsVsjwQ1nwH2k0pcYL0CRsATQNlrVNoFd6EVw+uW0CqWO8KF",
-	"s3TSyOfxh2Acql1k2H3P9xMhNDEnoTKNrMqGdM9dO+Oq7Tgn1nTAxDbnpLMmFVmCPiOUeOMYrwitDeTQ",
-	"HlfUtoHTiigxlxFeGDIgOefcoW7ivZ3ceA7s7xCNM8M8yIin2gb/0frrW4aVnzLs5XiV1Xxe4WyuXB36",
-	"FSLIX1G+HNorrioqJ7MfN6Y9ZlhgrQucW4J71DlEnxUwRc5yL48TswgWlbr4DCUzC91ZUqqOe5VJNmsA",
-	"JS7DsA8lCTP8FsNEzb1mzVEVVlhBgC+QD7KKQh7bs7YNDHmNlu1fnjfC9d/M+QKSxPVgxJBI5PvMB4AH",
-	"gUruDkyx4UmUMM6iYZQIy+52pLc/NtL/0kHplOV6RBPEUDSbGdNl14cYbTDnjByfDnqYeuFDkL6dhE0U",
-	"yTtTYj+wYhLFd9/93uu//7138Oj9/3X8e+/g5P33g997B/f9V+bR31dmWDwWiZjLZkCpJV8W3hnu2iiZ",
-	"m8WdSABeyWxiNnEGzSqlSrhhsKizluOqhBLXjsJhb5j9zpo7HVa6iAKQj5WXLCjXBRlZFzh18/bDyu6s",
-	"PBA2OPd0RlnyTNiEkBZL7OGdC9SbfVnkLvcfbMahM/p6DeQ149f3su5NPAIyM/YUOXddexXTkDe4MTYX",
-	"WUki7Pc2m404ghy3umbREKFnZ8xEQiRkXOYLnqEsqBpqByMffseFzr7Htk7DHC22jl1UQWcbgZaAlc4u",
-	"FLyZ0WRIMBs5jkVk2a77Bs3vaofvHJ7LakkpFhzkIckjlwoTVcsJTXWIo+5Vmw6KhBi4ZjRR2wLxltSa",
-	"Ylcax4DdaMrivEGzjJ3Sb03TibUr9IQufxZzqZohahTXCHNMaqMHdGHFUiNPBo7h1fiJ81ysyWMqTdKO",
-	"oWZmr25ASha3lVtxjSIf06V3lmR5kh6zazV+fleLs3Y5YhvVarQqd16NFO5AlSvi1m1VQjyqek/vEwvz",
-	"thtRUaksGkmg5ky7P9foihWDSxOx3AbuVGo2plG1rrRGjdoGDvOGScH9GDc0y2ifQdPUUjP6n5irYT65",
-	"CpcjRqTZDQT+3jVG3OdMxqhtCW8Dky5z+/MlNeQnL0hssM7n1VlbfyapY3bmxjpmZ1imMUybp+2GI4PK",
-	"GJDSkmqYVGyRsTCGaF90zWiHVA/p0BpVkiyEvAY5HCcA+owAjs7GeXXQ1pLlKiw/3IAE2CD5ICSffKuD",
-	"ORTQ/OzZ7ubknR3XMGcBHaCl1AVI69ifX807D9oFzOzuAnf5S7YLf4WMs6qwyhwFNqMTIN9lRQ1E08n3",
-	"xGmuozmPEzwmmCdTVSi1wcyq42Aurc6+vfC20kseFjqA/G81pcf3Hxh7/hE9GL//+OC0uliixMlDDPb+",
-	"xkHnXLPlbHPGtybDz7k6YqrpiCpwMQOsS3EBmEKTuA8p5THmB0ug16qmq1HGVdvNVM3ENdSlr2G8+J4y",
-	"9gvBC4kGpVXXa4ZpQqMsjuqGcK8577swj7w0p6OkB1ck9NcikhobKwWRrpybzVj0ZRuihnk14ljrqXe3",
-	"EYI4e+7XGiUoy9sKA2NB5czHCYwSk7caFUnszx52ltAsSYgdGTnnhI6wfa3hGda/j0+ZUkXUguloCnEV",
-	"FeUxgwVlmvHJcCzkkKapFDfUWo4u2GMGZvsBJeayEY2uzXGYR5HvpW1+gtj/4saThxuq6LMk5ltmzzRT",
-	"z7AFR9jr0Ip7F6eMWTPVraE6XQ0bG4b+8m72jd3zt85P/8B0+fbA4TkVNROrxV4Vc+1cBTV98R6ckl/Y",
-	"j3YHLIdPpXljfGa+MwfTKCv1SNJr1HMFf64B3f4sWnLZDwd/5hiylUml+Qas5wpvnRuotY1akeABqc57",
-	"rBdZYyvhXRndqJnHDWuf7FpoDlFRU8c0sQ09iXUKNuw5gaWXdeEyUC6HndpyyhqY5Gw+pWY3UiwUSGTM",
-	"tgOYEfyUjGFhzItYVR5p+JAyCdUxvFc3NluId8lULDBQaOvuHMtQbdoBNLSlDZ0OzZNra3aQkl1HZcwh",
-	"GEtQ06YDqUT/Bac7FDDCCyMpLFS+j/Xn7e5dWHbQ2+PoPLFVXLtxPoWRiKA7jM+pdzFLc1UWt4QZyAnW",
-	"IfsgBZ05z/mOQpoNu3CVjLCRmFfLndtgmzu3fJ1lx7JYA+Y44mrdqybYsPy9SUOSDF87homEGlFdHVIo",
-	"9CmxFLex2QJ8MKYfTWpaPBvO5sNylkf5vE6cM4lokoRl5Bvf15it2B5hqrZJWKtctVoVJGUR1mA6eJQK",
-	"V6E5RUb7GirGq9j4P4HK6ghwsQ/Y6hhv7bQOQeeDl4WrV+y0sHIWMyKpJ8dtwjkZTRbyfCtTUrbA9fKd",
-	"+svQXraTkSVLm7/SAuxrW3ovzvBu6L/cv/UW/GCAcE3OsnF6HVNZFNIbiVIkGUVXhCLvnIuUfA3HvVuz",
-	"iBIKCD349/uPx92TT98duD97B4/ef+x3f/j0/f/4j/V97I579QxmfavdTexn5cwj/NLg6Mhv0KoTpte9",
-	"DdPKcblKmBCPer3NLG3jFt2exTnutpaJ1fOuu1fqslzBL94HxvbNbw2q2CAl0k+xjUU8lmLWvKGU78Nc",
-	"wTds71+Iu0TNoymhQU86Y014kAaBFzXp4VXnCajMU8I2rVggWC3itWg+ydVYT13WV+4SdT3ltbCSGuGA",
-	"ahIjcf/v/MDbU7a9EfMM4AlETO0s4YpKyW5oMsxOBfqP7Xdc6CEGVnIjx3EN9yUXw8rvQ1NnIkS8YJgG",
-	"6qyinZdgPQO4yHK5iufQYp7EgwL2UQ5reEYctkc8INhNnMQQsRjOULbHki74IIfYIVqIaxdWcAAa5doT",
-	"fFsOGRJjkUSqrWP3xnpw/ZMrXbHPGCTxUylb23FjVolHgfrXgIxEvDzKMoO75M85yOURgpZ0yRRoDPLo",
-	"eQyzVGizbwe/QLX54dKl67oICtdVbTMjtsPNH1i5rwz7wLZlyu2bmLfhzNW9DC8cc3WsJ0t0PrPq4Jwb",
-	"RdoG3803s8rFzX3HZezKGKxuaXlptaGs5nbhVm4PFuTo3bzXO4lYjP9C16e/l743kkHM9Uh8KP2weV/9",
-	"KNxC1bLbny3WY7utXc3YFNeNEzQrR5Hnc7VMSrQCdx2rzxPMvVe8xR2rU5CuG+C6ebwFuI6/url0O4t8",
-	"XOvu8cMvz97f3m2yDgquAdL2bKMElFAyJUYKO6P6AJKcc4V1MwvnG19Q5WosiRiP23qJV52+cm4MdnJp",
-	"OLKkCfnteY1uZquFaqdaFaFZxXObUb4kUixU17aJtyA/S7JA2WE5QZewXD4Mr2Gput4XPcRUcdX1Hn3V",
-	"NdYy40NfatolxsAeAnbf7JJpsEtDs5TB3PK93ArMIYdUqQdBed8MqSQEKMljSKv1WdWn7841ycJR316h",
-	"DB+zuzyAFke4Lv7/ypXg3UUCwH8ZeXiRiLaNC89zpEPbmjBDzxS2Yl/BDZi5WjeMwswkCbBaUecuWJ12",
-	"Ro5UQnbvevxCDwOo6vELC+C3zpmXWNRPaiFu7cT0tBpfJjTZSob6lj3JEcFW1aciRQJTeYBGU492yyM4",
-	"JD9aQCTnfLua0Q+2beWVZcUBoHAjKsq8hat5jW17R7frGV1w7dS5HdU9fGqeGbkkysJTc+gSSBSQ3y4f",
-	"N1DKgobCtW2E/ZHM9qbqZK2lpjvPaszp9u6SGn+B5QW0Zd1GHDaexev5KGHRL7C5hgAfWzXInJTq27kj",
-	"vIF3kS1okmBdjwoBot0JLpYsHveOHxz0Tg56x5dYvWgLGFcOcKnS6DbpBs0oJmaKjpIqUfGYcoxZiAmp",
-	"g2DOPPzVvv8cMKI6lcm595nCum8smLqnDslvXLPEYuS5PCbDSteNo2X4rs413zVMJwGt64zB2oCdFAk0",
-	"P6pvRLKrgpEdt3rHVHi0hi02oSJPL+mkafd2X5Dl3ON2UYJlL3FGf/JWTkuYftmm4fqL3I1y154Nq4FX",
-	"y/KtyBASdgNVaDwZ58HCvFSKG2ZUNy2S2LnLmCZTGmPk0bKloPo+KyeXIkKMRkxUGYOU7iO+1n6WIk3x",
-	"00jMuXW4qZTOhhJSIXV1ObMb9lZzHVY7fd5Ol972c0MyJqEbU9dmI5k7M9c74zc0YfEwiEZtyDKsfGEk",
-	"5okFDBoBmVJEN/cF6uHSB0NYk0uw8rWPJlTExcQogY1xCXe4X7urLcg+S1ld1ZIEBTweinE1lbszYgOt",
-	"RhuSkAK1RSwNUCKM4T6katOzqfbPzV7UrJYIH98y17How0rBujnxYfknHUKEzDkWwZhfrhke/qpD7q6q",
-	"mOy5B31aTIUCY9JjoyE0B4DHQjpgDF2EEF7LRF1wJd/cbl4LnfGdYFAFfrOGK9656ey57/ZWsz/id63w",
-	"1o70CwRIS2Rdzf5tEGVKb8BwpESIa0L1IXlRyvl27STQpyZFMRd+zZkPGX4uBDaxfmvjbdqmTAEO+6J0",
-	"nv72ppO1Nvmh1+t9+vaaqOy4Y8pLWLwOauW3hMi4CyiCteX1wbC3QPfAETSFBljVxmExbIsv8BUjghSm",
-	"03VrU7vmmsG2aBc16VBGgrlY7pnjOLbDWrGDEp4c+6B7zbQFI7iHYjwcMWljU1W4A16Z6z/6oXfQOz44",
-	"flQmcEyFOv10YD8c5x8qSX4CPK7CQnYgmlmzMTOdLK892LgHvWb90hrlU02dTRdM5927v/1PMwHy3fdH",
-	"hwfvP550T3rVM5GQ40qVDqkoo3Nk7nlIxghpzDAcnFIJDkxEao7u93oAl52lR2UDD59ZeaDFxVQsnkHb",
-	"1l7Wq6nINaQa40YzuiQj6CLj9p3bCt3lsKccxFV93EqkMmuEC5NnRUYshsqa+rcY3coTIvKa29ilnGQd",
-	"AVwryLzBVHPHp2+mUjUC609Z6VWV52t0XQjOJVq0akjgtO51q5QnktSC/LjlrjocXrw8trjWLT1itsJi",
-	"uGMYqW0kT/jI400yYWXcpXdWL9SdyoS7ZvVrOPi26fr1+fWeIW/NbAfEsNguQQ7bJZbB4r+Gv2Kmh2Gw",
-	"h53uXafYN+ay7nxskzm/l+B7Cd7kbN25j8HzuO19DK/pMitPX02DKiRxihRc+XhKlw76KKVIe2Fep4PC",
-	"D+FmY4vIFGcFfzb/Exvpxc1Sq+rWeSsopXbKjG/P2/yGBDEDFUSyCnf/NV06959vnIpR5gstWQqHf6hD",
-	"4g3VlC4N8+TJ0qsk2ha6KKLEDKx/QwvfObYCbW5ZU7SAfhp3KxH8zDVjzmqI7RSInUL1s+ejhKmpOQfD",
-	"a6ipzr+GJSqf2dy2eJFtqtdi+ZtpYe7oNNTEglMQjGjNkXzsmpzd3bHcIk7T/iRPqZx4mIfmx1+o9lFX",
-	"VNfXQAH4S1RNDrYXgy4qcU9ZIdg1Irj4+MM1I2i+NOsiKBk0AtbKdYmYS+XxfYIBGkldGzbxfQbL7ep2",
-	"UQ7OuIYaHffSsh1kSy7Q5kdcOUwfxsma8hjVyD0AvasKtE4Cshlmnlf392g5nFIepLNXynBbOtLqULnw",
-	"QyXsEiX2lJKIqkJg8EawuEjk3U4+BX+QFg4Kx/6VCOWacoqkDlV9Ky4GDZmYYTYZqNstA+Cr8VsPFpNV",
-	"qTV7prlNDcdVjmZ/tge5I8K2X3XlhXZdy+cP00YDsijFc/GaTrczovy6E/TpzM9V0KDOBQcaZmnm9LLC",
-	"drMAlccCyaddXrkwjL9WrJT4bnj4N8b8gxPxddWabcC1aVVcJkHLJUaeJOEAsRrajd2usmxbQttINNnp",
-	"39ilrVhIVnWUNtSVBeO783BhqOF8DSHDYDxvENi7rVPMqWot5mxzzLdZsWaleTik7DUbJ61EMt9lqwVm",
-	"Oc/QlYMPF9TCiTCtgQ/FeOwKzozsphMJ4KS9q7nj9XHSljV3hVlqudzNBCM6V0YZtDn2hpB5LORQQiR8",
-	"8g9aXkZfjKa7bAexwkZWCMSztkFB9CHKm+p67AQEobXxyrMCA8zAEx3TVATbgwdiNtKFNjJGsthG4fhW",
-	"9Kvmj+t4Zb5SpSlaUGG1p5d7xkQVsQ0mRJA1Z5rrqZBMua40mfzLPQaVb8szAlqERN48e0wend5/eEhe",
-	"SzGRdKZ8ugC5Mrt01XXAiQiuR65scVxFc5qagjyEgD5zaS0SOJ3V1DevQ2wzkrE5MwlqNyu4L3MtMOrg",
-	"LBFB9Z4iz58cro9gVOTkM53AGiCXenhVTE9jisAHbLFbBlCW7EDCGKRT1yq0U6TP6i04d6lF99DCwoJP",
-	"j9Y5FVLju4OydCrjoXdHbRY6+KufeZB45KoO3aYGq15J9FkmdktdLJmEVPU0fnJxXkkakbwpXnh8/37/",
-	"UeWl13XZeBYrwj/i1S+vq1O/VIGRKjapvOxDjV2JC0GuYdklI6rgwelcJps34RrRcswku7gmdhh2LuZd",
-	"VWv+BmjMuMOKad+klU4KbYnrqt4a9CAuHdZJBhXrELZdazD7Xox8Ytu7DDoRw7WWvUxpTChfdvF2hLhG",
-	"u8LB3sCHFFt+VVa5+b6DK9uiNE1gUD8gbDNlh4SNiIQgIolXU604YClROIgs00qCmlriSapt+9T2Yy7I",
-	"kHnq2g03bKriW++EQP2VsQBXKNb0XXV+wWzMwSOrD2IELL1jDzVTat7S4q+2twouGofdRIn9Fo+Ey+yc",
-	"mTeTmNn8YERygDNirVa8jCl3jUs3SITSmV2vhbguGO+Zu8i+qcJXlD+6cldde/CKmvY514pYysIaJ2bU",
-	"I3T/MM6izczHPTmzzTLDPV/zNdt+5wEgf7y2DwAZk4lHLGHbNGvDHuFV9Sz/sNV/2trvMVFaiNjBGGOX",
-	"Q0BuQWclORy2q7e4DDU51WMmlSb3e73GRXge52Fz+/ovXJVtp9a4NhuRQioe9dqVOLhdwBV3RcYr2OWx",
-	"UX4Fh5ouadacq3qJW9Sa+77O4mp/aIPFC6YYHLzN5PI56Dukzl2R+W5rsFsd2C9Rif0GYpilW/C33Sc2",
-	"1WbYul4QCePXnjxt6d2OMmir18UqZ229KgEewwrC3A9tIabDh9UMcs7jSwZtsYosTm59ufq5L6vHWDwW",
-	"rttbXHt0KnU1W0tBRnlLDVczX0Dm25wEXxpc/tDqJZgwbB/T/gR/kVSlrA62ZXe8O0lxKla5OvTSDhLI",
-	"CgUGxa5Z6xF7YbXa2Sh7Kl/Hd+8uOjtuCni88+ys22dLrTQi7K4iRFYf85Qy2T5iVZlK5mX7gFBj2hLn",
-	"giSRsVZA5RgVZ2i+DrC611+0wDJKImQM8ox43SAIV06p8qVHXaIAsjh+bo9mqgW39b2ZhvF+Dd7Xpi6Y",
-	"OLn6tXuT5U/s3ksuxWIY2UasYVQ8iN9X+NHLEYGdedLfgNquaf+ddteuRcSonIJIqlpcoydcwoTZPDrX",
-	"ER11WAy80HjGOAaFq9sgmcc6bIlW1fc5dK5lMb4TUUnl7HbmnP05B/ezlnP41O1cuM24oDet1Uo6Htsz",
-	"tdoim91kQDJirhWLwbuqCLa8xJSATFI3mu65extaqBsV6mxsVRt4kTecaldfb/vtrEYTxAwQ32E2V5rY",
-	"66Cgk2Bzn2rMB9uEurllEbb5rjCJb9kEciwF18NYiOqE9cShiTfuEy7hhtU26l7bTnFKZUXU4LXVtrwz",
-	"1jcJt6byRPhCd1vYZpe2zsTNOxNu11or6AsYtGLy27nm3N258enP9/ZW54WFamtfgwFKDWsMJZ8ca/FE",
-	"ydW5DSf+G7XjAfkRqARJ/t//+/+5atCapWHuiruHVQznwoYJ6hwn1rpZ1w/mVwRysdHcDMGiuRdpxRor",
-	"Pv0nIWIs1rRVYJZ7ftDEaAuH5BeAlDBtdH9Fx2D+pcSrbdUBQrujw/q+bLYBHgGuJfYCvfrp6SU5uukf",
-	"edy+q0alMzifoY8sekZhd7eBnz4fZrd4ngpPLmxtqRtNcWEr97LyyDcBfFuBxmx3HrdEQ2uPNrbS9noL",
-	"2LGtTIgQS8wvTy2qWN023D2DrAQJa84ds96PLR0bIl5B9u/16vpaaMp4cUqbexOsb6MAf85dg/3NT7Jc",
-	"em0UdfNDVlbOJZYEjOGnp5edbuf1qwv85zf87/nl45873c6Tp78+vXza1IDvNyl/otaXsnnkit5Aw7kf",
-	"N5u6+jNZvbG3NkaaOanuP3oUwjxWd4+wIbIw/J3d/6C3HiWyqmqq8uDX5PBn3bjJd8bqIlNI4i5x2USZ",
-	"/HLhwu+7xGHakO/Kl1i+9X2X2PQivMZIgVRDbOPnNjrJFBkBFtEYI9Vc7wuZusSFCYaMm69naQK2paEk",
-	"Pn/EPN6lLHWJK2zqEi6GaioWZ8QXOBXdAm6G6PHzODzZKEulVPkQ8Ac3hmJBVVhnlRdXuUGsL7Pqdi5B",
-	"ztQ2VeauJQzlcVY/jYmARHCftu1BMsmv1Og0FrJdGclikR9JLGyvHjGPpk7lKfkuXX59CpKJuAHuKK0o",
-	"5vaq/BiMCiTFzOpAWNpdrbTZZB7tmxVURZV9bwtfvF6QlTaVvdpKc/syHANOq70b2eFmNk4NcIF0zUDW",
-	"4aBm5fWrNfH2cKmzHEzHohAS8zwyZi2avAdu/ApzU2bunCG2C6jeZNsnsbjLM2MjZ868OjU8ezrmQzY4",
-	"SuVIgD/VCdWgdAPwKrtNq6eptCXVR6JiQdbMoorFGs3q1Xh815pow4Kjz6R5VoUFqzTJNQu2TTl4sGor",
-	"EaaZUJrohSBLoFI5+64QX2oMLZGv4K1ckY2W4c5VZ38+dwP7WQ6ABrCa9eq3G8LduSy1h6rEZD0xHpMp",
-	"03fgs3RLJiy5N1r1qgWzef1rPZ7Ziq+G6M5fntt5eoLNsX6fzs3iHf0IMkFNZuVw/wORTqNt4pv1aF+X",
-	"U8gzKBdUkWgqFHArwiRGVEE6FO8dYKB8vrD+2pA+HpHHKLa3ACBzhdyFqd/fduq7wgw7br40Zvy1q/Ki",
-	"FOBiPC9z0JDA1DaLqdKT3f038NnWdEOYisOilQTpdj4cTMTBV7513Q0Rs6DzjN/EmeC2aYueg7KfFhBz",
-	"/1lP59J9HEvm2rtQPZfu4xzvrtpy865k+bOPqdxlh42wqc4XlIfBjLfRgm477dzn9LC3pUsN/dPRXDK9",
-	"vDDv8XlA6DPOPj3z5PJfby9XkkAuLfwMqOzkj8nV61cXFS5snArad/YF2XCmWqedT5/QlByLCnR1zBpI",
-	"KWJjdJ29iLb0WCSJWPjeuUGpsfL1AC5v+R1/x5/egFyGF2FpGInnko4S8LkMA0K9KU6mIolt5gO6V6h2",
-	"kQHMyDVi0r5fvePfOSeLH12XSJgxHoNUXavedL1/4/us1my0JEwrSMYIUL10pT+zGeWxIiNIxALH/dxa",
-	"RAorBt48e0xOTk4e5YggRTsA3+XMgDMyAh8Dnhn25/rgolvYKh+Ux++4+Q71kX/n8h8krsiMKYgPyQvv",
-	"/WGczHLUU/Idop5+bwdDOfHgqsRjlR6+41h6ZQfvoKqJrQNS5Dtfbva9y5O3NWaufsN7QMyLZkC50T3e",
-	"8ay8aNB5TCWME/TaZLXFnb5HP6Ap6ww6J4e9wxObnDXF0310uIAkOUAQ26M/Ftfq8A+XAjKpAp85J/91",
-	"8eoleQsj8gssyQVoO+qH9/sPu7gbP/ROHn5vlh/wfF3D0k3G9l/CiXtf2sClRV/D0v4ghfWGZXEm55BL",
-	"fPsaLcQhOSeKTbhhw0CURcPBKgFLcZh8g9n1ZAoSzozGhhIHm0NbCrROC8ER7tBM3bp5mCLnr59nfc0N",
-	"e0Kl8nncGZj1cG030JZOBVeWQRz3erbED8v8XYw+cfrokV/OALrXNuL43ZVoucosV4eVlV+5Yivf6aLj",
-	"iqywtspVUmEBFZZLdfr9P/95/s9fPjyW439cDB9eLt/+/edXk4fT6OY1TdmLRC6eU/o6+vm3N6Lz6f0n",
-	"x33oJjbrJozMqBKeBx04gZP+MY2mcPBYcC1Fsq7FjyDXNnhY1PVtjVeXzOiHAzqB/zzBvh4587Ztw/PB",
-	"l5UDM9D7dj+q5pXt29FzbptZF7h+Z/D7eyPVZzMql8Ek3QEL+Lo9ruYYOjeeoUM6UTbNCuHHUMJ8OIgc",
-	"VR64phZuivjeI3fpEaa8HX3ER3+qJb4fYco8zzIGgU0zsuYAeezYg3O1Wa48Vy5VDa+fp4QqkjCtE6g8",
-	"384z+dSM5rVtMbHhpGv4oI+mepYUjnjHNmT8b0YQLVMg5gLbm7GzdvO6lWgyEzg0TOy0yba+RMcsXt5v",
-	"dfn9XsvLT5pfvuaEnatr5Z2FlIc9XEJHvj9ZKXZCLx6rFHNTLV2sOW0IdUdnoJFQf6+xdlH7zzUXf7ru",
-	"KTxAh+QlSqJETCYuLpHteDROhufN/4eeTTSYkXRsIK2Tx8rr6H2TyfveltbVJOfRGeYoXGFrlCUe86tD",
-	"comdPtC3L+YSs4MR3syIAfLdae/k+1ViiQJK+XH5K0PMGBed+dHFV2sEwoeDxWJxYIyug7lMgBsZH5ck",
-	"RO6W6LicSTIVUgEZYUouOoBSrGhxFljr9W8sAkKegObrp6I67TL4viifeII+oy14RBsqbs1STvstn36/",
-	"1eXHj74B/uZOjwqZG1Iapku7Lka3526hLPW08+XFaYDmv5emn02aWrRyzNnPvbF7CbpbCSohBpj50/0G",
-	"FOhtJelUCAVhv45dClLXEqND0ewAWSdGi5V6Gy+/c6lbbgSyF7p7oduYDV6AViUWeGdCVynQ6ugj/huK",
-	"2hVhaCTgubmqs8JI86Op9DKBw0ipau5G3f2NuNuD00rmtoFm2IxO4EjdTP72oZpu1M3kqAG5dC31RRZC",
-	"Jn8IFmh8JDMqJ4wPSO+MfGrynD/oDbXEV3zcvbkCYi6O9L2z9urAmCUtaPhHGr+xnNnectrotD4Tcx53",
-	"duqXOceBW68MHmCSCLpJzFcd31hEat2hfWJ+/wrUtgzf6rCzYweX9TRoSSPt0/cL/MEXmmxeSxv//Pe6",
-	"5fzZhkhv6z/1qakdcd1corp3Vyzwc41xyB0v7RPhbAVfFJqwG/ifW63sDAyBq1pDxpe0qEjS1Bgv9sjc",
-	"gNFdUik+YCEF1lTlEVcjGTyMvJ4Si366smMv3Kub0QDCsxWJwE9sONU6HfpCqSHjw3HCJlNN+hjDaEkP",
-	"bkXMtF5LhLKHuSJmDMRGs3e8mcFLZtmKtN9IF4c5XFLLK+ro5LGjyHaU4p+aL75734Bg2GebhX6VAj9/",
-	"/ZzEIprPsG3N3fGfrZY0pcvbGPpo1osxuXK9Dq6wr58Yjz2YtAczR6vSwTzQIAjKFKaZ4+9MdzEe9Y4r",
-	"kcH7IIGx2DoQMFq1mC7zRgw+M9b1UshSaG23rSlVBFtqke9O+73vPWVTTFt3rboI4zZmSecxwwbjNixY",
-	"oYEtnRtioyHrAhvbmLHnf//pH2js/Hx+PvGGz4un5r8/UvqPX9j59Ppf//9/6tFPyZz+e/nwz/HfP9wc",
-	"vHi7+OX+H5N//Tj6rfd0B6btcY1p++06YBpqW9+Uv8YvSN5JZHeWScAYjjKM7rXiE0diMxCwXwqCmlyr",
-	"HLoLAbUPyUuhEdXOUmFWAhy5mscqurtwkNx7wtte48PwsOsc1Fjry9a+hhzxwZ/NAmpElT9hClZrKduQ",
-	"Kn8LAC7XkWbWJ9/QJVLGAhu6u7KgtoYWQnH9u5YE35ifHaG9ttCYF3//1Xd1OMxQwe4pu2MWTDSJyWge",
-	"qLSulZxLV1JkIojgWZEN0yiCs4wiRZfkfu/EF33NFCQ3gOQt7SNRplrEVQeA2nWApZQvV/BKV8g+x5C9",
-	"7emvRpW1qVydwUn/GDs+ZyCtGWRqDoxqMUozu8mjneZopuaCxkSVz6yCqt5Y0LVbHODmCxNMMHZNuP0U",
-	"QyDXu5moEQMOYW5tBIyiGmg02hwoYjs78KZ/lOWW1CZoxTPGFWIK2QQsd4fNqXI2IKhrom2P/bGvhlKW",
-	"Ojx0jHLdil+je8UlFl4FzRmuHDa8VXFnFtB3lRASpvS5H/QGAfjaYedg9hedgc/+goMZZYmPH3YR7oAv",
-	"s947KLL+nINc5jLrz866mMcGhLlVbMEkW8es9xhTxOxR3QDMb53G50xYbrz+xTYJCdPnNLsBBBGNmTJH",
-	"PK4bhu8Fko8jQ9nHh9j2NviISlSEFUYtFpg3R7O2G1Vv9SVn+Vsz5LTjXreuXLGyIrhKSSoeQ3dgUEbZ",
-	"TJq6YbmuIuG4NpSe3V5zcdnMv3/sRBKyxko+q++g17/sPRr0eoNe71/hXmQN/y0UXmciaQT/yz33UAN2",
-	"jMIfh5jMwnK1DLMGe/1H93u9Xu8A//PQ/OcH/6f9Hz3uhOB2FqjOLdRP5m3kcQAj5djR7wG21PtCavlK",
-	"lU7YR6puulmaar9FTqLjJmjKVrDlV7ytkVVW6vqNtKi5ngLXZuchbhzWeibkiMUx8M+o4OVec8dIuh6r",
-	"HYFXGycu/l6CEHv/qS5SfO6acdk06CAGJWwSrlhwkN7EYgp1Sm5ZqsC2XlNsVKKJuAFpHScJaJu2bbOg",
-	"CdPWFxIItJmFG/fcsl6ydQm1QpLy5SF56z0uLo9+gV4e5QRmkJCHNf7ku9Peo+8HRIICrx+72SEfsmmi",
-	"vvtsKdKNDMDtQuModwVP8UyBw6LMEgKCxhYTjqBfCknJS1iElOzx4tbScVuqfGzmiFDDTQLW/XbzdiuL",
-	"N+2Z6RpmGmKCdq5P9J8PD24+HM+mB49STf99sIhPeQsb+rFda39wK3juC2rRK4NE8KeXdFL3YHfZEV7z",
-	"qdv5VUQ1DZ3zHjBu7wlTRa9HqBQfNdyoekdG06YyuAZftXA57TXIVHgs+DhhtnyrUeLEpRC/Ujlpnjrx",
-	"G1fz1AKXvoCY0Uuzjk0TKS6FeEH58kvIyhf02iZkZ9x6WyFZMtyOPrpPQxavzZcI5cRtFNA9p1zPKZvx",
-	"wBeU08laHnhZbDy/FSv8BrjK3eZ83JpujfZ/e5pd8VNUDSe/xCs/z+MOpk/Oq3BKhLxWecmk4L4ULbDr",
-	"RQqcUEUWkCRnzrRnfEKA27LLmdV5sRjOmu9WkyUR5WQEhAPDQjdPzoQLSWY0RoelDTNCogB1WHJlHjPE",
-	"+68q0zKNnp0zoXYL8nz8gupo2rH285Zq7gpXasMmurl+21aHDQIGbTMu97z4q+DFNnk/3vPhPPLUXh08",
-	"3nzDa4nhCCzxf2Z7bX0BTfKHdgN942n6C4gnezDRud1F9zF2nbQhLTG+e4XzKO88XBk9eDsVKDC6zs8S",
-	"hz5mH0FbTIEXfUhnRrAhVFXfdtSqjQE8te/fnVcVG1sPmzK8vm2BXcuNbFs7y+qGbgk2y5fWEgZXATGy",
-	"ahRJu01fvwvzq9cHCx3giRa7IbHb6IdryXMGSmFEvZ5AHRqVWNj5ZP7UHIVjBBEGz8aYkObD3xgxswR2",
-	"ViDebmPifeFHt0Py1RpmqbaNIpqoR2HjANfOjSYOvV0d9g61OOwd+g4yDdnCuJ+Tvi0NHvonZPHkrJXk",
-	"nCNghOoMeu0J363gOtLPegjtaf+WtB+sJqEjSwNfM/GHWHS3sj8rgzLPhGERjlcspoKMhZyILC1mSpXt",
-	"3Rvjj3oKmOKC6bCrIZozC7WTYNdHvJ8mSW7RojF7Y0HqitwE4yZZBC8o+LsNO9mlszssRKyh0LCu6i9I",
-	"pl+7a/Yn9HtklFxf67ut4hzAZtXK4dc1STMKAjRh5XITmPSDvaeyoGTXwXQpd4VY8C7BIVngK8zuuqd2",
-	"lIETzmlDFg4mnegpKJsdOVegzhAqeQREQooiuhCD+T2EIs9QS97XJ6RgB+ycHJv1SrD3FYDe+v1VoLfK",
-	"2bjdsDhUXBwYbkbGABYETNls/DNy5RDD4ytsZov5vq6cPIYIGwjVpZYEKMyNs36eAfhZ1Ywb+W0GZWxn",
-	"UTcCe5ntWNI8v2XNe91B3fhid92t3xz2fM4ws83iO8xjhFtD6Le6kYylmFWPYS3Q8eaBZGjem8egxQ5G",
-	"8FfLsmqFhbvLnKuRENfYY7C5e6DOCOn3rBHyt15/gKBkOcE1eXbcz29xC/VEHhLrZn0Ltkl8hgSev/jY",
-	"WD8nhRc3fGPUL7a8KT8UZ5P7MZpOZNTHe5Z2UYsL1L8fjjMHnFfYiyDApK0aSnZfkKacd7vQvtVEXVeH",
-	"0xNz6FeaL/jQQVXjBCSMrB+Cx2jsDDpPf3uDzSe5kJ2Bmf9KJ4TfV/sD909Pe0Fz3765a/Wq48JF93vu",
-	"tJe6FxyvazpwfNr7tN7xbiiq6X5C39/gjuUzbMeNPH+ND3+FHMJcvm4n4B2dQefFH+fLl6y3eLHsLV4k",
-	"f1+8eiIWL8z/P0t/ePHk6f2Xf2+RaJSrMvsUwNYpgIEemAPJhzpzqCjW6M2tGo3WZwn+XIMmy7hF+pSU",
-	"K9uxdkCOe33EPFVO2V2KuVRO/b2yzOiqS057j5zUFjMQHN5xDHca05Zpo0hX6+xGSATdgdxFZdXdK+eo",
-	"D/Kl4IBotC/pDIKOE+S7q0wuXOGLrhwxXn2PCduKLm1e5BXly6G99spopjMzKV9kA4ChXh48Wb3jxjA3",
-	"pvVYApj1uso46hV+ryXz4KlmBTNI3LH19oVtBWK6dH33vxuBXgBwYttyZdWk2Lw4X4XnT9T3Xbfi5uFT",
-	"VwRr2NBZmD9puAiq2m6rMrck0yQSSivnUnjHzWM8tLBt22++uYblAHfyyhyLIWZdXrnNx6HjfXZcM/MC",
-	"uxp8ifjiXXcbF3qIVbwQX5n5lO/LKnyZwimYw3Pqn48YHdidxuzwZVAFLBComJKZwD8TilhhV68xVWyA",
-	"BsN/9ntXtlIwy3eNEmw3oyCSoMl385RoQU56RH1/9o7n5UldQlV+EENg5mwnEX/JxiptLoBbdBy4rwd2",
-	"T3jHr57HMEuFNlLt4BdYXjkEZy7cWLpECSxlTBO6RBuPA8SOhjBi5itWqkqKzd4FDKV9kkA+ul+w29DG",
-	"O+w63zKroL3ato2GJF0r7c45mQmPVTLFNhI+qtRUH2opzRtL0h8t7d1Jqu5e8d4r3nvF+3Mr3lvo0LWF",
-	"0QG4RSmPJpQqb1B0WNi9dXk1wT3ZLaXM73W3Z9d96nZeZ3nZB+eGCW1+eX6Hv2Gf4fP503Qa5BMVTslc",
-	"wTcRjzBilFAkmJ0YUtZ+qgxHHH0M/iolkFeAu82TxOFSnDmMijJwDCnixpArq6oOrXroDBgPjWMh76dZ",
-	"twR4x1O6RLU9WQblXGG5Bqo9VhlAZbqoKr+8It/55APUh53ibIEAchgcZns1mF/o0nfkxP4QVv8dOMME",
-	"x1TUtpnz7nvbhbqergghIG7M6GXXW2RjDXLo+OmVv+PKf4HskE2mIGsAdm6jDHvVtlvZ4NAtmzUs8pYv",
-	"iighuIc0Lw3SrL0N2dZ5agvzLTps13mLb+2f3SuHe+Vwrxx+w8phIIVKuuFeOft6ymAK0uhuHbztspXy",
-	"IRSSotYpOkc0wcXR7GZNduSlVwvQJ2hoUZV8Z741Go+JoS4sxIkZOgo5ekWVg/hJhVJslMAgy47UUwnm",
-	"Bh3I1rzBmFjwQ/IS3a54v3uRkPgeLB4nXGTYRIfknCQMe9UjYLzzY3YRx8jbXBV5HOEq7C5M2kzCNZBa",
-	"jV1a9QXnzXMqLxKxNok6PwRhz9w9b7ktb7EEgMRlk2O8VNqd7fNZWIrtTr9FtmXpZXUBrh+XhWb4mYli",
-	"T2KXWN0FYt/rEJUYn2iBmtWZ+SnnJDYA5VA1nHVnHlFRvYdT+/ac89ZrnqV3Ox1Y5nTYELEAp5+0QKLo",
-	"NfGdIHDcEwfPd9w7bnzPuet32Nl7nfZepx1VkuERr2C+Ht/wVspdM+/TUTSF6PrAQn7fDQ+9DBjolCpC",
-	"pWQ3VYCLOJTn/AuyvD0/+SL85K9L4eZEYwqoPf6Mt6DyLelZGEGs4W7pOYc2t5BaaUIjqGqxaAezJ+k9",
-	"Sf9VSNod6S3E9rYE7Ryud0nPzkDRiL+X+UQG+HHmO6W7qItNT+PF2E5WNFLbZ3XPA/Y84C/DA/BEY9qd",
-	"3bq7ZwLYQfjumMAzKWbExXKIFsRLbkSPGNHououOoofWv+rreYAAj727A3nBIclQ592YsVU/uwGFjzG8",
-	"wjtNzhxryfLqJphO6q7iQjvlAhtAHpKXNqkTC+PtAGiSDFx2LBScLl13Acf+FVUsCYf2rTtXbGIAhmGH",
-	"M6bMaoVRvmwP23SK9nu297nsfS5/SdZtW7EvpoA+cKfFES3EtbViWvDyViw8hihh/I7tMnOWhWQKGYjh",
-	"ojeCxRDbYFmQEmgT7pGvrjBHN9BvnTm6lJCwiURjNvjE7dUnxwT3PG/P875dnudO82dUV10q0d3xut9s",
-	"Wl+QfHTo05dGy6tDcuFBGDiW/cdwRtjYlwVhZ6AF01PGSf8UNdpupkZOhNNUKxijfcNLcTEVi2cA3yRb",
-	"XFA1xGzKFtzQ7eZeI9xzx78ed3w1+sMohFoQGuKK3DIc15BRbsRyDKDvukQkcQb5dkie0UgroubY49CX",
-	"Nw6Fhcm7BkitVW6zBwPAh7XQMncD7mi+cuBsfrE+NUJxtGnGZi9EKW11q74zG0EbNZuBkZX7HKOdQLf5",
-	"5fTAqH+pdMb2QI9YIt4c43EjsX4NYI5b4DM6Mh5KiIDdWHRWiFiKOzwI9lqZpa55+fG/QleXsjdsB+zY",
-	"ANHR7TVJIJ6AtAAHMga55xM74ROelG7NJ74oIzj66D7htxIU8PjWJlAlrpM/jtpzmEQoXWyq05AkK3oF",
-	"55No2Gentu3eGhTL4hQsMmuXjMScR+aDmVMsRZraAIS6ZuYjom9YBLix6yDrKB4BKUYQiRkohyZYeIFF",
-	"tAgAL88Kmd+pFBEoRRS2aWBYVoc4G3PJD8kbGBtl1mWFM+0RPugSUUpsV4Y5Nws0QCN7xhAKI4+SuGzR",
-	"vGO9hTK1eeMe+IELB3+RdXrIEU9lNDWc0sVYKiE5eez42K3N0lsXh+VCpLdWiPTbCpHjUIjYVa4VHnZN",
-	"hmLcnBgycZKDIYYSpaU8WYc96g5n16oGXCzsyXZR9WtYIgVYdBdz9u6qfHtfQ/0XtmwvgMeG5wilM26I",
-	"Pv9bCtVGQtGZ0nfnAsxRLmdUXttG+xZMHFFwMgM4xAoNY8QDq4XDhwjAgVgV/H85mlVYAeCblhst3rxG",
-	"oPfANrgUDnUVAy9MY4H2Kq82o7UuxH0azJ6/fMv85YWhOx9ApTZjw4h+HkN85yEGNB7TNb6zVxwwZcXl",
-	"mNBr4F1EJzNfAo2mVvuyPy8MbaPXn7ycz0YgFZnSGyz3m9A0ixZQh+m80TJ/40e3Q8t8ljVOXV9PzZSa",
-	"bzDaM1/c0tlYHCfdGXTeoE50etymiM9Ndp397HcLq/jsy/am805MZ7+yd+Ri+yIGdV6hf4fZEoJQbguB",
-	"MRkCMyOcflBVZnxIXjsAQWy1wJQWEgtSlxha1E6x95XAjt+YNxhLziLGqUrLzU3128u3qKwUPilXCrdg",
-	"I9mu7yON+0jjX1BfEjfwhav9JCiR3NwhW72gS4fxiinAdK4AXRkKgBMtLOKpzUhA5qk8glUWeSPnmTsu",
-	"SwyOGWRpxvaZmEaM+XpZ7TWiRmCTwIglDLnWGbmSoOXyyuZ8sAyiuJIRm5XZJRfeYaKvWAxdznKbbN43",
-	"kFIm31gY0zviqXveuOeNu1Bl6TU4V/k8uvYunXEFu5R4qHeSkou84Q5rKkSQX+yc/Di9II7hWR1z1Q9C",
-	"khFMGY8HvimS54VYmoVod2MpZkH1FUKjuzY4h+Sl0zgZwhRL1/9zhgEWX0nRmgdHVEoWVoZhf2vzjgTG",
-	"mtBE8EqWquXy62SoKESGEmbi5jMw1BaRk8idHS/c2o6tygB/a7fQ5xrsYwl7afCVSwN7lq3j3fEhkckC",
-	"wtF1fgfyQGkJdLYWmizLaEKdVt6APFDAtev2O7CORbwAAU9dG+Cu4/ZXLL7y8KrmonvKOcNcVhBeE1NN",
-	"r2zbBYIJa8jhyxwa490TxgN0NBsuND9386ZbV79SpQ/wOQfPn1zZSAUGOQQP8IyyQt4s1Ox6GEQ0SUDe",
-	"U74zZJdocQ0cXxDhzgCPlQ2nJ1S5lXCT5OQKeHzVzcdo2bARMMbscSsnl2QMC9euQGHoRrkSQs5dCaFI",
-	"wdyW9wyc0aX10WowYszsnDLqvY2qr0oje8lacVTRQMtsmDM8gtkZa+aMjKRYKNsxkGNnbWuIzBQkN9g/",
-	"w4Zzl34aecENZl1YZprnXRQ2qq73Vr+HuKKG0jqDzv/+vXfw6P3/+I/ONh24NHzQNgH1ID/4eQIJiwek",
-	"/47jBYPs4L3j5ngOyMd3PgPzXWfQ775Dl/K7zuCdS9l81+m+62iB32Rpm/glJoS+6ww+Bvc4E/dd55O5",
-	"QON3Va7rd51P74oot+VpVwOh4/QOrQvodB2iRUgAFDdVhfvuLVlUoSz+sPfwYc1ssM1kLOS+s+hnlxy/",
-	"sht0xKrPnHJaeIYnJ6cSfgaP+TydiiQ+GMMd1xeOATz0eDcrKizFxldZrx3dt103g6hVNMGuRGNPDY2b",
-	"hD5xvUf3nu29vv4X1Nd/QwInlPjuu1tW0rTS1heU3cDnYXlZUlA3n6FAeAmyhDacEMf8bTPCiRDxgiXJ",
-	"nv/t+d+e/1n+95ZiQ/vdcD3XK3KNG0IowO6MiEhOy/1AjTlpDGwFxpQhM6qjKWbFp1TqPAXyA3olqDb2",
-	"t21xSBUgJzN2Pdc7alv/xM2mScd6303fNXnHRolU+Z7dznVZ2bqdzqDeYu417ZlefL9KIWI0YXrZcBT5",
-	"DbcbS2mDuSjsMdFC+AJ3wZNl3WgYj5J5DEPGaaTZDVR3GXddPNyYRkIkQPmd9DO//9X2M+/3qrbl/U5r",
-	"YM0GuBKaSHA1TzTeN3Tqy6aUvhatcBLKJ3Nbl/h7JwZsfmM4T21vnODYDjpPQM6oFomYLHeF8W85wLrs",
-	"QEd3+17PVQl+nin59AdMQA2kixcXd9vpGVtYUU5gluol8Yla2HyW5xFH167XUaPt2oUtx6bY7BmFS8En",
-	"Y1PrVvHZsGboiR/kl4sabkGrMUwkeEpzgJgwoywxurMhvP/lnn+oLRRLa4JNpWEoRuQOFeMRdAbHvd6j",
-	"bQm5HRk/5+lc30m72VszydYLf6dc9UtuUhWfPY/jlTKyp5d0sinUi9d86n6JjqGPbeXguf4mYst/UdPr",
-	"c4u88xj9SJ71N5RyNSVq7q6jj1lLwbDd5krzx0zgtPdH2FsDS3xf13C71mdtT8AdI4Q46eechfMKDemN",
-	"zdhRPmthzBI4szWGPk9KzPGz1aF8Fhcngh+SHzFqaqOQCrOyCNqcsDT6k03ZckqUBIJtvGz/poGxSX0l",
-	"A1YfGAli75wB5a7ZmWvfWFGBkM71torW+AXV0XSvYX0pDev/dL60hdBtIAZfYw55zMyJfIZ5k19CXv/Q",
-	"bqBv/FH5Il1OKJ9g6moMqMVTbI9wdzL8CDlhrYP015w7+rwpe+89hczxkJz76i4FHhZkYfhwVYVWphf8",
-	"jC/dacfGzqDTPw7aLhp75JH9ewFwHVOzvDPBzYdP3eyWh8Vb+id1t7zfCV96C3CdLO30azw45tVbGxf7",
-	"XrG78BMtcJeckoDZkm0J8DMqSzjgqUjssAeZmsSFJspFULkgCyGvMbnK6DWULxEgx5CvzdZKWA7kapQe",
-	"pSXoaHrmP1hAKfNLTJckRlcVptAnNHWNCigZC7mgMiZRIqJrV6hJ1IImiVgoPybn2EIIn4y7uNx4xBzS",
-	"CxZB6AIz89EewkVETqWBTZqeTaR0zeETprT5SSgwuqNiMWSFprjPa7Q5z62+gEr3eVncNmxstzrWhfOG",
-	"XtCbv2RUea803U2KuzEXkZ5D1r0Ddr1GcTLMT7J4Q/9t7PGC9umV+e8V0YJcaXHlAqO5HYo9Wix7wugE",
-	"k8RR6Lpg8KtsEG3Z00VK+TMpZk0yX8y1l6KzyzheTHXYN7t/ajQeq4rmzO6kxLmwrbZhU6X7Tw96J8H9",
-	"73ekrD2hS7++a0NudKn2CtsXU9ieYJd6pqfOPbMr0r+FptaEaxx9NEf4k+UavstkuXuI+b5I6LdUQwrE",
-	"e9pcHj+TsJfHRXn8LUnIn2xOlVHdjaZcsG/KMHafn142CyB0QzwxLL+Zz7howHGbcGRm7yL/mQ8jognw",
-	"mMpD8taBRtt78ouwjmVhbsV8pa1tDvdi6nq0Jay9HbIjHrClKdJcOjcXr3sLYm9BfGX8MVAiujYxncPd",
-	"GhIqEXq9EYFXeP9LOeXH8hOkQsI4+d2YGV2ixfflJhfnyJAgLnQuQ1wtMoUktu0fR0Kgm8i2+lHVtscF",
-	"jrhBzWdVelIbXG3o12QhmofdFlV7JS3yKZUJMwvmMKZRqWS48mMFmny3kEwD+Zth+P+/4x+/L84mK7I8",
-	"vsQKS4/HXDF6s0XNhm50xANjyjQZ/wWCiOUZY5hki7HKLqGazITS5KQfth21NmnNPB5tnIcWt5/F+51G",
-	"AcoQaseXvUeDkwBCrdtBp+MQR1O+ECfrRVrlo3qFR+0kp9MQ0zrzMoPUU4f7sOMXCQfgDtgY2FbBgM+X",
-	"T7FGypjxH4jxeH2LFcP/sCUHFjiYL4Aq3SUj0AsA7p1YlMfoxcIiiWqMACMnLtkMXuHcvinfVAUfeZjx",
-	"woz423RrqWMoxWfuyG3lVn1TbyYj1fZuqy/e0wmhub6mGGNlzvrL1cR0rN+xrm1surAx82pQZRsDSYzu",
-	"LbjFFJwyrWwNKM1UUY/3NcdOIMYUB2YTsRShM4FXwIxYU13aBiOH5Or5+ACt3isyQ7wvpomiYyBaWJCR",
-	"mpa9NI63ZVs7MbObMZ+GDKUly7jDjPTx2AIuYg1Pofq4EReN+phptiP9zgnkpi8f9VvohEHLeD5mcmbx",
-	"22u5ulWIh06hfoYhbgvTl0kDJ7S/mFRqe4qc52VV8uAPAYCR4xO2qxAAJiu74ua9YNp7fD4DSKaTv3fr",
-	"3/Ga99FHT84+eX594Gc3Ymgf8fk/N+KT6ZcjGl1/5SEer4JsMmOX6YaMi7LPMUD1w2ZFVt7k6uWMxoAa",
-	"rG1FN4HNzUIvcRAb/Z9COeesrz13r3R1566cH7Vddcc16HdWgZ1tTfP6v3huV3Y4Y3yuzXhOeo0VF/QI",
-	"zyx8CuND26UqX6VQgep2cL9xfVxD+xQkE3H+4tOTY/Nq6yQdOo0tW8WgJb65M8KVwnL7VLKoSXmFsUZ4",
-	"PNTMHxHrm80H0D89NY8LHm5IpXzVceGi+z23nY5TDy1SwOC48CWiShQe8amFU7J02Nf5Elbobd+N5vYg",
-	"KJZFuQh0RDkZOXUZYjL+amu5qsvdy2VbE9AKwyqOax0SjCd5cBT0KKxrL2Ar2ksn9IuWto/m4zHIIcZU",
-	"Atru1fG6Smblu3Dml/6O3KF/3Hvf7ahE6KHSkIZP2pac787O30IcALoG2A0Mm3LVNqJCgdZG5K6WxVtH",
-	"1DCaa6OR57tmJIL7LQYaJ4yv8Gsnx4cLxmOxGMZ0qTqDR+aH2oPgfilz9p6hy1TPzXdUTlhwUB6agawX",
-	"XDWStEacOYyYIReaRcUxNBWo9RLR/4JFg8XxuNZofrVm9EP++4OK37Nlu4/9aEuzuFORuo4C2wtc87Oh",
-	"G7ND9oyY5aim5G1J+QloypI9SsG3YHnuUQpqUQpWkWzupNgR9dOjjy57ZC2Awap+0T4XrfSMPaTBbg7M",
-	"6mFxjVuYIhAbHflr93UYHawJ/gFNEuI1mAoABN+lv6BMF4NwWe/mwPeBAbkFSJvtBTE6SA7JldWPBgQl",
-	"7ZVrk8Psq1z+Kgb/KlNUb62P7yJ41kLd3qhsPrLK5pdSvPfsZR//+OxAA3cghmewTsq+gFujAHi4EhrT",
-	"LVHJaD+3d85jSl5nPpMVN0oLD5rtrVLrNbM/73Eaq/JifF8an/mRiMkEM07CvhP2mt04vow8U+GZPUqp",
-	"Ugsh0eKp9ms95bFNYHEjuadc7rjr7qMs0lAqAavw/QMxa0VdWz+egzvHhnBUAsEHQUwSdg1m1gfMP0Ys",
-	"uM140SLBNp3m1Ff4xpCsX/vB3wZMCMWiHuYL0XFtM8lUSAVkhK1zsG+zuaXb4bAIr6YkEXyCufQVlzem",
-	"Iz8Xy7Cayc6KvjT29vhb8E1/5eh3Xzd8uJNrHocmzSnh8zAOpSw4Vk2A8tUYdfoi0DiHRVamYdNjjMZN",
-	"41iCUqCMkHZ0W5NmK8V8lJiNcm/fEJlEj/wCmzBJwSdntm+YTfAbzTVR1yxNIbZJeQvbnalgeNTFKFMp",
-	"RgnMCqFJFzhcT+Ru5K/d/Z8Q3vq5vfNBFs6kUtJlJeL42FY7XDMed4maR1NjEHp3Xt1ozdV1ONanFlM7",
-	"g7VuAjUuwr4VuGtaBIWEqm4cEiKWuiOXDwb4fFY8ju4Ivm8wlreSaQ0cYyiue10t0jqCst2++MS/cj16",
-	"ODpJd/A2xJjXeYQdrdkM8abYHK40BJEC3wO41x384/sPNp38XeYSbJkJanSJWaoVjs/GA+NSHmPQ6s7Q",
-	"DiSGkS9xX+c8QheR/7Luzkfhnb5nC+M3NGHx0LHnlimXyHMGWaQB/RCW54UDyznCIKB/c7Trhnr8rzD1",
-	"VNkb5vyaiwVXnUGvRejf82Lqta0y5YE79XvLpah6ePHrOZKXry2b5dXY0SJVRyMaXc/TgyyqVKtmWC0o",
-	"66hY4bCTcMNg8SZ7UoNiTm0USF0sFswg9CvLA/GGtSWCJZG7c1ZDY5HatPP33c5obvbJfLoGSG3wEFc0",
-	"5z20PzrekAhuWzjZaKkNWaLP0nVusc8XMp1SruwfkjIF7iN2ybaf3eoEazjnEmiMJ2vwe3OC/RHnkG9l",
-	"HUxNllr91zOBvvaeRs7rTjLKdcmGiKMXdmC257GONRRtjrUJNzaZRrmWwKkUN0Y3w6cPQsWJSiBaCCJs",
-	"6iOhRIvZSGnBwTonEnspMElGSw2KKDFzsFYJ1VXBAEOSy5CzbO2DKJNIa5Jwh/cuusvvGUtuSlJFYsFh",
-	"71z5iztXzg1llxjZ9vxrVbHxuTRrapTBgrNPgXA2mepk6Zia9Z+mdK4QWhRbwNue4cTYSdaXYS6J51AJ",
-	"TGwPu69+uHVUwrzUTDmsqzqxlWr/MstjR+pszpYUmQ2yrke3+30v6b+ApM/ErCIjmDBe7GS/c1I5woNU",
-	"H6Uw5lpeOIvNV0VF1Ss+5S9IAnliCBeLPT18dnp4bfa4il3vnhAkqPlsDSVkqopRqCDGjh6LKUvAA1Nj",
-	"IdA8JWNRodTap+8pZE8hOwcvNgfrLklkfblcGHxq3aaWoB+ekqsbkGzMIL5CiLIFRl+UFojezmOCXf6J",
-	"FmQELotNG0NyLiN7sTOPFZ2Bh6yqDnX9mC3N5ha4GBKyxtC92uBL5qNq7JNaF4tgDmpSaaprHfD4Y6cl",
-	"NeM9FS//WSzIjPLlXysIccdNZMeMMzWtChkg9z3GkMEUkjiLCbWx49OEMj5EZ0ln0P+hd3L/fu/hceYG",
-	"gXg4WjbPS5JiYatSTk9O+t2OAnkDsjPo9O8f9n8wC8hpqqZC18yl1/+XR3qona8NkdhjOeh4UsavDAX7",
-	"qZz+cNzv905ODVsaIes57Vd5G7QQiVEpJ8N4PkuJH6iWbDLBoWc1Jv5VlePqY1TjU1t3RV3cwpxWxw/3",
-	"oYuyEPrR29BoN1PMLKYzj1o7uwsHpQ51kNjYJdZViULwkJw7zo39wo1MsS8mWBep2QwGhBJHUcSqceaq",
-	"AkwQFhqil1NwuKfI8yerQgUpw07/W/FUHrdkey1Y1x+C8a0VTstjqmjveRG/6YwkQlx7oe82diykPXo2",
-	"pV2MsTv83qH4l3YoXlDE3XWkvkNXojr6mHngP61xJ6L5p4mcc9UlV+mUKnDohij0roiiSzIVCzKm0lxo",
-	"uOIhuYIbFgOP4Mqc60yhdap0KoUYW5V3jafx1sbjXon5dpSYdpx0vfqyh1fYSVNcJ3YyjGdP0tvrOq3K",
-	"nexOh2g3NczrKKI8ggT9Wtu+YT00g9WxFi5/TwnL6zB/UtxAbIx8yFLxvVGfSKAxZnMvK0DC7ZjrGN1n",
-	"UGCc5rTXX758n9ivXAX5UQK9JtRvYxENbnc6yNFUJPGdEPFvgV9OQgIUI6DmKBqDqhStVYZcydupIDGL",
-	"EWUFLb6lufka/j/2rr25bVvZfxVczb3T9lSWJfkVO3NmrpK6Sdq8GqdpT+peGSIhCUcUwAKgFTWT734H",
-	"uwAfMilLsuXEJ8w/SWw+ABD7wO7+fhsbrw+virQd/83PSVjj4GspIzaiUR9WZk1hfSqj8A3WS2yjuqP2",
-	"rb5O3+reJUO23+W7Pq5mtuJnxuLMVABR1YBxMfKu0nYsh1PqWzEebwvWwTV9IXQgE3AMEUixkb1wo75t",
-	"k2GNRV9aDbd2iA3GUxuN2mjURqM2GndnNE5FCE641VzY6GHgdeIWjAVs/vlWbMUbzOjjZhdGEkp0oKgJ",
-	"xiSkhg6oZmAe7AuoYroYOEBD6QrRffiAa4In9qv2AyfyGUMIdQ6kjiGsWuVmd3XmGC52VN1QvEMWR3KO",
-	"WLFVK3gy+DhCNrRhsV67rKe84XhuOCuX3zBxyZUU9q7qGpzcRVUVIXud1QtxuCbWn+EBq36lu+A2Xrel",
-	"up9suevan1uFHCvDhzSwruHYmFif7PoDlm6hs9ly9+3SmO90Wg9a7ZahqjX6u9FshHxk9etJQ49p9+Dw",
-	"pHvDP9DVJtv9QKEQJoEDTq1otsICeug37H3sT42bnhC8hJw0aMyXOfs5lLV39lUiBAfgq9U/drWmcsKI",
-	"YRp0ByglxCppo6hhI8BlRwnrjxRjzofXuNPgA6zVVjgVnGWlQDnlWpcDXWmpny3OCiVB2VLerCyo59V2",
-	"WvOTPTmr+0E6JKgUdVu8qvzHOnLWWX1IqEBmJn8D164NGQvJfvsY5miVE/I5Se+1qsSzL+VutNcBAROQ",
-	"LoI6eAglDKNC+7HU9Q0cFBu7fzs3WdO5JlqekAv2IaYi1BfQAEkTSuYyyfxk9Bya5GKgGJ3oi/wrykuZ",
-	"sk/3WRnR75OWrdacizrwilZaXyd9AZVe4eannIJTstFJJyfS9WnnywifbEoU/aWfynCzQpmoF+hNTVb5",
-	"qWz3Y/afpXVmpzQYE6Oo0BzB/9yMyWwsmxBKt9ZnLGdAl9cirvWH9ZFIrDjQAYLWp8AYaM0Oi4alhWUF",
-	"3X9DeHvtJd9HL3l9PX69f1zXm91KvVnO8KU1Z/iJb+RJr8dRnj5/sfBsiVbbpQOpzPoR5YWXVXn9jyBW",
-	"gHCAGTfBGGtXABY2UDIZjQ1JYkQuu3Rkb2iYVYRNDwDQZCTBV/aMezIKvWiX8JPY+XwhfnKqj54jEzvW",
-	"4xk5Qp6DtHPdurCCbHq/SRVuhwGlNhFfr4l4hgKqKQ8fLvr1dTq09ue3wj5j9Tb0iM6p7u169Ls0hkjM",
-	"1qzfM+M5ObzpQiOINTcDNqLQZX9K58QNBRpyiGjuiHnhFhc2o0j5ZcbUlLJy2dtru1fbvdru1Xavtnv3",
-	"x+45xX+3li/jldqG3YMcjmFxLl3DNfEVlK4tRo67jcwoN7qCt6q2abVNq21abdNqm3ZvbBrywt2tRcsR",
-	"xG3DpGFUMlR8iE03yAxKY7HjooxCT8bedKVidO7ISSjB0nUoe4ic7RAhmVEBjdLtyXAkS2kbcUq1/avt",
-	"X23/avtX2797Y/8c6+MdG0AZRQMaTLZnAg2hYg5leoiOzAKars58ITmHlQ3GavIS4+aGW5u32rzV5q02",
-	"b7V5uzfm7UllOcb2rRxI2u5Hzf76tBQ2FVFtyOE++Zk/8rWnS2vqzqxY37hZtQir9cmD99BbixsHds9a",
-	"1xd1iUxMnNhHyAmxfyI5IlyQb/c7U/0dqLG/GidH16qvozL1tVEpMKtESNuPUReQ3UoBGYTLXeUo+h6u",
-	"PPSzFZA1q6L632gikumAqSa6gZ1C07iOg4XF1IzziLy/rusUl6LV2tcC1vK1bWOZaDZhLIYuStcDKVUi",
-	"PJhyKBU5bmO3K6vQWuQd19zoJvi4ERdMN8lUCjZvEsUCxmP7O98FuIm4b66NVHOAfrvWww5UI7Gqdzbm",
-	"wdjeLlUILWoEEDd5+rVSMObT/JyuQWPeACbYWQ8meCcU3e2s4eWKvuKw2/AdsoCCK78h+ioR2EaUZ4a2",
-	"P2Fz3TjZ63SajUiOuOhnDUeP7IrwqM8uEZi73waFPJAfkE/DvmmomB73jZww++zjtlXJ2BO+cdL9tEQx",
-	"tzO/MiO2SLsirQGCy++P51xXlvkCxKnGv5X168vvkhKCH8ViytUWibBDOs/ByKBLgrbnTquTrP4oYN2W",
-	"ECnAZlvQF3eCMwKx2wxnlB/upkgjqybvK8boi49eWWmwh0ZcXCEHMpx7CKOYk6lUbENZyRluaxJFwCMO",
-	"O3EdEoQhJmAYmziz3SNDLkIryR5niTkXPBGrRAzszoGczAwTNiSUjgeL0WBMrEdeborfLIzyP9EaB2MW",
-	"TKwY73e6zYZbypu28K5uZO24vi6ZCKXqK/ZvFhjXsdtQDjRQDL8mNcSFTUi3SWIlA6Y1CRkFoqlkYO/E",
-	"4kc/yN2VxmcXr9oFwaHur+OCYLgqjmhgl7ED/4GIAPxnlUDTzRyC4i5d6hIU93PtHSzp5osrxRSw46WN",
-	"jlbWfMVW39d5C48dr5LzDy7tSSTDErm9D3h1BYF1KRY/ZrF7hra/C+EyhMrbOWEfqHInoriH7syN2Byu",
-	"XBxw7Uh8gY6EkyBCowh3tF5oA7GJBOV8CBfSr3YeemQstcnSN4qPxkaDA4D4YZ53vK0v0CIXTCmpIEp3",
-	"gU6DHGKV4njunaGJkLO0NwTsJ00iPqlwIs78MG+R6AbKRmnkQymBjGTiXBL8t0tAlKR4Ojf8g7mZcN44",
-	"6RbzGketdqPZmFGIW9mzcG4sPg/i7mxn17WtOV6SMxoqKUw/lFLlMlzFxFaj2Yj4JcumrNgld8M6GO4F",
-	"XdoZHIcP2NHwsF2WCRpThRHZ8uzNGpbYfeplJthv2rod4913pHFL78hbqCADnzHLGksjoyHspxunM2Kq",
-	"9UyqcEcxzZDprbpk2gUQsbMVJREzxqeeKYm4mCBdDZLb2DGmXRVnWeds9A50EowJFekjpSJCmta5KCky",
-	"g4312g30jR3nTQh92RR9eBrS/3U/bhm3c1cToV4YKqb1KxHN1yBSWdT7bvXAUwIXakbnTcKHlWu0sTjW",
-	"fKgNzYJEcTN3KfAM3KAn7rQu2Ix4YciJlY+ZlwtVI04GEQ8aFdK0q1jI2HSJUNGJ42aCaK1nscOt8Y0G",
-	"mWqSkZTWTw6Y8/GV3RRjmagWORWhd8hdjNc/ww0cdQY3+lzImXBSKSOgkLKCgBJr3wPNpYgZA+gdH4H7",
-	"vEm0THlUAymGXE1ZmFJvl4qsnfatSaxgs376aU4aFKhKmCJjqTQjA2oXC3rBoKGFpWycNIJh1O+t/qex",
-	"hl8fsil+wpXEf7/kMAW0XOHmIr3CLc+5mLxyVOW1DqjWAY/HUkI1+C2pAMOv5UyNmYwjaxVdkZq3glM6",
-	"JxAKLG0Cbj311/7x18T5eo5zzj35G038wB4SOLUAircqCuju6vOwEAocSjWFGFGSwG+2yJO5YiwPKJPd",
-	"oHshJW55QNtE1K2FZhF01eFT1v9bCnvtaaJkzHYfMRXxtdxn94Jl7rNf6Dp0tejd5ldnwU6tLG9/NOL0",
-	"G9vfjbhVcc2Fo3h1GOutqwmaicxEWpOKQmEkoWLeIr3MMx1jg/CpPaZ327mve6XrmGLUsGwHfr5a0ZAa",
-	"1pfD/oArM4aQbud4p324085JyyMmyqUlGPMoXC4uqwrLSzbzr1jJUHZuNs3O8YP2Tru70z3OR8bvRIGs",
-	"qT7KVEcvDDF/OmY0hE3zsXH6lo6qHuku24VrPjUbuQ2084bFEZ1jucGyewvVfe6WT83Gcxm4qS+//THs",
-	"+LDn5lNXb96L6s07B5CHIaEk09q3q+cX3K7dj+5fSxkRe344C1bI+0aaMeKSpFdKMvMa4qqvs3yR3L25",
-	"PVaXJd6sLHFb22pd8+2+rMenJKUNTCD/qiHZABkcMsBOCdn2S4N7bGgIdMHSxJ415ymgRRApWuQRgkBc",
-	"ykIbOicUAglzQlVJkD9OzMaOyfAFNcH4dj2SgqkuNb/xGA3t9/vHZK9NOt29/YPDoy3b5WfCfrnVMTBf",
-	"s7Tvd1YwQK8hAxwC7+yPlEdudHdsKR+sN9A3/tN/Bp2GgaFUD0yEPahA26atG1BIHuwEVLPVa51OsPzY",
-	"wcwTJVhIkphQAKNbzcZE2ATOeBG6pMYQtgGRisyYYmRKQ0YGczKm9sqQ6zgxDOoI0s4mDBubkAsonupj",
-	"6dQFcLJkR7fb6TLzGlfhMSzCam1mmHbj0w8xfsOIYjE4xoW68z8a+eHbb7ZalxYXE7lOf6Xjdv1aoFbr",
-	"Gd67n4ZqqFJ0vrx5DdiU6tY1CwVX64SH6g4yt5JYn0K8xN6dKGVde2v2fn3TgCWQqnFij7ifmhuXxgU0",
-	"NonCw+M1rwjGVkOHfQ/rrbrcXpsVLUCGwGqEPuqC1U/rAYVPYtIpxby/9/JDo9mYcBGWPFfGTFwpbOsW",
-	"CtvwluXTbX/KoEoFKW42ktj6Nouv2Cu8Ii1B2Gs2rNbiYtTXXECCv+IWIJzqD2WuteRaUcpUHSzrQgO6",
-	"vg5TLtrgF5lJg4J4IQ0ZScjRJjqhEZnR+YYlQuXmdvej/WvhxFpy8Ew/6o3rdALX0bdWJl+rMmk2PITI",
-	"2pTA2F9+9DPXc23Y1F60bLLuYrcsi6vlp2h/nR92Z2E8Sl7y0BrpjdTbG8CtLVNwG4dUP9UBmptG/ohT",
-	"c/AhsmJhj17cWImuG8OwOyXfc6BC+9pJyWgTvuX0BVVppx+hyASWwQGq7EJg6QmK5AmWco7lDPxQPFcB",
-	"dQJjghiJlRyOxcvFj6bykmWQlxZ0E8N2ZNQduvyRJF9jlFaR+ONW04FA843JJOSOWWyQawRdY/yYXmRL",
-	"CcHs+hUt1c3yYM27CVAV27zHlKMd6rvebX1r8jfTT1pGyeq1IutSq9T2+6u132vvxepmOwHUIkPAicUG",
-	"UWlWV32TAjuQJx76Di4Y1FvLO9YpxPsUU92cO+Y+RWMjrAwruDFF1kxNZ8TILR0HdxUzav5Z3BHf5yh1",
-	"JPLBW3vhSMqw6armXPPTKQ1TJ8R3h4B3+CYT2Le0tIEczPTeOw4BTTTre7j+Zg6D/eK1r1D7CrWvUPsK",
-	"ta9wb3yFt2ruYNlgLqUil5KH2DTwpu6BYiMOyD9PRFFt1dP61BWgWB7hkcs0AwzL1aGMaRwzoa9CRnrW",
-	"6J8Lf7eHg3EBlHsOIgIdEqkIM+pV4cGpARWONe4hwakxBXQKdq2I8nUyaSNGTXl4LjAplzXnkFHIVA52",
-	"hvgWOczDyvzQjQPNZ9B0GgHQs1DqazI2kXPhpgHTD1nEIBDiXKIZY5Ny4AtOpnGrpTLH7Z32wU7nqNFM",
-	"wWuCzYrgtWYjomKU0JE1DSHLkpUvpaLkJZuBP5ViaAKpFAtMFYSmsvjmFkpt3uT28pbgc+m+dgDKmeLG",
-	"QBCtxtDdPn7mVcxETuY2Rs4UlNwuft9lgFQJL3VfOmWp8iLouhgIaTLMWg7s5rL9TofgXmIirFSb5+JG",
-	"EFbNRPiOKT50gn8bANYrOuBLAbC602CYsFrcbl/czpizf3n4tfH7etHduIkIXtoNO7999Gp3H9CrOjPl",
-	"3jJlYhyMpWbCOiviXOR8hBMgriwC0OEmLacMnAsWaXsgsT4kkeC/CJlZeED/TF1wY0ZVqAsAvICKc4Gu",
-	"SYqcJSlwNi3Cw/6YYwohk5FE45KfB9UTnQMWS5HmWFK3wkhZpitw0U9Bxm+gJFa39VuHyxb03saA2VSH",
-	"15DZLwAy61z8zABvrHIyalL7ya2bffXjV6PcCzA+KF+0xseKlrXjXKFm0qAI0typz5c2CTWgma5GI5kI",
-	"z/zAVtmez+VoZPVNYnCcEP+sK6sWz8jP5WhhjW5czhxKqF1pVrKZVTOw80vm95Mu3VDA0Q6GpIKXDLmT",
-	"qvbJ5nyHiKtbyseHEUfj6ZVC5giDfuSKDeUH65M95yL5ACXIMVdM5x93sLPXLjxuxTgqsKHZZenbZVky",
-	"wDWqeX5g1xMS4RLXAnWVDNDnWXIRjwiV0Rp+4MbCVdGIB45P2jMDDRhVzKnilEjkkkYc3cHOAZlykRjm",
-	"HELIOCmmxwt3GEVDmJZV2xevX529JXkDsuvuuoCHpt1bY8oVBHkSgSGulNWEkpmSYpRz2uDlIdd2ocM8",
-	"21EWPcOTIZ4Sgastu70YeZoBfiEXYCucRMmcmUK5zX57r0ku4GjXTwQ4gZyFFy3Ss59zhwsEgFkvF3Nr",
-	"1q1Mo1sppp0pH6V7uBAGSzcFQSJGj2dHxeGW3hpPaxnhKOyau6O9TR1zUIdAwKINoSNZhYN3anErTE2r",
-	"h7JWVkKPFQut7NNIbyf5FgRM6753ttn8p/HgScBf8Z9+fH/65u0vZz8dt9heuxV0IzGY/tgOf/8pKlfd",
-	"XtF2Dpzq9tdw0Tg5brczBvjSmzsHi0msjC0eTgFqrVNAyi3fX8eCwNv6DiTxCNRDYw0GO9xZJcbiud/k",
-	"X6Sl+DWV6/p8sfx88RxO4Dc+U3iTsCSEYW2K9nmbnNGxCjfHCwY2ZPESncU2HkKkAg0xxg5n0E1Vw7GE",
-	"nQswHk4Tgl3kguy1HQmuS6GkRqb4HgjpNAk8z55ecsFOa1OsQraDg4vPhbeWMQQdjVXW1AVJclo8kDFn",
-	"4UlBxVud30yNpxlzNkxDNql5aZ2Lc9ErmgVn3NyoXXlIZx/7ltgj2SVTaF+Ay9yaPcijuNYm5RFTeNYt",
-	"GJGbKrg18hq412rrcV+tx9uCz3jXFqQ2B9Uhb0PnG5xqKs3Cx2zXfVoWd3oGTMw3DCCtGT+q25XdWpRJ",
-	"CjjQuNDI9s/CS/n4lkQuCzDxVZVgaQ+zVJcua2V2LYufF5dILqExzNeaQE4mlOAFTLnwPcVwxRB2f+Jx",
-	"/Mpo61z9YY+zTWLkd1aG8HpqSMSoNvDVhtwYK2v+IZoMFWNNyNhmnVbAoQAJJKcQHw4UN0zZdRZUKTlD",
-	"ryoYSx6wJjhedmdYAUY2APvb2VhGvnHuQzz/grfUbbfTYeRqIoldMA2t0hQbovu1JveAPdVzbZ0zWJFs",
-	"dnYFxywKT5AGkueY4cEzdNOj1gu8oGLex+W5KGmZwKgKxmfwDa/Zm6dURdwuKgymmeG05HComSHfzuxb",
-	"yff2pf/TffRdcb/mqyNzDcTKgPP2m6+2NUNq2I7hU7YKjcAZ7iqsD8IsABfaUGC/dZGOvQ66o+h5XtiR",
-	"XFTM4/jaeUC9923P4m26E+1bkPNDxyzgNOJm3oRqKOjMZ78MVFVDvCoIPBthNpUfmB2AjORoXjGD7MFV",
-	"NAaeUyH9/wpTyDFi4L4sp8QoGxBev8gokXJfXKOz8mQXB+2V2S7sQK8ItlcqWMeA47qO2eN6nc06VYwf",
-	"9qV3Om/3aUBp65hRUDPfPnr8muwffdciFyG7gDNapO3v4Qg6mGdXa3vFTu/tRSVrhy9Eq9hZeweFjdVd",
-	"dWNdVcFgSu3pk07ZCgJSufrw7yo56K4vB0/lzNstOwTPNTdlzFSNYyrD4hCWZtS55uaFvaNqrRwxmF+g",
-	"CAZfKXsJ2o2+C8M3yhuf7u+vzbLy0jnM2M1AaqOd38wFgQp5kghu9EM0ORdT+qEfKx6wvq+nr9xk2aVY",
-	"aV+qf7kwh/uN3KDbq1LD+PfbFbxYeNfFQ4Lcyu4i7pwBz9l2/ZBTtEB+1DFEru19//dHb+f9nx/3Pv33",
-	"GtZPCihPGbGNOrvl2XQOtsOm06xwZTZk2Tk4vE4sb5Fzx6lMwGF4adGpuJz8sdf+s9mIZECjPpj7UsyI",
-	"dcMUNgP64xqAzJ+uJ5uuBKB83+7gI2+F1fonq1itr1jFFoNUiyNwS3Bk9Tn1VuiwrdsPfAigrLW1XzTy",
-	"Jjrf3sX95DaOrCmsYMYGYyknelczEY4UD6sD5dB1bsAC55pOKY90RvM2Ry43TxjQIu9cosN6DlbiTx//",
-	"cNYjmo8ENYliEBKGadvdNI3BTCo6IwMZzh+iAwb0JFBnayQQEoiAuR5priiPPPshO9IV4AwGXII0qYnO",
-	"nkizrf6w6CjyMWDvjnz78Er7akQjDObkjInwieJhs1C9WAZhDBi/ZP7y33B1rz19lS3N2dPejlVxZEA1",
-	"O9xHugdNemcvWx07imnR4X9x+uvjZ0+e/vLOPPn39//aez55cjx8HnwY7v01fNZp/zLXox9+m7549W76",
-	"4Uk7OXz/a4+f9uaP+O8//Pb3i++TV+zgt/ZPyZPvo+SX3uD1s7+ejh8cv+gcvI2S5+b0vXnxT6+iEZOV",
-	"6ejfd97OeMTlDtQr7pzaT7bj5r1z5qd0XWN1r8MPOt21Xa3f7HflDibCR4KF4Fz4vAqA5Ujn+KhdXLDO",
-	"0VF37+DgEFTo+lN7awXWbtxVp3a9E7kUg/qP3X8UbFPjj4/nyN9z3jg5b4QsshLPwvNG87yhR9gdvM9D",
-	"+O37J+80/f19FEzfTeAC40d/3jjJFqJ53nCd4/2Nq0Sizhuf/ix3vgZcULDnizPdrAD0DLRAE7r+SpUy",
-	"9N1RffnnjX/D5ktL1Ox+TDlYcibCa/MFG2FV6g46fyfd9vFR56BbtCEUr/H79/o4emY2jOIxqzYaeSsA",
-	"PMVeIzQrlDrqfKvWqxR3j4y5MBhN9HBTxairVvE4fae6MSDEreGKOHNUOXAiWdcCwESrNT78ekV9/7Zo",
-	"9Z6+6D3eOXva6x4cZuuDOVM7cl8h741jUY2Zf+bk97Lzz4PuwRF9cHjMjljABiyke106HNLDbhAGdG9I",
-	"DzoBDY/Y0RFts4PD4fBg7zBsB+wB67QfhA8GYZUyxAmur9H328eHt6v4Pp43nHZil6bfAX0moc+y+yHo",
-	"RKvk5jGDH7k90Uf0dwtR8H3EqlvJ6zsg9nnjU63Itt1uTTgRT4+HRUap9bRZp73/4ODo8EbajGtudj9C",
-	"kq+6XcAjNuYedOPAYxn4RLqZOGDIM0P02OcdsEmyleEIdZQkARUBiyJMI4ZkKi/tP7lxkJRzQYHVK3sZ",
-	"5hg0+Xa/0/7uxBU2AgOzG8EYmd+x8h0KPKSaOCCbVY3wfETrez5lmoTQFXZUVnsxYgYCTK8xhrdcmdnT",
-	"PLhdGQaIFhFALfISonKYvy3qr97oyTuoBHja6418VcCLU/iLBn//znvjyfvf/2UGT6KEzs6ezEf/evLk",
-	"ldgZPHs7Nqf7nd87v5anwrAgYWXnbCPGXsM+mN2xmUZFDXWetNt7wX/Zs9c8ZsReAD8qhvdKdElZJ6nR",
-	"GprhpTQ8YOucfP3lnbWeftBe8/K91S9fojv8guAWA8nKqQv7m0VdEQMaen09sIsyWqkOzujcgdOR6IIG",
-	"E68GAqrCpj/0GqamqdcGb2gR5HfXvpSgVSl9j2EMtQx+LTK4Cv3HfRPZnp6kaVknstBDFE0gC29HfptL",
-	"OhZjpFlOp5AK0uQC393LUkm5ULWz4BCWk2r6jSYXEzaHZJg9nPCMooRM2PyEUBLKBKACQcSDiWOWOBfu",
-	"fS3SbXexLhQCVokJ5JT5akkEI8yZfSG1Ugv1/TJRENlCRWfPP9/ut/e+KzPTOBPQFY/mz7mYfOV6YpX6",
-	"0A87s9lsx37cnURFTATS8Tflov4TNl+zFPGWFufTWuk/tA8/SjXdrOJ0u5rzWVHQQYE6GoE7G8PPLHYM",
-	"NAFVijt4ppZSbKbP9+6t+l/plJi//GCty1fhd8pffnwPTBeKl07NFmhnq8Zj9Mi24nfag9+SnnUzxjxx",
-	"yZQAB6XhU7aGT/lCXrKv26MszVxDLSEJgb0Ez8d/27N00S94SIwM6dwxW/JCl7aqgrjlZXAVBWNXAk12",
-	"E43kTu0c/2c5xz9mmV8jMebjlU2BT/auPGPF7McPk4gt8Y6bELE/gZ/OZKaEmhB9mnGhK/3nc7HgQG/Z",
-	"P7YrWnvHn8077jYqaliO37YfZOW1n8+BtsbwC3afx1SDUqh959p3vme+8wvsSrJFz7n48o8NZJiw44DS",
-	"OaYuvZJPVNQ4aewCx7d7cwn2aocL2OwzrHKKpBiBVaYFjI7vgOjhQ2XVKNJzTsLkWYhlyYglhhcw0Vqs",
-	"ei970iMpJ9yOwiWAuSJjro1U81ZpL8by0VBDYibjiJFQ+vlk97TIKQVGMnQCgJ/aXnKRp2n+2Vpw8BEc",
-	"qUe33c4qOXNPaxKpVrPoJ859howUrAqPIrtmOV2Tm6UbX+UML5kIpdLEsCgiic7dmeYQS0q0GY3MuEmm",
-	"zCge+GXmmlgVq2iQH4DdTygii0/xsB/llzkFGDnWjiYZZLlD515YVwLSAo7iskVexUxAUx/BSFA8zD1M",
-	"mzrbs8mpGEVcj2G0T5iaUtHMbRAgSsdaZBAu4MHKpoECd3US77BWHMlvGQvTFgAZPx9QLAc88mR7Q+74",
-	"Qaa55ztm45K9TINJEnvYuj0+xUpeIqxAMbupsUacTZuZFPr94c67ufcM4HEl73nDIkY1cy8ydIJZVGAT",
-	"xudIzTKYkH2dVA63lhdKFkcS8tKNT39++v8AAAD//w==",
+	"7P0Ldxs3tieKfxUM5/yXk2lKoiTbial11oziR+KT+NGW0v53xx4SrNokERUBBgBFs3291v0094PdT3IX",
+	"NoAqVBFFVlGU7WTU6xyHIuuB137v/dsfO4mYzQUHrlWn/7EzBZqCxI+PJVAN6bk2f6SgEsnmmgne6Xfe",
+	"TkECYZowddjpduADnc0z6PQ7R9fHR6lItJDqqHf86EGv1+sd4D/fmX++93/a/6XHnW5Hwh8LJiHt9LVc",
+	"QLejkinMqHnnWMgZ1Z1+ZyHZgYQxSOAJdLodvZqblyktGZ90Pn3qdp5e0sn6MC+nQK5BKiY4EWOynFIz",
+	"YqKmYsm7ZCwk0VMgw+fjgxdUJ9OhuYhyAinT5Wm965y862wc6/qQnqcwmwsNPFm9gXlGV+a26giH5jlD",
+	"spwCJ3rKlBmeGRPlagmSaIHjoTJjIIl5OyhNlkxP8SpFZ0CuYGUGWwwF+GLW6f/WMY/uvI+t1i8ioXYA",
+	"8Y3FEczngnE9Ax7f5eD3Jlud7G2rX+c/n8/nGYutqtn3eX4Z0Wbfl1SRscgysYS0PJslZfo/j3udzdv5",
+	"BrRcnY81yPX3XUAieKrMdpmHkRGMhVtGDh800XJVeuWDTUsxY5zNzA4e57NnXMMEJI7j7du35ws9Ba5Z",
+	"QjWsD+YnscRzE1xUnu8PQCWeJprN/vNdJ6ESxplYtjzgn7qdOZV0Btqxi/MkEQuun9fsB7U/l4ey/dzQ",
+	"k063w8xD5lRPO90OpzNzp3vcgKUNz9UCr1zf1/PiHNcOvbik7fDx2MeGXzzy5lP4gSZXi3nd6Ef46z1F",
+	"nj9ZHz09Hp3Uj35UM3r7yJsP/DFVUDfsOV0h70mogtarTuPjNs+6+aifwDwTq00HJs2vyJc9Mpriqj2M",
+	"CWVu7Xjw17armNbsvn3azcccCMifYbU+8n+KhSRiycmCsz8WQLRhpVZoM0USMZtRnnaJWiRTQhWh5Ndf",
+	"nz85JBfAU8YnhYB0V66LTUInlHHUCOgY+kafmbBrsBJ4zKTSTg5bXeG0R1K6UofkMnwGPpVyoacgyUik",
+	"K/M8CeOFgvSQoMCwAojmAzFaBrlmilltRLMsI1dcLPkZoWQkxJUZPlPk90U6gZRQDssuMTe6x5LllGVW",
+	"vNinKE15WpHR36Wn40fjh3BwmvRGB/dH908PHqU9ODgZP0wf0uPx98mDB35/rdJX7HCwMwdmazaKK/rh",
+	"F+ATPe30Tx486Brx5f8+NiJCa5DmHf/7t3fvPpwcH7x79+G7p+//9h/xIzFGRSx+iodGyRvmitxKLIwM",
+	"S/u4EEZnC1bebsv94xOrWikxA8GBQKaAJFPKzbqahWM8gUMy/B9DoukVKEL5qqr5HaNgjK+TUxybLtDD",
+	"+9X1ietm2ZOoZD8358/MX+c0fU+RhGbAU1oh75PeycOD3unB8f0aIjZv2DTscOd6B4/ef7z/6cB+OCk+",
+	"xHfxNdVsA3ec25/bsqM6YeQed3N+ZBXLiI6OCuLLIep2iizmRr16SZRV+rqEajITShv+8M2bZ4/Jdyf3",
+	"e98eklfIEQo1VBFqbKYJF7JeA40eMzewWqp72I3qq0oLWStepf15J7WgTjC4Z958Jy7mlD+TYrY+dPOt",
+	"M5S44XqaCH5InsCYLjKNCjgXy1ze/rEAuSrGNzaPjI7EUMOBZjOoHc6lWB/MD17NL4ZTHgslK6CSUBQC",
+	"Q/P6Yd3YtNhlZJdsBq/G47pNNvcRMR63JbVxzQab5w3EeHzzHb5czaGBuk3MnW1HD3WjX81vfDY/mZvV",
+	"XHAF1ugpxmqm9EwsOM4qEVwDR88JNVaqtbePflfW6M6n8zHQphrrZDAeQ6LZNQzmkiX4lGQhDZNZdfqd",
+	"p7++6aCYEbLTN7d/6nYaPh1XToHWjE9wehRf45fJKkODZKHNGZgxvtBmFY5PevlvKdA0YxyCX+/f73U7",
+	"TqsZLBlPxXJg9KhO/5H5YTEegxwgiQQ3Fb9YW7r4qdftJHSuF+Y7KieMFz99ZwaSMjVfaBjMQTKRFj/e",
+	"P8VfFxJ3ovj+tGcOCxLvIBF8zOSs0x/TTEHXm+IDLjRLymOYidRa5uZFZlfzY/YMFUdUzMyXYqCmYjkY",
+	"Aw4pwUNx3OsVv0wkDZ9txuNsH79aM/qh+P1h5Pd82dCxUJ2FUYl4OtAMDfXfPnaqS2q3KBzdp+76VSel",
+	"ix70Pr03j54xnoY79xs+7Pikh78awkoXGQwyNmO60z8pfbngmmWVF0gwdGN2yJ4RsxwqE3qgNMzDVTKk",
+	"WNDtf0gYd/qd/35UeDOP7K/qqEKjT0BTlllabsZ8Ap+o9zPG3ucuO8JrPlnDPH1jfXYbeMJcilEGs79F",
+	"eEPiD9k1zVg6cP6/jhk3zsGLcusWTAUowoUmY6ZRRTQvlDTRh+QxqrxWbwYphVQkY0ortCoUcFSG0RpC",
+	"ZotX4FEZM8gM7zCGzZHSVGo1oGYEM1CKTnB0iuT81JwJS0xJM17dQ46jqV4YEjVkoZlGPh/OjNl54SoU",
+	"TPkoFYn679XFaXwsXtt1rzsIW1f1jAztQg2JoXxFgCZTgguGy4qLrYUzNw7NwB5bA/A8SWCuoaWgqLiM",
+	"GnufnNXZ6Xc8Y+h2stwBvKMvtznx+blGlvlnmGtr2CZUSgYpEQttTHklBDf/Ner2XIoElHKWuDokvwhx",
+	"ZXTuipO6S4S0R9lukjW1rYUfdZgHVB36wzdRdn4dTsbt5hPBod1OGmEI6WC0auYBxU20sZgB6ibetusd",
+	"Xx73+j3zf3/rHfd7xoDYQZ1wtzjx9UQekh+NSCJvYYRWB/BUVV58ctl71D8tvbjNkTTHLxugVlt9KM6m",
+	"0w2tusbG4Zyu7KKWF+j4QTjOQv5YQV4wtehQ8vs8k+o4xgDIiUDO8ARt1jrq9It65aCpYnersr2t9P7U",
+	"tRbCv5EiOk8XUszh6AeQGeOObQ/aaKJ4Q1SrWszTZuTgon+d/vEu6kKMaRlyty7AUFWgzs+Xc54Khwk9",
+	"amE0cBO3iQUQS/GvgyAAtulB6xEzx7/4OGPJzXQT1M00vQIeqiUXob9tKrJUWSvZHI9Dcq6u8uBr7sYy",
+	"D7L6SDIVQoH3qVqDeXeV4lFZpTCvwSCrG3JJlwgmsy81wgwErM/OGFWFOkGzTCwJM2qEWcohUXSlyHK6",
+	"Qk3B+vN3MCfLFlsiuFpk2po8Y2jCUVKYSPCCYOY8VTO7rWiq/C/3tkNtddE2oiajfLKgEzQUOimgcOm8",
+	"z02nddkzN5oWU8Z0RF9tp3/SM1uq5pAwmjFtpvEEjNEuMjFZdTaxoMZ7ale/bkuLaMrOhsEzIUcsTYHf",
+	"iPbG+VNKFgFTPth6TxEpMjCnDs8c40m2SJ3HSszB2sI3pbDTgsJe+oMNa3p6Mdh9kZabJJnRFc4uFTgx",
+	"pJ8fNytl29c2Y/xqAB/maNZUl9f8SKZUEXfBDVfwuGL2VB9fXcrS2Paxmuf2lRimCt5rNOolNebdPKOJ",
+	"mWY1rWWhNloxDUzb4mmDK1gNpH1ksOC/GlFAOCxJJSqFIsQH3pxSdsONODkpbwTG96giGFGKvG7NFo3P",
+	"Zl8HflhZgWExuLUopN0rrkFymt3Q++AeUpHvKNDI0mg/Syn4hAhOxEISxVI4JH9fCG1DlH4/bCTORu3m",
+	"QmrCbrhdD0J3wTlBt7uRtGIh1bqXwE1iP+RSetchuYQsI2oxx2lhSpmf1RD34RfGr15d29jSLXIkfxq6",
+	"qOAIQUSWdqtETEYrS08gCaqyXhvzpycDrW+sdn1xlpa/FIPtdk7RBdq2PmY0L4Xepopt3z8u9GCMTyn7",
+	"7yRY/5ZLZCjnGt1ELt8vy2X/7tK6F4Pa06KXZ4M8Ao8gy714eQaHl99aEAX5Qnu7t1hmDR/00VTPstK6",
+	"dt4ter3T5L8ZbWw1B2IuwK+gsyVtrUrMczpxOYKogjNO5hl6jYRMVZ40ijwOB+nC27vEeqiGgRgPRkzq",
+	"aaffOX70fe+gd3Jw8qi5Ho2eDqcvn6eUuNGgZyPzTj0F2Xg/qrB/fA2JBbH8nZXh1xiySJl57DPKshuq",
+	"FPPgcYOxfV6VXRqC92kgaFfk2SRGKpE39oPzHhqbNIWEpYCpODfljIGO8VyXRjIDyjG1p0qlsSntg14r",
+	"77croYOkaaSKID8aHd2HncqmvcnDqfvatjygEOocwFPih1K4dM05WssJuqke+H2wR/6Nhn0BpOuyKz7y",
+	"vSgaNhfduwZYMs13htmtm9EUiDHhPnU7F84z90xCNCmaXoHR0G5GrP4lF/S6dQADw9bmrt92j2Y0c0bf",
+	"koO5ta/YOXztmdnmGo14Oj+9b3yMyhsTOUz4Q7cgHHyDsiRuDjahyOWU8wjsfEIuhfiFysnNzO85XWWC",
+	"pgMtxCDDp1U5gc+6evjgwelDMlppUDflzKdlndUncxpF0Y+hTPhrg9yX5rr2aiTwSyFeUL660cKasc4o",
+	"X/l4qQoX1jzdO7BtutqCp6g3rw7JpcwTZjmhZCb2oKOehN5ZIYgZGQlGVlru9aHvZbnNa1Hz1kTwBM6I",
+	"zifqErew9OMAU3mHFdIIftpGIUEBCQ7jVx6WaNxMeC4qz6oSi7buMlDmSKEYGJPXry4uydH18ZECZYhe",
+	"2STqka0OwctuaoEcF7v7i5gc2FzruBCtzmAfW1u8c8aUQkvEeSokEddQdeG+ffv2oFpas2lDq5U4flev",
+	"KcvoKIOb7mj+nEq+hwJ5zRIgCeWB29OHxB1dBuSaUQ3yzFlgio6hEg+veJVu6pSpuoP9NMoDjOx/Pt/9",
+	"+GjmVGqyxGIMQwKCB7EXzCX4jJTufEOQvoCU0Uuc+I0OR/7Awcw8cYBrGaN6lCS434/t2w7M2/ukqqvd",
+	"VHY+KMtOHBUmUHmzPx/x+s5HJ7NvUWrGUKTOL8wZRJPLjxMl7K/8GiQbsxuyY4yXDRbFwyoUDAfmAkLT",
+	"VBqW7EaXK4tkBfqQvJpjTahzYzH3GR1Z6FGhZb/dHqM4DYZY3cS1Ge9r++ZUqaWQKdZ2sMnUJQyhQNu0",
+	"fJ0iP9BXJ+Y5VzS1xhrNXhs1XGoGKs/JmAdfrZspWzOEg3yrj+u/ZUGiUYuS1yJf+bf1ykH/vuDpRdGv",
+	"GP0OCSbFufLMlvMP0onqC8us/Mm8tO0SNvaFNFtXy4WWI2vVcLmt1RS5HyOf5hemwSbpbDqGb4QVPO4x",
+	"VEq6Wlt7HAG+0A/cv2bDimMZvdvzFiufL0yp1KNcQHQaWQ8fYrcbhoEKw5FsjDjcv1djx01s4ZgrGncX",
+	"RurGi6UOR9Tr1Zd8vXt3EduxfGO27ccF4DoGhvPmey7ZDP5lrqvum98rt3V2AOGDN2zf02toTTW0lmje",
+	"TgVJWYp5H04pzVNh1EppmDWiGqqbFol0O1fMMiO/wy6VEB3GZkFSvyID5wfsYBK90cRSPBj+k2fFwXX5",
+	"VxIUaGRBkwmkA7HQA7gGuVpOQeKojDlRRHclTJjSYD18VnbkkuP9piNTUfKKrCscUpcsPTDF0hgzI7FA",
+	"nRMXdX9sAFcUN2HbufmFqbZnJx9mo/GWDulW9oVP3DDmFz6pu91p1xpmcwsfUgUsKGeuNj2ymFc9sMpU",
+	"TOxkVGkigSrByXK68vuNaqZzSuwqTqrUgsdyNfAcJHbgGR/QDKT5y6MSwAdmHRhrNBM73WbMrdbHa23F",
+	"MOe26BnLd4JPZkx5CGTBscjY/HLF5vOawbirYtTm9pksp0IBEQudiJmPF/BUSMINzRMtsjTYghC8Yk2Y",
+	"OlJyE+oWZykYSOkMbT+9n4vmPLHcmOpetye5dgN+QTmdQOo1wLUBdzscPuhBspBKROpfXzg5JZwJYohv",
+	"TidwuFVX3Tr1C+38LBvnXhWhPvnfxY+ZCtNvnSCgWWbMPZtjUtFpvXAr+NVIiAwo/2JKTmXdKnpKPuD4",
+	"Smq7aW2OT406v1AgD8mFpuMxETxbHW7ikJtJRAv5s7kwKjtr5/FzhfvO8+C2tTQsqxiPzX9RW4qysHNr",
+	"GL7i2eqzKN1RbTM6RxcB+wcGd9od+3OSsWsP+CAWWrEUyhnUNrn6pbCJWVM6nwPHMmSmycgISQXZeJ0c",
+	"djBx8yBcU4EVxuM2nxyEPzCKfOdTOUbXYFhBeG5N7/YeTzEeK8g9Qbia9xT5N2b6dFuL340BOXvVbgZM",
+	"KST4sa1LoASJUDwokLNhKZ/fzdI2bbWO+MplSbfl3ljAn2eOkKVYZCkmAJELuiJUkwyMhKGkyPHuEuuj",
+	"u6cwA6HrzrwixnJazUGdEbQ27MnXHuaNspRwKqVYKicbBEsgIhC8k6MsUreetxn98Nxe/MAKCPfX8bqA",
+	"Xa87Rh7jgL6wRmcT7lfVrC+hEDx+Te5/d0iGKQxRFmZKEDXHMM9oZZQ1s5L0SpkrDs4v0bEd8LfTMmjL",
+	"SXyiRan5Rk1DcMD5zpzuvuli5IIvzIWfygn9MdG0nIoMrETvYq4HqppMKwSIQp8gTRLz/Mr0jteF99r8",
+	"XGVSTOe1PuwRZIJPkJkK7llulyhhD5ueghmDg3xLKE+ZYSAKLx6tiOMut3KySnwinPdJbzvYzDpZB8VP",
+	"La1ACwAwiuzfr1yzzGMc5k5DV9DZdWhGzoJpzoWDKsoNeHN2g+y1eErmdKUa+VgSyhPIsvwVDfWdbieZ",
+	"QnI1YDw6tLc42dxX3Uf69B5scyOkhCHharNeOAeMzGLcSmvgqa03aLZIu1jfJZ/v1mUqVY9+jOoKba3/",
+	"ttpFw5H+LhgfLGRWh3pJiYYMpkAzPS3guaaQpYfkmbDMxkstiiXzKucE9gzbO/LNPUMl2mzn8MenNtZe",
+	"qrT+WBbcn4aHe9SdWnPgoBh1230vxcVULJ+Bu0/HfHOXoWqK1xwSo5FXKv9Kmlh0/i2VQF8EvIUJ+TpA",
+	"s71++/LK3ub05ZA4tmfR2suKOwYeizC6cCJLQWki5sDLQIgV42zralgnWezEOyM6V8Ok0OB26IYH1r6z",
+	"xn33tnDXpZBkjEPaJTmrNQpdIqREK6nm4UH5dszf+LUaAUovkquYgmFrScxq9W0gzbIeDpAqQomFl9lq",
+	"leeV6BvtC7zoRhZJQyrcZL2Uy7ebMvm8kru6go+tiCycP6rMUwg6x12io73C8CM0Fa4A5qTEdzZ6K3Pz",
+	"yQ+mWwLDDEVhzAhbM8cKFaalReb3u0wPJXFfWuX3m1W9W/dAlmrqvwb3YxkSqH14D2usYxnWygN4qmB8",
+	"gXuxpXIVMRvXWV7Dh7XXCOrotw2zidFRSDSOFHBwXb+0kZn7tzbYTofwdINMh+0esHUItkZ2cVNPVoDB",
+	"1gLa6sLftnXVq+MPXtlggZ/z+ULv4ranXutLKCcjx6Ftba3N68GAHkumBDf7kBj5o0I8dWSTaGqjaQQp",
+	"4luTsRSzqLM/pFWXDGGhEdYqLRi316LRbtFgucip+czbkC5tXmm6ilN4DUpeMAA0zddB2zPBJ5Gpct8M",
+	"YEoR9ThPpMyodiXPuSfppHf8MHQl9WKupFqovnCI6JKqGWOgvZsxYZMC88iNQ4l6taKwgMEwHtUPgk6B",
+	"pgFeslkZ5asCSiP57nT7OKIohMFAeuvYVTBX4UqMJUAQh8rtmTovX2/DOKrwPO0HEhyj3UZSh7EYDOW7",
+	"ZseYLvRUSKYgJTPDBklG5wqhltsc7O+/3zrkOgymYMgOBLLmROXG0IyuiGV+5nAjGjhA1zIZbOqAZaql",
+	"AZonhyN8GB/iTd3Aa0hSweSibPdxnhW5ZHrq8mEKw7wg3HVGtru/pEumWs+VtVbIxVQsuV/I0IFS9gLQ",
+	"IIMzPLPegWnL/deUmhqIzk0ks52HYAiitL8PTh487G09grPc5vWJdyFAqI9qht8VS9g05W67Y7cGWCxk",
+	"7721RbmYGqHqLCdH/Z5iHX69HTS6cw7M48mMyiu0oVSZv2xfqBrw02CIp2sjLLK9gKddz2I8kn69p7QV",
+	"39sEvRqM7mH9oSrIgCz4nLK8VC1gIO7AlUa3XVrWwb6GG/tgo9QOvV5udG5UuWPME6jR0OZWx2kzRK8N",
+	"t9AMf4ExRrT7FVz7ALvK8N9Dck7w8eaQ9jDSZWUd7n8352+Ur3KfmdIwX9cJCwSsKmN7fvGK3D85/u6w",
+	"U25dcH7wr/cfT2Nw9zl81rrZyoUkC8606hMMTKHn8+mvb7pkBRz/+K/X/yw5nBjXD++HC/7I/W/zqa0o",
+	"+3ZA3WKaMY0+gAneJkLOyUxce6ZMqLoqqRs5auy6ACmDEwav2StOYcTMmAhjNBi7IHasE8gKJu9z1yOq",
+	"91nuJsKncEHMTMiY2Rhjs3xSXIJL5sRDHtY77q17QdbBlMMlQw0oAFdek8jcz9FWbrqnpWvTCtiQmTao",
+	"XMlRUyG95pXPrlbDidL/thlWISWDGZ7EOJcYa+AVzcycxjrNdrvkqUewDMdyv42FVqu1VpesZkBlxOuN",
+	"MvCZ3zqs77LbRmUyZddldfT04YOtexWB1a4ysSfMYTeNQC8BuBUg1lXZzS3w/DzZ9XA6xBSxkTbI3+Ot",
+	"nMz5hiK+oPWxN3Bb3H5maMWteIPU0BrHzu6Oyjvnx53z4875cef8uHN+3Dk/7pwfd86PO+fHnfPjzvlx",
+	"5/y4c37cOT/unB9fr/OjQWLM+lxqVcO41Vlne9XYhrXCeKMGsa6/11vjdY6EWtMswkAqLLhO7Yrri7UG",
+	"VYSON5BVKGrWDntMMtlW7i3dPKOFZHk2ZRXhVVlsRDIRzkCnBBegRaHFKkoerxEk2T7cnfr5lCogSpCx",
+	"bUe8JtvX6bBc6l+DBJDmCV3rF1yzFHFztsgiu7BP/dWfup0x40xNW2ahTrEd3voq+xIOCaguxFUCc7PL",
+	"Td+aAYbX1mVvvxoXqZDTcrV966oI3LOaBHHm2t+VoeWiTzGHYZCflAYbL8GoINB4QfLri0WJXIOr32pH",
+	"86T/rZVECDIsjA5YqRCoHbJYNl0NBfI61nv6tVB6IuHi77/cUwEqM0iIboPidK6mQkd5QdD2maB3uW9B",
+	"k5fWAzVjWlv4e6w8wp7GLqWucUa8bJvVrfQGoMUy7VqsALxHSNyuKFt67uo7tJB0AkZOz+YSlHLlX8AT",
+	"uZpXazzqN0bTUW2pgaZyAjqeIStEnF9pySaTaJdxmgozrmHfIvV7xDc3kRDigGqaickCcOcy5/H1/hUv",
+	"iTpoK1g/i4TfsaLCyXcrsbT95F4bdcB4TJ4WWxpLPHXrVEze73vpzFQ2tsxT8o1wVOU4cb0IfRrIhRai",
+	"FEvwygGfaG1DqbZXLHkmaBqeyQYna0xZtpCxI/x0NtervvOlzKW4dkisjUe0k2jz3dtdX/vyjWIxCmHp",
+	"+WI2cmz8lnhcCcjJDS0u53ZhOxupuo50LTVYiL1meeIVYqg+oHL8w11bP+/uZAbnJnLy1nexnkJ+Eln6",
+	"JpelLWikUt/lGU8GE5oNjDqCqv41KM0mFvmu630Z1OEgdbodBK2McJ3KmoUvq5/LzzBvG9kd4Y1uHzfU",
+	"zfnpIb8xE3O2jTEcYAlKDwKUT0gn2OAjv4Rxa25sn2gxnvzt9fO99YIdZ4dsr9XZtQLHvuCNVer2eQzN",
+	"ARyIa5QyTuEezIwlf7X3Uxf09m4x7kJrqCj1vIhAGJNxgjEIe3UV1OB+b9sM3Fs2Dd4Zo21zCpy+sFXx",
+	"MtqWMYkQxcs5jtqJsdFCRlTyH0ETSrSYjZQWHM7MW5msWrlmKLmd2/yVVwDzlkSCvCfyKAfvuD6Bn82C",
+	"FOtT1vPaDVfI+ZTGsNrQfBtJcQX8QIzHxOOqkQzG+iw0U5u/TFIWsxR/EQrcHuSb0vLBMPaNBNeLhb0b",
+	"GtvMW188xSaTodLLBYeQD1c4M3ZosIIpyURyNRjBlPF0YHmuikNO4ss2TrdoOtF4qhtMhgWXQFMPHL9m",
+	"ujFJZpSzseuHn9IZndiCacUm3BpuXFi4bwspoeXC2LVnuOeEZi33Jc5QHIk44vSHIl+u4kgWBFDYGKVJ",
+	"1rMm38qkJWcykml96V4KDiV4hjk1hy2Ox7JZaaxKQqEh6psx62/fYrZHglrMAPtJZS6wHoER8ARQ9RpV",
+	"dsFdaMXwpiW0iuWecOEsnTTyefwuGIe4iwy77/l+IoRm5iRE08hiNqR77sYZx7bjnFjTARPbnJPOmlRk",
+	"BfqMUOKNY7witDaQQ3tcUdsGTiuixEImeGHIgOSCc4e6ifd2CuM5sL9DNM4c8yAnnrgN/oP117cMKz9l",
+	"2MtxmNd8DnE2Q1eHPkQE+SHlq4G9YhipnMx/3Jr2mGOBtS5wbgnuUecQfVbCFDkrvDxOzCJY1NzFZyiZ",
+	"WejOilJ10osm2WwAlLgMwz6UZMzwWwwTNfeaNUdVWGMFAb5AMcgYhTy2Z20XGPIaLdu/vGiE679Z8CVk",
+	"mevBiCGRxPeZDwAPApXcHZhyw5MkY5wlgyQTlt3tSW9/bKT/pYPSqcr1hGaIoWg2M6Wrrg8x2mDOGTm5",
+	"3+9h6oUPQfp2EjZRpOhMif3AykkU33zzW+/4/W+9g0fv/6+T33oHp++/7f/WO3jgvzKP/jaaYfFYZGIh",
+	"mwGlVnxZeGe4a6NsYRZ3IgF4lNmkbOIMmnVKlXDNYFlnLaexhBLXjsJhb5j9zps7HUZdRAHIx9pLlpTr",
+	"koysC5y6efth5XdGD4QNzj2dUZY9EzYhpMUSe3jnEvXmX5a5y4OH23HojL5eA3nN+NW9vHsTT4DMjD1F",
+	"zl3XXsU0FA1ujM1F1pIIj3vbzUYcQYFbXbNoiNCzN2YiIREyrfIFz1CWVA20g5EPv+NC599jW6dBgRZb",
+	"xy5i0NlGoGVgpbMLBW9nNDkSzFaOYxFZduu+QYu72uE7h+cyLinFkoM8JEXkUmGiajWhqQ5x1L1q20GR",
+	"kALXjGZqVyDeilpT7krjGLAbTVWcN2iWsVf6rWk6sXGFntDVT2IhVTNEjfIaYY5JbfSALq1YauTJwDG8",
+	"Gj9xnosNeUyVSdox1Mzs1TVIydK2ciutUeRTuvLOkjxP0mN2rcfPb2txNi5HaqNajVbl1quRwh2IuSJu",
+	"3FYlxKOq9/Q+sTBv+xEVUWXRSAK1YNr9uUFXjAxunonVLnCnUrMxTeK60gY1ahc4zGsmBfdj3NIso30G",
+	"TVNLzeh/YqEGxeQiLkeMSLNrCPy9G4y4z5mMUdsS3gYmXeb250tqKE5ekNhgnc/rs7b+TFLH7MyNdczO",
+	"sExjmDZP2w1HBtEYkNKSaphEtshYGAO0L7pmtAOqB3RgjSpJlkJegRyMMwB9RgBHZ+O8OmhryQoVlh9u",
+	"QQJskHwQkk+x1cEcSmh+9mx3C/LOj2uYs4AO0ErqAszr2J9fzVsP2gXM7PYCd8VLdgt/hYwzVlhljgKb",
+	"0QmQb/KiBqLp5FviNNfRgqcZHhPMk4kVSm0xs+o4mEurs28vva3yku9KHUD+t5rSkwcPjT3/iB6M3398",
+	"eD9eLFHh5CEG+/HWQRdcs+VsC8a3IcPPuTpSqumIKnAxA6xLcQGYUpO4D3PKU8wPlkCvVE1Xo5yrtpup",
+	"mokrqEtfw3jxPWXsF4IXEg1Kq67XDOcZTfI4qhvCvea878I88tKcjooeHEnor0UkNTbWHMR87dxsx6Kv",
+	"2hA1zKsRx9pMvfuNEKT5c7/WKEFV3kYMjCWVMx8nMEpM0WpUZKk/e9hZQrMsI3Zk5JwTOsL2tYZnWP8+",
+	"PmVKFVFLppMppDEqKmIGS8o045PBWMgBnc+luKbWcnTBHjMw2w8oM5eNaHJljsMiSXwvbfMTpP4XN54i",
+	"3BCjz4qYb5k900w9wxYcYa9DK+5dnDJlzVS3hup0HDY2DP0V3ewbu+dvnJ/+genq7YHDcypqJlaLvSoW",
+	"2rkKavriPbxPfmY/2B2wHH4uzRvTM/OdOZhGWalHkt6gniv4YwPo9mfRkqt+OPijwJCNJpUWG7CZK7x1",
+	"bqDWNmokwQPmuuixXmaNrYR3NLpRM49r1j7ZtdQcIlJTxzSxDT2JdQo27DmBpZd14TJQLoed2nLKGpjk",
+	"fD6VZjdSLBVIZMy2A5gR/JSMYWnMi1RFjzR8mDMJ8Rjeq2ubLcS7ZCqWGCi0dXeOZag27QAa2tKGTgfm",
+	"ybU1O0jJrqMy5hCMJahp04FE0X/B6Q4ljPDSSEoLVexj/Xm7fReWHfTuODpPbBXXfpxPYSQi6A7jc+pd",
+	"zNJclcctYQZygnXIPkhBZ85zvqeQZsMuXBUjbCQWcblzE2xz55avs+xYHmvAHEdcrXtxgg3L35s0JMnx",
+	"tVOYSKgR1fGQQqlPiaW4rc0W4IMx/WhW0+LZcDYflrM8yud14pxJQrMsLCPf+r7GbMX2CFO1TcJa5arV",
+	"qiBzlmANpoNHibgKzSky2tdAMR5j4/8EKuMR4HIfsPUx3thpHYLOBy8LV6/caWHtLOZEUk+Ou4Rzcpos",
+	"5flGU1J2wPXynfqr0F62k5ElS5u/0gLsa1d6L8/wdui/2r/1Bvygj3BNzrJxeh1TeRTSG4lSZDlFR0KR",
+	"t85FKr6Gk96NWUQFBYQe/Pv9x5Pu6advDtyfvYNH7z8ed7//9O3/+I/NfexOevUMZnOr3W3sZ+3MI/xS",
+	"/+jIb9C6E6bXvQnTKnC5KpgQj3q97Sxt6xbdnMU57raRidXzrttX6vJcwS/eB8b2zW8NqtggJdJPsY1F",
+	"PJZi1ryhlO/DHOEbtvcvpF2iFsmU0KAnnbEmPEiDwIua9PCq8wRE85SwTSsWCMZFvBbNJ7ke66nL+ipc",
+	"oq6nvBZWUiMcUE1iJO7/rR94e8p2N2KeATyBhKm9JVxRKdk1zQb5qUD/sf2OCz3AwEph5Diu4b7kYhD9",
+	"PjR1JkKkS4ZpoM4q2nsJ1jOAizyXq3wOLeZJ2i9hHxWwhmfEYXukfYLdxEkKCUvhDGV7KumS9wuIHaKF",
+	"uHJhBQegUa09wbcVkCEpFknMtXXsXlsPrn9y1BX7jEGWPpWytR03ZlE8CtS/+mQk0tVRnhncJX8sQK6O",
+	"ELSkS6ZAU5BHz1OYzYU2+3bwM8TND5cuXddFULiuatsZsR1u8cDovjLsA9uWKbdvYt6GM8d7GV445upY",
+	"T57ofGbVwQU3irQNvptvZtHFLXzHVezKFKxuaXlp3FBWC7twa7cHC3L0btHrnSYsxf9C16e/V743kkEs",
+	"9Eh8qPywfV/9KNxC1bLbnyzWY7utXc/YFFeNEzSjoyjyuVomJVqBu4nVFwnm3ive4o71KUjXDXDTPN4C",
+	"XKVf3Vy6nWUxrk33+OFXZ+9v7zZZBwVXAPP2bKMClFAxJUYKO6P6AJJccIV1M0vnG19S5WosiRiP23qJ",
+	"152+cmEMdnJpOLKkGfn1eY1uZquFaqcai9Cs47nNKF8RKZaqa9vEW5CfFVmi7LCcoEtYIR8GV7BSXe+L",
+	"HmCquOp6j77qGmuZ8YEvNe0SY2APALtvdsk02KWBWcpgbsVe7gTmUECq1IOgvG+GVBIClBQxpPX6rPjp",
+	"u3VNsnTUd1cow8fsLw+gxRGui/+/ciV4t5EA8F9GHl5kom3jwvMC6dC2JszRM4Wt2FdwDWau1g2jMDNJ",
+	"AqxX1LkL1qedkyOVkN+7Gb/QwwCqevzCEvitc+ZlFvWTWohbOzE9jePLhCZbxVDfsSc5Itiq+lSkRGAq",
+	"D9Bk6tFueQKH5AcLiOScb8MZ/WDbVg4tKw4AhRtRUe4tXM9rbNs7ul3P6JJrp87tqO7hU4vMyBVRFp6a",
+	"Q5dApoD8evm4gVIWNBSubSPsj2S+N7GTtZGabj2rsaDb20tq/BlWF9CWdRtx2HgWrxejjCU/w/YaAnxs",
+	"bJAFKdW3c0d4A+8iW9Isw7oeFQJEuxNcLlk86Z08POidHvROLrF60RYwrh3gSqXRTdINmlFMyhQdZTFR",
+	"8ZhyjFmICamDYM49/HHffwEYEU9lcu59prDuGwum7qlD8ivXLLMYeS6PybDSTeNoGb6rc813DdPJQOs6",
+	"Y7A2YCdFBs2P6huR7atgZM+t3jEVHq1hi02oyNNLOmnavd0XZDn3uF2UYNkrnNGfvLXTEqZftmm4/qJw",
+	"o9y2Z8Nq4HFZvhMZQsauIYbGk3MeLMybS3HNjOqmRZY6dxnTZEpTjDxathRU3+fl5FIkiNGIiSpjkNJ9",
+	"xNfaz1LM5/hpJBbcOtzUnM4GEuZC6ng5sxv2TnMdxJ0+b6crb/u5IRmT0I2pa7ORzJ25653xa5qxdBBE",
+	"o7ZkGUZfmIhFZgGDRkCmFNHNfYF6uPTBEDbkEqx97aMJkbiYGGWwNS7hDvdrd7UF2WdzVle1JEEBTwdi",
+	"HKdyd0ZsoNVoQxLmQG0RSwOUCGO4D6ja9myq/XPzFzWrJcLHt8x1LPuw5mDdnPiw4pMOIUIWHItgzC9X",
+	"DA9/7JC7qyKTPfegT8upUGBMemw0hOYA8FRIB4yhyxDCG5moC64Um9staqFzvhMMqsRvNnDFWzedPffd",
+	"3Wr2R/y2Fd7akX6BAGmFrOPs3wZRpvQaDEfKhLgiVB+SF5Wcb9dOAn1qUpRz4Tec+ZDhF0JgG+u3Nt62",
+	"bcoV4LAvSufpr286eWuT73u93qc/XxOVPXdMeQnL10Gt/I4QGbcBRbCxvD4Y9g7oHjiCptAA69o4LAdt",
+	"8QW+YkSQ0nS6bm1q11wz2BXtoiYdykgwF8s9cxzHdlgrd1DCk2MfdK+ZtmAE90CMByMmbWwqhjvglbnj",
+	"R9/3DnonByePqgSOqVD3Px3YDyfFhyjJT4CnMSxkB6KZNxsz08nz2oONe9hr1i+tUT7V1Nl0wXTevfvb",
+	"/zQTIN98e3R48P7jafe0F5+JhAJXqnJIRRWdI3fPQzZGSGOG4eA5leDARKTm6H6vB3DZW3pUPvDwmdED",
+	"LS6mYvkM2rb2sl5NRa5grjFuNKMrMoIuMm7fua3UXQ57ykEa6+NWIZVZI1yYIisyYSlEa+rfYnSrSIgo",
+	"am5Tl3KSdwRwrSCLBlPNHZ++mUpsBNafstarqsjX6LoQnEu0aNWQwGndm1apSCSpBflxyx07HF68PLa4",
+	"1i09YrbCYrBnGKldJE/4yJNtMmFt3JV3xhfqVmXCbbP6DRx813T9+vx6z5B3ZrZ9YlhslyCH7RLLYPG/",
+	"hr9ipodhsIed7m2n2Dfmsu587JI5fyfB7yR4k7N16z4Gz+N29zG8pqu8PH09DaqUxCnm4MrH53TloI/m",
+	"FGkvzOt0UPgh3GxqEZnSvODP5n9iI720WWpV3TrvBKXUTpnx7Xmb35AhZqCCRMZw91/TlXP/+capGGW+",
+	"0JLN4fB3dUi8oTqnK8M8ebbyKom2hS6KKDED69/QwneOjaDNrWqKFtBP424lgp+5Zsx5DbGdArFTiD97",
+	"McqYmppzMLiCmur8K1ih8pnPbYcX2aZ6LZa/mRbmjk5DTSw4BcGINhzJx67J2e0dyx3iNO1P8pTKiYd5",
+	"aH78hWofdUV1fQMUgL9E1eRgezHoohL3lBWCXSOCy48/3DCC5kuzKYKSQyNgrVyXiIVUHt8nGKCR1LVh",
+	"E99nsNqubh/l4IxrqNFxLy3bQbbkAm1+xNFh+jBO3pTHqEbuAehdVaB1FpDNIPe8ur9Hq8GU8iCdPSrD",
+	"belIq0Plwg9R2CVK7CklCVWlwOC1YGmZyLudYgr+IC0dFI79KxPKNeUUWR2q+k5cDBoyMcNsclC3GwbA",
+	"1+O3Hiwmr1Jr9kxzmxqMY45mf7b7hSPCtl915YV2XavnD9NGA7KoxHPxmk63M6L8qhP06SzOVdCgzgUH",
+	"GmZpFvSyxnbzAJXHAimmXV25MIy/UaxU+G54+LfG/IMT8XXVmm3BtWlVXCZByxVGniThAKka2I3drbJs",
+	"V0LbSjT56d/apa1cSBY7SlvqyoLx3Xq4MNRwvoaQYTCeNwjs3dYp5lS1FnO2Oea7rFiz0jwcUv6arZNW",
+	"Ilvss9UCs5xn4MrBB0tq4USY1sAHYjx2BWdGdtOJBHDS3tXc8fo4acuau9IstVztZ4IJXSijDNoce0PI",
+	"PBVyICERPvkHLS+jLybTfbaDWGMjawTiWVu/JPoQ5U11PXYCgtDaeOVZiQHm4ImOaSqC7cEDMZvoUhsZ",
+	"I1lso3B8K/pVi8d1vDIfVWnKFlRY7enlnjFRRWqDCQnkzZkWeiokU64rTS7/Co9B9G1FRkCLkMibZ4/J",
+	"o/sPvjskr6WYSDpTPl2ADM0uDbsOOBHB9cjQFsdFmtPUFOQhBPSZS2uRwOmspr55E2KbkYzNmUlQuxnh",
+	"vsy1wKiDs0QE1XuKPH9yuDmCEcnJZzqDDUAu9fCqmJ7GFIEP2GK3CqAs2YGEMUinrkW0U6TP+Bacu9Si",
+	"e2hhYcGnR+ucCqnx3UFZOpXpwLujtgsd/NXPPEg8clWHblODVY8SfZ6J3VIXyyYhVT1Nn1ycR0kjkdfl",
+	"C08ePDh+FL30qi4bz2JF+Ee8+vl1PPVLlRipYpPoZR9q7EpcCHIFqy4ZUQUP7y9ktn0TrhAtx0yyi2ti",
+	"h2HnYt4VW/M3QFPGHVZM+yatdFJqS1xX9dagB3HlsE5yqFiHsO1ag9n3YuQT297l0IkYrrXsZUpTQvmq",
+	"i7cjxDXaFQ72Bj7MseVXtMrN9x1c2xalaQb9+gFhmyk7JGxEJAQRWbqeasUBS4nCQeSZVhLU1BJPFrft",
+	"57Yfc0mGLOau3XDDpiq+9U4I1B+NBbhCsabvqvML5mMOHhk/iAmw+S17qJlSi5YWf9zeKrloHHYTJfZb",
+	"PBIus3Nm3kxSZvODEckBzoi1WvEyptw1Lt0gE0rndr0W4qpkvOfuIvumiK+oeHR0V1178EhN+4JrRSxl",
+	"YY0TM+oRun8YZ8l25uOenNtmueFerPmGbb/1AJA/XrsHgIzJxBOWsV2atWGP8Fg9yz9s9Z+29ntKlBYi",
+	"dTDG2OUQkFvQWUUOh+3qLS5DTU71mEmlyYNer3ERnsd52N6+/gtXZdupNa7NRqSQyKNeuxIHtwu44q7I",
+	"eA27PDXKr+BQ0yXNmnOxl7hFrbnv6yyu9oc2WLxgisHB204un4O+Q+rcF5nvtwa71YH9EpXYbyCF2XwH",
+	"/rb/xKbaDFvXCyJj/MqTpy2921MGbXxdrHLW1qsS4DGsIcx93xZiOnxYzSAXPL1k0BaryOLk1pern/uy",
+	"eozFY+G6vcW1R6dSx9naHGRStNRwNfMlZL7tSfCVwRUPjS/BhGH7mPYn+IukKuV1sC27491KilO5ytWh",
+	"l3aQQNYoMCh2zVuP2Avjamej7KliHd+9u+jsuSngyd6zs26eLbXWiLC7jhAZP+ZzymT7iFU0lczL9j6h",
+	"xrQlzgVJEmOtgCowKs7QfO1jda+/aIlllETIFOQZ8bpBEK6cUuVLj7pEAeRx/MIezVULbut7cw3j/Qa8",
+	"r21dMHFy9Wv3Js+f2L+XXIrlILGNWMOoeBC/j/jRqxGBvXnS34DarWn/rXbXrkXEqJmCFnKH8mxs19JG",
+	"h8T3nPs+LxEDyD50U7q8zo0d5srC/EDOXNm1tfSzzAYonGHU3BpynrdaaGJW9MmvSeAZOxdyRNS/EUts",
+	"3opAL+iz7xKNngwctb3X6rGN7Um3rE/y98YW9qbdXCqWaUNYVyGXVKYNJ/DMXd0CN0LEmpmFJr/v8sWF",
+	"xjLNPvJI87OFBarTq4SrjaxBK/J7rH3QxpeAYhCy5qFTqqA1sbye1kS3N/aStCYWNF35N8UNt9uK0hHO",
+	"ADNXNjTSTMRsxrRher4EhykLfNGcjqVYNvWNKzoGvRpso/yMXWPyB702A6tv83lrPYHcdgVtMw0XGoxW",
+	"unEYQC3pfDBT8ZpUJaz1wYFhIaVviucgGEYYnDTSrrwLYmFzsN3bnKfSvWze1u2CPv7ouV7wVLixN3g5",
+	"Xo1R5+YvX3Dc3Pr0z6h3x464SJcpEVDQRtOxlW4gOsviImcSBessUbPjeKUTtkGg54K2pWBvsVuVnNB6",
+	"uq9lVt7eaHDusVHVGlqm1evLK715XW4EKR2FKeliqWORTO743CF56bIgsMWF0dqLmq2WzSz3tE4bOmmt",
+	"6xHt1ieLts8xGs8ZOTgO+t2i3hN0yJCIwJtYWCvLZNJobX/MIWx54I7vbfgW2197KzfwbbhxIYKxbVjs",
+	"Z4WG1CaZxGiRIykWk6kmi7lDw2HSm42guh6xUdp4qlxPJHEhrVioqoDbGYssE0tjcVojJK7aOG9FpB8c",
+	"F0tuhof60QiAewAfY5h1jcBB2ANM8q6gHgTPdz0U49iElrCkWG4eY44cW3mCzSUjjt/WhQ+iXaZtkp9P",
+	"gIrfatXM9Xt/sZ1mqG4AP+Oe4efgx1Ose4Cc45dqw5m79bxMb0/eHmphSTlu6Umvqz0N0iy2ahfxqjz/",
+	"hA0jflNSzXcLcEbDYnnsbXPQbMtJ2xyR2jivXTpib1C4n1gHad6fOZYU0sjkcE3qNjWXL2ea2MQCx7wJ",
+	"Wip5myjqwiANLZAvqjAUivR6fMv3UxJ8zCYLiSkW5mrVL3Wsyg2AtdZVjXTndTS3pTejVI54ExhTfUR7",
+	"K6kBxFjbM2doVRdgmzR2avl2lWe/HaH9Xm4/nevWxOZBxvJ0f0XxP8xTXY3NNQyyb5XrUZEeknMydBbZ",
+	"EHNQ7EZQniKO5wiIMZk4nJGhK47Fy5SN2GN+jfXO2bA9m1X8zEpk1y6x1g8maOmsqPtxDDyxn+xC2c9G",
+	"jFBZud2MtuPMSH+Lix5b2Dg7m4419tzjnaPKfYke76IrdFH1u6E/tFtw9CPdPmal7TnXykZ2t4zinQIt",
+	"svGgJsHSMZQaL4dXlXPLX4x9LNL6ADRkWV2J76xVLUK4yr58OqIxOJU2DAh4HacbNBJPgabuGGVQF9wo",
+	"udzbIqnEgbunNCUWW1Acti9om0YcbEPbh8jq3UMbDpJiaRimyFLr3+alIBFScKi1l00DpstNewZSLG3l",
+	"Wf6a7WGQtWozM/bw8AYnYAMTc7v9eRRQS8C3roWWTnDbip+iDroWAq+hkVqqpd1Y9nnTN63l5tetXFCt",
+	"WGSsNyxfD30ZAe2PYMK4Y/2esztWnzP/OFMXWaW4SDsUz4RKmDALFmF5px0vVhfRdIbvE3NV+1gHoN4K",
+	"YrroD2nj6O6P48phNTNjfyzA/azlAj51Oxcu4nhBr1trLXQ8toHTdZOUXefdEsRCK5aCV73JVCykbZeS",
+	"p6M0mu65e1sNKVaZjB9b7EBcgNyh0zsNfKCVkhkxAwQxny1UrtqUEm+WTCfTOLB5IjKzIo23/TFenzvu",
+	"16Jz/JpJwWd1mMFbondjKbgepELEUZm8Yy6noWxhZN1EAvCaGvFrVpFaoZ2c78P6b1Mas7Ve25Qib3Y4",
+	"/7gL0U2Et/EseqNd2jpHjKQaJqvtvCdc0WLMwRMKL3yn2M4N5+7WMyz9+d49tfLC9iNqDzQGSg1qsgE9",
+	"AoxtmkeG57Zm7t+YAtYnPwCVIMn/+3//P8OafuF5W/3mBdruHhYZzoV1sdRlB9sUvvJLq363CcKET6j5",
+	"18G0tzHpKymH5af/KESKiKQW6tByzw+azCmTh+RngLnRGakiio7B/NcY+DY3KR5JtDtaC5CRgjky9xQB",
+	"ruXKTGz449NLcnR9fOSbUw0beUlwPgNfPucZhd3dBsUoxTC75fNUenJpa0tno7qw0b2MHvkmXY3W+r+1",
+	"O487tvxp31Inb759g946O+XJhQ1z/PLUts6p24bbZ5DRTjjNueNMXMHlDk5Kka61r+716pq3a8p4eUrb",
+	"G3Bv7hUOfyxcktX2J1kuvbFUcPtD1lbOVU8HjOHHp5edbuf1qwv8z6/47/nl45863c6Tp788vXzaNEv1",
+	"uAnGH7UJw9tHrug1NJz7SbOpqz+y9Rt7G/0EeSb2g0ePwl5m8Rbptg4srPHM73/Y29wKLRaEiB78GhdG",
+	"nqZAvlGZ0GQKWdolzveWyy9n1X/bJa5xA/mmeonlW992ibXt8BojBeYaUlskakvwmCIjQKQ4egXcXO/R",
+	"+rrERR4GjJuvnRPnjAhJfJG0ebyry+8S58frEi4GaiqWZ8Sj+JV9km6GmHzhm03ko6zgBRZDKDmSSqiB",
+	"IZhg4Ut0g9iMJdjtXIKcqV2glK0/Hv08HiQYE82I4B6byHeCI79Qo9NYny+mGtr2ZiS1oVYtFsnUqTyV",
+	"BH0HIjUHyUTaoLkejSAWe1V+DEYFkmJmdSDELz6scVsoTbn2Hblj8WjfwN0jNJdkpcVriltpbl8GY8Bp",
+	"ta+VcM3hGte/umpRzaLR8LfW3HEY0uvAz/ZwqbOiY4RttUXM88jYOWgaesDyWpVo7qDPWR5gT+z4Joux",
+	"Bl7Z5ZmxkfOM9To1PH86pl81OErVchd/qjOqQTUJkdttWj9NlS2JH4nIgmyYRYzFGs3q1Xh825pow4jC",
+	"Z9I8Y7lwMU1yw4LtgnkcrNpaGdVMKE30UpAVUKnyfPCgiKqx179doKCBQr1hGW5ddfbncz+97aqB1qB3",
+	"XL367YZwey5L7fuxISKFGI/JlOlb8Fm6JROW3ButemzBLHjVRo9nvuLrdWjnL8/tPD3BFg0tny7M4h39",
+	"ADJDTWbtcP8D2/kluxTx1be0uZxCAROCKdxToYBbESaxbBCka1W7B6D/z1e7urFuFY/IYxTbO3TZcWjF",
+	"pak/2HXq+2qMc9J8acz4a1flRaWKi/ECy0tDBlOgmY6Hatz91/DZ1nRLLRaHZSsJ0u18OJiIg69867pb",
+	"ysLeAlyltATHNBM8xaiUXoCyn5aQcv9ZTxfSfRxLZj8oqhfSfVzg3bEtN+/KVj/5mMpttpGX6tXYT+0L",
+	"ysNgxrtoQTedduFz+q63o0vN5kwuJNOrC/MeX+yOPuP80zNPLv/19nKt0tkVE4HKT/6YDF+/uoi4sHEq",
+	"aN/ZF+TDmWo973z6hKbkWERaCGNp7JwiAHzX2YtoS9vsB6f8kiDDQXnQKwfO846/40+vQa7Ci7C8kKQL",
+	"iVnlLhejT6g3xclUZKkt70X3CtUuMoCwM0ZM2verd/wb52Txo+sSCTPGU5Cqa9WbrvdvfJsDKo5WhGkF",
+	"2Ri7sK5cQt9sRnmqyAgyscRxP7cWkcJU8DfPHpPT09NHReJh2Q7Adzkz4IyMwMeAZ4b98dQKVJHQzCof",
+	"lKfvuPkO9ZF/F/IfJK7IjClID8kL7/1hnMyKbAPyDbb2+9YOhnLiOwgS35Dv8B1HfEE7eNePldgqRUW+",
+	"8ZiK37qcTQuk6EDKvAfEvGgGlBvd4x3PMfT6ncdUwjhDr02epNM59hDfdM46/c7pYe/w1CIQTPF0Hx0u",
+	"IcsOsFPj0e/LK3X4u0t2jOZanpP/unj1kryFEfkZVuQCtB31dw+Ov+vibnzfO/3uW6wIxfN1BSs3GaQH",
+	"O3HvS+s77J8rWNkfpLDesDzO5BxyiGaLuyHEITknik24YcNAlG35gFBYluKwwhwhpMgUJJwZjQ0ljlk4",
+	"R4HWaSGwCu/Kp/QjWMX56+e2GZ0Fh7bIEM/TTt+sh+stj7b0XHBX/XjS61kcS8wOcTH6zOmjR345g/6U",
+	"ttv8bw6H0MEPOrDBHGPQIQr6du4dhySIAIIOLhBRAhETsHN8/Mc/z//584fHcvyPi8F3l6u3f//p1eS7",
+	"aXL9ms7Zi0wun1P6Ovnp1zei8+n9J8d96DY26yaMzCjagwIdOIGT/jFNpnDwWHAtRbbBP6IFubLBw7Ku",
+	"b4EMu2RGPxzQCfznKTavL5i3lgsIB19VDsxAH9j9iM0r37ej51yD5DQrcf1O/7f3RqrPZlSugkm6Axbw",
+	"dXtczTF0bjwsm5soiyWAxaQoYT4cJI4qD1zndjdFfO+Ru/QIcR2OPuKjP9US3w8wZZ5nGYPA1tJbc4A8",
+	"duzBudosV14oh8eA1y/mhCqSMa0ziJ5v55l8akbz2vZR33LSNXzQR1M9y0pHvPNu0eudJv/NCKLVHIi5",
+	"AL+CzsbN60ZbJkzg0DCx+0229SU6ZvHy41aXP+i1vPy0+eUbTti5ulLeWUg5cY3FDVsKHfn+ZJm1qB6r",
+	"OeYeWrrYcNqwnxOdgS1r+q3G2kXtv9Bc/Om6p/AAHZKXKIkyMZm4uES+48k4G5w3/x96NtFgRtKxgbRO",
+	"ESuvo/dtJu97ix9Zg0BBZ5ijMMT+/ys85sNDcont7NG3LxYSIXCwh48RA+Sb+73Tb9eJJQko5YfVLwwb",
+	"I7jozA8uvlojED4cLJfLA2N0HSxkBtzI+LQiIQq3RMcBg5CpkArICHFn0AFkK2+dBdZ6/RuLgJAnoPn6",
+	"qaxOuwy+L8onnqDPaAce0YaKW7OU+8ctn/6g1eUnj/4E/M2dHhUyN6Q0TPe2ImYP3C2UpZ52vrw4DVpW",
+	"30nTzyZNbUteBKYqvLF3EnS/ElRCCjDzp/sNKNC7StKpEArCpvT7FKSu73uHotkBsk6MluEot15+61K3",
+	"2u3+TujeCd3GbPACtKqwwFsTukqBVkcf8b+hqF0ThkYCnpurOmuMtDiaSq8yOEyUinM36u5vxN0e3o8y",
+	"ty00w2Z0AkfqevK3D3G6UdeTowbk0rXUl7hCv/whWKDxkcyonDDeJ70z8qnJc36n19QSX/lx9xYKiLk4",
+	"0ffO2qsDY5a1oOEfaOrL4vGW+41O6zOx4Glnr36Zcxy49crgASaZoNvEfOz4piJRmw7tE/P7V6C25U1c",
+	"Djt7dnBZT4OWNNE+fb/EH3yhyfa1tPHPf29azp9siPSm/lOfmtoRV80lqnt3ZIGfW0i9PS/tE+FsBV/U",
+	"mrFr+J87rewMDIGrWkPGl7SoRNK5MV7skbkGo7vMpfiAhRRYU1VEXI1k8L2S9ZTYFn9rO/bCvboZDWAP",
+	"ojIR+IkNplrPB75QasD4YJyxyVSTY4xhtKQHtyJmWq8l9muGhSJmDMRGs/e8mcFLZvmKtN9IF4c5XFHL",
+	"K+ro5LGjyHaU4p9aLL57X59g2GeXhX41B37++jlJRbKYIWzH7fGfnZZ0Tlc3MfTRrBdjMnQNvYeH5Lkm",
+	"Yjz2HVN9x160Kh2WOQ2CoExhmjn+znQX41HvuBJ5DwskMJZaBwJGq5bTVdFt3GfGuobheQotBi4R7QIQ",
+	"Xuqb+8e9bz1lU0xbZ8pirjBuY5Z0kTJtTEsbFoxoYCvnhthqyLrAxi5m7Pnff/wHGjs/nZ9PvOHz4qn5",
+	"9wdK//EzO59e/ev//089+jFb0H+vvvtj/PcP1wcv3i5/fvD75F8/jH7tPd2DaXtSY9r+eR0wDbWtP5W/",
+	"xi9I0S5/f5ZJwBiOcizSjeITR2IzEHK0OXWliv40iNCMiEbYuslSYV4CnLiaxxjdXTggzTvC213jw/Aw",
+	"XSEkYWOtL1/7GnLEB382C6gRVf6IKVitpWxDqvw16OK2iTTf+uRjQ5dIGUsEZHFlQW0NLew38+9aEnxj",
+	"fnaE9tr2f7v4+y++dflh3vrmnrI7ZjvmZSkZLQKVFv3/fZ+upMhEEMHzIhumHa6MyyhSdEUe9E590ddM",
+	"QXYNSN7SPhJlqm0r6Lr8dR32JuWrtaZ8a2RfNEq86emPt060qVyd/unxSa8XdiLM+wIW3f9sI77cbvIt",
+	"/YqWfeaCxkRVzCxCVW9sZ6EbHODmCxNMEJsMBlMMuxXezkSNGHBtlDZGwBDbiBiNtgCK2M0OvD4+ynNL",
+	"ahO00hnjCkHhbQKWu8PmVDkbENSVA+kXY18N5XHTHHSMsllQ5DW6V1xi4TDAGRq6BshWxXUIVuuEkDGl",
+	"z/2gtwjA165BBGZ/0Rn47C84mFGW+fhhF+EO+IokDscPRdYfC5CrQmb90dkU89jSRmkdYDDL11H5TEOm",
+	"iNmjugGY3zqNz5mw3Hjzi20SEqbPaXYN2CkvZcoc8bRuGB7BuxhH3koaH4J43fYRUVSEeLsH7vxEdW/1",
+	"JWfFW/P2QCe9bl25YrQiOKYklY+hOzAoowoM+9iwHEBWOK5teIY31lxcNvNvHzuJBOpB9H1W30Hv+LL3",
+	"qN/r9Xu9f4V74XOkXb+nzkTSBP6Xe+6hBgRNxx8HmMzCCrUMswZ7x48e9Hq93gH+853553v/p/0fPemE",
+	"HZxsNya3UD+at5HHAYyUY0e/BdhS70up5WtVOot5unW6eZrqcYucRMdN0JSNsOVXvK2RVVXqjhtpUQs9",
+	"Ba7NztsmE43CWs+EHLE0Bf4ZFbzCa+4YSdfDxGJXlsaJi79VIMTef6qLFJ9btc2lQQcxKGGTcMWSg/Qm",
+	"FlOoU3LLUgVPoI+Q2kawWExt80cG2qZt2yxowrT1hQQCbWZ76npuWS/ZuoRaIUn56pC89R4Xl0e/RC+P",
+	"cgIzSMjDGn/yzf3eo2/7RIICrx+72SEfsmmiZgSRSDcyALcLjaPcEZ7imQKHZZUlBASNfdQdQb8UkpKX",
+	"sAwp2ePFbaTjtlT52MwR+2k2CVgft5u3W1m86Y6ZbmCmYeO7ztWp/uO7g+sPJ7PpwaO5pv8+WKb3eQsb",
+	"+rFda39wIzz3BbUt2oJE8KeXdFL3YHfZEV7zqdv5RRS1m3X4rb5DD1Nlr0eoFB813Kh6R0ahDkh2kAfd",
+	"InrBp69duNzvNchUeCz4OGO2fKtR4sSlEL9QOWmeOvErV4u5RVt/ASmjl2YdmyZSXArxgvLVl5CVL+iV",
+	"TcjOufWuQrJiuB19dJ8GLN2YLxHKiZsooHeccjOnbMYDX1BOJxt5YNBGbGdW+CfgKreb83FjujXa/81p",
+	"ds1PERtOcYlXfp6nHUyfXMRwSoS8UkXJpOC+FC2w68UcOKGKLCHLzpxpz/iEALdllzOr82IxnDXfrSbr",
+	"0e7zLmeOnAkXksxoig5LG2aETAHqsGRoHjPA+4fRtEyjZxdMqN2CPB+/oDqZdqz9vKOau8aV2rCJbqHf",
+	"ttVhg4BB24zLO178VfDix65BxB0fziNP7dXBk+03vMbuFbbE/xn17TY/tyb5fbuBvvE0/QXEkz2Y6Nzu",
+	"ovtYESFdSEuMb1/hPIJr2BQ9eDsVKDC6vsdK6GP2EbTlFHjZh3RmBBtCVR33ehtjAE/t+/fnVaV5a5Am",
+	"DO/YtlKs5UZXjKfOea8Gbgm2y5fWEgZXATGyahRJu01fvwvzq9cHMYxtASYwrWI/JHYT/XAjec5AKYyo",
+	"1xOoQ6MSSzuf3J9aoHCMIMHg2RgT0nz4GyNmlsDOSsTbbUy8L/zo9ki+WsNsrm2jiCbqUdg4oGPxl2jm",
+	"0NvVYe9Qi8PeoVWZGutB4+OC9G1p8MA/IY8n5/0IFxwBI1Sn32tP+G4FN5G+a4F4R/s3pv1gNX33ua+a",
+	"+EMsuhvZn9GgzDNhWITjFcupIGMhJyJPi5lSRVwvNPOjngKmuGA67HqI5sxC7WQpgrKY+2mWFRYtGrPX",
+	"FqSuzE0wbpJH8IKCv5uwk306u8NCxBoKDeuq/oJk+rW7Zn9Ev0dOyfW1vrsqzgFsVq0cfl2TNKMgQBNW",
+	"LjeBST/YeyoPSnYdTJdyV4gl7xIcUqlj5Z4ycMI5bcnCwaQTPQVlsyMXCtQZQiVjB8s5iuhSDOa3EIo8",
+	"Ry15X5+Qgm2zCnJs1ivB3lcCejs+Xgd6i87G7YbFoeLiwHAzMgawIGDKZuOfkaFDDM/bRFLmEv9J6jqs",
+	"16WWBCjMjbN+ngH4WdWMG/ltDmVsZ1E3gqJJYpv8lg3vdQd164uD/os3evM/AtTbHDPbLL7DPEa4NYR+",
+	"qxvJWIpZfAwbgY63DyRH894+Bi32MIK/WpZVKyzcfeZcBX1Fm7oH6oyQ4541Qv7WO+4jKFnQlbTBs9Pj",
+	"4ha3UE/kIbFu1rcwQpdCjgRevPjEWD+npRc3fGNyXG55U30ozqZT7p/a4LGjY9sZ0y5qeYGOH4TjLADn",
+	"FfYiCDBpY0PJ7wvSlItuF9q3mqjr6nD/1Bz6teYLPnQQa5yAhJH3Q/AYjZ1+5+mvb7DzPBey0zfzX+uE",
+	"YM4WUkExgOP7983jgocbuqpedVK66EHPnfZK94KTTU0HTu73Pm12vBuKarqfcOxvcMfyGZNKW56/wYe/",
+	"Rg5hLl+lIWnnxe/nq5est3yx6i1fZH9fvnoili/M/z+bf//iydMHL//eItGoUGXuUgBbpwAGemABJB/q",
+	"zKGiWKM3t2o0Wp8l+FMNmizjFulTUq5oYrvynfSOEfNUOWV3JRZSOfV3aJnRsEvu9x45qS1mIDi84xju",
+	"NKYt00aRjuvsRkgE3YHcRVXV3SvnqA/yleCAaLQv6QyCjhPkm2EuF4b4oqEjxuG3mLCt6MrmRQ4pXw3s",
+	"tUOjmc7MpHyRDQCGennwZPWOG8PcmNZjCWDWa5hz1CF+ryXz4KlmBXNI3LH19oVtBVK6st4/8s0I9BKA",
+	"E9uWK68mFTIFWazC8yfq265bcfPwqSuCNWzoLMyfNFwEVW23VblbkmmSCKWVcym84+YxHlp4wfFtHPE2",
+	"+7iTQ3MsBph1OXSbj0PH++y4ZuYFdjVcV/2uu40LPcAqXkiHZj7V+/IKX6ZwCubw3PfPR4wO7E5jdvgy",
+	"qAIWCFRMyUzgnxlFrLDha0wV66PB8J/HvaGtFMzzXZMM280oSCRo8o1tYn3aI+rbs3e8KE/qEqqKgxgC",
+	"M+c7ifhLNlZpcwHcouPAfT2we8I7PnyewmwutJFqBz/DaugQnLlwY+kSJbCUcZ7RFdp4HCB1NIQRM1+x",
+	"EispNnsXMJT2SQLF6H7GbkNb77DrfMOsgvZq2y4akgSqHGLyTHiskim2kfBRpab6UEtp3liS/mBp71ZS",
+	"de8U7zvF+07x/tyK9w46dG1hdABuUcmjCaXKGxQdFnZvU15NcE9+SyXze9Pt+XWfup3XeV72wblhQttf",
+	"Xtzhb7jL8Pn8aToN8olKp2Sh4E8RjzBilFAkmL0YUtZ+ioYjjj4Gf1USyCPgbossc7gUZw6jogocQ8q4",
+	"MWRoVdWBVQ+dAeOhcSzk/TTvlgDv+JyuUG3PVkE5V1iugWqPVQZQmS6ryi+H5BuffID6sFOcLRBAAYPD",
+	"bK8G8wtd+Y6c2B/C6r99Z5jgmMraNnPefW+7UNfTFSEExLUZvex6i2ysQQ4cPx36O4b+C2SHbDIFWQOw",
+	"cxNl2Ku23WiDQ7ds1rAoWr4oooTgHtK8Mkiz9jZkW+epLc237LDd5C2+sX/2Tjm8Uw7vlMM/sXIYSKGK",
+	"bninnH09ZTAlaXS7Dt522UrFEEpJUZsUnSOa4eJodr0hO/LSqwXoEzS0qCq+M98ajafEUBcW4qQMHYUc",
+	"vaLKQfzMhVJslEE/z47UUwnmBh3I1qLBmFjyQ/IS3a54v3uRkPgeLB4nXOTYRIfknGQMe9UjYLzzY3YR",
+	"x8jbXJE8jnAV9hcmbSbhGkitxi6t+oLz5jmVF5nYmERdHIKwZ+4db7kpb7EEgMRlk2O8VNqf7fNZWIrt",
+	"Tr9DtmXlZXUBrh9WpWb4uYliT2KXWN0FUt/rEJUYn2iBmtWZ+angJDYA5VA1nHVnHhGp3sOp/fmc89Zr",
+	"nqd3Ox1YFnTYELEAp5+1QKLoNfGdIHDcEwfPd9I7aXzPuet32LnzOt15nfZUSYZHPMJ8Pb7hjZS7Zt6n",
+	"o2QKydWBhfy+HR56GTDQKVWESsmuY4CLOJTn/AuyvDt+8kX4yV+Xws2JxhRQe/wZb0HlO9KzMIJYw+3S",
+	"cwFtbiG15hlNINZi0Q7mjqTvSPqvQtLuSO8gtnclaOdwvU16dgaKRvy93CfSx48z3yndRV1sehovx3by",
+	"opHaPqt3POCOB/xleACeaEy7s1t3+0wAOwjfHhN4JsWMuFgO0YJ4yY3oESOaXHXRUfSd9a/6eh4gwFPv",
+	"7kBecEhy1Hk3ZmzVz65B4WMMr/BOkzPHWvK8ugmmk7qruNBOucAGkIfkpU3qxMJ4OwCaZX2XHQslp0vX",
+	"XcCxf0WMJeHQ/uzOFZsYgGHYwYwps1phlC/fwzadov2e3flc7nwuf0nWbVuxL6eAPnCnxREtxJW1Ylrw",
+	"8lYsPIUkY/yW7TJzloVkChmI4aLXgqWQ2mBZkBJoE+6Rr64xRzfQPztzdCkhYROJxmzwidurT44J3vG8",
+	"O5735+V57jR/RnXVpRLdHq/71ab1BclHhz59abQaHpILD8LAsew/hTPCxr4sCDsDLZmeMk6O76NG283V",
+	"yIlwmmqEMdo3vBQXU7F8BvCnZItLqgaYTdmCG7rdvNMI77jjX487vhr9bhRCLQgNcUVuGI5ryCi3YjkG",
+	"0HddIrI0h3w7JM9oohVRC+xx6MsbB8LC5F0BzK1VbrMHA8CHjdAytwPuaL5y4Gx+sT41QnG0acZmL0Ql",
+	"bXWnvjNbQRs1m4GRlXc5RnuBbvPL6YFR/1LpjO2BHrFEvDnG41Zi/RrAHHfAZ3RkPJCQALu26KyQsDnu",
+	"cD/Ya2WWuublJ/8KXV3K3rAbsGMDREe31ySDdALSAhzIFOQdn9gLn/CkdGM+8UUZwdFH9wm/laCApzc2",
+	"gaK4Tv44as9hMqF0ualOQ5KM9AouJtGwz05t270NKJblKVhk1i4ZiQVPzAczp1SK+dwGINQVMx8RfcMi",
+	"wI1dB1lH8QhIMYJEzEA5NMHSCyyiRQB4eVbK/J5LkYBSRGGbBoZldYizsZD8kLyBsVFmXVY40x7hg64Q",
+	"pcR2ZVhws0B9NLJnDKEwiiiJyxYtOtZbKFObN+6BH7hw8Bd5p4cC8VQmU8MpXYwlCsnJU8fHbmyW3rg4",
+	"rBAivY1C5LitEDkJhYhd5VrhYddkIMbNiSEXJwUYYihRWsqTTdij7nB2rWrAxdKebBdVv4IVUoBFdzFn",
+	"77bKt+9qqP/Clu0F8NTwHKF0zg3R539DodpIKDpT+vZcgAXK5YzKK9to34KJIwpObgCHWKFhjLhvtXD4",
+	"kAA4EKuS/69AsworAHzTcqPFm9cI9B7YBpfCoa5i4IVpLNBe59VmtNaFeJcGc8df/sz85YWhOx9ApTZj",
+	"w4h+nkJ66yEGNB7nG3xnrzhgyorLMaFXwLuITma+BJpMrfZlf14a2kavP3m5mI1AKjKl11juN6HzPFpA",
+	"HabzVsv8jR/dHi3zWd44dXM9NVNqscVoz31xK2djcZx0p995gzrR/ZM2RXxuspvsZ79bWMVnX3ZnOu/F",
+	"dPYre0suti9iUBcV+reYLSEI5bYQGJMhMDPC6QexMuND8toBCGKrBaa0kFiQusLQonaKva8EdvzGvMFY",
+	"chYxTkUtNzfVP1++RbRS+LRaKdyCjeS7fhdpvIs0/gX1JXENX7jaT4IS2fUtstULunIYr5gCTBcK0JWh",
+	"ADjRwiKe2owEZJ7KI1jlkTdynrvj8sTglEGeZmyfiWnEmK+X114jagQ2CUxYxpBrnZGhBC1XQ5vzwXKI",
+	"4igjNiuzTy68x0RfsRy4nOU22bxvYE6ZfGNhTG+Jp97xxjveuA9Vll6Bc5Uvkivv0hlH2KXEQ72XlFzk",
+	"DbdYUyGC/GLn5MfpBXEMz+qYq34Qkoxgynja902RPC/E0ixEuxtLMQuqrxAa3bXBOSQvncbJEKZYuv6f",
+	"Mwyw+EqK1jw4oVKysDIM+1ubd2Qw1oRmgkdZqparr5OhohAZSJiJ68/AUFtEThJ3drxwazu2mAH+1m6h",
+	"zzW4iyXcSYOvXBrYs2wd744PiVwWEI6u81uQB0pLoLON0GR5RhPqtPIa5IECrl233751LOIFCHjq2gB3",
+	"HbcfsnTo4VXNRfeUc4a5rCC8JqWaDm3bBYIJa8jhqxwa490TxgN0NBsuND93i6Zbw1+o0gf4nIPnT4Y2",
+	"UoFBDsEDPKO8kDcPNbseBgnNMpD3lO8M2SVaXAHHFyS4M8BTZcPpGVVuJdwkORkCT4fdYoyWDRsBY8we",
+	"t3JyRcawdO0KFIZulCsh5NyVEIo5mNuKnoEzurI+Wg1GjJmdU0a9t1H1dWlkL9kojiINtMyGOcMjmJ2x",
+	"Zs7ISIqlsh0DOXbWtobITEF2jf0zbDh35adRFNxg1oVlpkXeRWmj6npvHfcQV9RQWqff+d+/9Q4evf8f",
+	"/9HZpQOXhg/aJqAeFAe/SCBhaZ8cv+N4QT8/eO+4OZ598vGdz8B81+kfd9+hS/ldp//OpWy+63TfdbTA",
+	"b/K0TfwSE0Lfdfofg3ucifuu88lcoPG7mOv6XefTuzLKbXXacSB0nN6hdQHd34RoERIAxU1V4b57SxZV",
+	"KIs/7D18WDMbbDMZC3nXWfSzS45f2DU6YtVnTjktPcOTk1MJP4PHfDGfiiw9GMMt1xeOATz0eDcvKqzE",
+	"xtdZrx3dn7tuBlGraIZdicaeGho3CX3ieo/eebbv9PW/oL7+KxI4ocR3392xkqaVtr6k7Bo+D8vLk4K6",
+	"xQwFwkuQFbThhDjmPzcjnAiRLlmW3fG/O/53x/8s/3tLsaH9frie6xW5wQ0hFGB3RkQkp9V+oMacNAa2",
+	"AmPKkBnVyRSz4udU6iIF8gN6Jag29rdtcUgVICczdj3Xe2pb/8TNpknHet9N3zV5x0aJVPme3c51GW3d",
+	"TmdQbzH3mvZML79fzSFhNGN61XAUxQ03G0tlg7ko7THRQvgCd8GzVd1oGE+yRQoDxmmi2TXEu4y7Lh5u",
+	"TCMhMqD8VvqZP/hq+5kf92Lb8n6vNbBmA1wJTSK4WmQa7xs49WVbSl+LVjgZ5ZOFrUv8rZMCNr8xnKe2",
+	"N05wbPudJyBnVItMTFb7wvi3HGBTdqCju7tez7EEP8+UfPoDJqAG0sWLi9vt9IwtrCgnMJvrFfGJWth8",
+	"lhcRR9eu11Gj7dqFLcem2OwZhUvJJ2NT69bx2bBm6Ikf5JeLGu5AqylMJHhKc4CYMKMsM7qzIbz/5Z5/",
+	"qC0US2uCnUvDUIzIHSjGE+j0T3q9R7sScjsyfs7nC30r7WZvzCRbL/ytctUvuUkxPnuepmtlZE8v6WRb",
+	"qBev+dT9Eh1DH9vKwXP9p4gt/0VNr88t8s5T9CN51t9QytWUqLm7jj7mLQXDdptrzR9zgdPeH2FvDSzx",
+	"u7qGm7U+a3sCbhkhxEk/5yxcRDSkNzZjR/mshTHL4MzWGPo8KbHAz1aH8llcnAh+SH7AqKmNQirMyiJo",
+	"c8LK6E82ZcspURIItvGy/Zv6xib1lQxYfWAkiL1zBpS7ZmeufWOkAmG+0LsqWuMXVCfTOw3rS2lY/6fz",
+	"pR2EbgMx+BpzyFNmTuQzzJv8EvL6+3YDfeOPyhfpckL5BFNXU0AtnmJ7hNuT4UfICWsdpL8U3NHnTdl7",
+	"7ylkjofk3Fd3KfCwIEvDh2MVWrle8BO+dK8dGzv9zvFJ0HbR2COP7N9LgKuUmuWdCW4+fOrmt3xXvuX4",
+	"tO6W93vhS28BrrKVnX6NB8e8emfj4q5X7D78REvcJackYLZkWwL8jMoSDngqMjvsfq4mcaGJchFULshS",
+	"yCtMrjJ6DeUrBMgx5GuztTJWALkapUdpCTqZnvkPFlDK/JLSFUnRVYUp9Bmdu0YFlIyFXFKZkiQTyZUr",
+	"1CRqSbNMLJUfk3NsIYRPzl1cbjxiDuklSyB0gZn5aA/hIhKn0sA2Tc8mUrrm8BlT2vwkFBjdUbEU8kJT",
+	"3OcN2pznVl9Apfu8LG4XNrZfHevCeUMv6PVfMqp8pzTdToq7MReRnkPWvQd2vUFxMsxPsnRL/23s8YL2",
+	"6dD8OyRakKEWQxcYLexQ7NFi2RNGJ5gkjkI3BYNf5YNoy54u5pQ/k2LWJPPFXHspOvuM46VUh32zj+8b",
+	"jceqogWzO61wLmyrbdhU5f77B73T4P73e1LWntCVX9+NITe6UncK2xdT2J5gl3qmp849sy/Sv4Gm1oRr",
+	"HH00R/iT5Rq+y2S1e4j5vkzoN1RDSsR7v7k8fibhTh6X5fGfSUL+aHOqjOpuNOWSfVOFsfv89LJdAKEb",
+	"4olh+c18xmUDjtuEIzN7F/nPfRgJzYCnVB6Stw402t5TXIR1LEtzK+Yr7WxzuBdT16MtY+3tkD3xgB1N",
+	"kebSubl4vbMg7iyIr4w/BkpE1yamc7hdQ0JlQm82IvAK73+ppvxYfoJUSBgnvxkzo0u0+Lba5OIcGRKk",
+	"pc5liKtFppCltv3jSAh0E9lWPypue1zgiBvUfMbSk9rgasNxTRaiedhNUbXX0iKfUpkxs2AOYxqVSoYr",
+	"P1agyTdLyTSQvxmG//87+eHb8mzyIsuTS6yw9HjMkdGbLWo2dKMjHhhTpsn4LxBErMgYwyRbjFV2CdVk",
+	"JpQmp8dh21Frk9bM49HWeWhx81m832sUoAqhdnLZe9Q/DSDUuh10Og5wNNULcbJepEUf1Ss9ai85nYaY",
+	"NpmXOaSeOrwLO36RcADugI2B7RQM+Hz5FBukjBn/gRiPN7dYMfwPW3JggYP5AqjSXTICvQTg3olFeYpe",
+	"LCySiGMEGDlxyWbwCuf2p/JNRfjIdzkvzIm/TbeWOoZSfuae3FZu1bf1ZjJS7c5t9cV7OiE019cUY4zm",
+	"rL9cT0zH+h3r2samC1szr/ox2xhIZnRvwS2m4JRpZWtAaa6KeryvBXYCMaY4MJuIpQidCbwCZsSa6tI2",
+	"GDkkw+fjA7R6h2SGeF9ME0XHQLSwICM1LXtpmu7KtvZiZjdjPg0ZSkuWcYsZ6eOxBVzEGp5S9XEjLpoc",
+	"Y6bZnvQ7J5Cbvnx03EInDFrG8zGTM4vfXsvVrUI8cAr1MwxxW5i+XBo4of3FpFLbU+Q8L+uSB38IAIwc",
+	"n7BdhQAwWdkVN98JpjuPz2cAyXTy93b9O17zPvroydknz28O/OxHDN1FfP7Pjfjk+uWIJldfeYjHqyDb",
+	"zNjVfEvGRdXnGKD6YbMiK28K9XJGU0AN1raim8D2ZqGXOIit/k+hnHPW1567V7q6c1fOj9quuuUa9Fur",
+	"wM63pnn9X7qwKzuYMb7QZjynvcaKC3qEZxY+hfGB7VJVrFKoQHU7uN+4Pq6h/RwkE2nx4vunJ+bV1kk6",
+	"cBpbvopBS3xzZ4IrheX2c8mSJuUVxhrh6UAzf0Ssb7YYwPH9++ZxwcMNqVSvOild9KDnttNx6oFFCuif",
+	"lL5EVInSIz61cEpWDvsmX8Iavd11o7k5CIplUS4CnVBORk5dhpSMv9parni5e7VsawJaYVjFca1DgvEk",
+	"D46CHoVN7QVsRXvlhH7R0vbRYjwGOcCYSkDbvTpeF2VWvgtncelvyB2OT3rvux2VCT1QGubhk3Yl59uz",
+	"83cQB4CuAXYNg6ZctY2oUKC1EbnrZfHWETVIFtpo5MWuGYngfkuBphnja/zayfHBkvFULAcpXalO/5H5",
+	"ofYguF+qnL1n6HKuF+Y7KicsOCjfmYFsFlw1krRGnDmMmAEXmiXlMTQVqPUS0f+CRYPl8bjWaH61ZvRD",
+	"8fvDyO/5sj3AfrSVWdyqSN1Ege0FrvnZ0I3ZIXtGzHLEKXlXUn4CmrLsDqXgz2B53qEU1KIUrCPZ3Eqx",
+	"I+qnRx9d9shGAIN1/aJ9LlrlGXeQBvs5MOuHxTVuYYpAanTkr93XYXSwJvgHNMuI12AiAAi+S39JmS4H",
+	"4fLezYHvAwNyS5A22wtSdJAckqHVj/oEJe3Qtclh9lUufxWDf9EU1Rvr4/sInrVQt7cqm4+ssvmlFO87",
+	"9nIX//jsQAO3IIZnsEnKvoAbowB4uBKa0h1RyehxYe+cp5S8zn0ma26UFh4021ul1mtmf77DaYzlxfi+",
+	"ND7zIxOTCWachH0n7DX7cXwZeabCM3s0p0othUSLJ+7XespTm8DiRnJPudxx191HWaShuQSswvcPxKwV",
+	"dWX9eA7uHBvCUQkEHwQpydgVmFkfMP8YseQ240WLDNt0mlMf8Y0hWb/2g78JmBCKRT0oFqLj2maSqZAK",
+	"yAhb52DfZnNLt8NhGV5NSSb4BHPpI5c3piM/F8uwmsnOSF8ae3v6Z/BNf+Xod183fLiTax6HZl5Qwudh",
+	"HEpZcKyaAOWrMer0ZaBxDsu8TMOmxxiNm6apBKVAGSHt6LYmzVaKxSgzG+XeviUyiR75JTZhkoJPzmzf",
+	"MJvgN1pooq7YfA6pTcpb2u5MJcOjLkY5l2KUwawUmnSBw81E7kb+2t3/CeGtn9s7H+bhTColXUURx8e2",
+	"2uGK8bRL1CKZGoPQu/PqRmuursOxvm8xtXNY6yZQ4yLsW4G7pkVQSKjqxiEhYXN35IrBAF/MysfRHcH3",
+	"DcbyVjKtgWMMxXWvq0VaR1C2mxef+FduRg9HJ+ke3oYY87qIsKM1myPelJvDVYYg5sDvANzrDv7Jg4fb",
+	"Tv4+cwl2zAQ1usRsrhWOz8YD00oeY9DqztAOZIaRr3BfFzxBF5H/su7OR+GdvmcL49c0Y+nAseeWKZfI",
+	"c/p5pAH9EJbnhQMrOEI/oH9ztOuGevKvMPVU2RsW/IqLJVedfq9F6N/zYuq1rSrlgTv1d5ZLWfXw4tdz",
+	"JC9fWzbLq7GjxVwdjWhytZgf5FGlWjXDakF5R8WIw07CNYPlm/xJDYo5tVEgdblYMIfQj5YH4g0bSwQr",
+	"InfvrIamYm7Tzt93O6OF2Sfz6QpgboOHuKIF76HHo5MtieC2hZONltqQJfosXecW+3wh/z/2vr65bVt5",
+	"96vgau6dnv4qy5Jsx7EyZ+Y6aZqkJ2l74rTpSd0rQSQk4ogCWAC0omb83e9gFyApmZQlWXLilv2njs0X",
+	"AMS+YPfZZ5OICo3/UJRr5n6ELtn4s1udwhqmQjEaws7q/ba+wD6FOeSfsoqmJoNW//WOQF96TyMXdSeZ",
+	"5DqwIfDoFTsw436sUg2LZ46VgBsE02jXEjhR8sr6ZvD0XtFxoooRIyWRCH0klBg5HWojBcPgRIyXMq7I",
+	"cG6YJlpOHa1VTE1ZMsCK5LyoWbaOQSyLyMYi4TbvPrrL14olP0pSTUIpWB1c+YsHV86tZC8psu31103H",
+	"xmNpVtQoMyRnjxgRfByZeO6UGsZPE5pqoBaFFvDYM5zYcxLGMuwlYcpKiYlxs/vqhztnJexL7ZSLdVVH",
+	"WKn2wS4PjtSdOTeUyGyQVT263d9rS/8ZLH1mZjUZsjEXi53sdy4qh7CRqrMU9riWF85C81VZUvUKT/kL",
+	"ikAODBFyVsvDvcvDT/Ybl6nr3QuCYjqdrpCEzFWxDhULoaPHLOIx88TUUAiUJmQkS5xafHotIbWE7Jy8",
+	"2G6sfYrI6nK5YvJp4za1BOLwlAyumOIjzsIBUJTNIPuijQT2dhES6PJPjCRD5lBsxh4kUxXgxe54rOmU",
+	"ecqq8lTX02xpbm+BCykhPAx9VZl8yWJUa8ekVuUiuKOa1IaaygA8/LGxoTTDPSUvfylnZErF/K+VhNhz",
+	"E9kRF1xHZSkD0L5dSBlELA6znNAm5/gkplz0IVjS6HUet49OTtqn3SwMwsL+cL4+LknJGValHB8ddZoN",
+	"zdQVU41eo3PS6jy2CyhooiNpKubS7nzwTA+V88UUCW7LXsOLMvzKSrCfyvHjbqfTPjq2amkIque4UxZt",
+	"MFLG1qUc98N0mhA/UKP4eAxDz2pM/KtKx9WBrMb1puGKqryF3a1OH9api2Uj9NSfoeHcTAFZTKeetXa6",
+	"jwClKfogoT2XYKgSjGCLnDvNDf3CrU3BFxOoizR8ynqEEidRBN04e9UCTRAUGkKUUwr2lSavvr1pVEAy",
+	"cPoPJVLZ3VDtbaC6/iu52NrhRB1TJnuvFvmbnpBYyok3+u7DjqTCrYeQdjmC7vB1QPEvHVC8oMC760R9",
+	"h6FEffgpi8BfrwgnwvHPEJUK3SSDJKKaOXZDMHoDoumcRHJGRlTZC61WbJEBu+IhEwEb2H2dObTOlU6U",
+	"lCN0eVdEGu98eKydmIfjxGymSVe7LzW9wk6a4jqzk3E8e5He3tfZqNwJv3SR7aZCeR0GVAQshrjWtm9Y",
+	"Tc2APtbM4fe0RF0H+El5xUJ7yGcZFN8f6mPFaAho7nkJSTiOuUrR3YMD4zyn2n/5/H1iv3AX5KlidEKo",
+	"/4yLbHC780EOIxmHexHinwtxOcViRiEDareiPVAtZWu1FVfyPpIk5CGwrMCJb25vnrDEeH14U6Tt+O9+",
+	"TkKMg8dSxmxM4z6szIbC+lLG4VvES+wD3VH7Vn9P3+rBJUP23+W7Pq7mtuJfjCW5qQCiqiHjYuxdpf1Y",
+	"DqfU92I83i1YB9f0hdChTMExxEKKreyFG/WuTYY1Fn1pNdzGITYYT200aqNRG43aaNyf0XguQnDCrebC",
+	"Rg9DrxP3YCxg88/3YiveYkYfN7swklCiA0VNEJGQGjqkmoF5sC+giunFwAEaSgdE9+EDrgme2G/aD5zI",
+	"Zwwh1DmQOoawLsrN7urcMVzuqLqleIcsieUca8XWRfDk5eNYsqENS/TGsJ7yhuOF4awNv2Hiiisp7F3V",
+	"GJzCRVWIkKPO+kAcron1Z3jAql/pLtjF6/aE+8mXu8b+7LTkWBk+ooF1DSNjEt079Acs3UJns+XuO6QJ",
+	"P+i0HrfaLUNVa/xno9kI+djq115DR7R78qjXveN/0NUm3/1AoRCmgSucWtNshQvVQ++x97E/NW57QvAS",
+	"0mvQhK9y9gtV1t7ZV6kQHApfrf6xqzWVE0YM06A7QClhrZI2iho2hrrsOGX9sWLM+fAadxp8gI3aCmeC",
+	"swoKVFCuNRzoRkv9fHHWgATlS3k3WNC5V9sZ5id/co77QTokQIq6LV4F/7GOnHVWnxAqkJnJ38C1a0PG",
+	"QnLcPoM5WuWEfE7Se60q9exLhRvtdUDABKSLoA6eAIRhvNB+LHN9A1eKjd2/nZus6VwTLXtkwD4mVIR6",
+	"AA2QNKFkLtPcT0bPoUkGQ8XoRA+KryiHMuWf7rMyoj8kLVutOZd14A2ttLlO+gKQXuH2p5wFp2Srk05B",
+	"pOvTzpcRPtmWKPpLP5XhZgWYqBfobU1W+ans8FP+j5U4s+c0iIhRVGiOxf/cRGQWySaE0q31ieQM6PJa",
+	"xLX+sD4SSRQHOkDQ+hQYA63ZYfGoFFi2oPvvWN5ee8kP0UveXI/f7h/XeLOd4M0Khi/DnOEnvpMnvRlH",
+	"efb8ZeDZCq12SIdSmc0jyksvq/L6n0KsAMsBZtwEEWJXoCxsqGQ6jgxJE6xcdunI85FhVhE2fQGAJmMJ",
+	"vrJn3JNx6EW7hJ/EzucL8ZMzffQamdgRj2fkGHkOss51m5YV5NN7L1W4HwaU2kT8fU3EKxRQTXn4ZNmv",
+	"r9OhtT+/F/YZq7ehR3RBde/Xoz+kCURi9mb9XhnPyeFNFxpBxNwM2ZhCl/0pnRM3FGjIIeK5I+aFW1zY",
+	"jCLll4moKWXlsrfXdq+2e7Xdq+1ebfcejt1ziv9+LV/OK7UPuwc5HMOSQrqGa+IRlK4tRoG7jcwoN7qC",
+	"t6q2abVNq21abdNqm/ZgbBrywt2vRSsQxO3DpGFUMlR8hE03yAygsdhxUcahJ2NvOqgYnTtyEkoQug6w",
+	"h9jZDhGSGRXQKN2eDMeylLYRp1Tbv9r+1favtn+1/Xsw9s+xPt6zAZRxPKTBZH8m0BAq5gDTw+rIPKDp",
+	"cOZLyTlENhiryUuMmxtubd5q81abt9q81ebtwZi3F5VwjP1bOZC0w0+a/XG9smwqptqQR8fkX/ypx56u",
+	"xNRdWLG+c7NqEVbrk8cfoLcWN67YPW9dv6hLZGqS1D5CToj9L5ZjwgX5x3Fnqr8GNfZHo3d6q/o6LVNf",
+	"W0GBWWWFtP0YNYBsJwAyCJc75Cj6Hg4e+tkAZM2qqP5Xmoh0OmSqiW5gZ6FpXMeVhSXURMWKvD9u6xSX",
+	"Vau1by1YK2LbIplqNmEsgS5KtxdSqlT4YsqRVOSsjd2urEJrkV+45kY3wceNuWC6SaZSsHmTKBYwnti/",
+	"+S7ATaz75tpINYfSb9d62BXVSET1ziIeRPZ2qUJoUSOAuMnTr5UWY74szumWasw7lAl2NisTvBeK7nbe",
+	"8HJNX3HUbfgOWUDBVdwQfZUKbCPKc0Pbn7C5bvSOOp1mI5ZjLvp5w9FTuyI87rMrLMw9boNCHsqPyKdh",
+	"3zRSTEd9IyfMPvusbVUy9oRv9LrXKxRzO/crc2KLrCvSBkVwxf3xmutKmC+UONX1b2X9+oq7pITgR7GE",
+	"crVHIuyQzgtlZNAlQdtzp9VJVn8s1LqtIFKAzbakL+6lzgjEbrs6o+Jwt600smryodYYffHRKysN9tCI",
+	"iyvkUIZzX8Io5mQqFdtSVgqG25pEEfCYw07chARhhAkYxibObJ+TERehlWRfZ4k5FzwRq1QM7c6BnMwM",
+	"EzYklI4Hi9EgItYjLzfFb5dG+Ve0xkHEgokV4+NOt9lwS3nXFt7Vjawd19cVE6FUfcX+ywLjOnYbyoEG",
+	"iuHXpIa4sAnpNkmiZMC0JiGjQDSVDu2dCH70gzxca3x28apdEBzq8SYuCIarkpgGdhk78A+ICMA/1gk0",
+	"3c0hWNylK12Cxf1cewcruvniSjEF7HhZo6O1Nd9iq+/bvIVnjlfJ+QdX9iSS1xK5vQ/16goC61Isf8zF",
+	"7hna/i2Ey7BU3s4J+0CVOxGLe+je3Ijty5UXB1w7El+gI+EkiNA4xh2tl9pAbCNBCz4EkpbtrwdahVPg",
+	"XvslNSqr+YK24QsC9C2N3b+WDHSn3Wt3nIHeiH/TZ67Ox4qxMM8eJooGBpmpZlLZ7QRdZMEhcSUcmNIq",
+	"DuK41z7xg9i873jIRyOmmAgYzjHmVxh89i38Gr3j007HEXRa5ysdxjxoFZwqjQ6TVDOqIMQyojy2N7ab",
+	"jZgZ3PztQi9z+zOGY9pZbqzdbKAGaPTa15slAmMwmO1mI2ESvmC32YBmLjgjt5FwPi5JB8YPOFBbx7hf",
+	"3BexW7U4NbtT30gR0jmZWcsaspihN5rZf5hy5iO3i55eu+jpta+35mvFT9GHYVUzsi7Tula4lZ32zfwl",
+	"nVFuuBj39YwmK1lalzpdbeKDwkNX0TJ5dV17nSWIEWTfvJ8ebT8gWJFENEmY0M7yMSHTcURQykhErxjk",
+	"lckAlNQAnE+Bo7NaREPHEHrFwiZxagCGDxFzoo39WRsexzng31EoQjFAHLPQM40KNsvpk4ZM85A55+wK",
+	"GJueeHglQkpcmxJ5xVRhOCVt5dyluWfcdPF4F6nPLH5ABXQJHkI/bXurD3RUesvw5MYuICfr66StG9G5",
+	"4X4Z/ESbjnp9194ha62fCUEiZ93rTnN/cRbmp9CLn3p5vzs7q7dUh5+8bV7FAPQybyFnNY89RDYhA+h8",
+	"OlTpTeABsi46sZbcSjkEH8HxIkNpcqZlDdq3mVsDbwsqcAxFbXQnKFntDtfucO0OV7vDG1quWxzhGjuz",
+	"E+zM3bT+pigZ92mXOZZKLcahl/HK8JS0Dq+DHEOJkcm3BwEBaBZhQZpMhJwJfyzo5UDszH2WIxdxaWZ/",
+	"5MoHkNGkZDclFJGiVtXykKkW+QGTfVyTILKbPyRSZd0DjU+a2Xc7llQWj1YF1VYG0BBus8ec2hcW2BpJ",
+	"NQX1lKYc3Pm9BrZuJu5WGxdmdS/uxbJUVafrlGgoAyNV9tSzlRr9qA3tbahnuv/tUyOgiUnB0j4GqBeH",
+	"2eHzEt4/+uEj2ICR9eq9zaQm1dB50t0KVQq4pZfQ2VQZvTT84xuQbnyYFCOupmDdMnT2cbMxi6xiEbKv",
+	"5GyLAAhs6lVRENQJte6/s+5H9eHLLL3SBJCNPctbF3ptm1CZrNufbbAur968Wqf4jqr4jovYYK9r6+MM",
+	"MoKhQprLKrYmkSJghGo8mHj32NyMAmlprxrg7weu1+QA6PYGRBuZ6MJHgG9iz0L2Q9gBJK7sNWb0imlI",
+	"CGF5wozax6QilAOSpAaRmHlUJ8yM2QAz9gOH1qpiQsIuZ7sOz+THhqwn+Izqgnvszi/gT26qMb5lAQft",
+	"s5fqoPpIVx/p6iPdfR3p6qKrOlB5O9tTEwxmE3IN9oDFRLjL6KWrdKw+d56TSGqTa23Fx5H1pKQrH4Qe",
+	"GhkemdEgapEBU0oqKF5C628VC5A3RXOPEbWHU51VsMRSTjSJ+aQCW3nhh7n7fL6vMAlkLFPnV+HPri6z",
+	"pPK1c8f/0CxaN6O7WO552mpbc0ihnKfXtcfMbCy+PNTd2c6va1utvqKUdqSkMP1QSlUo/F2s97WWBYyh",
+	"n7JiV9wN62R0FHRpZ3gWPmano0ftsgLZiCrmLFxZUesGZyP3qVchE/2m/Ssma75wreQF0fW0oYIMfSGx",
+	"p2vz4SfYT3eu8kyo1tY9PFBMM4yPVTPJuboqMmbGHjHQH0PdRUnMxQS7+GDPHztG41sIzSKs3jceNKnT",
+	"ICJUZI+Uyh5QWpeihHsHNtZPbqBv7TjvcppgU4Q205D+X/frlnE7dz0ROg9DxbT+UcTzDfK3y3rfrR4A",
+	"SAFZOqPzJuGjyjXaWhxru2+d9FRxM3fMALkXoCeuiEGwGfHCUBArX0pYLlTuANOokKZDxULGpiuEik5c",
+	"yyooYvMxTdwaX2mQqSYZSxm64IDwdUkkkqlqkeci9DhlV/rmn+EGjjqDG30p5Ew4qZQxdNaygoASa9+D",
+	"mU0TQS8AfATu8ybRMmsvm4Xqso7kpSJrp70ziRVs1s8+Ta9BoYMLUySSSjMypHaxAOaChhaW0h4rRnH/",
+	"fP3/Njl/hGyKn3At8T8uwZhDt7Jwe5Fe45bXXEx+dB3cax1QrQOeRVICSd6OVIDht7aSdSG9WeSyP94K",
+	"TukcclBWyMs99Z/8429J1Zy7VnzuyV9p4gf2hECEFcjNqzIm7q4+5EY+S9ZkzRInCDu5QZ+HlLjlAW0T",
+	"U7cWmsUjO1o+Zf0/pbDXPk+VTNjhU6ZivpH77F6wyn32C11jK5e92+LqLNmpteXtt0aSfWP7tzG3Kq65",
+	"lDaoBly+c1QpM5GbSGtSUSiMJFTMW+Q890wjqgk1ZGqP6d124esui2egGDUs34Gfj0IrpIb15ag/5MpE",
+	"ELDrnB20Hx20C9LylIlyaQkiHoerxWVdYfmBzfwr1jKUnbtNs3P2uH3Q7h50z4oFg/eiQDZUH2Wq4zwM",
+	"saw8YjSETfOp8fwdHVc90l12CNdcNxuFDXTwliUxnWM0edW9C6RH7pbrZuO1DNzUV9/+DHZ8eO7mU8dX",
+	"HwSp1b1HWsOQUJJr7d3q+SW36/CT+2klTPTcD2fJCnnfSDOAnZciPIsa4qavs3qR3L2FPVajDu6GONvX",
+	"ttrUfLsv67EAacmme4upPEy5A4KYDBHBlW+/LLjHRobIFH62Z815hhQTRIoWeYpANVfJqQ2dEwqBhDmh",
+	"ZZUSSWq2dkxGb6gJot16JAumutT8JhEa2m+Oz8hRm3S6R8cnj073bJdfCfvl1k/+/52l/bizhgH6CTLb",
+	"IbTj/Q4z+Z/BUj7ebKBv/af/DDoNA0M3Mab3YEAheXAQUL1BFXfP1Zgh+36qBAtJmhQAtEyETYIQQpfU",
+	"QEAHgFmZYmRKQ0aGcxJRe2XIdZIaBvQKUjPCBeYQDDWA/2Sh7iOjzACqi/Kj227qyX/CVXgGi7BeTTnT",
+	"bnz6CcZvGFEsAcd4gY7vt0Zx+PablUVeEERRVFsuJnKb/srGfQFPuAa47Su89zgL1VCl6LwMX5sXyINN",
+	"qa6PX4KzbhIeqgvld5JYn0K8xN6dKmVde2v2fn7bgCWQCsG8182tGYNyVPCtr3DI9L5nO6+63F6bgxYg",
+	"Q2A1Qt+Bu9Y+rQe0UYFSnnARljxXJkzcgC11F1DIOb559fg9vGlBipuNNLG+zfIrjhZekUEQjpqNDBzF",
+	"BST4K26B0sn+CCAF7l0bRSkzdbAK/wy6vg5TLtvgN7lJyyDMYwk52lSnNCYzOt+SOaXc3B5+sv9bOrGW",
+	"HDyzj3pnnI59H1xWK5O/qTJpNjyzqrUpgbF//ORnrufasKm9aNVk3cVuWZZXy0/R/rk47M7SeFzB05bq",
+	"7S3Q+a5ScFuHVK/rAM1dI39ZWZv9EDmHmid13lqJbhrDsDulWApSoX3tpGS8TRvq7AVVaafvAGQCy+B4",
+	"ZjNqBEeR2UMoZyRn4IfiuQo6SjAo+EMkh2ffwPgRll9kBBnkuH1GZhHwfLlDlz+SFDFGGYrEH7c8FwfX",
+	"DruF5zMaBCwx2IKltEaxrE+aXb9FS3W3PFjzfgJUCNr3FiWhHO1Qn2IevW9N/nb6Scs4NXurKant99/W",
+	"fm+8F6usZOiqniDgxBKDZL1WV32V8V1i+3woNF4yqDvLO9YpxIcUU92+pc5DisbGiAxbcGMWm4lqOiNG",
+	"7uk4eKiYUfPP4o60CDZazRyJYvDWXjiWMmw61JwUAFie0jBzQphimRpB5SFFgaigxHUwav7gHYeAppr1",
+	"fReD7RwG+8VrX6H2FWpfofYVal/hwfgK79TcUQaBuZSKXEkeEjqmUHV1J/dAsTGHyj/fn6Paqmf41DVK",
+	"sXyFRyHTDGVYDofiOUlvlIycW6N/KfzdvhyMC+hE6EpECHfFJ1lHWuGLUwMqXDO9JwSnxhR0mbBrRZTH",
+	"yWTkDpry8FJ4+glPYSrjkKlC2RnWt8hRsazMD924XgI5Yz+NodBzAepr8iYrl8JNA6bvKvVdXhs7npQX",
+	"vuBkGjuFypy1D9onB53TRjMrXhNstli81mzEVIxTOmbAvJEnK3+QipIf2Az8qayGJpBKscBUldBUgm92",
+	"ALV5W9jLeyqfy/a1K6DMWbPqGrrd18/8mDBRkLmtK2cWlNxhRvbxqRrIb1/qvnTWvMuLoGO5EdLkNWuF",
+	"YjeX7Xc6BPcSE2Gl2rwUdyph1UyEvzDFR07wd1HAekMHfCkFrO40GKasFrfdi9sFc/avWH5t/L5edjfu",
+	"IoJXdsPOd1+92j2G6lWdm3JvmXIxDiKpgeKciUtR8BF6wOa7WIAON2k5ZeBcsFjbA4n1IYkE/0XI3MJD",
+	"9c/UBTdmVIV6oQAvoOJSoGuSVc6SrHA2A+G1yPtIQmXQSKqxRONSnAfVE10oLJaiwHfu3AojZZmuwEV/",
+	"DjJ+ByWxvq3fe7nsgt7bumA20+F1yewXUDLrXPzcAG+tcvKOrfaTWzf75sevrnJfKOMD+KI1Pla0rB3n",
+	"CjWTBkWQ5U59vrRJqAHNdDMayUR44Qe2zvZ8LcfA0JoaHCfEP2tk1fIZ+bUcL63RneHMyIF6A9ec80ZW",
+	"N6bnV8zvJ126oaB1PRiSinZtyJ1UtU+2bwOJdXUr2xRixNF4eqWQOcKg77hiI/nR+mSvuUg/AgQ54Yot",
+	"cLGeHBy1Fx63ZhwVmsTZZenbZVkxwA3QPN+y2wmJcIlrgbrZI9HnWQoRjxiV0QZ+4NbCVe4YnsPxSXtm",
+	"oCGjijlVnBGJXNGYozvYOSFTLlLDnEMIGSfFdLR0h1E0hGlZtT346ceLd6RoQA7dXQN4qIFChY+GJJQr",
+	"CPKkAkNcGasJJTMlxbjgtMHLQ67tQodFtqM8eoYnQzwlAldbfvti5GkG9QuFANvCSZTMmVmA2xy3j5pk",
+	"AEe7firACeQsHLTIuf2cB1xgAZj1cjG3Zt3KLLqV1bQz5aN0T5bCYNmmINif0tezo+JwS2+Np7WMcBTG",
+	"STt7mznmoA6BgEUbQseyqg7eqcW9MDWtH8paWwk9Uyy0sk9jvZ/kWxAwrfve2Wbz76Phi4D/yL//7sPz",
+	"t+/+ffH9WYsdtVtBNxbD6Xft8Nfv43LVnbGAe6JWfw0Xjd5Zu503xi+9uXOynMTKm+jDKUBtdArIWu73",
+	"N7Eg8La+K5J4CuqhsQGDnc45ekvdMC6+SEvxcybX9fli9fniNZzA73ym8CZhRQjD2hTt8zYFo2MVboEX",
+	"DGzI8iU6j208gUgFGmKMHVpdGUsNxxJ2KcB4OE0IdpELctR2vYFdCiUzMovvgZBOk8Dz7OmlEOy0NsUq",
+	"ZGi4Zi++FN5aJhB0NFZZUxckKWjxQCachb0FFW91fjMznibibJSFbDLz0roUl+J80Sw44+ZG7eAhnWMS",
+	"0jlYPnnFFNoX6LJkzR7kUc7acEl5xBSetQMjclcFt0FeA/dabT0eqvV4t+Az3rcFqc1Bdcjb0PkWp5pK",
+	"s/Ap33XXq+JOr4CJ+Y4BpA3jR3U3kp1FmaSAA40Ljez/LLySj29F5HKhTHxdJQiFyQk1UaF2PNelyxZo",
+	"IxY/Ly6xXEFjWMSaQE4mlOAFTDlwFPMgIrhiWHbf83X8ymjrXP1mj7NNYuTXVobwempIzKg28NVG3Bgr",
+	"a/4hmowUY03I2Hr2gSY6FCCB5DnEhwPFDVN2nQVV0NwR8GmR5AHD/l12Z1gBRjYA+9dZJGNGkLD7CZ5/",
+	"wVvqttvZMAqYSGIXTBOqEOsD7teG3AP2VM+1dc5gRfLZQbccFoc9pIHkBWZ48Azd9Cg0gKFi3sflKWnu",
+	"pRlVQXQB3/CWvfmcqpjbRYXBNPM6LTkaaWbIP2b2reQb+9L/03369eJ+LaIjC90gygrn7Tdfb2uG1LAD",
+	"w6dsHRqBC9xViA/CLAAX2lBgv3WRjqMOuqPoeQ7sSAYV8zi7dR6A9971LN5lO1G4FqOU6IQFnMbczJuA",
+	"hmJXTMGXAVQ1xKuCwLMR5lP5ltkByFiO5xUzyB9cRWPgORWyf68xhQIjBu7LckqMsgHlrcxKuS9u0VlF",
+	"souT9tpsF3agNwTbKxXEMeC4bmP2uF1ns04V44d96b3O230aUNo6YRTUzD+ePvuJHJ9+3SKDkA3gjBZr",
+	"+3c4gg7n+dXaXnFw/m5QydrhgWgVO+voZGFjddfdWDdVMJhSe/qk2Ob3FgGpXH34uUoOupvLwUs583bL",
+	"DsFzzU0ZM1XjmMpwcQgrM+pcc/PG3lG1Vo4YzC9QDIOvlL0U7UbfheGXl8LRqhwfb8yy4rvbYzcDqY12",
+	"fjMXBBDyJBXc6CdocgZT+rGfKB6wvsfTV26y/FJE2pfqXy7Mo+NGYdDtdalh/PvtCg6W3jV4QpBb2V3E",
+	"nTPgOdtuH3JWLVAcdQKRa3vf//vt/ODD75+Orv/3BtZPCoCnjNkWZDqo6/2HPtkPm06zwpXZkmXn5NFt",
+	"YrlDzh2nMqEOw0uLzsSl99tR+/dmI5YBjftg7ktrRqwbprjvjbayQOb3iv6Z+cO+gWZxu2K1/t4qVusr",
+	"VrHFINXiGNwSHFl9Tt0JHbZ1+4EPAZS1tvaLxt5EF9u7uN/s4sialRXM2DCScqIPNRPhWPGwOlD+3mrw",
+	"IfPd76eUxzqneXMN7TxhQIv84hId1nOwEv/82bcX50TzsaAmVQxCwjBtu5umCZhJRWdkKMP5E3TAgJ4E",
+	"cLbQPw4hhKkInYG35+dX3+ZHuoVyBgMuQZbURGdPZNlWf1h0FPkYsHdHvmN4pX01ViMM5+SCifCF4mFz",
+	"Ab1YVsIYMH7F/OXvcXVvPX2VLc3Fy/MDq+LIkGr26BjpHjQ5v/ih1bGjmC46/G+e//zs1YuX//7FvPjv",
+	"N/85ej15cTZ6HXwcHf0xetVp/3uux9++n7758Zfpxxft9NGHn8/58/P5U/7rt+//fPNN+iM7ed/+Pn3x",
+	"TZz++3z406s/XkaPz950Tt7F6Wvz/IN580+vorEmK9fRvx68m/GYywPAKx48t5/swM374MJPaeVhqaDT",
+	"TzrdjV2t9/a7clcmwseCheBc+LwKFMuRztlpe3HBOqen3aOTk0egQjef2jsrsHbjrju1253IlTWo/3P4",
+	"Pwu2qfHbp0vk77ls9C4bIYutxLPwstG8bOhxH/7U5yH89cOLXzT99UMcTH+ZwAXGj/6y0csXonnZmDKt",
+	"6Zj5G9eJRF02rn8vd76GXFCw58sz3Q4AegFaoEmEnBGpMoa+e8KXf974N2y+DKJm92PGwVIwEV6bL9kI",
+	"q1IP0Pnrddtnp52T7qINoXiN37+3x9Fzs2EUT1i10ShaAeAp9hqhWaHUUedbtV6luM9JxIXpuQ63WG6q",
+	"GHVoFV+n71Q3BoS4NVwxZ44qB04km1oAmGi1xoc/r6nv3y1avZdvzp8dXLw87548ytcHc6Z25B4h743j",
+	"ohoz/yzI71Xnnyfdk1P6+NEZO2UBG7KQHnXpaEQfdYMwoEcjetIJaHjKTk9pm508Go1Ojh6F7YA9Zp32",
+	"4/DxMKxShjjBzTX6cfvs0W4V36fLhtNO7Mr0O6DP5PC/LDDul6ATrZKbJwx+5fZEH6u/W1gF38dadSt5",
+	"fVeIfdm4rhXZvtutCSfi2fFwkVFqM23WaR8/Pjl9dCdtxjU3h58gyVfdLuApi7gvunHFY3nxiXQzcYUh",
+	"rwzRkc87wON9t/UQ2roGVAQsjjGNGJKpvLI/cuNKUi4FBVav/GWYY9DkH8ed9tc9B2wEBmY3ggiZ3xH5",
+	"DgAPqSaukM2qRng+Vut7PmWahtAVdlyGvRgzAwGmnzCGt1qZ2dM8uF15DRBdrABqkR8gKof520X9dT5+",
+	"8QsgAV6en489KuDNc/gfDf78lZ9Hkw+//scMX8QpnV28mI//8+LFj+Jg+OpdZJ4fd37t/FyeCkNAwtrO",
+	"2VaMvYZ9NIeRmcaLGuoybbePgv9lz17zhBF7AfxqMbxXokvKOkmNN9AMP0ho977Byddf3tno6SftDS8/",
+	"Wv/yFbrDLwhuMZCsgrqwf1nWFQlUQ2+uBw5RRivVwQWdu+J0JLqgwcSrgYCqsOkPvYapaea1wRtaBPnd",
+	"tYcStCql7xmMoZbBv4sMrkP/8dBE9lxPsrSsE1noIYomkIW7kd/mio7FGGmW0ymkgjQZ4LvP81RSIVTt",
+	"LDiE5aSafqXJYMLmkAyzhxOeU5SQCZv3CCWhTKFUIIh5MHHMEpfCva9Fuu0u4kIhYJWaQE6ZR0tiMcKc",
+	"2RdSK7WA75epgsgWKjp7/vnHcfvo6zIzjTMBXfF0/pqLyd9cT6yDD/14MJvNDuzHPUhVzEQgHX9TIeo/",
+	"YfMNoYg7WpzrjdJ/aB++k2q6HeJ0v5rz1aKggwJ1NAL3NoZ/scQx0ARUKe7KM7WUYjt9fvRg1f9ap8Ti",
+	"5ScbXb4Ov1Px8rMHYLpQvHRmtkA7WzWeoEe2F7/THvxW9KybMeaJS6YEOCgNn7INfMo38or9vT3K0sw1",
+	"YAlJCOwleD7+056lF/2CJ8TIkM4dsyVf6NJWBYhbDYOrAIzdCDTZTTSWB7Vz/Ndyjr/LM79GYszHK5sF",
+	"Ptn78owVsx8/TGO2wjtuQsS+B7+dyVwJNSH6NONCV/rPl2LJgd6zf2xXtPaOP5t33G1UYFjO3rUf5/Da",
+	"z+dAW2P4BbvPEdWgFGrfufadH5jv/Aa7kuzRc158+acGMkzYcQB0jqkrr+RTFTd6jUPg+HZvLqm9OuAC",
+	"NvsMUU6xFGOwynShRsd3QPTlQ2VoFOk5J2HyLERYMtYSwwuYaC2j3sue9FTKCbejcAlgrkjEtZFq3irt",
+	"xVg+GmpIwmQSMxJKP5/8nhZ5ToGRDJ0A4Ke2lwyKNM3/shYcfARH6tFtt3MkZ+FpTSLVeha959xnyEjB",
+	"qvA4tmtW0DWFWbrxVc7wiolQKk0Mi2OS6sKdWQ6xBKLNaGyiJpkyo3jgl5lrYlWsokFxAHY/oYgsP8WX",
+	"/Si/zFmBkWPtaJJhnjt07oV1JSAt4CguW+THhAlo6iMYCRYPc0+yps72bPJcjGOuIxjtC6amVDQLGwSI",
+	"0hGLDMIFPFj5NFDgbk7iF8SKI/ktY2HWAiDn5wOK5YDHnmxvxB0/yLTwfMdsXLKXaTBJE1+2bo9PiZJX",
+	"WFagmN3UiBFn02YuhX5/uPNu4T1DeFzJe96ymFHN3IsMnWAWFdiE8TlSs7xMyL5OKle3VhRKlsQS8tKN",
+	"69+v/38AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -90,7 +90,7 @@ func TestARestoredDatabaseHasTheRowsAndSettingsOfTheSource(t *testing.T) {
 	m := s.save(t)
 	s.exec(t, `DELETE FROM doctor_hours`) // after the restore point
 
-	require.NoError(t, s.Restore(t.Context(), m, s.server, name, nil))
+	require.NoError(t, s.Restore(t.Context(), m, s.server, name, "", nil))
 	t.Cleanup(func() { s.exec(t, "DROP DATABASE "+name+" WITH (FORCE)") })
 	restored := testkit.Pool(t, replaceDatabase(s.server.URL, name))
 	var hours int
@@ -99,7 +99,7 @@ func TestARestoredDatabaseHasTheRowsAndSettingsOfTheSource(t *testing.T) {
 	require.Positive(t, hours)
 	require.Equal(t, "9MB", memory)
 
-	err := s.Restore(t.Context(), m, s.server, name, nil)
+	err := s.Restore(t.Context(), m, s.server, name, "", nil)
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "nothing is restored over what is there")
 }
 

@@ -14,14 +14,19 @@ import (
 )
 
 // Restore makes a new database and fills it from a backup, owners and privileges as they
-// were: the roles must be there (part globals makes them). One that is there already is
+// were: the roles must be there (part globals makes them). It gets owner and privileges of
+// database like, where there is one. One that is there already is
 // CodeConflict: nothing is ever restored over what lives. A failed restore leaves none.
-func (l *Logical) Restore(ctx context.Context, m domain.BackupManifest, server Server, database string, progress Progress) error {
+func (l *Logical) Restore(ctx context.Context, m domain.BackupManifest, server Server, database, like string, progress Progress) error {
 	if err := l.createDatabase(ctx, server, database, m.Server); err != nil {
 		return err
 	}
 	into := withDatabase(server.URL, database)
-	err := l.restoreData(ctx, m, into, progress)
+	// The owners of tables may need what only the owner of the database gives them.
+	err := l.Resemble(ctx, server, database, like)
+	if err == nil {
+		err = l.restoreData(ctx, m, into, progress)
+	}
 	if err == nil {
 		err = l.applySettings(ctx, m, into, database)
 	}

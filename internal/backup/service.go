@@ -15,6 +15,9 @@ type Service struct {
 	*Logical
 	// Targets are the databases to save, by name, as URLs with password.
 	Targets map[string]string
+	// Live are the databases that a restore may take the place of, by target: the URL's role
+	// owns them, may create databases and end the sessions of others.
+	Live map[string]string
 	// Scratch is the server on which backups are proven; its role may create databases.
 	Scratch Server
 }
