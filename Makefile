@@ -20,7 +20,7 @@ RUN     ?=
 TESTFLAGS ?= -timeout 20m -p 2 -parallel 8
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset test test-k8s bench test-stack demo demo-restore chaos prove-switch fuzz lint fmt generate record build clean FORCE
+.PHONY: help up down reset test test-k8s bench test-stack demo demo-restore demo-deploy chaos prove-switch fuzz lint fmt generate record build clean FORCE
 
 help: ## Lists these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,8 +58,14 @@ chaos: $(LOCAL) ## Visits under faults on a stack of its own: SEEDS=30 for a nig
 	@go build -o $(BIN)/chaos ./cmd/chaos
 	@exec $(BIN)/chaos -seeds $(or $(SEEDS),1) $(if $(SEED),-seed $(SEED)) $(if $(LIVES),-lives $(LIVES)) $(if $(FAULTS),-faults $(FAULTS)) $(if $(BUG),-bug $(BUG))
 
-prove-switch: $(LOCAL) ## Switches a hundred times each way under 300 requests a second; SWITCHES=n
-	@CAREFLOW_TEST_SWITCHES=$(or $(SWITCHES),100) exec $(LOCAL) test -- go test -count=1 -v -timeout 30m ./stories -run 'TestSwitching|TestReloading'
+demo-deploy: $(LOCAL) ## Deploys a new version of a running stack's API under load, then a broken one that goes back
+	@test -f $(STATE)/up/environment || { echo 'Start the stack first: make up'; exit 1; }
+	@$(LOCAL) nginx
+	@set -a && . $(STATE)/up/environment && set +a && PATH="$$PATH:/usr/sbin" && exec $(STATE)/up/bin/careflow demo-deploy \
+		--folder $(STATE)/up/deploy --environment $(STATE)/up/environment
+
+prove-switch: $(LOCAL) ## Switches a hundred times under 300 requests a second, and kills the deploy worker at each step; SWITCHES=n
+	@CAREFLOW_TEST_SWITCHES=$(or $(SWITCHES),100) exec $(LOCAL) test -- go test -count=1 -v -timeout 30m ./stories -run 'TestSwitching|TestReloading|TestADeployWorkerThatIsKilled'
 
 fuzz: ## Fuzzes every parser for FUZZTIME each (10s)
 	@./deploy/local/fuzz.sh $(or $(FUZZTIME),10s)

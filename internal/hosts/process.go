@@ -35,7 +35,7 @@ func (h *Host) startProcess(i instance) error {
 	if r, ok := h.process(i); ok && r.Digest == i.release.Digest {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(h.runPath(i, "")), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(h.runPath(i, "")), releases.FolderMode); err != nil {
 		return domain.Errorf(domain.CodeDeployAccess, "the folder %s cannot be written to", h.cfg.Folder).Because(err)
 	}
 	log, err := os.Create(h.runPath(i, ".log"))
@@ -48,7 +48,7 @@ func (h *Host) startProcess(i instance) error {
 		return err
 	}
 	command := i.command(h.cfg.Run)
-	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // it outlives us
+	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx,gosec // it outlives us, and is what the file of services says
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.Dir = env, log, log, i.folder
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

@@ -153,11 +153,11 @@ func place(root *os.Root, h *tar.Header, content io.Reader) error {
 	case tar.TypeSymlink:
 		return root.Symlink(h.Linkname, name)
 	case tar.TypeReg:
-		f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fs.FileMode(h.Mode&0o755)) //nolint:gosec // masked
+		f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fs.FileMode(h.Mode&0o755))
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(f, content) //nolint:gosec // bounded by the caller
+		_, err = io.Copy(f, content)
 		return errors.Join(err, f.Close())
 	}
 	return nil // devices and the like have no place in a release
