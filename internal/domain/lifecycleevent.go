@@ -63,8 +63,8 @@ type HostJob struct {
 
 // HostState is what a host holds of a service.
 type HostState struct {
-	// Current is the digest of the release in place, "" where there is none.
-	Current string `json:"current,omitempty"`
+	// Current is the release in place; its digest is empty where there is none.
+	Current Release `json:"current"`
 	// Agent is the version of the agent.
 	Agent string `json:"agent"`
 }

@@ -20,21 +20,24 @@ const killGrace = 5 * time.Second
 
 // runEvent runs the scripts that a release has for an event one after the other, until one
 // fails.
-func (a *Agent) runEvent(ctx context.Context, r releases, digest string, job domain.HostJob, progress Progress) (domain.StepOutcome, error) {
-	if err := r.endUnfinished(ctx); err != nil {
+func (s service) runEvent(ctx context.Context, digest string, job domain.HostJob) (domain.StepOutcome, error) {
+	if err := s.endUnfinished(ctx); err != nil {
 		return domain.StepOutcome{}, err
 	}
 	if digest == "" {
 		return domain.StepOutcome{}, nil // nothing was there: nothing is to be stopped
 	}
-	s, err := readSpec(r.of(digest))
+	folder, err := s.Path(digest)
+	what := spec{}
+	if err == nil {
+		what, err = readSpec(folder)
+	}
 	if err != nil {
 		return domain.StepOutcome{ExitCode: -1}, domain.Errorf(domain.CodeHookFailed, "%s cannot be run: %v", job.Event, err).Because(err)
 	}
 	printed := &tail{most: domain.MostOutput}
-	for _, h := range s.Hooks[job.Event] {
-		progress(h.Script)
-		code, err := r.runHook(ctx, digest, h, job, printed)
+	for _, h := range what.Hooks[job.Event] {
+		code, err := s.runHook(ctx, folder, h, job, printed)
 		if err != nil {
 			return domain.StepOutcome{ExitCode: code, Output: printed.String()}, err
 		}
@@ -44,13 +47,13 @@ func (a *Agent) runEvent(ctx context.Context, r releases, digest string, job dom
 
 // runHook runs one script in a process group of its own. It is noted before it starts, so
 // that after a crash of the agent nothing of it goes on beside the next try.
-func (r releases) runHook(ctx context.Context, digest string, h hook, job domain.HostJob, printed *tail) (int, error) {
+func (s service) runHook(ctx context.Context, folder string, h hook, job domain.HostJob, printed *tail) (int, error) {
 	as, err := credentials(h.RunAs)
 	if err != nil {
 		return -1, err
 	}
 	id := domain.NewID()
-	if err := os.WriteFile(r.unfinished(), []byte(id), 0o600); err != nil {
+	if err := os.WriteFile(s.unfinished(), []byte(id), 0o600); err != nil {
 		return -1, err
 	}
 	// The kernel ends the script with the thread that started it, which so lives as long.
@@ -59,8 +62,8 @@ func (r releases) runHook(ctx context.Context, digest string, h hook, job domain
 	limited, cancel := context.WithTimeout(ctx, h.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(limited, "./"+filepath.Clean(h.Script)) //nolint:gosec // a checked path within a checked bundle
-	cmd.Dir, cmd.Stdout, cmd.Stderr = r.of(digest), printed, printed
-	cmd.Env = r.hookEnvironment(digest, id, as.home, job)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, printed, printed
+	cmd.Env = s.hookEnvironment(folder, id, as.home, job)
 	cmd.SysProcAttr = as.process()
 	cmd.Cancel = func() error { return stopGroup(cmd.Process.Pid) }
 	cmd.WaitDelay = killGrace
@@ -80,7 +83,7 @@ func (r releases) runHook(ctx context.Context, digest string, h hook, job domain
 			return code, left
 		}
 	}
-	if removed := os.Remove(r.unfinished()); err == nil {
+	if removed := os.Remove(s.unfinished()); err == nil {
 		err = removed
 	}
 	return code, err
@@ -101,7 +104,7 @@ func hookFault(ctx, limited context.Context, h hook, err error) error {
 
 // hookEnvironment is all that a script knows. It holds no setting of the agent: those have
 // secrets.
-func (r releases) hookEnvironment(digest, id, home string, job domain.HostJob) []string {
+func (s service) hookEnvironment(folder, id, home string, job domain.HostJob) []string {
 	return []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + home, "LANG=C.UTF-8",
 		hookMarker + id,
@@ -110,8 +113,8 @@ func (r releases) hookEnvironment(digest, id, home string, job domain.HostJob) [
 		"CAREFLOW_ENVIRONMENT=" + job.Environment,
 		"CAREFLOW_SERVICE=" + job.Service,
 		"CAREFLOW_HOST=" + job.Host,
-		"CAREFLOW_RELEASE=" + r.of(digest), // whose scripts these are
-		"CAREFLOW_CURRENT=" + r.link(),
+		"CAREFLOW_RELEASE=" + folder, // whose scripts these are
+		"CAREFLOW_CURRENT=" + s.link(),
 		"CAREFLOW_DIGEST=" + job.Release.Digest, // what comes
 		"CAREFLOW_VERSION=" + job.Release.Version,
 		"CAREFLOW_PREVIOUS_DIGEST=" + job.Previous, // what goes
@@ -122,12 +125,12 @@ func (r releases) hookEnvironment(digest, id, home string, job domain.HostJob) [
 // again.
 const hookMarker = "CAREFLOW_HOOK="
 
-func (r releases) unfinished() string { return filepath.Join(r.folder, "unfinished") }
+func (s service) unfinished() string { return filepath.Join(s.Folder, "unfinished") }
 
 // endUnfinished ends what a script left that was under way when the agent died: it runs
 // again from its beginning, and alone.
-func (r releases) endUnfinished(ctx context.Context) error {
-	id, err := os.ReadFile(r.unfinished())
+func (s service) endUnfinished(ctx context.Context) error {
+	id, err := os.ReadFile(s.unfinished())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -139,5 +142,5 @@ func (r releases) endUnfinished(ctx context.Context) error {
 			return err
 		}
 	}
-	return os.Remove(r.unfinished())
+	return os.Remove(s.unfinished())
 }
