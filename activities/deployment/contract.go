@@ -91,6 +91,8 @@ type SmokeInput struct {
 type ConfirmInput struct {
 	Plan   domain.DeploymentService `json:"plan"`
 	Digest string                   `json:"digest"`
+	// Insist is for the way back: every fault is one to try again.
+	Insist bool `json:"insist,omitempty"`
 }
 
 // Look is what a service looks like at an instant, and what each colour has answered by
@@ -122,7 +124,8 @@ type Colours interface {
 	// does not wait. CodeConflict for a colour that takes requests, unless it holds the
 	// release already.
 	BringUp(ctx context.Context, in ColourInput) error
-	// Await waits until every instance is ready and tells how far it is. It fails early with
+	// Await waits until every instance is ready and tells how far it is, every few seconds at
+	// least. It fails early with
 	// the true cause: CodeNotAvailable, with the cause as its message and what the instance
 	// printed last as its detail.
 	Await(ctx context.Context, in ColourInput, progress func(ready, wanted int)) error

@@ -169,14 +169,16 @@ type NewDeployment struct {
 type DeploymentStep struct {
 	DeploymentID string `json:"deployment_id"`
 	// Seq counts the steps of a deployment from 1; the same one again changes nothing.
-	Seq     int             `json:"seq"`
-	Name    string          `json:"name"`           // such as "switch", "BeforeInstall"
-	Host    string          `json:"host,omitempty"` // where it ran, if on one host
-	Digest  string          `json:"digest,omitempty"`
-	State   DeploymentState `json:"state"` // the deployment's, after it
-	By      string          `json:"by,omitempty"`
-	Reason  string          `json:"reason,omitempty"`
-	Started time.Time       `json:"started"` // UTC
+	Seq    int             `json:"seq"`
+	Name   string          `json:"name"`           // such as "switch", "BeforeInstall"
+	Host   string          `json:"host,omitempty"` // where it ran, if on one host
+	Digest string          `json:"digest,omitempty"`
+	State  DeploymentState `json:"state"` // the deployment's, after it
+	// Previous is the digest that was live before, on the step that finds it out.
+	Previous string    `json:"previous,omitempty"`
+	By       string    `json:"by,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Started  time.Time `json:"started"` // UTC
 	// Ended is zero while the step is under way.
 	Ended time.Time `json:"ended"`
 	StepOutcome
