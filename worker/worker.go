@@ -17,6 +17,7 @@ import (
 	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/appointment"
 	backupacts "github.com/careflow/careflow/activities/backup"
+	deployacts "github.com/careflow/careflow/activities/deployment"
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
@@ -77,6 +78,7 @@ type Fleet struct {
 	cfg      Config
 	acts     Activities
 	backup   *BackupActivities // of a host for backups; nil for every other
+	agent    *deployacts.Hosting
 
 	mu      sync.Mutex
 	workers []sdk.Worker
@@ -139,6 +141,9 @@ const startEvery = 2 * time.Second
 func (f *Fleet) assemble() []sdk.Worker {
 	if f.backup != nil {
 		return f.assembleBackup()
+	}
+	if f.agent != nil {
+		return f.assembleAgent()
 	}
 	temporal, cfg, a := f.temporal, f.cfg, f.acts
 	sdk.SetStickyWorkflowCacheSize(cachedWorkflows)

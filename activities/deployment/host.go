@@ -18,14 +18,23 @@ const (
 	HostTraffic = "deployment.host_traffic"
 )
 
-// TrafficInput asks for a host to get requests or none, at the load balancer. Every method of
-// it may be called again.
+// TrafficMove is what shall become of the requests to a host.
+type TrafficMove string
+
+// The moves.
+const (
+	TrafficCheck TrafficMove = "check" // nothing: find out whether they could be moved
+	TrafficBlock TrafficMove = "block"
+	TrafficAllow TrafficMove = "allow"
+)
+
+// TrafficInput asks for a host to get requests or none, at the load balancer.
 type TrafficInput struct {
-	Environment string `json:"environment"`
-	Service     string `json:"service"`
-	Host        string `json:"host"`
-	Allow       bool   `json:"allow"`
-	// Others are the hosts that must all serve while this one does not.
+	Environment string      `json:"environment"`
+	Service     string      `json:"service"`
+	Host        string      `json:"host"`
+	Move        TrafficMove `json:"move"`
+	// Others are the service's other hosts: all must serve while this one does not.
 	Others []string `json:"others,omitempty"`
 }
 
@@ -38,10 +47,14 @@ type Host interface {
 	Run(ctx context.Context, job domain.HostJob) (domain.StepOutcome, error)
 }
 
-// Balancer moves requests between the hosts of a service.
+// Balancer moves requests between the hosts of a service. Every method may be called again.
+// Errors of each: CodeDeployAccess where a host is not known or may not be moved,
+// CodeUnavailable where the balancer cannot be reached.
 type Balancer interface {
-	// Block keeps new requests from a host and waits until those under way have ended.
-	// CodeConflict while one of the others does not serve.
+	// Check says how the balancer finds each host, and moves nothing.
+	Check(ctx context.Context, in TrafficInput) (domain.StepOutcome, error)
+	// Block keeps new requests from a host and waits until those under way have ended. A host
+	// that serves is not taken out while another does not: CodeConflict.
 	Block(ctx context.Context, in TrafficInput) (domain.StepOutcome, error)
 	// Allow lets requests to a host and waits until the balancer sends it some.
 	// CodeNotAvailable when it finds the host not healthy.
@@ -87,11 +100,18 @@ func (h *Hosting) Traffic(ctx context.Context, in TrafficInput) (domain.StepOutc
 			"this agent reaches no load balancer: set CAREFLOW_AGENT_HAPROXY on its host, or name another as the balancer of %s", in.Service))
 	}
 	defer beat(ctx)()
-	move := h.balancer.Block
-	if in.Allow {
-		move = h.balancer.Allow
+	var outcome domain.StepOutcome
+	var err error
+	switch in.Move {
+	case TrafficCheck:
+		outcome, err = h.balancer.Check(ctx, in)
+	case TrafficBlock:
+		outcome, err = h.balancer.Block(ctx, in)
+	case TrafficAllow:
+		outcome, err = h.balancer.Allow(ctx, in)
+	default:
+		err = domain.Errorf(domain.CodeInvalid, "%q is no way to move requests", in.Move)
 	}
-	outcome, err := move(ctx, in)
 	return outcome, fault(err)
 }
 

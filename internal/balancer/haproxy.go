@@ -27,6 +27,9 @@ type HAProxy struct {
 	// Drain is how long requests under way, streams among them, may go on: those still open
 	// then are told of, and end with the process. Defaults to 30s.
 	Drain time.Duration
+	// Spare is how long the other hosts may take until all serve, before one is taken out.
+	// Defaults to 10s.
+	Spare time.Duration
 	// Healthy is how long a host may take to pass the balancer's health checks. Defaults to 60s.
 	Healthy time.Duration
 }
@@ -34,46 +37,85 @@ type HAProxy struct {
 // lookEvery is the pause between two looks at the balancer.
 const lookEvery = 50 * time.Millisecond
 
-// Block drains a host, unless one of the others does not serve.
-func (h HAProxy) Block(ctx context.Context, in deployment.TrafficInput) (domain.StepOutcome, error) {
+// Check says how every socket finds each host.
+func (h HAProxy) Check(ctx context.Context, in deployment.TrafficInput) (domain.StepOutcome, error) {
+	text := ""
 	for _, socket := range h.Sockets {
-		for _, other := range in.Others {
-			s, err := look(ctx, socket, in.Service, other)
+		for _, host := range append([]string{in.Host}, in.Others...) {
+			s, err := look(ctx, socket, in.Service, host)
 			if err != nil {
-				return domain.StepOutcome{}, err
+				return domain.StepOutcome{Output: text}, err
 			}
-			if !s.serves() {
-				return domain.StepOutcome{}, domain.Errorf(domain.CodeConflict, "%s is not taken out: %s does not serve at this moment (%s)", in.Host, other, s.status)
-			}
+			text += fmt.Sprintf("%s finds %s %s\n", socket, host, s.status)
 		}
 	}
-	if err := h.all(ctx, func(socket string) error { return set(ctx, socket, in, "state drain") }); err != nil {
+	return domain.StepOutcome{Output: text}, nil
+}
+
+// Block drains a host.
+func (h HAProxy) Block(ctx context.Context, in deployment.TrafficInput) (domain.StepOutcome, error) {
+	if err := h.spare(ctx, in); err != nil {
 		return domain.StepOutcome{}, err
 	}
-	open := 0
-	_, err := h.until(ctx, in, orDefault(h.Drain, 30*time.Second), func(s server) bool { open = max(open, s.sessions); return s.sessions == 0 })
+	if err := h.set(ctx, in, "drain"); err != nil {
+		return domain.StepOutcome{}, err
+	}
+	drain := orDefault(h.Drain, 30*time.Second)
+	last, err := h.until(ctx, in.Service, in.Host, drain, func(s server) bool { return s.sessions == 0 })
 	if errors.Is(err, errLate) {
-		return domain.StepOutcome{Output: fmt.Sprintf("requests were still under way after %s; they end with the process\n", orDefault(h.Drain, 30*time.Second))}, nil
+		return domain.StepOutcome{Output: fmt.Sprintf("%d requests are still under way after %s; they end with the process\n", last.sessions, drain)}, nil
 	}
 	return domain.StepOutcome{Output: "drained\n"}, err
 }
 
+// spare waits until a host can be spared: all others serve. One that does not serve itself
+// can always be.
+func (h HAProxy) spare(ctx context.Context, in deployment.TrafficInput) error {
+	serves := false
+	for _, socket := range h.Sockets {
+		s, err := look(ctx, socket, in.Service, in.Host)
+		if err != nil {
+			return err
+		}
+		serves = serves || s.serves()
+	}
+	if !serves {
+		return nil
+	}
+	for _, other := range in.Others {
+		last, err := h.until(ctx, in.Service, other, orDefault(h.Spare, 10*time.Second), server.serves)
+		if errors.Is(err, errLate) {
+			return domain.Errorf(domain.CodeConflict, "%s is not taken out: %s does not serve either (%s)", in.Host, other, last.status)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Allow lets requests to a host and waits until the balancer takes it for healthy.
 func (h HAProxy) Allow(ctx context.Context, in deployment.TrafficInput) (domain.StepOutcome, error) {
-	if err := h.all(ctx, func(socket string) error { return set(ctx, socket, in, "state ready") }); err != nil {
+	if err := h.set(ctx, in, "ready"); err != nil {
 		return domain.StepOutcome{}, err
 	}
-	last, err := h.until(ctx, in, orDefault(h.Healthy, time.Minute), server.serves)
+	healthy := orDefault(h.Healthy, time.Minute)
+	last, err := h.until(ctx, in.Service, in.Host, healthy, server.serves)
 	if errors.Is(err, errLate) {
-		err = domain.Errorf(domain.CodeNotAvailable, "the balancer finds %s %s after %s", in.Host, last.status, orDefault(h.Healthy, time.Minute))
+		return domain.StepOutcome{}, domain.Errorf(domain.CodeNotAvailable, "after %s the balancer still finds %s %s", healthy, in.Host, last.status)
 	}
 	return domain.StepOutcome{Output: "takes requests\n"}, err
 }
 
-func (h HAProxy) all(_ context.Context, do func(socket string) error) error {
+// set gives a host's server a state, at every socket.
+func (h HAProxy) set(ctx context.Context, in deployment.TrafficInput, state string) error {
 	for _, socket := range h.Sockets {
-		if err := do(socket); err != nil {
+		answer, err := ask(ctx, socket, "set server "+in.Service+"/"+in.Host+" state "+state)
+		if err != nil {
 			return err
+		}
+		if answer = strings.TrimSpace(answer); answer != "" {
+			return domain.Errorf(domain.CodeDeployAccess, "HAProxy refuses to move %s: %s", in.Host, answer)
 		}
 	}
 	return nil
@@ -83,11 +125,11 @@ var errLate = errors.New("it takes too long")
 
 // until waits until the host's server is as it should be, at every socket; errLate when it
 // is not within a time, with the last that was seen.
-func (h HAProxy) until(ctx context.Context, in deployment.TrafficInput, within time.Duration, as func(server) bool) (last server, err error) {
+func (h HAProxy) until(ctx context.Context, service, host string, within time.Duration, as func(server) bool) (last server, err error) {
 	deadline := time.Now().Add(within)
 	for _, socket := range h.Sockets {
 		for {
-			if last, err = look(ctx, socket, in.Service, in.Host); err != nil || as(last) {
+			if last, err = look(ctx, socket, service, host); err != nil || as(last) {
 				break
 			}
 			if time.Now().After(deadline) {
@@ -135,14 +177,6 @@ func look(ctx context.Context, socket, backend, host string) (server, error) {
 		}
 	}
 	return server{}, domain.Errorf(domain.CodeDeployAccess, "HAProxy's backend %q has no server %q: name it like the host", backend, host)
-}
-
-func set(ctx context.Context, socket string, in deployment.TrafficInput, what string) error {
-	answer, err := ask(ctx, socket, "set server "+in.Service+"/"+in.Host+" "+what)
-	if answer = strings.TrimSpace(answer); err == nil && answer != "" {
-		return domain.Errorf(domain.CodeDeployAccess, "HAProxy refuses to move %s: %s", in.Host, answer)
-	}
-	return err
 }
 
 // askTimeout bounds one command.

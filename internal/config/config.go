@@ -66,6 +66,9 @@ type Config struct {
 	// Backup says what is saved, where to and when.
 	Backup Backup
 
+	// Agent says what the agent of a host may do there.
+	Agent Agent
+
 	// settings are the masked values in the order they were read, for the log.
 	settings []Setting
 }

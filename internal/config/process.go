@@ -19,6 +19,7 @@ const (
 	Clinic        Process = "clinic"
 	Import        Process = "import"
 	BackupWorker  Process = "backup-worker"
+	HostAgent     Process = "agent"
 )
 
 // required lists the variables that have no default and without which a process cannot
@@ -46,6 +47,7 @@ var required = map[Process][]string{
 		"CAREFLOW_DATABASE_URL", "CAREFLOW_PAYLOAD_KEYS", "CAREFLOW_BACKUP_STORAGE", "CAREFLOW_BACKUP_TARGETS",
 		"CAREFLOW_BACKUP_RECIPIENTS", "CAREFLOW_BACKUP_SIGNING_KEYS",
 	},
+	HostAgent: {"CAREFLOW_PAYLOAD_KEYS", "CAREFLOW_AGENT_HOST"},
 }
 
 // requires reports whether p cannot start without the variable.
@@ -60,7 +62,7 @@ func (p Process) requires(variable string) bool {
 
 // callsTemporal reports whether p opens a connection to Temporal.
 func (p Process) callsTemporal() bool {
-	return p == API || p == WorkerProcess || p == TemporalSetup || p == HistoryCost || p == BackupWorker
+	return p == API || p == WorkerProcess || p == TemporalSetup || p == HistoryCost || p == BackupWorker || p == HostAgent
 }
 
 // facesBrowsers reports whether p writes links or cookies under the public URL.

@@ -1,6 +1,9 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // LifecycleEvent is one step of a deployment on one host, by the names that AWS CodeDeploy
 // gave them.
@@ -46,6 +49,9 @@ func (e LifecycleEvent) Scripted() bool {
 // Traffic reports whether the event moves requests at the load balancer, which another
 // host's agent may do.
 func (e LifecycleEvent) Traffic() bool { return e == BlockTraffic || e == AllowTraffic }
+
+// MostEventTime bounds all scripts of one event together, and the fetching of a bundle.
+const MostEventTime = 30 * time.Minute
 
 // HostJob is one event of one deployment on one host.
 type HostJob struct {

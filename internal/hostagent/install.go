@@ -53,7 +53,7 @@ func (a *Agent) place(source, destination string) error {
 	case err == nil && !strings.HasPrefix(target, strings.TrimSuffix(a.Root, "/")+"/"), err != nil && !errors.Is(err, fs.ErrNotExist):
 		return domain.Errorf(domain.CodeConflict, "there is something at %s that no release has put there: it stays", destination)
 	}
-	if err := os.MkdirAll(filepath.Dir(destination), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(destination), 0o755); err != nil { //nolint:gosec // a folder such as /etc/systemd/system
 		return err
 	}
 	return releases.ReplaceLink(source, destination)

@@ -17,9 +17,6 @@ import (
 // SpecFile says, at the top of a bundle, what is run when. See deploy/bundle.
 const SpecFile = "careflow-release.yaml"
 
-// MostEventTime bounds all scripts of one event together.
-const MostEventTime = 30 * time.Minute
-
 const (
 	mostSpecBytes   = 64 << 10
 	specVersion     = 1
@@ -91,8 +88,8 @@ func (s *spec) check(folder string) error {
 			}
 			total += h.Timeout
 		}
-		if total > MostEventTime {
-			return badBundle("gives the scripts of %s %s: at most %s for all of an event", event, total, MostEventTime)
+		if total > domain.MostEventTime {
+			return badBundle("gives the scripts of %s %s: at most %s for all of an event", event, total, domain.MostEventTime)
 		}
 	}
 	for _, l := range s.Files {

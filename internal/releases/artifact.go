@@ -93,10 +93,10 @@ func openObject(ctx context.Context, u url.URL) (io.ReadCloser, error) {
 		return object{r, bucket}, nil
 	}
 	_ = bucket.Close()
-	switch gcerrors.Code(err) {
-	case gcerrors.NotFound:
+	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil, domain.Errorf(domain.CodeNoArtifact, "there is no such bundle in the storage").Because(err)
-	case gcerrors.PermissionDenied, gcerrors.FailedPrecondition:
+	}
+	if gcerrors.Code(err) == gcerrors.PermissionDenied {
 		return nil, domain.Errorf(domain.CodeDeployAccess, "the storage of bundles refuses us: give this process the provider's credentials").Because(err)
 	}
 	return nil, domain.Errorf(domain.CodeUnavailable, "the storage of bundles cannot be reached").Because(err)

@@ -166,17 +166,17 @@ func place(root *os.Root, h *tar.Header, content io.Reader) error {
 	case tar.TypeDir:
 		return root.MkdirAll(name, 0o755)
 	case tar.TypeSymlink:
-		if filepath.IsAbs(h.Linkname) || !filepath.IsLocal(filepath.Join(filepath.Dir(name), h.Linkname)) {
+		if filepath.IsAbs(h.Linkname) || !filepath.IsLocal(filepath.Join(filepath.Dir(name), h.Linkname)) { //nolint:gosec // this is the check
 			return fmt.Errorf("it holds the link %q, which leads out of it", h.Name)
 		}
 		return root.Symlink(h.Linkname, name)
 	case tar.TypeReg:
-		mode := fs.FileMode(0o644) | fs.FileMode(h.Mode&0o111) //nolint:gosec // masked
+		mode := fs.FileMode(0o644) | fs.FileMode(h.Mode&0o111)
 		f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(f, content) //nolint:gosec // bounded by the caller
+		_, err = io.Copy(f, content)
 		return errors.Join(err, f.Close())
 	case tar.TypeXGlobalHeader:
 		return nil
@@ -198,6 +198,6 @@ func readable(folder string) error {
 		if mode&0o111 != 0 {
 			mode |= 0o111
 		}
-		return os.Chmod(path, mode)
+		return os.Chmod(path, mode) //nolint:gosec // nobody else knows the folder yet
 	})
 }

@@ -3,6 +3,7 @@
 package deployment
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -52,6 +53,12 @@ func FromWorkflowID(workflowID string) (environment, service string, ok bool) {
 // TrainID is the one ID of the trains of an environment.
 func TrainID(environment string) string { return "deployment-train-" + environment }
 
+// HostWorkflowID is the ID of what happens on one host of a deployment, the nth such process
+// of it.
+func HostWorkflowID(deploymentID, host string, n int) string {
+	return fmt.Sprintf("deployment-host-%s-%s-%d", deploymentID, host, n)
+}
+
 // MostTime bounds a deployment: a forgotten pause must not keep a service from being
 // deployed for ever. Going back is not given up before that.
 const MostTime = 14 * 24 * time.Hour
@@ -65,6 +72,9 @@ type Input struct {
 	Reason      string         `json:"reason"`
 	// Smoke are the release's own smoke tests, in the place of the service's.
 	Smoke []domain.SmokeTest `json:"smoke,omitempty"`
+	// PassOldScripts goes on where a script of the release that goes fails, as a broken stop
+	// script would otherwise block every later release. Each that was passed over is kept.
+	PassOldScripts bool `json:"pass_old_scripts,omitempty"`
 }
 
 // Result is what a deployment came to.

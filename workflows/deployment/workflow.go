@@ -89,6 +89,8 @@ func (d *deployment) run(ctx workflow.Context) error {
 	switch d.plan.Strategy {
 	case domain.BlueGreen:
 		return (&blueGreen{deployment: d}).run(ctx)
+	case domain.OneAtATime:
+		return (&oneAtATime{deployment: d}).run(ctx)
 	default:
 		return d.fail(ctx, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("the file of services says that %s is deployed by %q, which is not known", d.Service, d.plan.Strategy), string(domain.CodeInvalid), nil))
