@@ -14,6 +14,9 @@ type DeploymentService struct {
 	// Balancer is the host whose agent reaches the load balancer before Hosts. Without one no
 	// requests are moved.
 	Balancer string `json:"balancer,omitempty"`
+	// Fleet is the fleet of WorkerFleet, by the name that its workers have in
+	// CAREFLOW_WORKER_DEPLOYMENT.
+	Fleet string `json:"fleet,omitempty"`
 	// Instances are wanted of each colour, and FrontDoor is where everybody else reaches the
 	// service: a switch is confirmed through it.
 	Instances int    `json:"instances,omitempty"`

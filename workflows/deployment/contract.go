@@ -19,6 +19,8 @@ const (
 	HostName = "deployment.host"
 	// TrainName is several services in an order.
 	TrainName = "deployment.train"
+	// ReplayName tries a version of the workers on what is open, on its own workers.
+	ReplayName = "deployment.replay"
 	// ServicesName asks a host with the rights to deploy what there is.
 	ServicesName = "deployment.services"
 )
@@ -52,6 +54,9 @@ func FromWorkflowID(workflowID string) (environment, service string, ok bool) {
 
 // TrainID is the one ID of the trains of an environment.
 func TrainID(environment string) string { return "deployment-train-" + environment }
+
+// ReplayID is the ID of the replay on one version of a fleet.
+func ReplayID(fleet, build string) string { return "deployment-replay-" + fleet + "-" + build }
 
 // HostWorkflowID is the ID of what happens on one host of a deployment, the nth such process
 // of it.

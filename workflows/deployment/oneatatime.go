@@ -31,7 +31,7 @@ type oneAtATime struct {
 func (o *oneAtATime) run(ctx workflow.Context) error {
 	for _, phase := range []func(workflow.Context) error{o.prepare, o.balancer, o.gate, o.approval} {
 		if err := phase(ctx); err != nil {
-			return o.giveUp(ctx, err)
+			return o.stop(ctx, err)
 		}
 	}
 	if err := o.eachHost(ctx); err != nil {
@@ -148,20 +148,6 @@ func (o *oneAtATime) process(ctx workflow.Context, name string, comes, goes doma
 	}
 	o.log.seq += len(domain.LifecycleEvents())
 	return workflow.ExecuteChildWorkflow(ctx, HostName, in)
-}
-
-// giveUp ends a deployment before a host was touched.
-func (o *oneAtATime) giveUp(ctx workflow.Context, cause error) error {
-	if !errors.Is(cause, errCalledOff) && !errors.Is(cause, errUnapproved) && ctx.Err() == nil {
-		return o.fail(ctx, cause)
-	}
-	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	o.words.deaf = true
-	if errors.Is(cause, errCalledOff) || ctx.Err() != nil {
-		cause = o.calledOff()
-	}
-	o.end(ctx, domain.DeploymentAborted, "deployment_aborted", cause)
-	return nil
 }
 
 // goBack gives the hosts that changed their old release again, whatever it takes. One that

@@ -93,6 +93,30 @@ const (
 	agentReturn   = 5 * time.Minute
 )
 
+// fleeting: calls of Temporal itself, by a worker of our own version. What it waits for is
+// bounded by within.
+func fleeting(ctx workflow.Context, summary string, within time.Duration) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		ScheduleToCloseTimeout: 2*within + 10*time.Minute,
+		StartToCloseTimeout:    within + time.Minute,
+		HeartbeatTimeout:       time.Minute, // those that wait beat every two seconds; others end before
+		RetryPolicy:            patient,
+		WaitForCancellation:    true,
+		Summary:                summary,
+	})
+}
+
+// fleetingForEver is fleeting for as long as the deployment lives.
+func fleetingForEver(ctx workflow.Context, summary string) workflow.Context {
+	o := workflow.GetActivityOptions(fleeting(ctx, summary, 0))
+	o.ScheduleToCloseTimeout = 0
+	o.RetryPolicy = &temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second}
+	return workflow.WithActivityOptions(ctx, o)
+}
+
+// replayPatience bounds the replay of open histories.
+const replayPatience = 20 * time.Minute
+
 func deployQueue(ctx workflow.Context) string {
 	return workflow.GetInfo(ctx).TaskQueueName + acts.DeployQueueSuffix
 }

@@ -198,8 +198,14 @@ func (b *blueGreen) goBack(ctx workflow.Context, cause error) error {
 
 // insist repeats an activity until it succeeds, and pages while it does not.
 func (b *blueGreen) insist(ctx workflow.Context, name, activity string, in any) {
-	_ = b.record(ctx, domain.DeploymentStep{Name: name, Digest: b.before.Digest}, func(ctx workflow.Context) (domain.StepOutcome, error) {
-		done := workflow.ExecuteActivity(goingBack(ctx, b.plan, name), activity, in)
+	b.keepTrying(ctx, name, b.before.Digest, goingBack(ctx, b.plan, name), activity, in)
+}
+
+// keepTrying waits for an activity that is tried for ever, and pages while it has not
+// succeeded.
+func (d *deployment) keepTrying(ctx workflow.Context, name, digest string, trying workflow.Context, activity string, in any) {
+	_ = d.record(ctx, domain.DeploymentStep{Name: name, Digest: digest}, func(ctx workflow.Context) (domain.StepOutcome, error) {
+		done := workflow.ExecuteActivity(trying, activity, in)
 		for pause := firstPage; ; pause = nextPage {
 			ready, err := workflow.AwaitWithTimeout(ctx, pause, done.IsReady)
 			if err != nil {
@@ -208,7 +214,7 @@ func (b *blueGreen) insist(ctx workflow.Context, name, activity string, in any) 
 			if ready {
 				return domain.StepOutcome{}, done.Get(ctx, nil)
 			}
-			b.alarm(ctx, "deployment_rollback_stuck", temporal.NewApplicationError(name+" has not succeeded yet and is tried again", string(domain.CodeUnavailable)))
+			d.alarm(ctx, "deployment_rollback_stuck", temporal.NewApplicationError(name+" has not succeeded yet and is tried again", string(domain.CodeUnavailable)))
 		}
 	})
 }
