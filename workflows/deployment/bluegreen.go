@@ -40,6 +40,9 @@ func (b *blueGreen) run(ctx workflow.Context) error {
 	}
 	b.live = b.Release.Digest
 	b.to(ctx, domain.DeploymentWarm, "warm", "", fmt.Sprintf("the old release is kept ready for %s", b.plan.Warm))
+	if err := b.onTrain(ctx); err != nil {
+		return b.goBack(ctx, err)
+	}
 	if err := b.keepWarm(ctx); err != nil {
 		return b.goBack(ctx, err)
 	}
@@ -151,7 +154,7 @@ func (b *blueGreen) smoke(ctx workflow.Context) error {
 
 // approval waits for a person's word, where the service asks for one.
 func (d *deployment) approval(ctx workflow.Context) error {
-	if !d.plan.Approval {
+	if !d.plan.Approval || d.approvedByTrain(ctx) {
 		return nil
 	}
 	d.to(ctx, domain.DeploymentWaiting, "waiting for approval", "", fmt.Sprintf("until %s", workflow.Now(ctx).UTC().Add(d.plan.ApprovalWithin).Format(time.RFC3339)))

@@ -40,6 +40,9 @@ func (f *fleet) run(ctx workflow.Context) error {
 	}
 	f.live = f.Release.Digest
 	f.to(ctx, domain.DeploymentWarm, "warm", "", fmt.Sprintf("the old workers are kept for %s, and until their jobs have ended", f.plan.Warm))
+	if err := f.onTrain(ctx); err != nil {
+		return f.goBack(ctx, err)
+	}
 	if err := f.wait(ctx, f.plan.Warm); err != nil {
 		return f.goBack(ctx, err)
 	}

@@ -39,6 +39,9 @@ func (o *oneAtATime) run(ctx workflow.Context) error {
 	}
 	o.live = o.Release.Digest
 	o.to(ctx, domain.DeploymentWarm, "warm", "", fmt.Sprintf("it goes back at a word for %s", o.plan.Warm))
+	if err := o.onTrain(ctx); err != nil {
+		return o.goBack(ctx, err)
+	}
 	if err := o.wait(ctx, o.plan.Warm); err != nil {
 		return o.goBack(ctx, err)
 	}

@@ -22,8 +22,9 @@ import (
 	"github.com/careflow/careflow/workflows/deployment"
 )
 
-// hostsDeploymentID is empty: the test environment's runs have no first one.
-const hostsDeploymentID = ""
+// trainID is the run of the test environment, whose runs have no first one: the IDs of other
+// deployments are empty.
+const trainID = "default-test-run-id"
 
 var (
 	oldRelease = domain.Release{Version: "1.0", Digest: "sha256:" + strings.Repeat("1", 64), Artifact: "/bundles/1"}
@@ -56,11 +57,15 @@ func newRack(t *testing.T) *rack {
 		},
 	}
 	process := deployment.New(domain.ApprovalKeys{"k": public})
-	for name, f := range map[string]any{deployment.WorkflowName: process.Workflow, deployment.HostName: deployment.Host, alarm.WorkflowName: alarm.Workflow} {
+	for name, f := range map[string]any{deployment.WorkflowName: process.Workflow, deployment.TrainName: process.Train, deployment.HostName: deployment.Host, alarm.WorkflowName: alarm.Workflow} {
 		r.env.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
 	for name, f := range map[string]any{
-		acts.Plan:  func(context.Context, acts.PlanInput) (domain.DeploymentService, error) { return r.plan, nil },
+		acts.Plan: func(_ context.Context, in acts.PlanInput) (domain.DeploymentService, error) {
+			plan := r.plan
+			plan.Service = in.Service
+			return plan, nil
+		},
 		acts.Begin: func(context.Context, domain.NewDeployment) error { return nil },
 		acts.Note:  r.note, acts.HostPrepare: r.prepare, acts.HostEvent: r.event, acts.HostTraffic: r.traffic,
 		alarmacts.Send: func(_ context.Context, a domain.Alarm) error { r.alarms = append(r.alarms, a.Kind); return nil },
@@ -83,7 +88,11 @@ func (r *rack) prepare(_ context.Context, job domain.HostJob) (domain.HostState,
 }
 
 func (r *rack) event(_ context.Context, job domain.HostJob) (domain.StepOutcome, error) {
-	r.did(job.Host + " " + string(job.Event) + " " + job.Release.Version)
+	what := job.Host + " " + string(job.Event) + " " + job.Release.Version
+	if job.Service != "api" {
+		what = job.Service + ": " + what
+	}
+	r.did(what)
 	return domain.StepOutcome{}, r.fails(job)
 }
 
@@ -129,9 +138,15 @@ func (r *rack) say(t *testing.T, word string, after time.Duration) {
 	r.env.RegisterDelayedCallback(func() { r.sayNow(t, word) }, after)
 }
 
-func (r *rack) sayNow(t *testing.T, word string) {
+func (r *rack) sayNow(t *testing.T, word string) { r.sayTo(t, "api", word) }
+
+func (r *rack) sayTo(t *testing.T, service, word string) {
+	id := ""
+	if service == deployment.TrainService {
+		id = trainID
+	}
 	a, err := domain.Approval{
-		Subject: domain.ApprovalSubject(deployment.WorkflowID("production", "api"), hostsDeploymentID, word), By: "u2", Reason: "said " + word, At: r.env.Now(),
+		Subject: domain.ApprovalSubject(deployment.WorkflowID("production", service), id, word), By: "u2", Reason: "said " + word, At: r.env.Now(),
 	}.Sign("k", r.key)
 	require.NoError(t, err)
 	r.env.UpdateWorkflow(word, domain.NewID(), &testsuite.TestUpdateCallback{
