@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,13 +80,17 @@ type verification struct {
 
 // small reads every part but the data to its end.
 func (v *verification) small(ctx context.Context) error {
+	var keys []domain.WrappedKey
 	for _, part := range v.m.Parts {
 		if part.Name == domain.PartData {
 			continue
 		}
 		err := v.read(ctx, v.m, part.Name, nil, func(r io.Reader) error {
-			if part.Name == domain.PartFingerprint {
+			switch part.Name {
+			case domain.PartFingerprint:
 				return decode(&v.source)(r)
+			case domain.PartKeys:
+				return decode(&keys)(r)
 			}
 			return nil
 		})
@@ -95,6 +101,9 @@ func (v *verification) small(ctx context.Context) error {
 	}
 	if len(v.source.Tables) != v.m.Tables || v.source.Rows() != v.m.Rows {
 		return rejected("the fingerprint is not the one that the manifest speaks of")
+	}
+	if inside, keks := domain.WrappedKeyIDs(keys); !maps.EqualFunc(inside, v.m.KeyIDs, slices.Equal) || !slices.Equal(keks, v.m.KEKIDs) {
+		return rejected("the wrapped keys are not those that the manifest names")
 	}
 	return nil
 }
