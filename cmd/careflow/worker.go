@@ -35,7 +35,7 @@ import (
 )
 
 func newWorker(in invocation) *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use:     "worker",
 		Short:   "Run the processes of appointments, and relay what the database owes them",
 		GroupID: groupProcess,
@@ -48,6 +48,8 @@ func newWorker(in invocation) *cobra.Command {
 			return serve(c.Context(), cfg, logger, workerOptions())
 		},
 	}
+	c.AddCommand(newWorkerReplay(in))
+	return c
 }
 
 func workerOptions() fx.Option {
