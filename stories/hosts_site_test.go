@@ -179,6 +179,13 @@ func (s *site) note(_ context.Context, step domain.DeploymentStep) error {
 	return nil
 }
 
+// told reports whether people were told of something.
+func (s *site) told(kind string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.alarms, kind)
+}
+
 // whenBegins calls f once, when a step begins on a host.
 func (s *site) whenBegins(host, name string, f func()) {
 	var once sync.Once
