@@ -69,7 +69,7 @@ func TestHostsAreDeployedToOneAtATimeAndABadReleaseGoesBack(t *testing.T) {
 
 // What is wrong with an agent, a bundle or a script is called that, and a host that was not
 // touched stays as it is.
-func TestEachFaultOfAHostIsCalledWhatItIs(t *testing.T) {
+func TestEachFaultOfAHostIsCalledWhatItIs(t *testing.T) { //nolint:tparallel // one site, one after the other
 	t.Parallel()
 	s := newSite(t, "app-1", "app-2")
 	old := s.release("1.0", map[domain.LifecycleEvent]string{

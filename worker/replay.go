@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 
@@ -116,7 +115,7 @@ func (r Replayer) replay(ctx context.Context, run *commonpb.WorkflowExecution) e
 		return err
 	}
 	Register(replayer)
-	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))), history)
+	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), history)
 }
 
 func gone(err error) bool {

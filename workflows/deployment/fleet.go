@@ -199,7 +199,7 @@ func (f *fleet) drain(ctx workflow.Context) error {
 		if f.old == "" {
 			return domain.StepOutcome{Output: "the workers before had no version: nothing is pinned to them\n"}, nil
 		}
-		for until := workflow.Now(ctx).Add(drainPatience); ; {
+		for until, pause := workflow.Now(ctx).Add(drainPatience), firstDrainLook; ; pause = min(2*pause, lastDrainLook) {
 			look, err := f.look(ctx)
 			if err != nil {
 				return domain.StepOutcome{}, err
@@ -212,7 +212,7 @@ func (f *fleet) drain(ctx workflow.Context) error {
 				f.alarm(ctx, "deployment_not_drained", temporal.NewApplicationError(left, "not_drained"))
 				return domain.StepOutcome{Output: left}, nil
 			}
-			if err := f.wait(ctx, drainLook); err != nil {
+			if err := f.wait(ctx, pause); err != nil {
 				return domain.StepOutcome{}, err
 			}
 		}
@@ -222,7 +222,9 @@ func (f *fleet) drain(ctx workflow.Context) error {
 const (
 	// drainPatience is longer than the longest job, a backup.
 	drainPatience = 24 * time.Hour
-	drainLook     = time.Minute
+	// Looks become rarer, since each is kept in the history.
+	firstDrainLook = 5 * time.Second
+	lastDrainLook  = 10 * time.Minute
 )
 
 // goBack gives all work to the old version again, whatever it takes. Processes that follow
