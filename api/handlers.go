@@ -12,14 +12,16 @@ import (
 
 // handlers carry out the operations of the contract, one file for each subject.
 type handlers struct {
-	cfg          Config
-	store        Store
-	commands     Commands
-	reconcile    Reconciler
-	housekeeping Housekeeper
-	backups      Backups
-	backupLog    BackupLog
-	webhooks     PaymentWebhooks
+	cfg           Config
+	store         Store
+	commands      Commands
+	reconcile     Reconciler
+	housekeeping  Housekeeper
+	backups       Backups
+	backupLog     BackupLog
+	deployments   Deployments
+	deploymentLog DeploymentLog
+	webhooks      PaymentWebhooks
 
 	mailEvents MailWebhooks
 	watchers   *watchers

@@ -73,6 +73,9 @@ var neverServed = []string{
 	// Nothing is saved in this clinic.
 	"startBackup", "getBackup", "verifyBackup", "holdBackup", "releaseBackup", "cancelBackup", "previewRetention", "applyRetention",
 	"getBackupSchedule", "pauseBackupSchedule", "resumeBackupSchedule",
+	// Nothing is deployed from it.
+	"listServices", "startDeployment", "getDeployment", "getDeploymentStep",
+	"approveDeployment", "pauseDeployment", "resumeDeployment", "abortDeployment", "rollbackDeployment",
 	// Tokens that only a letter has.
 	"verifyEmail", "redeemPasswordReset", "getConfirmEmailPage", "confirmEmailByLink", "getNewPasswordPage", "chooseNewPassword",
 	"getPayPage", "getPayState", "getVisitPage", "getVisitCancelPage", "cancelVisitByLink", "getVisitMovePage", "moveVisitByLink",

@@ -390,6 +390,24 @@ func (e CancellationReasonCode) Valid() bool {
 	}
 }
 
+// Defines values for ColourStateColour.
+const (
+	ColourStateColourBlue  ColourStateColour = "blue"
+	ColourStateColourGreen ColourStateColour = "green"
+)
+
+// Valid indicates whether the value is a known member of the ColourStateColour enum.
+func (e ColourStateColour) Valid() bool {
+	switch e {
+	case ColourStateColourBlue:
+		return true
+	case ColourStateColourGreen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CorrectionReasonCode.
 const (
 	CorrectionReasonCodeOther              CorrectionReasonCode = "other"
@@ -450,6 +468,63 @@ func (e DeclineReasonCode) Valid() bool {
 	case DeclineReasonCodeNotSuitable:
 		return true
 	case DeclineReasonCodeOther:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeploymentRequestSchema.
+const (
+	DeploymentRequestSchemaBreaks  DeploymentRequestSchema = "breaks"
+	DeploymentRequestSchemaExpands DeploymentRequestSchema = "expands"
+)
+
+// Valid indicates whether the value is a known member of the DeploymentRequestSchema enum.
+func (e DeploymentRequestSchema) Valid() bool {
+	switch e {
+	case DeploymentRequestSchemaBreaks:
+		return true
+	case DeploymentRequestSchemaExpands:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeploymentState.
+const (
+	DeploymentStateAborted            DeploymentState = "aborted"
+	DeploymentStateFailed             DeploymentState = "failed"
+	DeploymentStatePaused             DeploymentState = "paused"
+	DeploymentStateRolledBack         DeploymentState = "rolled_back"
+	DeploymentStateRollingBack        DeploymentState = "rolling_back"
+	DeploymentStateRunning            DeploymentState = "running"
+	DeploymentStateSucceeded          DeploymentState = "succeeded"
+	DeploymentStateWaitingForApproval DeploymentState = "waiting_for_approval"
+	DeploymentStateWarm               DeploymentState = "warm"
+)
+
+// Valid indicates whether the value is a known member of the DeploymentState enum.
+func (e DeploymentState) Valid() bool {
+	switch e {
+	case DeploymentStateAborted:
+		return true
+	case DeploymentStateFailed:
+		return true
+	case DeploymentStatePaused:
+		return true
+	case DeploymentStateRolledBack:
+		return true
+	case DeploymentStateRollingBack:
+		return true
+	case DeploymentStateRunning:
+		return true
+	case DeploymentStateSucceeded:
+		return true
+	case DeploymentStateWaitingForApproval:
+		return true
+	case DeploymentStateWarm:
 		return true
 	default:
 		return false
@@ -1206,6 +1281,24 @@ func (e Role) Valid() bool {
 	}
 }
 
+// Defines values for ServiceLive.
+const (
+	ServiceLiveBlue  ServiceLive = "blue"
+	ServiceLiveGreen ServiceLive = "green"
+)
+
+// Valid indicates whether the value is a known member of the ServiceLive enum.
+func (e ServiceLive) Valid() bool {
+	switch e {
+	case ServiceLiveBlue:
+		return true
+	case ServiceLiveGreen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionTokenType.
 const (
 	SessionTokenTypeBearer SessionTokenType = "Bearer"
@@ -1215,6 +1308,33 @@ const (
 func (e SessionTokenType) Valid() bool {
 	switch e {
 	case SessionTokenTypeBearer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SmokeTestMethod.
+const (
+	SmokeTestMethodDELETE SmokeTestMethod = "DELETE"
+	SmokeTestMethodGET    SmokeTestMethod = "GET"
+	SmokeTestMethodPATCH  SmokeTestMethod = "PATCH"
+	SmokeTestMethodPOST   SmokeTestMethod = "POST"
+	SmokeTestMethodPUT    SmokeTestMethod = "PUT"
+)
+
+// Valid indicates whether the value is a known member of the SmokeTestMethod enum.
+func (e SmokeTestMethod) Valid() bool {
+	switch e {
+	case SmokeTestMethodDELETE:
+		return true
+	case SmokeTestMethodGET:
+		return true
+	case SmokeTestMethodPATCH:
+		return true
+	case SmokeTestMethodPOST:
+		return true
+	case SmokeTestMethodPUT:
 		return true
 	default:
 		return false
@@ -1978,6 +2098,21 @@ type CancellationReasonCode string
 // Example: 09:00
 type ClockTime = string
 
+// ColourState defines model for ColourState.
+type ColourState struct {
+	Colour  ColourStateColour `json:"colour"`
+	Digest  string            `json:"digest,omitempty,omitzero"`
+	Preview string            `json:"preview,omitempty,omitzero"`
+
+	// Ready Instances that take requests.
+	Ready   int    `json:"ready"`
+	Version string `json:"version,omitempty,omitzero"`
+	Wanted  int    `json:"wanted"`
+}
+
+// ColourStateColour defines model for ColourState.Colour.
+type ColourStateColour string
+
 // ConfirmEmailForm defines model for ConfirmEmailForm.
 type ConfirmEmailForm struct {
 	Password string `json:"password"`
@@ -2045,6 +2180,112 @@ type Decline struct {
 
 // DeclineReasonCode defines model for Decline.ReasonCode.
 type DeclineReasonCode string
+
+// Deployment defines model for Deployment.
+type Deployment struct {
+	Artifact    string    `json:"artifact"`
+	Digest      string    `json:"digest"`
+	EndedAt     time.Time `json:"ended_at,omitempty,omitzero"`
+	Environment string    `json:"environment"`
+	ErrorCode   string    `json:"error_code,omitempty,omitzero"`
+	ErrorDetail string    `json:"error_detail,omitempty,omitzero"`
+	ID          string    `json:"id"`
+
+	// PreviousDigest What was live before.
+	PreviousDigest string `json:"previous_digest,omitempty,omitzero"`
+	Reason         string `json:"reason"`
+
+	// RequestedBy The account of who asked.
+	RequestedBy string    `json:"requested_by,omitempty,omitzero"`
+	Schema      string    `json:"schema,omitempty,omitzero"`
+	Service     string    `json:"service"`
+	StartedAt   time.Time `json:"started_at"`
+
+	// State A warm one is live, and the old release is still ready. An aborted or failed one has switched nothing.
+	State DeploymentState `json:"state"`
+
+	// Step The newest one.
+	Step string `json:"step"`
+
+	// Steps Empty in lists.
+	Steps []DeploymentStep `json:"steps"`
+
+	// Strategy blue_green, one_at_a_time or worker_fleet; empty where the service is not known.
+	Strategy string `json:"strategy"`
+	Version  string `json:"version"`
+}
+
+// DeploymentPage defines model for DeploymentPage.
+type DeploymentPage struct {
+	Items      []Deployment `json:"items"`
+	NextCursor string       `json:"next_cursor,omitempty,omitzero"`
+}
+
+// DeploymentRequest defines model for DeploymentRequest.
+type DeploymentRequest struct {
+	// Artifact Where the image (without a tag) or the bundle is found.
+	Artifact string `json:"artifact"`
+
+	// Digest Of the image or the bundle.
+	Digest      string `json:"digest"`
+	Environment string `json:"environment"`
+	Reason      string `json:"reason"`
+
+	// Schema What it does to the database; left out: nothing.
+	Schema  DeploymentRequestSchema `json:"schema,omitempty,omitzero"`
+	Service string                  `json:"service"`
+
+	// Smoke The release's own smoke tests, in the place of the service's.
+	Smoke []SmokeTest `json:"smoke,omitempty,omitzero"`
+
+	// Version For people.
+	Version string `json:"version"`
+}
+
+// DeploymentRequestSchema What it does to the database; left out: nothing.
+type DeploymentRequestSchema string
+
+// DeploymentStarted defines model for DeploymentStarted.
+type DeploymentStarted struct {
+	// ID The deployment.
+	ID string `json:"id"`
+
+	// Joined It was under way already.
+	Joined bool `json:"joined"`
+}
+
+// DeploymentState A warm one is live, and the old release is still ready. An aborted or failed one has switched nothing.
+type DeploymentState string
+
+// DeploymentStep defines model for DeploymentStep.
+type DeploymentStep struct {
+	// By The account of who said it; missing where nobody did.
+	By     string `json:"by,omitempty,omitzero"`
+	Digest string `json:"digest,omitempty,omitzero"`
+
+	// EndedAt Missing while it is under way.
+	EndedAt     time.Time `json:"ended_at,omitempty,omitzero"`
+	ErrorCode   string    `json:"error_code,omitempty,omitzero"`
+	ErrorDetail string    `json:"error_detail,omitempty,omitzero"`
+	ExitCode    int       `json:"exit_code"`
+	Host        string    `json:"host,omitempty,omitzero"`
+	Name        string    `json:"name"`
+
+	// Output The last 64 KiB of what it printed; of one step only.
+	Output    string    `json:"output,omitempty,omitzero"`
+	Reason    string    `json:"reason,omitempty,omitzero"`
+	Seq       int       `json:"seq"`
+	StartedAt time.Time `json:"started_at"`
+
+	// State A warm one is live, and the old release is still ready. An aborted or failed one has switched nothing.
+	State DeploymentState `json:"state"`
+}
+
+// DeploymentWord defines model for DeploymentWord.
+type DeploymentWord struct {
+	// Reason Kept with the deployment.
+	Reason string `json:"reason"`
+}
 
 // Device defines model for Device.
 type Device struct {
@@ -2862,6 +3103,31 @@ type ScheduleSaved struct {
 	Affected []AffectedVisit `json:"affected"`
 }
 
+// Service defines model for Service.
+type Service struct {
+	// Approval Somebody must approve before the switch.
+	Approval    bool          `json:"approval"`
+	Colours     []ColourState `json:"colours"`
+	Environment string        `json:"environment"`
+	ErrorCode   string        `json:"error_code,omitempty,omitzero"`
+	FrontDoor   string        `json:"front_door,omitempty,omitzero"`
+	Live        ServiceLive   `json:"live,omitempty,omitzero"`
+	Revision    string        `json:"revision,omitempty,omitzero"`
+	Service     string        `json:"service"`
+
+	// Share Percent of the requests that go to the other colour.
+	Share    int    `json:"share,omitempty,omitzero"`
+	Strategy string `json:"strategy"`
+}
+
+// ServiceLive defines model for Service.Live.
+type ServiceLive string
+
+// ServiceList defines model for ServiceList.
+type ServiceList struct {
+	Items []Service `json:"items"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	// AccessToken For the header `Authorization: Bearer …`.
@@ -2907,6 +3173,24 @@ type Slot struct {
 type SlotList struct {
 	Items []Slot `json:"items"`
 }
+
+// SmokeTest defines model for SmokeTest.
+type SmokeTest struct {
+	Body          string            `json:"body,omitempty,omitzero"`
+	Contains      []string          `json:"contains,omitempty,omitzero"`
+	Equals        string            `json:"equals,omitempty,omitzero"`
+	Headers       map[string]string `json:"headers,omitempty,omitzero"`
+	Method        SmokeTestMethod   `json:"method,omitempty,omitzero"`
+	Name          string            `json:"name"`
+	Path          string            `json:"path,omitempty,omitzero"`
+	Save          map[string]string `json:"save,omitempty,omitzero"`
+	SQL           string            `json:"sql,omitempty,omitzero"`
+	Status        int               `json:"status,omitempty,omitzero"`
+	WithinSeconds int               `json:"within_seconds,omitempty,omitzero"`
+}
+
+// SmokeTestMethod defines model for SmokeTest.Method.
+type SmokeTestMethod string
 
 // Status requested (slot held, waiting for the payment), pending (waiting for the doctor), capturing (accepted, the money is being taken), confirmed, checked_in, completed; or declined, cancelled, expired, no_show; archived.
 type Status string
@@ -3031,6 +3315,9 @@ type BackupID = string
 
 // CaseID defines model for CaseId.
 type CaseID = string
+
+// DeploymentID defines model for DeploymentId.
+type DeploymentID = string
 
 // DoctorID defines model for DoctorId.
 type DoctorID = string
@@ -3479,6 +3766,60 @@ type ListBackupsParams struct {
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
+// ListDeploymentsParams defines parameters for ListDeployments.
+type ListDeploymentsParams struct {
+	// Environment Only this environment's.
+	Environment string `form:"environment,omitempty" json:"environment,omitempty,omitzero"`
+
+	// Service Only this service's.
+	Service string `form:"service,omitempty" json:"service,omitempty,omitzero"`
+
+	// State Only those in this state.
+	State DeploymentState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// StartDeploymentParams defines parameters for StartDeployment.
+type StartDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// AbortDeploymentParams defines parameters for AbortDeployment.
+type AbortDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ApproveDeploymentParams defines parameters for ApproveDeployment.
+type ApproveDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PauseDeploymentParams defines parameters for PauseDeployment.
+type PauseDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ResumeDeploymentParams defines parameters for ResumeDeployment.
+type ResumeDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RollbackDeploymentParams defines parameters for RollbackDeployment.
+type RollbackDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListHousekeepingParams defines parameters for ListHousekeeping.
 type ListHousekeepingParams struct {
 	// Limit How many.
@@ -3682,6 +4023,24 @@ type HoldBackupJSONRequestBody = BackupHoldReason
 
 // ReleaseBackupJSONRequestBody defines body for ReleaseBackup for application/json ContentType.
 type ReleaseBackupJSONRequestBody = BackupReleaseReason
+
+// StartDeploymentJSONRequestBody defines body for StartDeployment for application/json ContentType.
+type StartDeploymentJSONRequestBody = DeploymentRequest
+
+// AbortDeploymentJSONRequestBody defines body for AbortDeployment for application/json ContentType.
+type AbortDeploymentJSONRequestBody = DeploymentWord
+
+// ApproveDeploymentJSONRequestBody defines body for ApproveDeployment for application/json ContentType.
+type ApproveDeploymentJSONRequestBody = DeploymentWord
+
+// PauseDeploymentJSONRequestBody defines body for PauseDeployment for application/json ContentType.
+type PauseDeploymentJSONRequestBody = DeploymentWord
+
+// ResumeDeploymentJSONRequestBody defines body for ResumeDeployment for application/json ContentType.
+type ResumeDeploymentJSONRequestBody = DeploymentWord
+
+// RollbackDeploymentJSONRequestBody defines body for RollbackDeployment for application/json ContentType.
+type RollbackDeploymentJSONRequestBody = DeploymentWord
 
 // RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
 type RequestPasswordResetJSONRequestBody = AddressOnly
@@ -3946,6 +4305,33 @@ type ServerInterface interface {
 	// VerifyBackup Prove a backup again
 	// (POST /v1/ops/backups/{backup_id}/verify)
 	VerifyBackup(c *gin.Context, backupID BackupID)
+	// ListDeployments Deployments and what became of them
+	// (GET /v1/ops/deployments)
+	ListDeployments(c *gin.Context, params ListDeploymentsParams)
+	// StartDeployment Deploy a release
+	// (POST /v1/ops/deployments)
+	StartDeployment(c *gin.Context, params StartDeploymentParams)
+	// GetDeployment One deployment with its steps
+	// (GET /v1/ops/deployments/{deployment_id})
+	GetDeployment(c *gin.Context, deploymentID DeploymentID)
+	// AbortDeployment Abort a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/abort)
+	AbortDeployment(c *gin.Context, deploymentID DeploymentID, params AbortDeploymentParams)
+	// ApproveDeployment Approve a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/approve)
+	ApproveDeployment(c *gin.Context, deploymentID DeploymentID, params ApproveDeploymentParams)
+	// PauseDeployment Pause a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/pause)
+	PauseDeployment(c *gin.Context, deploymentID DeploymentID, params PauseDeploymentParams)
+	// ResumeDeployment Resume a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/resume)
+	ResumeDeployment(c *gin.Context, deploymentID DeploymentID, params ResumeDeploymentParams)
+	// RollbackDeployment Go back to the old release
+	// (POST /v1/ops/deployments/{deployment_id}/rollback)
+	RollbackDeployment(c *gin.Context, deploymentID DeploymentID, params RollbackDeploymentParams)
+	// GetDeploymentStep One step with what it printed
+	// (GET /v1/ops/deployments/{deployment_id}/steps/{seq})
+	GetDeploymentStep(c *gin.Context, deploymentID DeploymentID, seq int)
 	// ListHousekeeping What housekeeping removed
 	// (GET /v1/ops/housekeeping)
 	ListHousekeeping(c *gin.Context, params ListHousekeepingParams)
@@ -3958,6 +4344,9 @@ type ServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(c *gin.Context)
+	// ListServices Services that can be deployed, and what is live
+	// (GET /v1/ops/services)
+	ListServices(c *gin.Context)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(c *gin.Context)
@@ -7012,6 +7401,427 @@ func (siw *ServerInterfaceWrapper) VerifyBackup(c *gin.Context) {
 	siw.Handler.VerifyBackup(c, backupID)
 }
 
+// ListDeployments operation middleware
+func (siw *ServerInterfaceWrapper) ListDeployments(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeploymentsParams
+
+	// ------------- Optional query parameter "environment" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environment", c.Request.URL.Query(), &params.Environment, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter environment: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "service" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "service", c.Request.URL.Query(), &params.Service, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter service: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDeployments(c, params)
+}
+
+// StartDeployment operation middleware
+func (siw *ServerInterfaceWrapper) StartDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartDeployment(c, params)
+}
+
+// GetDeployment operation middleware
+func (siw *ServerInterfaceWrapper) GetDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDeployment(c, deploymentID)
+}
+
+// AbortDeployment operation middleware
+func (siw *ServerInterfaceWrapper) AbortDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AbortDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AbortDeployment(c, deploymentID, params)
+}
+
+// ApproveDeployment operation middleware
+func (siw *ServerInterfaceWrapper) ApproveDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApproveDeployment(c, deploymentID, params)
+}
+
+// PauseDeployment operation middleware
+func (siw *ServerInterfaceWrapper) PauseDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PauseDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PauseDeployment(c, deploymentID, params)
+}
+
+// ResumeDeployment operation middleware
+func (siw *ServerInterfaceWrapper) ResumeDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResumeDeployment(c, deploymentID, params)
+}
+
+// RollbackDeployment operation middleware
+func (siw *ServerInterfaceWrapper) RollbackDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RollbackDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RollbackDeployment(c, deploymentID, params)
+}
+
+// GetDeploymentStep operation middleware
+func (siw *ServerInterfaceWrapper) GetDeploymentStep(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "seq" -------------
+	var seq int
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seq", c.Param("seq"), &seq, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter seq: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDeploymentStep(c, deploymentID, seq)
+}
+
 // ListHousekeeping operation middleware
 func (siw *ServerInterfaceWrapper) ListHousekeeping(c *gin.Context) {
 
@@ -7090,6 +7900,19 @@ func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
 	}
 
 	siw.Handler.StartReconciliation(c)
+}
+
+// ListServices operation middleware
+func (siw *ServerInterfaceWrapper) ListServices(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListServices(c)
 }
 
 // RequestPasswordReset operation middleware
@@ -8071,6 +8894,16 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/accounts/:account_id/events", wrapper.ListAccountEvents)
 	router.GET(options.BaseURL+"/v1/ops/reconciliations", wrapper.ListReconciliations)
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
+	router.GET(options.BaseURL+"/v1/ops/services", wrapper.ListServices)
+	router.GET(options.BaseURL+"/v1/ops/deployments", wrapper.ListDeployments)
+	router.POST(options.BaseURL+"/v1/ops/deployments", wrapper.StartDeployment)
+	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id", wrapper.GetDeployment)
+	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id/steps/:seq", wrapper.GetDeploymentStep)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/approve", wrapper.ApproveDeployment)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/pause", wrapper.PauseDeployment)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/resume", wrapper.ResumeDeployment)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/abort", wrapper.AbortDeployment)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/rollback", wrapper.RollbackDeployment)
 	router.GET(options.BaseURL+"/v1/ops/housekeeping", wrapper.ListHousekeeping)
 	router.POST(options.BaseURL+"/v1/ops/housekeeping", wrapper.StartHousekeeping)
 	router.GET(options.BaseURL+"/v1/ops/backups", wrapper.ListBackups)
@@ -19157,6 +19990,1568 @@ func (response VerifyBackup503ApplicationProblemPlusJSONResponse) VisitVerifyBac
 	return err
 }
 
+type ListDeploymentsRequestObject struct {
+	Params ListDeploymentsParams
+}
+
+type ListDeploymentsResponseObject interface {
+	VisitListDeploymentsResponse(w http.ResponseWriter) error
+}
+
+type ListDeployments200JSONResponse DeploymentPage
+
+func (response ListDeployments200JSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments400ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments401ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments403ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments500ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments503ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeploymentRequestObject struct {
+	Params StartDeploymentParams
+	Body   *StartDeploymentJSONRequestBody
+}
+
+type StartDeploymentResponseObject interface {
+	VisitStartDeploymentResponse(w http.ResponseWriter) error
+}
+
+type StartDeployment202JSONResponse DeploymentStarted
+
+func (response StartDeployment202JSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment400ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment401ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment403ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment404ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment409ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment413ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment415ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment422ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment429ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment500ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment503ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+}
+
+type GetDeploymentResponseObject interface {
+	VisitGetDeploymentResponse(w http.ResponseWriter) error
+}
+
+type GetDeployment200JSONResponse Deployment
+
+func (response GetDeployment200JSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment400ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment401ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment403ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment404ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment500ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment503ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       AbortDeploymentParams
+	Body         *AbortDeploymentJSONRequestBody
+}
+
+type AbortDeploymentResponseObject interface {
+	VisitAbortDeploymentResponse(w http.ResponseWriter) error
+}
+
+type AbortDeployment200JSONResponse Deployment
+
+func (response AbortDeployment200JSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment400ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment401ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment403ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment404ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment409ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment413ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment415ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment422ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment429ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment500ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment503ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       ApproveDeploymentParams
+	Body         *ApproveDeploymentJSONRequestBody
+}
+
+type ApproveDeploymentResponseObject interface {
+	VisitApproveDeploymentResponse(w http.ResponseWriter) error
+}
+
+type ApproveDeployment200JSONResponse Deployment
+
+func (response ApproveDeployment200JSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment400ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment401ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment403ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment404ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment409ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment413ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment415ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment422ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment429ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment500ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment503ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       PauseDeploymentParams
+	Body         *PauseDeploymentJSONRequestBody
+}
+
+type PauseDeploymentResponseObject interface {
+	VisitPauseDeploymentResponse(w http.ResponseWriter) error
+}
+
+type PauseDeployment200JSONResponse Deployment
+
+func (response PauseDeployment200JSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment400ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment401ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment403ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment404ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment409ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment413ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment415ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment422ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment429ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment500ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment503ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       ResumeDeploymentParams
+	Body         *ResumeDeploymentJSONRequestBody
+}
+
+type ResumeDeploymentResponseObject interface {
+	VisitResumeDeploymentResponse(w http.ResponseWriter) error
+}
+
+type ResumeDeployment200JSONResponse Deployment
+
+func (response ResumeDeployment200JSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment400ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment401ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment403ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment404ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment409ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment413ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment415ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment422ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment429ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment500ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment503ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       RollbackDeploymentParams
+	Body         *RollbackDeploymentJSONRequestBody
+}
+
+type RollbackDeploymentResponseObject interface {
+	VisitRollbackDeploymentResponse(w http.ResponseWriter) error
+}
+
+type RollbackDeployment200JSONResponse Deployment
+
+func (response RollbackDeployment200JSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment400ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment401ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment403ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment404ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment409ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment413ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment415ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment422ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment429ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment500ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment503ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStepRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Seq          int          `json:"seq"`
+}
+
+type GetDeploymentStepResponseObject interface {
+	VisitGetDeploymentStepResponse(w http.ResponseWriter) error
+}
+
+type GetDeploymentStep200JSONResponse DeploymentStep
+
+func (response GetDeploymentStep200JSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep400ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep401ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep403ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep404ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep500ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep503ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListHousekeepingRequestObject struct {
 	Params ListHousekeepingParams
 }
@@ -19593,6 +21988,142 @@ type StartReconciliation503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServicesRequestObject struct {
+}
+
+type ListServicesResponseObject interface {
+	VisitListServicesResponse(w http.ResponseWriter) error
+}
+
+type ListServices200JSONResponse ServiceList
+
+func (response ListServices200JSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices400ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices401ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices403ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices409ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices429ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices500ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices503ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -23562,6 +26093,33 @@ type StrictServerInterface interface {
 	// VerifyBackup Prove a backup again
 	// (POST /v1/ops/backups/{backup_id}/verify)
 	VerifyBackup(ctx context.Context, request VerifyBackupRequestObject) (VerifyBackupResponseObject, error)
+	// ListDeployments Deployments and what became of them
+	// (GET /v1/ops/deployments)
+	ListDeployments(ctx context.Context, request ListDeploymentsRequestObject) (ListDeploymentsResponseObject, error)
+	// StartDeployment Deploy a release
+	// (POST /v1/ops/deployments)
+	StartDeployment(ctx context.Context, request StartDeploymentRequestObject) (StartDeploymentResponseObject, error)
+	// GetDeployment One deployment with its steps
+	// (GET /v1/ops/deployments/{deployment_id})
+	GetDeployment(ctx context.Context, request GetDeploymentRequestObject) (GetDeploymentResponseObject, error)
+	// AbortDeployment Abort a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/abort)
+	AbortDeployment(ctx context.Context, request AbortDeploymentRequestObject) (AbortDeploymentResponseObject, error)
+	// ApproveDeployment Approve a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/approve)
+	ApproveDeployment(ctx context.Context, request ApproveDeploymentRequestObject) (ApproveDeploymentResponseObject, error)
+	// PauseDeployment Pause a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/pause)
+	PauseDeployment(ctx context.Context, request PauseDeploymentRequestObject) (PauseDeploymentResponseObject, error)
+	// ResumeDeployment Resume a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/resume)
+	ResumeDeployment(ctx context.Context, request ResumeDeploymentRequestObject) (ResumeDeploymentResponseObject, error)
+	// RollbackDeployment Go back to the old release
+	// (POST /v1/ops/deployments/{deployment_id}/rollback)
+	RollbackDeployment(ctx context.Context, request RollbackDeploymentRequestObject) (RollbackDeploymentResponseObject, error)
+	// GetDeploymentStep One step with what it printed
+	// (GET /v1/ops/deployments/{deployment_id}/steps/{seq})
+	GetDeploymentStep(ctx context.Context, request GetDeploymentStepRequestObject) (GetDeploymentStepResponseObject, error)
 	// ListHousekeeping What housekeeping removed
 	// (GET /v1/ops/housekeeping)
 	ListHousekeeping(ctx context.Context, request ListHousekeepingRequestObject) (ListHousekeepingResponseObject, error)
@@ -23574,6 +26132,9 @@ type StrictServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(ctx context.Context, request StartReconciliationRequestObject) (StartReconciliationResponseObject, error)
+	// ListServices Services that can be deployed, and what is live
+	// (GET /v1/ops/services)
+	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
@@ -26099,6 +28660,354 @@ func (sh *strictHandler) VerifyBackup(ctx *gin.Context, backupID BackupID) {
 	}
 }
 
+// ListDeployments operation middleware
+func (sh *strictHandler) ListDeployments(ctx *gin.Context, params ListDeploymentsParams) {
+	var request ListDeploymentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeployments(ctx, request.(ListDeploymentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeployments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListDeploymentsResponseObject); ok {
+		if err := validResponse.VisitListDeploymentsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartDeployment operation middleware
+func (sh *strictHandler) StartDeployment(ctx *gin.Context, params StartDeploymentParams) {
+	var request StartDeploymentRequestObject
+
+	request.Params = params
+
+	var body StartDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartDeployment(ctx, request.(StartDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartDeploymentResponseObject); ok {
+		if err := validResponse.VisitStartDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDeployment operation middleware
+func (sh *strictHandler) GetDeployment(ctx *gin.Context, deploymentID DeploymentID) {
+	var request GetDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDeployment(ctx, request.(GetDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDeploymentResponseObject); ok {
+		if err := validResponse.VisitGetDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AbortDeployment operation middleware
+func (sh *strictHandler) AbortDeployment(ctx *gin.Context, deploymentID DeploymentID, params AbortDeploymentParams) {
+	var request AbortDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body AbortDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AbortDeployment(ctx, request.(AbortDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AbortDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AbortDeploymentResponseObject); ok {
+		if err := validResponse.VisitAbortDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApproveDeployment operation middleware
+func (sh *strictHandler) ApproveDeployment(ctx *gin.Context, deploymentID DeploymentID, params ApproveDeploymentParams) {
+	var request ApproveDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body ApproveDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveDeployment(ctx, request.(ApproveDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApproveDeploymentResponseObject); ok {
+		if err := validResponse.VisitApproveDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PauseDeployment operation middleware
+func (sh *strictHandler) PauseDeployment(ctx *gin.Context, deploymentID DeploymentID, params PauseDeploymentParams) {
+	var request PauseDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body PauseDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseDeployment(ctx, request.(PauseDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PauseDeploymentResponseObject); ok {
+		if err := validResponse.VisitPauseDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResumeDeployment operation middleware
+func (sh *strictHandler) ResumeDeployment(ctx *gin.Context, deploymentID DeploymentID, params ResumeDeploymentParams) {
+	var request ResumeDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body ResumeDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeDeployment(ctx, request.(ResumeDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResumeDeploymentResponseObject); ok {
+		if err := validResponse.VisitResumeDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RollbackDeployment operation middleware
+func (sh *strictHandler) RollbackDeployment(ctx *gin.Context, deploymentID DeploymentID, params RollbackDeploymentParams) {
+	var request RollbackDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body RollbackDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RollbackDeployment(ctx, request.(RollbackDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RollbackDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RollbackDeploymentResponseObject); ok {
+		if err := validResponse.VisitRollbackDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDeploymentStep operation middleware
+func (sh *strictHandler) GetDeploymentStep(ctx *gin.Context, deploymentID DeploymentID, seq int) {
+	var request GetDeploymentStepRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Seq = seq
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDeploymentStep(ctx, request.(GetDeploymentStepRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDeploymentStep")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDeploymentStepResponseObject); ok {
+		if err := validResponse.VisitGetDeploymentStepResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListHousekeeping operation middleware
 func (sh *strictHandler) ListHousekeeping(ctx *gin.Context, params ListHousekeepingParams) {
 	var request ListHousekeepingRequestObject
@@ -26192,6 +29101,30 @@ func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(StartReconciliationResponseObject); ok {
 		if err := validResponse.VisitStartReconciliationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListServices operation middleware
+func (sh *strictHandler) ListServices(ctx *gin.Context) {
+	var request ListServicesRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListServices(ctx, request.(ListServicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListServices")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListServicesResponseObject); ok {
+		if err := validResponse.VisitListServicesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -27092,510 +30025,555 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L0Ldxs3li76V3B45i4n05RESrIdU2vWGcWPjifxoy2lfbtjHxKs2iQRFQEGAEWzfb3W/TX3h91fchY2",
-	"gCpUsYqsokg/Muw141BkPfDa772//bEVielMcOBatXofWxOgMUj8+FgC1RBfavNHDCqSbKaZ4K1e6+0E",
-	"JBCmCVPHrXYLPtDpLIFWr3Vy2z2JRaSFVCed7qP7nU6nc4T/PDT//OD/tP+Lu612S8IfcyYhbvW0nEO7",
-	"paIJTKl550jIKdWtXmsu2ZGEEUjgEbTaLb2cmZcpLRkftz59areeXtPx6jCvJ0BuQSomOBEjsphQM2Ki",
-	"JmLB22QkJNETIIPno6MXVEeTgbmIcgIx0/lpvWudvmutHevqkJ7HMJ0JDTxavoFZQpfmtuIIB+Y5A7KY",
-	"ACd6wpQZnhkT5WoBkmiB46EyYSCJeTsoTRZMT/AqRadAbmBpBpsNBfh82ur91jKPbr0vW61fRETtAMo3",
-	"FkcwmwnG9RR4+S4Hv9fZ6mhnW/06/flyNktY2aqafZ+llxFt9n1BFRmJJBELiPOzWVCm/6Pbaa3fzjeg",
-	"5fJypEGuvu8KIsFjZbbLPIwMYSTcMnL4oImWy9wr769biinjbGp2sJvOnnENY5A4jrdv317O9QS4ZhHV",
-	"sDqYn8QCz01wUX6+PwKVeJpoMv2Pd62IShglYtHwgH9qt2ZU0iloxy4uo0jMuX5esR/U/pwfyuZzQ09b",
-	"7RYzD5lRPWm1W5xOzZ3ucX0W1zxXc7xydV8vs3NcOfTskqbDx2NfNvzskXefwo80upnPqkY/xF/vKfL8",
-	"yeroaXd4Wj36YcXo7SPvPvDHVEHVsGd0ibwnogoarzotH7d51t1H/QTlW9W4rfRrOuK4YqXt0+4+5kAY",
-	"/QzL1ZH/Q8wlEQtO5pz9MQeiDduyApIpEonplPK4TdQ8mhCqCCW//vr8yTG5Ah4zPs6EkbtyVUQROqaM",
-	"o/SlI+gZ3WHMbsFKuxGTSjuZZ+XyWYfEdKmOyXX4DHwq5UJPQJKhiJfmeRJGcwXxMUHmbJk9TQdiJDq5",
-	"ZYpZya9ZkpAbLhb8glAyFOLGDJ8p8vs8HkNMKIdFm5gb3WPJYsISy8rtU5SmPC7Iw4fx2ejR6AEcnUWd",
-	"4dH58Pzs6FHcgaPT0YP4Ae2Ofoju3/f7axWsbIeDnTkyW7NWNNAPvwAf60mrd3r/ftuICv9317BjrUGa",
-	"d/zv3969+3DaPXr37sPDp+//8m/lR2KESk/5KR4YhWqQKk1LMTfyIu7hQhj9KFh5uy3n3VOrxigxBcGB",
-	"QKKARBPKzbqahWM8gmMy+PcB0fQGFKF8WdSyuiiEytfJKWl1F+jBeXF9yvWg5EmpFL0058/MX6c0fU+R",
-	"iCbAY1og79PO6YOjztlR97yCiM0b1g073LnO0aP3H88/HdkPp9mH8l18TTVbI7pm9uem7KiK8bvH3Z0f",
-	"WSWuRB9GZezlAPUoReYzo8q8JMoqWG1CNZkKpQ1/+O7Ns8fk4el55/tj8go5QqbyKUKNfTLmQlZre6XH",
-	"zA2skuoelM3makb5Mymmq/Mx3zrFnhvOoYngx+QJjOg80agwcrE49oP5Yw5ymY1lZB5Zuq7mRB1pNi3X",
-	"kM1wrsXqYH70amk2nPxYKFkClYQiIx2Y1w+qxqbFNiO7ZlN4NRpVnVZzHxGjUdPjOqo4ruZ5fTEa3f28",
-	"Xi9nUEM9JObOpqOHqtEvZ3fWVj6Zm9VMcAVWSc/Gaqb0TMw5zioSXANHS58aq8rahye/K2skptP5GGgk",
-	"tfUaGI0g0uwW+jPJInxKNJeGUJetXuvpr29ayKqFbPXM7Z/arZpPx5VToDXjY5wexdf4ZbIKRT+aa3MG",
-	"pozPtVmF7mkn/S0GGieMQ/Dr+Xmn3XKaQX/BeCwWfaOLtHqPzA/z0QhkH0kkuCn7xdp+2U+ddiuiMz03",
-	"31E5Zjz76aEZSMzUbK6hPwPJRJz9eH6Gv84l7kT2/VnHHBYk3n4k+IjJaas3oomCtjcd+1xoFuXHMBWx",
-	"tSTNi8yupsfsGSpfqNyYL0VfTcSiPwIcUoSHotvpZL+MJQ2fbcbjdHW/WlP6Ifv9Qcnv6bKhIVychVEr",
-	"eNzXDA3L3z62iktqtygc3af26lWnuYvudz69N4+eMh6HO/cbPqx72sFfDWHF8wT6CZsy3eqd5r6cc82S",
-	"wgskGLoxO2TPiFkOlQjdVxpm4SoZUszo9t8kjFq91v88ybxvJ/ZXdVKg0SegKUssLddjPoEPz/vFyt7n",
-	"LjvBaz5ZQzJ+Y31Ma3jCTIphAtO/lPCGyB+yW5qwuO/8VS0zbpyDHbJ3Y8UCFOFCkxHTqGaZF0oa6WPy",
-	"GNVGq3uClEIqkjClFWrmCjgqlGhRILPFK/CojBgkhncY4+BEaSq16lMzgikoRcc4OkVSfmrOhCWmqB6v",
-	"7iDH0VTPDYkastBMI58PZ8bsvHAVMqZ8EotI/c/i4tQ+Fq/tulcdhI2rekEGdqEGxFC+IkCjCcEFw2XF",
-	"xdbCqezHZmCPrRF1GUUw09BQUBRcHLW9Jc5yM+a6YwztVpI6LLf0PdYnPj/XkmX+GWbaGocRlZJBTMRc",
-	"G3NYCcHNf43KOpMiAqWcNauOyS9C3Bi9teBUbRMh7VG2m2TNVWsllzp4A6oO/bfrKDu9DifjdvOJ4NBs",
-	"J40whLg/XNbz2OEm2thBH3UTbx91utfdTq9j/u8vnW6vY5TwLdQJd4sTX0/kMfmrEUnkLQxRcwceq8KL",
-	"T687j3pnuRc3OZLm+CV91GqLD8XZtNqhZVTbwJrRpV3U/AJ174fjzOSPFeQZUysdSnqfZ1ItxxgAORHI",
-	"KZ6g9VpHlX5RrRzUVez2KtubSu9PbWsh/AspovV0LsUMTn4EmTDu2Ha/iSaKN5RqVfNZXI8cXLSq1etu",
-	"oy6UMS1D7taNFqoK1PnKUs5T4DChVyqMXq3jNmUBr1y85igI2Kx70GqEx/EvPkpYdDfdBHUzTW+Ah2rJ",
-	"VeizmogkVtZKNsfjmFyqmzRYmLqCzIOsPhJNhFDg/ZLWYN5epXiUVynMazAo6Iac0yWCyexKjTADAev3",
-	"MkZVpk7QJBELwowaYZZyQBRdKrKYLFFTsD7xLczJvMUWCa7mibYmzwjqcJQYxhK8IJg6b8/UbiuaKv/p",
-	"3nasrS7aRNQklI/ndIyGQisGFC6t96nptCp7ZkbTYsqYjujvbPVOO2ZL1QwiRhOmzTSegDHaRSLGy9Y6",
-	"FlR7T+3qV21pFpHY2jB4JuSQxTHwO9HeKH1KziJgygcH7ykiRQLm1OGZYzxK5rHzWIkZWFv4rhR2llHY",
-	"S3+wYUVPzwa7K9JykyRTusTZxQInhvTz1/VK2ea1TRi/6cOHGZo1xeU1P5IJVcRdcMcV7BbMnuLji0uZ",
-	"G9suVvPSvhJDPcF7jUa9oMa8myU0MtMspmHM1VorpoZpmz2tfwPLvrSPDBb8VyMKCIcFKUR2UIT44JVT",
-	"yu64Eaen+Y3AGBlVBKMyJa9bsUXLZ7OrAz8orMAgG9xKJM/uFdcgOU3u6H1wDynIdxRoZGG0n4UUfEwE",
-	"J2IuiWIxHJO/zYW2YT6/HzaaZSNfMyE1YXfcrvuhu+CSoNvdSFoxl2rVS+AmsRtyyb3rmFxDkhA1n+G0",
-	"MAXKz2qA+/AL4zevbm18Zo8cyZ+GNio4QhCRxO0iEZPh0tITSIKqrNfG/OlJQOs7q11fnKWlL8WAtZ1T",
-	"6QJtWh8zmpdCb1LFNu8fF7o/wqfk/XcSrH/LJQPkc2PuIpfP83LZvzu37tmgdrTo+dkgj8AjyFIvXpoF",
-	"4eW3FkRButDe7s2WWcMHfTLR0yS3rq13807nLPofRhtbzoCYC/AraG1IsyoS84yOXU4bquCMk1mCXiMh",
-	"Y5UmOSKPw0G6EPE2sR6qoS9G/SGTetLqtbqPfugcdU6PTh/V16PR0+H05cuYEjca9Gwk3qmnIBntRhX2",
-	"j68gsSAevrUy/BpDFjEzj31GWXJHlWIWPK4/ss8rsktD8D6VAu2KNCPDSCXyxn5w3kNjk8YQsRgwneWu",
-	"nDHQMZ7r3EimQDmmxxSptGxKu6DXwvvtSuggyRepIsjnRUf3cauwaW/ScOquti0NKIQ6B/CY+KFkLl1z",
-	"jlbyau6qB/4Q7JF/o2FfAPGq7Cof+U4UDZs77V0DLJqkO8Ps1k1pDMSYcJ/arSvnmXsmoTSJl96A0dDu",
-	"Rqz+JVf0tnEAA8PW5q7fto9m1HNG78nB3NhX7By+9sxsco2WeDo/va99jPIbU3KY8Id2Rjj4BmVJ3Bxs",
-	"QpHLKecR2PqEXAvxC5Xju5nfM7pMBI37Woh+gk8rcgKfufTg/v2zB2S41KDuypnP8jqrT4g0iqIfQ57w",
-	"Vwa5K8115dVI4NdCvKB8eaeFNWOdUr708VIVLqx5undg25SvOY9Rb14ek2uZJp1yQslU7EBHPQ29s0IQ",
-	"MzISjCy33KtD38lym9ei5q2J4BFcEJ1O1CVuYanCEabDDgqkEfy0iUKCggccxq88LCm4m/CcF55VJBZt",
-	"3WWgzJFCMTAir19dXZOT2+6JAmWIXtlE5KGtZsDL7mqBdLPd/UWMj2y+crkQLc5gF1ubvXPKlEJLxHkq",
-	"JBG3UHThvn379qhYCrJuQ4uVI35XbylL6DCBu+5o+pxCvocCecsiIBHlgdvTh8QdXQbkmlAN8sJZYIqO",
-	"oBAPL3iV7uqUKbqD/TTyAyzZ/3S+u/HRzKjUZAEkhpkhAcGD2AvmEnxGSne+IYhfQMzoNU78TocjfWB/",
-	"ap7Yx7Uso3qUJLjfj+3bjszbe6Soq91Vdt7Py04cFSZQebM/HfHqzpdOZtei1IwhSz+fmzOIJpcfJ0rY",
-	"X/ktSDZid2THGC/rz7OHFSgYjswFhMaxNCzZjS5VFskS9DF5NcMaRufGYu4zOrLQo0LzfrsdRnFqDLG4",
-	"iSsz3tX2zahSCyFjrI9g44lLGEKBtm75Wll+oK+mS3OuaGyNNZq8Nmq41AxUmpMxC75aNVM2ZggH+VYf",
-	"V39LgkSjBiWaWb7yb6uVbv59wdOzIlUx/B0iTIpz5YQN5x+kE1UXZ1n5k3hp2yZs5ItRNq6WCy2XrFXN",
-	"5bZWU8n9GPk0vzANNkln3TF8I6zgcY+hUtLlytrjCPCFfuD+NWtWHMu+3Z43WPl0YXLlEvkinLOS9fAh",
-	"drthGKgwHMnGiMP9ezVy3MQWX7kiZ3dhSZ1zttThiDqd6rKpd++uynYs3ZhN+3EFuI6B4bz+nms2hX+a",
-	"64r75vfKbZ0dQPjgNdv39BYaUw2tJJq3E0FiFmPeh1NK01QYtVQaprWohuq6RSLt1g2zzMjvsEslRIex",
-	"WZDYr0jf+QFbmERvNLEYD4b/5FlxcF36lQQFGlnQeAxxX8x1H25BLhcTkDgqY05k0V0JY6Y0WA+flR2p",
-	"5Hi/7sgUlLws6wqH1CYLD6SwMMbMUMxR58RF3R0bwBXFTdh0bn5hqunZSYdZa7y5Q7qRfeET14z5hU/q",
-	"bnbatYbpzMJdFAvs85mrdY8s5lX3rTJVJnYSqjSRQJXgZDFZ+v1GNdM5JbYVJ0VqwWO57HsOUnbgGe/T",
-	"BKT5y1fRwwdmHRgrNFN2us2YG62P19qyYc5s4TCW7wSfzJjSEMicY6Gu+eWGzWYVg3FXlVGb22eymAgF",
-	"RMx1JKY+XsBjIQk3NE+0SOJgC0KwhRVh6kjJTaidnaVgILkztPn0fi6a88RyZ6p73Zzkmg34BeV0DLHX",
-	"AFcG3G5x+KD70VwqUVJD+sLJKeFMEEN8MzqG44266sapX2nnZ1k796II9cn/Ln7MVJh+6wQBTRJj7tkc",
-	"k4JO64Vbxq+GQiRA+RdTcgrrVtBT0gGXr6S2m9bk+FSo83MF8phcaToaEcGT5fE6DrmeRLSQP5sLS2Vn",
-	"5Tx+LnDfWRrctpaGZRWjkfkvakulLOzSGoaveLL8LEp3qbZZOkcXAfs7BneaHftLkrBbD5og5lqxGPIZ",
-	"1Da5+qWwiVkTOpsBxzJkpsnQCEkFyWiVHLYwcdMgXF2BFcbj1p8chBAwinzrUz5GV2NYQXhuRe/2Hk8x",
-	"GilIPUG4mvcU+Rdm+rQbi9+1ATl71XYGTC4k+LGpSyAHK5A9KJCzYSmf383cNm20jvjSZUk35d5YwJ9m",
-	"jpCFmCcxJgCRK7okVJMEjIShJMvxbhPro7unMAOh7c68IsZyWs5AXRC0NuzJ1x6WjLKYcCqlWCgnGwSL",
-	"oEQgeCdHXqRuPG9T+uG5vfi+FRDur+6qgF2tO0Ye44CpsEZnHU5V0azPoRA8fk3OHx6TQQwDlIWJEkTN",
-	"MMwzXBplzawkvVHmiqPLa3RsB/ztLA98clo+0azUfK2mITjgfKdOd193MXLBF+bCT/mE/jLRtJiIBKxE",
-	"b2OuB6qaTCsENEKfII0i8/zC9Lqrwntlfq4yqUzntT7sISSCj5GZCu5ZbpsoYQ+bnoAZg4MoiyiPmWEg",
-	"Ci8eLonjLns5WTk+Ec77tLMZsGWVrIPip4ZWoAUAGJbs369cs8Rj8qVOQ1fQ2XaIQM6Cqc+FgyrKNfho",
-	"doPstXhKZnSpavlYIsojSJL0FTX1nXYrmkB002e8dGhvcbKpr7qH9Ok92OZGiAlDwtVmvXAOGJnFuJXW",
-	"wGNbb1BvkbaxvnM+343LlKse/ViqKzS1/ptqFzVH+rtgvD+XSRVKIyUaEpgATfQkg7iaQBIfk2fCMhsv",
-	"tSiWzKuUE9gzbO9IN/cClWiznYO/PrWx9lyl9ce84P40ON6h7tSYAwfFqJvueymuJmLxDNx9usw3dx2q",
-	"pnjNMTEaeaHyL6eJlc6/oRLoi4A3MCFfB2i2129fWtlbn74cEsfmLFp7WXZH32PnlS6cSGJQmogZ8Dxw",
-	"X8E427ga1klWduKdEZ2qYVJocDt0xwNr31nhvnubuetiiBLGIW6TlNUahS4SUqKVVPHwoHy7zN/4tRoB",
-	"Ss+jmzIFw9aSmNXq2UCaZT0cIFaEEgsvs9EqTyvR19oXeNGdLJKaVLjOesmXb9dl8mkld3EFH1sRmTl/",
-	"VJ6nEHSOu0RHe4XhR2gq3ADMSI7vrPVWpuaTH0w7BygZisIyI2zFHMtUmIYWmd/vPD3kxH1uld+vV/X2",
-	"7oHM1dR/De7HPCRQ8/Ae1liXZVgrD4KpgvEF7sWGylWJ2bjK8mo+rLlGUEW/TZhNGR2FRONIAQfX9ktb",
-	"MnP/1hrb6RCe7pDpsNkDtgrBVssuruvJCjDYGkBbXfnbNq56cfzBK2ss8HM+m+tt3PbUa30R5WToOLSt",
-	"rbV5PRjQY9GE4GYfEyN/VIj/jWwSTW00jSBGPGYykmJa6uwPadUlQ1hohJVKC8bttWi0W0RVLlJqvvA2",
-	"pEubV5ouyym8AiUvGACa5qsg44ng45Kpcg9eP6GIHJwmUiZUu5Ln1JN02uk+CF1JnTJXUiVUXzhEdElV",
-	"jDHQ3s2YEFTfPHLtUEq9WqWwgMEwHlUPgk6AxgHmsFkZ5asCciN5eLZ5HKUohMFAOqvYVTBT4UqMJEAQ",
-	"h0rtmSovX2fNOIrwPM0HEhyj7UZShbEYDOVhvWNM53oiJFMQk6lhgyShM4VwxU0O9g8/bBxyFQZTMGQH",
-	"AllxolJjaEqXxDI/c7gRURugbZkMNiHAMtXcAM2TwxE+KB/iXd3AK0hSweRK2e7jNCtywfTE5cNkhnlG",
-	"uKuMbHt/SZtMtJ4pa62Qq4lYcL+QoQMl7wWgQQZneGa9A9OW+68oNRUQnetIZjMPwRBEbn/vn95/0Nl4",
-	"BKepzesT70KAUB/VDL/LlrBuyt1mx24FsFjI3jsri3I1MULVWU6O+j3FOgx4O2h05xyZx5MplTdoQ6k8",
-	"f9m8UBXgp8EQz1ZGmGV7AY/bnsV4NPpqT2kjvrcOejUY3YPqQ5WRAZnzGWVpqVrAQNyBy41us7Ssgn0N",
-	"N/b+Wqkder3c6NyoUseYJ1Cjoc2sjtNkiF4bbqAZ/gIjjGj3CtjwAXaV4b/H5JLg480h7WCky8o63P92",
-	"yt8oX6Y+M6VhtqoTZghYRcb2/OoVOT/tPjxu5eH/L4/++f7jWRlkfAqftWq2ciHJnDOtegQDU+j5fPrr",
-	"mzZZAsc//uv1P3IOJ8b1g/NwwR+5/60/tQVl3w6onU2zTKMPYII3iZBLMhW3nikTqm5y6kaKGrsqQPLg",
-	"hMFrdopTWGJmjIUxGoxdUHasI0gyJu9z10tU74vUTYRP4YKYmZARszHGevmkuATXzImHNKzX7ax6QVbB",
-	"lMMlQw0oAFdekcjcz9FWbrqnxSvTCtiQmTaoVMlREyG95pXOrlLDKaX/TTMsQkoGMzwt41xipIEXNDNz",
-	"Gqs0282SpxrBMhzLeRMLrVJrLS5ZxYDyiNdrZeAzv3VY32W3jcpowm7z6ujZg/sb96oEVrvIxJ4wh900",
-	"BL0A4FaAWFdlO7XA0/Nk18PpEBPERlojf7sbOZnzDZX4glbHXsNtsf/M0IJb8Q6poRWOne0dlQfnx8H5",
-	"cXB+HJwfB+fHwflxcH4cnB8H58fB+XFwfhycHwfnx8H5cXB+fL3OjxqJMatzqVQNy63OKturwjasFMZr",
-	"NYhV/b3aGq9yJFSaZiUMpMCCq9Sucn2x0qAqoeM1ZBWKmpXDXiaZbOvxhm6e4VyyNJuyiPCqLDYiGQtn",
-	"oFOCC9Cg0GJZSh6vESTZPtyd+tmEKiBKkJFt6bsi21fpMF/qX4EEEKcJXasX3LIYcXM2yCK7sE/91Z/a",
-	"rRHjTE0aZqFOsB3e6ir7Eg4JqC6UqwTmZpebvjEDDK+tyt5+NcpSISf5avvGVRG4ZxUJ4sy1v8tDy5U+",
-	"xRyGfnpSamy8BKOCQO0FSa/PFqXkGlz9RjuaJv1vrCRCkGFhdMBChUDlkMWi7mookLdl/ZtfC6XHEq7+",
-	"9ss9FaAyg4TSbVCcztRE6FJeYLsaKm0EOHqXexY0eWE9UFOmtYW/x8oj7GnsUupqZ8TLplndSq8BWszT",
-	"rsUKwHuExO0qZUvPXX2HFpKOwcjp6UyCUq78C3gkl7NijUf1xmg6rCw10FSOQZdnyApRzq+0ZONxaadu",
-	"GgszrkHPIvV7xDc3kRDigGqaiPEccOcS5/H1/hUviVpoK1g/i4TfsaLCyXcrsbT95F5b6oDxmDwNtrQs",
-	"8dStUzZ5v++5M1PY2DxPSTfCUZXjxNUi9GkgFxqIUizBywd8SmsbcrW9YsETQePwTNY4WSPKkrksO8JP",
-	"pzO97DlfykyKW4fEWntEW4k2dyT6rjd8/kYxH4aw9Hw+HTo2vicelwNyckMrl3PbsJ21VF1FupYaLMRe",
-	"vTzxAjEUH1A4/uGurZ53dzKDc1Ny8lZ3sZpCfhJJ/CaVpQ1opFDf5RlPAmOa9I06gqr+LSjNxhb5ru19",
-	"GdThILXaLQStLOE6hTULX1Y9l59h1jSyO8Qb3T6uqZvz00N+YybmbBtjOMAClO4HKJ8Qj7HBR3oJ49bc",
-	"2DzRbDzp26vnu/eCHWeHbK7V2bYCx77gjVXqdnkMzQHsi1uUMk7h7k+NJX+z81MX9PZuMO5Maygo9TyL",
-	"QBiTcYwxCHt1EdTgvLNpBu4t6wbvjNGmOQVOX9ioeBlty5hEiOLlHEfNxNhwLktU8r+CJpRoMR0qLThc",
-	"mLcyWbRyzVBSO7f+K28AZg2JBHlPyaMcvOPqBH42C5KtT17PazZcIWcTWobVhubbUIob4EdiNCIeV40k",
-	"MNIXoZla/2WSsjJL8RehwO1BuikNHwwj30hwtVjYu6Gxzbz1xVNsMhkqvVxwCPlwgTNjhwYrmKJERDf9",
-	"IUwYj/uW56pyyEl82drpZk0nak91jckw5xJo7IHjV0w3JsmUcjZy/fBjOqVjWzCt2Jhbw40LC/dtISW0",
-	"nBu79gL3nNCk4b6UMxRHIo44/aFIlys7khkBZDZGbpLVrMm3MmnImYxkWl26l4JDDp5hRs1hK8djWa80",
-	"FiWh0FDqmzHrb99itkeCmk8B+0klLrBeAiPgCaDoNSrsgrvQiuF1S2gVyx3hwlk6qeXz+F0wDuUuMuy+",
-	"5/uJEJqYk1CaRlZmQ7rnrp1x2XZcEms6YGKbc9JZk4osQV8QSrxxjFeE1gZyaI8ratvAaUWUmMsILwwZ",
-	"kJxz7lA38d5WZjwH9neIxpliHqTEU26D/2j99Q3Dyk8Z9nIcpDWfA5zNwNWhDxBBfkD5sm+vGJRUTqY/",
-	"bkx7TLHAGhc4NwT3qHKIPsthilxkXh4nZhEsaubiM5RMLXRnQak67ZQm2awBlLgOwz6UJMzwWwwT1fea",
-	"1UdVWGEFAb5ANsgyCnlsz9o2MOQVWrZ/edYI138z5wtIEteDEUMike8zHwAeBCq5OzD5hidRwjiL+lEi",
-	"LLvbkd7+2Ej/awelU5TrEU0QQ9FsZkyXbR9itMGcC3J63utg6oUPQfp2EjZRJOtMif3A8kkU3333W6f7",
-	"/rfO0aP3/8/pb52js/ff937rHN33X5lHf1+aYeFy2J5OKUueCZuy0GD/PABx7nylX+bP//0Hm5HSjEZZ",
-	"AcrM+M29tL8Qj4BMjcZPLl1fWcU0ZC1YjFVAVtLcup3Nho2wjfvTOZTus8WQ2dlxlxAJGRdPrj/yC6r6",
-	"2gGdh99xodPvsfFQP8MzrTrQZeDOhuUmYOWHC1ZuJoUUq2QjTVjMkO36Q9DsrmYIxOG5LOflYsFBHpMs",
-	"tqYwlbKYclOFieletemgSIiNGUwTtS1UbEHw5vumOBbhRlMUODXaOeyUfivaIqxdoSd0+ZOYS1UP8yG/",
-	"RpgFUenfpgvLOGvZ2jiGV6MnzrZek2lTmKQdQ8XMXt2ClCxuamnEFapmTJfenE8z+Tyq1GqEd1+Ls3Y5",
-	"Yht3qbUqe6+XCXegzFi+c+OPEDGp2hf5xAKR7UZUlKozRhKoOdPuzzXaTMngblnzMFYO9rEkW84Yo9iq",
-	"g1hmWhNNEpMqqxRh20bQ5UurmyoApHQ+BRhbKRYKJOrrFtvb9pkcwcJ24i4lItsyvlw7f3Vr/YC8TSZi",
-	"gSaAzaizfgDvBdgpxqSx8PvmyZXZOJi04XoloXdgJEFN6g6kFNfHrmgB/Ss3ktxCZfv4vvK87Z/07aC3",
-	"r5B7YvOzdkO0oQYX4L76aLmzRsxVqUUCU5BjzDD2yh2dOo1jR8ZKTXztgkI2FPNy/+JdUMucOlNVDJM1",
-	"98foBa7WvXKCDRPb60CNpshZMYwlVCSJlatiOQRSS3EbYRThg7HYaFLRvMlwNm/OWB7lIzY4ZxLRJAkT",
-	"xDe+rzZbsejfqhL+u5EXuhLYbcYizK50hU+rv0tzihTj4z42i18dzj+AyuPy8H8O4Xt1jHcW9iGcXPCy",
-	"cPXyGIorZzElkmpy3EYNTmkyF8ErdTZtUbHre/AVi3YtRrElS+uZalDGuy2952e4H/ovdma5Az/oYSGm",
-	"y+9zXXGZSq03X6cnRZJSdIkJt3cuUnCSnHbuzCIK9T306F/vP562zz59d+T+7Bw9ev+x2/7h0/f//m/r",
-	"EepPO9UMZn0TnU3sZ+XMY2Fl7+TEb9Cq96hsZeozrazitlDt8ajT2czSNm7R3Vmc425rmVg179q/UpdG",
-	"Ab44wuvWbRtrQf037cE4kmJaHyrad1gq4Ru2qw/EbaKwZ32ANm+sCV9+IfCiOujcJdCjf1T6d7EBC6b+",
-	"lYt4LepPMsBz3lAIk4Etu25xWlhJjYV+FSGPz9N+8a59F58BPIGIqZ05qqmU7JYm/bBRs/+OC93H1OLM",
-	"yHFcw33JRb/0+9DUGQsRLxgGeJxVtPPkqmcAV6kPPH8ObTVT3MtVNWaABRfEVe3EPYJ9wkgMEYvhAmV7",
-	"LOmC97LiOaKFuCGzhEY+u3olqwTflhUDYcdCmBkbb0HZLf6dPrnUmf+MQRI/lbKxHTdipZUmqH/1sKn5",
-	"SRrza5M/5iCXJ1iO1Ca2Df1JSVv/VSmeNfws6w8gHF76ZkZsh5s9sHRfme1MufcO3E04c3mXgivHXB3r",
-	"SUOYF1YdnHOjSKNWrdL+sqvg3WnVUhGVIgarW1peWm4oq7lduJXbgwU5eTfvdM4iFuN/oe0D24XvjWQQ",
-	"cz0UHwo/bN5XPwq3UJXs9ieL4tBsa1cjXeKmdmCrdBSZH7xhMGdzS8MsdOxzAhrcsToF6XD+183jLcBN",
-	"/NXNpd1aZONad48ffnH2/vZ2nXVQcAMwa842CiUQBVNiqLDnic8Kk3OuMCNm4XzjC6pc9iQRo1FTL/Gq",
-	"01fOjcFOrg1HljQhvz6v0M1sHlDlVMvqFVYrtaeUL4kUC9W2DeBs+d6SLFB2WE7QJiyTD/0bWKq290X3",
-	"McSu2t6jr9rEdTl2SaRtgh27AftqtMkk2KW+WcpgbtleblWmkRVLVZc3va9XgxSWHmU1F6uZV+Wnb++a",
-	"ZO6ob69Qho/ZXQ5ggyNclf/3yiXX7SMB8L+MPLxKRPOWqimGgW06kOJiCJuLr+AWzFx9u0mmEHSlqoNk",
-	"icKakiOVkN67HpnAF/iramSCHKyNc+YlFs+DWvAaOzE9Ka8cC022gqG+badWySJQ1WXEkVCGVQCNJh7H",
-	"hkdwTH60pY7O+TZIG00OLCsOoILqdbr23sLitJp3hWrWDSrn2qlyO6p7+FRX24YsWVngKQ5tAokC8uv1",
-	"4xpKWdAqqLJBkD+S6d6Unay11LT3IqOMbvdXZ/QzLK+gKes24rD2LF7PhwmLfobNuRf42LJBZqRU3agN",
-	"Cxe8i2xBkwTzoVQI/eROcD4Z8bRz+uCoc3bUOb3GvESbmrhygAsZWndJN6jZZTLowl6wjyjHmIUYkypw",
-	"pdTDX+77z0pBygv6nXufKczoxkSze+qY2BaB2uIdYSWFYaXrxtEwfFflmm8bppOA1lXGYGXALm0zXw+Q",
-	"SSS7SrTZcRM3sy3WGraoA4o8vabjun3ZfCJboW9+uuwFzuhP3sppCRu7NWml9iJzo+zbs2E18HJZvhUZ",
-	"QsJuQS7XcB5MaJxJccuM6qZFEjt3GdNkQmOMPFq2FOTVp4niUkSIvoCJKiOQ0n3E19rPUsxm+Gko5tw6",
-	"3NSMTvsSZkLqUr+aH/ZWc63RmtIOyZiEbkxtm41k7kxd74zf0oTF/SAaVQFgs/aFEXZANyxvCGRCEbfM",
-	"p56HSx8MYU0uwcrXPppQEhcTwwQ2xiXc4X7trrbweWzGXHylDEcAeNwXo3Iqd2fEBlqNNiRhBlSrmu1M",
-	"jeHep2rTs6n2z01fVOsF9vENAUzyPizXyBpbqgWfdFj8M+dYFWt+uWF4+MsOubuqrC25L+dcTIQCY9Ij",
-	"hDCaA8BjIV3Ji86DA61loi64km1u0O8y5TvBoHL8Zg1X3Lvp7Lnv9lazP+L7VngrR/oFAqQFsi5n/zaI",
-	"MqG3YDhSIsQNofqY+PFYQyYFinR9hK295slhzZkPGX4mBDaxfmvjbdqmVAEOEU9bT39900pBS3/odDqf",
-	"vj141B1job6ExeugxmDL0qJ9lHCsLUsIhr1FVRSOoG5Jxao2Dot+07qMr7iSKjedtlubyjXXDLatEqpI",
-	"hzISzMVyLxzHsdjpeWxkPDn2QffqaQtGcPfFqD9k0samyuo1vDLXffRD56hzenT6qEjgmAp1/unIfjjN",
-	"PpSS/Bh4XIZy5OAxUhhxM500rz3YuAedekjotfKpJs6mC6bz7t1f/peZAPnu+5Pjo/cfz9pnnfKZSMgq",
-	"RguHVBSrmlL3PCQjBCtiGA6eUQmuCEtqju736sK3naVHpQMPn1l6oMXVRCyeAWzTy5YpcgMzjXGjKV2S",
-	"IbSRcXtM9hxuPKLFQ1yG0F4glWmterosKzJiMZRCF77F6FaWEJH6iTApAks1PNafa/KQQUfXd3x6mNSy",
-	"EVh/ygoKdZav0XYhOJdosevm+1kiSWVxpFvussPhxctji1jV0CNmKyz6Oy6/3UbyhI883SQTVsZdeGf5",
-	"Qu1VJuyb1a/h4Num61fn13uGvDWz7RHDYtsEOWybWAaL/zX8FTM9DIM9brX3nWJfm8u687FN5vxBgh8k",
-	"eJ2ztXcfg+dx2/sYXtNlClGzmgaVS+IUM3BgMjO6dCWjM4q0F+Z1OpC7EEgmtpWscVrwZ/M/ESI/rpda",
-	"VbXOmFjclMc3U2Z84536NySItaAgkmWIeq/p0rn/fEsUjDJfaclmcPy7OibeUJ3RpWGePFl6lUTbQhdF",
-	"lJiC9W9o4XvClFTpLyuKFtBP424lgl+4NksLH3S2UyB2CuXPng8TpibmHPRvoAKj+gaWqHymc9viRRYu",
-	"v8Hy19PC3NGpqYkFpyAY0Zoj+djBl+/vWG4Rp2l+kidUjsEi0jU4/kI1j7qiur4GRN1foipysL0YdFGJ",
-	"e8oKwbYRwfnHH68ZQf2lWRdBufbeUKyVaxMxl4p4ms4GaCR1ZdjEdxAoAtHvohyccQ0VOu61ZTvIllyg",
-	"zY+4dJg+jJPC7RrVyD0AvasKtE4Csumnnlf393DZn1AepLOXynBbOtLoULnwQykWHiX2lJKIqlxg8Faw",
-	"OE/k7VY2BX+QFqgD+L8SoVy7DZFU4aVtxcWgJhMzzCbFob9jAHw1frugTOeq1Oo909ym+qMyR7M/273M",
-	"EWEbq7jyQruuxfOHaaMBWRTiuXhNq90aUn7TCjpwZOcqgJ53wYGaWZoZvayw3TRA5aHjs2kXVy4M468V",
-	"KwW+Gx7+jTH/4ER8XbVmGzqqNCouk6DlEiNPknCAWLnejdtVlm1LaBuJJj39G/HX84VkZUdpQ11ZML69",
-	"hwtDDedrCBkG43mDgGhNnWJOVWswZ5tjvs2K1SvNwyGlr9k4aSWS+S5BFJnlPH1XDt5fUAsnwrQG3hej",
-	"kSs4M7KbjiWAk/au5o5Xx0kb1tzlZqnlcjcTjOhcGWXQ5tgbQuaxkH0JkfDJP2h5GX0xmuwS6HGFjawQ",
-	"iGdtvZzoI0ZpUm2PnYC9fmy88iLHAHtp1NsyTUWw8VcgZiOdA4g1ksW2AMO3ol81e1zLK/OlKk3eggqr",
-	"Pb3cMyaqiG0wIYIUdjltPp2Xf5nHoPRtWUZAg5DIm2ePyaPz+w+PyWspxpJOlU8XIAOzS4M2mYGYJUAk",
-	"0JgMbHFcCexsRUEeQmdduLQWCZxOK+qb1/UKM5KxPjMJajdLuK9tZhdBVZ8lxEW9p8jzJ8frIxglOflM",
-	"J7AGyKUclMM2DojRaQEfsHlOsU+VZEcSRiCdulainSJ9lm/BpUstuocWFhZ8OtMKW2fiu4OydCrjvndH",
-	"bRY6+KufeZB45KoO3aYGq15K9GkmdkNdLBmHVPU0fnJ1WUoakbzNX3h6/373UemlN1XZeBYrwj/i1c+v",
-	"y1O/VI6RKjYuvexDhV2JC0FuYNkmQ6rgwflcJps34QbRcswk27gmdhh2LuZdZWv+BmjMuMOKaZI8Ypv+",
-	"5NjZfOZ62tTERcX6IbR9M6y9Ure0q1mq+64qF1U65uCR5WsSAZvt2VnKlJo3ND7LVf+ct8DBCFFiv/V9",
-	"hIUC1w09ZjZVFUEF4IJYAwovYyrfMd1Y66mJqYW4ydmRqefCvqnEbZE9urw7vO1BVVJejb3Q5zNjxWK5",
-	"DTOSGj0RjLNoMx24J6dmQmpDZmu+Ztv3Hovwx2v7WITR3nnEErYNIjg2oiorrfi7LUTT1pSMidJCmH9Z",
-	"klgofSOl4AOdFkRC2BPNQgRUpPeOmFSa3O90ateDeciBzT3SvnCBsJ1a7TJhBK0oedRrl23vdgFX3NW7",
-	"emBai3chRiQ2epjgoI4r+nMay6LsJW5RK+77Out8/aENFi+YYnDwNpPL56DvkDp3Rea7LQdudGC/RFHw",
-	"G4hhOtuCv+0+x6Yy2dP38WX8xpOnrQLbUTJn+bpgkX9jAz+ABlgBO/uhGe54/mEVg5zz+JpBU9icQgPz",
-	"ksIJV+GNYeHSlvblbM03BrdTr9lwv9jir9hd3T+0fAnGTGm5jYT+IlkzaUlmQ4D7vWTb5AsuHZBmCwlk",
-	"hQKDuksvfNyF5WpnrUSebB3fvbtq7RjX/3TniUJ3T9xZ6SXQXgUrLD/mM8pk8+BJaVaTl+09QgmHBXHe",
-	"MBIZawVUBpdwQbjg0MNCU3/RAiv6iJAxyAvidYMgcjahylfBtIkCSEPKmT2aqhbclpqmGsb7NdBTmxpZ",
-	"4OSq126XzTOLDlspFv3I9lIJA7RBKLnEpVt0Tu/MqfsG1Had4fbawqkSnKF0CiIp66OETlkJY2ZTulzb",
-	"LdRhMQZA4ynjGJ8sb1ZoHutgDhoVgmcorpbF+KYaBZWz3Zpz9scc3M9azuFTu+Xb9F3R28ZqJR2N7Jla",
-	"7cPEblNMEzHXisVWNht6xq4VGJ1OJXWt6V66t6GFulGhTsdWtoFXFhOpebIzKNWvUAN9FpoF7iODS+u3",
-	"/xfK/h75EagESf7///f/G9TogVAzSOzuYSXDubKto6vMQqu7rWu88AsiJtiwSVoqXt9GXtE1C/1fhYix",
-	"KsqWW9iz8UETwwuPyc8AM2OgU0UUHYH5LyVeKJV74u2OVibp2PYK9xQBriX2dxn89ek1ObntnniArEGt",
-	"HHWcT9+78D0HsLtbwwuZDbOdP0+5J+e2ttD2Ib+wpXtZeuTrICutYNA1O49bwg41h/VZ6cuzBb7PVgpS",
-	"CNrjl6cSvqdqG/bueyhH46ntcajCbXXhMIjJd0a0kgkkcZu46GVKxs4n/H2buBp68l3xErt937eJDWfi",
-	"NYYYbK9HhExAFzRTZAiYtGs0EXO9T5xuE+cL6jNuvnat1S6IkMTHq8zjXYi0TVwidZu41msXxCdU53U/",
-	"N0M063zdfzrKQup2NgT8IWvvFiRwh3ndWTK37/+2Nq273boGOVXbVLU5CHrK47ReCxMPiOA+TcyDcpFf",
-	"qGHtFiIWW51ZpCkSC9sbQBgT03L+goHq8vlmIJmIa+Cc0ZLiMY+RMQIjCaSYWlGApWTlsssGD7UHRy4L",
-	"HXgsbV8sl2MZNnWuHAnI7Ut/BDit5r4Ch9NVO/7joiWagazCXUvL+VZr8OzhUhdZ8b5FPSLmeWTEtKqt",
-	"XAW+mtLe3mkfUIQnLt9k25cpv8vGBskstiptJH065l/UOEpFd48/1QnVoHQNsAy7TaunqbAl5UeiZEHW",
-	"zKKMxRoB82o02rdArpng/JkEcJnvt0ygrlmwbcrPglVbcSNOhdJELwRZApXKqbk5J2LtUtZsBe9kb9Za",
-	"hr1rEP58fsF+fm4I+7NLtYfGcu2CR2TC9B4MU7dkwpJ7rVUvWzCbR7jWrE1XfNUPe/ny0s7TE2yGLfh0",
-	"bhbv5EeQCWoyK4f774isFm3jxK5GFzFGmeAO5WlBFYkmQgG3Ikyi2xykQw3dX8vjPcRu1sZt8IjYRt5b",
-	"AJ64wrHc1O9/6W7Pp/WXxoy/clVeFLyYjGdplRoSmFhw+jI92d1/C59tTTf4IjksGkmQduvD0VgcfeVb",
-	"t6lBfYB07zdxKrgFiddzUPbTAmLuP+vJXLqPI8kcnDzVc+k+zvHusi0370psT+N9I3qHIP5fUB4GM95G",
-	"C7rrtDMn88POlp4FdNNFc8n08sq8xwd70XWWfnrmyeW/3l6vRPqubbk7qPTkj8jg9aurEk8eTgXtO/uC",
-	"dDgTrWetT5/QlByJEjRXDA3NKNbitp29iLb0SCSJWPhefUFpE9rNRpq55LR3/B1/egtyGV6Eqegknks6",
-	"TMAHrHqEelOcTEQS2/AWuleodg5STLsyYtK+X73j3zknix9dm0iYMh6DVG2r3rS9f+P7NLd9uCRMK0hG",
-	"CIi5dKnG0ynlsSJDSMQCx/3cWkQKwc7fPHtMzs7OHmUVyHk7AN/lzIALMgTv6J8a9uf67qF3zCoflMfv",
-	"uPkO9ZF/ZfIfJK7IlCmIj8kL7/1hnEwzlDXyHaKsfW8HQznxYG7EY6Mdv+OY6m0H76Axic07VuQ7n97+",
-	"vUuGtDntLh3de0DMi6ZAudE93vE0nbnXekwljBL02qS1TK2ur7akM9bqtc6OO8dnNgI/wdN9cryAJDlC",
-	"0LyT3xc36vh3F+cblxW7X5L/unr1kryFIfkZluQKtB31w/vdh23cjR86Zw+/N8sPeL5uYOkmY/s94MS9",
-	"L63nct9uYGl/kMJ6w1J3u3PIJR4uXwtxTC6JYmNu2DAQZavvMRXUUhxGWDGFkkxAwoXR2FDiYDNK1z4a",
-	"nRaCI7ySmbp18zBFLl8/T/uoGvaESuXzuNUz6+FgvtGWngmuLIM47XRsSQGWFTrM3cTpoyd+OQOoQAv8",
-	"/ZtLCXeZ4C7vO033dsndHlm75ZK6MZfbZW5jwjamZ7e63T/+cfmPnz88lqO/X/UfXi/f/u2nV+OHk+j2",
-	"NZ2xF4lcPKf0dfTTr29E69P7T4770E1s1k0YmVEpHAA6cGxECdfiMY0mcPRYcC1Fsq6lgCA3NoaS1/Vt",
-	"TnmbTOmHIzqG/zhDHPGMeds2pdngi8qBGeh9ux9l80r37eQ5t80zc1y/1fvtvZHq0ymVy2CS7oAFfN0e",
-	"V3MMnRvP0CEdKxtLR7gTlDAfjiJHlUcORNtNEd974i49wbyGk4/46E+VxPcjTJjnWcYgsLFkaw6Qx449",
-	"OFeb5cpz5fIR8Pr5jFBFEqZ1AqXn23kmn5rRvLaQ1htOuoYP+mSip0nuiLdsA6j/YQTRcgbEXGB7QbXW",
-	"bl67tHp9DMeGiZ3X2daX6JjFy7uNLr/faXj5Wf3L15ywS3WjvLOQ8hAzPnTk+5M1w86r+WM1wwQkSxdr",
-	"ThtC69ApaCTU3yqsXdT+M83Fn657Cg/QMXmJksj29M8TbjRK+pf1/4eeTTSYkXRsulMrCxlW0fsmk/e9",
-	"rZ+oyMCgUwzVDhCKfYnHfHBMrhFZHH37Yi4xBQzhVIwYIN+dd86+XyWWKKCUH5e/MKxRd9GZH0W8XCMQ",
-	"PhwtFosjY3QdzWUC3Mj4uCAhMrdEyyXGkImQCsgQ867QATTDtGVngTVe/9oiIOQJaL5+yqvTLk3ji/KJ",
-	"J+gz2oJHNKHixizlvNvw6fcbXX766Bvgb+70qJC5IaVhTpzrmnB37hbKUk87X16cBujBB2n62aSpRUfF",
-	"xMzMG3uQoLuVoBJigKk/3W9Agd5Wkk6EUBDig+9SkDoI7hZFswNklRjNl2NsvHzvUrcIPH4QugehW5sN",
-	"XoFWBRa4N6GrFGh18hH/G4raFWFoJOCluaq1wkizo6n0MoHjSKly7kbd/bW424PzUua2gWbYlI7hRN2O",
-	"//KhnG7U7fikBrm0LfVFtmQ9ewg2/PpIplSOGe+RzgX5VOc5v9Nbaokv/7h7cwXEXBzpexfN1YERSxrQ",
-	"8I80fmM5s73lvNZpfYb93Xfql7nEgVuvDB5gkgi6ScyXHd9YRGrdoX1ifv8K1LYUT+O4tWMHl/U0aEkj",
-	"7bOYc/xBgbxlFgljw1ra+Oe/1i2n6999V/+px2hoiZv6EtW9u2SBn2uMQ+54aZ8IZyv4yp+E3cL/2mpl",
-	"p2AIXFUaMj6zX0WSzozxYo/MLRjdZSbFB8wnH0nBdRZxNZLBw9bqCbFoays79sK9uh4NIBxMngj8xPoT",
-	"rWd9p9ipPuP9UcLGE026GMNoSA9uRcy0XkuEzoW5ImYMxEazd7yZwUum6Yo030gXhzleUssrqujksaPI",
-	"ZpTin5otvntfj2DYZ5uFfjUDfvn6OYlFNJ8iTP7++M9WSzqjy7sY+mjWixEZOGzlAfYREqORB6/04Klo",
-	"VbpaXhoEQZnCNHP8nek2xqPecSVSDAckMBZbBwJGqxaTZQb87DNjHXZzmkJru3tMqCLYwoN8d97tfO8p",
-	"m2LaumsNQhi3MUs6jxk2NLVhwRINbOncEBsNWRfY2MaMvfzbX/+Oxs5Pl5djb/i8eGr+/ZHSv//MLic3",
-	"//y//6GHf03m9F/Lh3+M/vbh9ujF28XP938f//PH4a+dpzswbU8rTNtv1wFTU9v6pvw1fkEy5PLdWSYB",
-	"YzhJMUHXik8cic1AaPtW7epGZfgsCOB5TF4KjdBFlgpdooFEqMrjCrq7chCgB8LbXuPD8LDrVFBb60vX",
-	"voIc8cGfzQKqRZV/dZ2PG0rZmlT5a4Bito400768hi6RMhbYQNaVBTU1tBBv5V+VJPjG/OwI7bXFP7v6",
-	"2y8eRfo4hX65p+yOGdmHLYKH80Clda1rXLqSImNBBE+LbJhGEZxmFCm6JPc7Z77oa6ogubUwRSsUnMHP",
-	"3fUgZ4B0FhsuNWU8ylyGImcuqH3OsxGWHPQ3FuzmDmdqqwnGrg+nn2IIoLefiRrO7JB91galKGpmRslM",
-	"MTTVdqbZbfckTfeozJmKp4wrxHKwOVHuDpvm5MwyUDdE2za7I1+gpOyB9SX7yjUsfI0eD5frNwjwmQcO",
-	"HtZqnVOLzbx6oBOm9KUf9AaZ9NphFmBCFp2CT8iCI2wa7UJ6tmc0X6bw+yhF/piDXGZi5I/WujDEBmSf",
-	"VUynJF3HtP0IU8TsUdUAzG+t2udMWAa5/sU2Lwgz2jS7BQRv843fq4bh4cCzcaRAu/iQsHf8+xpL8UYs",
-	"MJWNpsjbZW/1VWDZW1PEmtNOu6qCsFtWp1amt+SPoTswKDZsckvVsByweDiuDdVgd1cmXILxbx9zrex9",
-	"ot1Rp3vdedTrdHqdzj/DvUh7/loIotZY0gj+0z33WAM2jSi0+neaEibydbqP7nc6nc4R/vPQ/POD/9P+",
-	"j562QlAhCxDkFuqv5m3kcQDf4djRbwGmx/tctvdK4UzYSqJqumnmaLdBmqDjJmhdlrDlV7yp3VPUs7q1",
-	"FJu5ngDXZuchrh1peibkkMUx8M+oc2WObMdI2oTDApS2gHe1cwl/K0C3mB0rD95eun4cNjM5CAsJmxeL",
-	"PZS91cOUa6HsmtpH0CMTxCrXRNyCtL6MBLTNpLaJyYRp654IBNrUwrx6blkt2dqEWiFJ+fKYvPVOEJfa",
-	"vkDHi3ICM8iRw7J78t1559H3PSJBgVdZ3eyQD9nMTd+ArhB8RgbgdqF24LmEp3imwGFRZAkBQSPKtCPo",
-	"l0JS8hIWISV7nJ61dNyUKh+bOSLEY50YcrfZvN3K4k0HZrqGmYZYbK2bM/3Hw6PbD6fTydGjmab/OlrE",
-	"57yBWfvYrrU/uCU89wW1qGFBbvbTazquerC77ASv+dRu/SKiip6OGQy823vCVN4RESrFJzU3qtq3UBdX",
-	"HtfgqxYu550ayQOPBR8lzFZU1cpluBbiFyrH9bMZfuVqPrOAcS8gZvTarGPd3IZrIV5QvvwSsvIFvbE5",
-	"0im33lZIFgy3k49Zl+C1KQyhnLiLAnrglOs5ZT0e+IJyOl7LA6/zvWe3YoXfAFfZbxrGnenWaP93p9kV",
-	"P0XZcLJLvPLzPG5hRuO8DDpEyBuVVTEK7qvDArtezIATqsgCkuTCmfaMjwlwWwk5tTov1qdZ891qsiSi",
-	"nAyBcGBYe+bJmXDs4x8bTra0kT9IFKAOSwbmMX28f1CaKWn07IwJNVuQ56MXVEeTlrWft1RzV7hSEzbR",
-	"zvTbpjps4MNvmgR54MVfBS+2+fTxgQ9nwaDm6uDp5hteS8TVxKr7Z7bHyRfQJH9oNtA3nqa/gHiyBxOd",
-	"2210H2PjKRtlEqP9K5wnWfPB0ujB24lAgdF2fpY49DH7oNZiAjzvQ7owgg3Ro7q2k0llDOCpff/uvKrY",
-	"27Jfl+F1bRfMSm5k2wlZVtd3S7BZvjSWMLgKCFtVoUjabfr6XZhfvT6YawJLtNgNid1FP1xLnlNQCoPc",
-	"1QTqAKLEws4n9admwBhDiDB4NsIcMR+RxoiZJbCLHPG2axPvCz+6HZKv1jCdaQvQXUc9ClsBuzY6NHG4",
-	"0uq4c6zFcefYI/fXZAujbkb6tlq375+QxpPTFl5zjhgOqtXrNCd8t4LrSD/t3XCg/TvSfrCahA4tDXzN",
-	"xB/Cw93J/iwNyjwThkU4XrGYCDIScizSTJUJxbYRtxDjj3oCS2OTYobqaojmwqLfJNhtC++nSZJZtGjM",
-	"3lrcuDw3wbhJGsELavDulOeyQ2d3WBtYQaFhqdOfkEy/dtfsX9HvkVJydfnttopzgGRVKYdfVyTNKAgA",
-	"fpXLTWDSD/aeSoOSbYecpdwVYsHbBIdksagQO+ue2lEGTjinDVk4mHSiJ6BswuJcgbpA9OIhEAkzFNG5",
-	"GMxvITp4CiTyvjohBTuPZuRYD8Xd3pfDXut2V7HXSmfjdsNCQ3FxZLgZGQFYXC5lE+QvyMCBeMcDbCKI",
-	"KbiuwjuGiBneVpVaEgAj1876eQbgZ1UxbuS3KbqwnUXVCOxltpdC/fyWNe91B3Xji911d35z2GszhbE2",
-	"i+9giBEBDdHYqkYykmJaPoa12MObB5ICbG8egxY7GMGfLcuqETztLnOuhkLcYG+n+u6BKiOk27FGyF86",
-	"3R7ihGUEV+fZcTe7xS3UE3lMrJv1LdjmvCk4d/biU2P9nOVeXPONUTffjKP4UJxN5seoO5FhF+9Z2kXN",
-	"L1D3fjjODANeYXuAACa2bCjpfUGactaAQvvuD1WNFs7PzKFf6YfgQwdlvQyQMNIWBR42sdVrPf31DTb9",
-	"4kK2emb+K80Jflvty9g9P+8ETRW75q7Vq05zF93vuNNeaChwuq4PwOl559N6x7uhqLr7CV1/gzuWz7AN",
-	"KvL8NT78FXIIc/narYB3tHqtF79fLl+yzuLFsrN4kfxt8eqJWLww//9s9sOLJ0/vv/xbg0SjTJU5pAA2",
-	"TgEM9MAM2z3UmUNFsUJvbtTgrTpL8KcKgFfGLfimpFzZToE9ctrpIgypcsruUsylcurvwDKjQZucdx45",
-	"qS2mIDi84xjuNKYt00aRLtfZjZAIGva4i4qqu1fOUR/kS8EBAWJf0ikETSDId4NULgzwRQNHjIPvMWFb",
-	"0aXNixxQvuzbawdGM52aSfm6FwAM9fLgyeodN4a5Ma1HEsCs1yDlqAP8Xkvm8Ux9k3jXTga9fSHSf0yX",
-	"rt/xd0PQCwBO4I85TVRa4IlNI7NVeP5Efd92K24ePnF1qYYNXYT5k4aLoKrttip1SzJNIqG0ci6Fd9w8",
-	"xqP92nbJ5psbWPZwJwfmWPQx63LgNh+HjvfZcU3NC+xq8CVCfrfdbVzoPhbWQjww8ynelxbdMoVTMIfn",
-	"3D8fYTOwYYzZ4eugMFcgdjAlU4F/JhThuwavMVWshwbDf3Q7A1u8l+a7Rgl2gFEQSdDku/mMaEHOOkR9",
-	"f/GOZxVDbUJVdhBDrOR0JxESycYqbS6AW3QcuC/RdU94xwfPY5jOhDZS7ehnWA4cqDIXbixtogRWF84S",
-	"ukQbjwPEjoYwYuYrVsqqfM3eBQyleZJANrqfsQHQxjvsOt8xq6C52raNhiRdC9PWJZkKDx8ywc4OPqpU",
-	"Vx9qKM1rS9IfLe3tJVX3oHgfFO+D4v25Fe8tdOjKWuUAb6KQRxNKlTcoOiwS3rq8muCe9JZC5ve629Pr",
-	"PrVbr9O87KNLw4Q2vzy7w99wyPD5/Gk6NfKJcqdkruCbiEcYMUooEsxODClrP5WGI04+Bn8VEshL8Nbm",
-	"SeKgIi4cbEQRy4XkoVzIwKqqfaseOgPGo9VYFPpJ2sAA3vEZXaLaniyDcq6wXAPVHqsMoDKdV5VfDsh3",
-	"PvkA9WGnONva/AyZhtn2CeYXuvRNMrFlg9V/e84wwTHltW3mvPvedqGuzSpW9YtbM3rZ9hbZSIPsO346",
-	"8HcM/BfIDtl4ArIC8+YuyrBXbdulPQfdslnDIuvCoogSgnuU8cIgzdrbkG2VpzY337zDdp23+M7+2YNy",
-	"eFAOD8rhN6wcBlKooBselLOvpwwmJ4326+Btlq2UDSGXFLVO0TmhCS6OZrdrsiOvvVqAPkFDi6rgO/Pd",
-	"ynhMDHVhIU7M0FHI0StqlA/svyWUYsMEeml2pJ5IMDfoQLZmPb/Egh+Tl+h2xfvdi4TE92DxOOEihQs6",
-	"JpckYdg+HjHcnR+zjdBC3uYqyeMIV2F3YdJ6Eq6G1Krt0qouOK+fU3mViLVJ1NkhCNvYHnjLXXmLJQAk",
-	"Lpsc46XS7myfz8JSbMP4LbItCy+rCnD9uMz1p09NFHsS28TqLhD79oOoxPhEC9SsLsxPGSexASiHquGs",
-	"O/OIkuo9nNq355y3XvM0vdvpwDKjw5qIBTj9pAESRaeO7wSx3J44xLzTzmntey5dC8LWwet08DrtqJIM",
-	"j3gJ8/WQg3dS7up5n06iCUQ3RxaFez889DpgoBOqCJWS3UIZxzNDec6/IMs78JMvwk/+vBRuTjSmgNrj",
-	"z3gDKt+SnoURxBr2S88Z2riF1JolNIKyrod2MAeSPpD0n4Wk3ZHeQmxvS9DO4bpPenYGikb8vdQn0sOP",
-	"U9+83EVdbHoaz8d20qKRytanBx5w4AF/Gh6AJxrT7uzW7Z8JYFPf/TGBZ1JMiYvlEC2Il9yIHjGk0U0b",
-	"HUUPrX/V1/MAAR57dwfygmOSAsG7MWP3fHYLCh9jeIV3mlw41pLm1Y0xndRdxYV2ygX2ZDwmL21SJxbG",
-	"2wHQJOm57FjIOV3a7gKOLSXKWBIO7Vt3rtjEAAzD9qdMmdUKo3zpHjZp3uz37OBzOfhc/pSs23ZHX0wA",
-	"feBOiyNaiBtrxTTg5Y1YeAxRwvie7TJzloVkChmI4aK3gsUQ22BZkBJoE+6Rr64wRzfQb505upSQsIlE",
-	"bTb4xO3VJ8cEDzzvwPO+XZ7nTvNnVFddKtH+eN2vNq0vSD469ulLw+XgmFx5EAaOZf8xXBA28mVB2P9n",
-	"wfSEcdI9R422naqRY+E01RLGaN/wUlxNxOIZwDfJFhdU9TGbsgE3dLt50AgP3PHPxx1fDX83CqEWhIa4",
-	"IncMx9VklBuxHAPouzYRSZxCvh2TZzTSiqg5th305Y19YWHybgBm1iq32YMB4MNaaJn9gDuarxw4m1+s",
-	"T7VQHG2asdkLUUhb3arvzEbQRs2mYGTlIcdoJ9Btfjk9MOqfKp2xOdAjlojXx3jcSKxfA5jjFviMjoz7",
-	"EiJgtxadFSI2wx3uBXutzFJXvPz0n6GrS9kbtgN2rIHo6PaaJBCPQVqAAxmDPPCJnfAJT0p35hNflBGc",
-	"fHSf8FsJCnh8ZxOoFNfJH0ftOUwilM431alJkiXte7NJ1OyzU9l2bw2KZX4KFpm1TYZiziPzwcwplmI2",
-	"swEIdcPMR0TfsAhwI9fU1VE8AlIMIRJTUA5NMPcCi2gRAF5e5DK/Z1JEoBRR2KaBYVkd4mzMJT8mb2Bk",
-	"lFmXFc60R/igS0QpsV0Z5twsUA+N7ClDKIwsSuKyRbMm8hbK1OaNe+AHLhz8RdrpIUM8ldHEcEoXYymF",
-	"5OSx42N3NkvvXByWCZHOWiHSbSpETkMhYle5UnjYNemLUX1iSMVJBoYYSpSG8mQd9qg7nG2rGnCxsCfb",
-	"RdVvYIkUYNFdzNnbV/n2oYb6T2zZXgGPDc8RSqfcEH3+dxSqtYSiM6X35wLMUC6nVN7Y3vcWTBxRcFID",
-	"OMQKDWPEPauFw4cIwIFY5fx/GZpVWAHg+4gbLd68RqD3wDa4FA51FQMvTGOB9iqvNqO1LsRDGsyBv3zL",
-	"/OWFoTsfQKU2Y8OIfh5DvPcQAxqPszW+s1ccMGXF5ZjQG+BtRCczXwKNJlb7sj8vDG2j15+8nE+HIBWZ",
-	"0Fss9xvTWRotoA7TeaNl/saPboeW+TRtnLq+npopNd9gtKe+uKWzsThOutVrvUGd6Py0SRGfm+w6+9nv",
-	"Flbx2ZcdTOedmM5+ZffkYvsiBnVWob/HbAlBKLeFwJgMgZkRTj8oKzM+Jq8dgCC2WmBKC4kFqUsMLWqn",
-	"2PtKYMdvzBuMJWcR41Sp5eam+u3lW5RWCp8VK4UbsJF01w+RxkOk8U+oL4lb+MLVfhKUSG73yFav6NJh",
-	"vGIKMJ0rQFeGAuBEC4t4ajMSkHkqj2CVRt7IZeqOSxODYwZpmrF9JqYRY75eWnuNqBHYJDBiCUOudUEG",
-	"ErRcDmzOB0shiksZsVmZXXLhHSb6ikXf5Sw3yeZ9AzPK5BsLY7onnnrgjQfeuAtVlt6Ac5XPoxvv0hmV",
-	"sEuJh3onKbnIG/ZYUyGC/GLn5MfpBXEMz+qYq34Qkgxhwnjc802RPC/E0ixEuxtJMQ2qrxAa3bXBOSYv",
-	"ncbJEKZYuv6fUwyw+EqKxjw4olKysDIM+1ubdyQw0oQmgpeyVC2XXydDRSHSlzAVt5+BoTaInETu7Hjh",
-	"1nRsZQb4W7uFPtfgEEs4SIOvXBrYs2wd744PiVQWEI6u8z3IA6Ul0OlaaLI0owl1WnkL8kgB167bb886",
-	"FvECBDx1bYDbjtsPWDzw8KrmonvKOcNcVhBeE1NNB7btAsGENeTwRQ6N8e4x4wE6mg0Xmp/bWdOtwS9U",
-	"6SN8ztHzJwMbqcAgh+ABnlFayJuGml0Pg4gmCch7yneGbBMtboDjCyLcGeCxsuH0hCq3Em6SnAyAx4N2",
-	"NkbLho2AMWaPWzm5JCNYuHYFCkM3ypUQcu5KCMUMzG1Zz8ApXVofrQYjxszOKaPe26j6qjSyl6wVRyUN",
-	"tMyGOcMjmJ2xZi7IUIqFsh0DOXbWtobIVEFyi/0zbDh36aeRFdxg1oVlplneRW6jqnpvdTuIK2oordVr",
-	"/e/fOkeP3v/7v7W26cCl4YO2CahH2cHPEkhY3CPddxwv6KUH7x03x7NHPr7zGZjvWr1u+x26lN+1eu9c",
-	"yua7VvtdSwv8Jk3bxC8xIfRdq/cxuMeZuO9an8wFGr8rc12/a316l0e5LU67HAgdp3dsXUDn6xAtQgKg",
-	"uKkq3HdvyaIKZfGHvYcPa2aDbSYjIQ+dRT+75PiF3aIjVn3mlNPcMzw5OZXwM3jM57OJSOKjEey5vnAE",
-	"4KHH22lRYSE2vsp67ei+7boZRK2iCXYlGnlqqN0k9InrPXrwbB/09T+hvv4rEjihxHff3bKSppG2vqDs",
-	"Fj4Py0uTgtrZDAXCS5AlNOGEOOZvmxGOhYgXLEkO/O/A/w78z/K/txQb2u+G67lekWvcEEIBdmdERHJa",
-	"7AdqzEljYCswpgyZUh1NMCt+RqXOUiA/oFeCamN/2xaHVAFyMmPXc72jtvVP3GzqdKz33fRdk3dslEiV",
-	"79ntXJelrdvpFKot5k7dnun596sZRIwmTC9rjiK74W5jKWwwF7k9JloIX+AueLKsGg3jUTKPoc84jTS7",
-	"hfIu466LhxvTUIgEKN9LP/P7X20/826nbFve77QG1myAK6GJBFfzRON9fae+bErpa9AKJ6F8PLd1ib+1",
-	"YsDmN4bzVPbGCY5tr/UE5JRqkYjxclcY/5YDrMsOdHR36PVcluDnmZJPf8AE1EC6eHGx307P2MKKcgLT",
-	"mV4Sn6iFzWd5FnF07XodNdquXdhybILNnlG45HwyNrVuFZ8Na4ae+EF+uajhFrQaw1iCpzQHiAlTyhKj",
-	"OxvC+0/3/GNtoVgaE+xMGoZiRG5fMR5Bq3fa6TzalpCbkfFzPpvrvbSbvTOTbLzwe+WqX3KTyvjsZRyv",
-	"lJE9vabjTaFevOZT+0t0DH1sKwcv9TcRW/6Tml6fW+RdxuhH8qy/ppSrKFFzd518TFsKhu02V5o/pgKn",
-	"uT/C3hpY4oe6hru1Pmt6AvaMEOKkn3MWzks0pDc2Y0f5rIURS+DC1hj6PCkxx89Wh/JZXJwIfkx+xKip",
-	"jUIqzMoiaHPC0uhPNmXLKVESCLbxsv2besYm9ZUMWH1gJIi9cwqUu2Znrn1jSQXCbK63VbRGL6iOJgcN",
-	"60tpWP/d+dIWQreGGHyNOeQxMyfyGeZNfgl5/UOzgb7xR+WLdDmhfIypqzGgFk+xPcL+ZPgJcsJKB+kv",
-	"GXf0eVP23nsKmeMxufTVXQo8LMjC8OGyCq1UL/gJX7rTjo2tXqt7GrRdNPbII/v3AuAmpmZ5p4KbD5/a",
-	"6S0P87d0z6pueb8TvvQW4CZZ2ulXeHDMq7c2Lg69YnfhJ1rgLjklAbMlmxLgZ1SWcMATkdhh91I1iQtN",
-	"lIugckEWQt5gcpXRayhfIkCOIV+brZWwDMjVKD1KS9DR5MJ/sIBS5peYLkmMripMoU/ozDUqoGQk5ILK",
-	"mESJiG5coSZRC5okYqH8mJxjCyF8Uu7icuMRc0gvWAShC8zMR3sIFxE5lQY2aXo2kdI1h0+Y0uYnocDo",
-	"jorFkBaa4j6v0eY8t/oCKt3nZXHbsLHd6lhXzht6RW//lFHlg9K0nxR3Yy4iPYesewfseo3iZJifZPGG",
-	"/tvY4wXt04H5d0C0IAMtBi4wmtmh2KPFsieMTjBJHIWuCwa/SgfRlD1dzSh/JsW0TuaLufZatHYZx4up",
-	"Dvtmd8+NxmNV0YzZnRU4F7bVNmyqcP/5UecsuP/9jpS1J3Tp13dtyI0u1UFh+2IK2xPsUs/0xLlndkX6",
-	"d9DU6nCNk4/mCH+yXMN3mSx2DzHf5wn9jmpIjnjP68vjZxIO8jgvj78lCflXm1NlVHejKefsmyKM3een",
-	"l80CCN0QTwzLr+czzhtw3CYcmdm7yH/qw4hoAjym8pi8daDR9p7sIqxjWZhbMV9pa5vDvZi6Hm0Ja26H",
-	"7IgHbGmK1JfO9cXrwYI4WBBfGX8MlIi2TUznsF9DQiVCrzci8Arvfymm/Fh+glRIGCe/GTOjTbT4vtjk",
-	"4hIZEsS5zmWIq0UmkMS2/eNQCHQT2VY/qtz2uMIR16j5LEtPaoKrDd2KLETzsLuiaq+kRT6lMmFmwRzG",
-	"NCqVDFd+pECT7xaSaSB/MQz//zr98fv8bNIiy9NrrLD0eMwlozdbVG/oRkc8MqZMnfFfIYhYljGGSbYY",
-	"q2wTqslUKE3OumHbUWuTVszj0cZ5aHH3WbzfaRSgCKF2et151DsLINTaLXQ69nE0xQtxsl6klT6qk3vU",
-	"TnI6DTGtMy9TSD11fAg7fpFwAO6AjYFtFQz4fPkUa6SMGf+RGI3Wt1gx/A9bcmCBg/kCqNJtMgS9AODe",
-	"iUV5jF4sLJIoxwgwcuKaTeEVzu2b8k2V8JGHKS9Mib9Jt5YqhpJ/5o7cVm7VN/VmMlLt4Lb64j2dEJrr",
-	"a4oxluasv1xNTMf6HevaxqYLGzOvemW2MZDE6N6CW0zBCdPK1oDSVBX1eF9z7ARiTHFgNhFLEToVeAVM",
-	"iTXVpW0wckwGz0dHaPUOyBTxvpgmio6AaGFBRipa9tI43pZt7cTMrsd8ajKUhixjjxnpo5EFXMQanlz1",
-	"cS0uGnUx02xH+p0TyHVfPuw20AmDlvF8xOTU4rdXcnWrEPedQv0MQ9wWpi+VBk5ofzGp1PQUOc/LquTB",
-	"HwIAI8cnbFchAExWdsXNB8F08Ph8BpBMJ3/369/xmvfJR0/OPnl+feBnN2LoEPH57xvxSfXLIY1uvvIQ",
-	"j1dBNpmxy9mGjIuizzFA9cNmRVbeZOrllMaAGqxtRTeGzc1Cr3EQG/2fQjnnrK89d690deeunB+1XbXn",
-	"GvS9VWCnW1O//i+e25XtTxmfazOes05txQU9wlMLn8J433apylYpVKDaLdxvXB/X0H4Gkok4e/H52al5",
-	"tXWS9p3Glq5i0BLf3BnhSmG5/UyyqE55hbFGeNzXzB8R65vNBtA9PzePCx5uSKV41Wnuovsdt52OU/ct",
-	"UkDvNPclokrkHvGpgVOycNjX+RJW6O3QjebuICiWRbkIdEQ5GTp1GWIy+mprucrL3YtlW2PQCsMqjmsd",
-	"E4wneXAU9Cisay9gK9oLJ/SLlrYP56MRyD7GVALa7lTxulJm5btwZpf+htyhe9p5326pROi+0jALn7Qt",
-	"Oe/Pzt9CHAC6Btgt9Oty1SaiQoHWRuSulsVbR1Q/mmujkWe7ZiSC+y0GGieMr/BrJ8f7C8ZjsejHdKla",
-	"vUfmh8qD4H4pcvaOocuZnpvvqByz4KA8NANZL7gqJGmFOHMYMX0uNIvyY6grUKslov8Fiwbz43Gt0fxq",
-	"TemH7PcHJb+ny3Yf+9EWZrFXkbqOApsLXPOzoRuzQ/aMmOUop+RtSfkJaMqSA0rBt2B5HlAKKlEKVpFs",
-	"9lLsiPrpyUeXPbIWwGBVv2iei1Z4xgHSYDcHZvWwuMYtTBGIjY78tfs6jA5WB/+AJgnxGkwJAILv0p9T",
-	"pvNBuLR3c+D7wIDcAqTN9oIYHSTHZGD1ox5BSTtwbXKYfZXLX8XgX2mK6p318V0Ezxqo2xuVzUdW2fxS",
-	"iveBvRziH58daGAPYngK66TsC7gzCoCHK6Ex3RKVjHYze+cypuR16jNZcaM08KDZ3iqVXjP78wGnsSwv",
-	"xvel8ZkfiRiPMeMk7Dthr9mN48vIMxWe2ZMZVWohJFo85X6tpzy2CSxuJPeUyx133X2URRqaScAqfP9A",
-	"zFpRN9aP5+DOsSEclUDwQRCThN2AmfUR848RC24zXrRIsE2nOfUlvjEk69d+8HcBE0KxqPvZQrRc20wy",
-	"EVIBGWLrHOzbbG5ptzgswqspSQQfYy59yeW16cjPxTKserKzpC+NvT3+FnzTXzn63dcNH+7kmsehmWWU",
-	"8HkYh1IWHKsiQPlqhDp9HmicwyIt07DpMUbjpnEsQSlQRkg7uq1Is5ViPkzMRrm3b4hMokd+gU2YpODj",
-	"C9s3zCb4DeeaqBs2m0Fsk/IWtjtTzvCoilHOpBgmMM2FJl3gcD2Ru5G/dvd/Qnjr5/bOB2k4k0pJl6WI",
-	"4yNb7XDDeNwmah5NjEHo3XlVozVXV+FYn1tM7RTWug7UuAj7VuCuaREUEqqqcUiI2MwduWwwwOfT/HF0",
-	"R/B9jbG8lUxr4BhDcd3rKpHWEZTt7sUn/pXr0cPRSbqDtyHGvM4i7GjNpog3+eZwhSGIGfADgHvVwT+9",
-	"/2DTyd9lLsGWmaBGl5jOtMLx2XhgXMhjDFrdGdqBxDDyJe7rnEfoIvJfVt35KLzT92xh/JYmLO479tww",
-	"5RJ5Ti+NNKAfwvK8cGAZR+gF9G+OdtVQT/8Zpp4qe8Oc33Cx4KrV6zQI/XteTL22VaQ8cKf+YLnkVQ8v",
-	"fj1H8vK1YbO8CjtazNTJkEY389lRGlWqVDOsFpR2VCxx2Em4ZbB4kz6pRjGnNgqkzhcLphD6peWBeMPa",
-	"EsGCyN05q6GxmNm08/ft1nBu9sl8ugGY2eAhrmjGe2h3eLohEdy2cLLRUhuyRJ+l69xiny/kbEK5sn9I",
-	"yhS4j9gl2352qxOs4ZxLoDGerN5v9Qn2R5xDtpVVMDVpavWfzwT62nsaOa87SSnXJRsijl7YgdmexyrW",
-	"kLc51ibc2GQa5VoCz6S4NboZPr0XKk5UAtFCEGFTHwklWkyHSgsO1jmR2EuBSTJcalBEiamDtUqoLgsG",
-	"GJJchpxlax9EkUQak4Q7vPvoLn9gLJkpSRWJBYeDc+VP7ly5NJRdYGTb869Vxcbn0qypUQYLzj4Bwtl4",
-	"opOlY2rWfzqjc4XQotgC3vYMJ8ZOsr4Mc0k8h1JgYnvYffXDnaMS5qVmymFd1ZmtVPunWR47UmdzNqTI",
-	"dJBVPbrd7wdJ/wUkfSpmFRnCmPF8J/udk8oJHqTqKIUx17LCWWy+KkqqXvEpf0ISyBJDuFgc6OGz08Nr",
-	"s8dl7Hr3hCBBzadrKCFVVYxCBTF29FhMWAIemBoLgeYzMhIlSq19+oFCDhSyc/Bic7D2SSLry+XC4FPj",
-	"NrUE/fCUDG5BshGDeIAQZQuMvigtEL2dxwS7/BMtyBBcFps2huRcRvZiZx4rOgUPWVUe6voxXZrNLXAx",
-	"JGSNoXuVwZfUR1XbJ7UuFsEc1KTSVFc64PHHVkNqxntKXv6TWJAp5cs/VxBiz01kR4wzNSkLGSD3PcWQ",
-	"wQSSOI0JNbHjZwllvI/Oklav+0Pn7P79zsPT1A0CcX+4rJ+XJMXCVqWcn5112y0F8hZkq9fq3j/u/mAW",
-	"kNOZmghdMZdO958e6aFyvjZEYo9lr+VJGb8yFOyncv7DabfbOTs3bGmIrOe8W+Zt0EIkRqUc9+P5dEb8",
-	"QLVk4zEOPa0x8a8qHVcXoxqfmrorquIW5rQ6fngIXRSF0I/ehka7mWJmMZ161NrpPhyUOtRBYmOXWFcl",
-	"CsFjcuk4N/YLNzLFvphgXaRmU+gRShxFEavGmatyMEFYaIheTsHhniLPn6wKFaQMO/1vxVN52pDtNWBd",
-	"vwvGt1Y4LY8po73nefymC5IIceOFvtvYkZD26NmUdjHC7vAHh+Kf2qF4RRF315H6Dl2J6uRj6oH/tMad",
-	"iOafJnLOVZsMZhOqwKEbotAbEEWXZCIWZESludBwxWMygFsWA49gYM51qtA6VXomhRhZlXeNp/HOxuNB",
-	"ifl2lJhmnHS9+nKAV9hJU1wndlKMZ0/S2+s6jcqd7E6HaDcVzOskojyCBP1a275hPTSD1bEWLn9PCcvr",
-	"MH9S3EJsjHxIU/G9UZ9IoDFmcy9LQMLtmKsY3WdQYJzmdNBfvnyf2K9cBflRAr0h1G9jHg1udzrIyUQk",
-	"8V6I+NfALychAYoRUHMUjUFViNYqQ67k7USQmMWIsoIW39LcfAMz7fnhKkmb8d/dTrI5Dj6XMoExTfq4",
-	"Mg2J9SeRxG9svsQ+sjsOutV/T93qmwuG7L/L98FczWTFzwCzTFQgUNUQGB97VWk/ksMx9b0Ij+ucdHBN",
-	"XwgdijkqhraQYit54Ua9a5FhhEVfGA7X2MWG4zkIjYPQOAiNg9D4fELjKY9RCTecyzZ6GHqeuAdhgYd/",
-	"uRdZ8cZG9O1h51oQSlQkqY4mJKaaDqkCFA/mBVSCyjsOrKB0iejefcAUsRb7qvywE/mCLoRDDOTgQ6ib",
-	"5WZOdaYYFjuqbkneEzFXcAMww+z/zSk8cs59Dbk5SI86tkrDvP2Y/B3hoNoYOk0YB9UmU8Fh2SYSImAz",
-	"85uvXm9bfsUMuWPLVF8y77Q/QQz1ksWERRNzu5CxbWGODgfvNizN3/kpnNOGJJ47pLZ0m6W2fJbUkk5W",
-	"qFmTHY1OW76yI3YdWNPF68s5t+WvLAPx698Aokx2u+1WIsaM97NC2YdmRVjSh1ssPsTUJjHXQ/HB6oGI",
-	"rClBTfpa3AB3gKYey6TVO/20RuEL+gRmClmazd8ghyM8H+tAp83sD2kcpXVm4SkpMUwlzCiTe0zgiOky",
-	"kPyY3efhbpB/5FI01igAeNgK/OKzaAFIdttpAeFwt9UFDJv8VjWBrz7X1lCDbfaATYfEUMRL7D1kZNuS",
-	"TIWELWklENwI8RaxhOFJrJ9+a+U2xe7lTmxfkhHjsaFkN0hizVzbZ1zO+dCcHGXkPM5ICxIL578BGk1I",
-	"JOKK5oxvCqP8M0rjaALRjSHj8+5pu+WW8q7QE9UADM5HdQs8FrIv4Xfb88yQv7YgdTOwu0k1uQVpRCs5",
-	"bRurKAKlSAwUHSTzobnTltL6QZ7UGp9ZvGoVxA71vIkKYgtTEY40xu2SYG1w/KNSIXi0K4Ugf0rXqgT5",
-	"83zQDtZUoduVAole3TRBvzbnK8fAqtIWHjt/gNMPEIA1y7twZx9R7iQmcApe3Mx81qdCBE28zEhpC8Jn",
-	"6xfKlYj8GfpsasT2zoT8gA+KxFeoSDgKQjQ3B7WcT1/choKcDuFB644kKNCquqQtxMrEZGdKEtDaHAZD",
-	"XpQkjN9Y/EjXdpWprNBmkRVTW8KzwGk8faSQhAt9/I6XBHfwUHhsxjdmnHeJ8VRiuNaHW7VwTK94smyQ",
-	"RV3omOBXD5kQcqcFXbYJG1Wu0dakdHCRtxREc8m0Q84IUAbUjVOEOSyaIzi2ZvNhwqJWBTWdSIgBpmuI",
-	"CmHPETJd3AD3RU32aNxTSFNtMhYixv5ETnwa29aY3vKYIDCslXXOfeKf4QZu8QmYVu94OawrUqx5D+Yb",
-	"Ez2RYj62Lewc7FibKJG61tNOs2k0tpRkzbR3RrGNwF7bLVzKVq8VjZL+Zf3/tRqIzBimswym5AtAxHZr",
-	"3PIL4zevXPT6wAOqecDjiRAKdscCLCbnWkt8BmKWGKkopiGxkildYp+E8rpwo2S99o/fYEJfcgsQnQFG",
-	"+4Fd1GgA6e4yxmopfuZ8jr/ssWyySbvscjh1SFwfoJaCZLS2MXYDG9G9YJ1x6Bf6YBWW4a1nmLU5OXVn",
-	"0OSSnirlIlekgM2piDQi1RKFFoTy5TG5zDTTia0ZnwqlyWkn2N3yXoHZCfxyPQJjqqEvRv0hk3qC3pLu",
-	"o6POg6NOQC0//h/2rra7iVxJ/xWtz+65w8VO2nackOTMBwMhwCUwM8kAA2YduVu2tWlLvpIc4+Hw3/eo",
-	"SuoXp9uxHYcZLv5ESPpFUktPlUr1PMVE8WoJhzxeXEd+6cXymk39K+6lAOBcN+uHj4Ja0Kg1DpdXSt0Q",
-	"gKwIH9saattUpB+r6BpJUXuzOD/ndu1+cT8tJGO2fXPmrJD3jTRjxJ0/3KBUZhFi1SpK7t5tcbaNUevu",
-	"a1qtar7dl1260hoER6ECQm763Si7xjWxe80ZZoDbb0qkmC+8pg2dEaqx2BpVrLBo2tqOyUaKpS0y1YXm",
-	"dzxEQ/tw75A0A1JvNPda+wf3bJc3WzPtP3u1b2ul3WNNGY8DIKqPmbz3bkChMnItpJotn0ZwhJl9rtbj",
-	"RAkWkckYq4AAsjERVQnWUXb6KH2YBkQqLKQBSni9GRlSe6WrQQ1HdInIFUONK3IJeQmubPQlmVJu0q3b",
-	"ynpiJeEVGIUnMAjLCX8x7dqnjzF+w4hiY3CMc/r1HyvZ5ttvtpxg11JFbTLtdvJd2bI2e0uUtUlUzMCm",
-	"lIuYzeUyrBIe2gqKbaSOyQjiJbeXrl8368QViY+WeEU4tAgddXs0vFp0ub2WKSWVp1a5yuqIBcvv1kMK",
-	"n8QkXRrzbvP152yxk/xz5ZiJGzkjjVzOCN6yuLvB15RdlFvF1cpkHBVUhGnmXuHSbypHzWrFohYXgy7W",
-	"Qiq9xV6mu32ZYRutFKVM4GCRRhlg/TZMeaO4SmrSINdUSEMGEs5oJ3pCYzKlszVP34vN7e4X+89tVcIz",
-	"H/XOgj6hI3luweRHBZNqxWfnW5sC1d6Ovvie65k2WBtvUWfdxW5Y5kfLd9HVQEuaXZ9rj5LXPLJGei14",
-	"+w0oIYsAbu2Q6tdtgOaukT/iYA4+RJqH54lBa4PoqjEMO1Oy+kcl6Gs7JePrNejvyQvKjp2eQZIJDIPj",
-	"KtiBwNQTXJJHmFo9lFPwQ3FfNaWaaMYEMRIzOVyVLRc/GslrlmaT75C94NAJVFK36fJbkmyOUZJF4rdb",
-	"Vcev4trlbuH+jIYhGxsW+SQ//zH9ki1ULrfjl7dUdzsHq36bAFWe+T+mHO1Ql+I5etea/PXwSct4snyu",
-	"yKqlgbb2+4e13yvPxduqtXmhDSR8WKz6R5IzjeU8ejOnv5ExqBs7d9weIX5PMdV1Tx+/r2hsjJlhOTcG",
-	"a9k5q000nRIj72k7uKuYUbO/xB3ZIW0I4iaORDZ4ay8cSBlVXdack8Me0ShxQphiCYz4WkCIH5rF/SLX",
-	"wajZd+84hHSiWdczYddzGOwX3/oKW19h6ytsfYWtr/Dd+AoXyperBHMpFbmWPLoh0LKWe6DYgGujUo53",
-	"uVVP8lOXoGJ5hkfmpBloWC4PZUjHYyb0TcpI2xr9jvB3ezoYF1fESE8RIdyRT/DwFVJXHAk+pILEckC4",
-	"OCbYNaaAqWzHiiifJzP1og6a8qgj8FAOnwkpvHHEVIZ2hvwW2c/SynzTjeOjpqxPJwuVS/U1KVG/I1w3",
-	"oPsRixkEQpxLNGXsqpj4gp2pbDRV5jCoBa1a/aBSTchrgk3z5LVqJaZiMKEDaxoilh5WvpaKktdsCv5U",
-	"wqEJpVIsNGUUmtLkmw2k2vyWmcv3RJ9L5rWdaD2W6I0bueXQbZ4/82bMRGbNrc2cyYHcLn7fRYRUCS91",
-	"XzoRgPFL0FWDE9KknLUM2c2d9jsMwbnERFQKmx1xJwqrZiJ6C1qRIb1rpfJSDPi7EFjdbhCqH2+X26aX",
-	"2zlz9i9LvzZ+Xs+7G3dZghl9x42yVxt7wF7VqSn3lildxuFQaiagsHZHZHyEI9CEyxPQ4SYtRwycCxZr",
-	"uyGxPiSR4L8ImVp4YP+MXHBjSlWkcwS8kIqOQNckYc6ShDibJOGhTPGQQshkING4ZPtB9ZXOEIulSM5Y",
-	"ErfCSFmEFTjoJ7DG7wASy9v6e6fL5nBvbcJsguFbyuzfgDLrXPzUAK8NOanqn/3k1s2++fHLWe45Gh+k",
-	"L1rjY5eWteNcITJpAILk7NSfl1YJlOsLC/LlmYjOfcOWmZ6v5GBg8WZisJ0Q/9xmVs3vkV/JwdwY3Tmd",
-	"OZKQu1ItFQoqzWOO+TXz80kXTqiYakPAkJRI/sRcm/J5sr6UGPLqFkpdYcTRIIRWKxG75hAWfMYV68vP",
-	"1id7xcXkM6Qgj7liOvu4Vq0Z5B63ZBwVhIbssHTtsCxo4ArZPE+h6YsY1f4jbRfUTZ0tf86SiXjECEYr",
-	"+IFrL65ix7AN2yftlYF6jCrmoDgRErmmMUd3sN4iIy4mhjmHEE6cFNPDuTuMohF0y8L25S9vzi9I1oDs",
-	"ursu4aFQ45x9NmRMuYIgz0RgiCtRNaFkqqQYZJw2eHnEtR3oKKt2lEbPcGeIu0TFB0OT3p6PPE2Bv5AJ",
-	"sOV2omTGTC7dZi9oVsklbO26E5GUON8hbfs5a1wgAcx6uXi2Zt3KJLqVcNqZ8lG647kwWDIpCGqceT47",
-	"Aocbems8rWWErTB22tnbxDEHOAQBFm0IHcgyHryDxXtRalo+lLU0CD1RLLJrn8b6fg7fwpBp3fXONpu9",
-	"HPZOQ/6Gv3z24eS3i1/PXx7usGawEzZi0Rs9C6L3L+Ni6PZAW2856PbXcFE5OgyCVFy58OZ6a/4QKxVi",
-	"hl2AWmkXkMg2d1exIPC2riNJPAZ4WP5T+ZlVYCxe+Un+t7QUvyfreru/WLy/eAU78DvvKbxJWBDCsDZF",
-	"+3ObjNGxgJvRBQMbMn+JTmMbxxCpQEOMsUOLlbHUsC1hHQHGI6khzu1GhDQDpy+pfflwZ2Ty74GQTpXA",
-	"8+zuJRPstDbFAjLUMLcXd4S3lmMIOhoL1tQFSTIoHsoxZ9FRDuIt5lcT42mGnPWTkE1iXnY6oiPaebPg",
-	"jJtrtUsPqe9hSQC7JbtmCu0LyARbswfnKK5qQHHEFJ61ASNyV4Bb4VwD59rWenyv1uMi5zN+awuyNQfl",
-	"IW9DZ2vsakrNwpd01n1dFHd6YUH5rgGkFeNH25LbG4sySQEbGhcauf+98EI9vgWRyxxNfFkQBGLymJph",
-	"hjueYum8BVpJxc8vl1gukDHM5prAmUwkwQsYceHL9eCIIe3+yPP4ldHWufpot7NVYuQDu4bwempIzKg2",
-	"8NX63Bi71vxDNOkrxqpwYpsWMQCHAlYgOYH4cKi4YcqOs6BKySl6VeFQ8pBVwfGyM8MuYFQDsH+dDmXM",
-	"CFb/O8b9L3hLjSBImpHJiSR2wDRUIVKsj+7XitoDdlfPtXXOYETS3tkRHLI4OkIZSC9enniGrnvUeoGX",
-	"VMy6ODyXBWrkjKpweA7f8Ja5eUJVzO2gQmOqKU9L9vuaGfLT1L6VPLQv/Z/G4wf5+ZrNjszU5ikizttv",
-	"vtzUjKhhNcNHbBkZgXOcVZgfhKcAXGhDQf3WRTqadXRH0fO8tC25LOnH4a39gHzvTffiIpmJ9i2o+aHH",
-	"LOQ05maWqbJtv0zoC+BZz9CpEaZdecpsA2QsB7OSHqQPLpMx8JoKyf+X6EJGEQPnZbEkRlGD8Pp5RYlE",
-	"++IWzMqKXbSCpdUubENvLGwPKpjHgO26Tdnjdsxm9TLFD/vSb9pv92kAtPWYUYCZnx4/+YXsHTzYIZcR",
-	"u4Q9Wqzt32EL2pulV2t7Ra19cVmq2uET0UpmVrOVm1iNZSfWTQgGU2p3n3TEllggpaMPP5etg8bq6+C5",
-	"nHq7ZZvgteZGjJmydoxklG/CwhN1rrk5s3eUjZUTBvMDFEPjS9feBO1G14Xh54fCyars7a2ssvLaOcwG",
-	"q0Joo53fzAWBDHkyEdzoYzQ5lyP6uTtWPGRdn09fOsnSSzHTvhB/uTD7e5VMo4NlpWH8++0IXs696/KY",
-	"oLayu4g7Z8Brtt3e5IQtkG31GCLX9r7//diuffj0pfn1v1ewflJAesqArVU0Kaum07ofNZ1qiSuzpspO",
-	"a/+2ZblBzR0HmcDD8KtFJ8vl6GMz+FStxDKkcRfMfSFnxLph9vO7M95FBJlPrtyRLiWgPAzq+MiNqFq/",
-	"tMBqfcUytRiUWhyAW4It2+5TNyKHbd1+0EMAsNbWftHYm+jMntX/ZhNb1oRWMGW9oZRXelczEQ0Uj8oD",
-	"5VDQqcdC55qOKI91KvM2Qy03LxiwQ966gw7rOdgVf/Lk6XmbaD4Q1EwUg5AwdNvOptEYzKSiU9KT0ewY",
-	"HTCQJ4E8W6jhjimEWH7IJeWRF0/TLV2OzmDAJUgONdHZE8lpq98sOol8DNi7Ld8evNK+GtkIvRk5ZyI6",
-	"VTyq5rIXiyiMIePXzF/+Dkf31t1X0dCcP2/XLMSRHtVsfw/lHjRpn7/eqdtWjPIO/9nJ709enD7/9a05",
-	"/b+HfzRfXZ0e9l+Fn/vNf/df1INfZ3rw9N3o7M3b0efTYLL/4fc2P2nPHvP3T9/9efZw8oa13gUvJ6cP",
-	"48mv7d4vL/79fPjo8Kzeuognr8zJB3P2s4do5GSlGP2+djHlMZc1yFesndhPVnP9rp37Li3cLGUwvVVv",
-	"rOxqvbPflTuaCB8IFoFz4c9VgCxH6ocHQX7A6gcHjWartQ8QunrXLuyCtRN32a7d7kQu5KD+c/efOdtU",
-	"+filg/o9ncpRpxKx2K54FnUq1U5FD7DwbpdH8NcPp281ff8hDkdvr+AC41vfqRylA1HtVFxRZn/jMpGo",
-	"TuXrp2Lnq8cFBXs+39P1EkDPAQWqUFBTqkSh7xvll/+18W+YfEmKmp2PiQZLxkR4NJ+zERZSa+j8HTWC",
-	"w4N6q5G3IRSv8fP39jh6ajaM4mNWbjSyVgB0ij0iVEtAHTHfwnoZcLfJkAuD0URPN1WMumwVz9N30I0B",
-	"IW4NV8yZk8qBHcmqFgA6Wo748Ocl8f4ib/Wen7Wf1M6ftxut/XR88MzUttxnyHvjmIcx83Nm/V7Xf241",
-	"Wgf00f4hO2Ah67GINhu036f7jTAKabNPW/WQRgfs4IAGrLXf77ea+1EQskesHjyKHvWiMjDEDq6O6HvB",
-	"4f5mge9Lp+LQiV2bbh3wTEIJU/dLwEQLcrMxg1+5OdFF9vcOsuC7yFW3K6/riNidytctkN13uTXhlniy",
-	"PcwrSq2GZvVg71HrYP9OaMY1N7tf4JCvvFzAYzbknnTjyGMp+US6njhiyAtD9NCfO2D9UbuGY8QoSUIq",
-	"QhbHeIwYkZG8tj9y4ygpHUFB1St9GZ4xaPLTXj14cOQSG0GB2bVgiMrvmPkOCR5SXTkim4VGeD6y9b2e",
-	"Mp1E3JBYDopyLwbMQIDpF4zhLQYzu5sHtyvlANE8A2iHvIaoHJ7f5vGrPTh9C5kAz9vtgc8KODuBf2j4",
-	"53veHl59eP+H6Z3GEzo9P50N/jg9fSNqvRcXQ3OyV39f/734KAwTEpZ2ztZS7DXss9kdmlGcR6jOJAia",
-	"4X/ZvddszIi9AH6VD+8VYElRJanBCsjwWhoeslV2vv7y+kpPbwUrXt5c/vIF2OEHBKcYrKwMXNi/zGPF",
-	"GNjQq+PALq7RUjg4T0qgo9AFDa88DIRURVW/6TVMjRKvDd6wQ1DfXftUgp3S1fcE2rBdgz/KGlxG/uN7",
-	"W7JtfZUcy7olCzVE0QSyaDPrt7qgYjFGmuVoBEdBmlziu9vpUVImVO0sOITlpBr9Q5PLKzaDwzC7OeGp",
-	"RAm5YrMjQkkkJ0AVCGMeXjlliY5w79shjaCBeaEQsJqYUI6Yz5ZEMsKM2RdSu2ohv19OFES2EOjs/uen",
-	"vaD5oMhMY08AKx7PXnFx9YPjxDL5oZ9r0+m0Zj9ubaJiJkLp9JsyUf8rNlsxFXFDg/N1peM/tA/PpBqt",
-	"l3F6v8j5Ir/QAUBvFr+/3zb8i42dAk1IleKOnqmlFOvhefO7hf+ldonZy1srXb6MvlP28sPvwHTh8tKJ",
-	"2QJ0tjA+Ro/sXvxOu/FbULNuypgXLhkR0KA0fMRW8CnP5DX7sT3KwpNryCUkEaiX4P74T7uXzvsFx8TI",
-	"iM6csiXPVWkrS4hbnAZXkjB2I9BkJ9FA1rbO8X+Wc/wsPfk1EmM+HmxyerLfyjNWzH78aBKzBd5xFSL2",
-	"R/DbqUxBqArRpykXutR/7og5B/qe/WM7olvv+C/zjhuVkhyWw4vgUZpe+9c50NYY/o3d5yHVAApb33nr",
-	"O39nvvMZViW5R885//IvFVSYsO2A1Dmmrj3IT1RcOarsgsa3e3MB96rGBUz2KWY5xVIMwCrTHEfHV0D0",
-	"9KGibBTpNSeh8yzCtGTkEsMLmNiZz3ovetJjKa+4bYU7AOaKDLk2Us12CmsxFreGGjJmchwzEknfn/Se",
-	"HXJCQZEMnQDQp7aXXGZlmv9lLTj4CE7UoxEEaSZn5mlVItVyFv3Iuc9wIgWjwuPYjlkGazK9dO0r7eE1",
-	"E5FUmhgWx2SiM3cmZ4gFKdqMxmZYJSNmFA/9MHNNLMQqGmYbYOcTLpH5p3jaj/LDnBCMnGpHlfTSs0Pn",
-	"XlhXAo4FnMTlDnkzZgKK+ghGwvxm7jgp6mz3JidiEHM9hNaeMjWiopqZICCUjrnIsLhAByvtBi64m514",
-	"i7niKH7LWJSUAEj1+UBiOeSxF9vrc6cPMso83ykbF8xlGl5Nxp62brdPYyWvkVagmJ3UmCPORtV0Ffr5",
-	"4fa7mff04HGVr5++/n8AAAD//w==",
+	"7P0Jkxs3tieKfxUM5/5D9jSrirVIslhxY6asxda1tbSq3Pp3WxoWmHlIwpUE0gBYFFtPEe/TvA/2PskL",
+	"HACZyGQmmckitXjYca/FInPBdvZzfudjJxLTVHDgWnX6HzsToDFI/PhYAtUQX2jzRwwqkizVTPBOv/N2",
+	"AhII04Spw063Ax/oNE2g0+8c3R4fxSLSQqqj3vGj+71er3eA/3lo/vOD/9P+Lz7udDsS/pwxCXGnr+UM",
+	"uh0VTWBKzTtHQk6p7vQ7M8kOJIxAAo+g0+3oRWpeprRkfNz59KnbeXpFx8vDvJoAuQWpmOBEjMh8Qs2I",
+	"iZqIOe+SkZBET4BcPx8dvKA6mlybiygnEDNdnNa7zsm7zsqxLg/peQzTVGjg0eINpAldmNvKI7w2z7km",
+	"8wlwoidMmeGZMVGu5iCJFjgeKhMGkpi3g9JkzvQEr1J0CuQGFmaw+VCAz6ad/u8d8+jO+6rV+lVE1A6g",
+	"emNxBGkqGNdT4NW7HPzeZKujrW316+znizRNWNWqmn1Ps8uINvs+p4qMRJKIOcTF2cwp0/953Ous3s43",
+	"oOXiYqRBLr/vEiLBY2W2yzyMDGEk3DJy+KCJlovCK++vWoop42xqdvA4mz3jGsYgcRxv3769mOkJcM0i",
+	"qmF5MD+LOZ6b4KLifH8EKvE00WT6n+86EZUwSsS85QH/1O2kVNIpaMcuLqJIzLh+XrMf1P5cHMr6c0NP",
+	"Ot0OMw9JqZ50uh1Op+ZO97gBixueqxleubyvF/k5rh16fknb4eOxrxp+/si7T+FHGt3M0rrRD/HXe4o8",
+	"f7I8eno8PKkf/bBm9PaRdx/4Y6qgbtgpXSDviaiC1qtOq8dtnnX3UT+BNBGLVQcmzq7YaNnjmmXPH7uF",
+	"SaCQrp0A/tp22WvHjU+7+5gDifoLLJZH/k8xk0TMOZlx9ucMiDa810p5pkgkplPK4y5Rs2hCqCKU/Pbb",
+	"8yeH5BJ4zPg4l6juymU5S+iYMo4qBB1B3yhAY3YLVmSPmFTaCW6rXJz2SEwX6pBchc/Ap1Iu9AQkGYp4",
+	"YZ4nYTRTEB8SlDBWYtFsIEYtIbdMMau+aJYk5IaLOT8nlAyFuDHDZ4r8MYvHEBPKYd4l5kb3WDKfsMTK",
+	"I/sUpSmPS0L9YXw6ejR6AAenUW94cDY8Oz14FPfg4GT0IH5Aj0c/RPfv+/21WmK+w8HOHJitWSnf6Idf",
+	"gY/1pNM/uX+/a+Sd//vYyBStQZp3/O/f3737cHJ88O7dh4dP3//tP6qPxAg1t+pTfG20wutM81uImRF6",
+	"cR8Xwih5wcrbbTk7PrG6mBJTEBwIJApINKHcrKtZOMYjOCTX/+OaaHoDilC+KKuKxyhJq9fJaZpNF+jB",
+	"WXl9qpW55EmlKnBhzp+Zv85o+p4iEU2Ax7RE3ie9kwcHvdOD47MaIjZvWDXscOd6B4/efzz7dGA/nOQf",
+	"qnfxNdVsBTtN7c9t2VGd9HKPuzs/sppohVKPGuXLa1QGFZmlRh97SZTVEruEajIVShv+8N2bZ4/Jw5Oz",
+	"3veH5BVyhFxvVYQaI2vMhaxXWSuPmRtYLdU9qJrNZUr5Mymmy/Mx3zrrhBvOoYngh+QJjOgs0aj1cjE/",
+	"9IP5cwZykY9lZB5Zua7mRB1oNq1W881wrsTyYH70unU+nOJYKFkAlYQiI702r7+uG5sWm4zsik3h1WhU",
+	"d1rNfUSMRm2P66jmuJrnDcRodPfzerVIoYGOS8ydbUcPdaNfpHdWuT6Zm1UquAJraeRjNVN6JmYcZxUJ",
+	"roGju4Ia09AauUd/KGvpZtP5GGgkjfUaGI0g0uwWBqlkET4lmklDqItOv/P0tzcdZNVCdvrm9k/dTsOn",
+	"48op0JrxMU6P4mv8MlmFYhDNtDkDU8Zn2qzC8Ukv+y0GGieMQ/Dr2Vmv23GawWDOeCzmA6OLdPqPzA+z",
+	"0QjkAEkkuCn/xRqw+U+9bieiqZ6Z76gcM57/9NAMJGYqnWkYpCCZiPMfz07x15nEnci/P+2Zw4LEO4gE",
+	"HzE57fRHNFHQ9fbvgAvNouIYpiK25rB5kdnV7Jg9Q+ULlRvzpRioiZgPRoBDivBQHPd6+S9jScNnm/E4",
+	"g8Ov1pR+yH9/UPF7tmxozZdnYdQKHg80Q+v494+d8pLaLQpH96m7fNVJ4aL7vU/vzaOnjMfhzv2ODzs+",
+	"6eGvhrDiWQKDhE2Z7vRPCl/OuGZJ6QUSDN2YHbJnxCyHSoQeKA1puEqGFHO6/Q8Jo06/89+Pchfikf1V",
+	"HZVo9AloyhJLy82YT+CI9M69qve5y47wmk/WGo7fWEfZCp6QSjFMYPq3Ct4Q+UN2SxMWD5zTrWPGjXOw",
+	"Q/a+uFiAIlxoMmIa1SzzQkkjfUgeo9podU+QUkhFEqa0Qs1cAUeFEi0KZLZ4BR6VEYPE8A5jHBwpTaVW",
+	"A2pGMAWl6BhHp0jGT82ZsMQUNePVPeQ4muqZIVFDFppp5PPhzJidF65CzpSPYhGp/15enMbH4rVd97qD",
+	"sHZVz8m1XahrYihfEaDRhOCC4bLiYmvhVPZDM7DH1oi6iCJINbQUFCU/TWOXj7PcOv2OZwzdTpJ5XTd0",
+	"oDYnPj/XimX+BVJtjcOISskgJmKmjTmshODmX6OyplJEoJSzZtUh+VWIG6O3ljzDXSKkPcp2k6y5aq3k",
+	"Si91QNWhE3oVZWfX4WTcbj4RHNrtpBGGEA+Gi2ZuR9xEGwAZoG7i7aPe8dVxr98z//e33nG/Z5TwDdQJ",
+	"d4sTX0/kIfnJiCTyFoaouQOPVenFJ1e9R/3TwovbHElz/JIBarXlh+JsOt3QMmpsYKV0YRe1uEDH98Nx",
+	"5vLHCvKcqVUOJbvPM6mOYwyAnAjkFE/Qaq2jTr+oVw6aKnY7le1tpfenrrUQ/o0U0Xk6kyKFox9BJow7",
+	"tj1oo4niDZVa1SyNm5GDC7l1+sebqAtVTMuQu3WjhaoCdb6yjPOUOEzolQpDcKu4TVXUrhB0OgiiTqse",
+	"tBymcvyLjxIW3U03Qd1M0xvgoVpyGfqsJiKJlbWSzfE4JBfqJot4Zq4g8yCrj0QTIRR4v6Q1mDdXKR4V",
+	"VQrzGoxsuiEXdIlgMttSI8xAwPq9jFGVqxM0ScScMKNGmKW8JoouFJlPFqgpWJ/4BuZk0WKLBFezRFuT",
+	"ZwRNOEoMYwleEEydt2dqtxVNlf/l3naorS7aRtQklI9ndIyGQicGFC6d95nptCx7UqNpMWVMR/R3dvon",
+	"PbOlKoWI0YRpM40nYIx2kYjxorOKBTXeU7v6dVuaRyQ2NgyeCTlkcQz8TrQ3yp5SsAiY8hHOe4pIkYA5",
+	"dXjmGI+SWew8ViIFawvflcJOcwp76Q82LOnp+WC3RVpukmRKFzi7WODEkH5+Wq2UrV/bhPGbAXxI0awp",
+	"L6/5kUyoIu6CO67gccnsKT++vJSFsW1jNS/sKzHUE7zXaNRzasy7NKGRmWY5l2SmVloxDUzb/GmDG1gM",
+	"pH1ksOC/GVFAOMxJKbKDIsQHr5xSdseNODkpbgTGyKgiGJWpeN2SLVo9m20d+OvSClzng1uK5Nm94hok",
+	"p8kdvQ/uISX5jgKNzI32M5eCj4ngRMwkUSyGQ/L3mdA2zOf3w0azbOQrFVITdsftuh+6Cy4Iut2NpBUz",
+	"qZa9BG4S2yGXwrsOyRUkCVGzFKeFeVx+Vte4D78yfvPq1sZndsiR/GnoooIjBBFJ3C0TMRkuLD2BJKjK",
+	"em3Mn54EtL6z2vXFWVr2UgxY2zlVLtC69TGjeSn0OlVs/f5xoQcjfErRfyfB+rdcMkAxwecucvmsKJf9",
+	"uwvrng9qS4tenA3yCDyCLPPiZVkQXn5rQRRkC+3t3nyZNXzQRxM9TQrr2nk36/VOo/9mtLFFCsRcgF9B",
+	"Z02uWJmYUzp2iXmogjNO0gS9RkLGKsvURB6Hg3Qh4k1iPVTDQIwGQyb1pNPvHD/6oXfQOzk4edRcj0ZP",
+	"h9OXL2JK3GjQs5F4p56CZLQdVdg/vobEgnj4xsrwawxZxMw89hllyR1VijR43GBkn1dml4bgfSoF2hVZ",
+	"RoaRSuSN/eC8h8YmjSFiMWA6y105Y6BjPNeFkUyBckyPKVNp1ZS2Qa+l99uV0EGmMlJFkJSMju7DTmnT",
+	"3mTh1G1tWxZQCHUO4DHxQ8lduuYcLeXV3FUP/CHYI/9Gw74A4mXZVT3yrSgaNgHcuwZYNMl2htmtm9IY",
+	"iDHhPnU7l84z90xCZSYyvQGjod2NWP1LLult6wAGhq3NXb9vHs1o5ozekYO5ta/YOXztmVnnGq3wdH56",
+	"3/gYFTem4jDhD92ccPANypK4OdiEIpdTziOw8Qm5EuJXKsd3M79TukgEjQdaiEGCTytzAp+59OD+/dMH",
+	"ZLjQoO7KmU+LOqtPiDSKoh9DkfCXBrktzXXp1UjgV0K8oHxxp4U1Y51SvvDxUhUurHm6d2DblK8Zj1Fv",
+	"XhySK5klnXJCyVRsQUc9Cb2zQhAzMhKMrLDcy0PfynKb16LmrYngEZwTnU3UJW5hvcUBpsNel0gj+Gkd",
+	"hQRVGziM33hYF3E34TkrPatMLNq6y0CZI4ViYERev7q8Ike3x0cKlCF6ZRORh7YkAy+7qwVynO/ur2J8",
+	"YPOVq4VoeQbb2Nr8nVOmFFoizlMhibiFsgv37du3B+V6llUbWi5/8bt6S1lChwncdUez55TyPRTIWxYB",
+	"iSgP3J4+JO7oMiDXhGqQ584CU3QEpXh4yat0V6dM2R3sp1EcYMX+Z/Pdjo8mpVKTOVZAGBIQPIi9YC7B",
+	"Z6R05xuC+AXEjF7hxO90OLIHDqbmiQNcyyqqR0mC+/3Yvu3AvL1PyrraXWXn/aLsxFFhApU3+7MRL+98",
+	"5WS2LUrNGPL085k5g2hy+XGihP2N34JkI3ZHdozxssEsf1iJguHAXEBoHEvDkt3oMmWRLEAfklcpFmI6",
+	"NxZzn9GRhR4VWvTbbTGK02CI5U1cmvG2ti+lSs2FjLE+go0nLmEIBdqq5evk+YG+JDDLuaKxNdZo8tqo",
+	"4VIzUFlORhp8tWymrM0QDvKtPi7/lgSJRi3qTPN85d+Xy/X8+4Kn55W2YvgHRJgU52oiW84/SCeqL86y",
+	"8ifx0rZL2MgXo6xdLRdarlirhsttraaK+zHyaX5hGmySzqpj+EZYweMeQ6Wki6W1xxHgC/3A/WtWrDjW",
+	"rrs9b7Hy2cIUyiWKRTinFevhQ+x2wzBQYTiSjRGH+/dq5LiJLb5yldruwopi7XypwxH1evVlU+/eXVbt",
+	"WLYx6/bjEnAdA8N59T1XbAr/MteV983vlds6O4DwwSu27+kttKYaWks0byeCxCzGvA+nlGapMGqhNEwb",
+	"UQ3VTYtEup0bZpmR32GXSogOY7MgsV+RgfMDdjCJ3mhiMR4M/8mz4uC67CsJCjSyoPEY4oGY6QHcglzM",
+	"JyBxVMacyKO7EsZMabAePis7MsnxftWRKSl5edYVDqlL5h4NYm6MmaGYoc6Ji7o9NoAripuw7tz8ylTb",
+	"s5MNs9F4C4d0LfvCJ64Y8wuf1N3utGsN09RidpRRAoqZq02PLOZVD6wyVSV2Eqo0kUCV4GQ+Wfj9RjXT",
+	"OSU2FSdlasFjuRh4DlJ14Bkf0ASk+ctDAcAHZh0YSzRTdbrNmFutj9fa8mGmtnAYy3eCT2ZMWQhkxrFQ",
+	"1/xyw9K0ZjDuqipqc/tM5hOhgIiZjsTUxwt4LCThhuaJFkkcbEGIGLEkTB0puQl187MUDKRwhtaf3s9F",
+	"c55Y7kx1r9uTXLsBv6CcjiH2GuDSgLsdDh/0IJpJJSpqSF84OSWcCWKIL6VjOFyrq66d+qV2fpaVcy+L",
+	"UJ/87+LHTIXpt04Q0CQx5p7NMSnptF645fxqKEQClH8xJae0biU9JRtw9Upqu2ltjk+NOj9TIA/Jpaaj",
+	"ERE8WRyu4pCrSUQL+Yu5sFJ21s7jlxL3TbPgtrU0LKsYjcy/qC1VsrALaxi+4snisyjdldpm5RxdBOwf",
+	"GNxpd+wvSMJuPWiCmGnFYihmUNvk6pfCJmZNaJoCxzJkpsnQCEkFyWiZHDYwcbMgXFOBFcbjVp8chBAw",
+	"inznUzFG12BYQXhuSe/2Hk8xGinIPEG4mvcU+Tdm+nRbi9+VATl71WYGTCEk+LGtS6AAK5A/KJCzYSmf",
+	"383CNq21jvjCZUm35d5YwJ9ljpC5mCUxJgCRS7ogVJMEjIShJM/x7hLro7unMAOh6868IsZyWqSgzgla",
+	"G/bka4+tRllMOJVSzJWTDYJFUCEQvJOjKFLXnrcp/fDcXnzfCgj31/GygF2uO0Ye49C1sEZnFdhW2awv",
+	"oBA8fk3OHh6S6xiuURYmShCVYphnuDDKmllJeqPMFQcXV+jYDvjbaRH45KR6onmp+UpNQ3DA+U6d7r7q",
+	"YuSCL8yFn4oJ/VWiaT4RCViJ3sVcD1Q1mVaIyoQ+QRpF5vml6R0vC++l+bnKpCqd1/qwh5AIPkZmKrhn",
+	"uV2ihD1segJmDA5nLaI8ZoaBKLx4uCCOu+zkZBX4RDjvk956wJZlsg6Kn1pagRYAYFixf79xzRIPLJg5",
+	"DV1BZ9chAjkLpjkXDqooV4C82Q2y1+IpSelCNfKxRJRHkCTZKxrqO91ONIHoZsB45dDe4mQzX3Uf6dN7",
+	"sM2NEBOGhKvNeuEcMDKLcSutgce23qDZIm1ifRd8vmuXqVA9+rFSV2hr/bfVLhqO9A/B+GAmkzqoSUo0",
+	"JDABmuhJDnE1gSQ+JM+EZTZealEsmVcZJ7Bn2N6Rbe45KtFmO69/empj7YVK649Fwf3p+nCLulNrDhwU",
+	"o66776W4nIj5M3D36Srf3FWomuI1h8Ro5KXKv4ImVjn/lkqgLwJew4R8HaDZXr99WWVvc/pySBzrs2jt",
+	"ZfkdAw8AWLlwIolBaSJS4EX0wZJxtnY1rJOs6sQ7IzpTw6TQ4HbojgfWvrPGffc2d9fFECWMQ9wlGas1",
+	"Cl0kpEQrqebhQfl2lb/xazUClJ5FN1UKhq0lMavVt4E0y3o4QKwIJRZeZq1VnlWir7Qv8KI7WSQNqXCV",
+	"9VIs327K5LNK7vIKPrYiMnf+qCJPIegcd4mO9grDj9BUuAFISYHvrPRWZuaTH0y3ACgZisIqI2zJHMtV",
+	"mJYWmd/vIj0UxH1hld+vVvV27oEs1NR/De7HIiRQ+/Ae1lhXZVgrD4KpgvEF7sWWylWF2bjM8ho+rL1G",
+	"UEe/bZhNFR2FRONIAQfX9UtbMXP/1gbb6RCe7pDpsN4DtgzB1sguburJCjDYWkBbXfrb1q56efzBKxss",
+	"8HOezvQmbnvqtb6IcjJ0HNrW1tq8HgzosWhCcLMPiZE/KgQxRzaJpjaaRhAjqDQZSTGtdPaHtOqSISw0",
+	"wlKlBeP2WjTaLaIqFxk1n3sb0qXNK00X1RReg5IXDABN82Wk9ETwccVUuUfgn1BEDs4SKROqXclz5kk6",
+	"6R0/CF1JvSpXUi1UXzhEdEnVjDHQ3s2YsDOAeeTKoVR6tSphAYNhPKofBJ0AjQPMYbMyylcFFEby8HT9",
+	"OCpRCIOB9JaxqyBV4UqMJEAQh8rsmTovX2/FOMrwPO0HEhyjzUZSh7EYDOVhs2NMZ3oiJFMQk6lhgySh",
+	"qUK44jYH+4cf1g65DoMpGLIDgaw5UZkxNKULYpmfOdyIqA3QtUwGOylgmWphgObJ4QgfVA/xrm7gJSSp",
+	"YHKVbPdxlhU5Z3ri8mFywzwn3GVGtrm/pEsmWqfKWivkciLm3C9k6EApegFokMEZnlnvwLTl/ktKTQ1E",
+	"5yqSWc9DMARR2N/7J/cf9NYewWlm8/rEuxAg1Ec1w+/yJWyacrfesVsDLBay997SolxOjFB1lpOjfk+x",
+	"DgPeDhrdOQfm8WRK5Q3aUKrIX9YvVA34aTDE06UR5tlewOOuZzEejb7eU9qK762CXg1G96D+UOVkQGY8",
+	"pSwrVQsYiDtwhdGtl5Z1sK/hxt5fKbVDr5cbnRtV5hjzBGo0tNTqOG2G6LXhFprhrzDCiHa/hA0fYFcZ",
+	"/ntILgg+3hzSHka6rKzD/e9m/I3yReYzUxrSZZ0wR8AqM7bnl6/I2cnxw8NOEf7/4uBf7z+eVkHGZ/BZ",
+	"y2YrF5LMONOqTzAwhZ7Pp7+96ZIFcPzjv17/s+BwYlw/OAsX/JH73+pTW1L27YC6+TSrNPoAJnidCLkg",
+	"U3HrmTKh6qagbmSoscsCpAhOGLxmqziFFWbGWBijwdgFVcc6giRn8j53vUL1Ps/cRPgULoiZCRkxG2Ns",
+	"lk+KS3DFnHjIwnrHvWUvyDKYcrhkqAEF4MpLEpn7OdrKTfe0eGlaARsy0waVKTlqIqTXvLLZ1Wo4lfS/",
+	"boZlSMlghidVnEuMNPCSZmZOY51mu17y1CNYhmM5a2Oh1Wqt5SWrGVAR8XqlDHzmtw7ru+y2URlN2G1R",
+	"HT19cH/tXlXAapeZ2BPmsJuGoOcA3AoQ66rsZhZ4dp7sejgdYoLYSCvk7/FaTuZ8QxW+oOWxN3Bb7D4z",
+	"tORWvENqaI1jZ3NH5d75sXd+7J0fe+fH3vmxd37snR9758fe+bF3fuydH3vnx975sXd+7J0fX6/zo0Fi",
+	"zPJcalXDaquzzvaqsQ1rhfFKDWJZf6+3xuscCbWmWQUDKbHgOrWrWl+sNagq6HgFWYWiZumwV0km2z+9",
+	"pZtnOJMsy6YsI7wqi41IxsIZ6JTgArQotFhUksdrBEm2D3enPp1QBUQJMrItfZdk+zIdFkv9a5AA4iyh",
+	"a/mCWxYjbs4aWWQX9qm/+lO3M2KcqUnLLNQJtsNbXmVfwiEB1YVqlcDc7HLT12aA4bV12duvRnkq5KRY",
+	"bd+6KgL3rCZBnLn2d0VoucqnmMMwyE5Kg42XYFQQaLwg2fX5olRcg6vfakezpP+1lUQIMiyMDliqEKgd",
+	"spg3XQ0F8raqf/NrofRYwuXff72nAlRmkFC5DYrTVE2EruQFtquh0kaAo3e5b0GT59YDNWVaW/h7rDzC",
+	"nsYupa5xRrxsm9Wt9AqgxSLtWqwAvEdI3K5KtvTc1XdoIekYjJyephKUcuVfwCO5SMs1HvUbo+mwttRA",
+	"UzkGXZ0hK0Q1v9KSjceVnbppLMy4rvsWqd8jvrmJhBAHVNNEjGeAO5c4j6/3r3hJ1EFbwfpZJPyBFRVO",
+	"vluJpe0n99pKB4zH5GmxpVWJp26d8sn7fS+cmdLGFnlKthGOqhwnrhehTwO50EKUYgleMeBTWdtQqO0V",
+	"c54IGodnssHJGlGWzGTVEX46TfWi73wpqRS3Dom18Yg2Em3uSAxcb/jijWI2DGHp+Ww6dGx8RzyuAOTk",
+	"hlYt5zZhOyupuo50LTVYiL1meeIlYig/oHT8w11bPu/uZAbnpuLkLe9iPYX8LJL4TSZLW9BIqb7LM54E",
+	"xjQZGHUEVf1bUJqNLfJd1/syqMNB6nQ7CFpZwXVKaxa+rH4uv0DaNrI7xBvdPq6om/PTQ35jJuZsG2M4",
+	"wByUHgQonxCPscFHdgnj1txYP9F8PNnb6+e784IdZ4esr9XZtALHvuCNVeq2eQzNARyIW5QyTuEeTI0l",
+	"f7P1Uxf09m4x7lxrKCn1PI9AGJNxjDEIe3UZ1OCst24G7i2rBu+M0bY5BU5fWKt4GW3LmESI4uUcR+3E",
+	"2HAmK1Tyn0ATSrSYDpUWHM7NW5ksW7lmKJmd2/yVNwBpSyJB3lPxKAfvuDyBX8yC5OtT1PPaDVfIdEKr",
+	"sNrQfBtKcQP8QIxGxOOqkQRG+jw0U5u/TFJWZSn+KhS4Pcg2peWDYeQbCS4XC3s3NLaZt754ik0mQ6WX",
+	"Cw4hHy5xZuzQYAVTlIjoZjCECePxwPJcVQ05iS9bOd286UTjqa4wGWZcAo09cPyS6cYkmVLORq4ffkyn",
+	"dGwLphUbc2u4cWHhvi2khJYzY9ee454TmrTcl2qG4kjEEac/FNly5UcyJ4DcxihMsp41+VYmLTmTkUzL",
+	"S/dScCjAM6TUHLZqPJbVSmNZEgoNlb4Zs/72LWZ7JKjZFLCfVOIC6xUwAp4Ayl6j0i64C60YXrWEVrHc",
+	"Ei6cpZNGPo8/BONQ7SLD7nu+nwihiTkJlWlkVTake+7KGVdtxwWxpgMmtjknnTWpyAL0OaHEG8d4RWht",
+	"IIf2uKK2DZxWRImZjPDCkAHJGecOdRPv7eTGc2B/h2icGeZBRjzVNviP1l/fMqz8lGEvx+us5vMaZ3Pt",
+	"6tCvEUH+mvLFwF5xXVE5mf24Nu0xwwJrXeDcEtyjziH6rIApcp57eZyYRbCo1MVnKJla6M6SUnXSq0yy",
+	"WQEocRWGfShJmOG3GCZq7jVrjqqwxAoCfIF8kFUU8tietU1gyGu0bP/yvBGu/2bG55AkrgcjhkQi32c+",
+	"ADwIVHJ3YIoNT6KEcRYNokRYdrclvf2xkf5XDkqnLNcjmiCGotnMmC66PsRogznn5OSs38PUCx+C9O0k",
+	"bKJI3pkS+4EVkyi+++733vH733sHj97/Xye/9w5O33/f/713cN9/ZR79fWWGxWORiJlsBpRa8mXhneGu",
+	"DZOZWdyxBOCVzCZmY2fQLFOqhFsG8zprOa5KKHHtKBz2htnvrLnTYaWLKAD5WHrJnHJdkJF1gVM3bz+s",
+	"7M7KA2GDc0+nlCXPhE0IabHEHt65QL3Zl0Xucv/Behw6o6/XQF4zfnMv697EIyBTY0+RC9e1VzENeYMb",
+	"Y3ORpSTC4956sxFHkONW1ywaIvRsjZlIiISMy3zBM5Q5VQPtYOTD77jQ2ffY1mmQo8XWsYsq6Gwj0BKw",
+	"0tmFgtczmgwJZi3HsYgsm3XfoPld7fCdw3NZLSnFnIM8JHnkUmGiajmhqQ5x1L1q3UGREAPXjCZqUyDe",
+	"klpT7ErjGLAbTVmcN2iWsVX6rWk6sXKFntDFz2ImVTNEjeIaYY5JbfSAzq1YauTJwDG8Gj1xnosVeUyl",
+	"Sdox1Mzs1S1IyeK2ciuuUeRjuvDOkixP0mN2LcfPd7U4K5cjtlGtRquy82qkcAeqXBF3bqsS4lHVe3qf",
+	"WJi37YiKSmXRSAI1Y9r9uUJXrBhcmojFJnCnUrMRjap1pRVq1CZwmLdMCu7HuKZZRvsMmqaWmtH/xEwN",
+	"8slVuBwxIs1uIfD3rjDiPmcyRm1LeBuYdJnbny+pIT95QWKDdT4vz9r6M0kdszM31jE7wzKNYdo8bTcc",
+	"GVTGgJSWVMO4YouMhTFA+6JrRjugekAH1qiSZC7kDcjBKAHQ5wRwdDbOq4O2lixXYfnhGiTABskHIfnk",
+	"Wx3MoYDmZ892Nyfv7LiGOQvoAC2lLkBax/78au48aBcws90F7vKXbBb+ChlnVWGVOQpsSsdAvsuKGoim",
+	"4++J01yHMx4neEwwT6aqUGqNmVXHwVxanX174W2llzwsdAD532pCT+4/MPb8I3owev/xwVl1sUSJk4cY",
+	"7MdrB51zzZazzRnfigw/5+qIqaZDqsDFDLAuxQVgCk3iPqSUx5gfLIHeqJquRhlXbTdTNRU3UJe+hvHi",
+	"e8rYLwQvJBqUVl2vGaYJjbI4qhvCvea879I88sqcjpIeXJHQX4tIamysFES6dG7WY9GXbYga5tWIY62m",
+	"3u1GCOLsuV9rlKAsbysMjDmVUx8nMEpM3mpUJLE/e9hZQrMkIXZk5IITOsT2tYZnWP8+PmVCFVFzpqMJ",
+	"xFVUlMcM5pRpxseDkZADmqZS3FJrObpgjxmY7QeUmMuGNLoxx2EWRb6XtvkJYv+LG08ebqiiz5KYb5k9",
+	"00w9wxYcYa9DK+5dnDJmzVS3hup0NWxsGPrLu9k3ds/fOT/9A9Pl2wOH50TUTKwWe1XMtHMV1PTFe3BG",
+	"fmE/2h2wHD6V5o3xufnOHEyjrNQjSa9QzxX8uQJ0+7NoyWU/HPyZY8hWJpXmG7CaK7x1bqDWNmpFggek",
+	"Ou+xXmSNrYR3ZXSjZh63rH2ya6E5REVNHdPENvQk1inYsOcEll7WhctAuRx2asspa2CSs/mUmt1IMVcg",
+	"kTHbDmBG8FMygrkxL2JVeaThQ8okVMfwXt3abCHeJRMxx0ChrbtzLEO1aQfQ0JY2dDowT66t2UFKdh2V",
+	"MYdgJEFNmg6kEv0XnO5QwAgvjKSwUPk+1p+33buw7KA3x9F5Yqu4tuN8CiMRQXcYn1PvYpbmqixuCVOQ",
+	"Y6xD9kEKOnWe8y2FNBt24SoZYUMxq5Y7d8E2d275OsuOZbEGzHHE1bpXTbBh+XuThiQZvnYMYwk1oro6",
+	"pFDoU2Ipbm2zBfhgTD+a1LR4NpzNh+Usj/J5nThnEtEkCcvI176vMVuxPcJUbZOwVrlqtSpIyiKswXTw",
+	"KBWuQnOKjPY1UIxXsfF/ApXVEeBiH7DlMd7ZaR2CzgcvC1ev2Glh6SxmRFJPjpuEczKaLOT5VqakbIDr",
+	"5Tv1l6G9bCcjS5Y2f6UF2Nem9F6c4W7ov9y/9Q78oI9wTc6ycXodU1kU0huJUiQZRVeEInfORUq+hpPe",
+	"nVlECQWEHvz7/ceT7umn7w7cn72DR+8/Hnd/+PT9//iP1X3sTnr1DGZ1q9117GfpzCP8Uv/oyG/QshOm",
+	"170L08pxuUqYEI96vfUsbe0W3Z3FOe62konV867dK3VZruAX7wNj++a3BlVskBLpp9jGIh5JMW3eUMr3",
+	"Ya7gG7b3L8RdombRhNCgJ52xJjxIg8CLmvTwqvMEVOYpYZtWLBCsFvFaNJ/kcqynLusrd4m6nvJaWEmN",
+	"cEA1iZG4/zs/8PaUbW7EPAN4AhFTW0u4olKyW5oMslOB/mP7HRd6gIGV3MhxXMN9ycWg8vvQ1BkLEc8Z",
+	"poE6q2jrJVjPAC6zXK7iObSYJ3G/gH2UwxqeE4ftEfcJdhMnMUQshnOU7bGkc97PIXaIFuLGhRUcgEa5",
+	"9gTflkOGxFgkkWrr2L21Hlz/5EpX7DMGSfxUytZ23IhV4lGg/tUnQxEvjrLM4C75cwZycYSgJV0yARqD",
+	"PHoewzQV2uzbwS9QbX64dOm6LoLCdVVbz4jtcPMHVu4rwz6wbZly+ybmbThzdS/DS8dcHevJEp3PrTo4",
+	"40aRtsF38820cnFz33EZuzIGq1taXlptKKuZXbil24MFOXo36/VOIxbjv9D16e+l741kEDM9FB9KP6zf",
+	"Vz8Kt1C17PZni/XYbmuXMzbFTeMEzcpR5PlcLZMSrcBdxerzBHPvFW9xx/IUpOsGuGoebwFu4q9uLt3O",
+	"PB/Xqnv88Muz97d3m6yDghuAtD3bKAEllEyJocLOqD6AJGdcYd3M3PnG51S5GksiRqO2XuJlp6+cGYOd",
+	"XBmOLGlCfnteo5vZaqHaqVZFaJbx3KaUL4gUc9W1beItyM+CzFF2WE7QJSyXD4MbWKiu90UPMFVcdb1H",
+	"X3WNtcz4wJeadokxsAeA3Te7ZBLs0sAsZTC3fC83AnPIIVXqQVDeN0MqCQFK8hjScn1W9enbuSZZOOqb",
+	"K5ThY7aXB9DiCNfF/1+5ErxdJAD8l5GHl4lo27jwIkc6tK0JM/RMYSv2FdyCmat1wyjMTJIAyxV17oLl",
+	"aWfkSCVk967GL/QwgKoev7AAfuuceYlF/aQW4tZOTE+q8WVCk61kqG/YkxwRbFV9KlIkMJUHaDTxaLc8",
+	"gkPyowVEcs636yn9YNtWXltWHAAKN6KizFu4nNfYtnd0u57RBddOndtR3cOn5pmRC6IsPDWHLoFEAfnt",
+	"6nEDpSxoKFzbRtgfyWxvqk7WSmraeVZjTre7S2r8BRaX0JZ1G3HYeBavZ8OERb/A+hoCfGzVIHNSqm/n",
+	"jvAG3kU2p0mCdT0qBIh2J7hYsnjSO3lw0Ds96J1cYfWiLWBcOsClSqO7pBs0o5iYKTpMqkTFY8oxZiHG",
+	"pA6COfPwV/v+c8CI6lQm595nCuu+sWDqnjokv3HNEouR5/KYDCtdNY6W4bs613zXMJ0EtK4zBmsDdlIk",
+	"0PyovhHJtgpGttzqHVPh0Rq22ISKPL2i46bd231BlnOP20UJlr3EGf3JWzotYfplm4brL3I3yq49G1YD",
+	"r5blG5EhJOwWqtB4Ms6DhXmpFLfMqG5aJLFzlzFNJjTGyKNlS0H1fVZOLkWEGI2YqDICKd1HfK39LEWa",
+	"4qehmHHrcFMpnQ4kpELq6nJmN+yN5jqodvq8nSy87eeGZExCN6auzUYyd2aud8ZvacLiQRCNWpNlWPnC",
+	"SMwSCxg0BDKhiG7uC9TDpQ+GsCKXYOlrH02oiIuJYQJr4xLucL92V1uQfZayuqolCQp4PBCjaip3Z8QG",
+	"Wo02JCEFaotYGqBEGMN9QNW6Z1Ptn5u9qFktET6+Za5j0YeVgnVz4sPyTzqECJlxLIIxv9wwPPxVh9xd",
+	"VTHZCw/6NJ8IBcakx0ZDaA4Aj4V0wBi6CCG8kom64Eq+ud28FjrjO8GgCvxmBVfcuensue/mVrM/4rtW",
+	"eGtH+gUCpCWyrmb/NogyobdgOFIixA2h+pC8KOV8u3YS6FOTopgLv+LMhww/FwLrWL+18dZtU6YAh31R",
+	"Ok9/e9PJWpv80Ov1Pn17TVS23DHlJcxfB7XyG0Jk7AKKYGV5fTDsDdA9cARNoQGWtXGYD9riC3zFiCCF",
+	"6XTd2tSuuWawKdpFTTqUkWAulnvuOI7tsFbsoIQnxz7oXjNtwQjugRgNhkza2FQV7oBX5o4f/dA76J0c",
+	"nDwqEzimQp19OrAfTvIPlSQ/Bh5XYSE7EM2s2ZiZTpbXHmzcg16zfmmN8qkmzqYLpvPu3d/+p5kA+e77",
+	"o8OD9x9Pu6e96plIyHGlSodUlNE5Mvc8JCOENGYYDk6pBAcmIjVH93s9gMvW0qOygYfPrDzQ4nIi5s+g",
+	"bWsv69VU5AZSjXGjKV2QIXSRcfvObYXucthTDuKqPm4lUpk2woXJsyIjFkNlTf1bjG7lCRF5zW3sUk6y",
+	"jgCuFWTeYKq549M3U6kagfWnLPWqyvM1ui4E5xItWjUkcFr3qlXKE0lqQX7cclcdDi9eHltc65YeMVth",
+	"MdgyjNQmkid85Mk6mbA07tI7qxdqpzJh16x+BQffNF2/Pr/eM+SNmW2fGBbbJchhu8QyWPzX8FfM9DAM",
+	"9rDT3XWKfWMu687HJpnzewm+l+BNztbOfQyex23uY3hNF1l5+nIaVCGJU6TgysdTunDQRylF2gvzOh0U",
+	"fgg3G1tEpjgr+LP5n9hIL26WWlW3zhtBKbVTZnx73uY3JIgZqCCSVbj7r+nCuf9841SMMl9qyVI4/EMd",
+	"Em+opnRhmCdPFl4l0bbQRRElpmD9G1r4zrEVaHOLmqIF9NO4W4ng564Zc1ZDbKdA7BSqnz0bJkxNzDkY",
+	"3EBNdf4NLFD5zOa2wYtsU70Wy99MC3NHp6EmFpyCYEQrjuRj1+Rsd8dygzhN+5M8oXLsYR6aH3+h2kdd",
+	"UV1fAQXgL1E1OdheDLqoxD1lhWDXiODi4w9XjKD50qyKoGTQCFgr1yViJpXH9wkGaCR1bdjE9xkst6vb",
+	"Rjk44xpqdNwry3aQLblAmx9x5TB9GCdrymNUI/cA9K4q0DoJyGaQeV7d38PFYEJ5kM5eKcNt6UirQ+XC",
+	"D5WwS5TYU0oiqgqBwVvB4iKRdzv5FPxBmjsoHPtXIpRryimSOlT1jbgYNGRihtlkoG53DIAvx289WExW",
+	"pdbsmeY2NRhVOZr92e7njgjbftWVF9p1LZ8/TBsNyKIUz8VrOt3OkPKbTtCnMz9XQYM6FxxomKWZ08sS",
+	"280CVB4LJJ92eeXCMP5KsVLiu+HhXxvzD07E11VrtgbXplVxmQQtFxh5koQDxGpgN3azyrJNCW0t0WSn",
+	"f22XtmIhWdVRWlNXFoxv5+HCUMP5GkKGwXjeILB3W6eYU9VazNnmmG+yYs1K83BI2WvWTlqJZLbNVgvM",
+	"cp6BKwcfzKmFE2FaAx+I0cgVnBnZTccSwEl7V3PH6+OkLWvuCrPUcrGdCUZ0powyaHPsDSHzWMiBhEj4",
+	"5B+0vIy+GE222Q5iiY0sEYhnbf2C6EOUN9X12AkIQmvjlecFBpiBJzqmqQi2Bw/EbKQLbWSMZLGNwvGt",
+	"6FfNH9fxynylSlO0oMJqTy/3jIkqYhtMiCBrzjTTEyGZcl1pMvmXewwq35ZnBLQIibx59pg8Orv/8JC8",
+	"lmIs6VT5dAFybXbpuuuAExFcj1zb4riK5jQ1BXkIAX3u0lokcDqtqW9ehdhmJGNzZhLUblZwX+ZaYNTB",
+	"WSKC6j1Fnj85XB3BqMjJZzqBFUAu9fCqmJ7GFIEP2GK3DKAs2YGEEUinrlVop0if1Vtw4VKL7qGFhQWf",
+	"Hq1zIqTGdwdl6VTGA++OWi908Fc/8yDxyFUduk0NVr2S6LNM7Ja6WDIOqepp/OTyopI0InlbvPDk/v3j",
+	"R5WX3tRl41msCP+IV7+8rk79UgVGqti48rIPNXYlLgS5gUWXDKmCB2czmazfhBtEyzGT7OKa2GHYuZh3",
+	"Va35G6Ax4w4rpk3yiG0NXGBns9R1vm3Y38N3gQkx4yvd0q5mqem76lxU2ZiDR1avSQQs3bGzlCk1a2l8",
+	"Vqv+BW+BgxGixH6LwWCXZDg1byYxs6mqCCoA58QaUHgZU+4aF/k21npmYmohbgp2ZOa5sG+qcFvkj67c",
+	"VdepuqK8esa1IrPUWLFYbsOMpEZPBOMsWk8H7smZmZDZkPmar9j2ncci/PHaPBZhtHcesYRt0jcM21VX",
+	"lVb8wxaiaWtKxkRpIWKHqIsN94yUgg90WhIJYed0CxFQk947YlJpcr/Xa1wP5iEH1ndS/8IFwnZqjcuE",
+	"EbSi4lGvXba92wVccVfvugSjHRs9THCoadhlLYuql7hFrbnv66zz9Yc2WLxgisHBW08un4O+Q+rcFplv",
+	"txy41YH9EkXBbyCGaboBf9t+jk1tsqdrS5AwfuPJ01aBbSmZs3pdsMi/tYEfQAMsgZ390BbtOHxYzSBn",
+	"PL5i0BY2x0K21ldOX/gKbwwLYw21vcV16qZSV7O1FGSUd3dw5dsFkLj1+dilweUPrV6CMcNOJu1P8BfJ",
+	"mslKMls2attJtk2x4NIBaXaQQJYoMKi7zLpg2Aur1c5GiTz5Or57d9nZcn+6k60nCt09cWepJ153Gayw",
+	"+pinlMn2wZPKrCYv2/uEEg5z4rxhJDLWCqgcLuGccMGhj4Wm/qI5VvQRIWOQ58TrBkHkbEKVr4LpEgWQ",
+	"hZRzezRTLbgtNc00jPcroKfWNWTEydWv3ZsslL99h60U80Fke4KGAdoglFzh0i07p7fm1H0DarP+8Ttt",
+	"9FwLzlA5BZFUdVtGp6yEMbMpXa45N+qwGAOg8ZRxjE9Wd+Qxj3UwB60KwXMUV8tifFOcksrZ7cw4+3MG",
+	"7mctZ/Cp2/HN/C/pbWu1ko5G9kwtd2tmtxmmiZhpxWIrmw09Y/dFjE5nkrrRdC/c29BCXatQZ2Or2sDL",
+	"vPdRu1Jv2/pl2bEtpoBQA9OZ0sReBwWdBPvMVMMP2H7IzS2LsON0hUl8x36EIym4HsRCVOdOJw7YunHL",
+	"agm3rLZn9MrOfhMqKxzYr6225QFefL9qayqPha+5tjVWdmnrTNy8Sd5mXZ6CFnVBVyC/nSvO3c6NT3++",
+	"N7c6Ly1qWPtyAFBqUGMo+TxNC21Jri9sZOvfqB33yY9AJUjy//7f/891gy4hDdMo3D2sYjiXxrCOax0n",
+	"1rpZ1ZrkV8QUsYHFDEyhuRdpyRorPv0nIWKsG7QFSZZ7ftDEaAuH5BeAlDBtdH9FR2D+pcSrbdWxKruj",
+	"g/oWYbYXGwGuJbalvP7p6RU5uj0+8hBy142qOHA+Ax/k8ozC7m4DP30+zG7xPBWeXNjaUmOU4sJW7mXl",
+	"kW+CPbaE0tjuPG4IzNUe+GqpA/MGCFgbmRAhrJVfnlqAq7pt2D2DrMSras4dszaELR0bIl4Cme/16los",
+	"aMp4cUrrYfJXI/rDnzPX6339kyyXVqtgLNc/ZGnlXI5DwBh+enrV6XZev7rEf37D/15cPf650+08efrr",
+	"06unTQ344yaVONT6UtaPXNFbaDj3k2ZTV38myzf2VsZIMyfV/UePQsTB6kYGNkQ2UFauFe5/0FsNWFhV",
+	"wFN58GvSybPG0OQ7Y3WRCSRxl7jElkx+uXDh913i4FXId+VLLN/6vktspgteY6RAqiHuWjQdjE4yRYaA",
+	"9RzGSDXX+5qaLnFhggHj5utpmoDtrieJT2Uwj3fZM13iamy6hIuBmoj5OfG1NkW3gJshevw8JEw2ylJV",
+	"Tz4E/MGNoVjbE5b85HU+bhCrK366nSuQU7VJwbPrTkJ5nJXyYk4aEdxnEHu8RvIrNTqNRQ9XRrJYEEIS",
+	"C9s2RsyiiVN5Sr5Ll+qdgmQibgCBSSvqir0qPwKjAkkxtToQVhlXK202r0R73PyqqLJvs+DrqAuy0mZV",
+	"V1tpbl8GI8BptXcjOwjHxqkBLpCuGcg6SM6s0nu5PNseLnWe47pYQDxinkdGrEW/8cCNX2FuysydM0Dk",
+	"+upNti37irs8NTZy5syrU8Ozp2NqXoOjVI4E+FOdUA1KN8BRstu0fJpKW1J9JCoWZMUsqlis0axejUa7",
+	"1kQb1r58Js2zKixYpUmuWLBNKpODVVuKME2F0kTPBVkAlcrZd4X4UmOUg3wF7+SKbLQMO1ed/fncDgJl",
+	"OQAaIDzWq99uCLtzWWqPmmjGY843mTC9A5+lWzJhyb3RqlctmE0xX+nxzFZ8OUR38fLCztMTbA47+3Rm",
+	"Fu/oR5AJajJLh/sfCLoZbRLfrAeeupogmLLLfqGKRBOhgFsRJjGiCtIBSm8BjuPzhfVXhvTxiDxGsb0B",
+	"FparKS5M/f6mU98WfNVJ86Ux469dlRelABfjeca9hgQmtm9JlZ7s7r+Fz7ama8JUHOatJEi38+FgLA6+",
+	"8q3rromYBU1Q/CZOBbf9Q/QMlP00h5j7z3oyk+7jSDLXaYTqmXQfZ3h31ZabdyWLn31MZZfNHsL+Ll9Q",
+	"HgYz3kQLuuu0c5/Tw96GLjX0T0czyfTi0rzH5wGhzzj79MyTy3+9vVpKArmySCigspM/ItevX11WuLBx",
+	"Kmjf2Rdkw5lonXY+fUJTciQqgL4xayClCNPQdfYi2tIjkSRi7tu4BlWvynf1d3nL7/g7/vQW5CK8CKuU",
+	"SDyTdJiAz2XoE+pNcTIRSWwzH9C9QrWLDGBGrhGT9v3qHf/OOVn86LpEwpTxGKTqWvWm6/0b32dlT8MF",
+	"YVpBMkKs5IWrQplOKY8VGUIi5jju59YiUtgH482zx+T09PRRDk5RtAPwXc4MOCdD8DHgqWF/riUruoWt",
+	"8kF5/I6b71Af+Xcu/0HiikyZgviQvPDeH8bJNAfgJN8hAOf3djCUE4/zSTxs5uE7jlVAdvAONZnYkhRF",
+	"vvOVT9+7PHlb7uQqlbwHxLxoCpQb3eMdzypd+p3HVMIoQa9NVubaOfaF+DRlnX7n9LB3eGqTsyZ4uo8O",
+	"55AkB4inevTH/EYd/uFSQMZVOCgX5L8uX70kb2FIfoEFuQRtR/3w/vHDLu7GD73Th9+b5Qc8XzewcJOx",
+	"rYBw4t6X1ndp0TewsD9IYb1hWZzJOeQS30lFC3FILohiY27YMBBlgVmwSsBSHCbfYHY9mYCEc6OxocTB",
+	"PsWWAq3TQnBE3jNTt24epsjF6+dZi23DnlCpfB53+mY9XAcItKVTwZVlECe9nq02w4pzF6NPnD565Jcz",
+	"QJG1PSF+d9VCrkjIlQRllUCu7sc3Xei4eh8s83FFPVjLg5U7nePjP/958c9fPjyWo39cDh5eLd7+/edX",
+	"44eT6PY1TdmLRM6fU/o6+vm3N6Lz6f0nx33oOjbrJozMqBIpBh04gZP+MY0mcPBYcC1FsqrbjCA3NnhY",
+	"1PVtuVGXTOmHAzqG/zzFFhM587YdrPPBl5UDM9D7dj+q5pXt29FzbvsqF7h+p//7eyPVp1MqF8Ek3QEL",
+	"+Lo9ruYYOjeeoUM6VjbNCpGwUMJ8OIgcVR64/gpuivjeI3fpEaa8HX3ER3+qJb4fYcI8zzIGgU0zsuYA",
+	"eezYg3O1Wa48Uy5VDa+fpYQqkjCtE6g8384z+dSM5rXtdrDmpGv4oI8mepoUjnjH9gb8b0YQLVIg5gLb",
+	"JrCzcvO6lcAmYzg0TOysyba+RMcsXn7c6vL7vZaXnza/fMUJu1A3yjsLKQ/biYSOfH+yUmzKXTxWKeam",
+	"WrpYcdoQdY1OQSOh/l5j7aL2n2su/nTdU3iADslLlESJGI9dXCLb8WiUDC6a/w89m2gwI+nYQFonj5XX",
+	"0fs6k/e9La2rSc6jU8xRuMYuHQs85teH5AqbTqBvX8wkZgcj0pYRA+S7s97p98vEEgWU8uPiV4bwJS46",
+	"86OLr9YIhA8H8/n8wBhdBzOZADcyPi5JiNwt0XE5k2QipAIyxJRcdAClWNHiLLDW699YBIQ8Ac3XT0V1",
+	"2mXwfVE+8QR9RhvwiDZU3JqlnB23fPr9VpefPPoG+Js7PSpkbkhpmC7tGurcnbuFstTTzpcXpwGw/F6a",
+	"fjZpaoGzMWc/98buJeh2JaiEGGDqT/cbUKA3laQTIRSErSO2KUhdd4YORbMDZJ0YLVbqrb1851K33JNi",
+	"L3T3QrcxG7wErUoscGdCVynQ6ugj/huK2iVhaCTghbmqs8RI86Op9CKBw0ipau5G3f2NuNuDs0rmtoZm",
+	"2JSO4Ujdjv/2oZpu1O34qAG5dC31RRbNJH8IFmh8JFMqx4z3Se+cfGrynD/oLbXEV3zcvZkCYi6O9L3z",
+	"9urAiCUtaPhHGr+xnNnectbotD4TMx53tuqXucCBW68MHmCSCLpOzFcd31hEatWhfWJ+/wrUtgxq6bCz",
+	"ZQeX9TRoSSPt0/cL/MEXmqxfSxv//Peq5fzZhkjv6j/1qakdcdNcorp3Vyzwc41xyC0v7RPhbAVfFJqw",
+	"W/ifG63sFAyBq1pDxpe0qEjS1Bgv9sjcgtFdUik+YCEF1lTlEVcjGTyiuZ4QC8S5tGMv3Kub0QAihRWJ",
+	"wE9sMNE6HfhCqQHjg1HCxhNNjjGG0ZIe3IqYab2WiKoOM0XMGIiNZm95M4OXTLMVab+RLg5zuKCWV9TR",
+	"yWNHke0oxT81X3z3vj7BsM8mC/0qBX7x+jmJRTSbYgeV3fGfjZY0pYu7GPpo1osRuXaw+9fYYk6MRh7X",
+	"2ONqo1XpYB5oEARlCtPM8XemuxiPeseVyOB9kMBYbB0IGK2aTxZ5TwCfGetg/bMUWtv4aUIVwe5O5Luz",
+	"4973nrIppq27rlGEcRuzpLOYYa9rGxas0MAWzg2x1pB1gY1NzNiLv//0DzR2fr64GHvD58VT898fKf3H",
+	"L+xicvOv//8/9fCnZEb/vXj45+jvH24PXryd/3L/j/G/fhz+1nu6BdP2pMa0/XYdMA21rW/KX+MXJG9q",
+	"sT3LJGAMRxlc9ErxiSOxGQjYugNBTW5UDt2F2M6H5KXQiGpnqTArAY5czWMV3V06dOg94W2u8WF42DWx",
+	"aaz1ZWtfQ4744M9mATWiyp9cU/yWUrYhVf4WAFyuIs2sZbuhS6SMOfYWd2VBbQ0thOL6dy0JvjE/O0J7",
+	"baExL//+q28wcJihgt1TdseM7MPu8cNZoNK6rmYuXUmRsSCCZ0U2TKMIzjKKFF2Q+71TX/Q1VZDcWgS7",
+	"JQrOkUnvepBzrFILG5qZMh6ANAcYNRc0Puf5CCsO+huLg3aHM7XRBGPXotlPMcRW3c1EDWd2oG8rg1IU",
+	"NTOjZObYDZuZZrfHR1m6R23OVDxlXCHMj82JcnfYNCdnloG6Idp2YB/5AiVlD6xHc1Gul+1r9Hi4XL/r",
+	"ALr/2iGHW61zamH7lw90wpS+8INeI5NeOzgbTMiiU/AJWXAwpSzxIb0uIhDwRdaZBaXInzOQi1yM/NlZ",
+	"FYZYA/q2DPeXZOuYdaZiipg9qhuA+a3T+JwJyyBXv9jmBWFGm2a3gLieMVPmiMd1w/CdIvJxZBjs+BDb",
+	"/AQfUQlUsMQ7xRxT2WjWlKHqrb4KLH9rBmZ20uvWVRBWFulW6S3FY+gODIoNm9xSNyzXcyIc15pqsLsr",
+	"Ey7B+PePnUhC1nbHJ9od9I6veo/6vV6/1/tXuBdZO3iLTtcZSxrB/3LPPdSA/YTwxwHml7BcU8JEvt7x",
+	"o/u9Xq93gP95aP7zg//T/o+edEK8OYsd5xbqJ/M28jhAdnLs6PcA7ul9Idt7qXAm7DJUN90sc/S4RZqg",
+	"4yZoXVaw5Ve8rd1T1rOOGyk2Mz0Brs3OQ9w40vRMyCGLY+CfUefKHdmOkXQJhzkobbFQG+cS/l5C9TI7",
+	"Vh28vXCtmmxmchAWEjYvFtvre6uHKdddH1mqwKZPE2xjoYm4BWl9GQlom0ltE5MJ09Y9EQi0qUUA99yy",
+	"XrJ1CbVCkvLFIXnrnSAutX2OjhflBGaQI4dl9+S7s96j7/tEggKvsrrZIR+ymZu+N2kp+IwMwO1C48Bz",
+	"BU/xTIHDvMwSAoLGBgSOoF8KSclLmIeU7CHcVtJxW6p8bOaI6L9NYsjH7ebtVhZv2jPTFcw0hOns3Jzq",
+	"Px8e3H44mU4OHqWa/vtgHp/xFmbtY7vW/uBW8NwX1AJKBrnZT6/ouO7B7rIjvOZTt/OriGra/eYdQtze",
+	"E6aKjohQKT5quFH1voWmLUdwDb5q4XLWa5A88FjwUcJsRVWjXIYrIX6lctw8m+E3rmapxRJ9ATGjV2Yd",
+	"m+Y2XAnxgvLFl5CVL+iNzZHOuPWmQrJkuB19zBvIr0xhCOXEXRTQPadczSmb8cAXlNPxSh54VWxLvhEr",
+	"/Aa4ym7TMO5Mt0b7vzvNLvkpqoaTX+KVn+dxBzMaZ1XQIULeqLyKUXBfHRbY9SIFTqgic0iSc2faMz4m",
+	"wG0l5NTqvFifZs13q8mSiHIyBMKBYe2ZJ2fChSRTGhtOtrCRP0gUoA5Lrs1jBnj/dWWmpNGzcybUbkGe",
+	"j15QHU061n7eUM1d4kpt2EQ312/b6rCBD79tEuSeF38VvNjm08d7PpwHg9qrgyfrb3gtEXgPq+6f2fZX",
+	"X0CT/KHdQN94mv4C4skeTHRud9F9jD0JbZRJjHavcB7lfWkrowdvJwIFRtf5WeLQx+yDWvMJ8KIP6dwI",
+	"NkSPOrZNrmpjAE/t+7fnVcW2x4OmDO/YNkiu5Ua205xldQO3BOvlS2sJg6uAsFU1iqTdpq/fhfnV64OF",
+	"/uBEi+2Q2F30w5XkOQWlMMhdT6AOIErM7Xwyf2oOjDGECINnI8wR8xFpjJhZAjsvEG+3MfG+8KPbIvlq",
+	"DdNU294NTdSjEMvfdVijiQNUV4e9Qy0Oe4e+qUtDtjA6zknfVusO/BOyeHLW3XHGEcNBdfq99oTvVnAV",
+	"6Wdtffa0f0faD1aT0KGlga+Z+EN4uDvZn5VBmWfCsAjHK+YTQUZCjkWWqTKh2FHoFmL8UU9gYWxSzFBd",
+	"DtGcW/SbBBsx4v00SXKLFo3ZW4sbV+QmGDfJInhBDd6d8ly26OwOawNrKDQsdfoLkunX7pr9Cf0eGSXX",
+	"l99uqjgHSFa1cvh1TdKMggDgV7ncBCb9YO+pLCjZdchZyl0h5rxLcEgWiwqxs+6pLWXghHNak4WDSSd6",
+	"AsomLM4UqHNELx4CkZCiiC7EYH4P0cEzIJH39Qkp2JQ6J8dm7QvsfQXstePjZey1ytm43bDQUFwcGG5G",
+	"RgAWl0vZBPlzcu1AvONr7C+LKbiuwjuGCHv61KWWBMDIjbN+ngH4WdWMG/lthi5sZ1E3AnuZbSLSPL9l",
+	"xXvdQV37Ynfdnd8ctmHOYKzN4jsYYkRAQzS2upGMpJhWj2El9vD6gWQA2+vHoMUWRvBXy7JqBU+7zZyr",
+	"oRA32PavuXugzgg57lkj5G+94z7ihOUE1+TZ8XF+i1uoJ/KQWDfrW7B92zNw7vzFJ8b6OS28uOEbo+Ni",
+	"F5ryQ3E2uR+j6USGx3jPwi5qcYGO74fjzDHgFbYHCGBiq4aS3RekKecNKLTv/lDXaOHs1Bz6pX4IPnRQ",
+	"1csACSNrUeBhEzv9ztPf3mA/SC5kp2/mv9Sc4Pfllr3HZ2e9oN/usblr+aqTwkX3e+60lxoKnKzqA3By",
+	"1vu02vFuKKrpfsKxv8Edy2fYIRt5/gof/hI5hLl83U7AOzr9zos/LhYvWW/+YtGbv0j+Pn/1RMxfmP9/",
+	"lv7w4snT+y//3iLRKFdl9imArVMAAz0wx3YPdeZQUazRm1v1/qzPEvy5BuCVcQu+KSlXtolsn5z0jhGG",
+	"VDlldyFmUjn199oyo+suOes9clJbTEFweMcx3GlMW6aNIl2tsxshETTscReVVXevnKM+yBeCAwLEvqRT",
+	"CJpAkO+uM7lwjS+6dsR4/T0mbCu6sHmR15QvBvbaa6OZTs2kfN0LAIZ6efBk9Y4bw9yY1iMJYNbrOuOo",
+	"1/i9lszjmZoVzFBqR9bbFyL9x3ThWuF/NwQ9B+DEdsrKCjyxn3C+Cs+fqO+7bsXNwyeuLtWwofMwf9Jw",
+	"EVS13VZlbkmmSSSUVs6l8I6bx3i0X9tJ33xzA4s+7uS1ORYDzLq8dpuPQ8f77Lim5gV2NfgCIb+77jYu",
+	"9AALayG+NvMp35cV3TKFUzCH58w/H2EzsGGM2eGroDBXIHYwJVOBfyYU4buuX2OqWB8Nhv887l3b4r0s",
+	"3zVKsAOMgkiCJt/NUqIFOe0R9f35O55XDHUJVflBDLGSs51ESCQbq7S5AG7RceC+RNc94R2/fh7DNBXa",
+	"SLWDX2Bx7UCVuXBj6RIlsLowTegCbTwOEDsawoiZr1ipqvI1excwlPZJAvnofsEGQGvvsOt8x6yC9mrb",
+	"JhqSdN2tOxdkKjx8yAQ7O/ioUlN9qKU0byxJf7S0t5NU3b3ivVe894r351a8N9Cha2uVA7yJUh5NKFXe",
+	"oOiwSHir8mqCe7JbSpnfq27PrvvU7bzO8rIPLgwTWv/y/A5/wz7D5/On6TTIJyqckpmCbyIeYcQooUgw",
+	"WzGkrP1UGY44+hj8VUogr8BbmyWJg4o4d7ARZSwXUoRyIddWVR1Y9dAZMB6txqLQT7IGBvCOp3SBanuy",
+	"CMq5wnINVHusMoDKdFFVfnlNvvPJB6gPO8XZ1ubnyDTMtk8wv9CFb5KJLRus/tt3hgmOqahtM+fd97YL",
+	"dW1Wsapf3JrRy663yEYa5MDx02t/x7X/AtkhG09A1mDe3EUZ9qptt7LnoFs2a1jkXVgUUUJwjzJeGqRZ",
+	"exuyrfPUFuZbdNiu8hbf2T+7Vw73yuFeOfyGlcNACpV0w71y9vWUwRSk0W4dvO2ylfIhFJKiVik6RzTB",
+	"xdHsdkV25JVXC9AnaGhRlXxnvlsZj4mhLizEiRk6Cjl6RY3ygf23hFJsmEA/y47UEwnmBh3I1rznl5jz",
+	"Q/IS3a54v3uRkPgeLB4nXGRwQYfkgiQM28cjhrvzY3YRWsjbXBV5HOEqbC9M2kzCNZBajV1a9QXnzXMq",
+	"LxOxMok6PwRhG9s9b7krb7EEgMRlk2O8VNqe7fNZWIptGL9BtmXpZXUBrh8Xhf70mYliT2KXWN0FYt9+",
+	"EJUYn2iBmtW5+SnnJDYA5VA1nHVnHlFRvYdT+/ac89ZrnqV3Ox1Y5nTYELEAp5+0QKLoNfGdIJbbE4eY",
+	"d9I7aXzPhWtB2Nl7nfZepy1VkuERr2C+HnLwTspdM+/TUTSB6ObAonDvhodeBQx0QhWhUrJbqOJ4ZijP",
+	"+RdkeXt+8kX4yV+Xws2JxhRQe/wZb0HlG9KzMIJYw27pOUcbt5BaaUIjqOp6aAezJ+k9Sf9VSNod6Q3E",
+	"9qYE7Ryuu6RnZ6BoxN/LfCJ9/Dj1zctd1MWmp/FibCcrGqltfbrnAXse8JfhAXiiMe3Obt3umQA29d0d",
+	"E3gmxZS4WA7RgnjJjegRQxrddNFR9ND6V309DxDgsXd3IC84JBkQvBszds9nt6DwMYZXeKfJuWMtWV7d",
+	"GNNJ3VVcaKdcYE/GQ/LSJnViYbwdAE2SvsuOhYLTpesu4NhSoool4dC+deeKTQzAMOxgypRZrTDKl+1h",
+	"m+bNfs/2Ppe9z+Uvybptd/T5BNAH7rQ4ooW4sVZMC17eioXHECWM79guM2dZSKaQgRgueitYDLENlgUp",
+	"gTbhHvnqEnN0A/3WmaNLCQmbSDRmg0/cXn1yTHDP8/Y879vlee40f0Z11aUS7Y7X/WbT+oLko0OfvjRc",
+	"XB+SSw/CwLHsP4Zzwka+LAj7/8yZnjBOjs9Qo+1mauRYOE21gjHaN7wUlxMxfwbwTbLFOVUDzKZswQ3d",
+	"bu41wj13/Otxx1fDP4xCqAWhIa7IHcNxDRnlWizHAPquS0QSZ5Bvh+QZjbQiaoZtB31540BYmLwbgNRa",
+	"5TZ7MAB8WAktsxtwR/OVA2fzi/WpEYqjTTM2eyFKaasb9Z1ZC9qo2RSMrNznGG0Fus0vpwdG/UulM7YH",
+	"esQS8eYYj2uJ9WsAc9wAn9GR8UBCBOzWorNCxFLc4X6w18osdc3LT/4VurqUvWEzYMcGiI5ur0kC8Rik",
+	"BTiQMcg9n9gKn/CkdGc+8UUZwdFH9wm/laCAx3c2gSpxnfxx1J7DJELpYlOdhiRZ0b43n0TDPju1bfdW",
+	"oFgWp2CRWbtkKGY8Mh/MnGIp0tQGINQNMx8RfcMiwI1cU1dH8QhIMYRITEE5NMHCCyyiRQB4eV7I/E6l",
+	"iEAporBNA8OyOsTZmEl+SN7AyCizLiucaY/wQReIUmK7Msy4WaA+GtlThlAYeZTEZYvmTeQtlKnNG/fA",
+	"D1w4+Ius00OOeCqjieGULsZSCcnJY8fH7myW3rk4LBcivZVC5LitEDkJhYhd5VrhYddkIEbNiSETJzkY",
+	"YihRWsqTVdij7nB2rWrAxdyebBdVv4EFUoBFdzFnb1fl2/sa6r+wZXsJPDY8RyidcUP0+d9RqDYSis6U",
+	"3p0LMEe5nFJ5Y3vfWzBxRMHJDOAQKzSMEfetFg4fIgAHYlXw/+VoVmEFgO8jbrR48xqB3gPb4FI41FUM",
+	"vDCNBdrLvNqM1roQ92kwe/7yLfOXF4bufACV2owNI/p5DPHOQwxoPKYrfGevOGDKissxoTfAu4hOZr4E",
+	"Gk2s9mV/nhvaRq8/eTmbDkEqMqG3WO43pmkWLaAO03mtZf7Gj26Llvk0a5y6up6aKTVbY7RnvriFs7E4",
+	"TrrT77xBnejspE0Rn5vsKvvZ7xZW8dmX7U3nrZjOfmV35GL7IgZ1XqG/w2wJQSi3hcCYDIGZEU4/qCoz",
+	"PiSvHYAgtlpgSguJBakLDC1qp9j7SmDHb8wbjCVnEeNUpeXmpvrt5VtUVgqfliuFW7CRbNf3kcZ9pPEv",
+	"qC+JW/jC1X4SlEhud8hWL+nCYbxiCjCdKUBXhgLgRAuLeGozEpB5Ko9glUXeyEXmjssSg2MGWZqxfSam",
+	"EWO+XlZ7jagR2CQwYglDrnVOriVoubi2OR8sgyiuZMRmZbbJhbeY6CvmA5ez3Cab9w2klMk3FsZ0Rzx1",
+	"zxv3vHEbqiy9Aecqn0U33qUzqmCXEg/1VlJykTfssKZCBPnFzsmP0wviGJ7VMVf9ICQZwoTxuO+bInle",
+	"iKVZiHY3kmIaVF8hNLprg3NIXjqNkyFMsXT9P6cYYPGVFK15cESlZGFlGPa3Nu9IYKQJTQSvZKlaLr5O",
+	"hopCZCBhKm4/A0NtETmJ3Nnxwq3t2KoM8Ld2C32uwT6WsJcGX7k0sGfZOt4dHxKZLCAcXec7kAdKS6DT",
+	"ldBkWUYT6rTyFuSBAq5dt9++dSziBQh46toAdx23v2bxtYdXNRfdU84Z5rKC8JqYanpt2y4QTFhDDl/m",
+	"0BjvHjMeoKPZcKH5uZs33br+lSp9gM85eP7k2kYqMMgheIBnlBXyZqFm18MgokkC8p7ynSG7RIsb4PiC",
+	"CHcGeKxsOD2hyq2EmyQn18Dj624+RsuGjYAxZo9bObkgI5i7dgUKQzfKlRBy7koIRQrmtrxn4JQurI9W",
+	"gxFjZueUUe9tVH1ZGtlLVoqjigZaZsOc4RHMzlgz52QoxVzZjoEcO2tbQ2SqILnF/hk2nLvw08gLbjDr",
+	"wjLTPO+isFF1vbeOe4graiit0+/87997B4/e/4//6GzSgUvDB20TUA/yg58nkLC4T47fcbygnx28d9wc",
+	"zz75+M5nYL7r9I+779Cl/K7Tf+dSNt91uu86WuA3WdomfokJoe86/Y/BPc7Efdf5ZC7Q+F2V6/pd59O7",
+	"IsptedrVQOg4vUPrAjpbhWgREgDFTVXhvntLFlUoiz/sPXxYMxtsMxkJue8s+tklx6/sFh2x6jOnnBae",
+	"4cnJqYSfwWM+SyciiQ9GsOP6whGAhx7vZkWFpdj4Muu1o/u262YQtYom2JVo5KmhcZPQJ6736N6zvdfX",
+	"/4L6+m9I4IQS3313w0qaVtr6nLJb+DwsL0sK6uYzFAgvQRbQhhPimL9tRjgWIp6zJNnzvz3/2/M/y//e",
+	"Umxovx2u53pFrnBDCAXYnRERyWm5H6gxJ42BrcCYMmRKdTTBrPiUSp2nQH5ArwTVxv62LQ6pAuRkxq7n",
+	"ektt65+42TTpWO+76bsm79gokSrfs9u5Litbt9Mp1FvMvaY904vvVylEjCZMLxqOIr/hbmMpbTAXhT0m",
+	"Wghf4C54sqgbDeNRMothwDiNNLuF6i7jrouHG9NQiAQo30k/8/tfbT/z417Vtrzfag2s2QBXQhMJrmaJ",
+	"xvsGTn1Zl9LXohVOQvl4ZusSf+/EgM1vDOep7Y0THNt+5wnIKdUiEePFtjD+LQdYlR3o6G7f67kqwc8z",
+	"JZ/+gAmogXTx4mK3nZ6xhRXlBKapXhCfqIXNZ3kecXTteh012q5d2HJsgs2eUbgUfDI2tW4Znw1rhp74",
+	"QX65qOEGtBrDWIKnNAeICVPKEqM7G8L7X+75h9pCsbQm2FQahmJE7kAxHkGnf9LrPdqUkNuR8XOezvRO",
+	"2s3emUm2XvidctUvuUlVfPYijpfKyJ5e0fG6UC9e86n7JTqGPraVgxf6m4gt/0VNr88t8i5i9CN51t9Q",
+	"ytWUqLm7jj5mLQXDdptLzR8zgdPeH2FvDSzxfV3D3VqftT0BO0YIcdLPOQtnFRrSG5uxo3zWwoglcG5r",
+	"DH2elJjhZ6tD+SwuTgQ/JD9i1NRGIRVmZRG0OWFh9CebsuWUKAkE23jZ/k19Y5P6SgasPjASxN45Bcpd",
+	"szPXvrGiAiGd6U0VrdELqqPJXsP6UhrW/+l8aQOh20AMvsYc8piZE/kM8ya/hLz+od1A3/ij8kW6nFA+",
+	"xtTVGFCLp9geYXcy/Ag5Ya2D9NecO/q8KXvvPYXM8ZBc+OouBR4WZG74cFWFVqYX/Iwv3WrHxk6/c3wS",
+	"tF009sgj+/cc4CamZnmngpsPn7rZLQ+Ltxyf1t3yfit86S3ATbKw06/x4JhXb2xc7HvFbsNPNMddckoC",
+	"Zku2JcDPqCzhgCciscPuZ2oSF5ooF0HlgsyFvMHkKqPXUL5AgBxDvjZbK2E5kKtRepSWoKPJuf9gAaXM",
+	"LzFdkBhdVZhCn9DUNSqgZCTknMqYRImIblyhJlFzmiRirvyYnGMLIXwy7uJy4xFzSM9ZBKELzMxHewgX",
+	"ETmVBtZpejaR0jWHT5jS5iehwOiOisWQFZriPq/Q5jy3+gIq3edlcZuwse3qWJfOG3pJb/+SUeW90rSb",
+	"FHdjLiI9h6x7C+x6heJkmJ9k8Zr+29jjBe3Ta/Pfa6IFudbi2gVGczsUe7RY9oTRCSaJo9BVweBX2SDa",
+	"sqfLlPJnUkybZL6Ya69EZ5txvJjqsG/28ZnReKwqmjO70xLnwrbahk2V7j876J0G97/fkrL2hC78+q4M",
+	"udGF2itsX0xhe4Jd6pmeOPfMtkj/DppaE65x9NEc4U+Wa/guk+XuIeb7IqHfUQ0pEO9Zc3n8TMJeHhfl",
+	"8bckIX+yOVVGdTeacsG+KcPYfX56WS+A0A3xxLD8Zj7jogHHbcKRmb2L/Gc+jIgmwGMqD8lbBxpt78kv",
+	"wjqWubkV85U2tjnci6nr0Zaw9nbIlnjAhqZIc+ncXLzuLYi9BfGV8cdAiejaxHQOuzUkVCL0aiMCr/D+",
+	"l3LKj+UnSIWEcfK7MTO6RIvvy00uLpAhQVzoXIa4WmQCSWzbPw6FQDeRbfWjqm2PSxxxg5rPqvSkNrja",
+	"cFyThWgedldU7aW0yKdUJswsmMOYRqWS4cqPFGjy3VwyDeRvhuH//05+/L44m6zI8uQKKyw9HnPF6M0W",
+	"NRu60REPjCnTZPyXCCKWZ4xhki3GKruEajIVSpPT47DtqLVJa+bxaO08tLj7LN5vNQpQhlA7ueo96p8G",
+	"EGrdDjodBzia8oU4WS/SKh/VKzxqKzmdhphWmZcZpJ463Icdv0g4AHfAxsA2CgZ8vnyKFVLGjP9AjEar",
+	"W6wY/octObDAwXwBVOkuGYKeA3DvxKI8Ri8WFklUYwQYOXHFpvAK5/ZN+aYq+MjDjBdmxN+mW0sdQyk+",
+	"c0tuK7fq63ozGam2d1t98Z5OCM31NcUYK3PWXy4npmP9jnVtY9OFtZlX/SrbGEhidG/BLabghGlla0Bp",
+	"pop6vK8ZdgIxpjgwm4ilCJ0KvAKmxJrq0jYYOSTXz0cHaPVekynifTFNFB0B0cKCjNS07KVxvCnb2oqZ",
+	"3Yz5NGQoLVnGDjPSRyMLuIg1PIXq40ZcNDrGTLMt6XdOIDd9+fC4hU4YtIznIyanFr+9lqtbhXjgFOpn",
+	"GOK2MH2ZNHBC+4tJpbanyHleliUP/hAAGDk+YbsKAWCysitu3gumvcfnM4BkOvm7W/+O17yPPnpy9snz",
+	"qwM/2xFD+4jP/7kRn0y/HNLo5isP8XgVZJ0Zu0jXZFyUfY4Bqh82K7LyJlcvpzQG1GBtK7oxrG8WeoWD",
+	"WOv/FMo5Z33tuXulqzt35fyo7aod16DvrAI725rm9X/xzK7sYMr4TJvxnPYaKy7oEZ5a+BTGB7ZLVb5K",
+	"oQLV7eB+4/q4hvYpSCbi/MVnpyfm1dZJOnAaW7aKQUt8c2eEK4Xl9qlkUZPyCmON8HigmT8i1jebD+D4",
+	"7Mw8Lni4IZXyVSeFi+733HY6Tj2wSAH9k8KXiCpReMSnFk7J0mFf5UtYord9N5q7g6BYFuUi0BHlZOjU",
+	"ZYjJ6Kut5aoudy+XbY1BKwyrOK51SDCe5MFR0KOwqr2ArWgvndAvWto+nI1GIAcYUwlou1fH6yqZle/C",
+	"mV/6O3KH45Pe+25HJUIPlIY0fNKm5Lw7O38DcQDoGmC3MGjKVduICgVaG5G7XBZvHVGDaKaNRp7vmpEI",
+	"7rcYaJwwvsSvnRwfzBmPxXwQ04Xq9B+ZH2oPgvulzNl7hi5TPTPfUTlmwUF5aAayWnDVSNIaceYwYgZc",
+	"aBYVx9BUoNZLRP8LFg0Wx+Nao/nVmtIP+e8PKn7Plu0+9qMtzWKnInUVBbYXuOZnQzdmh+wZMctRTcmb",
+	"kvIT0JQle5SCb8Hy3KMU1KIULCPZ7KTYEfXTo48ue2QlgMGyftE+F630jD2kwXYOzPJhcY1bmCIQGx35",
+	"a/d1GB2sCf4BTRLiNZgKAATfpb+gTBeDcFnv5sD3gQG5OUib7QUxOkgOybXVj/oEJe21a5PD7Ktc/ioG",
+	"/ypTVO+sj28jeNZC3V6rbD6yyuaXUrz37GUf//jsQAM7EMNTWCVlX8CdUQA8XAmN6YaoZPQ4t3cuYkpe",
+	"Zz6TJTdKCw+a7a1S6zWzP+9xGqvyYnxfGp/5kYjxGDNOwr4T9prtOL6MPFPhmT1KqVJzIdHiqfZrPeWx",
+	"TWBxI7mnXO646+6jLNJQKgGr8P0DMWtF3Vg/noM7x4ZwVALBB0FMEnYDZtYHzD9GzLnNeNEiwTad5tRX",
+	"+MaQrF/7wd8FTAjFoh7kC9FxbTPJREgFZIitc7Bvs7ml2+EwD6+mJBF8jLn0FZc3piM/F8uwmsnOir40",
+	"9vb4W/BNf+Xod183fLiTax6HJs0p4fMwDqUsOFZNgPLVCHX6ItA4h3lWpmHTY4zGTeNYglKgjJB2dFuT",
+	"ZivFbJiYjXJvXxOZRI/8HJswScHH57ZvmE3wG840UTcsTSG2SXlz252pYHjUxShTKYYJTAuhSRc4XE3k",
+	"buSv3f2fEN76ub3zQRbOpFLSRSXi+MhWO9wwHneJmkUTYxB6d17daM3VdTjWZxZTO4O1bgI1LsK+Fbhr",
+	"WgSFhKpuHBIilrojlw8G+GxaPI7uCL5vMJa3kmkNHGMorntdLdI6grLdvfjEv3I1ejg6SbfwNsSY13mE",
+	"Ha3ZDPGm2ByuNASRAt8DuNcd/JP7D9ad/G3mEmyYCWp0iWmqFY7PxgPjUh5j0OrO0A4khpEvcF9nPEIX",
+	"kf+y7s5H4Z2+ZwvjtzRh8cCx55Ypl8hz+lmkAf0QlueFA8s5Qj+gf3O064Z68q8w9VTZG2b8hos5V51+",
+	"r0Xo3/Ni6rWtMuWBO/V7y6Woenjx6zmSl68tm+XV2NEiVUdDGt3M0oMsqlSrZlgtKOuoWOGwk3DLYP4m",
+	"e1KDYk5tFEhdLBbMIPQrywPxhpUlgiWRu3VWQ2OR2rTz993OcGb2yXy6AUht8BBXNOc99Hh4siYR3LZw",
+	"stFSG7JEn6Xr3GKfL2Q6oVzZPyRlCtxH7JJtP7vVCdZwxiXQGE9W//fmBPsjziHfyjqYmiy1+q9nAn3t",
+	"PY2c151klOuSDRFHL+zAbM9jHWso2hwrE25sMo1yLYFTKW6NboZP74eKE5VAtBBE2NRHQokW06HSgoN1",
+	"TiT2UmCSDBcaFFFi6mCtEqqrggGGJBchZ9nYB1EmkdYk4Q7vLrrL7xlLbkpSRWLBYe9c+Ys7Vy4MZZcY",
+	"2eb8a1mx8bk0K2qUwYKzT4BwNp7oZOGYmvWfpnSmEFoUW8DbnuHE2EnWl2EuiWdQCUxsD7uvfrhzVMK8",
+	"1Ew5rKs6tZVq/zLLY0fqbM6WFJkNsq5Ht/t9L+m/gKTPxKwiQxgzXuxkv3VSOcKDVB+lMOZaXjiLzVdF",
+	"RdUrPuUvSAJ5YggX8z09fHZ6eG32uIpdb58QJKjZdAUlZKqKUaggxo4e8wlLwANTYyHQLCUjUaHU2qfv",
+	"KWRPIVsHLzYHa5cksrpcLgw+tW5TS9APT8n1LUg2YhBfI0TZHKMvSgtEb+cxwS7/RAsyBJfFpo0hOZOR",
+	"vdiZx4pOwUNWVYe6fsyWZn0LXAwJWWPoXm3wJfNRNfZJrYpFMAc1qTTVtQ54/LHTkprxnoqX/yzmZEr5",
+	"4q8VhNhxE9kR40xNqkIGyH1PMGQwgSTOYkJt7Pg0oYwP0FnS6R//0Du9f7/38CRzg0A8GC6a5yVJMbdV",
+	"KWenp8fdjgJ5C7LT7xzfPzz+wSwgp6maCF0zl97xvzzSQ+18bYjEHst+x5MyfmUo2E/l7IeT4+Pe6Zlh",
+	"S0NkPWfHVd4GLURiVMrxIJ5NU+IHqiUbj3HoWY2Jf1XluI4xqvGprbuiLm5hTqvjh/vQRVkI/ehtaLSb",
+	"KWYW06lHrZ3uwkGpQx0kNnaJdVWiEDwkF45zY79wI1PsiwnWRWo2hT6hxFEUsWqcuaoAE4SFhujlFBzu",
+	"KfL8ybJQQcqw0/9WPJUnLdleC9b1h2B8Y4XT8pgq2ntexG86J4kQN17ou40dCWmPnk1pFyPsDr93KP6l",
+	"HYqXFHF3Halv0ZWojj5mHvhPK9yJaP5pImdcdcl1OqEKHLohCr1rouiCTMScjKg0FxqueEiu4ZbFwCO4",
+	"Nuc6U2idKp1KIUZW5V3habyz8bhXYr4dJaYdJ12tvuzhFbbSFNeJnQzj2ZP05rpOq3Inu9Mh2k0N8zqK",
+	"KI8gQb/Wpm9YDc1gday5y99TwvI6zJ8UtxAbIx+yVHxv1CcSaIzZ3IsKkHA75jpG9xkUGKc57fWXL98n",
+	"9itXQX6UQG8I9dtYRIPbng5yNBFJvBMi/i3wy0lIgGIE1BxFY1CVorXKkCt5OxEkZjGirKDFtzA330Cq",
+	"PT9cJmkz/rvbSTbHwedSJjCmyQBXpiWx/iyS+I3Nl9hFdsdet/o/U7f65oIhu+/yvTdXc1nxC0CaiwoE",
+	"qhoC42OvKu1GcjimvhPhcVWQDq7pC6FDMUPF0BZSbCQv3Ki3LTKMsBgIw+Fau9hwPHuhsRcae6GxFxqf",
+	"T2g85TEq4YZz2UYPQ88TdyAs8PAvdiIr3tiIvj3s/x97X9rcxq20+1dwWfdWkhOSIqnNkutUXdpRZOd4",
+	"i+U4OY7yUuBMk8ThEJgAGNGMy//9LTSAWagZiqQWWyfjL7alWQAMekF3P09zLQglKpBUBxMSUk2HVAGa",
+	"B/MCKkEVAwfWULpCdB8+YIrYE/tV+2En8gVDCHUOpI4hrFvlZnZ15hgud1TdUrxDiCOxsFixdSt4Mvi4",
+	"hWwoDbHauKynvOF4bjhrl98Av2RScHNXdQ1O7qKqipDd7vqFOEwR48+wAKpf6S64jdfdUd1Pttx17c+t",
+	"Qo6lZiMaGNdwonWsjnf8AUu1rbPZdvft0Ji1uu1H7U5bU9ke/9VoNkI2Nvr1uKEmtLd/cNy74R/sapPt",
+	"fqRQCJPAAafWNFthAT30q+197E+N254QvIQcN2jMVjn7OZS1d/ZlwjlD4KvRP2a1ZmIKRINC3YFKyWKV",
+	"lJZUwxhx2VECg7EEcD68sjsNP8BGbYVTwVlVCpRTrnU50JWW+tnirFESlC3lzcqC+l5tpzU/2ZOzuh9L",
+	"h4SVom6LV5X/GEfOOKuPCeWWmcnfwJRrQwYh2esc4RyNcrJ8TsJ7rTLx7Eu5G811SMCEpIuoDh5jCcO4",
+	"0H4sdX0DB8W23b+dm6zoQhEljskFfIwpD9UFNkBShJKFSDI/2XoOTXIxlECn6iL/ivJSpuzTfVFG9Iek",
+	"Zas157IOvKKVNtdJX0GlV7j9KafglGx10smJdH3a+TrCJ9sSRX/tpzK7WbFM1Av0tiar/FS28yn7z8o6",
+	"sxMaTIiWlCtmwf9MT8h8IpoYSjfWZyLmSJfXJq71h/GRSCwZ0gGi1qfIGGjMDkSj0sKygu6/Iby99pIf",
+	"ope8uR6/3j+u681upd4sZ/jSmjP7iW/kSW/GUZ4+f7nwbIVW26FDIfXmEeWll1V5/U8wVmDhAHOmg4mt",
+	"XUFY2FCKZDzRJIktctmlI/sjDUYRNj0AQJGxQF/ZM+6JKPSiXcJPYubzlfjJqT56YZnYbT2eFmPLc5B2",
+	"rtsUVpBN71chw7thQKlNxN/XRDy3AqooCx8v+/V1OrT25++EfcbobewRnVPdd+vR79AYIzF3Zv2ea8/J",
+	"4U2XNYK25mYIY4pd9md0QdxQsCEHjxaOmBdvcWEzaim/9ITqUlYuc3tt92q7V9u92u7Vdu/h2D2n+O/X",
+	"8mW8Undh9zCHoyHOpWuYIr6C0rXFyHG3kTllWlXwVtU2rbZptU2rbVpt0x6MTbO8cPdr0XIEcXdh0mxU",
+	"MpRsZJtukDmWxtqOiyIKPRl705WK0YUjJ6HElq5j2UPkbAcPyZxybJRuToZjUUrbaKdU27/a/tX2r7Z/",
+	"tf17MPbPsT7eswEUUTSkwfTuTKAmlC+wTM+iI7OApqszX0rO2coGbTR5iXFzw63NW23eavNWm7favD0Y",
+	"83ZaWY5x91YOJW3nk4I/P6+ETUVUaXKwR/7Fnvja05U1dWdGrG/crJqH1frk0QfsrcW0A7tnreuLukQk",
+	"Ok7MI8SUmD+RGBPGybd73Zn6DtXYn43jw2vV12GZ+tqqFBgqEdLmY9QFZLdSQIbhclc5an0PVx76xQrI",
+	"mlVR/W8U4clsCLJp3cBuoWlc18HCYqoneUTen9d1ikvRap1rAWv52raJSBRMAWLsonQ9kFIm3IMpR0KS",
+	"o47tdmUUWpu8Z4pp1UQfN2IcVJPMBIdFk0gIgMXmd74LcNPivpnSQi4Q+u1aDztQjbBVvfMJCybmdiFD",
+	"bFHDkbjJ06+VgjGf5ed0DRrzBjDB7mYwwXuh6O5kDS/X9BVHvYbvkIUUXPkNMZAJt21EWWZoB1NYqMbx",
+	"brfbbERizPggazh6aFaERQO4tMDcvQ4q5KH4aPk0zJtGEtRkoMUUzLOPOkYl257wjePe5xWKuZP5lRmx",
+	"RdoVaQMQXH5/vGCqsswXIU41/q2sX19+l5QQ/EiIKZN3SIQd0kUORoZdEpQ5dxqdZPRHAeu2gkgBN9uS",
+	"vrgXnBGK3XY4o/xwt0UaGTX5UDFGX330ykiDOTTaxeViKMKFhzDyBZkJCVvKSs5wG5PIAxYx3ImbkCCM",
+	"bAIGYOrMdp+MGA+NJHucpc252BOxTPjQ7BzMycxtwoaEwvFgAQ0mxHjk5ab47dIo/xutcTCBYGrEeK/b",
+	"azbcUt60hXd1I2vH9XUJPBRyIOE/EGjXsVtThjRQYL8m1cSFTUivSWIpAlCKhECRaCoZmjtt8aMf5M5a",
+	"4zOLV+2C2KHubeKC2HBVHNHALGMX/4MRAfzPOoGmmzkExV260iUo7ufaO1jRzdeuFEhkx0sbHa2t+Yqt",
+	"vq/zFp46XiXnH1yak0iGJXJ7H/HqEgPrgi9/zGL3DGV+F+JlFipv5mT7QJU7EcU9dG9uxPZw5eKAa0fi",
+	"K3QknAQRGkV2R6ulNhDbSFDOh3Ah/WrnoU8mQuksfSPZeKIVOgAWP8zyjrfxBdrkAqQUEqN0F9ZpECNb",
+	"pThZeGdoysU87Q2B+0mRiE0rnIgzP8xbJLrBslEa+VBKICKROJfE/tslIEpSPN0b/rG5mXDROO4V8xqH",
+	"7U6j2ZhTjFuZs3BuLD4P4u7sZNd1jDlekTMaScH1IBRC5jJcxcRWo9mI2CVkU5Zwydyw9ke7QY92h0fh",
+	"IzgcHXTKMkETKm1Etjx7s4Eldp96lQn2m7Zux3j/HWnc0jvyFsrJ0GfMssbSltEQ99ON0xkxVWouZNiS",
+	"oMAyvVWXTLsAou1sRUkEWvvUMyUR41NLV2PJbcwY066K86xztvUOVBJMCOXpI4UkXOj2OS8pMsON9cYN",
+	"9K0Z500IfWFmfXga0v/vftzWbueuJ0L9MJSg1GseLTYgUlnW+2710FNCF2pOF03CRpVrtLU41nyoDQVB",
+	"IpleuBR4Bm5QU3da5zAnXhhyYuVj5uVC1YiTYcSCRoU07UgIAWYrhIpOHTcTRms9i53dGt8olKkmGQth",
+	"/OQAnI8vzaaYiES2yQkPvUPuYrz+GW7gVmcwrc65mHMnlSJCCikjCFZizXuwuRTREwS920fYfd4kSqQ8",
+	"qoHgIyZnEKbU26Uia6Z9axLLYT5IP81xgyJVCUgyEVIBGVKzWNgLxhpaXMrGcSMYRYP++n8aG/j1Iczs",
+	"J1xL/PdKDlNIyxVuL9Jr3PKC8elrR1Ve64BqHfB0IgRWg9+SCtDsWs7UGEQcGavoitS8FZzRBcFQYGkT",
+	"cOOpv/GPvybO13ecc+7J3yjiB/aY4KkFUbxVUUB314CFhVDgSMgZxoiSBH9zhzyZa8bykDLZDbofUuKW",
+	"B7VNRN1aKIiwqw6bweAvwc21J4kUMew8ARmxjdxn94JV7rNf6Dp0tezd5ldnyU6tLW+/N+L0G5vfjZlR",
+	"cc2lo3h1GOudqwma88xEGpNqhUILQvmiTfqZZzqxDcJn5pje6+S+7pWuYxKohmwHfrla0ZBqGIjRYMik",
+	"nmBIt3vU6hy0OjlpeQK8XFqCCYvC1eKyrrC8grl/xVqGsnuzaXaPHnVanV6rd5SPjN+LAtlQfZSpjn4Y",
+	"2vzpBGiIm+ZT4+QdHVc90l22g9d8bjZyG6j1FuKILmy5wap7C9V97pbPzcYLEbipr779Ke74sO/mU1dv",
+	"PojqzXsHkIchoSTT2rer55fcrp1P7l8rGRH7fjhLVsj7RgqAuCTplZLMvIa46uusXiR3b26P1WWJNytL",
+	"vKtttan5dl/W41OS0gYmmH9VmGzADA4Z2k4J2fZLg3sw0gS7YClizpqLFNDCieBt8sSCQFzKQmm6IBQD",
+	"CQtCZUmQP0701o7J6CXVweR2PZKCqS41v/HEGtrv947Ibod0e7t7+weHd2yXn3Pz5dbHwPydpX2vu4YB",
+	"eoMZ4BB5Z3+kLHKju2dL+Wizgb71n/4L6DQbGEr1wJSbgwq2bbpzA4rJg1ZAFaxf63Rsy48dzDyRHEKS",
+	"xIQiGN1oNuBhEznjeeiSGiPcBkRIMgcJZEZDIMMFmVBzZchUnGjAOoK0swnYxibkAounBrZ06gI5WbKj",
+	"2+10mXljV+EpLsJ6bWZAufGpxzZ+A0RCjI5xoe7890Z++OabrdelxcVErtNf6bhdvxas1Xpu791LQzVU",
+	"SrpY3bwGbUp165qlgqtNwkN1B5lbSazPMF5i7k6kNK69MXu/vG3gEgjZODZH3M/NrUvjAhrrRNrD4zWv",
+	"CCZGQ4cDD+ututxcmxUtYIbAaISB1QXrn9YDip9Ep1OK2WD31cdGszFlPCx5roiBXyls6xUK2+wtq6fb",
+	"+ZxBlQpS3GwksfFtll+xW3hFWoKw22wYrcX4eKAYxwR/xS1IODUYiVxryY2ilKk6WNWFBnV9HaZctsEv",
+	"M5OGBfFcaDIWmKNNVEIjMqeLLUuEys3tzifz19KJteTgmX7UG9fpBK6jb61M/q7KpNnwECJjUwJtfvnJ",
+	"z1wtlIaZuWjVZN3FblmWV8tP0fw6P+zu0nikuGShMdJbqbe3iFtbpeC2Dql+rgM0N438Eafm8ENkxcIe",
+	"vbi1Et00hmF2Sr7nQIX2NZMS0TZ8y+kLqtJOP2KRCS6DA1SZhbClJ1Ykj20p50TM0Q+15yqkTgDgRAtb",
+	"yeFYvFz8aCYuIYO8tLGbmG1HRt2hyx9J8jVGaRWJP241HQg035hMYO4YYm25RqxrbD+mF9lSQjCzfkVL",
+	"dbM8WPN+AlTFNu8xZdYODVzvtoEx+dvpJyWiZP1akU2pVWr7/be13xvvxepmOwHWImPACWJtUWlGV32T",
+	"AjssTzz2HVwyqLeWd6xTiA8ppro9d8xDisZGtjKs4MYUWTMVnRMt7ug4uCNBy8UXcUd8n6PUkcgHb82F",
+	"YyHCpquac81PZzRMnRDfHQLf4ZtM2L6lpQ3kcKYP3nEIaKJg4OH62zkM5ovXvkLtK9S+Qu0r1L7Cg/EV",
+	"3smFg2WjuRSSXAoW2qaBN3UPJIwZIv88EUW1VU/rU9eAYnmERy7TjDAsV4cyoXEMXF2FjPSN0T/n/m4P",
+	"B2McKfccRAQ7JFIeZtSr3INTA8oda9xjYqcGEukUzFoR6etk0kaMirLwnNukXNacQ0QhyBzszOJbxCgP",
+	"K/ND1w40n0HTaYRAz0Kpr87YRM65mwZOP4QIMBDiXKI5wLQc+GIn07jVUpmjTquz3+oeNpopeI3DvAhe",
+	"azYiyscJHRvTEEKWrHwlJCWvYI7+VIqhCYSUEOgqCE1l8c0tlNq8ze3lO4LPpfvaASjnkmmNQbQaQ3f7",
+	"+JnXMfCczG2NnCkouR37fVcBUgW+1H3plKXKi6DrYsCFzjBrObCby/Y7HWL3EvCwUm2e8xtBWBXw8D1I",
+	"NnKCfxsA1is64GsBsLrTYJhALW63L25n4OxfHn6t/b5edjduIoKXZsMubh+92ttD9KrKTLm3TJkYBxOh",
+	"gBtnhZ/znI9wjMSVRQA63qTEDNC5gEiZA4nxIYlA/4WLzMIj+mfmghtzKkNVAOAFlJ9z65qkyFmSAmfT",
+	"IjzbH3NCMWQyFta45OdB1VTlgMWCpzmW1K3QQpTpCrvoJyjjN1AS69v6O4fLFvTe1oDZVIfXkNmvADLr",
+	"XPzMAG+tcjJqUvPJjZt99eNXo9wLMD4sXzTGx4iWseNMWs2kUBGkuVOfL20SqlEzXY1GAg/P/MDW2Z4v",
+	"xHhs9E2i7Tgx/llXVi2fkV+I8dIa3bicORRYu9KsZDOrZmBnl+D3kyrdUMjRjoakgpfMcidV7ZPt+Q4t",
+	"rm4lH5+NOGpPrxSCIwz6kUkYiY/GJ3vBePIRS5BjJkHlH7ff2u0UHrdmHBXZ0MyyDMyyrBjgBtU8P8D1",
+	"hER2iWuBukoG6PMsuYhHZJXRBn7g1sJV0YgHj0/KMwMNgUpwqjglErmkEbPuYHefzBhPNDiHEDNOEtRk",
+	"6Q4taYjTMmr74s3rs3ckb0B23F0X+NC0e2tMmcQgT8JtiCtlNaFkLgUf55w2fHnIlFnoMM92lEXP7MnQ",
+	"nhKRqy27vRh5miN+IRdgK5xEyQJ0odxmr7PbJBd4tBskHJ1ABuFFm/TN52wxbgFgxsu1uTXjVqbRrRTT",
+	"DtJH6R4vhcHSTUEsEaPHs1vF4ZbeGE9jGfEo7Jq7W3ubOuaoDpGARWlCx6IKB+/U4p0wNa0fylpbCT2V",
+	"EBrZp5G6m+RbEIBSA+9sw+KnyfA0YK/ZTz9+OHn77uezn47asNtpB72ID2c/dsLfforKVbdXtN19p7r9",
+	"NYw3jo86nYwBvvTm7v5yEitji8dTgNzoFJByyw82sSD4toEDSTxB9dDYgMHO7qwSY/HCb/Kv0lL8ksp1",
+	"fb5Yfb54gSfwG58pvElYEcIwNkX5vE3O6BiFm+MFQxuyfInKYhuPMVJhDbGNHc6xm6rCYwmcczQeThOi",
+	"XWSc7HYcCa5LoaRGpvgeDOk0CT7PnF5ywU5jU4xCNoPDi8+5t5YxBh21UdbUBUlyWjwQMYPwuKDijc5v",
+	"psZTTxiM0pBNal7a5/yc94tmwRk3N2pXHtLds31LzJHsEqS1L8hlbswe5lFca5PyiCk+6xaMyE0V3AZ5",
+	"DbvXauvxUK3Hu4LPeN8WpDYH1SFvTRdbnGoqzcKnbNd9XhV3eo5MzDcMIG0YP6rbld1alElwPNC40Mjd",
+	"n4VX8vGtiFwWYOLrKsHSHmapLl3VyuxaFj8vLpFYQWOYrzXBnEwo0AuYMe57itkVs7D7Y4/jl1oZ5+p3",
+	"c5xtEi2+MzJkr6eaRECVxq82YlobWfMPUWQkAZqYsc06raBDgRJITjA+HEimQZp15lRKMbdeVTARLIAm",
+	"Ol5mZxgBtmwA5rfziYh849zH9vyL3lKv00mHkauJJGbBFLZKkzCy7teG3APmVM+Ucc5wRbLZmRWcQBQe",
+	"WxpIlmOGR8/QTY8aL/CC8sXALs9FScsEoDKYnOE3vGZvnlAZMbOoOJhmhtMSo5ECTb6dm7eS781L/1/v",
+	"yXfF/Zqvjsw1ECsDzptvvt7WDKmGlmYzWIdG4MzuKlsfZLMAjCtNkf3WRTp2u9YdtZ7nhRnJRcU8jq6d",
+	"B9Z73/Ys3qU70bzFcn6oGAJGI6YXTayGws585stgVTXGq4LAsxFmU/kBzABEJMaLihlkD66iMfCcCun/",
+	"15hCjhHD7stySoyyAdnrlxklUu6La3RWnuxiv7M224UZ6BXB9krF1jHYcV3H7HG9zoZuFeOHeem9ztt9",
+	"GlTaKgaKaubbJ0/fkL3D79rkIoQLPKNFyvwej6DDRXa1Mle0+u8uKlk7fCFaxc7a3S9srN66G+uqCkZT",
+	"ak6fdAZrCEjl6uO/q+Sgt7kcPBNzb7fMEDzX3AxAV41jJsLiEFZm1Jli+qW5o2qtHDGYX6AIB18pe4m1",
+	"GwMXhm+UNz7d29uYZeWVc5htNwOhtHJ+M+MEK+RJwplWj63JuZjRj4NYsgAGvp6+cpNll9pK+1L9y7g+",
+	"2GvkBt1ZlxrGv9+s4MXSuy4eE8ut7C5izhnwnG3XDzlFC+RHHWPk2tz3P7/3Wx/++LT7+f9uYP0Ex/KU",
+	"MWzV2S3PprN/N2w6zQpXZkuWnf2D68TyFjl3nMpEHIaXFpWKy/Hvu50/mo1IBDQaoLkvxYwYN0zaZkC/",
+	"XwOQ+cP1ZFOVAJTvO137yFthtf7JKFbjK1axxViqxTG6JXZk9Tn1VuiwjduPfAiorJWxXzTyJjrf3sX9",
+	"5DaOrCmsYA7DiRBTtaOAh2PJwupAOXadG0LgXNMZZZHKaN4WlsvNEwa0yXuX6DCeg5H4k6c/nPWJYmNO",
+	"dSIBQ8I4bbObZjGaSUnnZCjCxWPrgCE9CdbZaoGEBDwA1yPNFeWR5z9kR7oCnEGjS5AmNa2zx9Nsqz8s",
+	"Oop8G7B3R749fKV5tUUjDBfkDHh4KlnYLFQvlkEYA2CX4C//1a7utaevsqU5e9ZvGRVHhlTBwZ6le1Ck",
+	"f/aq3TWjmBUd/pcnvzx9fvrs5/f69D/f/3v3xfT0aPQi+Dja/XP0vNv5eaHGP/w6e/n6/ezjaSc5+PBL",
+	"n530F0/Ybz/8+tfL75PXsP9r56fk9Pso+bk/fPP8z2eTR0cvu/vvouSFPvmgX/7Tq2iLycp09G+td3MW",
+	"MdHCesXWiflkLTfv1pmf0nWN1b0O3+/2Nna1fjXflTmYCBtzCNG58HkVBMuR7tFhp7hg3cPD3u7+/gGq",
+	"0M2n9s4IrNm4607teidyJQb1Hzv/KNimxu+fzi1/z3nj+LwRQmQkHsLzRvO8oca2O/iAhfjbD6fvFf3t",
+	"QxTM3k/xAu1Hf944zhaied5wneP9jetEos4bn/8od76GjFO058sz3a4A9Ay1QBO7/gqZMvTdU335l41/",
+	"4+ZLS9TMfkw5WHImwmvzJRthVGrLOn/Hvc7RYXe/V7Qh1F7j9+/1cfTMbGjJYqg2GnkrgDzFXiM0K5S6",
+	"1flGrVcp7j6ZMK5tNNHDTSVQV63icfpOdduAEDOGK2LgqHLwRLKpBcCJVmt8/PWa+v5d0eo9e9l/2jp7",
+	"1u/tH2TrY3OmZuS+Qt4bx6Ia0//Mye9l95/7vf1D+ujgCA4hgCGEdLdHRyN60AvCgO6O6H43oOEhHB7S",
+	"DuwfjEb7uwdhJ4BH0O08Ch8NwyplaCe4uUbf6xwd3K7i+3TecNoJLvWgi/pMYJ9l90PUiUbJLWLAH7k9",
+	"MbDo77ZFwQ8sVt1I3sABsc8bn2tFdtft1rgT8fR4WGSU2kybdTt7j/YPD26kzZhieucTJvmq2wU8gQnz",
+	"oBsHHsvAJ8LNxAFDnmuiJj7vYJskGxmOrI4SJKA8gCiyacSQzMSl+SfTDpJyzimyemUvszkGRb7d63a+",
+	"O3aFjcjA7EYwsczvtvIdCzyEnDogm1GN+HyL1vd8yjQJsSvsuKz2YgwaA0xvbAxvtTIzp3l0uzIMEC0i",
+	"gNrkFUblbP62qL/649P3WAnwrN8f+6qAlyf4Fw3++o31J9MPv/1bD0+jhM7PThfjf5+evuat4fN3E32y",
+	"1/2t+0t5KswWJKztnG3F2Kvho96Z6FlU1FDnSaezG/wfc/ZaxEDMBfijYnivRJeUdZIab6AZXgnNAtjk",
+	"5Osv72709P3Ohpfvrn/5Ct3hF8RuMZSsnLowv1nWFTGioTfXAztWRivVwRldOHC6JbqgwdSrgYDKsOkP",
+	"vRrkLPXa8A1tYvndlS8laFdK31McQy2DfxcZXIf+46GJbF9N07SsE1nsIWpNIIS3I7/NFR2LbaRZzGaY",
+	"ClLkwr67n6WScqFqZ8ExLCfk7BtFLqawwGSYOZywjKKETGFxTCgJRYJQgSBiwdQxS5xz97426XV6ti4U",
+	"A1aJDsQMfLWkBSMswLyQGqnF+n6RSIxsWUVnzj/f7nV2vysz03YmqCueLF4wPv2b64l16kM/tubzect8",
+	"3FYiI+CBcPxNuaj/FBYbliLe0uJ83ij9Z+3Dj0LOtqs4vVvN+bwo6KhAHY3AvY3hXxA7BpqASskcPFMJ",
+	"wbfT57sPVv2vdUrMX76/0eXr8DvlLz96AKbLipdKzRZqZ6PGY+uR3YnfaQ5+K3rWzQE8ccmMIAelZjPY",
+	"wKd8KS7h7+1RlmausZaQhMheYs/Hf5mzdNEveEy0COnCMVuyQpe2qoK41WVwFQVjVwJNZhONRat2jv+7",
+	"nOMfs8yvFjbm45VNgU/2vjxjCebjh0kEK7zjJkbsj/Gnc5EpoSZGn+aMq0r/+ZwvOdB37B+bFa294y/m",
+	"HfcaFTUsR+86j7Ly2i/nQBtj+BW7zxOqUCnUvnPtOz8w3/ml7Upyh55z8eWfGpZhwowDS+dAXnoln8io",
+	"cdzYQY5v9+YS7FWLcdzsc1vlFAk+RqtMCxgd3wHRw4fKqlGE55zEyUNoy5ItlhhfALy9XPVe9qQnQkyZ",
+	"GYVLADNJJkxpIRft0l6M5aOhmsQg4ghIKPx8snva5IQiI5l1ApCf2lxykadp/pex4OgjOFKPXqeTVXLm",
+	"ntYkQq5n0Y+d+4wZKVwVFkVmzXK6JjdLN77KGV4CD4VUREMUkUTl7kxziCUl2kAjPWmSGWjJAr/MTBGj",
+	"YiUN8gMw+8mKyPJTPOxH+mVOAUaOtaNJhlnu0LkXxpXAtICjuGyT1zFwbOrDgQTFw9zjtKmzOZuc8HHE",
+	"1ARHewpyRnkzt0GQKN3WIqNwIQ9WNg0rcFcn8d7WilvyW4AwbQGQ8fMhxXLAIk+2N2KOH2SWe75jNi7Z",
+	"yzSYJrGHrZvjUyzFpYUVSDCb2taIw6yZSaHfH+68m3vPEB9X8p63EAFV4F6k6dRmUZFN2D5HKMhgQuZ1",
+	"QjrcWl4oIY4E5qUbn//4/L8BAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
