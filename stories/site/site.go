@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,7 +21,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/careflow/careflow/api/openapi"
+	"github.com/careflow/careflow/internal/deployfile"
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/hosts"
 	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/stories/clinic"
 )
@@ -55,9 +58,11 @@ type Site struct {
 	Flag, Socket string
 	// Environment names the test, so that it meets no other one's deployment.
 	Environment string
-	// Front's own process and configuration.
+	// front is the process before the colours, config its configuration.
 	front  *exec.Cmd
 	config string
+	// services is the path of the file of services.
+	services string
 	// WorkerEnv are the variables of a deploy worker.
 	WorkerEnv []string
 }
@@ -101,6 +106,7 @@ func New(t testing.TB, c *clinic.Clinic, o Options) *Site {
       %s
 `, s.Environment, s.Front, indent(o.Service), s.Folder, s.Blue, s.Green, env, move)
 	file := filepath.Join(folder, "services.yaml")
+	s.services = file
 	require.NoError(t, os.WriteFile(file, []byte(services), 0o600))
 	s.WorkerEnv = []string{
 		"CAREFLOW_ENV=development", "CAREFLOW_LOG_FORMAT=text", "CAREFLOW_TEMPORAL_ADDRESS=" + testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS"),
@@ -194,8 +200,28 @@ func (s *Site) startFront(kind Switch, address string) {
 	}, "%s answers", program)
 }
 
-// Reload is what the product never does: nginx with SIGHUP.
-func (s *Site) Reload() { _ = s.front.Process.Signal(syscall.SIGHUP) }
+// Place is the place of the service, as the deploy worker opens it, and its plan.
+func (s *Site) Place() (*hosts.Host, domain.DeploymentService) {
+	s.t.Helper()
+	list, err := deployfile.Read(s.services)
+	require.NoError(s.t, err)
+	var section hosts.Config
+	require.NoError(s.t, deployfile.Decode(list[0].Place, &section))
+	place, err := hosts.New(section)
+	require.NoError(s.t, err)
+	return place, list[0].DeploymentService
+}
+
+// Reload switches as the product never does: the configuration is written anew, and nginx
+// gets SIGHUP.
+func (s *Site) Reload(to domain.Colour) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.config)
+	require.NoError(s.t, err)
+	changed := regexp.MustCompile(`set \$careflow_colour careflow_\w+;`).ReplaceAll(text, []byte("set $$careflow_colour careflow_"+string(to)+";"))
+	require.NoError(s.t, os.WriteFile(s.config, changed, 0o600))
+	require.NoError(s.t, s.front.Process.Signal(syscall.SIGHUP))
+}
 
 // stopColours ends the processes of both colours, which outlive their deploy worker.
 func (s *Site) stopColours() {
