@@ -84,7 +84,7 @@ smoke:
 	deployment(t, ops, id, domain.DeploymentSucceeded)
 
 	patient := c.Login("patient")
-	load := s.NewLoad(50, patient.Token(), patient.Book(clinic.Booking(clinic.InMinutes(300))).ID)
+	load := s.Load(50, patient.Token(), patient.Book(clinic.Booking(clinic.InMinutes(300))).ID)
 	broken := s.Release("1.0.1", "#!/bin/sh\necho the release says why; exit 3\n")
 	id = deploy(t, ops, broken)
 	d := deployment(t, ops, id, domain.DeploymentFailed)
@@ -102,9 +102,9 @@ smoke:
 	require.Less(t, time.Since(said), rollbackWithin)
 	d = deployment(t, ops, id, domain.DeploymentRolledBack)
 	require.Equal(t, first.Digest, d.PreviousDigest)
-	figures := load.Stop()
-	t.Log(figures)
-	require.Zero(t, load.Failed(), figures)
+	load.Stop()
+	t.Log(load)
+	require.Zero(t, load.Failed(), load.String())
 	require.Contains(t, c.Careflow("ops", "deploy", "show", id), "rollback")
 	require.Contains(t, c.Careflow("ops", "deploy", "services"), first.Digest)
 	testkit.Eventually(t, func() bool {
@@ -112,6 +112,9 @@ smoke:
 			AND kind IN ('deployment_succeeded', 'deployment_failed', 'deployment_paused', 'deployment_waiting', 'deployment_rolled_back_by_hand')`) >= 4
 	}, "people were told")
 }
+
+// rollbackWithin is how soon after a person's word everybody has the old release again.
+const rollbackWithin = 5 * time.Second
 
 // outputOf is what a step of a deployment printed.
 func outputOf(t *testing.T, ops *clinic.User, d openapi.Deployment, name string) string {

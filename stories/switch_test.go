@@ -4,12 +4,12 @@ import (
 	"os"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	acts "github.com/careflow/careflow/activities/deployment"
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/frontload"
 	"github.com/careflow/careflow/internal/hosts"
 	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/stories/clinic"
@@ -29,7 +29,7 @@ func switches(t *testing.T) (n, perSecond int) {
 }
 
 // bothColours is a site with a release in each colour, and a load that meets blue.
-func bothColours(t *testing.T, kind site.Switch) (*site.Site, *hosts.Host, domain.DeploymentService, map[domain.Colour]string, *site.Load) {
+func bothColours(t *testing.T, kind site.Switch) (*site.Site, *hosts.Host, domain.DeploymentService, map[domain.Colour]string, *frontload.Load) {
 	t.Helper()
 	c := clinic.New(t, clinic.Options{NoWorker: true})
 	s := site.New(t, c, site.Options{Switch: kind})
@@ -51,7 +51,7 @@ func bothColours(t *testing.T, kind site.Switch) (*site.Site, *hosts.Host, domai
 	_, perSecond := switches(t)
 	patient := c.Login("patient")
 	visit := patient.Book(clinic.Booking(clinic.InMinutes(300)))
-	return s, place, plan, digests, s.NewLoad(perSecond, patient.Token(), visit.ID)
+	return s, place, plan, digests, s.Load(perSecond, patient.Token(), visit.ID)
 }
 
 // turn switches as a deployment does: on the revision that it has looked at.
@@ -79,9 +79,9 @@ func TestSwitchingLosesNoRequest(t *testing.T) {
 				before := load.Answered(digests[to])
 				testkit.Eventually(t, func() bool { return load.Answered(digests[to]) >= before+10 }, "%s answers", to)
 			}
-			figures := load.Stop()
-			t.Logf("%s: %d switches: %s", kind, n, figures)
-			require.Zero(t, load.Failed(), figures)
+			load.Stop()
+			t.Logf("%s: %d switches: %s", kind, n, load)
+			require.Zero(t, load.Failed(), load.String())
 		})
 	}
 }
@@ -96,7 +96,8 @@ func TestReloadingInsteadDoesLoseRequests(t *testing.T) {
 		reloads++
 		return load.Failed() > 0
 	}, "a request fails")
-	t.Logf("%d reloads: %s", reloads, load.Stop())
+	load.Stop()
+	t.Logf("%d reloads: %s", reloads, load)
 }
 
 // A switch is refused that was decided on what is not there any more; the same one again is
@@ -123,5 +124,3 @@ func TestAStaleSwitchIsRefused(t *testing.T) {
 		})
 	}
 }
-
-const rollbackWithin = 5 * time.Second

@@ -21,8 +21,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/careflow/careflow/api/openapi"
+	"github.com/careflow/careflow/deploy/bluegreen"
 	"github.com/careflow/careflow/internal/deployfile"
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/frontload"
 	"github.com/careflow/careflow/internal/hosts"
 	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/stories/clinic"
@@ -163,17 +165,15 @@ func (s *Site) Live() string {
 // startFront runs nginx or HAProxy with the configuration that the product ships.
 func (s *Site) startFront(kind Switch, address string) {
 	s.t.Helper()
-	shipped, program := "nginx.conf", testkit.Env(s.t, "CAREFLOW_TEST_NGINX")
+	shipped, program := bluegreen.Nginx, testkit.Env(s.t, "CAREFLOW_TEST_NGINX")
 	if kind == HAProxy {
-		shipped, program = "haproxy.cfg", testkit.Env(s.t, "CAREFLOW_TEST_HAPROXY")
+		shipped, program = bluegreen.HAProxy, testkit.Env(s.t, "CAREFLOW_TEST_HAPROXY")
 	}
-	text, err := os.ReadFile(filepath.Join(root(s.t), "deploy", "bluegreen", shipped))
-	require.NoError(s.t, err)
 	folder := filepath.Dir(filepath.Dir(s.Flag))
 	filled := strings.NewReplacer(
 		"127.0.0.1:8180", address, "127.0.0.1:8181", s.Blue, "127.0.0.1:8182", s.Green,
 		"/var/lib/careflow/switch/live", s.Flag, "/run/haproxy/careflow.sock", s.Socket,
-	).Replace(string(text))
+	).Replace(shipped)
 	args := []string{"-f"}
 	if kind != HAProxy {
 		filled = fmt.Sprintf("daemon off;\nworker_processes 1;\npid %[1]s/nginx.pid;\nerror_log %[1]s/nginx.log;\nevents { worker_connections 2048; }\nhttp {\naccess_log off;\nclient_body_temp_path %[1]s/body;\nproxy_temp_path %[1]s/proxy;\nfastcgi_temp_path %[1]s/fcgi;\nuwsgi_temp_path %[1]s/uwsgi;\nscgi_temp_path %[1]s/scgi;\n%[2]s\n}\n", folder, filled)
@@ -182,7 +182,7 @@ func (s *Site) startFront(kind Switch, address string) {
 		}
 		args = []string{"-e", filepath.Join(folder, "nginx.log"), "-c"}
 	}
-	s.config = filepath.Join(folder, shipped)
+	s.config = filepath.Join(folder, string(kind)+".conf")
 	require.NoError(s.t, os.WriteFile(s.config, []byte(filled), 0o600))
 	s.front = exec.Command(program, append(args, s.config)...)
 	s.front.Stdout, s.front.Stderr = s.t.Output(), s.t.Output()
@@ -198,6 +198,14 @@ func (s *Site) startFront(kind Switch, address string) {
 		}
 		return err == nil
 	}, "%s answers", program)
+}
+
+// Load sends requests to the front door until the test ends. token is somebody's who may read
+// the visit.
+func (s *Site) Load(perSecond int, token, visit string) *frontload.Load {
+	l := frontload.Start(frontload.Plan{Front: s.Front, PerSecond: perSecond, Token: token, Slow: "/v1/appointments/" + visit + "?after_version=1000000"})
+	s.t.Cleanup(l.Stop)
+	return l
 }
 
 // Place is the place of the service, as the deploy worker opens it, and its plan.
@@ -233,19 +241,4 @@ func (s *Site) stopColours() {
 			_ = syscall.Kill(-pid, syscall.SIGKILL)
 		}
 	}
-}
-
-// root is the folder of the checkout.
-func root(t testing.TB) string {
-	t.Helper()
-	folder, err := os.Getwd()
-	require.NoError(t, err)
-	for folder != "/" {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			return folder
-		}
-		folder = filepath.Dir(folder)
-	}
-	require.FailNow(t, "the test runs outside of the checkout")
-	return ""
 }

@@ -1,4 +1,6 @@
-package site
+// Package frontload is requests to a front door while releases change behind it: it counts
+// each that fails, and who answered the others.
+package frontload
 
 import (
 	"context"
@@ -9,18 +11,26 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 )
 
 // clients is how many connections the load keeps open.
 const clients = 16
 
-// Load is requests to the front door, as many a second as asked for where the machine carries
-// them: half of them reads on connections that are kept, half of them POSTs that nobody sends
-// again, and one slow request always under way.
+// Plan says what is asked.
+type Plan struct {
+	Front string // base URL
+	// PerSecond is how many requests begin a second, where the machine carries them.
+	PerSecond int
+	Token     string // an access token of somebody who may read Slow
+	// Slow is a path that is answered after a while; one such request is always under way.
+	// Defaults to none.
+	Slow string
+}
+
+// Load is requests on connections that are kept: half of them reads, half of them POSTs that
+// nobody sends again.
 type Load struct {
-	t      testing.TB
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
 	began  time.Time
@@ -31,20 +41,20 @@ type Load struct {
 	times    []time.Duration
 }
 
-// NewLoad sends requests until Stop. token is somebody's who may read visit.
-func (s *Site) NewLoad(perSecond int, token, visit string) *Load {
+// Start sends requests until Stop.
+func Start(p Plan) *Load {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &Load{t: s.t, cancel: cancel, began: time.Now(), answered: map[string]int{}, failed: map[string]int{}}
+	l := &Load{cancel: cancel, began: time.Now(), answered: map[string]int{}, failed: map[string]int{}}
 	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 2 * clients}}
-	pause := time.Duration(clients) * time.Second / time.Duration(perSecond)
+	pause := time.Duration(clients) * time.Second / time.Duration(p.PerSecond)
 	for n := range clients {
 		l.ended.Go(func() {
 			for turn := n; ctx.Err() == nil; turn++ {
 				next := time.Now().Add(pause)
 				if turn%2 == 0 {
-					l.ask(client, get(s.Front+"/v1/doctors?limit=1", token), http.StatusOK)
+					l.ask(client, get(p.Front+"/v1/doctors?limit=1", p.Token), http.StatusOK)
 				} else {
-					l.ask(client, post(s.Front+"/v1/sessions"), http.StatusBadRequest)
+					l.ask(client, post(p.Front+"/v1/sessions"), http.StatusBadRequest)
 				}
 				select {
 				case <-ctx.Done():
@@ -53,14 +63,15 @@ func (s *Site) NewLoad(perSecond int, token, visit string) *Load {
 			}
 		})
 	}
-	l.ended.Go(func() {
-		for ctx.Err() == nil {
-			slow := get(s.Front+"/v1/appointments/"+visit+"?after_version=1000000", token)
-			slow.Header.Set("Prefer", "wait=1")
-			l.ask(client, slow, http.StatusOK)
-		}
-	})
-	s.t.Cleanup(cancel)
+	if p.Slow != "" {
+		l.ended.Go(func() {
+			for ctx.Err() == nil {
+				slow := get(p.Front+p.Slow, p.Token)
+				slow.Header.Set("Prefer", "wait=1")
+				l.ask(client, slow, http.StatusOK)
+			}
+		})
+	}
 	return l
 }
 
@@ -116,10 +127,17 @@ func (l *Load) Answered(digest string) int {
 	return l.answered[digest]
 }
 
-// Stop ends the load and says what came of it.
-func (l *Load) Stop() string {
+// Stop ends the load.
+func (l *Load) Stop() {
 	l.cancel()
 	l.ended.Wait()
+}
+
+// String says what came of it so far.
+func (l *Load) String() string {
+	failed := l.Failed()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	took := time.Since(l.began)
 	slices.Sort(l.times)
 	at := func(q int) time.Duration {
@@ -130,5 +148,5 @@ func (l *Load) Stop() string {
 	}
 	releases := slices.Sorted(maps.Keys(l.answered))
 	return fmt.Sprintf("%d requests in %s (%.0f/s) answered by %d releases, p50 %s, p99 %s; failed: %d %v",
-		len(l.times), took.Round(time.Second), float64(len(l.times))/took.Seconds(), len(releases), at(50), at(99), l.Failed(), l.failed)
+		len(l.times), took.Round(time.Second), float64(len(l.times))/took.Seconds(), len(releases), at(50), at(99), failed, l.failed)
 }
