@@ -38,6 +38,8 @@ type Config struct {
 	// Release is the digest of the release that answers, for the header X-Careflow-Release;
 	// empty: none.
 	Release string
+	// BackupLimit is how old the newest proven backup of a target may be. Defaults to 26 h.
+	BackupLimit time.Duration
 	// RequestTimeout bounds a request, without the wait it asks for. Defaults to 10 s.
 	RequestTimeout time.Duration
 	// EvenTime is how long an answer takes at least that must not tell, by its time, whether
@@ -118,6 +120,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RememberCaller == 0 {
 		c.RememberCaller = time.Second
+	}
+	if c.BackupLimit == 0 {
+		c.BackupLimit = defaultBackupLimit
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now

@@ -21,6 +21,7 @@ type handlers struct {
 	backupLog     BackupLog
 	deployments   Deployments
 	deploymentLog DeploymentLog
+	freshness     *freshness
 	webhooks      PaymentWebhooks
 
 	mailEvents MailWebhooks

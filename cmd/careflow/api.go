@@ -82,6 +82,7 @@ func apiOptions() fx.Option {
 				return deploymentclient.New(temporal, c.Temporal.TaskQueue)
 			},
 		),
+		fx.Invoke(keepRings),
 		api.Module,
 	)
 }
@@ -100,6 +101,7 @@ func apiConfig(c config.Config) api.Config {
 		ApprovalKeyID:   c.Keys.Signing.Active().ID,
 		ApprovalKey:     ed25519.NewKeyFromSeed(c.Keys.Signing.Active().Bytes()),
 		Release:         c.Release,
+		BackupLimit:     c.Backup.Fresh,
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/careflow/careflow/internal/telemetry"
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/worker"
+	"github.com/careflow/careflow/worker/freshness"
 	"github.com/careflow/careflow/worker/relay"
 	"github.com/careflow/careflow/workflows/accountmail/accountmailclient"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
@@ -78,7 +79,10 @@ func workerOptions() fx.Option {
 			func(c config.Config, temporal client.Client) relay.Cases {
 				return paymentcaseclient.New(temporal, c.Temporal.TaskQueue)
 			},
-			func(s *postgres.Catalogue) (backupacts.Catalogue, alarmacts.Store) { return s, s },
+			func(s *postgres.Catalogue) (backupacts.Catalogue, alarmacts.Store, freshness.Store) { return s, s, s },
+			func(c config.Config) freshness.Config {
+				return freshness.Config{Targets: c.Backup.Names, Limit: c.Backup.Fresh}
+			},
 			func(s *postgres.Catalogue) deployacts.Catalogue { return s },
 			func(c config.Config) domain.ApprovalKeys { return c.Keys.Approval },
 			func(s *mail.SendGrid) alarmacts.Mailer { return s },

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"sort"
@@ -75,11 +76,13 @@ func (s *stack) runTest(ctx context.Context, options testOptions) error {
 	if s.kind == kindTest {
 		tools = append(tools, "temporal-ui") // for stories that bring up a stack of their own
 	}
-	if err := buildTools(ctx, s.out, toolFolder(), tools); err != nil {
-		return err
-	}
-	if err := s.prepareTestBinaries(ctx, options); err != nil {
-		return err
+	if s.kind != kindKubernetes { // whose programs were built before, with a network
+		if err := buildTools(ctx, s.out, toolFolder(), tools); err != nil {
+			return err
+		}
+		if err := s.prepareTestBinaries(ctx, options); err != nil {
+			return err
+		}
 	}
 	if s.kind == kindTest && !options.infrastructure {
 		var err error
@@ -102,8 +105,13 @@ func (s *stack) runTest(ctx context.Context, options testOptions) error {
 			return err
 		}
 	}
+	if s.kind == kindKubernetes {
+		if err := s.startControlPlane(ctx); err != nil {
+			return err
+		}
+	}
 	settings := s.testSettings()
-	if err := s.writeEnvironment(overlay(nil, settings)); err != nil {
+	if err := s.writeEnvironment("environment", overlay(nil, settings)); err != nil {
 		return err
 	}
 	s.out.say("Ready after %s; by hand: set -a; . %s; set +a", rounded(time.Since(began)), shortPath(s.path("environment")))
@@ -144,6 +152,9 @@ func (s *stack) testSettings() map[string]string {
 		"CAREFLOW_TEST_TOOLS": toolFolder(),
 		// The key that encrypted the payloads of the namespace's set-up.
 		"CAREFLOW_TEST_PAYLOAD_KEYS": s.secrets.PayloadKeys,
+	}
+	if s.kind == kindKubernetes {
+		maps.Copy(settings, s.kubernetesSettings())
 	}
 	if s.ports.StripeMock != 0 {
 		settings["CAREFLOW_TEST_STRIPE_MOCK"] = "http://" + local(s.ports.StripeMock)
