@@ -1,9 +1,6 @@
 package worker
 
 import (
-	"context"
-	"log/slog"
-
 	"go.temporal.io/sdk/client"
 	sdk "go.temporal.io/sdk/worker"
 	"go.uber.org/fx"
@@ -22,7 +19,7 @@ type AgentConfig struct {
 // *deployacts.Hosting.
 var AgentModule = fx.Module("agent",
 	fx.Provide(NewAgent),
-	fx.Invoke(runAgent),
+	fx.Invoke(runHost),
 )
 
 // eventsAtOnce is how many services of a host are deployed at the same time. Those of one
@@ -43,15 +40,4 @@ func (f *Fleet) assembleAgent() []sdk.Worker {
 	w := sdk.New(f.temporal, f.cfg.TaskQueue, o)
 	deployacts.RegisterHosting(w, f.agent)
 	return []sdk.Worker{w}
-}
-
-func runAgent(lc fx.Lifecycle, fleet *Fleet, log *slog.Logger) {
-	ctx, cancel := context.WithCancel(context.Background())
-	started := make(chan struct{})
-	lc.Append(fx.StartStopHook(
-		func() {
-			go func() { defer close(started); fleet.startWhenPossible(ctx, log) }()
-		},
-		func() { cancel(); <-started; fleet.Stop() },
-	))
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/careflow/careflow/workflows/alarm"
 	"github.com/careflow/careflow/workflows/appointment"
 	"github.com/careflow/careflow/workflows/backup"
+	"github.com/careflow/careflow/workflows/deployment"
 	"github.com/careflow/careflow/workflows/housekeeping"
 	"github.com/careflow/careflow/workflows/paymentcase"
 	"github.com/careflow/careflow/workflows/reconcile"
@@ -60,6 +61,13 @@ type Activities struct {
 	// Backups keeps the catalogue of backups, Alarm tells the people who run this.
 	Backups *backupacts.Logbook
 	Alarm   *alarmacts.Activities
+	// Deployments keeps what becomes of deployments, and Deploying is their process.
+	Deployments *deployacts.Logbook
+	Deploying   *deployment.Process
+	// Fleets routes the work of fleets of workers, Replaying tries this program on open
+	// processes.
+	Fleets    *deployacts.Fleeting
+	Replaying *deployacts.Replaying
 	// Housekeeping removes rows that nobody needs any more.
 	Housekeeping *housekeepingacts.Activities
 	// AccountMail delivers the letters of accounts.
@@ -77,8 +85,10 @@ type Fleet struct {
 	temporal client.Client
 	cfg      Config
 	acts     Activities
-	backup   *BackupActivities // of a host for backups; nil for every other
-	agent    *deployacts.Hosting
+	backup   *BackupActivities   // of a host for backups; nil for every other
+	agent    *deployacts.Hosting // of a host that is deployed to
+	// deploying is of a host with the rights to deploy.
+	deploying *deployacts.Deploying
 
 	mu      sync.Mutex
 	workers []sdk.Worker
@@ -145,13 +155,20 @@ func (f *Fleet) assemble() []sdk.Worker {
 	if f.agent != nil {
 		return f.assembleAgent()
 	}
+	if f.deploying != nil {
+		return f.assembleDeploy()
+	}
 	temporal, cfg, a := f.temporal, f.cfg, f.acts
 	sdk.SetStickyWorkflowCacheSize(cachedWorkflows)
 	main := sdk.New(temporal, cfg.TaskQueue, cfg.options(0))
 	Register(main)
+	RegisterDeployments(main, a.Deploying)
 	acts.RegisterRecords(main, a.Records)
 	reconcileacts.Register(main, a.Reconcile)
 	backupacts.RegisterLogbook(main, a.Backups)
+	deployacts.RegisterLogbook(main, a.Deployments)
+	deployacts.RegisterFleeting(main, a.Fleets)
+	deployacts.RegisterReplaying(main, a.Replaying)
 	housekeepingacts.Register(main, a.Housekeeping)
 
 	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, cfg.options(orDefault(cfg.StripePerSecond, 80)))

@@ -68,6 +68,11 @@ type Config struct {
 
 	// Agent says what the agent of a host may do there.
 	Agent Agent
+	// Deploy says which services are deployed from here.
+	Deploy Deploy
+	// Release is CAREFLOW_RELEASE: the digest of the release that the API runs, which each of
+	// its answers carries in X-Careflow-Release. Defaults to none: no such header.
+	Release string
 
 	// settings are the masked values in the order they were read, for the log.
 	settings []Setting

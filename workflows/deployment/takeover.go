@@ -201,18 +201,28 @@ func (b *blueGreen) insist(ctx workflow.Context, name, activity string, in any) 
 	b.keepTrying(ctx, name, b.before.Digest, goingBack(ctx, b.plan, name), activity, in)
 }
 
-// keepTrying waits for an activity that is tried for ever, and pages while it has not
-// succeeded.
+// keepTrying repeats an activity, with the options of trying, until it succeeds, and pages
+// while it does not.
 func (d *deployment) keepTrying(ctx workflow.Context, name, digest string, trying workflow.Context, activity string, in any) {
+	options := workflow.GetActivityOptions(trying)
 	_ = d.record(ctx, domain.DeploymentStep{Name: name, Digest: digest}, func(ctx workflow.Context) (domain.StepOutcome, error) {
-		done := workflow.ExecuteActivity(trying, activity, in)
-		for pause := firstPage; ; pause = nextPage {
-			ready, err := workflow.AwaitWithTimeout(ctx, pause, done.IsReady)
-			if err != nil {
-				return domain.StepOutcome{}, err
+		var outcome domain.StepOutcome
+		succeeded := false
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			for !succeeded { // Temporal repeats it by itself; should that have ended, we begin again
+				if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activity, in).Get(ctx, nil); err == nil {
+					succeeded = true
+				} else if sleeping := workflow.Sleep(ctx, beginAgain); sleeping != nil {
+					return
+				}
 			}
-			if ready {
-				return domain.StepOutcome{}, done.Get(ctx, nil)
+		})
+		for pause := firstPage; ; pause = nextPage {
+			if _, err := workflow.AwaitWithTimeout(ctx, pause, func() bool { return succeeded }); err != nil {
+				return outcome, err
+			}
+			if succeeded {
+				return outcome, nil
 			}
 			d.alarm(ctx, "deployment_rollback_stuck", temporal.NewApplicationError(name+" has not succeeded yet and is tried again", string(domain.CodeUnavailable)))
 		}
@@ -220,7 +230,9 @@ func (d *deployment) keepTrying(ctx workflow.Context, name, digest string, tryin
 }
 
 // firstPage is when people hear that going back takes long, nextPage how often after that.
+// beginAgain is the pause before what Temporal has given up on.
 const (
-	firstPage = 30 * time.Second
-	nextPage  = 30 * time.Minute
+	firstPage  = 30 * time.Second
+	nextPage   = 30 * time.Minute
+	beginAgain = 10 * time.Second
 )
