@@ -1404,6 +1404,24 @@ func (e Status) Valid() bool {
 	}
 }
 
+// Defines values for TrainStopSchema.
+const (
+	TrainStopSchemaBreaks  TrainStopSchema = "breaks"
+	TrainStopSchemaExpands TrainStopSchema = "expands"
+)
+
+// Valid indicates whether the value is a known member of the TrainStopSchema enum.
+func (e TrainStopSchema) Valid() bool {
+	switch e {
+	case TrainStopSchemaBreaks:
+		return true
+	case TrainStopSchemaExpands:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VisitMode.
 const (
 	VisitModeInPerson   VisitMode = "in_person"
@@ -2247,7 +2265,10 @@ type DeploymentRequest struct {
 	// Digest Of the image or the bundle.
 	Digest      string `json:"digest"`
 	Environment string `json:"environment"`
-	Reason      string `json:"reason"`
+
+	// PassOldScripts On hosts: go on where a script of the release that goes fails. Each that was passed over is kept as a step.
+	PassOldScripts bool   `json:"pass_old_scripts,omitempty,omitzero"`
+	Reason         string `json:"reason"`
 
 	// Schema What it does to the database; left out: nothing.
 	Schema  DeploymentRequestSchema `json:"schema,omitempty,omitzero"`
@@ -3281,6 +3302,31 @@ type TimeOffSaved struct {
 // Example: Europe/Berlin
 type TimeZone = string
 
+// TrainRequest defines model for TrainRequest.
+type TrainRequest struct {
+	Environment string `json:"environment"`
+
+	// OneApproval One word approves the whole train; left out, each service asks as it does alone.
+	OneApproval bool   `json:"one_approval,omitempty,omitzero"`
+	Reason      string `json:"reason"`
+
+	// Stops In their order.
+	Stops []TrainStop `json:"stops"`
+}
+
+// TrainStop defines model for TrainStop.
+type TrainStop struct {
+	Artifact       string          `json:"artifact"`
+	Digest         string          `json:"digest"`
+	PassOldScripts bool            `json:"pass_old_scripts,omitempty,omitzero"`
+	Schema         TrainStopSchema `json:"schema,omitempty,omitzero"`
+	Service        string          `json:"service"`
+	Version        string          `json:"version"`
+}
+
+// TrainStopSchema defines model for TrainStop.Schema.
+type TrainStopSchema string
+
 // Verification defines model for Verification.
 type Verification struct {
 	// Password The one that was chosen when registering.
@@ -3858,6 +3904,12 @@ type ListReconciliationsParams struct {
 	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// StartTrainParams defines parameters for StartTrain.
+type StartTrainParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListPatientsParams defines parameters for ListPatients.
 type ListPatientsParams struct {
 	// AccountID Another account's patients; staff only.
@@ -4067,6 +4119,9 @@ type ResumeDeploymentJSONRequestBody = DeploymentWord
 
 // RollbackDeploymentJSONRequestBody defines body for RollbackDeployment for application/json ContentType.
 type RollbackDeploymentJSONRequestBody = DeploymentWord
+
+// StartTrainJSONRequestBody defines body for StartTrain for application/json ContentType.
+type StartTrainJSONRequestBody = TrainRequest
 
 // RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
 type RequestPasswordResetJSONRequestBody = AddressOnly
@@ -4373,6 +4428,9 @@ type ServerInterface interface {
 	// ListServices Services that can be deployed, and what is live
 	// (GET /v1/ops/services)
 	ListServices(c *gin.Context)
+	// StartTrain Deploy several services in an order
+	// (POST /v1/ops/trains)
+	StartTrain(c *gin.Context, params StartTrainParams)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(c *gin.Context)
@@ -7941,6 +7999,49 @@ func (siw *ServerInterfaceWrapper) ListServices(c *gin.Context) {
 	siw.Handler.ListServices(c)
 }
 
+// StartTrain operation middleware
+func (siw *ServerInterfaceWrapper) StartTrain(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartTrainParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartTrain(c, params)
+}
+
 // RequestPasswordReset operation middleware
 func (siw *ServerInterfaceWrapper) RequestPasswordReset(c *gin.Context) {
 
@@ -8923,6 +9024,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/ops/services", wrapper.ListServices)
 	router.GET(options.BaseURL+"/v1/ops/deployments", wrapper.ListDeployments)
 	router.POST(options.BaseURL+"/v1/ops/deployments", wrapper.StartDeployment)
+	router.POST(options.BaseURL+"/v1/ops/trains", wrapper.StartTrain)
 	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id", wrapper.GetDeployment)
 	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id/steps/:seq", wrapper.GetDeploymentStep)
 	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/approve", wrapper.ApproveDeployment)
@@ -22162,6 +22264,208 @@ func (response ListServices503ApplicationProblemPlusJSONResponse) VisitListServi
 	return err
 }
 
+type StartTrainRequestObject struct {
+	Params StartTrainParams
+	Body   *StartTrainJSONRequestBody
+}
+
+type StartTrainResponseObject interface {
+	VisitStartTrainResponse(w http.ResponseWriter) error
+}
+
+type StartTrain202JSONResponse DeploymentStarted
+
+func (response StartTrain202JSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain400ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain401ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain403ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain404ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain409ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain413ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain415ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain422ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain429ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain500ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain503ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RequestPasswordResetRequestObject struct {
 	Body *RequestPasswordResetJSONRequestBody
 }
@@ -26161,6 +26465,9 @@ type StrictServerInterface interface {
 	// ListServices Services that can be deployed, and what is live
 	// (GET /v1/ops/services)
 	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
+	// StartTrain Deploy several services in an order
+	// (POST /v1/ops/trains)
+	StartTrain(ctx context.Context, request StartTrainRequestObject) (StartTrainResponseObject, error)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
@@ -29158,6 +29465,50 @@ func (sh *strictHandler) ListServices(ctx *gin.Context) {
 	}
 }
 
+// StartTrain operation middleware
+func (sh *strictHandler) StartTrain(ctx *gin.Context, params StartTrainParams) {
+	var request StartTrainRequestObject
+
+	request.Params = params
+
+	var body StartTrainJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartTrain(ctx, request.(StartTrainRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartTrain")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartTrainResponseObject); ok {
+		if err := validResponse.VisitStartTrainResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // RequestPasswordReset operation middleware
 func (sh *strictHandler) RequestPasswordReset(ctx *gin.Context) {
 	var request RequestPasswordResetRequestObject
@@ -30051,557 +30402,565 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P0Ldxs3tieKfxUM5/yXk2lKIiXZjql11oziR+KT+NGW0v53xx4KrNokERWBCgCKZvt6rftp7ge7n+Qu",
-	"bABVqGIVWUVRfmTY65yYIuuB137v/dsfO5GYpYID16oz+NiZAo1B4sfHEqiG+FybP2JQkWSpZoJ3Bp23",
-	"U5BAmCZMHXa6HfhAZ2kCnUHn6KZ/FItIC6mOev1H93u9Xu8A//PQ/OcH/6f9X9zvdDsS/pwzCXFnoOUc",
-	"uh0VTWFGzTvHQs6o7gw6c8kOJIxBAo+g0+3oZWpeprRkfNL59KnbeXpJJ6vDvJwCuQGpmOBEjMliSs2I",
-	"iZqKBe+SsZBET4FcPR8fvKA6ml6ZiygnEDNdnNa7zvG7ztqxrg7peQyzVGjg0fINpAldmtvKI7wyz7ki",
-	"iylwoqdMmeGZMVGuFiCJFjgeKhMGkpi3g9JkwfQUr1J0BuQalmaw+VCAz2edwe8d8+jO+6rV+lVE1A6g",
-	"emNxBGkqGNcz4NW7HPzeZKujnW316+zn8zRNWNWqmn1Ps8uINvu+oIqMRZKIBcTF2Swo0//Z73XWb+cb",
-	"0HJ5PtYgV993AZHgsTLbZR5GRjAWbhk5fNBEy2XhlffXLcWMcTYzO9jPZs+4hglIHMfbt2/P53oKXLOI",
-	"algdzM9igecmuKg43x+BSjxNNJn957tORCWME7FoecA/dTsplXQG2rGL8ygSc66f1+wHtT8Xh7L53NDj",
-	"TrfDzENSqqedbofTmbnTPW7I4obnao5Xru7reX6Oa4eeX9J2+Hjsq4afP/L2U/iRRtfztG70I/z1niLP",
-	"n6yOnvZHx/WjH9WM3j7y9gN/TBXUDTulS+Q9EVXQetVp9bjNs24/6ieQJmK57sDE2RVbLXtcs+z5Y3cw",
-	"CRTStRPAX9sue+248Wm3H3MgUX+B5erI/ynmkogFJ3PO/pwD0Yb3WinPFInEbEZ53CVqHk0JVYSS3357",
-	"/uSQXACPGZ/kEtVduSpnCZ1QxlGFoGMYGAVowm7Aiuwxk0o7wW2Vi5MeielSHZLL8Bn4VMqFnoIkIxEv",
-	"zfMkjOcK4kOCEsZKLJoNxKgl5IYpZtUXzZKEXHOx4GeEkpEQ12b4TJE/5vEEYkI5LLrE3OgeSxZTllh5",
-	"ZJ+iNOVxSag/jE/Gj8YP4OAk6o0OTkenJweP4h4cHI8fxA9of/xDdP++31+rJeY7HOzMgdmatfKNfvgV",
-	"+ERPO4Pj+/e7Rt75v/tGpmgN0rzjf//+7t2H4/7Bu3cfHj59/7f/qD4SY9Tcqk/xldEKrzLNbynmRujF",
-	"A1wIo+QFK2+35bR/bHUxJWYgOBBIFJBoSrlZV7NwjEdwSK7+xxXR9BoUoXxZVhX7KEmr18lpmk0X6MFp",
-	"eX2qlbnkSaUqcG7On5m/zmj6niIRTYDHtETex73jBwe9k4P+aQ0RmzesG3a4c72DR+8/nn46sB+O8w/V",
-	"u/iaaraGnab257bsqE56ucfdnh9ZTbRCqUeN8uUVKoOKzFOjj70kymqJXUI1mQmlDX/47s2zx+Th8Wnv",
-	"+0PyCjlCrrcqQo2RNeFC1quslcfMDayW6h5UzeYipfyZFLPV+ZhvnXXCDefQRPBD8gTGdJ5o1Hq5WBz6",
-	"wfw5B7nMxzI2j6xcV3OiDjSbVav5ZjiXYnUwP3rdOh9OcSyULIFKQpGRXpnXX9WNTYttRnbJZvBqPK47",
-	"reY+Isbjtsd1XHNczfOGYjy+/Xm9XKbQQMcl5s62o4e60S/TW6tcn8zNKhVcgbU08rGaKT0Tc46zigTX",
-	"wNFdQY1paI3coz+UtXSz6XwMNJLGeg2MxxBpdgPDVLIInxLNpSHUZWfQefrbmw6yaiE7A3P7p26n4dNx",
-	"5RRozfgEp0fxNX6ZrEIxjObanIEZ43NtVqF/3Mt+i4HGCeMQ/Hp62ut2nGYwXDAei8XQ6CKdwSPzw3w8",
-	"BjlEEgluyn+xBmz+U6/biWiq5+Y7KieM5z89NAOJmUrnGoYpSCbi/MfTE/x1LnEn8u9PeuawIPEOI8HH",
-	"TM46gzFNFHS9/TvkQrOoOIaZiK05bF5kdjU7Zs9Q+ULlxnwphmoqFsMx4JAiPBT9Xi//ZSJp+GwzHmdw",
-	"+NWa0Q/57w8qfs+WDa358iyMWsHjoWZoHf/+sVNeUrtF4eg+dVevOi5cdL/36b159IzxONy53/Fh/eMe",
-	"/moIK54nMEzYjOnO4Ljw5ZxrlpReIMHQjdkhe0bMcqhE6KHSkIarZEgxp9v/kDDuDDr//Sh3IR7ZX9VR",
-	"iUafgKYssbTcjPkEjkjv3Kt6n7vsCK/5ZK3h+I11lK3hCakUowRmf6vgDZE/ZDc0YfHQOd06Ztw4Bztk",
-	"74uLBSjChSZjplHNMi+UNNKH5DGqjVb3BCmFVCRhSivUzBVwVCjRokBmi1fgURkzSAzvMMbBkdJUajWk",
-	"ZgQzUIpOcHSKZPzUnAlLTFEzXt1DjqOpnhsSNWShmUY+H86M2XnhKuRM+SgWkfrv5cVpfCxe23WvOwgb",
-	"V/WMXNmFuiKG8hUBGk0JLhguKy62Fk5lPzQDe2yNqPMoglRDS0FR8tM0dvk4y60z6HjG0O0kmdd1Swdq",
-	"c+Lzc61Y5l8g1dY4jKiUDGIi5tqYw0oIbv41KmsqRQRKOWtWHZJfhbg2emvJM9wlQtqjbDfJmqvWSq70",
-	"UgdUHTqh11F2dh1Oxu3mE8Gh3U4aYQjxcLRs5nbETbQBkCHqJt4+6vUv+71Bz/zf33r9Qc8o4VuoE+4W",
-	"J76eyEPykxFJ5C2MUHMHHqvSi48ve48GJ4UXtzmS5vglQ9Rqyw/F2XS6oWXU2MBK6dIuanGB+vfDceby",
-	"xwrynKlVDiW7zzOpjmMMgJwI5AxP0Hqto06/qFcOmip2dyrb20rvT11rIfwbKaLzdC5FCkc/gkwYd2x7",
-	"2EYTxRsqtap5GjcjBxdy6wz626gLVUzLkLt1o4WqAnW+sozzlDhM6JUKQ3DruE1V1K4QdDoIok7rHrQa",
-	"pnL8i48TFt1ON0HdTNNr4KFachH6rKYiiZW1ks3xOCTn6jqLeGauIPMgq49EUyEUeL+kNZi3VykeFVUK",
-	"8xqMbLohF3SJYDK7UiPMQMD6vYxRlasTNEnEgjCjRpilvCKKLhVZTJeoKVif+BbmZNFiiwRX80Rbk2cM",
-	"TThKDBMJXhDMnLdnZrcVTZX/5d52qK0u2kbUJJRP5nSChkInBhQunfeZ6bQqe1KjaTFlTEf0d3YGxz2z",
-	"pSqFiNGEaTONJ2CMdpGIybKzjgU13lO7+nVbmkcktjYMngk5YnEM/Fa0N86eUrAImPIRznuKSJGAOXV4",
-	"5hiPknnsPFYiBWsL35bCTnIKe+kPNqzo6flgd0VabpJkRpc4u1jgxJB+flqvlG1e24Tx6yF8SNGsKS+v",
-	"+ZFMqSLugluuYL9k9pQfX17Kwth2sZrn9pUY6gneazTqBTXmXZrQyEyznEsyV2utmAambf604TUsh9I+",
-	"Mljw34woIBwWpBTZQRHig1dOKbvlRhwfFzcCY2RUEYzKVLxuxRatns2uDvxVaQWu8sGtRPLsXnENktPk",
-	"lt4H95CSfEeBRhZG+1lIwSdEcCLmkigWwyH5+1xoG+bz+2GjWTbylQqpCbvldt0P3QXnBN3uRtKKuVSr",
-	"XgI3id2QS+Fdh+QSkoSoeYrTwjwuP6sr3IdfGb9+dWPjM3fIkfxp6KKCIwQRSdwtEzEZLS09gSSoynpt",
-	"zJ+eBLS+tdr1xVla9lIMWNs5VS7QpvUxo3kp9CZVbPP+caGHY3xK0X8nwfq3XDJAMcHnNnL5tCiX/bsL",
-	"654PakeLXpwN8gg8gizz4mVZEF5+a0EUZAvt7d58mTV80EdTPUsK69p5N+/1TqL/ZrSxZQrEXIBfQWdD",
-	"rliZmFM6cYl5qIIzTtIEvUZCxirL1EQeh4N0IeJtYj1Uw1CMhyMm9bQz6PQf/dA76B0fHD9qrkejp8Pp",
-	"y+cxJW406NlIvFNPQTLejSrsH19DYkE8fGtl+DWGLGJmHvuMsuSWKkUaPG44ts8rs0tD8D6VAu2KLCPD",
-	"SCXyxn5w3kNjk8YQsRgwneW2nDHQMZ7rwkhmQDmmx5SptGpKu6DX0vvtSuggUxmpIkhKRkf3Yae0aW+y",
-	"cOquti0LKIQ6B/CY+KHkLl1zjlbyam6rB/4Q7JF/o2FfAPGq7Koe+U4UDZsA7l0DLJpmO8Ps1s1oDMSY",
-	"cJ+6nQvnmXsmoTITmV6D0dBuR6z+JRf0pnUAA8PW5q7ft49mNHNG35GDubWv2Dl87ZnZ5Bqt8HR+et/4",
-	"GBU3puIw4Q/dnHDwDcqSuDnYhCKXU84jsPUJuRTiVyontzO/U7pMBI2HWohhgk8rcwKfufTg/v2TB2S0",
-	"1KBuy5lPijqrT4g0iqIfQ5HwVwa5K8115dVI4JdCvKB8eauFNWOdUb708VIVLqx5undg25SvOY9Rb14e",
-	"kkuZJZ1yQslM7EBHPQ69s0IQMzISjKyw3KtD38lym9ei5q2J4BGcEZ1N1CVuYb3FAabDXpVII/hpE4UE",
-	"VRs4jN94WBdxO+E5Lz2rTCzaustAmSOFYmBMXr+6uCRHN/0jBcoQvbKJyCNbkoGX3dYC6ee7+6uYHNh8",
-	"5WohWp7BLrY2f+eMKYWWiPNUSCJuoOzCffv27UG5nmXdhpbLX/yu3lCW0FECt93R7DmlfA8F8oZFQCLK",
-	"A7enD4k7ugzINaEa5JmzwBQdQykeXvIq3dYpU3YH+2kUB1ix/9l8d+OjSanUZIEVEIYEBA9iL5hL8Bkp",
-	"3fmGIH4BMaOXOPFbHY7sgcOZeeIQ17KK6lGS4H4/tm87MG8fkLKudlvZeb8oO3FUmEDlzf5sxKs7XzmZ",
-	"XYtSM4Y8/XxuziCaXH6cKGF/4zcg2Zjdkh1jvGw4zx9WomA4MBcQGsfSsGQ3ukxZJEvQh+RVioWYzo3F",
-	"3Gd0ZKFHhRb9djuM4jQYYnkTV2a8q+1LqVILIWOsj2CTqUsYQoG2bvk6eX6gLwnMcq5obI01mrw2arjU",
-	"DFSWk5EGX62aKRszhIN8q4+rvyVBolGLOtM8X/n31XI9/77g6XmlrRj9AREmxbmayJbzD9KJ6ouzrPxJ",
-	"vLTtEjb2xSgbV8uFlivWquFyW6up4n6MfJpfmAabpLPuGL4RVvC4x1Ap6XJl7XEE+EI/cP+aNSuOtetu",
-	"z1usfLYwhXKJYhHOScV6+BC73TAMVBiOZGPE4f69GjtuYouvXKW2u7CiWDtf6nBEvV592dS7dxdVO5Zt",
-	"zKb9uABcx8BwXn/PJZvBv8x15X3ze+W2zg4gfPCa7Xt6A62phtYSzdupIDGLMe/DKaVZKoxaKg2zRlRD",
-	"ddMikW7nmllm5HfYpRKiw9gsSOxXZOj8gB1MojeaWIwHw3/yrDi4LvtKggKNLGgygXgo5noINyCXiylI",
-	"HJUxJ/LoroQJUxqsh8/KjkxyvF93ZEpKXp51hUPqkoVHg1gYY2Yk5qhz4qLujg3giuImbDo3vzLV9uxk",
-	"w2w03sIh3ci+8IlrxvzCJ3W3O+1awyy1mB1llIBi5mrTI4t51UOrTFWJnYQqTSRQJThZTJd+v1HNdE6J",
-	"bcVJmVrwWC6HnoNUHXjGhzQBaf7yUADwgVkHxgrNVJ1uM+ZW6+O1tnyYqS0cxvKd4JMZUxYCmXMs1DW/",
-	"XLM0rRmMu6qK2tw+k8VUKCBiriMx8/ECHgtJuKF5okUSB1sQIkasCFNHSm5C3fwsBQMpnKHNp/dz0Zwn",
-	"lltT3ev2JNduwC8opxOIvQa4MuBuh8MHPYzmUomKGtIXTk4JZ4IY4kvpBA436qobp36hnZ9l7dzLItQn",
-	"/7v4MVNh+q0TBDRJjLlnc0xKOq0Xbjm/GgmRAOVfTMkprVtJT8kGXL2S2m5am+NTo87PFchDcqHpeEwE",
-	"T5aH6zjkehLRQv5iLqyUnbXz+KXEfdMsuG0tDcsqxmPzL2pLlSzs3BqGr3iy/CxKd6W2WTlHFwH7BwZ3",
-	"2h37c5KwGw+aIOZasRiKGdQ2ufqlsIlZU5qmwLEMmWkyMkJSQTJeJYctTNwsCNdUYIXxuPUnByEEjCLf",
-	"+VSM0TUYVhCeW9G7vcdTjMcKMk8QruY9Rf6NmT7d1uJ3bUDOXrWdAVMICX5s6xIowArkDwrkbFjK53ez",
-	"sE0brSO+dFnSbbk3FvBnmSNkIeZJjAlA5IIuCdUkASNhKMlzvLvE+ujuKcxA6Lozr4ixnJYpqDOC1oY9",
-	"+dpjq1EWE06lFAvlZINgEVQIBO/kKIrUjedtRj88txfftwLC/dVfFbCrdcfIYxy6FtborAPbKpv1BRSC",
-	"x6/J6cNDchXDFcrCRAmiUgzzjJZGWTMrSa+VueLg/BId2wF/OykCnxxXTzQvNV+raQgOON+Z093XXYxc",
-	"8IW58FMxob9KNC2mIgEr0buY64GqJtMKUZnQJ0ijyDy/NL3+qvBemZ+rTKrSea0PewSJ4BNkpoJ7ltsl",
-	"StjDpqdgxuBw1iLKY2YYiMKLR0viuMudnKwCnwjnfdzbDNiyStZB8VNLK9ACAIwq9u83rlnigQUzp6Er",
-	"6Ow6RCBnwTTnwkEV5RqQN7tB9lo8JSldqkY+lojyCJIke0VDfafbiaYQXQ8ZrxzaW5xs5qseIH16D7a5",
-	"EWLCkHC1WS+cA0ZmMW6lNfDY1hs0W6RtrO+Cz3fjMhWqRz9W6gptrf+22kXDkf4hGB/OZVIHNUmJhgSm",
-	"QBM9zSGuppDEh+SZsMzGSy2KJfMq4wT2DNs7ss09QyXabOfVT09trL1Qaf2xKLg/XR3uUHdqzYGDYtRN",
-	"970UF1OxeAbuPl3lm7sMVVO85pAYjbxU+VfQxCrn31IJ9EXAG5iQrwM02+u3L6vsbU5fDoljcxatvSy/",
-	"Y+gBACsXTiQxKE1ECryIPlgyzjauhnWSVZ14Z0RnapgUGtwO3fLA2nfWuO/e5u66GKKEcYi7JGO1RqGL",
-	"hJRoJdU8PCjfrvI3fq1GgNLz6LpKwbC1JGa1BjaQZlkPB4gVocTCy2y0yrNK9LX2BV50K4ukIRWus16K",
-	"5dtNmXxWyV1ewcdWRObOH1XkKQSd4y7R0V5h+BGaCtcAKSnwnbXeysx88oPpFgAlQ1FYZYStmGO5CtPS",
-	"IvP7XaSHgrgvrPL79arenXsgCzX1X4P7sQgJ1D68hzXWVRnWyoNgqmB8gXuxpXJVYTausryGD2uvEdTR",
-	"bxtmU0VHIdE4UsDBdf3SVszcv7XBdjqEp1tkOmz2gK1CsDWyi5t6sgIMthbQVhf+to2rXh5/8MoGC/yc",
-	"p3O9jdueeq0vopyMHIe2tbU2rwcDeiyaEtzsQ2LkjwpBzJFNoqmNphHECCpNxlLMKp39Ia26ZAgLjbBS",
-	"acG4vRaNdouoykVGzWfehnRp80rTZTWF16DkBQNA03wVKT0RfFIxVe4R+KcUkYOzRMqEalfynHmSjnv9",
-	"B6ErqVflSqqF6guHiC6pmjEG2rsZE3YGMI9cO5RKr1YlLGAwjEf1g6BToHGAOWxWRvmqgMJIHp5sHkcl",
-	"CmEwkN4qdhWkKlyJsQQI4lCZPVPn5eutGUcZnqf9QIJjtN1I6jAWg6E8bHaM6VxPhWQKYjIzbJAkNFUI",
-	"V9zmYP/ww8Yh12EwBUN2IJA1JyozhmZ0SSzzM4cbEbUBupbJYCcFLFMtDNA8ORzhg+oh3tYNvIIkFUyu",
-	"ku0+zrIiF0xPXT5MbpjnhLvKyLb3l3TJVOtUWWuFXEzFgvuFDB0oRS8ADTI4wzPrHZi23H9FqamB6FxH",
-	"Mpt5CIYgCvt7//j+g97GIzjLbF6feBcChPqoZvhdvoRNU+42O3ZrgMVC9t5bWZSLqRGqznJy1O8p1mHA",
-	"20GjO+fAPJ7MqLxGG0oV+cvmhaoBPw2GeLIywjzbC3jc9SzGo9HXe0pb8b110KvB6B7UH6qcDMicp5Rl",
-	"pWoBA3EHrjC6zdKyDvY13Nj7a6V26PVyo3OjyhxjnkCNhpZaHafNEL023EIz/BXGGNEelLDhA+wqw38P",
-	"yTnBx5tD2sNIl5V1uP/djL9Rvsx8ZkpDuqoT5ghYZcb2/OIVOT3uPzzsFOH/zw/+9f7jSRVkfAaftWq2",
-	"ciHJnDOtBgQDU+j5fPrbmy5ZAsc//uv1PwsOJ8b1g9NwwR+5/60/tSVl3w6om0+zSqMPYII3iZBzMhM3",
-	"nikTqq4L6kaGGrsqQIrghMFrdopTWGFmTIQxGoxdUHWsI0hyJu9z1ytU77PMTYRP4YKYmZAxszHGZvmk",
-	"uASXzImHLKzX7616QVbBlMMlQw0oAFdekcjcz9FWbrqnxSvTCtiQmTaoTMlRUyG95pXNrlbDqaT/TTMs",
-	"Q0oGMzyu4lxirIGXNDNzGus0282Spx7BMhzLaRsLrVZrLS9ZzYCKiNdrZeAzv3VY32W3jcpoym6K6ujJ",
-	"g/sb96oCVrvMxJ4wh900Ar0A4FaAWFdlN7PAs/Nk18PpEFPERlojf/sbOZnzDVX4glbH3sBtcfeZoSW3",
-	"4i1SQ2scO9s7KvfOj73zY+/82Ds/9s6PvfNj7/zYOz/2zo+982Pv/Ng7P/bOj73zY+/8+HqdHw0SY1bn",
-	"UqsaVluddbZXjW1YK4zXahCr+nu9NV7nSKg1zSoYSIkF16ld1fpirUFVQcdryCoUNSuHvUoy2f7pLd08",
-	"o7lkWTZlGeFVWWxEMhHOQKcEF6BFocWykjxeI0iyfbg79emUKiBKkLFt6bsi21fpsFjqX4MEEGcJXasX",
-	"3LAYcXM2yCK7sE/91Z+6nTHjTE1bZqFOsR3e6ir7Eg4JqC5UqwTmZpebvjEDDK+ty95+Nc5TIafFavvW",
-	"VRG4ZzUJ4sy1vytCy1U+xRyGYXZSGmy8BKOCQOMFya7PF6XiGlz9VjuaJf1vrCRCkGFhdMBShUDtkMWi",
-	"6WookDdV/ZtfC6UnEi7+/us9FaAyg4TKbVCcpmoqdCUvsF0NlTYCHL3LAwuavLAeqBnT2sLfY+UR9jR2",
-	"KXWNM+Jl26xupdcALRZp12IF4D1C4nZVsqXnrr5DC0knYOT0LJWglCv/Ah7JZVqu8ajfGE1HtaUGmsoJ",
-	"6OoMWSGq+ZWWbDKp7NRNY2HGdTWwSP0e8c1NJIQ4oJomYjIH3LnEeXy9f8VLog7aCtbPIuEPrKhw8t1K",
-	"LG0/uddWOmA8Jk+LLa1KPHXrlE/e73vhzJQ2tshTso1wVOU4cb0IfRrIhRaiFEvwigGfytqGQm2vWPBE",
-	"0Dg8kw1O1piyZC6rjvDTWaqXA+dLSaW4cUisjUe0lWhzR2LoesMXbxTzUQhLz+ezkWPjd8TjCkBObmjV",
-	"cm4btrOWqutI11KDhdhrlideIobyA0rHP9y11fPuTmZwbipO3uou1lPIzyKJ32SytAWNlOq7PONJYEKT",
-	"oVFHUNW/AaXZxCLfdb0vgzocpE63g6CVFVyntGbhy+rn8gukbSO7I7zR7eOaujk/PeQ3ZmLOtjGGAyxA",
-	"6WGA8gnxBBt8ZJcwbs2NzRPNx5O9vX6+d16w4+yQzbU621bg2Be8sUrdLo+hOYBDcYNSxincw5mx5K93",
-	"fuqC3t4txp1rDSWlnucRCGMyTjAGYa8ugxqc9jbNwL1l3eCdMdo2p8DpCxsVL6NtGZMIUbyc46idGBvN",
-	"ZYVK/hNoQokWs5HSgsOZeSuTZSvXDCWzc5u/8hogbUkkyHsqHuXgHVcn8ItZkHx9inpeu+EKmU5pFVYb",
-	"mm8jKa6BH4jxmHhcNZLAWJ+FZmrzl0nKqizFX4UCtwfZprR8MIx9I8HVYmHvhsY289YXT7HJZKj0csEh",
-	"5MMlzowdGqxgihIRXQ9HMGU8Hlqeq6ohJ/Fla6ebN51oPNU1JsOcS6CxB45fMd2YJDPK2dj1w4/pjE5s",
-	"wbRiE24NNy4s3LeFlNBybuzaM9xzQpOW+1LNUByJOOL0hyJbrvxI5gSQ2xiFSdazJt/KpCVnMpJpdele",
-	"Cg4FeIaUmsNWjceyXmksS0KhodI3Y9bfvsVsjwQ1nwH2k0pcYL0CRsATQNlrVNoFd6EVw+uW0CqWO8KF",
-	"s3TSyOfxh2Acql1k2H3P9xMhNDEnoTKNrMqGdM9dO+Oq7Tgn1nTAxDbnpLMmFVmCPiOUeOMYrwitDeTQ",
-	"HlfUtoHTiigxlxFeGDIgOefcoW7ivZ3ceA7s7xCNM8M8yIin2gb/0frrW4aVnzLs5XiV1Xxe4WyuXB36",
-	"FSLIX1G+HNorrioqJ7MfN6Y9ZlhgrQucW4J71DlEnxUwRc5yL48TswgWlbr4DCUzC91ZUqqOe5VJNmsA",
-	"JS7DsA8lCTP8FsNEzb1mzVEVVlhBgC+QD7KKQh7bs7YNDHmNlu1fnjfC9d/M+QKSxPVgxJBI5PvMB4AH",
-	"gUruDkyx4UmUMM6iYZQIy+52pLc/NtL/0kHplOV6RBPEUDSbGdNl14cYbTDnjByfDnqYeuFDkL6dhE0U",
-	"yTtTYj+wYhLFd9/93uu//7138Oj9/3X8e+/g5P33g997B/f9V+bR31dmWDwWiZjLZkCpJV8W3hnu2iiZ",
-	"m8WdSABeyWxiNnEGzSqlSrhhsKizluOqhBLXjsJhb5j9zpo7HVa6iAKQj5WXLCjXBRlZFzh18/bDyu6s",
-	"PBA2OPd0RlnyTNiEkBZL7OGdC9SbfVnkLvcfbMahM/p6DeQ149f3su5NPAIyM/YUOXddexXTkDe4MTYX",
-	"WUki7Pc2m404ghy3umbREKFnZ8xEQiRkXOYLnqEsqBpqByMffseFzr7Htk7DHC22jl1UQWcbgZaAlc4u",
-	"FLyZ0WRIMBs5jkVk2a77Bs3vaofvHJ7LakkpFhzkIckjlwoTVcsJTXWIo+5Vmw6KhBi4ZjRR2wLxltSa",
-	"Ylcax4DdaMrivEGzjJ3Sb03TibUr9IQufxZzqZohahTXCHNMaqMHdGHFUiNPBo7h1fiJ81ysyWMqTdKO",
-	"oWZmr25ASha3lVtxjSIf06V3lmR5kh6zazV+fleLs3Y5YhvVarQqd16NFO5AlSvi1m1VQjyqek/vEwvz",
-	"thtRUaksGkmg5ky7P9foihWDSxOx3AbuVGo2plG1rrRGjdoGDvOGScH9GDc0y2ifQdPUUjP6n5irYT65",
-	"CpcjRqTZDQT+3jVG3OdMxqhtCW8Dky5z+/MlNeQnL0hssM7n1VlbfyapY3bmxjpmZ1imMUybp+2GI4PK",
-	"GJDSkmqYVGyRsTCGaF90zWiHVA/p0BpVkiyEvAY5HCcA+owAjs7GeXXQ1pLlKiw/3IAE2CD5ICSffKuD",
-	"ORTQ/OzZ7ubknR3XMGcBHaCl1AVI69ifX807D9oFzOzuAnf5S7YLf4WMs6qwyhwFNqMTIN9lRQ1E08n3",
-	"xGmuozmPEzwmmCdTVSi1wcyq42Aurc6+vfC20kseFjqA/G81pcf3Hxh7/hE9GL//+OC0uliixMlDDPb+",
-	"xkHnXLPlbHPGtybDz7k6YqrpiCpwMQOsS3EBmEKTuA8p5THmB0ug16qmq1HGVdvNVM3ENdSlr2G8+J4y",
-	"9gvBC4kGpVXXa4ZpQqMsjuqGcK8577swj7w0p6OkB1ck9NcikhobKwWRrpybzVj0ZRuihnk14ljrqXe3",
-	"EYI4e+7XGiUoy9sKA2NB5czHCYwSk7caFUnszx52ltAsSYgdGTnnhI6wfa3hGda/j0+ZUkXUguloCnEV",
-	"FeUxgwVlmvHJcCzkkKapFDfUWo4u2GMGZvsBJeayEY2uzXGYR5HvpW1+gtj/4saThxuq6LMk5ltmzzRT",
-	"z7AFR9jr0Ip7F6eMWTPVraE6XQ0bG4b+8m72jd3zt85P/8B0+fbA4TkVNROrxV4Vc+1cBTV98R6ckl/Y",
-	"j3YHLIdPpXljfGa+MwfTKCv1SNJr1HMFf64B3f4sWnLZDwd/5hiylUml+Qas5wpvnRuotY1akeABqc57",
-	"rBdZYyvhXRndqJnHDWuf7FpoDlFRU8c0sQ09iXUKNuw5gaWXdeEyUC6HndpyyhqY5Gw+pWY3UiwUSGTM",
-	"tgOYEfyUjGFhzItYVR5p+JAyCdUxvFc3NluId8lULDBQaOvuHMtQbdoBNLSlDZ0OzZNra3aQkl1HZcwh",
-	"GEtQ06YDqUT/Bac7FDDCCyMpLFS+j/Xn7e5dWHbQ2+PoPLFVXLtxPoWRiKA7jM+pdzFLc1UWt4QZyAnW",
-	"IfsgBZ05z/mOQpoNu3CVjLCRmFfLndtgmzu3fJ1lx7JYA+Y44mrdqybYsPy9SUOSDF87homEGlFdHVIo",
-	"9CmxFLex2QJ8MKYfTWpaPBvO5sNylkf5vE6cM4lokoRl5Bvf15it2B5hqrZJWKtctVoVJGUR1mA6eJQK",
-	"V6E5RUb7GirGq9j4P4HK6ghwsQ/Y6hhv7bQOQeeDl4WrV+y0sHIWMyKpJ8dtwjkZTRbyfCtTUrbA9fKd",
-	"+svQXraTkSVLm7/SAuxrW3ovzvBu6L/cv/UW/GCAcE3OsnF6HVNZFNIbiVIkGUVXhCLvnIuUfA3HvVuz",
-	"iBIKCD349/uPx92TT98duD97B4/ef+x3f/j0/f/4j/V97I579QxmfavdTexn5cwj/NLg6Mhv0KoTpte9",
-	"DdPKcblKmBCPer3NLG3jFt2exTnutpaJ1fOuu1fqslzBL94HxvbNbw2q2CAl0k+xjUU8lmLWvKGU78Nc",
-	"wTds71+Iu0TNoymhQU86Y014kAaBFzXp4VXnCajMU8I2rVggWC3itWg+ydVYT13WV+4SdT3ltbCSGuGA",
-	"ahIjcf/v/MDbU7a9EfMM4AlETO0s4YpKyW5oMsxOBfqP7Xdc6CEGVnIjx3EN9yUXw8rvQ1NnIkS8YJgG",
-	"6qyinZdgPQO4yHK5iufQYp7EgwL2UQ5reEYctkc8INhNnMQQsRjOULbHki74IIfYIVqIaxdWcAAa5doT",
-	"fFsOGRJjkUSqrWP3xnpw/ZMrXbHPGCTxUylb23FjVolHgfrXgIxEvDzKMoO75M85yOURgpZ0yRRoDPLo",
-	"eQyzVGizbwe/QLX54dKl67oICtdVbTMjtsPNH1i5rwz7wLZlyu2bmLfhzNW9DC8cc3WsJ0t0PrPq4Jwb",
-	"RdoG3803s8rFzX3HZezKGKxuaXlptaGs5nbhVm4PFuTo3bzXO4lYjP9C16e/l743kkHM9Uh8KP2weV/9",
-	"KNxC1bLbny3WY7utXc3YFNeNEzQrR5Hnc7VMSrQCdx2rzxPMvVe8xR2rU5CuG+C6ebwFuI6/url0O4t8",
-	"XOvu8cMvz97f3m2yDgquAdL2bKMElFAyJUYKO6P6AJKcc4V1MwvnG19Q5WosiRiP23qJV52+cm4MdnJp",
-	"OLKkCfnteY1uZquFaqdaFaFZxXObUb4kUixU17aJtyA/S7JA2WE5QZewXD4Mr2Gput4XPcRUcdX1Hn3V",
-	"NdYy40NfatolxsAeAnbf7JJpsEtDs5TB3PK93ArMIYdUqQdBed8MqSQEKMljSKv1WdWn7841ycJR316h",
-	"DB+zuzyAFke4Lv7/ypXg3UUCwH8ZeXiRiLaNC89zpEPbmjBDzxS2Yl/BDZi5WjeMwswkCbBaUecuWJ12",
-	"Ro5UQnbvevxCDwOo6vELC+C3zpmXWNRPaiFu7cT0tBpfJjTZSob6lj3JEcFW1aciRQJTeYBGU492yyM4",
-	"JD9aQCTnfLua0Q+2beWVZcUBoHAjKsq8hat5jW17R7frGV1w7dS5HdU9fGqeGbkkysJTc+gSSBSQ3y4f",
-	"N1DKgobCtW2E/ZHM9qbqZK2lpjvPaszp9u6SGn+B5QW0Zd1GHDaexev5KGHRL7C5hgAfWzXInJTq27kj",
-	"vIF3kS1okmBdjwoBot0JLpYsHveOHxz0Tg56x5dYvWgLGFcOcKnS6DbpBs0oJmaKjpIqUfGYcoxZiAmp",
-	"g2DOPPzVvv8cMKI6lcm595nCum8smLqnDslvXLPEYuS5PCbDSteNo2X4rs413zVMJwGt64zB2oCdFAk0",
-	"P6pvRLKrgpEdt3rHVHi0hi02oSJPL+mkafd2X5Dl3ON2UYJlL3FGf/JWTkuYftmm4fqL3I1y154Nq4FX",
-	"y/KtyBASdgNVaDwZ58HCvFSKG2ZUNy2S2LnLmCZTGmPk0bKloPo+KyeXIkKMRkxUGYOU7iO+1n6WIk3x",
-	"00jMuXW4qZTOhhJSIXV1ObMb9lZzHVY7fd5Ol972c0MyJqEbU9dmI5k7M9c74zc0YfEwiEZtyDKsfGEk",
-	"5okFDBoBmVJEN/cF6uHSB0NYk0uw8rWPJlTExcQogY1xCXe4X7urLcg+S1ld1ZIEBTweinE1lbszYgOt",
-	"RhuSkAK1RSwNUCKM4T6katOzqfbPzV7UrJYIH98y17How0rBujnxYfknHUKEzDkWwZhfrhke/qpD7q6q",
-	"mOy5B31aTIUCY9JjoyE0B4DHQjpgDF2EEF7LRF1wJd/cbl4LnfGdYFAFfrOGK9656ey57/ZWsz/id63w",
-	"1o70CwRIS2Rdzf5tEGVKb8BwpESIa0L1IXlRyvl27STQpyZFMRd+zZkPGX4uBDaxfmvjbdqmTAEO+6J0",
-	"nv72ppO1Nvmh1+t9+vaaqOy4Y8pLWLwOauW3hMi4CyiCteX1wbC3QPfAETSFBljVxmExbIsv8BUjghSm",
-	"03VrU7vmmsG2aBc16VBGgrlY7pnjOLbDWrGDEp4c+6B7zbQFI7iHYjwcMWljU1W4A16Z6z/6oXfQOz44",
-	"flQmcEyFOv10YD8c5x8qSX4CPK7CQnYgmlmzMTOdLK892LgHvWb90hrlU02dTRdM5927v/1PMwHy3fdH",
-	"hwfvP550T3rVM5GQ40qVDqkoo3Nk7nlIxghpzDAcnFIJDkxEao7u93oAl52lR2UDD59ZeaDFxVQsnkHb",
-	"1l7Wq6nINaQa40YzuiQj6CLj9p3bCt3lsKccxFV93EqkMmuEC5NnRUYshsqa+rcY3coTIvKa29ilnGQd",
-	"AVwryLzBVHPHp2+mUjUC609Z6VWV52t0XQjOJVq0akjgtO51q5QnktSC/LjlrjocXrw8trjWLT1itsJi",
-	"uGMYqW0kT/jI400yYWXcpXdWL9SdyoS7ZvVrOPi26fr1+fWeIW/NbAfEsNguQQ7bJZbB4r+Gv2Kmh2Gw",
-	"h53uXafYN+ay7nxskzm/l+B7Cd7kbN25j8HzuO19DK/pMitPX02DKiRxihRc+XhKlw76KKVIe2Fep4PC",
-	"D+FmY4vIFGcFfzb/Exvpxc1Sq+rWeSsopXbKjG/P2/yGBDEDFUSyCnf/NV06959vnIpR5gstWQqHf6hD",
-	"4g3VlC4N8+TJ0qsk2ha6KKLEDKx/QwvfObYCbW5ZU7SAfhp3KxH8zDVjzmqI7RSInUL1s+ejhKmpOQfD",
-	"a6ipzr+GJSqf2dy2eJFtqtdi+ZtpYe7oNNTEglMQjGjNkXzsmpzd3bHcIk7T/iRPqZx4mIfmx1+o9lFX",
-	"VNfXQAH4S1RNDrYXgy4qcU9ZIdg1Irj4+MM1I2i+NOsiKBk0AtbKdYmYS+XxfYIBGkldGzbxfQbL7ep2",
-	"UQ7OuIYaHffSsh1kSy7Q5kdcOUwfxsma8hjVyD0AvasKtE4Cshlmnlf392g5nFIepLNXynBbOtLqULnw",
-	"QyXsEiX2lJKIqkJg8EawuEjk3U4+BX+QFg4Kx/6VCOWacoqkDlV9Ky4GDZmYYTYZqNstA+Cr8VsPFpNV",
-	"qTV7prlNDcdVjmZ/tge5I8K2X3XlhXZdy+cP00YDsijFc/GaTrczovy6E/TpzM9V0KDOBQcaZmnm9LLC",
-	"drMAlccCyaddXrkwjL9WrJT4bnj4N8b8gxPxddWabcC1aVVcJkHLJUaeJOEAsRrajd2usmxbQttINNnp",
-	"39ilrVhIVnWUNtSVBeO783BhqOF8DSHDYDxvENi7rVPMqWot5mxzzLdZsWaleTik7DUbJ61EMt9lqwVm",
-	"Oc/QlYMPF9TCiTCtgQ/FeOwKzozsphMJ4KS9q7nj9XHSljV3hVlqudzNBCM6V0YZtDn2hpB5LORQQiR8",
-	"8g9aXkZfjKa7bAexwkZWCMSztkFB9CHKm+p67AQEobXxyrMCA8zAEx3TVATbgwdiNtKFNjJGsthG4fhW",
-	"9Kvmj+t4Zb5SpSlaUGG1p5d7xkQVsQ0mRJA1Z5rrqZBMua40mfzLPQaVb8szAlqERN48e0wend5/eEhe",
-	"SzGRdKZ8ugC5Mrt01XXAiQiuR65scVxFc5qagjyEgD5zaS0SOJ3V1DevQ2wzkrE5MwlqNyu4L3MtMOrg",
-	"LBFB9Z4iz58cro9gVOTkM53AGiCXenhVTE9jisAHbLFbBlCW7EDCGKRT1yq0U6TP6i04d6lF99DCwoJP",
-	"j9Y5FVLju4OydCrjoXdHbRY6+KufeZB45KoO3aYGq15J9FkmdktdLJmEVPU0fnJxXkkakbwpXnh8/37/",
-	"UeWl13XZeBYrwj/i1S+vq1O/VIGRKjapvOxDjV2JC0GuYdklI6rgwelcJps34RrRcswku7gmdhh2LuZd",
-	"VWv+BmjMuMOKad+klU4KbYnrqt4a9CAuHdZJBhXrELZdazD7Xox8Ytu7DDoRw7WWvUxpTChfdvF2hLhG",
-	"u8LB3sCHFFt+VVa5+b6DK9uiNE1gUD8gbDNlh4SNiIQgIolXU604YClROIgs00qCmlriSapt+9T2Yy7I",
-	"kHnq2g03bKriW++EQP2VsQBXKNb0XXV+wWzMwSOrD2IELL1jDzVTat7S4q+2twouGofdRIn9Fo+Ey+yc",
-	"mTeTmNn8YERygDNirVa8jCl3jUs3SITSmV2vhbguGO+Zu8i+qcJXlD+6cldde/CKmvY514pYysIaJ2bU",
-	"I3T/MM6izczHPTmzzTLDPV/zNdt+5wEgf7y2DwAZk4lHLGHbNGvDHuFV9Sz/sNV/2trvMVFaiNjBGGOX",
-	"Q0BuQWclORy2q7e4DDU51WMmlSb3e73GRXge52Fz+/ovXJVtp9a4NhuRQioe9dqVOLhdwBV3RcYr2OWx",
-	"UX4Fh5ouadacq3qJW9Sa+77O4mp/aIPFC6YYHLzN5PI56Dukzl2R+W5rsFsd2C9Rif0GYpilW/C33Sc2",
-	"1WbYul4QCePXnjxt6d2OMmir18UqZ229KgEewwrC3A9tIabDh9UMcs7jSwZtsYosTm59ufq5L6vHWDwW",
-	"rttbXHt0KnU1W0tBRnlLDVczX0Dm25wEXxpc/tDqJZgwbB/T/gR/kVSlrA62ZXe8O0lxKla5OvTSDhLI",
-	"CgUGxa5Z6xF7YbXa2Sh7Kl/Hd+8uOjtuCni88+ys22dLrTQi7K4iRFYf85Qy2T5iVZlK5mX7gFBj2hLn",
-	"giSRsVZA5RgVZ2i+DrC611+0wDJKImQM8ox43SAIV06p8qVHXaIAsjh+bo9mqgW39b2ZhvF+Dd7Xpi6Y",
-	"OLn6tXuT5U/s3ksuxWIY2UasYVQ8iN9X+NHLEYGdedLfgNquaf+ddteuRcSonIJIqlpcoydcwoTZPDrX",
-	"ER11WAy80HjGOAaFq9sgmcc6bIlW1fc5dK5lMb4TUUnl7HbmnP05B/ezlnP41O1cuM24oDet1Uo6Htsz",
-	"tdoim91kQDJirhWLwbuqCLa8xJSATFI3mu65extaqBsV6mxsVRt4kTecaldfb/vtrEYTxAwQ32E2V5rY",
-	"66Cgk2Bzn2rMB9uEurllEbb5rjCJb9kEciwF18NYiOqE9cShiTfuEy7hhtU26l7bTnFKZUXU4LXVtrwz",
-	"1jcJt6byRPhCd1vYZpe2zsTNOxNu11or6AsYtGLy27nm3N258enP9/ZW54WFamtfgwFKDWsMJZ8ca/FE",
-	"ydW5DSf+G7XjAfkRqARJ/t//+/+5atCapWHuiruHVQznwoYJ6hwn1rpZ1w/mVwRysdHcDMGiuRdpxRor",
-	"Pv0nIWIs1rRVYJZ7ftDEaAuH5BeAlDBtdH9Fx2D+pcSrbdUBQrujw/q+bLYBHgGuJfYCvfrp6SU5uukf",
-	"edy+q0alMzifoY8sekZhd7eBnz4fZrd4ngpPLmxtqRtNcWEr97LyyDcBfFuBxmx3HrdEQ2uPNrbS9noL",
-	"2LGtTIgQS8wvTy2qWN023D2DrAQJa84ds96PLR0bIl5B9u/16vpaaMp4cUqbexOsb6MAf85dg/3NT7Jc",
-	"em0UdfNDVlbOJZYEjOGnp5edbuf1qwv85zf87/nl45873c6Tp78+vXza1IDvNyl/otaXsnnkit5Aw7kf",
-	"N5u6+jNZvbG3NkaaOanuP3oUwjxWd4+wIbIw/J3d/6C3HiWyqmqq8uDX5PBn3bjJd8bqIlNI4i5x2USZ",
-	"/HLhwu+7xGHakO/Kl1i+9X2X2PQivMZIgVRDbOPnNjrJFBkBFtEYI9Vc7wuZusSFCYaMm69naQK2paEk",
-	"Pn/EPN6lLHWJK2zqEi6GaioWZ8QXOBXdAm6G6PHzODzZKEulVPkQ8Ac3hmJBVVhnlRdXuUGsL7Pqdi5B",
-	"ztQ2VeauJQzlcVY/jYmARHCftu1BMsmv1Og0FrJdGclikR9JLGyvHjGPpk7lKfkuXX59CpKJuAHuKK0o",
-	"5vaq/BiMCiTFzOpAWNpdrbTZZB7tmxVURZV9bwtfvF6QlTaVvdpKc/syHANOq70b2eFmNk4NcIF0zUDW",
-	"4aBm5fWrNfH2cKmzHEzHohAS8zwyZi2avAdu/ApzU2bunCG2C6jeZNsnsbjLM2MjZ868OjU8ezrmQzY4",
-	"SuVIgD/VCdWgdAPwKrtNq6eptCXVR6JiQdbMoorFGs3q1Xh815pow4Kjz6R5VoUFqzTJNQu2TTl4sGor",
-	"EaaZUJrohSBLoFI5+64QX2oMLZGv4K1ckY2W4c5VZ38+dwP7WQ6ABrCa9eq3G8LduSy1h6rEZD0xHpMp",
-	"03fgs3RLJiy5N1r1qgWzef1rPZ7Ziq+G6M5fntt5eoLNsX6fzs3iHf0IMkFNZuVw/wORTqNt4pv1aF+X",
-	"U8gzKBdUkWgqFHArwiRGVEE6FO8dYKB8vrD+2pA+HpHHKLa3ACBzhdyFqd/fduq7wgw7br40Zvy1q/Ki",
-	"FOBiPC9z0JDA1DaLqdKT3f038NnWdEOYisOilQTpdj4cTMTBV7513Q0Rs6DzjN/EmeC2aYueg7KfFhBz",
-	"/1lP59J9HEvm2rtQPZfu4xzvrtpy865k+bOPqdxlh42wqc4XlIfBjLfRgm477dzn9LC3pUsN/dPRXDK9",
-	"vDDv8XlA6DPOPj3z5PJfby9XkkAuLfwMqOzkj8nV61cXFS5snArad/YF2XCmWqedT5/QlByLCnR1zBpI",
-	"KWJjdJ29iLb0WCSJWPjeuUGpsfL1AC5v+R1/x5/egFyGF2FpGInnko4S8LkMA0K9KU6mIolt5gO6V6h2",
-	"kQHMyDVi0r5fvePfOSeLH12XSJgxHoNUXavedL1/4/us1my0JEwrSMYIUL10pT+zGeWxIiNIxALH/dxa",
-	"RAorBt48e0xOTk4e5YggRTsA3+XMgDMyAh8Dnhn25/rgolvYKh+Ux++4+Q71kX/n8h8krsiMKYgPyQvv",
-	"/WGczHLUU/Idop5+bwdDOfHgqsRjlR6+41h6ZQfvoKqJrQNS5Dtfbva9y5O3NWaufsN7QMyLZkC50T3e",
-	"8ay8aNB5TCWME/TaZLXFnb5HP6Ap6ww6J4e9wxObnDXF0310uIAkOUAQ26M/Ftfq8A+XAjKpAp85J/91",
-	"8eoleQsj8gssyQVoO+qH9/sPu7gbP/ROHn5vlh/wfF3D0k3G9l/CiXtf2sClRV/D0v4ghfWGZXEm55BL",
-	"fPsaLcQhOSeKTbhhw0CURcPBKgFLcZh8g9n1ZAoSzozGhhIHm0NbCrROC8ER7tBM3bp5mCLnr59nfc0N",
-	"e0Kl8nncGZj1cG030JZOBVeWQRz3erbED8v8XYw+cfrokV/OALrXNuL43ZVoucosV4eVlV+5Yivf6aLj",
-	"iqywtspVUmEBFZZLdfr9P/95/s9fPjyW439cDB9eLt/+/edXk4fT6OY1TdmLRC6eU/o6+vm3N6Lz6f0n",
-	"x33oJjbrJozMqBKeBx04gZP+MY2mcPBYcC1Fsq7FjyDXNnhY1PVtjVeXzOiHAzqB/zzBvh4587Ztw/PB",
-	"l5UDM9D7dj+q5pXt29FzbptZF7h+Z/D7eyPVZzMql8Ek3QEL+Lo9ruYYOjeeoUM6UTbNCuHHUMJ8OIgc",
-	"VR64phZuivjeI3fpEaa8HX3ER3+qJb4fYco8zzIGgU0zsuYAeezYg3O1Wa48Vy5VDa+fp4QqkjCtE6g8",
-	"384z+dSM5rVtMbHhpGv4oI+mepYUjnjHNmT8b0YQLVMg5gLbm7GzdvO6lWgyEzg0TOy0yba+RMcsXt5v",
-	"dfn9XsvLT5pfvuaEnatr5Z2FlIc9XEJHvj9ZKXZCLx6rFHNTLV2sOW0IdUdnoJFQf6+xdlH7zzUXf7ru",
-	"KTxAh+QlSqJETCYuLpHteDROhufN/4eeTTSYkXRsIK2Tx8rr6H2TyfveltbVJOfRGeYoXGFrlCUe86tD",
-	"comdPtC3L+YSs4MR3syIAfLdae/k+1ViiQJK+XH5K0PMGBed+dHFV2sEwoeDxWJxYIyug7lMgBsZH5ck",
-	"RO6W6LicSTIVUgEZYUouOoBSrGhxFljr9W8sAkKegObrp6I67TL4viifeII+oy14RBsqbs1STvstn36/",
-	"1eXHj74B/uZOjwqZG1Iapku7Lka3526hLPW08+XFaYDmv5emn02aWrRyzNnPvbF7CbpbCSohBpj50/0G",
-	"FOhtJelUCAVhv45dClLXEqND0ewAWSdGi5V6Gy+/c6lbbgSyF7p7oduYDV6AViUWeGdCVynQ6ugj/huK",
-	"2hVhaCTgubmqs8JI86Op9DKBw0ipau5G3f2NuNuD00rmtoFm2IxO4EjdTP72oZpu1M3kqAG5dC31RRZC",
-	"Jn8IFmh8JDMqJ4wPSO+MfGrynD/oDbXEV3zcvbkCYi6O9L2z9urAmCUtaPhHGr+xnNnectrotD4Tcx53",
-	"duqXOceBW68MHmCSCLpJzFcd31hEat2hfWJ+/wrUtgzf6rCzYweX9TRoSSPt0/cL/MEXmmxeSxv//Pe6",
-	"5fzZhkhv6z/1qakdcd1corp3Vyzwc41xyB0v7RPhbAVfFJqwG/ifW63sDAyBq1pDxpe0qEjS1Bgv9sjc",
-	"gNFdUik+YCEF1lTlEVcjGTyMvJ4Si366smMv3Kub0QDCsxWJwE9sONU6HfpCqSHjw3HCJlNN+hjDaEkP",
-	"bkXMtF5LhLKHuSJmDMRGs3e8mcFLZtmKtN9IF4c5XFLLK+ro5LGjyHaU4p+aL75734Bg2GebhX6VAj9/",
-	"/ZzEIprPsG3N3fGfrZY0pcvbGPpo1osxuXK9Dq6wr58Yjz2YtAczR6vSwTzQIAjKFKaZ4+9MdzEe9Y4r",
-	"kcH7IIGx2DoQMFq1mC7zRgw+M9b1UshSaG23rSlVBFtqke9O+73vPWVTTFt3rboI4zZmSecxwwbjNixY",
-	"oYEtnRtioyHrAhvbmLHnf//pH2js/Hx+PvGGz4un5r8/UvqPX9j59Ppf//9/6tFPyZz+e/nwz/HfP9wc",
-	"vHi7+OX+H5N//Tj6rfd0B6btcY1p++06YBpqW9+Uv8YvSN5JZHeWScAYjjKM7rXiE0diMxCwXwqCmlyr",
-	"HLoLAbUPyUuhEdXOUmFWAhy5mscqurtwkNx7wtte48PwsOsc1Fjry9a+hhzxwZ/NAmpElT9hClZrKduQ",
-	"Kn8LAC7XkWbWJ9/QJVLGAhu6u7KgtoYWQnH9u5YE35ifHaG9ttCYF3//1Xd1OMxQwe4pu2MWTDSJyWge",
-	"qLSulZxLV1JkIojgWZEN0yiCs4wiRZfkfu/EF33NFCQ3gOQt7SNRplrEVQeA2nWApZQvV/BKV8g+x5C9",
-	"7emvRpW1qVydwUn/GDs+ZyCtGWRqDoxqMUozu8mjneZopuaCxkSVz6yCqt5Y0LVbHODmCxNMMHZNuP0U",
-	"QyDXu5moEQMOYW5tBIyiGmg02hwoYjs78KZ/lOWW1CZoxTPGFWIK2QQsd4fNqXI2IKhrom2P/bGvhlKW",
-	"Ojx0jHLdil+je8UlFl4FzRmuHDa8VXFnFtB3lRASpvS5H/QGAfjaYedg9hedgc/+goMZZYmPH3YR7oAv",
-	"s947KLL+nINc5jLrz866mMcGhLlVbMEkW8es9xhTxOxR3QDMb53G50xYbrz+xTYJCdPnNLsBBBGNmTJH",
-	"PK4bhu8Fko8jQ9nHh9j2NviISlSEFUYtFpg3R7O2G1Vv9SVn+Vsz5LTjXreuXLGyIrhKSSoeQ3dgUEbZ",
-	"TJq6YbmuIuG4NpSe3V5zcdnMv3/sRBKyxko+q++g17/sPRr0eoNe71/hXmQN/y0UXmciaQT/yz33UAN2",
-	"jMIfh5jMwnK1DLMGe/1H93u9Xu8A//PQ/OcH/6f9Hz3uhOB2FqjOLdRP5m3kcQAj5djR7wG21PtCavlK",
-	"lU7YR6puulmaar9FTqLjJmjKVrDlV7ytkVVW6vqNtKi5ngLXZuchbhzWeibkiMUx8M+o4OVec8dIuh6r",
-	"HYFXGycu/l6CEHv/qS5SfO6acdk06CAGJWwSrlhwkN7EYgp1Sm5ZqsC2XlNsVKKJuAFpHScJaJu2bbOg",
-	"CdPWFxIItJmFG/fcsl6ydQm1QpLy5SF56z0uLo9+gV4e5QRmkJCHNf7ku9Peo+8HRIICrx+72SEfsmmi",
-	"vvtsKdKNDMDtQuModwVP8UyBw6LMEgKCxhYTjqBfCknJS1iElOzx4tbScVuqfGzmiFDDTQLW/XbzdiuL",
-	"N+2Z6RpmGmKCdq5P9J8PD24+HM+mB49STf99sIhPeQsb+rFda39wK3juC2rRK4NE8KeXdFL3YHfZEV7z",
-	"qdv5VUQ1DZ3zHjBu7wlTRa9HqBQfNdyoekdG06YyuAZftXA57TXIVHgs+DhhtnyrUeLEpRC/Ujlpnjrx",
-	"G1fz1AKXvoCY0Uuzjk0TKS6FeEH58kvIyhf02iZkZ9x6WyFZMtyOPrpPQxavzZcI5cRtFNA9p1zPKZvx",
-	"wBeU08laHnhZbDy/FSv8BrjK3eZ83JpujfZ/e5pd8VNUDSe/xCs/z+MOpk/Oq3BKhLxWecmk4L4ULbDr",
-	"RQqcUEUWkCRnzrRnfEKA27LLmdV5sRjOmu9WkyUR5WQEhAPDQjdPzoQLSWY0RoelDTNCogB1WHJlHjPE",
-	"+68q0zKNnp0zoXYL8nz8gupo2rH285Zq7gpXasMmurl+21aHDQIGbTMu97z4q+DFNnk/3vPhPPLUXh08",
-	"3nzDa4nhCCzxf2Z7bX0BTfKHdgN942n6C4gnezDRud1F9zF2nbQhLTG+e4XzKO88XBk9eDsVKDC6zs8S",
-	"hz5mH0FbTIEXfUhnRrAhVFXfdtSqjQE8te/fnVcVG1sPmzK8vm2BXcuNbFs7y+qGbgk2y5fWEgZXATGy",
-	"ahRJu01fvwvzq9cHCx3giRa7IbHb6IdryXMGSmFEvZ5AHRqVWNj5ZP7UHIVjBBEGz8aYkObD3xgxswR2",
-	"ViDebmPifeFHt0Py1RpmqbaNIpqoR2HjANfOjSYOvV0d9g61OOwd+g4yDdnCuJ+Tvi0NHvonZPHkrJXk",
-	"nCNghOoMeu0J363gOtLPegjtaf+WtB+sJqEjSwNfM/GHWHS3sj8rgzLPhGERjlcspoKMhZyILC1mSpXt",
-	"3Rvjj3oKmOKC6bCrIZozC7WTYNdHvJ8mSW7RojF7Y0HqitwE4yZZBC8o+LsNO9mlszssRKyh0LCu6i9I",
-	"pl+7a/Yn9HtklFxf67ut4hzAZtXK4dc1STMKAjRh5XITmPSDvaeyoGTXwXQpd4VY8C7BIVngK8zuuqd2",
-	"lIETzmlDFg4mnegpKJsdOVegzhAqeQREQooiuhCD+T2EIs9QS97XJ6RgB+ycHJv1SrD3FYDe+v1VoLfK",
-	"2bjdsDhUXBwYbkbGABYETNls/DNy5RDD4ytsZov5vq6cPIYIGwjVpZYEKMyNs36eAfhZ1Ywb+W0GZWxn",
-	"UTcCe5ntWNI8v2XNe91B3fhid92t3xz2fM4ws83iO8xjhFtD6Le6kYylmFWPYS3Q8eaBZGjem8egxQ5G",
-	"8FfLsmqFhbvLnKuRENfYY7C5e6DOCOn3rBHyt15/gKBkOcE1eXbcz29xC/VEHhLrZn0Ltkl8hgSev/jY",
-	"WD8nhRc3fGPUL7a8KT8UZ5P7MZpOZNTHe5Z2UYsL1L8fjjMHnFfYiyDApK0aSnZfkKacd7vQvtVEXVeH",
-	"0xNz6FeaL/jQQVXjBCSMrB+Cx2jsDDpPf3uDzSe5kJ2Bmf9KJ4TfV/sD909Pe0Fz3765a/Wq48JF93vu",
-	"tJe6FxyvazpwfNr7tN7xbiiq6X5C39/gjuUzbMeNPH+ND3+FHMJcvm4n4B2dQefFH+fLl6y3eLHsLV4k",
-	"f1+8eiIWL8z/P0t/ePHk6f2Xf2+RaJSrMvsUwNYpgIEemAPJhzpzqCjW6M2tGo3WZwn+XIMmy7hF+pSU",
-	"K9uxdkCOe33EPFVO2V2KuVRO/b2yzOiqS057j5zUFjMQHN5xDHca05Zpo0hX6+xGSATdgdxFZdXdK+eo",
-	"D/Kl4IBotC/pDIKOE+S7q0wuXOGLrhwxXn2PCduKLm1e5BXly6G99spopjMzKV9kA4ChXh48Wb3jxjA3",
-	"pvVYApj1uso46hV+ryXz4KlmBTNI3LH19oVtBWK6dH33vxuBXgBwYttyZdWk2Lw4X4XnT9T3Xbfi5uFT",
-	"VwRr2NBZmD9puAiq2m6rMrck0yQSSivnUnjHzWM8tLBt22++uYblAHfyyhyLIWZdXrnNx6HjfXZcM/MC",
-	"uxp8ifjiXXcbF3qIVbwQX5n5lO/LKnyZwimYw3Pqn48YHdidxuzwZVAFLBComJKZwD8TilhhV68xVWyA",
-	"BsN/9ntXtlIwy3eNEmw3oyCSoMl385RoQU56RH1/9o7n5UldQlV+EENg5mwnEX/JxiptLoBbdBy4rwd2",
-	"T3jHr57HMEuFNlLt4BdYXjkEZy7cWLpECSxlTBO6RBuPA8SOhjBi5itWqkqKzd4FDKV9kkA+ul+w29DG",
-	"O+w63zKroL3ato2GJF0r7c45mQmPVTLFNhI+qtRUH2opzRtL0h8t7d1Jqu5e8d4r3nvF+3Mr3lvo0LWF",
-	"0QG4RSmPJpQqb1B0WNi9dXk1wT3ZLaXM73W3Z9d96nZeZ3nZB+eGCW1+eX6Hv2Gf4fP503Qa5BMVTslc",
-	"wTcRjzBilFAkmJ0YUtZ+qgxHHH0M/iolkFeAu82TxOFSnDmMijJwDCnixpArq6oOrXroDBgPjWMh76dZ",
-	"twR4x1O6RLU9WQblXGG5Bqo9VhlAZbqoKr+8It/55APUh53ibIEAchgcZns1mF/o0nfkxP4QVv8dOMME",
-	"x1TUtpnz7nvbhbqergghIG7M6GXXW2RjDXLo+OmVv+PKf4HskE2mIGsAdm6jDHvVtlvZ4NAtmzUs8pYv",
-	"iighuIc0Lw3SrL0N2dZ5agvzLTps13mLb+2f3SuHe+Vwrxx+w8phIIVKuuFeOft6ymAK0uhuHbztspXy",
-	"IRSSotYpOkc0wcXR7GZNduSlVwvQJ2hoUZV8Z741Go+JoS4sxIkZOgo5ekWVg/hJhVJslMAgy47UUwnm",
-	"Bh3I1rzBmFjwQ/IS3a54v3uRkPgeLB4nXGTYRIfknCQMe9UjYLzzY3YRx8jbXBV5HOEq7C5M2kzCNZBa",
-	"jV1a9QXnzXMqLxKxNok6PwRhz9w9b7ktb7EEgMRlk2O8VNqd7fNZWIrtTr9FtmXpZXUBrh+XhWb4mYli",
-	"T2KXWN0FYt/rEJUYn2iBmtWZ+SnnJDYA5VA1nHVnHlFRvYdT+/ac89ZrnqV3Ox1Y5nTYELEAp5+0QKLo",
-	"NfGdIHDcEwfPd9w7bnzPuet32Nl7nfZepx1VkuERr2C+Ht/wVspdM+/TUTSF6PrAQn7fDQ+9DBjolCpC",
-	"pWQ3VYCLOJTn/AuyvD0/+SL85K9L4eZEYwqoPf6Mt6DyLelZGEGs4W7pOYc2t5BaaUIjqGqxaAezJ+k9",
-	"Sf9VSNod6S3E9rYE7Ryud0nPzkDRiL+X+UQG+HHmO6W7qItNT+PF2E5WNFLbZ3XPA/Y84C/DA/BEY9qd",
-	"3bq7ZwLYQfjumMAzKWbExXKIFsRLbkSPGNHououOoofWv+rreYAAj727A3nBIclQ592YsVU/uwGFjzG8",
-	"wjtNzhxryfLqJphO6q7iQjvlAhtAHpKXNqkTC+PtAGiSDFx2LBScLl13Acf+FVUsCYf2rTtXbGIAhmGH",
-	"M6bMaoVRvmwP23SK9nu297nsfS5/SdZtW7EvpoA+cKfFES3EtbViWvDyViw8hihh/I7tMnOWhWQKGYjh",
-	"ojeCxRDbYFmQEmgT7pGvrjBHN9BvnTm6lJCwiURjNvjE7dUnxwT3PG/P875dnudO82dUV10q0d3xut9s",
-	"Wl+QfHTo05dGy6tDcuFBGDiW/cdwRtjYlwVhZ6AF01PGSf8UNdpupkZOhNNUKxijfcNLcTEVi2cA3yRb",
-	"XFA1xGzKFtzQ7eZeI9xzx78ed3w1+sMohFoQGuKK3DIc15BRbsRyDKDvukQkcQb5dkie0UgroubY49CX",
-	"Nw6Fhcm7BkitVW6zBwPAh7XQMncD7mi+cuBsfrE+NUJxtGnGZi9EKW11q74zG0EbNZuBkZX7HKOdQLf5",
-	"5fTAqH+pdMb2QI9YIt4c43EjsX4NYI5b4DM6Mh5KiIDdWHRWiFiKOzwI9lqZpa55+fG/QleXsjdsB+zY",
-	"ANHR7TVJIJ6AtAAHMga55xM74ROelG7NJ74oIzj66D7htxIU8PjWJlAlrpM/jtpzmEQoXWyq05AkK3oF",
-	"55No2Gentu3eGhTL4hQsMmuXjMScR+aDmVMsRZraAIS6ZuYjom9YBLix6yDrKB4BKUYQiRkohyZYeIFF",
-	"tAgAL88Kmd+pFBEoRRS2aWBYVoc4G3PJD8kbGBtl1mWFM+0RPugSUUpsV4Y5Nws0QCN7xhAKI4+SuGzR",
-	"vGO9hTK1eeMe+IELB3+RdXrIEU9lNDWc0sVYKiE5eez42K3N0lsXh+VCpLdWiPTbCpHjUIjYVa4VHnZN",
-	"hmLcnBgycZKDIYYSpaU8WYc96g5n16oGXCzsyXZR9WtYIgVYdBdz9u6qfHtfQ/0XtmwvgMeG5wilM26I",
-	"Pv9bCtVGQtGZ0nfnAsxRLmdUXttG+xZMHFFwMgM4xAoNY8QDq4XDhwjAgVgV/H85mlVYAeCblhst3rxG",
-	"oPfANrgUDnUVAy9MY4H2Kq82o7UuxH0azJ6/fMv85YWhOx9ApTZjw4h+HkN85yEGNB7TNb6zVxwwZcXl",
-	"mNBr4F1EJzNfAo2mVvuyPy8MbaPXn7ycz0YgFZnSGyz3m9A0ixZQh+m80TJ/40e3Q8t8ljVOXV9PzZSa",
-	"bzDaM1/c0tlYHCfdGXTeoE50etymiM9Ndp397HcLq/jsy/am805MZ7+yd+Ri+yIGdV6hf4fZEoJQbguB",
-	"MRkCMyOcflBVZnxIXjsAQWy1wJQWEgtSlxha1E6x95XAjt+YNxhLziLGqUrLzU3128u3qKwUPilXCrdg",
-	"I9mu7yON+0jjX1BfEjfwhav9JCiR3NwhW72gS4fxiinAdK4AXRkKgBMtLOKpzUhA5qk8glUWeSPnmTsu",
-	"SwyOGWRpxvaZmEaM+XpZ7TWiRmCTwIglDLnWGbmSoOXyyuZ8sAyiuJIRm5XZJRfeYaKvWAxdznKbbN43",
-	"kFIm31gY0zviqXveuOeNu1Bl6TU4V/k8uvYunXEFu5R4qHeSkou84Q5rKkSQX+yc/Di9II7hWR1z1Q9C",
-	"khFMGY8HvimS54VYmoVod2MpZkH1FUKjuzY4h+Sl0zgZwhRL1/9zhgEWX0nRmgdHVEoWVoZhf2vzjgTG",
-	"mtBE8EqWquXy62SoKESGEmbi5jMw1BaRk8idHS/c2o6tygB/a7fQ5xrsYwl7afCVSwN7lq3j3fEhkckC",
-	"wtF1fgfyQGkJdLYWmizLaEKdVt6APFDAtev2O7CORbwAAU9dG+Cu4/ZXLL7y8KrmonvKOcNcVhBeE1NN",
-	"r2zbBYIJa8jhyxwa490TxgN0NBsuND9386ZbV79SpQ/wOQfPn1zZSAUGOQQP8IyyQt4s1Ox6GEQ0SUDe",
-	"U74zZJdocQ0cXxDhzgCPlQ2nJ1S5lXCT5OQKeHzVzcdo2bARMMbscSsnl2QMC9euQGHoRrkSQs5dCaFI",
-	"wdyW9wyc0aX10WowYszsnDLqvY2qr0oje8lacVTRQMtsmDM8gtkZa+aMjKRYKNsxkGNnbWuIzBQkN9g/",
-	"w4Zzl34aecENZl1YZprnXRQ2qq73Vr+HuKKG0jqDzv/+vXfw6P3/+I/ONh24NHzQNgH1ID/4eQIJiwek",
-	"/47jBYPs4L3j5ngOyMd3PgPzXWfQ775Dl/K7zuCdS9l81+m+62iB32Rpm/glJoS+6ww+Bvc4E/dd55O5",
-	"QON3Va7rd51P74oot+VpVwOh4/QOrQvodB2iRUgAFDdVhfvuLVlUoSz+sPfwYc1ssM1kLOS+s+hnlxy/",
-	"sht0xKrPnHJaeIYnJ6cSfgaP+TydiiQ+GMMd1xeOATz0eDcrKizFxldZrx3dt103g6hVNMGuRGNPDY2b",
-	"hD5xvUf3nu29vv4X1Nd/QwInlPjuu1tW0rTS1heU3cDnYXlZUlA3n6FAeAmyhDacEMf8bTPCiRDxgiXJ",
-	"nv/t+d+e/1n+95ZiQ/vdcD3XK3KNG0IowO6MiEhOy/1AjTlpDGwFxpQhM6qjKWbFp1TqPAXyA3olqDb2",
-	"t21xSBUgJzN2Pdc7alv/xM2mScd6303fNXnHRolU+Z7dznVZ2bqdzqDeYu417ZlefL9KIWI0YXrZcBT5",
-	"DbcbS2mDuSjsMdFC+AJ3wZNl3WgYj5J5DEPGaaTZDVR3GXddPNyYRkIkQPmd9DO//9X2M+/3qrbl/U5r",
-	"YM0GuBKaSHA1TzTeN3Tqy6aUvhatcBLKJ3Nbl/h7JwZsfmM4T21vnODYDjpPQM6oFomYLHeF8W85wLrs",
-	"QEd3+17PVQl+nin59AdMQA2kixcXd9vpGVtYUU5gluol8Yla2HyW5xFH167XUaPt2oUtx6bY7BmFS8En",
-	"Y1PrVvHZsGboiR/kl4sabkGrMUwkeEpzgJgwoywxurMhvP/lnn+oLRRLa4JNpWEoRuQOFeMRdAbHvd6j",
-	"bQm5HRk/5+lc30m72VszydYLf6dc9UtuUhWfPY/jlTKyp5d0sinUi9d86n6JjqGPbeXguf4mYst/UdPr",
-	"c4u88xj9SJ71N5RyNSVq7q6jj1lLwbDd5krzx0zgtPdH2FsDS3xf13C71mdtT8AdI4Q46eechfMKDemN",
-	"zdhRPmthzBI4szWGPk9KzPGz1aF8Fhcngh+SHzFqaqOQCrOyCNqcsDT6k03ZckqUBIJtvGz/poGxSX0l",
-	"A1YfGAli75wB5a7ZmWvfWFGBkM71torW+AXV0XSvYX0pDev/dL60hdBtIAZfYw55zMyJfIZ5k19CXv/Q",
-	"bqBv/FH5Il1OKJ9g6moMqMVTbI9wdzL8CDlhrYP015w7+rwpe+89hczxkJz76i4FHhZkYfhwVYVWphf8",
-	"jC/dacfGzqDTPw7aLhp75JH9ewFwHVOzvDPBzYdP3eyWh8Vb+id1t7zfCV96C3CdLO30azw45tVbGxf7",
-	"XrG78BMtcJeckoDZkm0J8DMqSzjgqUjssAeZmsSFJspFULkgCyGvMbnK6DWULxEgx5CvzdZKWA7kapQe",
-	"pSXoaHrmP1hAKfNLTJckRlcVptAnNHWNCigZC7mgMiZRIqJrV6hJ1IImiVgoPybn2EIIn4y7uNx4xBzS",
-	"CxZB6AIz89EewkVETqWBTZqeTaR0zeETprT5SSgwuqNiMWSFprjPa7Q5z62+gEr3eVncNmxstzrWhfOG",
-	"XtCbv2RUea803U2KuzEXkZ5D1r0Ddr1GcTLMT7J4Q/9t7PGC9umV+e8V0YJcaXHlAqO5HYo9Wix7wugE",
-	"k8RR6Lpg8KtsEG3Z00VK+TMpZk0yX8y1l6KzyzheTHXYN7t/ajQeq4rmzO6kxLmwrbZhU6X7Tw96J8H9",
-	"73ekrD2hS7++a0NudKn2CtsXU9ieYJd6pqfOPbMr0r+FptaEaxx9NEf4k+UavstkuXuI+b5I6LdUQwrE",
-	"e9pcHj+TsJfHRXn8LUnIn2xOlVHdjaZcsG/KMHafn142CyB0QzwxLL+Zz7howHGbcGRm7yL/mQ8jognw",
-	"mMpD8taBRtt78ouwjmVhbsV8pa1tDvdi6nq0Jay9HbIjHrClKdJcOjcXr3sLYm9BfGX8MVAiujYxncPd",
-	"GhIqEXq9EYFXeP9LOeXH8hOkQsI4+d2YGV2ixfflJhfnyJAgLnQuQ1wtMoUktu0fR0Kgm8i2+lHVtscF",
-	"jrhBzWdVelIbXG3o12QhmofdFlV7JS3yKZUJMwvmMKZRqWS48mMFmny3kEwD+Zth+P+/4x+/L84mK7I8",
-	"vsQKS4/HXDF6s0XNhm50xANjyjQZ/wWCiOUZY5hki7HKLqGazITS5KQfth21NmnNPB5tnIcWt5/F+51G",
-	"AcoQaseXvUeDkwBCrdtBp+MQR1O+ECfrRVrlo3qFR+0kp9MQ0zrzMoPUU4f7sOMXCQfgDtgY2FbBgM+X",
-	"T7FGypjxH4jxeH2LFcP/sCUHFjiYL4Aq3SUj0AsA7p1YlMfoxcIiiWqMACMnLtkMXuHcvinfVAUfeZjx",
-	"woz423RrqWMoxWfuyG3lVn1TbyYj1fZuqy/e0wmhub6mGGNlzvrL1cR0rN+xrm1surAx82pQZRsDSYzu",
-	"LbjFFJwyrWwNKM1UUY/3NcdOIMYUB2YTsRShM4FXwIxYU13aBiOH5Or5+ACt3isyQ7wvpomiYyBaWJCR",
-	"mpa9NI63ZVs7MbObMZ+GDKUly7jDjPTx2AIuYg1Pofq4EReN+phptiP9zgnkpi8f9VvohEHLeD5mcmbx",
-	"22u5ulWIh06hfoYhbgvTl0kDJ7S/mFRqe4qc52VV8uAPAYCR4xO2qxAAJiu74ua9YNp7fD4DSKaTv3fr",
-	"3/Ga99FHT84+eX594Gc3Ymgf8fk/N+KT6ZcjGl1/5SEer4JsMmOX6YaMi7LPMUD1w2ZFVt7k6uWMxoAa",
-	"rG1FN4HNzUIvcRAb/Z9COeesrz13r3R1566cH7Vddcc16HdWgZ1tTfP6v3huV3Y4Y3yuzXhOeo0VF/QI",
-	"zyx8CuND26UqX6VQgep2cL9xfVxD+xQkE3H+4tOTY/Nq6yQdOo0tW8WgJb65M8KVwnL7VLKoSXmFsUZ4",
-	"PNTMHxHrm80H0D89NY8LHm5IpXzVceGi+z23nY5TDy1SwOC48CWiShQe8amFU7J02Nf5Elbobd+N5vYg",
-	"KJZFuQh0RDkZOXUZYjL+amu5qsvdy2VbE9AKwyqOax0SjCd5cBT0KKxrL2Ar2ksn9IuWto/m4zHIIcZU",
-	"Atru1fG6Smblu3Dml/6O3KF/3Hvf7ahE6KHSkIZP2pac787O30IcALoG2A0Mm3LVNqJCgdZG5K6WxVtH",
-	"1DCaa6OR57tmJIL7LQYaJ4yv8Gsnx4cLxmOxGMZ0qTqDR+aH2oPgfilz9p6hy1TPzXdUTlhwUB6agawX",
-	"XDWStEacOYyYIReaRcUxNBWo9RLR/4JFg8XxuNZofrVm9EP++4OK37Nlu4/9aEuzuFORuo4C2wtc87Oh",
-	"G7ND9oyY5aim5G1J+QloypI9SsG3YHnuUQpqUQpWkWzupNgR9dOjjy57ZC2Awap+0T4XrfSMPaTBbg7M",
-	"6mFxjVuYIhAbHflr93UYHawJ/gFNEuI1mAoABN+lv6BMF4NwWe/mwPeBAbkFSJvtBTE6SA7JldWPBgQl",
-	"7ZVrk8Psq1z+Kgb/KlNUb62P7yJ41kLd3qhsPrLK5pdSvPfsZR//+OxAA3cghmewTsq+gFujAHi4EhrT",
-	"LVHJaD+3d85jSl5nPpMVN0oLD5rtrVLrNbM/73Eaq/JifF8an/mRiMkEM07CvhP2mt04vow8U+GZPUqp",
-	"Ugsh0eKp9ms95bFNYHEjuadc7rjr7qMs0lAqAavw/QMxa0VdWz+egzvHhnBUAsEHQUwSdg1m1gfMP0Ys",
-	"uM140SLBNp3m1Ff4xpCsX/vB3wZMCMWiHuYL0XFtM8lUSAVkhK1zsG+zuaXb4bAIr6YkEXyCufQVlzem",
-	"Iz8Xy7Cayc6KvjT29vhb8E1/5eh3Xzd8uJNrHocmzSnh8zAOpSw4Vk2A8tUYdfoi0DiHRVamYdNjjMZN",
-	"41iCUqCMkHZ0W5NmK8V8lJiNcm/fEJlEj/wCmzBJwSdntm+YTfAbzTVR1yxNIbZJeQvbnalgeNTFKFMp",
-	"RgnMCqFJFzhcT+Ru5K/d/Z8Q3vq5vfNBFs6kUtJlJeL42FY7XDMed4maR1NjEHp3Xt1ozdV1ONanFlM7",
-	"g7VuAjUuwr4VuGtaBIWEqm4cEiKWuiOXDwb4fFY8ju4Ivm8wlreSaQ0cYyiue10t0jqCst2++MS/cj16",
-	"ODpJd/A2xJjXeYQdrdkM8abYHK40BJEC3wO41x384/sPNp38XeYSbJkJanSJWaoVjs/GA+NSHmPQ6s7Q",
-	"DiSGkS9xX+c8QheR/7Luzkfhnb5nC+M3NGHx0LHnlimXyHMGWaQB/RCW54UDyznCIKB/c7Trhnr8rzD1",
-	"VNkb5vyaiwVXnUGvRejf82Lqta0y5YE79XvLpah6ePHrOZKXry2b5dXY0SJVRyMaXc/TgyyqVKtmWC0o",
-	"66hY4bCTcMNg8SZ7UoNiTm0USF0sFswg9CvLA/GGtSWCJZG7c1ZDY5HatPP33c5obvbJfLoGSG3wEFc0",
-	"5z20PzrekAhuWzjZaKkNWaLP0nVusc8XMp1SruwfkjIF7iN2ybaf3eoEazjnEmiMJ2vwe3OC/RHnkG9l",
-	"HUxNllr91zOBvvaeRs7rTjLKdcmGiKMXdmC257GONRRtjrUJNzaZRrmWwKkUN0Y3w6cPQsWJSiBaCCJs",
-	"6iOhRIvZSGnBwTonEnspMElGSw2KKDFzsFYJ1VXBAEOSy5CzbO2DKJNIa5Jwh/cuusvvGUtuSlJFYsFh",
-	"71z5iztXzg1llxjZ9vxrVbHxuTRrapTBgrNPgXA2mepk6Zia9Z+mdK4QWhRbwNue4cTYSdaXYS6J51AJ",
-	"TGwPu69+uHVUwrzUTDmsqzqxlWr/MstjR+pszpYUmQ2yrke3+30v6b+ApM/ErCIjmDBe7GS/c1I5woNU",
-	"H6Uw5lpeOIvNV0VF1Ss+5S9IAnliCBeLPT18dnp4bfa4il3vnhAkqPlsDSVkqopRqCDGjh6LKUvAA1Nj",
-	"IdA8JWNRodTap+8pZE8hOwcvNgfrLklkfblcGHxq3aaWoB+ekqsbkGzMIL5CiLIFRl+UFojezmOCXf6J",
-	"FmQELotNG0NyLiN7sTOPFZ2Bh6yqDnX9mC3N5ha4GBKyxtC92uBL5qNq7JNaF4tgDmpSaaprHfD4Y6cl",
-	"NeM9FS//WSzIjPLlXysIccdNZMeMMzWtChkg9z3GkMEUkjiLCbWx49OEMj5EZ0ln0P+hd3L/fu/hceYG",
-	"gXg4WjbPS5JiYatSTk9O+t2OAnkDsjPo9O8f9n8wC8hpqqZC18yl1/+XR3qona8NkdhjOeh4UsavDAX7",
-	"qZz+cNzv905ODVsaIes57Vd5G7QQiVEpJ8N4PkuJH6iWbDLBoWc1Jv5VlePqY1TjU1t3RV3cwpxWxw/3",
-	"oYuyEPrR29BoN1PMLKYzj1o7uwsHpQ51kNjYJdZViULwkJw7zo39wo1MsS8mWBep2QwGhBJHUcSqceaq",
-	"AkwQFhqil1NwuKfI8yerQgUpw07/W/FUHrdkey1Y1x+C8a0VTstjqmjveRG/6YwkQlx7oe82diykPXo2",
-	"pV2MsTv83qH4l3YoXlDE3XWkvkNXojr6mHngP61xJ6L5p4mcc9UlV+mUKnDohij0roiiSzIVCzKm0lxo",
-	"uOIhuYIbFgOP4Mqc60yhdap0KoUYW5V3jafx1sbjXon5dpSYdpx0vfqyh1fYSVNcJ3YyjGdP0tvrOq3K",
-	"nexOh2g3NczrKKI8ggT9Wtu+YT00g9WxFi5/TwnL6zB/UtxAbIx8yFLxvVGfSKAxZnMvK0DC7ZjrGN1n",
-	"UGCc5rTXX758n9ivXAX5UQK9JtRvYxENbnc6yNFUJPGdEPFvgV9OQgIUI6DmKBqDqhStVYZcydupIDGL",
-	"EWUFLb6lufka/j/2rr25bVvZfxVczb3T9lSWJfkVO3NmrpK6Sdq8GqdpT+peGSIhCUcUwAKgFTWT734H",
-	"uwAfMilLsuXEJ8w/SWw+ABD7wO7+fhsbrw+virQd/83PSVjj4GspIzaiUR9WZk1hfSqj8A3WS2yjuqP2",
-	"rb5O3+reJUO23+W7Pq5mtuJnxuLMVABR1YBxMfKu0nYsh1PqWzEebwvWwTV9IXQgE3AMEUixkb1wo75t",
-	"k2GNRV9aDbd2iA3GUxuN2mjURqM2GndnNE5FCE641VzY6GHgdeIWjAVs/vlWbMUbzOjjZhdGEkp0oKgJ",
-	"xiSkhg6oZmAe7AuoYroYOEBD6QrRffiAa4In9qv2AyfyGUMIdQ6kjiGsWuVmd3XmGC52VN1QvEMWR3KO",
-	"WLFVK3gy+DhCNrRhsV67rKe84XhuOCuX3zBxyZUU9q7qGpzcRVUVIXud1QtxuCbWn+EBq36lu+A2Xrel",
-	"up9suevan1uFHCvDhzSwruHYmFif7PoDlm6hs9ly9+3SmO90Wg9a7ZahqjX6u9FshHxk9etJQ49p9+Dw",
-	"pHvDP9DVJtv9QKEQJoEDTq1otsICeug37H3sT42bnhC8hJw0aMyXOfs5lLV39lUiBAfgq9U/drWmcsKI",
-	"YRp0ByglxCppo6hhI8BlRwnrjxRjzofXuNPgA6zVVjgVnGWlQDnlWpcDXWmpny3OCiVB2VLerCyo59V2",
-	"WvOTPTmr+0E6JKgUdVu8qvzHOnLWWX1IqEBmJn8D164NGQvJfvsY5miVE/I5Se+1qsSzL+VutNcBAROQ",
-	"LoI6eAglDKNC+7HU9Q0cFBu7fzs3WdO5JlqekAv2IaYi1BfQAEkTSuYyyfxk9Bya5GKgGJ3oi/wrykuZ",
-	"sk/3WRnR75OWrdacizrwilZaXyd9AZVe4eannIJTstFJJyfS9WnnywifbEoU/aWfynCzQpmoF+hNTVb5",
-	"qWz3Y/afpXVmpzQYE6Oo0BzB/9yMyWwsmxBKt9ZnLGdAl9cirvWH9ZFIrDjQAYLWp8AYaM0Oi4alhWUF",
-	"3X9DeHvtJd9HL3l9PX69f1zXm91KvVnO8KU1Z/iJb+RJr8dRnj5/sfBsiVbbpQOpzPoR5YWXVXn9jyBW",
-	"gHCAGTfBGGtXABY2UDIZjQ1JYkQuu3Rkb2iYVYRNDwDQZCTBV/aMezIKvWiX8JPY+XwhfnKqj54jEzvW",
-	"4xk5Qp6DtHPdurCCbHq/SRVuhwGlNhFfr4l4hgKqKQ8fLvr1dTq09ue3wj5j9Tb0iM6p7u169Ls0hkjM",
-	"1qzfM+M5ObzpQiOINTcDNqLQZX9K58QNBRpyiGjuiHnhFhc2o0j5ZcbUlLJy2dtru1fbvdru1Xavtnv3",
-	"x+45xX+3li/jldqG3YMcjmFxLl3DNfEVlK4tRo67jcwoN7qCt6q2abVNq21abdNqm3ZvbBrywt2tRcsR",
-	"xG3DpGFUMlR8iE03yAxKY7HjooxCT8bedKVidO7ISSjB0nUoe4ic7RAhmVEBjdLtyXAkS2kbcUq1/avt",
-	"X23/avtX2797Y/8c6+MdG0AZRQMaTLZnAg2hYg5leoiOzAKars58ITmHlQ3GavIS4+aGW5u32rzV5q02",
-	"b7V5uzfm7UllOcb2rRxI2u5Hzf76tBQ2FVFtyOE++Zk/8rWnS2vqzqxY37hZtQir9cmD99BbixsHds9a",
-	"1xd1iUxMnNhHyAmxfyI5IlyQb/c7U/0dqLG/GidH16qvozL1tVEpMKtESNuPUReQ3UoBGYTLXeUo+h6u",
-	"PPSzFZA1q6L632gikumAqSa6gZ1C07iOg4XF1IzziLy/rusUl6LV2tcC1vK1bWOZaDZhLIYuStcDKVUi",
-	"PJhyKBU5bmO3K6vQWuQd19zoJvi4ERdMN8lUCjZvEsUCxmP7O98FuIm4b66NVHOAfrvWww5UI7Gqdzbm",
-	"wdjeLlUILWoEEDd5+rVSMObT/JyuQWPeACbYWQ8meCcU3e2s4eWKvuKw2/AdsoCCK78h+ioR2EaUZ4a2",
-	"P2Fz3TjZ63SajUiOuOhnDUeP7IrwqM8uEZi73waFPJAfkE/DvmmomB73jZww++zjtlXJ2BO+cdL9tEQx",
-	"tzO/MiO2SLsirQGCy++P51xXlvkCxKnGv5X168vvkhKCH8ViytUWibBDOs/ByKBLgrbnTquTrP4oYN2W",
-	"ECnAZlvQF3eCMwKx2wxnlB/upkgjqybvK8boi49eWWmwh0ZcXCEHMpx7CKOYk6lUbENZyRluaxJFwCMO",
-	"O3EdEoQhJmAYmziz3SNDLkIryR5niTkXPBGrRAzszoGczAwTNiSUjgeL0WBMrEdeborfLIzyP9EaB2MW",
-	"TKwY73e6zYZbypu28K5uZO24vi6ZCKXqK/ZvFhjXsdtQDjRQDL8mNcSFTUi3SWIlA6Y1CRkFoqlkYO/E",
-	"4kc/yN2VxmcXr9oFwaHur+OCYLgqjmhgl7ED/4GIAPxnlUDTzRyC4i5d6hIU93PtHSzp5osrxRSw46WN",
-	"jlbWfMVW39d5C48dr5LzDy7tSSTDErm9D3h1BYF1KRY/ZrF7hra/C+EyhMrbOWEfqHInoriH7syN2Byu",
-	"XBxw7Uh8gY6EkyBCowh3tF5oA7GJBOV8CBfSr3YeemQstcnSN4qPxkaDA4D4YZ53vK0v0CIXTCmpIEp3",
-	"gU6DHGKV4njunaGJkLO0NwTsJ00iPqlwIs78MG+R6AbKRmnkQymBjGTiXBL8t0tAlKR4Ojf8g7mZcN44",
-	"6RbzGketdqPZmFGIW9mzcG4sPg/i7mxn17WtOV6SMxoqKUw/lFLlMlzFxFaj2Yj4JcumrNgld8M6GO4F",
-	"XdoZHIcP2NHwsF2WCRpThRHZ8uzNGpbYfeplJthv2rod4913pHFL78hbqCADnzHLGksjoyHspxunM2Kq",
-	"9UyqcEcxzZDprbpk2gUQsbMVJREzxqeeKYm4mCBdDZLb2DGmXRVnWeds9A50EowJFekjpSJCmta5KCky",
-	"g4312g30jR3nTQh92RR9eBrS/3U/bhm3c1cToV4YKqb1KxHN1yBSWdT7bvXAUwIXakbnTcKHlWu0sTjW",
-	"fKgNzYJEcTN3KfAM3KAn7rQu2Ix4YciJlY+ZlwtVI04GEQ8aFdK0q1jI2HSJUNGJ42aCaK1nscOt8Y0G",
-	"mWqSkZTWTw6Y8/GV3RRjmagWORWhd8hdjNc/ww0cdQY3+lzImXBSKSOgkLKCgBJr3wPNpYgZA+gdH4H7",
-	"vEm0THlUAymGXE1ZmFJvl4qsnfatSaxgs376aU4aFKhKmCJjqTQjA2oXC3rBoKGFpWycNIJh1O+t/qex",
-	"hl8fsil+wpXEf7/kMAW0XOHmIr3CLc+5mLxyVOW1DqjWAY/HUkI1+C2pAMOv5UyNmYwjaxVdkZq3glM6",
-	"JxAKLG0Cbj311/7x18T5eo5zzj35G038wB4SOLUAircqCuju6vOwEAocSjWFGFGSwG+2yJO5YiwPKJPd",
-	"oHshJW55QNtE1K2FZhF01eFT1v9bCnvtaaJkzHYfMRXxtdxn94Jl7rNf6Dp0tejd5ldnwU6tLG9/NOL0",
-	"G9vfjbhVcc2Fo3h1GOutqwmaicxEWpOKQmEkoWLeIr3MMx1jg/CpPaZ327mve6XrmGLUsGwHfr5a0ZAa",
-	"1pfD/oArM4aQbud4p324085JyyMmyqUlGPMoXC4uqwrLSzbzr1jJUHZuNs3O8YP2Tru70z3OR8bvRIGs",
-	"qT7KVEcvDDF/OmY0hE3zsXH6lo6qHuku24VrPjUbuQ2084bFEZ1jucGyewvVfe6WT83Gcxm4qS+//THs",
-	"+LDn5lNXb96L6s07B5CHIaEk09q3q+cX3K7dj+5fSxkRe344C1bI+0aaMeKSpFdKMvMa4qqvs3yR3L25",
-	"PVaXJd6sLHFb22pd8+2+rMenJKUNTCD/qiHZABkcMsBOCdn2S4N7bGgIdMHSxJ415ymgRRApWuQRgkBc",
-	"ykIbOicUAglzQlVJkD9OzMaOyfAFNcH4dj2SgqkuNb/xGA3t9/vHZK9NOt29/YPDoy3b5WfCfrnVMTBf",
-	"s7Tvd1YwQK8hAxwC7+yPlEdudHdsKR+sN9A3/tN/Bp2GgaFUD0yEPahA26atG1BIHuwEVLPVa51OsPzY",
-	"wcwTJVhIkphQAKNbzcZE2ATOeBG6pMYQtgGRisyYYmRKQ0YGczKm9sqQ6zgxDOoI0s4mDBubkAsonupj",
-	"6dQFcLJkR7fb6TLzGlfhMSzCam1mmHbj0w8xfsOIYjE4xoW68z8a+eHbb7ZalxYXE7lOf6Xjdv1aoFbr",
-	"Gd67n4ZqqFJ0vrx5DdiU6tY1CwVX64SH6g4yt5JYn0K8xN6dKGVde2v2fn3TgCWQqnFij7ifmhuXxgU0",
-	"NonCw+M1rwjGVkOHfQ/rrbrcXpsVLUCGwGqEPuqC1U/rAYVPYtIpxby/9/JDo9mYcBGWPFfGTFwpbOsW",
-	"CtvwluXTbX/KoEoFKW42ktj6Nouv2Cu8Ii1B2Gs2rNbiYtTXXECCv+IWIJzqD2WuteRaUcpUHSzrQgO6",
-	"vg5TLtrgF5lJg4J4IQ0ZScjRJjqhEZnR+YYlQuXmdvej/WvhxFpy8Ew/6o3rdALX0bdWJl+rMmk2PITI",
-	"2pTA2F9+9DPXc23Y1F60bLLuYrcsi6vlp2h/nR92Z2E8Sl7y0BrpjdTbG8CtLVNwG4dUP9UBmptG/ohT",
-	"c/AhsmJhj17cWImuG8OwOyXfc6BC+9pJyWgTvuX0BVVppx+hyASWwQGq7EJg6QmK5AmWco7lDPxQPFcB",
-	"dQJjghiJlRyOxcvFj6bykmWQlxZ0E8N2ZNQduvyRJF9jlFaR+ONW04FA843JJOSOWWyQawRdY/yYXmRL",
-	"CcHs+hUt1c3yYM27CVAV27zHlKMd6rvebX1r8jfTT1pGyeq1IutSq9T2+6u132vvxepmOwHUIkPAicUG",
-	"UWlWV32TAjuQJx76Di4Y1FvLO9YpxPsUU92cO+Y+RWMjrAwruDFF1kxNZ8TILR0HdxUzav5Z3BHf5yh1",
-	"JPLBW3vhSMqw6armXPPTKQ1TJ8R3h4B3+CYT2Le0tIEczPTeOw4BTTTre7j+Zg6D/eK1r1D7CrWvUPsK",
-	"ta9wb3yFt2ruYNlgLqUil5KH2DTwpu6BYiMOyD9PRFFt1dP61BWgWB7hkcs0AwzL1aGMaRwzoa9CRnrW",
-	"6J8Lf7eHg3EBlHsOIgIdEqkIM+pV4cGpARWONe4hwakxBXQKdq2I8nUyaSNGTXl4LjAplzXnkFHIVA52",
-	"hvgWOczDyvzQjQPNZ9B0GgHQs1DqazI2kXPhpgHTD1nEIBDiXKIZY5Ny4AtOpnGrpTLH7Z32wU7nqNFM",
-	"wWuCzYrgtWYjomKU0JE1DSHLkpUvpaLkJZuBP5ViaAKpFAtMFYSmsvjmFkpt3uT28pbgc+m+dgDKmeLG",
-	"QBCtxtDdPn7mVcxETuY2Rs4UlNwuft9lgFQJL3VfOmWp8iLouhgIaTLMWg7s5rL9TofgXmIirFSb5+JG",
-	"EFbNRPiOKT50gn8bANYrOuBLAbC602CYsFrcbl/czpizf3n4tfH7etHduIkIXtoNO7999Gp3H9CrOjPl",
-	"3jJlYhyMpWbCOiviXOR8hBMgriwC0OEmLacMnAsWaXsgsT4kkeC/CJlZeED/TF1wY0ZVqAsAvICKc4Gu",
-	"SYqcJSlwNi3Cw/6YYwohk5FE45KfB9UTnQMWS5HmWFK3wkhZpitw0U9Bxm+gJFa39VuHyxb03saA2VSH",
-	"15DZLwAy61z8zABvrHIyalL7ya2bffXjV6PcCzA+KF+0xseKlrXjXKFm0qAI0typz5c2CTWgma5GI5kI",
-	"z/zAVtmez+VoZPVNYnCcEP+sK6sWz8jP5WhhjW5czhxKqF1pVrKZVTOw80vm95Mu3VDA0Q6GpIKXDLmT",
-	"qvbJ5nyHiKtbyseHEUfj6ZVC5giDfuSKDeUH65M95yL5ACXIMVdM5x93sLPXLjxuxTgqsKHZZenbZVky",
-	"wDWqeX5g1xMS4RLXAnWVDNDnWXIRjwiV0Rp+4MbCVdGIB45P2jMDDRhVzKnilEjkkkYc3cHOAZlykRjm",
-	"HELIOCmmxwt3GEVDmJZV2xevX529JXkDsuvuuoCHpt1bY8oVBHkSgSGulNWEkpmSYpRz2uDlIdd2ocM8",
-	"21EWPcOTIZ4Sgastu70YeZoBfiEXYCucRMmcmUK5zX57r0ku4GjXTwQ4gZyFFy3Ss59zhwsEgFkvF3Nr",
-	"1q1Mo1sppp0pH6V7uBAGSzcFQSJGj2dHxeGW3hpPaxnhKOyau6O9TR1zUIdAwKINoSNZhYN3anErTE2r",
-	"h7JWVkKPFQut7NNIbyf5FgRM6753ttn8p/HgScBf8Z9+fH/65u0vZz8dt9heuxV0IzGY/tgOf/8pKlfd",
-	"XtF2Dpzq9tdw0Tg5brczBvjSmzsHi0msjC0eTgFqrVNAyi3fX8eCwNv6DiTxCNRDYw0GO9xZJcbiud/k",
-	"X6Sl+DWV6/p8sfx88RxO4Dc+U3iTsCSEYW2K9nmbnNGxCjfHCwY2ZPESncU2HkKkAg0xxg5n0E1Vw7GE",
-	"nQswHk4Tgl3kguy1HQmuS6GkRqb4HgjpNAk8z55ecsFOa1OsQraDg4vPhbeWMQQdjVXW1AVJclo8kDFn",
-	"4UlBxVud30yNpxlzNkxDNql5aZ2Lc9ErmgVn3NyoXXlIZx/7ltgj2SVTaF+Ay9yaPcijuNYm5RFTeNYt",
-	"GJGbKrg18hq412rrcV+tx9uCz3jXFqQ2B9Uhb0PnG5xqKs3Cx2zXfVoWd3oGTMw3DCCtGT+q25XdWpRJ",
-	"CjjQuNDI9s/CS/n4lkQuCzDxVZVgaQ+zVJcua2V2LYufF5dILqExzNeaQE4mlOAFTLnwPcVwxRB2f+Jx",
-	"/Mpo61z9YY+zTWLkd1aG8HpqSMSoNvDVhtwYK2v+IZoMFWNNyNhmnVbAoQAJJKcQHw4UN0zZdRZUKTlD",
-	"ryoYSx6wJjhedmdYAUY2APvb2VhGvnHuQzz/grfUbbfTYeRqIoldMA2t0hQbovu1JveAPdVzbZ0zWJFs",
-	"dnYFxywKT5AGkueY4cEzdNOj1gu8oGLex+W5KGmZwKgKxmfwDa/Zm6dURdwuKgymmeG05HComSHfzuxb",
-	"yff2pf/TffRdcb/mqyNzDcTKgPP2m6+2NUNq2I7hU7YKjcAZ7iqsD8IsABfaUGC/dZGOvQ66o+h5XtiR",
-	"XFTM4/jaeUC9923P4m26E+1bkPNDxyzgNOJm3oRqKOjMZ78MVFVDvCoIPBthNpUfmB2AjORoXjGD7MFV",
-	"NAaeUyH9/wpTyDFi4L4sp8QoGxBev8gokXJfXKOz8mQXB+2V2S7sQK8ItlcqWMeA47qO2eN6nc06VYwf",
-	"9qV3Om/3aUBp65hRUDPfPnr8muwffdciFyG7gDNapO3v4Qg6mGdXa3vFTu/tRSVrhy9Eq9hZeweFjdVd",
-	"dWNdVcFgSu3pk07ZCgJSufrw7yo56K4vB0/lzNstOwTPNTdlzFSNYyrD4hCWZtS55uaFvaNqrRwxmF+g",
-	"CAZfKXsJ2o2+C8M3yhuf7u+vzbLy0jnM2M1AaqOd38wFgQp5kghu9EM0ORdT+qEfKx6wvq+nr9xk2aVY",
-	"aV+qf7kwh/uN3KDbq1LD+PfbFbxYeNfFQ4Lcyu4i7pwBz9l2/ZBTtEB+1DFEru19//dHb+f9nx/3Pv33",
-	"GtZPCihPGbGNOrvl2XQOtsOm06xwZTZk2Tk4vE4sb5Fzx6lMwGF4adGpuJz8sdf+s9mIZECjPpj7UsyI",
-	"dcMUNgP64xqAzJ+uJ5uuBKB83+7gI2+F1fonq1itr1jFFoNUiyNwS3Bk9Tn1VuiwrdsPfAigrLW1XzTy",
-	"Jjrf3sX95DaOrCmsYMYGYyknelczEY4UD6sD5dB1bsAC55pOKY90RvM2Ry43TxjQIu9cosN6DlbiTx//",
-	"cNYjmo8ENYliEBKGadvdNI3BTCo6IwMZzh+iAwb0JFBnayQQEoiAuR5priiPPPshO9IV4AwGXII0qYnO",
-	"nkizrf6w6CjyMWDvjnz78Er7akQjDObkjInwieJhs1C9WAZhDBi/ZP7y33B1rz19lS3N2dPejlVxZEA1",
-	"O9xHugdNemcvWx07imnR4X9x+uvjZ0+e/vLOPPn39//aez55cjx8HnwY7v01fNZp/zLXox9+m7549W76",
-	"4Uk7OXz/a4+f9uaP+O8//Pb3i++TV+zgt/ZPyZPvo+SX3uD1s7+ejh8cv+gcvI2S5+b0vXnxT6+iEZOV",
-	"6ejfd97OeMTlDtQr7pzaT7bj5r1z5qd0XWN1r8MPOt21Xa3f7HflDibCR4KF4Fz4vAqA5Ujn+KhdXLDO",
-	"0VF37+DgEFTo+lN7awXWbtxVp3a9E7kUg/qP3X8UbFPjj4/nyN9z3jg5b4QsshLPwvNG87yhR9gdvM9D",
-	"+O37J+80/f19FEzfTeAC40d/3jjJFqJ53nCd4/2Nq0Sizhuf/ix3vgZcULDnizPdrAD0DLRAE7r+SpUy",
-	"9N1RffnnjX/D5ktL1Ox+TDlYcibCa/MFG2FV6g46fyfd9vFR56BbtCEUr/H79/o4emY2jOIxqzYaeSsA",
-	"PMVeIzQrlDrqfKvWqxR3j4y5MBhN9HBTxairVvE4fae6MSDEreGKOHNUOXAiWdcCwESrNT78ekV9/7Zo",
-	"9Z6+6D3eOXva6x4cZuuDOVM7cl8h741jUY2Zf+bk97Lzz4PuwRF9cHjMjljABiyke106HNLDbhAGdG9I",
-	"DzoBDY/Y0RFts4PD4fBg7zBsB+wB67QfhA8GYZUyxAmur9H328eHt6v4Pp43nHZil6bfAX0moc+y+yHo",
-	"RKvk5jGDH7k90Uf0dwtR8H3EqlvJ6zsg9nnjU63Itt1uTTgRT4+HRUap9bRZp73/4ODo8EbajGtudj9C",
-	"kq+6XcAjNuYedOPAYxn4RLqZOGDIM0P02OcdsEmyleEIdZQkARUBiyJMI4ZkKi/tP7lxkJRzQYHVK3sZ",
-	"5hg0+Xa/0/7uxBU2AgOzG8EYmd+x8h0KPKSaOCCbVY3wfETrez5lmoTQFXZUVnsxYgYCTK8xhrdcmdnT",
-	"PLhdGQaIFhFALfISonKYvy3qr97oyTuoBHja6418VcCLU/iLBn//znvjyfvf/2UGT6KEzs6ezEf/evLk",
-	"ldgZPHs7Nqf7nd87v5anwrAgYWXnbCPGXsM+mN2xmUZFDXWetNt7wX/Zs9c8ZsReAD8qhvdKdElZJ6nR",
-	"GprhpTQ8YOucfP3lnbWeftBe8/K91S9fojv8guAWA8nKqQv7m0VdEQMaen09sIsyWqkOzujcgdOR6IIG",
-	"E68GAqrCpj/0GqamqdcGb2gR5HfXvpSgVSl9j2EMtQx+LTK4Cv3HfRPZnp6kaVknstBDFE0gC29HfptL",
-	"OhZjpFlOp5AK0uQC393LUkm5ULWz4BCWk2r6jSYXEzaHZJg9nPCMooRM2PyEUBLKBKACQcSDiWOWOBfu",
-	"fS3SbXexLhQCVokJ5JT5akkEI8yZfSG1Ugv1/TJRENlCRWfPP9/ut/e+KzPTOBPQFY/mz7mYfOV6YpX6",
-	"0A87s9lsx37cnURFTATS8Tflov4TNl+zFPGWFufTWuk/tA8/SjXdrOJ0u5rzWVHQQYE6GoE7G8PPLHYM",
-	"NAFVijt4ppZSbKbP9+6t+l/plJi//GCty1fhd8pffnwPTBeKl07NFmhnq8Zj9Mi24nfag9+SnnUzxjxx",
-	"yZQAB6XhU7aGT/lCXrKv26MszVxDLSEJgb0Ez8d/27N00S94SIwM6dwxW/JCl7aqgrjlZXAVBWNXAk12",
-	"E43kTu0c/2c5xz9mmV8jMebjlU2BT/auPGPF7McPk4gt8Y6bELE/gZ/OZKaEmhB9mnGhK/3nc7HgQG/Z",
-	"P7YrWnvHn8077jYqaliO37YfZOW1n8+BtsbwC3afx1SDUqh959p3vme+8wvsSrJFz7n48o8NZJiw44DS",
-	"OaYuvZJPVNQ4aewCx7d7cwn2aocL2OwzrHKKpBiBVaYFjI7vgOjhQ2XVKNJzTsLkWYhlyYglhhcw0Vqs",
-	"ei970iMpJ9yOwiWAuSJjro1U81ZpL8by0VBDYibjiJFQ+vlk97TIKQVGMnQCgJ/aXnKRp2n+2Vpw8BEc",
-	"qUe33c4qOXNPaxKpVrPoJ859howUrAqPIrtmOV2Tm6UbX+UML5kIpdLEsCgiic7dmeYQS0q0GY3MuEmm",
-	"zCge+GXmmlgVq2iQH4DdTygii0/xsB/llzkFGDnWjiYZZLlD515YVwLSAo7iskVexUxAUx/BSFA8zD1M",
-	"mzrbs8mpGEVcj2G0T5iaUtHMbRAgSsdaZBAu4MHKpoECd3US77BWHMlvGQvTFgAZPx9QLAc88mR7Q+74",
-	"Qaa55ztm45K9TINJEnvYuj0+xUpeIqxAMbupsUacTZuZFPr94c67ufcM4HEl73nDIkY1cy8ydIJZVGAT",
-	"xudIzTKYkH2dVA63lhdKFkcS8tKNT39++v8AAAD//w==",
+	"7P0Lcxu3li+KfxUcnvmXk7MpiZRkO6Zq6oziR+JJ/NiWMv7vbXsosHuRRNQEOgAomtvXVffT3A92P8kt",
+	"LADd6GY32U1RtpPDXTMORfYDr/Ve67c+dSIxSwUHrlVn8KkzBRqDxI+PJVAN8bk2f8SgIslSzQTvDDpv",
+	"pyCBME2YOux0O/CRztIEOoPO0U3/KBaRFlId9fqP7vd6vd4B/vPQ/POD/9P+L+53uh0Jf8yZhLgz0HIO",
+	"3Y6KpjCj5p1jIWdUdwaduWQHEsYggUfQ6Xb0MjUvU1oyPul8/tztPL2kk9VhXk6B3IBUTHAixmQxpWbE",
+	"RE3FgnfJWEiip0Cuno8PXlAdTa/MRZQTiJkuTut95/h9Z+1YV4f0PIZZKjTwaPkG0oQuzW3lEV6Z51yR",
+	"xRQ40VOmzPDMmChXC5BECxwPlQkDSczbQWmyYHqKVyk6A3INSzPYfCjA57PO4F3HPLrzoWq1fhURtQOo",
+	"3lgcQZoKxvUMePUuB7832epoZ1v9Ovv5PE0TVrWqZt/T7DKizb4vqCJjkSRiAXFxNgvK9L/3e5312/kG",
+	"tFyejzXI1fddQCR4rMx2mYeREYyFW0YOHzXRcll45f11SzFjnM3MDvaz2TOuYQISx/H27dvzuZ4C1yyi",
+	"GlYH87NY4LkJLirO90egEk8TTWb//r4TUQnjRCxaHvDP3U5KJZ2BduziPIrEnOvnNftB7c/FoWw+N/S4",
+	"0+0w85CU6mmn2+F0Zu50jxuyuOG5muOVq/t6np/j2qHnl7QdPh77quHnj7z9FH6k0fU8rRv9CH+9p8jz",
+	"J6ujp/3Rcf3oRzWjt4+8/cAfUwV1w07pEnlPRBW0XnVaPW7zrNuP+gmkiViuOzBxdsVWyx7XLHv+2B1M",
+	"AoV07QTw17bLXjtufNrtxxxI1F9guTryf4i5JGLByZyzP+ZAtOG9VsozRSIxm1Eed4maR1NCFaHkt9+e",
+	"PzkkF8Bjxie5RHVXrspZQieUcVQh6BgGRgGasBuwInvMpNJOcFvl4qRHYrpUh+QyfAY+lXKhpyDJSMRL",
+	"8zwJ47mC+JCghLESi2YDMWoJuWGKWfVFsyQh11ws+BmhZCTEtRk+U+T3eTyBmFAOiy4xN7rHksWUJVYe",
+	"2acoTXlcEuoP45Pxo/EDODiJeqOD09HpycGjuAcHx+MH8QPaH/8Q3b/v99dqifkOBztzYLZmrXyjH38F",
+	"PtHTzuD4/v2ukXf+776RKVqDNO/473fv33887h+8f//x4dMPf/u36iMxRs2t+hRfGa3wKtP8lmJuhF48",
+	"wIUwSl6w8nZbTvvHVhdTYgaCA4FEAYmmlJt1NQvHeASH5Op/XRFNr0ERypdlVbGPkrR6nZym2XSBHpyW",
+	"16damUueVKoC5+b8mfnrjKbvKRLRBHhMS+R93Dt+cNA7Oeif1hCxecO6YYc71zt49OHT6ecD++E4/1C9",
+	"i6+pZmvYaWp/bsuO6qSXe9zt+ZHVRCuUetQoX16hMqjIPDX62EuirJbYJVSTmVDa8Ifv3jx7TB4en/a+",
+	"PySvkCPkeqsi1BhZEy5kvcpaeczcwGqp7kHVbC5Syp9JMVudj/nWWSfccA5NBD8kT2BM54lGrZeLxaEf",
+	"zB9zkMt8LGPzyMp1NSfqQLNZtZpvhnMpVgfzo9et8+EUx0LJEqgkFBnplXn9Vd3YtNhmZJdsBq/G47rT",
+	"au4jYjxue1zHNcfVPG8oxuPbn9fLZQoNdFxi7mw7eqgb/TK9tcr12dysUsEVWEsjH6uZ0jMx5zirSHAN",
+	"HN0V1JiG1sg9+l1ZSzebzqdAI2ms18B4DJFmNzBMJYvwKdFcGkJddgadp7+96SCrFrIzMLd/7nYaPh1X",
+	"ToHWjE9wehRf45fJKhTDaK7NGZgxPtdmFfrHvey3GGicMA7Br6envW7HaQbDBeOxWAyNLtIZPDI/zMdj",
+	"kEMkkeCm/BdrwOY/9bqdiKZ6br6jcsJ4/tNDM5CYqXSuYZiCZCLOfzw9wV/nEnci//6kZw4LEu8wEnzM",
+	"5KwzGNNEQdfbv0MuNIuKY5iJ2JrD5kVmV7Nj9gyVL1RuzJdiqKZiMRwDDinCQ9Hv9fJfJpKGzzbjcQaH",
+	"X60Z/Zj//qDi92zZ0Jovz8KoFTweaobW8btPnfKS2i0KR/e5u3rVceGi+73PH8yjZ4zH4c69w4f1j3v4",
+	"qyGseJ7AMGEzpjuD48KXc65ZUnqBBEM3ZofsGTHLoRKhh0pDGq6SIcWcbv9Nwrgz6PzPo9yFeGR/VUcl",
+	"Gn0CmrLE0nIz5hM4Ir1zr+p97rIjvOaztYbjN9ZRtoYnpFKMEpj9rYI3RP6Q3dCExUPndOuYceMc7JC9",
+	"Ly4WoAgXmoyZRjXLvFDSSB+Sx6g2Wt0TpBRSkYQprVAzV8BRoUSLApktXoFHZcwgMbzDGAdHSlOp1ZCa",
+	"EcxAKTrB0SmS8VNzJiwxRc14dQ85jqZ6bkjUkIVmGvl8ODNm54WrkDPlo1hE6n+WF6fxsXht173uIGxc",
+	"1TNyZRfqihjKVwRoNCW4YLisuNhaOJX90AzssTWizqMIUg0tBUXJT9PY5eMst86g4xlDt5NkXtctHajN",
+	"ic/PtWKZf4FUW+MwolIyiImYa2MOKyG4+a9RWVMpIlDKWbPqkPwqxLXRW0ue4S4R0h5lu0nWXLVWcqWX",
+	"OqDq0Am9jrKz63AybjefCA7tdtIIQ4iHo2UztyNuog2ADFE38fZRr3/Z7w165v/+1usPekYJ30KdcLc4",
+	"8fVEHpKfjEgib2GEmjvwWJVefHzZezQ4Kby4zZE0xy8ZolZbfijOptMNLaPGBlZKl3ZRiwvUvx+OM5c/",
+	"VpDnTK1yKNl9nkl1HGMA5EQgZ3iC1msddfpFvXLQVLG7U9neVnp/7loL4V9IEZ2ncylSOPoRZMK4Y9vD",
+	"Npoo3lCpVc3TuBk5uJBbZ9DfRl2oYlqG3K0bLVQVqPOVZZynxGFCr1QYglvHbaqidoWg00EQdVr3oNUw",
+	"leNffJyw6Ha6Cepmml4DD9WSi9BnNRVJrKyVbI7HITlX11nEM3MFmQdZfSSaCqHA+yWtwby9SvGoqFKY",
+	"12Bk0w25oEsEk9mVGmEGAtbvZYyqXJ2gSSIWhBk1wizlFVF0qchiukRNwfrEtzAnixZbJLiaJ9qaPGNo",
+	"wlFimEjwgmDmvD0zu61oqvyHe9uhtrpoG1GTUD6Z0wkaCp0YULh0PmSm06rsSY2mxZQxHdHf2Rkc98yW",
+	"qhQiRhOmzTSegDHaRSImy846FtR4T+3q121pHpHY2jB4JuSIxTHwW9HeOHtKwSJgykc47ykiRQLm1OGZ",
+	"YzxK5rHzWIkUrC18Wwo7ySnspT/YsKKn54PdFWm5SZIZXeLsYoETQ/r5ab1StnltE8avh/AxRbOmvLzm",
+	"RzKlirgLbrmC/ZLZU358eSkLY9vFap7bV2KoJ3iv0agX1Jh3aUIjM81yLslcrbViGpi2+dOG17AcSvvI",
+	"YMF/M6KAcFiQUmQHRYgPXjml7JYbcXxc3AiMkVFFMCpT8boVW7R6Nrs68FelFbjKB7cSybN7xTVITpNb",
+	"eh/cQ0ryHQUaWRjtZyEFnxDBiZhLolgMh+Tvc6FtmM/vh41m2chXKqQm7JbbdT90F5wTdLsbSSvmUq16",
+	"CdwkdkMuhXcdkktIEqLmKU4L87j8rK5wH35l/PrVjY3P3CFH8qehiwqOEEQkcbdMxGS0tPQEkqAq67Ux",
+	"f3oS0PrWatdXZ2nZSzFgbedUuUCb1seM5qXQm1SxzfvHhR6O8SlF/50E699yyQDFBJ/byOXTolz27y6s",
+	"ez6oHS16cTbII/AIssyLl2VBePmtBVGQLbS3e/Nl1vBRH031LCmsa+f9vNc7if6H0caWKRBzAX4FnQ25",
+	"YmViTunEJeahCs44SRP0GgkZqyxTE3kcDtKFiLeJ9VANQzEejpjU086g03/0Q++gd3xw/Ki5Ho2eDqcv",
+	"n8eUuNGgZyPxTj0FyXg3qrB/fA2JBfHwrZXh1xiyiJl57DPKkluqFGnwuOHYPq/MLg3B+1QKtCuyjAwj",
+	"lcgb+8F5D41NGkPEYsB0lttyxkDHeK4LI5kB5ZgeU6bSqintgl5L77croYNMZaSKICkZHd2HndKmvcnC",
+	"qbvatiygEOocwGPih5K7dM05Wsmrua0e+EOwR/6Nhn0BxKuyq3rkO1E0bAK4dw2waJrtDLNbN6MxEGPC",
+	"fe52Lpxn7pmEykxkeg1GQ7sdsfqXXNCb1gEMDFubu95tH81o5oy+Iwdza1+xc/jaM7PJNVrh6fz8ofEx",
+	"Km5MxWHCH7o54eAblCVxc7AJRS6nnEdg6xNyKcSvVE5uZ36ndJkIGg+1EMMEn1bmBD5z6cH9+ycPyGip",
+	"Qd2WM58UdVafEGkURT+GIuGvDHJXmuvKq5HAL4V4QfnyVgtrxjqjfOnjpSpcWPN078C2KV9zHqPevDwk",
+	"lzJLOuWEkpnYgY56HHpnhSBmZCQYWWG5V4e+k+U2r0XNWxPBIzgjOpuoS9zCeosDTIe9KpFG8NMmCgmq",
+	"NnAYv/GwLuJ2wnNeelaZWLR1l4EyRwrFwJi8fnVxSY5u+kcKlCF6ZRORR7YkAy+7rQXSz3f3VzE5sPnK",
+	"1UK0PINdbG3+zhlTCi0R56mQRNxA2YX79u3bg3I9y7oNLZe/+F29oSyhowRuu6PZc0r5HgrkDYuARJQH",
+	"bk8fEnd0GZBrQjXIM2eBKTqGUjy85FW6rVOm7A720ygOsGL/s/nuxkeTUqnJAisgDAkIHsReMJfgC1K6",
+	"8w1B/AJiRi9x4rc6HNkDhzPzxCGuZRXVoyTB/X5s33Zg3j4gZV3ttrLzflF24qgwgcqb/dmIV3e+cjK7",
+	"FqVmDHn6+dycQTS5/DhRwv7Gb0CyMbslO8Z42XCeP6xEwXBgLiA0jqVhyW50mbJIlqAPyasUCzGdG4u5",
+	"z+jIQo8KLfrtdhjFaTDE8iauzHhX25dSpRZCxlgfwSZTlzCEAm3d8nXy/EBfEpjlXNHYGms0eW3UcKkZ",
+	"qCwnIw2+WjVTNmYIB/lWn1Z/S4JEoxZ1pnm+8rvVcj3/vuDpeaWtGP0OESbFuZrIlvMP0onqi7Os/Em8",
+	"tO0SNvbFKBtXy4WWK9aq4XJbq6nifox8ml+YBpuks+4YvhFW8LjHUCnpcmXtcQT4Qj9w/5o1K461627P",
+	"W6x8tjCFcoliEc5JxXr4ELvdMAxUGI5kY8Th/r0aO25ii69cpba7sKJYO1/qcES9Xn3Z1Pv3F1U7lm3M",
+	"pv24AFzHwHBef88lm8E/zXXlffN75bbODiB88Jrte3oDramG1hLN26kgMYsx78MppVkqjFoqDbNGVEN1",
+	"0yKRbueaWWbkd9ilEqLD2CxI7Fdk6PyAHUyiN5pYjAfDf/KsOLgu+0qCAo0saDKBeCjmegg3IJeLKUgc",
+	"lTEn8uiuhAlTGqyHz8qOTHJ8WHdkSkpennWFQ+qShUeDWBhjZiTmqHPiou6ODeCK4iZsOje/MtX27GTD",
+	"bDTewiHdyL7wiWvG/MIndbc77VrDLLWYHWWUgGLmatMji3nVQ6tMVYmdhCpNJFAlOFlMl36/Uc10Tolt",
+	"xUmZWvBYLoeeg1QdeMaHNAFp/vJQAPCRWQfGCs1UnW4z5lbr47W2fJipLRzG8p3gkxlTFgKZcyzUNb9c",
+	"szStGYy7qora3D6TxVQoIGKuIzHz8QIeC0m4oXmiRRIHWxAiRqwIU0dKbkLd/CwFAymcoc2n90vRnCeW",
+	"W1Pd6/Yk127ALyinE4i9Brgy4G6Hw0c9jOZSiYoa0hdOTglnghjiS+kEDjfqqhunfqGdn2Xt3Msi1Cf/",
+	"u/gxU2H6rRMENEmMuWdzTEo6rRduOb8aCZEA5V9NySmtW0lPyQZcvZLablqb41Ojzs8VyENyoel4TARP",
+	"lofrOOR6EtFC/mIurJSdtfP4pcR90yy4bS0NyyrGY/Nf1JYqWdi5NQxf8WT5RZTuSm2zco4uAvZfGNxp",
+	"d+zPScJuPGiCmGvFYihmUNvk6pfCJmZNaZoCxzJkpsnICEkFyXiVHLYwcbMgXFOBFcbj1p8chBAwinzn",
+	"czFG12BYQXhuRe/2Hk8xHivIPEG4mvcU+Rdm+nRbi9+1ATl71XYGTCEk+KmtS6AAK5A/KJCzYSmf383C",
+	"Nm20jvjSZUm35d5YwJ9ljpCFmCcxJgCRC7okVJMEjIShJM/x7hLro7unMAOh6868IsZyWqagzghaG/bk",
+	"a4+tRllMOJVSLJSTDYJFUCEQvJOjKFI3nrcZ/fjcXnzfCgj3V39VwK7WHSOPcehaWKOzDmyrbNYXUAge",
+	"vyanDw/JVQxXKAsTJYhKMcwzWhplzawkvVbmioPzS3RsB/ztpAh8clw90bzUfK2mITjgfGdOd193MXLB",
+	"F+bCz8WE/irRtJiKBKxE72KuB6qaTCtEZUKfII0i8/zS9Pqrwntlfq4yqUrntT7sESSCT5CZCu5Zbpco",
+	"YQ+bnoIZg8NZiyiPmWEgCi8eLYnjLndysgp8Ipz3cW8zYMsqWQfFTy2tQAsAMKrYv9+4ZokHFsychq6g",
+	"s+sQgZwF05wLB1WUa0De7AbZa/GUpHSpGvlYIsojSJLsFQ31nW4nmkJ0PWS8cmhvcbKZr3qA9Ok92OZG",
+	"iAlDwtVmvXAOGJnFuJXWwGNbb9Bskbaxvgs+343LVKge/VSpK7S1/ttqFw1H+rtgfDiXSR3UJCUaEpgC",
+	"TfQ0h7iaQhIfkmfCMhsvtSiWzKuME9gzbO/INvcMlWiznVc/PbWx9kKl9aei4P58dbhD3ak1Bw6KUTfd",
+	"91JcTMXiGbj7dJVv7jJUTfGaQ2I08lLlX0ETq5x/SyXQFwFvYEK+DtBsr9++rLK3OX05JI7NWbT2svyO",
+	"oQcArFw4kcSgNBEp8CL6YMk427ga1klWdeKdEZ2pYVJocDt0ywNr31njvnubu+tiiBLGIe6SjNUahS4S",
+	"UqKVVPPwoHy7yt/4rRoBSs+j6yoFw9aSmNUa2ECaZT0cIFaEEgsvs9EqzyrR19oXeNGtLJKGVLjOeimW",
+	"bzdl8lkld3kFH1sRmTt/VJGnEHSOu0RHe4XhR2gqXAOkpMB31norM/PJD6ZbAJQMRWGVEbZijuUqTEuL",
+	"zO93kR4K4r6wyh/Wq3p37oEs1NR/C+7HIiRQ+/Ae1lhXZVgrD4KpgvEF7sWWylWF2bjK8ho+rL1GUEe/",
+	"bZhNFR2FRONIAQfX9UtbMXP/1gbb6RCebpHpsNkDtgrB1sguburJCjDYWkBbXfjbNq56efzBKxss8HOe",
+	"zvU2bnvqtb6IcjJyHNrW1tq8HgzosWhKcLMPiZE/KgQxRzaJpjaaRhAjqDQZSzGrdPaHtOqSISw0wkql",
+	"BeP2WjTaLaIqFxk1n3kb0qXNK02X1RReg5IXDABN81Wk9ETwScVUuUfgn1JEDs4SKROqXclz5kk67vUf",
+	"hK6kXpUrqRaqLxwiuqRqxhho72ZM2BnAPHLtUCq9WpWwgMEwHtUPgk6BxgHmsFkZ5asCCiN5eLJ5HJUo",
+	"hMFAeqvYVZCqcCXGEiCIQ2X2TJ2Xr7dmHGV4nvYDCY7RdiOpw1gMhvKw2TGmcz0VkimIycywQZLQVCFc",
+	"cZuD/cMPG4dch8EUDNmBQNacqMwYmtElsczPHG5E1AboWiaDnRSwTLUwQPPkcIQPqod4WzfwCpJUMLlK",
+	"tvs4y4pcMD11+TC5YZ4T7ioj295f0iVTrVNlrRVyMRUL7hcydKAUvQA0yOAMz6x3YNpy/xWlpgaicx3J",
+	"bOYhGIIo7O/94/sPehuP4CyzeX3iXQgQ6qOa4Xf5EjZNudvs2K0BFgvZe29lUS6mRqg6y8lRv6dYhwFv",
+	"B43unAPzeDKj8hptKFXkL5sXqgb8NBjiycoI82wv4HHXsxiPRl/vKW3F99ZBrwaje1B/qHIyIHOeUpaV",
+	"qgUMxB24wug2S8s62NdwY++vldqh18uNzo0qc4x5AjUaWmp1nDZD9NpwC83wVxhjRHtQwoYPsKsM/z0k",
+	"5wQfbw5pDyNdVtbh/ncz/kb5MvOZKQ3pqk6YI2CVGdvzi1fk9Lj/8LBThP8/P/jnh08nVZDxGXzWqtnK",
+	"hSRzzrQaEAxMoefz6W9vumQJHP/4z9f/KDicGNcPTsMFf+T+t/7UlpR9O6BuPs0qjT6ACd4kQs7JTNx4",
+	"pkyoui6oGxlq7KoAKYITBq/ZKU5hhZkxEcZoMHZB1bGOIMmZvM9dr1C9zzI3ET6FC2JmQsbMxhib5ZPi",
+	"ElwyJx6ysF6/t+oFWQVTDpcMNaAAXHlFInM/R1u56Z4Wr0wrYENm2qAyJUdNhfSaVza7Wg2nkv43zbAM",
+	"KRnM8LiKc4mxBl7SzMxprNNsN0ueegTLcCynbSy0Wq21vGQ1AyoiXq+Vgc/81mF9l902KqMpuymqoycP",
+	"7m/cqwpY7TITe8IcdtMI9AKAWwFiXZXdzALPzpNdD6dDTBEbaY387W/kZM43VOELWh17A7fF3WeGltyK",
+	"t0gNrXHsbO+o3Ds/9s6PvfNj7/zYOz/2zo+982Pv/Ng7P/bOj73zY+/82Ds/9s6PvfPj23V+NEiMWZ1L",
+	"rWpYbXXW2V41tmGtMF6rQazq7/XWeJ0jodY0q2AgJRZcp3ZV64u1BlUFHa8hq1DUrBz2Kslk+6e3dPOM",
+	"5pJl2ZRlhFdlsRHJRDgDnRJcgBaFFstK8niNIMn24e7Up1OqgChBxral74psX6XDYql/DRJAnCV0rV5w",
+	"w2LEzdkgi+zCPvVXf+52xowzNW2ZhTrFdnirq+xLOCSgulCtEpibXW76xgwwvLYue/vVOE+FnBar7VtX",
+	"ReCe1SSIM9f+rggtV/kUcxiG2UlpsPESjAoCjRckuz5flIprcPVb7WiW9L+xkghBhoXRAUsVArVDFoum",
+	"q6FA3lT1b34tlJ5IuPj7r/dUgMoMEiq3QXGaqqnQlbzAdjVU2ghw9C4PLGjywnqgZkxrC3+PlUfY09il",
+	"1DXOiJdts7qVXgO0WKRdixWA9wiJ21XJlp67+g4tJJ2AkdOzVIJSrvwLeCSXabnGo35jNB3VlhpoKieg",
+	"qzNkhajmV1qyyaSyUzeNhRnX1cAi9XvENzeREOKAapqIyRxw5xLn8fX+FS+JOmgrWD+LhN+xosLJdyux",
+	"tP3kXlvpgPGYPC22tCrx1K1TPnm/74UzU9rYIk/JNsJRlePE9SL0aSAXWohSLMErBnwqaxsKtb1iwRNB",
+	"4/BMNjhZY8qSuaw6wk9nqV4OnC8lleLGIbE2HtFWos0diaHrDV+8UcxHISw9n89Gjo3fEY8rADm5oVXL",
+	"uW3YzlqqriNdSw0WYq9ZnniJGMoPKB3/cNdWz7s7mcG5qTh5q7tYTyE/iyR+k8nSFjRSqu/yjCeBCU2G",
+	"Rh1BVf8GlGYTi3zX9b4M6nCQOt0OglZWcJ3SmoUvq5/LL5C2jeyO8Ea3j2vq5vz0kN+YiTnbxhgOsACl",
+	"hwHKJ8QTbPCRXcK4NTc2TzQfT/b2+vneecGOs0M21+psW4FjX/DGKnW7PIbmAA7FDUoZp3APZ8aSv975",
+	"qQt6e7cYd641lJR6nkcgjMk4wRiEvboManDa2zQD95Z1g3fGaNucAqcvbFS8jLZlTCJE8XKOo3ZibDSX",
+	"FSr5T6AJJVrMRkoLDmfmrUyWrVwzlMzObf7Ka4C0JZEg76l4lIN3XJ3AL2ZB8vUp6nnthitkOqVVWG1o",
+	"vo2kuAZ+IMZj4nHVSAJjfRaaqc1fJimrshR/FQrcHmSb0vLBMPaNBFeLhb0bGtvMW188xSaTodLLBYeQ",
+	"D5c4M3ZosIIpSkR0PRzBlPF4aHmuqoacxJetnW7edKLxVNeYDHMugcYeOH7FdGOSzChnY9cPP6YzOrEF",
+	"04pNuDXcuLBw3xZSQsu5sWvPcM8JTVruSzVDcSTiiNMfimy58iOZE0BuYxQmWc+afCuTlpzJSKbVpXsp",
+	"OBTgGVJqDls1Hst6pbEsCYWGSt+MWX/7FrM9EtR8BthPKnGB9QoYAU8AZa9RaRfchVYMr1tCq1juCBfO",
+	"0kkjn8fvgnGodpFh9z3fT4TQxJyEyjSyKhvSPXftjKu245xY0wET25yTzppUZAn6jFDijWO8IrQ2kEN7",
+	"XFHbBk4rosRcRnhhyIDknHOHuon3dnLjObC/QzTODPMgI55qG/xH669vGVZ+yrCX41VW83mFs7lydehX",
+	"iCB/RflyaK+4qqiczH7cmPaYYYG1LnBuCe5R5xB9VsAUOcu9PE7MIlhU6uIzlMwsdGdJqTruVSbZrAGU",
+	"uAzDPpQkzPBbDBM195o1R1VYYQUBvkA+yCoKeWzP2jYw5DVatn953gjXfzPnC0gS14MRQyKR7zMfAB4E",
+	"Krk7MMWGJ1HCOIuGUSIsu9uR3v7YSP9LB6VTlusRTRBD0WxmTJddH2K0wZwzcnw66GHqhQ9B+nYSNlEk",
+	"70yJ/cCKSRTfffeu1//wrnfw6MP/dfyud3Dy4fvBu97Bff+VefT3lRkWj0Ui5rIZUGrJl4V3hrs2SuZm",
+	"cScSgFcym5hNnEGzSqkSbhgs6qzluCqhxLWjcNgbZr+z5k6HlS6iAORj5SULynVBRtYFTt28/bCyOysP",
+	"hA3OPZ1RljwTNiGkxRJ7eOcC9WZfFrnL/QebceiMvl4Dec349b2sexOPgMyMPUXOXddexTTkDW6MzUVW",
+	"kgj7vc1mI44gx62uWTRE6NkZM5EQCRmX+YJnKAuqhtrByIffcaGz77Gt0zBHi61jF1XQ2UagJWClswsF",
+	"b2Y0GRLMRo5jEVm2675B87va4TuH57JaUooFB3lI8silwkTVckJTHeKoe9WmgyIhBq4ZTdS2QLwltabY",
+	"lcYxYDeasjhv0Cxjp/Rb03Ri7Qo9ocufxVyqZogaxTXCHJPa6AFdWLHUyJOBY3g1fuI8F2vymEqTtGOo",
+	"mdmrG5CSxW3lVlyjyMd06Z0lWZ6kx+xajZ/f1eKsXY7YRrUarcqdVyOFO1Dlirh1W5UQj6re0/vEwrzt",
+	"RlRUKotGEqg50+7PNbpixeDSRCy3gTuVmo1pVK0rrVGjtoHDvGFScD/GDc0y2mfQNLXUjP4n5mqYT67C",
+	"5YgRaXYDgb93jRH3JZMxalvC28Cky9z+ckkN+ckLEhus83l11tafSeqYnbmxjtkZlmkM0+Zpu+HIoDIG",
+	"pLSkGiYVW2QsjCHaF10z2iHVQzq0RpUkCyGvQQ7HCYA+I4Cjs3FeHbS1ZLkKyw83IAE2SD4IySff6mAO",
+	"BTQ/e7a7OXlnxzXMWUAHaCl1AdI69udX886DdgEzu7vAXf6S7cJfIeOsKqwyR4HN6ATId1lRA9F08j1x",
+	"mutozuMEjwnmyVQVSm0ws+o4mEurs28vvK30koeFDiD/rab0+P4DY88/ogfjD58enFYXS5Q4eYjB3t84",
+	"aKNGDkUSD+2IVVUAkUyF0mpAJoJkKRSU2Gu8suzy6KxJjrUCY8oSdUie0mhqvzVM3LwOYmyTa5b6GlJt",
+	"+wP7qpKqigfP11vuR86a1+QgOmdMTDUdUQUuqoGVMy5EVGhj9zGlPMYMZgn0WtX0Xcr4fru9UDNxDXUJ",
+	"dri895SxsAheSDQorbped00TGmWRXjeEe82584V55KU5vyVNvaLkoBYz1ViBKYh05WRvRssvWzk17LUR",
+	"T13PX3Ybw4iz536rcYyyRlBhAi2onPlIhlGz8maoIokz0maKKM2ShNiRkXNO6Agb7BquZiMQ+JQpVUQt",
+	"mI6mEFdRUR7VWFCmGZ8Mx0IOaZpKcUOtbevCUWZgtmNRYi4b0ejaHId5FPlu3+YniP0vbjx5QKSKPkuK",
+	"SMv8nmYKJDYJCbsxWq7pIqkxa6ZcNlT4q4Ftw+Bk3m+/cQDh1hn0H5ku3x64ZI1IqbyvFh1WzLVzZtR0",
+	"7ntwSn5hP9odsBw+leaN8Zn5zhxMI2Tqsa7XGBAK/lgDC/5F9PiypxD+yFFuK9Ne8w1YzxXeOkdVayu6",
+	"IgXFiPOsC3yRNbYS3pXxl5p53LD26biF9hUVVX9ME9tylFi3ZcOuGFgcWhfQA+Wy7Kkt+KwBcs7mU2rH",
+	"I8VCgUTGbHuUGcFPyRgWxgCKVeWRho8pk1AdZXx1Y/OZeJdMxQJDmbYy0LEM1aZhQUNr39Dp0Dy5tqoI",
+	"Kdn1fMYsh7EENW06kEp8YnC6QwHFvDCSwkLl+1h/3u7eyWYHvT3SzxNbZ7Yb91gYKwn61/isfxdVNVdl",
+	"kVWYgZxgpbQPo9CZ8+3vKOjasE9YyUwciXm13LkN+roLHNTZniyLhmAWJq7WvWqCDQv0m7RMyRDAY5hI",
+	"qBHV1UGPQicVS3Eb20HAR2Oc0qSmCbXhbD5waHmUzzzFOZOIJklY6L7xfY3Ziu1ipmrbmLXKpqtVQVIW",
+	"YZWoA3CpcGaaU2S0r6FivIqN/wOorI5RFzuVrY7x1m71EBY/eFm4esVeECtnMSOSenLcJuCU0WQhE7ky",
+	"aWYL5DEHqbACPmZ7LVmytBk2LeDItqX34gzvhv7LHWZvwQ8GCCjlLBun1zGVxUm9kShFklF0RbD0zrlI",
+	"yddw3Ls1iyjhlNCDf334dNw9+fzdgfuzd/Dow6d+94fP3/+vf1vfae+4V89g1jcD3sR+Vs48AkQNjo78",
+	"Bq06YXrd2zCtHDmshFrxqNfbzNI2btHtWZzjbmuZWD3vunulLstm/Oqdamxn/9awjw2SNv0U21jEYylm",
+	"zVte+U7RFXzDdieGuEvUPJoSGnTNM9aEh5EQeFGTLmN1noDKTCpsJIsljNUiXovmk1yNRtXlpeUuUdf1",
+	"XgsrqRGwqCZ1E/f/zg+8PWXbGzHPAJ5AxNTOUsKolOyGJsPsVKD/2H7HhR5i6Cc3chzXcF9yMaz8PjR1",
+	"JkLEC4aJqs4q2nmR2DOAiyzbrHgOLSpLPCigM+XAi2fEoY/EA4L9zkkMEYvhDGV7LOmCD3IQIKKFuHZh",
+	"BQfxUa6OwbfloCYxlnGk2jp2b6wH1z+50hX7jEESP5WytR03ZpWIGah/DchIxMujLHe5S/6Yg1weIaxK",
+	"l0yBxiCPnscwS4U2+3bwC1SbHy6hu67PoXB93zYzYjvc/IGV+8qwU21bpty+zXobzlzdbfHCMVfHerJU",
+	"7DOrDs65UaRteoD5Zla5uLnvuIyuGYPVLS0vrTaU1dwu3MrtwYIcvZ/3eicRi/G/0PUJ+qXvjWQQcz0S",
+	"H0s/bN5XPwq3ULXs9meLRtlua1dzSsV14xTSylHkGWct0yatwF3H6vMUeO8Vb3HH6hSk61e4bh5vAa7j",
+	"b24u3c4iH9e6e/zwy7P3t3ebrIOCa4C0PdsoQTmUTImRwt6tPoAk51xhZc/C+cYXVLkqUCLG47Ze4lWn",
+	"r5wbg51cGo4saUJ+e16jm9l6ptqpVkVoVhHnZpQviRQL1bWN7C0M0ZIsUHZYTtAlLJcPw2tYqq73RQ8x",
+	"mV11vUdfdY21zPjQF8N2iTGwh4D9QbtkGuzS0CxlMLd8L7eCm8hBX+phWj40w1IJIVTyGNJqBVn16btz",
+	"TbJw1LdXKMPH7C4PoMURrov/v3JFgneRAPCfRh5eJKJta8XzHIvRNk/M8D2FxRRQcANmrtYNozB3SgKs",
+	"1vy5C1annZEjlZDdux5h0QMVqnqExQI8r3PmJRaXlFoQXjsxPa1GwAlNtpKhvmXXdMTYVfWpSJHAVB6g",
+	"0dTj8fIIDsmPFrLJOd+uZvSjbax5ZVlxAHnciIoyb+Fq5mXb7tbtuloXXDt1bkd1D5+a524uibIA2hy6",
+	"BBIF5LfLxw2UsqDlcW2jY38ks72pOllrqenO8y5zur27tMtfYHkBbVm3EYeNZ/F6PkpY9AtsrnLAx1YN",
+	"Miel+obzCMDgXWQLmiRYeaRCCGt3gotFlce94wcHvZOD3vEl1lfaEsuVA1yqhbpNukEziomZoqOkSlQ8",
+	"phxjFmJC6kCiMw9/te8/h7SoTmVy7n2msDIdS7ruqUPyG9cssSh+Lo/JsNJ142gZvqtzzXcN00lA6zpj",
+	"sDZgJ0UCzY/qG5HsqqRlx83oMVkfrWGLnqjI00s6adpf3peMOfe4XZRg2Uuc0Z+8ldMSpl+2aQn/Inej",
+	"3LVnw2rg1bJ8KzKEhN1AFV5QxnmwdDCV4oYZ1U2LJHbuMqbJlMYYebRsKcAHyArepYgQRRITVcYgpfuI",
+	"r7WfpUhT/DQSc24dbiqls6GEVEhdXXDthr3VXIfVTp+306W3/dyQjEnoxtS12Ujmzsz1zvgNTVg8DKJR",
+	"G7IMK18YiXliIY1GQKYU8dd9CX249MEQ1uQSrHztowkVcTExSmBjXMId7tfuatsGgKWsrq5KggIeD8W4",
+	"msrdGbGBVqMNSUiB2jKbBjgWxnAfUrXp2VT752YvalbthI9vmetY9GGlYN2c+LD8kw5BTOYcy3TML9cM",
+	"D3/VIXdXVUz23MNSLaZCgTHpsRUSmgPAYyEddIcughyvZaIuuJJvbjev1s74TjCoAr9ZwxXv3HT23Hd7",
+	"q9kf8btWeGtH+hUCpCWyrmb/NogypTdgOFIixDWh+pC8KOV8u4YX6FOTopgLv+bMhww/FwKbWL+18TZt",
+	"U6YAh51bOk9/e9PJmq/80Ov1Pv/52rzsuKfLS1i8Dqr5twTxuAuwhLUAAMGwt8AfwRE0BS9Y1cZhMWyL",
+	"gPANY5YUptN1a1O75prBtngcNelQRoK5WO6Z4zi2B1yxxxOeHPuge820BSO4h2I8HDFpY1NVyAhemes/",
+	"+qF30Ds+OH5UJnBMhTr9fGA/HOcfKkl+AjyuQmt2MJ9ZOzQznSyvPdi4B71mHd0a5VNNnU0XTOf9+7/9",
+	"bzMB8t33R4cHHz6ddE961TORkCNflQ6pKOOHZO55SMYIuswwHJxSCQ7uRGqO7vd6iJmdpUdlAw+fWXmg",
+	"xcVULJ5B2+Zj1qtpqzsxbjSjSzKCLjJu31uu0P8Ou95BXNVprkQqs0bINXlWZMRiqKz6f4vRrTwhIq8K",
+	"jl3KSdazwDWrzFtgNXd8+nYvVSOw/pSVblp5vkbXheBcokWrlglO6163SnkiSS0MkVvuqsPhxctji7zd",
+	"0iNmKyyGOwa62kbyhI883iQTVsZdemf1Qt2pTLhrVr+Gg2+brl+fX+8Z8tbMdkAMi+0S5LBdYhks/tfw",
+	"V8z0MAz2sNO96xT7xlzWnY9tMuf3EnwvwZucrTv3MXget72P4TVdZuXpq2lQhSROkYIrH0/p0oEzpRRp",
+	"L8zrdGD9ISBubDGj4qzgz+Z/Yqu/uFlqVd06bwX21E6Z8Q2Em9+QIKqhgkhWdQZ4TZfO/edbu2KU+UJL",
+	"lsLh7+qQeEM1pUvDPHmy9CqJtoUuiigxA+vf0ML3tq0AGVnWFC2gn8bdSgQ/c+2isxpiOwVip1D97Pko",
+	"YWpqzsHwGmqq869hicpnNrctXmTb/rVY/mZamDs6DTWx4BQEI1pzJB+7Nmx3dyy3iNO0P8lTKice5qH5",
+	"8ReqfdQV1fU1UAD+ElWTg+3FoItK3FNWCHaNCC4+/nDNCJovzboISgaNgLVyXSLmUnkEomCARlLXhk18",
+	"J8RyQ71dlIMzrqFGx720bAfZkgu0+RFXDtOHcbK2QUY1cg9A76oCrZOAbIaZ59X9PVoOp5QH6eyVMtyW",
+	"jrQ6VC78UAkMRYk9pSSiqhAYvBEsLhJ5t5NPwR+khYPCsX8lQrm2oSKpw33fiotBQyZmmE0GO3fLAPhq",
+	"/NaDxWRVas2eaW5Tw3GVo9mf7UHuiLANYl15oV3X8vnDtNGALErxXLym0+2MKL/uBJ1E83MVtNBzwYGG",
+	"WZo5vayw3SxA5bFA8mmXVy4M468VKyW+Gx7+jTH/4ER8W7VmG3BtWhWXSdByiZEnSThArIZ2Y7erLNuW",
+	"0DYSTXb6N/aRKxaSVR2lDXVlwfjuPFwYajjfQsgwGM8bhB5v6xRzqlqLOdsc821WrFlpHg4pe83GSSuR",
+	"zHfZDIJZzjN05eDDBbVwIkxr4EMxHruCMyO76UQCOGnvau54fZy0Zc1dYZZaLnczwYjOlVEGbY69IWQe",
+	"CzmUEAmf/IOWl9EXo+kuG1assJEVAvGsbVAQfRbUseuxExAm18YrzwoMMANPdExTEWxgHojZSBca3RjJ",
+	"YluZ41vRr5o/ruOV+UqVpmhBhdWeXu4ZE1XENpgQQdY+aq6nQjLl+uZk8i/3GFS+Lc8IaBESefPsMXl0",
+	"ev/hIXktxUTSmfLpAuTK7NJV1wEnIrgeubLFcRXtc2oK8hCk+syltUjgdFZT37wOsc1IxubMJKjdrOC+",
+	"zDXpqIOzRIzXe4o8f3K4PoJRkZPPdAJrgFzqAWAxPY0pAh+xCXAZ4lmyAwljkE5dq9BOkT6rt+DcpRbd",
+	"QwsLCz49WudUSI3vDsrSqYyH3h21Wejgr37mQeKRqzp0mxqseiXRZ5nYLXWxZBJS1dP4ycV5JWlE8qZ4",
+	"4fH9+/1HlZde12XjWawI/4hXv7yuTv1SBUaq2KTyso81diUuBLmGZZeMqIIHp3OZbN6Ea0TLMZPs4prY",
+	"Ydi5mHdVrfkboDHjDiumfRtZOik0Tq6remvQJbl0WCcZVKzDAHfNy+x7MfKJjfky6EQM11r2MqUxoXzZ",
+	"xdsRhBvtCgd7Ax9TbEpWWeXmOyOubIvSNIFB/YCwEZYdErZKEoKIJF5NteKApUThILJMKwlqaoknqbbt",
+	"U9sxuiBD5qlriNyw7YtvDhS2EqiMBbhCsabvqvMLZmMOHll9ECNg6R17qJlS85YWf7W9VXDROOwmSuy3",
+	"eCRcZufMvJnEzOYHI5IDnBFrteJlTLlrXLpBIpTO7HotxHXBeM/cRfZNFb6i/NGVu+oamFfUtM+5VsRS",
+	"FtY4MaMeofuHcRZtZj7uyZltlhnu+Zqv2fY7DwD547V9AMiYTDxiCdumnRx2Ma+qZ/kvW/2nrf0eE6WF",
+	"iB2MMfZhBOQWdFaSw2FDfYvLUJNTPWZSaXK/12tchOdxHjY32P/KVdl2ao1rsxEppOJRr12Jg9sFXHFX",
+	"ZLyCXR4b5VdwqOnjZs25qpe4Ra2579ssrvaHNli8YIrBwdtMLl+CvkPq3BWZ77YGu9WB/RqV2G8ghlm6",
+	"BX/bfWJTbYat61aRMH7tydOW3u0og7Z6Xaxy1tarEuAxrCDM/dAWYjp8WM0g5zy+ZNAWq8ji5NaXq5/7",
+	"snqMxWPhur3FNXCnUleztRRklDf9cDXzBWS+zUnwpcHlD61eggnDBjftT/BXSVXK6mBb9u+7kxSnYpWr",
+	"Qy/tIIGsUGBQ7Jq1HrEXVqudjbKn8nV8//6is+O2hcc7z866fbbUSqvE7ipCZPUxTymT7SNWlalkXrYP",
+	"CDWmLXEuSBIZawVUjlFxhubrAKt7/UULLKMkQsYgz4jXDYJw5ZQqX3rUJQogi+Pn9mimWnBb35tpGB/W",
+	"4H1t6tOJk6tfuzdZ/sTuveRSLIaRbRUbRsWD+H2FH70cEdiZJ/0NZFpha3Svu+v/XYuIUTkFkVQ14UZP",
+	"uIQJs3l0rmc76rAYeKHxjHEMCle3QTKPddgSrarvc+hcy2J8J6KSytntzDn7Yw7uZy3n8LnbuXCbcUFv",
+	"WquVdDy2Z2q1iTe7yYBkxFwrFoN3VRFsyokpAZmkbjTdc/c2tFA3KtTZ2Ko28CJvONWuvt7221mNJogZ",
+	"IL7DbK40sddBQSfB5j7VmA+2TXZzyyJsRF5hEt+yTeVYCq6HsRDVCeuJQxNv3Mlcwg2rbSW+tuHjlMqK",
+	"qMFrq23lXdRsG3PfRs0XutvCNru0dSZu3jtxu9ZaQefCoBWT38415+7OjU9/vre3Oi8sVFv7GgxQalhj",
+	"KPnkWIsnSq7ObTjxX6gdD8iPQCVI8v/+3//PVYPWLA1zV9w9rGI4FzZMUOc4sdbNun4wvyKQi43mZggW",
+	"zb1IK9ZY8ek/CRFjsaatArPc86MmRls4JL8ApIRhK0BFx2BbAnq1rTpAaHd0WN+XzTbAI8C1xG6lVz89",
+	"vSRHN/0jj9t31ah0Bucz9JFFzyjs7jbw0+fD7BbPU+HJha0tdaMpLmzlXlYe+SaAbyvQmO3O45ZoaO3R",
+	"xlYac28BO7aVCRFiifnlqUUVq9uGu2eQlSBhzblj1vuxpWNDxCvI/r1eXV8LTRkvTmlzb4L1bRTgjzlN",
+	"Gj7Jcum1UdTND1lZOZdYEjCGn55edrqd168u8D+/4b/nl49/7nQ7T57++vTyaVMDvt+k/IlaX8rmkSt6",
+	"Aw3nftxs6uqPZPXG3toYaeakuv/oUQjzWN09wobIwvB3dv+D3nqUyKqqqcqDX5PDn/ULJ98Zq4tMIYm7",
+	"xGUTZfLLhQu/7xKHaUO+K19i+db3XWLTi/AaIwVSDbGNn9voJFNkBFhEY4xUc70vZOoSFyYYMm6+nqUJ",
+	"2JaGkvj8EfN4l7LUJa6wqUu4GKqpWJwRX+BUdAu4GaLHz+PwZKMslVLlQ8Af3BiKBVVhnVVeXOUGsb7M",
+	"qtu5BDlT21SZu5YwlMdZ/TQmAhLBfdq2B8kkv1Kj01jIdmUki0V+JLGwvXrEPJo6lafku3T59SlIJuIG",
+	"uKO0opjbq/JjMCqQFDOrA2Fpd7XSZpN5tG9WUBVV9r0tfPF6QVbaVPZqK83ty3AMOK32bmSHm9k4NcAF",
+	"0jUDWYeDmpXXr9bE28OlznIwHYtCSMzzyJi1aEMfuPErzE2ZuXOG2C6gepNtn8TiLs+MjZw58+rU8Ozp",
+	"mA/Z4CiVIwH+VCdUg9INwKvsNq2eptKWVB+JigVZM4sqFms0q1fj8V1rog0Ljr6Q5lkVFqzSJNcs2Dbl",
+	"4MGqrUSYZkJpoheCLIFK5ey7QnypMbREvoK3ckU2WoY7V539+dwN7Gc5ABrAatar324Id+ey1B6qEpP1",
+	"xHhMpkzfgc/SLZmw5N5o1asWzOb1r/V4Ziu+GqI7f3lu5+kJNsf6fTo3i3f0I8gENZlVNURSxt9Y1ag1",
+	"7RX8lO0a/wsOw3p3LGYkCBl7T6yNGS2mIgGiJebeJw4KykGIO6cethlGJE5t8bBo4tZkVSHIK15bNWo2",
+	"DEGktWWwTNrYVeMThjtwoUW6av3VhwI2eDhxgN11TaTzt7YkP6nZmEZ6i2XLW7sHNz4sRGn/W03p8f0H",
+	"g3e9g0f0YPzh04PT6khpSpUaiiQe2g0I0+aDHbZLHNqq8DGlxrTqdkYS6HV1GCdwarc71EFZWiuzdsWD",
+	"5h3UeX2aW7xuvgFVu/pfiFscbZOtUI/ddzmFPB96QRWJpkIBtwqpxPwIkA6TfweIRl8uSWdtgg4y/Meo",
+	"hG8BJ+hgGQpTv7/t1HeFAHjcfGnM+GtX5UUpXM14XrSkIYGpbf1URVru/hv4Ymu6IejMYdFKH+x2Ph5M",
+	"xME3vnXdDfHvoI+U38SZ4LYFk56Dsp8WEHP/WU/n0n0cS+aaNVE9l+7jHO+u2nLzrmT5s4+Q3mW/nLBF",
+	"1lfUboMZb2PT3HbauQ7xsLelgxyFYDSXTC8vzHt8Vh9GgLJPzzy5/Ofby5WUrksLJgUqO/ljcvX61UVF",
+	"QAqngqLbviAbzlTrtPP5MzqGxqKiVwLmAKUUkW66zvuDnrGxSBKx8J2wA+AA5at7XBXCe/6eP70BuQwv",
+	"wkJPEs8lHSXgM5MGhHrHGpmKJLY6KTpLqXZxPsyvN2LSvl+95985l6kfXZdImDEeg1Rda6x0vbfy+6xy",
+	"dLQkTCtIxgg3v3SFfLOZUV3ICBKxwHE/t/4NhfU/b549JicnJ49yfJ+iVY/vckb9GRmBz+iYGfbnulpj",
+	"kMeaEpTH77n5Dq2Lf+XyHySuyIwpiA/JC+/LZZzMcgxj8h1iGH9vB0M58VDJxCMPH77nWEhpB++A54mt",
+	"6lPkO188+r2rerEVo64ay/szzYtmQLnRPd7zrFhw0HlMJYwT9MFmKlmn77FMaMo6g87JYe/wxKZaTvF0",
+	"Hx0uIEkOEJL66PfFtTr83ZkHkyooqXPynxevXpK3MCK/wJJcgLajfni//7CLu/FD7+Th92b5Ac/XNSzd",
+	"ZGw3NZy494wPXJHDNSztD1JY33YWNXbu9cQ3o9JCHJJzotiEGzYMRFlsK6z5sRSHqXRYK0OmIOHMaGwo",
+	"cbDVu6VA64IUHMFLzdSt05Ypcv76uUXdtSgYNgX2edwZmPVwTXTQM5YKriyDOO71bMEugna4jJvE6aNH",
+	"fjkDIG7bVuedK7h0dZauqjIrpnSlk75vTceVTGKlpKuLxHJILH7s9Pt//OP8H798fCzH/3UxfHi5fPv3",
+	"n19NHk6jm9c0ZS8SuXhO6evo59/eiM7nDwUjYR2bdRNGZlQJtoXu2CDk9phGUzh4LLiWIlnXsEuQa5sK",
+	"ULTcbcVml8zoxwM6gX8/wS49OfPWcg7h4MvKgRnofbsfVfPK9u3oObet6QtcvzN498FI9dmMymUwSXfA",
+	"Ar5uj6s5hs4pb+iQTpRNmkQwQZQwHw8iR5UHrkWNmyK+98hdeoQJrEef8NGfa4nvR5gyz7OMQWCTBq05",
+	"QB479uAc55Yrz5VzIuD185RQRRKmdQKV59vFGZ6a0by2DWM2nHQNH/XRVM+SwhHv2Paq/8MIomUKxFxg",
+	"O6121m5etxIbagKHhomdNtnWlxhmwcv7rS6/32t5+Unzy9ecsHN1rbzrn/KwI1MYlvMny6xF+VilmGlu",
+	"6WLNaUPgSjoDjYT6rsbaRe0/11z86bqn8AAdkpcoiRIxmbgoY7bj0TgZnjf/H8Yp0GBG0rFh8U6e+VJH",
+	"75tM3g+2ULYm1ZbOMOPoChsdLfGYXx2SS+zbg5E6MZeY649ghUYMkO9OeyffrxJLFFDKj8tfGSJAuVjr",
+	"jy5bokYgfDxYLBYHxug6mMsEuJHxcUlC5G6JjsuAJlMhFZAROo3QnZtifZqzwFqvf2MREPIENF8/F9Vp",
+	"l4/7VfnEE/R2bsEj2lBxa5Zy2m/59PutLj9+9Cfgb+70qJC5IaVh8YPrSXZ77hbKUk87X1+cBr059tL0",
+	"i0lT23sAK3Byb+xegu5WgkqIAWb+dL8BBXpbSToVQkHYfWeXgtQ1uOlQNDtA1onRYt3txsvvXOqW2/rs",
+	"he5e6DZmgxegVYkF3pnQVQq0OvqE/w1F7YowNBLw3FzVWWGk+dFUepnAYaRUNXej7v5G3O3BaSVz20Az",
+	"bEYncKRuJn/7WE036mZy1IBcupb6IgsIlT8Ey60+kRmVE8YHpHdGPjd5zu/0hlriKz7u3lwBMRdH+t5Z",
+	"e3VgzJIWNPwjjX3OBN5y2ui0PhNzHnd26pc5x4FbrwweYJIIuknMVx3fWERq3aF9Yn7/BtS2DK3usLNj",
+	"B5f1NGhJI+2LcQr8wUflN6+ljX/+a91y/mxDpLf1n/pE8464bi5R3bsrFvi5TZrZ8dI+Ec5W8CXeCbuB",
+	"/73Vys7AELiqNWR8gZqKJE2N8WKPzA0Y3SWV4iOWRWGFZB5xNZLBN4XQU2KxjFd27IV7dTMaQLDFIhH4",
+	"iQ2nWqdDX/Y4ZHw4TthkqkkfYxgt6cGtiJnWa4mNKWCuiBkDsdHsHW9m8JJZtiLtN9LFYQ6X1PKKOjp5",
+	"7CiyHaX4p+aL7943IBj22WahX6XAz18/J7GI5jNsQnV3/GerJU3p8jaGPpr1YkyuXOeSK+zSKcZjDw3v",
+	"WxOgVelAW2gQBGUKi0bwd6a7GI96z5XIwLqQwFhsHQgYrVpMl3lbFZ/n7jqjZAnxtnfelCqCDfLId6f9",
+	"3veesikWobjGe4RxG7Ok85hpY1rasGCFBrZ0boiNhqwLbGxjxp7//af/QmPn5/PziTd8Xjw1//5I6X/9",
+	"ws6n1//8//9Dj35K5vRfy4d/jP/+8ebgxdvFL/d/n/zzx9Fvvac7MG2Pa0zbP68DpqG29afy1/gFyfsC",
+	"7c4yCRjDUYa4v1Z84khsBgJ2P0KIomuVA/EhPP4heSk0YlRaKswK+iNXwVxFdxcOYH9PeNtrfBgedn3A",
+	"Gmt92drXkCM++ItZQI2o8idMwWotZRtS5W8BXO060nzrSwkMXSJlLMQ8iYkr8mtraCGw3r9qSfCN+dkR",
+	"2msLdHvx9199j5bDDOPvnrI7ZqGBk5iM5oFK6xpDunQlRSaCCJ6VzDGNIjjLKFJ0Se73TnwJ50xBcgNI",
+	"3tI+EmWqxU92cMZdBz9M+XIFfXiF7HNE6Nue/mqMaJvK1Rmc9I+xf3sGuZwBIOcwxxZxOLObPHZxjk1s",
+	"LmhMVPnMKqjqjYVQvMUBbr4wwQRj11LfTzGEZb6biRox4PAi10bAKKqBRqPNYV+2swNv+kdZbkltglY8",
+	"Y1whQphNwHJ32JwqZwOCuiYak7LE2Nc2KksdHghKud7jr9G94hILr4JWK1eu04NVcWcWnnuVEBKm9Lkf",
+	"9AYB+NohYWH2F52Bz/6CgxlliY8fdhG8hC+zTloosv6Yg1zmMuuPzrqYx4ayhNW6nCRbx6yTIFPE7FHd",
+	"AMxvncbnTFhuvP7FNgkJ0+c0uwGEBI6ZMkc8rhuG7+yzWhNiH2KbVeEjKjFOVhi1WGDeHM2a6FS91ReQ",
+	"5m/NcBCxwKe6+Liyvr9KSSoeQ3dgUEbZTJq6YbkeQeG4NhSS3l5zcdnM7z51IglZmzSf1XfQ61/2Hg16",
+	"vUGv989wL3yOtAO27EwkjeA/3HMPtS2KwR+HmMzCcrUMswZ7/Uf3e71e7wD/eWj++cH/af9HjzshVKWF",
+	"nXQL9ZN5G3kcgMI5dvQuQIr7UEgtX6m5C7vC1U03S1Ptt8hJdNwETdkKtvyKtzWyykpdv5EWNddT4Nrs",
+	"PMSNw1rPhByxOAb+BRW83GvuGEnXd15AGOXGiYvvSoCAHz7XRYrPXWs9mwYdxKCETcIVCw7Sm1hMoU7J",
+	"LUsV2KRvim2HNBE3IK3jJAFt07ZtFjRh2vpCAoE2s80DPLesl2xdQq2QpHx5SN56j4vLo1+gl0c5gRkk",
+	"5CFiB/nutPfo+wGRoMDrx252yIdsmqjvJV2KdCMDcLvQOMpdwVM8U+CwKLOEgKCxYYwj6JdCUvISFiEl",
+	"e/THtXTcliofmzkicHiTgHW/3bzdyuJNe2a6hpmGCL+d6xP9x8ODm4/Hs+nBo1TTfx0s4lPewoZ+bNfa",
+	"H9wKnvuCWizaIBH86SWd1D3YXXaE13zudn4VUU179ryjk9t7wlTR6xEqxUcNN6rekdG0RRSuwTctXE57",
+	"DTIVHgs+Tpgt32qUOHEpxK9UTpqnTvzG1Ty1MMQvIGb00qxj00SKSyFeUL78GrLyBb22CdkZt95WSJYM",
+	"t6NP7tOQxWvzJUI5cRsFdM8p13PKZjzwBeV0spYHXuZMamtW+CfgKneb83FrujXa/+1pdsVPUTWc/BKv",
+	"/DyPO5g+Oa9CHRLyWuUlk4L7UrTArhcpcEIVWUCSnDnTnvEJAW7LLmdW58ViOGu+W02WRJSTERAODAvd",
+	"PDkTLiSZ0RgdljbMCIkC1GHJlXnMEO+/qkzLNHp2zoTaLcjz8Quqo2nH2s9bqrkrXKkNm+jm+m1bHTYI",
+	"GLTNuNzz4m+CF9vk/XjPh/PIU3t18HjzDa8lhiOwxP+Z7Zz3FTTJH9oN9I2n6a8gnuzBROd2F93H2EPW",
+	"hrTE+O4VzqO8j3hl9ODtVKDA6Do/Sxz6mH0EbTEFXvQhnRnBhsBzfdsfrzYG8NS+f3deVWxTP2zK8Pq2",
+	"oX0tN7JNKi2rG7ol2CxfWksYXAVEvKtRJO02ffsuzG9eH3xr+0GmKdi0it2Q2G30w7XkOQOlMKJeT6AO",
+	"jUos7Hwyf2qOwjGCCINnY0xI8+FvjJhZAjsrEG+3MfG+8KPbIflqDTNEMut3G6lHYRsQ15yRJq4Xgzrs",
+	"HWpx2Dv0/aAasoVxPyd9Wxo89E/I4slZY9g5R8AI1Rn02hO+W8F1pJ91BNvT/i1pP1hNQkeWBr5l4g+x",
+	"6G5lf1YGZZ4JwyIcr1hMBRkLORFZWsyUKtuJO8Yf9RQwxQXTYVdDNGcWaifBHq54P02S3KJFY/bGgtQV",
+	"uQnGTbIIXlDwdxt2sktnd1iIWEOhYV3VX5BMv3XX7E/o98goub7Wd1vFOYDNqpXDr2uSZhQE2ODK5SYw",
+	"6Qd7T2VBya6D6VIePnXBuwSHZIGvMLvrntpRBk44pw1ZOJh0oqegbHbkXIE6Q+DzERAJKYroQgzmXdhY",
+	"IEMt+VCfkIL97HNybNb5xN5XAHrrV+DDVs7G7YbFoeLiwHAzMgawIGDKZuOfkSuH/x9fYWtqzPd15eQx",
+	"RNgOrC61JMBUb5z18wzAz6pm3MhvM2ByO4u6EdjLbP+h5vkta97rDurGF7vrbv3msIN7hoBvFt8hmCPc",
+	"GkK/1Y1kLMWsegxrYcs3DyTD5t88Bi12MIK/WpZVKyzcXeZcjYS4xo6hzd0DdUZIv2eNkL/1+gMEJcsJ",
+	"rsmz435+i1uoJ/KQWDfrWxihSyHD9c9ffGysn5PCixu+MeoXG1iVH4qzyf0YTScy6uM9S7uoxQXq3w/H",
+	"mbePUNhZJMCkrRpKdl+Qppz3rtG+cUxdj5bTE3PoV1qp+NBBVRsUJIysu4nHaOwMOk9/e4OtZLmQnYGZ",
+	"/0pfk3er3b77p6e9oFV339y1etVx4aL7PXfaS71Ijte1EDk+7X1e73g3FNV0P6Hvb3DH8hk210eev8aH",
+	"v0IOYS5ftxPwjs6g8+L38+VL1lu8WPYWL5K/L149EYsX5v+fpT+8ePL0/su/t0g0ylWZfQpg6xTAQA/M",
+	"20KEOnOoKNboza3aBtdnCf5cgybLuEX6lJQr2396QI57fcQ8VU7ZXYq5VE79vbLM6KpLTnuPnNQWMxAc",
+	"3nMMd06xMYJRpKt1diMkgl5f7qKy6u6Vc9QH+VJwQDTal3QGQf8Y8t1VJheu8EVXjhivvseEbUWXNi/y",
+	"ivLl0F57ZTTTmZmUL7IBwFAvD56s3nNjmBvTeiwBzHpdZRz1Cr/XknnwVLOCGSTu2Hr7wiYhMV1a7x/5",
+	"bgR6AcCJbbKXVZNiO4d8FZ4/Ud933Yqbh09dEaxhQ2dh/qThIqhqu63K3JJMk0gorZxL4T03j/HQwnOO",
+	"b+OItznAnbwyx2KIWZdXbvNx6HifHdfMvMCuBl8ivnjX3caFHmIVL8RXZj7l+7IKX6ZwCubwnPrnI0YH",
+	"9poyO3wZVAELBCqmZCbwz4QiVtjVa0wVG6DB8O/93pWtFMzyXaMEm0cpiCRo8t08JVqQkx5R35+953l5",
+	"UpdQlR/EEJg520nEX7KxSpsL4BYdB+7rgd0T3vOr5zHMUqGNVDv4BZZXDsGZCzeWLlECSxnThC7RxuMA",
+	"saMhjJj5ipWqkmKzdwFDaZ8kkI/uF+wdtvEOu863zCpor7ZtoyH5NiudczITHqtkim0kfFSpqT7UUpo3",
+	"lqQ/Wtq7k1TdveK9V7z3iveXVry30KFrC6MDcItSHk0oVd6g6LCwe+vyaoJ7sltKmd/rbs+u+9ztvM7y",
+	"sg/ODRPa/PL8Dn/DPsPny6fpNMgnKpySuYI/RTzCiFFCkWB2YkhZ+6kyHHH0KfirlEBeAe42TxKHS3Hm",
+	"MCrKwDGkiBtDrqyqOrTqoTNgPDSOhbyfZt0S4D1P6RLV9mQZlHOF5Rqo9lhlAJXpoqr88op855MPUB92",
+	"irMFAshhcJjt1WB+oUvfXxf7Q1j9d+AMExxTUdtmzrvvbRfqOjQjhIC4MaOXXW+RjTXIoeOnV/6OK/8F",
+	"skM2mYKsAdi5jTLsVdtuZbtSt2zWsMhbviiihOAe0rw0SLP2NmRb56ktzLfosF3nLb61f3avHO6Vw71y",
+	"+CdWDgMpVNIN98rZt1MGU5BGd+vgbZetlA+hkBS1TtE5ogkujmY3a7IjL71agD5BQ4uq5DvzrdF4TAx1",
+	"YSFOzNBRyNErqhzETyqUYqMEBll2pJ5KMDfoQLbmDcbEgh+Sl+h2xfvdi4TE92DxOOEiwyY6JOckYYaL",
+	"2sZjzo/ZRRwjb3NV5HGEq7C7MGkzCddAajV2adUXnDfPqbxIxNok6vwQhB2w97zltrzFEgASl02O8VJp",
+	"d7bPF2EpEba53SLbsvSyugDXj8swopSbKPYkdonVXSD2vQ5RifGJFqhZnZmfck5iA1AOVcNZd+YRFdV7",
+	"OLU/n3Pees2z9G6nA8ucDhsiFuD0kxZIFL0mvhMEjnvi4PmOe8eN7zl3/Q47e6/T3uu0o0oyPOIVzNfj",
+	"G95KuWvmfTqKphBdH1jI77vhoZcBA51SRaiU7KYKcBGH8px/RZa35ydfhZ/8dSncnGhMAbXHn/EWVL4l",
+	"PQsjiDXcLT3n0OYWUitNaARVLRbtYPYkvSfpvwpJuyO9hdjelqCdw/Uu6dkZKBrx9zKfyAA/znyndBd1",
+	"selpvBjbyYpGavus7nnAngf8ZXgAnmhMu7Nbd/dMADsI3x0TeCbFjLhYDtGCeMmN6BEjGl130VH00PpX",
+	"fT0PEOCxd3cgLzgkGeq8GzO26mc3oPAxhld4p8mZYy1ZXt0E00ndVVxop1xgA8hD8tImdWJhvB0ATZKB",
+	"y46FgtOl6y7g2L+iiiXh0P7szhWbGIBh2OGMKbNaYZQv28M2naL9nu19Lnufy1+SddtW7IspoA/caXFE",
+	"C3FtrZgWvLwVC48hShi/Y7vMnGUhmUIGYrjojWAxxDZYFqQE2oR75KsrzNEN9M/OHF1KSNhEojEbfOL2",
+	"6rNjgnuet+d5f16e507zF1RXXSrR3fG632xaX5B8dOjTl0bLq0Ny4UEYOJb9x3BG2NiXBWFnoAXTU8ZJ",
+	"/xQ12m6mRk6E01QrGKN9w0txMRWLZwB/Sra4oGqI2ZQtuKHbzb1GuOeOfz3u+Gr0u1EItSA0xBW5ZTiu",
+	"IaPciOUYQN91iUjiDPLtkDyjkVZEzbHHoS9vHAoLk3cNkFqr3GYPBoAPa6Fl7gbc0XzlwNn8Yn1uhOJo",
+	"04zNXohS2upWfWc2gjZqNgMjK/c5RjuBbvPL6YFR/1LpjO2BHrFEvDnG40Zi/RbAHLfAZ3RkPJQQAbux",
+	"6KwQsRR3eBDstTJLXfPy43+Gri5lb9gO2LEBoqPba5JAPAFpAQ5kDHLPJ3bCJzwp3ZpPfFVGcPTJfcJv",
+	"JSjg8a1NoEpcJ38ctecwiVC62FSnIUlW9ArOJ9Gwz05t2701KJbFKVhk1i4ZiTmPzAczp1iKNLUBCHXN",
+	"zEdE37AIcGPXQdZRPAJSjCASM1AOTbDwAotoEQBenhUyv1MpIlCKKGzTwLCsDnE25pIfkjcwNsqsywpn",
+	"2iN80CWilNiuDHNuFmiARvaMIRRGHiVx2aJ5x3oLZWrzxj3wAxcO/iLr9JAjnspoajili7FUQnLy2PGx",
+	"W5ulty4Oy4VIb60Q6bcVIsehELGrXCs87JoMxbg5MWTiJAdDDCVKS3myDnvUHc6uVQ24WNiT7aLq17BE",
+	"CrDoLubs3VX59r6G+i9s2V4Ajw3PEUpn3BB9/rcUqo2EojOl784FmKNczqi8to32LZg4ouBkBnCIFRrG",
+	"iAdWC4ePEYADsSr4/3I0q7ACwDctN1q8eY1A74FtcCkc6ioGXpjGAu1VXm1Ga12I+zSYPX/5M/OXF4bu",
+	"fACV2owNI/p5DPGdhxjQeEzX+M5eccCUFZdjQq+BdxGdzHwJNJpa7cv+vDC0jV5/8nI+G4FUZEpvsNxv",
+	"QtMsWkAdpvNGy/yNH90OLfNZ1jh1fT01U2q+wWjPfHFLZ2NxnHRn0HmDOtHpcZsiPjfZdfaz3y2s4rMv",
+	"25vOOzGd/crekYvtqxjUeYX+HWZLCEK5LQTGZAjMjHD6QVWZ8SF57QAEsdUCU1pILEhdYmhRO8XeVwI7",
+	"fmPeYCw5ixinKi03N9U/X75FZaXwSblSuAUbyXZ9H2ncRxr/gvqSuIGvXO0nQYnk5g7Z6gVdOoxXTAGm",
+	"cwXoylAAnGhhEU9tRgIyT+URrLLIGznP3HFZYnDMIEszts/ENGLM18tqrxE1ApsERixhyLXOyJUELZdX",
+	"NueDZRDFlYzYrMwuufAOE33FYuhylttk876BlDL5xsKY3hFP3fPGPW/chSpLr8G5yufRtXfpjCvYpcRD",
+	"vZOUXOQNd1hTIYL8Yufkx+kFcQzP6pirfhCSjGDKeDzwTZE8L8TSLES7G0sxC6qvEBrdtcE5JC+dxskQ",
+	"pli6/p8zDLD4SorWPDiiUrKwMgz7W5t3JDDWhCaCV7JULZffJkNFITKUMBM3X4ChtoicRO7seOHWdmxV",
+	"Bvhbu4U+12AfS9hLg29cGtizbB3vjg+JTBYQjq7zO5AHSkugs7XQZFlGE+q08gbkgQKuXbffgXUs4gUI",
+	"eOraAHcdt79i8ZWHVzUX3VPOGeaygvCamGp6ZdsuEExYQw5f5tAY754wHqCj2XCh+bmbN926+pUqfYDP",
+	"OXj+5MpGKjDIIXiAZ5QV8mahZtfDIKJJAvKe8p0hu0SLa+D4ggh3BnisbDg9ocqthJskJ1fA46tuPkbL",
+	"ho2AMWaPWzm5JGNYuHYFCkM3ypUQcu5KCEUK5ra8Z+CMLq2PVoMRY2bnlFHvbVR9VRrZS9aKo4oGWmbD",
+	"nOERzM5YM2dkJMVC2Y6BHDtrW0NkpiC5wf4ZNpy79NPIC24w68Iy0zzvorBRdb23+j3EFTWU1hl0/vtd",
+	"7+DRh//1b51tOnBp+KhtAupBfvDzBBIWD0j/PccLBtnBe8/N8RyQT+99Bub7zqDffY8u5fedwXuXsvm+",
+	"033f0QK/ydI28UtMCH3fGXwK7nEm7vvOZ3OBxu+qXNfvO5/fF1Fuy9OuBkLH6R1aF9DpOkSLkAAobqoK",
+	"991bsqhCWfxh7+HDmtlgm8lYyH1n0S8uOX5lN+iIVV845bTwDE9OTiX8Ah7zeToVSXwwhjuuLxwDeOjx",
+	"blZUWIqNr7JeO7o/d90MolbRBLsSjT01NG4S+sT1Ht17tvf6+l9QX/8NCZxQ4rvvbllJ00pbX1B2A1+G",
+	"5WVJQd18hgLhJcgS2nBCHPOfmxFOhIgXLEn2/G/P//b8z/K/txQb2u+G67lekWvcEEIBdmdERHJa7gdq",
+	"zEljYCswpgyZUR1NMSs+pVLnKZAf0StBtbG/bYtDqgA5mbHrud5R2/onbjZNOtb7bvquyTs2SqTK9+x2",
+	"rsvK1u10BvUWc69pz/Ti+1UKEaMJ08uGo8hvuN1YShvMRWGPiRbCF7gLnizrRsN4lMxjGDJOI81uoLrL",
+	"uOvi4cY0EiIByu+kn/n9b7afeb9XtS0fdloDazbAldBEgqt5ovG+oVNfNqX0tWiFk1A+mdu6xHedGLD5",
+	"jeE8tb1xgmM76DwBOaNaJGKy3BXGv+UA67IDHd3tez1XJfh5puTTHzABNZAuXlzcbadnbGFFOYFZqpfE",
+	"J2ph81meRxxdu15HjbZrF7Ycm2KzZxQuBZ+MTa1bxWfDmqEnfpBfL2q4Ba3GMJHgKc0BYsKMssTozobw",
+	"/sM9/1BbKJbWBJtKw1CMyB0qxiPoDI57vUfbEnI7Mn7O07m+k3azt2aSrRf+Trnq19ykKj57HscrZWRP",
+	"L+lkU6gXr/nc/RodQx/bysFz/aeILf9FTa8vLfLOY/QjedbfUMrVlKi5u44+ZS0Fw3abK80fM4HT3h9h",
+	"bw0s8X1dw+1an7U9AXeMEOKkn3MWzis0pDc2Y0f5rIUxS+DM1hj6PCkxx89Wh/JZXJwIfkh+xKipjUIq",
+	"zMoiaHPC0uhPNmXLKVESCLbxsv2bBsYm9ZUMWH1gJIi9cwaUu2Znrn1jRQVCOtfbKlrjF1RH072G9bU0",
+	"rP/T+dIWQreBGHyNOeQxMyfyGeZNfg15/UO7gb7xR+WrdDmhfIKpqzGgFk+xPcLdyfAj5IS1DtJfc+7o",
+	"86bsvfcUMsdDcu6ruxR4WJCF4cNVFVqZXvAzvnSnHRs7g07/OGi7aOyRR/bvBcB1TM3yzgQ3Hz53s1se",
+	"Fm/pn9Td8mEnfOktwHWytNOv8eCYV29tXOx7xe7CT7TAXXJKAmZLtiXAL6gs4YCnIrHDHmRqEheaKBdB",
+	"5YIshLzG5Cqj11C+RIAcQ742WythOZCrUXqUlqCj6Zn/YAGlzC8xXZIYXVWYQp/Q1DUqoGQs5ILKmESJ",
+	"iK5doSZRC5okYqH8mJxjCyF8Mu7icuMRc0gvWAShC8zMR3sIFxE5lQY2aXo2kdI1h0+Y0uYnocDojorF",
+	"kBWa4j6v0eY8t/oKKt2XZXHbsLHd6lgXzht6QW/+klHlvdJ0NynuxlxEeg5Z9w7Y9RrFyTA/yeIN/bex",
+	"xwvap1fm3yuiBbnS4soFRnM7FHu0WPaE0QkmiaPQdcHgV9kg2rKni5TyZ1LMmmS+mGsvRWeXcbyY6rBv",
+	"dv/UaDxWFc2Z3UmJc2FbbcOmSvefHvROgvs/7EhZe0KXfn3XhtzoUu0Vtq+msD3BLvVMT517ZlekfwtN",
+	"rQnXOPpkjvBnyzV8l8ly9xDzfZHQb6mGFIj3tLk8fiZhL4+L8vjPJCF/sjlVRnU3mnLBvinD2H15etks",
+	"gNAN8cSw/GY+46IBx23CkZm9i/xnPoyIJsBjKg/JWwcabe/JL8I6loW5FfOVtrY53Iup69GWsPZ2yI54",
+	"wJamSHPp3Fy87i2IvQXxjfHHQIno2sR0DndrSKhE6PVGBF7h/S/llB/LT5AKCePknTEzukSL78tNLs6R",
+	"IUFc6FyGuFpkCkls2z+OhEA3kW31o6ptjwsccYOaz6r0pDa42tCvyUI0D7stqvZKWuRTKhNmFsxhTKNS",
+	"yXDlxwo0+W4hmQbyN8Pw/3/HP35fnE1WZHl8iRWWHo+5YvRmi5oN3eiIB8aUaTL+CwQRyzPGMMkWY5Vd",
+	"QjWZCaXJST9sO2pt0pp5PNo4Dy1uP4sPO40ClCHUji97jwYnAYRat4NOxyGOpnwhTtaLtMpH9QqP2klO",
+	"pyGmdeZlBqmnDvdhx68SDsAdsDGwrYIBXy6fYo2UMeM/EOPx+hYrhv9hSw4scDBfAFW6S0agFwDcO7Eo",
+	"j9GLhUUS1RgBRk5cshm8wrn9qXxTFXzkYcYLM+Jv062ljqEUn7kjt5Vb9U29mYxU27utvnpPJ4Tm+pZi",
+	"jJU56y9XE9Oxfse6trHpwsbMq0GVbQwkMbq34BZTcMq0sjWgNFNFPd7XHDuBGFMcmE3EUoTOBF4BM2JN",
+	"dWkbjBySq+fjA7R6r8gM8b6YJoqOgWhhQUZqWvbSON6Wbe3EzG7GfBoylJYs4w4z0sdjC7iINTyF6uNG",
+	"XDTqY6bZjvQ7J5CbvnzUb6ETBi3j+ZjJmcVvr+XqViEeOoX6GYa4LUxfJg2c0P5qUqntKXKel1XJgz8E",
+	"AEaOT9iuQgCYrOyKm/eCae/x+QIgmU7+3q1/x2veR588Ofvk+fWBn92IoX3E5//ciE+mX45odP2Nh3i8",
+	"CrLJjF2mGzIuyj7HANUPmxVZeZOrlzMaA2qwthXdBDY3C73EQWz0fwrlnLO+9ty90tWdu3J+1HbVHdeg",
+	"31kFdrY1zev/4rld2eGM8bk24znpNVZc0CM8s/ApjA9tl6p8lUIFqtvB/cb1cQ3tU5BMxPmLT0+Ozaut",
+	"k3ToNLZsFYOW+ObOCFcKy+1TyaIm5RXGGuHxUDN/RKxvNh9A//TUPC54uCGV8lXHhYvu99x2Ok49tEgB",
+	"g+PCl4gqUXjE5xZOydJhX+dLWKG3fTea24OgWBblItAR5WTk1GWIyfibreWqLncvl21NQCsMqziudUgw",
+	"nuTBUdCjsK69gK1oL53Qr1raPpqPxyCHGFMJaLtXx+sqmZXvwplf+g65Q/+496HbUYnQQ6UhDZ+0LTnf",
+	"nZ2/hTgAdA2wGxg25aptRIUCrY3IXS2Lt46oYTTXRiPPd81IBPdbDDROGF/h106ODxeMx2IxjOlSdQaP",
+	"zA+1B8H9UubsPUOXqZ6b76icsOCgPDQDWS+4aiRpjThzGDFDLjSLimNoKlDrJaL/BYsGi+NxrdH8as3o",
+	"x/z3BxW/Z8t2H/vRlmZxpyJ1HQW2F7jmZ0M3ZofsGTHLUU3J25LyE9CUJXuUgj+D5blHKahFKVhFsrmT",
+	"YkfUT48+ueyRtQAGq/pF+1y00jP2kAa7OTCrh8U1bmGKQGx05G/d12F0sCb4BzRJiNdgKgAQfJf+gjJd",
+	"DMJlvZsD3wcG5BYgbbYXxOggOSRXVj8aEJS0V65NDrOvcvmrGPyrTFG9tT6+i+BZC3V7o7L5yCqbX0vx",
+	"3rOXffzjiwMN3IEYnsE6KfsCbo0C4OFKaEy3RCWj/dzeOY8peZ35TFbcKC08aLa3Sq3XzP68x2msyovx",
+	"fWl85kciJhPMOAn7TthrduP4MvJMhWf2KKVKLYREi6far/WUxzaBxY3knnK54667j7JIQ6kErML3D8Ss",
+	"FXVt/XgO7hwbwlEJBB8EMUnYNZhZHzD/GLHgNuNFiwTbdJpTX+EbQ7J+7Qd/GzAhFIt6mC9Ex7XNJFMh",
+	"FZARts7Bvs3mlm6HwyK8mpJE8Anm0ldc3piO/Fwsw2omOyv60tjb4z+Db/obR7/7tuHDnVzzODRpTglf",
+	"hnEoZcGxagKUr8ao0xeBxjkssjINmx5jNG4axxKUAmWEtKPbmjRbKeajxGyUe/uGyCR65BfYhEkKPjmz",
+	"fcNsgt9orom6ZmkKsU3KW9juTAXDoy5GmUoxSmBWCE26wOF6Incjf+3u/4zw1s/tnQ+ycCaVki4rEcfH",
+	"ttrhmvG4S9Q8mhqD0Lvz6kZrrq7DsT61mNoZrHUTqHER9q3AXdMiKCRUdeOQELHUHbl8MMDns+JxdEfw",
+	"Q4OxvJVMa+AYQ3Hd62qR1hGU7fbFJ/6V69HD0Um6g7chxrzOI+xozWaIN8XmcKUhiBT4HsC97uAf33+w",
+	"6eTvMpdgy0xQo0vMUq1wfDYeGJfyGINWd4Z2IDGMfIn7OucRuoj8l3V3Pgrv9D1bGL+hCYuHjj23TLlE",
+	"njPIIg3oh7A8LxxYzhEGAf2bo1031ON/hqmnyt4w59dcLLjqDHotQv+eF1OvbZUpD9yp31suRdXDi1/P",
+	"kbx8bdksr8aOFqk6GtHoep4eZFGlWjXDakFZR8UKh52EGwaLN9mTGhRzaqNA6mKxYAahX1keiDesLREs",
+	"idydsxoai9SmnX/odkZzs0/m0zVAaoOHuKI576H90fGGRHDbwslGS23IEn2WrnOLfb6Q6ZRyZf+QlClw",
+	"H7FLtv3sVidYwzmXQGM8WYN3zQn2R5xDvpV1MDVZavVfzwT61nsaOa87ySjXJRsijl7YgdmexzrWULQ5",
+	"1ibc2GQa5VoCp1LcGN0Mnz4IFScqgWghiLCpj4QSLWYjpQUH65xI7KXAJBktNSiixMzBWiVUVwUDDEku",
+	"Q86ytQ+iTCKtScId3rvoLr9nLLkpSRWJBYe9c+Uv7lw5N5RdYmTb869Vxcbn0qypUQYLzj4FwtlkqpOl",
+	"Y2rWf5rSuUJoUWwBb3uGE2MnWV+GuSSeQyUwsT3svvrh1lEJ81Iz5bCu6sRWqv3TLI8dqbM5W1JkNsi6",
+	"Ht3u972k/wqSPhOzioxgwnixk/3OSeUID1J9lMKYa3nhLDZfFRVVr/iUvyAJ5IkhXCz29PDF6eG12eMq",
+	"dr17QpCg5rM1lJCpKkahghg7eiymLAEPTI2FQPOUjEWFUmufvqeQPYXsHLzYHKy7JJH15XJh8Kl1m1qC",
+	"fnhKrm5AsjGD+AohyhYYfVFaIHo7jwl2+SdakBG4LDZtDMm5jOzFzjxWdAYesqo61PVjtjSbW+BiSMga",
+	"Q/dqgy+Zj6qxT2pdLII5qEmlqa51wOOPnZbUjPdUvPxnsSAzypd/rSDEHTeRHTPO1LQqZIDc9xhDBlNI",
+	"4iwm1MaOTxPK+BCdJZ1B/4feyf37vYfHmRsE4uFo2TwvSYqFrUo5PTnpdzsK5A3IzqDTv3/Y/8EsIKep",
+	"mgpdM5de/58e6aF2vjZEYo/loONJGb8yFOyncvrDcb/fOzk1bGmErOe0X+Vt0EIkRqWcDOP5LCV+oFqy",
+	"yQSHntWY+FdVjquPUY3Pbd0VdXELc1odP9yHLspC6EdvQ6PdTDGzmM48au3sLhyUOtRBYmOXWFclCsFD",
+	"cu44N/YLNzLFvphgXaRmMxgQShxFEavGmasKMEFYaIheTsHhniLPn6wKFaQMO/0/i6fyuCXba8G6fheM",
+	"b61wWh5TRXvPi/hNZyQR4v9j79uf27iRP/8VHOuuknxDUST1suTaqqMdxXbWjrOW42Qd5ShwpkliOQQm",
+	"AEY04/L/foUGMA9qhiIpUrbWk19im/MAMOjuD/rx6Yk3+u7DDoW0W8+mtIshdoevHYr/1Q7FC4q8u07U",
+	"t+hKVPsfUw/8pyXuRDz+aSITrprkKh5TBY7dEI3eFVF0TsZiRoZUmguNVmyRK7hmIfAArsy+TgGtg9Kx",
+	"FGJoIe8ST+OdD481iHk4IGY9TbocvtT0CltpiuvMTsrx7EV6c6yzVrmT/dJ5tpsK5bUfUB5AhH6tTd+w",
+	"nJrBYqyZy99Twuo6zJ8U1xCaQz6kqfj+UB9JoCFmc89LSMLtmKsU3T0AGIecavzy+fvEfuEQ5IkEOiHU",
+	"f8YiG9z2MMj+WEThToT415xfTkIEFCOgZiuaA9VCtFYZcSW/jQUJWYgsK3jim5ubJxBrrw9virQZ/93P",
+	"STbHwedSRjCiUR9XZk1hfS6i8I3Nl9hFdkeNrb5ObPXggiG77/JdH1czW/FPgDgzFUhUNQDGRx4q7cZy",
+	"OKW+E+PxtmAdXNMXQgciQWBoCyk2shdu1Ns2GcZY9IXRcGu72HA8tdGojUZtNGqjcX9G45yHCMKN5rKN",
+	"HgZeJ+7AWODmn+/EVryxEX272bkWhBIVSKqDMQmppgOqAM2DeQGVoIqOA2soXSK6dx8wReyJ/ab9sBP5",
+	"jC6EOgZS+xBWzXIzuzoDhosdVTcU7xDiSMxtrdiqGTxZ+bgt2VAaYrV2Wk95w/HccFZOvwF+zaTg5q7q",
+	"HJzcRVUZIQed1RNxmCIGz7AAql/pLtjG63aU95Mtd537s9WSY6nZkAYGGo61jtXZvj9gqZYFmy133z6N",
+	"2V6n9ajVbmkqW6O/G81GyEZGv5411Jh2j47Punf8D7vaZLsfKRTCJHCFUyuarbBQPfSb7X3sT42bnhC8",
+	"hJw1aMyWgf1clbUH+zLhnGHhq9E/ZrWmYgJEg0LdgUrJ1iopLamGEdZlRwn0RxLAYXhldxp+gLXaCqeC",
+	"sywVKKdc63SgGy31s8VZISUoW8q7pQX1vNpOc36yJ2d5P5YOCTNF3RavSv8xQM6A1ceEcsvM5G9gyrUh",
+	"g5Actk9xjkY5WT4n4VGrTDz7Uu5Gcx0SMCHpIqqDx5jCMCq0H0uhb+BKsW33bweTFZ0rosQZuYIPMeWh",
+	"usIGSIpQMhdJhpMtcmiSq4EEOlFX+VeUpzJln+6zMqI/JC1brTkXdeANrbS+TvoCMr3CzU85BVCy0Ukn",
+	"J9L1aefLcJ9sShT9pZ/K7GbFNFEv0JuarPJT2f7H7C9L88zOaTAmWlKumC3+Z3pMZmPRRFe6sT5jMUO6",
+	"vBZxrT8MRiKxZEgHiFqfImOgMTsQDUsTywq6/47l7TVKfogoeX09fjs+rvPNtpJvljN8ac6Z/cR3QtLr",
+	"cZSnz19MPFui1fbpQEi9vkd54WVVqP8J+gpsOcCM6WBsc1ewLGwgRTIaa5LEtnLZhSN7Qw1GETZ9AYAi",
+	"I4FY2TPuiSj0ol3CT2Lm84Xg5FQfvbRM7DYfT4uR5TlIO9etW1aQTe83IcPdMKDUJuLrNREvrIAqysLH",
+	"i7i+DofWeH4n7DNGb2OP6Jzq3i2i36cxemJ2Zv1eaM/J4U2XNYI252YAI4pd9qd0TtxQsCEHj+aOmBdv",
+	"cW4zaim/9JjqUlYuc3tt92q7V9u92u7Vdu/h2D2n+O/X8mW8UruwexjD0RDnwjVMEZ9B6dpi5LjbyIwy",
+	"rSp4q2qbVtu02qbVNq22aQ/GplleuPu1aDmCuF2YNOuVDCUb2qYbZIapsbbjoohCT8bedKlidO7ISSix",
+	"qeuY9hA528FDMqMcG6Wbk+FIlNI22inV9q+2f7X9q+1fbf8ejP1zrI/3bABFFA1oMNmdCdSE8jmm6dnq",
+	"yMyh6fLMF4JzNrNBG01eYtzccGvzVpu32rzV5q02bw/GvD2rTMfYvZVDSdv/qOCvT0vLpiKqNDk+JP9k",
+	"T3zu6dKcugsj1nduVs3Dan3y6D321mLaFbtnreuLukQkOk7MI8SEmP8iMSKMk28PO1P1HaqxvxpnJ7eq",
+	"r5My9bVRKjBUVkibj1EnkG0lgQzd5S5z1GIPlx762RLImlVe/W8U4cl0ALJpYWCn0DSu48rCYqrH+Yq8",
+	"v27rFJdWq7VvLVjL57aNRaJgAhBjF6XbCyllwn0x5VBIctq23a6MQmuRd0wxrZqIcSPGQTXJVHCYN4mE",
+	"AFhsfvNdgJu27pspLeQcS79d62FXVCNsVu9szIKxuV3IEFvUcCRu8vRrpcWYz/NzuqUa8w5lgp31ygTv",
+	"haK7nTW8XBErDrsN3yELKbjyG6IvE27biLLM0PYnMFeNs4NOp9mIxIjxftZw9MSsCIv6cG0Lcw/bqJAH",
+	"4oPl0zBvGkpQ474WEzDPPm0blWx7wjfOup+WKOZ2hiszYou0K9IaRXD5/fGSqco0Xyxxquvfyvr15XdJ",
+	"CcGPhJgyuUMi7JDOc2Vk2CVBmXOn0UlGfxRq3ZYQKeBmW9AX91JnhGK3WZ1RfribVhoZNflQa4y+eO+V",
+	"kQZzaLSLy8VAhHNfwsjnZCokbCgrOcNtTCIPWMRwJ65DgjC0ARiAiTPbPTJkPDSS7OssbczFnohlwgdm",
+	"52BMZmYDNiQUjgcLaDAmBpGXm+I3C6P8b7TGwRiCiRHjw0632XBLedcW3tWNrB3X1zXwUMi+hP9AoF3H",
+	"bk0Z0kCB/ZpUE+c2Id0miaUIQCkSAkWiqWRg7rTJj36Q+yuNzyxeNQSxQz1cB4JYd1Uc0cAsYwf/gh4B",
+	"/Msqjqa7AYLiLl0KCYr7uUYHS7r52pUCiex4aaOjlTVfsdX3bWjhqeNVcvjg2pxEsloit/exXl2iY13w",
+	"xY9Z7J6hzG8hXmZL5c2cbB+ochBR3EP3BiM2L1cuDrgGEl8gkHASRGgU2R2tFtpAbCJBOQzhXPrV4KFH",
+	"xkLpLHwj2WisFQIAWz/M8sDbYIEWuQIphUQv3ZUFDWJosxTHcw+GJlzM0t4QuJ8UidikAkRc+GFukegG",
+	"00Zp5F0pgYhE4iCJ/bMLQJSEeDp3/M/GZsJ546xbjGuctNqNZmNG0W9lzsK5sfg4iLuznV3XNuZ4Scxo",
+	"KAXX/VAImYtwFQNbjWYjYteQTVnCNXPDOhoeBF3aGZyGj+BkeNwuiwSNqbQe2fLozRqW2H3qZSbYb9q6",
+	"HeP9d6RxS+/IWygnAx8xyxpLW0ZD3E9bCWdoSZk931Qx4+AVqIry4TvHueXrf67wqqszF9MzegXHbPPH",
+	"w2bWHnuA0BNnI0UUQWjDNUY/EaTKUXaqePRBW5dyqqmyUZjfxYxbshyEEHb9hpRFimg6wQUVylODmRGa",
+	"NzZdkne+BWWP51njUi4guwIpgMmT+tgmYJ7upwK8vJWWlO/zJRBsRkGjRXyDuEzCiCkt54vBe7/ldhO0",
+	"z3TiTMgJyNKQ9Rc1zgrWntV1NW6aL4Gyp1tT9tR5A18NZY8yJ1wa5UwOJ5QTIUPUOne0uDFVaiZkuCdB",
+	"gV5ido0xcyE720uSkgi09slelESMT6zNs3RyRojSPsazsU0M0/48rpJgbKbhHykk4UK3LnlJWjdKyS9u",
+	"oG/MOO9CoQ9T6zWjIf2/7p9b2onhalqkF4YSlHrNo/kaenARxbjVQ98EYoYZnTcJG1au0ca6pWYgbygI",
+	"Esn03CWdZeWEauL84xxmxAtDTqx8lLpcqBpxMohY0KiQpn0JIcB0iVA5MAgE46Mew9qt8Y1CmWqSkRAh",
+	"ETwA51WTZlOMRSJb5JyH3gXmoqr+GW7gFroyrS65mHEnlSJC0kYjCFZizXuwnSPRY6SZsY+w+7xJlEiZ",
+	"ywPBh0xOIUybXZSKrJn21iSWw6yffpqzBkVyMJBkLKQB0dQsFnZfs0dbXMrGWSMYRv3e6v811vCkGXOC",
+	"n3Al8T8scV8iEWa4uUivcMtLxievXXOQWgdU64CnYyGw/mpLKkCzW1nKYxBxZKyiSwv3VnBK5wSDb0Mh",
+	"y31jv/jH3xJZ67kDoXvyN4r4gT0m6CdE3oyquJu7q8/CQvBtKOQUozJJgr/skJl6xegZNilwg+6FlLjl",
+	"QW0TUbcWCiLsY8em0P9bcHPteSJFDPtPQEZsLYeVe8Eyh5Vf6DpYtIho86uzYKdWlrc/GnH6jc1vI3aN",
+	"OLjo/K4OHL11WbgznplIY1KtUGhBKJ+j38XL5Jgqc/ibCqVJt537ujf6fEqgGrId+PmcKyHV0BfD/oBJ",
+	"PcYgaud0r328185JyxPg5dISjFkULheXVYXlZ5j5V6xkKDt3m2bn9FF7r93d657mY9H3okDWVB9lqqMX",
+	"hjZjaQw0xE3zsXH+lo6qHuku28drPjUbuQ209wbiiM5tgt+yewvnYnfLp2bjpQjc1Jff/hR3fNhz86n9",
+	"Hg/C73HvlC1hSCjJtPZ29fwC7Nr/6P60lIO454ezYIU8NlIAxKUl3SiCyGuIm1hn+SK5e3N7rC4EuFsh",
+	"wK621brm231ZXxGalLYMw4wnheF99BaTge1NlG2/NJwGQ02w76Qi5qw5T0tIORG8RZ7YskuXJKA0nROK",
+	"joQ5obIkrB4nemNgMnxFdTDeLiIpmOpS8xuPraH9/vCUHLRJp3tweHR8smO7/IKbL7d61enXLO2HnRUM",
+	"0C+YcxUi0/uPlEVudPdsKR+tN9A3/tN/Bp1mHUOpHphwc1DBRok7N6AYPNgLqILVs4vPbMGPI3ZJJIeQ",
+	"JDGhSP9iNBvwsIldWniosjA4hERIMgMJZEpDIIM5GVNzZchUnGjAzL20lxjYVmLkCtOV+zZZ+QpZ0LKj",
+	"23b6uv1iV+EpLsJqjd1AufGpx9Z/A0RCjMC4UOn1RyM/fPPNVuuL5nwit+mvdNyuQxpmR7+w9x6mrhoq",
+	"JZ0vbxeHNqW6WdxCivM67qG6Z9tWUtmm6C8xdydSGmhvzN6vbxq4BEI2zswR91Nz42T0gMY6kfbweMsr",
+	"grHR0GHfE2lUXW6uzdIEMUJgNELf6oLVT+sBxU+i0ynFrH/w84dGszFhPCx5roiB30gl7xZSye0ty6fb",
+	"/pQVBxekuNlIYoNtFl9xUHhFmnRx0GwYrcX4qK8Yx7SMiluQ4rE/FLlmzmt5KVN1sKzvG+r62k25aINf",
+	"ZSYNS9C40GQkMEabqIRGZEbnGybllpvb/Y/mfwsn1pKDZ/pR75wZG7ge+rUy+VqVSbPhi3aNTQm0+fGj",
+	"n7maKw1Tc9GyybqL3bIsrpafovk5P+zOwnikuGahMdIbqbc3WCm+TMFt7FL9VDto7ur5I07N4YfIynM8",
+	"X8DGSnRdH4bZKfkuPxXa10xKRJt0OEhfUBV2+hGTTHAZXAmzWQibemJF8swWT4zFDHGoPVchWREAJ1rY",
+	"TA7Hm+n8R1NxDVmRaQv7d9oGoNQduvyRJJ9jlGaR+ONW09Eu5FuBCowdQ6wtu5eFxvZjepEtpeA061e0",
+	"VHeLgzXvx0Flk469RYkps3ao7xKr+8bkb6aflIiS1XNF1iUzq+33V2u/196L1e3tAqz+QYcTxNrWgRtd",
+	"9U1aSmk7s2Cn3wWDurW4Yx1CfEg+1c2zrh+SNzaymWEFGFPkqVZ0RrTY0XFwX4KW888CR3xnwRRI5J23",
+	"5sKREGHTZc25duNTGqYgxPdjwnf4tk62U3hpy1ac6YMHDgFNFPQ9Qc5mgMF88Ror1Fihxgo1VqixwoPB",
+	"Cm/l3BGhoLkUklwLFto2vXeFB652NKN+qrbqaX7qCqVYvsIjF2nGMiyXhzKmcQxc3SwZ6Rmjf8n93b4c",
+	"jHEkuXUlItiTmPIwIzvnng4ioNzxtD4mdmogkcDIrBWRPk8mbX2sKAsvuQ3KZe2wRBSCzJWd2foWMcyX",
+	"lfmha0dTk5HB0AipFQqpvjrj77rkbho4/RAiQEeIg0QzgEl54YudTGOrqTKn7b320V7npNFMi9c4zIrF",
+	"a81GRPkooSNjGkLIgpU/C0nJzzBDPJXW0ARCSgh0VQlNZfLNFlJt3uT28o7K59J97SgLZpJpjU60uoZu",
+	"+/Uzr2PgOZnbuHKmoOT27fddVpAq8KXuS6e8kF4EHaMDFzqrWcsVu7lov9Mhdi8BDyvV5iW/UwmrAh6+",
+	"A8mGTvC3UcB6Qwd8KQWs7jQYJlCL2/bF7QKc/cuXX2u/rxfhxl1E8Nps2Pn2q1e7h1i9qjJT7i1TJsbB",
+	"WCjgBqzwS57DCGdIFV0sQMeblJgCgguIlDmQGAxJBOIXLjILj9U/U+fcmFEZqkIBXkD5JbfQJK2cJWnh",
+	"bJqEZztSjym6TEbCGpf8PKiaqFxhseBpjCWFFVqIMl1hF/0cZfwOSmJ1W7/zctmC3tu4YDbV4XXJ7BdQ",
+	"MusgfmaAN1Y5GRm4+eQGZt/8+NVV7oUyPkxfRHokIdCOM2k1k0JFkMZOfby0SahGzXTTGwk8vPADW2V7",
+	"vhSjkdE3ibbjRP9nnVm1eEZ+KUYLa3TndOZQYO5Ks5I/tLrnCbsGv59U6YbCrihoSCqYQC1bYdU+2Zxh",
+	"2NbVLWXAtR5H7QkNQ3A0Tz8yCUPxwWCyl4wnHzAFOWYSVP5xR3sH7cLjVvSjIv+oWZa+WZYlA1wjm+cH",
+	"uJ0C0C5xLVA36Xd9nCXn8YisMloDB24sXBUUfXh8Up4ZaABUglPFKZHINY2YhYOdIzJlPNHgACFGnCSo",
+	"8cIdWtIQp2XU9tUvry/ekrwB2Xd3XeFD037pMWUSnTwJty6ulNWEkpkUfJQDbfjykCmz0GGe7SjzntmT",
+	"oT0lIjtqdnvR8zTD+oWcg61wEiVz0IV0m8P2QZNc4dGun3AEgQzCqxbpmc+5x7gtADMo18bWDKxMvVtp",
+	"TTtI76V7vOAGSzcFsdTHvp7dKg639MZ4GsuIR2FHp2jtbQrMUR0iAYvShI5EVR28U4s7YWpa3ZW1shJ6",
+	"KiE0sk8jtZvgWxCAUn0PtmH+03jwLGCv2U8/vj9/8/ZfFz+dtuCg3Qq6ER9Mf2yHv/8Ulatur2g7R051",
+	"+2sYb5ydtttZz5XSmztHi0GsrD8LngLkWqeAtJtLfx0Lgm/ruyKJJ6geGmtwxtqdVWIsXvpN/kVail9T",
+	"ua7PF8vPFy/xBH7nM4U3CUtcGMamKB+3yRkdo3BzvGBoQxYvUZlv4zF6Kqwhtr7DGfYvV3gsgUuOxsOz",
+	"sxq7yDg5aDvaeRdCSY1M8T3o0mkSfJ45veScncamGIVsBocXX3JvLWN0OmqjrKlzkuS0eCBiBuFZQcUb",
+	"nd9MjaceMximLpvUvLQu+SXvFc2CM25u1C49pHNoO4WZI9k1yByFrjF7GEdxzcTKPab4rC0YkbsquDXi",
+	"Gnav1dbjoVqPtwXMeN8WpDYH1S5vTecbnGoqzcLHbNd9WuZ3eoG9D+7oQFrTf1Q3CN2al0lwPNA418ju",
+	"z8JL+fiWeC4LZeKrKsHSrqGpLl3WPPRWFj8vLpFYQmOYzzXBmEwoEAVMGfddPO2K2bL7M1/HLzUyGP9h",
+	"jrNNosV3Robs9VSTCKjS+NWGTGsja/4higwlQBMjtllvM8vJbySQnKN/OJBMgzTrzKmUYmZRVTAWLIAm",
+	"Ai+zM4wAWzYA8+tsLCLfqv6xPf8iWuq22+kwcjmRxCyYwuakEoYWfq3JPWBO9diQwK5INjuzgmOIwjNL",
+	"A8lyvVgQGbrpUYMCryif9+3yXJXw/AOVwfgCv+Ete/OcyoiZRcXBNLM6LTEcKtDk25l5K/nevPT/dJ98",
+	"V9yv+ezIXMvOssJ5881X25oh1bCn2RRWoRG4sLvKdVPAKADjSlNkv3WejoOOhaMWeV6ZkVxVzOP01nlg",
+	"vve2Z/E23YnmLZbzQ8UQMBoxPW9iNhT2wjVfBrOq0V8VBJ6NMJvKD2AGICIxmlfMIHtwFY2B51RI/77C",
+	"FHKMGHZfllNilA3IXr/IKJFyX9yis/JkF0ftldkuzEBvCHYzbfSBxgPHdRuzx+06GzpVjB/mpfc6b/dp",
+	"UGmrGCiqmW+fPP2FHJ581yJXIVzhGS1S5nc8gg7m2dXKXLHXe3tVydrhE9EqdtbBUWFjdVfdWDdVMJpS",
+	"c/qkU1hBQCpXH/9cJQfd9eXguZh5u2WG4LnmpgC6ahxTERaHsDSizhTTr8wdVWvliMH8AkU4+ErZS6zd",
+	"6Ds3fKO81fjh4dosKz87wGz7BwmllcPNjBPMkCcJZ1o9tibnako/9GPJAuj7fPrKTZZdajPtS/Uv4/r4",
+	"sJEbdHtVahj/frOCVwvvunps2wL5i5gDA56z7fYhp9UC+VHH6Lk29/2/P3p77//8ePDpf69h/QTH9JQR",
+	"bNRLNc+mc7QbNp1mBZTZkGXn6Pg2sdwi545TmViH4aVFpeJy9sdB+89mIxIBjfpo7ktrRgwMk7b93h+3",
+	"FMj86bqgqsoClO/bHfvIrbBa/2QUq8GKVWwxlmpxhLDEjqw+p26FDtvAfuRDQGXte734/ZZr7+L+ZRtH",
+	"1rSsYAaDsRATta+AhyPJwmpHOfZ5HUDgoOkUe5mlNG9zy+XmCQNa5J0LdBjkYCT+/OkPFz2i2IhTnUhA",
+	"lzBO2+ymaWybr9EZGYhw/tgCMKQnwTxbLZCQgAfgujK5pDzy4ofsSFcoZ9AICdKgpgV7PI22+sOio8i3",
+	"Dnt35DvEV5pX22qEwZxcAA+fSRY2C9mLZSWMAbBr8Jf/Zlf31tNX2dJcPO/tGRVHBlTB8aFvK9e7+LnV",
+	"MaOYFgH/q/Nfn7549vxf7/Sz/3z/74OXk2enw5fBh+HBX8MXnfa/5mr0w2/TV6/fTT88ayfH73/tsfPe",
+	"/An7/Yff/n71ffIajn5r/5Q8+z5K/tUb/PLir+fjR6evOkdvo+SlPn+vX/3Dq2hbk5Xp6N/33s5YxMQe",
+	"5ivunZtPtufmvXfhp7T0sJTT6Ued7tpQ6zfzXZkrE2EjDiGCCx9XwWI50jk9aRcXrHNy0j04OjpGFbr+",
+	"1N4agTUbd9Wp3Q4il9ag/s/+/xRsU+OPj5eWv+eycXbZCCEyEg/hZaN52VCjPv7UZyH++v7ZO0V/fx8F",
+	"03cTvED70V82zrKFaF42pqAUHYG/cRVP1GXj05/l4GvAOEV7vjjTzRJAL1ALNLHPvpApQ9895Zd/Xv83",
+	"br40Rc3sx5SDJWcivDZfsBFGpe5Z8HfWbZ+edI66RRtC7TV+/97uR8/MhpYshmqjkbcCyFPsNUKzQqlb",
+	"nW/UepXi7pEx49p6E325qQTqslV8nb5T3Vl7TYgYOKocPJGsawFwotUaH39eUd+/LVq95696T/cunve6",
+	"R8fZ+tiYqRm5z5D3xrGoxvQ/cvJ73fnHUffohD46PoUTCGAAIT3o0uGQHneDMKAHQ3rUCWh4AicntA1H",
+	"x8Ph0cFx2A7gEXTaj8JHg7BKGdoJrq/RD9unx9tVfB8vG047wbXud1CficF/INDuH1EnGiU3jwH/ye2J",
+	"vq3+btkq+L6tVTeS13eF2JeNT7Ui23W7Ne5EPD0eFhml1tNmnfbho6OT4ztpM6aY3v+IQb7qdgFPYMx8",
+	"0Y0rHsuKT4SbiSsMeaGJGvu4Az4eZTiyOkqQgPIAosiGEUMyFdfmj0y7kpRLTpHVK3uZjTEo8u1hp/3d",
+	"Wb5HsBvB2DK/28x3TPAQcuIK2YxqxOfban3Pp0yTEPuwj8pyL0ag0cH0i/XhLVdm5jSPsCurAaLFCqAW",
+	"+Rm9cjZ+W9RfvdGzd5gJ8LzXG/msgFfn+D8a/P07640n73//tx48ixI6u3g2H/372bPXfG/w4u1Ynx92",
+	"fu/8Wh4KswkJK4OzjRh7NXzQ+2M9jYoa6jJptw+C/2XOXvMYiLkA/6no3ivRJWWdpEZraIafhWYBrHPy",
+	"9Zd31nr6UXvNyw9Wv3yJ7vALYrcYSlZOXZhfFnVFjNXQ6+uBfSujlerggs5dcboluqDBxKuBgMqw6Q+9",
+	"GuQ0RW34hhax/O7KpxK0KqXvKY6hlsGvRQZXof94aCLbU5M0LOtEFnuIWhMI4Xbkt7mkY7H1NIvpFENB",
+	"ilzZd/eyUFLOVe0sOLrlhJx+o8jVBOYYDDOHE5ZRlJAJzM8IJaFIsFQgiFgwccwSl9y9r0W67a7NC0WH",
+	"VaIDMQWfLWmLEeZgXkiN1GJ+v0gkerasojPnn28P2wfflZlpOxPUFU/mLxmffOV6YpX80A97s9lsz3zc",
+	"vURGwAPh+JtyXv8JzNdMRdzS4nxaK/xn7cOPQk43yzjdreZ8URR0VKCORuDexvBPiB0DTUClZK48UwnB",
+	"N9PnBw9W/a90SsxffrTW5avwO+UvP30ApsuKl0rNFmpno8Zji8h2gjvNwW9Jz7oZgCcumRLkoNRsCmtg",
+	"ylfiGr5uRFkaucZcQhIie4k9H/9tztJFXPCYaBHSuWO2ZIUubVUJccvT4CoSxm44mswmGom9Ghz/d4Hj",
+	"H7PIrxbW5+OVTYFP9r6QsQTz8cMkgiXouIke+zP815nIlFATvU8zxlUlfr7kCwB6x/jYrGiNjj8bOu42",
+	"KnJYTt+2H2XptZ8PQBtj+AXD5zFVqBRq7Fxj5weGnV/ZriQ7RM7Fl39sWIYJMw5MnQN57ZV8IqPGWWMf",
+	"Ob7dm0tqr/YYx80+s1lOkeAjtMq0UKPjOyD68qGybBThOSdx8hDatGRbS4wvAN5azHove9ITISbMjMIF",
+	"gJkkY6a0kPNWaS/G8tFQTWIQcQQkFH4+2T0tck6RkcyCAOSnNpdc5Wma/2ksOGIER+rRbbezTM7c05pE",
+	"yNUs+pmDzxiRwlVhUWTWLKdrcrN046uc4TXwUEhFNEQRSVTuzjSGWJKiDTTS4yaZgpYs8MvMFDEqVtIg",
+	"PwCzn6yILD7Fl/1Iv8xpgZFj7WiSQRY7dPDCQAkMCziKyxZ5HQPHpj4cSFA8zD1Omzqbs8k5H0VMjXG0",
+	"z0BOKW/mNggSpdtcZBQu5MHKpmEF7uYk3tlccUt+CxCmLQAyfj6kWA5Y5Mn2hszxg0xzz3fMxiV7mQaT",
+	"JPZl6+b4FEtxbcsKJJhNbXPEYdrMpNDvD3fezb1ngI8rec8biIAqcC/SdGKjqMgmbJ8jFGRlQuZ1Qrq6",
+	"tbxQQhwJjEs3Pv356f8HAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -20,7 +20,7 @@ import (
 func (p *Process) Train(ctx workflow.Context, in TrainInput) (Result, error) {
 	// Its one run, which is also how its services know it.
 	d := &deployment{keys: p.keys, id: workflow.GetInfo(ctx).WorkflowExecution.RunID, state: domain.DeploymentRunning, Input: Input{
-		Environment: in.Environment, Service: TrainService, Release: domain.Release{Version: in.summary()}, By: in.By, Reason: in.Reason,
+		Environment: in.Environment, Service: TrainService, Release: domain.Release{Version: in.Summary()}, By: in.By, Reason: in.Reason,
 	}}
 	d.plan = domain.DeploymentService{
 		Environment: in.Environment, Service: TrainService, Strategy: domain.Train,
@@ -51,7 +51,8 @@ const (
 	trainPatience = 24 * time.Hour
 )
 
-func (in TrainInput) summary() string {
+// Summary names the services and versions of a train, for people.
+func (in TrainInput) Summary() string {
 	names := make([]string, len(in.Stops))
 	for i, s := range in.Stops {
 		names[i] = s.Service + "@" + s.Release.Version
