@@ -11,6 +11,7 @@ import (
 
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/postgres/seed"
 	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/stories/clinic"
 	"github.com/careflow/careflow/stories/site"
@@ -58,9 +59,9 @@ func TestAReleaseTakesOverABrokenOneGoesAwayAndAPersonGoesBack(t *testing.T) {
 warm: 15s
 approval: {within: 10m}
 watch: {for: 1s, every: 500ms, pass_inconclusive: true}
-smoke:
-  - {name: it is healthy, path: /healthz, contains: [ok]}
-  - {name: nobody is let in without a log-in, path: /v1/me, status: 401}`})
+smoke_file: ../deploy/smoke/careflow.yaml`})
+	s.WorkerEnv = append(s.WorkerEnv, "CAREFLOW_DEPLOY_VALUES=email=patient@careflow.example password="+seed.Password+
+		" doctor="+seed.DoctorDemoID+" type="+seed.TypeDemoID)
 	ops, admin := c.Login("ops"), c.Login("admin")
 	deployer := testkit.StartProcess(t, "deploy-worker", s.WorkerEnv)
 	say := func(who *clinic.User, id, word string) clinic.Answer {

@@ -68,7 +68,8 @@ func (p Process) requires(variable string) bool {
 
 // callsTemporal reports whether p opens a connection to Temporal.
 func (p Process) callsTemporal() bool {
-	return p == API || p == WorkerProcess || p == TemporalSetup || p == HistoryCost || p == BackupWorker || p == DeployWorker || p == HostAgent || p == WorkerReplay
+	return p == API || p == WorkerProcess || p == TemporalSetup || p == HistoryCost || p == BackupWorker || p == DeployWorker ||
+		p == HostAgent || p == WorkerReplay
 }
 
 // facesBrowsers reports whether p writes links or cookies under the public URL.
