@@ -17,7 +17,7 @@ func (h *handlers) StartDeployment(ctx context.Context, req openapi.StartDeploym
 	ctx, who := begin(ctx)
 	body := *req.Body
 	in := deployment.Input{
-		Environment: body.Environment, Service: body.Service, By: who.caller.UserID, Reason: body.Reason, Smoke: smokeTests(body.Smoke),
+		Environment: body.Environment, Service: body.Service, By: who.caller.UserID, Reason: body.Reason, Smoke: smokeTests(body.Smoke), PassOldScripts: body.PassOldScripts,
 		Release: domain.Release{Version: body.Version, Digest: body.Digest, Artifact: body.Artifact, Schema: domain.ReleaseSchema(body.Schema)},
 	}
 	if err := in.Release.Validate(); err != nil {

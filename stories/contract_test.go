@@ -72,7 +72,7 @@ func TestNoRequestLeavesTheContract(t *testing.T) {
 // they are refused for is checked all the same.
 var neverServed = []string{
 	// No host takes deployments from this clinic.
-	"listServices", "startDeployment", "approveDeployment", "pauseDeployment", "resumeDeployment", "abortDeployment", "rollbackDeployment",
+	"listServices", "startDeployment", "startTrain", "approveDeployment", "pauseDeployment", "resumeDeployment", "abortDeployment", "rollbackDeployment",
 }
 
 // contractRun is a clinic with something of everything, and somebody of every role.

@@ -1533,6 +1533,24 @@ func (e Status) Valid() bool {
 	}
 }
 
+// Defines values for TrainStopSchema.
+const (
+	TrainStopSchemaBreaks  TrainStopSchema = "breaks"
+	TrainStopSchemaExpands TrainStopSchema = "expands"
+)
+
+// Valid indicates whether the value is a known member of the TrainStopSchema enum.
+func (e TrainStopSchema) Valid() bool {
+	switch e {
+	case TrainStopSchemaBreaks:
+		return true
+	case TrainStopSchemaExpands:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VisitMode.
 const (
 	VisitModeInPerson   VisitMode = "in_person"
@@ -2376,7 +2394,10 @@ type DeploymentRequest struct {
 	// Digest Of the image or the bundle.
 	Digest      string `json:"digest"`
 	Environment string `json:"environment"`
-	Reason      string `json:"reason"`
+
+	// PassOldScripts On hosts: go on where a script of the release that goes fails. Each that was passed over is kept as a step.
+	PassOldScripts bool   `json:"pass_old_scripts,omitempty,omitzero"`
+	Reason         string `json:"reason"`
 
 	// Schema What it does to the database; left out: nothing.
 	Schema  DeploymentRequestSchema `json:"schema,omitempty,omitzero"`
@@ -3602,6 +3623,31 @@ type TimeOffSaved struct {
 // Example: Europe/Berlin
 type TimeZone = string
 
+// TrainRequest defines model for TrainRequest.
+type TrainRequest struct {
+	Environment string `json:"environment"`
+
+	// OneApproval One word approves the whole train; left out, each service asks as it does alone.
+	OneApproval bool   `json:"one_approval,omitempty,omitzero"`
+	Reason      string `json:"reason"`
+
+	// Stops In their order.
+	Stops []TrainStop `json:"stops"`
+}
+
+// TrainStop defines model for TrainStop.
+type TrainStop struct {
+	Artifact       string          `json:"artifact"`
+	Digest         string          `json:"digest"`
+	PassOldScripts bool            `json:"pass_old_scripts,omitempty,omitzero"`
+	Schema         TrainStopSchema `json:"schema,omitempty,omitzero"`
+	Service        string          `json:"service"`
+	Version        string          `json:"version"`
+}
+
+// TrainStopSchema defines model for TrainStop.Schema.
+type TrainStopSchema string
+
 // Verification defines model for Verification.
 type Verification struct {
 	// Password The one that was chosen when registering.
@@ -4203,6 +4249,12 @@ type ListRestoreVisitsParams struct {
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
+// StartTrainParams defines parameters for StartTrain.
+type StartTrainParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListPatientsParams defines parameters for ListPatients.
 type ListPatientsParams struct {
 	// AccountID Another account's patients; staff only.
@@ -4418,6 +4470,9 @@ type StartRestoreJSONRequestBody = RestoreRequest
 
 // DecideRestoreJSONRequestBody defines body for DecideRestore for application/json ContentType.
 type DecideRestoreJSONRequestBody = RestoreDecision
+
+// StartTrainJSONRequestBody defines body for StartTrain for application/json ContentType.
+type StartTrainJSONRequestBody = TrainRequest
 
 // RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
 type RequestPasswordResetJSONRequestBody = AddressOnly
@@ -4739,6 +4794,9 @@ type ServerInterface interface {
 	// ListServices Services that can be deployed, and what is live
 	// (GET /v1/ops/services)
 	ListServices(c *gin.Context)
+	// StartTrain Deploy several services in an order
+	// (POST /v1/ops/trains)
+	StartTrain(c *gin.Context, params StartTrainParams)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(c *gin.Context)
@@ -8457,6 +8515,49 @@ func (siw *ServerInterfaceWrapper) ListServices(c *gin.Context) {
 	siw.Handler.ListServices(c)
 }
 
+// StartTrain operation middleware
+func (siw *ServerInterfaceWrapper) StartTrain(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartTrainParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartTrain(c, params)
+}
+
 // RequestPasswordReset operation middleware
 func (siw *ServerInterfaceWrapper) RequestPasswordReset(c *gin.Context) {
 
@@ -9439,6 +9540,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/ops/services", wrapper.ListServices)
 	router.GET(options.BaseURL+"/v1/ops/deployments", wrapper.ListDeployments)
 	router.POST(options.BaseURL+"/v1/ops/deployments", wrapper.StartDeployment)
+	router.POST(options.BaseURL+"/v1/ops/trains", wrapper.StartTrain)
 	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id", wrapper.GetDeployment)
 	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id/steps/:seq", wrapper.GetDeploymentStep)
 	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/approve", wrapper.ApproveDeployment)
@@ -23383,6 +23485,208 @@ func (response ListServices503ApplicationProblemPlusJSONResponse) VisitListServi
 	return err
 }
 
+type StartTrainRequestObject struct {
+	Params StartTrainParams
+	Body   *StartTrainJSONRequestBody
+}
+
+type StartTrainResponseObject interface {
+	VisitStartTrainResponse(w http.ResponseWriter) error
+}
+
+type StartTrain202JSONResponse DeploymentStarted
+
+func (response StartTrain202JSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain400ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain401ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain403ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain404ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain409ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain413ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain415ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain422ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain429ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain500ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain503ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RequestPasswordResetRequestObject struct {
 	Body *RequestPasswordResetJSONRequestBody
 }
@@ -27397,6 +27701,9 @@ type StrictServerInterface interface {
 	// ListServices Services that can be deployed, and what is live
 	// (GET /v1/ops/services)
 	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
+	// StartTrain Deploy several services in an order
+	// (POST /v1/ops/trains)
+	StartTrain(ctx context.Context, request StartTrainRequestObject) (StartTrainResponseObject, error)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
@@ -30559,6 +30866,50 @@ func (sh *strictHandler) ListServices(ctx *gin.Context) {
 	}
 }
 
+// StartTrain operation middleware
+func (sh *strictHandler) StartTrain(ctx *gin.Context, params StartTrainParams) {
+	var request StartTrainRequestObject
+
+	request.Params = params
+
+	var body StartTrainJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartTrain(ctx, request.(StartTrainRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartTrain")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartTrainResponseObject); ok {
+		if err := validResponse.VisitStartTrainResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // RequestPasswordReset operation middleware
 func (sh *strictHandler) RequestPasswordReset(ctx *gin.Context) {
 	var request RequestPasswordResetRequestObject
@@ -31452,594 +31803,602 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P0Ldxs3tieKfxUM5/yXk2lKoiTbial11oziR+KT+NGW0v53xx4SrNokERUBBgBFs3291v0094PdT3IX",
-	"NoAqVBFFVlGU7WTU6xyHIuuB137v/dsfO4mYzQUHrlWn/7EzBZqCxI+PJVAN6bk2f6SgEsnmmgne6Xfe",
-	"TkECYZowddjpduADnc0z6PQ7R9fHR6lItJDqqHf86EGv1+sd4D/fmX++93/a/6XHnW5Hwh8LJiHt9LVc",
-	"QLejkinMqHnnWMgZ1Z1+ZyHZgYQxSOAJdLodvZqblyktGZ90Pn3qdp5e0sn6MC+nQK5BKiY4EWOynFIz",
-	"YqKmYsm7ZCwk0VMgw+fjgxdUJ9OhuYhyAinT5Wm965y862wc6/qQnqcwmwsNPFm9gXlGV+a26giH5jlD",
-	"spwCJ3rKlBmeGRPlagmSaIHjoTJjIIl5OyhNlkxP8SpFZ0CuYGUGWwwF+GLW6f/WMY/uvI+t1i8ioXYA",
-	"8Y3FEczngnE9Ax7f5eD3Jlud7G2rX+c/n8/nGYutqtn3eX4Z0Wbfl1SRscgysYS0PJslZfo/j3udzdv5",
-	"BrRcnY81yPX3XUAieKrMdpmHkRGMhVtGDh800XJVeuWDTUsxY5zNzA4e57NnXMMEJI7j7du35ws9Ba5Z",
-	"QjWsD+YnscRzE1xUnu8PQCWeJprN/vNdJ6ESxplYtjzgn7qdOZV0Btqxi/MkEQuun9fsB7U/l4ey/dzQ",
-	"k063w8xD5lRPO90OpzNzp3vcgKUNz9UCr1zf1/PiHNcOvbik7fDx2MeGXzzy5lP4gSZXi3nd6Ef46z1F",
-	"nj9ZHz09Hp3Uj35UM3r7yJsP/DFVUDfsOV0h70mogtarTuPjNs+6+aifwDwTq00HJs2vyJc9Mpriqj2M",
-	"CWVu7Xjw17armNbsvn3azcccCMifYbU+8n+KhSRiycmCsz8WQLRhpVZoM0USMZtRnnaJWiRTQhWh5Ndf",
-	"nz85JBfAU8YnhYB0V66LTUInlHHUCOgY+kafmbBrsBJ4zKTSTg5bXeG0R1K6UofkMnwGPpVyoacgyUik",
-	"K/M8CeOFgvSQoMCwAojmAzFaBrlmilltRLMsI1dcLPkZoWQkxJUZPlPk90U6gZRQDssuMTe6x5LllGVW",
-	"vNinKE15WpHR36Wn40fjh3BwmvRGB/dH908PHqU9ODgZP0wf0uPx98mDB35/rdJX7HCwMwdmazaKK/rh",
-	"F+ATPe30Tx486Brx5f8+NiJCa5DmHf/7t3fvPpwcH7x79+G7p+//9h/xIzFGRSx+iodGyRvmitxKLIwM",
-	"S/u4EEZnC1bebsv94xOrWikxA8GBQKaAJFPKzbqahWM8gUMy/B9DoukVKEL5qqr5HaNgjK+TUxybLtDD",
-	"+9X1ietm2ZOoZD8358/MX+c0fU+RhGbAU1oh75PeycOD3unB8f0aIjZv2DTscOd6B4/ef7z/6cB+OCk+",
-	"xHfxNdVsA3ec25/bsqM6YeQed3N+ZBXLiI6OCuLLIep2iizmRr16SZRV+rqEajITShv+8M2bZ4/Jdyf3",
-	"e98eklfIEQo1VBFqbKYJF7JeA40eMzewWqp72I3qq0oLWStepf15J7WgTjC4Z958Jy7mlD+TYrY+dPOt",
-	"M5S44XqaCH5InsCYLjKNCjgXy1ze/rEAuSrGNzaPjI7EUMOBZjOoHc6lWB/MD17NL4ZTHgslK6CSUBQC",
-	"Q/P6Yd3YtNhlZJdsBq/G47pNNvcRMR63JbVxzQab5w3EeHzzHb5czaGBuk3MnW1HD3WjX81vfDY/mZvV",
-	"XHAF1ugpxmqm9EwsOM4qEVwDR88JNVaqtbePflfW6M6n8zHQphrrZDAeQ6LZNQzmkiX4lGQhDZNZdfqd",
-	"p7++6aCYEbLTN7d/6nYaPh1XToHWjE9wehRf45fJKkODZKHNGZgxvtBmFY5PevlvKdA0YxyCX+/f73U7",
-	"TqsZLBlPxXJg9KhO/5H5YTEegxwgiQQ3Fb9YW7r4qdftJHSuF+Y7KieMFz99ZwaSMjVfaBjMQTKRFj/e",
-	"P8VfFxJ3ovj+tGcOCxLvIBF8zOSs0x/TTEHXm+IDLjRLymOYidRa5uZFZlfzY/YMFUdUzMyXYqCmYjkY",
-	"Aw4pwUNx3OsVv0wkDZ9txuNsH79aM/qh+P1h5Pd82dCxUJ2FUYl4OtAMDfXfPnaqS2q3KBzdp+76VSel",
-	"ix70Pr03j54xnoY79xs+7Pikh78awkoXGQwyNmO60z8pfbngmmWVF0gwdGN2yJ4RsxwqE3qgNMzDVTKk",
-	"WNDtf0gYd/qd/35UeDOP7K/qqEKjT0BTlllabsZ8Ap+o9zPG3ucuO8JrPlnDPH1jfXYbeMJcilEGs79F",
-	"eEPiD9k1zVg6cP6/jhk3zsGLcusWTAUowoUmY6ZRRTQvlDTRh+QxqrxWbwYphVQkY0ortCoUcFSG0RpC",
-	"ZotX4FEZM8gM7zCGzZHSVGo1oGYEM1CKTnB0iuT81JwJS0xJM17dQ46jqV4YEjVkoZlGPh/OjNl54SoU",
-	"TPkoFYn679XFaXwsXtt1rzsIW1f1jAztQg2JoXxFgCZTgguGy4qLrYUzNw7NwB5bA/A8SWCuoaWgqLiM",
-	"GnufnNXZ6Xc8Y+h2stwBvKMvtznx+blGlvlnmGtr2CZUSgYpEQttTHklBDf/Ner2XIoElHKWuDokvwhx",
-	"ZXTuipO6S4S0R9lukjW1rYUfdZgHVB36wzdRdn4dTsbt5hPBod1OGmEI6WC0auYBxU20sZgB6ibetusd",
-	"Xx73+j3zf3/rHfd7xoDYQZ1wtzjx9UQekh+NSCJvYYRWB/BUVV58ctl71D8tvbjNkTTHLxugVlt9KM6m",
-	"0w2tusbG4Zyu7KKWF+j4QTjOQv5YQV4wtehQ8vs8k+o4xgDIiUDO8ARt1jrq9It65aCpYnersr2t9P7U",
-	"tRbCv5EiOk8XUszh6AeQGeOObQ/aaKJ4Q1SrWszTZuTgon+d/vEu6kKMaRlyty7AUFWgzs+Xc54Khwk9",
-	"amE0cBO3iQUQS/GvgyAAtulB6xEzx7/4OGPJzXQT1M00vQIeqiUXob9tKrJUWSvZHI9Dcq6u8uBr7sYy",
-	"D7L6SDIVQoH3qVqDeXeV4lFZpTCvwSCrG3JJlwgmsy81wgwErM/OGFWFOkGzTCwJM2qEWcohUXSlyHK6",
-	"Qk3B+vN3MCfLFlsiuFpk2po8Y2jCUVKYSPCCYOY8VTO7rWiq/C/3tkNtddE2oiajfLKgEzQUOimgcOm8",
-	"z02nddkzN5oWU8Z0RF9tp3/SM1uq5pAwmjFtpvEEjNEuMjFZdTaxoMZ7ale/bkuLaMrOhsEzIUcsTYHf",
-	"iPbG+VNKFgFTPth6TxEpMjCnDs8c40m2SJ3HSszB2sI3pbDTgsJe+oMNa3p6Mdh9kZabJJnRFc4uFTgx",
-	"pJ8fNytl29c2Y/xqAB/maNZUl9f8SKZUEXfBDVfwuGL2VB9fXcrS2Paxmuf2lRimCt5rNOolNebdPKOJ",
-	"mWY1rWWhNloxDUzb4mmDK1gNpH1ksOC/GlFAOCxJJSqFIsQH3pxSdsONODkpbwTG96giGFGKvG7NFo3P",
-	"Zl8HflhZgWExuLUopN0rrkFymt3Q++AeUpHvKNDI0mg/Syn4hAhOxEISxVI4JH9fCG1DlH4/bCTORu3m",
-	"QmrCbrhdD0J3wTlBt7uRtGIh1bqXwE1iP+RSetchuYQsI2oxx2lhSpmf1RD34RfGr15d29jSLXIkfxq6",
-	"qOAIQUSWdqtETEYrS08gCaqyXhvzpycDrW+sdn1xlpa/FIPtdk7RBdq2PmY0L4Xepopt3z8u9GCMTyn7",
-	"7yRY/5ZLZCjnGt1ELt8vy2X/7tK6F4Pa06KXZ4M8Ao8gy714eQaHl99aEAX5Qnu7t1hmDR/00VTPstK6",
-	"dt4ter3T5L8ZbWw1B2IuwK+gsyVtrUrMczpxOYKogjNO5hl6jYRMVZ40ijwOB+nC27vEeqiGgRgPRkzq",
-	"aaffOX70fe+gd3Jw8qi5Ho2eDqcvn6eUuNGgZyPzTj0F2Xg/qrB/fA2JBbH8nZXh1xiySJl57DPKshuq",
-	"FPPgcYOxfV6VXRqC92kgaFfk2SRGKpE39oPzHhqbNIWEpYCpODfljIGO8VyXRjIDyjG1p0qlsSntg14r",
-	"77croYOkaaSKID8aHd2HncqmvcnDqfvatjygEOocwFPih1K4dM05WssJuqke+H2wR/6Nhn0BpOuyKz7y",
-	"vSgaNhfduwZYMs13htmtm9EUiDHhPnU7F84z90xCNCmaXoHR0G5GrP4lF/S6dQADw9bmrt92j2Y0c0bf",
-	"koO5ta/YOXztmdnmGo14Oj+9b3yMyhsTOUz4Q7cgHHyDsiRuDjahyOWU8wjsfEIuhfiFysnNzO85XWWC",
-	"pgMtxCDDp1U5gc+6evjgwelDMlppUDflzKdlndUncxpF0Y+hTPhrg9yX5rr2aiTwSyFeUL660cKasc4o",
-	"X/l4qQoX1jzdO7BtutqCp6g3rw7JpcwTZjmhZCb2oKOehN5ZIYgZGQlGVlru9aHvZbnNa1Hz1kTwBM6I",
-	"zifqErew9OMAU3mHFdIIftpGIUEBCQ7jVx6WaNxMeC4qz6oSi7buMlDmSKEYGJPXry4uydH18ZECZYhe",
-	"2STqka0OwctuaoEcF7v7i5gc2FzruBCtzmAfW1u8c8aUQkvEeSokEddQdeG+ffv2oFpas2lDq5U4flev",
-	"KcvoKIOb7mj+nEq+hwJ5zRIgCeWB29OHxB1dBuSaUQ3yzFlgio6hEg+veJVu6pSpuoP9NMoDjOx/Pt/9",
-	"+GjmVGqyxGIMQwKCB7EXzCX4jJTufEOQvoCU0Uuc+I0OR/7Awcw8cYBrGaN6lCS434/t2w7M2/ukqqvd",
-	"VHY+KMtOHBUmUHmzPx/x+s5HJ7NvUWrGUKTOL8wZRJPLjxMl7K/8GiQbsxuyY4yXDRbFwyoUDAfmAkLT",
-	"VBqW7EaXK4tkBfqQvJpjTahzYzH3GR1Z6FGhZb/dHqM4DYZY3cS1Ge9r++ZUqaWQKdZ2sMnUJQyhQNu0",
-	"fJ0iP9BXJ+Y5VzS1xhrNXhs1XGoGKs/JmAdfrZspWzOEg3yrj+u/ZUGiUYuS1yJf+bf1ykH/vuDpRdGv",
-	"GP0OCSbFufLMlvMP0onqC8us/Mm8tO0SNvaFNFtXy4WWI2vVcLmt1RS5HyOf5hemwSbpbDqGb4QVPO4x",
-	"VEq6Wlt7HAG+0A/cv2bDimMZvdvzFiufL0yp1KNcQHQaWQ8fYrcbhoEKw5FsjDjcv1djx01s4ZgrGncX",
-	"RurGi6UOR9Tr1Zd8vXt3EduxfGO27ccF4DoGhvPmey7ZDP5lrqvum98rt3V2AOGDN2zf02toTTW0lmje",
-	"TgVJWYp5H04pzVNh1EppmDWiGqqbFol0O1fMMiO/wy6VEB3GZkFSvyID5wfsYBK90cRSPBj+k2fFwXX5",
-	"VxIUaGRBkwmkA7HQA7gGuVpOQeKojDlRRHclTJjSYD18VnbkkuP9piNTUfKKrCscUpcsPTDF0hgzI7FA",
-	"nRMXdX9sAFcUN2HbufmFqbZnJx9mo/GWDulW9oVP3DDmFz6pu91p1xpmcwsfUgUsKGeuNj2ymFc9sMpU",
-	"TOxkVGkigSrByXK68vuNaqZzSuwqTqrUgsdyNfAcJHbgGR/QDKT5y6MSwAdmHRhrNBM73WbMrdbHa23F",
-	"MOe26BnLd4JPZkx5CGTBscjY/HLF5vOawbirYtTm9pksp0IBEQudiJmPF/BUSMINzRMtsjTYghC8Yk2Y",
-	"OlJyE+oWZykYSOkMbT+9n4vmPLHcmOpetye5dgN+QTmdQOo1wLUBdzscPuhBspBKROpfXzg5JZwJYohv",
-	"TidwuFVX3Tr1C+38LBvnXhWhPvnfxY+ZCtNvnSCgWWbMPZtjUtFpvXAr+NVIiAwo/2JKTmXdKnpKPuD4",
-	"Smq7aW2OT406v1AgD8mFpuMxETxbHW7ikJtJRAv5s7kwKjtr5/FzhfvO8+C2tTQsqxiPzX9RW4qysHNr",
-	"GL7i2eqzKN1RbTM6RxcB+wcGd9od+3OSsWsP+CAWWrEUyhnUNrn6pbCJWVM6nwPHMmSmycgISQXZeJ0c",
-	"djBx8yBcU4EVxuM2nxyEPzCKfOdTOUbXYFhBeG5N7/YeTzEeK8g9Qbia9xT5N2b6dFuL340BOXvVbgZM",
-	"KST4sa1LoASJUDwokLNhKZ/fzdI2bbWO+MplSbfl3ljAn2eOkKVYZCkmAJELuiJUkwyMhKGkyPHuEuuj",
-	"u6cwA6HrzrwixnJazUGdEbQ27MnXHuaNspRwKqVYKicbBEsgIhC8k6MsUreetxn98Nxe/MAKCPfX8bqA",
-	"Xa87Rh7jgL6wRmcT7lfVrC+hEDx+Te5/d0iGKQxRFmZKEDXHMM9oZZQ1s5L0SpkrDs4v0bEd8LfTMmjL",
-	"SXyiRan5Rk1DcMD5zpzuvuli5IIvzIWfygn9MdG0nIoMrETvYq4HqppMKwSIQp8gTRLz/Mr0jteF99r8",
-	"XGVSTOe1PuwRZIJPkJkK7llulyhhD5ueghmDg3xLKE+ZYSAKLx6tiOMut3KySnwinPdJbzvYzDpZB8VP",
-	"La1ACwAwiuzfr1yzzGMc5k5DV9DZdWhGzoJpzoWDKsoNeHN2g+y1eErmdKUa+VgSyhPIsvwVDfWdbieZ",
-	"QnI1YDw6tLc42dxX3Uf69B5scyOkhCHharNeOAeMzGLcSmvgqa03aLZIu1jfJZ/v1mUqVY9+jOoKba3/",
-	"ttpFw5H+LhgfLGRWh3pJiYYMpkAzPS3guaaQpYfkmbDMxkstiiXzKucE9gzbO/LNPUMl2mzn8MenNtZe",
-	"qrT+WBbcn4aHe9SdWnPgoBh1230vxcVULJ+Bu0/HfHOXoWqK1xwSo5FXKv9Kmlh0/i2VQF8EvIUJ+TpA",
-	"s71++/LK3ub05ZA4tmfR2suKOwYeizC6cCJLQWki5sDLQIgV42zralgnWezEOyM6V8Ok0OB26IYH1r6z",
-	"xn33tnDXpZBkjEPaJTmrNQpdIqREK6nm4UH5dszf+LUaAUovkquYgmFrScxq9W0gzbIeDpAqQomFl9lq",
-	"leeV6BvtC7zoRhZJQyrcZL2Uy7ebMvm8kru6go+tiCycP6rMUwg6x12io73C8CM0Fa4A5qTEdzZ6K3Pz",
-	"yQ+mWwLDDEVhzAhbM8cKFaalReb3u0wPJXFfWuX3m1W9W/dAlmrqvwb3YxkSqH14D2usYxnWygN4qmB8",
-	"gXuxpXIVMRvXWV7Dh7XXCOrotw2zidFRSDSOFHBwXb+0kZn7tzbYTofwdINMh+0esHUItkZ2cVNPVoDB",
-	"1gLa6sLftnXVq+MPXtlggZ/z+ULv4ranXutLKCcjx6Ftba3N68GAHkumBDf7kBj5o0I8dWSTaGqjaQQp",
-	"4luTsRSzqLM/pFWXDGGhEdYqLRi316LRbtFgucip+czbkC5tXmm6ilN4DUpeMAA0zddB2zPBJ5Gpct8M",
-	"YEoR9ThPpMyodiXPuSfppHf8MHQl9WKupFqovnCI6JKqGWOgvZsxYZMC88iNQ4l6taKwgMEwHtUPgk6B",
-	"pgFeslkZ5asCSiP57nT7OKIohMFAeuvYVTBX4UqMJUAQh8rtmTovX2/DOKrwPO0HEhyj3UZSh7EYDOW7",
-	"ZseYLvRUSKYgJTPDBklG5wqhltsc7O+/3zrkOgymYMgOBLLmROXG0IyuiGV+5nAjGjhA1zIZbOqAZaql",
-	"AZonhyN8GB/iTd3Aa0hSweSibPdxnhW5ZHrq8mEKw7wg3HVGtru/pEumWs+VtVbIxVQsuV/I0IFS9gLQ",
-	"IIMzPLPegWnL/deUmhqIzk0ks52HYAiitL8PTh487G09grPc5vWJdyFAqI9qht8VS9g05W67Y7cGWCxk",
-	"7721RbmYGqHqLCdH/Z5iHX69HTS6cw7M48mMyiu0oVSZv2xfqBrw02CIp2sjLLK9gKddz2I8kn69p7QV",
-	"39sEvRqM7mH9oSrIgCz4nLK8VC1gIO7AlUa3XVrWwb6GG/tgo9QOvV5udG5UuWPME6jR0OZWx2kzRK8N",
-	"t9AMf4ExRrT7FVz7ALvK8N9Dck7w8eaQ9jDSZWUd7n8352+Ur3KfmdIwX9cJCwSsKmN7fvGK3D85/u6w",
-	"U25dcH7wr/cfT2Nw9zl81rrZyoUkC8606hMMTKHn8+mvb7pkBRz/+K/X/yw5nBjXD++HC/7I/W/zqa0o",
-	"+3ZA3WKaMY0+gAneJkLOyUxce6ZMqLoqqRs5auy6ACmDEwav2StOYcTMmAhjNBi7IHasE8gKJu9z1yOq",
-	"91nuJsKncEHMTMiY2Rhjs3xSXIJL5sRDHtY77q17QdbBlMMlQw0oAFdek8jcz9FWbrqnpWvTCtiQmTao",
-	"XMlRUyG95pXPrlbDidL/thlWISWDGZ7EOJcYa+AVzcycxjrNdrvkqUewDMdyv42FVqu1VpesZkBlxOuN",
-	"MvCZ3zqs77LbRmUyZddldfT04YOtexWB1a4ysSfMYTeNQC8BuBUg1lXZzS3w/DzZ9XA6xBSxkTbI3+Ot",
-	"nMz5hiK+oPWxN3Bb3H5maMWteIPU0BrHzu6Oyjvnx53z4875cef8uHN+3Dk/7pwfd86PO+fHnfPjzvlx",
-	"5/y4c37cOT/unB9fr/OjQWLM+lxqVcO41Vlne9XYhrXCeKMGsa6/11vjdY6EWtMswkAqLLhO7Yrri7UG",
-	"VYSON5BVKGrWDntMMtlW7i3dPKOFZHk2ZRXhVVlsRDIRzkCnBBegRaHFKkoerxEk2T7cnfr5lCogSpCx",
-	"bUe8JtvX6bBc6l+DBJDmCV3rF1yzFHFztsgiu7BP/dWfup0x40xNW2ahTrEd3voq+xIOCaguxFUCc7PL",
-	"Td+aAYbX1mVvvxoXqZDTcrV966oI3LOaBHHm2t+VoeWiTzGHYZCflAYbL8GoINB4QfLri0WJXIOr32pH",
-	"86T/rZVECDIsjA5YqRCoHbJYNl0NBfI61nv6tVB6IuHi77/cUwEqM0iIboPidK6mQkd5QdD2maB3uW9B",
-	"k5fWAzVjWlv4e6w8wp7GLqWucUa8bJvVrfQGoMUy7VqsALxHSNyuKFt67uo7tJB0AkZOz+YSlHLlX8AT",
-	"uZpXazzqN0bTUW2pgaZyAjqeIStEnF9pySaTaJdxmgozrmHfIvV7xDc3kRDigGqaickCcOcy5/H1/hUv",
-	"iTpoK1g/i4TfsaLCyXcrsbT95F4bdcB4TJ4WWxpLPHXrVEze73vpzFQ2tsxT8o1wVOU4cb0IfRrIhRai",
-	"FEvwygGfaG1DqbZXLHkmaBqeyQYna0xZtpCxI/x0NtervvOlzKW4dkisjUe0k2jz3dtdX/vyjWIxCmHp",
-	"+WI2cmz8lnhcCcjJDS0u53ZhOxupuo50LTVYiL1meeIVYqg+oHL8w11bP+/uZAbnJnLy1nexnkJ+Eln6",
-	"JpelLWikUt/lGU8GE5oNjDqCqv41KM0mFvmu630Z1OEgdbodBK2McJ3KmoUvq5/LzzBvG9kd4Y1uHzfU",
-	"zfnpIb8xE3O2jTEcYAlKDwKUT0gn2OAjv4Rxa25sn2gxnvzt9fO99YIdZ4dsr9XZtQLHvuCNVer2eQzN",
-	"ARyIa5QyTuEezIwlf7X3Uxf09m4x7kJrqCj1vIhAGJNxgjEIe3UV1OB+b9sM3Fs2Dd4Zo21zCpy+sFXx",
-	"MtqWMYkQxcs5jtqJsdFCRlTyH0ETSrSYjZQWHM7MW5msWrlmKLmd2/yVVwDzlkSCvCfyKAfvuD6Bn82C",
-	"FOtT1vPaDVfI+ZTGsNrQfBtJcQX8QIzHxOOqkQzG+iw0U5u/TFIWsxR/EQrcHuSb0vLBMPaNBNeLhb0b",
-	"GtvMW188xSaTodLLBYeQD1c4M3ZosIIpyURyNRjBlPF0YHmuikNO4ss2TrdoOtF4qhtMhgWXQFMPHL9m",
-	"ujFJZpSzseuHn9IZndiCacUm3BpuXFi4bwspoeXC2LVnuOeEZi33Jc5QHIk44vSHIl+u4kgWBFDYGKVJ",
-	"1rMm38qkJWcykml96V4KDiV4hjk1hy2Ox7JZaaxKQqEh6psx62/fYrZHglrMAPtJZS6wHoER8ARQ9RpV",
-	"dsFdaMXwpiW0iuWecOEsnTTyefwuGIe4iwy77/l+IoRm5iRE08hiNqR77sYZx7bjnFjTARPbnJPOmlRk",
-	"BfqMUOKNY7witDaQQ3tcUdsGTiuixEImeGHIgOSCc4e6ifd2CuM5sL9DNM4c8yAnnrgN/oP117cMKz9l",
-	"2MtxmNd8DnE2Q1eHPkQE+SHlq4G9YhipnMx/3Jr2mGOBtS5wbgnuUecQfVbCFDkrvDxOzCJY1NzFZyiZ",
-	"WejOilJ10osm2WwAlLgMwz6UZMzwWwwTNfeaNUdVWGMFAb5AMcgYhTy2Z20XGPIaLdu/vGiE679Z8CVk",
-	"mevBiCGRxPeZDwAPApXcHZhyw5MkY5wlgyQTlt3tSW9/bKT/pYPSqcr1hGaIoWg2M6Wrrg8x2mDOGTm5",
-	"3+9h6oUPQfp2EjZRpOhMif3AykkU33zzW+/4/W+9g0fv/6+T33oHp++/7f/WO3jgvzKP/jaaYfFYZGIh",
-	"mwGlVnxZeGe4a6NsYRZ3IgF4lNmkbOIMmnVKlXDNYFlnLaexhBLXjsJhb5j9zps7HUZdRAHIx9pLlpTr",
-	"koysC5y6efth5XdGD4QNzj2dUZY9EzYhpMUSe3jnEvXmX5a5y4OH23HojL5eA3nN+NW9vHsTT4DMjD1F",
-	"zl3XXsU0FA1ujM1F1pIIj3vbzUYcQYFbXbNoiNCzN2YiIREyrfIFz1CWVA20g5EPv+NC599jW6dBgRZb",
-	"xy5i0NlGoGVgpbMLBW9nNDkSzFaOYxFZduu+QYu72uE7h+cyLinFkoM8JEXkUmGiajWhqQ5x1L1q20GR",
-	"kALXjGZqVyDeilpT7krjGLAbTVWcN2iWsVf6rWk6sXGFntDVT2IhVTNEjfIaYY5JbfSALq1YauTJwDG8",
-	"Gj9xnosNeUyVSdox1Mzs1TVIydK2ciutUeRTuvLOkjxP0mN2rcfPb2txNi5HaqNajVbl1quRwh2IuSJu",
-	"3FYlxKOq9/Q+sTBv+xEVUWXRSAK1YNr9uUFXjAxunonVLnCnUrMxTeK60gY1ahc4zGsmBfdj3NIso30G",
-	"TVNLzeh/YqEGxeQiLkeMSLNrCPy9G4y4z5mMUdsS3gYmXeb250tqKE5ekNhgnc/rs7b+TFLH7MyNdczO",
-	"sExjmDZP2w1HBtEYkNKSaphEtshYGAO0L7pmtAOqB3RgjSpJlkJegRyMMwB9RgBHZ+O8OmhryQoVlh9u",
-	"QQJskHwQkk+x1cEcSmh+9mx3C/LOj2uYs4AO0ErqAszr2J9fzVsP2gXM7PYCd8VLdgt/hYwzVlhljgKb",
-	"0QmQb/KiBqLp5FviNNfRgqcZHhPMk4kVSm0xs+o4mEurs28vva3yku9KHUD+t5rSkwcPjT3/iB6M3398",
-	"eD9eLFHh5CEG+/HWQRdcs+VsC8a3IcPPuTpSqumIKnAxA6xLcQGYUpO4D3PKU8wPlkCvVE1Xo5yrtpup",
-	"mokrqEtfw3jxPWXsF4IXEg1Kq67XDOcZTfI4qhvCvea878I88tKcjooeHEnor0UkNTbWHMR87dxsx6Kv",
-	"2hA1zKsRx9pMvfuNEKT5c7/WKEFV3kYMjCWVMx8nMEpM0WpUZKk/e9hZQrMsI3Zk5JwTOsL2tYZnWP8+",
-	"PmVKFVFLppMppDEqKmIGS8o045PBWMgBnc+luKbWcnTBHjMw2w8oM5eNaHJljsMiSXwvbfMTpP4XN54i",
-	"3BCjz4qYb5k900w9wxYcYa9DK+5dnDJlzVS3hup0HDY2DP0V3ewbu+dvnJ/+genq7YHDcypqJlaLvSoW",
-	"2rkKavriPbxPfmY/2B2wHH4uzRvTM/OdOZhGWalHkt6gniv4YwPo9mfRkqt+OPijwJCNJpUWG7CZK7x1",
-	"bqDWNmokwQPmuuixXmaNrYR3NLpRM49r1j7ZtdQcIlJTxzSxDT2JdQo27DmBpZd14TJQLoed2nLKGpjk",
-	"fD6VZjdSLBVIZMy2A5gR/JSMYWnMi1RFjzR8mDMJ8Rjeq2ubLcS7ZCqWGCi0dXeOZag27QAa2tKGTgfm",
-	"ybU1O0jJrqMy5hCMJahp04FE0X/B6Q4ljPDSSEoLVexj/Xm7fReWHfTuODpPbBXXfpxPYSQi6A7jc+pd",
-	"zNJclcctYQZygnXIPkhBZ85zvqeQZsMuXBUjbCQWcblzE2xz55avs+xYHmvAHEdcrXtxgg3L35s0JMnx",
-	"tVOYSKgR1fGQQqlPiaW4rc0W4IMx/WhW0+LZcDYflrM8yud14pxJQrMsLCPf+r7GbMX2CFO1TcJa5arV",
-	"qiBzlmANpoNHibgKzSky2tdAMR5j4/8EKuMR4HIfsPUx3thpHYLOBy8LV6/caWHtLOZEUk+Ou4Rzcpos",
-	"5flGU1J2wPXynfqr0F62k5ElS5u/0gLsa1d6L8/wdui/2r/1Bvygj3BNzrJxeh1TeRTSG4lSZDlFR0KR",
-	"t85FKr6Gk96NWUQFBYQe/Pv9x5Pu6advDtyfvYNH7z8ed7//9O3/+I/NfexOevUMZnOr3W3sZ+3MI/xS",
-	"/+jIb9C6E6bXvQnTKnC5KpgQj3q97Sxt6xbdnMU57raRidXzrttX6vJcwS/eB8b2zW8NqtggJdJPsY1F",
-	"PJZi1ryhlO/DHOEbtvcvpF2iFsmU0KAnnbEmPEiDwIua9PCq8wRE85SwTSsWCMZFvBbNJ7ke66nL+ipc",
-	"oq6nvBZWUiMcUE1iJO7/rR94e8p2N2KeATyBhKm9JVxRKdk1zQb5qUD/sf2OCz3AwEph5Diu4b7kYhD9",
-	"PjR1JkKkS4ZpoM4q2nsJ1jOAizyXq3wOLeZJ2i9hHxWwhmfEYXukfYLdxEkKCUvhDGV7KumS9wuIHaKF",
-	"uHJhBQegUa09wbcVkCEpFknMtXXsXlsPrn9y1BX7jEGWPpWytR03ZlE8CtS/+mQk0tVRnhncJX8sQK6O",
-	"ELSkS6ZAU5BHz1OYzYU2+3bwM8TND5cuXddFULiuatsZsR1u8cDovjLsA9uWKbdvYt6GM8d7GV445upY",
-	"T57ofGbVwQU3irQNvptvZtHFLXzHVezKFKxuaXlp3FBWC7twa7cHC3L0btHrnSYsxf9C16e/V743kkEs",
-	"9Eh8qPywfV/9KNxC1bLbnyzWY7utXc/YFFeNEzSjoyjyuVomJVqBu4nVFwnm3ive4o71KUjXDXDTPN4C",
-	"XKVf3Vy6nWUxrk33+OFXZ+9v7zZZBwVXAPP2bKMClFAxJUYKO6P6AJJccIV1M0vnG19S5WosiRiP23qJ",
-	"152+cmEMdnJpOLKkGfn1eY1uZquFaqcai9Cs47nNKF8RKZaqa9vEW5CfFVmi7LCcoEtYIR8GV7BSXe+L",
-	"HmCquOp6j77qGmuZ8YEvNe0SY2APALtvdsk02KWBWcpgbsVe7gTmUECq1IOgvG+GVBIClBQxpPX6rPjp",
-	"u3VNsnTUd1cow8fsLw+gxRGui/+/ciV4t5EA8F9GHl5kom3jwvMC6dC2JszRM4Wt2FdwDWau1g2jMDNJ",
-	"AqxX1LkL1qedkyOVkN+7Gb/QwwCqevzCEvitc+ZlFvWTWohbOzE9jePLhCZbxVDfsSc5Itiq+lSkRGAq",
-	"D9Bk6tFueQKH5AcLiOScb8MZ/WDbVg4tKw4AhRtRUe4tXM9rbNs7ul3P6JJrp87tqO7hU4vMyBVRFp6a",
-	"Q5dApoD8evm4gVIWNBSubSPsj2S+N7GTtZGabj2rsaDb20tq/BlWF9CWdRtx2HgWrxejjCU/w/YaAnxs",
-	"bJAFKdW3c0d4A+8iW9Isw7oeFQJEuxNcLlk86Z08POidHvROLrF60RYwrh3gSqXRTdINmlFMyhQdZTFR",
-	"8ZhyjFmICamDYM49/HHffwEYEU9lcu59prDuGwum7qlD8ivXLLMYeS6PybDSTeNoGb6rc813DdPJQOs6",
-	"Y7A2YCdFBs2P6huR7atgZM+t3jEVHq1hi02oyNNLOmnavd0XZDn3uF2UYNkrnNGfvLXTEqZftmm4/qJw",
-	"o9y2Z8Nq4HFZvhMZQsauIYbGk3MeLMybS3HNjOqmRZY6dxnTZEpTjDxathRU3+fl5FIkiNGIiSpjkNJ9",
-	"xNfaz1LM5/hpJBbcOtzUnM4GEuZC6ng5sxv2TnMdxJ0+b6crb/u5IRmT0I2pa7ORzJ25653xa5qxdBBE",
-	"o7ZkGUZfmIhFZgGDRkCmFNHNfYF6uPTBEDbkEqx97aMJkbiYGGWwNS7hDvdrd7UF2WdzVle1JEEBTwdi",
-	"HKdyd0ZsoNVoQxLmQG0RSwOUCGO4D6ja9myq/XPzFzWrJcLHt8x1LPuw5mDdnPiw4pMOIUIWHItgzC9X",
-	"DA9/7JC7qyKTPfegT8upUGBMemw0hOYA8FRIB4yhyxDCG5moC64Um9staqFzvhMMqsRvNnDFWzedPffd",
-	"3Wr2R/y2Fd7akX6BAGmFrOPs3wZRpvQaDEfKhLgiVB+SF5Wcb9dOAn1qUpRz4Tec+ZDhF0JgG+u3Nt62",
-	"bcoV4LAvSufpr286eWuT73u93qc/XxOVPXdMeQnL10Gt/I4QGbcBRbCxvD4Y9g7oHjiCptAA69o4LAdt",
-	"8QW+YkSQ0nS6bm1q11wz2BXtoiYdykgwF8s9cxzHdlgrd1DCk2MfdK+ZtmAE90CMByMmbWwqhjvglbnj",
-	"R9/3DnonByePqgSOqVD3Px3YDyfFhyjJT4CnMSxkB6KZNxsz08nz2oONe9hr1i+tUT7V1Nl0wXTevfvb",
-	"/zQTIN98e3R48P7jafe0F5+JhAJXqnJIRRWdI3fPQzZGSGOG4eA5leDARKTm6H6vB3DZW3pUPvDwmdED",
-	"LS6mYvkM2rb2sl5NRa5grjFuNKMrMoIuMm7fua3UXQ57ykEa6+NWIZVZI1yYIisyYSlEa+rfYnSrSIgo",
-	"am5Tl3KSdwRwrSCLBlPNHZ++mUpsBNafstarqsjX6LoQnEu0aNWQwGndm1apSCSpBflxyx07HF68PLa4",
-	"1i09YrbCYrBnGKldJE/4yJNtMmFt3JV3xhfqVmXCbbP6DRx813T9+vx6z5B3ZrZ9YlhslyCH7RLLYPG/",
-	"hr9ipodhsIed7m2n2Dfmsu587JI5fyfB7yR4k7N16z4Gz+N29zG8pqu8PH09DaqUxCnm4MrH53TloI/m",
-	"FGkvzOt0UPgh3GxqEZnSvODP5n9iI720WWpV3TrvBKXUTpnx7Xmb35AhZqCCRMZw91/TlXP/+capGGW+",
-	"0JLN4fB3dUi8oTqnK8M8ebbyKom2hS6KKDED69/QwneOjaDNrWqKFtBP424lgp+5Zsx5DbGdArFTiD97",
-	"McqYmppzMLiCmur8K1ih8pnPbYcX2aZ6LZa/mRbmjk5DTSw4BcGINhzJx67J2e0dyx3iNO1P8pTKiYd5",
-	"aH78hWofdUV1fQMUgL9E1eRgezHoohL3lBWCXSOCy48/3DCC5kuzKYKSQyNgrVyXiIVUHt8nGKCR1LVh",
-	"E99nsNqubh/l4IxrqNFxLy3bQbbkAm1+xNFh+jBO3pTHqEbuAehdVaB1FpDNIPe8ur9Hq8GU8iCdPSrD",
-	"belIq0Plwg9R2CVK7CklCVWlwOC1YGmZyLudYgr+IC0dFI79KxPKNeUUWR2q+k5cDBoyMcNsclC3GwbA",
-	"1+O3Hiwmr1Jr9kxzmxqMY45mf7b7hSPCtl915YV2XavnD9NGA7KoxHPxmk63M6L8qhP06SzOVdCgzgUH",
-	"GmZpFvSyxnbzAJXHAimmXV25MIy/UaxU+G54+LfG/IMT8XXVmm3BtWlVXCZByxVGniThAKka2I3drbJs",
-	"V0LbSjT56d/apa1cSBY7SlvqyoLx3Xq4MNRwvoaQYTCeNwjs3dYp5lS1FnO2Oea7rFiz0jwcUv6arZNW",
-	"Ilvss9UCs5xn4MrBB0tq4USY1sAHYjx2BWdGdtOJBHDS3tXc8fo4acuau9IstVztZ4IJXSijDNoce0PI",
-	"PBVyICERPvkHLS+jLybTfbaDWGMjawTiWVu/JPoQ5U11PXYCgtDaeOVZiQHm4ImOaSqC7cEDMZvoUhsZ",
-	"I1lso3B8K/pVi8d1vDIfVWnKFlRY7enlnjFRRWqDCQnkzZkWeiokU64rTS7/Co9B9G1FRkCLkMibZ4/J",
-	"o/sPvjskr6WYSDpTPl2ADM0uDbsOOBHB9cjQFsdFmtPUFOQhBPSZS2uRwOmspr55E2KbkYzNmUlQuxnh",
-	"vsy1wKiDs0QE1XuKPH9yuDmCEcnJZzqDDUAu9fCqmJ7GFIEP2GK3CqAs2YGEMUinrkW0U6TP+Bacu9Si",
-	"e2hhYcGnR+ucCqnx3UFZOpXpwLujtgsd/NXPPEg8clWHblODVY8SfZ6J3VIXyyYhVT1Nn1ycR0kjkdfl",
-	"C08ePDh+FL30qi4bz2JF+Ee8+vl1PPVLlRipYpPoZR9q7EpcCHIFqy4ZUQUP7y9ktn0TrhAtx0yyi2ti",
-	"h2HnYt4VW/M3QFPGHVZM+yatdFJqS1xX9dagB3HlsE5yqFiHsO1ag9n3YuQT297l0IkYrrXsZUpTQvmq",
-	"i7cjxDXaFQ72Bj7MseVXtMrN9x1c2xalaQb9+gFhmyk7JGxEJAQRWbqeasUBS4nCQeSZVhLU1BJPFrft",
-	"57Yfc0mGLOau3XDDpiq+9U4I1B+NBbhCsabvqvML5mMOHhk/iAmw+S17qJlSi5YWf9zeKrloHHYTJfZb",
-	"PBIus3Nm3kxSZvODEckBzoi1WvEyptw1Lt0gE0rndr0W4qpkvOfuIvumiK+oeHR0V1178EhN+4JrRSxl",
-	"YY0TM+oRun8YZ8l25uOenNtmueFerPmGbb/1AJA/XrsHgIzJxBOWsV2atWGP8Fg9yz9s9Z+29ntKlBYi",
-	"dTDG2OUQkFvQWUUOh+3qLS5DTU71mEmlyYNer3ERnsd52N6+/gtXZdupNa7NRqSQyKNeuxIHtwu44q7I",
-	"eA27PDXKr+BQ0yXNmnOxl7hFrbnv6yyu9oc2WLxgisHB204un4O+Q+rcF5nvtwa71YH9EpXYbyCF2XwH",
-	"/rb/xKbaDFvXCyJj/MqTpy2921MGbXxdrHLW1qsS4DGsIcx93xZiOnxYzSAXPL1k0BaryOLk1pern/uy",
-	"eozFY+G6vcW1R6dSx9naHGRStNRwNfMlZL7tSfCVwRUPjS/BhGH7mPYn+IukKuV1sC27491KilO5ytWh",
-	"l3aQQNYoMCh2zVuP2Avjamej7KliHd+9u+jsuSngyd6zs26eLbXWiLC7jhAZP+ZzymT7iFU0lczL9j6h",
-	"xrQlzgVJEmOtgCowKs7QfO1jda+/aIlllETIFOQZ8bpBEK6cUuVLj7pEAeRx/MIezVULbut7cw3j/Qa8",
-	"r21dMHFy9Wv3Js+f2L+XXIrlILGNWMOoeBC/j/jRqxGBvXnS34DarWn/rXbXrkXEqJmCFnKH8mxs19JG",
-	"h8T3nPs+LxEDyD50U7q8zo0d5srC/EDOXNm1tfSzzAYonGHU3BpynrdaaGJW9MmvSeAZOxdyRNS/EUts",
-	"3opAL+iz7xKNngwctb3X6rGN7Um3rE/y98YW9qbdXCqWaUNYVyGXVKYNJ/DMXd0CN0LEmpmFJr/v8sWF",
-	"xjLNPvJI87OFBarTq4SrjaxBK/J7rH3QxpeAYhCy5qFTqqA1sbye1kS3N/aStCYWNF35N8UNt9uK0hHO",
-	"ADNXNjTSTMRsxrRher4EhykLfNGcjqVYNvWNKzoGvRpso/yMXWPyB702A6tv83lrPYHcdgVtMw0XGoxW",
-	"unEYQC3pfDBT8ZpUJaz1wYFhIaVviucgGEYYnDTSrrwLYmFzsN3bnKfSvWze1u2CPv7ouV7wVLixN3g5",
-	"Xo1R5+YvX3Dc3Pr0z6h3x464SJcpEVDQRtOxlW4gOsviImcSBessUbPjeKUTtkGg54K2pWBvsVuVnNB6",
-	"uq9lVt7eaHDusVHVGlqm1evLK715XW4EKR2FKeliqWORTO743CF56bIgsMWF0dqLmq2WzSz3tE4bOmmt",
-	"6xHt1ieLts8xGs8ZOTgO+t2i3hN0yJCIwJtYWCvLZNJobX/MIWx54I7vbfgW2197KzfwbbhxIYKxbVjs",
-	"Z4WG1CaZxGiRIykWk6kmi7lDw2HSm42guh6xUdp4qlxPJHEhrVioqoDbGYssE0tjcVojJK7aOG9FpB8c",
-	"F0tuhof60QiAewAfY5h1jcBB2ANM8q6gHgTPdz0U49iElrCkWG4eY44cW3mCzSUjjt/WhQ+iXaZtkp9P",
-	"gIrfatXM9Xt/sZ1mqG4AP+Oe4efgx1Ose4Cc45dqw5m79bxMb0/eHmphSTlu6Umvqz0N0iy2ahfxqjz/",
-	"hA0jflNSzXcLcEbDYnnsbXPQbMtJ2xyR2jivXTpib1C4n1gHad6fOZYU0sjkcE3qNjWXL2ea2MQCx7wJ",
-	"Wip5myjqwiANLZAvqjAUivR6fMv3UxJ8zCYLiSkW5mrVL3Wsyg2AtdZVjXTndTS3pTejVI54ExhTfUR7",
-	"K6kBxFjbM2doVRdgmzR2avl2lWe/HaH9Xm4/nevWxOZBxvJ0f0XxP8xTXY3NNQyyb5XrUZEeknMydBbZ",
-	"EHNQ7EZQniKO5wiIMZk4nJGhK47Fy5SN2GN+jfXO2bA9m1X8zEpk1y6x1g8maOmsqPtxDDyxn+xC2c9G",
-	"jFBZud2MtuPMSH+Lix5b2Dg7m4419tzjnaPKfYke76IrdFH1u6E/tFtw9CPdPmal7TnXykZ2t4zinQIt",
-	"svGgJsHSMZQaL4dXlXPLX4x9LNL6ADRkWV2J76xVLUK4yr58OqIxOJU2DAh4HacbNBJPgabuGGVQF9wo",
-	"udzbIqnEgbunNCUWW1Acti9om0YcbEPbh8jq3UMbDpJiaRimyFLr3+alIBFScKi1l00DpstNewZSLG3l",
-	"Wf6a7WGQtWozM/bw8AYnYAMTc7v9eRRQS8C3roWWTnDbip+iDroWAq+hkVqqpd1Y9nnTN63l5tetXFCt",
-	"WGSsNyxfD30ZAe2PYMK4Y/2esztWnzP/OFMXWaW4SDsUz4RKmDALFmF5px0vVhfRdIbvE3NV+1gHoN4K",
-	"YrroD2nj6O6P48phNTNjfyzA/azlAj51Oxcu4nhBr1trLXQ8toHTdZOUXefdEsRCK5aCV73JVCykbZeS",
-	"p6M0mu65e1sNKVaZjB9b7EBcgNyh0zsNfKCVkhkxAwQxny1UrtqUEm+WTCfTOLB5IjKzIo23/TFenzvu",
-	"16Jz/JpJwWd1mMFbondjKbgepELEUZm8Yy6noWxhZN1EAvCaGvFrVpFaoZ2c78P6b1Mas7Ve25Qib3Y4",
-	"/7gL0U2Et/EseqNd2jpHjKQaJqvtvCdc0WLMwRMKL3yn2M4N5+7WMyz9+d49tfLC9iNqDzQGSg1qsgE9",
-	"AoxtmkeG57Zm7t+YAtYnPwCVIMn/+3//P8OafuF5W/3mBdruHhYZzoV1sdRlB9sUvvJLq363CcKET6j5",
-	"18G0tzHpKymH5af/KESKiKQW6tByzw+azCmTh+RngLnRGakiio7B/NcY+DY3KR5JtDtaC5CRgjky9xQB",
-	"ruXKTGz449NLcnR9fOSbUw0beUlwPgNfPucZhd3dBsUoxTC75fNUenJpa0tno7qw0b2MHvkmXY3W+r+1",
-	"O487tvxp31Inb759g946O+XJhQ1z/PLUts6p24bbZ5DRTjjNueNMXMHlDk5Kka61r+716pq3a8p4eUrb",
-	"G3Bv7hUOfyxcktX2J1kuvbFUcPtD1lbOVU8HjOHHp5edbuf1qwv8z6/47/nl45863c6Tp788vXzaNEv1",
-	"uAnGH7UJw9tHrug1NJz7SbOpqz+y9Rt7G/0EeSb2g0ePwl5m8Rbptg4srPHM73/Y29wKLRaEiB78GhdG",
-	"nqZAvlGZ0GQKWdolzveWyy9n1X/bJa5xA/mmeonlW992ibXt8BojBeYaUlskakvwmCIjQKQ4egXcXO/R",
-	"+rrERR4GjJuvnRPnjAhJfJG0ebyry+8S58frEi4GaiqWZ8Sj+JV9km6GmHzhm03ko6zgBRZDKDmSSqiB",
-	"IZhg4Ut0g9iMJdjtXIKcqV2glK0/Hv08HiQYE82I4B6byHeCI79Qo9NYny+mGtr2ZiS1oVYtFsnUqTyV",
-	"BH0HIjUHyUTaoLkejSAWe1V+DEYFkmJmdSDELz6scVsoTbn2Hblj8WjfwN0jNJdkpcVriltpbl8GY8Bp",
-	"ta+VcM3hGte/umpRzaLR8LfW3HEY0uvAz/ZwqbOiY4RttUXM88jYOWgaesDyWpVo7qDPWR5gT+z4Joux",
-	"Bl7Z5ZmxkfOM9To1PH86pl81OErVchd/qjOqQTUJkdttWj9NlS2JH4nIgmyYRYzFGs3q1Xh825pow4jC",
-	"Z9I8Y7lwMU1yw4LtgnkcrNpaGdVMKE30UpAVUKnyfPCgiKqx179doKCBQr1hGW5ddfbncz+97aqB1qB3",
-	"XL367YZwey5L7fuxISKFGI/JlOlb8Fm6JROW3ButemzBLHjVRo9nvuLrdWjnL8/tPD3BFg0tny7M4h39",
-	"ADJDTWbtcP8D2/kluxTx1be0uZxCAROCKdxToYBbESaxbBCka1W7B6D/z1e7urFuFY/IYxTbO3TZcWjF",
-	"pak/2HXq+2qMc9J8acz4a1flRaWKi/ECy0tDBlOgmY6Hatz91/DZ1nRLLRaHZSsJ0u18OJiIg69867pb",
-	"ysLeAlyltATHNBM8xaiUXoCyn5aQcv9ZTxfSfRxLZj8oqhfSfVzg3bEtN+/KVj/5mMpttpGX6tXYT+0L",
-	"ysNgxrtoQTedduFz+q63o0vN5kwuJNOrC/MeX+yOPuP80zNPLv/19nKt0tkVE4HKT/6YDF+/uoi4sHEq",
-	"aN/ZF+TDmWo973z6hKbkWERaCGNp7JwiAHzX2YtoS9vsB6f8kiDDQXnQKwfO846/40+vQa7Ci7C8kKQL",
-	"iVnlLhejT6g3xclUZKkt70X3CtUuMoCwM0ZM2verd/wb52Txo+sSCTPGU5Cqa9WbrvdvfJsDKo5WhGkF",
-	"2Ri7sK5cQt9sRnmqyAgyscRxP7cWkcJU8DfPHpPT09NHReJh2Q7Adzkz4IyMwMeAZ4b98dQKVJHQzCof",
-	"lKfvuPkO9ZF/F/IfJK7IjClID8kL7/1hnMyKbAPyDbb2+9YOhnLiOwgS35Dv8B1HfEE7eNePldgqRUW+",
-	"8ZiK37qcTQuk6EDKvAfEvGgGlBvd4x3PMfT6ncdUwjhDr02epNM59hDfdM46/c7pYe/w1CIQTPF0Hx0u",
-	"IcsOsFPj0e/LK3X4u0t2jOZanpP/unj1kryFEfkZVuQCtB31dw+Ov+vibnzfO/3uW6wIxfN1BSs3GaQH",
-	"O3HvS+s77J8rWNkfpLDesDzO5BxyiGaLuyHEITknik24YcNAlG35gFBYluKwwhwhpMgUJJwZjQ0ljlk4",
-	"R4HWaSGwCu/Kp/QjWMX56+e2GZ0Fh7bIEM/TTt+sh+stj7b0XHBX/XjS61kcS8wOcTH6zOmjR345g/6U",
-	"ttv8bw6H0MEPOrDBHGPQIQr6du4dhySIAIIOLhBRAhETsHN8/Mc/z//584fHcvyPi8F3l6u3f//p1eS7",
-	"aXL9ms7Zi0wun1P6Ovnp1zei8+n9J8d96DY26yaMzCjagwIdOIGT/jFNpnDwWHAtRbbBP6IFubLBw7Ku",
-	"b4EMu2RGPxzQCfznKTavL5i3lgsIB19VDsxAH9j9iM0r37ej51yD5DQrcf1O/7f3RqrPZlSugkm6Axbw",
-	"dXtczTF0bjwsm5soiyWAxaQoYT4cJI4qD1zndjdFfO+Ru/QIcR2OPuKjP9US3w8wZZ5nGYPA1tJbc4A8",
-	"duzBudosV14oh8eA1y/mhCqSMa0ziJ5v55l8akbz2vZR33LSNXzQR1M9y0pHvPNu0eudJv/NCKLVHIi5",
-	"AL+CzsbN60ZbJkzg0DCx+0229SU6ZvHy41aXP+i1vPy0+eUbTti5ulLeWUg5cY3FDVsKHfn+ZJm1qB6r",
-	"OeYeWrrYcNqwnxOdgS1r+q3G2kXtv9Bc/Om6p/AAHZKXKIkyMZm4uES+48k4G5w3/x96NtFgRtKxgbRO",
-	"ESuvo/dtJu97ix9Zg0BBZ5ijMMT+/ys85sNDcont7NG3LxYSIXCwh48RA+Sb+73Tb9eJJQko5YfVLwwb",
-	"I7jozA8uvlojED4cLJfLA2N0HSxkBtzI+LQiIQq3RMcBg5CpkArICHFn0AFkK2+dBdZ6/RuLgJAnoPn6",
-	"qaxOuwy+L8onnqDPaAce0YaKW7OU+8ctn/6g1eUnj/4E/M2dHhUyN6Q0TPe2ImYP3C2UpZ52vrw4DVpW",
-	"30nTzyZNbUteBKYqvLF3EnS/ElRCCjDzp/sNKNC7StKpEArCpvT7FKSu73uHotkBsk6MluEot15+61K3",
-	"2u3+TujeCd3GbPACtKqwwFsTukqBVkcf8b+hqF0ThkYCnpurOmuMtDiaSq8yOEyUinM36u5vxN0e3o8y",
-	"ty00w2Z0AkfqevK3D3G6UdeTowbk0rXUl7hCv/whWKDxkcyonDDeJ70z8qnJc36n19QSX/lx9xYKiLk4",
-	"0ffO2qsDY5a1oOEfaOrL4vGW+41O6zOx4Glnr36Zcxy49crgASaZoNvEfOz4piJRmw7tE/P7V6C25U1c",
-	"Djt7dnBZT4OWNNE+fb/EH3yhyfa1tPHPf29azp9siPSm/lOfmtoRV80lqnt3ZIGfW0i9PS/tE+FsBV/U",
-	"mrFr+J87rewMDIGrWkPGl7SoRNK5MV7skbkGo7vMpfiAhRRYU1VEXI1k8L2S9ZTYFn9rO/bCvboZDWAP",
-	"ojIR+IkNplrPB75QasD4YJyxyVSTY4xhtKQHtyJmWq8l9muGhSJmDMRGs/e8mcFLZvmKtN9IF4c5XFHL",
-	"K+ro5LGjyHaU4p9aLL57X59g2GeXhX41B37++jlJRbKYIWzH7fGfnZZ0Tlc3MfTRrBdjMnQNvYeH5Lkm",
-	"Yjz2HVN9x160Kh2WOQ2CoExhmjn+znQX41HvuBJ5DwskMJZaBwJGq5bTVdFt3GfGuobheQotBi4R7QIQ",
-	"Xuqb+8e9bz1lU0xbZ8pirjBuY5Z0kTJtTEsbFoxoYCvnhthqyLrAxi5m7Pnff/wHGjs/nZ9PvOHz4qn5",
-	"9wdK//EzO59e/ev//089+jFb0H+vvvtj/PcP1wcv3i5/fvD75F8/jH7tPd2DaXtSY9r+eR0wDbWtP5W/",
-	"xi9I0S5/f5ZJwBiOcizSjeITR2IzEHK0OXWliv40iNCMiEbYuslSYV4CnLiaxxjdXTggzTvC213jw/Aw",
-	"XSEkYWOtL1/7GnLEB382C6gRVf6IKVitpWxDqvw16OK2iTTf+uRjQ5dIGUsEZHFlQW0NLew38+9aEnxj",
-	"fnaE9tr2f7v4+y++dflh3vrmnrI7ZjvmZSkZLQKVFv3/fZ+upMhEEMHzIhumHa6MyyhSdEUe9E590ddM",
-	"QXYNSN7SPhJlqm0r6Lr8dR32JuWrtaZ8a2RfNEq86emPt060qVyd/unxSa8XdiLM+wIW3f9sI77cbvIt",
-	"/YqWfeaCxkRVzCxCVW9sZ6EbHODmCxNMEJsMBlMMuxXezkSNGHBtlDZGwBDbiBiNtgCK2M0OvD4+ynNL",
-	"ahO00hnjCkHhbQKWu8PmVDkbENSVA+kXY18N5XHTHHSMsllQ5DW6V1xi4TDAGRq6BshWxXUIVuuEkDGl",
-	"z/2gtwjA165BBGZ/0Rn47C84mFGW+fhhF+EO+IokDscPRdYfC5CrQmb90dkU89jSRmkdYDDL11H5TEOm",
-	"iNmjugGY3zqNz5mw3Hjzi20SEqbPaXYN2CkvZcoc8bRuGB7BuxhH3koaH4J43fYRUVSEeLsH7vxEdW/1",
-	"JWfFW/P2QCe9bl25YrQiOKYklY+hOzAoowoM+9iwHEBWOK5teIY31lxcNvNvHzuJBOpB9H1W30Hv+LL3",
-	"qN/r9Xu9f4V74XOkXb+nzkTSBP6Xe+6hBgRNxx8HmMzCCrUMswZ7x48e9Hq93gH+853553v/p/0fPemE",
-	"HZxsNya3UD+at5HHAYyUY0e/BdhS70up5WtVOot5unW6eZrqcYucRMdN0JSNsOVXvK2RVVXqjhtpUQs9",
-	"Ba7NztsmE43CWs+EHLE0Bf4ZFbzCa+4YSdfDxGJXlsaJi79VIMTef6qLFJ9btc2lQQcxKGGTcMWSg/Qm",
-	"FlOoU3LLUgVPoI+Q2kawWExt80cG2qZt2yxowrT1hQQCbWZ76npuWS/ZuoRaIUn56pC89R4Xl0e/RC+P",
-	"cgIzSMjDGn/yzf3eo2/7RIICrx+72SEfsmmiZgSRSDcyALcLjaPcEZ7imQKHZZUlBASNfdQdQb8UkpKX",
-	"sAwp2ePFbaTjtlT52MwR+2k2CVgft5u3W1m86Y6ZbmCmYeO7ztWp/uO7g+sPJ7PpwaO5pv8+WKb3eQsb",
-	"+rFda39wIzz3BbUt2oJE8KeXdFL3YHfZEV7zqdv5RRS1m3X4rb5DD1Nlr0eoFB813Kh6R0ahDkh2kAfd",
-	"InrBp69duNzvNchUeCz4OGO2fKtR4sSlEL9QOWmeOvErV4u5RVt/ASmjl2YdmyZSXArxgvLVl5CVL+iV",
-	"TcjOufWuQrJiuB19dJ8GLN2YLxHKiZsooHeccjOnbMYDX1BOJxt5YNBGbGdW+CfgKreb83FjujXa/81p",
-	"ds1PERtOcYlXfp6nHUyfXMRwSoS8UkXJpOC+FC2w68UcOKGKLCHLzpxpz/iEALdllzOr82IxnDXfrSbr",
-	"0e7zLmeOnAkXksxoig5LG2aETAHqsGRoHjPA+4fRtEyjZxdMqN2CPB+/oDqZdqz9vKOau8aV2rCJbqHf",
-	"ttVhg4BB24zLO178VfDix65BxB0fziNP7dXBk+03vMbuFbbE/xn17TY/tyb5fbuBvvE0/QXEkz2Y6Nzu",
-	"ovtYESFdSEuMb1/hPIJr2BQ9eDsVKDC6vsdK6GP2EbTlFHjZh3RmBBtCVR33ehtjAE/t+/fnVaV5a5Am",
-	"DO/YtlKs5UZXjKfOea8Gbgm2y5fWEgZXATGyahRJu01fvwvzq9cHMYxtASYwrWI/JHYT/XAjec5AKYyo",
-	"1xOoQ6MSSzuf3J9aoHCMIMHg2RgT0nz4GyNmlsDOSsTbbUy8L/zo9ki+WsNsrm2jiCbqUdg4oGPxl2jm",
-	"0NvVYe9Qi8PeoVWZGutB4+OC9G1p8MA/IY8n5/0IFxwBI1Sn32tP+G4FN5G+a4F4R/s3pv1gNX33ua+a",
-	"+EMsuhvZn9GgzDNhWITjFcupIGMhJyJPi5lSRVwvNPOjngKmuGA67HqI5sxC7WQpgrKY+2mWFRYtGrPX",
-	"FqSuzE0wbpJH8IKCv5uwk306u8NCxBoKDeuq/oJk+rW7Zn9Ev0dOyfW1vrsqzgFsVq0cfl2TNKMgQBNW",
-	"LjeBST/YeyoPSnYdTJdyV4gl7xIcUqlj5Z4ycMI5bcnCwaQTPQVlsyMXCtQZQiVjB8s5iuhSDOa3EIo8",
-	"Ry15X5+Qgm2zCnJs1ivB3lcCejs+Xgd6i87G7YbFoeLiwHAzMgawIGDKZuOfkaFDDM/bRFLmEv9J6jqs",
-	"16WWBCjMjbN+ngH4WdWMG/ltDmVsZ1E3gqJJYpv8lg3vdQd164uD/os3evM/AtTbHDPbLL7DPEa4NYR+",
-	"qxvJWIpZfAwbgY63DyRH894+Bi32MIK/WpZVKyzcfeZcBX1Fm7oH6oyQ4541Qv7WO+4jKFnQlbTBs9Pj",
-	"4ha3UE/kIbFu1rcwQpdCjgRevPjEWD+npRc3fGNyXG55U30ozqZT7p/a4LGjY9sZ0y5qeYGOH4TjLADn",
-	"FfYiCDBpY0PJ7wvSlItuF9q3mqjr6nD/1Bz6teYLPnQQa5yAhJH3Q/AYjZ1+5+mvb7DzPBey0zfzX+uE",
-	"YM4WUkExgOP7983jgocbuqpedVK66EHPnfZK94KTTU0HTu73Pm12vBuKarqfcOxvcMfyGZNKW56/wYe/",
-	"Rg5hLl+lIWnnxe/nq5est3yx6i1fZH9fvnoili/M/z+bf//iydMHL//eItGoUGXuUgBbpwAGemABJB/q",
-	"zKGiWKM3t2o0Wp8l+FMNmizjFulTUq5oYrvynfSOEfNUOWV3JRZSOfV3aJnRsEvu9x45qS1mIDi84xju",
-	"NKYt00aRjuvsRkgE3YHcRVXV3SvnqA/yleCAaLQv6QyCjhPkm2EuF4b4oqEjxuG3mLCt6MrmRQ4pXw3s",
-	"tUOjmc7MpHyRDQCGennwZPWOG8PcmNZjCWDWa5hz1CF+ryXz4KlmBXNI3LH19oVtBVK6st4/8s0I9BKA",
-	"E9uWK68mFTIFWazC8yfq265bcfPwqSuCNWzoLMyfNFwEVW23VblbkmmSCKWVcym84+YxHlp4wfFtHPE2",
-	"+7iTQ3MsBph1OXSbj0PH++y4ZuYFdjVcV/2uu40LPcAqXkiHZj7V+/IKX6ZwCubw3PfPR4wO7E5jdvgy",
-	"qAIWCFRMyUzgnxlFrLDha0wV66PB8J/HvaGtFMzzXZMM280oSCRo8o1tYn3aI+rbs3e8KE/qEqqKgxgC",
-	"M+c7ifhLNlZpcwHcouPAfT2we8I7PnyewmwutJFqBz/DaugQnLlwY+kSJbCUcZ7RFdp4HCB1NIQRM1+x",
-	"EispNnsXMJT2SQLF6H7GbkNb77DrfMOsgvZq2y4akgSqHGLyTHiskim2kfBRpab6UEtp3liS/mBp71ZS",
-	"de8U7zvF+07x/tyK9w46dG1hdABuUcmjCaXKGxQdFnZvU15NcE9+SyXze9Pt+XWfup3XeV72wblhQttf",
-	"Xtzhb7jL8Pn8aToN8olKp2Sh4E8RjzBilFAkmL0YUtZ+ioYjjj4Gf1USyCPgbossc7gUZw6jogocQ8q4",
-	"MWRoVdWBVQ+dAeOhcSzk/TTvlgDv+JyuUG3PVkE5V1iugWqPVQZQmS6ryi+H5BuffID6sFOcLRBAAYPD",
-	"bK8G8wtd+Y6c2B/C6r99Z5jgmMraNnPefW+7UNfTFSEExLUZvex6i2ysQQ4cPx36O4b+C2SHbDIFWQOw",
-	"cxNl2Ku23WiDQ7ds1rAoWr4oooTgHtK8Mkiz9jZkW+epLc237LDd5C2+sX/2Tjm8Uw7vlMM/sXIYSKGK",
-	"bninnH09ZTAlaXS7Dt522UrFEEpJUZsUnSOa4eJodr0hO/LSqwXoEzS0qCq+M98ajafEUBcW4qQMHYUc",
-	"vaLKQfzMhVJslEE/z47UUwnmBh3I1qLBmFjyQ/IS3a54v3uRkPgeLB4nXOTYRIfknGQMe9UjYLzzY3YR",
-	"x8jbXJE8jnAV9hcmbSbhGkitxi6t+oLz5jmVF5nYmERdHIKwZ+4db7kpb7EEgMRlk2O8VNqf7fNZWIrt",
-	"Tr9DtmXlZXUBrh9WpWb4uYliT2KXWN0FUt/rEJUYn2iBmtWZ+angJDYA5VA1nHVnHhGp3sOp/fmc89Zr",
-	"nqd3Ox1YFnTYELEAp5+1QKLoNfGdIHDcEwfPd9I7aXzPuet32LnzOt15nfZUSYZHPMJ8Pb7hjZS7Zt6n",
-	"o2QKydWBhfy+HR56GTDQKVWESsmuY4CLOJTn/AuyvDt+8kX4yV+Xws2JxhRQe/wZb0HlO9KzMIJYw+3S",
-	"cwFtbiG15hlNINZi0Q7mjqTvSPqvQtLuSO8gtnclaOdwvU16dgaKRvy93CfSx48z3yndRV1sehovx3by",
-	"opHaPqt3POCOB/xleACeaEy7s1t3+0wAOwjfHhN4JsWMuFgO0YJ4yY3oESOaXHXRUfSd9a/6eh4gwFPv",
-	"7kBecEhy1Hk3ZmzVz65B4WMMr/BOkzPHWvK8ugmmk7qruNBOucAGkIfkpU3qxMJ4OwCaZX2XHQslp0vX",
-	"XcCxf0WMJeHQ/uzOFZsYgGHYwYwps1phlC/fwzadov2e3flc7nwuf0nWbVuxL6eAPnCnxREtxJW1Ylrw",
-	"8lYsPIUkY/yW7TJzloVkChmI4aLXgqWQ2mBZkBJoE+6Rr64xRzfQPztzdCkhYROJxmzwidurT44J3vG8",
-	"O5735+V57jR/RnXVpRLdHq/71ab1BclHhz59abQaHpILD8LAsew/hTPCxr4sCDsDLZmeMk6O76NG283V",
-	"yIlwmmqEMdo3vBQXU7F8BvCnZItLqgaYTdmCG7rdvNMI77jjX487vhr9bhRCLQgNcUVuGI5ryCi3YjkG",
-	"0HddIrI0h3w7JM9oohVRC+xx6MsbB8LC5F0BzK1VbrMHA8CHjdAytwPuaL5y4Gx+sT41QnG0acZmL0Ql",
-	"bXWnvjNbQRs1m4GRlXc5RnuBbvPL6YFR/1LpjO2BHrFEvDnG41Zi/RrAHHfAZ3RkPJCQALu26KyQsDnu",
-	"cD/Ya2WWuublJ/8KXV3K3rAbsGMDREe31ySDdALSAhzIFOQdn9gLn/CkdGM+8UUZwdFH9wm/laCApzc2",
-	"gaK4Tv44as9hMqF0ualOQ5KM9AouJtGwz05t270NKJblKVhk1i4ZiQVPzAczp1SK+dwGINQVMx8RfcMi",
-	"wI1dB1lH8QhIMYJEzEA5NMHSCyyiRQB4eVbK/J5LkYBSRGGbBoZldYizsZD8kLyBsVFmXVY40x7hg64Q",
-	"pcR2ZVhws0B9NLJnDKEwiiiJyxYtOtZbKFObN+6BH7hw8Bd5p4cC8VQmU8MpXYwlCsnJU8fHbmyW3rg4",
-	"rBAivY1C5LitEDkJhYhd5VrhYddkIMbNiSEXJwUYYihRWsqTTdij7nB2rWrAxdKebBdVv4IVUoBFdzFn",
-	"77bKt+9qqP/Clu0F8NTwHKF0zg3R539DodpIKDpT+vZcgAXK5YzKK9to34KJIwpObgCHWKFhjLhvtXD4",
-	"kAA4EKuS/69AsworAHzTcqPFm9cI9B7YBpfCoa5i4IVpLNBe59VmtNaFeJcGc8df/sz85YWhOx9ApTZj",
-	"w4h+nkJ66yEGNB7nG3xnrzhgyorLMaFXwLuITma+BJpMrfZlf14a2kavP3m5mI1AKjKl11juN6HzPFpA",
-	"HabzVsv8jR/dHi3zWd44dXM9NVNqscVoz31xK2djcZx0p995gzrR/ZM2RXxuspvsZ79bWMVnX3ZnOu/F",
-	"dPYre0suti9iUBcV+reYLSEI5bYQGJMhMDPC6QexMuND8toBCGKrBaa0kFiQusLQonaKva8EdvzGvMFY",
-	"chYxTkUtNzfVP1++RbRS+LRaKdyCjeS7fhdpvIs0/gX1JXENX7jaT4IS2fUtstULunIYr5gCTBcK0JWh",
-	"ADjRwiKe2owEZJ7KI1jlkTdynrvj8sTglEGeZmyfiWnEmK+X114jagQ2CUxYxpBrnZGhBC1XQ5vzwXKI",
-	"4igjNiuzTy68x0RfsRy4nOU22bxvYE6ZfGNhTG+Jp97xxjveuA9Vll6Bc5Uvkivv0hlH2KXEQ72XlFzk",
-	"DbdYUyGC/GLn5MfpBXEMz+qYq34Qkoxgynja902RPC/E0ixEuxtLMQuqrxAa3bXBOSQvncbJEKZYuv6f",
-	"Mwyw+EqK1jw4oVKysDIM+1ubd2Qw1oRmgkdZqparr5OhohAZSJiJ68/AUFtEThJ3drxwazu2mAH+1m6h",
-	"zzW4iyXcSYOvXBrYs2wd744PiVwWEI6u81uQB0pLoLON0GR5RhPqtPIa5IECrl233751LOIFCHjq2gB3",
-	"HbcfsnTo4VXNRfeUc4a5rCC8JqWaDm3bBYIJa8jhqxwa490TxgN0NBsuND93i6Zbw1+o0gf4nIPnT4Y2",
-	"UoFBDsEDPKO8kDcPNbseBgnNMpD3lO8M2SVaXAHHFyS4M8BTZcPpGVVuJdwkORkCT4fdYoyWDRsBY8we",
-	"t3JyRcawdO0KFIZulCsh5NyVEIo5mNuKnoEzurI+Wg1GjJmdU0a9t1H1dWlkL9kojiINtMyGOcMjmJ2x",
-	"Zs7ISIqlsh0DOXbWtobITEF2jf0zbDh35adRFNxg1oVlpkXeRWmj6npvHfcQV9RQWqff+d+/9Q4evf8f",
-	"/9HZpQOXhg/aJqAeFAe/SCBhaZ8cv+N4QT8/eO+4OZ598vGdz8B81+kfd9+hS/ldp//OpWy+63TfdbTA",
-	"b/K0TfwSE0Lfdfofg3ucifuu88lcoPG7mOv6XefTuzLKbXXacSB0nN6hdQHd34RoERIAxU1V4b57SxZV",
-	"KIs/7D18WDMbbDMZC3nXWfSzS45f2DU6YtVnTjktPcOTk1MJP4PHfDGfiiw9GMMt1xeOATz0eDcvKqzE",
-	"xtdZrx3dn7tuBlGraIZdicaeGho3CX3ieo/eebbv9PW/oL7+KxI4ocR3392xkqaVtr6k7Bo+D8vLk4K6",
-	"xQwFwkuQFbThhDjmPzcjnAiRLlmW3fG/O/53x/8s/3tLsaH9frie6xW5wQ0hFGB3RkQkp9V+oMacNAa2",
-	"AmPKkBnVyRSz4udU6iIF8gN6Jag29rdtcUgVICczdj3Xe2pb/8TNpknHet9N3zV5x0aJVPme3c51GW3d",
-	"TmdQbzH3mvZML79fzSFhNGN61XAUxQ03G0tlg7ko7THRQvgCd8GzVd1oGE+yRQoDxmmi2TXEu4y7Lh5u",
-	"TCMhMqD8VvqZP/hq+5kf92Lb8n6vNbBmA1wJTSK4WmQa7xs49WVbSl+LVjgZ5ZOFrUv8rZMCNr8xnKe2",
-	"N05wbPudJyBnVItMTFb7wvi3HGBTdqCju7tez7EEP8+UfPoDJqAG0sWLi9vt9IwtrCgnMJvrFfGJWth8",
-	"lhcRR9eu11Gj7dqFLcem2OwZhUvJJ2NT69bx2bBm6Ikf5JeLGu5AqylMJHhKc4CYMKMsM7qzIbz/5Z5/",
-	"qC0US2uCnUvDUIzIHSjGE+j0T3q9R7sScjsyfs7nC30r7WZvzCRbL/ytctUvuUkxPnuepmtlZE8v6WRb",
-	"qBev+dT9Eh1DH9vKwXP9p4gt/0VNr88t8s5T9CN51t9QytWUqLm7jj7mLQXDdptrzR9zgdPeH2FvDSzx",
-	"u7qGm7U+a3sCbhkhxEk/5yxcRDSkNzZjR/mshTHL4MzWGPo8KbHAz1aH8llcnAh+SH7AqKmNQirMyiJo",
-	"c8LK6E82ZcspURIItvGy/Zv6xib1lQxYfWAkiL1zBpS7ZmeufWOkAmG+0LsqWuMXVCfTOw3rS2lY/6fz",
-	"pR2EbgMx+BpzyFNmTuQzzJv8EvL6+3YDfeOPyhfpckL5BFNXU0AtnmJ7hNuT4UfICWsdpL8U3NHnTdl7",
-	"7ylkjofk3Fd3KfCwIEvDh2MVWrle8BO+dK8dGzv9zvFJ0HbR2COP7N9LgKuUmuWdCW4+fOrmt3xXvuX4",
-	"tO6W93vhS28BrrKVnX6NB8e8emfj4q5X7D78REvcJackYLZkWwL8jMoSDngqMjvsfq4mcaGJchFULshS",
-	"yCtMrjJ6DeUrBMgx5GuztTJWALkapUdpCTqZnvkPFlDK/JLSFUnRVYUp9Bmdu0YFlIyFXFKZkiQTyZUr",
-	"1CRqSbNMLJUfk3NsIYRPzl1cbjxiDuklSyB0gZn5aA/hIhKn0sA2Tc8mUrrm8BlT2vwkFBjdUbEU8kJT",
-	"3OcN2pznVl9Apfu8LG4XNrZfHevCeUMv6PVfMqp8pzTdToq7MReRnkPWvQd2vUFxMsxPsnRL/23s8YL2",
-	"6dD8OyRakKEWQxcYLexQ7NFi2RNGJ5gkjkI3BYNf5YNoy54u5pQ/k2LWJPPFXHspOvuM46VUh32zj+8b",
-	"jceqogWzO61wLmyrbdhU5f77B73T4P73e1LWntCVX9+NITe6UncK2xdT2J5gl3qmp849sy/Sv4Gm1oRr",
-	"HH00R/iT5Rq+y2S1e4j5vkzoN1RDSsR7v7k8fibhTh6X5fGfSUL+aHOqjOpuNOWSfVOFsfv89LJdAKEb",
-	"4olh+c18xmUDjtuEIzN7F/nPfRgJzYCnVB6Stw402t5TXIR1LEtzK+Yr7WxzuBdT16MtY+3tkD3xgB1N",
-	"kebSubl4vbMg7iyIr4w/BkpE1yamc7hdQ0JlQm82IvAK73+ppvxYfoJUSBgnvxkzo0u0+Lba5OIcGRKk",
-	"pc5liKtFppCltv3jSAh0E9lWPypue1zgiBvUfMbSk9rgasNxTRaiedhNUbXX0iKfUpkxs2AOYxqVSoYr",
-	"P1agyTdLyTSQvxmG//87+eHb8mzyIsuTS6yw9HjMkdGbLWo2dKMjHhhTpsn4LxBErMgYwyRbjFV2CdVk",
-	"JpQmp8dh21Frk9bM49HWeWhx81m832sUoAqhdnLZe9Q/DSDUuh10Og5wNNULcbJepEUf1Ss9ai85nYaY",
-	"NpmXOaSeOrwLO36RcADugI2B7RQM+Hz5FBukjBn/gRiPN7dYMfwPW3JggYP5AqjSXTICvQTg3olFeYpe",
-	"LCySiGMEGDlxyWbwCuf2p/JNRfjIdzkvzIm/TbeWOoZSfuae3FZu1bf1ZjJS7c5t9cV7OiE019cUY4zm",
-	"rL9cT0zH+h3r2samC1szr/ox2xhIZnRvwS2m4JRpZWtAaa6KeryvBXYCMaY4MJuIpQidCbwCZsSa6tI2",
-	"GDkkw+fjA7R6h2SGeF9ME0XHQLSwICM1LXtpmu7KtvZiZjdjPg0ZSkuWcYsZ6eOxBVzEGp5S9XEjLpoc",
-	"Y6bZnvQ7J5Cbvnx03EInDFrG8zGTM4vfXsvVrUI8cAr1MwxxW5i+XBo4of3FpFLbU+Q8L+uSB38IAIwc",
-	"n7BdhQAwWdkVN98JpjuPz2cAyXTy93b9O17zPvroydknz28O/OxHDN1FfP7Pjfjk+uWIJldfeYjHqyDb",
-	"zNjVfEvGRdXnGKD6YbMiK28K9XJGU0AN1raim8D2ZqGXOIit/k+hnHPW1567V7q6c1fOj9quuuUa9Fur",
-	"wM63pnn9X7qwKzuYMb7QZjynvcaKC3qEZxY+hfGB7VJVrFKoQHU7uN+4Pq6h/RwkE2nx4vunJ+bV1kk6",
-	"cBpbvopBS3xzZ4IrheX2c8mSJuUVxhrh6UAzf0Ssb7YYwPH9++ZxwcMNqVSvOild9KDnttNx6oFFCuif",
-	"lL5EVInSIz61cEpWDvsmX8Iavd11o7k5CIplUS4CnVBORk5dhpSMv9parni5e7VsawJaYVjFca1DgvEk",
-	"D46CHoVN7QVsRXvlhH7R0vbRYjwGOcCYSkDbvTpeF2VWvgtncelvyB2OT3rvux2VCT1QGubhk3Yl59uz",
-	"83cQB4CuAXYNg6ZctY2oUKC1EbnrZfHWETVIFtpo5MWuGYngfkuBphnja/zayfHBkvFULAcpXalO/5H5",
-	"ofYguF+qnL1n6HKuF+Y7KicsOCjfmYFsFlw1krRGnDmMmAEXmiXlMTQVqPUS0f+CRYPl8bjWaH61ZvRD",
-	"8fvDyO/5sj3AfrSVWdyqSN1Ege0FrvnZ0I3ZIXtGzHLEKXlXUn4CmrLsDqXgz2B53qEU1KIUrCPZ3Eqx",
-	"I+qnRx9d9shGAIN1/aJ9LlrlGXeQBvs5MOuHxTVuYYpAanTkr93XYXSwJvgHNMuI12AiAAi+S39JmS4H",
-	"4fLezYHvAwNyS5A22wtSdJAckqHVj/oEJe3Qtclh9lUufxWDf9EU1Rvr4/sInrVQt7cqm4+ssvmlFO87",
-	"9nIX//jsQAO3IIZnsEnKvoAbowB4uBKa0h1RyehxYe+cp5S8zn0ma26UFh4021ul1mtmf77DaYzlxfi+",
-	"ND7zIxOTCWachH0n7DX7cXwZeabCM3s0p0othUSLJ+7XespTm8DiRnJPudxx191HWaShuQSswvcPxKwV",
-	"dWX9eA7uHBvCUQkEHwQpydgVmFkfMP8YseQ240WLDNt0mlMf8Y0hWb/2g78JmBCKRT0oFqLj2maSqZAK",
-	"yAhb52DfZnNLt8NhGV5NSSb4BHPpI5c3piM/F8uwmsnOSF8ae3v6Z/BNf+Xod183fLiTax6HZl5Qwudh",
-	"HEpZcKyaAOWrMer0ZaBxDsu8TMOmxxiNm6apBKVAGSHt6LYmzVaKxSgzG+XeviUyiR75JTZhkoJPzmzf",
-	"MJvgN1pooq7YfA6pTcpb2u5MJcOjLkY5l2KUwawUmnSBw81E7kb+2t3/CeGtn9s7H+bhTColXUURx8e2",
-	"2uGK8bRL1CKZGoPQu/PqRmuursOxvm8xtXNY6yZQ4yLsW4G7pkVQSKjqxiEhYXN35IrBAF/MysfRHcH3",
-	"DcbyVjKtgWMMxXWvq0VaR1C2mxef+FduRg9HJ+ke3oYY87qIsKM1myPelJvDVYYg5sDvANzrDv7Jg4fb",
-	"Tv4+cwl2zAQ1usRsrhWOz8YD00oeY9DqztAOZIaRr3BfFzxBF5H/su7OR+GdvmcL49c0Y+nAseeWKZfI",
-	"c/p5pAH9EJbnhQMrOEI/oH9ztOuGevKvMPVU2RsW/IqLJVedfq9F6N/zYuq1rSrlgTv1d5ZLWfXw4tdz",
-	"JC9fWzbLq7GjxVwdjWhytZgf5FGlWjXDakF5R8WIw07CNYPlm/xJDYo5tVEgdblYMIfQj5YH4g0bSwQr",
-	"InfvrIamYm7Tzt93O6OF2Sfz6QpgboOHuKIF76HHo5MtieC2hZONltqQJfosXecW+3wh/z/2vr65bVt5",
-	"96vgau6dnv4qy5Jsx7EyZ+Y6aZqkJ2l74rTpSd0rQSQk4ogCWAC0omb83e9gFyApmZQlWXLilv2njs0X",
-	"AMS+YPfZZ5OICo3/UJRr5n6ELtn4s1udwhqmQjEaws7q/ba+wD6FOeSfsoqmJoNW//WOQF96TyMXdSeZ",
-	"5DqwIfDoFTsw436sUg2LZ46VgBsE02jXEjhR8sr6ZvD0XtFxoooRIyWRCH0klBg5HWojBcPgRIyXMq7I",
-	"cG6YJlpOHa1VTE1ZMsCK5LyoWbaOQSyLyMYi4TbvPrrL14olP0pSTUIpWB1c+YsHV86tZC8psu31103H",
-	"xmNpVtQoMyRnjxgRfByZeO6UGsZPE5pqoBaFFvDYM5zYcxLGMuwlYcpKiYlxs/vqhztnJexL7ZSLdVVH",
-	"WKn2wS4PjtSdOTeUyGyQVT263d9rS/8ZLH1mZjUZsjEXi53sdy4qh7CRqrMU9riWF85C81VZUvUKT/kL",
-	"ikAODBFyVsvDvcvDT/Ybl6nr3QuCYjqdrpCEzFWxDhULoaPHLOIx88TUUAiUJmQkS5xafHotIbWE7Jy8",
-	"2G6sfYrI6nK5YvJp4za1BOLwlAyumOIjzsIBUJTNIPuijQT2dhES6PJPjCRD5lBsxh4kUxXgxe54rOmU",
-	"ecqq8lTX02xpbm+BCykhPAx9VZl8yWJUa8ekVuUiuKOa1IaaygA8/LGxoTTDPSUvfylnZErF/K+VhNhz",
-	"E9kRF1xHZSkD0L5dSBlELA6znNAm5/gkplz0IVjS6HUet49OTtqn3SwMwsL+cL4+LknJGValHB8ddZoN",
-	"zdQVU41eo3PS6jy2CyhooiNpKubS7nzwTA+V88UUCW7LXsOLMvzKSrCfyvHjbqfTPjq2amkIque4UxZt",
-	"MFLG1qUc98N0mhA/UKP4eAxDz2pM/KtKx9WBrMb1puGKqryF3a1OH9api2Uj9NSfoeHcTAFZTKeetXa6",
-	"jwClKfogoT2XYKgSjGCLnDvNDf3CrU3BFxOoizR8ynqEEidRBN04e9UCTRAUGkKUUwr2lSavvr1pVEAy",
-	"cPoPJVLZ3VDtbaC6/iu52NrhRB1TJnuvFvmbnpBYyok3+u7DjqTCrYeQdjmC7vB1QPEvHVC8oMC760R9",
-	"h6FEffgpi8BfrwgnwvHPEJUK3SSDJKKaOXZDMHoDoumcRHJGRlTZC61WbJEBu+IhEwEb2H2dObTOlU6U",
-	"lCN0eVdEGu98eKydmIfjxGymSVe7LzW9wk6a4jqzk3E8e5He3tfZqNwJv3SR7aZCeR0GVAQshrjWtm9Y",
-	"Tc2APtbM4fe0RF0H+El5xUJ7yGcZFN8f6mPFaAho7nkJSTiOuUrR3YMD4zyn2n/5/H1iv3AX5KlidEKo",
-	"/4yLbHC780EOIxmHexHinwtxOcViRiEDareiPVAtZWu1FVfyPpIk5CGwrMCJb25vnrDEeH14U6Tt+O9+",
-	"TkKMg8dSxmxM4z6szIbC+lLG4VvES+wD3VH7Vn9P3+rBJUP23+W7Pq7mtuJfjCW5qQCiqiHjYuxdpf1Y",
-	"DqfU92I83i1YB9f0hdChTMExxEKKreyFG/WuTYY1Fn1pNdzGITYYT200aqNRG43aaNyf0XguQnDCrebC",
-	"Rg9DrxP3YCxg88/3YiveYkYfN7swklCiA0VNEJGQGjqkmoF5sC+giunFwAEaSgdE9+EDrgme2G/aD5zI",
-	"Zwwh1DmQOoawLsrN7urcMVzuqLqleIcsieUca8XWRfDk5eNYsqENS/TGsJ7yhuOF4awNv2Hiiisp7F3V",
-	"GJzCRVWIkKPO+kAcron1Z3jAql/pLtjF6/aE+8mXu8b+7LTkWBk+ooF1DSNjEt079Acs3UJns+XuO6QJ",
-	"P+i0HrfaLUNVa/xno9kI+djq115DR7R78qjXveN/0NUm3/1AoRCmgSucWtNshQvVQ++x97E/NW57QvAS",
-	"0mvQhK9y9gtV1t7ZV6kQHApfrf6xqzWVE0YM06A7QClhrZI2iho2hrrsOGX9sWLM+fAadxp8gI3aCmeC",
-	"swoKVFCuNRzoRkv9fHHWgATlS3k3WNC5V9sZ5id/co77QTokQIq6LV4F/7GOnHVWnxAqkJnJ38C1a0PG",
-	"QnLcPoM5WuWEfE7Se60q9exLhRvtdUDABKSLoA6eAIRhvNB+LHN9A1eKjd2/nZus6VwTLXtkwD4mVIR6",
-	"AA2QNKFkLtPcT0bPoUkGQ8XoRA+KryiHMuWf7rMyoj8kLVutOZd14A2ttLlO+gKQXuH2p5wFp2Srk05B",
-	"pOvTzpcRPtmWKPpLP5XhZgWYqBfobU1W+ans8FP+j5U4s+c0iIhRVGiOxf/cRGQWySaE0q31ieQM6PJa",
-	"xLX+sD4SSRQHOkDQ+hQYA63ZYfGoFFi2oPvvWN5ee8kP0UveXI/f7h/XeLOd4M0Khi/DnOEnvpMnvRlH",
-	"efb8ZeDZCq12SIdSmc0jyksvq/L6n0KsAMsBZtwEEWJXoCxsqGQ6jgxJE6xcdunI85FhVhE2fQGAJmMJ",
-	"vrJn3JNx6EW7hJ/EzucL8ZMzffQamdgRj2fkGHkOss51m5YV5NN7L1W4HwaU2kT8fU3EKxRQTXn4ZNmv",
-	"r9OhtT+/F/YZq7ehR3RBde/Xoz+kCURi9mb9XhnPyeFNFxpBxNwM2ZhCl/0pnRM3FGjIIeK5I+aFW1zY",
-	"jCLll4moKWXlsrfXdq+2e7Xdq+1ebfcejt1ziv9+LV/OK7UPuwc5HMOSQrqGa+IRlK4tRoG7jcwoN7qC",
-	"t6q2abVNq21abdNqm/ZgbBrywt2vRSsQxO3DpGFUMlR8hE03yAygsdhxUcahJ2NvOqgYnTtyEkoQug6w",
-	"h9jZDhGSGRXQKN2eDMeylLYRp1Tbv9r+1favtn+1/Xsw9s+xPt6zAZRxPKTBZH8m0BAq5gDTw+rIPKDp",
-	"cOZLyTlENhiryUuMmxtubd5q81abt9q81ebtwZi3F5VwjP1bOZC0w0+a/XG9smwqptqQR8fkX/ypx56u",
-	"xNRdWLG+c7NqEVbrk8cfoLcWN67YPW9dv6hLZGqS1D5CToj9L5ZjwgX5x3Fnqr8GNfZHo3d6q/o6LVNf",
-	"W0GBWWWFtP0YNYBsJwAyCJc75Cj6Hg4e+tkAZM2qqP5Xmoh0OmSqiW5gZ6FpXMeVhSXURMWKvD9u6xSX",
-	"Vau1by1YK2LbIplqNmEsgS5KtxdSqlT4YsqRVOSsjd2urEJrkV+45kY3wceNuWC6SaZSsHmTKBYwnti/",
-	"+S7ATaz75tpINYfSb9d62BXVSET1ziIeRPZ2qUJoUSOAuMnTr5UWY74szumWasw7lAl2NisTvBeK7nbe",
-	"8HJNX3HUbfgOWUDBVdwQfZUKbCPKc0Pbn7C5bvSOOp1mI5ZjLvp5w9FTuyI87rMrLMw9boNCHsqPyKdh",
-	"3zRSTEd9IyfMPvusbVUy9oRv9LrXKxRzO/crc2KLrCvSBkVwxf3xmutKmC+UONX1b2X9+oq7pITgR7GE",
-	"crVHIuyQzgtlZNAlQdtzp9VJVn8s1LqtIFKAzbakL+6lzgjEbrs6o+Jwt600smryodYYffHRKysN9tCI",
-	"iyvkUIZzX8Io5mQqFdtSVgqG25pEEfCYw07chARhhAkYxibObJ+TERehlWRfZ4k5FzwRq1QM7c6BnMwM",
-	"EzYklI4Hi9EgItYjLzfFb5dG+Ve0xkHEgokV4+NOt9lwS3nXFt7Vjawd19cVE6FUfcX+ywLjOnYbyoEG",
-	"iuHXpIa4sAnpNkmiZMC0JiGjQDSVDu2dCH70gzxca3x28apdEBzq8SYuCIarkpgGdhk78A+ICMA/1gk0",
-	"3c0hWNylK12Cxf1cewcruvniSjEF7HhZo6O1Nd9iq+/bvIVnjlfJ+QdX9iSS1xK5vQ/16goC61Isf8zF",
-	"7hna/i2Ey7BU3s4J+0CVOxGLe+je3Ijty5UXB1w7El+gI+EkiNA4xh2tl9pAbCNBCz4EkpbtrwdahVPg",
-	"XvslNSqr+YK24QsC9C2N3b+WDHSn3Wt3nIHeiH/TZ67Ox4qxMM8eJooGBpmpZlLZ7QRdZMEhcSUcmNIq",
-	"DuK41z7xg9i873jIRyOmmAgYzjHmVxh89i38Gr3j007HEXRa5ysdxjxoFZwqjQ6TVDOqIMQyojy2N7ab",
-	"jZgZ3PztQi9z+zOGY9pZbqzdbKAGaPTa15slAmMwmO1mI2ESvmC32YBmLjgjt5FwPi5JB8YPOFBbx7hf",
-	"3BexW7U4NbtT30gR0jmZWcsaspihN5rZf5hy5iO3i55eu+jpta+35mvFT9GHYVUzsi7Tula4lZ32zfwl",
-	"nVFuuBj39YwmK1lalzpdbeKDwkNX0TJ5dV17nSWIEWTfvJ8ebT8gWJFENEmY0M7yMSHTcURQykhErxjk",
-	"lckAlNQAnE+Bo7NaREPHEHrFwiZxagCGDxFzoo39WRsexzng31EoQjFAHLPQM40KNsvpk4ZM85A55+wK",
-	"GJueeHglQkpcmxJ5xVRhOCVt5dyluWfcdPF4F6nPLH5ABXQJHkI/bXurD3RUesvw5MYuICfr66StG9G5",
-	"4X4Z/ESbjnp9194ha62fCUEiZ93rTnN/cRbmp9CLn3p5vzs7q7dUh5+8bV7FAPQybyFnNY89RDYhA+h8",
-	"OlTpTeABsi46sZbcSjkEH8HxIkNpcqZlDdq3mVsDbwsqcAxFbXQnKFntDtfucO0OV7vDG1quWxzhGjuz",
-	"E+zM3bT+pigZ92mXOZZKLcahl/HK8JS0Dq+DHEOJkcm3BwEBaBZhQZpMhJwJfyzo5UDszH2WIxdxaWZ/",
-	"5MoHkNGkZDclFJGiVtXykKkW+QGTfVyTILKbPyRSZd0DjU+a2Xc7llQWj1YF1VYG0BBus8ec2hcW2BpJ",
-	"NQX1lKYc3Pm9BrZuJu5WGxdmdS/uxbJUVafrlGgoAyNV9tSzlRr9qA3tbahnuv/tUyOgiUnB0j4GqBeH",
-	"2eHzEt4/+uEj2ICR9eq9zaQm1dB50t0KVQq4pZfQ2VQZvTT84xuQbnyYFCOupmDdMnT2cbMxi6xiEbKv",
-	"5GyLAAhs6lVRENQJte6/s+5H9eHLLL3SBJCNPctbF3ptm1CZrNufbbAur968Wqf4jqr4jovYYK9r6+MM",
-	"MoKhQprLKrYmkSJghGo8mHj32NyMAmlprxrg7weu1+QA6PYGRBuZ6MJHgG9iz0L2Q9gBJK7sNWb0imlI",
-	"CGF5wozax6QilAOSpAaRmHlUJ8yM2QAz9gOH1qpiQsIuZ7sOz+THhqwn+Izqgnvszi/gT26qMb5lAQft",
-	"s5fqoPpIVx/p6iPdfR3p6qKrOlB5O9tTEwxmE3IN9oDFRLjL6KWrdKw+d56TSGqTa23Fx5H1pKQrH4Qe",
-	"GhkemdEgapEBU0oqKF5C628VC5A3RXOPEbWHU51VsMRSTjSJ+aQCW3nhh7n7fL6vMAlkLFPnV+HPri6z",
-	"pPK1c8f/0CxaN6O7WO552mpbc0ihnKfXtcfMbCy+PNTd2c6va1utvqKUdqSkMP1QSlUo/F2s97WWBYyh",
-	"n7JiV9wN62R0FHRpZ3gWPmano0ftsgLZiCrmLFxZUesGZyP3qVchE/2m/Ssma75wreQF0fW0oYIMfSGx",
-	"p2vz4SfYT3eu8kyo1tY9PFBMM4yPVTPJuboqMmbGHjHQH0PdRUnMxQS7+GDPHztG41sIzSKs3jceNKnT",
-	"ICJUZI+Uyh5QWpeihHsHNtZPbqBv7TjvcppgU4Q205D+X/frlnE7dz0ROg9DxbT+UcTzDfK3y3rfrR4A",
-	"SAFZOqPzJuGjyjXaWhxru2+d9FRxM3fMALkXoCeuiEGwGfHCUBArX0pYLlTuANOokKZDxULGpiuEik5c",
-	"yyooYvMxTdwaX2mQqSYZSxm64IDwdUkkkqlqkeci9DhlV/rmn+EGjjqDG30p5Ew4qZQxdNaygoASa9+D",
-	"mU0TQS8AfATu8ybRMmsvm4Xqso7kpSJrp70ziRVs1s8+Ta9BoYMLUySSSjMypHaxAOaChhaW0h4rRnH/",
-	"fP3/Njl/hGyKn3At8T8uwZhDt7Jwe5Fe45bXXEx+dB3cax1QrQOeRVICSd6OVIDht7aSdSG9WeSyP94K",
-	"TukcclBWyMs99Z/8429J1Zy7VnzuyV9p4gf2hECEFcjNqzIm7q4+5EY+S9ZkzRInCDu5QZ+HlLjlAW0T",
-	"U7cWmsUjO1o+Zf0/pbDXPk+VTNjhU6ZivpH77F6wyn32C11jK5e92+LqLNmpteXtt0aSfWP7tzG3Kq65",
-	"lDaoBly+c1QpM5GbSGtSUSiMJFTMW+Q890wjqgk1ZGqP6d124esui2egGDUs34Gfj0IrpIb15ag/5MpE",
-	"ELDrnB20Hx20C9LylIlyaQkiHoerxWVdYfmBzfwr1jKUnbtNs3P2uH3Q7h50z4oFg/eiQDZUH2Wq4zwM",
-	"saw8YjSETfOp8fwdHVc90l12CNdcNxuFDXTwliUxnWM0edW9C6RH7pbrZuO1DNzUV9/+DHZ8eO7mU8dX",
-	"HwSp1b1HWsOQUJJr7d3q+SW36/CT+2klTPTcD2fJCnnfSDOAnZciPIsa4qavs3qR3L2FPVajDu6GONvX",
-	"ttrUfLsv67EAacmme4upPEy5A4KYDBHBlW+/LLjHRobIFH62Z815hhQTRIoWeYpANVfJqQ2dEwqBhDmh",
-	"ZZUSSWq2dkxGb6gJot16JAumutT8JhEa2m+Oz8hRm3S6R8cnj073bJdfCfvl1k/+/52l/bizhgH6CTLb",
-	"IbTj/Q4z+Z/BUj7ebKBv/af/DDoNA0M3Mab3YEAheXAQUL1BFXfP1Zgh+36qBAtJmhQAtEyETYIQQpfU",
-	"QEAHgFmZYmRKQ0aGcxJRe2XIdZIaBvQKUjPCBeYQDDWA/2Sh7iOjzACqi/Kj227qyX/CVXgGi7BeTTnT",
-	"bnz6CcZvGFEsAcd4gY7vt0Zx+PablUVeEERRVFsuJnKb/srGfQFPuAa47Su89zgL1VCl6LwMX5sXyINN",
-	"qa6PX4KzbhIeqgvld5JYn0K8xN6dKmVde2v2fn7bgCWQCsG8182tGYNyVPCtr3DI9L5nO6+63F6bgxYg",
-	"Q2A1Qt+Bu9Y+rQe0UYFSnnARljxXJkzcgC11F1DIOb559fg9vGlBipuNNLG+zfIrjhZekUEQjpqNDBzF",
-	"BST4K26B0sn+CCAF7l0bRSkzdbAK/wy6vg5TLtvgN7lJyyDMYwk52lSnNCYzOt+SOaXc3B5+sv9bOrGW",
-	"HDyzj3pnnI59H1xWK5O/qTJpNjyzqrUpgbF//ORnrufasKm9aNVk3cVuWZZXy0/R/rk47M7SeFzB05bq",
-	"7S3Q+a5ScFuHVK/rAM1dI39ZWZv9EDmHmid13lqJbhrDsDulWApSoX3tpGS8TRvq7AVVaafvAGQCy+B4",
-	"ZjNqBEeR2UMoZyRn4IfiuQo6SjAo+EMkh2ffwPgRll9kBBnkuH1GZhHwfLlDlz+SFDFGGYrEH7c8FwfX",
-	"DruF5zMaBCwx2IKltEaxrE+aXb9FS3W3PFjzfgJUCNr3FiWhHO1Qn2IevW9N/nb6Scs4NXurKant99/W",
-	"fm+8F6usZOiqniDgxBKDZL1WV32V8V1i+3woNF4yqDvLO9YpxIcUU92+pc5DisbGiAxbcGMWm4lqOiNG",
-	"7uk4eKiYUfPP4o60CDZazRyJYvDWXjiWMmw61JwUAFie0jBzQphimRpB5SFFgaigxHUwav7gHYeAppr1",
-	"fReD7RwG+8VrX6H2FWpfofYVal/hwfgK79TcUQaBuZSKXEkeEjqmUHV1J/dAsTGHyj/fn6Paqmf41DVK",
-	"sXyFRyHTDGVYDofiOUlvlIycW6N/KfzdvhyMC+hE6EpECHfFJ1lHWuGLUwMqXDO9JwSnxhR0mbBrRZTH",
-	"yWTkDpry8FJ4+glPYSrjkKlC2RnWt8hRsazMD924XgI5Yz+NodBzAepr8iYrl8JNA6bvKvVdXhs7npQX",
-	"vuBkGjuFypy1D9onB53TRjMrXhNstli81mzEVIxTOmbAvJEnK3+QipIf2Az8qayGJpBKscBUldBUgm92",
-	"ALV5W9jLeyqfy/a1K6DMWbPqGrrd18/8mDBRkLmtK2cWlNxhRvbxqRrIb1/qvnTWvMuLoGO5EdLkNWuF",
-	"YjeX7Xc6BPcSE2Gl2rwUdyph1UyEvzDFR07wd1HAekMHfCkFrO40GKasFrfdi9sFc/avWH5t/L5edjfu",
-	"IoJXdsPOd1+92j2G6lWdm3JvmXIxDiKpgeKciUtR8BF6wOa7WIAON2k5ZeBcsFjbA4n1IYkE/0XI3MJD",
-	"9c/UBTdmVIV6oQAvoOJSoGuSVc6SrHA2A+G1yPtIQmXQSKqxRONSnAfVE10oLJaiwHfu3AojZZmuwEV/",
-	"DjJ+ByWxvq3fe7nsgt7bumA20+F1yewXUDLrXPzcAG+tcvKOrfaTWzf75sevrnJfKOMD+KI1Pla0rB3n",
-	"CjWTBkWQ5U59vrRJqAHNdDMayUR44Qe2zvZ8LcfA0JoaHCfEP2tk1fIZ+bUcL63RneHMyIF6A9ec80ZW",
-	"N6bnV8zvJ126oaB1PRiSinZtyJ1UtU+2bwOJdXUr2xRixNF4eqWQOcKg77hiI/nR+mSvuUg/AgQ54Yot",
-	"cLGeHBy1Fx63ZhwVmsTZZenbZVkxwA3QPN+y2wmJcIlrgbrZI9HnWQoRjxiV0QZ+4NbCVe4YnsPxSXtm",
-	"oCGjijlVnBGJXNGYozvYOSFTLlLDnEMIGSfFdLR0h1E0hGlZtT346ceLd6RoQA7dXQN4qIFChY+GJJQr",
-	"CPKkAkNcGasJJTMlxbjgtMHLQ67tQodFtqM8eoYnQzwlAldbfvti5GkG9QuFANvCSZTMmVmA2xy3j5pk",
-	"AEe7firACeQsHLTIuf2cB1xgAZj1cjG3Zt3KLLqV1bQz5aN0T5bCYNmmINif0tezo+JwS2+Np7WMcBTG",
-	"STt7mznmoA6BgEUbQseyqg7eqcW9MDWtH8paWwk9Uyy0sk9jvZ/kWxAwrfve2Wbz76Phi4D/yL//7sPz",
-	"t+/+ffH9WYsdtVtBNxbD6Xft8Nfv43LVnbGAe6JWfw0Xjd5Zu503xi+9uXOynMTKm+jDKUBtdArIWu73",
-	"N7Eg8La+K5J4CuqhsQGDnc45ekvdMC6+SEvxcybX9fli9fniNZzA73ym8CZhRQjD2hTt8zYFo2MVboEX",
-	"DGzI8iU6j208gUgFGmKMHVpdGUsNxxJ2KcB4OE0IdpELctR2vYFdCiUzMovvgZBOk8Dz7OmlEOy0NsUq",
-	"ZGi4Zi++FN5aJhB0NFZZUxckKWjxQCachb0FFW91fjMznibibJSFbDLz0roUl+J80Sw44+ZG7eAhnWMS",
-	"0jlYPnnFFNoX6LJkzR7kUc7acEl5xBSetQMjclcFt0FeA/dabT0eqvV4t+Az3rcFqc1Bdcjb0PkWp5pK",
-	"s/Ap33XXq+JOr4CJ+Y4BpA3jR3U3kp1FmaSAA40Ljez/LLySj29F5HKhTHxdJQiFyQk1UaF2PNelyxZo",
-	"IxY/Ly6xXEFjWMSaQE4mlOAFTDlwFPMgIrhiWHbf83X8ymjrXP1mj7NNYuTXVobwempIzKg28NVG3Bgr",
-	"a/4hmowUY03I2Hr2gSY6FCCB5DnEhwPFDVN2nQVV0NwR8GmR5AHD/l12Z1gBRjYA+9dZJGNGkLD7CZ5/",
-	"wVvqttvZMAqYSGIXTBOqEOsD7teG3AP2VM+1dc5gRfLZQbccFoc9pIHkBWZ48Azd9Cg0gKFi3sflKWnu",
-	"pRlVQXQB3/CWvfmcqpjbRYXBNPM6LTkaaWbIP2b2reQb+9L/03369eJ+LaIjC90gygrn7Tdfb2uG1LAD",
-	"w6dsHRqBC9xViA/CLAAX2lBgv3WRjqMOuqPoeQ7sSAYV8zi7dR6A9971LN5lO1G4FqOU6IQFnMbczJuA",
-	"hmJXTMGXAVQ1xKuCwLMR5lP5ltkByFiO5xUzyB9cRWPgORWyf68xhQIjBu7LckqMsgHlrcxKuS9u0VlF",
-	"souT9tpsF3agNwTbKxXEMeC4bmP2uF1ns04V44d96b3O230aUNo6YRTUzD+ePvuJHJ9+3SKDkA3gjBZr",
-	"+3c4gg7n+dXaXnFw/m5QydrhgWgVO+voZGFjddfdWDdVMJhSe/qk2Ob3FgGpXH34uUoOupvLwUs583bL",
-	"DsFzzU0ZM1XjmMpwcQgrM+pcc/PG3lG1Vo4YzC9QDIOvlL0U7UbfheGXl8LRqhwfb8yy4rvbYzcDqY12",
-	"fjMXBBDyJBXc6CdocgZT+rGfKB6wvsfTV26y/FJE2pfqXy7Mo+NGYdDtdalh/PvtCg6W3jV4QpBb2V3E",
-	"nTPgOdtuH3JWLVAcdQKRa3vf//vt/ODD75+Orv/3BtZPCoCnjNkWZDqo6/2HPtkPm06zwpXZkmXn5NFt",
-	"YrlDzh2nMqEOw0uLzsSl99tR+/dmI5YBjftg7ktrRqwbprjvjbayQOb3iv6Z+cO+gWZxu2K1/t4qVusr",
-	"VrHFINXiGNwSHFl9Tt0JHbZ1+4EPAZS1tvaLxt5EF9u7uN/s4sialRXM2DCScqIPNRPhWPGwOlD+3mrw",
-	"IfPd76eUxzqneXMN7TxhQIv84hId1nOwEv/82bcX50TzsaAmVQxCwjBtu5umCZhJRWdkKMP5E3TAgJ4E",
-	"cLbQPw4hhKkInYG35+dX3+ZHuoVyBgMuQZbURGdPZNlWf1h0FPkYsHdHvmN4pX01ViMM5+SCifCF4mFz",
-	"Ab1YVsIYMH7F/OXvcXVvPX2VLc3Fy/MDq+LIkGr26BjpHjQ5v/ih1bGjmC46/G+e//zs1YuX//7FvPjv",
-	"N/85ej15cTZ6HXwcHf0xetVp/3uux9++n7758Zfpxxft9NGHn8/58/P5U/7rt+//fPNN+iM7ed/+Pn3x",
-	"TZz++3z406s/XkaPz950Tt7F6Wvz/IN580+vorEmK9fRvx68m/GYywPAKx48t5/swM374MJPaeVhqaDT",
-	"TzrdjV2t9/a7clcmwseCheBc+LwKFMuRztlpe3HBOqen3aOTk0egQjef2jsrsHbjrju1253IlTWo/3P4",
-	"Pwu2qfHbp0vk77ls9C4bIYutxLPwstG8bOhxH/7U5yH89cOLXzT99UMcTH+ZwAXGj/6y0csXonnZmDKt",
-	"6Zj5G9eJRF02rn8vd76GXFCw58sz3Q4AegFaoEmEnBGpMoa+e8KXf974N2y+DKJm92PGwVIwEV6bL9kI",
-	"q1IP0Pnrddtnp52T7qINoXiN37+3x9Fzs2EUT1i10ShaAeAp9hqhWaHUUedbtV6luM9JxIXpuQ63WG6q",
-	"GHVoFV+n71Q3BoS4NVwxZ44qB04km1oAmGi1xoc/r6nv3y1avZdvzp8dXLw87548ytcHc6Z25B4h743j",
-	"ohoz/yzI71Xnnyfdk1P6+NEZO2UBG7KQHnXpaEQfdYMwoEcjetIJaHjKTk9pm508Go1Ojh6F7YA9Zp32",
-	"4/DxMKxShjjBzTX6cfvs0W4V36fLhtNO7Mr0O6DP5PC/LDDul6ATrZKbJwx+5fZEH6u/W1gF38dadSt5",
-	"fVeIfdm4rhXZvtutCSfi2fFwkVFqM23WaR8/Pjl9dCdtxjU3h58gyVfdLuApi7gvunHFY3nxiXQzcYUh",
-	"rwzRkc87wON9t/UQ2roGVAQsjjGNGJKpvLI/cuNKUi4FBVav/GWYY9DkH8ed9tc9B2wEBmY3ggiZ3xH5",
-	"DgAPqSaukM2qRng+Vut7PmWahtAVdlyGvRgzAwGmnzCGt1qZ2dM8uF15DRBdrABqkR8gKof520X9dT5+",
-	"8QsgAV6en489KuDNc/gfDf78lZ9Hkw+//scMX8QpnV28mI//8+LFj+Jg+OpdZJ4fd37t/FyeCkNAwtrO",
-	"2VaMvYZ9NIeRmcaLGuoybbePgv9lz17zhBF7AfxqMbxXokvKOkmNN9AMP0ho977Byddf3tno6SftDS8/",
-	"Wv/yFbrDLwhuMZCsgrqwf1nWFQlUQ2+uBw5RRivVwQWdu+J0JLqgwcSrgYCqsOkPvYapaea1wRtaBPnd",
-	"tYcStCql7xmMoZbBv4sMrkP/8dBE9lxPsrSsE1noIYomkIW7kd/mio7FGGmW0ymkgjQZ4LvP81RSIVTt",
-	"LDiE5aSafqXJYMLmkAyzhxOeU5SQCZv3CCWhTKFUIIh5MHHMEpfCva9Fuu0u4kIhYJWaQE6ZR0tiMcKc",
-	"2RdSK7WA75epgsgWKjp7/vnHcfvo6zIzjTMBXfF0/pqLyd9cT6yDD/14MJvNDuzHPUhVzEQgHX9TIeo/",
-	"YfMNoYg7WpzrjdJ/aB++k2q6HeJ0v5rz1aKggwJ1NAL3NoZ/scQx0ARUKe7KM7WUYjt9fvRg1f9ap8Ti",
-	"5ScbXb4Ov1Px8rMHYLpQvHRmtkA7WzWeoEe2F7/THvxW9KybMeaJS6YEOCgNn7INfMo38or9vT3K0sw1",
-	"YAlJCOwleD7+056lF/2CJ8TIkM4dsyVf6NJWBYhbDYOrAIzdCDTZTTSWB7Vz/Ndyjr/LM79GYszHK5sF",
-	"Ptn78owVsx8/TGO2wjtuQsS+B7+dyVwJNSH6NONCV/rPl2LJgd6zf2xXtPaOP5t33G1UYFjO3rUf5/Da",
-	"z+dAW2P4BbvPEdWgFGrfufadH5jv/Aa7kuzRc158+acGMkzYcQB0jqkrr+RTFTd6jUPg+HZvLqm9OuAC",
-	"NvsMUU6xFGOwynShRsd3QPTlQ2VoFOk5J2HyLERYMtYSwwuYaC2j3sue9FTKCbejcAlgrkjEtZFq3irt",
-	"xVg+GmpIwmQSMxJKP5/8nhZ5ToGRDJ0A4Ke2lwyKNM3/shYcfARH6tFtt3MkZ+FpTSLVeha959xnyEjB",
-	"qvA4tmtW0DWFWbrxVc7wiolQKk0Mi2OS6sKdWQ6xBKLNaGyiJpkyo3jgl5lrYlWsokFxAHY/oYgsP8WX",
-	"/Si/zFmBkWPtaJJhnjt07oV1JSAt4CguW+THhAlo6iMYCRYPc0+yps72bPJcjGOuIxjtC6amVDQLGwSI",
-	"0hGLDMIFPFj5NFDgbk7iF8SKI/ktY2HWAiDn5wOK5YDHnmxvxB0/yLTwfMdsXLKXaTBJE1+2bo9PiZJX",
-	"WFagmN3UiBFn02YuhX5/uPNu4T1DeFzJe96ymFHN3IsMnWAWFdiE8TlSs7xMyL5OKle3VhRKlsQS8tKN",
-	"69+v/38AAAD//w==",
+	"7P0Lcxu3li+KfxUcnvmXk7MpiXrYjqmaOqP4kXgSP7albP9n2x4K7F4kETUBBgBFc/u66n6a+8HuJ7mF",
+	"BaAb3UST3RRlOznaNeNQZD/wWu+1futTJxHTmeDAter0P3UmQFOQ+PGxBKohPdPmjxRUItlMM8E7/c7b",
+	"CUggTBOm9jvdDnyk01kGnX7n4PrwIBWJFlId9A4f3e/1er09/Oeh+ecH/6f9X3rY6XYk/DFnEtJOX8s5",
+	"dDsqmcCUmneOhJxS3el35pLtSRiBBJ5Ap9vRy5l5mdKS8XHn8+du5+kFHa8O82IC5BqkYoITMSKLCTUj",
+	"JmoiFrxLRkISPQFy+Xy094LqZHJpLqKcQMp0eVrvO0fvO2vHujqk5ylMZ0IDT5ZvYJbRpbmtOsJL85xL",
+	"spgAJ3rClBmeGRPlagGSaIHjoTJjIIl5OyhNFkxP8CpFp0CuYGkGWwwF+Hza6b/rmEd3PsRW61eRUDuA",
+	"+MbiCGYzwbieAo/vcvB7k61OdrbVr/Ofz2azjMVW1ez7LL+MaLPvC6rISGSZWEBans2CMv3vh73O+u18",
+	"A1ouz0Ya5Or7ziERPFVmu8zDyBBGwi0jh4+aaLksvfL+uqWYMs6mZgcP89kzrmEMEsfx9u3bs7meANcs",
+	"oRpWB/OzWOC5CS4qz/dHoBJPE82m//6+k1AJo0wsWh7wz93OjEo6Be3YxVmSiDnXz2v2g9qfy0PZfG7o",
+	"UafbYeYhM6onnW6H06m50z1uwNKG52qOV67u61lxjmuHXlzSdvh47GPDLx558yn8SJOr+axu9EP89Z4i",
+	"z5+sjp4eDo/qRz+sGb195M0H/pgqqBv2jC6R9yRUQetVp/Fxm2fdfNRPYJaJ5boDk+ZX5MseGU1x1Q7G",
+	"hDK3djz4a9tVTGt23z7t5mMOBOQvsFwd+X+JuSRiwcmcsz/mQLRhpVZoM0USMZ1SnnaJmicTQhWh5Lff",
+	"nj/ZJ+fAU8bHhYB0V66KTULHlHHUCOgI+kafGbNrsBJ4xKTSTg5bXeG4R1K6VPvkInwGPpVyoScgyVCk",
+	"S/M8CaO5gnSfoMCwAojmAzFaBrlmilltRLMsI1dcLPgpoWQoxJUZPlPk93k6hpRQDosuMTe6x5LFhGVW",
+	"vNinKE15WpHRD9Pj0aPRA9g7TnrDvZPhyfHeo7QHe0ejB+kDejj6Ibl/3++vVfqKHQ52Zs9szVpxRT/+",
+	"CnysJ53+0f37XSO+/N+HRkRoDdK847/fvX//8ehw7/37jw+ffvjbv8WPxAgVsfgpvjRK3mWuyC3F3Miw",
+	"tI8LYXS2YOXttpwcHlnVSokpCA4EMgUkmVBu1tUsHOMJ7JPL/3VJNL0CRShfVjW/QxSM8XVyimPTBXpw",
+	"Ul2fuG6WPYlK9jNz/sz8dU7T9xRJaAY8pRXyPuodPdjrHe8dntQQsXnDumGHO9fbe/Th08nnPfvhqPgQ",
+	"38XXVLM13HFmf27LjuqEkXvczfmRVSwjOjoqiC8vUbdTZD4z6tVLoqzS1yVUk6lQ2vCH7948e0weHp30",
+	"vt8nr5AjFGqoItTYTGMuZL0GGj1mbmC1VPegG9VXlRayVrxK+/NWakGdYHDPvPlOnM8ofybFdHXo5ltn",
+	"KHHD9TQRfJ88gRGdZxoVcC4Wubz9Yw5yWYxvZB4ZHYmhhj3NplA7nAuxOpgfvZpfDKc8FkqWQCWhKAQu",
+	"zesv68amxTYju2BTeDUa1W2yuY+I0agtqY1qNtg8byBGo5vv8MVyBg3UbWLubDt6qBv9cnbjs/nZ3Kxm",
+	"giuwRk8xVjOlZ2LOcVaJ4Bo4ek6osVKtvX3wu7JGdz6dT4E21Vgng9EIEs2uYTCTLMGnJHNpmMyy0+88",
+	"/e1NB8WMkJ2+uf1zt9Pw6bhyCrRmfIzTo/gav0xWGRokc23OwJTxuTarcHjUy39LgaYZ4xD8enLS63ac",
+	"VjNYMJ6KxcDoUZ3+I/PDfDQCOUASCW4qfrG2dPFTr9tJ6EzPzXdUjhkvfnpoBpIyNZtrGMxAMpEWP54c",
+	"469ziTtRfH/cM4cFiXeQCD5ictrpj2imoOtN8QEXmiXlMUxFai1z8yKzq/kxe4aKIypm5ksxUBOxGIwA",
+	"h5TgoTjs9YpfxpKGzzbjcbaPX60p/Vj8/iDye75s6FiozsKoRDwdaIaG+rtPneqS2i0KR/e5u3rVUemi",
+	"+73PH8yjp4yn4c69w4cdHvXwV0NY6TyDQcamTHf6R6Uv51yzrPICCYZuzA7ZM2KWQ2VCD5SGWbhKhhQL",
+	"uv03CaNOv/M/Dwpv5oH9VR1UaPQJaMoyS8vNmE/gE/V+xtj73GUHeM1na5inb6zPbg1PmEkxzGD6twhv",
+	"SPwhu6YZSwfO/9cx48Y5eFFu3YKpAEW40GTENKqI5oWSJnqfPEaV1+rNIKWQimRMaYVWhQKOyjBaQ8hs",
+	"8Qo8KiMGmeEdxrA5UJpKrQbUjGAKStExjk6RnJ+aM2GJKWnGq3vIcTTVc0Oihiw008jnw5kxOy9chYIp",
+	"H6QiUf+zujiNj8Vru+51B2Hjqp6SS7tQl8RQviJAkwnBBcNlxcXWwpkb+2Zgj60BeJYkMNPQUlBUXEaN",
+	"vU/O6uz0O54xdDtZ7gDe0pfbnPj8XCPL/AvMtDVsEyolg5SIuTamvBKCm/8adXsmRQJKOUtc7ZNfhbgy",
+	"OnfFSd0lQtqjbDfJmtrWwo86zAOqDv3h6yg7vw4n43bzieDQbieNMIR0MFw284DiJtpYzAB1E2/b9Q4v",
+	"Dnv9nvm/v/UO+z1jQGyhTrhbnPh6IvfJT0YkkbcwRKsDeKoqLz666D3qH5de3OZImuOXDVCrrT4UZ9Pp",
+	"hlZdY+NwRpd2UcsLdHg/HGchf6wgL5hadCj5fZ5JdRxjAOREIKd4gtZrHXX6Rb1y0FSxu1XZ3lZ6f+5a",
+	"C+FfSBGdp3MpZnDwI8iMcce2B200UbwhqlXNZ2kzcnDRv07/cBt1Ica0DLlbF2CoKlDn58s5T4XDhB61",
+	"MBq4jtvEAoil+NdeEABb96DViJnjX3yUseRmugnqZppeAQ/VkvPQ3zYRWaqslWyOxz45U1d58DV3Y5kH",
+	"WX0kmQihwPtUrcG8vUrxqKxSmNdgkNUNuaRLBJPZlRphBgLWZ2eMqkKdoFkmFoQZNcIs5SVRdKnIYrJE",
+	"TcH687cwJ8sWWyK4mmfamjwjaMJRUhhL8IJg6jxVU7utaKr8h3vbvra6aBtRk1E+ntMxGgqdFFC4dD7k",
+	"ptOq7JkZTYspYzqir7bTP+qZLVUzSBjNmDbTeALGaBeZGC8761hQ4z21q1+3pUU0ZWvD4JmQQ5amwG9E",
+	"e6P8KSWLgCkfbL2niBQZmFOHZ47xJJunzmMlZmBt4ZtS2HFBYS/9wYYVPb0Y7K5Iy02STOkSZ5cKnBjS",
+	"z0/rlbLNa5sxfjWAjzM0a6rLa34kE6qIu+CGK3hYMXuqj68uZWlsu1jNM/tKDFMF7zUa9YIa826W0cRM",
+	"s5rWMldrrZgGpm3xtMEVLAfSPjJY8N+MKCAcFqQSlUIR4gNvTim74UYcHZU3AuN7VBGMKEVet2KLxmez",
+	"qwN/WVmBy2JwK1FIu1dcg+Q0u6H3wT2kIt9RoJGF0X4WUvAxEZyIuSSKpbBP/j4X2oYo/X7YSJyN2s2E",
+	"1ITdcLvuh+6CM4JudyNpxVyqVS+Bm8RuyKX0rn1yAVlG1HyG08KUMj+rS9yHXxm/enVtY0u3yJH8aeii",
+	"giMEEVnarRIxGS4tPYEkqMp6bcyfngy0vrHa9dVZWv5SDLbbOUUXaNP6mNG8FHqTKrZ5/7jQgxE+pey/",
+	"k2D9Wy6RoZxrdBO5fFKWy/7dpXUvBrWjRS/PBnkEHkGWe/HyDA4vv7UgCvKF9nZvscwaPuqDiZ5mpXXt",
+	"vJ/3esfJ/zDa2HIGxFyAX0FnQ9palZhndOxyBFEFZ5zMMvQaCZmqPGkUeRwO0oW3t4n1UA0DMRoMmdST",
+	"Tr9z+OiH3l7vaO/oUXM9Gj0dTl8+Sylxo0HPRuadegqy0W5UYf/4GhILYvlbK8OvMWSRMvPYZ5RlN1Qp",
+	"ZsHjBiP7vCq7NATv00DQrsizSYxUIm/sB+c9NDZpCglLAVNxbsoZAx3juS6NZAqUY2pPlUpjU9oFvVbe",
+	"b1dCB0nTSBVBfjQ6uvc7lU17k4dTd7VteUAh1DmAp8QPpXDpmnO0khN0Uz3wh2CP/BsN+wJIV2VXfOQ7",
+	"UTRsLrp3DbBkku8Ms1s3pSkQY8J97nbOnWfumYRoUjS9AqOh3YxY/UvO6XXrAAaGrc1d77aPZjRzRt+S",
+	"g7m1r9g5fO2Z2eQajXg6P39ofIzKGxM5TPhDtyAcfIOyJG4ONqHI5ZTzCGx9Qi6E+JXK8c3M7xldZoKm",
+	"Ay3EIMOnVTmBz7p6cP/+8QMyXGpQN+XMx2Wd1SdzGkXRj6FM+CuD3JXmuvJqJPALIV5QvrzRwpqxTilf",
+	"+nipChfWPN07sG262pynqDcv98mFzBNmOaFkKnagox6F3lkhiBkZCUZWWu7Voe9kuc1rUfPWRPAETonO",
+	"J+oSt7D0Yw9TeS8rpBH8tIlCggISHMZvPCzRuJnwnFeeVSUWbd1loMyRQjEwIq9fnV+Qg+vDAwXKEL2y",
+	"SdRDWx2Cl93UAjksdvdXMd6zudZxIVqdwS62tnjnlCmFlojzVEgirqHqwn379u1etbRm3YZWK3H8rl5T",
+	"ltFhBjfd0fw5lXwPBfKaJUASygO3pw+JO7oMyDWjGuSps8AUHUElHl7xKt3UKVN1B/tplAcY2f98vrvx",
+	"0cyo1GSBxRiGBAQPYi+YS/AFKd35hiB9ASmjFzjxGx2O/IGDqXniANcyRvUoSXC/H9u37Zm390lVV7up",
+	"7Lxflp04Kkyg8mZ/PuLVnY9OZtei1IyhSJ2fmzOIJpcfJ0rY3/g1SDZiN2THGC8bzIuHVSgY9swFhKap",
+	"NCzZjS5XFskS9D55NcOaUOfGYu4zOrLQo0LLfrsdRnEaDLG6iSsz3tX2zahSCyFTrO1g44lLGEKBtm75",
+	"OkV+oK9OzHOuaGqNNZq9Nmq41AxUnpMxC75aNVM2ZggH+VafVn/LgkSjFiWvRb7yu9XKQf++4OlF0a8Y",
+	"/g4JJsW58syW8w/SieoLy6z8yby07RI28oU0G1fLhZYja9Vwua3VFLkfI5/mF6bBJumsO4ZvhBU87jFU",
+	"SrpcWXscAb7QD9y/Zs2KYxm92/MWK58vTKnUo1xAdBxZDx9itxuGgQrDkWyMONy/VyPHTWzhmCsadxdG",
+	"6saLpQ5H1OvVl3y9f38e27F8YzbtxzngOgaG8/p7LtgU/mmuq+6b3yu3dXYA4YPXbN/Ta2hNNbSWaN5O",
+	"BElZinkfTinNU2HUUmmYNqIaqpsWiXQ7V8wyI7/DLpUQHcZmQVK/IgPnB+xgEr3RxFI8GP6TZ8XBdflX",
+	"EhRoZEHjMaQDMdcDuAa5XExA4qiMOVFEdyWMmdJgPXxWduSS48O6I1NR8oqsKxxSlyw8MMXCGDNDMUed",
+	"Exd1d2wAVxQ3YdO5+ZWptmcnH2aj8ZYO6Ub2hU9cM+YXPqm73WnXGqYzCx9SBSwoZ642PbKYVz2wylRM",
+	"7GRUaSKBKsHJYrL0+41qpnNKbCtOqtSCx3I58BwkduAZH9AMpPnLoxLAR2YdGCs0EzvdZsyt1sdrbcUw",
+	"Z7boGct3gk9mTHkIZM6xyNj8csVms5rBuKti1Ob2mSwmQgERc52IqY8X8FRIwg3NEy2yNNiCELxiRZg6",
+	"UnIT6hZnKRhI6QxtPr1fiuY8sdyY6l63J7l2A35BOR1D6jXAlQF3Oxw+6kEyl0pE6l9fODklnAliiG9G",
+	"x7C/UVfdOPVz7fwsa+deFaE++d/Fj5kK02+dIKBZZsw9m2NS0Wm9cCv41VCIDCj/akpOZd0qeko+4PhK",
+	"artpbY5PjTo/VyD3ybmmoxERPFvur+OQ60lEC/mLuTAqO2vn8UuF+87y4La1NCyrGI3Mf1FbirKwM2sY",
+	"vuLZ8oso3VFtMzpHFwH7BwZ32h37M5Kxaw/4IOZasRTKGdQ2ufqlsIlZEzqbAccyZKbJ0AhJBdlolRy2",
+	"MHHzIFxTgRXG49afHIQ/MIp853M5RtdgWEF4bkXv9h5PMRopyD1BuJr3FPkXZvp0W4vftQE5e9V2Bkwp",
+	"JPiprUugBIlQPCiQs2Epn9/N0jZttI740mVJt+XeWMCfZ46QhZhnKSYAkXO6JFSTDIyEoaTI8e4S66O7",
+	"pzADoevOvCLGclrOQJ0StDbsydce5o2ylHAqpVgoJxsESyAiELyToyxSN563Kf343F583woI99fhqoBd",
+	"rTtGHuOAvrBGZx3uV9WsL6EQPH5NTh7uk8sULlEWZkoQNcMwz3BplDWzkvRKmSv2zi7QsR3wt+MyaMtR",
+	"fKJFqflaTUNwwPlOne6+7mLkgi/MhZ/LCf0x0bSYiAysRO9irgeqmkwrBIhCnyBNEvP8yvQOV4X3yvxc",
+	"ZVJM57U+7CFkgo+RmQruWW6XKGEPm56AGYODfEsoT5lhIAovHi6J4y63crJKfCKc91FvM9jMKlkHxU8t",
+	"rUALADCM7N9vXLPMYxzmTkNX0Nl1aEbOgmnOhYMqyjV4c3aD7LV4SmZ0qRr5WBLKE8iy/BUN9Z1uJ5lA",
+	"cjVgPDq0tzjZ3FfdR/r0HmxzI6SEIeFqs144B4zMYtxKa+CprTdotkjbWN8ln+/GZSpVj36K6gptrf+2",
+	"2kXDkf4uGB/MZVaHekmJhgwmQDM9KeC5JpCl++SZsMzGSy2KJfMq5wT2DNs78s09RSXabOflT09trL1U",
+	"af2pLLg/X+7vUHdqzYGDYtRN970U5xOxeAbuPh3zzV2Eqiles0+MRl6p/CtpYtH5t1QCfRHwBibk6wDN",
+	"9vrtyyt7m9OXQ+LYnEVrLyvuGHgswujCiSwFpYmYAS8DIVaMs42rYZ1ksRPvjOhcDZNCg9uhGx5Y+84a",
+	"993bwl2XQpIxDmmX5KzWKHSJkBKtpJqHB+XbMX/jt2oEKD1PrmIKhq0lMavVt4E0y3o4QKoIJRZeZqNV",
+	"nleir7Uv8KIbWSQNqXCd9VIu327K5PNK7uoKPrYisnD+qDJPIegcd4mO9grDj9BUuAKYkRLfWeutzM0n",
+	"P5huCQwzFIUxI2zFHCtUmJYWmd/vMj2UxH1plT+sV/Vu3QNZqqn/FtyPZUig9uE9rLGOZVgrD+CpgvEF",
+	"7sWWylXEbFxleQ0f1l4jqKPfNswmRkch0ThSwMF1/dJGZu7f2mA7HcLTDTIdNnvAViHYGtnFTT1ZAQZb",
+	"C2irc3/bxlWvjj94ZYMFfs5nc72N2556rS+hnAwdh7a1tTavBwN6LJkQ3Ox9YuSPCvHUkU2iqY2mEaSI",
+	"b01GUkyjzv6QVl0yhIVGWKm0YNxei0a7RYPlIqfmU29DurR5pekyTuE1KHnBANA0XwVtzwQfR6bKfTOA",
+	"CUXU4zyRMqPalTznnqSj3uGD0JXUi7mSaqH6wiGiS6pmjIH2bsaETQrMI9cOJerVisICBsN4VD8IOgGa",
+	"BnjJZmWUrwoojeTh8eZxRFEIg4H0VrGrYKbClRhJgCAOldszdV6+3ppxVOF52g8kOEbbjaQOYzEYysNm",
+	"x5jO9URIpiAlU8MGSUZnCqGW2xzsH37YOOQ6DKZgyA4EsuZE5cbQlC6JZX7mcCMaOEDXMhls6oBlqqUB",
+	"mieHI3wQH+JN3cArSFLB5KJs93GeFblgeuLyYQrDvCDcVUa2vb+kSyZaz5S1Vsj5RCy4X8jQgVL2AtAg",
+	"gzM8s96Bacv9V5SaGojOdSSzmYdgCKK0v/eP7j/obTyC09zm9Yl3IUCoj2qG3xVL2DTlbrNjtwZYLGTv",
+	"vZVFOZ8YoeosJ0f9nmIdfr0dNLpz9szjyZTKK7ShVJm/bF6oGvDTYIjHKyMssr2Ap13PYjySfr2ntBXf",
+	"Wwe9GozuQf2hKsiAzPmMsrxULWAg7sCVRrdZWtbBvoYbe3+t1A69Xm50blS5Y8wTqNHQZlbHaTNErw23",
+	"0Ax/hRFGtPsVXPsAu8rw331yRvDx5pD2MNJlZR3ufzfnb5Qvc5+Z0jBb1QkLBKwqY3t+/oqcHB0+3O+U",
+	"Wxec7f3zw6fjGNx9Dp+1arZyIcmcM636BANT6Pl8+tubLlkCxz/+8/V/lRxOjOsHJ+GCP3L/W39qK8q+",
+	"HVC3mGZMow9ggjeJkDMyFdeeKROqrkrqRo4auypAyuCEwWt2ilMYMTPGwhgNxi6IHesEsoLJ+9z1iOp9",
+	"mruJ8ClcEDMTMmI2xtgsnxSX4II58ZCH9Q57q16QVTDlcMlQAwrAlVckMvdztJWb7mnpyrQCNmSmDSpX",
+	"ctRESK955bOr1XCi9L9phlVIyWCGRzHOJUYaeEUzM6exTrPdLHnqESzDsZy0sdBqtdbqktUMqIx4vVYG",
+	"PvNbh/VddtuoTCbsuqyOHj+4v3GvIrDaVSb2hDnspiHoBQC3AsS6Kru5BZ6fJ7seToeYIDbSGvl7uJGT",
+	"Od9QxBe0OvYGbovbzwytuBVvkBpa49jZ3lF55/y4c37cOT/unB93zo8758ed8+PO+XHn/Lhzftw5P+6c",
+	"H3fOjzvnx53z49t1fjRIjFmdS61qGLc662yvGtuwVhiv1SBW9fd6a7zOkVBrmkUYSIUF16ldcX2x1qCK",
+	"0PEasgpFzcphj0km28q9pZtnOJcsz6asIrwqi41IxsIZ6JTgArQotFhGyeM1giTbh7tTP5tQBUQJMrLt",
+	"iFdk+yodlkv9a5AA0jyha/WCa5Yibs4GWWQX9qm/+nO3M2KcqUnLLNQJtsNbXWVfwiEB1YW4SmBudrnp",
+	"GzPA8Nq67O1XoyIVclKutm9dFYF7VpMgzlz7uzK0XPQp5jAM8pPSYOMlGBUEGi9Ifn2xKJFrcPVb7Wie",
+	"9L+xkghBhoXRASsVArVDFoumq6FAXsd6T78WSo8lnP/913sqQGUGCdFtUJzO1EToKC8I2j4T9C73LWjy",
+	"wnqgpkxrC3+PlUfY09il1DXOiJdts7qVXgO0WKZdixWA9wiJ2xVlS89dfYcWko7ByOnpTIJSrvwLeCKX",
+	"s2qNR/3GaDqsLTXQVI5BxzNkhYjzKy3ZeBztMk5TYcZ12bdI/R7xzU0khDigmmZiPAfcucx5fL1/xUui",
+	"DtoK1s8i4XesqHDy3UosbT+510YdMB6Tp8WWxhJP3ToVk/f7XjozlY0t85R8IxxVOU5cL0KfBnKhhSjF",
+	"ErxywCda21Cq7RULngmahmeywckaUZbNZewIP53O9LLvfCkzKa4dEmvjEW0l2nz3dtfXvnyjmA9DWHo+",
+	"nw4dG78lHlcCcnJDi8u5bdjOWqquI11LDRZir1meeIUYqg+oHP9w11bPuzuZwbmJnLzVXaynkJ9Flr7J",
+	"ZWkLGqnUd3nGk8GYZgOjjqCqfw1Ks7FFvut6XwZ1OEidbgdBKyNcp7Jm4cvq5/ILzNpGdod4o9vHNXVz",
+	"fnrIb8zEnG1jDAdYgNKDAOUT0jE2+MgvYdyaG5snWownf3v9fG+9YMfZIZtrdbatwLEveGOVul0eQ3MA",
+	"B+IapYxTuAdTY8lf7fzUBb29W4y70BoqSj0vIhDGZBxjDMJeXQU1OOltmoF7y7rBO2O0bU6B0xc2Kl5G",
+	"2zImEaJ4OcdROzE2nMuISv4TaEKJFtOh0oLDqXkrk1Ur1wwlt3Obv/IKYNaSSJD3RB7l4B1XJ/CLWZBi",
+	"fcp6XrvhCjmb0BhWG5pvQymugO+J0Yh4XDWSwUifhmZq85dJymKW4q9CgduDfFNaPhhGvpHgarGwd0Nj",
+	"m3nri6fYZDJUerngEPLhCmfGDg1WMCWZSK4GQ5gwng4sz1VxyEl82drpFk0nGk91jckw5xJo6oHjV0w3",
+	"JsmUcjZy/fBTOqVjWzCt2Jhbw40LC/dtISW0nBu79hT3nNCs5b7EGYojEUec/lDky1UcyYIAChujNMl6",
+	"1uRbmbTkTEYyrS7dS8GhBM8wo+awxfFY1iuNVUkoNER9M2b97VvM9khQ8ylgP6nMBdYjMAKeAKpeo8ou",
+	"uAutGF63hFax3BEunKWTRj6P3wXjEHeRYfc930+E0MychGgaWcyGdM9dO+PYdpwRazpgYptz0lmTiixB",
+	"nxJKvHGMV4TWBnJojytq28BpRZSYywQvDBmQnHPuUDfx3k5hPAf2d4jGmWMe5MQTt8F/tP76lmHlpwx7",
+	"OV7mNZ+XOJtLV4d+iQjyl5QvB/aKy0jlZP7jxrTHHAusdYFzS3CPOofosxKmyGnh5XFiFsGiZi4+Q8nU",
+	"QndWlKqjXjTJZg2gxEUY9qEkY4bfYpioudesOarCCisI8AWKQcYo5LE9a9vAkNdo2f7lRSNc/82cLyDL",
+	"XA9GDIkkvs98AHgQqOTuwJQbniQZ4ywZJJmw7G5HevtjI/0vHJROVa4nNEMMRbOZKV12fYjRBnNOydFJ",
+	"v4epFz4E6dtJ2ESRojMl9gMrJ1F899273uGHd729Rx/+r6N3vb3jD9/33/X27vuvzKO/j2ZYPBaZmMtm",
+	"QKkVXxbeGe7aMJubxR1LAB5lNikbO4NmlVIlXDNY1FnLaSyhxLWjcNgbZr/z5k77URdRAPKx8pIF5bok",
+	"I+sCp27eflj5ndEDYYNzT6eUZc+ETQhpscQe3rlEvfmXZe5y/8FmHDqjr9dAXjN+dS/v3sQTIFNjT5Ez",
+	"17VXMQ1Fgxtjc5GVJMLD3mazEUdQ4FbXLBoi9OyMmUhIhEyrfMEzlAVVA+1g5MPvuND599jWaVCgxdax",
+	"ixh0thFoGVjp7ELBmxlNjgSzkeNYRJbtum/Q4q52+M7huYxLSrHgIPdJEblUmKhaTWiqQxx1r9p0UCSk",
+	"wDWjmdoWiLei1pS70jgG7EZTFecNmmXslH5rmk6sXaEndPmzmEvVDFGjvEaYY1IbPaALK5YaeTJwDK9G",
+	"T5znYk0eU2WSdgw1M3t1DVKytK3cSmsU+ZQuvbMkz5P0mF2r8fPbWpy1y5HaqFajVbn1aqRwB2KuiBu3",
+	"VQnxqOo9vU8szNtuREVUWTSSQM2Zdn+u0RUjg5tlYrkN3KnUbESTuK60Ro3aBg7zmknB/Rg3NMton0HT",
+	"1FIz+p+Yq0ExuYjLESPS7BoCf+8aI+5LJmPUtoS3gUmXuf3lkhqKkxckNljn8+qsrT+T1DE7c2MdszMs",
+	"0ximzdN2w5FBNAaktKQaxpEtMhbGAO2LrhntgOoBHVijSpKFkFcgB6MMQJ8SwNHZOK8O2lqyQoXl+xuQ",
+	"ABskH4TkU2x1MIcSmp89292CvPPjGuYsoAO0kroAszr251fz1oN2ATO7vcBd8ZLtwl8h44wVVpmjwKZ0",
+	"DOS7vKiBaDr+njjNdTjnaYbHBPNkYoVSG8ysOg7m0urs20tvq7zkYakDyH+rCT26/8DY84/o3ujDpwcn",
+	"8WKJCicPMdgPNw7aqJEDkaUDO2IVCyCSiVBa9clYkDyFghJ7jVeWXR6dNcmxVmBEWab2yVOaTOy3homb",
+	"10GKbXLNUl/BTNv+wL6qJFbx4Pl6y/0oWPOaHETnjEmppkOqwEU1sHLGhYhKbew+zihPMYNZAr1SNX2X",
+	"cr7fbi/UVFxBXYIdLu89ZSwsghcSDUqrrtddZxlN8kivG8K95tz53DzywpzfiqYeKTmoxUw1VuAMxGzl",
+	"ZG9Gy69aOTXstRFPXc9fdhvDSPPnfqtxjKpGEDGBFlROfSTDqFlFM1SRpTlpM0WUZllG7MjIGSd0iA12",
+	"DVezEQh8yoQqohZMJxNIY1RURDUWlGnGx4ORkAM6m0lxTa1t68JRZmC2Y1FmLhvS5Moch3mS+G7f5idI",
+	"/S9uPEVAJEafFUWkZX5PMwUSm4SE3Rgt13SR1JQ1Uy4bKvxxYNswOFn0228cQLhxBv1Hpqu3By5ZI1Ki",
+	"99Wiw4q5ds6Mms59D07IL+xHuwOWw8+keWN6ar4zB9MImXqs6zUGhII/1sCCfxE9vuophD8KlNto2mux",
+	"Aeu5wlvnqGptRUdSUIw4z7vAl1ljK+Edjb/UzOOatU/HLbWviFT9MU1sy1Fi3ZYNu2JgcWhdQA+Uy7Kn",
+	"tuCzBsg5n0+lHY8UCwUSGbPtUWYEPyUjWBgDKFXRIw0fZ0xCPMr46trmM/EumYgFhjJtZaBjGapNw4KG",
+	"1r6h04F5cm1VEVKy6/mMWQ4jCWrSdCBRfGJwukMJxbw0ktJCFftYf95u38lmB7090s8TW2e2G/dYGCsJ",
+	"+tf4rH8XVTVX5ZFVmIIcY6W0D6PQqfPt7yjo2rBPWMVMHIp5XO7cBH3dBQ7qbE+WR0MwCxNX616cYMMC",
+	"/SYtU3IE8BTGEmpEdTzoUeqkYiluYzsI+GiMU5rVNKE2nM0HDi2P8pmnOGeS0CwLC903vq8xW7FdzFRt",
+	"G7NW2XS1KsiMJVgl6gBcIs5Mc4qM9jVQjMfY+H8BlfEYdblT2eoYb+xWD2Hxg5eFq1fuBbFyFnMiqSfH",
+	"bQJOOU2WMpGjSTNbII85SIUV8DHba8mSpc2waQFHti29l2d4O/Rf7TB7A37QR0ApZ9k4vY6pPE7qjUQp",
+	"spyiI8HSW+ciFV/DUe/GLKKCU0L3/vXh01H3+PN3e+7P3t6jD58Ouz98/v5//dv6TntHvXoGs74Z8Cb2",
+	"s3LmESCqf3DgN2jVCdPr3oRpFchhFdSKR73eZpa2cYtuzuIcd1vLxOp51+0rdXk241fvVGM7+7eGfWyQ",
+	"tOmn2MYiHkkxbd7yyneKjvAN250Y0i5R82RCaNA1z1gTHkZC4EVNuozVeQKimVTYSBZLGOMiXovmk1yN",
+	"RtXlpRUuUdf1XgsrqRGwqCZ1E/f/1g+8PWXbGzHPAJ5AwtTOUsKolOyaZoP8VKD/2H7HhR5g6KcwchzX",
+	"cF9yMYh+H5o6YyHSBcNEVWcV7bxI7BnAeZ5tVj6HFpUl7ZfQmQrgxVPi0EfSPsF+5ySFhKVwirI9lXTB",
+	"+wUIENFCXLmwgoP4qFbH4NsKUJMUyzhm2jp2r60H1z856op9xiBLn0rZ2o4bsShiBupffTIU6fIgz13u",
+	"kj/mIJcHCKvSJROgKciD5ylMZ0Kbfdv7BeLmh0vorutzKFzft82M2A63eGB0Xxl2qm3LlNu3WW/DmePd",
+	"Fs8dc3WsJ0/FPrXq4JwbRdqmB5hvptHFLXzHVXTNFKxuaXlp3FBWc7twK7cHC3Lwft7rHScsxf9C1yfo",
+	"V743kkHM9VB8rPyweV/9KNxC1bLbny0aZbutXc0pFVeNU0ijoygyzlqmTVqBu47VFynw3ive4o7VKUjX",
+	"r3DdPN4CXKXf3Fy6nUUxrnX3+OFXZ+9v7zZZBwVXALP2bKMC5VAxJYYKe7f6AJKcc4WVPQvnG19Q5apA",
+	"iRiN2nqJV52+cm4MdnJhOLKkGfnteY1uZuuZaqcai9CsIs5NKV8SKRaqaxvZWxiiJVmg7LCcoEtYIR8G",
+	"V7BUXe+LHmAyu+p6j77qGmuZ8YEvhu0SY2APAPuDdskk2KWBWcpgbsVebgU3UYC+1MO0fGiGpRJCqBQx",
+	"pNUKsvjpu3VNsnTUt1cow8fsLg+gxRGui/+/ckWCt5EA8J9GHp5nom1rxbMCi9E2T8zxPYXFFFBwDWau",
+	"1g2jMHdKAqzW/LkLVqedkyOVkN+7HmHRAxWqeoTFEjyvc+ZlFpeUWhBeOzE9iSPghCZbxVDfsms6Yuyq",
+	"+lSkRGAqD9Bk4vF4eQL75EcL2eScb5dT+tE21ry0rDiAPG5ERbm3cDXzsm1363ZdrUuunTq3o7qHTy1y",
+	"N5dEWQBtDl0CmQLy28XjBkpZ0PK4ttGxP5L53sRO1lpquvW8y4Juby/t8hdYnkNb1m3EYeNZvJ4PM5b8",
+	"ApurHPCxsUEWpFTfcB4BGLyLbEGzDCuPVAhh7U5wuajyqHf0YK93vNc7usD6SltiuXKAK7VQN0k3aEYx",
+	"KVN0mMVExWPKMWYhxqQOJDr38Md9/wWkRTyVybn3mcLKdCzpuqf2yW9cs8yi+Lk8JsNK142jZfiuzjXf",
+	"NUwnA63rjMHagJ0UGTQ/qm9EtquSlh03o8dkfbSGLXqiIk8v6Lhpf3lfMubc43ZRgmWvcEZ/8lZOS5h+",
+	"2aYl/IvCjXLbng2rgcdl+VZkCBm7hhheUM55sHRwJsU1M6qbFlnq3GVMkwlNMfJo2VKAD5AXvEuRIIok",
+	"JqqMQEr3EV9rP0sxm+GnoZhz63BTMzodSJgJqeMF127YW811EHf6vJ0sve3nhmRMQjemrs1GMnfmrnfG",
+	"r2nG0kEQjdqQZRh9YSLmmYU0GgKZUMRf9yX04dIHQ1iTS7DytY8mROJiYpjBxriEO9yv3dW2DQCbsbq6",
+	"KgkKeDoQoziVuzNiA61GG5IwA2rLbBrgWBjDfUDVpmdT7Z+bv6hZtRM+vmWuY9mHNQPr5sSHFZ90CGIy",
+	"51imY365Ynj4Y4fcXRWZ7JmHpVpMhAJj0mMrJDQHgKdCOugOXQY5XstEXXCl2NxuUa2d851gUCV+s4Yr",
+	"3rrp7Lnv9lazP+K3rfDWjvQrBEgrZB1n/zaIMqHXYDhSJsQVoXqfvKjkfLuGF+hTk6KcC7/mzIcMvxAC",
+	"m1i/tfE2bVOuAIedWzpPf3vTyZuv/NDr9T7/+dq87Liny0tYvA6q+bcE8bgNsIS1AADBsLfAH8ERNAUv",
+	"WNXGYTFoi4DwDWOWlKbTdWtTu+aawbZ4HDXpUEaCuVjuqeM4tgdcuccTnhz7oHvNtAUjuAdiNBgyaWNT",
+	"MWQEr8wdPvqht9c72jt6VCVwTIU6+bxnPxwVH6IkPwaextCaHcxn3g7NTCfPaw827kGvWUe3RvlUE2fT",
+	"BdN5//5v/9tMgHz3/cH+3odPx93jXnwmEgrkq8ohFVX8kNw9D9kIQZcZhoNnVIKDO5Gao/u9HmJmZ+lR",
+	"+cDDZ0YPtDifiMUzaNt8zHo1bXUnxo2mdEmG0EXG7XvLlfrfYdc7SGOd5iqkMm2EXFNkRSYshWjV/1uM",
+	"bhUJEUVVcOpSTvKeBa5ZZdECq7nj07d7iY3A+lNWumkV+RpdF4JziRatWiY4rXvdKhWJJLUwRG65Y4fD",
+	"i5fHFnm7pUfMVlgMdgx0tY3kCR95tEkmrIy78s74Qt2qTLhtVr+Gg2+brl+fX+8Z8tbMtk8Mi+0S5LBd",
+	"Yhks/tfwV8z0MAx2v9O97RT7xlzWnY9tMufvJPidBG9ytm7dx+B53PY+htd0mZenr6ZBlZI4xQxc+fiM",
+	"Lh0404wi7YV5nQ6sPwTETS1mVJoX/Nn8T2z1lzZLrapb563AntopM76BcPMbMkQ1VJDIWGeA13Tp3H++",
+	"tStGmc+1ZDPY/13tE2+ozujSME+eLb1Kom2hiyJKTMH6N7TwvW0jICPLmqIF9NO4W4ngp65ddF5DbKdA",
+	"7BTiz54PM6Ym5hwMrqCmOv8Klqh85nPb4kW27V+L5W+mhbmj01ATC05BMKI1R/Kxa8N2e8dyizhN+5M8",
+	"oXLsYR6aH3+h2kddUV1fAwXgL1E1OdheDLqoxD1lhWDXiODy4/fXjKD50qyLoOTQCFgr1yViLpVHIAoG",
+	"aCR1bdjEd0KsNtTbRTk44xpqdNwLy3aQLblAmx9xdJg+jJO3DTKqkXsAelcVaJ0FZDPIPa/u7+FyMKE8",
+	"SGePynBbOtLqULnwQxQYihJ7SklCVSkweC1YWibybqeYgj9ICweFY//KhHJtQ0VWh/u+FReDhkzMMJsc",
+	"du6GAfDV+K0Hi8mr1Jo909ymBqOYo9mf7X7hiLANYl15oV3X6vnDtNGALCrxXLym0+0MKb/qBJ1Ei3MV",
+	"tNBzwYGGWZoFvayw3TxA5bFAimlXVy4M468VKxW+Gx7+jTH/4ER8W7VmG3BtWhWXSdByiZEnSThAqgZ2",
+	"Y7erLNuW0DYSTX76N/aRKxeSxY7ShrqyYHy3Hi4MNZxvIWQYjOcNQo+3dYo5Va3FnG2O+TYr1qw0D4eU",
+	"v2bjpJXI5rtsBsEs5xm4cvDBglo4EaY18IEYjVzBmZHddCwBnLR3NXe8Pk7asuauNEstl7uZYELnyiiD",
+	"NsfeEDJPhRxISIRP/kHLy+iLyWSXDStW2MgKgXjW1i+JPgvq2PXYCQiTa+OVpyUGmIMnOqapCDYwD8Rs",
+	"okuNboxksa3M8a3oVy0e1/HKfFSlKVtQYbWnl3vGRBWpDSYkkLePmuuJkEy5vjm5/Cs8BtG3FRkBLUIi",
+	"b549Jo9O7j/cJ6+lGEs6VT5dgFyaXbrsOuBEBNcjl7Y4LtI+p6YgD0GqT11aiwROpzX1zesQ24xkbM5M",
+	"gtrNCPdlrklHHZwlYrzeU+T5k/31EYxITj7TGawBcqkHgMX0NKYIfMQmwFWIZ8n2JIxAOnUtop0ifca3",
+	"4MylFt1DCwsLPj1a50RIje8OytKpTAfeHbVZ6OCvfuZB4pGrOnSbGqx6lOjzTOyWulg2Dqnqafrk/CxK",
+	"Gom8Ll94dP/+4aPopVd12XgWK8I/4tUvr+OpX6rESBUbRy/7WGNX4kKQK1h2yZAqeHAyl9nmTbhCtBwz",
+	"yS6uiR2GnYt5V2zN3wBNGXdYMe3byNJxqXFyXdVbgy7JlcM6zqFiHQa4a15m34uRT2zMl0MnYrjWspcJ",
+	"TQnlyy7ejiDcaFc42Bv4OMOmZNEqN98ZcWVblKYZ9OsHhI2w7JCwVZIQRGTpaqoVBywlCgeRZ1pJUBNL",
+	"PFnctp/ZjtElGTKfuYbIDdu++OZAYSuBaCzAFYo1fVedXzAfc/DI+EFMgM1u2UPNlJq3tPjj9lbJReOw",
+	"myix3+KRcJmdU/NmkjKbH4xIDnBKrNWKlzHlrnHpBplQOrfrtRBXJeM9dxfZN0V8RcWjo7vqGphHatrn",
+	"XCtiKQtrnJhRj9D9wzhLNjMf9+TcNssN92LN12z7rQeA/PHaPgBkTCaesIxt004Ou5jH6ln+Yav/tLXf",
+	"U6K0EKmDMcY+jIDcgk4rcjhsqG9xGWpyqkdMKk3u93qNi/A8zsPmBvtfuSrbTq1xbTYihUQe9dqVOLhd",
+	"wBV3RcYr2OWpUX4Fh5o+btaci73ELWrNfd9mcbU/tMHiBVMMDt5mcvkS9B1S567IfLc12K0O7NeoxH4D",
+	"KUxnW/C33Sc21WbYum4VGeNXnjxt6d2OMmjj62KVs7ZelQCPYQVh7oe2ENPhw2oGOefpBYO2WEUWJ7e+",
+	"XP3Ml9VjLB4L1+0troE7lTrO1mYgk6Lph6uZLyHzbU6CrwyueGh8CcYMG9y0P8FfJVUpr4Nt2b/vVlKc",
+	"ylWuDr20gwSyQoFBsWveesReGFc7G2VPFev4/v15Z8dtC492np1182yplVaJ3VWEyPgxn1Em20esoqlk",
+	"Xrb3CTWmLXEuSJIYawVUgVFxiuZrH6t7/UULLKMkQqYgT4nXDYJw5YQqX3rUJQogj+MX9miuWnBb35tr",
+	"GB/W4H1t6tOJk6tfuzd5/sTuveRSLAaJbRUbRsWD+H3Ej16NCOzMk/4Gcq2wNbrX7fX/rkXEqJmCFnKL",
+	"8mxs19JGh8T3nPk+LxEDyD50Xbq8zo0d5srC/EBOXdm1tfSzzAYonGHU3BpynrdaaGJWdPKvSeAZORdy",
+	"RNS/EQtsL4tAL+iz7xKNngwctb3X6rGN7Um3rE/y98YW9qbdXCqWaUNYVyEXVKYNJ/DMXd0CN0LE2q2F",
+	"Jr/v8sWFxjLNPvJI87OFBarTq4SrjaxBK/J7rH3QxpeAYhCy5qETqqA1sbye1ES313a7tCYWNF35N8UN",
+	"t9ss0xHOADNX1rT6TMR0yrRher4EhykLfNGcjqVYNPWNKzoCvRxsovyMXWPyB702A6tvRHprPYHcdgWN",
+	"PQ0XGgyXunEYQC3obDBV8ZpUJaz1wYFhIaVviucgGIYYnDTSrrwLYm5zsN3bnKfSvWzW1u2CPv7ouZ7z",
+	"VLixN3g5Xo1R5+Yvn3Pc3Pr0z6h3x464SJcpEVDQ6NOxlW4gOsviImcSBessUbPjeKUTtkag54K2pWBv",
+	"sVuVnNB6uq9lVt7eaHDusVHVClqm1evLK71+XW4EKR2FKenaRpZ5Mrnjc/vkpcuCwBYXRmsvarZaNrPc",
+	"0Tqt6aS1qke0W58s2j7HaDynZO8w6MiLek/QIUMiAm9iYa0sk0mjtf0xh7DlgVu+t+FbbAfwjdzANwrH",
+	"hQjGtmaxnxUaUptkEqNFDqWYjyeazGcODYdJbzaC6nrERmnjqXI1kcSFtGKhqgJuZySyTCyMxWmNkLhq",
+	"47wVkX5wXCy4GR7qR0MA7gF8jGHWNQIHYQ8wybuCehA83/VQjGMTWsKSYrF+jDlybOUJNpeMOH5bFz6I",
+	"9sG2SX4+ASp+q1UzV+/91XaaoboB/Ix7hp+DH0+x7gFyjl+qNWfu1vMyvT15e6iFJeW4pSe9rvY0SLPY",
+	"qF3Eq/L8E9aM+E1JNd8uwBkNi+Wxt/VBsw0nbX1Eau28tunZvUbhfmIdpHl/5lhSSCOTwzWpW9f+vpxp",
+	"YhMLHPMmaKnkbaKoC4M0tEC+qsJQKNKr8S3fT0nwERvPJaZYmKtVv9SxKjcAVlpXNdKdV9HcFt6MUjni",
+	"TWBM9RHtraQGEGNtT52hVV2ATdLYqeWbVZ7ddoT2e7n5dK5aE+sHGcvT/Q3F/2We6mpsrssg+1a5HhXp",
+	"Pjkjl84iu8QcFLsRlKeI4zkEYkwmDqfk0hXH4mXKRuwxv8Z652zYnk0rfmYlsmuXWOsHE7R0VtT9OAKe",
+	"2E92oexnI0aorNxuRttxZqS/xUWPLWycnU3HGnvu8c5R5b5Ej3fRFbqo+l3TH9otOPqRbh+z0vaca2Uj",
+	"u1uG8U6BFtl4UJNg6RhKjZfDq8q55S9GPhZpfQAasqyuxHfaqhYhXGVfPh3RGJxKGwYEvI7TDRqJp0BT",
+	"d4wyqAtulFzubZFU4sDdE5oSiy0o9tsXtE0iDrZL24fI6t2XNhwkxcIwTJGl1r/NS0EipOBQay+bBkyX",
+	"m/YMpFjYyrP8NZvDICvVZmbs4eENTsAaJuZ2+8sooJaAb10LLZ3gthU/RR10LQReQyO1VEu7tuzzpm9a",
+	"yc2vW7mgWrHIWG9Yvh76MgLaH8KYccf6PWd3rD5n/nGmLrJKcZF2KJ4JlTBmFizC8k47XqwuoukU3ydm",
+	"qvaxDkC9FcR00R/SxtHdH4eVw2pmxv6Yg/tZyzl87nbOXcTxnF631lroaGQDp6smKbvOuyWIuVYsBa96",
+	"k4mYS9suJU9HaTTdM/e2GlKsMhk/ttiBOAe5Rad3GvhAKyUzYgoIYj6dq1y1KSXeLJhOJnFg80RkZkUa",
+	"b/tjvD533K9E5/g1k4JP6zCDN0TvRlJwPUiFiKMyecdcTkPZ3Mi6sQTgNTXi16witUI7Od+H1d8mNGZr",
+	"vbYpRd7scP5xF6IbC2/jWfRGu7R1jhhJNYyXm3lPuKLFmIMnFF74TrGda87drWdY+vO9fWrlue1H1B5o",
+	"DJQa1GQDegQY2zSPXJ7Zmrl/YQpYn/wIVIIk/+///f9c1vQLz9vqNy/QdvewyHDOrYulLjvYpvCVX1r1",
+	"u40RJnxMzb8Opr2NSV9JOSw//SchUkQktVCHlnt+1GRGmdwnvwDMjM5IFVF0BOa/xsC3uUnxSKLd0VqA",
+	"jBTMkbmnCHAtl2Zilz89vSAH14cHvjnVZSMvCc5n4MvnPKOwu9ugGKUYZrd8nkpPLm1t6WxUFza6l9Ej",
+	"36Sr0Ur/t3bnccuWP+1b6uTNt2/QW2erPLmwYY5fntrWOXXbcPsMMtoJpzl3nIoruNjCSSnSlfbVvV5d",
+	"83ZNGS9PaXMD7vW9wuGPuUuy2vwky6XXlgpufsjKyrnq6YAx/PT0otPtvH51jv/5Df89u3j8c6fbefL0",
+	"16cXT5tmqR42wfijNmF488gVvYaGcz9qNnX1R7Z6Y2+tnyDPxL7/6FHYyyzeIt3WgYU1nvn9D3rrW6HF",
+	"ghDRg1/jwsjTFMh3KhOaTCBLu8T53nL55az677vENW4g31UvsXzr+y6xth1eY6TATENqi0RtCR5TZAiI",
+	"FEevgJvrPVpfl7jIw4Bx87Vz4pwSIYkvkjaPd3X5XeL8eF3CxUBNxOKUeBS/sk/SzRCTL3yziXyUFbzA",
+	"YgglR1IJNTAEEyx8iW4Q67EEu50LkFO1DZSy9cejn8eDBGOiGRHcYxP5TnDkV2p0GuvzxVRD296MpDbU",
+	"qsU8mTiVp5Kg70CkZiCZSBs016MRxGKvyo/AqEBSTK0OhPjF+zVuC6Up174jdywe7Ru4e4Tmkqy0eE1x",
+	"K83ty2AEOK32tRKuOVzj+ldXLapZNBr+1po7DkN6FfjZHi51WnSMsK22iHkeGTkHTUMPWF6rEs0d9DnL",
+	"A+yJHd9kMdLAK7s8NTZynrFep4bnT8f0qwZHqVru4k91RjWoJiFyu02rp6myJfEjEVmQNbOIsVijWb0a",
+	"jW5bE20YUfhCmmcsFy6mSa5ZsG0wj4NVWymjmgqliV4IsgQqVZ4PHhRRNfb6twsUNFCo1yzDravO/nzu",
+	"prddNdAa9I6rV7/dEG7PZal9PzZEpBCjEZkwfQs+S7dkwpJ7o1WPLZgFr1rr8cxXfLUO7ezlmZ2nJ9ii",
+	"oeXTuVm8gx9BZqjJrKohkjK+XcJGxU8ZqMXHhxv1eMFhUO+OxbJbIVPvibWFUYuJyIBoiQBTmet34vrk",
+	"OqceoerKF3pgrj/N3JqsKgRFbkLLZAqlxawW65VJW6DV+IThDpxrMVu1/upDARs8nDjAtckOxVtbkp/U",
+	"bEQTvcWypWzsDllw48NSKeJ/qwk9uv+g/66394jujT58enASLwecUaUGIksHdgPC+FOww3aJQ1sVPs6o",
+	"Ma26naEEehUP4wRO7XaHOojvtjJrVzxo3kFdgDC6xesWGxDb1X9gc85km5Lc+gZVFxMoQH+wIGMiFHCr",
+	"kEosAgbpGk/voG3Hl6tEX1uFjgz/MSrhW/TMctjjpanf33bqu2pzddR8acz4a1flRaUmk/ECmU9DBhOg",
+	"mY4HXt391/DF1nRDZSWHRSt9sNv5uDcWe9/41nU3FHm+BbhKaQlcbSp4ijFmPQdlPy0g5f6znsyl+ziS",
+	"zH5QVM+l+zjHu2Nbbt6VLX/2EdJbU2vxDa9GfmpfUbsNZryNTXPTaRc6xMPelg5ymwE9l0wvz817PHQF",
+	"RoDyT888ufzn24sV3AJXGggqP/kjcvn61XkkIIVTQdFtX5APZ6L1rPP5MzqGRiLSEBwL3WcU2zl0nfcH",
+	"PWM2l8mZsiTIV1Iews5Bbb3n7/nTa5DL8CIsFibpXGKNiMus6hPqHWtkIrLU6qToLKXaxfkQRMqISft+",
+	"9Z5/51ymfnRdImHKeApSda2x0vXeyu9zeNThkjCtIBthT+WlS8+dTo3qQoaQiQWO+7n1bygs7Hjz7DE5",
+	"Pj5+VKQRl616fJcz6k/JEHxGx9SwP55agSoSmllTgvL0PTffoXXxr0L+g8QVmTIF6T554X25jJNpkTtE",
+	"vsNGnd/bwVBOfD9Q4ttr7r/niBZqB++6KxNbc6zIdx4h9XuXgW1hUR3koPdnmhdNgXKje7znOSJmv/OY",
+	"Shhl6IPNVbLOoQfspzPW6XeO93v7xxZPZIKn+2B/AVm2h31XD35fXKn93515EM2cPiP/ef7qJXkLQ/IL",
+	"LMk5aDvqh/cPH3ZxN37oHT/8Huu78XxdwdJNBunBTtx7xvsOyesKlvYHKaxvO48aO/c6YlPjbgixT86I",
+	"YmNu2DAQZRu4ILCdpTjEi0BAODIBCadGY0OJYxbOUaB1QQqsqb3yBToIPXP2+rltLWmh3i3Oy/O00zfr",
+	"8Qssz10+tZoJ7mqZj3o9i0qLuV4u4yZz+uiBX86g26yZbqf/zqGKOjBRBx2aI4Y6fNDOUe/owV7P7Bni",
+	"giIcqAP/RMxPRPjsHB7+8V9n//XLx8dy9I/zwcOL5du///xq/HCSXL+mM/Yik4vnlL5Ofv7tjeh8/lAy",
+	"EtaxWTdhZEbRjjLojg1Cbo9pMoG9x4JrKbI13k4tyJVNBShb7haWtEum9OMeHcO/H/d6nZB5azmHcPBV",
+	"5cAM9L7dj9i88n07eM6N8UWzEtfv9N99MFJ9OqVyGUzSHbCAr9vjao6hc8pjEexYWWQQLA1HCfNxL3FU",
+	"uSdFZs6LmyK+98BdeoAoLQef8NGfa4nvR5gwz7OMQWCRMaw5QB479uAc55Yrz5VzIuD18xmhimRM6wyi",
+	"59vFGZ6a0WCG6saTruGjPpjoaVY64p33817vOPkfRhAtZ0DMBfgVdNZuXjfaAGUM+4aJnTTZ1pcYZsHL",
+	"D1tdfr/X8vLj5pevOWFn6kp51z/lhKapNGeMKRKG5fzJMmtRPVYzzCS2dLHmtGF3NjoFW6T4rsbaRe2/",
+	"0Fz86bqn8ADtk5coiTIxHrsoY77jySgbnDX/H8Yp0GBG0rFh8U6R+VJH75tM3g8WDbYGT4ZOMePo8hok",
+	"Gy3xmF/ukwtqpouROjGXCGiFHbmMGCDfnfSOv18lliSglB+XvzJsc+JirT+6bIkagfBxb7FY7Bmja28u",
+	"M+BGxqcVCVG4JToO5odMhFRAhug0QneuraN3Fljr9W8sAkKegObr57I67fJxvyqfeILezi14RBsqbs1S",
+	"Tg5bPv1+q8uPHv0J+Js7PSpkbkhpWLxhRcwOuFsoSz3tfH1xGjSgv5OmX0ya2gbbCDNXeGPvJOhuJaiE",
+	"FGDqT/cbUKC3laQTIRQEpLJTQYpJzp1+h6LZAbJOjJbBZTdefutSN1iPO6F7J3TbscFz0KrCAm9N6CoF",
+	"Wh18wv+GonZFGBoJeGau6qww0uJoKr3MYD9RKs7dqLu/EXd7cBJlbhtohk3pGA7U9fhvH+N0o67HBw3I",
+	"pWupL3Flu/lDsNzqE5lSOWa8T3qn5HOT5/xOr6klvvLj7s0VEHNxou+dtlcHRixrQcM/0tTnTOAtJ41O",
+	"6zMx52lnp36ZMxy49crgASaZoJvEfOz4piJR6w7tE/P7N6C25S2Z9js7dnBZT4OWNNG+GKfEH3xUfvNa",
+	"2vjnv9Yt5882RHpT/6lPNO+Iq+YS1b07ssDPbdLMjpf2iXC2gi9Rz9g1/O+tVnYKhsBVrSHjC9RUIunM",
+	"GC/2yFyD0V1mUnzEsiiskCwirkYy+M7nekJsw86VHXvhXt2MBrCjWJkI/MQGE61nA1/2OGB8MMrYeKLJ",
+	"IcYwWtKDWxEzrdcSu6/DXBEzBmKj2TvezOAl03xF2m+ki8PsL6nlFXV08thRZDtK8U8tFt+9r08w7LPN",
+	"Qr+aAT97/ZykIplPEYTn9vjPVks6o8ubGPpo1osRuXTt+S/3yXNNxGjk+x/7/ttoVbrOBDQIgjKFRSP4",
+	"O9NdjEe950rkHWmQwFhqHQgYrVpMlg7yj+X+Bd/+P0+Ix8AlYtcAgsV9d3LY+95TNsUiFKYsghLjNmZJ",
+	"5ynTxrS0YcGIBrZ0boiNhqwLbGxjxp79/ad/oLHz89nZ2Bs+L56af3+k9B+/sLPJ1T////+lhz9lc/qv",
+	"5cM/Rn//eL334u3il/u/j//54/C33tMdmLZHNabtn9cB01Db+lP5a/yC+NNvc6l2Y5kEjOEgRxZeKz5x",
+	"JDYDIceOVFeq6DaFeOuIT4aN2CwV5gX9iatgjtHduYPFvSO87TU+DA/TJQKMNtb68rWvIUd88BezgBpR",
+	"5U+YgtVayjakyt+CnozrSPOtLyUwdImUsUB4JVfk19bQwu5R/6olwTfmZ0dor203x/O//+qSh9R+3sjq",
+	"nrI7ZvtfZikZzgOVFv3/fZ+upMhYEMHzkjmmHUqUyyhSdEnu9459CedUQXYNSN7SPhJlqm0S6np2dh2S",
+	"LuXLlRabK2RftD296emPN0K1qVyd/vHhUa8X9hXNu3wWvTxtW83cbvINOosGnOaCxkRVzCxCVW9sn7Ab",
+	"HODmCxNMEFuGBlMMe4/ezkSNGHBN0dZGwBCpDCs1CtiX7ezA68ODPLekNkErnTKusMWDTcByd9icKmcD",
+	"grpyLTfEyNc2ehREBwSlbBYUeY3uFZdYeBmghl26duZWxXV4dKuEkDGlz/ygNwjA167dC2Z/0Sn47C/Y",
+	"m1KW+fhhF8FL+JIkDpUTRdYfc5DLQmb90VkX89hQlrBal5Pl66h8piFTxOxR3QDMb53G50xYbrz+xTYJ",
+	"CdPnNLsG7HuZMmWOeFo3DI/Hv1oTYh+CNRb2EVGMk3jzFu78RHVv9QWkxVvzZl9Y4BMvPo7W98eUpPIx",
+	"dAcGZVTRkSI2LAd3F45rEzrpjTUXl8387lMnkUB9Swyf1bfXO7zoPer3ev1e75/hXvgcade9rTOWNIH/",
+	"cM/d17YoBn8cYDILK9QyzBrsHT663+v1env4z0Pzzw/+T/s/etQJ+7HZ3mpuoX4ybyOPA1A4x47eBUhx",
+	"H0qp5Ss1d/NZunG6eZrqYYucRMdN0JSNsOVXvK2RVVXqDhtpUXM9Aa7NztuWMY3CWs+EHLI0Bf4FFbzC",
+	"a+4YSdeDPmOPpcaJi+8qgIAfPtdFis+s2ubSoIMYlLBJuGLBQXoTiynUKbllqYIn0EeAfCNYLEK++SMD",
+	"bdO2bRY0Ydr6QgKBNrUdsj23rJdsXUKtkKR8uU/eeo+Ly6NfoJdHOYEZJOQhYgf57qT36Ps+kaDA68du",
+	"dsiHbJqoGUEk0o0MwO1C4yh3hKd4psBhUWUJAUGnUBD0SyEpeQmLkJI9+uNaOm5LlY/NHLE7bpOA9WG7",
+	"ebuVxZvumOkaZhq2sexcHes/Hu5dfzyaTvYezTT9194iPeEtbOjHdq39wY3w3BfUNlwMEsGfXtBx3YPd",
+	"ZQd4zedu51dR1G7WoTH7fltMlb0eoVJ80HCj6h0ZhTog2V4edIvoBZ+/deFy0muQqfBY8FHGbPlWo8SJ",
+	"CyF+pXLcPHXiN67mM9s74QWkjF6YdWyaSHEhxAvKl19DVr6gVzYhO+fW2wrJiuF28Ml9GrB0bb5EKCdu",
+	"ooDeccr1nLIZD3xBOR2v5YFBU8CtWeGfgKvcbs7HjenWaP83p9kVP0VsOMUlXvl5nnYwfXIeQx0S8koV",
+	"JZOC+1K0wK4XM+CEKrKALDt1pj3jYwLcll1Orc6LxXDWfLearO9dkfcsdORMuJBkSlN0WNowI2QKUIcl",
+	"l+YxA7z/MpqWafTsggm1W5DnoxdUJ5OOtZ+3VHNXuFIbNtEt9Nu2OmwQMGibcXnHi78JXvzYtXu548N5",
+	"5Km9Oni0+YbX2IvGlvg/o7557pfWJH9oN9A3nqa/gniyBxOd2110HysipAtpidHtK5wHcA3rogdvJwIF",
+	"Rtd3TAp9zD6CtpgAL/uQTo1gQ+C5w15vbQzgqX3/7ryqNG/004ThHdrGqLXc6Irx1Dnv1cAtwWb50lrC",
+	"4Cog4l2NImm36dt3YX7z+iCGsS3ABKZV7IbEbqIfriXPKSiFEfV6AnVoVGJh55P7UwsUjiEkGDwbYUKa",
+	"D39jxMwS2GmJeLuNifeFH90OyVdrmCKS2WG3kXoUtgHpWPwlmrleDGq/t6/Ffm/fqkyN9aDRYUH6tjR4",
+	"4J+Qx5Pz7qJzjoARqtPvtSd8t4LrSN81NL2j/RvTfrCavpfkN038IRbdjezPaFDmmTAswvGKxUSQkZBj",
+	"kafFTKgirrOh+VFPAFNcMB12NURzaqF2shRBWcz9NMsKixaN2WsLUlfmJhg3ySN4QcHfTdjJLp3dYSFi",
+	"DYWGdVV/QTL91l2zP6HfI6fk+lrfbRXnADarVg6/rkmaURBggyuXm8CkH+w9lQcluw6mS3n41AXvEhxS",
+	"qf/sjjJwwjltyMLBpBM9AWWzI+cK1CkCn2M/2hmK6FIM5l3YWCBHLflQn5CCTfAKcmzW+cTeVwJ6O4zg",
+	"w0Zn43bD4lBxsWe4GRkBWBAwZbPxT8mlw//Pm75S5hL/SQoJtgOrSy0JMNUbZ/08A/Czqhk38tscmNzO",
+	"om4ERcvTNvkta97rDurGFwfdVG/05n8EGNY5Ar5ZfIdgjnBrCP1WN5KRFNP4GNbClm8eSI7Nv3kMWuxg",
+	"BH+1LKtWWLi7zLkKugQ3dQ/UGSGHPWuE/K132EdQsqDHcINnp4fFLW6hnsh9Yt2sb2GILoUc17948ZGx",
+	"fo5LL274xuSw3MCq+lCcTafcDbnBY4eHts+tXdTyAh3eD8dZtI9Q2FkkwKSNDSW/L0hTLnrXaN84pq5H",
+	"y8mxOfQrrVR86CDWBgUJI+9u4jEaO/3O09/edPCUCtnpm/mv9DUxZwupoBjA4cmJeVzwcENX1auOShfd",
+	"77nTXulFcrSuhcjRSe/zese7oaim+wmH/gZ3LJ8xqbTl+Wt8+CvkEObyVdoLd178frZ8yXqLF8ve4kX2",
+	"98WrJ2Lxwvz/s9kPL548vf/y7y0SjQpV5i4FsHUKYKAHFm0hQp05VBRr9OZWbYPrswR/rkGTZdwifUrK",
+	"FU1sj82j3iFiniqn7C7FXCqn/l5aZnTZJSe9R05qiykIDu85hjsn2BjBKNJxnd0IiaDXl7uoqrp75Rz1",
+	"Qb4UHBCN9iWdQtA/hnx3mcuFS3zRpSPGy+8xYVvRpc2LvKR8ObDXXhrNdGom5YtsADDUy4Mnq/fcGObG",
+	"tB5JALNelzlHvcTvtWQePNWsYA6JO7LevrBJSEqX1vtHvhuCXgBwYpvs5dWk2M6hWIXnT9T3Xbfi5uET",
+	"VwRr2NBpmD9puAiq2m6rcrck0yQRSivnUnjPzWM8tPCc49s44m32cScvzbEYYNblpdt8HDreZ8c1NS+w",
+	"q8GXiC/edbdxoQdYxQvppZlP9b68wpcpnII5PCf++YjRgb2mzA5fBFXAAoGKKZkK/DOjiBV2+RpTxfpo",
+	"MPz7Ye/SVgrm+a5Jhs2jFCQSNPnOtqQ/7hH1/el7XpQndQlVxUEMgZnznUT8JRurtLkAbtFx4L4e2D3h",
+	"Pb98nsJ0JrSRanu/wPLSIThz4cbSJUpgKeMso0u08ThA6mgII2a+YiVWUmz2LmAo7ZMEitH9gr3DNt5h",
+	"1/mGWQXt1bZtNCTfZqVzRqbCY5VMsI2Ejyo11YdaSvPGkvRHS3u3kqp7p3jfKd53iveXVry30KFrC6MD",
+	"cItKHk0oVd6g6LCwe+vyaoJ78lsqmd/rbs+v+9ztvM7zsvfODBPa/PLiDn/DXYbPl0/TaZBPVDolcwV/",
+	"iniEEaOEIsHsxJCy9lM0HHHwKfirkkAeAXebZ5nDpTh1GBVV4BhSxo0hl1ZVHVj10BkwHhrHQt5P8m4J",
+	"8J7P6BLV9mwZlHOF5Rqo9lhlAJXpsqr88pJ855MPUB92irMFAihgcJjt1WB+oUvfXxf7Q1j9t+8MExxT",
+	"WdtmzrvvbRfqOjQjhIC4NqOXXW+RjTTIgeOnl/6OS/8FskM2noCsAdi5iTLsVdtutF2pWzZrWBQtXxRR",
+	"QnAPaV4ZpFl7G7Kt89SW5lt22K7zFt/YP3unHN4ph3fK4Z9YOQykUEU3vFPOvp0ymJI0ul0Hb7tspWII",
+	"paSodYrOAc1wcTS7XpMdeeHVAvQJGlpUFd+Zb43GU2KoCwtxUoaOQo5eUeUgfmZCKTbMoJ9nR+qJBHOD",
+	"DmRr0WBMLPg+eYluV7zfvUhIfA8WjxMucmyifXJGMma4qG085vyYXcQx8jZXJI8jXIXdhUmbSbgGUqux",
+	"S6u+4Lx5TuV5JtYmUReHIOyAfcdbbspbLAEgcdnkGC+Vdmf7fBGWkmCb2y2yLSsvqwtw/bgMI0qFiWJP",
+	"YpdY3QVS3+sQlRifaIGa1an5qeAkNgDlUDWcdWceEanew6n9+Zzz1muep3c7HVgWdNgQsQCnn7VAoug1",
+	"8Z0gcNwTB8931DtqfM+Z63fYufM63XmddlRJhkc8wnw9vuGNlLtm3qeDZALJ1Z6F/L4dHnoRMNAJVYRK",
+	"ya5jgIs4lOf8K7K8O37yVfjJX5fCzYnGFFB7/BlvQeVb0rMwgljD7dJzAW1uIbVmGU0g1mLRDuaOpO9I",
+	"+q9C0u5IbyG2tyVo53C9TXp2BopG/L3cJ9LHj1PfKd1FXWx6Gi/HdvKikdo+q3c84I4H/GV4AJ5oTLuz",
+	"W3f7TAA7CN8eE3gmxZS4WA7RgnjJjegRQ5pcddFR9ND6V309DxDgqXd3IC/YJznqvBsztupn16DwMYZX",
+	"eKfJqWMteV7dGNNJ3VVcaKdcYAPIffLSJnViYbwdAM2yvsuOhZLTpesu4Ni/IsaScGh/dueKTQzAMOxg",
+	"ypRZrTDKl+9hm07Rfs/ufC53Ppe/JOu2rdgXE0AfuNPiiBbiyloxLXh5KxaeQpIxfst2mTnLQjKFDMRw",
+	"0WvBUkhtsCxICbQJ98hXV5ijG+ifnTm6lJCwiURjNvjE7dVnxwTveN4dz/vz8jx3mr+guupSiW6P1/1m",
+	"0/qC5KN9n740XF7uk3MPwsCx7D+FU8JGviwIOwMtmJ4wTg5PUKPt5mrkWDhNNcIY7RteivOJWDwD+FOy",
+	"xQVVA8ymbMEN3W7eaYR33PGvxx1fDX83CqEWhIa4IjcMxzVklBuxHAPouy4RWZpDvu2TZzTRiqg59jj0",
+	"5Y0DYWHyrgBm1iq32YMB4MNaaJnbAXc0XzlwNr9YnxuhONo0Y7MXopK2ulXfmY2gjZpNwcjKuxyjnUC3",
+	"+eX0wKh/qXTG9kCPWCLeHONxI7F+C2COW+AzOjIeSEiAXVt0VkjYDHe4H+y1Mktd8/Kjf4auLmVv2A7Y",
+	"sQGio9trkkE6BmkBDmQK8o5P7IRPeFK6MZ/4qozg4JP7hN9KUMDTG5tAUVwnfxy15zCZULrcVKchSUZ6",
+	"BReTaNhnp7bt3hoUy/IULDJrlwzFnCfmg5lTKsVsZgMQ6oqZj4i+YRHgRq6DrKN4BKQYQiKmoByaYOkF",
+	"FtEiALw8LWV+z6RIQCmisE0Dw7I6xNmYS75P3sDIKLMuK5xpj/BBl4hSYrsyzLlZoD4a2VOGUBhFlMRl",
+	"ixYd6y2Uqc0b98APXDj4i7zTQ4F4KpOJ4ZQuxhKF5OSp42M3NktvXBxWCJHeWiFy2FaIHIVCxK5yrfCw",
+	"azIQo+bEkIuTAgwxlCgt5ck67FF3OLtWNeBiYU+2i6pfwRIpwKK7mLN3W+XbdzXUf2HL9hx4aniOUDrn",
+	"hujzv6FQbSQUnSl9ey7AAuVySuWVbbRvwcQRBSc3gEOs0DBG3LdaOHxMAByIVcn/V6BZhRUAvmm50eLN",
+	"awR6D2yDS+FQVzHwwjQWaK/yajNa60K8S4O54y9/Zv7ywtCdD6BSm7FhRD9PIb31EAMaj7M1vrNXHDBl",
+	"xeWY0CvgXUQnM18CTSZW+7I/Lwxto9efvJxPhyAVmdBrLPcb01keLaAO03mjZf7Gj26Hlvk0b5y6vp6a",
+	"KTXfYLTnvrils7E4TrrT77xBnejkqE0Rn5vsOvvZ7xZW8dmX3ZnOOzGd/crekovtqxjURYX+LWZLCEK5",
+	"LQTGZAjMjHD6QazMeJ+8dgCC2GqBKS0kFqQuMbSonWLvK4EdvzFvMJacRYxTUcvNTfXPl28RrRQ+rlYK",
+	"t2Aj+a7fRRrvIo1/QX1JXMNXrvaToER2fYts9ZwuHcYrpgDTuQJ0ZSgATrSwiKc2IwGZp/IIVnnkjZzl",
+	"7rg8MThlkKcZ22diGjHm6+W114gagU0CE5Yx5Fqn5FKClstLm/PBcojiKCM2K7NLLrzDRF+xGLic5TbZ",
+	"vG9gRpl8Y2FMb4mn3vHGO964C1WWXoFzlc+TK+/SGUXYpcRDvZOUXOQNt1hTIYL8Yufkx+kFcQzP6pir",
+	"fhCSDGHCeNr3TZE8L8TSLES7G0kxDaqvEBrdtcHZJy+dxskQpli6/p9TDLD4SorWPDihUrKwMgz7W5t3",
+	"ZDDShGaCR1mqlstvk6GiEBlImIrrL8BQW0ROEnd2vHBrO7aYAf7WbqHPNbiLJdxJg29cGtizbB3vjg+J",
+	"XBYQjq7zW5AHSkug07XQZHlGE+q08hrkngKuXbffvnUs4gUIeOraAHcdt79k6aWHVzUX3VPOGeaygvCa",
+	"lGp6adsuEExYQw5f5dAY7x4zHqCj2XCh+blbNN26/JUqvYfP2Xv+5NJGKjDIIXiAZ5QX8uahZtfDIKFZ",
+	"BvKe8p0hu0SLK+D4ggR3BniqbDg9o8qthJskJ5fA08tuMUbLho2AMWaPWzm5JCNYuHYFCkM3ypUQcu5K",
+	"CMUMzG1Fz8ApXVofrQYjxszOKaPe26j6qjSyl6wVR5EGWmbDnOERzM5YM6dkKMVC2Y6BHDtrW0NkqiC7",
+	"xv4ZNpy79NMoCm4w68Iy0yLvorRRdb23DnuIK2oordPv/Pe73t6jD//r3zrbdODS8FHbBNS94uAXCSQs",
+	"7ZPD9xwv6OcH7z03x7NPPr33GZjvO/3D7nt0Kb/v9N+7lM33ne77jhb4TZ62iV9iQuj7Tv9TcI8zcd93",
+	"PpsLNH4Xc12/73x+X0a5rU47DoSO09u3LqCTdYgWIQFQ3FQV7ru3ZFGFsvjD3sOHNbPBNpORkHedRb+4",
+	"5PiVXaMjVn3hlNPSMzw5OZXwC3jM57OJyNK9EdxyfeEIwEOPd/OiwkpsfJX12tH9uetmELWKZtiVaOSp",
+	"oXGT0Ceu9+idZ/tOX/8L6uu/IYETSnz33S0raVpp6wvKruHLsLw8KahbzFAgvARZQhtOiGP+czPCsRDp",
+	"gmXZHf+74393/M/yv7cUG9rvhuu5XpFr3BBCAXZnRERyWu0HasxJY2ArMKYMmVKdTDArfkalLlIgP6JX",
+	"gmpjf9sWh1QBcjJj13O9o7b1T9xsmnSs9930XZN3bJRIle/Z7VyX0dbtdAr1FnOvac/08vvVDBJGM6aX",
+	"DUdR3HCzsVQ2mIvSHhMthC9wFzxb1o2G8SSbpzBgnCaaXUO8y7jr4uHGNBQiA8pvpZ/5/W+2n/lhL7Yt",
+	"H3ZaA2s2wJXQJIKreabxvoFTXzal9LVohZNRPp7busR3nRSw+Y3hPLW9cYJj2+88ATmlWmRivNwVxr/l",
+	"AOuyAx3d3fV6jiX4eabk0x8wATWQLl5c3G6nZ2xhRTmB6UwviU/UwuazvIg4una9jhpt1y5sOTbBZs8o",
+	"XEo+GZtat4rPhjVDT/wgv17UcAtaTWEswVOaA8SEKWWZ0Z0N4f2He/6+tlAsrQl2Jg1DMSJ3oBhPoNM/",
+	"6vUebUvI7cj4OZ/N9a20m70xk2y98LfKVb/mJsX47FmarpSRPb2g402hXrzmc/drdAx9bCsHz/SfIrb8",
+	"FzW9vrTIO0vRj+RZf0MpV1Oi5u46+JS3FAzbba40f8wFTnt/hL01sMTv6hpu1vqs7Qm4ZYQQJ/2cs3Ae",
+	"0ZDe2Iwd5bMWRiyDU1tj6POkxBw/Wx3KZ3FxIvg++RGjpjYKqTAri6DNCUujP9mULadESSDYxsv2b+ob",
+	"m9RXMmD1gZEg9s4pUO6anbn2jZEKhNlcb6tojV5QnUzuNKyvpWH9n86XthC6DcTga8whT5k5kc8wb/Jr",
+	"yOsf2g30jT8qX6XLCeVjTF1NAbV4iu0Rbk+GHyAnrHWQ/lpwR583Ze+9p5A57pMzX92lwMOCLAwfjlVo",
+	"5XrBz/jSnXZs7PQ7h0dB20Vjjzyyfy8ArlJqlncquPnwuZvf8rB8y+Fx3S0fdsKX3gJcZUs7/RoPjnn1",
+	"1sbFXa/YXfiJFrhLTknAbMm2BPgFlSUc8ERkdtj9XE3iQhPlIqhckIWQV5hcZfQaypcIkGPI12ZrZawA",
+	"cjVKj9ISdDI59R8soJT5JaVLkqKrClPoMzpzjQooGQm5oDIlSSaSK1eoSdSCZplYKD8m59hCCJ+cu7jc",
+	"eMQc0guWQOgCM/PRHsJFJE6lgU2ank2kdM3hM6a0+UkoMLqjYinkhaa4z2u0Oc+tvoJK92VZ3DZsbLc6",
+	"1rnzhp7T679kVPlOabqdFHdjLiI9h6x7B+x6jeJkmJ9k6Yb+29jjBe3TS/PvJdGCXGpx6QKjhR2KPVos",
+	"e8LoBJPEUei6YPCrfBBt2dP5jPJnUkybZL6Yay9EZ5dxvJTqsG/24YnReKwqWjC74wrnwrbahk1V7j/Z",
+	"6x0H93/YkbL2hC79+q4NudGlulPYvprC9gS71DM9ce6ZXZH+DTS1Jlzj4JM5wp8t1/BdJqvdQ8z3ZUK/",
+	"oRpSIt6T5vL4mYQ7eVyWx38mCfmTzakyqrvRlEv2TRXG7svTy2YBhG6IJ4blN/MZlw04bhOOzOxd5D/3",
+	"YSQ0A55SuU/eOtBoe09xEdaxLMytmK+0tc3hXkxdj7aMtbdDdsQDtjRFmkvn5uL1zoK4syC+Mf4YKBFd",
+	"m5jO4XYNCZUJvd6IwCu8/6Wa8mP5CVIhYZy8M2ZGl2jxfbXJxRkyJEhLncsQV4tMIEtt+8ehEOgmsq1+",
+	"VNz2OMcRN6j5jKUntcHVhsOaLETzsJuiaq+kRT6lMmNmwRzGNCqVDFd+pECT7xaSaSB/Mwz//3f04/fl",
+	"2eRFlkcXWGHp8Zgjozdb1GzoRkfcM6ZMk/GfI4hYkTGGSbYYq+wSqslUKE2OD8O2o9YmrZnHo43z0OLm",
+	"s/iw0yhAFULt6KL3qH8cQKh1O+h0HOBoqhfiZL1Iiz6qV3rUTnI6DTGtMy9zSD21fxd2/CrhANwBGwPb",
+	"Khjw5fIp1kgZM/49MRqtb7Fi+B+25MACB/MFUKW7ZAh6AcC9E4vyFL1YWCQRxwgwcuKCTeEVzu1P5ZuK",
+	"8JGHOS/Mib9Nt5Y6hlJ+5o7cVm7VN/VmMlLtzm311Xs6ITTXtxRjjOasv1xNTMf6HevaxqYLGzOv+jHb",
+	"GEhmdG/BLabghGlla0Bprop6vK85dgIxpjgwm4ilCJ0KvAKmxJrq0jYY2SeXz0d7aPVekinifTFNFB0B",
+	"0cKCjNS07KVpui3b2omZ3Yz5NGQoLVnGLWakj0YWcBFreErVx424aHKImWY70u+cQG768uFhC50waBnP",
+	"R0xOLX57LVe3CvHAKdTPMMRtYfpyaeCE9leTSm1PkfO8rEoe/CEAMHJ8wnYVAsBkZVfcfCeY7jw+XwAk",
+	"08nf2/XveM374JMnZ588vz7wsxsxdBfx+T834pPrl0OaXH3jIR6vgmwyY5ezDRkXVZ9jgOqHzYqsvCnU",
+	"yylNATVY24puDJubhV7gIDb6P4Vyzllfe+5e6erOXTk/arvqlmvQb60CO9+a5vV/6dyu7GDK+Fyb8Rz3",
+	"Gisu6BGeWvgUxge2S1WxSqEC1e3gfuP6uIb2M5BMpMWLT46PzKutk3TgNLZ8FYOW+ObOBFcKy+1nkiVN",
+	"yiuMNcLTgWb+iFjfbDGAw5MT87jg4YZUqlcdlS6633Pb6Tj1wCIF9I9KXyKqROkRn1s4JSuHfZ0vYYXe",
+	"7rrR3BwExbIoF4FOKCdDpy5DSkbfbC1XvNy9WrY1Bq0wrOK41j7BeJIHR0GPwrr2AraivXJCv2pp+3A+",
+	"GoEcYEwloO1eHa+LMivfhbO49B1yh8Oj3oduR2VCD5SGWfikbcn59uz8LcQBoGuAXcOgKVdtIyoUaG1E",
+	"7mpZvHVEDZK5Nhp5sWtGIrjfUqBpxvgKv3ZyfLBgPBWLQUqXqtN/ZH6oPQjulypn7xm6nOm5+Y7KMQsO",
+	"ykMzkPWCq0aS1ogzhxEz4EKzpDyGpgK1XiL6X7BosDwe1xrNr9aUfix+fxD5PV+2+9iPtjKLWxWp6yiw",
+	"vcA1Pxu6MTtkz4hZjjglb0vKT0BTlt2hFPwZLM87lIJalIJVJJtbKXZE/fTgk8seWQtgsKpftM9Fqzzj",
+	"DtJgNwdm9bC4xi1MEUiNjvyt+zqMDtYE/4BmGfEaTAQAwXfpLynT5SBc3rs58H1gQG4B0mZ7QYoOkn1y",
+	"afWjPkFJe+na5DD7Kpe/isG/aIrqjfXxXQTPWqjbG5XNR1bZ/FqK9x17uYt/fHGggVsQw1NYJ2VfwI1R",
+	"ADxcCU3plqhk9LCwd85SSl7nPpMVN0oLD5rtrVLrNbM/3+E0xvJifF8an/mRifEYM07CvhP2mt04vow8",
+	"U+GZPZhRpRZCosUT92s95alNYHEjuadc7rjr7qMs0tBMAlbh+wdi1oq6sn48B3eODeGoBIIPgpRk7ArM",
+	"rPeYf4xYcJvxokWGbTrNqY/4xpCsX/vB3wRMCMWiHhQL0XFtM8lESAVkiK1zsG+zuaXb4bAIr6YkE3yM",
+	"ufSRyxvTkZ+LZVjNZGekL429Pf0z+Ka/cfS7bxs+3Mk1j0MzKyjhyzAOpSw4Vk2A8tUIdfoy0DiHRV6m",
+	"YdNjjMZN01SCUqCMkHZ0W5NmK8V8mJmNcm/fEJlEj/wCmzBJwcentm+YTfAbzjVRV2w2g9Qm5S1sd6aS",
+	"4VEXo5xJMcxgWgpNusDheiJ3I3/t7v+M8NbP7Z0P8nAmlZIuo4jjI1vtcMV42iVqnkyMQejdeXWjNVfX",
+	"4VifWEzt/4+9r29u40be/Co41l1l8wslkZRkWXRt1cmOYztrO1nbibOOciQ4A3KwHAKzAEY01+XvfoVu",
+	"YF6oGYqkSNlKJv9EluYFwKBf0N3P0xmt9TpU47LYtwK+mpEFIKGuG4diAU/clssHw0Q6K29HtwX/WGMs",
+	"7xU3hgnIobjudbVM60DKdnvwiX/lavZwCJLu4G3AMW/yDDucZjPGm3JzuKUhyISJhsC9buP3Th/ctPN3",
+	"WUuwZSWo9SVmidEwPswHhkt1jIVWd1Z2WGwV+QK+ayoCCBH5X9bdeV680/ds4eKKxjwcOPW8Yckl6Jx+",
+	"lmmAOATqvOLAco3QL8i/3dp1Q+19KJaearwhFVMh50K3+p0NUv9eF1PvbS1LHnO7vjm5lF0Pb369RvL2",
+	"dcNmeTXnaJnooxENpmlykGWVat0M9IKyjooVATvFrjibv8metAaY01gH0pTBghmFfiU8EG5YCRFcMrk7",
+	"VzU0lAmWnf/Rbo1S+53sT1PGEkwewormuod2R70bCsGxhRNmSzFlCTFL17kFny9VElGh8R+Kcs3cj9Al",
+	"G392q1NYw1QoRkPYWf3f1xfYxzCH/FPW0dRkpdV/viPQ197TyEXdSSa5rtgQePSKHZhxP9aphvKZY2XB",
+	"DRbTaNcSOFHyyvpm8PR+0XGiihEjJZFY+kgoMXI20kYKhsGJGC9lXJHRwjBNtJw5WquYmqpkgBXJRVGz",
+	"bB2DWBaRjUXCbd59dJdvFEt+lKSahFKwJrjyJw+uXFjJXlJk2+uv646Nr6VZgVFmSM4eMSL4JDLxwik1",
+	"jJ8mNNVALQot4LFnOLHnJIxl2EvClFUSE+Nm9+iHW2cl7EvtlIu4qmNEqn2wy4MjdWfODSUyG2Rdj273",
+	"98bSfwFLn5lZTUZswkW5k/3OReUINlJ9lsIe13LgLDRflRWoV3jKn1AE8sIQIeeNPNy5PPxsv3GVut69",
+	"ICim09kKSchcFetQsRA6eswjHjNPTA1AoDQhY1nh1OLTGwlpJGTn5MV2Y+1TRFbD5YrJp43b1BKIw1My",
+	"vGKKjzkLh0BRNofsizYS2NtFSKDLPzGSjJirYjP2IJmqAC92x2NNZ8xTVlWnuh5nS3NzC1xICeFh6Jva",
+	"5EsWo1o7JrUqF8Ed1aQ21NQG4OGPrQ2lGe6pePlzOSczKhZ/riTEnpvIjrngOqpKGYD27UHKIGJxmOWE",
+	"NjnHJzHlYgDBkla/+7BzfHraOetlYRAWDkaL9euSlJwjKuXk+Ljbbmmmrphq9Vvd08PuQ7uAgiY6kqZm",
+	"Lp3uB8/0UDtfTJHgtuy3vCjDr6wE+6mcPOx1u53jE6uWRqB6TrpV0QYjZWxdyskgTGcJ8QM1ik8mMPQM",
+	"Y+JfVTmuLmQ1Pm8arqjLW9jd6vRhk7pYNkKP/Rkazs0UKovpzLPWzvYRoDRFHyS05xIMVYIRPCQXTnND",
+	"v3BrU/DFBHCRhs9Yn1DiJIqgG2evKtEEAdAQopxSsG80efH9daMCkoHTvy+Ryt6Gam8D1fVvycXWDifq",
+	"mCrZe1Hmb3pEYimn3ui7DzuWCrcelrTLMXSHbwKKf+qA4lsKvLtO1HcYStRHn7II/OcV4UQ4/hmiUqHb",
+	"ZJhEVDPHbghGb0g0XZBIzsmYKnuh1YqHZMiueMhEwIZ2X2cOrXOlEyXlGF3eFZHGWx8eGyfm/jgxm2nS",
+	"1e5LQ6+wk6a4zuxkHM9epLf3dTaCO+GXLrLd1Civo4CKgMUQ19r2DaupGdDHmrv6PS1R10H9pLxioT3k",
+	"s6wU3x/qY8VoCNXciwqScBxznaK7AwfGeU6N//Ll+8R+5S7IY8XolFD/GctscLvzQY4iGYd7EeJfCnE5",
+	"xWJGIQNqt6I9UC1la7UVV/I+kiTkIbCswIlvYW+essR4fXhdpO34b39OwhoHX0sZswmNB7AyGwrrcxmH",
+	"b7BeYh/VHY1v9df0re5dMmT/Xb6b42puK/7BWJKbCiCqGjEuJt5V2o/lcEp9L8bjXck6uKYvhI5kCo4h",
+	"Aim2shdu1Ls2GdZYDKTVcBuH2GA8jdFojEZjNBqjcXdG46kIwQm3mgsbPYy8TtyDsYDNv9iLrXiDGX3c",
+	"7MJIQokOFDVBREJq6IhqBubBvoAqpsuBAzSUrhDdhw+4Jnhiv24/cCJfMITQ5ECaGMK6VW52V+eO4XJH",
+	"1S3FO2RJLBeIFVu3gieHjyNkQxuW6I3LeqobjheGs3b5DRNXXElh76qvwSlcVFcRctxdvxCHa2L9GR6w",
+	"+le6C3bxuj3V/eTL3dT+7BRyrAwf08C6hpExie4f+QOWPkRn89Ddd0QTftA9fHjYOTRUHU7+22q3Qj6x",
+	"+rXf0hHtnT7o9275H3S1yXc/UCiEaeCAU2uarbCEHnqPvY/9qXHbE4KXkH6LJnyVs19AWXtnX6VCcAC+",
+	"Wv1jV2smp4wYpkF3gFJCrJI2iho2AVx2nLLBRDHmfHiNOw0+wEZthTPBWVUKVFCuTTnQtZb6+eKsURKU",
+	"L+XtyoIuvNrOan7yJ+d1P0iHBJWibovXlf9YR846q48IFcjM5G/g2rUhYyE56ZzDHK1yQj4n6b1WlXr2",
+	"pcKN9jogYALSRVAHj6CEYVJqP5a5voGDYmP3b+cma7rQRMs+GbKPCRWhHkIDJE0oWcg095PRc2iT4Ugx",
+	"OtXD4iuqS5nyT/dFGdHvk5at15zLOvCaVtpcJ30FlV7h9qecklOy1UmnINLNaefrCJ9sSxT9tZ/KcLNC",
+	"magX6G1NVvWp7OhT/o+VdWZPaRARo6jQHMH/3ERkHsk2hNKt9YnkHOjyDolr/WF9JJIoDnSAoPUpMAZa",
+	"s8PicWVhWUn33xLe3njJ99FL3lyP3+wfN/VmO6k3Kxi+rOYMP/GtPOnNOMqz5y8Xnq3Qakd0JJXZPKK8",
+	"9LI6r/8xxAoQDjDnJoiwdgVgYSMl00lkSJogctmlIy/GhllF2PYAAE0mEnxlz7gn49CLdgU/iZ3PV+In",
+	"Z/roJTKxYz2ekRPkOcg6120KK8in916qcD8MKI2J+OuaiBcooJry8NGyX9+kQxt/fi/sM1ZvQ4/ogure",
+	"r0d/RBOIxOzN+r0wnpPDmy40glhzM2ITCl32Z3RB3FCgIYeIF46YF25xYTOKlF8moqaSlcve3ti9xu41",
+	"dq+xe43duz92zyn+u7V8Oa/UPuwe5HAMSwrpGq6Jr6B0bTEK3G1kTrnRNbxVjU1rbFpj0xqb1ti0e2PT",
+	"kBfubi1agSBuHyYNo5Kh4mNsukHmUBqLHRdlHHoy9rYrFaMLR05CCZauQ9lD7GyHCMmcCmiUbk+GE1lJ",
+	"24hTauxfY/8a+9fYv8b+3Rv751gf79gAyjge0WC6PxNoCBULKNNDdGQe0HR15kvJOaxsMFaTVxg3N9zG",
+	"vDXmrTFvjXlrzNu9MW/Passx9m/lQNKOPmn2n88rYVMx1YY8OCH/4I997enKmrq3Vqxv3axahPX65OEH",
+	"6K3FjQO7563ry7pEpiZJ7SPklNj/YjkhXJC/nXRn+ltQY/9p9c9uVF9nVeprq1JgVouQth+jKSDbSQEZ",
+	"hMtd5Sj6Hq489IsVkLXrovrfaCLS2YipNrqB3VLTuK6DhSXUREVE3n9u6hSXodU6NwLWirVtkUw1mzKW",
+	"QBelm4GUKhUeTDmWipx3sNuVVWiH5FeuudFt8HFjLphuk5kUbNEmigWMJ/ZvvgtwG3HfXBupFgD9dq2H",
+	"HahGYlXvPOJBZG+XKoQWNQKImzz9WiUY83lxTjegMW8BE+xuBhO8E4ruTt7wck1fcdxr+Q5ZQMFV3BAD",
+	"lQpsI8pzQzuYsoVu9Y+73XYrlhMuBnnD0TO7IjwesCsE5p50QCGP5Efk07BvGiumo4GRU2affd6xKhl7",
+	"wrf6vc8rFHMn9ytzYousK9IGILji/njJdW2ZL0CcGvxbVb++4i6pIPhRLKFc7ZEIO6SLAowMuiRoe+60",
+	"OsnqjxLWbQWRAmy2JX1xJzgjELvtcEbF4W6LNLJq8r5ijL766JWVBntoxMUVciTDhYcwigWZScW2lJWC",
+	"4bYmUQQ85rATNyFBGGMChrGpM9sXZMxFaCXZ4ywx54InYpWKkd05kJOZY8KGhNLxYDEaRMR65NWm+M3S",
+	"KP+M1jiIWDC1YnzS7bVbbilv28K7vpG14/q6YiKUaqDYv1lgXMduQznQQDH8mtQQFzYhvTZJlAyY1iRk",
+	"FIim0pG9E4sf/SCP1hqfXbx6FwSHerKJC4LhqiSmgV3GLvwDIgLwj3UCTbdzCMq7dKVLUN7PjXewopsv",
+	"rhRTwI6XNTpaW/OVW33f5C08cbxKzj+4sieRHEvk9j7g1RUE1qVY/pjl7hna/i2EyxAqb+eEfaCqnYjy",
+	"HrozN2J7uHJ5wI0j8RU6Ek6CCI1j3NF6qQ3ENhJU8iGQtGx/PdBqnAL32q+pUVnDF7QNXxBU39LY/WvJ",
+	"QHc7/U7XGeiN+Dd95upiohgL8+xhomhgkJlqLpXdTtBFFhwSB+HAlFZxECf9zqkfxOZ9x0M+HjPFRMBw",
+	"jjG/wuCzb+HX6p+cdbuOoNM6X+ko5sFhwanS6DBJNacKQixjymN7Y6fdipnBzd8p9DK3P2M4ppPlxjrt",
+	"FmqAVr/zebNEYAwGs9NuJUzCF+y1W9DMBWfkNhLOxyXpwPgBB+rhCe4X90XsVi1Oze7UV1KEdEHm1rKG",
+	"LGbojWb2H6ac+cidoqfXKXp6nc9b87XipxjAsOoZWZdpXWvcym7nev6Szik3XEwGek6TlSytS52uNvFB",
+	"4aGraJm8um68zoqKEWTfvJseba+xWJFENEmY0M7yMSHTSURQykhErxjklckQlNQQnE+Bo7NaREPHEHrF",
+	"wjZxagCGDxFzoo39WRsex3nBv6NQBDBAHLPQM40KNs/pk0ZM85A55+wKGJse+fJKLClxbUrkFVOF4VS0",
+	"lXOX5p5x28XjXaQ+s/gBFdAleAT9tO2tPtBR6y3Dk1u7KDlZXydt3YjODffr4CfadNTru/austb6mRAk",
+	"cta96TT3J2dhfgy9+KmX99uzs3pLdfTJ2+ZVDEDP8xZyVvPYQ2QbMoDOp0OV3gYeIOuiE2vJrZRD8BEc",
+	"LzKSJmda1qB927k18Lagpo6hqI1uVUrWuMONO9y4w/Xu8IaW6wZHuKmd2UntzO20/qZVMu7TLnMsVVqM",
+	"Iy/jteEpaR1eV3IMECOTbw8CAtAulgVpMhVyLvyxoJ8XYmfusxy7iEs7+yNXPoCMJiW7KaFYKWpVLQ+Z",
+	"OiSvMdnHNQkiu/lDIlXWPdD4pJl9t2NJZfF4VVBtZQANy232mFP7ygJbY6lmoJ7SlIM7v9fA1vXE3Wrj",
+	"wqzuxb1Ylarq9pwSDWVgpMqeer5Sox93oL0N9Uz3v39qBTQxKVjah1DqxWF2+LyED45ffwQbMLZevbeZ",
+	"1KQaOk+6WwGlgFt6qTqbKqOXhn9yraQbHybFmKsZWLesOvuk3ZpHVrEIOVByvkUABDb1qigI6oRG999a",
+	"96P68DBLrzShyMae5a0LvbZNqE3W7c82WJdXb47WKb6jLr7jIjbY69r6OMOMYKiQ5rKKrU2kCBihGg8m",
+	"3j0216NAWtqrhvj7oes1OQS6vSHRRia68BHgm9izkP0QdgCJg73GjF4xDQkhhCfMqX1MKkI5JElqsBIz",
+	"j+qEmTEbYsZ+6Kq16piQsMvZrsMz+bEh6wk+p7rgHrvzC/iTm2qM71nAQfvsBR3UHOmaI11zpLurI10D",
+	"umoClTezPbXBYLYh12APWEyEu4xeOqRj/bnzgkRSm1xrKz6JrCclHXwQemhk9ciMBtEhGTKlpALwElp/",
+	"q1iAvCla+BpRezjVGYIllnKqScynNbWVb/0wd5/P9wiTQMYydX4V/uxwmRXI1+4t/0OzaN2MXhnueXbY",
+	"seaQApyn37PHzGwsHh7q7uzk13WsVl8BpR0rKcwglFIVgL9lvK+1LGAM/ZQVu+JuWKfj46BHu6Pz8CE7",
+	"Gz/oVAFkI6qYs3BVoNYNzkbuU6+qTPSb9s+YrPnKtZIXRNfThgoy8kBiT9fmw0+wn3aC8jSKciz7rmsY",
+	"BFeAKiqiml0ExtOiDuGqYd9ZXatXYMwu89ImQCJnfzMCcwGzURKyz3DUsPqJQAchFx2DpAzkWrJWc7pq",
+	"FPbvci6whxBUl+H6Wd9RE0OnsKAQ4EMWdG7gjW3HfVesSrsQxWZ6Wf4aVyDLXhd7HcG+z7og1WSp3yns",
+	"VfjleBW268xjT5PL/dwUm3Bt1GKZ08Bvuf1wGeQ6cS7VlKlKJP9XNc6aZkbr62rYNF9DpUCv6WTUePZ/",
+	"mU5Gml0xReOCyRGECiJVCFrnlhY3oVrPpQoPFNPMrDC7ED5AJDOZMGPNHkZA8LRASczFFG0edtmzQmR8",
+	"0755hHw5xsMUdBpEdhr+kVIRIc3hpahguwMp+dkN9I0d523id2yGYCIa0v/rfn1onBiup0UuwlAxrX8S",
+	"8WIDPbjsxbjVA8gG+AxzumgTPq5do611S3PSbmkWpIqbhePiyc/deupgg4LNiReGglh58H61ULmQYatG",
+	"mo4UCxmbrRAq5wwyArBx78Pi1vhGg0y1yUTK0IXjhUcCk0im6pA8FaFHBjmwuX+GGzi6rtzoSyHnwkml",
+	"jKGXpRUElFj7HqwlMhF038FH4D5vEy2zhu5ZcsxjkKpF1k57ZxIr2HyQfZp+i0LPNKZIJJV1oqldLCgs",
+	"xaMtLGWr3wrG8eBi/f82ifhZc2LWjsyfVKC6oD9ouL1Ir3HLSy6mP10x1eiA1TrgSSQl0NLuSAUYfmPz",
+	"dpdEm0eu3sJbwRldQNWHFfLq2NjP/vE3FEdcuAOhe/I3mviBPSKQ04R2InU1Cu6uAVQjfJE6hTVBxZDo",
+	"cYO+CClxywPaJqZuLTSLx3a0fMYG/5XCXvs0VTJhR4+ZivlGASv3glUBK7/QDZph2aMtrs6SnVpb3n5v",
+	"Jdk3tn+b8Cvwg8uJ+nqIwztHTjYXuYm0JhWFwkhCxQLiLl4mI6rt4W8mtSG9TuHrLotnoBg1LN+BXy64",
+	"ElLDBnI8GHFlIkiRdc8POg8OOgVpecxEtbQEEY/D1eKyrrC8ZnP/irUMZfd20+yeP+wcdHoHvfMiRP9O",
+	"FMiG6qNKdVyEIRK5RIyGsGk+tZ6+o5O6R7rLjuCaz+1WYQMdvGFJTBeYv111b+lc7G753G69lIGb+urb",
+	"n8CODy/cfJq4x72Ie9x5bjMMCSW51t6tnl9yu44+uZ9WAjMu/HCWrJD3jTQDoFclpqKoIa77OqsXyd1b",
+	"2GNNnd/tarz3ta02Nd/uy/rqu7Ri073B4hkscoNoMRlhzXS+/bJ0GhsbIlP42Z41F1lttiBSHJLHWBru",
+	"uBO0oQtCIZCwILQKm5ikZmvHZPyKmiDarUdSMtWV5jeJ0NB+d3JOjjuk2zs+OX1wtme7/ELYL7d+ud1f",
+	"WdpPumsYoJ+hliyEBvg/YO3cF7CUDzcb6Bv/6b+ATsPA0HVUxx0YUEgeHARUb8Cb0neobux3kyrBQpIm",
+	"BcgKE2GbYNG+ztPgDj7CFCMzGjIyWpCI2itDrpPUMCA0kpoRLjCHYKgBxAUL9QA53IaA582PbrthcPkZ",
+	"V+EJLMJ6LC5Mu/HpRxi/YUSxBBzjEgHu763i8O03q4q8YNliUW25mMhN+isb91t4wmcAuLzAe0+yUA1V",
+	"ii6qEC05JQ3YlHpGmiUAySbhoYaaZielbDOIl9i7U6Wsa2/N3i9vWrAEUiF85nN7a46+HIdz4yscFmzg",
+	"+4vUXW6vzcsEIUNgNcLAlVOvfVoPaKsGFzTlIqx4rkyYuFYo3CvhfnJE0erx+4LikhS3W2lifZvlVxyX",
+	"XpEVXRy3W1k5MhdQllFzC5AVDMZQxOfetVGUMlMHqxBHoOubMOWyDX6Vm7QMNDSRkKNNdUpjMqeLLbnK",
+	"qs3t0Sf7v6UTa8XBM/uot66Mte+Dyxpl8hdVJu2W5zK3NiUw9o+f/Mz1Qhs2sxetmqy72C3L8mr5Kdo/",
+	"F4fdXRqPgxhvqd7eAIH+KgW3dUj1cxOguW3kLwOS2w+Rs5b6NgpbK9FNYxh2pxTBlzXa105KxldbdAvN",
+	"XlCXdvoBikxgGRyze0ZG5Eip+wieiOQc/FA8V0EPJwYQe6zk8HxXGD9CwGNGSUVOOudkHgGzpjt0+SNJ",
+	"scYoqyLxxy3PfsW1q93C8xkNApYYbHpWyQpQ1ZnUrl/ZUt0uD9a+mwAVFh17i5JQjnZo4AqrB9bkb6ef",
+	"tIxTszcUZ2O//7L2e+O9WGclQ4czhoATSwzS41td9U3GME0m1hMGao8lg7qzvGOTQrxPMdXtq67vUzQ2",
+	"xsqwkhtTbt+t6ZwYuafj4JFiRi2+iDtySLC1eeZIFIO39sKJlGHbVc1JAQXLMxpmTghTLFMjqDykKFAD",
+	"VbgORi3uveMQ0FSzge8btJ3DYL944ys0vkLjKzS+QuMr3Btf4Z1aOJI+MJdSkSvJQ0InCLW9lXvgsKN5",
+	"R6x6q57Vp64BxfIIj0KmGWBYrg7Fs4Bfg4xcWKN/KfzdHg7GBfT+dRARwh34JOsBLzwdRECFa1/7iODU",
+	"mIK+TnatiPJ1MhmdkqY8vBSe8MmThss4ZKoAO0N8ixwXYWV+6MZ178l75NAYqBVKpb4mb2t2Kdw0YPqO",
+	"G8fltbHHWDXwBSfT2mmpzHnnoHN60D1rtTPwmmDzMnit3YqpmKR0woDrKk9WvpaKktdsDv5UhqEJpFIs",
+	"MHUQmtrimx2U2rwp7OU9weeyfe0oC3KeygZDt3v8zE8JEwWZ2xo5U1JyRxm91qf6Qn77Uvels3aZXgQd",
+	"o4OQJsesFcBuLtvvdAjuJSbCWrV5KW4FYdVMhL8yxcdO8HcBYL2mA74WAKs7DYYpa8Rt9+L2ljn7V4Rf",
+	"G7+vl92N24jgld2wi92jV3sngF7VuSn3likX4yCSGpqKMHEpCj5CH/jzywB0uEnLGQPngsXaHkisD0kk",
+	"+C9C5hYe0D8zF9yYUxXqEgAvoOJSoGuSIWdJBpzNivAOyftIAjJoLNVEonEpzoPqqS4Ai6UodBhxboWR",
+	"skpX4KI/BRm/hZJY39bvHS5b0ntbA2YzHd5AZr8CyKxz8XMDvLXKyXuk209u3ezrH78e5V6C8UH5ItAj",
+	"SQl2nCvUTBoUQZY79fnSNqEGNNP1aCQT4Vs/sHW250s5AU701OA4If7ZVFYtn5FfysnSGt26nBlZx6/V",
+	"NedMzbV1zNBEym+/yg0VU20IGJKaBqnIVli3T7ZvvIy4upWNgTHiaDyhYcgczdMPXLGx/Gh9spdcpB+h",
+	"BDnhipXYz08Pjjulx60ZR4W2rHZZBnZZVgxwg2qe79nNFIC4xI1AXe9K7PMshYhHjMpoAz9wa+GqoeiD",
+	"45P2zEAjRhVzqjgjErmiMUd3sHtKZlykhjmHEDJOiulo6Q6jaAjTsmp7+PNPb9+RogE5cncN4aFIpffR",
+	"kIRyBUGeVGCIK2M1oWSupJgUnDZ4eci1XeiwyHaUR8/wZIinRGBHzW8vR57mgF8oBNhKJ1GyYKZUbnPS",
+	"OW6TIRztBqkAJ5CzcHhILuznPOACAWDWy8XcmnUrs+hWhmlnykfpHi2FwbJNQbAjtMezo+JwS2+Np7WM",
+	"cBR2dIpobzPHHNQhELBoQ+hE1uHgnVrcC1PT+qGstZXQE8VCK/s01vtJvgUB03rgnW22+DEaPQv4T/zH",
+	"Hz48ffPun29/PD9kx53DoBeL0eyHTvjbj3G16s76bnhqdH8NF63+eQeIuUEQBpU3d0+Xk1hwbX4KUBud",
+	"AqyPCB96sIkFgbcNHEjiMaiH1gacsTpnxa90w7j4Ki3FL5lcN+eL1eeLl3ACv/WZwpuEFSEMa1O0z9sU",
+	"jI5VuAVeMLAhy5foPLbxCCIVaIgxdmh1ZSw1HEvYpQDj4dlZrV3kghx3iKPrx4BGZmTK74GQTpvA8+zp",
+	"pRDstDbFKmRocWovvhTeWiYQdDRWWVMXJClo8UAmnIX9koq3Or+dGU8TcTbOQjaZeTm8FJfiomwWnHFz",
+	"o3blId0TEtIFWD55xVSBQteaPcijnHfgkuqIKTxrB0bktgpug7wG7rXGetxX6/Gu5DPetQVpzEF9yNvQ",
+	"xRanmlqz8CnfdZ9XxZ1eQO+DWwaQNowfNf2/dhZlkgIONC40sv+z8Eo+vhWRyxJMfF0lCMDkhJqogB3P",
+	"demyBdqIxc+LSyxX0BgWa00gJxNK8AJmHLoC8CAiuGIIu+97HL8ywGD8uz3OtomR31oZwuupITGj2sBX",
+	"G3NjrKz5h2gyVoy1IWPr2QfajpPfSiB5CvHhQHHDlF1nQRW0U4b6tEjygGHHTLszrAAjG4D96zySMSNI",
+	"y/4Iz7/gLfU6nWwYhZpIYhdME6qw1gfcrw25B+ypHhoS4Irks4P+dCwO+0gDyQu9WMAzdNOj0HKNisUA",
+	"l6einaZmVAXRW/iGN+zNp1TF3C4qDKad47TkeKyZIX+b27eS7+xL/0/v8bfl/Vqsjiz0X6oCzttvvt7W",
+	"DKlhB4bP2Do0Am9xV7luCpAF4EIbCuy3LtJx3EV3FD3PoR3JsGYe5zfOA+q9dz2Ld9lOFK6pNyU6YQGn",
+	"MTeLNlRDsSum4MtAVTXEq4LAsxHmU/me2QHIWE4WNTPIH1xHY+A5FbJ/rzGFAiMG7stqSoyqAeXNQyu5",
+	"L27QWUWyi9PO2mwXdqDXBLudNfoA4wHjuonZ42adzbp1jB/2pXc6b/dpQGnrhFFQM397/ORncnL27SEZ",
+	"hmwIZ7RY27/DEXS0yK/W9oqDi3fDWtYOX4hWs7OOT0sbq7fuxrqugsGU2tMnxcb6NwhI7erDz3Vy0Ntc",
+	"Dp7Lubdbdgiea27GmKkbx0yG5SGszKhzzc0re0fdWjliML9AMQy+VvZStBsDF4ZfXgpHq3JysjHLymvn",
+	"MGP/IKmNdn4zFwQq5EkquNGP0OQMZ/TjIFE8YANfT1+7yfJLsdK+Uv9yYR6ctAqD7qxLDePfb1dwuPSu",
+	"4SNsC+Qv4s4Z8JxtNw85QwsUR51A5Nre9/9+vzj48Men48//ewPrJwWUp0zYFmQ6qOv9hz7dD5tOu8aV",
+	"2ZJl5/TBTWK5Q84dpzIBh+GlRWfi0v/9uPNHuxXLgMYDMPeVmBHrhinuu5GuBMj8UdOxOn/Yd9CedVes",
+	"1j9axWp9xTq2GKRanIBbgiNrzqk7ocO2bj/wIYCy9r1e/H4rtHdxv9nFkTWDFczZKJJyqo80E+FE8bA+",
+	"UP7eavARC5xrOoNeZhnNm2sh6wkDDsmvLtFhPQcr8U+ffP/2gmg+EdSkikFIGKZtd9MsweZrdE5GMlw8",
+	"QgcM6EmgzhY6tmIJIXZlckV55MX3+ZGuBGcw4BJkSU109kSWbfWHRUeRjwF7d+Q7gVfaVyMaYbQgb5kI",
+	"nyketkvVi1UQxoDxK+Yvf4+re+Ppq2pp3j6/OLAqjoyoZg9OfFu5i7evD7t2FLOyw//q6S9PXjx7/s9f",
+	"zbN/f/ev45fTZ+fjl8HH8fF/xi+6nX8u9OT797NXP/06+/iskz748MsFf3qxeMx/+/79f199l/7ETt93",
+	"fkyffRen/7wY/fziP8+jh+evuqfv4vSlefrBvPq7V9GIycp19G8H7+Y85vIA6hUPntpPduDmffDWT2nl",
+	"Yamg00+7vY1drff2u3IHE+ETwUJwLnxeBcBypHt+1ikvWPfsrHd8evoAVOjmU3tnBdZu3HWndrMTuRKD",
+	"+j9H/1OyTa3fP10if89lq3/ZCllsJZ6Fl632ZUtPBvCnAQ/hrx+e/arpbx/iYPbrFC4wfvSXrX6+EO3L",
+	"1oxpTSfM37hOJOqy9fmPaudrxAUFe7480+0KQN+CFmgTIedEqoyh747qy79s/Bs2X1aiZvdjxsFSMBFe",
+	"my/ZCKtSD9D56/c652fd017ZhlC8xu/fm+Poudkwiies3mgUrQDwFHuN0K5R6qjzrVqvU9wXJOLC9F1P",
+	"eYSbKkZdtYrH6TvVnbfXZDFnjioHTiSbWgCYaL3Ghz+vqe/fla3e81cXTw7ePr/onT7I1wdzpnbkvkLe",
+	"G8eyGjN/L8jvVffvp73TM/rwwTk7YwEbsZAe9+h4TB/0gjCgx2N62g1oeMbOzmiHnT4Yj0+PH4SdgD1k",
+	"3c7D8OEorFOGOMHNNfpJ5/zBbhXfp8uW007sygy6oM/k6N8sMO6XoBOtklskDH7l9sQA0d+HiIIfIFbd",
+	"St7AAbEvW58bRbbvdmvCiXh2PCwzSm2mzbqdk4enZw9upc245uboEyT56tsFPGYR96AbBx7LwSfSzcQB",
+	"Q14YoiOfd4DHgwzHqKMkCagIWBxjGjEkM3llf+TGQVIuBQVWr/xlmGPQ5G8n3c63/WKPYDeCCJnfsfId",
+	"Cjykmjogm1WN8HxE63s+ZZqG0Id9UlV7MWEGAkw/YwxvtTKzp3lwu3IMEC0jgA7Ja4jKYf62rL8uJs9+",
+	"hUqA5xcXE18V8Oop/I8G//2NX0TTD7/9y4yexSmdv322mPzr2bOfxMHoxbvIPD3p/tb9pToVhgUJaztn",
+	"WzH2GvbRHEVmFpc11GXa6RwH/8uevRYJI/YC+FU5vFehS6o6SU020AyvpeEB2+Tk6y/vbvT0086Glx+v",
+	"f/kK3eEXBLcYSFZBXdi/LOuKBNDQm+uBI5TRWnXwli4cOB2JLmgw9WogoCps+0OvYWqWeW3whkOC/O7a",
+	"lxIc1krfExhDI4N/FRlch/7jvonshZ5maVknstBDFE0gC3cjv+0VHYsx0ixnM0gFaTLEd1/kqaRCqNpZ",
+	"cAjLSTX7RpPhlC0gGWYPJzynKCFTtugTSkKZAlQgiHkwdcwSl8K975D0Oj2sC4WAVWoCOWO+WhLBCAtm",
+	"X0it1EJ9v0wVRLZQ0dnzz99OOsffVplpnAnoiseLl1xM/+J6Yp360I8H8/n8wH7cg1TFTATS8TcVov5T",
+	"ttiwFHFHi/N5o/Qf2ocfpJptV3G6X835oizooEAdjcCdjeEfLHEMNAFVijt4ppZSbKfPj++t+l/rlFi8",
+	"/HSjy9fhdypefn4PTBeKl87MFmhnq8YT9Mj24nfag9+KnnVzxjxxyYwAB6XhM7aBT/lKXrG/tkdZmbmG",
+	"WkISAnsJno//a8/SZb/gETEypAvHbMlLXdrqCuJWl8HVFIxdCzTZTTSRB41z/Odyjn/IM79GYszHK5sS",
+	"n+xdecaK2Y8fpjFb4R23IWLfh9/OZa6E2hB9mnOha/3nS7HkQO/ZP7Yr2njHX8w77rVqaljO33Ue5uW1",
+	"X86BtsbwK3afI6pBKTS+c+M73zPf+RV2Jdmj51x++acWMkzYcUDpHFNXXsmnKm71W0fA8e3eXIG9OuAC",
+	"Nvscq5xiKSZglWkJo+M7IHr4UFU1ivSckzB5FmJZMmKJ4QVMHC5XvVc96bGUU25H4RLAXJGIayPV4rCy",
+	"F2P1aKghCZNJzEgo/Xzyew7JUwqMZOgEAD+1vWRYpGn+h7Xg4CM4Uo9ep5NXchae1iZSrWfR+859howU",
+	"rAqPY7tmBV1TmKUbX+0Mr5gIpdLEsDgmqS7cmeUQK0q0GY1N1CYzZhQP/DJzTayKVTQoDsDuJxSR5ad4",
+	"2I/yy5wBjBxrR5uM8tyhcy+sKwFpAUdxeUh+SpiApj6CkaB8mHuUNXW2Z5OnYhJzHcFonzE1o6Jd2CBA",
+	"lI61yCBcwIOVTwMF7vokfsVacSS/ZSzMWgDk/HxAsRzw2JPtjbnjB5kVnu+YjSv2Mg2maeJh6/b4lCh5",
+	"hbACxeymxhpxNmvnUuj3hzvvFt4zgsdVvOcNixnVzL3I0ClmUYFNGJ8jNcthQvZ1UjncWlEoWRJLyEu3",
+	"Pv/x+f8HAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
