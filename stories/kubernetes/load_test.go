@@ -26,6 +26,7 @@ import (
 type load struct {
 	front, host, token string
 	visit              string
+	rate               int // requests a second
 	booking            []byte
 	key                string
 	client             *http.Client
@@ -37,17 +38,15 @@ type load struct {
 	began  time.Time
 }
 
-const (
-	loadRate    = 300 // requests a second
-	loadClients = 24
-)
+// loadClients are how many there are at most at a time.
+const loadClients = 24
 
 // newLoad books the visit that is asked for: the same booking with the same key gets the
 // first answer, from any instance.
 func newLoad(t *testing.T, c *clinic.Clinic, front, host string) *load {
 	t.Helper()
 	patient := c.Login("patient")
-	l := &load{front: front, host: host, token: patient.Token(), key: domain.NewID(), counts: map[string]int{}}
+	l := &load{front: front, host: host, token: patient.Token(), rate: 300, key: domain.NewID(), counts: map[string]int{}}
 	var err error
 	wish := clinic.Booking(clinic.InMinutes(24 * 60))
 	l.booking, err = json.Marshal(wish)
@@ -70,7 +69,7 @@ func (l *load) run(t *testing.T) (stop func()) {
 	l.began = time.Now()
 	all.Go(func() {
 		defer close(due)
-		tick := time.NewTicker(time.Second / loadRate)
+		tick := time.NewTicker(time.Second / time.Duration(l.rate))
 		defer tick.Stop()
 		for i := 0; ; i++ {
 			select {
@@ -171,5 +170,5 @@ func (l *load) figures() string {
 		total += n
 	}
 	took := time.Since(l.began)
-	return fmt.Sprintf("%d requests in %s (%.0f/s of %d wanted), %d slow ones, %d failed", total, took.Round(time.Second), float64(total)/took.Seconds(), loadRate, l.slow, len(l.failed))
+	return fmt.Sprintf("%d requests in %s (%.0f/s of %d wanted), %d slow ones, %d failed", total, took.Round(time.Second), float64(total)/took.Seconds(), l.rate, l.slow, len(l.failed))
 }
