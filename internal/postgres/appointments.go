@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
@@ -15,20 +16,22 @@ import (
 func validID(id string) bool { return uuid.Validate(id) == nil }
 
 // Appointment returns a full record within the caller's scope, its clinical text
-// decrypted, and notes the access. Outside the scope it is CodeNotFound.
+// decrypted. The line that says who reads it is on the disk before. Outside the scope it
+// is CodeNotFound, and nothing is noted.
 func (s *Store) Appointment(ctx context.Context, scope domain.Scope, id string, by domain.Access) (domain.Appointment, error) {
-	roles := make([]string, 0, len(by.Caller.Roles))
-	for _, r := range by.Caller.Roles {
-		roles = append(roles, string(r))
+	if !validID(id) || !validID(by.Caller.UserID) {
+		return domain.Appointment{}, missing(pgx.ErrNoRows, "appointment")
 	}
-	row, err := s.q.ReadAppointment(ctx, db.ReadAppointmentParams{
-		ID: id, AllVisits: scope.All, ScopeDoctor: optional(scope.DoctorID), ScopeAccount: optional(scope.AccountID),
-		UserID: by.Caller.UserID, Roles: roles, RequestID: by.RequestID,
-	})
+	row, err := s.readings.read(ctx, scope, id, by)
 	if err != nil {
 		return domain.Appointment{}, missing(err, "appointment")
 	}
-	a, err := s.appointmentOfRow(db.AppointmentByIDRow(row))
+	return s.record(row)
+}
+
+// record is a row with its clinical text.
+func (s *Store) record(row db.AppointmentByIDRow) (domain.Appointment, error) {
+	a, err := s.appointmentOfRow(row)
 	if err != nil {
 		return a, err
 	}
