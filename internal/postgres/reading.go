@@ -66,10 +66,6 @@ func (r *readings) read(ctx context.Context, scope domain.Scope, id string, by d
 }
 
 func (r *readings) join(scope domain.Scope, id string, by domain.Access) (together *reading, reader int32) {
-	roles := make([]string, len(by.Caller.Roles))
-	for i, role := range by.Caller.Roles {
-		roles[i] = string(role)
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.next == nil {
@@ -83,7 +79,7 @@ func (r *readings) join(scope domain.Scope, id string, by domain.Access) (togeth
 	together.ScopeDoctors = append(together.ScopeDoctors, cmp.Or(scope.DoctorID, noScope))
 	together.ScopeAccounts = append(together.ScopeAccounts, cmp.Or(scope.AccountID, noScope))
 	together.UserIds = append(together.UserIds, by.Caller.UserID)
-	together.Roles = append(together.Roles, strings.Join(roles, ","))
+	together.Roles = append(together.Roles, strings.Join(namesOf(by.Caller.Roles), ","))
 	together.RequestIds = append(together.RequestIds, by.RequestID)
 	if r.running < readingsAtOnce || len(together.Readers) == mostReaders {
 		r.running++
