@@ -77,6 +77,7 @@ func apiOptions() fx.Option {
 			},
 			func(c *postgres.Catalogue) api.BackupLog { return c },
 		),
+		fx.Invoke(keepRings),
 		api.Module,
 	)
 }
@@ -92,6 +93,7 @@ func apiConfig(c config.Config) api.Config {
 		PayURL:          c.PayURL,
 		StripeScriptURL: c.Stripe.ScriptURL,
 		BackupTargets:   c.Backup.Names,
+		BackupLimit:     c.Backup.Fresh,
 	}
 }
 
