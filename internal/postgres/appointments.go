@@ -1,9 +1,7 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -82,7 +80,8 @@ func (s *Store) appointmentOfRow(r db.AppointmentByIDRow) (domain.Appointment, e
 		EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, OverBy: utc(r.OverBy), CaseID: r.CaseID, Graces: int(r.Graces),
 		Fee: domain.NoShowFee{Status: domain.FeeStatus(deref(r.FeeStatus)), Minor: r.FeeMinor, Until: utc(r.FeeUntil)},
 	}
-	if err := json.Unmarshal(r.Terms, &a.Terms); err != nil {
+	var err error
+	if a.Terms, err = s.terms.of(r.Terms); err != nil {
 		return a, fmt.Errorf("reading the terms of %s: %w", a.ID, err)
 	}
 	if r.IntentID == nil {
@@ -111,14 +110,10 @@ func (s *Store) Appointments(ctx context.Context, scope domain.Scope, f domain.A
 		return nil, fmt.Errorf("listing appointments: %w", err)
 	}
 	list := make([]domain.Appointment, 0, len(rows))
-	var terms domain.Terms
-	var termsOf []byte // most visits of a list were agreed on the same terms
 	for _, r := range rows {
-		if !bytes.Equal(termsOf, r.Terms) {
-			terms, termsOf = domain.Terms{}, r.Terms
-			if err := json.Unmarshal(r.Terms, &terms); err != nil {
-				return nil, fmt.Errorf("reading the terms of %s: %w", r.ID, err)
-			}
+		terms, err := s.terms.of(r.Terms)
+		if err != nil {
+			return nil, fmt.Errorf("reading the terms of %s: %w", r.ID, err)
 		}
 		a := domain.Appointment{
 			ID: r.ID, DoctorID: r.DoctorID, PatientID: r.PatientID, BookedBy: r.BookedBy, TypeID: r.TypeID,

@@ -35,6 +35,7 @@ type Store struct {
 
 	offers   *offers
 	readings *readings
+	terms    knownTerms
 }
 
 // New returns a store on an open pool.
