@@ -32,9 +32,9 @@ import (
 	"github.com/careflow/careflow/workflows/deployment"
 )
 
-// site is hosts with an agent and a copy of the API each, behind a real HAProxy. The
+// hostSite is hosts with an agent and a copy of the API each, behind a real HAProxy. The
 // workflows run in the test, which so sees each step when it begins.
-type site struct {
+type hostSite struct {
 	t        *testing.T
 	clinic   *clinic.Clinic
 	temporal client.Client
@@ -52,9 +52,9 @@ type site struct {
 	onBegin func(domain.DeploymentStep)
 }
 
-func newSite(t *testing.T, hosts ...string) *site {
+func newSite(t *testing.T, hosts ...string) *hostSite {
 	t.Helper()
-	s := &site{
+	s := &hostSite{
 		t: t, clinic: clinic.New(t, clinic.Options{NoWorker: true}), folder: t.TempDir(), agents: map[string]*testkit.Process{},
 		plan: domain.DeploymentService{
 			Environment: "test", Service: "api", Strategy: domain.OneAtATime, Hosts: hosts, Balancer: "edge",
@@ -77,7 +77,7 @@ func newSite(t *testing.T, hosts ...string) *site {
 }
 
 // describe writes what the scripts of a host need to know.
-func (s *site) describe(host, address string) {
+func (s *hostSite) describe(host, address string) {
 	s.t.Helper()
 	folder := filepath.Join(s.folder, host)
 	require.NoError(s.t, os.MkdirAll(folder, 0o755))
@@ -92,7 +92,7 @@ func (s *site) describe(host, address string) {
 	s.t.Cleanup(func() { s.stopAPI(host) })
 }
 
-func (s *site) stopAPI(host string) {
+func (s *hostSite) stopAPI(host string) {
 	pid, err := os.ReadFile(filepath.Join(s.folder, host, "pid"))
 	if err == nil {
 		_ = exec.CommandContext(context.WithoutCancel(s.t.Context()), "kill", "-9", strings.TrimSpace(string(pid))).Run()
@@ -100,7 +100,7 @@ func (s *site) stopAPI(host string) {
 }
 
 // startAgent starts `careflow agent` with what an agent may have, and no more.
-func (s *site) startAgent(host string, more ...string) {
+func (s *hostSite) startAgent(host string, more ...string) {
 	s.t.Helper()
 	s.agents[host] = testkit.StartProcess(s.t, "agent", append([]string{
 		"CAREFLOW_ENV=development", "CAREFLOW_LOG_FORMAT=text", "CAREFLOW_LOG_LEVEL=warn", "CAREFLOW_WORKER_ADDRESS=127.0.0.1:0",
@@ -111,7 +111,7 @@ func (s *site) startAgent(host string, more ...string) {
 	}, more...))
 }
 
-func (s *site) startBalancer(servers map[string]string) {
+func (s *hostSite) startBalancer(servers map[string]string) {
 	s.t.Helper()
 	s.front, s.socket = testkit.FreeAddress(s.t), filepath.Join(s.folder, "haproxy.sock")
 	var text strings.Builder
@@ -142,7 +142,7 @@ backend api
 	testkit.Eventually(s.t, func() bool { _, err := os.Stat(s.socket); return err == nil }, "HAProxy does not start")
 }
 
-func (s *site) startWorkers(keys domain.ApprovalKeys) {
+func (s *hostSite) startWorkers(keys domain.ApprovalKeys) {
 	s.t.Helper()
 	main := sdk.New(s.temporal, s.clinic.Queue, sdk.Options{})
 	process := deployment.New(keys)
@@ -169,7 +169,7 @@ func (s *site) startWorkers(keys domain.ApprovalKeys) {
 	}
 }
 
-func (s *site) note(_ context.Context, step domain.DeploymentStep) error {
+func (s *hostSite) note(_ context.Context, step domain.DeploymentStep) error {
 	s.mu.Lock()
 	s.steps = append(s.steps, step)
 	begun := s.onBegin
@@ -181,14 +181,14 @@ func (s *site) note(_ context.Context, step domain.DeploymentStep) error {
 }
 
 // told reports whether people were told of something.
-func (s *site) told(kind string) bool {
+func (s *hostSite) told(kind string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Contains(s.alarms, kind)
 }
 
 // whenBegins calls f once, when a step begins on a host.
-func (s *site) whenBegins(host, name string, f func()) {
+func (s *hostSite) whenBegins(host, name string, f func()) {
 	var once sync.Once
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,7 +200,7 @@ func (s *site) whenBegins(host, name string, f func()) {
 }
 
 // find is the last that was kept of a step.
-func (s *site) find(host, name string) domain.DeploymentStep {
+func (s *hostSite) find(host, name string) domain.DeploymentStep {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, step := range slices.Backward(s.steps) {
@@ -234,7 +234,7 @@ until (exec 3<> "/dev/tcp/127.0.0.1/$PORT"; printf 'GET /readyz HTTP/1.0\r\n\r\n
 `
 
 // release is a bundle that runs the API; changes replace or add scripts, by their event.
-func (s *site) release(version string, changes map[domain.LifecycleEvent]string) domain.Release {
+func (s *hostSite) release(version string, changes map[domain.LifecycleEvent]string) domain.Release {
 	s.t.Helper()
 	bin := testkit.Env(s.t, "CAREFLOW_TEST_BIN")
 	scripts := map[domain.LifecycleEvent]string{
@@ -257,7 +257,7 @@ func (s *site) release(version string, changes map[domain.LifecycleEvent]string)
 }
 
 // begin starts a deployment.
-func (s *site) begin(in deployment.Input) client.WorkflowRun {
+func (s *hostSite) begin(in deployment.Input) client.WorkflowRun {
 	s.t.Helper()
 	in.Environment, in.Service, in.By, in.Reason = "test", "api", domain.NewID(), "a test"
 	run, err := s.temporal.ExecuteWorkflow(testkit.Context(s.t), client.StartWorkflowOptions{
@@ -268,7 +268,7 @@ func (s *site) begin(in deployment.Input) client.WorkflowRun {
 }
 
 // deploy carries a release to the hosts and returns what it came to.
-func (s *site) deploy(in deployment.Input) (deployment.Result, error) {
+func (s *hostSite) deploy(in deployment.Input) (deployment.Result, error) {
 	s.t.Helper()
 	var result deployment.Result
 	err := s.begin(in).Get(testkit.Context(s.t), &result)
@@ -276,7 +276,7 @@ func (s *site) deploy(in deployment.Input) (deployment.Result, error) {
 }
 
 // say gives a word on the deployment under way.
-func (s *site) say(run client.WorkflowRun, word string) {
+func (s *hostSite) say(run client.WorkflowRun, word string) {
 	a, err := domain.Approval{
 		Subject: domain.ApprovalSubject(run.GetID(), run.GetRunID(), word), By: domain.NewID(), Reason: "a test", At: time.Now(),
 	}.Sign("k", s.key)
@@ -289,7 +289,7 @@ func (s *site) say(run client.WorkflowRun, word string) {
 }
 
 // holds says which release each host has in place.
-func (s *site) holds() map[string]string {
+func (s *hostSite) holds() map[string]string {
 	s.t.Helper()
 	held := map[string]string{}
 	for _, host := range s.plan.Hosts {
@@ -303,7 +303,7 @@ func (s *site) holds() map[string]string {
 }
 
 // every is a map with the same version for each host.
-func (s *site) every(version string) map[string]string {
+func (s *hostSite) every(version string) map[string]string {
 	all := map[string]string{}
 	for _, host := range s.plan.Hosts {
 		all[host] = version
@@ -320,7 +320,7 @@ type sampler struct {
 	failures         []string
 }
 
-func (s *site) sample() *sampler {
+func (s *hostSite) sample() *sampler {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	p := &sampler{stop: cancel, fewest: 1 << 30}
 	p.done.Go(func() {
@@ -354,7 +354,7 @@ func (s *site) sample() *sampler {
 }
 
 // up is how many servers HAProxy gives requests to, -1 where it was not asked.
-func (s *site) up() int {
+func (s *hostSite) up() int {
 	answer := ask(s.socket, "show stat api 4 -1")
 	if answer == "" {
 		return -1

@@ -122,7 +122,7 @@ func TestEachFaultOfAHostIsCalledWhatItIs(t *testing.T) { //nolint:tparallel // 
 	})
 }
 
-func stopScript(s *site) string { return strings.ReplaceAll(stopAPI, "%[1]s", s.folder) }
+func stopScript(s *hostSite) string { return strings.ReplaceAll(stopAPI, "%[1]s", s.folder) }
 
 // An agent that is killed in the middle of an event comes back and the deployment goes on:
 // each host ends with all of one release.
