@@ -12,17 +12,19 @@ import (
 
 // handlers carry out the operations of the contract, one file for each subject.
 type handlers struct {
-	cfg          Config
-	store        Store
-	commands     Commands
-	reconcile    Reconciler
-	housekeeping Housekeeper
-	backups      Backups
-	backupLog    BackupLog
-	restores     Restores
-	restoreLog   RestoreLog
-	freshness    *freshness
-	webhooks     PaymentWebhooks
+	cfg           Config
+	store         Store
+	commands      Commands
+	reconcile     Reconciler
+	housekeeping  Housekeeper
+	backups       Backups
+	backupLog     BackupLog
+	restores      Restores
+	restoreLog    RestoreLog
+	deployments   Deployments
+	deploymentLog DeploymentLog
+	freshness     *freshness
+	webhooks      PaymentWebhooks
 
 	mailEvents MailWebhooks
 	watchers   *watchers

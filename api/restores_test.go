@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"net/http"
@@ -16,8 +15,6 @@ import (
 )
 
 const idRestore = "0195a1b2-0000-7000-8000-0000000000d1"
-
-var approvalKey = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{3}, ed25519.SeedSize))
 
 // fakeRestores has one restore, which waits for the swap, and keeps what it was told.
 type fakeRestores struct {
@@ -103,7 +100,7 @@ func TestAWordOnARestoreIsSignedForThatWordAlone(t *testing.T) {
 	ops, at := h.as(domain.RoleOps), "/v1/ops/restores/"+idRestore+"/words"
 	h.post(at, ops, `{"word":"swap","reason":"as agreed"}`).status(http.StatusOK)
 	said := h.restores.said[0]
-	keys := domain.ApprovalKeys{"dev-sign": approvalKey.Public().(ed25519.PublicKey)}
+	keys := domain.ApprovalKeys{"approvals": approvalKey.Public().(ed25519.PublicKey)}
 	require.NoError(t, keys.Check(said.Approval, "restore-clinic/"+idRestore+"/swap", now))
 	require.Error(t, keys.Check(said.Approval, "restore-clinic/"+idRestore+"/undo", now))
 	require.Equal(t, []any{idAccount, "as agreed"}, []any{said.Approval.By, said.Approval.Reason})

@@ -13,12 +13,14 @@ import (
 	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/appointment"
 	backupacts "github.com/careflow/careflow/activities/backup"
+	deployacts "github.com/careflow/careflow/activities/deployment"
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	restoreacts "github.com/careflow/careflow/activities/restore"
 	"github.com/careflow/careflow/worker/freshness"
 	"github.com/careflow/careflow/worker/relay"
+	"github.com/careflow/careflow/workflows/deployment"
 	"github.com/careflow/careflow/workflows/restore"
 )
 
@@ -28,21 +30,25 @@ import (
 // reconciler and housekeeping need (reconcileacts.Store, .Processes, .Config;
 // housekeepingacts.Store, .Config), what letters of accounts need (accountacts.Ledger,
 // .Writer, .Linker), what payment cases need (caseacts.Store, .Provider), a
-// backupacts.Catalogue, what alarms need (alarmacts.Store, .Mailer, .Config), what the watch
-// over backups needs (freshness.Store, .Config), what restores need (restoreacts.Catalogue,
-// .Rows, .Processes, .Payments, .Settler, a Fence and a restore.Process), a relay.Outbox,
+// backupacts.Catalogue, a deployacts.Catalogue and the domain.ApprovalKeys that deployments
+// check, what alarms need (alarmacts.Store, .Mailer, .Config), what the watch over backups
+// needs (freshness.Store, .Config), what restores need (restoreacts.Catalogue, .Rows,
+// .Processes, .Payments, .Settler, a Fence and a restore.Process), a relay.Outbox,
 // relay.Processes, relay.Accounts, relay.Cases, a prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New, backupacts.NewLogbook, alarmacts.New, restoreacts.NewBooks,
+		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New, backupacts.NewLogbook, alarmacts.New, deployacts.NewLogbook, deployment.New, restoreacts.NewBooks,
 		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, a *accountacts.Activities,
 			cases *caseacts.Activities, h *housekeepingacts.Activities, b *backupacts.Logbook, alarms *alarmacts.Activities,
+			deployments *deployacts.Logbook, deploying *deployment.Process,
 			restores *restoreacts.Books, fence Fence, restoring *restore.Process,
 		) Activities {
 			return Activities{
 				Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a, Cases: cases, Housekeeping: h,
-				Backups: b, Alarm: alarms, Restores: restores, Fence: fence, Restoring: restoring,
+				Backups: b, Alarm: alarms,
+				Deployments: deployments, Deploying: deploying,
+				Restores: restores, Fence: fence, Restoring: restoring,
 			}
 		},
 		New,

@@ -390,6 +390,24 @@ func (e CancellationReasonCode) Valid() bool {
 	}
 }
 
+// Defines values for ColourStateColour.
+const (
+	ColourStateColourBlue  ColourStateColour = "blue"
+	ColourStateColourGreen ColourStateColour = "green"
+)
+
+// Valid indicates whether the value is a known member of the ColourStateColour enum.
+func (e ColourStateColour) Valid() bool {
+	switch e {
+	case ColourStateColourBlue:
+		return true
+	case ColourStateColourGreen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CorrectionReasonCode.
 const (
 	CorrectionReasonCodeOther              CorrectionReasonCode = "other"
@@ -450,6 +468,63 @@ func (e DeclineReasonCode) Valid() bool {
 	case DeclineReasonCodeNotSuitable:
 		return true
 	case DeclineReasonCodeOther:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeploymentRequestSchema.
+const (
+	DeploymentRequestSchemaBreaks  DeploymentRequestSchema = "breaks"
+	DeploymentRequestSchemaExpands DeploymentRequestSchema = "expands"
+)
+
+// Valid indicates whether the value is a known member of the DeploymentRequestSchema enum.
+func (e DeploymentRequestSchema) Valid() bool {
+	switch e {
+	case DeploymentRequestSchemaBreaks:
+		return true
+	case DeploymentRequestSchemaExpands:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeploymentState.
+const (
+	DeploymentStateAborted            DeploymentState = "aborted"
+	DeploymentStateFailed             DeploymentState = "failed"
+	DeploymentStatePaused             DeploymentState = "paused"
+	DeploymentStateRolledBack         DeploymentState = "rolled_back"
+	DeploymentStateRollingBack        DeploymentState = "rolling_back"
+	DeploymentStateRunning            DeploymentState = "running"
+	DeploymentStateSucceeded          DeploymentState = "succeeded"
+	DeploymentStateWaitingForApproval DeploymentState = "waiting_for_approval"
+	DeploymentStateWarm               DeploymentState = "warm"
+)
+
+// Valid indicates whether the value is a known member of the DeploymentState enum.
+func (e DeploymentState) Valid() bool {
+	switch e {
+	case DeploymentStateAborted:
+		return true
+	case DeploymentStateFailed:
+		return true
+	case DeploymentStatePaused:
+		return true
+	case DeploymentStateRolledBack:
+		return true
+	case DeploymentStateRollingBack:
+		return true
+	case DeploymentStateRunning:
+		return true
+	case DeploymentStateSucceeded:
+		return true
+	case DeploymentStateWaitingForApproval:
+		return true
+	case DeploymentStateWarm:
 		return true
 	default:
 		return false
@@ -1353,6 +1428,24 @@ func (e Role) Valid() bool {
 	}
 }
 
+// Defines values for ServiceLive.
+const (
+	ServiceLiveBlue  ServiceLive = "blue"
+	ServiceLiveGreen ServiceLive = "green"
+)
+
+// Valid indicates whether the value is a known member of the ServiceLive enum.
+func (e ServiceLive) Valid() bool {
+	switch e {
+	case ServiceLiveBlue:
+		return true
+	case ServiceLiveGreen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionTokenType.
 const (
 	SessionTokenTypeBearer SessionTokenType = "Bearer"
@@ -1362,6 +1455,33 @@ const (
 func (e SessionTokenType) Valid() bool {
 	switch e {
 	case SessionTokenTypeBearer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SmokeTestMethod.
+const (
+	SmokeTestMethodDELETE SmokeTestMethod = "DELETE"
+	SmokeTestMethodGET    SmokeTestMethod = "GET"
+	SmokeTestMethodPATCH  SmokeTestMethod = "PATCH"
+	SmokeTestMethodPOST   SmokeTestMethod = "POST"
+	SmokeTestMethodPUT    SmokeTestMethod = "PUT"
+)
+
+// Valid indicates whether the value is a known member of the SmokeTestMethod enum.
+func (e SmokeTestMethod) Valid() bool {
+	switch e {
+	case SmokeTestMethodDELETE:
+		return true
+	case SmokeTestMethodGET:
+		return true
+	case SmokeTestMethodPATCH:
+		return true
+	case SmokeTestMethodPOST:
+		return true
+	case SmokeTestMethodPUT:
 		return true
 	default:
 		return false
@@ -2125,6 +2245,21 @@ type CancellationReasonCode string
 // Example: 09:00
 type ClockTime = string
 
+// ColourState defines model for ColourState.
+type ColourState struct {
+	Colour  ColourStateColour `json:"colour"`
+	Digest  string            `json:"digest,omitempty,omitzero"`
+	Preview string            `json:"preview,omitempty,omitzero"`
+
+	// Ready Instances that take requests.
+	Ready   int    `json:"ready"`
+	Version string `json:"version,omitempty,omitzero"`
+	Wanted  int    `json:"wanted"`
+}
+
+// ColourStateColour defines model for ColourState.Colour.
+type ColourStateColour string
+
 // ConfirmEmailForm defines model for ConfirmEmailForm.
 type ConfirmEmailForm struct {
 	Password string `json:"password"`
@@ -2192,6 +2327,112 @@ type Decline struct {
 
 // DeclineReasonCode defines model for Decline.ReasonCode.
 type DeclineReasonCode string
+
+// Deployment defines model for Deployment.
+type Deployment struct {
+	Artifact    string    `json:"artifact"`
+	Digest      string    `json:"digest"`
+	EndedAt     time.Time `json:"ended_at,omitempty,omitzero"`
+	Environment string    `json:"environment"`
+	ErrorCode   string    `json:"error_code,omitempty,omitzero"`
+	ErrorDetail string    `json:"error_detail,omitempty,omitzero"`
+	ID          string    `json:"id"`
+
+	// PreviousDigest What was live before.
+	PreviousDigest string `json:"previous_digest,omitempty,omitzero"`
+	Reason         string `json:"reason"`
+
+	// RequestedBy The account of who asked.
+	RequestedBy string    `json:"requested_by,omitempty,omitzero"`
+	Schema      string    `json:"schema,omitempty,omitzero"`
+	Service     string    `json:"service"`
+	StartedAt   time.Time `json:"started_at"`
+
+	// State A warm one is live, and the old release is still ready. An aborted or failed one has switched nothing.
+	State DeploymentState `json:"state"`
+
+	// Step The newest one.
+	Step string `json:"step"`
+
+	// Steps Empty in lists.
+	Steps []DeploymentStep `json:"steps"`
+
+	// Strategy blue_green, one_at_a_time or worker_fleet; empty where the service is not known.
+	Strategy string `json:"strategy"`
+	Version  string `json:"version"`
+}
+
+// DeploymentPage defines model for DeploymentPage.
+type DeploymentPage struct {
+	Items      []Deployment `json:"items"`
+	NextCursor string       `json:"next_cursor,omitempty,omitzero"`
+}
+
+// DeploymentRequest defines model for DeploymentRequest.
+type DeploymentRequest struct {
+	// Artifact Where the image (without a tag) or the bundle is found.
+	Artifact string `json:"artifact"`
+
+	// Digest Of the image or the bundle.
+	Digest      string `json:"digest"`
+	Environment string `json:"environment"`
+	Reason      string `json:"reason"`
+
+	// Schema What it does to the database; left out: nothing.
+	Schema  DeploymentRequestSchema `json:"schema,omitempty,omitzero"`
+	Service string                  `json:"service"`
+
+	// Smoke The release's own smoke tests, in the place of the service's.
+	Smoke []SmokeTest `json:"smoke,omitempty,omitzero"`
+
+	// Version For people.
+	Version string `json:"version"`
+}
+
+// DeploymentRequestSchema What it does to the database; left out: nothing.
+type DeploymentRequestSchema string
+
+// DeploymentStarted defines model for DeploymentStarted.
+type DeploymentStarted struct {
+	// ID The deployment.
+	ID string `json:"id"`
+
+	// Joined It was under way already.
+	Joined bool `json:"joined"`
+}
+
+// DeploymentState A warm one is live, and the old release is still ready. An aborted or failed one has switched nothing.
+type DeploymentState string
+
+// DeploymentStep defines model for DeploymentStep.
+type DeploymentStep struct {
+	// By The account of who said it; missing where nobody did.
+	By     string `json:"by,omitempty,omitzero"`
+	Digest string `json:"digest,omitempty,omitzero"`
+
+	// EndedAt Missing while it is under way.
+	EndedAt     time.Time `json:"ended_at,omitempty,omitzero"`
+	ErrorCode   string    `json:"error_code,omitempty,omitzero"`
+	ErrorDetail string    `json:"error_detail,omitempty,omitzero"`
+	ExitCode    int       `json:"exit_code"`
+	Host        string    `json:"host,omitempty,omitzero"`
+	Name        string    `json:"name"`
+
+	// Output The last 64 KiB of what it printed; of one step only.
+	Output    string    `json:"output,omitempty,omitzero"`
+	Reason    string    `json:"reason,omitempty,omitzero"`
+	Seq       int       `json:"seq"`
+	StartedAt time.Time `json:"started_at"`
+
+	// State A warm one is live, and the old release is still ready. An aborted or failed one has switched nothing.
+	State DeploymentState `json:"state"`
+}
+
+// DeploymentWord defines model for DeploymentWord.
+type DeploymentWord struct {
+	// Reason Kept with the deployment.
+	Reason string `json:"reason"`
+}
 
 // Device defines model for Device.
 type Device struct {
@@ -3209,6 +3450,31 @@ type ScheduleSaved struct {
 	Affected []AffectedVisit `json:"affected"`
 }
 
+// Service defines model for Service.
+type Service struct {
+	// Approval Somebody must approve before the switch.
+	Approval    bool          `json:"approval"`
+	Colours     []ColourState `json:"colours"`
+	Environment string        `json:"environment"`
+	ErrorCode   string        `json:"error_code,omitempty,omitzero"`
+	FrontDoor   string        `json:"front_door,omitempty,omitzero"`
+	Live        ServiceLive   `json:"live,omitempty,omitzero"`
+	Revision    string        `json:"revision,omitempty,omitzero"`
+	Service     string        `json:"service"`
+
+	// Share Percent of the requests that go to the other colour.
+	Share    int    `json:"share,omitempty,omitzero"`
+	Strategy string `json:"strategy"`
+}
+
+// ServiceLive defines model for Service.Live.
+type ServiceLive string
+
+// ServiceList defines model for ServiceList.
+type ServiceList struct {
+	Items []Service `json:"items"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	// AccessToken For the header `Authorization: Bearer …`.
@@ -3254,6 +3520,24 @@ type Slot struct {
 type SlotList struct {
 	Items []Slot `json:"items"`
 }
+
+// SmokeTest defines model for SmokeTest.
+type SmokeTest struct {
+	Body          string            `json:"body,omitempty,omitzero"`
+	Contains      []string          `json:"contains,omitempty,omitzero"`
+	Equals        string            `json:"equals,omitempty,omitzero"`
+	Headers       map[string]string `json:"headers,omitempty,omitzero"`
+	Method        SmokeTestMethod   `json:"method,omitempty,omitzero"`
+	Name          string            `json:"name"`
+	Path          string            `json:"path,omitempty,omitzero"`
+	Save          map[string]string `json:"save,omitempty,omitzero"`
+	SQL           string            `json:"sql,omitempty,omitzero"`
+	Status        int               `json:"status,omitempty,omitzero"`
+	WithinSeconds int               `json:"within_seconds,omitempty,omitzero"`
+}
+
+// SmokeTestMethod defines model for SmokeTest.Method.
+type SmokeTestMethod string
 
 // Status requested (slot held, waiting for the payment), pending (waiting for the doctor), capturing (accepted, the money is being taken), confirmed, checked_in, completed; or declined, cancelled, expired, no_show; archived.
 type Status string
@@ -3378,6 +3662,9 @@ type BackupID = string
 
 // CaseID defines model for CaseId.
 type CaseID = string
+
+// DeploymentID defines model for DeploymentId.
+type DeploymentID = string
 
 // DoctorID defines model for DoctorId.
 type DoctorID = string
@@ -3829,6 +4116,60 @@ type ListBackupsParams struct {
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
+// ListDeploymentsParams defines parameters for ListDeployments.
+type ListDeploymentsParams struct {
+	// Environment Only this environment's.
+	Environment string `form:"environment,omitempty" json:"environment,omitempty,omitzero"`
+
+	// Service Only this service's.
+	Service string `form:"service,omitempty" json:"service,omitempty,omitzero"`
+
+	// State Only those in this state.
+	State DeploymentState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// StartDeploymentParams defines parameters for StartDeployment.
+type StartDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// AbortDeploymentParams defines parameters for AbortDeployment.
+type AbortDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ApproveDeploymentParams defines parameters for ApproveDeployment.
+type ApproveDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PauseDeploymentParams defines parameters for PauseDeployment.
+type PauseDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ResumeDeploymentParams defines parameters for ResumeDeployment.
+type ResumeDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RollbackDeploymentParams defines parameters for RollbackDeployment.
+type RollbackDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListHousekeepingParams defines parameters for ListHousekeeping.
 type ListHousekeepingParams struct {
 	// Limit How many.
@@ -4053,6 +4394,24 @@ type HoldBackupJSONRequestBody = BackupHoldReason
 
 // ReleaseBackupJSONRequestBody defines body for ReleaseBackup for application/json ContentType.
 type ReleaseBackupJSONRequestBody = BackupReleaseReason
+
+// StartDeploymentJSONRequestBody defines body for StartDeployment for application/json ContentType.
+type StartDeploymentJSONRequestBody = DeploymentRequest
+
+// AbortDeploymentJSONRequestBody defines body for AbortDeployment for application/json ContentType.
+type AbortDeploymentJSONRequestBody = DeploymentWord
+
+// ApproveDeploymentJSONRequestBody defines body for ApproveDeployment for application/json ContentType.
+type ApproveDeploymentJSONRequestBody = DeploymentWord
+
+// PauseDeploymentJSONRequestBody defines body for PauseDeployment for application/json ContentType.
+type PauseDeploymentJSONRequestBody = DeploymentWord
+
+// ResumeDeploymentJSONRequestBody defines body for ResumeDeployment for application/json ContentType.
+type ResumeDeploymentJSONRequestBody = DeploymentWord
+
+// RollbackDeploymentJSONRequestBody defines body for RollbackDeployment for application/json ContentType.
+type RollbackDeploymentJSONRequestBody = DeploymentWord
 
 // StartRestoreJSONRequestBody defines body for StartRestore for application/json ContentType.
 type StartRestoreJSONRequestBody = RestoreRequest
@@ -4323,6 +4682,33 @@ type ServerInterface interface {
 	// VerifyBackup Prove a backup again
 	// (POST /v1/ops/backups/{backup_id}/verify)
 	VerifyBackup(c *gin.Context, backupID BackupID)
+	// ListDeployments Deployments and what became of them
+	// (GET /v1/ops/deployments)
+	ListDeployments(c *gin.Context, params ListDeploymentsParams)
+	// StartDeployment Deploy a release
+	// (POST /v1/ops/deployments)
+	StartDeployment(c *gin.Context, params StartDeploymentParams)
+	// GetDeployment One deployment with its steps
+	// (GET /v1/ops/deployments/{deployment_id})
+	GetDeployment(c *gin.Context, deploymentID DeploymentID)
+	// AbortDeployment Abort a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/abort)
+	AbortDeployment(c *gin.Context, deploymentID DeploymentID, params AbortDeploymentParams)
+	// ApproveDeployment Approve a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/approve)
+	ApproveDeployment(c *gin.Context, deploymentID DeploymentID, params ApproveDeploymentParams)
+	// PauseDeployment Pause a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/pause)
+	PauseDeployment(c *gin.Context, deploymentID DeploymentID, params PauseDeploymentParams)
+	// ResumeDeployment Resume a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/resume)
+	ResumeDeployment(c *gin.Context, deploymentID DeploymentID, params ResumeDeploymentParams)
+	// RollbackDeployment Go back to the old release
+	// (POST /v1/ops/deployments/{deployment_id}/rollback)
+	RollbackDeployment(c *gin.Context, deploymentID DeploymentID, params RollbackDeploymentParams)
+	// GetDeploymentStep One step with what it printed
+	// (GET /v1/ops/deployments/{deployment_id}/steps/{seq})
+	GetDeploymentStep(c *gin.Context, deploymentID DeploymentID, seq int)
 	// ListHousekeeping What housekeeping removed
 	// (GET /v1/ops/housekeeping)
 	ListHousekeeping(c *gin.Context, params ListHousekeepingParams)
@@ -4350,6 +4736,9 @@ type ServerInterface interface {
 	// DecideRestore Approve, stop, undo or end a restore
 	// (POST /v1/ops/restores/{restore_id}/words)
 	DecideRestore(c *gin.Context, restoreID RestoreID)
+	// ListServices Services that can be deployed, and what is live
+	// (GET /v1/ops/services)
+	ListServices(c *gin.Context)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(c *gin.Context)
@@ -7404,6 +7793,427 @@ func (siw *ServerInterfaceWrapper) VerifyBackup(c *gin.Context) {
 	siw.Handler.VerifyBackup(c, backupID)
 }
 
+// ListDeployments operation middleware
+func (siw *ServerInterfaceWrapper) ListDeployments(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeploymentsParams
+
+	// ------------- Optional query parameter "environment" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environment", c.Request.URL.Query(), &params.Environment, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter environment: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "service" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "service", c.Request.URL.Query(), &params.Service, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter service: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDeployments(c, params)
+}
+
+// StartDeployment operation middleware
+func (siw *ServerInterfaceWrapper) StartDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartDeployment(c, params)
+}
+
+// GetDeployment operation middleware
+func (siw *ServerInterfaceWrapper) GetDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDeployment(c, deploymentID)
+}
+
+// AbortDeployment operation middleware
+func (siw *ServerInterfaceWrapper) AbortDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AbortDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AbortDeployment(c, deploymentID, params)
+}
+
+// ApproveDeployment operation middleware
+func (siw *ServerInterfaceWrapper) ApproveDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApproveDeployment(c, deploymentID, params)
+}
+
+// PauseDeployment operation middleware
+func (siw *ServerInterfaceWrapper) PauseDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PauseDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PauseDeployment(c, deploymentID, params)
+}
+
+// ResumeDeployment operation middleware
+func (siw *ServerInterfaceWrapper) ResumeDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResumeDeployment(c, deploymentID, params)
+}
+
+// RollbackDeployment operation middleware
+func (siw *ServerInterfaceWrapper) RollbackDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RollbackDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RollbackDeployment(c, deploymentID, params)
+}
+
+// GetDeploymentStep operation middleware
+func (siw *ServerInterfaceWrapper) GetDeploymentStep(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "seq" -------------
+	var seq int
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seq", c.Param("seq"), &seq, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter seq: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDeploymentStep(c, deploymentID, seq)
+}
+
 // ListHousekeeping operation middleware
 func (siw *ServerInterfaceWrapper) ListHousekeeping(c *gin.Context) {
 
@@ -7632,6 +8442,19 @@ func (siw *ServerInterfaceWrapper) DecideRestore(c *gin.Context) {
 	}
 
 	siw.Handler.DecideRestore(c, restoreID)
+}
+
+// ListServices operation middleware
+func (siw *ServerInterfaceWrapper) ListServices(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListServices(c)
 }
 
 // RequestPasswordReset operation middleware
@@ -8613,6 +9436,16 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/accounts/:account_id/events", wrapper.ListAccountEvents)
 	router.GET(options.BaseURL+"/v1/ops/reconciliations", wrapper.ListReconciliations)
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
+	router.GET(options.BaseURL+"/v1/ops/services", wrapper.ListServices)
+	router.GET(options.BaseURL+"/v1/ops/deployments", wrapper.ListDeployments)
+	router.POST(options.BaseURL+"/v1/ops/deployments", wrapper.StartDeployment)
+	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id", wrapper.GetDeployment)
+	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id/steps/:seq", wrapper.GetDeploymentStep)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/approve", wrapper.ApproveDeployment)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/pause", wrapper.PauseDeployment)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/resume", wrapper.ResumeDeployment)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/abort", wrapper.AbortDeployment)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/rollback", wrapper.RollbackDeployment)
 	router.GET(options.BaseURL+"/v1/ops/housekeeping", wrapper.ListHousekeeping)
 	router.POST(options.BaseURL+"/v1/ops/housekeeping", wrapper.StartHousekeeping)
 	router.GET(options.BaseURL+"/v1/ops/backups", wrapper.ListBackups)
@@ -19704,6 +20537,1568 @@ func (response VerifyBackup503ApplicationProblemPlusJSONResponse) VisitVerifyBac
 	return err
 }
 
+type ListDeploymentsRequestObject struct {
+	Params ListDeploymentsParams
+}
+
+type ListDeploymentsResponseObject interface {
+	VisitListDeploymentsResponse(w http.ResponseWriter) error
+}
+
+type ListDeployments200JSONResponse DeploymentPage
+
+func (response ListDeployments200JSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments400ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments401ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments403ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments500ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments503ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeploymentRequestObject struct {
+	Params StartDeploymentParams
+	Body   *StartDeploymentJSONRequestBody
+}
+
+type StartDeploymentResponseObject interface {
+	VisitStartDeploymentResponse(w http.ResponseWriter) error
+}
+
+type StartDeployment202JSONResponse DeploymentStarted
+
+func (response StartDeployment202JSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment400ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment401ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment403ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment404ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment409ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment413ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment415ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment422ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment429ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment500ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment503ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+}
+
+type GetDeploymentResponseObject interface {
+	VisitGetDeploymentResponse(w http.ResponseWriter) error
+}
+
+type GetDeployment200JSONResponse Deployment
+
+func (response GetDeployment200JSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment400ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment401ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment403ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment404ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment500ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment503ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       AbortDeploymentParams
+	Body         *AbortDeploymentJSONRequestBody
+}
+
+type AbortDeploymentResponseObject interface {
+	VisitAbortDeploymentResponse(w http.ResponseWriter) error
+}
+
+type AbortDeployment200JSONResponse Deployment
+
+func (response AbortDeployment200JSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment400ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment401ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment403ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment404ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment409ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment413ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment415ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment422ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment429ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment500ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment503ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       ApproveDeploymentParams
+	Body         *ApproveDeploymentJSONRequestBody
+}
+
+type ApproveDeploymentResponseObject interface {
+	VisitApproveDeploymentResponse(w http.ResponseWriter) error
+}
+
+type ApproveDeployment200JSONResponse Deployment
+
+func (response ApproveDeployment200JSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment400ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment401ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment403ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment404ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment409ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment413ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment415ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment422ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment429ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment500ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment503ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       PauseDeploymentParams
+	Body         *PauseDeploymentJSONRequestBody
+}
+
+type PauseDeploymentResponseObject interface {
+	VisitPauseDeploymentResponse(w http.ResponseWriter) error
+}
+
+type PauseDeployment200JSONResponse Deployment
+
+func (response PauseDeployment200JSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment400ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment401ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment403ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment404ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment409ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment413ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment415ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment422ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment429ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment500ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment503ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       ResumeDeploymentParams
+	Body         *ResumeDeploymentJSONRequestBody
+}
+
+type ResumeDeploymentResponseObject interface {
+	VisitResumeDeploymentResponse(w http.ResponseWriter) error
+}
+
+type ResumeDeployment200JSONResponse Deployment
+
+func (response ResumeDeployment200JSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment400ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment401ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment403ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment404ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment409ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment413ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment415ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment422ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment429ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment500ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment503ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       RollbackDeploymentParams
+	Body         *RollbackDeploymentJSONRequestBody
+}
+
+type RollbackDeploymentResponseObject interface {
+	VisitRollbackDeploymentResponse(w http.ResponseWriter) error
+}
+
+type RollbackDeployment200JSONResponse Deployment
+
+func (response RollbackDeployment200JSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment400ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment401ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment403ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment404ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment409ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment413ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment415ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment422ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment429ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment500ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment503ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStepRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Seq          int          `json:"seq"`
+}
+
+type GetDeploymentStepResponseObject interface {
+	VisitGetDeploymentStepResponse(w http.ResponseWriter) error
+}
+
+type GetDeploymentStep200JSONResponse DeploymentStep
+
+func (response GetDeploymentStep200JSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep400ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep401ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep403ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep404ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep500ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep503ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListHousekeepingRequestObject struct {
 	Params ListHousekeepingParams
 }
@@ -20840,6 +23235,142 @@ type DecideRestore503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DecideRestore503ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServicesRequestObject struct {
+}
+
+type ListServicesResponseObject interface {
+	VisitListServicesResponse(w http.ResponseWriter) error
+}
+
+type ListServices200JSONResponse ServiceList
+
+func (response ListServices200JSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices400ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices401ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices403ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices409ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices429ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices500ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices503ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -24809,6 +27340,33 @@ type StrictServerInterface interface {
 	// VerifyBackup Prove a backup again
 	// (POST /v1/ops/backups/{backup_id}/verify)
 	VerifyBackup(ctx context.Context, request VerifyBackupRequestObject) (VerifyBackupResponseObject, error)
+	// ListDeployments Deployments and what became of them
+	// (GET /v1/ops/deployments)
+	ListDeployments(ctx context.Context, request ListDeploymentsRequestObject) (ListDeploymentsResponseObject, error)
+	// StartDeployment Deploy a release
+	// (POST /v1/ops/deployments)
+	StartDeployment(ctx context.Context, request StartDeploymentRequestObject) (StartDeploymentResponseObject, error)
+	// GetDeployment One deployment with its steps
+	// (GET /v1/ops/deployments/{deployment_id})
+	GetDeployment(ctx context.Context, request GetDeploymentRequestObject) (GetDeploymentResponseObject, error)
+	// AbortDeployment Abort a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/abort)
+	AbortDeployment(ctx context.Context, request AbortDeploymentRequestObject) (AbortDeploymentResponseObject, error)
+	// ApproveDeployment Approve a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/approve)
+	ApproveDeployment(ctx context.Context, request ApproveDeploymentRequestObject) (ApproveDeploymentResponseObject, error)
+	// PauseDeployment Pause a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/pause)
+	PauseDeployment(ctx context.Context, request PauseDeploymentRequestObject) (PauseDeploymentResponseObject, error)
+	// ResumeDeployment Resume a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/resume)
+	ResumeDeployment(ctx context.Context, request ResumeDeploymentRequestObject) (ResumeDeploymentResponseObject, error)
+	// RollbackDeployment Go back to the old release
+	// (POST /v1/ops/deployments/{deployment_id}/rollback)
+	RollbackDeployment(ctx context.Context, request RollbackDeploymentRequestObject) (RollbackDeploymentResponseObject, error)
+	// GetDeploymentStep One step with what it printed
+	// (GET /v1/ops/deployments/{deployment_id}/steps/{seq})
+	GetDeploymentStep(ctx context.Context, request GetDeploymentStepRequestObject) (GetDeploymentStepResponseObject, error)
 	// ListHousekeeping What housekeeping removed
 	// (GET /v1/ops/housekeeping)
 	ListHousekeeping(ctx context.Context, request ListHousekeepingRequestObject) (ListHousekeepingResponseObject, error)
@@ -24836,6 +27394,9 @@ type StrictServerInterface interface {
 	// DecideRestore Approve, stop, undo or end a restore
 	// (POST /v1/ops/restores/{restore_id}/words)
 	DecideRestore(ctx context.Context, request DecideRestoreRequestObject) (DecideRestoreResponseObject, error)
+	// ListServices Services that can be deployed, and what is live
+	// (GET /v1/ops/services)
+	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
@@ -27361,6 +29922,354 @@ func (sh *strictHandler) VerifyBackup(ctx *gin.Context, backupID BackupID) {
 	}
 }
 
+// ListDeployments operation middleware
+func (sh *strictHandler) ListDeployments(ctx *gin.Context, params ListDeploymentsParams) {
+	var request ListDeploymentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeployments(ctx, request.(ListDeploymentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeployments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListDeploymentsResponseObject); ok {
+		if err := validResponse.VisitListDeploymentsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartDeployment operation middleware
+func (sh *strictHandler) StartDeployment(ctx *gin.Context, params StartDeploymentParams) {
+	var request StartDeploymentRequestObject
+
+	request.Params = params
+
+	var body StartDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartDeployment(ctx, request.(StartDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartDeploymentResponseObject); ok {
+		if err := validResponse.VisitStartDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDeployment operation middleware
+func (sh *strictHandler) GetDeployment(ctx *gin.Context, deploymentID DeploymentID) {
+	var request GetDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDeployment(ctx, request.(GetDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDeploymentResponseObject); ok {
+		if err := validResponse.VisitGetDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AbortDeployment operation middleware
+func (sh *strictHandler) AbortDeployment(ctx *gin.Context, deploymentID DeploymentID, params AbortDeploymentParams) {
+	var request AbortDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body AbortDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AbortDeployment(ctx, request.(AbortDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AbortDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AbortDeploymentResponseObject); ok {
+		if err := validResponse.VisitAbortDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApproveDeployment operation middleware
+func (sh *strictHandler) ApproveDeployment(ctx *gin.Context, deploymentID DeploymentID, params ApproveDeploymentParams) {
+	var request ApproveDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body ApproveDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveDeployment(ctx, request.(ApproveDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApproveDeploymentResponseObject); ok {
+		if err := validResponse.VisitApproveDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PauseDeployment operation middleware
+func (sh *strictHandler) PauseDeployment(ctx *gin.Context, deploymentID DeploymentID, params PauseDeploymentParams) {
+	var request PauseDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body PauseDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseDeployment(ctx, request.(PauseDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PauseDeploymentResponseObject); ok {
+		if err := validResponse.VisitPauseDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResumeDeployment operation middleware
+func (sh *strictHandler) ResumeDeployment(ctx *gin.Context, deploymentID DeploymentID, params ResumeDeploymentParams) {
+	var request ResumeDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body ResumeDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeDeployment(ctx, request.(ResumeDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResumeDeploymentResponseObject); ok {
+		if err := validResponse.VisitResumeDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RollbackDeployment operation middleware
+func (sh *strictHandler) RollbackDeployment(ctx *gin.Context, deploymentID DeploymentID, params RollbackDeploymentParams) {
+	var request RollbackDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body RollbackDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RollbackDeployment(ctx, request.(RollbackDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RollbackDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RollbackDeploymentResponseObject); ok {
+		if err := validResponse.VisitRollbackDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDeploymentStep operation middleware
+func (sh *strictHandler) GetDeploymentStep(ctx *gin.Context, deploymentID DeploymentID, seq int) {
+	var request GetDeploymentStepRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Seq = seq
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDeploymentStep(ctx, request.(GetDeploymentStepRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDeploymentStep")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDeploymentStepResponseObject); ok {
+		if err := validResponse.VisitGetDeploymentStepResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListHousekeeping operation middleware
 func (sh *strictHandler) ListHousekeeping(ctx *gin.Context, params ListHousekeepingParams) {
 	var request ListHousekeepingRequestObject
@@ -27619,6 +30528,30 @@ func (sh *strictHandler) DecideRestore(ctx *gin.Context, restoreID RestoreID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(DecideRestoreResponseObject); ok {
 		if err := validResponse.VisitDecideRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListServices operation middleware
+func (sh *strictHandler) ListServices(ctx *gin.Context) {
+	var request ListServicesRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListServices(ctx, request.(ListServicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListServices")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListServicesResponseObject); ok {
+		if err := validResponse.VisitListServicesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -28519,552 +31452,594 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P0Jkxs3tieKfxUM5/5D9jSrirVIslhxY6asxda1tbSq3Pp3WxoSZB6ScCUBGgCLYusp4n2a98HeJ3mB",
-	"AyATmUSSmSyWFg877pVZZC7Yzn7O73xsDcV0JjhwrVrdj60J0AQkfnwsgWpILrT5IwE1lGymmeCtbuvt",
-	"BCQQpglTh612Cz7Q6SyFVrd1dHN8lIihFlIddY4f3e90Op0D/Oeh+ecH/6f9X3Lcarck/DlnEpJWV8s5",
-	"tFtqOIEpNe8cCTmlutVtzSU7kDACCXwIrXZLL2fmZUpLxsetT5/aradXdLw6zKsJkBuQiglOxIgsJtSM",
-	"mKiJWPA2GQlJ9ARI//no4AXVw0nfXEQ5gYTp4rTetU7etdaOdXVIzxOYzoQGPly+gVlKl+a28gj75jl9",
-	"spgAJ3rClBmeGRPlagGSaIHjoTJlIIl5OyhNFkxP8CpFp0CuYWkGmw8F+Hza6v7eMo9uvY+t1q9iSO0A",
-	"4huLI5jNBON6Cjy+y8HvdbZ6uLOtfp39fDGbpSy2qmbfZ9llRJt9X1BFRiJNxQKS4mwWlOn/PO601m/n",
-	"G9ByeTHSIFffdwlDwRNltss8jAxgJNwycvigiZbLwivvr1uKKeNsanbwOJs94xrGIHEcb9++vZjrCXDN",
-	"hlTD6mB+Fgs8N8FFxfn+CFTiaaLp9D/ftYZUwigVi4YH/FO7NaOSTkE7dnExHIo5188r9oPan4tD2Xxu",
-	"6Emr3WLmITOqJ612i9OpudM9rseSmudqjleu7utFfo4rh55f0nT4eOxjw88fefsp/EiH1/NZ1egH+Os9",
-	"RZ4/WR09PR6cVI9+UDF6+8jbD/wxVVA17BldIu8ZUgWNV53Gx22edftRP0H5VjVuK/2ajjipWGn7tNuP",
-	"ORBGv8BydeT/FHNJxIKTOWd/zoFow7asgGSKDMV0SnnSJmo+nBCqCCW//fb8ySG5BJ4wPs6FkbtyVUQR",
-	"OqaMo/SlI+ga3WHMbsBKuxGTSjuZZ+XyaYckdKkOyVX4DHwq5UJPQJKBSJbmeRJGcwXJIUHmbJk9zQZi",
-	"JDq5YYpZya9ZmpJrLhb8nFAyEOLaDJ8p8sc8GUNCKIdFm5gb3WPJYsJSy8rtU5SmPCnJw4fJ6ejR6AEc",
-	"nA47g4OzwdnpwaOkAwcnowfJA3o8+mF4/77fX6tg5Tsc7MyB2Zq1ooF++BX4WE9a3ZP799tGVPi/jw07",
-	"1hqkecf//v3duw8nxwfv3n14+PT93/4jfiRGqPTET3HfKFT9TGlairmRF0kXF8LoR8HK2205Oz6xaowS",
-	"UxAcCKQKyHBCuVlXs3CMD+GQ9P9Hn2h6DYpQvixrWccohOLr5JS0ugv04Ky8PnE9KH0SlaIX5vyZ+euM",
-	"pu8pMqQp8ISWyPukc/LgoHN6cHxWQcTmDeuGHe5c5+DR+49nnw7sh5P8Q3wXX1PN1oiumf25KTuqYvzu",
-	"cbfnR1aJi+jDqIy97KMepch8ZlSZl0RZBatNqCZTobThD9+9efaYPDw563x/SF4hR8hVPkWosU/GXMhq",
-	"bS96zNzAKqnuQTuqGyotZKUok/bnrURwlWBwz7z9TlzOKH8mxXR16OZbZ5Rww/U0EfyQPIERnacalV0u",
-	"Fod+eH/OQS7z8Y3MI6MjMdRwoNkUKodzJVYH86NXqfPhFMdCyRKoJBSFQN+8vl81Ni22GdkVm8Kr0ahq",
-	"k819RIxGTUltVLHB5nk9MRrdfoevljOoodoSc2fT0UPV6JezW5/NT+ZmNRNcgTUw8rGaKT0Tc46zGgqu",
-	"gaOXghqL0Nq2R38oa+Bm0/kYaFO1dTIYjWCo2Q30ZpIN8SnDuTRMZtnqtp7+9qaFYkbIVtfc/qndqvl0",
-	"XDkFWjM+xulRfI1fJqsM9YZzbc7AlPG5NqtwfNLJfkuAJinjEPx6dtZpt5xW01swnohFz+hRre4j88N8",
-	"NALZQxIJbsp/sXZr/lOn3RrSmZ6b76gcM57/9NAMJGFqNtfQm4FkIsl/PDvFX+cSdyL//rRjDgsSb28o",
-	"+IjJaas7oqmCtjd7e1xoNiyOYSoSawWbF5ldzY7ZM1QcUTEzX4qemohFbwQ4pCEeiuNOJ/9lLGn4bDMe",
-	"Z2f41ZrSD/nvDyK/Z8uGRnx5FkYl4klPMzSKf//YKi+p3aJwdJ/aq1edFC663/n03jx6yngS7tzv+LDj",
-	"kw7+aggrmafQS9mU6Vb3pPDlnGuWll4gwdCN2SF7RsxyqFTontIwC1fJkGJOt/8hYdTqtv77Ue45PLK/",
-	"qqMSjT4BTVlqabke8wn8j96nF3ufu+wIr/lkjeDkjfWPreEJMykGKUz/FuENQ3/IbmjKkp7ztbXMuHEO",
-	"XpRbF1wiQBEuNBkxjSqieaGkQ31IHqPKa/VmkFJIRVKmtEKrQgFHZRitIWS2eAUelRGD1PAOY9gcKU2l",
-	"Vj1qRjAFpegYR6dIxk/NmbDENKzHqzvIcTTVc0Oihiw008jnw5kxOy9chZwpHyViqP57eXFqH4vXdt2r",
-	"DsLGVT0nfbtQfWIoXxGgwwnBBcNlxcXWwpkbh2Zgj60BeDEcwkxDQ0FRcs/U9vQ4q7PVbXnG0G6lmbN1",
-	"S79pfeLzc40s8y8w09awHVIpGSREzLUx5ZUQ3PzXqNszKYaglLPE1SH5VYhro3OXHMJtIqQ9ynaTrKlt",
-	"Lfyoczqg6tD3vI6ys+twMm43nwgOzXbSCENIeoNlPW8jbqKNe/RQN/G2Xef46rjT7Zj/+1vnuNsxBsQW",
-	"6oS7xYmvJ/KQ/GREEnkLA7Q6gCeq9OKTq86j7mnhxU2OpDl+aQ+12vJDcTatdmjV1TYOZ3RpF7W4QMf3",
-	"w3Hm8scK8pypRYeS3eeZVMsxBkBOBHKKJ2i91lGlX1QrB3UVuzuV7U2l96e2tRD+jRTRejqXYgZHP4JM",
-	"GXdsu9dEE8UbolrVfJbUIwcXaWt1j7dRF2JMy5C7dQGGqgJ1fr6M85Q4TOhRCyNv67hNLFhXiDUdBMGm",
-	"dQ9ajU45/sVHKRveTjdB3UzTa+ChWnIZ+tsmIk2UtZLN8TgkF+o6C3RmbizzIKuPDCdCKPA+VWswb69S",
-	"PCqqFOY1GNB0Qy7oEsFkdqVGmIGA9dkZoypXJ2iaigVhRo0wS9knii4VWUyWqClYf/4W5mTRYhsKruap",
-	"tibPCOpwlATGErwgmDpP1dRuK5oq/8u97VBbXbSJqEkpH8/pGA2FVgIoXFrvM9NpVfbMjKbFlDEd0Vfb",
-	"6p50zJaqGQwZTZk203gCxmgXqRgvW+tYUO09tatftaV5NGVrw+CZkAOWJMBvRXuj7CkFi4ApH9i8p4gU",
-	"KZhTh2eO8WE6T5zHSszA2sK3pbDTnMJe+oMNK3p6PthdkZabJJnSJc4uETgxpJ+f1itlm9c2Zfy6Bx9m",
-	"aNaUl9f8SCZUEXfBLVfwuGT2lB9fXsrC2Haxmhf2lRimCt5rNOoFNebdLKVDM81yCslcrbViapi2+dN6",
-	"17DsSfvIYMF/M6KAcFiQUlQKRYgPvDml7JYbcXJS3AiM71FFMKIUed2KLRqfza4OfL+0Av18cCtRSLtX",
-	"XIPkNL2l98E9pCTfUaCRhdF+FlLwMRGciLkkiiVwSP4+F9qGKP1+2EicjdrNhNSE3XK77ofugguCbncj",
-	"acVcqlUvgZvEbsil8K5DcgVpStR8htPC9C0/qz7uw6+MX7+6sbGlO+RI/jS0UcERgog0aZeJmAyWlp5A",
-	"ElRlvTbmT08KWt9a7friLC17KQbb7ZyiC7RpfcxoXgq9SRXbvH9c6N4In1L030mw/i2XyFDM67mNXD4r",
-	"ymX/7sK654Pa0aIXZ4M8Ao8gy7x4WQaHl99aEAXZQnu7N19mDR/00URP08K6tt7NO53T4X8z2thyBsRc",
-	"gF9Ba0OKWJmYZ3Ts8vFQBWeczFL0GgmZqCxBE3kcDtKFt7eJ9VANPTHqDZjUk1a3dfzoh85B5+Tg5FF9",
-	"PRo9HU5fvkgocaNBz0bqnXoK0tFuVGH/+AoSC2L5WyvDrzFkkTDz2GeUpbdUKWbB43oj+7wyuzQE79NA",
-	"0K7IskmMVCJv7AfnPTQ2aQJDlgCm4tyWMwY6xnNdGMkUKMfUnjKVxqa0C3otvd+uhA4SlJEqglxkdHQf",
-	"tkqb9iYLp+5q27KAQqhzAE+IH0ru0jXnaCUn6LZ64A/BHvk3GvYFkKzKrvjId6Jo2Lxv7xpgw0m2M8xu",
-	"3ZQmQIwJ96ndunSeuWcSognI9BqMhnY7YvUvuaQ3jQMYGLY2d/2+fTSjnjP6jhzMjX3FzuFrz8wm12jE",
-	"0/npfe1jVNyYyGHCH9o54eAblCVxc7AJRS6nnEdg6xNyJcSvVI5vZ37P6DIVNOlpIXopPq3MCXzW1YP7",
-	"908fkMFSg7otZz4t6qw+mdMoin4MRcJfGeSuNNeVVyOBXwnxgvLlrRbWjHVK+dLHS1W4sObp3oFt09Xm",
-	"PEG9eXlIrmSWMMsJJVOxAx31JPTOCkHMyEgwssJyrw59J8ttXouatyaCD+Gc6GyiLnELyywOMJW3XyKN",
-	"4KdNFBIUa+AwfuNhOcTthOe89KwysWjrLgNljhSKgRF5/eryihzdHB8pUIbolU2iHthKDLzsthbIcb67",
-	"v4rxgc21jgvR8gx2sbX5O6dMKbREnKdCEnEDZRfu27dvD8plLOs2tFz14nf1hrKUDlK47Y5mzynleyiQ",
-	"N2wIZEh54Pb0IXFHlwG5plSDPHcWmKIjKMXDS16l2zplyu5gP43iACP7n813Nz6aGZWaLIAkMDMkIHgQ",
-	"e8Fcgs9I6c43BMkLSBi9wonf6nBkD+xNzRN7uJYxqkdJgvv92L7twLy9S8q62m1l5/2i7MRRYQKVN/uz",
-	"Ea/ufHQyuxalZgx56vzcnEE0ufw4UcL+xm9AshG7JTvGeFlvnj+sRMFwYC4gNEmkYcludJmySJagD8mr",
-	"GdZfOjcWc5/RkYUeFVr02+0wilNjiOVNXJnxrrZvRpVaCJlgbQcbT1zCEAq0dcvXyvMDfSVglnNFE2us",
-	"0fS1UcOlZqCynIxZ8NWqmbIxQzjIt/q4+lsaJBo1KC/N85V/X63S8+8Lnp4X2IrBHzDEpDhXCtlw/kE6",
-	"UXVhmZU/qZe2bcJGvpBm42q50HJkrWout7WaIvdj5NP8wjTYJJ11x/CNsILHPYZKSZcra48jwBf6gfvX",
-	"rFlxLFl3e95g5bOFKZR6FAuITiPr4UPsdsMwUGE4ko0Rh/v3auS4iS0ccwXa7sJIjXa+1OGIOp3qkq93",
-	"7y5jO5ZtzKb9uARcx8BwXn/PFZvCv8x15X3ze+W2zg4gfPCa7Xt6A42phlYSzduJIAlLMO/DKaVZKoxa",
-	"Kg3TWlRDdd0ikXbrmllm5HfYpRKiw9gsSOJXpOf8gC1MojeaWIIHw3/yrDi4LvtKggKNLGg8hqQn5roH",
-	"NyCXiwlIHJUxJ/LoroQxUxqsh8/KjkxyvF93ZEpKXp51hUNqk4UHgVgYY2Yg5qhz4qLujg3giuImbDo3",
-	"vzLV9Oxkw6w13sIh3ci+8IlrxvzCJ3U3O+1aw3RmoTrK4ADFzNW6RxbzqntWmYqJnZQqTSRQJThZTJZ+",
-	"v1HNdE6JbcVJmVrwWC57noPEDjzjPZqCNH95BAD4wKwDY4VmYqfbjLnR+nitLR/mzBY9Y/lO8MmMKQuB",
-	"zDkWGZtfrtlsVjEYd1WM2tw+k8VEKCBirodi6uMFPBGScEPzRIs0CbYgBIpYEaaOlNyE2vlZCgZSOEOb",
-	"T+/nojlPLLemutfNSa7ZgF9QTseQeA1wZcDtFocPujecSyUi9a8vnJwSzgQxxDejYzjcqKtunPqldn6W",
-	"tXMvi1Cf/O/ix0yF6bdOENA0NeaezTEp6bReuOX8aiBECpR/MSWntG4lPSUbcHwltd20JsenQp2fK5CH",
-	"5FLT0YgIni4P13HI9SSihfzFXBiVnZXz+KXEfWdZcNtaGpZVjEbmv6gtRVnYhTUMX/F0+VmU7qi2GZ2j",
-	"i4D9A4M7zY79BUnZjQd8EHOtWALFDGqbXP1S2MSsCZ3NgGMZMtNkYISkgnS0Sg5bmLhZEK6uwArjcetP",
-	"DsIfGEW+9akYo6sxrCA8t6J3e4+nGI0UZJ4gXM17ivwbM33ajcXv2oCcvWo7A6YQEvzY1CVQgETIHxTI",
-	"2bCUz+9mYZs2Wkd86bKkm3JvLODPMkfIQszTBBOAyCVdEqpJCkbCUJLneLeJ9dHdU5iB0HZnXhFjOS1n",
-	"oM4JWhv25GsPqUZZQjiVUiyUkw2CDSEiELyToyhSN563Kf3w3F583woI99fxqoBdrTtGHuNAtbBGZx3G",
-	"VtmsL6AQPH5Nzh4ekn4CfZSFqRJEzTDMM1gaZc2sJL1W5oqDiyt0bAf87bQI2nISn2hear5W0xAccL5T",
-	"p7uvuxi54Atz4adiQn9MNC0mIgUr0duY64GqJtMKwZjQJ0iHQ/P80vSOV4X3yvxcZVJM57U+7AGkgo+R",
-	"mQruWW6bKGEPm56AGYODVxtSnjDDQBRePFgSx13u5GQV+EQ475POZrCZVbIOip8aWoEWAGAQ2b/fuGap",
-	"xxPMnIauoLPt0IycBVOfCwdVlGuw3ewG2WvxlMzoUtXysQwpH0KaZq+oqe+0W8MJDK97jEeH9hYnm/mq",
-	"u0if3oNtboSEMCRcbdYL54CRWYxbaQ08sfUG9RZpG+u74PPduEyF6tGPUV2hqfXfVLuoOdI/BOO9uUyr",
-	"ECYp0ZDCBGiqJzk81wTS5JA8E5bZeKlFsWReZZzAnmF7R7a556hEm+3s//TUxtoLldYfi4L7U/9wh7pT",
-	"Yw4cFKNuuu+luJyIxTNw9+mYb+4qVE3xmkNiNPJS5V9BE4vOv6ES6IuANzAhXwdottdvX1bZW5++HBLH",
-	"5ixae1l+R8/j/kUXTqQJKE3EDHgRdLBknG1cDeski514Z0RnapgUGtwO3fLA2ndWuO/e5u66BIYp45C0",
-	"ScZqjUI3FFKilVTx8KB8O+Zv/FqNAKXnw+uYgmFrScxqdW0gzbIeDpAoQomFl9lolWeV6GvtC7zoVhZJ",
-	"TSpcZ70Uy7frMvmskru8go+tiMydP6rIUwg6x12io73C8CM0Fa4BZqTAd9Z6KzPzyQ+mXQDDDEVhzAhb",
-	"McdyFaahReb3u0gPBXFfWOX361W9O/dAFmrqvwb3YxESqHl4D2usYxnWygN4qmB8gXuxoXIVMRtXWV7N",
-	"hzXXCKrotwmzidFRSDSOFHBwbb+0kZn7t9bYTofwdItMh80esFUItlp2cV1PVoDB1gDa6tLftnHVy+MP",
-	"XlljgZ/z2Vxv47anXusbUk4GjkPb2lqb14MBPTacENzsQ2Lkjwqxy5FNoqmNphEkiCVNRlJMo87+kFZd",
-	"MoSFRliptGDcXotGu0WD5SKj5nNvQ7q0eaXpMk7hFSh5wQDQNF8FSE8FH0emyj3w/oQi6nGWSJlS7Uqe",
-	"M0/SSef4QehK6sRcSZVQfeEQ0SVVMcZAezdjwoYA5pFrhxL1akVhAYNhPKoeBJ0ATQK8ZLMyylcFFEby",
-	"8HTzOKIohMFAOqvYVTBT4UqMJEAQh8rsmSovX2fNOMrwPM0HEhyj7UZShbEYDOVhvWNM53oiJFOQkKlh",
-	"gySlM4VQy00O9g8/bBxyFQZTMGQHAllxojJjaEqXxDI/c7gRDRygbZkMNlDAMtXCAM2TwxE+iA/xtm7g",
-	"FSSpYHJRtvs4y4pcMD1x+TC5YZ4T7ioj295f0iYTrWfKWivkciIW3C9k6EApegFokMEZnlnvwLTl/itK",
-	"TQVE5zqS2cxDMARR2N/7J/cfdDYewWlm8/rEuxAg1Ec1w+/yJaybcrfZsVsBLBay987KolxOjFB1lpOj",
-	"fk+xDr/eDhrdOQfm8WRK5TXaUKrIXzYvVAX4aTDE05UR5tlewJO2ZzEeSb/aU9qI762DXg1G96D6UOVk",
-	"QOZ8RllWqhYwEHfgCqPbLC2rYF/Djb2/VmqHXi83OjeqzDHmCdRoaDOr4zQZoteGG2iGv8III9rdEq59",
-	"gF1l+O8huSD4eHNIOxjpsrIO97+d8TfKl5nPTGmYreqEOQJWmbE9v3xFzk6OHx62iq0LLg7+9f7jaQzu",
-	"PoPPWjVbuZBkzplWXYKBKfR8Pv3tTZssgeMf//X6nwWHE+P6wVm44I/c/9af2pKybwfUzqcZ0+gDmOBN",
-	"IuSCTMWNZ8qEquuCupGhxq4KkCI4YfCaneIURsyMsTBGg7ELYsd6CGnO5H3uekT1Ps/cRPgULoiZCRkx",
-	"G2Osl0+KS3DFnHjIwnrHnVUvyCqYcrhkqAEF4MorEpn7OdrKTfe0ZGVaARsy0waVKTlqIqTXvLLZVWo4",
-	"UfrfNMMypGQww5MY5xIjDbykmZnTWKXZbpY81QiW4VjOmlholVpreckqBlREvF4rA5/5rcP6LrttVA4n",
-	"7Kaojp4+uL9xryKw2mUm9oQ57KYB6AUAtwLEuirbmQWenSe7Hk6HmCA20hr5e7yRkznfUMQXtDr2Gm6L",
-	"u88MLbkVb5EaWuHY2d5RuXd+7J0fe+fH3vmxd37snR9758fe+bF3fuydH3vnx975sXd+7J0fe+fH1+v8",
-	"qJEYszqXStUwbnVW2V4VtmGlMF6rQazq79XWeJUjodI0izCQEguuUrvi+mKlQRWh4zVkFYqalcMek0y2",
-	"bXpDN89gLlmWTVlGeFUWG5GMhTPQKcEFaFBosYySx2sESbYPd6d+NqEKiBJkZNsRr8j2VToslvpXIAEk",
-	"WULX6gU3LEHcnA2yyC7sU3/1p3ZrxDhTk4ZZqBNsh7e6yr6EQwKqC3GVwNzsctM3ZoDhtVXZ269GeSrk",
-	"pFht37gqAvesIkGcufZ3RWi56FPMYehlJ6XGxkswKgjUXpDs+nxRItfg6jfa0Szpf2MlEYIMC6MDlioE",
-	"KocsFnVXQ4G8ifWefi2UHku4/Puv91SAygwSotugOJ2pidBRXhC0fSboXe5a0OSF9UBNmdYW/h4rj7Cn",
-	"sUupq50RL5tmdSu9BmixSLsWKwDvERK3K8qWnrv6Di0kHYOR09OZBKVc+RfwoVzOyjUe1Ruj6aCy1EBT",
-	"OQYdz5AVIs6vtGTjcbTLOE2EGVe/a5H6PeKbm0gIcUA1TcV4DrhzqfP4ev+Kl0QttBWsn0XCH1hR4eS7",
-	"lVjafnKvjTpgPCZPgy2NJZ66dcon7/e9cGZKG1vkKdlGOKpynLhahD4N5EIDUYoleMWAT7S2oVDbKxY8",
-	"FTQJz2SNkzWiLJ3L2BF+Op3pZdf5UmZS3Dgk1toj2kq0+e7trq998UYxH4Sw9Hw+HTg2fkc8rgDk5IYW",
-	"l3PbsJ21VF1FupYaLMRevTzxEjGUH1A6/uGurZ53dzKDcxM5eau7WE0hP4s0eZPJ0gY0Uqrv8ownhTFN",
-	"e0YdQVX/BpRmY4t81/a+DOpwkFrtFoJWRrhOac3Cl1XP5ReYNY3sDvBGt49r6ub89JDfmIk528YYDrAA",
-	"pXsByickY2zwkV3CuDU3Nk80H0/29ur53nnBjrNDNtfqbFuBY1/wxip1uzyG5gD2xA1KGadw96bGkr/e",
-	"+akLens3GHeuNZSUep5HIIzJOMYYhL26DGpw1tk0A/eWdYN3xmjTnAKnL2xUvIy2ZUwiRPFyjqNmYmww",
-	"lxGV/CfQhBItpgOlBYdz81Ymy1auGUpm59Z/5TXArCGRIO+JPMrBO65O4BezIPn6FPW8ZsMVcjahMaw2",
-	"NN8GUlwDPxCjEfG4aiSFkT4PzdT6L5OUxSzFX4UCtwfZpjR8MIx8I8HVYmHvhsY289YXT7HJZKj0csEh",
-	"5MMlzowdGqxgGqZieN0bwITxpGd5ropDTuLL1k43bzpRe6prTIY5l0ATDxy/YroxSaaUs5Hrh5/QKR3b",
-	"gmnFxtwablxYuG8LKaHl3Ni157jnhKYN9yXOUByJOOL0hyJbrvxI5gSQ2xiFSVazJt/KpCFnMpJpdele",
-	"Cg4FeIYZNYctjseyXmksS0KhIeqbMetv32K2R4KaTwH7SaUusB6BEfAEUPYalXbBXWjF8LoltIrljnDh",
-	"LJ3U8nn8IRiHuIsMu+/5fiKEpuYkRNPIYjake+7aGce244JY0wET25yTzppUZAn6nFDijWO8IrQ2kEN7",
-	"XFHbBk4rosRcDvHCkAHJOecOdRPvbeXGc2B/h2icGeZBRjxxG/xH669vGFZ+yrCXYz+r+ezjbPquDr2P",
-	"CPJ9ypc9e0U/UjmZ/bgx7THDAmtc4NwQ3KPKIfqsgClynnt5nJhFsKiZi89QMrXQnSWl6qQTTbJZAyhx",
-	"FYZ9KEmZ4bcYJqrvNauPqrDCCgJ8gXyQMQp5bM/aNjDkFVq2f3neCNd/M+cLSFPXgxFDIkPfZz4APAhU",
-	"cndgig1PhinjbNgbpsKyux3p7Y+N9L9yUDpluT6kKWIoms1M6LLtQ4w2mHNOTs66HUy98CFI307CJork",
-	"nSmxH1gxieK7737vHL//vXPw6P3/dfJ75+D0/ffd3zsH9/1X5tHfRzMsXA7b0yll6TNhUxYa7J8HIC6c",
-	"r+zL4vm//2AzUprRKCtAmRm/vpf1F+JDIFOj8ZML11dWMQ15CxZjFZCVNLfjzmbDRtjG/dkcovtsMWR2",
-	"dtwlDIVMyifXH/kFVT3tgM7D77jQ2ffYeKiX45lWHegYuLNhuSlY+eGClZtJIcMq2UgTFjNku/4QNL+r",
-	"GQJxeC7jvFwsOMhDksfWFKZSllNuqjAx3as2HRQJiTGDaaq2hYotCd5i3xTHItxoygKnRjuHndJvRVuE",
-	"tSv0hC5/FnOp6mE+FNcIsyAq/dt0YRlnLVsbx/Bq9MTZ1msybUqTtGOomNmrG5CSJU0tjaRC1Uzo0pvz",
-	"WSafR5VajfDe1eKsXY7Exl1qrcqd18uEOxAzlm/d+CNETKr2RT6xQGS7ERVRdcZIAjVn2v25RpuJDO6G",
-	"NQ9jFWAfI9lyxhjFVh3EMtOaaJKYVFmlCNs2gi5fWl1XASBl8ynB2EqxUCBRX7fY3rbP5AgWthN3lIhs",
-	"y/i4dv7qxvoBeZtMxAJNAJtRZ/0A3guwU4xJY+H3zJMrs3EwacP1SkLvwEiCmtQdSBTXx65oCf2rMJLC",
-	"QuX7+L7yvN096dtBb18h98TmZ+2GaEMNLsB99dFyZ42YqzKLBKYgx5hh7JU7OnUax46MlZr42iWFbCDm",
-	"cf/ibVDLnDpTVQyTN/fH6AWu1r04wYaJ7XWgRjPkrATGEiqSxOKqWAGB1FLcRhhF+GAsNppWNG8ynM2b",
-	"M5ZH+YgNzpkMaZqGCeIb31ebrVj0b1UJ/93IC10J7DZjQ8yudIVPq79Lc4oU4+MeNotfHc4/gcrDePi/",
-	"gPC9OsZbC/sQTi54Wbh6RQzFlbOYEUk1OW6jBmc0WYjgRZ1NW1Ts+h585aJdi1FsydJ6phqU8W5L78UZ",
-	"3g39lzuz3IIfdLEQ0+X3ua64TGXWm6/TkyLNKDpiwt05Fyk5SU46t2YRpfoeevDv9x9P2qefvjtwf3YO",
-	"Hr3/eNz+4dP3/+M/1iPUn3SqGcz6Jjqb2M/KmcfCyu7Rkd+gVe9RbGXqM6284rZU7fGo09nM0jZu0e1Z",
-	"nONua5lYNe+6e6UuiwJ8cYTXrds21oL6b9qDcSTFtD5UtO+wFOEbtqsPJG2isGd9gDZvrAlffiHwojro",
-	"3BHo0T8r/bvYgAVT/+IiXov6kwzwnDcUwuRgy65bnBZWUmOhX0XI4/O0X7xt38VnAE9gyNTOHNVUSnZD",
-	"017YqNl/x4XuYWpxbuQ4ruG+5KIX/T40dcZCJAuGAR5nFe08ueoZwGXmAy+eQ1vNlHQLVY05YME5cVU7",
-	"SZdgnzCSwJAlcI6yPZF0wbt58RzRQlyTWUqHPrt6JasE35YXA2HHQpgZG29B2Q3+nT056sx/xiBNnkrZ",
-	"2I4bsWilCepfXWxqfpTF/NrkzznI5RGWI7WJbUN/FGnrvyrF84afsf4AwuGlb2bEdrj5A6P7ymxnyjvv",
-	"wN2EM8e7FFw65upYTxbCPLfq4JwbRRq1apX1l10F786qlsqoFAlY3dLy0rihrOZ24VZuDxbk6N280zkd",
-	"sgT/C20f2C59bySDmOuB+FD6YfO++lG4hapktz9bFIdmW7sa6RLXtQNb0VHkfvCGwZzNLQ3z0LHPCWhw",
-	"x+oUpMP5XzePtwDXyVc3l3ZrkY9r3T1++OXZ+9vbddZBwTXArDnbKJVAlEyJgcKeJz4rTM65woyYhfON",
-	"L6hy2ZNEjEZNvcSrTl85NwY7uTIcWdKU/Pa8QjezeUCVU43VK6xWak8pXxIpFqptG8DZ8r0lWaDssJyg",
-	"TVguH3rXsFRt74vuYYhdtb1HX7WJ63LskkjbBDt2A/bVaJNJsEs9s5TB3PK93KpMIy+Wqi5vel+vBiks",
-	"PcprLlYzr+Kn7841ycJR316hDB+zuxzABke4Kv/vlUuuu4sEwP8y8vAyFc1bqmYYBrbpQIaLIWwuvoIb",
-	"MHP17SaZQtCVqg6SEYU1I0cqIbt3PTKBL/BX1cgEBVgb58xLLZ4HteA1dmJ6Eq8cC022kqG+badWyYag",
-	"qsuIh0IZVgF0OPE4NnwIh+RHW+ronG/9rNFk37LiACqoXqdr7y0sT6t5V6hm3aAKrp0qt6O6h091tW3I",
-	"kpUFnuLQJpAqIL9dPa6hlAWtgiobBPkjme1N7GStpaY7LzLK6fbu6ox+geUlNGXdRhzWnsXr+SBlw19g",
-	"c+4FPjY2yJyUqhu1YeGCd5EtaJpiPpQKoZ/cCS4mI550Th4cdE4POidXmJdoUxNXDnApQ+s26QY1u0wG",
-	"XdhL9hHlGLMQY1IFrpR5+OO+/7wUJF7Q79z7TGFGNyaa3VOHxLYI1BbvCCspDCtdN46G4bsq13zbMJ0U",
-	"tK4yBisDdlmb+XqATCLdVaLNjpu4mW2x1rBFHVDk6RUd1+3L5hPZSn3zs2UvcUZ/8lZOS9jYrUkrtRe5",
-	"G+WuPRtWA4/L8q3IEFJ2A3K5hvNgQuNMihtmVDct0sS5y5gmE5pg5NGypSCvPksUl2KI6AuYqDICKd1H",
-	"fK39LMVshp8GYs6tw03N6LQnYSakjvrV/LC3mmuN1pR2SMYkdGNq22wkc2fmemf8hqYs6QXRqAoAm7Uv",
-	"HGIHdMPyBkAmFHHLfOp5uPTBENbkEqx87aMJkbiYGKSwMS7hDvdrd7WFz2Mz5uIrMRwB4ElPjOJU7s6I",
-	"DbQabUjCDKhWNduZGsO9R9WmZ1Ptn5u9qNYL7OMbApgUfViukTW2VAs+6bD4Z86xKtb8cs3w8McOubsq",
-	"1pbcl3MuJkKBMekRQhjNAeCJkK7kRRfBgdYyURdcyTc36HeZ8Z1gUAV+s4Yr3rnp7Lnv9lazP+J3rfBW",
-	"jvQLBEhLZB1n/zaIMqE3YDhSKsQ1ofqQ+PFYQyYDinR9hK295slhzZkPGX4uBDaxfmvjbdqmTAEOEU9b",
-	"T39708pAS3/odDqfvj141B1job6ExeugxmDL0qK7KOFYW5YQDHuLqigcQd2SilVtHBa9pnUZX3ElVWE6",
-	"bbc2lWuuGWxbJVSRDmUkmIvlnjuOY7HTi9jIeHLsg+7V0xaM4O6JUW/ApI1Nxeo1vDJ3/OiHzkHn5ODk",
-	"UZnAMRXq7NOB/XCSf4iS/Bh4EkM5cvAYGYy4mU6W1x5s3INOPST0WvlUE2fTBdN59+5v/9NMgHz3/dHh",
-	"wfuPp+3TTnwmEvKK0dIhFeWqpsw9D+kIwYoYhoNnVIIrwpKao/u9uvBtZ+lR2cDDZ0YPtLiciMUzgG16",
-	"2TJFrmGmMW40pUsygDYybo/JXsCNR7R4SGII7SVSmdaqp8uzIocsgSh04VuMbuUJEZmfCJMisFTDY/25",
-	"Jg85dHR9x6eHSY2NwPpTVlCo83yNtgvBuUSLXTffzxNJKosj3XLHDocXL48tYlVDj5itsOjtuPx2G8kT",
-	"PvJkk0xYGXfpnfGFulOZcNesfg0H3zZdvzq/3jPkrZltlxgW2ybIYdvEMlj8r+GvmOlhGOxhq33XKfa1",
-	"uaw7H9tkzu8l+F6C1zlbd+5j8Dxuex/Da7rMIGpW06AKSZxiBg5MZkaXrmR0RpH2wrxOB3IXAskktpI1",
-	"yQr+bP4nQuQn9VKrqtYZE4ub8vhmyoxvvFP/hhSxFhQMZQxR7zVdOvefb4mCUeZLLdkMDv9Qh8QbqjO6",
-	"NMyTp0uvkmhb6KKIElOw/g0tfE+YSJX+sqJoAf007lYi+Llrs7TwQWc7BWKnEH/2fJAyNTHnoHcNFRjV",
-	"17BE5TOb2xYvsnD5DZa/nhbmjk5NTSw4BcGI1hzJxw6+/O6O5RZxmuYneULlGCwiXYPjL1TzqCuq62tA",
-	"1P0lqiIH24tBF5W4p6wQbBsRXHz84ZoR1F+adRGUK+8NxVq5NhFzqYin6XyARlJXhk18B4EyEP0uysEZ",
-	"11Ch415ZtoNsyQXa/Iijw/RhnAxu16hG7gHoXVWgdRqQTS/zvLq/B8vehPIgnT0qw23pSKND5cIPUSw8",
-	"SuwpJUOqCoHBG8GSIpG3W/kU/EFaoA7g/0qFcu02RFqFl7YVF4OaTMwwmwyH/pYB8NX47YIyXahSq/dM",
-	"c5vqjWKOZn+2u7kjwjZWceWFdl3L5w/TRgOyKMVz8ZpWuzWg/LoVdODIz1UAPe+CAzWzNHN6WWG7WYDK",
-	"Q8fn0y6vXBjGXytWSnw3PPwbY/7Bifi6as02dFRpVFwmQcslRp4k4QCJcr0bt6ss25bQNhJNdvo34q8X",
-	"C8liR2lDXVkwvjsPF4YaztcQMgzG8wYB0Zo6xZyq1mDONsd8mxWrV5qHQ8pes3HSSqTzXYIoMst5eq4c",
-	"vLegFk6EaQ28J0YjV3BmZDcdSwAn7V3NHa+OkzasuSvMUsvlbiY4pHNllEGbY28ImSdC9iQMhU/+QcvL",
-	"6IvDyS6BHlfYyAqBeNbWLYg+YpQm1fbYCdjrx8YrzwsMsJtFvS3TVAQbfwVidqgLALFGstgWYPhW9Kvm",
-	"j2t5ZT6q0hQtqLDa08s9Y6KKxAYThpDBLmfNp4vyL/cYRN+WZwQ0CIm8efaYPDq7//CQvJZiLOlU+XQB",
-	"0je71G+TGYhZCkQCTUjfFsdFYGcrCvIQOuvcpbVI4HRaUd+8rleYkYz1mUlQuxnhvraZ3RCq+iwhLuo9",
-	"RZ4/OVwfwYjk5DOdwhoglzgoh20ckKDTAj5g85xynyrJDiSMQDp1LaKdIn3Gt+DCpRbdQwsLCz6daYWt",
-	"M/HdQVk6lUnPu6M2Cx381c88SDxyVYduU4NVjxJ9londUBdLxyFVPU2eXF5ESWMob4oXnty/f/woeul1",
-	"VTaexYrwj3j1y+t46pcqMFLFxtHLPlTYlbgQ5BqWbTKgCh6czWW6eROuES3HTLKNa2KHYedi3hVb8zdA",
-	"E8YdVkzz9it0XGg4VFX1VqO7UOmwjrNmGrYXgAf9tu/FyCcC2p+bywR3OYOWvUxoQihftvF2RARGu8LB",
-	"3sCHGYJ5R6vcfEeBlW1RmqbQrR4QAkjbISHEsBBEpMlqqhUHLCUKB5FlWklQE0s8ady2n9lOSwUZMp+5",
-	"RkI1wWixaAsdDjnAYTQW4ArF6r6ryi+YjTl4ZPwgDoHN7thDzZSaN7T44/ZWwUXjsJsosd/65s1CgWtB",
-	"nzCbH4xIDnBOrNWKlzFVbFOfCqUzu14LcV0w3jN3kX1TxFeUPzrekt82/orUtGMDektZWOPEjHqE7h/G",
-	"2XAz83FPzmyzzHDP13zNtt95AMgfr+0DQMZk4kOWsm1g2LH7V6ye5R+2+k9b+z0hSgth/mVpavsXAHIL",
-	"Oi3J4bARncVlqMipHjGpNLnf6dQuwvM4D5sb033hqmw7tdq12YgUEnnUa1fi4HYBV9wVGXs0YAsyIkYk",
-	"Mcqv4KAOK5qiGnMu9hK3qBX3fZ3F1f7QBosXTDE4eJvJ5XPQd0iduyLz3dZgNzqwX6IS+w0kMJ1twd92",
-	"n9hUmWHrmyczfu3J05be7SiDNr4uVjlr6lUJ8BhWEOZ+aAb2XnxYxSDnPLli0BSrqNQ1PlKt4srqMRaP",
-	"hev2lrxvfpyt+W7sduquZr6AzLc5CX6lpb1/aHwJxkxpuY2E/iKpSlkdbMOuAneS4lSscnXopS0kkBUK",
-	"DIpdvfBxF8bVzlrZU/k6vnt32dpxM4WTnWdn3T5baqWBQ3sVITJ+zGeUyeYRq2gqmZftXUKNaUucC5IM",
-	"jbUCKseoOEfztYvVvf6iBZZREiETkOfE6wZBuHJClS89ahMFkMXxc3s0Uy24re/NNIz3a/C+NnUPwclV",
-	"r90uO5aWveRSLHpD28AmjIoH8fuIH70cEdiZJ/0NqO3a8d1p36xKRIyKKWCz88bl2VLcuMYwNXVIfM+F",
-	"uzFmANmHrkuX15mxw1xZmB/Iedba1DbAtAEKZxjVt4YKjY/jdQ1r+20nbORcyBFR/0YssOkNAr2gz75N",
-	"9MS2zKSa2HutHlvbnnTL+iR7b2xhN0S97c9rYgNbtUwfCbmgMqk5gWfu6ga4EULp9SY/03kh2ITeQBd5",
-	"pPnZwgJV6VViFmszmqEV+T3WPmjjS0AxCFnx0AlV0JhYXk8qottrMtSkM7Gg7sq/yW9wjAMMx4lS4VWe",
-	"Fm0O8mIibBSwbn06dl/HzJUK+logaO90yrS2XVstxSsLfFGfjpt03qcj0MveJspP2Q0mf9AbM7CsYfNO",
-	"Ou7XSv5w25Ulflgu5Hrb15zqgs56UxWvSVXCWh8cbHvMhGo6oAocBMMAg5NG2hV3QcxtDrZ7m/NUupfN",
-	"mrpd1nUATkSv3JG28uV4NUad6798znFzq9M/o94d3/nXp8sUCCij1IyttAPRWRQXGZPIWWeBmh3HK5yw",
-	"NQI9E7QNBXuD3SrlhG7uS7qanSdqC4i35tIVtEyr1xdXev263ApSOgpT0sZSxzyZ3PG5Q/LSZUFgiwuj",
-	"tec1W4Exdb9GpcuO1slNYt3q5HpEs/VJo+1zjMZzTg6Oc1Q3q/cEHTIkIvAOLayVZTJJtLY/5hB2/YS3",
-	"e2/Nt2jfdXyDu8vVouBCBGNbs9jPcg2pSTKJ0SIHUszHE03mM4eGw6Q3G0G1PWKjtPFUuZpI4kJasVBV",
-	"DrczEmkqFsbitEZIXLVx3oqKVv5meKgfDQC4B/AxhlnbCByEPcAk7xLqQfB83yk9ik1oCUuKxfoxZsix",
-	"pSfYXDLi+G1V+ABiMes3ruvpuqFbNTPWThc7zVBdA37GPcPPwY8nX/cAOccv1Zozd+d5md6evDvUwoJy",
-	"3NCTXlV7GqRZbNQu4lV5/glrRvymoJpvF+CMhsWy2Nv6oNmGk7Y+IrV2XrbP9VZJLjGF+4l1kCqP9BVL",
-	"CqllcrgmdXFEvVimiU0scMyboKWStYmiLgxS0wL5ogpDrkivxrd8PyXBR2w8l5hiYa5W3ULHqswAWGld",
-	"VUt3XkVzW3gzSmWIN4Ex1UW0t4IaQIy1PXWGVnkBNkljp5ZvVnl2F4W8CvZy8+lctSbWDzKWp/sbiv9+",
-	"lupqbK5+kH2rXI+K5JBckL6zyPqYg2I3gvIEcTwHQIzJxOGc9F1xLF6mbMQe82usd86G7dm05GdWIr1x",
-	"ibV+MN7QMcyRuh9HwIf2k10o+9mIESpLt5vRtpwZ6W9x0WMLG2dn07LGnnu8c1S5L9HjTQc+pJ5X/TqJ",
-	"GfOBuwVHP9LdY1a6nv+NrC57yyDeKdB12K1IsPQN2FmyLlE2s/zFyMcirQ9AQ5pWlfhOG9UihKvsy6cj",
-	"GoNTacOAgNdx2i05564SPAGauGNkW8G/r3LMqC3xC+PA3ROaEIstKA6bF7RNIg62vu1DZPXuvg0HSbEw",
-	"DFOkifVv80KQCCk41NqLpgHTxaY9PSkWrueyf83mMMhKtZkZe3h4gxOwhom53f48Cqgl4DvXQgsnuGnF",
-	"T14HXQmBV9NILdTSri37vO2bVnLzq1YuqFbMM9Zrlq+HvoyA9gcwZtyxfs/ZHavPmH+cqYu0VFykHYrn",
-	"kEoYMwsWYXmnHS9WF9Fkiu8TM1X5WAeg3ghiOu8PaePovl1/6bCambE/5+B+1nIOn9qtSxdxvKQ3jbUW",
-	"OhrZwOmqScpusm4JYq4VS8Cr3gT74WPda5aOUmu6F+5tFaRYZjJ+bLEDcWm7rTSHUQKlehW5Th7fwrYE",
-	"I/0LWxH0b0xw6ZIfgUqQ5P/9v/+ffo3u6jXLT909LDKcS2tAVuU+2gSldS3df0UsduuPyEComxgspYSq",
-	"4tN/EiJBvEUL5GbPxgdNZpTJQ/ILwMxIRKqIoiMw/zXmi828iMdJ7I5Wlv/bxu33FAGu5dJMrP/T0yty",
-	"dHN85Fvv9GvZgDifni8O8hzA7m6NVPt8mO3ieSo8ubC1pYbyxYWN7mX0yNfp2bLS3arZedyyoUnzhiFZ",
-	"a+FbdA7ZKgsobAfil6eyMUjVNtx5gm28z0dtXaSqI2QWiyLfqVRoMoE0aRNnYGVk7FS379vEoXOT78qX",
-	"2O37vk2sAMdrDDHMNCS2EsjWWTBFBoBwQPQauLneQzK1iXMv9Rg3XztN/ZwISXwlnHm8K75sE2estQkX",
-	"PTURi3PioZqKhqebIUbYPKJ4NsoSKFQ+hIK1UICGChGjcoPRDWI9YFS7dQVyqrbBy3TNrY0y75EgMZuA",
-	"CO4BKHy7H/IrNazdGvaYT2J72JDE+tO1mA8njvOXsjAdUsgMJBNJjQ5KNAJL6X1yIzCSQIqpFQUIUnlY",
-	"oZsqTbn2bVdjQQffpdfDcBZYhgXliPcYcfvSGwFOq3lCrOsAVLvIyZUEaRYNeeBeZkChq+ie9nCp8xwW",
-	"3PZTIeZ5ZOS08JpmTpaQHE0Q8YlpPWx8Gt9kMdLAS7s8FTeQpyVWaSPZ0zHGXuMolXOa/alOqQZVJw5i",
-	"t2n1NJW2JH4kIguyZhYxFmsEzKvR6K4Fck230WcSwLGEh5hAXbNg2wBbBqu2kis/FUoTvRBkCVSqLOkv",
-	"yJSv7dpp5g2qoVesWYY71yD8+dxNA6OyNz1oEFSthbgh3J1dqn3THSw7FqMRmTB9B4apWzJhyb3WqscW",
-	"zCKUrDVrsxVfLTa4eHlh5+kJNu9a9nRuFu/oR5ApajIrh/sf2LNpuE2lRnXfAmOUZbXgmKc3EQq4FWES",
-	"a0NAun6EO0Bz/nwFSmuLk/CIPEaxvUUrBQdJWZj6/W2nvqvuByf1l8aMv3JVXpRS9RnPAVs0pDCxba9j",
-	"erK7/wY+25puSLjnsGgkQdqtDwdjcfCVb117Q+5/0EM7C68IbttP6zko+2kBCfef9WQu3ceRZK5RNdVz",
-	"6T7O8e7Ylpt3pUts3n3XvYLD9uBfUB4GM95GC7rttHMn88POlp4Fmxgzl0wvL817fEUjus6yT888ufzX",
-	"26uVcjaXMQ4qO/kj0n/96jLiycOpoH1nX5ANZ6L1rPXpE5qSIxHpE4n1TzOKKL9tZy+iLW1DXE75JUEY",
-	"S3lkE4fA8I6/409vQC7Di7CGhCRziamDLuDWJdSb4mQi0sTWcKF7hWrnIEVsASMm7fvVO/6dc7L40bWJ",
-	"hCnjCUjVtupN2/s3vs9QswZLwrSCdISt9pYua2M6pTxRZACpWOC4n1uLSGG+35tnj8np6emjPLukaAfg",
-	"u5wZcE4G4B39U8P+eGIFqhjS1CoflCfvuPkO9ZF/5/IfJK7IlClIDskL7/1hnEzzkBL5Dvs3fW8HQznx",
-	"baKI77p0+I4jiJQdvGu6R2wpiiLfeeCs711ijkXLckg03gNiXjQFyo3u8Y5nQEnd1mMqYZSi1yaLxLaO",
-	"PY4rnbFWt3V62Dk8tWWmEzzdR4cLSNMDbMd19MfiWh3+4TJaogk1F+S/Ll+9JG9hQH6BJbkEbUf98P7x",
-	"wzbuxg+d04ffY9kPnq9rWLrJ2E7yOHHvS+s6gIdrWNofpLDesMzd7hxyqW/ErYU4JBdEsTE3bBiIsrje",
-	"iHdiKQ7LCBEnhExAwrnR2FDimIVzFGidFgJLLa593iZWJF+8fm47DlkEUFv++zxpdc16uAbCaEvPBHcl",
-	"LiedjgUrwxCgy4xInT565JczaEJmWwr/7sCmHMaUQ5TKgKQcbJTv2dtycFGIEuUwoRAKCoGfWsfHf/7z",
-	"4p+/fHgsR/+47D28Wr79+8+vxg8nw5vXdMZepHLxnNLXw59/eyNan95/ctyHbmKzbsLIjKJA4+jAsREl",
-	"XIvHdDiBg8eCaynSdc3KBbm2MZSirm/RqtpkSj8c0DH85yl2KM6Zt5ZzCAdfVg7MQO/b/YjNK9u3o+dc",
-	"g+Q0LXD9Vvf390aqT6dULoNJugMW8HV7XM0xdG48rI0YK1swihVDKGE+HAwdVR649rxuivjeI3fpERbv",
-	"Hn3ER3+qJL4fYcI8zzIGgS2YtOYAeezYg3O1Wa48V67oFq+fzwhVJGVapxA9384z+dSM5rVtlrvhpGv4",
-	"oI8mepoWjnjr3bzTOR3+NyOIljMg5gL8ClprN68dxcUew6FhYmd1tvUlOmbx8uNGl9/vNLz8tP7la07Y",
-	"hbpW3llIediNOnTk+5Nl1qJ8rGaYYGLpYs1pw6YddAo2d/33CmsXtf9cc/Gn657CA3RIXqIkSsV47OIS",
-	"2Y4PR2nvov7/0LOJBjOSjk1UbuUhwyp632TyvrcgYRVlxnSKodo+Nnle4jHvH5Ir7FmMvn0xl4hzgI0a",
-	"jBgg3511Tr9fJZZhQCk/Ln9liH7tojM/imS5RiB8OFgsFgfG6DqYyxS4kfFJSULkbomWq/4mEyEVkAGC",
-	"C6ADyJZXOQus8frXFgEhT0Dz9VNRnXZpGl+UTzxBn9EWPKIJFTdmKWfHDZ9+v9HlJ4++Af7mTo8KmRtS",
-	"Gub0uX7st+duoSz1tPPlxWnQl3QvTT+bNLV9FxF9JPfG7iXobiWohARg6k/3G1Cgt5WkEyEUhJ2HdylI",
-	"XXPfFkWzA2SVGC1ijm28/M6lbrml8V7o7oVubTZ4CVqVWOCdCV2lQKujj/jfUNSuCEMjAS/MVa0VRpof",
-	"TaWXKRwOlYpzN+rur8XdHpxFmdsGmmFTOoYjdTP+24c43aib8VENcmlb6hu6ao7sIQORLMlHMqVyzHiX",
-	"dM7JpzrP+YPeUEt8xcfdmysg5uKhvnfeXB0YsbQBDf9IE1/7iLec1Tqtz8ScJ62d+mUucODWK4MHmKSC",
-	"bhLzseObiKFad2ifmN+/ArUtQ+o/bO3YwWU9DVrSofZZzAX+oEDeMIuxv2Etbfzz3+uW82cbIr2t/9TX",
-	"ZLTEdX2J6t4dWeDnFjdpx0v7RDhbwVcupewG/udWKzsFQ+Cq0pDxmf1qKOnMGC/2yNyA0V1mUnzAfPKR",
-	"FDxAiDKSwTfE1BNi+zit7NgL9+p6NICNJopE4CfWm2g96znFTvUY741SNp5ocowxjIb04FbETOu1xKac",
-	"MFfEjIHYaPaONzN4yTRbkeYb6eIwh0tqeUUVnTx2FNmMUvxT88V37+sSDPtss9CvZsAvXj8niRjOp1ib",
-	"fXf8Z6slndHlbQx9NOvFiPRd19b+IXmuiRiNfFs835YRrUoHWEuDIChTmGaOvzPdxnjUO65EBlSOBMYS",
-	"60DAaNVissxbyvrMWNcVNkuhxcAlljQDYoh8d3bc+d5TNsW0daZsYT3jNmZJ5wnTxrS0YcGIBrZ0boiN",
-	"hqwLbGxjxl78/ad/oLHz88XF2Bs+L56af3+k9B+/sIvJ9b/+///Ug5/SOf338uGfo79/uDl48Xbxy/0/",
-	"xv/6cfBb5+kOTNuTCtP223XA1NS2vil/jV+QvCfy7iyTgDEcZYBza8UnjsRmIGSQQupa5U0IEIYTYSuw",
-	"P4elQpdoIBEf57CC7i4dWtqe8LbX+DA87Hqg19b6srWvIEd88GezgGpR5U+YgtVYytakyt+CVj3rSPOt",
-	"Tz42dImUscCqe1cW1NTQwqYC/64kwTfmZ0dor22Tn8u//+r70x5m/Q3uKbtjti1SmpDBPFBp0f/f9elK",
-	"iowFETwrsmHagQe4jCJFl+R+59QXfU0VpDeA5C3tI1Gm2t5RrpVT2wGsUb5c6by0QvZ5N6zbnv54fyyb",
-	"ytXqnh6fdDphu6ms+VPe4sl2W8rsJt+3Ke/LZC6oTVT5zCJU9ca2j7jFAa6/MMEEsZNUMMWwJdXdTNSI",
-	"AdcrY20EDAEsiNFos1aAajs78Ob4KMstqUzQSqaMK0T+tQlY7g6bU+VsQFDXDolZjHw1lAfHcfgAymZB",
-	"kdfoXnGJhf0ATKLvulxaFdfBlKwSQsqUvvCD3iAAXzsUcMz+olPw2V9wMKUs9fHDNlZ982XWRRxF1p9z",
-	"kMtcZv3ZWhfz2NArYxVFKs3WUflMQ6aI2aOqAZjfWrXPmbDceP2LbRISps9pdgPYDilhyhzxpGoYHqY1",
-	"H0fWLxQfYht14yOixeFxTG/u/ERVb/UlZ/lbsx4QJ512VbnicawoLqYkFY+hOzAoo3Kg4tiwHApKOK5N",
-	"oFW31lxcNvPvH1tDCVmLeJ/Vd9A5vuo86nY63U7nX+Fe+Bxp19SjNZZ0CP/LPfdQAyLj4o89TGZhuVqG",
-	"WYOd40f3O51O5wD/eWj++cH/af9HT1phmw7bcsMt1E/mbeRxgBXi2NHvAYDI+0Jq+UqVTtgRv2q6WZrq",
-	"cYOcRMdN0JSNsOVXvKmRVVbqjmtpUXM9Aa7Nzlsk8VphrWdCDliSAP+MCl7uNXeMpO2xABF6v3bi4u8l",
-	"nJj3n6oixRdWbXNp0EEMStgkXLHgIL2JxRTqlNyyVMGH0EXcVCNYLHCq+SMFbdO2bRY0Ydr6QgKBNrWN",
-	"Ez23rJZsbUKtkKR8eUjeeo+Ly6NfoJdHOYEZJORhjT/57qzz6PsukaDA68dudsiHbJqoGUEk0o0MwO1C",
-	"7Sh3hKd4psBhUWYJAUFjs1xH0C+FpOQlLEJK9qBAa+m4KVU+NnPEpml1AtbHzebtVhZv2jPTNcw07G7U",
-	"uj7Vfz48uPlwMp0cPJpp+u+DRXLGG9jQj+1a+4Mb4bkvqO3DEySCP72i46oHu8uO8JpP7davIq/drALp",
-	"820YmCp6PUKl+KjmRlU7Muq2x8Y1+KqFy1mnRqbCY8FHKbPlW7USJ66E+JXKcf3Uid+4ms8spO4LSBi9",
-	"MutYN5HiSogXlC+/hKx8Qa9tQnbGrbcVkiXD7eij+9Rjydp8iVBO3EYB3XPK9ZyyHg98QTkdr+WBQa+Y",
-	"rVnhN8BV7jbn49Z0a7T/29Psip8iNpz8Eq/8PE9amD45j+GUCHmt8pJJwX0pWmDXixlwQhVZQJqeO9Oe",
-	"8TEBbssup1bnxWI4a75bTdZDGmetbBw5Ey4kmdIEHZY2zAipAtRhSd88pof396NpmUbPzplQswV5PnpB",
-	"9XDSsvbzlmruCldqwibauX7bVIcNAgZNMy73vPir4MWPHQr4ng9nkafm6uDJ5hteI0S5LfF/Rn1Ptc+t",
-	"Sf7QbKBvPE1/AfFkDyY6t9voPlZESBfSEqO7VziP4AbWRQ/eTgQKjLYH0g99zD6CtpgAL/qQzo1gQ6iq",
-	"405nbQzgqX3/7ryqNMN/r8Pwjm2/rEpudM144pz3queWYLN8aSxhcBUQI6tCkbTb9PW7ML96fRDD2BZg",
-	"AtMqdkNit9EP15LnFJTCiHo1gTo0KrGw88n8qTkKxwCGGDwbYUKaD39jxMwS2HmBeNu1ifeFH90OyVdr",
-	"mM60RQOvox6FvV1bFn+Jpg7EWh12DrU47Bz6Xtg12cLoOCd9Wxrc80/I4slZ06k5R8AI1ep2mhO+W8F1",
-	"pJ91Q9/T/i1pP1hN32Loqyb+EIvuVvZnNCjzTBgW4XjFYiLISMixyNJiJlQR1/DG/KgngCkumA67GqI5",
-	"t1A7aYKgLOZ+mqa5RYvG7I0FqStyE4ybZBG8oODvNuxkl87usBCxgkLDuqq/IJl+7a7Zn9DvkVFyda3v",
-	"topzAJtVKYdfVyTNKAjQhJXLTWDSD/aeyoKSbQfTpdwVYsHbBIdUaEu2owyccE4bsnAw6URPQNnsyLkC",
-	"dY5QydimbIYiuhCD+T2EIs9QS95XJ6Rgb5ScHOtBxtv7CkBvx8erQG/R2bjdsDhUXBwYbkZGABYETNls",
-	"/HPSd4jhWS8wylziP0lcG92q1JIAhbl21s8zAD+rinEjv82gjPMu7rER5J2wmuS3rHmvO6gbXxw02brV",
-	"m8NW9hlmtll8h3mMcGsI/VY1kpEU0/gY1gIdbx5Ihua9eQxa7GAEf7Usq0ZYuLvMuQqax9V1D1QZIccd",
-	"a4T8rXPcRVCyoPVcjWcnx/ktbqGeyENi3axvYYAuhQwJPH/xibF+TgsvrvnG4XGx80f5oTibVrFJXo3H",
-	"Do5t+zO7qMUFOr4fjjMHnFfYiyDApI0NJbsvSFPOu11o32qiqqvD2ak59CvNF3zoINY4AQkj64fgMRpb",
-	"3dbT395ge2EuZKtr5r/SCcGcLaSCfADHZ2fmccHDDV2VrzopXHS/4057qXvBybqmAydnnU/rHe+Gouru",
-	"Jxz7G9yxfMak0pbnr/Hhr5BDmMtX6jrXevHHxfIl6yxeLDuLF+nfF6+eiMUL8//PZj+8ePL0/su/N0g0",
-	"ylWZfQpg4xTAQA/MgeRDnTlUFCv05kbd5KqzBH+uQJNl3CJ9SsoVHdrmZCedY8Q8VU7ZXYq5VE797Vtm",
-	"1G+Ts84jJ7XFFASHdxzDnca0Zdoo0nGd3QiJoDuQu6isunvlHPVBvhQcEI32JZ1C0HGCfNfP5EIfX9R3",
-	"xNj/HhO2FV3avMg+5cuevbZvNNOpmZQvsgHAUC8PnqzecWOYG9N6JAHMevUzjtrH77VkHjzVrGAGiTuy",
-	"3r6wrUBCl9b7R74bgF4AcAJ/zmmqsmpSIROQ+So8f6K+b7sVNw+fuCJYw4bOw/xJw0VQ1XZblbklmSZD",
-	"obRyLoV33DzGQwvPOb6NI95mF3eyb45FD7Mu+27zceh4nx3X1LzAroZrndx2t3Ghe1jFC0nfzKd8X1bh",
-	"yxROwRyeM/98xOjA7jRmh6+CKmCBQMWUTAX+aXtkk/5rTBXrosHwn8edvq0UzPJdhym2m1EwlKDJd7ZT",
-	"6WmHqO/P3/G8PKlNqMoPYgjMnO0k4i/ZWKXNBXCLjgP39cDuCe94/3kC05nQRqod/ALLvkNw5sKNpU2U",
-	"wFLGWUqXaONxgMTREEbMfMVKrKTY7F3AUJonCeSj+wW7DW28w67zLbMKmqtt22hIvjN464JMhccqCTpU",
-	"t+rrQw2leW1J+qOlvTtJ1d0r3nvFe694f27FewsdurIwOgC3KOXRhFLlDYoOC7u3Lq8muCe7pZT5ve72",
-	"7LpP7dbrLC/74MIwoc0vz+/wN+wzfD5/mk6NfKLCKZkr+CbiEUaMEooEsxNDytpP0XDE0cdia/pqyBus",
-	"jZqnqcOlOHcYFWXgGFLEjSF9q6r2rHroDBgPjWMh7ydZtwR4x2d0iWp7ugzKucJyDVR7rDKAynRRVX7Z",
-	"J9/55APUh53ibIEAchgcZns1mF/o0nfkxP4QVv/tOsMEx1TUtpnz7nvbhbqergghIG7M6GXbW2QjDbLn",
-	"+Gnf39H3XyA7ZOMJyAqAndsow161bUcbHLpls4ZF3vJFESUE95DmpUGatbch2ypPbWG+RYftOm/xrf2z",
-	"e+VwrxzulcNvWDkMpFBJN9wrZ19PGUxBGt2tg7dZtlI+hEJS1DpF54imuDia3azJjrzyagH6BA0tqpLv",
-	"zLdG4wkx1IWFOAlDRyFHr6hyED8zoRQbpNDNsiP1RIK5QQeyNW8wJhb8kLxEtyve714kJL4Hi8cJFxk2",
-	"0SG5ICnDXvUIGO/8mG3EMfI2VySPI1yF3YVJ60m4GlKrtkuruuC8fk7lZSrWJlHnhyDsmbvnLbflLZYA",
-	"kLhscoyXSruzfT4LS7Hd6bfItiy9rCrA9eOy0Aw/M1HsSWwTq7tA4nsdohLjEy1Qszo3P+WcxAagHKqG",
-	"s+7MIyLVezi1b885b73mWXq304FlToc1EQtw+mkDJIpOHd8JAsc9cfB8J52T2vdcuH6Hrb3Xae912lEl",
-	"GR7xCPP1+Ia3Uu7qeZ+OhhMYXh9YyO+74aFXAQOdUEWolOwmBriIQ3nOvyDL2/OTL8JP/roUbk40poDa",
-	"4894Ayrfkp6FEcQa7paec2hzC6k1S+kQYi0W7WD2JL0n6b8KSbsjvYXY3pagncP1LunZGSga8fcyn0gX",
-	"P059p3QXdbHpabwY28mKRir7rO55wJ4H/GV4AJ5oTLuzW3f3TAA7CN8dE3gmxZS4WA7RgnjJjegRAzq8",
-	"bqOj6KH1r/p6HiDAE+/uQF5wSDLUeTdmbNXPbkDhYwyv8E6Tc8dasry6MaaTuqu40E65wAaQh+SlTerE",
-	"wng7AJqmXZcdCwWnS9tdwLF/RYwl4dC+deeKTQzAMGxvypRZrTDKl+1hk07Rfs/2Ppe9z+UvybptK/bF",
-	"BNAH7rQ4ooW4tlZMA17eiIUnMEwZv2O7zJxlIZlCBmK46I1gCSQ2WBakBNqEe+SrK8zRDfRbZ44uJSRs",
-	"IlGbDT5xe/XJMcE9z9vzvG+X57nT/BnVVZdKdHe87jeb1hckHx369KXBsn9ILj0IA8ey/wTOCRv5siDs",
-	"DLRgesI4OT5DjbadqZFj4TTVCGO0b3gpLidi8Qzgm2SLC6p6mE3ZgBu63dxrhHvu+Nfjjq8GfxiFUAtC",
-	"Q1yRW4bjajLKjViOAfRdm4g0ySDfDskzOtSKqDn2OPTljT1hYfKuAWbWKrfZgwHgw1pombsBdzRfOXA2",
-	"v1ifaqE42jRjsxeilLa6Vd+ZjaCNmk3ByMp9jtFOoNv8cnpg1L9UOmNzoEcsEa+P8biRWL8GMMct8Bkd",
-	"GfckDIHdWHRWGLIZ7nA32Gtllrri5Sf/Cl1dyt6wHbBjDURHt9ckhWQM0gIcyATknk/shE94Uro1n/ii",
-	"jODoo/uE30pQwJNbm0BRXCd/HLXnMKlQuthUpyZJRnoF55Oo2Wensu3eGhTL4hQsMmubDMScD80HM6dE",
-	"itnMBiDUNTMfEX3DIsCNXAdZR/EISDGAoZiCcmiChRdYRIsA8PK8kPk9k2IIShGFbRoYltUhzsZc8kPy",
-	"BkZGmXVZ4Ux7hA+6RJQS25Vhzs0CddHInjKEwsijJC5bNO9Yb6FMbd64B37gwsFfZJ0ecsRTOZwYTuli",
-	"LFFITp44PnZrs/TWxWG5EOmsFSLHTYXISShE7CpXCg+7Jj0xqk8MmTjJwRBDidJQnqzDHnWHs21VAy4W",
-	"9mS7qPo1LJECLLqLOXt3Vb69r6H+C1u2l8ATw3OE0hk3RJ//LYVqLaHoTOm7cwHmKJdTKq9to30LJo4o",
-	"OJkBHGKFhjHirtXC4cMQwIFYFfx/OZpVWAHgm5YbLd68RqD3wDa4FA51FQMvTGOB9iqvNqO1LsR9Gsye",
-	"v3zL/OWFoTsfQKU2Y8OIfp5AcuchBjQeZ2t8Z684YMqKyzGh18DbiE5mvgQ6nFjty/68MLSNXn/ycj4d",
-	"gFRkQm+w3G9MZ1m0gDpM542W+Rs/uh1a5tOscer6emqm1HyD0Z754pbOxuI46Va39QZ1orOTJkV8brLr",
-	"7Ge/W1jFZ1+2N513Yjr7lb0jF9sXMajzCv07zJYQhHJbCIzJEJgZ4fSDWJnxIXntAASx1QJTWkgsSF1i",
-	"aFE7xd5XAjt+Y95gLDmLGKeilpub6reXbxGtFD4tVwo3YCPZru8jjftI419QXxI38IWr/SQokd7cIVu9",
-	"pEuH8YopwHSuAF0ZCoATLSziqc1IQOapPIJVFnkjF5k7LksMThhkacb2mZhGjPl6We01okZgk8AhSxly",
-	"rXPSl6Dlsm9zPlgGURxlxGZldsmFd5joKxY9l7PcJJv3Dcwok28sjOkd8dQ9b9zzxl2osvQanKt8Prz2",
-	"Lp1RhF1KPNQ7SclF3nCHNRUiyC92Tn6cXhDH8KyOueoHIckAJownXd8UyfNCLM1CtLuRFNOg+gqh0V0b",
-	"nEPy0mmcDGGKpev/OcUAi6+kaMyDh1RKFlaGYX9r844URprQVPAoS9Vy+XUyVBQiPQlTcfMZGGqDyMnQ",
-	"nR0v3JqOLWaAv7Vb6HMN9rGEvTT4yqWBPcvW8e74kMhkAeHoOr8DeaC0BDpdC02WZTShTitvQB4o4Np1",
-	"++1axyJegICnrg1w23H7Pkv6Hl7VXHRPOWeYywrCaxKqad+2XSCYsIYcvsyhMd49ZjxAR7PhQvNzO2+6",
-	"1f+VKn2Azzl4/qRvIxUY5BA8wDPKCnmzULPrYTCkaQrynvKdIdtEi2vg+IIh7gzwRNlwekqVWwk3SU76",
-	"wJN+Ox+jZcNGwBizx62cXJIRLFy7AoWhG+VKCDl3JYRiBua2vGfglC6tj1aDEWNm55RR721UfVUa2UvW",
-	"iqNIAy2zYc7wCGZnrJlzMpBioWzHQI6dta0hMlWQ3mD/DBvOXfpp5AU3mHVhmWmed1HYqKreW8cdxBU1",
-	"lNbqtv73752DR+//x3+0tunApeGDtgmoB/nBzxNIWNIlx+84XtDNDt47bo5nl3x85zMw37W6x+136FJ+",
-	"1+q+cymb71rtdy0t8JssbRO/xITQd63ux+AeZ+K+a30yF2j8Lua6ftf69K6IcluedhwIHad3aF1AZ+sQ",
-	"LUICoLipKtx3b8miCmXxh72HD2tmg20mIyH3nUU/u+T4ld2gI1Z95pTTwjM8OTmV8DN4zOeziUiTgxHc",
-	"cX3hCMBDj7ezosJSbHyV9drRfdt1M4haRVPsSjTy1FC7SegT13t079ne6+t/QX39NyRwQonvvrtlJU0j",
-	"bX1B2Q18HpaXJQW18xkKhJcgS2jCCXHM3zYjHAuRLFia7vnfnv/t+Z/lf28pNrTfDddzvSLXuCGEAuzO",
-	"iIjktNwP1JiTxsBWYEwZMqV6OMGs+BmVOk+B/IBeCaqN/W1bHFIFyMmMXc/1jtrWP3GzqdOx3nfTd03e",
-	"sVEiVb5nt3NdRlu30ylUW8yduj3Ti+9XMxgymjK9rDmK/IbbjaW0wVwU9phoIXyBu+Dpsmo0jA/TeQI9",
-	"xulQsxuIdxl3XTzcmAZCpED5nfQzv//V9jM/7sS25f1Oa2DNBrgSmqHgap5qvK/n1JdNKX0NWuGklI/n",
-	"ti7x91YC2PzGcJ7K3jjBse22noCcUi1SMV7uCuPfcoB12YGO7va9nmMJfp4p+fQHTEANpIsXF3fb6Rlb",
-	"WFFOYDrTS+ITtbD5LM8jjq5dr6NG27ULW45NsNkzCpeCT8am1q3is2HN0BM/yC8XNdyCVhMYS/CU5gAx",
-	"YUpZanRnQ3j/yz3/UFsolsYEO5OGoRiR21OMD6HVPel0Hm1LyM3I+DmfzfWdtJu9NZNsvPB3ylW/5CbF",
-	"+OxFkqyUkT29ouNNoV685lP7S3QMfWwrBy/0NxFb/ouaXp9b5F0k6EfyrL+mlKsoUXN3HX3MWgqG7TZX",
-	"mj9mAqe5P8LeGlji+7qG27U+a3oC7hghxEk/5yycRzSkNzZjR/mshRFL4dzWGPo8KTHHz1aH8llcnAh+",
-	"SH7EqKmNQirMyiJoc8LS6E82ZcspURIItvGy/Zu6xib1lQxYfWAkiL1zCpS7ZmeufWOkAmE219sqWqMX",
-	"VA8new3rS2lY/6fzpS2Ebg0x+BpzyBNmTuQzzJv8EvL6h2YDfeOPyhfpckL5GFNXE0AtnmJ7hLuT4UfI",
-	"CSsdpL/m3NHnTdl77ylkjofkwld3KfCwIAvDh2MVWple8DO+dKcdG1vd1vFJ0HbR2COP7N8LgOuEmuWd",
-	"Cm4+fGpntzws3nJ8WnXL+53wpbcA1+nSTr/Cg2NevbVxse8Vuws/0QJ3ySkJmC3ZlAA/o7KEA56I1A67",
-	"m6lJXGiiXASVC7IQ8hqTq4xeQ/kSAXIM+dpsrZTlQK5G6VFagh5Ozv0HCyhlfknokiToqsIU+pTOXKMC",
-	"SkZCLqhMyDAVw2tXqEnUgqapWCg/JufYQgifjLu43HjEHNILNoTQBWbmoz2Eixg6lQY2aXo2kdI1h0+Z",
-	"0uYnocDojoolkBWa4j6v0eY8t/oCKt3nZXHbsLHd6liXzht6SW/+klHlvdJ0NynuxlxEeg5Z9w7Y9RrF",
-	"yTA/yZIN/bexxwvap33zb59oQfpa9F1gNLdDsUeLZU8YnWCSOApdFwx+lQ2iKXu6nFH+TIppncwXc+2V",
-	"aO0yjpdQHfbNPj4zGo9VRXNmd1riXNhW27Cp0v1nB53T4P73O1LWntClX9+1ITe6VHuF7YspbE+wSz3T",
-	"E+ee2RXp30JTq8M1jj6aI/zJcg3fZbLcPcR8XyT0W6ohBeI9qy+Pn0nYy+OiPP6WJORPNqfKqO5GUy7Y",
-	"N2UYu89PL5sFELohnhiWX89nXDTguE04MrN3kf/MhzGkKfCEykPy1oFG23vyi7COZWFuxXylrW0O92Lq",
-	"erSlrLkdsiMesKUpUl861xevewtib0F8ZfwxUCLaNjGdw90aEioVer0RgVd4/0s55cfyE6RCwjj53ZgZ",
-	"baLF9+UmFxfIkCApdC5DXC0ygTSx7R8HQqCbyLb6UXHb4xJHXKPmM5ae1ARXG44rshDNw26Lqr2SFvmU",
-	"ypSZBXMY06hUMlz5kQJNvltIpoH8zTD8/9/Jj98XZ5MVWZ5cYYWlx2OOjN5sUb2hGx3xwJgydcZ/iSBi",
-	"ecYYJtlirLJNqCZToTQ5PQ7bjlqbtGIejzbOQ4vbz+L9TqMAZQi1k6vOo+5pAKHWbqHTsYejKV+Ik/Ui",
-	"LfqoTuFRO8npNMS0zrzMIPXU4T7s+EXCAbgDNga2VTDg8+VTrJEyZvwHYjRa32LF8D9syYEFDuYLoEq3",
-	"yQD0AoB7JxblCXqxsEgijhFg5MQVm8IrnNs35ZuK8JGHGS/MiL9Jt5YqhlJ85o7cVm7VN/VmMlJt77b6",
-	"4j2dEJrra4oxRnPWX64mpmP9jnVtY9OFjZlX3ZhtDCQ1urfgFlNwwrSyNaA0U0U93tccO4EYUxyYTcRS",
-	"hE4FXgFTYk11aRuMHJL+89EBWr19MkW8L6aJoiMgWliQkYqWvTRJtmVbOzGz6zGfmgylIcu4w4z00cgC",
-	"LmINT6H6uBYXHR5jptmO9DsnkOu+fHDcQCcMWsbzEZNTi99eydWtQtxzCvUzDHFbmL5MGjih/cWkUtNT",
-	"5Dwvq5IHfwgAjByfsF2FADBZ2RU37wXT3uPzGUAynfy9W/+O17yPPnpy9snz6wM/uxFD+4jP/7kRn0y/",
-	"HNDh9Vce4vEqyCYzdjnbkHFR9jkGqH7YrMjKm1y9nNIEUIO1rejGsLlZ6BUOYqP/UyjnnPW15+6Vru7c",
-	"lfOjtqvuuAb9ziqws62pX/+XzO3K9qaMz7UZz2mntuKCHuGphU9hvGe7VOWrFCpQ7RbuN66Pa2g/A8lE",
-	"kr/47PTEvNo6SXtOY8tWMWiJb+4c4kphuf1MsmGd8gpjjfCkp5k/ItY3mw/g+OzMPC54uCGV8lUnhYvu",
-	"d9x2Ok7ds0gB3ZPCl4gqUXjEpwZOydJhX+dLWKG3fTea24OgWBblItBDysnAqcuQkNFXW8sVL3cvl22N",
-	"QSsMqziudUgwnuTBUdCjsK69gK1oL53QL1raPpiPRiB7GFMJaLtTxeuizMp34cwv/R25w/FJ5327pVKh",
-	"e0rDLHzStuR8d3b+FuIA0DXAbqBXl6s2ERUKtDYid7Us3jqiesO5Nhp5vmtGIrjfEqBJyvgKv3ZyvLdg",
-	"PBGLXkKXqtV9ZH6oPAjulzJn7xi6nOm5+Y7KMQsOykMzkPWCq0KSVogzhxHT40KzYXEMdQVqtUT0v2DR",
-	"YHE8rjWaX60p/ZD//iDye7Zs97EfbWkWdypS11Fgc4FrfjZ0Y3bInhGzHHFK3paUn4CmLN2jFHwLluce",
-	"paASpWAVyeZOih1RPz366LJH1gIYrOoXzXPRSs/YQxrs5sCsHhbXuIUpAonRkb92X4fRwergH9A0JV6D",
-	"iQAg+C79BWW6GITLejcHvg8MyC1A2mwvSNBBckj6Vj/qEpS0fdcmh9lXufxVDP5FU1RvrY/vInjWQN3e",
-	"qGw+ssrml1K89+xlH//47EADdyCGp7BOyr6AW6MAeLgSmtAtUcnocW7vXCSUvM58JitulAYeNNtbpdJr",
-	"Zn/e4zTG8mJ8Xxqf+ZGK8RgzTsK+E/aa3Ti+jDxT4Zk9mlGlFkKixRP3az3liU1gcSO5p1zuuOvuoyzS",
-	"0EwCVuH7B2LWirq2fjwHd44N4agEgg+ChKTsGsysD5h/jFhwm/GiRYptOs2pj/jGkKxf+8HfBkwIxaLu",
-	"5QvRcm0zyURIBWSArXOwb7O5pd3isAivpiQVfIy59JHLa9ORn4tlWPVkZ6Qvjb09+RZ80185+t3XDR/u",
-	"5JrHoZnllPB5GIdSFhyrIkD5aoQ6fRFonMMiK9Ow6TFG46ZJIkEpUEZIO7qtSLOVYj5IzUa5t2+ITKJH",
-	"foFNmKTg43PbN8wm+A3mmqhrNptBYpPyFrY7U8HwqIpRzqQYpDAthCZd4HA9kbuRv3b3f0J46+f2zgdZ",
-	"OJNKSZdRxPGRrXa4ZjxpEzUfToxB6N15VaM1V1fhWJ9ZTO0M1roO1LgI+1bgrmkRFBKqqnFIGLKZO3L5",
-	"YIDPp8Xj6I7g+xpjeSuZ1sAxhuK611UirSMo2+2LT/wr16OHo5N0B29DjHmdR9jRms0Qb4rN4UpDEDPg",
-	"ewD3qoN/cv/BppO/y1yCLTNBjS4xnWmF47PxwKSUxxi0ujO0A6lh5Evc1zkfoovIf1l156PwTt+zhfEb",
-	"mrKk59hzw5RL5DndLNKAfgjL88KB5RyhG9C/OdpVQz35V5h6quwNc37NxYKrVrfTIPTveTH12laZ8sCd",
-	"+r3lUlQ9vPj1HMnL14bN8irsaDFTRwM6vJ7PDrKoUqWaYbWgrKNixGEn4YbB4k32pBrFnNookLpYLJhB",
-	"6EfLA/GGtSWCJZG7c1ZDEzGzaefv263B3OyT+XQNMLPBQ1zRnPfQ48HJhkRw28LJRkttyBJ9lq5zi32+",
-	"kLMJ5cr+ISlT4D5il2z72a1OsIZzLoEmeLK6v9cn2B9xDvlWVsHUZKnVfz0T6GvvaeS87iSjXJdsiDh6",
-	"YQdmex6rWEPR5libcGOTaZRrCTyT4sboZvj0bqg4UQlEC0GETX0klGgxHSgtOFjnRGovBSbJYKlBESWm",
-	"DtYqpToWDDAkuQw5y9Y+iDKJNCYJd3jvorv8nrHkpiRVJBEc9s6Vv7hz5cJQdomRbc+/VhUbn0uzpkYZ",
-	"LDj7BAhn44lOl46pWf/pjM4VQotiC3jbM5wYO8n6MswlyRyiwMT2sPvqh1tHJcxLzZTDuqpTW6n2L7M8",
-	"dqTO5mxIkdkgq3p0u9/3kv4LSPpMzCoygDHjxU72OyeVIzxI1VEKY67lhbPYfFVEql7xKX9BEsgTQ7hY",
-	"7Onhs9PDa7PHMXa9e0KQoObTNZSQqSpGoYIEO3osJiwFD0yNhUDzGRmJiFJrn76nkD2F7By82BysuySR",
-	"9eVyYfCpcZtagn54Svo3INmIQdJHiLIFRl+UFojezhOCXf6JFmQALotNG0NyLof2YmceKzoFD1kVD3X9",
-	"mC3N5ha4GBKyxtC9yuBL5qOq7ZNaF4tgDmpSaaorHfD4Y6shNeM9kZf/LBZkSvnyrxWEuOMmsiPGmZrE",
-	"QgbIfU8wZDCBNMliQk3s+FlKGe+hs6TVPf6hc3r/fufhSeYGgaQ3WNbPS5JiYatSzk5Pj9stBfIGZKvb",
-	"Or5/ePyDWUBOZ2oidMVcOsf/8kgPlfO1IRJ7LLstT8r4laFgP5WzH06OjzunZ4YtDZD1nB3HvA1aiNSo",
-	"lONeMp/OiB+olmw8xqFnNSb+VdFxHWNU41NTd0VV3MKcVscP96GLshD60dvQaDdTzCymU49aO70LB6UO",
-	"dZDE2CXWVYlC8JBcOM6N/cKNTLEvJlgXqdkUuoQSR1HEqnHmqgJMEBYaopdTcLinyPMnq0IFKcNO/1vx",
-	"VJ40ZHsNWNcfgvGtFU7LY2K097yI33ROUiGuvdB3GzsS0h49m9IuRtgdfu9Q/Es7FC8p4u46Ut+hK1Ed",
-	"fcw88J/WuBPR/NNEzrlqk/5sQhU4dEMUen2i6JJMxIKMqDQXGq54SPpwwxLgQ+ibc50ptE6VnkkhRlbl",
-	"XeNpvLXxuFdivh0lphknXa++7OEVdtIU14mdDOPZk/T2uk6jcie70yHaTQXzOhpSPoQU/VrbvmE9NIPV",
-	"sRYuf08Jy+swf1LcQGKMfMhS8b1Rn0qgCWZzLyMg4XbMVYzuMygwTnPa6y9fvk/sV66C/CiBXhPqt7GI",
-	"Brc7HeRoItLkToj4t8AvJyEFihFQcxSNQVWK1ipDruTtRJCEJYiyghbf0tx8DTPt+eEqSZvx395OsjkO",
-	"PpcyhTFNe7gyDYn1Z5Emb2y+xF1kd+x1q/8zdatvLhhy912+9+ZqLit++f/Y+9butm1s7b+CV+s9a9op",
-	"ZUvyLXbWfFBSx0knlzZ200zqHgkiIQljCtAAkBU1K//9LOwN8CKTsijLTjLlfJnG4gUAgX1/ns3YNFUV",
-	"QFQ1YFyMvKl0P5rDCfV7UR4XOe3gmr4QOpAzMAwRSLGRvnCj3rbKsMqiJ62Eqxxig/HUSqNWGrXSqJXG",
-	"wymNUxGBEW4lFzZ6GHiZeA/KAjb/4l50xVvM6ONmF0YSSnSoqAnHJKKGDqhmoB7sC6hiOh84QEXpCtF9",
-	"+IBrgh77Tf2BE/mCIYQ6B1LHENatcrO7OjUMlzuqbni8x3Km2RVjU6j+v72ER82Ex5DbjXTcQpSGffsO",
-	"eQd0UAGkTmMumA7IRAq2CIhiIeNT+5tHrwcor7g97tAy1UPmnfUniT29ZD7m4djeLlWELcwh4ODDhoX1",
-	"O8+zc7qliOcOpS3taqUtD1Ja0kqBmmuKo2Gn4ZEdkevAmixeT80Ewl95SuLXu2LAMtluB41YjrjopUDZ",
-	"I7siPO6xawAfQmmTnJmB/Ih2IDBrKqbHPSOvmHCEpp7LpHHS+bzC4Mv0CUwNsqSav0INR3Z/rCKdtrOv",
-	"yzgKcWbZXVLgmCo2pVzdYwFHRBcZzQ/VfZ7uBuRHrkRjhQEAm21JXjyIFQDHbjMrIDvcTW0BKya/VUvg",
-	"q6+1tacBmz1A0yE5kNECeg9Z3bYgE6nYhmclo7iB4i3kMYeduH75LeptCt3LndrukiEXkT3JbpAE3Vzs",
-	"M65mYmB3jrZ6HmZkJImki98wGo5JKKOS5oxvl0b536iNwzELr+wx3m93goZbyrtST5QTMLgY1TUTkVQ9",
-	"xf6NPc/s8TdIUjdl+DWpIddMWdVKOoH1ikKmNYkYhQDJbGDvRCitH+TuWuOzi1duguBQ96uYIAhMBTrS",
-	"CD6XYuiDwz9KDYLjbRkE+V260iTI7+faOliBQseVYgqiukmB/tqSr5gDq8xaeOriAc4+AALWtO7C7X1g",
-	"uVNQwCnF8sfMV31qYNCEy6yWRhI+xC8UGxH5PfRgZsTmwYT8gGtD4is0JNwJAjY3R7WcL1/c5ATlbAgM",
-	"tt0fdqfEKHCv/ZoANjXGZTNqLSWvaez+taSg260T6O5pFXSlvJHnqOiOFHPM4bgeioaGQ/mc4/8E9DMY",
-	"JDgUhgmq7CD2T1oHfhDV+TIiDp2IRchwjjE0d4GuG5hiapzsH7XbLrEELOWDmIc7ORImMJikmlOkeh0i",
-	"d7R9SswMbv5WhoMDeqVcuyu0YVP8HSVA4yTXnWb1FKD3TQwKEzqRSPiCnaABRcg4o4Qg0M4HPWBUfpC7",
-	"29nH/eK+yFIvLpD1r6SIqON6x6aSjl4MpRdMObGRW1lLr5W19FqfN84z4qfowbDKM4nL6cgSs7KdiTP5",
-	"xCKdU264GPX0nE5XZheXEBpVbFB46CpkkRfXtdVZgG/FrNHDYIt8o/IxnU6Z0E7zMSFnozHBU0bG9JoR",
-	"TXlE+iCk+mB8ChydlSIaKl2xW7ETAzB8iJgTbbBjI49jx9+cZnC4JkMex0BWDRkyweZpdmzANI9Yruv5",
-	"Y8/RhuV7rrxWXjOVGU4BHMpdmlrGgYvHu0h9ovFDKgDdPgAeCHurD3SUWsvw5LuXbFSSSRsDqNxwvwIE",
-	"VdSuPOr1TXs8PpRDnzxFvHavEVL/5dUDT4BDhvrzfvesotdUu5+8bl6FkHqeQp+s5LFOZAAZQGfToUgP",
-	"ACJlTXSigBp3iMFHMLzIQJq0QkCD9A1SbeB1QVEN2YjlpNGd+Npqc7g2h2tzuNwcrqi5bjGEa5DaVkBq",
-	"d5P6VTFp7tMug9IKNcauP+Ol4Smpk/5iQEDvQs9otsIBwF4HSVszIKv2bsEJllcDfb43n+XQRVyC5Eeu",
-	"fAAZVUpyk2sqCgVnPGJqh7zGZB/XJBzbzR8RqRLUm/FJM/tuMlgQbjSLh6uCaisDaFhuc485ta8ssJWw",
-	"+M9mPGo8PGf8auUCnYBxLxalqtodzxKf7158vFKi77WgLBv3mUs3YivfCDsVB7D+fpRT3tt7/bHhG9gm",
-	"OtNRtie3Qv0lbmmr62ZCOE1nlYBeGv5+LtOWPgx75oJ2c2nGxsl+0JiPrWARsqeAW7aqzIdNvSoKgjKh",
-	"lv13lv0oPhxDcyI0ocjG+vLWhF5bJ5Qm6+5PN1iTV1evQc6+oyy+4yI2yNFgbZy+d0WyaS4r2AJoH0+o",
-	"RsfEm8fmZhRIS3tVH//edxjJPh1IZfpEGznVmY8A38T6QtBtZE6hUw4QZTN67Vp2IiBgTu1jZiKSfTKd",
-	"GazETKM6UaLM+pix77tqLfzuN9ULonO2HZ5J3YaEywL4nBPz2PkvYE9WlRg/Os75+6Hgrl262qWrXbqH",
-	"culqmFMdqFzNDW9FYAAKM4Bcg3WwmIi2Fb30vfyaimmGrmc5qNW3EAUOOOqyOCjMKYm5uMK2mlToueur",
-	"6flH5ynHPNYjYT85kTxSKqv7dy5FAeYVNrpvWfnWjvMuirq0te36XWixS9UbES8qpEbyy9n1qwe1WVC0",
-	"NaeLgPBh6RptLB7qI2X130xx4xqKZA6YvnL1wYLNqze2dLZBo+Q07SoWMTZZcaigGzx0kpdXzMdp3Nb4",
-	"m4YzFZCRlJGzu4Uv+SdjOVM7BPrlYgmgQ5X4Z7iBYwSHG30pirvdwom178GkgRkryOrCI3CfB9aW94jD",
-	"xAtOQOqFR9ZOe2sntlIP3KABS2k19jDuddf/XxXVHrHJ1Kxtgt9D59z2Gre85OLqjQP11zKgXAY8HUup",
-	"2fZEALYqXVlj6Lzl+dgFVr0WnNAFhHeL6fJjbtWge/wtUdCuwL7ZaR9tP7DHBIIXRIq4NEbq7urx6EsF",
-	"JNdEDwzKu8yzmLq10CwG/ik+Yb0/pbDXns6UnLLdJ0zF4G1W6JwNL1hVM+8Xui5bKmpDn7byzempO/eS",
-	"Xu7wWErOIpM+1omKtCoVD4WRhIrFDummlukYqfQnUhvSaWW+7g1+PmiZmu7AanG6Fyni9J9s0cCztKHC",
-	"jKhhPTnsDbgyY/CF28fN1mGzlTktT5goPi3hmMfR6uOy7mF5zeb+FWspyvbdptk+ftRqtjrNzvH6DWS3",
-	"JEAqio8i0dGNIkRsjhmNYNN8apxe0FHZI91lu3DN56CR2UDNt2wa0wUGalbdm7knueVz0HgpQ+pboa66",
-	"/Sk2Ce66+dShiwe1sTpryO7s94W2N18iiBFF0NTbH6ztyvkls2v3k/uvlRVYXT+cJS3kbSPNoKKzsHgq",
-	"KyFu2jqrF8ndm9ljdULvbsUc97Wtqqpv92V9mm1WSPUDUXLMZkFxHhlgcUS6/XzZRsyGhgBfnCbW11wk",
-	"RRiCSLFDnmANiANJaUMXhEIgYUFoURHydGY2NkyGr6gJx9u1SHKqulD9TseoaH/YPyZ7LdLu7O0fHB7d",
-	"s15+IeyXWz+v9lc+7fvtNRTQz5A0irj9YM8wSfYFNOWjagN96z/9F5BpGBi6Wb71AAoUam6aIdUVAJIn",
-	"Dr4B4UEzU4JFZDbN1KYxEQUEq3Nc6QXmSqFOjCmGDQIHCzKm9sqI6+nMMEAuJ72/GLb+In2ga+ghWUMf",
-	"CvdT1207UM2fcRWewiKsB9dk2o1PP8b4DSOKTcEwzrX1/72RHb79Zuv1MXMxkdvkVzJu19UMKtle4L37",
-	"SaiGKkUXK/qtcY06pRx6ulQpViU8VGNQt1KqN4F4ib17ppQ17a3a+/VtA5ZAKqyT+xxsTMaRFtzd+gpX",
-	"9Nkb0PBq1eX2WqaUVJ5xFiVCz9VNrO2th7RRUgB4xUVU8Fw5ZeJGRUAnV+CXlg6uHr+vHMid4qAxm1rb",
-	"ZvkVe7lXJOWCe0EjqTvgImTltwAqqTeUGRLWSlHKRBysKi0EWV+HKZd18KtUpSXVgSMJOdqZntGYzOli",
-	"Q1KCYnW7+8n+35LHWuB4Jh/1zsid0HFf18LkrypMgoYnLbQ6JTT2x09+5nqhDZvYi1ZN1l3slmV5tfwU",
-	"7c/ZYbeXxuOwBBuKt7fAlLlKwG0cUv1cB2juGvlLECP2Q6T0RJ4vdWMhWjWGYXdKtsq6RPraScn4eoOu",
-	"AMkLytJOz6DIBJbBUTgmqGPHPneCjHNjOQc7FP2qOdVEM8DSYCWHB7Zj/AgrmxPsOdlvHbu+ndQ5Xd4l",
-	"ydYYJVUk3t3yMHeuXe0W+mc0DNnUsMhzH92A/xQ1dLfrl9dUd8uDBQ8ToMo3RJhSjnqoRzGP3rMqfzP5",
-	"pGU8M/dWrl3r77+s/q68F8u0ZOQABb7/CPJgWln1t4RKjoysJQwYviWFurW8Y51C/JZiqptmH7+taGyM",
-	"lWE5M8YByPAgEk3nxMh7cgd3FTNq8UXMkR3ShSBuYkhkg7f2wpGUUeCq5lyX8AmNEiOEKZaIERQeUmQw",
-	"wAWmg1GLb95wCOlMs54nCN/MYLBfvLYValuhthVqW6G2Fb4ZW+FCLRwbB6hLqci15NGNvjUbmQeKjbg2",
-	"KqW+L9fqSX3qGlAsj/DIZJoBhuXqUDzd3w3ISNcq/Uvh7/ZwMC6uiJEeIkK4A59g8hVKV1xvgJAKEssR",
-	"4eIxwakxBQTudq2I8nUyCW5aUx5dCo/s9uyAMo6YysDOEN8ih1lYmR+6cTTdKRm265aVK/U1af+CS+Gm",
-	"AdN3IFiX18ZmAsXAF5xMY6ulMsetZuug2T5qBAl4TbB5HrwWNGIqRjM6YgBqT5OVr6Wi5DWbgz2VYGhC",
-	"qRQLTRmEprT4ZgulNm8ze/me4HPJvrYbbcAyhDQ1hm77+Jk3UyYyZ25j5ExOyO0mOPpP5YX89qXuSyd9",
-	"cfwRdAQSQpoUs5YBu7lsv5MhuJeYiErF5qW4E4RVMxG9gxaaYcqXf0cA6w0Z8LUAWJ03GM1Yfdy2f9zO",
-	"mdN/Wfi18ft62dy4yxHMtL3cKnq1sw/oVZ2qcq+Z0mMcjqUG9mAmLkXGRjgBosw8AB1u0nLCwLhgsbYO",
-	"ibUhiQT7RchUwwP6Z+KCG3OqIp0D4IVUXAo0TRLkLEmAs0kRHnZvHlMImYwkKpfsPKi+0hlgsRQZKmFn",
-	"Vhgpi2QFLvopnPE7CIn1df29w2Vzcm9jwGwiw2vI7FcAmXUmfqqANxY5aTNE+8mtmX3z45ej3HMwPihf",
-	"tMrHHi2rx7lCyaRBECS5U58vDQg1IJluRiOZiM79wNbZni/lCMgPZwbHCfHPurJq2Ud+KUdLa3Tncmak",
-	"F7xR15xSspXWMQNbvN9+hRsqptoQUCQlnZBirk35Ptm8wxri6lZ2AMOIo0ERGjQids0hLPiMKzaUH61N",
-	"9pKL2UcoQZ5yxXI0hwfNvVbucWvGUaH/kl2Wnl2WFQOsUM3zIwx9FaLaf6T6QN1sP+bzLJmIR4zCqIId",
-	"uPHhKjYMu+A+ac8MNGBUMSeKEyKRaxpzNAfbB2TCxcwwZxBCxkkxPV66wygawbSs2O7//Ob8gmQVyK67",
-	"qw8PNQBU+GjIlHIFQZ6ZwBBXwmpCyVxJMcoYbfDyiGu70FGW7SiNnqFniF6i4qOxSW/PR57mgF/IBNhy",
-	"nihZMJMrt9lv7QWkD65dbybACOQs6u+Qrv2cTS4QAGatXMytWbMyiW4lmHamfJTu8VIYLNkUBFu/eTw7",
-	"Cg639FZ5Ws0IrjBO2unbxDAHcQgELNoQOpJlOHgnFu+FqWn9UNbaQuipYpE9+zTW95N8C0Omdc8b22zx",
-	"03hwFvI3/KdnH07fXvxy/tPxDttr7YSdWAwmz1rR+5/iYtGdEOx6DkR/DReNk+NWK+05XXhz+2A5iZX2",
-	"pwYvQFXyApJu1r0qGgTe1nMgiScgHtb/VH5nFSiLl36Tf5Wa4tfkXNf+xWr/4iV44Hf2KbxKWBHCsDpF",
-	"+7xNRulYgZvhBQMdsnyJTmMbjyFSgYoYY4dWVsZSg1vCLgUoDycJQS9yQfZaru2mS6EkSib/HgjpBASe",
-	"Z72XTLDT6hQrkKGXkb34UnhtOYWgo7HCmrogSUaKh3LKWXSSE/FW5geJ8jRjzoZJyCZRLzuX4lJ082rB",
-	"KTc3alce0t4nEV2A5pPXTKF+gQYmVu1BHuW4BZcUR0zhWVtQIncVcBXyGrjXau3xrWqPi5zN+NAapFYH",
-	"5SFvQxcbeDWlauFTuus+r4o7vbBC+a4BpIrxo5rof2tRJinAoXGhkfv3hVfy8a2IXOZg4usKQQAmT6kZ",
-	"Z7DjqSxd1kCVWPz8cYnlChrDbK0J5GQiCVbAhEMTMh6OCa4Ywu5PPI5fGW2Nq9+tOxsQI7+3Zwivp4bE",
-	"jGoDX23IjbFnzT9Ek6FiLICMrWcfCNCggBNITiE+HCpumLLrLKiCvmlQnzaWPGTYGsfuDHuAkQ3A/jof",
-	"y5gRJPh+jP4vWEudVisZRqYmktgF04QqrPUB86si94D16rm2xhmsSDo7aETB4ugEaSB9T/fEMnTTo9Bb",
-	"gYpFD5enoG+OZlSF43P4hrfszVOqYm4XFQYTpDgtORxqZsh3c/tW8oN96f90nnyf36/Z6sgM0XoRcN5+",
-	"8/W2ZkQNaxo+YevQCJzjrsL6IMwCcKENBfZbF+nYa6M5ipZn346kXzKP41vnAfXe257FRbITheveR4me",
-	"spDTmJtFANVQ7Jop+DJQVQ3xqjD0bITpVH5kdgAylqNFyQzSB5fRGHhOheTfa0whw4iB+7KYEqNoQGmX",
-	"oELui1tkVpbs4qC1NtuFHeiNg+2FCtYx4LhuY/a4XWazdhnjh33pg87bfRoQ2nrKKIiZ7548/ZnsH32/",
-	"Q/oR64OPFmv7O7igg0V6tbZXNLsX/VLWDl+IVrKz9g5yG6uz7sa6KYJBlVrvk2IHzVsOSOnqw3+XnYNO",
-	"9XPwXM693rJD8FxzE8ZM2TgmMsoPYWVGnWtuXtk7ytbKEYP5BYph8KVnb4Z6o+fC8MtL4WhV9vcrs6z4",
-	"xtEGuwhpo53dzAWBCnkyE9zox6hy+hP6sTdVPGQ9X09fusnSS7HSvlD+cmEO9xuZQbfWpYbx77cr2F96",
-	"V/8xQW5ldxF3xoDnbLt9yAlaIDvqKUSu7X3/+3u3+eGPT3uf/38F7ScFlKeM2AZkOijr/Yc+uB82naDE",
-	"lNmQZefg8LZjuUXOHScyAYfhT4tOjsvJ73utP4JGLEMa90DdF2JGrBlmP7/L8a4CyPxR0poufdgP0Idp",
-	"W6zWP1nBam3FMrYYpFocgVmCI6v91K3QYVuzH/gQQFhrq79o7FV0xmf1f9mGy5rACuZsMJbySu9qJqKR",
-	"4lF5oPw3K8EHzDeWnlAe65TmzfWK8oQBO+SdS3RYy8Ge+NOnP553ieYjQc1MMezFb6dtd9NkCmpS0TkZ",
-	"yGjxGA0woCeBOlvXvl+EzLVud0V55MWPqUuXgzMYMAmSpCYaeyLJtnpn0VHkY8DeuXz78Er7akQjDBbk",
-	"nInoTPEoyFUvFkEYQ8avmb/8N1zdW72voqU5f95tWhFHBlSzw32ke9Cke/56p21HMckb/K9Of3364uz5",
-	"L+/M2b9/+Nfey6uz4+HL8ONw7z/DF+3WLws9+vG3yas37yYfz1qzww+/dvlpd/GEv//xtz9f/TB7ww5+",
-	"a/00O/shnv3SHfz84j/Px4+OX7UPLuLZS3P6wbz6hxfRiMlKZfT75sWcx1w2oV6xeWo/WdPNu3nup7TS",
-	"WcrI9IN2p7Kp9Zv9rtzBRPhIsAiMC59XAbAcaR8ftfIL1j466uwdHByCCK0+tQt7YO3GXXdqtxuRKzGo",
-	"f9/9e043NX7/dIn8PZeNk8tGxGJ74ll02QguG3rUg596PIJfP5y90/T9hzicvLuCC4wf/WXjJF2I4LIx",
-	"YVrTEfM3rhOJumx8/qPY+BpwQUGfL890swLQc5ACARFyTqRKGPoeqL78y8a/YfMlJWp2PyYcLBkV4aX5",
-	"ko6wIrWJxt9Jp3V81D7o5HUIxWv8/r09jp6qDaP4lJUrjawWAJ5iLxGCEqGOMt+K9TLB3SVjLsyJax6J",
-	"cFPFqKtW8Th9J7oxIMSt4oo5c1Q54JFU1QAw0XKJDz+vKe8v8lrv+avu0+b5827n4DBdH8yZ2pH7Cnmv",
-	"HPNizPwjc36v2/846Bwc0UeHx+yIhWzAIrrXocMhPeyEUUj3hvSgHdLoiB0d0RY7OBwOD/YOo1bIHrF2",
-	"61H0aBCVCUOcYHWJvt86Ptyu4Pt02XDSiV2bXhvkmRz8m4XG/RFkohVyiymDP7k90UP09w6i4HuIVbcn",
-	"r+eA2JeNz7Ugu+92a8Id8cQ9zDNKVZNm7db+o4OjwztJM6652f0ESb7ydgFP2Jh70I0Dj6XgE+lm4oAh",
-	"LwzRY593gMf7RsZWRkkSUhGyOMY0YkQm8tr+JzcOknIpKLB6pS/DHIMm3+23W9+fuMJGYGB2Ixgj8ztW",
-	"vkOBh1RXDshmRSM8H9H6nk+ZziJuSCxHRbUXI2bSpuS3CTPrzYPZlWKAaB4BtENeQ1QO87d5+dUdnb2D",
-	"SoDn3e7IVwW8OoX/o+Gf73l3fPXh/b/M4Cye0fn52WL0r7OzN6I5eHExNqf77fftX4tTYViQsLZxthFj",
-	"r2Efze7YTOK8hLqctVp74f+zvtdiyoi9AP6UD+8VyJKiTlKjCpLhtYROyhU8X395u9LTD1oVL99b//IV",
-	"ssMvCG4xOFkZcWF/WZYVU0BDV5cDu3hGS8XBOV04cDoSXdDwyouBkKoo8E6vYWqSWG3whh2C/O7alxLs",
-	"lJ6+pzCG+gz+Vc7gOvQf39qR7eqrJC3rjiz0EEUVyKLtnN9gRcdijDTLyQRSQZr08d3dNJWUCVU7DQ5h",
-	"Oakmf9Okf8UWkAyzzglPKUrIFVucEEoiOQOoQBjz8MoxS1wK974d0ml1sC4UAlYzE8oJ89WSCEZYMPtC",
-	"ak8t1PfLmYLIFgo66/98t9/a+75ITeNMQFY8Wbzk4uovLifWqQ/92JzP5037cZszFTMRSsfflIn6X7FF",
-	"xVLELS3O50rpP9QPz6SabFZxer+S80X+oIMAdTQCDzaGf7KpY6AJqVLcwTO1lGIzeb73zYr/tbzE7OUH",
-	"lS5fh98pe/nxN6C68HjpRG2BdLZifIoW2b3YndbxW9Gzbs6YJy6ZEOCgNHzCKtiUr+Q1+2tblIWZa6gl",
-	"JBGwl6B//Kf1pfN2wWNiZEQXjtmS57q0lRXErS6DKykYuxFosptoJJu1cfzfZRw/SzO/RmLMxwubHJ/s",
-	"Q1nGitmPH81itsI6DiBifwJ/nctUCAUQfZpzoUvt50uxZEDfs31sV7S2jr+YddxplNSwHF+0HqXltV/O",
-	"gLbK8Cs2n8dUg1Cobefadv7GbOdX2JXkHi3n/Ms/NZBhwo4DSueYuvZCfqbixkljFzi+3ZsLsFdNLmCz",
-	"z7HKKZZiBFqZ5jA6vgOihw8VVaNIzzkJk2cRliUjlhhewMTOctV70ZOeSHnF7ShcApgrMubaSLXYKezF",
-	"WDwaasiUyWnMSCT9fNJ7dsgpBUYyNAKAn9pe0s/SNP/TanCwERypR6fVSis5M08LiFTrafQTZz5DRgpW",
-	"hcexXbOMrMnM0o2vdIbXTERSaWJYHJOZztyZ5BALSrQZjc04IBNmFA/9MnNNrIhVNMwOwO4nPCLLT/Gw",
-	"H+WXOQEYOdaOgAzS3KEzL6wpAWkBR3G5Q95MmYCmPoKRMO/MPU6aOlvf5FSMYq7HMNozpiZUBJkNAkTp",
-	"WIsMhwt4sNJp4IG7OYl3WCuO5LeMRUkLgJSfDyiWQx57sr0hd/wgk8zzHbNxwV6m4dVs6mHr1n2aKnmN",
-	"sALF7KbGGnE2CdJT6PeH83cz7xnA4xqf//j8fwEAAP//",
+	"7P0Ldxs3tieKfxUM5/yXk2lKoiTbial11oziR+KT+NGW0v53xx4SrNokERUBBgBFs3291v0094PdT3IX",
+	"NoAqVBFFVlGU7WTU6xyHIuuB137v/dsfO4mYzQUHrlWn/7EzBZqCxI+PJVAN6bk2f6SgEsnmmgne6Xfe",
+	"TkECYZowddjpduADnc0z6PQ7R9fHR6lItJDqqHf86EGv1+sd4D/fmX++93/a/6XHnW5Hwh8LJiHt9LVc",
+	"QLejkinMqHnnWMgZ1Z1+ZyHZgYQxSOAJdLodvZqblyktGZ90Pn3qdp5e0sn6MC+nQK5BKiY4EWOynFIz",
+	"YqKmYsm7ZCwk0VMgw+fjgxdUJ9OhuYhyAinT5Wm965y862wc6/qQnqcwmwsNPFm9gXlGV+a26giH5jlD",
+	"spwCJ3rKlBmeGRPlagmSaIHjoTJjIIl5OyhNlkxP8SpFZ0CuYGUGWwwF+GLW6f/WMY/uvI+t1i8ioXYA",
+	"8Y3FEczngnE9Ax7f5eD3Jlud7G2rX+c/n8/nGYutqtn3eX4Z0Wbfl1SRscgysYS0PJslZfo/j3udzdv5",
+	"BrRcnY81yPX3XUAieKrMdpmHkRGMhVtGDh800XJVeuWDTUsxY5zNzA4e57NnXMMEJI7j7du35ws9Ba5Z",
+	"QjWsD+YnscRzE1xUnu8PQCWeJprN/vNdJ6ESxplYtjzgn7qdOZV0Btqxi/MkEQuun9fsB7U/l4ey/dzQ",
+	"k063w8xD5lRPO90OpzNzp3vcgKUNz9UCr1zf1/PiHNcOvbik7fDx2MeGXzzy5lP4gSZXi3nd6Ef46z1F",
+	"nj9ZHz09Hp3Uj35UM3r7yJsP/DFVUDfsOV0h70mogtarTuPjNs+6+aifwDwTq00HJs2v2GnZ05plLx67",
+	"h0mgkK6dAP7adtlrx41Pu/mYA4n6M6zWR/5PsZBELDlZcPbHAog2vNdKeaZIImYzytMuUYtkSqgilPz6",
+	"6/Mnh+QCeMr4pJCo7sp1OUvohDKOKgQdQ98oQBN2DVZkj5lU2gluq1yc9khKV+qQXIbPwKdSLvQUJBmJ",
+	"dGWeJ2G8UJAeEpQwVmLRfCBGLSHXTDGrvmiWZeSKiyU/I5SMhLgyw2eK/L5IJ5ASymHZJeZG91iynLLM",
+	"yiP7FKUpTytC/bv0dPxo/BAOTpPe6OD+6P7pwaO0Bwcn44fpQ3o8/j558MDvr9USix0OdubAbM1G+UY/",
+	"/AJ8oqed/smDB10j7/zfx0amaA3SvON///bu3YeT44N37z589/T93/4jfiTGqLnFT/HQaIXDXPNbiYUR",
+	"emkfF8IoecHK2225f3xidTElZiA4EMgUkGRKuVlXs3CMJ3BIhv9jSDS9AkUoX1VVxWOUpPF1cppm0wV6",
+	"eL+6PnFlLnsSVQXOzfkz89c5Td9TJKEZ8JRWyPukd/LwoHd6cHy/hojNGzYNO9y53sGj9x/vfzqwH06K",
+	"D/FdfE0128BO5/bntuyoTnq5x92cH1lNNKLUo0b5cojKoCKLudHHXhJltcQuoZrMhNKGP3zz5tlj8t3J",
+	"/d63h+QVcoRCb1WEGiNrwoWsV1mjx8wNrJbqHnajCq7SQtbKY2l/3qtAc8+8+U5czCl/JsVsfejmW2dZ",
+	"ccP1NBH8kDyBMV1kGjV2LpaHfnh/LECuivGNzSOjIzHUcKDZDGqHcynWB/ODtwuK4ZTHQskKqCQUhcDQ",
+	"vH5YNzYtdhnZJZvBq/G4bpPNfUSMx21JbVyzweZ5AzEe33yHL1dzaKCfE3Nn29FD3ehX8xufzU/mZjUX",
+	"XIG1koqxmik9EwuOs0oE18DR1UKNWWsN9KPflbXS8+l8DLSpxjoZjMeQaHYNg7lkCT4lWUjDZFadfufp",
+	"r286KGaE7PTN7Z+6nYZPx5VToDXjE5wexdf4ZbLK0CBZaHMGZowvtFmF45Ne/lsKNM0Yh+DX+/d73Y7T",
+	"agZLxlOxHBg9qtN/ZH5YjMcgB0giwU3FL9b4Ln7qdTsJneuF+Y7KCePFT9+ZgaRMzRcaBnOQTKTFj/dP",
+	"8deFxJ0ovj/tmcOCxDtIBB8zOev0xzRT0PW2+4ALzZLyGGYitaa8eZHZ1fyYPUPFERUz86UYqKlYDsaA",
+	"Q0rwUBz3esUvE0nDZ5vxOGPJr9aMfih+fxj5PV829ERUZ2FUIp4ONEPL/rePneqS2i0KR/epu37VSemi",
+	"B71P782jZ4yn4c79hg87Punhr4aw0kUGg4zNmO70T0pfLrhmWeUFEgzdmB2yZ8Qsh8qEHigN83CVDCkW",
+	"dPsfEsadfue/HxXuzyP7qzqq0OgT0JRllpabMZ/Aieodk7H3ucuO8JpP1pJP31gn3waeMJdilMHsbxHe",
+	"kPhDdk0zlg6cw7Bjxo1z8KLc+hFTAYpwocmYaVQRzQslTfQheYwqr9WbQUohFcmY0gqtCgUclWG0hpDZ",
+	"4hV4VMYMMsM7jGFzpDSVWg2oGcEMlKITHJ0iOT81Z8ISU9KMV/eQ42iqF4ZEDVloppHPhzNjdl64CgVT",
+	"PkpFov57dXEaH4vXdt3rDsLWVT0jQ7tQQ2IoXxGgyZTgguGy4mJr4cyNQzOwx9YAPE8SmGtoKSgqPqbG",
+	"7ipndXb6Hc8Yup0s9xjv6PxtTnx+rpFl/hnm2hq2CZWSQUrEQhtTXgnBzX+Nuj2XIgGlnCWuDskvQlwZ",
+	"nbvi1e4SIe1RtptkTW1r4Uc97AFVhw70TZSdX4eTcbv5RHBot5NGGEI6GK2auUxxE23wZoC6ibfteseX",
+	"x71+z/zf33rH/Z4xIHZQJ9wtTnw9kYfkRyOSyFsYodUBPFWVF59c9h71T0svbnMkzfHLBqjVVh+Ks+l0",
+	"Q6uusXE4pyu7qOUFOn4QjrOQP1aQF0wtOpT8Ps+kOo4xAHIikDM8QZu1jjr9ol45aKrY3apsbyu9P3Wt",
+	"hfBvpIjO04UUczj6AWTGuGPbgzaaKN4Q1aoW87QZObhwYad/vIu6EGNahtytCzBUFajz8+Wcp8JhQo9a",
+	"GD7cxG1iEcdSwOwgiJhtetB6iM3xLz7OWHIz3QR1M02vgIdqyUXob5uKLFXWSjbH45Ccq6s8Wpu7scyD",
+	"rD6STIVQ4H2q1mDeXaV4VFYpzGswKuuGXNIlgsnsS40wAwHrszNGVaFO0CwTS8KMGmGWckgUXSmynK5Q",
+	"U7D+/B3MybLFlgiuFpm2Js8YmnCUFCYSvCCYOU/VzG4rmir/y73tUFtdtI2oySifLOgEDYVOCihcOu9z",
+	"02ld9syNpsWUMR3RV9vpn/TMlqo5JIxmTJtpPAFjtItMTFadTSyo8Z7a1a/b0iKasrNh8EzIEUtT4Dei",
+	"vXH+lJJFwJSPzt5TRIoMzKnDM8d4ki1S57ESc7C28E0p7LSgsJf+YMOanl4Mdl+k5SZJZnSFs0sFTgzp",
+	"58fNStn2tc0YvxrAhzmaNdXlNT+SKVXEXXDDFTyumD3Vx1eXsjS2fazmuX0lhqmC9xqNekmNeTfPaGKm",
+	"Wc2DWaiNVkwD07Z42uAKVgNpHxks+K9GFBAOS1KJSqEI8YE3p5TdcCNOTsobgfE9qghGlCKvW7NF47PZ",
+	"14EfVlZgWAxuLQpp94prkJxmN/Q+uIdU5DsKNLI02s9SCj4hghOxkESxFA7J3xdC2xCl3w8bibNRu7mQ",
+	"mrAbbteD0F1wTtDtbiStWEi17iVwk9gPuZTedUguIcuIWsxxWpiD5mc1xH34hfGrV9c2tnSLHMmfhi4q",
+	"OEIQkaXdKhGT0crSE0iCqqzXxvzpyUDrG6tdX5yl5S/FYLudU3SBtq2PGc1LobepYtv3jws9GONTyv47",
+	"Cda/5RIZyslJN5HL98ty2b+7tO7FoPa06OXZII/AI8hyL16eweHltxZEQb7Q3u4tllnDB3001bOstK6d",
+	"d4te7zT5b0YbW82BmAvwK+hsyXOrEvOcTlxSIargjJN5hl4jIVOVZ5kij8NBuvD2LrEeqmEgxoMRk3ra",
+	"6XeOH33fO+idHJw8aq5Ho6fD6cvnKSVuNOjZyLxTT0E23o8q7B9fQ2JBLH9nZfg1hixSZh77jLLshirF",
+	"PHjcYGyfV2WXhuB9GgjaFXk2iZFK5I394LyHxiZNIWEpYCrOTTljoGM816WRzIByTO2pUmlsSvug18r7",
+	"7UroIMsaqSJIqEZH92Gnsmlv8nDqvrYtDyiEOgfwlPihFC5dc47WcoJuqgd+H+yRf6NhXwDpuuyKj3wv",
+	"ioZNXveuAZZM851hdutmNAViTLhP3c6F88w9kxDNoqZXYDS0mxGrf8kFvW4dwMCwtbnrt92jGc2c0bfk",
+	"YG7tK3YOX3tmtrlGI57OT+8bH6PyxkQOE/7QLQgH36AsiZuDTShyOeU8AjufkEshfqFycjPze05XmaDp",
+	"QAsxyPBpVU7gs64ePnhw+pCMVhrUTTnzaVln9cmcRlH0YygT/tog96W5rr0aCfxSiBeUr260sGasM8pX",
+	"Pl6qwoU1T/cObJuutuAp6s2rQ3Ip84RZTiiZiT3oqCehd1YIYkZGgpGVlnt96HtZbvNa1Lw1ETyBM6Lz",
+	"ibrELawVOcBU3mGFNIKftlFIUHGCw/iVhzUdNxOei8qzqsSirbsMlDlSKAbG5PWri0tydH18pEAZolc2",
+	"iXpky0nwsptaIMfF7v4iJgc21zouRKsz2MfWFu+cMaXQEnGeCknENVRduG/fvj2o1uJs2tBq6Y7f1WvK",
+	"MjrK4KY7mj+nku+hQF6zBEhCeeD29CFxR5cBuWZUgzxzFpiiY6jEwytepZs6ZaruYD+N8gAj+5/Pdz8+",
+	"mjmVmiyxesOQgOBB7AVzCT4jpTvfEKQvIGX0Eid+o8ORP3AwM08c4FrGqB4lCe73Y/u2A/P2PqnqajeV",
+	"nQ/KshNHhQlU3uzPR7y+89HJ7FuUmjEUqfMLcwbR5PLjRAn7K78GycbshuwY42WDRfGwCgXDgbmA0DSV",
+	"hiW70eXKIlmBPiSv5lhE6txYzH1GRxZ6VGjZb7fHKE6DIVY3cW3G+9q+OVVqKWSKtR1sMnUJQyjQNi1f",
+	"p8gP9OWMec4VTa2xRrPXRg2XmoHKczLmwVfrZsrWDOEg3+rj+m9ZkGjUoka2yFf+bb3U0L8veHpRJSxG",
+	"v0OCSXGunrPl/IN0ovrCMit/Mi9tu4SNfSHN1tVyoeXIWjVcbms1Re7HyKf5hWmwSTqbjuEbYQWPewyV",
+	"kq7W1h5HgC/0A/ev2bDiWHfv9rzFyucLUyr1KBcQnUbWw4fY7YZhoMJwJBsjDvfv1dhxE1s45qrM3YWR",
+	"QvNiqcMR9Xr1JV/v3l3EdizfmG37cQG4joHhvPmeSzaDf5nrqvvm98ptnR1A+OAN2/f0GlpTDa0lmrdT",
+	"QVKWYt6HU0rzVBi1UhpmjaiG6qZFIt3OFbPMyO+wSyVEh7FZkNSvyMD5ATuYRG80sRQPhv/kWXFwXf6V",
+	"BAUaWdBkAulALPQArkGullOQOCpjThTRXQkTpjRYD5+VHbnkeL/pyFSUvCLrCofUJUuPZLE0xsxILFDn",
+	"xEXdHxvAFcVN2HZufmGq7dnJh9lovKVDupV94RM3jPmFT+pud9q1htnc4o1UEQ7KmatNjyzmVQ+sMhUT",
+	"OxlVmkigSnCynK78fqOa6ZwSu4qTKrXgsVwNPAeJHXjGBzQDaf7yMAbwgVkHxhrNxE63GXOr9fFaWzHM",
+	"uS16xvKd4JMZUx4CWXAsMja/XLH5vGYw7qoYtbl9JsupUEDEQidi5uMFPBWScEPzRIssDbYgRLtYE6aO",
+	"lNyEusVZCgZSOkPbT+/nojlPLDemutftSa7dgF9QTieQeg1wbcDdDocPepAspBKR+tcXTk4JZ4IY4pvT",
+	"CRxu1VW3Tv1COz/LxrlXRahP/nfxY6bC9FsnCGiWGXPP5phUdFov3Ap+NRIiA8q/mJJTWbeKnpIPOL6S",
+	"2m5am+NTo84vFMhDcqHpeEwEz1aHmzjkZhLRQv5sLozKztp5/FzhvvM8uG0tDcsqxmPzX9SWoizs3BqG",
+	"r3i2+ixKd1TbjM7RRcD+gcGddsf+nGTs2gM+iIVWLIVyBrVNrn4pbGLWlM7nwLEMmWkyMkJSQTZeJ4cd",
+	"TNw8CNdUYIXxuM0nB+EPjCLf+VSO0TUYVhCeW9O7vcdTjMcKck8QruY9Rf6NmT7d1uJ3Y0DOXrWbAVMK",
+	"CX5s6xIoQSIUDwrkbFjK53eztE1brSO+clnSbbk3FvDnmSNkKRZZiglA5IKuCNUkAyNhKClyvLvE+uju",
+	"KcxA6Lozr4ixnFZzUGcErQ178rXHhaMsJZxKKZbKyQbBEogIBO/kKIvUredtRj88txc/sALC/XW8LmDX",
+	"646RxzhkMKzR2QQUVjXrSygEj1+T+98dkmEKQ5SFmRJEzTHMM1oZZc2sJL1S5oqD80t0bAf87bQM2nIS",
+	"n2hRar5R0xAccL4zp7tvuhi54Atz4adyQn9MNC2nIgMr0buY64GqJtMKEaXQJ0iTxDy/Mr3jdeG9Nj9X",
+	"mRTTea0PewSZ4BNkpoJ7ltslStjDpqdgxuAw4hLKU2YYiMKLRyviuMutnKwSnwjnfdLbDjazTtZB8VNL",
+	"K9ACAIwi+/cr1yzzoIi509AVdHYdmpGzYJpz4aCKcgNAnd0gey2ekjldqUY+loTyBLIsf0VDfafbSaaQ",
+	"XA0Yjw7tLU4291X3kT69B9vcCClhSLjarBfOASOzGLfSGnhq6w2aLdIu1nfJ57t1mUrVox+jukJb67+t",
+	"dtFwpL8LxgcLmdXBZFKiIYMp0ExPC3iuKWTpIXkmLLPxUotiybzKOYE9w/aOfHPPUIk22zn88amNtZcq",
+	"rT+WBfen4eEedafWHDgoRt1230txMRXLZ+Du0zHf3GWomuI1h8Ro5JXKv5ImFp1/SyXQFwFvYUK+DtBs",
+	"r9++vLK3OX05JI7tWbT2suKOgQcvjC6cyFJQmog58DJyYsU427oa1kkWO/HOiM7VMCk0uB264YG176xx",
+	"370t3HUpJBnjkHZJzmqNQpcIKdFKqnl4UL4d8zd+rUaA0ovkKqZg2FoSs1p9G0izrIcDpIpQYuFltlrl",
+	"eSX6RvsCL7qRRdKQCjdZL+Xy7aZMPq/krq7gYysiC+ePKvMUgs5xl+horzD8CE2FK4A5KfGdjd7K3Hzy",
+	"g+mWwDBDURgzwtbMsUKFaWmR+f0u00NJ3JdW+f1mVe/WPZClmvqvwf1YhgRqH97DGutYhrXyAJ4qGF/g",
+	"XmypXEXMxnWW1/Bh7TWCOvptw2xidBQSjSMFHFzXL21k5v6tDbbTITzdINNhuwdsHYKtkV3c1JMVYLC1",
+	"gLa68LdtXfXq+INXNljg53y+0Lu47anX+hLKychxaFtba/N6MKDHkinBzT4kRv6oEIAd2SSa2mgaQYqA",
+	"2GQsxSzq7A9p1SVDWGiEtUoLxu21aLRbNFgucmo+8zakS5tXmq7iFF6DkhcMAE3zdZT3TPBJZKrcdw+Y",
+	"UkQ9zhMpM6pdyXPuSTrpHT8MXUm9mCupFqovHCK6pGrGGGjvZkzY1cA8cuNQol6tKCxgMIxH9YOgU6Bp",
+	"gJdsVkb5qoDSSL473T6OKAphMJDeOnYVzFW4EmMJEMShcnumzsvX2zCOKjxP+4EEx2i3kdRhLAZD+a7Z",
+	"MaYLPRWSKUjJzLBBktG5QqjlNgf7+++3DrkOgykYsgOBrDlRuTE0oytimZ853IgGDtC1TAa7QGCZammA",
+	"5snhCB/Gh3hTN/AaklQwuSjbfZxnRS6Znrp8mMIwLwh3nZHt7i/pkqnWc2WtFXIxFUvuFzJ0oJS9ADTI",
+	"4AzPrHdg2nL/NaWmBqJzE8ls5yEYgijt74OTBw97W4/gLLd5feJdCBDqo5rhd8USNk252+7YrQEWC9l7",
+	"b21RLqZGqDrLyVG/p1iHX28Hje6cA/N4MqPyCm0oVeYv2xeqBvw0GOLp2giLbC/gadezGI+kX+8pbcX3",
+	"NkGvBqN7WH+oCjIgCz6nLC9VCxiIO3Cl0W2XlnWwr+HGPtgotUOvlxudG1XuGPMEajS0udVx2gzRa8Mt",
+	"NMNfYIwR7X4F1z7ArjL895CcE3y8OaQ9jHRZWYf73835G+Wr3GemNMzXdcICAavK2J5fvCL3T46/O+yU",
+	"WxecH/zr/cfTGNx9Dp+1brZyIcmCM636BANT6Pl8+uubLlkBxz/+6/U/Sw4nxvXD++GCP3L/23xqK8q+",
+	"HVC3mGZMow9ggreJkHMyE9eeKROqrkrqRo4auy5AyuCEwWv2ilMYMTMmwhgNxi6IHesEsoLJ+9z1iOp9",
+	"lruJ8ClcEDMTMmY2xtgsnxSX4JI58ZCH9Y57616QdTDlcMlQAwrAldckMvdztJWb7mnp2rQCNmSmDSpX",
+	"ctRUSK955bOr1XCi9L9thlVIyWCGJzHOJcYaeEUzM6exTrPdLnnqESzDsdxvY6HVaq3VJasZUBnxeqMM",
+	"fOa3Duu77LZRmUzZdVkdPX34YOteRWC1q0zsCXPYTSPQSwBuBYh1VXZzCzw/T3Y9nA4xRWykDfL3eCsn",
+	"c76hiC9ofewN3Ba3nxlacSveIDW0xrGzu6Pyzvlx5/y4c37cOT/unB93zo8758ed8+PO+XHn/Lhzftw5",
+	"P+6cH3fOjzvnx9fr/GiQGLM+l1rVMG511tleNbZhrTDeqEGs6+/11nidI6HWNIswkAoLrlO74vpirUEV",
+	"oeMNZBWKmrXDHpNMtvd7SzfPaCFZnk1ZRXhVFhuRTIQz0CnBBWhRaLGKksdrBEm2D3enfj6lCogSZGzb",
+	"Ea/J9nU6LJf61yABpHlC1/oF1yxF3Jwtssgu7FN/9aduZ8w4U9OWWahTbIe3vsq+hEMCqgtxlcDc7HLT",
+	"t2aA4bV12duvxkUq5LRcbd+6KgL3rCZBnLn2d2VouehTzGEY5CelwcZLMCoINF6Q/PpiUSLX4Oq32tE8",
+	"6X9rJRGCDAujA1YqBGqHLJZNV0OBvI71nn4tlJ5IuPj7L/dUgMoMEqLboDidq6nQUV4QtH0m6F3uW9Dk",
+	"pfVAzZjWFv4eK4+wp7FLqWucES/bZnUrvQFosUy7FisA7xEStyvKlp67+g4tJJ2AkdOzuQSlXPkX8ESu",
+	"5tUaj/qN0XRUW2qgqZyAjmfIChHnV1qyySTaZZymwoxr2LdI/R7xzU0khDigmmZisgDcucx5fL1/xUui",
+	"DtoK1s8i4XesqHDy3UosbT+510YdMB6Tp8WWxhJP3ToVk/f7XjozlY0t85R8IxxVOU5cL0KfBnKhhSjF",
+	"ErxywCda21Cq7RVLngmahmeywckaU5YtZOwIP53N9arvfClzKa4dEmvjEe0k2nz3dtfXvnyjWIxCWHq+",
+	"mI0cG78lHlcCcnJDi8u5XdjORqquI11LDRZir1meeIUYqg+oHP9w19bPuzuZwbmJnLz1XaynkJ9Elr7J",
+	"ZWkLGqnUd3nGk8GEZgOjjqCqfw1Ks4lFvut6XwZ1OEidbgdBKyNcp7Jm4cvq5/IzzNtGdkd4o9vHDXVz",
+	"fnrIb8zEnG1jDAdYgtKDAOUT0gk2+MgvYdyaG9snWownf3v9fG+9YMfZIdtrdXatwLEveGOVun0eQ3MA",
+	"B+IapYxTuAczY8lf7f3UBb29W4y70BoqSj0vIhDGZJxgDMJeXQU1uN/bNgP3lk2Dd8Zo25wCpy9sVbyM",
+	"tmVMIkTxco6jdmJstJARlfxH0IQSLWYjpQWHM/NWJqtWrhlKbuc2f+UVwLwlkSDviTzKwTuuT+BnsyDF",
+	"+pT1vHbDFXI+pTGsNjTfRlJcAT8Q4zHxuGokg7E+C83U5i+TlMUsxV+EArcH+aa0fDCMfSPB9WJh74bG",
+	"NvPWF0+xyWSo9HLBIeTDFc6MHRqsYEoykVwNRjBlPB1YnqvikJP4so3TLZpONJ7qBpNhwSXQ1APHr5lu",
+	"TJIZ5Wzs+uGndEYntmBasQm3hhsXFu7bQkpouTB27RnuOaFZy32JMxRHIo44/aHIl6s4kgUBFDZGaZL1",
+	"rMm3MmnJmYxkWl+6l4JDCZ5hTs1hi+OxbFYaq5JQaIj6Zsz627eY7ZGgFjPAflKZC6xHYAQ8AVS9RpVd",
+	"cBdaMbxpCa1iuSdcOEsnjXwevwvGIe4iw+57vp8IoZk5CdE0spgN6Z67ccax7Tgn1nTAxDbnpLMmFVmB",
+	"PiOUeOMYrwitDeTQHlfUtoHTiiixkAleGDIgueDcoW7ivZ3CeA7s7xCNM8c8yIknboP/YP31LcPKTxn2",
+	"chzmNZ9DnM3Q1aEPEUF+SPlqYK8YRion8x+3pj3mWGCtC5xbgnvUOUSflTBFzgovjxOzCBY1d/EZSmYW",
+	"urOiVJ30okk2GwAlLsOwDyUZM/wWw0TNvWbNURXWWEGAL1AMMkYhj+1Z2wWGvEbL9i8vGuH6bxZ8CVnm",
+	"ejBiSCTxfeYDwINAJXcHptzwJMkYZ8kgyYRld3vS2x8b6X/poHSqcj2hGWIoms1M6arrQ4w2mHNGTu73",
+	"e5h64UOQvp2ETRQpOlNiP7ByEsU33/zWO37/W+/g0fv/6+S33sHp+2/7v/UOHvivzKO/jWZYPBaZWMhm",
+	"QKkVXxbeGe7aKFuYxZ1IAB5lNimbOINmnVIlXDNY1lnLaSyhxLWjcNgbZr/z5k6HURdRAPKx9pIl5bok",
+	"I+sCp27eflj5ndEDYYNzT2eUZc+ETQhpscQe3rlEvfmXZe7y4OF2HDqjr9dAXjN+dS/v3sQTIDNjT5Fz",
+	"17VXMQ1Fgxtjc5G1JMLj3nazEUdQ4FbXLBoi9OyNmUhIhEyrfMEzlCVVA+1g5MPvuND599jWaVCgxdax",
+	"ixh0thFoGVjp7ELB2xlNjgSzleNYRJbdum/Q4q52+M7huYxLSrHkIA9JEblUmKhaTWiqQxx1r9p2UCSk",
+	"wDWjmdoViLei1pS70jgG7EZTFecNmmXslX5rmk5sXKEndPWTWEjVDFGjvEaYY1IbPaBLK5YaeTJwDK/G",
+	"T5znYkMeU2WSdgw1M3t1DVKytK3cSmsU+ZSuvLMkz5P0mF3r8fPbWpyNy5HaqFajVbn1aqRwB2KuiBu3",
+	"VQnxqOo9vU8szNt+REVUWTSSQC2Ydn9u0BUjg5tnYrUL3KnUbEyTuK60QY3aBQ7zmknB/Ri3NMton0HT",
+	"1FIz+p9YqEExuYjLESPS7BoCf+8GI+5zJmPUtoS3gUmXuf35khqKkxckNljn8/qsrT+T1DE7c2MdszMs",
+	"0ximzdN2w5FBNAaktKQaJpEtMhbGAO2LrhntgOoBHVijSpKlkFcgB+MMQJ8RwNHZOK8O2lqyQoXlh1uQ",
+	"ABskH4TkU2x1MIcSmp89292CvPPjGuYsoAO0kroA8zr251fz1oN2ATO7vcBd8ZLdwl8h44wVVpmjwGZ0",
+	"AuSbvKiBaDr5ljjNdbTgaYbHBPNkYoVSW8ysOg7m0urs20tvq7zku1IHkP+tpvTkwUNjzz+iB+P3Hx/e",
+	"jxdLVDh5iMF+vHXQBddsOduC8W3I8HOujpRqOqIKXMwA61JcAKbUJO7DnPIU84Ml0CtV09Uo56rtZqpm",
+	"4grq0tcwXnxPGfuF4IVEg9Kq6zXDeUaTPI7qhnCvOe+7MI+8NKejogdHEvprEUmNjTUHMV87N9ux6Ks2",
+	"RA3zasSxNlPvfiMEaf7crzVKUJW3EQNjSeXMxwmMElO0GhVZ6s8edpbQLMuIHRk554SOsH2t4RnWv49P",
+	"mVJF1JLpZAppjIqKmMGSMs34ZDAWckDncymuqbUcXbDHDMz2A8rMZSOaXJnjsEgS30vb/ASp/8WNpwg3",
+	"xOizIuZbZs80U8+wBUfY69CKexenTFkz1a2hOh2HjQ1Df0U3+8bu+Rvnp39gunp74PCcipqJ1WKvioV2",
+	"roKavngP75Of2Q92ByyHn0vzxvTMfGcOplFW6pGkN6jnCv7YALr9WbTkqh8O/igwZKNJpcUGbOYKb50b",
+	"qLWNGknwgLkueqyXWWMr4R2NbtTM45q1T3YtNYeI1NQxTWxDT2Kdgg17TmDpZV24DJTLYae2nLIGJjmf",
+	"T6XZjRRLBRIZs+0AZgQ/JWNYGvMiVdEjDR/mTEI8hvfq2mYL8S6ZiiUGCm3dnWMZqk07gIa2tKHTgXly",
+	"bc0OUrLrqIw5BGMJatp0IFH0X3C6QwkjvDSS0kIV+1h/3m7fhWUHvTuOzhNbxbUf51MYiQi6w/icehez",
+	"NFflcUuYgZxgHbIPUtCZ85zvKaTZsAtXxQgbiUVc7twE29y55essO5bHGjDHEVfrXpxgw/L3Jg1Jcnzt",
+	"FCYSakR1PKRQ6lNiKW5rswX4YEw/mtW0eDaczYflLI/yeZ04Z5LQLAvLyLe+rzFbsT3CVG2TsFa5arUq",
+	"yJwlWIPp4FEirkJzioz2NVCMx9j4P4HKeAS43AdsfYw3dlqHoPPBy8LVK3daWDuLOZHUk+Mu4ZycJkt5",
+	"vtGUlB1wvXyn/iq0l+1kZMnS5q+0APvald7LM7wd+q/2b70BP+gjXJOzbJxex1QehfRGohRZTtGRUOSt",
+	"c5GKr+Gkd2MWUUEBoQf/fv/xpHv66ZsD92fv4NH7j8fd7z99+z/+Y3Mfu5NePYPZ3Gp3G/tZO/MIv9Q/",
+	"OvIbtO6E6XVvwrQKXK4KJsSjXm87S9u6RTdncY67bWRi9bzr9pW6PFfwi/eBsX3zW4MqNkiJ9FNsYxGP",
+	"pZg1byjl+zBH+Ibt/Qtpl6hFMiU06ElnrAkP0iDwoiY9vOo8AdE8JWzTigWCcRGvRfNJrsd66rK+Cpeo",
+	"6ymvhZXUCAdUkxiJ+3/rB96est2NmGcATyBham8JV1RKdk2zQX4q0H9sv+NCDzCwUhg5jmu4L7kYRL8P",
+	"TZ2JEOmSYRqos4r2XoL1DOAiz+Uqn0OLeZL2S9hHBazhGXHYHmmfYDdxkkLCUjhD2Z5KuuT9AmKHaCGu",
+	"XFjBAWhUa0/wbQVkSIpFEnNtHbvX1oPrnxx1xT5jkKVPpWxtx41ZFI8C9a8+GYl0dZRnBnfJHwuQqyME",
+	"LemSKdAU5NHzFGZzoc2+HfwMcfPDpUvXdREUrqvadkZsh1s8MLqvDPvAtmXK7ZuYt+HM8V6GF465OtaT",
+	"JzqfWXVwwY0ibYPv5ptZdHEL33EVuzIFq1taXho3lNXCLtza7cGCHL1b9HqnCUvxv9D16e+V741kEAs9",
+	"Eh8qP2zfVz8Kt1C17PYni/XYbmvXMzbFVeMEzegoinyulkmJVuBuYvVFgrn3ire4Y30K0nUD3DSPtwBX",
+	"6Vc3l25nWYxr0z1++NXZ+9u7TdZBwRXAvD3bqAAlVEyJkcLOqD6AJBdcYd3M0vnGl1S5GksixuO2XuJ1",
+	"p69cGIOdXBqOLGlGfn1eo5vZaqHaqcYiNOt4bjPKV0SKperaNvEW5GdFlig7LCfoElbIh8EVrFTX+6IH",
+	"mCquut6jr7rGWmZ84EtNu8QY2APA7ptdMg12aWCWMphbsZc7gTkUkCr1ICjvmyGVhAAlRQxpvT4rfvpu",
+	"XZMsHfXdFcrwMfvLA2hxhOvi/69cCd5tJAD8l5GHF5lo27jwvEA6tK0Jc/RMYSv2FVyDmat1wyjMTJIA",
+	"6xV17oL1aefkSCXk927GL/QwgKoev7AEfuuceZlF/aQW4tZOTE/j+DKhyVYx1HfsSY4Itqo+FSkRmMoD",
+	"NJl6tFuewCH5wQIiOefbcEY/2LaVQ8uKA0DhRlSUewvX8xrb9o5u1zO65Nqpczuqe/jUIjNyRZSFp+bQ",
+	"JZApIL9ePm6glAUNhWvbCPsjme9N7GRtpKZbz2os6Pb2khp/htUFtGXdRhw2nsXrxShjyc+wvYYAHxsb",
+	"ZEFK9e3cEd7Au8iWNMuwrkeFANHuBJdLFk96Jw8PeqcHvZNLrF60BYxrB7hSaXSTdINmFJMyRUdZTFQ8",
+	"phxjFmJC6iCYcw9/3PdfAEbEU5mce58prPvGgql76pD8yjXLLEaey2MyrHTTOFqG7+pc813DdDLQus4Y",
+	"rA3YSZFB86P6RmT7KhjZc6t3TIVHa9hiEyry9JJOmnZv9wVZzj1uFyVY9gpn9Cdv7bSE6ZdtGq6/KNwo",
+	"t+3ZsBp4XJbvRIaQsWuIofHknAcL8+ZSXDOjummRpc5dxjSZ0hQjj5YtBdX3eTm5FAliNGKiyhikdB/x",
+	"tfazFPM5fhqJBbcONzWns4GEuZA6Xs7shr3TXAdxp8/b6crbfm5IxiR0Y+rabCRzZ+56Z/yaZiwdBNGo",
+	"LVmG0RcmYpFZwKARkClFdHNfoB4ufTCEDbkEa1/7aEIkLiZGGWyNS7jD/dpdbUH22ZzVVS1JUMDTgRjH",
+	"qdydERtoNdqQhDlQW8TSACXCGO4DqrY9m2r/3PxFzWqJ8PEtcx3LPqw5WDcnPqz4pEOIkAXHIhjzyxXD",
+	"wx875O6qyGTPPejTcioUGJMeGw2hOQA8FdIBY+gyhPBGJuqCK8Xmdota6JzvBIMq8ZsNXPHWTWfPfXe3",
+	"mv0Rv22Ft3akXyBAWiHrOPu3QZQpvQbDkTIhrgjVh+RFJefbtZNAn5oU5Vz4DWc+ZPiFENjG+q2Nt22b",
+	"cgU47IvSefrrm07e2uT7Xq/36c/XRGXPHVNewvJ1UCu/I0TGbUARbCyvD4a9A7oHjqApNMC6Ng7LQVt8",
+	"ga8YEaQ0na5bm9o11wx2RbuoSYcyEszFcs8cx7Ed1sodlPDk2Afda6YtGME9EOPBiEkbm4rhDnhl7vjR",
+	"972D3snByaMqgWMq1P1PB/bDSfEhSvIT4GkMC9mBaObNxsx08rz2YOMe9pr1S2uUTzV1Nl0wnXfv/vY/",
+	"zQTIN98eHR68/3jaPe3FZyKhwJWqHFJRRefI3fOQjRHSmGE4eE4lODARqTm63+sBXPaWHpUPPHxm9ECL",
+	"i6lYPoO2rb2sV1ORK5hrjBvN6IqMoIuM23duK3WXw55ykMb6uFVIZdYIF6bIikxYCtGa+rcY3SoSIoqa",
+	"29SlnOQdAVwryKLBVHPHp2+mEhuB9aes9aoq8jW6LgTnEi1aNSRwWvemVSoSSWpBftxyxw6HFy+PLa51",
+	"S4+YrbAY7BlGahfJEz7yZJtMWBt35Z3xhbpVmXDbrH4DB981Xb8+v94z5J2ZbZ8YFtslyGG7xDJY/K/h",
+	"r5jpYRjsYad72yn2jbmsOx+7ZM7fSfA7Cd7kbN26j8HzuN19DK/pKi9PX0+DKiVxijm48vE5XTnoozlF",
+	"2gvzOh0Ufgg3m1pEpjQv+LP5n9hIL22WWlW3zjtBKbVTZnx73uY3ZIgZqCCRMdz913Tl3H++cSpGmS+0",
+	"ZHM4/F0dEm+ozunKME+erbxKom2hiyJKzMD6N7TwnWMjaHOrmqIF9NO4W4ngZ64Zc15DbKdA7BTiz16M",
+	"Mqam5hwMrqCmOv8KVqh85nPb4UW2qV6L5W+mhbmj01ATC05BMKINR/Kxa3J2e8dyhzhN+5M8pXLiYR6a",
+	"H3+h2kddUV3fAAXgL1E1OdheDLqoxD1lhWDXiODy4w83jKD50myKoOTQCFgr1yViIZXH9wkGaCR1bdjE",
+	"9xmstqvbRzk44xpqdNxLy3aQLblAmx9xdJg+jJM35TGqkXsAelcVaJ0FZDPIPa/u79FqMKU8SGePynBb",
+	"OtLqULnwQxR2iRJ7SklCVSkweC1YWibybqeYgj9ISweFY//KhHJNOUVWh6q+ExeDhkzMMJsc1O2GAfD1",
+	"+K0Hi8mr1Jo909ymBuOYo9mf7X7hiLDtV115oV3X6vnDtNGALCrxXLym0+2MKL/qBH06i3MVNKhzwYGG",
+	"WZoFvayx3TxA5bFAimlXVy4M428UKxW+Gx7+rTH/4ER8XbVmW3BtWhWXSdByhZEnSThAqgZ2Y3erLNuV",
+	"0LYSTX76t3ZpKxeSxY7SlrqyYHy3Hi4MNZyvIWQYjOcNAnu3dYo5Va3FnG2O+S4r1qw0D4eUv2brpJXI",
+	"FvtstcAs5xm4cvDBklo4EaY18IEYj13BmZHddCIBnLR3NXe8Pk7asuauNEstV/uZYEIXyiiDNsfeEDJP",
+	"hRxISIRP/kHLy+iLyXSf7SDW2MgagXjW1i+JPkR5U12PnYAgtDZeeVZigDl4omOaimB78EDMJrrURsZI",
+	"FtsoHN+KftXicR2vzEdVmrIFFVZ7erlnTFSR2mBCAnlzpoWeCsmU60qTy7/CYxB9W5ER0CIk8ubZY/Lo",
+	"/oPvDslrKSaSzpRPFyBDs0vDrgNORHA9MrTFcZHmNDUFeQgBfebSWiRwOqupb96E2GYkY3NmEtRuRrgv",
+	"cy0w6uAsEUH1niLPnxxujmBEcvKZzmADkEs9vCqmpzFF4AO22K0CKEt2IGEM0qlrEe0U6TO+Becutege",
+	"WlhY8OnROqdCanx3UJZOZTrw7qjtQgd/9TMPEo9c1aHb1GDVo0SfZ2K31MWySUhVT9MnF+dR0kjkdfnC",
+	"kwcPjh9FL72qy8azWBH+Ea9+fh1P/VIlRqrYJHrZhxq7EheCXMGqS0ZUwcP7C5lt34QrRMsxk+zimthh",
+	"2LmYd8XW/A3QlHGHFdO+SSudlNoS11W9NehBXDmskxwq1iFsu9Zg9r0Y+cS2dzl0IoZrLXuZ0pRQvuri",
+	"7QhxjXaFg72BD3Ns+RWtcvN9B9e2RWmaQb9+QNhmyg4JGxEJQUSWrqdaccBSonAQeaaVBDW1xJPFbfu5",
+	"7cdckiGLuWs33LCpim+9EwL1R2MBrlCs6bvq/IL5mINHxg9iAmx+yx5qptSipcUft7dKLhqH3USJ/RaP",
+	"hMvsnJk3k5TZ/GBEcoAzYq1WvIwpd41LN8iE0rldr4W4KhnvubvIviniKyoeHd1V1x48UtO+4FoRS1lY",
+	"48SMeoTuH8ZZsp35uCfntlluuBdrvmHbbz0A5I/X7gEgYzLxhGVsl2Zt2CM8Vs/yD1v9p639nhKlhUgd",
+	"jDF2OQTkFnRWkcNhu3qLy1CTUz1mUmnyoNdrXITncR62t6//wlXZdmqNa7MRKSTyqNeuxMHtAq64KzJe",
+	"wy5PjfIrONR0SbPmXOwlblFr7vs6i6v9oQ0WL5hicPC2k8vnoO+QOvdF5vutwW51YL9EJfYbSGE234G/",
+	"7T+xqTbD1vWCyBi/8uRpS+/2lEEbXxernLX1qgR4DGsIc9+3hZgOH1YzyAVPLxm0xSqyOLn15ernvqwe",
+	"Y/FYuG5vce3RqdRxtjYHmRQtNVzNfAmZb3sSfGVwxUPjSzBh2D6m/Qn+IqlKeR1sy+54t5LiVK5ydeil",
+	"HSSQNQoMil3z1iP2wrja2Sh7qljHd+8uOntuCniy9+ysm2dLrTUi7K4jRMaP+Zwy2T5iFU0l87K9T6gx",
+	"bYlzQZLEWCugCoyKMzRf+1jd6y9aYhklETIFeUa8bhCEK6dU+dKjLlEAeRy/sEdz1YLb+t5cw3i/Ae9r",
+	"WxdMnFz92r3J8yf27yWXYjlIbCPWMCoexO8jfvRqRGBvnvQ3oHZr2n+r3bVrETFqpqCF3KE8G9u1tNEh",
+	"8T3nvs9LxACyD92ULq9zY4e5sjA/kDNXdm0t/SyzAQpnGDW3hpznrRaamBV98msSeMbOhRwR9W/EEpu3",
+	"ItAL+uy7RKMnA0dt77V6bGN70i3rk/y9sYW9aTeXimXaENZVyCWVacMJPHNXt8CNELFmZqHJ77t8caGx",
+	"TLOPPNL8bGGB6vQq4Woja9CK/B5rH7TxJaAYhKx56JQqaE0sr6c10e2NvSStiQVNV/5NccPttqJ0hDPA",
+	"zJUNjTQTMZsxbZieL8FhygJfNKdjKZZNfeOKjkGvBtsoP2PXmPxBr83A6tt83lpPILddQdtMw4UGo5Vu",
+	"HAZQSzofzFS8JlUJa31wYFhI6ZviOQiGEQYnjbQr74JY2Bxs9zbnqXQvm7d1u6CPP3quFzwVbuwNXo5X",
+	"Y9S5+csXHDe3Pv0z6t2xIy7SZUoEFLTRdGylG4jOsrjImUTBOkvU7Dhe6YRtEOi5oG0p2FvsViUntJ7u",
+	"a5mVtzcanHtsVLWGlmn1+vJKb16XG0FKR2FKuljqWCSTOz53SF66LAhscWG09qJmq2Uzyz2t04ZOWut6",
+	"RLv1yaLtc4zGc0YOjoN+t6j3BB0yJCLwJhbWyjKZNFrbH3MIWx6443sbvsX2197KDXwbblyIYGwbFvtZ",
+	"oSG1SSYxWuRIisVkqsli7tBwmPRmI6iuR2yUNp4q1xNJXEgrFqoq4HbGIsvE0lic1giJqzbOWxHpB8fF",
+	"kpvhoX40AuAewMcYZl0jcBD2AJO8K6gHwfNdD8U4NqElLCmWm8eYI8dWnmBzyYjjt3Xhg2iXaZvk5xOg",
+	"4rdaNXP93l9spxmqG8DPuGf4OfjxFOseIOf4pdpw5m49L9Pbk7eHWlhSjlt60utqT4M0i63aRbwqzz9h",
+	"w4jflFTz3QKc0bBYHnvbHDTbctI2R6Q2zmuXjtgbFO4n1kGa92eOJYU0Mjlck7pNzeXLmSY2scAxb4KW",
+	"St4mirowSEML5IsqDIUivR7f8v2UBB+zyUJiioW5WvVLHatyA2CtdVUj3XkdzW3pzSiVI94ExlQf0d5K",
+	"agAx1vbMGVrVBdgmjZ1avl3l2W9HaL+X20/nujWxeZCxPN1fUfwP81RXY3MNg+xb5XpUpIfknAydRTbE",
+	"HBS7EZSniOM5AmJMJg5nZOiKY/EyZSP2mF9jvXM2bM9mFT+zEtm1S6z1gwlaOivqfhwDT+wnu1D2sxEj",
+	"VFZuN6PtODPS3+KixxY2zs6mY40993jnqHJfose76ApdVP1u6A/tFhz9SLePWWl7zrWykd0to3inQIts",
+	"PKhJsHQMpcbL4VXl3PIXYx+LtD4ADVlWV+I7a1WLEK6yL5+OaAxOpQ0DAl7H6QaNxFOgqTtGGdQFN0ou",
+	"97ZIKnHg7ilNicUWFIftC9qmEQfb0PYhsnr30IaDpFgahimy1Pq3eSlIhBQcau1l04DpctOegRRLW3mW",
+	"v2Z7GGSt2syMPTy8wQnYwMTcbn8eBdQS8K1roaUT3Lbip6iDroXAa2iklmppN5Z93vRNa7n5dSsXVCsW",
+	"GesNy9dDX0ZA+yOYMO5Yv+fsjtXnzD/O1EVWKS7SDsUzoRImzIJFWN5px4vVRTSd4fvEXNU+1gGot4KY",
+	"LvpD2ji6++O4cljNzNgfC3A/a7mAT93OhYs4XtDr1loLHY9t4HTdJGXXebcEsdCKpeBVbzIVC2nbpeTp",
+	"KI2me+7eVkOKVSbjxxY7EBcgd+j0TgMfaKVkRswAQcxnC5WrNqXEmyXTyTQObJ6IzKxI421/jNfnjvu1",
+	"6By/ZlLwWR1m8Jbo3VgKrgepEHFUJu+Yy2koWxhZN5EAvKZG/JpVpFZoJ+f7sP7blMZsrdc2pcibHc4/",
+	"7kJ0E+FtPIveaJe2zhEjqYbJajvvCVe0GHPwhMIL3ym2c8O5u/UMS3++d0+tvLD9iNoDjYFSg5psQI8A",
+	"Y5vmkeG5rZn7N6aA9ckPQCVI8v/+3//PsKZfeN5Wv3mBtruHRYZzYV0sddnBNoWv/NKq322CMOETav51",
+	"MO1tTPpKymH56T8KkSIiqYU6tNzzgyZzyuQh+RlgbnRGqoiiYzD/NQa+zU2KRxLtjtYCZKRgjsw9RYBr",
+	"uTITG/749JIcXR8f+eZUw0ZeEpzPwJfPeUZhd7dBMUoxzG75PJWeXNra0tmoLmx0L6NHvklXo7X+b+3O",
+	"444tf9q31Mmbb9+gt85OeXJhwxy/PLWtc+q24fYZZLQTTnPuOBNXcLmDk1Kka+2re7265u2aMl6e0vYG",
+	"3Jt7hcMfC5dktf1JlktvLBXc/pC1lXPV0wFj+PHpZafbef3qAv/zK/57fvn4p0638+TpL08vnzbNUj1u",
+	"gvFHbcLw9pEreg0N537SbOrqj2z9xt5GP0Geif3g0aOwl1m8RbqtAwtrPPP7H/Y2t0KLBSGiB7/GhZGn",
+	"KZBvVCY0mUKWdonzveXyy1n133aJa9xAvqleYvnWt11ibTu8xkiBuYbUFonaEjymyAgQKY5eATfXe7S+",
+	"LnGRhwHj5mvnxDkjQhJfJG0e7+ryu8T58bqEi4GaiuUZ8Sh+ZZ+kmyEmX/hmE/koK3iBxRBKjqQSamAI",
+	"Jlj4Et0gNmMJdjuXIGdqFyhl649HP48HCcZEMyK4xybyneDIL9ToNNbni6mGtr0ZSW2oVYtFMnUqTyVB",
+	"34FIzUEykTZorkcjiMVelR+DUYGkmFkdCPGLD2vcFkpTrn1H7lg82jdw9wjNJVlp8ZriVprbl8EYcFrt",
+	"ayVcc7jG9a+uWlSzaDT8rTV3HIb0OvCzPVzqrOgYYVttEfM8MnYOmoYesLxWJZo76HOWB9gTO77JYqyB",
+	"V3Z5ZmzkPGO9Tg3Pn47pVw2OUrXcxZ/qjGpQTULkdpvWT1NlS+JHIrIgG2YRY7FGs3o1Ht+2JtowovCZ",
+	"NM9YLlxMk9ywYLtgHgertlZGNRNKE70UZAVUqjwfPCiiauz1bxcoaKBQb1iGW1ed/fncT2+7aqA16B1X",
+	"r367Idyey1L7fmyISCHGYzJl+hZ8lm7JhCX3RqseWzALXrXR45mv+Hod2vnLcztPT7BFQ8unC7N4Rz+A",
+	"zFCTWTvc/8B2fskuRXz1LW0up1DAhGAK91Qo4FaESSwbBOla1e4B6P/z1a5urFvFI/IYxfYOXXYcWnFp",
+	"6g92nfq+GuOcNF8aM/7aVXlRqeJivMDy0pDBFGim46Ead/81fLY13VKLxWHZSoJ0Ox8OJuLgK9+67pay",
+	"sLcAVyktwTHNBE8xKqUXoOynJaTcf9bThXQfx5LZD4rqhXQfF3h3bMvNu7LVTz6mcptt5KV6NfZT+4Ly",
+	"MJjxLlrQTadd+Jy+6+3oUrM5kwvJ9OrCvMcXu6PPOP/0zJPLf729XKt0dsVEoPKTPybD168uIi5snAra",
+	"d/YF+XCmWs87nz6hKTkWkRbCWBo7pwgA33X2ItrSNvvBKb8kyHBQHvTKgfO84+/402uQq/AiLC8k6UJi",
+	"VrnLxegT6k1xMhVZast70b1CtYsMIOyMEZP2/eod/8Y5WfzoukTCjPEUpOpa9abr/Rvf5oCKoxVhWkE2",
+	"xi6sK5fQN5tRnioygkwscdzPrUWkMBX8zbPH5PT09FGReFi2A/Bdzgw4IyPwMeCZYX88tQJVJDSzygfl",
+	"6TtuvkN95N+F/AeJKzJjCtJD8sJ7fxgnsyLbgHyDrf2+tYOhnPgOgsQ35Dt8xxFf0A7e9WMltkpRkW88",
+	"puK3LmfTAik6kDLvATEvmgHlRvd4x3MMvX7nMZUwztBrkyfpdI49xDeds06/c3rYOzy1CARTPN1Hh0vI",
+	"sgPs1Hj0+/JKHf7ukh2juZbn5L8uXr0kb2FEfoYVuQBtR/3dg+Pvurgb3/dOv/sWK0LxfF3Byk0G6cFO",
+	"3PvS+g775wpW9gcprDcsjzM5hxyi2eJuCHFIzoliE27YMBBlWz4gFJalOKwwRwgpMgUJZ0ZjQ4ljFs5R",
+	"oHVaCKzCu/Ip/QhWcf76uW1GZ8GhLTLE87TTN+vhesujLT0X3FU/nvR6FscSs0NcjD5z+uiRX86gP6Xt",
+	"Nv+bwyF08IMObDDHGHSIgr6de8chCSKAoIMLRJRAxATsHB//8c/zf/784bEc/+Ni8N3l6u3ff3o1+W6a",
+	"XL+mc/Yik8vnlL5Ofvr1jeh8ev/JcR+6jc26CSMzivagQAdO4KR/TJMpHDwWXEuRbfCPaEGubPCwrOtb",
+	"IMMumdEPB3QC/3mKzesL5q3lAsLBV5UDM9AHdj9i88r37eg51yA5zUpcv9P/7b2R6rMZlatgku6ABXzd",
+	"HldzDJ0bD8vmJspiCWAxKUqYDweJo8oD17ndTRHfe+QuPUJch6OP+OhPtcT3A0yZ51nGILC19NYcII8d",
+	"e3CuNsuVF8rhMeD1izmhimRM6wyi59t5Jp+a0by2fdS3nHQNH/TRVM+y0hHvvFv0eqfJfzOCaDUHYi7A",
+	"r6CzcfO60ZYJEzg0TOx+k219iY5ZvPy41eUPei0vP21++YYTdq6ulHcWUk5cY3HDlkJHvj9ZZi2qx2qO",
+	"uYeWLjacNuznRGdgy5p+q7F2UfsvNBd/uu4pPECH5CVKokxMJi4uke94Ms4G583/h55NNJiRdGwgrVPE",
+	"yuvofZvJ+97iR9YgUNAZ5igMsf//Co/58JBcYjt79O2LhUQIHOzhY8QA+eZ+7/TbdWJJAkr5YfULw8YI",
+	"Ljrzg4uv1giEDwfL5fLAGF0HC5kBNzI+rUiIwi3RccAgZCqkAjJC3Bl0ANnKW2eBtV7/xiIg5Alovn4q",
+	"q9Mug++L8okn6DPagUe0oeLWLOX+ccunP2h1+cmjPwF/c6dHhcwNKQ3Tva2I2QN3C2Wpp50vL06DltV3",
+	"0vSzSVPbkheBqQpv7J0E3a8ElZACzPzpfgMK9K6SdCqEgrAp/T4Fqev73qFodoCsE6NlOMqtl9+61K12",
+	"u78TundCtzEbvACtKizw1oSuUqDV0Uf8byhq14ShkYDn5qrOGiMtjqbSqwwOE6Xi3I26+xtxt4f3o8xt",
+	"C82wGZ3Akbqe/O1DnG7U9eSoAbl0LfUlrtAvfwgWaHwkMyonjPdJ74x8avKc3+k1tcRXfty9hQJiLk70",
+	"vbP26sCYZS1o+Aea+rJ4vOV+o9P6TCx42tmrX+YcB269MniASSboNjEfO76pSNSmQ/vE/P4VqG15E5fD",
+	"zp4dXNbToCVNtE/fL/EHX2iyfS1t/PPfm5bzJxsivan/1KemdsRVc4nq3h1Z4OcWUm/PS/tEOFvBF7Vm",
+	"7Br+504rOwND4KrWkPElLSqRdG6MF3tkrsHoLnMpPmAhBdZUFRFXIxl8r2Q9JbbF39qOvXCvbkYD2IOo",
+	"TAR+YoOp1vOBL5QaMD4YZ2wy1eQYYxgt6cGtiJnWa4n9mmGhiBkDsdHsPW9m8JJZviLtN9LFYQ5X1PKK",
+	"Ojp57CiyHaX4pxaL797XJxj22WWhX82Bn79+TlKRLGYI23F7/GenJZ3T1U0MfTTrxZgMXUPv4SF5rokY",
+	"j33HVN+xF61Kh2VOgyAoU5hmjr8z3cV41DuuRN7DAgmMpdaBgNGq5XRVdBv3mbGuYXieQouBS0S7AISX",
+	"+ub+ce9bT9kU09aZspgrjNuYJV2kTBvT0oYFIxrYyrkhthqyLrCxixl7/vcf/4HGzk/n5xNv+Lx4av79",
+	"gdJ//MzOp1f/+v//U49+zBb036vv/hj//cP1wYu3y58f/D751w+jX3tP92DantSYtn9eB0xDbetP5a/x",
+	"C1K0y9+fZRIwhqMci3Sj+MSR2AyEHG1OXamiPw0iNCOiEbZuslSYlwAnruYxRncXDkjzjvB21/gwPExX",
+	"CEnYWOvL176GHPHBn80CakSVP2IKVmsp25Aqfw26uG0izbc++djQJVLGEgFZXFlQW0ML+838u5YE35if",
+	"HaG9tv3fLv7+i29dfpi3vrmn7I7ZjnlZSkaLQKVF/3/fpyspMhFE8LzIhmmHK+MyihRdkQe9U1/0NVOQ",
+	"XQOSt7SPRJlq2wq6Ln9dh71J+WqtKd8a2ReNEm96+uOtE20qV6d/enzS64WdCPO+gEX3P9uIL7ebfEu/",
+	"omWfuaAxURUzi1DVG9tZ6AYHuPnCBBPEJoPBFMNuhbczUSMGXBuljREwxDYiRqMtgCJ2swOvj4/y3JLa",
+	"BK10xrhCUHibgOXusDlVzgYEdeVA+sXYV0N53DQHHaNsFhR5je4Vl1g4DHCGhq4BslVxHYLVOiFkTOlz",
+	"P+gtAvC1axCB2V90Bj77Cw5mlGU+fthFuAO+IonD8UOR9ccC5KqQWX90NsU8trRRWgcYzPJ1VD7TkCli",
+	"9qhuAOa3TuNzJiw33vxim4SE6XOaXQN2ykuZMkc8rRuGR/AuxpG3ksaHIF63fUQUFSHe7oE7P1HdW33J",
+	"WfHWvD3QSa9bV64YrQiOKUnlY+gODMqoAsM+NiwHkBWOaxue4Y01F5fN/NvHTiKBehB9n9V30Du+7D3q",
+	"93r9Xu9f4V74HGnX76kzkTSB/+Wee6gBQdPxxwEms7BCLcOswd7xowe9Xq93gP98Z/753v9p/0dPOmEH",
+	"J9uNyS3Uj+Zt5HEAI+XY0W8BttT7Umr5WpXOYp5unW6epnrcIifRcRM0ZSNs+RVva2RVlbrjRlrUQk+B",
+	"a7PztslEo7DWMyFHLE2Bf0YFr/CaO0bS9TCx2JWlceLibxUIsfef6iLF51Ztc2nQQQxK2CRcseQgvYnF",
+	"FOqU3LJUwRPoI6S2ESwWU9v8kYG2ads2C5owbX0hgUCb2Z66nlvWS7YuoVZIUr46JG+9x8Xl0S/Ry6Oc",
+	"wAwS8rDGn3xzv/fo2z6RoMDrx252yIdsmqgZQSTSjQzA7ULjKHeEp3imwGFZZQkBQWMfdUfQL4Wk5CUs",
+	"Q0r2eHEb6bgtVT42c8R+mk0C1sft5u1WFm+6Y6YbmGnY+K5zdar/+O7g+sPJbHrwaK7pvw+W6X3ewoZ+",
+	"bNfaH9wIz31BbYu2IBH86SWd1D3YXXaE13zqdn4RRe1mHX6r79DDVNnrESrFRw03qt6RUagDkh3kQbeI",
+	"XvDpaxcu93sNMhUeCz7OmC3fapQ4cSnEL1ROmqdO/MrVYm7R1l9AyuilWcemiRSXQrygfPUlZOULemUT",
+	"snNuvauQrBhuRx/dpwFLN+ZLhHLiJgroHafczCmb8cAXlNPJRh4YtBHbmRX+CbjK7eZ83JhujfZ/c5pd",
+	"81PEhlNc4pWf52kH0ycXMZwSIa9UUTIpuC9FC+x6MQdOqCJLyLIzZ9ozPiHAbdnlzOq8WAxnzXeryXq0",
+	"+7zLmSNnwoUkM5qiw9KGGSFTgDosGZrHDPD+YTQt0+jZBRNqtyDPxy+oTqYdaz/vqOaucaU2bKJb6Ldt",
+	"ddggYNA24/KOF38VvPixaxBxx4fzyFN7dfBk+w2vsXuFLfF/Rn27zc+tSX7fbqBvPE1/AfFkDyY6t7vo",
+	"PlZESBfSEuPbVziP4Bo2RQ/eTgUKjK7vsRL6mH0EbTkFXvYhnRnBhlBVx73exhjAU/v+/XlVad4apAnD",
+	"O7atFGu50RXjqXPeq4Fbgu3ypbWEwVVAjKwaRdJu09fvwvzq9UEMY1uACUyr2A+J3UQ/3EieM1AKI+r1",
+	"BOrQqMTSzif3pxYoHCNIMHg2xoQ0H/7GiJklsLMS8XYbE+8LP7o9kq/WMJtr2yiiiXoUNg7oWPwlmjn0",
+	"dnXYO9TisHdoVabGetD4uCB9Wxo88E/I48l5P8IFR8AI1en32hO+W8FNpO9aIN7R/o1pP1hN333uqyb+",
+	"EIvuRvZnNCjzTBgW4XjFcirIWMiJyNNiplQR1wvN/KingCkumA67HqI5s1A7WYqgLOZ+mmWFRYvG7LUF",
+	"qStzE4yb5BG8oODvJuxkn87usBCxhkLDuqq/IJl+7a7ZH9HvkVNyfa3vropzAJtVK4df1yTNKAjQhJXL",
+	"TWDSD/aeyoOSXQfTpdwVYsm7BIdU6li5pwyccE5bsnAw6URPQdnsyIUCdYZQydjBco4iuhSD+S2EIs9R",
+	"S97XJ6Rg26yCHJv1SrD3lYDejo/Xgd6is3G7YXGouDgw3IyMASwImLLZ+Gdk6BDD8zaRlLnEf5K6Dut1",
+	"qSUBCnPjrJ9nAH5WNeNGfptDGdtZ1I2gaJLYJr9lw3vdQd364qD/4o3e/I8A9TbHzDaL7zCPEW4Nod/q",
+	"RjKWYhYfw0ag4+0DydG8t49Biz2M4K+WZdUKC3efOVdBX9Gm7oE6I+S4Z42Qv/WO+whKFnQlbfDs9Li4",
+	"xS3UE3lIrJv1LYzQpZAjgRcvPjHWz2npxQ3fmByXW95UH4qz6ZT7pzZ47OjYdsa0i1peoOMH4TgLwHmF",
+	"vQgCTNrYUPL7gjTlotuF9q0m6ro63D81h36t+YIPHcQaJyBh5P0QPEZjp995+usb7DzPhez0zfzXOiGY",
+	"s4VUUAzg+P5987jg4YauqledlC560HOnvdK94GRT04GT+71Pmx3vhqKa7icc+xvcsXzGpNKW52/w4a+R",
+	"Q5jLV2lI2nnx+/nqJestX6x6yxfZ35evnojlC/P/z+bfv3jy9MHLv7dINCpUmbsUwNYpgIEeWADJhzpz",
+	"qCjW6M2tGo3WZwn+VIMmy7hF+pSUK5rYrnwnvWPEPFVO2V2JhVRO/R1aZjTskvu9R05qixkIDu84hjuN",
+	"acu0UaTjOrsREkF3IHdRVXX3yjnqg3wlOCAa7Us6g6DjBPlmmMuFIb5o6Ihx+C0mbCu6snmRQ8pXA3vt",
+	"0GimMzMpX2QDgKFeHjxZvePGMDem9VgCmPUa5hx1iN9ryTx4qlnBHBJ3bL19YVuBlK6s9498MwK9BODE",
+	"tuXKq0mFTEEWq/D8ifq261bcPHzqimANGzoL8ycNF0FV221V7pZkmiRCaeVcCu+4eYyHFl5wfBtHvM0+",
+	"7uTQHIsBZl0O3ebj0PE+O66ZeYFdDddVv+tu40IPsIoX0qGZT/W+vMKXKZyCOTz3/fMRowO705gdvgyq",
+	"gAUCFVMyE/hnRhErbPgaU8X6aDD853FvaCsF83zXJMN2MwoSCZp8Y5tYn/aI+vbsHS/Kk7qEquIghsDM",
+	"+U4i/pKNVdpcALfoOHBfD+ye8I4Pn6cwmwttpNrBz7AaOgRnLtxYukQJLGWcZ3SFNh4HSB0NYcTMV6zE",
+	"SorN3gUMpX2SQDG6n7Hb0NY77DrfMKugvdq2i4YkgSqHmDwTHqtkim0kfFSpqT7UUpo3lqQ/WNq7lVTd",
+	"O8X7TvG+U7w/t+K9gw5dWxgdgFtU8mhCqfIGRYeF3duUVxPck99SyfzedHt+3adu53Wel31wbpjQ9pcX",
+	"d/gb7jJ8Pn+aToN8otIpWSj4U8QjjBglFAlmL4aUtZ+i4Yijj8FflQTyCLjbIsscLsWZw6ioAseQMm4M",
+	"GVpVdWDVQ2fAeGgcC3k/zbslwDs+pytU27NVUM4Vlmug2mOVAVSmy6ryyyH5xicfoD7sFGcLBFDA4DDb",
+	"q8H8Qle+Iyf2h7D6b98ZJjimsrbNnHff2y7U9XRFCAFxbUYvu94iG2uQA8dPh/6Oof8C2SGbTEHWAOzc",
+	"RBn2qm032uDQLZs1LIqWL4ooIbiHNK8M0qy9DdnWeWpL8y07bDd5i2/sn71TDu+Uwzvl8E+sHAZSqKIb",
+	"3ilnX08ZTEka3a6Dt122UjGEUlLUJkXniGa4OJpdb8iOvPRqAfoEDS2qiu/Mt0bjKTHUhYU4KUNHIUev",
+	"qHIQP3OhFBtl0M+zI/VUgrlBB7K1aDAmlvyQvES3K97vXiQkvgeLxwkXOTbRITknGcNe9QgY7/yYXcQx",
+	"8jZXJI8jXIX9hUmbSbgGUquxS6u+4Lx5TuVFJjYmUReHIOyZe8dbbspbLAEgcdnkGC+V9mf7fBaWYrvT",
+	"75BtWXlZXYDrh1WpGX5uotiT2CVWd4HU9zpEJcYnWqBmdWZ+KjiJDUA5VA1n3ZlHRKr3cGp/Pue89Zrn",
+	"6d1OB5YFHTZELMDpZy2QKHpNfCcIHPfEwfOd9E4a33Pu+h127rxOd16nPVWS4RGPMF+Pb3gj5a6Z9+ko",
+	"mUJydWAhv2+Hh14GDHRKFaFSsusY4CIO5Tn/gizvjp98EX7y16Vwc6IxBdQef8ZbUPmO9CyMINZwu/Rc",
+	"QJtbSK15RhOItVi0g7kj6TuS/quQtDvSO4jtXQnaOVxvk56dgaIRfy/3ifTx48x3SndRF5uexsuxnbxo",
+	"pLbP6h0PuOMBfxkegCca0+7s1t0+E8AOwrfHBJ5JMSMulkO0IF5yI3rEiCZXXXQUfWf9q76eBwjw1Ls7",
+	"kBcckhx13o0ZW/Wza1D4GMMrvNPkzLGWPK9ugumk7ioutFMusAHkIXlpkzqxMN4OgGZZ32XHQsnp0nUX",
+	"cOxfEWNJOLQ/u3PFJgZgGHYwY8qsVhjly/ewTadov2d3Ppc7n8tfknXbVuzLKaAP3GlxRAtxZa2YFry8",
+	"FQtPIckYv2W7zJxlIZlCBmK46LVgKaQ2WBakBNqEe+Sra8zRDfTPzhxdSkjYRKIxG3zi9uqTY4J3PO+O",
+	"5/15eZ47zZ9RXXWpRLfH6361aX1B8tGhT18arYaH5MKDMHAs+0/hjLCxLwvCzkBLpqeMk+P7qNF2czVy",
+	"IpymGmGM9g0vxcVULJ8B/CnZ4pKqAWZTtuCGbjfvNMI77vjX446vRr8bhVALQkNckRuG4xoyyq1YjgH0",
+	"XZeILM0h3w7JM5poRdQCexz68saBsDB5VwBza5Xb7MEA8GEjtMztgDuarxw4m1+sT41QHG2asdkLUUlb",
+	"3anvzFbQRs1mYGTlXY7RXqDb/HJ6YNS/VDpje6BHLBFvjvG4lVi/BjDHHfAZHRkPJCTAri06KyRsjjvc",
+	"D/ZamaWuefnJv0JXl7I37Abs2ADR0e01ySCdgLQABzIFeccn9sInPCndmE98UUZw9NF9wm8lKODpjU2g",
+	"KK6TP47ac5hMKF1uqtOQJCO9gotJNOyzU9t2bwOKZXkKFpm1S0ZiwRPzwcwplWI+twEIdcXMR0TfsAhw",
+	"Y9dB1lE8AlKMIBEzUA5NsPQCi2gRAF6elTK/51IkoBRR2KaBYVkd4mwsJD8kb2BslFmXFc60R/igK0Qp",
+	"sV0ZFtwsUB+N7BlDKIwiSuKyRYuO9RbK1OaNe+AHLhz8Rd7poUA8lcnUcEoXY4lCcvLU8bEbm6U3Lg4r",
+	"hEhvoxA5bitETkIhYle5VnjYNRmIcXNiyMVJAYYYSpSW8mQT9qg7nF2rGnCxtCfbRdWvYIUUYNFdzNm7",
+	"rfLtuxrqv7BlewE8NTxHKJ1zQ/T531CoNhKKzpS+PRdggXI5o/LKNtq3YOKIgpMbwCFWaBgj7lstHD4k",
+	"AA7EquT/K9CswgoA37TcaPHmNQK9B7bBpXCoqxh4YRoLtNd5tRmtdSHepcHc8Zc/M395YejOB1Cpzdgw",
+	"op+nkN56iAGNx/kG39krDpiy4nJM6BXwLqKTmS+BJlOrfdmfl4a20etPXi5mI5CKTOk1lvtN6DyPFlCH",
+	"6bzVMn/jR7dHy3yWN07dXE/NlFpsMdpzX9zK2VgcJ93pd96gTnT/pE0Rn5vsJvvZ7xZW8dmX3ZnOezGd",
+	"/crekovtixjURYX+LWZLCEK5LQTGZAjMjHD6QazM+JC8dgCC2GqBKS0kFqSuMLSonWLvK4EdvzFvMJac",
+	"RYxTUcvNTfXPl28RrRQ+rVYKt2Aj+a7fRRrvIo1/QX1JXMMXrvaToER2fYts9YKuHMYrpgDThQJ0ZSgA",
+	"TrSwiKc2IwGZp/IIVnnkjZzn7rg8MThlkKcZ22diGjHm6+W114gagU0CE5Yx5FpnZChBy9XQ5nywHKI4",
+	"yojNyuyTC+8x0VcsBy5nuU027xuYUybfWBjTW+Kpd7zxjjfuQ5WlV+Bc5Yvkyrt0xhF2KfFQ7yUlF3nD",
+	"LdZUiCC/2Dn5cXpBHMOzOuaqH4QkI5gynvZ9UyTPC7E0C9HuxlLMguorhEZ3bXAOyUuncTKEKZau/+cM",
+	"Ayy+kqI1D06olCysDMP+1uYdGYw1oZngUZaq5errZKgoRAYSZuL6MzDUFpGTxJ0dL9zaji1mgL+1W+hz",
+	"De5iCXfS4CuXBvYsW8e740MilwWEo+v8FuSB0hLobCM0WZ7RhDqtvAZ5oIBr1+23bx2LeAECnro2wF3H",
+	"7YcsHXp4VXPRPeWcYS4rCK9JqaZD23aBYMIacvgqh8Z494TxAB3NhgvNz92i6dbwF6r0AT7n4PmToY1U",
+	"YJBD8ADPKC/kzUPNrodBQrMM5D3lO0N2iRZXwPEFCe4M8FTZcHpGlVsJN0lOhsDTYbcYo2XDRsAYs8et",
+	"nFyRMSxduwKFoRvlSgg5dyWEYg7mtqJn4IyurI9WgxFjZueUUe9tVH1dGtlLNoqjSAMts2HO8AhmZ6yZ",
+	"MzKSYqlsx0COnbWtITJTkF1j/wwbzl35aRQFN5h1YZlpkXdR2qi63lvHPcQVNZTW6Xf+92+9g0fv/8d/",
+	"dHbpwKXhg7YJqAfFwS8SSFjaJ8fvOF7Qzw/eO26OZ598fOczMN91+sfdd+hSftfpv3Mpm+863XcdLfCb",
+	"PG0Tv8SE0Hed/sfgHmfivut8Mhdo/C7mun7X+fSujHJbnXYcCB2nd2hdQPc3IVqEBEBxU1W4796SRRXK",
+	"4g97Dx/WzAbbTMZC3nUW/eyS4xd2jY5Y9ZlTTkvP8OTkVMLP4DFfzKciSw/GcMv1hWMADz3ezYsKK7Hx",
+	"ddZrR/fnrptB1CqaYVeisaeGxk1Cn7jeo3ee7Tt9/S+or/+KBE4o8d13d6ykaaWtLym7hs/D8vKkoG4x",
+	"Q4HwEmQFbTghjvnPzQgnQqRLlmV3/O+O/93xP8v/3lJsaL8frud6RW5wQwgF2J0REclptR+oMSeNga3A",
+	"mDJkRnUyxaz4OZW6SIH8gF4Jqo39bVscUgXIyYxdz/We2tY/cbNp0rHed9N3Td6xUSJVvme3c11GW7fT",
+	"GdRbzL2mPdPL71dzSBjNmF41HEVxw83GUtlgLkp7TLQQvsBd8GxVNxrGk2yRwoBxmmh2DfEu466LhxvT",
+	"SIgMKL+VfuYPvtp+5se92La832sNrNkAV0KTCK4Wmcb7Bk592ZbS16IVTkb5ZGHrEn/rpIDNbwznqe2N",
+	"ExzbfucJyBnVIhOT1b4w/i0H2JQd6OjurtdzLMHPMyWf/oAJqIF08eLidjs9YwsrygnM5npFfKIWNp/l",
+	"RcTRtet11Gi7dmHLsSk2e0bhUvLJ2NS6dXw2rBl64gf55aKGO9BqChMJntIcICbMKMuM7mwI73+55x9q",
+	"C8XSmmDn0jAUI3IHivEEOv2TXu/RroTcjoyf8/lC30q72RszydYLf6tc9UtuUozPnqfpWhnZ00s62Rbq",
+	"xWs+db9Ex9DHtnLwXP8pYst/UdPrc4u88xT9SJ71N5RyNSVq7q6jj3lLwbDd5lrzx1zgtPdH2FsDS/yu",
+	"ruFmrc/anoBbRghx0s85CxcRDemNzdhRPmthzDI4szWGPk9KLPCz1aF8Fhcngh+SHzBqaqOQCrOyCNqc",
+	"sDL6k03ZckqUBIJtvGz/pr6xSX0lA1YfGAli75wB5a7ZmWvfGKlAmC/0rorW+AXVyfROw/pSGtb/6Xxp",
+	"B6HbQAy+xhzylJkT+QzzJr+EvP6+3UDf+KPyRbqcUD7B1NUUUIun2B7h9mT4EXLCWgfpLwV39HlT9t57",
+	"CpnjITn31V0KPCzI0vDhWIVWrhf8hC/da8fGTr9zfBK0XTT2yCP79xLgKqVmeWeCmw+fuvkt35VvOT6t",
+	"u+X9XvjSW4CrbGWnX+PBMa/e2bi46xW7Dz/REnfJKQmYLdmWAD+jsoQDnorMDrufq0lcaKJcBJULshTy",
+	"CpOrjF5D+QoBcgz52mytjBVArkbpUVqCTqZn/oMFlDK/pHRFUnRVYQp9RueuUQElYyGXVKYkyURy5Qo1",
+	"iVrSLBNL5cfkHFsI4ZNzF5cbj5hDeskSCF1gZj7aQ7iIxKk0sE3Ts4mUrjl8xpQ2PwkFRndULIW80BT3",
+	"eYM257nVF1DpPi+L24WN7VfHunDe0At6/ZeMKt8pTbeT4m7MRaTnkHXvgV1vUJwM85Ms3dJ/G3u8oH06",
+	"NP8OiRZkqMXQBUYLOxR7tFj2hNEJJomj0E3B4Ff5INqyp4s55c+kmDXJfDHXXorOPuN4KdVh3+zj+0bj",
+	"sapowexOK5wL22obNlW5//5B7zS4//2elLUndOXXd2PIja7UncL2xRS2J9ilnumpc8/si/RvoKk14RpH",
+	"H80R/mS5hu8yWe0eYr4vE/oN1ZAS8d5vLo+fSbiTx2V5/GeSkD/anCqjuhtNuWTfVGHsPj+9bBdA6IZ4",
+	"Ylh+M59x2YDjNuHIzN5F/nMfRkIz4CmVh+StA4229xQXYR3L0tyK+Uo72xzuxdT1aMtYeztkTzxgR1Ok",
+	"uXRuLl7vLIg7C+Ir44+BEtG1iekcbteQUJnQm40IvML7X6opP5afIBUSxslvxszoEi2+rTa5OEeGBGmp",
+	"cxniapEpZKlt/zgSAt1EttWPitseFzjiBjWfsfSkNrjacFyThWgedlNU7bW0yKdUZswsmMOYRqWS4cqP",
+	"FWjyzVIyDeRvhuH//05++LY8m7zI8uQSKyw9HnNk9GaLmg3d6IgHxpRpMv4LBBErMsYwyRZjlV1CNZkJ",
+	"pcnpcdh21NqkNfN4tHUeWtx8Fu/3GgWoQqidXPYe9U8DCLVuB52OAxxN9UKcrBdp0Uf1So/aS06nIaZN",
+	"5mUOqacO78KOXyQcgDtgY2A7BQM+Xz7FBiljxn8gxuPNLVYM/8OWHFjgYL4AqnSXjEAvAbh3YlGeohcL",
+	"iyTiGAFGTlyyGbzCuf2pfFMRPvJdzgtz4m/TraWOoZSfuSe3lVv1bb2ZjFS7c1t98Z5OCM31NcUYoznr",
+	"L9cT07F+x7q2senC1syrfsw2BpIZ3Vtwiyk4ZVrZGlCaq6Ie72uBnUCMKQ7MJmIpQmcCr4AZsaa6tA1G",
+	"Dsnw+fgArd4hmSHeF9NE0TEQLSzISE3LXpqmu7KtvZjZzZhPQ4bSkmXcYkb6eGwBF7GGp1R93IiLJseY",
+	"abYn/c4J5KYvHx230AmDlvF8zOTM4rfXcnWrEA+cQv0MQ9wWpi+XBk5ofzGp1PYUOc/LuuTBHwIAI8cn",
+	"bFchAExWdsXNd4LpzuPzGUAynfy9Xf+O17yPPnpy9snzmwM/+xFDdxGf/3MjPrl+OaLJ1Vce4vEqyDYz",
+	"djXfknFR9TkGqH7YrMjKm0K9nNEUUIO1regmsL1Z6CUOYqv/UyjnnPW15+6Vru7clfOjtqtuuQb91iqw",
+	"861pXv+XLuzKDmaML7QZz2mvseKCHuGZhU9hfGC7VBWrFCpQ3Q7uN66Pa2g/B8lEWrz4/umJebV1kg6c",
+	"xpavYtAS39yZ4Ephuf1csqRJeYWxRng60MwfEeubLQZwfP++eVzwcEMq1atOShc96LntdJx6YJEC+iel",
+	"LxFVovSITy2ckpXDvsmXsEZvd91obg6CYlmUi0AnlJORU5chJeOvtpYrXu5eLduagFYYVnFc65BgPMmD",
+	"o6BHYVN7AVvRXjmhX7S0fbQYj0EOMKYS0HavjtdFmZXvwllc+htyh+OT3vtuR2VCD5SGefikXcn59uz8",
+	"HcQBoGuAXcOgKVdtIyoUaG1E7npZvHVEDZKFNhp5sWtGIrjfUqBpxvgav3ZyfLBkPBXLQUpXqtN/ZH6o",
+	"PQjulypn7xm6nOuF+Y7KCQsOyndmIJsFV40krRFnDiNmwIVmSXkMTQVqvUT0v2DRYHk8rjWaX60Z/VD8",
+	"/jDye75sD7AfbWUWtypSN1Fge4FrfjZ0Y3bInhGzHHFK3pWUn4CmLLtDKfgzWJ53KAW1KAXrSDa3UuyI",
+	"+unRR5c9shHAYF2/aJ+LVnnGHaTBfg7M+mFxjVuYIpAaHflr93UYHawJ/gHNMuI1mAgAgu/SX1Kmy0G4",
+	"vHdz4PvAgNwSpM32ghQdJIdkaPWjPkFJO3Rtcph9lctfxeBfNEX1xvr4PoJnLdTtrcrmI6tsfinF+469",
+	"3MU/PjvQwC2I4RlskrIv4MYoAB6uhKZ0R1QyelzYO+cpJa9zn8maG6WFB832Vqn1mtmf73AaY3kxvi+N",
+	"z/zIxGSCGSdh3wl7zX4cX0aeqfDMHs2pUksh0eKJ+7We8tQmsLiR3FMud9x191EWaWguAavw/QMxa0Vd",
+	"WT+egzvHhnBUAsEHQUoydgVm1gfMP0Ysuc140SLDNp3m1Ed8Y0jWr/3gbwImhGJRD4qF6Li2mWQqpAIy",
+	"wtY52LfZ3NLtcFiGV1OSCT7BXPrI5Y3pyM/FMqxmsjPSl8benv4ZfNNfOfrd1w0f7uSax6GZF5TweRiH",
+	"UhYcqyZA+WqMOn0ZaJzDMi/TsOkxRuOmaSpBKVBGSDu6rUmzlWIxysxGubdviUyiR36JTZik4JMz2zfM",
+	"JviNFpqoKzafQ2qT8pa2O1PJ8KiLUc6lGGUwK4UmXeBwM5G7kb92939CeOvn9s6HeTiTSklXUcTxsa12",
+	"uGI87RK1SKbGIPTuvLrRmqvrcKzvW0ztHNa6CdS4CPtW4K5pERQSqrpxSEjY3B25YjDAF7PycXRH8H2D",
+	"sbyVTGvgGENx3etqkdYRlO3mxSf+lZvRw9FJuoe3Ica8LiLsaM3miDfl5nCVIYg58DsA97qDf/Lg4baT",
+	"v89cgh0zQY0uMZtrheOz8cC0kscYtLoztAOZYeQr3NcFT9BF5L+su/NReKfv2cL4Nc1YOnDsuWXKJfKc",
+	"fh5pQD+E5XnhwAqO0A/o3xztuqGe/CtMPVX2hgW/4mLJVaffaxH697yYem2rSnngTv2d5VJWPbz49RzJ",
+	"y9eWzfJq7GgxV0cjmlwt5gd5VKlWzbBaUN5RMeKwk3DNYPkmf1KDYk5tFEhdLhbMIfSj5YF4w8YSwYrI",
+	"3TuroamY27Tz993OaGH2yXy6Apjb4CGuaMF76PHoZEsiuG3hZKOlNmSJPkvXucU+X8j/j72vb27bVt79",
+	"Kriae6env8qyJNtxrMyZuU6aJulJ2p44bXpS90oQCYk4ogAWAK2oGX/3O9gFSEomZUmWnLhl/6lj8wUA",
+	"sS/YffbZJKJC4z8U5Zq5H6FLNv7sVqewhqlQjIaws3q/rS+wT2EO+aesoqnJoNV/vSPQl97TyEXdSSa5",
+	"DmwIPHrFDsy4H6tUw+KZYyXgBsE02rUETpS8sr4ZPL1XdJyoYsRISSRCHwklRk6H2kjBMDgR46WMKzKc",
+	"G6aJllNHaxVTU5YMsCI5L2qWrWMQyyKysUi4zbuP7vK1YsmPklSTUApWB1f+4sGVcyvZS4pse/1107Hx",
+	"WJoVNcoMydkjRgQfRyaeO6WG8dOEphqoRaEFPPYMJ/achLEMe0mYslJiYtzsvvrhzlkJ+1I75WJd1RFW",
+	"qn2wy4MjdWfODSUyG2RVj27399rSfwZLn5lZTYZszMViJ/udi8ohbKTqLIU9ruWFs9B8VZZUvcJT/oIi",
+	"kANDhJzV8nDv8vCT/cZl6nr3gqCYTqcrJCFzVaxDxULo6DGLeMw8MTUUAqUJGckSpxafXktILSE7Jy+2",
+	"G2ufIrK6XK6YfNq4TS2BODwlgyum+IizcAAUZTPIvmgjgb1dhAS6/BMjyZA5FJuxB8lUBXixOx5rOmWe",
+	"sqo81fU0W5rbW+BCSggPQ19VJl+yGNXaMalVuQjuqCa1oaYyAA9/bGwozXBPyctfyhmZUjH/ayUh9txE",
+	"dsQF11FZygC0bxdSBhGLwywntMk5PokpF30IljR6ncfto5OT9mk3C4OwsD+cr49LUnKGVSnHR0edZkMz",
+	"dcVUo9fonLQ6j+0CCproSJqKubQ7HzzTQ+V8MUWC27LX8KIMv7IS7Kdy/Ljb6bSPjq1aGoLqOe6URRuM",
+	"lLF1Kcf9MJ0mxA/UKD4ew9CzGhP/qtJxdSCrcb1puKIqb2F3q9OHdepi2Qg99WdoODdTQBbTqWetne4j",
+	"QGmKPkhozyUYqgQj2CLnTnNDv3BrU/DFBOoiDZ+yHqHESRRBN85etUATBIWGEOWUgn2lyatvbxoVkAyc",
+	"/kOJVHY3VHsbqK7/Si62djhRx5TJ3qtF/qYnJJZy4o2++7AjqXDrIaRdjqA7fB1Q/EsHFC8o8O46Ud9h",
+	"KFEffsoi8Ncrwolw/DNEpUI3ySCJqGaO3RCM3oBoOieRnJERVfZCqxVbZMCueMhEwAZ2X2cOrXOlEyXl",
+	"CF3eFZHGOx8eayfm4Tgxm2nS1e5LTa+wk6a4zuxkHM9epLf3dTYqd8IvXWS7qVBehwEVAYshrrXtG1ZT",
+	"M6CPNXP4PS1R1wF+Ul6x0B7yWQbF94f6WDEaApp7XkISjmOuUnT34MA4z6n2Xz5/n9gv3AV5qhidEOo/",
+	"4yIb3O58kMNIxuFehPjnQlxOsZhRyIDarWgPVEvZWm3FlbyPJAl5CCwrcOKb25snLDFeH94UaTv+u5+T",
+	"EOPgsZQxG9O4DyuzobC+lHH4FvES+0B31L7V39O3enDJkP13+a6Pq7mt+BdjSW4qgKhqyLgYe1dpP5bD",
+	"KfW9GI93C9bBNX0hdChTcAyxkGIre+FGvWuTYY1FX1oNt3GIDcZTG43aaNRGozYa92c0nosQnHCrubDR",
+	"w9DrxD0YC9j8873YireY0cfNLowklOhAURNEJKSGDqlmYB7sC6hiejFwgIbSAdF9+IBrgif2m/YDJ/IZ",
+	"Qwh1DqSOIayLcrO7OncMlzuqbineIUtiOcdasXURPHn5OJZsaMMSvTGsp7zheGE4a8NvmLjiSgp7VzUG",
+	"p3BRFSLkqLM+EIdrYv0ZHrDqV7oLdvG6PeF+8uWusT87LTlWho9oYF3DyJhE9w79AUu30NlsufsOacIP",
+	"Oq3HrXbLUNUa/9loNkI+tvq119AR7Z486nXv+B90tcl3P1AohGngCqfWNFvhQvXQe+x97E+N254QvIT0",
+	"GjThq5z9QpW1d/ZVKgSHwlerf+xqTeWEEcM06A5QSlirpI2iho2hLjtOWX+sGHM+vMadBh9go7bCmeCs",
+	"ggIVlGsNB7rRUj9fnDUgQflS3g0WdO7Vdob5yZ+c436QDgmQom6LV8F/rCNnndUnhApkZvI3cO3akLGQ",
+	"HLfPYI5WOSGfk/Req0o9+1LhRnsdEDAB6SKogycAYRgvtB/LXN/AlWJj92/nJms610TLHhmwjwkVoR5A",
+	"AyRNKJnLNPeT0XNoksFQMTrRg+IryqFM+af7rIzoD0nLVmvOZR14QyttrpO+AKRXuP0pZ8Ep2eqkUxDp",
+	"+rTzZYRPtiWK/tJPZbhZASbqBXpbk1V+Kjv8lP9jJc7sOQ0iYhQVmmPxPzcRmUWyCaF0a30iOQO6vBZx",
+	"rT+sj0QSxYEOELQ+BcZAa3ZYPCoFli3o/juWt9de8kP0kjfX47f7xzXebCd4s4LhyzBn+Inv5ElvxlGe",
+	"PX8ZeLZCqx3SoVRm84jy0suqvP6nECvAcoAZN0GE2BUoCxsqmY4jQ9IEK5ddOvJ8ZJhVhE1fAKDJWIKv",
+	"7Bn3ZBx60S7hJ7Hz+UL85EwfvUYmdsTjGTlGnoOsc92mZQX59N5LFe6HAaU2EX9fE/EKBVRTHj5Z9uvr",
+	"dGjtz++FfcbqbegRXVDd+/XoD2kCkZi9Wb9XxnNyeNOFRhAxN0M2ptBlf0rnxA0FGnKIeO6IeeEWFzaj",
+	"SPllImpKWbns7bXdq+1ebfdqu1fbvYdj95ziv1/Ll/NK7cPuQQ7HsKSQruGaeASla4tR4G4jM8qNruCt",
+	"qm1abdNqm1bbtNqmPRibhrxw92vRCgRx+zBpGJUMFR9h0w0yA2gsdlyUcejJ2JsOKkbnjpyEEoSuA+wh",
+	"drZDhGRGBTRKtyfDsSylbcQp1favtn+1/avtX23/Hoz9c6yP92wAZRwPaTDZnwk0hIo5wPSwOjIPaDqc",
+	"+VJyDpENxmryEuPmhlubt9q81eatNm+1eXsw5u1FJRxj/1YOJO3wk2Z/XK8sm4qpNuTRMfkXf+qxpysx",
+	"dRdWrO/crFqE1frk8QforcWNK3bPW9cv6hKZmiS1j5ATYv+L5ZhwQf5x3Jnqr0GN/dHond6qvk7L1NdW",
+	"UGBWWSFtP0YNINsJgAzC5Q45ir6Hg4d+NgBZsyqq/5UmIp0OmWqiG9hZaBrXcWVhCTVRsSLvj9s6xWXV",
+	"au1bC9aK2LZIpppNGEugi9LthZQqFb6YciQVOWtjtyur0FrkF6650U3wcWMumG6SqRRs3iSKBYwn9m++",
+	"C3AT6765NlLNofTbtR52RTUSUb2ziAeRvV2qEFrUCCBu8vRrpcWYL4tzuqUa8w5lgp3NygTvhaK7nTe8",
+	"XNNXHHUbvkMWUHAVN0RfpQLbiPLc0PYnbK4bvaNOp9mI5ZiLft5w9NSuCI/77AoLc4/boJCH8iPyadg3",
+	"jRTTUd/ICbPPPmtblYw94Ru97vUKxdzO/cqc2CLrirRBEVxxf7zmuhLmCyVOdf1bWb++4i4pIfhRLKFc",
+	"7ZEIO6TzQhkZdEnQ9txpdZLVHwu1biuIFGCzLemLe6kzArHbrs6oONxtK42smnyoNUZffPTKSoM9NOLi",
+	"CjmU4dyXMIo5mUrFtpSVguG2JlEEPOawEzchQRhhAoaxiTPb52TERWgl2ddZYs4FT8QqFUO7cyAnM8OE",
+	"DQml48FiNIiI9cjLTfHbpVH+Fa1xELFgYsX4uNNtNtxS3rWFd3Uja8f1dcVEKFVfsf+ywLiO3YZyoIFi",
+	"+DWpIS5sQrpNkigZMK1JyCgQTaVDeyeCH/0gD9can128ahcEh3q8iQuC4aokpoFdxg78AyIC8I91Ak13",
+	"cwgWd+lKl2BxP9fewYpuvrhSTAE7XtboaG3Nt9jq+zZv4ZnjVXL+wZU9ieS1RG7vQ726gsC6FMsfc7F7",
+	"hrZ/C+EyLJW3c8I+UOVOxOIeujc3Yvty5cUB147EF+hIOAkiNI5xR+ulNhDbSNCCD4GkZfvrgVbhFLjX",
+	"fkmNymq+oG34ggB9S2P3ryUD3Wn32h1noDfi3/SZq/OxYizMs4eJooFBZqqZVHY7QRdZcEhcCQemtIqD",
+	"OO61T/wgNu87HvLRiCkmAoZzjPkVBp99C79G7/i003EEndb5SocxD1oFp0qjwyTVjCoIsYwoj+2N7WYj",
+	"ZgY3f7vQy9z+jOGYdpYbazcbqAEavfb1ZonAGAxmu9lImIQv2G02oJkLzshtJJyPS9KB8QMO1NYx7hf3",
+	"RexWLU7N7tQ3UoR0TmbWsoYsZuiNZvYfppz5yO2ip9cuenrt6635WvFT9GFY1Yysy7SuFW5lp30zf0ln",
+	"lBsuxn09o8lKltalTleb+KDw0FW0TF5d115nCWIE2Tfvp0fbDwhWJBFNEia0s3xMyHQcEZQyEtErBnll",
+	"MgAlNQDnU+DorBbR0DGEXrGwSZwagOFDxJxoY3/WhsdxDvh3FIpQDBDHLPRMo4LNcvqkIdM8ZM45uwLG",
+	"piceXomQEtemRF4xVRhOSVs5d2nuGTddPN5F6jOLH1ABXYKH0E/b3uoDHZXeMjy5sQvIyfo6aetGdG64",
+	"XwY/0aajXt+1d8ha62dCkMhZ97rT3F+chfkp9OKnXt7vzs7qLdXhJ2+bVzEAvcxbyFnNYw+RTcgAOp8O",
+	"VXoTeICsi06sJbdSDsFHcLzIUJqcaVmD9m3m1sDbggocQ1Eb3QlKVrvDtTtcu8PV7vCGlusWR7jGzuwE",
+	"O3M3rb8pSsZ92mWOpVKLcehlvDI8Ja3D6yDHUGJk8u1BQACaRViQJhMhZ8IfC3o5EDtzn+XIRVya2R+5",
+	"8gFkNCnZTQlFpKhVtTxkqkV+wGQf1ySI7OYPiVRZ90Djk2b23Y4llcWjVUG1lQE0hNvsMaf2hQW2RlJN",
+	"QT2lKQd3fq+BrZuJu9XGhVndi3uxLFXV6TolGsrASJU99WylRj9qQ3sb6pnuf/vUCGhiUrC0jwHqxWF2",
+	"+LyE949++Ag2YGS9em8zqUk1dJ50t0KVAm7pJXQ2VUYvDf/4BqQbHybFiKspWLcMnX3cbMwiq1iE7Cs5",
+	"2yIAApt6VRQEdUKt+++s+1F9+DJLrzQBZGPP8taFXtsmVCbr9mcbrMurN6/WKb6jKr7jIjbY69r6OIOM",
+	"YKiQ5rKKrUmkCBihGg8m3j02N6NAWtqrBvj7ges1OQC6vQHRRia68BHgm9izkP0QdgCJK3uNGb1iGhJC",
+	"WJ4wo/YxqQjlgCSpQSRmHtUJM2M2wIz9wKG1qpiQsMvZrsMz+bEh6wk+o7rgHrvzC/iTm2qMb1nAQfvs",
+	"pTqoPtLVR7r6SHdfR7q66KoOVN7O9tQEg9mEXIM9YDER7jJ66Sodq8+d5ySS2uRaW/FxZD0p6coHoYdG",
+	"hkdmNIhaZMCUkgqKl9D6W8UC5E3R3GNE7eFUZxUssZQTTWI+qcBWXvhh7j6f7ytMAhnL1PlV+LOryyyp",
+	"fO3c8T80i9bN6C6We5622tYcUijn6XXtMTMbiy8PdXe28+vaVquvKKUdKSlMP5RSFQp/F+t9rWUBY+in",
+	"rNgVd8M6GR0FXdoZnoWP2enoUbusQDaiijkLV1bUusHZyH3qVchEv2n/ismaL1wreUF0PW2oIENfSOzp",
+	"2nz4CfbTnas8E6q1dQ8PFNMM42PVTHKuroqMmbFHDPTHUHdREnMxwS4+2PPHjtH4FkKzCKv3jQdN6jSI",
+	"CBXZI6WyB5TWpSjh3oGN9ZMb6Fs7zrucJtgUoc00pP/X/bpl3M5dT4TOw1AxrX8U8XyD/O2y3nerBwBS",
+	"QJbO6LxJ+KhyjbYWx9ruWyc9VdzMHTNA7gXoiStiEGxGvDAUxMqXEpYLlTvANCqk6VCxkLHpCqGiE9ey",
+	"CorYfEwTt8ZXGmSqScZShi44IHxdEolkqlrkuQg9TtmVvvlnuIGjzuBGXwo5E04qZQydtawgoMTa92Bm",
+	"00TQCwAfgfu8SbTM2stmobqsI3mpyNpp70xiBZv1s0/Ta1Do4MIUiaTSjAypXSyAuaChhaW0x4pR3D9f",
+	"/79Nzh8hm+InXEv8j0sw5tCtLNxepNe45TUXkx9dB/daB1TrgGeRlECStyMVYPitrWRdSG8WueyPt4JT",
+	"OocclBXyck/9J//4W1I1564Vn3vyV5r4gT0hEGEFcvOqjIm7qw+5kc+SNVmzxAnCTm7Q5yElbnlA28TU",
+	"rYVm8ciOlk9Z/08p7LXPUyUTdviUqZhv5D67F6xyn/1C19jKZe+2uDpLdmptefutkWTf2P5tzK2Kay6l",
+	"DaoBl+8cVcpM5CbSmlQUCiMJFfMWOc8904hqQg2Z2mN6t134usviGShGDct34Oej0AqpYX056g+5MhEE",
+	"7DpnB+1HB+2CtDxlolxagojH4WpxWVdYfmAz/4q1DGXnbtPsnD1uH7S7B92zYsHgvSiQDdVHmeo4D0Ms",
+	"K48YDWHTfGo8f0fHVY90lx3CNdfNRmEDHbxlSUznGE1ede8C6ZG75brZeC0DN/XVtz+DHR+eu/nU8dUH",
+	"QWp175HWMCSU5Fp7t3p+ye06/OR+WgkTPffDWbJC3jfSDGDnpQjPooa46eusXiR3b2GP1aiDuyHO9rWt",
+	"NjXf7st6LEBasuneYioPU+6AICZDRHDl2y8L7rGRITKFn+1Zc54hxQSRokWeIlDNVXJqQ+eEQiBhTmhZ",
+	"pUSSmq0dk9EbaoJotx7JgqkuNb9JhIb2m+MzctQmne7R8cmj0z3b5VfCfrn1k/9/Z2k/7qxhgH6CzHYI",
+	"7Xi/w0z+Z7CUjzcb6Fv/6T+DTsPA0E2M6T0YUEgeHARUb1DF3XM1Zsi+nyrBQpImBQAtE2GTIITQJTUQ",
+	"0AFgVqYYmdKQkeGcRNReGXKdpIYBvYLUjHCBOQRDDeA/Waj7yCgzgOqi/Oi2m3ryn3AVnsEirFdTzrQb",
+	"n36C8RtGFEvAMV6g4/utURy+/WZlkRcEURTVlouJ3Ka/snFfwBOuAW77Cu89zkI1VCk6L8PX5gXyYFOq",
+	"6+OX4KybhIfqQvmdJNanEC+xd6dKWdfemr2f3zZgCaRCMO91c2vGoBwVfOsrHDK979nOqy631+agBcgQ",
+	"WI3Qd+CutU/rAW1UoJQnXIQlz5UJEzdgS90FFHKOb149fg9vWpDiZiNNrG+z/IqjhVdkEISjZiMDR3EB",
+	"Cf6KW6B0sj8CSIF710ZRykwdrMI/g66vw5TLNvhNbtIyCPNYQo421SmNyYzOt2ROKTe3h5/s/5ZOrCUH",
+	"z+yj3hmnY98Hl9XK5G+qTJoNz6xqbUpg7B8/+ZnruTZsai9aNVl3sVuW5dXyU7R/Lg67szQeV/C0pXp7",
+	"C3S+qxTc1iHV6zpAc9fIX1bWZj9EzqHmSZ23VqKbxjDsTimWglRoXzspGW/Thjp7QVXa6TsAmcAyOJ7Z",
+	"jBrBUWT2EMoZyRn4oXiugo4SDAr+EMnh2TcwfoTlFxlBBjlun5FZBDxf7tDljyRFjFGGIvHHLc/FwbXD",
+	"buH5jAYBSwy2YCmtUSzrk2bXb9FS3S0P1ryfABWC9r1FSShHO9SnmEfvW5O/nX7SMk7N3mpKavv9t7Xf",
+	"G+/FKisZuqonCDixxCBZr9VVX2V8l9g+HwqNlwzqzvKOdQrxIcVUt2+p85CisTEiwxbcmMVmoprOiJF7",
+	"Og4eKmbU/LO4Iy2CjVYzR6IYvLUXjqUMmw41JwUAlqc0zJwQplimRlB5SFEgKihxHYyaP3jHIaCpZn3f",
+	"xWA7h8F+8dpXqH2F2leofYXaV3gwvsI7NXeUQWAupSJXkoeEjilUXd3JPVBszKHyz/fnqLbqGT51jVIs",
+	"X+FRyDRDGZbDoXhO0hslI+fW6F8Kf7cvB+MCOhG6EhHCXfFJ1pFW+OLUgArXTO8JwakxBV0m7FoR5XEy",
+	"GbmDpjy8FJ5+wlOYyjhkqlB2hvUtclQsK/NDN66XQM7YT2Mo9FyA+pq8ycqlcNOA6btKfZfXxo4n5YUv",
+	"OJnGTqEyZ+2D9slB57TRzIrXBJstFq81GzEV45SOGTBv5MnKH6Si5Ac2A38qq6EJpFIsMFUlNJXgmx1A",
+	"bd4W9vKeyueyfe0KKHPWrLqGbvf1Mz8mTBRkbuvKmQUld5iRfXyqBvLbl7ovnTXv8iLoWG6ENHnNWqHY",
+	"zWX7nQ7BvcREWKk2L8WdSlg1E+EvTPGRE/xdFLDe0AFfSgGrOw2GKavFbffidsGc/SuWXxu/r5fdjbuI",
+	"4JXdsPPdV692j6F6Veem3FumXIyDSGqgOGfiUhR8hB6w+S4WoMNNWk4ZOBcs1vZAYn1IIsF/ETK38FD9",
+	"M3XBjRlVoV4owAuouBTommSVsyQrnM1AeC3yPpJQGTSSaizRuBTnQfVEFwqLpSjwnTu3wkhZpitw0Z+D",
+	"jN9BSaxv6/deLrug97YumM10eF0y+wWUzDoXPzfAW6ucvGOr/eTWzb758aur3BfK+AC+aI2PFS1rx7lC",
+	"zaRBEWS5U58vbRJqQDPdjEYyEV74ga2zPV/LMTC0pgbHCfHPGlm1fEZ+LcdLa3RnODNyoN7ANee8kdWN",
+	"6fkV8/tJl24oaF0PhqSiXRtyJ1Xtk+3bQGJd3co2hRhxNJ5eKWSOMOg7rthIfrQ+2Wsu0o8AQU64Ygtc",
+	"rCcHR+2Fx60ZR4UmcXZZ+nZZVgxwAzTPt+x2QiJc4lqgbvZI9HmWQsQjRmW0gR+4tXCVO4bncHzSnhlo",
+	"yKhiThVnRCJXNOboDnZOyJSL1DDnEELGSTEdLd1hFA1hWlZtD3768eIdKRqQQ3fXAB5qoFDhoyEJ5QqC",
+	"PKnAEFfGakLJTEkxLjht8PKQa7vQYZHtKI+e4ckQT4nA1Zbfvhh5mkH9QiHAtnASJXNmFuA2x+2jJhnA",
+	"0a6fCnACOQsHLXJuP+cBF1gAZr1czK1ZtzKLbmU17Uz5KN2TpTBYtikI9qf09eyoONzSW+NpLSMchXHS",
+	"zt5mjjmoQyBg0YbQsayqg3dqcS9MTeuHstZWQs8UC63s01jvJ/kWBEzrvne22fz7aPgi4D/y77/78Pzt",
+	"u39ffH/WYkftVtCNxXD6XTv89fu4XHVnLOCeqNVfw0Wjd9Zu543xS2/unCwnsfIm+nAKUBudArKW+/1N",
+	"LAi8re+KJJ6CemhswGCnc47eUjeMiy/SUvycyXV9vlh9vngNJ/A7nym8SVgRwrA2Rfu8TcHoWIVb4AUD",
+	"G7J8ic5jG08gUoGGGGOHVlfGUsOxhF0KMB5OE4Jd5IIctV1vYJdCyYzM4nsgpNMk8Dx7eikEO61NsQoZ",
+	"Gq7Ziy+Ft5YJBB2NVdbUBUkKWjyQCWdhb0HFW53fzIyniTgbZSGbzLy0LsWlOF80C864uVE7eEjnmIR0",
+	"DpZPXjGF9gW6LFmzB3mUszZcUh4xhWftwIjcVcFtkNfAvVZbj4dqPd4t+Iz3bUFqc1Ad8jZ0vsWpptIs",
+	"fMp33fWquNMrYGK+YwBpw/hR3Y1kZ1EmKeBA40Ij+z8Lr+TjWxG5XCgTX1cJQmFyQk1UqB3PdemyBdqI",
+	"xc+LSyxX0BgWsSaQkwkleAFTDhzFPIgIrhiW3fd8Hb8y2jpXv9njbJMY+bWVIbyeGhIzqg18tRE3xsqa",
+	"f4gmI8VYEzK2nn2giQ4FSCB5DvHhQHHDlF1nQRU0dwR8WiR5wLB/l90ZVoCRDcD+dRbJmBEk7H6C51/w",
+	"lrrtdjaMAiaS2AXThCrE+oD7tSH3gD3Vc22dM1iRfHbQLYfFYQ9pIHmBGR48Qzc9Cg1gqJj3cXlKmntp",
+	"RlUQXcA3vGVvPqcq5nZRYTDNvE5LjkaaGfKPmX0r+ca+9P90n369uF+L6MhCN4iywnn7zdfbmiE17MDw",
+	"KVuHRuACdxXigzALwIU2FNhvXaTjqIPuKHqeAzuSQcU8zm6dB+C9dz2Ld9lOFK7FKCU6YQGnMTfzJqCh",
+	"2BVT8GUAVQ3xqiDwbIT5VL5ldgAyluN5xQzyB1fRGHhOhezfa0yhwIiB+7KcEqNsQHkrs1Lui1t0VpHs",
+	"4qS9NtuFHegNwfZKBXEMOK7bmD1u19msU8X4YV96r/N2nwaUtk4YBTXzj6fPfiLHp1+3yCBkAzijxdr+",
+	"HY6gw3l+tbZXHJy/G1SydnggWsXOOjpZ2FjddTfWTRUMptSePim2+b1FQCpXH36ukoPu5nLwUs683bJD",
+	"8FxzU8ZM1TimMlwcwsqMOtfcvLF3VK2VIwbzCxTD4CtlL0W70Xdh+OWlcLQqx8cbs6z47vbYzUBqo53f",
+	"zAUBhDxJBTf6CZqcwZR+7CeKB6zv8fSVmyy/FJH2pfqXC/PouFEYdHtdahj/fruCg6V3DZ4Q5FZ2F3Hn",
+	"DHjOttuHnFULFEedQOTa3vf/fjs/+PD7p6Pr/72B9ZMC4CljtgWZDup6/6FP9sOm06xwZbZk2Tl5dJtY",
+	"7pBzx6lMqMPw0qIzcen9dtT+vdmIZUDjPpj70poR64Yp7nujrSyQ+b2if2b+sG+gWdyuWK2/t4rV+opV",
+	"bDFItTgGtwRHVp9Td0KHbd1+4EMAZa2t/aKxN9HF9i7uN7s4smZlBTM2jKSc6EPNRDhWPKwOlL+3GnzI",
+	"fPf7KeWxzmneXEM7TxjQIr+4RIf1HKzEP3/27cU50XwsqEkVg5AwTNvupmkCZlLRGRnKcP4EHTCgJwGc",
+	"LfSPQwhhKkJn4O35+dW3+ZFuoZzBgEuQJTXR2RNZttUfFh1FPgbs3ZHvGF5pX43VCMM5uWAifKF42FxA",
+	"L5aVMAaMXzF/+Xtc3VtPX2VLc/Hy/MCqODKkmj06RroHTc4vfmh17Cimiw7/m+c/P3v14uW/fzEv/vvN",
+	"f45eT16cjV4HH0dHf4xeddr/nuvxt++nb378ZfrxRTt99OHnc/78fP6U//rt+z/ffJP+yE7et79PX3wT",
+	"p/8+H/706o+X0eOzN52Td3H62jz/YN7806torMnKdfSvB+9mPObyAPCKB8/tJztw8z648FNaeVgq6PST",
+	"TndjV+u9/a7clYnwsWAhOBc+rwLFcqRzdtpeXLDO6Wn36OTkEajQzaf2zgqs3bjrTu12J3JlDer/HP7P",
+	"gm1q/PbpEvl7Lhu9y0bIYivxLLxsNC8betyHP/V5CH/98OIXTX/9EAfTXyZwgfGjv2z08oVoXjamTGs6",
+	"Zv7GdSJRl43r38udryEXFOz58ky3A4BegBZoEiFnRKqMoe+e8OWfN/4Nmy+DqNn9mHGwFEyE1+ZLNsKq",
+	"1AN0/nrd9tlp56S7aEMoXuP37+1x9NxsGMUTVm00ilYAeIq9RmhWKHXU+VatVynucxJxYXquwy2WmypG",
+	"HVrF1+k71Y0BIW4NV8yZo8qBE8mmFgAmWq3x4c9r6vt3i1bv5ZvzZwcXL8+7J4/y9cGcqR25R8h747io",
+	"xsw/C/J71fnnSffklD5+dMZOWcCGLKRHXToa0UfdIAzo0YiedAIanrLTU9pmJ49Go5OjR2E7YI9Zp/04",
+	"fDwMq5QhTnBzjX7cPnu0W8X36bLhtBO7Mv0O6DM5/C8LjPsl6ESr5OYJg1+5PdHH6u8WVsH3sVbdSl7f",
+	"FWJfNq5rRbbvdmvCiXh2PFxklNpMm3Xax49PTh/dSZtxzc3hJ0jyVbcLeMoi7otuXPFYXnwi3UxcYcgr",
+	"Q3Tk8w7weN9tPYS2rgEVAYtjTCOGZCqv7I/cuJKUS0GB1St/GeYYNPnHcaf9dc8BG4GB2Y0gQuZ3RL4D",
+	"wEOqiStks6oRno/V+p5PmaYhdIUdl2EvxsxAgOknjOGtVmb2NA9uV14DRBcrgFrkB4jKYf52UX+dj1/8",
+	"AkiAl+fnY48KePMc/keDP3/l59Hkw6//McMXcUpnFy/m4/+8ePGjOBi+eheZ58edXzs/l6fCEJCwtnO2",
+	"FWOvYR/NYWSm8aKGukzb7aPgf9mz1zxhxF4Av1oM75XokrJOUuMNNMMPEtq9b3Dy9Zd3Nnr6SXvDy4/W",
+	"v3yF7vALglsMJKugLuxflnVFAtXQm+uBQ5TRSnVwQeeuOB2JLmgw8WogoCps+kOvYWqaeW3whhZBfnft",
+	"oQStSul7BmOoZfDvIoPr0H88NJE915MsLetEFnqIoglk4W7kt7miYzFGmuV0CqkgTQb47vM8lVQIVTsL",
+	"DmE5qaZfaTKYsDkkw+zhhOcUJWTC5j1CSShTKBUIYh5MHLPEpXDva5Fuu4u4UAhYpSaQU+bRkliMMGf2",
+	"hdRKLeD7ZaogsoWKzp5//nHcPvq6zEzjTEBXPJ2/5mLyN9cT6+BDPx7MZrMD+3EPUhUzEUjH31SI+k/Y",
+	"fEMo4o4W53qj9B/ah++kmm6HON2v5ny1KOigQB2NwL2N4V8scQw0AVWKu/JMLaXYTp8fPVj1v9YpsXj5",
+	"yUaXr8PvVLz87AGYLhQvnZkt0M5WjSfoke3F77QHvxU962aMeeKSKQEOSsOnbAOf8o28Yn9vj7I0cw1Y",
+	"QhICewmej/+0Z+lFv+AJMTKkc8dsyRe6tFUB4lbD4CoAYzcCTXYTjeVB7Rz/tZzj7/LMr5EY8/HKZoFP",
+	"9r48Y8Xsxw/TmK3wjpsQse/Bb2cyV0JNiD7NuNCV/vOlWHKg9+wf2xWtvePP5h13GxUYlrN37cc5vPbz",
+	"OdDWGH7B7nNENSiF2neufecH5ju/wa4ke/ScF1/+qYEME3YcAJ1j6sor+VTFjV7jEDi+3ZtLaq8OuIDN",
+	"PkOUUyzFGKwyXajR8R0QfflQGRpFes5JmDwLEZaMtcTwAiZay6j3sic9lXLC7ShcApgrEnFtpJq3Snsx",
+	"lo+GGpIwmcSMhNLPJ7+nRZ5TYCRDJwD4qe0lgyJN87+sBQcfwZF6dNvtHMlZeFqTSLWeRe859xkyUrAq",
+	"PI7tmhV0TWGWbnyVM7xiIpRKE8PimKS6cGeWQyyBaDMam6hJpswoHvhl5ppYFatoUByA3U8oIstP8WU/",
+	"yi9zVmDkWDuaZJjnDp17YV0JSAs4issW+TFhApr6CEaCxcPck6ypsz2bPBfjmOsIRvuCqSkVzcIGAaJ0",
+	"xCKDcAEPVj4NFLibk/gFseJIfstYmLUAyPn5gGI54LEn2xtxxw8yLTzfMRuX7GUaTNLEl63b41Oi5BWW",
+	"FShmNzVixNm0mUuh3x/uvFt4zxAeV/KetyxmVDP3IkMnmEUFNmF8jtQsLxOyr5PK1a0VhZIlsYS8dOP6",
+	"9+v/HwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

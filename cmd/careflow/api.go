@@ -18,6 +18,7 @@ import (
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
 	"github.com/careflow/careflow/workflows/backup/backupclient"
+	"github.com/careflow/careflow/workflows/deployment/deploymentclient"
 	"github.com/careflow/careflow/workflows/housekeeping/housekeepingclient"
 	"github.com/careflow/careflow/workflows/reconcile/reconcileclient"
 	"github.com/careflow/careflow/workflows/restore/restoreclient"
@@ -77,9 +78,12 @@ func apiOptions() fx.Option {
 			func(c config.Config, temporal client.Client) api.Backups {
 				return backupclient.New(temporal, c.Temporal.TaskQueue)
 			},
-			func(c *postgres.Catalogue) (api.BackupLog, api.RestoreLog) { return c, c },
+			func(c *postgres.Catalogue) (api.BackupLog, api.RestoreLog, api.DeploymentLog) { return c, c, c },
 			func(c config.Config, temporal client.Client) api.Restores {
 				return restoreclient.New(temporal, c.Temporal.TaskQueue)
+			},
+			func(c config.Config, temporal client.Client) api.Deployments {
+				return deploymentclient.New(temporal, c.Temporal.TaskQueue)
 			},
 		),
 		fx.Invoke(keepRings),
@@ -100,6 +104,7 @@ func apiConfig(c config.Config) api.Config {
 		BackupTargets:   c.Backup.Names,
 		ApprovalKeyID:   c.Keys.Signing.Active().ID,
 		ApprovalKey:     approvalKey(c.Keys.Signing),
+		Release:         c.Release,
 		BackupLimit:     c.Backup.Fresh,
 	}
 }

@@ -68,6 +68,12 @@ type Config struct {
 	// Restore says where backups may be put in the place of what lives.
 	Restore Restore
 
+	// Deploy says which services are deployed from here.
+	Deploy Deploy
+	// Release is CAREFLOW_RELEASE: the digest of the release that the API runs, which each of
+	// its answers carries in X-Careflow-Release. Defaults to none: no such header.
+	Release string
+
 	// settings are the masked values in the order they were read, for the log.
 	settings []Setting
 }

@@ -118,6 +118,9 @@ func New(t testing.TB, o Options) *Clinic {
 	return c
 }
 
+// Env are the variables of the clinic's API, for another copy of it.
+func (c *Clinic) Env() []string { return append([]string{}, c.env...) }
+
 // StartWorker starts the clinic's worker.
 func (c *Clinic) StartWorker() {
 	c.t.Helper()
