@@ -28,6 +28,7 @@ const orphanAge = 26 * time.Hour
 // Prune brings storage and catalogue together, decides, and removes: tombstones first,
 // bytes after the grace. Nothing goes that the storage does not prove by its own manifest.
 func (p *Pruning) Prune(ctx context.Context, in PruneInput) (PruneResult, error) {
+	defer beat(ctx)()
 	var result PruneResult
 	inventory, err := p.keeper.Inventory(ctx, in.Target)
 	if err != nil {
@@ -41,7 +42,7 @@ func (p *Pruning) Prune(ctx context.Context, in PruneInput) (PruneResult, error)
 	points := p.points(inventory, records, &result)
 	result.Decision = p.policy.Decide(now(), points)
 	for _, o := range inventory.Attempts {
-		if now().Sub(o.ChangedAt) > orphanAge {
+		if now().Sub(o.ChangedAt) > orphanAge || o.BackupID == in.After {
 			result.Orphans = append(result.Orphans, o.BackupID+"/"+o.Attempt)
 		}
 	}
@@ -54,6 +55,7 @@ func (p *Pruning) Prune(ctx context.Context, in PruneInput) (PruneResult, error)
 // Hold keeps a backup from being removed, or ends that. The storage comes first: a hold
 // there outlives the catalogue.
 func (p *Pruning) Hold(ctx context.Context, in HoldInput) error {
+	defer beat(ctx)()
 	if in.Release {
 		return fault(both(p.keeper.Release(ctx, in.Target, in.BackupID), func() error {
 			return p.catalogue.ReleaseBackup(ctx, in.BackupID, in.By, in.Reason)

@@ -24,6 +24,10 @@ type Server struct{ URL string }
 func (l *Logical) Verify(ctx context.Context, m domain.BackupManifest, server Server, verificationID string, progress Progress) (domain.BackupEvidence, error) {
 	e := domain.BackupEvidence{VerificationID: verificationID, BackupID: m.BackupID, Target: m.Target, StartedAt: l.now()}
 	scratch := scratchName(verificationID)
+	// A try before this one may have died: what it left is ours by its name.
+	if err := l.DropScratch(ctx, server, verificationID); err != nil {
+		return e, err
+	}
 	if err := l.createDatabase(ctx, server, scratch, m.Server); err != nil {
 		return e, err
 	}
@@ -119,11 +123,11 @@ func (v *verification) restore(ctx context.Context, url string) error {
 		return judged(err)
 	}
 	// Only a server that works tells a bad backup from a bad moment.
+	if why := badMoment(err); why != "" {
+		return domain.Errorf(domain.CodeUnavailable, "the server that verifies %s", why).Because(err)
+	}
 	if probe := v.execute(ctx, url, "SELECT 1"); probe != nil {
 		return probe
-	}
-	if outOfSpace(err) {
-		return domain.Errorf(domain.CodeUnavailable, "the server that verifies has no space left").Because(err)
 	}
 	return rejected("pg_restore did not take it")
 }
