@@ -26,7 +26,7 @@ func (l *Logical) Restore(ctx context.Context, m domain.BackupManifest, server S
 		err = l.applySettings(ctx, m, into, database)
 	}
 	if err != nil {
-		return errors.Join(err, l.execute(context.WithoutCancel(ctx), server.URL, "DROP DATABASE IF EXISTS "+quote(database)+" WITH (FORCE)"))
+		return errors.Join(err, l.dropDatabase(context.WithoutCancel(ctx), server, database))
 	}
 	return nil
 }

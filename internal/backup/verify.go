@@ -28,6 +28,9 @@ func (l *Logical) Verify(ctx context.Context, m domain.BackupManifest, server Se
 	if err := l.DropScratch(ctx, server, verificationID); err != nil {
 		return e, err
 	}
+	if err := l.sweepScratch(ctx, server); err != nil {
+		return e, err
+	}
 	if err := l.createDatabase(ctx, server, scratch, m.Server); err != nil {
 		return e, err
 	}
@@ -56,12 +59,6 @@ func (l *Logical) Verify(ctx context.Context, m domain.BackupManifest, server Se
 	}
 	e.FinishedAt = l.now()
 	return e, nil
-}
-
-// DropScratch removes the scratch database of a verification, also one that a dead worker
-// left behind.
-func (l *Logical) DropScratch(ctx context.Context, server Server, verificationID string) error {
-	return l.execute(ctx, server.URL, "DROP DATABASE IF EXISTS "+quote(scratchName(verificationID))+" WITH (FORCE)")
 }
 
 // rejection says what is wrong with a backup.
@@ -114,7 +111,7 @@ func (v *verification) small(ctx context.Context) error {
 
 func (v *verification) restore(ctx context.Context, url string) error {
 	began := time.Now()
-	err := v.restoreData(ctx, v.m, url, v.progress, "--no-owner", "--no-acl")
+	err := v.restoreData(ctx, v.m, url, v.progress, "--no-owner", "--no-acl", "--no-tablespaces")
 	v.e.RestoreSeconds = time.Since(began).Seconds()
 	if part, ok := v.m.Part(domain.PartData); ok && err == nil {
 		v.e.DownloadedBytes += part.Stored.Bytes
@@ -211,10 +208,6 @@ func judged(err error) error {
 		return rejected("%v", err)
 	}
 	return err
-}
-
-func scratchName(verificationID string) string {
-	return "careflow_verify_" + strings.ReplaceAll(verificationID, "-", "")
 }
 
 // Check reads every part of a backup to its end, without restoring anything:
