@@ -49,9 +49,6 @@ type VerifyInput struct {
 type PruneInput struct {
 	Target string `json:"target"`
 	DryRun bool   `json:"dry_run,omitempty"`
-	// After is the backup that has just been proven: attempts of it that were not committed
-	// are of tries that died, and go at once.
-	After string `json:"after,omitempty"`
 }
 
 // PruneResult is the decision, and what was found that belongs to nothing.

@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -69,23 +68,25 @@ func scratchTime(name string) time.Time {
 	return time.UnixMilli(ms)
 }
 
-// dropPatience is how long others may keep a database from being dropped.
-const dropPatience = 30 * time.Second
+// dropPatience is how long a database that cannot be dropped is tried again: a server that
+// is started again is back by then, and nobody else would drop it.
+const dropPatience = 2 * time.Minute
 
 // dropDatabase drops a database of our own with all sessions in it. FORCE ends those of
-// our role, but is refused to a plain role while autovacuum works there; a drop without it
-// ends autovacuum, but no session. So they take turns.
+// our role, but is refused to a plain role while autovacuum, which belongs to a superuser,
+// is at work there. A drop without it sends that away, and ends no session: so they take
+// turns.
 func (l *Logical) dropDatabase(ctx context.Context, server Server, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, dropPatience)
 	defer cancel()
 	drop := "DROP DATABASE IF EXISTS " + quote(name)
 	for {
 		err := l.execute(ctx, server.URL, drop+" WITH (FORCE)")
-		if mayNotYet(err) {
+		if err != nil {
 			err = l.execute(ctx, server.URL, drop)
 		}
-		if !mayNotYet(err) {
-			return err
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -93,10 +94,4 @@ func (l *Logical) dropDatabase(ctx context.Context, server Server, name string) 
 		case <-time.After(time.Second):
 		}
 	}
-}
-
-// mayNotYet reports a drop that somebody else's session is in the way of.
-func mayNotYet(err error) bool {
-	var refused interface{ SQLState() string }
-	return errors.As(err, &refused) && (refused.SQLState() == "42501" || refused.SQLState() == "55006") // insufficient_privilege, object_in_use
 }

@@ -138,7 +138,7 @@ func (j *job) rejected(ctx workflow.Context, proof domain.BackupEvidence) error 
 // prune applies the retention. The backup is good whatever comes of it.
 func (j *job) prune(ctx workflow.Context) {
 	var result acts.PruneResult
-	err := workflow.ExecuteActivity(looking(ctx), acts.Prune, acts.PruneInput{Target: j.Target, After: j.id}).Get(ctx, &result)
+	err := workflow.ExecuteActivity(looking(ctx), acts.Prune, acts.PruneInput{Target: j.Target}).Get(ctx, &result)
 	if err != nil {
 		j.alarm(ctx, "prune_failed", err)
 		return
