@@ -54,7 +54,7 @@ func TestABackupLivesThroughFaultsOfItsStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, store := inS3(t)
-			s.Vault.Patience = 2 * time.Second
+			s.Vault.Patience = 3 * time.Second
 			// More than one part of an upload.
 			s.exec(t, `CREATE TABLE ballast AS SELECT g, (SELECT decode(string_agg(md5(random()::text || g || i), ''), 'hex') FROM generate_series(1, 65536) i) AS b FROM generate_series(1, 10) g`)
 			store.FailEvery(with.every, with.fault)
@@ -136,8 +136,8 @@ func TestAPreflightSurvivesALostAnswer(t *testing.T) {
 func TestASilentStoreIsGivenUp(t *testing.T) {
 	t.Parallel()
 	s, store := inS3(t)
-	s.Vault.Patience = 300 * time.Millisecond
 	m := s.save(t)
+	s.Vault.Patience = 300 * time.Millisecond
 	store.FailEvery(1, testkit.Hang)
 	for name, call := range map[string]func(context.Context) error{
 		"probe": func(ctx context.Context) error { return s.Vault.Probe(ctx, "clinic") },
