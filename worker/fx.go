@@ -16,6 +16,7 @@ import (
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
+	"github.com/careflow/careflow/worker/figures"
 	"github.com/careflow/careflow/worker/relay"
 )
 
@@ -26,7 +27,8 @@ import (
 // housekeepingacts.Store, .Config), what letters of accounts need (accountacts.Ledger,
 // .Writer, .Linker), what payment cases need (caseacts.Store, .Provider), a
 // backupacts.Catalogue, what alarms need (alarmacts.Store, .Mailer, .Config), a relay.Outbox,
-// relay.Processes, relay.Accounts, relay.Cases, a prometheus.Registerer and a logger.
+// relay.Processes, relay.Accounts, relay.Cases, what is counted (figures.Clinic, .Queues), a
+// prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
@@ -42,8 +44,9 @@ var Module = fx.Module("worker",
 		New,
 		func(r prometheus.Registerer) *relay.Metrics { return relay.NewMetrics(r) },
 		relay.New,
+		figures.New,
 	),
-	fx.Invoke(run),
+	fx.Invoke(run, count),
 )
 
 const backlogEvery = 5 * time.Second
@@ -63,5 +66,15 @@ func run(lc fx.Lifecycle, fleet *Fleet, r *relay.Relay, m *relay.Metrics, outbox
 			loops.Go(func() { m.Watch(ctx, outbox, backlogEvery, log) })
 		},
 		func() { cancel(); loops.Wait() },
+	))
+}
+
+// count tells what the clinic and its queues come to while the process runs.
+func count(lc fx.Lifecycle, f *figures.Figures) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var loop sync.WaitGroup
+	lc.Append(fx.StartStopHook(
+		func() { loop.Go(func() { f.Run(ctx) }) },
+		func() { cancel(); loop.Wait() },
 	))
 }
