@@ -20,6 +20,9 @@ type stack struct {
 	own     *ownership
 	// chromium is the browser that the tests of the pages drive; of a test stack only.
 	chromium string
+	// debian are programs that the tests of production's files run, by the variable that
+	// names their path; of a test stack only.
+	debian map[string]string
 
 	mu       sync.Mutex
 	children []*child // in the order of their start
