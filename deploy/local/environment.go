@@ -34,6 +34,7 @@ func (s *stack) productEnvironment() []string {
 		"CAREFLOW_SENDGRID_KEY":           s.secrets.SendGridKey,
 		"CAREFLOW_SENDGRID_URL":           http(s.ports.Sandbox),
 		"CAREFLOW_MAIL_FROM":              "Careflow Clinic <clinic@careflow.example>",
+		"CAREFLOW_OPS_MAIL":               "ops@careflow.example",
 		"SANDBOX_ADDRESS":                 local(s.ports.Sandbox),
 		"SANDBOX_STATE":                   s.path("sandbox.json"),
 		"SANDBOX_WEBHOOK_URL":             http(s.ports.API) + "/v1/webhooks/stripe",
@@ -44,10 +45,18 @@ func (s *stack) productEnvironment() []string {
 		"SANDBOX_STRIPE_KEY":             s.secrets.StripeKey,
 		"SANDBOX_SENDGRID_KEY":           s.secrets.SendGridKey,
 	}
-	if os.Getenv("CAREFLOW_LOG_FORMAT") == "" {
-		ours["CAREFLOW_LOG_FORMAT"] = "text"
+	if s.kind == kindUp {
+		ours["CAREFLOW_BACKUP_NAMES"] = backupTargets()
 	}
-	return overlay(os.Environ(), ours)
+	return overlay(os.Environ(), withLogFormat(ours))
+}
+
+// withLogFormat makes logs readable where nobody has asked for another form.
+func withLogFormat(settings map[string]string) map[string]string {
+	if os.Getenv("CAREFLOW_LOG_FORMAT") == "" {
+		settings["CAREFLOW_LOG_FORMAT"] = "text"
+	}
+	return settings
 }
 
 // overlay puts settings over an environment.

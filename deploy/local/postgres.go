@@ -32,7 +32,7 @@ func (s *stack) startPostgres(ctx context.Context) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	home.binaries = binaries
+	home.binaries, s.binaries = binaries, binaries
 	if clusterMajor(home.folder) == 0 {
 		if err := s.initCluster(ctx, home); err != nil {
 			return nil, err

@@ -15,6 +15,13 @@ import (
 // this is four times the sum of a service's pools, and some for the schema tool.
 const temporalConnections = 4*(8+2) + 4
 
+// databases of the stack, each of which is also a target of its backups.
+var databases = []struct{ name, owner, target string }{
+	{"careflow", "careflow", "clinic"},
+	{"temporal", "temporal", "temporal"},
+	{"temporal_visibility", "temporal", "temporal_visibility"},
+}
+
 // databaseURL is the address of a database for one of the roles.
 func (s *stack) databaseURL(role, password, database string) string {
 	address := url.URL{
@@ -64,14 +71,13 @@ func (s *stack) prepareDatabases(ctx context.Context) error {
 	roles := []struct{ name, password, options string }{
 		{"careflow", s.secrets.PostgresProduct, "LOGIN"},
 		{"temporal", s.secrets.PostgresTemporal, fmt.Sprintf("LOGIN CONNECTION LIMIT %d", temporalConnections)},
+		{backupRole, s.secrets.PostgresBackup, fmt.Sprintf("LOGIN CONNECTION LIMIT %d", backupConnections)},
+		{scratchRole, s.secrets.PostgresScratch, fmt.Sprintf("LOGIN CREATEDB CONNECTION LIMIT %d", backupConnections)},
 	}
 	for _, role := range roles {
 		if err := ensureRole(ctx, connection, role.name, role.password, role.options); err != nil {
 			return fmt.Errorf("role %s: %w", role.name, err)
 		}
-	}
-	databases := []struct{ name, owner string }{
-		{"careflow", "careflow"}, {"temporal", "temporal"}, {"temporal_visibility", "temporal"},
 	}
 	for _, database := range databases {
 		if err := ensureDatabase(ctx, connection, database.name, database.owner); err != nil {

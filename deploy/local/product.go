@@ -60,6 +60,9 @@ func (s *stack) prepareProduct(ctx context.Context) (accounts string, err error)
 	if _, err := s.careflow(ctx, "migrate", "up"); err != nil {
 		return "", err
 	}
+	if err := s.grantBackups(ctx); err != nil {
+		return "", err
+	}
 	if err := s.prepareNamespace(ctx); err != nil {
 		return "", err
 	}
@@ -79,17 +82,21 @@ type part struct {
 	path  string
 	args  []string
 	ready string
+	env   []string
 }
 
 // parts in the order of their start. They stop the other way round: the API
 // first, which takes no new request, and last the sandbox they all call.
-func (s *stack) parts() []part {
+func (s *stack) parts(buildID string) []part {
 	careflow := s.path("bin", "careflow")
+	product := append(s.productEnvironment(), "CAREFLOW_WORKER_BUILD_ID="+buildID, "CAREFLOW_WORKER_PROMOTE=true")
+	ready := func(port int) string { return "http://" + local(port) + "/readyz" }
 	return []part{
-		{"sandbox", s.path("bin", "sandbox"), nil, "http://" + local(s.ports.Sandbox) + "/_sandbox/healthz"},
-		{"codec", careflow, []string{"codec-server"}, "http://" + local(s.ports.Codec) + "/readyz"},
-		{"worker", careflow, []string{"worker"}, "http://" + local(s.ports.Worker) + "/readyz"},
-		{"api", careflow, []string{"api"}, "http://" + local(s.ports.API) + "/readyz"},
+		{"sandbox", s.path("bin", "sandbox"), nil, "http://" + local(s.ports.Sandbox) + "/_sandbox/healthz", product},
+		{"codec", careflow, []string{"codec-server"}, ready(s.ports.Codec), product},
+		{"worker", careflow, []string{"worker"}, ready(s.ports.Worker), product},
+		{"backup-worker", careflow, []string{"backup-worker"}, ready(s.ports.BackupWorker), s.backupEnvironment()},
+		{"api", careflow, []string{"api"}, ready(s.ports.API), product},
 	}
 }
 
@@ -100,11 +107,10 @@ func (s *stack) startProduct(ctx context.Context) ([]*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	environment := append(s.productEnvironment(), "CAREFLOW_WORKER_BUILD_ID="+id, "CAREFLOW_WORKER_PROMOTE=true")
 	var started []*child
-	for _, p := range s.parts() {
+	for _, p := range s.parts(id) {
 		c, err := s.start(program{
-			name: p.name, path: p.path, args: p.args, env: environment, dir: s.folder,
+			name: p.name, path: p.path, args: p.args, env: p.env, dir: s.folder,
 			stop: syscall.SIGTERM, patience: 30 * time.Second, ready: p.ready,
 		})
 		if err != nil {
@@ -112,7 +118,7 @@ func (s *stack) startProduct(ctx context.Context) ([]*child, error) {
 		}
 		started = append(started, c)
 	}
-	for i, p := range s.parts() {
+	for i, p := range s.parts(id) {
 		if err := waitFor(ctx, s.out, started[i], longestWait, answers(p.ready)); err != nil {
 			return nil, err
 		}
@@ -121,9 +127,9 @@ func (s *stack) startProduct(ctx context.Context) ([]*child, error) {
 	return started, nil
 }
 
-// writeEnvironment leaves the product's environment in a file for running one
-// of its commands by hand: set -a; . .local/up/environment; set +a
-func (s *stack) writeEnvironment(environment []string) error {
+// writeEnvironment leaves an environment in a file for running one of the
+// product's commands by hand: set -a; . .local/up/environment; set +a
+func (s *stack) writeEnvironment(name string, environment []string) error {
 	var text strings.Builder
 	for _, entry := range environment {
 		name, value, _ := strings.Cut(entry, "=")
@@ -131,5 +137,5 @@ func (s *stack) writeEnvironment(environment []string) error {
 			fmt.Fprintf(&text, "%s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
 		}
 	}
-	return replaceFile(s.path("environment"), []byte(text.String()), 0o600)
+	return replaceFile(s.path(name), []byte(text.String()), 0o600)
 }

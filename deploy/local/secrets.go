@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"filippo.io/age"
 )
 
 // secrets are generated once per state folder. Their key IDs start with "dev-",
@@ -18,6 +20,8 @@ type secrets struct {
 	PostgresAdmin    string `json:"postgres_admin"`
 	PostgresProduct  string `json:"postgres_product"`
 	PostgresTemporal string `json:"postgres_temporal"`
+	PostgresBackup   string `json:"postgres_backup"`
+	PostgresScratch  string `json:"postgres_scratch"`
 
 	PayloadKeys string `json:"payload_keys"`
 	ColumnKeys  string `json:"column_keys"`
@@ -29,26 +33,31 @@ type secrets struct {
 	StripePublishableKey string `json:"stripe_publishable_key"`
 	StripeWebhookSecret  string `json:"stripe_webhook_secret"`
 	SendGridKey          string `json:"sendgrid_key"`
+
+	// Backups are encrypted for both recipients. An installation keeps the second
+	// identity where no host reaches it; here there is nowhere else to put it.
+	BackupSigningKeys     string `json:"backup_signing_keys"`
+	BackupRecipients      string `json:"backup_recipients"`
+	BackupIdentity        string `json:"backup_identity"`
+	BackupOfflineIdentity string `json:"backup_offline_identity"`
 }
 
 func secretsPath(folder string) string { return filepath.Join(folder, "secrets.json") }
 
-// loadSecrets reads the folder's secrets, or makes them on the first run.
+// loadSecrets reads the folder's secrets and makes those that are missing: all of them
+// on the first run, and later those of parts that the stack did not have by then.
 func loadSecrets(folder string) (secrets, error) {
 	var s secrets
 	text, err := os.ReadFile(secretsPath(folder))
-	switch {
-	case err == nil:
+	if err == nil {
 		if err := json.Unmarshal(text, &s); err != nil {
 			return s, fmt.Errorf("%s is damaged (%w): restore it, or start afresh with `make reset`", secretsPath(folder), err)
 		}
-		if s.LinkKeys != "" {
-			return s, nil
-		}
-		s.LinkKeys = newKey("link") // a state folder of before there were links
-	case errors.Is(err, os.ErrNotExist):
-		s = newSecrets()
-	default:
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return s, err
+	}
+	read := s
+	if err := s.complete(); err != nil || s == read {
 		return s, err
 	}
 	text, err = json.MarshalIndent(s, "", "  ")
@@ -58,15 +67,40 @@ func loadSecrets(folder string) (secrets, error) {
 	return s, replaceFile(secretsPath(folder), text, 0o600)
 }
 
-func newSecrets() secrets {
-	return secrets{
-		PostgresAdmin: word(24), PostgresProduct: word(24), PostgresTemporal: word(24),
-		PayloadKeys: newKey("payload"), ColumnKeys: newKey("column"), SigningKeys: newKey("signing"), CommandKeys: newKey("command"),
-		LinkKeys:  newKey("link"),
-		StripeKey: "sk_test_dev" + word(24), StripePublishableKey: "pk_test_dev" + word(24),
-		StripeWebhookSecret: "whsec_dev" + word(24), SendGridKey: "SG.dev" + word(12) + "." + word(32),
+func (s *secrets) complete() error {
+	for into, fresh := range map[*string]func() string{
+		&s.PostgresAdmin: password, &s.PostgresProduct: password, &s.PostgresTemporal: password,
+		&s.PostgresBackup: password, &s.PostgresScratch: password,
+		&s.PayloadKeys: key("payload"), &s.ColumnKeys: key("column"), &s.SigningKeys: key("signing"),
+		&s.CommandKeys: key("command"), &s.LinkKeys: key("link"), &s.BackupSigningKeys: key("backup"),
+		&s.StripeKey:            func() string { return "sk_test_dev" + word(24) },
+		&s.StripePublishableKey: func() string { return "pk_test_dev" + word(24) },
+		&s.StripeWebhookSecret:  func() string { return "whsec_dev" + word(24) },
+		&s.SendGridKey:          func() string { return "SG.dev" + word(12) + "." + word(32) },
+	} {
+		if *into == "" {
+			*into = fresh()
+		}
 	}
+	if s.BackupIdentity != "" {
+		return nil
+	}
+	online, err := age.GenerateX25519Identity()
+	if err != nil {
+		return err
+	}
+	offline, err := age.GenerateX25519Identity()
+	if err != nil {
+		return err
+	}
+	s.BackupIdentity, s.BackupOfflineIdentity = online.String(), offline.String()
+	s.BackupRecipients = online.Recipient().String() + "," + offline.Recipient().String()
+	return nil
 }
+
+func password() string { return word(24) }
+
+func key(name string) func() string { return func() string { return newKey(name) } }
 
 func newKey(name string) string {
 	return "dev-" + name + "-1:" + base64.StdEncoding.EncodeToString(random(32))

@@ -22,21 +22,22 @@ const (
 // ports a stack listens on, all on 127.0.0.1.
 //
 // Each can be moved by its variable (CAREFLOW_PORT_POSTGRES, …_TEMPORAL, …_UI,
-// …_API, …_CODEC, …_WORKER, …_SANDBOX, …_STRIPE_MOCK), and all of a stack
-// together by CAREFLOW_PORT_OFFSET, which is added to the defaults.
+// …_API, …_CODEC, …_WORKER, …_BACKUP_WORKER, …_SANDBOX, …_STRIPE_MOCK), and all of
+// a stack together by CAREFLOW_PORT_OFFSET, which is added to the defaults.
 type ports struct {
-	Postgres   int
-	Temporal   int // frontend; the server's other ports follow it, see temporalPorts
-	UI         int
-	API        int
-	Codec      int
-	Worker     int
-	Sandbox    int
-	StripeMock int
+	Postgres     int
+	Temporal     int // frontend; the server's other ports follow it, see temporalPorts
+	UI           int
+	API          int
+	Codec        int
+	Worker       int
+	BackupWorker int
+	Sandbox      int
+	StripeMock   int
 }
 
 func readPorts(kind stackKind) (ports, error) {
-	p := ports{Postgres: 5433, Temporal: 7233, UI: 8233, API: 8080, Codec: 8081, Worker: 8082, Sandbox: 8090}
+	p := ports{Postgres: 5433, Temporal: 7233, UI: 8233, API: 8080, Codec: 8081, Worker: 8082, BackupWorker: 8083, Sandbox: 8090}
 	switch kind {
 	case kindUp:
 	case kindTest:
@@ -89,6 +90,7 @@ func (p *ports) all() []namedPort {
 		{"API", "CAREFLOW_PORT_API", &p.API},
 		{"codec server", "CAREFLOW_PORT_CODEC", &p.Codec},
 		{"worker", "CAREFLOW_PORT_WORKER", &p.Worker},
+		{"backup worker", "CAREFLOW_PORT_BACKUP_WORKER", &p.BackupWorker},
 		{"sandbox", "CAREFLOW_PORT_SANDBOX", &p.Sandbox},
 		{"stripe-mock", "CAREFLOW_PORT_STRIPE_MOCK", &p.StripeMock},
 	}

@@ -18,6 +18,8 @@ type stack struct {
 	ports   ports
 	secrets secrets
 	own     *ownership
+	// binaries are PostgreSQL's programs, once it was started.
+	binaries postgresBinaries
 	// chromium is the browser that the tests of the pages drive; of a test stack only.
 	chromium string
 	// debian are programs that the tests of production's files run, by the variable that

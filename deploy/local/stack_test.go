@@ -6,10 +6,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 )
 
@@ -100,6 +102,37 @@ func TestSecretsAreMadeOnceAndKeptPrivate(t *testing.T) {
 	info, err := os.Stat(secretsPath(folder))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
+func TestAnOlderStateFolderKeepsItsSecretsAndGainsThoseOfNewParts(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(secretsPath(folder), []byte(`{"payload_keys":"dev-payload-1:old","postgres_admin":"kept"}`), 0o600))
+	s, err := loadSecrets(folder)
+	require.NoError(t, err)
+	require.Equal(t, "dev-payload-1:old", s.PayloadKeys)
+	require.Equal(t, "kept", s.PostgresAdmin)
+	require.NotEmpty(t, s.PostgresBackup)
+	identity, err := age.ParseX25519Identity(s.BackupIdentity)
+	require.NoError(t, err)
+	require.Contains(t, s.BackupRecipients, identity.Recipient().String())
+}
+
+// What opens backups, and what reads all databases, is the backup worker's alone.
+func TestOnlyTheBackupWorkerHoldsTheKeysOfBackups(t *testing.T) {
+	s := openStack(t)
+	defer s.release()
+	var err error
+	s.secrets, err = loadSecrets(s.folder)
+	require.NoError(t, err)
+	product, backup := strings.Join(s.productEnvironment(), "\n"), strings.Join(s.backupEnvironment(), "\n")
+	for _, secret := range []string{s.secrets.BackupIdentity, s.secrets.BackupSigningKeys, s.secrets.PostgresBackup, s.secrets.PostgresScratch} {
+		require.NotContains(t, product, secret)
+		require.Contains(t, backup, secret)
+	}
+	require.NotContains(t, backup, s.secrets.BackupOfflineIdentity)
+	for _, secret := range []string{s.secrets.PostgresProduct, s.secrets.PostgresTemporal, s.secrets.StripeKey, s.secrets.ColumnKeys} {
+		require.NotContains(t, backup, secret)
+	}
 }
 
 func TestABusyPortIsNamedWithItsHolderAndTheWayOut(t *testing.T) {

@@ -104,7 +104,7 @@ func (s *stack) runTest(ctx context.Context, options testOptions) error {
 		}
 	}
 	settings := s.testSettings()
-	if err := s.writeEnvironment(overlay(nil, settings)); err != nil {
+	if err := s.writeEnvironment("environment", overlay(nil, settings)); err != nil {
 		return err
 	}
 	s.out.say("Ready after %s; by hand: set -a; . %s; set +a", rounded(time.Since(began)), shortPath(s.path("environment")))

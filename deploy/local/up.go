@@ -76,7 +76,10 @@ func (s *stack) bringUp(ctx context.Context, options upOptions) (accounts string
 		}
 		s.watch(ctx, c, true)
 	}
-	if err := s.writeEnvironment(s.productEnvironment()); err != nil {
+	if err := s.writeEnvironment("environment", s.productEnvironment()); err != nil {
+		return "", err
+	}
+	if err := s.writeEnvironment("backup-environment", s.backupEnvironment()); err != nil {
 		return "", err
 	}
 	if options.infrastructure {

@@ -31,9 +31,10 @@ var vendors = []string{
 	"github.com/gin-gonic/gin",
 }
 
-// foundation is what any package of the product may build on: it opens no connection.
+// foundation is what any package of the product may build on: it speaks to nothing outside,
+// but that internal/releases fetches bundles for the agent and for blue and green alike.
 var foundation = []string{
-	"internal/domain", "internal/config", "internal/telemetry", "internal/searchattr",
+	"internal/domain", "internal/config", "internal/telemetry", "internal/searchattr", "internal/releases",
 }
 
 // adapters are the folders of internal that each speak to one thing outside. They do not

@@ -62,7 +62,7 @@ func (r *reader) backup() Backup {
 		Targets:    r.targets("CAREFLOW_BACKUP_TARGETS"),
 		Scratch:    r.secret("CAREFLOW_BACKUP_SCRATCH_URL"),
 		Names:      list(r.text("CAREFLOW_BACKUP_NAMES", "")),
-		Recipients: list(r.text("CAREFLOW_BACKUP_RECIPIENTS", "")),
+		Recipients: list(r.plain("CAREFLOW_BACKUP_RECIPIENTS")),
 		Identity:   r.secret("CAREFLOW_BACKUP_IDENTITY"),
 		Signing:    r.keys("CAREFLOW_BACKUP_SIGNING_KEYS"),
 		Tools:      r.text("CAREFLOW_BACKUP_TOOLS", ""),

@@ -87,6 +87,13 @@ func (r *reader) reveal(variable string) string {
 	return value
 }
 
+// plain is a text that may come as a file, beside the secrets it belongs to.
+func (r *reader) plain(variable string) string {
+	value := r.reveal(variable)
+	r.note(variable, value)
+	return value
+}
+
 func (r *reader) secret(variable string) Secret {
 	s := NewSecret(r.reveal(variable))
 	r.note(variable, s)

@@ -66,14 +66,29 @@ func (c Colour) Other() Colour {
 type ColourState struct {
 	Digest  string `json:"digest,omitempty"` // "" where nothing was ever brought up
 	Version string `json:"version,omitempty"`
-	Ready   int    `json:"ready"`  // instances that take requests
-	Wanted  int    `json:"wanted"` // instances that should
+	// Artifact is where the release was found: it can be brought up again from there.
+	Artifact string `json:"artifact,omitempty"`
+	Ready    int    `json:"ready"`  // instances that take requests
+	Wanted   int    `json:"wanted"` // instances that should
 	// Preview is where it can be reached past the switch, such as "http://10.0.0.7:8080".
 	Preview string `json:"preview,omitempty"`
+	// Instances are where each one is reached: what they count is added up.
+	Instances []string `json:"instances,omitempty"`
+}
+
+// Release is what the colour holds; its Digest is empty where that is nothing.
+func (s ColourState) Release() Release {
+	return Release{Version: s.Version, Digest: s.Digest, Artifact: s.Artifact}
+}
+
+// Whole reports whether the colour holds the release and every instance takes requests.
+func (s ColourState) Whole(digest string) bool {
+	return s.Digest == digest && s.Wanted > 0 && s.Ready >= s.Wanted
 }
 
 // ColoursState is what a blue/green service looks like.
 type ColoursState struct {
+	// Live takes at least half of the requests.
 	Live Colour `json:"live"`
 	// Share is the percentage of requests that go to the colour that is not live; 0 but
 	// while a switch goes in steps.
@@ -82,6 +97,14 @@ type ColoursState struct {
 	// that it was decided on.
 	Revision string                 `json:"revision"`
 	Colours  map[Colour]ColourState `json:"colours"`
+}
+
+// ShareOf is the percentage of requests that a colour gets.
+func (s ColoursState) ShareOf(c Colour) int {
+	if c == s.Live {
+		return 100 - s.Share
+	}
+	return s.Share
 }
 
 // DeploymentState is how far a deployment has come.
@@ -105,6 +128,30 @@ func (s DeploymentState) Ended() bool {
 	return slices.Contains([]DeploymentState{DeploymentSucceeded, DeploymentRolledBack, DeploymentAborted, DeploymentFailed}, s)
 }
 
+// DeploymentRecord is what became of a deployment, as the database keeps it.
+type DeploymentRecord struct {
+	NewDeployment
+	State DeploymentState
+	Step  string // the newest step
+	// Previous is the digest that was live before; "" where there was none, or nobody has
+	// looked yet.
+	Previous string
+	Error    Code
+	Detail   string
+	EndedAt  time.Time // zero while it goes on
+	// Steps are all of them, without their output, where one deployment is read.
+	Steps []DeploymentStep
+}
+
+// DeploymentFilter says which deployments to list, and where to go on.
+type DeploymentFilter struct {
+	Environment, Service string
+	State                DeploymentState
+	BeforeAt             time.Time
+	BeforeID             string
+	Limit                int
+}
+
 // NewDeployment is a deployment that begins.
 type NewDeployment struct {
 	DeploymentID string             `json:"deployment_id"` // the first run ID of its workflow
@@ -122,18 +169,22 @@ type NewDeployment struct {
 type DeploymentStep struct {
 	DeploymentID string `json:"deployment_id"`
 	// Seq counts the steps of a deployment from 1; the same one again changes nothing.
-	Seq     int             `json:"seq"`
-	Name    string          `json:"name"`           // such as "switch", "BeforeInstall"
-	Host    string          `json:"host,omitempty"` // where it ran, if on one host
-	Digest  string          `json:"digest,omitempty"`
-	State   DeploymentState `json:"state"` // the deployment's, after it
-	By      string          `json:"by,omitempty"`
-	Reason  string          `json:"reason,omitempty"`
-	Started time.Time       `json:"started"` // UTC
-	Ended   time.Time       `json:"ended"`
-	// Outcome is the exit code of a script, the last of what was printed and a fault's code.
+	Seq    int             `json:"seq"`
+	Name   string          `json:"name"`           // such as "switch", "BeforeInstall"
+	Host   string          `json:"host,omitempty"` // where it ran, if on one host
+	Digest string          `json:"digest,omitempty"`
+	State  DeploymentState `json:"state"` // the deployment's, after it
+	// Previous is the digest that was live before, on the step that finds it out.
+	Previous string    `json:"previous,omitempty"`
+	By       string    `json:"by,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Started  time.Time `json:"started"` // UTC
+	// Ended is zero while the step is under way.
+	Ended time.Time `json:"ended"`
 	StepOutcome
-	Error Code `json:"error,omitempty"`
+	// Error and Detail say what went wrong; Detail is safe to show.
+	Error  Code   `json:"error,omitempty"`
+	Detail string `json:"detail,omitempty"`
 }
 
 // StepOutcome is what a step came to.

@@ -15,35 +15,30 @@ type DeploymentService struct {
 	// service: a switch is confirmed through it.
 	Instances int    `json:"instances,omitempty"`
 	FrontDoor string `json:"front_door,omitempty"`
+	// ReadyPath answers 200 once an instance takes requests, and every answer carries the
+	// release's digest in the header VersionHeader.
+	ReadyPath     string `json:"ready_path,omitempty"`
+	VersionHeader string `json:"version_header,omitempty"`
+	// Database is the target of backups that a release with SchemaExpands changes: it must
+	// have been proven within BackupWithin. Such a release is refused where it is empty.
+	Database     string        `json:"database,omitempty"`
+	BackupWithin time.Duration `json:"backup_within,omitempty"`
 	// Steps are the percentages of requests, or of new workflows of a fleet, that the
 	// release takes one after the other; the last is 100.
 	Steps []int `json:"steps,omitempty"`
 	// AvailableWithin bounds the time from bringing up until all instances are ready.
 	AvailableWithin time.Duration `json:"available_within"`
 	// Approval asks for a person's word before the switch; one that does not come within
-	// ApprovalWithin ends the deployment and cleans up.
-	Approval       bool          `json:"approval"`
-	ApprovalWithin time.Duration `json:"approval_within"`
+	// ApprovalWithin ends the deployment and cleans up. Who began the deployment may give it
+	// only where AskerMayApprove says so.
+	Approval        bool          `json:"approval"`
+	ApprovalWithin  time.Duration `json:"approval_within"`
+	AskerMayApprove bool          `json:"asker_may_approve,omitempty"`
 	// Smoke are asked of the preview before the switch.
 	Smoke []SmokeTest `json:"smoke,omitempty"`
 	Watch WatchPolicy `json:"watch"`
 	// Warm is how long the old colour is kept ready after the last step.
 	Warm time.Duration `json:"warm"`
-}
-
-// WatchPolicy says how the release is compared with the one before it while both, or the
-// new one alone, take requests.
-type WatchPolicy struct {
-	// For is how long each step is watched, and Every the pause between two looks.
-	For   time.Duration `json:"for"`
-	Every time.Duration `json:"every"`
-	// Fewest requests make a look conclusive.
-	Fewest int `json:"fewest"`
-	// MostErrors is the share of requests, from 0 to 1, that may be answered 5xx beyond the
-	// old release's share.
-	MostErrors float64 `json:"most_errors"`
-	// MostSlower is how many times the old release's p95 the new one's may be.
-	MostSlower float64 `json:"most_slower"`
 }
 
 // SmokeTest is one step of the smoke tests: an HTTP request or an SQL question with what is
@@ -65,16 +60,4 @@ type SmokeTest struct {
 	// SQL is a question with one value as its answer, which is Equals.
 	SQL    string `json:"sql,omitempty"`
 	Equals string `json:"equals,omitempty"`
-}
-
-// TrafficSample is what one colour has answered so far: counters, as the process exports
-// them. Two samples make a rate.
-type TrafficSample struct {
-	At       time.Time `json:"at"`
-	Requests float64   `json:"requests"`
-	Errors   float64   `json:"errors"` // 5xx
-	// Counts are how many were answered within each of Seconds, cumulatively; the bounds
-	// ascend.
-	Seconds []float64 `json:"seconds,omitempty"`
-	Counts  []float64 `json:"counts,omitempty"`
 }

@@ -4,6 +4,7 @@ package deployment
 
 import (
 	"strings"
+	"time"
 
 	"github.com/careflow/careflow/internal/domain"
 )
@@ -17,6 +18,8 @@ const (
 	HostName = "deployment.host"
 	// TrainName is several services in an order.
 	TrainName = "deployment.train"
+	// ServicesName asks a host with the rights to deploy what there is.
+	ServicesName = "deployment.services"
 )
 
 // The words that people say to a deployment under way: updates, each with a
@@ -48,6 +51,10 @@ func FromWorkflowID(workflowID string) (environment, service string, ok bool) {
 
 // TrainID is the one ID of the trains of an environment.
 func TrainID(environment string) string { return "deployment-train-" + environment }
+
+// MostTime bounds a deployment: a forgotten pause must not keep a service from being
+// deployed for ever. Going back is not given up before that.
+const MostTime = 14 * 24 * time.Hour
 
 // Input begins a deployment. Its ID is the first run ID of the workflow.
 type Input struct {

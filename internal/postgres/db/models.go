@@ -64,6 +64,48 @@ type DataKey struct {
 	CreatedAt time.Time
 }
 
+// What became of each deployment. Its ID is the first run ID of its process.
+type Deployment struct {
+	ID          string
+	Environment string
+	Service     string
+	Strategy    string
+	Version     string
+	Digest      string
+	Artifact    string
+	Schema      string
+	RequestedBy *string
+	Reason      string
+	State       string
+	Step        string
+	// The newest step that moved this row: an earlier one that comes late changes nothing of it.
+	Seq int32
+	// The digest that was live when it began.
+	Previous    string
+	ErrorCode   string
+	ErrorDetail string
+	StartedAt   time.Time
+	EndedAt     *time.Time
+}
+
+// Every transition of a deployment, kept for ever; output is the last 64 KiB of what was printed.
+type DeploymentStep struct {
+	DeploymentID string
+	Seq          int32
+	Name         string
+	Host         string
+	Digest       string
+	State        string
+	SaidBy       *string
+	Reason       string
+	StartedAt    time.Time
+	EndedAt      *time.Time
+	ExitCode     int32
+	Output       string
+	ErrorCode    string
+	ErrorDetail  string
+}
+
 type HousekeepingRun struct {
 	// The run ID of the workflow, in Temporal UI.
 	ID         string

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The backup worker's two roles, made again at each start: one reads everything and
+# writes the catalogue of backups only, the other makes databases to restore into.
+set -euo pipefail
+export PGHOST=postgres PGUSER=postgres PGPASSWORD="$POSTGRES_PASSWORD"
+psql() { command psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 "$@"; }
+psql --dbname postgres --set backup_password="$BACKUP_DB_PASSWORD" --set scratch_password="$SCRATCH_DB_PASSWORD" <<'SQL'
+SELECT 'CREATE ROLE careflow_backup' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'careflow_backup') \gexec
+SELECT 'CREATE ROLE careflow_scratch' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'careflow_scratch') \gexec
+ALTER ROLE careflow_backup LOGIN CONNECTION LIMIT 16 PASSWORD :'backup_password';
+ALTER ROLE careflow_scratch LOGIN CREATEDB CONNECTION LIMIT 16 PASSWORD :'scratch_password';
+GRANT pg_read_all_data TO careflow_backup;
+GRANT CONNECT ON DATABASE careflow, temporal, temporal_visibility TO careflow_backup;
+SQL
+psql --dbname careflow --command 'GRANT SELECT, INSERT, UPDATE ON backup_logs TO careflow_backup'
