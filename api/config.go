@@ -28,6 +28,8 @@ type Config struct {
 	// TrustedProxies are the addresses or networks (CIDR) of proxies whose X-Forwarded-For
 	// is believed. Defaults to none: the address of the connection counts.
 	TrustedProxies []string
+	// Tracing begins a trace for each request.
+	Tracing bool
 	// BackupTargets are the names of what is saved; none: this installation saves nothing.
 	BackupTargets []string
 	// RequestTimeout bounds a request, without the wait it asks for. Defaults to 10 s.

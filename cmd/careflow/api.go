@@ -92,6 +92,7 @@ func apiConfig(c config.Config) api.Config {
 		PayURL:          c.PayURL,
 		StripeScriptURL: c.Stripe.ScriptURL,
 		BackupTargets:   c.Backup.Names,
+		Tracing:         c.Tracing.On(),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/telemetry"
+	"github.com/careflow/careflow/internal/tracing"
 )
 
 const (
@@ -33,6 +34,7 @@ func process(cfg config.Config, logger *slog.Logger) fx.Option {
 			return l
 		}),
 		telemetry.Module,
+		tracing.Module,
 		fx.Invoke(tellVersion),
 	)
 }

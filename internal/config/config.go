@@ -66,6 +66,12 @@ type Config struct {
 	// Backup says what is saved, where to and when.
 	Backup Backup
 
+	// Tracing says where traces go.
+	Tracing Tracing
+
+	// Process is the one whose settings these are.
+	Process Process
+
 	// settings are the masked values in the order they were read, for the log.
 	settings []Setting
 }

@@ -143,23 +143,24 @@ const insertAppointment = `-- name: InsertAppointment :execrows
 WITH booked AS (
     INSERT INTO appointments (id, doctor_id, patient_id, booked_by, type_id, status, starts_at, ends_at, occupied,
         local_start, terms, reason_sealed, sealed_key_id, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, 'requested', $6, $7,
-        tstzrange($8::timestamptz, $9::timestamptz), $10, $11,
-        $12, $13, $14, $14)
+    VALUES ($2, $3, $4, $5, $6, 'requested', $7, $8,
+        tstzrange($9::timestamptz, $10::timestamptz), $11, $12,
+        $13, $14, $15, $15)
     ON CONFLICT DO NOTHING
     RETURNING id, created_at
 ), noted AS (
     INSERT INTO appointment_events (appointment_id, seq, version, transition_id, kind, from_status, to_status, actor_kind, actor_id, at)
-    SELECT id, 1, 1, 'booked', 'booked', 'requested', 'requested', $15, $16::text, created_at FROM booked
+    SELECT id, 1, 1, 'booked', 'booked', 'requested', 'requested', $16, $17::text, created_at FROM booked
 ), answered AS (
     INSERT INTO idempotency_keys (principal, operation, key, body_hash, status, response)
-    SELECT $17, $18, $19, $20, $21, $22 FROM booked
+    SELECT $18, $19, $20, $21, $22, $23 FROM booked
 )
-INSERT INTO outbox (topic, dedupe_key, appointment_id)
-SELECT 'start', 'start/' || id::text, id FROM booked
+INSERT INTO outbox (topic, dedupe_key, appointment_id, traceparent)
+SELECT 'start', 'start/' || id::text, id, $1 FROM booked
 `
 
 type InsertAppointmentParams struct {
+	Traceparent  string
 	ID           string
 	DoctorID     string
 	PatientID    string
@@ -188,6 +189,7 @@ type InsertAppointmentParams struct {
 // where the slot is held. A key that was used meanwhile is a unique violation (23505).
 func (q *Queries) InsertAppointment(ctx context.Context, arg InsertAppointmentParams) (int64, error) {
 	result, err := q.db.Exec(ctx, insertAppointment,
+		arg.Traceparent,
 		arg.ID,
 		arg.DoctorID,
 		arg.PatientID,

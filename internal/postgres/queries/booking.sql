@@ -42,8 +42,8 @@ WITH booked AS (
     INSERT INTO idempotency_keys (principal, operation, key, body_hash, status, response)
     SELECT @principal, @operation, @key, @body_hash, @status, @response FROM booked
 )
-INSERT INTO outbox (topic, dedupe_key, appointment_id)
-SELECT 'start', 'start/' || id::text, id FROM booked;
+INSERT INTO outbox (topic, dedupe_key, appointment_id, traceparent)
+SELECT 'start', 'start/' || id::text, id, @traceparent FROM booked;
 
 -- name: BookingConflict :one
 -- Names what stands in the way of a visit; 'none' when it has gone meanwhile.
