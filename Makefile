@@ -20,7 +20,7 @@ RUN     ?=
 TESTFLAGS ?= -timeout 20m -p 2 -parallel 8
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset test bench test-stack demo chaos fuzz lint fmt generate record build clean FORCE
+.PHONY: help up down reset test test-k8s bench test-stack demo chaos fuzz lint fmt generate record build clean FORCE
 
 help: ## Lists these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ reset: $(LOCAL) ## Stops the local stack and forgets all its data
 
 test: $(LOCAL) ## Runs every test on a stack of its own; PKG=./api/... RUN=TestName narrow it
 	@exec $(LOCAL) test -- go test $(TESTFLAGS) $(if $(RUN),-run '$(RUN)') $(PKG)
+
+test-k8s: $(LOCAL) ## Tests deployments on a real Kubernetes control plane (its first build takes ten minutes); RUN=TestName narrows it
+	@exec $(LOCAL) kubernetes -- go test -tags kubernetes -count=1 $(TESTFLAGS) $(if $(RUN),-run '$(RUN)') ./internal/kubernetes/... ./stories/kubernetes/...
 
 bench: $(LOCAL) ## Measures against baselines on a stack of its own; ARGS='-only rush -rounds 3', see docs/benchmarks.md
 	@exec $(LOCAL) bench -- go run ./cmd/bench -out $(STATE)/benchmarks $(ARGS)

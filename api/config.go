@@ -32,6 +32,8 @@ type Config struct {
 	Tracing bool
 	// BackupTargets are the names of what is saved; none: this installation saves nothing.
 	BackupTargets []string
+	// BackupLimit is how old the newest proven backup of a target may be. Defaults to 26 h.
+	BackupLimit time.Duration
 	// RequestTimeout bounds a request, without the wait it asks for. Defaults to 10 s.
 	RequestTimeout time.Duration
 	// EvenTime is how long an answer takes at least that must not tell, by its time, whether
@@ -112,6 +114,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RememberCaller == 0 {
 		c.RememberCaller = time.Second
+	}
+	if c.BackupLimit == 0 {
+		c.BackupLimit = defaultBackupLimit
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now

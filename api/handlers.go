@@ -19,6 +19,7 @@ type handlers struct {
 	housekeeping Housekeeper
 	backups      Backups
 	backupLog    BackupLog
+	freshness    *freshness
 	webhooks     PaymentWebhooks
 
 	mailEvents MailWebhooks

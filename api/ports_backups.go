@@ -35,4 +35,6 @@ type BackupLog interface {
 	Backup(ctx context.Context, id string) (domain.BackupRecord, error)
 	// Backups lists the newest first.
 	Backups(ctx context.Context, f domain.BackupFilter) ([]domain.BackupRecord, error)
+	// BackupFreshness is how old the newest proven backup of each target is.
+	BackupFreshness(ctx context.Context, targets []string) ([]domain.BackupFreshness, error)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/careflow/careflow/api/openapi"
+	"github.com/careflow/careflow/internal/domain"
 )
 
 // probeTimeout bounds how long readiness waits for a dependency.
@@ -27,15 +28,20 @@ func (h *handlers) GetReadiness(ctx context.Context, _ openapi.GetReadinessReque
 	ctx, _ = begin(ctx)
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	var postgres, temporal error
-	var both sync.WaitGroup
-	both.Go(func() { postgres = h.store.Ping(ctx) })
-	both.Go(func() { temporal = h.commands.Healthy(ctx) })
-	both.Wait()
+	var (
+		postgres, temporal error
+		backups            []domain.BackupFreshness
+		all                sync.WaitGroup
+	)
+	all.Go(func() { postgres = h.store.Ping(ctx) })
+	all.Go(func() { temporal = h.commands.Healthy(ctx) })
+	all.Go(func() { backups = h.freshness.look(ctx) })
+	all.Wait()
 
 	state := openapi.Readiness{
 		Status: openapi.ReadinessStatusReady, Postgres: openapi.ReadinessPostgresUp, Temporal: openapi.ReadinessTemporalUp,
 	}
+	h.freshness.tell(backups, &state)
 	if temporal != nil {
 		state.Temporal = openapi.ReadinessTemporalDown
 		h.log.LogAttrs(ctx, slog.LevelWarn, "Temporal does not answer", slog.String("error", temporal.Error()))

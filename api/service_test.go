@@ -85,7 +85,7 @@ func TestLoggingIn(t *testing.T) {
 }
 
 func TestReadiness(t *testing.T) {
-	h := newHarness(t)
+	h := newHarness(t, func(c *Config) { c.BackupTargets = nil })
 	require.Equal(t, openapi.Readiness{Status: "ready", Postgres: "up", Temporal: "up"}, decode[openapi.Readiness](h.get("/readyz", "").status(http.StatusOK)))
 	h.commands.healthy = errors.New("refused")
 	require.Equal(t, openapi.Readiness{Status: "ready", Postgres: "up", Temporal: "down"}, decode[openapi.Readiness](h.get("/readyz", "").status(http.StatusOK)))

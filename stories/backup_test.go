@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -22,19 +23,53 @@ import (
 	"github.com/careflow/careflow/workflows/backup/backupclient"
 )
 
-// saved is a clinic whose database is a target, with the variables of its backup worker.
-func saved(t *testing.T) (*clinic.Clinic, []string) {
+// saved is a clinic whose database is a target, with the variables of its backup worker:
+// roles of the least privileges that it needs, keys of its own, and a storage.
+func saved(t *testing.T, more ...string) (*clinic.Clinic, []string) {
 	t.Helper()
-	c := clinic.New(t, clinic.Options{Env: []string{"CAREFLOW_BACKUP_NAMES=clinic"}})
+	c := clinic.New(t, clinic.Options{Env: append([]string{"CAREFLOW_BACKUP_NAMES=clinic"}, more...)})
+	return c, backupSettings(t, c)
+}
+
+func backupSettings(t *testing.T, c *clinic.Clinic) []string {
+	t.Helper()
 	keys, err := exec.CommandContext(t.Context(), filepath.Join(testkit.Env(t, "CAREFLOW_TEST_BIN"), "careflow"), "keys", "backup").Output()
 	require.NoError(t, err)
-	url := c.DB.Config().ConnString()
-	return c, append(strings.Fields(string(keys)),
-		"CAREFLOW_ENV=development", "CAREFLOW_LOG_FORMAT=text", "CAREFLOW_DATABASE_URL="+url, "CAREFLOW_TEMPORAL_TASK_QUEUE="+c.Queue,
+	reader, scratch := "backup_"+word(), "scratch_"+word()
+	c.Exec("CREATE ROLE " + reader + " LOGIN PASSWORD 'test' IN ROLE pg_read_all_data")
+	c.Exec("GRANT INSERT, UPDATE ON backup_logs TO " + reader)
+	c.Exec("CREATE ROLE " + scratch + " LOGIN CREATEDB PASSWORD 'test'")
+	t.Cleanup(func() { c.Exec("DROP OWNED BY " + reader); c.Exec("DROP ROLE " + reader); c.Exec("DROP ROLE " + scratch) })
+	source := as(c.DB.Config().ConnString(), reader)
+	return append(strings.Fields(string(keys)),
+		"CAREFLOW_ENV=development", "CAREFLOW_LOG_FORMAT=text", "CAREFLOW_DATABASE_URL="+source, "CAREFLOW_TEMPORAL_TASK_QUEUE="+c.Queue,
 		"CAREFLOW_TEMPORAL_ADDRESS="+testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS"), "CAREFLOW_PAYLOAD_KEYS="+clinic.PayloadKeys,
-		"CAREFLOW_WORKER_ADDRESS=127.0.0.1:0", "CAREFLOW_BACKUP_STORAGE=file://"+t.TempDir(), "CAREFLOW_BACKUP_TARGETS=clinic="+url,
-		"CAREFLOW_BACKUP_SCRATCH_URL="+testkit.Env(t, "CAREFLOW_TEST_DATABASE_URL"))
+		"CAREFLOW_WORKER_ADDRESS=127.0.0.1:0", "CAREFLOW_BACKUP_STORAGE=file://"+t.TempDir(), "CAREFLOW_BACKUP_TARGETS=clinic="+source,
+		"CAREFLOW_BACKUP_SCRATCH_URL="+as(testkit.Env(t, "CAREFLOW_TEST_DATABASE_URL"), scratch))
 }
+
+// setting returns one of the variables.
+func setting(env []string, name string) string {
+	for _, pair := range env {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// as is the database's URL for a role of backupSettings.
+func as(databaseURL, role string) string {
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		panic("not a URL")
+	}
+	u.User = url.UserPassword(role, "test")
+	return u.String()
+}
+
+// word is a name that nothing else in the cluster has.
+func word() string { return strings.ReplaceAll(domain.NewID(), "-", "") }
 
 // Ops are told that no host takes the job; once one does, fifty requests at once are one
 // backup, which is proven, can be held, and shows in the retention.

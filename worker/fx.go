@@ -17,6 +17,7 @@ import (
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/worker/figures"
+	"github.com/careflow/careflow/worker/freshness"
 	"github.com/careflow/careflow/worker/relay"
 )
 
@@ -26,8 +27,9 @@ import (
 // reconciler and housekeeping need (reconcileacts.Store, .Processes, .Config;
 // housekeepingacts.Store, .Config), what letters of accounts need (accountacts.Ledger,
 // .Writer, .Linker), what payment cases need (caseacts.Store, .Provider), a
-// backupacts.Catalogue, what alarms need (alarmacts.Store, .Mailer, .Config), a relay.Outbox,
-// relay.Processes, relay.Accounts, relay.Cases, what is counted (figures.Clinic, .Queues), a
+// backupacts.Catalogue, what alarms need (alarmacts.Store, .Mailer, .Config), what the watch
+// over backups needs (freshness.Store, .Config), a relay.Outbox, relay.Processes,
+// relay.Accounts, relay.Cases, what is counted (figures.Clinic, .Queues), a
 // prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
@@ -45,6 +47,9 @@ var Module = fx.Module("worker",
 		func(r prometheus.Registerer) *relay.Metrics { return relay.NewMetrics(r) },
 		relay.New,
 		figures.New,
+		func(c freshness.Config, s freshness.Store, a *alarmacts.Activities, log *slog.Logger) *freshness.Watch {
+			return freshness.New(s, a, c, log)
+		},
 	),
 	fx.Invoke(run, count),
 )
@@ -53,7 +58,7 @@ const backlogEvery = 5 * time.Second
 
 // run starts the relay after the workers and stops it before them: what it hands over
 // finds someone to take it.
-func run(lc fx.Lifecycle, fleet *Fleet, r *relay.Relay, m *relay.Metrics, outbox relay.Outbox, log *slog.Logger) {
+func run(lc fx.Lifecycle, fleet *Fleet, r *relay.Relay, m *relay.Metrics, outbox relay.Outbox, backups *freshness.Watch, log *slog.Logger) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
 	lc.Append(fx.StartStopHook(
@@ -64,6 +69,7 @@ func run(lc fx.Lifecycle, fleet *Fleet, r *relay.Relay, m *relay.Metrics, outbox
 		func() {
 			loops.Go(func() { r.Run(ctx) })
 			loops.Go(func() { m.Watch(ctx, outbox, backlogEvery, log) })
+			loops.Go(func() { backups.Run(ctx) })
 		},
 		func() { cancel(); loops.Wait() },
 	))

@@ -6,6 +6,7 @@ package alarm
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/activity"
@@ -21,7 +22,9 @@ const Send = "alarm.send"
 // Store keeps alarms.
 type Store interface {
 	// OpenAlarm keeps an alarm under its key, once, and returns how far it has come.
-	OpenAlarm(ctx context.Context, a domain.Alarm) (id string, state domain.AlarmState, err error)
+	OpenAlarm(ctx context.Context, a domain.Alarm) (domain.KeptAlarm, error)
+	// NoteTold notes that an alarm was sent to an address.
+	NoteTold(ctx context.Context, id, address string) error
 	SettleAlarm(ctx context.Context, id string, state domain.AlarmState) error
 }
 
@@ -58,23 +61,47 @@ func Register(r worker.ActivityRegistry, a *Activities) {
 // Send keeps an alarm and mails it, unless that was done before. A mail whose outcome
 // nobody knows is sent again: an alarm that comes twice is better than none.
 func (s *Activities) Send(ctx context.Context, a domain.Alarm) error {
-	id, state, err := s.store.OpenAlarm(ctx, a)
-	if err != nil || state != domain.AlarmPending {
+	kept, err := s.store.OpenAlarm(ctx, a)
+	if err != nil || kept.State != domain.AlarmPending {
 		return err
 	}
-	state = domain.AlarmUnsent
+	return s.Tell(ctx, a, kept, activity.GetLogger(ctx))
+}
+
+// Tell mails a pending alarm to each address that was not told yet, and settles it. An
+// address that is refused keeps none of the others from being told.
+func (s *Activities) Tell(ctx context.Context, a domain.Alarm, kept domain.KeptAlarm, log Logger) error {
+	state := domain.AlarmUnsent
+	if len(kept.Told) > 0 {
+		state = domain.AlarmSent
+	}
+	var away error
 	for i, to := range s.cfg.To {
-		_, err := s.mailer.Send(ctx, s.mail(a, fmt.Sprintf("%s-%d", id, i), to))
+		if slices.Contains(kept.Told, to) {
+			continue
+		}
+		_, err := s.mailer.Send(ctx, s.mail(a, fmt.Sprintf("%s-%d", kept.ID, i), to))
 		switch domain.CodeOf(err) {
 		case "":
 			state = domain.AlarmSent
+			if err := s.store.NoteTold(ctx, kept.ID, to); err != nil {
+				return err
+			}
 		case domain.CodeRecipientRejected, domain.CodeVendorRejected:
-			activity.GetLogger(ctx).Error("an alarm was refused by the mail vendor", "kind", a.Kind, "recipient", i)
+			log.Error("an alarm was refused by the mail vendor", "kind", a.Kind, "recipient", i)
 		default:
-			return temporal.NewApplicationError("the mail vendor cannot be reached", string(domain.CodeOf(err)))
+			away = temporal.NewApplicationError("the mail vendor cannot be reached", string(domain.CodeOf(err)))
 		}
 	}
-	return s.store.SettleAlarm(ctx, id, state)
+	if away != nil {
+		return away
+	}
+	return s.store.SettleAlarm(ctx, kept.ID, state)
+}
+
+// Logger is how it is told that a recipient was refused.
+type Logger interface {
+	Error(msg string, keyvals ...any)
 }
 
 func (s *Activities) mail(a domain.Alarm, id, to string) domain.Mail {

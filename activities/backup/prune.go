@@ -21,14 +21,20 @@ func NewPruning(keeper Keeper, catalogue Catalogue, policy domain.RetentionPolic
 	return &Pruning{keeper: keeper, catalogue: catalogue, policy: policy}
 }
 
-// orphanAge is how long an attempt without a manifest is left alone: a backup takes hours
-// at most, and the process that makes one is bounded by less.
+// orphanAge is how long an attempt without a manifest is left alone where the catalogue
+// does not say that its backup is over: a backup takes hours at most, and the process that
+// makes one is bounded by less.
 const orphanAge = 26 * time.Hour
 
 // Prune brings storage and catalogue together, decides, and removes: tombstones first,
 // bytes after the grace. Nothing goes that the storage does not prove by its own manifest.
 func (p *Pruning) Prune(ctx context.Context, in PruneInput) (PruneResult, error) {
 	var result PruneResult
+	// Before the storage is listed: what was over by then can commit nothing any more.
+	over, err := p.over(ctx, in.Target)
+	if err != nil {
+		return result, fault(err)
+	}
 	inventory, err := p.keeper.Inventory(ctx, in.Target)
 	if err != nil {
 		return result, fault(err)
@@ -41,7 +47,7 @@ func (p *Pruning) Prune(ctx context.Context, in PruneInput) (PruneResult, error)
 	points := p.points(inventory, records, &result)
 	result.Decision = p.policy.Decide(now(), points)
 	for _, o := range inventory.Attempts {
-		if now().Sub(o.ChangedAt) > orphanAge {
+		if over[o.BackupID] || now().Sub(o.ChangedAt) > orphanAge {
 			result.Orphans = append(result.Orphans, o.BackupID+"/"+o.Attempt)
 		}
 	}
@@ -49,6 +55,17 @@ func (p *Pruning) Prune(ctx context.Context, in PruneInput) (PruneResult, error)
 		return result, nil
 	}
 	return result, fault(p.apply(ctx, in.Target, inventory, result))
+}
+
+// over are the backups that were committed or ended: whatever else their attempts left is
+// of no use.
+func (p *Pruning) over(ctx context.Context, target string) (map[string]bool, error) {
+	records, err := p.catalogue.BackupsOf(ctx, target)
+	over := map[string]bool{}
+	for _, r := range records {
+		over[r.BackupID] = r.State != domain.BackupRunning
+	}
+	return over, err
 }
 
 // Hold keeps a backup from being removed, or ends that. The storage comes first: a hold

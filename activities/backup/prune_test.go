@@ -191,26 +191,30 @@ func TestAHeldBackupStaysAndIsRaised(t *testing.T) {
 	require.ErrorContains(t, s.acts.Hold(t.Context(), hold), "no such object")
 }
 
-func TestOrphansGoWhenTheyAreOldAndWhatTheCatalogueLostIsAdopted(t *testing.T) {
+func TestOrphansGoOnceTheirBackupIsOverOrTheyAreOldAndWhatTheCatalogueLostIsAdopted(t *testing.T) {
 	t.Parallel()
 	s := newStorage(t)
 	s.add("new", time.Hour, true)
 	zombie := s.attempt("new", "a2")
 	killed := s.attempt("killed", "a1")
+	unknown := s.attempt("unknown", "a1")
 	running := s.attempt("running", "a1")
-	s.age(zombie, 27*time.Hour)
+	failed := s.attempt("failed", "a1")
 	s.age(killed, 27*time.Hour)
 	s.addUnknown("lost", 2*day, true)
 	s.memory.records = append(s.memory.records,
-		domain.BackupRecord{BackupID: "gone", State: domain.BackupVerified}, domain.BackupRecord{BackupID: "failed", State: domain.BackupFailed})
+		domain.BackupRecord{BackupID: "gone", State: domain.BackupVerified}, domain.BackupRecord{BackupID: "failed", State: domain.BackupFailed},
+		domain.BackupRecord{BackupID: "running", State: domain.BackupRunning})
 	result := s.prune(false)
-	require.ElementsMatch(t, []string{"new/a2", "killed/a1"}, result.Orphans)
+	require.ElementsMatch(t, []string{"new/a2", "killed/a1", "failed/a1"}, result.Orphans)
 	require.Equal(t, []string{"gone"}, result.Missing)
 	require.Equal(t, []string{"lost"}, result.Adopted)
 	require.Equal(t, []string{"adopt lost"}, s.memory.told)
 	require.False(t, s.there(zombie))
 	require.False(t, s.there(killed))
+	require.False(t, s.there(failed))
 	require.True(t, s.there(running), "it may be under way")
+	require.True(t, s.there(unknown), "so may one that the catalogue has lost")
 	require.True(t, s.there("clinic/new/a1/data.zst.age"))
 }
 

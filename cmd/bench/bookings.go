@@ -37,24 +37,26 @@ func (s *session) bookingsWith(ctx context.Context, c *clinic, clients int) ([]b
 	case 32:
 		p99.Target = 4
 	}
+	spent := newSpendingRows(group, "a booking", clients)
 	var product, bare bench.Result
-	turn := func(into *bench.Result, run func() (bench.Result, error)) error {
+	var cost, bareCost spending
+	turn := func(server int, into *bench.Result, of *spending, run func() (bench.Result, error)) error {
 		if err := c.clear(ctx); err != nil {
 			return err
 		}
 		var err error
-		*into, err = run()
+		*into, *of, err = c.spend(ctx, server, s.loop(clients), run)
 		return err
 	}
 	for round := range s.rounds {
 		err := s.turns(ctx, 1,
 			func(context.Context, int) error {
-				return turn(&product, func() (bench.Result, error) {
+				return turn(c.api.pid(), &product, &cost, func() (bench.Result, error) {
 					return load(ctx, "http", bench.HTTPPlan{Loop: s.loop(clients), Requests: c.bookings(s.size.bookings, paid), Want: http.StatusCreated})
 				})
 			},
 			func(context.Context, int) error {
-				return turn(&bare, func() (bench.Result, error) {
+				return turn(0, &bare, &bareCost, func() (bench.Result, error) {
 					return load(ctx, "transactions", c.transactions(s.loop(clients), s.size.bookings))
 				})
 			})
@@ -64,10 +66,11 @@ func (s *session) bookingsWith(ctx context.Context, c *clinic, clients int) ([]b
 		rate.Add(product.Rate(), bare.Rate())
 		p50.Add(product.P(50), bare.P(50))
 		p99.Add(product.P(99), bare.P(99))
-		s.say("  %d clients, round %d: %.0f/s (p50 %.1f ms, p99 %.1f ms), bare %.0f/s (p50 %.1f ms, p99 %.1f ms)",
-			clients, round+1, product.Rate(), product.P(50), product.P(99), bare.Rate(), bare.P(50), bare.P(99))
+		spent.add(cost, bareCost)
+		s.say("  %d clients, round %d: %.0f/s (p50 %.1f ms, p99 %.1f ms), bare %.0f/s (p50 %.1f ms, p99 %.1f ms); processors %s, bare %s",
+			clients, round+1, product.Rate(), product.P(50), product.P(99), bare.Rate(), bare.P(50), bare.P(99), cost, bareCost)
 	}
-	return []bench.Row{rate, p50, p99}, nil
+	return append([]bench.Row{rate, p50, p99}, spent[:]...), nil
 }
 
 func (s *session) loop(clients int) bench.Loop {

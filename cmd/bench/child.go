@@ -167,6 +167,8 @@ func startService(ctx context.Context, role string, plan any) (*service, error) 
 	return s, nil
 }
 
+func (s *service) pid() int { return s.cmd.Process.Pid }
+
 // stop ends the service and waits until it is gone.
 func (s *service) stop() error {
 	_ = s.in.Close()

@@ -70,7 +70,9 @@ func (p *process) stop() {
 	p.cmd = nil
 }
 
-func (p *process) usage() (bench.Usage, error) { return bench.UsageOf(p.cmd.Process.Pid) }
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+func (p *process) usage() (bench.Usage, error) { return bench.UsageOf(p.pid()) }
 
 // runOnce runs one of the product's commands to its end.
 func runOnce(ctx context.Context, env []string, path string, args ...string) error {

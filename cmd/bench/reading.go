@@ -31,9 +31,11 @@ func measureReading(ctx context.Context, s *session) ([]bench.Row, error) {
 		defer func() { _ = gin.stop() }()
 		query := url.Values{"doctor_id": {d.ID}, "from": {day.Format(time.RFC3339)}, "to": {day.AddDate(0, 0, 1).Format(time.RFC3339)}}.Encode()
 		as := map[string]string{"Authorization": d.Token}
-		rows, err := s.compareReads(ctx, "Listing a doctor's day, against the bare query through Gin", "lists of 24 visits", 0.8,
-			bench.Request{Method: http.MethodGet, URL: c.base + "/v1/appointments?" + query, Header: as},
-			bench.Request{Method: http.MethodGet, URL: gin.Ready + "/day?" + query}, 1, 8)
+		rows, err := s.compareReads(ctx, c, gin, comparison{
+			group: "Listing a doctor's day, against the bare query through Gin", what: "lists of 24 visits", one: "a list", target: 0.8,
+			product:  bench.Request{Method: http.MethodGet, URL: c.base + "/v1/appointments?" + query, Header: as},
+			baseline: bench.Request{Method: http.MethodGet, URL: gin.Ready + "/day?" + query},
+		}, 1, 8)
 		if err != nil {
 			return rows, err
 		}
@@ -41,9 +43,11 @@ func measureReading(ctx context.Context, s *session) ([]bench.Row, error) {
 		if err := c.db.QueryRow(ctx, `SELECT id::text FROM appointments WHERE doctor_id = $1 LIMIT 1`, d.ID).Scan(&id); err != nil {
 			return rows, err
 		}
-		more, err := s.compareReads(ctx, "Reading an appointment, against the bare query through Gin", "reads", 0.8,
-			bench.Request{Method: http.MethodGet, URL: c.base + "/v1/appointments/" + id, Header: as},
-			bench.Request{Method: http.MethodGet, URL: gin.Ready + "/appointment?id=" + id}, 1, 8)
+		more, err := s.compareReads(ctx, c, gin, comparison{
+			group: "Reading an appointment, against the bare query through Gin", what: "reads", one: "a read", target: 0.8,
+			product:  bench.Request{Method: http.MethodGet, URL: c.base + "/v1/appointments/" + id, Header: as},
+			baseline: bench.Request{Method: http.MethodGet, URL: gin.Ready + "/appointment?id=" + id},
+		}, 1, 8)
 		return append(rows, more...), err
 	})
 }

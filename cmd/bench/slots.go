@@ -45,7 +45,7 @@ func measureSlots(ctx context.Context, s *session) ([]bench.Row, error) {
 		}
 		baseline := bench.Request{Method: http.MethodGet, URL: gin.Ready + "/slots?doctor_id=" + d.ID + "&" + query}
 		const group = "Slot search: 30 days, 200 visits booked"
-		rows, err := s.compareReads(ctx, group, "searches", 0.6, product, baseline, 1, 32)
+		rows, err := s.compareReads(ctx, c, gin, comparison{group: group, what: "searches", one: "a search", target: 0.6, product: product, baseline: baseline}, 1, 32)
 		if err != nil {
 			return rows, err
 		}
@@ -54,30 +54,41 @@ func measureSlots(ctx context.Context, s *session) ([]bench.Row, error) {
 	})
 }
 
-// compareReads measures a product's request against a baseline's with several numbers of
-// clients.
-func (s *session) compareReads(ctx context.Context, group, what string, target float64, product, baseline bench.Request, clients ...int) ([]bench.Row, error) {
+// comparison is a request of the product's and the baseline's.
+type comparison struct {
+	group, what, one  string
+	target            float64
+	product, baseline bench.Request
+}
+
+// compareReads measures both with several numbers of clients.
+func (s *session) compareReads(ctx context.Context, c *clinic, gin *service, of comparison, clients ...int) ([]bench.Row, error) {
 	var rows []bench.Row
 	for _, n := range clients {
-		rate := bench.Row{Group: group, Name: fmt.Sprintf("%s, %d clients", what, n), Unit: "/s", Sense: bench.MoreIsBetter, Target: target}
-		p50 := bench.Row{Group: group, Name: fmt.Sprintf("p50 of %s, %d clients", what, n), Unit: "ms", Sense: bench.LessIsBetter}
+		rate := bench.Row{Group: of.group, Name: fmt.Sprintf("%s, %d clients", of.what, n), Unit: "/s", Sense: bench.MoreIsBetter, Target: of.target}
+		p50 := bench.Row{Group: of.group, Name: fmt.Sprintf("p50 of %s, %d clients", of.what, n), Unit: "ms", Sense: bench.LessIsBetter}
+		spent := newSpendingRows(of.group, of.one, n)
 		var own, bare bench.Result
-		send := func(r bench.Request, into *bench.Result) func(context.Context, int) error {
+		var cost, bareCost spending
+		send := func(r bench.Request, server int, into *bench.Result, of *spending) func(context.Context, int) error {
 			return func(ctx context.Context, _ int) error {
 				var err error
-				*into, err = load(ctx, "http", bench.HTTPPlan{Loop: s.readLoop(n), Requests: []bench.Request{r}, Want: http.StatusOK})
+				*into, *of, err = c.spend(ctx, server, s.readLoop(n), func() (bench.Result, error) {
+					return load(ctx, "http", bench.HTTPPlan{Loop: s.readLoop(n), Requests: []bench.Request{r}, Want: http.StatusOK})
+				})
 				return err
 			}
 		}
 		for round := range s.rounds {
-			if err := s.turns(ctx, 1, send(product, &own), send(baseline, &bare)); err != nil {
+			if err := s.turns(ctx, 1, send(of.product, c.api.pid(), &own, &cost), send(of.baseline, gin.pid(), &bare, &bareCost)); err != nil {
 				return append(rows, rate, p50), err
 			}
 			rate.Add(own.Rate(), bare.Rate())
 			p50.Add(own.P(50), bare.P(50))
-			s.say("  %s, %d clients, round %d: %.0f/s, bare %.0f/s", what, n, round+1, own.Rate(), bare.Rate())
+			spent.add(cost, bareCost)
+			s.say("  %s, %d clients, round %d: %.0f/s, bare %.0f/s; processors %s, bare %s", of.what, n, round+1, own.Rate(), bare.Rate(), cost, bareCost)
 		}
-		rows = append(rows, rate, p50)
+		rows = append(append(rows, rate, p50), spent[:]...)
 	}
 	return rows, nil
 }

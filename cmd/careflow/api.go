@@ -77,6 +77,7 @@ func apiOptions() fx.Option {
 			},
 			func(c *postgres.Catalogue) api.BackupLog { return c },
 		),
+		fx.Invoke(keepRings),
 		api.Module,
 	)
 }
@@ -93,6 +94,7 @@ func apiConfig(c config.Config) api.Config {
 		StripeScriptURL: c.Stripe.ScriptURL,
 		BackupTargets:   c.Backup.Names,
 		Tracing:         c.Tracing.On(),
+		BackupLimit:     c.Backup.Fresh,
 	}
 }
 

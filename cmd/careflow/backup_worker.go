@@ -51,7 +51,7 @@ func newBackupWorker(in invocation) *cobra.Command {
 func backupWorkerOptions() fx.Option {
 	return fx.Options(
 		databasePool,
-		fx.Provide(postgres.NewCatalogue),
+		fx.Provide(postgres.NewCatalogue, postgres.NewDataKeys),
 		temporalx.Module,
 		fx.Provide(workerConfig, newBackups, backupActivities),
 		worker.BackupModule,
@@ -60,7 +60,7 @@ func backupWorkerOptions() fx.Option {
 }
 
 // newBackups opens the storage and makes the engine of the configured targets.
-func newBackups(lc fx.Lifecycle, c config.Config) (*backup.Service, error) {
+func newBackups(lc fx.Lifecycle, c config.Config, keys *postgres.DataKeys) (*backup.Service, error) {
 	bucket, err := openBucket(context.Background(), c.Backup.Storage)
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func newBackups(lc fx.Lifecycle, c config.Config) (*backup.Service, error) {
 	s := &backup.Service{
 		Logical: &backup.Logical{
 			Vault: backup.NewVault(bucket, backupSigner(c.Backup.Signing)), Tools: backup.Tools{Folder: c.Backup.Tools},
-			Product: version(), Clock: time.Now,
+			Product: version(), Clock: time.Now, Keys: keys.Wrapped,
 		},
 		Targets: map[string]string{}, Scratch: backup.Server{URL: c.Backup.Scratch.Reveal()},
 	}

@@ -13,14 +13,14 @@ import (
 func newKeys(in invocation) *cobra.Command {
 	keys := &cobra.Command{
 		Use:     "keys",
-		Short:   "Generate keys, and rewrap the data keys of the encrypted columns",
+		Short:   "Generate keys, rewrap those that the database keeps, and unwrap those of a backup",
 		GroupID: groupPrepare,
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return usageError{errors.New("say `careflow keys generate`, `careflow keys backup`, `careflow keys approval` or `careflow keys rewrap`")}
 		},
 	}
-	keys.AddCommand(newKeysGenerate(in), newKeysBackup(in), newKeysApproval(in), newKeysRewrap(in))
+	keys.AddCommand(newKeysGenerate(in), newKeysBackup(in), newKeysApproval(in), newKeysRewrap(in), newKeysUnwrap(in))
 	return keys
 }
 

@@ -14,8 +14,8 @@ func newKeysRewrap(in invocation) *cobra.Command {
 	var fresh bool
 	rewrap := &cobra.Command{
 		Use:   "rewrap",
-		Short: "Wrap the data keys of the encrypted columns with the first of CAREFLOW_COLUMN_KEYS",
-		Long: "Wraps the data keys of the encrypted columns with the first of CAREFLOW_COLUMN_KEYS. Afterwards the older " +
+		Short: "Wrap what the database keeps of keys with the first of CAREFLOW_COLUMN_KEYS",
+		Long: "Wraps the data keys of the encrypted columns, and the keys of rings that backups hold, with the first of CAREFLOW_COLUMN_KEYS. Afterwards the older " +
 			"ones can be taken out. No row is touched, and running processes notice nothing.",
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -23,11 +23,16 @@ func newKeysRewrap(in invocation) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return withCipher(c.Context(), cfg, func(cipher *fieldcrypt.Cipher) error {
+			return withCipher(c.Context(), cfg, func(cipher *fieldcrypt.Cipher, keys *postgres.DataKeys) error {
 				changed, err := cipher.Rewrap(c.Context())
 				if err != nil {
 					return err
 				}
+				ofRings, err := fieldcrypt.RewrapRings(c.Context(), cfg.Keys.Column, keys)
+				if err != nil {
+					return err
+				}
+				changed += ofRings
 				logger.InfoContext(c.Context(), "data keys rewrapped", "changed", changed, "column_key", cfg.Keys.Column.Active().ID)
 				if !fresh {
 					return nil
@@ -45,15 +50,16 @@ func newKeysRewrap(in invocation) *cobra.Command {
 	return rewrap
 }
 
-func withCipher(ctx context.Context, cfg config.Config, use func(*fieldcrypt.Cipher) error) error {
+func withCipher(ctx context.Context, cfg config.Config, use func(*fieldcrypt.Cipher, *postgres.DataKeys) error) error {
 	pool, err := postgres.Open(ctx, cfg.DatabaseURL.Reveal(), 1)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	cipher, err := fieldcrypt.New(cfg.Keys.Column, keyStore{postgres.NewDataKeys(pool)})
+	keys := postgres.NewDataKeys(pool)
+	cipher, err := fieldcrypt.New(cfg.Keys.Column, keyStore{keys})
 	if err != nil {
 		return err
 	}
-	return use(cipher)
+	return use(cipher, keys)
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/worker"
 	"github.com/careflow/careflow/worker/figures"
+	"github.com/careflow/careflow/worker/freshness"
 	"github.com/careflow/careflow/worker/relay"
 	"github.com/careflow/careflow/workflows/accountmail/accountmailclient"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
@@ -80,7 +81,10 @@ func workerOptions() fx.Option {
 			func(c config.Config, temporal client.Client) relay.Cases {
 				return paymentcaseclient.New(temporal, c.Temporal.TaskQueue)
 			},
-			func(s *postgres.Catalogue) (backupacts.Catalogue, alarmacts.Store) { return s, s },
+			func(s *postgres.Catalogue) (backupacts.Catalogue, alarmacts.Store, freshness.Store) { return s, s, s },
+			func(c config.Config) freshness.Config {
+				return freshness.Config{Targets: c.Backup.Names, Limit: c.Backup.Fresh}
+			},
 			func(s *mail.SendGrid) alarmacts.Mailer { return s },
 			func(c config.Config) alarmacts.Config {
 				return alarmacts.Config{To: c.Backup.To, Installation: c.PublicURL.Hostname()}

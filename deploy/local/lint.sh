@@ -14,7 +14,7 @@ if [ -n "$unformatted" ]; then
 fi
 
 phase go vet
-go vet ./...
+go vet -tags kubernetes ./...
 
 phase tools
 careflow-local tools golangci-lint workflowcheck oapi-codegen sqlc

@@ -15,6 +15,7 @@ const usage = `usage:
   local down
   local test [-keep] -- COMMAND [ARG...]
   local bench [-keep] -- COMMAND [ARG...]
+  local kubernetes [-keep] -- COMMAND [ARG...]
   local reset
   local tools NAME...
 `
@@ -55,7 +56,7 @@ func run(out *console, args []string) error {
 	flags.Usage = func() { fmt.Fprint(os.Stderr, usage); flags.PrintDefaults() }
 	detach := flags.Bool("detach", false, "up: go to the background once everything is ready")
 	bare := flags.Bool("infrastructure", false, "up, test, bench: PostgreSQL, Temporal and its UI, without the product")
-	keep := flags.Bool("keep", false, "test, bench: keep the stack's data for a look afterwards")
+	keep := flags.Bool("keep", false, "test, bench, kubernetes: keep the stack's data for a look afterwards")
 	if err := flags.Parse(rest); err != nil {
 		return exitStatusError(2)
 	}
@@ -69,6 +70,8 @@ func run(out *console, args []string) error {
 		return test(ctx, out, testOptions{kind: kindTest, command: flags.Args(), infrastructure: *bare, keep: *keep})
 	case "bench":
 		return test(ctx, out, testOptions{kind: kindBench, command: flags.Args(), infrastructure: *bare, keep: *keep})
+	case "kubernetes":
+		return testOnKubernetes(ctx, out, testOptions{command: flags.Args(), keep: *keep})
 	case "reset":
 		return reset(ctx, out)
 	case "tools":

@@ -21,7 +21,11 @@ func (s *stack) buildProduct(ctx context.Context) error {
 	if err := os.MkdirAll(s.path("bin"), 0o755); err != nil {
 		return err
 	}
-	for _, name := range productCommands {
+	commands := productCommands
+	if s.kind == kindKubernetes {
+		commands = append(commands[:len(commands):len(commands)], "kubenode")
+	}
+	for _, name := range commands {
 		log := s.logPath("build-" + name)
 		if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 			return err

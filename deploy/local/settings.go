@@ -17,6 +17,8 @@ const (
 	// kindBench is a test stack that is set up like the one of `up`: a figure taken
 	// without waiting for the disk says nothing.
 	kindBench stackKind = "bench"
+	// kindKubernetes is a test stack with a Kubernetes beside it, in a network of its own.
+	kindKubernetes stackKind = "kubernetes"
 )
 
 // ports a stack listens on, all on 127.0.0.1.
@@ -44,6 +46,8 @@ func readPorts(kind stackKind) (ports, error) {
 		p = ports{Postgres: 15433, Temporal: 17233, StripeMock: 12111}
 	case kindBench:
 		p = ports{Postgres: 16433, Temporal: 16233}
+	case kindKubernetes:
+		p = ports{Postgres: 15433, Temporal: 17233}
 	}
 	offset := 0
 	if err := readPort("CAREFLOW_PORT_OFFSET", &offset); err != nil {

@@ -76,11 +76,13 @@ func (s *stack) runTest(ctx context.Context, options testOptions) error {
 	if s.kind == kindTest {
 		tools = append(tools, "temporal-ui") // for stories that bring up a stack of their own
 	}
-	if err := buildTools(ctx, s.out, toolFolder(), tools); err != nil {
-		return err
-	}
-	if err := s.prepareTestBinaries(ctx, options); err != nil {
-		return err
+	if s.kind != kindKubernetes { // whose programs were built before, with a network
+		if err := buildTools(ctx, s.out, toolFolder(), tools); err != nil {
+			return err
+		}
+		if err := s.prepareTestBinaries(ctx, options); err != nil {
+			return err
+		}
 	}
 	if s.kind == kindTest && !options.infrastructure {
 		var err error
@@ -100,6 +102,11 @@ func (s *stack) runTest(ctx context.Context, options testOptions) error {
 	}
 	if !options.infrastructure {
 		if err := s.prepareNamespace(ctx); err != nil {
+			return err
+		}
+	}
+	if s.kind == kindKubernetes {
+		if err := s.startControlPlane(ctx); err != nil {
 			return err
 		}
 	}
@@ -143,6 +150,9 @@ func (s *stack) testSettings() map[string]string {
 		"CAREFLOW_TEST_TOOLS": toolFolder(),
 		// The key that encrypted the payloads of the namespace's set-up.
 		"CAREFLOW_TEST_PAYLOAD_KEYS": s.secrets.PayloadKeys,
+	}
+	if s.kind == kindKubernetes {
+		maps.Copy(settings, s.kubernetesSettings())
 	}
 	if s.ports.StripeMock != 0 {
 		settings["CAREFLOW_TEST_STRIPE_MOCK"] = "http://" + local(s.ports.StripeMock)

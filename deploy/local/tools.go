@@ -33,6 +33,15 @@ var tools = map[string]tool{
 	"workflowcheck":     {"lint", "go.temporal.io/sdk/contrib/tools/workflowcheck"},
 	"oapi-codegen":      {"generate", "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen"},
 	"sqlc":              {"generate", "github.com/sqlc-dev/sqlc/cmd/sqlc"},
+	"kubernetes":        {"kubernetes", "."},
+	"kustomize":         {"kustomize", "sigs.k8s.io/kustomize/kustomize/v5"},
+}
+
+// slowModules are those whose first build takes minutes.
+var slowModules = map[string]string{
+	"temporal":   " (takes minutes the first time)",
+	"lint":       " (takes minutes the first time)",
+	"kubernetes": " (takes some ten minutes the first time)",
 }
 
 func toolPath(name string) string { return filepath.Join(toolFolder(), name) }
@@ -95,7 +104,7 @@ func (t tool) build(ctx context.Context, out *console, folder, name string) erro
 		}
 	}
 	began := time.Now()
-	out.step("tools", "building %s%s", name, map[bool]string{true: " (takes minutes the first time)"}[t.module == "temporal" || t.module == "lint"])
+	out.step("tools", "building %s%s", name, slowModules[t.module])
 	log := filepath.Join(filepath.Dir(folder), "build-"+name+".log")
 	if err := goBuild(ctx, out, "tools", build{module: module, command: t.command, path: path, log: log}); err != nil {
 		return err
@@ -106,9 +115,14 @@ func (t tool) build(ctx context.Context, out *console, folder, name string) erro
 
 // version identifies what a build would give.
 func (t tool) version(module string) (string, error) {
+	names := []string{filepath.Join(module, "go.mod"), filepath.Join(module, "go.sum")}
+	own, err := filepath.Glob(filepath.Join(module, "*.go")) // of a tool that is put together here
+	if err != nil {
+		return "", err
+	}
 	sum := sha256.New()
-	for _, name := range []string{"go.mod", "go.sum"} {
-		content, err := os.ReadFile(filepath.Join(module, name))
+	for _, name := range append(names, own...) {
+		content, err := os.ReadFile(name)
 		if err != nil {
 			return "", err
 		}

@@ -64,9 +64,12 @@ func answers(url string) func(context.Context) error {
 }
 
 // accepts probes a TCP port until it accepts a connection.
-func accepts(port int) func(context.Context) error {
+func accepts(port int) func(context.Context) error { return dials(local(port)) }
+
+// dials probes a TCP address until it accepts a connection.
+func dials(address string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", local(port))
+		connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err != nil {
 			return err
 		}

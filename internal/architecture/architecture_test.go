@@ -55,6 +55,7 @@ func TestEachRuleIsNoticed(t *testing.T) {
 		"the oracle on the product":  {"internal/chaos/oracle", "internal/domain", "", "shares no code with the product"},
 		"chaos on the product":       {"internal/chaos", "internal/sandbox", "", "by its contract only"},
 		"production on chaos":        {"cmd/careflow", "internal/chaos", "", "chaos is never part of production"},
+		"production on the node":     {"cmd/careflow", "internal/kubenode", "", "never part of production"},
 		"something on a command":     {"api", "cmd/careflow", "", "nothing builds on a command"},
 		"a test kit in what runs":    {"internal/mail", "internal/sandbox/sandboxtest", "", "test kits stay out"},
 		"testify in what runs":       {"internal/mail", "github.com/stretchr/testify/require", "", "test kits stay out"},

@@ -112,6 +112,10 @@ func Rules(g Graph) []Rule {
 			From: []string{""}, Except: []string{"cmd/chaos", "internal/chaos", testKits}, Forbid: []string{"internal/chaos"}, Deep: true,
 		},
 		{
+			Why:  "the node of processes is never part of production",
+			From: []string{""}, Except: []string{"cmd/kubenode", "internal/kubenode", testKits}, Forbid: []string{"internal/kubenode"}, Deep: true,
+		},
+		{
 			Why:  "the product is one binary: nothing builds on a command",
 			From: []string{""}, Except: []string{"cmd"}, Forbid: []string{"cmd"},
 		},

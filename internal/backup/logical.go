@@ -30,9 +30,9 @@ type Logical struct {
 	Identities []age.Identity
 	// Product is the version of Careflow that manifests name.
 	Product string
-	// Keys are the wrapped keys that the database's columns, payloads and tokens need:
-	// ring to key ID to wrapped key. The key that wraps them is not among them.
-	Keys map[string]map[string][]byte
+	// Keys reads the wrapped keys that columns, payloads, tokens and links need. The key
+	// that wraps them is not among them. Nil: none are saved.
+	Keys func(context.Context) ([]domain.WrappedKey, error)
 	// Clock is the wall clock.
 	Clock func() time.Time
 }
@@ -82,7 +82,17 @@ func (l *Logical) Preflight(ctx context.Context, src Source) (domain.BackupServe
 	if hidden > 0 {
 		return s.server, domain.Errorf(domain.CodeForbidden, "the backup's role may not read all of %d tables or sequences: grant it pg_read_all_data, and BYPASSRLS where there is row security", hidden)
 	}
+	if _, err := l.keys(ctx); err != nil {
+		return s.server, err
+	}
 	return s.server, l.Vault.Probe(ctx, src.Target)
+}
+
+func (l *Logical) keys(ctx context.Context) ([]domain.WrappedKey, error) {
+	if l.Keys == nil {
+		return []domain.WrappedKey{}, nil
+	}
+	return l.Keys(ctx)
 }
 
 // Backup saves the database under one attempt's folder, without committing it: the parts
@@ -90,7 +100,7 @@ func (l *Logical) Preflight(ctx context.Context, src Source) (domain.BackupServe
 func (l *Logical) Backup(ctx context.Context, src Source, backupID, attempt string, progress Progress) (domain.BackupManifest, error) {
 	m := domain.BackupManifest{
 		Format: domain.ManifestFormat, BackupID: backupID, Target: src.Target, Engine: EngineLogical, Attempt: attempt,
-		StartedAt: l.now(), Product: l.Product, KeyIDs: map[string][]string{},
+		StartedAt: l.now(), Product: l.Product,
 	}
 	for _, r := range l.Recipients {
 		m.Recipients = append(m.Recipients, r.String())
@@ -143,13 +153,13 @@ func (l *Logical) Backup(ctx context.Context, src Source, backupID, attempt stri
 	if settings, err = l.settings(ctx, s, m); err != nil {
 		return m, err
 	}
-	if keys, err = l.saveJSON(ctx, m, domain.PartKeys, l.Keys); err != nil {
+	wrapped, err := l.keys(ctx) // after the rows that they are needed for: keys are only added
+	if err != nil {
 		return m, err
 	}
-	for ring, held := range l.Keys {
-		for id := range held {
-			m.KeyIDs[ring] = append(m.KeyIDs[ring], id)
-		}
+	m.KeyIDs, m.KEKIDs = domain.WrappedKeyIDs(wrapped)
+	if keys, err = l.saveJSON(ctx, m, domain.PartKeys, wrapped); err != nil {
+		return m, err
 	}
 	contents, err := l.saveJSON(ctx, m, domain.PartFingerprint, fingerprint)
 	if err != nil {

@@ -36,6 +36,8 @@ func TestABackupIsProvenByRestoringIt(t *testing.T) {
 	read, err := s.Vault.Manifest(t.Context(), m.Target, m.BackupID)
 	require.NoError(t, err)
 	require.Equal(t, m, read)
+	require.Equal(t, map[string][]string{domain.RingPayload: {"key-1"}}, read.KeyIDs)
+	require.Equal(t, []string{"kek-1"}, read.KEKIDs, "the manifest says what else is needed")
 	e := s.verify(t, read)
 	require.True(t, e.Passed(), "%v", e.Failures)
 	require.Len(t, e.Checks, 5)

@@ -51,7 +51,9 @@ func newEngine(t *testing.T, bucket *blob.Bucket) *backup.Logical {
 	return &backup.Logical{
 		Vault: vault, Product: "test", Recipients: []*age.X25519Recipient{online.Recipient(), offline.Recipient()},
 		Identities: []age.Identity{online},
-		Keys:       map[string]map[string][]byte{"columns": {"key-1": []byte("wrapped")}},
+		Keys: func(context.Context) ([]domain.WrappedKey, error) {
+			return []domain.WrappedKey{{Ring: domain.RingPayload, ID: "key-1", KEKID: "kek-1", Wrapped: []byte("wrapped")}}, nil
+		},
 	}
 }
 

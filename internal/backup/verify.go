@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +24,9 @@ type Server struct{ URL string }
 func (l *Logical) Verify(ctx context.Context, m domain.BackupManifest, server Server, verificationID string, progress Progress) (domain.BackupEvidence, error) {
 	e := domain.BackupEvidence{VerificationID: verificationID, BackupID: m.BackupID, Target: m.Target, StartedAt: l.now()}
 	scratch := scratchName(verificationID)
+	if err := l.DropScratch(ctx, server, verificationID); err != nil { // of a try that was killed
+		return e, err
+	}
 	if err := l.createDatabase(ctx, server, scratch, m.Server); err != nil {
 		return e, err
 	}
@@ -52,10 +57,32 @@ func (l *Logical) Verify(ctx context.Context, m domain.BackupManifest, server Se
 	return e, nil
 }
 
+// dropPatience is how long a scratch database that cannot be dropped is tried again: a
+// server that is started again is back by then, and nobody else would drop it.
+const dropPatience = 2 * time.Minute
+
 // DropScratch removes the scratch database of a verification, also one that a dead worker
-// left behind.
+// left behind. FORCE ends sessions of our own role; it is refused while an autovacuum
+// worker, which belongs to a superuser, is at work there. The plain statement sends that
+// away, and waits.
 func (l *Logical) DropScratch(ctx context.Context, server Server, verificationID string) error {
-	return l.execute(ctx, server.URL, "DROP DATABASE IF EXISTS "+quote(scratchName(verificationID))+" WITH (FORCE)")
+	ctx, cancel := context.WithTimeout(ctx, dropPatience)
+	defer cancel()
+	drop := "DROP DATABASE IF EXISTS " + quote(scratchName(verificationID))
+	for {
+		err := l.execute(ctx, server.URL, drop+" WITH (FORCE)")
+		if err != nil {
+			err = l.execute(ctx, server.URL, drop)
+		}
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // rejection says what is wrong with a backup.
@@ -78,13 +105,17 @@ type verification struct {
 
 // small reads every part but the data to its end.
 func (v *verification) small(ctx context.Context) error {
+	var keys []domain.WrappedKey
 	for _, part := range v.m.Parts {
 		if part.Name == domain.PartData {
 			continue
 		}
 		err := v.read(ctx, v.m, part.Name, nil, func(r io.Reader) error {
-			if part.Name == domain.PartFingerprint {
+			switch part.Name {
+			case domain.PartFingerprint:
 				return decode(&v.source)(r)
+			case domain.PartKeys:
+				return decode(&keys)(r)
 			}
 			return nil
 		})
@@ -95,6 +126,9 @@ func (v *verification) small(ctx context.Context) error {
 	}
 	if len(v.source.Tables) != v.m.Tables || v.source.Rows() != v.m.Rows {
 		return rejected("the fingerprint is not the one that the manifest speaks of")
+	}
+	if inside, keks := domain.WrappedKeyIDs(keys); !maps.EqualFunc(inside, v.m.KeyIDs, slices.Equal) || !slices.Equal(keks, v.m.KEKIDs) {
+		return rejected("the wrapped keys are not those that the manifest names")
 	}
 	return nil
 }

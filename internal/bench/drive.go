@@ -32,6 +32,8 @@ type Result struct {
 	Answers map[string]int `json:"answers"`
 	// Unwanted is the text of one answer that was not wanted, "" when there was none.
 	Unwanted string `json:"unwanted,omitempty"`
+	// CPU is what the load's own process used, the warm-up included.
+	CPU time.Duration `json:"cpu"`
 }
 
 // Rate is wanted answers a second.
@@ -55,10 +57,11 @@ func (u *Unwanted) Error() string { return u.Answer + ": " + u.Text }
 func Drive(ctx context.Context, l Loop, do func(ctx context.Context, i int) error) Result {
 	l.Clients = max(l.Clients, 1)
 	warm := min(l.Warmup, l.Count)
+	before := ownCPU()
 	run(ctx, l.Clients, 0, warm, time.Now().Add(l.Limit), do)
 	began := time.Now()
 	r := run(ctx, l.Clients, warm, l.Count, began.Add(l.Limit), do)
-	r.Elapsed = time.Since(began)
+	r.Elapsed, r.CPU = time.Since(began), ownCPU()-before
 	slices.Sort(r.Latencies)
 	return r
 }

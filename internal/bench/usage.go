@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -20,14 +21,53 @@ const clockTicks = 100
 
 // UsageOf reads a process's usage (Linux).
 func UsageOf(pid int) (Usage, error) {
+	s, err := statOf(pid)
+	return Usage{CPU: s.own, Resident: s.resident, At: time.Now()}, err
+}
+
+// FamilyCPU is what a process and all its children have used, those that are gone
+// included: a database server's, whose sessions are processes.
+func FamilyCPU(pid int) (time.Duration, error) {
+	parent, err := statOf(pid)
+	if err != nil {
+		return 0, err
+	}
+	all := parent.own + parent.gone
+	entries, err := os.ReadDir("/proc")
+	for _, entry := range entries {
+		child, notAProcess := strconv.Atoi(entry.Name())
+		if notAProcess != nil {
+			continue
+		}
+		if s, ended := statOf(child); ended == nil && s.parent == pid {
+			all += s.own
+		}
+	}
+	return all, err
+}
+
+// ParentOf is the process that started another.
+func ParentOf(pid int) (int, error) {
+	s, err := statOf(pid)
+	return s.parent, err
+}
+
+// stat is what counts of /proc/<pid>/stat.
+type stat struct {
+	parent    int
+	own, gone time.Duration // gone is of children that have ended
+	resident  int64
+}
+
+func statOf(pid int) (stat, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return Usage{}, err
+		return stat{}, err
 	}
 	// The name may hold blanks: the fields begin after its closing bracket, with field 3.
 	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 	if len(fields) < 22 {
-		return Usage{}, fmt.Errorf("/proc/%d/stat is not as expected", pid)
+		return stat{}, fmt.Errorf("/proc/%d/stat is not as expected", pid)
 	}
 	number := func(field int) int64 {
 		n, parseErr := strconv.ParseInt(fields[field-3], 10, 64)
@@ -36,11 +76,20 @@ func UsageOf(pid int) (Usage, error) {
 		}
 		return n
 	}
-	u := Usage{
-		CPU:      time.Duration(number(14)+number(15)) * time.Second / clockTicks,
-		Resident: number(24) * int64(os.Getpagesize()), At: time.Now(),
+	ticks := func(user, system int) time.Duration {
+		return time.Duration(number(user)+number(system)) * time.Second / clockTicks
 	}
-	return u, err
+	s := stat{parent: int(number(4)), own: ticks(14, 15), gone: ticks(16, 17), resident: number(24) * int64(os.Getpagesize())}
+	return s, err
+}
+
+// ownCPU is what this process has used so far.
+func ownCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // Cores is how many cores were busy on average since an earlier moment.

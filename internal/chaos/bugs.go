@@ -31,6 +31,24 @@ var Bugs = map[string]Bug{
 		Old:  "	err := r.deliver(callCtx, row)\n",
 		New:  "	_ = r.outbox.FinishOutbox(ctx, row.ID)\n	err := r.deliver(callCtx, row)\n",
 	},
+	"grace_forgotten": {
+		Why:  "a deadline punishes although we were down over it",
+		File: "internal/domain/deadlines.go",
+		Old:  "return now.Sub(deadline) > orElse(t.LateAfter, LateAfter)",
+		New:  "return now.Sub(deadline) > 24*time.Hour",
+	},
+	"link_works_twice": {
+		Why:  "a letter's link is obeyed although the visit has moved since",
+		File: "internal/postgres/process.go",
+		Old:  "t.IfSequence != nil && *t.IfSequence != int(row.Sequence)",
+		New:  "t.IfSequence != nil && *t.IfSequence < 0",
+	},
+	"stream_repeats": {
+		Why:  "who connects again is sent the last line once more",
+		File: "api/stream.go",
+		Old:  "events[0].Seq <= seen {",
+		New:  "events[0].Seq < seen {",
+	},
 }
 
 // Bug is a planted mistake.

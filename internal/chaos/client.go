@@ -76,13 +76,10 @@ func (u *user) once(ctx context.Context, method, path string, body any, key stri
 		}
 		reader = bytes.NewReader(raw)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, u.base+path, reader)
 	if err != nil {
 		return answer{}, err
 	}
-	req.Header.Set("X-Forwarded-For", u.address)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -95,7 +92,15 @@ func (u *user) once(ctx context.Context, method, path string, body any, key stri
 	for _, version := range match {
 		req.Header.Set("If-Match", version)
 	}
-	resp, err := u.http.Do(req)
+	return u.exchange(ctx, req)
+}
+
+// exchange sends a request and counts what came of it.
+func (u *user) exchange(ctx context.Context, req *http.Request) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	req.Header.Set("X-Forwarded-For", u.address)
+	resp, err := u.http.Do(req.WithContext(ctx))
 	if err != nil {
 		u.answers.count("no answer")
 		return answer{}, err
@@ -126,10 +131,7 @@ func (u *user) insist(ctx context.Context, method, path string, body any, key st
 				}
 				continue
 			case a.status == http.StatusInternalServerError:
-				u.journal.Surprise(oracle.Finding{
-					Rule: "internal_error", Subject: method + " " + pattern(path),
-					Detail: "request " + a.header.Get("X-Request-Id"),
-				})
+				u.broken(method+" "+pattern(path), a)
 			case a.code() == "process_superseded": // it says to send it again
 			case a.status < 500 && a.status != http.StatusTooManyRequests && a.status != http.StatusAccepted:
 				return a, nil
@@ -138,6 +140,11 @@ func (u *user) insist(ctx context.Context, method, path string, body any, key st
 		pause(ctx, 700*time.Millisecond)
 	}
 	return answer{}, errNoAnswer
+}
+
+// broken notes an answer that says that we do not know what happened.
+func (u *user) broken(operation string, a answer) {
+	u.journal.Surprise(oracle.Finding{Rule: "internal_error", Subject: operation, Detail: "request " + a.header.Get("X-Request-Id")})
 }
 
 // pattern leaves the IDs out of a path.

@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -17,9 +18,12 @@ const (
 	typeAsk     = "ask" // a moved visit asks the doctor again
 )
 
+// lateAfter is how late a deadline may fire before the terms below count it as our outage.
+const lateAfter = 5 * time.Second
+
 const terms = `"payment_window": "25s", "payment_window_max": "50s", "answer_deadline": "25s", "answer_cutoff": "5s",
 	"reminders": ["60s", "30s", "10s"], "no_show_grace": "10s", "no_show_fee_share": 40, "dispute_period": "25s", "retention": "12s",
-	"reschedule_until": "10s", "reschedule_limit": 2,
+	"reschedule_until": "10s", "reschedule_limit": 2, "late_after": "5s", "fresh_grace": "12s",
 	"refund_tiers": [{"before": "60s", "percent": 100}, {"before": "25s", "percent": 50}]`
 
 var types = []struct {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/careflow/careflow/internal/chaos/oracle"
@@ -21,6 +20,8 @@ type actors struct {
 	vendors  vendors
 	journal  *oracle.Journal
 	ends     *tally // by kind and last status seen
+	// stay lets somebody watch on after their visit's life.
+	stay func(watch func(context.Context))
 }
 
 // visit is one booked visit and the people it concerns.
@@ -31,6 +32,7 @@ type visit struct {
 	doctor  *user
 	id      string
 	start   time.Time
+	found   func() // the patient's letters arrive from now on
 }
 
 // live carries one life through. What goes wrong on the way is part of it: the oracle
@@ -53,79 +55,25 @@ func (a *actors) live(ctx context.Context, l Life) {
 	case MovedConfirmed:
 		offer = []string{typePaid, typeAsk}[l.N%2]
 	}
+	found := func() {}
+	if l.Kind == LettersLost {
+		found = a.loseLetters(ctx, l)
+		defer found()
+	}
 	v := a.book(ctx, l, offer)
 	if v == nil {
 		a.ends.count(string(l.Kind) + ": not booked")
 		return
+	}
+	v.found = found
+	if l.Watch {
+		a.stay(v.watch)
 	}
 	v.carryOn(ctx)
 	last, err := v.patient.read(ctx, v.id)
 	if err == nil {
 		a.ends.count(string(l.Kind) + ": " + last.Status)
 	}
-}
-
-// book tries slots until one is held; people take the next one when theirs is gone.
-func (a *actors) book(ctx context.Context, l Life, offer string) *visit {
-	start := time.Now().Add(l.Lead).Truncate(time.Minute).Add(time.Minute)
-	doctor := l.Doctor
-	for try := range 12 {
-		v := &visit{actors: a, l: l, patient: a.patients[l.Patient], doctor: a.doctors[doctor], start: start}
-		b := a.ask(ctx, l, l.Patient, doctor, offer, start)
-		switch {
-		case b.Status == http.StatusCreated:
-			v.id, v.doctor = b.AppointmentID, a.doctors[slices.Index(a.clinic.doctors, b.DoctorID)]
-			return v
-		case b.Status == 0:
-			return nil
-		case b.Code == "too_many_unpaid_holds":
-			pause(ctx, 5*time.Second)
-		case b.Code == "patient_overlap":
-			start = start.Add(time.Minute)
-		default: // slot_taken, or so late by now that it is not offered
-			doctor = (doctor + 1) % len(a.doctors)
-			if soonest := time.Now().Add(40 * time.Second); try%3 == 2 || start.Before(soonest) {
-				start = start.Add(time.Minute)
-			}
-		}
-	}
-	return nil
-}
-
-// ask books one slot under one key and insists on an answer.
-func (a *actors) ask(ctx context.Context, l Life, patient, doctor int, offer string, start time.Time) *oracle.Booking {
-	u := a.patients[patient]
-	b := &oracle.Booking{
-		Life: l.N, Account: u.email, PatientID: a.clinic.patients[patient], DoctorID: a.clinic.doctors[doctor],
-		TypeID: a.clinic.offers[doctor][offer], StartsAt: start.UTC(), Key: newKey(),
-	}
-	body := map[string]any{"doctor_id": b.DoctorID, "type_id": b.TypeID, "patient_id": b.PatientID, "starts_at": b.StartsAt}
-	if l.Kind == AnyDoctor {
-		b.DoctorID, b.TypeID = "", "" // the answer says who
-		body = map[string]any{"any_doctor": map[string]any{"type_name": offer}, "patient_id": b.PatientID, "starts_at": b.StartsAt}
-	}
-	a.journal.AddBooking(b)
-	send := func() (answer, appointment, error) {
-		said, err := u.insist(ctx, http.MethodPost, "/v1/appointments", body, b.Key)
-		return said, decode(said), err
-	}
-	said, booked, err := send()
-	if err != nil {
-		return b
-	}
-	a.journal.Answer(func() {
-		b.Status, b.Code, b.AppointmentID = said.status, said.code(), booked.ID
-		if b.DoctorID == "" {
-			b.DoctorID = booked.DoctorID
-		}
-	})
-	if l.Again && b.Status == http.StatusCreated {
-		if again, second, err := send(); err == nil && second.ID != booked.ID {
-			a.journal.Surprise(oracle.Finding{Rule: "replay_differs", Subject: booked.ID,
-				Detail: fmt.Sprintf("the same key was answered %d %s the second time", again.status, second.ID)})
-		}
-	}
-	return b
 }
 
 // carryOn is what happens to a booked visit.
@@ -201,6 +149,15 @@ func (v *visit) confirmed(ctx context.Context) {
 		v.byPatient(ctx)
 	case CancelByClinic:
 		v.byClinic(ctx)
+	case LettersLost:
+		v.found()
+		pause(ctx, 5*time.Second) // in which the desk can send them again
+		v.attend(ctx)
+	case CancelByLink:
+		v.cancelByLink(ctx, "confirmed")
+	case MoveByLink, LinkTwice:
+		v.moveByLink(ctx)
+		v.attend(ctx)
 	case RefundRetried, RefundResolved:
 		v.byClinic(ctx)
 		v.refundComesBack(ctx)
@@ -328,58 +285,4 @@ func (v *visit) command(ctx context.Context, u *user, by, name string, body map[
 		}
 	}
 	return c
-}
-
-// race lets everybody ask for one slot at the same instant.
-func (a *actors) race(ctx context.Context, l Life) {
-	start := time.Now().Add(l.Lead).Truncate(time.Minute).Add(time.Minute)
-	asked := make([]*oracle.Booking, 1+len(l.Rivals))
-	var all sync.WaitGroup
-	for i, patient := range append([]int{l.Patient}, l.Rivals...) {
-		all.Go(func() { asked[i] = a.ask(ctx, l, patient, l.Doctor, typePaid, start) })
-	}
-	all.Wait()
-	for i, patient := range append([]int{l.Patient}, l.Rivals...) {
-		if asked[i].Status != http.StatusCreated {
-			continue
-		}
-		// Whoever got it keeps it for a while: two who both did would both be there.
-		v := &visit{actors: a, l: l, patient: a.patients[patient], doctor: a.doctors[l.Doctor], id: asked[i].AppointmentID, start: start}
-		if i%2 == 0 {
-			v.l.Kind = Attended
-		} else {
-			v.l.Kind = CancelByClinic
-		}
-		all.Go(func() { v.carryOn(ctx) })
-	}
-	all.Wait()
-	a.ends.count(string(Race) + ": run")
-}
-
-// moveRace lets two confirmed visits move to the same time at the same instant.
-func (a *actors) moveRace(ctx context.Context, l Life) {
-	start := time.Now().Add(l.Lead).Truncate(time.Minute).Add(time.Minute)
-	var visits []*visit
-	for i, patient := range []int{l.Patient, l.Rivals[0]} {
-		at := start.Add(time.Duration(i) * time.Minute)
-		b := a.ask(ctx, l, patient, l.Doctor, typeFree, at)
-		if b.Status != http.StatusCreated {
-			continue
-		}
-		v := &visit{actors: a, l: l, patient: a.patients[patient], doctor: a.doctors[l.Doctor], id: b.AppointmentID, start: at}
-		v.await(ctx, "pending")
-		v.command(ctx, v.doctor, "doctor", "confirm", nil)
-		visits = append(visits, v)
-	}
-	var all sync.WaitGroup
-	to := start.Add(2 * time.Minute)
-	for _, v := range visits {
-		all.Go(func() {
-			v.await(ctx, "confirmed")
-			v.command(ctx, v.patient, "patient", "reschedule", map[string]any{"starts_at": to.UTC()})
-			v.attend(ctx)
-		})
-	}
-	all.Wait()
-	a.ends.count(string(MoveRace) + ": run")
 }

@@ -75,6 +75,10 @@ const (
 	HandRefund     Kind = "hand_refund" // staff refund at the provider, past us
 	DisputeWon     Kind = "dispute_won"
 	DisputeLost    Kind = "dispute_lost"
+	CancelByLink   Kind = "cancel_by_link" // on the page behind the link of a letter
+	MoveByLink     Kind = "move_by_link"
+	LinkTwice      Kind = "link_twice"   // the same letter in two windows, at the same instant
+	LettersLost    Kind = "letters_lost" // the patient's address bounces for a while
 )
 
 // mix says how often each kind comes, out of the sum.
@@ -88,6 +92,7 @@ var mix = []struct {
 	{Free, 5}, {FreeCancelled, 4}, {Instant, 6}, {Race, 8}, {MoveRace, 4},
 	{AnyDoctor, 6}, {FeeUpheld, 4}, {FeeWaived, 4}, {CameAfterAll, 4}, {AbsentAfterAll, 4},
 	{LateMoney, 5}, {RefundRetried, 5}, {RefundResolved, 3}, {HandRefund, 4}, {DisputeWon, 3}, {DisputeLost, 3},
+	{CancelByLink, 5}, {MoveByLink, 5}, {LinkTwice, 4}, {LettersLost, 6},
 }
 
 // Life is one visit, or one race for a slot.
@@ -101,50 +106,18 @@ type Life struct {
 	Lead    time.Duration // how far ahead the visit is wanted
 	Slow    time.Duration // how long people take between two steps
 	Again   bool          // sends each command twice, as an impatient client would
+	Watch   bool          // the patient watches the timeline grow
 }
-
-// Fault is something that goes wrong for a while.
-type Fault struct {
-	At    time.Duration
-	Kind  FaultKind
-	Part  string        // a part of the stack; empty for a vendor's fault
-	Lasts time.Duration // of a stop
-	// Vendor faults: what the sandbox is told.
-	Vendor, Match, Mode string
-	Status, Count       int
-	Latency             time.Duration
-}
-
-// FaultKind is a sort of fault.
-type FaultKind string
-
-// The sorts of faults.
-const (
-	Kill   FaultKind = "kill"   // kill -9; the stack's supervisor starts it again
-	Stop   FaultKind = "stop"   // SIGSTOP, and SIGCONT later
-	Lie    FaultKind = "lie"    // a vendor answers wrongly
-	Resend FaultKind = "resend" // the provider sends every owed webhook again at once
-)
-
-// Parts of the stack as its supervisor calls them. The relay lives in the worker.
-const (
-	API      = "api"
-	Worker   = "worker"
-	Temporal = "Temporal"
-	Postgres = "PostgreSQL"
-)
-
-// supervisorPause is kept between two kills of a part without which nothing works: the
-// supervisor gives the stack up when such a part dies five times in a row, each time
-// within half a minute.
-const supervisorPause = 32 * time.Second
 
 // NewPlan returns what the seed decides.
 func NewPlan(seed uint64, size Size) Plan {
 	p := Plan{Seed: seed, Size: size, Doctors: max(12, size.Lives/2), Patients: max(12, size.Lives)}
 	// Streams of their own: another way to choose faults leaves the visits as they are.
 	p.Lives = planLives(stream(seed, 1), p)
-	p.Faults = append(planSignals(stream(seed, 2), size.Faults), planLies(stream(seed, 3), size.Faults)...)
+	outages := planOutages(stream(seed, 4), size.Faults)
+	p.Lives = append(p.Lives, planSilences(stream(seed, 5), outages, p)...)
+	p.Patients += ofTheirOwn(p.Lives, p.Patients)
+	p.Faults = slices.Concat(without(planSignals(stream(seed, 2), size.Faults), outages), planLies(stream(seed, 3), size.Faults), outages)
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	return p
 }
@@ -170,7 +143,7 @@ func planLives(r *rand.Rand, p Plan) []Life {
 		}
 		l := Life{
 			N: n, Kind: kind, Patient: r.IntN(p.Patients), Doctor: r.IntN(p.Doctors),
-			Lead: between(r, low, high), Slow: between(r, 0, 3*time.Second), Again: r.IntN(4) == 0,
+			Lead: between(r, low, high), Slow: between(r, 0, 3*time.Second), Again: r.IntN(4) == 0, Watch: r.IntN(3) == 0,
 		}
 		if kind == Race || kind == MoveRace {
 			for range 5 {
@@ -186,70 +159,39 @@ func planLives(r *rand.Rand, p Plan) []Life {
 	return lives
 }
 
-// planSignals kills and stops parts, mostly the product's own, with pauses in which
-// something can happen.
-func planSignals(r *rand.Rand, length time.Duration) []Fault {
-	parts := []string{API, API, Worker, Worker, Worker, Temporal, Postgres}
-	var faults []Fault
-	killed := map[string]time.Duration{}
-	for at := between(r, 3*time.Second, 8*time.Second); at < length; at += between(r, 3*time.Second, 11*time.Second) {
-		f := Fault{At: at, Kind: Kill, Part: parts[r.IntN(len(parts))]}
-		last, before := killed[f.Part]
-		vital := f.Part == Temporal || f.Part == Postgres
-		if r.IntN(3) == 0 || vital && before && at-last < supervisorPause {
-			f.Kind, f.Lasts = Stop, between(r, time.Second, 12*time.Second)
-		} else {
-			killed[f.Part] = at
+// ofTheirOwn gives those whose letters come back an account that nobody else has: what
+// arrives there depends on one life. It returns how many there are, numbered from first.
+func ofTheirOwn(lives []Life, first int) (n int) {
+	for i := range lives {
+		if lives[i].Kind == LettersLost {
+			lives[i].Patient = first + n
+			n++
 		}
-		faults = append(faults, f)
 	}
-	return faults
+	return n
 }
 
-// lies are the faults of vendors a plan chooses from.
-var lies = []Fault{
-	{Vendor: "stripe", Match: "POST /v1/payment_intents", Mode: "drop_after"},
-	{Vendor: "stripe", Match: "POST /v1/payment_intents", Mode: "fail_after", Status: 500},
-	{Vendor: "stripe", Match: "POST /v1/payment_intents/*/capture", Mode: "drop_after"},
-	{Vendor: "stripe", Match: "POST /v1/payment_intents/*/capture", Mode: "fail", Status: 500},
-	{Vendor: "stripe", Match: "POST /v1/payment_intents/*/capture", Mode: "fail_after", Status: 500},
-	{Vendor: "stripe", Match: "POST /v1/payment_intents/*/cancel", Mode: "drop_after"},
-	{Vendor: "stripe", Match: "POST /v1/payment_intents/*/cancel", Mode: "fail", Status: 500},
-	{Vendor: "stripe", Match: "POST /v1/refunds", Mode: "drop_after"},
-	{Vendor: "stripe", Match: "POST /v1/refunds", Mode: "fail_after", Status: 500},
-	{Vendor: "stripe", Match: "POST /v1/refunds", Mode: "fail", Status: 500},
-	{Vendor: "stripe", Mode: "fail", Status: 429},
-	{Vendor: "stripe", Mode: "fail", Status: 503},
-	{Vendor: "stripe", Mode: "drop"},
-	{Vendor: "stripe", Mode: "latency", Latency: 4 * time.Second},
-	{Vendor: "sendgrid", Mode: "fail", Status: 500},
-	{Vendor: "sendgrid", Mode: "fail", Status: 429},
-	{Vendor: "sendgrid", Mode: "drop"},
-	{Vendor: "sendgrid", Mode: "drop_after"},
-	{Vendor: "sendgrid", Mode: "fail_after", Status: 500},
-	{Vendor: "sendgrid", Mode: "latency", Latency: 3 * time.Second},
-	{Vendor: "webhook", Match: "payment_intent.*", Mode: "lost"},
-	{Vendor: "webhook", Mode: "doubled"},
-	{Vendor: "webhook", Mode: "late", Latency: 8 * time.Second},
-	{Vendor: "webhook", Mode: "reordered"},
-}
+// untilSilence is about how long after its begin a visit's doctor has let the deadline of
+// the answer pass: booking and paying takes some seconds, and the terms give 25 more.
+const untilSilence = 29 * time.Second
 
-// planLies tells each lie once at least, in an order of the seed's, and then more.
-func planLies(r *rand.Rand, length time.Duration) []Fault {
-	const apart = 1500 * time.Millisecond
-	var faults []Fault
-	for at := time.Second; at < length; {
-		for _, i := range r.Perm(len(lies)) {
-			f := lies[i]
-			f.Kind, f.At, f.Count = Lie, at, 1+r.IntN(4)
-			faults = append(faults, f)
-			at += between(r, apart, 2*apart)
-			if r.IntN(10) == 0 {
-				faults = append(faults, Fault{At: at, Kind: Resend})
+// planSilences adds visits whose doctors' deadlines fall into the outages: nobody is to
+// lose a visit by those.
+func planSilences(r *rand.Rand, outages []Fault, p Plan) []Life {
+	var lives []Life
+	low, high := p.Size.leads()
+	for _, o := range outages {
+		for n := range 4 {
+			begins := o.At - untilSilence + time.Duration(n)*time.Second
+			if begins < 0 {
+				continue // the run is too short for that
 			}
+			lives = append(lives, Life{
+				N: len(p.Lives) + len(lives), Kind: NoAnswer, Begins: begins, Patient: r.IntN(p.Patients), Doctor: r.IntN(p.Doctors), Lead: between(r, low, high),
+			})
 		}
 	}
-	return slices.DeleteFunc(faults, func(f Fault) bool { return f.At >= length })
+	return lives
 }
 
 func between(r *rand.Rand, low, high time.Duration) time.Duration {

@@ -54,6 +54,50 @@ func TestTheSupervisorIsNotWornOut(t *testing.T) {
 	}
 }
 
+func TestEveryPlanHasAnOutageOverWhichDeadlinesFall(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(50) {
+		for length, wanted := range map[time.Duration]int{35 * time.Second: 1, 90 * time.Second: 1, 3 * time.Minute: 3} {
+			p, outages := NewPlan(seed, Size{Lives: 40, Faults: length}), 0
+			if length > time.Minute {
+				require.GreaterOrEqual(t, len(p.Lives)-40, 4, "seed %d: doctors who are silent over an outage", seed)
+			}
+			for i, f := range p.Faults {
+				if f.Kind != Outage {
+					continue
+				}
+				outages++
+				require.Greater(t, f.Lasts, lateAfter, "seed %d", seed)
+				for _, later := range p.Faults[i+1:] {
+					brings := later.Part != "" && later.At < f.At+f.Lasts
+					require.False(t, brings, "seed %d: %+v brings a part back during an outage", seed, later)
+				}
+			}
+			require.Equal(t, wanted, outages, "seed %d for %s", seed, length)
+		}
+	}
+}
+
+// What arrives at an address that bounces is told by one life alone.
+func TestWhoseLettersAreLostHasAnAccountOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		p := NewPlan(seed, Size{Lives: 200, Faults: 90 * time.Second})
+		used := map[int]int{}
+		for _, l := range p.Lives {
+			require.Less(t, l.Patient, p.Patients)
+			for _, n := range append(l.Rivals, l.Patient) {
+				used[n]++
+			}
+		}
+		for _, l := range p.Lives {
+			if l.Kind == LettersLost {
+				require.Equal(t, 1, used[l.Patient], "seed %d", seed)
+			}
+		}
+	}
+}
+
 // A bug that cannot be planted any more would prove nothing.
 func TestEveryBugFitsTheSource(t *testing.T) {
 	t.Parallel()

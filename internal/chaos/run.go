@@ -8,10 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/careflow/careflow/internal/chaos/oracle"
 )
@@ -81,8 +78,12 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if err := r.gather(ctx); err != nil {
 		return Report{}, err
 	}
+	watching, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	r.actors.stay = func(watch func(context.Context)) { r.watchers.Go(func() { watch(watching) }) }
 	r.act(ctx)
 	settled, open := r.settle(ctx)
+	r.endWatching(stopWatching)
 	return r.judge(ctx, settled, open)
 }
 
@@ -98,6 +99,8 @@ type run struct {
 	ends    *tally
 	answers *tally
 	ops     *user
+	// watchers are the patients who watch their visits until those are archived.
+	watchers sync.WaitGroup
 }
 
 // gather founds the clinic and logs everybody in, before anything goes wrong.
@@ -143,109 +146,19 @@ func (r *run) act(ctx context.Context) {
 			r.actors.live(ctx, l)
 		})
 	}
+	desk, closeDesk := context.WithCancel(ctx)
+	var staff sync.WaitGroup
+	staff.Go(func() { r.actors.desk(desk) })
+	saving, endSaving := context.WithCancel(ctx)
+	staff.Go(func() { r.saveTheClinic(saving) })
 	r.harm(ctx, began)
+	endSaving()
 	r.o.Say("the faults are over after %s", time.Since(began).Round(time.Second))
 	all.Wait()
+	closeDesk()
+	staff.Wait()
 	stopKeeping()
 	keeper.Wait()
-}
-
-// harm injects the faults of the plan and mends everything at the end.
-func (r *run) harm(ctx context.Context, began time.Time) {
-	var stopped sync.WaitGroup
-	for _, f := range r.plan.Faults {
-		pause(ctx, time.Until(began.Add(f.At)))
-		if ctx.Err() != nil {
-			break
-		}
-		switch f.Kind {
-		case Kill:
-			if pid, ok := r.stack.signal(f.Part, syscall.SIGKILL); ok {
-				r.o.Say("%6s kill -9 %s (%d)", time.Since(began).Round(100*time.Millisecond), f.Part, pid)
-				r.faults.count("kill " + f.Part)
-			}
-		case Stop:
-			if pid, ok := r.stack.signal(f.Part, syscall.SIGSTOP); ok {
-				r.o.Say("%6s stop %s (%d) for %s", time.Since(began).Round(100*time.Millisecond), f.Part, pid, f.Lasts.Round(100*time.Millisecond))
-				r.faults.count("stop " + f.Part)
-				stopped.Go(func() {
-					pause(ctx, f.Lasts)
-					_ = syscall.Kill(-pid, syscall.SIGCONT)
-				})
-			}
-		case Lie:
-			if err := r.vendors.lie(ctx, f, "", ""); err == nil {
-				r.faults.count(f.Vendor + " " + f.Mode)
-			}
-		case Resend:
-			if err := r.vendors.resend(ctx); err == nil {
-				r.faults.count("webhooks resent")
-			}
-		}
-	}
-	pause(ctx, time.Until(began.Add(r.plan.Size.Faults)))
-	stopped.Wait()
-	r.stack.resume()
-	_ = r.vendors.honest(context.WithoutCancel(ctx))
-	_ = r.vendors.resend(context.WithoutCancel(ctx))
-}
-
-// settle waits until nothing is under way any more, and says what is when the wait is
-// over.
-func (r *run) settle(ctx context.Context) (took time.Duration, open []string) {
-	began, spoke := time.Now(), time.Now()
-	for {
-		var err error
-		if open, err = r.underWay(ctx); err != nil {
-			open = []string{err.Error()}
-		}
-		if len(open) == 0 || time.Since(began) > r.o.Settle || ctx.Err() != nil {
-			return time.Since(began), open
-		}
-		if time.Since(spoke) > 20*time.Second {
-			spoke = time.Now()
-			r.o.Say("settling: %v", open)
-		}
-		pause(ctx, time.Second)
-	}
-}
-
-// underWay counts what has still to happen.
-func (r *run) underWay(ctx context.Context) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	var open []string
-	if !r.stack.ready(ctx) {
-		open = append(open, "API and worker are not ready")
-	}
-	conn, err := pgx.Connect(ctx, r.stack.database())
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	for what, query := range map[string]string{
-		"visits that are not archived":   `SELECT count(*) FROM appointments WHERE status <> 'archived'`,
-		"outbox rows that wait":          `SELECT count(*) FROM outbox WHERE done_at IS NULL AND topic <> 'unmatched'`,
-		"payment cases that go on":       `SELECT count(*) FROM payment_cases WHERE state IN ('open', 'retrying')`,
-		"letters to accounts":            `SELECT count(*) FROM account_messages WHERE status IN ('pending', 'sending')`,
-		"letters that are not delivered": `SELECT count(*) FROM messages WHERE status IN ('pending', 'sending')`,
-	} {
-		var n int
-		if err := conn.QueryRow(ctx, query).Scan(&n); err != nil {
-			return nil, err
-		}
-		if n > 0 {
-			open = append(open, fmt.Sprintf("%d %s", n, what))
-		}
-	}
-	running, err := oracle.Running(ctx, r.stack.temporal())
-	if err != nil {
-		return nil, err
-	}
-	if running > 0 {
-		open = append(open, fmt.Sprintf("%d processes run", running))
-	}
-	return open, nil
 }
 
 // judge asks the reconciler what it would report, and then the oracle.
@@ -254,7 +167,7 @@ func (r *run) judge(ctx context.Context, settled time.Duration, open []string) (
 		open = append(open, err.Error())
 	}
 	world, err := oracle.Look(ctx, oracle.Sources{
-		Database: r.stack.database(), API: r.stack.api(), Sandbox: r.stack.sandbox(), Temporal: r.stack.temporal(), Password: password,
+		Database: r.stack.database(), API: r.stack.api(), Sandbox: r.stack.sandbox(), Temporal: r.stack.temporal(), Password: password, Backups: r.stack.backups(),
 	}, r.journal)
 	if err != nil {
 		return Report{}, fmt.Errorf("looking at the world: %w", err)
@@ -282,44 +195,4 @@ func (r *run) write(report Report, world *oracle.World) error {
 		}
 	}
 	return nil
-}
-
-// reconcile lets the reconciler run once, so that what stands still is reported.
-func (r *run) reconcile(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for {
-		a, err := r.ops.once(ctx, http.MethodPost, "/v1/ops/reconciliations", nil, newKey())
-		if err == nil && a.status < 300 {
-			break // it is under way: 202
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("the reconciler cannot be asked: %d %s", a.status, a.body)
-		}
-		if a.status == http.StatusUnauthorized {
-			if err := r.ops.logIn(ctx); err != nil {
-				return err
-			}
-		}
-		pause(ctx, time.Second)
-	}
-	for ctx.Err() == nil {
-		list, err := r.ops.insist(ctx, http.MethodGet, "/v1/ops/reconciliations", nil, "")
-		if err != nil {
-			return err
-		}
-		var page struct {
-			Items []struct {
-				FinishedAt *time.Time `json:"finished_at"`
-			} `json:"items"`
-		}
-		if err := json.Unmarshal(list.body, &page); err != nil {
-			return err
-		}
-		if len(page.Items) > 0 && page.Items[0].FinishedAt != nil {
-			return nil
-		}
-		pause(ctx, time.Second)
-	}
-	return fmt.Errorf("the reconciler did not finish within a minute")
 }

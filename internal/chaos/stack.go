@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/careflow/careflow/internal/chaos/oracle"
 )
 
 // stack is the local stack under test: the program behind `make up`, over a state folder
@@ -30,6 +32,7 @@ type stack struct {
 	cmd      *exec.Cmd
 	done     chan struct{}
 	settings map[string]string // the environment of the product
+	saver    map[string]string // that of the backup worker
 	revived  int               // how often the supervisor itself had to be started again
 }
 
@@ -194,22 +197,37 @@ func (s *stack) resume() {
 	}
 }
 
+// readSettings reads the settings of the product, and of the backup worker, which has its
+// own.
 func (s *stack) readSettings() error {
-	file, err := os.Open(filepath.Join(s.folder, "up", "environment"))
+	product, err := readEnvironment(filepath.Join(s.folder, "up", "environment"))
 	if err != nil {
 		return err
 	}
+	saver, err := readEnvironment(filepath.Join(s.folder, "up", "backup-environment"))
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settings, s.saver = product, saver
+	return nil
+}
+
+func readEnvironment(path string) (map[string]string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
 	defer func() { _ = file.Close() }()
 	settings := map[string]string{}
-	for lines := bufio.NewScanner(file); lines.Scan(); {
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
 		if name, value, ok := strings.Cut(lines.Text(), "="); ok {
 			settings[name] = strings.ReplaceAll(strings.Trim(value, "'"), `'\''`, "'")
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.settings = settings
-	return nil
+	return settings, lines.Err()
 }
 
 func (s *stack) setting(name string) string {
@@ -222,6 +240,16 @@ func (s *stack) api() string      { return "http://" + s.setting("CAREFLOW_HTTP_
 func (s *stack) sandbox() string  { return "http://" + s.setting("SANDBOX_ADDRESS") }
 func (s *stack) database() string { return s.setting("CAREFLOW_DATABASE_URL") }
 func (s *stack) temporal() string { return s.setting("CAREFLOW_TEMPORAL_ADDRESS") }
+
+// backups is where backups lie, and how they are read.
+func (s *stack) backups() oracle.BackupSource {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return oracle.BackupSource{
+		Folder:   strings.TrimPrefix(s.saver["CAREFLOW_BACKUP_STORAGE"], "file://"),
+		Identity: s.saver["CAREFLOW_BACKUP_IDENTITY"], Tools: s.saver["CAREFLOW_BACKUP_TOOLS"],
+	}
+}
 
 // ready reports whether API and worker say that they can do their work.
 func (s *stack) ready(ctx context.Context) bool {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 )
 
 // vendors is the sandbox as a process of its own: what payers do, and the lies it is told
@@ -51,6 +52,27 @@ func (v vendors) lapse(ctx context.Context, intent string) error {
 // intent: refund, fail_refunds, dispute, answer_dispute, decide_dispute.
 func (v vendors) deed(ctx context.Context, intent, what string, body any) error {
 	return v.do(ctx, http.MethodPost, "/_sandbox/payment_intents/"+intent+"/"+what, body)
+}
+
+// bounce lets every letter to an address come back, or no more.
+func (v vendors) bounce(ctx context.Context, address string, on bool) error {
+	fate := map[string]any{}
+	if on {
+		fate["events"] = []string{"processed", "bounce"}
+	}
+	return v.do(ctx, http.MethodPut, "/_sandbox/fates/"+url.PathEscape(address), fate)
+}
+
+// letter is the text of a letter that has arrived, by our own ID; "" before.
+func (v vendors) letter(ctx context.Context, messageID string) string {
+	var mails []struct {
+		Text string `json:"text"`
+	}
+	_ = v.get(ctx, "/_sandbox/mails?message_id="+messageID, &mails) // the sandbox is never killed
+	if len(mails) == 0 {
+		return ""
+	}
+	return mails[len(mails)-1].Text
 }
 
 // intentOf returns a visit's newest intent in the provider's ledger, "" where there is none.

@@ -15,6 +15,7 @@ const (
 	TemporalSetup Process = "temporal-setup"
 	RewrapKeys    Process = "keys rewrap"
 	ApprovalKeys  Process = "keys approval"
+	UnwrapKeys    Process = "keys unwrap"
 	HistoryCost   Process = "history-cost"
 	Clinic        Process = "clinic"
 	Import        Process = "import"
@@ -39,6 +40,7 @@ var required = map[Process][]string{
 	TemporalSetup: {},
 	RewrapKeys:    {"CAREFLOW_DATABASE_URL", "CAREFLOW_COLUMN_KEYS"},
 	ApprovalKeys:  {"CAREFLOW_SIGNING_KEYS"},
+	UnwrapKeys:    {"CAREFLOW_COLUMN_KEYS"},
 	HistoryCost:   {},
 	Clinic:        {"CAREFLOW_DATABASE_URL"},
 	Import:        {"CAREFLOW_DATABASE_URL"},

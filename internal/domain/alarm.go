@@ -23,3 +23,11 @@ const (
 	AlarmSent    AlarmState = "sent"
 	AlarmUnsent  AlarmState = "unsent" // nobody is named to be told, or the mail was refused
 )
+
+// KeptAlarm is how far an alarm has come.
+type KeptAlarm struct {
+	ID    string
+	State AlarmState
+	// Told are the addresses that it was sent to.
+	Told []string
+}

@@ -31,8 +31,10 @@ type BackupManifest struct {
 	Parts []BackupPart `json:"parts"`
 	// Recipients are the public keys that the parts are encrypted for (age).
 	Recipients []string `json:"recipients"`
-	// KeyIDs name the keys whose wrapped form is in the backup, by ring.
+	// KeyIDs name the keys whose wrapped form is in the backup, by ring. KEKIDs name the
+	// key-encryption keys that open them: those are never inside.
 	KeyIDs map[string][]string `json:"key_ids,omitempty"`
+	KEKIDs []string            `json:"kek_ids,omitempty"`
 
 	Tables int   `json:"tables"`
 	Rows   int64 `json:"rows"`
@@ -74,7 +76,7 @@ const (
 	PartGlobals     = "globals"     // roles and tablespaces as SQL, without passwords
 	PartSettings    = "settings"    // settings of the database and of roles in it, as SQL
 	PartFingerprint = "fingerprint" // count and hash of each table at the snapshot
-	PartKeys        = "keys"        // the wrapped keys of columns, payloads and tokens
+	PartKeys        = "keys"        // wrapped keys of all rings, as a JSON list of WrappedKey
 )
 
 // Part returns a part by its name.

@@ -18,6 +18,7 @@ const (
 	FigureOutboxUnmatched   FigureName = "outbox_unmatched"  // kept for people
 	FigureReconciled        FigureName = "reconciled"        // since the last reconciliation ended
 	FigureReconcileFindings FigureName = "reconcile_findings"
+	FigureDeployments       FigureName = "deployments"   // under way, and those of 30 days, by state
 	FigureAlarmsUnsent      FigureName = "alarms_unsent" // of 7 days, that nobody could be told
 )
 

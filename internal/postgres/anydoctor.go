@@ -171,7 +171,7 @@ func (b *booking) with(ctx context.Context, q *db.Queries, c domain.Candidate, a
 	if err != nil {
 		return err
 	}
-	params, err := b.row(a, actor)
+	params, err := b.row(a, o, actor)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (b *booking) with(ctx context.Context, q *db.Queries, c domain.Candidate, a
 		return errKeyUsed
 	case err != nil:
 		return fmt.Errorf("inserting the appointment: %w", err)
-	case inserted == 0:
+	case !inserted.Booked:
 		return nameConflict(ctx, q, a.ID, a.DoctorID, a.PatientID, a.Visit, a.Terms.Occupied(a.Visit))
 	}
 	b.resp = domain.StoredResponse{Status: int(params.Status), Body: params.Response}

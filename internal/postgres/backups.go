@@ -168,19 +168,6 @@ func (s *Catalogue) BackupsOf(ctx context.Context, target string) ([]domain.Back
 	return backupRecords(rows)
 }
 
-// NewestVerified returns each target's newest proven restore point, UTC.
-func (s *Catalogue) NewestVerified(ctx context.Context) (map[string]time.Time, error) {
-	rows, err := s.q.NewestVerified(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("asking for the newest verified backups: %w", err)
-	}
-	newest := map[string]time.Time{}
-	for _, r := range rows {
-		newest[r.Target] = r.SnapshotAt.UTC()
-	}
-	return newest, nil
-}
-
 func backupRecords(rows []db.BackupLog) ([]domain.BackupRecord, error) {
 	list := make([]domain.BackupRecord, 0, len(rows))
 	for _, row := range rows {
@@ -212,14 +199,19 @@ func backupRecord(row db.BackupLog) (domain.BackupRecord, error) {
 }
 
 // OpenAlarm keeps an alarm under its key, once.
-func (s *Catalogue) OpenAlarm(ctx context.Context, a domain.Alarm) (string, domain.AlarmState, error) {
+func (s *Catalogue) OpenAlarm(ctx context.Context, a domain.Alarm) (domain.KeptAlarm, error) {
 	row, err := s.q.OpenAlarm(ctx, db.OpenAlarmParams{
 		ID: domain.NewID(), Key: a.Key, Kind: a.Kind, Subject: a.Subject, Ref: a.Ref, Code: string(a.Code), Detail: a.Detail, RaisedAt: a.At,
 	})
 	if err != nil {
-		return "", "", fmt.Errorf("keeping an alarm: %w", err)
+		return domain.KeptAlarm{}, fmt.Errorf("keeping an alarm: %w", err)
 	}
-	return row.ID, domain.AlarmState(row.State), nil
+	return domain.KeptAlarm{ID: row.ID, State: domain.AlarmState(row.State), Told: row.Told}, nil
+}
+
+// NoteTold notes that an alarm was sent to an address.
+func (s *Catalogue) NoteTold(ctx context.Context, id, address string) error {
+	return s.q.NoteTold(ctx, db.NoteToldParams{ID: id, Address: address})
 }
 
 // SettleAlarm notes what became of an alarm.

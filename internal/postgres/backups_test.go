@@ -1,6 +1,8 @@
 package postgres_test
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,17 +66,13 @@ func TestABackupsRowFollowsItFromBeginToProof(t *testing.T) {
 	require.Empty(t, r.Phase)
 	require.Equal(t, m.SnapshotAt, r.SnapshotAt)
 	require.Equal(t, []int64{10, 90, 77}, []int64{r.StoredBytes, r.PlainBytes, r.Rows})
-	newest, err := s.NewestVerified(t.Context())
-	require.NoError(t, err)
-	require.Empty(t, newest, "stored is not proven")
+	require.Zero(t, newestProven(t, s), "stored is not proven")
 
 	r = step(t, s, domain.BackupStep{BackupID: id, State: domain.BackupVerified, Evidence: proofOf(id, now)})
 	require.Equal(t, domain.BackupVerified, r.State)
 	require.Equal(t, now, r.VerifiedAt)
 	require.Equal(t, []string{"counts"}, r.Evidence.Checks)
-	newest, err = s.NewestVerified(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, map[string]time.Time{backupTarget: m.SnapshotAt}, newest)
+	require.Equal(t, m.SnapshotAt, newestProven(t, s))
 }
 
 func TestAReportThatComesLateChangesNothingOfAnEndedBackup(t *testing.T) {
@@ -156,9 +154,7 @@ func TestHoldsTombstonesAndRemovalsAreNoted(t *testing.T) {
 	require.NoError(t, s.BuryBackup(ctx, id, now))
 	require.NoError(t, s.BuryBackup(ctx, id, now.Add(time.Hour)), "a tombstone keeps its date")
 	require.Equal(t, now, read().BuriedAt)
-	newest, err := s.NewestVerified(ctx)
-	require.NoError(t, err)
-	require.Empty(t, newest, "one under a tombstone is nothing to rely on")
+	require.Zero(t, newestProven(t, s), "one under a tombstone is nothing to rely on")
 	require.NoError(t, s.RaiseBackup(ctx, id))
 	require.True(t, read().BuriedAt.IsZero())
 	require.NoError(t, s.RemoveBackup(ctx, id, now))
@@ -184,16 +180,72 @@ func TestACatalogueThatLostABackupTakesItFromItsManifest(t *testing.T) {
 	}
 }
 
+func newestProven(t *testing.T, s *postgres.Catalogue) time.Time {
+	t.Helper()
+	found, err := s.BackupFreshness(t.Context(), []string{backupTarget})
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	return found[0].NewestAt
+}
+
+// A target is expected from when it was first asked for, whatever is asked for with it.
+func TestATargetIsExpectedSinceItWasFirstAskedFor(t *testing.T) {
+	t.Parallel()
+	s := catalogue(t)
+	first, err := s.BackupFreshness(t.Context(), []string{"clinic"})
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), first[0].ExpectedSince, time.Minute)
+	both, err := s.BackupFreshness(t.Context(), []string{"temporal", "clinic"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"clinic", "temporal"}, []string{both[0].Target, both[1].Target})
+	require.Equal(t, first[0], both[0])
+}
+
 func TestAnAlarmIsKeptOnceForItsKey(t *testing.T) {
 	t.Parallel()
 	s := catalogue(t)
 	a := domain.Alarm{Key: "backup_failed-1", Kind: "backup_failed", Subject: backupTarget, At: now}
-	id, state, err := s.OpenAlarm(t.Context(), a)
+	kept, err := s.OpenAlarm(t.Context(), a)
 	require.NoError(t, err)
-	require.Equal(t, domain.AlarmPending, state)
-	require.NoError(t, s.SettleAlarm(t.Context(), id, domain.AlarmSent))
-	again, state, err := s.OpenAlarm(t.Context(), a)
+	require.Equal(t, domain.AlarmPending, kept.State)
+	require.NoError(t, s.NoteTold(t.Context(), kept.ID, "ops@clinic.example"))
+	require.NoError(t, s.NoteTold(t.Context(), kept.ID, "ops@clinic.example"))
+	again, err := s.OpenAlarm(t.Context(), a)
 	require.NoError(t, err)
-	require.Equal(t, id, again)
-	require.Equal(t, domain.AlarmSent, state)
+	require.Equal(t, domain.KeptAlarm{ID: kept.ID, State: domain.AlarmPending, Told: []string{"ops@clinic.example"}}, again)
+	require.NoError(t, s.SettleAlarm(t.Context(), kept.ID, domain.AlarmSent))
+	again, err = s.OpenAlarm(t.Context(), a)
+	require.NoError(t, err)
+	require.Equal(t, domain.AlarmSent, again.State)
+}
+
+// Of many processes that see the same, one has the alarm; the next one only when that
+// one has not come to an end with it in time.
+func TestAnAlarmIsClaimedByOneProcess(t *testing.T) {
+	t.Parallel()
+	s := catalogue(t)
+	a := domain.Alarm{Key: "backup_stale-clinic-1", Kind: domain.AlarmBackupStale, Subject: backupTarget, At: now}
+	var claimed atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if _, ok, err := s.ClaimAlarm(t.Context(), a, time.Hour); err == nil && ok {
+				claimed.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	require.Equal(t, int32(1), claimed.Load())
+
+	a.Key = "backup_stale-clinic-2"
+	_, ok, err := s.ClaimAlarm(t.Context(), a, -time.Second)
+	require.NoError(t, err)
+	require.True(t, ok)
+	kept, ok, err := s.ClaimAlarm(t.Context(), a, time.Hour)
+	require.NoError(t, err)
+	require.True(t, ok, "the first one's time was over")
+	require.NoError(t, s.SettleAlarm(t.Context(), kept.ID, domain.AlarmSent))
+	_, ok, err = s.ClaimAlarm(t.Context(), a, time.Hour)
+	require.NoError(t, err)
+	require.False(t, ok)
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -51,8 +50,9 @@ func (s *Store) Book(ctx context.Context, by domain.Caller, req domain.BookingRe
 	return b.resp, b.replayed, nil
 }
 
-// booking is one booking under way. With a doctor it takes two round trips: everything
-// that is to be known and locked, and everything that is to be written.
+// booking is one booking under way. With a doctor whose offer is remembered it takes one
+// round trip; else, and to say why not, two: everything that is to be known and locked, and
+// everything that is to be written.
 type booking struct {
 	store  *Store
 	by     domain.Caller
@@ -74,6 +74,9 @@ const keyConstraint = "idempotency_keys_pkey"
 var errKeyUsed = errors.New("the key was used meanwhile")
 
 func (b *booking) try(ctx context.Context) error {
+	if done, err := b.tryRemembered(ctx); done || err != nil {
+		return err
+	}
 	conn, err := b.store.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("connecting to the database: %w", err)
@@ -87,11 +90,49 @@ func (b *booking) try(ctx context.Context) error {
 		b.resp, b.replayed, err = answeredBefore(known.key, b.key)
 		return errors.Join(err, rollback(ctx, conn))
 	}
-	a, actor, err := b.judge(known)
+	a, o, actor, err := b.judge(known)
 	if err != nil {
 		return errors.Join(err, rollback(ctx, conn))
 	}
-	return b.insert(ctx, conn, a, actor)
+	b.store.offers.remember(o)
+	return b.insert(ctx, conn, a, o, actor)
+}
+
+// tryRemembered books by the offer that is remembered: the statement that inserts also
+// asks whether it is the present one, and whether the caller may. It is not done where
+// anything is otherwise, whatever it is: then all is looked at.
+func (b *booking) tryRemembered(ctx context.Context) (done bool, err error) {
+	o, known := b.store.offers.of(b.req.DoctorID, b.req.TypeID, b.req.StartsAt)
+	if !known || b.clinic() {
+		return false, nil
+	}
+	a, err := b.visit(b.req, o)
+	if err != nil {
+		return false, nil //nolint:nilerr // by what may be over
+	}
+	params, err := b.row(a, o, domain.Actor{Kind: domain.ActorPatient, ID: b.by.UserID})
+	if err != nil {
+		return false, err
+	}
+	params.Judged = false
+	var p pipeline
+	var account string
+	var found bool
+	var r db.InsertAppointmentRow
+	addIf(&p, &account, &found, func(q *db.Queries) (string, error) { return q.LockAccount(ctx, b.by.UserID) })
+	add(&p, &r, func(q *db.Queries) (db.InsertAppointmentRow, error) { return q.InsertAppointment(ctx, params) })
+	switch err := p.run(ctx, b.store.pool); {
+	case duplicate(err) == keyConstraint:
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("inserting the appointment: %w", err)
+	case r.Booked:
+		b.resp = domain.StoredResponse{Status: int(params.Status), Body: params.Response}
+		return true, nil
+	case r.Offered && r.Allowed:
+		return true, b.refused(ctx, b.store.q, a)
+	}
+	return false, nil
 }
 
 // rollback frees what was locked. Without a connection any more there is nothing to free.
@@ -110,6 +151,7 @@ type bookingFacts struct {
 	party                db.BookingPartyRow
 	schedule             int32
 	offer                db.OfferRow
+	since                time.Time // of the offer
 	accountFound         bool
 	answered, partyFound bool
 	scheduleFound        bool
@@ -124,9 +166,10 @@ func (b *booking) look(ctx context.Context, conn *pgxpool.Conn) (bookingFacts, e
 	p := pipeline{before: "begin"}
 	b.askWho(ctx, &p, &f)
 	addIf(&p, &f.schedule, &f.scheduleFound, func(q *db.Queries) (int32, error) { return q.LockSchedule(ctx, b.req.DoctorID) })
-	start := b.req.StartsAt.UTC()
+	span := memorable(b.req.StartsAt.UTC())
+	f.since = span.Start
 	addIf(&p, &f.offer, &f.offerFound, func(q *db.Queries) (db.OfferRow, error) {
-		return q.Offer(ctx, offerParams(b.req.DoctorID, b.req.TypeID, domain.Window{Start: start, End: start}))
+		return q.Offer(ctx, offerParams(b.req.DoctorID, b.req.TypeID, span))
 	})
 	if err := p.run(ctx, conn); err != nil {
 		return f, fmt.Errorf("reading what a booking needs: %w", err)
@@ -153,7 +196,7 @@ func (b *booking) askWho(ctx context.Context, p *pipeline, f *bookingFacts) {
 func (b *booking) clinic() bool { return b.by.Has(domain.RoleStaff, domain.RoleAdmin) }
 
 // judge says whether the booking may be, and what it is.
-func (b *booking) judge(f bookingFacts) (domain.Appointment, domain.Actor, error) {
+func (b *booking) judge(f bookingFacts) (domain.Appointment, offer, domain.Actor, error) {
 	actor, err := b.mayBook(f)
 	switch {
 	case err != nil:
@@ -163,14 +206,14 @@ func (b *booking) judge(f bookingFacts) (domain.Appointment, domain.Actor, error
 		err = missing(pgx.ErrNoRows, "doctor and appointment type")
 	}
 	if err != nil {
-		return domain.Appointment{}, actor, err
+		return domain.Appointment{}, offer{}, actor, err
 	}
-	o, err := offerOf(f.offer, b.req.DoctorID)
+	o, err := offerOf(f.offer, b.req.DoctorID, f.since)
 	if err != nil {
-		return domain.Appointment{}, actor, err
+		return domain.Appointment{}, o, actor, err
 	}
 	a, err := b.visit(b.req, o)
-	return a, actor, err
+	return a, o, actor, err
 }
 
 // mayBook says as whom the caller books for the patient, whoever the doctor is.
@@ -209,34 +252,31 @@ func (b *booking) visit(req domain.BookingRequest, o offer) (domain.Appointment,
 
 // insert writes the visit with everything that belongs to it, and commits: where nothing
 // could be written, that only frees the locks.
-func (b *booking) insert(ctx context.Context, conn *pgxpool.Conn, a domain.Appointment, actor domain.Actor) error {
-	params, err := b.row(a, actor)
+func (b *booking) insert(ctx context.Context, conn *pgxpool.Conn, a domain.Appointment, o offer, actor domain.Actor) error {
+	params, err := b.row(a, o, actor)
 	if err != nil {
 		return errors.Join(err, rollback(ctx, conn))
 	}
-	var inserted int64
+	var r db.InsertAppointmentRow
 	p := pipeline{after: "commit"}
-	add(&p, &inserted, func(q *db.Queries) (int64, error) { return q.InsertAppointment(ctx, params) })
+	add(&p, &r, func(q *db.Queries) (db.InsertAppointmentRow, error) { return q.InsertAppointment(ctx, params) })
 	if err := p.run(ctx, conn); err != nil {
 		if duplicate(err) == keyConstraint {
 			err = errKeyUsed
 		}
 		return errors.Join(fmt.Errorf("inserting the appointment: %w", err), rollback(ctx, conn))
 	}
-	if inserted == 1 {
+	if r.Booked {
 		b.resp = domain.StoredResponse{Status: int(params.Status), Body: params.Response}
 		return nil
 	}
-	return b.refused(ctx, conn, a)
+	return b.refused(ctx, db.New(conn), a)
 }
 
-func (b *booking) row(a domain.Appointment, actor domain.Actor) (db.InsertAppointmentParams, error) {
-	terms, err := json.Marshal(a.Terms)
-	if err != nil {
-		return db.InsertAppointmentParams{}, fmt.Errorf("storing the terms: %w", err)
-	}
+func (b *booking) row(a domain.Appointment, o offer, actor domain.Actor) (db.InsertAppointmentParams, error) {
 	var sealed []byte
 	var keyID string
+	var err error
 	if a.Reason != "" {
 		if sealed, keyID, err = b.store.cipher.Seal([]byte(a.Reason), reasonAAD(a.ID)); err != nil {
 			return db.InsertAppointmentParams{}, fmt.Errorf("encrypting the reason: %w", err)
@@ -248,9 +288,10 @@ func (b *booking) row(a domain.Appointment, actor domain.Actor) (db.InsertAppoin
 	}
 	occupied := a.Terms.Occupied(a.Visit)
 	return db.InsertAppointmentParams{
+		Stamp: o.stamp, Judged: true, MostHolds: MaxUnpaidHolds,
 		ID: a.ID, DoctorID: a.DoctorID, PatientID: a.PatientID, BookedBy: a.BookedBy, TypeID: a.TypeID,
 		StartsAt: a.Visit.Start, EndsAt: a.Visit.End, OccupiedFrom: occupied.Start, OccupiedTo: occupied.End,
-		LocalStart: a.Local, Terms: terms, ReasonSealed: sealed, SealedKeyID: optional(keyID), Now: a.CreatedAt,
+		LocalStart: a.Local, Terms: o.terms, ReasonSealed: sealed, SealedKeyID: optional(keyID), Now: a.CreatedAt,
 		ActorKind: string(actor.Kind), ActorID: actor.ID,
 		Principal: b.key.Principal, Operation: b.key.Operation, Key: b.key.Key, BodyHash: b.key.BodyHash,
 		Status: int32(answer.Status), Response: answer.Body, //nolint:gosec // an HTTP status fits
@@ -260,8 +301,7 @@ func (b *booking) row(a domain.Appointment, actor domain.Actor) (db.InsertAppoin
 
 // refused says why nothing was inserted: the same booking was made at the same time under
 // the same key, or somebody's time is taken.
-func (b *booking) refused(ctx context.Context, conn *pgxpool.Conn, a domain.Appointment) error {
-	q := db.New(conn)
+func (b *booking) refused(ctx context.Context, q *db.Queries, a domain.Appointment) error {
 	row, err := q.ReadKey(ctx, db.ReadKeyParams{Principal: b.key.Principal, Operation: b.key.Operation, Key: b.key.Key})
 	if err == nil {
 		b.resp, b.replayed, err = answeredBefore(row, b.key)

@@ -111,7 +111,21 @@ func TestOneKeyUsedTwiceAtOnceBooksOnce(t *testing.T) {
 
 func TestATimeOffThatIsSavedMeanwhileKeepsABookingOut(t *testing.T) {
 	t.Parallel()
-	c := open(t)
+	for name, before := range map[string]func(clinic){
+		"first booking":    func(clinic) {},
+		"remembered offer": func(c clinic) { c.book(t, patient, visit(later(1))) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := open(t)
+			before(c)
+			timeOffDuringABooking(t, c)
+		})
+	}
+}
+
+func timeOffDuringABooking(t *testing.T, c clinic) {
+	t.Helper()
 	edit, err := c.db.Begin(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = edit.Rollback(t.Context()) }()

@@ -60,7 +60,7 @@ func TestTheSameKeyAndBodyGetTheFirstAnswerAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, replayed)
 	again, replayed, err := c.Book(t.Context(), patient, visit(nine), key, now.Add(time.Hour), func(domain.Appointment) (domain.StoredResponse, error) {
-		return domain.StoredResponse{}, errors.New("nothing is rendered for a repetition")
+		return domain.StoredResponse{Status: 201, Body: []byte("another answer")}, nil
 	})
 	require.NoError(t, err)
 	require.True(t, replayed)

@@ -2,11 +2,14 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
 )
 
@@ -55,3 +58,61 @@ func (k *DataKeys) Replace(ctx context.Context, key DataKey) error {
 	}
 	return nil
 }
+
+// RingKeys returns the wrapped keys of rings, each ring's newest first.
+func (k *DataKeys) RingKeys(ctx context.Context) ([]domain.WrappedKey, error) {
+	rows, err := k.q.RingKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the keys of rings: %w", err)
+	}
+	keys := make([]domain.WrappedKey, 0, len(rows))
+	for _, r := range rows {
+		keys = append(keys, domain.WrappedKey{Ring: r.Ring, ID: r.ID, KEKID: r.KekID, Wrapped: r.Wrapped, CreatedAt: r.CreatedAt.UTC()})
+	}
+	return keys, nil
+}
+
+// SaveRingKey inserts a key and does nothing where its ring has one of that ID.
+func (k *DataKeys) SaveRingKey(ctx context.Context, key domain.WrappedKey) error {
+	err := k.q.SaveRingKey(ctx, db.SaveRingKeyParams{Ring: key.Ring, ID: key.ID, KekID: key.KEKID, Wrapped: key.Wrapped, CreatedAt: key.CreatedAt})
+	if err != nil {
+		return fmt.Errorf("saving a %s key: %w", key.Ring, err)
+	}
+	return nil
+}
+
+// ReplaceRingKey stores a key that was wrapped anew.
+func (k *DataKeys) ReplaceRingKey(ctx context.Context, key domain.WrappedKey) error {
+	if err := k.q.ReplaceRingKey(ctx, db.ReplaceRingKeyParams{Ring: key.Ring, ID: key.ID, KekID: key.KEKID, Wrapped: key.Wrapped}); err != nil {
+		return fmt.Errorf("replacing a %s key: %w", key.Ring, err)
+	}
+	return nil
+}
+
+// Wrapped returns every key that the database keeps, those of columns too, as backups
+// hold them. CodeForbidden where the role may not read them.
+func (k *DataKeys) Wrapped(ctx context.Context) ([]domain.WrappedKey, error) {
+	columns, err := k.All(ctx)
+	if err != nil {
+		return nil, mayNotRead(err)
+	}
+	keys, err := k.RingKeys(ctx)
+	if err != nil {
+		return nil, mayNotRead(err)
+	}
+	for _, c := range columns {
+		keys = append(keys, domain.WrappedKey{Ring: domain.RingColumn, ID: c.ID, KEKID: c.KEKID, Wrapped: c.Wrapped, CreatedAt: c.CreatedAt})
+	}
+	return keys, nil
+}
+
+func mayNotRead(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == insufficientPrivilege {
+		return domain.Errorf(domain.CodeForbidden, "the role of CAREFLOW_DATABASE_URL may not read the wrapped keys: grant it select on data_keys and ring_keys").Because(err)
+	}
+	return err
+}
+
+// insufficientPrivilege is an SQLSTATE.
+const insufficientPrivilege = "42501"

@@ -18,7 +18,8 @@ import (
 // statement, when its error is to be ignored, then with the statement's result. When a
 // statement fails, those after it fail with it.
 type pipeline struct {
-	// before and after are statements around the steps, such as begin and commit.
+	// before and after are statements around the steps, such as begin and commit. Without
+	// them the steps are one transaction.
 	before, after string
 	steps         []func(q *db.Queries) error
 }

@@ -31,12 +31,13 @@ type Store struct {
 	pool   *pgxpool.Pool
 	q      *db.Queries
 	cipher Cipher
+	offers *offers
 	wake   chan struct{} // one pending wake-up of the relay, coalesced
 }
 
 // New returns a store on an open pool.
 func New(pool *pgxpool.Pool, cipher Cipher) *Store {
-	return &Store{pool: pool, q: db.New(pool), cipher: cipher, wake: make(chan struct{}, 1)}
+	return &Store{pool: pool, q: db.New(pool), cipher: cipher, offers: newOffers(), wake: make(chan struct{}, 1)}
 }
 
 // Open connects a pool. The password in url never appears in an error.

@@ -84,6 +84,10 @@ func (s *Store) CreateAppointmentType(ctx context.Context, t domain.AppointmentT
 // were booked with. expect is the version that was read, 0 for any: else CodeStale.
 func (s *Store) UpdateAppointmentType(ctx context.Context, t domain.AppointmentType, expect int) (stored domain.AppointmentType, err error) {
 	err = s.inTx(ctx, func(q *db.Queries) error {
+		// The schedule before the row, as everywhere: bookings hold it, and then look at the type.
+		if _, err := q.LockScheduleForEdit(ctx, t.DoctorID); err != nil {
+			return missing(err, "doctor")
+		}
 		version, err := q.LockType(ctx, db.LockTypeParams{ID: t.ID, DoctorID: t.DoctorID})
 		if err != nil {
 			return missing(err, "appointment type")

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,6 +125,12 @@ func (c *Clinic) StartWorker() {
 	c.WorkerProcess.Start()
 }
 
+// StartWorkerReplica starts another worker beside the clinic's.
+func (c *Clinic) StartWorkerReplica() *testkit.Process {
+	c.t.Helper()
+	return testkit.StartProcess(c.t, "worker", append(append([]string{}, c.env...), "CAREFLOW_TEMPORAL_ADDRESS="+c.WorkerToTemporal.Address()))
+}
+
 // StartReplica starts another API on the same clinic and returns its base URL.
 func (c *Clinic) StartReplica() string { c.t.Helper(); return c.StartReplicaWith() }
 
@@ -153,6 +160,17 @@ func waitReady(t testing.TB, base string) {
 
 // PayloadKeys encrypt the payloads of test processes.
 const PayloadKeys = "dev-test:dGVzdC1rZXktb2YtdGhlLXRlc3RzLTMyLWJ5dGVzISE="
+
+// Setting returns a variable that API and worker were started with.
+func (c *Clinic) Setting(name string) string {
+	value := ""
+	for _, pair := range c.env {
+		if rest, ok := strings.CutPrefix(pair, name+"="); ok {
+			value = rest // the last one counts
+		}
+	}
+	return value
+}
 
 // Temporal connects to the test's Temporal server, past the line.
 func (c *Clinic) Temporal() client.Client {

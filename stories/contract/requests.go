@@ -62,7 +62,7 @@ func (v *Values) Request(base string, o Operation, manner Manner) (*http.Request
 		spoil = v.R.IntN(len(o.Params))
 	}
 	for i, p := range o.Params {
-		if !p.Required && v.R.IntN(2) == 0 && i != spoil {
+		if !p.Required && i != spoil && (v.leftOut(p.Name) || v.R.IntN(2) == 0) {
 			continue
 		}
 		fitting := v.Fitting(p.Name, p.Schema.Value, 0)

@@ -14,7 +14,8 @@ import (
 // Values makes values for schemas.
 type Values struct {
 	R *rand.Rand
-	// Known are IDs that exist, by the name of the parameter or property they stand in.
+	// Known are values that exist, by the name of the parameter or property they stand in. An
+	// optional parameter for which there is none, in an empty list, is left out.
 	Known map[string][]string
 	// Now is the instant the times are chosen around.
 	Now time.Time
@@ -26,6 +27,11 @@ var hostile = []string{
 	"../../etc/passwd", "%2e%2e%2f", "${jndi:ldap://x}", "<script>alert(1)</script>", "{{7*7}}", "\u202etxt", "🏥", "\xff\xfe", "\r\nX-Injected: 1",
 	strings.Repeat("a", 300), strings.Repeat("9", 60), strings.Repeat("é", 700), "00000000-0000-0000-0000-000000000000", "0000-00-00",
 	"2026-13-45T99:99:99Z", "2026-03-29T02:30:00", "9999-12-31T23:59:59.999999999+23:59", "0001-01-01T00:00:00Z", "-0001-01-01T00:00:00Z", "Local", "Europe/Nowhere",
+}
+
+func (v *Values) leftOut(name string) bool {
+	values, named := v.Known[name]
+	return named && len(values) == 0
 }
 
 // Fitting is a value that a schema allows.

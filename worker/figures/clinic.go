@@ -52,6 +52,9 @@ var told = map[domain.FigureName]figure{
 		"Since the last reconciliation ended."),
 	domain.FigureReconcileFindings: gauge("careflow_reconcile_findings",
 		"What the last reconciliation left to people."),
+	domain.FigureDeployments: gauge("careflow_deployments",
+		"Deployments under way, and those that ended within 30 days, by state.", "state").
+		zeroes("running", "waiting_for_approval", "paused", "rolling_back", "failed"),
 	domain.FigureAlarmsUnsent: gauge("careflow_alarms_unsent",
 		"Alarms of the last 7 days that could not be mailed to anybody."),
 }

@@ -17,6 +17,10 @@ type Journal struct {
 	Commands  []*Command `json:"commands"`
 	Deeds     []Deed     `json:"deeds"`
 	Decisions []Decision `json:"decisions"`
+	Resends   []*Resend  `json:"resends"`
+	Bounces   []*Bounce  `json:"bounces"`
+	Watches   []*Watch   `json:"watches"`
+	Promises  []Promise  `json:"backups"`
 	Surprises []Finding  `json:"surprises"`
 }
 
@@ -43,8 +47,12 @@ type Command struct {
 	Key           string    `json:"key"`
 	StartsAt      time.Time `json:"starts_at,omitzero"` // of a reschedule
 	To            string    `json:"to,omitempty"`       // of a correction
-	Status        int       `json:"status"`
-	Code          string    `json:"code,omitempty"`
+	// Letter is the ID of the message whose link was followed; "" for the API.
+	Letter string `json:"letter,omitempty"`
+	// Outdated says that its sender knew the letter to speak of a time that was no more.
+	Outdated bool   `json:"outdated,omitempty"`
+	Status   int    `json:"status"`
+	Code     string `json:"code,omitempty"`
 }
 
 // Deed is what somebody did at the payment provider, past us, and was done there.
@@ -60,6 +68,46 @@ type Decision struct {
 	CaseID   string `json:"case_id"`
 	IntentID string `json:"intent_id"`
 	Name     string `json:"name"` // retry or resolve
+}
+
+// Resend is a letter that staff asked to be sent again, under one key.
+type Resend struct {
+	AppointmentID string `json:"appointment_id"`
+	MessageID     string `json:"message_id"` // that was lost
+	Key           string `json:"key"`
+	Status        int    `json:"status"`
+	Code          string `json:"code,omitempty"`
+	NewID         string `json:"new_id,omitempty"`
+}
+
+// Bounce is a stretch of time in which letters to an address certainly came back. Just
+// before and after it, they may have.
+type Bounce struct {
+	Address string    `json:"address"`
+	From    time.Time `json:"from"`
+	Until   time.Time `json:"until"` // zero while it lasts
+}
+
+// Watch is what somebody saw who watched a visit, over all of their connections.
+type Watch struct {
+	AppointmentID string `json:"appointment_id"`
+	Lines         []Line `json:"lines"`
+	Connections   int    `json:"connections"`
+	// Ended says that the API told that the timeline has ended for good.
+	Ended bool `json:"ended"`
+}
+
+// Line is a line of a timeline as a stream brought it.
+type Line struct {
+	Seq  int    `json:"seq"`
+	Kind string `json:"kind"`
+	To   string `json:"to"`
+}
+
+// Promise is a backup that somebody asked for and was told to be under way.
+type Promise struct {
+	ID     string `json:"id"`
+	Joined bool   `json:"joined"`
 }
 
 // AddDeed notes a deed once it is done.
@@ -84,6 +132,34 @@ func (j *Journal) AddCommand(c *Command) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.Commands = append(j.Commands, c)
+}
+
+// AddResend notes a letter to be sent again before it is asked for.
+func (j *Journal) AddResend(r *Resend) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.Resends = append(j.Resends, r)
+}
+
+// AddBounce notes that letters to an address come back from now on.
+func (j *Journal) AddBounce(b *Bounce) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.Bounces = append(j.Bounces, b)
+}
+
+// AddWatch notes that somebody begins to watch.
+func (j *Journal) AddWatch(w *Watch) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.Watches = append(j.Watches, w)
+}
+
+// AddPromise notes a backup that was promised.
+func (j *Journal) AddPromise(p Promise) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.Promises = append(j.Promises, p)
 }
 
 // Answer notes an answer under the journal's lock.

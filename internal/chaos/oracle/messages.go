@@ -81,7 +81,7 @@ func (c *court) messages(v *Visit) {
 	have := map[string]int{}
 	for _, m := range v.Messages {
 		c.figures["letters "+m.Status]++
-		if m.Kind != "reminder" {
+		if m.Kind != "reminder" && m.ResendOf == "" {
 			have[m.Kind+" "+m.Recipient]++
 		}
 		c.message(v, m)
@@ -130,7 +130,7 @@ func (c *court) message(v *Visit, m Message) {
 func (c *court) reminders(v *Visit) {
 	seen := map[string]bool{}
 	for _, m := range v.Messages {
-		if m.Kind != "reminder" || m.Reminder == nil {
+		if m.Kind != "reminder" || m.Reminder == nil || m.ResendOf != "" {
 			continue
 		}
 		key := fmt.Sprintf("%d before %s", *m.Reminder, m.ForStart)
@@ -186,10 +186,7 @@ func (c *court) mails() {
 			case len(got) > 0 && m.Status == "skipped" && m.Unknowns == 0:
 				c.find("skipped_letter_left", id, "%s to the %s (%s)", m.Kind, m.Recipient, m.ID)
 			}
-			// Its events may come late and twice, but they come.
-			if len(got) > 0 && m.Delivery != "delivered" {
-				c.find("delivery_not_heard", id, "%s to the %s (%s) arrived, the ledger says %q", m.Kind, m.Recipient, m.ID, m.Delivery)
-			}
+			c.delivery(v, m, got)
 			for _, mail := range got {
 				if m.Kind == "reminder" && mail.ReceivedAt.After(m.ForStart.Add(5*time.Second)) {
 					c.find("reminder_after_the_start", id, "%s left at %s for %s", m.ID, mail.ReceivedAt, m.ForStart)
@@ -213,6 +210,42 @@ func (c *court) mails() {
 	for id, mails := range left {
 		c.find("letter_nobody_owes", id, "left %d times", len(mails))
 	}
+}
+
+// delivery: what became of a letter after it had left is known. Its events may come late
+// and twice, but they come.
+func (c *court) delivery(v *Visit, m Message, got []Mail) {
+	if len(got) == 0 {
+		return
+	}
+	came, perhaps := false, false
+	for _, mail := range got {
+		certainly, maybe := c.bounced(mail)
+		came, perhaps = came || certainly, perhaps || maybe
+	}
+	if came {
+		c.figures["letters that came back"]++
+	}
+	switch {
+	case m.Delivery == "bounced" && (came || perhaps):
+	case m.Delivery == "delivered" && !came:
+	default:
+		c.find("delivery_not_heard", v.ID, "%s to the %s (%s) has left, the ledger says %q (it came back: %t)", m.Kind, m.Recipient, m.ID, m.Delivery, came)
+	}
+}
+
+// bounced reports whether a letter certainly came back, and whether it may have.
+func (c *court) bounced(mail Mail) (certainly, maybe bool) {
+	for _, b := range c.j.Bounces {
+		for _, to := range mail.To {
+			if to.Email != b.Address {
+				continue
+			}
+			maybe = true
+			certainly = certainly || mail.ReceivedAt.After(b.From) && (b.Until.IsZero() || mail.ReceivedAt.Before(b.Until))
+		}
+	}
+	return certainly, maybe
 }
 
 // standstill: what has not come to its end is shown to people.

@@ -64,8 +64,9 @@ func (w *World) readVisits(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	var m Message
-	return each(ctx, tx, `SELECT appointment_id::text, id::text, kind, recipient, status, for_start, reminder_seconds, unknowns, error_code, sent_at, delivery FROM messages ORDER BY seq`,
-		[]any{&id, &m.ID, &m.Kind, &m.Recipient, &m.Status, &m.ForStart, &m.Reminder, &m.Unknowns, &m.ErrorCode, &m.SentAt, &m.Delivery},
+	return each(ctx, tx, `SELECT appointment_id::text, id::text, kind, recipient, status, for_start, reminder_seconds, unknowns, error_code, sent_at, delivery,
+			coalesce(resend_of::text, '') FROM messages ORDER BY seq`,
+		[]any{&id, &m.ID, &m.Kind, &m.Recipient, &m.Status, &m.ForStart, &m.Reminder, &m.Unknowns, &m.ErrorCode, &m.SentAt, &m.Delivery, &m.ResendOf},
 		func() error { w.Visits[id].Messages = append(w.Visits[id].Messages, m); return nil })
 }
 

@@ -25,14 +25,15 @@ func dial(ctx context.Context, address string) (client.Client, error) {
 	return client.DialContext(ctx, client.Options{HostPort: address, Namespace: namespace, Logger: silent{}})
 }
 
-// Running counts the processes of appointments and payment cases that have not ended.
+// Running counts the processes of appointments, payment cases and backups that have not
+// ended.
 func Running(ctx context.Context, address string) (int64, error) {
 	c, err := dial(ctx, address)
 	if err != nil {
 		return 0, err
 	}
 	defer c.Close()
-	n, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: processes + ` AND ExecutionStatus = "Running"`})
+	n, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: `WorkflowType IN ("appointment", "payment_case", "backup") AND ExecutionStatus = "Running"`})
 	return n.GetCount(), err
 }
 

@@ -18,21 +18,15 @@ type hold struct {
 	starts, finish time.Time // what was held
 }
 
-// holds are the times a visit held: the one it was booked for, those it was moved to.
-func (c *court) holds(v *Visit) []hold {
-	until := time.Now()
-	if e := v.ending(); e != nil {
-		until = e.At
-	}
-	length := v.EndsAt.Sub(v.StartsAt)
-	starts := []time.Time{}
+// starts are the times a visit had one after the other, and when it was moved to all but
+// the first. known is false where clients do not know all of them.
+func (c *court) starts(v *Visit) (starts, moved []time.Time, known bool) {
 	for _, b := range c.j.Bookings {
 		if b.AppointmentID == v.ID && b.Status == http.StatusCreated {
 			starts = append(starts, b.StartsAt)
 			break
 		}
 	}
-	var moved []time.Time
 	for _, e := range v.Events {
 		if e.Kind == "rescheduled" {
 			moved = append(moved, e.At)
@@ -43,7 +37,19 @@ func (c *court) holds(v *Visit) []hold {
 			starts = append(starts, cmd.StartsAt)
 		}
 	}
-	if len(starts) != len(moved)+1 { // clients do not know all of it: the row does
+	return starts, moved, len(starts) == len(moved)+1
+}
+
+// holds are the stretches of time a visit held: the one it was booked for, those it was
+// moved to.
+func (c *court) holds(v *Visit) []hold {
+	until := time.Now()
+	if e := v.ending(); e != nil {
+		until = e.At
+	}
+	length := v.EndsAt.Sub(v.StartsAt)
+	starts, moved, known := c.starts(v)
+	if !known { // the row knows the last one
 		from := v.CreatedAt
 		if len(moved) > 0 {
 			from = moved[len(moved)-1]

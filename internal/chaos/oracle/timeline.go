@@ -4,7 +4,7 @@ import "slices"
 
 // arrows is the lifecycle, as the specification draws it.
 var arrows = map[string][]string{
-	"requested":  {"pending", "expired", "cancelled"},
+	"requested":  {"requested", "pending", "expired", "cancelled"},
 	"pending":    {"pending", "capturing", "confirmed", "declined", "expired", "cancelled"},
 	"capturing":  {"confirmed", "requested", "expired", "cancelled"},
 	"confirmed":  {"confirmed", "pending", "checked_in", "cancelled", "no_show"},
@@ -14,7 +14,7 @@ var arrows = map[string][]string{
 }
 
 // facts are lines that move nothing.
-var facts = []string{"booked", "payment_opened", "payment_voided", "payment_refunded", "payment_captured", "refund_failed", "dispute_lost", replaced}
+var facts = []string{"booked", "payment_opened", "payment_voided", "payment_refunded", "payment_captured", "refund_failed", "dispute_lost", "message_resent", replaced}
 
 // replaced is the line of a visit whose process was lost and started anew.
 const replaced = "process_replaced"

@@ -3,6 +3,7 @@ package oracle
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -13,6 +14,7 @@ type Sources struct {
 	Sandbox  string // base URL
 	Temporal string // host:port
 	Password string // of the accounts in the journal
+	Backups  BackupSource
 }
 
 // World is everything the oracle has read, at rest.
@@ -29,6 +31,11 @@ type World struct {
 	CaseProcesses map[string][]Process `json:"case_processes"`
 	// AccountMessages are the letters to accounts; appointments have their own.
 	AccountMessages []Message `json:"account_messages"`
+	// Backups are those in the catalogue, Storage what lies in their storage, by ID;
+	// Scratch the databases that proofs have left.
+	Backups map[string]*Backup       `json:"backups"`
+	Storage map[string]*StoredBackup `json:"storage"`
+	Scratch []string                 `json:"scratch"`
 }
 
 // Visit is an appointment with everything that belongs to it.
@@ -65,8 +72,16 @@ type Terms struct {
 		Before  Span  `json:"before"`
 		Percent int64 `json:"percent"`
 	} `json:"refund_tiers"`
-	NoShowFeeShare int64 `json:"no_show_fee_share"`
-	DisputePeriod  Span  `json:"dispute_period"`
+	NoShowFeeShare   int64 `json:"no_show_fee_share"`
+	DisputePeriod    Span  `json:"dispute_period"`
+	PaymentWindow    Span  `json:"payment_window"`
+	PaymentWindowMax Span  `json:"payment_window_max"`
+	AnswerDeadline   Span  `json:"answer_deadline"`
+	AnswerCutoff     Span  `json:"answer_cutoff"`
+	NoShowGrace      Span  `json:"no_show_grace"`
+	// LateAfter is from when on a late deadline is our outage, FreshGrace what people get then.
+	LateAfter  Span `json:"late_after"`
+	FreshGrace Span `json:"fresh_grace"`
 }
 
 // Span is a length of time as the terms write it: "1h30m".
@@ -140,6 +155,7 @@ type Message struct {
 	ErrorCode string     `json:"error_code,omitempty"`
 	SentAt    *time.Time `json:"sent_at"`
 	Delivery  string     `json:"delivery,omitempty"` // what the mail vendor's events said
+	ResendOf  string     `json:"resend_of,omitempty"`
 }
 
 // Receipt is a numbered receipt.
@@ -188,6 +204,9 @@ type Intent struct {
 type Mail struct {
 	MessageID  string    `json:"message_id"`
 	ReceivedAt time.Time `json:"received_at"`
+	To         []struct {
+		Email string `json:"email"`
+	} `json:"to"`
 }
 
 // Process is one run of an appointment's process.
@@ -216,7 +235,10 @@ type Amount struct {
 
 // Look reads the world.
 func Look(ctx context.Context, s Sources, j *Journal) (*World, error) {
-	w := &World{Visits: map[string]*Visit{}, Processes: map[string][]Process{}, Cases: map[string]*Case{}, CaseProcesses: map[string][]Process{}}
+	w := &World{
+		Visits: map[string]*Visit{}, Processes: map[string][]Process{}, Cases: map[string]*Case{}, CaseProcesses: map[string][]Process{},
+		Backups: map[string]*Backup{}, Storage: map[string]*StoredBackup{},
+	}
 	if err := w.readDatabase(ctx, s.Database); err != nil {
 		return nil, err
 	}
@@ -225,6 +247,9 @@ func Look(ctx context.Context, s Sources, j *Journal) (*World, error) {
 	}
 	if err := w.readProcesses(ctx, s.Temporal); err != nil {
 		return nil, err
+	}
+	if err := w.readBackups(ctx, s); err != nil {
+		return nil, fmt.Errorf("reading the backups: %w", err)
 	}
 	return w, w.readAPI(ctx, s, j)
 }

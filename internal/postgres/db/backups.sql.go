@@ -67,6 +67,43 @@ func (q *Queries) BackupByID(ctx context.Context, id string) (BackupLog, error) 
 	return i, err
 }
 
+const backupFreshness = `-- name: BackupFreshness :many
+SELECT t.name, t.expected_since, b.snapshot_at AS newest
+FROM backup_targets t LEFT JOIN LATERAL (
+    SELECT snapshot_at FROM backup_logs
+    WHERE target = t.name AND state = 'verified' AND buried_at IS NULL
+    ORDER BY snapshot_at DESC LIMIT 1
+) b ON true
+WHERE t.name = ANY($1::text[]) ORDER BY t.name
+`
+
+type BackupFreshnessRow struct {
+	Name          string
+	ExpectedSince time.Time
+	Newest        *time.Time
+}
+
+// A backup that has a tombstone is about to go, and does not count.
+func (q *Queries) BackupFreshness(ctx context.Context, names []string) ([]BackupFreshnessRow, error) {
+	rows, err := q.db.Query(ctx, backupFreshness, names)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []BackupFreshnessRow
+	for rows.Next() {
+		var i BackupFreshnessRow
+		if err := rows.Scan(&i.Name, &i.ExpectedSince, &i.Newest); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const backups = `-- name: Backups :many
 SELECT id, target, engine, trigger, requested_by, state, phase, progress_bytes, started_at, snapshot_at, finished_at, verified_at, stored_bytes, plain_bytes, tables, rows, server, tool, error_code, error_detail, evidence, held_by, held_reason, released_by, released_reason, buried_at, removed_at, updated_at FROM backup_logs
 WHERE ($1::text = '' OR target = $1) AND ($2::text = '' OR state = $2)
@@ -229,6 +266,65 @@ func (q *Queries) BuryBackup(ctx context.Context, arg BuryBackupParams) error {
 	return err
 }
 
+const claimAlarm = `-- name: ClaimAlarm :one
+INSERT INTO ops_alarms AS a (id, key, kind, subject, ref, code, detail, raised_at, claimed_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $9::float8))
+ON CONFLICT (key) DO UPDATE SET claimed_until = excluded.claimed_until
+WHERE a.state = 'pending' AND (a.claimed_until IS NULL OR a.claimed_until < now())
+RETURNING id, state, told
+`
+
+type ClaimAlarmParams struct {
+	ID           string
+	Key          string
+	Kind         string
+	Subject      string
+	Ref          string
+	Code         string
+	Detail       string
+	RaisedAt     time.Time
+	LeaseSeconds float64
+}
+
+type ClaimAlarmRow struct {
+	ID    string
+	State string
+	Told  []string
+}
+
+// One process gets it: the first, or the next one after its claim has run out.
+func (q *Queries) ClaimAlarm(ctx context.Context, arg ClaimAlarmParams) (ClaimAlarmRow, error) {
+	row := q.db.QueryRow(ctx, claimAlarm,
+		arg.ID,
+		arg.Key,
+		arg.Kind,
+		arg.Subject,
+		arg.Ref,
+		arg.Code,
+		arg.Detail,
+		arg.RaisedAt,
+		arg.LeaseSeconds,
+	)
+	var i ClaimAlarmRow
+	err := row.Scan(&i.ID, &i.State, &i.Told)
+	return i, err
+}
+
+const expectBackups = `-- name: ExpectBackups :exec
+INSERT INTO backup_targets (name, expected_since) SELECT name, $1 FROM unnest($2::text[]) AS name
+ON CONFLICT DO NOTHING
+`
+
+type ExpectBackupsParams struct {
+	ExpectedSince time.Time
+	Names         []string
+}
+
+func (q *Queries) ExpectBackups(ctx context.Context, arg ExpectBackupsParams) error {
+	_, err := q.db.Exec(ctx, expectBackups, arg.ExpectedSince, arg.Names)
+	return err
+}
+
 const holdBackup = `-- name: HoldBackup :execrows
 UPDATE backup_logs SET held_by = $1::uuid, held_reason = $2, released_by = NULL, released_reason = '', updated_at = now()
 WHERE id = $3
@@ -246,36 +342,6 @@ func (q *Queries) HoldBackup(ctx context.Context, arg HoldBackupParams) (int64, 
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const newestVerified = `-- name: NewestVerified :many
-SELECT target, max(snapshot_at)::timestamptz AS snapshot_at FROM backup_logs
-WHERE state = 'verified' AND buried_at IS NULL GROUP BY target
-`
-
-type NewestVerifiedRow struct {
-	Target     string
-	SnapshotAt time.Time
-}
-
-func (q *Queries) NewestVerified(ctx context.Context) ([]NewestVerifiedRow, error) {
-	rows, err := q.db.Query(ctx, newestVerified)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []NewestVerifiedRow
-	for rows.Next() {
-		var i NewestVerifiedRow
-		if err := rows.Scan(&i.Target, &i.SnapshotAt); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const noteEvidence = `-- name: NoteEvidence :exec
@@ -329,11 +395,25 @@ func (q *Queries) NoteManifest(ctx context.Context, arg NoteManifestParams) erro
 	return err
 }
 
+const noteTold = `-- name: NoteTold :exec
+UPDATE ops_alarms SET told = array_append(told, $1::text) WHERE id = $2 AND NOT $1 = ANY(told)
+`
+
+type NoteToldParams struct {
+	Address string
+	ID      string
+}
+
+func (q *Queries) NoteTold(ctx context.Context, arg NoteToldParams) error {
+	_, err := q.db.Exec(ctx, noteTold, arg.Address, arg.ID)
+	return err
+}
+
 const openAlarm = `-- name: OpenAlarm :one
 INSERT INTO ops_alarms (id, key, kind, subject, ref, code, detail, raised_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (key) DO UPDATE SET key = excluded.key
-RETURNING id, state
+RETURNING id, state, told
 `
 
 type OpenAlarmParams struct {
@@ -350,6 +430,7 @@ type OpenAlarmParams struct {
 type OpenAlarmRow struct {
 	ID    string
 	State string
+	Told  []string
 }
 
 func (q *Queries) OpenAlarm(ctx context.Context, arg OpenAlarmParams) (OpenAlarmRow, error) {
@@ -364,7 +445,7 @@ func (q *Queries) OpenAlarm(ctx context.Context, arg OpenAlarmParams) (OpenAlarm
 		arg.RaisedAt,
 	)
 	var i OpenAlarmRow
-	err := row.Scan(&i.ID, &i.State)
+	err := row.Scan(&i.ID, &i.State, &i.Told)
 	return i, err
 }
 

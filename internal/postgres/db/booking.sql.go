@@ -139,32 +139,42 @@ func (q *Queries) DropKey(ctx context.Context, arg DropKeyParams) error {
 	return err
 }
 
-const insertAppointment = `-- name: InsertAppointment :execrows
-WITH booked AS (
+const insertAppointment = `-- name: InsertAppointment :one
+WITH offered AS MATERIALIZED (
+    SELECT s.doctor_id FROM doctor_schedules s WHERE s.doctor_id = $1 AND s.stamp = $2 FOR SHARE
+), allowed AS MATERIALIZED (
+    SELECT p.id FROM patients p WHERE p.id = $3 AND ($4::boolean OR (p.account_id = $5
+        AND (SELECT count(*) FROM appointments a WHERE a.booked_by = $5 AND a.status = 'requested') < $6::int))
+), booked AS (
     INSERT INTO appointments (id, doctor_id, patient_id, booked_by, type_id, status, starts_at, ends_at, occupied,
         local_start, terms, reason_sealed, sealed_key_id, created_at, updated_at)
-    VALUES ($2, $3, $4, $5, $6, 'requested', $7, $8,
-        tstzrange($9::timestamptz, $10::timestamptz), $11, $12,
-        $13, $14, $15, $15)
+    SELECT $7, offered.doctor_id, allowed.id, $5, $8, 'requested', $9::timestamptz, $10::timestamptz,
+        tstzrange($11::timestamptz, $12::timestamptz), $13, $14,
+        $15, $16, $17::timestamptz, $17::timestamptz
+    FROM offered, allowed
     ON CONFLICT DO NOTHING
     RETURNING id, created_at
 ), noted AS (
     INSERT INTO appointment_events (appointment_id, seq, version, transition_id, kind, from_status, to_status, actor_kind, actor_id, at)
-    SELECT id, 1, 1, 'booked', 'booked', 'requested', 'requested', $16, $17::text, created_at FROM booked
+    SELECT id, 1, 1, 'booked', 'booked', 'requested', 'requested', $18, $19::text, created_at FROM booked
 ), answered AS (
     INSERT INTO idempotency_keys (principal, operation, key, body_hash, status, response)
-    SELECT $18, $19, $20, $21, $22, $23 FROM booked
+    SELECT $20, $21, $22, $23, $24, $25 FROM booked
+), owed AS (
+    INSERT INTO outbox (topic, dedupe_key, appointment_id, traceparent)
+    SELECT 'start', 'start/' || id::text, id, $26 FROM booked
 )
-INSERT INTO outbox (topic, dedupe_key, appointment_id, traceparent)
-SELECT 'start', 'start/' || id::text, id, $1 FROM booked
+SELECT EXISTS (SELECT FROM offered)::boolean AS offered, EXISTS (SELECT FROM allowed)::boolean AS allowed, EXISTS (SELECT FROM booked)::boolean AS booked
 `
 
 type InsertAppointmentParams struct {
-	Traceparent  string
-	ID           string
 	DoctorID     string
+	Stamp        string
 	PatientID    string
+	Judged       bool
 	BookedBy     string
+	MostHolds    int32
+	ID           string
 	TypeID       string
 	StartsAt     time.Time
 	EndsAt       time.Time
@@ -183,17 +193,28 @@ type InsertAppointmentParams struct {
 	BodyHash     []byte
 	Status       int32
 	Response     []byte
+	Traceparent  string
+}
+
+type InsertAppointmentRow struct {
+	Offered bool
+	Allowed bool
+	Booked  bool
 }
 
 // The row, its first event, its outbox row and the answer under its key, or none of them
-// where the slot is held. A key that was used meanwhile is a unique violation (23505).
-func (q *Queries) InsertAppointment(ctx context.Context, arg InsertAppointmentParams) (int64, error) {
-	result, err := q.db.Exec(ctx, insertAppointment,
-		arg.Traceparent,
-		arg.ID,
+// where the slot is held, or the offer is not the one that it was made by any more (an edit
+// under way is waited for), or the one who books may not, unless that was judged before. A
+// key that was used meanwhile is a unique violation (23505).
+func (q *Queries) InsertAppointment(ctx context.Context, arg InsertAppointmentParams) (InsertAppointmentRow, error) {
+	row := q.db.QueryRow(ctx, insertAppointment,
 		arg.DoctorID,
+		arg.Stamp,
 		arg.PatientID,
+		arg.Judged,
 		arg.BookedBy,
+		arg.MostHolds,
+		arg.ID,
 		arg.TypeID,
 		arg.StartsAt,
 		arg.EndsAt,
@@ -212,11 +233,11 @@ func (q *Queries) InsertAppointment(ctx context.Context, arg InsertAppointmentPa
 		arg.BodyHash,
 		arg.Status,
 		arg.Response,
+		arg.Traceparent,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var i InsertAppointmentRow
+	err := row.Scan(&i.Offered, &i.Allowed, &i.Booked)
+	return i, err
 }
 
 const lockAccount = `-- name: LockAccount :one

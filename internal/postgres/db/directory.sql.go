@@ -299,7 +299,7 @@ func (q *Queries) LockSchedulesOf(ctx context.Context, doctorIds []string) error
 }
 
 const offer = `-- name: Offer :one
-SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active AS type_active,
+SELECT s.stamp, d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active AS type_active,
        t.id AS type_id, t.name AS type_name, t.mode, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
        coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
        coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms,
@@ -311,7 +311,7 @@ SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active A
        (SELECT coalesce(jsonb_agg(jsonb_build_object('date', v.day, 'hours', v.hours)), '[]')
           FROM doctor_overrides v WHERE v.doctor_id = d.id
            AND v.day BETWEEN to_date($3::text, 'YYYY-MM-DD') AND to_date($4::text, 'YYYY-MM-DD'))::jsonb AS overrides
-FROM doctors d JOIN appointment_types t ON t.doctor_id = d.id
+FROM doctors d JOIN doctor_schedules s ON s.doctor_id = d.id JOIN appointment_types t ON t.doctor_id = d.id
 WHERE d.id = $5 AND t.id = $6
 `
 
@@ -325,6 +325,7 @@ type OfferParams struct {
 }
 
 type OfferRow struct {
+	Stamp                string
 	DoctorName           string
 	TimeZone             string
 	DoctorActive         bool
@@ -344,7 +345,7 @@ type OfferRow struct {
 	Overrides            []byte
 }
 
-// Everything a slot depends on but the visits of others, in one round trip.
+// Everything a slot depends on but the visits of others, and the stamp that changes with it.
 func (q *Queries) Offer(ctx context.Context, arg OfferParams) (OfferRow, error) {
 	row := q.db.QueryRow(ctx, offer,
 		arg.SpanStart,
@@ -356,6 +357,7 @@ func (q *Queries) Offer(ctx context.Context, arg OfferParams) (OfferRow, error) 
 	)
 	var i OfferRow
 	err := row.Scan(
+		&i.Stamp,
 		&i.DoctorName,
 		&i.TimeZone,
 		&i.DoctorActive,
@@ -375,6 +377,17 @@ func (q *Queries) Offer(ctx context.Context, arg OfferParams) (OfferRow, error) 
 		&i.Overrides,
 	)
 	return i, err
+}
+
+const offerStamp = `-- name: OfferStamp :one
+SELECT stamp FROM doctor_schedules WHERE doctor_id = $1
+`
+
+func (q *Queries) OfferStamp(ctx context.Context, doctorID string) (string, error) {
+	row := q.db.QueryRow(ctx, offerStamp, doctorID)
+	var stamp string
+	err := row.Scan(&stamp)
+	return stamp, err
 }
 
 const visitsOfDay = `-- name: VisitsOfDay :many

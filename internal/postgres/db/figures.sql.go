@@ -48,6 +48,8 @@ SELECT 'reconciled', '', '', extract(epoch FROM now() - max(finished_at)) FROM r
 UNION ALL
 (SELECT 'reconcile_findings', '', '', reported FROM reconcile_runs WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1)
 UNION ALL
+SELECT 'deployments', state, '', count(*) FROM deployments WHERE ended_at IS NULL OR ended_at > now() - interval '30 days' GROUP BY state
+UNION ALL
 SELECT 'alarms_unsent', '', '', count(*) FROM ops_alarms WHERE state = 'unsent' AND raised_at > now() - interval '7 days'
 `
 

@@ -171,3 +171,12 @@ type ReconcileRun struct {
 	Replaced   int32
 	Reported   int32
 }
+
+// Keys of the rings in the settings, wrapped by the key-encryption key that kek_id names, so that a backup holds them.
+type RingKey struct {
+	Ring      string
+	ID        string
+	KekID     string
+	Wrapped   []byte
+	CreatedAt time.Time
+}

@@ -63,15 +63,36 @@ ORDER BY started_at DESC, id DESC LIMIT @max_rows;
 -- name: BackupsOfTarget :many
 SELECT * FROM backup_logs WHERE target = @target AND state <> 'removed' ORDER BY started_at;
 
--- name: NewestVerified :many
-SELECT target, max(snapshot_at)::timestamptz AS snapshot_at FROM backup_logs
-WHERE state = 'verified' AND buried_at IS NULL GROUP BY target;
-
 -- name: OpenAlarm :one
 INSERT INTO ops_alarms (id, key, kind, subject, ref, code, detail, raised_at)
 VALUES (@id, @key, @kind, @subject, @ref, @code, @detail, @raised_at)
 ON CONFLICT (key) DO UPDATE SET key = excluded.key
-RETURNING id, state;
+RETURNING id, state, told;
+
+-- name: NoteTold :exec
+UPDATE ops_alarms SET told = array_append(told, @address::text) WHERE id = @id AND NOT @address = ANY(told);
 
 -- name: SettleAlarm :exec
 UPDATE ops_alarms SET state = @state, settled_at = now() WHERE id = @id AND state = 'pending';
+
+-- name: ExpectBackups :exec
+INSERT INTO backup_targets (name, expected_since) SELECT name, @expected_since FROM unnest(@names::text[]) AS name
+ON CONFLICT DO NOTHING;
+
+-- name: BackupFreshness :many
+-- A backup that has a tombstone is about to go, and does not count.
+SELECT t.name, t.expected_since, b.snapshot_at AS newest
+FROM backup_targets t LEFT JOIN LATERAL (
+    SELECT snapshot_at FROM backup_logs
+    WHERE target = t.name AND state = 'verified' AND buried_at IS NULL
+    ORDER BY snapshot_at DESC LIMIT 1
+) b ON true
+WHERE t.name = ANY(@names::text[]) ORDER BY t.name;
+
+-- name: ClaimAlarm :one
+-- One process gets it: the first, or the next one after its claim has run out.
+INSERT INTO ops_alarms AS a (id, key, kind, subject, ref, code, detail, raised_at, claimed_until)
+VALUES (@id, @key, @kind, @subject, @ref, @code, @detail, @raised_at, now() + make_interval(secs => @lease_seconds::float8))
+ON CONFLICT (key) DO UPDATE SET claimed_until = excluded.claimed_until
+WHERE a.state = 'pending' AND (a.claimed_until IS NULL OR a.claimed_until < now())
+RETURNING id, state, told;

@@ -24,15 +24,23 @@ SELECT p.account_id,
        (SELECT count(*) FROM appointments a WHERE a.booked_by = @booked_by AND a.status = 'requested')::int AS unpaid_holds
 FROM patients p WHERE p.id = @patient_id;
 
--- name: InsertAppointment :execrows
+-- name: InsertAppointment :one
 -- The row, its first event, its outbox row and the answer under its key, or none of them
--- where the slot is held. A key that was used meanwhile is a unique violation (23505).
-WITH booked AS (
+-- where the slot is held, or the offer is not the one that it was made by any more (an edit
+-- under way is waited for), or the one who books may not, unless that was judged before. A
+-- key that was used meanwhile is a unique violation (23505).
+WITH offered AS MATERIALIZED (
+    SELECT s.doctor_id FROM doctor_schedules s WHERE s.doctor_id = @doctor_id AND s.stamp = @stamp FOR SHARE
+), allowed AS MATERIALIZED (
+    SELECT p.id FROM patients p WHERE p.id = @patient_id AND (@judged::boolean OR (p.account_id = @booked_by
+        AND (SELECT count(*) FROM appointments a WHERE a.booked_by = @booked_by AND a.status = 'requested') < @most_holds::int))
+), booked AS (
     INSERT INTO appointments (id, doctor_id, patient_id, booked_by, type_id, status, starts_at, ends_at, occupied,
         local_start, terms, reason_sealed, sealed_key_id, created_at, updated_at)
-    VALUES (@id, @doctor_id, @patient_id, @booked_by, @type_id, 'requested', @starts_at, @ends_at,
+    SELECT @id, offered.doctor_id, allowed.id, @booked_by, @type_id, 'requested', @starts_at::timestamptz, @ends_at::timestamptz,
         tstzrange(@occupied_from::timestamptz, @occupied_to::timestamptz), @local_start, @terms,
-        @reason_sealed, sqlc.narg(sealed_key_id), @now, @now)
+        @reason_sealed, sqlc.narg(sealed_key_id), @now::timestamptz, @now::timestamptz
+    FROM offered, allowed
     ON CONFLICT DO NOTHING
     RETURNING id, created_at
 ), noted AS (
@@ -41,9 +49,11 @@ WITH booked AS (
 ), answered AS (
     INSERT INTO idempotency_keys (principal, operation, key, body_hash, status, response)
     SELECT @principal, @operation, @key, @body_hash, @status, @response FROM booked
+), owed AS (
+    INSERT INTO outbox (topic, dedupe_key, appointment_id, traceparent)
+    SELECT 'start', 'start/' || id::text, id, @traceparent FROM booked
 )
-INSERT INTO outbox (topic, dedupe_key, appointment_id, traceparent)
-SELECT 'start', 'start/' || id::text, id, @traceparent FROM booked;
+SELECT EXISTS (SELECT FROM offered)::boolean AS offered, EXISTS (SELECT FROM allowed)::boolean AS allowed, EXISTS (SELECT FROM booked)::boolean AS booked;
 
 -- name: BookingConflict :one
 -- Names what stands in the way of a visit; 'none' when it has gone meanwhile.

@@ -13,8 +13,8 @@ FROM users u LEFT JOIN doctors d ON d.user_id = u.id
 WHERE u.id = @id;
 
 -- name: Offer :one
--- Everything a slot depends on but the visits of others, in one round trip.
-SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active AS type_active,
+-- Everything a slot depends on but the visits of others, and the stamp that changes with it.
+SELECT s.stamp, d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active AS type_active,
        t.id AS type_id, t.name AS type_name, t.mode, t.duration_minutes, t.step_minutes, t.minimum_notice_minutes, t.booking_window_days,
        coalesce(t.price_minor, d.fee_minor)::bigint AS price_minor,
        coalesce(t.price_currency, d.fee_currency)::text AS price_currency, t.terms,
@@ -26,8 +26,11 @@ SELECT d.name AS doctor_name, d.time_zone, d.active AS doctor_active, t.active A
        (SELECT coalesce(jsonb_agg(jsonb_build_object('date', v.day, 'hours', v.hours)), '[]')
           FROM doctor_overrides v WHERE v.doctor_id = d.id
            AND v.day BETWEEN to_date(@first_day::text, 'YYYY-MM-DD') AND to_date(@last_day::text, 'YYYY-MM-DD'))::jsonb AS overrides
-FROM doctors d JOIN appointment_types t ON t.doctor_id = d.id
+FROM doctors d JOIN doctor_schedules s ON s.doctor_id = d.id JOIN appointment_types t ON t.doctor_id = d.id
 WHERE d.id = @doctor_id AND t.id = @type_id;
+
+-- name: OfferStamp :one
+SELECT stamp FROM doctor_schedules WHERE doctor_id = @doctor_id;
 
 -- name: LockSchedule :one
 -- Keeps edits of hours and time off (FOR UPDATE) out until the booking is in. A statement of
