@@ -39,7 +39,11 @@ func backupSettings(t *testing.T, c *clinic.Clinic) []string {
 	c.Exec("CREATE ROLE " + reader + " LOGIN PASSWORD 'test' IN ROLE pg_read_all_data")
 	c.Exec("GRANT INSERT, UPDATE ON backup_logs TO " + reader)
 	c.Exec("CREATE ROLE " + scratch + " LOGIN CREATEDB PASSWORD 'test'")
-	t.Cleanup(func() { c.Exec("DROP OWNED BY " + reader); c.Exec("DROP ROLE " + reader); c.Exec("DROP ROLE " + scratch) })
+	t.Cleanup(func() {
+		c.Exec("DROP OWNED BY " + reader)
+		c.Exec("DROP ROLE " + reader)
+		c.Exec("DROP ROLE " + scratch)
+	})
 	source := as(c.DB.Config().ConnString(), reader)
 	return append(strings.Fields(string(keys)),
 		"CAREFLOW_ENV=development", "CAREFLOW_LOG_FORMAT=text", "CAREFLOW_DATABASE_URL="+source, "CAREFLOW_TEMPORAL_TASK_QUEUE="+c.Queue,
