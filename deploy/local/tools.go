@@ -30,6 +30,7 @@ var tools = map[string]tool{
 	"temporal-ui":       {"temporal-ui", "github.com/temporalio/ui-server/v2/cmd/server"},
 	"stripe-mock":       {"stripe-mock", "github.com/stripe/stripe-mock"},
 	"golangci-lint":     {"lint", "github.com/golangci/golangci-lint/v2/cmd/golangci-lint"},
+	"actionlint":        {"actionlint", "github.com/rhysd/actionlint/cmd/actionlint"},
 	"workflowcheck":     {"lint", "go.temporal.io/sdk/contrib/tools/workflowcheck"},
 	"oapi-codegen":      {"generate", "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen"},
 	"sqlc":              {"generate", "github.com/sqlc-dev/sqlc/cmd/sqlc"},
