@@ -92,6 +92,9 @@ func (s *stack) runTest(ctx context.Context, options testOptions) error {
 		if s.proxies, err = needProxies(ctx, s.out); err != nil {
 			return err
 		}
+		if s.debian, err = needDebianPrograms(ctx, s.out); err != nil {
+			return err
+		}
 	}
 	for _, start := range parts {
 		c, err := start(ctx)
@@ -159,6 +162,7 @@ func (s *stack) testSettings() map[string]string {
 	if s.ports.StripeMock != 0 {
 		settings["CAREFLOW_TEST_STRIPE_MOCK"] = "http://" + local(s.ports.StripeMock)
 	}
+	maps.Copy(settings, s.debian)
 	return settings
 }
 
