@@ -27,6 +27,9 @@ type Dependencies struct {
 	// Backups begins and ends jobs, BackupLog knows what became of them.
 	Backups   Backups
 	BackupLog BackupLog
+	// Restores begins restores, RestoreLog knows what became of them.
+	Restores   Restores
+	RestoreLog RestoreLog
 	// Deployments begins deployments and speaks to them, DeploymentLog knows what became of
 	// them.
 	Deployments   Deployments
@@ -88,6 +91,7 @@ func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) 
 	s := &Server{cfg: cfg, log: deps.Logger, tokens: deps.Tokens, sessions: deps.Store, callers: newCallers(cfg.RememberCaller), operations: operations, listening: newListening()}
 	h := &handlers{
 		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, housekeeping: deps.Housekeeping, backups: deps.Backups, backupLog: deps.BackupLog, freshness: fresh,
+		restores: deps.Restores, restoreLog: deps.RestoreLog,
 		deployments: deps.Deployments, deploymentLog: deps.DeploymentLog, webhooks: deps.Webhooks, links: deps.Links,
 		tokens: deps.Tokens, passwords: deps.Passwords, log: deps.Logger, metrics: metrics, gatherer: deps.Registry, docs: docs,
 		mailEvents: deps.MailEvents, watchers: newWatchers(cfg, deps.Store, deps.Logger, metrics.streams),
@@ -117,7 +121,11 @@ func (s *Server) routes(h *handlers, metrics *metrics) (*gin.Engine, error) {
 	if err := engine.SetTrustedProxies(s.cfg.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("api: trusted proxies: %w", err)
 	}
-	engine.Use(requestID, s.accessLog, metrics.measure, securityHeaders(s.cfg.PublicURL, s.cfg.Release), s.recovery)
+	engine.Use(requestID)
+	if s.cfg.Tracing {
+		engine.Use(s.traced)
+	}
+	engine.Use(s.accessLog, metrics.measure, securityHeaders(s.cfg.PublicURL, s.cfg.Release), s.recovery)
 	engine.NoRoute(func(c *gin.Context) {
 		s.fail(c, domain.Errorf(domain.CodeNotFound, "There is nothing at this path. The contract is at /docs."))
 	})

@@ -1269,6 +1269,135 @@ func (e RepairReasonReasonCode) Valid() bool {
 	}
 }
 
+// Defines values for RestoreState.
+const (
+	RestoreStateAborted          RestoreState = "aborted"
+	RestoreStateAwaitingApproval RestoreState = "awaiting_approval"
+	RestoreStateAwaitingSwap     RestoreState = "awaiting_swap"
+	RestoreStateComparing        RestoreState = "comparing"
+	RestoreStateExpired          RestoreState = "expired"
+	RestoreStateFailed           RestoreState = "failed"
+	RestoreStateFencing          RestoreState = "fencing"
+	RestoreStateFinished         RestoreState = "finished"
+	RestoreStateReconciling      RestoreState = "reconciling"
+	RestoreStateResolving        RestoreState = "resolving"
+	RestoreStateRestoring        RestoreState = "restoring"
+	RestoreStateSaving           RestoreState = "saving"
+	RestoreStateSwapped          RestoreState = "swapped"
+	RestoreStateSwapping         RestoreState = "swapping"
+	RestoreStateUndoing          RestoreState = "undoing"
+	RestoreStateUndone           RestoreState = "undone"
+)
+
+// Valid indicates whether the value is a known member of the RestoreState enum.
+func (e RestoreState) Valid() bool {
+	switch e {
+	case RestoreStateAborted:
+		return true
+	case RestoreStateAwaitingApproval:
+		return true
+	case RestoreStateAwaitingSwap:
+		return true
+	case RestoreStateComparing:
+		return true
+	case RestoreStateExpired:
+		return true
+	case RestoreStateFailed:
+		return true
+	case RestoreStateFencing:
+		return true
+	case RestoreStateFinished:
+		return true
+	case RestoreStateReconciling:
+		return true
+	case RestoreStateResolving:
+		return true
+	case RestoreStateRestoring:
+		return true
+	case RestoreStateSaving:
+		return true
+	case RestoreStateSwapped:
+		return true
+	case RestoreStateSwapping:
+		return true
+	case RestoreStateUndoing:
+		return true
+	case RestoreStateUndone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreVisitProcess.
+const (
+	RestoreVisitProcessCompleted RestoreVisitProcess = "completed"
+	RestoreVisitProcessDead      RestoreVisitProcess = "dead"
+	RestoreVisitProcessMissing   RestoreVisitProcess = "missing"
+	RestoreVisitProcessRunning   RestoreVisitProcess = "running"
+)
+
+// Valid indicates whether the value is a known member of the RestoreVisitProcess enum.
+func (e RestoreVisitProcess) Valid() bool {
+	switch e {
+	case RestoreVisitProcessCompleted:
+		return true
+	case RestoreVisitProcessDead:
+		return true
+	case RestoreVisitProcessMissing:
+		return true
+	case RestoreVisitProcessRunning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreVisitWhy.
+const (
+	RestoreVisitWhyNoRow       RestoreVisitWhy = "no_row"
+	RestoreVisitWhyNotFollowed RestoreVisitWhy = "not_followed"
+)
+
+// Valid indicates whether the value is a known member of the RestoreVisitWhy enum.
+func (e RestoreVisitWhy) Valid() bool {
+	switch e {
+	case RestoreVisitWhyNoRow:
+		return true
+	case RestoreVisitWhyNotFollowed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreWord.
+const (
+	RestoreWordAbort  RestoreWord = "abort"
+	RestoreWordBegin  RestoreWord = "begin"
+	RestoreWordFinish RestoreWord = "finish"
+	RestoreWordSwap   RestoreWord = "swap"
+	RestoreWordUndo   RestoreWord = "undo"
+)
+
+// Valid indicates whether the value is a known member of the RestoreWord enum.
+func (e RestoreWord) Valid() bool {
+	switch e {
+	case RestoreWordAbort:
+		return true
+	case RestoreWordBegin:
+		return true
+	case RestoreWordFinish:
+		return true
+	case RestoreWordSwap:
+		return true
+	case RestoreWordUndo:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleAdmin     Role = "admin"
@@ -1398,6 +1527,24 @@ func (e Status) Valid() bool {
 	case StatusPending:
 		return true
 	case StatusRequested:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TrainStopSchema.
+const (
+	TrainStopSchemaBreaks  TrainStopSchema = "breaks"
+	TrainStopSchemaExpands TrainStopSchema = "expands"
+)
+
+// Valid indicates whether the value is a known member of the TrainStopSchema enum.
+func (e TrainStopSchema) Valid() bool {
+	switch e {
+	case TrainStopSchemaBreaks:
+		return true
+	case TrainStopSchemaExpands:
 		return true
 	default:
 		return false
@@ -2247,7 +2394,10 @@ type DeploymentRequest struct {
 	// Digest Of the image or the bundle.
 	Digest      string `json:"digest"`
 	Environment string `json:"environment"`
-	Reason      string `json:"reason"`
+
+	// PassOldScripts On hosts: go on where a script of the release that goes fails. Each that was passed over is kept as a step.
+	PassOldScripts bool   `json:"pass_old_scripts,omitempty,omitzero"`
+	Reason         string `json:"reason"`
 
 	// Schema What it does to the database; left out: nothing.
 	Schema  DeploymentRequestSchema `json:"schema,omitempty,omitzero"`
@@ -3117,6 +3267,198 @@ type Reschedule struct {
 	StartsAt time.Time `json:"starts_at"`
 }
 
+// Restore defines model for Restore.
+type Restore struct {
+	Approvals []RestoreApproval `json:"approvals"`
+
+	// ApproveBy Until then it waits for approval; after that all is as it was.
+	ApproveBy time.Time `json:"approve_by,omitempty,omitzero"`
+
+	// BackupID What is restored.
+	BackupID string `json:"backup_id,omitempty,omitzero"`
+
+	// Differences Rows of each table, those that differ first.
+	Differences []RestoreDifference `json:"differences"`
+	ErrorCode   string              `json:"error_code,omitempty,omitzero"`
+	ErrorDetail string              `json:"error_detail,omitempty,omitzero"`
+	FinishedAt  time.Time           `json:"finished_at,omitempty,omitzero"`
+
+	// Forward Rows brought up to their processes, which are newer.
+	Forward RestoreForward `json:"forward"`
+	ID      string         `json:"id"`
+
+	// Lost Visits that it does not have: see its visits.
+	Lost int `json:"lost"`
+
+	// People How many different people have to agree.
+	People     int               `json:"people"`
+	Phases     []RestorePhase    `json:"phases"`
+	Reason     string            `json:"reason"`
+	Reconciled RestoreReconciled `json:"reconciled"`
+
+	// RequestedBy The account of who asked.
+	RequestedBy string `json:"requested_by"`
+
+	// RestorePoint What was committed by then is in it.
+	RestorePoint time.Time `json:"restore_point,omitempty,omitzero"`
+	Rows         int64     `json:"rows,omitempty,omitzero"`
+
+	// SafetyBackupID What lived, saved before.
+	SafetyBackupID string    `json:"safety_backup_id,omitempty,omitzero"`
+	StartedAt      time.Time `json:"started_at"`
+
+	// State Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time.
+	State       RestoreState `json:"state"`
+	StoredBytes int64        `json:"stored_bytes,omitempty,omitzero"`
+
+	// SwapMs For so long neither database could be reached.
+	SwapMs        float64   `json:"swap_ms,omitempty,omitzero"`
+	SwappedAt     time.Time `json:"swapped_at,omitempty,omitzero"`
+	Target        string    `json:"target"`
+	UndoMs        float64   `json:"undo_ms,omitempty,omitzero"`
+	UndoUntil     time.Time `json:"undo_until,omitempty,omitzero"`
+	UnsavedReason string    `json:"unsaved_reason,omitempty,omitzero"`
+}
+
+// RestoreApproval defines model for RestoreApproval.
+type RestoreApproval struct {
+	At     time.Time   `json:"at"`
+	By     string      `json:"by"`
+	Reason string      `json:"reason"`
+	Word   RestoreWord `json:"word"`
+}
+
+// RestoreDecision defines model for RestoreDecision.
+type RestoreDecision struct {
+	// Reason Why, kept with the restore. Nothing about a patient.
+	Reason string      `json:"reason"`
+	Word   RestoreWord `json:"word"`
+}
+
+// RestoreDifference defines model for RestoreDifference.
+type RestoreDifference struct {
+	// Live Rows; -1 where the table is not there or cannot be read.
+	Live int64 `json:"live"`
+
+	// Restored Rows; -1 where the table is not there.
+	Restored int64  `json:"restored"`
+	Table    string `json:"table"`
+}
+
+// RestoreForward Rows brought up to their processes, which are newer.
+type RestoreForward struct {
+	// Failed Could not be followed: listed.
+	Failed int `json:"failed"`
+
+	// Letters Known to have been handed over, so not sent again.
+	Letters int `json:"letters"`
+
+	// Missing Without a row: listed.
+	Missing int `json:"missing"`
+
+	// Moved Written forward.
+	Moved int `json:"moved"`
+
+	// Steps Recorded again.
+	Steps int `json:"steps"`
+
+	// Visits Looked at.
+	Visits int `json:"visits"`
+}
+
+// RestorePage defines model for RestorePage.
+type RestorePage struct {
+	Items      []Restore `json:"items"`
+	NextCursor string    `json:"next_cursor,omitempty,omitzero"`
+}
+
+// RestorePhase defines model for RestorePhase.
+type RestorePhase struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+}
+
+// RestoreReconciled defines model for RestoreReconciled.
+type RestoreReconciled struct {
+	Checked  int `json:"checked"`
+	Replaced int `json:"replaced"`
+	Reported int `json:"reported"`
+}
+
+// RestoreRequest defines model for RestoreRequest.
+type RestoreRequest struct {
+	// BackupID Defaults to the newest proven backup.
+	BackupID string `json:"backup_id,omitempty,omitzero"`
+
+	// Before The newest proven backup whose restore point is not later.
+	Before time.Time `json:"before,omitempty,omitzero"`
+
+	// Reason Why, kept with the restore. Nothing about a patient.
+	Reason string `json:"reason"`
+
+	// Target One of the configured targets: the clinic's database.
+	Target string `json:"target"`
+
+	// UnsavedReason Why what lives is not saved before: it cannot be read any more.
+	UnsavedReason string `json:"unsaved_reason,omitempty,omitzero"`
+}
+
+// RestoreStarted defines model for RestoreStarted.
+type RestoreStarted struct {
+	// ID The restore.
+	ID string `json:"id"`
+}
+
+// RestoreState Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time.
+type RestoreState string
+
+// RestoreVisit defines model for RestoreVisit.
+type RestoreVisit struct {
+	AppointmentID string    `json:"appointment_id"`
+	BookedAt      time.Time `json:"booked_at"`
+	BookedBy      string    `json:"booked_by,omitempty,omitzero"`
+	DoctorID      string    `json:"doctor_id,omitempty,omitzero"`
+
+	// PatientID Where the database of before could tell.
+	PatientID string                `json:"patient_id,omitempty,omitzero"`
+	Payments  []RestoreVisitPayment `json:"payments"`
+	Process   RestoreVisitProcess   `json:"process,omitempty,omitzero"`
+	StartsAt  time.Time             `json:"starts_at,omitempty,omitzero"`
+
+	// Status What it had come to.
+	Status  string `json:"status,omitempty,omitzero"`
+	Version int    `json:"version,omitempty,omitzero"`
+
+	// Why `not_followed`: its row is older than its process and could not be brought up to it.
+	Why RestoreVisitWhy `json:"why"`
+}
+
+// RestoreVisitProcess defines model for RestoreVisit.Process.
+type RestoreVisitProcess string
+
+// RestoreVisitWhy `not_followed`: its row is older than its process and could not be brought up to it.
+type RestoreVisitWhy string
+
+// RestoreVisitPage defines model for RestoreVisitPage.
+type RestoreVisitPage struct {
+	Items      []RestoreVisit `json:"items"`
+	NextCursor string         `json:"next_cursor,omitempty,omitzero"`
+}
+
+// RestoreVisitPayment defines model for RestoreVisitPayment.
+type RestoreVisitPayment struct {
+	// Captured Minor units.
+	Captured int64  `json:"captured"`
+	IntentID string `json:"intent_id"`
+
+	// Refunded Minor units.
+	Refunded int64  `json:"refunded"`
+	Status   string `json:"status"`
+}
+
+// RestoreWord defines model for RestoreWord.
+type RestoreWord string
+
 // Role defines model for Role.
 type Role string
 
@@ -3281,6 +3623,31 @@ type TimeOffSaved struct {
 // Example: Europe/Berlin
 type TimeZone = string
 
+// TrainRequest defines model for TrainRequest.
+type TrainRequest struct {
+	Environment string `json:"environment"`
+
+	// OneApproval One word approves the whole train; left out, each service asks as it does alone.
+	OneApproval bool   `json:"one_approval,omitempty,omitzero"`
+	Reason      string `json:"reason"`
+
+	// Stops In their order.
+	Stops []TrainStop `json:"stops"`
+}
+
+// TrainStop defines model for TrainStop.
+type TrainStop struct {
+	Artifact       string          `json:"artifact"`
+	Digest         string          `json:"digest"`
+	PassOldScripts bool            `json:"pass_old_scripts,omitempty,omitzero"`
+	Schema         TrainStopSchema `json:"schema,omitempty,omitzero"`
+	Service        string          `json:"service"`
+	Version        string          `json:"version"`
+}
+
+// TrainStopSchema defines model for TrainStop.Schema.
+type TrainStopSchema string
+
 // Verification defines model for Verification.
 type Verification struct {
 	// Password The one that was chosen when registering.
@@ -3362,6 +3729,9 @@ type PatientID = string
 
 // Prefer defines model for Prefer.
 type Prefer = string
+
+// RestoreID defines model for RestoreId.
+type RestoreID = string
 
 // SpanFrom defines model for SpanFrom.
 type SpanFrom = time.Time
@@ -3858,6 +4228,33 @@ type ListReconciliationsParams struct {
 	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListRestoresParams defines parameters for ListRestores.
+type ListRestoresParams struct {
+	// Target Only this target's.
+	Target string `form:"target,omitempty" json:"target,omitempty,omitzero"`
+
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ListRestoreVisitsParams defines parameters for ListRestoreVisits.
+type ListRestoreVisitsParams struct {
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// StartTrainParams defines parameters for StartTrain.
+type StartTrainParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListPatientsParams defines parameters for ListPatients.
 type ListPatientsParams struct {
 	// AccountID Another account's patients; staff only.
@@ -4067,6 +4464,15 @@ type ResumeDeploymentJSONRequestBody = DeploymentWord
 
 // RollbackDeploymentJSONRequestBody defines body for RollbackDeployment for application/json ContentType.
 type RollbackDeploymentJSONRequestBody = DeploymentWord
+
+// StartRestoreJSONRequestBody defines body for StartRestore for application/json ContentType.
+type StartRestoreJSONRequestBody = RestoreRequest
+
+// DecideRestoreJSONRequestBody defines body for DecideRestore for application/json ContentType.
+type DecideRestoreJSONRequestBody = RestoreDecision
+
+// StartTrainJSONRequestBody defines body for StartTrain for application/json ContentType.
+type StartTrainJSONRequestBody = TrainRequest
 
 // RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
 type RequestPasswordResetJSONRequestBody = AddressOnly
@@ -4370,9 +4776,27 @@ type ServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(c *gin.Context)
+	// ListRestores Restores and what became of them
+	// (GET /v1/ops/restores)
+	ListRestores(c *gin.Context, params ListRestoresParams)
+	// StartRestore Begin a restore
+	// (POST /v1/ops/restores)
+	StartRestore(c *gin.Context)
+	// GetRestore One restore
+	// (GET /v1/ops/restores/{restore_id})
+	GetRestore(c *gin.Context, restoreID RestoreID)
+	// ListRestoreVisits Visits that a restore does not have
+	// (GET /v1/ops/restores/{restore_id}/visits)
+	ListRestoreVisits(c *gin.Context, restoreID RestoreID, params ListRestoreVisitsParams)
+	// DecideRestore Approve, stop, undo or end a restore
+	// (POST /v1/ops/restores/{restore_id}/words)
+	DecideRestore(c *gin.Context, restoreID RestoreID)
 	// ListServices Services that can be deployed, and what is live
 	// (GET /v1/ops/services)
 	ListServices(c *gin.Context)
+	// StartTrain Deploy several services in an order
+	// (POST /v1/ops/trains)
+	StartTrain(c *gin.Context, params StartTrainParams)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(c *gin.Context)
@@ -7928,6 +8352,156 @@ func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
 	siw.Handler.StartReconciliation(c)
 }
 
+// ListRestores operation middleware
+func (siw *ServerInterfaceWrapper) ListRestores(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRestoresParams
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", c.Request.URL.Query(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRestores(c, params)
+}
+
+// StartRestore operation middleware
+func (siw *ServerInterfaceWrapper) StartRestore(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartRestore(c)
+}
+
+// GetRestore operation middleware
+func (siw *ServerInterfaceWrapper) GetRestore(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "restore_id" -------------
+	var restoreID RestoreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "restore_id", c.Param("restore_id"), &restoreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter restore_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetRestore(c, restoreID)
+}
+
+// ListRestoreVisits operation middleware
+func (siw *ServerInterfaceWrapper) ListRestoreVisits(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "restore_id" -------------
+	var restoreID RestoreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "restore_id", c.Param("restore_id"), &restoreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter restore_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRestoreVisitsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRestoreVisits(c, restoreID, params)
+}
+
+// DecideRestore operation middleware
+func (siw *ServerInterfaceWrapper) DecideRestore(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "restore_id" -------------
+	var restoreID RestoreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "restore_id", c.Param("restore_id"), &restoreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter restore_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DecideRestore(c, restoreID)
+}
+
 // ListServices operation middleware
 func (siw *ServerInterfaceWrapper) ListServices(c *gin.Context) {
 
@@ -7939,6 +8513,49 @@ func (siw *ServerInterfaceWrapper) ListServices(c *gin.Context) {
 	}
 
 	siw.Handler.ListServices(c)
+}
+
+// StartTrain operation middleware
+func (siw *ServerInterfaceWrapper) StartTrain(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartTrainParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartTrain(c, params)
 }
 
 // RequestPasswordReset operation middleware
@@ -8923,6 +9540,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/ops/services", wrapper.ListServices)
 	router.GET(options.BaseURL+"/v1/ops/deployments", wrapper.ListDeployments)
 	router.POST(options.BaseURL+"/v1/ops/deployments", wrapper.StartDeployment)
+	router.POST(options.BaseURL+"/v1/ops/trains", wrapper.StartTrain)
 	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id", wrapper.GetDeployment)
 	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id/steps/:seq", wrapper.GetDeploymentStep)
 	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/approve", wrapper.ApproveDeployment)
@@ -8946,6 +9564,11 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/ops/backup-schedule/resume", wrapper.ResumeBackupSchedule)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
+	router.GET(options.BaseURL+"/v1/ops/restores", wrapper.ListRestores)
+	router.POST(options.BaseURL+"/v1/ops/restores", wrapper.StartRestore)
+	router.GET(options.BaseURL+"/v1/ops/restores/:restore_id", wrapper.GetRestore)
+	router.POST(options.BaseURL+"/v1/ops/restores/:restore_id/words", wrapper.DecideRestore)
+	router.GET(options.BaseURL+"/v1/ops/restores/:restore_id/visits", wrapper.ListRestoreVisits)
 	router.GET(options.BaseURL+"/v1/payment-cases", wrapper.ListPaymentCases)
 	router.GET(options.BaseURL+"/v1/payment-cases/:case_id", wrapper.GetPaymentCase)
 	router.POST(options.BaseURL+"/v1/payment-cases/:case_id/retry", wrapper.RetryPaymentCase)
@@ -22026,6 +22649,706 @@ func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitSt
 	return err
 }
 
+type ListRestoresRequestObject struct {
+	Params ListRestoresParams
+}
+
+type ListRestoresResponseObject interface {
+	VisitListRestoresResponse(w http.ResponseWriter) error
+}
+
+type ListRestores200JSONResponse RestorePage
+
+func (response ListRestores200JSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores400ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores401ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores403ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores500ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores503ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestoreRequestObject struct {
+	Body *StartRestoreJSONRequestBody
+}
+
+type StartRestoreResponseObject interface {
+	VisitStartRestoreResponse(w http.ResponseWriter) error
+}
+
+type StartRestore202JSONResponse RestoreStarted
+
+func (response StartRestore202JSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore400ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore401ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore403ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore409ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore413ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore415ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore429ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore500ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore503ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestoreRequestObject struct {
+	RestoreID RestoreID `json:"restore_id"`
+}
+
+type GetRestoreResponseObject interface {
+	VisitGetRestoreResponse(w http.ResponseWriter) error
+}
+
+type GetRestore200JSONResponse Restore
+
+func (response GetRestore200JSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore400ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore401ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore403ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore404ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore500ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore503ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisitsRequestObject struct {
+	RestoreID RestoreID `json:"restore_id"`
+	Params    ListRestoreVisitsParams
+}
+
+type ListRestoreVisitsResponseObject interface {
+	VisitListRestoreVisitsResponse(w http.ResponseWriter) error
+}
+
+type ListRestoreVisits200JSONResponse RestoreVisitPage
+
+func (response ListRestoreVisits200JSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits400ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits401ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits403ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits404ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits500ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits503ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestoreRequestObject struct {
+	RestoreID RestoreID `json:"restore_id"`
+	Body      *DecideRestoreJSONRequestBody
+}
+
+type DecideRestoreResponseObject interface {
+	VisitDecideRestoreResponse(w http.ResponseWriter) error
+}
+
+type DecideRestore200JSONResponse Restore
+
+func (response DecideRestore200JSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore400ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore401ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore403ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore404ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore409ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore413ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore415ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore429ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore500ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore503ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListServicesRequestObject struct {
 }
 
@@ -22150,6 +23473,208 @@ type ListServices503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListServices503ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrainRequestObject struct {
+	Params StartTrainParams
+	Body   *StartTrainJSONRequestBody
+}
+
+type StartTrainResponseObject interface {
+	VisitStartTrainResponse(w http.ResponseWriter) error
+}
+
+type StartTrain202JSONResponse DeploymentStarted
+
+func (response StartTrain202JSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain400ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain401ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain403ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain404ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain409ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain413ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain415ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain422ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain429ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain500ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain503ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -26158,9 +27683,27 @@ type StrictServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(ctx context.Context, request StartReconciliationRequestObject) (StartReconciliationResponseObject, error)
+	// ListRestores Restores and what became of them
+	// (GET /v1/ops/restores)
+	ListRestores(ctx context.Context, request ListRestoresRequestObject) (ListRestoresResponseObject, error)
+	// StartRestore Begin a restore
+	// (POST /v1/ops/restores)
+	StartRestore(ctx context.Context, request StartRestoreRequestObject) (StartRestoreResponseObject, error)
+	// GetRestore One restore
+	// (GET /v1/ops/restores/{restore_id})
+	GetRestore(ctx context.Context, request GetRestoreRequestObject) (GetRestoreResponseObject, error)
+	// ListRestoreVisits Visits that a restore does not have
+	// (GET /v1/ops/restores/{restore_id}/visits)
+	ListRestoreVisits(ctx context.Context, request ListRestoreVisitsRequestObject) (ListRestoreVisitsResponseObject, error)
+	// DecideRestore Approve, stop, undo or end a restore
+	// (POST /v1/ops/restores/{restore_id}/words)
+	DecideRestore(ctx context.Context, request DecideRestoreRequestObject) (DecideRestoreResponseObject, error)
 	// ListServices Services that can be deployed, and what is live
 	// (GET /v1/ops/services)
 	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
+	// StartTrain Deploy several services in an order
+	// (POST /v1/ops/trains)
+	StartTrain(ctx context.Context, request StartTrainRequestObject) (StartTrainResponseObject, error)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
@@ -29134,6 +30677,171 @@ func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
 	}
 }
 
+// ListRestores operation middleware
+func (sh *strictHandler) ListRestores(ctx *gin.Context, params ListRestoresParams) {
+	var request ListRestoresRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRestores(ctx, request.(ListRestoresRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRestores")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRestoresResponseObject); ok {
+		if err := validResponse.VisitListRestoresResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartRestore operation middleware
+func (sh *strictHandler) StartRestore(ctx *gin.Context) {
+	var request StartRestoreRequestObject
+
+	var body StartRestoreJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartRestore(ctx, request.(StartRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartRestoreResponseObject); ok {
+		if err := validResponse.VisitStartRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRestore operation middleware
+func (sh *strictHandler) GetRestore(ctx *gin.Context, restoreID RestoreID) {
+	var request GetRestoreRequestObject
+
+	request.RestoreID = restoreID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRestore(ctx, request.(GetRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetRestoreResponseObject); ok {
+		if err := validResponse.VisitGetRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRestoreVisits operation middleware
+func (sh *strictHandler) ListRestoreVisits(ctx *gin.Context, restoreID RestoreID, params ListRestoreVisitsParams) {
+	var request ListRestoreVisitsRequestObject
+
+	request.RestoreID = restoreID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRestoreVisits(ctx, request.(ListRestoreVisitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRestoreVisits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRestoreVisitsResponseObject); ok {
+		if err := validResponse.VisitListRestoreVisitsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DecideRestore operation middleware
+func (sh *strictHandler) DecideRestore(ctx *gin.Context, restoreID RestoreID) {
+	var request DecideRestoreRequestObject
+
+	request.RestoreID = restoreID
+
+	var body DecideRestoreJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideRestore(ctx, request.(DecideRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DecideRestoreResponseObject); ok {
+		if err := validResponse.VisitDecideRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListServices operation middleware
 func (sh *strictHandler) ListServices(ctx *gin.Context) {
 	var request ListServicesRequestObject
@@ -29151,6 +30859,50 @@ func (sh *strictHandler) ListServices(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListServicesResponseObject); ok {
 		if err := validResponse.VisitListServicesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartTrain operation middleware
+func (sh *strictHandler) StartTrain(ctx *gin.Context, params StartTrainParams) {
+	var request StartTrainRequestObject
+
+	request.Params = params
+
+	var body StartTrainJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartTrain(ctx, request.(StartTrainRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartTrain")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartTrainResponseObject); ok {
+		if err := validResponse.VisitStartTrainResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -30051,557 +31803,602 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P0Ldxs3tieKfxUM5/yXk2lKIiXZjql11oziR+KT+NGW0v53xx4KrNokERWBCgCKZvt6rftp7ge7n+Qu",
-	"bABVqGIVWUVRfmTY65yYIuuB137v/dsfO5GYpYID16oz+NiZAo1B4sfHEqiG+FybP2JQkWSpZoJ3Bp23",
-	"U5BAmCZMHXa6HfhAZ2kCnUHn6KZ/FItIC6mOev1H93u9Xu8A//PQ/OcH/6f9X9zvdDsS/pwzCXFnoOUc",
-	"uh0VTWFGzTvHQs6o7gw6c8kOJIxBAo+g0+3oZWpeprRkfNL59KnbeXpJJ6vDvJwCuQGpmOBEjMliSs2I",
-	"iZqKBe+SsZBET4FcPR8fvKA6ml6ZiygnEDNdnNa7zvG7ztqxrg7peQyzVGjg0fINpAldmtvKI7wyz7ki",
-	"iylwoqdMmeGZMVGuFiCJFjgeKhMGkpi3g9JkwfQUr1J0BuQalmaw+VCAz2edwe8d8+jO+6rV+lVE1A6g",
-	"emNxBGkqGNcz4NW7HPzeZKujnW316+zn8zRNWNWqmn1Ps8uINvu+oIqMRZKIBcTF2Swo0//Z73XWb+cb",
-	"0HJ5PtYgV993AZHgsTLbZR5GRjAWbhk5fNBEy2XhlffXLcWMcTYzO9jPZs+4hglIHMfbt2/P53oKXLOI",
-	"algdzM9igecmuKg43x+BSjxNNJn957tORCWME7FoecA/dTsplXQG2rGL8ygSc66f1+wHtT8Xh7L53NDj",
-	"TrfDzENSqqedbofTmbnTPW7I4obnao5Xru7reX6Oa4eeX9J2+Hjsq4afP/L2U/iRRtfztG70I/z1niLP",
-	"n6yOnvZHx/WjH9WM3j7y9gN/TBXUDTulS+Q9EVXQetVp9bjNs24/6ieQJmK57sDE2RVbLXtcs+z5Y3cw",
-	"CRTStRPAX9sue+248Wm3H3MgUX+B5erI/ynmkogFJ3PO/pwD0Yb3WinPFInEbEZ53CVqHk0JVYSS3357",
-	"/uSQXACPGZ/kEtVduSpnCZ1QxlGFoGMYGAVowm7Aiuwxk0o7wW2Vi5MeielSHZLL8Bn4VMqFnoIkIxEv",
-	"zfMkjOcK4kOCEsZKLJoNxKgl5IYpZtUXzZKEXHOx4GeEkpEQ12b4TJE/5vEEYkI5LLrE3OgeSxZTllh5",
-	"ZJ+iNOVxSag/jE/Gj8YP4OAk6o0OTkenJweP4h4cHI8fxA9of/xDdP++31+rJeY7HOzMgdmatfKNfvgV",
-	"+ERPO4Pj+/e7Rt75v/tGpmgN0rzjf//+7t2H4/7Bu3cfHj59/7f/qD4SY9Tcqk/xldEKrzLNbynmRujF",
-	"A1wIo+QFK2+35bR/bHUxJWYgOBBIFJBoSrlZV7NwjEdwSK7+xxXR9BoUoXxZVhX7KEmr18lpmk0X6MFp",
-	"eX2qlbnkSaUqcG7On5m/zmj6niIRTYDHtETex73jBwe9k4P+aQ0RmzesG3a4c72DR+8/nn46sB+O8w/V",
-	"u/iaaraGnab257bsqE56ucfdnh9ZTbRCqUeN8uUVKoOKzFOjj70kymqJXUI1mQmlDX/47s2zx+Th8Wnv",
-	"+0PyCjlCrrcqQo2RNeFC1quslcfMDayW6h5UzeYipfyZFLPV+ZhvnXXCDefQRPBD8gTGdJ5o1Hq5WBz6",
-	"wfw5B7nMxzI2j6xcV3OiDjSbVav5ZjiXYnUwP3rdOh9OcSyULIFKQpGRXpnXX9WNTYttRnbJZvBqPK47",
-	"reY+Isbjtsd1XHNczfOGYjy+/Xm9XKbQQMcl5s62o4e60S/TW6tcn8zNKhVcgbU08rGaKT0Tc46zigTX",
-	"wNFdQY1paI3coz+UtXSz6XwMNJLGeg2MxxBpdgPDVLIInxLNpSHUZWfQefrbmw6yaiE7A3P7p26n4dNx",
-	"5RRozfgEp0fxNX6ZrEIxjObanIEZ43NtVqF/3Mt+i4HGCeMQ/Hp62ut2nGYwXDAei8XQ6CKdwSPzw3w8",
-	"BjlEEgluyn+xBmz+U6/biWiq5+Y7KieM5z89NAOJmUrnGoYpSCbi/MfTE/x1LnEn8u9PeuawIPEOI8HH",
-	"TM46gzFNFHS9/TvkQrOoOIaZiK05bF5kdjU7Zs9Q+ULlxnwphmoqFsMx4JAiPBT9Xi//ZSJp+GwzHmdw",
-	"+NWa0Q/57w8qfs+WDa358iyMWsHjoWZoHf/+sVNeUrtF4eg+dVevOi5cdL/36b159IzxONy53/Fh/eMe",
-	"/moIK54nMEzYjOnO4Ljw5ZxrlpReIMHQjdkhe0bMcqhE6KHSkIarZEgxp9v/kDDuDDr//Sh3IR7ZX9VR",
-	"iUafgKYssbTcjPkEjkjv3Kt6n7vsCK/5ZK3h+I11lK3hCakUowRmf6vgDZE/ZDc0YfHQOd06Ztw4Bztk",
-	"74uLBSjChSZjplHNMi+UNNKH5DGqjVb3BCmFVCRhSivUzBVwVCjRokBmi1fgURkzSAzvMMbBkdJUajWk",
-	"ZgQzUIpOcHSKZPzUnAlLTFEzXt1DjqOpnhsSNWShmUY+H86M2XnhKuRM+SgWkfrv5cVpfCxe23WvOwgb",
-	"V/WMXNmFuiKG8hUBGk0JLhguKy62Fk5lPzQDe2yNqPMoglRDS0FR8tM0dvk4y60z6HjG0O0kmdd1Swdq",
-	"c+Lzc61Y5l8g1dY4jKiUDGIi5tqYw0oIbv41KmsqRQRKOWtWHZJfhbg2emvJM9wlQtqjbDfJmqvWSq70",
-	"UgdUHTqh11F2dh1Oxu3mE8Gh3U4aYQjxcLRs5nbETbQBkCHqJt4+6vUv+71Bz/zf33r9Qc8o4VuoE+4W",
-	"J76eyEPykxFJ5C2MUHMHHqvSi48ve48GJ4UXtzmS5vglQ9Rqyw/F2XS6oWXU2MBK6dIuanGB+vfDceby",
-	"xwrynKlVDiW7zzOpjmMMgJwI5AxP0Hqto06/qFcOmip2dyrb20rvT11rIfwbKaLzdC5FCkc/gkwYd2x7",
-	"2EYTxRsqtap5GjcjBxdy6wz626gLVUzLkLt1o4WqAnW+sozzlDhM6JUKQ3DruE1V1K4QdDoIok7rHrQa",
-	"pnL8i48TFt1ON0HdTNNr4KFachH6rKYiiZW1ks3xOCTn6jqLeGauIPMgq49EUyEUeL+kNZi3VykeFVUK",
-	"8xqMbLohF3SJYDK7UiPMQMD6vYxRlasTNEnEgjCjRpilvCKKLhVZTJeoKVif+BbmZNFiiwRX80Rbk2cM",
-	"TThKDBMJXhDMnLdnZrcVTZX/5d52qK0u2kbUJJRP5nSChkInBhQunfeZ6bQqe1KjaTFlTEf0d3YGxz2z",
-	"pSqFiNGEaTONJ2CMdpGIybKzjgU13lO7+nVbmkcktjYMngk5YnEM/Fa0N86eUrAImPIRznuKSJGAOXV4",
-	"5hiPknnsPFYiBWsL35bCTnIKe+kPNqzo6flgd0VabpJkRpc4u1jgxJB+flqvlG1e24Tx6yF8SNGsKS+v",
-	"+ZFMqSLugluuYL9k9pQfX17Kwth2sZrn9pUY6gneazTqBTXmXZrQyEyznEsyV2utmAambf604TUsh9I+",
-	"Mljw34woIBwWpBTZQRHig1dOKbvlRhwfFzcCY2RUEYzKVLxuxRatns2uDvxVaQWu8sGtRPLsXnENktPk",
-	"lt4H95CSfEeBRhZG+1lIwSdEcCLmkigWwyH5+1xoG+bz+2GjWTbylQqpCbvldt0P3QXnBN3uRtKKuVSr",
-	"XgI3id2QS+Fdh+QSkoSoeYrTwjwuP6sr3IdfGb9+dWPjM3fIkfxp6KKCIwQRSdwtEzEZLS09gSSoynpt",
-	"zJ+eBLS+tdr1xVla9lIMWNs5VS7QpvUxo3kp9CZVbPP+caGHY3xK0X8nwfq3XDJAMcHnNnL5tCiX/bsL",
-	"654PakeLXpwN8gg8gizz4mVZEF5+a0EUZAvt7d58mTV80EdTPUsK69p5N+/1TqL/ZrSxZQrEXIBfQWdD",
-	"rliZmFM6cYl5qIIzTtIEvUZCxirL1EQeh4N0IeJtYj1Uw1CMhyMm9bQz6PQf/dA76B0fHD9qrkejp8Pp",
-	"y+cxJW406NlIvFNPQTLejSrsH19DYkE8fGtl+DWGLGJmHvuMsuSWKkUaPG44ts8rs0tD8D6VAu2KLCPD",
-	"SCXyxn5w3kNjk8YQsRgwneW2nDHQMZ7rwkhmQDmmx5SptGpKu6DX0vvtSuggUxmpIkhKRkf3Yae0aW+y",
-	"cOquti0LKIQ6B/CY+KHkLl1zjlbyam6rB/4Q7JF/o2FfAPGq7Koe+U4UDZsA7l0DLJpmO8Ps1s1oDMSY",
-	"cJ+6nQvnmXsmoTITmV6D0dBuR6z+JRf0pnUAA8PW5q7ft49mNHNG35GDubWv2Dl87ZnZ5Bqt8HR+et/4",
-	"GBU3puIw4Q/dnHDwDcqSuDnYhCKXU84jsPUJuRTiVyontzO/U7pMBI2HWohhgk8rcwKfufTg/v2TB2S0",
-	"1KBuy5lPijqrT4g0iqIfQ5HwVwa5K8115dVI4JdCvKB8eauFNWOdUb708VIVLqx5undg25SvOY9Rb14e",
-	"kkuZJZ1yQslM7EBHPQ69s0IQMzISjKyw3KtD38lym9ei5q2J4BGcEZ1N1CVuYb3FAabDXpVII/hpE4UE",
-	"VRs4jN94WBdxO+E5Lz2rTCzaustAmSOFYmBMXr+6uCRHN/0jBcoQvbKJyCNbkoGX3dYC6ee7+6uYHNh8",
-	"5WohWp7BLrY2f+eMKYWWiPNUSCJuoOzCffv27UG5nmXdhpbLX/yu3lCW0FECt93R7DmlfA8F8oZFQCLK",
-	"A7enD4k7ugzINaEa5JmzwBQdQykeXvIq3dYpU3YH+2kUB1ix/9l8d+OjSanUZIEVEIYEBA9iL5hL8Bkp",
-	"3fmGIH4BMaOXOPFbHY7sgcOZeeIQ17KK6lGS4H4/tm87MG8fkLKudlvZeb8oO3FUmEDlzf5sxKs7XzmZ",
-	"XYtSM4Y8/XxuziCaXH6cKGF/4zcg2Zjdkh1jvGw4zx9WomA4MBcQGsfSsGQ3ukxZJEvQh+RVioWYzo3F",
-	"3Gd0ZKFHhRb9djuM4jQYYnkTV2a8q+1LqVILIWOsj2CTqUsYQoG2bvk6eX6gLwnMcq5obI01mrw2arjU",
-	"DFSWk5EGX62aKRszhIN8q4+rvyVBolGLOtM8X/n31XI9/77g6XmlrRj9AREmxbmayJbzD9KJ6ouzrPxJ",
-	"vLTtEjb2xSgbV8uFlivWquFyW6up4n6MfJpfmAabpLPuGL4RVvC4x1Ap6XJl7XEE+EI/cP+aNSuOtetu",
-	"z1usfLYwhXKJYhHOScV6+BC73TAMVBiOZGPE4f69GjtuYouvXKW2u7CiWDtf6nBEvV592dS7dxdVO5Zt",
-	"zKb9uABcx8BwXn/PJZvBv8x15X3ze+W2zg4gfPCa7Xt6A62phtYSzdupIDGLMe/DKaVZKoxaKg2zRlRD",
-	"ddMikW7nmllm5HfYpRKiw9gsSOxXZOj8gB1MojeaWIwHw3/yrDi4LvtKggKNLGgygXgo5noINyCXiylI",
-	"HJUxJ/LoroQJUxqsh8/KjkxyvF93ZEpKXp51hUPqkoVHg1gYY2Yk5qhz4qLujg3giuImbDo3vzLV9uxk",
-	"w2w03sIh3ci+8IlrxvzCJ3W3O+1awyy1mB1llIBi5mrTI4t51UOrTFWJnYQqTSRQJThZTJd+v1HNdE6J",
-	"bcVJmVrwWC6HnoNUHXjGhzQBaf7yUADwgVkHxgrNVJ1uM+ZW6+O1tnyYqS0cxvKd4JMZUxYCmXMs1DW/",
-	"XLM0rRmMu6qK2tw+k8VUKCBiriMx8/ECHgtJuKF5okUSB1sQIkasCFNHSm5C3fwsBQMpnKHNp/dz0Zwn",
-	"lltT3ev2JNduwC8opxOIvQa4MuBuh8MHPYzmUomKGtIXTk4JZ4IY4kvpBA436qobp36hnZ9l7dzLItQn",
-	"/7v4MVNh+q0TBDRJjLlnc0xKOq0Xbjm/GgmRAOVfTMkprVtJT8kGXL2S2m5am+NTo87PFchDcqHpeEwE",
-	"T5aH6zjkehLRQv5iLqyUnbXz+KXEfdMsuG0tDcsqxmPzL2pLlSzs3BqGr3iy/CxKd6W2WTlHFwH7BwZ3",
-	"2h37c5KwGw+aIOZasRiKGdQ2ufqlsIlZU5qmwLEMmWkyMkJSQTJeJYctTNwsCNdUYIXxuPUnByEEjCLf",
-	"+VSM0TUYVhCeW9G7vcdTjMcKMk8QruY9Rf6NmT7d1uJ3bUDOXrWdAVMICX5s6xIowArkDwrkbFjK53ez",
-	"sE0brSO+dFnSbbk3FvBnmSNkIeZJjAlA5IIuCdUkASNhKMlzvLvE+ujuKcxA6Lozr4ixnJYpqDOC1oY9",
-	"+dpjq1EWE06lFAvlZINgEVQIBO/kKIrUjedtRj88txfftwLC/dVfFbCrdcfIYxy6FtborAPbKpv1BRSC",
-	"x6/J6cNDchXDFcrCRAmiUgzzjJZGWTMrSa+VueLg/BId2wF/OykCnxxXTzQvNV+raQgOON+Z093XXYxc",
-	"8IW58FMxob9KNC2mIgEr0buY64GqJtMKUZnQJ0ijyDy/NL3+qvBemZ+rTKrSea0PewSJ4BNkpoJ7ltsl",
-	"StjDpqdgxuBw1iLKY2YYiMKLR0viuMudnKwCnwjnfdzbDNiyStZB8VNLK9ACAIwq9u83rlnigQUzp6Er",
-	"6Ow6RCBnwTTnwkEV5RqQN7tB9lo8JSldqkY+lojyCJIke0VDfafbiaYQXQ8ZrxzaW5xs5qseIH16D7a5",
-	"EWLCkHC1WS+cA0ZmMW6lNfDY1hs0W6RtrO+Cz3fjMhWqRz9W6gptrf+22kXDkf4hGB/OZVIHNUmJhgSm",
-	"QBM9zSGuppDEh+SZsMzGSy2KJfMq4wT2DNs7ss09QyXabOfVT09trL1Qaf2xKLg/XR3uUHdqzYGDYtRN",
-	"970UF1OxeAbuPl3lm7sMVVO85pAYjbxU+VfQxCrn31IJ9EXAG5iQrwM02+u3L6vsbU5fDoljcxatvSy/",
-	"Y+gBACsXTiQxKE1ECryIPlgyzjauhnWSVZ14Z0RnapgUGtwO3fLA2nfWuO/e5u66GKKEcYi7JGO1RqGL",
-	"hJRoJdU8PCjfrvI3fq1GgNLz6LpKwbC1JGa1BjaQZlkPB4gVocTCy2y0yrNK9LX2BV50K4ukIRWus16K",
-	"5dtNmXxWyV1ewcdWRObOH1XkKQSd4y7R0V5h+BGaCtcAKSnwnbXeysx88oPpFgAlQ1FYZYStmGO5CtPS",
-	"IvP7XaSHgrgvrPL79arenXsgCzX1X4P7sQgJ1D68hzXWVRnWyoNgqmB8gXuxpXJVYTausryGD2uvEdTR",
-	"bxtmU0VHIdE4UsDBdf3SVszcv7XBdjqEp1tkOmz2gK1CsDWyi5t6sgIMthbQVhf+to2rXh5/8MoGC/yc",
-	"p3O9jdueeq0vopyMHIe2tbU2rwcDeiyaEtzsQ2LkjwpBzJFNoqmNphHECCpNxlLMKp39Ia26ZAgLjbBS",
-	"acG4vRaNdouoykVGzWfehnRp80rTZTWF16DkBQNA03wVKT0RfFIxVe4R+KcUkYOzRMqEalfynHmSjnv9",
-	"B6ErqVflSqqF6guHiC6pmjEG2rsZE3YGMI9cO5RKr1YlLGAwjEf1g6BToHGAOWxWRvmqgMJIHp5sHkcl",
-	"CmEwkN4qdhWkKlyJsQQI4lCZPVPn5eutGUcZnqf9QIJjtN1I6jAWg6E8bHaM6VxPhWQKYjIzbJAkNFUI",
-	"V9zmYP/ww8Yh12EwBUN2IJA1JyozhmZ0SSzzM4cbEbUBupbJYCcFLFMtDNA8ORzhg+oh3tYNvIIkFUyu",
-	"ku0+zrIiF0xPXT5MbpjnhLvKyLb3l3TJVOtUWWuFXEzFgvuFDB0oRS8ADTI4wzPrHZi23H9FqamB6FxH",
-	"Mpt5CIYgCvt7//j+g97GIzjLbF6feBcChPqoZvhdvoRNU+42O3ZrgMVC9t5bWZSLqRGqznJy1O8p1mHA",
-	"20GjO+fAPJ7MqLxGG0oV+cvmhaoBPw2GeLIywjzbC3jc9SzGo9HXe0pb8b110KvB6B7UH6qcDMicp5Rl",
-	"pWoBA3EHrjC6zdKyDvY13Nj7a6V26PVyo3OjyhxjnkCNhpZaHafNEL023EIz/BXGGNEelLDhA+wqw38P",
-	"yTnBx5tD2sNIl5V1uP/djL9Rvsx8ZkpDuqoT5ghYZcb2/OIVOT3uPzzsFOH/zw/+9f7jSRVkfAaftWq2",
-	"ciHJnDOtBgQDU+j5fPrbmy5ZAsc//uv1PwsOJ8b1g9NwwR+5/60/tSVl3w6om0+zSqMPYII3iZBzMhM3",
-	"nikTqq4L6kaGGrsqQIrghMFrdopTWGFmTIQxGoxdUHWsI0hyJu9z1ytU77PMTYRP4YKYmZAxszHGZvmk",
-	"uASXzImHLKzX7616QVbBlMMlQw0oAFdekcjcz9FWbrqnxSvTCtiQmTaoTMlRUyG95pXNrlbDqaT/TTMs",
-	"Q0oGMzyu4lxirIGXNDNzGus0282Spx7BMhzLaRsLrVZrLS9ZzYCKiNdrZeAzv3VY32W3jcpoym6K6ujJ",
-	"g/sb96oCVrvMxJ4wh900Ar0A4FaAWFdlN7PAs/Nk18PpEFPERlojf/sbOZnzDVX4glbH3sBtcfeZoSW3",
-	"4i1SQ2scO9s7KvfOj73zY+/82Ds/9s6PvfNj7/zYOz/2zo+982Pv/Ng7P/bOj73zY+/8+HqdHw0SY1bn",
-	"UqsaVluddbZXjW1YK4zXahCr+nu9NV7nSKg1zSoYSIkF16ld1fpirUFVQcdryCoUNSuHvUoy2f7pLd08",
-	"o7lkWTZlGeFVWWxEMhHOQKcEF6BFocWykjxeI0iyfbg79emUKiBKkLFt6bsi21fpsFjqX4MEEGcJXasX",
-	"3LAYcXM2yCK7sE/91Z+6nTHjTE1bZqFOsR3e6ir7Eg4JqC5UqwTmZpebvjEDDK+ty95+Nc5TIafFavvW",
-	"VRG4ZzUJ4sy1vytCy1U+xRyGYXZSGmy8BKOCQOMFya7PF6XiGlz9VjuaJf1vrCRCkGFhdMBShUDtkMWi",
-	"6WookDdV/ZtfC6UnEi7+/us9FaAyg4TKbVCcpmoqdCUvsF0NlTYCHL3LAwuavLAeqBnT2sLfY+UR9jR2",
-	"KXWNM+Jl26xupdcALRZp12IF4D1C4nZVsqXnrr5DC0knYOT0LJWglCv/Ah7JZVqu8ajfGE1HtaUGmsoJ",
-	"6OoMWSGq+ZWWbDKp7NRNY2HGdTWwSP0e8c1NJIQ4oJomYjIH3LnEeXy9f8VLog7aCtbPIuEPrKhw8t1K",
-	"LG0/uddWOmA8Jk+LLa1KPHXrlE/e73vhzJQ2tshTso1wVOU4cb0IfRrIhRaiFEvwigGfytqGQm2vWPBE",
-	"0Dg8kw1O1piyZC6rjvDTWaqXA+dLSaW4cUisjUe0lWhzR2LoesMXbxTzUQhLz+ezkWPjd8TjCkBObmjV",
-	"cm4btrOWqutI11KDhdhrlideIobyA0rHP9y11fPuTmZwbipO3uou1lPIzyKJ32SytAWNlOq7PONJYEKT",
-	"oVFHUNW/AaXZxCLfdb0vgzocpE63g6CVFVyntGbhy+rn8gukbSO7I7zR7eOaujk/PeQ3ZmLOtjGGAyxA",
-	"6WGA8gnxBBt8ZJcwbs2NzRPNx5O9vX6+d16w4+yQzbU621bg2Be8sUrdLo+hOYBDcYNSxincw5mx5K93",
-	"fuqC3t4txp1rDSWlnucRCGMyTjAGYa8ugxqc9jbNwL1l3eCdMdo2p8DpCxsVL6NtGZMIUbyc46idGBvN",
-	"ZYVK/hNoQokWs5HSgsOZeSuTZSvXDCWzc5u/8hogbUkkyHsqHuXgHVcn8ItZkHx9inpeu+EKmU5pFVYb",
-	"mm8jKa6BH4jxmHhcNZLAWJ+FZmrzl0nKqizFX4UCtwfZprR8MIx9I8HVYmHvhsY289YXT7HJZKj0csEh",
-	"5MMlzowdGqxgihIRXQ9HMGU8Hlqeq6ohJ/Fla6ebN51oPNU1JsOcS6CxB45fMd2YJDPK2dj1w4/pjE5s",
-	"wbRiE24NNy4s3LeFlNBybuzaM9xzQpOW+1LNUByJOOL0hyJbrvxI5gSQ2xiFSdazJt/KpCVnMpJpdele",
-	"Cg4FeIaUmsNWjceyXmksS0KhodI3Y9bfvsVsjwQ1nwH2k0pcYL0CRsATQNlrVNoFd6EVw+uW0CqWO8KF",
-	"s3TSyOfxh2Acql1k2H3P9xMhNDEnoTKNrMqGdM9dO+Oq7Tgn1nTAxDbnpLMmFVmCPiOUeOMYrwitDeTQ",
-	"HlfUtoHTiigxlxFeGDIgOefcoW7ivZ3ceA7s7xCNM8M8yIin2gb/0frrW4aVnzLs5XiV1Xxe4WyuXB36",
-	"FSLIX1G+HNorrioqJ7MfN6Y9ZlhgrQucW4J71DlEnxUwRc5yL48TswgWlbr4DCUzC91ZUqqOe5VJNmsA",
-	"JS7DsA8lCTP8FsNEzb1mzVEVVlhBgC+QD7KKQh7bs7YNDHmNlu1fnjfC9d/M+QKSxPVgxJBI5PvMB4AH",
-	"gUruDkyx4UmUMM6iYZQIy+52pLc/NtL/0kHplOV6RBPEUDSbGdNl14cYbTDnjByfDnqYeuFDkL6dhE0U",
-	"yTtTYj+wYhLFd9/93uu//7138Oj9/3X8e+/g5P33g997B/f9V+bR31dmWDwWiZjLZkCpJV8W3hnu2iiZ",
-	"m8WdSABeyWxiNnEGzSqlSrhhsKizluOqhBLXjsJhb5j9zpo7HVa6iAKQj5WXLCjXBRlZFzh18/bDyu6s",
-	"PBA2OPd0RlnyTNiEkBZL7OGdC9SbfVnkLvcfbMahM/p6DeQ149f3su5NPAIyM/YUOXddexXTkDe4MTYX",
-	"WUki7Pc2m404ghy3umbREKFnZ8xEQiRkXOYLnqEsqBpqByMffseFzr7Htk7DHC22jl1UQWcbgZaAlc4u",
-	"FLyZ0WRIMBs5jkVk2a77Bs3vaofvHJ7LakkpFhzkIckjlwoTVcsJTXWIo+5Vmw6KhBi4ZjRR2wLxltSa",
-	"Ylcax4DdaMrivEGzjJ3Sb03TibUr9IQufxZzqZohahTXCHNMaqMHdGHFUiNPBo7h1fiJ81ysyWMqTdKO",
-	"oWZmr25ASha3lVtxjSIf06V3lmR5kh6zazV+fleLs3Y5YhvVarQqd16NFO5AlSvi1m1VQjyqek/vEwvz",
-	"thtRUaksGkmg5ky7P9foihWDSxOx3AbuVGo2plG1rrRGjdoGDvOGScH9GDc0y2ifQdPUUjP6n5irYT65",
-	"CpcjRqTZDQT+3jVG3OdMxqhtCW8Dky5z+/MlNeQnL0hssM7n1VlbfyapY3bmxjpmZ1imMUybp+2GI4PK",
-	"GJDSkmqYVGyRsTCGaF90zWiHVA/p0BpVkiyEvAY5HCcA+owAjs7GeXXQ1pLlKiw/3IAE2CD5ICSffKuD",
-	"ORTQ/OzZ7ubknR3XMGcBHaCl1AVI69ifX807D9oFzOzuAnf5S7YLf4WMs6qwyhwFNqMTIN9lRQ1E08n3",
-	"xGmuozmPEzwmmCdTVSi1wcyq42Aurc6+vfC20kseFjqA/G81pcf3Hxh7/hE9GL//+OC0uliixMlDDPb+",
-	"xkHnXLPlbHPGtybDz7k6YqrpiCpwMQOsS3EBmEKTuA8p5THmB0ug16qmq1HGVdvNVM3ENdSlr2G8+J4y",
-	"9gvBC4kGpVXXa4ZpQqMsjuqGcK8577swj7w0p6OkB1ck9NcikhobKwWRrpybzVj0ZRuihnk14ljrqXe3",
-	"EYI4e+7XGiUoy9sKA2NB5czHCYwSk7caFUnszx52ltAsSYgdGTnnhI6wfa3hGda/j0+ZUkXUguloCnEV",
-	"FeUxgwVlmvHJcCzkkKapFDfUWo4u2GMGZvsBJeayEY2uzXGYR5HvpW1+gtj/4saThxuq6LMk5ltmzzRT",
-	"z7AFR9jr0Ip7F6eMWTPVraE6XQ0bG4b+8m72jd3zt85P/8B0+fbA4TkVNROrxV4Vc+1cBTV98R6ckl/Y",
-	"j3YHLIdPpXljfGa+MwfTKCv1SNJr1HMFf64B3f4sWnLZDwd/5hiylUml+Qas5wpvnRuotY1akeABqc57",
-	"rBdZYyvhXRndqJnHDWuf7FpoDlFRU8c0sQ09iXUKNuw5gaWXdeEyUC6HndpyyhqY5Gw+pWY3UiwUSGTM",
-	"tgOYEfyUjGFhzItYVR5p+JAyCdUxvFc3NluId8lULDBQaOvuHMtQbdoBNLSlDZ0OzZNra3aQkl1HZcwh",
-	"GEtQ06YDqUT/Bac7FDDCCyMpLFS+j/Xn7e5dWHbQ2+PoPLFVXLtxPoWRiKA7jM+pdzFLc1UWt4QZyAnW",
-	"IfsgBZ05z/mOQpoNu3CVjLCRmFfLndtgmzu3fJ1lx7JYA+Y44mrdqybYsPy9SUOSDF87homEGlFdHVIo",
-	"9CmxFLex2QJ8MKYfTWpaPBvO5sNylkf5vE6cM4lokoRl5Bvf15it2B5hqrZJWKtctVoVJGUR1mA6eJQK",
-	"V6E5RUb7GirGq9j4P4HK6ghwsQ/Y6hhv7bQOQeeDl4WrV+y0sHIWMyKpJ8dtwjkZTRbyfCtTUrbA9fKd",
-	"+svQXraTkSVLm7/SAuxrW3ovzvBu6L/cv/UW/GCAcE3OsnF6HVNZFNIbiVIkGUVXhCLvnIuUfA3HvVuz",
-	"iBIKCD349/uPx92TT98duD97B4/ef+x3f/j0/f/4j/V97I579QxmfavdTexn5cwj/NLg6Mhv0KoTpte9",
-	"DdPKcblKmBCPer3NLG3jFt2exTnutpaJ1fOuu1fqslzBL94HxvbNbw2q2CAl0k+xjUU8lmLWvKGU78Nc",
-	"wTds71+Iu0TNoymhQU86Y014kAaBFzXp4VXnCajMU8I2rVggWC3itWg+ydVYT13WV+4SdT3ltbCSGuGA",
-	"ahIjcf/v/MDbU7a9EfMM4AlETO0s4YpKyW5oMsxOBfqP7Xdc6CEGVnIjx3EN9yUXw8rvQ1NnIkS8YJgG",
-	"6qyinZdgPQO4yHK5iufQYp7EgwL2UQ5reEYctkc8INhNnMQQsRjOULbHki74IIfYIVqIaxdWcAAa5doT",
-	"fFsOGRJjkUSqrWP3xnpw/ZMrXbHPGCTxUylb23FjVolHgfrXgIxEvDzKMoO75M85yOURgpZ0yRRoDPLo",
-	"eQyzVGizbwe/QLX54dKl67oICtdVbTMjtsPNH1i5rwz7wLZlyu2bmLfhzNW9DC8cc3WsJ0t0PrPq4Jwb",
-	"RdoG3803s8rFzX3HZezKGKxuaXlptaGs5nbhVm4PFuTo3bzXO4lYjP9C16e/l743kkHM9Uh8KP2weV/9",
-	"KNxC1bLbny3WY7utXc3YFNeNEzQrR5Hnc7VMSrQCdx2rzxPMvVe8xR2rU5CuG+C6ebwFuI6/url0O4t8",
-	"XOvu8cMvz97f3m2yDgquAdL2bKMElFAyJUYKO6P6AJKcc4V1MwvnG19Q5WosiRiP23qJV52+cm4MdnJp",
-	"OLKkCfnteY1uZquFaqdaFaFZxXObUb4kUixU17aJtyA/S7JA2WE5QZewXD4Mr2Gput4XPcRUcdX1Hn3V",
-	"NdYy40NfatolxsAeAnbf7JJpsEtDs5TB3PK93ArMIYdUqQdBed8MqSQEKMljSKv1WdWn7841ycJR316h",
-	"DB+zuzyAFke4Lv7/ypXg3UUCwH8ZeXiRiLaNC89zpEPbmjBDzxS2Yl/BDZi5WjeMwswkCbBaUecuWJ12",
-	"Ro5UQnbvevxCDwOo6vELC+C3zpmXWNRPaiFu7cT0tBpfJjTZSob6lj3JEcFW1aciRQJTeYBGU492yyM4",
-	"JD9aQCTnfLua0Q+2beWVZcUBoHAjKsq8hat5jW17R7frGV1w7dS5HdU9fGqeGbkkysJTc+gSSBSQ3y4f",
-	"N1DKgobCtW2E/ZHM9qbqZK2lpjvPaszp9u6SGn+B5QW0Zd1GHDaexev5KGHRL7C5hgAfWzXInJTq27kj",
-	"vIF3kS1okmBdjwoBot0JLpYsHveOHxz0Tg56x5dYvWgLGFcOcKnS6DbpBs0oJmaKjpIqUfGYcoxZiAmp",
-	"g2DOPPzVvv8cMKI6lcm595nCum8smLqnDslvXLPEYuS5PCbDSteNo2X4rs413zVMJwGt64zB2oCdFAk0",
-	"P6pvRLKrgpEdt3rHVHi0hi02oSJPL+mkafd2X5Dl3ON2UYJlL3FGf/JWTkuYftmm4fqL3I1y154Nq4FX",
-	"y/KtyBASdgNVaDwZ58HCvFSKG2ZUNy2S2LnLmCZTGmPk0bKloPo+KyeXIkKMRkxUGYOU7iO+1n6WIk3x",
-	"00jMuXW4qZTOhhJSIXV1ObMb9lZzHVY7fd5Ol972c0MyJqEbU9dmI5k7M9c74zc0YfEwiEZtyDKsfGEk",
-	"5okFDBoBmVJEN/cF6uHSB0NYk0uw8rWPJlTExcQogY1xCXe4X7urLcg+S1ld1ZIEBTweinE1lbszYgOt",
-	"RhuSkAK1RSwNUCKM4T6katOzqfbPzV7UrJYIH98y17How0rBujnxYfknHUKEzDkWwZhfrhke/qpD7q6q",
-	"mOy5B31aTIUCY9JjoyE0B4DHQjpgDF2EEF7LRF1wJd/cbl4LnfGdYFAFfrOGK9656ey57/ZWsz/id63w",
-	"1o70CwRIS2Rdzf5tEGVKb8BwpESIa0L1IXlRyvl27STQpyZFMRd+zZkPGX4uBDaxfmvjbdqmTAEO+6J0",
-	"nv72ppO1Nvmh1+t9+vaaqOy4Y8pLWLwOauW3hMi4CyiCteX1wbC3QPfAETSFBljVxmExbIsv8BUjghSm",
-	"03VrU7vmmsG2aBc16VBGgrlY7pnjOLbDWrGDEp4c+6B7zbQFI7iHYjwcMWljU1W4A16Z6z/6oXfQOz44",
-	"flQmcEyFOv10YD8c5x8qSX4CPK7CQnYgmlmzMTOdLK892LgHvWb90hrlU02dTRdM5927v/1PMwHy3fdH",
-	"hwfvP550T3rVM5GQ40qVDqkoo3Nk7nlIxghpzDAcnFIJDkxEao7u93oAl52lR2UDD59ZeaDFxVQsnkHb",
-	"1l7Wq6nINaQa40YzuiQj6CLj9p3bCt3lsKccxFV93EqkMmuEC5NnRUYshsqa+rcY3coTIvKa29ilnGQd",
-	"AVwryLzBVHPHp2+mUjUC609Z6VWV52t0XQjOJVq0akjgtO51q5QnktSC/LjlrjocXrw8trjWLT1itsJi",
-	"uGMYqW0kT/jI400yYWXcpXdWL9SdyoS7ZvVrOPi26fr1+fWeIW/NbAfEsNguQQ7bJZbB4r+Gv2Kmh2Gw",
-	"h53uXafYN+ay7nxskzm/l+B7Cd7kbN25j8HzuO19DK/pMitPX02DKiRxihRc+XhKlw76KKVIe2Fep4PC",
-	"D+FmY4vIFGcFfzb/Exvpxc1Sq+rWeSsopXbKjG/P2/yGBDEDFUSyCnf/NV06959vnIpR5gstWQqHf6hD",
-	"4g3VlC4N8+TJ0qsk2ha6KKLEDKx/QwvfObYCbW5ZU7SAfhp3KxH8zDVjzmqI7RSInUL1s+ejhKmpOQfD",
-	"a6ipzr+GJSqf2dy2eJFtqtdi+ZtpYe7oNNTEglMQjGjNkXzsmpzd3bHcIk7T/iRPqZx4mIfmx1+o9lFX",
-	"VNfXQAH4S1RNDrYXgy4qcU9ZIdg1Irj4+MM1I2i+NOsiKBk0AtbKdYmYS+XxfYIBGkldGzbxfQbL7ep2",
-	"UQ7OuIYaHffSsh1kSy7Q5kdcOUwfxsma8hjVyD0AvasKtE4Cshlmnlf392g5nFIepLNXynBbOtLqULnw",
-	"QyXsEiX2lJKIqkJg8EawuEjk3U4+BX+QFg4Kx/6VCOWacoqkDlV9Ky4GDZmYYTYZqNstA+Cr8VsPFpNV",
-	"qTV7prlNDcdVjmZ/tge5I8K2X3XlhXZdy+cP00YDsijFc/GaTrczovy6E/TpzM9V0KDOBQcaZmnm9LLC",
-	"drMAlccCyaddXrkwjL9WrJT4bnj4N8b8gxPxddWabcC1aVVcJkHLJUaeJOEAsRrajd2usmxbQttINNnp",
-	"39ilrVhIVnWUNtSVBeO783BhqOF8DSHDYDxvENi7rVPMqWot5mxzzLdZsWaleTik7DUbJ61EMt9lqwVm",
-	"Oc/QlYMPF9TCiTCtgQ/FeOwKzozsphMJ4KS9q7nj9XHSljV3hVlqudzNBCM6V0YZtDn2hpB5LORQQiR8",
-	"8g9aXkZfjKa7bAexwkZWCMSztkFB9CHKm+p67AQEobXxyrMCA8zAEx3TVATbgwdiNtKFNjJGsthG4fhW",
-	"9Kvmj+t4Zb5SpSlaUGG1p5d7xkQVsQ0mRJA1Z5rrqZBMua40mfzLPQaVb8szAlqERN48e0wend5/eEhe",
-	"SzGRdKZ8ugC5Mrt01XXAiQiuR65scVxFc5qagjyEgD5zaS0SOJ3V1DevQ2wzkrE5MwlqNyu4L3MtMOrg",
-	"LBFB9Z4iz58cro9gVOTkM53AGiCXenhVTE9jisAHbLFbBlCW7EDCGKRT1yq0U6TP6i04d6lF99DCwoJP",
-	"j9Y5FVLju4OydCrjoXdHbRY6+KufeZB45KoO3aYGq15J9FkmdktdLJmEVPU0fnJxXkkakbwpXnh8/37/",
-	"UeWl13XZeBYrwj/i1S+vq1O/VIGRKjapvOxDjV2JC0GuYdklI6rgwelcJps34RrRcswku7gmdhh2LuZd",
-	"VWv+BmjMuMOKad+klU4KbYnrqt4a9CAuHdZJBhXrELZdazD7Xox8Ytu7DDoRw7WWvUxpTChfdvF2hLhG",
-	"u8LB3sCHFFt+VVa5+b6DK9uiNE1gUD8gbDNlh4SNiIQgIolXU604YClROIgs00qCmlriSapt+9T2Yy7I",
-	"kHnq2g03bKriW++EQP2VsQBXKNb0XXV+wWzMwSOrD2IELL1jDzVTat7S4q+2twouGofdRIn9Fo+Ey+yc",
-	"mTeTmNn8YERygDNirVa8jCl3jUs3SITSmV2vhbguGO+Zu8i+qcJXlD+6cldde/CKmvY514pYysIaJ2bU",
-	"I3T/MM6izczHPTmzzTLDPV/zNdt+5wEgf7y2DwAZk4lHLGHbNGvDHuFV9Sz/sNV/2trvMVFaiNjBGGOX",
-	"Q0BuQWclORy2q7e4DDU51WMmlSb3e73GRXge52Fz+/ovXJVtp9a4NhuRQioe9dqVOLhdwBV3RcYr2OWx",
-	"UX4Fh5ouadacq3qJW9Sa+77O4mp/aIPFC6YYHLzN5PI56Dukzl2R+W5rsFsd2C9Rif0GYpilW/C33Sc2",
-	"1WbYul4QCePXnjxt6d2OMmir18UqZ229KgEewwrC3A9tIabDh9UMcs7jSwZtsYosTm59ufq5L6vHWDwW",
-	"rttbXHt0KnU1W0tBRnlLDVczX0Dm25wEXxpc/tDqJZgwbB/T/gR/kVSlrA62ZXe8O0lxKla5OvTSDhLI",
-	"CgUGxa5Z6xF7YbXa2Sh7Kl/Hd+8uOjtuCni88+ys22dLrTQi7K4iRFYf85Qy2T5iVZlK5mX7gFBj2hLn",
-	"giSRsVZA5RgVZ2i+DrC611+0wDJKImQM8ox43SAIV06p8qVHXaIAsjh+bo9mqgW39b2ZhvF+Dd7Xpi6Y",
-	"OLn6tXuT5U/s3ksuxWIY2UasYVQ8iN9X+NHLEYGdedLfgNquaf+ddteuRcSonIJIqlpcoydcwoTZPDrX",
-	"ER11WAy80HjGOAaFq9sgmcc6bIlW1fc5dK5lMb4TUUnl7HbmnP05B/ezlnP41O1cuM24oDet1Uo6Htsz",
-	"tdoim91kQDJirhWLwbuqCLa8xJSATFI3mu65extaqBsV6mxsVRt4kTecaldfb/vtrEYTxAwQ32E2V5rY",
-	"66Cgk2Bzn2rMB9uEurllEbb5rjCJb9kEciwF18NYiOqE9cShiTfuEy7hhtU26l7bTnFKZUXU4LXVtrwz",
-	"1jcJt6byRPhCd1vYZpe2zsTNOxNu11or6AsYtGLy27nm3N258enP9/ZW54WFamtfgwFKDWsMJZ8ca/FE",
-	"ydW5DSf+G7XjAfkRqARJ/t//+/+5atCapWHuiruHVQznwoYJ6hwn1rpZ1w/mVwRysdHcDMGiuRdpxRor",
-	"Pv0nIWIs1rRVYJZ7ftDEaAuH5BeAlDBtdH9Fx2D+pcSrbdUBQrujw/q+bLYBHgGuJfYCvfrp6SU5uukf",
-	"edy+q0alMzifoY8sekZhd7eBnz4fZrd4ngpPLmxtqRtNcWEr97LyyDcBfFuBxmx3HrdEQ2uPNrbS9noL",
-	"2LGtTIgQS8wvTy2qWN023D2DrAQJa84ds96PLR0bIl5B9u/16vpaaMp4cUqbexOsb6MAf85dg/3NT7Jc",
-	"em0UdfNDVlbOJZYEjOGnp5edbuf1qwv85zf87/nl45873c6Tp78+vXza1IDvNyl/otaXsnnkit5Aw7kf",
-	"N5u6+jNZvbG3NkaaOanuP3oUwjxWd4+wIbIw/J3d/6C3HiWyqmqq8uDX5PBn3bjJd8bqIlNI4i5x2USZ",
-	"/HLhwu+7xGHakO/Kl1i+9X2X2PQivMZIgVRDbOPnNjrJFBkBFtEYI9Vc7wuZusSFCYaMm69naQK2paEk",
-	"Pn/EPN6lLHWJK2zqEi6GaioWZ8QXOBXdAm6G6PHzODzZKEulVPkQ8Ac3hmJBVVhnlRdXuUGsL7Pqdi5B",
-	"ztQ2VeauJQzlcVY/jYmARHCftu1BMsmv1Og0FrJdGclikR9JLGyvHjGPpk7lKfkuXX59CpKJuAHuKK0o",
-	"5vaq/BiMCiTFzOpAWNpdrbTZZB7tmxVURZV9bwtfvF6QlTaVvdpKc/syHANOq70b2eFmNk4NcIF0zUDW",
-	"4aBm5fWrNfH2cKmzHEzHohAS8zwyZi2avAdu/ApzU2bunCG2C6jeZNsnsbjLM2MjZ868OjU8ezrmQzY4",
-	"SuVIgD/VCdWgdAPwKrtNq6eptCXVR6JiQdbMoorFGs3q1Xh815pow4Kjz6R5VoUFqzTJNQu2TTl4sGor",
-	"EaaZUJrohSBLoFI5+64QX2oMLZGv4K1ckY2W4c5VZ38+dwP7WQ6ABrCa9eq3G8LduSy1h6rEZD0xHpMp",
-	"03fgs3RLJiy5N1r1qgWzef1rPZ7Ziq+G6M5fntt5eoLNsX6fzs3iHf0IMkFNZuVw/wORTqNt4pv1aF+X",
-	"U8gzKBdUkWgqFHArwiRGVEE6FO8dYKB8vrD+2pA+HpHHKLa3ACBzhdyFqd/fduq7wgw7br40Zvy1q/Ki",
-	"FOBiPC9z0JDA1DaLqdKT3f038NnWdEOYisOilQTpdj4cTMTBV7513Q0Rs6DzjN/EmeC2aYueg7KfFhBz",
-	"/1lP59J9HEvm2rtQPZfu4xzvrtpy865k+bOPqdxlh42wqc4XlIfBjLfRgm477dzn9LC3pUsN/dPRXDK9",
-	"vDDv8XlA6DPOPj3z5PJfby9XkkAuLfwMqOzkj8nV61cXFS5snArad/YF2XCmWqedT5/QlByLCnR1zBpI",
-	"KWJjdJ29iLb0WCSJWPjeuUGpsfL1AC5v+R1/x5/egFyGF2FpGInnko4S8LkMA0K9KU6mIolt5gO6V6h2",
-	"kQHMyDVi0r5fvePfOSeLH12XSJgxHoNUXavedL1/4/us1my0JEwrSMYIUL10pT+zGeWxIiNIxALH/dxa",
-	"RAorBt48e0xOTk4e5YggRTsA3+XMgDMyAh8Dnhn25/rgolvYKh+Ux++4+Q71kX/n8h8krsiMKYgPyQvv",
-	"/WGczHLUU/Idop5+bwdDOfHgqsRjlR6+41h6ZQfvoKqJrQNS5Dtfbva9y5O3NWaufsN7QMyLZkC50T3e",
-	"8ay8aNB5TCWME/TaZLXFnb5HP6Ap6ww6J4e9wxObnDXF0310uIAkOUAQ26M/Ftfq8A+XAjKpAp85J/91",
-	"8eoleQsj8gssyQVoO+qH9/sPu7gbP/ROHn5vlh/wfF3D0k3G9l/CiXtf2sClRV/D0v4ghfWGZXEm55BL",
-	"fPsaLcQhOSeKTbhhw0CURcPBKgFLcZh8g9n1ZAoSzozGhhIHm0NbCrROC8ER7tBM3bp5mCLnr59nfc0N",
-	"e0Kl8nncGZj1cG030JZOBVeWQRz3erbED8v8XYw+cfrokV/OALrXNuL43ZVoucosV4eVlV+5Yivf6aLj",
-	"iqywtspVUmEBFZZLdfr9P/95/s9fPjyW439cDB9eLt/+/edXk4fT6OY1TdmLRC6eU/o6+vm3N6Lz6f0n",
-	"x33oJjbrJozMqBKeBx04gZP+MY2mcPBYcC1Fsq7FjyDXNnhY1PVtjVeXzOiHAzqB/zzBvh4587Ztw/PB",
-	"l5UDM9D7dj+q5pXt29FzbptZF7h+Z/D7eyPVZzMql8Ek3QEL+Lo9ruYYOjeeoUM6UTbNCuHHUMJ8OIgc",
-	"VR64phZuivjeI3fpEaa8HX3ER3+qJb4fYco8zzIGgU0zsuYAeezYg3O1Wa48Vy5VDa+fp4QqkjCtE6g8",
-	"384z+dSM5rVtMbHhpGv4oI+mepYUjnjHNmT8b0YQLVMg5gLbm7GzdvO6lWgyEzg0TOy0yba+RMcsXt5v",
-	"dfn9XsvLT5pfvuaEnatr5Z2FlIc9XEJHvj9ZKXZCLx6rFHNTLV2sOW0IdUdnoJFQf6+xdlH7zzUXf7ru",
-	"KTxAh+QlSqJETCYuLpHteDROhufN/4eeTTSYkXRsIK2Tx8rr6H2TyfveltbVJOfRGeYoXGFrlCUe86tD",
-	"comdPtC3L+YSs4MR3syIAfLdae/k+1ViiQJK+XH5K0PMGBed+dHFV2sEwoeDxWJxYIyug7lMgBsZH5ck",
-	"RO6W6LicSTIVUgEZYUouOoBSrGhxFljr9W8sAkKegObrp6I67TL4viifeII+oy14RBsqbs1STvstn36/",
-	"1eXHj74B/uZOjwqZG1Iapku7Lka3526hLPW08+XFaYDmv5emn02aWrRyzNnPvbF7CbpbCSohBpj50/0G",
-	"FOhtJelUCAVhv45dClLXEqND0ewAWSdGi5V6Gy+/c6lbbgSyF7p7oduYDV6AViUWeGdCVynQ6ugj/huK",
-	"2hVhaCTgubmqs8JI86Op9DKBw0ipau5G3f2NuNuD00rmtoFm2IxO4EjdTP72oZpu1M3kqAG5dC31RRZC",
-	"Jn8IFmh8JDMqJ4wPSO+MfGrynD/oDbXEV3zcvbkCYi6O9L2z9urAmCUtaPhHGr+xnNnectrotD4Tcx53",
-	"duqXOceBW68MHmCSCLpJzFcd31hEat2hfWJ+/wrUtgzf6rCzYweX9TRoSSPt0/cL/MEXmmxeSxv//Pe6",
-	"5fzZhkhv6z/1qakdcd1corp3Vyzwc41xyB0v7RPhbAVfFJqwG/ifW63sDAyBq1pDxpe0qEjS1Bgv9sjc",
-	"gNFdUik+YCEF1lTlEVcjGTyMvJ4Si366smMv3Kub0QDCsxWJwE9sONU6HfpCqSHjw3HCJlNN+hjDaEkP",
-	"bkXMtF5LhLKHuSJmDMRGs3e8mcFLZtmKtN9IF4c5XFLLK+ro5LGjyHaU4p+aL75734Bg2GebhX6VAj9/",
-	"/ZzEIprPsG3N3fGfrZY0pcvbGPpo1osxuXK9Dq6wr58Yjz2YtAczR6vSwTzQIAjKFKaZ4+9MdzEe9Y4r",
-	"kcH7IIGx2DoQMFq1mC7zRgw+M9b1UshSaG23rSlVBFtqke9O+73vPWVTTFt3rboI4zZmSecxwwbjNixY",
-	"oYEtnRtioyHrAhvbmLHnf//pH2js/Hx+PvGGz4un5r8/UvqPX9j59Ppf//9/6tFPyZz+e/nwz/HfP9wc",
-	"vHi7+OX+H5N//Tj6rfd0B6btcY1p++06YBpqW9+Uv8YvSN5JZHeWScAYjjKM7rXiE0diMxCwXwqCmlyr",
-	"HLoLAbUPyUuhEdXOUmFWAhy5mscqurtwkNx7wtte48PwsOsc1Fjry9a+hhzxwZ/NAmpElT9hClZrKduQ",
-	"Kn8LAC7XkWbWJ9/QJVLGAhu6u7KgtoYWQnH9u5YE35ifHaG9ttCYF3//1Xd1OMxQwe4pu2MWTDSJyWge",
-	"qLSulZxLV1JkIojgWZEN0yiCs4wiRZfkfu/EF33NFCQ3gOQt7SNRplrEVQeA2nWApZQvV/BKV8g+x5C9",
-	"7emvRpW1qVydwUn/GDs+ZyCtGWRqDoxqMUozu8mjneZopuaCxkSVz6yCqt5Y0LVbHODmCxNMMHZNuP0U",
-	"QyDXu5moEQMOYW5tBIyiGmg02hwoYjs78KZ/lOWW1CZoxTPGFWIK2QQsd4fNqXI2IKhrom2P/bGvhlKW",
-	"Ojx0jHLdil+je8UlFl4FzRmuHDa8VXFnFtB3lRASpvS5H/QGAfjaYedg9hedgc/+goMZZYmPH3YR7oAv",
-	"s947KLL+nINc5jLrz866mMcGhLlVbMEkW8es9xhTxOxR3QDMb53G50xYbrz+xTYJCdPnNLsBBBGNmTJH",
-	"PK4bhu8Fko8jQ9nHh9j2NviISlSEFUYtFpg3R7O2G1Vv9SVn+Vsz5LTjXreuXLGyIrhKSSoeQ3dgUEbZ",
-	"TJq6YbmuIuG4NpSe3V5zcdnMv3/sRBKyxko+q++g17/sPRr0eoNe71/hXmQN/y0UXmciaQT/yz33UAN2",
-	"jMIfh5jMwnK1DLMGe/1H93u9Xu8A//PQ/OcH/6f9Hz3uhOB2FqjOLdRP5m3kcQAj5djR7wG21PtCavlK",
-	"lU7YR6puulmaar9FTqLjJmjKVrDlV7ytkVVW6vqNtKi5ngLXZuchbhzWeibkiMUx8M+o4OVec8dIuh6r",
-	"HYFXGycu/l6CEHv/qS5SfO6acdk06CAGJWwSrlhwkN7EYgp1Sm5ZqsC2XlNsVKKJuAFpHScJaJu2bbOg",
-	"CdPWFxIItJmFG/fcsl6ydQm1QpLy5SF56z0uLo9+gV4e5QRmkJCHNf7ku9Peo+8HRIICrx+72SEfsmmi",
-	"vvtsKdKNDMDtQuModwVP8UyBw6LMEgKCxhYTjqBfCknJS1iElOzx4tbScVuqfGzmiFDDTQLW/XbzdiuL",
-	"N+2Z6RpmGmKCdq5P9J8PD24+HM+mB49STf99sIhPeQsb+rFda39wK3juC2rRK4NE8KeXdFL3YHfZEV7z",
-	"qdv5VUQ1DZ3zHjBu7wlTRa9HqBQfNdyoekdG06YyuAZftXA57TXIVHgs+DhhtnyrUeLEpRC/Ujlpnjrx",
-	"G1fz1AKXvoCY0Uuzjk0TKS6FeEH58kvIyhf02iZkZ9x6WyFZMtyOPrpPQxavzZcI5cRtFNA9p1zPKZvx",
-	"wBeU08laHnhZbDy/FSv8BrjK3eZ83JpujfZ/e5pd8VNUDSe/xCs/z+MOpk/Oq3BKhLxWecmk4L4ULbDr",
-	"RQqcUEUWkCRnzrRnfEKA27LLmdV5sRjOmu9WkyUR5WQEhAPDQjdPzoQLSWY0RoelDTNCogB1WHJlHjPE",
-	"+68q0zKNnp0zoXYL8nz8gupo2rH285Zq7gpXasMmurl+21aHDQIGbTMu97z4q+DFNnk/3vPhPPLUXh08",
-	"3nzDa4nhCCzxf2Z7bX0BTfKHdgN942n6C4gnezDRud1F9zF2nbQhLTG+e4XzKO88XBk9eDsVKDC6zs8S",
-	"hz5mH0FbTIEXfUhnRrAhVFXfdtSqjQE8te/fnVcVG1sPmzK8vm2BXcuNbFs7y+qGbgk2y5fWEgZXATGy",
-	"ahRJu01fvwvzq9cHCx3giRa7IbHb6IdryXMGSmFEvZ5AHRqVWNj5ZP7UHIVjBBEGz8aYkObD3xgxswR2",
-	"ViDebmPifeFHt0Py1RpmqbaNIpqoR2HjANfOjSYOvV0d9g61OOwd+g4yDdnCuJ+Tvi0NHvonZPHkrJXk",
-	"nCNghOoMeu0J363gOtLPegjtaf+WtB+sJqEjSwNfM/GHWHS3sj8rgzLPhGERjlcspoKMhZyILC1mSpXt",
-	"3Rvjj3oKmOKC6bCrIZozC7WTYNdHvJ8mSW7RojF7Y0HqitwE4yZZBC8o+LsNO9mlszssRKyh0LCu6i9I",
-	"pl+7a/Yn9HtklFxf67ut4hzAZtXK4dc1STMKAjRh5XITmPSDvaeyoGTXwXQpd4VY8C7BIVngK8zuuqd2",
-	"lIETzmlDFg4mnegpKJsdOVegzhAqeQREQooiuhCD+T2EIs9QS97XJ6RgB+ycHJv1SrD3FYDe+v1VoLfK",
-	"2bjdsDhUXBwYbkbGABYETNls/DNy5RDD4ytsZov5vq6cPIYIGwjVpZYEKMyNs36eAfhZ1Ywb+W0GZWxn",
-	"UTcCe5ntWNI8v2XNe91B3fhid92t3xz2fM4ws83iO8xjhFtD6Le6kYylmFWPYS3Q8eaBZGjem8egxQ5G",
-	"8FfLsmqFhbvLnKuRENfYY7C5e6DOCOn3rBHyt15/gKBkOcE1eXbcz29xC/VEHhLrZn0Ltkl8hgSev/jY",
-	"WD8nhRc3fGPUL7a8KT8UZ5P7MZpOZNTHe5Z2UYsL1L8fjjMHnFfYiyDApK0aSnZfkKacd7vQvtVEXVeH",
-	"0xNz6FeaL/jQQVXjBCSMrB+Cx2jsDDpPf3uDzSe5kJ2Bmf9KJ4TfV/sD909Pe0Fz3765a/Wq48JF93vu",
-	"tJe6FxyvazpwfNr7tN7xbiiq6X5C39/gjuUzbMeNPH+ND3+FHMJcvm4n4B2dQefFH+fLl6y3eLHsLV4k",
-	"f1+8eiIWL8z/P0t/ePHk6f2Xf2+RaJSrMvsUwNYpgIEemAPJhzpzqCjW6M2tGo3WZwn+XIMmy7hF+pSU",
-	"K9uxdkCOe33EPFVO2V2KuVRO/b2yzOiqS057j5zUFjMQHN5xDHca05Zpo0hX6+xGSATdgdxFZdXdK+eo",
-	"D/Kl4IBotC/pDIKOE+S7q0wuXOGLrhwxXn2PCduKLm1e5BXly6G99spopjMzKV9kA4ChXh48Wb3jxjA3",
-	"pvVYApj1uso46hV+ryXz4KlmBTNI3LH19oVtBWK6dH33vxuBXgBwYttyZdWk2Lw4X4XnT9T3Xbfi5uFT",
-	"VwRr2NBZmD9puAiq2m6rMrck0yQSSivnUnjHzWM8tLBt22++uYblAHfyyhyLIWZdXrnNx6HjfXZcM/MC",
-	"uxp8ifjiXXcbF3qIVbwQX5n5lO/LKnyZwimYw3Pqn48YHdidxuzwZVAFLBComJKZwD8TilhhV68xVWyA",
-	"BsN/9ntXtlIwy3eNEmw3oyCSoMl385RoQU56RH1/9o7n5UldQlV+EENg5mwnEX/JxiptLoBbdBy4rwd2",
-	"T3jHr57HMEuFNlLt4BdYXjkEZy7cWLpECSxlTBO6RBuPA8SOhjBi5itWqkqKzd4FDKV9kkA+ul+w29DG",
-	"O+w63zKroL3ato2GJF0r7c45mQmPVTLFNhI+qtRUH2opzRtL0h8t7d1Jqu5e8d4r3nvF+3Mr3lvo0LWF",
-	"0QG4RSmPJpQqb1B0WNi9dXk1wT3ZLaXM73W3Z9d96nZeZ3nZB+eGCW1+eX6Hv2Gf4fP503Qa5BMVTslc",
-	"wTcRjzBilFAkmJ0YUtZ+qgxHHH0M/iolkFeAu82TxOFSnDmMijJwDCnixpArq6oOrXroDBgPjWMh76dZ",
-	"twR4x1O6RLU9WQblXGG5Bqo9VhlAZbqoKr+8It/55APUh53ibIEAchgcZns1mF/o0nfkxP4QVv8dOMME",
-	"x1TUtpnz7nvbhbqergghIG7M6GXXW2RjDXLo+OmVv+PKf4HskE2mIGsAdm6jDHvVtlvZ4NAtmzUs8pYv",
-	"iighuIc0Lw3SrL0N2dZ5agvzLTps13mLb+2f3SuHe+Vwrxx+w8phIIVKuuFeOft6ymAK0uhuHbztspXy",
-	"IRSSotYpOkc0wcXR7GZNduSlVwvQJ2hoUZV8Z741Go+JoS4sxIkZOgo5ekWVg/hJhVJslMAgy47UUwnm",
-	"Bh3I1rzBmFjwQ/IS3a54v3uRkPgeLB4nXGTYRIfknCQMe9UjYLzzY3YRx8jbXBV5HOEq7C5M2kzCNZBa",
-	"jV1a9QXnzXMqLxKxNok6PwRhz9w9b7ktb7EEgMRlk2O8VNqd7fNZWIrtTr9FtmXpZXUBrh+XhWb4mYli",
-	"T2KXWN0FYt/rEJUYn2iBmtWZ+SnnJDYA5VA1nHVnHlFRvYdT+/ac89ZrnqV3Ox1Y5nTYELEAp5+0QKLo",
-	"NfGdIHDcEwfPd9w7bnzPuet32Nl7nfZepx1VkuERr2C+Ht/wVspdM+/TUTSF6PrAQn7fDQ+9DBjolCpC",
-	"pWQ3VYCLOJTn/AuyvD0/+SL85K9L4eZEYwqoPf6Mt6DyLelZGEGs4W7pOYc2t5BaaUIjqGqxaAezJ+k9",
-	"Sf9VSNod6S3E9rYE7Ryud0nPzkDRiL+X+UQG+HHmO6W7qItNT+PF2E5WNFLbZ3XPA/Y84C/DA/BEY9qd",
-	"3bq7ZwLYQfjumMAzKWbExXKIFsRLbkSPGNHououOoofWv+rreYAAj727A3nBIclQ592YsVU/uwGFjzG8",
-	"wjtNzhxryfLqJphO6q7iQjvlAhtAHpKXNqkTC+PtAGiSDFx2LBScLl13Acf+FVUsCYf2rTtXbGIAhmGH",
-	"M6bMaoVRvmwP23SK9nu297nsfS5/SdZtW7EvpoA+cKfFES3EtbViWvDyViw8hihh/I7tMnOWhWQKGYjh",
-	"ojeCxRDbYFmQEmgT7pGvrjBHN9BvnTm6lJCwiURjNvjE7dUnxwT3PG/P875dnudO82dUV10q0d3xut9s",
-	"Wl+QfHTo05dGy6tDcuFBGDiW/cdwRtjYlwVhZ6AF01PGSf8UNdpupkZOhNNUKxijfcNLcTEVi2cA3yRb",
-	"XFA1xGzKFtzQ7eZeI9xzx78ed3w1+sMohFoQGuKK3DIc15BRbsRyDKDvukQkcQb5dkie0UgroubY49CX",
-	"Nw6Fhcm7BkitVW6zBwPAh7XQMncD7mi+cuBsfrE+NUJxtGnGZi9EKW11q74zG0EbNZuBkZX7HKOdQLf5",
-	"5fTAqH+pdMb2QI9YIt4c43EjsX4NYI5b4DM6Mh5KiIDdWHRWiFiKOzwI9lqZpa55+fG/QleXsjdsB+zY",
-	"ANHR7TVJIJ6AtAAHMga55xM74ROelG7NJ74oIzj66D7htxIU8PjWJlAlrpM/jtpzmEQoXWyq05AkK3oF",
-	"55No2Gentu3eGhTL4hQsMmuXjMScR+aDmVMsRZraAIS6ZuYjom9YBLix6yDrKB4BKUYQiRkohyZYeIFF",
-	"tAgAL88Kmd+pFBEoRRS2aWBYVoc4G3PJD8kbGBtl1mWFM+0RPugSUUpsV4Y5Nws0QCN7xhAKI4+SuGzR",
-	"vGO9hTK1eeMe+IELB3+RdXrIEU9lNDWc0sVYKiE5eez42K3N0lsXh+VCpLdWiPTbCpHjUIjYVa4VHnZN",
-	"hmLcnBgycZKDIYYSpaU8WYc96g5n16oGXCzsyXZR9WtYIgVYdBdz9u6qfHtfQ/0XtmwvgMeG5wilM26I",
-	"Pv9bCtVGQtGZ0nfnAsxRLmdUXttG+xZMHFFwMgM4xAoNY8QDq4XDhwjAgVgV/H85mlVYAeCblhst3rxG",
-	"oPfANrgUDnUVAy9MY4H2Kq82o7UuxH0azJ6/fMv85YWhOx9ApTZjw4h+HkN85yEGNB7TNb6zVxwwZcXl",
-	"mNBr4F1EJzNfAo2mVvuyPy8MbaPXn7ycz0YgFZnSGyz3m9A0ixZQh+m80TJ/40e3Q8t8ljVOXV9PzZSa",
-	"bzDaM1/c0tlYHCfdGXTeoE50etymiM9Ndp397HcLq/jsy/am805MZ7+yd+Ri+yIGdV6hf4fZEoJQbguB",
-	"MRkCMyOcflBVZnxIXjsAQWy1wJQWEgtSlxha1E6x95XAjt+YNxhLziLGqUrLzU3128u3qKwUPilXCrdg",
-	"I9mu7yON+0jjX1BfEjfwhav9JCiR3NwhW72gS4fxiinAdK4AXRkKgBMtLOKpzUhA5qk8glUWeSPnmTsu",
-	"SwyOGWRpxvaZmEaM+XpZ7TWiRmCTwIglDLnWGbmSoOXyyuZ8sAyiuJIRm5XZJRfeYaKvWAxdznKbbN43",
-	"kFIm31gY0zviqXveuOeNu1Bl6TU4V/k8uvYunXEFu5R4qHeSkou84Q5rKkSQX+yc/Di9II7hWR1z1Q9C",
-	"khFMGY8HvimS54VYmoVod2MpZkH1FUKjuzY4h+Sl0zgZwhRL1/9zhgEWX0nRmgdHVEoWVoZhf2vzjgTG",
-	"mtBE8EqWquXy62SoKESGEmbi5jMw1BaRk8idHS/c2o6tygB/a7fQ5xrsYwl7afCVSwN7lq3j3fEhkckC",
-	"wtF1fgfyQGkJdLYWmizLaEKdVt6APFDAtev2O7CORbwAAU9dG+Cu4/ZXLL7y8KrmonvKOcNcVhBeE1NN",
-	"r2zbBYIJa8jhyxwa490TxgN0NBsuND9386ZbV79SpQ/wOQfPn1zZSAUGOQQP8IyyQt4s1Ox6GEQ0SUDe",
-	"U74zZJdocQ0cXxDhzgCPlQ2nJ1S5lXCT5OQKeHzVzcdo2bARMMbscSsnl2QMC9euQGHoRrkSQs5dCaFI",
-	"wdyW9wyc0aX10WowYszsnDLqvY2qr0oje8lacVTRQMtsmDM8gtkZa+aMjKRYKNsxkGNnbWuIzBQkN9g/",
-	"w4Zzl34aecENZl1YZprnXRQ2qq73Vr+HuKKG0jqDzv/+vXfw6P3/+I/ONh24NHzQNgH1ID/4eQIJiwek",
-	"/47jBYPs4L3j5ngOyMd3PgPzXWfQ775Dl/K7zuCdS9l81+m+62iB32Rpm/glJoS+6ww+Bvc4E/dd55O5",
-	"QON3Va7rd51P74oot+VpVwOh4/QOrQvodB2iRUgAFDdVhfvuLVlUoSz+sPfwYc1ssM1kLOS+s+hnlxy/",
-	"sht0xKrPnHJaeIYnJ6cSfgaP+TydiiQ+GMMd1xeOATz0eDcrKizFxldZrx3dt103g6hVNMGuRGNPDY2b",
-	"hD5xvUf3nu29vv4X1Nd/QwInlPjuu1tW0rTS1heU3cDnYXlZUlA3n6FAeAmyhDacEMf8bTPCiRDxgiXJ",
-	"nv/t+d+e/1n+95ZiQ/vdcD3XK3KNG0IowO6MiEhOy/1AjTlpDGwFxpQhM6qjKWbFp1TqPAXyA3olqDb2",
-	"t21xSBUgJzN2Pdc7alv/xM2mScd6303fNXnHRolU+Z7dznVZ2bqdzqDeYu417ZlefL9KIWI0YXrZcBT5",
-	"DbcbS2mDuSjsMdFC+AJ3wZNl3WgYj5J5DEPGaaTZDVR3GXddPNyYRkIkQPmd9DO//9X2M+/3qrbl/U5r",
-	"YM0GuBKaSHA1TzTeN3Tqy6aUvhatcBLKJ3Nbl/h7JwZsfmM4T21vnODYDjpPQM6oFomYLHeF8W85wLrs",
-	"QEd3+17PVQl+nin59AdMQA2kixcXd9vpGVtYUU5gluol8Yla2HyW5xFH167XUaPt2oUtx6bY7BmFS8En",
-	"Y1PrVvHZsGboiR/kl4sabkGrMUwkeEpzgJgwoywxurMhvP/lnn+oLRRLa4JNpWEoRuQOFeMRdAbHvd6j",
-	"bQm5HRk/5+lc30m72VszydYLf6dc9UtuUhWfPY/jlTKyp5d0sinUi9d86n6JjqGPbeXguf4mYst/UdPr",
-	"c4u88xj9SJ71N5RyNSVq7q6jj1lLwbDd5krzx0zgtPdH2FsDS3xf13C71mdtT8AdI4Q46eechfMKDemN",
-	"zdhRPmthzBI4szWGPk9KzPGz1aF8Fhcngh+SHzFqaqOQCrOyCNqcsDT6k03ZckqUBIJtvGz/poGxSX0l",
-	"A1YfGAli75wB5a7ZmWvfWFGBkM71torW+AXV0XSvYX0pDev/dL60hdBtIAZfYw55zMyJfIZ5k19CXv/Q",
-	"bqBv/FH5Il1OKJ9g6moMqMVTbI9wdzL8CDlhrYP015w7+rwpe+89hczxkJz76i4FHhZkYfhwVYVWphf8",
-	"jC/dacfGzqDTPw7aLhp75JH9ewFwHVOzvDPBzYdP3eyWh8Vb+id1t7zfCV96C3CdLO30azw45tVbGxf7",
-	"XrG78BMtcJeckoDZkm0J8DMqSzjgqUjssAeZmsSFJspFULkgCyGvMbnK6DWULxEgx5CvzdZKWA7kapQe",
-	"pSXoaHrmP1hAKfNLTJckRlcVptAnNHWNCigZC7mgMiZRIqJrV6hJ1IImiVgoPybn2EIIn4y7uNx4xBzS",
-	"CxZB6AIz89EewkVETqWBTZqeTaR0zeETprT5SSgwuqNiMWSFprjPa7Q5z62+gEr3eVncNmxstzrWhfOG",
-	"XtCbv2RUea803U2KuzEXkZ5D1r0Ddr1GcTLMT7J4Q/9t7PGC9umV+e8V0YJcaXHlAqO5HYo9Wix7wugE",
-	"k8RR6Lpg8KtsEG3Z00VK+TMpZk0yX8y1l6KzyzheTHXYN7t/ajQeq4rmzO6kxLmwrbZhU6X7Tw96J8H9",
-	"73ekrD2hS7++a0NudKn2CtsXU9ieYJd6pqfOPbMr0r+FptaEaxx9NEf4k+UavstkuXuI+b5I6LdUQwrE",
-	"e9pcHj+TsJfHRXn8LUnIn2xOlVHdjaZcsG/KMHafn142CyB0QzwxLL+Zz7howHGbcGRm7yL/mQ8jognw",
-	"mMpD8taBRtt78ouwjmVhbsV8pa1tDvdi6nq0Jay9HbIjHrClKdJcOjcXr3sLYm9BfGX8MVAiujYxncPd",
-	"GhIqEXq9EYFXeP9LOeXH8hOkQsI4+d2YGV2ixfflJhfnyJAgLnQuQ1wtMoUktu0fR0Kgm8i2+lHVtscF",
-	"jrhBzWdVelIbXG3o12QhmofdFlV7JS3yKZUJMwvmMKZRqWS48mMFmny3kEwD+Zth+P+/4x+/L84mK7I8",
-	"vsQKS4/HXDF6s0XNhm50xANjyjQZ/wWCiOUZY5hki7HKLqGazITS5KQfth21NmnNPB5tnIcWt5/F+51G",
-	"AcoQaseXvUeDkwBCrdtBp+MQR1O+ECfrRVrlo3qFR+0kp9MQ0zrzMoPUU4f7sOMXCQfgDtgY2FbBgM+X",
-	"T7FGypjxH4jxeH2LFcP/sCUHFjiYL4Aq3SUj0AsA7p1YlMfoxcIiiWqMACMnLtkMXuHcvinfVAUfeZjx",
-	"woz423RrqWMoxWfuyG3lVn1TbyYj1fZuqy/e0wmhub6mGGNlzvrL1cR0rN+xrm1surAx82pQZRsDSYzu",
-	"LbjFFJwyrWwNKM1UUY/3NcdOIMYUB2YTsRShM4FXwIxYU13aBiOH5Or5+ACt3isyQ7wvpomiYyBaWJCR",
-	"mpa9NI63ZVs7MbObMZ+GDKUly7jDjPTx2AIuYg1Pofq4EReN+phptiP9zgnkpi8f9VvohEHLeD5mcmbx",
-	"22u5ulWIh06hfoYhbgvTl0kDJ7S/mFRqe4qc52VV8uAPAYCR4xO2qxAAJiu74ua9YNp7fD4DSKaTv3fr",
-	"3/Ga99FHT84+eX594Gc3Ymgf8fk/N+KT6ZcjGl1/5SEer4JsMmOX6YaMi7LPMUD1w2ZFVt7k6uWMxoAa",
-	"rG1FN4HNzUIvcRAb/Z9COeesrz13r3R1566cH7Vddcc16HdWgZ1tTfP6v3huV3Y4Y3yuzXhOeo0VF/QI",
-	"zyx8CuND26UqX6VQgep2cL9xfVxD+xQkE3H+4tOTY/Nq6yQdOo0tW8WgJb65M8KVwnL7VLKoSXmFsUZ4",
-	"PNTMHxHrm80H0D89NY8LHm5IpXzVceGi+z23nY5TDy1SwOC48CWiShQe8amFU7J02Nf5Elbobd+N5vYg",
-	"KJZFuQh0RDkZOXUZYjL+amu5qsvdy2VbE9AKwyqOax0SjCd5cBT0KKxrL2Ar2ksn9IuWto/m4zHIIcZU",
-	"Atru1fG6Smblu3Dml/6O3KF/3Hvf7ahE6KHSkIZP2pac787O30IcALoG2A0Mm3LVNqJCgdZG5K6WxVtH",
-	"1DCaa6OR57tmJIL7LQYaJ4yv8Gsnx4cLxmOxGMZ0qTqDR+aH2oPgfilz9p6hy1TPzXdUTlhwUB6agawX",
-	"XDWStEacOYyYIReaRcUxNBWo9RLR/4JFg8XxuNZofrVm9EP++4OK37Nlu4/9aEuzuFORuo4C2wtc87Oh",
-	"G7ND9oyY5aim5G1J+QloypI9SsG3YHnuUQpqUQpWkWzupNgR9dOjjy57ZC2Awap+0T4XrfSMPaTBbg7M",
-	"6mFxjVuYIhAbHflr93UYHawJ/gFNEuI1mAoABN+lv6BMF4NwWe/mwPeBAbkFSJvtBTE6SA7JldWPBgQl",
-	"7ZVrk8Psq1z+Kgb/KlNUb62P7yJ41kLd3qhsPrLK5pdSvPfsZR//+OxAA3cghmewTsq+gFujAHi4EhrT",
-	"LVHJaD+3d85jSl5nPpMVN0oLD5rtrVLrNbM/73Eaq/JifF8an/mRiMkEM07CvhP2mt04vow8U+GZPUqp",
-	"Ugsh0eKp9ms95bFNYHEjuadc7rjr7qMs0lAqAavw/QMxa0VdWz+egzvHhnBUAsEHQUwSdg1m1gfMP0Ys",
-	"uM140SLBNp3m1Ff4xpCsX/vB3wZMCMWiHuYL0XFtM8lUSAVkhK1zsG+zuaXb4bAIr6YkEXyCufQVlzem",
-	"Iz8Xy7Cayc6KvjT29vhb8E1/5eh3Xzd8uJNrHocmzSnh8zAOpSw4Vk2A8tUYdfoi0DiHRVamYdNjjMZN",
-	"41iCUqCMkHZ0W5NmK8V8lJiNcm/fEJlEj/wCmzBJwSdntm+YTfAbzTVR1yxNIbZJeQvbnalgeNTFKFMp",
-	"RgnMCqFJFzhcT+Ru5K/d/Z8Q3vq5vfNBFs6kUtJlJeL42FY7XDMed4maR1NjEHp3Xt1ozdV1ONanFlM7",
-	"g7VuAjUuwr4VuGtaBIWEqm4cEiKWuiOXDwb4fFY8ju4Ivm8wlreSaQ0cYyiue10t0jqCst2++MS/cj16",
-	"ODpJd/A2xJjXeYQdrdkM8abYHK40BJEC3wO41x384/sPNp38XeYSbJkJanSJWaoVjs/GA+NSHmPQ6s7Q",
-	"DiSGkS9xX+c8QheR/7Luzkfhnb5nC+M3NGHx0LHnlimXyHMGWaQB/RCW54UDyznCIKB/c7Trhnr8rzD1",
-	"VNkb5vyaiwVXnUGvRejf82Lqta0y5YE79XvLpah6ePHrOZKXry2b5dXY0SJVRyMaXc/TgyyqVKtmWC0o",
-	"66hY4bCTcMNg8SZ7UoNiTm0USF0sFswg9CvLA/GGtSWCJZG7c1ZDY5HatPP33c5obvbJfLoGSG3wEFc0",
-	"5z20PzrekAhuWzjZaKkNWaLP0nVusc8XMp1SruwfkjIF7iN2ybaf3eoEazjnEmiMJ2vwe3OC/RHnkG9l",
-	"HUxNllr91zOBvvaeRs7rTjLKdcmGiKMXdmC257GONRRtjrUJNzaZRrmWwKkUN0Y3w6cPQsWJSiBaCCJs",
-	"6iOhRIvZSGnBwTonEnspMElGSw2KKDFzsFYJ1VXBAEOSy5CzbO2DKJNIa5Jwh/cuusvvGUtuSlJFYsFh",
-	"71z5iztXzg1llxjZ9vxrVbHxuTRrapTBgrNPgXA2mepk6Zia9Z+mdK4QWhRbwNue4cTYSdaXYS6J51AJ",
-	"TGwPu69+uHVUwrzUTDmsqzqxlWr/MstjR+pszpYUmQ2yrke3+30v6b+ApM/ErCIjmDBe7GS/c1I5woNU",
-	"H6Uw5lpeOIvNV0VF1Ss+5S9IAnliCBeLPT18dnp4bfa4il3vnhAkqPlsDSVkqopRqCDGjh6LKUvAA1Nj",
-	"IdA8JWNRodTap+8pZE8hOwcvNgfrLklkfblcGHxq3aaWoB+ekqsbkGzMIL5CiLIFRl+UFojezmOCXf6J",
-	"FmQELotNG0NyLiN7sTOPFZ2Bh6yqDnX9mC3N5ha4GBKyxtC92uBL5qNq7JNaF4tgDmpSaaprHfD4Y6cl",
-	"NeM9FS//WSzIjPLlXysIccdNZMeMMzWtChkg9z3GkMEUkjiLCbWx49OEMj5EZ0ln0P+hd3L/fu/hceYG",
-	"gXg4WjbPS5JiYatSTk9O+t2OAnkDsjPo9O8f9n8wC8hpqqZC18yl1/+XR3qona8NkdhjOeh4UsavDAX7",
-	"qZz+cNzv905ODVsaIes57Vd5G7QQiVEpJ8N4PkuJH6iWbDLBoWc1Jv5VlePqY1TjU1t3RV3cwpxWxw/3",
-	"oYuyEPrR29BoN1PMLKYzj1o7uwsHpQ51kNjYJdZViULwkJw7zo39wo1MsS8mWBep2QwGhBJHUcSqceaq",
-	"AkwQFhqil1NwuKfI8yerQgUpw07/W/FUHrdkey1Y1x+C8a0VTstjqmjveRG/6YwkQlx7oe82diykPXo2",
-	"pV2MsTv83qH4l3YoXlDE3XWkvkNXojr6mHngP61xJ6L5p4mcc9UlV+mUKnDohij0roiiSzIVCzKm0lxo",
-	"uOIhuYIbFgOP4Mqc60yhdap0KoUYW5V3jafx1sbjXon5dpSYdpx0vfqyh1fYSVNcJ3YyjGdP0tvrOq3K",
-	"nexOh2g3NczrKKI8ggT9Wtu+YT00g9WxFi5/TwnL6zB/UtxAbIx8yFLxvVGfSKAxZnMvK0DC7ZjrGN1n",
-	"UGCc5rTXX758n9ivXAX5UQK9JtRvYxENbnc6yNFUJPGdEPFvgV9OQgIUI6DmKBqDqhStVYZcydupIDGL",
-	"EWUFLb6lufka/j/2rr25bVvZfxVczb3T9lSWJfkVO3NmrpK6Sdq8GqdpT+peGSIhCUcUwAKgFTWT734H",
-	"uwAfMilLsuXEJ8w/SWw+ABD7wO7+fhsbrw+virQd/83PSVjj4GspIzaiUR9WZk1hfSqj8A3WS2yjuqP2",
-	"rb5O3+reJUO23+W7Pq5mtuJnxuLMVABR1YBxMfKu0nYsh1PqWzEebwvWwTV9IXQgE3AMEUixkb1wo75t",
-	"k2GNRV9aDbd2iA3GUxuN2mjURqM2GndnNE5FCE641VzY6GHgdeIWjAVs/vlWbMUbzOjjZhdGEkp0oKgJ",
-	"xiSkhg6oZmAe7AuoYroYOEBD6QrRffiAa4In9qv2AyfyGUMIdQ6kjiGsWuVmd3XmGC52VN1QvEMWR3KO",
-	"WLFVK3gy+DhCNrRhsV67rKe84XhuOCuX3zBxyZUU9q7qGpzcRVUVIXud1QtxuCbWn+EBq36lu+A2Xrel",
-	"up9suevan1uFHCvDhzSwruHYmFif7PoDlm6hs9ly9+3SmO90Wg9a7ZahqjX6u9FshHxk9etJQ49p9+Dw",
-	"pHvDP9DVJtv9QKEQJoEDTq1otsICeug37H3sT42bnhC8hJw0aMyXOfs5lLV39lUiBAfgq9U/drWmcsKI",
-	"YRp0ByglxCppo6hhI8BlRwnrjxRjzofXuNPgA6zVVjgVnGWlQDnlWpcDXWmpny3OCiVB2VLerCyo59V2",
-	"WvOTPTmr+0E6JKgUdVu8qvzHOnLWWX1IqEBmJn8D164NGQvJfvsY5miVE/I5Se+1qsSzL+VutNcBAROQ",
-	"LoI6eAglDKNC+7HU9Q0cFBu7fzs3WdO5JlqekAv2IaYi1BfQAEkTSuYyyfxk9Bya5GKgGJ3oi/wrykuZ",
-	"sk/3WRnR75OWrdacizrwilZaXyd9AZVe4eannIJTstFJJyfS9WnnywifbEoU/aWfynCzQpmoF+hNTVb5",
-	"qWz3Y/afpXVmpzQYE6Oo0BzB/9yMyWwsmxBKt9ZnLGdAl9cirvWH9ZFIrDjQAYLWp8AYaM0Oi4alhWUF",
-	"3X9DeHvtJd9HL3l9PX69f1zXm91KvVnO8KU1Z/iJb+RJr8dRnj5/sfBsiVbbpQOpzPoR5YWXVXn9jyBW",
-	"gHCAGTfBGGtXABY2UDIZjQ1JYkQuu3Rkb2iYVYRNDwDQZCTBV/aMezIKvWiX8JPY+XwhfnKqj54jEzvW",
-	"4xk5Qp6DtHPdurCCbHq/SRVuhwGlNhFfr4l4hgKqKQ8fLvr1dTq09ue3wj5j9Tb0iM6p7u169Ls0hkjM",
-	"1qzfM+M5ObzpQiOINTcDNqLQZX9K58QNBRpyiGjuiHnhFhc2o0j5ZcbUlLJy2dtru1fbvdru1Xavtnv3",
-	"x+45xX+3li/jldqG3YMcjmFxLl3DNfEVlK4tRo67jcwoN7qCt6q2abVNq21abdNqm3ZvbBrywt2tRcsR",
-	"xG3DpGFUMlR8iE03yAxKY7HjooxCT8bedKVidO7ISSjB0nUoe4ic7RAhmVEBjdLtyXAkS2kbcUq1/avt",
-	"X23/avtX2797Y/8c6+MdG0AZRQMaTLZnAg2hYg5leoiOzAKars58ITmHlQ3GavIS4+aGW5u32rzV5q02",
-	"b7V5uzfm7UllOcb2rRxI2u5Hzf76tBQ2FVFtyOE++Zk/8rWnS2vqzqxY37hZtQir9cmD99BbixsHds9a",
-	"1xd1iUxMnNhHyAmxfyI5IlyQb/c7U/0dqLG/GidH16qvozL1tVEpMKtESNuPUReQ3UoBGYTLXeUo+h6u",
-	"PPSzFZA1q6L632gikumAqSa6gZ1C07iOg4XF1IzziLy/rusUl6LV2tcC1vK1bWOZaDZhLIYuStcDKVUi",
-	"PJhyKBU5bmO3K6vQWuQd19zoJvi4ERdMN8lUCjZvEsUCxmP7O98FuIm4b66NVHOAfrvWww5UI7Gqdzbm",
-	"wdjeLlUILWoEEDd5+rVSMObT/JyuQWPeACbYWQ8meCcU3e2s4eWKvuKw2/AdsoCCK78h+ioR2EaUZ4a2",
-	"P2Fz3TjZ63SajUiOuOhnDUeP7IrwqM8uEZi73waFPJAfkE/DvmmomB73jZww++zjtlXJ2BO+cdL9tEQx",
-	"tzO/MiO2SLsirQGCy++P51xXlvkCxKnGv5X168vvkhKCH8ViytUWibBDOs/ByKBLgrbnTquTrP4oYN2W",
-	"ECnAZlvQF3eCMwKx2wxnlB/upkgjqybvK8boi49eWWmwh0ZcXCEHMpx7CKOYk6lUbENZyRluaxJFwCMO",
-	"O3EdEoQhJmAYmziz3SNDLkIryR5niTkXPBGrRAzszoGczAwTNiSUjgeL0WBMrEdeborfLIzyP9EaB2MW",
-	"TKwY73e6zYZbypu28K5uZO24vi6ZCKXqK/ZvFhjXsdtQDjRQDL8mNcSFTUi3SWIlA6Y1CRkFoqlkYO/E",
-	"4kc/yN2VxmcXr9oFwaHur+OCYLgqjmhgl7ED/4GIAPxnlUDTzRyC4i5d6hIU93PtHSzp5osrxRSw46WN",
-	"jlbWfMVW39d5C48dr5LzDy7tSSTDErm9D3h1BYF1KRY/ZrF7hra/C+EyhMrbOWEfqHInoriH7syN2Byu",
-	"XBxw7Uh8gY6EkyBCowh3tF5oA7GJBOV8CBfSr3YeemQstcnSN4qPxkaDA4D4YZ53vK0v0CIXTCmpIEp3",
-	"gU6DHGKV4njunaGJkLO0NwTsJ00iPqlwIs78MG+R6AbKRmnkQymBjGTiXBL8t0tAlKR4Ojf8g7mZcN44",
-	"6RbzGketdqPZmFGIW9mzcG4sPg/i7mxn17WtOV6SMxoqKUw/lFLlMlzFxFaj2Yj4JcumrNgld8M6GO4F",
-	"XdoZHIcP2NHwsF2WCRpThRHZ8uzNGpbYfeplJthv2rod4913pHFL78hbqCADnzHLGksjoyHspxunM2Kq",
-	"9UyqcEcxzZDprbpk2gUQsbMVJREzxqeeKYm4mCBdDZLb2DGmXRVnWeds9A50EowJFekjpSJCmta5KCky",
-	"g4312g30jR3nTQh92RR9eBrS/3U/bhm3c1cToV4YKqb1KxHN1yBSWdT7bvXAUwIXakbnTcKHlWu0sTjW",
-	"fKgNzYJEcTN3KfAM3KAn7rQu2Ix4YciJlY+ZlwtVI04GEQ8aFdK0q1jI2HSJUNGJ42aCaK1nscOt8Y0G",
-	"mWqSkZTWTw6Y8/GV3RRjmagWORWhd8hdjNc/ww0cdQY3+lzImXBSKSOgkLKCgBJr3wPNpYgZA+gdH4H7",
-	"vEm0THlUAymGXE1ZmFJvl4qsnfatSaxgs376aU4aFKhKmCJjqTQjA2oXC3rBoKGFpWycNIJh1O+t/qex",
-	"hl8fsil+wpXEf7/kMAW0XOHmIr3CLc+5mLxyVOW1DqjWAY/HUkI1+C2pAMOv5UyNmYwjaxVdkZq3glM6",
-	"JxAKLG0Cbj311/7x18T5eo5zzj35G038wB4SOLUAircqCuju6vOwEAocSjWFGFGSwG+2yJO5YiwPKJPd",
-	"oHshJW55QNtE1K2FZhF01eFT1v9bCnvtaaJkzHYfMRXxtdxn94Jl7rNf6Dp0tejd5ldnwU6tLG9/NOL0",
-	"G9vfjbhVcc2Fo3h1GOutqwmaicxEWpOKQmEkoWLeIr3MMx1jg/CpPaZ327mve6XrmGLUsGwHfr5a0ZAa",
-	"1pfD/oArM4aQbud4p324085JyyMmyqUlGPMoXC4uqwrLSzbzr1jJUHZuNs3O8YP2Tru70z3OR8bvRIGs",
-	"qT7KVEcvDDF/OmY0hE3zsXH6lo6qHuku24VrPjUbuQ2084bFEZ1jucGyewvVfe6WT83Gcxm4qS+//THs",
-	"+LDn5lNXb96L6s07B5CHIaEk09q3q+cX3K7dj+5fSxkRe344C1bI+0aaMeKSpFdKMvMa4qqvs3yR3L25",
-	"PVaXJd6sLHFb22pd8+2+rMenJKUNTCD/qiHZABkcMsBOCdn2S4N7bGgIdMHSxJ415ymgRRApWuQRgkBc",
-	"ykIbOicUAglzQlVJkD9OzMaOyfAFNcH4dj2SgqkuNb/xGA3t9/vHZK9NOt29/YPDoy3b5WfCfrnVMTBf",
-	"s7Tvd1YwQK8hAxwC7+yPlEdudHdsKR+sN9A3/tN/Bp2GgaFUD0yEPahA26atG1BIHuwEVLPVa51OsPzY",
-	"wcwTJVhIkphQAKNbzcZE2ATOeBG6pMYQtgGRisyYYmRKQ0YGczKm9sqQ6zgxDOoI0s4mDBubkAsonupj",
-	"6dQFcLJkR7fb6TLzGlfhMSzCam1mmHbj0w8xfsOIYjE4xoW68z8a+eHbb7ZalxYXE7lOf6Xjdv1aoFbr",
-	"Gd67n4ZqqFJ0vrx5DdiU6tY1CwVX64SH6g4yt5JYn0K8xN6dKGVde2v2fn3TgCWQqnFij7ifmhuXxgU0",
-	"NonCw+M1rwjGVkOHfQ/rrbrcXpsVLUCGwGqEPuqC1U/rAYVPYtIpxby/9/JDo9mYcBGWPFfGTFwpbOsW",
-	"CtvwluXTbX/KoEoFKW42ktj6Nouv2Cu8Ii1B2Gs2rNbiYtTXXECCv+IWIJzqD2WuteRaUcpUHSzrQgO6",
-	"vg5TLtrgF5lJg4J4IQ0ZScjRJjqhEZnR+YYlQuXmdvej/WvhxFpy8Ew/6o3rdALX0bdWJl+rMmk2PITI",
-	"2pTA2F9+9DPXc23Y1F60bLLuYrcsi6vlp2h/nR92Z2E8Sl7y0BrpjdTbG8CtLVNwG4dUP9UBmptG/ohT",
-	"c/AhsmJhj17cWImuG8OwOyXfc6BC+9pJyWgTvuX0BVVppx+hyASWwQGq7EJg6QmK5AmWco7lDPxQPFcB",
-	"dQJjghiJlRyOxcvFj6bykmWQlxZ0E8N2ZNQduvyRJF9jlFaR+ONW04FA843JJOSOWWyQawRdY/yYXmRL",
-	"CcHs+hUt1c3yYM27CVAV27zHlKMd6rvebX1r8jfTT1pGyeq1IutSq9T2+6u132vvxepmOwHUIkPAicUG",
-	"UWlWV32TAjuQJx76Di4Y1FvLO9YpxPsUU92cO+Y+RWMjrAwruDFF1kxNZ8TILR0HdxUzav5Z3BHf5yh1",
-	"JPLBW3vhSMqw6armXPPTKQ1TJ8R3h4B3+CYT2Le0tIEczPTeOw4BTTTre7j+Zg6D/eK1r1D7CrWvUPsK",
-	"ta9wb3yFt2ruYNlgLqUil5KH2DTwpu6BYiMOyD9PRFFt1dP61BWgWB7hkcs0AwzL1aGMaRwzoa9CRnrW",
-	"6J8Lf7eHg3EBlHsOIgIdEqkIM+pV4cGpARWONe4hwakxBXQKdq2I8nUyaSNGTXl4LjAplzXnkFHIVA52",
-	"hvgWOczDyvzQjQPNZ9B0GgHQs1DqazI2kXPhpgHTD1nEIBDiXKIZY5Ny4AtOpnGrpTLH7Z32wU7nqNFM",
-	"wWuCzYrgtWYjomKU0JE1DSHLkpUvpaLkJZuBP5ViaAKpFAtMFYSmsvjmFkpt3uT28pbgc+m+dgDKmeLG",
-	"QBCtxtDdPn7mVcxETuY2Rs4UlNwuft9lgFQJL3VfOmWp8iLouhgIaTLMWg7s5rL9TofgXmIirFSb5+JG",
-	"EFbNRPiOKT50gn8bANYrOuBLAbC602CYsFrcbl/czpizf3n4tfH7etHduIkIXtoNO7999Gp3H9CrOjPl",
-	"3jJlYhyMpWbCOiviXOR8hBMgriwC0OEmLacMnAsWaXsgsT4kkeC/CJlZeED/TF1wY0ZVqAsAvICKc4Gu",
-	"SYqcJSlwNi3Cw/6YYwohk5FE45KfB9UTnQMWS5HmWFK3wkhZpitw0U9Bxm+gJFa39VuHyxb03saA2VSH",
-	"15DZLwAy61z8zABvrHIyalL7ya2bffXjV6PcCzA+KF+0xseKlrXjXKFm0qAI0typz5c2CTWgma5GI5kI",
-	"z/zAVtmez+VoZPVNYnCcEP+sK6sWz8jP5WhhjW5czhxKqF1pVrKZVTOw80vm95Mu3VDA0Q6GpIKXDLmT",
-	"qvbJ5nyHiKtbyseHEUfj6ZVC5giDfuSKDeUH65M95yL5ACXIMVdM5x93sLPXLjxuxTgqsKHZZenbZVky",
-	"wDWqeX5g1xMS4RLXAnWVDNDnWXIRjwiV0Rp+4MbCVdGIB45P2jMDDRhVzKnilEjkkkYc3cHOAZlykRjm",
-	"HELIOCmmxwt3GEVDmJZV2xevX529JXkDsuvuuoCHpt1bY8oVBHkSgSGulNWEkpmSYpRz2uDlIdd2ocM8",
-	"21EWPcOTIZ4Sgastu70YeZoBfiEXYCucRMmcmUK5zX57r0ku4GjXTwQ4gZyFFy3Ss59zhwsEgFkvF3Nr",
-	"1q1Mo1sppp0pH6V7uBAGSzcFQSJGj2dHxeGW3hpPaxnhKOyau6O9TR1zUIdAwKINoSNZhYN3anErTE2r",
-	"h7JWVkKPFQut7NNIbyf5FgRM6753ttn8p/HgScBf8Z9+fH/65u0vZz8dt9heuxV0IzGY/tgOf/8pKlfd",
-	"XtF2Dpzq9tdw0Tg5brczBvjSmzsHi0msjC0eTgFqrVNAyi3fX8eCwNv6DiTxCNRDYw0GO9xZJcbiud/k",
-	"X6Sl+DWV6/p8sfx88RxO4Dc+U3iTsCSEYW2K9nmbnNGxCjfHCwY2ZPESncU2HkKkAg0xxg5n0E1Vw7GE",
-	"nQswHk4Tgl3kguy1HQmuS6GkRqb4HgjpNAk8z55ecsFOa1OsQraDg4vPhbeWMQQdjVXW1AVJclo8kDFn",
-	"4UlBxVud30yNpxlzNkxDNql5aZ2Lc9ErmgVn3NyoXXlIZx/7ltgj2SVTaF+Ay9yaPcijuNYm5RFTeNYt",
-	"GJGbKrg18hq412rrcV+tx9uCz3jXFqQ2B9Uhb0PnG5xqKs3Cx2zXfVoWd3oGTMw3DCCtGT+q25XdWpRJ",
-	"CjjQuNDI9s/CS/n4lkQuCzDxVZVgaQ+zVJcua2V2LYufF5dILqExzNeaQE4mlOAFTLnwPcVwxRB2f+Jx",
-	"/Mpo61z9YY+zTWLkd1aG8HpqSMSoNvDVhtwYK2v+IZoMFWNNyNhmnVbAoQAJJKcQHw4UN0zZdRZUKTlD",
-	"ryoYSx6wJjhedmdYAUY2APvb2VhGvnHuQzz/grfUbbfTYeRqIoldMA2t0hQbovu1JveAPdVzbZ0zWJFs",
-	"dnYFxywKT5AGkueY4cEzdNOj1gu8oGLex+W5KGmZwKgKxmfwDa/Zm6dURdwuKgymmeG05HComSHfzuxb",
-	"yff2pf/TffRdcb/mqyNzDcTKgPP2m6+2NUNq2I7hU7YKjcAZ7iqsD8IsABfaUGC/dZGOvQ66o+h5XtiR",
-	"XFTM4/jaeUC9923P4m26E+1bkPNDxyzgNOJm3oRqKOjMZ78MVFVDvCoIPBthNpUfmB2AjORoXjGD7MFV",
-	"NAaeUyH9/wpTyDFi4L4sp8QoGxBev8gokXJfXKOz8mQXB+2V2S7sQK8ItlcqWMeA47qO2eN6nc06VYwf",
-	"9qV3Om/3aUBp65hRUDPfPnr8muwffdciFyG7gDNapO3v4Qg6mGdXa3vFTu/tRSVrhy9Eq9hZeweFjdVd",
-	"dWNdVcFgSu3pk07ZCgJSufrw7yo56K4vB0/lzNstOwTPNTdlzFSNYyrD4hCWZtS55uaFvaNqrRwxmF+g",
-	"CAZfKXsJ2o2+C8M3yhuf7u+vzbLy0jnM2M1AaqOd38wFgQp5kghu9EM0ORdT+qEfKx6wvq+nr9xk2aVY",
-	"aV+qf7kwh/uN3KDbq1LD+PfbFbxYeNfFQ4Lcyu4i7pwBz9l2/ZBTtEB+1DFEru19//dHb+f9nx/3Pv33",
-	"GtZPCihPGbGNOrvl2XQOtsOm06xwZTZk2Tk4vE4sb5Fzx6lMwGF4adGpuJz8sdf+s9mIZECjPpj7UsyI",
-	"dcMUNgP64xqAzJ+uJ5uuBKB83+7gI2+F1fonq1itr1jFFoNUiyNwS3Bk9Tn1VuiwrdsPfAigrLW1XzTy",
-	"Jjrf3sX95DaOrCmsYMYGYyknelczEY4UD6sD5dB1bsAC55pOKY90RvM2Ry43TxjQIu9cosN6DlbiTx//",
-	"cNYjmo8ENYliEBKGadvdNI3BTCo6IwMZzh+iAwb0JFBnayQQEoiAuR5priiPPPshO9IV4AwGXII0qYnO",
-	"nkizrf6w6CjyMWDvjnz78Er7akQjDObkjInwieJhs1C9WAZhDBi/ZP7y33B1rz19lS3N2dPejlVxZEA1",
-	"O9xHugdNemcvWx07imnR4X9x+uvjZ0+e/vLOPPn39//aez55cjx8HnwY7v01fNZp/zLXox9+m7549W76",
-	"4Uk7OXz/a4+f9uaP+O8//Pb3i++TV+zgt/ZPyZPvo+SX3uD1s7+ejh8cv+gcvI2S5+b0vXnxT6+iEZOV",
-	"6ejfd97OeMTlDtQr7pzaT7bj5r1z5qd0XWN1r8MPOt21Xa3f7HflDibCR4KF4Fz4vAqA5Ujn+KhdXLDO",
-	"0VF37+DgEFTo+lN7awXWbtxVp3a9E7kUg/qP3X8UbFPjj4/nyN9z3jg5b4QsshLPwvNG87yhR9gdvM9D",
-	"+O37J+80/f19FEzfTeAC40d/3jjJFqJ53nCd4/2Nq0Sizhuf/ix3vgZcULDnizPdrAD0DLRAE7r+SpUy",
-	"9N1RffnnjX/D5ktL1Ox+TDlYcibCa/MFG2FV6g46fyfd9vFR56BbtCEUr/H79/o4emY2jOIxqzYaeSsA",
-	"PMVeIzQrlDrqfKvWqxR3j4y5MBhN9HBTxairVvE4fae6MSDEreGKOHNUOXAiWdcCwESrNT78ekV9/7Zo",
-	"9Z6+6D3eOXva6x4cZuuDOVM7cl8h741jUY2Zf+bk97Lzz4PuwRF9cHjMjljABiyke106HNLDbhAGdG9I",
-	"DzoBDY/Y0RFts4PD4fBg7zBsB+wB67QfhA8GYZUyxAmur9H328eHt6v4Pp43nHZil6bfAX0moc+y+yHo",
-	"RKvk5jGDH7k90Uf0dwtR8H3EqlvJ6zsg9nnjU63Itt1uTTgRT4+HRUap9bRZp73/4ODo8EbajGtudj9C",
-	"kq+6XcAjNuYedOPAYxn4RLqZOGDIM0P02OcdsEmyleEIdZQkARUBiyJMI4ZkKi/tP7lxkJRzQYHVK3sZ",
-	"5hg0+Xa/0/7uxBU2AgOzG8EYmd+x8h0KPKSaOCCbVY3wfETrez5lmoTQFXZUVnsxYgYCTK8xhrdcmdnT",
-	"PLhdGQaIFhFALfISonKYvy3qr97oyTuoBHja6418VcCLU/iLBn//znvjyfvf/2UGT6KEzs6ezEf/evLk",
-	"ldgZPHs7Nqf7nd87v5anwrAgYWXnbCPGXsM+mN2xmUZFDXWetNt7wX/Zs9c8ZsReAD8qhvdKdElZJ6nR",
-	"GprhpTQ8YOucfP3lnbWeftBe8/K91S9fojv8guAWA8nKqQv7m0VdEQMaen09sIsyWqkOzujcgdOR6IIG",
-	"E68GAqrCpj/0GqamqdcGb2gR5HfXvpSgVSl9j2EMtQx+LTK4Cv3HfRPZnp6kaVknstBDFE0gC29HfptL",
-	"OhZjpFlOp5AK0uQC393LUkm5ULWz4BCWk2r6jSYXEzaHZJg9nPCMooRM2PyEUBLKBKACQcSDiWOWOBfu",
-	"fS3SbXexLhQCVokJ5JT5akkEI8yZfSG1Ugv1/TJRENlCRWfPP9/ut/e+KzPTOBPQFY/mz7mYfOV6YpX6",
-	"0A87s9lsx37cnURFTATS8Tflov4TNl+zFPGWFufTWuk/tA8/SjXdrOJ0u5rzWVHQQYE6GoE7G8PPLHYM",
-	"NAFVijt4ppZSbKbP9+6t+l/plJi//GCty1fhd8pffnwPTBeKl07NFmhnq8Zj9Mi24nfag9+SnnUzxjxx",
-	"yZQAB6XhU7aGT/lCXrKv26MszVxDLSEJgb0Ez8d/27N00S94SIwM6dwxW/JCl7aqgrjlZXAVBWNXAk12",
-	"E43kTu0c/2c5xz9mmV8jMebjlU2BT/auPGPF7McPk4gt8Y6bELE/gZ/OZKaEmhB9mnGhK/3nc7HgQG/Z",
-	"P7YrWnvHn8077jYqaliO37YfZOW1n8+BtsbwC3afx1SDUqh959p3vme+8wvsSrJFz7n48o8NZJiw44DS",
-	"OaYuvZJPVNQ4aewCx7d7cwn2aocL2OwzrHKKpBiBVaYFjI7vgOjhQ2XVKNJzTsLkWYhlyYglhhcw0Vqs",
-	"ei970iMpJ9yOwiWAuSJjro1U81ZpL8by0VBDYibjiJFQ+vlk97TIKQVGMnQCgJ/aXnKRp2n+2Vpw8BEc",
-	"qUe33c4qOXNPaxKpVrPoJ859howUrAqPIrtmOV2Tm6UbX+UML5kIpdLEsCgiic7dmeYQS0q0GY3MuEmm",
-	"zCge+GXmmlgVq2iQH4DdTygii0/xsB/llzkFGDnWjiYZZLlD515YVwLSAo7iskVexUxAUx/BSFA8zD1M",
-	"mzrbs8mpGEVcj2G0T5iaUtHMbRAgSsdaZBAu4MHKpoECd3US77BWHMlvGQvTFgAZPx9QLAc88mR7Q+74",
-	"Qaa55ztm45K9TINJEnvYuj0+xUpeIqxAMbupsUacTZuZFPr94c67ufcM4HEl73nDIkY1cy8ydIJZVGAT",
-	"xudIzTKYkH2dVA63lhdKFkcS8tKNT39++v8AAAD//w==",
+	"7P0Lcxu3li+KfxUcnvmXk7MpiXrYjqmaOqP4kXgSP7albP9n2x4K7F4kETUBBgBFc/u66n6a+8HuJ7mF",
+	"BaAb3UST3RRlOznaNeNQZD/wWu+1futTJxHTmeDAter0P3UmQFOQ+PGxBKohPdPmjxRUItlMM8E7/c7b",
+	"CUggTBOm9jvdDnyk01kGnX7n4PrwIBWJFlId9A4f3e/1er09/Oeh+ecH/6f9X3rY6XYk/DFnEtJOX8s5",
+	"dDsqmcCUmneOhJxS3el35pLtSRiBBJ5Ap9vRy5l5mdKS8XHn8+du5+kFHa8O82IC5BqkYoITMSKLCTUj",
+	"JmoiFrxLRkISPQFy+Xy094LqZHJpLqKcQMp0eVrvO0fvO2vHujqk5ylMZ0IDT5ZvYJbRpbmtOsJL85xL",
+	"spgAJ3rClBmeGRPlagGSaIHjoTJjIIl5OyhNFkxP8CpFp0CuYGkGWwwF+Hza6b/rmEd3PsRW61eRUDuA",
+	"+MbiCGYzwbieAo/vcvB7k61OdrbVr/Ofz2azjMVW1ez7LL+MaLPvC6rISGSZWEBans2CMv3vh73O+u18",
+	"A1ouz0Ya5Or7ziERPFVmu8zDyBBGwi0jh4+aaLksvfL+uqWYMs6mZgcP89kzrmEMEsfx9u3bs7meANcs",
+	"oRpWB/OzWOC5CS4qz/dHoBJPE82m//6+k1AJo0wsWh7wz93OjEo6Be3YxVmSiDnXz2v2g9qfy0PZfG7o",
+	"UafbYeYhM6onnW6H06m50z1uwNKG52qOV67u61lxjmuHXlzSdvh47GPDLx558yn8SJOr+axu9EP89Z4i",
+	"z5+sjp4eDo/qRz+sGb195M0H/pgqqBv2jC6R9yRUQetVp/Fxm2fdfNRPYJaJ5boDk+ZX5MseGU1x1Q7G",
+	"hDK3djz4a9tVTGt23z7t5mMOBOQvsFwd+X+JuSRiwcmcsz/mQLRhpVZoM0USMZ1SnnaJmicTQhWh5Lff",
+	"nj/ZJ+fAU8bHhYB0V66KTULHlHHUCOgI+kafGbNrsBJ4xKTSTg5bXeG4R1K6VPvkInwGPpVyoScgyVCk",
+	"S/M8CaO5gnSfoMCwAojmAzFaBrlmilltRLMsI1dcLPgpoWQoxJUZPlPk93k6hpRQDosuMTe6x5LFhGVW",
+	"vNinKE15WpHRD9Pj0aPRA9g7TnrDvZPhyfHeo7QHe0ejB+kDejj6Ibl/3++vVfqKHQ52Zs9szVpxRT/+",
+	"CnysJ53+0f37XSO+/N+HRkRoDdK847/fvX//8ehw7/37jw+ffvjbv8WPxAgVsfgpvjRK3mWuyC3F3Miw",
+	"tI8LYXS2YOXttpwcHlnVSokpCA4EMgUkmVBu1tUsHOMJ7JPL/3VJNL0CRShfVjW/QxSM8XVyimPTBXpw",
+	"Ul2fuG6WPYlK9jNz/sz8dU7T9xRJaAY8pRXyPuodPdjrHe8dntQQsXnDumGHO9fbe/Th08nnPfvhqPgQ",
+	"38XXVLM13HFmf27LjuqEkXvczfmRVSwjOjoqiC8vUbdTZD4z6tVLoqzS1yVUk6lQ2vCH7948e0weHp30",
+	"vt8nr5AjFGqoItTYTGMuZL0GGj1mbmC1VPegG9VXlRayVrxK+/NWakGdYHDPvPlOnM8ofybFdHXo5ltn",
+	"KHHD9TQRfJ88gRGdZxoVcC4Wubz9Yw5yWYxvZB4ZHYmhhj3NplA7nAuxOpgfvZpfDKc8FkqWQCWhKAQu",
+	"zesv68amxTYju2BTeDUa1W2yuY+I0agtqY1qNtg8byBGo5vv8MVyBg3UbWLubDt6qBv9cnbjs/nZ3Kxm",
+	"giuwRk8xVjOlZ2LOcVaJ4Bo4ek6osVKtvX3wu7JGdz6dT4E21Vgng9EIEs2uYTCTLMGnJHNpmMyy0+88",
+	"/e1NB8WMkJ2+uf1zt9Pw6bhyCrRmfIzTo/gav0xWGRokc23OwJTxuTarcHjUy39LgaYZ4xD8enLS63ac",
+	"VjNYMJ6KxcDoUZ3+I/PDfDQCOUASCW4qfrG2dPFTr9tJ6EzPzXdUjhkvfnpoBpIyNZtrGMxAMpEWP54c",
+	"469ziTtRfH/cM4cFiXeQCD5ictrpj2imoOtN8QEXmiXlMUxFai1z8yKzq/kxe4aKIypm5ksxUBOxGIwA",
+	"h5TgoTjs9YpfxpKGzzbjcbaPX60p/Vj8/iDye75s6FiozsKoRDwdaIaG+rtPneqS2i0KR/e5u3rVUemi",
+	"+73PH8yjp4yn4c69w4cdHvXwV0NY6TyDQcamTHf6R6Uv51yzrPICCYZuzA7ZM2KWQ2VCD5SGWbhKhhQL",
+	"uv03CaNOv/M/Dwpv5oH9VR1UaPQJaMoyS8vNmE/gE/V+xtj73GUHeM1na5inb6zPbg1PmEkxzGD6twhv",
+	"SPwhu6YZSwfO/9cx48Y5eFFu3YKpAEW40GTENKqI5oWSJnqfPEaV1+rNIKWQimRMaYVWhQKOyjBaQ8hs",
+	"8Qo8KiMGmeEdxrA5UJpKrQbUjGAKStExjk6RnJ+aM2GJKWnGq3vIcTTVc0Oihiw008jnw5kxOy9chYIp",
+	"H6QiUf+zujiNj8Vru+51B2Hjqp6SS7tQl8RQviJAkwnBBcNlxcXWwpkb+2Zgj60BeJYkMNPQUlBUXEaN",
+	"vU/O6uz0O54xdDtZ7gDe0pfbnPj8XCPL/AvMtDVsEyolg5SIuTamvBKCm/8adXsmRQJKOUtc7ZNfhbgy",
+	"OnfFSd0lQtqjbDfJmtrWwo86zAOqDv3h6yg7vw4n43bzieDQbieNMIR0MFw284DiJtpYzAB1E2/b9Q4v",
+	"Dnv9nvm/v/UO+z1jQGyhTrhbnPh6IvfJT0YkkbcwRKsDeKoqLz666D3qH5de3OZImuOXDVCrrT4UZ9Pp",
+	"hlZdY+NwRpd2UcsLdHg/HGchf6wgL5hadCj5fZ5JdRxjAOREIKd4gtZrHXX6Rb1y0FSxu1XZ3lZ6f+5a",
+	"C+FfSBGdp3MpZnDwI8iMcce2B200UbwhqlXNZ2kzcnDRv07/cBt1Ica0DLlbF2CoKlDn58s5T4XDhB61",
+	"MBq4jtvEAoil+NdeEABb96DViJnjX3yUseRmugnqZppeAQ/VkvPQ3zYRWaqslWyOxz45U1d58DV3Y5kH",
+	"WX0kmQihwPtUrcG8vUrxqKxSmNdgkNUNuaRLBJPZlRphBgLWZ2eMqkKdoFkmFoQZNcIs5SVRdKnIYrJE",
+	"TcH687cwJ8sWWyK4mmfamjwjaMJRUhhL8IJg6jxVU7utaKr8h3vbvra6aBtRk1E+ntMxGgqdFFC4dD7k",
+	"ptOq7JkZTYspYzqir7bTP+qZLVUzSBjNmDbTeALGaBeZGC8761hQ4z21q1+3pUU0ZWvD4JmQQ5amwG9E",
+	"e6P8KSWLgCkfbL2niBQZmFOHZ47xJJunzmMlZmBt4ZtS2HFBYS/9wYYVPb0Y7K5Iy02STOkSZ5cKnBjS",
+	"z0/rlbLNa5sxfjWAjzM0a6rLa34kE6qIu+CGK3hYMXuqj68uZWlsu1jNM/tKDFMF7zUa9YIa826W0cRM",
+	"s5rWMldrrZgGpm3xtMEVLAfSPjJY8N+MKCAcFqQSlUIR4gNvTim74UYcHZU3AuN7VBGMKEVet2KLxmez",
+	"qwN/WVmBy2JwK1FIu1dcg+Q0u6H3wT2kIt9RoJGF0X4WUvAxEZyIuSSKpbBP/j4X2oYo/X7YSJyN2s2E",
+	"1ITdcLvuh+6CM4JudyNpxVyqVS+Bm8RuyKX0rn1yAVlG1HyG08KUMj+rS9yHXxm/enVtY0u3yJH8aeii",
+	"giMEEVnarRIxGS4tPYEkqMp6bcyfngy0vrHa9dVZWv5SDLbbOUUXaNP6mNG8FHqTKrZ5/7jQgxE+pey/",
+	"k2D9Wy6RoZxrdBO5fFKWy/7dpXUvBrWjRS/PBnkEHkGWe/HyDA4vv7UgCvKF9nZvscwaPuqDiZ5mpXXt",
+	"vJ/3esfJ/zDa2HIGxFyAX0FnQ9palZhndOxyBFEFZ5zMMvQaCZmqPGkUeRwO0oW3t4n1UA0DMRoMmdST",
+	"Tr9z+OiH3l7vaO/oUXM9Gj0dTl8+Sylxo0HPRuadegqy0W5UYf/4GhILYvlbK8OvMWSRMvPYZ5RlN1Qp",
+	"ZsHjBiP7vCq7NATv00DQrsizSYxUIm/sB+c9NDZpCglLAVNxbsoZAx3juS6NZAqUY2pPlUpjU9oFvVbe",
+	"b1dCB0nTSBVBfjQ6uvc7lU17k4dTd7VteUAh1DmAp8QPpXDpmnO0khN0Uz3wh2CP/BsN+wJIV2VXfOQ7",
+	"UTRsLrp3DbBkku8Ms1s3pSkQY8J97nbOnWfumYRoUjS9AqOh3YxY/UvO6XXrAAaGrc1d77aPZjRzRt+S",
+	"g7m1r9g5fO2Z2eQajXg6P39ofIzKGxM5TPhDtyAcfIOyJG4ONqHI5ZTzCGx9Qi6E+JXK8c3M7xldZoKm",
+	"Ay3EIMOnVTmBz7p6cP/+8QMyXGpQN+XMx2Wd1SdzGkXRj6FM+CuD3JXmuvJqJPALIV5QvrzRwpqxTilf",
+	"+nipChfWPN07sG262pynqDcv98mFzBNmOaFkKnagox6F3lkhiBkZCUZWWu7Voe9kuc1rUfPWRPAETonO",
+	"J+oSt7D0Yw9TeS8rpBH8tIlCggISHMZvPCzRuJnwnFeeVSUWbd1loMyRQjEwIq9fnV+Qg+vDAwXKEL2y",
+	"SdRDWx2Cl93UAjksdvdXMd6zudZxIVqdwS62tnjnlCmFlojzVEgirqHqwn379u1etbRm3YZWK3H8rl5T",
+	"ltFhBjfd0fw5lXwPBfKaJUASygO3pw+JO7oMyDWjGuSps8AUHUElHl7xKt3UKVN1B/tplAcY2f98vrvx",
+	"0cyo1GSBxRiGBAQPYi+YS/AFKd35hiB9ASmjFzjxGx2O/IGDqXniANcyRvUoSXC/H9u37Zm390lVV7up",
+	"7Lxflp04Kkyg8mZ/PuLVnY9OZtei1IyhSJ2fmzOIJpcfJ0rY3/g1SDZiN2THGC8bzIuHVSgY9swFhKap",
+	"NCzZjS5XFskS9D55NcOaUOfGYu4zOrLQo0LLfrsdRnEaDLG6iSsz3tX2zahSCyFTrO1g44lLGEKBtm75",
+	"OkV+oK9OzHOuaGqNNZq9Nmq41AxUnpMxC75aNVM2ZggH+VafVn/LgkSjFiWvRb7yu9XKQf++4OlF0a8Y",
+	"/g4JJsW58syW8w/SieoLy6z8yby07RI28oU0G1fLhZYja9Vwua3VFLkfI5/mF6bBJumsO4ZvhBU87jFU",
+	"SrpcWXscAb7QD9y/Zs2KYxm92/MWK58vTKnUo1xAdBxZDx9itxuGgQrDkWyMONy/VyPHTWzhmCsadxdG",
+	"6saLpQ5H1OvVl3y9f38e27F8YzbtxzngOgaG8/p7LtgU/mmuq+6b3yu3dXYA4YPXbN/Ta2hNNbSWaN5O",
+	"BElZinkfTinNU2HUUmmYNqIaqpsWiXQ7V8wyI7/DLpUQHcZmQVK/IgPnB+xgEr3RxFI8GP6TZ8XBdflX",
+	"EhRoZEHjMaQDMdcDuAa5XExA4qiMOVFEdyWMmdJgPXxWduSS48O6I1NR8oqsKxxSlyw8MMXCGDNDMUed",
+	"Exd1d2wAVxQ3YdO5+ZWptmcnH2aj8ZYO6Ub2hU9cM+YXPqm73WnXGqYzCx9SBSwoZ642PbKYVz2wylRM",
+	"7GRUaSKBKsHJYrL0+41qpnNKbCtOqtSCx3I58BwkduAZH9AMpPnLoxLAR2YdGCs0EzvdZsyt1sdrbcUw",
+	"Z7boGct3gk9mTHkIZM6xyNj8csVms5rBuKti1Ob2mSwmQgERc52IqY8X8FRIwg3NEy2yNNiCELxiRZg6",
+	"UnIT6hZnKRhI6QxtPr1fiuY8sdyY6l63J7l2A35BOR1D6jXAlQF3Oxw+6kEyl0pE6l9fODklnAliiG9G",
+	"x7C/UVfdOPVz7fwsa+deFaE++d/Fj5kK02+dIKBZZsw9m2NS0Wm9cCv41VCIDCj/akpOZd0qeko+4PhK",
+	"artpbY5PjTo/VyD3ybmmoxERPFvur+OQ60lEC/mLuTAqO2vn8UuF+87y4La1NCyrGI3Mf1FbirKwM2sY",
+	"vuLZ8oso3VFtMzpHFwH7BwZ32h37M5Kxaw/4IOZasRTKGdQ2ufqlsIlZEzqbAccyZKbJ0AhJBdlolRy2",
+	"MHHzIFxTgRXG49afHIQ/MIp853M5RtdgWEF4bkXv9h5PMRopyD1BuJr3FPkXZvp0W4vftQE5e9V2Bkwp",
+	"JPiprUugBIlQPCiQs2Epn9/N0jZttI740mVJt+XeWMCfZ46QhZhnKSYAkXO6JFSTDIyEoaTI8e4S66O7",
+	"pzADoevOvCLGclrOQJ0StDbsydce5o2ylHAqpVgoJxsESyAiELyToyxSN563Kf343F583woI99fhqoBd",
+	"rTtGHuOAvrBGZx3uV9WsL6EQPH5NTh7uk8sULlEWZkoQNcMwz3BplDWzkvRKmSv2zi7QsR3wt+MyaMtR",
+	"fKJFqflaTUNwwPlOne6+7mLkgi/MhZ/LCf0x0bSYiAysRO9irgeqmkwrBIhCnyBNEvP8yvQOV4X3yvxc",
+	"ZVJM57U+7CFkgo+RmQruWW6XKGEPm56AGYODfEsoT5lhIAovHi6J4y63crJKfCKc91FvM9jMKlkHxU8t",
+	"rUALADCM7N9vXLPMYxzmTkNX0Nl1aEbOgmnOhYMqyjV4c3aD7LV4SmZ0qRr5WBLKE8iy/BUN9Z1uJ5lA",
+	"cjVgPDq0tzjZ3FfdR/r0HmxzI6SEIeFqs144B4zMYtxKa+CprTdotkjbWN8ln+/GZSpVj36K6gptrf+2",
+	"2kXDkf4uGB/MZVaHekmJhgwmQDM9KeC5JpCl++SZsMzGSy2KJfMq5wT2DNs78s09RSXabOflT09trL1U",
+	"af2pLLg/X+7vUHdqzYGDYtRN970U5xOxeAbuPh3zzV2Eqiles0+MRl6p/CtpYtH5t1QCfRHwBibk6wDN",
+	"9vrtyyt7m9OXQ+LYnEVrLyvuGHgswujCiSwFpYmYAS8DIVaMs42rYZ1ksRPvjOhcDZNCg9uhGx5Y+84a",
+	"993bwl2XQpIxDmmX5KzWKHSJkBKtpJqHB+XbMX/jt2oEKD1PrmIKhq0lMavVt4E0y3o4QKoIJRZeZqNV",
+	"nleir7Uv8KIbWSQNqXCd9VIu327K5PNK7uoKPrYisnD+qDJPIegcd4mO9grDj9BUuAKYkRLfWeutzM0n",
+	"P5huCQwzFIUxI2zFHCtUmJYWmd/vMj2UxH1plT+sV/Vu3QNZqqn/FtyPZUig9uE9rLGOZVgrD+CpgvEF",
+	"7sWWylXEbFxleQ0f1l4jqKPfNswmRkch0ThSwMF1/dJGZu7f2mA7HcLTDTIdNnvAViHYGtnFTT1ZAQZb",
+	"C2irc3/bxlWvjj94ZYMFfs5nc72N2556rS+hnAwdh7a1tTavBwN6LJkQ3Ox9YuSPCvHUkU2iqY2mEaSI",
+	"b01GUkyjzv6QVl0yhIVGWKm0YNxei0a7RYPlIqfmU29DurR5pekyTuE1KHnBANA0XwVtzwQfR6bKfTOA",
+	"CUXU4zyRMqPalTznnqSj3uGD0JXUi7mSaqH6wiGiS6pmjIH2bsaETQrMI9cOJerVisICBsN4VD8IOgGa",
+	"BnjJZmWUrwoojeTh8eZxRFEIg4H0VrGrYKbClRhJgCAOldszdV6+3ppxVOF52g8kOEbbjaQOYzEYysNm",
+	"x5jO9URIpiAlU8MGSUZnCqGW2xzsH37YOOQ6DKZgyA4EsuZE5cbQlC6JZX7mcCMaOEDXMhls6oBlqqUB",
+	"mieHI3wQH+JN3cArSFLB5KJs93GeFblgeuLyYQrDvCDcVUa2vb+kSyZaz5S1Vsj5RCy4X8jQgVL2AtAg",
+	"gzM8s96Bacv9V5SaGojOdSSzmYdgCKK0v/eP7j/obTyC09zm9Yl3IUCoj2qG3xVL2DTlbrNjtwZYLGTv",
+	"vZVFOZ8YoeosJ0f9nmIdfr0dNLpz9szjyZTKK7ShVJm/bF6oGvDTYIjHKyMssr2Ap13PYjySfr2ntBXf",
+	"Wwe9GozuQf2hKsiAzPmMsrxULWAg7sCVRrdZWtbBvoYbe3+t1A69Xm50blS5Y8wTqNHQZlbHaTNErw23",
+	"0Ax/hRFGtPsVXPsAu8rw331yRvDx5pD2MNJlZR3ufzfnb5Qvc5+Z0jBb1QkLBKwqY3t+/oqcHB0+3O+U",
+	"Wxec7f3zw6fjGNx9Dp+1arZyIcmcM636BANT6Pl8+tubLlkCxz/+8/V/lRxOjOsHJ+GCP3L/W39qK8q+",
+	"HVC3mGZMow9ggjeJkDMyFdeeKROqrkrqRo4auypAyuCEwWt2ilMYMTPGwhgNxi6IHesEsoLJ+9z1iOp9",
+	"mruJ8ClcEDMTMmI2xtgsnxSX4II58ZCH9Q57q16QVTDlcMlQAwrAlVckMvdztJWb7mnpyrQCNmSmDSpX",
+	"ctRESK955bOr1XCi9L9phlVIyWCGRzHOJUYaeEUzM6exTrPdLHnqESzDsZy0sdBqtdbqktUMqIx4vVYG",
+	"PvNbh/VddtuoTCbsuqyOHj+4v3GvIrDaVSb2hDnspiHoBQC3AsS6Kru5BZ6fJ7seToeYIDbSGvl7uJGT",
+	"Od9QxBe0OvYGbovbzwytuBVvkBpa49jZ3lF55/y4c37cOT/unB93zo8758ed8+PO+XHn/Lhzftw5P+6c",
+	"H3fOjzvnx53z49t1fjRIjFmdS61qGLc662yvGtuwVhiv1SBW9fd6a7zOkVBrmkUYSIUF16ldcX2x1qCK",
+	"0PEasgpFzcphj0km28q9pZtnOJcsz6asIrwqi41IxsIZ6JTgArQotFhGyeM1giTbh7tTP5tQBUQJMrLt",
+	"iFdk+yodlkv9a5AA0jyha/WCa5Yibs4GWWQX9qm/+nO3M2KcqUnLLNQJtsNbXWVfwiEB1YW4SmBudrnp",
+	"GzPA8Nq67O1XoyIVclKutm9dFYF7VpMgzlz7uzK0XPQp5jAM8pPSYOMlGBUEGi9Ifn2xKJFrcPVb7Wie",
+	"9L+xkghBhoXRASsVArVDFoumq6FAXsd6T78WSo8lnP/913sqQGUGCdFtUJzO1EToKC8I2j4T9C73LWjy",
+	"wnqgpkxrC3+PlUfY09il1DXOiJdts7qVXgO0WKZdixWA9wiJ2xVlS89dfYcWko7ByOnpTIJSrvwLeCKX",
+	"s2qNR/3GaDqsLTXQVI5BxzNkhYjzKy3ZeBztMk5TYcZ12bdI/R7xzU0khDigmmZiPAfcucx5fL1/xUui",
+	"DtoK1s8i4XesqHDy3UosbT+510YdMB6Tp8WWxhJP3ToVk/f7XjozlY0t85R8IxxVOU5cL0KfBnKhhSjF",
+	"ErxywCda21Cq7RULngmahmeywckaUZbNZewIP53O9LLvfCkzKa4dEmvjEW0l2nz3dtfXvnyjmA9DWHo+",
+	"nw4dG78lHlcCcnJDi8u5bdjOWqquI11LDRZir1meeIUYqg+oHP9w11bPuzuZwbmJnLzVXaynkJ9Flr7J",
+	"ZWkLGqnUd3nGk8GYZgOjjqCqfw1Ks7FFvut6XwZ1OEidbgdBKyNcp7Jm4cvq5/ILzNpGdod4o9vHNXVz",
+	"fnrIb8zEnG1jDAdYgNKDAOUT0jE2+MgvYdyaG5snWownf3v9fG+9YMfZIZtrdbatwLEveGOVul0eQ3MA",
+	"B+IapYxTuAdTY8lf7fzUBb29W4y70BoqSj0vIhDGZBxjDMJeXQU1OOltmoF7y7rBO2O0bU6B0xc2Kl5G",
+	"2zImEaJ4OcdROzE2nMuISv4TaEKJFtOh0oLDqXkrk1Ur1wwlt3Obv/IKYNaSSJD3RB7l4B1XJ/CLWZBi",
+	"fcp6XrvhCjmb0BhWG5pvQymugO+J0Yh4XDWSwUifhmZq85dJymKW4q9CgduDfFNaPhhGvpHgarGwd0Nj",
+	"m3nri6fYZDJUerngEPLhCmfGDg1WMCWZSK4GQ5gwng4sz1VxyEl82drpFk0nGk91jckw5xJo6oHjV0w3",
+	"JsmUcjZy/fBTOqVjWzCt2Jhbw40LC/dtISW0nBu79hT3nNCs5b7EGYojEUec/lDky1UcyYIAChujNMl6",
+	"1uRbmbTkTEYyrS7dS8GhBM8wo+awxfFY1iuNVUkoNER9M2b97VvM9khQ8ylgP6nMBdYjMAKeAKpeo8ou",
+	"uAutGF63hFax3BEunKWTRj6P3wXjEHeRYfc930+E0MychGgaWcyGdM9dO+PYdpwRazpgYptz0lmTiixB",
+	"nxJKvHGMV4TWBnJojytq28BpRZSYywQvDBmQnHPuUDfx3k5hPAf2d4jGmWMe5MQTt8F/tP76lmHlpwx7",
+	"OV7mNZ+XOJtLV4d+iQjyl5QvB/aKy0jlZP7jxrTHHAusdYFzS3CPOofosxKmyGnh5XFiFsGiZi4+Q8nU",
+	"QndWlKqjXjTJZg2gxEUY9qEkY4bfYpioudesOarCCisI8AWKQcYo5LE9a9vAkNdo2f7lRSNc/82cLyDL",
+	"XA9GDIkkvs98AHgQqOTuwJQbniQZ4ywZJJmw7G5HevtjI/0vHJROVa4nNEMMRbOZKV12fYjRBnNOydFJ",
+	"v4epFz4E6dtJ2ESRojMl9gMrJ1F899273uGHd729Rx/+r6N3vb3jD9/33/X27vuvzKO/j2ZYPBaZmMtm",
+	"QKkVXxbeGe7aMJubxR1LAB5lNikbO4NmlVIlXDNY1FnLaSyhxLWjcNgbZr/z5k77URdRAPKx8pIF5bok",
+	"I+sCp27eflj5ndEDYYNzT6eUZc+ETQhpscQe3rlEvfmXZe5y/8FmHDqjr9dAXjN+dS/v3sQTIFNjT5Ez",
+	"17VXMQ1Fgxtjc5GVJMLD3mazEUdQ4FbXLBoi9OyMmUhIhEyrfMEzlAVVA+1g5MPvuND599jWaVCgxdax",
+	"ixh0thFoGVjp7ELBmxlNjgSzkeNYRJbtum/Q4q52+M7huYxLSrHgIPdJEblUmKhaTWiqQxx1r9p0UCSk",
+	"wDWjmdoWiLei1pS70jgG7EZTFecNmmXslH5rmk6sXaEndPmzmEvVDFGjvEaYY1IbPaALK5YaeTJwDK9G",
+	"T5znYk0eU2WSdgw1M3t1DVKytK3cSmsU+ZQuvbMkz5P0mF2r8fPbWpy1y5HaqFajVbn1aqRwB2KuiBu3",
+	"VQnxqOo9vU8szNtuREVUWTSSQM2Zdn+u0RUjg5tlYrkN3KnUbESTuK60Ro3aBg7zmknB/Rg3NMton0HT",
+	"1FIz+p+Yq0ExuYjLESPS7BoCf+8aI+5LJmPUtoS3gUmXuf3lkhqKkxckNljn8+qsrT+T1DE7c2MdszMs",
+	"0ximzdN2w5FBNAaktKQaxpEtMhbGAO2LrhntgOoBHVijSpKFkFcgB6MMQJ8SwNHZOK8O2lqyQoXl+xuQ",
+	"ABskH4TkU2x1MIcSmp89292CvPPjGuYsoAO0kroAszr251fz1oN2ATO7vcBd8ZLtwl8h44wVVpmjwKZ0",
+	"DOS7vKiBaDr+njjNdTjnaYbHBPNkYoVSG8ysOg7m0urs20tvq7zkYakDyH+rCT26/8DY84/o3ujDpwcn",
+	"8WKJCicPMdgPNw7aqJEDkaUDO2IVCyCSiVBa9clYkDyFghJ7jVeWXR6dNcmxVmBEWab2yVOaTOy3homb",
+	"10GKbXLNUl/BTNv+wL6qJFbx4Pl6y/0oWPOaHETnjEmppkOqwEU1sHLGhYhKbew+zihPMYNZAr1SNX2X",
+	"cr7fbi/UVFxBXYIdLu89ZSwsghcSDUqrrtddZxlN8kivG8K95tz53DzywpzfiqYeKTmoxUw1VuAMxGzl",
+	"ZG9Gy69aOTXstRFPXc9fdhvDSPPnfqtxjKpGEDGBFlROfSTDqFlFM1SRpTlpM0WUZllG7MjIGSd0iA12",
+	"DVezEQh8yoQqohZMJxNIY1RURDUWlGnGx4ORkAM6m0lxTa1t68JRZmC2Y1FmLhvS5Moch3mS+G7f5idI",
+	"/S9uPEVAJEafFUWkZX5PMwUSm4SE3Rgt13SR1JQ1Uy4bKvxxYNswOFn0228cQLhxBv1Hpqu3By5ZI1Ki",
+	"99Wiw4q5ds6Mms59D07IL+xHuwOWw8+keWN6ar4zB9MImXqs6zUGhII/1sCCfxE9vuophD8KlNto2mux",
+	"Aeu5wlvnqGptRUdSUIw4z7vAl1ljK+Edjb/UzOOatU/HLbWviFT9MU1sy1Fi3ZYNu2JgcWhdQA+Uy7Kn",
+	"tuCzBsg5n0+lHY8UCwUSGbPtUWYEPyUjWBgDKFXRIw0fZ0xCPMr46trmM/EumYgFhjJtZaBjGapNw4KG",
+	"1r6h04F5cm1VEVKy6/mMWQ4jCWrSdCBRfGJwukMJxbw0ktJCFftYf95u38lmB7090s8TW2e2G/dYGCsJ",
+	"+tf4rH8XVTVX5ZFVmIIcY6W0D6PQqfPt7yjo2rBPWMVMHIp5XO7cBH3dBQ7qbE+WR0MwCxNX616cYMMC",
+	"/SYtU3IE8BTGEmpEdTzoUeqkYiluYzsI+GiMU5rVNKE2nM0HDi2P8pmnOGeS0CwLC903vq8xW7FdzFRt",
+	"G7NW2XS1KsiMJVgl6gBcIs5Mc4qM9jVQjMfY+H8BlfEYdblT2eoYb+xWD2Hxg5eFq1fuBbFyFnMiqSfH",
+	"bQJOOU2WMpGjSTNbII85SIUV8DHba8mSpc2waQFHti29l2d4O/Rf7TB7A37QR0ApZ9k4vY6pPE7qjUQp",
+	"spyiI8HSW+ciFV/DUe/GLKKCU0L3/vXh01H3+PN3e+7P3t6jD58Ouz98/v5//dv6TntHvXoGs74Z8Cb2",
+	"s3LmESCqf3DgN2jVCdPr3oRpFchhFdSKR73eZpa2cYtuzuIcd1vLxOp51+0rdXk241fvVGM7+7eGfWyQ",
+	"tOmn2MYiHkkxbd7yyneKjvAN250Y0i5R82RCaNA1z1gTHkZC4EVNuozVeQKimVTYSBZLGOMiXovmk1yN",
+	"RtXlpRUuUdf1XgsrqRGwqCZ1E/f/1g+8PWXbGzHPAJ5AwtTOUsKolOyaZoP8VKD/2H7HhR5g6KcwchzX",
+	"cF9yMYh+H5o6YyHSBcNEVWcV7bxI7BnAeZ5tVj6HFpUl7ZfQmQrgxVPi0EfSPsF+5ySFhKVwirI9lXTB",
+	"+wUIENFCXLmwgoP4qFbH4NsKUJMUyzhm2jp2r60H1z856op9xiBLn0rZ2o4bsShiBupffTIU6fIgz13u",
+	"kj/mIJcHCKvSJROgKciD5ylMZ0Kbfdv7BeLmh0vorutzKFzft82M2A63eGB0Xxl2qm3LlNu3WW/DmePd",
+	"Fs8dc3WsJ0/FPrXq4JwbRdqmB5hvptHFLXzHVXTNFKxuaXlp3FBWc7twK7cHC3Lwft7rHScsxf9C1yfo",
+	"V743kkHM9VB8rPyweV/9KNxC1bLbny0aZbutXc0pFVeNU0ijoygyzlqmTVqBu47VFynw3ive4o7VKUjX",
+	"r3DdPN4CXKXf3Fy6nUUxrnX3+OFXZ+9v7zZZBwVXALP2bKMC5VAxJYYKe7f6AJKcc4WVPQvnG19Q5apA",
+	"iRiN2nqJV52+cm4MdnJhOLKkGfnteY1uZuuZaqcai9CsIs5NKV8SKRaqaxvZWxiiJVmg7LCcoEtYIR8G",
+	"V7BUXe+LHmAyu+p6j77qGmuZ8YEvhu0SY2APAPuDdskk2KWBWcpgbsVebgU3UYC+1MO0fGiGpRJCqBQx",
+	"pNUKsvjpu3VNsnTUt1cow8fsLg+gxRGui/+/ckWCt5EA8J9GHp5nom1rxbMCi9E2T8zxPYXFFFBwDWau",
+	"1g2jMHdKAqzW/LkLVqedkyOVkN+7HmHRAxWqeoTFEjyvc+ZlFpeUWhBeOzE9iSPghCZbxVDfsms6Yuyq",
+	"+lSkRGAqD9Bk4vF4eQL75EcL2eScb5dT+tE21ry0rDiAPG5ERbm3cDXzsm1363ZdrUuunTq3o7qHTy1y",
+	"N5dEWQBtDl0CmQLy28XjBkpZ0PK4ttGxP5L53sRO1lpquvW8y4Juby/t8hdYnkNb1m3EYeNZvJ4PM5b8",
+	"ApurHPCxsUEWpFTfcB4BGLyLbEGzDCuPVAhh7U5wuajyqHf0YK93vNc7usD6SltiuXKAK7VQN0k3aEYx",
+	"KVN0mMVExWPKMWYhxqQOJDr38Md9/wWkRTyVybn3mcLKdCzpuqf2yW9cs8yi+Lk8JsNK142jZfiuzjXf",
+	"NUwnA63rjMHagJ0UGTQ/qm9EtquSlh03o8dkfbSGLXqiIk8v6Lhpf3lfMubc43ZRgmWvcEZ/8lZOS5h+",
+	"2aYl/IvCjXLbng2rgcdl+VZkCBm7hhheUM55sHRwJsU1M6qbFlnq3GVMkwlNMfJo2VKAD5AXvEuRIIok",
+	"JqqMQEr3EV9rP0sxm+GnoZhz63BTMzodSJgJqeMF127YW811EHf6vJ0sve3nhmRMQjemrs1GMnfmrnfG",
+	"r2nG0kEQjdqQZRh9YSLmmYU0GgKZUMRf9yX04dIHQ1iTS7DytY8mROJiYpjBxriEO9yv3dW2DQCbsbq6",
+	"KgkKeDoQoziVuzNiA61GG5IwA2rLbBrgWBjDfUDVpmdT7Z+bv6hZtRM+vmWuY9mHNQPr5sSHFZ90CGIy",
+	"51imY365Ynj4Y4fcXRWZ7JmHpVpMhAJj0mMrJDQHgKdCOugOXQY5XstEXXCl2NxuUa2d851gUCV+s4Yr",
+	"3rrp7Lnv9lazP+K3rfDWjvQrBEgrZB1n/zaIMqHXYDhSJsQVoXqfvKjkfLuGF+hTk6KcC7/mzIcMvxAC",
+	"m1i/tfE2bVOuAIedWzpPf3vTyZuv/NDr9T7/+dq87Liny0tYvA6q+bcE8bgNsIS1AADBsLfAH8ERNAUv",
+	"WNXGYTFoi4DwDWOWlKbTdWtTu+aawbZ4HDXpUEaCuVjuqeM4tgdcuccTnhz7oHvNtAUjuAdiNBgyaWNT",
+	"MWQEr8wdPvqht9c72jt6VCVwTIU6+bxnPxwVH6IkPwaextCaHcxn3g7NTCfPaw827kGvWUe3RvlUE2fT",
+	"BdN5//5v/9tMgHz3/cH+3odPx93jXnwmEgrkq8ohFVX8kNw9D9kIQZcZhoNnVIKDO5Gao/u9HmJmZ+lR",
+	"+cDDZ0YPtDifiMUzaNt8zHo1bXUnxo2mdEmG0EXG7XvLlfrfYdc7SGOd5iqkMm2EXFNkRSYshWjV/1uM",
+	"bhUJEUVVcOpSTvKeBa5ZZdECq7nj07d7iY3A+lNWumkV+RpdF4JziRatWiY4rXvdKhWJJLUwRG65Y4fD",
+	"i5fHFnm7pUfMVlgMdgx0tY3kCR95tEkmrIy78s74Qt2qTLhtVr+Gg2+brl+fX+8Z8tbMtk8Mi+0S5LBd",
+	"Yhks/tfwV8z0MAx2v9O97RT7xlzWnY9tMufvJPidBG9ytm7dx+B53PY+htd0mZenr6ZBlZI4xQxc+fiM",
+	"Lh0404wi7YV5nQ6sPwTETS1mVJoX/Nn8T2z1lzZLrapb563AntopM76BcPMbMkQ1VJDIWGeA13Tp3H++",
+	"tStGmc+1ZDPY/13tE2+ozujSME+eLb1Kom2hiyJKTMH6N7TwvW0jICPLmqIF9NO4W4ngp65ddF5DbKdA",
+	"7BTiz54PM6Ym5hwMrqCmOv8Klqh85nPb4kW27V+L5W+mhbmj01ATC05BMKI1R/Kxa8N2e8dyizhN+5M8",
+	"oXLsYR6aH3+h2kddUV1fAwXgL1E1OdheDLqoxD1lhWDXiODy4/fXjKD50qyLoOTQCFgr1yViLpVHIAoG",
+	"aCR1bdjEd0KsNtTbRTk44xpqdNwLy3aQLblAmx9xdJg+jJO3DTKqkXsAelcVaJ0FZDPIPa/u7+FyMKE8",
+	"SGePynBbOtLqULnwQxQYihJ7SklCVSkweC1YWibybqeYgj9ICweFY//KhHJtQ0VWh/u+FReDhkzMMJsc",
+	"du6GAfDV+K0Hi8mr1Jo909ymBqOYo9mf7X7hiLANYl15oV3X6vnDtNGALCrxXLym0+0MKb/qBJ1Ei3MV",
+	"tNBzwYGGWZoFvayw3TxA5bFAimlXVy4M468VKxW+Gx7+jTH/4ER8W7VmG3BtWhWXSdByiZEnSThAqgZ2",
+	"Y7erLNuW0DYSTX76N/aRKxeSxY7ShrqyYHy3Hi4MNZxvIWQYjOcNQo+3dYo5Va3FnG2O+TYr1qw0D4eU",
+	"v2bjpJXI5rtsBsEs5xm4cvDBglo4EaY18IEYjVzBmZHddCwBnLR3NXe8Pk7asuauNEstl7uZYELnyiiD",
+	"NsfeEDJPhRxISIRP/kHLy+iLyWSXDStW2MgKgXjW1i+JPgvq2PXYCQiTa+OVpyUGmIMnOqapCDYwD8Rs",
+	"okuNboxksa3M8a3oVy0e1/HKfFSlKVtQYbWnl3vGRBWpDSYkkLePmuuJkEy5vjm5/Cs8BtG3FRkBLUIi",
+	"b549Jo9O7j/cJ6+lGEs6VT5dgFyaXbrsOuBEBNcjl7Y4LtI+p6YgD0GqT11aiwROpzX1zesQ24xkbM5M",
+	"gtrNCPdlrklHHZwlYrzeU+T5k/31EYxITj7TGawBcqkHgMX0NKYIfMQmwFWIZ8n2JIxAOnUtop0ifca3",
+	"4MylFt1DCwsLPj1a50RIje8OytKpTAfeHbVZ6OCvfuZB4pGrOnSbGqx6lOjzTOyWulg2Dqnqafrk/CxK",
+	"Gom8Ll94dP/+4aPopVd12XgWK8I/4tUvr+OpX6rESBUbRy/7WGNX4kKQK1h2yZAqeHAyl9nmTbhCtBwz",
+	"yS6uiR2GnYt5V2zN3wBNGXdYMe3byNJxqXFyXdVbgy7JlcM6zqFiHQa4a15m34uRT2zMl0MnYrjWspcJ",
+	"TQnlyy7ejiDcaFc42Bv4OMOmZNEqN98ZcWVblKYZ9OsHhI2w7JCwVZIQRGTpaqoVBywlCgeRZ1pJUBNL",
+	"PFnctp/ZjtElGTKfuYbIDdu++OZAYSuBaCzAFYo1fVedXzAfc/DI+EFMgM1u2UPNlJq3tPjj9lbJReOw",
+	"myix3+KRcJmdU/NmkjKbH4xIDnBKrNWKlzHlrnHpBplQOrfrtRBXJeM9dxfZN0V8RcWjo7vqGphHatrn",
+	"XCtiKQtrnJhRj9D9wzhLNjMf9+TcNssN92LN12z7rQeA/PHaPgBkTCaesIxt004Ou5jH6ln+Yav/tLXf",
+	"U6K0EKmDMcY+jIDcgk4rcjhsqG9xGWpyqkdMKk3u93qNi/A8zsPmBvtfuSrbTq1xbTYihUQe9dqVOLhd",
+	"wBV3RcYr2OWpUX4Fh5o+btaci73ELWrNfd9mcbU/tMHiBVMMDt5mcvkS9B1S567IfLc12K0O7NeoxH4D",
+	"KUxnW/C33Sc21WbYum4VGeNXnjxt6d2OMmjj62KVs7ZelQCPYQVh7oe2ENPhw2oGOefpBYO2WEUWJ7e+",
+	"XP3Ml9VjLB4L1+0troE7lTrO1mYgk6Lph6uZLyHzbU6CrwyueGh8CcYMG9y0P8FfJVUpr4Nt2b/vVlKc",
+	"ylWuDr20gwSyQoFBsWveesReGFc7G2VPFev4/v15Z8dtC492np1182yplVaJ3VWEyPgxn1Em20esoqlk",
+	"Xrb3CTWmLXEuSJIYawVUgVFxiuZrH6t7/UULLKMkQqYgT4nXDYJw5YQqX3rUJQogj+MX9miuWnBb35tr",
+	"GB/W4H1t6tOJk6tfuzd5/sTuveRSLAaJbRUbRsWD+H3Ej16NCOzMk/4Gcq2wNbrX7fX/rkXEqJmCFnKL",
+	"8mxs19JGh8T3nPk+LxEDyD50Xbq8zo0d5srC/EBOXdm1tfSzzAYonGHU3BpynrdaaGJWdPKvSeAZORdy",
+	"RNS/EQtsL4tAL+iz7xKNngwctb3X6rGN7Um3rE/y98YW9qbdXCqWaUNYVyEXVKYNJ/DMXd0CN0LE2q2F",
+	"Jr/v8sWFxjLNPvJI87OFBarTq4SrjaxBK/J7rH3QxpeAYhCy5qETqqA1sbye1ES313a7tCYWNF35N8UN",
+	"t9ss0xHOADNX1rT6TMR0yrRher4EhykLfNGcjqVYNPWNKzoCvRxsovyMXWPyB702A6tvRHprPYHcdgWN",
+	"PQ0XGgyXunEYQC3obDBV8ZpUJaz1wYFhIaVviucgGIYYnDTSrrwLYm5zsN3bnKfSvWzW1u2CPv7ouZ7z",
+	"VLixN3g5Xo1R5+Yvn3Pc3Pr0z6h3x464SJcpEVDQ6NOxlW4gOsviImcSBessUbPjeKUTtkag54K2pWBv",
+	"sVuVnNB6uq9lVt7eaHDusVHVClqm1evLK71+XW4EKR2FKenaRpZ5Mrnjc/vkpcuCwBYXRmsvarZaNrPc",
+	"0Tqt6aS1qke0W58s2j7HaDynZO8w6MiLek/QIUMiAm9iYa0sk0mjtf0xh7DlgVu+t+FbbAfwjdzANwrH",
+	"hQjGtmaxnxUaUptkEqNFDqWYjyeazGcODYdJbzaC6nrERmnjqXI1kcSFtGKhqgJuZySyTCyMxWmNkLhq",
+	"47wVkX5wXCy4GR7qR0MA7gF8jGHWNQIHYQ8wybuCehA83/VQjGMTWsKSYrF+jDlybOUJNpeMOH5bFz6I",
+	"9sG2SX4+ASp+q1UzV+/91XaaoboB/Ix7hp+DH0+x7gFyjl+qNWfu1vMyvT15e6iFJeW4pSe9rvY0SLPY",
+	"qF3Eq/L8E9aM+E1JNd8uwBkNi+Wxt/VBsw0nbX1Eau28tunZvUbhfmIdpHl/5lhSSCOTwzWpW9f+vpxp",
+	"YhMLHPMmaKnkbaKoC4M0tEC+qsJQKNKr8S3fT0nwERvPJaZYmKtVv9SxKjcAVlpXNdKdV9HcFt6MUjni",
+	"TWBM9RHtraQGEGNtT52hVV2ATdLYqeWbVZ7ddoT2e7n5dK5aE+sHGcvT/Q3F/2We6mpsrssg+1a5HhXp",
+	"Pjkjl84iu8QcFLsRlKeI4zkEYkwmDqfk0hXH4mXKRuwxv8Z652zYnk0rfmYlsmuXWOsHE7R0VtT9OAKe",
+	"2E92oexnI0aorNxuRttxZqS/xUWPLWycnU3HGnvu8c5R5b5Ej3fRFbqo+l3TH9otOPqRbh+z0vaca2Uj",
+	"u1uG8U6BFtl4UJNg6RhKjZfDq8q55S9GPhZpfQAasqyuxHfaqhYhXGVfPh3RGJxKGwYEvI7TDRqJp0BT",
+	"d4wyqAtulFzubZFU4sDdE5oSiy0o9tsXtE0iDrZL24fI6t2XNhwkxcIwTJGl1r/NS0EipOBQay+bBkyX",
+	"m/YMpFjYyrP8NZvDICvVZmbs4eENTsAaJuZ2+8sooJaAb10LLZ3gthU/RR10LQReQyO1VEu7tuzzpm9a",
+	"yc2vW7mgWrHIWG9Yvh76MgLaH8KYccf6PWd3rD5n/nGmLrJKcZF2KJ4JlTBmFizC8k47XqwuoukU3ydm",
+	"qvaxDkC9FcR00R/SxtHdH4eVw2pmxv6Yg/tZyzl87nbOXcTxnF631lroaGQDp6smKbvOuyWIuVYsBa96",
+	"k4mYS9suJU9HaTTdM/e2GlKsMhk/ttiBOAe5Rad3GvhAKyUzYgoIYj6dq1y1KSXeLJhOJnFg80RkZkUa",
+	"b/tjvD533K9E5/g1k4JP6zCDN0TvRlJwPUiFiKMyecdcTkPZ3Mi6sQTgNTXi16witUI7Od+H1d8mNGZr",
+	"vbYpRd7scP5xF6IbC2/jWfRGu7R1jhhJNYyXm3lPuKLFmIMnFF74TrGda87drWdY+vO9fWrlue1H1B5o",
+	"DJQa1GQDegQY2zSPXJ7Zmrl/YQpYn/wIVIIk/+///f9c1vQLz9vqNy/QdvewyHDOrYulLjvYpvCVX1r1",
+	"u40RJnxMzb8Opr2NSV9JOSw//SchUkQktVCHlnt+1GRGmdwnvwDMjM5IFVF0BOa/xsC3uUnxSKLd0VqA",
+	"jBTMkbmnCHAtl2Zilz89vSAH14cHvjnVZSMvCc5n4MvnPKOwu9ugGKUYZrd8nkpPLm1t6WxUFza6l9Ej",
+	"36Sr0Ur/t3bnccuWP+1b6uTNt2/QW2erPLmwYY5fntrWOXXbcPsMMtoJpzl3nIoruNjCSSnSlfbVvV5d",
+	"83ZNGS9PaXMD7vW9wuGPuUuy2vwky6XXlgpufsjKyrnq6YAx/PT0otPtvH51jv/5Df89u3j8c6fbefL0",
+	"16cXT5tmqR42wfijNmF488gVvYaGcz9qNnX1R7Z6Y2+tnyDPxL7/6FHYyyzeIt3WgYU1nvn9D3rrW6HF",
+	"ghDRg1/jwsjTFMh3KhOaTCBLu8T53nL55az677vENW4g31UvsXzr+y6xth1eY6TATENqi0RtCR5TZAiI",
+	"FEevgJvrPVpfl7jIw4Bx87Vz4pwSIYkvkjaPd3X5XeL8eF3CxUBNxOKUeBS/sk/SzRCTL3yziXyUFbzA",
+	"YgglR1IJNTAEEyx8iW4Q67EEu50LkFO1DZSy9cejn8eDBGOiGRHcYxP5TnDkV2p0GuvzxVRD296MpDbU",
+	"qsU8mTiVp5Kg70CkZiCZSBs016MRxGKvyo/AqEBSTK0OhPjF+zVuC6Up174jdywe7Ru4e4Tmkqy0eE1x",
+	"K83ty2AEOK32tRKuOVzj+ldXLapZNBr+1po7DkN6FfjZHi51WnSMsK22iHkeGTkHTUMPWF6rEs0d9DnL",
+	"A+yJHd9kMdLAK7s8NTZynrFep4bnT8f0qwZHqVru4k91RjWoJiFyu02rp6myJfEjEVmQNbOIsVijWb0a",
+	"jW5bE20YUfhCmmcsFy6mSa5ZsG0wj4NVWymjmgqliV4IsgQqVZ4PHhRRNfb6twsUNFCo1yzDravO/nzu",
+	"prddNdAa9I6rV7/dEG7PZal9PzZEpBCjEZkwfQs+S7dkwpJ7o1WPLZgFr1rr8cxXfLUO7ezlmZ2nJ9ii",
+	"oeXTuVm8gx9BZqjJrKohkjK+XcJGxU8ZqMXHhxv1eMFhUO+OxbJbIVPvibWFUYuJyIBoiQBTmet34vrk",
+	"OqceoerKF3pgrj/N3JqsKgRFbkLLZAqlxawW65VJW6DV+IThDpxrMVu1/upDARs8nDjAtckOxVtbkp/U",
+	"bEQTvcWypWzsDllw48NSKeJ/qwk9uv+g/66394jujT58enASLwecUaUGIksHdgPC+FOww3aJQ1sVPs6o",
+	"Ma26naEEehUP4wRO7XaHOojvtjJrVzxo3kFdgDC6xesWGxDb1X9gc85km5Lc+gZVFxMoQH+wIGMiFHCr",
+	"kEosAgbpGk/voG3Hl6tEX1uFjgz/MSrhW/TMctjjpanf33bqu2pzddR8acz4a1flRaUmk/ECmU9DBhOg",
+	"mY4HXt391/DF1nRDZSWHRSt9sNv5uDcWe9/41nU3FHm+BbhKaQlcbSp4ijFmPQdlPy0g5f6znsyl+ziS",
+	"zH5QVM+l+zjHu2Nbbt6VLX/2EdJbU2vxDa9GfmpfUbsNZryNTXPTaRc6xMPelg5ymwE9l0wvz817PHQF",
+	"RoDyT888ufzn24sV3AJXGggqP/kjcvn61XkkIIVTQdFtX5APZ6L1rPP5MzqGRiLSEBwL3WcU2zl0nfcH",
+	"PWM2l8mZsiTIV1Iews5Bbb3n7/nTa5DL8CIsFibpXGKNiMus6hPqHWtkIrLU6qToLKXaxfkQRMqISft+",
+	"9Z5/51ymfnRdImHKeApSda2x0vXeyu9zeNThkjCtIBthT+WlS8+dTo3qQoaQiQWO+7n1bygs7Hjz7DE5",
+	"Pj5+VKQRl616fJcz6k/JEHxGx9SwP55agSoSmllTgvL0PTffoXXxr0L+g8QVmTIF6T554X25jJNpkTtE",
+	"vsNGnd/bwVBOfD9Q4ttr7r/niBZqB++6KxNbc6zIdx4h9XuXgW1hUR3koPdnmhdNgXKje7znOSJmv/OY",
+	"Shhl6IPNVbLOoQfspzPW6XeO93v7xxZPZIKn+2B/AVm2h31XD35fXKn93515EM2cPiP/ef7qJXkLQ/IL",
+	"LMk5aDvqh/cPH3ZxN37oHT/8Huu78XxdwdJNBunBTtx7xvsOyesKlvYHKaxvO48aO/c6YlPjbgixT86I",
+	"YmNu2DAQZRu4ILCdpTjEi0BAODIBCadGY0OJYxbOUaB1QQqsqb3yBToIPXP2+rltLWmh3i3Oy/O00zfr",
+	"8Qssz10+tZoJ7mqZj3o9i0qLuV4u4yZz+uiBX86g26yZbqf/zqGKOjBRBx2aI4Y6fNDOUe/owV7P7Bni",
+	"giIcqAP/RMxPRPjsHB7+8V9n//XLx8dy9I/zwcOL5du///xq/HCSXL+mM/Yik4vnlL5Ofv7tjeh8/lAy",
+	"EtaxWTdhZEbRjjLojg1Cbo9pMoG9x4JrKbI13k4tyJVNBShb7haWtEum9OMeHcO/H/d6nZB5azmHcPBV",
+	"5cAM9L7dj9i88n07eM6N8UWzEtfv9N99MFJ9OqVyGUzSHbCAr9vjao6hc8pjEexYWWQQLA1HCfNxL3FU",
+	"uSdFZs6LmyK+98BdeoAoLQef8NGfa4nvR5gwz7OMQWCRMaw5QB479uAc55Yrz5VzIuD18xmhimRM6wyi",
+	"59vFGZ6a0WCG6saTruGjPpjoaVY64p33817vOPkfRhAtZ0DMBfgVdNZuXjfaAGUM+4aJnTTZ1pcYZsHL",
+	"D1tdfr/X8vLj5pevOWFn6kp51z/lhKapNGeMKRKG5fzJMmtRPVYzzCS2dLHmtGF3NjoFW6T4rsbaRe2/",
+	"0Fz86bqn8ADtk5coiTIxHrsoY77jySgbnDX/H8Yp0GBG0rFh8U6R+VJH75tM3g8WDbYGT4ZOMePo8hok",
+	"Gy3xmF/ukwtqpouROjGXCGiFHbmMGCDfnfSOv18lliSglB+XvzJsc+JirT+6bIkagfBxb7FY7Bmja28u",
+	"M+BGxqcVCVG4JToO5odMhFRAhug0QneuraN3Fljr9W8sAkKegObr57I67fJxvyqfeILezi14RBsqbs1S",
+	"Tg5bPv1+q8uPHv0J+Js7PSpkbkhpWLxhRcwOuFsoSz3tfH1xGjSgv5OmX0ya2gbbCDNXeGPvJOhuJaiE",
+	"FGDqT/cbUKC3laQTIRQEpLJTQYpJzp1+h6LZAbJOjJbBZTdefutSN1iPO6F7J3TbscFz0KrCAm9N6CoF",
+	"Wh18wv+GonZFGBoJeGau6qww0uJoKr3MYD9RKs7dqLu/EXd7cBJlbhtohk3pGA7U9fhvH+N0o67HBw3I",
+	"pWupL3Flu/lDsNzqE5lSOWa8T3qn5HOT5/xOr6klvvLj7s0VEHNxou+dtlcHRixrQcM/0tTnTOAtJ41O",
+	"6zMx52lnp36ZMxy49crgASaZoJvEfOz4piJR6w7tE/P7N6C25S2Z9js7dnBZT4OWNNG+GKfEH3xUfvNa",
+	"2vjnv9Yt5882RHpT/6lPNO+Iq+YS1b07ssDPbdLMjpf2iXC2gi9Rz9g1/O+tVnYKhsBVrSHjC9RUIunM",
+	"GC/2yFyD0V1mUnzEsiiskCwirkYy+M7nekJsw86VHXvhXt2MBrCjWJkI/MQGE61nA1/2OGB8MMrYeKLJ",
+	"IcYwWtKDWxEzrdcSu6/DXBEzBmKj2TvezOAl03xF2m+ki8PsL6nlFXV08thRZDtK8U8tFt+9r08w7LPN",
+	"Qr+aAT97/ZykIplPEYTn9vjPVks6o8ubGPpo1osRuXTt+S/3yXNNxGjk+x/7/ttoVbrOBDQIgjKFRSP4",
+	"O9NdjEe950rkHWmQwFhqHQgYrVpMlg7yj+X+Bd/+P0+Ix8AlYtcAgsV9d3LY+95TNsUiFKYsghLjNmZJ",
+	"5ynTxrS0YcGIBrZ0boiNhqwLbGxjxp79/ad/oLHz89nZ2Bs+L56af3+k9B+/sLPJ1T////+lhz9lc/qv",
+	"5cM/Rn//eL334u3il/u/j//54/C33tMdmLZHNabtn9cB01Db+lP5a/yC+NNvc6l2Y5kEjOEgRxZeKz5x",
+	"JDYDIceOVFeq6DaFeOuIT4aN2CwV5gX9iatgjtHduYPFvSO87TU+DA/TJQKMNtb68rWvIUd88BezgBpR",
+	"5U+YgtVayjakyt+CnozrSPOtLyUwdImUsUB4JVfk19bQwu5R/6olwTfmZ0dor203x/O//+qSh9R+3sjq",
+	"nrI7ZvtfZikZzgOVFv3/fZ+upMhYEMHzkjmmHUqUyyhSdEnu9459CedUQXYNSN7SPhJlqm0S6np2dh2S",
+	"LuXLlRabK2RftD296emPN0K1qVyd/vHhUa8X9hXNu3wWvTxtW83cbvINOosGnOaCxkRVzCxCVW9sn7Ab",
+	"HODmCxNMEFuGBlMMe4/ezkSNGHBN0dZGwBCpDCs1CtiX7ezA68ODPLekNkErnTKusMWDTcByd9icKmcD",
+	"grpyLTfEyNc2ehREBwSlbBYUeY3uFZdYeBmghl26duZWxXV4dKuEkDGlz/ygNwjA167dC2Z/0Sn47C/Y",
+	"m1KW+fhhF8FL+JIkDpUTRdYfc5DLQmb90VkX89hQlrBal5Pl66h8piFTxOxR3QDMb53G50xYbrz+xTYJ",
+	"CdPnNLsG7HuZMmWOeFo3DI/Hv1oTYh+CNRb2EVGMk3jzFu78RHVv9QWkxVvzZl9Y4BMvPo7W98eUpPIx",
+	"dAcGZVTRkSI2LAd3F45rEzrpjTUXl8387lMnkUB9Swyf1bfXO7zoPer3ev1e75/hXvgcade9rTOWNIH/",
+	"cM/d17YoBn8cYDILK9QyzBrsHT663+v1env4z0Pzzw/+T/s/etQJ+7HZ3mpuoX4ybyOPA1A4x47eBUhx",
+	"H0qp5Ss1d/NZunG6eZrqYYucRMdN0JSNsOVXvK2RVVXqDhtpUXM9Aa7NztuWMY3CWs+EHLI0Bf4FFbzC",
+	"a+4YSdeDPmOPpcaJi+8qgIAfPtdFis+s2ubSoIMYlLBJuGLBQXoTiynUKbllqYIn0EeAfCNYLEK++SMD",
+	"bdO2bRY0Ydr6QgKBNrUdsj23rJdsXUKtkKR8uU/eeo+Ly6NfoJdHOYEZJOQhYgf57qT36Ps+kaDA68du",
+	"dsiHbJqoGUEk0o0MwO1C4yh3hKd4psBhUWUJAUGnUBD0SyEpeQmLkJI9+uNaOm5LlY/NHLE7bpOA9WG7",
+	"ebuVxZvumOkaZhq2sexcHes/Hu5dfzyaTvYezTT9194iPeEtbOjHdq39wY3w3BfUNlwMEsGfXtBx3YPd",
+	"ZQd4zedu51dR1G7WoTH7fltMlb0eoVJ80HCj6h0ZhTog2V4edIvoBZ+/deFy0muQqfBY8FHGbPlWo8SJ",
+	"CyF+pXLcPHXiN67mM9s74QWkjF6YdWyaSHEhxAvKl19DVr6gVzYhO+fW2wrJiuF28Ml9GrB0bb5EKCdu",
+	"ooDeccr1nLIZD3xBOR2v5YFBU8CtWeGfgKvcbs7HjenWaP83p9kVP0VsOMUlXvl5nnYwfXIeQx0S8koV",
+	"JZOC+1K0wK4XM+CEKrKALDt1pj3jYwLcll1Orc6LxXDWfLearO9dkfcsdORMuJBkSlN0WNowI2QKUIcl",
+	"l+YxA7z/MpqWafTsggm1W5DnoxdUJ5OOtZ+3VHNXuFIbNtEt9Nu2OmwQMGibcXnHi78JXvzYtXu548N5",
+	"5Km9Oni0+YbX2IvGlvg/o7557pfWJH9oN9A3nqa/gniyBxOd2110HysipAtpidHtK5wHcA3rogdvJwIF",
+	"Rtd3TAp9zD6CtpgAL/uQTo1gQ+C5w15vbQzgqX3/7ryqNG/004ThHdrGqLXc6Irx1Dnv1cAtwWb50lrC",
+	"4Cog4l2NImm36dt3YX7z+iCGsS3ABKZV7IbEbqIfriXPKSiFEfV6AnVoVGJh55P7UwsUjiEkGDwbYUKa",
+	"D39jxMwS2GmJeLuNifeFH90OyVdrmCKS2WG3kXoUtgHpWPwlmrleDGq/t6/Ffm/fqkyN9aDRYUH6tjR4",
+	"4J+Qx5Pz7qJzjoARqtPvtSd8t4LrSN81NL2j/RvTfrCavpfkN038IRbdjezPaFDmmTAswvGKxUSQkZBj",
+	"kafFTKgirrOh+VFPAFNcMB12NURzaqF2shRBWcz9NMsKixaN2WsLUlfmJhg3ySN4QcHfTdjJLp3dYSFi",
+	"DYWGdVV/QTL91l2zP6HfI6fk+lrfbRXnADarVg6/rkmaURBggyuXm8CkH+w9lQcluw6mS3n41AXvEhxS",
+	"qf/sjjJwwjltyMLBpBM9AWWzI+cK1CkCn2M/2hmK6FIM5l3YWCBHLflQn5CCTfAKcmzW+cTeVwJ6O4zg",
+	"w0Zn43bD4lBxsWe4GRkBWBAwZbPxT8mlw//Pm75S5hL/SQoJtgOrSy0JMNUbZ/08A/Czqhk38tscmNzO",
+	"om4ERcvTNvkta97rDurGFwfdVG/05n8EGNY5Ar5ZfIdgjnBrCP1WN5KRFNP4GNbClm8eSI7Nv3kMWuxg",
+	"BH+1LKtWWLi7zLkKugQ3dQ/UGSGHPWuE/K132EdQsqDHcINnp4fFLW6hnsh9Yt2sb2GILoUc17948ZGx",
+	"fo5LL274xuSw3MCq+lCcTafcDbnBY4eHts+tXdTyAh3eD8dZtI9Q2FkkwKSNDSW/L0hTLnrXaN84pq5H",
+	"y8mxOfQrrVR86CDWBgUJI+9u4jEaO/3O09/edPCUCtnpm/mv9DUxZwupoBjA4cmJeVzwcENX1auOShfd",
+	"77nTXulFcrSuhcjRSe/zese7oaim+wmH/gZ3LJ8xqbTl+Wt8+CvkEObyVdoLd178frZ8yXqLF8ve4kX2",
+	"98WrJ2Lxwvz/s9kPL548vf/y7y0SjQpV5i4FsHUKYKAHFm0hQp05VBRr9OZWbYPrswR/rkGTZdwifUrK",
+	"FU1sj82j3iFiniqn7C7FXCqn/l5aZnTZJSe9R05qiykIDu85hjsn2BjBKNJxnd0IiaDXl7uoqrp75Rz1",
+	"Qb4UHBCN9iWdQtA/hnx3mcuFS3zRpSPGy+8xYVvRpc2LvKR8ObDXXhrNdGom5YtsADDUy4Mnq/fcGObG",
+	"tB5JALNelzlHvcTvtWQePNWsYA6JO7LevrBJSEqX1vtHvhuCXgBwYpvs5dWk2M6hWIXnT9T3Xbfi5uET",
+	"VwRr2NBpmD9puAiq2m6rcrck0yQRSivnUnjPzWM8tPCc49s44m32cScvzbEYYNblpdt8HDreZ8c1NS+w",
+	"q8GXiC/edbdxoQdYxQvppZlP9b68wpcpnII5PCf++YjRgb2mzA5fBFXAAoGKKZkK/DOjiBV2+RpTxfpo",
+	"MPz7Ye/SVgrm+a5Jhs2jFCQSNPnOtqQ/7hH1/el7XpQndQlVxUEMgZnznUT8JRurtLkAbtFx4L4e2D3h",
+	"Pb98nsJ0JrSRanu/wPLSIThz4cbSJUpgKeMso0u08ThA6mgII2a+YiVWUmz2LmAo7ZMEitH9gr3DNt5h",
+	"1/mGWQXt1bZtNCTfZqVzRqbCY5VMsI2Ejyo11YdaSvPGkvRHS3u3kqp7p3jfKd53iveXVry30KFrC6MD",
+	"cItKHk0oVd6g6LCwe+vyaoJ78lsqmd/rbs+v+9ztvM7zsvfODBPa/PLiDn/DXYbPl0/TaZBPVDolcwV/",
+	"iniEEaOEIsHsxJCy9lM0HHHwKfirkkAeAXebZ5nDpTh1GBVV4BhSxo0hl1ZVHVj10BkwHhrHQt5P8m4J",
+	"8J7P6BLV9mwZlHOF5Rqo9lhlAJXpsqr88pJ855MPUB92irMFAihgcJjt1WB+oUvfXxf7Q1j9t+8MExxT",
+	"WdtmzrvvbRfqOjQjhIC4NqOXXW+RjTTIgeOnl/6OS/8FskM2noCsAdi5iTLsVdtutF2pWzZrWBQtXxRR",
+	"QnAPaV4ZpFl7G7Kt89SW5lt22K7zFt/YP3unHN4ph3fK4Z9YOQykUEU3vFPOvp0ymJI0ul0Hb7tspWII",
+	"paSodYrOAc1wcTS7XpMdeeHVAvQJGlpUFd+Zb43GU2KoCwtxUoaOQo5eUeUgfmZCKTbMoJ9nR+qJBHOD",
+	"DmRr0WBMLPg+eYluV7zfvUhIfA8WjxMucmyifXJGMma4qG085vyYXcQx8jZXJI8jXIXdhUmbSbgGUqux",
+	"S6u+4Lx5TuV5JtYmUReHIOyAfcdbbspbLAEgcdnkGC+Vdmf7fBGWkmCb2y2yLSsvqwtw/bgMI0qFiWJP",
+	"YpdY3QVS3+sQlRifaIGa1an5qeAkNgDlUDWcdWceEanew6n9+Zzz1muep3c7HVgWdNgQsQCnn7VAoug1",
+	"8Z0gcNwTB8931DtqfM+Z63fYufM63XmddlRJhkc8wnw9vuGNlLtm3qeDZALJ1Z6F/L4dHnoRMNAJVYRK",
+	"ya5jgIs4lOf8K7K8O37yVfjJX5fCzYnGFFB7/BlvQeVb0rMwgljD7dJzAW1uIbVmGU0g1mLRDuaOpO9I",
+	"+q9C0u5IbyG2tyVo53C9TXp2BopG/L3cJ9LHj1PfKd1FXWx6Gi/HdvKikdo+q3c84I4H/GV4AJ5oTLuz",
+	"W3f7TAA7CN8eE3gmxZS4WA7RgnjJjegRQ5pcddFR9ND6V309DxDgqXd3IC/YJznqvBsztupn16DwMYZX",
+	"eKfJqWMteV7dGNNJ3VVcaKdcYAPIffLSJnViYbwdAM2yvsuOhZLTpesu4Ni/IsaScGh/dueKTQzAMOxg",
+	"ypRZrTDKl+9hm07Rfs/ufC53Ppe/JOu2rdgXE0AfuNPiiBbiyloxLXh5KxaeQpIxfst2mTnLQjKFDMRw",
+	"0WvBUkhtsCxICbQJ98hXV5ijG+ifnTm6lJCwiURjNvjE7dVnxwTveN4dz/vz8jx3mr+guupSiW6P1/1m",
+	"0/qC5KN9n740XF7uk3MPwsCx7D+FU8JGviwIOwMtmJ4wTg5PUKPt5mrkWDhNNcIY7RteivOJWDwD+FOy",
+	"xQVVA8ymbMEN3W7eaYR33PGvxx1fDX83CqEWhIa4IjcMxzVklBuxHAPouy4RWZpDvu2TZzTRiqg59jj0",
+	"5Y0DYWHyrgBm1iq32YMB4MNaaJnbAXc0XzlwNr9YnxuhONo0Y7MXopK2ulXfmY2gjZpNwcjKuxyjnUC3",
+	"+eX0wKh/qXTG9kCPWCLeHONxI7F+C2COW+AzOjIeSEiAXVt0VkjYDHe4H+y1Mktd8/Kjf4auLmVv2A7Y",
+	"sQGio9trkkE6BmkBDmQK8o5P7IRPeFK6MZ/4qozg4JP7hN9KUMDTG5tAUVwnfxy15zCZULrcVKchSUZ6",
+	"BReTaNhnp7bt3hoUy/IULDJrlwzFnCfmg5lTKsVsZgMQ6oqZj4i+YRHgRq6DrKN4BKQYQiKmoByaYOkF",
+	"FtEiALw8LWV+z6RIQCmisE0Dw7I6xNmYS75P3sDIKLMuK5xpj/BBl4hSYrsyzLlZoD4a2VOGUBhFlMRl",
+	"ixYd6y2Uqc0b98APXDj4i7zTQ4F4KpOJ4ZQuxhKF5OSp42M3NktvXBxWCJHeWiFy2FaIHIVCxK5yrfCw",
+	"azIQo+bEkIuTAgwxlCgt5ck67FF3OLtWNeBiYU+2i6pfwRIpwKK7mLN3W+XbdzXUf2HL9hx4aniOUDrn",
+	"hujzv6FQbSQUnSl9ey7AAuVySuWVbbRvwcQRBSc3gEOs0DBG3LdaOHxMAByIVcn/V6BZhRUAvmm50eLN",
+	"awR6D2yDS+FQVzHwwjQWaK/yajNa60K8S4O54y9/Zv7ywtCdD6BSm7FhRD9PIb31EAMaj7M1vrNXHDBl",
+	"xeWY0CvgXUQnM18CTSZW+7I/Lwxto9efvJxPhyAVmdBrLPcb01keLaAO03mjZf7Gj26Hlvk0b5y6vp6a",
+	"KTXfYLTnvrils7E4TrrT77xBnejkqE0Rn5vsOvvZ7xZW8dmX3ZnOOzGd/crekovtqxjURYX+LWZLCEK5",
+	"LQTGZAjMjHD6QazMeJ+8dgCC2GqBKS0kFqQuMbSonWLvK4EdvzFvMJacRYxTUcvNTfXPl28RrRQ+rlYK",
+	"t2Aj+a7fRRrvIo1/QX1JXMNXrvaToER2fYts9ZwuHcYrpgDTuQJ0ZSgATrSwiKc2IwGZp/IIVnnkjZzl",
+	"7rg8MThlkKcZ22diGjHm6+W114gagU0CE5Yx5Fqn5FKClstLm/PBcojiKCM2K7NLLrzDRF+xGLic5TbZ",
+	"vG9gRpl8Y2FMb4mn3vHGO964C1WWXoFzlc+TK+/SGUXYpcRDvZOUXOQNt1hTIYL8Yufkx+kFcQzP6pir",
+	"fhCSDGHCeNr3TZE8L8TSLES7G0kxDaqvEBrdtcHZJy+dxskQpli6/p9TDLD4SorWPDihUrKwMgz7W5t3",
+	"ZDDShGaCR1mqlstvk6GiEBlImIrrL8BQW0ROEnd2vHBrO7aYAf7WbqHPNbiLJdxJg29cGtizbB3vjg+J",
+	"XBYQjq7zW5AHSkug07XQZHlGE+q08hrkngKuXbffvnUs4gUIeOraAHcdt79k6aWHVzUX3VPOGeaygvCa",
+	"lGp6adsuEExYQw5f5dAY7x4zHqCj2XCh+blbNN26/JUqvYfP2Xv+5NJGKjDIIXiAZ5QX8uahZtfDIKFZ",
+	"BvKe8p0hu0SLK+D4ggR3BniqbDg9o8qthJskJ5fA08tuMUbLho2AMWaPWzm5JCNYuHYFCkM3ypUQcu5K",
+	"CMUMzG1Fz8ApXVofrQYjxszOKaPe26j6qjSyl6wVR5EGWmbDnOERzM5YM6dkKMVC2Y6BHDtrW0NkqiC7",
+	"xv4ZNpy79NMoCm4w68Iy0yLvorRRdb23DnuIK2oordPv/Pe73t6jD//r3zrbdODS8FHbBNS94uAXCSQs",
+	"7ZPD9xwv6OcH7z03x7NPPr33GZjvO/3D7nt0Kb/v9N+7lM33ne77jhb4TZ62iV9iQuj7Tv9TcI8zcd93",
+	"PpsLNH4Xc12/73x+X0a5rU47DoSO09u3LqCTdYgWIQFQ3FQV7ru3ZFGFsvjD3sOHNbPBNpORkHedRb+4",
+	"5PiVXaMjVn3hlNPSMzw5OZXwC3jM57OJyNK9EdxyfeEIwEOPd/OiwkpsfJX12tH9uetmELWKZtiVaOSp",
+	"oXGT0Ceu9+idZ/tOX/8L6uu/IYETSnz33S0raVpp6wvKruHLsLw8KahbzFAgvARZQhtOiGP+czPCsRDp",
+	"gmXZHf+74393/M/yv7cUG9rvhuu5XpFr3BBCAXZnRERyWu0HasxJY2ArMKYMmVKdTDArfkalLlIgP6JX",
+	"gmpjf9sWh1QBcjJj13O9o7b1T9xsmnSs9930XZN3bJRIle/Z7VyX0dbtdAr1FnOvac/08vvVDBJGM6aX",
+	"DUdR3HCzsVQ2mIvSHhMthC9wFzxb1o2G8SSbpzBgnCaaXUO8y7jr4uHGNBQiA8pvpZ/5/W+2n/lhL7Yt",
+	"H3ZaA2s2wJXQJIKreabxvoFTXzal9LVohZNRPp7busR3nRSw+Y3hPLW9cYJj2+88ATmlWmRivNwVxr/l",
+	"AOuyAx3d3fV6jiX4eabk0x8wATWQLl5c3G6nZ2xhRTmB6UwviU/UwuazvIg4una9jhpt1y5sOTbBZs8o",
+	"XEo+GZtat4rPhjVDT/wgv17UcAtaTWEswVOaA8SEKWWZ0Z0N4f2He/6+tlAsrQl2Jg1DMSJ3oBhPoNM/",
+	"6vUebUvI7cj4OZ/N9a20m70xk2y98LfKVb/mJsX47FmarpSRPb2g402hXrzmc/drdAx9bCsHz/SfIrb8",
+	"FzW9vrTIO0vRj+RZf0MpV1Oi5u46+JS3FAzbba40f8wFTnt/hL01sMTv6hpu1vqs7Qm4ZYQQJ/2cs3Ae",
+	"0ZDe2Iwd5bMWRiyDU1tj6POkxBw/Wx3KZ3FxIvg++RGjpjYKqTAri6DNCUujP9mULadESSDYxsv2b+ob",
+	"m9RXMmD1gZEg9s4pUO6anbn2jZEKhNlcb6tojV5QnUzuNKyvpWH9n86XthC6DcTga8whT5k5kc8wb/Jr",
+	"yOsf2g30jT8qX6XLCeVjTF1NAbV4iu0Rbk+GHyAnrHWQ/lpwR583Ze+9p5A57pMzX92lwMOCLAwfjlVo",
+	"5XrBz/jSnXZs7PQ7h0dB20Vjjzyyfy8ArlJqlncquPnwuZvf8rB8y+Fx3S0fdsKX3gJcZUs7/RoPjnn1",
+	"1sbFXa/YXfiJFrhLTknAbMm2BPgFlSUc8ERkdtj9XE3iQhPlIqhckIWQV5hcZfQaypcIkGPI12ZrZawA",
+	"cjVKj9ISdDI59R8soJT5JaVLkqKrClPoMzpzjQooGQm5oDIlSSaSK1eoSdSCZplYKD8m59hCCJ+cu7jc",
+	"eMQc0guWQOgCM/PRHsJFJE6lgU2ank2kdM3hM6a0+UkoMLqjYinkhaa4z2u0Oc+tvoJK92VZ3DZsbLc6",
+	"1rnzhp7T679kVPlOabqdFHdjLiI9h6x7B+x6jeJkmJ9k6Yb+29jjBe3TS/PvJdGCXGpx6QKjhR2KPVos",
+	"e8LoBJPEUei6YPCrfBBt2dP5jPJnUkybZL6Yay9EZ5dxvJTqsG/24YnReKwqWjC74wrnwrbahk1V7j/Z",
+	"6x0H93/YkbL2hC79+q4NudGlulPYvprC9gS71DM9ce6ZXZH+DTS1Jlzj4JM5wp8t1/BdJqvdQ8z3ZUK/",
+	"oRpSIt6T5vL4mYQ7eVyWx38mCfmTzakyqrvRlEv2TRXG7svTy2YBhG6IJ4blN/MZlw04bhOOzOxd5D/3",
+	"YSQ0A55SuU/eOtBoe09xEdaxLMytmK+0tc3hXkxdj7aMtbdDdsQDtjRFmkvn5uL1zoK4syC+Mf4YKBFd",
+	"m5jO4XYNCZUJvd6IwCu8/6Wa8mP5CVIhYZy8M2ZGl2jxfbXJxRkyJEhLncsQV4tMIEtt+8ehEOgmsq1+",
+	"VNz2OMcRN6j5jKUntcHVhsOaLETzsJuiaq+kRT6lMmNmwRzGNCqVDFd+pECT7xaSaSB/Mwz//3f04/fl",
+	"2eRFlkcXWGHp8Zgjozdb1GzoRkfcM6ZMk/GfI4hYkTGGSbYYq+wSqslUKE2OD8O2o9YmrZnHo43z0OLm",
+	"s/iw0yhAFULt6KL3qH8cQKh1O+h0HOBoqhfiZL1Iiz6qV3rUTnI6DTGtMy9zSD21fxd2/CrhANwBGwPb",
+	"Khjw5fIp1kgZM/49MRqtb7Fi+B+25MACB/MFUKW7ZAh6AcC9E4vyFL1YWCQRxwgwcuKCTeEVzu1P5ZuK",
+	"8JGHOS/Mib9Nt5Y6hlJ+5o7cVm7VN/VmMlLtzm311Xs6ITTXtxRjjOasv1xNTMf6HevaxqYLGzOv+jHb",
+	"GEhmdG/BLabghGlla0Bprop6vK85dgIxpjgwm4ilCJ0KvAKmxJrq0jYY2SeXz0d7aPVekinifTFNFB0B",
+	"0cKCjNS07KVpui3b2omZ3Yz5NGQoLVnGLWakj0YWcBFreErVx424aHKImWY70u+cQG768uFhC50waBnP",
+	"R0xOLX57LVe3CvHAKdTPMMRtYfpyaeCE9leTSm1PkfO8rEoe/CEAMHJ8wnYVAsBkZVfcfCeY7jw+XwAk",
+	"08nf2/XveM374JMnZ588vz7wsxsxdBfx+T834pPrl0OaXH3jIR6vgmwyY5ezDRkXVZ9jgOqHzYqsvCnU",
+	"yylNATVY24puDJubhV7gIDb6P4Vyzllfe+5e6erOXTk/arvqlmvQb60CO9+a5vV/6dyu7GDK+Fyb8Rz3",
+	"Gisu6BGeWvgUxge2S1WxSqEC1e3gfuP6uIb2M5BMpMWLT46PzKutk3TgNLZ8FYOW+ObOBFcKy+1nkiVN",
+	"yiuMNcLTgWb+iFjfbDGAw5MT87jg4YZUqlcdlS6633Pb6Tj1wCIF9I9KXyKqROkRn1s4JSuHfZ0vYYXe",
+	"7rrR3BwExbIoF4FOKCdDpy5DSkbfbC1XvNy9WrY1Bq0wrOK41j7BeJIHR0GPwrr2AraivXJCv2pp+3A+",
+	"GoEcYEwloO1eHa+LMivfhbO49B1yh8Oj3oduR2VCD5SGWfikbcn59uz8LcQBoGuAXcOgKVdtIyoUaG1E",
+	"7mpZvHVEDZK5Nhp5sWtGIrjfUqBpxvgKv3ZyfLBgPBWLQUqXqtN/ZH6oPQjulypn7xm6nOm5+Y7KMQsO",
+	"ykMzkPWCq0aS1ogzhxEz4EKzpDyGpgK1XiL6X7BosDwe1xrNr9aUfix+fxD5PV+2+9iPtjKLWxWp6yiw",
+	"vcA1Pxu6MTtkz4hZjjglb0vKT0BTlt2hFPwZLM87lIJalIJVJJtbKXZE/fTgk8seWQtgsKpftM9Fqzzj",
+	"DtJgNwdm9bC4xi1MEUiNjvyt+zqMDtYE/4BmGfEaTAQAwXfpLynT5SBc3rs58H1gQG4B0mZ7QYoOkn1y",
+	"afWjPkFJe+na5DD7Kpe/isG/aIrqjfXxXQTPWqjbG5XNR1bZ/FqK9x17uYt/fHGggVsQw1NYJ2VfwI1R",
+	"ADxcCU3plqhk9LCwd85SSl7nPpMVN0oLD5rtrVLrNbM/3+E0xvJifF8an/mRifEYM07CvhP2mt04vow8",
+	"U+GZPZhRpRZCosUT92s95alNYHEjuadc7rjr7qMs0tBMAlbh+wdi1oq6sn48B3eODeGoBIIPgpRk7ArM",
+	"rPeYf4xYcJvxokWGbTrNqY/4xpCsX/vB3wRMCMWiHhQL0XFtM8lESAVkiK1zsG+zuaXb4bAIr6YkE3yM",
+	"ufSRyxvTkZ+LZVjNZGekL429Pf0z+Ka/cfS7bxs+3Mk1j0MzKyjhyzAOpSw4Vk2A8tUIdfoy0DiHRV6m",
+	"YdNjjMZN01SCUqCMkHZ0W5NmK8V8mJmNcm/fEJlEj/wCmzBJwcentm+YTfAbzjVRV2w2g9Qm5S1sd6aS",
+	"4VEXo5xJMcxgWgpNusDheiJ3I3/t7v+M8NbP7Z0P8nAmlZIuo4jjI1vtcMV42iVqnkyMQejdeXWjNVfX",
+	"4VifWEzt/4+9r29u40be/Co41l1l8wslkZRkWXRt1cmOYztrO1nbibOOciQ4A3KwHAKzAEY01+XvfoVu",
+	"YF6oGYqkSNlKJv9EluYFwKBf0N3P0xmt9TpU47LYtwK+mpEFIKGuG4diAU/clssHw0Q6K29HtwX/WGMs",
+	"7xU3hgnIobjudbVM60DKdnvwiX/lavZwCJLu4G3AMW/yDDucZjPGm3JzuKUhyISJhsC9buP3Th/ctPN3",
+	"WUuwZSWo9SVmidEwPswHhkt1jIVWd1Z2WGwV+QK+ayoCCBH5X9bdeV680/ds4eKKxjwcOPW8Yckl6Jx+",
+	"lmmAOATqvOLAco3QL8i/3dp1Q+19KJaearwhFVMh50K3+p0NUv9eF1PvbS1LHnO7vjm5lF0Pb369RvL2",
+	"dcNmeTXnaJnooxENpmlykGWVat0M9IKyjooVATvFrjibv8metAaY01gH0pTBghmFfiU8EG5YCRFcMrk7",
+	"VzU0lAmWnf/Rbo1S+53sT1PGEkwewormuod2R70bCsGxhRNmSzFlCTFL17kFny9VElGh8R+Kcs3cj9Al",
+	"G392q1NYw1QoRkPYWf3f1xfYxzCH/FPW0dRkpdV/viPQ197TyEXdSSa5rtgQePSKHZhxP9aphvKZY2XB",
+	"DRbTaNcSOFHyyvpm8PR+0XGiihEjJZFY+kgoMXI20kYKhsGJGC9lXJHRwjBNtJw5WquYmqpkgBXJRVGz",
+	"bB2DWBaRjUXCbd59dJdvFEt+lKSahFKwJrjyJw+uXFjJXlJk2+uv646Nr6VZgVFmSM4eMSL4JDLxwik1",
+	"jJ8mNNVALQot4LFnOLHnJIxl2EvClFUSE+Nm9+iHW2cl7EvtlIu4qmNEqn2wy4MjdWfODSUyG2Rdj273",
+	"98bSfwFLn5lZTUZswkW5k/3OReUINlJ9lsIe13LgLDRflRWoV3jKn1AE8sIQIeeNPNy5PPxsv3GVut69",
+	"ICim09kKSchcFetQsRA6eswjHjNPTA1AoDQhY1nh1OLTGwlpJGTn5MV2Y+1TRFbD5YrJp43b1BKIw1My",
+	"vGKKjzkLh0BRNofsizYS2NtFSKDLPzGSjJirYjP2IJmqAC92x2NNZ8xTVlWnuh5nS3NzC1xICeFh6Jva",
+	"5EsWo1o7JrUqF8Ed1aQ21NQG4OGPrQ2lGe6pePlzOSczKhZ/riTEnpvIjrngOqpKGYD27UHKIGJxmOWE",
+	"NjnHJzHlYgDBkla/+7BzfHraOetlYRAWDkaL9euSlJwjKuXk+Ljbbmmmrphq9Vvd08PuQ7uAgiY6kqZm",
+	"Lp3uB8/0UDtfTJHgtuy3vCjDr6wE+6mcPOx1u53jE6uWRqB6TrpV0QYjZWxdyskgTGcJ8QM1ik8mMPQM",
+	"Y+JfVTmuLmQ1Pm8arqjLW9jd6vRhk7pYNkKP/Rkazs0UKovpzLPWzvYRoDRFHyS05xIMVYIRPCQXTnND",
+	"v3BrU/DFBHCRhs9Yn1DiJIqgG2evKtEEAdAQopxSsG80efH9daMCkoHTvy+Ryt6Gam8D1fVvycXWDifq",
+	"mCrZe1Hmb3pEYimn3ui7DzuWCrcelrTLMXSHbwKKf+qA4lsKvLtO1HcYStRHn7II/OcV4UQ4/hmiUqHb",
+	"ZJhEVDPHbghGb0g0XZBIzsmYKnuh1YqHZMiueMhEwIZ2X2cOrXOlEyXlGF3eFZHGWx8eGyfm/jgxm2nS",
+	"1e5LQ6+wk6a4zuxkHM9epLf3dTaCO+GXLrLd1Civo4CKgMUQ19r2DaupGdDHmrv6PS1R10H9pLxioT3k",
+	"s6wU3x/qY8VoCNXciwqScBxznaK7AwfGeU6N//Ll+8R+5S7IY8XolFD/GctscLvzQY4iGYd7EeJfCnE5",
+	"xWJGIQNqt6I9UC1la7UVV/I+kiTkIbCswIlvYW+essR4fXhdpO34b39OwhoHX0sZswmNB7AyGwrrcxmH",
+	"b7BeYh/VHY1v9df0re5dMmT/Xb6b42puK/7BWJKbCiCqGjEuJt5V2o/lcEp9L8bjXck6uKYvhI5kCo4h",
+	"Aim2shdu1Ls2GdZYDKTVcBuH2GA8jdFojEZjNBqjcXdG46kIwQm3mgsbPYy8TtyDsYDNv9iLrXiDGX3c",
+	"7MJIQokOFDVBREJq6IhqBubBvoAqpsuBAzSUrhDdhw+4Jnhiv24/cCJfMITQ5ECaGMK6VW52V+eO4XJH",
+	"1S3FO2RJLBeIFVu3gieHjyNkQxuW6I3LeqobjheGs3b5DRNXXElh76qvwSlcVFcRctxdvxCHa2L9GR6w",
+	"+le6C3bxuj3V/eTL3dT+7BRyrAwf08C6hpExie4f+QOWPkRn89Ddd0QTftA9fHjYOTRUHU7+22q3Qj6x",
+	"+rXf0hHtnT7o9275H3S1yXc/UCiEaeCAU2uarbCEHnqPvY/9qXHbE4KXkH6LJnyVs19AWXtnX6VCcAC+",
+	"Wv1jV2smp4wYpkF3gFJCrJI2iho2AVx2nLLBRDHmfHiNOw0+wEZthTPBWVUKVFCuTTnQtZb6+eKsURKU",
+	"L+XtyoIuvNrOan7yJ+d1P0iHBJWibovXlf9YR846q48IFcjM5G/g2rUhYyE56ZzDHK1yQj4n6b1WlXr2",
+	"pcKN9jogYALSRVAHj6CEYVJqP5a5voGDYmP3b+cma7rQRMs+GbKPCRWhHkIDJE0oWcg095PRc2iT4Ugx",
+	"OtXD4iuqS5nyT/dFGdHvk5at15zLOvCaVtpcJ30FlV7h9qecklOy1UmnINLNaefrCJ9sSxT9tZ/KcLNC",
+	"magX6G1NVvWp7OhT/o+VdWZPaRARo6jQHMH/3ERkHsk2hNKt9YnkHOjyDolr/WF9JJIoDnSAoPUpMAZa",
+	"s8PicWVhWUn33xLe3njJ99FL3lyP3+wfN/VmO6k3Kxi+rOYMP/GtPOnNOMqz5y8Xnq3Qakd0JJXZPKK8",
+	"9LI6r/8xxAoQDjDnJoiwdgVgYSMl00lkSJogctmlIy/GhllF2PYAAE0mEnxlz7gn49CLdgU/iZ3PV+In",
+	"Z/roJTKxYz2ekRPkOcg6120KK8in916qcD8MKI2J+OuaiBcooJry8NGyX9+kQxt/fi/sM1ZvQ4/ogure",
+	"r0d/RBOIxOzN+r0wnpPDmy40glhzM2ITCl32Z3RB3FCgIYeIF46YF25xYTOKlF8moqaSlcve3ti9xu41",
+	"dq+xe43duz92zyn+u7V8Oa/UPuwe5HAMSwrpGq6Jr6B0bTEK3G1kTrnRNbxVjU1rbFpj0xqb1ti0e2PT",
+	"kBfubi1agSBuHyYNo5Kh4mNsukHmUBqLHRdlHHoy9rYrFaMLR05CCZauQ9lD7GyHCMmcCmiUbk+GE1lJ",
+	"24hTauxfY/8a+9fYv8b+3Rv751gf79gAyjge0WC6PxNoCBULKNNDdGQe0HR15kvJOaxsMFaTVxg3N9zG",
+	"vDXmrTFvjXlrzNu9MW/Passx9m/lQNKOPmn2n88rYVMx1YY8OCH/4I997enKmrq3Vqxv3axahPX65OEH",
+	"6K3FjQO7563ry7pEpiZJ7SPklNj/YjkhXJC/nXRn+ltQY/9p9c9uVF9nVeprq1JgVouQth+jKSDbSQEZ",
+	"hMtd5Sj6Hq489IsVkLXrovrfaCLS2YipNrqB3VLTuK6DhSXUREVE3n9u6hSXodU6NwLWirVtkUw1mzKW",
+	"QBelm4GUKhUeTDmWipx3sNuVVWiH5FeuudFt8HFjLphuk5kUbNEmigWMJ/ZvvgtwG3HfXBupFgD9dq2H",
+	"HahGYlXvPOJBZG+XKoQWNQKImzz9WiUY83lxTjegMW8BE+xuBhO8E4ruTt7wck1fcdxr+Q5ZQMFV3BAD",
+	"lQpsI8pzQzuYsoVu9Y+73XYrlhMuBnnD0TO7IjwesCsE5p50QCGP5Efk07BvGiumo4GRU2affd6xKhl7",
+	"wrf6vc8rFHMn9ytzYousK9IGILji/njJdW2ZL0CcGvxbVb++4i6pIPhRLKFc7ZEIO6SLAowMuiRoe+60",
+	"OsnqjxLWbQWRAmy2JX1xJzgjELvtcEbF4W6LNLJq8r5ijL766JWVBntoxMUVciTDhYcwigWZScW2lJWC",
+	"4bYmUQQ85rATNyFBGGMChrGpM9sXZMxFaCXZ4ywx54InYpWKkd05kJOZY8KGhNLxYDEaRMR65NWm+M3S",
+	"KP+M1jiIWDC1YnzS7bVbbilv28K7vpG14/q6YiKUaqDYv1lgXMduQznQQDH8mtQQFzYhvTZJlAyY1iRk",
+	"FIim0pG9E4sf/SCP1hqfXbx6FwSHerKJC4LhqiSmgV3GLvwDIgLwj3UCTbdzCMq7dKVLUN7PjXewopsv",
+	"rhRTwI6XNTpaW/OVW33f5C08cbxKzj+4sieRHEvk9j7g1RUE1qVY/pjl7hna/i2EyxAqb+eEfaCqnYjy",
+	"HrozN2J7uHJ5wI0j8RU6Ek6CCI1j3NF6qQ3ENhJU8iGQtGx/PdBqnAL32q+pUVnDF7QNXxBU39LY/WvJ",
+	"QHc7/U7XGeiN+Dd95upiohgL8+xhomhgkJlqLpXdTtBFFhwSB+HAlFZxECf9zqkfxOZ9x0M+HjPFRMBw",
+	"jjG/wuCzb+HX6p+cdbuOoNM6X+ko5sFhwanS6DBJNacKQixjymN7Y6fdipnBzd8p9DK3P2M4ppPlxjrt",
+	"FmqAVr/zebNEYAwGs9NuJUzCF+y1W9DMBWfkNhLOxyXpwPgBB+rhCe4X90XsVi1Oze7UV1KEdEHm1rKG",
+	"LGbojWb2H6ac+cidoqfXKXp6nc9b87XipxjAsOoZWZdpXWvcym7nev6Szik3XEwGek6TlSytS52uNvFB",
+	"4aGraJm8um68zoqKEWTfvJseba+xWJFENEmY0M7yMSHTSURQykhErxjklckQlNQQnE+Bo7NaREPHEHrF",
+	"wjZxagCGDxFzoo39WRsex3nBv6NQBDBAHLPQM40KNs/pk0ZM85A55+wKGJse+fJKLClxbUrkFVOF4VS0",
+	"lXOX5p5x28XjXaQ+s/gBFdAleAT9tO2tPtBR6y3Dk1u7KDlZXydt3YjODffr4CfadNTru/austb6mRAk",
+	"cta96TT3J2dhfgy9+KmX99uzs3pLdfTJ2+ZVDEDP8xZyVvPYQ2QbMoDOp0OV3gYeIOuiE2vJrZRD8BEc",
+	"LzKSJmda1qB927k18Lagpo6hqI1uVUrWuMONO9y4w/Xu8IaW6wZHuKmd2UntzO20/qZVMu7TLnMsVVqM",
+	"Iy/jteEpaR1eV3IMECOTbw8CAtAulgVpMhVyLvyxoJ8XYmfusxy7iEs7+yNXPoCMJiW7KaFYKWpVLQ+Z",
+	"OiSvMdnHNQkiu/lDIlXWPdD4pJl9t2NJZfF4VVBtZQANy232mFP7ygJbY6lmoJ7SlIM7v9fA1vXE3Wrj",
+	"wqzuxb1Ylarq9pwSDWVgpMqeer5Sox93oL0N9Uz3v39qBTQxKVjah1DqxWF2+LyED45ffwQbMLZevbeZ",
+	"1KQaOk+6WwGlgFt6qTqbKqOXhn9yraQbHybFmKsZWLesOvuk3ZpHVrEIOVByvkUABDb1qigI6oRG999a",
+	"96P68DBLrzShyMae5a0LvbZNqE3W7c82WJdXb47WKb6jLr7jIjbY69r6OMOMYKiQ5rKKrU2kCBihGg8m",
+	"3j0216NAWtqrhvj7oes1OQS6vSHRRia68BHgm9izkP0QdgCJg73GjF4xDQkhhCfMqX1MKkI5JElqsBIz",
+	"j+qEmTEbYsZ+6Kq16piQsMvZrsMz+bEh6wk+p7rgHrvzC/iTm2qM71nAQfvsBR3UHOmaI11zpLurI10D",
+	"umoClTezPbXBYLYh12APWEyEu4xeOqRj/bnzgkRSm1xrKz6JrCclHXwQemhk9ciMBtEhGTKlpALwElp/",
+	"q1iAvCla+BpRezjVGYIllnKqScynNbWVb/0wd5/P9wiTQMYydX4V/uxwmRXI1+4t/0OzaN2MXhnueXbY",
+	"seaQApyn37PHzGwsHh7q7uzk13WsVl8BpR0rKcwglFIVgL9lvK+1LGAM/ZQVu+JuWKfj46BHu6Pz8CE7",
+	"Gz/oVAFkI6qYs3BVoNYNzkbuU6+qTPSb9s+YrPnKtZIXRNfThgoy8kBiT9fmw0+wn3aC8jSKciz7rmsY",
+	"BFeAKiqiml0ExtOiDuGqYd9ZXatXYMwu89ImQCJnfzMCcwGzURKyz3DUsPqJQAchFx2DpAzkWrJWc7pq",
+	"FPbvci6whxBUl+H6Wd9RE0OnsKAQ4EMWdG7gjW3HfVesSrsQxWZ6Wf4aVyDLXhd7HcG+z7og1WSp3yns",
+	"VfjleBW268xjT5PL/dwUm3Bt1GKZ08Bvuf1wGeQ6cS7VlKlKJP9XNc6aZkbr62rYNF9DpUCv6WTUePZ/",
+	"mU5Gml0xReOCyRGECiJVCFrnlhY3oVrPpQoPFNPMrDC7ED5AJDOZMGPNHkZA8LRASczFFG0edtmzQmR8",
+	"0755hHw5xsMUdBpEdhr+kVIRIc3hpahguwMp+dkN9I0d523id2yGYCIa0v/rfn1onBiup0UuwlAxrX8S",
+	"8WIDPbjsxbjVA8gG+AxzumgTPq5do611S3PSbmkWpIqbhePiyc/deupgg4LNiReGglh58H61ULmQYatG",
+	"mo4UCxmbrRAq5wwyArBx78Pi1vhGg0y1yUTK0IXjhUcCk0im6pA8FaFHBjmwuX+GGzi6rtzoSyHnwkml",
+	"jKGXpRUElFj7HqwlMhF038FH4D5vEy2zhu5ZcsxjkKpF1k57ZxIr2HyQfZp+i0LPNKZIJJV1oqldLCgs",
+	"xaMtLGWr3wrG8eBi/f82ifhZc2LWjsyfVKC6oD9ouL1Ir3HLSy6mP10x1eiA1TrgSSQl0NLuSAUYfmPz",
+	"dpdEm0eu3sJbwRldQNWHFfLq2NjP/vE3FEdcuAOhe/I3mviBPSKQ04R2InU1Cu6uAVQjfJE6hTVBxZDo",
+	"cYO+CClxywPaJqZuLTSLx3a0fMYG/5XCXvs0VTJhR4+ZivlGASv3glUBK7/QDZph2aMtrs6SnVpb3n5v",
+	"Jdk3tn+b8Cvwg8uJ+nqIwztHTjYXuYm0JhWFwkhCxQLiLl4mI6rt4W8mtSG9TuHrLotnoBg1LN+BXy64",
+	"ElLDBnI8GHFlIkiRdc8POg8OOgVpecxEtbQEEY/D1eKyrrC8ZnP/irUMZfd20+yeP+wcdHoHvfMiRP9O",
+	"FMiG6qNKdVyEIRK5RIyGsGk+tZ6+o5O6R7rLjuCaz+1WYQMdvGFJTBeYv111b+lc7G753G69lIGb+urb",
+	"n8CODy/cfJq4x72Ie9x5bjMMCSW51t6tnl9yu44+uZ9WAjMu/HCWrJD3jTQDoFclpqKoIa77OqsXyd1b",
+	"2GNNnd/tarz3ta02Nd/uy/rqu7Ri073B4hkscoNoMRlhzXS+/bJ0GhsbIlP42Z41F1lttiBSHJLHWBru",
+	"uBO0oQtCIZCwILQKm5ikZmvHZPyKmiDarUdSMtWV5jeJ0NB+d3JOjjuk2zs+OX1wtme7/ELYL7d+ud1f",
+	"WdpPumsYoJ+hliyEBvg/YO3cF7CUDzcb6Bv/6b+ATsPA0HVUxx0YUEgeHARUb8Cb0neobux3kyrBQpIm",
+	"BcgKE2GbYNG+ztPgDj7CFCMzGjIyWpCI2itDrpPUMCA0kpoRLjCHYKgBxAUL9QA53IaA582PbrthcPkZ",
+	"V+EJLMJ6LC5Mu/HpRxi/YUSxBBzjEgHu763i8O03q4q8YNliUW25mMhN+isb91t4wmcAuLzAe0+yUA1V",
+	"ii6qEC05JQ3YlHpGmiUAySbhoYaaZielbDOIl9i7U6Wsa2/N3i9vWrAEUiF85nN7a46+HIdz4yscFmzg",
+	"+4vUXW6vzcsEIUNgNcLAlVOvfVoPaKsGFzTlIqx4rkyYuFYo3CvhfnJE0erx+4LikhS3W2lifZvlVxyX",
+	"XpEVXRy3W1k5MhdQllFzC5AVDMZQxOfetVGUMlMHqxBHoOubMOWyDX6Vm7QMNDSRkKNNdUpjMqeLLbnK",
+	"qs3t0Sf7v6UTa8XBM/uot66Mte+Dyxpl8hdVJu2W5zK3NiUw9o+f/Mz1Qhs2sxetmqy72C3L8mr5Kdo/",
+	"F4fdXRqPgxhvqd7eAIH+KgW3dUj1cxOguW3kLwOS2w+Rs5b6NgpbK9FNYxh2pxTBlzXa105KxldbdAvN",
+	"XlCXdvoBikxgGRyze0ZG5Eip+wieiOQc/FA8V0EPJwYQe6zk8HxXGD9CwGNGSUVOOudkHgGzpjt0+SNJ",
+	"scYoqyLxxy3PfsW1q93C8xkNApYYbHpWyQpQ1ZnUrl/ZUt0uD9a+mwAVFh17i5JQjnZo4AqrB9bkb6ef",
+	"tIxTszcUZ2O//7L2e+O9WGclQ4czhoATSwzS41td9U3GME0m1hMGao8lg7qzvGOTQrxPMdXtq67vUzQ2",
+	"xsqwkhtTbt+t6ZwYuafj4JFiRi2+iDtySLC1eeZIFIO39sKJlGHbVc1JAQXLMxpmTghTLFMjqDykKFAD",
+	"VbgORi3uveMQ0FSzge8btJ3DYL944ys0vkLjKzS+QuMr3Btf4Z1aOJI+MJdSkSvJQ0InCLW9lXvgsKN5",
+	"R6x6q57Vp64BxfIIj0KmGWBYrg7Fs4Bfg4xcWKN/KfzdHg7GBfT+dRARwh34JOsBLzwdRECFa1/7iODU",
+	"mIK+TnatiPJ1MhmdkqY8vBSe8MmThss4ZKoAO0N8ixwXYWV+6MZ178l75NAYqBVKpb4mb2t2Kdw0YPqO",
+	"G8fltbHHWDXwBSfT2mmpzHnnoHN60D1rtTPwmmDzMnit3YqpmKR0woDrKk9WvpaKktdsDv5UhqEJpFIs",
+	"MHUQmtrimx2U2rwp7OU9weeyfe0oC3KeygZDt3v8zE8JEwWZ2xo5U1JyRxm91qf6Qn77Uvels3aZXgQd",
+	"o4OQJsesFcBuLtvvdAjuJSbCWrV5KW4FYdVMhL8yxcdO8HcBYL2mA74WAKs7DYYpa8Rt9+L2ljn7V4Rf",
+	"G7+vl92N24jgld2wi92jV3sngF7VuSn3likX4yCSGpqKMHEpCj5CH/jzywB0uEnLGQPngsXaHkisD0kk",
+	"+C9C5hYe0D8zF9yYUxXqEgAvoOJSoGuSIWdJBpzNivAOyftIAjJoLNVEonEpzoPqqS4Ai6UodBhxboWR",
+	"skpX4KI/BRm/hZJY39bvHS5b0ntbA2YzHd5AZr8CyKxz8XMDvLXKyXuk209u3ezrH78e5V6C8UH5ItAj",
+	"SQl2nCvUTBoUQZY79fnSNqEGNNP1aCQT4Vs/sHW250s5AU701OA4If7ZVFYtn5FfysnSGt26nBlZx6/V",
+	"NedMzbV1zNBEym+/yg0VU20IGJKaBqnIVli3T7ZvvIy4upWNgTHiaDyhYcgczdMPXLGx/Gh9spdcpB+h",
+	"BDnhipXYz08Pjjulx60ZR4W2rHZZBnZZVgxwg2qe79nNFIC4xI1AXe9K7PMshYhHjMpoAz9wa+GqoeiD",
+	"45P2zEAjRhVzqjgjErmiMUd3sHtKZlykhjmHEDJOiulo6Q6jaAjTsmp7+PNPb9+RogE5cncN4aFIpffR",
+	"kIRyBUGeVGCIK2M1oWSupJgUnDZ4eci1XeiwyHaUR8/wZIinRGBHzW8vR57mgF8oBNhKJ1GyYKZUbnPS",
+	"OW6TIRztBqkAJ5CzcHhILuznPOACAWDWy8XcmnUrs+hWhmlnykfpHi2FwbJNQbAjtMezo+JwS2+Np7WM",
+	"cBR2dIpobzPHHNQhELBoQ+hE1uHgnVrcC1PT+qGstZXQE8VCK/s01vtJvgUB03rgnW22+DEaPQv4T/zH",
+	"Hz48ffPun29/PD9kx53DoBeL0eyHTvjbj3G16s76bnhqdH8NF63+eQeIuUEQBpU3d0+Xk1hwbX4KUBud",
+	"AqyPCB96sIkFgbcNHEjiMaiH1gacsTpnxa90w7j4Ki3FL5lcN+eL1eeLl3ACv/WZwpuEFSEMa1O0z9sU",
+	"jI5VuAVeMLAhy5foPLbxCCIVaIgxdmh1ZSw1HEvYpQDj4dlZrV3kghx3iKPrx4BGZmTK74GQTpvA8+zp",
+	"pRDstDbFKmRocWovvhTeWiYQdDRWWVMXJClo8UAmnIX9koq3Or+dGU8TcTbOQjaZeTm8FJfiomwWnHFz",
+	"o3blId0TEtIFWD55xVSBQteaPcijnHfgkuqIKTxrB0bktgpug7wG7rXGetxX6/Gu5DPetQVpzEF9yNvQ",
+	"xRanmlqz8CnfdZ9XxZ1eQO+DWwaQNowfNf2/dhZlkgIONC40sv+z8Eo+vhWRyxJMfF0lCMDkhJqogB3P",
+	"demyBdqIxc+LSyxX0BgWa00gJxNK8AJmHLoC8CAiuGIIu+97HL8ywGD8uz3OtomR31oZwuupITGj2sBX",
+	"G3NjrKz5h2gyVoy1IWPr2QfajpPfSiB5CvHhQHHDlF1nQRW0U4b6tEjygGHHTLszrAAjG4D96zySMSNI",
+	"y/4Iz7/gLfU6nWwYhZpIYhdME6qw1gfcrw25B+ypHhoS4Irks4P+dCwO+0gDyQu9WMAzdNOj0HKNisUA",
+	"l6einaZmVAXRW/iGN+zNp1TF3C4qDKad47TkeKyZIX+b27eS7+xL/0/v8bfl/Vqsjiz0X6oCzttvvt7W",
+	"DKlhB4bP2Do0Am9xV7luCpAF4EIbCuy3LtJx3EV3FD3PoR3JsGYe5zfOA+q9dz2Ld9lOFK6pNyU6YQGn",
+	"MTeLNlRDsSum4MtAVTXEq4LAsxHmU/me2QHIWE4WNTPIH1xHY+A5FbJ/rzGFAiMG7stqSoyqAeXNQyu5",
+	"L27QWUWyi9PO2mwXdqDXBLudNfoA4wHjuonZ42adzbp1jB/2pXc6b/dpQGnrhFFQM397/ORncnL27SEZ",
+	"hmwIZ7RY27/DEXS0yK/W9oqDi3fDWtYOX4hWs7OOT0sbq7fuxrqugsGU2tMnxcb6NwhI7erDz3Vy0Ntc",
+	"Dp7Lubdbdgiea27GmKkbx0yG5SGszKhzzc0re0fdWjliML9AMQy+VvZStBsDF4ZfXgpHq3JysjHLymvn",
+	"MGP/IKmNdn4zFwQq5EkquNGP0OQMZ/TjIFE8YANfT1+7yfJLsdK+Uv9yYR6ctAqD7qxLDePfb1dwuPSu",
+	"4SNsC+Qv4s4Z8JxtNw85QwsUR51A5Nre9/9+vzj48Men48//ewPrJwWUp0zYFmQ6qOv9hz7dD5tOu8aV",
+	"2ZJl5/TBTWK5Q84dpzIBh+GlRWfi0v/9uPNHuxXLgMYDMPeVmBHrhinuu5GuBMj8UdOxOn/Yd9CedVes",
+	"1j9axWp9xTq2GKRanIBbgiNrzqk7ocO2bj/wIYCy9r1e/H4rtHdxv9nFkTWDFczZKJJyqo80E+FE8bA+",
+	"UP7eavARC5xrOoNeZhnNm2sh6wkDDsmvLtFhPQcr8U+ffP/2gmg+EdSkikFIGKZtd9MsweZrdE5GMlw8",
+	"QgcM6EmgzhY6tmIJIXZlckV55MX3+ZGuBGcw4BJkSU109kSWbfWHRUeRjwF7d+Q7gVfaVyMaYbQgb5kI",
+	"nyketkvVi1UQxoDxK+Yvf4+re+Ppq2pp3j6/OLAqjoyoZg9OfFu5i7evD7t2FLOyw//q6S9PXjx7/s9f",
+	"zbN/f/ev45fTZ+fjl8HH8fF/xi+6nX8u9OT797NXP/06+/iskz748MsFf3qxeMx/+/79f199l/7ETt93",
+	"fkyffRen/7wY/fziP8+jh+evuqfv4vSlefrBvPq7V9GIycp19G8H7+Y85vIA6hUPntpPduDmffDWT2nl",
+	"Yamg00+7vY1drff2u3IHE+ETwUJwLnxeBcBypHt+1ikvWPfsrHd8evoAVOjmU3tnBdZu3HWndrMTuRKD",
+	"+j9H/1OyTa3fP10if89lq3/ZCllsJZ6Fl632ZUtPBvCnAQ/hrx+e/arpbx/iYPbrFC4wfvSXrX6+EO3L",
+	"1oxpTSfM37hOJOqy9fmPaudrxAUFe7480+0KQN+CFmgTIedEqoyh747qy79s/Bs2X1aiZvdjxsFSMBFe",
+	"my/ZCKtSD9D56/c652fd017ZhlC8xu/fm+Poudkwiies3mgUrQDwFHuN0K5R6qjzrVqvU9wXJOLC9F1P",
+	"eYSbKkZdtYrH6TvVnbfXZDFnjioHTiSbWgCYaL3Ghz+vqe/fla3e81cXTw7ePr/onT7I1wdzpnbkvkLe",
+	"G8eyGjN/L8jvVffvp73TM/rwwTk7YwEbsZAe9+h4TB/0gjCgx2N62g1oeMbOzmiHnT4Yj0+PH4SdgD1k",
+	"3c7D8OEorFOGOMHNNfpJ5/zBbhXfp8uW007sygy6oM/k6N8sMO6XoBOtklskDH7l9sQA0d+HiIIfIFbd",
+	"St7AAbEvW58bRbbvdmvCiXh2PCwzSm2mzbqdk4enZw9upc245uboEyT56tsFPGYR96AbBx7LwSfSzcQB",
+	"Q14YoiOfd4DHgwzHqKMkCagIWBxjGjEkM3llf+TGQVIuBQVWr/xlmGPQ5G8n3c63/WKPYDeCCJnfsfId",
+	"Cjykmjogm1WN8HxE63s+ZZqG0Id9UlV7MWEGAkw/YwxvtTKzp3lwu3IMEC0jgA7Ja4jKYf62rL8uJs9+",
+	"hUqA5xcXE18V8Oop/I8G//2NX0TTD7/9y4yexSmdv322mPzr2bOfxMHoxbvIPD3p/tb9pToVhgUJaztn",
+	"WzH2GvbRHEVmFpc11GXa6RwH/8uevRYJI/YC+FU5vFehS6o6SU020AyvpeEB2+Tk6y/vbvT0086Glx+v",
+	"f/kK3eEXBLcYSFZBXdi/LOuKBNDQm+uBI5TRWnXwli4cOB2JLmgw9WogoCps+0OvYWqWeW3whkOC/O7a",
+	"lxIc1krfExhDI4N/FRlch/7jvonshZ5maVknstBDFE0gC3cjv+0VHYsx0ixnM0gFaTLEd1/kqaRCqNpZ",
+	"cAjLSTX7RpPhlC0gGWYPJzynKCFTtugTSkKZAlQgiHkwdcwSl8K975D0Oj2sC4WAVWoCOWO+WhLBCAtm",
+	"X0it1EJ9v0wVRLZQ0dnzz99OOsffVplpnAnoiseLl1xM/+J6Yp360I8H8/n8wH7cg1TFTATS8TcVov5T",
+	"ttiwFHFHi/N5o/Qf2ocfpJptV3G6X835oizooEAdjcCdjeEfLHEMNAFVijt4ppZSbKfPj++t+l/rlFi8",
+	"/HSjy9fhdypefn4PTBeKl87MFmhnq8YT9Mj24nfag9+KnnVzxjxxyYwAB6XhM7aBT/lKXrG/tkdZmbmG",
+	"WkISAnsJno//a8/SZb/gETEypAvHbMlLXdrqCuJWl8HVFIxdCzTZTTSRB41z/Odyjn/IM79GYszHK5sS",
+	"n+xdecaK2Y8fpjFb4R23IWLfh9/OZa6E2hB9mnOha/3nS7HkQO/ZP7Yr2njHX8w77rVqaljO33Ue5uW1",
+	"X86BtsbwK3afI6pBKTS+c+M73zPf+RV2Jdmj51x++acWMkzYcUDpHFNXXsmnKm71W0fA8e3eXIG9OuAC",
+	"Nvscq5xiKSZglWkJo+M7IHr4UFU1ivSckzB5FmJZMmKJ4QVMHC5XvVc96bGUU25H4RLAXJGIayPV4rCy",
+	"F2P1aKghCZNJzEgo/Xzyew7JUwqMZOgEAD+1vWRYpGn+h7Xg4CM4Uo9ep5NXchae1iZSrWfR+859howU",
+	"rAqPY7tmBV1TmKUbX+0Mr5gIpdLEsDgmqS7cmeUQK0q0GY1N1CYzZhQP/DJzTayKVTQoDsDuJxSR5ad4",
+	"2I/yy5wBjBxrR5uM8tyhcy+sKwFpAUdxeUh+SpiApj6CkaB8mHuUNXW2Z5OnYhJzHcFonzE1o6Jd2CBA",
+	"lI61yCBcwIOVTwMF7vokfsVacSS/ZSzMWgDk/HxAsRzw2JPtjbnjB5kVnu+YjSv2Mg2maeJh6/b4lCh5",
+	"hbACxeymxhpxNmvnUuj3hzvvFt4zgsdVvOcNixnVzL3I0ClmUYFNGJ8jNcthQvZ1UjncWlEoWRJLyEu3",
+	"Pv/x+f8HAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

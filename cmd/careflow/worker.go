@@ -18,6 +18,7 @@ import (
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
+	restoreacts "github.com/careflow/careflow/activities/restore"
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/letters"
@@ -28,6 +29,7 @@ import (
 	"github.com/careflow/careflow/internal/telemetry"
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/worker"
+	"github.com/careflow/careflow/worker/figures"
 	"github.com/careflow/careflow/worker/freshness"
 	"github.com/careflow/careflow/worker/relay"
 	"github.com/careflow/careflow/workflows/accountmail/accountmailclient"
@@ -36,7 +38,7 @@ import (
 )
 
 func newWorker(in invocation) *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use:     "worker",
 		Short:   "Run the processes of appointments, and relay what the database owes them",
 		GroupID: groupProcess,
@@ -49,6 +51,8 @@ func newWorker(in invocation) *cobra.Command {
 			return serve(c.Context(), cfg, logger, workerOptions())
 		},
 	}
+	c.AddCommand(newWorkerReplay(in))
+	return c
 }
 
 func workerOptions() fx.Option {
@@ -60,6 +64,8 @@ func workerOptions() fx.Option {
 		fx.Provide(
 			paymentsConfig, mailConfig, workerConfig, newPromotion,
 			func() relay.Config { return relay.Config{} },
+			func(s *postgres.Store) figures.Clinic { return s },
+			watchedQueues,
 			func(c config.Config, temporal client.Client) (relay.Processes, reconcileacts.Processes) {
 				processes := appointmentclient.New(temporal, c.Temporal.TaskQueue)
 				return processes, processes
@@ -80,11 +86,16 @@ func workerOptions() fx.Option {
 				return paymentcaseclient.New(temporal, c.Temporal.TaskQueue)
 			},
 			func(s *postgres.Catalogue) (backupacts.Catalogue, alarmacts.Store, freshness.Store) { return s, s, s },
+			func(s *postgres.Catalogue) (restoreacts.Catalogue, worker.Fence) { return s, s },
 			func(c config.Config) freshness.Config {
 				return freshness.Config{Targets: c.Backup.Names, Limit: c.Backup.Fresh}
 			},
 			func(s *postgres.Catalogue) deployacts.Catalogue { return s },
 			func(c config.Config) domain.ApprovalKeys { return c.Keys.Approval },
+			func(c config.Config, temporal client.Client) *worker.Fleets {
+				return worker.NewFleets(temporal, c.Temporal.Namespace)
+			},
+			newReplayer,
 			func(s *mail.SendGrid) alarmacts.Mailer { return s },
 			func(c config.Config) alarmacts.Config {
 				return alarmacts.Config{To: c.Backup.To, Installation: c.PublicURL.Hostname()}
@@ -94,6 +105,7 @@ func workerOptions() fx.Option {
 			func(l *links.Links) accountacts.Linker { return l.Account },
 			letterLinks, newLinks,
 		),
+		restoring,
 		worker.Module,
 		fx.Invoke(startPromotion, serveWorkerHealth),
 	)
@@ -101,6 +113,16 @@ func workerOptions() fx.Option {
 
 func workerConfig(c config.Config) worker.Config {
 	return worker.Config{TaskQueue: c.Temporal.TaskQueue, Deployment: c.Worker.Deployment, BuildID: c.Worker.BuildID}
+}
+
+// watchedQueues are those of the workers and of the hosts that save and restore.
+func watchedQueues(c config.Config, temporal client.Client) figures.Queues {
+	own := workerConfig(c).Queues()
+	activities := own[1:]
+	if len(c.Backup.Names) > 0 {
+		activities = append(activities, own[0]+backupacts.SaveQueueSuffix, own[0]+backupacts.VerifyQueueSuffix)
+	}
+	return figures.NewTemporal(temporal, c.Temporal.Namespace, own[0], activities...)
 }
 
 func mailConfig(c config.Config) (mail.Config, error) {

@@ -65,12 +65,22 @@ type Config struct {
 
 	// Backup says what is saved, where to and when.
 	Backup Backup
+	// Restore says where backups may be put in the place of what lives.
+	Restore Restore
 
+	// Agent says what the agent of a host may do there.
+	Agent Agent
 	// Deploy says which services are deployed from here.
 	Deploy Deploy
 	// Release is CAREFLOW_RELEASE: the digest of the release that the API runs, which each of
 	// its answers carries in X-Careflow-Release. Defaults to none: no such header.
 	Release string
+
+	// Tracing says where traces go.
+	Tracing Tracing
+
+	// Process is the one whose settings these are.
+	Process Process
 
 	// settings are the masked values in the order they were read, for the log.
 	settings []Setting

@@ -11,6 +11,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
+	"github.com/careflow/careflow/internal/telemetry"
 )
 
 // MaxUnpaidHolds is how many unpaid requests one account may hold at a time.
@@ -26,13 +27,17 @@ var errConflictGone = errors.New("the conflicting visit has gone")
 // The same key and body gets the first answer again (replayed is true), another body
 // CodeIdempotencyReused. Other refusals: CodeSlotTaken, CodePatientOverlap,
 // CodeSlotNotOffered, CodeDoctorInactive, CodeNotYourPatient, CodeTooManyHolds,
-// CodeNotFound. A refused booking leaves its key free.
+// CodeNotFound. A refused booking leaves its key free. domain.ErrNotLookedUp for a caller
+// who is only claimed, unless the booking is made.
 func (s *Store) Book(ctx context.Context, by domain.Caller, req domain.BookingRequest, key domain.IdempotencyKey,
 	now time.Time, render func(domain.Appointment) (domain.StoredResponse, error),
 ) (resp domain.StoredResponse, replayed bool, err error) {
-	b := booking{store: s, by: by, req: req, key: key, now: now, render: render}
+	b := booking{store: s, by: by, req: req, key: key, now: now, render: render, traceparent: telemetry.Traceparent(ctx)}
 	try := b.try
 	if req.AnyDoctor != nil {
+		if by.Claimed != nil {
+			return domain.StoredResponse{}, false, domain.ErrNotLookedUp
+		}
 		try = b.tryAny
 	}
 	for range txAttempts {
@@ -59,6 +64,8 @@ type booking struct {
 	key    domain.IdempotencyKey
 	now    time.Time
 	render func(domain.Appointment) (domain.StoredResponse, error)
+	// traceparent goes into the outbox, for the process to continue the trace.
+	traceparent string
 
 	resp     domain.StoredResponse
 	replayed bool
@@ -73,6 +80,9 @@ var errKeyUsed = errors.New("the key was used meanwhile")
 func (b *booking) try(ctx context.Context) error {
 	if done, err := b.tryRemembered(ctx); done || err != nil {
 		return err
+	}
+	if b.by.Claimed != nil {
+		return domain.ErrNotLookedUp
 	}
 	conn, err := b.store.pool.Acquire(ctx)
 	if err != nil {
@@ -111,7 +121,10 @@ func (b *booking) tryRemembered(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	params.Judged = false
+	params.Judged, params.Roles = false, []string{}
+	if b.by.Claimed != nil {
+		params.SessionID, params.Roles = &b.by.SessionID, namesOf(b.by.Claimed)
+	}
 	var p pipeline
 	var account string
 	var found bool
@@ -285,13 +298,14 @@ func (b *booking) row(a domain.Appointment, o offer, actor domain.Actor) (db.Ins
 	}
 	occupied := a.Terms.Occupied(a.Visit)
 	return db.InsertAppointmentParams{
-		Stamp: o.stamp, Judged: true, MostHolds: MaxUnpaidHolds,
+		Stamp: o.stamp, Judged: true, MostHolds: MaxUnpaidHolds, Roles: []string{},
 		ID: a.ID, DoctorID: a.DoctorID, PatientID: a.PatientID, BookedBy: a.BookedBy, TypeID: a.TypeID,
 		StartsAt: a.Visit.Start, EndsAt: a.Visit.End, OccupiedFrom: occupied.Start, OccupiedTo: occupied.End,
 		LocalStart: a.Local, Terms: o.terms, ReasonSealed: sealed, SealedKeyID: optional(keyID), Now: a.CreatedAt,
 		ActorKind: string(actor.Kind), ActorID: actor.ID,
 		Principal: b.key.Principal, Operation: b.key.Operation, Key: b.key.Key, BodyHash: b.key.BodyHash,
 		Status: int32(answer.Status), Response: answer.Body, //nolint:gosec // an HTTP status fits
+		Traceparent: b.traceparent,
 	}, nil
 }
 

@@ -28,6 +28,34 @@ const FolderMode fs.FileMode = 0o755
 type Store struct {
 	Folder string
 	Keep   int // defaults to DefaultKeep
+	// MostBundle, MostBytes and MostFiles bound a bundle: its size, what it unpacks to, and
+	// how many files and folders. Default to 2 GiB, 8 GiB and 100,000.
+	MostBundle, MostBytes, MostFiles int64
+}
+
+// Path is the folder of a release that was fetched.
+func (s Store) Path(digest string) (string, error) {
+	name, err := folderOf(digest)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(s.path(name)); err != nil {
+		return "", domain.Errorf(domain.CodeNoArtifact, "the release %s is not on this host", digest).Because(err)
+	}
+	return s.path(name), nil
+}
+
+// Unlink takes a name away: nothing is in place then.
+func (s Store) Unlink(ctx context.Context, name string) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := os.Remove(filepath.Join(s.Folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the link %s: %w", name, err)
+	}
+	return nil
 }
 
 // Fetch brings a release here, unless it is here, and returns its folder. It appears whole
@@ -61,7 +89,7 @@ func (s Store) Check(ctx context.Context, r domain.Release) error {
 	if _, err := os.Stat(s.path(name)); err == nil {
 		return nil
 	}
-	return check(ctx, r)
+	return s.check(ctx, r)
 }
 
 // Link points a name at a release that was fetched. Whoever opens the name meanwhile finds
