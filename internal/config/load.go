@@ -76,7 +76,9 @@ func Load(process Process, environ []string) (Config, error) {
 			KeepOutbox: r.duration("CAREFLOW_KEEP_OUTBOX", 7*24*time.Hour, 72*time.Hour, 365*24*time.Hour),
 			KeepKeys:   r.duration("CAREFLOW_KEEP_KEYS", 30*24*time.Hour, 24*time.Hour, 365*24*time.Hour),
 		},
-		Log: r.log(),
+		Deploy:  r.deploy(),
+		Release: r.release("CAREFLOW_RELEASE"),
+		Log:     r.log(),
 	}
 	c.Stripe.ScriptURL = r.url("CAREFLOW_STRIPE_JS_URL", c.scriptURL()).String()
 	c.AppointmentURL = r.template("CAREFLOW_APPOINTMENT_URL", "", "{appointment}")
