@@ -11,12 +11,13 @@ import (
 )
 
 // Module serves the API for as long as the application runs. It takes a Config, a Store,
-// Commands, Reconciler, Housekeeper, Backups, BackupLog, Deployments, DeploymentLog, PaymentWebhooks, MailWebhooks, *links.Links, *auth.Tokens, *auth.Passwords, *slog.Logger and
+// Commands, Reconciler, Housekeeper, Backups, BackupLog, Restores, RestoreLog, Deployments, DeploymentLog, PaymentWebhooks, MailWebhooks, *links.Links, *auth.Tokens, *auth.Passwords, *slog.Logger and
 // *prometheus.Registry, and provides *Server.
 var Module = fx.Module("api",
 	fx.Provide(func(p parameters) (*Server, error) {
 		return New(p.Config, Dependencies{
 			Store: p.Store, Commands: p.Commands, Reconcile: p.Reconcile, Housekeeping: p.Housekeeping, Backups: p.Backups, BackupLog: p.BackupLog,
+			Restores: p.Restores, RestoreLog: p.RestoreLog,
 			Deployments: p.Deployments, DeploymentLog: p.DeploymentLog, Webhooks: p.Webhooks, MailEvents: p.MailEvents,
 			Links: p.Links, Tokens: p.Tokens, Passwords: p.Passwords, Logger: p.Logger, Registry: p.Registry,
 		})
@@ -36,6 +37,8 @@ type parameters struct {
 	Housekeeping  Housekeeper
 	Backups       Backups
 	BackupLog     BackupLog
+	Restores      Restores
+	RestoreLog    RestoreLog
 	Deployments   Deployments
 	DeploymentLog DeploymentLog
 	Webhooks      PaymentWebhooks

@@ -19,6 +19,8 @@ type handlers struct {
 	housekeeping  Housekeeper
 	backups       Backups
 	backupLog     BackupLog
+	restores      Restores
+	restoreLog    RestoreLog
 	deployments   Deployments
 	deploymentLog DeploymentLog
 	freshness     *freshness

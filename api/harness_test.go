@@ -45,6 +45,7 @@ type harness struct {
 	commands    *fakeCommands
 	repairs     *fakeReconciler
 	backups     *fakeBackups
+	restores    *fakeRestores
 	deployments *fakeDeployments
 	webhooks    *fakeWebhooks
 	tokens      *auth.Tokens
@@ -68,7 +69,7 @@ func newHarness(t *testing.T, changes ...func(*Config)) *harness {
 	signed, err := links.New(ring, "https://clinic.example")
 	require.NoError(t, err)
 	h := &harness{
-		t: t, links: signed, store: newFakeStore(), commands: &fakeCommands{}, repairs: &fakeReconciler{}, backups: newFakeBackups(), deployments: newFakeDeployments(), webhooks: &fakeWebhooks{}, tokens: tokens,
+		t: t, links: signed, store: newFakeStore(), commands: &fakeCommands{}, repairs: &fakeReconciler{}, backups: newFakeBackups(), restores: newFakeRestores(), deployments: newFakeDeployments(), webhooks: &fakeWebhooks{}, tokens: tokens,
 		log: &bytes.Buffer{}, registry: prometheus.NewRegistry(),
 	}
 	cfg := Config{
@@ -80,7 +81,7 @@ func newHarness(t *testing.T, changes ...func(*Config)) *harness {
 		change(&cfg)
 	}
 	h.server, err = New(cfg, Dependencies{
-		Store: h.store, Commands: h.commands, Reconcile: h.repairs, Housekeeping: fakeHousekeeper{}, Backups: h.backups, BackupLog: h.backups, Deployments: h.deployments, DeploymentLog: h.deployments, Webhooks: h.webhooks, MailEvents: h.webhooks, Links: signed, Tokens: tokens, Passwords: passwords,
+		Store: h.store, Commands: h.commands, Reconcile: h.repairs, Housekeeping: fakeHousekeeper{}, Backups: h.backups, BackupLog: h.backups, Restores: h.restores, RestoreLog: h.restores, Deployments: h.deployments, DeploymentLog: h.deployments, Webhooks: h.webhooks, MailEvents: h.webhooks, Links: signed, Tokens: tokens, Passwords: passwords,
 		Logger: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Registry: h.registry,
 	})
 	require.NoError(t, err)

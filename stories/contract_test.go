@@ -108,7 +108,7 @@ func newContractRun(t *testing.T) *contractRun {
 	r.newDoctor()
 	r.bookBegun(time.Now().Add(50 * time.Second))
 	c.StartWorker()
-	testkit.StartProcess(t, "backup-worker", backupSettings(t, c))
+	testkit.StartProcess(t, "backup-worker", backupSettings(t, c.DB, c.Queue))
 	for _, id := range r.begun {
 		require.NoError(t, c.Sandbox.Pay(c.Intent(r.desk, id)))
 	}

@@ -9,14 +9,18 @@ import (
 	"go.uber.org/fx"
 
 	backupacts "github.com/careflow/careflow/activities/backup"
+	restoreacts "github.com/careflow/careflow/activities/restore"
 )
 
 // BackupActivities are the side effects of a host that holds PostgreSQL's programs.
-// Proving is nil on one that may not open backups.
+// Proving is nil on one that may not open backups, Restoring on one that may not put them in
+// the place of what lives.
 type BackupActivities struct {
 	Saving  *backupacts.Saving
 	Pruning *backupacts.Pruning
 	Proving *backupacts.Proving
+
+	Restoring *restoreacts.Host
 }
 
 // BackupModule runs the jobs of such a host, and nothing else: no appointment's process
@@ -47,6 +51,9 @@ func (f *Fleet) assembleBackup() []sdk.Worker {
 	}
 	proving := sdk.New(f.temporal, f.cfg.TaskQueue+backupacts.VerifyQueueSuffix, o)
 	backupacts.RegisterProving(proving, f.backup.Proving)
+	if f.backup.Restoring != nil {
+		restoreacts.RegisterHost(proving, f.backup.Restoring)
+	}
 	return []sdk.Worker{saving, proving}
 }
 

@@ -17,9 +17,11 @@ import (
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
+	restoreacts "github.com/careflow/careflow/activities/restore"
 	"github.com/careflow/careflow/worker/freshness"
 	"github.com/careflow/careflow/worker/relay"
 	"github.com/careflow/careflow/workflows/deployment"
+	"github.com/careflow/careflow/workflows/restore"
 )
 
 // Module runs the workers and the relay. It needs a Config, a relay.Config, a Temporal
@@ -30,19 +32,22 @@ import (
 // .Writer, .Linker), what payment cases need (caseacts.Store, .Provider), a
 // backupacts.Catalogue, a deployacts.Catalogue and the domain.ApprovalKeys that deployments
 // check, what alarms need (alarmacts.Store, .Mailer, .Config), what the watch over backups
-// needs (freshness.Store, .Config), a relay.Outbox,
+// needs (freshness.Store, .Config), what restores need (restoreacts.Catalogue, .Rows,
+// .Processes, .Payments, .Settler, a Fence and a restore.Process), a relay.Outbox,
 // relay.Processes, relay.Accounts, relay.Cases, a prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New, backupacts.NewLogbook, alarmacts.New, deployacts.NewLogbook, deployment.New,
+		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New, backupacts.NewLogbook, alarmacts.New,
+		restoreacts.NewBooks, deployacts.NewLogbook, deployment.New,
 		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, a *accountacts.Activities,
 			cases *caseacts.Activities, h *housekeepingacts.Activities, b *backupacts.Logbook, alarms *alarmacts.Activities,
+			restores *restoreacts.Books, fence Fence, restoring *restore.Process,
 			deployments *deployacts.Logbook, deploying *deployment.Process, fleets *Fleets, replayer Replayer,
 		) Activities {
 			return Activities{
 				Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a, Cases: cases, Housekeeping: h,
-				Backups: b, Alarm: alarms,
+				Backups: b, Alarm: alarms, Restores: restores, Fence: fence, Restoring: restoring,
 				Deployments: deployments, Deploying: deploying,
 				Fleets: deployacts.NewFleeting(fleets), Replaying: deployacts.NewReplaying(replayer),
 			}

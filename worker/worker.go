@@ -21,6 +21,7 @@ import (
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
+	restoreacts "github.com/careflow/careflow/activities/restore"
 	"github.com/careflow/careflow/workflows/accountmail"
 	"github.com/careflow/careflow/workflows/alarm"
 	"github.com/careflow/careflow/workflows/appointment"
@@ -29,6 +30,7 @@ import (
 	"github.com/careflow/careflow/workflows/housekeeping"
 	"github.com/careflow/careflow/workflows/paymentcase"
 	"github.com/careflow/careflow/workflows/reconcile"
+	"github.com/careflow/careflow/workflows/restore"
 )
 
 // Config says which queues a worker serves and as which version.
@@ -61,6 +63,11 @@ type Activities struct {
 	// Backups keeps the catalogue of backups, Alarm tells the people who run this.
 	Backups *backupacts.Logbook
 	Alarm   *alarmacts.Activities
+	// Restores bring rows up to their processes after a restore; Fence stops everything else
+	// meanwhile, and Restoring is the process.
+	Restores  *restoreacts.Books
+	Fence     Fence
+	Restoring *restore.Process
 	// Deployments keeps what becomes of deployments, and Deploying is their process.
 	Deployments *deployacts.Logbook
 	Deploying   *deployment.Process
@@ -160,22 +167,30 @@ func (f *Fleet) assemble() []sdk.Worker {
 	}
 	temporal, cfg, a := f.temporal, f.cfg, f.acts
 	sdk.SetStickyWorkflowCacheSize(cachedWorkflows)
-	main := sdk.New(temporal, cfg.TaskQueue, cfg.options(0))
+	behind := &fenced{fence: a.Fence}
+	options := func(perSecond float64) sdk.Options {
+		o := cfg.options(perSecond)
+		o.Interceptors = append(o.Interceptors, behind)
+		return o
+	}
+	main := sdk.New(temporal, cfg.TaskQueue, options(0))
 	Register(main)
+	main.RegisterWorkflowWithOptions(a.Restoring.Workflow, workflow.RegisterOptions{Name: restore.WorkflowName, VersioningBehavior: workflow.VersioningBehaviorPinned})
 	RegisterDeployments(main, a.Deploying)
 	acts.RegisterRecords(main, a.Records)
 	reconcileacts.Register(main, a.Reconcile)
 	backupacts.RegisterLogbook(main, a.Backups)
+	restoreacts.RegisterBooks(main, a.Restores)
 	deployacts.RegisterLogbook(main, a.Deployments)
 	deployacts.RegisterFleeting(main, a.Fleets)
 	deployacts.RegisterReplaying(main, a.Replaying)
 	housekeepingacts.Register(main, a.Housekeeping)
 
-	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, cfg.options(orDefault(cfg.StripePerSecond, 80)))
+	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, options(orDefault(cfg.StripePerSecond, 80)))
 	acts.RegisterPayments(stripe, a.Payments)
 	caseacts.Register(stripe, a.Cases)
 
-	sendgrid := sdk.New(temporal, cfg.TaskQueue+acts.SendGridQueueSuffix, cfg.options(orDefault(cfg.SendGridPerSecond, 100)))
+	sendgrid := sdk.New(temporal, cfg.TaskQueue+acts.SendGridQueueSuffix, options(orDefault(cfg.SendGridPerSecond, 100)))
 	acts.RegisterMail(sendgrid, a.Mail)
 	alarmacts.Register(sendgrid, a.Alarm)
 	accountacts.Register(sendgrid, a.AccountMail)

@@ -1269,6 +1269,135 @@ func (e RepairReasonReasonCode) Valid() bool {
 	}
 }
 
+// Defines values for RestoreState.
+const (
+	RestoreStateAborted          RestoreState = "aborted"
+	RestoreStateAwaitingApproval RestoreState = "awaiting_approval"
+	RestoreStateAwaitingSwap     RestoreState = "awaiting_swap"
+	RestoreStateComparing        RestoreState = "comparing"
+	RestoreStateExpired          RestoreState = "expired"
+	RestoreStateFailed           RestoreState = "failed"
+	RestoreStateFencing          RestoreState = "fencing"
+	RestoreStateFinished         RestoreState = "finished"
+	RestoreStateReconciling      RestoreState = "reconciling"
+	RestoreStateResolving        RestoreState = "resolving"
+	RestoreStateRestoring        RestoreState = "restoring"
+	RestoreStateSaving           RestoreState = "saving"
+	RestoreStateSwapped          RestoreState = "swapped"
+	RestoreStateSwapping         RestoreState = "swapping"
+	RestoreStateUndoing          RestoreState = "undoing"
+	RestoreStateUndone           RestoreState = "undone"
+)
+
+// Valid indicates whether the value is a known member of the RestoreState enum.
+func (e RestoreState) Valid() bool {
+	switch e {
+	case RestoreStateAborted:
+		return true
+	case RestoreStateAwaitingApproval:
+		return true
+	case RestoreStateAwaitingSwap:
+		return true
+	case RestoreStateComparing:
+		return true
+	case RestoreStateExpired:
+		return true
+	case RestoreStateFailed:
+		return true
+	case RestoreStateFencing:
+		return true
+	case RestoreStateFinished:
+		return true
+	case RestoreStateReconciling:
+		return true
+	case RestoreStateResolving:
+		return true
+	case RestoreStateRestoring:
+		return true
+	case RestoreStateSaving:
+		return true
+	case RestoreStateSwapped:
+		return true
+	case RestoreStateSwapping:
+		return true
+	case RestoreStateUndoing:
+		return true
+	case RestoreStateUndone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreVisitProcess.
+const (
+	RestoreVisitProcessCompleted RestoreVisitProcess = "completed"
+	RestoreVisitProcessDead      RestoreVisitProcess = "dead"
+	RestoreVisitProcessMissing   RestoreVisitProcess = "missing"
+	RestoreVisitProcessRunning   RestoreVisitProcess = "running"
+)
+
+// Valid indicates whether the value is a known member of the RestoreVisitProcess enum.
+func (e RestoreVisitProcess) Valid() bool {
+	switch e {
+	case RestoreVisitProcessCompleted:
+		return true
+	case RestoreVisitProcessDead:
+		return true
+	case RestoreVisitProcessMissing:
+		return true
+	case RestoreVisitProcessRunning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreVisitWhy.
+const (
+	RestoreVisitWhyNoRow       RestoreVisitWhy = "no_row"
+	RestoreVisitWhyNotFollowed RestoreVisitWhy = "not_followed"
+)
+
+// Valid indicates whether the value is a known member of the RestoreVisitWhy enum.
+func (e RestoreVisitWhy) Valid() bool {
+	switch e {
+	case RestoreVisitWhyNoRow:
+		return true
+	case RestoreVisitWhyNotFollowed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreWord.
+const (
+	RestoreWordAbort  RestoreWord = "abort"
+	RestoreWordBegin  RestoreWord = "begin"
+	RestoreWordFinish RestoreWord = "finish"
+	RestoreWordSwap   RestoreWord = "swap"
+	RestoreWordUndo   RestoreWord = "undo"
+)
+
+// Valid indicates whether the value is a known member of the RestoreWord enum.
+func (e RestoreWord) Valid() bool {
+	switch e {
+	case RestoreWordAbort:
+		return true
+	case RestoreWordBegin:
+		return true
+	case RestoreWordFinish:
+		return true
+	case RestoreWordSwap:
+		return true
+	case RestoreWordUndo:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleAdmin     Role = "admin"
@@ -3138,6 +3267,198 @@ type Reschedule struct {
 	StartsAt time.Time `json:"starts_at"`
 }
 
+// Restore defines model for Restore.
+type Restore struct {
+	Approvals []RestoreApproval `json:"approvals"`
+
+	// ApproveBy Until then it waits for approval; after that all is as it was.
+	ApproveBy time.Time `json:"approve_by,omitempty,omitzero"`
+
+	// BackupID What is restored.
+	BackupID string `json:"backup_id,omitempty,omitzero"`
+
+	// Differences Rows of each table, those that differ first.
+	Differences []RestoreDifference `json:"differences"`
+	ErrorCode   string              `json:"error_code,omitempty,omitzero"`
+	ErrorDetail string              `json:"error_detail,omitempty,omitzero"`
+	FinishedAt  time.Time           `json:"finished_at,omitempty,omitzero"`
+
+	// Forward Rows brought up to their processes, which are newer.
+	Forward RestoreForward `json:"forward"`
+	ID      string         `json:"id"`
+
+	// Lost Visits that it does not have: see its visits.
+	Lost int `json:"lost"`
+
+	// People How many different people have to agree.
+	People     int               `json:"people"`
+	Phases     []RestorePhase    `json:"phases"`
+	Reason     string            `json:"reason"`
+	Reconciled RestoreReconciled `json:"reconciled"`
+
+	// RequestedBy The account of who asked.
+	RequestedBy string `json:"requested_by"`
+
+	// RestorePoint What was committed by then is in it.
+	RestorePoint time.Time `json:"restore_point,omitempty,omitzero"`
+	Rows         int64     `json:"rows,omitempty,omitzero"`
+
+	// SafetyBackupID What lived, saved before.
+	SafetyBackupID string    `json:"safety_backup_id,omitempty,omitzero"`
+	StartedAt      time.Time `json:"started_at"`
+
+	// State Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time.
+	State       RestoreState `json:"state"`
+	StoredBytes int64        `json:"stored_bytes,omitempty,omitzero"`
+
+	// SwapMs For so long neither database could be reached.
+	SwapMs        float64   `json:"swap_ms,omitempty,omitzero"`
+	SwappedAt     time.Time `json:"swapped_at,omitempty,omitzero"`
+	Target        string    `json:"target"`
+	UndoMs        float64   `json:"undo_ms,omitempty,omitzero"`
+	UndoUntil     time.Time `json:"undo_until,omitempty,omitzero"`
+	UnsavedReason string    `json:"unsaved_reason,omitempty,omitzero"`
+}
+
+// RestoreApproval defines model for RestoreApproval.
+type RestoreApproval struct {
+	At     time.Time   `json:"at"`
+	By     string      `json:"by"`
+	Reason string      `json:"reason"`
+	Word   RestoreWord `json:"word"`
+}
+
+// RestoreDecision defines model for RestoreDecision.
+type RestoreDecision struct {
+	// Reason Why, kept with the restore. Nothing about a patient.
+	Reason string      `json:"reason"`
+	Word   RestoreWord `json:"word"`
+}
+
+// RestoreDifference defines model for RestoreDifference.
+type RestoreDifference struct {
+	// Live Rows; -1 where the table is not there or cannot be read.
+	Live int64 `json:"live"`
+
+	// Restored Rows; -1 where the table is not there.
+	Restored int64  `json:"restored"`
+	Table    string `json:"table"`
+}
+
+// RestoreForward Rows brought up to their processes, which are newer.
+type RestoreForward struct {
+	// Failed Could not be followed: listed.
+	Failed int `json:"failed"`
+
+	// Letters Known to have been handed over, so not sent again.
+	Letters int `json:"letters"`
+
+	// Missing Without a row: listed.
+	Missing int `json:"missing"`
+
+	// Moved Written forward.
+	Moved int `json:"moved"`
+
+	// Steps Recorded again.
+	Steps int `json:"steps"`
+
+	// Visits Looked at.
+	Visits int `json:"visits"`
+}
+
+// RestorePage defines model for RestorePage.
+type RestorePage struct {
+	Items      []Restore `json:"items"`
+	NextCursor string    `json:"next_cursor,omitempty,omitzero"`
+}
+
+// RestorePhase defines model for RestorePhase.
+type RestorePhase struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+}
+
+// RestoreReconciled defines model for RestoreReconciled.
+type RestoreReconciled struct {
+	Checked  int `json:"checked"`
+	Replaced int `json:"replaced"`
+	Reported int `json:"reported"`
+}
+
+// RestoreRequest defines model for RestoreRequest.
+type RestoreRequest struct {
+	// BackupID Defaults to the newest proven backup.
+	BackupID string `json:"backup_id,omitempty,omitzero"`
+
+	// Before The newest proven backup whose restore point is not later.
+	Before time.Time `json:"before,omitempty,omitzero"`
+
+	// Reason Why, kept with the restore. Nothing about a patient.
+	Reason string `json:"reason"`
+
+	// Target One of the configured targets: the clinic's database.
+	Target string `json:"target"`
+
+	// UnsavedReason Why what lives is not saved before: it cannot be read any more.
+	UnsavedReason string `json:"unsaved_reason,omitempty,omitzero"`
+}
+
+// RestoreStarted defines model for RestoreStarted.
+type RestoreStarted struct {
+	// ID The restore.
+	ID string `json:"id"`
+}
+
+// RestoreState Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time.
+type RestoreState string
+
+// RestoreVisit defines model for RestoreVisit.
+type RestoreVisit struct {
+	AppointmentID string    `json:"appointment_id"`
+	BookedAt      time.Time `json:"booked_at"`
+	BookedBy      string    `json:"booked_by,omitempty,omitzero"`
+	DoctorID      string    `json:"doctor_id,omitempty,omitzero"`
+
+	// PatientID Where the database of before could tell.
+	PatientID string                `json:"patient_id,omitempty,omitzero"`
+	Payments  []RestoreVisitPayment `json:"payments"`
+	Process   RestoreVisitProcess   `json:"process,omitempty,omitzero"`
+	StartsAt  time.Time             `json:"starts_at,omitempty,omitzero"`
+
+	// Status What it had come to.
+	Status  string `json:"status,omitempty,omitzero"`
+	Version int    `json:"version,omitempty,omitzero"`
+
+	// Why `not_followed`: its row is older than its process and could not be brought up to it.
+	Why RestoreVisitWhy `json:"why"`
+}
+
+// RestoreVisitProcess defines model for RestoreVisit.Process.
+type RestoreVisitProcess string
+
+// RestoreVisitWhy `not_followed`: its row is older than its process and could not be brought up to it.
+type RestoreVisitWhy string
+
+// RestoreVisitPage defines model for RestoreVisitPage.
+type RestoreVisitPage struct {
+	Items      []RestoreVisit `json:"items"`
+	NextCursor string         `json:"next_cursor,omitempty,omitzero"`
+}
+
+// RestoreVisitPayment defines model for RestoreVisitPayment.
+type RestoreVisitPayment struct {
+	// Captured Minor units.
+	Captured int64  `json:"captured"`
+	IntentID string `json:"intent_id"`
+
+	// Refunded Minor units.
+	Refunded int64  `json:"refunded"`
+	Status   string `json:"status"`
+}
+
+// RestoreWord defines model for RestoreWord.
+type RestoreWord string
+
 // Role defines model for Role.
 type Role string
 
@@ -3408,6 +3729,9 @@ type PatientID = string
 
 // Prefer defines model for Prefer.
 type Prefer = string
+
+// RestoreID defines model for RestoreId.
+type RestoreID = string
 
 // SpanFrom defines model for SpanFrom.
 type SpanFrom = time.Time
@@ -3904,6 +4228,27 @@ type ListReconciliationsParams struct {
 	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListRestoresParams defines parameters for ListRestores.
+type ListRestoresParams struct {
+	// Target Only this target's.
+	Target string `form:"target,omitempty" json:"target,omitempty,omitzero"`
+
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// ListRestoreVisitsParams defines parameters for ListRestoreVisits.
+type ListRestoreVisitsParams struct {
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
 // StartTrainParams defines parameters for StartTrain.
 type StartTrainParams struct {
 	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
@@ -4119,6 +4464,12 @@ type ResumeDeploymentJSONRequestBody = DeploymentWord
 
 // RollbackDeploymentJSONRequestBody defines body for RollbackDeployment for application/json ContentType.
 type RollbackDeploymentJSONRequestBody = DeploymentWord
+
+// StartRestoreJSONRequestBody defines body for StartRestore for application/json ContentType.
+type StartRestoreJSONRequestBody = RestoreRequest
+
+// DecideRestoreJSONRequestBody defines body for DecideRestore for application/json ContentType.
+type DecideRestoreJSONRequestBody = RestoreDecision
 
 // StartTrainJSONRequestBody defines body for StartTrain for application/json ContentType.
 type StartTrainJSONRequestBody = TrainRequest
@@ -4425,6 +4776,21 @@ type ServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(c *gin.Context)
+	// ListRestores Restores and what became of them
+	// (GET /v1/ops/restores)
+	ListRestores(c *gin.Context, params ListRestoresParams)
+	// StartRestore Begin a restore
+	// (POST /v1/ops/restores)
+	StartRestore(c *gin.Context)
+	// GetRestore One restore
+	// (GET /v1/ops/restores/{restore_id})
+	GetRestore(c *gin.Context, restoreID RestoreID)
+	// ListRestoreVisits Visits that a restore does not have
+	// (GET /v1/ops/restores/{restore_id}/visits)
+	ListRestoreVisits(c *gin.Context, restoreID RestoreID, params ListRestoreVisitsParams)
+	// DecideRestore Approve, stop, undo or end a restore
+	// (POST /v1/ops/restores/{restore_id}/words)
+	DecideRestore(c *gin.Context, restoreID RestoreID)
 	// ListServices Services that can be deployed, and what is live
 	// (GET /v1/ops/services)
 	ListServices(c *gin.Context)
@@ -7986,6 +8352,156 @@ func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
 	siw.Handler.StartReconciliation(c)
 }
 
+// ListRestores operation middleware
+func (siw *ServerInterfaceWrapper) ListRestores(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRestoresParams
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", c.Request.URL.Query(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRestores(c, params)
+}
+
+// StartRestore operation middleware
+func (siw *ServerInterfaceWrapper) StartRestore(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartRestore(c)
+}
+
+// GetRestore operation middleware
+func (siw *ServerInterfaceWrapper) GetRestore(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "restore_id" -------------
+	var restoreID RestoreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "restore_id", c.Param("restore_id"), &restoreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter restore_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetRestore(c, restoreID)
+}
+
+// ListRestoreVisits operation middleware
+func (siw *ServerInterfaceWrapper) ListRestoreVisits(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "restore_id" -------------
+	var restoreID RestoreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "restore_id", c.Param("restore_id"), &restoreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter restore_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRestoreVisitsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRestoreVisits(c, restoreID, params)
+}
+
+// DecideRestore operation middleware
+func (siw *ServerInterfaceWrapper) DecideRestore(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "restore_id" -------------
+	var restoreID RestoreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "restore_id", c.Param("restore_id"), &restoreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter restore_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DecideRestore(c, restoreID)
+}
+
 // ListServices operation middleware
 func (siw *ServerInterfaceWrapper) ListServices(c *gin.Context) {
 
@@ -9048,6 +9564,11 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/ops/backup-schedule/resume", wrapper.ResumeBackupSchedule)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/retry", wrapper.RetryAppointment)
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
+	router.GET(options.BaseURL+"/v1/ops/restores", wrapper.ListRestores)
+	router.POST(options.BaseURL+"/v1/ops/restores", wrapper.StartRestore)
+	router.GET(options.BaseURL+"/v1/ops/restores/:restore_id", wrapper.GetRestore)
+	router.POST(options.BaseURL+"/v1/ops/restores/:restore_id/words", wrapper.DecideRestore)
+	router.GET(options.BaseURL+"/v1/ops/restores/:restore_id/visits", wrapper.ListRestoreVisits)
 	router.GET(options.BaseURL+"/v1/payment-cases", wrapper.ListPaymentCases)
 	router.GET(options.BaseURL+"/v1/payment-cases/:case_id", wrapper.GetPaymentCase)
 	router.POST(options.BaseURL+"/v1/payment-cases/:case_id/retry", wrapper.RetryPaymentCase)
@@ -22128,6 +22649,706 @@ func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitSt
 	return err
 }
 
+type ListRestoresRequestObject struct {
+	Params ListRestoresParams
+}
+
+type ListRestoresResponseObject interface {
+	VisitListRestoresResponse(w http.ResponseWriter) error
+}
+
+type ListRestores200JSONResponse RestorePage
+
+func (response ListRestores200JSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores400ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores401ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores403ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores500ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestores503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestores503ApplicationProblemPlusJSONResponse) VisitListRestoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestoreRequestObject struct {
+	Body *StartRestoreJSONRequestBody
+}
+
+type StartRestoreResponseObject interface {
+	VisitStartRestoreResponse(w http.ResponseWriter) error
+}
+
+type StartRestore202JSONResponse RestoreStarted
+
+func (response StartRestore202JSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore400ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore401ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore403ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore409ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore413ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore415ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore429ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore500ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartRestore503ApplicationProblemPlusJSONResponse) VisitStartRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestoreRequestObject struct {
+	RestoreID RestoreID `json:"restore_id"`
+}
+
+type GetRestoreResponseObject interface {
+	VisitGetRestoreResponse(w http.ResponseWriter) error
+}
+
+type GetRestore200JSONResponse Restore
+
+func (response GetRestore200JSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore400ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore401ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore403ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore404ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore500ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestore503ApplicationProblemPlusJSONResponse) VisitGetRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisitsRequestObject struct {
+	RestoreID RestoreID `json:"restore_id"`
+	Params    ListRestoreVisitsParams
+}
+
+type ListRestoreVisitsResponseObject interface {
+	VisitListRestoreVisitsResponse(w http.ResponseWriter) error
+}
+
+type ListRestoreVisits200JSONResponse RestoreVisitPage
+
+func (response ListRestoreVisits200JSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits400ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits401ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits403ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits404ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits500ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRestoreVisits503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListRestoreVisits503ApplicationProblemPlusJSONResponse) VisitListRestoreVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestoreRequestObject struct {
+	RestoreID RestoreID `json:"restore_id"`
+	Body      *DecideRestoreJSONRequestBody
+}
+
+type DecideRestoreResponseObject interface {
+	VisitDecideRestoreResponse(w http.ResponseWriter) error
+}
+
+type DecideRestore200JSONResponse Restore
+
+func (response DecideRestore200JSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore400ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore401ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore403ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore404ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore409ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore413ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore415ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore429ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore500ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideRestore503ApplicationProblemPlusJSONResponse) VisitDecideRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListServicesRequestObject struct {
 }
 
@@ -26462,6 +27683,21 @@ type StrictServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(ctx context.Context, request StartReconciliationRequestObject) (StartReconciliationResponseObject, error)
+	// ListRestores Restores and what became of them
+	// (GET /v1/ops/restores)
+	ListRestores(ctx context.Context, request ListRestoresRequestObject) (ListRestoresResponseObject, error)
+	// StartRestore Begin a restore
+	// (POST /v1/ops/restores)
+	StartRestore(ctx context.Context, request StartRestoreRequestObject) (StartRestoreResponseObject, error)
+	// GetRestore One restore
+	// (GET /v1/ops/restores/{restore_id})
+	GetRestore(ctx context.Context, request GetRestoreRequestObject) (GetRestoreResponseObject, error)
+	// ListRestoreVisits Visits that a restore does not have
+	// (GET /v1/ops/restores/{restore_id}/visits)
+	ListRestoreVisits(ctx context.Context, request ListRestoreVisitsRequestObject) (ListRestoreVisitsResponseObject, error)
+	// DecideRestore Approve, stop, undo or end a restore
+	// (POST /v1/ops/restores/{restore_id}/words)
+	DecideRestore(ctx context.Context, request DecideRestoreRequestObject) (DecideRestoreResponseObject, error)
 	// ListServices Services that can be deployed, and what is live
 	// (GET /v1/ops/services)
 	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
@@ -29441,6 +30677,171 @@ func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
 	}
 }
 
+// ListRestores operation middleware
+func (sh *strictHandler) ListRestores(ctx *gin.Context, params ListRestoresParams) {
+	var request ListRestoresRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRestores(ctx, request.(ListRestoresRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRestores")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRestoresResponseObject); ok {
+		if err := validResponse.VisitListRestoresResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartRestore operation middleware
+func (sh *strictHandler) StartRestore(ctx *gin.Context) {
+	var request StartRestoreRequestObject
+
+	var body StartRestoreJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartRestore(ctx, request.(StartRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartRestoreResponseObject); ok {
+		if err := validResponse.VisitStartRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRestore operation middleware
+func (sh *strictHandler) GetRestore(ctx *gin.Context, restoreID RestoreID) {
+	var request GetRestoreRequestObject
+
+	request.RestoreID = restoreID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRestore(ctx, request.(GetRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetRestoreResponseObject); ok {
+		if err := validResponse.VisitGetRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRestoreVisits operation middleware
+func (sh *strictHandler) ListRestoreVisits(ctx *gin.Context, restoreID RestoreID, params ListRestoreVisitsParams) {
+	var request ListRestoreVisitsRequestObject
+
+	request.RestoreID = restoreID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRestoreVisits(ctx, request.(ListRestoreVisitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRestoreVisits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRestoreVisitsResponseObject); ok {
+		if err := validResponse.VisitListRestoreVisitsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DecideRestore operation middleware
+func (sh *strictHandler) DecideRestore(ctx *gin.Context, restoreID RestoreID) {
+	var request DecideRestoreRequestObject
+
+	request.RestoreID = restoreID
+
+	var body DecideRestoreJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideRestore(ctx, request.(DecideRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DecideRestoreResponseObject); ok {
+		if err := validResponse.VisitDecideRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListServices operation middleware
 func (sh *strictHandler) ListServices(ctx *gin.Context) {
 	var request ListServicesRequestObject
@@ -30402,565 +31803,602 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P0Lcxu3li+KfxUcnvmXk7MpiZRkO6Zq6oziR+JJ/NiWMv7vbXsosHuRRNQEOgAomtvXVffT3A92P8kt",
-	"LADd6GY32U1RtpPDXTMORfYDr/Ve67c+dSIxSwUHrlVn8KkzBRqDxI+PJVAN8bk2f8SgIslSzQTvDDpv",
-	"pyCBME2YOux0O/CRztIEOoPO0U3/KBaRFlId9fqP7vd6vd4B/vPQ/POD/9P+L+53uh0Jf8yZhLgz0HIO",
-	"3Y6KpjCj5p1jIWdUdwaduWQHEsYggUfQ6Xb0MjUvU1oyPul8/tztPL2kk9VhXk6B3IBUTHAixmQxpWbE",
-	"RE3FgnfJWEiip0Cuno8PXlAdTa/MRZQTiJkuTut95/h9Z+1YV4f0PIZZKjTwaPkG0oQuzW3lEV6Z51yR",
-	"xRQ40VOmzPDMmChXC5BECxwPlQkDSczbQWmyYHqKVyk6A3INSzPYfCjA57PO4F3HPLrzoWq1fhURtQOo",
-	"3lgcQZoKxvUMePUuB7832epoZ1v9Ovv5PE0TVrWqZt/T7DKizb4vqCJjkSRiAXFxNgvK9L/3e5312/kG",
-	"tFyejzXI1fddQCR4rMx2mYeREYyFW0YOHzXRcll45f11SzFjnM3MDvaz2TOuYQISx/H27dvzuZ4C1yyi",
-	"GlYH87NY4LkJLirO90egEk8TTWb//r4TUQnjRCxaHvDP3U5KJZ2BduziPIrEnOvnNftB7c/FoWw+N/S4",
-	"0+0w85CU6mmn2+F0Zu50jxuyuOG5muOVq/t6np/j2qHnl7QdPh77quHnj7z9FH6k0fU8rRv9CH+9p8jz",
-	"J6ujp/3Rcf3oRzWjt4+8/cAfUwV1w07pEnlPRBW0XnVaPW7zrNuP+gmkiViuOzBxdsVWyx7XLHv+2B1M",
-	"AoV07QTw17bLXjtufNrtxxxI1F9guTryf4i5JGLByZyzP+ZAtOG9VsozRSIxm1Eed4maR1NCFaHkt9+e",
-	"PzkkF8Bjxie5RHVXrspZQieUcVQh6BgGRgGasBuwInvMpNJOcFvl4qRHYrpUh+QyfAY+lXKhpyDJSMRL",
-	"8zwJ47mC+JCghLESi2YDMWoJuWGKWfVFsyQh11ws+BmhZCTEtRk+U+T3eTyBmFAOiy4xN7rHksWUJVYe",
-	"2acoTXlcEuoP45Pxo/EDODiJeqOD09HpycGjuAcHx+MH8QPaH/8Q3b/v99dqifkOBztzYLZmrXyjH38F",
-	"PtHTzuD4/v2ukXf+776RKVqDNO/473fv33887h+8f//x4dMPf/u36iMxRs2t+hRfGa3wKtP8lmJuhF48",
-	"wIUwSl6w8nZbTvvHVhdTYgaCA4FEAYmmlJt1NQvHeASH5Op/XRFNr0ERypdlVbGPkrR6nZym2XSBHpyW",
-	"16damUueVKoC5+b8mfnrjKbvKRLRBHhMS+R93Dt+cNA7Oeif1hCxecO6YYc71zt49OHT6ecD++E4/1C9",
-	"i6+pZmvYaWp/bsuO6qSXe9zt+ZHVRCuUetQoX16hMqjIPDX62EuirJbYJVSTmVDa8Ifv3jx7TB4en/a+",
-	"PySvkCPkeqsi1BhZEy5kvcpaeczcwGqp7kHVbC5Syp9JMVudj/nWWSfccA5NBD8kT2BM54lGrZeLxaEf",
-	"zB9zkMt8LGPzyMp1NSfqQLNZtZpvhnMpVgfzo9et8+EUx0LJEqgkFBnplXn9Vd3YtNhmZJdsBq/G47rT",
-	"au4jYjxue1zHNcfVPG8oxuPbn9fLZQoNdFxi7mw7eqgb/TK9tcr12dysUsEVWEsjH6uZ0jMx5zirSHAN",
-	"HN0V1JiG1sg9+l1ZSzebzqdAI2ms18B4DJFmNzBMJYvwKdFcGkJddgadp7+96SCrFrIzMLd/7nYaPh1X",
-	"ToHWjE9wehRf45fJKhTDaK7NGZgxPtdmFfrHvey3GGicMA7Br6envW7HaQbDBeOxWAyNLtIZPDI/zMdj",
-	"kEMkkeCm/BdrwOY/9bqdiKZ6br6jcsJ4/tNDM5CYqXSuYZiCZCLOfzw9wV/nEnci//6kZw4LEu8wEnzM",
-	"5KwzGNNEQdfbv0MuNIuKY5iJ2JrD5kVmV7Nj9gyVL1RuzJdiqKZiMRwDDinCQ9Hv9fJfJpKGzzbjcQaH",
-	"X60Z/Zj//qDi92zZ0Jovz8KoFTweaobW8btPnfKS2i0KR/e5u3rVceGi+73PH8yjZ4zH4c69w4f1j3v4",
-	"qyGseJ7AMGEzpjuD48KXc65ZUnqBBEM3ZofsGTHLoRKhh0pDGq6SIcWcbv9Nwrgz6PzPo9yFeGR/VUcl",
-	"Gn0CmrLE0nIz5hM4Ir1zr+p97rIjvOaztYbjN9ZRtoYnpFKMEpj9rYI3RP6Q3dCExUPndOuYceMc7JC9",
-	"Ly4WoAgXmoyZRjXLvFDSSB+Sx6g2Wt0TpBRSkYQprVAzV8BRoUSLApktXoFHZcwgMbzDGAdHSlOp1ZCa",
-	"EcxAKTrB0SmS8VNzJiwxRc14dQ85jqZ6bkjUkIVmGvl8ODNm54WrkDPlo1hE6n+WF6fxsXht173uIGxc",
-	"1TNyZRfqihjKVwRoNCW4YLisuNhaOJX90AzssTWizqMIUg0tBUXJT9PY5eMst86g4xlDt5NkXtctHajN",
-	"ic/PtWKZf4FUW+MwolIyiImYa2MOKyG4+a9RWVMpIlDKWbPqkPwqxLXRW0ue4S4R0h5lu0nWXLVWcqWX",
-	"OqDq0Am9jrKz63AybjefCA7tdtIIQ4iHo2UztyNuog2ADFE38fZRr3/Z7w165v/+1usPekYJ30KdcLc4",
-	"8fVEHpKfjEgib2GEmjvwWJVefHzZezQ4Kby4zZE0xy8ZolZbfijOptMNLaPGBlZKl3ZRiwvUvx+OM5c/",
-	"VpDnTK1yKNl9nkl1HGMA5EQgZ3iC1msddfpFvXLQVLG7U9neVnp/7loL4V9IEZ2ncylSOPoRZMK4Y9vD",
-	"Npoo3lCpVc3TuBk5uJBbZ9DfRl2oYlqG3K0bLVQVqPOVZZynxGFCr1QYglvHbaqidoWg00EQdVr3oNUw",
-	"leNffJyw6Ha6Cepmml4DD9WSi9BnNRVJrKyVbI7HITlX11nEM3MFmQdZfSSaCqHA+yWtwby9SvGoqFKY",
-	"12Bk0w25oEsEk9mVGmEGAtbvZYyqXJ2gSSIWhBk1wizlFVF0qchiukRNwfrEtzAnixZbJLiaJ9qaPGNo",
-	"wlFimEjwgmDmvD0zu61oqvyHe9uhtrpoG1GTUD6Z0wkaCp0YULh0PmSm06rsSY2mxZQxHdHf2Rkc98yW",
-	"qhQiRhOmzTSegDHaRSImy846FtR4T+3q121pHpHY2jB4JuSIxTHwW9HeOHtKwSJgykc47ykiRQLm1OGZ",
-	"YzxK5rHzWIkUrC18Wwo7ySnspT/YsKKn54PdFWm5SZIZXeLsYoETQ/r5ab1StnltE8avh/AxRbOmvLzm",
-	"RzKlirgLbrmC/ZLZU358eSkLY9vFap7bV2KoJ3iv0agX1Jh3aUIjM81yLslcrbViGpi2+dOG17AcSvvI",
-	"YMF/M6KAcFiQUmQHRYgPXjml7JYbcXxc3AiMkVFFMCpT8boVW7R6Nrs68FelFbjKB7cSybN7xTVITpNb",
-	"eh/cQ0ryHQUaWRjtZyEFnxDBiZhLolgMh+Tvc6FtmM/vh41m2chXKqQm7JbbdT90F5wTdLsbSSvmUq16",
-	"CdwkdkMuhXcdkktIEqLmKU4L87j8rK5wH35l/PrVjY3P3CFH8qehiwqOEEQkcbdMxGS0tPQEkqAq67Ux",
-	"f3oS0PrWatdXZ2nZSzFgbedUuUCb1seM5qXQm1SxzfvHhR6O8SlF/50E699yyQDFBJ/byOXTolz27y6s",
-	"ez6oHS16cTbII/AIssyLl2VBePmtBVGQLbS3e/Nl1vBRH031LCmsa+f9vNc7if6H0caWKRBzAX4FnQ25",
-	"YmViTunEJeahCs44SRP0GgkZqyxTE3kcDtKFiLeJ9VANQzEejpjU086g03/0Q++gd3xw/Ki5Ho2eDqcv",
-	"n8eUuNGgZyPxTj0FyXg3qrB/fA2JBfHwrZXh1xiyiJl57DPKkluqFGnwuOHYPq/MLg3B+1QKtCuyjAwj",
-	"lcgb+8F5D41NGkPEYsB0lttyxkDHeK4LI5kB5ZgeU6bSqintgl5L77croYNMZaSKICkZHd2HndKmvcnC",
-	"qbvatiygEOocwGPih5K7dM05Wsmrua0e+EOwR/6Nhn0BxKuyq3rkO1E0bAK4dw2waJrtDLNbN6MxEGPC",
-	"fe52Lpxn7pmEykxkeg1GQ7sdsfqXXNCb1gEMDFubu95tH81o5oy+Iwdza1+xc/jaM7PJNVrh6fz8ofEx",
-	"Km5MxWHCH7o54eAblCVxc7AJRS6nnEdg6xNyKcSvVE5uZ36ndJkIGg+1EMMEn1bmBD5z6cH9+ycPyGip",
-	"Qd2WM58UdVafEGkURT+GIuGvDHJXmuvKq5HAL4V4QfnyVgtrxjqjfOnjpSpcWPN078C2KV9zHqPevDwk",
-	"lzJLOuWEkpnYgY56HHpnhSBmZCQYWWG5V4e+k+U2r0XNWxPBIzgjOpuoS9zCeosDTIe9KpFG8NMmCgmq",
-	"NnAYv/GwLuJ2wnNeelaZWLR1l4EyRwrFwJi8fnVxSY5u+kcKlCF6ZRORR7YkAy+7rQXSz3f3VzE5sPnK",
-	"1UK0PINdbG3+zhlTCi0R56mQRNxA2YX79u3bg3I9y7oNLZe/+F29oSyhowRuu6PZc0r5HgrkDYuARJQH",
-	"bk8fEnd0GZBrQjXIM2eBKTqGUjy85FW6rVOm7A720ygOsGL/s/nuxkeTUqnJAisgDAkIHsReMJfgC1K6",
-	"8w1B/AJiRi9x4rc6HNkDhzPzxCGuZRXVoyTB/X5s33Zg3j4gZV3ttrLzflF24qgwgcqb/dmIV3e+cjK7",
-	"FqVmDHn6+dycQTS5/DhRwv7Gb0CyMbslO8Z42XCeP6xEwXBgLiA0jqVhyW50mbJIlqAPyasUCzGdG4u5",
-	"z+jIQo8KLfrtdhjFaTDE8iauzHhX25dSpRZCxlgfwSZTlzCEAm3d8nXy/EBfEpjlXNHYGms0eW3UcKkZ",
-	"qCwnIw2+WjVTNmYIB/lWn1Z/S4JEoxZ1pnm+8rvVcj3/vuDpeaWtGP0OESbFuZrIlvMP0onqi7Os/Em8",
-	"tO0SNvbFKBtXy4WWK9aq4XJbq6nifox8ml+YBpuks+4YvhFW8LjHUCnpcmXtcQT4Qj9w/5o1K461627P",
-	"W6x8tjCFcoliEc5JxXr4ELvdMAxUGI5kY8Th/r0aO25ii69cpba7sKJYO1/qcES9Xn3Z1Pv3F1U7lm3M",
-	"pv24AFzHwHBef88lm8E/zXXlffN75bbODiB88Jrte3oDramG1hLN26kgMYsx78MppVkqjFoqDbNGVEN1",
-	"0yKRbueaWWbkd9ilEqLD2CxI7Fdk6PyAHUyiN5pYjAfDf/KsOLgu+0qCAo0saDKBeCjmegg3IJeLKUgc",
-	"lTEn8uiuhAlTGqyHz8qOTHJ8WHdkSkpennWFQ+qShUeDWBhjZiTmqHPiou6ODeCK4iZsOje/MtX27GTD",
-	"bDTewiHdyL7wiWvG/MIndbc77VrDLLWYHWWUgGLmatMji3nVQ6tMVYmdhCpNJFAlOFlMl36/Uc10Tolt",
-	"xUmZWvBYLoeeg1QdeMaHNAFp/vJQAPCRWQfGCs1UnW4z5lbr47W2fJipLRzG8p3gkxlTFgKZcyzUNb9c",
-	"szStGYy7qora3D6TxVQoIGKuIzHz8QIeC0m4oXmiRRIHWxAiRqwIU0dKbkLd/CwFAymcoc2n90vRnCeW",
-	"W1Pd6/Yk127ALyinE4i9Brgy4G6Hw0c9jOZSiYoa0hdOTglnghjiS+kEDjfqqhunfqGdn2Xt3Msi1Cf/",
-	"u/gxU2H6rRMENEmMuWdzTEo6rRduOb8aCZEA5V9NySmtW0lPyQZcvZLablqb41Ojzs8VyENyoel4TARP",
-	"lofrOOR6EtFC/mIurJSdtfP4pcR90yy4bS0NyyrGY/Nf1JYqWdi5NQxf8WT5RZTuSm2zco4uAvZfGNxp",
-	"d+zPScJuPGiCmGvFYihmUNvk6pfCJmZNaZoCxzJkpsnICEkFyXiVHLYwcbMgXFOBFcbj1p8chBAwinzn",
-	"czFG12BYQXhuRe/2Hk8xHivIPEG4mvcU+Rdm+nRbi9+1ATl71XYGTCEk+KmtS6AAK5A/KJCzYSmf383C",
-	"Nm20jvjSZUm35d5YwJ9ljpCFmCcxJgCRC7okVJMEjIShJM/x7hLro7unMAOh6868IsZyWqagzghaG/bk",
-	"a4+tRllMOJVSLJSTDYJFUCEQvJOjKFI3nrcZ/fjcXnzfCgj3V39VwK7WHSOPcehaWKOzDmyrbNYXUAge",
-	"vyanDw/JVQxXKAsTJYhKMcwzWhplzawkvVbmioPzS3RsB/ztpAh8clw90bzUfK2mITjgfGdOd193MXLB",
-	"F+bCz8WE/irRtJiKBKxE72KuB6qaTCtEZUKfII0i8/zS9Pqrwntlfq4yqUrntT7sESSCT5CZCu5Zbpco",
-	"YQ+bnoIZg8NZiyiPmWEgCi8eLYnjLndysgp8Ipz3cW8zYMsqWQfFTy2tQAsAMKrYv9+4ZokHFsychq6g",
-	"s+sQgZwF05wLB1WUa0De7AbZa/GUpHSpGvlYIsojSJLsFQ31nW4nmkJ0PWS8cmhvcbKZr3qA9Ok92OZG",
-	"iAlDwtVmvXAOGJnFuJXWwGNbb9Bskbaxvgs+343LVKge/VSpK7S1/ttqFw1H+rtgfDiXSR3UJCUaEpgC",
-	"TfQ0h7iaQhIfkmfCMhsvtSiWzKuME9gzbO/INvcMlWiznVc/PbWx9kKl9aei4P58dbhD3ak1Bw6KUTfd",
-	"91JcTMXiGbj7dJVv7jJUTfGaQ2I08lLlX0ETq5x/SyXQFwFvYEK+DtBsr9++rLK3OX05JI7NWbT2svyO",
-	"oQcArFw4kcSgNBEp8CL6YMk427ga1klWdeKdEZ2pYVJocDt0ywNr31njvnubu+tiiBLGIe6SjNUahS4S",
-	"UqKVVPPwoHy7yt/4rRoBSs+j6yoFw9aSmNUa2ECaZT0cIFaEEgsvs9EqzyrR19oXeNGtLJKGVLjOeimW",
-	"bzdl8lkld3kFH1sRmTt/VJGnEHSOu0RHe4XhR2gqXAOkpMB31norM/PJD6ZbAJQMRWGVEbZijuUqTEuL",
-	"zO93kR4K4r6wyh/Wq3p37oEs1NR/C+7HIiRQ+/Ae1lhXZVgrD4KpgvEF7sWWylWF2bjK8ho+rL1GUEe/",
-	"bZhNFR2FRONIAQfX9UtbMXP/1gbb6RCebpHpsNkDtgrB1sguburJCjDYWkBbXfjbNq56efzBKxss8HOe",
-	"zvU2bnvqtb6IcjJyHNrW1tq8HgzosWhKcLMPiZE/KgQxRzaJpjaaRhAjqDQZSzGrdPaHtOqSISw0wkql",
-	"BeP2WjTaLaIqFxk1n3kb0qXNK02X1RReg5IXDABN81Wk9ETwScVUuUfgn1JEDs4SKROqXclz5kk67vUf",
-	"hK6kXpUrqRaqLxwiuqRqxhho72ZM2BnAPHLtUCq9WpWwgMEwHtUPgk6BxgHmsFkZ5asCCiN5eLJ5HJUo",
-	"hMFAeqvYVZCqcCXGEiCIQ2X2TJ2Xr7dmHGV4nvYDCY7RdiOpw1gMhvKw2TGmcz0VkimIycywQZLQVCFc",
-	"cZuD/cMPG4dch8EUDNmBQNacqMwYmtElsczPHG5E1AboWiaDnRSwTLUwQPPkcIQPqod4WzfwCpJUMLlK",
-	"tvs4y4pcMD11+TC5YZ4T7ioj295f0iVTrVNlrRVyMRUL7hcydKAUvQA0yOAMz6x3YNpy/xWlpgaicx3J",
-	"bOYhGIIo7O/94/sPehuP4CyzeX3iXQgQ6qOa4Xf5EjZNudvs2K0BFgvZe29lUS6mRqg6y8lRv6dYhwFv",
-	"B43unAPzeDKj8hptKFXkL5sXqgb8NBjiycoI82wv4HHXsxiPRl/vKW3F99ZBrwaje1B/qHIyIHOeUpaV",
-	"qgUMxB24wug2S8s62NdwY++vldqh18uNzo0qc4x5AjUaWmp1nDZD9NpwC83wVxhjRHtQwoYPsKsM/z0k",
-	"5wQfbw5pDyNdVtbh/ncz/kb5MvOZKQ3pqk6YI2CVGdvzi1fk9Lj/8LBThP8/P/jnh08nVZDxGXzWqtnK",
-	"hSRzzrQaEAxMoefz6W9vumQJHP/4z9f/KDicGNcPTsMFf+T+t/7UlpR9O6BuPs0qjT6ACd4kQs7JTNx4",
-	"pkyoui6oGxlq7KoAKYITBq/ZKU5hhZkxEcZoMHZB1bGOIMmZvM9dr1C9zzI3ET6FC2JmQsbMxhib5ZPi",
-	"ElwyJx6ysF6/t+oFWQVTDpcMNaAAXHlFInM/R1u56Z4Wr0wrYENm2qAyJUdNhfSaVza7Wg2nkv43zbAM",
-	"KRnM8LiKc4mxBl7SzMxprNNsN0ueegTLcCynbSy0Wq21vGQ1AyoiXq+Vgc/81mF9l902KqMpuymqoycP",
-	"7m/cqwpY7TITe8IcdtMI9AKAWwFiXZXdzALPzpNdD6dDTBEbaY387W/kZM43VOELWh17A7fF3WeGltyK",
-	"t0gNrXHsbO+o3Ds/9s6PvfNj7/zYOz/2zo+982Pv/Ng7P/bOj73zY+/82Ds/9s6PvfPj23V+NEiMWZ1L",
-	"rWpYbXXW2V41tmGtMF6rQazq7/XWeJ0jodY0q2AgJRZcp3ZV64u1BlUFHa8hq1DUrBz2Kslk+6e3dPOM",
-	"5pJl2ZRlhFdlsRHJRDgDnRJcgBaFFstK8niNIMn24e7Up1OqgChBxral74psX6XDYql/DRJAnCV0rV5w",
-	"w2LEzdkgi+zCPvVXf+52xowzNW2ZhTrFdnirq+xLOCSgulCtEpibXW76xgwwvLYue/vVOE+FnBar7VtX",
-	"ReCe1SSIM9f+rggtV/kUcxiG2UlpsPESjAoCjRckuz5flIprcPVb7WiW9L+xkghBhoXRAUsVArVDFoum",
-	"q6FA3lT1b34tlJ5IuPj7r/dUgMoMEiq3QXGaqqnQlbzAdjVU2ghw9C4PLGjywnqgZkxrC3+PlUfY09il",
-	"1DXOiJdts7qVXgO0WKRdixWA9wiJ21XJlp67+g4tJJ2AkdOzVIJSrvwLeCSXabnGo35jNB3VlhpoKieg",
-	"qzNkhajmV1qyyaSyUzeNhRnX1cAi9XvENzeREOKAapqIyRxw5xLn8fX+FS+JOmgrWD+LhN+xosLJdyux",
-	"tP3kXlvpgPGYPC22tCrx1K1TPnm/74UzU9rYIk/JNsJRlePE9SL0aSAXWohSLMErBnwqaxsKtb1iwRNB",
-	"4/BMNjhZY8qSuaw6wk9nqV4OnC8lleLGIbE2HtFWos0diaHrDV+8UcxHISw9n89Gjo3fEY8rADm5oVXL",
-	"uW3YzlqqriNdSw0WYq9ZnniJGMoPKB3/cNdWz7s7mcG5qTh5q7tYTyE/iyR+k8nSFjRSqu/yjCeBCU2G",
-	"Rh1BVf8GlGYTi3zX9b4M6nCQOt0OglZWcJ3SmoUvq5/LL5C2jeyO8Ea3j2vq5vz0kN+YiTnbxhgOsACl",
-	"hwHKJ8QTbPCRXcK4NTc2TzQfT/b2+vneecGOs0M21+psW4FjX/DGKnW7PIbmAA7FDUoZp3APZ8aSv975",
-	"qQt6e7cYd641lJR6nkcgjMk4wRiEvboManDa2zQD95Z1g3fGaNucAqcvbFS8jLZlTCJE8XKOo3ZibDSX",
-	"FSr5T6AJJVrMRkoLDmfmrUyWrVwzlMzObf7Ka4C0JZEg76l4lIN3XJ3AL2ZB8vUp6nnthitkOqVVWG1o",
-	"vo2kuAZ+IMZj4nHVSAJjfRaaqc1fJimrshR/FQrcHmSb0vLBMPaNBFeLhb0bGtvMW188xSaTodLLBYeQ",
-	"D5c4M3ZosIIpSkR0PRzBlPF4aHmuqoacxJetnW7edKLxVNeYDHMugcYeOH7FdGOSzChnY9cPP6YzOrEF",
-	"04pNuDXcuLBw3xZSQsu5sWvPcM8JTVruSzVDcSTiiNMfimy58iOZE0BuYxQmWc+afCuTlpzJSKbVpXsp",
-	"OBTgGVJqDls1Hst6pbEsCYWGSt+MWX/7FrM9EtR8BthPKnGB9QoYAU8AZa9RaRfchVYMr1tCq1juCBfO",
-	"0kkjn8fvgnGodpFh9z3fT4TQxJyEyjSyKhvSPXftjKu245xY0wET25yTzppUZAn6jFDijWO8IrQ2kEN7",
-	"XFHbBk4rosRcRnhhyIDknHOHuon3dnLjObC/QzTODPMgI55qG/xH669vGVZ+yrCX41VW83mFs7lydehX",
-	"iCB/RflyaK+4qqiczH7cmPaYYYG1LnBuCe5R5xB9VsAUOcu9PE7MIlhU6uIzlMwsdGdJqTruVSbZrAGU",
-	"uAzDPpQkzPBbDBM195o1R1VYYQUBvkA+yCoKeWzP2jYw5DVatn953gjXfzPnC0gS14MRQyKR7zMfAB4E",
-	"Krk7MMWGJ1HCOIuGUSIsu9uR3v7YSP9LB6VTlusRTRBD0WxmTJddH2K0wZwzcnw66GHqhQ9B+nYSNlEk",
-	"70yJ/cCKSRTfffeu1//wrnfw6MP/dfyud3Dy4fvBu97Bff+VefT3lRkWj0Ui5rIZUGrJl4V3hrs2SuZm",
-	"cScSgFcym5hNnEGzSqkSbhgs6qzluCqhxLWjcNgbZr+z5k6HlS6iAORj5SULynVBRtYFTt28/bCyOysP",
-	"hA3OPZ1RljwTNiGkxRJ7eOcC9WZfFrnL/QebceiMvl4Dec349b2sexOPgMyMPUXOXddexTTkDW6MzUVW",
-	"kgj7vc1mI44gx62uWTRE6NkZM5EQCRmX+YJnKAuqhtrByIffcaGz77Gt0zBHi61jF1XQ2UagJWClswsF",
-	"b2Y0GRLMRo5jEVm2675B87va4TuH57JaUooFB3lI8silwkTVckJTHeKoe9WmgyIhBq4ZTdS2QLwltabY",
-	"lcYxYDeasjhv0Cxjp/Rb03Ri7Qo9ocufxVyqZogaxTXCHJPa6AFdWLHUyJOBY3g1fuI8F2vymEqTtGOo",
-	"mdmrG5CSxW3lVlyjyMd06Z0lWZ6kx+xajZ/f1eKsXY7YRrUarcqdVyOFO1Dlirh1W5UQj6re0/vEwrzt",
-	"RlRUKotGEqg50+7PNbpixeDSRCy3gTuVmo1pVK0rrVGjtoHDvGFScD/GDc0y2mfQNLXUjP4n5mqYT67C",
-	"5YgRaXYDgb93jRH3JZMxalvC28Cky9z+ckkN+ckLEhus83l11tafSeqYnbmxjtkZlmkM0+Zpu+HIoDIG",
-	"pLSkGiYVW2QsjCHaF10z2iHVQzq0RpUkCyGvQQ7HCYA+I4Cjs3FeHbS1ZLkKyw83IAE2SD4IySff6mAO",
-	"BTQ/e7a7OXlnxzXMWUAHaCl1AdI69udX886DdgEzu7vAXf6S7cJfIeOsKqwyR4HN6ATId1lRA9F08j1x",
-	"mutozuMEjwnmyVQVSm0ws+o4mEurs28vvK30koeFDiD/rab0+P4DY88/ogfjD58enFYXS5Q4eYjB3t84",
-	"aKNGDkUSD+2IVVUAkUyF0mpAJoJkKRSU2Gu8suzy6KxJjrUCY8oSdUie0mhqvzVM3LwOYmyTa5b6GlJt",
-	"+wP7qpKqigfP11vuR86a1+QgOmdMTDUdUQUuqoGVMy5EVGhj9zGlPMYMZgn0WtX0Xcr4fru9UDNxDXUJ",
-	"dri895SxsAheSDQorbped00TGmWRXjeEe82584V55KU5vyVNvaLkoBYz1ViBKYh05WRvRssvWzk17LUR",
-	"T13PX3Ybw4iz536rcYyyRlBhAi2onPlIhlGz8maoIokz0maKKM2ShNiRkXNO6Agb7BquZiMQ+JQpVUQt",
-	"mI6mEFdRUR7VWFCmGZ8Mx0IOaZpKcUOtbevCUWZgtmNRYi4b0ejaHId5FPlu3+YniP0vbjx5QKSKPkuK",
-	"SMv8nmYKJDYJCbsxWq7pIqkxa6ZcNlT4q4Ftw+Bk3m+/cQDh1hn0H5ku3x64ZI1IqbyvFh1WzLVzZtR0",
-	"7ntwSn5hP9odsBw+leaN8Zn5zhxMI2Tqsa7XGBAK/lgDC/5F9PiypxD+yFFuK9Ne8w1YzxXeOkdVayu6",
-	"IgXFiPOsC3yRNbYS3pXxl5p53LD26biF9hUVVX9ME9tylFi3ZcOuGFgcWhfQA+Wy7Kkt+KwBcs7mU2rH",
-	"I8VCgUTGbHuUGcFPyRgWxgCKVeWRho8pk1AdZXx1Y/OZeJdMxQJDmbYy0LEM1aZhQUNr39Dp0Dy5tqoI",
-	"Kdn1fMYsh7EENW06kEp8YnC6QwHFvDCSwkLl+1h/3u7eyWYHvT3SzxNbZ7Yb91gYKwn61/isfxdVNVdl",
-	"kVWYgZxgpbQPo9CZ8+3vKOjasE9YyUwciXm13LkN+roLHNTZniyLhmAWJq7WvWqCDQv0m7RMyRDAY5hI",
-	"qBHV1UGPQicVS3Eb20HAR2Oc0qSmCbXhbD5waHmUzzzFOZOIJklY6L7xfY3Ziu1ipmrbmLXKpqtVQVIW",
-	"YZWoA3CpcGaaU2S0r6FivIqN/wOorI5RFzuVrY7x1m71EBY/eFm4esVeECtnMSOSenLcJuCU0WQhE7ky",
-	"aWYL5DEHqbACPmZ7LVmytBk2LeDItqX34gzvhv7LHWZvwQ8GCCjlLBun1zGVxUm9kShFklF0RbD0zrlI",
-	"yddw3Ls1iyjhlNCDf334dNw9+fzdgfuzd/Dow6d+94fP3/+vf1vfae+4V89g1jcD3sR+Vs48AkQNjo78",
-	"Bq06YXrd2zCtHDmshFrxqNfbzNI2btHtWZzjbmuZWD3vunulLstm/Oqdamxn/9awjw2SNv0U21jEYylm",
-	"zVte+U7RFXzDdieGuEvUPJoSGnTNM9aEh5EQeFGTLmN1noDKTCpsJIsljNUiXovmk1yNRtXlpeUuUdf1",
-	"XgsrqRGwqCZ1E/f/zg+8PWXbGzHPAJ5AxNTOUsKolOyGJsPsVKD/2H7HhR5i6Cc3chzXcF9yMaz8PjR1",
-	"JkLEC4aJqs4q2nmR2DOAiyzbrHgOLSpLPCigM+XAi2fEoY/EA4L9zkkMEYvhDGV7LOmCD3IQIKKFuHZh",
-	"BQfxUa6OwbfloCYxlnGk2jp2b6wH1z+50hX7jEESP5WytR03ZpWIGah/DchIxMujLHe5S/6Yg1weIaxK",
-	"l0yBxiCPnscwS4U2+3bwC1SbHy6hu67PoXB93zYzYjvc/IGV+8qwU21bpty+zXobzlzdbfHCMVfHerJU",
-	"7DOrDs65UaRteoD5Zla5uLnvuIyuGYPVLS0vrTaU1dwu3MrtwYIcvZ/3eicRi/G/0PUJ+qXvjWQQcz0S",
-	"H0s/bN5XPwq3ULXs9meLRtlua1dzSsV14xTSylHkGWct0yatwF3H6vMUeO8Vb3HH6hSk61e4bh5vAa7j",
-	"b24u3c4iH9e6e/zwy7P3t3ebrIOCa4C0PdsoQTmUTImRwt6tPoAk51xhZc/C+cYXVLkqUCLG47Ze4lWn",
-	"r5wbg51cGo4saUJ+e16jm9l6ptqpVkVoVhHnZpQviRQL1bWN7C0M0ZIsUHZYTtAlLJcPw2tYqq73RQ8x",
-	"mV11vUdfdY21zPjQF8N2iTGwh4D9QbtkGuzS0CxlMLd8L7eCm8hBX+phWj40w1IJIVTyGNJqBVn16btz",
-	"TbJw1LdXKMPH7C4PoMURrov/v3JFgneRAPCfRh5eJKJta8XzHIvRNk/M8D2FxRRQcANmrtYNozB3SgKs",
-	"1vy5C1annZEjlZDdux5h0QMVqnqExQI8r3PmJRaXlFoQXjsxPa1GwAlNtpKhvmXXdMTYVfWpSJHAVB6g",
-	"0dTj8fIIDsmPFrLJOd+uZvSjbax5ZVlxAHnciIoyb+Fq5mXb7tbtuloXXDt1bkd1D5+a524uibIA2hy6",
-	"BBIF5LfLxw2UsqDlcW2jY38ks72pOllrqenO8y5zur27tMtfYHkBbVm3EYeNZ/F6PkpY9AtsrnLAx1YN",
-	"Miel+obzCMDgXWQLmiRYeaRCCGt3gotFlce94wcHvZOD3vEl1lfaEsuVA1yqhbpNukEziomZoqOkSlQ8",
-	"phxjFmJC6kCiMw9/te8/h7SoTmVy7n2msDIdS7ruqUPyG9cssSh+Lo/JsNJ142gZvqtzzXcN00lA6zpj",
-	"sDZgJ0UCzY/qG5HsqqRlx83oMVkfrWGLnqjI00s6adpf3peMOfe4XZRg2Uuc0Z+8ldMSpl+2aQn/Inej",
-	"3LVnw2rg1bJ8KzKEhN1AFV5QxnmwdDCV4oYZ1U2LJHbuMqbJlMYYebRsKcAHyArepYgQRRITVcYgpfuI",
-	"r7WfpUhT/DQSc24dbiqls6GEVEhdXXDthr3VXIfVTp+306W3/dyQjEnoxtS12Ujmzsz1zvgNTVg8DKJR",
-	"G7IMK18YiXliIY1GQKYU8dd9CX249MEQ1uQSrHztowkVcTExSmBjXMId7tfuatsGgKWsrq5KggIeD8W4",
-	"msrdGbGBVqMNSUiB2jKbBjgWxnAfUrXp2VT752YvalbthI9vmetY9GGlYN2c+LD8kw5BTOYcy3TML9cM",
-	"D3/VIXdXVUz23MNSLaZCgTHpsRUSmgPAYyEddIcughyvZaIuuJJvbjev1s74TjCoAr9ZwxXv3HT23Hd7",
-	"q9kf8btWeGtH+hUCpCWyrmb/NogypTdgOFIixDWh+pC8KOV8u4YX6FOTopgLv+bMhww/FwKbWL+18TZt",
-	"U6YAh51bOk9/e9PJmq/80Ov1Pv/52rzsuKfLS1i8Dqr5twTxuAuwhLUAAMGwt8AfwRE0BS9Y1cZhMWyL",
-	"gPANY5YUptN1a1O75prBtngcNelQRoK5WO6Z4zi2B1yxxxOeHPuge820BSO4h2I8HDFpY1NVyAhemes/",
-	"+qF30Ds+OH5UJnBMhTr9fGA/HOcfKkl+AjyuQmt2MJ9ZOzQznSyvPdi4B71mHd0a5VNNnU0XTOf9+7/9",
-	"bzMB8t33R4cHHz6ddE961TORkCNflQ6pKOOHZO55SMYIuswwHJxSCQ7uRGqO7vd6iJmdpUdlAw+fWXmg",
-	"xcVULJ5B2+Zj1qtpqzsxbjSjSzKCLjJu31uu0P8Ou95BXNVprkQqs0bINXlWZMRiqKz6f4vRrTwhIq8K",
-	"jl3KSdazwDWrzFtgNXd8+nYvVSOw/pSVblp5vkbXheBcokWrlglO6163SnkiSS0MkVvuqsPhxctji7zd",
-	"0iNmKyyGOwa62kbyhI883iQTVsZdemf1Qt2pTLhrVr+Gg2+brl+fX+8Z8tbMdkAMi+0S5LBdYhks/tfw",
-	"V8z0MAz2sNO96xT7xlzWnY9tMuf3EnwvwZucrTv3MXget72P4TVdZuXpq2lQhSROkYIrH0/p0oEzpRRp",
-	"L8zrdGD9ISBubDGj4qzgz+Z/Yqu/uFlqVd06bwX21E6Z8Q2Em9+QIKqhgkhWdQZ4TZfO/edbu2KU+UJL",
-	"lsLh7+qQeEM1pUvDPHmy9CqJtoUuiigxA+vf0ML3tq0AGVnWFC2gn8bdSgQ/c+2isxpiOwVip1D97Pko",
-	"YWpqzsHwGmqq869hicpnNrctXmTb/rVY/mZamDs6DTWx4BQEI1pzJB+7Nmx3dyy3iNO0P8lTKice5qH5",
-	"8ReqfdQV1fU1UAD+ElWTg+3FoItK3FNWCHaNCC4+/nDNCJovzboISgaNgLVyXSLmUnkEomCARlLXhk18",
-	"J8RyQ71dlIMzrqFGx720bAfZkgu0+RFXDtOHcbK2QUY1cg9A76oCrZOAbIaZ59X9PVoOp5QH6eyVMtyW",
-	"jrQ6VC78UAkMRYk9pSSiqhAYvBEsLhJ5t5NPwR+khYPCsX8lQrm2oSKpw33fiotBQyZmmE0GO3fLAPhq",
-	"/NaDxWRVas2eaW5Tw3GVo9mf7UHuiLANYl15oV3X8vnDtNGALErxXLym0+2MKL/uBJ1E83MVtNBzwYGG",
-	"WZo5vayw3SxA5bFA8mmXVy4M468VKyW+Gx7+jTH/4ER8W7VmG3BtWhWXSdByiZEnSThArIZ2Y7erLNuW",
-	"0DYSTXb6N/aRKxaSVR2lDXVlwfjuPFwYajjfQsgwGM8bhB5v6xRzqlqLOdsc821WrFlpHg4pe83GSSuR",
-	"zHfZDIJZzjN05eDDBbVwIkxr4EMxHruCMyO76UQCOGnvau54fZy0Zc1dYZZaLnczwYjOlVEGbY69IWQe",
-	"CzmUEAmf/IOWl9EXo+kuG1assJEVAvGsbVAQfRbUseuxExAm18YrzwoMMANPdExTEWxgHojZSBca3RjJ",
-	"YluZ41vRr5o/ruOV+UqVpmhBhdWeXu4ZE1XENpgQQdY+aq6nQjLl+uZk8i/3GFS+Lc8IaBESefPsMXl0",
-	"ev/hIXktxUTSmfLpAuTK7NJV1wEnIrgeubLFcRXtc2oK8hCk+syltUjgdFZT37wOsc1IxubMJKjdrOC+",
-	"zDXpqIOzRIzXe4o8f3K4PoJRkZPPdAJrgFzqAWAxPY0pAh+xCXAZ4lmyAwljkE5dq9BOkT6rt+DcpRbd",
-	"QwsLCz49WudUSI3vDsrSqYyH3h21Wejgr37mQeKRqzp0mxqseiXRZ5nYLXWxZBJS1dP4ycV5JWlE8qZ4",
-	"4fH9+/1HlZde12XjWawI/4hXv7yuTv1SBUaq2KTyso81diUuBLmGZZeMqIIHp3OZbN6Ea0TLMZPs4prY",
-	"Ydi5mHdVrfkboDHjDiumfRtZOik0Tq6remvQJbl0WCcZVKzDAHfNy+x7MfKJjfky6EQM11r2MqUxoXzZ",
-	"xdsRhBvtCgd7Ax9TbEpWWeXmOyOubIvSNIFB/YCwEZYdErZKEoKIJF5NteKApUThILJMKwlqaoknqbbt",
-	"U9sxuiBD5qlriNyw7YtvDhS2EqiMBbhCsabvqvMLZmMOHll9ECNg6R17qJlS85YWf7W9VXDROOwmSuy3",
-	"eCRcZufMvJnEzOYHI5IDnBFrteJlTLlrXLpBIpTO7HotxHXBeM/cRfZNFb6i/NGVu+oamFfUtM+5VsRS",
-	"FtY4MaMeofuHcRZtZj7uyZltlhnu+Zqv2fY7DwD547V9AMiYTDxiCdumnRx2Ma+qZ/kvW/2nrf0eE6WF",
-	"iB2MMfZhBOQWdFaSw2FDfYvLUJNTPWZSaXK/12tchOdxHjY32P/KVdl2ao1rsxEppOJRr12Jg9sFXHFX",
-	"ZLyCXR4b5VdwqOnjZs25qpe4Ra2579ssrvaHNli8YIrBwdtMLl+CvkPq3BWZ77YGu9WB/RqV2G8ghlm6",
-	"BX/bfWJTbYat61aRMH7tydOW3u0og7Z6Xaxy1tarEuAxrCDM/dAWYjp8WM0g5zy+ZNAWq8ji5NaXq5/7",
-	"snqMxWPhur3FNXCnUleztRRklDf9cDXzBWS+zUnwpcHlD61eggnDBjftT/BXSVXK6mBb9u+7kxSnYpWr",
-	"Qy/tIIGsUGBQ7Jq1HrEXVqudjbKn8nV8//6is+O2hcc7z866fbbUSqvE7ipCZPUxTymT7SNWlalkXrYP",
-	"CDWmLXEuSBIZawVUjlFxhubrAKt7/UULLKMkQsYgz4jXDYJw5ZQqX3rUJQogi+Pn9mimWnBb35tpGB/W",
-	"4H1t6tOJk6tfuzdZ/sTuveRSLIaRbRUbRsWD+H2FH70cEdiZJ/0NZFpha3Svu+v/XYuIUTkFkVQ14UZP",
-	"uIQJs3l0rmc76rAYeKHxjHEMCle3QTKPddgSrarvc+hcy2J8J6KSytntzDn7Yw7uZy3n8LnbuXCbcUFv",
-	"WquVdDy2Z2q1iTe7yYBkxFwrFoN3VRFsyokpAZmkbjTdc/c2tFA3KtTZ2Ko28CJvONWuvt7221mNJogZ",
-	"IL7DbK40sddBQSfB5j7VmA+2TXZzyyJsRF5hEt+yTeVYCq6HsRDVCeuJQxNv3Mlcwg2rbSW+tuHjlMqK",
-	"qMFrq23lXdRsG3PfRs0XutvCNru0dSZu3jtxu9ZaQefCoBWT38415+7OjU9/vre3Oi8sVFv7GgxQalhj",
-	"KPnkWIsnSq7ObTjxX6gdD8iPQCVI8v/+3//PVYPWLA1zV9w9rGI4FzZMUOc4sdbNun4wvyKQi43mZggW",
-	"zb1IK9ZY8ek/CRFjsaatArPc86MmRls4JL8ApIRhK0BFx2BbAnq1rTpAaHd0WN+XzTbAI8C1xG6lVz89",
-	"vSRHN/0jj9t31ah0Bucz9JFFzyjs7jbw0+fD7BbPU+HJha0tdaMpLmzlXlYe+SaAbyvQmO3O45ZoaO3R",
-	"xlYac28BO7aVCRFiifnlqUUVq9uGu2eQlSBhzblj1vuxpWNDxCvI/r1eXV8LTRkvTmlzb4L1bRTgjzlN",
-	"Gj7Jcum1UdTND1lZOZdYEjCGn55edrqd168u8D+/4b/nl49/7nQ7T57++vTyaVMDvt+k/IlaX8rmkSt6",
-	"Aw3nftxs6uqPZPXG3toYaeakuv/oUQjzWN09wobIwvB3dv+D3nqUyKqqqcqDX5PDn/ULJ98Zq4tMIYm7",
-	"xGUTZfLLhQu/7xKHaUO+K19i+db3XWLTi/AaIwVSDbGNn9voJFNkBFhEY4xUc70vZOoSFyYYMm6+nqUJ",
-	"2JaGkvj8EfN4l7LUJa6wqUu4GKqpWJwRX+BUdAu4GaLHz+PwZKMslVLlQ8Af3BiKBVVhnVVeXOUGsb7M",
-	"qtu5BDlT21SZu5YwlMdZ/TQmAhLBfdq2B8kkv1Kj01jIdmUki0V+JLGwvXrEPJo6lafku3T59SlIJuIG",
-	"uKO0opjbq/JjMCqQFDOrA2Fpd7XSZpN5tG9WUBVV9r0tfPF6QVbaVPZqK83ty3AMOK32bmSHm9k4NcAF",
-	"0jUDWYeDmpXXr9bE28OlznIwHYtCSMzzyJi1aEMfuPErzE2ZuXOG2C6gepNtn8TiLs+MjZw58+rU8Ozp",
-	"mA/Z4CiVIwH+VCdUg9INwKvsNq2eptKWVB+JigVZM4sqFms0q1fj8V1rog0Ljr6Q5lkVFqzSJNcs2Dbl",
-	"4MGqrUSYZkJpoheCLIFK5ey7QnypMbREvoK3ckU2WoY7V539+dwN7Gc5ABrAatar324Id+ey1B6qEpP1",
-	"xHhMpkzfgc/SLZmw5N5o1asWzOb1r/V4Ziu+GqI7f3lu5+kJNsf6fTo3i3f0I8gENZlVNURSxt9Y1ag1",
-	"7RX8lO0a/wsOw3p3LGYkCBl7T6yNGS2mIgGiJebeJw4KykGIO6cethlGJE5t8bBo4tZkVSHIK15bNWo2",
-	"DEGktWWwTNrYVeMThjtwoUW6av3VhwI2eDhxgN11TaTzt7YkP6nZmEZ6i2XLW7sHNz4sRGn/W03p8f0H",
-	"g3e9g0f0YPzh04PT6khpSpUaiiQe2g0I0+aDHbZLHNqq8DGlxrTqdkYS6HV1GCdwarc71EFZWiuzdsWD",
-	"5h3UeX2aW7xuvgFVu/pfiFscbZOtUI/ddzmFPB96QRWJpkIBtwqpxPwIkA6TfweIRl8uSWdtgg4y/Meo",
-	"hG8BJ+hgGQpTv7/t1HeFAHjcfGnM+GtX5UUpXM14XrSkIYGpbf1URVru/hv4Ymu6IejMYdFKH+x2Ph5M",
-	"xME3vnXdDfHvoI+U38SZ4LYFk56Dsp8WEHP/WU/n0n0cS+aaNVE9l+7jHO+u2nLzrmT5s4+Q3mW/nLBF",
-	"1lfUboMZb2PT3HbauQ7xsLelgxyFYDSXTC8vzHt8Vh9GgLJPzzy5/Ofby5WUrksLJgUqO/ljcvX61UVF",
-	"QAqngqLbviAbzlTrtPP5MzqGxqKiVwLmAKUUkW66zvuDnrGxSBKx8J2wA+AA5at7XBXCe/6eP70BuQwv",
-	"wkJPEs8lHSXgM5MGhHrHGpmKJLY6KTpLqXZxPsyvN2LSvl+95985l6kfXZdImDEeg1Rda6x0vbfy+6xy",
-	"dLQkTCtIxgg3v3SFfLOZUV3ICBKxwHE/t/4NhfU/b549JicnJ49yfJ+iVY/vckb9GRmBz+iYGfbnulpj",
-	"kMeaEpTH77n5Dq2Lf+XyHySuyIwpiA/JC+/LZZzMcgxj8h1iGH9vB0M58VDJxCMPH77nWEhpB++A54mt",
-	"6lPkO188+r2rerEVo64ay/szzYtmQLnRPd7zrFhw0HlMJYwT9MFmKlmn77FMaMo6g87JYe/wxKZaTvF0",
-	"Hx0uIEkOEJL66PfFtTr83ZkHkyooqXPynxevXpK3MCK/wJJcgLajfni//7CLu/FD7+Th92b5Ac/XNSzd",
-	"ZGw3NZy494wPXJHDNSztD1JY33YWNXbu9cQ3o9JCHJJzotiEGzYMRFlsK6z5sRSHqXRYK0OmIOHMaGwo",
-	"cbDVu6VA64IUHMFLzdSt05Ypcv76uUXdtSgYNgX2edwZmPVwTXTQM5YKriyDOO71bMEugna4jJvE6aNH",
-	"fjkDIG7bVuedK7h0dZauqjIrpnSlk75vTceVTGKlpKuLxHJILH7s9Pt//OP8H798fCzH/3UxfHi5fPv3",
-	"n19NHk6jm9c0ZS8SuXhO6evo59/eiM7nDwUjYR2bdRNGZlQJtoXu2CDk9phGUzh4LLiWIlnXsEuQa5sK",
-	"ULTcbcVml8zoxwM6gX8/wS49OfPWcg7h4MvKgRnofbsfVfPK9u3oObet6QtcvzN498FI9dmMymUwSXfA",
-	"Ar5uj6s5hs4pb+iQTpRNmkQwQZQwHw8iR5UHrkWNmyK+98hdeoQJrEef8NGfa4nvR5gyz7OMQWCTBq05",
-	"QB479uAc55Yrz5VzIuD185RQRRKmdQKV59vFGZ6a0by2DWM2nHQNH/XRVM+SwhHv2Paq/8MIomUKxFxg",
-	"O6121m5etxIbagKHhomdNtnWlxhmwcv7rS6/32t5+Unzy9ecsHN1rbzrn/KwI1MYlvMny6xF+VilmGlu",
-	"6WLNaUPgSjoDjYT6rsbaRe0/11z86bqn8AAdkpcoiRIxmbgoY7bj0TgZnjf/H8Yp0GBG0rFh8U6e+VJH",
-	"75tM3g+2ULYm1ZbOMOPoChsdLfGYXx2SS+zbg5E6MZeY649ghUYMkO9OeyffrxJLFFDKj8tfGSJAuVjr",
-	"jy5bokYgfDxYLBYHxug6mMsEuJHxcUlC5G6JjsuAJlMhFZAROo3QnZtifZqzwFqvf2MREPIENF8/F9Vp",
-	"l4/7VfnEE/R2bsEj2lBxa5Zy2m/59PutLj9+9Cfgb+70qJC5IaVh8YPrSXZ77hbKUk87X1+cBr059tL0",
-	"i0lT23sAK3Byb+xegu5WgkqIAWb+dL8BBXpbSToVQkHYfWeXgtQ1uOlQNDtA1onRYt3txsvvXOqW2/rs",
-	"he5e6DZmgxegVYkF3pnQVQq0OvqE/w1F7YowNBLw3FzVWWGk+dFUepnAYaRUNXej7v5G3O3BaSVz20Az",
-	"bEYncKRuJn/7WE036mZy1IBcupb6IgsIlT8Ey60+kRmVE8YHpHdGPjd5zu/0hlriKz7u3lwBMRdH+t5Z",
-	"e3VgzJIWNPwjjX3OBN5y2ui0PhNzHnd26pc5x4FbrwweYJIIuknMVx3fWERq3aF9Yn7/BtS2DK3usLNj",
-	"B5f1NGhJI+2LcQr8wUflN6+ljX/+a91y/mxDpLf1n/pE8464bi5R3bsrFvi5TZrZ8dI+Ec5W8CXeCbuB",
-	"/73Vys7AELiqNWR8gZqKJE2N8WKPzA0Y3SWV4iOWRWGFZB5xNZLBN4XQU2KxjFd27IV7dTMaQLDFIhH4",
-	"iQ2nWqdDX/Y4ZHw4TthkqkkfYxgt6cGtiJnWa4mNKWCuiBkDsdHsHW9m8JJZtiLtN9LFYQ6X1PKKOjp5",
-	"7CiyHaX4p+aL7943IBj22WahX6XAz18/J7GI5jNsQnV3/GerJU3p8jaGPpr1YkyuXOeSK+zSKcZjDw3v",
-	"WxOgVelAW2gQBGUKi0bwd6a7GI96z5XIwLqQwFhsHQgYrVpMl3lbFZ/n7jqjZAnxtnfelCqCDfLId6f9",
-	"3veesikWobjGe4RxG7Ok85hpY1rasGCFBrZ0boiNhqwLbGxjxp7//af/QmPn5/PziTd8Xjw1//5I6X/9",
-	"ws6n1//8//9Dj35K5vRfy4d/jP/+8ebgxdvFL/d/n/zzx9Fvvac7MG2Pa0zbP68DpqG29afy1/gFyfsC",
-	"7c4yCRjDUYa4v1Z84khsBgJ2P0KIomuVA/EhPP4heSk0YlRaKswK+iNXwVxFdxcOYH9PeNtrfBgedn3A",
-	"Gmt92drXkCM++ItZQI2o8idMwWotZRtS5W8BXO060nzrSwkMXSJlLMQ8iYkr8mtraCGw3r9qSfCN+dkR",
-	"2msLdHvx9199j5bDDOPvnrI7ZqGBk5iM5oFK6xpDunQlRSaCCJ6VzDGNIjjLKFJ0Se73TnwJ50xBcgNI",
-	"3tI+EmWqxU92cMZdBz9M+XIFfXiF7HNE6Nue/mqMaJvK1Rmc9I+xf3sGuZwBIOcwxxZxOLObPHZxjk1s",
-	"LmhMVPnMKqjqjYVQvMUBbr4wwQRj11LfTzGEZb6biRox4PAi10bAKKqBRqPNYV+2swNv+kdZbkltglY8",
-	"Y1whQphNwHJ32JwqZwOCuiYak7LE2Nc2KksdHghKud7jr9G94hILr4JWK1eu04NVcWcWnnuVEBKm9Lkf",
-	"9AYB+NohYWH2F52Bz/6CgxlliY8fdhG8hC+zTloosv6Yg1zmMuuPzrqYx4ayhNW6nCRbx6yTIFPE7FHd",
-	"AMxvncbnTFhuvP7FNgkJ0+c0uwGEBI6ZMkc8rhuG7+yzWhNiH2KbVeEjKjFOVhi1WGDeHM2a6FS91ReQ",
-	"5m/NcBCxwKe6+Liyvr9KSSoeQ3dgUEbZTJq6YbkeQeG4NhSS3l5zcdnM7z51IglZmzSf1XfQ61/2Hg16",
-	"vUGv989wL3yOtAO27EwkjeA/3HMPtS2KwR+HmMzCcrUMswZ7/Uf3e71e7wD/eWj++cH/af9HjzshVKWF",
-	"nXQL9ZN5G3kcgMI5dvQuQIr7UEgtX6m5C7vC1U03S1Ptt8hJdNwETdkKtvyKtzWyykpdv5EWNddT4Nrs",
-	"PMSNw1rPhByxOAb+BRW83GvuGEnXd15AGOXGiYvvSoCAHz7XRYrPXWs9mwYdxKCETcIVCw7Sm1hMoU7J",
-	"LUsV2KRvim2HNBE3IK3jJAFt07ZtFjRh2vpCAoE2s80DPLesl2xdQq2QpHx5SN56j4vLo1+gl0c5gRkk",
-	"5CFiB/nutPfo+wGRoMDrx252yIdsmqjvJV2KdCMDcLvQOMpdwVM8U+CwKLOEgKCxYYwj6JdCUvISFiEl",
-	"e/THtXTcliofmzkicHiTgHW/3bzdyuJNe2a6hpmGCL+d6xP9x8ODm4/Hs+nBo1TTfx0s4lPewoZ+bNfa",
-	"H9wKnvuCWizaIBH86SWd1D3YXXaE13zudn4VUU179ryjk9t7wlTR6xEqxUcNN6rekdG0RRSuwTctXE57",
-	"DTIVHgs+Tpgt32qUOHEpxK9UTpqnTvzG1Ty1MMQvIGb00qxj00SKSyFeUL78GrLyBb22CdkZt95WSJYM",
-	"t6NP7tOQxWvzJUI5cRsFdM8p13PKZjzwBeV0spYHXuZMamtW+CfgKneb83FrujXa/+1pdsVPUTWc/BKv",
-	"/DyPO5g+Oa9CHRLyWuUlk4L7UrTArhcpcEIVWUCSnDnTnvEJAW7LLmdW58ViOGu+W02WRJSTERAODAvd",
-	"PDkTLiSZ0RgdljbMCIkC1GHJlXnMEO+/qkzLNHp2zoTaLcjz8Quqo2nH2s9bqrkrXKkNm+jm+m1bHTYI",
-	"GLTNuNzz4m+CF9vk/XjPh/PIU3t18HjzDa8lhiOwxP+Z7Zz3FTTJH9oN9I2n6a8gnuzBROd2F93H2EPW",
-	"hrTE+O4VzqO8j3hl9ODtVKDA6Do/Sxz6mH0EbTEFXvQhnRnBhsBzfdsfrzYG8NS+f3deVWxTP2zK8Pq2",
-	"oX0tN7JNKi2rG7ol2CxfWksYXAVEvKtRJO02ffsuzG9eH3xr+0GmKdi0it2Q2G30w7XkOQOlMKJeT6AO",
-	"jUos7Hwyf2qOwjGCCINnY0xI8+FvjJhZAjsrEG+3MfG+8KPbIflqDTNEMut3G6lHYRsQ15yRJq4Xgzrs",
-	"HWpx2Dv0/aAasoVxPyd9Wxo89E/I4slZY9g5R8AI1Rn02hO+W8F1pJ91BNvT/i1pP1hNQkeWBr5l4g+x",
-	"6G5lf1YGZZ4JwyIcr1hMBRkLORFZWsyUKtuJO8Yf9RQwxQXTYVdDNGcWaifBHq54P02S3KJFY/bGgtQV",
-	"uQnGTbIIXlDwdxt2sktnd1iIWEOhYV3VX5BMv3XX7E/o98goub7Wd1vFOYDNqpXDr2uSZhQE2ODK5SYw",
-	"6Qd7T2VBya6D6VIePnXBuwSHZIGvMLvrntpRBk44pw1ZOJh0oqegbHbkXIE6Q+DzERAJKYroQgzmXdhY",
-	"IEMt+VCfkIL97HNybNb5xN5XAHrrV+DDVs7G7YbFoeLiwHAzMgawIGDKZuOfkSuH/x9fYWtqzPd15eQx",
-	"RNgOrC61JMBUb5z18wzAz6pm3MhvM2ByO4u6EdjLbP+h5vkta97rDurGF7vrbv3msIN7hoBvFt8hmCPc",
-	"GkK/1Y1kLMWsegxrYcs3DyTD5t88Bi12MIK/WpZVKyzcXeZcjYS4xo6hzd0DdUZIv2eNkL/1+gMEJcsJ",
-	"rsmz435+i1uoJ/KQWDfrWxihSyHD9c9ffGysn5PCixu+MeoXG1iVH4qzyf0YTScy6uM9S7uoxQXq3w/H",
-	"mbePUNhZJMCkrRpKdl+Qppz3rtG+cUxdj5bTE3PoV1qp+NBBVRsUJIysu4nHaOwMOk9/e4OtZLmQnYGZ",
-	"/0pfk3er3b77p6e9oFV339y1etVx4aL7PXfaS71Ijte1EDk+7X1e73g3FNV0P6Hvb3DH8hk210eev8aH",
-	"v0IOYS5ftxPwjs6g8+L38+VL1lu8WPYWL5K/L149EYsX5v+fpT+8ePL0/su/t0g0ylWZfQpg6xTAQA/M",
-	"20KEOnOoKNboza3aBtdnCf5cgybLuEX6lJQr2396QI57fcQ8VU7ZXYq5VE79vbLM6KpLTnuPnNQWMxAc",
-	"3nMMd06xMYJRpKt1diMkgl5f7qKy6u6Vc9QH+VJwQDTal3QGQf8Y8t1VJheu8EVXjhivvseEbUWXNi/y",
-	"ivLl0F57ZTTTmZmUL7IBwFAvD56s3nNjmBvTeiwBzHpdZRz1Cr/XknnwVLOCGSTu2Hr7wiYhMV1a7x/5",
-	"bgR6AcCJbbKXVZNiO4d8FZ4/Ud933Yqbh09dEaxhQ2dh/qThIqhqu63K3JJMk0gorZxL4T03j/HQwnOO",
-	"b+OItznAnbwyx2KIWZdXbvNx6HifHdfMvMCuBl8ivnjX3caFHmIVL8RXZj7l+7IKX6ZwCubwnPrnI0YH",
-	"9poyO3wZVAELBCqmZCbwz4QiVtjVa0wVG6DB8O/93pWtFMzyXaMEm0cpiCRo8t08JVqQkx5R35+953l5",
-	"UpdQlR/EEJg520nEX7KxSpsL4BYdB+7rgd0T3vOr5zHMUqGNVDv4BZZXDsGZCzeWLlECSxnThC7RxuMA",
-	"saMhjJj5ipWqkmKzdwFDaZ8kkI/uF+wdtvEOu863zCpor7ZtoyH5NiudczITHqtkim0kfFSpqT7UUpo3",
-	"lqQ/Wtq7k1TdveK9V7z3iveXVry30KFrC6MDcItSHk0oVd6g6LCwe+vyaoJ7sltKmd/rbs+u+9ztvM7y",
-	"sg/ODRPa/PL8Dn/DPsPny6fpNMgnKpySuYI/RTzCiFFCkWB2YkhZ+6kyHHH0KfirlEBeAe42TxKHS3Hm",
-	"MCrKwDGkiBtDrqyqOrTqoTNgPDSOhbyfZt0S4D1P6RLV9mQZlHOF5Rqo9lhlAJXpoqr88op855MPUB92",
-	"irMFAshhcJjt1WB+oUvfXxf7Q1j9d+AMExxTUdtmzrvvbRfqOjQjhIC4MaOXXW+RjTXIoeOnV/6OK/8F",
-	"skM2mYKsAdi5jTLsVdtuZbtSt2zWsMhbviiihOAe0rw0SLP2NmRb56ktzLfosF3nLb61f3avHO6Vw71y",
-	"+CdWDgMpVNIN98rZt1MGU5BGd+vgbZetlA+hkBS1TtE5ogkujmY3a7IjL71agD5BQ4uq5DvzrdF4TAx1",
-	"YSFOzNBRyNErqhzETyqUYqMEBll2pJ5KMDfoQLbmDcbEgh+Sl+h2xfvdi4TE92DxOOEiwyY6JOckYYaL",
-	"2sZjzo/ZRRwjb3NV5HGEq7C7MGkzCddAajV2adUXnDfPqbxIxNok6vwQhB2w97zltrzFEgASl02O8VJp",
-	"d7bPF2EpEba53SLbsvSyugDXj8swopSbKPYkdonVXSD2vQ5RifGJFqhZnZmfck5iA1AOVcNZd+YRFdV7",
-	"OLU/n3Pees2z9G6nA8ucDhsiFuD0kxZIFL0mvhMEjnvi4PmOe8eN7zl3/Q47e6/T3uu0o0oyPOIVzNfj",
-	"G95KuWvmfTqKphBdH1jI77vhoZcBA51SRaiU7KYKcBGH8px/RZa35ydfhZ/8dSncnGhMAbXHn/EWVL4l",
-	"PQsjiDXcLT3n0OYWUitNaARVLRbtYPYkvSfpvwpJuyO9hdjelqCdw/Uu6dkZKBrx9zKfyAA/znyndBd1",
-	"selpvBjbyYpGavus7nnAngf8ZXgAnmhMu7Nbd/dMADsI3x0TeCbFjLhYDtGCeMmN6BEjGl130VH00PpX",
-	"fT0PEOCxd3cgLzgkGeq8GzO26mc3oPAxhld4p8mZYy1ZXt0E00ndVVxop1xgA8hD8tImdWJhvB0ATZKB",
-	"y46FgtOl6y7g2L+iiiXh0P7szhWbGIBh2OGMKbNaYZQv28M2naL9nu19Lnufy1+SddtW7IspoA/caXFE",
-	"C3FtrZgWvLwVC48hShi/Y7vMnGUhmUIGYrjojWAxxDZYFqQE2oR75KsrzNEN9M/OHF1KSNhEojEbfOL2",
-	"6rNjgnuet+d5f16e507zF1RXXSrR3fG632xaX5B8dOjTl0bLq0Ny4UEYOJb9x3BG2NiXBWFnoAXTU8ZJ",
-	"/xQ12m6mRk6E01QrGKN9w0txMRWLZwB/Sra4oGqI2ZQtuKHbzb1GuOeOfz3u+Gr0u1EItSA0xBW5ZTiu",
-	"IaPciOUYQN91iUjiDPLtkDyjkVZEzbHHoS9vHAoLk3cNkFqr3GYPBoAPa6Fl7gbc0XzlwNn8Yn1uhOJo",
-	"04zNXohS2upWfWc2gjZqNgMjK/c5RjuBbvPL6YFR/1LpjO2BHrFEvDnG40Zi/RbAHLfAZ3RkPJQQAbux",
-	"6KwQsRR3eBDstTJLXfPy43+Gri5lb9gO2LEBoqPba5JAPAFpAQ5kDHLPJ3bCJzwp3ZpPfFVGcPTJfcJv",
-	"JSjg8a1NoEpcJ38ctecwiVC62FSnIUlW9ArOJ9Gwz05t2701KJbFKVhk1i4ZiTmPzAczp1iKNLUBCHXN",
-	"zEdE37AIcGPXQdZRPAJSjCASM1AOTbDwAotoEQBenhUyv1MpIlCKKGzTwLCsDnE25pIfkjcwNsqsywpn",
-	"2iN80CWilNiuDHNuFmiARvaMIRRGHiVx2aJ5x3oLZWrzxj3wAxcO/iLr9JAjnspoajili7FUQnLy2PGx",
-	"W5ulty4Oy4VIb60Q6bcVIsehELGrXCs87JoMxbg5MWTiJAdDDCVKS3myDnvUHc6uVQ24WNiT7aLq17BE",
-	"CrDoLubs3VX59r6G+i9s2V4Ajw3PEUpn3BB9/rcUqo2EojOl784FmKNczqi8to32LZg4ouBkBnCIFRrG",
-	"iAdWC4ePEYADsSr4/3I0q7ACwDctN1q8eY1A74FtcCkc6ioGXpjGAu1VXm1Ga12I+zSYPX/5M/OXF4bu",
-	"fACV2owNI/p5DPGdhxjQeEzX+M5eccCUFZdjQq+BdxGdzHwJNJpa7cv+vDC0jV5/8nI+G4FUZEpvsNxv",
-	"QtMsWkAdpvNGy/yNH90OLfNZ1jh1fT01U2q+wWjPfHFLZ2NxnHRn0HmDOtHpcZsiPjfZdfaz3y2s4rMv",
-	"25vOOzGd/crekYvtqxjUeYX+HWZLCEK5LQTGZAjMjHD6QVWZ8SF57QAEsdUCU1pILEhdYmhRO8XeVwI7",
-	"fmPeYCw5ixinKi03N9U/X75FZaXwSblSuAUbyXZ9H2ncRxr/gvqSuIGvXO0nQYnk5g7Z6gVdOoxXTAGm",
-	"cwXoylAAnGhhEU9tRgIyT+URrLLIGznP3HFZYnDMIEszts/ENGLM18tqrxE1ApsERixhyLXOyJUELZdX",
-	"NueDZRDFlYzYrMwuufAOE33FYuhylttk876BlDL5xsKY3hFP3fPGPW/chSpLr8G5yufRtXfpjCvYpcRD",
-	"vZOUXOQNd1hTIYL8Yufkx+kFcQzP6pirfhCSjGDKeDzwTZE8L8TSLES7G0sxC6qvEBrdtcE5JC+dxskQ",
-	"pli6/p8zDLD4SorWPDiiUrKwMgz7W5t3JDDWhCaCV7JULZffJkNFITKUMBM3X4ChtoicRO7seOHWdmxV",
-	"Bvhbu4U+12AfS9hLg29cGtizbB3vjg+JTBYQjq7zO5AHSkugs7XQZFlGE+q08gbkgQKuXbffgXUs4gUI",
-	"eOraAHcdt79i8ZWHVzUX3VPOGeaygvCamGp6ZdsuEExYQw5f5tAY754wHqCj2XCh+bmbN926+pUqfYDP",
-	"OXj+5MpGKjDIIXiAZ5QV8mahZtfDIKJJAvKe8p0hu0SLa+D4ggh3BnisbDg9ocqthJskJ1fA46tuPkbL",
-	"ho2AMWaPWzm5JGNYuHYFCkM3ypUQcu5KCEUK5ra8Z+CMLq2PVoMRY2bnlFHvbVR9VRrZS9aKo4oGWmbD",
-	"nOERzM5YM2dkJMVC2Y6BHDtrW0NkpiC5wf4ZNpy79NPIC24w68Iy0zzvorBRdb23+j3EFTWU1hl0/vtd",
-	"7+DRh//1b51tOnBp+KhtAupBfvDzBBIWD0j/PccLBtnBe8/N8RyQT+99Bub7zqDffY8u5fedwXuXsvm+",
-	"033f0QK/ydI28UtMCH3fGXwK7nEm7vvOZ3OBxu+qXNfvO5/fF1Fuy9OuBkLH6R1aF9DpOkSLkAAobqoK",
-	"991bsqhCWfxh7+HDmtlgm8lYyH1n0S8uOX5lN+iIVV845bTwDE9OTiX8Ah7zeToVSXwwhjuuLxwDeOjx",
-	"blZUWIqNr7JeO7o/d90MolbRBLsSjT01NG4S+sT1Ht17tvf6+l9QX/8NCZxQ4rvvbllJ00pbX1B2A1+G",
-	"5WVJQd18hgLhJcgS2nBCHPOfmxFOhIgXLEn2/G/P//b8z/K/txQb2u+G67lekWvcEEIBdmdERHJa7gdq",
-	"zEljYCswpgyZUR1NMSs+pVLnKZAf0StBtbG/bYtDqgA5mbHrud5R2/onbjZNOtb7bvquyTs2SqTK9+x2",
-	"rsvK1u10BvUWc69pz/Ti+1UKEaMJ08uGo8hvuN1YShvMRWGPiRbCF7gLnizrRsN4lMxjGDJOI81uoLrL",
-	"uOvi4cY0EiIByu+kn/n9b7afeb9XtS0fdloDazbAldBEgqt5ovG+oVNfNqX0tWiFk1A+mdu6xHedGLD5",
-	"jeE8tb1xgmM76DwBOaNaJGKy3BXGv+UA67IDHd3tez1XJfh5puTTHzABNZAuXlzcbadnbGFFOYFZqpfE",
-	"J2ph81meRxxdu15HjbZrF7Ycm2KzZxQuBZ+MTa1bxWfDmqEnfpBfL2q4Ba3GMJHgKc0BYsKMssTozobw",
-	"/sM9/1BbKJbWBJtKw1CMyB0qxiPoDI57vUfbEnI7Mn7O07m+k3azt2aSrRf+Trnq19ykKj57HscrZWRP",
-	"L+lkU6gXr/nc/RodQx/bysFz/aeILf9FTa8vLfLOY/QjedbfUMrVlKi5u44+ZS0Fw3abK80fM4HT3h9h",
-	"bw0s8X1dw+1an7U9AXeMEOKkn3MWzis0pDc2Y0f5rIUxS+DM1hj6PCkxx89Wh/JZXJwIfkh+xKipjUIq",
-	"zMoiaHPC0uhPNmXLKVESCLbxsv2bBsYm9ZUMWH1gJIi9cwaUu2Znrn1jRQVCOtfbKlrjF1RH072G9bU0",
-	"rP/T+dIWQreBGHyNOeQxMyfyGeZNfg15/UO7gb7xR+WrdDmhfIKpqzGgFk+xPcLdyfAj5IS1DtJfc+7o",
-	"86bsvfcUMsdDcu6ruxR4WJCF4cNVFVqZXvAzvnSnHRs7g07/OGi7aOyRR/bvBcB1TM3yzgQ3Hz53s1se",
-	"Fm/pn9Td8mEnfOktwHWytNOv8eCYV29tXOx7xe7CT7TAXXJKAmZLtiXAL6gs4YCnIrHDHmRqEheaKBdB",
-	"5YIshLzG5Cqj11C+RIAcQ742WythOZCrUXqUlqCj6Zn/YAGlzC8xXZIYXVWYQp/Q1DUqoGQs5ILKmESJ",
-	"iK5doSZRC5okYqH8mJxjCyF8Mu7icuMRc0gvWAShC8zMR3sIFxE5lQY2aXo2kdI1h0+Y0uYnocDojorF",
-	"kBWa4j6v0eY8t/oKKt2XZXHbsLHd6lgXzht6QW/+klHlvdJ0NynuxlxEeg5Z9w7Y9RrFyTA/yeIN/bex",
-	"xwvap1fm3yuiBbnS4soFRnM7FHu0WPaE0QkmiaPQdcHgV9kg2rKni5TyZ1LMmmS+mGsvRWeXcbyY6rBv",
-	"dv/UaDxWFc2Z3UmJc2FbbcOmSvefHvROgvs/7EhZe0KXfn3XhtzoUu0Vtq+msD3BLvVMT517ZlekfwtN",
-	"rQnXOPpkjvBnyzV8l8ly9xDzfZHQb6mGFIj3tLk8fiZhL4+L8vjPJCF/sjlVRnU3mnLBvinD2H15etks",
-	"gNAN8cSw/GY+46IBx23CkZm9i/xnPoyIJsBjKg/JWwcabe/JL8I6loW5FfOVtrY53Iup69GWsPZ2yI54",
-	"wJamSHPp3Fy87i2IvQXxjfHHQIno2sR0DndrSKhE6PVGBF7h/S/llB/LT5AKCePknTEzukSL78tNLs6R",
-	"IUFc6FyGuFpkCkls2z+OhEA3kW31o6ptjwsccYOaz6r0pDa42tCvyUI0D7stqvZKWuRTKhNmFsxhTKNS",
-	"yXDlxwo0+W4hmQbyN8Pw/3/HP35fnE1WZHl8iRWWHo+5YvRmi5oN3eiIB8aUaTL+CwQRyzPGMMkWY5Vd",
-	"QjWZCaXJST9sO2pt0pp5PNo4Dy1uP4sPO40ClCHUji97jwYnAYRat4NOxyGOpnwhTtaLtMpH9QqP2klO",
-	"pyGmdeZlBqmnDvdhx68SDsAdsDGwrYIBXy6fYo2UMeM/EOPx+hYrhv9hSw4scDBfAFW6S0agFwDcO7Eo",
-	"j9GLhUUS1RgBRk5cshm8wrn9qXxTFXzkYcYLM+Jv062ljqEUn7kjt5Vb9U29mYxU27utvnpPJ4Tm+pZi",
-	"jJU56y9XE9Oxfse6trHpwsbMq0GVbQwkMbq34BZTcMq0sjWgNFNFPd7XHDuBGFMcmE3EUoTOBF4BM2JN",
-	"dWkbjBySq+fjA7R6r8gM8b6YJoqOgWhhQUZqWvbSON6Wbe3EzG7GfBoylJYs4w4z0sdjC7iINTyF6uNG",
-	"XDTqY6bZjvQ7J5CbvnzUb6ETBi3j+ZjJmcVvr+XqViEeOoX6GYa4LUxfJg2c0P5qUqntKXKel1XJgz8E",
-	"AEaOT9iuQgCYrOyKm/eCae/x+QIgmU7+3q1/x2veR588Ofvk+fWBn92IoX3E5//ciE+mX45odP2Nh3i8",
-	"CrLJjF2mGzIuyj7HANUPmxVZeZOrlzMaA2qwthXdBDY3C73EQWz0fwrlnLO+9ty90tWdu3J+1HbVHdeg",
-	"31kFdrY1zev/4rld2eGM8bk24znpNVZc0CM8s/ApjA9tl6p8lUIFqtvB/cb1cQ3tU5BMxPmLT0+Ozaut",
-	"k3ToNLZsFYOW+ObOCFcKy+1TyaIm5RXGGuHxUDN/RKxvNh9A//TUPC54uCGV8lXHhYvu99x2Ok49tEgB",
-	"g+PCl4gqUXjE5xZOydJhX+dLWKG3fTea24OgWBblItAR5WTk1GWIyfibreWqLncvl21NQCsMqziudUgw",
-	"nuTBUdCjsK69gK1oL53Qr1raPpqPxyCHGFMJaLtXx+sqmZXvwplf+g65Q/+496HbUYnQQ6UhDZ+0LTnf",
-	"nZ2/hTgAdA2wGxg25aptRIUCrY3IXS2Lt46oYTTXRiPPd81IBPdbDDROGF/h106ODxeMx2IxjOlSdQaP",
-	"zA+1B8H9UubsPUOXqZ6b76icsOCgPDQDWS+4aiRpjThzGDFDLjSLimNoKlDrJaL/BYsGi+NxrdH8as3o",
-	"x/z3BxW/Z8t2H/vRlmZxpyJ1HQW2F7jmZ0M3ZofsGTHLUU3J25LyE9CUJXuUgj+D5blHKahFKVhFsrmT",
-	"YkfUT48+ueyRtQAGq/pF+1y00jP2kAa7OTCrh8U1bmGKQGx05G/d12F0sCb4BzRJiNdgKgAQfJf+gjJd",
-	"DMJlvZsD3wcG5BYgbbYXxOggOSRXVj8aEJS0V65NDrOvcvmrGPyrTFG9tT6+i+BZC3V7o7L5yCqbX0vx",
-	"3rOXffzjiwMN3IEYnsE6KfsCbo0C4OFKaEy3RCWj/dzeOY8peZ35TFbcKC08aLa3Sq3XzP68x2msyovx",
-	"fWl85kciJhPMOAn7TthrduP4MvJMhWf2KKVKLYREi6far/WUxzaBxY3knnK54667j7JIQ6kErML3D8Ss",
-	"FXVt/XgO7hwbwlEJBB8EMUnYNZhZHzD/GLHgNuNFiwTbdJpTX+EbQ7J+7Qd/GzAhFIt6mC9Ex7XNJFMh",
-	"FZARts7Bvs3mlm6HwyK8mpJE8Anm0ldc3piO/Fwsw2omOyv60tjb4z+Db/obR7/7tuHDnVzzODRpTglf",
-	"hnEoZcGxagKUr8ao0xeBxjkssjINmx5jNG4axxKUAmWEtKPbmjRbKeajxGyUe/uGyCR65BfYhEkKPjmz",
-	"fcNsgt9orom6ZmkKsU3KW9juTAXDoy5GmUoxSmBWCE26wOF6Incjf+3u/4zw1s/tnQ+ycCaVki4rEcfH",
-	"ttrhmvG4S9Q8mhqD0Lvz6kZrrq7DsT61mNoZrHUTqHER9q3AXdMiKCRUdeOQELHUHbl8MMDns+JxdEfw",
-	"Q4OxvJVMa+AYQ3Hd62qR1hGU7fbFJ/6V69HD0Um6g7chxrzOI+xozWaIN8XmcKUhiBT4HsC97uAf33+w",
-	"6eTvMpdgy0xQo0vMUq1wfDYeGJfyGINWd4Z2IDGMfIn7OucRuoj8l3V3Pgrv9D1bGL+hCYuHjj23TLlE",
-	"njPIIg3oh7A8LxxYzhEGAf2bo1031ON/hqmnyt4w59dcLLjqDHotQv+eF1OvbZUpD9yp31suRdXDi1/P",
-	"kbx8bdksr8aOFqk6GtHoep4eZFGlWjXDakFZR8UKh52EGwaLN9mTGhRzaqNA6mKxYAahX1keiDesLREs",
-	"idydsxoai9SmnX/odkZzs0/m0zVAaoOHuKI576H90fGGRHDbwslGS23IEn2WrnOLfb6Q6ZRyZf+QlClw",
-	"H7FLtv3sVidYwzmXQGM8WYN3zQn2R5xDvpV1MDVZavVfzwT61nsaOa87ySjXJRsijl7YgdmexzrWULQ5",
-	"1ibc2GQa5VoCp1LcGN0Mnz4IFScqgWghiLCpj4QSLWYjpQUH65xI7KXAJBktNSiixMzBWiVUVwUDDEku",
-	"Q86ytQ+iTCKtScId3rvoLr9nLLkpSRWJBYe9c+Uv7lw5N5RdYmTb869Vxcbn0qypUQYLzj4FwtlkqpOl",
-	"Y2rWf5rSuUJoUWwBb3uGE2MnWV+GuSSeQyUwsT3svvrh1lEJ81Iz5bCu6sRWqv3TLI8dqbM5W1JkNsi6",
-	"Ht3u972k/wqSPhOzioxgwnixk/3OSeUID1J9lMKYa3nhLDZfFRVVr/iUvyAJ5IkhXCz29PDF6eG12eMq",
-	"dr17QpCg5rM1lJCpKkahghg7eiymLAEPTI2FQPOUjEWFUmufvqeQPYXsHLzYHKy7JJH15XJh8Kl1m1qC",
-	"fnhKrm5AsjGD+AohyhYYfVFaIHo7jwl2+SdakBG4LDZtDMm5jOzFzjxWdAYesqo61PVjtjSbW+BiSMga",
-	"Q/dqgy+Zj6qxT2pdLII5qEmlqa51wOOPnZbUjPdUvPxnsSAzypd/rSDEHTeRHTPO1LQqZIDc9xhDBlNI",
-	"4iwm1MaOTxPK+BCdJZ1B/4feyf37vYfHmRsE4uFo2TwvSYqFrUo5PTnpdzsK5A3IzqDTv3/Y/8EsIKep",
-	"mgpdM5de/58e6aF2vjZEYo/loONJGb8yFOyncvrDcb/fOzk1bGmErOe0X+Vt0EIkRqWcDOP5LCV+oFqy",
-	"yQSHntWY+FdVjquPUY3Pbd0VdXELc1odP9yHLspC6EdvQ6PdTDGzmM48au3sLhyUOtRBYmOXWFclCsFD",
-	"cu44N/YLNzLFvphgXaRmMxgQShxFEavGmasKMEFYaIheTsHhniLPn6wKFaQMO/0/i6fyuCXba8G6fheM",
-	"b61wWh5TRXvPi/hNZyQR4v9j79uf27iRP/8VHOuuknxDUST1suTaqqMdxXbWjrOW42Qd5ShwpkliOQQm",
-	"AEY04/L/foUGMA9qhiIpUrbWk19im/MAMOjuD/rx6Yk3+u7DDoW0W8+mtIshdoevHYr/1Q7FC4q8u07U",
-	"t+hKVPsfUw/8pyXuRDz+aSITrprkKh5TBY7dEI3eFVF0TsZiRoZUmguNVmyRK7hmIfAArsy+TgGtg9Kx",
-	"FGJoIe8ST+OdD481iHk4IGY9TbocvtT0CltpiuvMTsrx7EV6c6yzVrmT/dJ5tpsK5bUfUB5AhH6tTd+w",
-	"nJrBYqyZy99Twuo6zJ8U1xCaQz6kqfj+UB9JoCFmc89LSMLtmKsU3T0AGIecavzy+fvEfuEQ5IkEOiHU",
-	"f8YiG9z2MMj+WEThToT415xfTkIEFCOgZiuaA9VCtFYZcSW/jQUJWYgsK3jim5ubJxBrrw9virQZ/93P",
-	"STbHwedSRjCiUR9XZk1hfS6i8I3Nl9hFdkeNrb5ObPXggiG77/JdH1czW/FPgDgzFUhUNQDGRx4q7cZy",
-	"OKW+E+PxtmAdXNMXQgciQWBoCyk2shdu1Ns2GcZY9IXRcGu72HA8tdGojUZtNGqjcX9G45yHCMKN5rKN",
-	"HgZeJ+7AWODmn+/EVryxEX272bkWhBIVSKqDMQmppgOqAM2DeQGVoIqOA2soXSK6dx8wReyJ/ab9sBP5",
-	"jC6EOgZS+xBWzXIzuzoDhosdVTcU7xDiSMxtrdiqGTxZ+bgt2VAaYrV2Wk95w/HccFZOvwF+zaTg5q7q",
-	"HJzcRVUZIQed1RNxmCIGz7AAql/pLtjG63aU95Mtd537s9WSY6nZkAYGGo61jtXZvj9gqZYFmy133z6N",
-	"2V6n9ajVbmkqW6O/G81GyEZGv5411Jh2j47Punf8D7vaZLsfKRTCJHCFUyuarbBQPfSb7X3sT42bnhC8",
-	"hJw1aMyWgf1clbUH+zLhnGHhq9E/ZrWmYgJEg0LdgUrJ1iopLamGEdZlRwn0RxLAYXhldxp+gLXaCqeC",
-	"sywVKKdc63SgGy31s8VZISUoW8q7pQX1vNpOc36yJ2d5P5YOCTNF3RavSv8xQM6A1ceEcsvM5G9gyrUh",
-	"g5Actk9xjkY5WT4n4VGrTDz7Uu5Gcx0SMCHpIqqDx5jCMCq0H0uhb+BKsW33bweTFZ0rosQZuYIPMeWh",
-	"usIGSIpQMhdJhpMtcmiSq4EEOlFX+VeUpzJln+6zMqI/JC1brTkXdeANrbS+TvoCMr3CzU85BVCy0Ukn",
-	"J9L1aefLcJ9sShT9pZ/K7GbFNFEv0JuarPJT2f7H7C9L88zOaTAmWlKumC3+Z3pMZmPRRFe6sT5jMUO6",
-	"vBZxrT8MRiKxZEgHiFqfImOgMTsQDUsTywq6/47l7TVKfogoeX09fjs+rvPNtpJvljN8ac6Z/cR3QtLr",
-	"cZSnz19MPFui1fbpQEi9vkd54WVVqP8J+gpsOcCM6WBsc1ewLGwgRTIaa5LEtnLZhSN7Qw1GETZ9AYAi",
-	"I4FY2TPuiSj0ol3CT2Lm84Xg5FQfvbRM7DYfT4uR5TlIO9etW1aQTe83IcPdMKDUJuLrNREvrIAqysLH",
-	"i7i+DofWeH4n7DNGb2OP6Jzq3i2i36cxemJ2Zv1eaM/J4U2XNYI252YAI4pd9qd0TtxQsCEHj+aOmBdv",
-	"cW4zaim/9JjqUlYuc3tt92q7V9u92u7Vdu/h2D2n+O/X8mW8UruwexjD0RDnwjVMEZ9B6dpi5LjbyIwy",
-	"rSp4q2qbVtu02qbVNq22aQ/GplleuPu1aDmCuF2YNOuVDCUb2qYbZIapsbbjoohCT8bedKlidO7ISSix",
-	"qeuY9hA528FDMqMcG6Wbk+FIlNI22inV9q+2f7X9q+1fbf8ejP1zrI/3bABFFA1oMNmdCdSE8jmm6dnq",
-	"yMyh6fLMF4JzNrNBG01eYtzccGvzVpu32rzV5q02bw/GvD2rTMfYvZVDSdv/qOCvT0vLpiKqNDk+JP9k",
-	"T3zu6dKcugsj1nduVs3Dan3y6D321mLaFbtnreuLukQkOk7MI8SEmP8iMSKMk28PO1P1HaqxvxpnJ7eq",
-	"r5My9bVRKjBUVkibj1EnkG0lgQzd5S5z1GIPlx762RLImlVe/W8U4cl0ALJpYWCn0DSu48rCYqrH+Yq8",
-	"v27rFJdWq7VvLVjL57aNRaJgAhBjF6XbCyllwn0x5VBIctq23a6MQmuRd0wxrZqIcSPGQTXJVHCYN4mE",
-	"AFhsfvNdgJu27pspLeQcS79d62FXVCNsVu9szIKxuV3IEFvUcCRu8vRrpcWYz/NzuqUa8w5lgp31ygTv",
-	"haK7nTW8XBErDrsN3yELKbjyG6IvE27biLLM0PYnMFeNs4NOp9mIxIjxftZw9MSsCIv6cG0Lcw/bqJAH",
-	"4oPl0zBvGkpQ474WEzDPPm0blWx7wjfOup+WKOZ2hiszYou0K9IaRXD5/fGSqco0Xyxxquvfyvr15XdJ",
-	"CcGPhJgyuUMi7JDOc2Vk2CVBmXOn0UlGfxRq3ZYQKeBmW9AX91JnhGK3WZ1RfribVhoZNflQa4y+eO+V",
-	"kQZzaLSLy8VAhHNfwsjnZCokbCgrOcNtTCIPWMRwJ65DgjC0ARiAiTPbPTJkPDSS7OssbczFnohlwgdm",
-	"52BMZmYDNiQUjgcLaDAmBpGXm+I3C6P8b7TGwRiCiRHjw0632XBLedcW3tWNrB3X1zXwUMi+hP9AoF3H",
-	"bk0Z0kCB/ZpUE+c2Id0miaUIQCkSAkWiqWRg7rTJj36Q+yuNzyxeNQSxQz1cB4JYd1Uc0cAsYwf/gh4B",
-	"/Msqjqa7AYLiLl0KCYr7uUYHS7r52pUCiex4aaOjlTVfsdX3bWjhqeNVcvjg2pxEsloit/exXl2iY13w",
-	"xY9Z7J6hzG8hXmZL5c2cbB+ochBR3EP3BiM2L1cuDrgGEl8gkHASRGgU2R2tFtpAbCJBOQzhXPrV4KFH",
-	"xkLpLHwj2WisFQIAWz/M8sDbYIEWuQIphUQv3ZUFDWJosxTHcw+GJlzM0t4QuJ8UidikAkRc+GFukegG",
-	"00Zp5F0pgYhE4iCJ/bMLQJSEeDp3/M/GZsJ546xbjGuctNqNZmNG0W9lzsK5sfg4iLuznV3XNuZ4Scxo",
-	"KAXX/VAImYtwFQNbjWYjYteQTVnCNXPDOhoeBF3aGZyGj+BkeNwuiwSNqbQe2fLozRqW2H3qZSbYb9q6",
-	"HeP9d6RxS+/IWygnAx8xyxpLW0ZD3E9bCWdoSZk931Qx4+AVqIry4TvHueXrf67wqqszF9MzegXHbPPH",
-	"w2bWHnuA0BNnI0UUQWjDNUY/EaTKUXaqePRBW5dyqqmyUZjfxYxbshyEEHb9hpRFimg6wQUVylODmRGa",
-	"NzZdkne+BWWP51njUi4guwIpgMmT+tgmYJ7upwK8vJWWlO/zJRBsRkGjRXyDuEzCiCkt54vBe7/ldhO0",
-	"z3TiTMgJyNKQ9Rc1zgrWntV1NW6aL4Gyp1tT9tR5A18NZY8yJ1wa5UwOJ5QTIUPUOne0uDFVaiZkuCdB",
-	"gV5ido0xcyE720uSkgi09slelESMT6zNs3RyRojSPsazsU0M0/48rpJgbKbhHykk4UK3LnlJWjdKyS9u",
-	"oG/MOO9CoQ9T6zWjIf2/7p9b2onhalqkF4YSlHrNo/kaenARxbjVQ98EYoYZnTcJG1au0ca6pWYgbygI",
-	"Esn03CWdZeWEauL84xxmxAtDTqx8lLpcqBpxMohY0KiQpn0JIcB0iVA5MAgE46Mew9qt8Y1CmWqSkRAh",
-	"ETwA51WTZlOMRSJb5JyH3gXmoqr+GW7gFroyrS65mHEnlSJC0kYjCFZizXuwnSPRY6SZsY+w+7xJlEiZ",
-	"ywPBh0xOIUybXZSKrJn21iSWw6yffpqzBkVyMJBkLKQB0dQsFnZfs0dbXMrGWSMYRv3e6v811vCkGXOC",
-	"n3Al8T8scV8iEWa4uUivcMtLxievXXOQWgdU64CnYyGw/mpLKkCzW1nKYxBxZKyiSwv3VnBK5wSDb0Mh",
-	"y31jv/jH3xJZ67kDoXvyN4r4gT0m6CdE3oyquJu7q8/CQvBtKOQUozJJgr/skJl6xegZNilwg+6FlLjl",
-	"QW0TUbcWCiLsY8em0P9bcHPteSJFDPtPQEZsLYeVe8Eyh5Vf6DpYtIho86uzYKdWlrc/GnH6jc1vI3aN",
-	"OLjo/K4OHL11WbgznplIY1KtUGhBKJ+j38XL5Jgqc/ibCqVJt537ujf6fEqgGrId+PmcKyHV0BfD/oBJ",
-	"PcYgaud0r328185JyxPg5dISjFkULheXVYXlZ5j5V6xkKDt3m2bn9FF7r93d657mY9H3okDWVB9lqqMX",
-	"hjZjaQw0xE3zsXH+lo6qHuku28drPjUbuQ209wbiiM5tgt+yewvnYnfLp2bjpQjc1Jff/hR3fNhz86n9",
-	"Hg/C73HvlC1hSCjJtPZ29fwC7Nr/6P60lIO454ezYIU8NlIAxKUl3SiCyGuIm1hn+SK5e3N7rC4EuFsh",
-	"wK621brm231ZXxGalLYMw4wnheF99BaTge1NlG2/NJwGQ02w76Qi5qw5T0tIORG8RZ7YskuXJKA0nROK",
-	"joQ5obIkrB4nemNgMnxFdTDeLiIpmOpS8xuPraH9/vCUHLRJp3tweHR8smO7/IKbL7d61enXLO2HnRUM",
-	"0C+YcxUi0/uPlEVudPdsKR+tN9A3/tN/Bp1mHUOpHphwc1DBRok7N6AYPNgLqILVs4vPbMGPI3ZJJIeQ",
-	"JDGhSP9iNBvwsIldWniosjA4hERIMgMJZEpDIIM5GVNzZchUnGjAzL20lxjYVmLkCtOV+zZZ+QpZ0LKj",
-	"23b6uv1iV+EpLsJqjd1AufGpx9Z/A0RCjMC4UOn1RyM/fPPNVuuL5nwit+mvdNyuQxpmR7+w9x6mrhoq",
-	"JZ0vbxeHNqW6WdxCivM67qG6Z9tWUtmm6C8xdydSGmhvzN6vbxq4BEI2zswR91Nz42T0gMY6kfbweMsr",
-	"grHR0GHfE2lUXW6uzdIEMUJgNELf6oLVT+sBxU+i0ynFrH/w84dGszFhPCx5roiB30gl7xZSye0ty6fb",
-	"/pQVBxekuNlIYoNtFl9xUHhFmnRx0GwYrcX4qK8Yx7SMiluQ4rE/FLlmzmt5KVN1sKzvG+r62k25aINf",
-	"ZSYNS9C40GQkMEabqIRGZEbnGybllpvb/Y/mfwsn1pKDZ/pR75wZG7ge+rUy+VqVSbPhi3aNTQm0+fGj",
-	"n7maKw1Tc9GyybqL3bIsrpafovk5P+zOwnikuGahMdIbqbc3WCm+TMFt7FL9VDto7ur5I07N4YfIynM8",
-	"X8DGSnRdH4bZKfkuPxXa10xKRJt0OEhfUBV2+hGTTHAZXAmzWQibemJF8swWT4zFDHGoPVchWREAJ1rY",
-	"TA7Hm+n8R1NxDVmRaQv7d9oGoNQduvyRJJ9jlGaR+ONW09Eu5FuBCowdQ6wtu5eFxvZjepEtpeA061e0",
-	"VHeLgzXvx0Flk469RYkps3ao7xKr+8bkb6aflIiS1XNF1iUzq+33V2u/196L1e3tAqz+QYcTxNrWgRtd",
-	"9U1aSmk7s2Cn3wWDurW4Yx1CfEg+1c2zrh+SNzaymWEFGFPkqVZ0RrTY0XFwX4KW888CR3xnwRRI5J23",
-	"5sKREGHTZc25duNTGqYgxPdjwnf4tk62U3hpy1ac6YMHDgFNFPQ9Qc5mgMF88Ror1Fihxgo1VqixwoPB",
-	"Cm/l3BGhoLkUklwLFto2vXeFB652NKN+qrbqaX7qCqVYvsIjF2nGMiyXhzKmcQxc3SwZ6Rmjf8n93b4c",
-	"jHEkuXUlItiTmPIwIzvnng4ioNzxtD4mdmogkcDIrBWRPk8mbX2sKAsvuQ3KZe2wRBSCzJWd2foWMcyX",
-	"lfmha0dTk5HB0AipFQqpvjrj77rkbho4/RAiQEeIg0QzgEl54YudTGOrqTKn7b320V7npNFMi9c4zIrF",
-	"a81GRPkooSNjGkLIgpU/C0nJzzBDPJXW0ARCSgh0VQlNZfLNFlJt3uT28o7K59J97SgLZpJpjU60uoZu",
-	"+/Uzr2PgOZnbuHKmoOT27fddVpAq8KXuS6e8kF4EHaMDFzqrWcsVu7lov9Mhdi8BDyvV5iW/UwmrAh6+",
-	"A8mGTvC3UcB6Qwd8KQWs7jQYJlCL2/bF7QKc/cuXX2u/rxfhxl1E8Nps2Pn2q1e7h1i9qjJT7i1TJsbB",
-	"WCjgBqzwS57DCGdIFV0sQMeblJgCgguIlDmQGAxJBOIXLjILj9U/U+fcmFEZqkIBXkD5JbfQJK2cJWnh",
-	"bJqEZztSjym6TEbCGpf8PKiaqFxhseBpjCWFFVqIMl1hF/0cZfwOSmJ1W7/zctmC3tu4YDbV4XXJ7BdQ",
-	"MusgfmaAN1Y5GRm4+eQGZt/8+NVV7oUyPkxfRHokIdCOM2k1k0JFkMZOfby0SahGzXTTGwk8vPADW2V7",
-	"vhSjkdE3ibbjRP9nnVm1eEZ+KUYLa3TndOZQYO5Ks5I/tLrnCbsGv59U6YbCrihoSCqYQC1bYdU+2Zxh",
-	"2NbVLWXAtR5H7QkNQ3A0Tz8yCUPxwWCyl4wnHzAFOWYSVP5xR3sH7cLjVvSjIv+oWZa+WZYlA1wjm+cH",
-	"uJ0C0C5xLVA36Xd9nCXn8YisMloDB24sXBUUfXh8Up4ZaABUglPFKZHINY2YhYOdIzJlPNHgACFGnCSo",
-	"8cIdWtIQp2XU9tUvry/ekrwB2Xd3XeFD037pMWUSnTwJty6ulNWEkpkUfJQDbfjykCmz0GGe7SjzntmT",
-	"oT0lIjtqdnvR8zTD+oWcg61wEiVz0IV0m8P2QZNc4dGun3AEgQzCqxbpmc+5x7gtADMo18bWDKxMvVtp",
-	"TTtI76V7vOAGSzcFsdTHvp7dKg639MZ4GsuIR2FHp2jtbQrMUR0iAYvShI5EVR28U4s7YWpa3ZW1shJ6",
-	"KiE0sk8jtZvgWxCAUn0PtmH+03jwLGCv2U8/vj9/8/ZfFz+dtuCg3Qq6ER9Mf2yHv/8Ulatur2g7R051",
-	"+2sYb5ydtttZz5XSmztHi0GsrD8LngLkWqeAtJtLfx0Lgm/ruyKJJ6geGmtwxtqdVWIsXvpN/kVail9T",
-	"ua7PF8vPFy/xBH7nM4U3CUtcGMamKB+3yRkdo3BzvGBoQxYvUZlv4zF6Kqwhtr7DGfYvV3gsgUuOxsOz",
-	"sxq7yDg5aDvaeRdCSY1M8T3o0mkSfJ45veScncamGIVsBocXX3JvLWN0OmqjrKlzkuS0eCBiBuFZQcUb",
-	"nd9MjaceMximLpvUvLQu+SXvFc2CM25u1C49pHNoO4WZI9k1yByFrjF7GEdxzcTKPab4rC0YkbsquDXi",
-	"Gnav1dbjoVqPtwXMeN8WpDYH1S5vTecbnGoqzcLHbNd9WuZ3eoG9D+7oQFrTf1Q3CN2al0lwPNA418ju",
-	"z8JL+fiWeC4LZeKrKsHSrqGpLl3WPPRWFj8vLpFYQmOYzzXBmEwoEAVMGfddPO2K2bL7M1/HLzUyGP9h",
-	"jrNNosV3Robs9VSTCKjS+NWGTGsja/4higwlQBMjtllvM8vJbySQnKN/OJBMgzTrzKmUYmZRVTAWLIAm",
-	"Ai+zM4wAWzYA8+tsLCLfqv6xPf8iWuq22+kwcjmRxCyYwuakEoYWfq3JPWBO9diQwK5INjuzgmOIwjNL",
-	"A8lyvVgQGbrpUYMCryif9+3yXJXw/AOVwfgCv+Ete/OcyoiZRcXBNLM6LTEcKtDk25l5K/nevPT/dJ98",
-	"V9yv+ezIXMvOssJ5881X25oh1bCn2RRWoRG4sLvKdVPAKADjSlNkv3WejoOOhaMWeV6ZkVxVzOP01nlg",
-	"vve2Z/E23YnmLZbzQ8UQMBoxPW9iNhT2wjVfBrOq0V8VBJ6NMJvKD2AGICIxmlfMIHtwFY2B51RI/77C",
-	"FHKMGHZfllNilA3IXr/IKJFyX9yis/JkF0ftldkuzEBvCHYzbfSBxgPHdRuzx+06GzpVjB/mpfc6b/dp",
-	"UGmrGCiqmW+fPP2FHJ581yJXIVzhGS1S5nc8gg7m2dXKXLHXe3tVydrhE9EqdtbBUWFjdVfdWDdVMJpS",
-	"c/qkU1hBQCpXH/9cJQfd9eXguZh5u2WG4LnmpgC6ahxTERaHsDSizhTTr8wdVWvliMH8AkU4+ErZS6zd",
-	"6Ds3fKO81fjh4dosKz87wGz7BwmllcPNjBPMkCcJZ1o9tibnako/9GPJAuj7fPrKTZZdajPtS/Uv4/r4",
-	"sJEbdHtVahj/frOCVwvvunps2wL5i5gDA56z7fYhp9UC+VHH6Lk29/2/P3p77//8ePDpf69h/QTH9JQR",
-	"bNRLNc+mc7QbNp1mBZTZkGXn6Pg2sdwi545TmViH4aVFpeJy9sdB+89mIxIBjfpo7ktrRgwMk7b93h+3",
-	"FMj86bqgqsoClO/bHfvIrbBa/2QUq8GKVWwxlmpxhLDEjqw+p26FDtvAfuRDQGXte734/ZZr7+L+ZRtH",
-	"1rSsYAaDsRATta+AhyPJwmpHOfZ5HUDgoOkUe5mlNG9zy+XmCQNa5J0LdBjkYCT+/OkPFz2i2IhTnUhA",
-	"lzBO2+ymaWybr9EZGYhw/tgCMKQnwTxbLZCQgAfgujK5pDzy4ofsSFcoZ9AICdKgpgV7PI22+sOio8i3",
-	"Dnt35DvEV5pX22qEwZxcAA+fSRY2C9mLZSWMAbBr8Jf/Zlf31tNX2dJcPO/tGRVHBlTB8aFvK9e7+LnV",
-	"MaOYFgH/q/Nfn7549vxf7/Sz/3z/74OXk2enw5fBh+HBX8MXnfa/5mr0w2/TV6/fTT88ayfH73/tsfPe",
-	"/An7/Yff/n71ffIajn5r/5Q8+z5K/tUb/PLir+fjR6evOkdvo+SlPn+vX/3Dq2hbk5Xp6N/33s5YxMQe",
-	"5ivunZtPtufmvXfhp7T0sJTT6Ued7tpQ6zfzXZkrE2EjDiGCCx9XwWI50jk9aRcXrHNy0j04OjpGFbr+",
-	"1N4agTUbd9Wp3Q4il9ag/s/+/xRsU+OPj5eWv+eycXbZCCEyEg/hZaN52VCjPv7UZyH++v7ZO0V/fx8F",
-	"03cTvED70V82zrKFaF42pqAUHYG/cRVP1GXj05/l4GvAOEV7vjjTzRJAL1ALNLHPvpApQ9895Zd/Xv83",
-	"br40Rc3sx5SDJWcivDZfsBFGpe5Z8HfWbZ+edI66RRtC7TV+/97uR8/MhpYshmqjkbcCyFPsNUKzQqlb",
-	"nW/UepXi7pEx49p6E325qQTqslV8nb5T3Vl7TYgYOKocPJGsawFwotUaH39eUd+/LVq95696T/cunve6",
-	"R8fZ+tiYqRm5z5D3xrGoxvQ/cvJ73fnHUffohD46PoUTCGAAIT3o0uGQHneDMKAHQ3rUCWh4AicntA1H",
-	"x8Ph0cFx2A7gEXTaj8JHg7BKGdoJrq/RD9unx9tVfB8vG047wbXud1CficF/INDuH1EnGiU3jwH/ye2J",
-	"vq3+btkq+L6tVTeS13eF2JeNT7Ui23W7Ne5EPD0eFhml1tNmnfbho6OT4ztpM6aY3v+IQb7qdgFPYMx8",
-	"0Y0rHsuKT4SbiSsMeaGJGvu4Az4eZTiyOkqQgPIAosiGEUMyFdfmj0y7kpRLTpHVK3uZjTEo8u1hp/3d",
-	"Wb5HsBvB2DK/28x3TPAQcuIK2YxqxOfban3Pp0yTEPuwj8pyL0ag0cH0i/XhLVdm5jSPsCurAaLFCqAW",
-	"+Rm9cjZ+W9RfvdGzd5gJ8LzXG/msgFfn+D8a/P07640n73//tx48ixI6u3g2H/372bPXfG/w4u1Ynx92",
-	"fu/8Wh4KswkJK4OzjRh7NXzQ+2M9jYoa6jJptw+C/2XOXvMYiLkA/6no3ivRJWWdpEZraIafhWYBrHPy",
-	"9Zd31nr6UXvNyw9Wv3yJ7vALYrcYSlZOXZhfFnVFjNXQ6+uBfSujlerggs5dcboluqDBxKuBgMqw6Q+9",
-	"GuQ0RW34hhax/O7KpxK0KqXvKY6hlsGvRQZXof94aCLbU5M0LOtEFnuIWhMI4Xbkt7mkY7H1NIvpFENB",
-	"ilzZd/eyUFLOVe0sOLrlhJx+o8jVBOYYDDOHE5ZRlJAJzM8IJaFIsFQgiFgwccwSl9y9r0W67a7NC0WH",
-	"VaIDMQWfLWmLEeZgXkiN1GJ+v0gkerasojPnn28P2wfflZlpOxPUFU/mLxmffOV6YpX80A97s9lsz3zc",
-	"vURGwAPh+JtyXv8JzNdMRdzS4nxaK/xn7cOPQk43yzjdreZ8URR0VKCORuDexvBPiB0DTUClZK48UwnB",
-	"N9PnBw9W/a90SsxffrTW5avwO+UvP30ApsuKl0rNFmpno8Zji8h2gjvNwW9Jz7oZgCcumRLkoNRsCmtg",
-	"ylfiGr5uRFkaucZcQhIie4k9H/9tztJFXPCYaBHSuWO2ZIUubVUJccvT4CoSxm44mswmGom9Ghz/d4Hj",
-	"H7PIrxbW5+OVTYFP9r6QsQTz8cMkgiXouIke+zP815nIlFATvU8zxlUlfr7kCwB6x/jYrGiNjj8bOu42",
-	"KnJYTt+2H2XptZ8PQBtj+AXD5zFVqBRq7Fxj5weGnV/ZriQ7RM7Fl39sWIYJMw5MnQN57ZV8IqPGWWMf",
-	"Ob7dm0tqr/YYx80+s1lOkeAjtMq0UKPjOyD68qGybBThOSdx8hDatGRbS4wvAN5azHove9ITISbMjMIF",
-	"gJkkY6a0kPNWaS/G8tFQTWIQcQQkFH4+2T0tck6RkcyCAOSnNpdc5Wma/2ksOGIER+rRbbezTM7c05pE",
-	"yNUs+pmDzxiRwlVhUWTWLKdrcrN046uc4TXwUEhFNEQRSVTuzjSGWJKiDTTS4yaZgpYs8MvMFDEqVtIg",
-	"PwCzn6yILD7Fl/1Iv8xpgZFj7WiSQRY7dPDCQAkMCziKyxZ5HQPHpj4cSFA8zD1Omzqbs8k5H0VMjXG0",
-	"z0BOKW/mNggSpdtcZBQu5MHKpmEF7uYk3tlccUt+CxCmLQAyfj6kWA5Y5Mn2hszxg0xzz3fMxiV7mQaT",
-	"JPZl6+b4FEtxbcsKJJhNbXPEYdrMpNDvD3fezb1ngI8rec8biIAqcC/SdGKjqMgmbJ8jFGRlQuZ1Qrq6",
-	"tbxQQhwJjEs3Pv356f8HAAD//w==",
+	"7P0Lcxu3li+KfxUcnvmXk7MpiXrYjqmaOqP4kXgSP7albP9n2x4K7F4kETUBBgBFc/u66n6a+8HuJ7mF",
+	"BaAb3UST3RRlOznaNeNQZD/wWu+1futTJxHTmeDAter0P3UmQFOQ+PGxBKohPdPmjxRUItlMM8E7/c7b",
+	"CUggTBOm9jvdDnyk01kGnX7n4PrwIBWJFlId9A4f3e/1er09/Oeh+ecH/6f9X3rY6XYk/DFnEtJOX8s5",
+	"dDsqmcCUmneOhJxS3el35pLtSRiBBJ5Ap9vRy5l5mdKS8XHn8+du5+kFHa8O82IC5BqkYoITMSKLCTUj",
+	"JmoiFrxLRkISPQFy+Xy094LqZHJpLqKcQMp0eVrvO0fvO2vHujqk5ylMZ0IDT5ZvYJbRpbmtOsJL85xL",
+	"spgAJ3rClBmeGRPlagGSaIHjoTJjIIl5OyhNFkxP8CpFp0CuYGkGWwwF+Hza6b/rmEd3PsRW61eRUDuA",
+	"+MbiCGYzwbieAo/vcvB7k61OdrbVr/Ofz2azjMVW1ez7LL+MaLPvC6rISGSZWEBans2CMv3vh73O+u18",
+	"A1ouz0Ya5Or7ziERPFVmu8zDyBBGwi0jh4+aaLksvfL+uqWYMs6mZgcP89kzrmEMEsfx9u3bs7meANcs",
+	"oRpWB/OzWOC5CS4qz/dHoBJPE82m//6+k1AJo0wsWh7wz93OjEo6Be3YxVmSiDnXz2v2g9qfy0PZfG7o",
+	"UafbYeYhM6onnW6H06m50z1uwNKG52qOV67u61lxjmuHXlzSdvh47GPDLx558yn8SJOr+axu9EP89Z4i",
+	"z5+sjp4eDo/qRz+sGb195M0H/pgqqBv2jC6R9yRUQetVp/Fxm2fdfNRPYJaJ5boDk+ZX5MseGU1x1Q7G",
+	"hDK3djz4a9tVTGt23z7t5mMOBOQvsFwd+X+JuSRiwcmcsz/mQLRhpVZoM0USMZ1SnnaJmicTQhWh5Lff",
+	"nj/ZJ+fAU8bHhYB0V66KTULHlHHUCOgI+kafGbNrsBJ4xKTSTg5bXeG4R1K6VPvkInwGPpVyoScgyVCk",
+	"S/M8CaO5gnSfoMCwAojmAzFaBrlmilltRLMsI1dcLPgpoWQoxJUZPlPk93k6hpRQDosuMTe6x5LFhGVW",
+	"vNinKE15WpHRD9Pj0aPRA9g7TnrDvZPhyfHeo7QHe0ejB+kDejj6Ibl/3++vVfqKHQ52Zs9szVpxRT/+",
+	"CnysJ53+0f37XSO+/N+HRkRoDdK847/fvX//8ehw7/37jw+ffvjbv8WPxAgVsfgpvjRK3mWuyC3F3Miw",
+	"tI8LYXS2YOXttpwcHlnVSokpCA4EMgUkmVBu1tUsHOMJ7JPL/3VJNL0CRShfVjW/QxSM8XVyimPTBXpw",
+	"Ul2fuG6WPYlK9jNz/sz8dU7T9xRJaAY8pRXyPuodPdjrHe8dntQQsXnDumGHO9fbe/Th08nnPfvhqPgQ",
+	"38XXVLM13HFmf27LjuqEkXvczfmRVSwjOjoqiC8vUbdTZD4z6tVLoqzS1yVUk6lQ2vCH7948e0weHp30",
+	"vt8nr5AjFGqoItTYTGMuZL0GGj1mbmC1VPegG9VXlRayVrxK+/NWakGdYHDPvPlOnM8ofybFdHXo5ltn",
+	"KHHD9TQRfJ88gRGdZxoVcC4Wubz9Yw5yWYxvZB4ZHYmhhj3NplA7nAuxOpgfvZpfDKc8FkqWQCWhKAQu",
+	"zesv68amxTYju2BTeDUa1W2yuY+I0agtqY1qNtg8byBGo5vv8MVyBg3UbWLubDt6qBv9cnbjs/nZ3Kxm",
+	"giuwRk8xVjOlZ2LOcVaJ4Bo4ek6osVKtvX3wu7JGdz6dT4E21Vgng9EIEs2uYTCTLMGnJHNpmMyy0+88",
+	"/e1NB8WMkJ2+uf1zt9Pw6bhyCrRmfIzTo/gav0xWGRokc23OwJTxuTarcHjUy39LgaYZ4xD8enLS63ac",
+	"VjNYMJ6KxcDoUZ3+I/PDfDQCOUASCW4qfrG2dPFTr9tJ6EzPzXdUjhkvfnpoBpIyNZtrGMxAMpEWP54c",
+	"469ziTtRfH/cM4cFiXeQCD5ictrpj2imoOtN8QEXmiXlMUxFai1z8yKzq/kxe4aKIypm5ksxUBOxGIwA",
+	"h5TgoTjs9YpfxpKGzzbjcbaPX60p/Vj8/iDye75s6FiozsKoRDwdaIaG+rtPneqS2i0KR/e5u3rVUemi",
+	"+73PH8yjp4yn4c69w4cdHvXwV0NY6TyDQcamTHf6R6Uv51yzrPICCYZuzA7ZM2KWQ2VCD5SGWbhKhhQL",
+	"uv03CaNOv/M/Dwpv5oH9VR1UaPQJaMoyS8vNmE/gE/V+xtj73GUHeM1na5inb6zPbg1PmEkxzGD6twhv",
+	"SPwhu6YZSwfO/9cx48Y5eFFu3YKpAEW40GTENKqI5oWSJnqfPEaV1+rNIKWQimRMaYVWhQKOyjBaQ8hs",
+	"8Qo8KiMGmeEdxrA5UJpKrQbUjGAKStExjk6RnJ+aM2GJKWnGq3vIcTTVc0Oihiw008jnw5kxOy9chYIp",
+	"H6QiUf+zujiNj8Vru+51B2Hjqp6SS7tQl8RQviJAkwnBBcNlxcXWwpkb+2Zgj60BeJYkMNPQUlBUXEaN",
+	"vU/O6uz0O54xdDtZ7gDe0pfbnPj8XCPL/AvMtDVsEyolg5SIuTamvBKCm/8adXsmRQJKOUtc7ZNfhbgy",
+	"OnfFSd0lQtqjbDfJmtrWwo86zAOqDv3h6yg7vw4n43bzieDQbieNMIR0MFw284DiJtpYzAB1E2/b9Q4v",
+	"Dnv9nvm/v/UO+z1jQGyhTrhbnPh6IvfJT0YkkbcwRKsDeKoqLz666D3qH5de3OZImuOXDVCrrT4UZ9Pp",
+	"hlZdY+NwRpd2UcsLdHg/HGchf6wgL5hadCj5fZ5JdRxjAOREIKd4gtZrHXX6Rb1y0FSxu1XZ3lZ6f+5a",
+	"C+FfSBGdp3MpZnDwI8iMcce2B200UbwhqlXNZ2kzcnDRv07/cBt1Ica0DLlbF2CoKlDn58s5T4XDhB61",
+	"MBq4jtvEAoil+NdeEABb96DViJnjX3yUseRmugnqZppeAQ/VkvPQ3zYRWaqslWyOxz45U1d58DV3Y5kH",
+	"WX0kmQihwPtUrcG8vUrxqKxSmNdgkNUNuaRLBJPZlRphBgLWZ2eMqkKdoFkmFoQZNcIs5SVRdKnIYrJE",
+	"TcH687cwJ8sWWyK4mmfamjwjaMJRUhhL8IJg6jxVU7utaKr8h3vbvra6aBtRk1E+ntMxGgqdFFC4dD7k",
+	"ptOq7JkZTYspYzqir7bTP+qZLVUzSBjNmDbTeALGaBeZGC8761hQ4z21q1+3pUU0ZWvD4JmQQ5amwG9E",
+	"e6P8KSWLgCkfbL2niBQZmFOHZ47xJJunzmMlZmBt4ZtS2HFBYS/9wYYVPb0Y7K5Iy02STOkSZ5cKnBjS",
+	"z0/rlbLNa5sxfjWAjzM0a6rLa34kE6qIu+CGK3hYMXuqj68uZWlsu1jNM/tKDFMF7zUa9YIa826W0cRM",
+	"s5rWMldrrZgGpm3xtMEVLAfSPjJY8N+MKCAcFqQSlUIR4gNvTim74UYcHZU3AuN7VBGMKEVet2KLxmez",
+	"qwN/WVmBy2JwK1FIu1dcg+Q0u6H3wT2kIt9RoJGF0X4WUvAxEZyIuSSKpbBP/j4X2oYo/X7YSJyN2s2E",
+	"1ITdcLvuh+6CM4JudyNpxVyqVS+Bm8RuyKX0rn1yAVlG1HyG08KUMj+rS9yHXxm/enVtY0u3yJH8aeii",
+	"giMEEVnarRIxGS4tPYEkqMp6bcyfngy0vrHa9dVZWv5SDLbbOUUXaNP6mNG8FHqTKrZ5/7jQgxE+pey/",
+	"k2D9Wy6RoZxrdBO5fFKWy/7dpXUvBrWjRS/PBnkEHkGWe/HyDA4vv7UgCvKF9nZvscwaPuqDiZ5mpXXt",
+	"vJ/3esfJ/zDa2HIGxFyAX0FnQ9palZhndOxyBFEFZ5zMMvQaCZmqPGkUeRwO0oW3t4n1UA0DMRoMmdST",
+	"Tr9z+OiH3l7vaO/oUXM9Gj0dTl8+Sylxo0HPRuadegqy0W5UYf/4GhILYvlbK8OvMWSRMvPYZ5RlN1Qp",
+	"ZsHjBiP7vCq7NATv00DQrsizSYxUIm/sB+c9NDZpCglLAVNxbsoZAx3juS6NZAqUY2pPlUpjU9oFvVbe",
+	"b1dCB0nTSBVBfjQ6uvc7lU17k4dTd7VteUAh1DmAp8QPpXDpmnO0khN0Uz3wh2CP/BsN+wJIV2VXfOQ7",
+	"UTRsLrp3DbBkku8Ms1s3pSkQY8J97nbOnWfumYRoUjS9AqOh3YxY/UvO6XXrAAaGrc1d77aPZjRzRt+S",
+	"g7m1r9g5fO2Z2eQajXg6P39ofIzKGxM5TPhDtyAcfIOyJG4ONqHI5ZTzCGx9Qi6E+JXK8c3M7xldZoKm",
+	"Ay3EIMOnVTmBz7p6cP/+8QMyXGpQN+XMx2Wd1SdzGkXRj6FM+CuD3JXmuvJqJPALIV5QvrzRwpqxTilf",
+	"+nipChfWPN07sG262pynqDcv98mFzBNmOaFkKnagox6F3lkhiBkZCUZWWu7Voe9kuc1rUfPWRPAETonO",
+	"J+oSt7D0Yw9TeS8rpBH8tIlCggISHMZvPCzRuJnwnFeeVSUWbd1loMyRQjEwIq9fnV+Qg+vDAwXKEL2y",
+	"SdRDWx2Cl93UAjksdvdXMd6zudZxIVqdwS62tnjnlCmFlojzVEgirqHqwn379u1etbRm3YZWK3H8rl5T",
+	"ltFhBjfd0fw5lXwPBfKaJUASygO3pw+JO7oMyDWjGuSps8AUHUElHl7xKt3UKVN1B/tplAcY2f98vrvx",
+	"0cyo1GSBxRiGBAQPYi+YS/AFKd35hiB9ASmjFzjxGx2O/IGDqXniANcyRvUoSXC/H9u37Zm390lVV7up",
+	"7Lxflp04Kkyg8mZ/PuLVnY9OZtei1IyhSJ2fmzOIJpcfJ0rY3/g1SDZiN2THGC8bzIuHVSgY9swFhKap",
+	"NCzZjS5XFskS9D55NcOaUOfGYu4zOrLQo0LLfrsdRnEaDLG6iSsz3tX2zahSCyFTrO1g44lLGEKBtm75",
+	"OkV+oK9OzHOuaGqNNZq9Nmq41AxUnpMxC75aNVM2ZggH+VafVn/LgkSjFiWvRb7yu9XKQf++4OlF0a8Y",
+	"/g4JJsW58syW8w/SieoLy6z8yby07RI28oU0G1fLhZYja9Vwua3VFLkfI5/mF6bBJumsO4ZvhBU87jFU",
+	"SrpcWXscAb7QD9y/Zs2KYxm92/MWK58vTKnUo1xAdBxZDx9itxuGgQrDkWyMONy/VyPHTWzhmCsadxdG",
+	"6saLpQ5H1OvVl3y9f38e27F8YzbtxzngOgaG8/p7LtgU/mmuq+6b3yu3dXYA4YPXbN/Ta2hNNbSWaN5O",
+	"BElZinkfTinNU2HUUmmYNqIaqpsWiXQ7V8wyI7/DLpUQHcZmQVK/IgPnB+xgEr3RxFI8GP6TZ8XBdflX",
+	"EhRoZEHjMaQDMdcDuAa5XExA4qiMOVFEdyWMmdJgPXxWduSS48O6I1NR8oqsKxxSlyw8MMXCGDNDMUed",
+	"Exd1d2wAVxQ3YdO5+ZWptmcnH2aj8ZYO6Ub2hU9cM+YXPqm73WnXGqYzCx9SBSwoZ642PbKYVz2wylRM",
+	"7GRUaSKBKsHJYrL0+41qpnNKbCtOqtSCx3I58BwkduAZH9AMpPnLoxLAR2YdGCs0EzvdZsyt1sdrbcUw",
+	"Z7boGct3gk9mTHkIZM6xyNj8csVms5rBuKti1Ob2mSwmQgERc52IqY8X8FRIwg3NEy2yNNiCELxiRZg6",
+	"UnIT6hZnKRhI6QxtPr1fiuY8sdyY6l63J7l2A35BOR1D6jXAlQF3Oxw+6kEyl0pE6l9fODklnAliiG9G",
+	"x7C/UVfdOPVz7fwsa+deFaE++d/Fj5kK02+dIKBZZsw9m2NS0Wm9cCv41VCIDCj/akpOZd0qeko+4PhK",
+	"artpbY5PjTo/VyD3ybmmoxERPFvur+OQ60lEC/mLuTAqO2vn8UuF+87y4La1NCyrGI3Mf1FbirKwM2sY",
+	"vuLZ8oso3VFtMzpHFwH7BwZ32h37M5Kxaw/4IOZasRTKGdQ2ufqlsIlZEzqbAccyZKbJ0AhJBdlolRy2",
+	"MHHzIFxTgRXG49afHIQ/MIp853M5RtdgWEF4bkXv9h5PMRopyD1BuJr3FPkXZvp0W4vftQE5e9V2Bkwp",
+	"JPiprUugBIlQPCiQs2Epn9/N0jZttI740mVJt+XeWMCfZ46QhZhnKSYAkXO6JFSTDIyEoaTI8e4S66O7",
+	"pzADoevOvCLGclrOQJ0StDbsydce5o2ylHAqpVgoJxsESyAiELyToyxSN563Kf343F583woI99fhqoBd",
+	"rTtGHuOAvrBGZx3uV9WsL6EQPH5NTh7uk8sULlEWZkoQNcMwz3BplDWzkvRKmSv2zi7QsR3wt+MyaMtR",
+	"fKJFqflaTUNwwPlOne6+7mLkgi/MhZ/LCf0x0bSYiAysRO9irgeqmkwrBIhCnyBNEvP8yvQOV4X3yvxc",
+	"ZVJM57U+7CFkgo+RmQruWW6XKGEPm56AGYODfEsoT5lhIAovHi6J4y63crJKfCKc91FvM9jMKlkHxU8t",
+	"rUALADCM7N9vXLPMYxzmTkNX0Nl1aEbOgmnOhYMqyjV4c3aD7LV4SmZ0qRr5WBLKE8iy/BUN9Z1uJ5lA",
+	"cjVgPDq0tzjZ3FfdR/r0HmxzI6SEIeFqs144B4zMYtxKa+CprTdotkjbWN8ln+/GZSpVj36K6gptrf+2",
+	"2kXDkf4uGB/MZVaHekmJhgwmQDM9KeC5JpCl++SZsMzGSy2KJfMq5wT2DNs78s09RSXabOflT09trL1U",
+	"af2pLLg/X+7vUHdqzYGDYtRN970U5xOxeAbuPh3zzV2Eqiles0+MRl6p/CtpYtH5t1QCfRHwBibk6wDN",
+	"9vrtyyt7m9OXQ+LYnEVrLyvuGHgswujCiSwFpYmYAS8DIVaMs42rYZ1ksRPvjOhcDZNCg9uhGx5Y+84a",
+	"993bwl2XQpIxDmmX5KzWKHSJkBKtpJqHB+XbMX/jt2oEKD1PrmIKhq0lMavVt4E0y3o4QKoIJRZeZqNV",
+	"nleir7Uv8KIbWSQNqXCd9VIu327K5PNK7uoKPrYisnD+qDJPIegcd4mO9grDj9BUuAKYkRLfWeutzM0n",
+	"P5huCQwzFIUxI2zFHCtUmJYWmd/vMj2UxH1plT+sV/Vu3QNZqqn/FtyPZUig9uE9rLGOZVgrD+CpgvEF",
+	"7sWWylXEbFxleQ0f1l4jqKPfNswmRkch0ThSwMF1/dJGZu7f2mA7HcLTDTIdNnvAViHYGtnFTT1ZAQZb",
+	"C2irc3/bxlWvjj94ZYMFfs5nc72N2556rS+hnAwdh7a1tTavBwN6LJkQ3Ox9YuSPCvHUkU2iqY2mEaSI",
+	"b01GUkyjzv6QVl0yhIVGWKm0YNxei0a7RYPlIqfmU29DurR5pekyTuE1KHnBANA0XwVtzwQfR6bKfTOA",
+	"CUXU4zyRMqPalTznnqSj3uGD0JXUi7mSaqH6wiGiS6pmjIH2bsaETQrMI9cOJerVisICBsN4VD8IOgGa",
+	"BnjJZmWUrwoojeTh8eZxRFEIg4H0VrGrYKbClRhJgCAOldszdV6+3ppxVOF52g8kOEbbjaQOYzEYysNm",
+	"x5jO9URIpiAlU8MGSUZnCqGW2xzsH37YOOQ6DKZgyA4EsuZE5cbQlC6JZX7mcCMaOEDXMhls6oBlqqUB",
+	"mieHI3wQH+JN3cArSFLB5KJs93GeFblgeuLyYQrDvCDcVUa2vb+kSyZaz5S1Vsj5RCy4X8jQgVL2AtAg",
+	"gzM8s96Bacv9V5SaGojOdSSzmYdgCKK0v/eP7j/obTyC09zm9Yl3IUCoj2qG3xVL2DTlbrNjtwZYLGTv",
+	"vZVFOZ8YoeosJ0f9nmIdfr0dNLpz9szjyZTKK7ShVJm/bF6oGvDTYIjHKyMssr2Ap13PYjySfr2ntBXf",
+	"Wwe9GozuQf2hKsiAzPmMsrxULWAg7sCVRrdZWtbBvoYbe3+t1A69Xm50blS5Y8wTqNHQZlbHaTNErw23",
+	"0Ax/hRFGtPsVXPsAu8rw331yRvDx5pD2MNJlZR3ufzfnb5Qvc5+Z0jBb1QkLBKwqY3t+/oqcHB0+3O+U",
+	"Wxec7f3zw6fjGNx9Dp+1arZyIcmcM636BANT6Pl8+tubLlkCxz/+8/V/lRxOjOsHJ+GCP3L/W39qK8q+",
+	"HVC3mGZMow9ggjeJkDMyFdeeKROqrkrqRo4auypAyuCEwWt2ilMYMTPGwhgNxi6IHesEsoLJ+9z1iOp9",
+	"mruJ8ClcEDMTMmI2xtgsnxSX4II58ZCH9Q57q16QVTDlcMlQAwrAlVckMvdztJWb7mnpyrQCNmSmDSpX",
+	"ctRESK955bOr1XCi9L9phlVIyWCGRzHOJUYaeEUzM6exTrPdLHnqESzDsZy0sdBqtdbqktUMqIx4vVYG",
+	"PvNbh/VddtuoTCbsuqyOHj+4v3GvIrDaVSb2hDnspiHoBQC3AsS6Kru5BZ6fJ7seToeYIDbSGvl7uJGT",
+	"Od9QxBe0OvYGbovbzwytuBVvkBpa49jZ3lF55/y4c37cOT/unB93zo8758ed8+PO+XHn/Lhzftw5P+6c",
+	"H3fOjzvnx53z49t1fjRIjFmdS61qGLc662yvGtuwVhiv1SBW9fd6a7zOkVBrmkUYSIUF16ldcX2x1qCK",
+	"0PEasgpFzcphj0km28q9pZtnOJcsz6asIrwqi41IxsIZ6JTgArQotFhGyeM1giTbh7tTP5tQBUQJMrLt",
+	"iFdk+yodlkv9a5AA0jyha/WCa5Yibs4GWWQX9qm/+nO3M2KcqUnLLNQJtsNbXWVfwiEB1YW4SmBudrnp",
+	"GzPA8Nq67O1XoyIVclKutm9dFYF7VpMgzlz7uzK0XPQp5jAM8pPSYOMlGBUEGi9Ifn2xKJFrcPVb7Wie",
+	"9L+xkghBhoXRASsVArVDFoumq6FAXsd6T78WSo8lnP/913sqQGUGCdFtUJzO1EToKC8I2j4T9C73LWjy",
+	"wnqgpkxrC3+PlUfY09il1DXOiJdts7qVXgO0WKZdixWA9wiJ2xVlS89dfYcWko7ByOnpTIJSrvwLeCKX",
+	"s2qNR/3GaDqsLTXQVI5BxzNkhYjzKy3ZeBztMk5TYcZ12bdI/R7xzU0khDigmmZiPAfcucx5fL1/xUui",
+	"DtoK1s8i4XesqHDy3UosbT+510YdMB6Tp8WWxhJP3ToVk/f7XjozlY0t85R8IxxVOU5cL0KfBnKhhSjF",
+	"ErxywCda21Cq7RULngmahmeywckaUZbNZewIP53O9LLvfCkzKa4dEmvjEW0l2nz3dtfXvnyjmA9DWHo+",
+	"nw4dG78lHlcCcnJDi8u5bdjOWqquI11LDRZir1meeIUYqg+oHP9w11bPuzuZwbmJnLzVXaynkJ9Flr7J",
+	"ZWkLGqnUd3nGk8GYZgOjjqCqfw1Ks7FFvut6XwZ1OEidbgdBKyNcp7Jm4cvq5/ILzNpGdod4o9vHNXVz",
+	"fnrIb8zEnG1jDAdYgNKDAOUT0jE2+MgvYdyaG5snWownf3v9fG+9YMfZIZtrdbatwLEveGOVul0eQ3MA",
+	"B+IapYxTuAdTY8lf7fzUBb29W4y70BoqSj0vIhDGZBxjDMJeXQU1OOltmoF7y7rBO2O0bU6B0xc2Kl5G",
+	"2zImEaJ4OcdROzE2nMuISv4TaEKJFtOh0oLDqXkrk1Ur1wwlt3Obv/IKYNaSSJD3RB7l4B1XJ/CLWZBi",
+	"fcp6XrvhCjmb0BhWG5pvQymugO+J0Yh4XDWSwUifhmZq85dJymKW4q9CgduDfFNaPhhGvpHgarGwd0Nj",
+	"m3nri6fYZDJUerngEPLhCmfGDg1WMCWZSK4GQ5gwng4sz1VxyEl82drpFk0nGk91jckw5xJo6oHjV0w3",
+	"JsmUcjZy/fBTOqVjWzCt2Jhbw40LC/dtISW0nBu79hT3nNCs5b7EGYojEUec/lDky1UcyYIAChujNMl6",
+	"1uRbmbTkTEYyrS7dS8GhBM8wo+awxfFY1iuNVUkoNER9M2b97VvM9khQ8ylgP6nMBdYjMAKeAKpeo8ou",
+	"uAutGF63hFax3BEunKWTRj6P3wXjEHeRYfc930+E0MychGgaWcyGdM9dO+PYdpwRazpgYptz0lmTiixB",
+	"nxJKvHGMV4TWBnJojytq28BpRZSYywQvDBmQnHPuUDfx3k5hPAf2d4jGmWMe5MQTt8F/tP76lmHlpwx7",
+	"OV7mNZ+XOJtLV4d+iQjyl5QvB/aKy0jlZP7jxrTHHAusdYFzS3CPOofosxKmyGnh5XFiFsGiZi4+Q8nU",
+	"QndWlKqjXjTJZg2gxEUY9qEkY4bfYpioudesOarCCisI8AWKQcYo5LE9a9vAkNdo2f7lRSNc/82cLyDL",
+	"XA9GDIkkvs98AHgQqOTuwJQbniQZ4ywZJJmw7G5HevtjI/0vHJROVa4nNEMMRbOZKV12fYjRBnNOydFJ",
+	"v4epFz4E6dtJ2ESRojMl9gMrJ1F899273uGHd729Rx/+r6N3vb3jD9/33/X27vuvzKO/j2ZYPBaZmMtm",
+	"QKkVXxbeGe7aMJubxR1LAB5lNikbO4NmlVIlXDNY1FnLaSyhxLWjcNgbZr/z5k77URdRAPKx8pIF5bok",
+	"I+sCp27eflj5ndEDYYNzT6eUZc+ETQhpscQe3rlEvfmXZe5y/8FmHDqjr9dAXjN+dS/v3sQTIFNjT5Ez",
+	"17VXMQ1Fgxtjc5GVJMLD3mazEUdQ4FbXLBoi9OyMmUhIhEyrfMEzlAVVA+1g5MPvuND599jWaVCgxdax",
+	"ixh0thFoGVjp7ELBmxlNjgSzkeNYRJbtum/Q4q52+M7huYxLSrHgIPdJEblUmKhaTWiqQxx1r9p0UCSk",
+	"wDWjmdoWiLei1pS70jgG7EZTFecNmmXslH5rmk6sXaEndPmzmEvVDFGjvEaYY1IbPaALK5YaeTJwDK9G",
+	"T5znYk0eU2WSdgw1M3t1DVKytK3cSmsU+ZQuvbMkz5P0mF2r8fPbWpy1y5HaqFajVbn1aqRwB2KuiBu3",
+	"VQnxqOo9vU8szNtuREVUWTSSQM2Zdn+u0RUjg5tlYrkN3KnUbESTuK60Ro3aBg7zmknB/Rg3NMton0HT",
+	"1FIz+p+Yq0ExuYjLESPS7BoCf+8aI+5LJmPUtoS3gUmXuf3lkhqKkxckNljn8+qsrT+T1DE7c2MdszMs",
+	"0ximzdN2w5FBNAaktKQaxpEtMhbGAO2LrhntgOoBHVijSpKFkFcgB6MMQJ8SwNHZOK8O2lqyQoXl+xuQ",
+	"ABskH4TkU2x1MIcSmp89292CvPPjGuYsoAO0kroAszr251fz1oN2ATO7vcBd8ZLtwl8h44wVVpmjwKZ0",
+	"DOS7vKiBaDr+njjNdTjnaYbHBPNkYoVSG8ysOg7m0urs20tvq7zkYakDyH+rCT26/8DY84/o3ujDpwcn",
+	"8WKJCicPMdgPNw7aqJEDkaUDO2IVCyCSiVBa9clYkDyFghJ7jVeWXR6dNcmxVmBEWab2yVOaTOy3homb",
+	"10GKbXLNUl/BTNv+wL6qJFbx4Pl6y/0oWPOaHETnjEmppkOqwEU1sHLGhYhKbew+zihPMYNZAr1SNX2X",
+	"cr7fbi/UVFxBXYIdLu89ZSwsghcSDUqrrtddZxlN8kivG8K95tz53DzywpzfiqYeKTmoxUw1VuAMxGzl",
+	"ZG9Gy69aOTXstRFPXc9fdhvDSPPnfqtxjKpGEDGBFlROfSTDqFlFM1SRpTlpM0WUZllG7MjIGSd0iA12",
+	"DVezEQh8yoQqohZMJxNIY1RURDUWlGnGx4ORkAM6m0lxTa1t68JRZmC2Y1FmLhvS5Moch3mS+G7f5idI",
+	"/S9uPEVAJEafFUWkZX5PMwUSm4SE3Rgt13SR1JQ1Uy4bKvxxYNswOFn0228cQLhxBv1Hpqu3By5ZI1Ki",
+	"99Wiw4q5ds6Mms59D07IL+xHuwOWw8+keWN6ar4zB9MImXqs6zUGhII/1sCCfxE9vuophD8KlNto2mux",
+	"Aeu5wlvnqGptRUdSUIw4z7vAl1ljK+Edjb/UzOOatU/HLbWviFT9MU1sy1Fi3ZYNu2JgcWhdQA+Uy7Kn",
+	"tuCzBsg5n0+lHY8UCwUSGbPtUWYEPyUjWBgDKFXRIw0fZ0xCPMr46trmM/EumYgFhjJtZaBjGapNw4KG",
+	"1r6h04F5cm1VEVKy6/mMWQ4jCWrSdCBRfGJwukMJxbw0ktJCFftYf95u38lmB7090s8TW2e2G/dYGCsJ",
+	"+tf4rH8XVTVX5ZFVmIIcY6W0D6PQqfPt7yjo2rBPWMVMHIp5XO7cBH3dBQ7qbE+WR0MwCxNX616cYMMC",
+	"/SYtU3IE8BTGEmpEdTzoUeqkYiluYzsI+GiMU5rVNKE2nM0HDi2P8pmnOGeS0CwLC903vq8xW7FdzFRt",
+	"G7NW2XS1KsiMJVgl6gBcIs5Mc4qM9jVQjMfY+H8BlfEYdblT2eoYb+xWD2Hxg5eFq1fuBbFyFnMiqSfH",
+	"bQJOOU2WMpGjSTNbII85SIUV8DHba8mSpc2waQFHti29l2d4O/Rf7TB7A37QR0ApZ9k4vY6pPE7qjUQp",
+	"spyiI8HSW+ciFV/DUe/GLKKCU0L3/vXh01H3+PN3e+7P3t6jD58Ouz98/v5//dv6TntHvXoGs74Z8Cb2",
+	"s3LmESCqf3DgN2jVCdPr3oRpFchhFdSKR73eZpa2cYtuzuIcd1vLxOp51+0rdXk241fvVGM7+7eGfWyQ",
+	"tOmn2MYiHkkxbd7yyneKjvAN250Y0i5R82RCaNA1z1gTHkZC4EVNuozVeQKimVTYSBZLGOMiXovmk1yN",
+	"RtXlpRUuUdf1XgsrqRGwqCZ1E/f/1g+8PWXbGzHPAJ5AwtTOUsKolOyaZoP8VKD/2H7HhR5g6KcwchzX",
+	"cF9yMYh+H5o6YyHSBcNEVWcV7bxI7BnAeZ5tVj6HFpUl7ZfQmQrgxVPi0EfSPsF+5ySFhKVwirI9lXTB",
+	"+wUIENFCXLmwgoP4qFbH4NsKUJMUyzhm2jp2r60H1z856op9xiBLn0rZ2o4bsShiBupffTIU6fIgz13u",
+	"kj/mIJcHCKvSJROgKciD5ylMZ0Kbfdv7BeLmh0vorutzKFzft82M2A63eGB0Xxl2qm3LlNu3WW/DmePd",
+	"Fs8dc3WsJ0/FPrXq4JwbRdqmB5hvptHFLXzHVXTNFKxuaXlp3FBWc7twK7cHC3Lwft7rHScsxf9C1yfo",
+	"V743kkHM9VB8rPyweV/9KNxC1bLbny0aZbutXc0pFVeNU0ijoygyzlqmTVqBu47VFynw3ive4o7VKUjX",
+	"r3DdPN4CXKXf3Fy6nUUxrnX3+OFXZ+9v7zZZBwVXALP2bKMC5VAxJYYKe7f6AJKcc4WVPQvnG19Q5apA",
+	"iRiN2nqJV52+cm4MdnJhOLKkGfnteY1uZuuZaqcai9CsIs5NKV8SKRaqaxvZWxiiJVmg7LCcoEtYIR8G",
+	"V7BUXe+LHmAyu+p6j77qGmuZ8YEvhu0SY2APAPuDdskk2KWBWcpgbsVebgU3UYC+1MO0fGiGpRJCqBQx",
+	"pNUKsvjpu3VNsnTUt1cow8fsLg+gxRGui/+/ckWCt5EA8J9GHp5nom1rxbMCi9E2T8zxPYXFFFBwDWau",
+	"1g2jMHdKAqzW/LkLVqedkyOVkN+7HmHRAxWqeoTFEjyvc+ZlFpeUWhBeOzE9iSPghCZbxVDfsms6Yuyq",
+	"+lSkRGAqD9Bk4vF4eQL75EcL2eScb5dT+tE21ry0rDiAPG5ERbm3cDXzsm1363ZdrUuunTq3o7qHTy1y",
+	"N5dEWQBtDl0CmQLy28XjBkpZ0PK4ttGxP5L53sRO1lpquvW8y4Juby/t8hdYnkNb1m3EYeNZvJ4PM5b8",
+	"ApurHPCxsUEWpFTfcB4BGLyLbEGzDCuPVAhh7U5wuajyqHf0YK93vNc7usD6SltiuXKAK7VQN0k3aEYx",
+	"KVN0mMVExWPKMWYhxqQOJDr38Md9/wWkRTyVybn3mcLKdCzpuqf2yW9cs8yi+Lk8JsNK142jZfiuzjXf",
+	"NUwnA63rjMHagJ0UGTQ/qm9EtquSlh03o8dkfbSGLXqiIk8v6Lhpf3lfMubc43ZRgmWvcEZ/8lZOS5h+",
+	"2aYl/IvCjXLbng2rgcdl+VZkCBm7hhheUM55sHRwJsU1M6qbFlnq3GVMkwlNMfJo2VKAD5AXvEuRIIok",
+	"JqqMQEr3EV9rP0sxm+GnoZhz63BTMzodSJgJqeMF127YW811EHf6vJ0sve3nhmRMQjemrs1GMnfmrnfG",
+	"r2nG0kEQjdqQZRh9YSLmmYU0GgKZUMRf9yX04dIHQ1iTS7DytY8mROJiYpjBxriEO9yv3dW2DQCbsbq6",
+	"KgkKeDoQoziVuzNiA61GG5IwA2rLbBrgWBjDfUDVpmdT7Z+bv6hZtRM+vmWuY9mHNQPr5sSHFZ90CGIy",
+	"51imY365Ynj4Y4fcXRWZ7JmHpVpMhAJj0mMrJDQHgKdCOugOXQY5XstEXXCl2NxuUa2d851gUCV+s4Yr",
+	"3rrp7Lnv9lazP+K3rfDWjvQrBEgrZB1n/zaIMqHXYDhSJsQVoXqfvKjkfLuGF+hTk6KcC7/mzIcMvxAC",
+	"m1i/tfE2bVOuAIedWzpPf3vTyZuv/NDr9T7/+dq87Liny0tYvA6q+bcE8bgNsIS1AADBsLfAH8ERNAUv",
+	"WNXGYTFoi4DwDWOWlKbTdWtTu+aawbZ4HDXpUEaCuVjuqeM4tgdcuccTnhz7oHvNtAUjuAdiNBgyaWNT",
+	"MWQEr8wdPvqht9c72jt6VCVwTIU6+bxnPxwVH6IkPwaextCaHcxn3g7NTCfPaw827kGvWUe3RvlUE2fT",
+	"BdN5//5v/9tMgHz3/cH+3odPx93jXnwmEgrkq8ohFVX8kNw9D9kIQZcZhoNnVIKDO5Gao/u9HmJmZ+lR",
+	"+cDDZ0YPtDifiMUzaNt8zHo1bXUnxo2mdEmG0EXG7XvLlfrfYdc7SGOd5iqkMm2EXFNkRSYshWjV/1uM",
+	"bhUJEUVVcOpSTvKeBa5ZZdECq7nj07d7iY3A+lNWumkV+RpdF4JziRatWiY4rXvdKhWJJLUwRG65Y4fD",
+	"i5fHFnm7pUfMVlgMdgx0tY3kCR95tEkmrIy78s74Qt2qTLhtVr+Gg2+brl+fX+8Z8tbMtk8Mi+0S5LBd",
+	"Yhks/tfwV8z0MAx2v9O97RT7xlzWnY9tMufvJPidBG9ytm7dx+B53PY+htd0mZenr6ZBlZI4xQxc+fiM",
+	"Lh0404wi7YV5nQ6sPwTETS1mVJoX/Nn8T2z1lzZLrapb563AntopM76BcPMbMkQ1VJDIWGeA13Tp3H++",
+	"tStGmc+1ZDPY/13tE2+ozujSME+eLb1Kom2hiyJKTMH6N7TwvW0jICPLmqIF9NO4W4ngp65ddF5DbKdA",
+	"7BTiz54PM6Ym5hwMrqCmOv8Klqh85nPb4kW27V+L5W+mhbmj01ATC05BMKI1R/Kxa8N2e8dyizhN+5M8",
+	"oXLsYR6aH3+h2kddUV1fAwXgL1E1OdheDLqoxD1lhWDXiODy4/fXjKD50qyLoOTQCFgr1yViLpVHIAoG",
+	"aCR1bdjEd0KsNtTbRTk44xpqdNwLy3aQLblAmx9xdJg+jJO3DTKqkXsAelcVaJ0FZDPIPa/u7+FyMKE8",
+	"SGePynBbOtLqULnwQxQYihJ7SklCVSkweC1YWibybqeYgj9ICweFY//KhHJtQ0VWh/u+FReDhkzMMJsc",
+	"du6GAfDV+K0Hi8mr1Jo909ymBqOYo9mf7X7hiLANYl15oV3X6vnDtNGALCrxXLym0+0MKb/qBJ1Ei3MV",
+	"tNBzwYGGWZoFvayw3TxA5bFAimlXVy4M468VKxW+Gx7+jTH/4ER8W7VmG3BtWhWXSdByiZEnSThAqgZ2",
+	"Y7erLNuW0DYSTX76N/aRKxeSxY7ShrqyYHy3Hi4MNZxvIWQYjOcNQo+3dYo5Va3FnG2O+TYr1qw0D4eU",
+	"v2bjpJXI5rtsBsEs5xm4cvDBglo4EaY18IEYjVzBmZHddCwBnLR3NXe8Pk7asuauNEstl7uZYELnyiiD",
+	"NsfeEDJPhRxISIRP/kHLy+iLyWSXDStW2MgKgXjW1i+JPgvq2PXYCQiTa+OVpyUGmIMnOqapCDYwD8Rs",
+	"okuNboxksa3M8a3oVy0e1/HKfFSlKVtQYbWnl3vGRBWpDSYkkLePmuuJkEy5vjm5/Cs8BtG3FRkBLUIi",
+	"b549Jo9O7j/cJ6+lGEs6VT5dgFyaXbrsOuBEBNcjl7Y4LtI+p6YgD0GqT11aiwROpzX1zesQ24xkbM5M",
+	"gtrNCPdlrklHHZwlYrzeU+T5k/31EYxITj7TGawBcqkHgMX0NKYIfMQmwFWIZ8n2JIxAOnUtop0ifca3",
+	"4MylFt1DCwsLPj1a50RIje8OytKpTAfeHbVZ6OCvfuZB4pGrOnSbGqx6lOjzTOyWulg2Dqnqafrk/CxK",
+	"Gom8Ll94dP/+4aPopVd12XgWK8I/4tUvr+OpX6rESBUbRy/7WGNX4kKQK1h2yZAqeHAyl9nmTbhCtBwz",
+	"yS6uiR2GnYt5V2zN3wBNGXdYMe3byNJxqXFyXdVbgy7JlcM6zqFiHQa4a15m34uRT2zMl0MnYrjWspcJ",
+	"TQnlyy7ejiDcaFc42Bv4OMOmZNEqN98ZcWVblKYZ9OsHhI2w7JCwVZIQRGTpaqoVBywlCgeRZ1pJUBNL",
+	"PFnctp/ZjtElGTKfuYbIDdu++OZAYSuBaCzAFYo1fVedXzAfc/DI+EFMgM1u2UPNlJq3tPjj9lbJReOw",
+	"myix3+KRcJmdU/NmkjKbH4xIDnBKrNWKlzHlrnHpBplQOrfrtRBXJeM9dxfZN0V8RcWjo7vqGphHatrn",
+	"XCtiKQtrnJhRj9D9wzhLNjMf9+TcNssN92LN12z7rQeA/PHaPgBkTCaesIxt004Ou5jH6ln+Yav/tLXf",
+	"U6K0EKmDMcY+jIDcgk4rcjhsqG9xGWpyqkdMKk3u93qNi/A8zsPmBvtfuSrbTq1xbTYihUQe9dqVOLhd",
+	"wBV3RcYr2OWpUX4Fh5o+btaci73ELWrNfd9mcbU/tMHiBVMMDt5mcvkS9B1S567IfLc12K0O7NeoxH4D",
+	"KUxnW/C33Sc21WbYum4VGeNXnjxt6d2OMmjj62KVs7ZelQCPYQVh7oe2ENPhw2oGOefpBYO2WEUWJ7e+",
+	"XP3Ml9VjLB4L1+0troE7lTrO1mYgk6Lph6uZLyHzbU6CrwyueGh8CcYMG9y0P8FfJVUpr4Nt2b/vVlKc",
+	"ylWuDr20gwSyQoFBsWveesReGFc7G2VPFev4/v15Z8dtC492np1182yplVaJ3VWEyPgxn1Em20esoqlk",
+	"Xrb3CTWmLXEuSJIYawVUgVFxiuZrH6t7/UULLKMkQqYgT4nXDYJw5YQqX3rUJQogj+MX9miuWnBb35tr",
+	"GB/W4H1t6tOJk6tfuzd5/sTuveRSLAaJbRUbRsWD+H3Ej16NCOzMk/4Gcq2wNbrX7fX/rkXEqJmCFnKL",
+	"8mxs19JGh8T3nPk+LxEDyD50Xbq8zo0d5srC/EBOXdm1tfSzzAYonGHU3BpynrdaaGJWdPKvSeAZORdy",
+	"RNS/EQtsL4tAL+iz7xKNngwctb3X6rGN7Um3rE/y98YW9qbdXCqWaUNYVyEXVKYNJ/DMXd0CN0LE2q2F",
+	"Jr/v8sWFxjLNPvJI87OFBarTq4SrjaxBK/J7rH3QxpeAYhCy5qETqqA1sbye1ES313a7tCYWNF35N8UN",
+	"t9ss0xHOADNX1rT6TMR0yrRher4EhykLfNGcjqVYNPWNKzoCvRxsovyMXWPyB702A6tvRHprPYHcdgWN",
+	"PQ0XGgyXunEYQC3obDBV8ZpUJaz1wYFhIaVviucgGIYYnDTSrrwLYm5zsN3bnKfSvWzW1u2CPv7ouZ7z",
+	"VLixN3g5Xo1R5+Yvn3Pc3Pr0z6h3x464SJcpEVDQ6NOxlW4gOsviImcSBessUbPjeKUTtkag54K2pWBv",
+	"sVuVnNB6uq9lVt7eaHDusVHVClqm1evLK71+XW4EKR2FKenaRpZ5Mrnjc/vkpcuCwBYXRmsvarZaNrPc",
+	"0Tqt6aS1qke0W58s2j7HaDynZO8w6MiLek/QIUMiAm9iYa0sk0mjtf0xh7DlgVu+t+FbbAfwjdzANwrH",
+	"hQjGtmaxnxUaUptkEqNFDqWYjyeazGcODYdJbzaC6nrERmnjqXI1kcSFtGKhqgJuZySyTCyMxWmNkLhq",
+	"47wVkX5wXCy4GR7qR0MA7gF8jGHWNQIHYQ8wybuCehA83/VQjGMTWsKSYrF+jDlybOUJNpeMOH5bFz6I",
+	"9sG2SX4+ASp+q1UzV+/91XaaoboB/Ix7hp+DH0+x7gFyjl+qNWfu1vMyvT15e6iFJeW4pSe9rvY0SLPY",
+	"qF3Eq/L8E9aM+E1JNd8uwBkNi+Wxt/VBsw0nbX1Eau28tunZvUbhfmIdpHl/5lhSSCOTwzWpW9f+vpxp",
+	"YhMLHPMmaKnkbaKoC4M0tEC+qsJQKNKr8S3fT0nwERvPJaZYmKtVv9SxKjcAVlpXNdKdV9HcFt6MUjni",
+	"TWBM9RHtraQGEGNtT52hVV2ATdLYqeWbVZ7ddoT2e7n5dK5aE+sHGcvT/Q3F/2We6mpsrssg+1a5HhXp",
+	"Pjkjl84iu8QcFLsRlKeI4zkEYkwmDqfk0hXH4mXKRuwxv8Z652zYnk0rfmYlsmuXWOsHE7R0VtT9OAKe",
+	"2E92oexnI0aorNxuRttxZqS/xUWPLWycnU3HGnvu8c5R5b5Ej3fRFbqo+l3TH9otOPqRbh+z0vaca2Uj",
+	"u1uG8U6BFtl4UJNg6RhKjZfDq8q55S9GPhZpfQAasqyuxHfaqhYhXGVfPh3RGJxKGwYEvI7TDRqJp0BT",
+	"d4wyqAtulFzubZFU4sDdE5oSiy0o9tsXtE0iDrZL24fI6t2XNhwkxcIwTJGl1r/NS0EipOBQay+bBkyX",
+	"m/YMpFjYyrP8NZvDICvVZmbs4eENTsAaJuZ2+8sooJaAb10LLZ3gthU/RR10LQReQyO1VEu7tuzzpm9a",
+	"yc2vW7mgWrHIWG9Yvh76MgLaH8KYccf6PWd3rD5n/nGmLrJKcZF2KJ4JlTBmFizC8k47XqwuoukU3ydm",
+	"qvaxDkC9FcR00R/SxtHdH4eVw2pmxv6Yg/tZyzl87nbOXcTxnF631lroaGQDp6smKbvOuyWIuVYsBa96",
+	"k4mYS9suJU9HaTTdM/e2GlKsMhk/ttiBOAe5Rad3GvhAKyUzYgoIYj6dq1y1KSXeLJhOJnFg80RkZkUa",
+	"b/tjvD533K9E5/g1k4JP6zCDN0TvRlJwPUiFiKMyecdcTkPZ3Mi6sQTgNTXi16witUI7Od+H1d8mNGZr",
+	"vbYpRd7scP5xF6IbC2/jWfRGu7R1jhhJNYyXm3lPuKLFmIMnFF74TrGda87drWdY+vO9fWrlue1H1B5o",
+	"DJQa1GQDegQY2zSPXJ7Zmrl/YQpYn/wIVIIk/+///f9c1vQLz9vqNy/QdvewyHDOrYulLjvYpvCVX1r1",
+	"u40RJnxMzb8Opr2NSV9JOSw//SchUkQktVCHlnt+1GRGmdwnvwDMjM5IFVF0BOa/xsC3uUnxSKLd0VqA",
+	"jBTMkbmnCHAtl2Zilz89vSAH14cHvjnVZSMvCc5n4MvnPKOwu9ugGKUYZrd8nkpPLm1t6WxUFza6l9Ej",
+	"36Sr0Ur/t3bnccuWP+1b6uTNt2/QW2erPLmwYY5fntrWOXXbcPsMMtoJpzl3nIoruNjCSSnSlfbVvV5d",
+	"83ZNGS9PaXMD7vW9wuGPuUuy2vwky6XXlgpufsjKyrnq6YAx/PT0otPtvH51jv/5Df89u3j8c6fbefL0",
+	"16cXT5tmqR42wfijNmF488gVvYaGcz9qNnX1R7Z6Y2+tnyDPxL7/6FHYyyzeIt3WgYU1nvn9D3rrW6HF",
+	"ghDRg1/jwsjTFMh3KhOaTCBLu8T53nL55az677vENW4g31UvsXzr+y6xth1eY6TATENqi0RtCR5TZAiI",
+	"FEevgJvrPVpfl7jIw4Bx87Vz4pwSIYkvkjaPd3X5XeL8eF3CxUBNxOKUeBS/sk/SzRCTL3yziXyUFbzA",
+	"YgglR1IJNTAEEyx8iW4Q67EEu50LkFO1DZSy9cejn8eDBGOiGRHcYxP5TnDkV2p0GuvzxVRD296MpDbU",
+	"qsU8mTiVp5Kg70CkZiCZSBs016MRxGKvyo/AqEBSTK0OhPjF+zVuC6Up174jdywe7Ru4e4Tmkqy0eE1x",
+	"K83ty2AEOK32tRKuOVzj+ldXLapZNBr+1po7DkN6FfjZHi51WnSMsK22iHkeGTkHTUMPWF6rEs0d9DnL",
+	"A+yJHd9kMdLAK7s8NTZynrFep4bnT8f0qwZHqVru4k91RjWoJiFyu02rp6myJfEjEVmQNbOIsVijWb0a",
+	"jW5bE20YUfhCmmcsFy6mSa5ZsG0wj4NVWymjmgqliV4IsgQqVZ4PHhRRNfb6twsUNFCo1yzDravO/nzu",
+	"prddNdAa9I6rV7/dEG7PZal9PzZEpBCjEZkwfQs+S7dkwpJ7o1WPLZgFr1rr8cxXfLUO7ezlmZ2nJ9ii",
+	"oeXTuVm8gx9BZqjJrKohkjK+XcJGxU8ZqMXHhxv1eMFhUO+OxbJbIVPvibWFUYuJyIBoiQBTmet34vrk",
+	"OqceoerKF3pgrj/N3JqsKgRFbkLLZAqlxawW65VJW6DV+IThDpxrMVu1/upDARs8nDjAtckOxVtbkp/U",
+	"bEQTvcWypWzsDllw48NSKeJ/qwk9uv+g/66394jujT58enASLwecUaUGIksHdgPC+FOww3aJQ1sVPs6o",
+	"Ma26naEEehUP4wRO7XaHOojvtjJrVzxo3kFdgDC6xesWGxDb1X9gc85km5Lc+gZVFxMoQH+wIGMiFHCr",
+	"kEosAgbpGk/voG3Hl6tEX1uFjgz/MSrhW/TMctjjpanf33bqu2pzddR8acz4a1flRaUmk/ECmU9DBhOg",
+	"mY4HXt391/DF1nRDZSWHRSt9sNv5uDcWe9/41nU3FHm+BbhKaQlcbSp4ijFmPQdlPy0g5f6znsyl+ziS",
+	"zH5QVM+l+zjHu2Nbbt6VLX/2EdJbU2vxDa9GfmpfUbsNZryNTXPTaRc6xMPelg5ymwE9l0wvz817PHQF",
+	"RoDyT888ufzn24sV3AJXGggqP/kjcvn61XkkIIVTQdFtX5APZ6L1rPP5MzqGRiLSEBwL3WcU2zl0nfcH",
+	"PWM2l8mZsiTIV1Iews5Bbb3n7/nTa5DL8CIsFibpXGKNiMus6hPqHWtkIrLU6qToLKXaxfkQRMqISft+",
+	"9Z5/51ymfnRdImHKeApSda2x0vXeyu9zeNThkjCtIBthT+WlS8+dTo3qQoaQiQWO+7n1bygs7Hjz7DE5",
+	"Pj5+VKQRl616fJcz6k/JEHxGx9SwP55agSoSmllTgvL0PTffoXXxr0L+g8QVmTIF6T554X25jJNpkTtE",
+	"vsNGnd/bwVBOfD9Q4ttr7r/niBZqB++6KxNbc6zIdx4h9XuXgW1hUR3koPdnmhdNgXKje7znOSJmv/OY",
+	"Shhl6IPNVbLOoQfspzPW6XeO93v7xxZPZIKn+2B/AVm2h31XD35fXKn93515EM2cPiP/ef7qJXkLQ/IL",
+	"LMk5aDvqh/cPH3ZxN37oHT/8Huu78XxdwdJNBunBTtx7xvsOyesKlvYHKaxvO48aO/c6YlPjbgixT86I",
+	"YmNu2DAQZRu4ILCdpTjEi0BAODIBCadGY0OJYxbOUaB1QQqsqb3yBToIPXP2+rltLWmh3i3Oy/O00zfr",
+	"8Qssz10+tZoJ7mqZj3o9i0qLuV4u4yZz+uiBX86g26yZbqf/zqGKOjBRBx2aI4Y6fNDOUe/owV7P7Bni",
+	"giIcqAP/RMxPRPjsHB7+8V9n//XLx8dy9I/zwcOL5du///xq/HCSXL+mM/Yik4vnlL5Ofv7tjeh8/lAy",
+	"EtaxWTdhZEbRjjLojg1Cbo9pMoG9x4JrKbI13k4tyJVNBShb7haWtEum9OMeHcO/H/d6nZB5azmHcPBV",
+	"5cAM9L7dj9i88n07eM6N8UWzEtfv9N99MFJ9OqVyGUzSHbCAr9vjao6hc8pjEexYWWQQLA1HCfNxL3FU",
+	"uSdFZs6LmyK+98BdeoAoLQef8NGfa4nvR5gwz7OMQWCRMaw5QB479uAc55Yrz5VzIuD18xmhimRM6wyi",
+	"59vFGZ6a0WCG6saTruGjPpjoaVY64p33817vOPkfRhAtZ0DMBfgVdNZuXjfaAGUM+4aJnTTZ1pcYZsHL",
+	"D1tdfr/X8vLj5pevOWFn6kp51z/lhKapNGeMKRKG5fzJMmtRPVYzzCS2dLHmtGF3NjoFW6T4rsbaRe2/",
+	"0Fz86bqn8ADtk5coiTIxHrsoY77jySgbnDX/H8Yp0GBG0rFh8U6R+VJH75tM3g8WDbYGT4ZOMePo8hok",
+	"Gy3xmF/ukwtqpouROjGXCGiFHbmMGCDfnfSOv18lliSglB+XvzJsc+JirT+6bIkagfBxb7FY7Bmja28u",
+	"M+BGxqcVCVG4JToO5odMhFRAhug0QneuraN3Fljr9W8sAkKegObr57I67fJxvyqfeILezi14RBsqbs1S",
+	"Tg5bPv1+q8uPHv0J+Js7PSpkbkhpWLxhRcwOuFsoSz3tfH1xGjSgv5OmX0ya2gbbCDNXeGPvJOhuJaiE",
+	"FGDqT/cbUKC3laQTIRQEpLJTQYpJzp1+h6LZAbJOjJbBZTdefutSN1iPO6F7J3TbscFz0KrCAm9N6CoF",
+	"Wh18wv+GonZFGBoJeGau6qww0uJoKr3MYD9RKs7dqLu/EXd7cBJlbhtohk3pGA7U9fhvH+N0o67HBw3I",
+	"pWupL3Flu/lDsNzqE5lSOWa8T3qn5HOT5/xOr6klvvLj7s0VEHNxou+dtlcHRixrQcM/0tTnTOAtJ41O",
+	"6zMx52lnp36ZMxy49crgASaZoJvEfOz4piJR6w7tE/P7N6C25S2Z9js7dnBZT4OWNNG+GKfEH3xUfvNa",
+	"2vjnv9Yt5882RHpT/6lPNO+Iq+YS1b07ssDPbdLMjpf2iXC2gi9Rz9g1/O+tVnYKhsBVrSHjC9RUIunM",
+	"GC/2yFyD0V1mUnzEsiiskCwirkYy+M7nekJsw86VHXvhXt2MBrCjWJkI/MQGE61nA1/2OGB8MMrYeKLJ",
+	"IcYwWtKDWxEzrdcSu6/DXBEzBmKj2TvezOAl03xF2m+ki8PsL6nlFXV08thRZDtK8U8tFt+9r08w7LPN",
+	"Qr+aAT97/ZykIplPEYTn9vjPVks6o8ubGPpo1osRuXTt+S/3yXNNxGjk+x/7/ttoVbrOBDQIgjKFRSP4",
+	"O9NdjEe950rkHWmQwFhqHQgYrVpMlg7yj+X+Bd/+P0+Ix8AlYtcAgsV9d3LY+95TNsUiFKYsghLjNmZJ",
+	"5ynTxrS0YcGIBrZ0boiNhqwLbGxjxp79/ad/oLHz89nZ2Bs+L56af3+k9B+/sLPJ1T////+lhz9lc/qv",
+	"5cM/Rn//eL334u3il/u/j//54/C33tMdmLZHNabtn9cB01Db+lP5a/yC+NNvc6l2Y5kEjOEgRxZeKz5x",
+	"JDYDIceOVFeq6DaFeOuIT4aN2CwV5gX9iatgjtHduYPFvSO87TU+DA/TJQKMNtb68rWvIUd88BezgBpR",
+	"5U+YgtVayjakyt+CnozrSPOtLyUwdImUsUB4JVfk19bQwu5R/6olwTfmZ0dor203x/O//+qSh9R+3sjq",
+	"nrI7ZvtfZikZzgOVFv3/fZ+upMhYEMHzkjmmHUqUyyhSdEnu9459CedUQXYNSN7SPhJlqm0S6np2dh2S",
+	"LuXLlRabK2RftD296emPN0K1qVyd/vHhUa8X9hXNu3wWvTxtW83cbvINOosGnOaCxkRVzCxCVW9sn7Ab",
+	"HODmCxNMEFuGBlMMe4/ezkSNGHBN0dZGwBCpDCs1CtiX7ezA68ODPLekNkErnTKusMWDTcByd9icKmcD",
+	"grpyLTfEyNc2ehREBwSlbBYUeY3uFZdYeBmghl26duZWxXV4dKuEkDGlz/ygNwjA167dC2Z/0Sn47C/Y",
+	"m1KW+fhhF8FL+JIkDpUTRdYfc5DLQmb90VkX89hQlrBal5Pl66h8piFTxOxR3QDMb53G50xYbrz+xTYJ",
+	"CdPnNLsG7HuZMmWOeFo3DI/Hv1oTYh+CNRb2EVGMk3jzFu78RHVv9QWkxVvzZl9Y4BMvPo7W98eUpPIx",
+	"dAcGZVTRkSI2LAd3F45rEzrpjTUXl8387lMnkUB9Swyf1bfXO7zoPer3ev1e75/hXvgcade9rTOWNIH/",
+	"cM/d17YoBn8cYDILK9QyzBrsHT663+v1env4z0Pzzw/+T/s/etQJ+7HZ3mpuoX4ybyOPA1A4x47eBUhx",
+	"H0qp5Ss1d/NZunG6eZrqYYucRMdN0JSNsOVXvK2RVVXqDhtpUXM9Aa7NztuWMY3CWs+EHLI0Bf4FFbzC",
+	"a+4YSdeDPmOPpcaJi+8qgIAfPtdFis+s2ubSoIMYlLBJuGLBQXoTiynUKbllqYIn0EeAfCNYLEK++SMD",
+	"bdO2bRY0Ydr6QgKBNrUdsj23rJdsXUKtkKR8uU/eeo+Ly6NfoJdHOYEZJOQhYgf57qT36Ps+kaDA68du",
+	"dsiHbJqoGUEk0o0MwO1C4yh3hKd4psBhUWUJAUGnUBD0SyEpeQmLkJI9+uNaOm5LlY/NHLE7bpOA9WG7",
+	"ebuVxZvumOkaZhq2sexcHes/Hu5dfzyaTvYezTT9194iPeEtbOjHdq39wY3w3BfUNlwMEsGfXtBx3YPd",
+	"ZQd4zedu51dR1G7WoTH7fltMlb0eoVJ80HCj6h0ZhTog2V4edIvoBZ+/deFy0muQqfBY8FHGbPlWo8SJ",
+	"CyF+pXLcPHXiN67mM9s74QWkjF6YdWyaSHEhxAvKl19DVr6gVzYhO+fW2wrJiuF28Ml9GrB0bb5EKCdu",
+	"ooDeccr1nLIZD3xBOR2v5YFBU8CtWeGfgKvcbs7HjenWaP83p9kVP0VsOMUlXvl5nnYwfXIeQx0S8koV",
+	"JZOC+1K0wK4XM+CEKrKALDt1pj3jYwLcll1Orc6LxXDWfLearO9dkfcsdORMuJBkSlN0WNowI2QKUIcl",
+	"l+YxA7z/MpqWafTsggm1W5DnoxdUJ5OOtZ+3VHNXuFIbNtEt9Nu2OmwQMGibcXnHi78JXvzYtXu548N5",
+	"5Km9Oni0+YbX2IvGlvg/o7557pfWJH9oN9A3nqa/gniyBxOd2110HysipAtpidHtK5wHcA3rogdvJwIF",
+	"Rtd3TAp9zD6CtpgAL/uQTo1gQ+C5w15vbQzgqX3/7ryqNG/004ThHdrGqLXc6Irx1Dnv1cAtwWb50lrC",
+	"4Cog4l2NImm36dt3YX7z+iCGsS3ABKZV7IbEbqIfriXPKSiFEfV6AnVoVGJh55P7UwsUjiEkGDwbYUKa",
+	"D39jxMwS2GmJeLuNifeFH90OyVdrmCKS2WG3kXoUtgHpWPwlmrleDGq/t6/Ffm/fqkyN9aDRYUH6tjR4",
+	"4J+Qx5Pz7qJzjoARqtPvtSd8t4LrSN81NL2j/RvTfrCavpfkN038IRbdjezPaFDmmTAswvGKxUSQkZBj",
+	"kafFTKgirrOh+VFPAFNcMB12NURzaqF2shRBWcz9NMsKixaN2WsLUlfmJhg3ySN4QcHfTdjJLp3dYSFi",
+	"DYWGdVV/QTL91l2zP6HfI6fk+lrfbRXnADarVg6/rkmaURBggyuXm8CkH+w9lQcluw6mS3n41AXvEhxS",
+	"qf/sjjJwwjltyMLBpBM9AWWzI+cK1CkCn2M/2hmK6FIM5l3YWCBHLflQn5CCTfAKcmzW+cTeVwJ6O4zg",
+	"w0Zn43bD4lBxsWe4GRkBWBAwZbPxT8mlw//Pm75S5hL/SQoJtgOrSy0JMNUbZ/08A/Czqhk38tscmNzO",
+	"om4ERcvTNvkta97rDurGFwfdVG/05n8EGNY5Ar5ZfIdgjnBrCP1WN5KRFNP4GNbClm8eSI7Nv3kMWuxg",
+	"BH+1LKtWWLi7zLkKugQ3dQ/UGSGHPWuE/K132EdQsqDHcINnp4fFLW6hnsh9Yt2sb2GILoUc17948ZGx",
+	"fo5LL274xuSw3MCq+lCcTafcDbnBY4eHts+tXdTyAh3eD8dZtI9Q2FkkwKSNDSW/L0hTLnrXaN84pq5H",
+	"y8mxOfQrrVR86CDWBgUJI+9u4jEaO/3O09/edPCUCtnpm/mv9DUxZwupoBjA4cmJeVzwcENX1auOShfd",
+	"77nTXulFcrSuhcjRSe/zese7oaim+wmH/gZ3LJ8xqbTl+Wt8+CvkEObyVdoLd178frZ8yXqLF8ve4kX2",
+	"98WrJ2Lxwvz/s9kPL548vf/y7y0SjQpV5i4FsHUKYKAHFm0hQp05VBRr9OZWbYPrswR/rkGTZdwifUrK",
+	"FU1sj82j3iFiniqn7C7FXCqn/l5aZnTZJSe9R05qiykIDu85hjsn2BjBKNJxnd0IiaDXl7uoqrp75Rz1",
+	"Qb4UHBCN9iWdQtA/hnx3mcuFS3zRpSPGy+8xYVvRpc2LvKR8ObDXXhrNdGom5YtsADDUy4Mnq/fcGObG",
+	"tB5JALNelzlHvcTvtWQePNWsYA6JO7LevrBJSEqX1vtHvhuCXgBwYpvs5dWk2M6hWIXnT9T3Xbfi5uET",
+	"VwRr2NBpmD9puAiq2m6rcrck0yQRSivnUnjPzWM8tPCc49s44m32cScvzbEYYNblpdt8HDreZ8c1NS+w",
+	"q8GXiC/edbdxoQdYxQvppZlP9b68wpcpnII5PCf++YjRgb2mzA5fBFXAAoGKKZkK/DOjiBV2+RpTxfpo",
+	"MPz7Ye/SVgrm+a5Jhs2jFCQSNPnOtqQ/7hH1/el7XpQndQlVxUEMgZnznUT8JRurtLkAbtFx4L4e2D3h",
+	"Pb98nsJ0JrSRanu/wPLSIThz4cbSJUpgKeMso0u08ThA6mgII2a+YiVWUmz2LmAo7ZMEitH9gr3DNt5h",
+	"1/mGWQXt1bZtNCTfZqVzRqbCY5VMsI2Ejyo11YdaSvPGkvRHS3u3kqp7p3jfKd53iveXVry30KFrC6MD",
+	"cItKHk0oVd6g6LCwe+vyaoJ78lsqmd/rbs+v+9ztvM7zsvfODBPa/PLiDn/DXYbPl0/TaZBPVDolcwV/",
+	"iniEEaOEIsHsxJCy9lM0HHHwKfirkkAeAXebZ5nDpTh1GBVV4BhSxo0hl1ZVHVj10BkwHhrHQt5P8m4J",
+	"8J7P6BLV9mwZlHOF5Rqo9lhlAJXpsqr88pJ855MPUB92irMFAihgcJjt1WB+oUvfXxf7Q1j9t+8MExxT",
+	"WdtmzrvvbRfqOjQjhIC4NqOXXW+RjTTIgeOnl/6OS/8FskM2noCsAdi5iTLsVdtutF2pWzZrWBQtXxRR",
+	"QnAPaV4ZpFl7G7Kt89SW5lt22K7zFt/YP3unHN4ph3fK4Z9YOQykUEU3vFPOvp0ymJI0ul0Hb7tspWII",
+	"paSodYrOAc1wcTS7XpMdeeHVAvQJGlpUFd+Zb43GU2KoCwtxUoaOQo5eUeUgfmZCKTbMoJ9nR+qJBHOD",
+	"DmRr0WBMLPg+eYluV7zfvUhIfA8WjxMucmyifXJGMma4qG085vyYXcQx8jZXJI8jXIXdhUmbSbgGUqux",
+	"S6u+4Lx5TuV5JtYmUReHIOyAfcdbbspbLAEgcdnkGC+Vdmf7fBGWkmCb2y2yLSsvqwtw/bgMI0qFiWJP",
+	"YpdY3QVS3+sQlRifaIGa1an5qeAkNgDlUDWcdWceEanew6n9+Zzz1muep3c7HVgWdNgQsQCnn7VAoug1",
+	"8Z0gcNwTB8931DtqfM+Z63fYufM63XmddlRJhkc8wnw9vuGNlLtm3qeDZALJ1Z6F/L4dHnoRMNAJVYRK",
+	"ya5jgIs4lOf8K7K8O37yVfjJX5fCzYnGFFB7/BlvQeVb0rMwgljD7dJzAW1uIbVmGU0g1mLRDuaOpO9I",
+	"+q9C0u5IbyG2tyVo53C9TXp2BopG/L3cJ9LHj1PfKd1FXWx6Gi/HdvKikdo+q3c84I4H/GV4AJ5oTLuz",
+	"W3f7TAA7CN8eE3gmxZS4WA7RgnjJjegRQ5pcddFR9ND6V309DxDgqXd3IC/YJznqvBsztupn16DwMYZX",
+	"eKfJqWMteV7dGNNJ3VVcaKdcYAPIffLSJnViYbwdAM2yvsuOhZLTpesu4Ni/IsaScGh/dueKTQzAMOxg",
+	"ypRZrTDKl+9hm07Rfs/ufC53Ppe/JOu2rdgXE0AfuNPiiBbiyloxLXh5KxaeQpIxfst2mTnLQjKFDMRw",
+	"0WvBUkhtsCxICbQJ98hXV5ijG+ifnTm6lJCwiURjNvjE7dVnxwTveN4dz/vz8jx3mr+guupSiW6P1/1m",
+	"0/qC5KN9n740XF7uk3MPwsCx7D+FU8JGviwIOwMtmJ4wTg5PUKPt5mrkWDhNNcIY7RteivOJWDwD+FOy",
+	"xQVVA8ymbMEN3W7eaYR33PGvxx1fDX83CqEWhIa4IjcMxzVklBuxHAPouy4RWZpDvu2TZzTRiqg59jj0",
+	"5Y0DYWHyrgBm1iq32YMB4MNaaJnbAXc0XzlwNr9YnxuhONo0Y7MXopK2ulXfmY2gjZpNwcjKuxyjnUC3",
+	"+eX0wKh/qXTG9kCPWCLeHONxI7F+C2COW+AzOjIeSEiAXVt0VkjYDHe4H+y1Mktd8/Kjf4auLmVv2A7Y",
+	"sQGio9trkkE6BmkBDmQK8o5P7IRPeFK6MZ/4qozg4JP7hN9KUMDTG5tAUVwnfxy15zCZULrcVKchSUZ6",
+	"BReTaNhnp7bt3hoUy/IULDJrlwzFnCfmg5lTKsVsZgMQ6oqZj4i+YRHgRq6DrKN4BKQYQiKmoByaYOkF",
+	"FtEiALw8LWV+z6RIQCmisE0Dw7I6xNmYS75P3sDIKLMuK5xpj/BBl4hSYrsyzLlZoD4a2VOGUBhFlMRl",
+	"ixYd6y2Uqc0b98APXDj4i7zTQ4F4KpOJ4ZQuxhKF5OSp42M3NktvXBxWCJHeWiFy2FaIHIVCxK5yrfCw",
+	"azIQo+bEkIuTAgwxlCgt5ck67FF3OLtWNeBiYU+2i6pfwRIpwKK7mLN3W+XbdzXUf2HL9hx4aniOUDrn",
+	"hujzv6FQbSQUnSl9ey7AAuVySuWVbbRvwcQRBSc3gEOs0DBG3LdaOHxMAByIVcn/V6BZhRUAvmm50eLN",
+	"awR6D2yDS+FQVzHwwjQWaK/yajNa60K8S4O54y9/Zv7ywtCdD6BSm7FhRD9PIb31EAMaj7M1vrNXHDBl",
+	"xeWY0CvgXUQnM18CTSZW+7I/Lwxto9efvJxPhyAVmdBrLPcb01keLaAO03mjZf7Gj26Hlvk0b5y6vp6a",
+	"KTXfYLTnvrils7E4TrrT77xBnejkqE0Rn5vsOvvZ7xZW8dmX3ZnOOzGd/crekovtqxjURYX+LWZLCEK5",
+	"LQTGZAjMjHD6QazMeJ+8dgCC2GqBKS0kFqQuMbSonWLvK4EdvzFvMJacRYxTUcvNTfXPl28RrRQ+rlYK",
+	"t2Aj+a7fRRrvIo1/QX1JXMNXrvaToER2fYts9ZwuHcYrpgDTuQJ0ZSgATrSwiKc2IwGZp/IIVnnkjZzl",
+	"7rg8MThlkKcZ22diGjHm6+W114gagU0CE5Yx5Fqn5FKClstLm/PBcojiKCM2K7NLLrzDRF+xGLic5TbZ",
+	"vG9gRpl8Y2FMb4mn3vHGO964C1WWXoFzlc+TK+/SGUXYpcRDvZOUXOQNt1hTIYL8Yufkx+kFcQzP6pir",
+	"fhCSDGHCeNr3TZE8L8TSLES7G0kxDaqvEBrdtcHZJy+dxskQpli6/p9TDLD4SorWPDihUrKwMgz7W5t3",
+	"ZDDShGaCR1mqlstvk6GiEBlImIrrL8BQW0ROEnd2vHBrO7aYAf7WbqHPNbiLJdxJg29cGtizbB3vjg+J",
+	"XBYQjq7zW5AHSkug07XQZHlGE+q08hrkngKuXbffvnUs4gUIeOraAHcdt79k6aWHVzUX3VPOGeaygvCa",
+	"lGp6adsuEExYQw5f5dAY7x4zHqCj2XCh+blbNN26/JUqvYfP2Xv+5NJGKjDIIXiAZ5QX8uahZtfDIKFZ",
+	"BvKe8p0hu0SLK+D4ggR3BniqbDg9o8qthJskJ5fA08tuMUbLho2AMWaPWzm5JCNYuHYFCkM3ypUQcu5K",
+	"CMUMzG1Fz8ApXVofrQYjxszOKaPe26j6qjSyl6wVR5EGWmbDnOERzM5YM6dkKMVC2Y6BHDtrW0NkqiC7",
+	"xv4ZNpy79NMoCm4w68Iy0yLvorRRdb23DnuIK2oordPv/Pe73t6jD//r3zrbdODS8FHbBNS94uAXCSQs",
+	"7ZPD9xwv6OcH7z03x7NPPr33GZjvO/3D7nt0Kb/v9N+7lM33ne77jhb4TZ62iV9iQuj7Tv9TcI8zcd93",
+	"PpsLNH4Xc12/73x+X0a5rU47DoSO09u3LqCTdYgWIQFQ3FQV7ru3ZFGFsvjD3sOHNbPBNpORkHedRb+4",
+	"5PiVXaMjVn3hlNPSMzw5OZXwC3jM57OJyNK9EdxyfeEIwEOPd/OiwkpsfJX12tH9uetmELWKZtiVaOSp",
+	"oXGT0Ceu9+idZ/tOX/8L6uu/IYETSnz33S0raVpp6wvKruHLsLw8KahbzFAgvARZQhtOiGP+czPCsRDp",
+	"gmXZHf+74393/M/yv7cUG9rvhuu5XpFr3BBCAXZnRERyWu0HasxJY2ArMKYMmVKdTDArfkalLlIgP6JX",
+	"gmpjf9sWh1QBcjJj13O9o7b1T9xsmnSs9930XZN3bJRIle/Z7VyX0dbtdAr1FnOvac/08vvVDBJGM6aX",
+	"DUdR3HCzsVQ2mIvSHhMthC9wFzxb1o2G8SSbpzBgnCaaXUO8y7jr4uHGNBQiA8pvpZ/5/W+2n/lhL7Yt",
+	"H3ZaA2s2wJXQJIKreabxvoFTXzal9LVohZNRPp7busR3nRSw+Y3hPLW9cYJj2+88ATmlWmRivNwVxr/l",
+	"AOuyAx3d3fV6jiX4eabk0x8wATWQLl5c3G6nZ2xhRTmB6UwviU/UwuazvIg4una9jhpt1y5sOTbBZs8o",
+	"XEo+GZtat4rPhjVDT/wgv17UcAtaTWEswVOaA8SEKWWZ0Z0N4f2He/6+tlAsrQl2Jg1DMSJ3oBhPoNM/",
+	"6vUebUvI7cj4OZ/N9a20m70xk2y98LfKVb/mJsX47FmarpSRPb2g402hXrzmc/drdAx9bCsHz/SfIrb8",
+	"FzW9vrTIO0vRj+RZf0MpV1Oi5u46+JS3FAzbba40f8wFTnt/hL01sMTv6hpu1vqs7Qm4ZYQQJ/2cs3Ae",
+	"0ZDe2Iwd5bMWRiyDU1tj6POkxBw/Wx3KZ3FxIvg++RGjpjYKqTAri6DNCUujP9mULadESSDYxsv2b+ob",
+	"m9RXMmD1gZEg9s4pUO6anbn2jZEKhNlcb6tojV5QnUzuNKyvpWH9n86XthC6DcTga8whT5k5kc8wb/Jr",
+	"yOsf2g30jT8qX6XLCeVjTF1NAbV4iu0Rbk+GHyAnrHWQ/lpwR583Ze+9p5A57pMzX92lwMOCLAwfjlVo",
+	"5XrBz/jSnXZs7PQ7h0dB20Vjjzyyfy8ArlJqlncquPnwuZvf8rB8y+Fx3S0fdsKX3gJcZUs7/RoPjnn1",
+	"1sbFXa/YXfiJFrhLTknAbMm2BPgFlSUc8ERkdtj9XE3iQhPlIqhckIWQV5hcZfQaypcIkGPI12ZrZawA",
+	"cjVKj9ISdDI59R8soJT5JaVLkqKrClPoMzpzjQooGQm5oDIlSSaSK1eoSdSCZplYKD8m59hCCJ+cu7jc",
+	"eMQc0guWQOgCM/PRHsJFJE6lgU2ank2kdM3hM6a0+UkoMLqjYinkhaa4z2u0Oc+tvoJK92VZ3DZsbLc6",
+	"1rnzhp7T679kVPlOabqdFHdjLiI9h6x7B+x6jeJkmJ9k6Yb+29jjBe3TS/PvJdGCXGpx6QKjhR2KPVos",
+	"e8LoBJPEUei6YPCrfBBt2dP5jPJnUkybZL6Yay9EZ5dxvJTqsG/24YnReKwqWjC74wrnwrbahk1V7j/Z",
+	"6x0H93/YkbL2hC79+q4NudGlulPYvprC9gS71DM9ce6ZXZH+DTS1Jlzj4JM5wp8t1/BdJqvdQ8z3ZUK/",
+	"oRpSIt6T5vL4mYQ7eVyWx38mCfmTzakyqrvRlEv2TRXG7svTy2YBhG6IJ4blN/MZlw04bhOOzOxd5D/3",
+	"YSQ0A55SuU/eOtBoe09xEdaxLMytmK+0tc3hXkxdj7aMtbdDdsQDtjRFmkvn5uL1zoK4syC+Mf4YKBFd",
+	"m5jO4XYNCZUJvd6IwCu8/6Wa8mP5CVIhYZy8M2ZGl2jxfbXJxRkyJEhLncsQV4tMIEtt+8ehEOgmsq1+",
+	"VNz2OMcRN6j5jKUntcHVhsOaLETzsJuiaq+kRT6lMmNmwRzGNCqVDFd+pECT7xaSaSB/Mwz//3f04/fl",
+	"2eRFlkcXWGHp8Zgjozdb1GzoRkfcM6ZMk/GfI4hYkTGGSbYYq+wSqslUKE2OD8O2o9YmrZnHo43z0OLm",
+	"s/iw0yhAFULt6KL3qH8cQKh1O+h0HOBoqhfiZL1Iiz6qV3rUTnI6DTGtMy9zSD21fxd2/CrhANwBGwPb",
+	"Khjw5fIp1kgZM/49MRqtb7Fi+B+25MACB/MFUKW7ZAh6AcC9E4vyFL1YWCQRxwgwcuKCTeEVzu1P5ZuK",
+	"8JGHOS/Mib9Nt5Y6hlJ+5o7cVm7VN/VmMlLtzm311Xs6ITTXtxRjjOasv1xNTMf6HevaxqYLGzOv+jHb",
+	"GEhmdG/BLabghGlla0Bprop6vK85dgIxpjgwm4ilCJ0KvAKmxJrq0jYY2SeXz0d7aPVekinifTFNFB0B",
+	"0cKCjNS07KVpui3b2omZ3Yz5NGQoLVnGLWakj0YWcBFreErVx424aHKImWY70u+cQG768uFhC50waBnP",
+	"R0xOLX57LVe3CvHAKdTPMMRtYfpyaeCE9leTSm1PkfO8rEoe/CEAMHJ8wnYVAsBkZVfcfCeY7jw+XwAk",
+	"08nf2/XveM374JMnZ588vz7wsxsxdBfx+T834pPrl0OaXH3jIR6vgmwyY5ezDRkXVZ9jgOqHzYqsvCnU",
+	"yylNATVY24puDJubhV7gIDb6P4Vyzllfe+5e6erOXTk/arvqlmvQb60CO9+a5vV/6dyu7GDK+Fyb8Rz3",
+	"Gisu6BGeWvgUxge2S1WxSqEC1e3gfuP6uIb2M5BMpMWLT46PzKutk3TgNLZ8FYOW+ObOBFcKy+1nkiVN",
+	"yiuMNcLTgWb+iFjfbDGAw5MT87jg4YZUqlcdlS6633Pb6Tj1wCIF9I9KXyKqROkRn1s4JSuHfZ0vYYXe",
+	"7rrR3BwExbIoF4FOKCdDpy5DSkbfbC1XvNy9WrY1Bq0wrOK41j7BeJIHR0GPwrr2AraivXJCv2pp+3A+",
+	"GoEcYEwloO1eHa+LMivfhbO49B1yh8Oj3oduR2VCD5SGWfikbcn59uz8LcQBoGuAXcOgKVdtIyoUaG1E",
+	"7mpZvHVEDZK5Nhp5sWtGIrjfUqBpxvgKv3ZyfLBgPBWLQUqXqtN/ZH6oPQjulypn7xm6nOm5+Y7KMQsO",
+	"ykMzkPWCq0aS1ogzhxEz4EKzpDyGpgK1XiL6X7BosDwe1xrNr9aUfix+fxD5PV+2+9iPtjKLWxWp6yiw",
+	"vcA1Pxu6MTtkz4hZjjglb0vKT0BTlt2hFPwZLM87lIJalIJVJJtbKXZE/fTgk8seWQtgsKpftM9Fqzzj",
+	"DtJgNwdm9bC4xi1MEUiNjvyt+zqMDtYE/4BmGfEaTAQAwXfpLynT5SBc3rs58H1gQG4B0mZ7QYoOkn1y",
+	"afWjPkFJe+na5DD7Kpe/isG/aIrqjfXxXQTPWqjbG5XNR1bZ/FqK9x17uYt/fHGggVsQw1NYJ2VfwI1R",
+	"ADxcCU3plqhk9LCwd85SSl7nPpMVN0oLD5rtrVLrNbM/3+E0xvJifF8an/mRifEYM07CvhP2mt04vow8",
+	"U+GZPZhRpRZCosUT92s95alNYHEjuadc7rjr7qMs0tBMAlbh+wdi1oq6sn48B3eODeGoBIIPgpRk7ArM",
+	"rPeYf4xYcJvxokWGbTrNqY/4xpCsX/vB3wRMCMWiHhQL0XFtM8lESAVkiK1zsG+zuaXb4bAIr6YkE3yM",
+	"ufSRyxvTkZ+LZVjNZGekL429Pf0z+Ka/cfS7bxs+3Mk1j0MzKyjhyzAOpSw4Vk2A8tUIdfoy0DiHRV6m",
+	"YdNjjMZN01SCUqCMkHZ0W5NmK8V8mJmNcm/fEJlEj/wCmzBJwcentm+YTfAbzjVRV2w2g9Qm5S1sd6aS",
+	"4VEXo5xJMcxgWgpNusDheiJ3I3/t7v+M8NbP7Z0P8nAmlZIuo4jjI1vtcMV42iVqnkyMQejdeXWjNVfX",
+	"4VifWEzt/4+9r29u40be/Co41l1l8wslkZRkWXRt1cmOYztrO1nbibOOciQ4A3KwHAKzAEY01+XvfoVu",
+	"YF6oGYqkSNlKJv9EluYFwKBf0N3P0xmt9TpU47LYtwK+mpEFIKGuG4diAU/clssHw0Q6K29HtwX/WGMs",
+	"7xU3hgnIobjudbVM60DKdnvwiX/lavZwCJLu4G3AMW/yDDucZjPGm3JzuKUhyISJhsC9buP3Th/ctPN3",
+	"WUuwZSWo9SVmidEwPswHhkt1jIVWd1Z2WGwV+QK+ayoCCBH5X9bdeV680/ds4eKKxjwcOPW8Yckl6Jx+",
+	"lmmAOATqvOLAco3QL8i/3dp1Q+19KJaearwhFVMh50K3+p0NUv9eF1PvbS1LHnO7vjm5lF0Pb369RvL2",
+	"dcNmeTXnaJnooxENpmlykGWVat0M9IKyjooVATvFrjibv8metAaY01gH0pTBghmFfiU8EG5YCRFcMrk7",
+	"VzU0lAmWnf/Rbo1S+53sT1PGEkwewormuod2R70bCsGxhRNmSzFlCTFL17kFny9VElGh8R+Kcs3cj9Al",
+	"G392q1NYw1QoRkPYWf3f1xfYxzCH/FPW0dRkpdV/viPQ197TyEXdSSa5rtgQePSKHZhxP9aphvKZY2XB",
+	"DRbTaNcSOFHyyvpm8PR+0XGiihEjJZFY+kgoMXI20kYKhsGJGC9lXJHRwjBNtJw5WquYmqpkgBXJRVGz",
+	"bB2DWBaRjUXCbd59dJdvFEt+lKSahFKwJrjyJw+uXFjJXlJk2+uv646Nr6VZgVFmSM4eMSL4JDLxwik1",
+	"jJ8mNNVALQot4LFnOLHnJIxl2EvClFUSE+Nm9+iHW2cl7EvtlIu4qmNEqn2wy4MjdWfODSUyG2Rdj273",
+	"98bSfwFLn5lZTUZswkW5k/3OReUINlJ9lsIe13LgLDRflRWoV3jKn1AE8sIQIeeNPNy5PPxsv3GVut69",
+	"ICim09kKSchcFetQsRA6eswjHjNPTA1AoDQhY1nh1OLTGwlpJGTn5MV2Y+1TRFbD5YrJp43b1BKIw1My",
+	"vGKKjzkLh0BRNofsizYS2NtFSKDLPzGSjJirYjP2IJmqAC92x2NNZ8xTVlWnuh5nS3NzC1xICeFh6Jva",
+	"5EsWo1o7JrUqF8Ed1aQ21NQG4OGPrQ2lGe6pePlzOSczKhZ/riTEnpvIjrngOqpKGYD27UHKIGJxmOWE",
+	"NjnHJzHlYgDBkla/+7BzfHraOetlYRAWDkaL9euSlJwjKuXk+Ljbbmmmrphq9Vvd08PuQ7uAgiY6kqZm",
+	"Lp3uB8/0UDtfTJHgtuy3vCjDr6wE+6mcPOx1u53jE6uWRqB6TrpV0QYjZWxdyskgTGcJ8QM1ik8mMPQM",
+	"Y+JfVTmuLmQ1Pm8arqjLW9jd6vRhk7pYNkKP/Rkazs0UKovpzLPWzvYRoDRFHyS05xIMVYIRPCQXTnND",
+	"v3BrU/DFBHCRhs9Yn1DiJIqgG2evKtEEAdAQopxSsG80efH9daMCkoHTvy+Ryt6Gam8D1fVvycXWDifq",
+	"mCrZe1Hmb3pEYimn3ui7DzuWCrcelrTLMXSHbwKKf+qA4lsKvLtO1HcYStRHn7II/OcV4UQ4/hmiUqHb",
+	"ZJhEVDPHbghGb0g0XZBIzsmYKnuh1YqHZMiueMhEwIZ2X2cOrXOlEyXlGF3eFZHGWx8eGyfm/jgxm2nS",
+	"1e5LQ6+wk6a4zuxkHM9epLf3dTaCO+GXLrLd1Civo4CKgMUQ19r2DaupGdDHmrv6PS1R10H9pLxioT3k",
+	"s6wU3x/qY8VoCNXciwqScBxznaK7AwfGeU6N//Ll+8R+5S7IY8XolFD/GctscLvzQY4iGYd7EeJfCnE5",
+	"xWJGIQNqt6I9UC1la7UVV/I+kiTkIbCswIlvYW+essR4fXhdpO34b39OwhoHX0sZswmNB7AyGwrrcxmH",
+	"b7BeYh/VHY1v9df0re5dMmT/Xb6b42puK/7BWJKbCiCqGjEuJt5V2o/lcEp9L8bjXck6uKYvhI5kCo4h",
+	"Aim2shdu1Ls2GdZYDKTVcBuH2GA8jdFojEZjNBqjcXdG46kIwQm3mgsbPYy8TtyDsYDNv9iLrXiDGX3c",
+	"7MJIQokOFDVBREJq6IhqBubBvoAqpsuBAzSUrhDdhw+4Jnhiv24/cCJfMITQ5ECaGMK6VW52V+eO4XJH",
+	"1S3FO2RJLBeIFVu3gieHjyNkQxuW6I3LeqobjheGs3b5DRNXXElh76qvwSlcVFcRctxdvxCHa2L9GR6w",
+	"+le6C3bxuj3V/eTL3dT+7BRyrAwf08C6hpExie4f+QOWPkRn89Ddd0QTftA9fHjYOTRUHU7+22q3Qj6x",
+	"+rXf0hHtnT7o9275H3S1yXc/UCiEaeCAU2uarbCEHnqPvY/9qXHbE4KXkH6LJnyVs19AWXtnX6VCcAC+",
+	"Wv1jV2smp4wYpkF3gFJCrJI2iho2AVx2nLLBRDHmfHiNOw0+wEZthTPBWVUKVFCuTTnQtZb6+eKsURKU",
+	"L+XtyoIuvNrOan7yJ+d1P0iHBJWibovXlf9YR846q48IFcjM5G/g2rUhYyE56ZzDHK1yQj4n6b1WlXr2",
+	"pcKN9jogYALSRVAHj6CEYVJqP5a5voGDYmP3b+cma7rQRMs+GbKPCRWhHkIDJE0oWcg095PRc2iT4Ugx",
+	"OtXD4iuqS5nyT/dFGdHvk5at15zLOvCaVtpcJ30FlV7h9qecklOy1UmnINLNaefrCJ9sSxT9tZ/KcLNC",
+	"magX6G1NVvWp7OhT/o+VdWZPaRARo6jQHMH/3ERkHsk2hNKt9YnkHOjyDolr/WF9JJIoDnSAoPUpMAZa",
+	"s8PicWVhWUn33xLe3njJ99FL3lyP3+wfN/VmO6k3Kxi+rOYMP/GtPOnNOMqz5y8Xnq3Qakd0JJXZPKK8",
+	"9LI6r/8xxAoQDjDnJoiwdgVgYSMl00lkSJogctmlIy/GhllF2PYAAE0mEnxlz7gn49CLdgU/iZ3PV+In",
+	"Z/roJTKxYz2ekRPkOcg6120KK8in916qcD8MKI2J+OuaiBcooJry8NGyX9+kQxt/fi/sM1ZvQ4/ogure",
+	"r0d/RBOIxOzN+r0wnpPDmy40glhzM2ITCl32Z3RB3FCgIYeIF46YF25xYTOKlF8moqaSlcve3ti9xu41",
+	"dq+xe43duz92zyn+u7V8Oa/UPuwe5HAMSwrpGq6Jr6B0bTEK3G1kTrnRNbxVjU1rbFpj0xqb1ti0e2PT",
+	"kBfubi1agSBuHyYNo5Kh4mNsukHmUBqLHRdlHHoy9rYrFaMLR05CCZauQ9lD7GyHCMmcCmiUbk+GE1lJ",
+	"24hTauxfY/8a+9fYv8b+3Rv751gf79gAyjge0WC6PxNoCBULKNNDdGQe0HR15kvJOaxsMFaTVxg3N9zG",
+	"vDXmrTFvjXlrzNu9MW/Passx9m/lQNKOPmn2n88rYVMx1YY8OCH/4I997enKmrq3Vqxv3axahPX65OEH",
+	"6K3FjQO7563ry7pEpiZJ7SPklNj/YjkhXJC/nXRn+ltQY/9p9c9uVF9nVeprq1JgVouQth+jKSDbSQEZ",
+	"hMtd5Sj6Hq489IsVkLXrovrfaCLS2YipNrqB3VLTuK6DhSXUREVE3n9u6hSXodU6NwLWirVtkUw1mzKW",
+	"QBelm4GUKhUeTDmWipx3sNuVVWiH5FeuudFt8HFjLphuk5kUbNEmigWMJ/ZvvgtwG3HfXBupFgD9dq2H",
+	"HahGYlXvPOJBZG+XKoQWNQKImzz9WiUY83lxTjegMW8BE+xuBhO8E4ruTt7wck1fcdxr+Q5ZQMFV3BAD",
+	"lQpsI8pzQzuYsoVu9Y+73XYrlhMuBnnD0TO7IjwesCsE5p50QCGP5Efk07BvGiumo4GRU2affd6xKhl7",
+	"wrf6vc8rFHMn9ytzYousK9IGILji/njJdW2ZL0CcGvxbVb++4i6pIPhRLKFc7ZEIO6SLAowMuiRoe+60",
+	"OsnqjxLWbQWRAmy2JX1xJzgjELvtcEbF4W6LNLJq8r5ijL766JWVBntoxMUVciTDhYcwigWZScW2lJWC",
+	"4bYmUQQ85rATNyFBGGMChrGpM9sXZMxFaCXZ4ywx54InYpWKkd05kJOZY8KGhNLxYDEaRMR65NWm+M3S",
+	"KP+M1jiIWDC1YnzS7bVbbilv28K7vpG14/q6YiKUaqDYv1lgXMduQznQQDH8mtQQFzYhvTZJlAyY1iRk",
+	"FIim0pG9E4sf/SCP1hqfXbx6FwSHerKJC4LhqiSmgV3GLvwDIgLwj3UCTbdzCMq7dKVLUN7PjXewopsv",
+	"rhRTwI6XNTpaW/OVW33f5C08cbxKzj+4sieRHEvk9j7g1RUE1qVY/pjl7hna/i2EyxAqb+eEfaCqnYjy",
+	"HrozN2J7uHJ5wI0j8RU6Ek6CCI1j3NF6qQ3ENhJU8iGQtGx/PdBqnAL32q+pUVnDF7QNXxBU39LY/WvJ",
+	"QHc7/U7XGeiN+Dd95upiohgL8+xhomhgkJlqLpXdTtBFFhwSB+HAlFZxECf9zqkfxOZ9x0M+HjPFRMBw",
+	"jjG/wuCzb+HX6p+cdbuOoNM6X+ko5sFhwanS6DBJNacKQixjymN7Y6fdipnBzd8p9DK3P2M4ppPlxjrt",
+	"FmqAVr/zebNEYAwGs9NuJUzCF+y1W9DMBWfkNhLOxyXpwPgBB+rhCe4X90XsVi1Oze7UV1KEdEHm1rKG",
+	"LGbojWb2H6ac+cidoqfXKXp6nc9b87XipxjAsOoZWZdpXWvcym7nev6Szik3XEwGek6TlSytS52uNvFB",
+	"4aGraJm8um68zoqKEWTfvJseba+xWJFENEmY0M7yMSHTSURQykhErxjklckQlNQQnE+Bo7NaREPHEHrF",
+	"wjZxagCGDxFzoo39WRsex3nBv6NQBDBAHLPQM40KNs/pk0ZM85A55+wKGJse+fJKLClxbUrkFVOF4VS0",
+	"lXOX5p5x28XjXaQ+s/gBFdAleAT9tO2tPtBR6y3Dk1u7KDlZXydt3YjODffr4CfadNTru/austb6mRAk",
+	"cta96TT3J2dhfgy9+KmX99uzs3pLdfTJ2+ZVDEDP8xZyVvPYQ2QbMoDOp0OV3gYeIOuiE2vJrZRD8BEc",
+	"LzKSJmda1qB927k18Lagpo6hqI1uVUrWuMONO9y4w/Xu8IaW6wZHuKmd2UntzO20/qZVMu7TLnMsVVqM",
+	"Iy/jteEpaR1eV3IMECOTbw8CAtAulgVpMhVyLvyxoJ8XYmfusxy7iEs7+yNXPoCMJiW7KaFYKWpVLQ+Z",
+	"OiSvMdnHNQkiu/lDIlXWPdD4pJl9t2NJZfF4VVBtZQANy232mFP7ygJbY6lmoJ7SlIM7v9fA1vXE3Wrj",
+	"wqzuxb1Ylarq9pwSDWVgpMqeer5Sox93oL0N9Uz3v39qBTQxKVjah1DqxWF2+LyED45ffwQbMLZevbeZ",
+	"1KQaOk+6WwGlgFt6qTqbKqOXhn9yraQbHybFmKsZWLesOvuk3ZpHVrEIOVByvkUABDb1qigI6oRG999a",
+	"96P68DBLrzShyMae5a0LvbZNqE3W7c82WJdXb47WKb6jLr7jIjbY69r6OMOMYKiQ5rKKrU2kCBihGg8m",
+	"3j0216NAWtqrhvj7oes1OQS6vSHRRia68BHgm9izkP0QdgCJg73GjF4xDQkhhCfMqX1MKkI5JElqsBIz",
+	"j+qEmTEbYsZ+6Kq16piQsMvZrsMz+bEh6wk+p7rgHrvzC/iTm2qM71nAQfvsBR3UHOmaI11zpLurI10D",
+	"umoClTezPbXBYLYh12APWEyEu4xeOqRj/bnzgkRSm1xrKz6JrCclHXwQemhk9ciMBtEhGTKlpALwElp/",
+	"q1iAvCla+BpRezjVGYIllnKqScynNbWVb/0wd5/P9wiTQMYydX4V/uxwmRXI1+4t/0OzaN2MXhnueXbY",
+	"seaQApyn37PHzGwsHh7q7uzk13WsVl8BpR0rKcwglFIVgL9lvK+1LGAM/ZQVu+JuWKfj46BHu6Pz8CE7",
+	"Gz/oVAFkI6qYs3BVoNYNzkbuU6+qTPSb9s+YrPnKtZIXRNfThgoy8kBiT9fmw0+wn3aC8jSKciz7rmsY",
+	"BFeAKiqiml0ExtOiDuGqYd9ZXatXYMwu89ImQCJnfzMCcwGzURKyz3DUsPqJQAchFx2DpAzkWrJWc7pq",
+	"FPbvci6whxBUl+H6Wd9RE0OnsKAQ4EMWdG7gjW3HfVesSrsQxWZ6Wf4aVyDLXhd7HcG+z7og1WSp3yns",
+	"VfjleBW268xjT5PL/dwUm3Bt1GKZ08Bvuf1wGeQ6cS7VlKlKJP9XNc6aZkbr62rYNF9DpUCv6WTUePZ/",
+	"mU5Gml0xReOCyRGECiJVCFrnlhY3oVrPpQoPFNPMrDC7ED5AJDOZMGPNHkZA8LRASczFFG0edtmzQmR8",
+	"0755hHw5xsMUdBpEdhr+kVIRIc3hpahguwMp+dkN9I0d523id2yGYCIa0v/rfn1onBiup0UuwlAxrX8S",
+	"8WIDPbjsxbjVA8gG+AxzumgTPq5do611S3PSbmkWpIqbhePiyc/deupgg4LNiReGglh58H61ULmQYatG",
+	"mo4UCxmbrRAq5wwyArBx78Pi1vhGg0y1yUTK0IXjhUcCk0im6pA8FaFHBjmwuX+GGzi6rtzoSyHnwkml",
+	"jKGXpRUElFj7HqwlMhF038FH4D5vEy2zhu5ZcsxjkKpF1k57ZxIr2HyQfZp+i0LPNKZIJJV1oqldLCgs",
+	"xaMtLGWr3wrG8eBi/f82ifhZc2LWjsyfVKC6oD9ouL1Ir3HLSy6mP10x1eiA1TrgSSQl0NLuSAUYfmPz",
+	"dpdEm0eu3sJbwRldQNWHFfLq2NjP/vE3FEdcuAOhe/I3mviBPSKQ04R2InU1Cu6uAVQjfJE6hTVBxZDo",
+	"cYO+CClxywPaJqZuLTSLx3a0fMYG/5XCXvs0VTJhR4+ZivlGASv3glUBK7/QDZph2aMtrs6SnVpb3n5v",
+	"Jdk3tn+b8Cvwg8uJ+nqIwztHTjYXuYm0JhWFwkhCxQLiLl4mI6rt4W8mtSG9TuHrLotnoBg1LN+BXy64",
+	"ElLDBnI8GHFlIkiRdc8POg8OOgVpecxEtbQEEY/D1eKyrrC8ZnP/irUMZfd20+yeP+wcdHoHvfMiRP9O",
+	"FMiG6qNKdVyEIRK5RIyGsGk+tZ6+o5O6R7rLjuCaz+1WYQMdvGFJTBeYv111b+lc7G753G69lIGb+urb",
+	"n8CODy/cfJq4x72Ie9x5bjMMCSW51t6tnl9yu44+uZ9WAjMu/HCWrJD3jTQDoFclpqKoIa77OqsXyd1b",
+	"2GNNnd/tarz3ta02Nd/uy/rqu7Ri073B4hkscoNoMRlhzXS+/bJ0GhsbIlP42Z41F1lttiBSHJLHWBru",
+	"uBO0oQtCIZCwILQKm5ikZmvHZPyKmiDarUdSMtWV5jeJ0NB+d3JOjjuk2zs+OX1wtme7/ELYL7d+ud1f",
+	"WdpPumsYoJ+hliyEBvg/YO3cF7CUDzcb6Bv/6b+ATsPA0HVUxx0YUEgeHARUb8Cb0neobux3kyrBQpIm",
+	"BcgKE2GbYNG+ztPgDj7CFCMzGjIyWpCI2itDrpPUMCA0kpoRLjCHYKgBxAUL9QA53IaA582PbrthcPkZ",
+	"V+EJLMJ6LC5Mu/HpRxi/YUSxBBzjEgHu763i8O03q4q8YNliUW25mMhN+isb91t4wmcAuLzAe0+yUA1V",
+	"ii6qEC05JQ3YlHpGmiUAySbhoYaaZielbDOIl9i7U6Wsa2/N3i9vWrAEUiF85nN7a46+HIdz4yscFmzg",
+	"+4vUXW6vzcsEIUNgNcLAlVOvfVoPaKsGFzTlIqx4rkyYuFYo3CvhfnJE0erx+4LikhS3W2lifZvlVxyX",
+	"XpEVXRy3W1k5MhdQllFzC5AVDMZQxOfetVGUMlMHqxBHoOubMOWyDX6Vm7QMNDSRkKNNdUpjMqeLLbnK",
+	"qs3t0Sf7v6UTa8XBM/uot66Mte+Dyxpl8hdVJu2W5zK3NiUw9o+f/Mz1Qhs2sxetmqy72C3L8mr5Kdo/",
+	"F4fdXRqPgxhvqd7eAIH+KgW3dUj1cxOguW3kLwOS2w+Rs5b6NgpbK9FNYxh2pxTBlzXa105KxldbdAvN",
+	"XlCXdvoBikxgGRyze0ZG5Eip+wieiOQc/FA8V0EPJwYQe6zk8HxXGD9CwGNGSUVOOudkHgGzpjt0+SNJ",
+	"scYoqyLxxy3PfsW1q93C8xkNApYYbHpWyQpQ1ZnUrl/ZUt0uD9a+mwAVFh17i5JQjnZo4AqrB9bkb6ef",
+	"tIxTszcUZ2O//7L2e+O9WGclQ4czhoATSwzS41td9U3GME0m1hMGao8lg7qzvGOTQrxPMdXtq67vUzQ2",
+	"xsqwkhtTbt+t6ZwYuafj4JFiRi2+iDtySLC1eeZIFIO39sKJlGHbVc1JAQXLMxpmTghTLFMjqDykKFAD",
+	"VbgORi3uveMQ0FSzge8btJ3DYL944ys0vkLjKzS+QuMr3Btf4Z1aOJI+MJdSkSvJQ0InCLW9lXvgsKN5",
+	"R6x6q57Vp64BxfIIj0KmGWBYrg7Fs4Bfg4xcWKN/KfzdHg7GBfT+dRARwh34JOsBLzwdRECFa1/7iODU",
+	"mIK+TnatiPJ1MhmdkqY8vBSe8MmThss4ZKoAO0N8ixwXYWV+6MZ178l75NAYqBVKpb4mb2t2Kdw0YPqO",
+	"G8fltbHHWDXwBSfT2mmpzHnnoHN60D1rtTPwmmDzMnit3YqpmKR0woDrKk9WvpaKktdsDv5UhqEJpFIs",
+	"MHUQmtrimx2U2rwp7OU9weeyfe0oC3KeygZDt3v8zE8JEwWZ2xo5U1JyRxm91qf6Qn77Uvels3aZXgQd",
+	"o4OQJsesFcBuLtvvdAjuJSbCWrV5KW4FYdVMhL8yxcdO8HcBYL2mA74WAKs7DYYpa8Rt9+L2ljn7V4Rf",
+	"G7+vl92N24jgld2wi92jV3sngF7VuSn3likX4yCSGpqKMHEpCj5CH/jzywB0uEnLGQPngsXaHkisD0kk",
+	"+C9C5hYe0D8zF9yYUxXqEgAvoOJSoGuSIWdJBpzNivAOyftIAjJoLNVEonEpzoPqqS4Ai6UodBhxboWR",
+	"skpX4KI/BRm/hZJY39bvHS5b0ntbA2YzHd5AZr8CyKxz8XMDvLXKyXuk209u3ezrH78e5V6C8UH5ItAj",
+	"SQl2nCvUTBoUQZY79fnSNqEGNNP1aCQT4Vs/sHW250s5AU701OA4If7ZVFYtn5FfysnSGt26nBlZx6/V",
+	"NedMzbV1zNBEym+/yg0VU20IGJKaBqnIVli3T7ZvvIy4upWNgTHiaDyhYcgczdMPXLGx/Gh9spdcpB+h",
+	"BDnhipXYz08Pjjulx60ZR4W2rHZZBnZZVgxwg2qe79nNFIC4xI1AXe9K7PMshYhHjMpoAz9wa+GqoeiD",
+	"45P2zEAjRhVzqjgjErmiMUd3sHtKZlykhjmHEDJOiulo6Q6jaAjTsmp7+PNPb9+RogE5cncN4aFIpffR",
+	"kIRyBUGeVGCIK2M1oWSupJgUnDZ4eci1XeiwyHaUR8/wZIinRGBHzW8vR57mgF8oBNhKJ1GyYKZUbnPS",
+	"OW6TIRztBqkAJ5CzcHhILuznPOACAWDWy8XcmnUrs+hWhmlnykfpHi2FwbJNQbAjtMezo+JwS2+Np7WM",
+	"cBR2dIpobzPHHNQhELBoQ+hE1uHgnVrcC1PT+qGstZXQE8VCK/s01vtJvgUB03rgnW22+DEaPQv4T/zH",
+	"Hz48ffPun29/PD9kx53DoBeL0eyHTvjbj3G16s76bnhqdH8NF63+eQeIuUEQBpU3d0+Xk1hwbX4KUBud",
+	"AqyPCB96sIkFgbcNHEjiMaiH1gacsTpnxa90w7j4Ki3FL5lcN+eL1eeLl3ACv/WZwpuEFSEMa1O0z9sU",
+	"jI5VuAVeMLAhy5foPLbxCCIVaIgxdmh1ZSw1HEvYpQDj4dlZrV3kghx3iKPrx4BGZmTK74GQTpvA8+zp",
+	"pRDstDbFKmRocWovvhTeWiYQdDRWWVMXJClo8UAmnIX9koq3Or+dGU8TcTbOQjaZeTm8FJfiomwWnHFz",
+	"o3blId0TEtIFWD55xVSBQteaPcijnHfgkuqIKTxrB0bktgpug7wG7rXGetxX6/Gu5DPetQVpzEF9yNvQ",
+	"xRanmlqz8CnfdZ9XxZ1eQO+DWwaQNowfNf2/dhZlkgIONC40sv+z8Eo+vhWRyxJMfF0lCMDkhJqogB3P",
+	"demyBdqIxc+LSyxX0BgWa00gJxNK8AJmHLoC8CAiuGIIu+97HL8ywGD8uz3OtomR31oZwuupITGj2sBX",
+	"G3NjrKz5h2gyVoy1IWPr2QfajpPfSiB5CvHhQHHDlF1nQRW0U4b6tEjygGHHTLszrAAjG4D96zySMSNI",
+	"y/4Iz7/gLfU6nWwYhZpIYhdME6qw1gfcrw25B+ypHhoS4Irks4P+dCwO+0gDyQu9WMAzdNOj0HKNisUA",
+	"l6einaZmVAXRW/iGN+zNp1TF3C4qDKad47TkeKyZIX+b27eS7+xL/0/v8bfl/Vqsjiz0X6oCzttvvt7W",
+	"DKlhB4bP2Do0Am9xV7luCpAF4EIbCuy3LtJx3EV3FD3PoR3JsGYe5zfOA+q9dz2Ld9lOFK6pNyU6YQGn",
+	"MTeLNlRDsSum4MtAVTXEq4LAsxHmU/me2QHIWE4WNTPIH1xHY+A5FbJ/rzGFAiMG7stqSoyqAeXNQyu5",
+	"L27QWUWyi9PO2mwXdqDXBLudNfoA4wHjuonZ42adzbp1jB/2pXc6b/dpQGnrhFFQM397/ORncnL27SEZ",
+	"hmwIZ7RY27/DEXS0yK/W9oqDi3fDWtYOX4hWs7OOT0sbq7fuxrqugsGU2tMnxcb6NwhI7erDz3Vy0Ntc",
+	"Dp7Lubdbdgiea27GmKkbx0yG5SGszKhzzc0re0fdWjliML9AMQy+VvZStBsDF4ZfXgpHq3JysjHLymvn",
+	"MGP/IKmNdn4zFwQq5EkquNGP0OQMZ/TjIFE8YANfT1+7yfJLsdK+Uv9yYR6ctAqD7qxLDePfb1dwuPSu",
+	"4SNsC+Qv4s4Z8JxtNw85QwsUR51A5Nre9/9+vzj48Men48//ewPrJwWUp0zYFmQ6qOv9hz7dD5tOu8aV",
+	"2ZJl5/TBTWK5Q84dpzIBh+GlRWfi0v/9uPNHuxXLgMYDMPeVmBHrhinuu5GuBMj8UdOxOn/Yd9CedVes",
+	"1j9axWp9xTq2GKRanIBbgiNrzqk7ocO2bj/wIYCy9r1e/H4rtHdxv9nFkTWDFczZKJJyqo80E+FE8bA+",
+	"UP7eavARC5xrOoNeZhnNm2sh6wkDDsmvLtFhPQcr8U+ffP/2gmg+EdSkikFIGKZtd9MsweZrdE5GMlw8",
+	"QgcM6EmgzhY6tmIJIXZlckV55MX3+ZGuBGcw4BJkSU109kSWbfWHRUeRjwF7d+Q7gVfaVyMaYbQgb5kI",
+	"nyketkvVi1UQxoDxK+Yvf4+re+Ppq2pp3j6/OLAqjoyoZg9OfFu5i7evD7t2FLOyw//q6S9PXjx7/s9f",
+	"zbN/f/ev45fTZ+fjl8HH8fF/xi+6nX8u9OT797NXP/06+/iskz748MsFf3qxeMx/+/79f199l/7ETt93",
+	"fkyffRen/7wY/fziP8+jh+evuqfv4vSlefrBvPq7V9GIycp19G8H7+Y85vIA6hUPntpPduDmffDWT2nl",
+	"Yamg00+7vY1drff2u3IHE+ETwUJwLnxeBcBypHt+1ikvWPfsrHd8evoAVOjmU3tnBdZu3HWndrMTuRKD",
+	"+j9H/1OyTa3fP10if89lq3/ZCllsJZ6Fl632ZUtPBvCnAQ/hrx+e/arpbx/iYPbrFC4wfvSXrX6+EO3L",
+	"1oxpTSfM37hOJOqy9fmPaudrxAUFe7480+0KQN+CFmgTIedEqoyh747qy79s/Bs2X1aiZvdjxsFSMBFe",
+	"my/ZCKtSD9D56/c652fd017ZhlC8xu/fm+Poudkwiies3mgUrQDwFHuN0K5R6qjzrVqvU9wXJOLC9F1P",
+	"eYSbKkZdtYrH6TvVnbfXZDFnjioHTiSbWgCYaL3Ghz+vqe/fla3e81cXTw7ePr/onT7I1wdzpnbkvkLe",
+	"G8eyGjN/L8jvVffvp73TM/rwwTk7YwEbsZAe9+h4TB/0gjCgx2N62g1oeMbOzmiHnT4Yj0+PH4SdgD1k",
+	"3c7D8OEorFOGOMHNNfpJ5/zBbhXfp8uW007sygy6oM/k6N8sMO6XoBOtklskDH7l9sQA0d+HiIIfIFbd",
+	"St7AAbEvW58bRbbvdmvCiXh2PCwzSm2mzbqdk4enZw9upc245uboEyT56tsFPGYR96AbBx7LwSfSzcQB",
+	"Q14YoiOfd4DHgwzHqKMkCagIWBxjGjEkM3llf+TGQVIuBQVWr/xlmGPQ5G8n3c63/WKPYDeCCJnfsfId",
+	"Cjykmjogm1WN8HxE63s+ZZqG0Id9UlV7MWEGAkw/YwxvtTKzp3lwu3IMEC0jgA7Ja4jKYf62rL8uJs9+",
+	"hUqA5xcXE18V8Oop/I8G//2NX0TTD7/9y4yexSmdv322mPzr2bOfxMHoxbvIPD3p/tb9pToVhgUJaztn",
+	"WzH2GvbRHEVmFpc11GXa6RwH/8uevRYJI/YC+FU5vFehS6o6SU020AyvpeEB2+Tk6y/vbvT0086Glx+v",
+	"f/kK3eEXBLcYSFZBXdi/LOuKBNDQm+uBI5TRWnXwli4cOB2JLmgw9WogoCps+0OvYWqWeW3whkOC/O7a",
+	"lxIc1krfExhDI4N/FRlch/7jvonshZ5maVknstBDFE0gC3cjv+0VHYsx0ixnM0gFaTLEd1/kqaRCqNpZ",
+	"cAjLSTX7RpPhlC0gGWYPJzynKCFTtugTSkKZAlQgiHkwdcwSl8K975D0Oj2sC4WAVWoCOWO+WhLBCAtm",
+	"X0it1EJ9v0wVRLZQ0dnzz99OOsffVplpnAnoiseLl1xM/+J6Yp360I8H8/n8wH7cg1TFTATS8TcVov5T",
+	"ttiwFHFHi/N5o/Qf2ocfpJptV3G6X835oizooEAdjcCdjeEfLHEMNAFVijt4ppZSbKfPj++t+l/rlFi8",
+	"/HSjy9fhdypefn4PTBeKl87MFmhnq8YT9Mj24nfag9+KnnVzxjxxyYwAB6XhM7aBT/lKXrG/tkdZmbmG",
+	"WkISAnsJno//a8/SZb/gETEypAvHbMlLXdrqCuJWl8HVFIxdCzTZTTSRB41z/Odyjn/IM79GYszHK5sS",
+	"n+xdecaK2Y8fpjFb4R23IWLfh9/OZa6E2hB9mnOha/3nS7HkQO/ZP7Yr2njHX8w77rVqaljO33Ue5uW1",
+	"X86BtsbwK3afI6pBKTS+c+M73zPf+RV2Jdmj51x++acWMkzYcUDpHFNXXsmnKm71W0fA8e3eXIG9OuAC",
+	"Nvscq5xiKSZglWkJo+M7IHr4UFU1ivSckzB5FmJZMmKJ4QVMHC5XvVc96bGUU25H4RLAXJGIayPV4rCy",
+	"F2P1aKghCZNJzEgo/Xzyew7JUwqMZOgEAD+1vWRYpGn+h7Xg4CM4Uo9ep5NXchae1iZSrWfR+859howU",
+	"rAqPY7tmBV1TmKUbX+0Mr5gIpdLEsDgmqS7cmeUQK0q0GY1N1CYzZhQP/DJzTayKVTQoDsDuJxSR5ad4",
+	"2I/yy5wBjBxrR5uM8tyhcy+sKwFpAUdxeUh+SpiApj6CkaB8mHuUNXW2Z5OnYhJzHcFonzE1o6Jd2CBA",
+	"lI61yCBcwIOVTwMF7vokfsVacSS/ZSzMWgDk/HxAsRzw2JPtjbnjB5kVnu+YjSv2Mg2maeJh6/b4lCh5",
+	"hbACxeymxhpxNmvnUuj3hzvvFt4zgsdVvOcNixnVzL3I0ClmUYFNGJ8jNcthQvZ1UjncWlEoWRJLyEu3",
+	"Pv/x+f8HAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

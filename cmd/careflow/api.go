@@ -21,6 +21,7 @@ import (
 	"github.com/careflow/careflow/workflows/deployment/deploymentclient"
 	"github.com/careflow/careflow/workflows/housekeeping/housekeepingclient"
 	"github.com/careflow/careflow/workflows/reconcile/reconcileclient"
+	"github.com/careflow/careflow/workflows/restore/restoreclient"
 )
 
 func newAPI(in invocation) *cobra.Command {
@@ -77,9 +78,12 @@ func apiOptions() fx.Option {
 			func(c config.Config, temporal client.Client) api.Backups {
 				return backupclient.New(temporal, c.Temporal.TaskQueue)
 			},
-			func(c *postgres.Catalogue) (api.BackupLog, api.DeploymentLog) { return c, c },
+			func(c *postgres.Catalogue) (api.BackupLog, api.RestoreLog, api.DeploymentLog) { return c, c, c },
 			func(c config.Config, temporal client.Client) api.Deployments {
 				return deploymentclient.New(temporal, c.Temporal.TaskQueue)
+			},
+			func(c config.Config, temporal client.Client) api.Restores {
+				return restoreclient.New(temporal, c.Temporal.TaskQueue)
 			},
 		),
 		fx.Invoke(keepRings),
@@ -99,10 +103,18 @@ func apiConfig(c config.Config) api.Config {
 		StripeScriptURL: c.Stripe.ScriptURL,
 		BackupTargets:   c.Backup.Names,
 		ApprovalKeyID:   c.Keys.Signing.Active().ID,
-		ApprovalKey:     ed25519.NewKeyFromSeed(c.Keys.Signing.Active().Bytes()),
+		ApprovalKey:     approvalKey(c.Keys.Signing),
 		Release:         c.Release,
 		BackupLimit:     c.Backup.Fresh,
 	}
+}
+
+// approvalKey is none where no tokens are signed either.
+func approvalKey(ring config.KeyRing) ed25519.PrivateKey {
+	if ring.IsZero() {
+		return nil
+	}
+	return ed25519.NewKeyFromSeed(ring.Active().Bytes())
 }
 
 func authConfig(c config.Config) auth.Config {

@@ -21,6 +21,7 @@ import (
 	_ "gocloud.dev/blob/s3blob"  // s3://
 
 	backupacts "github.com/careflow/careflow/activities/backup"
+	restoreacts "github.com/careflow/careflow/activities/restore"
 	"github.com/careflow/careflow/internal/backup"
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/domain"
@@ -70,7 +71,7 @@ func newBackups(lc fx.Lifecycle, c config.Config, keys *postgres.DataKeys) (*bac
 			Vault: backup.NewVault(bucket, backupSigner(c.Backup.Signing)), Tools: backup.Tools{Folder: c.Backup.Tools},
 			Product: version(), Clock: time.Now, Keys: keys.Wrapped,
 		},
-		Targets: map[string]string{}, Scratch: backup.Server{URL: c.Backup.Scratch.Reveal()},
+		Targets: map[string]string{}, Live: map[string]string{}, Scratch: backup.Server{URL: c.Backup.Scratch.Reveal()},
 	}
 	lc.Append(fx.StopHook(s.Close))
 	for name, url := range c.Backup.Targets {
@@ -78,6 +79,9 @@ func newBackups(lc fx.Lifecycle, c config.Config, keys *postgres.DataKeys) (*bac
 			return nil, err
 		}
 		s.Targets[name] = url.Reveal()
+	}
+	for name, url := range c.Restore.Targets {
+		s.Live[name] = url.Reveal()
 	}
 	for i, text := range c.Backup.Recipients {
 		r, err := age.ParseX25519Recipient(text)
@@ -125,6 +129,9 @@ func backupActivities(c config.Config, s *backup.Service, store *postgres.Catalo
 	a := worker.BackupActivities{Saving: backupacts.NewSaving(s, store), Pruning: backupacts.NewPruning(s, store, policy)}
 	if len(s.Identities) > 0 && s.Scratch.URL != "" {
 		a.Proving = backupacts.NewProving(s, store)
+		if len(s.Live) > 0 {
+			a.Restoring = restoreacts.NewHost(s, postgres.Restored{})
+		}
 	}
 	return a
 }

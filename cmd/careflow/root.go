@@ -41,7 +41,7 @@ func newRoot(in invocation) *cobra.Command {
 		newAPI(in), newWorker(in), newBackupWorker(in), newDeployWorker(in), newAgent(in), newCodecServer(in),
 		newMigrate(in), newTemporalSetup(in), newKeys(in), newFirstAdmin(in), newSeed(in),
 		newClinic(in), newImport(in),
-		newAppointments(in), newPaymentCases(in), newMessages(in), newReconcile(in), newHousekeeping(in), newBackup(in), newDeploy(in), newDemo(in), newHistoryCost(in),
+		newAppointments(in), newPaymentCases(in), newMessages(in), newReconcile(in), newHousekeeping(in), newBackup(in), newRestore(in), newDeploy(in), newDemo(in), newDemoRestore(in), newDemoDeploy(in), newHistoryCost(in),
 		newVersion(in),
 	)
 	return root

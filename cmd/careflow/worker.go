@@ -18,6 +18,7 @@ import (
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
+	restoreacts "github.com/careflow/careflow/activities/restore"
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/letters"
@@ -82,6 +83,7 @@ func workerOptions() fx.Option {
 				return paymentcaseclient.New(temporal, c.Temporal.TaskQueue)
 			},
 			func(s *postgres.Catalogue) (backupacts.Catalogue, alarmacts.Store, freshness.Store) { return s, s, s },
+			func(s *postgres.Catalogue) (restoreacts.Catalogue, worker.Fence) { return s, s },
 			func(c config.Config) freshness.Config {
 				return freshness.Config{Targets: c.Backup.Names, Limit: c.Backup.Fresh}
 			},
@@ -100,6 +102,7 @@ func workerOptions() fx.Option {
 			func(l *links.Links) accountacts.Linker { return l.Account },
 			letterLinks, newLinks,
 		),
+		restoring,
 		worker.Module,
 		fx.Invoke(startPromotion, serveWorkerHealth),
 	)

@@ -9,11 +9,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The backup worker's two roles: one reads everything and writes the catalogue of
-// backups only; the other makes databases to restore into, and sees none of ours.
+// The backup worker's roles: one reads everything and writes the catalogue of backups
+// only; one makes databases to prove backups in, and sees none of ours.
 const (
 	backupRole  = "careflow_backup"
 	scratchRole = "careflow_scratch"
+	// restoreRole makes the product's database anew beside the live one, and exchanges them.
+	restoreRole = "careflow_restore"
 	// backupConnections are enough for two jobs at a time.
 	backupConnections = 16
 )
@@ -60,6 +62,7 @@ func (s *stack) backupSettings() map[string]string {
 		"CAREFLOW_BACKUP_STORAGE":      "file://" + s.path("backups"),
 		"CAREFLOW_BACKUP_TARGETS":      strings.Join(targets, " "),
 		"CAREFLOW_BACKUP_SCRATCH_URL":  s.databaseURL(scratchRole, s.secrets.PostgresScratch, "postgres"),
+		"CAREFLOW_RESTORE_TARGETS":     "clinic=" + s.databaseURL(restoreRole, s.secrets.PostgresRestore, "careflow"),
 		"CAREFLOW_BACKUP_TOOLS":        s.binaries.folder,
 		"CAREFLOW_BACKUP_SIGNING_KEYS": s.secrets.BackupSigningKeys,
 		"CAREFLOW_BACKUP_RECIPIENTS":   s.secrets.BackupRecipients,

@@ -73,11 +73,15 @@ func (s *stack) prepareDatabases(ctx context.Context) error {
 		{"temporal", s.secrets.PostgresTemporal, fmt.Sprintf("LOGIN CONNECTION LIMIT %d", temporalConnections)},
 		{backupRole, s.secrets.PostgresBackup, fmt.Sprintf("LOGIN CONNECTION LIMIT %d", backupConnections)},
 		{scratchRole, s.secrets.PostgresScratch, fmt.Sprintf("LOGIN CREATEDB CONNECTION LIMIT %d", backupConnections)},
+		{restoreRole, s.secrets.PostgresRestore, fmt.Sprintf("LOGIN CREATEDB CONNECTION LIMIT %d", backupConnections)},
 	}
 	for _, role := range roles {
 		if err := ensureRole(ctx, connection, role.name, role.password, role.options); err != nil {
 			return fmt.Errorf("role %s: %w", role.name, err)
 		}
+	}
+	if _, err := connection.Exec(ctx, "GRANT careflow, pg_signal_backend TO "+restoreRole); err != nil {
+		return fmt.Errorf("role %s: %w", restoreRole, err)
 	}
 	for _, database := range databases {
 		if err := ensureDatabase(ctx, connection, database.name, database.owner); err != nil {

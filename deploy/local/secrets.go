@@ -22,6 +22,7 @@ type secrets struct {
 	PostgresTemporal string `json:"postgres_temporal"`
 	PostgresBackup   string `json:"postgres_backup"`
 	PostgresScratch  string `json:"postgres_scratch"`
+	PostgresRestore  string `json:"postgres_restore"`
 
 	PayloadKeys string `json:"payload_keys"`
 	ColumnKeys  string `json:"column_keys"`
@@ -70,7 +71,7 @@ func loadSecrets(folder string) (secrets, error) {
 func (s *secrets) complete() error {
 	for into, fresh := range map[*string]func() string{
 		&s.PostgresAdmin: password, &s.PostgresProduct: password, &s.PostgresTemporal: password,
-		&s.PostgresBackup: password, &s.PostgresScratch: password,
+		&s.PostgresBackup: password, &s.PostgresScratch: password, &s.PostgresRestore: password,
 		&s.PayloadKeys: key("payload"), &s.ColumnKeys: key("column"), &s.SigningKeys: key("signing"),
 		&s.CommandKeys: key("command"), &s.LinkKeys: key("link"), &s.BackupSigningKeys: key("backup"),
 		&s.StripeKey:            func() string { return "sk_test_dev" + word(24) },

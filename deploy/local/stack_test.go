@@ -125,7 +125,7 @@ func TestOnlyTheBackupWorkerHoldsTheKeysOfBackups(t *testing.T) {
 	s.secrets, err = loadSecrets(s.folder)
 	require.NoError(t, err)
 	product, backup := strings.Join(s.productEnvironment(), "\n"), strings.Join(s.backupEnvironment(), "\n")
-	for _, secret := range []string{s.secrets.BackupIdentity, s.secrets.BackupSigningKeys, s.secrets.PostgresBackup, s.secrets.PostgresScratch} {
+	for _, secret := range []string{s.secrets.BackupIdentity, s.secrets.BackupSigningKeys, s.secrets.PostgresBackup, s.secrets.PostgresScratch, s.secrets.PostgresRestore} {
 		require.NotContains(t, product, secret)
 		require.Contains(t, backup, secret)
 	}

@@ -65,6 +65,8 @@ type Config struct {
 
 	// Backup says what is saved, where to and when.
 	Backup Backup
+	// Restore says where backups may be put in the place of what lives.
+	Restore Restore
 
 	// Agent says what the agent of a host may do there.
 	Agent Agent

@@ -84,6 +84,7 @@ func Load(process Process, environ []string) (Config, error) {
 	c.Stripe.ScriptURL = r.url("CAREFLOW_STRIPE_JS_URL", c.scriptURL()).String()
 	c.AppointmentURL = r.template("CAREFLOW_APPOINTMENT_URL", "", "{appointment}")
 	c.PayURL = r.template("CAREFLOW_PAY_URL", "", "{intent}")
+	c.Restore = r.restore(c.Environment)
 	c.settings = r.settings
 	r.check(c)
 	if c.Environment == Production {

@@ -38,7 +38,7 @@ func (s *Store) OweReminder(ctx context.Context, appointmentID string, r domain.
 	seconds := int32(r.Offset.Std() / time.Second) //nolint:gosec // weeks at most
 	err := s.q.OweMessage(ctx, db.OweMessageParams{
 		ID: domain.NewID(), AppointmentID: appointmentID, Kind: string(domain.MessageReminder),
-		Recipient: string(domain.RecipientPatient), DedupeKey: fmt.Sprintf("reminder/%d/%d", r.Start.Unix(), seconds),
+		Recipient: string(domain.RecipientPatient), DedupeKey: reminderKey(r),
 		Status: string(status), ForStart: r.Start, ReminderSeconds: &seconds, SendBefore: optionalTime(r.SendBefore), ErrorCode: code,
 	})
 	if err != nil {
@@ -47,13 +47,22 @@ func (s *Store) OweReminder(ctx context.Context, appointmentID string, r domain.
 	return nil
 }
 
+// reminderKey keeps a reminder to one for each start and offset.
+func reminderKey(r domain.Reminder) string {
+	return fmt.Sprintf("reminder/%d/%d", r.Start.Unix(), int64(r.Offset.Std()/time.Second))
+}
+
 // NextMessage takes an appointment's oldest message that is still to be handed over,
 // under a new attempt, and first skips those that are too late at now (UTC) or speak of
-// a time that is no more. It returns nil when nothing is left.
+// a time that is no more. It returns nil when nothing is left, and CodeUnavailable behind
+// the fence of a restore.
 func (s *Store) NextMessage(ctx context.Context, appointmentID string, now time.Time) (*domain.DueMessage, error) {
 	var due *domain.DueMessage
 	err := s.inTx(ctx, func(q *db.Queries) error {
 		due = nil
+		if fenced, err := q.Fenced(ctx); err != nil || fenced {
+			return behindFence(err)
+		}
 		if _, err := q.SkipStale(ctx, db.SkipStaleParams{AppointmentID: appointmentID, Now: now}); err != nil {
 			return fmt.Errorf("skipping what is too late: %w", err)
 		}

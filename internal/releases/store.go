@@ -20,6 +20,9 @@ import (
 // to go back some days after.
 const DefaultKeep = 5
 
+// FolderMode lets the services' own users in, which read their releases.
+const FolderMode fs.FileMode = 0o755
+
 // Store is the folder of one service's releases. Its methods may be called again, by
 // several processes at once, and after one was killed in the middle.
 type Store struct {
@@ -226,7 +229,7 @@ func folderOf(digest string) (string, error) {
 
 // lock keeps two processes from changing the folder at once.
 func (s Store) lock(ctx context.Context) (unlock func(), err error) {
-	if err := os.MkdirAll(s.path(""), 0o755); err != nil {
+	if err := os.MkdirAll(s.path(""), FolderMode); err != nil {
 		return nil, domain.Errorf(domain.CodeDeployAccess, "the folder %s cannot be written to", s.Folder).Because(err)
 	}
 	return Lock(ctx, filepath.Join(s.Folder, ".lock"))
@@ -234,7 +237,7 @@ func (s Store) lock(ctx context.Context) (unlock func(), err error) {
 
 // Lock takes a lock that goes with the process, waiting until ctx ends.
 func Lock(ctx context.Context, path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, domain.Errorf(domain.CodeDeployAccess, "the lock %s cannot be taken", path).Because(err)
 	}

@@ -101,6 +101,7 @@ WHERE id = ANY (ARRAY(
     SELECT o.id FROM outbox o
     WHERE o.done_at IS NULL AND o.topic <> 'unmatched' AND o.not_before <= now()
       AND (o.leased_until IS NULL OR o.leased_until < now())
+      AND NOT EXISTS (SELECT 1 FROM restore_fence)
       AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.appointment_id = o.appointment_id AND b.id < o.id AND b.done_at IS NULL AND b.topic <> 'unmatched')
     ORDER BY o.id LIMIT $2 FOR UPDATE SKIP LOCKED))
 RETURNING id, topic, dedupe_key, appointment_id, account_id, payload, attempts, created_at
@@ -124,6 +125,7 @@ type LeaseOutboxRow struct {
 
 // The oldest row of each appointment that is due, for as long as the lease lasts. An array,
 // because a plan may run an IN sub-select again for each row, and lease more than it was asked.
+// None behind the fence of a restore.
 func (q *Queries) LeaseOutbox(ctx context.Context, arg LeaseOutboxParams) ([]LeaseOutboxRow, error) {
 	rows, err := q.db.Query(ctx, leaseOutbox, arg.LeaseSeconds, arg.MaxRows)
 	if err != nil {
