@@ -20,10 +20,10 @@ RUN     ?=
 TESTFLAGS ?= -timeout 20m -p 2 -parallel 8
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset test test-k8s bench test-stack demo demo-restore chaos prove-switch fuzz lint fmt generate record build clean FORCE
+.PHONY: help up down reset test test-k8s test-backup-kills bench test-stack demo demo-restore demo-deploy chaos prove-switch fuzz lint fmt generate record build clean FORCE
 
 help: ## Lists these targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: $(LOCAL) ## Starts PostgreSQL, Temporal, its UI, the sandbox and Careflow; DETACH=1 for the background
 	@exec $(LOCAL) up $(if $(DETACH),-detach) $(if $(INFRASTRUCTURE),-infrastructure)
@@ -46,6 +46,9 @@ bench: $(LOCAL) ## Measures against baselines on a stack of its own; ARGS='-only
 test-stack: $(LOCAL) ## Keeps a test stack running, for running single tests by hand
 	@exec $(LOCAL) test -- sleep infinity
 
+test-backup-kills: $(LOCAL) ## Kills the backup worker at every moment of a backup, TIMES each (20); an hour on two cores
+	@CAREFLOW_BACKUP_KILLS=$(or $(TIMES),20) exec $(LOCAL) test -- go test -count=1 -timeout 180m -parallel 8 -run TestABackupWhoseHostIsKilledGoesOn ./stories
+
 demo: ## Walks one appointment from booking to archive on a running stack
 	@test -f $(STATE)/up/environment || { echo 'Start the stack first: make up'; exit 1; }
 	@set -a && . $(STATE)/up/environment && set +a && exec $(STATE)/up/bin/careflow demo
@@ -58,8 +61,14 @@ chaos: $(LOCAL) ## Visits under faults on a stack of its own: SEEDS=30 for a nig
 	@go build -o $(BIN)/chaos ./cmd/chaos
 	@exec $(BIN)/chaos -seeds $(or $(SEEDS),1) $(if $(SEED),-seed $(SEED)) $(if $(LIVES),-lives $(LIVES)) $(if $(FAULTS),-faults $(FAULTS)) $(if $(BUG),-bug $(BUG))
 
-prove-switch: $(LOCAL) ## Switches a hundred times each way under 300 requests a second; SWITCHES=n
-	@CAREFLOW_TEST_SWITCHES=$(or $(SWITCHES),100) exec $(LOCAL) test -- go test -count=1 -v -timeout 30m ./stories -run 'TestSwitching|TestReloading'
+demo-deploy: $(LOCAL) ## Deploys a new version of a running stack's API under load, then a broken one that goes back
+	@test -f $(STATE)/up/environment || { echo 'Start the stack first: make up'; exit 1; }
+	@$(LOCAL) nginx
+	@set -a && . $(STATE)/up/environment && set +a && PATH="$$PATH:/usr/sbin" && exec $(STATE)/up/bin/careflow demo-deploy \
+		--folder $(STATE)/up/deploy --environment $(STATE)/up/environment
+
+prove-switch: $(LOCAL) ## Switches a hundred times under 300 requests a second, and kills the deploy worker at each step; SWITCHES=n
+	@CAREFLOW_TEST_SWITCHES=$(or $(SWITCHES),100) exec $(LOCAL) test -- go test -count=1 -v -timeout 30m ./stories -run 'TestSwitching|TestReloading|TestADeployWorkerThatIsKilled'
 
 fuzz: ## Fuzzes every parser for FUZZTIME each (10s)
 	@./deploy/local/fuzz.sh $(or $(FUZZTIME),10s)

@@ -138,7 +138,7 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"listBackups": "admin ops", "startBackup": "admin ops", "getBackup": "admin ops", "verifyBackup": "admin ops", "holdBackup": "admin ops",
 		"releaseBackup": "admin ops", "cancelBackup": "admin ops", "previewRetention": "admin ops", "applyRetention": "admin ops",
 		"getBackupSchedule": "admin ops", "pauseBackupSchedule": "admin ops", "resumeBackupSchedule": "admin ops",
-		"listServices": "admin ops", "listDeployments": "admin ops", "startDeployment": "admin ops", "getDeployment": "admin ops",
+		"listServices": "admin ops", "listDeployments": "admin ops", "startDeployment": "admin ops", "startTrain": "admin ops", "getDeployment": "admin ops",
 		"getDeploymentStep": "admin ops", "approveDeployment": "admin ops", "pauseDeployment": "admin ops", "resumeDeployment": "admin ops",
 		"abortDeployment": "admin ops", "rollbackDeployment": "admin ops",
 		"listRestores": "admin ops", "startRestore": "admin ops", "getRestore": "admin ops", "decideRestore": "admin ops",

@@ -27,10 +27,15 @@ func (h *handlers) BookAppointment(ctx context.Context, req openapi.BookAppointm
 		return nil, err
 	}
 	var id string
-	stored, replayed, err := h.store.Book(ctx, as(who), booking, key, h.cfg.Clock().UTC(), func(a domain.Appointment) (domain.StoredResponse, error) {
-		id = a.ID
-		booked, err := jsonAnswer(http.StatusCreated, h.appointmentView(a, audience{}))
-		return booked.stored(), err
+	var stored domain.StoredResponse
+	var replayed bool
+	err = lookedUp(who, func() (err error) {
+		stored, replayed, err = h.store.Book(ctx, as(who), booking, key, h.cfg.Clock().UTC(), func(a domain.Appointment) (domain.StoredResponse, error) {
+			id = a.ID
+			booked, err := jsonAnswer(http.StatusCreated, h.appointmentView(a, audience{}))
+			return booked.stored(), err
+		})
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -79,3 +79,35 @@ func TestABookingActsWithTheRolesThatMayBook(t *testing.T) {
 	h.post("/v1/appointments", h.as(domain.RolePatient, domain.RoleAdmin), goodBooking).status(http.StatusCreated)
 	require.Equal(t, []domain.Role{domain.RolePatient}, h.store.bookedBy[0].Roles, "an administrator's patient books as a patient")
 }
+
+func TestABookingLeavesItsCallersSessionToTheStore(t *testing.T) {
+	h := newHarness(t, func(c *Config) { c.RememberCaller = -1 })
+	token, session := h.as(domain.RolePatient), ""
+	for id := range h.store.callers {
+		session = id
+	}
+	h.post("/v1/appointments", token, goodBooking).status(http.StatusCreated)
+	require.Zero(t, h.store.lookedUp, "the statement that books has seen that it goes on")
+	require.Equal(t, []domain.Role{domain.RolePatient}, h.store.bookedBy[0].Claimed)
+
+	caller := h.store.callers[session]
+	caller.Roles = []domain.Role{domain.RoleOps}
+	h.store.callers[session] = caller
+	h.post("/v1/appointments", token, goodBooking).problem(http.StatusForbidden, domain.CodeForbidden)
+	caller.Roles = []domain.Role{domain.RoleOps, domain.RolePatient}
+	h.store.callers[session] = caller
+	h.post("/v1/appointments", token, goodBooking).status(http.StatusCreated)
+	delete(h.store.callers, session)
+	h.post("/v1/appointments", token, goodBooking, headerIdempotencyKey, "another").problem(http.StatusUnauthorized, domain.CodeUnauthenticated)
+}
+
+func TestARoleThatCameSinceTheTokenBooks(t *testing.T) {
+	h := newHarness(t)
+	token := h.as(domain.RoleOps)
+	for id, caller := range h.store.callers {
+		caller.Roles = []domain.Role{domain.RoleOps, domain.RolePatient}
+		h.store.callers[id] = caller
+	}
+	h.post("/v1/appointments", token, goodBooking).status(http.StatusCreated)
+	require.Equal(t, 1, h.store.lookedUp)
+}

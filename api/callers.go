@@ -27,8 +27,8 @@ type callers struct {
 }
 
 type remembered struct {
-	session  string    // of the signed token
-	signed   time.Time // the token's end
+	claims   domain.Caller // of the signed token
+	signed   time.Time     // the token's end
 	caller   domain.Caller
 	lookedUp time.Time // the end of the moment
 }
@@ -50,13 +50,12 @@ func (c *callers) of(token string, now time.Time, verify func(token string) (dom
 		return r.caller, nil
 	}
 	if !now.Before(r.signed) {
-		issued, end, err := verify(token)
-		if err != nil {
+		var err error
+		if r.claims, r.signed, err = verify(token); err != nil {
 			return domain.Caller{}, err
 		}
-		r.session, r.signed = issued.SessionID, end
 	}
-	caller, err := lookUp(r.session)
+	caller, err := lookUp(r.claims.SessionID)
 	if err != nil || c.keep <= 0 {
 		return caller, err
 	}
@@ -66,11 +65,42 @@ func (c *callers) of(token string, now time.Time, verify func(token string) (dom
 	if c.changes != changes {
 		return caller, nil // something ended while this was read: it is read again next time
 	}
+	c.remember(hash, r)
+	return caller, nil
+}
+
+// remember is called with the lock.
+func (c *callers) remember(hash [sha256.Size]byte, r remembered) {
 	if len(c.known) >= maxCallers {
 		clear(c.known)
 	}
 	c.known[hash] = r
-	return caller, nil
+}
+
+// claimed is of without a look-up: where none holds, the caller is only claimed.
+func (c *callers) claimed(token string, now time.Time, verify func(token string) (domain.Caller, time.Time, error)) (domain.Caller, error) {
+	hash := sha256.Sum256([]byte(token))
+	c.mu.Lock()
+	r := c.known[hash]
+	c.mu.Unlock()
+	if now.Before(r.lookedUp) && now.Before(r.signed) {
+		return r.caller, nil
+	}
+	if !now.Before(r.signed) {
+		var err error
+		if r.claims, r.signed, err = verify(token); err != nil {
+			return domain.Caller{}, err
+		}
+		if c.keep > 0 {
+			r.lookedUp = time.Time{}
+			c.mu.Lock()
+			c.remember(hash, r)
+			c.mu.Unlock()
+		}
+	}
+	claims := r.claims
+	claims.Claimed = claims.Roles
+	return claims, nil
 }
 
 // forget has every session looked up again. A signature stays what it was.

@@ -28,6 +28,7 @@ type fakeDeployments struct {
 	filter    domain.DeploymentFilter
 	began     []domain.NewDeployment
 	started   []deployment.Input
+	trains    []deployment.TrainInput
 	words     []string
 	approvals []domain.Approval
 	updates   []string
@@ -54,6 +55,11 @@ func (f *fakeDeployments) Services(context.Context, time.Duration) ([]acts.Servi
 			domain.Green: {Digest: f.record.Release.Digest, Ready: 2, Wanted: 2}, domain.Blue: {},
 		}},
 	}}, f.err
+}
+
+func (f *fakeDeployments) StartTrain(_ context.Context, in deployment.TrainInput) (string, bool, error) {
+	f.trains = append(f.trains, in)
+	return idDeployment, f.joined, f.err
 }
 
 func (f *fakeDeployments) Start(_ context.Context, in deployment.Input) (string, bool, error) {

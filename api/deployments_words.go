@@ -17,7 +17,7 @@ func (h *handlers) StartDeployment(ctx context.Context, req openapi.StartDeploym
 	ctx, who := begin(ctx)
 	body := *req.Body
 	in := deployment.Input{
-		Environment: body.Environment, Service: body.Service, By: who.caller.UserID, Reason: body.Reason, Smoke: smokeTests(body.Smoke),
+		Environment: body.Environment, Service: body.Service, By: who.caller.UserID, Reason: body.Reason, Smoke: smokeTests(body.Smoke), PassOldScripts: body.PassOldScripts,
 		Release: domain.Release{Version: body.Version, Digest: body.Digest, Artifact: body.Artifact, Schema: domain.ReleaseSchema(body.Schema)},
 	}
 	if err := in.Release.Validate(); err != nil {
@@ -103,10 +103,7 @@ func (h *handlers) say(ctx context.Context, word, id, key string, body openapi.D
 		return answer{}, err
 	}
 	return h.underKey(ctx, who, id, key, body, func(ctx context.Context, updateID string) (answer, error) {
-		approval, err := domain.Approval{
-			Subject: domain.ApprovalSubject(deployment.WorkflowID(r.Environment, r.Service), id, word),
-			By:      who.caller.UserID, Reason: body.Reason, At: h.cfg.Clock(),
-		}.Sign(h.cfg.ApprovalKeyID, h.cfg.ApprovalKey)
+		approval, err := h.approve(who, domain.ApprovalSubject(deployment.WorkflowID(r.Environment, r.Service), id, word), body.Reason)
 		if err != nil {
 			return answer{}, err
 		}

@@ -18,11 +18,12 @@ const (
 
 // fakeSessions are log-ins in memory; the rules of refreshing are the store's to test.
 type fakeSessions struct {
-	callers map[string]domain.Caller // by session ID; absent: ended
-	tokens  map[string]string        // hash → session ID
-	opened  []domain.NewSession
-	rotated []domain.Rotation
-	reused  bool // what the next refresh finds
+	callers  map[string]domain.Caller // by session ID; absent: ended
+	lookedUp int
+	tokens   map[string]string // hash → session ID
+	opened   []domain.NewSession
+	rotated  []domain.Rotation
+	reused   bool // what the next refresh finds
 
 	attempts, forgiven []domain.Attempt
 	full               error // what the next attempt finds
@@ -74,6 +75,7 @@ func (s *fakeStore) RefreshSession(_ context.Context, r domain.Rotation) (domain
 
 func (s *fakeStore) SessionCaller(_ context.Context, id string, _ time.Time) (domain.Caller, error) {
 	defer s.lock()()
+	s.lookedUp++
 	caller, ok := s.callers[id]
 	if s.err != nil || !ok {
 		return domain.Caller{}, firstError(s.err, over())

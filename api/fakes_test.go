@@ -160,6 +160,9 @@ func (s *fakeStore) Book(_ context.Context, by domain.Caller, req domain.Booking
 	if s.err != nil {
 		return domain.StoredResponse{}, false, s.err
 	}
+	if by.Claimed != nil && !slices.Equal(by.Claimed, s.callers[by.SessionID].Roles) {
+		return domain.StoredResponse{}, false, domain.ErrNotLookedUp
+	}
 	if kept, err := s.kept(key); err != nil || kept != nil {
 		return deref(kept), kept != nil, err
 	}

@@ -81,8 +81,7 @@ func newHarness(t *testing.T, changes ...func(*Config)) *harness {
 		change(&cfg)
 	}
 	h.server, err = New(cfg, Dependencies{
-		Store: h.store, Commands: h.commands, Reconcile: h.repairs, Housekeeping: fakeHousekeeper{}, Backups: h.backups, BackupLog: h.backups,
-		Restores: h.restores, RestoreLog: h.restores, Deployments: h.deployments, DeploymentLog: h.deployments, Webhooks: h.webhooks, MailEvents: h.webhooks, Links: signed, Tokens: tokens, Passwords: passwords,
+		Store: h.store, Commands: h.commands, Reconcile: h.repairs, Housekeeping: fakeHousekeeper{}, Backups: h.backups, BackupLog: h.backups, Restores: h.restores, RestoreLog: h.restores, Deployments: h.deployments, DeploymentLog: h.deployments, Webhooks: h.webhooks, MailEvents: h.webhooks, Links: signed, Tokens: tokens, Passwords: passwords,
 		Logger: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Registry: h.registry,
 	})
 	require.NoError(t, err)

@@ -133,6 +133,7 @@ func (a answer) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error        
 func (a answer) VisitCreateDoctorResponse(w http.ResponseWriter) error          { return a.write(w) }
 func (a answer) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error { return a.write(w) }
 func (a answer) VisitCreatePatientResponse(w http.ResponseWriter) error         { return a.write(w) }
+func (a answer) VisitStartTrainResponse(w http.ResponseWriter) error            { return a.write(w) }
 func (a answer) VisitStartDeploymentResponse(w http.ResponseWriter) error       { return a.write(w) }
 func (a answer) VisitApproveDeploymentResponse(w http.ResponseWriter) error     { return a.write(w) }
 func (a answer) VisitPauseDeploymentResponse(w http.ResponseWriter) error       { return a.write(w) }

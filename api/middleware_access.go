@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -24,14 +25,24 @@ func (s *Server) authenticate(c *gin.Context) {
 	// The token says who logged in; the database, whether that still holds. Logging out,
 	// disabling an account and taking a role away work at once on this replica, and within
 	// Config.RememberCaller on others.
-	caller, err := s.callers.of(token, now, s.tokens.VerifyUntil, func(session string) (domain.Caller, error) {
-		return s.sessions.SessionCaller(ctx, session, now)
-	})
+	lookUp := func() (domain.Caller, error) {
+		return s.callers.of(token, now, s.tokens.VerifyUntil, func(session string) (domain.Caller, error) {
+			return s.sessions.SessionCaller(ctx, session, now)
+		})
+	}
+	var err error
+	if who.op.looksUp && c.GetHeader("Prefer") == "" {
+		who.lookUp = lookUp
+		who.caller, err = s.callers.claimed(token, now, s.tokens.VerifyUntil)
+	}
+	// A role that came since the token was issued counts too.
+	if err == nil && !who.caller.Has(who.op.roles...) {
+		who.caller, err = lookUp()
+	}
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
-	who.caller = caller
 	if who.op.stream {
 		if who.until, err = s.tokens.ExpiresAt(token); err != nil {
 			s.fail(c, err)
@@ -45,9 +56,32 @@ func (s *Server) authenticate(c *gin.Context) {
 // else.
 func (s *Server) authorise(c *gin.Context) {
 	_, who := begin(c)
-	if !who.op.public && !who.caller.Has(who.op.roles...) {
-		s.fail(c, domain.Errorf(domain.CodeForbidden, "This account's roles do not include this operation."))
+	if err := who.mayCall(); err != nil {
+		s.fail(c, err)
 		return
 	}
 	c.Next()
+}
+
+func (v *visitor) mayCall() error {
+	if !v.op.public && !v.caller.Has(v.op.roles...) {
+		return domain.Errorf(domain.CodeForbidden, "This account's roles do not include this operation.")
+	}
+	return nil
+}
+
+// lookedUp carries something out for a caller who may be only claimed: where it is not done
+// for such a one, the session is looked up as for every other operation, and it is tried again.
+func lookedUp(v *visitor, do func() error) error {
+	err := do()
+	if !errors.Is(err, domain.ErrNotLookedUp) {
+		return err
+	}
+	if v.caller, err = v.lookUp(); err != nil {
+		return err
+	}
+	if err := v.mayCall(); err != nil {
+		return err
+	}
+	return do()
 }

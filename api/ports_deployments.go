@@ -15,6 +15,8 @@ type Deployments interface {
 	Services(ctx context.Context, wait time.Duration) ([]acts.ServiceState, error)
 	// Start begins a deployment or finds the one of its service that is under way.
 	Start(ctx context.Context, in deployment.Input) (id string, joined bool, err error)
+	// StartTrain begins a train, or finds the one of its environment that is under way.
+	StartTrain(ctx context.Context, in deployment.TrainInput) (id string, joined bool, err error)
 	// Say is CodeConflict where the word does not fit what the deployment does now.
 	Say(ctx context.Context, d domain.NewDeployment, word, updateID string, a domain.Approval, wait time.Duration) error
 }

@@ -15,11 +15,12 @@ type visitor struct {
 	requestID string
 	op        *operation // nil outside the contract
 	caller    domain.Caller
-	address   string    // of the network; for counting attempts, never for the log
-	device    string    // browser and system in a few words
-	foreign   error     // why a form of this request is not taken, where another site sent it
-	locale    string    // the reader's, once known; before that what the browser asks for
-	until     time.Time // end of the access token; of streams only
+	lookUp    func() (domain.Caller, error) // of a caller who may be only claimed
+	address   string                        // of the network; for counting attempts, never for the log
+	device    string                        // browser and system in a few words
+	foreign   error                         // why a form of this request is not taken, where another site sent it
+	locale    string                        // the reader's, once known; before that what the browser asks for
+	until     time.Time                     // end of the access token; of streams only
 }
 
 type visitorKey struct{}

@@ -91,7 +91,8 @@ func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) 
 	s := &Server{cfg: cfg, log: deps.Logger, tokens: deps.Tokens, sessions: deps.Store, callers: newCallers(cfg.RememberCaller), operations: operations, listening: newListening()}
 	h := &handlers{
 		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, housekeeping: deps.Housekeeping, backups: deps.Backups, backupLog: deps.BackupLog, freshness: fresh,
-		restores: deps.Restores, restoreLog: deps.RestoreLog, deployments: deps.Deployments, deploymentLog: deps.DeploymentLog, webhooks: deps.Webhooks, links: deps.Links,
+		restores: deps.Restores, restoreLog: deps.RestoreLog,
+		deployments: deps.Deployments, deploymentLog: deps.DeploymentLog, webhooks: deps.Webhooks, links: deps.Links,
 		tokens: deps.Tokens, passwords: deps.Passwords, log: deps.Logger, metrics: metrics, gatherer: deps.Registry, docs: docs,
 		mailEvents: deps.MailEvents, watchers: newWatchers(cfg, deps.Store, deps.Logger, metrics.streams),
 		inFlight: make(semaphore, cfg.MaxCommands), waiting: make(semaphore, cfg.MaxWaits), draining: s.listening.draining,

@@ -41,6 +41,9 @@ type operation struct {
 	bodyLimit int64
 	prefers   bool // takes the Prefer header
 	query     []string
+	// looksUp is set where the store sees itself that the caller's session goes on, in the
+	// transaction that counts on it. Its handler goes through lookedUp.
+	looksUp bool
 	// changesAccess is set unless the operation can only read, or concerns visits only.
 	changesAccess bool
 }
@@ -101,6 +104,7 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 	if o.public != (spec.Security != nil && len(*spec.Security) == 0) {
 		return nil, fmt.Errorf("%s and security disagree about log-in", extRoles)
 	}
+	o.looksUp = o.id == "bookAppointment"
 	o.stream, _ = spec.Extensions[extStream].(bool)
 	o.changesAccess = method != http.MethodGet && !slices.ContainsFunc(spec.Tags, aboutVisits)
 	o.rawBody, _ = spec.Extensions[extRawBody].(bool)

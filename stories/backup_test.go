@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 
@@ -28,25 +29,25 @@ import (
 func saved(t *testing.T, more ...string) (*clinic.Clinic, []string) {
 	t.Helper()
 	c := clinic.New(t, clinic.Options{Env: append([]string{"CAREFLOW_BACKUP_NAMES=clinic"}, more...)})
-	return c, backupSettings(t, c)
+	return c, backupSettings(t, c.DB, c.Queue)
 }
 
-func backupSettings(t *testing.T, c *clinic.Clinic) []string {
+func backupSettings(t *testing.T, db *pgxpool.Pool, queue string) []string {
 	t.Helper()
+	run := func(statement string) {
+		_, err := db.Exec(context.Background(), statement)
+		require.NoError(t, err)
+	}
 	keys, err := exec.CommandContext(t.Context(), filepath.Join(testkit.Env(t, "CAREFLOW_TEST_BIN"), "careflow"), "keys", "backup").Output()
 	require.NoError(t, err)
 	reader, scratch := "backup_"+word(), "scratch_"+word()
-	c.Exec("CREATE ROLE " + reader + " LOGIN PASSWORD 'test' IN ROLE pg_read_all_data")
-	c.Exec("GRANT INSERT, UPDATE ON backup_logs TO " + reader)
-	c.Exec("CREATE ROLE " + scratch + " LOGIN CREATEDB PASSWORD 'test'")
-	t.Cleanup(func() {
-		c.Exec("DROP OWNED BY " + reader)
-		c.Exec("DROP ROLE " + reader)
-		c.Exec("DROP ROLE " + scratch)
-	})
-	source := as(c.DB.Config().ConnString(), reader)
+	run("CREATE ROLE " + reader + " LOGIN PASSWORD 'test' IN ROLE pg_read_all_data")
+	run("GRANT INSERT, UPDATE ON backup_logs TO " + reader)
+	run("CREATE ROLE " + scratch + " LOGIN CREATEDB PASSWORD 'test'")
+	t.Cleanup(func() { run("DROP OWNED BY " + reader); run("DROP ROLE " + reader); run("DROP ROLE " + scratch) })
+	source := as(db.Config().ConnString(), reader)
 	return append(strings.Fields(string(keys)),
-		"CAREFLOW_ENV=development", "CAREFLOW_LOG_FORMAT=text", "CAREFLOW_DATABASE_URL="+source, "CAREFLOW_TEMPORAL_TASK_QUEUE="+c.Queue,
+		"CAREFLOW_ENV=development", "CAREFLOW_LOG_FORMAT=text", "CAREFLOW_DATABASE_URL="+source, "CAREFLOW_TEMPORAL_TASK_QUEUE="+queue,
 		"CAREFLOW_TEMPORAL_ADDRESS="+testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS"), "CAREFLOW_PAYLOAD_KEYS="+clinic.PayloadKeys,
 		"CAREFLOW_WORKER_ADDRESS=127.0.0.1:0", "CAREFLOW_BACKUP_STORAGE=file://"+t.TempDir(), "CAREFLOW_BACKUP_TARGETS=clinic="+source,
 		"CAREFLOW_BACKUP_SCRATCH_URL="+as(testkit.Env(t, "CAREFLOW_TEST_DATABASE_URL"), scratch))

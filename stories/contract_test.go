@@ -72,7 +72,7 @@ func TestNoRequestLeavesTheContract(t *testing.T) {
 // they are refused for is checked all the same.
 var neverServed = []string{
 	// No host takes deployments from this clinic.
-	"listServices", "startDeployment", "approveDeployment", "pauseDeployment", "resumeDeployment", "abortDeployment", "rollbackDeployment",
+	"listServices", "startDeployment", "startTrain", "approveDeployment", "pauseDeployment", "resumeDeployment", "abortDeployment", "rollbackDeployment",
 }
 
 // contractRun is a clinic with something of everything, and somebody of every role.
@@ -108,7 +108,7 @@ func newContractRun(t *testing.T) *contractRun {
 	r.newDoctor()
 	r.bookBegun(time.Now().Add(50 * time.Second))
 	c.StartWorker()
-	testkit.StartProcess(t, "backup-worker", backupSettings(t, c))
+	testkit.StartProcess(t, "backup-worker", backupSettings(t, c.DB, c.Queue))
 	for _, id := range r.begun {
 		require.NoError(t, c.Sandbox.Pay(c.Intent(r.desk, id)))
 	}

@@ -34,10 +34,11 @@ func (f *Fleet) assembleDeploy() []sdk.Worker {
 
 // RegisterDeployments registers the processes of deployments under their contract's names.
 // They end on the version that they began with: a deployment that changed its mind halfway
-// is none.
+// is none, and that of a fleet of workers stays with those that are known to be good.
 func RegisterDeployments(r sdk.WorkflowRegistry, p *deployment.Process) {
 	for name, job := range map[string]any{
-		deployment.WorkflowName: p.Workflow, deployment.ServicesName: deployment.Services,
+		deployment.WorkflowName: p.Workflow, deployment.ServicesName: deployment.Services, deployment.HostName: deployment.Host,
+		deployment.TrainName: p.Train, deployment.ReplayName: deployment.Replay, // on the version that it tries
 	} {
 		r.RegisterWorkflowWithOptions(job, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned})
 	}

@@ -25,7 +25,7 @@ import (
 )
 
 // Module runs the workers and the relay. It needs a Config, a relay.Config, a Temporal
-// client, the stores and vendors of the activities (acts.RecordStore, acts.PaymentStore,
+// client, *Fleets and a Replayer, the stores and vendors of the activities (acts.RecordStore, acts.PaymentStore,
 // acts.PaymentProvider, acts.Ledger, acts.Mailer, acts.Writer, acts.Linker), what the
 // reconciler and housekeeping need (reconcileacts.Store, .Processes, .Config;
 // housekeepingacts.Store, .Config), what letters of accounts need (accountacts.Ledger,
@@ -38,17 +38,18 @@ import (
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New, backupacts.NewLogbook, alarmacts.New, deployacts.NewLogbook, deployment.New, restoreacts.NewBooks,
+		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New, backupacts.NewLogbook, alarmacts.New,
+		restoreacts.NewBooks, deployacts.NewLogbook, deployment.New,
 		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, a *accountacts.Activities,
 			cases *caseacts.Activities, h *housekeepingacts.Activities, b *backupacts.Logbook, alarms *alarmacts.Activities,
-			deployments *deployacts.Logbook, deploying *deployment.Process,
 			restores *restoreacts.Books, fence Fence, restoring *restore.Process,
+			deployments *deployacts.Logbook, deploying *deployment.Process, fleets *Fleets, replayer Replayer,
 		) Activities {
 			return Activities{
 				Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a, Cases: cases, Housekeeping: h,
-				Backups: b, Alarm: alarms,
+				Backups: b, Alarm: alarms, Restores: restores, Fence: fence, Restoring: restoring,
 				Deployments: deployments, Deploying: deploying,
-				Restores: restores, Fence: fence, Restoring: restoring,
+				Fleets: deployacts.NewFleeting(fleets), Replaying: deployacts.NewReplaying(replayer),
 			}
 		},
 		New,

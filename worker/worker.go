@@ -71,6 +71,10 @@ type Activities struct {
 	// Deployments keeps what becomes of deployments, and Deploying is their process.
 	Deployments *deployacts.Logbook
 	Deploying   *deployment.Process
+	// Fleets routes the work of fleets of workers, Replaying tries this program on open
+	// processes.
+	Fleets    *deployacts.Fleeting
+	Replaying *deployacts.Replaying
 	// Housekeeping removes rows that nobody needs any more.
 	Housekeeping *housekeepingacts.Activities
 	// AccountMail delivers the letters of accounts.
@@ -88,7 +92,8 @@ type Fleet struct {
 	temporal client.Client
 	cfg      Config
 	acts     Activities
-	backup   *BackupActivities // of a host for backups; nil for every other
+	backup   *BackupActivities   // of a host for backups; nil for every other
+	agent    *deployacts.Hosting // of a host that is deployed to
 	// deploying is of a host with the rights to deploy.
 	deploying *deployacts.Deploying
 
@@ -154,6 +159,9 @@ func (f *Fleet) assemble() []sdk.Worker {
 	if f.backup != nil {
 		return f.assembleBackup()
 	}
+	if f.agent != nil {
+		return f.assembleAgent()
+	}
 	if f.deploying != nil {
 		return f.assembleDeploy()
 	}
@@ -167,13 +175,15 @@ func (f *Fleet) assemble() []sdk.Worker {
 	}
 	main := sdk.New(temporal, cfg.TaskQueue, options(0))
 	Register(main)
-	RegisterDeployments(main, a.Deploying)
 	main.RegisterWorkflowWithOptions(a.Restoring.Workflow, workflow.RegisterOptions{Name: restore.WorkflowName, VersioningBehavior: workflow.VersioningBehaviorPinned})
+	RegisterDeployments(main, a.Deploying)
 	acts.RegisterRecords(main, a.Records)
 	reconcileacts.Register(main, a.Reconcile)
 	backupacts.RegisterLogbook(main, a.Backups)
 	restoreacts.RegisterBooks(main, a.Restores)
 	deployacts.RegisterLogbook(main, a.Deployments)
+	deployacts.RegisterFleeting(main, a.Fleets)
+	deployacts.RegisterReplaying(main, a.Replaying)
 	housekeepingacts.Register(main, a.Housekeeping)
 
 	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, options(orDefault(cfg.StripePerSecond, 80)))

@@ -92,9 +92,14 @@ func NewSaving(engine Engine, catalogue Catalogue) *Saving {
 	return &Saving{engine: engine, catalogue: catalogue}
 }
 
-// Preflight finds out whether a backup can be made, before anything is written.
+// Preflight finds out whether a backup can be made, before anything is written. A program
+// that is missing or too old is told at once: trying again installs nothing.
 func (s *Saving) Preflight(ctx context.Context, in SaveInput) (domain.BackupServer, error) {
+	defer beat(ctx)()
 	server, err := s.engine.Preflight(ctx, in.Target)
+	if domain.CodeOf(err) == domain.CodeTool {
+		return server, final(err)
+	}
 	return server, fault(err)
 }
 
@@ -128,6 +133,7 @@ func (s *Saving) Check(ctx context.Context, m domain.BackupManifest) error {
 
 // Commit makes the backup exist, and writes that into the catalogue.
 func (s *Saving) Commit(ctx context.Context, m domain.BackupManifest) error {
+	defer beat(ctx)()
 	if err := s.engine.Commit(ctx, m); err != nil {
 		return fault(err)
 	}
@@ -136,6 +142,7 @@ func (s *Saving) Commit(ctx context.Context, m domain.BackupManifest) error {
 
 // Discard removes everything of a backup that was never committed.
 func (s *Saving) Discard(ctx context.Context, in DiscardInput) error {
+	defer beat(ctx)()
 	err := s.engine.Discard(ctx, in.Target, in.BackupID)
 	if domain.CodeOf(err) == domain.CodeConflict {
 		return nil // it was committed after all: it exists

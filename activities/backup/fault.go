@@ -23,6 +23,15 @@ func fault(err error) error {
 	case domain.CodeUnavailable, domain.CodeInternal, domain.CodeStorage, domain.CodeTool:
 		return temporal.NewApplicationError(e.Message, string(e.Code), e.Detail)
 	default:
-		return temporal.NewNonRetryableApplicationError(e.Message, string(e.Code), nil, e.Detail)
+		return final(err)
 	}
+}
+
+// final is a fault that no try again would mend.
+func final(err error) error {
+	var e *domain.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	return temporal.NewNonRetryableApplicationError(e.Message, string(e.Code), nil, e.Detail)
 }

@@ -83,3 +83,27 @@ func (p *progress) stop() {
 	close(p.done)
 	p.ended.Wait()
 }
+
+// beat tells Temporal that a short activity lives, so that a dead worker is noticed soon.
+func beat(ctx context.Context) (stop func()) {
+	if !activity.IsActivity(ctx) {
+		return func() {} // called by hand
+	}
+	done := make(chan struct{})
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		every := time.NewTicker(beatEvery)
+		defer every.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ctx.Done():
+				return
+			case <-every.C:
+				activity.RecordHeartbeat(ctx)
+			}
+		}
+	})
+	return func() { close(done); ended.Wait() }
+}

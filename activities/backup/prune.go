@@ -29,6 +29,7 @@ const orphanAge = 26 * time.Hour
 // Prune brings storage and catalogue together, decides, and removes: tombstones first,
 // bytes after the grace. Nothing goes that the storage does not prove by its own manifest.
 func (p *Pruning) Prune(ctx context.Context, in PruneInput) (PruneResult, error) {
+	defer beat(ctx)()
 	var result PruneResult
 	// Before the storage is listed: what was over by then can commit nothing any more.
 	over, err := p.over(ctx, in.Target)
@@ -71,6 +72,7 @@ func (p *Pruning) over(ctx context.Context, target string) (map[string]bool, err
 // Hold keeps a backup from being removed, or ends that. The storage comes first: a hold
 // there outlives the catalogue.
 func (p *Pruning) Hold(ctx context.Context, in HoldInput) error {
+	defer beat(ctx)()
 	if in.Release {
 		return fault(both(p.keeper.Release(ctx, in.Target, in.BackupID), func() error {
 			return p.catalogue.ReleaseBackup(ctx, in.BackupID, in.By, in.Reason)

@@ -1533,6 +1533,24 @@ func (e Status) Valid() bool {
 	}
 }
 
+// Defines values for TrainStopSchema.
+const (
+	TrainStopSchemaBreaks  TrainStopSchema = "breaks"
+	TrainStopSchemaExpands TrainStopSchema = "expands"
+)
+
+// Valid indicates whether the value is a known member of the TrainStopSchema enum.
+func (e TrainStopSchema) Valid() bool {
+	switch e {
+	case TrainStopSchemaBreaks:
+		return true
+	case TrainStopSchemaExpands:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VisitMode.
 const (
 	VisitModeInPerson   VisitMode = "in_person"
@@ -2376,7 +2394,10 @@ type DeploymentRequest struct {
 	// Digest Of the image or the bundle.
 	Digest      string `json:"digest"`
 	Environment string `json:"environment"`
-	Reason      string `json:"reason"`
+
+	// PassOldScripts On hosts: go on where a script of the release that goes fails. Each that was passed over is kept as a step.
+	PassOldScripts bool   `json:"pass_old_scripts,omitempty,omitzero"`
+	Reason         string `json:"reason"`
 
 	// Schema What it does to the database; left out: nothing.
 	Schema  DeploymentRequestSchema `json:"schema,omitempty,omitzero"`
@@ -3602,6 +3623,31 @@ type TimeOffSaved struct {
 // Example: Europe/Berlin
 type TimeZone = string
 
+// TrainRequest defines model for TrainRequest.
+type TrainRequest struct {
+	Environment string `json:"environment"`
+
+	// OneApproval One word approves the whole train; left out, each service asks as it does alone.
+	OneApproval bool   `json:"one_approval,omitempty,omitzero"`
+	Reason      string `json:"reason"`
+
+	// Stops In their order.
+	Stops []TrainStop `json:"stops"`
+}
+
+// TrainStop defines model for TrainStop.
+type TrainStop struct {
+	Artifact       string          `json:"artifact"`
+	Digest         string          `json:"digest"`
+	PassOldScripts bool            `json:"pass_old_scripts,omitempty,omitzero"`
+	Schema         TrainStopSchema `json:"schema,omitempty,omitzero"`
+	Service        string          `json:"service"`
+	Version        string          `json:"version"`
+}
+
+// TrainStopSchema defines model for TrainStop.Schema.
+type TrainStopSchema string
+
 // Verification defines model for Verification.
 type Verification struct {
 	// Password The one that was chosen when registering.
@@ -4203,6 +4249,12 @@ type ListRestoreVisitsParams struct {
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
+// StartTrainParams defines parameters for StartTrain.
+type StartTrainParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListPatientsParams defines parameters for ListPatients.
 type ListPatientsParams struct {
 	// AccountID Another account's patients; staff only.
@@ -4418,6 +4470,9 @@ type StartRestoreJSONRequestBody = RestoreRequest
 
 // DecideRestoreJSONRequestBody defines body for DecideRestore for application/json ContentType.
 type DecideRestoreJSONRequestBody = RestoreDecision
+
+// StartTrainJSONRequestBody defines body for StartTrain for application/json ContentType.
+type StartTrainJSONRequestBody = TrainRequest
 
 // RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
 type RequestPasswordResetJSONRequestBody = AddressOnly
@@ -4739,6 +4794,9 @@ type ServerInterface interface {
 	// ListServices Services that can be deployed, and what is live
 	// (GET /v1/ops/services)
 	ListServices(c *gin.Context)
+	// StartTrain Deploy several services in an order
+	// (POST /v1/ops/trains)
+	StartTrain(c *gin.Context, params StartTrainParams)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(c *gin.Context)
@@ -8457,6 +8515,49 @@ func (siw *ServerInterfaceWrapper) ListServices(c *gin.Context) {
 	siw.Handler.ListServices(c)
 }
 
+// StartTrain operation middleware
+func (siw *ServerInterfaceWrapper) StartTrain(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartTrainParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartTrain(c, params)
+}
+
 // RequestPasswordReset operation middleware
 func (siw *ServerInterfaceWrapper) RequestPasswordReset(c *gin.Context) {
 
@@ -9439,6 +9540,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/ops/services", wrapper.ListServices)
 	router.GET(options.BaseURL+"/v1/ops/deployments", wrapper.ListDeployments)
 	router.POST(options.BaseURL+"/v1/ops/deployments", wrapper.StartDeployment)
+	router.POST(options.BaseURL+"/v1/ops/trains", wrapper.StartTrain)
 	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id", wrapper.GetDeployment)
 	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id/steps/:seq", wrapper.GetDeploymentStep)
 	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/approve", wrapper.ApproveDeployment)
@@ -23383,6 +23485,208 @@ func (response ListServices503ApplicationProblemPlusJSONResponse) VisitListServi
 	return err
 }
 
+type StartTrainRequestObject struct {
+	Params StartTrainParams
+	Body   *StartTrainJSONRequestBody
+}
+
+type StartTrainResponseObject interface {
+	VisitStartTrainResponse(w http.ResponseWriter) error
+}
+
+type StartTrain202JSONResponse DeploymentStarted
+
+func (response StartTrain202JSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain400ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain401ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain403ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain404ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain409ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain413ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain415ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain422ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain429ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain500ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTrain503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartTrain503ApplicationProblemPlusJSONResponse) VisitStartTrainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RequestPasswordResetRequestObject struct {
 	Body *RequestPasswordResetJSONRequestBody
 }
@@ -27397,6 +27701,9 @@ type StrictServerInterface interface {
 	// ListServices Services that can be deployed, and what is live
 	// (GET /v1/ops/services)
 	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
+	// StartTrain Deploy several services in an order
+	// (POST /v1/ops/trains)
+	StartTrain(ctx context.Context, request StartTrainRequestObject) (StartTrainResponseObject, error)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
@@ -30559,6 +30866,50 @@ func (sh *strictHandler) ListServices(ctx *gin.Context) {
 	}
 }
 
+// StartTrain operation middleware
+func (sh *strictHandler) StartTrain(ctx *gin.Context, params StartTrainParams) {
+	var request StartTrainRequestObject
+
+	request.Params = params
+
+	var body StartTrainJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartTrain(ctx, request.(StartTrainRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartTrain")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartTrainResponseObject); ok {
+		if err := validResponse.VisitStartTrainResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // RequestPasswordReset operation middleware
 func (sh *strictHandler) RequestPasswordReset(ctx *gin.Context) {
 	var request RequestPasswordResetRequestObject
@@ -31452,594 +31803,602 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P0Ldxs3tieKfxUM5/yXk2lKoiTbial11oziR+KT+NGW0v53xx4SrNokERUBBgBFs3291v0094PdT3IX",
-	"NoAqVBFFVlGU7WTU6xyHIuuB137v/dsfO4mYzQUHrlWn/7EzBZqCxI+PJVAN6bk2f6SgEsnmmgne6Xfe",
-	"TkECYZowddjpduADnc0z6PQ7R9fHR6lItJDqqHf86EGv1+sd4D/fmX++93/a/6XHnW5Hwh8LJiHt9LVc",
-	"QLejkinMqHnnWMgZ1Z1+ZyHZgYQxSOAJdLodvZqblyktGZ90Pn3qdp5e0sn6MC+nQK5BKiY4EWOynFIz",
-	"YqKmYsm7ZCwk0VMgw+fjgxdUJ9OhuYhyAinT5Wm965y862wc6/qQnqcwmwsNPFm9gXlGV+a26giH5jlD",
-	"spwCJ3rKlBmeGRPlagmSaIHjoTJjIIl5OyhNlkxP8SpFZ0CuYGUGWwwF+GLW6f/WMY/uvI+t1i8ioXYA",
-	"8Y3FEczngnE9Ax7f5eD3Jlud7G2rX+c/n8/nGYutqtn3eX4Z0Wbfl1SRscgysYS0PJslZfo/j3udzdv5",
-	"BrRcnY81yPX3XUAieKrMdpmHkRGMhVtGDh800XJVeuWDTUsxY5zNzA4e57NnXMMEJI7j7du35ws9Ba5Z",
-	"QjWsD+YnscRzE1xUnu8PQCWeJprN/vNdJ6ESxplYtjzgn7qdOZV0Btqxi/MkEQuun9fsB7U/l4ey/dzQ",
-	"k063w8xD5lRPO90OpzNzp3vcgKUNz9UCr1zf1/PiHNcOvbik7fDx2MeGXzzy5lP4gSZXi3nd6Ef46z1F",
-	"nj9ZHz09Hp3Uj35UM3r7yJsP/DFVUDfsOV0h70mogtarTuPjNs+6+aifwDwTq00HJs2v2GnZ05plLx67",
-	"h0mgkK6dAP7adtlrx41Pu/mYA4n6M6zWR/5PsZBELDlZcPbHAog2vNdKeaZIImYzytMuUYtkSqgilPz6",
-	"6/Mnh+QCeMr4pJCo7sp1OUvohDKOKgQdQ98oQBN2DVZkj5lU2gluq1yc9khKV+qQXIbPwKdSLvQUJBmJ",
-	"dGWeJ2G8UJAeEpQwVmLRfCBGLSHXTDGrvmiWZeSKiyU/I5SMhLgyw2eK/L5IJ5ASymHZJeZG91iynLLM",
-	"yiP7FKUpTytC/bv0dPxo/BAOTpPe6OD+6P7pwaO0Bwcn44fpQ3o8/j558MDvr9USix0OdubAbM1G+UY/",
-	"/AJ8oqed/smDB10j7/zfx0amaA3SvON///bu3YeT44N37z589/T93/4jfiTGqLnFT/HQaIXDXPNbiYUR",
-	"emkfF8IoecHK2225f3xidTElZiA4EMgUkGRKuVlXs3CMJ3BIhv9jSDS9AkUoX1VVxWOUpPF1cppm0wV6",
-	"eL+6PnFlLnsSVQXOzfkz89c5Td9TJKEZ8JRWyPukd/LwoHd6cHy/hojNGzYNO9y53sGj9x/vfzqwH06K",
-	"D/FdfE0128BO5/bntuyoTnq5x92cH1lNNKLUo0b5cojKoCKLudHHXhJltcQuoZrMhNKGP3zz5tlj8t3J",
-	"/d63h+QVcoRCb1WEGiNrwoWsV1mjx8wNrJbqHnajCq7SQtbKY2l/3qtAc8+8+U5czCl/JsVsfejmW2dZ",
-	"ccP1NBH8kDyBMV1kGjV2LpaHfnh/LECuivGNzSOjIzHUcKDZDGqHcynWB/ODtwuK4ZTHQskKqCQUhcDQ",
-	"vH5YNzYtdhnZJZvBq/G4bpPNfUSMx21JbVyzweZ5AzEe33yHL1dzaKCfE3Nn29FD3ehX8xufzU/mZjUX",
-	"XIG1koqxmik9EwuOs0oE18DR1UKNWWsN9KPflbXS8+l8DLSpxjoZjMeQaHYNg7lkCT4lWUjDZFadfufp",
-	"r286KGaE7PTN7Z+6nYZPx5VToDXjE5wexdf4ZbLK0CBZaHMGZowvtFmF45Ne/lsKNM0Yh+DX+/d73Y7T",
-	"agZLxlOxHBg9qtN/ZH5YjMcgB0giwU3FL9b4Ln7qdTsJneuF+Y7KCePFT9+ZgaRMzRcaBnOQTKTFj/dP",
-	"8deFxJ0ovj/tmcOCxDtIBB8zOev0xzRT0PW2+4ALzZLyGGYitaa8eZHZ1fyYPUPFERUz86UYqKlYDsaA",
-	"Q0rwUBz3esUvE0nDZ5vxOGPJr9aMfih+fxj5PV829ERUZ2FUIp4ONEPL/rePneqS2i0KR/epu37VSemi",
-	"B71P782jZ4yn4c79hg87Punhr4aw0kUGg4zNmO70T0pfLrhmWeUFEgzdmB2yZ8Qsh8qEHigN83CVDCkW",
-	"dPsfEsadfue/HxXuzyP7qzqq0OgT0JRllpabMZ/Aieodk7H3ucuO8JpP1pJP31gn3waeMJdilMHsbxHe",
-	"kPhDdk0zlg6cw7Bjxo1z8KLc+hFTAYpwocmYaVQRzQslTfQheYwqr9WbQUohFcmY0gqtCgUclWG0hpDZ",
-	"4hV4VMYMMsM7jGFzpDSVWg2oGcEMlKITHJ0iOT81Z8ISU9KMV/eQ42iqF4ZEDVloppHPhzNjdl64CgVT",
-	"PkpFov57dXEaH4vXdt3rDsLWVT0jQ7tQQ2IoXxGgyZTgguGy4mJr4cyNQzOwx9YAPE8SmGtoKSgqPqbG",
-	"7ipndXb6Hc8Yup0s9xjv6PxtTnx+rpFl/hnm2hq2CZWSQUrEQhtTXgnBzX+Nuj2XIgGlnCWuDskvQlwZ",
-	"nbvi1e4SIe1RtptkTW1r4Uc97AFVhw70TZSdX4eTcbv5RHBot5NGGEI6GK2auUxxE23wZoC6ibfteseX",
-	"x71+z/zf33rH/Z4xIHZQJ9wtTnw9kYfkRyOSyFsYodUBPFWVF59c9h71T0svbnMkzfHLBqjVVh+Ks+l0",
-	"Q6uusXE4pyu7qOUFOn4QjrOQP1aQF0wtOpT8Ps+kOo4xAHIikDM8QZu1jjr9ol45aKrY3apsbyu9P3Wt",
-	"hfBvpIjO04UUczj6AWTGuGPbgzaaKN4Q1aoW87QZObhwYad/vIu6EGNahtytCzBUFajz8+Wcp8JhQo9a",
-	"GD7cxG1iEcdSwOwgiJhtetB6iM3xLz7OWHIz3QR1M02vgIdqyUXob5uKLFXWSjbH45Ccq6s8Wpu7scyD",
-	"rD6STIVQ4H2q1mDeXaV4VFYpzGswKuuGXNIlgsnsS40wAwHrszNGVaFO0CwTS8KMGmGWckgUXSmynK5Q",
-	"U7D+/B3MybLFlgiuFpm2Js8YmnCUFCYSvCCYOU/VzG4rmir/y73tUFtdtI2oySifLOgEDYVOCihcOu9z",
-	"02ld9syNpsWUMR3RV9vpn/TMlqo5JIxmTJtpPAFjtItMTFadTSyo8Z7a1a/b0iKasrNh8EzIEUtT4Dei",
-	"vXH+lJJFwJSPzt5TRIoMzKnDM8d4ki1S57ESc7C28E0p7LSgsJf+YMOanl4Mdl+k5SZJZnSFs0sFTgzp",
-	"58fNStn2tc0YvxrAhzmaNdXlNT+SKVXEXXDDFTyumD3Vx1eXsjS2fazmuX0lhqmC9xqNekmNeTfPaGKm",
-	"Wc2DWaiNVkwD07Z42uAKVgNpHxks+K9GFBAOS1KJSqEI8YE3p5TdcCNOTsobgfE9qghGlCKvW7NF47PZ",
-	"14EfVlZgWAxuLQpp94prkJxmN/Q+uIdU5DsKNLI02s9SCj4hghOxkESxFA7J3xdC2xCl3w8bibNRu7mQ",
-	"mrAbbteD0F1wTtDtbiStWEi17iVwk9gPuZTedUguIcuIWsxxWpiD5mc1xH34hfGrV9c2tnSLHMmfhi4q",
-	"OEIQkaXdKhGT0crSE0iCqqzXxvzpyUDrG6tdX5yl5S/FYLudU3SBtq2PGc1LobepYtv3jws9GONTyv47",
-	"Cda/5RIZyslJN5HL98ty2b+7tO7FoPa06OXZII/AI8hyL16eweHltxZEQb7Q3u4tllnDB3001bOstK6d",
-	"d4te7zT5b0YbW82BmAvwK+hsyXOrEvOcTlxSIargjJN5hl4jIVOVZ5kij8NBuvD2LrEeqmEgxoMRk3ra",
-	"6XeOH33fO+idHJw8aq5Ho6fD6cvnKSVuNOjZyLxTT0E23o8q7B9fQ2JBLH9nZfg1hixSZh77jLLshirF",
-	"PHjcYGyfV2WXhuB9GgjaFXk2iZFK5I394LyHxiZNIWEpYCrOTTljoGM816WRzIByTO2pUmlsSvug18r7",
-	"7UroIMsaqSJIqEZH92Gnsmlv8nDqvrYtDyiEOgfwlPihFC5dc47WcoJuqgd+H+yRf6NhXwDpuuyKj3wv",
-	"ioZNXveuAZZM851hdutmNAViTLhP3c6F88w9kxDNoqZXYDS0mxGrf8kFvW4dwMCwtbnrt92jGc2c0bfk",
-	"YG7tK3YOX3tmtrlGI57OT+8bH6PyxkQOE/7QLQgH36AsiZuDTShyOeU8AjufkEshfqFycjPze05XmaDp",
-	"QAsxyPBpVU7gs64ePnhw+pCMVhrUTTnzaVln9cmcRlH0YygT/tog96W5rr0aCfxSiBeUr260sGasM8pX",
-	"Pl6qwoU1T/cObJuutuAp6s2rQ3Ip84RZTiiZiT3oqCehd1YIYkZGgpGVlnt96HtZbvNa1Lw1ETyBM6Lz",
-	"ibrELawVOcBU3mGFNIKftlFIUHGCw/iVhzUdNxOei8qzqsSirbsMlDlSKAbG5PWri0tydH18pEAZolc2",
-	"iXpky0nwsptaIMfF7v4iJgc21zouRKsz2MfWFu+cMaXQEnGeCknENVRduG/fvj2o1uJs2tBq6Y7f1WvK",
-	"MjrK4KY7mj+nku+hQF6zBEhCeeD29CFxR5cBuWZUgzxzFpiiY6jEwytepZs6ZaruYD+N8gAj+5/Pdz8+",
-	"mjmVmiyxesOQgOBB7AVzCT4jpTvfEKQvIGX0Eid+o8ORP3AwM08c4FrGqB4lCe73Y/u2A/P2PqnqajeV",
-	"nQ/KshNHhQlU3uzPR7y+89HJ7FuUmjEUqfMLcwbR5PLjRAn7K78GycbshuwY42WDRfGwCgXDgbmA0DSV",
-	"hiW70eXKIlmBPiSv5lhE6txYzH1GRxZ6VGjZb7fHKE6DIVY3cW3G+9q+OVVqKWSKtR1sMnUJQyjQNi1f",
-	"p8gP9OWMec4VTa2xRrPXRg2XmoHKczLmwVfrZsrWDOEg3+rj+m9ZkGjUoka2yFf+bb3U0L8veHpRJSxG",
-	"v0OCSXGunrPl/IN0ovrCMit/Mi9tu4SNfSHN1tVyoeXIWjVcbms1Re7HyKf5hWmwSTqbjuEbYQWPewyV",
-	"kq7W1h5HgC/0A/ev2bDiWHfv9rzFyucLUyr1KBcQnUbWw4fY7YZhoMJwJBsjDvfv1dhxE1s45qrM3YWR",
-	"QvNiqcMR9Xr1JV/v3l3EdizfmG37cQG4joHhvPmeSzaDf5nrqvvm98ptnR1A+OAN2/f0GlpTDa0lmrdT",
-	"QVKWYt6HU0rzVBi1UhpmjaiG6qZFIt3OFbPMyO+wSyVEh7FZkNSvyMD5ATuYRG80sRQPhv/kWXFwXf6V",
-	"BAUaWdBkAulALPQArkGullOQOCpjThTRXQkTpjRYD5+VHbnkeL/pyFSUvCLrCofUJUuPZLE0xsxILFDn",
-	"xEXdHxvAFcVN2HZufmGq7dnJh9lovKVDupV94RM3jPmFT+pud9q1htnc4o1UEQ7KmatNjyzmVQ+sMhUT",
-	"OxlVmkigSnCynK78fqOa6ZwSu4qTKrXgsVwNPAeJHXjGBzQDaf7yMAbwgVkHxhrNxE63GXOr9fFaWzHM",
-	"uS16xvKd4JMZUx4CWXAsMja/XLH5vGYw7qoYtbl9JsupUEDEQidi5uMFPBWScEPzRIssDbYgRLtYE6aO",
-	"lNyEusVZCgZSOkPbT+/nojlPLDemutftSa7dgF9QTieQeg1wbcDdDocPepAspBKR+tcXTk4JZ4IY4pvT",
-	"CRxu1VW3Tv1COz/LxrlXRahP/nfxY6bC9FsnCGiWGXPP5phUdFov3Ap+NRIiA8q/mJJTWbeKnpIPOL6S",
-	"2m5am+NTo84vFMhDcqHpeEwEz1aHmzjkZhLRQv5sLozKztp5/FzhvvM8uG0tDcsqxmPzX9SWoizs3BqG",
-	"r3i2+ixKd1TbjM7RRcD+gcGddsf+nGTs2gM+iIVWLIVyBrVNrn4pbGLWlM7nwLEMmWkyMkJSQTZeJ4cd",
-	"TNw8CNdUYIXxuM0nB+EPjCLf+VSO0TUYVhCeW9O7vcdTjMcKck8QruY9Rf6NmT7d1uJ3Y0DOXrWbAVMK",
-	"CX5s6xIoQSIUDwrkbFjK53eztE1brSO+clnSbbk3FvDnmSNkKRZZiglA5IKuCNUkAyNhKClyvLvE+uju",
-	"KcxA6Lozr4ixnFZzUGcErQ178rXHhaMsJZxKKZbKyQbBEogIBO/kKIvUredtRj88txc/sALC/XW8LmDX",
-	"646RxzhkMKzR2QQUVjXrSygEj1+T+98dkmEKQ5SFmRJEzTHMM1oZZc2sJL1S5oqD80t0bAf87bQM2nIS",
-	"n2hRar5R0xAccL4zp7tvuhi54Atz4adyQn9MNC2nIgMr0buY64GqJtMKEaXQJ0iTxDy/Mr3jdeG9Nj9X",
-	"mRTTea0PewSZ4BNkpoJ7ltslStjDpqdgxuAw4hLKU2YYiMKLRyviuMutnKwSnwjnfdLbDjazTtZB8VNL",
-	"K9ACAIwi+/cr1yzzoIi509AVdHYdmpGzYJpz4aCKcgNAnd0gey2ekjldqUY+loTyBLIsf0VDfafbSaaQ",
-	"XA0Yjw7tLU4291X3kT69B9vcCClhSLjarBfOASOzGLfSGnhq6w2aLdIu1nfJ57t1mUrVox+jukJb67+t",
-	"dtFwpL8LxgcLmdXBZFKiIYMp0ExPC3iuKWTpIXkmLLPxUotiybzKOYE9w/aOfHPPUIk22zn88amNtZcq",
-	"rT+WBfen4eEedafWHDgoRt1230txMRXLZ+Du0zHf3GWomuI1h8Ro5JXKv5ImFp1/SyXQFwFvYUK+DtBs",
-	"r9++vLK3OX05JI7tWbT2suKOgQcvjC6cyFJQmog58DJyYsU427oa1kkWO/HOiM7VMCk0uB264YG176xx",
-	"370t3HUpJBnjkHZJzmqNQpcIKdFKqnl4UL4d8zd+rUaA0ovkKqZg2FoSs1p9G0izrIcDpIpQYuFltlrl",
-	"eSX6RvsCL7qRRdKQCjdZL+Xy7aZMPq/krq7gYysiC+ePKvMUgs5xl+horzD8CE2FK4A5KfGdjd7K3Hzy",
-	"g+mWwDBDURgzwtbMsUKFaWmR+f0u00NJ3JdW+f1mVe/WPZClmvqvwf1YhgRqH97DGutYhrXyAJ4qGF/g",
-	"XmypXEXMxnWW1/Bh7TWCOvptw2xidBQSjSMFHFzXL21k5v6tDbbTITzdINNhuwdsHYKtkV3c1JMVYLC1",
-	"gLa68LdtXfXq+INXNljg53y+0Lu47anX+hLKychxaFtba/N6MKDHkinBzT4kRv6oEIAd2SSa2mgaQYqA",
-	"2GQsxSzq7A9p1SVDWGiEtUoLxu21aLRbNFgucmo+8zakS5tXmq7iFF6DkhcMAE3zdZT3TPBJZKrcdw+Y",
-	"UkQ9zhMpM6pdyXPuSTrpHT8MXUm9mCupFqovHCK6pGrGGGjvZkzY1cA8cuNQol6tKCxgMIxH9YOgU6Bp",
-	"gJdsVkb5qoDSSL473T6OKAphMJDeOnYVzFW4EmMJEMShcnumzsvX2zCOKjxP+4EEx2i3kdRhLAZD+a7Z",
-	"MaYLPRWSKUjJzLBBktG5QqjlNgf7+++3DrkOgykYsgOBrDlRuTE0oytimZ853IgGDtC1TAa7QGCZammA",
-	"5snhCB/Gh3hTN/AaklQwuSjbfZxnRS6Znrp8mMIwLwh3nZHt7i/pkqnWc2WtFXIxFUvuFzJ0oJS9ADTI",
-	"4AzPrHdg2nL/NaWmBqJzE8ls5yEYgijt74OTBw97W4/gLLd5feJdCBDqo5rhd8USNk252+7YrQEWC9l7",
-	"b21RLqZGqDrLyVG/p1iHX28Hje6cA/N4MqPyCm0oVeYv2xeqBvw0GOLp2giLbC/gadezGI+kX+8pbcX3",
-	"NkGvBqN7WH+oCjIgCz6nLC9VCxiIO3Cl0W2XlnWwr+HGPtgotUOvlxudG1XuGPMEajS0udVx2gzRa8Mt",
-	"NMNfYIwR7X4F1z7ArjL895CcE3y8OaQ9jHRZWYf73835G+Wr3GemNMzXdcICAavK2J5fvCL3T46/O+yU",
-	"WxecH/zr/cfTGNx9Dp+1brZyIcmCM636BANT6Pl8+uubLlkBxz/+6/U/Sw4nxvXD++GCP3L/23xqK8q+",
-	"HVC3mGZMow9ggreJkHMyE9eeKROqrkrqRo4auy5AyuCEwWv2ilMYMTMmwhgNxi6IHesEsoLJ+9z1iOp9",
-	"lruJ8ClcEDMTMmY2xtgsnxSX4JI58ZCH9Y57616QdTDlcMlQAwrAldckMvdztJWb7mnp2rQCNmSmDSpX",
-	"ctRUSK955bOr1XCi9L9thlVIyWCGJzHOJcYaeEUzM6exTrPdLnnqESzDsdxvY6HVaq3VJasZUBnxeqMM",
-	"fOa3Duu77LZRmUzZdVkdPX34YOteRWC1q0zsCXPYTSPQSwBuBYh1VXZzCzw/T3Y9nA4xRWykDfL3eCsn",
-	"c76hiC9ofewN3Ba3nxlacSveIDW0xrGzu6Pyzvlx5/y4c37cOT/unB93zo8758ed8+PO+XHn/Lhzftw5",
-	"P+6cH3fOjzvnx9fr/GiQGLM+l1rVMG511tleNbZhrTDeqEGs6+/11nidI6HWNIswkAoLrlO74vpirUEV",
-	"oeMNZBWKmrXDHpNMtvd7SzfPaCFZnk1ZRXhVFhuRTIQz0CnBBWhRaLGKksdrBEm2D3enfj6lCogSZGzb",
-	"Ea/J9nU6LJf61yABpHlC1/oF1yxF3Jwtssgu7FN/9aduZ8w4U9OWWahTbIe3vsq+hEMCqgtxlcDc7HLT",
-	"t2aA4bV12duvxkUq5LRcbd+6KgL3rCZBnLn2d2VouehTzGEY5CelwcZLMCoINF6Q/PpiUSLX4Oq32tE8",
-	"6X9rJRGCDAujA1YqBGqHLJZNV0OBvI71nn4tlJ5IuPj7L/dUgMoMEqLboDidq6nQUV4QtH0m6F3uW9Dk",
-	"pfVAzZjWFv4eK4+wp7FLqWucES/bZnUrvQFosUy7FisA7xEStyvKlp67+g4tJJ2AkdOzuQSlXPkX8ESu",
-	"5tUaj/qN0XRUW2qgqZyAjmfIChHnV1qyySTaZZymwoxr2LdI/R7xzU0khDigmmZisgDcucx5fL1/xUui",
+	"7P0Lcxu3li+KfxUcnvmXk7MpiXrYjqmaOqP4kXgSP7albP9n2x4K7F4kETUBBgBFc/u66n6a+8HuJ7mF",
+	"BaAb3UST3RRlOznaNeNQZD/wWu+1futTJxHTmeDAter0P3UmQFOQ+PGxBKohPdPmjxRUItlMM8E7/c7b",
+	"CUggTBOm9jvdDnyk01kGnX7n4PrwIBWJFlId9A4f3e/1er09/Oeh+ecH/6f9X3rY6XYk/DFnEtJOX8s5",
+	"dDsqmcCUmneOhJxS3el35pLtSRiBBJ5Ap9vRy5l5mdKS8XHn8+du5+kFHa8O82IC5BqkYoITMSKLCTUj",
+	"JmoiFrxLRkISPQFy+Xy094LqZHJpLqKcQMp0eVrvO0fvO2vHujqk5ylMZ0IDT5ZvYJbRpbmtOsJL85xL",
+	"spgAJ3rClBmeGRPlagGSaIHjoTJjIIl5OyhNFkxP8CpFp0CuYGkGWwwF+Hza6b/rmEd3PsRW61eRUDuA",
+	"+MbiCGYzwbieAo/vcvB7k61OdrbVr/Ofz2azjMVW1ez7LL+MaLPvC6rISGSZWEBans2CMv3vh73O+u18",
+	"A1ouz0Ya5Or7ziERPFVmu8zDyBBGwi0jh4+aaLksvfL+uqWYMs6mZgcP89kzrmEMEsfx9u3bs7meANcs",
+	"oRpWB/OzWOC5CS4qz/dHoBJPE82m//6+k1AJo0wsWh7wz93OjEo6Be3YxVmSiDnXz2v2g9qfy0PZfG7o",
+	"UafbYeYhM6onnW6H06m50z1uwNKG52qOV67u61lxjmuHXlzSdvh47GPDLx558yn8SJOr+axu9EP89Z4i",
+	"z5+sjp4eDo/qRz+sGb195M0H/pgqqBv2jC6R9yRUQetVp/Fxm2fdfNRPYJaJ5boDk+ZX5MseGU1x1Q7G",
+	"hDK3djz4a9tVTGt23z7t5mMOBOQvsFwd+X+JuSRiwcmcsz/mQLRhpVZoM0USMZ1SnnaJmicTQhWh5Lff",
+	"nj/ZJ+fAU8bHhYB0V66KTULHlHHUCOgI+kafGbNrsBJ4xKTSTg5bXeG4R1K6VPvkInwGPpVyoScgyVCk",
+	"S/M8CaO5gnSfoMCwAojmAzFaBrlmilltRLMsI1dcLPgpoWQoxJUZPlPk93k6hpRQDosuMTe6x5LFhGVW",
+	"vNinKE15WpHRD9Pj0aPRA9g7TnrDvZPhyfHeo7QHe0ejB+kDejj6Ibl/3++vVfqKHQ52Zs9szVpxRT/+",
+	"CnysJ53+0f37XSO+/N+HRkRoDdK847/fvX//8ehw7/37jw+ffvjbv8WPxAgVsfgpvjRK3mWuyC3F3Miw",
+	"tI8LYXS2YOXttpwcHlnVSokpCA4EMgUkmVBu1tUsHOMJ7JPL/3VJNL0CRShfVjW/QxSM8XVyimPTBXpw",
+	"Ul2fuG6WPYlK9jNz/sz8dU7T9xRJaAY8pRXyPuodPdjrHe8dntQQsXnDumGHO9fbe/Th08nnPfvhqPgQ",
+	"38XXVLM13HFmf27LjuqEkXvczfmRVSwjOjoqiC8vUbdTZD4z6tVLoqzS1yVUk6lQ2vCH7948e0weHp30",
+	"vt8nr5AjFGqoItTYTGMuZL0GGj1mbmC1VPegG9VXlRayVrxK+/NWakGdYHDPvPlOnM8ofybFdHXo5ltn",
+	"KHHD9TQRfJ88gRGdZxoVcC4Wubz9Yw5yWYxvZB4ZHYmhhj3NplA7nAuxOpgfvZpfDKc8FkqWQCWhKAQu",
+	"zesv68amxTYju2BTeDUa1W2yuY+I0agtqY1qNtg8byBGo5vv8MVyBg3UbWLubDt6qBv9cnbjs/nZ3Kxm",
+	"giuwRk8xVjOlZ2LOcVaJ4Bo4ek6osVKtvX3wu7JGdz6dT4E21Vgng9EIEs2uYTCTLMGnJHNpmMyy0+88",
+	"/e1NB8WMkJ2+uf1zt9Pw6bhyCrRmfIzTo/gav0xWGRokc23OwJTxuTarcHjUy39LgaYZ4xD8enLS63ac",
+	"VjNYMJ6KxcDoUZ3+I/PDfDQCOUASCW4qfrG2dPFTr9tJ6EzPzXdUjhkvfnpoBpIyNZtrGMxAMpEWP54c",
+	"469ziTtRfH/cM4cFiXeQCD5ictrpj2imoOtN8QEXmiXlMUxFai1z8yKzq/kxe4aKIypm5ksxUBOxGIwA",
+	"h5TgoTjs9YpfxpKGzzbjcbaPX60p/Vj8/iDye75s6FiozsKoRDwdaIaG+rtPneqS2i0KR/e5u3rVUemi",
+	"+73PH8yjp4yn4c69w4cdHvXwV0NY6TyDQcamTHf6R6Uv51yzrPICCYZuzA7ZM2KWQ2VCD5SGWbhKhhQL",
+	"uv03CaNOv/M/Dwpv5oH9VR1UaPQJaMoyS8vNmE/gE/V+xtj73GUHeM1na5inb6zPbg1PmEkxzGD6twhv",
+	"SPwhu6YZSwfO/9cx48Y5eFFu3YKpAEW40GTENKqI5oWSJnqfPEaV1+rNIKWQimRMaYVWhQKOyjBaQ8hs",
+	"8Qo8KiMGmeEdxrA5UJpKrQbUjGAKStExjk6RnJ+aM2GJKWnGq3vIcTTVc0Oihiw008jnw5kxOy9chYIp",
+	"H6QiUf+zujiNj8Vru+51B2Hjqp6SS7tQl8RQviJAkwnBBcNlxcXWwpkb+2Zgj60BeJYkMNPQUlBUXEaN",
+	"vU/O6uz0O54xdDtZ7gDe0pfbnPj8XCPL/AvMtDVsEyolg5SIuTamvBKCm/8adXsmRQJKOUtc7ZNfhbgy",
+	"OnfFSd0lQtqjbDfJmtrWwo86zAOqDv3h6yg7vw4n43bzieDQbieNMIR0MFw284DiJtpYzAB1E2/b9Q4v",
+	"Dnv9nvm/v/UO+z1jQGyhTrhbnPh6IvfJT0YkkbcwRKsDeKoqLz666D3qH5de3OZImuOXDVCrrT4UZ9Pp",
+	"hlZdY+NwRpd2UcsLdHg/HGchf6wgL5hadCj5fZ5JdRxjAOREIKd4gtZrHXX6Rb1y0FSxu1XZ3lZ6f+5a",
+	"C+FfSBGdp3MpZnDwI8iMcce2B200UbwhqlXNZ2kzcnDRv07/cBt1Ica0DLlbF2CoKlDn58s5T4XDhB61",
+	"MBq4jtvEAoil+NdeEABb96DViJnjX3yUseRmugnqZppeAQ/VkvPQ3zYRWaqslWyOxz45U1d58DV3Y5kH",
+	"WX0kmQihwPtUrcG8vUrxqKxSmNdgkNUNuaRLBJPZlRphBgLWZ2eMqkKdoFkmFoQZNcIs5SVRdKnIYrJE",
+	"TcH687cwJ8sWWyK4mmfamjwjaMJRUhhL8IJg6jxVU7utaKr8h3vbvra6aBtRk1E+ntMxGgqdFFC4dD7k",
+	"ptOq7JkZTYspYzqir7bTP+qZLVUzSBjNmDbTeALGaBeZGC8761hQ4z21q1+3pUU0ZWvD4JmQQ5amwG9E",
+	"e6P8KSWLgCkfbL2niBQZmFOHZ47xJJunzmMlZmBt4ZtS2HFBYS/9wYYVPb0Y7K5Iy02STOkSZ5cKnBjS",
+	"z0/rlbLNa5sxfjWAjzM0a6rLa34kE6qIu+CGK3hYMXuqj68uZWlsu1jNM/tKDFMF7zUa9YIa826W0cRM",
+	"s5rWMldrrZgGpm3xtMEVLAfSPjJY8N+MKCAcFqQSlUIR4gNvTim74UYcHZU3AuN7VBGMKEVet2KLxmez",
+	"qwN/WVmBy2JwK1FIu1dcg+Q0u6H3wT2kIt9RoJGF0X4WUvAxEZyIuSSKpbBP/j4X2oYo/X7YSJyN2s2E",
+	"1ITdcLvuh+6CM4JudyNpxVyqVS+Bm8RuyKX0rn1yAVlG1HyG08KUMj+rS9yHXxm/enVtY0u3yJH8aeii",
+	"giMEEVnarRIxGS4tPYEkqMp6bcyfngy0vrHa9dVZWv5SDLbbOUUXaNP6mNG8FHqTKrZ5/7jQgxE+pey/",
+	"k2D9Wy6RoZxrdBO5fFKWy/7dpXUvBrWjRS/PBnkEHkGWe/HyDA4vv7UgCvKF9nZvscwaPuqDiZ5mpXXt",
+	"vJ/3esfJ/zDa2HIGxFyAX0FnQ9palZhndOxyBFEFZ5zMMvQaCZmqPGkUeRwO0oW3t4n1UA0DMRoMmdST",
+	"Tr9z+OiH3l7vaO/oUXM9Gj0dTl8+Sylxo0HPRuadegqy0W5UYf/4GhILYvlbK8OvMWSRMvPYZ5RlN1Qp",
+	"ZsHjBiP7vCq7NATv00DQrsizSYxUIm/sB+c9NDZpCglLAVNxbsoZAx3juS6NZAqUY2pPlUpjU9oFvVbe",
+	"b1dCB0nTSBVBfjQ6uvc7lU17k4dTd7VteUAh1DmAp8QPpXDpmnO0khN0Uz3wh2CP/BsN+wJIV2VXfOQ7",
+	"UTRsLrp3DbBkku8Ms1s3pSkQY8J97nbOnWfumYRoUjS9AqOh3YxY/UvO6XXrAAaGrc1d77aPZjRzRt+S",
+	"g7m1r9g5fO2Z2eQajXg6P39ofIzKGxM5TPhDtyAcfIOyJG4ONqHI5ZTzCGx9Qi6E+JXK8c3M7xldZoKm",
+	"Ay3EIMOnVTmBz7p6cP/+8QMyXGpQN+XMx2Wd1SdzGkXRj6FM+CuD3JXmuvJqJPALIV5QvrzRwpqxTilf",
+	"+nipChfWPN07sG262pynqDcv98mFzBNmOaFkKnagox6F3lkhiBkZCUZWWu7Voe9kuc1rUfPWRPAETonO",
+	"J+oSt7D0Yw9TeS8rpBH8tIlCggISHMZvPCzRuJnwnFeeVSUWbd1loMyRQjEwIq9fnV+Qg+vDAwXKEL2y",
+	"SdRDWx2Cl93UAjksdvdXMd6zudZxIVqdwS62tnjnlCmFlojzVEgirqHqwn379u1etbRm3YZWK3H8rl5T",
+	"ltFhBjfd0fw5lXwPBfKaJUASygO3pw+JO7oMyDWjGuSps8AUHUElHl7xKt3UKVN1B/tplAcY2f98vrvx",
+	"0cyo1GSBxRiGBAQPYi+YS/AFKd35hiB9ASmjFzjxGx2O/IGDqXniANcyRvUoSXC/H9u37Zm390lVV7up",
+	"7Lxflp04Kkyg8mZ/PuLVnY9OZtei1IyhSJ2fmzOIJpcfJ0rY3/g1SDZiN2THGC8bzIuHVSgY9swFhKap",
+	"NCzZjS5XFskS9D55NcOaUOfGYu4zOrLQo0LLfrsdRnEaDLG6iSsz3tX2zahSCyFTrO1g44lLGEKBtm75",
+	"OkV+oK9OzHOuaGqNNZq9Nmq41AxUnpMxC75aNVM2ZggH+VafVn/LgkSjFiWvRb7yu9XKQf++4OlF0a8Y",
+	"/g4JJsW58syW8w/SieoLy6z8yby07RI28oU0G1fLhZYja9Vwua3VFLkfI5/mF6bBJumsO4ZvhBU87jFU",
+	"SrpcWXscAb7QD9y/Zs2KYxm92/MWK58vTKnUo1xAdBxZDx9itxuGgQrDkWyMONy/VyPHTWzhmCsadxdG",
+	"6saLpQ5H1OvVl3y9f38e27F8YzbtxzngOgaG8/p7LtgU/mmuq+6b3yu3dXYA4YPXbN/Ta2hNNbSWaN5O",
+	"BElZinkfTinNU2HUUmmYNqIaqpsWiXQ7V8wyI7/DLpUQHcZmQVK/IgPnB+xgEr3RxFI8GP6TZ8XBdflX",
+	"EhRoZEHjMaQDMdcDuAa5XExA4qiMOVFEdyWMmdJgPXxWduSS48O6I1NR8oqsKxxSlyw8MMXCGDNDMUed",
+	"Exd1d2wAVxQ3YdO5+ZWptmcnH2aj8ZYO6Ub2hU9cM+YXPqm73WnXGqYzCx9SBSwoZ642PbKYVz2wylRM",
+	"7GRUaSKBKsHJYrL0+41qpnNKbCtOqtSCx3I58BwkduAZH9AMpPnLoxLAR2YdGCs0EzvdZsyt1sdrbcUw",
+	"Z7boGct3gk9mTHkIZM6xyNj8csVms5rBuKti1Ob2mSwmQgERc52IqY8X8FRIwg3NEy2yNNiCELxiRZg6",
+	"UnIT6hZnKRhI6QxtPr1fiuY8sdyY6l63J7l2A35BOR1D6jXAlQF3Oxw+6kEyl0pE6l9fODklnAliiG9G",
+	"x7C/UVfdOPVz7fwsa+deFaE++d/Fj5kK02+dIKBZZsw9m2NS0Wm9cCv41VCIDCj/akpOZd0qeko+4PhK",
+	"artpbY5PjTo/VyD3ybmmoxERPFvur+OQ60lEC/mLuTAqO2vn8UuF+87y4La1NCyrGI3Mf1FbirKwM2sY",
+	"vuLZ8oso3VFtMzpHFwH7BwZ32h37M5Kxaw/4IOZasRTKGdQ2ufqlsIlZEzqbAccyZKbJ0AhJBdlolRy2",
+	"MHHzIFxTgRXG49afHIQ/MIp853M5RtdgWEF4bkXv9h5PMRopyD1BuJr3FPkXZvp0W4vftQE5e9V2Bkwp",
+	"JPiprUugBIlQPCiQs2Epn9/N0jZttI740mVJt+XeWMCfZ46QhZhnKSYAkXO6JFSTDIyEoaTI8e4S66O7",
+	"pzADoevOvCLGclrOQJ0StDbsydce5o2ylHAqpVgoJxsESyAiELyToyxSN563Kf343F583woI99fhqoBd",
+	"rTtGHuOAvrBGZx3uV9WsL6EQPH5NTh7uk8sULlEWZkoQNcMwz3BplDWzkvRKmSv2zi7QsR3wt+MyaMtR",
+	"fKJFqflaTUNwwPlOne6+7mLkgi/MhZ/LCf0x0bSYiAysRO9irgeqmkwrBIhCnyBNEvP8yvQOV4X3yvxc",
+	"ZVJM57U+7CFkgo+RmQruWW6XKGEPm56AGYODfEsoT5lhIAovHi6J4y63crJKfCKc91FvM9jMKlkHxU8t",
+	"rUALADCM7N9vXLPMYxzmTkNX0Nl1aEbOgmnOhYMqyjV4c3aD7LV4SmZ0qRr5WBLKE8iy/BUN9Z1uJ5lA",
+	"cjVgPDq0tzjZ3FfdR/r0HmxzI6SEIeFqs144B4zMYtxKa+CprTdotkjbWN8ln+/GZSpVj36K6gptrf+2",
+	"2kXDkf4uGB/MZVaHekmJhgwmQDM9KeC5JpCl++SZsMzGSy2KJfMq5wT2DNs78s09RSXabOflT09trL1U",
+	"af2pLLg/X+7vUHdqzYGDYtRN970U5xOxeAbuPh3zzV2Eqiles0+MRl6p/CtpYtH5t1QCfRHwBibk6wDN",
+	"9vrtyyt7m9OXQ+LYnEVrLyvuGHgswujCiSwFpYmYAS8DIVaMs42rYZ1ksRPvjOhcDZNCg9uhGx5Y+84a",
+	"993bwl2XQpIxDmmX5KzWKHSJkBKtpJqHB+XbMX/jt2oEKD1PrmIKhq0lMavVt4E0y3o4QKoIJRZeZqNV",
+	"nleir7Uv8KIbWSQNqXCd9VIu327K5PNK7uoKPrYisnD+qDJPIegcd4mO9grDj9BUuAKYkRLfWeutzM0n",
+	"P5huCQwzFIUxI2zFHCtUmJYWmd/vMj2UxH1plT+sV/Vu3QNZqqn/FtyPZUig9uE9rLGOZVgrD+CpgvEF",
+	"7sWWylXEbFxleQ0f1l4jqKPfNswmRkch0ThSwMF1/dJGZu7f2mA7HcLTDTIdNnvAViHYGtnFTT1ZAQZb",
+	"C2irc3/bxlWvjj94ZYMFfs5nc72N2556rS+hnAwdh7a1tTavBwN6LJkQ3Ox9YuSPCvHUkU2iqY2mEaSI",
+	"b01GUkyjzv6QVl0yhIVGWKm0YNxei0a7RYPlIqfmU29DurR5pekyTuE1KHnBANA0XwVtzwQfR6bKfTOA",
+	"CUXU4zyRMqPalTznnqSj3uGD0JXUi7mSaqH6wiGiS6pmjIH2bsaETQrMI9cOJerVisICBsN4VD8IOgGa",
+	"BnjJZmWUrwoojeTh8eZxRFEIg4H0VrGrYKbClRhJgCAOldszdV6+3ppxVOF52g8kOEbbjaQOYzEYysNm",
+	"x5jO9URIpiAlU8MGSUZnCqGW2xzsH37YOOQ6DKZgyA4EsuZE5cbQlC6JZX7mcCMaOEDXMhls6oBlqqUB",
+	"mieHI3wQH+JN3cArSFLB5KJs93GeFblgeuLyYQrDvCDcVUa2vb+kSyZaz5S1Vsj5RCy4X8jQgVL2AtAg",
+	"gzM8s96Bacv9V5SaGojOdSSzmYdgCKK0v/eP7j/obTyC09zm9Yl3IUCoj2qG3xVL2DTlbrNjtwZYLGTv",
+	"vZVFOZ8YoeosJ0f9nmIdfr0dNLpz9szjyZTKK7ShVJm/bF6oGvDTYIjHKyMssr2Ap13PYjySfr2ntBXf",
+	"Wwe9GozuQf2hKsiAzPmMsrxULWAg7sCVRrdZWtbBvoYbe3+t1A69Xm50blS5Y8wTqNHQZlbHaTNErw23",
+	"0Ax/hRFGtPsVXPsAu8rw331yRvDx5pD2MNJlZR3ufzfnb5Qvc5+Z0jBb1QkLBKwqY3t+/oqcHB0+3O+U",
+	"Wxec7f3zw6fjGNx9Dp+1arZyIcmcM636BANT6Pl8+tubLlkCxz/+8/V/lRxOjOsHJ+GCP3L/W39qK8q+",
+	"HVC3mGZMow9ggjeJkDMyFdeeKROqrkrqRo4auypAyuCEwWt2ilMYMTPGwhgNxi6IHesEsoLJ+9z1iOp9",
+	"mruJ8ClcEDMTMmI2xtgsnxSX4II58ZCH9Q57q16QVTDlcMlQAwrAlVckMvdztJWb7mnpyrQCNmSmDSpX",
+	"ctRESK955bOr1XCi9L9phlVIyWCGRzHOJUYaeEUzM6exTrPdLHnqESzDsZy0sdBqtdbqktUMqIx4vVYG",
+	"PvNbh/VddtuoTCbsuqyOHj+4v3GvIrDaVSb2hDnspiHoBQC3AsS6Kru5BZ6fJ7seToeYIDbSGvl7uJGT",
+	"Od9QxBe0OvYGbovbzwytuBVvkBpa49jZ3lF55/y4c37cOT/unB93zo8758ed8+PO+XHn/Lhzftw5P+6c",
+	"H3fOjzvnx53z49t1fjRIjFmdS61qGLc662yvGtuwVhiv1SBW9fd6a7zOkVBrmkUYSIUF16ldcX2x1qCK",
+	"0PEasgpFzcphj0km28q9pZtnOJcsz6asIrwqi41IxsIZ6JTgArQotFhGyeM1giTbh7tTP5tQBUQJMrLt",
+	"iFdk+yodlkv9a5AA0jyha/WCa5Yibs4GWWQX9qm/+nO3M2KcqUnLLNQJtsNbXWVfwiEB1YW4SmBudrnp",
+	"GzPA8Nq67O1XoyIVclKutm9dFYF7VpMgzlz7uzK0XPQp5jAM8pPSYOMlGBUEGi9Ifn2xKJFrcPVb7Wie",
+	"9L+xkghBhoXRASsVArVDFoumq6FAXsd6T78WSo8lnP/913sqQGUGCdFtUJzO1EToKC8I2j4T9C73LWjy",
+	"wnqgpkxrC3+PlUfY09il1DXOiJdts7qVXgO0WKZdixWA9wiJ2xVlS89dfYcWko7ByOnpTIJSrvwLeCKX",
+	"s2qNR/3GaDqsLTXQVI5BxzNkhYjzKy3ZeBztMk5TYcZ12bdI/R7xzU0khDigmmZiPAfcucx5fL1/xUui",
 	"DtoK1s8i4XesqHDy3UosbT+510YdMB6Tp8WWxhJP3ToVk/f7XjozlY0t85R8IxxVOU5cL0KfBnKhhSjF",
-	"ErxywCda21Cq7RVLngmahmeywckaU5YtZOwIP53N9arvfClzKa4dEmvjEe0k2nz3dtfXvnyjWIxCWHq+",
-	"mI0cG78lHlcCcnJDi8u5XdjORqquI11LDRZir1meeIUYqg+oHP9w19bPuzuZwbmJnLz1XaynkJ9Elr7J",
-	"ZWkLGqnUd3nGk8GEZgOjjqCqfw1Ks4lFvut6XwZ1OEidbgdBKyNcp7Jm4cvq5/IzzNtGdkd4o9vHDXVz",
-	"fnrIb8zEnG1jDAdYgtKDAOUT0gk2+MgvYdyaG9snWownf3v9fG+9YMfZIdtrdXatwLEveGOVun0eQ3MA",
-	"B+IapYxTuAczY8lf7f3UBb29W4y70BoqSj0vIhDGZJxgDMJeXQU1uN/bNgP3lk2Dd8Zo25wCpy9sVbyM",
-	"tmVMIkTxco6jdmJstJARlfxH0IQSLWYjpQWHM/NWJqtWrhlKbuc2f+UVwLwlkSDviTzKwTuuT+BnsyDF",
-	"+pT1vHbDFXI+pTGsNjTfRlJcAT8Q4zHxuGokg7E+C83U5i+TlMUsxV+EArcH+aa0fDCMfSPB9WJh74bG",
-	"NvPWF0+xyWSo9HLBIeTDFc6MHRqsYEoykVwNRjBlPB1YnqvikJP4so3TLZpONJ7qBpNhwSXQ1APHr5lu",
-	"TJIZ5Wzs+uGndEYntmBasQm3hhsXFu7bQkpouTB27RnuOaFZy32JMxRHIo44/aHIl6s4kgUBFDZGaZL1",
-	"rMm3MmnJmYxkWl+6l4JDCZ5hTs1hi+OxbFYaq5JQaIj6Zsz627eY7ZGgFjPAflKZC6xHYAQ8AVS9RpVd",
-	"cBdaMbxpCa1iuSdcOEsnjXwevwvGIe4iw+57vp8IoZk5CdE0spgN6Z67ccax7Tgn1nTAxDbnpLMmFVmB",
-	"PiOUeOMYrwitDeTQHlfUtoHTiiixkAleGDIgueDcoW7ivZ3CeA7s7xCNM8c8yIknboP/YP31LcPKTxn2",
-	"chzmNZ9DnM3Q1aEPEUF+SPlqYK8YRion8x+3pj3mWGCtC5xbgnvUOUSflTBFzgovjxOzCBY1d/EZSmYW",
-	"urOiVJ30okk2GwAlLsOwDyUZM/wWw0TNvWbNURXWWEGAL1AMMkYhj+1Z2wWGvEbL9i8vGuH6bxZ8CVnm",
-	"ejBiSCTxfeYDwINAJXcHptzwJMkYZ8kgyYRld3vS2x8b6X/poHSqcj2hGWIoms1M6arrQ4w2mHNGTu73",
-	"e5h64UOQvp2ETRQpOlNiP7ByEsU33/zWO37/W+/g0fv/6+S33sHp+2/7v/UOHvivzKO/jWZYPBaZWMhm",
-	"QKkVXxbeGe7aKFuYxZ1IAB5lNimbOINmnVIlXDNY1lnLaSyhxLWjcNgbZr/z5k6HURdRAPKx9pIl5bok",
-	"I+sCp27eflj5ndEDYYNzT2eUZc+ETQhpscQe3rlEvfmXZe7y4OF2HDqjr9dAXjN+dS/v3sQTIDNjT5Fz",
-	"17VXMQ1Fgxtjc5G1JMLj3nazEUdQ4FbXLBoi9OyNmUhIhEyrfMEzlCVVA+1g5MPvuND599jWaVCgxdax",
-	"ixh0thFoGVjp7ELB2xlNjgSzleNYRJbdum/Q4q52+M7huYxLSrHkIA9JEblUmKhaTWiqQxx1r9p2UCSk",
-	"wDWjmdoViLei1pS70jgG7EZTFecNmmXslX5rmk5sXKEndPWTWEjVDFGjvEaYY1IbPaBLK5YaeTJwDK/G",
-	"T5znYkMeU2WSdgw1M3t1DVKytK3cSmsU+ZSuvLMkz5P0mF3r8fPbWpyNy5HaqFajVbn1aqRwB2KuiBu3",
-	"VQnxqOo9vU8szNt+REVUWTSSQC2Ydn9u0BUjg5tnYrUL3KnUbEyTuK60QY3aBQ7zmknB/Ri3NMton0HT",
-	"1FIz+p9YqEExuYjLESPS7BoCf+8GI+5zJmPUtoS3gUmXuf35khqKkxckNljn8/qsrT+T1DE7c2MdszMs",
-	"0ximzdN2w5FBNAaktKQaJpEtMhbGAO2LrhntgOoBHVijSpKlkFcgB+MMQJ8RwNHZOK8O2lqyQoXlh1uQ",
-	"ABskH4TkU2x1MIcSmp89292CvPPjGuYsoAO0kroA8zr251fz1oN2ATO7vcBd8ZLdwl8h44wVVpmjwGZ0",
-	"AuSbvKiBaDr5ljjNdbTgaYbHBPNkYoVSW8ysOg7m0urs20tvq7zku1IHkP+tpvTkwUNjzz+iB+P3Hx/e",
-	"jxdLVDh5iMF+vHXQBddsOduC8W3I8HOujpRqOqIKXMwA61JcAKbUJO7DnPIU84Ml0CtV09Uo56rtZqpm",
-	"4grq0tcwXnxPGfuF4IVEg9Kq6zXDeUaTPI7qhnCvOe+7MI+8NKejogdHEvprEUmNjTUHMV87N9ux6Ks2",
-	"RA3zasSxNlPvfiMEaf7crzVKUJW3EQNjSeXMxwmMElO0GhVZ6s8edpbQLMuIHRk554SOsH2t4RnWv49P",
-	"mVJF1JLpZAppjIqKmMGSMs34ZDAWckDncymuqbUcXbDHDMz2A8rMZSOaXJnjsEgS30vb/ASp/8WNpwg3",
-	"xOizIuZbZs80U8+wBUfY69CKexenTFkz1a2hOh2HjQ1Df0U3+8bu+Rvnp39gunp74PCcipqJ1WKvioV2",
-	"roKavngP75Of2Q92ByyHn0vzxvTMfGcOplFW6pGkN6jnCv7YALr9WbTkqh8O/igwZKNJpcUGbOYKb50b",
-	"qLWNGknwgLkueqyXWWMr4R2NbtTM45q1T3YtNYeI1NQxTWxDT2Kdgg17TmDpZV24DJTLYae2nLIGJjmf",
-	"T6XZjRRLBRIZs+0AZgQ/JWNYGvMiVdEjDR/mTEI8hvfq2mYL8S6ZiiUGCm3dnWMZqk07gIa2tKHTgXly",
-	"bc0OUrLrqIw5BGMJatp0IFH0X3C6QwkjvDSS0kIV+1h/3m7fhWUHvTuOzhNbxbUf51MYiQi6w/icehez",
-	"NFflcUuYgZxgHbIPUtCZ85zvKaTZsAtXxQgbiUVc7twE29y55essO5bHGjDHEVfrXpxgw/L3Jg1Jcnzt",
-	"FCYSakR1PKRQ6lNiKW5rswX4YEw/mtW0eDaczYflLI/yeZ04Z5LQLAvLyLe+rzFbsT3CVG2TsFa5arUq",
-	"yJwlWIPp4FEirkJzioz2NVCMx9j4P4HKeAS43AdsfYw3dlqHoPPBy8LVK3daWDuLOZHUk+Mu4ZycJkt5",
-	"vtGUlB1wvXyn/iq0l+1kZMnS5q+0APvald7LM7wd+q/2b70BP+gjXJOzbJxex1QehfRGohRZTtGRUOSt",
-	"c5GKr+Gkd2MWUUEBoQf/fv/xpHv66ZsD92fv4NH7j8fd7z99+z/+Y3Mfu5NePYPZ3Gp3G/tZO/MIv9Q/",
-	"OvIbtO6E6XVvwrQKXK4KJsSjXm87S9u6RTdncY67bWRi9bzr9pW6PFfwi/eBsX3zW4MqNkiJ9FNsYxGP",
-	"pZg1byjl+zBH+Ibt/Qtpl6hFMiU06ElnrAkP0iDwoiY9vOo8AdE8JWzTigWCcRGvRfNJrsd66rK+Cpeo",
-	"6ymvhZXUCAdUkxiJ+3/rB96est2NmGcATyBham8JV1RKdk2zQX4q0H9sv+NCDzCwUhg5jmu4L7kYRL8P",
-	"TZ2JEOmSYRqos4r2XoL1DOAiz+Uqn0OLeZL2S9hHBazhGXHYHmmfYDdxkkLCUjhD2Z5KuuT9AmKHaCGu",
-	"XFjBAWhUa0/wbQVkSIpFEnNtHbvX1oPrnxx1xT5jkKVPpWxtx41ZFI8C9a8+GYl0dZRnBnfJHwuQqyME",
-	"LemSKdAU5NHzFGZzoc2+HfwMcfPDpUvXdREUrqvadkZsh1s8MLqvDPvAtmXK7ZuYt+HM8V6GF465OtaT",
-	"JzqfWXVwwY0ibYPv5ptZdHEL33EVuzIFq1taXho3lNXCLtza7cGCHL1b9HqnCUvxv9D16e+V741kEAs9",
-	"Eh8qP2zfVz8Kt1C17PYni/XYbmvXMzbFVeMEzegoinyulkmJVuBuYvVFgrn3ire4Y30K0nUD3DSPtwBX",
-	"6Vc3l25nWYxr0z1++NXZ+9u7TdZBwRXAvD3bqAAlVEyJkcLOqD6AJBdcYd3M0vnGl1S5GksixuO2XuJ1",
-	"p69cGIOdXBqOLGlGfn1eo5vZaqHaqcYiNOt4bjPKV0SKperaNvEW5GdFlig7LCfoElbIh8EVrFTX+6IH",
-	"mCquut6jr7rGWmZ84EtNu8QY2APA7ptdMg12aWCWMphbsZc7gTkUkCr1ICjvmyGVhAAlRQxpvT4rfvpu",
-	"XZMsHfXdFcrwMfvLA2hxhOvi/69cCd5tJAD8l5GHF5lo27jwvEA6tK0Jc/RMYSv2FVyDmat1wyjMTJIA",
-	"6xV17oL1aefkSCXk927GL/QwgKoev7AEfuuceZlF/aQW4tZOTE/j+DKhyVYx1HfsSY4Itqo+FSkRmMoD",
-	"NJl6tFuewCH5wQIiOefbcEY/2LaVQ8uKA0DhRlSUewvX8xrb9o5u1zO65Nqpczuqe/jUIjNyRZSFp+bQ",
-	"JZApIL9ePm6glAUNhWvbCPsjme9N7GRtpKZbz2os6Pb2khp/htUFtGXdRhw2nsXrxShjyc+wvYYAHxsb",
-	"ZEFK9e3cEd7Au8iWNMuwrkeFANHuBJdLFk96Jw8PeqcHvZNLrF60BYxrB7hSaXSTdINmFJMyRUdZTFQ8",
-	"phxjFmJC6iCYcw9/3PdfAEbEU5mce58prPvGgql76pD8yjXLLEaey2MyrHTTOFqG7+pc813DdDLQus4Y",
-	"rA3YSZFB86P6RmT7KhjZc6t3TIVHa9hiEyry9JJOmnZv9wVZzj1uFyVY9gpn9Cdv7bSE6ZdtGq6/KNwo",
-	"t+3ZsBp4XJbvRIaQsWuIofHknAcL8+ZSXDOjummRpc5dxjSZ0hQjj5YtBdX3eTm5FAliNGKiyhikdB/x",
-	"tfazFPM5fhqJBbcONzWns4GEuZA6Xs7shr3TXAdxp8/b6crbfm5IxiR0Y+rabCRzZ+56Z/yaZiwdBNGo",
-	"LVmG0RcmYpFZwKARkClFdHNfoB4ufTCEDbkEa1/7aEIkLiZGGWyNS7jD/dpdbUH22ZzVVS1JUMDTgRjH",
-	"qdydERtoNdqQhDlQW8TSACXCGO4DqrY9m2r/3PxFzWqJ8PEtcx3LPqw5WDcnPqz4pEOIkAXHIhjzyxXD",
-	"wx875O6qyGTPPejTcioUGJMeGw2hOQA8FdIBY+gyhPBGJuqCK8Xmdota6JzvBIMq8ZsNXPHWTWfPfXe3",
-	"mv0Rv22Ft3akXyBAWiHrOPu3QZQpvQbDkTIhrgjVh+RFJefbtZNAn5oU5Vz4DWc+ZPiFENjG+q2Nt22b",
-	"cgU47IvSefrrm07e2uT7Xq/36c/XRGXPHVNewvJ1UCu/I0TGbUARbCyvD4a9A7oHjqApNMC6Ng7LQVt8",
-	"ga8YEaQ0na5bm9o11wx2RbuoSYcyEszFcs8cx7Ed1sodlPDk2Afda6YtGME9EOPBiEkbm4rhDnhl7vjR",
-	"972D3snByaMqgWMq1P1PB/bDSfEhSvIT4GkMC9mBaObNxsx08rz2YOMe9pr1S2uUTzV1Nl0wnXfv/vY/",
-	"zQTIN98eHR68/3jaPe3FZyKhwJWqHFJRRefI3fOQjRHSmGE4eE4lODARqTm63+sBXPaWHpUPPHxm9ECL",
-	"i6lYPoO2rb2sV1ORK5hrjBvN6IqMoIuM23duK3WXw55ykMb6uFVIZdYIF6bIikxYCtGa+rcY3SoSIoqa",
-	"29SlnOQdAVwryKLBVHPHp2+mEhuB9aes9aoq8jW6LgTnEi1aNSRwWvemVSoSSWpBftxyxw6HFy+PLa51",
-	"S4+YrbAY7BlGahfJEz7yZJtMWBt35Z3xhbpVmXDbrH4DB981Xb8+v94z5J2ZbZ8YFtslyGG7xDJY/K/h",
-	"r5jpYRjsYad72yn2jbmsOx+7ZM7fSfA7Cd7kbN26j8HzuN19DK/pKi9PX0+DKiVxijm48vE5XTnoozlF",
-	"2gvzOh0Ufgg3m1pEpjQv+LP5n9hIL22WWlW3zjtBKbVTZnx73uY3ZIgZqCCRMdz913Tl3H++cSpGmS+0",
-	"ZHM4/F0dEm+ozunKME+erbxKom2hiyJKzMD6N7TwnWMjaHOrmqIF9NO4W4ngZ64Zc15DbKdA7BTiz16M",
-	"Mqam5hwMrqCmOv8KVqh85nPb4UW2qV6L5W+mhbmj01ATC05BMKINR/Kxa3J2e8dyhzhN+5M8pXLiYR6a",
-	"H3+h2kddUV3fAAXgL1E1OdheDLqoxD1lhWDXiODy4w83jKD50myKoOTQCFgr1yViIZXH9wkGaCR1bdjE",
-	"9xmstqvbRzk44xpqdNxLy3aQLblAmx9xdJg+jJM35TGqkXsAelcVaJ0FZDPIPa/u79FqMKU8SGePynBb",
-	"OtLqULnwQxR2iRJ7SklCVSkweC1YWibybqeYgj9ISweFY//KhHJNOUVWh6q+ExeDhkzMMJsc1O2GAfD1",
-	"+K0Hi8mr1Jo909ymBuOYo9mf7X7hiLDtV115oV3X6vnDtNGALCrxXLym0+2MKL/qBH06i3MVNKhzwYGG",
-	"WZoFvayx3TxA5bFAimlXVy4M428UKxW+Gx7+rTH/4ER8XbVmW3BtWhWXSdByhZEnSThAqgZ2Y3erLNuV",
-	"0LYSTX76t3ZpKxeSxY7SlrqyYHy3Hi4MNZyvIWQYjOcNAnu3dYo5Va3FnG2O+S4r1qw0D4eUv2brpJXI",
-	"FvtstcAs5xm4cvDBklo4EaY18IEYj13BmZHddCIBnLR3NXe8Pk7asuauNEstV/uZYEIXyiiDNsfeEDJP",
-	"hRxISIRP/kHLy+iLyXSf7SDW2MgagXjW1i+JPkR5U12PnYAgtDZeeVZigDl4omOaimB78EDMJrrURsZI",
-	"FtsoHN+KftXicR2vzEdVmrIFFVZ7erlnTFSR2mBCAnlzpoWeCsmU60qTy7/CYxB9W5ER0CIk8ubZY/Lo",
-	"/oPvDslrKSaSzpRPFyBDs0vDrgNORHA9MrTFcZHmNDUFeQgBfebSWiRwOqupb96E2GYkY3NmEtRuRrgv",
-	"cy0w6uAsEUH1niLPnxxujmBEcvKZzmADkEs9vCqmpzFF4AO22K0CKEt2IGEM0qlrEe0U6TO+Becutege",
-	"WlhY8OnROqdCanx3UJZOZTrw7qjtQgd/9TMPEo9c1aHb1GDVo0SfZ2K31MWySUhVT9MnF+dR0kjkdfnC",
-	"kwcPjh9FL72qy8azWBH+Ea9+fh1P/VIlRqrYJHrZhxq7EheCXMGqS0ZUwcP7C5lt34QrRMsxk+zimthh",
-	"2LmYd8XW/A3QlHGHFdO+SSudlNoS11W9NehBXDmskxwq1iFsu9Zg9r0Y+cS2dzl0IoZrLXuZ0pRQvuri",
-	"7QhxjXaFg72BD3Ns+RWtcvN9B9e2RWmaQb9+QNhmyg4JGxEJQUSWrqdaccBSonAQeaaVBDW1xJPFbfu5",
-	"7cdckiGLuWs33LCpim+9EwL1R2MBrlCs6bvq/IL5mINHxg9iAmx+yx5qptSipcUft7dKLhqH3USJ/RaP",
-	"hMvsnJk3k5TZ/GBEcoAzYq1WvIwpd41LN8iE0rldr4W4KhnvubvIviniKyoeHd1V1x48UtO+4FoRS1lY",
-	"48SMeoTuH8ZZsp35uCfntlluuBdrvmHbbz0A5I/X7gEgYzLxhGVsl2Zt2CM8Vs/yD1v9p639nhKlhUgd",
-	"jDF2OQTkFnRWkcNhu3qLy1CTUz1mUmnyoNdrXITncR62t6//wlXZdmqNa7MRKSTyqNeuxMHtAq64KzJe",
-	"wy5PjfIrONR0SbPmXOwlblFr7vs6i6v9oQ0WL5hicPC2k8vnoO+QOvdF5vutwW51YL9EJfYbSGE234G/",
-	"7T+xqTbD1vWCyBi/8uRpS+/2lEEbXxernLX1qgR4DGsIc9+3hZgOH1YzyAVPLxm0xSqyOLn15ernvqwe",
-	"Y/FYuG5vce3RqdRxtjYHmRQtNVzNfAmZb3sSfGVwxUPjSzBh2D6m/Qn+IqlKeR1sy+54t5LiVK5ydeil",
-	"HSSQNQoMil3z1iP2wrja2Sh7qljHd+8uOntuCniy9+ysm2dLrTUi7K4jRMaP+Zwy2T5iFU0l87K9T6gx",
-	"bYlzQZLEWCugCoyKMzRf+1jd6y9aYhklETIFeUa8bhCEK6dU+dKjLlEAeRy/sEdz1YLb+t5cw3i/Ae9r",
-	"WxdMnFz92r3J8yf27yWXYjlIbCPWMCoexO8jfvRqRGBvnvQ3oHZr2n+r3bVrETFqpqCF3KE8G9u1tNEh",
-	"8T3nvs9LxACyD92ULq9zY4e5sjA/kDNXdm0t/SyzAQpnGDW3hpznrRaamBV98msSeMbOhRwR9W/EEpu3",
-	"ItAL+uy7RKMnA0dt77V6bGN70i3rk/y9sYW9aTeXimXaENZVyCWVacMJPHNXt8CNELFmZqHJ77t8caGx",
-	"TLOPPNL8bGGB6vQq4Woja9CK/B5rH7TxJaAYhKx56JQqaE0sr6c10e2NvSStiQVNV/5NccPttqJ0hDPA",
-	"zJUNjTQTMZsxbZieL8FhygJfNKdjKZZNfeOKjkGvBtsoP2PXmPxBr83A6tt83lpPILddQdtMw4UGo5Vu",
-	"HAZQSzofzFS8JlUJa31wYFhI6ZviOQiGEQYnjbQr74JY2Bxs9zbnqXQvm7d1u6CPP3quFzwVbuwNXo5X",
-	"Y9S5+csXHDe3Pv0z6t2xIy7SZUoEFLTRdGylG4jOsrjImUTBOkvU7Dhe6YRtEOi5oG0p2FvsViUntJ7u",
-	"a5mVtzcanHtsVLWGlmn1+vJKb16XG0FKR2FKuljqWCSTOz53SF66LAhscWG09qJmq2Uzyz2t04ZOWut6",
-	"RLv1yaLtc4zGc0YOjoN+t6j3BB0yJCLwJhbWyjKZNFrbH3MIWx6443sbvsX2197KDXwbblyIYGwbFvtZ",
-	"oSG1SSYxWuRIisVkqsli7tBwmPRmI6iuR2yUNp4q1xNJXEgrFqoq4HbGIsvE0lic1giJqzbOWxHpB8fF",
-	"kpvhoX40AuAewMcYZl0jcBD2AJO8K6gHwfNdD8U4NqElLCmWm8eYI8dWnmBzyYjjt3Xhg2iXaZvk5xOg",
-	"4rdaNXP93l9spxmqG8DPuGf4OfjxFOseIOf4pdpw5m49L9Pbk7eHWlhSjlt60utqT4M0i63aRbwqzz9h",
-	"w4jflFTz3QKc0bBYHnvbHDTbctI2R6Q2zmuXjtgbFO4n1kGa92eOJYU0Mjlck7pNzeXLmSY2scAxb4KW",
-	"St4mirowSEML5IsqDIUivR7f8v2UBB+zyUJiioW5WvVLHatyA2CtdVUj3XkdzW3pzSiVI94ExlQf0d5K",
-	"agAx1vbMGVrVBdgmjZ1avl3l2W9HaL+X20/nujWxeZCxPN1fUfwP81RXY3MNg+xb5XpUpIfknAydRTbE",
-	"HBS7EZSniOM5AmJMJg5nZOiKY/EyZSP2mF9jvXM2bM9mFT+zEtm1S6z1gwlaOivqfhwDT+wnu1D2sxEj",
-	"VFZuN6PtODPS3+KixxY2zs6mY40993jnqHJfose76ApdVP1u6A/tFhz9SLePWWl7zrWykd0to3inQIts",
-	"PKhJsHQMpcbL4VXl3PIXYx+LtD4ADVlWV+I7a1WLEK6yL5+OaAxOpQ0DAl7H6QaNxFOgqTtGGdQFN0ou",
-	"97ZIKnHg7ilNicUWFIftC9qmEQfb0PYhsnr30IaDpFgahimy1Pq3eSlIhBQcau1l04DpctOegRRLW3mW",
-	"v2Z7GGSt2syMPTy8wQnYwMTcbn8eBdQS8K1roaUT3Lbip6iDroXAa2iklmppN5Z93vRNa7n5dSsXVCsW",
-	"GesNy9dDX0ZA+yOYMO5Yv+fsjtXnzD/O1EVWKS7SDsUzoRImzIJFWN5px4vVRTSd4fvEXNU+1gGot4KY",
-	"LvpD2ji6++O4cljNzNgfC3A/a7mAT93OhYs4XtDr1loLHY9t4HTdJGXXebcEsdCKpeBVbzIVC2nbpeTp",
-	"KI2me+7eVkOKVSbjxxY7EBcgd+j0TgMfaKVkRswAQcxnC5WrNqXEmyXTyTQObJ6IzKxI421/jNfnjvu1",
-	"6By/ZlLwWR1m8Jbo3VgKrgepEHFUJu+Yy2koWxhZN5EAvKZG/JpVpFZoJ+f7sP7blMZsrdc2pcibHc4/",
-	"7kJ0E+FtPIveaJe2zhEjqYbJajvvCVe0GHPwhMIL3ym2c8O5u/UMS3++d0+tvLD9iNoDjYFSg5psQI8A",
-	"Y5vmkeG5rZn7N6aA9ckPQCVI8v/+3//PsKZfeN5Wv3mBtruHRYZzYV0sddnBNoWv/NKq322CMOETav51",
-	"MO1tTPpKymH56T8KkSIiqYU6tNzzgyZzyuQh+RlgbnRGqoiiYzD/NQa+zU2KRxLtjtYCZKRgjsw9RYBr",
-	"uTITG/749JIcXR8f+eZUw0ZeEpzPwJfPeUZhd7dBMUoxzG75PJWeXNra0tmoLmx0L6NHvklXo7X+b+3O",
-	"444tf9q31Mmbb9+gt85OeXJhwxy/PLWtc+q24fYZZLQTTnPuOBNXcLmDk1Kka+2re7265u2aMl6e0vYG",
-	"3Jt7hcMfC5dktf1JlktvLBXc/pC1lXPV0wFj+PHpZafbef3qAv/zK/57fvn4p0638+TpL08vnzbNUj1u",
-	"gvFHbcLw9pEreg0N537SbOrqj2z9xt5GP0Geif3g0aOwl1m8RbqtAwtrPPP7H/Y2t0KLBSGiB7/GhZGn",
-	"KZBvVCY0mUKWdonzveXyy1n133aJa9xAvqleYvnWt11ibTu8xkiBuYbUFonaEjymyAgQKY5eATfXe7S+",
-	"LnGRhwHj5mvnxDkjQhJfJG0e7+ryu8T58bqEi4GaiuUZ8Sh+ZZ+kmyEmX/hmE/koK3iBxRBKjqQSamAI",
-	"Jlj4Et0gNmMJdjuXIGdqFyhl649HP48HCcZEMyK4xybyneDIL9ToNNbni6mGtr0ZSW2oVYtFMnUqTyVB",
-	"34FIzUEykTZorkcjiMVelR+DUYGkmFkdCPGLD2vcFkpTrn1H7lg82jdw9wjNJVlp8ZriVprbl8EYcFrt",
-	"ayVcc7jG9a+uWlSzaDT8rTV3HIb0OvCzPVzqrOgYYVttEfM8MnYOmoYesLxWJZo76HOWB9gTO77JYqyB",
-	"V3Z5ZmzkPGO9Tg3Pn47pVw2OUrXcxZ/qjGpQTULkdpvWT1NlS+JHIrIgG2YRY7FGs3o1Ht+2JtowovCZ",
-	"NM9YLlxMk9ywYLtgHgertlZGNRNKE70UZAVUqjwfPCiiauz1bxcoaKBQb1iGW1ed/fncT2+7aqA16B1X",
-	"r367Idyey1L7fmyISCHGYzJl+hZ8lm7JhCX3RqseWzALXrXR45mv+Hod2vnLcztPT7BFQ8unC7N4Rz+A",
-	"zFCTWTvc/8B2fskuRXz1LW0up1DAhGAK91Qo4FaESSwbBOla1e4B6P/z1a5urFvFI/IYxfYOXXYcWnFp",
-	"6g92nfq+GuOcNF8aM/7aVXlRqeJivMDy0pDBFGim46Ead/81fLY13VKLxWHZSoJ0Ox8OJuLgK9+67pay",
-	"sLcAVyktwTHNBE8xKqUXoOynJaTcf9bThXQfx5LZD4rqhXQfF3h3bMvNu7LVTz6mcptt5KV6NfZT+4Ly",
-	"MJjxLlrQTadd+Jy+6+3oUrM5kwvJ9OrCvMcXu6PPOP/0zJPLf729XKt0dsVEoPKTPybD168uIi5snAra",
-	"d/YF+XCmWs87nz6hKTkWkRbCWBo7pwgA33X2ItrSNvvBKb8kyHBQHvTKgfO84+/402uQq/AiLC8k6UJi",
-	"VrnLxegT6k1xMhVZast70b1CtYsMIOyMEZP2/eod/8Y5WfzoukTCjPEUpOpa9abr/Rvf5oCKoxVhWkE2",
-	"xi6sK5fQN5tRnioygkwscdzPrUWkMBX8zbPH5PT09FGReFi2A/Bdzgw4IyPwMeCZYX88tQJVJDSzygfl",
-	"6TtuvkN95N+F/AeJKzJjCtJD8sJ7fxgnsyLbgHyDrf2+tYOhnPgOgsQ35Dt8xxFf0A7e9WMltkpRkW88",
-	"puK3LmfTAik6kDLvATEvmgHlRvd4x3MMvX7nMZUwztBrkyfpdI49xDeds06/c3rYOzy1CARTPN1Hh0vI",
-	"sgPs1Hj0+/JKHf7ukh2juZbn5L8uXr0kb2FEfoYVuQBtR/3dg+Pvurgb3/dOv/sWK0LxfF3Byk0G6cFO",
-	"3PvS+g775wpW9gcprDcsjzM5hxyi2eJuCHFIzoliE27YMBBlWz4gFJalOKwwRwgpMgUJZ0ZjQ4ljFs5R",
-	"oHVaCKzCu/Ip/QhWcf76uW1GZ8GhLTLE87TTN+vhesujLT0X3FU/nvR6FscSs0NcjD5z+uiRX86gP6Xt",
-	"Nv+bwyF08IMObDDHGHSIgr6de8chCSKAoIMLRJRAxATsHB//8c/zf/784bEc/+Ni8N3l6u3ff3o1+W6a",
-	"XL+mc/Yik8vnlL5Ofvr1jeh8ev/JcR+6jc26CSMzivagQAdO4KR/TJMpHDwWXEuRbfCPaEGubPCwrOtb",
-	"IMMumdEPB3QC/3mKzesL5q3lAsLBV5UDM9AHdj9i88r37eg51yA5zUpcv9P/7b2R6rMZlatgku6ABXzd",
-	"HldzDJ0bD8vmJspiCWAxKUqYDweJo8oD17ndTRHfe+QuPUJch6OP+OhPtcT3A0yZ51nGILC19NYcII8d",
-	"e3CuNsuVF8rhMeD1izmhimRM6wyi59t5Jp+a0by2fdS3nHQNH/TRVM+y0hHvvFv0eqfJfzOCaDUHYi7A",
-	"r6CzcfO60ZYJEzg0TOx+k219iY5ZvPy41eUPei0vP21++YYTdq6ulHcWUk5cY3HDlkJHvj9ZZi2qx2qO",
-	"uYeWLjacNuznRGdgy5p+q7F2UfsvNBd/uu4pPECH5CVKokxMJi4uke94Ms4G583/h55NNJiRdGwgrVPE",
-	"yuvofZvJ+97iR9YgUNAZ5igMsf//Co/58JBcYjt79O2LhUQIHOzhY8QA+eZ+7/TbdWJJAkr5YfULw8YI",
-	"Ljrzg4uv1giEDwfL5fLAGF0HC5kBNzI+rUiIwi3RccAgZCqkAjJC3Bl0ANnKW2eBtV7/xiIg5Alovn4q",
-	"q9Mug++L8okn6DPagUe0oeLWLOX+ccunP2h1+cmjPwF/c6dHhcwNKQ3Tva2I2QN3C2Wpp50vL06DltV3",
-	"0vSzSVPbkheBqQpv7J0E3a8ElZACzPzpfgMK9K6SdCqEgrAp/T4Fqev73qFodoCsE6NlOMqtl9+61K12",
-	"u78TundCtzEbvACtKizw1oSuUqDV0Uf8byhq14ShkYDn5qrOGiMtjqbSqwwOE6Xi3I26+xtxt4f3o8xt",
-	"C82wGZ3Akbqe/O1DnG7U9eSoAbl0LfUlrtAvfwgWaHwkMyonjPdJ74x8avKc3+k1tcRXfty9hQJiLk70",
-	"vbP26sCYZS1o+Aea+rJ4vOV+o9P6TCx42tmrX+YcB269MniASSboNjEfO76pSNSmQ/vE/P4VqG15E5fD",
-	"zp4dXNbToCVNtE/fL/EHX2iyfS1t/PPfm5bzJxsivan/1KemdsRVc4nq3h1Z4OcWUm/PS/tEOFvBF7Vm",
-	"7Br+504rOwND4KrWkPElLSqRdG6MF3tkrsHoLnMpPmAhBdZUFRFXIxl8r2Q9JbbF39qOvXCvbkYD2IOo",
-	"TAR+YoOp1vOBL5QaMD4YZ2wy1eQYYxgt6cGtiJnWa4n9mmGhiBkDsdHsPW9m8JJZviLtN9LFYQ5X1PKK",
-	"Ojp57CiyHaX4pxaL797XJxj22WWhX82Bn79+TlKRLGYI23F7/GenJZ3T1U0MfTTrxZgMXUPv4SF5rokY",
-	"j33HVN+xF61Kh2VOgyAoU5hmjr8z3cV41DuuRN7DAgmMpdaBgNGq5XRVdBv3mbGuYXieQouBS0S7AISX",
-	"+ub+ce9bT9kU09aZspgrjNuYJV2kTBvT0oYFIxrYyrkhthqyLrCxixl7/vcf/4HGzk/n5xNv+Lx4av79",
-	"gdJ//MzOp1f/+v//U49+zBb036vv/hj//cP1wYu3y58f/D751w+jX3tP92DantSYtn9eB0xDbetP5a/x",
-	"C1K0y9+fZRIwhqMci3Sj+MSR2AyEHG1OXamiPw0iNCOiEbZuslSYlwAnruYxRncXDkjzjvB21/gwPExX",
-	"CEnYWOvL176GHPHBn80CakSVP2IKVmsp25Aqfw26uG0izbc++djQJVLGEgFZXFlQW0ML+838u5YE35if",
-	"HaG9tv3fLv7+i29dfpi3vrmn7I7ZjnlZSkaLQKVF/3/fpyspMhFE8LzIhmmHK+MyihRdkQe9U1/0NVOQ",
-	"XQOSt7SPRJlq2wq6Ln9dh71J+WqtKd8a2ReNEm96+uOtE20qV6d/enzS64WdCPO+gEX3P9uIL7ebfEu/",
-	"omWfuaAxURUzi1DVG9tZ6AYHuPnCBBPEJoPBFMNuhbczUSMGXBuljREwxDYiRqMtgCJ2swOvj4/y3JLa",
-	"BK10xrhCUHibgOXusDlVzgYEdeVA+sXYV0N53DQHHaNsFhR5je4Vl1g4DHCGhq4BslVxHYLVOiFkTOlz",
-	"P+gtAvC1axCB2V90Bj77Cw5mlGU+fthFuAO+IonD8UOR9ccC5KqQWX90NsU8trRRWgcYzPJ1VD7TkCli",
-	"9qhuAOa3TuNzJiw33vxim4SE6XOaXQN2ykuZMkc8rRuGR/AuxpG3ksaHIF63fUQUFSHe7oE7P1HdW33J",
-	"WfHWvD3QSa9bV64YrQiOKUnlY+gODMqoAsM+NiwHkBWOaxue4Y01F5fN/NvHTiKBehB9n9V30Du+7D3q",
-	"93r9Xu9f4V74HGnX76kzkTSB/+Wee6gBQdPxxwEms7BCLcOswd7xowe9Xq93gP98Z/753v9p/0dPOmEH",
-	"J9uNyS3Uj+Zt5HEAI+XY0W8BttT7Umr5WpXOYp5unW6epnrcIifRcRM0ZSNs+RVva2RVlbrjRlrUQk+B",
-	"a7PztslEo7DWMyFHLE2Bf0YFr/CaO0bS9TCx2JWlceLibxUIsfef6iLF51Ztc2nQQQxK2CRcseQgvYnF",
-	"FOqU3LJUwRPoI6S2ESwWU9v8kYG2ads2C5owbX0hgUCb2Z66nlvWS7YuoVZIUr46JG+9x8Xl0S/Ry6Oc",
-	"wAwS8rDGn3xzv/fo2z6RoMDrx252yIdsmqgZQSTSjQzA7ULjKHeEp3imwGFZZQkBQWMfdUfQL4Wk5CUs",
-	"Q0r2eHEb6bgtVT42c8R+mk0C1sft5u1WFm+6Y6YbmGnY+K5zdar/+O7g+sPJbHrwaK7pvw+W6X3ewoZ+",
-	"bNfaH9wIz31BbYu2IBH86SWd1D3YXXaE13zqdn4RRe1mHX6r79DDVNnrESrFRw03qt6RUagDkh3kQbeI",
-	"XvDpaxcu93sNMhUeCz7OmC3fapQ4cSnEL1ROmqdO/MrVYm7R1l9AyuilWcemiRSXQrygfPUlZOULemUT",
-	"snNuvauQrBhuRx/dpwFLN+ZLhHLiJgroHafczCmb8cAXlNPJRh4YtBHbmRX+CbjK7eZ83JhujfZ/c5pd",
-	"81PEhlNc4pWf52kH0ycXMZwSIa9UUTIpuC9FC+x6MQdOqCJLyLIzZ9ozPiHAbdnlzOq8WAxnzXeryXq0",
-	"+7zLmSNnwoUkM5qiw9KGGSFTgDosGZrHDPD+YTQt0+jZBRNqtyDPxy+oTqYdaz/vqOaucaU2bKJb6Ldt",
-	"ddggYNA24/KOF38VvPixaxBxx4fzyFN7dfBk+w2vsXuFLfF/Rn27zc+tSX7fbqBvPE1/AfFkDyY6t7vo",
-	"PlZESBfSEuPbVziP4Bo2RQ/eTgUKjK7vsRL6mH0EbTkFXvYhnRnBhlBVx73exhjAU/v+/XlVad4apAnD",
-	"O7atFGu50RXjqXPeq4Fbgu3ypbWEwVVAjKwaRdJu09fvwvzq9UEMY1uACUyr2A+J3UQ/3EieM1AKI+r1",
-	"BOrQqMTSzif3pxYoHCNIMHg2xoQ0H/7GiJklsLMS8XYbE+8LP7o9kq/WMJtr2yiiiXoUNg7oWPwlmjn0",
-	"dnXYO9TisHdoVabGetD4uCB9Wxo88E/I48l5P8IFR8AI1en32hO+W8FNpO9aIN7R/o1pP1hN333uqyb+",
-	"EIvuRvZnNCjzTBgW4XjFcirIWMiJyNNiplQR1wvN/KingCkumA67HqI5s1A7WYqgLOZ+mmWFRYvG7LUF",
-	"qStzE4yb5BG8oODvJuxkn87usBCxhkLDuqq/IJl+7a7ZH9HvkVNyfa3vropzAJtVK4df1yTNKAjQhJXL",
-	"TWDSD/aeyoOSXQfTpdwVYsm7BIdU6li5pwyccE5bsnAw6URPQdnsyIUCdYZQydjBco4iuhSD+S2EIs9R",
-	"S97XJ6Rg26yCHJv1SrD3lYDejo/Xgd6is3G7YXGouDgw3IyMASwImLLZ+Gdk6BDD8zaRlLnEf5K6Dut1",
-	"qSUBCnPjrJ9nAH5WNeNGfptDGdtZ1I2gaJLYJr9lw3vdQd364qD/4o3e/I8A9TbHzDaL7zCPEW4Nod/q",
-	"RjKWYhYfw0ag4+0DydG8t49Biz2M4K+WZdUKC3efOVdBX9Gm7oE6I+S4Z42Qv/WO+whKFnQlbfDs9Li4",
-	"xS3UE3lIrJv1LYzQpZAjgRcvPjHWz2npxQ3fmByXW95UH4qz6ZT7pzZ47OjYdsa0i1peoOMH4TgLwHmF",
-	"vQgCTNrYUPL7gjTlotuF9q0m6ro63D81h36t+YIPHcQaJyBh5P0QPEZjp995+usb7DzPhez0zfzXOiGY",
-	"s4VUUAzg+P5987jg4YauqledlC560HOnvdK94GRT04GT+71Pmx3vhqKa7icc+xvcsXzGpNKW52/w4a+R",
-	"Q5jLV2lI2nnx+/nqJestX6x6yxfZ35evnojlC/P/z+bfv3jy9MHLv7dINCpUmbsUwNYpgIEeWADJhzpz",
-	"qCjW6M2tGo3WZwn+VIMmy7hF+pSUK5rYrnwnvWPEPFVO2V2JhVRO/R1aZjTskvu9R05qixkIDu84hjuN",
-	"acu0UaTjOrsREkF3IHdRVXX3yjnqg3wlOCAa7Us6g6DjBPlmmMuFIb5o6Ihx+C0mbCu6snmRQ8pXA3vt",
-	"0GimMzMpX2QDgKFeHjxZvePGMDem9VgCmPUa5hx1iN9ryTx4qlnBHBJ3bL19YVuBlK6s9498MwK9BODE",
-	"tuXKq0mFTEEWq/D8ifq261bcPHzqimANGzoL8ycNF0FV221V7pZkmiRCaeVcCu+4eYyHFl5wfBtHvM0+",
-	"7uTQHIsBZl0O3ebj0PE+O66ZeYFdDddVv+tu40IPsIoX0qGZT/W+vMKXKZyCOTz3/fMRowO705gdvgyq",
-	"gAUCFVMyE/hnRhErbPgaU8X6aDD853FvaCsF83zXJMN2MwoSCZp8Y5tYn/aI+vbsHS/Kk7qEquIghsDM",
-	"+U4i/pKNVdpcALfoOHBfD+ye8I4Pn6cwmwttpNrBz7AaOgRnLtxYukQJLGWcZ3SFNh4HSB0NYcTMV6zE",
-	"SorN3gUMpX2SQDG6n7Hb0NY77DrfMKugvdq2i4YkgSqHmDwTHqtkim0kfFSpqT7UUpo3lqQ/WNq7lVTd",
-	"O8X7TvG+U7w/t+K9gw5dWxgdgFtU8mhCqfIGRYeF3duUVxPck99SyfzedHt+3adu53Wel31wbpjQ9pcX",
-	"d/gb7jJ8Pn+aToN8otIpWSj4U8QjjBglFAlmL4aUtZ+i4Yijj8FflQTyCLjbIsscLsWZw6ioAseQMm4M",
-	"GVpVdWDVQ2fAeGgcC3k/zbslwDs+pytU27NVUM4Vlmug2mOVAVSmy6ryyyH5xicfoD7sFGcLBFDA4DDb",
-	"q8H8Qle+Iyf2h7D6b98ZJjimsrbNnHff2y7U9XRFCAFxbUYvu94iG2uQA8dPh/6Oof8C2SGbTEHWAOzc",
-	"RBn2qm032uDQLZs1LIqWL4ooIbiHNK8M0qy9DdnWeWpL8y07bDd5i2/sn71TDu+Uwzvl8E+sHAZSqKIb",
-	"3ilnX08ZTEka3a6Dt122UjGEUlLUJkXniGa4OJpdb8iOvPRqAfoEDS2qiu/Mt0bjKTHUhYU4KUNHIUev",
-	"qHIQP3OhFBtl0M+zI/VUgrlBB7K1aDAmlvyQvES3K97vXiQkvgeLxwkXOTbRITknGcNe9QgY7/yYXcQx",
-	"8jZXJI8jXIX9hUmbSbgGUquxS6u+4Lx5TuVFJjYmUReHIOyZe8dbbspbLAEgcdnkGC+V9mf7fBaWYrvT",
-	"75BtWXlZXYDrh1WpGX5uotiT2CVWd4HU9zpEJcYnWqBmdWZ+KjiJDUA5VA1n3ZlHRKr3cGp/Pue89Zrn",
-	"6d1OB5YFHTZELMDpZy2QKHpNfCcIHPfEwfOd9E4a33Pu+h127rxOd16nPVWS4RGPMF+Pb3gj5a6Z9+ko",
-	"mUJydWAhv2+Hh14GDHRKFaFSsusY4CIO5Tn/gizvjp98EX7y16Vwc6IxBdQef8ZbUPmO9CyMINZwu/Rc",
-	"QJtbSK15RhOItVi0g7kj6TuS/quQtDvSO4jtXQnaOVxvk56dgaIRfy/3ifTx48x3SndRF5uexsuxnbxo",
-	"pLbP6h0PuOMBfxkegCca0+7s1t0+E8AOwrfHBJ5JMSMulkO0IF5yI3rEiCZXXXQUfWf9q76eBwjw1Ls7",
-	"kBcckhx13o0ZW/Wza1D4GMMrvNPkzLGWPK9ugumk7ioutFMusAHkIXlpkzqxMN4OgGZZ32XHQsnp0nUX",
-	"cOxfEWNJOLQ/u3PFJgZgGHYwY8qsVhjly/ewTadov2d3Ppc7n8tfknXbVuzLKaAP3GlxRAtxZa2YFry8",
-	"FQtPIckYv2W7zJxlIZlCBmK46LVgKaQ2WBakBNqEe+Sra8zRDfTPzhxdSkjYRKIxG3zi9uqTY4J3PO+O",
-	"5/15eZ47zZ9RXXWpRLfH6361aX1B8tGhT18arYaH5MKDMHAs+0/hjLCxLwvCzkBLpqeMk+P7qNF2czVy",
-	"IpymGmGM9g0vxcVULJ8B/CnZ4pKqAWZTtuCGbjfvNMI77vjX446vRr8bhVALQkNckRuG4xoyyq1YjgH0",
-	"XZeILM0h3w7JM5poRdQCexz68saBsDB5VwBza5Xb7MEA8GEjtMztgDuarxw4m1+sT41QHG2asdkLUUlb",
-	"3anvzFbQRs1mYGTlXY7RXqDb/HJ6YNS/VDpje6BHLBFvjvG4lVi/BjDHHfAZHRkPJCTAri06KyRsjjvc",
-	"D/ZamaWuefnJv0JXl7I37Abs2ADR0e01ySCdgLQABzIFeccn9sInPCndmE98UUZw9NF9wm8lKODpjU2g",
-	"KK6TP47ac5hMKF1uqtOQJCO9gotJNOyzU9t2bwOKZXkKFpm1S0ZiwRPzwcwplWI+twEIdcXMR0TfsAhw",
-	"Y9dB1lE8AlKMIBEzUA5NsPQCi2gRAF6elTK/51IkoBRR2KaBYVkd4mwsJD8kb2BslFmXFc60R/igK0Qp",
-	"sV0ZFtwsUB+N7BlDKIwiSuKyRYuO9RbK1OaNe+AHLhz8Rd7poUA8lcnUcEoXY4lCcvLU8bEbm6U3Lg4r",
-	"hEhvoxA5bitETkIhYle5VnjYNRmIcXNiyMVJAYYYSpSW8mQT9qg7nF2rGnCxtCfbRdWvYIUUYNFdzNm7",
-	"rfLtuxrqv7BlewE8NTxHKJ1zQ/T531CoNhKKzpS+PRdggXI5o/LKNtq3YOKIgpMbwCFWaBgj7lstHD4k",
-	"AA7EquT/K9CswgoA37TcaPHmNQK9B7bBpXCoqxh4YRoLtNd5tRmtdSHepcHc8Zc/M395YejOB1Cpzdgw",
-	"op+nkN56iAGNx/kG39krDpiy4nJM6BXwLqKTmS+BJlOrfdmfl4a20etPXi5mI5CKTOk1lvtN6DyPFlCH",
-	"6bzVMn/jR7dHy3yWN07dXE/NlFpsMdpzX9zK2VgcJ93pd96gTnT/pE0Rn5vsJvvZ7xZW8dmX3ZnOezGd",
-	"/crekovtixjURYX+LWZLCEK5LQTGZAjMjHD6QazM+JC8dgCC2GqBKS0kFqSuMLSonWLvK4EdvzFvMJac",
-	"RYxTUcvNTfXPl28RrRQ+rVYKt2Aj+a7fRRrvIo1/QX1JXMMXrvaToER2fYts9YKuHMYrpgDThQJ0ZSgA",
-	"TrSwiKc2IwGZp/IIVnnkjZzn7rg8MThlkKcZ22diGjHm6+W114gagU0CE5Yx5FpnZChBy9XQ5nywHKI4",
-	"yojNyuyTC+8x0VcsBy5nuU027xuYUybfWBjTW+Kpd7zxjjfuQ5WlV+Bc5Yvkyrt0xhF2KfFQ7yUlF3nD",
-	"LdZUiCC/2Dn5cXpBHMOzOuaqH4QkI5gynvZ9UyTPC7E0C9HuxlLMguorhEZ3bXAOyUuncTKEKZau/+cM",
-	"Ayy+kqI1D06olCysDMP+1uYdGYw1oZngUZaq5errZKgoRAYSZuL6MzDUFpGTxJ0dL9zaji1mgL+1W+hz",
-	"De5iCXfS4CuXBvYsW8e740MilwWEo+v8FuSB0hLobCM0WZ7RhDqtvAZ5oIBr1+23bx2LeAECnro2wF3H",
-	"7YcsHXp4VXPRPeWcYS4rCK9JqaZD23aBYMIacvgqh8Z494TxAB3NhgvNz92i6dbwF6r0AT7n4PmToY1U",
-	"YJBD8ADPKC/kzUPNrodBQrMM5D3lO0N2iRZXwPEFCe4M8FTZcHpGlVsJN0lOhsDTYbcYo2XDRsAYs8et",
-	"nFyRMSxduwKFoRvlSgg5dyWEYg7mtqJn4IyurI9WgxFjZueUUe9tVH1dGtlLNoqjSAMts2HO8AhmZ6yZ",
-	"MzKSYqlsx0COnbWtITJTkF1j/wwbzl35aRQFN5h1YZlpkXdR2qi63lvHPcQVNZTW6Xf+92+9g0fv/8d/",
-	"dHbpwKXhg7YJqAfFwS8SSFjaJ8fvOF7Qzw/eO26OZ598fOczMN91+sfdd+hSftfpv3Mpm+863XcdLfCb",
-	"PG0Tv8SE0Hed/sfgHmfivut8Mhdo/C7mun7X+fSujHJbnXYcCB2nd2hdQPc3IVqEBEBxU1W4796SRRXK",
-	"4g97Dx/WzAbbTMZC3nUW/eyS4xd2jY5Y9ZlTTkvP8OTkVMLP4DFfzKciSw/GcMv1hWMADz3ezYsKK7Hx",
-	"ddZrR/fnrptB1CqaYVeisaeGxk1Cn7jeo3ee7Tt9/S+or/+KBE4o8d13d6ykaaWtLym7hs/D8vKkoG4x",
-	"Q4HwEmQFbTghjvnPzQgnQqRLlmV3/O+O/93xP8v/3lJsaL8frud6RW5wQwgF2J0REclptR+oMSeNga3A",
-	"mDJkRnUyxaz4OZW6SIH8gF4Jqo39bVscUgXIyYxdz/We2tY/cbNp0rHed9N3Td6xUSJVvme3c11GW7fT",
-	"GdRbzL2mPdPL71dzSBjNmF41HEVxw83GUtlgLkp7TLQQvsBd8GxVNxrGk2yRwoBxmmh2DfEu466LhxvT",
-	"SIgMKL+VfuYPvtp+5se92La832sNrNkAV0KTCK4Wmcb7Bk592ZbS16IVTkb5ZGHrEn/rpIDNbwznqe2N",
-	"ExzbfucJyBnVIhOT1b4w/i0H2JQd6OjurtdzLMHPMyWf/oAJqIF08eLidjs9YwsrygnM5npFfKIWNp/l",
-	"RcTRtet11Gi7dmHLsSk2e0bhUvLJ2NS6dXw2rBl64gf55aKGO9BqChMJntIcICbMKMuM7mwI73+55x9q",
-	"C8XSmmDn0jAUI3IHivEEOv2TXu/RroTcjoyf8/lC30q72RszydYLf6tc9UtuUozPnqfpWhnZ00s62Rbq",
-	"xWs+db9Ex9DHtnLwXP8pYst/UdPrc4u88xT9SJ71N5RyNSVq7q6jj3lLwbDd5lrzx1zgtPdH2FsDS/yu",
-	"ruFmrc/anoBbRghx0s85CxcRDemNzdhRPmthzDI4szWGPk9KLPCz1aF8Fhcngh+SHzBqaqOQCrOyCNqc",
-	"sDL6k03ZckqUBIJtvGz/pr6xSX0lA1YfGAli75wB5a7ZmWvfGKlAmC/0rorW+AXVyfROw/pSGtb/6Xxp",
-	"B6HbQAy+xhzylJkT+QzzJr+EvP6+3UDf+KPyRbqcUD7B1NUUUIun2B7h9mT4EXLCWgfpLwV39HlT9t57",
-	"CpnjITn31V0KPCzI0vDhWIVWrhf8hC/da8fGTr9zfBK0XTT2yCP79xLgKqVmeWeCmw+fuvkt35VvOT6t",
-	"u+X9XvjSW4CrbGWnX+PBMa/e2bi46xW7Dz/REnfJKQmYLdmWAD+jsoQDnorMDrufq0lcaKJcBJULshTy",
-	"CpOrjF5D+QoBcgz52mytjBVArkbpUVqCTqZn/oMFlDK/pHRFUnRVYQp9RueuUQElYyGXVKYkyURy5Qo1",
-	"iVrSLBNL5cfkHFsI4ZNzF5cbj5hDeskSCF1gZj7aQ7iIxKk0sE3Ts4mUrjl8xpQ2PwkFRndULIW80BT3",
-	"eYM257nVF1DpPi+L24WN7VfHunDe0At6/ZeMKt8pTbeT4m7MRaTnkHXvgV1vUJwM85Ms3dJ/G3u8oH06",
-	"NP8OiRZkqMXQBUYLOxR7tFj2hNEJJomj0E3B4Ff5INqyp4s55c+kmDXJfDHXXorOPuN4KdVh3+zj+0bj",
-	"sapowexOK5wL22obNlW5//5B7zS4//2elLUndOXXd2PIja7UncL2xRS2J9ilnumpc8/si/RvoKk14RpH",
-	"H80R/mS5hu8yWe0eYr4vE/oN1ZAS8d5vLo+fSbiTx2V5/GeSkD/anCqjuhtNuWTfVGHsPj+9bBdA6IZ4",
-	"Ylh+M59x2YDjNuHIzN5F/nMfRkIz4CmVh+StA4229xQXYR3L0tyK+Uo72xzuxdT1aMtYeztkTzxgR1Ok",
-	"uXRuLl7vLIg7C+Ir44+BEtG1iekcbteQUJnQm40IvML7X6opP5afIBUSxslvxszoEi2+rTa5OEeGBGmp",
-	"cxniapEpZKlt/zgSAt1EttWPitseFzjiBjWfsfSkNrjacFyThWgedlNU7bW0yKdUZswsmMOYRqWS4cqP",
-	"FWjyzVIyDeRvhuH//05++LY8m7zI8uQSKyw9HnNk9GaLmg3d6IgHxpRpMv4LBBErMsYwyRZjlV1CNZkJ",
-	"pcnpcdh21NqkNfN4tHUeWtx8Fu/3GgWoQqidXPYe9U8DCLVuB52OAxxN9UKcrBdp0Uf1So/aS06nIaZN",
-	"5mUOqacO78KOXyQcgDtgY2A7BQM+Xz7FBiljxn8gxuPNLVYM/8OWHFjgYL4AqnSXjEAvAbh3YlGeohcL",
-	"iyTiGAFGTlyyGbzCuf2pfFMRPvJdzgtz4m/TraWOoZSfuSe3lVv1bb2ZjFS7c1t98Z5OCM31NcUYoznr",
-	"L9cT07F+x7q2senC1syrfsw2BpIZ3Vtwiyk4ZVrZGlCaq6Ie72uBnUCMKQ7MJmIpQmcCr4AZsaa6tA1G",
-	"Dsnw+fgArd4hmSHeF9NE0TEQLSzISE3LXpqmu7KtvZjZzZhPQ4bSkmXcYkb6eGwBF7GGp1R93IiLJseY",
-	"abYn/c4J5KYvHx230AmDlvF8zOTM4rfXcnWrEA+cQv0MQ9wWpi+XBk5ofzGp1PYUOc/LuuTBHwIAI8cn",
-	"bFchAExWdsXNd4LpzuPzGUAynfy9Xf+O17yPPnpy9snzmwM/+xFDdxGf/3MjPrl+OaLJ1Vce4vEqyDYz",
-	"djXfknFR9TkGqH7YrMjKm0K9nNEUUIO1regmsL1Z6CUOYqv/UyjnnPW15+6Vru7clfOjtqtuuQb91iqw",
-	"861pXv+XLuzKDmaML7QZz2mvseKCHuGZhU9hfGC7VBWrFCpQ3Q7uN66Pa2g/B8lEWrz4/umJebV1kg6c",
-	"xpavYtAS39yZ4Ephuf1csqRJeYWxRng60MwfEeubLQZwfP++eVzwcEMq1atOShc96LntdJx6YJEC+iel",
-	"LxFVovSITy2ckpXDvsmXsEZvd91obg6CYlmUi0AnlJORU5chJeOvtpYrXu5eLduagFYYVnFc65BgPMmD",
-	"o6BHYVN7AVvRXjmhX7S0fbQYj0EOMKYS0HavjtdFmZXvwllc+htyh+OT3vtuR2VCD5SGefikXcn59uz8",
-	"HcQBoGuAXcOgKVdtIyoUaG1E7npZvHVEDZKFNhp5sWtGIrjfUqBpxvgav3ZyfLBkPBXLQUpXqtN/ZH6o",
-	"PQjulypn7xm6nOuF+Y7KCQsOyndmIJsFV40krRFnDiNmwIVmSXkMTQVqvUT0v2DRYHk8rjWaX60Z/VD8",
-	"/jDye75sD7AfbWUWtypSN1Fge4FrfjZ0Y3bInhGzHHFK3pWUn4CmLLtDKfgzWJ53KAW1KAXrSDa3UuyI",
-	"+unRR5c9shHAYF2/aJ+LVnnGHaTBfg7M+mFxjVuYIpAaHflr93UYHawJ/gHNMuI1mAgAgu/SX1Kmy0G4",
-	"vHdz4PvAgNwSpM32ghQdJIdkaPWjPkFJO3Rtcph9lctfxeBfNEX1xvr4PoJnLdTtrcrmI6tsfinF+469",
-	"3MU/PjvQwC2I4RlskrIv4MYoAB6uhKZ0R1QyelzYO+cpJa9zn8maG6WFB832Vqn1mtmf73AaY3kxvi+N",
-	"z/zIxGSCGSdh3wl7zX4cX0aeqfDMHs2pUksh0eKJ+7We8tQmsLiR3FMud9x191EWaWguAavw/QMxa0Vd",
-	"WT+egzvHhnBUAsEHQUoydgVm1gfMP0Ysuc140SLDNp3m1Ed8Y0jWr/3gbwImhGJRD4qF6Li2mWQqpAIy",
-	"wtY52LfZ3NLtcFiGV1OSCT7BXPrI5Y3pyM/FMqxmsjPSl8benv4ZfNNfOfrd1w0f7uSax6GZF5TweRiH",
-	"UhYcqyZA+WqMOn0ZaJzDMi/TsOkxRuOmaSpBKVBGSDu6rUmzlWIxysxGubdviUyiR36JTZik4JMz2zfM",
-	"JviNFpqoKzafQ2qT8pa2O1PJ8KiLUc6lGGUwK4UmXeBwM5G7kb92939CeOvn9s6HeTiTSklXUcTxsa12",
-	"uGI87RK1SKbGIPTuvLrRmqvrcKzvW0ztHNa6CdS4CPtW4K5pERQSqrpxSEjY3B25YjDAF7PycXRH8H2D",
-	"sbyVTGvgGENx3etqkdYRlO3mxSf+lZvRw9FJuoe3Ica8LiLsaM3miDfl5nCVIYg58DsA97qDf/Lg4baT",
-	"v89cgh0zQY0uMZtrheOz8cC0kscYtLoztAOZYeQr3NcFT9BF5L+su/NReKfv2cL4Nc1YOnDsuWXKJfKc",
-	"fh5pQD+E5XnhwAqO0A/o3xztuqGe/CtMPVX2hgW/4mLJVaffaxH697yYem2rSnngTv2d5VJWPbz49RzJ",
-	"y9eWzfJq7GgxV0cjmlwt5gd5VKlWzbBaUN5RMeKwk3DNYPkmf1KDYk5tFEhdLhbMIfSj5YF4w8YSwYrI",
-	"3TuroamY27Tz993OaGH2yXy6Apjb4CGuaMF76PHoZEsiuG3hZKOlNmSJPkvXucU+X8j/j72vb27bVt79",
-	"Kriae6env8qyJNtxrMyZuU6aJulJ2p44bXpS90oQCYk4ogAWAK2oGX/3O9gFSEomZUmWnLhl/6lj8wUA",
-	"sS/YffbZJKJC4z8U5Zq5H6FLNv7sVqewhqlQjIaws3q/rS+wT2EO+aesoqnJoNV/vSPQl97TyEXdSSa5",
-	"DmwIPHrFDsy4H6tUw+KZYyXgBsE02rUETpS8sr4ZPL1XdJyoYsRISSRCHwklRk6H2kjBMDgR46WMKzKc",
-	"G6aJllNHaxVTU5YMsCI5L2qWrWMQyyKysUi4zbuP7vK1YsmPklSTUApWB1f+4sGVcyvZS4pse/1107Hx",
-	"WJoVNcoMydkjRgQfRyaeO6WG8dOEphqoRaEFPPYMJ/achLEMe0mYslJiYtzsvvrhzlkJ+1I75WJd1RFW",
-	"qn2wy4MjdWfODSUyG2RVj27399rSfwZLn5lZTYZszMViJ/udi8ohbKTqLIU9ruWFs9B8VZZUvcJT/oIi",
-	"kANDhJzV8nDv8vCT/cZl6nr3gqCYTqcrJCFzVaxDxULo6DGLeMw8MTUUAqUJGckSpxafXktILSE7Jy+2",
-	"G2ufIrK6XK6YfNq4TS2BODwlgyum+IizcAAUZTPIvmgjgb1dhAS6/BMjyZA5FJuxB8lUBXixOx5rOmWe",
-	"sqo81fU0W5rbW+BCSggPQ19VJl+yGNXaMalVuQjuqCa1oaYyAA9/bGwozXBPyctfyhmZUjH/ayUh9txE",
-	"dsQF11FZygC0bxdSBhGLwywntMk5PokpF30IljR6ncfto5OT9mk3C4OwsD+cr49LUnKGVSnHR0edZkMz",
-	"dcVUo9fonLQ6j+0CCproSJqKubQ7HzzTQ+V8MUWC27LX8KIMv7IS7Kdy/Ljb6bSPjq1aGoLqOe6URRuM",
-	"lLF1Kcf9MJ0mxA/UKD4ew9CzGhP/qtJxdSCrcb1puKIqb2F3q9OHdepi2Qg99WdoODdTQBbTqWetne4j",
-	"QGmKPkhozyUYqgQj2CLnTnNDv3BrU/DFBOoiDZ+yHqHESRRBN85etUATBIWGEOWUgn2lyatvbxoVkAyc",
-	"/kOJVHY3VHsbqK7/Si62djhRx5TJ3qtF/qYnJJZy4o2++7AjqXDrIaRdjqA7fB1Q/EsHFC8o8O46Ud9h",
-	"KFEffsoi8Ncrwolw/DNEpUI3ySCJqGaO3RCM3oBoOieRnJERVfZCqxVbZMCueMhEwAZ2X2cOrXOlEyXl",
-	"CF3eFZHGOx8eayfm4Tgxm2nS1e5LTa+wk6a4zuxkHM9epLf3dTYqd8IvXWS7qVBehwEVAYshrrXtG1ZT",
-	"M6CPNXP4PS1R1wF+Ul6x0B7yWQbF94f6WDEaApp7XkISjmOuUnT34MA4z6n2Xz5/n9gv3AV5qhidEOo/",
-	"4yIb3O58kMNIxuFehPjnQlxOsZhRyIDarWgPVEvZWm3FlbyPJAl5CCwrcOKb25snLDFeH94UaTv+u5+T",
-	"EOPgsZQxG9O4DyuzobC+lHH4FvES+0B31L7V39O3enDJkP13+a6Pq7mt+BdjSW4qgKhqyLgYe1dpP5bD",
-	"KfW9GI93C9bBNX0hdChTcAyxkGIre+FGvWuTYY1FX1oNt3GIDcZTG43aaNRGozYa92c0nosQnHCrubDR",
-	"w9DrxD0YC9j8873YireY0cfNLowklOhAURNEJKSGDqlmYB7sC6hiejFwgIbSAdF9+IBrgif2m/YDJ/IZ",
-	"Qwh1DqSOIayLcrO7OncMlzuqbineIUtiOcdasXURPHn5OJZsaMMSvTGsp7zheGE4a8NvmLjiSgp7VzUG",
-	"p3BRFSLkqLM+EIdrYv0ZHrDqV7oLdvG6PeF+8uWusT87LTlWho9oYF3DyJhE9w79AUu30NlsufsOacIP",
-	"Oq3HrXbLUNUa/9loNkI+tvq119AR7Z486nXv+B90tcl3P1AohGngCqfWNFvhQvXQe+x97E+N254QvIT0",
-	"GjThq5z9QpW1d/ZVKgSHwlerf+xqTeWEEcM06A5QSlirpI2iho2hLjtOWX+sGHM+vMadBh9go7bCmeCs",
-	"ggIVlGsNB7rRUj9fnDUgQflS3g0WdO7Vdob5yZ+c436QDgmQom6LV8F/rCNnndUnhApkZvI3cO3akLGQ",
-	"HLfPYI5WOSGfk/Req0o9+1LhRnsdEDAB6SKogycAYRgvtB/LXN/AlWJj92/nJms610TLHhmwjwkVoR5A",
-	"AyRNKJnLNPeT0XNoksFQMTrRg+IryqFM+af7rIzoD0nLVmvOZR14QyttrpO+AKRXuP0pZ8Ep2eqkUxDp",
-	"+rTzZYRPtiWK/tJPZbhZASbqBXpbk1V+Kjv8lP9jJc7sOQ0iYhQVmmPxPzcRmUWyCaF0a30iOQO6vBZx",
-	"rT+sj0QSxYEOELQ+BcZAa3ZYPCoFli3o/juWt9de8kP0kjfX47f7xzXebCd4s4LhyzBn+Inv5ElvxlGe",
-	"PX8ZeLZCqx3SoVRm84jy0suqvP6nECvAcoAZN0GE2BUoCxsqmY4jQ9IEK5ddOvJ8ZJhVhE1fAKDJWIKv",
-	"7Bn3ZBx60S7hJ7Hz+UL85EwfvUYmdsTjGTlGnoOsc92mZQX59N5LFe6HAaU2EX9fE/EKBVRTHj5Z9uvr",
-	"dGjtz++FfcbqbegRXVDd+/XoD2kCkZi9Wb9XxnNyeNOFRhAxN0M2ptBlf0rnxA0FGnKIeO6IeeEWFzaj",
-	"SPllImpKWbns7bXdq+1ebfdqu1fbvYdj95ziv1/Ll/NK7cPuQQ7HsKSQruGaeASla4tR4G4jM8qNruCt",
-	"qm1abdNqm1bbtNqmPRibhrxw92vRCgRx+zBpGJUMFR9h0w0yA2gsdlyUcejJ2JsOKkbnjpyEEoSuA+wh",
-	"drZDhGRGBTRKtyfDsSylbcQp1favtn+1/avtX23/Hoz9c6yP92wAZRwPaTDZnwk0hIo5wPSwOjIPaDqc",
-	"+VJyDpENxmryEuPmhlubt9q81eatNm+1eXsw5u1FJRxj/1YOJO3wk2Z/XK8sm4qpNuTRMfkXf+qxpysx",
-	"dRdWrO/crFqE1frk8QforcWNK3bPW9cv6hKZmiS1j5ATYv+L5ZhwQf5x3Jnqr0GN/dHond6qvk7L1NdW",
-	"UGBWWSFtP0YNINsJgAzC5Q45ir6Hg4d+NgBZsyqq/5UmIp0OmWqiG9hZaBrXcWVhCTVRsSLvj9s6xWXV",
-	"au1bC9aK2LZIpppNGEugi9LthZQqFb6YciQVOWtjtyur0FrkF6650U3wcWMumG6SqRRs3iSKBYwn9m++",
-	"C3AT6765NlLNofTbtR52RTUSUb2ziAeRvV2qEFrUCCBu8vRrpcWYL4tzuqUa8w5lgp3NygTvhaK7nTe8",
-	"XNNXHHUbvkMWUHAVN0RfpQLbiPLc0PYnbK4bvaNOp9mI5ZiLft5w9NSuCI/77AoLc4/boJCH8iPyadg3",
-	"jRTTUd/ICbPPPmtblYw94Ru97vUKxdzO/cqc2CLrirRBEVxxf7zmuhLmCyVOdf1bWb++4i4pIfhRLKFc",
-	"7ZEIO6TzQhkZdEnQ9txpdZLVHwu1biuIFGCzLemLe6kzArHbrs6oONxtK42smnyoNUZffPTKSoM9NOLi",
-	"CjmU4dyXMIo5mUrFtpSVguG2JlEEPOawEzchQRhhAoaxiTPb52TERWgl2ddZYs4FT8QqFUO7cyAnM8OE",
-	"DQml48FiNIiI9cjLTfHbpVH+Fa1xELFgYsX4uNNtNtxS3rWFd3Uja8f1dcVEKFVfsf+ywLiO3YZyoIFi",
-	"+DWpIS5sQrpNkigZMK1JyCgQTaVDeyeCH/0gD9can128ahcEh3q8iQuC4aokpoFdxg78AyIC8I91Ak13",
-	"cwgWd+lKl2BxP9fewYpuvrhSTAE7XtboaG3Nt9jq+zZv4ZnjVXL+wZU9ieS1RG7vQ726gsC6FMsfc7F7",
-	"hrZ/C+EyLJW3c8I+UOVOxOIeujc3Yvty5cUB147EF+hIOAkiNI5xR+ulNhDbSNCCD4GkZfvrgVbhFLjX",
-	"fkmNymq+oG34ggB9S2P3ryUD3Wn32h1noDfi3/SZq/OxYizMs4eJooFBZqqZVHY7QRdZcEhcCQemtIqD",
-	"OO61T/wgNu87HvLRiCkmAoZzjPkVBp99C79G7/i003EEndb5SocxD1oFp0qjwyTVjCoIsYwoj+2N7WYj",
-	"ZgY3f7vQy9z+jOGYdpYbazcbqAEavfb1ZonAGAxmu9lImIQv2G02oJkLzshtJJyPS9KB8QMO1NYx7hf3",
-	"RexWLU7N7tQ3UoR0TmbWsoYsZuiNZvYfppz5yO2ip9cuenrt6635WvFT9GFY1Yysy7SuFW5lp30zf0ln",
-	"lBsuxn09o8lKltalTleb+KDw0FW0TF5d115nCWIE2Tfvp0fbDwhWJBFNEia0s3xMyHQcEZQyEtErBnll",
-	"MgAlNQDnU+DorBbR0DGEXrGwSZwagOFDxJxoY3/WhsdxDvh3FIpQDBDHLPRMo4LNcvqkIdM8ZM45uwLG",
-	"piceXomQEtemRF4xVRhOSVs5d2nuGTddPN5F6jOLH1ABXYKH0E/b3uoDHZXeMjy5sQvIyfo6aetGdG64",
-	"XwY/0aajXt+1d8ha62dCkMhZ97rT3F+chfkp9OKnXt7vzs7qLdXhJ2+bVzEAvcxbyFnNYw+RTcgAOp8O",
-	"VXoTeICsi06sJbdSDsFHcLzIUJqcaVmD9m3m1sDbggocQ1Eb3QlKVrvDtTtcu8PV7vCGlusWR7jGzuwE",
-	"O3M3rb8pSsZ92mWOpVKLcehlvDI8Ja3D6yDHUGJk8u1BQACaRViQJhMhZ8IfC3o5EDtzn+XIRVya2R+5",
-	"8gFkNCnZTQlFpKhVtTxkqkV+wGQf1ySI7OYPiVRZ90Djk2b23Y4llcWjVUG1lQE0hNvsMaf2hQW2RlJN",
-	"QT2lKQd3fq+BrZuJu9XGhVndi3uxLFXV6TolGsrASJU99WylRj9qQ3sb6pnuf/vUCGhiUrC0jwHqxWF2",
-	"+LyE949++Ag2YGS9em8zqUk1dJ50t0KVAm7pJXQ2VUYvDf/4BqQbHybFiKspWLcMnX3cbMwiq1iE7Cs5",
-	"2yIAApt6VRQEdUKt+++s+1F9+DJLrzQBZGPP8taFXtsmVCbr9mcbrMurN6/WKb6jKr7jIjbY69r6OIOM",
-	"YKiQ5rKKrUmkCBihGg8m3j02N6NAWtqrBvj7ges1OQC6vQHRRia68BHgm9izkP0QdgCJK3uNGb1iGhJC",
-	"WJ4wo/YxqQjlgCSpQSRmHtUJM2M2wIz9wKG1qpiQsMvZrsMz+bEh6wk+o7rgHrvzC/iTm2qMb1nAQfvs",
-	"pTqoPtLVR7r6SHdfR7q66KoOVN7O9tQEg9mEXIM9YDER7jJ66Sodq8+d5ySS2uRaW/FxZD0p6coHoYdG",
-	"hkdmNIhaZMCUkgqKl9D6W8UC5E3R3GNE7eFUZxUssZQTTWI+qcBWXvhh7j6f7ytMAhnL1PlV+LOryyyp",
-	"fO3c8T80i9bN6C6We5622tYcUijn6XXtMTMbiy8PdXe28+vaVquvKKUdKSlMP5RSFQp/F+t9rWUBY+in",
-	"rNgVd8M6GR0FXdoZnoWP2enoUbusQDaiijkLV1bUusHZyH3qVchEv2n/ismaL1wreUF0PW2oIENfSOzp",
-	"2nz4CfbTnas8E6q1dQ8PFNMM42PVTHKuroqMmbFHDPTHUHdREnMxwS4+2PPHjtH4FkKzCKv3jQdN6jSI",
-	"CBXZI6WyB5TWpSjh3oGN9ZMb6Fs7zrucJtgUoc00pP/X/bpl3M5dT4TOw1AxrX8U8XyD/O2y3nerBwBS",
-	"QJbO6LxJ+KhyjbYWx9ruWyc9VdzMHTNA7gXoiStiEGxGvDAUxMqXEpYLlTvANCqk6VCxkLHpCqGiE9ey",
-	"CorYfEwTt8ZXGmSqScZShi44IHxdEolkqlrkuQg9TtmVvvlnuIGjzuBGXwo5E04qZQydtawgoMTa92Bm",
-	"00TQCwAfgfu8SbTM2stmobqsI3mpyNpp70xiBZv1s0/Ta1Do4MIUiaTSjAypXSyAuaChhaW0x4pR3D9f",
-	"/79Nzh8hm+InXEv8j0sw5tCtLNxepNe45TUXkx9dB/daB1TrgGeRlECStyMVYPitrWRdSG8WueyPt4JT",
-	"OocclBXyck/9J//4W1I1564Vn3vyV5r4gT0hEGEFcvOqjIm7qw+5kc+SNVmzxAnCTm7Q5yElbnlA28TU",
-	"rYVm8ciOlk9Z/08p7LXPUyUTdviUqZhv5D67F6xyn/1C19jKZe+2uDpLdmptefutkWTf2P5tzK2Kay6l",
-	"DaoBl+8cVcpM5CbSmlQUCiMJFfMWOc8904hqQg2Z2mN6t134usviGShGDct34Oej0AqpYX056g+5MhEE",
-	"7DpnB+1HB+2CtDxlolxagojH4WpxWVdYfmAz/4q1DGXnbtPsnD1uH7S7B92zYsHgvSiQDdVHmeo4D0Ms",
-	"K48YDWHTfGo8f0fHVY90lx3CNdfNRmEDHbxlSUznGE1ede8C6ZG75brZeC0DN/XVtz+DHR+eu/nU8dUH",
-	"QWp175HWMCSU5Fp7t3p+ye06/OR+WgkTPffDWbJC3jfSDGDnpQjPooa46eusXiR3b2GP1aiDuyHO9rWt",
-	"NjXf7st6LEBasuneYioPU+6AICZDRHDl2y8L7rGRITKFn+1Zc54hxQSRokWeIlDNVXJqQ+eEQiBhTmhZ",
-	"pUSSmq0dk9EbaoJotx7JgqkuNb9JhIb2m+MzctQmne7R8cmj0z3b5VfCfrn1k/9/Z2k/7qxhgH6CzHYI",
-	"7Xi/w0z+Z7CUjzcb6Fv/6T+DTsPA0E2M6T0YUEgeHARUb1DF3XM1Zsi+nyrBQpImBQAtE2GTIITQJTUQ",
-	"0AFgVqYYmdKQkeGcRNReGXKdpIYBvYLUjHCBOQRDDeA/Waj7yCgzgOqi/Oi2m3ryn3AVnsEirFdTzrQb",
-	"n36C8RtGFEvAMV6g4/utURy+/WZlkRcEURTVlouJ3Ka/snFfwBOuAW77Cu89zkI1VCk6L8PX5gXyYFOq",
-	"6+OX4KybhIfqQvmdJNanEC+xd6dKWdfemr2f3zZgCaRCMO91c2vGoBwVfOsrHDK979nOqy631+agBcgQ",
-	"WI3Qd+CutU/rAW1UoJQnXIQlz5UJEzdgS90FFHKOb149fg9vWpDiZiNNrG+z/IqjhVdkEISjZiMDR3EB",
-	"Cf6KW6B0sj8CSIF710ZRykwdrMI/g66vw5TLNvhNbtIyCPNYQo421SmNyYzOt2ROKTe3h5/s/5ZOrCUH",
-	"z+yj3hmnY98Hl9XK5G+qTJoNz6xqbUpg7B8/+ZnruTZsai9aNVl3sVuW5dXyU7R/Lg67szQeV/C0pXp7",
-	"C3S+qxTc1iHV6zpAc9fIX1bWZj9EzqHmSZ23VqKbxjDsTimWglRoXzspGW/Thjp7QVXa6TsAmcAyOJ7Z",
-	"jBrBUWT2EMoZyRn4oXiugo4SDAr+EMnh2TcwfoTlFxlBBjlun5FZBDxf7tDljyRFjFGGIvHHLc/FwbXD",
-	"buH5jAYBSwy2YCmtUSzrk2bXb9FS3S0P1ryfABWC9r1FSShHO9SnmEfvW5O/nX7SMk7N3mpKavv9t7Xf",
-	"G+/FKisZuqonCDixxCBZr9VVX2V8l9g+HwqNlwzqzvKOdQrxIcVUt2+p85CisTEiwxbcmMVmoprOiJF7",
-	"Og4eKmbU/LO4Iy2CjVYzR6IYvLUXjqUMmw41JwUAlqc0zJwQplimRlB5SFEgKihxHYyaP3jHIaCpZn3f",
-	"xWA7h8F+8dpXqH2F2leofYXaV3gwvsI7NXeUQWAupSJXkoeEjilUXd3JPVBszKHyz/fnqLbqGT51jVIs",
-	"X+FRyDRDGZbDoXhO0hslI+fW6F8Kf7cvB+MCOhG6EhHCXfFJ1pFW+OLUgArXTO8JwakxBV0m7FoR5XEy",
-	"GbmDpjy8FJ5+wlOYyjhkqlB2hvUtclQsK/NDN66XQM7YT2Mo9FyA+pq8ycqlcNOA6btKfZfXxo4n5YUv",
-	"OJnGTqEyZ+2D9slB57TRzIrXBJstFq81GzEV45SOGTBv5MnKH6Si5Ac2A38qq6EJpFIsMFUlNJXgmx1A",
-	"bd4W9vKeyueyfe0KKHPWrLqGbvf1Mz8mTBRkbuvKmQUld5iRfXyqBvLbl7ovnTXv8iLoWG6ENHnNWqHY",
-	"zWX7nQ7BvcREWKk2L8WdSlg1E+EvTPGRE/xdFLDe0AFfSgGrOw2GKavFbffidsGc/SuWXxu/r5fdjbuI",
-	"4JXdsPPdV692j6F6Veem3FumXIyDSGqgOGfiUhR8hB6w+S4WoMNNWk4ZOBcs1vZAYn1IIsF/ETK38FD9",
-	"M3XBjRlVoV4owAuouBTommSVsyQrnM1AeC3yPpJQGTSSaizRuBTnQfVEFwqLpSjwnTu3wkhZpitw0Z+D",
-	"jN9BSaxv6/deLrug97YumM10eF0y+wWUzDoXPzfAW6ucvGOr/eTWzb758aur3BfK+AC+aI2PFS1rx7lC",
-	"zaRBEWS5U58vbRJqQDPdjEYyEV74ga2zPV/LMTC0pgbHCfHPGlm1fEZ+LcdLa3RnODNyoN7ANee8kdWN",
-	"6fkV8/tJl24oaF0PhqSiXRtyJ1Xtk+3bQGJd3co2hRhxNJ5eKWSOMOg7rthIfrQ+2Wsu0o8AQU64Ygtc",
-	"rCcHR+2Fx60ZR4UmcXZZ+nZZVgxwAzTPt+x2QiJc4lqgbvZI9HmWQsQjRmW0gR+4tXCVO4bncHzSnhlo",
-	"yKhiThVnRCJXNOboDnZOyJSL1DDnEELGSTEdLd1hFA1hWlZtD3768eIdKRqQQ3fXAB5qoFDhoyEJ5QqC",
-	"PKnAEFfGakLJTEkxLjht8PKQa7vQYZHtKI+e4ckQT4nA1Zbfvhh5mkH9QiHAtnASJXNmFuA2x+2jJhnA",
-	"0a6fCnACOQsHLXJuP+cBF1gAZr1czK1ZtzKLbmU17Uz5KN2TpTBYtikI9qf09eyoONzSW+NpLSMchXHS",
-	"zt5mjjmoQyBg0YbQsayqg3dqcS9MTeuHstZWQs8UC63s01jvJ/kWBEzrvne22fz7aPgi4D/y77/78Pzt",
-	"u39ffH/WYkftVtCNxXD6XTv89fu4XHVnLOCeqNVfw0Wjd9Zu543xS2/unCwnsfIm+nAKUBudArKW+/1N",
-	"LAi8re+KJJ6CemhswGCnc47eUjeMiy/SUvycyXV9vlh9vngNJ/A7nym8SVgRwrA2Rfu8TcHoWIVb4AUD",
-	"G7J8ic5jG08gUoGGGGOHVlfGUsOxhF0KMB5OE4Jd5IIctV1vYJdCyYzM4nsgpNMk8Dx7eikEO61NsQoZ",
-	"Gq7Ziy+Ft5YJBB2NVdbUBUkKWjyQCWdhb0HFW53fzIyniTgbZSGbzLy0LsWlOF80C864uVE7eEjnmIR0",
-	"DpZPXjGF9gW6LFmzB3mUszZcUh4xhWftwIjcVcFtkNfAvVZbj4dqPd4t+Iz3bUFqc1Ad8jZ0vsWpptIs",
-	"fMp33fWquNMrYGK+YwBpw/hR3Y1kZ1EmKeBA40Ij+z8Lr+TjWxG5XCgTX1cJQmFyQk1UqB3PdemyBdqI",
-	"xc+LSyxX0BgWsSaQkwkleAFTDhzFPIgIrhiW3fd8Hb8y2jpXv9njbJMY+bWVIbyeGhIzqg18tRE3xsqa",
-	"f4gmI8VYEzK2nn2giQ4FSCB5DvHhQHHDlF1nQRU0dwR8WiR5wLB/l90ZVoCRDcD+dRbJmBEk7H6C51/w",
-	"lrrtdjaMAiaS2AXThCrE+oD7tSH3gD3Vc22dM1iRfHbQLYfFYQ9pIHmBGR48Qzc9Cg1gqJj3cXlKmntp",
-	"RlUQXcA3vGVvPqcq5nZRYTDNvE5LjkaaGfKPmX0r+ca+9P90n369uF+L6MhCN4iywnn7zdfbmiE17MDw",
-	"KVuHRuACdxXigzALwIU2FNhvXaTjqIPuKHqeAzuSQcU8zm6dB+C9dz2Ld9lOFK7FKCU6YQGnMTfzJqCh",
-	"2BVT8GUAVQ3xqiDwbIT5VL5ldgAyluN5xQzyB1fRGHhOhezfa0yhwIiB+7KcEqNsQHkrs1Lui1t0VpHs",
-	"4qS9NtuFHegNwfZKBXEMOK7bmD1u19msU8X4YV96r/N2nwaUtk4YBTXzj6fPfiLHp1+3yCBkAzijxdr+",
-	"HY6gw3l+tbZXHJy/G1SydnggWsXOOjpZ2FjddTfWTRUMptSePim2+b1FQCpXH36ukoPu5nLwUs683bJD",
-	"8FxzU8ZM1TimMlwcwsqMOtfcvLF3VK2VIwbzCxTD4CtlL0W70Xdh+OWlcLQqx8cbs6z47vbYzUBqo53f",
-	"zAUBhDxJBTf6CZqcwZR+7CeKB6zv8fSVmyy/FJH2pfqXC/PouFEYdHtdahj/fruCg6V3DZ4Q5FZ2F3Hn",
-	"DHjOttuHnFULFEedQOTa3vf/fjs/+PD7p6Pr/72B9ZMC4CljtgWZDup6/6FP9sOm06xwZbZk2Tl5dJtY",
-	"7pBzx6lMqMPw0qIzcen9dtT+vdmIZUDjPpj70poR64Yp7nujrSyQ+b2if2b+sG+gWdyuWK2/t4rV+opV",
-	"bDFItTgGtwRHVp9Td0KHbd1+4EMAZa2t/aKxN9HF9i7uN7s4smZlBTM2jKSc6EPNRDhWPKwOlL+3GnzI",
-	"fPf7KeWxzmneXEM7TxjQIr+4RIf1HKzEP3/27cU50XwsqEkVg5AwTNvupmkCZlLRGRnKcP4EHTCgJwGc",
-	"LfSPQwhhKkJn4O35+dW3+ZFuoZzBgEuQJTXR2RNZttUfFh1FPgbs3ZHvGF5pX43VCMM5uWAifKF42FxA",
-	"L5aVMAaMXzF/+Xtc3VtPX2VLc/Hy/MCqODKkmj06RroHTc4vfmh17Cimiw7/m+c/P3v14uW/fzEv/vvN",
-	"f45eT16cjV4HH0dHf4xeddr/nuvxt++nb378ZfrxRTt99OHnc/78fP6U//rt+z/ffJP+yE7et79PX3wT",
-	"p/8+H/706o+X0eOzN52Td3H62jz/YN7806torMnKdfSvB+9mPObyAPCKB8/tJztw8z648FNaeVgq6PST",
-	"TndjV+u9/a7clYnwsWAhOBc+rwLFcqRzdtpeXLDO6Wn36OTkEajQzaf2zgqs3bjrTu12J3JlDer/HP7P",
-	"gm1q/PbpEvl7Lhu9y0bIYivxLLxsNC8betyHP/V5CH/98OIXTX/9EAfTXyZwgfGjv2z08oVoXjamTGs6",
-	"Zv7GdSJRl43r38udryEXFOz58ky3A4BegBZoEiFnRKqMoe+e8OWfN/4Nmy+DqNn9mHGwFEyE1+ZLNsKq",
-	"1AN0/nrd9tlp56S7aEMoXuP37+1x9NxsGMUTVm00ilYAeIq9RmhWKHXU+VatVynucxJxYXquwy2WmypG",
-	"HVrF1+k71Y0BIW4NV8yZo8qBE8mmFgAmWq3x4c9r6vt3i1bv5ZvzZwcXL8+7J4/y9cGcqR25R8h747io",
-	"xsw/C/J71fnnSffklD5+dMZOWcCGLKRHXToa0UfdIAzo0YiedAIanrLTU9pmJ49Go5OjR2E7YI9Zp/04",
-	"fDwMq5QhTnBzjX7cPnu0W8X36bLhtBO7Mv0O6DM5/C8LjPsl6ESr5OYJg1+5PdHH6u8WVsH3sVbdSl7f",
-	"FWJfNq5rRbbvdmvCiXh2PFxklNpMm3Xax49PTh/dSZtxzc3hJ0jyVbcLeMoi7otuXPFYXnwi3UxcYcgr",
-	"Q3Tk8w7weN9tPYS2rgEVAYtjTCOGZCqv7I/cuJKUS0GB1St/GeYYNPnHcaf9dc8BG4GB2Y0gQuZ3RL4D",
-	"wEOqiStks6oRno/V+p5PmaYhdIUdl2EvxsxAgOknjOGtVmb2NA9uV14DRBcrgFrkB4jKYf52UX+dj1/8",
-	"AkiAl+fnY48KePMc/keDP3/l59Hkw6//McMXcUpnFy/m4/+8ePGjOBi+eheZ58edXzs/l6fCEJCwtnO2",
-	"FWOvYR/NYWSm8aKGukzb7aPgf9mz1zxhxF4Av1oM75XokrJOUuMNNMMPEtq9b3Dy9Zd3Nnr6SXvDy4/W",
-	"v3yF7vALglsMJKugLuxflnVFAtXQm+uBQ5TRSnVwQeeuOB2JLmgw8WogoCps+kOvYWqaeW3whhZBfnft",
-	"oQStSul7BmOoZfDvIoPr0H88NJE915MsLetEFnqIoglk4W7kt7miYzFGmuV0CqkgTQb47vM8lVQIVTsL",
-	"DmE5qaZfaTKYsDkkw+zhhOcUJWTC5j1CSShTKBUIYh5MHLPEpXDva5Fuu4u4UAhYpSaQU+bRkliMMGf2",
-	"hdRKLeD7ZaogsoWKzp5//nHcPvq6zEzjTEBXPJ2/5mLyN9cT6+BDPx7MZrMD+3EPUhUzEUjH31SI+k/Y",
-	"fEMo4o4W53qj9B/ah++kmm6HON2v5ny1KOigQB2NwL2N4V8scQw0AVWKu/JMLaXYTp8fPVj1v9YpsXj5",
-	"yUaXr8PvVLz87AGYLhQvnZkt0M5WjSfoke3F77QHvxU962aMeeKSKQEOSsOnbAOf8o28Yn9vj7I0cw1Y",
-	"QhICewmej/+0Z+lFv+AJMTKkc8dsyRe6tFUB4lbD4CoAYzcCTXYTjeVB7Rz/tZzj7/LMr5EY8/HKZoFP",
-	"9r48Y8Xsxw/TmK3wjpsQse/Bb2cyV0JNiD7NuNCV/vOlWHKg9+wf2xWtvePP5h13GxUYlrN37cc5vPbz",
-	"OdDWGH7B7nNENSiF2neufecH5ju/wa4ke/ScF1/+qYEME3YcAJ1j6sor+VTFjV7jEDi+3ZtLaq8OuIDN",
-	"PkOUUyzFGKwyXajR8R0QfflQGRpFes5JmDwLEZaMtcTwAiZay6j3sic9lXLC7ShcApgrEnFtpJq3Snsx",
-	"lo+GGpIwmcSMhNLPJ7+nRZ5TYCRDJwD4qe0lgyJN87+sBQcfwZF6dNvtHMlZeFqTSLWeRe859xkyUrAq",
-	"PI7tmhV0TWGWbnyVM7xiIpRKE8PimKS6cGeWQyyBaDMam6hJpswoHvhl5ppYFatoUByA3U8oIstP8WU/",
-	"yi9zVmDkWDuaZJjnDp17YV0JSAs4issW+TFhApr6CEaCxcPck6ypsz2bPBfjmOsIRvuCqSkVzcIGAaJ0",
-	"xCKDcAEPVj4NFLibk/gFseJIfstYmLUAyPn5gGI54LEn2xtxxw8yLTzfMRuX7GUaTNLEl63b41Oi5BWW",
-	"FShmNzVixNm0mUuh3x/uvFt4zxAeV/KetyxmVDP3IkMnmEUFNmF8jtQsLxOyr5PK1a0VhZIlsYS8dOP6",
-	"9+v/HwAA//8=",
+	"ErxywCda21Cq7RULngmahmeywckaUZbNZewIP53O9LLvfCkzKa4dEmvjEW0l2nz3dtfXvnyjmA9DWHo+",
+	"nw4dG78lHlcCcnJDi8u5bdjOWqquI11LDRZir1meeIUYqg+oHP9w11bPuzuZwbmJnLzVXaynkJ9Flr7J",
+	"ZWkLGqnUd3nGk8GYZgOjjqCqfw1Ks7FFvut6XwZ1OEidbgdBKyNcp7Jm4cvq5/ILzNpGdod4o9vHNXVz",
+	"fnrIb8zEnG1jDAdYgNKDAOUT0jE2+MgvYdyaG5snWownf3v9fG+9YMfZIZtrdbatwLEveGOVul0eQ3MA",
+	"B+IapYxTuAdTY8lf7fzUBb29W4y70BoqSj0vIhDGZBxjDMJeXQU1OOltmoF7y7rBO2O0bU6B0xc2Kl5G",
+	"2zImEaJ4OcdROzE2nMuISv4TaEKJFtOh0oLDqXkrk1Ur1wwlt3Obv/IKYNaSSJD3RB7l4B1XJ/CLWZBi",
+	"fcp6XrvhCjmb0BhWG5pvQymugO+J0Yh4XDWSwUifhmZq85dJymKW4q9CgduDfFNaPhhGvpHgarGwd0Nj",
+	"m3nri6fYZDJUerngEPLhCmfGDg1WMCWZSK4GQ5gwng4sz1VxyEl82drpFk0nGk91jckw5xJo6oHjV0w3",
+	"JsmUcjZy/fBTOqVjWzCt2Jhbw40LC/dtISW0nBu79hT3nNCs5b7EGYojEUec/lDky1UcyYIAChujNMl6",
+	"1uRbmbTkTEYyrS7dS8GhBM8wo+awxfFY1iuNVUkoNER9M2b97VvM9khQ8ylgP6nMBdYjMAKeAKpeo8ou",
+	"uAutGF63hFax3BEunKWTRj6P3wXjEHeRYfc930+E0MychGgaWcyGdM9dO+PYdpwRazpgYptz0lmTiixB",
+	"nxJKvHGMV4TWBnJojytq28BpRZSYywQvDBmQnHPuUDfx3k5hPAf2d4jGmWMe5MQTt8F/tP76lmHlpwx7",
+	"OV7mNZ+XOJtLV4d+iQjyl5QvB/aKy0jlZP7jxrTHHAusdYFzS3CPOofosxKmyGnh5XFiFsGiZi4+Q8nU",
+	"QndWlKqjXjTJZg2gxEUY9qEkY4bfYpioudesOarCCisI8AWKQcYo5LE9a9vAkNdo2f7lRSNc/82cLyDL",
+	"XA9GDIkkvs98AHgQqOTuwJQbniQZ4ywZJJmw7G5HevtjI/0vHJROVa4nNEMMRbOZKV12fYjRBnNOydFJ",
+	"v4epFz4E6dtJ2ESRojMl9gMrJ1F899273uGHd729Rx/+r6N3vb3jD9/33/X27vuvzKO/j2ZYPBaZmMtm",
+	"QKkVXxbeGe7aMJubxR1LAB5lNikbO4NmlVIlXDNY1FnLaSyhxLWjcNgbZr/z5k77URdRAPKx8pIF5bok",
+	"I+sCp27eflj5ndEDYYNzT6eUZc+ETQhpscQe3rlEvfmXZe5y/8FmHDqjr9dAXjN+dS/v3sQTIFNjT5Ez",
+	"17VXMQ1Fgxtjc5GVJMLD3mazEUdQ4FbXLBoi9OyMmUhIhEyrfMEzlAVVA+1g5MPvuND599jWaVCgxdax",
+	"ixh0thFoGVjp7ELBmxlNjgSzkeNYRJbtum/Q4q52+M7huYxLSrHgIPdJEblUmKhaTWiqQxx1r9p0UCSk",
+	"wDWjmdoWiLei1pS70jgG7EZTFecNmmXslH5rmk6sXaEndPmzmEvVDFGjvEaYY1IbPaALK5YaeTJwDK9G",
+	"T5znYk0eU2WSdgw1M3t1DVKytK3cSmsU+ZQuvbMkz5P0mF2r8fPbWpy1y5HaqFajVbn1aqRwB2KuiBu3",
+	"VQnxqOo9vU8szNtuREVUWTSSQM2Zdn+u0RUjg5tlYrkN3KnUbESTuK60Ro3aBg7zmknB/Rg3NMton0HT",
+	"1FIz+p+Yq0ExuYjLESPS7BoCf+8aI+5LJmPUtoS3gUmXuf3lkhqKkxckNljn8+qsrT+T1DE7c2MdszMs",
+	"0ximzdN2w5FBNAaktKQaxpEtMhbGAO2LrhntgOoBHVijSpKFkFcgB6MMQJ8SwNHZOK8O2lqyQoXl+xuQ",
+	"ABskH4TkU2x1MIcSmp89292CvPPjGuYsoAO0kroAszr251fz1oN2ATO7vcBd8ZLtwl8h44wVVpmjwKZ0",
+	"DOS7vKiBaDr+njjNdTjnaYbHBPNkYoVSG8ysOg7m0urs20tvq7zkYakDyH+rCT26/8DY84/o3ujDpwcn",
+	"8WKJCicPMdgPNw7aqJEDkaUDO2IVCyCSiVBa9clYkDyFghJ7jVeWXR6dNcmxVmBEWab2yVOaTOy3homb",
+	"10GKbXLNUl/BTNv+wL6qJFbx4Pl6y/0oWPOaHETnjEmppkOqwEU1sHLGhYhKbew+zihPMYNZAr1SNX2X",
+	"cr7fbi/UVFxBXYIdLu89ZSwsghcSDUqrrtddZxlN8kivG8K95tz53DzywpzfiqYeKTmoxUw1VuAMxGzl",
+	"ZG9Gy69aOTXstRFPXc9fdhvDSPPnfqtxjKpGEDGBFlROfSTDqFlFM1SRpTlpM0WUZllG7MjIGSd0iA12",
+	"DVezEQh8yoQqohZMJxNIY1RURDUWlGnGx4ORkAM6m0lxTa1t68JRZmC2Y1FmLhvS5Moch3mS+G7f5idI",
+	"/S9uPEVAJEafFUWkZX5PMwUSm4SE3Rgt13SR1JQ1Uy4bKvxxYNswOFn0228cQLhxBv1Hpqu3By5ZI1Ki",
+	"99Wiw4q5ds6Mms59D07IL+xHuwOWw8+keWN6ar4zB9MImXqs6zUGhII/1sCCfxE9vuophD8KlNto2mux",
+	"Aeu5wlvnqGptRUdSUIw4z7vAl1ljK+Edjb/UzOOatU/HLbWviFT9MU1sy1Fi3ZYNu2JgcWhdQA+Uy7Kn",
+	"tuCzBsg5n0+lHY8UCwUSGbPtUWYEPyUjWBgDKFXRIw0fZ0xCPMr46trmM/EumYgFhjJtZaBjGapNw4KG",
+	"1r6h04F5cm1VEVKy6/mMWQ4jCWrSdCBRfGJwukMJxbw0ktJCFftYf95u38lmB7090s8TW2e2G/dYGCsJ",
+	"+tf4rH8XVTVX5ZFVmIIcY6W0D6PQqfPt7yjo2rBPWMVMHIp5XO7cBH3dBQ7qbE+WR0MwCxNX616cYMMC",
+	"/SYtU3IE8BTGEmpEdTzoUeqkYiluYzsI+GiMU5rVNKE2nM0HDi2P8pmnOGeS0CwLC903vq8xW7FdzFRt",
+	"G7NW2XS1KsiMJVgl6gBcIs5Mc4qM9jVQjMfY+H8BlfEYdblT2eoYb+xWD2Hxg5eFq1fuBbFyFnMiqSfH",
+	"bQJOOU2WMpGjSTNbII85SIUV8DHba8mSpc2waQFHti29l2d4O/Rf7TB7A37QR0ApZ9k4vY6pPE7qjUQp",
+	"spyiI8HSW+ciFV/DUe/GLKKCU0L3/vXh01H3+PN3e+7P3t6jD58Ouz98/v5//dv6TntHvXoGs74Z8Cb2",
+	"s3LmESCqf3DgN2jVCdPr3oRpFchhFdSKR73eZpa2cYtuzuIcd1vLxOp51+0rdXk241fvVGM7+7eGfWyQ",
+	"tOmn2MYiHkkxbd7yyneKjvAN250Y0i5R82RCaNA1z1gTHkZC4EVNuozVeQKimVTYSBZLGOMiXovmk1yN",
+	"RtXlpRUuUdf1XgsrqRGwqCZ1E/f/1g+8PWXbGzHPAJ5AwtTOUsKolOyaZoP8VKD/2H7HhR5g6KcwchzX",
+	"cF9yMYh+H5o6YyHSBcNEVWcV7bxI7BnAeZ5tVj6HFpUl7ZfQmQrgxVPi0EfSPsF+5ySFhKVwirI9lXTB",
+	"+wUIENFCXLmwgoP4qFbH4NsKUJMUyzhm2jp2r60H1z856op9xiBLn0rZ2o4bsShiBupffTIU6fIgz13u",
+	"kj/mIJcHCKvSJROgKciD5ylMZ0Kbfdv7BeLmh0vorutzKFzft82M2A63eGB0Xxl2qm3LlNu3WW/DmePd",
+	"Fs8dc3WsJ0/FPrXq4JwbRdqmB5hvptHFLXzHVXTNFKxuaXlp3FBWc7twK7cHC3Lwft7rHScsxf9C1yfo",
+	"V743kkHM9VB8rPyweV/9KNxC1bLbny0aZbutXc0pFVeNU0ijoygyzlqmTVqBu47VFynw3ive4o7VKUjX",
+	"r3DdPN4CXKXf3Fy6nUUxrnX3+OFXZ+9v7zZZBwVXALP2bKMC5VAxJYYKe7f6AJKcc4WVPQvnG19Q5apA",
+	"iRiN2nqJV52+cm4MdnJhOLKkGfnteY1uZuuZaqcai9CsIs5NKV8SKRaqaxvZWxiiJVmg7LCcoEtYIR8G",
+	"V7BUXe+LHmAyu+p6j77qGmuZ8YEvhu0SY2APAPuDdskk2KWBWcpgbsVebgU3UYC+1MO0fGiGpRJCqBQx",
+	"pNUKsvjpu3VNsnTUt1cow8fsLg+gxRGui/+/ckWCt5EA8J9GHp5nom1rxbMCi9E2T8zxPYXFFFBwDWau",
+	"1g2jMHdKAqzW/LkLVqedkyOVkN+7HmHRAxWqeoTFEjyvc+ZlFpeUWhBeOzE9iSPghCZbxVDfsms6Yuyq",
+	"+lSkRGAqD9Bk4vF4eQL75EcL2eScb5dT+tE21ry0rDiAPG5ERbm3cDXzsm1363ZdrUuunTq3o7qHTy1y",
+	"N5dEWQBtDl0CmQLy28XjBkpZ0PK4ttGxP5L53sRO1lpquvW8y4Juby/t8hdYnkNb1m3EYeNZvJ4PM5b8",
+	"ApurHPCxsUEWpFTfcB4BGLyLbEGzDCuPVAhh7U5wuajyqHf0YK93vNc7usD6SltiuXKAK7VQN0k3aEYx",
+	"KVN0mMVExWPKMWYhxqQOJDr38Md9/wWkRTyVybn3mcLKdCzpuqf2yW9cs8yi+Lk8JsNK142jZfiuzjXf",
+	"NUwnA63rjMHagJ0UGTQ/qm9EtquSlh03o8dkfbSGLXqiIk8v6Lhpf3lfMubc43ZRgmWvcEZ/8lZOS5h+",
+	"2aYl/IvCjXLbng2rgcdl+VZkCBm7hhheUM55sHRwJsU1M6qbFlnq3GVMkwlNMfJo2VKAD5AXvEuRIIok",
+	"JqqMQEr3EV9rP0sxm+GnoZhz63BTMzodSJgJqeMF127YW811EHf6vJ0sve3nhmRMQjemrs1GMnfmrnfG",
+	"r2nG0kEQjdqQZRh9YSLmmYU0GgKZUMRf9yX04dIHQ1iTS7DytY8mROJiYpjBxriEO9yv3dW2DQCbsbq6",
+	"KgkKeDoQoziVuzNiA61GG5IwA2rLbBrgWBjDfUDVpmdT7Z+bv6hZtRM+vmWuY9mHNQPr5sSHFZ90CGIy",
+	"51imY365Ynj4Y4fcXRWZ7JmHpVpMhAJj0mMrJDQHgKdCOugOXQY5XstEXXCl2NxuUa2d851gUCV+s4Yr",
+	"3rrp7Lnv9lazP+K3rfDWjvQrBEgrZB1n/zaIMqHXYDhSJsQVoXqfvKjkfLuGF+hTk6KcC7/mzIcMvxAC",
+	"m1i/tfE2bVOuAIedWzpPf3vTyZuv/NDr9T7/+dq87Liny0tYvA6q+bcE8bgNsIS1AADBsLfAH8ERNAUv",
+	"WNXGYTFoi4DwDWOWlKbTdWtTu+aawbZ4HDXpUEaCuVjuqeM4tgdcuccTnhz7oHvNtAUjuAdiNBgyaWNT",
+	"MWQEr8wdPvqht9c72jt6VCVwTIU6+bxnPxwVH6IkPwaextCaHcxn3g7NTCfPaw827kGvWUe3RvlUE2fT",
+	"BdN5//5v/9tMgHz3/cH+3odPx93jXnwmEgrkq8ohFVX8kNw9D9kIQZcZhoNnVIKDO5Gao/u9HmJmZ+lR",
+	"+cDDZ0YPtDifiMUzaNt8zHo1bXUnxo2mdEmG0EXG7XvLlfrfYdc7SGOd5iqkMm2EXFNkRSYshWjV/1uM",
+	"bhUJEUVVcOpSTvKeBa5ZZdECq7nj07d7iY3A+lNWumkV+RpdF4JziRatWiY4rXvdKhWJJLUwRG65Y4fD",
+	"i5fHFnm7pUfMVlgMdgx0tY3kCR95tEkmrIy78s74Qt2qTLhtVr+Gg2+brl+fX+8Z8tbMtk8Mi+0S5LBd",
+	"Yhks/tfwV8z0MAx2v9O97RT7xlzWnY9tMufvJPidBG9ytm7dx+B53PY+htd0mZenr6ZBlZI4xQxc+fiM",
+	"Lh0404wi7YV5nQ6sPwTETS1mVJoX/Nn8T2z1lzZLrapb563AntopM76BcPMbMkQ1VJDIWGeA13Tp3H++",
+	"tStGmc+1ZDPY/13tE2+ozujSME+eLb1Kom2hiyJKTMH6N7TwvW0jICPLmqIF9NO4W4ngp65ddF5DbKdA",
+	"7BTiz54PM6Ym5hwMrqCmOv8Klqh85nPb4kW27V+L5W+mhbmj01ATC05BMKI1R/Kxa8N2e8dyizhN+5M8",
+	"oXLsYR6aH3+h2kddUV1fAwXgL1E1OdheDLqoxD1lhWDXiODy4/fXjKD50qyLoOTQCFgr1yViLpVHIAoG",
+	"aCR1bdjEd0KsNtTbRTk44xpqdNwLy3aQLblAmx9xdJg+jJO3DTKqkXsAelcVaJ0FZDPIPa/u7+FyMKE8",
+	"SGePynBbOtLqULnwQxQYihJ7SklCVSkweC1YWibybqeYgj9ICweFY//KhHJtQ0VWh/u+FReDhkzMMJsc",
+	"du6GAfDV+K0Hi8mr1Jo909ymBqOYo9mf7X7hiLANYl15oV3X6vnDtNGALCrxXLym0+0MKb/qBJ1Ei3MV",
+	"tNBzwYGGWZoFvayw3TxA5bFAimlXVy4M468VKxW+Gx7+jTH/4ER8W7VmG3BtWhWXSdByiZEnSThAqgZ2",
+	"Y7erLNuW0DYSTX76N/aRKxeSxY7ShrqyYHy3Hi4MNZxvIWQYjOcNQo+3dYo5Va3FnG2O+TYr1qw0D4eU",
+	"v2bjpJXI5rtsBsEs5xm4cvDBglo4EaY18IEYjVzBmZHddCwBnLR3NXe8Pk7asuauNEstl7uZYELnyiiD",
+	"NsfeEDJPhRxISIRP/kHLy+iLyWSXDStW2MgKgXjW1i+JPgvq2PXYCQiTa+OVpyUGmIMnOqapCDYwD8Rs",
+	"okuNboxksa3M8a3oVy0e1/HKfFSlKVtQYbWnl3vGRBWpDSYkkLePmuuJkEy5vjm5/Cs8BtG3FRkBLUIi",
+	"b549Jo9O7j/cJ6+lGEs6VT5dgFyaXbrsOuBEBNcjl7Y4LtI+p6YgD0GqT11aiwROpzX1zesQ24xkbM5M",
+	"gtrNCPdlrklHHZwlYrzeU+T5k/31EYxITj7TGawBcqkHgMX0NKYIfMQmwFWIZ8n2JIxAOnUtop0ifca3",
+	"4MylFt1DCwsLPj1a50RIje8OytKpTAfeHbVZ6OCvfuZB4pGrOnSbGqx6lOjzTOyWulg2Dqnqafrk/CxK",
+	"Gom8Ll94dP/+4aPopVd12XgWK8I/4tUvr+OpX6rESBUbRy/7WGNX4kKQK1h2yZAqeHAyl9nmTbhCtBwz",
+	"yS6uiR2GnYt5V2zN3wBNGXdYMe3byNJxqXFyXdVbgy7JlcM6zqFiHQa4a15m34uRT2zMl0MnYrjWspcJ",
+	"TQnlyy7ejiDcaFc42Bv4OMOmZNEqN98ZcWVblKYZ9OsHhI2w7JCwVZIQRGTpaqoVBywlCgeRZ1pJUBNL",
+	"PFnctp/ZjtElGTKfuYbIDdu++OZAYSuBaCzAFYo1fVedXzAfc/DI+EFMgM1u2UPNlJq3tPjj9lbJReOw",
+	"myix3+KRcJmdU/NmkjKbH4xIDnBKrNWKlzHlrnHpBplQOrfrtRBXJeM9dxfZN0V8RcWjo7vqGphHatrn",
+	"XCtiKQtrnJhRj9D9wzhLNjMf9+TcNssN92LN12z7rQeA/PHaPgBkTCaesIxt004Ou5jH6ln+Yav/tLXf",
+	"U6K0EKmDMcY+jIDcgk4rcjhsqG9xGWpyqkdMKk3u93qNi/A8zsPmBvtfuSrbTq1xbTYihUQe9dqVOLhd",
+	"wBV3RcYr2OWpUX4Fh5o+btaci73ELWrNfd9mcbU/tMHiBVMMDt5mcvkS9B1S567IfLc12K0O7NeoxH4D",
+	"KUxnW/C33Sc21WbYum4VGeNXnjxt6d2OMmjj62KVs7ZelQCPYQVh7oe2ENPhw2oGOefpBYO2WEUWJ7e+",
+	"XP3Ml9VjLB4L1+0troE7lTrO1mYgk6Lph6uZLyHzbU6CrwyueGh8CcYMG9y0P8FfJVUpr4Nt2b/vVlKc",
+	"ylWuDr20gwSyQoFBsWveesReGFc7G2VPFev4/v15Z8dtC492np1182yplVaJ3VWEyPgxn1Em20esoqlk",
+	"Xrb3CTWmLXEuSJIYawVUgVFxiuZrH6t7/UULLKMkQqYgT4nXDYJw5YQqX3rUJQogj+MX9miuWnBb35tr",
+	"GB/W4H1t6tOJk6tfuzd5/sTuveRSLAaJbRUbRsWD+H3Ej16NCOzMk/4Gcq2wNbrX7fX/rkXEqJmCFnKL",
+	"8mxs19JGh8T3nPk+LxEDyD50Xbq8zo0d5srC/EBOXdm1tfSzzAYonGHU3BpynrdaaGJWdPKvSeAZORdy",
+	"RNS/EQtsL4tAL+iz7xKNngwctb3X6rGN7Um3rE/y98YW9qbdXCqWaUNYVyEXVKYNJ/DMXd0CN0LE2q2F",
+	"Jr/v8sWFxjLNPvJI87OFBarTq4SrjaxBK/J7rH3QxpeAYhCy5qETqqA1sbye1ES313a7tCYWNF35N8UN",
+	"t9ss0xHOADNX1rT6TMR0yrRher4EhykLfNGcjqVYNPWNKzoCvRxsovyMXWPyB702A6tvRHprPYHcdgWN",
+	"PQ0XGgyXunEYQC3obDBV8ZpUJaz1wYFhIaVviucgGIYYnDTSrrwLYm5zsN3bnKfSvWzW1u2CPv7ouZ7z",
+	"VLixN3g5Xo1R5+Yvn3Pc3Pr0z6h3x464SJcpEVDQ6NOxlW4gOsviImcSBessUbPjeKUTtkag54K2pWBv",
+	"sVuVnNB6uq9lVt7eaHDusVHVClqm1evLK71+XW4EKR2FKenaRpZ5Mrnjc/vkpcuCwBYXRmsvarZaNrPc",
+	"0Tqt6aS1qke0W58s2j7HaDynZO8w6MiLek/QIUMiAm9iYa0sk0mjtf0xh7DlgVu+t+FbbAfwjdzANwrH",
+	"hQjGtmaxnxUaUptkEqNFDqWYjyeazGcODYdJbzaC6nrERmnjqXI1kcSFtGKhqgJuZySyTCyMxWmNkLhq",
+	"47wVkX5wXCy4GR7qR0MA7gF8jGHWNQIHYQ8wybuCehA83/VQjGMTWsKSYrF+jDlybOUJNpeMOH5bFz6I",
+	"9sG2SX4+ASp+q1UzV+/91XaaoboB/Ix7hp+DH0+x7gFyjl+qNWfu1vMyvT15e6iFJeW4pSe9rvY0SLPY",
+	"qF3Eq/L8E9aM+E1JNd8uwBkNi+Wxt/VBsw0nbX1Eau28tunZvUbhfmIdpHl/5lhSSCOTwzWpW9f+vpxp",
+	"YhMLHPMmaKnkbaKoC4M0tEC+qsJQKNKr8S3fT0nwERvPJaZYmKtVv9SxKjcAVlpXNdKdV9HcFt6MUjni",
+	"TWBM9RHtraQGEGNtT52hVV2ATdLYqeWbVZ7ddoT2e7n5dK5aE+sHGcvT/Q3F/2We6mpsrssg+1a5HhXp",
+	"Pjkjl84iu8QcFLsRlKeI4zkEYkwmDqfk0hXH4mXKRuwxv8Z652zYnk0rfmYlsmuXWOsHE7R0VtT9OAKe",
+	"2E92oexnI0aorNxuRttxZqS/xUWPLWycnU3HGnvu8c5R5b5Ej3fRFbqo+l3TH9otOPqRbh+z0vaca2Uj",
+	"u1uG8U6BFtl4UJNg6RhKjZfDq8q55S9GPhZpfQAasqyuxHfaqhYhXGVfPh3RGJxKGwYEvI7TDRqJp0BT",
+	"d4wyqAtulFzubZFU4sDdE5oSiy0o9tsXtE0iDrZL24fI6t2XNhwkxcIwTJGl1r/NS0EipOBQay+bBkyX",
+	"m/YMpFjYyrP8NZvDICvVZmbs4eENTsAaJuZ2+8sooJaAb10LLZ3gthU/RR10LQReQyO1VEu7tuzzpm9a",
+	"yc2vW7mgWrHIWG9Yvh76MgLaH8KYccf6PWd3rD5n/nGmLrJKcZF2KJ4JlTBmFizC8k47XqwuoukU3ydm",
+	"qvaxDkC9FcR00R/SxtHdH4eVw2pmxv6Yg/tZyzl87nbOXcTxnF631lroaGQDp6smKbvOuyWIuVYsBa96",
+	"k4mYS9suJU9HaTTdM/e2GlKsMhk/ttiBOAe5Rad3GvhAKyUzYgoIYj6dq1y1KSXeLJhOJnFg80RkZkUa",
+	"b/tjvD533K9E5/g1k4JP6zCDN0TvRlJwPUiFiKMyecdcTkPZ3Mi6sQTgNTXi16witUI7Od+H1d8mNGZr",
+	"vbYpRd7scP5xF6IbC2/jWfRGu7R1jhhJNYyXm3lPuKLFmIMnFF74TrGda87drWdY+vO9fWrlue1H1B5o",
+	"DJQa1GQDegQY2zSPXJ7Zmrl/YQpYn/wIVIIk/+///f9c1vQLz9vqNy/QdvewyHDOrYulLjvYpvCVX1r1",
+	"u40RJnxMzb8Opr2NSV9JOSw//SchUkQktVCHlnt+1GRGmdwnvwDMjM5IFVF0BOa/xsC3uUnxSKLd0VqA",
+	"jBTMkbmnCHAtl2Zilz89vSAH14cHvjnVZSMvCc5n4MvnPKOwu9ugGKUYZrd8nkpPLm1t6WxUFza6l9Ej",
+	"36Sr0Ur/t3bnccuWP+1b6uTNt2/QW2erPLmwYY5fntrWOXXbcPsMMtoJpzl3nIoruNjCSSnSlfbVvV5d",
+	"83ZNGS9PaXMD7vW9wuGPuUuy2vwky6XXlgpufsjKyrnq6YAx/PT0otPtvH51jv/5Df89u3j8c6fbefL0",
+	"16cXT5tmqR42wfijNmF488gVvYaGcz9qNnX1R7Z6Y2+tnyDPxL7/6FHYyyzeIt3WgYU1nvn9D3rrW6HF",
+	"ghDRg1/jwsjTFMh3KhOaTCBLu8T53nL55az677vENW4g31UvsXzr+y6xth1eY6TATENqi0RtCR5TZAiI",
+	"FEevgJvrPVpfl7jIw4Bx87Vz4pwSIYkvkjaPd3X5XeL8eF3CxUBNxOKUeBS/sk/SzRCTL3yziXyUFbzA",
+	"YgglR1IJNTAEEyx8iW4Q67EEu50LkFO1DZSy9cejn8eDBGOiGRHcYxP5TnDkV2p0GuvzxVRD296MpDbU",
+	"qsU8mTiVp5Kg70CkZiCZSBs016MRxGKvyo/AqEBSTK0OhPjF+zVuC6Up174jdywe7Ru4e4Tmkqy0eE1x",
+	"K83ty2AEOK32tRKuOVzj+ldXLapZNBr+1po7DkN6FfjZHi51WnSMsK22iHkeGTkHTUMPWF6rEs0d9DnL",
+	"A+yJHd9kMdLAK7s8NTZynrFep4bnT8f0qwZHqVru4k91RjWoJiFyu02rp6myJfEjEVmQNbOIsVijWb0a",
+	"jW5bE20YUfhCmmcsFy6mSa5ZsG0wj4NVWymjmgqliV4IsgQqVZ4PHhRRNfb6twsUNFCo1yzDravO/nzu",
+	"prddNdAa9I6rV7/dEG7PZal9PzZEpBCjEZkwfQs+S7dkwpJ7o1WPLZgFr1rr8cxXfLUO7ezlmZ2nJ9ii",
+	"oeXTuVm8gx9BZqjJrKohkjK+XcJGxU8ZqMXHhxv1eMFhUO+OxbJbIVPvibWFUYuJyIBoiQBTmet34vrk",
+	"OqceoerKF3pgrj/N3JqsKgRFbkLLZAqlxawW65VJW6DV+IThDpxrMVu1/upDARs8nDjAtckOxVtbkp/U",
+	"bEQTvcWypWzsDllw48NSKeJ/qwk9uv+g/66394jujT58enASLwecUaUGIksHdgPC+FOww3aJQ1sVPs6o",
+	"Ma26naEEehUP4wRO7XaHOojvtjJrVzxo3kFdgDC6xesWGxDb1X9gc85km5Lc+gZVFxMoQH+wIGMiFHCr",
+	"kEosAgbpGk/voG3Hl6tEX1uFjgz/MSrhW/TMctjjpanf33bqu2pzddR8acz4a1flRaUmk/ECmU9DBhOg",
+	"mY4HXt391/DF1nRDZSWHRSt9sNv5uDcWe9/41nU3FHm+BbhKaQlcbSp4ijFmPQdlPy0g5f6znsyl+ziS",
+	"zH5QVM+l+zjHu2Nbbt6VLX/2EdJbU2vxDa9GfmpfUbsNZryNTXPTaRc6xMPelg5ymwE9l0wvz817PHQF",
+	"RoDyT888ufzn24sV3AJXGggqP/kjcvn61XkkIIVTQdFtX5APZ6L1rPP5MzqGRiLSEBwL3WcU2zl0nfcH",
+	"PWM2l8mZsiTIV1Iews5Bbb3n7/nTa5DL8CIsFibpXGKNiMus6hPqHWtkIrLU6qToLKXaxfkQRMqISft+",
+	"9Z5/51ymfnRdImHKeApSda2x0vXeyu9zeNThkjCtIBthT+WlS8+dTo3qQoaQiQWO+7n1bygs7Hjz7DE5",
+	"Pj5+VKQRl616fJcz6k/JEHxGx9SwP55agSoSmllTgvL0PTffoXXxr0L+g8QVmTIF6T554X25jJNpkTtE",
+	"vsNGnd/bwVBOfD9Q4ttr7r/niBZqB++6KxNbc6zIdx4h9XuXgW1hUR3koPdnmhdNgXKje7znOSJmv/OY",
+	"Shhl6IPNVbLOoQfspzPW6XeO93v7xxZPZIKn+2B/AVm2h31XD35fXKn93515EM2cPiP/ef7qJXkLQ/IL",
+	"LMk5aDvqh/cPH3ZxN37oHT/8Huu78XxdwdJNBunBTtx7xvsOyesKlvYHKaxvO48aO/c6YlPjbgixT86I",
+	"YmNu2DAQZRu4ILCdpTjEi0BAODIBCadGY0OJYxbOUaB1QQqsqb3yBToIPXP2+rltLWmh3i3Oy/O00zfr",
+	"8Qssz10+tZoJ7mqZj3o9i0qLuV4u4yZz+uiBX86g26yZbqf/zqGKOjBRBx2aI4Y6fNDOUe/owV7P7Bni",
+	"giIcqAP/RMxPRPjsHB7+8V9n//XLx8dy9I/zwcOL5du///xq/HCSXL+mM/Yik4vnlL5Ofv7tjeh8/lAy",
+	"EtaxWTdhZEbRjjLojg1Cbo9pMoG9x4JrKbI13k4tyJVNBShb7haWtEum9OMeHcO/H/d6nZB5azmHcPBV",
+	"5cAM9L7dj9i88n07eM6N8UWzEtfv9N99MFJ9OqVyGUzSHbCAr9vjao6hc8pjEexYWWQQLA1HCfNxL3FU",
+	"uSdFZs6LmyK+98BdeoAoLQef8NGfa4nvR5gwz7OMQWCRMaw5QB479uAc55Yrz5VzIuD18xmhimRM6wyi",
+	"59vFGZ6a0WCG6saTruGjPpjoaVY64p33817vOPkfRhAtZ0DMBfgVdNZuXjfaAGUM+4aJnTTZ1pcYZsHL",
+	"D1tdfr/X8vLj5pevOWFn6kp51z/lhKapNGeMKRKG5fzJMmtRPVYzzCS2dLHmtGF3NjoFW6T4rsbaRe2/",
+	"0Fz86bqn8ADtk5coiTIxHrsoY77jySgbnDX/H8Yp0GBG0rFh8U6R+VJH75tM3g8WDbYGT4ZOMePo8hok",
+	"Gy3xmF/ukwtqpouROjGXCGiFHbmMGCDfnfSOv18lliSglB+XvzJsc+JirT+6bIkagfBxb7FY7Bmja28u",
+	"M+BGxqcVCVG4JToO5odMhFRAhug0QneuraN3Fljr9W8sAkKegObr57I67fJxvyqfeILezi14RBsqbs1S",
+	"Tg5bPv1+q8uPHv0J+Js7PSpkbkhpWLxhRcwOuFsoSz3tfH1xGjSgv5OmX0ya2gbbCDNXeGPvJOhuJaiE",
+	"FGDqT/cbUKC3laQTIRQEpLJTQYpJzp1+h6LZAbJOjJbBZTdefutSN1iPO6F7J3TbscFz0KrCAm9N6CoF",
+	"Wh18wv+GonZFGBoJeGau6qww0uJoKr3MYD9RKs7dqLu/EXd7cBJlbhtohk3pGA7U9fhvH+N0o67HBw3I",
+	"pWupL3Flu/lDsNzqE5lSOWa8T3qn5HOT5/xOr6klvvLj7s0VEHNxou+dtlcHRixrQcM/0tTnTOAtJ41O",
+	"6zMx52lnp36ZMxy49crgASaZoJvEfOz4piJR6w7tE/P7N6C25S2Z9js7dnBZT4OWNNG+GKfEH3xUfvNa",
+	"2vjnv9Yt5882RHpT/6lPNO+Iq+YS1b07ssDPbdLMjpf2iXC2gi9Rz9g1/O+tVnYKhsBVrSHjC9RUIunM",
+	"GC/2yFyD0V1mUnzEsiiskCwirkYy+M7nekJsw86VHXvhXt2MBrCjWJkI/MQGE61nA1/2OGB8MMrYeKLJ",
+	"IcYwWtKDWxEzrdcSu6/DXBEzBmKj2TvezOAl03xF2m+ki8PsL6nlFXV08thRZDtK8U8tFt+9r08w7LPN",
+	"Qr+aAT97/ZykIplPEYTn9vjPVks6o8ubGPpo1osRuXTt+S/3yXNNxGjk+x/7/ttoVbrOBDQIgjKFRSP4",
+	"O9NdjEe950rkHWmQwFhqHQgYrVpMlg7yj+X+Bd/+P0+Ix8AlYtcAgsV9d3LY+95TNsUiFKYsghLjNmZJ",
+	"5ynTxrS0YcGIBrZ0boiNhqwLbGxjxp79/ad/oLHz89nZ2Bs+L56af3+k9B+/sLPJ1T////+lhz9lc/qv",
+	"5cM/Rn//eL334u3il/u/j//54/C33tMdmLZHNabtn9cB01Db+lP5a/yC+NNvc6l2Y5kEjOEgRxZeKz5x",
+	"JDYDIceOVFeq6DaFeOuIT4aN2CwV5gX9iatgjtHduYPFvSO87TU+DA/TJQKMNtb68rWvIUd88BezgBpR",
+	"5U+YgtVayjakyt+CnozrSPOtLyUwdImUsUB4JVfk19bQwu5R/6olwTfmZ0dor203x/O//+qSh9R+3sjq",
+	"nrI7ZvtfZikZzgOVFv3/fZ+upMhYEMHzkjmmHUqUyyhSdEnu9459CedUQXYNSN7SPhJlqm0S6np2dh2S",
+	"LuXLlRabK2RftD296emPN0K1qVyd/vHhUa8X9hXNu3wWvTxtW83cbvINOosGnOaCxkRVzCxCVW9sn7Ab",
+	"HODmCxNMEFuGBlMMe4/ezkSNGHBN0dZGwBCpDCs1CtiX7ezA68ODPLekNkErnTKusMWDTcByd9icKmcD",
+	"grpyLTfEyNc2ehREBwSlbBYUeY3uFZdYeBmghl26duZWxXV4dKuEkDGlz/ygNwjA167dC2Z/0Sn47C/Y",
+	"m1KW+fhhF8FL+JIkDpUTRdYfc5DLQmb90VkX89hQlrBal5Pl66h8piFTxOxR3QDMb53G50xYbrz+xTYJ",
+	"CdPnNLsG7HuZMmWOeFo3DI/Hv1oTYh+CNRb2EVGMk3jzFu78RHVv9QWkxVvzZl9Y4BMvPo7W98eUpPIx",
+	"dAcGZVTRkSI2LAd3F45rEzrpjTUXl8387lMnkUB9Swyf1bfXO7zoPer3ev1e75/hXvgcade9rTOWNIH/",
+	"cM/d17YoBn8cYDILK9QyzBrsHT663+v1env4z0Pzzw/+T/s/etQJ+7HZ3mpuoX4ybyOPA1A4x47eBUhx",
+	"H0qp5Ss1d/NZunG6eZrqYYucRMdN0JSNsOVXvK2RVVXqDhtpUXM9Aa7NztuWMY3CWs+EHLI0Bf4FFbzC",
+	"a+4YSdeDPmOPpcaJi+8qgIAfPtdFis+s2ubSoIMYlLBJuGLBQXoTiynUKbllqYIn0EeAfCNYLEK++SMD",
+	"bdO2bRY0Ydr6QgKBNrUdsj23rJdsXUKtkKR8uU/eeo+Ly6NfoJdHOYEZJOQhYgf57qT36Ps+kaDA68du",
+	"dsiHbJqoGUEk0o0MwO1C4yh3hKd4psBhUWUJAUGnUBD0SyEpeQmLkJI9+uNaOm5LlY/NHLE7bpOA9WG7",
+	"ebuVxZvumOkaZhq2sexcHes/Hu5dfzyaTvYezTT9194iPeEtbOjHdq39wY3w3BfUNlwMEsGfXtBx3YPd",
+	"ZQd4zedu51dR1G7WoTH7fltMlb0eoVJ80HCj6h0ZhTog2V4edIvoBZ+/deFy0muQqfBY8FHGbPlWo8SJ",
+	"CyF+pXLcPHXiN67mM9s74QWkjF6YdWyaSHEhxAvKl19DVr6gVzYhO+fW2wrJiuF28Ml9GrB0bb5EKCdu",
+	"ooDeccr1nLIZD3xBOR2v5YFBU8CtWeGfgKvcbs7HjenWaP83p9kVP0VsOMUlXvl5nnYwfXIeQx0S8koV",
+	"JZOC+1K0wK4XM+CEKrKALDt1pj3jYwLcll1Orc6LxXDWfLearO9dkfcsdORMuJBkSlN0WNowI2QKUIcl",
+	"l+YxA7z/MpqWafTsggm1W5DnoxdUJ5OOtZ+3VHNXuFIbNtEt9Nu2OmwQMGibcXnHi78JXvzYtXu548N5",
+	"5Km9Oni0+YbX2IvGlvg/o7557pfWJH9oN9A3nqa/gniyBxOd2110HysipAtpidHtK5wHcA3rogdvJwIF",
+	"Rtd3TAp9zD6CtpgAL/uQTo1gQ+C5w15vbQzgqX3/7ryqNG/004ThHdrGqLXc6Irx1Dnv1cAtwWb50lrC",
+	"4Cog4l2NImm36dt3YX7z+iCGsS3ABKZV7IbEbqIfriXPKSiFEfV6AnVoVGJh55P7UwsUjiEkGDwbYUKa",
+	"D39jxMwS2GmJeLuNifeFH90OyVdrmCKS2WG3kXoUtgHpWPwlmrleDGq/t6/Ffm/fqkyN9aDRYUH6tjR4",
+	"4J+Qx5Pz7qJzjoARqtPvtSd8t4LrSN81NL2j/RvTfrCavpfkN038IRbdjezPaFDmmTAswvGKxUSQkZBj",
+	"kafFTKgirrOh+VFPAFNcMB12NURzaqF2shRBWcz9NMsKixaN2WsLUlfmJhg3ySN4QcHfTdjJLp3dYSFi",
+	"DYWGdVV/QTL91l2zP6HfI6fk+lrfbRXnADarVg6/rkmaURBggyuXm8CkH+w9lQcluw6mS3n41AXvEhxS",
+	"qf/sjjJwwjltyMLBpBM9AWWzI+cK1CkCn2M/2hmK6FIM5l3YWCBHLflQn5CCTfAKcmzW+cTeVwJ6O4zg",
+	"w0Zn43bD4lBxsWe4GRkBWBAwZbPxT8mlw//Pm75S5hL/SQoJtgOrSy0JMNUbZ/08A/Czqhk38tscmNzO",
+	"om4ERcvTNvkta97rDurGFwfdVG/05n8EGNY5Ar5ZfIdgjnBrCP1WN5KRFNP4GNbClm8eSI7Nv3kMWuxg",
+	"BH+1LKtWWLi7zLkKugQ3dQ/UGSGHPWuE/K132EdQsqDHcINnp4fFLW6hnsh9Yt2sb2GILoUc17948ZGx",
+	"fo5LL274xuSw3MCq+lCcTafcDbnBY4eHts+tXdTyAh3eD8dZtI9Q2FkkwKSNDSW/L0hTLnrXaN84pq5H",
+	"y8mxOfQrrVR86CDWBgUJI+9u4jEaO/3O09/edPCUCtnpm/mv9DUxZwupoBjA4cmJeVzwcENX1auOShfd",
+	"77nTXulFcrSuhcjRSe/zese7oaim+wmH/gZ3LJ8xqbTl+Wt8+CvkEObyVdoLd178frZ8yXqLF8ve4kX2",
+	"98WrJ2Lxwvz/s9kPL548vf/y7y0SjQpV5i4FsHUKYKAHFm0hQp05VBRr9OZWbYPrswR/rkGTZdwifUrK",
+	"FU1sj82j3iFiniqn7C7FXCqn/l5aZnTZJSe9R05qiykIDu85hjsn2BjBKNJxnd0IiaDXl7uoqrp75Rz1",
+	"Qb4UHBCN9iWdQtA/hnx3mcuFS3zRpSPGy+8xYVvRpc2LvKR8ObDXXhrNdGom5YtsADDUy4Mnq/fcGObG",
+	"tB5JALNelzlHvcTvtWQePNWsYA6JO7LevrBJSEqX1vtHvhuCXgBwYpvs5dWk2M6hWIXnT9T3Xbfi5uET",
+	"VwRr2NBpmD9puAiq2m6rcrck0yQRSivnUnjPzWM8tPCc49s44m32cScvzbEYYNblpdt8HDreZ8c1NS+w",
+	"q8GXiC/edbdxoQdYxQvppZlP9b68wpcpnII5PCf++YjRgb2mzA5fBFXAAoGKKZkK/DOjiBV2+RpTxfpo",
+	"MPz7Ye/SVgrm+a5Jhs2jFCQSNPnOtqQ/7hH1/el7XpQndQlVxUEMgZnznUT8JRurtLkAbtFx4L4e2D3h",
+	"Pb98nsJ0JrSRanu/wPLSIThz4cbSJUpgKeMso0u08ThA6mgII2a+YiVWUmz2LmAo7ZMEitH9gr3DNt5h",
+	"1/mGWQXt1bZtNCTfZqVzRqbCY5VMsI2Ejyo11YdaSvPGkvRHS3u3kqp7p3jfKd53iveXVry30KFrC6MD",
+	"cItKHk0oVd6g6LCwe+vyaoJ78lsqmd/rbs+v+9ztvM7zsvfODBPa/PLiDn/DXYbPl0/TaZBPVDolcwV/",
+	"iniEEaOEIsHsxJCy9lM0HHHwKfirkkAeAXebZ5nDpTh1GBVV4BhSxo0hl1ZVHVj10BkwHhrHQt5P8m4J",
+	"8J7P6BLV9mwZlHOF5Rqo9lhlAJXpsqr88pJ855MPUB92irMFAihgcJjt1WB+oUvfXxf7Q1j9t+8MExxT",
+	"WdtmzrvvbRfqOjQjhIC4NqOXXW+RjTTIgeOnl/6OS/8FskM2noCsAdi5iTLsVdtutF2pWzZrWBQtXxRR",
+	"QnAPaV4ZpFl7G7Kt89SW5lt22K7zFt/YP3unHN4ph3fK4Z9YOQykUEU3vFPOvp0ymJI0ul0Hb7tspWII",
+	"paSodYrOAc1wcTS7XpMdeeHVAvQJGlpUFd+Zb43GU2KoCwtxUoaOQo5eUeUgfmZCKTbMoJ9nR+qJBHOD",
+	"DmRr0WBMLPg+eYluV7zfvUhIfA8WjxMucmyifXJGMma4qG085vyYXcQx8jZXJI8jXIXdhUmbSbgGUqux",
+	"S6u+4Lx5TuV5JtYmUReHIOyAfcdbbspbLAEgcdnkGC+Vdmf7fBGWkmCb2y2yLSsvqwtw/bgMI0qFiWJP",
+	"YpdY3QVS3+sQlRifaIGa1an5qeAkNgDlUDWcdWceEanew6n9+Zzz1muep3c7HVgWdNgQsQCnn7VAoug1",
+	"8Z0gcNwTB8931DtqfM+Z63fYufM63XmddlRJhkc8wnw9vuGNlLtm3qeDZALJ1Z6F/L4dHnoRMNAJVYRK",
+	"ya5jgIs4lOf8K7K8O37yVfjJX5fCzYnGFFB7/BlvQeVb0rMwgljD7dJzAW1uIbVmGU0g1mLRDuaOpO9I",
+	"+q9C0u5IbyG2tyVo53C9TXp2BopG/L3cJ9LHj1PfKd1FXWx6Gi/HdvKikdo+q3c84I4H/GV4AJ5oTLuz",
+	"W3f7TAA7CN8eE3gmxZS4WA7RgnjJjegRQ5pcddFR9ND6V309DxDgqXd3IC/YJznqvBsztupn16DwMYZX",
+	"eKfJqWMteV7dGNNJ3VVcaKdcYAPIffLSJnViYbwdAM2yvsuOhZLTpesu4Ni/IsaScGh/dueKTQzAMOxg",
+	"ypRZrTDKl+9hm07Rfs/ufC53Ppe/JOu2rdgXE0AfuNPiiBbiyloxLXh5KxaeQpIxfst2mTnLQjKFDMRw",
+	"0WvBUkhtsCxICbQJ98hXV5ijG+ifnTm6lJCwiURjNvjE7dVnxwTveN4dz/vz8jx3mr+guupSiW6P1/1m",
+	"0/qC5KN9n740XF7uk3MPwsCx7D+FU8JGviwIOwMtmJ4wTg5PUKPt5mrkWDhNNcIY7RteivOJWDwD+FOy",
+	"xQVVA8ymbMEN3W7eaYR33PGvxx1fDX83CqEWhIa4IjcMxzVklBuxHAPouy4RWZpDvu2TZzTRiqg59jj0",
+	"5Y0DYWHyrgBm1iq32YMB4MNaaJnbAXc0XzlwNr9YnxuhONo0Y7MXopK2ulXfmY2gjZpNwcjKuxyjnUC3",
+	"+eX0wKh/qXTG9kCPWCLeHONxI7F+C2COW+AzOjIeSEiAXVt0VkjYDHe4H+y1Mktd8/Kjf4auLmVv2A7Y",
+	"sQGio9trkkE6BmkBDmQK8o5P7IRPeFK6MZ/4qozg4JP7hN9KUMDTG5tAUVwnfxy15zCZULrcVKchSUZ6",
+	"BReTaNhnp7bt3hoUy/IULDJrlwzFnCfmg5lTKsVsZgMQ6oqZj4i+YRHgRq6DrKN4BKQYQiKmoByaYOkF",
+	"FtEiALw8LWV+z6RIQCmisE0Dw7I6xNmYS75P3sDIKLMuK5xpj/BBl4hSYrsyzLlZoD4a2VOGUBhFlMRl",
+	"ixYd6y2Uqc0b98APXDj4i7zTQ4F4KpOJ4ZQuxhKF5OSp42M3NktvXBxWCJHeWiFy2FaIHIVCxK5yrfCw",
+	"azIQo+bEkIuTAgwxlCgt5ck67FF3OLtWNeBiYU+2i6pfwRIpwKK7mLN3W+XbdzXUf2HL9hx4aniOUDrn",
+	"hujzv6FQbSQUnSl9ey7AAuVySuWVbbRvwcQRBSc3gEOs0DBG3LdaOHxMAByIVcn/V6BZhRUAvmm50eLN",
+	"awR6D2yDS+FQVzHwwjQWaK/yajNa60K8S4O54y9/Zv7ywtCdD6BSm7FhRD9PIb31EAMaj7M1vrNXHDBl",
+	"xeWY0CvgXUQnM18CTSZW+7I/Lwxto9efvJxPhyAVmdBrLPcb01keLaAO03mjZf7Gj26Hlvk0b5y6vp6a",
+	"KTXfYLTnvrils7E4TrrT77xBnejkqE0Rn5vsOvvZ7xZW8dmX3ZnOOzGd/crekovtqxjURYX+LWZLCEK5",
+	"LQTGZAjMjHD6QazMeJ+8dgCC2GqBKS0kFqQuMbSonWLvK4EdvzFvMJacRYxTUcvNTfXPl28RrRQ+rlYK",
+	"t2Aj+a7fRRrvIo1/QX1JXMNXrvaToER2fYts9ZwuHcYrpgDTuQJ0ZSgATrSwiKc2IwGZp/IIVnnkjZzl",
+	"7rg8MThlkKcZ22diGjHm6+W114gagU0CE5Yx5Fqn5FKClstLm/PBcojiKCM2K7NLLrzDRF+xGLic5TbZ",
+	"vG9gRpl8Y2FMb4mn3vHGO964C1WWXoFzlc+TK+/SGUXYpcRDvZOUXOQNt1hTIYL8Yufkx+kFcQzP6pir",
+	"fhCSDGHCeNr3TZE8L8TSLES7G0kxDaqvEBrdtcHZJy+dxskQpli6/p9TDLD4SorWPDihUrKwMgz7W5t3",
+	"ZDDShGaCR1mqlstvk6GiEBlImIrrL8BQW0ROEnd2vHBrO7aYAf7WbqHPNbiLJdxJg29cGtizbB3vjg+J",
+	"XBYQjq7zW5AHSkug07XQZHlGE+q08hrkngKuXbffvnUs4gUIeOraAHcdt79k6aWHVzUX3VPOGeaygvCa",
+	"lGp6adsuEExYQw5f5dAY7x4zHqCj2XCh+blbNN26/JUqvYfP2Xv+5NJGKjDIIXiAZ5QX8uahZtfDIKFZ",
+	"BvKe8p0hu0SLK+D4ggR3BniqbDg9o8qthJskJ5fA08tuMUbLho2AMWaPWzm5JCNYuHYFCkM3ypUQcu5K",
+	"CMUMzG1Fz8ApXVofrQYjxszOKaPe26j6qjSyl6wVR5EGWmbDnOERzM5YM6dkKMVC2Y6BHDtrW0NkqiC7",
+	"xv4ZNpy79NMoCm4w68Iy0yLvorRRdb23DnuIK2oordPv/Pe73t6jD//r3zrbdODS8FHbBNS94uAXCSQs",
+	"7ZPD9xwv6OcH7z03x7NPPr33GZjvO/3D7nt0Kb/v9N+7lM33ne77jhb4TZ62iV9iQuj7Tv9TcI8zcd93",
+	"PpsLNH4Xc12/73x+X0a5rU47DoSO09u3LqCTdYgWIQFQ3FQV7ru3ZFGFsvjD3sOHNbPBNpORkHedRb+4",
+	"5PiVXaMjVn3hlNPSMzw5OZXwC3jM57OJyNK9EdxyfeEIwEOPd/OiwkpsfJX12tH9uetmELWKZtiVaOSp",
+	"oXGT0Ceu9+idZ/tOX/8L6uu/IYETSnz33S0raVpp6wvKruHLsLw8KahbzFAgvARZQhtOiGP+czPCsRDp",
+	"gmXZHf+74393/M/yv7cUG9rvhuu5XpFr3BBCAXZnRERyWu0HasxJY2ArMKYMmVKdTDArfkalLlIgP6JX",
+	"gmpjf9sWh1QBcjJj13O9o7b1T9xsmnSs9930XZN3bJRIle/Z7VyX0dbtdAr1FnOvac/08vvVDBJGM6aX",
+	"DUdR3HCzsVQ2mIvSHhMthC9wFzxb1o2G8SSbpzBgnCaaXUO8y7jr4uHGNBQiA8pvpZ/5/W+2n/lhL7Yt",
+	"H3ZaA2s2wJXQJIKreabxvoFTXzal9LVohZNRPp7busR3nRSw+Y3hPLW9cYJj2+88ATmlWmRivNwVxr/l",
+	"AOuyAx3d3fV6jiX4eabk0x8wATWQLl5c3G6nZ2xhRTmB6UwviU/UwuazvIg4una9jhpt1y5sOTbBZs8o",
+	"XEo+GZtat4rPhjVDT/wgv17UcAtaTWEswVOaA8SEKWWZ0Z0N4f2He/6+tlAsrQl2Jg1DMSJ3oBhPoNM/",
+	"6vUebUvI7cj4OZ/N9a20m70xk2y98LfKVb/mJsX47FmarpSRPb2g402hXrzmc/drdAx9bCsHz/SfIrb8",
+	"FzW9vrTIO0vRj+RZf0MpV1Oi5u46+JS3FAzbba40f8wFTnt/hL01sMTv6hpu1vqs7Qm4ZYQQJ/2cs3Ae",
+	"0ZDe2Iwd5bMWRiyDU1tj6POkxBw/Wx3KZ3FxIvg++RGjpjYKqTAri6DNCUujP9mULadESSDYxsv2b+ob",
+	"m9RXMmD1gZEg9s4pUO6anbn2jZEKhNlcb6tojV5QnUzuNKyvpWH9n86XthC6DcTga8whT5k5kc8wb/Jr",
+	"yOsf2g30jT8qX6XLCeVjTF1NAbV4iu0Rbk+GHyAnrHWQ/lpwR583Ze+9p5A57pMzX92lwMOCLAwfjlVo",
+	"5XrBz/jSnXZs7PQ7h0dB20Vjjzyyfy8ArlJqlncquPnwuZvf8rB8y+Fx3S0fdsKX3gJcZUs7/RoPjnn1",
+	"1sbFXa/YXfiJFrhLTknAbMm2BPgFlSUc8ERkdtj9XE3iQhPlIqhckIWQV5hcZfQaypcIkGPI12ZrZawA",
+	"cjVKj9ISdDI59R8soJT5JaVLkqKrClPoMzpzjQooGQm5oDIlSSaSK1eoSdSCZplYKD8m59hCCJ+cu7jc",
+	"eMQc0guWQOgCM/PRHsJFJE6lgU2ank2kdM3hM6a0+UkoMLqjYinkhaa4z2u0Oc+tvoJK92VZ3DZsbLc6",
+	"1rnzhp7T679kVPlOabqdFHdjLiI9h6x7B+x6jeJkmJ9k6Yb+29jjBe3TS/PvJdGCXGpx6QKjhR2KPVos",
+	"e8LoBJPEUei6YPCrfBBt2dP5jPJnUkybZL6Yay9EZ5dxvJTqsG/24YnReKwqWjC74wrnwrbahk1V7j/Z",
+	"6x0H93/YkbL2hC79+q4NudGlulPYvprC9gS71DM9ce6ZXZH+DTS1Jlzj4JM5wp8t1/BdJqvdQ8z3ZUK/",
+	"oRpSIt6T5vL4mYQ7eVyWx38mCfmTzakyqrvRlEv2TRXG7svTy2YBhG6IJ4blN/MZlw04bhOOzOxd5D/3",
+	"YSQ0A55SuU/eOtBoe09xEdaxLMytmK+0tc3hXkxdj7aMtbdDdsQDtjRFmkvn5uL1zoK4syC+Mf4YKBFd",
+	"m5jO4XYNCZUJvd6IwCu8/6Wa8mP5CVIhYZy8M2ZGl2jxfbXJxRkyJEhLncsQV4tMIEtt+8ehEOgmsq1+",
+	"VNz2OMcRN6j5jKUntcHVhsOaLETzsJuiaq+kRT6lMmNmwRzGNCqVDFd+pECT7xaSaSB/Mwz//3f04/fl",
+	"2eRFlkcXWGHp8Zgjozdb1GzoRkfcM6ZMk/GfI4hYkTGGSbYYq+wSqslUKE2OD8O2o9YmrZnHo43z0OLm",
+	"s/iw0yhAFULt6KL3qH8cQKh1O+h0HOBoqhfiZL1Iiz6qV3rUTnI6DTGtMy9zSD21fxd2/CrhANwBGwPb",
+	"Khjw5fIp1kgZM/49MRqtb7Fi+B+25MACB/MFUKW7ZAh6AcC9E4vyFL1YWCQRxwgwcuKCTeEVzu1P5ZuK",
+	"8JGHOS/Mib9Nt5Y6hlJ+5o7cVm7VN/VmMlLtzm311Xs6ITTXtxRjjOasv1xNTMf6HevaxqYLGzOv+jHb",
+	"GEhmdG/BLabghGlla0Bprop6vK85dgIxpjgwm4ilCJ0KvAKmxJrq0jYY2SeXz0d7aPVekinifTFNFB0B",
+	"0cKCjNS07KVpui3b2omZ3Yz5NGQoLVnGLWakj0YWcBFreErVx424aHKImWY70u+cQG768uFhC50waBnP",
+	"R0xOLX57LVe3CvHAKdTPMMRtYfpyaeCE9leTSm1PkfO8rEoe/CEAMHJ8wnYVAsBkZVfcfCeY7jw+XwAk",
+	"08nf2/XveM374JMnZ588vz7wsxsxdBfx+T834pPrl0OaXH3jIR6vgmwyY5ezDRkXVZ9jgOqHzYqsvCnU",
+	"yylNATVY24puDJubhV7gIDb6P4Vyzllfe+5e6erOXTk/arvqlmvQb60CO9+a5vV/6dyu7GDK+Fyb8Rz3",
+	"Gisu6BGeWvgUxge2S1WxSqEC1e3gfuP6uIb2M5BMpMWLT46PzKutk3TgNLZ8FYOW+ObOBFcKy+1nkiVN",
+	"yiuMNcLTgWb+iFjfbDGAw5MT87jg4YZUqlcdlS6633Pb6Tj1wCIF9I9KXyKqROkRn1s4JSuHfZ0vYYXe",
+	"7rrR3BwExbIoF4FOKCdDpy5DSkbfbC1XvNy9WrY1Bq0wrOK41j7BeJIHR0GPwrr2AraivXJCv2pp+3A+",
+	"GoEcYEwloO1eHa+LMivfhbO49B1yh8Oj3oduR2VCD5SGWfikbcn59uz8LcQBoGuAXcOgKVdtIyoUaG1E",
+	"7mpZvHVEDZK5Nhp5sWtGIrjfUqBpxvgKv3ZyfLBgPBWLQUqXqtN/ZH6oPQjulypn7xm6nOm5+Y7KMQsO",
+	"ykMzkPWCq0aS1ogzhxEz4EKzpDyGpgK1XiL6X7BosDwe1xrNr9aUfix+fxD5PV+2+9iPtjKLWxWp6yiw",
+	"vcA1Pxu6MTtkz4hZjjglb0vKT0BTlt2hFPwZLM87lIJalIJVJJtbKXZE/fTgk8seWQtgsKpftM9Fqzzj",
+	"DtJgNwdm9bC4xi1MEUiNjvyt+zqMDtYE/4BmGfEaTAQAwXfpLynT5SBc3rs58H1gQG4B0mZ7QYoOkn1y",
+	"afWjPkFJe+na5DD7Kpe/isG/aIrqjfXxXQTPWqjbG5XNR1bZ/FqK9x17uYt/fHGggVsQw1NYJ2VfwI1R",
+	"ADxcCU3plqhk9LCwd85SSl7nPpMVN0oLD5rtrVLrNbM/3+E0xvJifF8an/mRifEYM07CvhP2mt04vow8",
+	"U+GZPZhRpRZCosUT92s95alNYHEjuadc7rjr7qMs0tBMAlbh+wdi1oq6sn48B3eODeGoBIIPgpRk7ArM",
+	"rPeYf4xYcJvxokWGbTrNqY/4xpCsX/vB3wRMCMWiHhQL0XFtM8lESAVkiK1zsG+zuaXb4bAIr6YkE3yM",
+	"ufSRyxvTkZ+LZVjNZGekL429Pf0z+Ka/cfS7bxs+3Mk1j0MzKyjhyzAOpSw4Vk2A8tUIdfoy0DiHRV6m",
+	"YdNjjMZN01SCUqCMkHZ0W5NmK8V8mJmNcm/fEJlEj/wCmzBJwcentm+YTfAbzjVRV2w2g9Qm5S1sd6aS",
+	"4VEXo5xJMcxgWgpNusDheiJ3I3/t7v+M8NbP7Z0P8nAmlZIuo4jjI1vtcMV42iVqnkyMQejdeXWjNVfX",
+	"4VifWEzt/4+9r29u40be/Co41l1l8wslkZRkWXRt1cmOYztrO1nbibOOciQ4A3KwHAKzAEY01+XvfoVu",
+	"YF6oGYqkSNlKJv9EluYFwKBf0N3P0xmt9TpU47LYtwK+mpEFIKGuG4diAU/clssHw0Q6K29HtwX/WGMs",
+	"7xU3hgnIobjudbVM60DKdnvwiX/lavZwCJLu4G3AMW/yDDucZjPGm3JzuKUhyISJhsC9buP3Th/ctPN3",
+	"WUuwZSWo9SVmidEwPswHhkt1jIVWd1Z2WGwV+QK+ayoCCBH5X9bdeV680/ds4eKKxjwcOPW8Yckl6Jx+",
+	"lmmAOATqvOLAco3QL8i/3dp1Q+19KJaearwhFVMh50K3+p0NUv9eF1PvbS1LHnO7vjm5lF0Pb369RvL2",
+	"dcNmeTXnaJnooxENpmlykGWVat0M9IKyjooVATvFrjibv8metAaY01gH0pTBghmFfiU8EG5YCRFcMrk7",
+	"VzU0lAmWnf/Rbo1S+53sT1PGEkwewormuod2R70bCsGxhRNmSzFlCTFL17kFny9VElGh8R+Kcs3cj9Al",
+	"G392q1NYw1QoRkPYWf3f1xfYxzCH/FPW0dRkpdV/viPQ197TyEXdSSa5rtgQePSKHZhxP9aphvKZY2XB",
+	"DRbTaNcSOFHyyvpm8PR+0XGiihEjJZFY+kgoMXI20kYKhsGJGC9lXJHRwjBNtJw5WquYmqpkgBXJRVGz",
+	"bB2DWBaRjUXCbd59dJdvFEt+lKSahFKwJrjyJw+uXFjJXlJk2+uv646Nr6VZgVFmSM4eMSL4JDLxwik1",
+	"jJ8mNNVALQot4LFnOLHnJIxl2EvClFUSE+Nm9+iHW2cl7EvtlIu4qmNEqn2wy4MjdWfODSUyG2Rdj273",
+	"98bSfwFLn5lZTUZswkW5k/3OReUINlJ9lsIe13LgLDRflRWoV3jKn1AE8sIQIeeNPNy5PPxsv3GVut69",
+	"ICim09kKSchcFetQsRA6eswjHjNPTA1AoDQhY1nh1OLTGwlpJGTn5MV2Y+1TRFbD5YrJp43b1BKIw1My",
+	"vGKKjzkLh0BRNofsizYS2NtFSKDLPzGSjJirYjP2IJmqAC92x2NNZ8xTVlWnuh5nS3NzC1xICeFh6Jva",
+	"5EsWo1o7JrUqF8Ed1aQ21NQG4OGPrQ2lGe6pePlzOSczKhZ/riTEnpvIjrngOqpKGYD27UHKIGJxmOWE",
+	"NjnHJzHlYgDBkla/+7BzfHraOetlYRAWDkaL9euSlJwjKuXk+Ljbbmmmrphq9Vvd08PuQ7uAgiY6kqZm",
+	"Lp3uB8/0UDtfTJHgtuy3vCjDr6wE+6mcPOx1u53jE6uWRqB6TrpV0QYjZWxdyskgTGcJ8QM1ik8mMPQM",
+	"Y+JfVTmuLmQ1Pm8arqjLW9jd6vRhk7pYNkKP/Rkazs0UKovpzLPWzvYRoDRFHyS05xIMVYIRPCQXTnND",
+	"v3BrU/DFBHCRhs9Yn1DiJIqgG2evKtEEAdAQopxSsG80efH9daMCkoHTvy+Ryt6Gam8D1fVvycXWDifq",
+	"mCrZe1Hmb3pEYimn3ui7DzuWCrcelrTLMXSHbwKKf+qA4lsKvLtO1HcYStRHn7II/OcV4UQ4/hmiUqHb",
+	"ZJhEVDPHbghGb0g0XZBIzsmYKnuh1YqHZMiueMhEwIZ2X2cOrXOlEyXlGF3eFZHGWx8eGyfm/jgxm2nS",
+	"1e5LQ6+wk6a4zuxkHM9epLf3dTaCO+GXLrLd1Civo4CKgMUQ19r2DaupGdDHmrv6PS1R10H9pLxioT3k",
+	"s6wU3x/qY8VoCNXciwqScBxznaK7AwfGeU6N//Ll+8R+5S7IY8XolFD/GctscLvzQY4iGYd7EeJfCnE5",
+	"xWJGIQNqt6I9UC1la7UVV/I+kiTkIbCswIlvYW+essR4fXhdpO34b39OwhoHX0sZswmNB7AyGwrrcxmH",
+	"b7BeYh/VHY1v9df0re5dMmT/Xb6b42puK/7BWJKbCiCqGjEuJt5V2o/lcEp9L8bjXck6uKYvhI5kCo4h",
+	"Aim2shdu1Ls2GdZYDKTVcBuH2GA8jdFojEZjNBqjcXdG46kIwQm3mgsbPYy8TtyDsYDNv9iLrXiDGX3c",
+	"7MJIQokOFDVBREJq6IhqBubBvoAqpsuBAzSUrhDdhw+4Jnhiv24/cCJfMITQ5ECaGMK6VW52V+eO4XJH",
+	"1S3FO2RJLBeIFVu3gieHjyNkQxuW6I3LeqobjheGs3b5DRNXXElh76qvwSlcVFcRctxdvxCHa2L9GR6w",
+	"+le6C3bxuj3V/eTL3dT+7BRyrAwf08C6hpExie4f+QOWPkRn89Ddd0QTftA9fHjYOTRUHU7+22q3Qj6x",
+	"+rXf0hHtnT7o9275H3S1yXc/UCiEaeCAU2uarbCEHnqPvY/9qXHbE4KXkH6LJnyVs19AWXtnX6VCcAC+",
+	"Wv1jV2smp4wYpkF3gFJCrJI2iho2AVx2nLLBRDHmfHiNOw0+wEZthTPBWVUKVFCuTTnQtZb6+eKsURKU",
+	"L+XtyoIuvNrOan7yJ+d1P0iHBJWibovXlf9YR846q48IFcjM5G/g2rUhYyE56ZzDHK1yQj4n6b1WlXr2",
+	"pcKN9jogYALSRVAHj6CEYVJqP5a5voGDYmP3b+cma7rQRMs+GbKPCRWhHkIDJE0oWcg095PRc2iT4Ugx",
+	"OtXD4iuqS5nyT/dFGdHvk5at15zLOvCaVtpcJ30FlV7h9qecklOy1UmnINLNaefrCJ9sSxT9tZ/KcLNC",
+	"magX6G1NVvWp7OhT/o+VdWZPaRARo6jQHMH/3ERkHsk2hNKt9YnkHOjyDolr/WF9JJIoDnSAoPUpMAZa",
+	"s8PicWVhWUn33xLe3njJ99FL3lyP3+wfN/VmO6k3Kxi+rOYMP/GtPOnNOMqz5y8Xnq3Qakd0JJXZPKK8",
+	"9LI6r/8xxAoQDjDnJoiwdgVgYSMl00lkSJogctmlIy/GhllF2PYAAE0mEnxlz7gn49CLdgU/iZ3PV+In",
+	"Z/roJTKxYz2ekRPkOcg6120KK8in916qcD8MKI2J+OuaiBcooJry8NGyX9+kQxt/fi/sM1ZvQ4/ogure",
+	"r0d/RBOIxOzN+r0wnpPDmy40glhzM2ITCl32Z3RB3FCgIYeIF46YF25xYTOKlF8moqaSlcve3ti9xu41",
+	"dq+xe43duz92zyn+u7V8Oa/UPuwe5HAMSwrpGq6Jr6B0bTEK3G1kTrnRNbxVjU1rbFpj0xqb1ti0e2PT",
+	"kBfubi1agSBuHyYNo5Kh4mNsukHmUBqLHRdlHHoy9rYrFaMLR05CCZauQ9lD7GyHCMmcCmiUbk+GE1lJ",
+	"24hTauxfY/8a+9fYv8b+3Rv751gf79gAyjge0WC6PxNoCBULKNNDdGQe0HR15kvJOaxsMFaTVxg3N9zG",
+	"vDXmrTFvjXlrzNu9MW/Passx9m/lQNKOPmn2n88rYVMx1YY8OCH/4I997enKmrq3Vqxv3axahPX65OEH",
+	"6K3FjQO7563ry7pEpiZJ7SPklNj/YjkhXJC/nXRn+ltQY/9p9c9uVF9nVeprq1JgVouQth+jKSDbSQEZ",
+	"hMtd5Sj6Hq489IsVkLXrovrfaCLS2YipNrqB3VLTuK6DhSXUREVE3n9u6hSXodU6NwLWirVtkUw1mzKW",
+	"QBelm4GUKhUeTDmWipx3sNuVVWiH5FeuudFt8HFjLphuk5kUbNEmigWMJ/ZvvgtwG3HfXBupFgD9dq2H",
+	"HahGYlXvPOJBZG+XKoQWNQKImzz9WiUY83lxTjegMW8BE+xuBhO8E4ruTt7wck1fcdxr+Q5ZQMFV3BAD",
+	"lQpsI8pzQzuYsoVu9Y+73XYrlhMuBnnD0TO7IjwesCsE5p50QCGP5Efk07BvGiumo4GRU2affd6xKhl7",
+	"wrf6vc8rFHMn9ytzYousK9IGILji/njJdW2ZL0CcGvxbVb++4i6pIPhRLKFc7ZEIO6SLAowMuiRoe+60",
+	"OsnqjxLWbQWRAmy2JX1xJzgjELvtcEbF4W6LNLJq8r5ijL766JWVBntoxMUVciTDhYcwigWZScW2lJWC",
+	"4bYmUQQ85rATNyFBGGMChrGpM9sXZMxFaCXZ4ywx54InYpWKkd05kJOZY8KGhNLxYDEaRMR65NWm+M3S",
+	"KP+M1jiIWDC1YnzS7bVbbilv28K7vpG14/q6YiKUaqDYv1lgXMduQznQQDH8mtQQFzYhvTZJlAyY1iRk",
+	"FIim0pG9E4sf/SCP1hqfXbx6FwSHerKJC4LhqiSmgV3GLvwDIgLwj3UCTbdzCMq7dKVLUN7PjXewopsv",
+	"rhRTwI6XNTpaW/OVW33f5C08cbxKzj+4sieRHEvk9j7g1RUE1qVY/pjl7hna/i2EyxAqb+eEfaCqnYjy",
+	"HrozN2J7uHJ5wI0j8RU6Ek6CCI1j3NF6qQ3ENhJU8iGQtGx/PdBqnAL32q+pUVnDF7QNXxBU39LY/WvJ",
+	"QHc7/U7XGeiN+Dd95upiohgL8+xhomhgkJlqLpXdTtBFFhwSB+HAlFZxECf9zqkfxOZ9x0M+HjPFRMBw",
+	"jjG/wuCzb+HX6p+cdbuOoNM6X+ko5sFhwanS6DBJNacKQixjymN7Y6fdipnBzd8p9DK3P2M4ppPlxjrt",
+	"FmqAVr/zebNEYAwGs9NuJUzCF+y1W9DMBWfkNhLOxyXpwPgBB+rhCe4X90XsVi1Oze7UV1KEdEHm1rKG",
+	"LGbojWb2H6ac+cidoqfXKXp6nc9b87XipxjAsOoZWZdpXWvcym7nev6Szik3XEwGek6TlSytS52uNvFB",
+	"4aGraJm8um68zoqKEWTfvJseba+xWJFENEmY0M7yMSHTSURQykhErxjklckQlNQQnE+Bo7NaREPHEHrF",
+	"wjZxagCGDxFzoo39WRsex3nBv6NQBDBAHLPQM40KNs/pk0ZM85A55+wKGJse+fJKLClxbUrkFVOF4VS0",
+	"lXOX5p5x28XjXaQ+s/gBFdAleAT9tO2tPtBR6y3Dk1u7KDlZXydt3YjODffr4CfadNTru/austb6mRAk",
+	"cta96TT3J2dhfgy9+KmX99uzs3pLdfTJ2+ZVDEDP8xZyVvPYQ2QbMoDOp0OV3gYeIOuiE2vJrZRD8BEc",
+	"LzKSJmda1qB927k18Lagpo6hqI1uVUrWuMONO9y4w/Xu8IaW6wZHuKmd2UntzO20/qZVMu7TLnMsVVqM",
+	"Iy/jteEpaR1eV3IMECOTbw8CAtAulgVpMhVyLvyxoJ8XYmfusxy7iEs7+yNXPoCMJiW7KaFYKWpVLQ+Z",
+	"OiSvMdnHNQkiu/lDIlXWPdD4pJl9t2NJZfF4VVBtZQANy232mFP7ygJbY6lmoJ7SlIM7v9fA1vXE3Wrj",
+	"wqzuxb1Ylarq9pwSDWVgpMqeer5Sox93oL0N9Uz3v39qBTQxKVjah1DqxWF2+LyED45ffwQbMLZevbeZ",
+	"1KQaOk+6WwGlgFt6qTqbKqOXhn9yraQbHybFmKsZWLesOvuk3ZpHVrEIOVByvkUABDb1qigI6oRG999a",
+	"96P68DBLrzShyMae5a0LvbZNqE3W7c82WJdXb47WKb6jLr7jIjbY69r6OMOMYKiQ5rKKrU2kCBihGg8m",
+	"3j0216NAWtqrhvj7oes1OQS6vSHRRia68BHgm9izkP0QdgCJg73GjF4xDQkhhCfMqX1MKkI5JElqsBIz",
+	"j+qEmTEbYsZ+6Kq16piQsMvZrsMz+bEh6wk+p7rgHrvzC/iTm2qM71nAQfvsBR3UHOmaI11zpLurI10D",
+	"umoClTezPbXBYLYh12APWEyEu4xeOqRj/bnzgkRSm1xrKz6JrCclHXwQemhk9ciMBtEhGTKlpALwElp/",
+	"q1iAvCla+BpRezjVGYIllnKqScynNbWVb/0wd5/P9wiTQMYydX4V/uxwmRXI1+4t/0OzaN2MXhnueXbY",
+	"seaQApyn37PHzGwsHh7q7uzk13WsVl8BpR0rKcwglFIVgL9lvK+1LGAM/ZQVu+JuWKfj46BHu6Pz8CE7",
+	"Gz/oVAFkI6qYs3BVoNYNzkbuU6+qTPSb9s+YrPnKtZIXRNfThgoy8kBiT9fmw0+wn3aC8jSKciz7rmsY",
+	"BFeAKiqiml0ExtOiDuGqYd9ZXatXYMwu89ImQCJnfzMCcwGzURKyz3DUsPqJQAchFx2DpAzkWrJWc7pq",
+	"FPbvci6whxBUl+H6Wd9RE0OnsKAQ4EMWdG7gjW3HfVesSrsQxWZ6Wf4aVyDLXhd7HcG+z7og1WSp3yns",
+	"VfjleBW268xjT5PL/dwUm3Bt1GKZ08Bvuf1wGeQ6cS7VlKlKJP9XNc6aZkbr62rYNF9DpUCv6WTUePZ/",
+	"mU5Gml0xReOCyRGECiJVCFrnlhY3oVrPpQoPFNPMrDC7ED5AJDOZMGPNHkZA8LRASczFFG0edtmzQmR8",
+	"0755hHw5xsMUdBpEdhr+kVIRIc3hpahguwMp+dkN9I0d523id2yGYCIa0v/rfn1onBiup0UuwlAxrX8S",
+	"8WIDPbjsxbjVA8gG+AxzumgTPq5do611S3PSbmkWpIqbhePiyc/deupgg4LNiReGglh58H61ULmQYatG",
+	"mo4UCxmbrRAq5wwyArBx78Pi1vhGg0y1yUTK0IXjhUcCk0im6pA8FaFHBjmwuX+GGzi6rtzoSyHnwkml",
+	"jKGXpRUElFj7HqwlMhF038FH4D5vEy2zhu5ZcsxjkKpF1k57ZxIr2HyQfZp+i0LPNKZIJJV1oqldLCgs",
+	"xaMtLGWr3wrG8eBi/f82ifhZc2LWjsyfVKC6oD9ouL1Ir3HLSy6mP10x1eiA1TrgSSQl0NLuSAUYfmPz",
+	"dpdEm0eu3sJbwRldQNWHFfLq2NjP/vE3FEdcuAOhe/I3mviBPSKQ04R2InU1Cu6uAVQjfJE6hTVBxZDo",
+	"cYO+CClxywPaJqZuLTSLx3a0fMYG/5XCXvs0VTJhR4+ZivlGASv3glUBK7/QDZph2aMtrs6SnVpb3n5v",
+	"Jdk3tn+b8Cvwg8uJ+nqIwztHTjYXuYm0JhWFwkhCxQLiLl4mI6rt4W8mtSG9TuHrLotnoBg1LN+BXy64",
+	"ElLDBnI8GHFlIkiRdc8POg8OOgVpecxEtbQEEY/D1eKyrrC8ZnP/irUMZfd20+yeP+wcdHoHvfMiRP9O",
+	"FMiG6qNKdVyEIRK5RIyGsGk+tZ6+o5O6R7rLjuCaz+1WYQMdvGFJTBeYv111b+lc7G753G69lIGb+urb",
+	"n8CODy/cfJq4x72Ie9x5bjMMCSW51t6tnl9yu44+uZ9WAjMu/HCWrJD3jTQDoFclpqKoIa77OqsXyd1b",
+	"2GNNnd/tarz3ta02Nd/uy/rqu7Ri073B4hkscoNoMRlhzXS+/bJ0GhsbIlP42Z41F1lttiBSHJLHWBru",
+	"uBO0oQtCIZCwILQKm5ikZmvHZPyKmiDarUdSMtWV5jeJ0NB+d3JOjjuk2zs+OX1wtme7/ELYL7d+ud1f",
+	"WdpPumsYoJ+hliyEBvg/YO3cF7CUDzcb6Bv/6b+ATsPA0HVUxx0YUEgeHARUb8Cb0neobux3kyrBQpIm",
+	"BcgKE2GbYNG+ztPgDj7CFCMzGjIyWpCI2itDrpPUMCA0kpoRLjCHYKgBxAUL9QA53IaA582PbrthcPkZ",
+	"V+EJLMJ6LC5Mu/HpRxi/YUSxBBzjEgHu763i8O03q4q8YNliUW25mMhN+isb91t4wmcAuLzAe0+yUA1V",
+	"ii6qEC05JQ3YlHpGmiUAySbhoYaaZielbDOIl9i7U6Wsa2/N3i9vWrAEUiF85nN7a46+HIdz4yscFmzg",
+	"+4vUXW6vzcsEIUNgNcLAlVOvfVoPaKsGFzTlIqx4rkyYuFYo3CvhfnJE0erx+4LikhS3W2lifZvlVxyX",
+	"XpEVXRy3W1k5MhdQllFzC5AVDMZQxOfetVGUMlMHqxBHoOubMOWyDX6Vm7QMNDSRkKNNdUpjMqeLLbnK",
+	"qs3t0Sf7v6UTa8XBM/uot66Mte+Dyxpl8hdVJu2W5zK3NiUw9o+f/Mz1Qhs2sxetmqy72C3L8mr5Kdo/",
+	"F4fdXRqPgxhvqd7eAIH+KgW3dUj1cxOguW3kLwOS2w+Rs5b6NgpbK9FNYxh2pxTBlzXa105KxldbdAvN",
+	"XlCXdvoBikxgGRyze0ZG5Eip+wieiOQc/FA8V0EPJwYQe6zk8HxXGD9CwGNGSUVOOudkHgGzpjt0+SNJ",
+	"scYoqyLxxy3PfsW1q93C8xkNApYYbHpWyQpQ1ZnUrl/ZUt0uD9a+mwAVFh17i5JQjnZo4AqrB9bkb6ef",
+	"tIxTszcUZ2O//7L2e+O9WGclQ4czhoATSwzS41td9U3GME0m1hMGao8lg7qzvGOTQrxPMdXtq67vUzQ2",
+	"xsqwkhtTbt+t6ZwYuafj4JFiRi2+iDtySLC1eeZIFIO39sKJlGHbVc1JAQXLMxpmTghTLFMjqDykKFAD",
+	"VbgORi3uveMQ0FSzge8btJ3DYL944ys0vkLjKzS+QuMr3Btf4Z1aOJI+MJdSkSvJQ0InCLW9lXvgsKN5",
+	"R6x6q57Vp64BxfIIj0KmGWBYrg7Fs4Bfg4xcWKN/KfzdHg7GBfT+dRARwh34JOsBLzwdRECFa1/7iODU",
+	"mIK+TnatiPJ1MhmdkqY8vBSe8MmThss4ZKoAO0N8ixwXYWV+6MZ178l75NAYqBVKpb4mb2t2Kdw0YPqO",
+	"G8fltbHHWDXwBSfT2mmpzHnnoHN60D1rtTPwmmDzMnit3YqpmKR0woDrKk9WvpaKktdsDv5UhqEJpFIs",
+	"MHUQmtrimx2U2rwp7OU9weeyfe0oC3KeygZDt3v8zE8JEwWZ2xo5U1JyRxm91qf6Qn77Uvels3aZXgQd",
+	"o4OQJsesFcBuLtvvdAjuJSbCWrV5KW4FYdVMhL8yxcdO8HcBYL2mA74WAKs7DYYpa8Rt9+L2ljn7V4Rf",
+	"G7+vl92N24jgld2wi92jV3sngF7VuSn3likX4yCSGpqKMHEpCj5CH/jzywB0uEnLGQPngsXaHkisD0kk",
+	"+C9C5hYe0D8zF9yYUxXqEgAvoOJSoGuSIWdJBpzNivAOyftIAjJoLNVEonEpzoPqqS4Ai6UodBhxboWR",
+	"skpX4KI/BRm/hZJY39bvHS5b0ntbA2YzHd5AZr8CyKxz8XMDvLXKyXuk209u3ezrH78e5V6C8UH5ItAj",
+	"SQl2nCvUTBoUQZY79fnSNqEGNNP1aCQT4Vs/sHW250s5AU701OA4If7ZVFYtn5FfysnSGt26nBlZx6/V",
+	"NedMzbV1zNBEym+/yg0VU20IGJKaBqnIVli3T7ZvvIy4upWNgTHiaDyhYcgczdMPXLGx/Gh9spdcpB+h",
+	"BDnhipXYz08Pjjulx60ZR4W2rHZZBnZZVgxwg2qe79nNFIC4xI1AXe9K7PMshYhHjMpoAz9wa+GqoeiD",
+	"45P2zEAjRhVzqjgjErmiMUd3sHtKZlykhjmHEDJOiulo6Q6jaAjTsmp7+PNPb9+RogE5cncN4aFIpffR",
+	"kIRyBUGeVGCIK2M1oWSupJgUnDZ4eci1XeiwyHaUR8/wZIinRGBHzW8vR57mgF8oBNhKJ1GyYKZUbnPS",
+	"OW6TIRztBqkAJ5CzcHhILuznPOACAWDWy8XcmnUrs+hWhmlnykfpHi2FwbJNQbAjtMezo+JwS2+Np7WM",
+	"cBR2dIpobzPHHNQhELBoQ+hE1uHgnVrcC1PT+qGstZXQE8VCK/s01vtJvgUB03rgnW22+DEaPQv4T/zH",
+	"Hz48ffPun29/PD9kx53DoBeL0eyHTvjbj3G16s76bnhqdH8NF63+eQeIuUEQBpU3d0+Xk1hwbX4KUBud",
+	"AqyPCB96sIkFgbcNHEjiMaiH1gacsTpnxa90w7j4Ki3FL5lcN+eL1eeLl3ACv/WZwpuEFSEMa1O0z9sU",
+	"jI5VuAVeMLAhy5foPLbxCCIVaIgxdmh1ZSw1HEvYpQDj4dlZrV3kghx3iKPrx4BGZmTK74GQTpvA8+zp",
+	"pRDstDbFKmRocWovvhTeWiYQdDRWWVMXJClo8UAmnIX9koq3Or+dGU8TcTbOQjaZeTm8FJfiomwWnHFz",
+	"o3blId0TEtIFWD55xVSBQteaPcijnHfgkuqIKTxrB0bktgpug7wG7rXGetxX6/Gu5DPetQVpzEF9yNvQ",
+	"xRanmlqz8CnfdZ9XxZ1eQO+DWwaQNowfNf2/dhZlkgIONC40sv+z8Eo+vhWRyxJMfF0lCMDkhJqogB3P",
+	"demyBdqIxc+LSyxX0BgWa00gJxNK8AJmHLoC8CAiuGIIu+97HL8ywGD8uz3OtomR31oZwuupITGj2sBX",
+	"G3NjrKz5h2gyVoy1IWPr2QfajpPfSiB5CvHhQHHDlF1nQRW0U4b6tEjygGHHTLszrAAjG4D96zySMSNI",
+	"y/4Iz7/gLfU6nWwYhZpIYhdME6qw1gfcrw25B+ypHhoS4Irks4P+dCwO+0gDyQu9WMAzdNOj0HKNisUA",
+	"l6einaZmVAXRW/iGN+zNp1TF3C4qDKad47TkeKyZIX+b27eS7+xL/0/v8bfl/Vqsjiz0X6oCzttvvt7W",
+	"DKlhB4bP2Do0Am9xV7luCpAF4EIbCuy3LtJx3EV3FD3PoR3JsGYe5zfOA+q9dz2Ld9lOFK6pNyU6YQGn",
+	"MTeLNlRDsSum4MtAVTXEq4LAsxHmU/me2QHIWE4WNTPIH1xHY+A5FbJ/rzGFAiMG7stqSoyqAeXNQyu5",
+	"L27QWUWyi9PO2mwXdqDXBLudNfoA4wHjuonZ42adzbp1jB/2pXc6b/dpQGnrhFFQM397/ORncnL27SEZ",
+	"hmwIZ7RY27/DEXS0yK/W9oqDi3fDWtYOX4hWs7OOT0sbq7fuxrqugsGU2tMnxcb6NwhI7erDz3Vy0Ntc",
+	"Dp7Lubdbdgiea27GmKkbx0yG5SGszKhzzc0re0fdWjliML9AMQy+VvZStBsDF4ZfXgpHq3JysjHLymvn",
+	"MGP/IKmNdn4zFwQq5EkquNGP0OQMZ/TjIFE8YANfT1+7yfJLsdK+Uv9yYR6ctAqD7qxLDePfb1dwuPSu",
+	"4SNsC+Qv4s4Z8JxtNw85QwsUR51A5Nre9/9+vzj48Men48//ewPrJwWUp0zYFmQ6qOv9hz7dD5tOu8aV",
+	"2ZJl5/TBTWK5Q84dpzIBh+GlRWfi0v/9uPNHuxXLgMYDMPeVmBHrhinuu5GuBMj8UdOxOn/Yd9CedVes",
+	"1j9axWp9xTq2GKRanIBbgiNrzqk7ocO2bj/wIYCy9r1e/H4rtHdxv9nFkTWDFczZKJJyqo80E+FE8bA+",
+	"UP7eavARC5xrOoNeZhnNm2sh6wkDDsmvLtFhPQcr8U+ffP/2gmg+EdSkikFIGKZtd9MsweZrdE5GMlw8",
+	"QgcM6EmgzhY6tmIJIXZlckV55MX3+ZGuBGcw4BJkSU109kSWbfWHRUeRjwF7d+Q7gVfaVyMaYbQgb5kI",
+	"nyketkvVi1UQxoDxK+Yvf4+re+Ppq2pp3j6/OLAqjoyoZg9OfFu5i7evD7t2FLOyw//q6S9PXjx7/s9f",
+	"zbN/f/ev45fTZ+fjl8HH8fF/xi+6nX8u9OT797NXP/06+/iskz748MsFf3qxeMx/+/79f199l/7ETt93",
+	"fkyffRen/7wY/fziP8+jh+evuqfv4vSlefrBvPq7V9GIycp19G8H7+Y85vIA6hUPntpPduDmffDWT2nl",
+	"Yamg00+7vY1drff2u3IHE+ETwUJwLnxeBcBypHt+1ikvWPfsrHd8evoAVOjmU3tnBdZu3HWndrMTuRKD",
+	"+j9H/1OyTa3fP10if89lq3/ZCllsJZ6Fl632ZUtPBvCnAQ/hrx+e/arpbx/iYPbrFC4wfvSXrX6+EO3L",
+	"1oxpTSfM37hOJOqy9fmPaudrxAUFe7480+0KQN+CFmgTIedEqoyh747qy79s/Bs2X1aiZvdjxsFSMBFe",
+	"my/ZCKtSD9D56/c652fd017ZhlC8xu/fm+Poudkwiies3mgUrQDwFHuN0K5R6qjzrVqvU9wXJOLC9F1P",
+	"eYSbKkZdtYrH6TvVnbfXZDFnjioHTiSbWgCYaL3Ghz+vqe/fla3e81cXTw7ePr/onT7I1wdzpnbkvkLe",
+	"G8eyGjN/L8jvVffvp73TM/rwwTk7YwEbsZAe9+h4TB/0gjCgx2N62g1oeMbOzmiHnT4Yj0+PH4SdgD1k",
+	"3c7D8OEorFOGOMHNNfpJ5/zBbhXfp8uW007sygy6oM/k6N8sMO6XoBOtklskDH7l9sQA0d+HiIIfIFbd",
+	"St7AAbEvW58bRbbvdmvCiXh2PCwzSm2mzbqdk4enZw9upc245uboEyT56tsFPGYR96AbBx7LwSfSzcQB",
+	"Q14YoiOfd4DHgwzHqKMkCagIWBxjGjEkM3llf+TGQVIuBQVWr/xlmGPQ5G8n3c63/WKPYDeCCJnfsfId",
+	"Cjykmjogm1WN8HxE63s+ZZqG0Id9UlV7MWEGAkw/YwxvtTKzp3lwu3IMEC0jgA7Ja4jKYf62rL8uJs9+",
+	"hUqA5xcXE18V8Oop/I8G//2NX0TTD7/9y4yexSmdv322mPzr2bOfxMHoxbvIPD3p/tb9pToVhgUJaztn",
+	"WzH2GvbRHEVmFpc11GXa6RwH/8uevRYJI/YC+FU5vFehS6o6SU020AyvpeEB2+Tk6y/vbvT0086Glx+v",
+	"f/kK3eEXBLcYSFZBXdi/LOuKBNDQm+uBI5TRWnXwli4cOB2JLmgw9WogoCps+0OvYWqWeW3whkOC/O7a",
+	"lxIc1krfExhDI4N/FRlch/7jvonshZ5maVknstBDFE0gC3cjv+0VHYsx0ixnM0gFaTLEd1/kqaRCqNpZ",
+	"cAjLSTX7RpPhlC0gGWYPJzynKCFTtugTSkKZAlQgiHkwdcwSl8K975D0Oj2sC4WAVWoCOWO+WhLBCAtm",
+	"X0it1EJ9v0wVRLZQ0dnzz99OOsffVplpnAnoiseLl1xM/+J6Yp360I8H8/n8wH7cg1TFTATS8TcVov5T",
+	"ttiwFHFHi/N5o/Qf2ocfpJptV3G6X835oizooEAdjcCdjeEfLHEMNAFVijt4ppZSbKfPj++t+l/rlFi8",
+	"/HSjy9fhdypefn4PTBeKl87MFmhnq8YT9Mj24nfag9+KnnVzxjxxyYwAB6XhM7aBT/lKXrG/tkdZmbmG",
+	"WkISAnsJno//a8/SZb/gETEypAvHbMlLXdrqCuJWl8HVFIxdCzTZTTSRB41z/Odyjn/IM79GYszHK5sS",
+	"n+xdecaK2Y8fpjFb4R23IWLfh9/OZa6E2hB9mnOha/3nS7HkQO/ZP7Yr2njHX8w77rVqaljO33Ue5uW1",
+	"X86BtsbwK3afI6pBKTS+c+M73zPf+RV2Jdmj51x++acWMkzYcUDpHFNXXsmnKm71W0fA8e3eXIG9OuAC",
+	"Nvscq5xiKSZglWkJo+M7IHr4UFU1ivSckzB5FmJZMmKJ4QVMHC5XvVc96bGUU25H4RLAXJGIayPV4rCy",
+	"F2P1aKghCZNJzEgo/Xzyew7JUwqMZOgEAD+1vWRYpGn+h7Xg4CM4Uo9ep5NXchae1iZSrWfR+859howU",
+	"rAqPY7tmBV1TmKUbX+0Mr5gIpdLEsDgmqS7cmeUQK0q0GY1N1CYzZhQP/DJzTayKVTQoDsDuJxSR5ad4",
+	"2I/yy5wBjBxrR5uM8tyhcy+sKwFpAUdxeUh+SpiApj6CkaB8mHuUNXW2Z5OnYhJzHcFonzE1o6Jd2CBA",
+	"lI61yCBcwIOVTwMF7vokfsVacSS/ZSzMWgDk/HxAsRzw2JPtjbnjB5kVnu+YjSv2Mg2maeJh6/b4lCh5",
+	"hbACxeymxhpxNmvnUuj3hzvvFt4zgsdVvOcNixnVzL3I0ClmUYFNGJ8jNcthQvZ1UjncWlEoWRJLyEu3",
+	"Pv/x+f8HAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -35,6 +35,7 @@ func figures() []figure {
 		{"slots", 10 * time.Minute, measureSlots},
 		{"reading", 10 * time.Minute, measureReading},
 		{"cost", 10 * time.Minute, measureCost},
+		{"backups", 20 * time.Minute, measureBackups},
 		{"use", 10 * time.Minute, measureUse},
 		{"open", 70 * time.Minute, measureOpen},
 	}

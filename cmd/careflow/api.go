@@ -79,11 +79,11 @@ func apiOptions() fx.Option {
 				return backupclient.New(temporal, c.Temporal.TaskQueue)
 			},
 			func(c *postgres.Catalogue) (api.BackupLog, api.RestoreLog, api.DeploymentLog) { return c, c, c },
-			func(c config.Config, temporal client.Client) api.Restores {
-				return restoreclient.New(temporal, c.Temporal.TaskQueue)
-			},
 			func(c config.Config, temporal client.Client) api.Deployments {
 				return deploymentclient.New(temporal, c.Temporal.TaskQueue)
+			},
+			func(c config.Config, temporal client.Client) api.Restores {
+				return restoreclient.New(temporal, c.Temporal.TaskQueue)
 			},
 		),
 		fx.Invoke(keepRings),

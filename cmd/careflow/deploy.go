@@ -29,7 +29,7 @@ func newDeploy(in invocation) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	r.flags(c)
-	c.AddCommand(newDeployStart(r), newDeployList(r), newDeployShow(r), newDeployFollow(r), newDeployOutput(r), newDeployServices(r))
+	c.AddCommand(newDeployStart(r), newDeployTrain(r), newDeployList(r), newDeployShow(r), newDeployFollow(r), newDeployOutput(r), newDeployServices(r))
 	for word, short := range map[string]string{
 		"approve": "Let a deployment go on to the switch", "pause": "Let the next step of a deployment wait",
 		"resume": "Let a paused deployment go on", "abort": "End a deployment and take back what it did",
@@ -103,6 +103,7 @@ func newDeployStart(r *remote) *cobra.Command {
 	c.Flags().StringVar((*string)(&in.Schema), "schema", "", "what the release does to the database: expands, or nothing")
 	c.Flags().StringVar(&in.Reason, "reason", "", "why; kept with the deployment")
 	c.Flags().StringVar(&smoke, "smoke", "", "a file of smoke tests, in the place of the service's")
+	c.Flags().BoolVar(&in.PassOldScripts, "pass-old-scripts", false, "on hosts: go on where a script of the release that goes fails, such as a broken stop")
 	c.Flags().StringVar(&key, "key", "", "the Idempotency-Key, for a pipeline that may run again")
 	for _, name := range []string{"env", "service", "version", "digest", "artifact", reasonFlag} {
 		_ = c.MarkFlagRequired(name)

@@ -16,6 +16,7 @@ import (
 	"github.com/careflow/careflow/internal/deployfile"
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/hosts"
+	"github.com/careflow/careflow/internal/kubernetes"
 	"github.com/careflow/careflow/internal/postgres"
 	"github.com/careflow/careflow/internal/probe"
 	"github.com/careflow/careflow/internal/telemetry"
@@ -73,15 +74,19 @@ func newProbe(lc fx.Lifecycle, c config.Config) (*probe.Probe, error) {
 // services is the file of services with the places that it names.
 type services struct {
 	list   []deployfile.Service
-	places map[string]deployacts.Colours
+	places map[string]opener
 }
+
+// opener opens a place. What a place needs that may come later or change, such as
+// credentials, is looked for each time.
+type opener func() (deployacts.Colours, error)
 
 func readServices(c config.Config) (*services, error) {
 	list, err := deployfile.Read(c.Deploy.Services)
 	if err != nil {
 		return nil, fmt.Errorf("CAREFLOW_DEPLOY_SERVICES: %w", err)
 	}
-	s := &services{list: list, places: map[string]deployacts.Colours{}}
+	s := &services{list: list, places: map[string]opener{}}
 	for _, service := range list {
 		if service.Strategy != domain.BlueGreen {
 			continue
@@ -96,14 +101,21 @@ func readServices(c config.Config) (*services, error) {
 }
 
 // openPlace makes the place of a blue/green service from its section of the file.
-func openPlace(s deployfile.Service) (deployacts.Colours, error) {
+func openPlace(s deployfile.Service) (opener, error) {
 	switch s.Target {
 	case deployfile.Host:
 		var section hosts.Config
 		if err := deployfile.Decode(s.Place, &section); err != nil {
 			return nil, err
 		}
-		return hosts.New(section)
+		place, err := hosts.New(section)
+		return func() (deployacts.Colours, error) { return place, nil }, err
+	case deployfile.Kubernetes:
+		var section kubernetes.Config
+		if err := deployfile.Decode(s.Place, &section); err != nil {
+			return nil, err
+		}
+		return func() (deployacts.Colours, error) { return kubernetes.Open(section) }, section.Validate()
 	default:
 		return nil, fmt.Errorf("this program knows no target %q", s.Target)
 	}
@@ -134,7 +146,7 @@ func (s *services) Colours(environment, service string) (deployacts.Colours, err
 	if !ok {
 		return nil, domain.Errorf(domain.CodeNotFound, "the file of services has no blue/green service %s in %s", service, environment)
 	}
-	return place, nil
+	return place()
 }
 
 func serveDeployHealth(lc fx.Lifecycle, shutdowner fx.Shutdowner, c config.Config, gatherer prometheus.Gatherer, temporal client.Client, logger *slog.Logger) {

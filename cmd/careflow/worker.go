@@ -37,7 +37,7 @@ import (
 )
 
 func newWorker(in invocation) *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use:     "worker",
 		Short:   "Run the processes of appointments, and relay what the database owes them",
 		GroupID: groupProcess,
@@ -50,6 +50,8 @@ func newWorker(in invocation) *cobra.Command {
 			return serve(c.Context(), cfg, logger, workerOptions())
 		},
 	}
+	c.AddCommand(newWorkerReplay(in))
+	return c
 }
 
 func workerOptions() fx.Option {
@@ -87,6 +89,10 @@ func workerOptions() fx.Option {
 			},
 			func(s *postgres.Catalogue) deployacts.Catalogue { return s },
 			func(c config.Config) domain.ApprovalKeys { return c.Keys.Approval },
+			func(c config.Config, temporal client.Client) *worker.Fleets {
+				return worker.NewFleets(temporal, c.Temporal.Namespace)
+			},
+			newReplayer,
 			func(s *mail.SendGrid) alarmacts.Mailer { return s },
 			func(c config.Config) alarmacts.Config {
 				return alarmacts.Config{To: c.Backup.To, Installation: c.PublicURL.Hostname()}

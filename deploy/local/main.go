@@ -18,6 +18,7 @@ const usage = `usage:
   local kubernetes [-keep] -- COMMAND [ARG...]
   local reset
   local tools NAME...
+  local nginx
 `
 
 // exitStatusError ends the program with a status of its own, such as that of the
@@ -74,6 +75,9 @@ func run(out *console, args []string) error {
 		return testOnKubernetes(ctx, out, testOptions{command: flags.Args(), keep: *keep})
 	case "reset":
 		return reset(ctx, out)
+	case "nginx":
+		_, err := needProxies(ctx, out)
+		return err
 	case "tools":
 		return buildTools(ctx, out, toolFolder(), flags.Args())
 	default:

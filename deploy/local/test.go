@@ -74,7 +74,7 @@ func (s *stack) runTest(ctx context.Context, options testOptions) error {
 		tools, parts = append(tools, "stripe-mock"), append(parts, s.startStripeMock)
 	}
 	if s.kind == kindTest {
-		tools = append(tools, "temporal-ui") // for stories that bring up a stack of their own
+		tools = append(tools, "temporal-ui", "versitygw") // for stories that bring up a stack of their own, and S3
 	}
 	if s.kind != kindKubernetes { // whose programs were built before, with a network
 		if err := buildTools(ctx, s.out, toolFolder(), tools); err != nil {

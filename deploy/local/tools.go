@@ -29,6 +29,7 @@ var tools = map[string]tool{
 	"temporal-sql-tool": {"temporal", "go.temporal.io/server/cmd/tools/sql"},
 	"temporal-ui":       {"temporal-ui", "github.com/temporalio/ui-server/v2/cmd/server"},
 	"stripe-mock":       {"stripe-mock", "github.com/stripe/stripe-mock"},
+	"versitygw":         {"versitygw", "github.com/versity/versitygw/cmd/versitygw"},
 	"golangci-lint":     {"lint", "github.com/golangci/golangci-lint/v2/cmd/golangci-lint"},
 	"workflowcheck":     {"lint", "go.temporal.io/sdk/contrib/tools/workflowcheck"},
 	"oapi-codegen":      {"generate", "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen"},

@@ -43,6 +43,7 @@ func TestEachRuleIsNoticed(t *testing.T) {
 		},
 		"activity on SendGrid":       {"activities/appointment", "github.com/sendgrid/sendgrid-go", "", "sendgrid-go"},
 		"activity on gin by another": {"activities/appointment", "github.com/gin-gonic/gin", "example.org/shim", "gin-gonic/gin"},
+		"activity on Kubernetes":     {"activities/deployment", "k8s.io/api/core/v1", "", "k8s.io/api/core/v1"},
 		"activity on an adapter":     {"activities/appointment", "internal/payments", "", "activities use the domain only"},
 		"activity on a workflow":     {"activities/appointment", "workflows/appointment", "", "activities use the domain only"},
 		"workflow on the worker":     {"workflows/appointment", "worker", "", "workflows use activities"},

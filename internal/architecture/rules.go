@@ -28,7 +28,7 @@ type Rule struct {
 // theirs could break the replay of a process that runs for months.
 var vendors = []string{
 	"github.com/jackc/pgx", "github.com/stripe/stripe-go", "github.com/sendgrid/sendgrid-go",
-	"github.com/gin-gonic/gin",
+	"github.com/gin-gonic/gin", "k8s.io",
 }
 
 // foundation is what any package of the product may build on: it speaks to nothing outside,

@@ -3,8 +3,6 @@ package backup
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"path"
 	"slices"
 	"strings"
@@ -66,25 +64,18 @@ func (v *Vault) folders(ctx context.Context, target string) ([]*backupFolder, er
 		return nil, err
 	}
 	var folders []*backupFolder
-	list := v.bucket.List(&blob.ListOptions{Prefix: target + "/"})
-	for {
-		o, err := list.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return folders, nil
-		}
-		if err != nil {
-			return nil, storageFault("listing", err)
-		}
+	err := v.each(ctx, target+"/", func(o *blob.ListObject) {
 		id, rest, inside := strings.Cut(strings.TrimPrefix(o.Key, target+"/"), "/")
 		if !inside {
-			continue // a probe
+			return // a probe
 		}
 		// A listing is in the order of keys.
 		if len(folders) == 0 || folders[len(folders)-1].id != id {
 			folders = append(folders, &backupFolder{id: id, attempts: map[string]time.Time{}})
 		}
 		folders[len(folders)-1].add(o, rest)
-	}
+	})
+	return folders, err
 }
 
 func (f *backupFolder) add(o *blob.ListObject, rest string) {
@@ -200,12 +191,11 @@ func (v *Vault) Remove(ctx context.Context, target, backupID string) error {
 // Discard removes all attempts of a backup that was never committed; CodeConflict when it
 // was.
 func (v *Vault) Discard(ctx context.Context, target, backupID string) error {
-	there, err := v.bucket.Exists(ctx, manifestKey(target, backupID))
-	if err != nil {
-		return storageFault("reading", err)
-	}
-	if there {
+	switch _, err := v.read(ctx, manifestKey(target, backupID)); {
+	case err == nil:
 		return domain.Errorf(domain.CodeConflict, "backup %s was committed: it is removed by the retention only", backupID)
+	case domain.CodeOf(err) != domain.CodeNotFound:
+		return err
 	}
 	return v.removeAll(ctx, folder(target, backupID))
 }

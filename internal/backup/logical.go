@@ -62,6 +62,9 @@ func (l *Logical) Preflight(ctx context.Context, src Source) (domain.BackupServe
 	if len(l.Recipients) < 2 {
 		return domain.BackupServer{}, domain.Errorf(domain.CodeInvalid, "a backup is encrypted for at least two keys, one of them kept offline: name them in CAREFLOW_BACKUP_RECIPIENTS")
 	}
+	if len(l.Vault.signer.Key) == 0 {
+		return domain.BackupServer{}, domain.Errorf(domain.CodeInvalid, "there is no key to sign backups with: name one in CAREFLOW_BACKUP_SIGNING_KEYS")
+	}
 	s, err := takeSnapshot(ctx, src.URL)
 	if err != nil {
 		return domain.BackupServer{}, err

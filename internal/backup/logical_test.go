@@ -11,9 +11,11 @@ import (
 
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
+	"gocloud.dev/blob/memblob"
 
 	"github.com/careflow/careflow/internal/backup"
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/postgres"
 	"github.com/careflow/careflow/internal/testkit"
 )
 
@@ -214,18 +216,46 @@ func TestPreflightNamesWhatIsMissing(t *testing.T) {
 	require.Equal(t, domain.CodeTool, domain.CodeOf(err))
 	require.ErrorContains(t, err, "pg_dump")
 
+	older := *s.Logical
+	older.Tools = backup.Tools{Folder: t.TempDir()}
+	require.NoError(t, os.WriteFile(filepath.Join(older.Tools.Folder, "pg_dump"), []byte("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n"), 0o700))
+	_, err = older.Preflight(t.Context(), s.source)
+	require.Equal(t, domain.CodeTool, domain.CodeOf(err))
+	require.ErrorContains(t, err, "pg_dump 9.6 is older than the server")
+
+	unsigned := *s.Logical
+	unsigned.Vault = backup.NewVault(memblob.OpenBucket(nil), backup.Signer{})
+	_, err = unsigned.Preflight(t.Context(), s.source)
+	require.ErrorContains(t, err, "CAREFLOW_BACKUP_SIGNING_KEYS")
+
+	keyless := *s.Logical
+	keyless.Keys = postgres.NewDataKeys(testkit.Pool(t, asRole(s.source.URL, newRole(t, s, ""), "only-a-test"))).Wrapped
+	_, err = keyless.Preflight(t.Context(), s.source)
+	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err))
+	require.ErrorContains(t, err, "ring_keys")
+
+	s.exec(t, "ALTER TABLE patients ENABLE ROW LEVEL SECURITY")
+	_, err = s.Preflight(t.Context(), backup.Source{Target: "clinic", URL: asRole(s.source.URL, newRole(t, s, "IN ROLE pg_read_all_data"), "only-a-test")})
+	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err))
+	require.ErrorContains(t, err, "BYPASSRLS")
+
 	one := *s.Logical
 	one.Recipients = one.Recipients[:1]
 	_, err = one.Preflight(t.Context(), s.source)
 	require.ErrorContains(t, err, "two keys")
 
-	role := "backup_" + strings.ReplaceAll(domain.NewID(), "-", "")
-	s.exec(t, "CREATE ROLE "+role+" LOGIN PASSWORD 'only-a-test'")
-	t.Cleanup(func() { s.exec(t, "DROP OWNED BY "+role+"; DROP ROLE "+role) })
-	_, err = s.Preflight(t.Context(), backup.Source{Target: "clinic", URL: asRole(s.source.URL, role, "only-a-test")})
+	_, err = s.Preflight(t.Context(), backup.Source{Target: "clinic", URL: asRole(s.source.URL, newRole(t, s, ""), "only-a-test")})
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err))
 	require.ErrorContains(t, err, "pg_read_all_data")
 
 	_, err = s.Preflight(t.Context(), backup.Source{Target: "Not A Name", URL: s.source.URL})
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
+}
+
+func newRole(t *testing.T, s site, options string) string {
+	t.Helper()
+	role := "backup_" + strings.ReplaceAll(domain.NewID(), "-", "")
+	s.exec(t, "CREATE ROLE "+role+" LOGIN PASSWORD 'only-a-test' "+options)
+	t.Cleanup(func() { s.exec(t, "DROP OWNED BY "+role+"; DROP ROLE "+role) })
+	return role
 }

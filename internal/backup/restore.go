@@ -31,7 +31,7 @@ func (l *Logical) Restore(ctx context.Context, m domain.BackupManifest, server S
 		err = l.applySettings(ctx, m, into, database)
 	}
 	if err != nil {
-		return errors.Join(err, l.execute(context.WithoutCancel(ctx), server.URL, "DROP DATABASE IF EXISTS "+quote(database)+" WITH (FORCE)"))
+		return errors.Join(err, l.dropDatabase(context.WithoutCancel(ctx), server, database))
 	}
 	return nil
 }
@@ -55,25 +55,22 @@ func (l *Logical) read(ctx context.Context, m domain.BackupManifest, part string
 	if len(l.Identities) == 0 {
 		return domain.Errorf(domain.CodeBackupLocked, "this worker holds no key to open backups with: it may make them only")
 	}
-	stored, err := l.Vault.bucket.NewReader(ctx, p.Object, nil)
-	if err != nil {
-		return storageFault("reading", err)
-	}
-	defer func() { _ = stored.Close() }()
-	o, err := open(ctx, stored, l.Identities, p, progress)
-	if err != nil {
-		return err
-	}
-	defer o.Close()
-	if err := use(o); err != nil {
-		// A part that is damaged is why its reader failed, whatever that said.
-		if _, rest := io.Copy(io.Discard, o); errors.Is(rest, errDamaged) {
-			return rest
+	return l.Vault.reading(ctx, p.Object, func(stored io.Reader) error {
+		o, err := open(ctx, stored, l.Identities, p, progress)
+		if err != nil {
+			return err
 		}
+		defer o.Close()
+		if err := use(o); err != nil {
+			// A part that is damaged is why its reader failed, whatever that said.
+			if _, rest := io.Copy(io.Discard, o); errors.Is(rest, errDamaged) {
+				return rest
+			}
+			return err
+		}
+		_, err = io.Copy(io.Discard, o)
 		return err
-	}
-	_, err = io.Copy(io.Discard, o)
-	return err
+	})
 }
 
 // createDatabase makes an empty database like the source's.

@@ -74,14 +74,13 @@ func (s *Service) CheckStored(ctx context.Context, m domain.BackupManifest, prog
 }
 
 func (s *Service) checkObject(ctx context.Context, part domain.BackupPart, progress func(int64)) error {
-	stored, err := s.Vault.bucket.NewReader(ctx, part.Object, nil)
-	if err != nil {
-		return storageFault("reading", err)
-	}
-	defer func() { _ = stored.Close() }()
 	m := newMeter()
-	if _, err := io.Copy(m, &watched{ctx: ctx, r: stored, progress: progress}); err != nil {
-		return storageFault("reading", err)
+	err := s.Vault.reading(ctx, part.Object, func(stored io.Reader) error {
+		_, err := io.Copy(m, &watched{ctx: ctx, r: stored, progress: progress})
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if m.digest() != part.Stored {
 		return domain.Errorf(domain.CodeBackupDamaged, "part %s in the storage is not what was sent", part.Name)

@@ -201,8 +201,28 @@ func toolFault(name string, err error, c *complaint) error {
 	return domain.Errorf(domain.CodeTool, "%s failed", name).Because(fmt.Errorf("%w: %s", err, bytes.TrimSpace(c.tail)))
 }
 
-// outOfSpace reports whether a program failed since a disk is full, which says nothing
-// about the backup.
-func outOfSpace(err error) bool {
-	return err != nil && strings.Contains(fmt.Sprint(errors.Unwrap(err)), "No space left on device")
+// badMoments are what programs say when a server fails for reasons of its own, which says
+// nothing about the backup. Programs run with LC_ALL=C, so that they say it in English.
+var badMoments = []struct{ said, means string }{
+	{"No space left on device", "has no space left"},
+	{"server closed the connection", "went away in the middle"},
+	{"terminating connection", "ended our session"},
+	{"connection to server", "cannot be reached"},
+	{"the database system is", "is starting or stopping"},
+	{"out of memory", "has no memory left"},
+	{"out of shared memory", "has no memory left"},
+	{"too many clients", "has no connection left"},
+	{"remaining connection slots", "has no connection left"},
+}
+
+// badMoment says what was wrong with the server that a program failed at; "" when it was
+// not the server.
+func badMoment(err error) string {
+	said := fmt.Sprint(errors.Unwrap(err))
+	for _, m := range badMoments {
+		if strings.Contains(said, m.said) {
+			return m.means
+		}
+	}
+	return ""
 }

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/gcerrors"
 
 	"github.com/careflow/careflow/internal/domain"
 )
@@ -21,6 +21,11 @@ import (
 //	<target>/<backup>/tombstone.json        to be removed after a grace period
 //	<target>/<backup>/hold.json             not to be removed
 type Vault struct {
+	// Patience bounds each call to the store, and each block of a stream: one that takes
+	// longer counts as failed. Defaults to 3 minutes, in which a line of 50 kB/s moves a
+	// block.
+	Patience time.Duration
+
 	bucket *blob.Bucket
 	signer Signer
 }
@@ -51,6 +56,8 @@ func attemptFolder(target, backupID, attempt string) string {
 	return folder(target, backupID) + attempt + "/"
 }
 
+const probePrefix = "probe-"
+
 const partSuffix = ".zst.age"
 
 func partKey(target, backupID, attempt, part string) string {
@@ -60,23 +67,41 @@ func partKey(target, backupID, attempt, part string) string {
 // put writes one object. When fill fails, or ctx ends, nothing of it becomes visible:
 // closing a writer commits what came through, so its context is ended first.
 func (v *Vault) put(ctx context.Context, key string, once bool, fill func(io.Writer) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	w, err := v.bucket.NewWriter(ctx, key, &blob.WriterOptions{
-		ContentType: "application/octet-stream", IfNotExist: once, BufferSize: uploadBuffer, MaxConcurrency: uploads,
+	line := v.line(ctx, "writing")
+	defer line.end()
+	var w *blob.Writer
+	err := line.during(func() (err error) {
+		w, err = v.bucket.NewWriter(line.ctx, key, &blob.WriterOptions{
+			ContentType: "application/octet-stream", IfNotExist: once, BufferSize: uploadBuffer, MaxConcurrency: uploads,
+		})
+		return err
 	})
 	if err != nil {
-		return storageFault("writing", err)
+		return err
 	}
-	if err := fill(w); err != nil {
-		cancel()
+	if err := fill(&writingLine{line, w}); err != nil {
+		line.end()
 		_ = w.Close()
 		return err
 	}
-	if err := w.Close(); err != nil {
-		return storageFault("writing", err)
+	return line.during(w.Close)
+}
+
+// reading passes what is stored under a key to use. Errors of its reader are those of the
+// store, in their class.
+func (v *Vault) reading(ctx context.Context, key string, use func(io.Reader) error) error {
+	line := v.line(ctx, "reading")
+	defer line.end()
+	var r *blob.Reader
+	err := line.during(func() (err error) {
+		r, err = v.bucket.NewReader(line.ctx, key, nil)
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	return nil
+	defer func() { _ = r.Close() }()
+	return use(&readingLine{line, r})
 }
 
 // An upload in parts holds so much of them in memory.
@@ -150,35 +175,45 @@ func (v *Vault) RemoveAttempt(ctx context.Context, target, backupID, attempt str
 
 func (v *Vault) removeAll(ctx context.Context, prefix string) error {
 	var failed []error
-	list := v.bucket.List(&blob.ListOptions{Prefix: prefix})
-	for {
-		o, err := list.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return errors.Join(failed...)
-		}
-		if err != nil {
-			return errors.Join(append(failed, storageFault("listing", err))...)
-		}
+	err := v.each(ctx, prefix, func(o *blob.ListObject) {
 		if err := v.remove(ctx, o.Key); err != nil {
 			failed = append(failed, err)
 		}
+	})
+	return errors.Join(append(failed, err)...)
+}
+
+// each lists what lies below a prefix, in the order of keys.
+func (v *Vault) each(ctx context.Context, prefix string, visit func(*blob.ListObject)) error {
+	list := v.bucket.List(&blob.ListOptions{Prefix: prefix})
+	line := v.line(ctx, "listing")
+	defer line.end()
+	for {
+		var o *blob.ListObject
+		ended := false
+		err := line.during(func() (err error) {
+			o, err = list.Next(line.ctx)
+			if ended = errors.Is(err, io.EOF); ended {
+				return nil
+			}
+			return err
+		})
+		if err != nil || ended {
+			return err
+		}
+		visit(o)
 	}
 }
 
 // documentLimit is the most that a manifest or an evidence may be.
 const documentLimit = 16 << 20
 
-func (v *Vault) read(ctx context.Context, key string) ([]byte, error) {
-	r, err := v.bucket.NewReader(ctx, key, nil)
-	if err != nil {
-		return nil, storageFault("reading", err)
-	}
-	defer func() { _ = r.Close() }()
-	b, err := io.ReadAll(io.LimitReader(r, documentLimit))
-	if err != nil {
-		return nil, storageFault("reading", err)
-	}
-	return b, nil
+func (v *Vault) read(ctx context.Context, key string) (b []byte, err error) {
+	err = v.reading(ctx, key, func(r io.Reader) (err error) {
+		b, err = io.ReadAll(io.LimitReader(r, documentLimit))
+		return err
+	})
+	return b, err
 }
 
 // document writes a small JSON object, once.
@@ -199,38 +234,29 @@ func writes(b []byte) func(io.Writer) error {
 
 // remove removes one object; it is no error when it is not there.
 func (v *Vault) remove(ctx context.Context, key string) error {
-	if err := v.bucket.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-		return storageFault("removing", err)
+	line := v.line(ctx, "removing from")
+	defer line.end()
+	err := line.during(func() error { return v.bucket.Delete(line.ctx, key) })
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		return nil
 	}
-	return nil
-}
-
-// storageFault names what the object store said, in its own class.
-func storageFault(doing string, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s the storage: %w", doing, err)
-	}
-	switch code := gcerrors.Code(err); code {
-	case gcerrors.NotFound:
-		return domain.Errorf(domain.CodeNotFound, "there is no such object in the backup storage").Because(err)
-	case gcerrors.FailedPrecondition:
-		return domain.Errorf(domain.CodeConflict, "the object is there already").Because(err)
-	case gcerrors.PermissionDenied:
-		return domain.Errorf(domain.CodeStorage, "the backup storage refused %s it: check the credentials and the bucket's policy", doing).Because(err)
-	default:
-		return domain.Errorf(domain.CodeStorage, "%s the backup storage failed", doing).WithDetail(code.String()).Because(err)
-	}
+	return err
 }
 
 // Probe writes, reads and removes an object below a target, and makes sure that an object
 // which is there is not written again: without that, two attempts could both commit.
 func (v *Vault) Probe(ctx context.Context, target string) error {
-	key := target + "/probe-" + domain.NewID()
-	write := func() error { return v.put(ctx, key, true, writes([]byte(key))) }
-	if err := write(); err != nil {
+	// One backup of a target is made at a time: an older probe is of a worker that died.
+	if err := v.removeAll(ctx, target+"/"+probePrefix); err != nil {
 		return err
 	}
-	defer func() { _ = v.bucket.Delete(context.WithoutCancel(ctx), key) }()
+	key := target + "/" + probePrefix + domain.NewID()
+	write := func() error { return v.put(ctx, key, true, writes([]byte(key))) }
+	// A conflict on a new key is our own write, whose answer was lost and which was repeated.
+	if err := write(); err != nil && domain.CodeOf(err) != domain.CodeConflict {
+		return err
+	}
+	defer func() { _ = v.remove(context.WithoutCancel(ctx), key) }()
 	b, err := v.read(ctx, key)
 	if err != nil {
 		return err

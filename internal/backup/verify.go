@@ -24,7 +24,11 @@ type Server struct{ URL string }
 func (l *Logical) Verify(ctx context.Context, m domain.BackupManifest, server Server, verificationID string, progress Progress) (domain.BackupEvidence, error) {
 	e := domain.BackupEvidence{VerificationID: verificationID, BackupID: m.BackupID, Target: m.Target, StartedAt: l.now()}
 	scratch := scratchName(verificationID)
-	if err := l.DropScratch(ctx, server, verificationID); err != nil { // of a try that was killed
+	// A try before this one may have died: what it left is ours by its name.
+	if err := l.DropScratch(ctx, server, verificationID); err != nil {
+		return e, err
+	}
+	if err := l.sweepScratch(ctx, server); err != nil {
 		return e, err
 	}
 	if err := l.createDatabase(ctx, server, scratch, m.Server); err != nil {
@@ -55,34 +59,6 @@ func (l *Logical) Verify(ctx context.Context, m domain.BackupManifest, server Se
 	}
 	e.FinishedAt = l.now()
 	return e, nil
-}
-
-// dropPatience is how long a scratch database that cannot be dropped is tried again: a
-// server that is started again is back by then, and nobody else would drop it.
-const dropPatience = 2 * time.Minute
-
-// DropScratch removes the scratch database of a verification, also one that a dead worker
-// left behind. FORCE ends sessions of our own role; it is refused while an autovacuum
-// worker, which belongs to a superuser, is at work there. The plain statement sends that
-// away, and waits.
-func (l *Logical) DropScratch(ctx context.Context, server Server, verificationID string) error {
-	ctx, cancel := context.WithTimeout(ctx, dropPatience)
-	defer cancel()
-	drop := "DROP DATABASE IF EXISTS " + quote(scratchName(verificationID))
-	for {
-		err := l.execute(ctx, server.URL, drop+" WITH (FORCE)")
-		if err != nil {
-			err = l.execute(ctx, server.URL, drop)
-		}
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(time.Second):
-		}
-	}
 }
 
 // rejection says what is wrong with a backup.
@@ -135,7 +111,7 @@ func (v *verification) small(ctx context.Context) error {
 
 func (v *verification) restore(ctx context.Context, url string) error {
 	began := time.Now()
-	err := v.restoreData(ctx, v.m, url, v.progress, "--no-owner", "--no-acl")
+	err := v.restoreData(ctx, v.m, url, v.progress, "--no-owner", "--no-acl", "--no-tablespaces")
 	v.e.RestoreSeconds = time.Since(began).Seconds()
 	if part, ok := v.m.Part(domain.PartData); ok && err == nil {
 		v.e.DownloadedBytes += part.Stored.Bytes
@@ -144,11 +120,11 @@ func (v *verification) restore(ctx context.Context, url string) error {
 		return judged(err)
 	}
 	// Only a server that works tells a bad backup from a bad moment.
+	if why := badMoment(err); why != "" {
+		return domain.Errorf(domain.CodeUnavailable, "the server that verifies %s", why).Because(err)
+	}
 	if probe := v.execute(ctx, url, "SELECT 1"); probe != nil {
 		return probe
-	}
-	if outOfSpace(err) {
-		return domain.Errorf(domain.CodeUnavailable, "the server that verifies has no space left").Because(err)
 	}
 	return rejected("pg_restore did not take it")
 }
@@ -232,10 +208,6 @@ func judged(err error) error {
 		return rejected("%v", err)
 	}
 	return err
-}
-
-func scratchName(verificationID string) string {
-	return "careflow_verify_" + strings.ReplaceAll(verificationID, "-", "")
 }
 
 // Check reads every part of a backup to its end, without restoring anything:

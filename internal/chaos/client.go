@@ -95,9 +95,20 @@ func (u *user) once(ctx context.Context, method, path string, body any, key stri
 	return u.exchange(ctx, req)
 }
 
+// People wait this long for an answer, and for a log-in, which costs a machine without a
+// free processor many seconds: to give up on it is another attempt, and those are counted.
+const (
+	patience      = 15 * time.Second
+	logInPatience = time.Minute
+)
+
 // exchange sends a request and counts what came of it.
 func (u *user) exchange(ctx context.Context, req *http.Request) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	wait := patience
+	if req.URL.Path == "/v1/sessions" {
+		wait = logInPatience
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	req.Header.Set("X-Forwarded-For", u.address)
 	resp, err := u.http.Do(req.WithContext(ctx))

@@ -13,9 +13,9 @@ import (
 	"github.com/careflow/careflow/internal/chaos/oracle"
 )
 
-// longestSilence is after how long without a sign of life a watcher connects again. The
-// API sends one every 15 s.
-const longestSilence = 40 * time.Second
+// longestConnection is how long a phone keeps its network at most: then the watcher
+// connects again, also without a fault.
+const longestConnection = 12 * time.Second
 
 // watch sees the visit's timeline grow, over as many connections as it takes, until the
 // API says that it has ended or ctx ends.
@@ -37,9 +37,10 @@ func (v *visit) watch(ctx context.Context) {
 	}
 }
 
-// connect watches over one connection, from the last line seen on, until it breaks.
+// connect watches over one connection, from the last line seen on, until it breaks or the
+// watcher's network goes.
 func (v *visit) connect(ctx context.Context, w *oracle.Watch) (status int, err error) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithTimeout(ctx, longestConnection-v.l.Slow)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.patient.base+"/v1/appointments/"+v.id+"/stream", nil)
 	if err != nil {
@@ -52,8 +53,6 @@ func (v *visit) connect(ctx context.Context, w *oracle.Watch) (status int, err e
 	if n := len(w.Lines); n > 0 {
 		req.Header.Set("Last-Event-ID", strconv.Itoa(w.Lines[n-1].Seq))
 	}
-	silence := time.AfterFunc(longestSilence, cancel)
-	defer silence.Stop()
 	resp, err := v.patient.http.Do(req)
 	if err != nil {
 		return 0, err
@@ -62,7 +61,7 @@ func (v *visit) connect(ctx context.Context, w *oracle.Watch) (status int, err e
 	v.patient.answers.count("stream " + strconv.Itoa(resp.StatusCode))
 	switch resp.StatusCode {
 	case http.StatusOK:
-		return resp.StatusCode, v.follow(w, resp.Body, func() { silence.Reset(longestSilence) })
+		return resp.StatusCode, v.follow(w, resp.Body)
 	case http.StatusNoContent: // there is nothing more, for good
 		v.journal.Answer(func() { w.Ended = true })
 	}
@@ -71,12 +70,11 @@ func (v *visit) connect(ctx context.Context, w *oracle.Watch) (status int, err e
 
 // follow reads server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 // What is not finished by an empty line when the connection breaks was not sent.
-func (v *visit) follow(w *oracle.Watch, body io.Reader, alive func()) error {
+func (v *visit) follow(w *oracle.Watch, body io.Reader) error {
 	v.journal.Answer(func() { w.Connections++ })
 	kind, data := "", ""
 	lines := bufio.NewScanner(body)
 	for lines.Scan() {
-		alive()
 		name, value, _ := strings.Cut(lines.Text(), ": ")
 		switch {
 		case name == "event":

@@ -68,6 +68,8 @@ type Config struct {
 	// Restore says where backups may be put in the place of what lives.
 	Restore Restore
 
+	// Agent says what the agent of a host may do there.
+	Agent Agent
 	// Deploy says which services are deployed from here.
 	Deploy Deploy
 	// Release is CAREFLOW_RELEASE: the digest of the release that the API runs, which each of

@@ -71,6 +71,7 @@ func Load(process Process, environ []string) (Config, error) {
 			Still: r.duration("CAREFLOW_RECONCILE_STILL", 5*time.Minute, time.Second, 24*time.Hour),
 		},
 		Backup: r.backup(),
+		Agent:  r.agent(),
 		Housekeeping: Housekeeping{
 			Every:      r.duration("CAREFLOW_HOUSEKEEPING_EVERY", 24*time.Hour, 10*time.Minute, 7*24*time.Hour),
 			KeepOutbox: r.duration("CAREFLOW_KEEP_OUTBOX", 7*24*time.Hour, 72*time.Hour, 365*24*time.Hour),

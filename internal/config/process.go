@@ -21,6 +21,8 @@ const (
 	Import        Process = "import"
 	BackupWorker  Process = "backup-worker"
 	DeployWorker  Process = "deploy-worker"
+	HostAgent     Process = "agent"
+	WorkerReplay  Process = "worker replay"
 )
 
 // required lists the variables that have no default and without which a process cannot
@@ -50,6 +52,8 @@ var required = map[Process][]string{
 		"CAREFLOW_DATABASE_URL", "CAREFLOW_PAYLOAD_KEYS", "CAREFLOW_BACKUP_STORAGE", "CAREFLOW_BACKUP_TARGETS",
 		"CAREFLOW_BACKUP_RECIPIENTS", "CAREFLOW_BACKUP_SIGNING_KEYS",
 	},
+	HostAgent:    {"CAREFLOW_PAYLOAD_KEYS", "CAREFLOW_AGENT_HOST"},
+	WorkerReplay: {"CAREFLOW_PAYLOAD_KEYS"},
 }
 
 // requires reports whether p cannot start without the variable.
@@ -64,7 +68,8 @@ func (p Process) requires(variable string) bool {
 
 // callsTemporal reports whether p opens a connection to Temporal.
 func (p Process) callsTemporal() bool {
-	return p == API || p == WorkerProcess || p == TemporalSetup || p == HistoryCost || p == BackupWorker || p == DeployWorker
+	return p == API || p == WorkerProcess || p == TemporalSetup || p == HistoryCost || p == BackupWorker || p == DeployWorker ||
+		p == HostAgent || p == WorkerReplay
 }
 
 // facesBrowsers reports whether p writes links or cookies under the public URL.

@@ -91,6 +91,8 @@ type service struct {
 	Strategy      domain.DeploymentStrategy `yaml:"strategy"`
 	Target        string                    `yaml:"target"`
 	Hosts         []string                  `yaml:"hosts"`
+	Balancer      string                    `yaml:"balancer"`
+	Fleet         string                    `yaml:"fleet"`
 	Instances     int                       `yaml:"instances"`
 	FrontDoor     string                    `yaml:"front_door"`
 	ReadyPath     string                    `yaml:"ready_path"`

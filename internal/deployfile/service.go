@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/careflow/careflow/internal/domain"
@@ -26,7 +27,7 @@ const (
 // service fills in the defaults and checks.
 func (s service) service() (Service, error) {
 	made := Service{Target: s.Target, DeploymentService: domain.DeploymentService{
-		Environment: s.Environment, Service: s.Service, Strategy: s.Strategy, Hosts: s.Hosts,
+		Environment: s.Environment, Service: s.Service, Strategy: s.Strategy, Hosts: s.Hosts, Balancer: s.Balancer, Fleet: s.Fleet,
 		Instances: cmp.Or(s.Instances, 1), FrontDoor: s.FrontDoor,
 		ReadyPath: cmp.Or(s.ReadyPath, defaultReadyPath), VersionHeader: cmp.Or(s.VersionHeader, defaultVersionHeader),
 		Database: s.Database, BackupWithin: cmp.Or(s.BackupWithin, defaultBackupWithin),
@@ -93,6 +94,15 @@ func check(s Service) error {
 		if u, err := url.Parse(s.FrontDoor); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			fault("front_door is the URL at which everybody reaches the service")
 		}
+	}
+	if s.Service == string(domain.Train) {
+		fault("no service is called train: that is several of them")
+	}
+	if s.Strategy == domain.WorkerFleet && (s.Fleet == "" || strings.Contains(s.Fleet, ".")) {
+		fault("fleet is what its workers have in CAREFLOW_WORKER_DEPLOYMENT")
+	}
+	if s.Balancer != "" {
+		faults = append(faults, domain.ValidDeploymentName("a balancer", s.Balancer))
 	}
 	for _, host := range s.Hosts {
 		faults = append(faults, domain.ValidDeploymentName("a host", host))

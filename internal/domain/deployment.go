@@ -18,6 +18,8 @@ const (
 	OneAtATime DeploymentStrategy = "one_at_a_time"
 	// WorkerFleet ramps a version of Temporal workers up.
 	WorkerFleet DeploymentStrategy = "worker_fleet"
+	// Train is several services in an order, each by its own strategy.
+	Train DeploymentStrategy = "train"
 )
 
 // Release is what is deployed: named by its digest, which is all that is ever compared.

@@ -15,6 +15,12 @@ type DeploymentService struct {
 	Strategy    DeploymentStrategy `json:"strategy"`
 	// Hosts are those of OneAtATime, in the order in which they are deployed to.
 	Hosts []string `json:"hosts,omitempty"`
+	// Balancer is the host whose agent reaches the load balancer before Hosts. Without one no
+	// requests are moved.
+	Balancer string `json:"balancer,omitempty"`
+	// Fleet is the fleet of WorkerFleet, by the name that its workers have in
+	// CAREFLOW_WORKER_DEPLOYMENT.
+	Fleet string `json:"fleet,omitempty"`
 	// Instances are wanted of each colour, and FrontDoor is where everybody else reaches the
 	// service: a switch is confirmed through it.
 	Instances int    `json:"instances,omitempty"`

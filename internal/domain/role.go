@@ -2,6 +2,7 @@ package domain
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 )
 
@@ -30,7 +31,15 @@ type Caller struct {
 	DoctorID string // the doctor this log-in is, if any
 	// SessionID is the log-in that the caller came with.
 	SessionID string
+	// Claimed is set where the caller is only what a signed token says: all its roles.
+	// Whether its session goes on, and the account has these roles still, is then for whoever
+	// acts to see, in the transaction that does; see ErrNotLookedUp.
+	Claimed []Role
 }
+
+// ErrNotLookedUp says that what was asked for is not done for a caller who is only claimed:
+// look the session up and ask again. It says nothing about why.
+var ErrNotLookedUp = errors.New("the caller's session is to be looked up first")
 
 // Has reports whether the caller holds one of the roles.
 func (c Caller) Has(roles ...Role) bool {

@@ -52,9 +52,9 @@ func Start(p Plan) *Load {
 			for turn := n; ctx.Err() == nil; turn++ {
 				next := time.Now().Add(pause)
 				if turn%2 == 0 {
-					l.ask(client, get(p.Front+"/v1/doctors?limit=1", p.Token), http.StatusOK)
+					l.ask(client, get(ctx, p.Front+"/v1/doctors?limit=1", p.Token), http.StatusOK)
 				} else {
-					l.ask(client, post(p.Front+"/v1/sessions"), http.StatusBadRequest)
+					l.ask(client, post(ctx, p.Front+"/v1/sessions"), http.StatusBadRequest)
 				}
 				select {
 				case <-ctx.Done():
@@ -66,7 +66,7 @@ func Start(p Plan) *Load {
 	if p.Slow != "" {
 		l.ended.Go(func() {
 			for ctx.Err() == nil {
-				slow := get(p.Front+p.Slow, p.Token)
+				slow := get(ctx, p.Front+p.Slow, p.Token)
 				slow.Header.Set("Prefer", "wait=1")
 				l.ask(client, slow, http.StatusOK)
 			}
@@ -75,15 +75,16 @@ func Start(p Plan) *Load {
 	return l
 }
 
-func get(url, token string) *http.Request {
-	r, _ := http.NewRequest(http.MethodGet, url, nil)
+// get and post outlive the end of the load: one that is under way then is finished.
+func get(ctx context.Context, url, token string) *http.Request {
+	r, _ := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, url, nil)
 	r.Header.Set("Authorization", "Bearer "+token)
 	return r
 }
 
 // post is refused by the API itself, and cheaply; no proxy and no client sends it again.
-func post(url string) *http.Request {
-	r, _ := http.NewRequest(http.MethodPost, url, io.NopCloser(strings.NewReader(`{"email": 1}`)))
+func post(ctx context.Context, url string) *http.Request {
+	r, _ := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodPost, url, io.NopCloser(strings.NewReader(`{"email": 1}`)))
 	r.ContentLength = int64(len(`{"email": 1}`))
 	r.Header.Set("Content-Type", "application/json")
 	return r

@@ -124,7 +124,7 @@ func (h *Host) Preflight(ctx context.Context, in deployment.ColourInput) error {
 	if err := h.switcher.check(ctx); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(h.cfg.Folder, "run"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(h.cfg.Folder, "run"), releases.FolderMode); err != nil {
 		return domain.Errorf(domain.CodeDeployAccess, "the folder %s cannot be written to", h.cfg.Folder).Because(err)
 	}
 	return h.store.Check(ctx, in.Release)
@@ -270,6 +270,21 @@ func (h *Host) Retire(ctx context.Context, _ domain.DeploymentService, colour do
 	return h.stop(ctx, h.cfg.instances(colour, r, folder))
 }
 
+// TakeDown stops both colours whatever the switch says: it is the end of an installation, such
+// as a demonstration's.
+func (h *Host) TakeDown(ctx context.Context) error {
+	var failed []error
+	for _, colour := range []domain.Colour{domain.Blue, domain.Green} {
+		r, folder, ok, err := h.store.Linked(string(colour))
+		if err != nil || !ok {
+			failed = append(failed, err)
+			continue
+		}
+		failed = append(failed, h.mean(colour, false), h.stop(ctx, h.cfg.instances(colour, r, folder)))
+	}
+	return errors.Join(failed...)
+}
+
 // idle is CodeConflict for a colour that takes requests.
 func (h *Host) idle(ctx context.Context, colour domain.Colour) error {
 	p, err := h.switcher.read(ctx)
@@ -364,7 +379,7 @@ func (h *Host) meantPath(colour domain.Colour) string {
 
 // lock keeps two of us from changing the colours at once.
 func (h *Host) lock(ctx context.Context) (func(), error) {
-	if err := os.MkdirAll(h.cfg.Folder, 0o755); err != nil {
+	if err := os.MkdirAll(h.cfg.Folder, releases.FolderMode); err != nil {
 		return nil, domain.Errorf(domain.CodeDeployAccess, "the folder %s cannot be written to", h.cfg.Folder).Because(err)
 	}
 	return releases.Lock(ctx, filepath.Join(h.cfg.Folder, ".switch.lock"))

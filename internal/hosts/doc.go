@@ -7,5 +7,5 @@
 //	releases/<digest>/        what bundles hold; see internal/releases
 //	blue → releases/<digest>  which release a colour runs, green alike
 //	blue.json, green.json     whether the colour is meant to run
-//	run/blue-0.json, .log     a process that we run ourselves, and what it prints
+//	run/blue-0.pid, .log      a process that we run ourselves, and what it prints
 package hosts

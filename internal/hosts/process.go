@@ -2,13 +2,14 @@ package hosts
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -17,78 +18,96 @@ import (
 	"github.com/careflow/careflow/internal/releases"
 )
 
-// running is what is kept of a process that we run ourselves. Birth tells it from another
-// one that has got its number since.
+// running is a process that we run ourselves.
 type running struct {
-	PID    int    `json:"pid"`
-	Birth  string `json:"birth"`
-	Digest string `json:"digest"`
+	pid    int
+	digest string
+	marker string // of its environment, which tells it from another one with its number
 }
 
 func (h *Host) runPath(i instance, ending string) string {
 	return filepath.Join(h.cfg.Folder, "run", fmt.Sprintf("%s-%d%s", i.colour, i.number, ending))
 }
 
+// recordItself is what the process does before it becomes the release: it writes down its own
+// number, so that one that was begun is known also where we died in that moment.
+const recordItself = `echo $$ > "$0.new" && mv "$0.new" "$0" && exec "$@"`
+
 // startProcess runs an instance apart from us: it goes on when we end. One that runs the
 // release already is left alone.
 func (h *Host) startProcess(i instance) error {
-	if r, ok := h.process(i); ok && r.Digest == i.release.Digest {
+	if r, ok := h.process(i); ok && r.digest == i.release.Digest {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(h.runPath(i, "")), 0o755); err != nil {
-		return domain.Errorf(domain.CodeDeployAccess, "the folder %s cannot be written to", h.cfg.Folder).Because(err)
-	}
-	log, err := os.Create(h.runPath(i, ".log"))
+	log, err := h.prepareRun(i)
 	if err != nil {
-		return domain.Errorf(domain.CodeDeployAccess, "the folder %s cannot be written to", h.cfg.Folder).Because(err)
+		return err
 	}
 	defer func() { _ = log.Close() }()
 	env, err := h.cfg.environment(i)
 	if err != nil {
 		return err
 	}
-	command := i.command(h.cfg.Run)
-	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // it outlives us
-	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.Dir = env, log, log, i.folder
+	cmd := exec.Command("/bin/sh", append([]string{"-c", recordItself, h.runPath(i, ".pid")}, i.command(h.cfg.Run)...)...) //nolint:noctx,gosec // it outlives us, and is what the file of services says
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.Dir = append(env, h.marker(i)), log, log, i.folder
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return domain.Errorf(domain.CodeNotAvailable, "the release cannot be run: %s", err).Because(err)
 	}
-	go func() { _ = cmd.Wait() }() // so that its end shows
-	text, err := json.Marshal(running{PID: cmd.Process.Pid, Birth: birth(cmd.Process.Pid), Digest: i.release.Digest})
-	if err != nil {
-		return err
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }() // so that its end shows
+	for {
+		if _, err := os.Stat(h.runPath(i, ".pid")); err == nil {
+			return nil
+		}
+		select {
+		case <-ended: // what it printed says why; who awaits it tells
+			return nil
+		case <-time.After(pollEvery):
+		}
 	}
-	return releases.ReplaceFile(h.runPath(i, ".json"), text, 0o644)
 }
+
+// prepareRun forgets the process before, and notes which release is about to run.
+func (h *Host) prepareRun(i instance) (log *os.File, err error) {
+	if err := os.MkdirAll(filepath.Dir(h.runPath(i, "")), releases.FolderMode); err != nil {
+		return nil, domain.Errorf(domain.CodeDeployAccess, "the folder %s cannot be written to", h.cfg.Folder).Because(err)
+	}
+	if err := h.forget(i); err != nil {
+		return nil, err
+	}
+	if err := releases.ReplaceFile(h.runPath(i, ".digest"), []byte(i.release.Digest), 0o644); err != nil {
+		return nil, err
+	}
+	log, err = os.Create(h.runPath(i, ".log"))
+	if err != nil {
+		return nil, domain.Errorf(domain.CodeDeployAccess, "the folder %s cannot be written to", h.cfg.Folder).Because(err)
+	}
+	return log, nil
+}
+
+// marker is a variable that only the processes of one instance have.
+func (h *Host) marker(i instance) string { return "CAREFLOW_INSTANCE=" + h.runPath(i, "") }
 
 // process is the process of an instance, where it runs.
 func (h *Host) process(i instance) (running, bool) {
-	var r running
-	text, err := os.ReadFile(h.runPath(i, ".json"))
-	if err != nil || json.Unmarshal(text, &r) != nil {
+	r := running{marker: h.marker(i)}
+	number, err := os.ReadFile(h.runPath(i, ".pid"))
+	if err == nil {
+		r.pid, err = strconv.Atoi(strings.TrimSpace(string(number)))
+	}
+	if err != nil || r.pid <= 1 {
 		return r, false
 	}
-	return r, r.alive()
+	digest, err := os.ReadFile(h.runPath(i, ".digest"))
+	r.digest = string(digest)
+	return r, err == nil && r.alive()
 }
 
+// alive reads the process's environment, which is empty once it has ended.
 func (r running) alive() bool {
-	return syscall.Kill(r.PID, 0) == nil && birth(r.PID) == r.Birth
-}
-
-// birth is when a process was started, in the kernel's count; "" for one that has ended.
-func birth(pid int) string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return ""
-	}
-	// The name, in parentheses, may hold anything.
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	const state, started = 0, 19 // of what comes after the name; see proc(5)
-	if len(fields) <= started || fields[state] == "Z" {
-		return ""
-	}
-	return fields[started]
+	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", r.pid))
+	return err == nil && slices.Contains(strings.Split(string(environment), "\x00"), r.marker)
 }
 
 // stopProcess ends an instance: kindly, and after a while not.
@@ -97,10 +116,10 @@ func (h *Host) stopProcess(ctx context.Context, i instance) error {
 	if !ok {
 		return h.forget(i)
 	}
-	_ = syscall.Kill(r.PID, syscall.SIGTERM)
+	_ = syscall.Kill(r.pid, syscall.SIGTERM)
 	for began := time.Now(); r.alive(); {
 		if time.Since(began) > h.cfg.stopWithin() {
-			_ = syscall.Kill(-r.PID, syscall.SIGKILL) // it leads a session of its own
+			_ = syscall.Kill(-r.pid, syscall.SIGKILL) // it leads a session of its own
 		}
 		select {
 		case <-ctx.Done():
@@ -112,7 +131,7 @@ func (h *Host) stopProcess(ctx context.Context, i instance) error {
 }
 
 func (h *Host) forget(i instance) error {
-	if err := os.Remove(h.runPath(i, ".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(h.runPath(i, ".pid")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("forgetting a process: %w", err)
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/careflow/careflow/activities/deployment"
 	"github.com/careflow/careflow/internal/domain"
@@ -35,7 +34,7 @@ func (t *Target) Await(ctx context.Context, in deployment.ColourInput, progress 
 // look reports whether the colour is whole, or why it will not be.
 func (t *Target) look(ctx context.Context, in deployment.ColourInput, progress func(ready, wanted int)) (bool, error) {
 	name := ofColour(in.Plan.Service, in.Colour)
-	d, err := t.client.AppsV1().Deployments(t.namespace).Get(ctx, name, metav1.GetOptions{})
+	d, err := get[appsv1.Deployment](ctx, t.api, t.apps, "deployments", name)
 	if err != nil {
 		return false, t.missing(err, "Deployment", name)
 	}

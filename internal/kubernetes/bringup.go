@@ -29,7 +29,7 @@ func (t *Target) BringUp(ctx context.Context, in deployment.ColourInput) error {
 		return err
 	}
 	name := ofColour(in.Plan.Service, in.Colour)
-	now, err := t.client.AppsV1().Deployments(t.namespace).Get(ctx, name, metav1.GetOptions{})
+	now, err := get[appsv1.Deployment](ctx, t.api, t.apps, "deployments", name)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return t.fault(err)
 	}
@@ -62,12 +62,12 @@ func (t *Target) apply(ctx context.Context, in deployment.ColourInput, dryRun bo
 	if dryRun {
 		options.DryRun = []string{metav1.DryRunAll}
 	}
-	d, err := t.client.AppsV1().Deployments(t.namespace).Patch(ctx, ofColour(in.Plan.Service, in.Colour), types.ApplyPatchType, wish, options)
+	d, err := patch[appsv1.Deployment](ctx, t.api, t.apps, "deployments", ofColour(in.Plan.Service, in.Colour), types.ApplyPatchType, wish, options)
 	return d, t.fault(err)
 }
 
 func (t *Target) template(ctx context.Context, name string) (*corev1.PodTemplateSpec, error) {
-	p, err := t.client.CoreV1().PodTemplates(t.namespace).Get(ctx, name, metav1.GetOptions{})
+	p, err := get[corev1.PodTemplate](ctx, t.api, t.core, "podtemplates", name)
 	if err != nil {
 		return nil, t.missing(err, "PodTemplate", name)
 	}
@@ -144,7 +144,7 @@ func wire(object any) ([]byte, error) {
 func instances(s domain.DeploymentService) int { return max(s.Instances, 1) }
 
 func (t *Target) scale(ctx context.Context, name string, to int) error {
-	_, err := t.client.AppsV1().Deployments(t.namespace).Patch(ctx, name, types.MergePatchType,
+	_, err := patch[appsv1.Deployment](ctx, t.api, t.apps, "deployments", name, types.MergePatchType,
 		fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, to), metav1.PatchOptions{FieldManager: fieldManager})
 	return t.fault(err)
 }

@@ -11,14 +11,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/careflow/careflow/internal/domain"
 )
 
 func TestEachErrorOfTheAPIServerHasItsCode(t *testing.T) {
 	t.Parallel()
-	target := New(fake.NewClientset(), Config{Namespace: "careflow"})
+	target := &Target{api: api{namespace: "careflow"}}
 	things := schema.GroupResource{Resource: "things"}
 	for name, c := range map[string]struct {
 		err  error
@@ -40,7 +39,7 @@ func TestEachErrorOfTheAPIServerHasItsCode(t *testing.T) {
 
 func TestWhatMayPassIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	target := New(fake.NewClientset(), Config{})
+	target := &Target{unschedulableFor: defaultUnschedulableFor}
 	now := time.Now()
 	pod := func(alter func(*corev1.Pod)) []corev1.Pod {
 		p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p"}}

@@ -18,7 +18,6 @@ import (
 // Migrate runs the release once as a Job that changes the database. The Job bears the
 // digest in its name: asked again, it is the same one, and one that failed is replaced.
 func (t *Target) Migrate(ctx context.Context, in deployment.ColourInput) (domain.StepOutcome, error) {
-	jobs := t.client.BatchV1().Jobs(t.namespace)
 	wish, err := t.migration(ctx, in)
 	if err != nil {
 		return domain.StepOutcome{}, err
@@ -26,10 +25,12 @@ func (t *Target) Migrate(ctx context.Context, in deployment.ColourInput) (domain
 	ticker := time.NewTicker(t.every)
 	defer ticker.Stop()
 	for began := false; ; {
-		job, err := jobs.Get(ctx, wish.Name, metav1.GetOptions{})
+		job, err := get[batchv1.Job](ctx, t.api, t.batch, "jobs", wish.Name)
 		switch {
 		case apierrors.IsNotFound(err):
-			if _, err := jobs.Create(ctx, wish, metav1.CreateOptions{FieldManager: fieldManager}); err != nil && !apierrors.IsAlreadyExists(err) {
+			err := t.batch.Post().Namespace(t.namespace).Resource("jobs").
+				VersionedParams(&metav1.CreateOptions{FieldManager: fieldManager}, parameters).Body(wish).Do(ctx).Error()
+			if err != nil && !apierrors.IsAlreadyExists(err) {
 				return domain.StepOutcome{}, t.fault(err)
 			}
 			began = true
@@ -45,7 +46,9 @@ func (t *Target) Migrate(ctx context.Context, in deployment.ColourInput) (domain
 			return outcome, domain.Errorf(domain.CodeHookFailed, "the migration of release %s failed", in.Release.Version).WithDetail(outcome.Output)
 		case has(job, batchv1.JobFailed): // at another try
 			foreground := metav1.DeletePropagationForeground
-			if err := jobs.Delete(ctx, job.Name, metav1.DeleteOptions{PropagationPolicy: &foreground}); err != nil && !apierrors.IsNotFound(err) {
+			err := t.batch.Delete().Namespace(t.namespace).Resource("jobs").Name(job.Name).
+				Body(&metav1.DeleteOptions{PropagationPolicy: &foreground}).Do(ctx).Error()
+			if err != nil && !apierrors.IsNotFound(err) {
 				return domain.StepOutcome{}, t.fault(err)
 			}
 		default:
@@ -96,13 +99,7 @@ func has(job *batchv1.Job, condition batchv1.JobConditionType) bool {
 }
 
 func (t *Target) podsOfJob(ctx context.Context, job *batchv1.Job) ([]corev1.Pod, error) {
-	pods, err := t.client.CoreV1().Pods(t.namespace).List(ctx, metav1.ListOptions{
-		LabelSelector: labels.SelectorFromSet(labels.Set{batchv1.JobNameLabel: job.Name}).String(),
-	})
-	if err != nil {
-		return nil, t.fault(err)
-	}
-	return pods.Items, nil
+	return t.podsWith(ctx, labels.Set{batchv1.JobNameLabel: job.Name})
 }
 
 // stuck says why a migration does not even start.

@@ -10,7 +10,6 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/careflow/careflow/activities/deployment"
 	"github.com/careflow/careflow/internal/domain"
@@ -29,7 +28,7 @@ func (t *Target) Preflight(ctx context.Context, in deployment.ColourInput) error
 		return err
 	}
 	name := ofColour(in.Plan.Service, in.Colour)
-	if _, err := t.client.CoreV1().Services(t.namespace).Get(ctx, name, metav1.GetOptions{}); err != nil {
+	if _, err := get[corev1.Service](ctx, t.api, t.core, "services", name); err != nil {
 		return t.missing(err, "Service", name)
 	}
 	d, err := t.apply(ctx, in, true)
@@ -76,10 +75,8 @@ func (t *Target) rights(ctx context.Context, in deployment.ColourInput) error {
 	var lacking []string
 	for _, n := range needed(in.Plan.Service, in.Colour) {
 		n.Namespace = t.namespace
-		review, err := t.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &n},
-		}, metav1.CreateOptions{})
-		if err != nil {
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &n}}
+		if err := t.authorization.Post().Resource("selfsubjectaccessreviews").Body(review).Do(ctx).Into(review); err != nil {
 			return t.fault(err)
 		}
 		if !review.Status.Allowed {
@@ -95,7 +92,7 @@ func (t *Target) rights(ctx context.Context, in deployment.ColourInput) error {
 // room compares what another colour needs with what the quotas of the namespace leave.
 // Those that count only some pods are left to the API server.
 func (t *Target) room(ctx context.Context, spec *corev1.PodSpec, instances int) error {
-	quotas, err := t.client.CoreV1().ResourceQuotas(t.namespace).List(ctx, metav1.ListOptions{})
+	quotas, err := list[corev1.ResourceQuotaList](ctx, t.api, t.core, "resourcequotas", "")
 	if err != nil {
 		return t.fault(err)
 	}

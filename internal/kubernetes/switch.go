@@ -35,11 +35,11 @@ func (t *Target) Switch(ctx context.Context, in deployment.SwitchInput) (string,
 	if err := t.serves(ctx, in); err != nil {
 		return "", err
 	}
-	patch, err := switchPatch(service, live, in)
+	move, err := switchPatch(service, live, in)
 	if err != nil {
 		return "", err
 	}
-	now, err := t.client.CoreV1().Services(t.namespace).Patch(ctx, service.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
+	now, err := patch[corev1.Service](ctx, t.api, t.core, "services", service.Name, types.JSONPatchType, move, metav1.PatchOptions{FieldManager: fieldManager})
 	if apierrors.IsInvalid(err) || apierrors.IsConflict(err) { // a test of the patch failed
 		return "", stale(service, live)
 	}

@@ -13,6 +13,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,9 +24,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -69,11 +68,18 @@ type Config struct {
 	Every time.Duration `yaml:"-"`
 }
 
+// Validate reports what the section lacks.
+func (c Config) Validate() error {
+	if c.Namespace == "" {
+		return errors.New("kubernetes: namespace says where the service lives")
+	}
+	return nil
+}
+
 // Target is a namespace that services are deployed to. It is an implementation of
 // deployment.Colours.
 type Target struct {
-	client           kubernetes.Interface
-	namespace        string
+	api
 	unschedulableFor time.Duration
 	every            time.Duration
 }
@@ -89,24 +95,19 @@ func Open(cfg Config) (*Target, error) {
 	// long a switch takes.
 	access.QPS, access.Burst, access.Timeout = 50, 100, 15*time.Second
 	access.UserAgent = fieldManager
-	client, err := kubernetes.NewForConfig(access)
+	a, err := connect(access, cfg.Namespace)
 	if err != nil {
 		return nil, domain.Errorf(domain.CodeDeployAccess, "the credentials for Kubernetes cannot be used: %v", err)
 	}
-	return New(client, cfg), nil
+	return &Target{
+		api: a, unschedulableFor: cmp.Or(cfg.UnschedulableFor, defaultUnschedulableFor), every: cmp.Or(cfg.Every, defaultEvery),
+	}, nil
 }
 
-// New returns the target that a client leads to.
-func New(client kubernetes.Interface, cfg Config) *Target {
-	t := &Target{client: client, namespace: cfg.Namespace, unschedulableFor: cfg.UnschedulableFor, every: cfg.Every}
-	if t.unschedulableFor == 0 {
-		t.unschedulableFor = 2 * time.Minute
-	}
-	if t.every == 0 {
-		t.every = 500 * time.Millisecond
-	}
-	return t
-}
+const (
+	defaultUnschedulableFor = 2 * time.Minute
+	defaultEvery            = 500 * time.Millisecond
+)
 
 func credentials(cfg Config) (*rest.Config, error) {
 	if cfg.Kubeconfig == "" {
@@ -141,7 +142,7 @@ func selector(service string, colour domain.Colour) map[string]string {
 
 // switchOf reads the switch and which colour it gives requests to.
 func (t *Target) switchOf(ctx context.Context, service string) (*corev1.Service, domain.Colour, error) {
-	s, err := t.client.CoreV1().Services(t.namespace).Get(ctx, named(service), metav1.GetOptions{})
+	s, err := get[corev1.Service](ctx, t.api, t.core, "services", named(service))
 	if err != nil {
 		return nil, "", t.missing(err, "Service", named(service))
 	}
@@ -169,11 +170,11 @@ func (t *Target) Inspect(ctx context.Context, s domain.DeploymentService) (domai
 
 func (t *Target) inspect(ctx context.Context, service string, colour domain.Colour) (domain.ColourState, error) {
 	name := ofColour(service, colour)
-	preview, err := t.client.CoreV1().Services(t.namespace).Get(ctx, name, metav1.GetOptions{})
+	preview, err := get[corev1.Service](ctx, t.api, t.core, "services", name)
 	if err != nil {
 		return domain.ColourState{}, t.missing(err, "Service", name)
 	}
-	d, err := t.client.AppsV1().Deployments(t.namespace).Get(ctx, name, metav1.GetOptions{})
+	d, err := get[appsv1.Deployment](ctx, t.api, t.apps, "deployments", name)
 	if apierrors.IsNotFound(err) {
 		return domain.ColourState{Preview: address(preview)}, nil
 	}
@@ -199,13 +200,15 @@ func (t *Target) inspect(ctx context.Context, service string, colour domain.Colo
 }
 
 func (t *Target) podsOf(ctx context.Context, service string, colour domain.Colour) ([]corev1.Pod, error) {
-	list, err := t.client.CoreV1().Pods(t.namespace).List(ctx, metav1.ListOptions{
-		LabelSelector: labels.SelectorFromSet(selector(service, colour)).String(),
-	})
+	return t.podsWith(ctx, selector(service, colour))
+}
+
+func (t *Target) podsWith(ctx context.Context, chosen labels.Set) ([]corev1.Pod, error) {
+	pods, err := list[corev1.PodList](ctx, t.api, t.core, "pods", chosen.String())
 	if err != nil {
 		return nil, t.fault(err)
 	}
-	return list.Items, nil
+	return pods.Items, nil
 }
 
 func digestOf(d *appsv1.Deployment) string {

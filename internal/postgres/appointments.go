@@ -1,12 +1,11 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
@@ -15,20 +14,22 @@ import (
 func validID(id string) bool { return uuid.Validate(id) == nil }
 
 // Appointment returns a full record within the caller's scope, its clinical text
-// decrypted, and notes the access. Outside the scope it is CodeNotFound.
+// decrypted. The line that says who reads it is on the disk before. Outside the scope it
+// is CodeNotFound, and nothing is noted.
 func (s *Store) Appointment(ctx context.Context, scope domain.Scope, id string, by domain.Access) (domain.Appointment, error) {
-	roles := make([]string, 0, len(by.Caller.Roles))
-	for _, r := range by.Caller.Roles {
-		roles = append(roles, string(r))
+	if !validID(id) || !validID(by.Caller.UserID) {
+		return domain.Appointment{}, missing(pgx.ErrNoRows, "appointment")
 	}
-	row, err := s.q.ReadAppointment(ctx, db.ReadAppointmentParams{
-		ID: id, AllVisits: scope.All, ScopeDoctor: optional(scope.DoctorID), ScopeAccount: optional(scope.AccountID),
-		UserID: by.Caller.UserID, Roles: roles, RequestID: by.RequestID,
-	})
+	row, err := s.readings.read(ctx, scope, id, by)
 	if err != nil {
 		return domain.Appointment{}, missing(err, "appointment")
 	}
-	a, err := s.appointmentOfRow(db.AppointmentByIDRow(row))
+	return s.record(row)
+}
+
+// record is a row with its clinical text.
+func (s *Store) record(row db.AppointmentByIDRow) (domain.Appointment, error) {
+	a, err := s.appointmentOfRow(row)
 	if err != nil {
 		return a, err
 	}
@@ -79,7 +80,8 @@ func (s *Store) appointmentOfRow(r db.AppointmentByIDRow) (domain.Appointment, e
 		EndedAt: utc(r.EndedAt), ProcessStarted: r.ProcessRunID != nil, OverBy: utc(r.OverBy), CaseID: r.CaseID, Graces: int(r.Graces),
 		Fee: domain.NoShowFee{Status: domain.FeeStatus(deref(r.FeeStatus)), Minor: r.FeeMinor, Until: utc(r.FeeUntil)},
 	}
-	if err := json.Unmarshal(r.Terms, &a.Terms); err != nil {
+	var err error
+	if a.Terms, err = s.terms.of(r.Terms); err != nil {
 		return a, fmt.Errorf("reading the terms of %s: %w", a.ID, err)
 	}
 	if r.IntentID == nil {
@@ -108,14 +110,10 @@ func (s *Store) Appointments(ctx context.Context, scope domain.Scope, f domain.A
 		return nil, fmt.Errorf("listing appointments: %w", err)
 	}
 	list := make([]domain.Appointment, 0, len(rows))
-	var terms domain.Terms
-	var termsOf []byte // most visits of a list were agreed on the same terms
 	for _, r := range rows {
-		if !bytes.Equal(termsOf, r.Terms) {
-			terms, termsOf = domain.Terms{}, r.Terms
-			if err := json.Unmarshal(r.Terms, &terms); err != nil {
-				return nil, fmt.Errorf("reading the terms of %s: %w", r.ID, err)
-			}
+		terms, err := s.terms.of(r.Terms)
+		if err != nil {
+			return nil, fmt.Errorf("reading the terms of %s: %w", r.ID, err)
 		}
 		a := domain.Appointment{
 			ID: r.ID, DoctorID: r.DoctorID, PatientID: r.PatientID, BookedBy: r.BookedBy, TypeID: r.TypeID,

@@ -26,13 +26,17 @@ var errConflictGone = errors.New("the conflicting visit has gone")
 // The same key and body gets the first answer again (replayed is true), another body
 // CodeIdempotencyReused. Other refusals: CodeSlotTaken, CodePatientOverlap,
 // CodeSlotNotOffered, CodeDoctorInactive, CodeNotYourPatient, CodeTooManyHolds,
-// CodeNotFound. A refused booking leaves its key free.
+// CodeNotFound. A refused booking leaves its key free. domain.ErrNotLookedUp for a caller
+// who is only claimed, unless the booking is made.
 func (s *Store) Book(ctx context.Context, by domain.Caller, req domain.BookingRequest, key domain.IdempotencyKey,
 	now time.Time, render func(domain.Appointment) (domain.StoredResponse, error),
 ) (resp domain.StoredResponse, replayed bool, err error) {
 	b := booking{store: s, by: by, req: req, key: key, now: now, render: render}
 	try := b.try
 	if req.AnyDoctor != nil {
+		if by.Claimed != nil {
+			return domain.StoredResponse{}, false, domain.ErrNotLookedUp
+		}
 		try = b.tryAny
 	}
 	for range txAttempts {
@@ -74,6 +78,9 @@ func (b *booking) try(ctx context.Context) error {
 	if done, err := b.tryRemembered(ctx); done || err != nil {
 		return err
 	}
+	if b.by.Claimed != nil {
+		return domain.ErrNotLookedUp
+	}
 	conn, err := b.store.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("connecting to the database: %w", err)
@@ -111,7 +118,10 @@ func (b *booking) tryRemembered(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	params.Judged = false
+	params.Judged, params.Roles = false, []string{}
+	if b.by.Claimed != nil {
+		params.SessionID, params.Roles = &b.by.SessionID, namesOf(b.by.Claimed)
+	}
 	var p pipeline
 	var account string
 	var found bool
@@ -285,7 +295,7 @@ func (b *booking) row(a domain.Appointment, o offer, actor domain.Actor) (db.Ins
 	}
 	occupied := a.Terms.Occupied(a.Visit)
 	return db.InsertAppointmentParams{
-		Stamp: o.stamp, Judged: true, MostHolds: MaxUnpaidHolds,
+		Stamp: o.stamp, Judged: true, MostHolds: MaxUnpaidHolds, Roles: []string{},
 		ID: a.ID, DoctorID: a.DoctorID, PatientID: a.PatientID, BookedBy: a.BookedBy, TypeID: a.TypeID,
 		StartsAt: a.Visit.Start, EndsAt: a.Visit.End, OccupiedFrom: occupied.Start, OccupiedTo: occupied.End,
 		LocalStart: a.Local, Terms: o.terms, ReasonSealed: sealed, SealedKeyID: optional(keyID), Now: a.CreatedAt,

@@ -1,16 +1,11 @@
 package postgres_test
 
 import (
-	"context"
-	"sync/atomic"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/careflow/careflow/internal/domain"
-	"github.com/careflow/careflow/internal/postgres"
 	"github.com/careflow/careflow/internal/postgres/seed"
 )
 
@@ -85,55 +80,3 @@ func TestASlotSearchSeesEachEdit(t *testing.T) {
 	c.book(t, patient, visit(later(30)))
 	require.Len(t, search().Busy, len(first.Busy)+1, "visits are never remembered")
 }
-
-// What a request costs in round trips to the database, once its statements are prepared
-// and the offer is remembered. More of them is a decision: see ADR 18.
-func TestWhatIsAskedOftenTakesOneRoundTrip(t *testing.T) {
-	t.Parallel()
-	c := open(t)
-	cfg, err := pgxpool.ParseConfig(c.url)
-	require.NoError(t, err)
-	trips := &roundTrips{}
-	cfg.ConnConfig.Tracer, cfg.MaxConns = trips, 1
-	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	c.Store = postgres.New(pool, cipher{})
-	taken := func(n int) domain.BookingRequest { return visit(later(n)) }
-	c.book(t, patient, taken(0))
-	c.book(t, patient, taken(1)) // by what the first one read
-
-	trips.n.Store(0)
-	c.book(t, patient, taken(2))
-	require.EqualValues(t, 1, trips.n.Load(), "a booking")
-
-	span := domain.Window{Start: nine, End: nine.AddDate(0, 0, 30)}
-	_, err = c.Availability(t.Context(), seed.DoctorID, seed.TypeVisitID, span)
-	require.NoError(t, err)
-	trips.n.Store(0)
-	_, err = c.Availability(t.Context(), seed.DoctorID, seed.TypeVisitID, span)
-	require.NoError(t, err)
-	require.EqualValues(t, 1, trips.n.Load(), "a slot search")
-}
-
-// roundTrips counts what a connection sends and waits for.
-type roundTrips struct{ n atomic.Int64 }
-
-func (r *roundTrips) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	r.n.Add(1)
-	return ctx
-}
-func (*roundTrips) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (r *roundTrips) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	r.n.Add(1)
-	return ctx
-}
-func (*roundTrips) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
-func (*roundTrips) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}
-
-func (r *roundTrips) TracePrepareStart(ctx context.Context, _ *pgx.Conn, _ pgx.TracePrepareStartData) context.Context {
-	r.n.Add(1)
-	return ctx
-}
-func (*roundTrips) TracePrepareEnd(context.Context, *pgx.Conn, pgx.TracePrepareEndData) {}

@@ -31,13 +31,17 @@ type Store struct {
 	pool   *pgxpool.Pool
 	q      *db.Queries
 	cipher Cipher
-	offers *offers
 	wake   chan struct{} // one pending wake-up of the relay, coalesced
+
+	offers   *offers
+	readings *readings
+	terms    knownTerms
 }
 
 // New returns a store on an open pool.
 func New(pool *pgxpool.Pool, cipher Cipher) *Store {
-	return &Store{pool: pool, q: db.New(pool), cipher: cipher, offers: newOffers(), wake: make(chan struct{}, 1)}
+	q := db.New(pool)
+	return &Store{pool: pool, q: q, cipher: cipher, wake: make(chan struct{}, 1), offers: newOffers(), readings: &readings{q: q}}
 }
 
 // Open connects a pool. The password in url never appears in an error.

@@ -24,8 +24,9 @@ const (
 func (p *Probe) Confirm(ctx context.Context, in deployment.ConfirmInput) (domain.StepOutcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, confirmWithin)
 	defer cancel()
-	url, last := in.Plan.FrontDoor+in.Plan.ReadyPath, ""
+	url := in.Plan.FrontDoor + in.Plan.ReadyPath
 	for row := 0; ; {
+		var last string
 		got, err := p.digestAt(ctx, url, in.Plan.VersionHeader)
 		switch {
 		case err != nil:

@@ -20,11 +20,42 @@ import (
 // to go back some days after.
 const DefaultKeep = 5
 
+// FolderMode lets the services' own users in, which read their releases.
+const FolderMode fs.FileMode = 0o755
+
 // Store is the folder of one service's releases. Its methods may be called again, by
 // several processes at once, and after one was killed in the middle.
 type Store struct {
 	Folder string
 	Keep   int // defaults to DefaultKeep
+	// MostBundle, MostBytes and MostFiles bound a bundle: its size, what it unpacks to, and
+	// how many files and folders. Default to 2 GiB, 8 GiB and 100,000.
+	MostBundle, MostBytes, MostFiles int64
+}
+
+// Path is the folder of a release that was fetched.
+func (s Store) Path(digest string) (string, error) {
+	name, err := folderOf(digest)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(s.path(name)); err != nil {
+		return "", domain.Errorf(domain.CodeNoArtifact, "the release %s is not on this host", digest).Because(err)
+	}
+	return s.path(name), nil
+}
+
+// Unlink takes a name away: nothing is in place then.
+func (s Store) Unlink(ctx context.Context, name string) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := os.Remove(filepath.Join(s.Folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the link %s: %w", name, err)
+	}
+	return nil
 }
 
 // Fetch brings a release here, unless it is here, and returns its folder. It appears whole
@@ -58,7 +89,7 @@ func (s Store) Check(ctx context.Context, r domain.Release) error {
 	if _, err := os.Stat(s.path(name)); err == nil {
 		return nil
 	}
-	return check(ctx, r)
+	return s.check(ctx, r)
 }
 
 // Link points a name at a release that was fetched. Whoever opens the name meanwhile finds
@@ -198,7 +229,7 @@ func folderOf(digest string) (string, error) {
 
 // lock keeps two processes from changing the folder at once.
 func (s Store) lock(ctx context.Context) (unlock func(), err error) {
-	if err := os.MkdirAll(s.path(""), 0o755); err != nil {
+	if err := os.MkdirAll(s.path(""), FolderMode); err != nil {
 		return nil, domain.Errorf(domain.CodeDeployAccess, "the folder %s cannot be written to", s.Folder).Because(err)
 	}
 	return Lock(ctx, filepath.Join(s.Folder, ".lock"))
@@ -206,7 +237,7 @@ func (s Store) lock(ctx context.Context) (unlock func(), err error) {
 
 // Lock takes a lock that goes with the process, waiting until ctx ends.
 func Lock(ctx context.Context, path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, domain.Errorf(domain.CodeDeployAccess, "the lock %s cannot be taken", path).Because(err)
 	}

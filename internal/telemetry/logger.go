@@ -11,18 +11,11 @@ import (
 // NewLogger writes structured logs to w. Times are in UTC, so that the logs of several
 // hosts line up; records carry the request ID of their context.
 func NewLogger(w io.Writer, settings config.Log) *slog.Logger {
-	options := &slog.HandlerOptions{Level: settings.Level, ReplaceAttr: utc}
+	options := &slog.HandlerOptions{Level: settings.Level}
 	if settings.Format == "text" {
 		return slog.New(requestIDHandler{slog.NewTextHandler(w, options)})
 	}
 	return slog.New(requestIDHandler{slog.NewJSONHandler(w, options)})
-}
-
-func utc(groups []string, a slog.Attr) slog.Attr {
-	if len(groups) == 0 && a.Key == slog.TimeKey && a.Value.Kind() == slog.KindTime {
-		a.Value = slog.TimeValue(a.Value.Time().UTC())
-	}
-	return a
 }
 
 type requestIDKey struct{}
@@ -38,10 +31,12 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
-// requestIDHandler adds request_id to each record that is logged with a request's context.
+// requestIDHandler adds request_id to each record that is logged with a request's context,
+// and writes times in UTC: on the record, since an option for it costs each attribute a call.
 type requestIDHandler struct{ slog.Handler }
 
 func (h requestIDHandler) Handle(ctx context.Context, r slog.Record) error {
+	r.Time = r.Time.UTC()
 	if id := RequestID(ctx); id != "" {
 		r.AddAttrs(slog.String("request_id", id))
 	}

@@ -180,18 +180,21 @@ func (c *Clinic) Setting(name string) string {
 }
 
 // Temporal connects to the test's Temporal server, past the line.
-func (c *Clinic) Temporal() client.Client {
-	c.t.Helper()
+func (c *Clinic) Temporal() client.Client { c.t.Helper(); return Temporal(c.t) }
+
+// Temporal connects to the test's Temporal server.
+func Temporal(t testing.TB) client.Client {
+	t.Helper()
 	ring, err := config.ParseKeyRing(PayloadKeys)
-	require.NoError(c.t, err)
+	require.NoError(t, err)
 	data, err := temporalx.NewDataConverter(ring)
-	require.NoError(c.t, err)
-	temporal, err := client.DialContext(testkit.Context(c.t), client.Options{
-		HostPort: testkit.Env(c.t, "CAREFLOW_TEST_TEMPORAL_ADDRESS"), Namespace: "careflow",
+	require.NoError(t, err)
+	temporal, err := client.DialContext(testkit.Context(t), client.Options{
+		HostPort: testkit.Env(t, "CAREFLOW_TEST_TEMPORAL_ADDRESS"), Namespace: "careflow",
 		DataConverter: data, FailureConverter: temporalx.NewFailureConverter(data), Logger: quiet{},
 	})
-	require.NoError(c.t, err)
-	c.t.Cleanup(temporal.Close)
+	require.NoError(t, err)
+	t.Cleanup(temporal.Close)
 	return temporal
 }
 

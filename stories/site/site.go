@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -233,12 +234,8 @@ func (s *Site) Reload(to domain.Colour) {
 
 // stopColours ends the processes of both colours, which outlive their deploy worker.
 func (s *Site) stopColours() {
-	files, _ := filepath.Glob(filepath.Join(s.Folder, "run", "*.json"))
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		var pid int
-		if _, scan := fmt.Sscanf(string(text), `{"pid":%d`, &pid); err == nil && scan == nil && pid > 1 {
-			_ = syscall.Kill(-pid, syscall.SIGKILL)
-		}
-	}
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+	defer cancel()
+	place, _ := s.Place()
+	require.NoError(s.t, place.TakeDown(ctx))
 }

@@ -28,12 +28,14 @@ func calling(ctx workflow.Context) workflow.Context {
 
 const hostPatience = 15 * time.Minute
 
-// looking: a handful of statements and objects.
+// looking: a handful of statements and objects. It beats too: a worker that dies of it is
+// noticed within the minute.
 func looking(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              saveQueue(ctx),
 		ScheduleToCloseTimeout: time.Hour,
 		StartToCloseTimeout:    10 * time.Minute,
+		HeartbeatTimeout:       30 * time.Second,
 		RetryPolicy:            patient,
 	})
 }

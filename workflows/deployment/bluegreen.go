@@ -40,6 +40,9 @@ func (b *blueGreen) run(ctx workflow.Context) error {
 	}
 	b.live = b.Release.Digest
 	b.to(ctx, domain.DeploymentWarm, "warm", "", fmt.Sprintf("the old release is kept ready for %s", b.plan.Warm))
+	if err := b.onTrain(ctx); err != nil {
+		return b.goBack(ctx, err)
+	}
 	if err := b.keepWarm(ctx); err != nil {
 		return b.goBack(ctx, err)
 	}
@@ -98,17 +101,17 @@ func (b *blueGreen) preflight(ctx workflow.Context) error {
 }
 
 // gate lets a release change the database only where it can be had back as it was.
-func (b *blueGreen) gate(ctx workflow.Context) error {
-	if b.Release.Schema != domain.SchemaExpands {
+func (d *deployment) gate(ctx workflow.Context) error {
+	if d.Release.Schema != domain.SchemaExpands {
 		return nil
 	}
-	return b.step(ctx, "database gate", func(ctx workflow.Context) (domain.StepOutcome, error) {
-		if b.plan.Database == "" {
+	return d.step(ctx, "database gate", func(ctx workflow.Context) (domain.StepOutcome, error) {
+		if d.plan.Database == "" {
 			return domain.StepOutcome{}, refusal(domain.Errorf(domain.CodeGateClosed,
-				"the release changes the database, and the file of services names no backup of %s: write its database", b.Service))
+				"the release changes the database, and the file of services names no backup of %s: write its database", d.Service))
 		}
 		var point time.Time
-		err := workflow.ExecuteActivity(noting(ctx), acts.Gate, acts.GateInput{Database: b.plan.Database, Within: b.plan.BackupWithin}).Get(ctx, &point)
+		err := workflow.ExecuteActivity(noting(ctx), acts.Gate, acts.GateInput{Database: d.plan.Database, Within: d.plan.BackupWithin}).Get(ctx, &point)
 		return domain.StepOutcome{Output: "proven restore point " + point.Format(time.RFC3339)}, err
 	})
 }
@@ -150,22 +153,22 @@ func (b *blueGreen) smoke(ctx workflow.Context) error {
 }
 
 // approval waits for a person's word, where the service asks for one.
-func (b *blueGreen) approval(ctx workflow.Context) error {
-	if !b.plan.Approval {
+func (d *deployment) approval(ctx workflow.Context) error {
+	if !d.plan.Approval || d.approvedByTrain(ctx) {
 		return nil
 	}
-	b.to(ctx, domain.DeploymentWaiting, "waiting for approval", "", fmt.Sprintf("until %s", workflow.Now(ctx).UTC().Add(b.plan.ApprovalWithin).Format(time.RFC3339)))
-	b.alarm(ctx, "deployment_waiting", nil)
-	came, err := workflow.AwaitWithTimeout(ctx, b.plan.ApprovalWithin, func() bool { return b.words.approved != nil || b.words.over() })
+	d.to(ctx, domain.DeploymentWaiting, "waiting for approval", "", fmt.Sprintf("until %s", workflow.Now(ctx).UTC().Add(d.plan.ApprovalWithin).Format(time.RFC3339)))
+	d.alarm(ctx, "deployment_waiting", nil)
+	came, err := workflow.AwaitWithTimeout(ctx, d.plan.ApprovalWithin, func() bool { return d.words.approved != nil || d.words.over() })
 	switch {
 	case err != nil:
 		return err
-	case b.words.over():
+	case d.words.over():
 		return errCalledOff
 	case !came:
 		return errUnapproved
 	}
-	b.state = domain.DeploymentRunning
+	d.state = domain.DeploymentRunning
 	return nil
 }
 

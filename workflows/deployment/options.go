@@ -65,6 +65,58 @@ func goingBack(ctx workflow.Context, s domain.DeploymentService, summary string)
 	return workflow.WithActivityOptions(ctx, o)
 }
 
+// callingHost: the first thing asked of a host's agent, before anything of it is touched. One
+// that does not answer is gone, and said to be.
+func callingHost(ctx workflow.Context, name string) workflow.Context {
+	o := workflow.GetActivityOptions(onHost(ctx, name, "Prepare "+name))
+	o.ScheduleToStartTimeout = agentPatience
+	return workflow.WithActivityOptions(ctx, o)
+}
+
+// onHost: one event, on a host's agent. Its scripts are bounded by the agent; an agent that
+// died is noticed within ten seconds, and gets some minutes to come back.
+func onHost(ctx workflow.Context, name, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              acts.HostQueue(workflow.GetInfo(ctx).TaskQueueName, name),
+		ScheduleToStartTimeout: agentReturn,
+		ScheduleToCloseTimeout: 2 * domain.MostEventTime,
+		StartToCloseTimeout:    domain.MostEventTime + time.Minute,
+		HeartbeatTimeout:       heartbeat,
+		RetryPolicy:            patient,
+		WaitForCancellation:    true, // its scripts have ended when we go on
+		Summary:                summary,
+	})
+}
+
+const (
+	agentPatience = 20 * time.Second
+	agentReturn   = 5 * time.Minute
+)
+
+// fleeting: calls of Temporal itself, by a worker of our own version. What it waits for is
+// bounded by within.
+func fleeting(ctx workflow.Context, summary string, within time.Duration) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		ScheduleToCloseTimeout: 2*within + 10*time.Minute,
+		StartToCloseTimeout:    within + time.Minute,
+		HeartbeatTimeout:       time.Minute, // those that wait beat every two seconds; others end before
+		RetryPolicy:            patient,
+		WaitForCancellation:    true,
+		Summary:                summary,
+	})
+}
+
+// fleetingForEver is fleeting for as long as the deployment lives.
+func fleetingForEver(ctx workflow.Context, summary string) workflow.Context {
+	o := workflow.GetActivityOptions(fleeting(ctx, summary, 0))
+	o.ScheduleToCloseTimeout = 0
+	o.RetryPolicy = &temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second}
+	return workflow.WithActivityOptions(ctx, o)
+}
+
+// replayPatience bounds the replay of open histories.
+const replayPatience = 20 * time.Minute
+
 func deployQueue(ctx workflow.Context) string {
 	return workflow.GetInfo(ctx).TaskQueueName + acts.DeployQueueSuffix
 }

@@ -108,6 +108,12 @@ func (d *deployment) note(ctx workflow.Context, s domain.DeploymentStep) {
 const shownLines = 12
 
 func (d *deployment) show(ctx workflow.Context, s domain.DeploymentStep) {
+	d.log.show(ctx, fmt.Sprintf("**%s** of %s %s\n\n- deployment: %s\n- release: %s",
+		d.state, d.Service, d.Release.Version, d.id, d.Release.Digest), s)
+}
+
+// show adds a step to what people read, below a heading.
+func (l *logbook) show(ctx workflow.Context, heading string, s domain.DeploymentStep) {
 	line := fmt.Sprintf("- %s %s", s.Started.Format(time.TimeOnly), s.Name)
 	if s.Host != "" {
 		line += " on " + s.Host
@@ -123,11 +129,10 @@ func (d *deployment) show(ctx workflow.Context, s domain.DeploymentStep) {
 	if s.Reason != "" {
 		line += ": " + s.Reason
 	}
-	d.log.shown = append(d.log.shown, line)
-	d.log.shown = d.log.shown[max(0, len(d.log.shown)-shownLines):]
-	workflow.SetCurrentDetails(ctx, fmt.Sprintf("**%s** of %s %s\n\n- deployment: %s\n- release: %s\n\n%s\n",
-		d.state, d.Service, d.Release.Version, d.id, d.Release.Digest, strings.Join(d.log.shown, "\n")))
-	err := workflow.UpsertTypedSearchAttributes(ctx, searchattr.Status.ValueSet(string(d.state)), searchattr.NextStep.ValueSet(s.Name))
+	l.shown = append(l.shown, line)
+	l.shown = l.shown[max(0, len(l.shown)-shownLines):]
+	workflow.SetCurrentDetails(ctx, fmt.Sprintf("%s\n\n%s\n", heading, strings.Join(l.shown, "\n")))
+	err := workflow.UpsertTypedSearchAttributes(ctx, searchattr.Status.ValueSet(string(s.State)), searchattr.NextStep.ValueSet(s.Name))
 	if err != nil {
 		workflow.GetLogger(ctx).Warn("the search attributes were not set", "error", err)
 	}

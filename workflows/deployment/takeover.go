@@ -198,12 +198,19 @@ func (b *blueGreen) goBack(ctx workflow.Context, cause error) error {
 
 // insist repeats an activity until it succeeds, and pages while it does not.
 func (b *blueGreen) insist(ctx workflow.Context, name, activity string, in any) {
-	_ = b.record(ctx, domain.DeploymentStep{Name: name, Digest: b.before.Digest}, func(ctx workflow.Context) (domain.StepOutcome, error) {
+	b.keepTrying(ctx, name, b.before.Digest, goingBack(ctx, b.plan, name), activity, in)
+}
+
+// keepTrying repeats an activity, with the options of trying, until it succeeds, and pages
+// while it does not.
+func (d *deployment) keepTrying(ctx workflow.Context, name, digest string, trying workflow.Context, activity string, in any) {
+	options := workflow.GetActivityOptions(trying)
+	_ = d.record(ctx, domain.DeploymentStep{Name: name, Digest: digest}, func(ctx workflow.Context) (domain.StepOutcome, error) {
 		var outcome domain.StepOutcome
 		succeeded := false
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			for !succeeded { // Temporal repeats it by itself; should that have ended, we begin again
-				if err := workflow.ExecuteActivity(goingBack(ctx, b.plan, name), activity, in).Get(ctx, nil); err == nil {
+				if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activity, in).Get(ctx, nil); err == nil {
 					succeeded = true
 				} else if sleeping := workflow.Sleep(ctx, beginAgain); sleeping != nil {
 					return
@@ -217,7 +224,7 @@ func (b *blueGreen) insist(ctx workflow.Context, name, activity string, in any) 
 			if succeeded {
 				return outcome, nil
 			}
-			b.alarm(ctx, "deployment_rollback_stuck", temporal.NewApplicationError(name+" has not succeeded yet and is tried again", string(domain.CodeUnavailable)))
+			d.alarm(ctx, "deployment_rollback_stuck", temporal.NewApplicationError(name+" has not succeeded yet and is tried again", string(domain.CodeUnavailable)))
 		}
 	})
 }

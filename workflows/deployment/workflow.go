@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"errors"
 	"fmt"
 
 	"go.temporal.io/sdk/temporal"
@@ -89,6 +90,10 @@ func (d *deployment) run(ctx workflow.Context) error {
 	switch d.plan.Strategy {
 	case domain.BlueGreen:
 		return (&blueGreen{deployment: d}).run(ctx)
+	case domain.OneAtATime:
+		return (&oneAtATime{deployment: d}).run(ctx)
+	case domain.WorkerFleet:
+		return (&fleet{deployment: d}).run(ctx)
 	default:
 		return d.fail(ctx, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("the file of services says that %s is deployed by %q, which is not known", d.Service, d.plan.Strategy), string(domain.CodeInvalid), nil))
@@ -100,4 +105,19 @@ func (d *deployment) fail(ctx workflow.Context, cause error) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	d.end(ctx, domain.DeploymentFailed, "deployment_failed", cause)
 	return cause
+}
+
+// stop ends a deployment that has changed nothing: it failed, or somebody called it off.
+func (d *deployment) stop(ctx workflow.Context, cause error) error {
+	called := errors.Is(cause, errCalledOff) || ctx.Err() != nil
+	if !called && !errors.Is(cause, errUnapproved) {
+		return d.fail(ctx, cause)
+	}
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	d.words.deaf = true
+	if called {
+		cause = d.calledOff()
+	}
+	d.end(ctx, domain.DeploymentAborted, "deployment_aborted", cause)
+	return nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 const appointmentByID = `-- name: AppointmentByID :one
-SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
+SELECT 0::int AS reader, a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
        a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.kept_minor, a.ended_by, a.reason_code,
        a.fee_status, a.fee_minor, a.fee_until, a.over_by, a.graces,
        a.stuck, a.process_run_id, a.created_at, a.updated_at, a.ended_at, a.reason_sealed, a.notes_sealed, a.sealed_key_id,
@@ -39,6 +39,7 @@ type AppointmentByIDParams struct {
 }
 
 type AppointmentByIDRow struct {
+	Reader             int32
 	ID                 string
 	DoctorID           string
 	PatientID          string
@@ -87,6 +88,7 @@ type AppointmentByIDRow struct {
 	CaseID             string
 }
 
+// The same columns as ReadAppointments.
 func (q *Queries) AppointmentByID(ctx context.Context, arg AppointmentByIDParams) (AppointmentByIDRow, error) {
 	row := q.db.QueryRow(ctx, appointmentByID,
 		arg.ID,
@@ -96,6 +98,7 @@ func (q *Queries) AppointmentByID(ctx context.Context, arg AppointmentByIDParams
 	)
 	var i AppointmentByIDRow
 	err := row.Scan(
+		&i.Reader,
 		&i.ID,
 		&i.DoctorID,
 		&i.PatientID,
@@ -540,9 +543,16 @@ func (q *Queries) NoteAccess(ctx context.Context, arg NoteAccessParams) error {
 	return err
 }
 
-const readAppointment = `-- name: ReadAppointment :one
-WITH found AS (
-    SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
+const readAppointments = `-- name: ReadAppointments :many
+WITH asked AS MATERIALIZED (
+    SELECT unnest((SELECT $1::int[])) AS reader, unnest((SELECT $2::uuid[])) AS id,
+           unnest((SELECT $3::boolean[])) AS all_visits, unnest((SELECT $4::uuid[])) AS scope_doctor,
+           unnest((SELECT $5::uuid[])) AS scope_account, unnest((SELECT $6::uuid[])) AS user_id,
+           unnest((SELECT $7::text[])) AS roles, unnest((SELECT $8::text[])) AS request_id
+), found AS MATERIALIZED (
+    SELECT asked.reader::int AS reader, r.id, r.doctor_id, r.patient_id, r.booked_by, r.type_id, r.status, r.version, r.generation, r.starts_at, r.ends_at, r.local_start, r.terms, r.reschedules, r.sequence, r.pay_by, r.answer_by, r.kept_minor, r.ended_by, r.reason_code, r.fee_status, r.fee_minor, r.fee_until, r.over_by, r.graces, r.stuck, r.process_run_id, r.created_at, r.updated_at, r.ended_at, r.reason_sealed, r.notes_sealed, r.sealed_key_id, r.type_name, r.join_url, r.doctor_name, r.account_id, r.intent_id, r.payment_status, r.amount_minor, r.currency, r.captured_minor, r.refunded_minor, r.capture_before, r.client_secret_sealed, r.payment_key_id, r.case_id
+    FROM asked CROSS JOIN LATERAL (
+        SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
            a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.kept_minor, a.ended_by, a.reason_code,
            a.fee_status, a.fee_minor, a.fee_until, a.over_by, a.graces,
            a.stuck, a.process_run_id, a.created_at, a.updated_at, a.ended_at, a.reason_sealed, a.notes_sealed, a.sealed_key_id,
@@ -550,34 +560,34 @@ WITH found AS (
            y.intent_id, y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
            y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id,
            coalesce((SELECT c.id::text FROM payment_cases c WHERE c.appointment_id = a.id AND c.state <> 'closed' ORDER BY c.opened_at LIMIT 1), '')::text AS case_id
-    FROM appointments a
-    JOIN appointment_types t ON t.id = a.type_id
-    JOIN doctors d ON d.id = a.doctor_id
-    JOIN patients p ON p.id = a.patient_id
-    LEFT JOIN payments y ON y.appointment_id = a.id AND y.generation = a.generation
-    WHERE a.id = $1
-      AND ($2::boolean
-           OR a.doctor_id = $3::uuid
-           OR p.account_id = $4::uuid
-           OR a.booked_by = $4::uuid)
+        FROM appointments a
+        JOIN appointment_types t ON t.id = a.type_id
+        JOIN doctors d ON d.id = a.doctor_id
+        JOIN patients p ON p.id = a.patient_id
+        LEFT JOIN payments y ON y.appointment_id = a.id AND y.generation = a.generation
+        WHERE a.id = asked.id
+          AND (asked.all_visits OR a.doctor_id = asked.scope_doctor OR p.account_id = asked.scope_account OR a.booked_by = asked.scope_account)
+        LIMIT 1) r
 ), noted AS (
     INSERT INTO record_accesses (appointment_id, user_id, roles, request_id)
-    SELECT found.id, $5, $6, $7 FROM found
+    SELECT found.id, asked.user_id, string_to_array(asked.roles, ','), asked.request_id FROM found JOIN asked USING (reader)
 )
-SELECT id, doctor_id, patient_id, booked_by, type_id, status, version, generation, starts_at, ends_at, local_start, terms, reschedules, sequence, pay_by, answer_by, kept_minor, ended_by, reason_code, fee_status, fee_minor, fee_until, over_by, graces, stuck, process_run_id, created_at, updated_at, ended_at, reason_sealed, notes_sealed, sealed_key_id, type_name, join_url, doctor_name, account_id, intent_id, payment_status, amount_minor, currency, captured_minor, refunded_minor, capture_before, client_secret_sealed, payment_key_id, case_id FROM found
+SELECT reader, id, doctor_id, patient_id, booked_by, type_id, status, version, generation, starts_at, ends_at, local_start, terms, reschedules, sequence, pay_by, answer_by, kept_minor, ended_by, reason_code, fee_status, fee_minor, fee_until, over_by, graces, stuck, process_run_id, created_at, updated_at, ended_at, reason_sealed, notes_sealed, sealed_key_id, type_name, join_url, doctor_name, account_id, intent_id, payment_status, amount_minor, currency, captured_minor, refunded_minor, capture_before, client_secret_sealed, payment_key_id, case_id FROM found
 `
 
-type ReadAppointmentParams struct {
-	ID           string
-	AllVisits    bool
-	ScopeDoctor  *string
-	ScopeAccount *string
-	UserID       string
-	Roles        []string
-	RequestID    string
+type ReadAppointmentsParams struct {
+	Readers       []int32
+	Ids           []string
+	AllVisits     []bool
+	ScopeDoctors  []string
+	ScopeAccounts []string
+	UserIds       []string
+	Roles         []string
+	RequestIds    []string
 }
 
-type ReadAppointmentRow struct {
+type ReadAppointmentsRow struct {
+	Reader             int32
 	ID                 string
 	DoctorID           string
 	PatientID          string
@@ -626,69 +636,86 @@ type ReadAppointmentRow struct {
 	CaseID             string
 }
 
-// AppointmentByID, and the line that says who read it, in one statement: no record without
-// its line. The line is in the database before the answer is, and on the disk within
-// moments (three times wal_writer_delay): a reader waits for no disk.
-func (q *Queries) ReadAppointment(ctx context.Context, arg ReadAppointmentParams) (ReadAppointmentRow, error) {
-	row := q.db.QueryRow(ctx, readAppointment,
-		arg.ID,
+// AppointmentByID for several readers at once, each within a scope of its own, and the
+// lines that say who read what, in one statement: no record without its line. A scope that
+// is not asked for is the zero UUID. The arrays are read through sub-selects, so that
+// their lengths do not count and the plan is kept; the limit keeps each record a look-up
+// by its ID, whatever the planner thinks of the number of readers.
+func (q *Queries) ReadAppointments(ctx context.Context, arg ReadAppointmentsParams) ([]ReadAppointmentsRow, error) {
+	rows, err := q.db.Query(ctx, readAppointments,
+		arg.Readers,
+		arg.Ids,
 		arg.AllVisits,
-		arg.ScopeDoctor,
-		arg.ScopeAccount,
-		arg.UserID,
+		arg.ScopeDoctors,
+		arg.ScopeAccounts,
+		arg.UserIds,
 		arg.Roles,
-		arg.RequestID,
+		arg.RequestIds,
 	)
-	var i ReadAppointmentRow
-	err := row.Scan(
-		&i.ID,
-		&i.DoctorID,
-		&i.PatientID,
-		&i.BookedBy,
-		&i.TypeID,
-		&i.Status,
-		&i.Version,
-		&i.Generation,
-		&i.StartsAt,
-		&i.EndsAt,
-		&i.LocalStart,
-		&i.Terms,
-		&i.Reschedules,
-		&i.Sequence,
-		&i.PayBy,
-		&i.AnswerBy,
-		&i.KeptMinor,
-		&i.EndedBy,
-		&i.ReasonCode,
-		&i.FeeStatus,
-		&i.FeeMinor,
-		&i.FeeUntil,
-		&i.OverBy,
-		&i.Graces,
-		&i.Stuck,
-		&i.ProcessRunID,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.EndedAt,
-		&i.ReasonSealed,
-		&i.NotesSealed,
-		&i.SealedKeyID,
-		&i.TypeName,
-		&i.JoinUrl,
-		&i.DoctorName,
-		&i.AccountID,
-		&i.IntentID,
-		&i.PaymentStatus,
-		&i.AmountMinor,
-		&i.Currency,
-		&i.CapturedMinor,
-		&i.RefundedMinor,
-		&i.CaptureBefore,
-		&i.ClientSecretSealed,
-		&i.PaymentKeyID,
-		&i.CaseID,
-	)
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadAppointmentsRow
+	for rows.Next() {
+		var i ReadAppointmentsRow
+		if err := rows.Scan(
+			&i.Reader,
+			&i.ID,
+			&i.DoctorID,
+			&i.PatientID,
+			&i.BookedBy,
+			&i.TypeID,
+			&i.Status,
+			&i.Version,
+			&i.Generation,
+			&i.StartsAt,
+			&i.EndsAt,
+			&i.LocalStart,
+			&i.Terms,
+			&i.Reschedules,
+			&i.Sequence,
+			&i.PayBy,
+			&i.AnswerBy,
+			&i.KeptMinor,
+			&i.EndedBy,
+			&i.ReasonCode,
+			&i.FeeStatus,
+			&i.FeeMinor,
+			&i.FeeUntil,
+			&i.OverBy,
+			&i.Graces,
+			&i.Stuck,
+			&i.ProcessRunID,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.EndedAt,
+			&i.ReasonSealed,
+			&i.NotesSealed,
+			&i.SealedKeyID,
+			&i.TypeName,
+			&i.JoinUrl,
+			&i.DoctorName,
+			&i.AccountID,
+			&i.IntentID,
+			&i.PaymentStatus,
+			&i.AmountMinor,
+			&i.Currency,
+			&i.CapturedMinor,
+			&i.RefundedMinor,
+			&i.CaptureBefore,
+			&i.ClientSecretSealed,
+			&i.PaymentKeyID,
+			&i.CaseID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const timeline = `-- name: Timeline :many

@@ -144,22 +144,25 @@ WITH offered AS MATERIALIZED (
     SELECT s.doctor_id FROM doctor_schedules s WHERE s.doctor_id = $1 AND s.stamp = $2 FOR SHARE
 ), allowed AS MATERIALIZED (
     SELECT p.id FROM patients p WHERE p.id = $3 AND ($4::boolean OR (p.account_id = $5
-        AND (SELECT count(*) FROM appointments a WHERE a.booked_by = $5 AND a.status = 'requested') < $6::int))
+        AND (SELECT count(*) FROM appointments a WHERE a.booked_by = $5 AND a.status = 'requested') < $6::int
+        AND ($7::uuid IS NULL OR EXISTS (SELECT 1 FROM sessions l JOIN users u ON u.id = l.user_id
+            WHERE l.id = $7::uuid AND l.user_id = $5 AND l.ended_at IS NULL AND l.expires_at > $8::timestamptz
+              AND u.disabled_at IS NULL AND u.roles = $9::text[]))))
 ), booked AS (
     INSERT INTO appointments (id, doctor_id, patient_id, booked_by, type_id, status, starts_at, ends_at, occupied,
         local_start, terms, reason_sealed, sealed_key_id, created_at, updated_at)
-    SELECT $7, offered.doctor_id, allowed.id, $5, $8, 'requested', $9::timestamptz, $10::timestamptz,
-        tstzrange($11::timestamptz, $12::timestamptz), $13, $14,
-        $15, $16, $17::timestamptz, $17::timestamptz
+    SELECT $10, offered.doctor_id, allowed.id, $5, $11, 'requested', $12::timestamptz, $13::timestamptz,
+        tstzrange($14::timestamptz, $15::timestamptz), $16, $17,
+        $18, $19, $8::timestamptz, $8::timestamptz
     FROM offered, allowed
     ON CONFLICT DO NOTHING
     RETURNING id, created_at
 ), noted AS (
     INSERT INTO appointment_events (appointment_id, seq, version, transition_id, kind, from_status, to_status, actor_kind, actor_id, at)
-    SELECT id, 1, 1, 'booked', 'booked', 'requested', 'requested', $18, $19::text, created_at FROM booked
+    SELECT id, 1, 1, 'booked', 'booked', 'requested', 'requested', $20, $21::text, created_at FROM booked
 ), answered AS (
     INSERT INTO idempotency_keys (principal, operation, key, body_hash, status, response)
-    SELECT $20, $21, $22, $23, $24, $25 FROM booked
+    SELECT $22, $23, $24, $25, $26, $27 FROM booked
 ), owed AS (
     INSERT INTO outbox (topic, dedupe_key, appointment_id)
     SELECT 'start', 'start/' || id::text, id FROM booked
@@ -174,6 +177,9 @@ type InsertAppointmentParams struct {
 	Judged       bool
 	BookedBy     string
 	MostHolds    int32
+	SessionID    *string
+	Now          time.Time
+	Roles        []string
 	ID           string
 	TypeID       string
 	StartsAt     time.Time
@@ -184,7 +190,6 @@ type InsertAppointmentParams struct {
 	Terms        []byte
 	ReasonSealed []byte
 	SealedKeyID  *string
-	Now          time.Time
 	ActorKind    string
 	ActorID      string
 	Principal    string
@@ -203,8 +208,10 @@ type InsertAppointmentRow struct {
 
 // The row, its first event, its outbox row and the answer under its key, or none of them
 // where the slot is held, or the offer is not the one that it was made by any more (an edit
-// under way is waited for), or the one who books may not, unless that was judged before. A
-// key that was used meanwhile is a unique violation (23505).
+// under way is waited for), or the one who books may not, unless that was judged before: the
+// patient is of another account, there are too many holds, or, where a session is given, it
+// does not go on with these roles (SessionCaller). A key that was used meanwhile is a unique
+// violation (23505).
 func (q *Queries) InsertAppointment(ctx context.Context, arg InsertAppointmentParams) (InsertAppointmentRow, error) {
 	row := q.db.QueryRow(ctx, insertAppointment,
 		arg.DoctorID,
@@ -213,6 +220,9 @@ func (q *Queries) InsertAppointment(ctx context.Context, arg InsertAppointmentPa
 		arg.Judged,
 		arg.BookedBy,
 		arg.MostHolds,
+		arg.SessionID,
+		arg.Now,
+		arg.Roles,
 		arg.ID,
 		arg.TypeID,
 		arg.StartsAt,
@@ -223,7 +233,6 @@ func (q *Queries) InsertAppointment(ctx context.Context, arg InsertAppointmentPa
 		arg.Terms,
 		arg.ReasonSealed,
 		arg.SealedKeyID,
-		arg.Now,
 		arg.ActorKind,
 		arg.ActorID,
 		arg.Principal,

@@ -1,5 +1,6 @@
 -- name: AppointmentByID :one
-SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
+-- The same columns as ReadAppointments.
+SELECT 0::int AS reader, a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
        a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.kept_minor, a.ended_by, a.reason_code,
        a.fee_status, a.fee_minor, a.fee_until, a.over_by, a.graces,
        a.stuck, a.process_run_id, a.created_at, a.updated_at, a.ended_at, a.reason_sealed, a.notes_sealed, a.sealed_key_id,
@@ -22,12 +23,21 @@ WHERE a.id = @id
 INSERT INTO record_accesses (appointment_id, user_id, roles, request_id)
 VALUES (@appointment_id, @user_id, @roles, @request_id);
 
--- name: ReadAppointment :one
--- AppointmentByID, and the line that says who read it, in one statement: no record without
--- its line. The line is in the database before the answer is, and on the disk within
--- moments (three times wal_writer_delay): a reader waits for no disk.
-WITH found AS (
-    SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
+-- name: ReadAppointments :many
+-- AppointmentByID for several readers at once, each within a scope of its own, and the
+-- lines that say who read what, in one statement: no record without its line. A scope that
+-- is not asked for is the zero UUID. The arrays are read through sub-selects, so that
+-- their lengths do not count and the plan is kept; the limit keeps each record a look-up
+-- by its ID, whatever the planner thinks of the number of readers.
+WITH asked AS MATERIALIZED (
+    SELECT unnest((SELECT @readers::int[])) AS reader, unnest((SELECT @ids::uuid[])) AS id,
+           unnest((SELECT @all_visits::boolean[])) AS all_visits, unnest((SELECT @scope_doctors::uuid[])) AS scope_doctor,
+           unnest((SELECT @scope_accounts::uuid[])) AS scope_account, unnest((SELECT @user_ids::uuid[])) AS user_id,
+           unnest((SELECT @roles::text[])) AS roles, unnest((SELECT @request_ids::text[])) AS request_id
+), found AS MATERIALIZED (
+    SELECT asked.reader::int AS reader, r.*
+    FROM asked CROSS JOIN LATERAL (
+        SELECT a.id, a.doctor_id, a.patient_id, a.booked_by, a.type_id, a.status, a.version, a.generation, a.starts_at, a.ends_at,
            a.local_start, a.terms, a.reschedules, a.sequence, a.pay_by, a.answer_by, a.kept_minor, a.ended_by, a.reason_code,
            a.fee_status, a.fee_minor, a.fee_until, a.over_by, a.graces,
            a.stuck, a.process_run_id, a.created_at, a.updated_at, a.ended_at, a.reason_sealed, a.notes_sealed, a.sealed_key_id,
@@ -35,19 +45,17 @@ WITH found AS (
            y.intent_id, y.status AS payment_status, y.amount_minor, y.currency, y.captured_minor, y.refunded_minor,
            y.capture_before, y.client_secret_sealed, y.sealed_key_id AS payment_key_id,
            coalesce((SELECT c.id::text FROM payment_cases c WHERE c.appointment_id = a.id AND c.state <> 'closed' ORDER BY c.opened_at LIMIT 1), '')::text AS case_id
-    FROM appointments a
-    JOIN appointment_types t ON t.id = a.type_id
-    JOIN doctors d ON d.id = a.doctor_id
-    JOIN patients p ON p.id = a.patient_id
-    LEFT JOIN payments y ON y.appointment_id = a.id AND y.generation = a.generation
-    WHERE a.id = @id
-      AND (@all_visits::boolean
-           OR a.doctor_id = sqlc.narg(scope_doctor)::uuid
-           OR p.account_id = sqlc.narg(scope_account)::uuid
-           OR a.booked_by = sqlc.narg(scope_account)::uuid)
+        FROM appointments a
+        JOIN appointment_types t ON t.id = a.type_id
+        JOIN doctors d ON d.id = a.doctor_id
+        JOIN patients p ON p.id = a.patient_id
+        LEFT JOIN payments y ON y.appointment_id = a.id AND y.generation = a.generation
+        WHERE a.id = asked.id
+          AND (asked.all_visits OR a.doctor_id = asked.scope_doctor OR p.account_id = asked.scope_account OR a.booked_by = asked.scope_account)
+        LIMIT 1) r
 ), noted AS (
     INSERT INTO record_accesses (appointment_id, user_id, roles, request_id)
-    SELECT found.id, @user_id, @roles, @request_id FROM found
+    SELECT found.id, asked.user_id, string_to_array(asked.roles, ','), asked.request_id FROM found JOIN asked USING (reader)
 )
 SELECT * FROM found;
 

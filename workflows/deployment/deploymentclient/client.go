@@ -64,6 +64,18 @@ func (c *Client) Start(ctx context.Context, in deployment.Input) (id string, joi
 	}, in)
 }
 
+// StartTrain begins a train, or finds the one of its environment that is under way, and
+// returns its ID. CodeNoDeployer when no host would take its jobs.
+func (c *Client) StartTrain(ctx context.Context, in deployment.TrainInput) (id string, joined bool, err error) {
+	if err := c.worked(ctx); err != nil {
+		return "", false, err
+	}
+	return job.Start(ctx, c.temporal, job.Job{
+		ID: deployment.TrainID(in.Environment), Workflow: deployment.TrainName, Queue: c.queue, MostTime: deployment.MostTime,
+		Summary: fmt.Sprintf("Deploy %s to %s", in.Summary(), in.Environment),
+	}, in)
+}
+
 // Say says a word to a deployment under way and waits until it was heard. The same updateID
 // again joins the first one. CodeConflict where the word does not fit what the deployment
 // does now, or where it has ended.
