@@ -20,7 +20,7 @@ RUN     ?=
 TESTFLAGS ?= -timeout 20m -p 2 -parallel 8
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset test test-k8s bench test-stack demo chaos fuzz lint fmt generate record build clean FORCE
+.PHONY: help up down reset test test-k8s bench test-stack demo chaos prove-switch fuzz lint fmt generate record build clean FORCE
 
 help: ## Lists these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ demo: ## Walks one appointment from booking to archive on a running stack
 chaos: $(LOCAL) ## Visits under faults on a stack of its own: SEEDS=30 for a night, SEED=7 for one, BUG=name to plant one
 	@go build -o $(BIN)/chaos ./cmd/chaos
 	@exec $(BIN)/chaos -seeds $(or $(SEEDS),1) $(if $(SEED),-seed $(SEED)) $(if $(LIVES),-lives $(LIVES)) $(if $(FAULTS),-faults $(FAULTS)) $(if $(BUG),-bug $(BUG))
+
+prove-switch: $(LOCAL) ## Switches a hundred times each way under 300 requests a second; SWITCHES=n
+	@CAREFLOW_TEST_SWITCHES=$(or $(SWITCHES),100) exec $(LOCAL) test -- go test -count=1 -v -timeout 30m ./stories -run 'TestSwitching|TestReloading'
 
 fuzz: ## Fuzzes every parser for FUZZTIME each (10s)
 	@./deploy/local/fuzz.sh $(or $(FUZZTIME),10s)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"time"
 )
@@ -32,6 +33,13 @@ type Config struct {
 	Tracing bool
 	// BackupTargets are the names of what is saved; none: this installation saves nothing.
 	BackupTargets []string
+	// ApprovalKey signs people's words to jobs, and ApprovalKeyID names it: the workers hold
+	// its public half. Without one no word can be given.
+	ApprovalKeyID string
+	ApprovalKey   ed25519.PrivateKey
+	// Release is the digest of the release that answers, for the header X-Careflow-Release;
+	// empty: none.
+	Release string
 	// BackupLimit is how old the newest proven backup of a target may be. Defaults to 26 h.
 	BackupLimit time.Duration
 	// RequestTimeout bounds a request, without the wait it asks for. Defaults to 10 s.

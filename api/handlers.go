@@ -12,15 +12,17 @@ import (
 
 // handlers carry out the operations of the contract, one file for each subject.
 type handlers struct {
-	cfg          Config
-	store        Store
-	commands     Commands
-	reconcile    Reconciler
-	housekeeping Housekeeper
-	backups      Backups
-	backupLog    BackupLog
-	freshness    *freshness
-	webhooks     PaymentWebhooks
+	cfg           Config
+	store         Store
+	commands      Commands
+	reconcile     Reconciler
+	housekeeping  Housekeeper
+	backups       Backups
+	backupLog     BackupLog
+	deployments   Deployments
+	deploymentLog DeploymentLog
+	freshness     *freshness
+	webhooks      PaymentWebhooks
 
 	mailEvents MailWebhooks
 	watchers   *watchers

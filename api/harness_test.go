@@ -39,17 +39,18 @@ var (
 
 // harness is a server over fakes. Every answer it gives is checked against the contract.
 type harness struct {
-	t        *testing.T
-	server   *Server
-	store    *fakeStore
-	commands *fakeCommands
-	repairs  *fakeReconciler
-	backups  *fakeBackups
-	webhooks *fakeWebhooks
-	tokens   *auth.Tokens
-	links    *links.Links
-	log      *bytes.Buffer
-	registry *prometheus.Registry
+	t           *testing.T
+	server      *Server
+	store       *fakeStore
+	commands    *fakeCommands
+	repairs     *fakeReconciler
+	backups     *fakeBackups
+	deployments *fakeDeployments
+	webhooks    *fakeWebhooks
+	tokens      *auth.Tokens
+	links       *links.Links
+	log         *bytes.Buffer
+	registry    *prometheus.Registry
 }
 
 func newHarness(t *testing.T, changes ...func(*Config)) *harness {
@@ -67,19 +68,19 @@ func newHarness(t *testing.T, changes ...func(*Config)) *harness {
 	signed, err := links.New(ring, "https://clinic.example")
 	require.NoError(t, err)
 	h := &harness{
-		t: t, links: signed, store: newFakeStore(), commands: &fakeCommands{}, repairs: &fakeReconciler{}, backups: newFakeBackups(), webhooks: &fakeWebhooks{}, tokens: tokens,
+		t: t, links: signed, store: newFakeStore(), commands: &fakeCommands{}, repairs: &fakeReconciler{}, backups: newFakeBackups(), deployments: newFakeDeployments(), webhooks: &fakeWebhooks{}, tokens: tokens,
 		log: &bytes.Buffer{}, registry: prometheus.NewRegistry(),
 	}
 	cfg := Config{
 		Address: "127.0.0.1:0", PublicURL: "https://clinic.example", BackupTargets: []string{"clinic"}, CommandKey: bytes.Repeat([]byte{9}, 32),
-		PublishableKey: "pk_test", PayURL: "https://pay.example/{intent}", PollInterval: time.Millisecond, EvenTime: time.Millisecond, Clock: clock,
+		PublishableKey: "pk_test", PayURL: "https://pay.example/{intent}", PollInterval: time.Millisecond, EvenTime: time.Millisecond, Clock: clock, ApprovalKeyID: "approvals", ApprovalKey: approvalKey,
 		StreamInterval: 5 * time.Millisecond, StreamAge: 30 * time.Millisecond,
 	}
 	for _, change := range changes {
 		change(&cfg)
 	}
 	h.server, err = New(cfg, Dependencies{
-		Store: h.store, Commands: h.commands, Reconcile: h.repairs, Housekeeping: fakeHousekeeper{}, Backups: h.backups, BackupLog: h.backups, Webhooks: h.webhooks, MailEvents: h.webhooks, Links: signed, Tokens: tokens, Passwords: passwords,
+		Store: h.store, Commands: h.commands, Reconcile: h.repairs, Housekeeping: fakeHousekeeper{}, Backups: h.backups, BackupLog: h.backups, Deployments: h.deployments, DeploymentLog: h.deployments, Webhooks: h.webhooks, MailEvents: h.webhooks, Links: signed, Tokens: tokens, Passwords: passwords,
 		Logger: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Registry: h.registry,
 	})
 	require.NoError(t, err)

@@ -1,11 +1,13 @@
 package api
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/careflow/careflow/internal/domain"
@@ -79,6 +81,38 @@ func (a answer) write(w http.ResponseWriter) error {
 	return err
 }
 
+// underKey carries out what is asked under an idempotency key: sent again, the key gives the
+// first answer. A refusal leaves the key free; what nobody knows the outcome of may be sent
+// again and asks the same update.
+func (h *handlers) underKey(ctx context.Context, who *visitor, target, key string, body any, do func(ctx context.Context, updateID string) (answer, error)) (answer, error) {
+	k, err := who.idempotencyKey(target, key, body)
+	if err != nil {
+		return answer{}, err
+	}
+	stored, err := h.store.BeginCommand(ctx, k)
+	if err != nil {
+		return answer{}, err
+	}
+	if stored != nil {
+		return answerOf(*stored).with(headerReplayed, "true"), nil
+	}
+	made, err := do(ctx, updateID(h.cfg.CommandKey, k))
+	// What belongs to the outcome is done even when the caller hangs up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	var kept error
+	switch {
+	case err == nil:
+		kept = h.store.EndCommand(ctx, k, made.stored())
+	case rejected(err):
+		kept = h.store.AbandonCommand(ctx, k)
+	}
+	if kept != nil {
+		h.log.LogAttrs(ctx, slog.LevelWarn, "the answer of a command was not kept", slog.String("operation", who.op.id), slog.String("error", kept.Error()))
+	}
+	return made, err
+}
+
 // The operations that answer so.
 
 func (a answer) VisitBookAppointmentResponse(w http.ResponseWriter) error       { return a.write(w) }
@@ -99,3 +133,9 @@ func (a answer) VisitWaiveNoShowFeeResponse(w http.ResponseWriter) error        
 func (a answer) VisitCreateDoctorResponse(w http.ResponseWriter) error          { return a.write(w) }
 func (a answer) VisitCreateAppointmentTypeResponse(w http.ResponseWriter) error { return a.write(w) }
 func (a answer) VisitCreatePatientResponse(w http.ResponseWriter) error         { return a.write(w) }
+func (a answer) VisitStartDeploymentResponse(w http.ResponseWriter) error       { return a.write(w) }
+func (a answer) VisitApproveDeploymentResponse(w http.ResponseWriter) error     { return a.write(w) }
+func (a answer) VisitPauseDeploymentResponse(w http.ResponseWriter) error       { return a.write(w) }
+func (a answer) VisitResumeDeploymentResponse(w http.ResponseWriter) error      { return a.write(w) }
+func (a answer) VisitAbortDeploymentResponse(w http.ResponseWriter) error       { return a.write(w) }
+func (a answer) VisitRollbackDeploymentResponse(w http.ResponseWriter) error    { return a.write(w) }

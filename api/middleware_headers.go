@@ -6,9 +6,12 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
+// headerRelease carries the digest of the release that answers: deployments look at it.
+const headerRelease = "X-Careflow-Release"
+
 // securityHeaders are right for answers that no browser should render, cache, frame or
 // guess the type of. The reference page brings its own policy.
-func securityHeaders(publicURL string) gin.HandlerFunc {
+func securityHeaders(publicURL, release string) gin.HandlerFunc {
 	https := strings.HasPrefix(publicURL, "https://")
 	return func(c *gin.Context) {
 		h := c.Writer.Header()
@@ -18,6 +21,9 @@ func securityHeaders(publicURL string) gin.HandlerFunc {
 		h.Set("Cache-Control", "no-store")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if release != "" {
+			h.Set(headerRelease, release)
+		}
 		if https {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}

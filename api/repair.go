@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 
 	"github.com/careflow/careflow/activities/reconcile"
@@ -73,38 +72,13 @@ func (h *handlers) once(ctx context.Context, who *visitor, appointmentID, key st
 	if err != nil {
 		return answer{}, err
 	}
-	taken, err := who.idempotencyKey(appointmentID, key, body)
-	if err != nil {
-		return answer{}, err
-	}
-	stored, err := h.store.BeginCommand(ctx, taken)
-	if err != nil {
-		return answer{}, err
-	}
-	if stored != nil {
-		return answerOf(*stored).with(headerReplayed, "true"), nil
-	}
-	view, err := repair(ctx, actorIn(as(who), a), updateID(h.cfg.CommandKey, taken))
-	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
-	defer cancel()
-	if err != nil {
-		if rejected(err) {
-			if freeing := h.store.AbandonCommand(settling, taken); freeing != nil {
-				h.log.LogAttrs(ctx, slog.LevelWarn, "a rejected repair keeps its key",
-					slog.String("appointment_id", appointmentID), slog.String("error", freeing.Error()))
-			}
+	return h.underKey(ctx, who, appointmentID, key, body, func(ctx context.Context, id string) (answer, error) {
+		view, err := repair(ctx, actorIn(as(who), a), id)
+		if err != nil {
+			return answer{}, err
 		}
-		return answer{}, err
-	}
-	done, err := jsonAnswer(http.StatusOK, view)
-	if err != nil {
-		return answer{}, err
-	}
-	if err := h.store.EndCommand(settling, taken, done.stored()); err != nil {
-		h.log.LogAttrs(ctx, slog.LevelWarn, "a repair's answer was not kept",
-			slog.String("appointment_id", appointmentID), slog.String("error", err.Error()))
-	}
-	return done, nil
+		return jsonAnswer(http.StatusOK, view)
+	})
 }
 
 func (a answer) VisitRetryAppointmentResponse(w http.ResponseWriter) error   { return a.write(w) }

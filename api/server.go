@@ -27,7 +27,11 @@ type Dependencies struct {
 	// Backups begins and ends jobs, BackupLog knows what became of them.
 	Backups   Backups
 	BackupLog BackupLog
-	Webhooks  PaymentWebhooks
+	// Deployments begins deployments and speaks to them, DeploymentLog knows what became of
+	// them.
+	Deployments   Deployments
+	DeploymentLog DeploymentLog
+	Webhooks      PaymentWebhooks
 	// MailEvents verifies what the mail provider tells of messages.
 	MailEvents MailWebhooks
 
@@ -83,7 +87,8 @@ func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) 
 	}
 	s := &Server{cfg: cfg, log: deps.Logger, tokens: deps.Tokens, sessions: deps.Store, callers: newCallers(cfg.RememberCaller), operations: operations, listening: newListening()}
 	h := &handlers{
-		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, housekeeping: deps.Housekeeping, backups: deps.Backups, backupLog: deps.BackupLog, freshness: fresh, webhooks: deps.Webhooks, links: deps.Links,
+		cfg: cfg, store: deps.Store, commands: deps.Commands, reconcile: deps.Reconcile, housekeeping: deps.Housekeeping, backups: deps.Backups, backupLog: deps.BackupLog, freshness: fresh,
+		deployments: deps.Deployments, deploymentLog: deps.DeploymentLog, webhooks: deps.Webhooks, links: deps.Links,
 		tokens: deps.Tokens, passwords: deps.Passwords, log: deps.Logger, metrics: metrics, gatherer: deps.Registry, docs: docs,
 		mailEvents: deps.MailEvents, watchers: newWatchers(cfg, deps.Store, deps.Logger, metrics.streams),
 		inFlight: make(semaphore, cfg.MaxCommands), waiting: make(semaphore, cfg.MaxWaits), draining: s.listening.draining,
@@ -116,7 +121,7 @@ func (s *Server) routes(h *handlers, metrics *metrics) (*gin.Engine, error) {
 	if s.cfg.Tracing {
 		engine.Use(s.traced)
 	}
-	engine.Use(s.accessLog, metrics.measure, securityHeaders(s.cfg.PublicURL), s.recovery)
+	engine.Use(s.accessLog, metrics.measure, securityHeaders(s.cfg.PublicURL, s.cfg.Release), s.recovery)
 	engine.NoRoute(func(c *gin.Context) {
 		s.fail(c, domain.Errorf(domain.CodeNotFound, "There is nothing at this path. The contract is at /docs."))
 	})

@@ -81,6 +81,9 @@ var preparations = map[string]func(*contractRun) known{
 		return with(with(token(r.forgotten()), "new_password", chosen), "again", chosen)
 	},
 
+	"getDeployment":     (*contractRun).deployed,
+	"getDeploymentStep": func(r *contractRun) known { return with(r.deployed(), "seq", "1") },
+
 	"startBackup":          func(*contractRun) known { return known{"target": {"clinic"}} },
 	"getBackup":            (*contractRun).savedBackup,
 	"verifyBackup":         (*contractRun).savedBackup,
@@ -292,6 +295,16 @@ func (r *contractRun) secretOf(email string) string {
 	_, letter := letters(r.t, r.c, email, 1)
 	_, secret := link(r.t, letter)
 	return secret
+}
+
+// deployed is a deployment that has ended, as its process would have kept it.
+func (r *contractRun) deployed() known {
+	id := domain.NewID()
+	r.c.Exec(`INSERT INTO deployments (id, environment, service, strategy, version, digest, artifact, reason, state, started_at, ended_at)
+		VALUES ($1, 'production', 'api', 'blue_green', '1', 'sha256:0', '/api.tar.gz', 'Weekly', 'succeeded', now(), now())`, id)
+	r.c.Exec(`INSERT INTO deployment_steps (deployment_id, seq, name, state, started_at, ended_at, output)
+		VALUES ($1, 1, 'smoke tests', 'running', now(), now(), 'ok')`, id)
+	return known{"deployment_id": {id}}
 }
 
 // savedBackup is a backup that has ended.

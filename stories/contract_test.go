@@ -68,9 +68,12 @@ func TestNoRequestLeavesTheContract(t *testing.T) {
 	require.Empty(t, wrong, strings.Join(wrong, "\n"))
 }
 
-// neverServed are the operations that no preparation brings about, each with its reason.
-// There is none; what they are refused for is checked all the same.
-var neverServed []string
+// neverServed are the operations that no preparation brings about, each with its reason. What
+// they are refused for is checked all the same.
+var neverServed = []string{
+	// No host takes deployments from this clinic.
+	"listServices", "startDeployment", "approveDeployment", "pauseDeployment", "resumeDeployment", "abortDeployment", "rollbackDeployment",
+}
 
 // contractRun is a clinic with something of everything, and somebody of every role.
 type contractRun struct {

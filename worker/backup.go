@@ -23,7 +23,7 @@ type BackupActivities struct {
 // and no vendor's activity. It needs a Config, a Temporal client and BackupActivities.
 var BackupModule = fx.Module("backup-worker",
 	fx.Provide(NewBackup),
-	fx.Invoke(runBackup),
+	fx.Invoke(runHost),
 )
 
 // NewBackup assembles the fleet of a host for backups without starting it. Its workers
@@ -50,7 +50,8 @@ func (f *Fleet) assembleBackup() []sdk.Worker {
 	return []sdk.Worker{saving, proving}
 }
 
-func runBackup(lc fx.Lifecycle, fleet *Fleet, log *slog.Logger) {
+// runHost runs the fleet of a host for jobs as long as its process lives.
+func runHost(lc fx.Lifecycle, fleet *Fleet, log *slog.Logger) {
 	ctx, cancel := context.WithCancel(context.Background())
 	started := make(chan struct{})
 	lc.Append(fx.StartStopHook(

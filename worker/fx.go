@@ -13,12 +13,14 @@ import (
 	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/appointment"
 	backupacts "github.com/careflow/careflow/activities/backup"
+	deployacts "github.com/careflow/careflow/activities/deployment"
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	"github.com/careflow/careflow/worker/figures"
 	"github.com/careflow/careflow/worker/freshness"
 	"github.com/careflow/careflow/worker/relay"
+	"github.com/careflow/careflow/workflows/deployment"
 )
 
 // Module runs the workers and the relay. It needs a Config, a relay.Config, a Temporal
@@ -27,20 +29,22 @@ import (
 // reconciler and housekeeping need (reconcileacts.Store, .Processes, .Config;
 // housekeepingacts.Store, .Config), what letters of accounts need (accountacts.Ledger,
 // .Writer, .Linker), what payment cases need (caseacts.Store, .Provider), a
-// backupacts.Catalogue, what alarms need (alarmacts.Store, .Mailer, .Config), what the watch
-// over backups needs (freshness.Store, .Config), a relay.Outbox, relay.Processes,
-// relay.Accounts, relay.Cases, what is counted (figures.Clinic, .Queues), a
-// prometheus.Registerer and a logger.
+// backupacts.Catalogue, a deployacts.Catalogue and the domain.ApprovalKeys that deployments
+// check, what alarms need (alarmacts.Store, .Mailer, .Config), what the watch over backups
+// needs (freshness.Store, .Config), a relay.Outbox, relay.Processes, relay.Accounts,
+// relay.Cases, what is counted (figures.Clinic, .Queues), a prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
-		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New, backupacts.NewLogbook, alarmacts.New,
+		reconcileacts.New, accountacts.New, caseacts.New, housekeepingacts.New, backupacts.NewLogbook, alarmacts.New, deployacts.NewLogbook, deployment.New,
 		func(r *acts.Records, p *acts.Payments, m *acts.Mail, c *reconcileacts.Activities, a *accountacts.Activities,
 			cases *caseacts.Activities, h *housekeepingacts.Activities, b *backupacts.Logbook, alarms *alarmacts.Activities,
+			deployments *deployacts.Logbook, deploying *deployment.Process,
 		) Activities {
 			return Activities{
 				Records: r, Payments: p, Mail: m, Reconcile: c, AccountMail: a, Cases: cases, Housekeeping: h,
 				Backups: b, Alarm: alarms,
+				Deployments: deployments, Deploying: deploying,
 			}
 		},
 		New,

@@ -17,6 +17,7 @@ import (
 	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/appointment"
 	backupacts "github.com/careflow/careflow/activities/backup"
+	deployacts "github.com/careflow/careflow/activities/deployment"
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
@@ -24,6 +25,7 @@ import (
 	"github.com/careflow/careflow/workflows/alarm"
 	"github.com/careflow/careflow/workflows/appointment"
 	"github.com/careflow/careflow/workflows/backup"
+	"github.com/careflow/careflow/workflows/deployment"
 	"github.com/careflow/careflow/workflows/housekeeping"
 	"github.com/careflow/careflow/workflows/paymentcase"
 	"github.com/careflow/careflow/workflows/reconcile"
@@ -59,6 +61,9 @@ type Activities struct {
 	// Backups keeps the catalogue of backups, Alarm tells the people who run this.
 	Backups *backupacts.Logbook
 	Alarm   *alarmacts.Activities
+	// Deployments keeps what becomes of deployments, and Deploying is their process.
+	Deployments *deployacts.Logbook
+	Deploying   *deployment.Process
 	// Housekeeping removes rows that nobody needs any more.
 	Housekeeping *housekeepingacts.Activities
 	// AccountMail delivers the letters of accounts.
@@ -77,6 +82,8 @@ type Fleet struct {
 	cfg      Config
 	acts     Activities
 	backup   *BackupActivities // of a host for backups; nil for every other
+	// deploying is of a host with the rights to deploy.
+	deploying *deployacts.Deploying
 
 	mu      sync.Mutex
 	workers []sdk.Worker
@@ -140,13 +147,18 @@ func (f *Fleet) assemble() []sdk.Worker {
 	if f.backup != nil {
 		return f.assembleBackup()
 	}
+	if f.deploying != nil {
+		return f.assembleDeploy()
+	}
 	temporal, cfg, a := f.temporal, f.cfg, f.acts
 	sdk.SetStickyWorkflowCacheSize(cachedWorkflows)
 	main := sdk.New(temporal, cfg.TaskQueue, cfg.options(0))
 	Register(main)
+	RegisterDeployments(main, a.Deploying)
 	acts.RegisterRecords(main, a.Records)
 	reconcileacts.Register(main, a.Reconcile)
 	backupacts.RegisterLogbook(main, a.Backups)
+	deployacts.RegisterLogbook(main, a.Deployments)
 	housekeepingacts.Register(main, a.Housekeeping)
 
 	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, cfg.options(orDefault(cfg.StripePerSecond, 80)))

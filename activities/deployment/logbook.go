@@ -13,8 +13,8 @@ type Catalogue interface {
 	BeginDeployment(ctx context.Context, n domain.NewDeployment) error
 	// StepDeployment keeps a transition and moves the row; a late one changes nothing.
 	StepDeployment(ctx context.Context, step domain.DeploymentStep) error
-	// NewestVerified returns each target's newest proven restore point, UTC.
-	NewestVerified(ctx context.Context) (map[string]time.Time, error)
+	// BackupsOf lists the backups of a target that were not removed.
+	BackupsOf(ctx context.Context, target string) ([]domain.BackupRecord, error)
 }
 
 // Logbook are the activities on our own database, on the queue of the workflows: a host
@@ -37,13 +37,18 @@ func (l *Logbook) Note(ctx context.Context, step domain.DeploymentStep) error {
 // Gate is CodeGateClosed unless a proven backup of the database is young enough. It returns
 // the restore point.
 func (l *Logbook) Gate(ctx context.Context, in GateInput) (time.Time, error) {
-	newest, err := l.catalogue.NewestVerified(ctx)
+	backups, err := l.catalogue.BackupsOf(ctx, in.Database)
 	if err != nil {
 		return time.Time{}, fault(err)
 	}
-	at, ok := newest[in.Database]
+	var at time.Time
+	for _, b := range backups {
+		if b.State == domain.BackupVerified && b.BuriedAt.IsZero() && b.SnapshotAt.After(at) {
+			at = b.SnapshotAt
+		}
+	}
 	switch age := time.Since(at); {
-	case !ok:
+	case at.IsZero():
 		return at, fault(domain.Errorf(domain.CodeGateClosed, "no backup of %s was ever proven: `careflow backup run --target %s` makes one", in.Database, in.Database))
 	case age > in.Within:
 		return at, fault(domain.Errorf(domain.CodeGateClosed, "the newest proven backup of %s is %s old, and may be %s: `careflow backup run --target %s` makes one",

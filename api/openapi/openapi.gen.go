@@ -390,6 +390,24 @@ func (e CancellationReasonCode) Valid() bool {
 	}
 }
 
+// Defines values for ColourStateColour.
+const (
+	ColourStateColourBlue  ColourStateColour = "blue"
+	ColourStateColourGreen ColourStateColour = "green"
+)
+
+// Valid indicates whether the value is a known member of the ColourStateColour enum.
+func (e ColourStateColour) Valid() bool {
+	switch e {
+	case ColourStateColourBlue:
+		return true
+	case ColourStateColourGreen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CorrectionReasonCode.
 const (
 	CorrectionReasonCodeOther              CorrectionReasonCode = "other"
@@ -450,6 +468,63 @@ func (e DeclineReasonCode) Valid() bool {
 	case DeclineReasonCodeNotSuitable:
 		return true
 	case DeclineReasonCodeOther:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeploymentRequestSchema.
+const (
+	DeploymentRequestSchemaBreaks  DeploymentRequestSchema = "breaks"
+	DeploymentRequestSchemaExpands DeploymentRequestSchema = "expands"
+)
+
+// Valid indicates whether the value is a known member of the DeploymentRequestSchema enum.
+func (e DeploymentRequestSchema) Valid() bool {
+	switch e {
+	case DeploymentRequestSchemaBreaks:
+		return true
+	case DeploymentRequestSchemaExpands:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeploymentState.
+const (
+	DeploymentStateAborted            DeploymentState = "aborted"
+	DeploymentStateFailed             DeploymentState = "failed"
+	DeploymentStatePaused             DeploymentState = "paused"
+	DeploymentStateRolledBack         DeploymentState = "rolled_back"
+	DeploymentStateRollingBack        DeploymentState = "rolling_back"
+	DeploymentStateRunning            DeploymentState = "running"
+	DeploymentStateSucceeded          DeploymentState = "succeeded"
+	DeploymentStateWaitingForApproval DeploymentState = "waiting_for_approval"
+	DeploymentStateWarm               DeploymentState = "warm"
+)
+
+// Valid indicates whether the value is a known member of the DeploymentState enum.
+func (e DeploymentState) Valid() bool {
+	switch e {
+	case DeploymentStateAborted:
+		return true
+	case DeploymentStateFailed:
+		return true
+	case DeploymentStatePaused:
+		return true
+	case DeploymentStateRolledBack:
+		return true
+	case DeploymentStateRollingBack:
+		return true
+	case DeploymentStateRunning:
+		return true
+	case DeploymentStateSucceeded:
+		return true
+	case DeploymentStateWaitingForApproval:
+		return true
+	case DeploymentStateWarm:
 		return true
 	default:
 		return false
@@ -1224,6 +1299,24 @@ func (e Role) Valid() bool {
 	}
 }
 
+// Defines values for ServiceLive.
+const (
+	ServiceLiveBlue  ServiceLive = "blue"
+	ServiceLiveGreen ServiceLive = "green"
+)
+
+// Valid indicates whether the value is a known member of the ServiceLive enum.
+func (e ServiceLive) Valid() bool {
+	switch e {
+	case ServiceLiveBlue:
+		return true
+	case ServiceLiveGreen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionTokenType.
 const (
 	SessionTokenTypeBearer SessionTokenType = "Bearer"
@@ -1233,6 +1326,33 @@ const (
 func (e SessionTokenType) Valid() bool {
 	switch e {
 	case SessionTokenTypeBearer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SmokeTestMethod.
+const (
+	SmokeTestMethodDELETE SmokeTestMethod = "DELETE"
+	SmokeTestMethodGET    SmokeTestMethod = "GET"
+	SmokeTestMethodPATCH  SmokeTestMethod = "PATCH"
+	SmokeTestMethodPOST   SmokeTestMethod = "POST"
+	SmokeTestMethodPUT    SmokeTestMethod = "PUT"
+)
+
+// Valid indicates whether the value is a known member of the SmokeTestMethod enum.
+func (e SmokeTestMethod) Valid() bool {
+	switch e {
+	case SmokeTestMethodDELETE:
+		return true
+	case SmokeTestMethodGET:
+		return true
+	case SmokeTestMethodPATCH:
+		return true
+	case SmokeTestMethodPOST:
+		return true
+	case SmokeTestMethodPUT:
 		return true
 	default:
 		return false
@@ -1996,6 +2116,21 @@ type CancellationReasonCode string
 // Example: 09:00
 type ClockTime = string
 
+// ColourState defines model for ColourState.
+type ColourState struct {
+	Colour  ColourStateColour `json:"colour"`
+	Digest  string            `json:"digest,omitempty,omitzero"`
+	Preview string            `json:"preview,omitempty,omitzero"`
+
+	// Ready Instances that take requests.
+	Ready   int    `json:"ready"`
+	Version string `json:"version,omitempty,omitzero"`
+	Wanted  int    `json:"wanted"`
+}
+
+// ColourStateColour defines model for ColourState.Colour.
+type ColourStateColour string
+
 // ConfirmEmailForm defines model for ConfirmEmailForm.
 type ConfirmEmailForm struct {
 	Password string `json:"password"`
@@ -2063,6 +2198,112 @@ type Decline struct {
 
 // DeclineReasonCode defines model for Decline.ReasonCode.
 type DeclineReasonCode string
+
+// Deployment defines model for Deployment.
+type Deployment struct {
+	Artifact    string    `json:"artifact"`
+	Digest      string    `json:"digest"`
+	EndedAt     time.Time `json:"ended_at,omitempty,omitzero"`
+	Environment string    `json:"environment"`
+	ErrorCode   string    `json:"error_code,omitempty,omitzero"`
+	ErrorDetail string    `json:"error_detail,omitempty,omitzero"`
+	ID          string    `json:"id"`
+
+	// PreviousDigest What was live before.
+	PreviousDigest string `json:"previous_digest,omitempty,omitzero"`
+	Reason         string `json:"reason"`
+
+	// RequestedBy The account of who asked.
+	RequestedBy string    `json:"requested_by,omitempty,omitzero"`
+	Schema      string    `json:"schema,omitempty,omitzero"`
+	Service     string    `json:"service"`
+	StartedAt   time.Time `json:"started_at"`
+
+	// State A warm one is live, and the old release is still ready. An aborted or failed one has switched nothing.
+	State DeploymentState `json:"state"`
+
+	// Step The newest one.
+	Step string `json:"step"`
+
+	// Steps Empty in lists.
+	Steps []DeploymentStep `json:"steps"`
+
+	// Strategy blue_green, one_at_a_time or worker_fleet; empty where the service is not known.
+	Strategy string `json:"strategy"`
+	Version  string `json:"version"`
+}
+
+// DeploymentPage defines model for DeploymentPage.
+type DeploymentPage struct {
+	Items      []Deployment `json:"items"`
+	NextCursor string       `json:"next_cursor,omitempty,omitzero"`
+}
+
+// DeploymentRequest defines model for DeploymentRequest.
+type DeploymentRequest struct {
+	// Artifact Where the image (without a tag) or the bundle is found.
+	Artifact string `json:"artifact"`
+
+	// Digest Of the image or the bundle.
+	Digest      string `json:"digest"`
+	Environment string `json:"environment"`
+	Reason      string `json:"reason"`
+
+	// Schema What it does to the database; left out: nothing.
+	Schema  DeploymentRequestSchema `json:"schema,omitempty,omitzero"`
+	Service string                  `json:"service"`
+
+	// Smoke The release's own smoke tests, in the place of the service's.
+	Smoke []SmokeTest `json:"smoke,omitempty,omitzero"`
+
+	// Version For people.
+	Version string `json:"version"`
+}
+
+// DeploymentRequestSchema What it does to the database; left out: nothing.
+type DeploymentRequestSchema string
+
+// DeploymentStarted defines model for DeploymentStarted.
+type DeploymentStarted struct {
+	// ID The deployment.
+	ID string `json:"id"`
+
+	// Joined It was under way already.
+	Joined bool `json:"joined"`
+}
+
+// DeploymentState A warm one is live, and the old release is still ready. An aborted or failed one has switched nothing.
+type DeploymentState string
+
+// DeploymentStep defines model for DeploymentStep.
+type DeploymentStep struct {
+	// By The account of who said it; missing where nobody did.
+	By     string `json:"by,omitempty,omitzero"`
+	Digest string `json:"digest,omitempty,omitzero"`
+
+	// EndedAt Missing while it is under way.
+	EndedAt     time.Time `json:"ended_at,omitempty,omitzero"`
+	ErrorCode   string    `json:"error_code,omitempty,omitzero"`
+	ErrorDetail string    `json:"error_detail,omitempty,omitzero"`
+	ExitCode    int       `json:"exit_code"`
+	Host        string    `json:"host,omitempty,omitzero"`
+	Name        string    `json:"name"`
+
+	// Output The last 64 KiB of what it printed; of one step only.
+	Output    string    `json:"output,omitempty,omitzero"`
+	Reason    string    `json:"reason,omitempty,omitzero"`
+	Seq       int       `json:"seq"`
+	StartedAt time.Time `json:"started_at"`
+
+	// State A warm one is live, and the old release is still ready. An aborted or failed one has switched nothing.
+	State DeploymentState `json:"state"`
+}
+
+// DeploymentWord defines model for DeploymentWord.
+type DeploymentWord struct {
+	// Reason Kept with the deployment.
+	Reason string `json:"reason"`
+}
 
 // Device defines model for Device.
 type Device struct {
@@ -2888,6 +3129,31 @@ type ScheduleSaved struct {
 	Affected []AffectedVisit `json:"affected"`
 }
 
+// Service defines model for Service.
+type Service struct {
+	// Approval Somebody must approve before the switch.
+	Approval    bool          `json:"approval"`
+	Colours     []ColourState `json:"colours"`
+	Environment string        `json:"environment"`
+	ErrorCode   string        `json:"error_code,omitempty,omitzero"`
+	FrontDoor   string        `json:"front_door,omitempty,omitzero"`
+	Live        ServiceLive   `json:"live,omitempty,omitzero"`
+	Revision    string        `json:"revision,omitempty,omitzero"`
+	Service     string        `json:"service"`
+
+	// Share Percent of the requests that go to the other colour.
+	Share    int    `json:"share,omitempty,omitzero"`
+	Strategy string `json:"strategy"`
+}
+
+// ServiceLive defines model for Service.Live.
+type ServiceLive string
+
+// ServiceList defines model for ServiceList.
+type ServiceList struct {
+	Items []Service `json:"items"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	// AccessToken For the header `Authorization: Bearer …`.
@@ -2933,6 +3199,24 @@ type Slot struct {
 type SlotList struct {
 	Items []Slot `json:"items"`
 }
+
+// SmokeTest defines model for SmokeTest.
+type SmokeTest struct {
+	Body          string            `json:"body,omitempty,omitzero"`
+	Contains      []string          `json:"contains,omitempty,omitzero"`
+	Equals        string            `json:"equals,omitempty,omitzero"`
+	Headers       map[string]string `json:"headers,omitempty,omitzero"`
+	Method        SmokeTestMethod   `json:"method,omitempty,omitzero"`
+	Name          string            `json:"name"`
+	Path          string            `json:"path,omitempty,omitzero"`
+	Save          map[string]string `json:"save,omitempty,omitzero"`
+	SQL           string            `json:"sql,omitempty,omitzero"`
+	Status        int               `json:"status,omitempty,omitzero"`
+	WithinSeconds int               `json:"within_seconds,omitempty,omitzero"`
+}
+
+// SmokeTestMethod defines model for SmokeTest.Method.
+type SmokeTestMethod string
 
 // Status requested (slot held, waiting for the payment), pending (waiting for the doctor), capturing (accepted, the money is being taken), confirmed, checked_in, completed; or declined, cancelled, expired, no_show; archived.
 type Status string
@@ -3057,6 +3341,9 @@ type BackupID = string
 
 // CaseID defines model for CaseId.
 type CaseID = string
+
+// DeploymentID defines model for DeploymentId.
+type DeploymentID = string
 
 // DoctorID defines model for DoctorId.
 type DoctorID = string
@@ -3505,6 +3792,60 @@ type ListBackupsParams struct {
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
+// ListDeploymentsParams defines parameters for ListDeployments.
+type ListDeploymentsParams struct {
+	// Environment Only this environment's.
+	Environment string `form:"environment,omitempty" json:"environment,omitempty,omitzero"`
+
+	// Service Only this service's.
+	Service string `form:"service,omitempty" json:"service,omitempty,omitzero"`
+
+	// State Only those in this state.
+	State DeploymentState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Limit How many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// StartDeploymentParams defines parameters for StartDeployment.
+type StartDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// AbortDeploymentParams defines parameters for AbortDeployment.
+type AbortDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ApproveDeploymentParams defines parameters for ApproveDeployment.
+type ApproveDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PauseDeploymentParams defines parameters for PauseDeployment.
+type PauseDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ResumeDeploymentParams defines parameters for ResumeDeployment.
+type ResumeDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RollbackDeploymentParams defines parameters for RollbackDeployment.
+type RollbackDeploymentParams struct {
+	// IdempotencyKey Your own unique text for this command, such as a UUID. Sending the same command with the same key again is safe: it gives the first answer, for 30 days. The same key with another body is refused. After that a command of a visit is still known; a booking is judged anew, and refused while the visit stands.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListHousekeepingParams defines parameters for ListHousekeeping.
 type ListHousekeepingParams struct {
 	// Limit How many.
@@ -3708,6 +4049,24 @@ type HoldBackupJSONRequestBody = BackupHoldReason
 
 // ReleaseBackupJSONRequestBody defines body for ReleaseBackup for application/json ContentType.
 type ReleaseBackupJSONRequestBody = BackupReleaseReason
+
+// StartDeploymentJSONRequestBody defines body for StartDeployment for application/json ContentType.
+type StartDeploymentJSONRequestBody = DeploymentRequest
+
+// AbortDeploymentJSONRequestBody defines body for AbortDeployment for application/json ContentType.
+type AbortDeploymentJSONRequestBody = DeploymentWord
+
+// ApproveDeploymentJSONRequestBody defines body for ApproveDeployment for application/json ContentType.
+type ApproveDeploymentJSONRequestBody = DeploymentWord
+
+// PauseDeploymentJSONRequestBody defines body for PauseDeployment for application/json ContentType.
+type PauseDeploymentJSONRequestBody = DeploymentWord
+
+// ResumeDeploymentJSONRequestBody defines body for ResumeDeployment for application/json ContentType.
+type ResumeDeploymentJSONRequestBody = DeploymentWord
+
+// RollbackDeploymentJSONRequestBody defines body for RollbackDeployment for application/json ContentType.
+type RollbackDeploymentJSONRequestBody = DeploymentWord
 
 // RequestPasswordResetJSONRequestBody defines body for RequestPasswordReset for application/json ContentType.
 type RequestPasswordResetJSONRequestBody = AddressOnly
@@ -3972,6 +4331,33 @@ type ServerInterface interface {
 	// VerifyBackup Prove a backup again
 	// (POST /v1/ops/backups/{backup_id}/verify)
 	VerifyBackup(c *gin.Context, backupID BackupID)
+	// ListDeployments Deployments and what became of them
+	// (GET /v1/ops/deployments)
+	ListDeployments(c *gin.Context, params ListDeploymentsParams)
+	// StartDeployment Deploy a release
+	// (POST /v1/ops/deployments)
+	StartDeployment(c *gin.Context, params StartDeploymentParams)
+	// GetDeployment One deployment with its steps
+	// (GET /v1/ops/deployments/{deployment_id})
+	GetDeployment(c *gin.Context, deploymentID DeploymentID)
+	// AbortDeployment Abort a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/abort)
+	AbortDeployment(c *gin.Context, deploymentID DeploymentID, params AbortDeploymentParams)
+	// ApproveDeployment Approve a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/approve)
+	ApproveDeployment(c *gin.Context, deploymentID DeploymentID, params ApproveDeploymentParams)
+	// PauseDeployment Pause a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/pause)
+	PauseDeployment(c *gin.Context, deploymentID DeploymentID, params PauseDeploymentParams)
+	// ResumeDeployment Resume a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/resume)
+	ResumeDeployment(c *gin.Context, deploymentID DeploymentID, params ResumeDeploymentParams)
+	// RollbackDeployment Go back to the old release
+	// (POST /v1/ops/deployments/{deployment_id}/rollback)
+	RollbackDeployment(c *gin.Context, deploymentID DeploymentID, params RollbackDeploymentParams)
+	// GetDeploymentStep One step with what it printed
+	// (GET /v1/ops/deployments/{deployment_id}/steps/{seq})
+	GetDeploymentStep(c *gin.Context, deploymentID DeploymentID, seq int)
 	// ListHousekeeping What housekeeping removed
 	// (GET /v1/ops/housekeeping)
 	ListHousekeeping(c *gin.Context, params ListHousekeepingParams)
@@ -3984,6 +4370,9 @@ type ServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(c *gin.Context)
+	// ListServices Services that can be deployed, and what is live
+	// (GET /v1/ops/services)
+	ListServices(c *gin.Context)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(c *gin.Context)
@@ -7038,6 +7427,427 @@ func (siw *ServerInterfaceWrapper) VerifyBackup(c *gin.Context) {
 	siw.Handler.VerifyBackup(c, backupID)
 }
 
+// ListDeployments operation middleware
+func (siw *ServerInterfaceWrapper) ListDeployments(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeploymentsParams
+
+	// ------------- Optional query parameter "environment" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environment", c.Request.URL.Query(), &params.Environment, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter environment: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "service" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "service", c.Request.URL.Query(), &params.Service, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter service: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDeployments(c, params)
+}
+
+// StartDeployment operation middleware
+func (siw *ServerInterfaceWrapper) StartDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartDeployment(c, params)
+}
+
+// GetDeployment operation middleware
+func (siw *ServerInterfaceWrapper) GetDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDeployment(c, deploymentID)
+}
+
+// AbortDeployment operation middleware
+func (siw *ServerInterfaceWrapper) AbortDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AbortDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AbortDeployment(c, deploymentID, params)
+}
+
+// ApproveDeployment operation middleware
+func (siw *ServerInterfaceWrapper) ApproveDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApproveDeployment(c, deploymentID, params)
+}
+
+// PauseDeployment operation middleware
+func (siw *ServerInterfaceWrapper) PauseDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PauseDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PauseDeployment(c, deploymentID, params)
+}
+
+// ResumeDeployment operation middleware
+func (siw *ServerInterfaceWrapper) ResumeDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResumeDeployment(c, deploymentID, params)
+}
+
+// RollbackDeployment operation middleware
+func (siw *ServerInterfaceWrapper) RollbackDeployment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RollbackDeploymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RollbackDeployment(c, deploymentID, params)
+}
+
+// GetDeploymentStep operation middleware
+func (siw *ServerInterfaceWrapper) GetDeploymentStep(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "deployment_id" -------------
+	var deploymentID DeploymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deployment_id", c.Param("deployment_id"), &deploymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter deployment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "seq" -------------
+	var seq int
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seq", c.Param("seq"), &seq, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter seq: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDeploymentStep(c, deploymentID, seq)
+}
+
 // ListHousekeeping operation middleware
 func (siw *ServerInterfaceWrapper) ListHousekeeping(c *gin.Context) {
 
@@ -7116,6 +7926,19 @@ func (siw *ServerInterfaceWrapper) StartReconciliation(c *gin.Context) {
 	}
 
 	siw.Handler.StartReconciliation(c)
+}
+
+// ListServices operation middleware
+func (siw *ServerInterfaceWrapper) ListServices(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListServices(c)
 }
 
 // RequestPasswordReset operation middleware
@@ -8097,6 +8920,16 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/accounts/:account_id/events", wrapper.ListAccountEvents)
 	router.GET(options.BaseURL+"/v1/ops/reconciliations", wrapper.ListReconciliations)
 	router.POST(options.BaseURL+"/v1/ops/reconciliations", wrapper.StartReconciliation)
+	router.GET(options.BaseURL+"/v1/ops/services", wrapper.ListServices)
+	router.GET(options.BaseURL+"/v1/ops/deployments", wrapper.ListDeployments)
+	router.POST(options.BaseURL+"/v1/ops/deployments", wrapper.StartDeployment)
+	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id", wrapper.GetDeployment)
+	router.GET(options.BaseURL+"/v1/ops/deployments/:deployment_id/steps/:seq", wrapper.GetDeploymentStep)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/approve", wrapper.ApproveDeployment)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/pause", wrapper.PauseDeployment)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/resume", wrapper.ResumeDeployment)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/abort", wrapper.AbortDeployment)
+	router.POST(options.BaseURL+"/v1/ops/deployments/:deployment_id/rollback", wrapper.RollbackDeployment)
 	router.GET(options.BaseURL+"/v1/ops/housekeeping", wrapper.ListHousekeeping)
 	router.POST(options.BaseURL+"/v1/ops/housekeeping", wrapper.StartHousekeeping)
 	router.GET(options.BaseURL+"/v1/ops/backups", wrapper.ListBackups)
@@ -19183,6 +20016,1568 @@ func (response VerifyBackup503ApplicationProblemPlusJSONResponse) VisitVerifyBac
 	return err
 }
 
+type ListDeploymentsRequestObject struct {
+	Params ListDeploymentsParams
+}
+
+type ListDeploymentsResponseObject interface {
+	VisitListDeploymentsResponse(w http.ResponseWriter) error
+}
+
+type ListDeployments200JSONResponse DeploymentPage
+
+func (response ListDeployments200JSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments400ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments401ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments403ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments500ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeployments503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeployments503ApplicationProblemPlusJSONResponse) VisitListDeploymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeploymentRequestObject struct {
+	Params StartDeploymentParams
+	Body   *StartDeploymentJSONRequestBody
+}
+
+type StartDeploymentResponseObject interface {
+	VisitStartDeploymentResponse(w http.ResponseWriter) error
+}
+
+type StartDeployment202JSONResponse DeploymentStarted
+
+func (response StartDeployment202JSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment400ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment401ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment403ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment404ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment409ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment413ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment415ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment422ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment429ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment500ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartDeployment503ApplicationProblemPlusJSONResponse) VisitStartDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+}
+
+type GetDeploymentResponseObject interface {
+	VisitGetDeploymentResponse(w http.ResponseWriter) error
+}
+
+type GetDeployment200JSONResponse Deployment
+
+func (response GetDeployment200JSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment400ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment401ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment403ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment404ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment500ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeployment503ApplicationProblemPlusJSONResponse) VisitGetDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       AbortDeploymentParams
+	Body         *AbortDeploymentJSONRequestBody
+}
+
+type AbortDeploymentResponseObject interface {
+	VisitAbortDeploymentResponse(w http.ResponseWriter) error
+}
+
+type AbortDeployment200JSONResponse Deployment
+
+func (response AbortDeployment200JSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment400ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment401ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment403ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment404ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment409ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment413ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment415ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment422ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment429ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment500ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AbortDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AbortDeployment503ApplicationProblemPlusJSONResponse) VisitAbortDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       ApproveDeploymentParams
+	Body         *ApproveDeploymentJSONRequestBody
+}
+
+type ApproveDeploymentResponseObject interface {
+	VisitApproveDeploymentResponse(w http.ResponseWriter) error
+}
+
+type ApproveDeployment200JSONResponse Deployment
+
+func (response ApproveDeployment200JSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment400ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment401ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment403ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment404ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment409ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment413ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment415ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment422ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment429ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment500ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveDeployment503ApplicationProblemPlusJSONResponse) VisitApproveDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       PauseDeploymentParams
+	Body         *PauseDeploymentJSONRequestBody
+}
+
+type PauseDeploymentResponseObject interface {
+	VisitPauseDeploymentResponse(w http.ResponseWriter) error
+}
+
+type PauseDeployment200JSONResponse Deployment
+
+func (response PauseDeployment200JSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment400ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment401ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment403ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment404ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment409ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment413ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment415ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment422ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment429ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment500ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PauseDeployment503ApplicationProblemPlusJSONResponse) VisitPauseDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       ResumeDeploymentParams
+	Body         *ResumeDeploymentJSONRequestBody
+}
+
+type ResumeDeploymentResponseObject interface {
+	VisitResumeDeploymentResponse(w http.ResponseWriter) error
+}
+
+type ResumeDeployment200JSONResponse Deployment
+
+func (response ResumeDeployment200JSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment400ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment401ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment403ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment404ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment409ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment413ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment415ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment422ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment429ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment500ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResumeDeployment503ApplicationProblemPlusJSONResponse) VisitResumeDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeploymentRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Params       RollbackDeploymentParams
+	Body         *RollbackDeploymentJSONRequestBody
+}
+
+type RollbackDeploymentResponseObject interface {
+	VisitRollbackDeploymentResponse(w http.ResponseWriter) error
+}
+
+type RollbackDeployment200JSONResponse Deployment
+
+func (response RollbackDeployment200JSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment400ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment401ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment403ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment404ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment409ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment413ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment415ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment422ApplicationProblemPlusJSONResponse struct {
+	IdempotencyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment422ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment429ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment500ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollbackDeployment503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RollbackDeployment503ApplicationProblemPlusJSONResponse) VisitRollbackDeploymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStepRequestObject struct {
+	DeploymentID DeploymentID `json:"deployment_id"`
+	Seq          int          `json:"seq"`
+}
+
+type GetDeploymentStepResponseObject interface {
+	VisitGetDeploymentStepResponse(w http.ResponseWriter) error
+}
+
+type GetDeploymentStep200JSONResponse DeploymentStep
+
+func (response GetDeploymentStep200JSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep400ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep401ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep403ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep404ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep500ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeploymentStep503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDeploymentStep503ApplicationProblemPlusJSONResponse) VisitGetDeploymentStepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListHousekeepingRequestObject struct {
 	Params ListHousekeepingParams
 }
@@ -19619,6 +22014,142 @@ type StartReconciliation503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response StartReconciliation503ApplicationProblemPlusJSONResponse) VisitStartReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServicesRequestObject struct {
+}
+
+type ListServicesResponseObject interface {
+	VisitListServicesResponse(w http.ResponseWriter) error
+}
+
+type ListServices200JSONResponse ServiceList
+
+func (response ListServices200JSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices400ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices401ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices403ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices409ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices429ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices500ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServices503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListServices503ApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -23588,6 +26119,33 @@ type StrictServerInterface interface {
 	// VerifyBackup Prove a backup again
 	// (POST /v1/ops/backups/{backup_id}/verify)
 	VerifyBackup(ctx context.Context, request VerifyBackupRequestObject) (VerifyBackupResponseObject, error)
+	// ListDeployments Deployments and what became of them
+	// (GET /v1/ops/deployments)
+	ListDeployments(ctx context.Context, request ListDeploymentsRequestObject) (ListDeploymentsResponseObject, error)
+	// StartDeployment Deploy a release
+	// (POST /v1/ops/deployments)
+	StartDeployment(ctx context.Context, request StartDeploymentRequestObject) (StartDeploymentResponseObject, error)
+	// GetDeployment One deployment with its steps
+	// (GET /v1/ops/deployments/{deployment_id})
+	GetDeployment(ctx context.Context, request GetDeploymentRequestObject) (GetDeploymentResponseObject, error)
+	// AbortDeployment Abort a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/abort)
+	AbortDeployment(ctx context.Context, request AbortDeploymentRequestObject) (AbortDeploymentResponseObject, error)
+	// ApproveDeployment Approve a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/approve)
+	ApproveDeployment(ctx context.Context, request ApproveDeploymentRequestObject) (ApproveDeploymentResponseObject, error)
+	// PauseDeployment Pause a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/pause)
+	PauseDeployment(ctx context.Context, request PauseDeploymentRequestObject) (PauseDeploymentResponseObject, error)
+	// ResumeDeployment Resume a deployment
+	// (POST /v1/ops/deployments/{deployment_id}/resume)
+	ResumeDeployment(ctx context.Context, request ResumeDeploymentRequestObject) (ResumeDeploymentResponseObject, error)
+	// RollbackDeployment Go back to the old release
+	// (POST /v1/ops/deployments/{deployment_id}/rollback)
+	RollbackDeployment(ctx context.Context, request RollbackDeploymentRequestObject) (RollbackDeploymentResponseObject, error)
+	// GetDeploymentStep One step with what it printed
+	// (GET /v1/ops/deployments/{deployment_id}/steps/{seq})
+	GetDeploymentStep(ctx context.Context, request GetDeploymentStepRequestObject) (GetDeploymentStepResponseObject, error)
 	// ListHousekeeping What housekeeping removed
 	// (GET /v1/ops/housekeeping)
 	ListHousekeeping(ctx context.Context, request ListHousekeepingRequestObject) (ListHousekeepingResponseObject, error)
@@ -23600,6 +26158,9 @@ type StrictServerInterface interface {
 	// StartReconciliation Reconcile all visits now
 	// (POST /v1/ops/reconciliations)
 	StartReconciliation(ctx context.Context, request StartReconciliationRequestObject) (StartReconciliationResponseObject, error)
+	// ListServices Services that can be deployed, and what is live
+	// (GET /v1/ops/services)
+	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
 	// RequestPasswordReset Ask for a new password
 	// (POST /v1/password-resets)
 	RequestPasswordReset(ctx context.Context, request RequestPasswordResetRequestObject) (RequestPasswordResetResponseObject, error)
@@ -26125,6 +28686,354 @@ func (sh *strictHandler) VerifyBackup(ctx *gin.Context, backupID BackupID) {
 	}
 }
 
+// ListDeployments operation middleware
+func (sh *strictHandler) ListDeployments(ctx *gin.Context, params ListDeploymentsParams) {
+	var request ListDeploymentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeployments(ctx, request.(ListDeploymentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeployments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListDeploymentsResponseObject); ok {
+		if err := validResponse.VisitListDeploymentsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartDeployment operation middleware
+func (sh *strictHandler) StartDeployment(ctx *gin.Context, params StartDeploymentParams) {
+	var request StartDeploymentRequestObject
+
+	request.Params = params
+
+	var body StartDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartDeployment(ctx, request.(StartDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartDeploymentResponseObject); ok {
+		if err := validResponse.VisitStartDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDeployment operation middleware
+func (sh *strictHandler) GetDeployment(ctx *gin.Context, deploymentID DeploymentID) {
+	var request GetDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDeployment(ctx, request.(GetDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDeploymentResponseObject); ok {
+		if err := validResponse.VisitGetDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AbortDeployment operation middleware
+func (sh *strictHandler) AbortDeployment(ctx *gin.Context, deploymentID DeploymentID, params AbortDeploymentParams) {
+	var request AbortDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body AbortDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AbortDeployment(ctx, request.(AbortDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AbortDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AbortDeploymentResponseObject); ok {
+		if err := validResponse.VisitAbortDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApproveDeployment operation middleware
+func (sh *strictHandler) ApproveDeployment(ctx *gin.Context, deploymentID DeploymentID, params ApproveDeploymentParams) {
+	var request ApproveDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body ApproveDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveDeployment(ctx, request.(ApproveDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApproveDeploymentResponseObject); ok {
+		if err := validResponse.VisitApproveDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PauseDeployment operation middleware
+func (sh *strictHandler) PauseDeployment(ctx *gin.Context, deploymentID DeploymentID, params PauseDeploymentParams) {
+	var request PauseDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body PauseDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseDeployment(ctx, request.(PauseDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PauseDeploymentResponseObject); ok {
+		if err := validResponse.VisitPauseDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResumeDeployment operation middleware
+func (sh *strictHandler) ResumeDeployment(ctx *gin.Context, deploymentID DeploymentID, params ResumeDeploymentParams) {
+	var request ResumeDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body ResumeDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeDeployment(ctx, request.(ResumeDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResumeDeploymentResponseObject); ok {
+		if err := validResponse.VisitResumeDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RollbackDeployment operation middleware
+func (sh *strictHandler) RollbackDeployment(ctx *gin.Context, deploymentID DeploymentID, params RollbackDeploymentParams) {
+	var request RollbackDeploymentRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Params = params
+
+	var body RollbackDeploymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RollbackDeployment(ctx, request.(RollbackDeploymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RollbackDeployment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RollbackDeploymentResponseObject); ok {
+		if err := validResponse.VisitRollbackDeploymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDeploymentStep operation middleware
+func (sh *strictHandler) GetDeploymentStep(ctx *gin.Context, deploymentID DeploymentID, seq int) {
+	var request GetDeploymentStepRequestObject
+
+	request.DeploymentID = deploymentID
+	request.Seq = seq
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDeploymentStep(ctx, request.(GetDeploymentStepRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDeploymentStep")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDeploymentStepResponseObject); ok {
+		if err := validResponse.VisitGetDeploymentStepResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListHousekeeping operation middleware
 func (sh *strictHandler) ListHousekeeping(ctx *gin.Context, params ListHousekeepingParams) {
 	var request ListHousekeepingRequestObject
@@ -26218,6 +29127,30 @@ func (sh *strictHandler) StartReconciliation(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(StartReconciliationResponseObject); ok {
 		if err := validResponse.VisitStartReconciliationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListServices operation middleware
+func (sh *strictHandler) ListServices(ctx *gin.Context) {
+	var request ListServicesRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListServices(ctx, request.(ListServicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListServices")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListServicesResponseObject); ok {
+		if err := validResponse.VisitListServicesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -27118,512 +30051,557 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P2Lchs5tiYKvwqGs/9w1TQlkZJcLlOxY0blS7d3lS9tq9p/d9lDgZmLJEpJIAsARbN9HHGe5jzYeZIT",
-	"WAAykclMMpMifalhx94uiswLbuu+1rc+diIxSwUHrlVn8LEzBRqDxI+PJFAN8aU2f8SgIslSzQTvDDpv",
-	"pyCBME2YOu50O/CBztIEOoPOyW3/JBaRFlKd9PoP7/d6vd4R/vPA/POj/9P+L+53uh0Jf8yZhLgz0HIO",
-	"3Y6KpjCj5p1jIWdUdwaduWRHEsYggUfQ6Xb0MjUvU1oyPul8+tTtPLmik9VhXk2B3IJUTHAixmQxpWbE",
-	"RE3FgnfJWEiip0Cun42PnlMdTa/NRZQTiJkuTutd5/RdZ+1YV4f0LIZZKjTwaPka0oQuzW3lEV6b51yT",
-	"xRQ40VOmzPDMmChXC5BECxwPlQkDSczbQWmyYHqKVyk6A3IDSzPYfCjA57PO4LeOeXTnfdVq/SIiagdQ",
-	"vbE4gjQVjOsZ8OpdDn5vstXRzrb6VfbzZZomrGpVzb6n2WVEm31fUEXGIknEAuLibBaU6f/s9zrrt/M1",
-	"aLm8HGuQq+97A5HgsTLbZR5GRjAWbhk5fNBEy2XhlffXLcWMcTYzO9jPZs+4hglIHMfbt28v53oKXLOI",
-	"algdzN/EAs9NcFFxvj8BlXiaaDL7z3ediEoYJ2LR8oB/6nZSKukMtGMXl1Ek5lw/q9kPan8uDmXzuaGn",
-	"nW6HmYekVE873Q6nM3One9yQxQ3P1RyvXN3Xy/wc1w49v6Tt8PHYVw0/f+Tdp/ATjW7mad3oR/jrPUWe",
-	"PV4dPe2PTutHP6oZvX3k3Qf+iCqoG3ZKl8h7Iqqg9arT6nGbZ9191I9RvtWN20q/tiOOa1baPu3uYw6E",
-	"0c+wXB35P8VcErHgZM7ZH3Mg2rAtKyCZIpGYzSiPu0TNoymhilDy66/PHh+TN8Bjxie5MHJXroooQieU",
-	"cZS+dAwDoztM2C1YaTdmUmkn86xcPuuRmC7VMbkKn4FPpVzoKUgyEvHSPE/CeK4gPibInC2zp9lAjEQn",
-	"t0wxK/k1SxJyw8WCXxBKRkLcmOEzRX6fxxOICeWw6BJzo3ssWUxZYlm5fYrSlMclefggPhs/HP8AR2dR",
-	"b3R0Pjo/O3oY9+DodPxD/APtj3+M7t/3+2sVrHyHg505MluzVjTQD78An+hpZ3B6/37XiAr/d9+wY61B",
-	"mnf879/evftw2j969+7Dgyfv//If1UdijEpP9Sm+NgrVdaY0LcXcyIt4gAth9KNg5e22nPdPrRqjxAwE",
-	"BwKJAhJNKTfrahaO8QiOyfX/uCaa3oAilC/LWlYfhVD1OjklrekC/XBeXp9qPSh5XClFL835M/PXGU3f",
-	"UySiCfCYlsj7tHf6w1Hv7Kh/XkPE5g3rhh3uXO/o4fuP55+O7IfT/EP1Lr6imq0RXan9uS07qmP87nF3",
-	"50dWiavQh1EZe3GNepQi89SoMi+IsgpWl1BNZkJpwx++e/30EXlwet77/pi8RI6Qq3yKUGOfTLiQ9dpe",
-	"5TFzA6uluh+qZvMmpfypFLPV+ZhvnWLPDefQRPBj8hjGdJ5oVBi5WBz7wfwxB7nMxzI2j6xcV3OijjSb",
-	"VWvIZjhXYnUwP3m1NB9OcSyULIFKQpGRXpvXX9eNTYttRnbFZvByPK47reY+Isbjtsd1XHNczfOGYjy+",
-	"+3m9WqbQQD0k5s62o4e60S/TO2srn8zNKhVcgVXS87GaKT0Vc46zigTXwNHSp8aqsvbhye/KGonZdD4G",
-	"GkljvQbGY4g0u4VhKlmET4nm0hDqsjPoPPn1dQdZtZCdgbn9U7fT8Om4cgq0ZnyC06P4Gr9MVqEYRnNt",
-	"zsCM8bk2q9A/7WW/xUDjhHEIfj0/73U7TjMYLhiPxWJodJHO4KH5YT4egxwiiQQ35b9Y2y//qdftRDTV",
-	"c/MdlRPG858emIHETKVzDcMUJBNx/uP5Gf46l7gT+fdnPXNYkHiHkeBjJmedwZgmCrredBxyoVlUHMNM",
-	"xNaSNC8yu5ods6eofKFyY74UQzUVi+EYcEgRHop+r5f/MpE0fLYZj9PV/WrN6If89x8qfs+WDQ3h8iyM",
-	"WsHjoWZoWP72sVNeUrtF4eg+dVevOi1cdL/36b159IzxONy53/Bh/dMe/moIK54nMEzYjOnO4LTw5Zxr",
-	"lpReIMHQjdkhe0bMcqhE6KHSkIarZEgxp9v/kDDuDDr//ST3vp3YX9VJiUYfg6YssbTcjPkEPjzvF6t6",
-	"n7vsBK/5ZA3J+LX1Ma3hCakUowRmf6ngDZE/ZLc0YfHQ+as6Ztw4Bztk78aKBSjChSZjplHNMi+UNNLH",
-	"5BGqjVb3BCmFVCRhSivUzBVwVCjRokBmi1fgURkzSAzvMMbBidJUajWkZgQzUIpOcHSKZPzUnAlLTFEz",
-	"Xt1DjqOpnhsSNWShmUY+H86M2XnhKuRM+SQWkfrv5cVpfCxe2XWvOwgbV/WCXNuFuiaG8hUBGk0JLhgu",
-	"Ky62Fk5lPzYDe2SNqMsoglRDS0FRcnE09pY4y82Y644xdDtJ5rDc0vfYnPj8XCuW+WdItTUOIyolg5iI",
-	"uTbmsBKCm/8alTWVIgKlnDWrjskvQtwYvbXkVO0SIe1RtptkzVVrJVc6eAOqDv236yg7uw4n43bzseDQ",
-	"bieNMIR4OFo289jhJtrYwRB1E28f9fpX/d6gZ/7vL73+oGeU8C3UCXeLE1+P5TH5qxFJ5C2MUHMHHqvS",
-	"i0+veg8HZ4UXtzmS5vglQ9Rqyw/F2XS6oWXU2MBK6dIuanGB+vfDcebyxwrynKlVDiW7zzOpjmMMgJwI",
-	"5AxP0Hqto06/qFcOmip2e5XtbaX3p661EP6NFNF5MpcihZOfQCaMO7Y9bKOJ4g2VWtU8jZuRg4tWdQb9",
-	"bdSFKqZlyN260UJVgTpfWcZ5Shwm9EqF0at13KYq4FWI1xwFAZt1D1qN8Dj+xccJi+6mm6BupukN8FAt",
-	"eRP6rKYiiZW1ks3xOCaX6iYLFmauIPMgq49EUyEUeL+kNZi3VykeFlUK8xoMCrohF3SJYDK7UiPMQMD6",
-	"vYxRlasTNEnEgjCjRpilvCaKLhVZTJeoKVif+BbmZNFiiwRX80Rbk2cMTThKDBMJXhDMnLdnZrcVTZX/",
-	"5d52rK0u2kbUJJRP5nSChkInBhQunfeZ6bQqe1KjaTFlTEf0d3YGpz2zpSqFiNGEaTONx2CMdpGIybKz",
-	"jgU13lO7+nVbmkcktjYMngo5YnEM/E60N86eUrAImPLBwXuKSJGAOXV45hiPknnsPFYiBWsL35XCznIK",
-	"e+EPNqzo6flgd0VabpJkRpc4u1jgxJB+/rpeKdu8tgnjN0P4kKJZU15e8yOZUkXcBXdcwX7J7Ck/vryU",
-	"hbHtYjUv7Ssx1BO812jUC2rMuzShkZlmOQ1jrtZaMQ1M2/xpwxtYDqV9ZLDgvxpRQDgsSCmygyLEB6+c",
-	"UnbHjTg9LW4ExsioIhiVqXjdii1aPZtdHfjr0gpc54NbieTZveIaJKfJHb0P7iEl+Y4CjSyM9rOQgk+I",
-	"4ETMJVEshmPy97nQNszn98NGs2zkKxVSE3bH7bofugsuCbrdjaQVc6lWvQRuErshl8K7jskVJAlR8xSn",
-	"hSlQflbXuA+/MH7z8tbGZ/bIkfxp6KKCIwQRSdwtEzEZLS09gSSoynptzJ+eBLS+s9r1xVla9lIMWNs5",
-	"VS7QpvUxo3kh9CZVbPP+caGHY3xK0X8nwfq3XDJAMTfmLnL5vCiX/bsL654PakeLXpwN8gg8gizz4mVZ",
-	"EF5+a0EUZAvt7d58mTV80CdTPUsK69p5N+/1zqL/ZrSxZQrEXIBfQWdDmlWZmFM6cTltqIIzTtIEvUZC",
-	"xipLckQeh4N0IeJtYj1Uw1CMhyMm9bQz6PQf/tg76p0enT5srkejp8Ppy5cxJW406NlIvFNPQTLejSrs",
-	"H19DYkE8fGtl+BWGLGJmHvuUsuSOKkUaPG44ts8rs0tD8D6VAu2KLCPDSCXy2n5w3kNjk8YQsRgwneWu",
-	"nDHQMZ7pwkhmQDmmx5SptGpKu6DX0vvtSuggyRepIsjnRUf3cae0aa+zcOquti0LKIQ6B/CY+KHkLl1z",
-	"jlbyau6qB/4Y7JF/o2FfAPGq7Koe+U4UDZs77V0DLJpmO8Ps1s1oDMSYcJ+6nTfOM/dUQmUSL70Bo6Hd",
-	"jVj9S97Q29YBDAxbm7t+2z6a0cwZvScHc2tfsXP42jOzyTVa4en89L7xMSpuTMVhwh+6OeHgG5QlcXOw",
-	"CUUup5xHYOsTciXEL1RO7mZ+p3SZCBoPtRDDBJ9W5gQ+c+mH+/fPfiCjpQZ1V858VtRZfUKkURT9GIqE",
-	"vzLIXWmuK69GAr8S4jnlyzstrBnrjPKlj5eqcGHN070D26Z8zXmMevPymFzJLOmUE0pmYgc66mnonRWC",
-	"mJGRYGSF5V4d+k6W27wWNW9NBI/gguhsoi5xC0sVjjAd9rpEGsFPmygkKHjAYfzKw5KCuwnPeelZZWLR",
-	"1l0GyhwpFANj8urlmytycts/UaAM0SubiDyy1Qx42V0tkH6+u7+IyZHNV64WouUZ7GJr83fOmFJoiThP",
-	"hSTiFsou3Ldv3x6VS0HWbWi5csTv6i1lCR0lcNcdzZ5TyvdQIG9ZBCSiPHB7+pC4o8uAXBOqQV44C0zR",
-	"MZTi4SWv0l2dMmV3sJ9GcYAV+5/Ndzc+mpRKTRZAYkgNCQgexF4wl+AzUrrzDUH8HGJGr3Didzoc2QOH",
-	"M/PEIa5lFdWjJMH9fmTfdmTePiBlXe2usvN+UXbiqDCBypv92YhXd75yMrsWpWYMefr53JxBNLn8OFHC",
-	"/spvQbIxuyM7xnjZcJ4/rETBcGQuIDSOpWHJbnSZskiWoI/JyxRrGJ0bi7nP6MhCjwot+u12GMVpMMTy",
-	"Jq7MeFfbl1KlFkLGWB/BJlOXMIQCbd3ydfL8QF9Nl+Vc0dgaazR5ZdRwqRmoLCcjDb5aNVM2ZggH+VYf",
-	"V39LgkSjFiWaeb7yb6uVbv59wdPzIlUx+h0iTIpz5YQt5x+kE9UXZ1n5k3hp2yVs7ItRNq6WCy1XrFXD",
-	"5bZWU8X9GPk0vzANNkln3TF8LazgcY+hUtLlytrjCPCFfuD+NWtWHMu+3Z63WPlsYQrlEsUinLOK9fAh",
-	"drthGKgwHMnGiMP9ezl23MQWX7kiZ3dhRZ1zvtThiHq9+rKpd+/eVO1YtjGb9uMN4DoGhvP6e67YDP5l",
-	"rivvm98rt3V2AOGD12zfk1toTTW0lmjeTgWJWYx5H04pzVJh1FJpmDWiGqqbFol0OzfMMiO/wy6VEB3G",
-	"ZkFivyJD5wfsYBK90cRiPBj+k2fFwXXZVxIUaGRBkwnEQzHXQ7gFuVxMQeKojDmRR3clTJjSYD18VnZk",
-	"kuP9uiNTUvLyrCscUpcsPJDCwhgzIzFHnRMXdXdsAFcUN2HTufmFqbZnJxtmo/EWDulG9oVPXDPm5z6p",
-	"u91p1xpmqYW7KBfYFzNXmx5ZzKseWmWqSuwkVGkigSrByWK69PuNaqZzSmwrTsrUgsdyOfQcpOrAMz6k",
-	"CUjzl6+ihw/MOjBWaKbqdJsxt1ofr7Xlw0xt4TCW7wSfzJiyEMicY6Gu+eWGpWnNYNxVVdTm9pkspkIB",
-	"EXMdiZmPF/BYSMINzRMtkjjYghBsYUWYOlJyE+rmZykYSOEMbT69n4vmPLHcmepetSe5dgN+TjmdQOw1",
-	"wJUBdzscPuhhNJdKVNSQPndySjgTxBBfSidwvFFX3Tj1N9r5WdbOvSxCffK/ix8zFabfOkFAk8SYezbH",
-	"pKTTeuGW86uREAlQ/sWUnNK6lfSUbMDVK6ntprU5PjXq/FyBPCZvNB2PieDJ8ngdh1xPIlrIn82FlbKz",
-	"dh4/l7hvmgW3raVhWcV4bP6L2lIlC7u0huFLniw/i9JdqW1WztFFwP6BwZ12x/6SJOzWgyaIuVYshmIG",
-	"tU2ufiFsYtaUpilwLENmmoyMkFSQjFfJYQsTNwvCNRVYYTxu/clBCAGjyHc+FWN0DYYVhOdW9G7v8RTj",
-	"sYLME4SreU+Rf2OmT7e1+F0bkLNXbWfAFEKCH9u6BAqwAvmDAjkblvL53Sxs00briC9dlnRb7o0F/Fnm",
-	"CFmIeRJjAhB5Q5eEapKAkTCU5DneXWJ9dPcUZiB03ZlXxFhOyxTUBUFrw5587WHJKIsJp1KKhXKyQbAI",
-	"KgSCd3IURerG8zajH57Zi+9bAeH+6q8K2NW6Y+QxDpgKa3TW4VSVzfoCCsGjV+T8wTG5juEaZWGiBFEp",
-	"hnlGS6OsmZWkN8pccXR5hY7tgL+dFYFPTqsnmpear9U0BAec78zp7usuRi743Fz4qZjQXyWaFlORgJXo",
-	"Xcz1QFWTaYWARugTpFFknl+aXn9VeK/Mz1UmVem81oc9gkTwCTJTwT3L7RIl7GHTUzBjcBBlEeUxMwxE",
-	"4cWjJXHcZS8nq8Anwnmf9jYDtqySdVD81NIKtAAAo4r9+5VrlnhMvsxp6Ao6uw4RyFkwzblwUEW5Bh/N",
-	"bpC9Fk9JSpeqkY8lojyCJMle0VDf6XaiKUQ3Q8Yrh/YWJ5v5qgdIn96DbW6EmDAkXG3WC+eAkVmMW2kN",
-	"PLb1Bs0WaRvru+Dz3bhMherRj5W6Qlvrv6120XCkvwvGh3OZ1KE0UqIhgSnQRE9ziKspJPExeSoss/FS",
-	"i2LJvMo4gT3D9o5scy9QiTbbef3XJzbWXqi0/lgU3J+uj3eoO7XmwEEx6qb7Xog3U7F4Cu4+XeWbuwpV",
-	"U7zmmBiNvFT5V9DEKuffUgn0RcAbmJCvAzTb67cvq+xtTl8OiWNzFq29LL9j6LHzKhdOJDEoTUQKvAjc",
-	"VzLONq6GdZJVnXhnRGdqmBQa3A7d8cDad9a4797m7roYooRxiLskY7VGoYuElGgl1Tw8KN+u8jd+rUaA",
-	"0vPopkrBsLUkZrUGNpBmWQ8HiBWhxMLLbLTKs0r0tfYFXnQni6QhFa6zXorl202ZfFbJXV7BR1ZE5s4f",
-	"VeQpBJ3jLtHRXmH4EZoKNwApKfCdtd7KzHzyg+kWACVDUVhlhK2YY7kK09Ii8/tdpIeCuC+s8vv1qt7e",
-	"PZCFmvqvwf1YhARqH97DGuuqDGvlQTBVML7AvdhSuaowG1dZXsOHtdcI6ui3DbOpoqOQaBwp4OC6fmkr",
-	"Zu7f2mA7HcLTHTIdNnvAViHYGtnFTT1ZAQZbC2irN/62jateHn/wygYL/Iync72N2556rS+inIwch7a1",
-	"tTavBwN6LJoS3OxjYuSPCvG/kU2iqY2mEcSIx0zGUswqnf0hrbpkCAuNsFJpwbi9Fo12i6jKRUbNF96G",
-	"dGnzStNlNYXXoOQFA0DTfBVkPBF8UjFV7sHrpxSRg7NEyoRqV/KceZJOe/0fQldSr8qVVAvVFw4RXVI1",
-	"Ywy0dzMmBNU3j1w7lEqvViUsYDCMh/WDoFOgcYA5bFZG+aqAwkgenG0eRyUKYTCQ3ip2FaQqXImxBAji",
-	"UJk9U+fl660ZRxmep/1AgmO03UjqMBaDoTxodozpXE+FZApiMjNskCQ0VQhX3OZg//jjxiHXYTAFQ3Yg",
-	"kDUnKjOGZnRJLPMzhxsRtQG6lslgEwIsUy0M0Dw5HOEP1UO8qxt4BUkqmFwl232UZUUumJ66fJjcMM8J",
-	"d5WRbe8v6ZKp1qmy1gp5MxUL7hcydKAUvQA0yOAMz6x3YNpy/xWlpgaicx3JbOYhGIIo7O/90/s/9DYe",
-	"wVlm8/rEuxAg1Ec1w+/yJWyacrfZsVsDLBay997KoryZGqHqLCdH/Z5iHQa8HTS6c47M48mMyhu0oVSR",
-	"v2xeqBrw02CIZysjzLO9gMddz2I8Gn29p7QV31sHvRqM7of6Q5WTAZnzlLKsVC1gIO7AFUa3WVrWwb6G",
-	"G3t/rdQOvV5udG5UmWPME6jR0FKr47QZoteGW2iGv8AYI9qDEjZ8gF1l+O8xuST4eHNIexjpsrIO97+b",
-	"8TfKl5nPTGlIV3XCHAGrzNievXlJzk/7D447Rfj/y6N/vf94VgUZn8FnrZqtXEgy50yrAcHAFHo+n/z6",
-	"ukuWwPGP/3r1z4LDiXH9w3m44A/d/9af2pKybwfUzadZpdEHMMGbRMglmYlbz5QJVTcFdSNDjV0VIEVw",
-	"wuA1O8UprDAzJsIYDcYuqDrWESQ5k/e56xWq90XmJsKncEHMTMiY2Rhjs3xSXIIr5sRDFtbr91a9IKtg",
-	"yuGSoQYUgCuvSGTu52grN93T4pVpBWzITBtUpuSoqZBe88pmV6vhVNL/phmWISWDGZ5WcS4x1sBLmpk5",
-	"jXWa7WbJU49gGY7lvI2FVqu1lpesZkBFxOu1MvCp3zqs77LbRmU0ZbdFdfTsh/sb96oCVrvMxB4zh900",
-	"Ar0A4FaAWFdlN7PAs/Nk18PpEFPERlojf/sbOZnzDVX4glbH3sBtsf/M0JJb8Q6poTWOne0dlQfnx8H5",
-	"cXB+HJwfB+fHwflxcH4cnB8H58fB+XFwfhycHwfnx8H5cXB+fL3OjwaJMatzqVUNq63OOturxjasFcZr",
-	"NYhV/b3eGq9zJNSaZhUMpMSC69Suan2x1qCqoOM1ZBWKmpXDXiWZbOvxlm6e0VyyLJuyjPCqLDYimQhn",
-	"oFOCC9Ci0GJZSR6vECTZPtyd+nRKFRAlyNi29F2R7at0WCz1r0ECiLOErtULblmMuDkbZJFd2Cf+6k/d",
-	"zphxpqYts1Cn2A5vdZV9CYcEVBeqVQJzs8tN35gBhtfWZW+/HOepkNNitX3rqgjcs5oEceba3xWh5Sqf",
-	"Yg7DMDspDTZeglFBoPGCZNfni1JxDa5+qx3Nkv43VhIhyLAwOmCpQqB2yGLRdDUUyNuq/s2vhNITCW/+",
-	"/ss9FaAyg4TKbVCcpmoqdCUvsF0NlTYCHL3LAwuavLAeqBnT2sLfY+UR9jR2KXWNM+Jl26xupdcALRZp",
-	"12IF4D1C4nZVsqVnrr5DC0knYOT0LJWglCv/Ah7JZVqu8ajfGE1HtaUGmsoJ6OoMWSGq+ZWWbDKp7NRN",
-	"Y2HGdT2wSP0e8c1NJIQ4oJomYjIH3LnEeXy9f8VLog7aCtbPIuF3rKhw8t1KLG0/uddWOmA8Jk+LLa1K",
-	"PHXrlE/e73vhzJQ2tshTso1wVOU4cb0IfRLIhRaiFEvwigGfytqGQm2vWPBE0Dg8kw1O1piyZC6rjvCT",
-	"WaqXA+dLSaW4dUisjUe0lWhzR2LoesMXbxTzUQhLz+ezkWPje+JxBSAnN7RqObcN21lL1XWka6nBQuw1",
-	"yxMvEUP5AaXjH+7a6nl3JzM4NxUnb3UX6ynkbyKJX2eytAWNlOq7PONJYEKToVFHUNW/BaXZxCLfdb0v",
-	"gzocpE63g6CVFVyntGbhy+rn8jOkbSO7I7zR7eOaujk/PeQ3ZmLOtjGGAyxA6WGA8gnxBBt8ZJcwbs2N",
-	"zRPNx5O9vX6+ey/YcXbI5lqdbStw7AteW6Vul8fQHMChuEUp4xTu4cxY8jc7P3VBb+8W4861hpJSz/MI",
-	"hDEZJxiDsFeXQQ3Oe5tm4N6ybvDOGG2bU+D0hY2Kl9G2jEmEKF7OcdROjI3mskIl/ytoQokWs5HSgsOF",
-	"eSuTZSvXDCWzc5u/8gYgbUkkyHsqHuXgHVcn8LNZkHx9inpeu+EKmU5pFVYbmm8jKW6AH4nxmHhcNZLA",
-	"WF+EZmrzl0nKqizFX4QCtwfZprR8MIx9I8HVYmHvhsY289YXT7HJZKj0csEh5MMlzowdGqxgihIR3QxH",
-	"MGU8Hlqeq6ohJ/Fla6ebN51oPNU1JsOcS6CxB45fMd2YJDPK2dj1w4/pjE5swbRiE24NNy4s3LeFlNBy",
-	"buzaC9xzQpOW+1LNUByJOOL0hyJbrvxI5gSQ2xiFSdazJt/KpCVnMpJpdeleCA4FeIaUmsNWjceyXmks",
-	"S0KhodI3Y9bfvsVsjwQ1nwH2k0pcYL0CRsATQNlrVNoFd6EVw+uW0CqWO8KFs3TSyOfxu2Acql1k2H3P",
-	"9xMhNDEnoTKNrMqGdM9dO+Oq7bgk1nTAxDbnpLMmFVmCviCUeOMYrwitDeTQHlfUtoHTiigxlxFeGDIg",
-	"OefcoW7ivZ3ceA7s7xCNM8M8yIin2gb/yfrrW4aVnzDs5Xid1Xxe42yuXR36NSLIX1O+HNorrisqJ7Mf",
-	"N6Y9ZlhgrQucW4J71DlEnxYwRS5yL48TswgWlbr4DCUzC91ZUqpOe5VJNmsAJa7CsA8lCTP8FsNEzb1m",
-	"zVEVVlhBgC+QD7KKQh7Zs7YNDHmNlu1fnjfC9d/M+QKSxPVgxJBI5PvMB4AHgUruDkyx4UmUMM6iYZQI",
-	"y+52pLc/MtL/ykHplOV6RBPEUDSbGdNl14cYbTDngpyeD3qYeuFDkL6dhE0UyTtTYj+wYhLFd9/91uu/",
-	"/6139PD9/3X6W+/o7P33g996R/f9V+bR31dmWLgcticzypKnwqYstNg/D0BcOF/Zl8Xzf/+HzUhpRqOs",
-	"AWVm/OZe1l+IR0BmRuMnl66vrGIa8hYsxiogK2lu/d5mw0bYxv3ZHCr32WLI7Oy4S4iEjMsn1x/5BVVD",
-	"7YDOw++40Nn32HhomOOZ1h3oKnBnw3ITsPLDBSs3k0KGVbKRJixmyHb9IWh+VzsE4vBcVvNyseAgj0ke",
-	"W1OYSllOuanDxHSv2nRQJMTGDKaJ2hYqtiR4i31THItwoykLnAbtHHZKvzVtEdau0GO6/JuYS9UM86G4",
-	"RpgFUevfpgvLOBvZ2jiGl+PHzrZek2lTmqQdQ83MXt6ClCxua2nENapmTJfenM8y+Tyq1GqEd1+Ls3Y5",
-	"Yht3abQqe6+XCXegyli+c+OPEDGp3hf52AKR7UZUVKozRhKoOdPuzzXaTMXgbln7MFYB9rEiW84Yo9iq",
-	"g1hm2hBNEpMq6xRh20bQ5UurmzoApGw+JRhbKRYKJOrrFtvb9pkcw8J24q4kItsyvlo7f3lr/YC8S6Zi",
-	"gSaAzaizfgDvBdgpxqSx8IfmybXZOJi04XoloXdgLEFNmw6kEtfHrmgJ/aswksJC5fv4vva87Z/07aC3",
-	"r5B7bPOzdkO0oQYX4L76aLmzRsxVmUUCM5ATzDD2yh2dOY1jR8ZKQ3ztkkI2EvNq/+JdUMucOlNXDJM3",
-	"98foBa7WvWqCDRPbm0CNZshZMUwk1CSJVatiBQRSS3EbYRThg7HYaFLTvMlwNm/OWB7lIzY4ZxLRJAkT",
-	"xDe+rzFbsejfqhb+u5UXuhbYLWURZle6wqfV36U5RYrxyRCbxa8O559A5XF1+L+A8L06xjsL+xBOLnhZ",
-	"uHpFDMWVs5gRST05bqMGZzRZiOBVOpu2qNj1PfjKRbsWo9iSpfVMtSjj3ZbeizPcD/2XO7PcgR8MsBDT",
-	"5fe5rrhMZdabr9OTIskousKE2zsXKTlJTnt3ZhGl+h569O/3H0+7Z5++O3J/9o4evv/Y7/746fv/8R/r",
-	"EepPe/UMZn0TnU3sZ+XMY2Hl4OTEb9Cq96hqZZozrbzitlTt8bDX28zSNm7R3Vmc425rmVg979q/UpdF",
-	"Ab44wuvWbRsbQf237cE4lmLWHCrad1iq4Bu2qw/EXaKwZ32ANm+sCV9+IfCiJujcFdCjf9T6d7EBC6b+",
-	"VYt4LZpPMsBz3lAIk4Mtu25xWlhJjYV+NSGPz9N+8a59F58CPIaIqZ05qqmU7JYmw7BRs/+OCz3E1OLc",
-	"yHFcw33JxbDy+9DUmQgRLxgGeJxVtPPkqqcAbzIfePEc2mqmeFCoaswBCy6Iq9qJBwT7hJEYIhbDBcr2",
-	"WNIFH+TFc0QLcUPShEY+u3olqwTflhcDYcdCSI2Nt6DsFv/OnlzpzH/KIImfSNnajhuzykoT1L8G2NT8",
-	"JIv5dckfc5DLEyxH6hLbhv6koq3/qhTPG35W9QcQDi99MyO2w80fWLmvzHam3HsH7jacubpLwRvHXB3r",
-	"yUKYF1YdnHOjSKNWrbL+sqvg3VnVUhmVIgarW1peWm0oq7lduJXbgwU5eTfv9c4iFuN/oesD26XvjWQQ",
-	"cz0SH0o/bN5XPwq3ULXs9m8WxaHd1q5GusRN48BW5ShyP3jLYM7mloZ56NjnBLS4Y3UK0uH8r5vHW4Cb",
-	"+KubS7ezyMe17h4//PLs/e3dJuug4AYgbc82SiUQJVNipLDnic8Kk3OuMCNm4XzjC6pc9iQR43FbL/Gq",
-	"01fOjcFOrgxHljQhvz6r0c1sHlDtVKvqFVYrtWeUL4kUC9W1DeBs+d6SLFB2WE7QJSyXD8MbWKqu90UP",
-	"McSuut6jr7rEdTl2SaRdgh27AftqdMk02KWhWcpgbvleblWmkRdL1Zc3vW9WgxSWHuU1F6uZV9Wnb++a",
-	"ZOGob69Qho/ZXQ5giyNcl//30iXX7SMB8L+MPHyTiPYtVTMMA9t0IMPFEDYXX8EtmLn6dpNMIehKXQfJ",
-	"CoU1I0cqIbt3PTKBL/BX9cgEBVgb58xLLJ4HteA1dmJ6Wl05FppsJUN9206tkkWg6suII6EMqwAaTT2O",
-	"DY/gmPxkSx2d8+06azR5bVlxABXUrNO19xaWp9W+K1S7blAF106d21Hdw6e62jZkycoCT3HoEkgUkF+v",
-	"HjVQyoJWQbUNgvyRzPam6mStpaa9FxnldLu/OqOfYfkG2rJuIw4bz+LVfJSw6GfYnHuBj60aZE5K9Y3a",
-	"sHDBu8gWNEkwH0qF0E/uBBeTEU97pz8c9c6OeqdXmJdoUxNXDnApQ+su6QYNu0wGXdhL9hHlGLMQE1IH",
-	"rpR5+Kt9/3kpSHVBv3PvM4UZ3Zhodk8dE9siUFu8I6ykMKx03Thahu/qXPNdw3QS0LrOGKwN2GVt5psB",
-	"MolkV4k2O27iZrbFWsMWdUCRJ1d00rQvm09kK/XNz5a9xBn9yVs5LWFjtzat1J7nbpR9ezasBl4ty7ci",
-	"Q0jYLcjlGs6DCY2pFLfMqG5aJLFzlzFNpjTGyKNlS0FefZYoLkWE6AuYqDIGKd1HfK39LEWa4qeRmHPr",
-	"cFMpnQ0lpELqSr+aH/ZWc23QmtIOyZiEbkxdm41k7sxc74zf0oTFwyAaVQNgs/aFEXZANyxvBGRKEbfM",
-	"p56HSx8MYU0uwcrXPppQERcTowQ2xiXc4X7lrrbweSxlLr5ShSMAPB6KcTWVuzNiA61GG5KQAtWqYTtT",
-	"Y7gPqdr0bKr9c7MXNXqBfXxLAJOiD8s1ssaWasEnHRb/zDlWxZpfbhge/qpD7q6qakvuyzkXU6HAmPQI",
-	"IYzmAPBYSFfyoovgQGuZqAuu5Jsb9LvM+E4wqAK/WcMV9246e+67vdXsj/i+Fd7akX6BAGmJrKvZvw2i",
-	"TOktGI6UCHFDqD4mfjzWkMmAIl0fYWuveXJYc+ZDhp8LgU2s39p4m7YpU4BDxNPOk19fdzLQ0h97vd6n",
-	"bw8edcdYqC9g8SqoMdiytGgfJRxryxKCYW9RFYUjaFpSsaqNw2LYti7jK66kKkyn69amds01g22rhGrS",
-	"oYwEc7HcC8dxLHZ6ERsZT4590L1m2oIR3EMxHo6YtLGpqnoNr8z1H/7YO+qdHp0+LBM4pkKdfzqyH07z",
-	"D5UkPwEeV6EcOXiMDEbcTCfLaw827odeMyT0RvlUU2fTBdN59+4v/9NMgHz3/cnx0fuPZ92zXvVMJOQV",
-	"o6VDKspVTZl7HpIxghUxDAenVIIrwpKao/u9vvBtZ+lR2cDDZ1YeaPFmKhZPAbbpZcsUuYFUY9xoRpdk",
-	"BF1k3B6TvYAbj2jxEFchtJdIZdaoni7PioxYDJXQhW8xupUnRGR+IkyKwFINj/Xnmjzk0NHNHZ8eJrVq",
-	"BNafsoJCnedrdF0IziVa7Lr5fp5IUlsc6Za76nB48fLIIla19IjZCovhjstvt5E84SNPN8mElXGX3lm9",
-	"UHuVCftm9Ws4+Lbp+vX59Z4hb81sB8Sw2C5BDtsllsHifw1/xUwPw2CPO919p9g35rLufGyTOX+Q4AcJ",
-	"3uRs7d3H4Hnc9j6GV3SZQdSspkEVkjhFCg5MJqVLVzKaUqS9MK/TgdyFQDKxrWSNs4I/m/+JEPlxs9Sq",
-	"unXGxOK2PL6dMuMb7zS/IUGsBQWRrELUe0WXzv3nW6JglPmNliyF49/VMfGGakqXhnnyZOlVEm0LXRRR",
-	"YgbWv6GF7wlTUaW/rClaQD+Nu5UIfuHaLC180NlOgdgpVD97PkqYmppzMLyBGozqG1ii8pnNbYsXWbj8",
-	"FsvfTAtzR6ehJhacgmBEa47kIwdfvr9juUWcpv1JnlI5AYtI1+L4C9U+6orq+hoQdX+JqsnB9mLQRSXu",
-	"KSsEu0YEFx9/vGYEzZdmXQTlyntDsVauS8RcKuJpOh+gkdS1YRPfQaAMRL+LcnDGNdTouFeW7SBbcoE2",
-	"P+LKYfowTga3a1Qj9wD0rirQOgnIZph5Xt3fo+VwSnmQzl4pw23pSKtD5cIPlVh4lNhTSiKqCoHBW8Hi",
-	"IpF3O/kU/EFaoA7g/0qEcu02RFKHl7YVF4OGTMwwmwyH/o4B8NX47YIyXahSa/ZMc5sajqsczf5sD3JH",
-	"hG2s4soL7bqWzx+mjQZkUYrn4jWdbmdE+U0n6MCRn6sAet4FBxpmaeb0ssJ2swCVh47Pp11euTCMv1as",
-	"lPhuePg3xvyDE/F11Zpt6KjSqrhMgpZLjDxJwgFi5Xo3bldZti2hbSSa7PRvxF8vFpJVHaUNdWXB+PYe",
-	"Lgw1nK8hZBiM5zUCorV1ijlVrcWcbY75NivWrDQPh5S9ZuOklUjmuwRRZJbzDF05+HBBLZwI0xr4UIzH",
-	"ruDMyG46kQBO2ruaO14fJ21Zc1eYpZbL3UwwonNllEGbY28ImcdCDiVEwif/oOVl9MVoukugxxU2skIg",
-	"nrUNCqKPGKVJdT12Avb6sfHKiwIDHGRRb8s0FcHGX4GYjXQBINZIFtsCDN+KftX8cR2vzFeqNEULKqz2",
-	"9HLPmKgitsGECDLY5az5dFH+5R6DyrflGQEtQiKvnz4iD8/vPzgmr6SYSDpTPl2AXJtduu6SFESaAJFA",
-	"Y3Jti+MqYGdrCvIQOuvCpbVI4HRWU9+8rleYkYzNmUlQu1nBfW0zuwjq+iwhLuo9RZ49Pl4fwajIyWc6",
-	"gTVALtWgHLZxQIxOC/iAzXPKfaokO5IwBunUtQrtFOmzegsuXWrRPbSwsODTmVbYOhPfHZSlUxkPvTtq",
-	"s9DBX/3Mg8QjV3XoNjVY9UqizzKxW+piySSkqifx4zeXlaQRydvihaf37/cfVl56U5eNZ7Ei/CNe/vyq",
-	"OvVLFRipYpPKyz7U2JW4EOQGll0yogp+OJ/LZPMm3CBajplkF9fEDsPOxbyras1fA40Zd1gx7duv0Emh",
-	"4VBd1VuD7kKlwzrJmmnYXgAe9Nu+FyOfCGh/YS4T3OUMWvYypTGhfNnF2xERGO0KB3sDH1IE866scvMd",
-	"BVa2RWmawKB+QAggbYeEEMNCEJHEq6lWHLCUKBxElmklQU0t8STVtn1qOy0VZMg8dY2EGoLRYtEWOhxy",
-	"gMPKWIArFGv6rjq/YDbm4JHVBzEClu7ZQ82Umre0+KvtrYKLxmE3UWK/9c2bhQLXgj5mNj8YkRzgglir",
-	"FS9jqtimPhFKZ3a9FuKmYLxn7iL7pgpfUf7o6pb8tvFXRU07NqC3lIU1TsyoR+j+YZxFm5mPe3Jmm2WG",
-	"e77ma7Z97wEgf7y2DwAZk4lHLGHbwLBj96+qepZ/2Oo/be33mCgthPmXJYntXwDILeisJIfDRnQWl6Em",
-	"p3rMpNLkfq/XuAjP4zxsbkz3hauy7dQa12YjUkjFo165Ege3C7jirsjYowFbkBExJrFRfgUHdVzTFNWY",
-	"c1UvcYtac9/XWVztD22weMEUg4O3mVw+B32H1LkrMt9tDXarA/slKrFfQwyzdAv+tvvEptoMW988mfEb",
-	"T5629G5HGbTV62KVs7ZelQCPYQVh7sd2YO/Fh9UMcs7jKwZtsYpKXeMrqlVcWT3G4rFw3d7iGp9RqavZ",
-	"mu/GbqfuauYLyHybk+BXWtr7h1YvwYQpLbeR0F8kVSmrg23ZVWAvKU7FKleHXtpBAlmhwKDY1Qsfd2G1",
-	"2tkoeypfx3fv3nR23EzhdOfZWXfPllpp4NBdRYisPuYpZbJ9xKoylczL9gGhxrQlzgVJImOtgMoxKi7Q",
-	"fB1gda+/aIFllETIGOQF8bpBEK6cUuVLj7pEAWRx/NwezVQLbut7Mw3j/Rq8r03dQ3By9Wu3y46lZS+5",
-	"FIthZBvYhFHxIH5f4UcvRwR25kl/DWq7dnx77ZtVi4hROQWRVDWvQk+4hAmzeXSu1xnqsBh4ofGMcQwK",
-	"V3eINI912BKtqu9z6FzLYnwnk5LK2e3MOftjDu5nLefwqdvxvRHf0NvWaiUdj+2ZWm1+xW4zIBkx14rF",
-	"4F1VBFuFYEpAJqkbTffSvQ0t1I0KdTa2qg18Y4Go2meYg1LDGjXQp/5ZtERyfWmDJf9G2T8gPwGVIMn/",
-	"+3//P9cNGk80jMy7e1jFcN5YJ2idWWh1t3XdLn5BmAobq8rq85vbyCu6ZqnprhAxlqLZGhd7Nj5oYnjh",
-	"MfkZIDUGOlVE0TGY/1LihVJ1+MPuaG1mlO1pcU8R4FpiU53rvz65Iie3/ROPSnbdqDAA5zP0cRPPAezu",
-	"NvBC5sPsFs9T4cmFrS312igubOVeVh75JnBWK8B/7c7jllhP7bGUVpohbQGqtJWCFCIl+eWpxUyq24a9",
-	"+x6qIZAaexzqwHJdDBJi8p0RrWQKSdwlLmSckbHzCX/fJQ64gHxXvsRu3/ddYmPIeI0hBttgE3Eq0AXN",
-	"FBkBZkobTcRc77PVu8T5goaMm69dP7sLIiTxQULzeBeX7hKXvd4lrt/dBfFZ7EXdz80QzToPtpCNspQv",
-	"nw8Bf8h76gVZ82EyfZ5B75vurc2l73auQM7UNqWEDvef8jgrksNsDyK4z83zSGjkF2pYu8Xlxf5yFt6L",
-	"xMI2ZBDGxLScv2SguiTKFCQTcQNwOVpRseeBScZgJIEUMysKsH6vWnbZiK32iNRVoQMPYO4rFAssw+Yr",
-	"VsMvuX0ZjgGn1d5X4MDRGsd/XLREM5B1YHdZDeVq4aM9XOoiR0ywUFPEPI+MmVaNlavAV1PZUD1rvoqY",
-	"0NWbbJthFXfZ2CC5xVanjWRPx6SXBkep7O7xpzqhGpRugFBit2n1NJW2pPpIVCzImllUsVgjYF6Ox/sW",
-	"yA2zyj+TAK7y/VYJ1DULtk3NX7BqK27EmVCa6IUgS6BSOTW34ERsXD+cr+Cd7M1Gy7B3DcKfzy/YRNEN",
-	"YX92qfZ4ZK5H85hMmd6DYeqWTFhyb7TqVQtmkzfXmrXZiq/6YS9fXNp5eoLNAR2fzM3infwEMkFNZuVw",
-	"/wPh7KJtnNj1kC7GKMvSZBZUkWgqFHArwiS6zUE6qNb99ZneQ+xmbdwGj4jtnr4Fyoyr1itM/f6XbrF9",
-	"2nxpzPhrV+V5yYvJeJ7LqiGBqe0IUKUnu/tv4bOt6QZfJIdFKwnS7Xw4moijr3zruhvcokF7Ab+JM8Et",
-	"Mr+eg7KfFhBz/1lP59J9HEvmMPypnkv3cY53V225eVdiG0nvG0Y97JzwBeVhMONttKC7Tjt3Mj/obelZ",
-	"QDddNJdML9+Y9/hgL7rOsk9PPbn819urlUjflcUYAJWd/DG5fvXyTYUnD6eC9p19QTacqdZp59MnNCXH",
-	"ogJCF0NDKcUC6K6zF9GWHoskEQvfIDGoJ1M+6dMlp73j7/iTW5DL8CLM/yfxXNJRAj5gNSDUm+JkKpLY",
-	"hrfQvUK1c5Bi2pURk/b96h3/zjlZ/Oi6RMKM8Rik6lr1puv9G99nBQWjJWFaQTJGFNKly++ezSiPFRlB",
-	"IhY47mfWIlKYFvr66SNydnb2MC/7LtoB+C5nBlyQEXhH/8ywP9fsEL1jVvmgPH7HzXeoj/w7l/8gcUVm",
-	"TEF8TJ577w/jZJZD25HvENruezsYyolH0CMekO74Hcf8ejt4h0dKbLK3It/5moLvXTKkLSRwSbreA2Je",
-	"NAPKje7xjmc55IPOIyphnKDXJisg6/R9iStNWWfQOTvuHZ/ZCPwUT/fJ8QKS5AiRCk9+X9yo499dnG9S",
-	"hTBwSf7rzcsX5C2MyM+wJG9A21E/uN9/0MXd+LF39uB7s/yA5+sGlm4ytskGTtz70gYu9+0GlvYHKaw3",
-	"LHO3O4dc4nsUaCGOySVRbMINGwaiLOQBpoJaisMIK6ZQkilIuDAaG0oc7ADqenaj00JwxLQyU7duHqbI",
-	"5atnWfNaw55QqXwWdwZmPRy2OtrSqeDKMojTXs/WcWAtpwM6Tpw+euKXM8BntGjrv7k8fJd+75Ltsxx7",
-	"l1Hv4cw7LpMeE+hdujxmyWNOfKff/+Ofl//8+cMjOf7Hm+GDq+Xbv//t5eTBNLp9RVP2PJGLZ5S+iv72",
-	"62vR+fT+k+M+dBObdRNGZlSJwYAOHBtRwrV4RKMpHD0SXEuRrOvjIMiNjaEUdX2byN8lM/rhiE7gP88Q",
-	"vD1n3rY3bD74snJgBnrf7kfVvLJ9O3nGbcfSAtfvDH57b6T6bEblMpikO2ABX7fH1RxD58YzdEgnysbS",
-	"EWMGJcyHo8hR5ZFDLndTxPeeuEtPMK/h5CM++lMt8f0EU+Z5ljEIbCzZmgPkkWMPztVmufJcuXwEvH6e",
-	"EqpIwrROoPJ8O8/kEzOaVxZHfMNJ1/BBn0z1LCkc8Y7tuvXfjCBapkDMBbYBV2ft5nUrIQMmcGyY2HmT",
-	"bX2Bjlm8vN/q8vu9lpefNb98zQm7VDfKOwspD4H6Q0e+P1kptrstHqsUE5AsXaw5bYhnRGegkVB/q7F2",
-	"UfvPNRd/uu4pPEDH5AVKokRMJi4uke14NE6Gl83/h55NNJiRdGy6UycPGdbR+yaT972tn6jJwKAzDNVe",
-	"I/79Eo/59TG5Qjh39O2LucQUMMSwMWKAfHfeO/t+lViigFJ+Wv7CEBjARWd+EvFyjUD4cLRYLI6M0XU0",
-	"lwlwI+PjkoTI3RIdlxhDpkIqICPMu0IHUIppy84Ca73+jUVAyBPQfP1UVKddmsYX5ROP0We0BY9oQ8Wt",
-	"Wcp5v+XT77e6/PThN8Df3OlRIXNDSsOcONeq4u7cLZSlnna+vDgNIJsP0vSzSVMLSYuJmbk39iBBdytB",
-	"JcQAM3+6X4MCva0knQqhIARl36UgdbjnHYpmB8g6MVosx9h4+d6lbhnt/SB0D0K3MRt8A1qVWODehK5S",
-	"oNXJR/xvKGpXhKGRgJfmqs4KI82PptLLBI4jpaq5G3X3N+JuP5xXMrcNNMNmdAIn6nbylw/VdKNuJycN",
-	"yKVrqS+yOAH5Q7DL2kcyo3LC+ID0LsinJs/5nd5SS3zFx92bKyDm4kjfu2ivDoxZ0oKGf6Lxa8uZ7S3n",
-	"jU7rU2yqv1O/zCUO3Hpl8ACTRNBNYr7q+MYiUusO7WPz+1egtmUgJsedHTu4rKdBSxppn8Vc4A8K5C2z",
-	"8CMb1tLGP/+9bjld0/S7+k89RkNH3DSXqO7dFQv8TGMccsdL+1g4W8FX/iTsFv7nVis7A0PgqtaQ8Zn9",
-	"KpI0NcaLPTK3YHSXVIoPmE8+loLrPOJqJIPHCtZTYiHuVnbsuXt1MxpADJ4iEfiJDadap0On2Kkh48Nx",
-	"wiZTTfoYw2hJD25FzLReScQrhrkiZgzERrN3vJnBS2bZirTfSBeHOV5Syyvq6OSRo8h2lOKfmi++e9+A",
-	"YNhnm4V+mQK/fPWMxCKaz7A3wf74z1ZLmtLlXQx9NOvFmFw7QOtrbN4kxmOPGOoRa9GqdLW8NAiCMoVp",
-	"5vg7012MR73jSmQYDkhgLLYOBIxWLabLHG3bZ8Y6wOwshda2VJlSRbBvCvnuvN/73lM2xbR114+FMG5j",
-	"lnQeM+wia8OCFRrY0rkhNhqyLrCxjRl7+fe//gONnb9dXk684fP8ifn3J0r/8TO7nN786///Tz36azKn",
-	"/14++GP89w+3R8/fLn6+//vkXz+Nfu092YFpe1pj2n67DpiG2tY35a/xC5LDxe/OMgkYw0kGxLpWfOJI",
-	"bAZC1/fHVzcqx2dB1NRj8kJohC6yVOgSDSTigx7X0N0bh7t6ILztNT4MD7v2EI21vmzta8gRH/zZLKBG",
-	"VPlX1266pZRtSJW/Bihm60gza4Zs6BIpY4Fde11ZUFtDC/FW/l1Lgq/Nz47QXln8szd//8VDdx9n0C/3",
-	"lN0xixiXxGQ0D1Ra1y/IpSspMhFE8KzIhmkUwVlGkaJLcr935ou+ZgqSW0DylvaRKFMtrJ5Dues6VDrK",
-	"lyugdCtknwMF3vX0V0MH2lSuzuCsf4ptPTMkvgwXL0e/s0B0md3kIe1yyDpzQWOiymdWQVWvLbLOHQ5w",
-	"84UJJhi7Tqt+iiFa334masSAgxFaGwGjqAYajTZDSVXb2YG3/ZMst6Q2QSueMa4QOMImYLk7bE6VswFB",
-	"3RBtGymPfTWUstTh8QGUa0n5Ct0rLrHwOkDgvnYAwFbFnVnUxlVCSJjSl37QGwTgKweQgNlfdAY++wuO",
-	"sC24ix/aruB8mTVYQJH1xxzkMpdZf3TWxTw2wAitAkgl2TpmDWaYImaP6gZgfus0PmfCcuP1L7ZJSJg+",
-	"p9ktIFKcb+1fNwwP+J6PI4NSxofYHgb4iMri8BVGLRaYN0czbPWqt/qSs/ytGTzOaa9bV67YryqKq1KS",
-	"isfQHRiUUTaTpm5YDjo+HNeG0rO7ay4um/m3j2Hz8Cyr76jXv+o9HPR6g17vX+FeZF2dLd5RZyJpBP/L",
-	"PfdYA7YFwR+HmMzCcrUMswZ7/Yf3e71e7wj/eWD++dH/af9HTzshgpFFI3IL9VfzNvIowApx7Oi3AEDk",
-	"fSG1fKVKJ2wWUjfdLE213yIn0XETNGUr2PJL3tbIKit1/UZa1FxPgWuz8xA3Dms9FXLE4hj4Z1Twcq+5",
-	"YyRdD8iL6HqNExd/K+HEvP9UFym+dB1XbBp0EIMSNgkXu2R7E4sp1yQbWarA3i1TRKPXRNyCtI6TBLRN",
-	"27ZZ0IRp6wsJBNrMYsp6blkv2bqEWiFJ+fKYvPUeF5dHv0Avj3ICM0jIwxp/8t157+H3AyJBgdeP3eyQ",
-	"D9k0Ud9isBTpRgbgdqFxlLuCp3imwGFRZgkBQSOOuCPoF0JS8gIWISV7UKC1dNyWKh+ZOSKeZJOAdb/d",
-	"vN3K4k0HZrqGmYbAb52bM/3Hg6PbD6ez6dHDVNN/Hy3ic97Chn5k19of3Aqe+5xaiLIgEfzJFZ3UPdhd",
-	"doLXfOp2fhFRTdfOHOjf7T1hquj1CJXik4YbVe/IaNo5ANfgqxYu570GmQqPBB8nzJZvNUqcuBLiFyon",
-	"zVMnfuVqnlp0uucQM3pl1rFpIsWVEM8pX34JWfmc3tiE7IxbbyskS4bbyce8D/TafIlQTtxFAT1wyvWc",
-	"shkPfE45nazlgVfF7sJbscJvgKvsN+fjznRrtP+70+yKn6JqOPklXvl5FncwfXJehVMi5I3KSyYF96Vo",
-	"gV0vUuCEKrKAJLlwpj3jEwLcll3OrM6LxXDWfLeaLIkoJyMgHBgWunlyJlxIMqMxOixtmBESBajDkmvz",
-	"mCHef12Zlmn07JwJtVuQZ+PnVEfTjrWft1RzV7hSGzbRzfXbtjpsEDBom3F54MVfBS+2yfvxgQ/nkaf2",
-	"6uDp5hteSQxHYIn/U9tQ5Qtokj+2G+hrT9NfQDzZg4nO7S66j7G1mA1pifH+Fc6TvL1kZfTg7VSgwOg6",
-	"P0sc+ph9BG0xBV70IV0YwYZQVX3bNqU2BvDEvn93XlXsXjpsyvD6ts9pLTeyvYssqxu6JdgsX1pLGFwF",
-	"xMiqUSTtNn39LsyvXh8stPklWuyGxO6iH64lzxkohRH1egJ1aFRiYeeT+VNzFI4RRBg8G2NCmg9/Y8TM",
-	"EthFgXi7jYn3uR/dDslXa5il2qKBN1GPwmbPrmcPTRyItTruHWtx3Dv2bQIasoVxPyd9Wxo89E/I4slZ",
-	"v7A5R8AI1Rn02hO+W8F1pJ81ijjQ/h1pP1hNQkeWBr5m4g+x6O5kf1YGZZ4KwyIcr1hMBRkLORFZWsyU",
-	"KtugMcYf9RQwxQXTYVdDNBcWaifB1l54P02S3KJFY/bWgtQVuQnGTbIIXlDwdxd2sktnd1iIWEOhYV3V",
-	"n5BMv3bX7F/R75FRcn2t77aKcwCbVSuHX9UkzSgI0ISVy01g0g/2nsqCkl0H06XcFWLBuwSHZIGvMLvr",
-	"ntpRBk44pw1ZOJh0oqegbHbkXIG6QKjkERAJKYroQgzmtxCKPEMteV+fkIJtTnNybAYZb+8rAL31+6tA",
-	"b5Wzcbthcai4ODLcjIwBLAiYstn4F+TaIYbH19ixEPN9XTl5DBEzvK0utSRAYW6c9fMUwM+qZtzIbzMo",
-	"YzuLuhHYy2zjhub5LWve6w7qxhe76+785rCxZ4aZbRbfYR4j3BpCv9WNZCzFrHoMa4GONw8kQ/PePAYt",
-	"djCCP1uWVSss3F3mXI2EuMFGUs3dA3VGSL9njZC/9PoDBCXLCa7Js+N+fotbqMfymFg361uwnYAzJPD8",
-	"xafG+jkrvLjhG6N+sfNH+aE4m9yP0XQioz7es7SLWlyg/v1wnDngvMJeBAEmbdVQsvuCNOW824X2rSbq",
-	"ujqcn5lDv9J8wYcOqhonIGFk/RA8RmNn0Hny62vsMMaF7AzM/Fc6Ify22gSyf37eCzo49s1dq1edFi66",
-	"33OnvdS94HRd04HT896n9Y53Q1FN9xP6/gZ3LJ9iz1Xk+Wt8+CvkEObydTsB7+gMOs9/v1y+YL3F82Vv",
-	"8Tz5++LlY7F4bv7/afrj88dP7r/4e4tEo1yVOaQAtk4BDPTAHEg+1JlDRbFGb27VTa4+S/BvNWiyjFuk",
-	"T0m5sm0JB+S010fMU+WU3aWYS+XU32vLjK675Lz30EltMQPB4R3HcKcxbZk2inS1zm6ERNAdyF1UVt29",
-	"co76IF8KDohG+4LOIOg4Qb67zuTCNb7o2hHj9feYsK3o0uZFXlO+HNprr41mOjOT8kU2ABjq5cGT1Ttu",
-	"DHNjWo8lgFmv64yjXuP3WjIPnuo70rveNejtC9sKxHTpmit/NwK9AOAE/pjTRGXVpNihMl+FZ4/V9123",
-	"4ubhU1cEa9jQRZg/abgIqtpuqzK3JNMkEkor51J4x81jPLSw7c1svrmB5QB38tociyFmXV67zceh4312",
-	"XDPzArsafIn44l13Gxd6iFW8EF+b+ZTvyyp8mcIpmMNz7p+PGB3Yncbs8FVQBSwQqJiSmcA/E4pYYdev",
-	"MFVsgAbDf/Z717ZSMMt3jRJsN6MgkqDJd/OUaEHOekR9f/GO5+VJXUJVfhBDYOZsJxF/ycYqbS6AW3Qc",
-	"uK8Hdk94x6+fxTBLhTZS7ehnWF47BGcu3Fi6RAksZUwTukQbjwPEjoYwYuYrVqpKis3eBQylfZJAPrqf",
-	"sdvQxjvsOt8xq6C92raNhiRdv9TOJZkJj1UyxTYSPqrUVB9qKc0bS9KfLO3tJVX3oHgfFO+D4v25Fe8t",
-	"dOjawugA3KKURxNKldcoOizs3rq8muCe7JZS5ve627PrPnU7r7K87KNLw4Q2vzy/w99wyPD5/Gk6DfKJ",
-	"CqdkruCbiEcYMUooEsxODClrP1WGI04+Bn+VEsgrwN3mSeJwKS4cRkUZOIYUcWPItVVVh1Y9dAaMh8ax",
-	"kPfTrFsCvOMpXaLaniyDcq6wXAPVHqsMoDJdVJVfXJPvfPIB6sNOcbZAADkMDrO9GswvdOk7cmJ/CKv/",
-	"DpxhgmMqatvMefe97UJdT1eEEBC3ZvSy6y2ysQY5dPz02t9x7b9AdsgmU5A1ADt3UYa9atutbHDols0a",
-	"FnnLF0WUENxDmpcGadbehmzrPLWF+RYdtuu8xXf2zx6Uw4NyeFAOv2HlMJBCJd3woJx9PWUwBWm0Xwdv",
-	"u2ylfAiFpKh1is4JTXBxNLtdkx155dUC9AkaWlQl35lvjcZjYqgLC3Fiho5Cjl5R5SB+UqEUGyUwyLIj",
-	"9VSCuUEHsjVvMCYW/Ji8QLcr3u9eJCS+B4vHCRcZNtExuSQJw171CBjv/JhdxDHyNldFHke4CrsLkzaT",
-	"cA2kVmOXVn3BefOcyjeJWJtEnR+CsGfugbfclbdYAkDisskxXirtzvb5LCzFdqffItuy9LK6ANdPy0Iz",
-	"/MxEsSexS6zuArHvdYhKjE+0QM3qwvyUcxIbgHKoGs66M4+oqN7DqX17znnrNc/Su50OLHM6bIhYgNNP",
-	"WiBR9Jr4ThA47rGD5zvtnTa+59L1O+wcvE4Hr9OOKsnwiFcwX49veCflrpn36SSaQnRzZCG/98NDrwIG",
-	"OqWKUCnZbRXgIg7lGf+CLO/AT74IP/nzUrg50ZgCao8/4y2ofEt6FkYQa9gvPefQ5hZSK01oBFUtFu1g",
-	"DiR9IOk/C0m7I72F2N6WoJ3DdZ/07AwUjfh7mU9kgB9nvlO6i7rY9DRejO1kRSO1fVYPPODAA/40PABP",
-	"NKbd2a3bPxPADsL7YwJPpZgRF8shWhAvuRE9YkSjmy46ih5Y/6qv5wECPPbuDuQFxyRDnXdjxlb97BYU",
-	"PsbwCu80uXCsJcurm2A6qbuKC+2UC2wAeUxe2KROLIy3A6BJMnDZsVBwunTdBRz7V1SxJBzat+5csYkB",
-	"GIYdzpgyqxVG+bI9bNMp2u/Zwedy8Ln8KVm3bcW+mAL6wJ0WR7QQN9aKacHLW7HwGKKE8T3bZeYsC8kU",
-	"MhDDRW8FiyG2wbIgJdAm3CNfXWGObqDfOnN0KSFhE4nGbPCx26tPjgkeeN6B5327PM+d5s+orrpUov3x",
-	"ul9tWl+QfHTs05dGy+tj8saDMHAs+4/hgrCxLwvCzkALpqeMk/45arTdTI2cCKepVjBG+4YX4s1ULJ4C",
-	"fJNscUHVELMpW3BDt5sHjfDAHf983PHl6HejEGpBaIgrcsdwXENGuRHLMYC+6xKRxBnk2zF5SiOtiJpj",
-	"j0Nf3jgUFibvBiC1VrnNHgwAH9ZCy+wH3NF85cDZ/GJ9aoTiaNOMzV6IUtrqVn1nNoI2ajYDIysPOUY7",
-	"gW7zy+mBUf9U6YztgR6xRLw5xuNGYv0awBy3wGd0ZDyUEAG7teisELEUd3gQ7LUyS13z8tN/ha4uZW/Y",
-	"DtixAaKj22uSQDwBaQEOZAzywCd2wic8Kd2ZT3xRRnDy0X3CbyUo4PGdTaBKXCd/HLXnMIlQuthUpyFJ",
-	"VvQKzifRsM9Obdu9NSiWxSlYZNYuGYk5j8wHM6dYijS1AQh1w8xHRN+wCHBj10HWUTwCUowgEjNQDk2w",
-	"8AKLaBEAXl4UMr9TKSJQiihs08CwrA5xNuaSH5PXMDbKrMsKZ9ojfNAlopTYrgxzbhZogEb2jCEURh4l",
-	"cdmiecd6C2Vq88Y98AMXDv4i6/SQI57KaGo4pYuxVEJy8tjxsTubpXcuDsuFSG+tEOm3FSKnoRCxq1wr",
-	"POyaDMW4OTFk4iQHQwwlSkt5sg571B3OrlUNuFjYk+2i6jewRAqw6C7m7O2rfPtQQ/0ntmzfAI8NzxFK",
-	"Z9wQff53FKqNhKIzpffnAsxRLmdU3thG+xZMHFFwMgM4xAoNY8QDq4XDhwjAgVgV/H85mlVYAeCblhst",
-	"3rxGoPfANrgUDnUVAy9MY4H2Kq82o7UuxEMazIG/fMv85bmhOx9ApTZjw4h+HkO89xADGo/pGt/ZSw6Y",
-	"suJyTOgN8C6ik5kvgUZTq33ZnxeGttHrT17MZyOQikzpLZb7TWiaRQuow3TeaJm/9qPboWU+yxqnrq+n",
-	"ZkrNNxjtmS9u6WwsjpPuDDqvUSc6P21TxOcmu85+9ruFVXz2ZQfTeSems1/ZPbnYvohBnVfo7zFbQhDK",
-	"bSEwJkNgZoTTD6rKjI/JKwcgiK0WmNJCYkHqEkOL2in2vhLY8RvzBmPJWcQ4VWm5ual+e/kWlZXCZ+VK",
-	"4RZsJNv1Q6TxEGn8E+pL4ha+cLWfBCWS2z2y1Td06TBeMQWYzhWgK0MBcKKFRTy1GQnIPJVHsMoib+Qy",
-	"c8dlicExgyzN2D4T04gxXy+rvUbUCGwSGLGEIde6INcStFxe25wPlkEUVzJiszK75MI7TPQVi6HLWW6T",
-	"zfsaUsrkawtjuieeeuCNB964C1WW3oBzlc+jG+/SGVewS4mHeicpucgb9lhTIYL8Yufkx+kFcQzP6pir",
-	"fhCSjGDKeDzwTZE8L8TSLES7G0sxC6qvEBrdtcE5Ji+cxskQpli6/p8zDLD4SorWPDiiUrKwMgz7W5t3",
-	"JDDWhCaCV7JULZdfJ0NFITKUMBO3n4GhtoicRO7seOHWdmxVBvhbu4U+1+AQSzhIg69cGtizbB3vjg+J",
-	"TBYQjq7zPcgDpSXQ2VposiyjCXVaeQvySAHXrtvvwDoW8QIEPHVtgLuO21+z+NrDq5qL7innDHNZQXhN",
-	"TDW9tm0XCCasIYcvc2iMd08YD9DRbLjQ/NzNm25d/0KVPsLnHD17fG0jFRjkEDzAM8oKebNQs+thENEk",
-	"AXlP+c6QXaLFDXB8QYQ7AzxWNpyeUOVWwk2Sk2vg8XU3H6Nlw0bAGLPHrZxckjEsXLsChaEb5UoIOXcl",
-	"hCIFc1veM3BGl9ZHq8GIMbNzyqj3Nqq+Ko3sJWvFUUUDLbNhzvAIZmesmQsykmKhbMdAjp21rSEyU5Dc",
-	"Yv8MG85d+mnkBTeYdWGZaZ53Udiout5b/R7iihpK6ww6//u33tHD9//jPzrbdODS8EHbBNSj/ODnCSQs",
-	"HpD+O44XDLKD946b4zkgH9/5DMx3nUG/+w5dyu86g3cuZfNdp/uuowV+k6Vt4peYEPquM/gY3ONM3Hed",
-	"T+YCjd9Vua7fdT69K6LclqddDYSO0zu2LqDzdYgWIQFQ3FQV7ru3ZFGFsvjD3sOHNbPBNpOxkIfOop9d",
-	"cvzCbtERqz5zymnhGZ6cnEr4GTzm83QqkvhoDHuuLxwDeOjxblZUWIqNr7JeO7pvu24GUatogl2Jxp4a",
-	"GjcJfex6jx482wd9/U+or/+KBE4o8d13t6ykaaWtLyi7hc/D8rKkoG4+Q4HwEmQJbTghjvnbZoQTIeIF",
-	"S5ID/zvwvwP/s/zvLcWG9rvheq5X5Bo3hFCA3RkRkZyW+4Eac9IY2AqMKUNmVEdTzIpPqdR5CuQH9EpQ",
-	"bexv2+KQKkBOZux6rnfUtv6xm02TjvW+m75r8o6NEqnyPbud67KydTudQb3F3GvaM734fpVCxGjC9LLh",
-	"KPIb7jaW0gZzUdhjooXwBe6CJ8u60TAeJfMYhozTSLNbqO4y7rp4uDGNhEiA8r30M7//1fYz7/eqtuX9",
-	"TmtgzQa4EppIcDVPNN43dOrLppS+Fq1wEsonc1uX+FsnBmx+YzhPbW+c4NgOOo9BzqgWiZgsd4XxbznA",
-	"uuxAR3eHXs9VCX6eKfn0B0xADaSLFxf77fSMLawoJzBL9ZL4RC1sPsvziKNr1+uo0XbtwpZjU2z2jMKl",
-	"4JOxqXWr+GxYM/TYD/LLRQ23oNUYJhI8pTlATJhRlhjd2RDe/3LPP9YWiqU1wabSMBQjcoeK8Qg6g9Ne",
-	"7+G2hNyOjJ/xdK730m72zkyy9cLvlat+yU2q4rOXcbxSRvbkik42hXrxmk/dL9Ex9JGtHLzU30Rs+U9q",
-	"en1ukXcZox/Js/6GUq6mRM3ddfIxaykYtttcaf6YCZz2/gh7a2CJH+oa7tb6rO0J2DNCiJN+zlk4r9CQ",
-	"XtuMHeWzFsYsgQtbY+jzpMQcP1sdymdxcSL4MfkJo6Y2CqkwK4ugzQlLoz/ZlC2nREkg2MbL9m8aGJvU",
-	"VzJg9YGRIPbOGVDump259o0VFQjpXG+raI2fUx1NDxrWl9Kw/k/nS1sI3QZi8BXmkMfMnMinmDf5JeT1",
-	"j+0G+toflS/S5YTyCaauxoBaPMX2CPuT4SfICWsdpL/k3NHnTdl77ylkjsfk0ld3KfCwIAvDh6sqtDK9",
-	"4G/40p12bOwMOv3ToO2isUce2r8XADcxNcs7E9x8+NTNbnlQvKV/VnfL+53wpbcAN8nSTr/Gg2NevbVx",
-	"cegVuws/0QJ3ySkJmC3ZlgA/o7KEA56KxA57kKlJXGiiXASVC7IQ8gaTq4xeQ/kSAXIM+dpsrYTlQK5G",
-	"6VFago6mF/6DBZQyv8R0SWJ0VWEKfUJT16iAkrGQCypjEiUiunGFmkQtaJKIhfJjco4thPDJuIvLjUfM",
-	"Ib1gEYQuMDMf7SFcRORUGtik6dlEStccPmFKm5+EAqM7KhZDVmiK+7xGm/Pc6guodJ+XxW3DxnarY71x",
-	"3tA39PZPGVU+KE37SXE35iLSc8i6d8Cu1yhOhvlJFm/ov409XtA+vTb/XhMtyLUW1y4wmtuh2KPFsieM",
-	"TjBJHIWuCwa/zAbRlj29SSl/KsWsSeaLufZKdHYZx4upDvtm98+NxmNV0ZzZnZU4F7bVNmyqdP/5Ue8s",
-	"uP/9jpS1x3Tp13dtyI0u1UFh+2IK22PsUs/01LlndkX6d9DUmnCNk4/mCH+yXMN3mSx3DzHfFwn9jmpI",
-	"gXjPm8vjpxIO8rgoj78lCflXm1NlVHejKRfsmzKM3eenl80CCN0Qjw3Lb+YzLhpw3CYcmdm7yH/mw4ho",
-	"Ajym8pi8daDR9p78IqxjWZhbMV9pa5vDvZi6Hm0Ja2+H7IgHbGmKNJfOzcXrwYI4WBBfGX8MlIiuTUzn",
-	"sF9DQiVCrzci8Arvfymn/Fh+glRIGCe/GTOjS7T4vtzk4hIZEsSFzmWIq0WmkMS2/eNICHQT2VY/qtr2",
-	"eIMjblDzWZWe1AZXG/o1WYjmYXdF1V5Ji3xCZcLMgjmMaVQqGa78WIEm3y0k00D+Yhj+/+/0p++Ls8mK",
-	"LE+vsMLS4zFXjN5sUbOhGx3xyJgyTcb/BkHE8owxTLLFWGWXUE1mQmly1g/bjlqbtGYeDzfOQ4u7z+L9",
-	"TqMAZQi106vew8FZAKHW7aDTcYijKV+Ik/UirfJRvcKjdpLTaYhpnXmZQeqp40PY8YuEA3AHbAxsq2DA",
-	"58unWCNlzPiPxHi8vsWK4X/YkgMLHMwXQJXukhHoBQD3TizKY/RiYZFENUaAkRNXbAYvcW7flG+qgo88",
-	"yHhhRvxturXUMZTiM3fktnKrvqk3k5FqB7fVF+/phNBcX1OMsTJn/cVqYjrW71jXNjZd2Jh5NaiyjYEk",
-	"RvcW3GIKTplWtgaUZqqox/uaYycQY4oDs4lYitCZwCtgRqypLm2DkWNy/Wx8hFbvNZkh3hfTRNExEC0s",
-	"yEhNy14ax9uyrZ2Y2c2YT0OG0pJl7DEjfTy2gItYw1OoPm7ERaM+ZprtSL9zArnpy0f9Fjph0DKej5mc",
-	"Wfz2Wq5uFeKhU6ifYojbwvRl0sAJ7S8mldqeIud5WZU8+EMAYOT4hO0qBIDJyq64+SCYDh6fzwCS6eTv",
-	"fv07XvM++ejJ2SfPrw/87EYMHSI+/+dGfDL9ckSjm688xONVkE1m7DLdkHFR9jkGqH7YrMjKm1y9nNEY",
-	"UIO1regmsLlZ6BUOYqP/UyjnnPW15+6Vru7clfOjtqv2XIO+twrsbGua1//Fc7uywxnjc23Gc9ZrrLig",
-	"R3hm4VMYH9ouVfkqhQpUt4P7jevjGtqnIJmI8xefn52aV1sn6dBpbNkqBi3xzZ0RrhSW26eSRU3KK4w1",
-	"wuOhZv6IWN9sPoD++bl5XPBwQyrlq04LF93vue10nHpokQIGp4UvEVWi8IhPLZySpcO+zpewQm+HbjR3",
-	"B0GxLMpFoCPKycipyxCT8Vdby1Vd7l4u25qAVhhWcVzrmGA8yYOjoEdhXXsBW9FeOqFftLR9NB+PQQ4x",
-	"phLQdq+O11UyK9+FM7/0N+QO/dPe+25HJUIPlYY0fNK25Lw/O38LcQDoGmC3MGzKVduICgVaG5G7WhZv",
-	"HVHDaK6NRp7vmpEI7rcYaJwwvsKvnRwfLhiPxWIY06XqDB6aH2oPgvulzNl7hi5TPTffUTlhwUF5YAay",
-	"XnDVSNIaceYwYoZcaBYVx9BUoNZLRP8LFg0Wx+Nao/nVmtEP+e8/VPyeLdt97EdbmsVeReo6CmwvcM3P",
-	"hm7MDtkzYpajmpK3JeXHoClLDigF34LleUApqEUpWEWy2UuxI+qnJx9d9shaAINV/aJ9LlrpGQdIg90c",
-	"mNXD4hq3MEUgNjry1+7rMDpYE/wDmiTEazAVAAi+S39BmS4G4bLezYHvAwNyC5A22wtidJAck2urHw0I",
-	"Stpr1yaH2Ve5/FUM/lWmqN5ZH99F8KyFur1R2Xxolc0vpXgf2Msh/vHZgQb2IIZnsE7KPoc7owB4uBIa",
-	"0y1RyWg/t3cuY0peZT6TFTdKCw+a7a1S6zWzPx9wGqvyYnxfGp/5kYjJBDNOwr4T9prdOL6MPFPhmT1J",
-	"qVILIdHiqfZrPeGxTWBxI7mnXO646+6jLNJQKgGr8P0DMWtF3Vg/noM7x4ZwVALBB0FMEnYDZtZHzD9G",
-	"LLjNeNEiwTad5tRX+MaQrF/5wd8FTAjFoh7mC9FxbTPJVEgFZIStc7Bvs7ml2+GwCK+mJBF8grn0FZc3",
-	"piM/F8uwmsnOir409vb4W/BNf+Xod183fLiTax6HJs0p4fMwDqUsOFZNgPLlGHX6ItA4h0VWpmHTY4zG",
-	"TeNYglKgjJB2dFuTZivFfJSYjXJv3xCZRI/8ApswScEnF7ZvmE3wG801UTcsTSG2SXkL252pYHjUxShT",
-	"KUYJzAqhSRc4XE/kbuSv3P2fEN76mb3zhyycSaWky0rE8bGtdrhhPO4SNY+mxiD07ry60Zqr63Cszy2m",
-	"dgZr3QRqXIR9K3DXtAgKCVXdOCRELHVHLh8M8PmseBzdEXzfYCxvJdMaOMZQXPe6WqR1BGW7e/GJf+V6",
-	"9HB0ku7gbYgxr/MIO1qzGeJNsTlcaQgiBX4AcK87+Kf3f9h08neZS7BlJqjRJWapVjg+Gw+MS3mMQas7",
-	"QzuQGEa+xH2d8whdRP7Lujsfhnf6ni2M39KExUPHnlumXCLPGWSRBvRDWJ4XDiznCIOA/s3Rrhvq6b/C",
-	"1FNlb5jzGy4WXHUGvRahf8+Lqde2ypQH7tQfLJei6uHFr+dIXr62bJZXY0eLVJ2MaHQzT4+yqFKtmmG1",
-	"oKyjYoXDTsItg8Xr7EkNijm1USB1sVgwg9CvLA/EG9aWCJZE7s5ZDY1FatPO33c7o7nZJ/PpBiC1wUNc",
-	"0Zz30P7odEMiuG3hZKOlNmSJPkvXucU+X8h0Srmyf0jKFLiP2CXbfnarE6zhnEugMZ6swW/NCfYnnEO+",
-	"lXUwNVlq9Z/PBPraexo5rzvJKNclGyKOXtiB2Z7HOtZQtDnWJtzYZBrlWgKnUtwa3QyfPggVJyqBaCGI",
-	"sKmPhBItZiOlBQfrnEjspcAkGS01KKLEzMFaJVRXBQMMSS5DzrK1D6JMIq1Jwh3efXSXPzCW3JSkisSC",
-	"w8G58id3rlwayi4xsu3516pi43Np1tQogwVnnwLhbDLVydIxNes/TelcIbQotoC3PcOJsZOsL8NcEs+h",
-	"EpjYHnZf/XDnqIR5qZlyWFd1ZivV/mWWx47U2ZwtKTIbZF2Pbvf7QdJ/AUmfiVlFRjBhvNjJfuekcoIH",
-	"qT5KYcy1vHAWm6+KiqpXfMqfkATyxBAuFgd6+Oz08MrscRW73j0hSFDz2RpKyFQVo1BBjB09FlOWgAem",
-	"xkKgeUrGokKptU8/UMiBQnYOXmwO1j5JZH25XBh8at2mlqAfnpLrW5BszCC+RoiyBUZflBaI3s5jgl3+",
-	"iRZkBC6LTRtDci4je7EzjxWdgYesqg51/ZQtzeYWuBgSssbQvdrgS+ajauyTWheLYA5qUmmqax3w+GOn",
-	"JTXjPRUv/5tYkBnlyz9XEGLPTWTHjDM1rQoZIPc9xZDBFJI4iwm1sePThDI+RGdJZ9D/sXd2/37vwWnm",
-	"BoF4OFo2z0uSYmGrUs7PzvrdjgJ5C7Iz6PTvH/d/NAvIaaqmQtfMpdf/l0d6qJ2vDZHYYznoeFLGrwwF",
-	"+6mc/3ja7/fOzg1bGiHrOe9XeRu0EIlRKSfDeD5LiR+olmwywaFnNSb+VZXj6mNU41Nbd0Vd3MKcVscP",
-	"D6GLshD6ydvQaDdTzCymM49aO9uHg1KHOkhs7BLrqkQheEwuHefGfuFGptgXE6yL1GwGA0KJoyhi1Thz",
-	"VQEmCAsN0cspONxT5NnjVaGClGGn/614Kk9bsr0WrOt3wfjWCqflMVW096yI33RBEiFuvNB3GzsW0h49",
-	"m9Iuxtgd/uBQ/FM7FN9QxN11pL5DV6I6+Zh54D+tcSei+aeJnHPVJdfplCpw6IYo9K6JoksyFQsyptJc",
-	"aLjiMbmGWxYDj+DanOtMoXWqdCqFGFuVd42n8c7G40GJ+XaUmHacdL36coBX2ElTXCd2MoxnT9Lb6zqt",
-	"yp3sTodoNzXM6ySiPIIE/VrbvmE9NIPVsRYuf08Jy+swf1LcQmyMfMhS8b1Rn0igMWZzLytAwu2Y6xjd",
-	"Z1BgnOZ00F++fJ/Yr1wF+UkCvSHUb2MRDW53OsjJVCTxXoj418AvJyEBihFQcxSNQVWK1ipDruTtVJCY",
-	"xYiyghbf0tx8A6n2/HCVpM34724n2RwHn0uZwIQmQ1yZlsT6N5HEr22+xD6yOw661f+ZutU3FwzZf5fv",
-	"g7may4qfAdJcVCBQ1QgYn3hVaT+SwzH1vQiPq4J0cE1fCB2JOSqGtpBiK3nhRr1rkWGExVAYDtfaxYbj",
-	"OQiNg9A4CI2D0Ph8QuMJj1EJN5zLNnoYeZ64B2GBh3+5F1nx2kb07WHnWhBKVCSpjqYkppqOqAIUD+YF",
-	"VIIqOg6soHSJ6N59wBSxFvuq/LAT+YIuhEMM5OBDaJrlZk51rhiWO6puSd5TMVdwA5Bi9v/mFB45576G",
-	"3Bykhz1bpWHefkz+gXBQXQydJoyD6pKZ4LDsEgkRsNT85qvXu5ZfMUPu2DLVl8w77U8QQ71kMWXR1Nwu",
-	"ZGxbmKPDwbsNK/N3/hbOaUMSzx1SW/rtUls+S2pJLy/UbMiOxqcdX9kRuw6s2eIN5Zzb8leWg/gNbwBR",
-	"Jvv9bicRE8aHeaHsA7MiLBnCLRYfYmqTmOuR+GD1QETWlKCmQy1ugDtAU49l0hmcflqj8AV9AnOFLMvm",
-	"b5HDEZ6PdaDTZvaHNI7KOrPwlFQYphJSyuQeEzhiugwkP2b3ebgb5B+FFI01CgAethK/+CxaAJLddlpA",
-	"ONxtdQHDJr9VTeCrz7U11GCbPWDTITES8RJ7DxnZtiQzIWFLWgkEN0K8RSxheBKbp99auU2xe7kT25dk",
-	"zHhsKNkNklgz1/YZl3M+MidHGTmPM9KCxML5b4BGUxKJuKY54+vSKP+M0jiaQnRjyPi8f9rtuKW8K/RE",
-	"PQCD81HdAo+FHEr43fY8M+SvLUhdCnY3qSa3II1oJaddYxVFoBSJgaKDZD4yd9pSWj/Ik0bjM4tXr4LY",
-	"oZ63UUFsYSrCkca4XRKsDY5/1CoED3elEBRP6VqVoHieD9rBmip0u1Ig0aubJeg35nzVGFh12sIj5w9w",
-	"+gECsOZ5F+7sI8qdxAROwcubWcz6VIigiZcZKW1B+Gz9QrUSUTxDn02N2N6ZUBzwQZH4ChUJR0GI5uag",
-	"lovpi9tQkNMhPGjdkQQFWtWXtIVYmZjsTEkCWpvDYMiLkoTxG4sf6dquMpUX2izyYmpLeBY4jWePFJJw",
-	"oY/f8YrgDh4Kj8342ozzLjGeWgzX5nCrFo7pJU+WLbKoSx0T/OohE0LutKDLLmHj2jXampQOLvKOgmgu",
-	"mXbIGQHKgLpxijCHRXsEx046HyUs6tRQ04mEGGC2hqgQ9hwh08UNcF/UZI/GPYU01SUTIWLsT+TEp7Ft",
-	"jektjwkCw1pZ59wn/hlu4BafgGn1jlfDuiLFmvdgvjHRUynmE9vCzsGOdYkSmWs96zSbRWMrSdZMe2cU",
-	"2wrstdvBpewMOtE4GV42/1+nhciMYZbmMCVfACK23+CWXxi/eemi1wceUM8DHk2FULA7FmAxOdda4imI",
-	"NDFSUcxCYiUzuvz/2Lva7jRyJf1XtJzdc2duwG7A2LF95gNJHCe5cTIz9iSZhCwW3QK0biSuJEyYnPz3",
-	"PaqS+gV3Y8A4mdzwaTKmXyS16qkXVT0FfRKK68KtkfWrf/wtLnRbIEF0ShjtB3a8RANId5d1Vgv5MycT",
-	"+OUeyyZXaZddTKfOYtcHqKJZ3F/YGHsFH9G9YJFz6Bd66xUW8a2nnLU5PXVn0uSCnirFKlcmhM2JirQq",
-	"FYXCSELFbIe0U8t0iDXjI6kNaQSZr1vcKzDdgd+uR2BEDevKfrfHlRlCtKR+WAv2a0FGWh4xUSwt4ZDH",
-	"i/vILy0sr9jUv+JeGgDOTbN++DCoBY1a43B5ptQNAciK8LHtobZNRfqxmq6RFLU3i/NzZtfuZ/evhcWY",
-	"bT+cOS3kbSPNGHHnDzdKKrMIsWoXJXfvtjnbxkrr7mtbraq+3ZddutMaBEehA0Ju+91ou8Y1sb7mDDPA",
-	"7TclUsw3XtOGzgjV2GyNKlbYNG1tw2QjzdIWqepC9TseoqJ9sHdImgGpN5p7rf2De9bLm+2Z9p8t7dte",
-	"affYU8bjAJDqYybvvStQ6IxcC6lmy6cRHGFmn+v1OFGCRWQyxi4ggGxMRFWCfZQdP0oftgGRChtpABNe",
-	"b0aG1F7pelDDEV1CcsWQ44pcQl6Caxt9SaaUm9R1W5lPrCS8AqvwGBZhOeIvpt349DHGbxhRbAyGcY6/",
-	"/kMlO3z7zZYj7FqqqU1m3I6+K9vWZm+JtjYJixnolHISs7lchlXCQ1tCsY30MRlBvOT21vXrZp24JvHR",
-	"Eq8Ihxaho26PhleLLrfXMqWk8qVVrrM6YsHy3npI4ZOYZEpj3m2++pRtdpJ/rhwzcSNnpJHLGcFbFk83",
-	"+JJWF+WkuFqZjKOCjjDN3Ctc+k3lqFmtWNTiYtDFXkilt9jLdLcvM9VGK0UpEzhYxFEGWL8NU95orpKq",
-	"NMg1FdKQgYQz2ome0JhM6WzN0/didbv72f7nti7hmY96Z0Kf0BV5bsHkRwWTasVn51udAt3ejj77meuZ",
-	"Ntgbb9Fk3cVuWeZXy0/R9UBLhl2fG4+S1zyySnotePsdSkIWAdzaIdUv2wDNXSN/xMEcfIg0D88XBq0N",
-	"oqvGMOxOyfIflaCvnZSMr9cof09eUHbs9BSSTGAZXK2CXQhMPUGRPMLU6qGcgh2KftWUaqIZE8RIzORw",
-	"XbZc/Ggkr1maTb5D9oJDR1BJndPlXZJsjlGSReLdraqrr+La5W6hf0bDkI0Ni3ySn/+YXmQLmcvt+uU1",
-	"1d3OwapfJ0CVr/wfU456qEvxHL1rVf56+KRlPFk+V2TV1kBb/f3D6u+V9+Jt3do80QYWfFis+keSM43t",
-	"PHozx7+RUagbO3fcHiF+TzHVdU8fv69obIyZYTkzBnvZOa1NNJ0SI+/JHdxVzKjZNzFHdkgbgriJIZEN",
-	"3toLB1JGVZc15+iwRzRKjBCmWAIjvhcQ4odmcb/IdDBq9t0bDiGdaNb1lbDrGQz2i29tha2tsLUVtrbC",
-	"1lb4bmyFC+XbVYK6lIpcSx7dIGhZyzxQbMC1UWmNd7lWT/JTlyjF8hUemZNmKMNyeShDOh4zoW+WjLSt",
-	"0u8If7cvB+PiihjpS0QId8UnePgKqSuuCD6kgsRyQLg4Jjg1pqBS2a4VUT5PZupJHTTlUUfgoRw+E1J4",
-	"44ipTNkZ1rfIfraszA/duHrUtOrT0ULlUn1NWqjfEW4aMP2IxQwCIc4kmjJ2VVz4gpOpbDRV5jCoBa1a",
-	"/aBSTYrXBJvmi9eqlZiKwYQOrGqIWHpY+UoqSl6xKdhTSQ1NKJVioSkroSlNvtlAqs3vmb18T+Vzyb62",
-	"G63HEr5xI7c1dJuvn3k9ZiIjc2tXzuRAbhe/76KCVAkvdV86IYDxIui6wQlp0pq1TLGbO+13GIJ7iYmo",
-	"FDY74k4lrJqJ6A1wRYb0rp3KSzHg71LA6rxB6H68FbdNi9s5c/ovW35t/L6eNzfuIoIZfseNVq829qB6",
-	"Vaeq3GumVIzDodRMQGPtjsjYCEfACZcvQIebtBwxMC5YrK1DYm1IIsF+ETLV8FD9M3LBjSlVkc4V4IVU",
-	"dASaJknlLEkKZ5MkPKQpHlIImQwkKpfsPKi+0pnCYimSM5bErDBSFmEFLvoJyPgdQGJ5XX/v5bI53Fu7",
-	"YDbB8G3J7N+gZNaZ+KkCXhtyUtY/+8mtmX3z45dXuefK+CB90SofK1pWj3OFyKQBCJKzU39eWiXQri8s",
-	"yJdnIjr3A1tme76Ug4HFm4nBcUL8c5tZNe8jv5SDuTW6czpzJCF3pVpKFFSaxxzza+b3ky7cUDHVhoAi",
-	"KaH8ibk25ftkfSoxrKtbSHWFEUeDEFqtROyaQ1jwKVesLz9Zm+wlF5NPkII85orp7ONatWaQe9yScVQg",
-	"GrLL0rXLsmCAK2TzPIGhL6qo9h9pK1A3ebb8OUsm4hEjGK1gB64tXMWGYRvcJ+2ZgXqMKuagOCESuaYx",
-	"R3Ow3iIjLiaGOYMQTpwU08O5O4yiEUzLwvblr6/PL0hWgey6uy7hodDjnH0yZEy5giDPRGCIK2E1oWSq",
-	"pBhkjDZ4ecS1Xegoy3aURs/QM0QvUfHB0KS35yNPU6hfyATYcp4omTGTS7fZC5pVcgmuXXcikhbnO6Rt",
-	"P2eNCywAs1Yunq1ZszKJbiU17Uz5KN3xXBgs2RQEOc58PTsCh1t6qzytZgRXGCft9G1imAMcAgGLNoQO",
-	"ZFkdvIPFe2FqWj6UtTQIPVYssrJPY30/h29hyLTuemObzV4Me6chf81fPH1/8vvFb+cvDndYM9gJG7Ho",
-	"jZ4G0bsXcTF0e6Cttxx0+2u4qBwdBkFKrlx4c701f4iVEjGDF6BW8gIS2ubuKhoE3tZ1RRKPAB6W/1R+",
-	"ZxUoi5d+k/8tNcUfiVxv/YvF/sVL8MDv7FN4lbAghGF1ivbnNhmlYwE3wwsGOmT+Ep3GNo4hUoGKGGOH",
-	"FitjqcEtYR0ByiPpIc6tI0KageOX1L59uFMy+fdASKdK4HnWe8kEO61OsYAMPcztxR3hteUYgo7GgjV1",
-	"QZIMiodyzFl0lIN4i/nVRHmaIWf9JGSTqJedjuiIdl4tOOXmRu3SQ+p72BLAumTXTKF+AZpgq/bgHMV1",
-	"DSiOmMKzNqBE7gpwK5xr4F7bao/vVXtc5GzGr61BtuqgPORt6GwNr6ZULXxOd92XRXGn5xaU7xpAWjF+",
-	"tG25vbEokxTg0LjQyP37wgv5+BZELnNl4suCIBQmj6kZZmrHUyyd10Arsfh5cYnlAhrDbK4JnMlEEqyA",
-	"ERe+XQ+uGJbdH/k6fmW0Na4+WHe2Soz82coQXk8NiRnVBr5anxtjZc0/RJO+YqwKJ7ZpEwMwKEACyQnE",
-	"h0PFDVN2nQVVSk7RqgqHkoesCoaX3RlWgJENwP46HcqYEez+d4z+L1hLjSBIhpHJiSR2wTR0IVKsj+bX",
-	"itwD1qvn2hpnsCLp7OwKDlkcHSENpCcvTyxDNz1qrcBLKmZdXJ7LAjZyRlU4PIdveMvePKEq5nZRYTDV",
-	"tE5L9vuaGfLT1L6VPLAv/Z/Go5/z+zWbHZnpzVNUOG+/+XJbM6KG1QwfsWVoBM5xV2F+EJ4CcKENBfZb",
-	"F+lo1tEcRcvz0o7ksmQeh7fOA/K9Nz2Li2Qn2rcg54ces5DTmJtZpsu2/TKhb4BnLUPHRphO5QmzA5Cx",
-	"HMxKZpA+uIzGwHMqJP+/xBQyjBi4L4spMYoGhNfPM0ok3Be3YFaW7KIVLM12YQd6Q7A9qGAeA47rNmaP",
-	"2zGb1csYP+xLv+q83acB0NZjRgFmfnr0+Feyd/DzDrmM2CX4aLG2v4ML2pulV2t7Ra19cVnK2uET0Up2",
-	"VrOV21iNZTfWTQgGVWq9TzpiSwhI6erDv8vkoLG6HDyTU6+37BA819yIMVM2jpGM8kNYeKLONTdn9o6y",
-	"tXLEYH6BYhh8qexNUG90XRh+fikcrcre3sosK6+cwWywK4Q22tnNXBDIkCcTwY0+RpVzOaKfumPFQ9b1",
-	"+fSlmyy9FDPtC/GXC7O/V8kMOliWGsa/367g5dy7Lo8Jciu7i7gzBjxn2+1DTqoFsqMeQ+Ta3ve/H9q1",
-	"9x8/N7/89wraTwpITxmwtZomZdl0WvfDplMtMWXWZNlp7d8mlhvk3HGQCXUYXlp0Ii5HH5rBx2olliGN",
-	"u6DuC2tGrBlmP787411UIPPRtTvSpQUoD4I6PnIjrNYvLLBaW7GMLQapFgdgluDItn7qRuiwrdkPfAgA",
-	"1trqLxp7FZ3xWf1fNuGyJmUFU9YbSnmldzUT0UDxqDxQDg2deix0pumI8linNG8z5HLzhAE75I076LCW",
-	"g5X4k8dPzttE84GgZqIYhIRh2nY3jcagJhWdkp6MZsdogAE9CeTZQg93TCHE9kMuKY88f5K6dLlyBgMm",
-	"QXKoicaeSE5bvbPoKPIxYO9cvj14pX01ViP0ZuSciehU8aiay14sKmEMGb9m/vK3uLq3el9FS3P+rF2z",
-	"EEd6VLP9PaR70KR9/mqnbkcxyhv8Zyd/PH5++uy3N+b0/x782Xx5dXrYfxl+6jf/3X9eD36b6cGTt6Oz",
-	"129Gn06Dyf77P9r8pD17xN89efvX2YPJa9Z6G7yYnD6IJ7+1e78+//ez4cPDs3rrIp68NCfvzdkvHqKx",
-	"JivF6He1iymPuaxBvmLtxH6ympt37dxPaaGzlMH0Vr2xsqn11n5X7spE+ECwCIwLf64CxXKkfngQ5Bes",
-	"fnDQaLZa+wChq0/twgqs3bjLTu12I3JhDeo/d/+Z002VD587yN/TqRx1KhGLrcSzqFOpdip6gI13uzyC",
-	"X9+fvtH03fs4HL25gguMH32ncpQuRLVTcU2Z/Y3LRKI6lS8fi42vHhcU9Pn8TNdLAD0HFKhCQ02pEoa+",
-	"r5Rf/m3j37D5khQ1ux8TDpaMivBoPqcjLKTW0Pg7agSHB/VWI69DKF7j9+/tcfRUbRjFx6xcaWS1APAU",
-	"e0SoloA6Yr6F9TLgbpMhFwajib7cVDHqslV8nb6DbgwIcau4Ys4cVQ54JKtqAJhoOeLDz0vi/UVe6z07",
-	"az+unT9rN1r76frgmakduc+Q98oxD2Pml4z8Xtd/aTVaB/Th/iE7YCHrsYg2G7Tfp/uNMApps09b9ZBG",
-	"B+zggAastd/vt5r7URCyh6wePIwe9qIyMMQJro7oe8Hh/maB73On4tCJXZtuHfBMQgtT90fARAtyszGD",
-	"P7k90cXq7x2sgu9irbqVvK4rxO5UvmyB7L7brQkn4ol7mGeUWg3N6sHew9bB/p3QjGtudj/DIV95u4BH",
-	"bMh90Y0rHkuLT6SbiSsMeW6IHvpzB+w/amU4RoySJKQiZHGMx4gRGclr+09uXElKR1Bg9UpfhmcMmvy0",
-	"Vw9+PnKJjcDA7EYwROZ3zHyHBA+prlwhm4VGeD5W63s+ZTqJuCGxHBTlXgyYgQDTrxjDWwxm1psHsyut",
-	"AaL5CqAd8gqicnh+m8ev9uD0DWQCPGu3Bz4r4OwE/kPDv97x9vDq/bs/Te80ntDp+els8Ofp6WtR6z2/",
-	"GJqTvfq7+h/FR2GYkLC0cbYWY69hn8zu0IziPEJ1JkHQDP/L+l6zMSP2AvhTPrxXgCVFnaQGKyDDK2l4",
-	"yFbxfP3l9ZWe3gpWvLy5/OULsMMvCG4xkKwMXNhf5rFiDNXQq+PALspoKRycJy3QkeiChlceBkKqoqp3",
-	"eg1To8RqgzfsEOR31z6VYKdU+h7DGLYy+KPI4DL0H9+byLb1VXIs60QWeoiiCmTRZuS3uqBjMUaa5WgE",
-	"R0GaXOK72+lRUiZU7TQ4hOWkGv1Dk8srNoPDMOuc8JSihFyx2RGhJJITKBUIYx5eOWaJjnDv2yGNoIF5",
-	"oRCwmphQjpjPlsRihBmzL6RWaiG/X04URLYQ6Kz/89Ne0Py5SE3jTAArHs1ecnH1g+PEMvmhn2rT6bRm",
-	"P25tomImQun4mzJR/ys2WzEVcUOL82Wl4z/UD0+lGq2XcXq/yPk8L+gAoDeb39/vGP7Fxo6BJqRKcVee",
-	"qaUU6+F587uF/6W8xOzlrZUuX4bfKXv54XegulC8dKK2AJ0tjI/RIrsXu9M6fgt61k0Z88QlIwIclIaP",
-	"2Ao25Zm8Zj+2RVl4cg25hCQC9hL0j/+yvnTeLjgmRkZ05pgtea5LW1lC3OI0uJKEsRuBJruJBrK2NY7/",
-	"s4zjp+nJr5EY8/Fgk+OT/VqWsWL240eTmC2wjqsQsT+Cv05lCkJViD5NudCl9nNHzBnQ92wf2xXdWsff",
-	"zDpuVEpyWA4vgodpeu23M6CtMvwbm89DqgEUtrbz1nb+zmznM+xKco+Wc/7lnyvIMGHHAalzTF17kJ+o",
-	"uHJU2QWOb/fmgtqrGhew2aeY5RRLMQCtTHM1Or4Doi8fKspGkZ5zEibPIkxLxlpieAETO/NZ70VPeiTl",
-	"FbejcAfAXJEh10aq2U5hL8bi0VBDxkyOY0Yi6eeT3rNDTigwkqERAPzU9pLLLE3zv6wGBxvBkXo0giDN",
-	"5Mw8rUqkWk6jHznzGU6kYFV4HNs1y2BNZpZufKUzvGYikkoTw+KYTHTmzuQMsSBFm9HYDKtkxIzioV9m",
-	"romFWEXD7ADsfkIRmX+KL/tRfpmTAiPH2lElvfTs0JkX1pSAYwFHcblDXo+ZgKY+gpEw78wdJ02drW9y",
-	"IgYx10MY7SlTIyqqmQ0CROmYiwzCBTxY6TRQ4G5O4g3miiP5LWNR0gIg5ecDiuWQx55sr88dP8go83zH",
-	"bFywl2l4NRn7snXrPo2VvMayAsXspsYccTaqplLo94fzdzPv6cHjKl8+fvn/AAAA//8=",
+	"7P0Ldxs3tieKfxUM5/yXk2lKIiXZjql11oziR+KT+NGW0v53xx4KrNokERWBCgCKZvt6rftp7ge7n+Qu",
+	"bABVqGIVWUVRfmTY65yYIuuB137v/dsfO5GYpYID16oz+NiZAo1B4sfHEqiG+FybP2JQkWSpZoJ3Bp23",
+	"U5BAmCZMHXa6HfhAZ2kCnUHn6KZ/FItIC6mOev1H93u9Xu8A//PQ/OcH/6f9X9zvdDsS/pwzCXFnoOUc",
+	"uh0VTWFGzTvHQs6o7gw6c8kOJIxBAo+g0+3oZWpeprRkfNL59KnbeXpJJ6vDvJwCuQGpmOBEjMliSs2I",
+	"iZqKBe+SsZBET4FcPR8fvKA6ml6ZiygnEDNdnNa7zvG7ztqxrg7peQyzVGjg0fINpAldmtvKI7wyz7ki",
+	"iylwoqdMmeGZMVGuFiCJFjgeKhMGkpi3g9JkwfQUr1J0BuQalmaw+VCAz2edwe8d8+jO+6rV+lVE1A6g",
+	"emNxBGkqGNcz4NW7HPzeZKujnW316+zn8zRNWNWqmn1Ps8uINvu+oIqMRZKIBcTF2Swo0//Z73XWb+cb",
+	"0HJ5PtYgV993AZHgsTLbZR5GRjAWbhk5fNBEy2XhlffXLcWMcTYzO9jPZs+4hglIHMfbt2/P53oKXLOI",
+	"algdzM9igecmuKg43x+BSjxNNJn957tORCWME7FoecA/dTsplXQG2rGL8ygSc66f1+wHtT8Xh7L53NDj",
+	"TrfDzENSqqedbofTmbnTPW7I4obnao5Xru7reX6Oa4eeX9J2+Hjsq4afP/L2U/iRRtfztG70I/z1niLP",
+	"n6yOnvZHx/WjH9WM3j7y9gN/TBXUDTulS+Q9EVXQetVp9bjNs24/6ieQJmK57sDE2RVbLXtcs+z5Y3cw",
+	"CRTStRPAX9sue+248Wm3H3MgUX+B5erI/ynmkogFJ3PO/pwD0Yb3WinPFInEbEZ53CVqHk0JVYSS3357",
+	"/uSQXACPGZ/kEtVduSpnCZ1QxlGFoGMYGAVowm7Aiuwxk0o7wW2Vi5MeielSHZLL8Bn4VMqFnoIkIxEv",
+	"zfMkjOcK4kOCEsZKLJoNxKgl5IYpZtUXzZKEXHOx4GeEkpEQ12b4TJE/5vEEYkI5LLrE3OgeSxZTllh5",
+	"ZJ+iNOVxSag/jE/Gj8YP4OAk6o0OTkenJweP4h4cHI8fxA9of/xDdP++31+rJeY7HOzMgdmatfKNfvgV",
+	"+ERPO4Pj+/e7Rt75v/tGpmgN0rzjf//+7t2H4/7Bu3cfHj59/7f/qD4SY9Tcqk/xldEKrzLNbynmRujF",
+	"A1wIo+QFK2+35bR/bHUxJWYgOBBIFJBoSrlZV7NwjEdwSK7+xxXR9BoUoXxZVhX7KEmr18lpmk0X6MFp",
+	"eX2qlbnkSaUqcG7On5m/zmj6niIRTYDHtETex73jBwe9k4P+aQ0RmzesG3a4c72DR+8/nn46sB+O8w/V",
+	"u/iaaraGnab257bsqE56ucfdnh9ZTbRCqUeN8uUVKoOKzFOjj70kymqJXUI1mQmlDX/47s2zx+Th8Wnv",
+	"+0PyCjlCrrcqQo2RNeFC1quslcfMDayW6h5UzeYipfyZFLPV+ZhvnXXCDefQRPBD8gTGdJ5o1Hq5WBz6",
+	"wfw5B7nMxzI2j6xcV3OiDjSbVav5ZjiXYnUwP3rdOh9OcSyULIFKQpGRXpnXX9WNTYttRnbJZvBqPK47",
+	"reY+Isbjtsd1XHNczfOGYjy+/Xm9XKbQQMcl5s62o4e60S/TW6tcn8zNKhVcgbU08rGaKT0Tc46zigTX",
+	"wNFdQY1paI3coz+UtXSz6XwMNJLGeg2MxxBpdgPDVLIInxLNpSHUZWfQefrbmw6yaiE7A3P7p26n4dNx",
+	"5RRozfgEp0fxNX6ZrEIxjObanIEZ43NtVqF/3Mt+i4HGCeMQ/Hp62ut2nGYwXDAei8XQ6CKdwSPzw3w8",
+	"BjlEEgluyn+xBmz+U6/biWiq5+Y7KieM5z89NAOJmUrnGoYpSCbi/MfTE/x1LnEn8u9PeuawIPEOI8HH",
+	"TM46gzFNFHS9/TvkQrOoOIaZiK05bF5kdjU7Zs9Q+ULlxnwphmoqFsMx4JAiPBT9Xi//ZSJp+GwzHmdw",
+	"+NWa0Q/57w8qfs+WDa358iyMWsHjoWZoHf/+sVNeUrtF4eg+dVevOi5cdL/36b159IzxONy53/Fh/eMe",
+	"/moIK54nMEzYjOnO4Ljw5ZxrlpReIMHQjdkhe0bMcqhE6KHSkIarZEgxp9v/kDDuDDr//Sh3IR7ZX9VR",
+	"iUafgKYssbTcjPkEjkjv3Kt6n7vsCK/5ZK3h+I11lK3hCakUowRmf6vgDZE/ZDc0YfHQOd06Ztw4Bztk",
+	"74uLBSjChSZjplHNMi+UNNKH5DGqjVb3BCmFVCRhSivUzBVwVCjRokBmi1fgURkzSAzvMMbBkdJUajWk",
+	"ZgQzUIpOcHSKZPzUnAlLTFEzXt1DjqOpnhsSNWShmUY+H86M2XnhKuRM+SgWkfrv5cVpfCxe23WvOwgb",
+	"V/WMXNmFuiKG8hUBGk0JLhguKy62Fk5lPzQDe2yNqPMoglRDS0FR8tM0dvk4y60z6HjG0O0kmdd1Swdq",
+	"c+Lzc61Y5l8g1dY4jKiUDGIi5tqYw0oIbv41KmsqRQRKOWtWHZJfhbg2emvJM9wlQtqjbDfJmqvWSq70",
+	"UgdUHTqh11F2dh1Oxu3mE8Gh3U4aYQjxcLRs5nbETbQBkCHqJt4+6vUv+71Bz/zf33r9Qc8o4VuoE+4W",
+	"J76eyEPykxFJ5C2MUHMHHqvSi48ve48GJ4UXtzmS5vglQ9Rqyw/F2XS6oWXU2MBK6dIuanGB+vfDceby",
+	"xwrynKlVDiW7zzOpjmMMgJwI5AxP0Hqto06/qFcOmip2dyrb20rvT11rIfwbKaLzdC5FCkc/gkwYd2x7",
+	"2EYTxRsqtap5GjcjBxdy6wz626gLVUzLkLt1o4WqAnW+sozzlDhM6JUKQ3DruE1V1K4QdDoIok7rHrQa",
+	"pnL8i48TFt1ON0HdTNNr4KFachH6rKYiiZW1ks3xOCTn6jqLeGauIPMgq49EUyEUeL+kNZi3VykeFVUK",
+	"8xqMbLohF3SJYDK7UiPMQMD6vYxRlasTNEnEgjCjRpilvCKKLhVZTJeoKVif+BbmZNFiiwRX80Rbk2cM",
+	"TThKDBMJXhDMnLdnZrcVTZX/5d52qK0u2kbUJJRP5nSChkInBhQunfeZ6bQqe1KjaTFlTEf0d3YGxz2z",
+	"pSqFiNGEaTONJ2CMdpGIybKzjgU13lO7+nVbmkcktjYMngk5YnEM/Fa0N86eUrAImPIRznuKSJGAOXV4",
+	"5hiPknnsPFYiBWsL35bCTnIKe+kPNqzo6flgd0VabpJkRpc4u1jgxJB+flqvlG1e24Tx6yF8SNGsKS+v",
+	"+ZFMqSLugluuYL9k9pQfX17Kwth2sZrn9pUY6gneazTqBTXmXZrQyEyznEsyV2utmAambf604TUsh9I+",
+	"Mljw34woIBwWpBTZQRHig1dOKbvlRhwfFzcCY2RUEYzKVLxuxRatns2uDvxVaQWu8sGtRPLsXnENktPk",
+	"lt4H95CSfEeBRhZG+1lIwSdEcCLmkigWwyH5+1xoG+bz+2GjWTbylQqpCbvldt0P3QXnBN3uRtKKuVSr",
+	"XgI3id2QS+Fdh+QSkoSoeYrTwjwuP6sr3IdfGb9+dWPjM3fIkfxp6KKCIwQRSdwtEzEZLS09gSSoynpt",
+	"zJ+eBLS+tdr1xVla9lIMWNs5VS7QpvUxo3kp9CZVbPP+caGHY3xK0X8nwfq3XDJAMcHnNnL5tCiX/bsL",
+	"654PakeLXpwN8gg8gizz4mVZEF5+a0EUZAvt7d58mTV80EdTPUsK69p5N+/1TqL/ZrSxZQrEXIBfQWdD",
+	"rliZmFM6cYl5qIIzTtIEvUZCxirL1EQeh4N0IeJtYj1Uw1CMhyMm9bQz6PQf/dA76B0fHD9qrkejp8Pp",
+	"y+cxJW406NlIvFNPQTLejSrsH19DYkE8fGtl+DWGLGJmHvuMsuSWKkUaPG44ts8rs0tD8D6VAu2KLCPD",
+	"SCXyxn5w3kNjk8YQsRgwneW2nDHQMZ7rwkhmQDmmx5SptGpKu6DX0vvtSuggUxmpIkhKRkf3Yae0aW+y",
+	"cOquti0LKIQ6B/CY+KHkLl1zjlbyam6rB/4Q7JF/o2FfAPGq7Koe+U4UDZsA7l0DLJpmO8Ps1s1oDMSY",
+	"cJ+6nQvnmXsmoTITmV6D0dBuR6z+JRf0pnUAA8PW5q7ft49mNHNG35GDubWv2Dl87ZnZ5Bqt8HR+et/4",
+	"GBU3puIw4Q/dnHDwDcqSuDnYhCKXU84jsPUJuRTiVyontzO/U7pMBI2HWohhgk8rcwKfufTg/v2TB2S0",
+	"1KBuy5lPijqrT4g0iqIfQ5HwVwa5K8115dVI4JdCvKB8eauFNWOdUb708VIVLqx5undg25SvOY9Rb14e",
+	"kkuZJZ1yQslM7EBHPQ69s0IQMzISjKyw3KtD38lym9ei5q2J4BGcEZ1N1CVuYb3FAabDXpVII/hpE4UE",
+	"VRs4jN94WBdxO+E5Lz2rTCzaustAmSOFYmBMXr+6uCRHN/0jBcoQvbKJyCNbkoGX3dYC6ee7+6uYHNh8",
+	"5WohWp7BLrY2f+eMKYWWiPNUSCJuoOzCffv27UG5nmXdhpbLX/yu3lCW0FECt93R7DmlfA8F8oZFQCLK",
+	"A7enD4k7ugzINaEa5JmzwBQdQykeXvIq3dYpU3YH+2kUB1ix/9l8d+OjSanUZIEVEIYEBA9iL5hL8Bkp",
+	"3fmGIH4BMaOXOPFbHY7sgcOZeeIQ17KK6lGS4H4/tm87MG8fkLKudlvZeb8oO3FUmEDlzf5sxKs7XzmZ",
+	"XYtSM4Y8/XxuziCaXH6cKGF/4zcg2Zjdkh1jvGw4zx9WomA4MBcQGsfSsGQ3ukxZJEvQh+RVioWYzo3F",
+	"3Gd0ZKFHhRb9djuM4jQYYnkTV2a8q+1LqVILIWOsj2CTqUsYQoG2bvk6eX6gLwnMcq5obI01mrw2arjU",
+	"DFSWk5EGX62aKRszhIN8q4+rvyVBolGLOtM8X/n31XI9/77g6XmlrRj9AREmxbmayJbzD9KJ6ouzrPxJ",
+	"vLTtEjb2xSgbV8uFlivWquFyW6up4n6MfJpfmAabpLPuGL4RVvC4x1Ap6XJl7XEE+EI/cP+aNSuOtetu",
+	"z1usfLYwhXKJYhHOScV6+BC73TAMVBiOZGPE4f69GjtuYouvXKW2u7CiWDtf6nBEvV592dS7dxdVO5Zt",
+	"zKb9uABcx8BwXn/PJZvBv8x15X3ze+W2zg4gfPCa7Xt6A62phtYSzdupIDGLMe/DKaVZKoxaKg2zRlRD",
+	"ddMikW7nmllm5HfYpRKiw9gsSOxXZOj8gB1MojeaWIwHw3/yrDi4LvtKggKNLGgygXgo5noINyCXiylI",
+	"HJUxJ/LoroQJUxqsh8/KjkxyvF93ZEpKXp51hUPqkoVHg1gYY2Yk5qhz4qLujg3giuImbDo3vzLV9uxk",
+	"w2w03sIh3ci+8IlrxvzCJ3W3O+1awyy1mB1llIBi5mrTI4t51UOrTFWJnYQqTSRQJThZTJd+v1HNdE6J",
+	"bcVJmVrwWC6HnoNUHXjGhzQBaf7yUADwgVkHxgrNVJ1uM+ZW6+O1tnyYqS0cxvKd4JMZUxYCmXMs1DW/",
+	"XLM0rRmMu6qK2tw+k8VUKCBiriMx8/ECHgtJuKF5okUSB1sQIkasCFNHSm5C3fwsBQMpnKHNp/dz0Zwn",
+	"lltT3ev2JNduwC8opxOIvQa4MuBuh8MHPYzmUomKGtIXTk4JZ4IY4kvpBA436qobp36hnZ9l7dzLItQn",
+	"/7v4MVNh+q0TBDRJjLlnc0xKOq0Xbjm/GgmRAOVfTMkprVtJT8kGXL2S2m5am+NTo87PFchDcqHpeEwE",
+	"T5aH6zjkehLRQv5iLqyUnbXz+KXEfdMsuG0tDcsqxmPzL2pLlSzs3BqGr3iy/CxKd6W2WTlHFwH7BwZ3",
+	"2h37c5KwGw+aIOZasRiKGdQ2ufqlsIlZU5qmwLEMmWkyMkJSQTJeJYctTNwsCNdUYIXxuPUnByEEjCLf",
+	"+VSM0TUYVhCeW9G7vcdTjMcKMk8QruY9Rf6NmT7d1uJ3bUDOXrWdAVMICX5s6xIowArkDwrkbFjK53ez",
+	"sE0brSO+dFnSbbk3FvBnmSNkIeZJjAlA5IIuCdUkASNhKMlzvLvE+ujuKcxA6Lozr4ixnJYpqDOC1oY9",
+	"+dpjq1EWE06lFAvlZINgEVQIBO/kKIrUjedtRj88txfftwLC/dVfFbCrdcfIYxy6FtborAPbKpv1BRSC",
+	"x6/J6cNDchXDFcrCRAmiUgzzjJZGWTMrSa+VueLg/BId2wF/OykCnxxXTzQvNV+raQgOON+Z093XXYxc",
+	"8IW58FMxob9KNC2mIgEr0buY64GqJtMKUZnQJ0ijyDy/NL3+qvBemZ+rTKrSea0PewSJ4BNkpoJ7ltsl",
+	"StjDpqdgxuBw1iLKY2YYiMKLR0viuMudnKwCnwjnfdzbDNiyStZB8VNLK9ACAIwq9u83rlnigQUzp6Er",
+	"6Ow6RCBnwTTnwkEV5RqQN7tB9lo8JSldqkY+lojyCJIke0VDfafbiaYQXQ8ZrxzaW5xs5qseIH16D7a5",
+	"EWLCkHC1WS+cA0ZmMW6lNfDY1hs0W6RtrO+Cz3fjMhWqRz9W6gptrf+22kXDkf4hGB/OZVIHNUmJhgSm",
+	"QBM9zSGuppDEh+SZsMzGSy2KJfMq4wT2DNs7ss09QyXabOfVT09trL1Qaf2xKLg/XR3uUHdqzYGDYtRN",
+	"970UF1OxeAbuPl3lm7sMVVO85pAYjbxU+VfQxCrn31IJ9EXAG5iQrwM02+u3L6vsbU5fDoljcxatvSy/",
+	"Y+gBACsXTiQxKE1ECryIPlgyzjauhnWSVZ14Z0RnapgUGtwO3fLA2nfWuO/e5u66GKKEcYi7JGO1RqGL",
+	"hJRoJdU8PCjfrvI3fq1GgNLz6LpKwbC1JGa1BjaQZlkPB4gVocTCy2y0yrNK9LX2BV50K4ukIRWus16K",
+	"5dtNmXxWyV1ewcdWRObOH1XkKQSd4y7R0V5h+BGaCtcAKSnwnbXeysx88oPpFgAlQ1FYZYStmGO5CtPS",
+	"IvP7XaSHgrgvrPL79arenXsgCzX1X4P7sQgJ1D68hzXWVRnWyoNgqmB8gXuxpXJVYTausryGD2uvEdTR",
+	"bxtmU0VHIdE4UsDBdf3SVszcv7XBdjqEp1tkOmz2gK1CsDWyi5t6sgIMthbQVhf+to2rXh5/8MoGC/yc",
+	"p3O9jdueeq0vopyMHIe2tbU2rwcDeiyaEtzsQ2LkjwpBzJFNoqmNphHECCpNxlLMKp39Ia26ZAgLjbBS",
+	"acG4vRaNdouoykVGzWfehnRp80rTZTWF16DkBQNA03wVKT0RfFIxVe4R+KcUkYOzRMqEalfynHmSjnv9",
+	"B6ErqVflSqqF6guHiC6pmjEG2rsZE3YGMI9cO5RKr1YlLGAwjEf1g6BToHGAOWxWRvmqgMJIHp5sHkcl",
+	"CmEwkN4qdhWkKlyJsQQI4lCZPVPn5eutGUcZnqf9QIJjtN1I6jAWg6E8bHaM6VxPhWQKYjIzbJAkNFUI",
+	"V9zmYP/ww8Yh12EwBUN2IJA1JyozhmZ0SSzzM4cbEbUBupbJYCcFLFMtDNA8ORzhg+oh3tYNvIIkFUyu",
+	"ku0+zrIiF0xPXT5MbpjnhLvKyLb3l3TJVOtUWWuFXEzFgvuFDB0oRS8ADTI4wzPrHZi23H9FqamB6FxH",
+	"Mpt5CIYgCvt7//j+g97GIzjLbF6feBcChPqoZvhdvoRNU+42O3ZrgMVC9t5bWZSLqRGqznJy1O8p1mHA",
+	"20GjO+fAPJ7MqLxGG0oV+cvmhaoBPw2GeLIywjzbC3jc9SzGo9HXe0pb8b110KvB6B7UH6qcDMicp5Rl",
+	"pWoBA3EHrjC6zdKyDvY13Nj7a6V26PVyo3OjyhxjnkCNhpZaHafNEL023EIz/BXGGNEelLDhA+wqw38P",
+	"yTnBx5tD2sNIl5V1uP/djL9Rvsx8ZkpDuqoT5ghYZcb2/OIVOT3uPzzsFOH/zw/+9f7jSRVkfAaftWq2",
+	"ciHJnDOtBgQDU+j5fPrbmy5ZAsc//uv1PwsOJ8b1g9NwwR+5/60/tSVl3w6om0+zSqMPYII3iZBzMhM3",
+	"nikTqq4L6kaGGrsqQIrghMFrdopTWGFmTIQxGoxdUHWsI0hyJu9z1ytU77PMTYRP4YKYmZAxszHGZvmk",
+	"uASXzImHLKzX7616QVbBlMMlQw0oAFdekcjcz9FWbrqnxSvTCtiQmTaoTMlRUyG95pXNrlbDqaT/TTMs",
+	"Q0oGMzyu4lxirIGXNDNzGus0282Spx7BMhzLaRsLrVZrLS9ZzYCKiNdrZeAzv3VY32W3jcpoym6K6ujJ",
+	"g/sb96oCVrvMxJ4wh900Ar0A4FaAWFdlN7PAs/Nk18PpEFPERlojf/sbOZnzDVX4glbH3sBtcfeZoSW3",
+	"4i1SQ2scO9s7KvfOj73zY+/82Ds/9s6PvfNj7/zYOz/2zo+982Pv/Ng7P/bOj73zY+/8+HqdHw0SY1bn",
+	"UqsaVluddbZXjW1YK4zXahCr+nu9NV7nSKg1zSoYSIkF16ld1fpirUFVQcdryCoUNSuHvUoy2f7pLd08",
+	"o7lkWTZlGeFVWWxEMhHOQKcEF6BFocWykjxeI0iyfbg79emUKiBKkLFt6bsi21fpsFjqX4MEEGcJXasX",
+	"3LAYcXM2yCK7sE/91Z+6nTHjTE1bZqFOsR3e6ir7Eg4JqC5UqwTmZpebvjEDDK+ty95+Nc5TIafFavvW",
+	"VRG4ZzUJ4sy1vytCy1U+xRyGYXZSGmy8BKOCQOMFya7PF6XiGlz9VjuaJf1vrCRCkGFhdMBShUDtkMWi",
+	"6WookDdV/ZtfC6UnEi7+/us9FaAyg4TKbVCcpmoqdCUvsF0NlTYCHL3LAwuavLAeqBnT2sLfY+UR9jR2",
+	"KXWNM+Jl26xupdcALRZp12IF4D1C4nZVsqXnrr5DC0knYOT0LJWglCv/Ah7JZVqu8ajfGE1HtaUGmsoJ",
+	"6OoMWSGq+ZWWbDKp7NRNY2HGdTWwSP0e8c1NJIQ4oJomYjIH3LnEeXy9f8VLog7aCtbPIuEPrKhw8t1K",
+	"LG0/uddWOmA8Jk+LLa1KPHXrlE/e73vhzJQ2tshTso1wVOU4cb0IfRrIhRaiFEvwigGfytqGQm2vWPBE",
+	"0Dg8kw1O1piyZC6rjvDTWaqXA+dLSaW4cUisjUe0lWhzR2LoesMXbxTzUQhLz+ezkWPjd8TjCkBObmjV",
+	"cm4btrOWqutI11KDhdhrlideIobyA0rHP9y11fPuTmZwbipO3uou1lPIzyKJ32SytAWNlOq7PONJYEKT",
+	"oVFHUNW/AaXZxCLfdb0vgzocpE63g6CVFVyntGbhy+rn8gukbSO7I7zR7eOaujk/PeQ3ZmLOtjGGAyxA",
+	"6WGA8gnxBBt8ZJcwbs2NzRPNx5O9vX6+d16w4+yQzbU621bg2Be8sUrdLo+hOYBDcYNSxincw5mx5K93",
+	"fuqC3t4txp1rDSWlnucRCGMyTjAGYa8ugxqc9jbNwL1l3eCdMdo2p8DpCxsVL6NtGZMIUbyc46idGBvN",
+	"ZYVK/hNoQokWs5HSgsOZeSuTZSvXDCWzc5u/8hogbUkkyHsqHuXgHVcn8ItZkHx9inpeu+EKmU5pFVYb",
+	"mm8jKa6BH4jxmHhcNZLAWJ+FZmrzl0nKqizFX4UCtwfZprR8MIx9I8HVYmHvhsY289YXT7HJZKj0csEh",
+	"5MMlzowdGqxgihIRXQ9HMGU8Hlqeq6ohJ/Fla6ebN51oPNU1JsOcS6CxB45fMd2YJDPK2dj1w4/pjE5s",
+	"wbRiE24NNy4s3LeFlNBybuzaM9xzQpOW+1LNUByJOOL0hyJbrvxI5gSQ2xiFSdazJt/KpCVnMpJpdele",
+	"Cg4FeIaUmsNWjceyXmksS0KhodI3Y9bfvsVsjwQ1nwH2k0pcYL0CRsATQNlrVNoFd6EVw+uW0CqWO8KF",
+	"s3TSyOfxh2Acql1k2H3P9xMhNDEnoTKNrMqGdM9dO+Oq7Tgn1nTAxDbnpLMmFVmCPiOUeOMYrwitDeTQ",
+	"HlfUtoHTiigxlxFeGDIgOefcoW7ivZ3ceA7s7xCNM8M8yIin2gb/0frrW4aVnzLs5XiV1Xxe4WyuXB36",
+	"FSLIX1G+HNorrioqJ7MfN6Y9ZlhgrQucW4J71DlEnxUwRc5yL48TswgWlbr4DCUzC91ZUqqOe5VJNmsA",
+	"JS7DsA8lCTP8FsNEzb1mzVEVVlhBgC+QD7KKQh7bs7YNDHmNlu1fnjfC9d/M+QKSxPVgxJBI5PvMB4AH",
+	"gUruDkyx4UmUMM6iYZQIy+52pLc/NtL/0kHplOV6RBPEUDSbGdNl14cYbTDnjByfDnqYeuFDkL6dhE0U",
+	"yTtTYj+wYhLFd9/93uu//7138Oj9/3X8e+/g5P33g997B/f9V+bR31dmWDwWiZjLZkCpJV8W3hnu2iiZ",
+	"m8WdSABeyWxiNnEGzSqlSrhhsKizluOqhBLXjsJhb5j9zpo7HVa6iAKQj5WXLCjXBRlZFzh18/bDyu6s",
+	"PBA2OPd0RlnyTNiEkBZL7OGdC9SbfVnkLvcfbMahM/p6DeQ149f3su5NPAIyM/YUOXddexXTkDe4MTYX",
+	"WUki7Pc2m404ghy3umbREKFnZ8xEQiRkXOYLnqEsqBpqByMffseFzr7Htk7DHC22jl1UQWcbgZaAlc4u",
+	"FLyZ0WRIMBs5jkVk2a77Bs3vaofvHJ7LakkpFhzkIckjlwoTVcsJTXWIo+5Vmw6KhBi4ZjRR2wLxltSa",
+	"Ylcax4DdaMrivEGzjJ3Sb03TibUr9IQufxZzqZohahTXCHNMaqMHdGHFUiNPBo7h1fiJ81ysyWMqTdKO",
+	"oWZmr25ASha3lVtxjSIf06V3lmR5kh6zazV+fleLs3Y5YhvVarQqd16NFO5AlSvi1m1VQjyqek/vEwvz",
+	"thtRUaksGkmg5ky7P9foihWDSxOx3AbuVGo2plG1rrRGjdoGDvOGScH9GDc0y2ifQdPUUjP6n5irYT65",
+	"CpcjRqTZDQT+3jVG3OdMxqhtCW8Dky5z+/MlNeQnL0hssM7n1VlbfyapY3bmxjpmZ1imMUybp+2GI4PK",
+	"GJDSkmqYVGyRsTCGaF90zWiHVA/p0BpVkiyEvAY5HCcA+owAjs7GeXXQ1pLlKiw/3IAE2CD5ICSffKuD",
+	"ORTQ/OzZ7ubknR3XMGcBHaCl1AVI69ifX807D9oFzOzuAnf5S7YLf4WMs6qwyhwFNqMTIN9lRQ1E08n3",
+	"xGmuozmPEzwmmCdTVSi1wcyq42Aurc6+vfC20kseFjqA/G81pcf3Hxh7/hE9GL//+OC0uliixMlDDPb+",
+	"xkHnXLPlbHPGtybDz7k6YqrpiCpwMQOsS3EBmEKTuA8p5THmB0ug16qmq1HGVdvNVM3ENdSlr2G8+J4y",
+	"9gvBC4kGpVXXa4ZpQqMsjuqGcK8577swj7w0p6OkB1ck9NcikhobKwWRrpybzVj0ZRuihnk14ljrqXe3",
+	"EYI4e+7XGiUoy9sKA2NB5czHCYwSk7caFUnszx52ltAsSYgdGTnnhI6wfa3hGda/j0+ZUkXUguloCnEV",
+	"FeUxgwVlmvHJcCzkkKapFDfUWo4u2GMGZvsBJeayEY2uzXGYR5HvpW1+gtj/4saThxuq6LMk5ltmzzRT",
+	"z7AFR9jr0Ip7F6eMWTPVraE6XQ0bG4b+8m72jd3zt85P/8B0+fbA4TkVNROrxV4Vc+1cBTV98R6ckl/Y",
+	"j3YHLIdPpXljfGa+MwfTKCv1SNJr1HMFf64B3f4sWnLZDwd/5hiylUml+Qas5wpvnRuotY1akeABqc57",
+	"rBdZYyvhXRndqJnHDWuf7FpoDlFRU8c0sQ09iXUKNuw5gaWXdeEyUC6HndpyyhqY5Gw+pWY3UiwUSGTM",
+	"tgOYEfyUjGFhzItYVR5p+JAyCdUxvFc3NluId8lULDBQaOvuHMtQbdoBNLSlDZ0OzZNra3aQkl1HZcwh",
+	"GEtQ06YDqUT/Bac7FDDCCyMpLFS+j/Xn7e5dWHbQ2+PoPLFVXLtxPoWRiKA7jM+pdzFLc1UWt4QZyAnW",
+	"IfsgBZ05z/mOQpoNu3CVjLCRmFfLndtgmzu3fJ1lx7JYA+Y44mrdqybYsPy9SUOSDF87homEGlFdHVIo",
+	"9CmxFLex2QJ8MKYfTWpaPBvO5sNylkf5vE6cM4lokoRl5Bvf15it2B5hqrZJWKtctVoVJGUR1mA6eJQK",
+	"V6E5RUb7GirGq9j4P4HK6ghwsQ/Y6hhv7bQOQeeDl4WrV+y0sHIWMyKpJ8dtwjkZTRbyfCtTUrbA9fKd",
+	"+svQXraTkSVLm7/SAuxrW3ovzvBu6L/cv/UW/GCAcE3OsnF6HVNZFNIbiVIkGUVXhCLvnIuUfA3HvVuz",
+	"iBIKCD349/uPx92TT98duD97B4/ef+x3f/j0/f/4j/V97I579QxmfavdTexn5cwj/NLg6Mhv0KoTpte9",
+	"DdPKcblKmBCPer3NLG3jFt2exTnutpaJ1fOuu1fqslzBL94HxvbNbw2q2CAl0k+xjUU8lmLWvKGU78Nc",
+	"wTds71+Iu0TNoymhQU86Y014kAaBFzXp4VXnCajMU8I2rVggWC3itWg+ydVYT13WV+4SdT3ltbCSGuGA",
+	"ahIjcf/v/MDbU7a9EfMM4AlETO0s4YpKyW5oMsxOBfqP7Xdc6CEGVnIjx3EN9yUXw8rvQ1NnIkS8YJgG",
+	"6qyinZdgPQO4yHK5iufQYp7EgwL2UQ5reEYctkc8INhNnMQQsRjOULbHki74IIfYIVqIaxdWcAAa5doT",
+	"fFsOGRJjkUSqrWP3xnpw/ZMrXbHPGCTxUylb23FjVolHgfrXgIxEvDzKMoO75M85yOURgpZ0yRRoDPLo",
+	"eQyzVGizbwe/QLX54dKl67oICtdVbTMjtsPNH1i5rwz7wLZlyu2bmLfhzNW9DC8cc3WsJ0t0PrPq4Jwb",
+	"RdoG3803s8rFzX3HZezKGKxuaXlptaGs5nbhVm4PFuTo3bzXO4lYjP9C16e/l743kkHM9Uh8KP2weV/9",
+	"KNxC1bLbny3WY7utXc3YFNeNEzQrR5Hnc7VMSrQCdx2rzxPMvVe8xR2rU5CuG+C6ebwFuI6/url0O4t8",
+	"XOvu8cMvz97f3m2yDgquAdL2bKMElFAyJUYKO6P6AJKcc4V1MwvnG19Q5WosiRiP23qJV52+cm4MdnJp",
+	"OLKkCfnteY1uZquFaqdaFaFZxXObUb4kUixU17aJtyA/S7JA2WE5QZewXD4Mr2Gput4XPcRUcdX1Hn3V",
+	"NdYy40NfatolxsAeAnbf7JJpsEtDs5TB3PK93ArMIYdUqQdBed8MqSQEKMljSKv1WdWn7841ycJR316h",
+	"DB+zuzyAFke4Lv7/ypXg3UUCwH8ZeXiRiLaNC89zpEPbmjBDzxS2Yl/BDZi5WjeMwswkCbBaUecuWJ12",
+	"Ro5UQnbvevxCDwOo6vELC+C3zpmXWNRPaiFu7cT0tBpfJjTZSob6lj3JEcFW1aciRQJTeYBGU492yyM4",
+	"JD9aQCTnfLua0Q+2beWVZcUBoHAjKsq8hat5jW17R7frGV1w7dS5HdU9fGqeGbkkysJTc+gSSBSQ3y4f",
+	"N1DKgobCtW2E/ZHM9qbqZK2lpjvPaszp9u6SGn+B5QW0Zd1GHDaexev5KGHRL7C5hgAfWzXInJTq27kj",
+	"vIF3kS1okmBdjwoBot0JLpYsHveOHxz0Tg56x5dYvWgLGFcOcKnS6DbpBs0oJmaKjpIqUfGYcoxZiAmp",
+	"g2DOPPzVvv8cMKI6lcm595nCum8smLqnDslvXLPEYuS5PCbDSteNo2X4rs413zVMJwGt64zB2oCdFAk0",
+	"P6pvRLKrgpEdt3rHVHi0hi02oSJPL+mkafd2X5Dl3ON2UYJlL3FGf/JWTkuYftmm4fqL3I1y154Nq4FX",
+	"y/KtyBASdgNVaDwZ58HCvFSKG2ZUNy2S2LnLmCZTGmPk0bKloPo+KyeXIkKMRkxUGYOU7iO+1n6WIk3x",
+	"00jMuXW4qZTOhhJSIXV1ObMb9lZzHVY7fd5Ol972c0MyJqEbU9dmI5k7M9c74zc0YfEwiEZtyDKsfGEk",
+	"5okFDBoBmVJEN/cF6uHSB0NYk0uw8rWPJlTExcQogY1xCXe4X7urLcg+S1ld1ZIEBTweinE1lbszYgOt",
+	"RhuSkAK1RSwNUCKM4T6katOzqfbPzV7UrJYIH98y17How0rBujnxYfknHUKEzDkWwZhfrhke/qpD7q6q",
+	"mOy5B31aTIUCY9JjoyE0B4DHQjpgDF2EEF7LRF1wJd/cbl4LnfGdYFAFfrOGK9656ey57/ZWsz/id63w",
+	"1o70CwRIS2Rdzf5tEGVKb8BwpESIa0L1IXlRyvl27STQpyZFMRd+zZkPGX4uBDaxfmvjbdqmTAEO+6J0",
+	"nv72ppO1Nvmh1+t9+vaaqOy4Y8pLWLwOauW3hMi4CyiCteX1wbC3QPfAETSFBljVxmExbIsv8BUjghSm",
+	"03VrU7vmmsG2aBc16VBGgrlY7pnjOLbDWrGDEp4c+6B7zbQFI7iHYjwcMWljU1W4A16Z6z/6oXfQOz44",
+	"flQmcEyFOv10YD8c5x8qSX4CPK7CQnYgmlmzMTOdLK892LgHvWb90hrlU02dTRdM5927v/1PMwHy3fdH",
+	"hwfvP550T3rVM5GQ40qVDqkoo3Nk7nlIxghpzDAcnFIJDkxEao7u93oAl52lR2UDD59ZeaDFxVQsnkHb",
+	"1l7Wq6nINaQa40YzuiQj6CLj9p3bCt3lsKccxFV93EqkMmuEC5NnRUYshsqa+rcY3coTIvKa29ilnGQd",
+	"AVwryLzBVHPHp2+mUjUC609Z6VWV52t0XQjOJVq0akjgtO51q5QnktSC/LjlrjocXrw8trjWLT1itsJi",
+	"uGMYqW0kT/jI400yYWXcpXdWL9SdyoS7ZvVrOPi26fr1+fWeIW/NbAfEsNguQQ7bJZbB4r+Gv2Kmh2Gw",
+	"h53uXafYN+ay7nxskzm/l+B7Cd7kbN25j8HzuO19DK/pMitPX02DKiRxihRc+XhKlw76KKVIe2Fep4PC",
+	"D+FmY4vIFGcFfzb/Exvpxc1Sq+rWeSsopXbKjG/P2/yGBDEDFUSyCnf/NV06959vnIpR5gstWQqHf6hD",
+	"4g3VlC4N8+TJ0qsk2ha6KKLEDKx/QwvfObYCbW5ZU7SAfhp3KxH8zDVjzmqI7RSInUL1s+ejhKmpOQfD",
+	"a6ipzr+GJSqf2dy2eJFtqtdi+ZtpYe7oNNTEglMQjGjNkXzsmpzd3bHcIk7T/iRPqZx4mIfmx1+o9lFX",
+	"VNfXQAH4S1RNDrYXgy4qcU9ZIdg1Irj4+MM1I2i+NOsiKBk0AtbKdYmYS+XxfYIBGkldGzbxfQbL7ep2",
+	"UQ7OuIYaHffSsh1kSy7Q5kdcOUwfxsma8hjVyD0AvasKtE4Cshlmnlf392g5nFIepLNXynBbOtLqULnw",
+	"QyXsEiX2lJKIqkJg8EawuEjk3U4+BX+QFg4Kx/6VCOWacoqkDlV9Ky4GDZmYYTYZqNstA+Cr8VsPFpNV",
+	"qTV7prlNDcdVjmZ/tge5I8K2X3XlhXZdy+cP00YDsijFc/GaTrczovy6E/TpzM9V0KDOBQcaZmnm9LLC",
+	"drMAlccCyaddXrkwjL9WrJT4bnj4N8b8gxPxddWabcC1aVVcJkHLJUaeJOEAsRrajd2usmxbQttINNnp",
+	"39ilrVhIVnWUNtSVBeO783BhqOF8DSHDYDxvENi7rVPMqWot5mxzzLdZsWaleTik7DUbJ61EMt9lqwVm",
+	"Oc/QlYMPF9TCiTCtgQ/FeOwKzozsphMJ4KS9q7nj9XHSljV3hVlqudzNBCM6V0YZtDn2hpB5LORQQiR8",
+	"8g9aXkZfjKa7bAexwkZWCMSztkFB9CHKm+p67AQEobXxyrMCA8zAEx3TVATbgwdiNtKFNjJGsthG4fhW",
+	"9Kvmj+t4Zb5SpSlaUGG1p5d7xkQVsQ0mRJA1Z5rrqZBMua40mfzLPQaVb8szAlqERN48e0wend5/eEhe",
+	"SzGRdKZ8ugC5Mrt01XXAiQiuR65scVxFc5qagjyEgD5zaS0SOJ3V1DevQ2wzkrE5MwlqNyu4L3MtMOrg",
+	"LBFB9Z4iz58cro9gVOTkM53AGiCXenhVTE9jisAHbLFbBlCW7EDCGKRT1yq0U6TP6i04d6lF99DCwoJP",
+	"j9Y5FVLju4OydCrjoXdHbRY6+KufeZB45KoO3aYGq15J9FkmdktdLJmEVPU0fnJxXkkakbwpXnh8/37/",
+	"UeWl13XZeBYrwj/i1S+vq1O/VIGRKjapvOxDjV2JC0GuYdklI6rgwelcJps34RrRcswku7gmdhh2LuZd",
+	"VWv+BmjMuMOKad+klU4KbYnrqt4a9CAuHdZJBhXrELZdazD7Xox8Ytu7DDoRw7WWvUxpTChfdvF2hLhG",
+	"u8LB3sCHFFt+VVa5+b6DK9uiNE1gUD8gbDNlh4SNiIQgIolXU604YClROIgs00qCmlriSapt+9T2Yy7I",
+	"kHnq2g03bKriW++EQP2VsQBXKNb0XXV+wWzMwSOrD2IELL1jDzVTat7S4q+2twouGofdRIn9Fo+Ey+yc",
+	"mTeTmNn8YERygDNirVa8jCl3jUs3SITSmV2vhbguGO+Zu8i+qcJXlD+6cldde/CKmvY514pYysIaJ2bU",
+	"I3T/MM6izczHPTmzzTLDPV/zNdt+5wEgf7y2DwAZk4lHLGHbNGvDHuFV9Sz/sNV/2trvMVFaiNjBGGOX",
+	"Q0BuQWclORy2q7e4DDU51WMmlSb3e73GRXge52Fz+/ovXJVtp9a4NhuRQioe9dqVOLhdwBV3RcYr2OWx",
+	"UX4Fh5ouadacq3qJW9Sa+77O4mp/aIPFC6YYHLzN5PI56Dukzl2R+W5rsFsd2C9Rif0GYpilW/C33Sc2",
+	"1WbYul4QCePXnjxt6d2OMmir18UqZ229KgEewwrC3A9tIabDh9UMcs7jSwZtsYosTm59ufq5L6vHWDwW",
+	"rttbXHt0KnU1W0tBRnlLDVczX0Dm25wEXxpc/tDqJZgwbB/T/gR/kVSlrA62ZXe8O0lxKla5OvTSDhLI",
+	"CgUGxa5Z6xF7YbXa2Sh7Kl/Hd+8uOjtuCni88+ys22dLrTQi7K4iRFYf85Qy2T5iVZlK5mX7gFBj2hLn",
+	"giSRsVZA5RgVZ2i+DrC611+0wDJKImQM8ox43SAIV06p8qVHXaIAsjh+bo9mqgW39b2ZhvF+Dd7Xpi6Y",
+	"OLn6tXuT5U/s3ksuxWIY2UasYVQ8iN9X+NHLEYGdedLfgNquaf+ddteuRcSonIJIqlpcoydcwoTZPDrX",
+	"ER11WAy80HjGOAaFq9sgmcc6bIlW1fc5dK5lMb4TUUnl7HbmnP05B/ezlnP41O1cuM24oDet1Uo6Htsz",
+	"tdoim91kQDJirhWLwbuqCLa8xJSATFI3mu65extaqBsV6mxsVRt4kTecaldfb/vtrEYTxAwQ32E2V5rY",
+	"66Cgk2Bzn2rMB9uEurllEbb5rjCJb9kEciwF18NYiOqE9cShiTfuEy7hhtU26l7bTnFKZUXU4LXVtrwz",
+	"1jcJt6byRPhCd1vYZpe2zsTNOxNu11or6AsYtGLy27nm3N258enP9/ZW54WFamtfgwFKDWsMJZ8ca/FE",
+	"ydW5DSf+G7XjAfkRqARJ/t//+/+5atCapWHuiruHVQznwoYJ6hwn1rpZ1w/mVwRysdHcDMGiuRdpxRor",
+	"Pv0nIWIs1rRVYJZ7ftDEaAuH5BeAlDBtdH9Fx2D+pcSrbdUBQrujw/q+bLYBHgGuJfYCvfrp6SU5uukf",
+	"edy+q0alMzifoY8sekZhd7eBnz4fZrd4ngpPLmxtqRtNcWEr97LyyDcBfFuBxmx3HrdEQ2uPNrbS9noL",
+	"2LGtTIgQS8wvTy2qWN023D2DrAQJa84ds96PLR0bIl5B9u/16vpaaMp4cUqbexOsb6MAf85dg/3NT7Jc",
+	"em0UdfNDVlbOJZYEjOGnp5edbuf1qwv85zf87/nl45873c6Tp78+vXza1IDvNyl/otaXsnnkit5Aw7kf",
+	"N5u6+jNZvbG3NkaaOanuP3oUwjxWd4+wIbIw/J3d/6C3HiWyqmqq8uDX5PBn3bjJd8bqIlNI4i5x2USZ",
+	"/HLhwu+7xGHakO/Kl1i+9X2X2PQivMZIgVRDbOPnNjrJFBkBFtEYI9Vc7wuZusSFCYaMm69naQK2paEk",
+	"Pn/EPN6lLHWJK2zqEi6GaioWZ8QXOBXdAm6G6PHzODzZKEulVPkQ8Ac3hmJBVVhnlRdXuUGsL7Pqdi5B",
+	"ztQ2VeauJQzlcVY/jYmARHCftu1BMsmv1Og0FrJdGclikR9JLGyvHjGPpk7lKfkuXX59CpKJuAHuKK0o",
+	"5vaq/BiMCiTFzOpAWNpdrbTZZB7tmxVURZV9bwtfvF6QlTaVvdpKc/syHANOq70b2eFmNk4NcIF0zUDW",
+	"4aBm5fWrNfH2cKmzHEzHohAS8zwyZi2avAdu/ApzU2bunCG2C6jeZNsnsbjLM2MjZ868OjU8ezrmQzY4",
+	"SuVIgD/VCdWgdAPwKrtNq6eptCXVR6JiQdbMoorFGs3q1Xh815pow4Kjz6R5VoUFqzTJNQu2TTl4sGor",
+	"EaaZUJrohSBLoFI5+64QX2oMLZGv4K1ckY2W4c5VZ38+dwP7WQ6ABrCa9eq3G8LduSy1h6rEZD0xHpMp",
+	"03fgs3RLJiy5N1r1qgWzef1rPZ7Ziq+G6M5fntt5eoLNsX6fzs3iHf0IMkFNZuVw/wORTqNt4pv1aF+X",
+	"U8gzKBdUkWgqFHArwiRGVEE6FO8dYKB8vrD+2pA+HpHHKLa3ACBzhdyFqd/fduq7wgw7br40Zvy1q/Ki",
+	"FOBiPC9z0JDA1DaLqdKT3f038NnWdEOYisOilQTpdj4cTMTBV7513Q0Rs6DzjN/EmeC2aYueg7KfFhBz",
+	"/1lP59J9HEvm2rtQPZfu4xzvrtpy865k+bOPqdxlh42wqc4XlIfBjLfRgm477dzn9LC3pUsN/dPRXDK9",
+	"vDDv8XlA6DPOPj3z5PJfby9XkkAuLfwMqOzkj8nV61cXFS5snArad/YF2XCmWqedT5/QlByLCnR1zBpI",
+	"KWJjdJ29iLb0WCSJWPjeuUGpsfL1AC5v+R1/x5/egFyGF2FpGInnko4S8LkMA0K9KU6mIolt5gO6V6h2",
+	"kQHMyDVi0r5fvePfOSeLH12XSJgxHoNUXavedL1/4/us1my0JEwrSMYIUL10pT+zGeWxIiNIxALH/dxa",
+	"RAorBt48e0xOTk4e5YggRTsA3+XMgDMyAh8Dnhn25/rgolvYKh+Ux++4+Q71kX/n8h8krsiMKYgPyQvv",
+	"/WGczHLUU/Idop5+bwdDOfHgqsRjlR6+41h6ZQfvoKqJrQNS5Dtfbva9y5O3NWaufsN7QMyLZkC50T3e",
+	"8ay8aNB5TCWME/TaZLXFnb5HP6Ap6ww6J4e9wxObnDXF0310uIAkOUAQ26M/Ftfq8A+XAjKpAp85J/91",
+	"8eoleQsj8gssyQVoO+qH9/sPu7gbP/ROHn5vlh/wfF3D0k3G9l/CiXtf2sClRV/D0v4ghfWGZXEm55BL",
+	"fPsaLcQhOSeKTbhhw0CURcPBKgFLcZh8g9n1ZAoSzozGhhIHm0NbCrROC8ER7tBM3bp5mCLnr59nfc0N",
+	"e0Kl8nncGZj1cG030JZOBVeWQRz3erbED8v8XYw+cfrokV/OALrXNuL43ZVoucosV4eVlV+5Yivf6aLj",
+	"iqywtspVUmEBFZZLdfr9P/95/s9fPjyW439cDB9eLt/+/edXk4fT6OY1TdmLRC6eU/o6+vm3N6Lz6f0n",
+	"x33oJjbrJozMqBKeBx04gZP+MY2mcPBYcC1Fsq7FjyDXNnhY1PVtjVeXzOiHAzqB/zzBvh4587Ztw/PB",
+	"l5UDM9D7dj+q5pXt29FzbptZF7h+Z/D7eyPVZzMql8Ek3QEL+Lo9ruYYOjeeoUM6UTbNCuHHUMJ8OIgc",
+	"VR64phZuivjeI3fpEaa8HX3ER3+qJb4fYco8zzIGgU0zsuYAeezYg3O1Wa48Vy5VDa+fp4QqkjCtE6g8",
+	"384z+dSM5rVtMbHhpGv4oI+mepYUjnjHNmT8b0YQLVMg5gLbm7GzdvO6lWgyEzg0TOy0yba+RMcsXt5v",
+	"dfn9XsvLT5pfvuaEnatr5Z2FlIc9XEJHvj9ZKXZCLx6rFHNTLV2sOW0IdUdnoJFQf6+xdlH7zzUXf7ru",
+	"KTxAh+QlSqJETCYuLpHteDROhufN/4eeTTSYkXRsIK2Tx8rr6H2TyfveltbVJOfRGeYoXGFrlCUe86tD",
+	"comdPtC3L+YSs4MR3syIAfLdae/k+1ViiQJK+XH5K0PMGBed+dHFV2sEwoeDxWJxYIyug7lMgBsZH5ck",
+	"RO6W6LicSTIVUgEZYUouOoBSrGhxFljr9W8sAkKegObrp6I67TL4viifeII+oy14RBsqbs1STvstn36/",
+	"1eXHj74B/uZOjwqZG1Iapku7Lka3526hLPW08+XFaYDmv5emn02aWrRyzNnPvbF7CbpbCSohBpj50/0G",
+	"FOhtJelUCAVhv45dClLXEqND0ewAWSdGi5V6Gy+/c6lbbgSyF7p7oduYDV6AViUWeGdCVynQ6ugj/huK",
+	"2hVhaCTgubmqs8JI86Op9DKBw0ipau5G3f2NuNuD00rmtoFm2IxO4EjdTP72oZpu1M3kqAG5dC31RRZC",
+	"Jn8IFmh8JDMqJ4wPSO+MfGrynD/oDbXEV3zcvbkCYi6O9L2z9urAmCUtaPhHGr+xnNnectrotD4Tcx53",
+	"duqXOceBW68MHmCSCLpJzFcd31hEat2hfWJ+/wrUtgzf6rCzYweX9TRoSSPt0/cL/MEXmmxeSxv//Pe6",
+	"5fzZhkhv6z/1qakdcd1corp3Vyzwc41xyB0v7RPhbAVfFJqwG/ifW63sDAyBq1pDxpe0qEjS1Bgv9sjc",
+	"gNFdUik+YCEF1lTlEVcjGTyMvJ4Si366smMv3Kub0QDCsxWJwE9sONU6HfpCqSHjw3HCJlNN+hjDaEkP",
+	"bkXMtF5LhLKHuSJmDMRGs3e8mcFLZtmKtN9IF4c5XFLLK+ro5LGjyHaU4p+aL75734Bg2GebhX6VAj9/",
+	"/ZzEIprPsG3N3fGfrZY0pcvbGPpo1osxuXK9Dq6wr58Yjz2YtAczR6vSwTzQIAjKFKaZ4+9MdzEe9Y4r",
+	"kcH7IIGx2DoQMFq1mC7zRgw+M9b1UshSaG23rSlVBFtqke9O+73vPWVTTFt3rboI4zZmSecxwwbjNixY",
+	"oYEtnRtioyHrAhvbmLHnf//pH2js/Hx+PvGGz4un5r8/UvqPX9j59Ppf//9/6tFPyZz+e/nwz/HfP9wc",
+	"vHi7+OX+H5N//Tj6rfd0B6btcY1p++06YBpqW9+Uv8YvSN5JZHeWScAYjjKM7rXiE0diMxCwXwqCmlyr",
+	"HLoLAbUPyUuhEdXOUmFWAhy5mscqurtwkNx7wtte48PwsOsc1Fjry9a+hhzxwZ/NAmpElT9hClZrKduQ",
+	"Kn8LAC7XkWbWJ9/QJVLGAhu6u7KgtoYWQnH9u5YE35ifHaG9ttCYF3//1Xd1OMxQwe4pu2MWTDSJyWge",
+	"qLSulZxLV1JkIojgWZEN0yiCs4wiRZfkfu/EF33NFCQ3gOQt7SNRplrEVQeA2nWApZQvV/BKV8g+x5C9",
+	"7emvRpW1qVydwUn/GDs+ZyCtGWRqDoxqMUozu8mjneZopuaCxkSVz6yCqt5Y0LVbHODmCxNMMHZNuP0U",
+	"QyDXu5moEQMOYW5tBIyiGmg02hwoYjs78KZ/lOWW1CZoxTPGFWIK2QQsd4fNqXI2IKhrom2P/bGvhlKW",
+	"Ojx0jHLdil+je8UlFl4FzRmuHDa8VXFnFtB3lRASpvS5H/QGAfjaYedg9hedgc/+goMZZYmPH3YR7oAv",
+	"s947KLL+nINc5jLrz866mMcGhLlVbMEkW8es9xhTxOxR3QDMb53G50xYbrz+xTYJCdPnNLsBBBGNmTJH",
+	"PK4bhu8Fko8jQ9nHh9j2NviISlSEFUYtFpg3R7O2G1Vv9SVn+Vsz5LTjXreuXLGyIrhKSSoeQ3dgUEbZ",
+	"TJq6YbmuIuG4NpSe3V5zcdnMv3/sRBKyxko+q++g17/sPRr0eoNe71/hXmQN/y0UXmciaQT/yz33UAN2",
+	"jMIfh5jMwnK1DLMGe/1H93u9Xu8A//PQ/OcH/6f9Hz3uhOB2FqjOLdRP5m3kcQAj5djR7wG21PtCavlK",
+	"lU7YR6puulmaar9FTqLjJmjKVrDlV7ytkVVW6vqNtKi5ngLXZuchbhzWeibkiMUx8M+o4OVec8dIuh6r",
+	"HYFXGycu/l6CEHv/qS5SfO6acdk06CAGJWwSrlhwkN7EYgp1Sm5ZqsC2XlNsVKKJuAFpHScJaJu2bbOg",
+	"CdPWFxIItJmFG/fcsl6ydQm1QpLy5SF56z0uLo9+gV4e5QRmkJCHNf7ku9Peo+8HRIICrx+72SEfsmmi",
+	"vvtsKdKNDMDtQuModwVP8UyBw6LMEgKCxhYTjqBfCknJS1iElOzx4tbScVuqfGzmiFDDTQLW/XbzdiuL",
+	"N+2Z6RpmGmKCdq5P9J8PD24+HM+mB49STf99sIhPeQsb+rFda39wK3juC2rRK4NE8KeXdFL3YHfZEV7z",
+	"qdv5VUQ1DZ3zHjBu7wlTRa9HqBQfNdyoekdG06YyuAZftXA57TXIVHgs+DhhtnyrUeLEpRC/Ujlpnjrx",
+	"G1fz1AKXvoCY0Uuzjk0TKS6FeEH58kvIyhf02iZkZ9x6WyFZMtyOPrpPQxavzZcI5cRtFNA9p1zPKZvx",
+	"wBeU08laHnhZbDy/FSv8BrjK3eZ83JpujfZ/e5pd8VNUDSe/xCs/z+MOpk/Oq3BKhLxWecmk4L4ULbDr",
+	"RQqcUEUWkCRnzrRnfEKA27LLmdV5sRjOmu9WkyUR5WQEhAPDQjdPzoQLSWY0RoelDTNCogB1WHJlHjPE",
+	"+68q0zKNnp0zoXYL8nz8gupo2rH285Zq7gpXasMmurl+21aHDQIGbTMu97z4q+DFNnk/3vPhPPLUXh08",
+	"3nzDa4nhCCzxf2Z7bX0BTfKHdgN942n6C4gnezDRud1F9zF2nbQhLTG+e4XzKO88XBk9eDsVKDC6zs8S",
+	"hz5mH0FbTIEXfUhnRrAhVFXfdtSqjQE8te/fnVcVG1sPmzK8vm2BXcuNbFs7y+qGbgk2y5fWEgZXATGy",
+	"ahRJu01fvwvzq9cHCx3giRa7IbHb6IdryXMGSmFEvZ5AHRqVWNj5ZP7UHIVjBBEGz8aYkObD3xgxswR2",
+	"ViDebmPifeFHt0Py1RpmqbaNIpqoR2HjANfOjSYOvV0d9g61OOwd+g4yDdnCuJ+Tvi0NHvonZPHkrJXk",
+	"nCNghOoMeu0J363gOtLPegjtaf+WtB+sJqEjSwNfM/GHWHS3sj8rgzLPhGERjlcspoKMhZyILC1mSpXt",
+	"3Rvjj3oKmOKC6bCrIZozC7WTYNdHvJ8mSW7RojF7Y0HqitwE4yZZBC8o+LsNO9mlszssRKyh0LCu6i9I",
+	"pl+7a/Yn9HtklFxf67ut4hzAZtXK4dc1STMKAjRh5XITmPSDvaeyoGTXwXQpd4VY8C7BIVngK8zuuqd2",
+	"lIETzmlDFg4mnegpKJsdOVegzhAqeQREQooiuhCD+T2EIs9QS97XJ6RgB+ycHJv1SrD3FYDe+v1VoLfK",
+	"2bjdsDhUXBwYbkbGABYETNls/DNy5RDD4ytsZov5vq6cPIYIGwjVpZYEKMyNs36eAfhZ1Ywb+W0GZWxn",
+	"UTcCe5ntWNI8v2XNe91B3fhid92t3xz2fM4ws83iO8xjhFtD6Le6kYylmFWPYS3Q8eaBZGjem8egxQ5G",
+	"8FfLsmqFhbvLnKuRENfYY7C5e6DOCOn3rBHyt15/gKBkOcE1eXbcz29xC/VEHhLrZn0Ltkl8hgSev/jY",
+	"WD8nhRc3fGPUL7a8KT8UZ5P7MZpOZNTHe5Z2UYsL1L8fjjMHnFfYiyDApK0aSnZfkKacd7vQvtVEXVeH",
+	"0xNz6FeaL/jQQVXjBCSMrB+Cx2jsDDpPf3uDzSe5kJ2Bmf9KJ4TfV/sD909Pe0Fz3765a/Wq48JF93vu",
+	"tJe6FxyvazpwfNr7tN7xbiiq6X5C39/gjuUzbMeNPH+ND3+FHMJcvm4n4B2dQefFH+fLl6y3eLHsLV4k",
+	"f1+8eiIWL8z/P0t/ePHk6f2Xf2+RaJSrMvsUwNYpgIEemAPJhzpzqCjW6M2tGo3WZwn+XIMmy7hF+pSU",
+	"K9uxdkCOe33EPFVO2V2KuVRO/b2yzOiqS057j5zUFjMQHN5xDHca05Zpo0hX6+xGSATdgdxFZdXdK+eo",
+	"D/Kl4IBotC/pDIKOE+S7q0wuXOGLrhwxXn2PCduKLm1e5BXly6G99spopjMzKV9kA4ChXh48Wb3jxjA3",
+	"pvVYApj1uso46hV+ryXz4KlmBTNI3LH19oVtBWK6dH33vxuBXgBwYttyZdWk2Lw4X4XnT9T3Xbfi5uFT",
+	"VwRr2NBZmD9puAiq2m6rMrck0yQSSivnUnjHzWM8tLBt22++uYblAHfyyhyLIWZdXrnNx6HjfXZcM/MC",
+	"uxp8ifjiXXcbF3qIVbwQX5n5lO/LKnyZwimYw3Pqn48YHdidxuzwZVAFLBComJKZwD8TilhhV68xVWyA",
+	"BsN/9ntXtlIwy3eNEmw3oyCSoMl385RoQU56RH1/9o7n5UldQlV+EENg5mwnEX/JxiptLoBbdBy4rwd2",
+	"T3jHr57HMEuFNlLt4BdYXjkEZy7cWLpECSxlTBO6RBuPA8SOhjBi5itWqkqKzd4FDKV9kkA+ul+w29DG",
+	"O+w63zKroL3ato2GJF0r7c45mQmPVTLFNhI+qtRUH2opzRtL0h8t7d1Jqu5e8d4r3nvF+3Mr3lvo0LWF",
+	"0QG4RSmPJpQqb1B0WNi9dXk1wT3ZLaXM73W3Z9d96nZeZ3nZB+eGCW1+eX6Hv2Gf4fP503Qa5BMVTslc",
+	"wTcRjzBilFAkmJ0YUtZ+qgxHHH0M/iolkFeAu82TxOFSnDmMijJwDCnixpArq6oOrXroDBgPjWMh76dZ",
+	"twR4x1O6RLU9WQblXGG5Bqo9VhlAZbqoKr+8It/55APUh53ibIEAchgcZns1mF/o0nfkxP4QVv8dOMME",
+	"x1TUtpnz7nvbhbqergghIG7M6GXXW2RjDXLo+OmVv+PKf4HskE2mIGsAdm6jDHvVtlvZ4NAtmzUs8pYv",
+	"iighuIc0Lw3SrL0N2dZ5agvzLTps13mLb+2f3SuHe+Vwrxx+w8phIIVKuuFeOft6ymAK0uhuHbztspXy",
+	"IRSSotYpOkc0wcXR7GZNduSlVwvQJ2hoUZV8Z741Go+JoS4sxIkZOgo5ekWVg/hJhVJslMAgy47UUwnm",
+	"Bh3I1rzBmFjwQ/IS3a54v3uRkPgeLB4nXGTYRIfknCQMe9UjYLzzY3YRx8jbXBV5HOEq7C5M2kzCNZBa",
+	"jV1a9QXnzXMqLxKxNok6PwRhz9w9b7ktb7EEgMRlk2O8VNqd7fNZWIrtTr9FtmXpZXUBrh+XhWb4mYli",
+	"T2KXWN0FYt/rEJUYn2iBmtWZ+SnnJDYA5VA1nHVnHlFRvYdT+/ac89ZrnqV3Ox1Y5nTYELEAp5+0QKLo",
+	"NfGdIHDcEwfPd9w7bnzPuet32Nl7nfZepx1VkuERr2C+Ht/wVspdM+/TUTSF6PrAQn7fDQ+9DBjolCpC",
+	"pWQ3VYCLOJTn/AuyvD0/+SL85K9L4eZEYwqoPf6Mt6DyLelZGEGs4W7pOYc2t5BaaUIjqGqxaAezJ+k9",
+	"Sf9VSNod6S3E9rYE7Ryud0nPzkDRiL+X+UQG+HHmO6W7qItNT+PF2E5WNFLbZ3XPA/Y84C/DA/BEY9qd",
+	"3bq7ZwLYQfjumMAzKWbExXKIFsRLbkSPGNHououOoofWv+rreYAAj727A3nBIclQ592YsVU/uwGFjzG8",
+	"wjtNzhxryfLqJphO6q7iQjvlAhtAHpKXNqkTC+PtAGiSDFx2LBScLl13Acf+FVUsCYf2rTtXbGIAhmGH",
+	"M6bMaoVRvmwP23SK9nu297nsfS5/SdZtW7EvpoA+cKfFES3EtbViWvDyViw8hihh/I7tMnOWhWQKGYjh",
+	"ojeCxRDbYFmQEmgT7pGvrjBHN9BvnTm6lJCwiURjNvjE7dUnxwT3PG/P875dnudO82dUV10q0d3xut9s",
+	"Wl+QfHTo05dGy6tDcuFBGDiW/cdwRtjYlwVhZ6AF01PGSf8UNdpupkZOhNNUKxijfcNLcTEVi2cA3yRb",
+	"XFA1xGzKFtzQ7eZeI9xzx78ed3w1+sMohFoQGuKK3DIc15BRbsRyDKDvukQkcQb5dkie0UgroubY49CX",
+	"Nw6Fhcm7BkitVW6zBwPAh7XQMncD7mi+cuBsfrE+NUJxtGnGZi9EKW11q74zG0EbNZuBkZX7HKOdQLf5",
+	"5fTAqH+pdMb2QI9YIt4c43EjsX4NYI5b4DM6Mh5KiIDdWHRWiFiKOzwI9lqZpa55+fG/QleXsjdsB+zY",
+	"ANHR7TVJIJ6AtAAHMga55xM74ROelG7NJ74oIzj66D7htxIU8PjWJlAlrpM/jtpzmEQoXWyq05AkK3oF",
+	"55No2Gentu3eGhTL4hQsMmuXjMScR+aDmVMsRZraAIS6ZuYjom9YBLix6yDrKB4BKUYQiRkohyZYeIFF",
+	"tAgAL88Kmd+pFBEoRRS2aWBYVoc4G3PJD8kbGBtl1mWFM+0RPugSUUpsV4Y5Nws0QCN7xhAKI4+SuGzR",
+	"vGO9hTK1eeMe+IELB3+RdXrIEU9lNDWc0sVYKiE5eez42K3N0lsXh+VCpLdWiPTbCpHjUIjYVa4VHnZN",
+	"hmLcnBgycZKDIYYSpaU8WYc96g5n16oGXCzsyXZR9WtYIgVYdBdz9u6qfHtfQ/0XtmwvgMeG5wilM26I",
+	"Pv9bCtVGQtGZ0nfnAsxRLmdUXttG+xZMHFFwMgM4xAoNY8QDq4XDhwjAgVgV/H85mlVYAeCblhst3rxG",
+	"oPfANrgUDnUVAy9MY4H2Kq82o7UuxH0azJ6/fMv85YWhOx9ApTZjw4h+HkN85yEGNB7TNb6zVxwwZcXl",
+	"mNBr4F1EJzNfAo2mVvuyPy8MbaPXn7ycz0YgFZnSGyz3m9A0ixZQh+m80TJ/40e3Q8t8ljVOXV9PzZSa",
+	"bzDaM1/c0tlYHCfdGXTeoE50etymiM9Ndp397HcLq/jsy/am805MZ7+yd+Ri+yIGdV6hf4fZEoJQbguB",
+	"MRkCMyOcflBVZnxIXjsAQWy1wJQWEgtSlxha1E6x95XAjt+YNxhLziLGqUrLzU3128u3qKwUPilXCrdg",
+	"I9mu7yON+0jjX1BfEjfwhav9JCiR3NwhW72gS4fxiinAdK4AXRkKgBMtLOKpzUhA5qk8glUWeSPnmTsu",
+	"SwyOGWRpxvaZmEaM+XpZ7TWiRmCTwIglDLnWGbmSoOXyyuZ8sAyiuJIRm5XZJRfeYaKvWAxdznKbbN43",
+	"kFIm31gY0zviqXveuOeNu1Bl6TU4V/k8uvYunXEFu5R4qHeSkou84Q5rKkSQX+yc/Di9II7hWR1z1Q9C",
+	"khFMGY8HvimS54VYmoVod2MpZkH1FUKjuzY4h+Sl0zgZwhRL1/9zhgEWX0nRmgdHVEoWVoZhf2vzjgTG",
+	"mtBE8EqWquXy62SoKESGEmbi5jMw1BaRk8idHS/c2o6tygB/a7fQ5xrsYwl7afCVSwN7lq3j3fEhkckC",
+	"wtF1fgfyQGkJdLYWmizLaEKdVt6APFDAtev2O7CORbwAAU9dG+Cu4/ZXLL7y8KrmonvKOcNcVhBeE1NN",
+	"r2zbBYIJa8jhyxwa490TxgN0NBsuND9386ZbV79SpQ/wOQfPn1zZSAUGOQQP8IyyQt4s1Ox6GEQ0SUDe",
+	"U74zZJdocQ0cXxDhzgCPlQ2nJ1S5lXCT5OQKeHzVzcdo2bARMMbscSsnl2QMC9euQGHoRrkSQs5dCaFI",
+	"wdyW9wyc0aX10WowYszsnDLqvY2qr0oje8lacVTRQMtsmDM8gtkZa+aMjKRYKNsxkGNnbWuIzBQkN9g/",
+	"w4Zzl34aecENZl1YZprnXRQ2qq73Vr+HuKKG0jqDzv/+vXfw6P3/+I/ONh24NHzQNgH1ID/4eQIJiwek",
+	"/47jBYPs4L3j5ngOyMd3PgPzXWfQ775Dl/K7zuCdS9l81+m+62iB32Rpm/glJoS+6ww+Bvc4E/dd55O5",
+	"QON3Va7rd51P74oot+VpVwOh4/QOrQvodB2iRUgAFDdVhfvuLVlUoSz+sPfwYc1ssM1kLOS+s+hnlxy/",
+	"sht0xKrPnHJaeIYnJ6cSfgaP+TydiiQ+GMMd1xeOATz0eDcrKizFxldZrx3dt103g6hVNMGuRGNPDY2b",
+	"hD5xvUf3nu29vv4X1Nd/QwInlPjuu1tW0rTS1heU3cDnYXlZUlA3n6FAeAmyhDacEMf8bTPCiRDxgiXJ",
+	"nv/t+d+e/1n+95ZiQ/vdcD3XK3KNG0IowO6MiEhOy/1AjTlpDGwFxpQhM6qjKWbFp1TqPAXyA3olqDb2",
+	"t21xSBUgJzN2Pdc7alv/xM2mScd6303fNXnHRolU+Z7dznVZ2bqdzqDeYu417ZlefL9KIWI0YXrZcBT5",
+	"DbcbS2mDuSjsMdFC+AJ3wZNl3WgYj5J5DEPGaaTZDVR3GXddPNyYRkIkQPmd9DO//9X2M+/3qrbl/U5r",
+	"YM0GuBKaSHA1TzTeN3Tqy6aUvhatcBLKJ3Nbl/h7JwZsfmM4T21vnODYDjpPQM6oFomYLHeF8W85wLrs",
+	"QEd3+17PVQl+nin59AdMQA2kixcXd9vpGVtYUU5gluol8Yla2HyW5xFH167XUaPt2oUtx6bY7BmFS8En",
+	"Y1PrVvHZsGboiR/kl4sabkGrMUwkeEpzgJgwoywxurMhvP/lnn+oLRRLa4JNpWEoRuQOFeMRdAbHvd6j",
+	"bQm5HRk/5+lc30m72VszydYLf6dc9UtuUhWfPY/jlTKyp5d0sinUi9d86n6JjqGPbeXguf4mYst/UdPr",
+	"c4u88xj9SJ71N5RyNSVq7q6jj1lLwbDd5krzx0zgtPdH2FsDS3xf13C71mdtT8AdI4Q46eechfMKDemN",
+	"zdhRPmthzBI4szWGPk9KzPGz1aF8Fhcngh+SHzFqaqOQCrOyCNqcsDT6k03ZckqUBIJtvGz/poGxSX0l",
+	"A1YfGAli75wB5a7ZmWvfWFGBkM71torW+AXV0XSvYX0pDev/dL60hdBtIAZfYw55zMyJfIZ5k19CXv/Q",
+	"bqBv/FH5Il1OKJ9g6moMqMVTbI9wdzL8CDlhrYP015w7+rwpe+89hczxkJz76i4FHhZkYfhwVYVWphf8",
+	"jC/dacfGzqDTPw7aLhp75JH9ewFwHVOzvDPBzYdP3eyWh8Vb+id1t7zfCV96C3CdLO30azw45tVbGxf7",
+	"XrG78BMtcJeckoDZkm0J8DMqSzjgqUjssAeZmsSFJspFULkgCyGvMbnK6DWULxEgx5CvzdZKWA7kapQe",
+	"pSXoaHrmP1hAKfNLTJckRlcVptAnNHWNCigZC7mgMiZRIqJrV6hJ1IImiVgoPybn2EIIn4y7uNx4xBzS",
+	"CxZB6AIz89EewkVETqWBTZqeTaR0zeETprT5SSgwuqNiMWSFprjPa7Q5z62+gEr3eVncNmxstzrWhfOG",
+	"XtCbv2RUea803U2KuzEXkZ5D1r0Ddr1GcTLMT7J4Q/9t7PGC9umV+e8V0YJcaXHlAqO5HYo9Wix7wugE",
+	"k8RR6Lpg8KtsEG3Z00VK+TMpZk0yX8y1l6KzyzheTHXYN7t/ajQeq4rmzO6kxLmwrbZhU6X7Tw96J8H9",
+	"73ekrD2hS7++a0NudKn2CtsXU9ieYJd6pqfOPbMr0r+FptaEaxx9NEf4k+UavstkuXuI+b5I6LdUQwrE",
+	"e9pcHj+TsJfHRXn8LUnIn2xOlVHdjaZcsG/KMHafn142CyB0QzwxLL+Zz7howHGbcGRm7yL/mQ8jognw",
+	"mMpD8taBRtt78ouwjmVhbsV8pa1tDvdi6nq0Jay9HbIjHrClKdJcOjcXr3sLYm9BfGX8MVAiujYxncPd",
+	"GhIqEXq9EYFXeP9LOeXH8hOkQsI4+d2YGV2ixfflJhfnyJAgLnQuQ1wtMoUktu0fR0Kgm8i2+lHVtscF",
+	"jrhBzWdVelIbXG3o12QhmofdFlV7JS3yKZUJMwvmMKZRqWS48mMFmny3kEwD+Zth+P+/4x+/L84mK7I8",
+	"vsQKS4/HXDF6s0XNhm50xANjyjQZ/wWCiOUZY5hki7HKLqGazITS5KQfth21NmnNPB5tnIcWt5/F+51G",
+	"AcoQaseXvUeDkwBCrdtBp+MQR1O+ECfrRVrlo3qFR+0kp9MQ0zrzMoPUU4f7sOMXCQfgDtgY2FbBgM+X",
+	"T7FGypjxH4jxeH2LFcP/sCUHFjiYL4Aq3SUj0AsA7p1YlMfoxcIiiWqMACMnLtkMXuHcvinfVAUfeZjx",
+	"woz423RrqWMoxWfuyG3lVn1TbyYj1fZuqy/e0wmhub6mGGNlzvrL1cR0rN+xrm1surAx82pQZRsDSYzu",
+	"LbjFFJwyrWwNKM1UUY/3NcdOIMYUB2YTsRShM4FXwIxYU13aBiOH5Or5+ACt3isyQ7wvpomiYyBaWJCR",
+	"mpa9NI63ZVs7MbObMZ+GDKUly7jDjPTx2AIuYg1Pofq4EReN+phptiP9zgnkpi8f9VvohEHLeD5mcmbx",
+	"22u5ulWIh06hfoYhbgvTl0kDJ7S/mFRqe4qc52VV8uAPAYCR4xO2qxAAJiu74ua9YNp7fD4DSKaTv3fr",
+	"3/Ga99FHT84+eX594Gc3Ymgf8fk/N+KT6ZcjGl1/5SEer4JsMmOX6YaMi7LPMUD1w2ZFVt7k6uWMxoAa",
+	"rG1FN4HNzUIvcRAb/Z9COeesrz13r3R1566cH7Vddcc16HdWgZ1tTfP6v3huV3Y4Y3yuzXhOeo0VF/QI",
+	"zyx8CuND26UqX6VQgep2cL9xfVxD+xQkE3H+4tOTY/Nq6yQdOo0tW8WgJb65M8KVwnL7VLKoSXmFsUZ4",
+	"PNTMHxHrm80H0D89NY8LHm5IpXzVceGi+z23nY5TDy1SwOC48CWiShQe8amFU7J02Nf5Elbobd+N5vYg",
+	"KJZFuQh0RDkZOXUZYjL+amu5qsvdy2VbE9AKwyqOax0SjCd5cBT0KKxrL2Ar2ksn9IuWto/m4zHIIcZU",
+	"Atru1fG6Smblu3Dml/6O3KF/3Hvf7ahE6KHSkIZP2pac787O30IcALoG2A0Mm3LVNqJCgdZG5K6WxVtH",
+	"1DCaa6OR57tmJIL7LQYaJ4yv8Gsnx4cLxmOxGMZ0qTqDR+aH2oPgfilz9p6hy1TPzXdUTlhwUB6agawX",
+	"XDWStEacOYyYIReaRcUxNBWo9RLR/4JFg8XxuNZofrVm9EP++4OK37Nlu4/9aEuzuFORuo4C2wtc87Oh",
+	"G7ND9oyY5aim5G1J+QloypI9SsG3YHnuUQpqUQpWkWzupNgR9dOjjy57ZC2Awap+0T4XrfSMPaTBbg7M",
+	"6mFxjVuYIhAbHflr93UYHawJ/gFNEuI1mAoABN+lv6BMF4NwWe/mwPeBAbkFSJvtBTE6SA7JldWPBgQl",
+	"7ZVrk8Psq1z+Kgb/KlNUb62P7yJ41kLd3qhsPrLK5pdSvPfsZR//+OxAA3cghmewTsq+gFujAHi4EhrT",
+	"LVHJaD+3d85jSl5nPpMVN0oLD5rtrVLrNbM/73Eaq/JifF8an/mRiMkEM07CvhP2mt04vow8U+GZPUqp",
+	"Ugsh0eKp9ms95bFNYHEjuadc7rjr7qMs0lAqAavw/QMxa0VdWz+egzvHhnBUAsEHQUwSdg1m1gfMP0Ys",
+	"uM140SLBNp3m1Ff4xpCsX/vB3wZMCMWiHuYL0XFtM8lUSAVkhK1zsG+zuaXb4bAIr6YkEXyCufQVlzem",
+	"Iz8Xy7Cayc6KvjT29vhb8E1/5eh3Xzd8uJNrHocmzSnh8zAOpSw4Vk2A8tUYdfoi0DiHRVamYdNjjMZN",
+	"41iCUqCMkHZ0W5NmK8V8lJiNcm/fEJlEj/wCmzBJwSdntm+YTfAbzTVR1yxNIbZJeQvbnalgeNTFKFMp",
+	"RgnMCqFJFzhcT+Ru5K/d/Z8Q3vq5vfNBFs6kUtJlJeL42FY7XDMed4maR1NjEHp3Xt1ozdV1ONanFlM7",
+	"g7VuAjUuwr4VuGtaBIWEqm4cEiKWuiOXDwb4fFY8ju4Ivm8wlreSaQ0cYyiue10t0jqCst2++MS/cj16",
+	"ODpJd/A2xJjXeYQdrdkM8abYHK40BJEC3wO41x384/sPNp38XeYSbJkJanSJWaoVjs/GA+NSHmPQ6s7Q",
+	"DiSGkS9xX+c8QheR/7Luzkfhnb5nC+M3NGHx0LHnlimXyHMGWaQB/RCW54UDyznCIKB/c7Trhnr8rzD1",
+	"VNkb5vyaiwVXnUGvRejf82Lqta0y5YE79XvLpah6ePHrOZKXry2b5dXY0SJVRyMaXc/TgyyqVKtmWC0o",
+	"66hY4bCTcMNg8SZ7UoNiTm0USF0sFswg9CvLA/GGtSWCJZG7c1ZDY5HatPP33c5obvbJfLoGSG3wEFc0",
+	"5z20PzrekAhuWzjZaKkNWaLP0nVusc8XMp1SruwfkjIF7iN2ybaf3eoEazjnEmiMJ2vwe3OC/RHnkG9l",
+	"HUxNllr91zOBvvaeRs7rTjLKdcmGiKMXdmC257GONRRtjrUJNzaZRrmWwKkUN0Y3w6cPQsWJSiBaCCJs",
+	"6iOhRIvZSGnBwTonEnspMElGSw2KKDFzsFYJ1VXBAEOSy5CzbO2DKJNIa5Jwh/cuusvvGUtuSlJFYsFh",
+	"71z5iztXzg1llxjZ9vxrVbHxuTRrapTBgrNPgXA2mepk6Zia9Z+mdK4QWhRbwNue4cTYSdaXYS6J51AJ",
+	"TGwPu69+uHVUwrzUTDmsqzqxlWr/MstjR+pszpYUmQ2yrke3+30v6b+ApM/ErCIjmDBe7GS/c1I5woNU",
+	"H6Uw5lpeOIvNV0VF1Ss+5S9IAnliCBeLPT18dnp4bfa4il3vnhAkqPlsDSVkqopRqCDGjh6LKUvAA1Nj",
+	"IdA8JWNRodTap+8pZE8hOwcvNgfrLklkfblcGHxq3aaWoB+ekqsbkGzMIL5CiLIFRl+UFojezmOCXf6J",
+	"FmQELotNG0NyLiN7sTOPFZ2Bh6yqDnX9mC3N5ha4GBKyxtC92uBL5qNq7JNaF4tgDmpSaaprHfD4Y6cl",
+	"NeM9FS//WSzIjPLlXysIccdNZMeMMzWtChkg9z3GkMEUkjiLCbWx49OEMj5EZ0ln0P+hd3L/fu/hceYG",
+	"gXg4WjbPS5JiYatSTk9O+t2OAnkDsjPo9O8f9n8wC8hpqqZC18yl1/+XR3qona8NkdhjOeh4UsavDAX7",
+	"qZz+cNzv905ODVsaIes57Vd5G7QQiVEpJ8N4PkuJH6iWbDLBoWc1Jv5VlePqY1TjU1t3RV3cwpxWxw/3",
+	"oYuyEPrR29BoN1PMLKYzj1o7uwsHpQ51kNjYJdZViULwkJw7zo39wo1MsS8mWBep2QwGhBJHUcSqceaq",
+	"AkwQFhqil1NwuKfI8yerQgUpw07/W/FUHrdkey1Y1x+C8a0VTstjqmjveRG/6YwkQlx7oe82diykPXo2",
+	"pV2MsTv83qH4l3YoXlDE3XWkvkNXojr6mHngP61xJ6L5p4mcc9UlV+mUKnDohij0roiiSzIVCzKm0lxo",
+	"uOIhuYIbFgOP4Mqc60yhdap0KoUYW5V3jafx1sbjXon5dpSYdpx0vfqyh1fYSVNcJ3YyjGdP0tvrOq3K",
+	"nexOh2g3NczrKKI8ggT9Wtu+YT00g9WxFi5/TwnL6zB/UtxAbIx8yFLxvVGfSKAxZnMvK0DC7ZjrGN1n",
+	"UGCc5rTXX758n9ivXAX5UQK9JtRvYxENbnc6yNFUJPGdEPFvgV9OQgIUI6DmKBqDqhStVYZcydupIDGL",
+	"EWUFLb6lufka/j/2rr25bVvZfxVczb3T9lSWJfkVO3NmrpK6Sdq8GqdpT+peGSIhCUcUwAKgFTWT734H",
+	"uwAfMilLsuXEJ8w/SWw+ABD7wO7+fhsbrw+virQd/83PSVjj4GspIzaiUR9WZk1hfSqj8A3WS2yjuqP2",
+	"rb5O3+reJUO23+W7Pq5mtuJnxuLMVABR1YBxMfKu0nYsh1PqWzEebwvWwTV9IXQgE3AMEUixkb1wo75t",
+	"k2GNRV9aDbd2iA3GUxuN2mjURqM2GndnNE5FCE641VzY6GHgdeIWjAVs/vlWbMUbzOjjZhdGEkp0oKgJ",
+	"xiSkhg6oZmAe7AuoYroYOEBD6QrRffiAa4In9qv2AyfyGUMIdQ6kjiGsWuVmd3XmGC52VN1QvEMWR3KO",
+	"WLFVK3gy+DhCNrRhsV67rKe84XhuOCuX3zBxyZUU9q7qGpzcRVUVIXud1QtxuCbWn+EBq36lu+A2Xrel",
+	"up9suevan1uFHCvDhzSwruHYmFif7PoDlm6hs9ly9+3SmO90Wg9a7ZahqjX6u9FshHxk9etJQ49p9+Dw",
+	"pHvDP9DVJtv9QKEQJoEDTq1otsICeug37H3sT42bnhC8hJw0aMyXOfs5lLV39lUiBAfgq9U/drWmcsKI",
+	"YRp0ByglxCppo6hhI8BlRwnrjxRjzofXuNPgA6zVVjgVnGWlQDnlWpcDXWmpny3OCiVB2VLerCyo59V2",
+	"WvOTPTmr+0E6JKgUdVu8qvzHOnLWWX1IqEBmJn8D164NGQvJfvsY5miVE/I5Se+1qsSzL+VutNcBAROQ",
+	"LoI6eAglDKNC+7HU9Q0cFBu7fzs3WdO5JlqekAv2IaYi1BfQAEkTSuYyyfxk9Bya5GKgGJ3oi/wrykuZ",
+	"sk/3WRnR75OWrdacizrwilZaXyd9AZVe4eannIJTstFJJyfS9WnnywifbEoU/aWfynCzQpmoF+hNTVb5",
+	"qWz3Y/afpXVmpzQYE6Oo0BzB/9yMyWwsmxBKt9ZnLGdAl9cirvWH9ZFIrDjQAYLWp8AYaM0Oi4alhWUF",
+	"3X9DeHvtJd9HL3l9PX69f1zXm91KvVnO8KU1Z/iJb+RJr8dRnj5/sfBsiVbbpQOpzPoR5YWXVXn9jyBW",
+	"gHCAGTfBGGtXABY2UDIZjQ1JYkQuu3Rkb2iYVYRNDwDQZCTBV/aMezIKvWiX8JPY+XwhfnKqj54jEzvW",
+	"4xk5Qp6DtHPdurCCbHq/SRVuhwGlNhFfr4l4hgKqKQ8fLvr1dTq09ue3wj5j9Tb0iM6p7u169Ls0hkjM",
+	"1qzfM+M5ObzpQiOINTcDNqLQZX9K58QNBRpyiGjuiHnhFhc2o0j5ZcbUlLJy2dtru1fbvdru1Xavtnv3",
+	"x+45xX+3li/jldqG3YMcjmFxLl3DNfEVlK4tRo67jcwoN7qCt6q2abVNq21abdNqm3ZvbBrywt2tRcsR",
+	"xG3DpGFUMlR8iE03yAxKY7HjooxCT8bedKVidO7ISSjB0nUoe4ic7RAhmVEBjdLtyXAkS2kbcUq1/avt",
+	"X23/avtX2797Y/8c6+MdG0AZRQMaTLZnAg2hYg5leoiOzAKars58ITmHlQ3GavIS4+aGW5u32rzV5q02",
+	"b7V5uzfm7UllOcb2rRxI2u5Hzf76tBQ2FVFtyOE++Zk/8rWnS2vqzqxY37hZtQir9cmD99BbixsHds9a",
+	"1xd1iUxMnNhHyAmxfyI5IlyQb/c7U/0dqLG/GidH16qvozL1tVEpMKtESNuPUReQ3UoBGYTLXeUo+h6u",
+	"PPSzFZA1q6L632gikumAqSa6gZ1C07iOg4XF1IzziLy/rusUl6LV2tcC1vK1bWOZaDZhLIYuStcDKVUi",
+	"PJhyKBU5bmO3K6vQWuQd19zoJvi4ERdMN8lUCjZvEsUCxmP7O98FuIm4b66NVHOAfrvWww5UI7Gqdzbm",
+	"wdjeLlUILWoEEDd5+rVSMObT/JyuQWPeACbYWQ8meCcU3e2s4eWKvuKw2/AdsoCCK78h+ioR2EaUZ4a2",
+	"P2Fz3TjZ63SajUiOuOhnDUeP7IrwqM8uEZi73waFPJAfkE/DvmmomB73jZww++zjtlXJ2BO+cdL9tEQx",
+	"tzO/MiO2SLsirQGCy++P51xXlvkCxKnGv5X168vvkhKCH8ViytUWibBDOs/ByKBLgrbnTquTrP4oYN2W",
+	"ECnAZlvQF3eCMwKx2wxnlB/upkgjqybvK8boi49eWWmwh0ZcXCEHMpx7CKOYk6lUbENZyRluaxJFwCMO",
+	"O3EdEoQhJmAYmziz3SNDLkIryR5niTkXPBGrRAzszoGczAwTNiSUjgeL0WBMrEdeborfLIzyP9EaB2MW",
+	"TKwY73e6zYZbypu28K5uZO24vi6ZCKXqK/ZvFhjXsdtQDjRQDL8mNcSFTUi3SWIlA6Y1CRkFoqlkYO/E",
+	"4kc/yN2VxmcXr9oFwaHur+OCYLgqjmhgl7ED/4GIAPxnlUDTzRyC4i5d6hIU93PtHSzp5osrxRSw46WN",
+	"jlbWfMVW39d5C48dr5LzDy7tSSTDErm9D3h1BYF1KRY/ZrF7hra/C+EyhMrbOWEfqHInoriH7syN2Byu",
+	"XBxw7Uh8gY6EkyBCowh3tF5oA7GJBOV8CBfSr3YeemQstcnSN4qPxkaDA4D4YZ53vK0v0CIXTCmpIEp3",
+	"gU6DHGKV4njunaGJkLO0NwTsJ00iPqlwIs78MG+R6AbKRmnkQymBjGTiXBL8t0tAlKR4Ojf8g7mZcN44",
+	"6RbzGketdqPZmFGIW9mzcG4sPg/i7mxn17WtOV6SMxoqKUw/lFLlMlzFxFaj2Yj4JcumrNgld8M6GO4F",
+	"XdoZHIcP2NHwsF2WCRpThRHZ8uzNGpbYfeplJthv2rod4913pHFL78hbqCADnzHLGksjoyHspxunM2Kq",
+	"9UyqcEcxzZDprbpk2gUQsbMVJREzxqeeKYm4mCBdDZLb2DGmXRVnWeds9A50EowJFekjpSJCmta5KCky",
+	"g4312g30jR3nTQh92RR9eBrS/3U/bhm3c1cToV4YKqb1KxHN1yBSWdT7bvXAUwIXakbnTcKHlWu0sTjW",
+	"fKgNzYJEcTN3KfAM3KAn7rQu2Ix4YciJlY+ZlwtVI04GEQ8aFdK0q1jI2HSJUNGJ42aCaK1nscOt8Y0G",
+	"mWqSkZTWTw6Y8/GV3RRjmagWORWhd8hdjNc/ww0cdQY3+lzImXBSKSOgkLKCgBJr3wPNpYgZA+gdH4H7",
+	"vEm0THlUAymGXE1ZmFJvl4qsnfatSaxgs376aU4aFKhKmCJjqTQjA2oXC3rBoKGFpWycNIJh1O+t/qex",
+	"hl8fsil+wpXEf7/kMAW0XOHmIr3CLc+5mLxyVOW1DqjWAY/HUkI1+C2pAMOv5UyNmYwjaxVdkZq3glM6",
+	"JxAKLG0Cbj311/7x18T5eo5zzj35G038wB4SOLUAircqCuju6vOwEAocSjWFGFGSwG+2yJO5YiwPKJPd",
+	"oHshJW55QNtE1K2FZhF01eFT1v9bCnvtaaJkzHYfMRXxtdxn94Jl7rNf6Dp0tejd5ldnwU6tLG9/NOL0",
+	"G9vfjbhVcc2Fo3h1GOutqwmaicxEWpOKQmEkoWLeIr3MMx1jg/CpPaZ327mve6XrmGLUsGwHfr5a0ZAa",
+	"1pfD/oArM4aQbud4p324085JyyMmyqUlGPMoXC4uqwrLSzbzr1jJUHZuNs3O8YP2Tru70z3OR8bvRIGs",
+	"qT7KVEcvDDF/OmY0hE3zsXH6lo6qHuku24VrPjUbuQ2084bFEZ1jucGyewvVfe6WT83Gcxm4qS+//THs",
+	"+LDn5lNXb96L6s07B5CHIaEk09q3q+cX3K7dj+5fSxkRe344C1bI+0aaMeKSpFdKMvMa4qqvs3yR3L25",
+	"PVaXJd6sLHFb22pd8+2+rMenJKUNTCD/qiHZABkcMsBOCdn2S4N7bGgIdMHSxJ415ymgRRApWuQRgkBc",
+	"ykIbOicUAglzQlVJkD9OzMaOyfAFNcH4dj2SgqkuNb/xGA3t9/vHZK9NOt29/YPDoy3b5WfCfrnVMTBf",
+	"s7Tvd1YwQK8hAxwC7+yPlEdudHdsKR+sN9A3/tN/Bp2GgaFUD0yEPahA26atG1BIHuwEVLPVa51OsPzY",
+	"wcwTJVhIkphQAKNbzcZE2ATOeBG6pMYQtgGRisyYYmRKQ0YGczKm9sqQ6zgxDOoI0s4mDBubkAsonupj",
+	"6dQFcLJkR7fb6TLzGlfhMSzCam1mmHbj0w8xfsOIYjE4xoW68z8a+eHbb7ZalxYXE7lOf6Xjdv1aoFbr",
+	"Gd67n4ZqqFJ0vrx5DdiU6tY1CwVX64SH6g4yt5JYn0K8xN6dKGVde2v2fn3TgCWQqnFij7ifmhuXxgU0",
+	"NonCw+M1rwjGVkOHfQ/rrbrcXpsVLUCGwGqEPuqC1U/rAYVPYtIpxby/9/JDo9mYcBGWPFfGTFwpbOsW",
+	"CtvwluXTbX/KoEoFKW42ktj6Nouv2Cu8Ii1B2Gs2rNbiYtTXXECCv+IWIJzqD2WuteRaUcpUHSzrQgO6",
+	"vg5TLtrgF5lJg4J4IQ0ZScjRJjqhEZnR+YYlQuXmdvej/WvhxFpy8Ew/6o3rdALX0bdWJl+rMmk2PITI",
+	"2pTA2F9+9DPXc23Y1F60bLLuYrcsi6vlp2h/nR92Z2E8Sl7y0BrpjdTbG8CtLVNwG4dUP9UBmptG/ohT",
+	"c/AhsmJhj17cWImuG8OwOyXfc6BC+9pJyWgTvuX0BVVppx+hyASWwQGq7EJg6QmK5AmWco7lDPxQPFcB",
+	"dQJjghiJlRyOxcvFj6bykmWQlxZ0E8N2ZNQduvyRJF9jlFaR+ONW04FA843JJOSOWWyQawRdY/yYXmRL",
+	"CcHs+hUt1c3yYM27CVAV27zHlKMd6rvebX1r8jfTT1pGyeq1IutSq9T2+6u132vvxepmOwHUIkPAicUG",
+	"UWlWV32TAjuQJx76Di4Y1FvLO9YpxPsUU92cO+Y+RWMjrAwruDFF1kxNZ8TILR0HdxUzav5Z3BHf5yh1",
+	"JPLBW3vhSMqw6armXPPTKQ1TJ8R3h4B3+CYT2Le0tIEczPTeOw4BTTTre7j+Zg6D/eK1r1D7CrWvUPsK",
+	"ta9wb3yFt2ruYNlgLqUil5KH2DTwpu6BYiMOyD9PRFFt1dP61BWgWB7hkcs0AwzL1aGMaRwzoa9CRnrW",
+	"6J8Lf7eHg3EBlHsOIgIdEqkIM+pV4cGpARWONe4hwakxBXQKdq2I8nUyaSNGTXl4LjAplzXnkFHIVA52",
+	"hvgWOczDyvzQjQPNZ9B0GgHQs1DqazI2kXPhpgHTD1nEIBDiXKIZY5Ny4AtOpnGrpTLH7Z32wU7nqNFM",
+	"wWuCzYrgtWYjomKU0JE1DSHLkpUvpaLkJZuBP5ViaAKpFAtMFYSmsvjmFkpt3uT28pbgc+m+dgDKmeLG",
+	"QBCtxtDdPn7mVcxETuY2Rs4UlNwuft9lgFQJL3VfOmWp8iLouhgIaTLMWg7s5rL9TofgXmIirFSb5+JG",
+	"EFbNRPiOKT50gn8bANYrOuBLAbC602CYsFrcbl/czpizf3n4tfH7etHduIkIXtoNO7999Gp3H9CrOjPl",
+	"3jJlYhyMpWbCOiviXOR8hBMgriwC0OEmLacMnAsWaXsgsT4kkeC/CJlZeED/TF1wY0ZVqAsAvICKc4Gu",
+	"SYqcJSlwNi3Cw/6YYwohk5FE45KfB9UTnQMWS5HmWFK3wkhZpitw0U9Bxm+gJFa39VuHyxb03saA2VSH",
+	"15DZLwAy61z8zABvrHIyalL7ya2bffXjV6PcCzA+KF+0xseKlrXjXKFm0qAI0typz5c2CTWgma5GI5kI",
+	"z/zAVtmez+VoZPVNYnCcEP+sK6sWz8jP5WhhjW5czhxKqF1pVrKZVTOw80vm95Mu3VDA0Q6GpIKXDLmT",
+	"qvbJ5nyHiKtbyseHEUfj6ZVC5giDfuSKDeUH65M95yL5ACXIMVdM5x93sLPXLjxuxTgqsKHZZenbZVky",
+	"wDWqeX5g1xMS4RLXAnWVDNDnWXIRjwiV0Rp+4MbCVdGIB45P2jMDDRhVzKnilEjkkkYc3cHOAZlykRjm",
+	"HELIOCmmxwt3GEVDmJZV2xevX529JXkDsuvuuoCHpt1bY8oVBHkSgSGulNWEkpmSYpRz2uDlIdd2ocM8",
+	"21EWPcOTIZ4Sgastu70YeZoBfiEXYCucRMmcmUK5zX57r0ku4GjXTwQ4gZyFFy3Ss59zhwsEgFkvF3Nr",
+	"1q1Mo1sppp0pH6V7uBAGSzcFQSJGj2dHxeGW3hpPaxnhKOyau6O9TR1zUIdAwKINoSNZhYN3anErTE2r",
+	"h7JWVkKPFQut7NNIbyf5FgRM6753ttn8p/HgScBf8Z9+fH/65u0vZz8dt9heuxV0IzGY/tgOf/8pKlfd",
+	"XtF2Dpzq9tdw0Tg5brczBvjSmzsHi0msjC0eTgFqrVNAyi3fX8eCwNv6DiTxCNRDYw0GO9xZJcbiud/k",
+	"X6Sl+DWV6/p8sfx88RxO4Dc+U3iTsCSEYW2K9nmbnNGxCjfHCwY2ZPESncU2HkKkAg0xxg5n0E1Vw7GE",
+	"nQswHk4Tgl3kguy1HQmuS6GkRqb4HgjpNAk8z55ecsFOa1OsQraDg4vPhbeWMQQdjVXW1AVJclo8kDFn",
+	"4UlBxVud30yNpxlzNkxDNql5aZ2Lc9ErmgVn3NyoXXlIZx/7ltgj2SVTaF+Ay9yaPcijuNYm5RFTeNYt",
+	"GJGbKrg18hq412rrcV+tx9uCz3jXFqQ2B9Uhb0PnG5xqKs3Cx2zXfVoWd3oGTMw3DCCtGT+q25XdWpRJ",
+	"CjjQuNDI9s/CS/n4lkQuCzDxVZVgaQ+zVJcua2V2LYufF5dILqExzNeaQE4mlOAFTLnwPcVwxRB2f+Jx",
+	"/Mpo61z9YY+zTWLkd1aG8HpqSMSoNvDVhtwYK2v+IZoMFWNNyNhmnVbAoQAJJKcQHw4UN0zZdRZUKTlD",
+	"ryoYSx6wJjhedmdYAUY2APvb2VhGvnHuQzz/grfUbbfTYeRqIoldMA2t0hQbovu1JveAPdVzbZ0zWJFs",
+	"dnYFxywKT5AGkueY4cEzdNOj1gu8oGLex+W5KGmZwKgKxmfwDa/Zm6dURdwuKgymmeG05HComSHfzuxb",
+	"yff2pf/TffRdcb/mqyNzDcTKgPP2m6+2NUNq2I7hU7YKjcAZ7iqsD8IsABfaUGC/dZGOvQ66o+h5XtiR",
+	"XFTM4/jaeUC9923P4m26E+1bkPNDxyzgNOJm3oRqKOjMZ78MVFVDvCoIPBthNpUfmB2AjORoXjGD7MFV",
+	"NAaeUyH9/wpTyDFi4L4sp8QoGxBev8gokXJfXKOz8mQXB+2V2S7sQK8ItlcqWMeA47qO2eN6nc06VYwf",
+	"9qV3Om/3aUBp65hRUDPfPnr8muwffdciFyG7gDNapO3v4Qg6mGdXa3vFTu/tRSVrhy9Eq9hZeweFjdVd",
+	"dWNdVcFgSu3pk07ZCgJSufrw7yo56K4vB0/lzNstOwTPNTdlzFSNYyrD4hCWZtS55uaFvaNqrRwxmF+g",
+	"CAZfKXsJ2o2+C8M3yhuf7u+vzbLy0jnM2M1AaqOd38wFgQp5kghu9EM0ORdT+qEfKx6wvq+nr9xk2aVY",
+	"aV+qf7kwh/uN3KDbq1LD+PfbFbxYeNfFQ4Lcyu4i7pwBz9l2/ZBTtEB+1DFEru19//dHb+f9nx/3Pv33",
+	"GtZPCihPGbGNOrvl2XQOtsOm06xwZTZk2Tk4vE4sb5Fzx6lMwGF4adGpuJz8sdf+s9mIZECjPpj7UsyI",
+	"dcMUNgP64xqAzJ+uJ5uuBKB83+7gI2+F1fonq1itr1jFFoNUiyNwS3Bk9Tn1VuiwrdsPfAigrLW1XzTy",
+	"Jjrf3sX95DaOrCmsYMYGYyknelczEY4UD6sD5dB1bsAC55pOKY90RvM2Ry43TxjQIu9cosN6DlbiTx//",
+	"cNYjmo8ENYliEBKGadvdNI3BTCo6IwMZzh+iAwb0JFBnayQQEoiAuR5priiPPPshO9IV4AwGXII0qYnO",
+	"nkizrf6w6CjyMWDvjnz78Er7akQjDObkjInwieJhs1C9WAZhDBi/ZP7y33B1rz19lS3N2dPejlVxZEA1",
+	"O9xHugdNemcvWx07imnR4X9x+uvjZ0+e/vLOPPn39//aez55cjx8HnwY7v01fNZp/zLXox9+m7549W76",
+	"4Uk7OXz/a4+f9uaP+O8//Pb3i++TV+zgt/ZPyZPvo+SX3uD1s7+ejh8cv+gcvI2S5+b0vXnxT6+iEZOV",
+	"6ejfd97OeMTlDtQr7pzaT7bj5r1z5qd0XWN1r8MPOt21Xa3f7HflDibCR4KF4Fz4vAqA5Ujn+KhdXLDO",
+	"0VF37+DgEFTo+lN7awXWbtxVp3a9E7kUg/qP3X8UbFPjj4/nyN9z3jg5b4QsshLPwvNG87yhR9gdvM9D",
+	"+O37J+80/f19FEzfTeAC40d/3jjJFqJ53nCd4/2Nq0Sizhuf/ix3vgZcULDnizPdrAD0DLRAE7r+SpUy",
+	"9N1RffnnjX/D5ktL1Ox+TDlYcibCa/MFG2FV6g46fyfd9vFR56BbtCEUr/H79/o4emY2jOIxqzYaeSsA",
+	"PMVeIzQrlDrqfKvWqxR3j4y5MBhN9HBTxairVvE4fae6MSDEreGKOHNUOXAiWdcCwESrNT78ekV9/7Zo",
+	"9Z6+6D3eOXva6x4cZuuDOVM7cl8h741jUY2Zf+bk97Lzz4PuwRF9cHjMjljABiyke106HNLDbhAGdG9I",
+	"DzoBDY/Y0RFts4PD4fBg7zBsB+wB67QfhA8GYZUyxAmur9H328eHt6v4Pp43nHZil6bfAX0moc+y+yHo",
+	"RKvk5jGDH7k90Uf0dwtR8H3EqlvJ6zsg9nnjU63Itt1uTTgRT4+HRUap9bRZp73/4ODo8EbajGtudj9C",
+	"kq+6XcAjNuYedOPAYxn4RLqZOGDIM0P02OcdsEmyleEIdZQkARUBiyJMI4ZkKi/tP7lxkJRzQYHVK3sZ",
+	"5hg0+Xa/0/7uxBU2AgOzG8EYmd+x8h0KPKSaOCCbVY3wfETrez5lmoTQFXZUVnsxYgYCTK8xhrdcmdnT",
+	"PLhdGQaIFhFALfISonKYvy3qr97oyTuoBHja6418VcCLU/iLBn//znvjyfvf/2UGT6KEzs6ezEf/evLk",
+	"ldgZPHs7Nqf7nd87v5anwrAgYWXnbCPGXsM+mN2xmUZFDXWetNt7wX/Zs9c8ZsReAD8qhvdKdElZJ6nR",
+	"GprhpTQ8YOucfP3lnbWeftBe8/K91S9fojv8guAWA8nKqQv7m0VdEQMaen09sIsyWqkOzujcgdOR6IIG",
+	"E68GAqrCpj/0GqamqdcGb2gR5HfXvpSgVSl9j2EMtQx+LTK4Cv3HfRPZnp6kaVknstBDFE0gC29HfptL",
+	"OhZjpFlOp5AK0uQC393LUkm5ULWz4BCWk2r6jSYXEzaHZJg9nPCMooRM2PyEUBLKBKACQcSDiWOWOBfu",
+	"fS3SbXexLhQCVokJ5JT5akkEI8yZfSG1Ugv1/TJRENlCRWfPP9/ut/e+KzPTOBPQFY/mz7mYfOV6YpX6",
+	"0A87s9lsx37cnURFTATS8Tflov4TNl+zFPGWFufTWuk/tA8/SjXdrOJ0u5rzWVHQQYE6GoE7G8PPLHYM",
+	"NAFVijt4ppZSbKbP9+6t+l/plJi//GCty1fhd8pffnwPTBeKl07NFmhnq8Zj9Mi24nfag9+SnnUzxjxx",
+	"yZQAB6XhU7aGT/lCXrKv26MszVxDLSEJgb0Ez8d/27N00S94SIwM6dwxW/JCl7aqgrjlZXAVBWNXAk12",
+	"E43kTu0c/2c5xz9mmV8jMebjlU2BT/auPGPF7McPk4gt8Y6bELE/gZ/OZKaEmhB9mnGhK/3nc7HgQG/Z",
+	"P7YrWnvHn8077jYqaliO37YfZOW1n8+BtsbwC3afx1SDUqh959p3vme+8wvsSrJFz7n48o8NZJiw44DS",
+	"OaYuvZJPVNQ4aewCx7d7cwn2aocL2OwzrHKKpBiBVaYFjI7vgOjhQ2XVKNJzTsLkWYhlyYglhhcw0Vqs",
+	"ei970iMpJ9yOwiWAuSJjro1U81ZpL8by0VBDYibjiJFQ+vlk97TIKQVGMnQCgJ/aXnKRp2n+2Vpw8BEc",
+	"qUe33c4qOXNPaxKpVrPoJ859howUrAqPIrtmOV2Tm6UbX+UML5kIpdLEsCgiic7dmeYQS0q0GY3MuEmm",
+	"zCge+GXmmlgVq2iQH4DdTygii0/xsB/llzkFGDnWjiYZZLlD515YVwLSAo7iskVexUxAUx/BSFA8zD1M",
+	"mzrbs8mpGEVcj2G0T5iaUtHMbRAgSsdaZBAu4MHKpoECd3US77BWHMlvGQvTFgAZPx9QLAc88mR7Q+74",
+	"Qaa55ztm45K9TINJEnvYuj0+xUpeIqxAMbupsUacTZuZFPr94c67ufcM4HEl73nDIkY1cy8ydIJZVGAT",
+	"xudIzTKYkH2dVA63lhdKFkcS8tKNT39++v8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"runtime/debug"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
 	"github.com/careflow/careflow/workflows/backup/backupclient"
+	"github.com/careflow/careflow/workflows/deployment/deploymentclient"
 	"github.com/careflow/careflow/workflows/housekeeping/housekeepingclient"
 	"github.com/careflow/careflow/workflows/reconcile/reconcileclient"
 )
@@ -75,7 +77,10 @@ func apiOptions() fx.Option {
 			func(c config.Config, temporal client.Client) api.Backups {
 				return backupclient.New(temporal, c.Temporal.TaskQueue)
 			},
-			func(c *postgres.Catalogue) api.BackupLog { return c },
+			func(c *postgres.Catalogue) (api.BackupLog, api.DeploymentLog) { return c, c },
+			func(c config.Config, temporal client.Client) api.Deployments {
+				return deploymentclient.New(temporal, c.Temporal.TaskQueue)
+			},
 		),
 		fx.Invoke(keepRings),
 		api.Module,
@@ -94,6 +99,9 @@ func apiConfig(c config.Config) api.Config {
 		StripeScriptURL: c.Stripe.ScriptURL,
 		BackupTargets:   c.Backup.Names,
 		Tracing:         c.Tracing.On(),
+		ApprovalKeyID:   c.Keys.Signing.Active().ID,
+		ApprovalKey:     ed25519.NewKeyFromSeed(c.Keys.Signing.Active().Bytes()),
+		Release:         c.Release,
 		BackupLimit:     c.Backup.Fresh,
 	}
 }

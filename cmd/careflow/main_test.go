@@ -72,10 +72,11 @@ func TestProcessesAreAssembledCompletely(t *testing.T) {
 		"worker":        {config.WorkerProcess, workerOptions()},
 		"codec-server":  {config.CodecServer, codecServerOptions()},
 		"backup-worker": {config.BackupWorker, backupWorkerOptions()},
+		"deploy-worker": {config.DeployWorker, deployWorkerOptions()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, err := config.Load(p.process, development(t, append(strings.Fields(careflow(t.Context(), nil, "keys", "backup").out),
-				"CAREFLOW_BACKUP_STORAGE=file:///backups", "CAREFLOW_BACKUP_TARGETS=clinic=postgres://127.0.0.1:1/careflow")...))
+				"CAREFLOW_BACKUP_STORAGE=file:///backups", "CAREFLOW_BACKUP_TARGETS=clinic=postgres://127.0.0.1:1/careflow", "CAREFLOW_DEPLOY_SERVICES=/etc/careflow/services.yaml")...))
 			require.NoError(t, err)
 			require.NoError(t, fx.ValidateApp(process(cfg, newLogger(io.Discard, cfg, p.process)), p.options))
 		})

@@ -38,10 +38,10 @@ func newRoot(in invocation) *cobra.Command {
 		&cobra.Group{ID: groupLook, Title: "Looking at what runs:"},
 	)
 	root.AddCommand(
-		newAPI(in), newWorker(in), newBackupWorker(in), newCodecServer(in),
+		newAPI(in), newWorker(in), newBackupWorker(in), newDeployWorker(in), newCodecServer(in),
 		newMigrate(in), newTemporalSetup(in), newKeys(in), newFirstAdmin(in), newSeed(in),
 		newClinic(in), newImport(in),
-		newAppointments(in), newPaymentCases(in), newMessages(in), newReconcile(in), newHousekeeping(in), newBackup(in), newDemo(in), newHistoryCost(in),
+		newAppointments(in), newPaymentCases(in), newMessages(in), newReconcile(in), newHousekeeping(in), newBackup(in), newDeploy(in), newDemo(in), newHistoryCost(in),
 		newVersion(in),
 	)
 	return root

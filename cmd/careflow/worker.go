@@ -14,6 +14,7 @@ import (
 	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/appointment"
 	backupacts "github.com/careflow/careflow/activities/backup"
+	deployacts "github.com/careflow/careflow/activities/deployment"
 	housekeepingacts "github.com/careflow/careflow/activities/housekeeping"
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
@@ -85,6 +86,8 @@ func workerOptions() fx.Option {
 			func(c config.Config) freshness.Config {
 				return freshness.Config{Targets: c.Backup.Names, Limit: c.Backup.Fresh}
 			},
+			func(s *postgres.Catalogue) deployacts.Catalogue { return s },
+			func(c config.Config) domain.ApprovalKeys { return c.Keys.Approval },
 			func(s *mail.SendGrid) alarmacts.Mailer { return s },
 			func(c config.Config) alarmacts.Config {
 				return alarmacts.Config{To: c.Backup.To, Installation: c.PublicURL.Hostname()}

@@ -72,6 +72,12 @@ type Config struct {
 	// Process is the one whose settings these are.
 	Process Process
 
+	// Deploy says which services are deployed from here.
+	Deploy Deploy
+	// Release is CAREFLOW_RELEASE: the digest of the release that the API runs, which each of
+	// its answers carries in X-Careflow-Release. Defaults to none: no such header.
+	Release string
+
 	// settings are the masked values in the order they were read, for the log.
 	settings []Setting
 }

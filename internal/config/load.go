@@ -92,6 +92,8 @@ func load(process Process, environ []string) (Config, *reader) {
 			KeepOutbox: r.duration("CAREFLOW_KEEP_OUTBOX", 7*24*time.Hour, 72*time.Hour, 365*24*time.Hour),
 			KeepKeys:   r.duration("CAREFLOW_KEEP_KEYS", 30*24*time.Hour, 24*time.Hour, 365*24*time.Hour),
 		},
+		Deploy:  r.deploy(),
+		Release: r.release("CAREFLOW_RELEASE"),
 		Log:     r.log(),
 		Tracing: r.tracing(),
 		Process: process,

@@ -20,6 +20,7 @@ const (
 	Clinic        Process = "clinic"
 	Import        Process = "import"
 	BackupWorker  Process = "backup-worker"
+	DeployWorker  Process = "deploy-worker"
 )
 
 // required lists the variables that have no default and without which a process cannot
@@ -44,6 +45,7 @@ var required = map[Process][]string{
 	HistoryCost:   {},
 	Clinic:        {"CAREFLOW_DATABASE_URL"},
 	Import:        {"CAREFLOW_DATABASE_URL"},
+	DeployWorker:  {"CAREFLOW_PAYLOAD_KEYS", "CAREFLOW_DEPLOY_SERVICES"},
 	BackupWorker: {
 		"CAREFLOW_DATABASE_URL", "CAREFLOW_PAYLOAD_KEYS", "CAREFLOW_BACKUP_STORAGE", "CAREFLOW_BACKUP_TARGETS",
 		"CAREFLOW_BACKUP_RECIPIENTS", "CAREFLOW_BACKUP_SIGNING_KEYS",
@@ -62,7 +64,7 @@ func (p Process) requires(variable string) bool {
 
 // callsTemporal reports whether p opens a connection to Temporal.
 func (p Process) callsTemporal() bool {
-	return p == API || p == WorkerProcess || p == TemporalSetup || p == HistoryCost || p == BackupWorker
+	return p == API || p == WorkerProcess || p == TemporalSetup || p == HistoryCost || p == BackupWorker || p == DeployWorker
 }
 
 // facesBrowsers reports whether p writes links or cookies under the public URL.

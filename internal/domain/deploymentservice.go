@@ -1,6 +1,10 @@
 package domain
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // DeploymentService is how one service of one environment is deployed. It comes from the
 // file of services, and each deployment copies it at its start, so that an edit does not
@@ -60,4 +64,35 @@ type SmokeTest struct {
 	// SQL is a question with one value as its answer, which is Equals.
 	SQL    string `json:"sql,omitempty"`
 	Equals string `json:"equals,omitempty"`
+}
+
+// WithDefaults fills in what a smoke test leaves out: GET, 200, 10 seconds.
+func (t SmokeTest) WithDefaults() SmokeTest {
+	if t.Within == 0 {
+		t.Within = 10 * time.Second
+	}
+	if t.SQL == "" && t.Method == "" {
+		t.Method = "GET"
+	}
+	if t.SQL == "" && t.Status == 0 {
+		t.Status = 200
+	}
+	return t
+}
+
+// Validate reports a smoke test that cannot be asked: CodeInvalid.
+func (t SmokeTest) Validate() error {
+	switch {
+	case t.Name == "":
+		return Errorf(CodeInvalid, "a smoke test has a name")
+	case t.SQL != "" && (t.Path != "" || t.Body != "" || t.Status != 0):
+		return Errorf(CodeInvalid, "a smoke test is an HTTP request or an SQL question")
+	case t.SQL == "" && !strings.HasPrefix(t.Path, "/"):
+		return Errorf(CodeInvalid, "the path of a smoke test begins with /")
+	case t.SQL == "" && !slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, t.Method):
+		return Errorf(CodeInvalid, "the method of a smoke test is GET, POST, PUT, PATCH or DELETE")
+	case t.Within <= 0 || t.Within > time.Minute:
+		return Errorf(CodeInvalid, "a smoke test is given from 1ms to 1m")
+	}
+	return nil
 }

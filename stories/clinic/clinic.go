@@ -77,6 +77,9 @@ func New(t testing.TB, o Options) *Clinic {
 	c.ToDatabase = testkit.NewLine(t, testkit.HostOf(databaseURL))
 	address := testkit.FreeAddress(t)
 	c.API = "http://" + address
+	signing := newKey(t)
+	ring, err := config.ParseKeyRing(signing)
+	require.NoError(t, err)
 	c.env = append([]string{
 		"CAREFLOW_ENV=development",
 		"CAREFLOW_LOG_FORMAT=text",
@@ -89,7 +92,8 @@ func New(t testing.TB, o Options) *Clinic {
 		"CAREFLOW_WORKER_ADDRESS=127.0.0.1:0",
 		"CAREFLOW_PAYLOAD_KEYS=" + PayloadKeys,
 		"CAREFLOW_COLUMN_KEYS=" + newKey(t),
-		"CAREFLOW_SIGNING_KEYS=" + newKey(t),
+		"CAREFLOW_SIGNING_KEYS=" + signing,
+		"CAREFLOW_APPROVAL_KEYS=" + config.EncodeApprovalKeys(ring.ApprovalKeys()),
 		"CAREFLOW_COMMAND_KEYS=" + newKey(t),
 		"CAREFLOW_LINK_KEYS=" + newKey(t),
 		"CAREFLOW_STRIPE_URL=" + vendor.URL,
@@ -113,6 +117,9 @@ func New(t testing.TB, o Options) *Clinic {
 	c.WaitReady()
 	return c
 }
+
+// Env are the variables of the clinic's API, for another copy of it.
+func (c *Clinic) Env() []string { return append([]string{}, c.env...) }
 
 // StartWorker starts the clinic's worker.
 func (c *Clinic) StartWorker() {

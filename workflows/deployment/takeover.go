@@ -199,14 +199,23 @@ func (b *blueGreen) goBack(ctx workflow.Context, cause error) error {
 // insist repeats an activity until it succeeds, and pages while it does not.
 func (b *blueGreen) insist(ctx workflow.Context, name, activity string, in any) {
 	_ = b.record(ctx, domain.DeploymentStep{Name: name, Digest: b.before.Digest}, func(ctx workflow.Context) (domain.StepOutcome, error) {
-		done := workflow.ExecuteActivity(goingBack(ctx, b.plan, name), activity, in)
-		for pause := firstPage; ; pause = nextPage {
-			ready, err := workflow.AwaitWithTimeout(ctx, pause, done.IsReady)
-			if err != nil {
-				return domain.StepOutcome{}, err
+		var outcome domain.StepOutcome
+		succeeded := false
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			for !succeeded { // Temporal repeats it by itself; should that have ended, we begin again
+				if err := workflow.ExecuteActivity(goingBack(ctx, b.plan, name), activity, in).Get(ctx, nil); err == nil {
+					succeeded = true
+				} else if sleeping := workflow.Sleep(ctx, beginAgain); sleeping != nil {
+					return
+				}
 			}
-			if ready {
-				return domain.StepOutcome{}, done.Get(ctx, nil)
+		})
+		for pause := firstPage; ; pause = nextPage {
+			if _, err := workflow.AwaitWithTimeout(ctx, pause, func() bool { return succeeded }); err != nil {
+				return outcome, err
+			}
+			if succeeded {
+				return outcome, nil
 			}
 			b.alarm(ctx, "deployment_rollback_stuck", temporal.NewApplicationError(name+" has not succeeded yet and is tried again", string(domain.CodeUnavailable)))
 		}
@@ -214,7 +223,9 @@ func (b *blueGreen) insist(ctx workflow.Context, name, activity string, in any) 
 }
 
 // firstPage is when people hear that going back takes long, nextPage how often after that.
+// beginAgain is the pause before what Temporal has given up on.
 const (
-	firstPage = 30 * time.Second
-	nextPage  = 30 * time.Minute
+	firstPage  = 30 * time.Second
+	nextPage   = 30 * time.Minute
+	beginAgain = 10 * time.Second
 )
