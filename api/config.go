@@ -29,6 +29,8 @@ type Config struct {
 	// TrustedProxies are the addresses or networks (CIDR) of proxies whose X-Forwarded-For
 	// is believed. Defaults to none: the address of the connection counts.
 	TrustedProxies []string
+	// Tracing begins a trace for each request.
+	Tracing bool
 	// BackupTargets are the names of what is saved; none: this installation saves nothing.
 	BackupTargets []string
 	// ApprovalKey signs people's words to jobs, and ApprovalKeyID names it: the workers hold

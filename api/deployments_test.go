@@ -117,6 +117,9 @@ func TestADeploymentIsBegunOrJoined(t *testing.T) {
 	other := strings.ReplaceAll(deployBody, "2222", "3333")
 	refused := h.do(request{method: http.MethodPost, path: at, token: ops, body: other, headers: []string{headerIdempotencyKey, "k3"}}).problem(http.StatusConflict, domain.CodeConflict)
 	require.Contains(t, refused.Detail, idDeployment)
+
+	h.deployments.record.State = domain.DeploymentSucceeded
+	h.do(request{method: http.MethodPost, path: at, token: ops, body: other, headers: []string{headerIdempotencyKey, "k4"}}).problem(http.StatusServiceUnavailable, domain.CodeUnavailable)
 }
 
 func TestADeploymentThatCannotBeginSaysWhy(t *testing.T) {

@@ -61,8 +61,8 @@ func (h *handlers) startDeployment(ctx context.Context, in deployment.Input) (id
 		return id, false, err
 	}
 	running, err := h.deploymentLog.Deployment(ctx, id)
-	if domain.CodeOf(err) == domain.CodeNotFound {
-		return "", false, domain.Errorf(domain.CodeUnavailable, "Another deployment of the service begins at this moment: try again soon.")
+	if domain.CodeOf(err) == domain.CodeNotFound || (err == nil && running.State.Ended()) {
+		return "", false, domain.Errorf(domain.CodeUnavailable, "Another deployment of the service begins or ends at this moment: try again soon.")
 	}
 	if err == nil && running.Release.Digest != in.Release.Digest {
 		err = domain.Errorf(domain.CodeConflict, "Deployment %s of %s is under way, and a service has one at a time: wait for it, or abort it.", id, running.Release.Version)

@@ -51,6 +51,12 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 			return nil, fmt.Errorf("api: register metrics: %w", err)
 		}
 	}
+	// An increase over the first refused event is seen only where there was a 0 before it.
+	for _, source := range []string{sourceStripe, sourceSendGrid} {
+		for _, result := range []string{"stored", "known", "unmatched", "refused", "failed"} {
+			m.webhooks.WithLabelValues(source, result)
+		}
+	}
 	return m, nil
 }
 

@@ -121,7 +121,11 @@ func (s *Server) routes(h *handlers, metrics *metrics) (*gin.Engine, error) {
 	if err := engine.SetTrustedProxies(s.cfg.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("api: trusted proxies: %w", err)
 	}
-	engine.Use(requestID, s.accessLog, metrics.measure, securityHeaders(s.cfg.PublicURL, s.cfg.Release), s.recovery)
+	engine.Use(requestID)
+	if s.cfg.Tracing {
+		engine.Use(s.traced)
+	}
+	engine.Use(s.accessLog, metrics.measure, securityHeaders(s.cfg.PublicURL, s.cfg.Release), s.recovery)
 	engine.NoRoute(func(c *gin.Context) {
 		s.fail(c, domain.Errorf(domain.CodeNotFound, "There is nothing at this path. The contract is at /docs."))
 	})

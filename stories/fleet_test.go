@@ -22,7 +22,7 @@ import (
 	"github.com/careflow/careflow/stories/clinic"
 	"github.com/careflow/careflow/worker"
 	"github.com/careflow/careflow/workflows/alarm"
-	"github.com/careflow/careflow/workflows/deployment"
+	process "github.com/careflow/careflow/workflows/deployment"
 )
 
 // fleet is workers of several builds on a real Temporal, with a process that follows the
@@ -86,10 +86,10 @@ func (f *fleet) start(r domain.Release, long any) {
 	w := sdk.New(f.temporal, f.name, sdk.Options{DeploymentOptions: sdk.DeploymentOptions{
 		UseVersioning: true, Version: sdk.WorkerDeploymentVersion{DeploymentName: f.name, BuildID: r.BuildID()},
 	}})
-	process := deployment.New(f.keys)
+	made := process.New(f.keys)
 	w.RegisterWorkflowWithOptions(long, workflow.RegisterOptions{Name: follows, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	for name, pinned := range map[string]any{
-		job: waits, deployment.WorkflowName: process.Workflow, deployment.ReplayName: deployment.Replay,
+		job: waits, process.WorkflowName: made.Workflow, process.ReplayName: process.Replay,
 		alarm.WorkflowName: func(workflow.Context, domain.Alarm) error { return nil },
 	} {
 		w.RegisterWorkflowWithOptions(pinned, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned})
@@ -158,14 +158,14 @@ func (f *fleet) buildOf(run client.WorkflowRun) string {
 func (f *fleet) deploy(r domain.Release) client.WorkflowRun {
 	f.t.Helper()
 	run, err := f.temporal.ExecuteWorkflow(testkit.Context(f.t), client.StartWorkflowOptions{ID: "deployment-" + f.name, TaskQueue: f.name},
-		deployment.WorkflowName, deployment.Input{Environment: "test", Service: "worker", Release: r, By: domain.NewID(), Reason: "a test"})
+		process.WorkflowName, process.Input{Environment: "test", Service: "worker", Release: r, By: domain.NewID(), Reason: "a test"})
 	require.NoError(f.t, err)
 	return run
 }
 
-func (f *fleet) result(run client.WorkflowRun) deployment.Result {
+func (f *fleet) result(run client.WorkflowRun) process.Result {
 	f.t.Helper()
-	var result deployment.Result
+	var result process.Result
 	require.NoError(f.t, run.Get(testkit.Context(f.t), &result))
 	return result
 }
@@ -201,7 +201,7 @@ func TestAFleetOfWorkersTakesARelease(t *testing.T) {
 	testkit.Eventually(t, func() bool { return f.reached("warm") }, "the release does not take over")
 	f.say(long, "go on")
 	testkit.Eventually(t, func() bool { return f.buildOf(long) == newBuild.BuildID() }, "what follows the newest version does not")
-	f.word(run, deployment.Rollback)
+	f.word(run, process.Rollback)
 	require.Equal(t, domain.DeploymentRolledBack, f.result(run).State)
 	require.Equal(t, oldBuild.BuildID(), f.buildOf(run), "the judge stays on the old version")
 	f.say(long, "go on")

@@ -29,7 +29,7 @@ import (
 	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/stories/clinic"
 	"github.com/careflow/careflow/workflows/alarm"
-	"github.com/careflow/careflow/workflows/deployment"
+	process "github.com/careflow/careflow/workflows/deployment"
 )
 
 // hostSite is hosts with an agent and a copy of the API each, behind a real HAProxy. The
@@ -145,8 +145,8 @@ backend api
 func (s *hostSite) startWorkers(keys domain.ApprovalKeys) {
 	s.t.Helper()
 	main := sdk.New(s.temporal, s.clinic.Queue, sdk.Options{})
-	process := deployment.New(keys)
-	for name, f := range map[string]any{deployment.WorkflowName: process.Workflow, deployment.HostName: deployment.Host, alarm.WorkflowName: alarm.Workflow} {
+	made := process.New(keys)
+	for name, f := range map[string]any{process.WorkflowName: made.Workflow, process.HostName: process.Host, alarm.WorkflowName: alarm.Workflow} {
 		main.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
 	register := func(w sdk.Worker, name string, f any) {
@@ -257,20 +257,20 @@ func (s *hostSite) release(version string, changes map[domain.LifecycleEvent]str
 }
 
 // begin starts a deployment.
-func (s *hostSite) begin(in deployment.Input) client.WorkflowRun {
+func (s *hostSite) begin(in process.Input) client.WorkflowRun {
 	s.t.Helper()
 	in.Environment, in.Service, in.By, in.Reason = "test", "api", domain.NewID(), "a test"
 	run, err := s.temporal.ExecuteWorkflow(testkit.Context(s.t), client.StartWorkflowOptions{
 		ID: "t-" + s.clinic.Queue, TaskQueue: s.clinic.Queue,
-	}, deployment.WorkflowName, in)
+	}, process.WorkflowName, in)
 	require.NoError(s.t, err)
 	return run
 }
 
 // deploy carries a release to the hosts and returns what it came to.
-func (s *hostSite) deploy(in deployment.Input) (deployment.Result, error) {
+func (s *hostSite) deploy(in process.Input) (process.Result, error) {
 	s.t.Helper()
-	var result deployment.Result
+	var result process.Result
 	err := s.begin(in).Get(testkit.Context(s.t), &result)
 	return result, err
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/testkit"
-	"github.com/careflow/careflow/workflows/deployment"
+	process "github.com/careflow/careflow/workflows/deployment"
 )
 
 // ask sends HAProxy's runtime API one command.
@@ -34,12 +34,12 @@ func ask(socket, command string) string {
 func TestHostsAreDeployedToOneAtATimeAndABadReleaseGoesBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "app-1", "app-2", "app-3")
-	_, err := s.deploy(deployment.Input{Release: s.release("1.0", nil)})
+	_, err := s.deploy(process.Input{Release: s.release("1.0", nil)})
 	require.NoError(t, err)
 	require.Equal(t, 3, s.up())
 
 	p := s.sample()
-	result, err := s.deploy(deployment.Input{Release: s.release("2.0", nil)})
+	result, err := s.deploy(process.Input{Release: s.release("2.0", nil)})
 	require.NoError(t, err)
 	require.Equal(t, domain.DeploymentSucceeded, result.State)
 	require.Equal(t, s.every("2.0"), s.holds())
@@ -47,7 +47,7 @@ func TestHostsAreDeployedToOneAtATimeAndABadReleaseGoesBack(t *testing.T) {
 	bad := s.release("3.0", map[domain.LifecycleEvent]string{
 		domain.ValidateService: "[ $CAREFLOW_HOST != app-2 ] || { echo 'the schema is not what I expect'; exit 4; }\n",
 	})
-	result, err = s.deploy(deployment.Input{Release: bad})
+	result, err = s.deploy(process.Input{Release: bad})
 	require.NoError(t, err)
 	p.end()
 	require.Equal(t, domain.DeploymentRolledBack, result.State)
@@ -76,19 +76,19 @@ func TestEachFaultOfAHostIsCalledWhatItIs(t *testing.T) { //nolint:tparallel // 
 		// It cannot be stopped in the usual way any more once it is told to be broken.
 		domain.ApplicationStop: "[ ! -e " + s.folder + "/broken ] || { echo 'no such unit'; exit 5; }\n" + strings.TrimPrefix(stopScript(s), "#!/bin/bash\n"),
 	})
-	_, err := s.deploy(deployment.Input{Release: old})
+	_, err := s.deploy(process.Input{Release: old})
 	require.NoError(t, err)
 
 	t.Run("a bundle that is not its digest", func(t *testing.T) {
 		forged := s.release("2.0", nil)
 		forged.Digest = "sha256:" + strings.Repeat("0", 64)
-		_, err := s.deploy(deployment.Input{Release: forged})
+		_, err := s.deploy(process.Input{Release: forged})
 		require.ErrorContains(t, err, string(domain.CodeNoArtifact))
 		require.Equal(t, s.every("1.0"), s.holds())
 	})
 	t.Run("a script that hangs", func(t *testing.T) {
 		hangs := s.release("2.1", map[domain.LifecycleEvent]string{domain.BeforeInstall: "sleep 600\n"})
-		result, err := s.deploy(deployment.Input{Release: hangs})
+		result, err := s.deploy(process.Input{Release: hangs})
 		require.NoError(t, err)
 		require.Equal(t, domain.DeploymentRolledBack, result.State)
 		require.Equal(t, s.every("1.0"), s.holds())
@@ -102,10 +102,10 @@ func TestEachFaultOfAHostIsCalledWhatItIs(t *testing.T) { //nolint:tparallel // 
 	})
 	t.Run("a broken old stop script", func(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(s.folder, "broken"), nil, 0o600))
-		result, err := s.deploy(deployment.Input{Release: s.release("2.2", nil)})
+		result, err := s.deploy(process.Input{Release: s.release("2.2", nil)})
 		require.NoError(t, err)
 		require.Equal(t, domain.DeploymentRolledBack, result.State, "it blocks the release")
-		result, err = s.deploy(deployment.Input{Release: s.release("2.2", nil), PassOldScripts: true})
+		result, err = s.deploy(process.Input{Release: s.release("2.2", nil), PassOldScripts: true})
 		require.NoError(t, err)
 		require.Equal(t, domain.DeploymentSucceeded, result.State, "unless it is passed over, which is kept")
 		require.Equal(t, s.every("2.2"), s.holds())
@@ -115,7 +115,7 @@ func TestEachFaultOfAHostIsCalledWhatItIs(t *testing.T) { //nolint:tparallel // 
 	})
 	t.Run("an agent that is gone", func(t *testing.T) {
 		s.agents["app-2"].Kill()
-		_, err := s.deploy(deployment.Input{Release: s.release("2.3", nil)})
+		_, err := s.deploy(process.Input{Release: s.release("2.3", nil)})
 		require.ErrorContains(t, err, string(domain.CodeAgentGone))
 		require.ErrorContains(t, err, "no agent on app-2 takes its jobs")
 		require.Equal(t, s.every("2.2"), s.holds(), "app-1 comes before it, and was not touched")
@@ -129,12 +129,12 @@ func stopScript(s *hostSite) string { return strings.ReplaceAll(stopAPI, "%[1]s"
 func TestAnAgentThatIsKilledInTheMiddleGoesOnWhereItWas(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "app-1")
-	_, err := s.deploy(deployment.Input{Release: s.release("1.0", nil)})
+	_, err := s.deploy(process.Input{Release: s.release("1.0", nil)})
 	require.NoError(t, err)
 	for i, event := range []domain.LifecycleEvent{domain.ApplicationStop, domain.Install, domain.ApplicationStart} {
 		version := []string{"2.0", "3.0", "4.0"}[i]
 		s.whenBegins("app-1", string(event), func() { s.agents["app-1"].Kill(); s.agents["app-1"].Start() })
-		result, err := s.deploy(deployment.Input{Release: s.release(version, nil)})
+		result, err := s.deploy(process.Input{Release: s.release(version, nil)})
 		require.NoError(t, err, event)
 		require.Equal(t, domain.DeploymentSucceeded, result.State, event)
 		require.Equal(t, s.every(version), s.holds(), event)
@@ -145,18 +145,18 @@ func TestAnAgentThatIsKilledInTheMiddleGoesOnWhereItWas(t *testing.T) {
 func TestADeploymentToHostsThatIsAbortedHalfwayGoesBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "app-1", "app-2")
-	_, err := s.deploy(deployment.Input{Release: s.release("1.0", nil)})
+	_, err := s.deploy(process.Input{Release: s.release("1.0", nil)})
 	require.NoError(t, err)
 	reached := make(chan struct{})
 	s.whenBegins("app-2", string(domain.AfterInstall), func() { close(reached) })
-	run := s.begin(deployment.Input{Release: s.release("2.0", map[domain.LifecycleEvent]string{domain.AfterInstall: "[ $CAREFLOW_HOST = app-1 ] || sleep 15\n"})})
+	run := s.begin(process.Input{Release: s.release("2.0", map[domain.LifecycleEvent]string{domain.AfterInstall: "[ $CAREFLOW_HOST = app-1 ] || sleep 15\n"})})
 	select {
 	case <-reached:
 	case <-time.After(testkit.Patience):
 		require.Fail(t, "app-2 is never begun")
 	}
-	s.say(run, deployment.Abort)
-	var result deployment.Result
+	s.say(run, process.Abort)
+	var result process.Result
 	require.NoError(t, run.Get(testkit.Context(t), &result))
 	require.Equal(t, domain.DeploymentRolledBack, result.State)
 	require.Equal(t, s.every("1.0"), s.holds())

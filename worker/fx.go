@@ -18,6 +18,7 @@ import (
 	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	reconcileacts "github.com/careflow/careflow/activities/reconcile"
 	restoreacts "github.com/careflow/careflow/activities/restore"
+	"github.com/careflow/careflow/worker/figures"
 	"github.com/careflow/careflow/worker/freshness"
 	"github.com/careflow/careflow/worker/relay"
 	"github.com/careflow/careflow/workflows/deployment"
@@ -34,7 +35,8 @@ import (
 // check, what alarms need (alarmacts.Store, .Mailer, .Config), what the watch over backups
 // needs (freshness.Store, .Config), what restores need (restoreacts.Catalogue, .Rows,
 // .Processes, .Payments, .Settler, a Fence and a restore.Process), a relay.Outbox,
-// relay.Processes, relay.Accounts, relay.Cases, a prometheus.Registerer and a logger.
+// relay.Processes, relay.Accounts, relay.Cases, what is counted (figures.Clinic, .Queues), a
+// prometheus.Registerer and a logger.
 var Module = fx.Module("worker",
 	fx.Provide(
 		acts.NewRecords, acts.NewPayments, acts.NewMail,
@@ -55,11 +57,12 @@ var Module = fx.Module("worker",
 		New,
 		func(r prometheus.Registerer) *relay.Metrics { return relay.NewMetrics(r) },
 		relay.New,
+		figures.New,
 		func(c freshness.Config, s freshness.Store, a *alarmacts.Activities, log *slog.Logger) *freshness.Watch {
 			return freshness.New(s, a, c, log)
 		},
 	),
-	fx.Invoke(run),
+	fx.Invoke(run, count),
 )
 
 const backlogEvery = 5 * time.Second
@@ -80,5 +83,15 @@ func run(lc fx.Lifecycle, fleet *Fleet, r *relay.Relay, m *relay.Metrics, outbox
 			loops.Go(func() { backups.Run(ctx) })
 		},
 		func() { cancel(); loops.Wait() },
+	))
+}
+
+// count tells what the clinic and its queues come to while the process runs.
+func count(lc fx.Lifecycle, f *figures.Figures) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var loop sync.WaitGroup
+	lc.Append(fx.StartStopHook(
+		func() { loop.Go(func() { f.Run(ctx) }) },
+		func() { cancel(); loop.Wait() },
 	))
 }

@@ -105,11 +105,15 @@ func newBackups(ctx context.Context, c *clinic, megabytes int) (b *backups, err 
 	if b.folder, err = os.MkdirTemp("", "careflow-bench-backups-"); err != nil {
 		return b, err
 	}
-	// Rows like those of records: half of it compresses.
-	_, err = c.db.Exec(ctx, `CREATE TABLE ballast AS SELECT g AS id, now() AS at, md5(g::text) || md5((g + 1)::text) || repeat('visit ', 32) AS note
-		FROM generate_series(1, $1::int) g`, megabytes*1_000_000/280)
-	if err != nil {
+	if _, err := c.db.Exec(ctx, `CREATE TABLE ballast (id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT now(), note text NOT NULL)`); err != nil {
 		return b, err
+	}
+	for range megabytes / 8 { // a statement may not take long
+		// Rows like those of records: half of it compresses.
+		_, err := c.db.Exec(ctx, `INSERT INTO ballast (note) SELECT md5(random()::text) || md5(g::text) || repeat('visit ', 32) FROM generate_series(1, 8 * 1000000 / 280) g`)
+		if err != nil {
+			return b, err
+		}
 	}
 	c.api.stop()
 	c.api.env = append(c.api.env[:len(c.api.env):len(c.api.env)], "CAREFLOW_BACKUP_NAMES=clinic")

@@ -102,6 +102,7 @@ func apiConfig(c config.Config) api.Config {
 		PayURL:          c.PayURL,
 		StripeScriptURL: c.Stripe.ScriptURL,
 		BackupTargets:   c.Backup.Names,
+		Tracing:         c.Tracing.On(),
 		ApprovalKeyID:   c.Keys.Signing.Active().ID,
 		ApprovalKey:     approvalKey(c.Keys.Signing),
 		Release:         c.Release,

@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
 
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/telemetry"
+	"github.com/careflow/careflow/internal/tracing"
 )
 
 const (
@@ -32,11 +34,21 @@ func process(cfg config.Config, logger *slog.Logger) fx.Option {
 			return l
 		}),
 		telemetry.Module,
+		tracing.Module,
+		fx.Invoke(tellVersion),
 	)
+}
+
+// tellVersion lets dashboards see which versions run, and since when.
+func tellVersion(r prometheus.Registerer) error {
+	return r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "careflow_info", Help: "1, with the version that runs.", ConstLabels: prometheus.Labels{"version": version()},
+	}, func() float64 { return 1 }))
 }
 
 // serve runs an assembled process until ctx ends or a part of it gives up.
 func serve(ctx context.Context, cfg config.Config, logger *slog.Logger, options ...fx.Option) error {
+	slog.SetDefault(logger) // what activities log has the same form
 	app := fx.New(append([]fx.Option{process(cfg, logger)}, options...)...)
 	if err := app.Err(); err != nil {
 		return err

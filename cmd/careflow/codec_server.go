@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/converter"
 	"go.uber.org/fx"
@@ -42,13 +43,14 @@ func codecServerOptions() fx.Option {
 			func(pool *pgxpool.Pool) *postgres.Store { return postgres.New(pool, nil) },
 			func() (*auth.Passwords, error) { return auth.NewPasswords(auth.Config{}) },
 			fx.Annotate(newAccounts, fx.As(new(codecserver.Accounts))),
-			func(c config.Config, store *postgres.Store) codecserver.Config {
+			func(c config.Config, store *postgres.Store, gatherer prometheus.Gatherer) codecserver.Config {
 				return codecserver.Config{
 					Address:  c.HTTP.CodecAddress,
 					UIOrigin: c.Temporal.UIOrigin,
 					Secure:   c.PublicURL.Scheme == "https",
 					Keys:     c.Keys.Command,
 					Ready:    []telemetry.Check{{Name: "database", Probe: store.Ping}},
+					Metrics:  gatherer,
 				}
 			},
 		),

@@ -11,11 +11,13 @@ import (
 )
 
 // databasePool provides the process's one pool, which connects when it is first used.
-var databasePool = fx.Provide(func(lc fx.Lifecycle, cfg config.Config) (*pgxpool.Pool, error) {
-	pool, err := postgres.Open(context.Background(), cfg.DatabaseURL.Reveal(), int32(cfg.DatabaseConnections))
+var databasePool = fx.Options(fx.Provide(openPool), fx.Invoke(postgres.WatchPool))
+
+func openPool(lc fx.Lifecycle, cfg config.Config) (*pgxpool.Pool, error) {
+	pool, err := postgres.Open(context.Background(), cfg.DatabaseURL.Reveal(), int32(cfg.DatabaseConnections)) //nolint:gosec // at most 500
 	if err != nil {
 		return nil, err
 	}
 	lc.Append(fx.StopHook(pool.Close))
 	return pool, nil
-})
+}

@@ -104,7 +104,11 @@ func placeOf(path string) (*hosts.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	place, err := openPlace(list[0])
+	open, err := openPlace(list[0])
+	if err != nil {
+		return nil, err
+	}
+	place, err := open()
 	if err != nil {
 		return nil, err
 	}

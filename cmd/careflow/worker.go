@@ -29,6 +29,7 @@ import (
 	"github.com/careflow/careflow/internal/telemetry"
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/worker"
+	"github.com/careflow/careflow/worker/figures"
 	"github.com/careflow/careflow/worker/freshness"
 	"github.com/careflow/careflow/worker/relay"
 	"github.com/careflow/careflow/workflows/accountmail/accountmailclient"
@@ -63,6 +64,8 @@ func workerOptions() fx.Option {
 		fx.Provide(
 			paymentsConfig, mailConfig, workerConfig, newPromotion,
 			func() relay.Config { return relay.Config{} },
+			func(s *postgres.Store) figures.Clinic { return s },
+			watchedQueues,
 			func(c config.Config, temporal client.Client) (relay.Processes, reconcileacts.Processes) {
 				processes := appointmentclient.New(temporal, c.Temporal.TaskQueue)
 				return processes, processes
@@ -110,6 +113,16 @@ func workerOptions() fx.Option {
 
 func workerConfig(c config.Config) worker.Config {
 	return worker.Config{TaskQueue: c.Temporal.TaskQueue, Deployment: c.Worker.Deployment, BuildID: c.Worker.BuildID}
+}
+
+// watchedQueues are those of the workers and of the hosts that save and restore.
+func watchedQueues(c config.Config, temporal client.Client) figures.Queues {
+	own := workerConfig(c).Queues()
+	activities := own[1:]
+	if len(c.Backup.Names) > 0 {
+		activities = append(activities, own[0]+backupacts.SaveQueueSuffix, own[0]+backupacts.VerifyQueueSuffix)
+	}
+	return figures.NewTemporal(temporal, c.Temporal.Namespace, own[0], activities...)
 }
 
 func mailConfig(c config.Config) (mail.Config, error) {

@@ -17,7 +17,7 @@ phase go vet
 go vet -tags kubernetes ./...
 
 phase tools
-careflow-local tools golangci-lint workflowcheck oapi-codegen sqlc
+careflow-local tools golangci-lint workflowcheck oapi-codegen sqlc actionlint
 
 phase golangci-lint
 golangci-lint run ./...
@@ -25,6 +25,14 @@ golangci-lint run ./...
 # Finds what makes workflow code run differently on replay, through all calls.
 phase workflowcheck
 workflowcheck ./workflows/...
+
+# The pipeline's files. What is pinned by a commit says which release that is.
+phase workflows of the pipeline
+actionlint
+if unpinned=$(grep -rnE 'uses: +[^.]' .github/workflows | grep -vE '@[0-9a-f]{40} # v|uses: actions/(cache|upload-artifact)@v'); then
+    printf 'actions of others are pinned by commit, with the release behind it:\n%s\n' "$unpinned"
+    exit 1
+fi
 
 # What generate writes must be what is in the checkout: compared before and
 # after rather than with the last commit, so that it can be run at any time.

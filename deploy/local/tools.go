@@ -31,6 +31,7 @@ var tools = map[string]tool{
 	"stripe-mock":       {"stripe-mock", "github.com/stripe/stripe-mock"},
 	"versitygw":         {"versitygw", "github.com/versity/versitygw/cmd/versitygw"},
 	"golangci-lint":     {"lint", "github.com/golangci/golangci-lint/v2/cmd/golangci-lint"},
+	"actionlint":        {"actionlint", "github.com/rhysd/actionlint/cmd/actionlint"},
 	"workflowcheck":     {"lint", "go.temporal.io/sdk/contrib/tools/workflowcheck"},
 	"oapi-codegen":      {"generate", "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen"},
 	"sqlc":              {"generate", "github.com/sqlc-dev/sqlc/cmd/sqlc"},

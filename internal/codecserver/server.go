@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/converter"
 
 	"github.com/careflow/careflow/internal/config"
@@ -37,6 +38,8 @@ type Config struct {
 	Keys config.KeyRing
 	// Ready is what /readyz asks for.
 	Ready []telemetry.Check
+	// Metrics is what /metrics serves; without it there is none.
+	Metrics prometheus.Gatherer
 }
 
 // New makes the server's handler.
@@ -75,6 +78,9 @@ func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", telemetry.Healthz)
 	mux.Handle("GET /readyz", telemetry.Readyz(s.logger, s.config.Ready...))
+	if s.config.Metrics != nil {
+		mux.Handle("GET /metrics", telemetry.Metrics(s.config.Metrics, s.logger))
+	}
 	mux.HandleFunc("GET /{$}", s.home)
 	mux.HandleFunc("GET /login", s.loginPage)
 	mux.Handle("POST /login", forms.Handler(http.HandlerFunc(s.login)))

@@ -141,6 +141,7 @@ func (r *reader) bucket(variable string) string {
 
 // targets reads name=URL pairs; only the names are shown.
 func (r *reader) targets(variable string) map[string]Secret {
+	r.secrets = append(r.secrets, variable)
 	targets := map[string]Secret{}
 	for i, pair := range strings.Fields(r.reveal(variable)) {
 		name, target, ok := strings.Cut(pair, "=")

@@ -76,6 +76,12 @@ type Config struct {
 	// its answers carries in X-Careflow-Release. Defaults to none: no such header.
 	Release string
 
+	// Tracing says where traces go.
+	Tracing Tracing
+
+	// Process is the one whose settings these are.
+	Process Process
+
 	// settings are the masked values in the order they were read, for the log.
 	settings []Setting
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,6 +25,21 @@ const (
 // Load reads the settings of a process from environ, in the form of os.Environ. On a
 // problem it returns a Problems error that lists all of them.
 func Load(process Process, environ []string) (Config, error) {
+	c, r := load(process, environ)
+	if len(r.problems) > 0 {
+		return Config{}, Problems(r.problems)
+	}
+	return c, nil
+}
+
+// Secrets are the variables that hold one, sorted: each may come as a file too.
+func Secrets() []string {
+	_, r := load(API, nil) // every process reads every setting
+	slices.Sort(r.secrets)
+	return r.secrets
+}
+
+func load(process Process, environ []string) (Config, *reader) {
 	r := newReader(process, environ)
 	c := Config{
 		Environment: Environment(r.choice("CAREFLOW_ENV", string(Production), string(Production), string(Development))),
@@ -80,6 +96,8 @@ func Load(process Process, environ []string) (Config, error) {
 		Deploy:  r.deploy(),
 		Release: r.release("CAREFLOW_RELEASE"),
 		Log:     r.log(),
+		Tracing: r.tracing(),
+		Process: process,
 	}
 	c.Stripe.ScriptURL = r.url("CAREFLOW_STRIPE_JS_URL", c.scriptURL()).String()
 	c.AppointmentURL = r.template("CAREFLOW_APPOINTMENT_URL", "", "{appointment}")
@@ -90,10 +108,7 @@ func Load(process Process, environ []string) (Config, error) {
 	if c.Environment == Production {
 		r.checkProduction(c)
 	}
-	if len(r.problems) > 0 {
-		return Config{}, Problems(r.problems)
-	}
-	return c, nil
+	return c, r
 }
 
 func (r *reader) temporal() Temporal {

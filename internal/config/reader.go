@@ -23,6 +23,8 @@ type reader struct {
 	vars     map[string]string
 	problems []string
 	settings []Setting
+	// secrets are the variables that hold one.
+	secrets []string
 }
 
 func newReader(process Process, environ []string) *reader {
@@ -95,12 +97,14 @@ func (r *reader) plain(variable string) string {
 }
 
 func (r *reader) secret(variable string) Secret {
+	r.secrets = append(r.secrets, variable)
 	s := NewSecret(r.reveal(variable))
 	r.note(variable, s)
 	return s
 }
 
 func (r *reader) keys(variable string) KeyRing {
+	r.secrets = append(r.secrets, variable)
 	text := r.reveal(variable)
 	if text == "" {
 		r.note(variable, "")

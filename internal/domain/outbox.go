@@ -29,6 +29,7 @@ type OutboxRow struct {
 	Payload       json.RawMessage
 	Attempts      int // this one included
 	CreatedAt     time.Time
+	Traceparent   string // of what wrote the row; empty where that was not traced
 }
 
 // DeferredCommand is a command whose outcome was not known when its caller was

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"mime"
+	"net/http"
 	"net/http/httptrace"
 	netmail "net/mail"
 	"strings"
@@ -13,8 +14,10 @@ import (
 
 	"github.com/sendgrid/sendgrid-go"
 	sgmail "github.com/sendgrid/sendgrid-go/helpers/mail"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/telemetry"
 )
 
 // Config sets up the adapter.
@@ -75,7 +78,9 @@ func (s *SendGrid) Send(ctx context.Context, m domain.Mail) (string, error) {
 	request := sendgrid.GetRequest(s.cfg.Key, "/v3/mail/send", s.cfg.URL)
 	request.Method = "POST"
 	client := &sendgrid.Client{Request: request}
+	ctx, span := telemetry.Span(ctx, "sendgrid POST /v3/mail/send", trace.SpanKindClient)
 	resp, err := client.SendWithContext(ctx, message(from, m))
+	telemetry.EndSpan(span, resp == nil || resp.StatusCode >= http.StatusBadRequest)
 	if resp == nil {
 		return "", noAnswer(err, written.Load())
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stripe/stripe-go/v76/client"
 
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/telemetry"
 )
 
 // Config sets up the adapter.
@@ -55,7 +56,7 @@ func New(cfg Config) *Stripe {
 		cfg.Timeout = 20 * time.Second
 	}
 	if cfg.HTTP == nil {
-		cfg.HTTP = &http.Client{Timeout: cfg.Timeout}
+		cfg.HTTP = &http.Client{Timeout: cfg.Timeout, Transport: telemetry.Transport("stripe", http.DefaultTransport)}
 	}
 	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
 		URL:        stripe.String(strings.TrimRight(cfg.URL, "/")),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
+	"github.com/careflow/careflow/internal/telemetry"
 )
 
 // accountNews is a message that an account comes to owe; its ID is the link's.
@@ -39,7 +40,7 @@ func oweAccount(ctx context.Context, q *db.Queries, accountID string, n accountN
 			}))
 	}
 	if err == nil {
-		err = q.OweAccountMail(ctx, db.OweAccountMailParams{AccountID: &accountID, DedupeKey: "account_mail/" + n.link.MessageID})
+		err = q.OweAccountMail(ctx, db.OweAccountMailParams{AccountID: &accountID, DedupeKey: "account_mail/" + n.link.MessageID, Traceparent: telemetry.Traceparent(ctx)})
 	}
 	if err != nil {
 		return fmt.Errorf("adding a letter to the account's ledger: %w", err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
+	"github.com/careflow/careflow/internal/telemetry"
 )
 
 // MaxUnpaidHolds is how many unpaid requests one account may hold at a time.
@@ -31,7 +32,7 @@ var errConflictGone = errors.New("the conflicting visit has gone")
 func (s *Store) Book(ctx context.Context, by domain.Caller, req domain.BookingRequest, key domain.IdempotencyKey,
 	now time.Time, render func(domain.Appointment) (domain.StoredResponse, error),
 ) (resp domain.StoredResponse, replayed bool, err error) {
-	b := booking{store: s, by: by, req: req, key: key, now: now, render: render}
+	b := booking{store: s, by: by, req: req, key: key, now: now, render: render, traceparent: telemetry.Traceparent(ctx)}
 	try := b.try
 	if req.AnyDoctor != nil {
 		if by.Claimed != nil {
@@ -63,6 +64,8 @@ type booking struct {
 	key    domain.IdempotencyKey
 	now    time.Time
 	render func(domain.Appointment) (domain.StoredResponse, error)
+	// traceparent goes into the outbox, for the process to continue the trace.
+	traceparent string
 
 	resp     domain.StoredResponse
 	replayed bool
@@ -302,6 +305,7 @@ func (b *booking) row(a domain.Appointment, o offer, actor domain.Actor) (db.Ins
 		ActorKind: string(actor.Kind), ActorID: actor.ID,
 		Principal: b.key.Principal, Operation: b.key.Operation, Key: b.key.Key, BodyHash: b.key.BodyHash,
 		Status: int32(answer.Status), Response: answer.Body, //nolint:gosec // an HTTP status fits
+		Traceparent: b.traceparent,
 	}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
+	"github.com/careflow/careflow/internal/telemetry"
 )
 
 // BeginCommand takes a command's key. It returns the first answer where there is one,
@@ -45,7 +46,7 @@ func (s *Store) DeferCommand(ctx context.Context, appointmentID, update, updateI
 		return fmt.Errorf("storing the command: %w", err)
 	}
 	_, err = s.q.EnqueueOutbox(ctx, db.EnqueueOutboxParams{
-		Topic: string(domain.TopicCommand), DedupeKey: "command/" + updateID, AppointmentID: &appointmentID, Payload: payload,
+		Topic: string(domain.TopicCommand), DedupeKey: "command/" + updateID, AppointmentID: &appointmentID, Payload: payload, Traceparent: telemetry.Traceparent(ctx),
 	})
 	if err != nil {
 		return fmt.Errorf("keeping the command: %w", err)
@@ -70,7 +71,7 @@ func (s *Store) AcceptWebhook(ctx context.Context, w domain.Webhook) (fresh bool
 		topic = domain.TopicUnmatched
 	}
 	n, err := s.q.EnqueueOutbox(ctx, db.EnqueueOutboxParams{
-		Topic: string(topic), DedupeKey: w.Source + "/" + w.ID, AppointmentID: optional(appointmentID), Payload: payload,
+		Topic: string(topic), DedupeKey: w.Source + "/" + w.ID, AppointmentID: optional(appointmentID), Payload: payload, Traceparent: telemetry.Traceparent(ctx),
 	})
 	if err != nil {
 		return false, fmt.Errorf("keeping the event: %w", err)

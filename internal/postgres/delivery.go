@@ -13,6 +13,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
+	"github.com/careflow/careflow/internal/telemetry"
 )
 
 // AcceptMailEvents keeps verified events of the mail provider, each once under its own ID,
@@ -175,7 +176,7 @@ func (s *Store) ResendMessage(ctx context.Context, appointmentID, messageID, id 
 			return err
 		}
 		_, err = q.EnqueueOutbox(ctx, db.EnqueueOutboxParams{
-			Topic: string(domain.TopicMessage), DedupeKey: "message/" + newID, AppointmentID: &appointmentID, Payload: payload,
+			Topic: string(domain.TopicMessage), DedupeKey: "message/" + newID, AppointmentID: &appointmentID, Payload: payload, Traceparent: telemetry.Traceparent(ctx),
 		})
 		return err
 	})

@@ -24,7 +24,7 @@ func (s *Store) LeaseOutbox(ctx context.Context, n int, lease time.Duration) ([]
 	for _, r := range rows {
 		leased = append(leased, domain.OutboxRow{
 			ID: r.ID, Topic: domain.OutboxTopic(r.Topic), AppointmentID: deref(r.AppointmentID), AccountID: deref(r.AccountID), Payload: r.Payload,
-			Attempts: int(r.Attempts), CreatedAt: r.CreatedAt.UTC(),
+			Attempts: int(r.Attempts), CreatedAt: r.CreatedAt.UTC(), Traceparent: r.Traceparent,
 		})
 	}
 	return leased, nil

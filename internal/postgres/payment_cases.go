@@ -11,6 +11,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/db"
+	"github.com/careflow/careflow/internal/telemetry"
 )
 
 // OpenCase opens the payment case of an intent, or opens it again, and owes Temporal its
@@ -71,7 +72,7 @@ func oweCase(ctx context.Context, q *db.Queries, appointmentID, intentID, dedupe
 		return fmt.Errorf("storing the case's news: %w", err)
 	}
 	_, err = q.EnqueueOutbox(ctx, db.EnqueueOutboxParams{
-		Topic: string(domain.TopicPaymentCase), DedupeKey: dedupe, AppointmentID: &appointmentID, Payload: payload,
+		Topic: string(domain.TopicPaymentCase), DedupeKey: dedupe, AppointmentID: &appointmentID, Payload: payload, Traceparent: telemetry.Traceparent(ctx),
 	})
 	if err != nil {
 		return fmt.Errorf("owing the case its process: %w", err)

@@ -68,7 +68,7 @@ func TestOutboxAndTimelineHaveNoRoomForPersonalData(t *testing.T) {
 	t.Parallel()
 	c := open(t)
 	for table, want := range map[string][]string{
-		"outbox": {"id", "topic", "dedupe_key", "appointment_id", "payload", "attempts", "not_before", "leased_until", "last_error", "created_at", "done_at", "account_id"},
+		"outbox": {"id", "topic", "dedupe_key", "appointment_id", "payload", "attempts", "not_before", "leased_until", "last_error", "created_at", "done_at", "account_id", "traceparent"},
 		"appointment_events": {
 			"appointment_id", "seq", "version", "transition_id", "kind", "from_status", "to_status", "actor_kind", "actor_id", "reason_code", "at",
 		},

@@ -9,11 +9,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/careflow/careflow/internal/temporalx"
 )
 
 // Histories is where a family keeps a folder for each release, below its own. They are
@@ -29,6 +34,7 @@ func Replays(t *testing.T, name string, fn any, least int) {
 	for _, file := range files {
 		t.Run(filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), func(t *testing.T) {
 			require.NoError(t, replay(t, file, name, fn))
+			require.NoError(t, replay(t, file, name, fn, traced(t)), "with tracing on")
 		})
 	}
 }
@@ -50,13 +56,23 @@ func recorded(t *testing.T) []string {
 	return files
 }
 
-func replay(t *testing.T, file, name string, fn any) error {
+// traced is what a worker that traces adds: turning it on must not break what runs.
+func traced(t *testing.T) interceptor.WorkerInterceptor {
+	t.Helper()
+	otel.SetTracerProvider(sdktrace.NewTracerProvider())
+	tracing, err := temporalx.NewTracing()
+	require.NoError(t, err)
+	return tracing
+}
+
+func replay(t *testing.T, file, name string, fn any, with ...interceptor.WorkerInterceptor) error {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	require.NoError(t, err)
 	var history historypb.History
 	require.NoError(t, protojson.Unmarshal(raw, &history))
-	replayer := worker.NewWorkflowReplayer()
+	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{Interceptors: with})
+	require.NoError(t, err)
 	replayer.RegisterWorkflowWithOptions(fn, workflow.RegisterOptions{Name: name})
 	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), &history)
 }

@@ -27,11 +27,16 @@ func OpsHandler(gatherer prometheus.Gatherer, logger *slog.Logger, checks ...Che
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", Healthz)
 	mux.Handle("GET /readyz", Readyz(logger, checks...))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{
+	mux.Handle("GET /metrics", Metrics(gatherer, logger))
+	return mux
+}
+
+// Metrics serves what was gathered, for Prometheus.
+func Metrics(gatherer prometheus.Gatherer, logger *slog.Logger) http.Handler {
+	return promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{
 		ErrorLog:      slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 		ErrorHandling: promhttp.ContinueOnError, // one faulty metric does not blind us for the others
-	}))
-	return mux
+	})
 }
 
 // Healthz says that the process is alive. It asks nobody else: a database that is down is

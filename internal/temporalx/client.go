@@ -27,6 +27,10 @@ type Options struct {
 	Logger *slog.Logger
 	// Metrics receives the SDK's metrics; it defaults to none.
 	Metrics prometheus.Registerer
+	// Tracing carries the trace of a caller in the headers of what it starts, and makes a
+	// step of each workflow task's work and each activity. Headers are in plain text: they
+	// hold random IDs.
+	Tracing bool
 }
 
 // NewClient makes a client that connects when it is first used, so that a process
@@ -68,6 +72,13 @@ func clientOptions(o Options) (client.Options, error) {
 			return client.Options{}, err
 		}
 		options.MetricsHandler = handler
+	}
+	if o.Tracing {
+		tracing, err := NewTracing()
+		if err != nil {
+			return client.Options{}, err
+		}
+		options.Interceptors = append(options.Interceptors, tracing)
 	}
 	if o.Temporal.TLS() {
 		t, err := tlsConfig(o.Temporal)

@@ -15,7 +15,7 @@ import (
 var Module = fx.Module("temporalx", fx.Provide(provideClient, provideCodec))
 
 func provideClient(lc fx.Lifecycle, c config.Config, logger *slog.Logger, registry prometheus.Registerer) (client.Client, error) {
-	temporal, err := NewClient(Options{Temporal: c.Temporal, Keys: c.Keys.Payload, Logger: logger, Metrics: registry})
+	temporal, err := NewClient(Options{Temporal: c.Temporal, Keys: c.Keys.Payload, Logger: logger, Metrics: registry, Tracing: c.Tracing.On()})
 	if err != nil {
 		return nil, err
 	}

@@ -13,11 +13,12 @@ import (
 // root or sudo, as the local stack does.
 func TinyDisk(t testing.TB, bytes int) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "tiny-disk-") // not below t.TempDir, where no other user comes
+	//nolint:usetesting // below t.TempDir no other user comes, such as PostgreSQL's
+	folder, err := os.MkdirTemp("", "tiny-disk-")
 	require.NoError(t, err)
 	options := fmt.Sprintf("size=%d,mode=0755,uid=%d,gid=%d", bytes, os.Getuid(), os.Getgid())
 	asRoot(t, "mount", "-t", "tmpfs", "-o", options, "tiny-disk", folder)
-	require.NoError(t, os.Chmod(folder, 0o755)) //nolint:gosec // another user's server is to come there
+	require.NoError(t, os.Chmod(folder, 0o755))
 	t.Cleanup(func() {
 		asRoot(t, "umount", "-l", folder)
 		_ = os.Remove(folder)

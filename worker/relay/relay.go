@@ -11,7 +11,10 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/telemetry"
 	"github.com/careflow/careflow/workflows/appointment"
 	"github.com/careflow/careflow/workflows/paymentcase"
 )
@@ -169,7 +172,9 @@ func (r *Relay) relay(ctx context.Context, row domain.OutboxRow) {
 	done := r.metrics.begin(row)
 	callCtx, cancel := context.WithTimeout(ctx, r.cfg.Lease*2/3)
 	defer cancel()
+	callCtx, span := telemetry.Span(telemetry.ContinueTrace(callCtx, row.Traceparent), "relay "+string(row.Topic), trace.SpanKindConsumer)
 	err := r.deliver(callCtx, row)
+	telemetry.EndSpan(span, err != nil)
 	done(err)
 	// The receipt is written also while the relay is being stopped.
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

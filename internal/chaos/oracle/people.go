@@ -87,7 +87,7 @@ func (c *court) watches() {
 		}
 		c.figures["visits watched"]++
 		c.figures["connections of watchers"] += w.Connections
-		archived := false
+		archived, wrong := false, false
 		for i, line := range w.Lines {
 			archived = archived || line.To == "archived"
 			switch {
@@ -100,9 +100,10 @@ func (c *court) watches() {
 			default:
 				continue
 			}
+			wrong = true
 			break // the lines after it are wrong as well
 		}
-		if w.Ended != archived || v.Status == "archived" && !archived {
+		if !wrong && (w.Ended != archived || v.Status == "archived" && !archived) {
 			c.find("stream_never_ended", v.ID, "the visit is %s, %d of %d lines were seen, the stream ended: %t", v.Status, len(w.Lines), len(v.Events), w.Ended)
 		}
 	}

@@ -243,17 +243,18 @@ func (q *Queries) LockAccountMessage(ctx context.Context, id string) (LockAccoun
 }
 
 const oweAccountMail = `-- name: OweAccountMail :exec
-INSERT INTO outbox (topic, dedupe_key, account_id) VALUES ('account_mail', $1, $2) ON CONFLICT DO NOTHING
+INSERT INTO outbox (topic, dedupe_key, account_id, traceparent) VALUES ('account_mail', $1, $2, $3) ON CONFLICT DO NOTHING
 `
 
 type OweAccountMailParams struct {
-	DedupeKey string
-	AccountID *string
+	DedupeKey   string
+	AccountID   *string
+	Traceparent string
 }
 
 // Tells the relay that an account is owed letters.
 func (q *Queries) OweAccountMail(ctx context.Context, arg OweAccountMailParams) error {
-	_, err := q.db.Exec(ctx, oweAccountMail, arg.DedupeKey, arg.AccountID)
+	_, err := q.db.Exec(ctx, oweAccountMail, arg.DedupeKey, arg.AccountID, arg.Traceparent)
 	return err
 }
 

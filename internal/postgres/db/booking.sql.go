@@ -164,8 +164,8 @@ WITH offered AS MATERIALIZED (
     INSERT INTO idempotency_keys (principal, operation, key, body_hash, status, response)
     SELECT $22, $23, $24, $25, $26, $27 FROM booked
 ), owed AS (
-    INSERT INTO outbox (topic, dedupe_key, appointment_id)
-    SELECT 'start', 'start/' || id::text, id FROM booked
+    INSERT INTO outbox (topic, dedupe_key, appointment_id, traceparent)
+    SELECT 'start', 'start/' || id::text, id, $26 FROM booked
 )
 SELECT EXISTS (SELECT FROM offered)::boolean AS offered, EXISTS (SELECT FROM allowed)::boolean AS allowed, EXISTS (SELECT FROM booked)::boolean AS booked
 `
@@ -198,6 +198,7 @@ type InsertAppointmentParams struct {
 	BodyHash     []byte
 	Status       int32
 	Response     []byte
+	Traceparent  string
 }
 
 type InsertAppointmentRow struct {
@@ -241,6 +242,7 @@ func (q *Queries) InsertAppointment(ctx context.Context, arg InsertAppointmentPa
 		arg.BodyHash,
 		arg.Status,
 		arg.Response,
+		arg.Traceparent,
 	)
 	var i InsertAppointmentRow
 	err := row.Scan(&i.Offered, &i.Allowed, &i.Booked)

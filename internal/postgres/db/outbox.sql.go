@@ -62,8 +62,8 @@ func (q *Queries) DataKeys(ctx context.Context) ([]DataKey, error) {
 }
 
 const enqueueOutbox = `-- name: EnqueueOutbox :execrows
-INSERT INTO outbox (topic, dedupe_key, appointment_id, payload)
-VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+INSERT INTO outbox (topic, dedupe_key, appointment_id, payload, traceparent)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
 `
 
 type EnqueueOutboxParams struct {
@@ -71,6 +71,7 @@ type EnqueueOutboxParams struct {
 	DedupeKey     string
 	AppointmentID *string
 	Payload       []byte
+	Traceparent   string
 }
 
 func (q *Queries) EnqueueOutbox(ctx context.Context, arg EnqueueOutboxParams) (int64, error) {
@@ -79,6 +80,7 @@ func (q *Queries) EnqueueOutbox(ctx context.Context, arg EnqueueOutboxParams) (i
 		arg.DedupeKey,
 		arg.AppointmentID,
 		arg.Payload,
+		arg.Traceparent,
 	)
 	if err != nil {
 		return 0, err
@@ -104,7 +106,7 @@ WHERE id = ANY (ARRAY(
       AND NOT EXISTS (SELECT 1 FROM restore_fence)
       AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.appointment_id = o.appointment_id AND b.id < o.id AND b.done_at IS NULL AND b.topic <> 'unmatched')
     ORDER BY o.id LIMIT $2 FOR UPDATE SKIP LOCKED))
-RETURNING id, topic, dedupe_key, appointment_id, account_id, payload, attempts, created_at
+RETURNING id, topic, dedupe_key, appointment_id, account_id, payload, attempts, created_at, traceparent
 `
 
 type LeaseOutboxParams struct {
@@ -121,6 +123,7 @@ type LeaseOutboxRow struct {
 	Payload       []byte
 	Attempts      int32
 	CreatedAt     time.Time
+	Traceparent   string
 }
 
 // The oldest row of each appointment that is due, for as long as the lease lasts. An array,
@@ -144,6 +147,7 @@ func (q *Queries) LeaseOutbox(ctx context.Context, arg LeaseOutboxParams) ([]Lea
 			&i.Payload,
 			&i.Attempts,
 			&i.CreatedAt,
+			&i.Traceparent,
 		); err != nil {
 			return nil, err
 		}

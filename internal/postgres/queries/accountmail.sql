@@ -4,7 +4,7 @@ VALUES (@id, @account_id, @kind, @device, sqlc.narg(send_before), @now::timestam
 
 -- name: OweAccountMail :exec
 -- Tells the relay that an account is owed letters.
-INSERT INTO outbox (topic, dedupe_key, account_id) VALUES ('account_mail', @dedupe_key, @account_id) ON CONFLICT DO NOTHING;
+INSERT INTO outbox (topic, dedupe_key, account_id, traceparent) VALUES ('account_mail', @dedupe_key, @account_id, @traceparent) ON CONFLICT DO NOTHING;
 
 -- name: EndLinks :exec
 -- The links of a purpose, or of all where none is named.

@@ -55,8 +55,8 @@ WITH offered AS MATERIALIZED (
     INSERT INTO idempotency_keys (principal, operation, key, body_hash, status, response)
     SELECT @principal, @operation, @key, @body_hash, @status, @response FROM booked
 ), owed AS (
-    INSERT INTO outbox (topic, dedupe_key, appointment_id)
-    SELECT 'start', 'start/' || id::text, id FROM booked
+    INSERT INTO outbox (topic, dedupe_key, appointment_id, traceparent)
+    SELECT 'start', 'start/' || id::text, id, @traceparent FROM booked
 )
 SELECT EXISTS (SELECT FROM offered)::boolean AS offered, EXISTS (SELECT FROM allowed)::boolean AS allowed, EXISTS (SELECT FROM booked)::boolean AS booked;
 

@@ -10,7 +10,7 @@ WHERE id = ANY (ARRAY(
       AND NOT EXISTS (SELECT 1 FROM restore_fence)
       AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.appointment_id = o.appointment_id AND b.id < o.id AND b.done_at IS NULL AND b.topic <> 'unmatched')
     ORDER BY o.id LIMIT @max_rows FOR UPDATE SKIP LOCKED))
-RETURNING id, topic, dedupe_key, appointment_id, account_id, payload, attempts, created_at;
+RETURNING id, topic, dedupe_key, appointment_id, account_id, payload, attempts, created_at, traceparent;
 
 -- name: FinishOutbox :exec
 UPDATE outbox SET done_at = now(), leased_until = NULL, last_error = '' WHERE id = @id;
@@ -27,8 +27,8 @@ SELECT count(*)::bigint AS waiting, coalesce(extract(epoch FROM now() - min(crea
 FROM outbox WHERE done_at IS NULL AND topic <> 'unmatched';
 
 -- name: EnqueueOutbox :execrows
-INSERT INTO outbox (topic, dedupe_key, appointment_id, payload)
-VALUES (@topic, @dedupe_key, sqlc.narg(appointment_id), @payload) ON CONFLICT DO NOTHING;
+INSERT INTO outbox (topic, dedupe_key, appointment_id, payload, traceparent)
+VALUES (@topic, @dedupe_key, sqlc.narg(appointment_id), @payload, @traceparent) ON CONFLICT DO NOTHING;
 
 -- name: AppointmentOfIntent :one
 SELECT appointment_id FROM payments WHERE intent_id = @intent_id;
