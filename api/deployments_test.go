@@ -54,6 +54,8 @@ func (f *fakeDeployments) Services(context.Context, time.Duration) ([]acts.Servi
 		State: domain.ColoursState{Live: domain.Green, Revision: "r1", Colours: map[domain.Colour]domain.ColourState{
 			domain.Green: {Digest: f.record.Release.Digest, Ready: 2, Wanted: 2}, domain.Blue: {},
 		}},
+	}, {
+		Plan: domain.DeploymentService{Environment: "production", Service: "worker", Strategy: domain.WorkerFleet},
 	}}, f.err
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -60,16 +61,16 @@ type Server struct {
 // New builds a server and checks the contract: it fails on an operation that does not
 // say who may call it, and on a route that is not in the contract or the other way round.
 func New(cfg Config, deps Dependencies) (*Server, error) {
-	return newServer(cfg, deps, contractYAML)
-}
-
-func newServer(cfg Config, deps Dependencies, contract []byte) (*Server, error) {
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
+	doc, err := ownContract()
+	if err != nil {
 		return nil, err
 	}
-	doc, err := loadContract(contract)
-	if err != nil {
+	return newServer(cfg, deps, doc)
+}
+
+func newServer(cfg Config, deps Dependencies, doc *openapi3.T) (*Server, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
 	operations, err := operationsOf(doc)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/routers"
@@ -58,7 +59,11 @@ func ginPath(path string) string {
 	return strings.NewReplacer("{", ":", "}", "").Replace(path)
 }
 
-// loadContract reads and checks the embedded contract.
+// ownContract is the embedded contract. It is read once, which takes a tenth of a second, and
+// never changed: servers of one process, as in tests, share it.
+var ownContract = sync.OnceValues(func() (*openapi3.T, error) { return loadContract(contractYAML) })
+
+// loadContract reads and checks a contract.
 func loadContract(yaml []byte) (*openapi3.T, error) {
 	loader := openapi3.NewLoader()
 	doc, err := loader.LoadFromData(yaml)

@@ -38,8 +38,11 @@ func TestAServerWithAnUnclearContractDoesNotStart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			require.Contains(t, string(contractYAML), c.old)
 			contract := strings.Replace(string(contractYAML), c.old, c.new, 1)
-			_, err := newServer(Config{Address: "127.0.0.1:0", CommandKey: bytes.Repeat([]byte{1}, 32)},
-				Dependencies{Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()}, []byte(contract))
+			doc, err := loadContract([]byte(contract))
+			if err == nil {
+				_, err = newServer(Config{Address: "127.0.0.1:0", CommandKey: bytes.Repeat([]byte{1}, 32)},
+					Dependencies{Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()}, doc)
+			}
 			require.ErrorContains(t, err, c.says)
 		})
 	}
