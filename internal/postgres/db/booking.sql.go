@@ -165,7 +165,7 @@ WITH offered AS MATERIALIZED (
     SELECT $22, $23, $24, $25, $26, $27 FROM booked
 ), owed AS (
     INSERT INTO outbox (topic, dedupe_key, appointment_id, traceparent)
-    SELECT 'start', 'start/' || id::text, id, $26 FROM booked
+    SELECT 'start', 'start/' || id::text, id, $28 FROM booked
 )
 SELECT EXISTS (SELECT FROM offered)::boolean AS offered, EXISTS (SELECT FROM allowed)::boolean AS allowed, EXISTS (SELECT FROM booked)::boolean AS booked
 `
