@@ -22,9 +22,8 @@ type stack struct {
 	binaries postgresBinaries
 	// chromium is the browser that the tests of the pages drive; of a test stack only.
 	chromium string
-	// debian are programs that the tests of production's files run, by the variable that
-	// names their path; of a test stack only.
-	debian map[string]string
+	// promtool reads alert rules and dashboards; of a test stack only.
+	promtool string
 	// proxies switch between the colours of deployments; of a test stack only.
 	proxies proxies
 

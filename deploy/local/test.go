@@ -92,7 +92,7 @@ func (s *stack) runTest(ctx context.Context, options testOptions) error {
 		if s.proxies, err = needProxies(ctx, s.out); err != nil {
 			return err
 		}
-		if s.debian, err = needDebianPrograms(ctx, s.out); err != nil {
+		if s.promtool, err = needPromtool(ctx, s.out); err != nil {
 			return err
 		}
 	}
@@ -149,6 +149,7 @@ func (s *stack) testSettings() map[string]string {
 		"CAREFLOW_TEST_TEMPORAL_ADDRESS": local(s.ports.Temporal),
 		"CAREFLOW_TEST_BIN":              s.path("bin"),
 		"CAREFLOW_TEST_CHROMIUM":         s.chromium,
+		"CAREFLOW_TEST_PROMTOOL":         s.promtool,
 		"CAREFLOW_TEST_NGINX":            s.proxies.nginx,
 		"CAREFLOW_TEST_HAPROXY":          s.proxies.haproxy,
 		// For a story that brings up a stack of its own, because it kills it.
@@ -162,7 +163,6 @@ func (s *stack) testSettings() map[string]string {
 	if s.ports.StripeMock != 0 {
 		settings["CAREFLOW_TEST_STRIPE_MOCK"] = "http://" + local(s.ports.StripeMock)
 	}
-	maps.Copy(settings, s.debian)
 	return settings
 }
 

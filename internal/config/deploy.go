@@ -30,6 +30,7 @@ func (r *reader) deploy() Deploy {
 
 // values reads name=value pairs; only the names are shown.
 func (r *reader) values(variable string) map[string]Secret {
+	r.secrets = append(r.secrets, variable)
 	values := map[string]Secret{}
 	for i, pair := range strings.Fields(r.reveal(variable)) {
 		name, value, ok := strings.Cut(pair, "=")
