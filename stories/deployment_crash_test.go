@@ -34,7 +34,7 @@ func TestADeployWorkerThatIsKilledAtAnyStepLeavesOneRelease(t *testing.T) {
 	ops := c.Login("ops")
 	deployer := testkit.StartProcess(t, "deploy-worker", s.WorkerEnv)
 	first := s.Release("1.0.0", "")
-	deployment(t, ops, deploy(t, ops, first), domain.DeploymentSucceeded)
+	deployed(t, ops, deploy(t, ops, first), domain.DeploymentSucceeded)
 	require.Equal(t, first.Digest, s.Live())
 
 	before, kills := first, 0
@@ -56,7 +56,7 @@ func TestADeployWorkerThatIsKilledAtAnyStepLeavesOneRelease(t *testing.T) {
 			}
 			return domain.DeploymentState(d.State).Ended()
 		}, "the deployment ends")
-		d := deployment(t, ops, id, domain.DeploymentSucceeded)
+		d := deployed(t, ops, id, domain.DeploymentSucceeded)
 		require.Equal(t, release.Digest, s.Live())
 		require.Equal(t, before.Digest, d.PreviousDigest)
 		before = release

@@ -32,8 +32,8 @@ func deploy(t *testing.T, ops *clinic.User, release openapi.DeploymentRequest) s
 	return started.ID
 }
 
-// deployment waits until a deployment is as expected.
-func deployment(t *testing.T, ops *clinic.User, id string, states ...domain.DeploymentState) openapi.Deployment {
+// deployed waits until a deployment is as expected.
+func deployed(t *testing.T, ops *clinic.User, id string, states ...domain.DeploymentState) openapi.Deployment {
 	t.Helper()
 	var d openapi.Deployment
 	testkit.Eventually(t, func() bool {
@@ -69,10 +69,10 @@ smoke_file: ../deploy/smoke/careflow.yaml`})
 	}
 	takeOver := func(r openapi.DeploymentRequest) string {
 		id := deploy(t, ops, r)
-		deployment(t, ops, id, domain.DeploymentWaiting)
+		deployed(t, ops, id, domain.DeploymentWaiting)
 		require.Equal(t, string(domain.CodeForbidden), say(ops, id, "approve").Problem(), "who asked may not approve")
 		require.Equal(t, http.StatusOK, say(admin, id, "approve").Status)
-		deployment(t, ops, id, domain.DeploymentWarm)
+		deployed(t, ops, id, domain.DeploymentWarm)
 		require.Equal(t, r.Digest, s.Live())
 		return id
 	}
@@ -82,13 +82,13 @@ smoke_file: ../deploy/smoke/careflow.yaml`})
 	require.Equal(t, id, deploy(t, ops, first), "the same release joins")
 	require.Equal(t, http.StatusOK, say(ops, id, "pause").Status)
 	require.Equal(t, http.StatusOK, say(ops, id, "resume").Status)
-	deployment(t, ops, id, domain.DeploymentSucceeded)
+	deployed(t, ops, id, domain.DeploymentSucceeded)
 
 	patient := c.Login("patient")
 	load := s.Load(50, patient.Token(), patient.Book(clinic.Booking(clinic.InMinutes(300))).ID)
 	broken := s.Release("1.0.1", "#!/bin/sh\necho the release says why; exit 3\n")
 	id = deploy(t, ops, broken)
-	d := deployment(t, ops, id, domain.DeploymentFailed)
+	d := deployed(t, ops, id, domain.DeploymentFailed)
 	require.Equal(t, string(domain.CodeNotAvailable), d.ErrorCode)
 	require.Equal(t, first.Digest, s.Live())
 	require.Contains(t, outputOf(t, ops, d, "await"), "the release says why")
@@ -101,7 +101,7 @@ smoke_file: ../deploy/smoke/careflow.yaml`})
 	testkit.Eventually(t, func() bool { return s.Live() == first.Digest }, "the old release is back")
 	t.Logf("back after %s", time.Since(said).Round(time.Millisecond))
 	require.Less(t, time.Since(said), rollbackWithin)
-	d = deployment(t, ops, id, domain.DeploymentRolledBack)
+	d = deployed(t, ops, id, domain.DeploymentRolledBack)
 	require.Equal(t, first.Digest, d.PreviousDigest)
 	load.Stop()
 	t.Log(load)
