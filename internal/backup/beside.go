@@ -51,7 +51,7 @@ func (s *Service) Resolve(ctx context.Context, target, backupID string, before t
 		return m, err
 	}
 	if !slices.ContainsFunc(source.Tables, func(t domain.TableFingerprint) bool { return t.Table == product }) {
-		return m, domain.Errorf(domain.CodeConflict, "target %q is not the clinic's database: restore it with everything stopped, by `careflow restore offline`", target)
+		return m, domain.Errorf(domain.CodeConflict, "target %q is not the clinic's database: restore it by hand with everything stopped, as the runbook says", target)
 	}
 	return m, nil
 }
