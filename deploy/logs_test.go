@@ -23,13 +23,13 @@ func TestTheLogShipperMasksWhatIsPersonalAndKeepsIDs(t *testing.T) {
 	require.NotEmpty(t, patterns)
 	used := map[*regexp.Regexp]bool{}
 	masked := func(text string) bool {
-		any := false
+		hit := false
 		for _, p := range patterns {
 			if p.MatchString(text) {
-				used[p], any = true, true
+				used[p], hit = true, true
 			}
 		}
-		return any
+		return hit
 	}
 	for _, text := range []string{
 		"refused for paula.o'neill+x@clinic.example", "Authorization: Bearer abc.def", "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2ln", "sk_live_secretive1",

@@ -203,7 +203,7 @@ func TestRestoreBringsBackWhatWasDestroyed(t *testing.T) {
 	require.Equal(t, string(domain.StatusConfirmed), lost.Status)
 	require.Len(t, lost.Payments, 1)
 	require.EqualValues(t, 8000, lost.Payments[0].Captured)
-	require.Equal(t, done.Lost, len(r.visits()))
+	require.Len(t, r.visits(), done.Lost)
 	require.Contains(t, c.Careflow("staff", "restore", "visits", r.id), bookedLater.ID)
 	require.Zero(t, done.Reconciled.Reported, "the reconciler finds nothing that needs a person")
 

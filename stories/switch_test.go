@@ -66,6 +66,7 @@ func turn(t *testing.T, place *hosts.Host, plan domain.DeploymentService, to dom
 
 // No request fails in many switches under load, whatever way the switch goes.
 func TestSwitchingLosesNoRequest(t *testing.T) {
+	t.Parallel()
 	for kind, shares := range map[site.Switch][]int{site.Nginx: {100}, site.HAProxy: {25, 100}} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -103,6 +104,7 @@ func TestReloadingInsteadDoesLoseRequests(t *testing.T) {
 // A switch is refused that was decided on what is not there any more; the same one again is
 // the first.
 func TestAStaleSwitchIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []site.Switch{site.Nginx, site.HAProxy} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()

@@ -48,7 +48,6 @@ type deployDemo struct {
 
 	site         *demoSite
 	ops, patient *demoPerson
-	visit        string
 }
 
 func (d *deployDemo) run(ctx context.Context) (err error) {

@@ -76,7 +76,7 @@ func openDemoSite(ctx context.Context, d *deployDemo) (*demoSite, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(folder, "switch"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(folder, "switch"), 0o755); err != nil { //nolint:gosec // nginx runs as somebody else and reads it
 		return nil, err
 	}
 	s := &demoSite{front: "http://" + addresses[0], folder: folder}
@@ -92,7 +92,7 @@ func openDemoSite(ctx context.Context, d *deployDemo) (*demoSite, error) {
 		return nil, errors.Join(err, s.close())
 	}
 	env := append(append([]string{}, d.in.environ...), "CAREFLOW_DEPLOY_SERVICES="+services, "CAREFLOW_WORKER_ADDRESS=127.0.0.1:0")
-	if err := s.start("deploy-worker", exec.CommandContext(ctx, program, "deploy-worker"), env); err != nil {
+	if err := s.start("deploy-worker", exec.CommandContext(ctx, program, "deploy-worker"), env); err != nil { //nolint:gosec // this very program
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -136,7 +136,7 @@ func (s *demoSite) startNginx(ctx context.Context, program string, addresses [3]
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return err
 	}
-	return s.start("nginx", exec.CommandContext(ctx, program, "-e", filepath.Join(s.folder, "nginx.log"), "-c", path), os.Environ())
+	return s.start("nginx", exec.CommandContext(ctx, program, "-e", filepath.Join(s.folder, "nginx.log"), "-c", path), os.Environ()) //nolint:gosec // the nginx that the caller named
 }
 
 // start runs a program until the demonstration ends.

@@ -127,7 +127,7 @@ func (d *drill) run(ctx context.Context) error {
 
 // book takes the next free minutes with the doctor who is there around the clock, and pays.
 func (d *drill) book(ctx context.Context) (id string, err error) {
-	for tries := 0; tries < 500; tries++ {
+	for range 500 {
 		start := d.first.Add(time.Duration(d.booked.Add(1)) * 3 * time.Minute)
 		var visit openapi.Appointment
 		_, err := d.desk.http.do(ctx, http.MethodPost, "/v1/appointments", openapi.Booking{

@@ -84,22 +84,22 @@ func (p WatchPolicy) Judge(before, after TrafficWindow) WatchVerdict {
 	if v.New, ok = after.figures(); !ok {
 		return v.is(WatchError, "the release's counters went backwards: an instance has started again")
 	}
-	old, comparable := before.figures()
-	if v.Old = old; !comparable || old.Requests < p.Fewest {
-		v.Old, comparable = old, false
+	old, known := before.figures()
+	if v.Old = old; !known || old.Requests < p.Fewest {
+		v.Old, known = old, false
 	}
 	if v.New.Requests < max(p.Fewest, 1) {
 		return v.is(WatchInconclusive, fmt.Sprintf("%d requests are too few to judge by: it takes %d", v.New.Requests, max(p.Fewest, 1)))
 	}
 	most := p.MostErrors
-	if comparable {
+	if known {
 		most += old.ErrorShare
 	}
 	if v.New.ErrorShare > most {
 		return v.is(WatchFailed, fmt.Sprintf("%.2f %% of its requests failed; at most %.2f %% may", 100*v.New.ErrorShare, 100*most))
 	}
 	slow := time.Duration(float64(old.P95) * p.MostSlower)
-	if comparable && p.MostSlower > 0 && old.P95 > 0 && v.New.P95 > max(slow, p.FastEnough) {
+	if known && p.MostSlower > 0 && old.P95 > 0 && v.New.P95 > max(slow, p.FastEnough) {
 		return v.is(WatchFailed, fmt.Sprintf("its p95 is %s; at most %s may be", v.New.P95.Round(time.Millisecond), max(slow, p.FastEnough).Round(time.Millisecond)))
 	}
 	return v.is(WatchPassed, "no worse than the one before it")

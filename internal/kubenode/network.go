@@ -146,7 +146,7 @@ func (n *network) accept(l net.Listener, namespace, service string, port corev1.
 			if !ok {
 				return // nobody is ready: a refused connection, as far as the client can tell
 			}
-			endpoint, err := dialer.Dial("tcp", address) //nolint:noctx // the dialer bounds it
+			endpoint, err := dialer.Dial("tcp", address)
 			if err != nil {
 				return
 			}
