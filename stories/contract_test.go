@@ -73,6 +73,8 @@ func TestNoRequestLeavesTheContract(t *testing.T) {
 var neverServed = []string{
 	// No host takes deployments from this clinic.
 	"listServices", "startDeployment", "startTrain", "approveDeployment", "pauseDeployment", "resumeDeployment", "abortDeployment", "rollbackDeployment",
+	// Nothing is restored in this clinic while the others look at it.
+	"getRestore", "decideRestore", "listRestoreVisits",
 }
 
 // contractRun is a clinic with something of everything, and somebody of every role.

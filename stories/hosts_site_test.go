@@ -224,7 +224,8 @@ const stopAPI = `#!/bin/bash
 set -eu
 pid=$(cat '%[1]s'/"$CAREFLOW_HOST"/pid 2> /dev/null) || exit 0
 kill -TERM "$pid" 2> /dev/null || exit 0
-while kill -0 "$pid" 2> /dev/null; do sleep 0.02; done
+# One that has ended and that nobody has asked about yet (Z) is no process any more.
+while read -r _ _ state _ < "/proc/$pid/stat" && [ "$state" != Z ]; do sleep 0.02; done 2> /dev/null
 `
 
 const validateAPI = `#!/bin/bash

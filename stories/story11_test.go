@@ -26,7 +26,7 @@ func TestStory11_OneBadRecipient(t *testing.T) {
 	c.Exec(`UPDATE users SET email = 'nobody' WHERE email = 'caregiver@careflow.example'`)
 	c.Exec(`UPDATE patients SET account_id = (SELECT id FROM users WHERE email = 'nobody')`)
 	staff := c.Login("staff")
-	b := clinic.Booking(clinic.InMinutes(3 * 24 * 60))
+	b := clinic.Booking(time.Now().UTC().Truncate(24 * time.Hour).Add((3*24 + 8) * time.Hour)) // no visit lies across a midnight
 	b.TypeID = c.NewType(30, `{}`)
 	bad := staff.Book(b)
 	_, patients := c.NewPatients(5)

@@ -25,7 +25,7 @@ func TestStory20_EverythingIsKilled(t *testing.T) {
 	tools := testkit.Env(t, "CAREFLOW_TEST_TOOLS")
 
 	report, err := chaos.Run(t.Context(), chaos.Options{
-		Seed: seeds[0], Size: chaos.Size{Lives: 36, Faults: 35 * time.Second, Lead: 20 * time.Second},
+		Seed: seeds[0], Size: chaos.Size{Lives: 38, Faults: 35 * time.Second, Lead: 20 * time.Second},
 		Root: root, Program: filepath.Join(tools, "careflow-local"), Tools: tools,
 		State: filepath.Join(filepath.Dir(tools), "chaos-story"), PortOffset: 6000, Say: t.Logf,
 	})
@@ -40,7 +40,7 @@ func TestStory20_EverythingIsKilled(t *testing.T) {
 	for _, end := range []string{"completed", "declined", "cancelled", "expired", "no_show"} {
 		require.Positive(t, report.Figures["ended as "+end], "a visit %s", end)
 	}
-	for _, part := range []string{chaos.API, chaos.Worker, chaos.Temporal, chaos.Postgres} {
+	for _, part := range []string{chaos.API, chaos.Worker, chaos.Saver, chaos.Temporal, chaos.Postgres} {
 		require.Positive(t, report.Faults["kill "+part], part)
 	}
 	require.Positive(t, report.Figures["minor units captured"])

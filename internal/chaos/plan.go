@@ -95,6 +95,9 @@ var mix = []struct {
 	{CancelByLink, 5}, {MoveByLink, 5}, {LinkTwice, 4}, {LettersLost, 6},
 }
 
+// patient are the kinds that wait for the visit itself, the longest last.
+var patient = []Kind{CancelHalf, CancelNone, CameAfterAll, FeeUpheld, FeeWaived, NoShowMarked, NoShow, NeverCompleted}
+
 // Life is one visit, or one race for a slot.
 type Life struct {
 	N       int
@@ -153,6 +156,8 @@ func planLives(r *rand.Rand, p Plan) []Life {
 		lives = append(lives, l)
 	}
 	r.Shuffle(len(lives), func(i, j int) { lives[i], lives[j] = lives[j], lives[i] })
+	// Those that wait for the day of the visit come first: so it falls into the faults too.
+	slices.SortStableFunc(lives, func(a, b Life) int { return slices.Index(patient, b.Kind) - slices.Index(patient, a.Kind) })
 	for i := range lives {
 		lives[i].Begins = p.Size.Faults * time.Duration(i) / time.Duration(len(lives))
 	}
@@ -182,12 +187,8 @@ func planSilences(r *rand.Rand, outages []Fault, p Plan) []Life {
 	low, high := p.Size.leads()
 	for _, o := range outages {
 		for n := range 4 {
-			begins := o.At - untilSilence + time.Duration(n)*time.Second
-			if begins < 0 {
-				continue // the run is too short for that
-			}
 			lives = append(lives, Life{
-				N: len(p.Lives) + len(lives), Kind: NoAnswer, Begins: begins, Patient: r.IntN(p.Patients), Doctor: r.IntN(p.Doctors), Lead: between(r, low, high),
+				N: len(p.Lives) + len(lives), Kind: NoAnswer, Begins: o.At - untilSilence + time.Duration(n)*time.Second, Patient: r.IntN(p.Patients), Doctor: r.IntN(p.Doctors), Lead: between(r, low, high),
 			})
 		}
 	}

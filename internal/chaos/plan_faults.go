@@ -65,16 +65,16 @@ func planSignals(r *rand.Rand, length time.Duration) []Fault {
 	return faults
 }
 
-// outageEvery is how much of a run has one outage: visits need time between two.
+// outageEvery is how much of a run has one outage: visits need time between two, and a
+// shorter run has none.
 const outageEvery = time.Minute
 
 // planOutages keeps everything down at once, somewhere in the middle of each stretch of a
 // run: deadlines fall due of which nobody could tell in time.
 func planOutages(r *rand.Rand, length time.Duration) []Fault {
 	var faults []Fault
-	for from := time.Duration(0); from == 0 || from+outageEvery <= length; from += outageEvery {
-		stretch := min(length, outageEvery)
-		faults = append(faults, Fault{Kind: Outage, At: from + between(r, stretch/2, stretch*7/10), Lasts: between(r, lateAfter+7*time.Second, lateAfter+14*time.Second)})
+	for from := time.Duration(0); from+outageEvery <= length; from += outageEvery {
+		faults = append(faults, Fault{Kind: Outage, At: from + between(r, outageEvery/2, outageEvery*7/10), Lasts: between(r, lateAfter+7*time.Second, lateAfter+14*time.Second)})
 	}
 	return faults
 }

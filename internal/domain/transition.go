@@ -104,4 +104,6 @@ type TransitionResult struct {
 	Version int       `json:"version"`
 	At      time.Time `json:"at"` // when the transition was decided, UTC
 	Visit   Window    `json:"visit"`
+	// LettersOwed says that an archived visit still owes letters. None is added any more.
+	LettersOwed bool `json:"letters_owed,omitempty"`
 }

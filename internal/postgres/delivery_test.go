@@ -120,6 +120,30 @@ func TestALostMessageIsSentAgainInItsTurn(t *testing.T) {
 	require.Equal(t, c.row(t, id).Version, events[len(events)-1].Version, "nothing about the visit moved")
 }
 
+// Nobody else hands over what an archived visit owes: its process is told, each time it
+// asks.
+func TestAnArchivedVisitTellsOfALetterThatWasAskedForUntilThen(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	id, message := c.sent(t, domain.MessageReceipt)
+	c.move(t, id, domain.StatusDeclined)
+	_, err := c.AcceptMailEvents(t.Context(), []domain.MailEvent{mailEvent(message, domain.DeliveryDropped, "bounced_address", now)})
+	require.NoError(t, err)
+	_, err = c.ResendMessage(t.Context(), id, message, "k", domain.System(), now)
+	require.NoError(t, err)
+
+	archive := c.step(t, id, domain.StatusArchived)
+	for range 2 {
+		result, err := c.Transition(t.Context(), archive)
+		require.NoError(t, err)
+		require.True(t, result.LettersOwed)
+	}
+	c.settle(t, c.next(t, id, now), domain.MessageSent, "", false)
+	result, err := c.Transition(t.Context(), archive)
+	require.NoError(t, err)
+	require.False(t, result.LettersOwed)
+}
+
 func TestAMessageIsSentAgainForItsOwnVisitOnly(t *testing.T) {
 	t.Parallel()
 	c := open(t)

@@ -67,7 +67,7 @@ func (s *Store) Transition(ctx context.Context, t domain.Transition) (domain.Tra
 				Status: domain.Status(done.ToStatus), Version: int(done.Version), At: done.At.UTC(),
 				Visit: domain.Window{Start: row.StartsAt.UTC(), End: row.EndsAt.UTC()},
 			}
-			return nil
+			return lastLetters(ctx, q, t.AppointmentID, &result)
 		}
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("looking for the transition: %w", err)
@@ -77,8 +77,10 @@ func (s *Store) Transition(ctx context.Context, t domain.Transition) (domain.Tra
 				row.Status, row.Version, t.Version)
 			return q.MarkStuck(ctx, db.MarkStuckParams{ID: t.AppointmentID, Stuck: optional("version_conflict")})
 		}
-		result, err = s.move(ctx, q, row, t)
-		return err
+		if result, err = s.move(ctx, q, row, t); err != nil {
+			return err
+		}
+		return lastLetters(ctx, q, t.AppointmentID, &result)
 	})
 	if violates(err) {
 		return domain.TransitionResult{}, s.whyNotFree(ctx, t)
@@ -87,6 +89,16 @@ func (s *Store) Transition(ctx context.Context, t domain.Transition) (domain.Tra
 		err = stuck
 	}
 	return result, err
+}
+
+// lastLetters tells what an archived visit still owes. A letter may have been asked for
+// until a moment ago, and after the archive nobody else hands it over.
+func lastLetters(ctx context.Context, q *db.Queries, appointmentID string, result *domain.TransitionResult) (err error) {
+	if result.Status != domain.StatusArchived {
+		return nil
+	}
+	result.LettersOwed, err = q.LettersOwed(ctx, appointmentID)
+	return err
 }
 
 func (s *Store) move(ctx context.Context, q *db.Queries, row db.LockAppointmentRow, t domain.Transition) (domain.TransitionResult, error) {

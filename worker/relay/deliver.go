@@ -74,7 +74,7 @@ func (r *Relay) message(ctx context.Context, a domain.Appointment, row domain.Ou
 		return &parkedError{reason: "unreadable"}
 	}
 	if a.Status == domain.StatusArchived {
-		return &parkedError{reason: "archived"}
+		return nil // its process saw it when it archived the visit
 	}
 	return r.processes.DeliverMessage(ctx, a, appointment.MessageOwed{MessageID: owed.MessageID})
 }

@@ -95,17 +95,18 @@ func TestWhatMatchesNoProcessIsKeptForPeople(t *testing.T) {
 	relaying(t, relay.Config{}, o, p, func(t *testing.T, _ func()) {
 		rows := map[*entry]string{
 			o.add(domain.TopicPaymentHint, "archived", domain.WebhookPayload{Type: "charge.dispute.created"}): "archived",
-			o.add(domain.TopicMessage, "archived", domain.MessagePayload{MessageID: "m"}):                     "archived",
 			o.add(domain.TopicPaymentHint, "a", "no object"):                                                  "unreadable",
 			o.add(domain.TopicCommand, "b", "no object"):                                                      "unreadable",
 			o.add(domain.TopicCommand, "c", domain.DeferredCommand{Update: "cancel", Command: []byte(`7`)}):   "unreadable",
 			o.add(domain.TopicMessage, "e", "no object"):                                                      "unreadable",
 			o.add("carrier_pigeon", "d", nil):                                                                 "unknown_topic",
 		}
+		last := o.add(domain.TopicMessage, "archived", domain.MessagePayload{MessageID: "m"})
 		await(t, o)
 		for e, want := range rows {
 			require.Equal(t, want, e.parked)
 		}
+		require.Empty(t, last.parked, "the process saw it when it archived the visit")
 		require.Empty(t, p.seen())
 	})
 }

@@ -40,6 +40,7 @@ type world struct {
 	noticeAt       time.Time // when the notice left, where not with the mark
 	notices        int       // how often the process asked for it
 	deliveries     []time.Time
+	askedLast      bool // somebody had a letter sent again just before the archive
 }
 
 func (w *world) MessageSentAt(_ context.Context, _ string, kind domain.MessageKind) (time.Time, error) {
@@ -103,7 +104,9 @@ func (w *world) Transition(_ context.Context, t domain.Transition) (domain.Trans
 	for _, m := range t.Messages {
 		w.messages = append(w.messages, m.Kind)
 	}
-	return domain.TransitionResult{Status: t.To, Version: w.row.Version, At: t.At, Visit: w.row.Visit}, nil
+	return domain.TransitionResult{
+		Status: t.To, Version: w.row.Version, At: t.At, Visit: w.row.Visit, LettersOwed: w.askedLast && t.To == domain.StatusArchived,
+	}, nil
 }
 
 func (w *world) OpenPayment(_ context.Context, in acts.OpenPaymentInput) (acts.OpenPaymentResult, error) {

@@ -159,7 +159,7 @@ func (p *process) moved(ctx workflow.Context, t domain.Transition, r domain.Tran
 		p.endedAt = r.At
 	}
 	p.agreed(t)
-	p.owed = p.owed || len(t.Messages) > 0
+	p.owed = p.owed || len(t.Messages) > 0 || r.LettersOwed
 	p.show(ctx)
 }
 

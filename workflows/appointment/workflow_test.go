@@ -289,3 +289,15 @@ func TestLettersThatOthersOweGoOutWithTheVisitsOwn(t *testing.T) {
 	require.NotZero(t, before)
 	require.Equal(t, before+1, delivered)
 }
+
+// The relay was down when somebody had a letter sent again, and the archive came first.
+func TestALetterOfTheLastMomentLeavesBeforeTheProcessEnds(t *testing.T) {
+	for asked, more := range map[bool]int{false: 0, true: 1} {
+		r := newRun(t, nil)
+		r.askedLast = asked
+		var before int
+		r.at(29*day, func() { before = len(r.deliveries) })
+		require.Equal(t, domain.StatusArchived, r.finish().Status)
+		require.Len(t, r.deliveries, before+more)
+	}
+}

@@ -7,8 +7,8 @@ const (
 	// bears the one at which it was written.
 	momentSlack = 3 * time.Second
 	// feeSlack is the same for fees: between their deadline and the line is the question
-	// whether the patient was told, which a fault may hold up.
-	feeSlack = 15 * time.Second
+	// whether the patient was told, which an outage may hold up.
+	feeSlack = 30 * time.Second
 	// mostGraces is how many outages a visit may be excused for.
 	mostGraces = 3
 )

@@ -65,7 +65,7 @@ func TestEachRuleOfDeadlinesIsNoticed(t *testing.T) {
 		"the doctor, again":  {"punished_for_our_outage", []Event{asked, grace(45), at(70, "expired", "pending", "expired", "no_answer")}},
 		"who did not come":   {"punished_for_our_outage", []Event{confirmed, at(203, "not_attended", "confirmed", "no_show", "no_check_in")}},
 		"who could not pay":  {"punished_for_our_outage", []Event{at(62, "expired", "requested", "expired", "payment_window_over")}},
-		"who could not say":  {"punished_for_our_outage", []Event{marked, at(190, "fee_kept", "no_show", "no_show", "")}},
+		"who could not say":  {"punished_for_our_outage", []Event{marked, at(195, "fee_kept", "no_show", "no_show", "")}},
 		"no answer too soon": {"punished_too_soon", []Event{asked, at(30, "expired", "pending", "expired", "no_answer")}},
 		"not paid too soon": {"punished_too_soon", []Event{
 			at(5, "payment_opened", "requested", "requested", ""), at(20, "expired", "requested", "expired", "payment_window_over"),
