@@ -37,7 +37,7 @@ func (r *restore) note(ctx workflow.Context) {
 
 func details(r domain.RestoreRecord) string {
 	var b strings.Builder
-	line := func(format string, args ...any) { _, _ = fmt.Fprintf(&b, format+"\n", args...) }
+	line := func(format string, args ...any) { b.WriteString(fmt.Sprintf(format+"\n", args...)) } //nolint:staticcheck // Fprintf is unknown to the check for determinism
 	line("**%s**: %s\n", r.Target, strings.ReplaceAll(string(r.State), "_", " "))
 	line("- restore: %s", r.RestoreID)
 	if r.Point.BackupID != "" {
