@@ -40,7 +40,7 @@ func TestStory20_EverythingIsKilled(t *testing.T) {
 	for _, end := range []string{"completed", "declined", "cancelled", "expired", "no_show"} {
 		require.Positive(t, report.Figures["ended as "+end], "a visit %s", end)
 	}
-	for _, part := range []string{chaos.API, chaos.Worker, chaos.Saver, chaos.Temporal, chaos.Postgres} {
+	for _, part := range []string{chaos.API, chaos.Worker, chaos.Temporal, chaos.Postgres} {
 		require.Positive(t, report.Faults["kill "+part], part)
 	}
 	require.Positive(t, report.Figures["minor units captured"])
