@@ -34,6 +34,10 @@ var preparations = map[string]func(*contractRun) known{
 		// A price goes with its currency, and a cursor with the page before it.
 		return known{"doctor_id": {r.doctor}, "type_id": {r.free}, "type_name": {"Visit"}, "speciality": {}, "language": {}, "cursor": {}, "max_price_minor": {}, "max_price_currency": {}}
 	},
+	"putDoctor": func(r *contractRun) known {
+		// An address or a name elsewhere that another doctor has is a conflict.
+		return known{"doctor_id": {r.otherDoctor()}, "If-Match": {"*"}, "email": {}, "external_id": {}}
+	},
 	"confirmAppointment":    func(r *contractRun) known { return visit(r.pending()) },
 	"declineAppointment":    func(r *contractRun) known { return visit(r.pending()) },
 	"cancelAppointment":     func(r *contractRun) known { return visit(r.pending()) },
@@ -129,6 +133,15 @@ func (r *contractRun) newDoctor() {
 	r.c.Exec(`INSERT INTO doctor_schedules (doctor_id) VALUES ($1)`, r.doctor)
 	r.c.Exec(`INSERT INTO doctor_hours (doctor_id, weekday, start_minute, end_minute) SELECT $1, d, 0, 1440 FROM generate_series(0, 6) d`, r.doctor)
 	r.free = r.newType(0, `{}`)
+}
+
+// otherDoctor is one whom nobody else needs as they are.
+func (r *contractRun) otherDoctor() string {
+	id := domain.NewID()
+	r.c.Exec(`INSERT INTO doctors (id, clinic_id, name, time_zone, fee_minor, fee_currency)
+		SELECT $1, clinic_id, 'Dr. Other', time_zone, 8000, 'EUR' FROM doctors WHERE id = $2`, id, seed.DoctorDemoID)
+	r.c.Exec(`INSERT INTO doctor_schedules (doctor_id) VALUES ($1)`, id)
+	return id
 }
 
 // newType gives that doctor another kind of visit.

@@ -89,6 +89,9 @@ func (t *Target) cause(d *appsv1.Deployment, pods []corev1.Pod, now time.Time) e
 		case c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue:
 			return domain.Errorf(domain.CodeNotAvailable, "Kubernetes makes no instance: %s", short(c.Message))
 		case c.Type == appsv1.DeploymentProgressing && c.Reason == "ProgressDeadlineExceeded":
+			if w := unpulled(pods); w != nil { // a slow registry may have kept it from saying so for good
+				return domain.Errorf(domain.CodeNoArtifact, "the image could not be had by the progress deadline: %s", short(w.Message))
+			}
 			return domain.Errorf(domain.CodeNotAvailable, "%d of %d instances are ready after the progress deadline; %s",
 				d.Status.AvailableReplicas, wanted(d), doing(pods))
 		}
@@ -120,6 +123,18 @@ func (t *Target) ailment(p *corev1.Pod, now time.Time) error {
 		if last := c.LastTerminationState.Terminated; last != nil && c.RestartCount >= restartsThatTell {
 			return domain.Errorf(domain.CodeNotAvailable, "the release crashes: instance %s was started %d times and ended with exit code %d (%s)",
 				p.Name, c.RestartCount+1, last.ExitCode, last.Reason).WithDetail(printed(last))
+		}
+	}
+	return nil
+}
+
+// unpulled is what an instance says that has tried to get its image, and not got it yet.
+func unpulled(pods []corev1.Pod) *corev1.ContainerStateWaiting {
+	for _, p := range pods {
+		for _, c := range append(p.Status.InitContainerStatuses, p.Status.ContainerStatuses...) {
+			if w := c.State.Waiting; w != nil && w.Reason == "ErrImagePull" {
+				return w
+			}
 		}
 	}
 	return nil

@@ -81,4 +81,10 @@ func TestWhatMayPassIsWaitedFor(t *testing.T) {
 	} {
 		require.Equal(t, c.want, domain.CodeOf(target.cause(&appsv1.Deployment{}, c.pods, now)), name)
 	}
+	late := &appsv1.Deployment{Status: appsv1.DeploymentStatus{Conditions: []appsv1.DeploymentCondition{
+		{Type: appsv1.DeploymentProgressing, Reason: "ProgressDeadlineExceeded"},
+	}}}
+	for reason, want := range map[string]domain.Code{"ErrImagePull": domain.CodeNoArtifact, "ContainerCreating": domain.CodeNotAvailable} {
+		require.Equal(t, want, domain.CodeOf(target.cause(late, pod(waiting(reason)), now)), "%s at the progress deadline", reason)
+	}
 }
