@@ -36,7 +36,7 @@ var preparations = map[string]func(*contractRun) known{
 	},
 	"putDoctor": func(r *contractRun) known {
 		// An address or a name elsewhere that another doctor has is a conflict.
-		return known{"doctor_id": {r.otherDoctor()}, "If-Match": {"*"}, "email": {}, "external_id": {}}
+		return known{"doctor_id": {r.otherDoctor()}, "If-Match": {"*"}, "email": {domain.NewID() + "@careflow.example"}, "external_id": {domain.NewID()}}
 	},
 	"confirmAppointment":    func(r *contractRun) known { return visit(r.pending()) },
 	"declineAppointment":    func(r *contractRun) known { return visit(r.pending()) },
