@@ -2,6 +2,7 @@ package domain
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -22,8 +23,9 @@ const (
 	RestoreReconciling      RestoreState = "reconciling"
 	RestoreSwapped          RestoreState = "swapped" // it lives; it may be undone for a while
 	RestoreUndoing          RestoreState = "undoing"
+	RestoreKept             RestoreState = "kept" // a single table, beside the live one for a while
 
-	RestoreFinished RestoreState = "finished" // what lived before is removed
+	RestoreFinished RestoreState = "finished" // what lived before is removed, or the copy of a table
 	RestoreUndone   RestoreState = "undone"
 	RestoreAborted  RestoreState = "aborted"
 	RestoreExpired  RestoreState = "expired" // nobody approved it in time
@@ -59,8 +61,10 @@ func (s RestoreState) Allows(w RestoreWord) bool {
 		return s == RestoreAwaitingApproval
 	case WordSwap:
 		return s == RestoreAwaitingSwap
-	case WordUndo, WordFinish:
+	case WordUndo:
 		return s == RestoreSwapped
+	case WordFinish:
+		return s == RestoreSwapped || s == RestoreKept
 	case WordAbort:
 		switch s { //nolint:exhaustive // it is too late in every other state
 		case RestoreResolving, RestoreAwaitingApproval, RestoreSaving, RestoreFencing, RestoreRestoring, RestoreComparing, RestoreAwaitingSwap:
@@ -150,6 +154,40 @@ func ChoosePoint(stored []StoredBackup, backupID string, before time.Time) (Back
 		return newest, Errorf(CodeNotFound, "there is no proven backup of this target from before that time")
 	}
 	return newest, nil
+}
+
+// How long the copy of a table is kept.
+const (
+	DefaultCopyDays = 7
+	MaxCopyDays     = 30
+)
+
+var tableName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
+
+// ValidTable reports whether name can name a table that is restored by itself: one of the
+// schema public, without quotes. It becomes part of a workflow ID and of an argument.
+func ValidTable(name string) error {
+	if !tableName.MatchString(name) {
+		return Errorf(CodeInvalid, "a table is named by lower-case letters, digits and _, without its schema, which is public")
+	}
+	return nil
+}
+
+// TableCopy is one table of a backup in the live database, in a schema of its own.
+type TableCopy struct {
+	Table  string    `json:"table"`
+	Schema string    `json:"schema,omitempty"`
+	Rows   int64     `json:"rows"`
+	Until  time.Time `json:"until,omitzero"` // UTC: then it goes by itself
+	// OnlySaved counts the rows whose primary keys only the copy has, OnlyLive those that only
+	// the live table has, Different those of both that are not the same. They are nil where
+	// rows cannot be compared; Uncompared says why.
+	OnlySaved  *int64 `json:"only_saved,omitempty"`
+	OnlyLive   *int64 `json:"only_live,omitempty"`
+	Different  *int64 `json:"different,omitempty"`
+	Uncompared string `json:"uncompared,omitempty"`
+	// LeftOut are columns that only one of them has, which were not compared.
+	LeftOut []string `json:"left_out,omitempty"`
 }
 
 // TableDifference is how many rows a table has in the live database and in the restored
@@ -245,18 +283,20 @@ type RestoreRecord struct {
 	Database    string            `json:"database,omitempty"`
 	Before      string            `json:"before,omitempty"`
 	Differences []TableDifference `json:"differences,omitempty"`
-	Phases      []RestorePhase    `json:"phases,omitempty"`
-	SwapMillis  float64           `json:"swap_millis,omitempty"`
-	UndoMillis  float64           `json:"undo_millis,omitempty"`
-	Forward     ForwardCounts     `json:"forward"`
-	Reconciled  ReconcileCounts   `json:"reconciled"`
-	Lost        int               `json:"lost"` // visits without a row: listed
-	StartedAt   time.Time         `json:"started_at"`
-	SwappedAt   time.Time         `json:"swapped_at,omitzero"`
-	UndoUntil   time.Time         `json:"undo_until,omitzero"`
-	FinishedAt  time.Time         `json:"finished_at,omitzero"`
-	Error       Code              `json:"error,omitempty"`
-	Detail      string            `json:"detail,omitempty"` // what the error says, nothing of a row
+	// Copy is set where a single table is restored beside the live one.
+	Copy       *TableCopy      `json:"copy,omitempty"`
+	Phases     []RestorePhase  `json:"phases,omitempty"`
+	SwapMillis float64         `json:"swap_millis,omitempty"`
+	UndoMillis float64         `json:"undo_millis,omitempty"`
+	Forward    ForwardCounts   `json:"forward"`
+	Reconciled ReconcileCounts `json:"reconciled"`
+	Lost       int             `json:"lost"` // visits without a row: listed
+	StartedAt  time.Time       `json:"started_at"`
+	SwappedAt  time.Time       `json:"swapped_at,omitzero"`
+	UndoUntil  time.Time       `json:"undo_until,omitzero"`
+	FinishedAt time.Time       `json:"finished_at,omitzero"`
+	Error      Code            `json:"error,omitempty"`
+	Detail     string          `json:"detail,omitempty"` // what the error says, nothing of a row
 }
 
 // RestoreFilter selects restores, the newest first; BeforeAt and BeforeID are the last one
