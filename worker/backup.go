@@ -13,14 +13,15 @@ import (
 )
 
 // BackupActivities are the side effects of a host that holds PostgreSQL's programs.
-// Proving is nil on one that may not open backups, Restoring on one that may not put them in
-// the place of what lives.
+// Proving is nil on one that may not open backups, Restoring and Tables on one that may not
+// put them in the place of what lives, or beside it.
 type BackupActivities struct {
 	Saving  *backupacts.Saving
 	Pruning *backupacts.Pruning
 	Proving *backupacts.Proving
 
 	Restoring *restoreacts.Host
+	Tables    *restoreacts.Tables
 }
 
 // BackupModule runs the jobs of such a host, and nothing else: no appointment's process
@@ -53,6 +54,7 @@ func (f *Fleet) assembleBackup() []sdk.Worker {
 	backupacts.RegisterProving(proving, f.backup.Proving)
 	if f.backup.Restoring != nil {
 		restoreacts.RegisterHost(proving, f.backup.Restoring)
+		restoreacts.RegisterTables(proving, f.backup.Tables)
 	}
 	return []sdk.Worker{saving, proving}
 }

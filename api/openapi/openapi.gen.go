@@ -1279,6 +1279,7 @@ const (
 	RestoreStateFailed           RestoreState = "failed"
 	RestoreStateFencing          RestoreState = "fencing"
 	RestoreStateFinished         RestoreState = "finished"
+	RestoreStateKept             RestoreState = "kept"
 	RestoreStateReconciling      RestoreState = "reconciling"
 	RestoreStateResolving        RestoreState = "resolving"
 	RestoreStateRestoring        RestoreState = "restoring"
@@ -1307,6 +1308,8 @@ func (e RestoreState) Valid() bool {
 	case RestoreStateFencing:
 		return true
 	case RestoreStateFinished:
+		return true
+	case RestoreStateKept:
 		return true
 	case RestoreStateReconciling:
 		return true
@@ -3277,6 +3280,9 @@ type Restore struct {
 	// BackupID What is restored.
 	BackupID string `json:"backup_id,omitempty,omitzero"`
 
+	// Copy A single table beside the live one. Differences are by the live table's primary key.
+	Copy RestoreCopy `json:"copy,omitempty,omitzero"`
+
 	// Differences Rows of each table, those that differ first.
 	Differences []RestoreDifference `json:"differences"`
 	ErrorCode   string              `json:"error_code,omitempty,omitzero"`
@@ -3307,7 +3313,7 @@ type Restore struct {
 	SafetyBackupID string    `json:"safety_backup_id,omitempty,omitzero"`
 	StartedAt      time.Time `json:"started_at"`
 
-	// State Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time.
+	// State Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time. A `kept` one is a single table beside the live one.
 	State       RestoreState `json:"state"`
 	StoredBytes int64        `json:"stored_bytes,omitempty,omitzero"`
 
@@ -3326,6 +3332,32 @@ type RestoreApproval struct {
 	By     string      `json:"by"`
 	Reason string      `json:"reason"`
 	Word   RestoreWord `json:"word"`
+}
+
+// RestoreCopy A single table beside the live one. Differences are by the live table's primary key.
+type RestoreCopy struct {
+	// ColumnsLeftOut Columns that only one of the tables has: not compared.
+	ColumnsLeftOut []string `json:"columns_left_out,omitempty,omitzero"`
+
+	// Different Rows that both have, with other content; -1 likewise.
+	Different int64 `json:"different"`
+
+	// KeptUntil Then it goes by itself.
+	KeptUntil time.Time `json:"kept_until,omitempty,omitzero"`
+
+	// NotCompared Why rows were not compared.
+	NotCompared string `json:"not_compared,omitempty,omitzero"`
+
+	// OnlyInBackup Rows that the live table has no more; -1 where nothing was compared.
+	OnlyInBackup int64 `json:"only_in_backup"`
+
+	// OnlyLive Rows that the backup does not have; -1 likewise.
+	OnlyLive int64 `json:"only_live"`
+	Rows     int64 `json:"rows"`
+
+	// Schema Where the copy is.
+	Schema string `json:"schema,omitempty,omitzero"`
+	Table  string `json:"table"`
 }
 
 // RestoreDecision defines model for RestoreDecision.
@@ -3409,7 +3441,7 @@ type RestoreStarted struct {
 	ID string `json:"id"`
 }
 
-// RestoreState Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time.
+// RestoreState Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time. A `kept` one is a single table beside the live one.
 type RestoreState string
 
 // RestoreVisit defines model for RestoreVisit.
@@ -3562,6 +3594,27 @@ type SmokeTestMethod string
 
 // Status requested (slot held, waiting for the payment), pending (waiting for the doctor), capturing (accepted, the money is being taken), confirmed, checked_in, completed; or declined, cancelled, expired, no_show; archived.
 type Status string
+
+// TableRestoreRequest defines model for TableRestoreRequest.
+type TableRestoreRequest struct {
+	// BackupID Defaults to the newest proven backup.
+	BackupID string `json:"backup_id,omitempty,omitzero"`
+
+	// Before The newest proven backup whose restore point is not later.
+	Before time.Time `json:"before,omitempty,omitzero"`
+
+	// KeepDays Then the copy goes by itself.
+	KeepDays int `json:"keep_days,omitempty,omitzero"`
+
+	// Reason Why, kept with the restore. Nothing about a patient.
+	Reason string `json:"reason"`
+
+	// Table Of the schema public, without it. Of a partitioned table, a partition.
+	Table string `json:"table"`
+
+	// Target One of the configured targets: the clinic's database.
+	Target string `json:"target"`
+}
 
 // Terms What clinic and patient agree on at the booking. Later changes of prices do not touch it.
 type Terms struct {
@@ -4468,6 +4521,9 @@ type RollbackDeploymentJSONRequestBody = DeploymentWord
 // StartRestoreJSONRequestBody defines body for StartRestore for application/json ContentType.
 type StartRestoreJSONRequestBody = RestoreRequest
 
+// StartTableRestoreJSONRequestBody defines body for StartTableRestore for application/json ContentType.
+type StartTableRestoreJSONRequestBody = TableRestoreRequest
+
 // DecideRestoreJSONRequestBody defines body for DecideRestore for application/json ContentType.
 type DecideRestoreJSONRequestBody = RestoreDecision
 
@@ -4782,6 +4838,9 @@ type ServerInterface interface {
 	// StartRestore Begin a restore
 	// (POST /v1/ops/restores)
 	StartRestore(c *gin.Context)
+	// StartTableRestore Restore a single table beside the live one
+	// (POST /v1/ops/restores/tables)
+	StartTableRestore(c *gin.Context)
 	// GetRestore One restore
 	// (GET /v1/ops/restores/{restore_id})
 	GetRestore(c *gin.Context, restoreID RestoreID)
@@ -8408,6 +8467,19 @@ func (siw *ServerInterfaceWrapper) StartRestore(c *gin.Context) {
 	siw.Handler.StartRestore(c)
 }
 
+// StartTableRestore operation middleware
+func (siw *ServerInterfaceWrapper) StartTableRestore(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartTableRestore(c)
+}
+
 // GetRestore operation middleware
 func (siw *ServerInterfaceWrapper) GetRestore(c *gin.Context) {
 
@@ -9566,6 +9638,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
 	router.GET(options.BaseURL+"/v1/ops/restores", wrapper.ListRestores)
 	router.POST(options.BaseURL+"/v1/ops/restores", wrapper.StartRestore)
+	router.POST(options.BaseURL+"/v1/ops/restores/tables", wrapper.StartTableRestore)
 	router.GET(options.BaseURL+"/v1/ops/restores/:restore_id", wrapper.GetRestore)
 	router.POST(options.BaseURL+"/v1/ops/restores/:restore_id/words", wrapper.DecideRestore)
 	router.GET(options.BaseURL+"/v1/ops/restores/:restore_id/visits", wrapper.ListRestoreVisits)
@@ -22922,6 +22995,175 @@ func (response StartRestore503ApplicationProblemPlusJSONResponse) VisitStartRest
 	return err
 }
 
+type StartTableRestoreRequestObject struct {
+	Body *StartTableRestoreJSONRequestBody
+}
+
+type StartTableRestoreResponseObject interface {
+	VisitStartTableRestoreResponse(w http.ResponseWriter) error
+}
+
+type StartTableRestore202JSONResponse RestoreStarted
+
+func (response StartTableRestore202JSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore400ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore401ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore403ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore409ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore413ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore415ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore429ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore500ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore503ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetRestoreRequestObject struct {
 	RestoreID RestoreID `json:"restore_id"`
 }
@@ -27689,6 +27931,9 @@ type StrictServerInterface interface {
 	// StartRestore Begin a restore
 	// (POST /v1/ops/restores)
 	StartRestore(ctx context.Context, request StartRestoreRequestObject) (StartRestoreResponseObject, error)
+	// StartTableRestore Restore a single table beside the live one
+	// (POST /v1/ops/restores/tables)
+	StartTableRestore(ctx context.Context, request StartTableRestoreRequestObject) (StartTableRestoreResponseObject, error)
 	// GetRestore One restore
 	// (GET /v1/ops/restores/{restore_id})
 	GetRestore(ctx context.Context, request GetRestoreRequestObject) (GetRestoreResponseObject, error)
@@ -30745,6 +30990,48 @@ func (sh *strictHandler) StartRestore(ctx *gin.Context) {
 	}
 }
 
+// StartTableRestore operation middleware
+func (sh *strictHandler) StartTableRestore(ctx *gin.Context) {
+	var request StartTableRestoreRequestObject
+
+	var body StartTableRestoreJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartTableRestore(ctx, request.(StartTableRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartTableRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartTableRestoreResponseObject); ok {
+		if err := validResponse.VisitStartTableRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetRestore operation middleware
 func (sh *strictHandler) GetRestore(ctx *gin.Context, restoreID RestoreID) {
 	var request GetRestoreRequestObject
@@ -31803,602 +32090,611 @@ func (sh *strictHandler) MoveVisitByLink(ctx *gin.Context, token string) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P0Lcxu3li+KfxUcnvmXk7MpiXrYjqmaOqP4kXgSP7albP9n2x4K7F4kETUBBgBFc/u66n6a+8HuJ7mF",
-	"BaAb3UST3RRlOznaNeNQZD/wWu+1futTJxHTmeDAter0P3UmQFOQ+PGxBKohPdPmjxRUItlMM8E7/c7b",
-	"CUggTBOm9jvdDnyk01kGnX7n4PrwIBWJFlId9A4f3e/1er09/Oeh+ecH/6f9X3rY6XYk/DFnEtJOX8s5",
-	"dDsqmcCUmneOhJxS3el35pLtSRiBBJ5Ap9vRy5l5mdKS8XHn8+du5+kFHa8O82IC5BqkYoITMSKLCTUj",
-	"JmoiFrxLRkISPQFy+Xy094LqZHJpLqKcQMp0eVrvO0fvO2vHujqk5ylMZ0IDT5ZvYJbRpbmtOsJL85xL",
-	"spgAJ3rClBmeGRPlagGSaIHjoTJjIIl5OyhNFkxP8CpFp0CuYGkGWwwF+Hza6b/rmEd3PsRW61eRUDuA",
-	"+MbiCGYzwbieAo/vcvB7k61OdrbVr/Ofz2azjMVW1ez7LL+MaLPvC6rISGSZWEBans2CMv3vh73O+u18",
-	"A1ouz0Ya5Or7ziERPFVmu8zDyBBGwi0jh4+aaLksvfL+uqWYMs6mZgcP89kzrmEMEsfx9u3bs7meANcs",
-	"oRpWB/OzWOC5CS4qz/dHoBJPE82m//6+k1AJo0wsWh7wz93OjEo6Be3YxVmSiDnXz2v2g9qfy0PZfG7o",
-	"UafbYeYhM6onnW6H06m50z1uwNKG52qOV67u61lxjmuHXlzSdvh47GPDLx558yn8SJOr+axu9EP89Z4i",
-	"z5+sjp4eDo/qRz+sGb195M0H/pgqqBv2jC6R9yRUQetVp/Fxm2fdfNRPYJaJ5boDk+ZXbLXsac2yF4/d",
-	"wSRQSNdOAH9tu+y148an3XzMgUT9BZarI/8vMZdELDiZc/bHHIg2vNdKeaZIIqZTytMuUfNkQqgilPz2",
-	"2/Mn++QceMr4uJCo7spVOUvomDKOKgQdQd8oQGN2DVZkj5hU2gluq1wc90hKl2qfXITPwKdSLvQEJBmK",
-	"dGmeJ2E0V5DuE5QwVmLRfCBGLSHXTDGrvmiWZeSKiwU/JZQMhbgyw2eK/D5Px5ASymHRJeZG91iymLDM",
-	"yiP7FKUpTytC/WF6PHo0egB7x0lvuHcyPDnee5T2YO9o9CB9QA9HPyT37/v9tVpiscPBzuyZrVkr3+jH",
-	"X4GP9aTTP7p/v2vknf/70MgUrUGad/z3u/fvPx4d7r1///Hh0w9/+7f4kRih5hY/xZdGK7zMNb+lmBuh",
-	"l/ZxIYySF6y83ZaTwyOriykxBcGBQKaAJBPKzbqahWM8gX1y+b8uiaZXoAjly6qqeIiSNL5OTtNsukAP",
-	"TqrrE1fmsidRVeDMnD8zf53T9D1FEpoBT2mFvI96Rw/2esd7hyc1RGzesG7Y4c719h59+HTyec9+OCo+",
-	"xHfxNdVsDTud2Z/bsqM66eUed3N+ZDXRiFKPGuXLS1QGFZnPjD72kiirJXYJ1WQqlDb84bs3zx6Th0cn",
-	"ve/3ySvkCIXeqgg1RtaYC1mvskaPmRtYLdU96EYVXKWFrJXH0v68U4HmnnnznTifUf5Miunq0M23zrLi",
-	"hutpIvg+eQIjOs80auxcLPb98P6Yg1wW4xuZR0ZHYqhhT7Mp1A7nQqwO5kdvFxTDKY+FkiVQSSgKgUvz",
-	"+su6sWmxzcgu2BRejUZ1m2zuI2I0aktqo5oNNs8biNHo5jt8sZxBA/2cmDvbjh7qRr+c3fhsfjY3q5ng",
-	"CqyVVIzVTOmZmHOcVSK4Bo6uFmrMWmugH/yurJWeT+dToE011slgNIJEs2sYzCRL8CnJXBoms+z0O09/",
-	"e9NBMSNkp29u/9ztNHw6rpwCrRkf4/QovsYvk1WGBslcmzMwZXyuzSocHvXy31KgacY4BL+enPS6HafV",
-	"DBaMp2IxMHpUp//I/DAfjUAOkESCm4pfrPFd/NTrdhI603PzHZVjxoufHpqBpEzN5hoGM5BMpMWPJ8f4",
-	"61ziThTfH/fMYUHiHSSCj5icdvojminoett9wIVmSXkMU5FaU968yOxqfsyeoeKIipn5UgzURCwGI8Ah",
-	"JXgoDnu94pexpOGzzXicseRXa0o/Fr8/iPyeLxt6IqqzMCoRTweaoWX/7lOnuqR2i8LRfe6uXnVUuuh+",
-	"7/MH8+gp42m4c+/wYYdHPfzVEFY6z2CQsSnTnf5R6cs51yyrvECCoRuzQ/aMmOVQmdADpWEWrpIhxYJu",
-	"/03CqNPv/M+Dwv15YH9VBxUafQKasszScjPmEzhRvWMy9j532QFe89la8ukb6+RbwxNmUgwzmP4twhsS",
-	"f8iuacbSgXMYdsy4cQ5elFs/YipAES40GTGNKqJ5oaSJ3iePUeW1ejNIKaQiGVNaoVWhgKMyjNYQMlu8",
-	"Ao/KiEFmeIcxbA6UplKrATUjmIJSdIyjUyTnp+ZMWGJKmvHqHnIcTfXckKghC8008vlwZszOC1ehYMoH",
-	"qUjU/6wuTuNj8dque91B2Liqp+TSLtQlMZSvCNBkQnDBcFlxsbVw5sa+GdhjawCeJQnMNLQUFBUfU2N3",
-	"lbM6O/2OZwzdTpZ7jLd0/jYnPj/XyDL/AjNtDduESskgJWKujSmvhODmv0bdnkmRgFLOElf75FchrozO",
-	"XfFqd4mQ9ijbTbKmtrXwox72gKpDB/o6ys6vw8m43XwiOLTbSSMMIR0Ml81cpriJNngzQN3E23a9w4vD",
-	"Xr9n/u9vvcN+zxgQW6gT7hYnvp7IffKTEUnkLQzR6gCeqsqLjy56j/rHpRe3OZLm+GUD1GqrD8XZdLqh",
-	"VdfYOJzRpV3U8gId3g/HWcgfK8gLphYdSn6fZ1IdxxgAORHIKZ6g9VpHnX5Rrxw0VexuVba3ld6fu9ZC",
-	"+BdSROfpXIoZHPwIMmPcse1BG00Ub4hqVfNZ2owcXLiw0z/cRl2IMS1D7tYFGKoK1Pn5cs5T4TChRy0M",
-	"H67jNrGIYylgthdEzNY9aDXE5vgXH2UsuZlugrqZplfAQ7XkPPS3TUSWKmslm+OxT87UVR6tzd1Y5kFW",
-	"H0kmQijwPlVrMG+vUjwqqxTmNRiVdUMu6RLBZHalRpiBgPXZGaOqUCdolokFYUaNMEt5SRRdKrKYLFFT",
-	"sP78LczJssWWCK7mmbYmzwiacJQUxhK8IJg6T9XUbiuaKv/h3ravrS7aRtRklI/ndIyGQicFFC6dD7np",
-	"tCp7ZkbTYsqYjuir7fSPemZL1QwSRjOmzTSegDHaRSbGy846FtR4T+3q121pEU3Z2jB4JuSQpSnwG9He",
-	"KH9KySJgykdn7ykiRQbm1OGZYzzJ5qnzWIkZWFv4phR2XFDYS3+wYUVPLwa7K9JykyRTusTZpQInhvTz",
-	"03qlbPPaZoxfDeDjDM2a6vKaH8mEKuIuuOEKHlbMnurjq0tZGtsuVvPMvhLDVMF7jUa9oMa8m2U0MdOs",
-	"5sHM1VorpoFpWzxtcAXLgbSPDBb8NyMKCIcFqUSlUIT4wJtTym64EUdH5Y3A+B5VBCNKkdet2KLx2ezq",
-	"wF9WVuCyGNxKFNLuFdcgOc1u6H1wD6nIdxRoZGG0n4UUfEwEJ2IuiWIp7JO/z4W2IUq/HzYSZ6N2MyE1",
-	"YTfcrvuhu+CMoNvdSFoxl2rVS+AmsRtyKb1rn1xAlhE1n+G0MAfNz+oS9+FXxq9eXdvY0i1yJH8auqjg",
-	"CEFElnarREyGS0tPIAmqsl4b86cnA61vrHZ9dZaWvxSD7XZO0QXatD5mNC+F3qSKbd4/LvRghE8p++8k",
-	"WP+WS2QoJyfdRC6flOWyf3dp3YtB7WjRy7NBHoFHkOVevDyDw8tvLYiCfKG93Vsss4aP+mCip1lpXTvv",
-	"573ecfI/jDa2nAExF+BX0NmQ51Yl5hkdu6RCVMEZJ7MMvUZCpirPMkUeh4N04e1tYj1Uw0CMBkMm9aTT",
-	"7xw++qG31zvaO3rUXI9GT4fTl89SStxo0LOReaeegmy0G1XYP76GxIJY/tbK8GsMWaTMPPYZZdkNVYpZ",
-	"8LjByD6vyi4Nwfs0ELQr8mwSI5XIG/vBeQ+NTZpCwlLAVJybcsZAx3iuSyOZAuWY2lOl0tiUdkGvlffb",
-	"ldBBljVSRZBQjY7u/U5l097k4dRdbVseUAh1DuAp8UMpXLrmHK3kBN1UD/wh2CP/RsO+ANJV2RUf+U4U",
-	"DZu87l0DLJnkO8Ps1k1pCsSYcJ+7nXPnmXsmIZpFTa/AaGg3I1b/knN63TqAgWFrc9e77aMZzZzRt+Rg",
-	"bu0rdg5fe2Y2uUYjns7PHxofo/LGRA4T/tAtCAffoCyJm4NNKHI55TwCW5+QCyF+pXJ8M/N7RpeZoOlA",
-	"CzHI8GlVTuCzrh7cv3/8gAyXGtRNOfNxWWf1yZxGUfRjKBP+yiB3pbmuvBoJ/EKIF5Qvb7SwZqxTypc+",
-	"XqrChTVP9w5sm6425ynqzct9ciHzhFlOKJmKHeioR6F3VghiRkaCkZWWe3XoO1lu81rUvDURPIFTovOJ",
-	"usQtrBXZw1TeywppBD9topCg4gSH8RsPazpuJjznlWdViUVbdxkoc6RQDIzI61fnF+Tg+vBAgTJEr2wS",
-	"9dCWk+BlN7VADovd/VWM92yudVyIVmewi60t3jllSqEl4jwVkohrqLpw3759u1etxVm3odXSHb+r15Rl",
-	"dJjBTXc0f04l30OBvGYJkITywO3pQ+KOLgNyzagGeeosMEVHUImHV7xKN3XKVN3BfhrlAUb2P5/vbnw0",
-	"Myo1WWD1hiEBwYPYC+YSfEFKd74hSF9AyugFTvxGhyN/4GBqnjjAtYxRPUoS3O/H9m175u19UtXVbio7",
-	"75dlJ44KE6i82Z+PeHXno5PZtSg1YyhS5+fmDKLJ5ceJEvY3fg2SjdgN2THGywbz4mEVCoY9cwGhaSoN",
-	"S3ajy5VFsgS9T17NsIjUubGY+4yOLPSo0LLfbodRnAZDrG7iyox3tX0zqtRCyBRrO9h44hKGUKCtW75O",
-	"kR/oyxnznCuaWmONZq+NGi41A5XnZMyCr1bNlI0ZwkG+1afV37Ig0ahFjWyRr/xutdTQvy94elElLIa/",
-	"Q4JJca6es+X8g3Si+sIyK38yL227hI18Ic3G1XKh5chaNVxuazVF7sfIp/mFabBJOuuO4RthBY97DJWS",
-	"LlfWHkeAL/QD969Zs+JYd+/2vMXK5wtTKvUoFxAdR9bDh9jthmGgwnAkGyMO9+/VyHETWzjmqszdhZFC",
-	"82KpwxH1evUlX+/fn8d2LN+YTftxDriOgeG8/p4LNoV/muuq++b3ym2dHUD44DXb9/QaWlMNrSWatxNB",
-	"UpZi3odTSvNUGLVUGqaNqIbqpkUi3c4Vs8zI77BLJUSHsVmQ1K/IwPkBO5hEbzSxFA+G/+RZcXBd/pUE",
-	"BRpZ0HgM6UDM9QCuQS4XE5A4KmNOFNFdCWOmNFgPn5UdueT4sO7IVJS8IusKh9QlC49ksTDGzFDMUefE",
-	"Rd0dG8AVxU3YdG5+Zart2cmH2Wi8pUO6kX3hE9eM+YVP6m532rWG6czijVQRDsqZq02PLOZVD6wyFRM7",
-	"GVWaSKBKcLKYLP1+o5rpnBLbipMqteCxXA48B4kdeMYHNANp/vIwBvCRWQfGCs3ETrcZc6v18VpbMcyZ",
-	"LXrG8p3gkxlTHgKZcywyNr9csdmsZjDuqhi1uX0mi4lQQMRcJ2Lq4wU8FZJwQ/NEiywNtiBEu1gRpo6U",
-	"3IS6xVkKBlI6Q5tP75eiOU8sN6a61+1Jrt2AX1BOx5B6DXBlwN0Oh496kMylEpH61xdOTglnghjim9Ex",
-	"7G/UVTdO/Vw7P8vauVdFqE/+d/FjpsL0WycIaJYZc8/mmFR0Wi/cCn41FCIDyr+aklNZt4qekg84vpLa",
-	"blqb41Ojzs8VyH1yruloRATPlvvrOOR6EtFC/mIujMrO2nn8UuG+szy4bS0NyypGI/Nf1JaiLOzMGoav",
-	"eLb8Ikp3VNuMztFFwP6BwZ12x/6MZOzaAz6IuVYshXIGtU2ufilsYtaEzmbAsQyZaTI0QlJBNlolhy1M",
-	"3DwI11RghfG49ScH4Q+MIt/5XI7RNRhWEJ5b0bu9x1OMRgpyTxCu5j1F/oWZPt3W4ndtQM5etZ0BUwoJ",
-	"fmrrEihBIhQPCuRsWMrnd7O0TRutI750WdJtuTcW8OeZI2Qh5lmKCUDknC4J1SQDI2EoKXK8u8T66O4p",
-	"zEDoujOviLGcljNQpwStDXvytceFoywlnEopFsrJBsESiAgE7+Qoi9SN521KPz63F9+3AsL9dbgqYFfr",
-	"jpHHOGQwrNFZBxRWNetLKASPX5OTh/vkMoVLlIWZEkTNMMwzXBplzawkvVLmir2zC3RsB/ztuAzachSf",
-	"aFFqvlbTEBxwvlOnu6+7GLngC3Ph53JCf0w0LSYiAyvRu5jrgaom0woRpdAnSJPEPL8yvcNV4b0yP1eZ",
-	"FNN5rQ97CJngY2SmgnuW2yVK2MOmJ2DG4DDiEspTZhiIwouHS+K4y62crBKfCOd91NsMNrNK1kHxU0sr",
-	"0AIADCP79xvXLPOgiLnT0BV0dh2akbNgmnPhoIpyDUCd3SB7LZ6SGV2qRj6WhPIEsix/RUN9p9tJJpBc",
-	"DRiPDu0tTjb3VfeRPr0H29wIKWFIuNqsF84BI7MYt9IaeGrrDZot0jbWd8nnu3GZStWjn6K6Qlvrv612",
-	"0XCkvwvGB3OZ1cFkUqIhgwnQTE8KeK4JZOk+eSYss/FSi2LJvMo5gT3D9o58c09RiTbbefnTUxtrL1Va",
-	"fyoL7s+X+zvUnVpz4KAYddN9L8X5RCyegbtPx3xzF6FqitfsE6ORVyr/SppYdP4tlUBfBLyBCfk6QLO9",
-	"fvvyyt7m9OWQODZn0drLijsGHrwwunAiS0FpImbAy8iJFeNs42pYJ1nsxDsjOlfDpNDgduiGB9a+s8Z9",
-	"97Zw16WQZIxD2iU5qzUKXSKkRCup5uFB+XbM3/itGgFKz5OrmIJha0nMavVtIM2yHg6QKkKJhZfZaJXn",
-	"lehr7Qu86EYWSUMqXGe9lMu3mzL5vJK7uoKPrYgsnD+qzFMIOsddoqO9wvAjNBWuAGakxHfWeitz88kP",
-	"plsCwwxFYcwIWzHHChWmpUXm97tMDyVxX1rlD+tVvVv3QJZq6r8F92MZEqh9eA9rrGMZ1soDeKpgfIF7",
-	"saVyFTEbV1lew4e11wjq6LcNs4nRUUg0jhRwcF2/tJGZ+7c22E6H8HSDTIfNHrBVCLZGdnFTT1aAwdYC",
-	"2urc37Zx1avjD17ZYIGf89lcb+O2p17rSygnQ8ehbW2tzevBgB5LJgQ3e58Y+aNCAHZkk2hqo2kEKQJi",
-	"k5EU06izP6RVlwxhoRFWKi0Yt9ei0W7RYLnIqfnU25AubV5puoxTeA1KXjAANM1XUd4zwceRqXLfPWBC",
-	"EfU4T6TMqHYlz7kn6ah3+CB0JfVirqRaqL5wiOiSqhljoL2bMWFXA/PItUOJerWisIDBMB7VD4JOgKYB",
-	"XrJZGeWrAkojeXi8eRxRFMJgIL1V7CqYqXAlRhIgiEPl9kydl6+3ZhxVeJ72AwmO0XYjqcNYDIbysNkx",
-	"pnM9EZIpSMnUsEGS0ZlCqOU2B/uHHzYOuQ6DKRiyA4GsOVG5MTSlS2KZnznciAYO0LVMBrtAYJlqaYDm",
-	"yeEIH8SHeFM38AqSVDC5KNt9nGdFLpieuHyYwjAvCHeVkW3vL+mSidYzZa0Vcj4RC+4XMnSglL0ANMjg",
-	"DM+sd2Dacv8VpaYGonMdyWzmIRiCKO3v/aP7D3obj+A0t3l94l0IEOqjmuF3xRI2Tbnb7NitARYL2Xtv",
-	"ZVHOJ0aoOsvJUb+nWIdfbweN7pw983gypfIKbShV5i+bF6oG/DQY4vHKCItsL+Bp17MYj6Rf7yltxffW",
-	"Qa8Go3tQf6gKMiBzPqMsL1ULGIg7cKXRbZaWdbCv4cbeXyu1Q6+XG50bVe4Y8wRqNLSZ1XHaDNFrwy00",
-	"w19hhBHtfgXXPsCuMvx3n5wRfLw5pD2MdFlZh/vfzfkb5cvcZ6Y0zFZ1wgIBq8rYnp+/IidHhw/3O+XW",
-	"BWd7//zw6TgGd5/DZ62arVxIMudMqz7BwBR6Pp/+9qZLlsDxj/98/V8lhxPj+sFJuOCP3P/Wn9qKsm8H",
-	"1C2mGdPoA5jgTSLkjEzFtWfKhKqrkrqRo8auCpAyOGHwmp3iFEbMjLEwRoOxC2LHOoGsYPI+dz2iep/m",
-	"biJ8ChfEzISMmI0xNssnxSW4YE485GG9w96qF2QVTDlcMtSAAnDlFYnM/Rxt5aZ7WroyrYANmWmDypUc",
-	"NRHSa1757Go1nCj9b5phFVIymOFRjHOJkQZe0czMaazTbDdLnnoEy3AsJ20stFqttbpkNQMqI16vlYHP",
-	"/NZhfZfdNiqTCbsuq6PHD+5v3KsIrHaViT1hDrtpCHoBwK0Asa7Kbm6B5+fJrofTISaIjbRG/h5u5GTO",
-	"NxTxBa2OvYHb4vYzQytuxRukhtY4drZ3VN45P+6cH3fOjzvnx53z4875cef8uHN+3Dk/7pwfd86PO+fH",
-	"nfPjzvlx5/z4dp0fDRJjVudSqxrGrc4626vGNqwVxms1iFX9vd4ar3Mk1JpmEQZSYcF1aldcX6w1qCJ0",
-	"vIasQlGzcthjksn2fm/p5hnOJcuzKasIr8piI5KxcAY6JbgALQotllHyeI0gyfbh7tTPJlQBUYKMbDvi",
-	"Fdm+SoflUv8aJIA0T+haveCapYibs0EW2YV96q/+3O2MGGdq0jILdYLt8FZX2ZdwSEB1Ia4SmJtdbvrG",
-	"DDC8ti57+9WoSIWclKvtW1dF4J7VJIgz1/6uDC0XfYo5DIP8pDTYeAlGBYHGC5JfXyxK5Bpc/VY7mif9",
-	"b6wkQpBhYXTASoVA7ZDFoulqKJDXsd7Tr4XSYwnnf//1ngpQmUFCdBsUpzM1ETrKC4K2zwS9y30Lmryw",
-	"Hqgp09rC32PlEfY0dil1jTPiZdusbqXXAC2WaddiBeA9QuJ2RdnSc1ffoYWkYzByejqToJQr/wKeyOWs",
-	"WuNRvzGaDmtLDTSVY9DxDFkh4vxKSzYeR7uM01SYcV32LVK/R3xzEwkhDqimmRjPAXcucx5f71/xkqiD",
-	"toL1s0j4HSsqnHy3EkvbT+61UQeMx+RpsaWxxFO3TsXk/b6XzkxlY8s8Jd8IR1WOE9eL0KeBXGghSrEE",
-	"rxzwidY2lGp7xYJngqbhmWxwskaUZXMZO8JPpzO97DtfykyKa4fE2nhEW4k2373d9bUv3yjmwxCWns+n",
-	"Q8fGb4nHlYCc3NDicm4btrOWqutI11KDhdhrlideIYbqAyrHP9y11fPuTmZwbiInb3UX6ynkZ5Glb3JZ",
-	"2oJGKvVdnvFkMKbZwKgjqOpfg9JsbJHvut6XQR0OUqfbQdDKCNeprFn4svq5/AKztpHdId7o9nFN3Zyf",
-	"HvIbMzFn2xjDARag9CBA+YR0jA0+8ksYt+bG5okW48nfXj/fWy/YcXbI5lqdbStw7AveWKVul8fQHMCB",
-	"uEYp4xTuwdRY8lc7P3VBb+8W4y60hopSz4sIhDEZxxiDsFdXQQ1Oeptm4N6ybvDOGG2bU+D0hY2Kl9G2",
-	"jEmEKF7OcdROjA3nMqKS/wSaUKLFdKi04HBq3spk1co1Q8nt3OavvAKYtSQS5D2RRzl4x9UJ/GIWpFif",
-	"sp7XbrhCziY0htWG5ttQiivge2I0Ih5XjWQw0qehmdr8ZZKymKX4q1Dg9iDflJYPhpFvJLhaLOzd0Nhm",
-	"3vriKTaZDJVeLjiEfLjCmbFDgxVMSSaSq8EQJoynA8tzVRxyEl+2drpF04nGU11jMsy5BJp64PgV041J",
-	"MqWcjVw//JRO6dgWTCs25tZw48LCfVtICS3nxq49xT0nNGu5L3GG4kjEEac/FPlyFUeyIIDCxihNsp41",
-	"+VYmLTmTkUyrS/dScCjBM8yoOWxxPJb1SmNVEgoNUd+MWX/7FrM9EtR8CthPKnOB9QiMgCeAqteosgvu",
-	"QiuG1y2hVSx3hAtn6aSRz+N3wTjEXWTYfc/3EyE0MychmkYWsyHdc9fOOLYdZ8SaDpjY5px01qQiS9Cn",
-	"hBJvHOMVobWBHNrjito2cFoRJeYywQtDBiTnnDvUTby3UxjPgf0donHmmAc58cRt8B+tv75lWPkpw16O",
-	"l3nN5yXO5tLVoV8igvwl5cuBveIyUjmZ/7gx7THHAmtd4NwS3KPOIfqshClyWnh5nJhFsKiZi89QMrXQ",
-	"nRWl6qgXTbJZAyhxEYZ9KMmY4bcYJmruNWuOqrDCCgJ8gWKQMQp5bM/aNjDkNVq2f3nRCNd/M+cLyDLX",
-	"gxFDIonvMx8AHgQquTsw5YYnScY4SwZJJiy725He/thI/wsHpVOV6wnNEEPRbGZKl10fYrTBnFNydNLv",
-	"YeqFD0H6dhI2UaToTIn9wMpJFN999653+OFdb+/Rh//r6F1v7/jD9/13vb37/ivz6O+jGRaPRSbmshlQ",
-	"asWXhXeGuzbM5mZxxxKAR5lNysbOoFmlVAnXDBZ11nIaSyhx7Sgc9obZ77y5037URRSAfKy8ZEG5LsnI",
-	"usCpm7cfVn5n9EDY4NzTKWXZM2ETQlossYd3LlFv/mWZu9x/sBmHzujrNZDXjF/dy7s38QTI1NhT5Mx1",
-	"7VVMQ9HgxthcZCWJ8LC32WzEERS41TWLhgg9O2MmEhIh0ypf8AxlQdVAOxj58DsudP49tnUaFGixdewi",
-	"Bp1tBFoGVjq7UPBmRpMjwWzkOBaRZbvuG7S4qx2+c3gu45JSLDjIfVJELhUmqlYTmuoQR92rNh0UCSlw",
-	"zWimtgXirag15a40jgG70VTFeYNmGTul35qmE2tX6Ald/izmUjVD1CivEeaY1EYP6MKKpUaeDBzDq9ET",
-	"57lYk8dUmaQdQ83MXl2DlCxtK7fSGkU+pUvvLMnzJD1m12r8/LYWZ+1ypDaq1WhVbr0aKdyBmCvixm1V",
-	"Qjyqek/vEwvzthtREVUWjSRQc6bdn2t0xcjgZplYbgN3KjUb0SSuK61Ro7aBw7xmUnA/xg3NMtpn0DS1",
-	"1Iz+J+ZqUEwu4nLEiDS7hsDfu8aI+5LJGLUt4W1g0mVuf7mkhuLkBYkN1vm8OmvrzyR1zM7cWMfsDMs0",
-	"hmnztN1wZBCNASktqYZxZIuMhTFA+6JrRjugekAH1qiSZCHkFcjBKAPQpwRwdDbOq4O2lqxQYfn+BiTA",
-	"BskHIfkUWx3MoYTmZ892tyDv/LiGOQvoAK2kLsCsjv351bz1oF3AzG4vcFe8ZLvwV8g4Y4VV5iiwKR0D",
-	"+S4vaiCajr8nTnMdznma4THBPJlYodQGM6uOg7m0Ovv20tsqL3lY6gDy32pCj+4/MPb8I7o3+vDpwUm8",
-	"WKLCyUMM9sONgzZq5EBk6cCOWMUCiGQilFZ9MhYkT6GgxF7jlWWXR2dNcqwVGFGWqX3ylCYT+61h4uZ1",
-	"kGKbXLPUVzDTtj+wryqJVTx4vt5yPwrWvCYH0TljUqrpkCpwUQ2snHEholIbu48zylPMYJZAr1RN36Wc",
-	"77fbCzUVV1CXYIfLe08ZC4vghUSD0qrrdddZRpM80uuGcK85dz43j7ww57eiqUdKDmoxU40VOAMxWznZ",
-	"m9Hyq1ZODXttxFPX85fdxjDS/LnfahyjqhFETKAFlVMfyTBqVtEMVWRpTtpMEaVZlhE7MnLGCR1ig13D",
-	"1WwEAp8yoYqoBdPJBNIYFRVRjQVlmvHxYCTkgM5mUlxTa9u6cJQZmO1YlJnLhjS5MsdhniS+27f5CVL/",
-	"ixtPERCJ0WdFEWmZ39NMgcQmIWE3Rss1XSQ1Zc2Uy4YKfxzYNgxOFv32GwcQbpxB/5Hp6u2BS9aIlOh9",
-	"teiwYq6dM6Omc9+DE/IL+9HugOXwM2nemJ6a78zBNEKmHut6jQGh4I81sOBfRI+vegrhjwLlNpr2WmzA",
-	"eq7w1jmqWlvRkRQUI87zLvBl1thKeEfjLzXzuGbt03FL7SsiVX9ME9tylFi3ZcOuGFgcWhfQA+Wy7Kkt",
-	"+KwBcs7nU2nHI8VCgUTGbHuUGcFPyQgWxgBKVfRIw8cZkxCPMr66tvlMvEsmYoGhTFsZ6FiGatOwoKG1",
-	"b+h0YJ5cW1WElOx6PmOWw0iCmjQdSBSfGJzuUEIxL42ktFDFPtaft9t3stlBb4/088TWme3GPRbGSoL+",
-	"NT7r30VVzVV5ZBWmIMdYKe3DKHTqfPs7Cro27BNWMROHYh6XOzdBX3eBgzrbk+XREMzCxNW6FyfYsEC/",
-	"ScuUHAE8hbGEGlEdD3qUOqlYitvYDgI+GuOUZjVNqA1n84FDy6N85inOmSQ0y8JC943va8xWbBczVdvG",
-	"rFU2Xa0KMmMJVok6AJeIM9OcIqN9DRTjMTb+X0BlPEZd7lS2OsYbu9VDWPzgZeHqlXtBrJzFnEjqyXGb",
-	"gFNOk6VM5GjSzBbIYw5SYQV8zPZasmRpM2xawJFtS+/lGd4O/Vc7zN6AH/QRUMpZNk6vYyqPk3ojUYos",
-	"p+hIsPTWuUjF13DUuzGLqOCU0L1/ffh01D3+/N2e+7O39+jDp8PuD5+//1//tr7T3lGvnsGsbwa8if2s",
-	"nHkEiOofHPgNWnXC9Lo3YVoFclgFteJRr7eZpW3copuzOMfd1jKxet51+0pdns341TvV2M7+rWEfGyRt",
-	"+im2sYhHUkybt7zynaIjfMN2J4a0S9Q8mRAadM0z1oSHkRB4UZMuY3WegGgmFTaSxRLGuIjXovkkV6NR",
-	"dXlphUvUdb3XwkpqBCyqSd3E/b/1A29P2fZGzDOAJ5AwtbOUMColu6bZID8V6D+233GhBxj6KYwcxzXc",
-	"l1wMot+Hps5YiHTBMFHVWUU7LxJ7BnCeZ5uVz6FFZUn7JXSmAnjxlDj0kbRPsN85SSFhKZyibE8lXfB+",
-	"AQJEtBBXLqzgID6q1TH4tgLUJMUyjpm2jt1r68H1T466Yp8xyNKnUra240YsipiB+lefDEW6PMhzl7vk",
-	"jznI5QHCqnTJBGgK8uB5CtOZ0Gbf9n6BuPnhErrr+hwK1/dtMyO2wy0eGN1Xhp1q2zLl9m3W23DmeLfF",
-	"c8dcHevJU7FPrTo450aRtukB5ptpdHEL33EVXTMFq1taXho3lNXcLtzK7cGCHLyf93rHCUvxv9D1CfqV",
-	"741kEHM9FB8rP2zeVz8Kt1C17PZni0bZbmtXc0rFVeMU0ugoioyzlmmTVuCuY/VFCrz3ire4Y3UK0vUr",
-	"XDePtwBX6Tc3l25nUYxr3T1++NXZ+9u7TdZBwRXArD3bqEA5VEyJocLerT6AJOdcYWXPwvnGF1S5KlAi",
-	"RqO2XuJVp6+cG4OdXBiOLGlGfnteo5vZeqbaqcYiNKuIc1PKl0SKheraRvYWhmhJFig7LCfoElbIh8EV",
-	"LFXX+6IHmMyuut6jr7rGWmZ84Ithu8QY2APA/qBdMgl2aWCWMphbsZdbwU0UoC/1MC0fmmGphBAqRQxp",
-	"tYIsfvpuXZMsHfXtFcrwMbvLA2hxhOvi/69ckeBtJAD8p5GH55lo21rxrMBitM0Tc3xPYTEFFFyDmat1",
-	"wyjMnZIAqzV/7oLVaefkSCXk965HWPRAhaoeYbEEz+uceZnFJaUWhNdOTE/iCDihyVYx1Lfsmo4Yu6o+",
-	"FSkRmMoDNJl4PF6ewD750UI2Oefb5ZR+tI01Ly0rDiCPG1FR7i1czbxs2926XVfrkmunzu2o7uFTi9zN",
-	"JVEWQJtDl0CmgPx28biBUha0PK5tdOyPZL43sZO1lppuPe+yoNvbS7v8BZbn0JZ1G3HYeBav58OMJb/A",
-	"5ioHfGxskAUp1TecRwAG7yJb0CzDyiMVQli7E1wuqjzqHT3Y6x3v9Y4usL7SlliuHOBKLdRN0g2aUUzK",
-	"FB1mMVHxmHKMWYgxqQOJzj38cd9/AWkRT2Vy7n2msDIdS7ruqX3yG9cssyh+Lo/JsNJ142gZvqtzzXcN",
-	"08lA6zpjsDZgJ0UGzY/qG5HtqqRlx83oMVkfrWGLnqjI0ws6btpf3peMOfe4XZRg2Suc0Z+8ldMSpl+2",
-	"aQn/onCj3LZnw2rgcVm+FRlCxq4hhheUcx4sHZxJcc2M6qZFljp3GdNkQlOMPFq2FOAD5AXvUiSIIomJ",
-	"KiOQ0n3E19rPUsxm+Gko5tw63NSMTgcSZkLqeMG1G/ZWcx3EnT5vJ0tv+7khGZPQjalrs5HMnbnrnfFr",
-	"mrF0EESjNmQZRl+YiHlmIY2GQCYU8dd9CX249MEQ1uQSrHztowmRuJgYZrAxLuEO92t3tW0DwGasrq5K",
-	"ggKeDsQoTuXujNhAq9GGJMyA2jKbBjgWxnAfULXp2VT75+YvalbthI9vmetY9mHNwLo58WHFJx2CmMw5",
-	"lumYX64YHv7YIXdXRSZ75mGpFhOhwJj02AoJzQHgqZAOukOXQY7XMlEXXCk2t1tUa+d8JxhUid+s4Yq3",
-	"bjp77ru91eyP+G0rvLUj/QoB0gpZx9m/DaJM6DUYjpQJcUWo3icvKjnfruEF+tSkKOfCrznzIcMvhMAm",
-	"1m9tvE3blCvAYeeWztPf3nTy5is/9Hq9z3++Ni877unyEhavg2r+LUE8bgMsYS0AQDDsLfBHcARNwQtW",
-	"tXFYDNoiIHzDmCWl6XTd2tSuuWawLR5HTTqUkWAulnvqOI7tAVfu8YQnxz7oXjNtwQjugRgNhkza2FQM",
-	"GcErc4ePfujt9Y72jh5VCRxToU4+79kPR8WHKMmPgacxtGYH85m3QzPTyfPag4170GvW0a1RPtXE2XTB",
-	"dN6//9v/NhMg331/sL/34dNx97gXn4mEAvmqckhFFT8kd89DNkLQZYbh4BmV4OBOpObofq+HmNlZelQ+",
-	"8PCZ0QMtzidi8QzaNh+zXk1b3YlxoyldkiF0kXH73nKl/nfY9Q7SWKe5CqlMGyHXFFmRCUshWvX/FqNb",
-	"RUJEURWcupSTvGeBa1ZZtMBq7vj07V5iI7D+lJVuWkW+RteF4FyiRauWCU7rXrdKRSJJLQyRW+7Y4fDi",
-	"5bFF3m7pEbMVFoMdA11tI3nCRx5tkgkr4668M75QtyoTbpvVr+Hg26br1+fXe4a8NbPtE8NiuwQ5bJdY",
-	"Bov/NfwVMz0Mg93vdG87xb4xl3XnY5vM+TsJfifBm5ytW/cxeB63vY/hNV3m5emraVClJE4xA1c+PqNL",
-	"B840o0h7YV6nA+sPAXFTixmV5gV/Nv8TW/2lzVKr6tZ5K7CndsqMbyDc/IYMUQ0VJDLWGeA1XTr3n2/t",
-	"ilHmcy3ZDPZ/V/vEG6ozujTMk2dLr5JoW+iiiBJTsP4NLXxv2wjIyLKmaAH9NO5WIvipaxed1xDbKRA7",
-	"hfiz58OMqYk5B4MrqKnOv4IlKp/53LZ4kW3712L5m2lh7ug01MSCUxCMaM2RfOzasN3esdwiTtP+JE+o",
-	"HHuYh+bHX6j2UVdU19dAAfhLVE0OtheDLipxT1kh2DUiuPz4/TUjaL406yIoOTQC1sp1iZhL5RGIggEa",
-	"SV0bNvGdEKsN9XZRDs64hhod98KyHWRLLtDmRxwdpg/j5G2DjGrkHoDeVQVaZwHZDHLPq/t7uBxMKA/S",
-	"2aMy3JaOtDpULvwQBYaixJ5SklBVCgxeC5aWibzbKabgD9LCQeHYvzKhXNtQkdXhvm/FxaAhEzPMJoed",
-	"u2EAfDV+68Fi8iq1Zs80t6nBKOZo9me7XzgibINYV15o17V6/jBtNCCLSjwXr+l0O0PKrzpBJ9HiXAUt",
-	"9FxwoGGWZkEvK2w3D1B5LJBi2tWVC8P4a8VKhe+Gh39jzD84Ed9WrdkGXJtWxWUStFxi5EkSDpCqgd3Y",
-	"7SrLtiW0jUSTn/6NfeTKhWSxo7ShriwY362HC0MN51sIGQbjeYPQ422dYk5VazFnm2O+zYo1K83DIeWv",
-	"2ThpJbL5LptBMMt5Bq4cfLCgFk6EaQ18IEYjV3BmZDcdSwAn7V3NHa+Pk7asuSvNUsvlbiaY0LkyyqDN",
-	"sTeEzFMhBxIS4ZN/0PIy+mIy2WXDihU2skIgnrX1S6LPgjp2PXYCwuTaeOVpiQHm4ImOaSqCDcwDMZvo",
-	"UqMbI1lsK3N8K/pVi8d1vDIfVWnKFlRY7enlnjFRRWqDCQnk7aPmeiIkU65vTi7/Co9B9G1FRkCLkMib",
-	"Z4/Jo5P7D/fJaynGkk6VTxcgl2aXLrsOOBHB9cilLY6LtM+pKchDkOpTl9YigdNpTX3zOsQ2IxmbM5Og",
-	"djPCfZlr0lEHZ4kYr/cUef5kf30EI5KTz3QGa4Bc6gFgMT2NKQIfsQlwFeJZsj0JI5BOXYtop0if8S04",
-	"c6lF99DCwoJPj9Y5EVLju4OydCrTgXdHbRY6+KufeZB45KoO3aYGqx4l+jwTu6Uulo1DqnqaPjk/i5JG",
-	"Iq/LFx7dv3/4KHrpVV02nsWK8I949cvreOqXKjFSxcbRyz7W2JW4EOQKll0ypAoenMxltnkTrhAtx0yy",
-	"i2tih2HnYt4VW/M3QFPGHVZM+zaydFxqnFxX9dagS3LlsI5zqFiHAe6al9n3YuQTG/Pl0IkYrrXsZUJT",
-	"Qvmyi7cjCDfaFQ72Bj7OsClZtMrNd0Zc2RalaQb9+gFhIyw7JGyVJAQRWbqaasUBS4nCQeSZVhLUxBJP",
-	"FrftZ7ZjdEmGzGeuIXLDti++OVDYSiAaC3CFYk3fVecXzMccPDJ+EBNgs1v2UDOl5i0t/ri9VXLROOwm",
-	"Suy3eCRcZufUvJmkzOYHI5IDnBJrteJlTLlrXLpBJpTO7XotxFXJeM/dRfZNEV9R8ejorroG5pGa9jnX",
-	"iljKwhonZtQjdP8wzpLNzMc9ObfNcsO9WPM1237rASB/vLYPABmTiScsY9u0k8Mu5rF6ln/Y6j9t7feU",
-	"KC1E6mCMsQ8jILeg04ocDhvqW1yGmpzqEZNKk/u9XuMiPI/zsLnB/leuyrZTa1ybjUghkUe9diUObhdw",
-	"xV2R8Qp2eWqUX8Ghpo+bNediL3GLWnPft1lc7Q9tsHjBFIODt5lcvgR9h9S5KzLfbQ12qwP7NSqx30AK",
-	"09kW/G33iU21GbauW0XG+JUnT1t6t6MM2vi6WOWsrVclwGNYQZj7oS3EdPiwmkHOeXrBoC1WkcXJrS9X",
-	"P/Nl9RiLx8J1e4tr4E6ljrO1GcikaPrhauZLyHybk+ArgyseGl+CMcMGN+1P8FdJVcrrYFv277uVFKdy",
-	"latDL+0ggaxQYFDsmrcesRfG1c5G2VPFOr5/f97ZcdvCo51nZ908W2qlVWJ3FSEyfsxnlMn2EatoKpmX",
-	"7X1CjWlLnAuSJMZaAVVgVJyi+drH6l5/0QLLKImQKchT4nWDIFw5ocqXHnWJAsjj+IU9mqsW3Nb35hrG",
-	"hzV4X5v6dOLk6tfuTZ4/sXsvuRSLQWJbxYZR8SB+H/GjVyMCO/Okv4FcK2yN7nV7/b9rETFqpqCF3KI8",
-	"G9u1tNEh8T1nvs9LxACyD12XLq9zY4e5sjA/kFNXdm0t/SyzAQpnGDW3hpznrRaamBWd/GsSeEbOhRwR",
-	"9W/EAtvLItAL+uy7RKMnA0dt77V6bGN70i3rk/y9sYW9aTeXimXaENZVyAWVacMJPHNXt8CNELF2a6HJ",
-	"77t8caGxTLOPPNL8bGGB6vQq4Woja9CK/B5rH7TxJaAYhKx56IQqaE0sryc10e213S6tiQVNV/5NccPt",
-	"Nst0hDPAzJU1rT4TMZ0ybZieL8FhygJfNKdjKRZNfeOKjkAvB5soP2PXmPxBr83A6huR3lpPILddQWNP",
-	"w4UGw6VuHAZQCzobTFW8JlUJa31wYFhI6ZviOQiGIQYnjbQr74KY2xxs9zbnqXQvm7V1u6CPP3qu5zwV",
-	"buwNXo5XY9S5+cvnHDe3Pv0z6t2xIy7SZUoEFDT6dGylG4jOsrjImUTBOkvU7Dhe6YStEei5oG0p2Fvs",
-	"ViUntJ7ua5mVtzcanHtsVLWClmn1+vJKr1+XG0FKR2FKuraRZZ5M7vjcPnnpsiCwxYXR2ouarZbNLHe0",
-	"Tms6aa3qEe3WJ4u2zzEazynZOww68qLeE3TIkIjAm1hYK8tk0mhtf8whbHnglu9t+BbbAXwjN/CNwnEh",
-	"grGtWexnhYbUJpnEaJFDKebjiSbzmUPDYdKbjaC6HrFR2niqXE0kcSGtWKiqgNsZiSwTC2NxWiMkrto4",
-	"b0WkHxwXC26Gh/rREIB7AB9jmHWNwEHYA0zyrqAeBM93PRTj2ISWsKRYrB9jjhxbeYLNJSOO39aFD6J9",
-	"sG2Sn0+Ait9q1czVe3+1nWaobgA/457h5+DHU6x7gJzjl2rNmbv1vExvT94eamFJOW7pSa+rPQ3SLDZq",
-	"F/GqPP+ENSN+U1LNtwtwRsNieextfdBsw0lbH5FaO69tenavUbifWAdp3p85lhTSyORwTerWtb8vZ5rY",
-	"xALHvAlaKnmbKOrCIA0tkK+qMBSK9Gp8y/dTEnzExnOJKRbmatUvdazKDYCV1lWNdOdVNLeFN6NUjngT",
-	"GFN9RHsrqQHEWNtTZ2hVF2CTNHZq+WaVZ7cdof1ebj6dq9bE+kHG8nR/Q/F/mae6GpvrMsi+Va5HRbpP",
-	"zsils8guMQfFbgTlKeJ4DoEYk4nDKbl0xbF4mbIRe8yvsd45G7Zn04qfWYns2iXW+sEELZ0VdT+OgCf2",
-	"k10o+9mIESort5vRdpwZ6W9x0WMLG2dn07HGnnu8c1S5L9HjXXSFLqp+1/SHdguOfqTbx6y0Peda2cju",
-	"lmG8U6BFNh7UJFg6hlLj5fCqcm75i5GPRVofgIYsqyvxnbaqRQhX2ZdPRzQGp9KGAQGv43SDRuIp0NQd",
-	"owzqghsll3tbJJU4cPeEpsRiC4r99gVtk4iD7dL2IbJ696UNB0mxMAxTZKn1b/NSkAgpONTay6YB0+Wm",
-	"PQMpFrbyLH/N5jDISrWZGXt4eIMTsIaJud3+MgqoJeBb10JLJ7htxU9RB10LgdfQSC3V0q4t+7zpm1Zy",
-	"8+tWLqhWLDLWG5avh76MgPaHMGbcsX7P2R2rz5l/nKmLrFJcpB2KZ0IljJkFi7C8044Xq4toOsX3iZmq",
-	"fawDUG8FMV30h7RxdPfHYeWwmpmxP+bgftZyDp+7nXMXcTyn1621Fjoa2cDpqknKrvNuCWKuFUvBq95k",
-	"IubStkvJ01EaTffMva2GFKtMxo8tdiDOQW7R6Z0GPtBKyYyYAoKYT+cqV21KiTcLppNJHNg8EZlZkcbb",
-	"/hivzx33K9E5fs2k4NM6zOAN0buRFFwPUiHiqEzeMZfTUDY3sm4sAXhNjfg1q0it0E7O92H1twmN2Vqv",
-	"bUqRNzucf9yF6MbC23gWvdEubZ0jRlIN4+Vm3hOuaDHm4AmFF75TbOeac3frGZb+fG+fWnlu+xG1BxoD",
-	"pQY12YAeAcY2zSOXZ7Zm7l+YAtYnPwKVIMn/+3//P5c1/cLztvrNC7TdPSwynHPrYqnLDrYpfOWXVv1u",
-	"Y4QJH1Pzr4Npb2PSV1IOy0//SYgUEUkt1KHlnh81mVEm98kvADOjM1JFFB2B+a8x8G1uUjySaHe0FiAj",
-	"BXNk7ikCXMulmdjlT08vyMH14YFvTnXZyEuC8xn48jnPKOzuNihGKYbZLZ+n0pNLW1s6G9WFje5l9Mg3",
-	"6Wq00v+t3XncsuVP+5Y6efPtG/TW2SpPLmyY45entnVO3TbcPoOMdsJpzh2n4goutnBSinSlfXWvV9e8",
-	"XVPGy1Pa3IB7fa9w+GPukqw2P8ly6bWlgpsfsrJyrno6YAw/Pb3odDuvX53jf37Df88uHv/c6XaePP31",
-	"6cXTplmqh00w/qhNGN48ckWvoeHcj5pNXf2Rrd7YW+snyDOx7z96FPYyi7dIt3VgYY1nfv+D3vpWaLEg",
-	"RPTg17gw8jQF8p3KhCYTyNIucb63XH45q/77LnGNG8h31Uss3/q+S6xth9cYKTDTkNoiUVuCxxQZAiLF",
-	"0Svg5nqP1tclLvIwYNx87Zw4p0RI4oukzeNdXX6XOD9el3AxUBOxOCUexa/sk3QzxOQL32wiH2UFL7AY",
-	"QsmRVEINDMEEC1+iG8R6LMFu5wLkVG0DpWz98ejn8SDBmGhGBPfYRL4THPmVGp3G+nwx1dC2NyOpDbVq",
-	"MU8mTuWpJOg7EKkZSCbSBs31aASx2KvyIzAqkBRTqwMhfvF+jdtCacq178gdi0f7Bu4eobkkKy1eU9xK",
-	"c/syGAFOq32thGsO17j+1VWLahaNhr+15o7DkF4FfraHS50WHSNsqy1inkdGzkHT0AOW16pEcwd9zvIA",
-	"e2LHN1mMNPDKLk+NjZxnrNep4fnTMf2qwVGqlrv4U51RDapJiNxu0+ppqmxJ/EhEFmTNLGIs1mhWr0aj",
-	"29ZEG0YUvpDmGcuFi2mSaxZsG8zjYNVWyqimQmmiF4IsgUqV54MHRVSNvf7tAgUNFOo1y3DrqrM/n7vp",
-	"bVcNtAa94+rVbzeE23NZat+PDREpxGhEJkzfgs/SLZmw5N5o1WMLZsGr1no88xVfrUM7e3lm5+kJtmho",
-	"+XRuFu/gR5AZajKraoikjG+XsFHxUwZq8fHhRj1ecBjUu2Ox7FbI1HtibWHUYiIyIFoiwFTm+p24PrnO",
-	"qUeouvKFHpjrTzO3JqsKQZGb0DKZQmkxq8V6ZdIWaDU+YbgD51rMVq2/+lDABg8nDnBtskPx1pbkJzUb",
-	"0URvsWwpG7tDFtz4sFSK+N9qQo/uP+i/6+09onujD58enMTLAWdUqYHI0oHdgDD+FOywXeLQVoWPM2pM",
-	"q25nKIFexcM4gVO73aEO4rutzNoVD5p3UBcgjG7xusUGxHb1H9icM9mmJLe+QdXFBArQHyzImAgF3Cqk",
-	"EouAQbrG0zto2/HlKtHXVqEjw3+MSvgWPbMc9nhp6ve3nfqu2lwdNV8aM/7aVXlRqclkvEDm05DBBGim",
-	"44FXd/81fLE13VBZyWHRSh/sdj7ujcXeN7513Q1Fnm8BrlJaAlebCp5ijFnPQdlPC0i5/6wnc+k+jiSz",
-	"HxTVc+k+zvHu2Jabd2XLn32E9NbUWnzDq5Gf2lfUboMZb2PT3HTahQ7xsLelg9xmQM8l08tz8x4PXYER",
-	"oPzTM08u//n2YgW3wJUGgspP/ohcvn51HglI4VRQdNsX5MOZaD3rfP6MjqGRiDQEx0L3GcV2Dl3n/UHP",
-	"mM1lcqYsCfKVlIewc1Bb7/l7/vQa5DK8CIuFSTqXWCPiMqv6hHrHGpmILLU6KTpLqXZxPgSRMmLSvl+9",
-	"5985l6kfXZdImDKeglRda6x0vbfy+xwedbgkTCvIRthTeenSc6dTo7qQIWRigeN+bv0bCgs73jx7TI6P",
-	"jx8VacRlqx7f5Yz6UzIEn9ExNeyPp1agioRm1pSgPH3PzXdoXfyrkP8gcUWmTEG6T154Xy7jZFrkDpHv",
-	"sFHn93YwlBPfD5T49pr77zmihdrBu+7KxNYcK/KdR0j93mVgW1hUBzno/ZnmRVOg3Oge73mOiNnvPKYS",
-	"Rhn6YHOVrHPoAfvpjHX6neP93v6xxROZ4Ok+2F9Alu1h39WD3xdXav93Zx5EM6fPyH+ev3pJ3sKQ/AJL",
-	"cg7ajvrh/cOHXdyNH3rHD7/H+m48X1ewdJNBerAT957xvkPyuoKl/UEK69vOo8bOvY7Y1LgbQuyTM6LY",
-	"mBs2DETZBi4IbGcpDvEiEBCOTEDCqdHYUOKYhXMUaF2QAmtqr3yBDkLPnL1+bltLWqh3i/PyPO30zXr8",
-	"Astzl0+tZoK7WuajXs+i0mKul8u4yZw+euCXM+g2a6bb6b9zqKIOTNRBh+aIoQ4ftHPUO3qw1zN7hrig",
-	"CAfqwD8R8xMRPjuHh3/819l//fLxsRz943zw8GL59u8/vxo/nCTXr+mMvcjk4jmlr5Off3sjOp8/lIyE",
-	"dWzWTRiZUbSjDLpjg5DbY5pMYO+x4FqKbI23UwtyZVMBypa7hSXtkin9uEfH8O/HvV4nZN5aziEcfFU5",
-	"MAO9b/cjNq983w6ec2N80azE9Tv9dx+MVJ9OqVwGk3QHLODr9riaY+ic8lgEO1YWGQRLw1HCfNxLHFXu",
-	"SZGZ8+KmiO89cJceIErLwSd89Oda4vsRJszzLGMQWGQMaw6Qx449OMe55cpz5ZwIeP18RqgiGdM6g+j5",
-	"dnGGp2Y0mKG68aRr+KgPJnqalY545/281ztO/ocRRMsZEHMBfgWdtZvXjTZAGcO+YWInTbb1JYZZ8PLD",
-	"Vpff77W8/Lj55WtO2Jm6Ut71TzmhaSrNGWOKhGE5f7LMWlSP1QwziS1drDlt2J2NTsEWKb6rsXZR+y80",
-	"F3+67ik8QPvkJUqiTIzHLsqY73gyygZnzf+HcQo0mJF0bFi8U2S+1NH7JpP3g0WDrcGToVPMOLq8BslG",
-	"Szzml/vkgprpYqROzCUCWmFHLiMGyHcnvePvV4klCSjlx+WvDNucuFjrjy5bokYgfNxbLBZ7xujam8sM",
-	"uJHxaUVCFG6JjoP5IRMhFZAhOo3QnWvr6J0F1nr9G4uAkCeg+fq5rE67fNyvyieeoLdzCx7Rhopbs5ST",
-	"w5ZPv9/q8qNHfwL+5k6PCpkbUhoWb1gRswPuFspSTztfX5wGDejvpOkXk6a2wTbCzBXe2DsJulsJKiEF",
-	"mPrT/QYU6G0l6UQIBQGp7FSQYpJzp9+haHaArBOjZXDZjZffutQN1uNO6N4J3XZs8By0qrDAWxO6SoFW",
-	"B5/wv6GoXRGGRgKemas6K4y0OJpKLzPYT5SKczfq7m/E3R6cRJnbBpphUzqGA3U9/tvHON2o6/FBA3Lp",
-	"WupLXNlu/hAst/pEplSOGe+T3in53OQ5v9Nraomv/Lh7cwXEXJzoe6ft1YERy1rQ8I809TkTeMtJo9P6",
-	"TMx52tmpX+YMB269MniASSboJjEfO76pSNS6Q/vE/P4NqG15S6b9zo4dXNbToCVNtC/GKfEHH5XfvJY2",
-	"/vmvdcv5sw2R3tR/6hPNO+KquUR1744s8HObNLPjpX0inK3gS9Qzdg3/e6uVnYIhcFVryPgCNZVIOjPG",
-	"iz0y12B0l5kUH7EsCiski4irkQy+87meENuwc2XHXrhXN6MB7ChWJgI/scFE69nAlz0OGB+MMjaeaHKI",
-	"MYyW9OBWxEzrtcTu6zBXxIyB2Gj2jjczeMk0X5H2G+niMPtLanlFHZ08dhTZjlL8U4vFd+/rEwz7bLPQ",
-	"r2bAz14/J6lI5lME4bk9/rPVks7o8iaGPpr1YkQuXXv+y33yXBMxGvn+x77/NlqVrjMBDYKgTGHRCP7O",
-	"dBfjUe+5EnlHGiQwlloHAkarFpOlg/xjuX/Bt//PE+IxcInYNYBgcd+dHPa+95RNsQiFKYugxLiNWdJ5",
-	"yrQxLW1YMKKBLZ0bYqMh6wIb25ixZ3//6R9o7Px8djb2hs+Lp+bfHyn9xy/sbHL1z///f+nhT9mc/mv5",
-	"8I/R3z9e7714u/jl/u/jf/44/K33dAem7VGNafvndcA01Lb+VP4avyD+9Ntcqt1YJgFjOMiRhdeKTxyJ",
-	"zUDIsSPVlSq6TSHeOuKTYSM2S4V5QX/iKphjdHfuYHHvCG97jQ/Dw3SJAKONtb587WvIER/8xSygRlT5",
-	"E6ZgtZayDanyt6An4zrSfOtLCQxdImUsEF7JFfm1NbSwe9S/aknwjfnZEdpr283x/O+/uuQhtZ83srqn",
-	"7I7Z/pdZSobzQKVF/3/fpyspMhZE8LxkjmmHEuUyihRdkvu9Y1/COVWQXQOSt7SPRJlqm4S6np1dh6RL",
-	"+XKlxeYK2RdtT296+uONUG0qV6d/fHjU64V9RfMun0UvT9tWM7ebfIPOogGnuaAxURUzi1DVG9sn7AYH",
-	"uPnCBBPElqHBFMPeo7czUSMGXFO0tREwRCrDSo0C9mU7O/D68CDPLalN0EqnjCts8WATsNwdNqfK2YCg",
-	"rlzLDTHytY0eBdEBQSmbBUVeo3vFJRZeBqhhl66duVVxHR7dKiFkTOkzP+gNAvC1a/eC2V90Cj77C/am",
-	"lGU+fthF8BK+JIlD5USR9ccc5LKQWX901sU8NpQlrNblZPk6Kp9pyBQxe1Q3APNbp/E5E5Ybr3+xTULC",
-	"9DnNrgH7XqZMmSOe1g3D4/Gv1oTYh2CNhX1EFOMk3ryFOz9R3Vt9AWnx1rzZFxb4xIuPo/X9MSWpfAzd",
-	"gUEZVXSkiA3Lwd2F49qETnpjzcVlM7/71EkkUN8Sw2f17fUOL3qP+r1ev9f7Z7gXPkfadW/rjCVN4D/c",
-	"c/e1LYrBHweYzMIKtQyzBnuHj+73er3eHv7z0Pzzg//T/o8edcJ+bLa3mluon8zbyOMAFM6xo3cBUtyH",
-	"Umr5Ss3dfJZunG6epnrYIifRcRM0ZSNs+RVva2RVlbrDRlrUXE+Aa7PztmVMo7DWMyGHLE2Bf0EFr/Ca",
-	"O0bS9aDP2GOpceLiuwog4IfPdZHiM6u2uTToIAYlbBKuWHCQ3sRiCnVKblmq4An0ESDfCBaLkG/+yEDb",
-	"tG2bBU2Ytr6QQKBNbYdszy3rJVuXUCskKV/uk7fe4+Ly6Bfo5VFOYAYJeYjYQb476T36vk8kKPD6sZsd",
-	"8iGbJmpGEIl0IwNwu9A4yh3hKZ4pcFhUWUJA0CkUBP1SSEpewiKkZI/+uJaO21LlYzNH7I7bJGB92G7e",
-	"bmXxpjtmuoaZhm0sO1fH+o+He9cfj6aTvUczTf+1t0hPeAsb+rFda39wIzz3BbUNF4NE8KcXdFz3YHfZ",
-	"AV7zudv5VRS1m3VozL7fFlNlr0eoFB803Kh6R0ahDki2lwfdInrB529duJz0GmQqPBZ8lDFbvtUoceJC",
-	"iF+pHDdPnfiNq/nM9k54ASmjF2YdmyZSXAjxgvLl15CVL+iVTcjOufW2QrJiuB18cp8GLF2bLxHKiZso",
-	"oHeccj2nbMYDX1BOx2t5YNAUcGtW+CfgKreb83FjujXa/81pdsVPERtOcYlXfp6nHUyfnMdQh4S8UkXJ",
-	"pOC+FC2w68UMOKGKLCDLTp1pz/iYALdll1Or82IxnDXfrSbre1fkPQsdORMuJJnSFB2WNswImQLUYcml",
-	"ecwA77+MpmUaPbtgQu0W5PnoBdXJpGPt5y3V3BWu1IZNdAv9tq0OGwQM2mZc3vHib4IXP3btXu74cB55",
-	"aq8OHm2+4TX2orEl/s+ob577pTXJH9oN9I2n6a8gnuzBROd2F93HigjpQlpidPsK5wFcw7rowduJQIHR",
-	"9R2TQh+zj6AtJsDLPqRTI9gQeO6w11sbA3hq3787ryrNG/00YXiHtjFqLTe6Yjx1zns1cEuwWb60ljC4",
-	"Coh4V6NI2m369l2Y37w+iGFsCzCBaRW7IbGb6IdryXMKSmFEvZ5AHRqVWNj55P7UAoVjCAkGz0aYkObD",
-	"3xgxswR2WiLebmPifeFHt0Py1RqmiGR22G2kHoVtQDoWf4lmrheD2u/ta7Hf27cqU2M9aHRYkL4tDR74",
-	"J+Tx5Ly76JwjYITq9HvtCd+t4DrSdw1N72j/xrQfrKbvJflNE3+IRXcj+zMalHkmDItwvGIxEWQk5Fjk",
-	"aTETqojrbGh+1BPAFBdMh10N0ZxaqJ0sRVAWcz/NssKiRWP22oLUlbkJxk3yCF5Q8HcTdrJLZ3dYiFhD",
-	"oWFd1V+QTL911+xP6PfIKbm+1ndbxTmAzaqVw69rkmYUBNjgyuUmMOkHe0/lQcmug+lSHj51wbsEh1Tq",
-	"P7ujDJxwThuycDDpRE9A2ezIuQJ1isDn2I92hiK6FIN5FzYWyFFLPtQnpGATvIIcm3U+sfeVgN4OI/iw",
-	"0dm43bA4VFzsGW5GRgAWBEzZbPxTcunw//Omr5S5xH+SQoLtwOpSSwJM9cZZP88A/Kxqxo38Ngcmt7Oo",
-	"G0HR8rRNfsua97qDuvHFQTfVG735HwGGdY6AbxbfIZgj3BpCv9WNZCTFND6GtbDlmweSY/NvHoMWOxjB",
-	"Xy3LqhUW7i5zroIuwU3dA3VGyGHPGiF/6x32EZQs6DHc4NnpYXGLW6gncp9YN+tbGKJLIcf1L158ZKyf",
-	"49KLG74xOSw3sKo+FGfTKXdDbvDY4aHtc2sXtbxAh/fDcRbtIxR2FgkwaWNDye8L0pSL3jXaN46p69Fy",
-	"cmwO/UorFR86iLVBQcLIu5t4jMZOv/P0tzcdPKVCdvpm/it9TczZQiooBnB4cmIeFzzc0FX1qqPSRfd7",
-	"7rRXepEcrWshcnTS+7ze8W4oqul+wqG/wR3LZ0wqbXn+Gh/+CjmEuXyV9sKdF7+fLV+y3uLFsrd4kf19",
-	"8eqJWLww//9s9sOLJ0/vv/x7i0SjQpW5SwFsnQIY6IFFW4hQZw4VxRq9uVXb4PoswZ9r0GQZt0ifknJF",
-	"E9tj86h3iJinyim7SzGXyqm/l5YZXXbJSe+Rk9piCoLDe47hzgk2RjCKdFxnN0Ii6PXlLqqq7l45R32Q",
-	"LwUHRKN9SacQ9I8h313mcuESX3TpiPHye0zYVnRp8yIvKV8O7LWXRjOdmkn5IhsADPXy4MnqPTeGuTGt",
-	"RxLArNdlzlEv8XstmQdPNSuYQ+KOrLcvbBKS0qX1/pHvhqAXAJzYJnt5NSm2cyhW4fkT9X3Xrbh5+MQV",
-	"wRo2dBrmTxougqq226rcLck0SYTSyrkU3nPzGA8tPOf4No54m33cyUtzLAaYdXnpNh+HjvfZcU3NC+xq",
-	"8CXii3fdbVzoAVbxQnpp5lO9L6/wZQqnYA7PiX8+YnRgrymzwxdBFbBAoGJKpgL/zChihV2+xlSxPhoM",
-	"/37Yu7SVgnm+a5Jh8ygFiQRNvrMt6Y97RH1/+p4X5UldQlVxEENg5nwnEX/JxiptLoBbdBy4rwd2T3jP",
-	"L5+nMJ0JbaTa3i+wvHQIzly4sXSJEljKOMvoEm08DpA6GsKIma9YiZUUm70LGEr7JIFidL9g77CNd9h1",
-	"vmFWQXu1bRsNybdZ6ZyRqfBYJRNsI+GjSk31oZbSvLEk/dHS3q2k6t4p3neK953i/aUV7y106NrC6ADc",
-	"opJHE0qVNyg6LOzeurya4J78lkrm97rb8+s+dzuv87zsvTPDhDa/vLjD33CX4fPl03Qa5BOVTslcwZ8i",
-	"HmHEKKFIMDsxpKz9FA1HHHwK/qokkEfA3eZZ5nApTh1GRRU4hpRxY8ilVVUHVj10BoyHxrGQ95O8WwK8",
-	"5zO6RLU9WwblXGG5Bqo9VhlAZbqsKr+8JN/55APUh53ibIEAChgcZns1mF/o0vfXxf4QVv/tO8MEx1TW",
-	"tpnz7nvbhboOzQghIK7N6GXXW2QjDXLg+Omlv+PSf4HskI0nIGsAdm6iDHvVthttV+qWzRoWRcsXRZQQ",
-	"3EOaVwZp1t6GbOs8taX5lh2267zFN/bP3imHd8rhnXL4J1YOAylU0Q3vlLNvpwymJI1u18HbLlupGEIp",
-	"KWqdonNAM1wcza7XZEdeeLUAfYKGFlXFd+Zbo/GUGOrCQpyUoaOQo1dUOYifmVCKDTPo59mReiLB3KAD",
-	"2Vo0GBMLvk9eotsV73cvEhLfg8XjhIscm2ifnJGMGS5qG485P2YXcYy8zRXJ4whXYXdh0mYSroHUauzS",
-	"qi84b55TeZ6JtUnUxSEIO2Df8Zab8hZLAEhcNjnGS6Xd2T5fhKUk2OZ2i2zLysvqAlw/LsOIUmGi2JPY",
-	"JVZ3gdT3OkQlxidaoGZ1an4qOIkNQDlUDWfdmUdEqvdwan8+57z1mufp3U4HlgUdNkQswOlnLZAoek18",
-	"Jwgc98TB8x31jhrfc+b6HXbuvE53XqcdVZLhEY8wX49veCPlrpn36SCZQHK1ZyG/b4eHXgQMdEIVoVKy",
-	"6xjgIg7lOf+KLO+On3wVfvLXpXBzojEF1B5/xltQ+Zb0LIwg1nC79FxAm1tIrVlGE4i1WLSDuSPpO5L+",
-	"q5C0O9JbiO1tCdo5XG+Tnp2BohF/L/eJ9PHj1HdKd1EXm57Gy7GdvGikts/qHQ+44wF/GR6AJxrT7uzW",
-	"3T4TwA7Ct8cEnkkxJS6WQ7QgXnIjesSQJldddBQ9tP5VX88DBHjq3R3IC/ZJjjrvxoyt+tk1KHyM4RXe",
-	"aXLqWEueVzfGdFJ3FRfaKRfYAHKfvLRJnVgYbwdAs6zvsmOh5HTpugs49q+IsSQc2p/duWITAzAMO5gy",
-	"ZVYrjPLle9imU7Tfszufy53P5S/Jum0r9sUE0AfutDiihbiyVkwLXt6KhaeQZIzfsl1mzrKQTCEDMVz0",
-	"WrAUUhssC1ICbcI98tUV5ugG+mdnji4lJGwi0ZgNPnF79dkxwTued8fz/rw8z53mL6iuulSi2+N1v9m0",
-	"viD5aN+nLw2Xl/vk3IMwcCz7T+GUsJEvC8LOQAumJ4yTwxPUaLu5GjkWTlONMEb7hpfifCIWzwD+lGxx",
-	"QdUAsylbcEO3m3ca4R13/Otxx1fD341CqAWhIa7IDcNxDRnlRizHAPquS0SW5pBv++QZTbQiao49Dn15",
-	"40BYmLwrgJm1ym32YAD4sBZa5nbAHc1XDpzNL9bnRiiONs3Y7IWopK1u1XdmI2ijZlMwsvIux2gn0G1+",
-	"OT0w6l8qnbE90COWiDfHeNxIrN8CmOMW+IyOjAcSEmDXFp0VEjbDHe4He63MUte8/OifoatL2Ru2A3Zs",
-	"gOjo9ppkkI5BWoADmYK84xM74ROelG7MJ74qIzj45D7htxIU8PTGJlAU18kfR+05TCaULjfVaUiSkV7B",
-	"xSQa9tmpbbu3BsWyPAWLzNolQzHniflg5pRKMZvZAIS6YuYjom9YBLiR6yDrKB4BKYaQiCkohyZYeoFF",
-	"tAgAL09Lmd8zKRJQiihs08CwrA5xNuaS75M3MDLKrMsKZ9ojfNAlopTYrgxzbhaoj0b2lCEURhElcdmi",
-	"Rcd6C2Vq88Y98AMXDv4i7/RQIJ7KZGI4pYuxRCE5eer42I3N0hsXhxVCpLdWiBy2FSJHoRCxq1wrPOya",
-	"DMSoOTHk4qQAQwwlSkt5sg571B3OrlUNuFjYk+2i6lewRAqw6C7m7N1W+fZdDfVf2LI9B54aniOUzrkh",
-	"+vxvKFQbCUVnSt+eC7BAuZxSeWUb7VswcUTByQ3gECs0jBH3rRYOHxMAB2JV8v8VaFZhBYBvWm60ePMa",
-	"gd4D2+BSONRVDLwwjQXaq7zajNa6EO/SYO74y5+Zv7wwdOcDqNRmbBjRz1NIbz3EgMbjbI3v7BUHTFlx",
-	"OSb0CngX0cnMl0CTidW+7M8LQ9vo9Scv59MhSEUm9BrL/cZ0lkcLqMN03miZv/Gj26FlPs0bp66vp2ZK",
-	"zTcY7bkvbulsLI6T7vQ7b1AnOjlqU8TnJrvOfva7hVV89mV3pvNOTGe/srfkYvsqBnVRoX+L2RKCUG4L",
-	"gTEZAjMjnH4QKzPeJ68dgCC2WmBKC4kFqUsMLWqn2PtKYMdvzBuMJWcR41TUcnNT/fPlW0QrhY+rlcIt",
-	"2Ei+63eRxrtI419QXxLX8JWr/SQokV3fIls9p0uH8YopwHSuAF0ZCoATLSziqc1IQOapPIJVHnkjZ7k7",
-	"Lk8MThnkacb2mZhGjPl6ee01okZgk8CEZQy51im5lKDl8tLmfLAcojjKiM3K7JIL7zDRVywGLme5TTbv",
-	"G5hRJt9YGNNb4ql3vPGON+5ClaVX4Fzl8+TKu3RGEXYp8VDvJCUXecMt1lSIIL/YOflxekEcw7M65qof",
-	"hCRDmDCe9n1TJM8LsTQL0e5GUkyD6iuERndtcPbJS6dxMoQplq7/5xQDLL6SojUPTqiULKwMw/7W5h0Z",
-	"jDShmeBRlqrl8ttkqChEBhKm4voLMNQWkZPEnR0v3NqOLWaAv7Vb6HMN7mIJd9LgG5cG9ixbx7vjQyKX",
-	"BYSj6/wW5IHSEuh0LTRZntGEOq28BrmngGvX7bdvHYt4AQKeujbAXcftL1l66eFVzUX3lHOGuawgvCal",
-	"ml7atgsEE9aQw1c5NMa7x4wH6Gg2XGh+7hZNty5/pUrv4XP2nj+5tJEKDHIIHuAZ5YW8eajZ9TBIaJaB",
-	"vKd8Z8gu0eIKOL4gwZ0BniobTs+ocivhJsnJJfD0sluM0bJhI2CM2eNWTi7JCBauXYHC0I1yJYScuxJC",
-	"MQNzW9EzcEqX1kerwYgxs3PKqPc2qr4qjewla8VRpIGW2TBneASzM9bMKRlKsVC2YyDHztrWEJkqyK6x",
-	"f4YN5y79NIqCG8y6sMy0yLsobVRd763DHuKKGkrr9Dv//a639+jD//q3zjYduDR81DYBda84+EUCCUv7",
-	"5PA9xwv6+cF7z83x7JNP730G5vtO/7D7Hl3K7zv99y5l832n+76jBX6Tp23il5gQ+r7T/xTc40zc953P",
-	"5gKN38Vc1+87n9+XUW6r044DoeP09q0L6GQdokVIABQ3VYX77i1ZVKEs/rD38GHNbLDNZCTkXWfRLy45",
-	"fmXX6IhVXzjltPQMT05OJfwCHvP5bCKydG8Et1xfOALw0OPdvKiwEhtfZb12dH/uuhlEraIZdiUaeWpo",
-	"3CT0ies9eufZvtPX/4L6+m9I4IQS3313y0qaVtr6grJr+DIsL08K6hYzFAgvQZbQhhPimP/cjHAsRLpg",
-	"WXbH/+743x3/s/zvLcWG9rvheq5X5Bo3hFCA3RkRkZxW+4Eac9IY2AqMKUOmVCcTzIqfUamLFMiP6JWg",
-	"2tjftsUhVYCczNj1XO+obf0TN5smHet9N33X5B0bJVLle3Y712W0dTudQr3F3GvaM738fjWDhNGM6WXD",
-	"URQ33GwslQ3morTHRAvhC9wFz5Z1o2E8yeYpDBiniWbXEO8y7rp4uDENhciA8lvpZ37/m+1nftiLbcuH",
-	"ndbAmg1wJTSJ4Gqeabxv4NSXTSl9LVrhZJSP57Yu8V0nBWx+YzhPbW+c4Nj2O09ATqkWmRgvd4XxbznA",
-	"uuxAR3d3vZ5jCX6eKfn0B0xADaSLFxe32+kZW1hRTmA600viE7Ww+SwvIo6uXa+jRtu1C1uOTbDZMwqX",
-	"kk/Gptat4rNhzdATP8ivFzXcglZTGEvwlOYAMWFKWWZ0Z0N4/+Gev68tFEtrgp1Jw1CMyB0oxhPo9I96",
-	"vUfbEnI7Mn7OZ3N9K+1mb8wkWy/8rXLVr7lJMT57lqYrZWRPL+h4U6gXr/nc/RodQx/bysEz/aeILf9F",
-	"Ta8vLfLOUvQjedbfUMrVlKi5uw4+5S0Fw3abK80fc4HT3h9hbw0s8bu6hpu1Pmt7Am4ZIcRJP+csnEc0",
-	"pDc2Y0f5rIURy+DU1hj6PCkxx89Wh/JZXJwIvk9+xKipjUIqzMoiaHPC0uhPNmXLKVESCLbxsv2b+sYm",
-	"9ZUMWH1gJIi9cwqUu2Znrn1jpAJhNtfbKlqjF1QnkzsN62tpWP+n86UthG4DMfgac8hTZk7kM8yb/Bry",
-	"+od2A33jj8pX6XJC+RhTV1NALZ5ie4Tbk+EHyAlrHaS/FtzR503Ze+8pZI775MxXdynwsCALw4djFVq5",
-	"XvAzvnSnHRs7/c7hUdB20dgjj+zfC4CrlJrlnQpuPnzu5rc8LN9yeFx3y4ed8KW3AFfZ0k6/xoNjXr21",
-	"cXHXK3YXfqIF7pJTEjBbsi0BfkFlCQc8EZkddj9Xk7jQRLkIKhdkIeQVJlcZvYbyJQLkGPK12VoZK4Bc",
-	"jdKjtASdTE79BwsoZX5J6ZKk6KrCFPqMzlyjAkpGQi6oTEmSieTKFWoStaBZJhbKj8k5thDCJ+cuLjce",
-	"MYf0giUQusDMfLSHcBGJU2lgk6ZnEyldc/iMKW1+EgqM7qhYCnmhKe7zGm3Oc6uvoNJ9WRa3DRvbrY51",
-	"7ryh5/T6LxlVvlOabifF3ZiLSM8h694Bu16jOBnmJ1m6of829nhB+/TS/HtJtCCXWly6wGhhh2KPFsue",
-	"MDrBJHEUui4Y/CofRFv2dD6j/JkU0yaZL+baC9HZZRwvpTrsm314YjQeq4oWzO64wrmwrbZhU5X7T/Z6",
-	"x8H9H3akrD2hS7++a0NudKnuFLavprA9wS71TE+ce2ZXpH8DTa0J1zj4ZI7wZ8s1fJfJavcQ832Z0G+o",
-	"hpSI96S5PH4m4U4el+Xxn0lC/mRzqozqbjTlkn1ThbH78vSyWQChG+KJYfnNfMZlA47bhCMzexf5z30Y",
-	"Cc2Ap1Tuk7cONNreU1yEdSwLcyvmK21tc7gXU9ejLWPt7ZAd8YAtTZHm0rm5eL2zIO4siG+MPwZKRNcm",
-	"pnO4XUNCZUKvNyLwCu9/qab8WH6CVEgYJ++MmdElWnxfbXJxhgwJ0lLnMsTVIhPIUtv+cSgEuolsqx8V",
-	"tz3OccQNaj5j6UltcLXhsCYL0TzspqjaK2mRT6nMmFkwhzGNSiXDlR8p0OS7hWQayN8Mw///Hf34fXk2",
-	"eZHl0QVWWHo85sjozRY1G7rREfeMKdNk/OcIIlZkjGGSLcYqu4RqMhVKk+PDsO2otUlr5vFo4zy0uPks",
-	"Puw0ClCFUDu66D3qHwcQat0OOh0HOJrqhThZL9Kij+qVHrWTnE5DTOvMyxxST+3fhR2/SjgAd8DGwLYK",
-	"Bny5fIo1UsaMf0+MRutbrBj+hy05sMDBfAFU6S4Zgl4AcO/EojxFLxYWScQxAoycuGBTeIVz+1P5piJ8",
-	"5GHOC3Pib9OtpY6hlJ+5I7eVW/VNvZmMVLtzW331nk4IzfUtxRijOesvVxPTsX7Hurax6cLGzKt+zDYG",
-	"khndW3CLKThhWtkaUJqroh7va46dQIwpDswmYilCpwKvgCmxprq0DUb2yeXz0R5avZdkinhfTBNFR0C0",
-	"sCAjNS17aZpuy7Z2YmY3Yz4NGUpLlnGLGemjkQVcxBqeUvVxIy6aHGKm2Y70OyeQm758eNhCJwxaxvMR",
-	"k1OL317L1a1CPHAK9TMMcVuYvlwaOKH91aRS21PkPC+rkgd/CACMHJ+wXYUAMFnZFTffCaY7j88XAMl0",
-	"8vd2/Tte8z745MnZJ8+vD/zsRgzdRXz+z4345PrlkCZX33iIx6sgm8zY5WxDxkXV5xig+mGzIitvCvVy",
-	"SlNADda2ohvD5mahFziIjf5PoZxz1teeu1e6unNXzo/arrrlGvRbq8DOt6Z5/V86tys7mDI+12Y8x73G",
-	"igt6hKcWPoXxge1SVaxSqEB1O7jfuD6uof0MJBNp8eKT4yPzauskHTiNLV/FoCW+uTPBlcJy+5lkSZPy",
-	"CmON8HSgmT8i1jdbDODw5MQ8Lni4IZXqVUeli+733HY6Tj2wSAH9o9KXiCpResTnFk7JymFf50tYobe7",
-	"bjQ3B0GxLMpFoBPKydCpy5CS0TdbyxUvd6+WbY1BKwyrOK61TzCe5MFR0KOwrr2ArWivnNCvWto+nI9G",
-	"IAcYUwlou1fH66LMynfhLC59h9zh8Kj3odtRmdADpWEWPmlbcr49O38LcQDoGmDXMGjKVduICgVaG5G7",
-	"WhZvHVGDZK6NRl7smpEI7rcUaJoxvsKvnRwfLBhPxWKQ0qXq9B+ZH2oPgvulytl7hi5nem6+o3LMgoPy",
-	"0AxkveCqkaQ14sxhxAy40Cwpj6GpQK2XiP4XLBosj8e1RvOrNaUfi98fRH7Pl+0+9qOtzOJWReo6Cmwv",
-	"cM3Phm7MDtkzYpYjTsnbkvIT0JRldygFfwbL8w6loBalYBXJ5laKHVE/PfjkskfWAhis6hftc9Eqz7iD",
-	"NNjNgVk9LK5xC1MEUqMjf+u+DqODNcE/oFlGvAYTAUDwXfpLynQ5CJf3bg58HxiQW4C02V6QooNkn1xa",
-	"/ahPUNJeujY5zL7K5a9i8C+aonpjfXwXwbMW6vZGZfORVTa/luJ9x17u4h9fHGjgFsTwFNZJ2RdwYxQA",
-	"D1dCU7olKhk9LOyds5SS17nPZMWN0sKDZnur1HrN7M93OI2xvBjfl8ZnfmRiPMaMk7DvhL1mN44vI89U",
-	"eGYPZlSphZBo8cT9Wk95ahNY3EjuKZc77rr7KIs0NJOAVfj+gZi1oq6sH8/BnWNDOCqB4IMgJRm7AjPr",
-	"PeYfIxbcZrxokWGbTnPqI74xJOvXfvA3ARNCsagHxUJ0XNtMMhFSARli6xzs22xu6XY4LMKrKckEH2Mu",
-	"feTyxnTk52IZVjPZGelLY29P/wy+6W8c/e7bhg93cs3j0MwKSvgyjEMpC45VE6B8NUKdvgw0zmGRl2nY",
-	"9BijcdM0laAUKCOkHd3WpNlKMR9mZqPc2zdEJtEjv8AmTFLw8antG2YT/IZzTdQVm80gtUl5C9udqWR4",
-	"1MUoZ1IMM5iWQpMucLieyN3IX7v7PyO89XN754M8nEmlpMso4vjIVjtcMZ52iZonE2MQende3WjN1XU4",
-	"1icWU/v/Y+/rm9u4kTe/Co51V9n8QkkkJVkWXVt1suPYztpO1nbirKMcCc6AHCyHwCyAEc11+btfoRuY",
-	"F2qGIilStpLJP5GleQEw6Bd09/N0Rmu9DtW4LPatgK9mZAFIqOvGoVjAE7fl8sEwkc7K29FtwT/WGMt7",
-	"xY1hAnIorntdLdM6kLLdHnziX7maPRyCpDt4G3DMmzzDDqfZjPGm3BxuaQgyYaIhcK/b+L3TBzft/F3W",
-	"EmxZCWp9iVliNIwP84HhUh1jodWdlR0WW0W+gO+aigBCRP6XdXeeF+/0PVu4uKIxDwdOPW9Ycgk6p59l",
-	"GiAOgTqvOLBcI/QL8m+3dt1Qex+Kpacab0jFVMi50K1+Z4PUv9fF1Htby5LH3K5vTi5l18ObX6+RvH3d",
-	"sFlezTlaJvpoRINpmhxkWaVaNwO9oKyjYkXATrErzuZvsietAeY01oE0ZbBgRqFfCQ+EG1ZCBJdM7s5V",
-	"DQ1lgmXnf7Rbo9R+J/vTlLEEk4ewornuod1R74ZCcGzhhNlSTFlCzNJ1bsHnS5VEVGj8h6JcM/cjdMnG",
-	"n93qFNYwFYrREHZW//f1BfYxzCH/lHU0NVlp9Z/vCPS19zRyUXeSSa4rNgQevWIHZtyPdaqhfOZYWXCD",
-	"xTTatQROlLyyvhk8vV90nKhixEhJJJY+EkqMnI20kYJhcCLGSxlXZLQwTBMtZ47WKqamKhlgRXJR1Cxb",
-	"xyCWRWRjkXCbdx/d5RvFkh8lqSahFKwJrvzJgysXVrKXFNn2+uu6Y+NraVZglBmSs0eMCD6JTLxwSg3j",
-	"pwlNNVCLQgt47BlO7DkJYxn2kjBllcTEuNk9+uHWWQn7UjvlIq7qGJFqH+zy4EjdmXNDicwGWdej2/29",
-	"sfRfwNJnZlaTEZtwUe5kv3NROYKNVJ+lsMe1HDgLzVdlBeoVnvInFIG8METIeSMPdy4PP9tvXKWudy8I",
-	"iul0tkISMlfFOlQshI4e84jHzBNTAxAoTchYVji1+PRGQhoJ2Tl5sd1Y+xSR1XC5YvJp4za1BOLwlAyv",
-	"mOJjzsIhUJTNIfuijQT2dhES6PJPjCQj5qrYjD1IpirAi93xWNMZ85RV1amux9nS3NwCF1JCeBj6pjb5",
-	"ksWo1o5JrcpFcEc1qQ01tQF4+GNrQ2mGeype/lzOyYyKxZ8rCbHnJrJjLriOqlIGoH17kDKIWBxmOaFN",
-	"zvFJTLkYQLCk1e8+7ByfnnbOelkYhIWD0WL9uiQl54hKOTk+7rZbmqkrplr9Vvf0sPvQLqCgiY6kqZlL",
-	"p/vBMz3UzhdTJLgt+y0vyvArK8F+KicPe91u5/jEqqURqJ6TblW0wUgZW5dyMgjTWUL8QI3ikwkMPcOY",
-	"+FdVjqsLWY3Pm4Yr6vIWdrc6fdikLpaN0GN/hoZzM4XKYjrzrLWzfQQoTdEHCe25BEOVYAQPyYXT3NAv",
-	"3NoUfDEBXKThM9YnlDiJIujG2atKNEEANIQopxTsG01efH/dqIBk4PTvS6Syt6Ha20B1/VtysbXDiTqm",
-	"SvZelPmbHpFYyqk3+u7DjqXCrYcl7XIM3eGbgOKfOqD4lgLvrhP1HYYS9dGnLAL/eUU4EY5/hqhU6DYZ",
-	"JhHVzLEbgtEbEk0XJJJzMqbKXmi14iEZsiseMhGwod3XmUPrXOlESTlGl3dFpPHWh8fGibk/TsxmmnS1",
-	"+9LQK+ykKa4zOxnHsxfp7X2djeBO+KWLbDc1yusooCJgMcS1tn3DamoG9LHmrn5PS9R1UD8pr1hoD/ks",
-	"K8X3h/pYMRpCNfeigiQcx1yn6O7AgXGeU+O/fPk+sV+5C/JYMTol1H/GMhvc7nyQo0jG4V6E+JdCXE6x",
-	"mFHIgNqtaA9US9labcWVvI8kCXkILCtw4lvYm6csMV4fXhdpO/7bn5OwxsHXUsZsQuMBrMyGwvpcxuEb",
-	"rJfYR3VH41v9NX2re5cM2X+X7+a4mtuKfzCW5KYCiKpGjIuJd5X2YzmcUt+L8XhXsg6u6QuhI5mCY4hA",
-	"iq3shRv1rk2GNRYDaTXcxiE2GE9jNBqj0RiNxmjcndF4KkJwwq3mwkYPI68T92AsYPMv9mIr3mBGHze7",
-	"MJJQogNFTRCRkBo6opqBebAvoIrpcuAADaUrRPfhA64Jntiv2w+cyBcMITQ5kCaGsG6Vm93VuWO43FF1",
-	"S/EOWRLLBWLF1q3gyeHjCNnQhiV647Ke6objheGsXX7DxBVXUti76mtwChfVVYQcd9cvxOGaWH+GB6z+",
-	"le6CXbxuT3U/+XI3tT87hRwrw8c0sK5hZEyi+0f+gKUP0dk8dPcd0YQfdA8fHnYODVWHk/+22q2QT6x+",
-	"7bd0RHunD/q9W/4HXW3y3Q8UCmEaOODUmmYrLKGH3mPvY39q3PaE4CWk36IJX+XsF1DW3tlXqRAcgK9W",
-	"/9jVmskpI4Zp0B2glBCrpI2ihk0Alx2nbDBRjDkfXuNOgw+wUVvhTHBWlQIVlGtTDnStpX6+OGuUBOVL",
-	"ebuyoAuvtrOan/zJed0P0iFBpajb4nXlP9aRs87qI0IFMjP5G7h2bchYSE465zBHq5yQz0l6r1Wlnn2p",
-	"cKO9DgiYgHQR1MEjKGGYlNqPZa5v4KDY2P3bucmaLjTRsk+G7GNCRaiH0ABJE0oWMs39ZPQc2mQ4UoxO",
-	"9bD4iupSpvzTfVFG9PukZes157IOvKaVNtdJX0GlV7j9KafklGx10imIdHPa+TrCJ9sSRX/tpzLcrFAm",
-	"6gV6W5NVfSo7+pT/Y2Wd2VMaRMQoKjRH8D83EZlHsg2hdGt9IjkHurxD4lp/WB+JJIoDHSBofQqMgdbs",
-	"sHhcWVhW0v23hLc3XvJ99JI31+M3+8dNvdlO6s0Khi+rOcNPfCtPejOO8uz5y4VnK7TaER1JZTaPKC+9",
-	"rM7rfwyxAoQDzLkJIqxdAVjYSMl0EhmSJohcdunIi7FhVhG2PQBAk4kEX9kz7sk49KJdwU9i5/OV+MmZ",
-	"PnqJTOxYj2fkBHkOss51m8IK8um9lyrcDwNKYyL+uibiBQqopjx8tOzXN+nQxp/fC/uM1dvQI7qguvfr",
-	"0R/RBCIxe7N+L4zn5PCmC40g1tyM2IRCl/0ZXRA3FGjIIeKFI+aFW1zYjCLll4moqWTlsrc3dq+xe43d",
-	"a+xeY/fuj91ziv9uLV/OK7UPuwc5HMOSQrqGa+IrKF1bjAJ3G5lTbnQNb1Vj0xqb1ti0xqY1Nu3e2DTk",
-	"hbtbi1YgiNuHScOoZKj4GJtukDmUxmLHRRmHnoy97UrF6MKRk1CCpetQ9hA72yFCMqcCGqXbk+FEVtI2",
-	"4pQa+9fYv8b+NfavsX/3xv451sc7NoAyjkc0mO7PBBpCxQLK9BAdmQc0XZ35UnIOKxuM1eQVxs0NtzFv",
-	"jXlrzFtj3hrzdm/M27Pacoz9WzmQtKNPmv3n80rYVEy1IQ9OyD/4Y197urKm7q0V61s3qxZhvT55+AF6",
-	"a3HjwO556/qyLpGpSVL7CDkl9r9YTggX5G8n3Zn+FtTYf1r9sxvV11mV+tqqFJjVIqTtx2gKyHZSQAbh",
-	"clc5ir6HKw/9YgVk7bqo/jeaiHQ2YqqNbmC31DSu62BhCTVREZH3n5s6xWVotc6NgLVibVskU82mjCXQ",
-	"RelmIKVKhQdTjqUi5x3sdmUV2iH5lWtudBt83JgLpttkJgVbtIliAeOJ/ZvvAtxG3DfXRqoFQL9d62EH",
-	"qpFY1TuPeBDZ26UKoUWNAOImT79WCcZ8XpzTDWjMW8AEu5vBBO+EoruTN7xc01cc91q+QxZQcBU3xECl",
-	"AtuI8tzQDqZsoVv942633YrlhItB3nD0zK4IjwfsCoG5Jx1QyCP5Efk07JvGiuloYOSU2Wefd6xKxp7w",
-	"rX7v8wrF3Mn9ypzYIuuKtAEIrrg/XnJdW+YLEKcG/1bVr6+4SyoIfhRLKFd7JMIO6aIAI4MuCdqeO61O",
-	"svqjhHVbQaQAm21JX9wJzgjEbjucUXG42yKNrJq8rxijrz56ZaXBHhpxcYUcyXDhIYxiQWZSsS1lpWC4",
-	"rUkUAY857MRNSBDGmIBhbOrM9gUZcxFaSfY4S8y54IlYpWJkdw7kZOaYsCGhdDxYjAYRsR55tSl+szTK",
-	"P6M1DiIWTK0Yn3R77ZZbytu28K5vZO24vq6YCKUaKPZvFhjXsdtQDjRQDL8mNcSFTUivTRIlA6Y1CRkF",
-	"oql0ZO/E4kc/yKO1xmcXr94FwaGebOKCYLgqiWlgl7EL/4CIAPxjnUDT7RyC8i5d6RKU93PjHazo5osr",
-	"xRSw42WNjtbWfOVW3zd5C08cr5LzD67sSSTHErm9D3h1BYF1KZY/Zrl7hrZ/C+EyhMrbOWEfqGonoryH",
-	"7syN2B6uXB5w40h8hY6EkyBC4xh3tF5qA7GNBJV8CCQt218PtBqnwL32a2pU1vAFbcMXBNW3NHb/WjLQ",
-	"3U6/03UGeiP+TZ+5upgoxsI8e5goGhhkpppLZbcTdJEFh8RBODClVRzESb9z6gexed/xkI/HTDERMJxj",
-	"zK8w+Oxb+LX6J2fdriPotM5XOop5cFhwqjQ6TFLNqYIQy5jy2N7YabdiZnDzdwq9zO3PGI7pZLmxTruF",
-	"GqDV73zeLBEYg8HstFsJk/AFe+0WNHPBGbmNhPNxSTowfsCBeniC+8V9EbtVi1OzO/WVFCFdkLm1rCGL",
-	"GXqjmf2HKWc+cqfo6XWKnl7n89Z8rfgpBjCsekbWZVrXGrey27mev6Rzyg0Xk4Ge02QlS+tSp6tNfFB4",
-	"6CpaJq+uG6+zomIE2TfvpkfbayxWJBFNEia0s3xMyHQSEZQyEtErBnllMgQlNQTnU+DorBbR0DGEXrGw",
-	"TZwagOFDxJxoY3/WhsdxXvDvKBQBDBDHLPRMo4LNc/qkEdM8ZM45uwLGpke+vBJLSlybEnnFVGE4FW3l",
-	"3KW5Z9x28XgXqc8sfkAFdAkeQT9te6sPdNR6y/Dk1i5KTtbXSVs3onPD/Tr4iTYd9fquvaustX4mBImc",
-	"dW86zf3JWZgfQy9+6uX99uys3lIdffK2eRUD0PO8hZzVPPYQ2YYMoPPpUKW3gQfIuujEWnIr5RB8BMeL",
-	"jKTJmZY1aN92bg28LaipYyhqo1uVkjXucOMON+5wvTu8oeW6wRFuamd2UjtzO62/aZWM+7TLHEuVFuPI",
-	"y3hteEpah9eVHAPEyOTbg4AAtItlQZpMhZwLfyzo54XYmfssxy7i0s7+yJUPIKNJyW5KKFaKWlXLQ6YO",
-	"yWtM9nFNgshu/pBIlXUPND5pZt/tWFJZPF4VVFsZQMNymz3m1L6ywNZYqhmopzTl4M7vNbB1PXG32rgw",
-	"q3txL1alqro9p0RDGRipsqeer9Toxx1ob0M90/3vn1oBTUwKlvYhlHpxmB0+L+GD49cfwQaMrVfvbSY1",
-	"qYbOk+5WQCngll6qzqbK6KXhn1wr6caHSTHmagbWLavOPmm35pFVLEIOlJxvEQCBTb0qCoI6odH9t9b9",
-	"qD48zNIrTSiysWd560KvbRNqk3X7sw3W5dWbo3WK76iL77iIDfa6tj7OMCMYKqS5rGJrEykCRqjGg4l3",
-	"j831KJCW9qoh/n7oek0OgW5vSLSRiS58BPgm9ixkP4QdQOJgrzGjV0xDQgjhCXNqH5OKUA5JkhqsxMyj",
-	"OmFmzIaYsR+6aq06JiTscrbr8Ex+bMh6gs+pLrjH7vwC/uSmGuN7FnDQPntBBzVHuuZI1xzp7upI14Cu",
-	"mkDlzWxPbTCYbcg12AMWE+Euo5cO6Vh/7rwgkdQm19qKTyLrSUkHH4QeGlk9MqNBdEiGTCmpALyE1t8q",
-	"FiBviha+RtQeTnWGYImlnGoS82lNbeVbP8zd5/M9wiSQsUydX4U/O1xmBfK1e8v/0CxaN6NXhnueHXas",
-	"OaQA5+n37DEzG4uHh7o7O/l1HavVV0Bpx0oKMwilVAXgbxnvay0LGEM/ZcWuuBvW6fg46NHu6Dx8yM7G",
-	"DzpVANmIKuYsXBWodYOzkfvUqyoT/ab9MyZrvnKt5AXR9bShgow8kNjTtfnwE+ynnaA8jaIcy77rGgbB",
-	"FaCKiqhmF4HxtKhDuGrYd1bX6hUYs8u8tAmQyNnfjMBcwGyUhOwzHDWsfiLQQchFxyApA7mWrNWcrhqF",
-	"/bucC+whBNVluH7Wd9TE0CksKAT4kAWdG3hj23HfFavSLkSxmV6Wv8YVyLLXxV5HsO+zLkg1Wep3CnsV",
-	"fjlehe0689jT5HI/N8UmXBu1WOY08FtuP1wGuU6cSzVlqhLJ/1WNs6aZ0fq6GjbN11Ap0Gs6GTWe/V+m",
-	"k5FmV0zRuGByBKGCSBWC1rmlxU2o1nOpwgPFNDMrzC6EDxDJTCbMWLOHERA8LVASczFFm4dd9qwQGd+0",
-	"bx4hX47xMAWdBpGdhn+kVERIc3gpKtjuQEp+dgN9Y8d5m/gdmyGYiIb0/7pfHxonhutpkYswVEzrn0S8",
-	"2EAPLnsxbvUAsgE+w5wu2oSPa9doa93SnLRbmgWp4mbhuHjyc7eeOtigYHPihaEgVh68Xy1ULmTYqpGm",
-	"I8VCxmYrhMo5g4wAbNz7sLg1vtEgU20ykTJ04XjhkcAkkqk6JE9F6JFBDmzun+EGjq4rN/pSyLlwUilj",
-	"6GVpBQEl1r4Ha4lMBN138BG4z9tEy6yhe5Yc8xikapG1096ZxAo2H2Sfpt+i0DONKRJJZZ1oahcLCkvx",
-	"aAtL2eq3gnE8uFj/v00iftacmLUj8ycVqC7oDxpuL9Jr3PKSi+lPV0w1OmC1DngSSQm0tDtSAYbf2Lzd",
-	"JdHmkau38FZwRhdQ9WGFvDo29rN//A3FERfuQOie/I0mfmCPCOQ0oZ1IXY2Cu2sA1QhfpE5hTVAxJHrc",
-	"oC9CStzygLaJqVsLzeKxHS2fscF/pbDXPk2VTNjRY6ZivlHAyr1gVcDKL3SDZlj2aIurs2Sn1pa331tJ",
-	"9o3t3yb8CvzgcqK+HuLwzpGTzUVuIq1JRaEwklCxgLiLl8mIanv4m0ltSK9T+LrL4hkoRg3Ld+CXC66E",
-	"1LCBHA9GXJkIUmTd84POg4NOQVoeM1EtLUHE43C1uKwrLK/Z3L9iLUPZvd00u+cPOwed3kHvvAjRvxMF",
-	"sqH6qFIdF2GIRC4RoyFsmk+tp+/opO6R7rIjuOZzu1XYQAdvWBLTBeZvV91bOhe7Wz63Wy9l4Ka++vYn",
-	"sOPDCzefJu5xL+Ied57bDENCSa61d6vnl9yuo0/up5XAjAs/nCUr5H0jzQDoVYmpKGqI677O6kVy9xb2",
-	"WFPnd7sa731tq03Nt/uyvvourdh0b7B4BovcIFpMRlgznW+/LJ3GxobIFH62Z81FVpstiBSH5DGWhjvu",
-	"BG3oglAIJCwIrcImJqnZ2jEZv6ImiHbrkZRMdaX5TSI0tN+dnJPjDun2jk9OH5zt2S6/EPbLrV9u91eW",
-	"9pPuGgboZ6glC6EB/g9YO/cFLOXDzQb6xn/6L6DTMDB0HdVxBwYUkgcHAdUb8Kb0Haob+92kSrCQpEkB",
-	"ssJE2CZYtK/zNLiDjzDFyIyGjIwWJKL2ypDrJDUMCI2kZoQLzCEYagBxwUI9QA63IeB586PbbhhcfsZV",
-	"eAKLsB6LC9NufPoRxm8YUSwBx7hEgPt7qzh8+82qIi9YtlhUWy4mcpP+ysb9Fp7wGQAuL/DekyxUQ5Wi",
-	"iypES05JAzalnpFmCUCySXiooabZSSnbDOIl9u5UKevaW7P3y5sWLIFUCJ/53N6aoy/H4dz4CocFG/j+",
-	"InWX22vzMkHIEFiNMHDl1Guf1gPaqsEFTbkIK54rEyauFQr3SrifHFG0evy+oLgkxe1WmljfZvkVx6VX",
-	"ZEUXx+1WVo7MBZRl1NwCZAWDMRTxuXdtFKXM1MEqxBHo+iZMuWyDX+UmLQMNTSTkaFOd0pjM6WJLrrJq",
-	"c3v0yf5v6cRacfDMPuqtK2Pt++CyRpn8RZVJu+W5zK1NCYz94yc/c73Qhs3sRasm6y52y7K8Wn6K9s/F",
-	"YXeXxuMgxluqtzdAoL9KwW0dUv3cBGhuG/nLgOT2Q+Sspb6NwtZKdNMYht0pRfBljfa1k5Lx1RbdQrMX",
-	"1KWdfoAiE1gGx+yekRE5Uuo+giciOQc/FM9V0MOJAcQeKzk83xXGjxDwmFFSkZPOOZlHwKzpDl3+SFKs",
-	"McqqSPxxy7Nfce1qt/B8RoOAJQabnlWyAlR1JrXrV7ZUt8uDte8mQIVFx96iJJSjHRq4wuqBNfnb6Sct",
-	"49TsDcXZ2O+/rP3eeC/WWcnQ4Ywh4MQSg/T4Vld9kzFMk4n1hIHaY8mg7izv2KQQ71NMdfuq6/sUjY2x",
-	"MqzkxpTbd2s6J0bu6Th4pJhRiy/ijhwSbG2eORLF4K29cCJl2HZVc1JAwfKMhpkTwhTL1AgqDykK1EAV",
-	"roNRi3vvOAQ01Wzg+wZt5zDYL974Co2v0PgKja/Q+Ar3xld4pxaOpA/MpVTkSvKQ0AlCbW/lHjjsaN4R",
-	"q96qZ/Wpa0CxPMKjkGkGGJarQ/Es4NcgIxfW6F8Kf7eHg3EBvX8dRIRwBz7JesALTwcRUOHa1z4iODWm",
-	"oK+TXSuifJ1MRqekKQ8vhSd88qThMg6ZKsDOEN8ix0VYmR+6cd178h45NAZqhVKpr8nbml0KNw2YvuPG",
-	"cXlt7DFWDXzBybR2Wipz3jnonB50z1rtDLwm2LwMXmu3YiomKZ0w4LrKk5WvpaLkNZuDP5VhaAKpFAtM",
-	"HYSmtvhmB6U2bwp7eU/wuWxfO8qCnKeywdDtHj/zU8JEQea2Rs6UlNxRRq/1qb6Q377UfemsXaYXQcfo",
-	"IKTJMWsFsJvL9jsdgnuJibBWbV6KW0FYNRPhr0zxsRP8XQBYr+mArwXA6k6DYcoacdu9uL1lzv4V4dfG",
-	"7+tld+M2InhlN+xi9+jV3gmgV3Vuyr1lysU4iKSGpiJMXIqCj9AH/vwyAB1u0nLGwLlgsbYHEutDEgn+",
-	"i5C5hQf0z8wFN+ZUhboEwAuouBTommTIWZIBZ7MivEPyPpKADBpLNZFoXIrzoHqqC8BiKQodRpxbYaSs",
-	"0hW46E9Bxm+hJNa39XuHy5b03taA2UyHN5DZrwAy61z83ABvrXLyHun2k1s3+/rHr0e5l2B8UL4I9EhS",
-	"gh3nCjWTBkWQ5U59vrRNqAHNdD0ayUT41g9sne35Uk6AEz01OE6IfzaVVctn5JdysrRGty5nRtbxa3XN",
-	"OVNzbR0zNJHy269yQ8VUGwKGpKZBKrIV1u2T7RsvI65uZWNgjDgaT2gYMkfz9ANXbCw/Wp/sJRfpRyhB",
-	"TrhiJfbz04PjTulxa8ZRoS2rXZaBXZYVA9ygmud7djMFIC5xI1DXuxL7PEsh4hGjMtrAD9xauGoo+uD4",
-	"pD0z0IhRxZwqzohErmjM0R3snpIZF6lhziGEjJNiOlq6wygawrSs2h7+/NPbd6RoQI7cXUN4KFLpfTQk",
-	"oVxBkCcVGOLKWE0omSspJgWnDV4ecm0XOiyyHeXRMzwZ4ikR2FHz28uRpzngFwoBttJJlCyYKZXbnHSO",
-	"22QIR7tBKsAJ5CwcHpIL+zkPuEAAmPVyMbdm3cosupVh2pnyUbpHS2GwbFMQ7Ajt8eyoONzSW+NpLSMc",
-	"hR2dItrbzDEHdQgELNoQOpF1OHinFvfC1LR+KGttJfREsdDKPo31fpJvQcC0Hnhnmy1+jEbPAv4T//GH",
-	"D0/fvPvn2x/PD9lx5zDoxWI0+6ET/vZjXK26s74bnhrdX8NFq3/eAWJuEIRB5c3d0+UkFlybnwLURqcA",
-	"6yPChx5sYkHgbQMHkngM6qG1AWeszlnxK90wLr5KS/FLJtfN+WL1+eIlnMBvfabwJmFFCMPaFO3zNgWj",
-	"YxVugRcMbMjyJTqPbTyCSAUaYowdWl0ZSw3HEnYpwHh4dlZrF7kgxx3i6PoxoJEZmfJ7IKTTJvA8e3op",
-	"BDutTbEKGVqc2osvhbeWCQQdjVXW1AVJClo8kAlnYb+k4q3Ob2fG00ScjbOQTWZeDi/FpbgomwVn3Nyo",
-	"XXlI94SEdAGWT14xVaDQtWYP8ijnHbikOmIKz9qBEbmtgtsgr4F7rbEe99V6vCv5jHdtQRpzUB/yNnSx",
-	"xamm1ix8ynfd51VxpxfQ++CWAaQN40dN/6+dRZmkgAONC43s/yy8ko9vReSyBBNfVwkCMDmhJipgx3Nd",
-	"umyBNmLx8+ISyxU0hsVaE8jJhBK8gBmHrgA8iAiuGMLu+x7HrwwwGP9uj7NtYuS3VobwempIzKg28NXG",
-	"3Bgra/4hmowVY23I2Hr2gbbj5LcSSJ5CfDhQ3DBl11lQBe2UoT4tkjxg2DHT7gwrwMgGYP86j2TMCNKy",
-	"P8LzL3hLvU4nG0ahJpLYBdOEKqz1AfdrQ+4Be6qHhgS4IvnsoD8di8M+0kDyQi8W8Azd9Ci0XKNiMcDl",
-	"qWinqRlVQfQWvuENe/MpVTG3iwqDaec4LTkea2bI3+b2reQ7+9L/03v8bXm/FqsjC/2XqoDz9puvtzVD",
-	"atiB4TO2Do3AW9xVrpsCZAG40IYC+62LdBx30R1Fz3NoRzKsmcf5jfOAeu9dz+JdthOFa+pNiU5YwGnM",
-	"zaIN1VDsiin4MlBVDfGqIPBshPlUvmd2ADKWk0XNDPIH19EYeE6F7N9rTKHAiIH7spoSo2pAefPQSu6L",
-	"G3RWkezitLM224Ud6DXBbmeNPsB4wLhuYva4WWezbh3jh33pnc7bfRpQ2jphFNTM3x4/+ZmcnH17SIYh",
-	"G8IZLdb273AEHS3yq7W94uDi3bCWtcMXotXsrOPT0sbqrbuxrqtgMKX29Emxsf4NAlK7+vBznRz0NpeD",
-	"53Lu7ZYdgueamzFm6sYxk2F5CCsz6lxz88reUbdWjhjML1AMg6+VvRTtxsCF4ZeXwtGqnJxszLLy2jnM",
-	"2D9IaqOd38wFgQp5kgpu9CM0OcMZ/ThIFA/YwNfT126y/FKstK/Uv1yYByetwqA761LD+PfbFRwuvWv4",
-	"CNsC+Yu4cwY8Z9vNQ87QAsVRJxC5tvf9v98vDj788en48//ewPpJAeUpE7YFmQ7qev+hT/fDptOucWW2",
-	"ZNk5fXCTWO6Qc8epTMBheGnRmbj0fz/u/NFuxTKg8QDMfSVmxLphivtupCsBMn/UdKzOH/YdtGfdFav1",
-	"j1axWl+xji0GqRYn4JbgyJpz6k7osK3bD3wIoKx9rxe/3wrtXdxvdnFkzWAFczaKpJzqI81EOFE8rA+U",
-	"v7cafMQC55rOoJdZRvPmWsh6woBD8qtLdFjPwUr80yffv70gmk8ENaliEBKGadvdNEuw+Rqdk5EMF4/Q",
-	"AQN6EqizhY6tWEKIXZlcUR558X1+pCvBGQy4BFlSE509kWVb/WHRUeRjwN4d+U7glfbViEYYLchbJsJn",
-	"ioftUvViFYQxYPyK+cvf4+reePqqWpq3zy8OrIojI6rZgxPfVu7i7evDrh3FrOzwv3r6y5MXz57/81fz",
-	"7N/f/ev45fTZ+fhl8HF8/J/xi27nnws9+f797NVPv84+PuukDz78csGfXiwe89++f//fV9+lP7HT950f",
-	"02ffxek/L0Y/v/jP8+jh+avu6bs4fWmefjCv/u5VNGKych3928G7OY+5PIB6xYOn9pMduHkfvPVTWnlY",
-	"Kuj0025vY1frvf2u3MFE+ESwEJwLn1cBsBzpnp91ygvWPTvrHZ+ePgAVuvnU3lmBtRt33and7ESuxKD+",
-	"z9H/lGxT6/dPl8jfc9nqX7ZCFluJZ+Flq33Z0pMB/GnAQ/jrh2e/avrbhziY/TqFC4wf/WWrny9E+7I1",
-	"Y1rTCfM3rhOJumx9/qPa+RpxQcGeL890uwLQt6AF2kTIOZEqY+i7o/ryLxv/hs2XlajZ/ZhxsBRMhNfm",
-	"SzbCqtQDdP76vc75Wfe0V7YhFK/x+/fmOHpuNoziCas3GkUrADzFXiO0a5Q66nyr1usU9wWJuDB911Me",
-	"4aaKUVet4nH6TnXn7TVZzJmjyoETyaYWACZar/Hhz2vq+3dlq/f81cWTg7fPL3qnD/L1wZypHbmvkPfG",
-	"sazGzN8L8nvV/ftp7/SMPnxwzs5YwEYspMc9Oh7TB70gDOjxmJ52AxqesbMz2mGnD8bj0+MHYSdgD1m3",
-	"8zB8OArrlCFOcHONftI5f7BbxffpsuW0E7sygy7oMzn6NwuM+yXoRKvkFgmDX7k9MUD09yGi4AeIVbeS",
-	"N3BA7MvW50aR7bvdmnAinh0Py4xSm2mzbufk4enZg1tpM665OfoESb76dgGPWcQ96MaBx3LwiXQzccCQ",
-	"F4boyOcd4PEgwzHqKEkCKgIWx5hGDMlMXtkfuXGQlEtBgdUrfxnmGDT520m3822/2CPYjSBC5nesfIcC",
-	"D6mmDshmVSM8H9H6nk+ZpiH0YZ9U1V5MmIEA088Yw1utzOxpHtyuHANEywigQ/IaonKYvy3rr4vJs1+h",
-	"EuD5xcXEVwW8egr/o8F/f+MX0fTDb/8yo2dxSudvny0m/3r27CdxMHrxLjJPT7q/dX+pToVhQcLaztlW",
-	"jL2GfTRHkZnFZQ11mXY6x8H/smevRcKIvQB+VQ7vVeiSqk5Skw00w2tpeMA2Ofn6y7sbPf20s+Hlx+tf",
-	"vkJ3+AXBLQaSVVAX9i/LuiIBNPTmeuAIZbRWHbylCwdOR6ILGky9GgioCtv+0GuYmmVeG7zhkCC/u/al",
-	"BIe10vcExtDI4F9FBteh/7hvInuhp1la1oks9BBFE8jC3chve0XHYow0y9kMUkGaDPHdF3kqqRCqdhYc",
-	"wnJSzb7RZDhlC0iG2cMJzylKyJQt+oSSUKYAFQhiHkwds8SlcO87JL1OD+tCIWCVmkDOmK+WRDDCgtkX",
-	"Uiu1UN8vUwWRLVR09vzzt5PO8bdVZhpnArri8eIlF9O/uJ5Ypz7048F8Pj+wH/cgVTETgXT8TYWo/5Qt",
-	"NixF3NHifN4o/Yf24QepZttVnO5Xc74oCzooUEcjcGdj+AdLHANNQJXiDp6ppRTb6fPje6v+1zolFi8/",
-	"3ejydfidipef3wPTheKlM7MF2tmq8QQ9sr34nfbgt6Jn3ZwxT1wyI8BBafiMbeBTvpJX7K/tUVZmrqGW",
-	"kITAXoLn4//as3TZL3hEjAzpwjFb8lKXtrqCuNVlcDUFY9cCTXYTTeRB4xz/uZzjH/LMr5EY8/HKpsQn",
-	"e1eesWL244dpzFZ4x22I2Pfht3OZK6E2RJ/mXOha//lSLDnQe/aP7Yo23vEX8457rZoalvN3nYd5ee2X",
-	"c6CtMfyK3eeIalAKje/c+M73zHd+hV1J9ug5l1/+qYUME3YcUDrH1JVX8qmKW/3WEXB8uzdXYK8OuIDN",
-	"Pscqp1iKCVhlWsLo+A6IHj5UVY0iPeckTJ6FWJaMWGJ4AROHy1XvVU96LOWU21G4BDBXJOLaSLU4rOzF",
-	"WD0aakjCZBIzEko/n/yeQ/KUAiMZOgHAT20vGRZpmv9hLTj4CI7Uo9fp5JWchae1iVTrWfS+c58hIwWr",
-	"wuPYrllB1xRm6cZXO8MrJkKpNDEsjkmqC3dmOcSKEm1GYxO1yYwZxQO/zFwTq2IVDYoDsPsJRWT5KR72",
-	"o/wyZwAjx9rRJqM8d+jcC+tKQFrAUVwekp8SJqCpj2AkKB/mHmVNne3Z5KmYxFxHMNpnTM2oaBc2CBCl",
-	"Yy0yCBfwYOXTQIG7PolfsVYcyW8ZC7MWADk/H1AsBzz2ZHtj7vhBZoXnO2bjir1Mg2maeNi6PT4lSl4h",
-	"rEAxu6mxRpzN2rkU+v3hzruF94zgcRXvecNiRjVzLzJ0illUYBPG50jNcpiQfZ1UDrdWFEqWxBLy0q3P",
-	"f3z+/wEAAP//",
+	"7P0Lcxu3li+OfhUcnrnl5GxKoiQ/YqqmzlH8yPYkfmxL2b4zsYcEuxdJRE2AAUDR3L6uup/mfrD7Sf6F",
+	"BaAb3UST3RRlOznaNeNQZD/wWu+1futTJxGzueDAter0P3WmQFOQ+PGJBKohPdfmjxRUItlcM8E7/c67",
+	"KUggTBOmDjvdDnyks3kGnX7n6Pr4KBWJFlId9Y4fP+j1er0D/OeR+ecH/6f9X3rc6XYk/LFgEtJOX8sF",
+	"dDsqmcKMmneOhZxR3el3FpIdSBiDBJ5Ap9vRq7l5mdKS8Unn8+du59klnawP83IK5BqkYoITMSbLKTUj",
+	"JmoqlrxLxkISPQUyfDE+eEl1Mh2aiygnkDJdntb7zsn7zsaxrg/pRQqzudDAk9VbmGd0ZW6rjnBonjMk",
+	"yylwoqdMmeGZMVGuliCJFjgeKjMGkpi3g9JkyfQUr1J0BuQKVmawxVCAL2ad/m8d8+jOh9hq/SISagcQ",
+	"31gcwXwuGNcz4PFdDn5vstXJ3rb6Tf7z+Xyesdiqmn2f55cRbfZ9SRUZiywTS0jLs1lSpv/9uNfZvJ1v",
+	"QcvV+ViDXH/fBSSCp8psl3kYGcFYuGXk8FETLVelVz7YtBQzxtnM7OBxPnvGNUxA4jjevXt3vtBT4Jol",
+	"VMP6YP4ulnhugovK8/0RqMTTRLPZv7/vJFTCOBPLlgf8c7czp5LOQDt2cZ4kYsH1i5r9oPbn8lC2nxt6",
+	"0ul2mHnInOppp9vhdGbudI8bsLThuVrglev7el6c49qhF5e0HT4e+9jwi0fefAo/0uRqMa8b/Qh/vafI",
+	"i6fro6fHo5P60Y9qRm8fefOBP6EK6oY9pyvkPQlV0HrVaXzc5lk3H/VTmGditenApPkVOy17WrPsxWP3",
+	"MAkU0rUTwF/bLnvtuPFpNx9zIFF/htX6yP9TLCQRS04WnP2xAKIN77VSnimSiNmM8rRL1CKZEqoIJb/+",
+	"+uLpIbkAnjI+KSSqu3JdzhI6oYyjCkHH0DcK0IRdgxXZYyaVdoLbKhenPZLSlTokl+Ez8KmUCz0FSUYi",
+	"XZnnSRgvFKSHBCWMlVg0H4hRS8g1U8yqL5plGbniYsnPCCUjIa7M8Jkivy/SCaSEclh2ibnRPZYspyyz",
+	"8sg+RWnK04pQf5Sejh+PH8LBadIbHdwf3T89eJz24OBk/DB9SI/HPyQPHvj9tVpiscPBzhyYrdko3+jH",
+	"X4BP9LTTP3nwoGvknf/72MgUrUGad/z3b+/ffzw5Pnj//uOjZx/+9m/xIzFGzS1+iodGKxzmmt9KLIzQ",
+	"S/u4EEbJC1bebsv94xOriykxA8GBQKaAJFPKzbqahWM8gUMy/F9DoukVKEL5qqoqHqMkja+T0zSbLtDD",
+	"+9X1iStz2dOoKnBuzp+Zv85p+p4iCc2Ap7RC3ie9k4cHvdOD4/s1RGzesGnY4c71Dh5/+HT/84H9cFJ8",
+	"iO/iG6rZBnY6tz+3ZUd10ss97ub8yGqiEaUeNcpXQ1QGFVnMjT72iiirJXYJ1WQmlDb84bu3z5+QRyf3",
+	"e98fktfIEQq9VRFqjKwJF7JeZY0eMzewWqp72I0quEoLWSuPpf15rwLNPfPmO3Exp/y5FLP1oZtvnWXF",
+	"DdfTRPBD8hTGdJFp1Ni5WB764f2xALkqxjc2j4yOxFDDgWYzqB3OpVgfzI/eLiiGUx4LJSugklAUAkPz",
+	"+mHd2LTYZWSXbAavx+O6TTb3ETEetyW1cc0Gm+cNxHh88x2+XM2hgX5OzJ1tRw91o1/Nb3w2P5ub1Vxw",
+	"BdZKKsZqpvRcLDjOKhFcA0dXCzVmrTXQj35X1krPp/Mp0KYa62QwHkOi2TUM5pIl+JRkIQ2TWXX6nWe/",
+	"vu2gmBGy0ze3f+52Gj4dV06B1oxPcHoUX+OXySpDg2ShzRmYMb7QZhWOT3r5bynQNGMcgl/v3+91O06r",
+	"GSwZT8VyYPSoTv+x+WExHoMcIIkENxW/WOO7+KnX7SR0rhfmOyonjBc/PTIDSZmaLzQM5iCZSIsf75/i",
+	"rwuJO1F8f9ozhwWJd5AIPmZy1umPaaag6233AReaJeUxzERqTXnzIrOr+TF7joojKmbmSzFQU7EcjAGH",
+	"lOChOO71il8mkobPNuNxxpJfrRn9WPz+MPJ7vmzoiajOwqhEPB1ohpb9b5861SW1WxSO7nN3/aqT0kUP",
+	"ep8/mEfPGE/DnfsNH3Z80sNfDWGliwwGGZsx3emflL5ccM2yygskGLoxO2TPiFkOlQk9UBrm4SoZUizo",
+	"9t8kjDv9zv88KtyfR/ZXdVSh0aegKcssLTdjPoET1TsmY+9zlx3hNZ+tJZ++tU6+DTxhLsUog9nfIrwh",
+	"8YfsmmYsHTiHYceMG+fgRbn1I6YCFOFCkzHTqCKaF0qa6EPyBFVeqzeDlEIqkjGlFVoVCjgqw2gNIbPF",
+	"K/CojBlkhncYw+ZIaSq1GlAzghkoRSc4OkVyfmrOhCWmpBmv7iHH0VQvDIkastBMI58PZ8bsvHAVCqZ8",
+	"lIpE/c/q4jQ+Fm/sutcdhK2rekaGdqGGxFC+IkCTKcEFw2XFxdbCmRuHZmBPrAF4niQw19BSUFR8TI3d",
+	"Vc7q7PQ7njF0O1nuMd7R+duc+PxcI8v8M8y1NWwTKiWDlIiFNqa8EoKb/xp1ey5FAko5S1wdkl+EuDI6",
+	"d8Wr3SVC2qNsN8ma2tbCj3rYA6oOHeibKDu/DifjdvOp4NBuJ40whHQwWjVzmeIm2uDNAHUTb9v1ji+P",
+	"e/2e+b+/9Y77PWNA7KBOuFuc+HoqD8lPRiSRdzBCqwN4qiovPrnsPe6fll7c5kia45cNUKutPhRn0+mG",
+	"Vl1j43BOV3ZRywt0/CAcZyF/rCAvmFp0KPl9nkl1HGMA5EQgZ3iCNmsddfpFvXLQVLG7VdneVnp/7loL",
+	"4V9IEZ1nCynmcPQjyIxxx7YHbTRRvCGqVS3maTNycOHCTv94F3UhxrQMuVsXYKgqUOfnyzlPhcOEHrUw",
+	"fLiJ28QijqWA2UEQMdv0oPUQm+NffJyx5Ga6Cepmml4BD9WSi9DfNhVZqqyVbI7HITlXV3m0NndjmQdZ",
+	"fSSZCqHA+1Stwby7SvG4rFKY12BU1g25pEsEk9mXGmEGAtZnZ4yqQp2gWSaWhBk1wizlkCi6UmQ5XaGm",
+	"YP35O5iTZYstEVwtMm1NnjE04SgpTCR4QTBznqqZ3VY0Vf6Pe9uhtrpoG1GTUT5Z0AkaCp0UULh0PuSm",
+	"07rsmRtNiyljOqKvttM/6ZktVXNIGM2YNtN4CsZoF5mYrDqbWFDjPbWrX7elRTRlZ8PguZAjlqbAb0R7",
+	"4/wpJYuAKR+dvaeIFBmYU4dnjvEkW6TOYyXmYG3hm1LYaUFhr/zBhjU9vRjsvkjLTZLM6ApnlwqcGNLP",
+	"T5uVsu1rmzF+NYCPczRrqstrfiRTqoi74IYreFwxe6qPry5laWz7WM1z+0oMUwXvNRr1khrzbp7RxEyz",
+	"mgezUButmAambfG0wRWsBtI+MljwX40oIByWpBKVQhHiA29OKbvhRpyclDcC43tUEYwoRV63ZovGZ7Ov",
+	"Az+srMCwGNxaFNLuFdcgOc1u6H1wD6nIdxRoZGm0n6UUfEIEJ2IhiWIpHJJ/LIS2IUq/HzYSZ6N2cyE1",
+	"YTfcrgehu+CcoNvdSFqxkGrdS+AmsR9yKb3rkFxClhG1mOO0MAfNz2qI+/AL41evr21s6RY5kj8NXVRw",
+	"hCAiS7tVIiajlaUnkARVWa+N+dOTgdY3Vru+OkvLX4rBdjun6AJtWx8zmldCb1PFtu8fF3owxqeU/XcS",
+	"rH/LJTKUk5NuIpfvl+Wyf3dp3YtB7WnRy7NBHoFHkOVevDyDw8tvLYiCfKG93Vsss4aP+miqZ1lpXTvv",
+	"F73eafI/jDa2mgMxF+BX0NmS51Yl5jmduKRCVMEZJ/MMvUZCpirPMkUeh4N04e1dYj1Uw0CMByMm9bTT",
+	"7xw//qF30Ds5OHncXI9GT4fTl89TStxo0LOReaeegmy8H1XYP76GxIJY/s7K8BsMWaTMPPY5ZdkNVYp5",
+	"8LjB2D6vyi4Nwfs0ELQr8mwSI5XIW/vBeQ+NTZpCwlLAVJybcsZAx3ihSyOZAeWY2lOl0tiU9kGvlffb",
+	"ldBBljVSRZBQjY7uw05l097m4dR9bVseUAh1DuAp8UMpXLrmHK3lBN1UD/wh2CP/RsO+ANJ12RUf+V4U",
+	"DZu87l0DLJnmO8Ps1s1oCsSYcJ+7nQvnmXsuIZpFTa/AaGg3I1b/kgt63TqAgWFrc9dvu0czmjmjb8nB",
+	"3NpX7By+9sxsc41GPJ2fPzQ+RuWNiRwm/KFbEA6+QVkSNwebUORyynkEdj4hl0L8QuXkZub3nK4yQdOB",
+	"FmKQ4dOqnMBnXT188OD0IRmtNKibcubTss7qkzmNoujHUCb8tUHuS3NdezUS+KUQLylf3WhhzVhnlK98",
+	"vFSFC2ue7h3YNl1twVPUm1eH5FLmCbOcUDITe9BRT0LvrBDEjIwEIyst9/rQ97Lc5rWoeWsieAJnROcT",
+	"dYlbWCtygKm8wwppBD9to5Cg4gSH8SsPazpuJjwXlWdViUVbdxkoc6RQDIzJm9cXl+To+vhIgTJEr2wS",
+	"9ciWk+BlN7VAjovd/UVMDmyudVyIVmewj60t3jljSqEl4jwVkohrqLpw3717d1Ctxdm0odXSHb+r15Rl",
+	"dJTBTXc0f04l30OBvGYJkITywO3pQ+KOLgNyzagGeeYsMEXHUImHV7xKN3XKVN3BfhrlAUb2P5/vfnw0",
+	"cyo1WWL1hiEBwYPYC+YSfEFKd74hSF9CyuglTvxGhyN/4GBmnjjAtYxRPUoS3O8n9m0H5u19UtXVbio7",
+	"H5RlJ44KE6i82Z+PeH3no5PZtyg1YyhS5xfmDKLJ5ceJEvZXfg2SjdkN2THGywaL4mEVCoYDcwGhaSoN",
+	"S3ajy5VFsgJ9SF7PsYjUubGY+4yOLPSo0LLfbo9RnAZDrG7i2oz3tX1zqtRSyBRrO9hk6hKGUKBtWr5O",
+	"kR/oyxnznCuaWmONZm+MGi41A5XnZMyDr9bNlK0ZwkG+1af137Ig0ahFjWyRr/zbeqmhf1/w9KJKWIx+",
+	"hwST4lw9Z8v5B+lE9YVlVv5kXtp2CRv7Qpqtq+VCy5G1arjc1mqK3I+RT/ML02CTdDYdw7fCCh73GCol",
+	"Xa2tPY4AX+gH7l+zYcWx7t7teYuVzxemVOpRLiA6jayHD7HbDcNAheFINkYc7t/rseMmtnDMVZm7CyOF",
+	"5sVShyPq9epLvt6/v4jtWL4x2/bjAnAdA8N58z2XbAb/Za6r7pvfK7d1dgDhgzds37NraE01tJZo3k0F",
+	"SVmKeR9OKc1TYdRKaZg1ohqqmxaJdDtXzDIjv8MulRAdxmZBUr8iA+cH7GASvdHEUjwY/pNnxcF1+VcS",
+	"FGhkQZMJpAOx0AO4BrlaTkHiqIw5UUR3JUyY0mA9fFZ25JLjw6YjU1HyiqwrHFKXLD2SxdIYMyOxQJ0T",
+	"F3V/bABXFDdh27n5ham2ZycfZqPxlg7pVvaFT9ww5pc+qbvdadcaZnOLN1JFOChnrjY9sphXPbDKVEzs",
+	"ZFRpIoEqwclyuvL7jWqmc0rsKk6q1ILHcjXwHCR24Bkf0Ayk+cvDGMBHZh0YazQTO91mzK3Wx2ttxTDn",
+	"tugZy3eCT2ZMeQhkwbHI2PxyxebzmsG4q2LU5vaZLKdCARELnYiZjxfwVEjCDc0TLbI02IIQ7WJNmDpS",
+	"chPqFmcpGEjpDG0/vV+K5jyx3Jjq3rQnuXYDfkk5nUDqNcC1AXc7HD7qQbKQSkTqX186OSWcCWKIb04n",
+	"cLhVV9069Qvt/Cwb514VoT7538WPmQrTb50goFlmzD2bY1LRab1wK/jVSIgMKP9qSk5l3Sp6Sj7g+Epq",
+	"u2ltjk+NOr9QIA/JhabjMRE8Wx1u4pCbSUQL+bO5MCo7a+fxc4X7zvPgtrU0LKsYj81/UVuKsrBzaxi+",
+	"5tnqiyjdUW0zOkcXAfsnBnfaHftzkrFrD/ggFlqxFMoZ1Da5+pWwiVlTOp8DxzJkpsnICEkF2XidHHYw",
+	"cfMgXFOBFcbjNp8chD8winznczlG12BYQXhuTe/2Hk8xHivIPUG4mvcU+Rdm+nRbi9+NATl71W4GTCkk",
+	"+KmtS6AEiVA8KJCzYSmf383SNm21jvjKZUm35d5YwJ9njpClWGQpJgCRC7oiVJMMjIShpMjx7hLro7un",
+	"MAOh6868IsZyWs1BnRG0NuzJ1x4XjrKUcCqlWConGwRLICIQvJOjLFK3nrcZ/fjCXvzACgj31/G6gF2v",
+	"O0Ye45DBsEZnE1BY1awvoRA8eUPuPzokwxSGKAszJYiaY5hntDLKmllJeqXMFQfnl+jYDvjbaRm05SQ+",
+	"0aLUfKOmITjgfGdOd990MXLBl+bCz+WE/phoWk5FBlaidzHXA1VNphUiSqFPkCaJeX5lesfrwnttfq4y",
+	"KabzWh/2CDLBJ8hMBfcst0uUsIdNT8GMwWHEJZSnzDAQhRePVsRxl1s5WSU+Ec77pLcdbGadrIPip5ZW",
+	"oAUAGEX271euWeZBEXOnoSvo7Do0I2fBNOfCQRXlBoA6u0H2Wjwlc7pSjXwsCeUJZFn+iob6TreTTCG5",
+	"GjAeHdo7nGzuq+4jfXoPtrkRUsKQcLVZL5wDRmYxbqU18NTWGzRbpF2s75LPd+sylapHP0V1hbbWf1vt",
+	"ouFIfxeMDxYyq4PJpERDBlOgmZ4W8FxTyNJD8lxYZuOlFsWSeZVzAnuG7R355p6hEm22c/jTMxtrL1Va",
+	"fyoL7s/Dwz3qTq05cFCMuu2+V+JiKpbPwd2nY765y1A1xWsOidHIK5V/JU0sOv+WSqAvAt7ChHwdoNle",
+	"v315ZW9z+nJIHNuzaO1lxR0DD14YXTiRpaA0EXPgZeTEinG2dTWskyx24p0RnathUmhwO3TDA2vfWeO+",
+	"e1e461JIMsYh7ZKc1RqFLhFSopVU8/CgfDvmb/xWjQClF8lVTMGwtSRmtfo2kGZZDwdIFaHEwststcrz",
+	"SvSN9gVedCOLpCEVbrJeyuXbTZl8XsldXcEnVkQWzh9V5ikEneMu0dFeYfgRmgpXAHNS4jsbvZW5+eQH",
+	"0y2BYYaiMGaErZljhQrT0iLz+12mh5K4L63yh82q3q17IEs19d+C+7EMCdQ+vIc11rEMa+UBPFUwvsC9",
+	"2FK5ipiN6yyv4cPaawR19NuG2cToKCQaRwo4uK5f2sjM/VsbbKdDeLpBpsN2D9g6BFsju7ipJyvAYGsB",
+	"bXXhb9u66tXxB69ssMAv+Hyhd3HbU6/1JZSTkePQtrbW5vVgQI8lU4KbfUiM/FEhADuySTS10TSCFAGx",
+	"yViKWdTZH9KqS4aw0AhrlRaM22vRaLdosFzk1HzmbUiXNq80XcUpvAYlLxgAmubrKO+Z4JPIVLnvHjCl",
+	"iHqcJ1JmVLuS59yTdNI7fhi6knoxV1ItVF84RHRJ1Ywx0N7NmLCrgXnkxqFEvVpRWMBgGI/rB0GnQNMA",
+	"L9msjPJVAaWRPDrdPo4oCmEwkN46dhXMVbgSYwkQxKFye6bOy9fbMI4qPE/7gQTHaLeR1GEsBkN51OwY",
+	"04WeCskUpGRm2CDJ6Fwh1HKbg/3DD1uHXIfBFAzZgUDWnKjcGJrRFbHMzxxuRAMH6Fomg10gsEy1NEDz",
+	"5HCED+NDvKkbeA1JKphclO0+ybMil0xPXT5MYZgXhLvOyHb3l3TJVOu5stYKuZiKJfcLGTpQyl4AGmRw",
+	"hmfWOzBtuf+aUlMD0bmJZLbzEAxBlPb3wcmDh72tR3CW27w+8S4ECPVRzfC7Ygmbptxtd+zWAIuF7L23",
+	"tigXUyNUneXkqN9TrMOvt4NGd86BeTyZUXmFNpQq85ftC1UDfhoM8XRthEW2F/C061mMR9Kv95S24nub",
+	"oFeD0T2sP1QFGZAFn1OWl6oFDMQduNLotkvLOtjXcGMfbJTaodfLjc6NKneMeQI1Gtrc6jhthui14Raa",
+	"4S8wxoh2v4JrH2BXGf57SM4JPt4c0h5Guqysw/3v5vyN8lXuM1Ma5us6YYGAVWVsLy5ek/snx48OO+XW",
+	"BecH//Xh02kM7j6Hz1o3W7mQZMGZVn2CgSn0fD779W2XrIDjH//x5j9LDifG9cP74YI/dv/bfGoryr4d",
+	"ULeYZkyjD2CCt4mQczIT154pE6quSupGjhq7LkDK4ITBa/aKUxgxMybCGA3GLogd6wSygsn73PWI6n2W",
+	"u4nwKVwQMxMyZjbG2CyfFJfgkjnxkIf1jnvrXpB1MOVwyVADCsCV1yQy93O0lZvuaenatAI2ZKYNKldy",
+	"1FRIr3nls6vVcKL0v22GVUjJYIYnMc4lxhp4RTMzp7FOs90ueeoRLMOx3G9jodVqrdUlqxlQGfF6owx8",
+	"7rcO67vstlGZTNl1WR09ffhg615FYLWrTOwpc9hNI9BLAG4FiHVVdnMLPD9Pdj2cDjFFbKQN8vd4Kydz",
+	"vqGIL2h97A3cFrefGVpxK94gNbTGsbO7o/LO+XHn/Lhzftw5P+6cH3fOjzvnx53z4875cef8uHN+3Dk/",
+	"7pwfd86PO+fHt+v8aJAYsz6XWtUwbnXW2V41tmGtMN6oQazr7/XWeJ0jodY0izCQCguuU7vi+mKtQRWh",
+	"4w1kFYqatcMek0y293tLN89oIVmeTVlFeFUWG5FMhDPQKcEFaFFosYqSxxsESbYPd6d+PqUKiBJkbNsR",
+	"r8n2dTosl/rXIAGkeULX+gXXLEXcnC2yyC7sM3/1525nzDhT05ZZqFNsh7e+yr6EQwKqC3GVwNzsctO3",
+	"ZoDhtXXZ26/HRSrktFxt37oqAvesJkGcufZ3ZWi56FPMYRjkJ6XBxkswKgg0XpD8+mJRItfg6rfa0Tzp",
+	"f2slEYIMC6MDVioEaocslk1XQ4G8jvWefiOUnki4+Mcv91SAygwSotugOJ2rqdBRXhC0fSboXe5b0OSl",
+	"9UDNmNYW/h4rj7CnsUupa5wRL9tmdSu9AWixTLsWKwDvERK3K8qWXrj6Di0knYCR07O5BKVc+RfwRK7m",
+	"1RqP+o3RdFRbaqCpnICOZ8gKEedXWrLJJNplnKbCjGvYt0j9HvHNTSSEOKCaZmKyANy5zHl8vX/FS6IO",
+	"2grWzyLhd6yocPLdSixtP7nXRh0wHpOnxZbGEk/dOhWT9/teOjOVjS3zlHwjHFU5TlwvQp8FcqGFKMUS",
+	"vHLAJ1rbUKrtFUueCZqGZ7LByRpTli1k7Ag/m831qu98KXMprh0Sa+MR7STafPd219e+fKNYjEJYer6Y",
+	"jRwbvyUeVwJyckOLy7ld2M5Gqq4jXUsNFmKvWZ54hRiqD6gc/3DX1s+7O5nBuYmcvPVdrKeQv4ssfZvL",
+	"0hY0Uqnv8owngwnNBkYdQVX/GpRmE4t81/W+DOpwkDrdDoJWRrhOZc3Cl9XP5WeYt43sjvBGt48b6ub8",
+	"9JDfmIk528YYDrAEpQcByiekE2zwkV/CuDU3tk+0GE/+9vr53nrBjrNDttfq7FqBY1/w1ip1+zyG5gAO",
+	"xDVKGadwD2bGkr/a+6kLenu3GHehNVSUel5EIIzJOMEYhL26Cmpwv7dtBu4tmwbvjNG2OQVOX9iqeBlt",
+	"y5hEiOLlHEftxNhoISMq+U+gCSVazEZKCw5n5q1MVq1cM5Tczm3+yiuAeUsiQd4TeZSDd1yfwM9mQYr1",
+	"Ket57YYr5HxKY1htaL6NpLgCfiDGY+Jx1UgGY30WmqnNXyYpi1mKvwgFbg/yTWn5YBj7RoLrxcLeDY1t",
+	"5q0vnmKTyVDp5YJDyIcrnBk7NFjBlGQiuRqMYMp4OrA8V8UhJ/FlG6dbNJ1oPNUNJsOCS6CpB45fM92Y",
+	"JDPK2dj1w0/pjE5swbRiE24NNy4s3LeFlNByYezaM9xzQrOW+xJnKI5EHHH6Q5EvV3EkCwIobIzSJOtZ",
+	"k29l0pIzGcm0vnSvBIcSPMOcmsMWx2PZrDRWJaHQEPXNmPW3bzHbI0EtZoD9pDIXWI/ACHgCqHqNKrvg",
+	"LrRieNMSWsVyT7hwlk4a+Tx+F4xD3EWG3fd8PxFCM3MSomlkMRvSPXfjjGPbcU6s6YCJbc5JZ00qsgJ9",
+	"RijxxjFeEVobyKE9rqhtA6cVUWIhE7wwZEBywblD3cR7O4XxHNjfIRpnjnmQE0/cBv/R+utbhpWfMezl",
+	"OMxrPoc4m6GrQx8igvyQ8tXAXjGMVE7mP25Ne8yxwFoXOLcE96hziD4vYYqcFV4eJ2YRLGru4jOUzCx0",
+	"Z0WpOulFk2w2AEpchmEfSjJm+C2GiZp7zZqjKqyxggBfoBhkjEKe2LO2Cwx5jZbtX140wvXfLPgSssz1",
+	"YMSQSOL7zAeAB4FK7g5MueFJkjHOkkGSCcvu9qS3PzHS/9JB6VTlekIzxFA0m5nSVdeHGG0w54yc3O/3",
+	"MPXChyB9OwmbKFJ0psR+YOUkiu+++613/OG33sHjD/+fk996B6cfvu//1jt44L8yj/4+mmHxRGRiIZsB",
+	"pVZ8WXhnuGujbGEWdyIBeJTZpGziDJp1SpVwzWBZZy2nsYQS147CYW+Y/c6bOx1GXUQByMfaS5aU65KM",
+	"rAucunn7YeV3Rg+EDc49m1GWPRc2IaTFEnt45xL15l+WucuDh9tx6Iy+XgN5zfjVvbx7E0+AzIw9Rc5d",
+	"117FNBQNbozNRdaSCI97281GHEGBW12zaIjQszdmIiERMq3yBc9QllQNtIORD7/jQuffY1unQYEWW8cu",
+	"YtDZRqBlYKWzCwVvZzQ5EsxWjmMRWXbrvkGLu9rhO4fnMi4pxZKDPCRF5FJhomo1oakOcdS9attBkZAC",
+	"14xmalcg3opaU+5K4xiwG01VnDdolrFX+q1pOrFxhZ7S1d/FQqpmiBrlNcIck9roAV1asdTIk4FjeD1+",
+	"6jwXG/KYKpO0Y6iZ2etrkJKlbeVWWqPIp3TlnSV5nqTH7FqPn9/W4mxcjtRGtRqtyq1XI4U7EHNF3Lit",
+	"SohHVe/pfWph3vYjKqLKopEEasG0+3ODrhgZ3DwTq13gTqVmY5rEdaUNatQucJjXTArux7ilWUb7DJqm",
+	"lprR/8RCDYrJRVyOGJFm1xD4ezcYcV8yGaO2JbwNTLrM7S+X1FCcvCCxwTqf12dt/ZmkjtmZG+uYnWGZ",
+	"xjBtnrYbjgyiMSClJdUwiWyRsTAGaF90zWgHVA/owBpVkiyFvAI5GGcA+owAjs7GeXXQ1pIVKiw/3IIE",
+	"2CD5ICSfYquDOZTQ/OzZ7hbknR/XMGcBHaCV1AWY17E/v5q3HrQLmNntBe6Kl+wW/goZZ6ywyhwFNqMT",
+	"IN/lRQ1E08n3xGmuowVPMzwmmCcTK5TaYmbVcTCXVmffXnpb5SWPSh1A/ltN6cmDh8aef0wPxh8+Pbwf",
+	"L5aocPIQg/1466CNGjkQWTqwI1axACKZCqVVn0wEyVMoKLHXeGXZ5dFZkxxrBcaUZeqQPKPJ1H5rmLh5",
+	"HaTYJtcs9RXMte0P7KtKYhUPnq+33I+CNW/IQXTOmJRqOqIKXFQDK2dciKjUxu7jnPIUM5gl0CtV03cp",
+	"5/vt9kLNxBXUJdjh8t5TxsIieCHRoLTqet11ntEkj/S6Idxrzp0vzCMvzfmtaOqRkoNazFRjBc5BzNdO",
+	"9na0/KqVU8NeG/HUzfxlvzGMNH/utxrHqGoEERNoSeXMRzKMmlU0QxVZmpM2U0RplmXEjoycc0JH2GDX",
+	"cDUbgcCnTKkiasl0MoU0RkVFVGNJmWZ8MhgLOaDzuRTX1Nq2LhxlBmY7FmXmshFNrsxxWCSJ7/ZtfoLU",
+	"/+LGUwREYvRZUURa5vc0UyCxSUjYjdFyTRdJTVkz5bKhwh8Htg2Dk0W//cYBhBtn0H9kunp74JI1IiV6",
+	"Xy06rFho58yo6dz38D75mf1od8By+Lk0b0zPzHfmYBohU491vcGAUPDHBljwL6LHVz2F8EeBchtNey02",
+	"YDNXeOccVa2t6EgKihHneRf4MmtsJbyj8ZeaeVyz9um4pfYVkao/poltOUqs27JhVwwsDq0L6IFyWfbU",
+	"FnzWADnn86m045FiqUAiY7Y9yozgp2QMS2MApSp6pOHjnEmIRxlfX9t8Jt4lU7HEUKatDHQsQ7VpWNDQ",
+	"2jd0OjBPrq0qQkp2PZ8xy2EsQU2bDiSKTwxOdyihmJdGUlqoYh/rz9vtO9nsoHdH+nlq68z24x4LYyVB",
+	"/xqf9e+iquaqPLIKM5ATrJT2YRQ6c779PQVdG/YJq5iJI7GIy52boK+7wEGd7cnyaAhmYeJq3YsTbFig",
+	"36RlSo4AnsJEQo2ojgc9Sp1ULMVtbQcBH41xSrOaJtSGs/nAoeVRPvMU50wSmmVhofvW9zVmK7aLmapt",
+	"Y9Yqm65WBZmzBKtEHYBLxJlpTpHRvgaK8Rgb/0+gMh6jLncqWx/jjd3qISx+8LJw9cq9INbOYk4k9eS4",
+	"S8App8lSJnI0aWYH5DEHqbAGPmZ7LVmytBk2LeDIdqX38gxvh/6rHWZvwA/6CCjlLBun1zGVx0m9kShF",
+	"llN0JFh661yk4ms46d2YRVRwSujBvz58Oumefv7uwP3ZO3j84dNx94fP3/+vf9vcae+kV89gNjcD3sZ+",
+	"1s48AkT1j478Bq07YXrdmzCtAjmsglrxuNfbztK2btHNWZzjbhuZWD3vun2lLs9m/Oqdamxn/9awjw2S",
+	"Nv0U21jEYylmzVte+U7REb5huxND2iVqkUwJDbrmGWvCw0gIvKhJl7E6T0A0kwobyWIJY1zEa9F8kuvR",
+	"qLq8tMIl6rrea2ElNQIW1aRu4v7f+oG3p2x3I+Y5wFNImNpbShiVkl3TbJCfCvQf2++40AMM/RRGjuMa",
+	"7ksuBtHvQ1NnIkS6ZJio6qyivReJPQe4yLPNyufQorKk/RI6UwG8eEYc+kjaJ9jvnKSQsBTOULanki55",
+	"vwABIlqIKxdWcBAf1eoYfFsBapJiGcdcW8futfXg+idHXbHPGWTpMylb23FjFkXMQP2rT0YiXR3luctd",
+	"8scC5OoIYVW6ZAo0BXn0IoXZXGizbwc/Q9z8cAnddX0Ohev7tp0R2+EWD4zuK8NOtW2Zcvs26204c7zb",
+	"4oVjro715KnYZ1YdXHCjSNv0APPNLLq4he+4iq6ZgtUtLS+NG8pqYRdu7fZgQY7eL3q904Sl+F/o+gT9",
+	"yvdGMoiFHomPlR+276sfhVuoWnb7d4tG2W5r13NKxVXjFNLoKIqMs5Zpk1bgbmL1RQq894q3uGN9CtL1",
+	"K9w0j3cAV+k3N5duZ1mMa9M9fvjV2fvbu03WQcEVwLw926hAOVRMiZHC3q0+gCQXXGFlz9L5xpdUuSpQ",
+	"Isbjtl7idaevXBiDnVwajixpRn59UaOb2Xqm2qnGIjTriHMzyldEiqXq2kb2FoZoRZYoOywn6BJWyIfB",
+	"FaxU1/uiB5jMrrreo6+6xlpmfOCLYbvEGNgDwP6gXTINdmlgljKYW7GXO8FNFKAv9TAtH5phqYQQKkUM",
+	"ab2CLH76bl2TLB313RXK8DH7ywNocYTr4v+vXZHgbSQA/IeRhxeZaNta8bzAYrTNE3N8T2ExBRRcg5mr",
+	"dcMozJ2SAOs1f+6C9Wnn5Egl5PduRlj0QIWqHmGxBM/rnHmZxSWlFoTXTkxP4wg4oclWMdR37JqOGLuq",
+	"PhUpEZjKAzSZejxensAh+dFCNjnn23BGP9rGmkPLigPI40ZUlHsL1zMv23a3btfVuuTaqXM7qnv41CJ3",
+	"c0WUBdDm0CWQKSC/Xj5poJQFLY9rGx37I5nvTexkbaSmW8+7LOj29tIuf4bVBbRl3UYcNp7Fm8UoY8nP",
+	"sL3KAR8bG2RBSvUN5xGAwbvIljTLsPJIhRDW7gSXiypPeicPD3qnB72TS6yvtCWWawe4Ugt1k3SDZhST",
+	"MkVHWUxUPKEcYxZiQupAonMPf9z3X0BaxFOZnHufKaxMx5Kue+qQ/Mo1yyyKn8tjMqx00zhahu/qXPNd",
+	"w3Qy0LrOGKwN2EmRQfOj+lZk+ypp2XMzekzWR2vYoicq8uySTpr2l/clY849bhclWPYKZ/Qnb+20hOmX",
+	"bVrCvyzcKLft2bAaeFyW70SGkLFriOEF5ZwHSwfnUlwzo7ppkaXOXcY0mdIUI4+WLQX4AHnBuxQJokhi",
+	"osoYpHQf8bX2sxTzOX4aiQW3Djc1p7OBhLmQOl5w7Ya901wHcafPu+nK235uSMYkdGPq2mwkc2fuemf8",
+	"mmYsHQTRqC1ZhtEXJmKRWUijEZApRfx1X0IfLn0whA25BGtf+2hCJC4mRhlsjUu4w/3GXW3bALA5q6ur",
+	"kqCApwMxjlO5OyM20Gq0IQlzoLbMpgGOhTHcB1RtezbV/rn5i5pVO+HjW+Y6ln1Yc7BuTnxY8UmHICYL",
+	"jmU65pcrhoc/dsjdVZHJnntYquVUKDAmPbZCQnMAeCqkg+7QZZDjjUzUBVeKze0W1do53wkGVeI3G7ji",
+	"rZvOnvvubjX7I37bCm/tSL9CgLRC1nH2b4MoU3oNhiNlQlwRqg/Jy0rOt2t4gT41Kcq58BvOfMjwCyGw",
+	"jfVbG2/bNuUKcNi5pfPs17edvPnKD71e7/Ofr83Lnnu6vILlm6Caf0cQj9sAS9gIABAMewf8ERxBU/CC",
+	"dW0cloO2CAjfMGZJaTpdtza1a64Z7IrHUZMOZSSYi+WeOY5je8CVezzhybEPutdMWzCCeyDGgxGTNjYV",
+	"Q0bwytzx4x96B72Tg5PHVQLHVKj7nw/sh5PiQ5TkJ8DTGFqzg/nM26GZ6eR57cHGPew16+jWKJ9q6my6",
+	"YDrv3//tf5sJkO++Pzo8+PDptHvai89EQoF8VTmkooofkrvnIRsj6DLDcPCcSnBwJ1JzdL/XQ8zsLT0q",
+	"H3j4zOiBFhdTsXwObZuPWa+mre7EuNGMrsgIusi4fW+5Uv877HoHaazTXIVUZo2Qa4qsyISlEK36f4fR",
+	"rSIhoqgKTl3KSd6zwDWrLFpgNXd8+nYvsRFYf8paN60iX6PrQnAu0aJVywSndW9apSKRpBaGyC137HB4",
+	"8fLEIm+39IjZCovBnoGudpE84SNPtsmEtXFX3hlfqFuVCbfN6jdw8F3T9evz6z1D3pnZ9olhsV2CHLZL",
+	"LIPF/xr+ipkehsEedrq3nWLfmMu687FL5vydBL+T4E3O1q37GDyP293H8Iau8vL09TSoUhKnmIMrH5/T",
+	"lQNnmlOkvTCv04H1h4C4qcWMSvOCP5v/ia3+0mapVXXrvBPYUztlxjcQbn5DhqiGChIZ6wzwhq6c+8+3",
+	"dsUo84WWbA6Hv6tD4g3VOV0Z5smzlVdJtC10UUSJGVj/hha+t20EZGRVU7SAfhp3KxH8zLWLzmuI7RSI",
+	"nUL82YtRxtTUnIPBFdRU51/BCpXPfG47vMi2/Wux/M20MHd0GmpiwSkIRrThSD5xbdhu71juEKdpf5Kn",
+	"VE48zEPz4y9U+6grqusboAD8JaomB9uLQReVuKesEOwaEVx+/OGGETRfmk0RlBwaAWvlukQspPIIRMEA",
+	"jaSuDZv4TojVhnr7KAdnXEONjntp2Q6yJRdo8yOODtOHcfK2QUY1cg9A76oCrbOAbAa559X9PVoNppQH",
+	"6exRGW5LR1odKhd+iAJDUWJPKUmoKgUGrwVLy0Te7RRT8Adp6aBw7F+ZUK5tqMjqcN934mLQkIkZZpPD",
+	"zt0wAL4ev/VgMXmVWrNnmtvUYBxzNPuz3S8cEbZBrCsvtOtaPX+YNhqQRSWei9d0up0R5VedoJNoca6C",
+	"FnouONAwS7OglzW2mweoPBZIMe3qyoVh/I1ipcJ3w8O/NeYfnIhvq9ZsC65Nq+IyCVquMPIkCQdI1cBu",
+	"7G6VZbsS2laiyU//1j5y5UKy2FHaUlcWjO/Ww4WhhvMthAyD8bxF6PG2TjGnqrWYs80x32XFmpXm4ZDy",
+	"12ydtBLZYp/NIJjlPANXDj5YUgsnwrQGPhDjsSs4M7KbTiSAk/au5o7Xx0lb1tyVZqnlaj8TTOhCGWXQ",
+	"5tgbQuapkAMJifDJP2h5GX0xme6zYcUaG1kjEM/a+iXRZ0Edux47AWFybbzyrMQAc/BExzQVwQbmgZhN",
+	"dKnRjZEstpU5vhX9qsXjOl6Zj6o0ZQsqrPb0cs+YqCK1wYQE8vZRCz0VkinXNyeXf4XHIPq2IiOgRUjk",
+	"7fMn5PH9B48OyRspJpLOlE8XIEOzS8OuA05EcD0ytMVxkfY5NQV5CFJ95tJaJHA6q6lv3oTYZiRjc2YS",
+	"1G5GuC9zTTrq4CwR4/WeIi+eHm6OYERy8pnOYAOQSz0ALKanMUXgIzYBrkI8S3YgYQzSqWsR7RTpM74F",
+	"5y616B5aWFjw6dE6p0JqfHdQlk5lOvDuqO1CB3/1Mw8Sj1zVodvUYNWjRJ9nYrfUxbJJSFXP0qcX51HS",
+	"SOR1+cKTBw+OH0cvvarLxrNYEf4Rr39+E0/9UiVGqtgketnHGrsSF4JcwapLRlTBw/sLmW3fhCtEyzGT",
+	"7OKa2GHYuZh3xdb8LdCUcYcV076NLJ2UGifXVb016JJcOayTHCrWYYC75mX2vRj5xMZ8OXQihmste5nS",
+	"lFC+6uLtCMKNdoWDvYGPc2xKFq1y850R17ZFaZpBv35A2AjLDglbJQlBRJaup1pxwFKicBB5ppUENbXE",
+	"k8Vt+7ntGF2SIYu5a4jcsO2Lbw4UthKIxgJcoVjTd9X5BfMxB4+MH8QE2PyWPdRMqUVLiz9ub5VcNA67",
+	"iRL7LR4Jl9k5M28mKbP5wYjkAGfEWq14GVPuGpdukAmlc7teC3FVMt5zd5F9U8RXVDw6uquugXmkpn3B",
+	"tSKWsrDGiRn1CN0/jLNkO/NxT85ts9xwL9Z8w7bfegDIH6/dA0DGZOIJy9gu7eSwi3msnuWftvpPW/s9",
+	"JUoLkToYY+zDCMgt6Kwih8OG+haXoSanesyk0uRBr9e4CM/jPGxvsP+Vq7Lt1BrXZiNSSORRb1yJg9sF",
+	"XHFXZLyGXZ4a5VdwqOnjZs252Evcotbc920WV/tDGyxeMMXg4G0nly9B3yF17ovM91uD3erAfo1K7LeQ",
+	"wmy+A3/bf2JTbYat61aRMX7lydOW3u0pgza+LlY5a+tVCfAY1hDmfmgLMR0+rGaQC55eMmiLVWRxcuvL",
+	"1c99WT3G4rFw3d7iGrhTqeNsbQ4yKZp+uJr5EjLf9iT4yuCKh8aXYMKwwU37E/xVUpXyOtiW/ftuJcWp",
+	"XOXq0Es7SCBrFBgUu+atR+yFcbWzUfZUsY7v31909ty28GTv2Vk3z5Zaa5XYXUeIjB/zOWWyfcQqmkrm",
+	"ZXufUGPaEueCJImxVkAVGBVnaL72sbrXX7TEMkoiZAryjHjdIAhXTqnypUddogDyOH5hj+aqBbf1vbmG",
+	"8WED3te2Pp04ufq1e5vnT+zfSy7FcpDYVrFhVDyI30f86NWIwN486W8h1wpbo3vdXv/vWkSMmiloIXco",
+	"z8Z2LW10SHzPue/zEjGA7EM3pcvr3NhhrizMD+TMlV1bSz/LbIDCGUbNrSHneauFJmZFJ/8aBPf5quFK",
+	"PDGXYs7P2HmdI9rBW7HEjrSIDYNu/i7R6PzAidp7rerb2AR173+avze2FzdtAFMxZhsiwQq5pDJtOIHn",
+	"7uoWUBMi1qEt9BL4xmBcaKzs7CNbNT9bJKE6VUy4csoagCO/x9rHeXzVKMYtax46pQpa09ebaU1AfGOD",
+	"TGuVQdOVf1vccLv9NR2tDTDZZUN30ETMZkwbPumrdpiyWBnNSV+KZVN3uqJj0KvBNmaRsWvMF6HXZmD1",
+	"vUtvrY2Q266gF6hhXIPRSjeOHKglnQ9mKl7GqoQ1WDgwrL30ffQcasMI45lGQJZ3QSxs2rZ7m3NuupfN",
+	"23pqMCwQPdcLngo39gYvx6sxUN385QuOm1ufMRp1CNkRFxk2JQIKeoM6ttINpG1ZXORMomCdJWp2HK90",
+	"wjboALlsbqkLtNitShppPd3XMitvojQ499jbag1g05oC5ZXevC5PnFBvh57H+CQDK7PJCBRLwblWrhHT",
+	"7JAUAlhh2MqyLnsB3nbPmAJsRuWKXFmM4mo2QLaYcTXIYKwHItYd7Ym9wso2wbOVB+/D4J15hzJGBCZs",
+	"GCY6p06xad4uJRdtNcoLvnok9BRlnkXksmVYJBGY0XhGDo5Jxq5gyRREy/rX2RLm/eTEuiZxUEm0BZsr",
+	"I70ha+ER50IP/FrEcWmMqLCu7Oq6raf/8mw1YNzJik1rVN57tO24wOJ2XKAKnIQVevl7GywZjiSLdjkq",
+	"D8IFXUt60C571Eag1jZrLZI35ivC4jBCtkf7VubrW7njuNZ2Jlyg8FRv4As3QqePnqyu7Ymb16U4/eeQ",
+	"vHL7jt1yCA3LP1v2xd0T/9zQlG/dvmi3PvVnNCCEnIEFzXYkgnknFiHPKh9NicMbdTu+t+FbWh5Udxbz",
+	"sW1Y7OeF5dQmL83Q/UiKxWSqyWLugLWY9B4oUF0P/iptaoZcl0IuOh6LehfIXWORZWIJad/5M+Imj3N8",
+	"RlpLcrHkZnhoN40AuMcCE9cgu0YRRQQVrBepAKgEz3ftWOMwp5awpFhuHmMOQl15gk1LJU4Pq4tERlvq",
+	"23xhn0sZv9Wan+v3/mKbVlHdAMnKPcPPwY+nWPcAhMsv1YYzd+sp3t41dXsAqCWjuWVQrq6MPcjY2mp1",
+	"xAt8/RM2jPhtyWTfLVciGmHPw/ib4+9bTtrm4PbGee3S/n+DIf7UxlryVu+x/LJGrgjX7zIOzhlLWrM5",
+	"So55E/Rg5B3nqIuoNvRMfFWFoTCw10PlvjWb4GM2WUjM1jJXq36p+V3uGFjrgtfIpl5XwJfevaJy8KzA",
+	"ydJH4MiSGkAoX1mgqMgCbJPGzlzfrvLst7m838vtp3Pdy7B5kLGU/19R/A/zrHm1pPNhkMivXLub9JCc",
+	"k6Hz1AzRnrQbQXmKkMAjIAueCg5nZOjq7PGywGJyjn6bAcRmgI80B3no+9DT7fZzKcylRHbt8vr9BIKO",
+	"8oq6H8fAE/vJLq79bA2pyu1mhh3nkvK3uOQVi1ppV6BjHUf2O9f+yPu+3W8Ydyt60xfYAxu61Lu9Qtf0",
+	"7SPn2s6Xrdxu7pZRvF+pxVcf1KR5O15U4zj1WnbuTBRjnxFh3YoasqwOaGDWqiIqXGUP4hBRNpw2HIYl",
+	"vXrU7cgFd3gUKdDUnaYM6kKspcBfWzynePuAKU2JRTgVh+3LaqcRn/3QdkOzKvvQBqWlWBrCFFlqo2y8",
+	"FKpG4g8V/rJVwXS5ddhAiqWtf81fsz0Yu1bzasYeHt7gBGzgf263v4zuagn41hXY0gluW3dYoDHUAnE2",
+	"tG9LFf0bi89v+qa1CqG6lQtqpou6mYYgGqEbJKD9EUwYdxLAc3bH6nPmH2fqIquUOGqHJZxQCRNmIWss",
+	"77TjxRpHms7wfWKuah/r2ji0ArovutTabB73x3HlsJqZsT8W4H7WcgGfu50Ll/dwQa9bKzx0PLbpG+vW",
+	"rBHurmeLWOhc6HNYkqlYSNu0KU+KazTdc/e2GlKsMhk/ttiBuACJjfl3y5WIFO6JGWArhdlC5VpRKf1v",
+	"yXQyjbdXSERmVqTxtj/B6/NY4FrAn18zKfisDrl8S0LAWAquB6kQcWw479PLaShbGFk3kQC8BqnimlWk",
+	"Vmhi5/uw/tuUxsy0Nzax0VssLuTmvN4T4c1DH5gwS1Xnw5FUw2S1nfeEK1qMOXhCEdjrFNu54dzdep63",
+	"P9+7J3hf2K5o7eEOQalBTU6yx6GyrTvJ8NxW7v4LE1H75EegEiT5//9//3/DOIQN6tvtVC5/D4sM58J6",
+	"Z+pqFGwicfmlVZfdBJsVTKj51zWLaOMNqCQ+l5/+kxAp4iJbwFXLPT9qMqdMHpKfAeZGZ6SKKDoG819K",
+	"fIZkPDnB7mgtTE8K5sjcUwS4liszseFPzy7J0fXxkW+RN2zkYMH5DHwRr2cUdncblMQVw+yWz1PpyaWt",
+	"LZ2N6sJG9zJ65Jv0VlvrQtnuPO7YeKx9Yy+rfNxTN+nwtVO2bti2yy9PbQOvum24fQYZ7cfVnDvOxBVc",
+	"7uDfFOlaE/1evJ9/IrimjJenVLkvhsWf64JBc/5CN/hj4VI9tz/JcumNBcvbH7K2cg7DIWAMPz277HQ7",
+	"b15f4H9+xX/PL5/8vdPtPH32y7PLZ01z5Y+bII1SW7awfeSKXkPDuZ80m7r6I1u/sbfRT5DXgzx4/Djs",
+	"qNjrxWSWrUYNK83z+x/2NjdkjMUvoge/xoWRZz6R71QmNJlClnaJc8Hl8stZ9d93iWsfQ76rXmL51vdd",
+	"Ym07vMZIgbmG1Jaq20JgpsgIEK+SXgE313vM0C5xQYsB412SO3HOiJDEQzWYxzt0kC5xfrwu4WKgpmJ5",
+	"RjyWaNk16WaI+Vy+5U0+ygpqaTGEkiOphF0aQpoWvkQ3iM2Ipt3OJR1lcBdr2VCRDjAfpHSlSoU6j7qx",
+	"HKM8L2U90yinoNPetpamXzu6M8qgtg7Qyj0HmVF0U2T6kCB84ZxKjQcHIz+YnR58WS3fogf/Gnww//YO",
+	"Hg8+fOp1H9ZUbn3ZkFNdvCfPF6qP+1yCnKld+iPYYaLb1CP/Yyo4EdwDDvr2ruQXc4Jd9AWLAWzPUpLa",
+	"pActFsnUWRCVqjuHDDkHyUTaoGMujbQh8MQ8BmNRSDGzpI1NCQ5rvIBKU64HjrHFMkMcx8sPVEn1tCCM",
+	"caeHY3ODMeC02hdAuo6vjUEtHASEZtG8lHfWe+AaQ6x3c7C8Wp0VeXu2fyYxzyNj5+9s6FDOC1Cj2f2+",
+	"EGmQsRnT8U0WYw28ssszcQ1FGVqdVZs/HXMuGxylag2rP9WGHasmySp2m9ZPU2VL4kcisiAbZhGlbDaD",
+	"1+PxbRt2DQN0X8iQi2WrxwyzDQu2SyODYNXWaqNnQmmil4KsgEqVF3kFldGNg2jt4m4N7NMNy3Drlqg/",
+	"n/tpWFsVgUFD2Hpr1g3h9iIAeUYywkyJ8ZhMmb6FEIBbMmHJvdGqxxbMIlJuDCDkK75eXH7+6tzO0xNs",
+	"0aX62cIs3tGPIDM0DNa1ekkZ302dr7j9A03p9Hir8ig4DOqjG4ilIWTqAxu22nk5FRkQLRE1MnNNzFzz",
+	"e+cjJ1Rd+epNzEKnmVuTdYWg0J5bKr5Ki3ktgDuTtuq68QnDHbjQYr7uTKmPrG0JGOAAN6uf+Vtbkp/U",
+	"bEwTvcOypWziDllw46MSvsB/qyk9efCw/1vv4DE9GH/49PB+XM2fU6UGIksHdgPCcG6ww0VtQA6G8HFO",
+	"eWrWZiSBXsWjokGMqN2hDtIlWnmJ1hzSPt5TICu7xesWGxDb1X9ix+1kF5yN+q6TxnTOkfywesSYzNwq",
+	"pBKRPcDMoyRRd+/F9eXgZTZCyyDDf4JK+A6NMF1DkdLUH+w69X31rjxpvjRm/LWr8rICtMB4AberIYMp",
+	"0EzH8xjc/dfwxdZ0C1wCh2UrfbDb+XgwEQff+NZ1tyA3vAO4SmkJMXUmeIopG3oByn5aQsr9Zz1dSPdx",
+	"LJn9oKheSPdxgXfHtty8K1v93Scc3Jpai294PfZT+4rabTDjXWyam0670CEe9XaMN9lahIVkenVh3uPx",
+	"qDCgmn967snlP95ddrrx4n1Q+ckfk+Gb1xeR+C5OBUW3fUE+nKnW887nz+gYGot16voR0WvmFHs0dZ33",
+	"Bz1jNjXQmbIkSP9THpfW4We+5+/5s2uQq/Aim0acLiRmELtExT6h3rFGpiJLrU6KsQeskE3Awptjgrl9",
+	"v3rPv3MRCD+6LpEwYzwFqbrWWOl65//3OeZ57g8mQvra3kTMZkZ1ISPIxBLH/cL6N2wJ8NvnT8jp6enj",
+	"wuVbturxXc6oPwuyomeG/fHUClSR0MyaEpSn77n5Dq2LfxXyHySuyIwpSA/JSx8aYZzMilQ88h123/7e",
+	"DoZy4pt8E98z+/A9RwhwO/i5xUYnFhVEke887Pn3zj9vsc4djrD3Z5oXzYByo3u85znMdb/zhEoYZxjS",
+	"yFWyzrHvwkPnrNPvnB72Dk+tl3mKp/vocAlZdoDN1I9+X16pw9+deRB1KJ+T/7h4/Yq8gxH5GVbkArQd",
+	"9aMHx4+6uBs/9E4ffY8ILHi+rmDlJoP0YCfuA019B895BSv7gxQ2VJQnYbhoFTacwN0Q4pCcE8Um3LBh",
+	"IMp2ZUO0WktxCAKFKK9kChLOjMaGEscsnKNA64IUiHpx5UvlEE/u/M0L2y/a9m+x4G0v0k7frMfPsLpw",
+	"lQ1qLrhDGznp9WxxOaZOugS2zOmjR345gxbyZrqd/m8OKtwhhDs88BwG3IF+d056Jw8PembPEOwbMb4d",
+	"ojcCeSNsd+f4+I//PP/Pnz8+keN/XgweXa7e/ePvryePpsn1GzpnLzO5fEHpm+Tvv74Vnc8fSkbCJjbr",
+	"JozMKNomDt2xQQT7CU2mcPBEcC1FtsHbqQW5spk1ZcvdB05m9OMBncC/n/Z6nZB5a7mAcPBV5cAM9IHd",
+	"j9i88n07esGN8UWzEtfv9H/7YKT6bEblKpikO2ABX7fH1RxD55TH8MdEWbgvBG9BCfPxIHFUeSBFZs6L",
+	"myK+98hdeoTQa0ef8NGfa4nvR5gyz7OMQWDhrqw5QJ449uAc55YrL5RzIuD1izmhimRM6wyi59vFGZ6Z",
+	"0WDC99aTruGjPprqWVY64p33i17vNPkfRhCt5kDMBfgVdDZuXjfa1WwCh4aJ3W+yra8wzIKXH7e6/EGv",
+	"5eWnzS/fcMLO1ZXyrn/KCU1Tac4YUySMcvuTZdaieqzmmJhv6WLDacOWq3QGtlz4txprF7X/QnPxp+ue",
+	"wgN0SF6hJMrEZOKC9vmOJ+NscN78fxinQIMZScdmmXSKRLI6et9m8n6wEO81IHF0hgl8w2uQbLzCYz48",
+	"JJfUTBcjdWIhEaUS22wi/Md393un368TSxJQyo+rXxj2LnOpCz+65KMagfDxYLlcHhij62AhM+BGxqcV",
+	"CVG4JToOu49MhVRARug0QneuRbpxFljr9W8sAkKegObr57I67dLbvyqfeIrezh14RBsqbs1S7h+3fPqD",
+	"VpefPP4T8Dd3elTI3JDSsBbKipg9cLdQlnra+fri9BUsfdv/O2n6xaQpglxa7NjCG3snQfcrQSWkADN/",
+	"ut+CAr2rJJ0KoSAglb0KUqwZ6PQ7FM0OkHVitIwYv/XyW5e6wXrcCd07oduODV6AVhUWeGtCVynQ6ugT",
+	"/jcUtWvC0EjAc3NVZ42RFkdT6VUGh4lSce5G3f2NuNvD+1HmtoVm2IxO4EhdT/72MU436npy1IBcupb6",
+	"ElcFnz8Eqxc/kRmVE8b7pHdGPjd5zu/0mlriKz/u3kIBMRcn+t5Ze3VgzLIWNPwjTX3OBN5yv9FpfS4W",
+	"PO3s1S9zjgO3Xhk8wCQTdJuYjx3fVCRq06F9an7/BtS2vM/iYWfPDi7radCSJtrXtpX4g4/Kb19LG//8",
+	"16bl/LsNkd7Uf+rrNjriqrlEde+OLPALmzSz56V9Kpyt4BEfMnYN/3unlZ2BIXBVa8j4ek+VSDo3xos9",
+	"MtdgdJe5FB+xyhALjouIq5EM1uVteCyxyedrO/bSvboZDWCb0DIR+IkNplrPB76KeMD4YJyxyVSTY4xh",
+	"tKQHtyJmWm+kmIGewkIRMwZio9l73szgJbN8RdpvpIvDHK6o5RV1dPLEUWQ7SvFPLRbfva9PMOyzy0K/",
+	"ngM/f/OCpCJZzLBg4vb4z05LOqermxj6aNaLMRnO6WqwkNnwkLzQRIzHIFVYSmWtStduiAZBUKawBgt/",
+	"Z7qL8aj3XIm8zRwSGEutAwGjVcvpyoFvsty/QLTAiG6eEI+BS0SRAoRt/O7+ce97T9kUa7qYstUujNuY",
+	"JV2kTBvT0oYFIxrYyrkhthqyLrCxixl7/o+f/onGzt/Pzyfe8Hn5zPz7I6X//JmdT6/+6//9n3r0U7ag",
+	"/1o9+mP8j4/XBy/fLX9+8Pvkv34c/dp7tgfT9qTGtP3zOmAaalt/Kn+NXxB/+m0u1X4sk4AxHOXY/xvF",
+	"J47EZiDkKK7qShUtJLGJCtaSYXdVS4U5PkbiAAFidHfhgOvvCG93jQ/Dw3SFNWaNtb587WvIER/8xSyg",
+	"RlT5E6ZgtZayDany16DR8ibSfOdLCQxdImUsEa3M1cy2NbSwJeS/aknwrfnZEdob26L54h+/uOQhdZh3",
+	"p7yn7I7ZptZZSkaLQKVF/3/fpyspMhFE8KAG04GuuYwiRVfkQe/UV0TPFGTXgOQt7SNRptrO364Rd9dh",
+	"WlO+WuubvUb2RS/zm57+eHdzm8rV6Z8en/R6YbPwvHV30aDb9srO7Sbfdbvoqm0uaExUxcwiVPXWNv+8",
+	"wQFuvjDBBLEPeDDFsKH47UzUiAHX6XRjBAyB/7BSo0BR2s0OvD4+ynNLahO00hnjCpsw2QQsd4fNqXI2",
+	"IKgr1xRLjH1to8cjdbhqymZBkTfoXnGJhcMAhG9IsCbQqbgO3nGdEDKm9Lkf9BYB+Mb1cMPsLzoDn/0F",
+	"BzPKMh8/7CIWEF+RxBUro8j6YwFyVcisPzqbYh5byhLW63KyfB2VzzRkipg9qhuA+a3T+JwJy403v9gm",
+	"IWH6nGbXgM2sU6bMEU/rhuE75qzXhNiHYI2FfUQUMijeXo07P1HdW30BadilwgEDYIFPvPg4CpcRU5LK",
+	"x9AdGJRRRc+o2LAcemQ4rm04wTfWXFw282+fOokE6ptW+ay+g97xZe9xv9fr93r/Fe6Fz5F2LVk7E0kT",
+	"+D/uuYfaFsXgjwNMZmGFWoZZg73jxw96vV7vAP95ZP75wf9p/0dPOmGTVdsw1S3UT+Zt5EmAsejY0W8B",
+	"8OKHUmr5Ws3dYp5unW6epnrcIifRcRM0ZSNs+TVva2RVlbrjRlrUQk+Ba7Pztqlbo7DWcyFHLE2Bf0EF",
+	"r/CaO0bS9ZAg2AWxceLibxV8TbNj8UjxuVXbXBp0EIMSNglXLDlIb2IxhToltyxV8AT62KrCCBbbq8L8",
+	"kYG2ads2CxoBNS7LAm1Gr0AV3LJesnUJtUKS8tUheec9Li6PfoleHuUEZpCQhwA45Lv7vcff94kEBV4/",
+	"drNDPmTTRM0IIpFuZABuFxpHuSM8xTMFDssqSwgIOoWCoF8JSckrWIaU7MFUN9JxW6p8YuaILe+bBKyP",
+	"283brSzedMdMNzDTsDd15+pU//Ho4PrjyWx68Hiu6b8Olul93sKGfmLX2h/cCM99SW0X5SAR/NklndQ9",
+	"2F12hNd87nZ+EUXtZh24ue+IaTtaFV6PUCk+arhR9Y6MQh2Q7CAPukX0gs/funC532uQqfBE8HHGbPlW",
+	"o8SJSyF+oXLSPHXiV64Wc9vF5CWkjF6adWyaSHEpxEvKV19DVr6kVzYhO+fWuwrJiuF29Ml9GrB0Y75E",
+	"KCduooDeccrNnLIZD3xJOZ1s5IFB296dWeGfgKvcbs7HjenWaP83p9k1P0VsOMUlXvl5kXYwfTLWWPSd",
+	"kFeqKJkU3JeiBXa9mAMnVJElZNmZM+0ZnxDgtuxyZnVeLIaz5rvVZH0XmbyrsCNnwoUkM5qiw9KGGSFT",
+	"gDosGZrHDPD+YTQt0+jZBRNqtyAvxi+pTqYdaz/vqOaucaU2bKJb6LdtddggYNA24/KOF38TvPiJa7x0",
+	"x4fzyFN7dfBk+w1vsMOTLfF/Tn17+y+tSf7QbqBvPU1/BfFkDyY6t7voPlZESBfSEuPbVziP4Bo2RQ/e",
+	"TQUKjK7vXRb6mH0EbTkFXvYhnRnBhsBzx73exhjAM/v+/XlVad43qwnDO7aty2u50RXjqXPeq4Fbgu3y",
+	"pbWEwVVAxLsaRdJu07fvwvzm9UEMY1uACUyr2A+J3UQ/3EieM1AKI+r1BOrQqMTSzif3pxYoHCNIMHg2",
+	"xoQ0H/7GiJnvHx8Sb7cx8b70o9sj+WoNM0QyO+42Uo/Crjodi79EM9faRB32DrU47B1alamxHjQ+Lkjf",
+	"lgYP/BPyeHLe53fBETBCdfq99oTvVnAT6bvWwne0f2PaD1bT435/08QfYtHdyP6MBmWeC8MiHK9YTgUZ",
+	"CzkReVrMlCrieoyaH/UUMMUF02HXQzRnFmonSxGUxdxPs6ywaNGYvbYgdWVugnGTPIIXFPzdhJ3s09kd",
+	"FiLWUGhYV/UXJNNv3TX7E/o9ckqur/XdVXEOYLNq5fCbmqQZBQE2uHK5CUz6wd5TeVCy62C6lIdPXfIu",
+	"wSGVYPn3lIETzmlLFg4mnegpKJsduVCgzhD4HDtDz1FEl2Iwv4V9OnLUkg/1CSnYU7Igx2aNhOx9JaC3",
+	"4wg+bHQ2bjcsDhUXB4abkTGABQFTNhv/jAwd/n/efpkyl/hPUkiwu15dakmAqd446+c5gJ9VzbiR3+bA",
+	"5HYWdSMoOgi3yW/Z8F53ULe+OGhOfKM3/zPAsM4R8M3iOwRzhFtD6Le6kYylmMXHsBG2fPtAcmz+7WPQ",
+	"Yg8j+KtlWbXCwt1nzlXQdLupe6DOCDnuWSPkb73jPoKSBS27Gzw7PS5ucQv1VB4S62Z9ByN0KeS4/sWL",
+	"T4z1c1p6ccM3JsflfnDVh+JsOuXm4g0eOzq2baPtopYX6PhBOM6ifYTCziIBJm1sKPl9QZpy0QpK+8Yx",
+	"dT1a7p+aQ7/WSsWHDmJtUJAw8u4mHqOx0+88+/VtB0+pkJ2+mf9aXxNztpAKigEc379vHhc83NBV9aqT",
+	"0kUPeu60V3qRnGxqIXJyv/d5s+PdUFTT/YRjf4M7ls+ZVNry/A0+/DVyCHP5Kt26Oy9/P1+9Yr3ly1Vv",
+	"+TL7x/L1U7F8af7/+fyHl0+fPXj1jxaJRoUqc5cC2DoFMNADi7YQoc4cKoo1enOrLtz1WYJ/r0GTZdwi",
+	"fUrKFU1sy9qT3jFiniqn7K7EQiqn/g4tMxp2yf3eYye1xQwEh/ccw51TbIxgFOm4zm6ERNA6z11UVd29",
+	"co76IF8JDohG+4rOIOgfQ74b5nJhiC8aOmIcfo8J24qubF7kkPLVwF47NJrpzEzKF9kAYKiXB09W77kx",
+	"zI1pPZYAZr2GOUcd4vdaMg+ealYwh8QdW29f2CQkpSvr/SPfjUAvATixPSvzalJs51Cswoun6vuuW3Hz",
+	"8KkrgjVs6CzMnzRcBFVtt1W5W5JpkgillXMpvOfmMR5aeMHxbRzxNvu4k0NzLAaYdTl0m49Dx/vsuGbm",
+	"BXY1+ArxxbvuNi70AKt4IR2a+VTvyyt8mcIpmMNz3z8fMTqw15TZ4cugClggUDElM4F/2lZ5ZPgGU8X6",
+	"aDD8+3FvaCsF83zXJMPmUQoSCZp8t5gTLchpj6jvz97zojypS6gqDmIIzJzvJOIv2VilzQVwi44D9/XA",
+	"7gnv+fBFCrO50EaqHfwMq6FDcObCjaVLlMBSxnlGV2jjcYDU0RBGzHzFSqyk2OxdwFDaJwkUo/sZe4dt",
+	"vcOu8w2zCtqrbbtoSL7NSueczITHKpliGwkfVWqqD7WU5o0l6Y+W9m4lVfdO8b5TvO8U7y+teO+gQ9cW",
+	"RgfgFpU8mlCqvEXRYWH3NuXVBPfkt1Qyvzfdnl/3udt5k+dlH5wbJrT95cUd/oa7DJ8vn6bTIJ+odEoW",
+	"Cv4U8QgjRglFgtmLIWXtp2g44uhT8FclgTwC7rbIModLceYwKqrAMaSMG0OGVlUdWPXQGTAeGsdC3k/z",
+	"bgnwns/pCtX2bBWUc4XlGqj2WGUAlemyqvxqSL7zyQeoDzvF2QIBFDA4zPZqML/QVdEs+6N2+m/fGSY4",
+	"prK2zZx339su1DU8RwgBcW1GL7veIhtrkAPHT4f+jqH/Atkhm0xB1gDs3EQZ9qptN9qu1C2bNSyKli+K",
+	"KCG4hzSvDNKsvQ3Z1nlqS/MtO2w3eYtv7J+9Uw7vlMM75fBPrBwGUqiiG94pZ99OGUxJGt2ug7ddtlIx",
+	"hFJS1CZF54hmuDiaXW/Ijrz0agH6BA0tqorvzLdG4ykx1IWFOClDRyFHr6hyED9zoRQbZdDPsyP1VIK5",
+	"QQeytWgwJpb8kLxCtyve714kJL4Hi8cJFzk20SE5JxkzXNQ2HnN+zC7iGHmbK5LHEa7C/sKkzSRcA6nV",
+	"2KVVX3DePKfyIhMbk6iLQxB2wL7jLTflLZYAkLhscoyXSvuzfb4IS0mwze0O2ZaVl9UFuH5chRGlwkSx",
+	"J7FLrO4Cqe91iEqMT7RAzerM/FRwEhuAcqgazrozj4hU7+HU/nzOees1z9O7nQ4sCzpsiFiA089aIFH0",
+	"mvhOEDjuqYPnO+mdNL7n3PU77Nx5ne68TnuqJMMjHmG+Ht/wRspdM+/TUTKF5OrAQn7fDg+9DBjolCpC",
+	"pWTXMcBFHMoL/hVZ3h0/+Sr85K9L4eZEYwqoPf6Mt6DyHelZGEGs4XbpuYA2t5Ba84wmEGuxaAdzR9J3",
+	"JP1XIWl3pHcQ27sStHO43iY9OwNFI/5e7hPp48eZ75Tuoi42PY2XYzt50Uhtn9U7HnDHA/4yPABPNKbd",
+	"2a27fSaAHYRvjwk8l2JGXCyHaEG85Eb0iBFNrrroKHpk/au+ngcI8NS7O5AXHJIcdd6NGVv1s2tQ+BjD",
+	"K7zT5MyxljyvboLppO4qLrRTLrAB5CF5ZZM6sTDeDoBmWd9lx0LJ6dJ1F3DsXxFjSTi0P7tzxSYGYBh2",
+	"MGPKrFYY5cv3sE2naL9ndz6XO5/LX5J121bsyymgD9xpcUQLcWWtmBa8vBULTyHJGL9lu8ycZSGZQgZi",
+	"uOi1YCmkNlgWpATahHvkq2vM0Q30z84cXUpI2ESiMRt86vbqs2OCdzzvjuf9eXmeO81fUF11qUS3x+t+",
+	"tWl9QfLRoU9fGq2Gh+TCgzBwLPtP4YywsS8Lws5AS6anjJPj+6jRdnM1ciKcphphjPYNr8TFVCyfA/wp",
+	"2eKSqgFmU7bghm437zTCO+741+OOr0e/G4VQC0JDXJEbhuMaMsqtWI4B9F2XiCzNId8OyXOaaEXUAnsc",
+	"+vLGgbAweVcAc2uV2+zBAPBhI7TM7YA7mq8cOJtfrM+NUBxtmrHZC1FJW92p78xW0EbNZmBk5V2O0V6g",
+	"2/xyemDUv1Q6Y3ugRywRb47xuJVYvwUwxx3wGR0ZDyQkwK4tOiskbI473A/2Wpmlrnn5yX+Fri5lb9gN",
+	"2LEBoqPba5JBOgFpAQ5kCvKOT+yFT3hSujGf+KqM4OiT+4TfSlDA0xubQFFcJ38ctecwmVC63FSnIUlG",
+	"egUXk2jYZ6e27d4GFMvyFCwya5eMxIIn5oOZUyrFfG4DEOqKmY+IvmER4Maug6yjeASkGEEiZqAcmmDp",
+	"BRbRIgC8PCtlfs+lSEAporBNA8OyOsTZWEh+SN7C2CizLiucaY/wQVeIUmK7Miy4WaA+GtkzhlAYRZTE",
+	"ZYsWHestlKnNG/fAD1w4+Iu800OBeCqTqeGULsYSheTkqeNjNzZLb1wcVgiR3kYhctxWiJyEQsSucq3w",
+	"sGsyEOPmxJCLkwIMMZQoLeXJJuxRdzi7VjXgYmlPtouqX8EKKcCiu5izd1vl23c11H9hy/YCeGp4jlA6",
+	"54bo87+hUG0kFJ0pfXsuwALlckbllW20b8HEEQUnN4BDrNAwRty3Wjh8TAAciFXJ/1egWYUVAL5pudHi",
+	"zWsEeg9sg0vhUFcx8MI0Fmiv82ozWutCvEuDueMvf2b+8tLQnQ+gUpuxYUQ/TyG99RADGo/zDb6z1xww",
+	"ZcXlmNAr4F1EJzNfAk2mVvuyPy8NbaPXn7xazEYgFZnSayz3m9B5Hi2gDtN5q2X+1o9uj5b5LG+curme",
+	"mim12GK05764lbOxOE660++8RZ3o/kmbIj432U32s98trOKzL7sznfdiOvuVvSUX21cxqIsK/VvMlhCE",
+	"clsIjMkQmBnh9INYmfEheeMABLHVAlNaSCxIXWFoUTvF3lcCO35j3mAsOYsYp6KWm5vqny/fIlopfFqt",
+	"FG7BRvJdv4s03kUa/4L6kriGr1ztJ0GJ7PoW2eoFXTmMV0wBpgsF6MpQAJxoYRFPbUYCMk/lEazyyBs5",
+	"z91xeWJwyiBPM7bPxDRizNfLa68RNQKbBCYsY8i1zshQgparoc35YDlEcZQRm5XZJxfeY6KvWA5cznKb",
+	"bN63MKdMvrUwprfEU+944x1v3IcqS6/AucoXyZV36Ywj7FLiod5LSi7yhlusqRBBfrFz8uP0gjiGZ3XM",
+	"VT8ISUYwZTzt+6ZInhdiaRai3Y2lmAXVVwiN7trgHJJXTuNkCFMsXf/PGQZYfCVFax6cUClZWBmG/a3N",
+	"OzIYa0IzwaMsVcvVt8lQUYgMJMzE9RdgqC0iJ4k7O164tR1bzAB/Z7fQ5xrcxRLupME3Lg3sWbaOd8eH",
+	"RC4LCEfX+S3IA6Ul0NlGaLI8owl1WnkN8kAB167bb986FvECBDx1bYC7jtsPWTr08KrmonvKOcNcVhBe",
+	"k1JNh7btAsGENeTwVQ6N8e4J4wE6mg0Xmp+7RdOt4S9U6QN8zsGLp0MbqcAgh+ABnlFeyJuHml0Pg4Rm",
+	"Gch7yneG7BItroDjCxLcGeCpsuH0jCq3Em6SnAyBp8NuMUbLho2AMWaPWzm5ImNYunYFCkM3ypUQcu5K",
+	"CMUczG1Fz8AZXVkfrQYjxszOKaPe26j6ujSyl2wUR5EGWmbDnOERzM5YM2dkJMVS2Y6BHDtrW0NkpiC7",
+	"xv4ZNpy78tMoCm4w68Iy0yLvorRRdb23jnuIK2oordPv/PdvvYPHH/7Xv3V26cCl4aO2CagHxcEvEkhY",
+	"2ifH7zle0M8P3ntujmeffHrvMzDfd/rH3ffoUn7f6b93KZvvO933HS3wmzxtE7/EhND3nf6n4B5n4r7v",
+	"fDYXaPwu5rp+3/n8voxyW512HAgdp3doXUD3NyFahARAcVNVuO/ekkUVyuIPew8f1swG20zGQt51Fv3i",
+	"kuMXdo2OWPWFU05Lz/Dk5FTCL+AxX8ynIksPxnDL9YVjAA893s2LCiux8XXWa0f3566bQdQqmmFXorGn",
+	"hsZNQp+63qN3nu07ff0vqK//igROKPHdd3espGmlrS8pu4Yvw/LypKBuMUOB8BJkBW04IY75z80IJ0Kk",
+	"S5Zld/zvjv/d8T/L/95RbGi/H67nekVucEMIBdidERHJabUfqDEnjYGtwJgyZEZ1MsWs+DmVukiB/Ihe",
+	"CaqN/W1bHFIFyMmMXc/1ntrWP3WzadKx3nfTd03esVEiVb5nt3NdRlu30xnUW8y9pj3Ty+9Xc0gYzZhe",
+	"NRxFccPNxlLZYC5Ke0y0EL7AXfBsVTcaxpNskcKAcZpodg3xLuOui4cb00iIDCi/lX7mD77ZfubHvdi2",
+	"fNhrDazZAFdCkwiuFpnG+wZOfdmW0teiFU5G+WRh6xJ/66SAzW8M56ntjRMc237nKcgZ1SITk9W+MP4t",
+	"B9iUHejo7q7XcyzBzzMln/6ACaiBdPHi4nY7PWMLK8oJzOZ6RXyiFjaf5UXE0bXrddRou3Zhy7EpNntG",
+	"4VLyydjUunV8NqwZeuoH+fWihjvQagoTCZ7SHCAmzCjLjO5sCO//uOcfagvF0ppg59IwFCNyB4rxBDr9",
+	"k17v8a6E3I6MX/D5Qt9Ku9kbM8nWC3+rXPVrblKMz56n6VoZ2bNLOtkW6sVrPne/RsfQJ7Zy8Fz/KWLL",
+	"f1HT60uLvPMU/Uie9TeUcjUlau6uo095S8Gw3eZa88dc4LT3R9hbA0v8rq7hZq3P2p6AW0YIcdLPOQsX",
+	"EQ3prc3YUT5rYcwyOLM1hj5PSizws9WhfBYXJ4Ifkh8xamqjkAqzsgjanLAy+pNN2XJKlASCbbxs/6a+",
+	"sUl9JQNWHxgJYu+cAeWu2Zlr3xipQJgv9K6K1vgl1cn0TsP6WhrW/+18aQeh20AMvsEc8pSZE/kc8ya/",
+	"hrz+od1A3/qj8lW6nFA+wdTVFFCLp9ge4fZk+BFywloH6S8Fd/R5U/beewqZ4yE599VdCjwsyNLw4ViF",
+	"Vq4X/B1futeOjZ1+5/gkaLto7JHH9u8lwFVKzfLOBDcfPnfzWx6Vbzk+rbvlw1740juAq2xlp1/jwTGv",
+	"3tm4uOsVuw8/0RJ3ySkJmC3ZlgC/oLKEA56KzA67n6tJXGiiXASVC7IU8gqTq4xeQ/kKAXIM+dpsrYwV",
+	"QK5G6VFagk6mZ/6DBZQyv6R0RVJ0VWEKfUbnrlEBJWMhl1SmJMlEcuUKNYla0iwTS+XH5BxbCOGTcxeX",
+	"G4+YQ3rJEghdYGY+2kO4iMSpNLBN07OJlK45fMaUNj8JBUZ3VCyFvNAU93mDNue51VdQ6b4si9uFje1X",
+	"x7pw3tALev2XjCrfKU23k+JuzEWk55B174Fdb1CcDPOTLN3Sfxt7vKB9OjT/DokWZKjF0AVGCzsUe7RY",
+	"9oTRCSaJo9BNweDX+SDasqeLOeXPpZg1yXwx116Kzj7jeCnVYd/s4/tG47GqaMHsTiucC9tqGzZVuf/+",
+	"Qe80uP/DnpS1p3Tl13djyI2u1J3C9tUUtqfYpZ7pqXPP7Iv0b6CpNeEaR5/MEf5suYbvMlntHmK+LxP6",
+	"DdWQEvHeby6Pn0u4k8dlefxnkpA/2Zwqo7obTblk31Rh7L48vWwXQOiGeGpYfjOfcdmA4zbhyMzeRf5z",
+	"H0ZCM+AplYfknQONtvcUF2Edy9LcivlKO9sc7sXU9WjLWHs7ZE88YEdTpLl0bi5e7yyIOwviG+OPgRLR",
+	"tYnpHG7XkFCZ0JuNCLzC+1+qKT+WnyAVEsbJb8bM6BItvq82uThHhgRpqXMZ4mqRKWSpbf84EgLdRLbV",
+	"j4rbHhc44gY1n7H0pDa42nBck4VoHnZTVO21tMhnVGbMLJjDmEalkuHKjxVo8t1SMg3kb4bh/79Ofvy+",
+	"PJu8yPLkEissPR5zZPRmi5oN3eiIB8aUaTL+CwQRKzLGMMkWY5VdQjWZCaXJ6XHYdtTapDXzeLx1Hlrc",
+	"fBYf9hoFqEKonVz2HvdPAwi1bgedjgMcTfVCnKwXadFH9UqP2ktOpyGmTeZlDqmnDu/Cjl8lHIA7YGNg",
+	"OwUDvlw+xQYpY8Z/IMbjzS1WDP/DlhxY4GC+AKp0l4xALwG4d2JRnqIXC4sk4hgBRk5cshm8xrn9qXxT",
+	"ET7yKOeFOfG36dZSx1DKz9yT28qt+rbeTEaq3bmtvnpPJ4Tm+pZijNGc9VfrielYv2Nd29h0YWvmVT9m",
+	"GwPJjO4tuMUUnDKtbA0ozVVRj/e1wE4gxhQHZhOxFKEzgVfAjFhTXdoGI4dk+GJ8gFbvkMwQ74tpougY",
+	"iBYWZKSmZS9N013Z1l7M7GbMpyFDackybjEjfTy2gItYw1OqPm7ERZNjzDTbk37nBHLTl4+OW+iEQct4",
+	"PmZyZvHba7m6VYgHTqF+jiFuC9OXSwMntL+aVGp7ipznZV3y4A8BgJHjE7arEAAmK7vi5jvBdOfx+QIg",
+	"mU7+3q5/x2veR588Ofvk+c2Bn/2IobuIz/+9EZ9cvxzR5OobD/F4FWSbGbuab8m4qPocA1Q/bFZk5U2h",
+	"Xs5oCqjB2lZ0E9jeLPQSB7HV/ymUc8762nP3Sld37sr5UdtVt1yDfmsV2PnWNK//Sxd2ZQczxhfajOe0",
+	"11hxQY/wzMKnMD6wXaqKVQoVqG4H9xvXxzW0n4NkIi1efP/0xLzaOkkHTmPLVzFoiW/uTHClsNx+LlnS",
+	"pLzCWCM8HWjmj4j1zRYDOL5/3zwueLghlepVJ6WLHvTcdjpOPbBIAf2T0peIKlF6xOcWTsnKYd/kS1ij",
+	"t7tuNDcHQbEsykWgE8rJyKnLkJLxN1vLFS93r5ZtTUArDKs4rnVIMJ7kwVHQo7CpvYCtaK+c0K9a2j5a",
+	"jMcgBxhTCWi7V8froszKd+EsLv0NucPxSe9Dt6MyoQdKwzx80q7kfHt2/g7iANA1wK5h0JSrthEVCrQ2",
+	"Ine9LN46ogbJQhuNvNg1IxHcbynQNGN8jV87OT5YMp6K5SClK9XpPzY/1B4E90uVs/cMXc71wnxH5YQF",
+	"B+WRGchmwVUjSWvEmcOIGXChWVIeQ1OBWi8R/S9YNFgej2uN5ldrRj8Wvz+M/J4v2wPsR1uZxa2K1E0U",
+	"2F7gmp8N3ZgdsmfELEeckncl5aegKcvuUAr+DJbnHUpBLUrBOpLNrRQ7on569Mllj2wEMFjXL9rnolWe",
+	"cQdpsJ8Ds35YXOMWpgikRkf+1n0dRgdrgn9As4x4DSYCgOC79JeU6XIQLu/dHPg+MCC3BGmzvSBFB8kh",
+	"GVr9qE9Q0g5dmxxmX+XyVzH4F01RvbE+vo/gWQt1e6uy+dgqm/8Pe1/f3MaNvPlVcKy7yuYXSiIpybbo",
+	"2qqTE8d21k68thNnHeVIcAbkYDkEZgGMaK7L3/0K3cC8UDMUSZGy5Ez+iSzNC4BBP93ol6e/lOHdwEsT",
+	"/7h1ooE9qOEZW6VlX7EbswB4uhIa0i1ZyWg3P++ch5S8znwmV9woG3jQsLdKrdcM/9zwNFblxfi+ND7z",
+	"I5aTCWScFPtO4DW7cXxZfaaLe/YooVrPpYITT7Vf66kIMYHFjeQb7XLHXXcfjUxDiWJQhe8fCFkreop+",
+	"PEd3Dg3hqGIEHsRCEvMps7M+4P4xci4w48XIGNp02l1f4RsDsX7tB38TMiFQi2aQL0TLtc0kkVSakRG0",
+	"zoG+zfaWdkuwefFqSmIpJpBLX3H52nLk54KAtZ7urOhLg7eH98E3fcfZ7+42fbjTa56HJskl4XaAQ2sk",
+	"x6oJUP4yBpu+TDQu2Dwr08D0GGtx0zBUTGumrZJ2cluTZqtkOorth3JvvyYyCR75OTRhUlJMHmPfMEzw",
+	"G6WG6ClPEhZiUt4cuzOVDh51McpEyVHMZqXQpAscrhZyN/LX7v7PQG/9Au98kIUzqVJ0Uck4PsZqhykX",
+	"YZvoNIjsgdC78+pGa6+u47E+QU7tjNZ6HapxWexbAV/NyEIhoa4bh2IBT9yWywfDRDorb0e3Bf9cYyzv",
+	"FTeGCYihuO51tUzrQMp28+IT/8rV7OHgJN3B24Bj3uQRdjjNZow35eZwS0OQCRMNgXvdxu+dPrhu5+8y",
+	"l2DLTFBrS8wSo2F8GA8Ml/IYC63urOyw2AL5Ar5rKgJwEflf1t15VrzT92zh4pLGPBw4eN4w5RIwp59F",
+	"GsAPgZhXHFiOCP2C/NutXTfU3odi6qnGG1IxFXIudKvf2SD077GYemtrWfKY2/XNyaVsenj16xHJ69cN",
+	"m+XVnKNloo9GNJimyUEWVao1M9AKyjoqVjjsFLvkbP4me9IaxZzGGpCmXCyYUehXlgfCDStLBJdU7s6h",
+	"hoYywbTzP9utUWq/k/1pyliCwUNY0Rx7aHfUuyYRHFs4YbQUQ5bgs3SdW/D5UiURFRr/oSjXzP0IXbLx",
+	"Z7c6hTVMhWI0hJ3V/2N9gX0Cc8g/ZR1NTZZa/fUdge56TyPndSeZ5LpkQ+DRK3Zgxv1YBw3lM8fKhBtM",
+	"ptGuJXCi5KW1zeDp/aLhRBUjRkoiMfWRUGLkbKSNFAydEzFeyrgio4Vhmmg5c7RWMTVVwQArkosismzt",
+	"g1gWkY1Fwm3efXSXb4AlP0pSTUIpWONc+cqdK+dWspeAbHv8umrY+FyaFTXKDMnZI0YEn0QmXjhQQ/9p",
+	"QlMN1KLQAh57hhN7TkJfhr0kTFklMTFudl/9cOOohH2pnXKxruoYK9U+2OXBkboz54YSmQ2yrke3+3uj",
+	"6b+Aps/UrCYjNuGi3Ml+56JyBBupPkphj2t54Sw0X5UVVa/wlK9QBPLEECHnjTzcujy8tt+4Cq53LwiK",
+	"6XS2QhIyU8UaVCyEjh7ziMfME1NDIVCakLGsMGrx6Y2ENBKyc/Jiu7H2KSKry+WKwaeN29QS8MNTMrxk",
+	"io85C4dAUTaH6Is2EtjbRUigyz8xkoyYy2Iz9iCZqgAvdsdjTWfMU1ZVh7qeZEtzfQtcCAnhYeib2uBL",
+	"5qNa2ye1KhbBHdWkNtTUOuDhj60NpRnuqXj5czknMyoWX1cQYs9NZMdccB1VhQwAfXsQMohYHGYxoU3O",
+	"8UlMuRiAs6TV7z7qHJ+edh72MjcICwejxfp5SUrOsSrl5Pi4225ppi6ZavVb3dPD7iO7gIImOpKmZi6d",
+	"7gfP9FA7XwyR4Lbst7wow6+sBPupnDzqdbud4xMLSyOAnpNulbfBSBlbk3IyCNNZQvxAjeKTCQw9qzHx",
+	"r6ocVxeiGp83dVfUxS3sbnV42IQulpXQE3+GhnMzhcxiOvOstbN9OChN0QYJ7bkEXZWgBA/JuUNu6Bdu",
+	"dQq+mEBdpOEz1ieUOIkiaMbZq0o0QVBoCF5OKdg3mrz44apSAcnA6d8XT2VvQ9jbALr+LbnY2uBEjKmS",
+	"vRdl/qbHJJZy6pW++7BjqXDrYUq7HEN3+Mah+FU7FN9S4N11or5DV6I++pR54D+vcCfC8c8QlQrdJsMk",
+	"opo5dkNQekOi6YJEck7GVNkLLSoekiG75CETARvafZ0ZtM6UTpSUYzR5V3gab3x4bIyY+2PEbIakq82X",
+	"hl5hJ01xndrJOJ69SG9v62xU7oRfush2UwNeRwEVAYvBr7XtG1ZTM6CNNXf5e1oi1kH+pLxkoT3ksywV",
+	"3x/qY8VoCNnciwqScBxzHdDdggHjLKfGfvnyfWLvuAnyRDE6JdR/xjIb3O5skKNIxuFehPjXgl9OsZhR",
+	"iIDarWgPVEvRWm3FlbyPJAl5CCwrcOJb2JunLDEeD6+KtB3/zc9JmOPgcyljNqHxAFZmQ2F9LuPwDeZL",
+	"7CO7o7Gt/pq21b0Lhuy/y3dzXM11xT8YS3JVAURVI8bFxJtK+9EcDtT3ojzelbSDa/pC6EimYBhiIcVW",
+	"+sKNetcqwyqLgbQIt7GLDcbTKI1GaTRKo1Eat6c0nooQjHCLXNjoYeQxcQ/KAjb/Yi+64g1G9HGzCyMJ",
+	"JTpQ1AQRCamhI6oZqAf7AqqYLjsOUFG6RHTvPuCa4In9qv7AiXxBF0ITA2l8COtmudldnRuGyx1VtxTv",
+	"kCWxXGCt2LoZPHn5OJZsaMMSvXFaT3XD8cJw1k6/YeKSKynsXfU5OIWL6jJCjrvrJ+JwTaw9wwNW/0p3",
+	"wS5et6e8n3y5m9yfnZYcK8PHNLCmYWRMovtH/oClD9HYPHT3HdGEH3QPHx12Dg1Vh5P/ttqtkE8svvZb",
+	"OqK90wf93g3/g642+e4HCoUwDVzh1JpqKyxVD73H3sf+1LjtCcFLSL9FE77K2C9UWXtjX6VCcCh8tfhj",
+	"V2smp4wYpgE7AJSwVkkbRQ2bQF12nLLBRDHmbHiNOw0+wEZthTPBWZUKVADXJh3oSkv9fHHWSAnKl/Jm",
+	"aUHnHraznJ/8yXneD9IhQaao2+J16T/WkLPG6mNCBTIz+Ru4dm3IWEhOOmcwRwtOyOckvdWqUs++VLjR",
+	"XgcETEC6CHDwGFIYJqX2Y5npG7hSbOz+7cxkTReaaNknQ/YxoSLUQ2iApAklC5nmdjJaDm0yHClGp3pY",
+	"fEV1KlP+6b4oI/p9Qtl65FzGwCuotDkm3YFMr3D7U07JKNnqpFMQ6ea0czfcJ9sSRd/1UxluVkgT9QK9",
+	"rcqqPpUdfcr/sTLP7CkNImIUFZpj8T83EZlHsg2udKt9IjkHurxD4lp/WBuJJIoDHSCgPgXGQKt2WDyu",
+	"TCwrYf8Ny9sbK/k+Wsmb4/j19nGTb7aTfLOC4styzvAT38iS3oyjPHv+cuLZClQ7oiOpzOYe5aWX1Vn9",
+	"T8BXgOUAc26CCHNXoCxspGQ6iQxJE6xcduHI87FhFgjbvgBAk4kEW9kz7sk49KJdwU9i53NH7OQMj14i",
+	"Ezvm4xk5QZ6DrHPdpmUF+fTeSxXuhwGlURF/XRXxAgVUUx4+Xrbrm3BoY8/vhX3G4jb0iC5A934t+iOa",
+	"gCdmb9rvhfGcHF51oRLEnJsRm1Dosj+jC+KGAg05RLxwxLxwi3ObUaT8MhE1laxc9vZG7zV6r9F7jd5r",
+	"9N790XsO+G9X8+W8UvvQexDDMSwphGu4Jj6D0rXFKHC3kTnlRtfwVjU6rdFpjU5rdFqj0+6NTkNeuNvV",
+	"aAWCuH2oNPRKhoqPsekGmUNqLHZclHHoydjbLlWMLhw5CSWYug5pD7HTHSIkcyqgUbo9GU5kJW0jTqnR",
+	"f43+a/Rfo/8a/Xdv9J9jfbxlBSjjeESD6f5UoCFULCBND6sjc4emyzNfCs5hZoOxSF6h3NxwG/XWqLdG",
+	"vTXqrVFv90a9PatNx9i/lgNJO/qk2X8+ryybiqk25MEJ+Qd/4nNPV+bUvbVifeNm1SKsx5NHH6C3Fjeu",
+	"2D1vXV/GEpmaJLWPkFNi/4vlhHBB/nbSnelvAcb+0+o/vBa+HlbB11apwKy2Qtp+jCaBbCcJZOAud5mj",
+	"aHu49NAvlkDWrvPqf6OJSGcjptpoBnZLTeO6riwsoSYqVuT957pOcVm1WufagrViblskU82mjCXQRen6",
+	"QkqVCl9MOZaKnHWw25UFtEPyG9fc6DbYuDEXTLfJTAq2aBPFAsYT+zffBbiNdd9cG6kWUPrtWg+7ohqJ",
+	"Wb3ziAeRvV2qEFrUCCBu8vRrlcWYz4tzuqYa8wZlgt3NygRvhaK7kze8XNNWHPdavkMWUHAVN8RApQLb",
+	"iPJc0Q6mbKFb/eNut92K5YSLQd5w9KFdER4P2CUW5p50AJBH8iPyadg3jRXT0cDIKbPPPutYSMae8K1+",
+	"7/MKYO7kdmVObJF1RdqgCK64P15yXZvmCyVOTf1bVb++4i6pIPhRLKFc7ZEIO6SLQhkZdEnQ9txpMcni",
+	"R6nWbQWRAmy2Jby4lTojELvt6oyKw9220sjC5H2tMbrz3isrDfbQiIsr5EiGC1/CKBZkJhXbUlYKituq",
+	"RBHwmMNO3IQEYYwBGMamTm2fkzEXoZVkX2eJMRc8EatUjOzOgZjMHAM2JJSOB4vRICLWIq9WxW+WRvk1",
+	"auMgYsHUivFJt9duuaW8aQvv+kbWjuvrkolQqoFi/2aBcR27DeVAA8Xwa1JDnNuE9NokUTJgWpOQUSCa",
+	"Skf2Tkx+9IM8Wmt8dvHqTRAc6skmJgi6q5KYBnYZu/AP8AjAP9ZxNN3MICjv0pUmQXk/N9bBim6+uFJM",
+	"ATte1uhobeQrt/q+zlr43vEqOfvg0p5E8loit/ehXl2BY12K5Y9Z7p6h7d9CuAxL5e2csA9UtRFR3kO3",
+	"ZkZsX65cHnBjSNxBQ8JJEKFxjDtaL7WB2EaCSjYEkpbtrwdajVHgXnuXGpU1fEHb8AVB9i2N3b+WFHS3",
+	"0+90nYLeiH/TR67OJ4qxMI8eJooGBpmp5lLZ7QRdZMEgcSUcGNIqDuKk3zn1g9i873jIx2OmmAgYzjHm",
+	"l+h89i38Wv2Th92uI+i0xlc6inlwWDCqNBpMUs2pAhfLmPLY3thpt2JmcPN3Cr3M7c/ojulksbFOu4UI",
+	"0Op3Pm8WCIxBYXbarYRJ+IK9dguaueCM3EbC+bggHSg/4EA9PMH94r6I3arFqdmd+kqKkC7I3GrWkMUM",
+	"rdFM/8OUMxu5U7T0OkVLr/N5a75W/BQDGFY9I+syrWuNWdntXI1f0jnlhovJQM9pspKldanT1SY2KDx0",
+	"FS2Th+vG6qzIGEH2zdvp0fYzJiuSiCYJE9ppPiZkOokIShmJ6CWDuDIZAkgNwfgUODqLIho6htBLFraJ",
+	"gwEYPnjMiTb2Z214HOcJ/45CEYoB4piFnmlUsHlOnzRimofMGWeXwNj02KdXYkqJa1MiL5kqDKeirZy7",
+	"NLeM284f7zz1mcYPqIAuwSPop21v9Y6OWmsZntzaRcrJ+pi0dSM6N9y7wU+06ajXN+1dZq21M8FJ5LR7",
+	"02nuK2dhfgK9+KmX95uzs3pNdeRpy+v6jr9OjQaCuFHMkP+5RO6WUynbHY0HS03kXCCpqEM4D33tjF2Z",
+	"+MN/dg28AZF0ylgCV9g9PrT/GoR0oYdEKodoWs4YOG3B5zlEX9fwkHjcNyUMNzINSnVZ569ffKOJXSWi",
+	"GdMZ+OK5GGB2FOdEfoFMFkUKPxRKHdlp2kfaIxMLCZ1JeHXRDqjE1nf26TsFWIlHfrte9v3uKJrBbCu3",
+	"fktm7w0AtziHu4C6vT2ibgOvXzm8vvFmFLHnu9iBUZWhtkPk/eRPRau4157nzTstGgUSTTzp+RTQmG4D",
+	"A9vMmnT2DGUFH8I+bhrS5Bz3Guzedm6Heyu8JoOsCFM3SuJtHBGNI6JxRNQ7IjbUXte4IJqsxZ1kLd7M",
+	"3t40P9F92mV2u0qNceRlvDYwILWFfiz2gOLOgmVKQADaxYRMTabCGrTOIdPPS2Ayx4UcO193O/sjVz50",
+	"hyoluymhmKNvoZaHTFnbHCx2rkkQ2c0fWnPe9201Pl3BvtvxU7N4vCqcsTJ0gYmOe8xmuGMhhbFUM4Cn",
+	"NOXgSNlrSOFqysRq5cIs9uJerEoS6PYciIYyMFJlTz1biejHHWgsRn2PkT8+tQKamBQ07SNIsuUwO3xe",
+	"wgfHP38EHTC2lr3XmdSkGnr+uluhPgy39FJdDFVGLw3/5EoxDT5MijFXM9BuWV3MSbs1jyywCDlQcr6F",
+	"6xk29Sr/M2JCg/03xn6ED1/g7kET0huFNGBCr60TatMk9qcbrMmrN6+TLL6jzrPufOUA9kNr4wwzardC",
+	"goEFtjaRImCEajyYePPYXPW/a2mvGuLvh67L7xCITodEG5nowkeAb2LPQvZD2AEkjnAgZvSSaQjFY2HY",
+	"nNrHpCKUQ5KkBnPgc396mCkz7z9yebL43dvEOVPA+wOer+Lh8Kr2wfaTu/ab56cKqzkzbtncenbHGzA3",
+	"NwWUH1jAAZz2UrbZnPiaE19z4rutE19TDdu4OK+n4WuDPm1DENgqOCbCXYaVXAl6/bH0nERSF0I/ik8i",
+	"a2hJV9cNzY2yQhFGg+iQDJlSUkFVKRoHFliAVS9a+OR9e3bVWWlhLOVUk5hPa5Le3/ph7j7Rypf+BTKW",
+	"qTO78GdXMF9BSdC94X+oFq2Z0SvX4T887Fh1SKHOst+zp9BsLL5u393Zya/rWFRfwXEwVlKYQSilKjAy",
+	"lIkYrGYBZeinrNgld8M6HR8HPdodnYWP2MPxg04Vc0FEFXMaroptYIOjk/vUq1LG/ab9GsM8dxyVvCC6",
+	"ZmNUkJFnePDxWu+dgv20k/J7oygXK0Le5wSuACgq0k04B43nqx7CVcO+07oYBG5ngZk2AXZP+5sRqAuY",
+	"jZKQFgQnEYtPBFq7OecZxGxcCN1vyqpRuBA7NneDtF9cP2s7amLoFBYU/H/YnoIbeGPbkZIW04XPRbHL",
+	"aRbyxhXIYt7FJnSw77P2dHUhboVNZL8c4c12LdPsYXO50aZiE66NWiyTzfgttx+SmRwT51JNmaqkWLlT",
+	"46zpMrc+VsOmuRvJBE2Lucay/6u0mNPskikaF1SOIFQQqUJAnRtq3IRqPZcqPFBMM7NC7YL7ACkmyIRB",
+	"1hl6QPC0QEnMxRR1HrY/hdQu3011HiGRmfH1YzoNIjsN/0ipiJDm8EJU0JCClLx2A31jx3kT/x2bYZUn",
+	"Den/db8+NE4M10OR8zBUTOtfRLzYAAeXrRi3elBLBzbDnC7ahI9r12hrbGlO2i3NglRxs3Akafm5W09d",
+	"Pbdgc+KFoSBWnlWlWqicy7BVI01HioWMzVYIlTMGGQE+D2/D4tb4RoNMtclEytB564WnaCCRTNUheSpC",
+	"X7LpWED8M9zA0XTlRl8IORdOKmUMTYatIKDE2vdgqpGJoC0aPgL3eZtoiRYs1ySLnfni0GqRtdPemcQK",
+	"Nh9kn6bfotDMkikSSWWNaGoXCzL+8WgLS9nqt4JxPDhf/79NPH5WnZi1PfMnFeW20Lg53F6k17jlJRfT",
+	"Xy6ZajBgNQZ8H0kJfOE7ggDDMeK9oibUxdjmkUvH8FpwRheQFGKFvNo39to//prciXN3IHRP/kYTP7DH",
+	"BEKe0OepLoXB3TWAZIUvksawJtsDBHrcoM9DStzyANrE1K2FZvHYjpbP2OC/Uthrn6ZKJuzoCVMx38hh",
+	"5V6wymHlF7opM1u2aIurs6Sn1pa3P1pJ9o3t3yb8Euzgchy/vvbsnWONnItcRVqVikJhJKFiAX4XL5MR",
+	"1fbwN5PakF6n8HWXxTNQjBqW78Av51wJqWEDOR6MuDIRhMi6ZwedBwedgrQ8YaJaWoKIx+FqcVlXWH5m",
+	"c/+KtRRl92bT7J496hx0ege9syJ3yq0AyIbwUQUd52GIDFsRoyFsmk+tp+/opO6R7rIjuOZzu1XYQAdv",
+	"WBLTBcZvV91bOhe7Wz63Wy9l4Ka++vbvYceH524+jd/jXvg9bj22GYaEkhy1d4vzS2bX0Sf308q6jXM/",
+	"nCUt5G0jzaACt7LkoogQV22d1Yvk7i3ssSYN8GYp4PvaVpuqb/dlfXJeWrHp3mDyDObAgbeYjDClOt9+",
+	"WTiNjQ2RKfxsz5qLLHVbECkOyRPMHHeVhNrQBaHgSFgQWlU0nqRma8Nk/IqaINqtRVJS1ZXqN4lQ0X53",
+	"ckaOO6TbOz45ffBwz3r5hbBfbv10u7+ytJ9011BAryGXLOT2g/2IuXNfQFM+2mygb/yn/wKYho6hq0Uf",
+	"t6BAIXhwEFC9AaFV39FtYCOyVAkWkjQpVLQwEbYJ5vTrPAzuqkuYYmRGQ0ZGCxJRe2XIdZIaBkxzUjNf",
+	"pg7JfGQI9JoDJNccAtFCfnTbDbXWa1yF72ER1qPXYtqNTz9G/w0jiiVgGJeYyf9oFYdvv1mV5wXTFouw",
+	"5Xwi1+FXNu638ITPUP/yAu89yVw1VCm6qCp4ybnCQKfUU4Ut1Zds4h5qOMN2kso2A3+JvTtVypr2Vu39",
+	"+qYFSyAVVtd8bm9NnpqX6Vz7ClcqNvCNn+out9fmaYIQIbCIMHDp1Guf1gPaqikbmnIRVjxXJkxcSRTu",
+	"lcqC8oKj1eP3CcUlKW630sTaNsuvOC69Iku6OG63snRkLiAto+YWYJEZjCGJz71rIy9lBgerCpIA6xs3",
+	"5bIOfpWrtKymaCIhRpvqlMZk7jg7NieRrFa3R5/s/5ZOrBUHz+yj3jgz1r4PLmvA5C8KJu2WbzJhdUpg",
+	"7B8/+ZnrhTZsZi9aNVl3sVuW5dXyU7R/Lg67uzQeV4G8Jby9gc4mqwBua5fq58ZBc1PPX1Znbj9ETift",
+	"+9tsDaKb+jDsTinWZtagr52UjC+3aOOcvaAu7PQjJJnAMriWGxlLnOsW0MfiiUjOwQ7FcxU012NQgY+Z",
+	"HCUuLIL1kBlXIDnpnJF5BJTH7tDljyTFHKMsi8QftzwtIdcudwvPZzQIWGKwG2UlaUBVy2i7fmVNdbM4",
+	"WPt2HFSYdOw1SkI56qGBS6weWJW/HT5pGadmb1Wcjf7+y+rvjfdinZYMXZ0xOJxYYrBvicWqbzLqfzKx",
+	"ljAwfywp1J3FHZsQ4n3yqW6fdX2fvLExZoaVzBhHO4GCSDSdEyP3dBw8UsyoxRcxRw7JOThxM0Oi6Ly1",
+	"F06kDNsua04KSFie0TAzQphiGYwgeEhRYA6qMB2MWtx7wyGgqWYD39BtO4PBfvHGVmhshcZWaGyFxla4",
+	"N7bCO7VwHH6gLqUil5KHhE6w1PZG5oGrHc1bFdZr9Sw/dY1SLF/hUYg0QxmWy0Px7RmulIycW6V/Ifzd",
+	"vhyMC2jK7kpECHfFJxh8hdQVRwcRUOH6ij8mODWmoOGeXSuifJ5MRqekKQ8vhOeD8jThMg6ZKpSdYX2L",
+	"HBfLyvzQjWurljcvozFQK5RSfU3eb/JCuGnA9B03jotrY/PH6sIXnExrp6kyZ52DzulB92GrnRWvCTYv",
+	"F6+1WzEVk5ROGHBd5cHKn6Wi5Gc2B3sqq6EJpFIsMHUlNLXJNztItXlT2Mt7Kp/L9rWjLMhpLJsaut3X",
+	"z/ySMFGQua0rZ0ogd5TRa32qT+S3L3VfOutj7EXQMToIafKatUKxm4v2OwzBvcREWAubF+JGJayaifA3",
+	"pvjYCf4uClivYMBdKWB1p8EwZY247V7c3jKn/4rl18bv62Vz4yYieGk37GL31au9E6he1bkq95opF+Mg",
+	"khq6PTFxIQo2Qh/o9csF6HBT1nOExdoeSKwNSSTYL0LmGh6qf2bOuTGnKtSlAryAiguBpklWOUuywtks",
+	"Ce+QvI8kVAaNpZpIVC7FeVA91YXCYikKrZ+cWWGkrMIKXPSnIOM3AIn1df3ey2VLuLd1wWyG4U3J7B0o",
+	"mXUmfq6At4YcV7au8ZNbM/vqx6+vci+V8UH6ItAjSQl6nCtEJg1AkMVOfby0TagBZLrqjWQifOsHts72",
+	"fCknQJmeGhwn+D+bzKrlM/JLOVlaoxunMyMp+ZW85pzIuTaPGZrG+O1XuaFiqg0BRVLTuRrZCuv2yfYd",
+	"8bGubmXHdvQ4Gk9oGDJH8/QjV2wsP1qb7CUX6UdIQU64YiVy9NOD407pcWv6UaFftl2WgV2WFQPcIJvn",
+	"B3Y9BSAucSNQV9vF+zhLweMRIxhtYAduLVw1FH1wfNKeGWjEqGIOijMikUsaczQHu6dkxkVqmDMIIeKk",
+	"mI6W7jCKhjAtC9vD17+8fUeKCuTI3TXM+qwJ9tGQhHIFTp5UoIsrYzWhZK6kmBSMNnh5yLVd6LDIdpR7",
+	"z/BkiKdEYEfNby97nuZQv1BwsJVOomTBTCnd5qRz3CZDONoNUgFGIGfh8JCc2895wAUWgFkrF2Nr1qzM",
+	"vFtZTTtT3kv3eMkNlm0Kgq36fT07Aodbeqs8rWaEo7CjU0R9mxnmAIdAwKINoRNZVwfvYHEvTE3ru7LW",
+	"BqHvFQut7NNY7yf4FgRM64E3ttnip2j0LOC/8J9+/PD0zbt/vv3p7JAddw6DXixGsx874e8/xdXQnbXl",
+	"8NTo/houWv2zDhBzgyAMKm/uni4HseDa/BSgNjoFWBsRPvRgEw0Cbxu4IoknAA+tDThjdc6KX2mGcXEn",
+	"NcWvmVw354vV54uXcAK/8ZnCq4QVLgyrU7SP2xSUjgXcAi8Y6JDlS3Tu23gMngpUxOg7tFgZSw3HEnYh",
+	"QHl4dlarF7kgxx3i6PrRoZEpmfJ7wKXTJvA8e3opODutTrGADE1R7cUXwmvLBJyOxoI1dU6SAooHMuEs",
+	"7Jcg3mJ+O1OeJuJsnLlsMvVyeCEuxHlZLTjl5kbt0kO6JySkC9B88pKpAoWuVXsQRznrwCXVHlN41g6U",
+	"yE0BboO4Bu61RnvcV+3xrmQz3rYGadRBvcvb0MUWp5patfAp33WfV/mdXkDvgxs6kDb0HzXtwXbmZZIC",
+	"DjTONbL/s/BKPr4VnstSmfi6IAiFyQk1UaF2PMfSZQ20EYufF5dYrqAxLOaaQEwmlGAFzDh0BeBBRHDF",
+	"sOy+7+v4lQEG4z/scbZNjPzWyhBeTw2JGdUGvtqYG2NlzT9Ek7FirA0RW88+0Hac/FYCyVPwDweKG6bs",
+	"OguqoNsy5KdFkgcMG2ranWEFGNkA7F/nkYwZQVr2x3j+BWup1+lkwyjkRBK7YJpQhbk+YH5tyD1gT/XY",
+	"lR5WJJ8dtK9jcdhHGshiG36wDN30KHRko2IxwOWp6LapGVVB9Ba+4TV78ylVMbeLCoNp53VacjzWzJC/",
+	"ze1byXf2pf+n9+Tb8n4tZkcW+i9VFc7bb77e1gypYQeGz9g6NAJvcVe5bgoQBeBCGwrst87TcdxFcxQt",
+	"z6EdybBmHmfXzgPyvXc9i3fZThSu5zclOmEBpzE3izZkQ7FLpuDLQFY1+KuCwLMR5lP5gdkByFhOFjUz",
+	"yB9cR2PgORWyf68xhQIjBu7LakqMqgHlvUUruS+uwawi2cVpZ222CzvQK4Ldzhp9gPKAcV3H7HE9ZrNu",
+	"HeOHfemtztt9GgBtnTAKMPO3J9+/JicPvz0kw5AN4YwWa/t3OIKOFvnV2l5xcP5uWMva4RPRanbW8Wlp",
+	"Y/XW3VhXIRhUqT19Uuy7f42A1K4+/FwnB73N5eC5nHu9ZYfgueZmjJm6ccxkWB7Cyog619y8snfUrZUj",
+	"BvMLFMPga2UvRb0xcG745aVwtConJxuzrPzsDGbsHyS10c5u5oJAhjxJBTf6Maqc4Yx+HCSKB2zg8+lr",
+	"N1l+KWbaV+IvF+bBSasw6M661DD+/XYFh0vvGj7GtkD+Iu6MAc/Zdv2Qs2qB4qgT8Fzb+/7fH+cHH/78",
+	"dPz5f2+g/aSA9JQJ24JMB7Hef+jT/bDptGtMmS1Zdk4fXCeWO+TccZAJdRheWnQmLv0/jjt/tluxDGg8",
+	"AHVfWTNizTDFfTfSlQUyf9Y0tM4f9h20Z90Vq/VPFlitrVjHFoNUixMwS3BkzTl1J3TY1uwHPgQAa9/r",
+	"xe+3QnsX95tdHFmzsoI5G0VSTvWRZiKcKB7WO8rfWwQfscCZpjPoZZbRvLkWsp4w4JD85gId1nKwEv/0",
+	"+x/enhPNJ4KaVDFwCcO07W6aJdh8jc7JSIaLx2iAAT0J5NlCx1ZMIcSuTC4pj7z4IT/SlcoZDJgEWVAT",
+	"jT2RRVv9YdFR5KPD3h35TuCV9tVYjTBakLdMhM8UD9ul7MWqEsaA8UvmL3+Pq3vt6atqad4+Pz+wEEdG",
+	"VLMHJ76t3Pnbnw+7dhSzssH/6umv37949vyfv5ln//7uX8cvp8/Oxi+Dj+Pj/4xfdDv/XOjJD+9nr375",
+	"bfbxWSd98OHXc/70fPGE//7D+/+++i79hZ2+7/yUPvsuTv95Pnr94j/Po0dnr7qn7+L0pXn6wbz6u4do",
+	"rMnKMfr3g3dzHnN5APmKB0/tJztw8z5466e08rBUwPTTbm9jU+u9/a7clYnwiWAhGBc+rgLFcqR79rBT",
+	"XrDuw4e949PTBwChm0/tnRVYu3HXndr1RuTKGtT/Ofqfkm5q/fHpAvl7Llr9i1bIYivxLLxotS9aejKA",
+	"Pw14CH/98Ow3TX//EAez36ZwgfGjv2j184VoX7RmTGs6Yf7GdTxRF63Pf1YbXyMuKOjz5ZlulwD6FlCg",
+	"TYScE6kyhr5byi//sv5v2HxZiprdjxkHS0FFeDRf0hEWUg/Q+Ov3OmcPu6e9sg6heI3fv9f70XO1YRRP",
+	"WL3SKGoB4Cn2iNCuAXXEfAvrdcB9TiIuTN/1lMdyU8Woy1bxdfoOuvP2mizmzFHlwIlkUw0AE61HfPjz",
+	"mnj/rqz1nr86//7g7fPz3umDfH0wZmpH7jPkvXIsw5j5e0F+L7t/P+2dPqSPHpyxhyxgIxbS4x4dj+mD",
+	"XhAG9HhMT7sBDR+yhw9ph50+GI9Pjx+EnYA9Yt3Oo/DRKKwDQ5zg5oh+0jl7sFvg+3TRcujELs2gC3gm",
+	"R/9mgXG/BEy0ILdIGPzK7YkBVn8fYhX8AGvVreQNXCH2RetzA2T7brcmnIhnx8Myo9RmaNbtnDw6ffjg",
+	"RmjGNTdHnyDIV98u4AmLuC+6ccVjefGJdDNxhSEvDNGRjzvA40GGY8QoSQIqAhbHGEYMyUxe2h+5cSUp",
+	"F4ICq1f+MowxaPK3k27n236xR7AbQYTM75j5DgkeUk1dIZuFRng+Vut7PmWahtCHfVKVezFhBhxMr9GH",
+	"txrM7GkezK68BoiWK4AOyc/glcP4bRm/zifPfoNMgOfn5xOfFfDqKfyPBv/9nZ9H0w+//8uMnsUpnb99",
+	"tpj869mzX8TB6MW7yDw96f7e/bU6FIYJCWsbZ1sx9hr20RxFZhaXEeoi7XSOg/9lz16LhBF7Afyq7N6r",
+	"wJKqTlKTDZDhZ2l4wDY5+frLuxs9/bSz4eXH61++Ajv8guAWA8kqwIX9yzJWJFANvTkOHKGM1sLBW7pw",
+	"xelIdEGDqYeBgKqw7Q+9hqlZZrXBGw4J8rtrn0pwWCt938MYGhn8q8jgOvQf901kz/U0C8s6kYUeoqgC",
+	"Wbgb+W2v6FiMnmY5m0EoSJMhvvs8DyUVXNVOg4NbTqrZN5oMp2wBwTB7OOE5RQmZskWfUBLKFEoFgpgH",
+	"U8cscSHc+w5Jr9PDvFBwWKUmkDPmsyWxGGHB7AuplVrI75epAs8WAp09//ztpHP8bZWaxpkAVjxZvORi",
+	"+hfHiXXyQz8ezOfzA/txD1IVMxFIx99U8PpP2WLDVMQdLc7njcJ/qB9+lGq2XcbpfpHzRVnQAUAdjcCt",
+	"jeEfLHEMNAFVirvyTC2l2A7Pj+8t/K91SixefrrR5evwOxUvP7sHqgvFS2dqC9DZwniCFtle7E578FvR",
+	"s27OmCcumRHgoDR8xjawKV/JS/bXtigrI9eQS0hCYC/B8/F/7Vm6bBc8JkaGdOGYLXmpS1tdQtzqNLia",
+	"hLErjia7iSbyoDGOvy7j+Mc88msk+nw82JT4ZG/LMlbMfvwwjdkK67gNHvs+/HYucxBqg/dpzoWutZ8v",
+	"xJIBvWf72K5oYx1/Meu416rJYTl713mUp9d+OQPaKsM7bD5HVAMoNLZzYzvfM9v5FXYl2aPlXH75pxYy",
+	"TNhxQOocU5ce5FMVt/qtI+D4dm+uqL064AI2+xyznGIpJqCVaalGx3dA9OVDVdko0nNOwuRZiGnJWEsM",
+	"L2DicDnrvepJT6SccjsKFwDmikRcG6kWh5W9GKtHQw1JmExiRkLp55Pfc0ieUmAkQyMA+KntJcMiTfM/",
+	"rAYHG8GRevQ6nTyTs/C0NpFqPY3ed+YzRKRgVXgc2zUrYE1hlm58tTO8ZCKUShPD4pikunBnFkOsSNFm",
+	"NDZRm8yYUTzwy8w1sRCraFAcgN1PKCLLT/FlP8ovc1Zg5Fg72mSUxw6deWFNCQgLOIrLQ/JLwgQ09RGM",
+	"BOXD3OOsqbM9mzwVk5jrCEb7jKkZFe3CBgGidMxFBuECHqx8GihwVyfxG+aKI/ktY2HWAiDn5wOK5YDH",
+	"nmxvzB0/yKzwfMdsXLGXaTBNE1+2bo9PiZKXWFagmN3UmCPOZu1cCv3+cOfdwntG8LiK97xhMaOauRcZ",
+	"OsUoKrAJ43OkZnmZkH2dVK5urSiULIklxKVbn//8/P8DAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
