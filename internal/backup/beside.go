@@ -39,7 +39,7 @@ func (s *Service) Resolve(ctx context.Context, target, backupID string, before t
 		return m, err
 	}
 	if _, ok := source.Table(product); !ok {
-		return m, domain.Errorf(domain.CodeConflict, "target %q is not the clinic's database: restore it with `careflow restore offline` and everything stopped, as the runbook says", target)
+		return m, domain.Errorf(domain.CodeConflict, "target %q is not the clinic's database: restore it by hand with everything stopped, as the runbook says", target)
 	}
 	return m, nil
 }
