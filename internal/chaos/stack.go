@@ -188,6 +188,23 @@ func (s *stack) signal(part string, sig syscall.Signal) (pid int, ok bool) {
 	return 0, false
 }
 
+// killPatience is how long a part is waited for that is to be killed and is just being
+// started again.
+const killPatience = 5 * time.Second
+
+// kill ends a part as soon as it is there.
+func (s *stack) kill(ctx context.Context, part string) (pid int, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, killPatience)
+	defer cancel()
+	for ctx.Err() == nil {
+		if pid, ok = s.signal(part, syscall.SIGKILL); ok {
+			return pid, true
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	return 0, false
+}
+
 // resume lets everything run again.
 func (s *stack) resume() {
 	for _, c := range s.record().Children {
