@@ -60,14 +60,19 @@ func (h *handlers) startDeployment(ctx context.Context, in deployment.Input) (id
 		})
 		return id, false, err
 	}
+	return id, true, h.mayJoin(ctx, id, func(r domain.Release) bool { return r.Digest == in.Release.Digest })
+}
+
+// mayJoin refuses to take a deployment under way for the one that was asked for.
+func (h *handlers) mayJoin(ctx context.Context, id string, same func(domain.Release) bool) error {
 	running, err := h.deploymentLog.Deployment(ctx, id)
-	if domain.CodeOf(err) == domain.CodeNotFound || (err == nil && running.State.Ended()) {
-		return "", false, domain.Errorf(domain.CodeUnavailable, "Another deployment of the service begins or ends at this moment: try again soon.")
+	switch {
+	case domain.CodeOf(err) == domain.CodeNotFound || (err == nil && running.State.Ended()):
+		return domain.Errorf(domain.CodeUnavailable, "Another deployment of the service begins or ends at this moment: try again soon.")
+	case err == nil && !same(running.Release):
+		return domain.Errorf(domain.CodeConflict, "Deployment %s of %s is under way, and a service has one at a time: wait for it, or abort it.", id, running.Release.Version)
 	}
-	if err == nil && running.Release.Digest != in.Release.Digest {
-		err = domain.Errorf(domain.CodeConflict, "Deployment %s of %s is under way, and a service has one at a time: wait for it, or abort it.", id, running.Release.Version)
-	}
-	return id, true, err
+	return err
 }
 
 // ApproveDeployment lets it go on to the switch.

@@ -51,8 +51,11 @@ func (h *handlers) startTrain(ctx context.Context, in deployment.TrainInput) (id
 		}
 	}
 	id, joined, err = h.deployments.StartTrain(ctx, in)
-	if err != nil || joined {
-		return id, joined, err
+	if err != nil {
+		return "", false, err
+	}
+	if joined {
+		return id, true, h.mayJoin(ctx, id, func(r domain.Release) bool { return r.Version == in.Summary() })
 	}
 	// The process does so too, a moment later: who looks at once finds it.
 	return id, false, h.deploymentLog.BeginDeployment(ctx, domain.NewDeployment{
