@@ -68,7 +68,7 @@ demo-deploy: $(LOCAL) ## Deploys a new version of a running stack's API under lo
 		--folder $(STATE)/up/deploy --environment $(STATE)/up/environment
 
 prove-switch: $(LOCAL) ## Switches a hundred times under 300 requests a second, and kills the deploy worker at each step; SWITCHES=n
-	@CAREFLOW_TEST_SWITCHES=$(or $(SWITCHES),100) exec $(LOCAL) test -- go test -count=1 -v -timeout 30m ./stories -run 'TestSwitching|TestReloading|TestADeployWorkerThatIsKilled'
+	@CAREFLOW_TEST_SWITCHES=$(or $(SWITCHES),100) exec $(LOCAL) test -- go test -count=1 -v -timeout 30m ./stories -run 'TestSwitching|TestReloading|TestADeployWorkerThatIsKilled|TestAReleaseTakesOver'
 
 fuzz: ## Fuzzes every parser for FUZZTIME each (10s)
 	@./deploy/local/fuzz.sh $(or $(FUZZTIME),10s)
