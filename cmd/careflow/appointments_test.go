@@ -186,6 +186,7 @@ func TestARefusalSaysWhatToChange(t *testing.T) {
 	r := careflow("payment-cases", "show", "nope")
 	require.Equal(t, exitFailed, r.code)
 	require.Contains(t, r.errors, "400 invalid_request: Change what errors lists.\n  path/case_id is no UUID\n")
+	require.Equal(t, exitMistaken, careflow("messages", "list", "--limit", "-1").code)
 }
 
 func TestOpsReconcile(t *testing.T) {
