@@ -30,15 +30,9 @@ func (d *deployment) step(ctx workflow.Context, name string, work func(workflow.
 	if err := d.goOn(ctx); err != nil {
 		return err
 	}
-	inner, cancel := workflow.WithCancel(ctx)
-	outer := d.words.callOff // of the step that this one is a part of
-	d.words.callOff = cancel
-	err := d.record(inner, domain.DeploymentStep{Name: name, Digest: d.Release.Digest}, work)
-	d.words.callOff = outer
-	if d.words.over() {
-		return errCalledOff
-	}
-	return err
+	return d.heeding(ctx, func(ctx workflow.Context) error {
+		return d.record(ctx, domain.DeploymentStep{Name: name, Digest: d.Release.Digest}, work)
+	})
 }
 
 // record keeps a step from its beginning to its end, whatever people say meanwhile.
