@@ -222,11 +222,11 @@ func (f *Fleet) assemble() []poller {
 
 // Register registers every workflow under its contract's name. Long processes follow
 // the newest version as it becomes current; each change goes through GetVersion. Jobs of
-// minutes end on the version they began with. Letters take seconds, but days while their
-// vendor is away, and no old version should have to wait for that.
+// minutes end on the version they began with. Letters and alarms take seconds, but days while
+// their vendor is away, and no old version should have to wait for that.
 func Register(r sdk.WorkflowRegistry) {
 	for name, process := range map[string]any{
-		appointment.WorkflowName: appointment.Workflow, accountmail.WorkflowName: accountmail.Workflow,
+		appointment.WorkflowName: appointment.Workflow, accountmail.WorkflowName: accountmail.Workflow, alarm.WorkflowName: alarm.Workflow,
 		paymentcase.WorkflowName: paymentcase.Workflow, // a dispute takes months
 	} {
 		r.RegisterWorkflowWithOptions(process, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
@@ -234,7 +234,7 @@ func Register(r sdk.WorkflowRegistry) {
 	for name, job := range map[string]any{
 		reconcile.WorkflowName: reconcile.Workflow, reconcile.ScheduledName: reconcile.Scheduled, reconcile.VisitName: reconcile.Visit,
 		backup.WorkflowName: backup.Workflow, backup.ScheduledName: backup.Scheduled, backup.VerifyName: backup.Verify,
-		backup.PruneName: backup.Prune, backup.HoldName: backup.Hold, alarm.WorkflowName: alarm.Workflow,
+		backup.PruneName: backup.Prune, backup.HoldName: backup.Hold,
 		housekeeping.WorkflowName: housekeeping.Workflow,
 	} {
 		r.RegisterWorkflowWithOptions(job, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned})

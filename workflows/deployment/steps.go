@@ -74,7 +74,8 @@ func (d *deployment) said(ctx workflow.Context, name, by, why string) {
 	})
 }
 
-// end keeps what a deployment came to, and tells the people who run this.
+// end tells the people who run this what a deployment came to, and keeps it: that is last,
+// as the workers that carry it may be stopped once it is to be seen.
 func (d *deployment) end(ctx workflow.Context, state domain.DeploymentState, kind string, cause error) {
 	d.state = state
 	at := workflow.Now(ctx).UTC()
@@ -85,8 +86,8 @@ func (d *deployment) end(ctx workflow.Context, state domain.DeploymentState, kin
 	if cause != nil {
 		s.Error, s.Detail, _ = reason(cause)
 	}
-	d.note(ctx, s)
 	d.alarm(ctx, kind, cause)
+	d.note(ctx, s)
 }
 
 // note writes a step into the database and shows it. A database that is away for a day
