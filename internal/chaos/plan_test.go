@@ -112,7 +112,9 @@ func TestEveryBugFitsTheSource(t *testing.T) {
 		require.Contains(t, env[0], "-overlay=")
 		swapped, err := os.ReadFile(strings.SplitN(env[0], "-overlay=", 2)[1])
 		require.NoError(t, err)
-		require.Contains(t, string(swapped), bug.File)
+		for _, swap := range bug.Swaps {
+			require.Contains(t, string(swapped), swap.File)
+		}
 	}
 	_, err = overlay(Options{Bug: "unheard_of", Root: root})
 	require.ErrorContains(t, err, "no bug")

@@ -106,7 +106,8 @@ func validateWeek(hours []LocalHours) error {
 }
 
 // validateDay reports stretches that leave the day or overlap. Those that touch do not:
-// a visit lies within one of them, so a border between two is a choice.
+// a visit lies within one of them, so a border between two is a choice. Midnight alone is
+// none, as no stretch can be written across it: see closing.
 func validateDay(name string, stretches []Stretch) error {
 	sorted := slices.SortedFunc(slices.Values(stretches), func(a, b Stretch) int { return cmp.Compare(a.Start, b.Start) })
 	for i, s := range sorted {
@@ -146,6 +147,35 @@ func (s Schedule) on(day civil) []Stretch {
 	return hours
 }
 
+// closing is when hours end: minute counts from the midnight that their day begins with, and
+// is beyond 24:00 where the next day's hours go on from midnight.
+type closing struct {
+	minute int
+	next   civil // the day that goes on, where minute is beyond 24:00
+}
+
+func (s Schedule) closing(day civil, hours Stretch) closing {
+	c := closing{minute: hours.End}
+	if hours.End < minutesOfDay {
+		return c
+	}
+	next := day.next()
+	for _, h := range s.on(next) {
+		if h.Start == 0 && minutesOfDay+h.End > c.minute {
+			c = closing{minute: minutesOfDay + h.End, next: next}
+		}
+	}
+	return c
+}
+
+// after reports whether a visit that ends at end is over by then; day is that of the hours.
+func (c closing) after(end time.Time, day clock) bool {
+	if c.minute > minutesOfDay {
+		return c.next.until(c.minute-minutesOfDay, end, day.loc)
+	}
+	return day.until(c.minute, end)
+}
+
 // LocalDate is the day on which an instant falls in the schedule's zone, as 2006-01-02.
 func (s Schedule) LocalDate(t time.Time) (string, error) {
 	loc, err := location(s.Zone)
@@ -168,6 +198,6 @@ func (s Schedule) Covers(visit Window) (bool, error) {
 	start := visit.Start.In(loc)
 	day, minute := civilDay(start), start.Hour()*60+start.Minute()
 	return slices.ContainsFunc(s.on(day), func(h Stretch) bool {
-		return minute >= h.Start && day.until(h.End, visit.End, loc)
+		return minute >= h.Start && minute < h.End && s.closing(day, h).after(visit.End, day.in(loc))
 	}), nil
 }

@@ -46,6 +46,26 @@ func TestADateOverrideReplacesTheWeeklyHoursOfItsDay(t *testing.T) {
 	require.Equal(t, []string{"2026-03-02T23:30:00+01:00"}, monday(), "a day may have hours that its weekday does not")
 }
 
+func TestAVisitMayLastBeyondMidnightWhereTheNextDayGoesOn(t *testing.T) {
+	t.Parallel()
+	s := domain.Schedule{Zone: "Europe/Berlin", Hours: []domain.LocalHours{
+		{Weekday: time.Monday, Start: 22*60 + 45, End: 24 * 60}, {Weekday: time.Tuesday, Start: 0, End: 45},
+	}}
+	night := func() []string { return half(t, s, "2026-03-02T12:00:00Z", "2026-03-03T12:00:00Z") }
+	require.Equal(t, []string{
+		"2026-03-02T22:45:00+01:00", "2026-03-02T23:15:00+01:00", "2026-03-02T23:45:00+01:00", "2026-03-03T00:00:00+01:00",
+	}, night(), "each day has its own grid")
+
+	s.Hours[1].End = 10
+	require.Equal(t, []string{"2026-03-02T22:45:00+01:00", "2026-03-02T23:15:00+01:00"}, night(), "no longer than the next day's hours")
+
+	s.Hours[1] = domain.LocalHours{Weekday: time.Tuesday, Start: 5, End: 60}
+	require.Equal(t, []string{"2026-03-02T22:45:00+01:00", "2026-03-02T23:15:00+01:00", "2026-03-03T00:05:00+01:00"}, night(), "not over a break")
+
+	s.Hours[1].Start, s.Overrides = 0, []domain.DayOverride{{Date: "2026-03-03"}}
+	require.Equal(t, []string{"2026-03-02T22:45:00+01:00", "2026-03-02T23:15:00+01:00"}, night(), "not into a day off")
+}
+
 func TestADateOverrideOnADayOfAClockChangeKeepsLocalTime(t *testing.T) {
 	t.Parallel()
 	s := domain.Schedule{Zone: "America/New_York", Overrides: []domain.DayOverride{

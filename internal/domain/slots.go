@@ -52,9 +52,10 @@ const MaxSlotSpan = 31 * 24 * time.Hour
 // Slots lists the free slots that start within span, oldest first. busy holds the
 // occupied windows of the doctor, each visit padded by its own buffers.
 //
-// Weekly hours, and the hours of single days that override them, are local times: what a forward clock change swallows is never
-// offered, and a local hour that comes twice is offered at its first occurrence.
-// A slot step counts local minutes from the start of the hours.
+// Weekly hours, and the hours of single days that override them, are local times: what a
+// forward clock change swallows is never offered, and a local hour that comes twice is
+// offered at its first occurrence. A slot step counts local minutes from the start of the
+// hours. A visit may last beyond midnight where the hours of the next day go on from there.
 func Slots(s Schedule, r SlotRules, t Terms, busy []Window, span Window, now time.Time) ([]Slot, error) {
 	loc, err := location(s.Zone)
 	if err != nil {
@@ -71,13 +72,14 @@ func Slots(s Schedule, r SlotRules, t Terms, busy []Window, span Window, now tim
 	for day := civilDay(span.Start.In(loc).AddDate(0, 0, -1)); !last.before(day); day = day.next() {
 		clock := day.in(loc)
 		for _, hours := range s.on(day) {
-			for m := hours.Start; m+r.minutes() <= hours.End; m += max(1, int(r.Step.Std()/time.Minute)) {
+			closing := s.closing(day, hours)
+			for m := hours.Start; m < hours.End && m+r.minutes() <= closing.minute; m += max(1, int(r.Step.Std()/time.Minute)) {
 				start, ok := clock.at(m)
 				if !ok {
 					continue
 				}
 				w := Window{Start: start, End: start.Add(r.Duration.Std())}
-				if start.Before(span.Start) || !start.Before(span.End) || !clock.until(hours.End, w.End) {
+				if start.Before(span.Start) || !start.Before(span.End) || !closing.after(w.End, clock) {
 					continue
 				}
 				if offered(w, s, r, t, now) && !taken.during(t.Occupied(w)) {

@@ -43,9 +43,9 @@ func drawSearch(t *rapid.T) search {
 	s.now = s.span.Start.Add(time.Duration(rapid.IntRange(-50*60, 600).Draw(t, "now")) * time.Minute)
 	for weekday := range time.Saturday + 1 {
 		for range rapid.IntRange(0, 2).Draw(t, "stretches") {
-			from := rapid.IntRange(0, 24*12-1).Draw(t, "from") * 5
+			from := rapid.OneOf(rapid.Just(0), rapid.IntRange(0, 24*12-1)).Draw(t, "from") * 5
 			s.schedule.Hours = append(s.schedule.Hours, domain.LocalHours{
-				Weekday: weekday, Start: from, End: rapid.IntRange(from/5+1, 24*12).Draw(t, "to") * 5,
+				Weekday: weekday, Start: from, End: rapid.OneOf(rapid.Just(24*12), rapid.IntRange(from/5+1, 24*12)).Draw(t, "to") * 5,
 			})
 		}
 	}
@@ -97,8 +97,23 @@ func (s search) works(local time.Time) bool {
 	last := m + int(asUTC(local.Add(s.rules.Duration.Std()-time.Minute)).Sub(asUTC(local)).Minutes())
 	step, length := int(s.rules.Step.Std().Minutes()), int(s.rules.Duration.Std().Minutes())
 	return slices.ContainsFunc(s.schedule.Hours, func(h domain.LocalHours) bool {
-		return h.Weekday == local.Weekday() && m >= h.Start && (m-h.Start)%step == 0 && m+length <= h.End && last < h.End
+		until := h.End
+		if h.End == 24*60 {
+			until += s.fromMidnight((h.Weekday + 1) % 7)
+		}
+		return h.Weekday == local.Weekday() && m >= h.Start && m < h.End && (m-h.Start)%step == 0 && m+length <= until && last < until
 	})
+}
+
+// fromMidnight is how many minutes the doctor works from the midnight that a day begins with.
+func (s search) fromMidnight(day time.Weekday) int {
+	most := 0
+	for _, h := range s.schedule.Hours {
+		if h.Weekday == day && h.Start == 0 {
+			most = max(most, h.End)
+		}
+	}
+	return most
 }
 
 // asUTC is what the clock shows, read as if it were in UTC: it counts what clocks count.
