@@ -124,28 +124,32 @@ func TestADeploymentIsBegunOrJoined(t *testing.T) {
 	h.do(request{method: http.MethodPost, path: at, token: ops, body: other, headers: []string{headerIdempotencyKey, "k4"}}).problem(http.StatusServiceUnavailable, domain.CodeUnavailable)
 }
 
-func TestATrainIsBegunAndJoinedByNoOtherOne(t *testing.T) {
+func TestATrainIsJoinedByWhoAsksForTheSameAndByNobodyElse(t *testing.T) {
 	h := newHarness(t)
-	stop := `{"service":"SERVICE","version":"1.8.0","artifact":"/api.tar.gz","digest":"sha256:` + strings.Repeat("2", 64) + `"}`
-	worker := strings.ReplaceAll(stop, "SERVICE", "worker")
-	post := func(key, stops string) reply {
-		return h.do(request{
-			method: http.MethodPost, path: "/v1/ops/trains", token: h.as(domain.RoleOps), headers: []string{headerIdempotencyKey, key},
-			body: `{"environment":"production","reason":"Weekly","stops":[` + stops + `]}`,
-		})
+	ops := h.as(domain.RoleOps)
+	const body = `{"environment":"production","reason":"Weekly","stops":[{"service":"api","version":"1.8.0","artifact":"/releases/api.tar.gz",` +
+		`"digest":"sha256:2222222222222222222222222222222222222222222222222222222222222222"}]}`
+	post := func(key, body string) reply {
+		return h.do(request{method: http.MethodPost, path: "/v1/ops/trains", token: ops, body: body, headers: []string{headerIdempotencyKey, key}})
 	}
-	both := worker + "," + strings.ReplaceAll(stop, "SERVICE", "api")
-	post("k1", both).status(http.StatusAccepted)
-	require.Equal(t, "worker@1.8.0,api@1.8.0", h.deployments.began[0].Release.Version)
-	post("k2", worker+","+worker).problem(http.StatusBadRequest, domain.CodeInvalid)
-	post("k3", strings.ReplaceAll(stop, "SERVICE", "web")).problem(http.StatusNotFound, domain.CodeNotFound)
+	post("k1", body).status(http.StatusAccepted)
+	require.Equal(t, domain.Train, h.deployments.began[0].Strategy)
+	stop := body[strings.Index(body, `{"service"`):strings.LastIndex(body, "]")]
+	post("twice", strings.Replace(body, stop, stop+","+stop, 1)).problem(http.StatusBadRequest, domain.CodeInvalid)
+	post("unknown", strings.Replace(body, `"api"`, `"web"`, 1)).problem(http.StatusNotFound, domain.CodeNotFound)
 	require.Len(t, h.deployments.trains, 1)
 
 	h.deployments.joined, h.deployments.record.NewDeployment = true, h.deployments.began[0]
-	require.True(t, decode[openapi.DeploymentStarted](post("k4", both).status(http.StatusAccepted)).Joined)
-	require.Contains(t, post("k5", worker).problem(http.StatusConflict, domain.CodeConflict).Detail, idDeployment)
-	h.deployments.record.State = domain.DeploymentFailed
-	post("k6", both).problem(http.StatusServiceUnavailable, domain.CodeUnavailable)
+	same := strings.Replace(body, "Weekly", "The same, asked again", 1)
+	require.True(t, decode[openapi.DeploymentStarted](post("k2", same).status(http.StatusAccepted)).Joined)
+	for what, other := range map[string]string{
+		"release":  strings.ReplaceAll(body, "2222", "3333"),
+		"approval": strings.Replace(body, `"reason"`, `"one_approval":true,"reason"`, 1),
+		"scripts":  strings.Replace(body, `"version"`, `"pass_old_scripts":true,"version"`, 1),
+	} {
+		refused := post(what, other).problem(http.StatusConflict, domain.CodeConflict)
+		require.Contains(t, refused.Detail, "Deployment "+idDeployment+" of api@1.8.0 is under way", what)
+	}
 }
 
 func TestADeploymentThatCannotBeginSaysWhy(t *testing.T) {
