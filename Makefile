@@ -20,7 +20,7 @@ RUN     ?=
 TESTFLAGS ?= -timeout 20m -p 2 -parallel 8
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset test test-k8s test-backup-kills bench test-stack demo demo-restore demo-deploy chaos prove-switch fuzz lint fmt generate record build clean FORCE
+.PHONY: help up down reset test test-k8s test-backup-kills bench test-stack demo demo-restore demo-deploy chaos prove-switch prove-crashes fuzz lint fmt generate record build clean FORCE
 
 help: ## Lists these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,8 +67,12 @@ demo-deploy: $(LOCAL) ## Deploys a new version of a running stack's API under lo
 	@set -a && . $(STATE)/up/environment && set +a && PATH="$$PATH:/usr/sbin" && exec $(STATE)/up/bin/careflow demo-deploy \
 		--folder $(STATE)/up/deploy --environment $(STATE)/up/environment
 
-prove-switch: $(LOCAL) ## Switches a hundred times under 300 requests a second, and kills the deploy worker at each step; SWITCHES=n
-	@CAREFLOW_TEST_SWITCHES=$(or $(SWITCHES),100) exec $(LOCAL) test -- go test -count=1 -v -timeout 30m ./stories -run 'TestSwitching|TestReloading|TestADeployWorkerThatIsKilled'
+prove-switch: $(LOCAL) ## Switches a hundred times under 300 requests a second; SWITCHES=n
+	@CAREFLOW_TEST_SWITCHES=$(or $(SWITCHES),100) exec $(LOCAL) test -- go test -count=1 -v -timeout 30m ./stories -run 'TestSwitching|TestReloading|TestAReleaseTakesOver'
+
+prove-crashes: $(LOCAL) ## Kills workers and agents before and after each step of deployments of every kind; half an hour on two cores, RUN=TestName narrows
+	@CAREFLOW_TEST_CRASHES=all exec $(LOCAL) test -- go test -count=1 -v -timeout 120m -parallel 8 ./stories \
+		-run '$(or $(RUN),TestAWorkerThatIsKilledAtAnyStep|TestAnAgentThatIsKilled|TestWorkersThatAreKilled|TestOpsDeployToHosts)'
 
 fuzz: ## Fuzzes every parser for FUZZTIME each (10s)
 	@./deploy/local/fuzz.sh $(or $(FUZZTIME),10s)
@@ -83,10 +87,10 @@ generate: $(LOCAL) ## Regenerates code from api/openapi.yaml and the SQL queries
 	@$(LOCAL) tools oapi-codegen sqlc
 	@go generate ./...
 
-record: $(LOCAL) ## Records the histories of a release for the replay tests: make record RELEASE=v0.2
+record: $(LOCAL) ## Records the histories of a release for the replay tests: make record RELEASE=v0.2; RUN=TestName for some
 	@test -n "$(RELEASE)" || { echo 'Name the release: make record RELEASE=v0.2'; exit 1; }
 	@CAREFLOW_RECORD_HISTORIES=$(RELEASE) exec $(LOCAL) test -- go test -count=1 ./stories \
-		-run 'TestEveryEndOfAVisit|TestAPaidLifecycle|TestANoShow|TestStory08_ARefundThatFails|TestStory08_Disputes|TestStory11_Bounced|TestAPatientOpensAnAccount'
+		-run '$(or $(RUN),TestEveryEndOfAVisit|TestAPaidLifecycle|TestANoShow|TestStory08_ARefundThatFails|TestStory08_Disputes|TestStory11_Bounced|TestAPatientOpensAnAccount|TestAReleaseTakesOver|TestOpsDeploy|TestATrainOf|TestBackupIsOne|TestRestoreBringsBack)'
 
 build: ## Builds the product's programs into .local/bin
 	@mkdir -p $(BIN)

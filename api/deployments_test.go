@@ -124,6 +124,34 @@ func TestADeploymentIsBegunOrJoined(t *testing.T) {
 	h.do(request{method: http.MethodPost, path: at, token: ops, body: other, headers: []string{headerIdempotencyKey, "k4"}}).problem(http.StatusServiceUnavailable, domain.CodeUnavailable)
 }
 
+func TestATrainIsJoinedByWhoAsksForTheSameAndByNobodyElse(t *testing.T) {
+	h := newHarness(t)
+	ops := h.as(domain.RoleOps)
+	const body = `{"environment":"production","reason":"Weekly","stops":[{"service":"api","version":"1.8.0","artifact":"/releases/api.tar.gz",` +
+		`"digest":"sha256:2222222222222222222222222222222222222222222222222222222222222222"}]}`
+	post := func(key, body string) reply {
+		return h.do(request{method: http.MethodPost, path: "/v1/ops/trains", token: ops, body: body, headers: []string{headerIdempotencyKey, key}})
+	}
+	post("k1", body).status(http.StatusAccepted)
+	require.Equal(t, domain.Train, h.deployments.began[0].Strategy)
+	stop := body[strings.Index(body, `{"service"`):strings.LastIndex(body, "]")]
+	post("twice", strings.Replace(body, stop, stop+","+stop, 1)).problem(http.StatusBadRequest, domain.CodeInvalid)
+	post("unknown", strings.Replace(body, `"api"`, `"web"`, 1)).problem(http.StatusNotFound, domain.CodeNotFound)
+	require.Len(t, h.deployments.trains, 1)
+
+	h.deployments.joined, h.deployments.record.NewDeployment = true, h.deployments.began[0]
+	same := strings.Replace(body, "Weekly", "The same, asked again", 1)
+	require.True(t, decode[openapi.DeploymentStarted](post("k2", same).status(http.StatusAccepted)).Joined)
+	for what, other := range map[string]string{
+		"release":  strings.ReplaceAll(body, "2222", "3333"),
+		"approval": strings.Replace(body, `"reason"`, `"one_approval":true,"reason"`, 1),
+		"scripts":  strings.Replace(body, `"version"`, `"pass_old_scripts":true,"version"`, 1),
+	} {
+		refused := post(what, other).problem(http.StatusConflict, domain.CodeConflict)
+		require.Contains(t, refused.Detail, "Deployment "+idDeployment+" of api@1.8.0 is under way", what)
+	}
+}
+
 func TestADeploymentThatCannotBeginSaysWhy(t *testing.T) {
 	h := newHarness(t)
 	ops := h.as(domain.RoleOps)
@@ -132,6 +160,10 @@ func TestADeploymentThatCannotBeginSaysWhy(t *testing.T) {
 	}
 	post(strings.ReplaceAll(deployBody, `"api"`, `"web"`)).problem(http.StatusNotFound, domain.CodeNotFound)
 	post(strings.ReplaceAll(deployBody, "sha256:", "latest")).problem(http.StatusBadRequest, domain.CodeInvalid)
+	secret := strings.ReplaceAll(deployBody, "/releases/", "https://ops:s3cret@releases.clinic.example/")
+	refused := post(secret).problem(http.StatusBadRequest, domain.CodeInvalid)
+	require.Contains(t, refused.Detail, "give the hosts their credentials")
+	require.NotContains(t, refused.Detail, "s3cret")
 	breaks := strings.ReplaceAll(deployBody, `"reason"`, `"schema":"breaks","reason"`)
 	require.Contains(t, post(breaks).problem(http.StatusBadRequest, domain.CodeInvalid).Detail, "take it apart")
 	h.deployments.err = domain.Errorf(domain.CodeNoDeployer, "no worker takes this job: start `careflow deploy-worker`")

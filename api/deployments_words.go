@@ -60,14 +60,20 @@ func (h *handlers) startDeployment(ctx context.Context, in deployment.Input) (id
 		})
 		return id, false, err
 	}
+	return id, true, h.carries(ctx, id, in.Release)
+}
+
+// carries reports whether the deployment under way is of a release, so that who asks for that
+// may join it: CodeConflict, naming what it carries.
+func (h *handlers) carries(ctx context.Context, id string, release domain.Release) error {
 	running, err := h.deploymentLog.Deployment(ctx, id)
 	if domain.CodeOf(err) == domain.CodeNotFound || (err == nil && running.State.Ended()) {
-		return "", false, domain.Errorf(domain.CodeUnavailable, "Another deployment of the service begins or ends at this moment: try again soon.")
+		return domain.Errorf(domain.CodeUnavailable, "Another deployment of the service begins or ends at this moment: try again soon.")
 	}
-	if err == nil && running.Release.Digest != in.Release.Digest {
-		err = domain.Errorf(domain.CodeConflict, "Deployment %s of %s is under way, and a service has one at a time: wait for it, or abort it.", id, running.Release.Version)
+	if err == nil && running.Release.Digest != release.Digest {
+		err = domain.Errorf(domain.CodeConflict, "Deployment %s of %s is under way, and there is one at a time: wait for it, or abort it.", id, running.Release.Version)
 	}
-	return id, true, err
+	return err
 }
 
 // ApproveDeployment lets it go on to the switch.

@@ -51,12 +51,15 @@ func (h *handlers) startTrain(ctx context.Context, in deployment.TrainInput) (id
 		}
 	}
 	id, joined, err = h.deployments.StartTrain(ctx, in)
-	if err != nil || joined {
-		return id, joined, err
+	if err != nil {
+		return "", false, err
+	}
+	if joined {
+		return id, true, h.carries(ctx, id, in.Release())
 	}
 	// The process does so too, a moment later: who looks at once finds it.
 	return id, false, h.deploymentLog.BeginDeployment(ctx, domain.NewDeployment{
 		DeploymentID: id, Environment: in.Environment, Service: deployment.TrainService, Strategy: domain.Train,
-		Release: domain.Release{Version: in.Summary()}, By: in.By, Reason: in.Reason, At: h.cfg.Clock().UTC(),
+		Release: in.Release(), By: in.By, Reason: in.Reason, At: h.cfg.Clock().UTC(),
 	})
 }

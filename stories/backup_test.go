@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
 
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/domain"
@@ -122,6 +123,27 @@ func TestBackupIsOneForAllWhoAskAndIsProven(t *testing.T) {
 	require.Contains(t, c.Careflow("ops", "backup", "prune", "--dry-run"), "held")
 	require.Contains(t, c.Careflow("ops", "backup", "release", id.ID, "--reason", "hold_over"), "false")
 	require.Equal(t, http.StatusForbidden, c.Login("doctor.demo").Do(http.MethodGet, "/v1/ops/backups", nil).Status)
+	recordBackups(t, c, id.ID)
+}
+
+// recordBackups keeps a history of each process of backups, after a backup of the clinic.
+func recordBackups(t *testing.T, c *clinic.Clinic, id string) {
+	t.Helper()
+	if !clinic.Recording() {
+		return
+	}
+	record := func(workflowID, name string) { c.RecordRun(clinic.Run{Family: "backup", ID: workflowID}, name) }
+	record(backup.WorkflowID(c.Queue, "clinic"), "verified")
+	record(backup.HoldWorkflowID(id), "hold")
+	c.Careflow("ops", "backup", "verify", id)
+	record(backup.VerifyWorkflowID(id), "verify")
+	c.Careflow("ops", "backup", "prune")
+	record(backup.PruneWorkflowID(c.Queue, "clinic"), "prune")
+	run, err := c.Temporal().ExecuteWorkflow(testkit.Context(t), client.StartWorkflowOptions{ID: "scheduled-" + c.Queue, TaskQueue: c.Queue},
+		backup.ScheduledName, backup.ScheduledInput{Targets: []string{"clinic"}})
+	require.NoError(t, err)
+	require.NoError(t, run.Get(testkit.Context(t), nil))
+	record(run.GetID(), "scheduled")
 }
 
 // The nightly schedule is made by the set-up, paused and resumed by ops, and stays paused

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,16 +23,14 @@ import (
 	alarmacts "github.com/careflow/careflow/activities/alarm"
 	acts "github.com/careflow/careflow/activities/deployment"
 	"github.com/careflow/careflow/internal/domain"
-	"github.com/careflow/careflow/internal/hostagent"
-	"github.com/careflow/careflow/internal/hostagent/bundletest"
 	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/stories/clinic"
 	"github.com/careflow/careflow/workflows/alarm"
 	process "github.com/careflow/careflow/workflows/deployment"
 )
 
-// hostSite is hosts with an agent and a copy of the API each, behind a real HAProxy. The
-// workflows run in the test, which so sees each step when it begins.
+// hostSite is hosts with an agent and a copy of the API each, behind a real HAProxy. Where the
+// workflows run in the test, it sees each step when it begins.
 type hostSite struct {
 	t        *testing.T
 	clinic   *clinic.Clinic
@@ -44,26 +41,36 @@ type hostSite struct {
 	socket   string // its runtime API
 	plan     domain.DeploymentService
 	agents   map[string]*testkit.Process
+	// scriptsWithin bounds the scripts of releases.
+	scriptsWithin string
 
 	mu     sync.Mutex
 	steps  []domain.DeploymentStep
 	alarms []string
-	// onBegin is called when a step begins.
-	onBegin func(domain.DeploymentStep)
+	// onStep is called for each step; see when.
+	onStep func(domain.DeploymentStep)
 }
 
+// newSite is a site whose workflows run in the test.
 func newSite(t *testing.T, hosts ...string) *hostSite {
 	t.Helper()
-	s := &hostSite{
-		t: t, clinic: clinic.New(t, clinic.Options{NoWorker: true}), folder: t.TempDir(), agents: map[string]*testkit.Process{},
-		plan: domain.DeploymentService{
-			Environment: "test", Service: "api", Strategy: domain.OneAtATime, Hosts: hosts, Balancer: "edge",
-		},
-	}
-	s.temporal = s.clinic.Temporal()
+	s := newHosts(t, clinic.New(t, clinic.Options{NoWorker: true}), hosts...)
 	public, private, err := ed25519.GenerateKey(nil)
 	require.NoError(t, err)
 	s.key = private
+	s.startWorkers(domain.ApprovalKeys{"k": public})
+	return s
+}
+
+// newHosts are hosts with their agents and a balancer before them.
+func newHosts(t *testing.T, c *clinic.Clinic, hosts ...string) *hostSite {
+	t.Helper()
+	s := &hostSite{
+		t: t, clinic: c, temporal: c.Temporal(), folder: t.TempDir(), agents: map[string]*testkit.Process{}, scriptsWithin: "20s",
+		plan: domain.DeploymentService{
+			Environment: "t" + word()[18:], Service: "api", Strategy: domain.OneAtATime, Hosts: hosts, Balancer: "edge",
+		},
+	}
 	servers := map[string]string{}
 	for _, host := range hosts {
 		servers[host] = testkit.FreeAddress(t)
@@ -72,7 +79,6 @@ func newSite(t *testing.T, hosts ...string) *hostSite {
 	}
 	s.startBalancer(servers)
 	s.startAgent("edge", "CAREFLOW_AGENT_HAPROXY="+s.socket, "CAREFLOW_AGENT_DRAIN=5s")
-	s.startWorkers(domain.ApprovalKeys{"k": public})
 	return s
 }
 
@@ -172,10 +178,10 @@ func (s *hostSite) startWorkers(keys domain.ApprovalKeys) {
 func (s *hostSite) note(_ context.Context, step domain.DeploymentStep) error {
 	s.mu.Lock()
 	s.steps = append(s.steps, step)
-	begun := s.onBegin
+	heed := s.onStep
 	s.mu.Unlock()
-	if step.Ended.IsZero() && begun != nil {
-		begun(step)
+	if heed != nil {
+		heed(step)
 	}
 	return nil
 }
@@ -190,13 +196,18 @@ func (s *hostSite) told(kind string) bool {
 // whenBegins calls f once, when a step begins on a host.
 func (s *hostSite) whenBegins(host, name string, f func()) {
 	var once sync.Once
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.onBegin = func(step domain.DeploymentStep) {
-		if step.Host == host && step.Name == name {
+	s.when(func(step domain.DeploymentStep) {
+		if step.Host == host && step.Name == name && step.Ended.IsZero() {
 			once.Do(f)
 		}
-	}
+	})
+}
+
+// when calls heed as steps begin and when they have ended, before the next one begins.
+func (s *hostSite) when(heed func(domain.DeploymentStep)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onStep = heed
 }
 
 // find is the last that was kept of a step.
@@ -211,56 +222,10 @@ func (s *hostSite) find(host, name string) domain.DeploymentStep {
 	return domain.DeploymentStep{}
 }
 
-const startAPI = `#!/bin/bash
-set -eu
-site='%[1]s'; . "$site/$CAREFLOW_HOST/env"
-! pid=$(cat "$site/$CAREFLOW_HOST/pid" 2> /dev/null) || kill -9 "$pid" 2> /dev/null || true # whatever runs still
-export CAREFLOW_RELEASE="$CAREFLOW_DIGEST"
-setsid '%[2]s/careflow' api < /dev/null >> "$site/$CAREFLOW_HOST/log" 2>&1 &
-echo $! > "$site/$CAREFLOW_HOST/pid"
-`
-
-const stopAPI = `#!/bin/bash
-set -eu
-pid=$(cat '%[1]s'/"$CAREFLOW_HOST"/pid 2> /dev/null) || exit 0
-kill -TERM "$pid" 2> /dev/null || exit 0
-# One that has ended and that nobody has asked about yet (Z) is no process any more.
-while read -r _ _ state _ < "/proc/$pid/stat" && [ "$state" != Z ]; do sleep 0.02; done 2> /dev/null
-`
-
-const validateAPI = `#!/bin/bash
-set -eu
-. '%[1]s'/"$CAREFLOW_HOST"/env
-until (exec 3<> "/dev/tcp/127.0.0.1/$PORT"; printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3; head -1 <&3 | grep -q ' 200 ') 2> /dev/null; do sleep 0.05; done
-`
-
-// release is a bundle that runs the API; changes replace or add scripts, by their event.
-func (s *hostSite) release(version string, changes map[domain.LifecycleEvent]string) domain.Release {
-	s.t.Helper()
-	bin := testkit.Env(s.t, "CAREFLOW_TEST_BIN")
-	scripts := map[domain.LifecycleEvent]string{
-		domain.ApplicationStart: fmt.Sprintf(startAPI, s.folder, bin), domain.ApplicationStop: fmt.Sprintf(stopAPI, s.folder),
-		domain.ValidateService: fmt.Sprintf(validateAPI, s.folder),
-	}
-	for event, script := range changes {
-		scripts[event] = "#!/bin/bash\n" + script
-	}
-	files := bundletest.Files{"version": version}
-	spec := "version: 1\nhooks:\n"
-	for _, event := range domain.LifecycleEvents() {
-		if script, ok := scripts[event]; ok {
-			files["scripts/"+string(event)+".sh"] = script
-			spec += fmt.Sprintf("  %[1]s: [{script: scripts/%[1]s.sh, timeout: 20s}]\n", event)
-		}
-	}
-	files[hostagent.SpecFile] = spec
-	return bundletest.Pack(s.t, version, files)
-}
-
 // begin starts a deployment.
 func (s *hostSite) begin(in process.Input) client.WorkflowRun {
 	s.t.Helper()
-	in.Environment, in.Service, in.By, in.Reason = "test", "api", domain.NewID(), "a test"
+	in.Environment, in.Service, in.By, in.Reason = s.plan.Environment, s.plan.Service, domain.NewID(), "a test"
 	run, err := s.temporal.ExecuteWorkflow(testkit.Context(s.t), client.StartWorkflowOptions{
 		ID: "t-" + s.clinic.Queue, TaskQueue: s.clinic.Queue,
 	}, process.WorkflowName, in)
@@ -287,83 +252,4 @@ func (s *hostSite) say(run client.WorkflowRun, word string) {
 	})
 	require.NoError(s.t, err)
 	require.NoError(s.t, u.Get(testkit.Context(s.t), nil))
-}
-
-// holds says which release each host has in place.
-func (s *hostSite) holds() map[string]string {
-	s.t.Helper()
-	held := map[string]string{}
-	for _, host := range s.plan.Hosts {
-		target, err := os.Readlink(filepath.Join(s.folder, host, "releases/test/api/current"))
-		require.NoError(s.t, err)
-		version, err := os.ReadFile(filepath.Join(s.folder, host, "releases/test/api", target, "version"))
-		require.NoError(s.t, err)
-		held[host] = string(version)
-	}
-	return held
-}
-
-// every is a map with the same version for each host.
-func (s *hostSite) every(version string) map[string]string {
-	all := map[string]string{}
-	for _, host := range s.plan.Hosts {
-		all[host] = version
-	}
-	return all
-}
-
-// sampler asks the front door without a pause and counts the servers that get requests.
-type sampler struct {
-	stop             context.CancelFunc
-	done             sync.WaitGroup
-	requests, failed int
-	looks, fewest    int
-	failures         []string
-}
-
-func (s *hostSite) sample() *sampler {
-	ctx, cancel := context.WithCancel(s.t.Context())
-	p := &sampler{stop: cancel, fewest: 1 << 30}
-	p.done.Go(func() {
-		for ctx.Err() == nil {
-			resp, err := http.Post("http://"+s.front+"/v1/sessions", "application/json", strings.NewReader(`{}`))
-			p.requests++
-			switch {
-			case err != nil:
-				p.failed++
-				p.failures = append(p.failures, err.Error())
-			case resp.StatusCode >= 500:
-				p.failed++
-				p.failures = append(p.failures, resp.Status)
-			}
-			if err == nil {
-				_ = resp.Body.Close()
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
-	})
-	p.done.Go(func() {
-		for ctx.Err() == nil {
-			p.looks++
-			if up := s.up(); up >= 0 {
-				p.fewest = min(p.fewest, up)
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-	})
-	return p
-}
-
-// up is how many servers HAProxy gives requests to, -1 where it was not asked.
-func (s *hostSite) up() int {
-	answer := ask(s.socket, "show stat api 4 -1")
-	if answer == "" {
-		return -1
-	}
-	return strings.Count(answer, ",UP") // "UP 1/2" gets requests too
-}
-
-func (p *sampler) end() {
-	p.stop()
-	p.done.Wait()
 }

@@ -124,24 +124,6 @@ func TestEachFaultOfAHostIsCalledWhatItIs(t *testing.T) { //nolint:tparallel // 
 
 func stopScript(s *hostSite) string { return strings.ReplaceAll(stopAPI, "%[1]s", s.folder) }
 
-// An agent that is killed in the middle of an event comes back and the deployment goes on:
-// each host ends with all of one release.
-func TestAnAgentThatIsKilledInTheMiddleGoesOnWhereItWas(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "app-1")
-	_, err := s.deploy(process.Input{Release: s.release("1.0", nil)})
-	require.NoError(t, err)
-	for i, event := range []domain.LifecycleEvent{domain.ApplicationStop, domain.Install, domain.ApplicationStart} {
-		version := []string{"2.0", "3.0", "4.0"}[i]
-		s.whenBegins("app-1", string(event), func() { s.agents["app-1"].Kill(); s.agents["app-1"].Start() })
-		result, err := s.deploy(process.Input{Release: s.release(version, nil)})
-		require.NoError(t, err, event)
-		require.Equal(t, domain.DeploymentSucceeded, result.State, event)
-		require.Equal(t, s.every(version), s.holds(), event)
-		require.Equal(t, 1, s.up(), event)
-	}
-}
-
 func TestADeploymentToHostsThatIsAbortedHalfwayGoesBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "app-1", "app-2")

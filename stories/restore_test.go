@@ -14,6 +14,7 @@ import (
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/stories/clinic"
+	"github.com/careflow/careflow/workflows/restore"
 )
 
 // restorable is a clinic with a backup worker that may also restore.
@@ -229,6 +230,7 @@ func TestRestoreBringsBackWhatWasDestroyed(t *testing.T) {
 	require.Zero(t, c.Count(`SELECT count(*) FROM restore_fence`))
 	r.nothingBeside()
 	require.True(t, strings.HasPrefix(c.Careflow("ops", "restore", "list"), "ID"))
+	c.RecordRun(clinic.Run{Family: "restore", ID: restore.WorkflowID(c.Queue, "clinic")}, "undone")
 }
 
 // A worker that is killed at any step of a restore leaves the run to be finished by the

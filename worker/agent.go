@@ -2,7 +2,6 @@ package worker
 
 import (
 	"go.temporal.io/sdk/client"
-	sdk "go.temporal.io/sdk/worker"
 	"go.uber.org/fx"
 
 	deployacts "github.com/careflow/careflow/activities/deployment"
@@ -33,11 +32,11 @@ func NewAgent(temporal client.Client, cfg AgentConfig, h *deployacts.Hosting) *F
 	return &Fleet{temporal: temporal, cfg: Config{TaskQueue: queue}, agent: h}
 }
 
-func (f *Fleet) assembleAgent() []sdk.Worker {
+func (f *Fleet) assembleAgent() []poller {
 	o := f.cfg.options(0)
 	o.DisableWorkflowWorker = true
 	o.MaxConcurrentActivityExecutionSize = eventsAtOnce
-	w := sdk.New(f.temporal, f.cfg.TaskQueue, o)
+	w := f.poll(f.cfg.TaskQueue, o)
 	deployacts.RegisterHosting(w, f.agent)
-	return []sdk.Worker{w}
+	return []poller{w}
 }

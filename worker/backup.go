@@ -5,7 +5,6 @@ import (
 	"log/slog"
 
 	"go.temporal.io/sdk/client"
-	sdk "go.temporal.io/sdk/worker"
 	"go.uber.org/fx"
 
 	backupacts "github.com/careflow/careflow/activities/backup"
@@ -41,22 +40,22 @@ func NewBackup(temporal client.Client, cfg Config, a BackupActivities) *Fleet {
 // backupAtOnce is how many jobs a host carries out at a time: each takes its disks and a core.
 const backupAtOnce = 2
 
-func (f *Fleet) assembleBackup() []sdk.Worker {
+func (f *Fleet) assembleBackup() []poller {
 	o := f.cfg.options(0)
 	o.DisableWorkflowWorker = true
 	o.MaxConcurrentActivityExecutionSize = backupAtOnce
-	saving := sdk.New(f.temporal, f.cfg.TaskQueue+backupacts.SaveQueueSuffix, o)
+	saving := f.poll(f.cfg.TaskQueue+backupacts.SaveQueueSuffix, o)
 	backupacts.RegisterSaving(saving, f.backup.Saving, f.backup.Pruning)
 	if f.backup.Proving == nil {
-		return []sdk.Worker{saving}
+		return []poller{saving}
 	}
-	proving := sdk.New(f.temporal, f.cfg.TaskQueue+backupacts.VerifyQueueSuffix, o)
+	proving := f.poll(f.cfg.TaskQueue+backupacts.VerifyQueueSuffix, o)
 	backupacts.RegisterProving(proving, f.backup.Proving)
 	if f.backup.Restoring != nil {
 		restoreacts.RegisterHost(proving, f.backup.Restoring)
 		restoreacts.RegisterTables(proving, f.backup.Tables)
 	}
-	return []sdk.Worker{saving, proving}
+	return []poller{saving, proving}
 }
 
 // runHost runs the fleet of a host for jobs as long as its process lives.

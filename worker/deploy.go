@@ -24,12 +24,12 @@ func NewDeploy(temporal client.Client, cfg Config, d *deployacts.Deploying) *Fle
 	return &Fleet{temporal: temporal, cfg: cfg, deploying: d}
 }
 
-func (f *Fleet) assembleDeploy() []sdk.Worker {
+func (f *Fleet) assembleDeploy() []poller {
 	o := f.cfg.options(0)
 	o.DisableWorkflowWorker = true
-	w := sdk.New(f.temporal, f.cfg.TaskQueue+deployacts.DeployQueueSuffix, o)
+	w := f.poll(f.cfg.TaskQueue+deployacts.DeployQueueSuffix, o)
 	deployacts.RegisterDeploying(w, f.deploying)
-	return []sdk.Worker{w}
+	return []poller{w}
 }
 
 // RegisterDeployments registers the processes of deployments under their contract's names.

@@ -98,7 +98,18 @@ type Fleet struct {
 	deploying *deployacts.Deploying
 
 	mu      sync.Mutex
-	workers []sdk.Worker
+	workers []poller
+}
+
+// poller is the worker of one task queue.
+type poller struct {
+	sdk.Worker
+	queue string
+}
+
+// poll assembles the worker of a queue.
+func (f *Fleet) poll(queue string, o sdk.Options) poller {
+	return poller{Worker: sdk.New(f.temporal, queue, o), queue: queue}
 }
 
 // New assembles a fleet without starting it.
@@ -140,7 +151,7 @@ func (f *Fleet) startWhenPossible(ctx context.Context, log *slog.Logger) {
 	for {
 		err := f.Start()
 		if err == nil {
-			log.InfoContext(ctx, "the workers poll", "task_queues", f.cfg.Queues())
+			log.InfoContext(ctx, "the workers poll", "task_queues", f.queues())
 			return
 		}
 		log.WarnContext(ctx, "waiting for Temporal", "error", err)
@@ -154,8 +165,19 @@ func (f *Fleet) startWhenPossible(ctx context.Context, log *slog.Logger) {
 
 const startEvery = 2 * time.Second
 
+// queues are those that the fleet polls, once it has started.
+func (f *Fleet) queues() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var names []string
+	for _, w := range f.workers {
+		names = append(names, w.queue)
+	}
+	return names
+}
+
 // assemble makes one worker a queue. A worker that failed to start is not used again.
-func (f *Fleet) assemble() []sdk.Worker {
+func (f *Fleet) assemble() []poller {
 	if f.backup != nil {
 		return f.assembleBackup()
 	}
@@ -165,7 +187,7 @@ func (f *Fleet) assemble() []sdk.Worker {
 	if f.deploying != nil {
 		return f.assembleDeploy()
 	}
-	temporal, cfg, a := f.temporal, f.cfg, f.acts
+	cfg, a := f.cfg, f.acts
 	sdk.SetStickyWorkflowCacheSize(cachedWorkflows)
 	behind := &fenced{fence: a.Fence}
 	options := func(perSecond float64) sdk.Options {
@@ -173,7 +195,7 @@ func (f *Fleet) assemble() []sdk.Worker {
 		o.Interceptors = append(o.Interceptors, behind)
 		return o
 	}
-	main := sdk.New(temporal, cfg.TaskQueue, options(0))
+	main := f.poll(cfg.TaskQueue, options(0))
 	Register(main)
 	main.RegisterWorkflowWithOptions(a.Restoring.Workflow, workflow.RegisterOptions{Name: restore.WorkflowName, VersioningBehavior: workflow.VersioningBehaviorPinned})
 	// It keeps a copy for days: no version has to be kept for it.
@@ -188,25 +210,25 @@ func (f *Fleet) assemble() []sdk.Worker {
 	deployacts.RegisterReplaying(main, a.Replaying)
 	housekeepingacts.Register(main, a.Housekeeping)
 
-	stripe := sdk.New(temporal, cfg.TaskQueue+acts.StripeQueueSuffix, options(orDefault(cfg.StripePerSecond, 80)))
+	stripe := f.poll(cfg.TaskQueue+acts.StripeQueueSuffix, options(orDefault(cfg.StripePerSecond, 80)))
 	acts.RegisterPayments(stripe, a.Payments)
 	caseacts.Register(stripe, a.Cases)
 
-	sendgrid := sdk.New(temporal, cfg.TaskQueue+acts.SendGridQueueSuffix, options(orDefault(cfg.SendGridPerSecond, 100)))
+	sendgrid := f.poll(cfg.TaskQueue+acts.SendGridQueueSuffix, options(orDefault(cfg.SendGridPerSecond, 100)))
 	acts.RegisterMail(sendgrid, a.Mail)
 	alarmacts.Register(sendgrid, a.Alarm)
 	accountacts.Register(sendgrid, a.AccountMail)
 
-	return []sdk.Worker{main, stripe, sendgrid}
+	return []poller{main, stripe, sendgrid}
 }
 
 // Register registers every workflow under its contract's name. Long processes follow
 // the newest version as it becomes current; each change goes through GetVersion. Jobs of
-// minutes end on the version they began with. Letters take seconds, but days while their
-// vendor is away, and no old version should have to wait for that.
+// minutes end on the version they began with. Letters and alarms take seconds, but days while
+// their vendor is away, and no old version should have to wait for that.
 func Register(r sdk.WorkflowRegistry) {
 	for name, process := range map[string]any{
-		appointment.WorkflowName: appointment.Workflow, accountmail.WorkflowName: accountmail.Workflow,
+		appointment.WorkflowName: appointment.Workflow, accountmail.WorkflowName: accountmail.Workflow, alarm.WorkflowName: alarm.Workflow,
 		paymentcase.WorkflowName: paymentcase.Workflow, // a dispute takes months
 	} {
 		r.RegisterWorkflowWithOptions(process, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
@@ -214,7 +236,7 @@ func Register(r sdk.WorkflowRegistry) {
 	for name, job := range map[string]any{
 		reconcile.WorkflowName: reconcile.Workflow, reconcile.ScheduledName: reconcile.Scheduled, reconcile.VisitName: reconcile.Visit,
 		backup.WorkflowName: backup.Workflow, backup.ScheduledName: backup.Scheduled, backup.VerifyName: backup.Verify,
-		backup.PruneName: backup.Prune, backup.HoldName: backup.Hold, alarm.WorkflowName: alarm.Workflow,
+		backup.PruneName: backup.Prune, backup.HoldName: backup.Hold,
 		housekeeping.WorkflowName: housekeeping.Workflow,
 	} {
 		r.RegisterWorkflowWithOptions(job, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned})

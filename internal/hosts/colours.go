@@ -2,14 +2,10 @@ package hosts
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/careflow/careflow/activities/deployment"
@@ -37,11 +33,6 @@ func New(c Config) (*Host, error) {
 		h.switcher = c.HAProxy
 	}
 	return h, nil
-}
-
-// kept is whether a colour is meant to run.
-type kept struct {
-	Running bool `json:"running"`
 }
 
 // Inspect reads the switch, the links and asks each instance.
@@ -76,47 +67,6 @@ func (h *Host) colour(ctx context.Context, s domain.DeploymentService, colour do
 	}
 	state.Ready, _ = h.ready(ctx, s, list)
 	return state, nil
-}
-
-// ready counts the instances that take requests; stranger is an address at which something
-// else answers.
-func (h *Host) ready(ctx context.Context, s domain.DeploymentService, list []instance) (n int, stranger string) {
-	answers := make([]string, len(list))
-	var all sync.WaitGroup
-	for k, i := range list {
-		all.Go(func() { answers[k] = h.digestAt(ctx, s, i) })
-	}
-	all.Wait()
-	for k, i := range list {
-		switch answers[k] {
-		case i.release.Digest:
-			n++
-		case "":
-		default:
-			stranger = i.address
-		}
-	}
-	return n, stranger
-}
-
-// digestAt is the release that says at an address that it is ready; "" where none does.
-func (h *Host) digestAt(ctx context.Context, s domain.DeploymentService, i instance) string {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.address+s.ReadyPath, nil)
-	if err != nil {
-		return ""
-	}
-	resp, err := h.http.Do(req)
-	if err != nil {
-		return ""
-	}
-	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return ""
-	}
-	if digest := resp.Header.Get(s.VersionHeader); digest != "" {
-		return digest
-	}
-	return "unnamed"
 }
 
 // Preflight checks the bundle, the switch and the folder.
@@ -184,46 +134,6 @@ func (h *Host) BringUp(ctx context.Context, in deployment.ColourInput) error {
 		}
 	}
 	return h.store.Prune(ctx)
-}
-
-// Await asks each instance until all are ready, and gives up on one that has ended.
-func (h *Host) Await(ctx context.Context, in deployment.ColourInput, progress func(ready, wanted int)) error {
-	r, folder, _, err := h.store.Linked(string(in.Colour))
-	if err != nil {
-		return err
-	}
-	if r.Digest != in.Release.Digest {
-		return domain.Errorf(domain.CodeConflict, "%s holds %s by now", in.Colour, r.Digest)
-	}
-	list := h.cfg.instances(in.Colour, r, folder)
-	for {
-		n, stranger := h.ready(ctx, in.Plan, list)
-		progress(n, len(list))
-		if n == len(list) {
-			return nil
-		}
-		for _, i := range list {
-			if !h.active(ctx, i) {
-				return notAvailable(h.output(ctx, i), "the instance at %s has ended", i.address)
-			}
-		}
-		if stranger != "" {
-			return notAvailable("", "at %s another release answers than %s: its answers carry the digest in %s", stranger, r.Digest, in.Plan.VersionHeader)
-		}
-		select {
-		case <-ctx.Done():
-			return notAvailable(h.output(context.WithoutCancel(ctx), list[0]), "%d of %d instances became ready in time", n, len(list))
-		case <-time.After(readyEvery):
-		}
-	}
-}
-
-const readyEvery = 200 * time.Millisecond
-
-func notAvailable(printed, format string, args ...any) error {
-	e := domain.Errorf(domain.CodeNotAvailable, format, args...)
-	e.Detail = printed
-	return e
 }
 
 // Switch moves the requests, one of us at a time.
@@ -295,86 +205,6 @@ func (h *Host) idle(ctx context.Context, colour domain.Colour) error {
 		return domain.Errorf(domain.CodeConflict, "%s takes %d %% of the requests", colour, share)
 	}
 	return nil
-}
-
-func (h *Host) start(ctx context.Context, i instance) error {
-	if len(h.cfg.Run) > 0 {
-		return h.startProcess(i)
-	}
-	_, err := run(ctx, i.command(h.cfg.Start), bare())
-	return err
-}
-
-func (h *Host) stop(ctx context.Context, list []instance) error {
-	failed := make([]error, len(list))
-	var all sync.WaitGroup
-	for k, i := range list {
-		all.Go(func() {
-			if len(h.cfg.Run) > 0 {
-				failed[k] = h.stopProcess(ctx, i)
-				return
-			}
-			bounded, cancel := context.WithTimeout(ctx, h.cfg.stopWithin()+10*time.Second)
-			defer cancel()
-			_, failed[k] = run(bounded, i.command(h.cfg.Stop), bare())
-		})
-	}
-	all.Wait()
-	return errors.Join(failed...)
-}
-
-// active reports whether an instance may still become ready.
-func (h *Host) active(ctx context.Context, i instance) bool {
-	if len(h.cfg.Run) > 0 {
-		_, ok := h.process(i)
-		return ok
-	}
-	if len(h.cfg.Active) == 0 {
-		return true
-	}
-	_, err := run(ctx, i.command(h.cfg.Active), bare())
-	return err == nil
-}
-
-// output is the last of what an instance has printed.
-func (h *Host) output(ctx context.Context, i instance) string {
-	if len(h.cfg.Run) > 0 {
-		return h.printed(i)
-	}
-	if len(h.cfg.Log) == 0 {
-		return ""
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	outcome, _ := run(ctx, i.command(h.cfg.Log), bare()) // without it the cause is known all the same
-	return outcome.Output
-}
-
-func (h *Host) meant(colour domain.Colour) (bool, error) {
-	text, err := os.ReadFile(h.meantPath(colour))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	var k kept
-	if err == nil {
-		err = json.Unmarshal(text, &k)
-	}
-	if err != nil {
-		return false, fmt.Errorf("reading whether %s is meant to run: %w", colour, err)
-	}
-	return k.Running, nil
-}
-
-func (h *Host) mean(colour domain.Colour, running bool) error {
-	text, err := json.Marshal(kept{Running: running})
-	if err != nil {
-		return err
-	}
-	return releases.ReplaceFile(h.meantPath(colour), text, 0o644)
-}
-
-func (h *Host) meantPath(colour domain.Colour) string {
-	return filepath.Join(h.cfg.Folder, string(colour)+".json")
 }
 
 // lock keeps two of us from changing the colours at once.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel"
@@ -25,28 +26,47 @@ import (
 // replayed for ever: an open process may be months old.
 const Histories = "testdata/histories"
 
-// Replays replays every recorded history on fn, registered under name. There have to be so
-// many at least: an empty folder proves nothing.
-func Replays(t *testing.T, name string, fn any, least int) {
+// Family are the workflows of one package, by their registered names.
+type Family map[string]any
+
+// Replays replays every recorded history on the workflow that it is of. There have to be so
+// many at least, and one of each workflow: an empty folder proves nothing.
+func (f Family) Replays(t *testing.T, least int) {
 	t.Helper()
 	files := recorded(t)
 	require.GreaterOrEqual(t, len(files), least, "histories of each release are kept in %s", Histories)
+	of := map[string]int{}
 	for _, file := range files {
+		history := read(t, file)
+		of[name(history)]++
 		t.Run(filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), func(t *testing.T) {
-			require.NoError(t, replay(t, file, name, fn))
-			require.NoError(t, replay(t, file, name, fn, traced(t)), "with tracing on")
+			require.NoError(t, f.replay(t, history))
+			require.NoError(t, f.replay(t, history, traced(t)), "with tracing on")
 		})
+	}
+	for name := range f {
+		require.Positive(t, of[name], "no history of %s is kept in %s", name, Histories)
 	}
 }
 
-// Refuses proves the negative: no recorded history replays on changed.
-func Refuses(t *testing.T, name string, changed any) {
+// Refuses proves the negative: no recorded history replays on a workflow that takes another
+// step first.
+func (f Family) Refuses(t *testing.T) {
 	t.Helper()
+	changed := Family{}
+	for name := range f {
+		changed[name] = func(ctx workflow.Context) error { return workflow.Sleep(ctx, time.Nanosecond) }
+	}
 	files := recorded(t)
 	require.NotEmpty(t, files)
 	for _, file := range files {
-		require.Error(t, replay(t, file, name, changed), "%s replays on code that differs", file)
+		require.Error(t, changed.replay(t, read(t, file)), "%s replays on code that differs", file)
 	}
+}
+
+// name is that of the workflow that a history is of.
+func name(h *historypb.History) string {
+	return h.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()
 }
 
 func recorded(t *testing.T) []string {
@@ -65,14 +85,21 @@ func traced(t *testing.T) interceptor.WorkerInterceptor {
 	return tracing
 }
 
-func replay(t *testing.T, file, name string, fn any, with ...interceptor.WorkerInterceptor) error {
+func read(t *testing.T, file string) *historypb.History {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	require.NoError(t, err)
-	var history historypb.History
-	require.NoError(t, protojson.Unmarshal(raw, &history))
+	history := &historypb.History{}
+	require.NoError(t, protojson.Unmarshal(raw, history))
+	return history
+}
+
+func (f Family) replay(t *testing.T, history *historypb.History, with ...interceptor.WorkerInterceptor) error {
+	t.Helper()
 	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{Interceptors: with})
 	require.NoError(t, err)
-	replayer.RegisterWorkflowWithOptions(fn, workflow.RegisterOptions{Name: name})
-	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), &history)
+	for name, fn := range f {
+		replayer.RegisterWorkflowWithOptions(fn, workflow.RegisterOptions{Name: name})
+	}
+	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), history)
 }

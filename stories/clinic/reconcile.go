@@ -1,9 +1,6 @@
 package clinic
 
 import (
-	"os/exec"
-	"path/filepath"
-
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -11,7 +8,6 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/careflow/careflow/internal/domain"
-	"github.com/careflow/careflow/internal/postgres/seed"
 	"github.com/careflow/careflow/internal/testkit"
 	"github.com/careflow/careflow/workflows/appointment"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
@@ -86,17 +82,4 @@ func (c *Clinic) Shown(temporal client.Client, appointmentID string) domain.Proc
 	p, err := appointmentclient.New(temporal, c.Queue).Inspect(testkit.Context(c.t), appointmentID, c.RunOf(appointmentID))
 	require.NoError(c.t, err)
 	return p
-}
-
-// Careflow runs the product's command line as a seeded account and returns what it printed.
-func (c *Clinic) Careflow(account string, args ...string) string {
-	c.t.Helper()
-	cmd := exec.CommandContext(testkit.Context(c.t), filepath.Join(testkit.Env(c.t, "CAREFLOW_TEST_BIN"), "careflow"), args...)
-	cmd.Env = []string{
-		"CAREFLOW_CLI_URL=" + c.API, "CAREFLOW_CLI_EMAIL=" + account + "@careflow.example", "CAREFLOW_CLI_PASSWORD=" + seed.Password,
-	}
-	cmd.Stderr = c.t.Output()
-	out, err := cmd.Output()
-	require.NoError(c.t, err)
-	return string(out)
 }

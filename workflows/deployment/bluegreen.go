@@ -47,7 +47,7 @@ func (b *blueGreen) run(ctx workflow.Context) error {
 		return b.goBack(ctx, err)
 	}
 	b.words.deaf = true
-	b.retire(ctx, b.old)
+	b.retire(ctx, b.old, b.before)
 	b.end(ctx, domain.DeploymentSucceeded, "deployment_succeeded", nil)
 	return nil
 }
@@ -188,7 +188,7 @@ func (b *blueGreen) giveUp(ctx workflow.Context, cause error) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	b.words.deaf = true
 	if b.broughtUp {
-		b.retire(ctx, b.idle)
+		b.retire(ctx, b.idle, b.Release)
 	}
 	if !called {
 		return b.fail(ctx, cause)
@@ -209,9 +209,9 @@ func (d *deployment) calledOff() error {
 	return temporal.NewNonRetryableApplicationError("its process was cancelled", "called_off", nil)
 }
 
-// retire stops a colour that nobody needs. What stays running is told of, and harms nobody.
-func (b *blueGreen) retire(ctx workflow.Context, colour domain.Colour) {
-	err := b.record(ctx, domain.DeploymentStep{Name: "retire " + string(colour), Digest: b.Release.Digest}, func(ctx workflow.Context) (domain.StepOutcome, error) {
+// retire stops a colour that nobody needs, with what it holds. What stays running is told of, and harms nobody.
+func (b *blueGreen) retire(ctx workflow.Context, colour domain.Colour, holds domain.Release) {
+	err := b.record(ctx, domain.DeploymentStep{Name: "retire " + string(colour), Digest: holds.Digest}, func(ctx workflow.Context) (domain.StepOutcome, error) {
 		return domain.StepOutcome{}, workflow.ExecuteActivity(doing(ctx, "Retire "+string(colour)), acts.Retire, acts.RetireInput{Plan: b.plan, Colour: colour}).Get(ctx, nil)
 	})
 	if err != nil {

@@ -122,7 +122,6 @@ func (f *fleet) takeOver(ctx workflow.Context) error {
 func (f *fleet) switchTo(ctx workflow.Context, name string, to domain.FleetRoute) error {
 	for {
 		err := f.step(ctx, name, func(ctx workflow.Context) (domain.StepOutcome, error) {
-			f.words.switched = true // also where we do not hear of it
 			in := acts.FleetRouteInput{Fleet: f.plan.Fleet, From: f.route, To: to}
 			err := workflow.ExecuteActivity(fleeting(ctx, "Give the work to "+to.String(), 0), acts.FleetRoute, in).Get(ctx, nil)
 			return domain.StepOutcome{Output: to.String()}, err

@@ -104,7 +104,6 @@ func (o *oneAtATime) eachHost(ctx workflow.Context) error {
 			continue
 		}
 		err := o.step(ctx, "deploy to "+name, func(ctx workflow.Context) (domain.StepOutcome, error) {
-			o.words.switched = true
 			o.touched = append(o.touched, name)
 			return domain.StepOutcome{}, o.process(ctx, name, o.Release, o.before[name], o.PassOldScripts).Get(ctx, nil)
 		})

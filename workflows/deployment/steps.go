@@ -30,15 +30,9 @@ func (d *deployment) step(ctx workflow.Context, name string, work func(workflow.
 	if err := d.goOn(ctx); err != nil {
 		return err
 	}
-	inner, cancel := workflow.WithCancel(ctx)
-	outer := d.words.callOff // of the step that this one is a part of
-	d.words.callOff = cancel
-	err := d.record(inner, domain.DeploymentStep{Name: name, Digest: d.Release.Digest}, work)
-	d.words.callOff = outer
-	if d.words.over() {
-		return errCalledOff
-	}
-	return err
+	return d.heeding(ctx, func(ctx workflow.Context) error {
+		return d.record(ctx, domain.DeploymentStep{Name: name, Digest: d.Release.Digest}, work)
+	})
 }
 
 // record keeps a step from its beginning to its end, whatever people say meanwhile.
@@ -80,7 +74,8 @@ func (d *deployment) said(ctx workflow.Context, name, by, why string) {
 	})
 }
 
-// end keeps what a deployment came to, and tells the people who run this.
+// end tells the people who run this what a deployment came to, and keeps it: that is last,
+// as the workers that carry it may be stopped once it is to be seen.
 func (d *deployment) end(ctx workflow.Context, state domain.DeploymentState, kind string, cause error) {
 	d.state = state
 	at := workflow.Now(ctx).UTC()
@@ -91,8 +86,8 @@ func (d *deployment) end(ctx workflow.Context, state domain.DeploymentState, kin
 	if cause != nil {
 		s.Error, s.Detail, _ = reason(cause)
 	}
-	d.note(ctx, s)
 	d.alarm(ctx, kind, cause)
+	d.note(ctx, s)
 }
 
 // note writes a step into the database and shows it. A database that is away for a day

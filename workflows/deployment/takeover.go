@@ -35,7 +35,6 @@ func (b *blueGreen) takeOver(ctx workflow.Context) error {
 func (b *blueGreen) switchTo(ctx workflow.Context, share int) error {
 	for {
 		err := b.step(ctx, fmt.Sprintf("switch %d %%", share), func(ctx workflow.Context) (domain.StepOutcome, error) {
-			b.words.switched = true // also where we do not hear of it
 			in := acts.SwitchInput{Plan: b.plan, To: b.idle, Share: share, Revision: b.revision}
 			err := workflow.ExecuteActivity(doing(ctx, fmt.Sprintf("Give %s %d %% of the requests", b.idle, share)), acts.Switch, in).Get(ctx, &b.revision)
 			return domain.StepOutcome{}, err
@@ -154,7 +153,11 @@ func (b *blueGreen) keepWarm(ctx workflow.Context) error {
 		if err := b.wait(ctx, min(left, warmLook)); err != nil {
 			return err
 		}
-		if _, err := b.look(ctx, 100); err != nil && !away(err) {
+		err := b.heeding(ctx, func(ctx workflow.Context) error {
+			_, err := b.look(ctx, 100)
+			return err
+		})
+		if err != nil && !away(err) {
 			return err
 		}
 	}
@@ -187,7 +190,7 @@ func (b *blueGreen) goBack(ctx workflow.Context, cause error) error {
 	b.insist(ctx, "go back", acts.GoBack, in)
 	b.live = b.before.Digest
 	b.insist(ctx, "confirm", acts.Confirm, acts.ConfirmInput{Plan: b.plan, Digest: b.before.Digest, Insist: true})
-	b.retire(ctx, b.idle)
+	b.retire(ctx, b.idle, b.Release)
 	kind := "deployment_rolled_back"
 	if byPerson {
 		kind = "deployment_rolled_back_by_hand"

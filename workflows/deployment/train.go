@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ import (
 func (p *Process) Train(ctx workflow.Context, in TrainInput) (Result, error) {
 	// Its one run, which is also how its services know it.
 	d := &deployment{keys: p.keys, id: workflow.GetInfo(ctx).WorkflowExecution.RunID, state: domain.DeploymentRunning, Input: Input{
-		Environment: in.Environment, Service: TrainService, Release: domain.Release{Version: in.Summary()}, By: in.By, Reason: in.Reason,
+		Environment: in.Environment, Service: TrainService, Release: in.Release(), By: in.By, Reason: in.Reason,
 	}}
 	d.plan = domain.DeploymentService{
 		Environment: in.Environment, Service: TrainService, Strategy: domain.Train,
@@ -58,6 +59,16 @@ func (in TrainInput) Summary() string {
 		names[i] = s.Service + "@" + s.Release.Version
 	}
 	return strings.Join(names, ",")
+}
+
+// Release stands for what a train was asked to carry: two that differ in a service, a release
+// or who approves differ in its digest.
+func (in TrainInput) Release() domain.Release {
+	asked := fmt.Sprintf("one approval %t", in.OneApproval)
+	for _, s := range in.Stops {
+		asked += fmt.Sprintf("\n%q %q %q %q %q pass %t smoke %+v", s.Service, s.Release.Version, s.Release.Digest, s.Release.Artifact, s.Release.Schema, s.PassOldScripts, s.Smoke)
+	}
+	return domain.Release{Version: in.Summary(), Digest: fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(asked)))}
 }
 
 // train is the state of a train.
@@ -139,13 +150,13 @@ func (t *train) carry(ctx workflow.Context, s TrainStop) (domain.StepOutcome, er
 		WaitForCancellation: true,
 		StaticSummary:       fmt.Sprintf("%s %s, on a train", s.Service, s.Release.Version),
 	}))
-	t.words.switched = true
 	done := workflow.ExecuteChildWorkflow(child, WorkflowName, Input{
 		Environment: t.Environment, Service: s.Service, Release: s.Release, By: t.By, Reason: t.Reason, Smoke: s.Smoke,
 		PassOldScripts: s.PassOldScripts, Train: &TrainTicket{Approval: t.words.approved},
 	})
 	var run workflow.Execution
-	if err := done.GetChildWorkflowExecution().Get(ctx, &run); err != nil {
+	// Also where the train is called off meanwhile: one that has begun must go back with it.
+	if err := done.GetChildWorkflowExecution().Get(lasting, &run); err != nil {
 		return domain.StepOutcome{}, refusal(domain.Errorf(domain.CodeConflict, "%s is being deployed already: wait for that, or end it", s.Service))
 	}
 	t.begun = append(t.begun, stop{service: s.Service, runID: run.RunID, done: done, cancel: cancel})
@@ -271,6 +282,10 @@ func (d *deployment) approvedByTrain(ctx workflow.Context) bool {
 	if d.Train == nil || d.Train.Approval == nil || train == nil {
 		return false
 	}
-	a := *d.Train.Approval
-	return d.keys.Check(a, domain.ApprovalSubject(train.ID, train.RunID, Approve), a.At) == nil
+	a, signed := *d.Train.Approval, false
+	// Kept in the history: keys are rotated while a deployment is under way.
+	checked := workflow.SideEffect(ctx, func(workflow.Context) any {
+		return d.keys.Check(a, domain.ApprovalSubject(train.ID, train.RunID, Approve), a.At) == nil
+	})
+	return checked.Get(&signed) == nil && signed
 }

@@ -17,12 +17,9 @@ type words struct {
 	because  error
 	abort    *domain.Approval
 	rollback *domain.Approval
-	// switched is set as soon as a request may have met the release: from then on stopping
-	// means going back.
-	switched bool
 	// deaf is set once nothing that people say changes the end any more.
 	deaf bool
-	// callOff ends the step that is under way.
+	// callOff ends what is under way.
 	callOff workflow.CancelFunc
 }
 
@@ -133,12 +130,11 @@ func (d *deployment) heedAbort(ctx workflow.Context, a domain.Approval) {
 	d.said(ctx, "abort", a.By, a.Reason)
 }
 
+// mayRollback is yes at any time: who wants the old release back cannot know whether the
+// switch has just moved. Before it has, the deployment ends as if it was aborted.
 func (d *deployment) mayRollback(domain.Approval) error {
-	switch {
-	case d.words.over() || d.words.deaf:
+	if d.words.over() || d.words.deaf {
 		return conflict("the deployment is %s: it goes back already, or has ended", d.state)
-	case !d.words.switched:
-		return conflict("nothing was switched yet: say abort")
 	}
 	return nil
 }
@@ -147,6 +143,19 @@ func (d *deployment) heedRollback(ctx workflow.Context, a domain.Approval) {
 	d.words.rollback = &a
 	d.interrupt()
 	d.said(ctx, "rollback", a.By, a.Reason)
+}
+
+// heeding lets people call off what is under way: it is errCalledOff then.
+func (d *deployment) heeding(ctx workflow.Context, work func(workflow.Context) error) error {
+	inner, cancel := workflow.WithCancel(ctx)
+	outer := d.words.callOff // of what this is a part of
+	d.words.callOff = cancel
+	err := work(inner)
+	d.words.callOff = outer
+	if d.words.over() {
+		return errCalledOff
+	}
+	return err
 }
 
 // interrupt calls off what is under way.
