@@ -141,7 +141,7 @@ func TestTheContractNamesWhoMayCallWhat(t *testing.T) {
 		"listServices": "admin ops", "listDeployments": "admin ops", "startDeployment": "admin ops", "startTrain": "admin ops", "getDeployment": "admin ops",
 		"getDeploymentStep": "admin ops", "approveDeployment": "admin ops", "pauseDeployment": "admin ops", "resumeDeployment": "admin ops",
 		"abortDeployment": "admin ops", "rollbackDeployment": "admin ops",
-		"listRestores": "admin ops", "startRestore": "admin ops", "getRestore": "admin ops", "decideRestore": "admin ops",
+		"listRestores": "admin ops", "startRestore": "admin ops", "startTableRestore": "admin ops", "getRestore": "admin ops", "decideRestore": "admin ops",
 		"listRestoreVisits": "staff admin ops",
 		"listHousekeeping":  "admin ops", "startHousekeeping": "admin ops",
 		"listAccountMessages": "staff admin", "register": "public", "resendVerification": "public", "verifyEmail": "public",

@@ -11,13 +11,13 @@ import (
 // Restores begins restores and tells them what people say. Errors of each: CodeUnavailable,
 // CodeTooMany.
 type Restores interface {
-	// Begin is CodeConflict while another restore of the target has not ended, and
-	// CodeNoBackupWorker when no host would take the job.
+	// Begin is CodeConflict while another restore of the target, or of the table that is
+	// named, has not ended, and CodeNoBackupWorker when no host would take the job.
 	Begin(ctx context.Context, in restore.Input) (id string, err error)
 	// Say is CodeConflict when the word means nothing to the restore now.
-	Say(ctx context.Context, target, restoreID string, say restore.Say, wait time.Duration) (domain.RestoreRecord, error)
+	Say(ctx context.Context, to domain.RestoreRecord, say restore.Say, wait time.Duration) (domain.RestoreRecord, error)
 	// Subject is what an approval of the word is for.
-	Subject(target, restoreID string, w domain.RestoreWord) string
+	Subject(r domain.RestoreRecord, w domain.RestoreWord) string
 }
 
 // RestoreLog is the catalogue of restores.

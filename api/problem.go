@@ -67,6 +67,7 @@ var answers = []answerTo{
 	{domain.CodeBackupDamaged, http.StatusConflict, "The backup is damaged", "What lies in the storage is not what was put there. Use another backup, and look at the storage."},
 	{domain.CodeBackupLocked, http.StatusConflict, "The backup does not open", "It was encrypted for other keys: give CAREFLOW_BACKUP_IDENTITY the one that fits."},
 	{domain.CodeBackupRejected, http.StatusConflict, "The backup is not what its source was", "Use another backup; its evidence says what differs."},
+	{domain.CodeNoSpace, http.StatusConflict, "There is no room", "Make room on the database's server, then begin again."},
 	{domain.CodeTool, http.StatusServiceUnavailable, "A program of PostgreSQL failed", "The worker's log says why. Try again after Retry-After seconds."},
 	{domain.CodeStorage, http.StatusServiceUnavailable, "The backup storage is not available", "Try again after Retry-After seconds."},
 	{domain.CodeDeployAccess, http.StatusConflict, "No access to the place", "Give the deploy worker the credentials or rights that it names."},

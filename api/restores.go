@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"github.com/careflow/careflow/api/openapi"
 	"github.com/careflow/careflow/internal/domain"
@@ -36,19 +38,43 @@ func (h *handlers) StartRestore(ctx context.Context, req openapi.StartRestoreReq
 	if req.Body.BackupID != "" && !req.Body.Before.IsZero() {
 		return nil, invalidField("body/before", "does not go with backup_id: name a backup, or a time")
 	}
-	id, err := h.restores.Begin(ctx, restore.Input{
+	id, err := h.beginRestore(ctx, restore.Input{
 		Target: req.Body.Target, BackupID: req.Body.BackupID, Before: req.Body.Before.UTC(), By: who.caller.UserID,
 		Reason: req.Body.Reason, Unsaved: req.Body.UnsavedReason,
 	})
-	if err != nil {
+	return openapi.StartRestore202JSONResponse{ID: id}, err
+}
+
+// StartTableRestore begins to put a table of a backup beside the live one.
+func (h *handlers) StartTableRestore(ctx context.Context, req openapi.StartTableRestoreRequestObject) (openapi.StartTableRestoreResponseObject, error) {
+	ctx, who := begin(ctx)
+	if err := h.saved("body/target", req.Body.Target); err != nil {
 		return nil, err
 	}
-	// The process does so too, a moment later: who looks at once finds it.
-	err = h.restoreLog.NoteRestore(ctx, domain.RestoreRecord{
-		RestoreID: id, Target: req.Body.Target, State: domain.RestoreResolving, RequestedBy: who.caller.UserID, Reason: req.Body.Reason,
-		Unsaved: req.Body.UnsavedReason, StartedAt: h.cfg.Clock().UTC(),
+	if req.Body.BackupID != "" && !req.Body.Before.IsZero() {
+		return nil, invalidField("body/before", "does not go with backup_id: name a backup, or a time")
+	}
+	id, err := h.beginRestore(ctx, restore.Input{
+		Target: req.Body.Target, BackupID: req.Body.BackupID, Before: req.Body.Before.UTC(), By: who.caller.UserID,
+		Reason: req.Body.Reason, Table: req.Body.Table, Keep: time.Duration(cmp.Or(req.Body.KeepDays, domain.DefaultCopyDays)) * 24 * time.Hour,
 	})
-	return openapi.StartRestore202JSONResponse{ID: id}, err
+	return openapi.StartTableRestore202JSONResponse{ID: id}, err
+}
+
+func (h *handlers) beginRestore(ctx context.Context, in restore.Input) (string, error) {
+	id, err := h.restores.Begin(ctx, in)
+	if err != nil {
+		return "", err
+	}
+	// The process does so too, a moment later: who looks at once finds it.
+	r := domain.RestoreRecord{
+		RestoreID: id, Target: in.Target, State: domain.RestoreResolving, RequestedBy: in.By, Reason: in.Reason,
+		Unsaved: in.Unsaved, StartedAt: h.cfg.Clock().UTC(),
+	}
+	if in.Table != "" {
+		r.Copy = &domain.TableCopy{Table: in.Table}
+	}
+	return id, h.restoreLog.NoteRestore(ctx, r)
 }
 
 // GetRestore shows one restore.
@@ -66,11 +92,11 @@ func (h *handlers) DecideRestore(ctx context.Context, req openapi.DecideRestoreR
 		return nil, err
 	}
 	word := domain.RestoreWord(req.Body.Word)
-	approval, err := h.approve(who, h.restores.Subject(r.Target, r.RestoreID, word), req.Body.Reason)
+	approval, err := h.approve(who, h.restores.Subject(r, word), req.Body.Reason)
 	if err != nil {
 		return nil, err
 	}
-	r, err = h.restores.Say(ctx, r.Target, r.RestoreID, restore.Say{Word: word, Approval: approval}, h.cfg.CommandWait)
+	r, err = h.restores.Say(ctx, r, restore.Say{Word: word, Approval: approval}, h.cfg.CommandWait)
 	return openapi.DecideRestore200JSONResponse(restoreView(r)), err
 }
 
@@ -103,9 +129,21 @@ func restoreView(r domain.RestoreRecord) openapi.Restore {
 		Phases: convert(r.Phases, func(p domain.RestorePhase) openapi.RestorePhase {
 			return openapi.RestorePhase{Name: string(p.Name), Seconds: p.Seconds}
 		}),
+		Copy:   copyView(r.Copy),
 		SwapMs: r.SwapMillis, UndoMs: r.UndoMillis, Forward: forwardView(r.Forward), Reconciled: openapi.RestoreReconciled(r.Reconciled),
 		Lost: r.Lost, StartedAt: r.StartedAt, SwappedAt: r.SwappedAt, UndoUntil: r.UndoUntil, FinishedAt: r.FinishedAt,
 		ErrorCode: string(r.Error), ErrorDetail: r.Detail,
+	}
+}
+
+func copyView(c *domain.TableCopy) openapi.RestoreCopy {
+	if c == nil {
+		return openapi.RestoreCopy{}
+	}
+	return openapi.RestoreCopy{
+		Table: c.Table, Schema: c.Schema, Rows: c.Rows, KeptUntil: c.Until,
+		OnlyInBackup: rowsOrNone(c.OnlySaved), OnlyLive: rowsOrNone(c.OnlyLive), Different: rowsOrNone(c.Different),
+		NotCompared: c.Uncompared, ColumnsLeftOut: c.LeftOut,
 	}
 }
 

@@ -40,13 +40,13 @@ func (f *fakeRestores) Begin(_ context.Context, in restore.Input) (string, error
 	return idRestore, f.err
 }
 
-func (f *fakeRestores) Say(_ context.Context, _, _ string, say restore.Say, _ time.Duration) (domain.RestoreRecord, error) {
+func (f *fakeRestores) Say(_ context.Context, _ domain.RestoreRecord, say restore.Say, _ time.Duration) (domain.RestoreRecord, error) {
 	f.said = append(f.said, say)
 	return f.record, f.err
 }
 
-func (f *fakeRestores) Subject(target, id string, w domain.RestoreWord) string {
-	return domain.ApprovalSubject("restore-"+target, id, string(w))
+func (f *fakeRestores) Subject(r domain.RestoreRecord, w domain.RestoreWord) string {
+	return domain.ApprovalSubject(restore.IDOf("queue", r), r.RestoreID, string(w))
 }
 
 func (f *fakeRestores) NoteRestore(_ context.Context, r domain.RestoreRecord) error {
@@ -95,14 +95,38 @@ func TestARestoreIsBegunWithAReasonAndCanBeLookedAtAtOnce(t *testing.T) {
 	require.Len(t, h.restores.noted, 1, "another one's row is its own")
 }
 
+func TestATableIsRestoredBesideTheLiveOneUntilSomebodyIsDoneWithIt(t *testing.T) {
+	h := newHarness(t)
+	ops := h.as(domain.RoleOps)
+	h.post("/v1/ops/restores/tables", ops, `{"target":"clinic","table":"appointments","reason":"to look"}`).status(http.StatusAccepted)
+	require.Equal(t, restore.Input{Target: "clinic", By: idAccount, Reason: "to look", Table: "appointments", Keep: 7 * 24 * time.Hour}, h.restores.began[0])
+	require.Equal(t, "appointments", h.restores.noted[0].Copy.Table)
+	for _, body := range []string{
+		`{"target":"clinic","table":"pg_catalog.pg_class","reason":"x"}`, `{"target":"clinic","table":"a\"; DROP TABLE users; --","reason":"x"}`,
+		`{"target":"clinic","table":"users","reason":"x","keep_days":31}`, `{"target":"other","table":"users","reason":"x"}`, `{"target":"clinic","table":"users"}`,
+		`{"target":"clinic","table":"users","reason":"x","backup_id":"` + idBackup + `","before":"2026-03-01T00:00:00Z"}`,
+	} {
+		h.post("/v1/ops/restores/tables", ops, body).problem(http.StatusBadRequest, domain.CodeInvalid)
+	}
+	require.Len(t, h.restores.began, 1)
+
+	two := int64(2)
+	h.restores.record.State, h.restores.record.Copy = domain.RestoreKept, &domain.TableCopy{Table: "appointments", Schema: "careflow_restored_1", Rows: 9, OnlySaved: &two}
+	got := decode[openapi.Restore](h.get("/v1/ops/restores/"+idRestore, ops).status(http.StatusOK))
+	require.Equal(t, openapi.RestoreCopy{Table: "appointments", Schema: "careflow_restored_1", Rows: 9, OnlyInBackup: 2, OnlyLive: -1, Different: -1}, got.Copy)
+	h.post("/v1/ops/restores/"+idRestore+"/words", ops, `{"word":"finish","reason":"seen"}`).status(http.StatusOK)
+	keys := domain.ApprovalKeys{"approvals": approvalKey.Public().(ed25519.PublicKey)}
+	require.NoError(t, keys.Check(h.restores.said[0].Approval, "restore-table-queue-clinic-appointments/"+idRestore+"/finish", now))
+}
+
 func TestAWordOnARestoreIsSignedForThatWordAlone(t *testing.T) {
 	h := newHarness(t)
 	ops, at := h.as(domain.RoleOps), "/v1/ops/restores/"+idRestore+"/words"
 	h.post(at, ops, `{"word":"swap","reason":"as agreed"}`).status(http.StatusOK)
 	said := h.restores.said[0]
 	keys := domain.ApprovalKeys{"approvals": approvalKey.Public().(ed25519.PublicKey)}
-	require.NoError(t, keys.Check(said.Approval, "restore-clinic/"+idRestore+"/swap", now))
-	require.Error(t, keys.Check(said.Approval, "restore-clinic/"+idRestore+"/undo", now))
+	require.NoError(t, keys.Check(said.Approval, "restore-queue-clinic/"+idRestore+"/swap", now))
+	require.Error(t, keys.Check(said.Approval, "restore-queue-clinic/"+idRestore+"/undo", now))
 	require.Equal(t, []any{idAccount, "as agreed"}, []any{said.Approval.By, said.Approval.Reason})
 	h.post(at, ops, `{"word":"swap"}`).problem(http.StatusBadRequest, domain.CodeInvalid)
 	h.post(at, ops, `{"word":"burn","reason":"x"}`).problem(http.StatusBadRequest, domain.CodeInvalid)

@@ -12,14 +12,15 @@ import (
 )
 
 // BackupActivities are the side effects of a host that holds PostgreSQL's programs.
-// Proving is nil on one that may not open backups, Restoring on one that may not put them in
-// the place of what lives.
+// Proving is nil on one that may not open backups, Restoring and Tables on one that may not
+// put them in the place of what lives, or beside it.
 type BackupActivities struct {
 	Saving  *backupacts.Saving
 	Pruning *backupacts.Pruning
 	Proving *backupacts.Proving
 
 	Restoring *restoreacts.Host
+	Tables    *restoreacts.Tables
 }
 
 // BackupModule runs the jobs of such a host, and nothing else: no appointment's process
@@ -52,6 +53,7 @@ func (f *Fleet) assembleBackup() []poller {
 	backupacts.RegisterProving(proving, f.backup.Proving)
 	if f.backup.Restoring != nil {
 		restoreacts.RegisterHost(proving, f.backup.Restoring)
+		restoreacts.RegisterTables(proving, f.backup.Tables)
 	}
 	return []poller{saving, proving}
 }

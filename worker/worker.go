@@ -198,6 +198,8 @@ func (f *Fleet) assemble() []poller {
 	main := f.poll(cfg.TaskQueue, options(0))
 	Register(main)
 	main.RegisterWorkflowWithOptions(a.Restoring.Workflow, workflow.RegisterOptions{Name: restore.WorkflowName, VersioningBehavior: workflow.VersioningBehaviorPinned})
+	// It keeps a copy for days: no version has to be kept for it.
+	main.RegisterWorkflowWithOptions(a.Restoring.TableWorkflow, workflow.RegisterOptions{Name: restore.TableWorkflowName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	RegisterDeployments(main, a.Deploying)
 	acts.RegisterRecords(main, a.Records)
 	reconcileacts.Register(main, a.Reconcile)

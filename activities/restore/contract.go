@@ -30,6 +30,11 @@ const (
 	Undo    = "restore.undo"
 	Keep    = "restore.keep"
 	Drop    = "restore.drop"
+
+	ResolveTable = "restore.resolve_table"
+	PlaceTable   = "restore.place_table"
+	CompareTable = "restore.compare_table"
+	DropTable    = "restore.drop_table"
 )
 
 // ResolveInput names a backup, or asks for the newest proven one whose restore point is not
@@ -90,6 +95,33 @@ type DropInput struct {
 	Target    string `json:"target"`
 	RestoreID string `json:"restore_id"`
 	All       bool   `json:"all,omitempty"`
+}
+
+// ResolveTableInput names a table of the schema public, and a backup as ResolveInput does.
+type ResolveTableInput struct {
+	ResolveInput
+	Table string `json:"table"`
+}
+
+// PlaceTableInput asks for a table of a backup beside the live one.
+type PlaceTableInput struct {
+	Target    string    `json:"target"`
+	RestoreID string    `json:"restore_id"`
+	BackupID  string    `json:"backup_id"`
+	Table     string    `json:"table"`
+	Until     time.Time `json:"until"` // then it goes by itself
+}
+
+// CompareTableInput asks how a copy differs from the live table.
+type CompareTableInput struct {
+	Target string           `json:"target"`
+	Copy   domain.TableCopy `json:"copy"`
+}
+
+// DropTableInput asks for the copy of a restore to go.
+type DropTableInput struct {
+	Target    string `json:"target"`
+	RestoreID string `json:"restore_id"`
 }
 
 // Product is a table that only the clinic's database has.

@@ -27,3 +27,11 @@ func RegisterHost(r worker.ActivityRegistry, h *Host) {
 	r.RegisterActivityWithOptions(h.Keep, activity.RegisterOptions{Name: Keep})
 	r.RegisterActivityWithOptions(h.Drop, activity.RegisterOptions{Name: Drop})
 }
+
+// RegisterTables registers the activities of restores of single tables on such a host.
+func RegisterTables(r worker.ActivityRegistry, t *Tables) {
+	r.RegisterActivityWithOptions(t.Resolve, activity.RegisterOptions{Name: ResolveTable})
+	r.RegisterActivityWithOptions(t.Place, activity.RegisterOptions{Name: PlaceTable})
+	r.RegisterActivityWithOptions(t.Compare, activity.RegisterOptions{Name: CompareTable})
+	r.RegisterActivityWithOptions(t.Drop, activity.RegisterOptions{Name: DropTable})
+}

@@ -1279,6 +1279,7 @@ const (
 	RestoreStateFailed           RestoreState = "failed"
 	RestoreStateFencing          RestoreState = "fencing"
 	RestoreStateFinished         RestoreState = "finished"
+	RestoreStateKept             RestoreState = "kept"
 	RestoreStateReconciling      RestoreState = "reconciling"
 	RestoreStateResolving        RestoreState = "resolving"
 	RestoreStateRestoring        RestoreState = "restoring"
@@ -1307,6 +1308,8 @@ func (e RestoreState) Valid() bool {
 	case RestoreStateFencing:
 		return true
 	case RestoreStateFinished:
+		return true
+	case RestoreStateKept:
 		return true
 	case RestoreStateReconciling:
 		return true
@@ -3279,6 +3282,9 @@ type Restore struct {
 	// BackupID What is restored.
 	BackupID string `json:"backup_id,omitempty,omitzero"`
 
+	// Copy A single table beside the live one. Differences are by the live table's primary key.
+	Copy RestoreCopy `json:"copy,omitempty,omitzero"`
+
 	// Differences Rows of each table, those that differ first.
 	Differences []RestoreDifference `json:"differences"`
 	ErrorCode   string              `json:"error_code,omitempty,omitzero"`
@@ -3309,7 +3315,7 @@ type Restore struct {
 	SafetyBackupID string    `json:"safety_backup_id,omitempty,omitzero"`
 	StartedAt      time.Time `json:"started_at"`
 
-	// State Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time.
+	// State Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time. A `kept` one is a single table beside the live one.
 	State       RestoreState `json:"state"`
 	StoredBytes int64        `json:"stored_bytes,omitempty,omitzero"`
 
@@ -3328,6 +3334,32 @@ type RestoreApproval struct {
 	By     string      `json:"by"`
 	Reason string      `json:"reason"`
 	Word   RestoreWord `json:"word"`
+}
+
+// RestoreCopy A single table beside the live one. Differences are by the live table's primary key.
+type RestoreCopy struct {
+	// ColumnsLeftOut Columns that only one of the tables has: not compared.
+	ColumnsLeftOut []string `json:"columns_left_out,omitempty,omitzero"`
+
+	// Different Rows that both have, with other content; -1 likewise.
+	Different int64 `json:"different"`
+
+	// KeptUntil Then it goes by itself.
+	KeptUntil time.Time `json:"kept_until,omitempty,omitzero"`
+
+	// NotCompared Why rows were not compared.
+	NotCompared string `json:"not_compared,omitempty,omitzero"`
+
+	// OnlyInBackup Rows that the live table has no more; -1 where nothing was compared.
+	OnlyInBackup int64 `json:"only_in_backup"`
+
+	// OnlyLive Rows that the backup does not have; -1 likewise.
+	OnlyLive int64 `json:"only_live"`
+	Rows     int64 `json:"rows"`
+
+	// Schema Where the copy is.
+	Schema string `json:"schema,omitempty,omitzero"`
+	Table  string `json:"table"`
 }
 
 // RestoreDecision defines model for RestoreDecision.
@@ -3411,7 +3443,7 @@ type RestoreStarted struct {
 	ID string `json:"id"`
 }
 
-// RestoreState Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time.
+// RestoreState Up to `awaiting_swap` nothing has changed. A `swapped` one lives and can be undone; `expired` ones were not approved in time. A `kept` one is a single table beside the live one.
 type RestoreState string
 
 // RestoreVisit defines model for RestoreVisit.
@@ -3564,6 +3596,27 @@ type SmokeTestMethod string
 
 // Status requested (slot held, waiting for the payment), pending (waiting for the doctor), capturing (accepted, the money is being taken), confirmed, checked_in, completed; or declined, cancelled, expired, no_show; archived.
 type Status string
+
+// TableRestoreRequest defines model for TableRestoreRequest.
+type TableRestoreRequest struct {
+	// BackupID Defaults to the newest proven backup.
+	BackupID string `json:"backup_id,omitempty,omitzero"`
+
+	// Before The newest proven backup whose restore point is not later.
+	Before time.Time `json:"before,omitempty,omitzero"`
+
+	// KeepDays Then the copy goes by itself.
+	KeepDays int `json:"keep_days,omitempty,omitzero"`
+
+	// Reason Why, kept with the restore. Nothing about a patient.
+	Reason string `json:"reason"`
+
+	// Table Of the schema public, without it. Of a partitioned table, a partition.
+	Table string `json:"table"`
+
+	// Target One of the configured targets: the clinic's database.
+	Target string `json:"target"`
+}
 
 // Terms What clinic and patient agree on at the booking. Later changes of prices do not touch it.
 type Terms struct {
@@ -4470,6 +4523,9 @@ type RollbackDeploymentJSONRequestBody = DeploymentWord
 // StartRestoreJSONRequestBody defines body for StartRestore for application/json ContentType.
 type StartRestoreJSONRequestBody = RestoreRequest
 
+// StartTableRestoreJSONRequestBody defines body for StartTableRestore for application/json ContentType.
+type StartTableRestoreJSONRequestBody = TableRestoreRequest
+
 // DecideRestoreJSONRequestBody defines body for DecideRestore for application/json ContentType.
 type DecideRestoreJSONRequestBody = RestoreDecision
 
@@ -4784,6 +4840,9 @@ type ServerInterface interface {
 	// StartRestore Begin a restore
 	// (POST /v1/ops/restores)
 	StartRestore(c *gin.Context)
+	// StartTableRestore Restore a single table beside the live one
+	// (POST /v1/ops/restores/tables)
+	StartTableRestore(c *gin.Context)
 	// GetRestore One restore
 	// (GET /v1/ops/restores/{restore_id})
 	GetRestore(c *gin.Context, restoreID RestoreID)
@@ -8410,6 +8469,19 @@ func (siw *ServerInterfaceWrapper) StartRestore(c *gin.Context) {
 	siw.Handler.StartRestore(c)
 }
 
+// StartTableRestore operation middleware
+func (siw *ServerInterfaceWrapper) StartTableRestore(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartTableRestore(c)
+}
+
 // GetRestore operation middleware
 func (siw *ServerInterfaceWrapper) GetRestore(c *gin.Context) {
 
@@ -9568,6 +9640,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/appointments/:appointment_id/resolve", wrapper.ResolveAppointment)
 	router.GET(options.BaseURL+"/v1/ops/restores", wrapper.ListRestores)
 	router.POST(options.BaseURL+"/v1/ops/restores", wrapper.StartRestore)
+	router.POST(options.BaseURL+"/v1/ops/restores/tables", wrapper.StartTableRestore)
 	router.GET(options.BaseURL+"/v1/ops/restores/:restore_id", wrapper.GetRestore)
 	router.POST(options.BaseURL+"/v1/ops/restores/:restore_id/words", wrapper.DecideRestore)
 	router.GET(options.BaseURL+"/v1/ops/restores/:restore_id/visits", wrapper.ListRestoreVisits)
@@ -22924,6 +22997,175 @@ func (response StartRestore503ApplicationProblemPlusJSONResponse) VisitStartRest
 	return err
 }
 
+type StartTableRestoreRequestObject struct {
+	Body *StartTableRestoreJSONRequestBody
+}
+
+type StartTableRestoreResponseObject interface {
+	VisitStartTableRestoreResponse(w http.ResponseWriter) error
+}
+
+type StartTableRestore202JSONResponse RestoreStarted
+
+func (response StartTableRestore202JSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore400ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore401ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore403ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore409ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore413ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore415ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore429ApplicationProblemPlusJSONResponse struct {
+	TooManyApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore429ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore500ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTableRestore503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartTableRestore503ApplicationProblemPlusJSONResponse) VisitStartTableRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetRestoreRequestObject struct {
 	RestoreID RestoreID `json:"restore_id"`
 }
@@ -27691,6 +27933,9 @@ type StrictServerInterface interface {
 	// StartRestore Begin a restore
 	// (POST /v1/ops/restores)
 	StartRestore(ctx context.Context, request StartRestoreRequestObject) (StartRestoreResponseObject, error)
+	// StartTableRestore Restore a single table beside the live one
+	// (POST /v1/ops/restores/tables)
+	StartTableRestore(ctx context.Context, request StartTableRestoreRequestObject) (StartTableRestoreResponseObject, error)
 	// GetRestore One restore
 	// (GET /v1/ops/restores/{restore_id})
 	GetRestore(ctx context.Context, request GetRestoreRequestObject) (GetRestoreResponseObject, error)
@@ -30747,6 +30992,48 @@ func (sh *strictHandler) StartRestore(ctx *gin.Context) {
 	}
 }
 
+// StartTableRestore operation middleware
+func (sh *strictHandler) StartTableRestore(ctx *gin.Context) {
+	var request StartTableRestoreRequestObject
+
+	var body StartTableRestoreJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartTableRestore(ctx, request.(StartTableRestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartTableRestore")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartTableRestoreResponseObject); ok {
+		if err := validResponse.VisitStartTableRestoreResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetRestore operation middleware
 func (sh *strictHandler) GetRestore(ctx *gin.Context, restoreID RestoreID) {
 	var request GetRestoreRequestObject
@@ -32022,386 +32309,395 @@ var swaggerSpec = []string{
 	"nWdn3TxbaqUDY3cVITJ+zGeUyfYRq2gqmZftfUKNaUucC9I3dSswKk7RfO1jda+/aIFllETIFOQp8bpB",
 	"EK6cUOVLj7pEAeRx/MIezVULbut7cw3jwxq8r03tP3Fy9Wv3Js+f2L2XXIrFILEdaMOoeBC/j/jRqxGB",
 	"nXnS30CuFbZG97q9tuK1iBg1U9BCblGeje1a2uiQ+J4z3+clYgDZh65Ll9e5scNcWZgfyKkru7aWfpbZ",
-	"AIUzjJpbQ87zVgtNzBSRdiI1DnY2ci7kiKh/IxbYtRaBXtBn3yUaPRk4anuv1WMb25NuWZ/k740t7E27",
-	"uVQs04awrkIuqEwbTuCZu7oFboSItVsLTX7f5YsLjWWafeSR5mcLC1SnVwlXG1mDVuT3WPugjS8BxSBk",
-	"zUMnVEFrYnk9qYlur216aU0saLryb4obbrdnpiOcAWaurOn4mYjplGnD9HwJDlMW+KI5HUuxaOobV3QE",
-	"ejnYRPkZu8bkD3ptBlbfj/TWegK57Qr6exouNBgudeMwgFrQ2WCq4jWpSljrgwPDQkrfFM9BMAwxOGmk",
-	"XXkXxNzmYLu3OU+le9msrdsFffzRcz3nqXBjb/ByvBqjzs1fPue4ufXpn1Hvjh1xkS5TIqCg0adjK91A",
-	"dJbFRc4kCtZZombH8UonbI1AzwVtS8HeYrcqOaH1dF/LrLy90eDcY6OqFbRMq9eXV3r9utwIUjoKU9K1",
-	"jSzzZHLH5/bJS5cFgS0ujNZe1Gy1bGa5o3Va00lrVY9otz5ZtH2O0XhOyd5h0JEX9Z6gQ4ZEBN7EwlpZ",
-	"JpNGa/tjDmHLA7d8b8O32MbiG7mB7z+OCxGMbc1iPys0pDbJJEaLHEoxH080mc8cGg6T3mwE1fWIjdLG",
-	"U+VqIokLacVCVQXczkhkmVgYi9MaIXHVxnkrIv3guFhwMzzUj4YA3AP4GMOsawQOwh5gkncF9SB4vuuh",
-	"GMcmtIQlxWL9GHPk2MoTbC4Zcfy2LnwQbYdtk/x8AlT8Vqtmrt77q+00Q3UD+Bn3DD8HP55i3QPkHL9U",
-	"a87credlenvy9lALS8pxS096Xe1pkGaxUbuIV+X5J6wZ8ZuSar5dgDMaFstjb+uDZhtO2vqI1Np5bdOz",
-	"e43C/cQ6SPP+zLGkkEYmh2tSt64LfjnTxCYWOOZN0FLJ20RRFwZpaIF8VYWhUKRX41u+n5LgIzaeS0yx",
-	"MFerfqljVW4ArLSuaqQ7r6K5LbwZpXLEm8CY6iPaW0kNIMbanjpDq7oAm6SxU8s3qzy77Qjt93Lz6Vy1",
-	"JtYPMpan+xuK/8s81dXYXJdB9q1yPSrSfXJGLp1Fdok5KHYjKE8Rx3MIxJhMHE7JpSuOxcuUjdhjfo31",
-	"ztmwPZtW/MxKZNcusdYPJmjprKj7cQQ8sZ/sQtnPRoxQWbndjLbjzEh/i4seW9g4O5uONfbc452jyn2J",
-	"Hu+iK3RR9bumP7RbcPQj3T5mpe0518pGdrcM450CLbLxoCbB0jGUGi+HV5Vzy1+MfCzS+gA0ZFldie+0",
-	"VS1CuMq+fDqiMTiVNgwIeB2nGzQST4Gm7hhlUBfcKLnc2yKpxIG7JzQlFltQ7LcvaJtEHGyXtg+R1bsv",
-	"bThIioVhmCJLrX+bl4JESMGh1l42DZguN+0ZSLGwlWf5azaHQVaqzczYw8MbnIA1TMzt9pdRQC0B37oW",
-	"WjrBbSt+ijroWgi8hkZqqZZ2bdnnTd+0kptft3JBtWKRsd6wfD30ZQS0P4Qx4471e87uWH3O/ONMXWSV",
-	"4iLtUDwTKmHMLFiE5Z12vFhdRNMpvk/MVO1jHYB6K4jpoj+kjaO7Pw4rh9XMjP0xB/ezlnP43O2cu4jj",
-	"Ob1urbXQ0cgGTldNUnadd0sQc61YCl71JhMxl7ZdSp6O0mi6Z+5tNaRYZTJ+bLEDcQ5yi07vNPCBVkpm",
-	"xBQQxHw6V7lqU0q8WTCdTOLA5onIzIo03vbHeH3uuF+JzvFrJgWf1mEGb4jejaTgepAKEUdl8o65nIay",
-	"uZF1YwnAa2rEr1lFaoV2cr4Pq79NaMzWem1TirzZ4fzjLkQ3Ft7Gs+iNdmnrHDGSahgvN/OecEWLMQdP",
-	"KLzwnWI715y7W8+w9Od7+9TKc9uPqD3QGCg1qMkG9AgwtmkeuTyzNXP/whSwPvkRqARJ/t//+/+5rOkX",
-	"nrfVb16g7e5hkeGcWxdLXXawTeErv7TqdxsjTPiYmn8dTHsbk76Sclh++k9CpIhIaqEOLff8qMmMMrlP",
-	"fgGYGZ2RKqLoCMx/jYFvc5PikUS7o7UAGSmYI3NPEeBaLs3ELn96ekEOrg8PfHOqy0ZeEpzPwJfPeUZh",
-	"d7dBMUoxzG75PJWeXNra0tmoLmx0L6NHvklXo5X+b+3O45Ytf9q31Mmbb9+gt85WeXJhwxy/PLWtc+q2",
-	"4fYZZLQTTnPuOBVXcLGFk1KkK+2re7265u2aMl6e0uYG3Ot7hcMfc5dktflJlkuvLRXc/JCVlXPV0wFj",
-	"+OnpRafbef3qHP/zG/57dvH450638+Tpr08vnjbNUj1sgvFHbcLw5pEreg0N537UbOrqj2z1xt5aP0Ge",
-	"iX3/0aOwl1m8RbqtAwtrPPP7H/TWt0KLBSGiB7/GhZGnKZDvVCY0mUCWdonzveXyy1n133eJa9xAvqte",
-	"YvnW911ibTu8xkiBmYbUFonaEjymyBAQKY5eATfXe7S+LnGRhwHj5mvnxDklQhJfJG0e7+ryu8T58bqE",
-	"i4GaiMUp8Sh+ZZ+kmyEmX/hmE/koK3iBxRBKjqQSamAIJlj4Et0g1mMJdjsXIKdqGyhl649HP48HCcZE",
-	"MyK4xybyneDIr9ToNNbni6mGtr0ZSW2oVYt5MnEqTyVB34FIzUAykTZorkcjiMVelR+BUYGkmFodCPGL",
-	"92vcFkpTrn1H7lg82jdw9wjNJVlp8ZriVprbl8EIcFrtayVcc7jG9a+uWlSzaDT8rTV3HIb0KvCzPVzq",
-	"tOgYYVttEfM8MnIOmoYesLxWJZo76HOWB9gTO77JYqSBV3Z5amzkPGO9Tg3Pn47pVw2OUrXcxZ/qjGpQ",
-	"TULkdptWT1NlS+JHIrIga2YRY7FGs3o1Gt22JtowovCFNM9YLlxMk1yzYNtgHgertlJGNRVKE70QZAlU",
-	"qjwfPCiiauz1bxcoaKBQr1mGW1ed/fncTW+7aqA16B1Xr367Idyey1L7fmyISCFGIzJh+hZ8lm7JhCX3",
-	"RqseWzALXrXW45mv+God2tnLMztPT7BFQ8unc7N4Bz+CzFCTWVVDJGV8u4SNip8yUIuPDzfq8YLDoN4d",
-	"i2W3QqbeE2sLoxYTkQHREgGmMtfvxPXJdU49QtWVL/TAXH+auTVZVQiK3ISWyRRKi1kt1iuTtkCr8QnD",
-	"HTjXYrZq/dWHAjZ4OHGAa5Mdire2JD+p2YgmeotlS9nYHbLgxoelUsT/VhN6dP9B/11v7xHdG3349OAk",
-	"Xg44o0oNRJYO7AaE8adgh+0Sh7YqfJxRY1p1O0MJ9Coexgmc2u0OdRDfbWXWrnjQvIO6AGF0i9ctNiC2",
-	"q//A5pzJNiW59Q2qLiZQgP5gQcZEKOBWIZVYBAzSNZ7eQduOL1eJvrYKHRn+Y1TCt+iZ5bDHS1O/v+3U",
-	"d9Xm6qj50pjx167Ki0pNJuMFMp+GDCZAMx0PvLr7r+GLremGykoOi1b6YLfzcW8s9r7xretuKPJ8C3CV",
-	"0hK42lTwFGPMeg7KflpAyv1nPZlL93Ekmf2gqJ5L93GOd8e23LwrW/7sI6S3ptbiG16N/NS+onYbzHgb",
-	"m+am0y50iIe9LR3kNgN6Lplenpv3eOgKjADln555cvnPtxcruAWuNBBUfvJH5PL1q/NIQAqngqLbviAf",
-	"zkTrWefzZ3QMjUSkITgWus8otnPoOu8PesZsLpMzZUmQr6Q8hJ2D2nrP3/On1yCX4UVYLEzSucQaEZdZ",
-	"1SfUO9bIRGSp1UnRWUq1i/MhiJQRk/b96j3/zrlM/ei6RMKU8RSk6lpjpeu9ld/n8KjDJWFaQTbCnspL",
-	"l547nRrVhQwhEwsc93Pr31BY2PHm2WNyfHz8qEgjLlv1+C5n1J+SIfiMjqlhfzy1AlUkNLOmBOXpe26+",
-	"Q+viX4X8B4krMmUK0n3ywvtyGSfTIneIfIeNOr+3g6Gc+H6gxLfX3H/PES3UDt51Vya25liR7zxC6vcu",
-	"A9vCojrIQe/PNC+aAuVG93jPc0TMfucxlTDK0Aebq2SdQw/YT2es0+8c7/f2jy2eyARP98H+ArJsD/uu",
-	"Hvy+uFL7vzvzIJo5fUb+8/zVS/IWhuQXWJJz0HbUD+8fPuzibvzQO374PdZ34/m6gqWbDNKDnbj3jPcd",
-	"ktcVLO0PUljfdh41du51xKbG3RBin5wRxcbcsGEgyjZwQWA7S3GIF4GAcGQCEk6NxoYSxyyco0DrghRY",
-	"U3vlC3QQeubs9XPbWtJCvVucl+dpp2/W4xdYnrt8ajUT3NUyH/V6FpUWc71cxk3m9NEDv5xBt1kz3U7/",
-	"nUMVdWCiDjo0Rwx1+KCdo97Rg72e2TPEBUU4UAf+iZifiPDZOTz847/O/uuXj4/l6B/ng4cXy7d///nV",
-	"+OEkuX5NZ+xFJhfPKX2d/PzbG9H5/KFkJKxjs27CyIyiHWXQHRuE3B7TZAJ7jwXXUmRrvJ1akCubClC2",
-	"3C0saZdM6cc9OoZ/P+71OiHz1nIO4eCryoEZ6H27H7F55ft28Jwb44tmJa7f6b/7YKT6dErlMpikO2AB",
-	"X7fH1RxD55THItixssggWBqOEubjXuKock+KzJwXN0V874G79ABRWg4+4aM/1xLfjzBhnmcZg8AiY1hz",
-	"gDx27ME5zi1XnivnRMDr5zNCFcmY1hlEz7eLMzw1o8EM1Y0nXcNHfTDR06x0xDvv573ecfI/jCBazoCY",
-	"C/Ar6KzdvG60AcoY9g0TO2myrS8xzIKXH7a6/H6v5eXHzS9fc8LO1JXyrn/KCU1Tac4YUyQMy/mTZdai",
-	"eqxmmEls6WLNacPubHQKtkjxXY21i9p/obn403VP4QHaJy9REmViPHZRxnzHk1E2OGv+P4xToMGMpGPD",
-	"4p0i86WO3jeZvB8sGmwNngydYsbR5TVINlriMb/cJxfUTBcjdWIuEdAKO3IZMUC+O+kdf79KLElAKT8u",
-	"f2XY5sTFWn902RI1AuHj3mKx2DNG195cZsCNjE8rEqJwS3QczA+ZCKmADNFphO5cW0fvLLDW699YBIQ8",
-	"Ac3Xz2V12uXjflU+8QS9nVvwiDZU3JqlnBy2fPr9VpcfPfoT8Dd3elTI3JDSsHjDipgdcLdQlnra+fri",
-	"NGhAfydNv5g0tQ22EWau8MbeSdDdSlAJKcDUn+43oEBvK0knQigISGWnghSTnDv9DkWzA2SdGC2Dy268",
-	"/NalbrAed0L3Tui2Y4PnoFWFBd6a0FUKtDr4hP8NRe2KMDQS8Mxc1VlhpMXRVHqZwX6iVJy7UXd/I+72",
-	"4CTK3DbQDJvSMRyo6/HfPsbpRl2PDxqQS9dSX+LKdvOHYLnVJzKlcsx4n/ROyecmz/mdXlNLfOXH3Zsr",
-	"IObiRN87ba8OjFjWgoZ/pKnPmcBbThqd1mdiztPOTv0yZzhw65XBA0wyQTeJ+djxTUWi1h3aJ+b3b0Bt",
-	"y1sy7Xd27OCyngYtaaJ9MU6JP/io/Oa1tPHPf61bzp9tiPSm/lOfaN4RV80lqnt3ZIGf26SZHS/tE+Fs",
-	"BV+inrFr+N9brewUDIGrWkPGF6ipRNKZMV7skbkGo7vMpPiIZVFYIVlEXI1k8J3P9YTYhp0rO/bCvboZ",
-	"DWBHsTIR+IkNJlrPBr7sccD4YJSx8USTQ4xhtKQHtyJmWq8ldl+HuSJmDMRGs3e8mcFLpvmKtN9IF4fZ",
-	"X1LLK+ro5LGjyHaU4p9aLL57X59g2GebhX41A372+jlJRTKfIgjP7fGfrZZ0Rpc3MfTRrBcjcuna81/u",
-	"k+eaiNHI9z/2/bfRqnSdCWgQBGUKi0bwd6a7GI96z5XIO9IggbHUOhAwWrWYLB3kH8v9C779f54Qj4FL",
-	"xK4BBIv77uSw972nbIpFKExZBCXGbcySzlOmjWlpw4IRDWzp3BAbDVkX2NjGjD37+0//QGPn57OzsTd8",
-	"Xjw1//5I6T9+YWeTq3/+//9LD3/K5vRfy4d/jP7+8XrvxdvFL/d/H//zx+Fvvac7MG2PakzbP68DpqG2",
-	"9afy1/gF8aff5lLtxjIJGMNBjiy8VnziSGwGQo4dqa5U0W0K8dYRnwwbsVkqzAv6E1fBHKO7cweLe0d4",
-	"22t8GB6mSwQYbaz15WtfQ4744C9mATWiyp8wBau1lG1Ilb8FPRnXkeZbX0pg6BIpY4HwSq7Ir62hhd2j",
-	"/lVLgm/Mz47QXttujud//9UlD6n9vJHVPWV3zPa/zFIynAcqLfr/+z5dSZGxIILnJXNMO5Qol1Gk6JLc",
-	"7x37Es6pguwakLylfSTKVNsk1PXs7DokXcqXKy02V8i+aHt609Mfb4RqU7k6/ePDo14v7Cuad/ksenna",
-	"tpq53eQbdBYNOM0FjYmqmFmEqt7YPmE3OMDNFyaYILYMDaYY9h69nYkaMeCaoq2NgCFSGVZqFLAv29mB",
-	"14cHeW5JbYJWOmVcYYsHm4Dl7rA5Vc4GBHXlWm6Ika9t9CiIDghK2Swo8hrdKy6x8DJADbt07cytiuvw",
-	"6FYJIWNKn/lBbxCAr127F8z+olPw2V+wN6Us8/HDLoKX8CVJHConiqw/5iCXhcz6o7Mu5rGhLGG1LifL",
-	"11H5TEOmiNmjugGY3zqNz5mw3Hj9i20SEqbPaXYN2PcyZcoc8bRuGB6Pf7UmxD4EayzsI6IYJ/HmLdz5",
-	"iere6gtIi7fmzb6wwCdefByt748pSeVj6A4MyqiiI0VsWA7uLhzXJnTSG2suLpv53adOIoH6lhg+q2+v",
-	"d3jRe9Tv9fq93j/DvfA50q57W2csaQL/4Z67r21RDP44wGQWVqhlmDXYO3x0v9fr9fbwn4fmnx/8n/Z/",
-	"9KgT9mOzvdXcQv1k3kYeB6Bwjh29C5DiPpRSy1dq7uazdON08zTVwxY5iY6boCkbYcuveFsjq6rUHTbS",
-	"ouZ6AlybnbctYxqFtZ4JOWRpCvwLKniF19wxkq4HfcYeS40TF99VAAE/fK6LFJ9Ztc2lQQcxKGGTcMWC",
-	"g/QmFlOoU3LLUgVPoI8A+UawWIR880cG2qZt2yxowrT1hQQCbWo7ZHtuWS/ZuoRaIUn5cp+89R4Xl0e/",
-	"QC+PcgIzSMhDxA7y3Unv0fd9IkGB14/d7JAP2TRRM4JIpBsZgNuFxlHuCE/xTIHDosoSAoJOoSDol0JS",
-	"8hIWISV79Me1dNyWKh+bOWJ33CYB68N283YrizfdMdM1zDRsY9m5OtZ/PNy7/ng0new9mmn6r71FesJb",
-	"2NCP7Vr7gxvhuS+obbgYJII/vaDjuge7yw7wms/dzq+iqN2sQ2P2/baYKns9QqX4oOFG1TsyCnVAsr08",
-	"6BbRCz5/68LlpNcgU+Gx4KOM2fKtRokTF0L8SuW4eerEb1zNZ7Z3wgtIGb0w69g0keJCiBeUL7+GrHxB",
-	"r2xCds6ttxWSFcPt4JP7NGDp2nyJUE7cRAG945TrOWUzHviCcjpeywODpoBbs8I/AVe53ZyPG9Ot0f5v",
-	"TrMrforYcIpLvPLzPO1g+uQ8hjok5JUqSiYF96VogV0vZsAJVWQBWXbqTHvGxwS4LbucWp0Xi+Gs+W41",
-	"Wd+7Iu9Z6MiZcCHJlKbosLRhRsgUoA5LLs1jBnj/ZTQt0+jZBRNqtyDPRy+oTiYdaz9vqeaucKU2bKJb",
-	"6LdtddggYNA24/KOF38TvPixa/dyx4fzyFN7dfBo8w2vsReNLfF/Rn3z3C+tSf7QbqBvPE1/BfFkDyY6",
-	"t7voPlZESBfSEqPbVzgP4BrWRQ/eTgQKjK7vmBT6mH0EbTEBXvYhnRrBhsBzh73e2hjAU/v+3XlVad7o",
-	"pwnDO7SNUWu50RXjqXPeq4Fbgs3ypbWEwVVAxLsaRdJu07fvwvzm9UEMY1uACUyr2A2J3UQ/XEueU1AK",
-	"I+r1BOrQqMTCzif3pxYoHENIMHg2woQ0H/7GiJklsNMS8XYbE+8LP7odkq/WMEUks8NuI/UobAPSsfhL",
-	"NHO9GNR+b1+L/d6+VZka60Gjw4L0bWnwwD8hjyfn3UXnHAEjVKffa0/4bgXXkb5raHpH+zem/WA1fS/J",
-	"b5r4Qyy6G9mf0aDMM2FYhOMVi4kgIyHHIk+LmVBFXGdD86OeAKa4YDrsaojm1ELtZCmCspj7aZYVFi0a",
-	"s9cWpK7MTTBukkfwgoK/m7CTXTq7w0LEGgoN66r+gmT6rbtmf0K/R07J9bW+2yrOAWxWrRx+XZM0oyDA",
-	"BlcuN4FJP9h7Kg9Kdh1Ml/LwqQveJTikUv/ZHWXghHPakIWDSSd6AspmR84VqFMEPsd+tDMU0aUYzLuw",
-	"sUCOWvKhPiEFm+AV5Nis84m9rwT0dhjBh43Oxu2GxaHiYs9wMzICsCBgymbjn5JLh/+fN32lzCX+kxQS",
-	"bAdWl1oSYKo3zvp5BuBnVTNu5Lc5MLmdRd0IipanbfJb1rzXHdSNLw66qd7ozf8IMKxzBHyz+A7BHOHW",
-	"EPqtbiQjKabxMayFLd88kBybf/MYtNjBCP5qWVatsHB3mXMVdAlu6h6oM0IOe9YI+VvvsI+gZEGP4QbP",
-	"Tg+LW9xCPZH7xLpZ38IQXQo5rn/x4iNj/RyXXtzwjclhuYFV9aE4m065G3KDxw4PbZ9bu6jlBTq8H46z",
-	"aB+hsLNIgEkbG0p+X5CmXPSu0b5xTF2PlpNjc+hXWqn40EGsDQoSRt7dxGM0dvqdp7+96eApFbLTN/Nf",
-	"6WtizhZSQTGAw5MT87jg4YauqlcdlS6633OnvdKL5GhdC5Gjk97n9Y53Q1FN9xMO/Q3uWD5jUmnL89f4",
-	"8FfIIczlq7QX7rz4/Wz5kvUWL5a9xYvs74tXT8Tihfn/Z7MfXjx5ev/l31skGhWqzF0KYOsUwEAPLNpC",
-	"hDpzqCjW6M2t2gbXZwn+XIMmy7hF+pSUK5rYHptHvUPEPFVO2V2KuVRO/b20zOiyS056j5zUFlMQHN5z",
-	"DHdOsDGCUaTjOrsREkGvL3dRVXX3yjnqg3wpOCAa7Us6haB/DPnuMpcLl/iiS0eMl99jwraiS5sXeUn5",
-	"cmCvvTSa6dRMyhfZAGColwdPVu+5McyNaT2SAGa9LnOOeonfa8k8eKpZwRwSd2S9fWGTkJQurfePfDcE",
-	"vQDgxDbZy6tJsZ1DsQrPn6jvu27FzcMnrgjWsKHTMH/ScBFUtd1W5W5JpkkilFbOpfCem8d4aOE5x7dx",
-	"xNvs405emmMxwKzLS7f5OHS8z45ral5gV4MvEV+8627jQg+wihfSSzOf6n15hS9TOAVzeE788xGjA3tN",
-	"mR2+CKqABQIVUzIV+GdGESvs8jWmivXRYPj3w96lrRTM812TDJtHKUgkaPKdbUl/3CPq+9P3vChP6hKq",
-	"ioMYAjPnO4n4SzZWaXMB3KLjwH09sHvCe375PIXpTGgj1fZ+geWlQ3Dmwo2lS5TAUsZZRpdo43GA1NEQ",
-	"Rsx8xUqspNjsXcBQ2icJFKP7BXuHbbzDrvMNswraq23baEi+zUrnjEyFxyqZYBsJH1Vqqg+1lOaNJemP",
-	"lvZuJVX3TvG+U7zvFO8vrXhvoUPXFkYH4BaVPJpQqrxB0WFh99bl1QT35LdUMr/X3Z5f97nbeZ3nZe+d",
-	"GSa0+eXFHf6GuwyfL5+m0yCfqHRK5gr+FPEII0YJRYLZiSFl7adoOOLgU/BXJYE8Au42zzKHS3HqMCqq",
-	"wDGkjBtDLq2qOrDqoTNgPDSOhbyf5N0S4D2f0SWq7dkyKOcKyzVQ7bHKACrTZVX55SX5zicfoD7sFGcL",
-	"BFDA4DDbq8H8Qpe+vy72h7D6b98ZJjimsrbNnHff2y7UdWhGCAFxbUYvu94iG2mQA8dPL/0dl/4LZIds",
-	"PAFZA7BzE2XYq7bdaLtSt2zWsChaviiihOAe0rwySLP2NmRb56ktzbfssF3nLb6xf/ZOObxTDu+Uwz+x",
-	"chhIoYpueKecfTtlMCVpdLsO3nbZSsUQSklR6xSdA5rh4mh2vSY78sKrBegTNLSoKr4z3xqNp8RQFxbi",
-	"pAwdhRy9ospB/MyEUmyYQT/PjtQTCeYGHcjWosGYWPB98hLdrni/e5GQ+B4sHidc5NhE++SMZMxwUdt4",
-	"zPkxu4hj5G2uSB5HuAq7C5M2k3ANpFZjl1Z9wXnznMrzTKxNoi4OQdgB+4633JS3WAJA4rLJMV4q7c72",
-	"+SIsJcE2t1tkW1ZeVhfg+nEZRpQKE8WexC6xugukvtchKjE+0QI1q1PzU8FJbADKoWo46848IlK9h1P7",
-	"8znnrdc8T+92OrAs6LAhYgFOP2uBRNFr4jtB4LgnDp7vqHfU+J4z1++wc+d1uvM67aiSDI94hPl6fMMb",
-	"KXfNvE8HyQSSqz0L+X07PPQiYKATqgiVkl3HABdxKM/5V2R5d/zkq/CTvy6FmxONKaD2+DPegsq3pGdh",
-	"BLGG26XnAtrcQmrNMppArMWiHcwdSd+R9F+FpN2R3kJsb0vQzuF6m/TsDBSN+Hu5T6SPH6e+U7qLutj0",
-	"NF6O7eRFI7V9Vu94wB0P+MvwADzRmHZnt+72mQB2EL49JvBMiilxsRyiBfGSG9EjhjS56qKj6KH1r/p6",
-	"HiDAU+/uQF6wT3LUeTdmbNXPrkHhYwyv8E6TU8da8ry6MaaTuqu40E65wAaQ++SlTerEwng7AJplfZcd",
-	"CyWnS9ddwLF/RYwl4dD+7M4VmxiAYdjBlCmzWmGUL9/DNp2i/Z7d+VzufC5/SdZtW7EvJoA+cKfFES3E",
-	"lbViWvDyViw8hSRj/JbtMnOWhWQKGYjhoteCpZDaYFmQEmgT7pGvrjBHN9A/O3N0KSFhE4nGbPCJ26vP",
-	"jgne8bw7nvfn5XnuNH9BddWlEt0er/vNpvUFyUf7Pn1puLzcJ+cehIFj2X8Kp4SNfFkQdgZaMD1hnBye",
-	"oEbbzdXIsXCaaoQx2je8FOcTsXgG8KdkiwuqBphN2YIbut280wjvuONfjzu+Gv5uFEItCA1xRW4YjmvI",
-	"KDdiOQbQd10isjSHfNsnz2iiFVFz7HHoyxsHwsLkXQHMrFVuswcDwIe10DK3A+5ovnLgbH6xPjdCcbRp",
-	"xmYvRCVtdau+MxtBGzWbgpGVdzlGO4Fu88vpgVH/UumM7YEesUS8OcbjRmL9FsAct8BndGQ8kJAAu7bo",
-	"rJCwGe5wP9hrZZa65uVH/wxdXcresB2wYwNER7fXJIN0DNICHMgU5B2f2Amf8KR0Yz7xVRnBwSf3Cb+V",
-	"oICnNzaBorhO/jhqz2EyoXS5qU5Dkoz0Ci4m0bDPTm3bvTUoluUpWGTWLhmKOU/MBzOnVIrZzAYg1BUz",
-	"HxF9wyLAjVwHWUfxCEgxhERMQTk0wdILLKJFAHh5Wsr8nkmRgFJEYZsGhmV1iLMxl3yfvIGRUWZdVjjT",
-	"HuGDLhGlxHZlmHOzQH00sqcMoTCKKInLFi061lsoU5s37oEfuHDwF3mnhwLxVCYTwyldjCUKyclTx8du",
-	"bJbeuDisECK9tULksK0QOQqFiF3lWuFh12QgRs2JIRcnBRhiKFFaypN12KPucHatasDFwp5sF1W/giVS",
-	"gEV3MWfvtsq372qo/8KW7Tnw1PAcoXTODdHnf0Oh2kgoOlP69lyABcrllMor22jfgokjCk5uAIdYoWGM",
-	"uG+1cPiYADgQq5L/r0CzCisAfNNyo8Wb1wj0HtgGl8KhrmLghWks0F7l1Wa01oV4lwZzx1/+zPzlhaE7",
-	"H0ClNmPDiH6eQnrrIQY0HmdrfGevOGDKissxoVfAu4hOZr4Emkys9mV/XhjaRq8/eTmfDkEqMqHXWO43",
-	"prM8WkAdpvNGy/yNH90OLfNp3jh1fT01U2q+wWjPfXFLZ2NxnHSn33mDOtHJUZsiPjfZdfaz3y2s4rMv",
-	"uzOdd2I6+5W9JRfbVzGoiwr9W8yWEIRyWwiMyRCYGeH0g1iZ8T557QAEsdUCU1pILEhdYmhRO8XeVwI7",
-	"fmPeYCw5ixinopabm+qfL98iWil8XK0UbsFG8l2/izTeRRr/gvqSuIavXO0nQYns+hbZ6jldOoxXTAGm",
-	"cwXoylAAnGhhEU9tRgIyT+URrPLIGznL3XF5YnDKIE8zts/ENGLM18trrxE1ApsEJixjyLVOyaUELZeX",
-	"NueD5RDFUUZsVmaXXHiHib5iMXA5y22yed/AjDL5xsKY3hJPveONd7xxF6osvQLnKp8nV96lM4qwS4mH",
-	"eicpucgbbrGmQgT5xc7Jj9ML4hie1TFX/SAkGcKE8bTvmyJ5XoilWYh2N5JiGlRfITS6a4OzT146jZMh",
-	"TLF0/T+nGGDxlRSteXBCpWRhZRj2tzbvyGCkCc0Ej7JULZffJkNFITKQMBXXX4ChtoicJO7seOHWdmwx",
-	"A/yt3UKfa3AXS7iTBt+4NLBn2TreHR8SuSwgHF3ntyAPlJZAp2uhyfKMJtRp5TXIPQVcu26/fetYxAsQ",
-	"8NS1Ae46bn/J0ksPr2ouuqecM8xlBeE1KdX00rZdIJiwhhy+yqEx3j1mPEBHs+FC83O3aLp1+StVeg+f",
-	"s/f8yaWNVGCQQ/AAzygv5M1Dza6HQUKzDOQ95TtDdokWV8DxBQnuDPBU2XB6RpVbCTdJTi6Bp5fdYoyW",
-	"DRsBY8wet3JySUawcO0KFIZulCsh5NyVEIoZmNuKnoFTurQ+Wg1GjJmdU0a9t1H1VWlkL1krjiINtMyG",
-	"OcMjmJ2xZk7JUIqFsh0DOXbWtobIVEF2jf0zbDh36adRFNxg1oVlpkXeRWmj6npvHfYQV9RQWqff+e93",
-	"vb1HH/7Xv3W26cCl4aO2Cah7xcEvEkhY2ieH7zle0M8P3ntujmeffHrvMzDfd/qH3ffoUn7f6b93KZvv",
-	"O933HS3wmzxtE7/EhND3nf6n4B5n4r7vfDYXaPwu5rp+3/n8voxyW512HAgdp7dvXUAn6xAtQgKguKkq",
-	"3HdvyaIKZfGHvYcPa2aDbSYjIe86i35xyfEru0ZHrPrCKaelZ3hycirhF/CYz2cTkaV7I7jl+sIRgIce",
-	"7+ZFhZXY+CrrtaP7c9fNIGoVzbAr0chTQ+MmoU9c79E7z/advv4X1Nd/QwInlPjuu1tW0rTS1heUXcOX",
-	"YXl5UlC3mKFAeAmyhDacEMf852aEYyHSBcuyO/53x//u+J/lf28pNrTfDddzvSLXuCGEAuzOiIjktNoP",
-	"1JiTxsBWYEwZMqU6mWBW/IxKXaRAfkSvBNXG/rYtDqkC5GTGrud6R23rn7jZNOlY77vpuybv2CiRKt+z",
-	"27kuo63b6RTqLeZe057p5ferGSSMZkwvG46iuOFmY6lsMBelPSZaCF/gLni2rBsN40k2T2HAOE00u4Z4",
-	"l3HXxcONaShEBpTfSj/z+99sP/PDXmxbPuy0BtZsgCuhSQRX80zjfQOnvmxK6WvRCiejfDy3dYnvOilg",
-	"8xvDeWp74wTHtt95AnJKtcjEeLkrjH/LAdZlBzq6u+v1HEvw80zJpz9gAmogXby4uN1Oz9jCinIC05le",
-	"Ep+ohc1neRFxdO16HTXarl3YcmyCzZ5RuJR8Mja1bhWfDWuGnvhBfr2o4Ra0msJYgqc0B4gJU8oyozsb",
-	"wvsP9/x9baFYWhPsTBqGYkTuQDGeQKd/1Os92paQ25Hxcz6b61tpN3tjJtl64W+Vq37NTYrx2bM0XSkj",
-	"e3pBx5tCvXjN5+7X6Bj62FYOnuk/RWz5L2p6fWmRd5aiH8mz/oZSrqZEzd118ClvKRi221xp/pgLnPb+",
-	"CHtrYInf1TXcrPVZ2xNwywghTvo5Z+E8oiG9sRk7ymctjFgGp7bG0OdJiTl+tjqUz+LiRPB98iNGTW0U",
-	"UmFWFkGbE5ZGf7IpW06JkkCwjZft39Q3NqmvZMDqAyNB7J1ToNw1O3PtGyMVCLO53lbRGr2gOpncaVhf",
-	"S8P6P50vbSF0G4jB15hDnjJzIp9h3uTXkNc/tBvoG39UvkqXE8rHmLqaAmrxFNsj3J4MP0BOWOsg/bXg",
-	"jj5vyt57TyFz3CdnvrpLgYcFWRg+HKvQyvWCn/GlO+3Y2Ol3Do+CtovGHnlk/14AXKXULO9UcPPhcze/",
-	"5WH5lsPjuls+7IQvvQW4ypZ2+jUeHPPqrY2Lu16xu/ATLXCXnJKA2ZJtCfALKks44InI7LD7uZrEhSbK",
-	"RVC5IAshrzC5yug1lC8RIMeQr83WylgB5GqUHqUl6GRy6j9YQCnzS0qXJEVXFabQZ3S2T4yWqQU5Oun3",
-	"eg6/AaxWhslm3uGGZUXmfqN4IffAfGpKRkIuqExJkonkylV4ErWgWSYWyk/GecQQ+ydnSy6pHsGK9IIl",
-	"EPrOzEJoj/0iEqcLwSYV0WZguq7yGVPa/CQUGKVTsRTyClU8IGvUQM/mvoIu+GV54zb8b7fK2blzo57T",
-	"679kOPpO27qd3HhjZyI9hzx/B3x+jcZluKZk6YbG3dgcBlnopfn30vDXSy0uXUS1MGCxuYtlT8hlmSSO",
-	"QtdFkV/lg2jLns5nlD+TYtokZcZceyE6uwwAplSHDbcPT4yqZHXYgtkdVzgX9uM2bKpy/8le7zi4/8OO",
-	"tLwndOnXd22sji7Vnab31TS9J9jenumJ8+vsivRvoOI14RoHn8wR/my5hm9PWW07Yr4vE/oN1ZAS8Z40",
-	"l8fPJNzJ47I8/jNJyJ9sMpbR2Y2mXDKMqvh3X55eNgsg9F88MSy/mbO5bPlxm6lkZu8smNz5kdAMeErl",
-	"Pnnr0KbtPcVFWACzMLdiotPWNod7MXXN3TLW3g7ZEQ/Y0hRpLp2bi9c7C+LOgvjG+GOgRHRtRjuH2zUk",
-	"VCb0eiMCr/COm2qukOUnSIWEcfLOmBldosX31e4YZ8iQIC21PENALjKBLLV9I4dCoH/J9ghScdvjHEfc",
-	"oFg0ltfUBpAbDmvSF83DbgrHvZJP+ZTKjJkFc+DUqFQyXPmRAk2+W0imgfzNMPz/39GP35dnk1dnHl2g",
-	"t8wDOUdGb7ao2dCNjrhnTJkm4z9H9LEi1QyzczHI2SVUk6lQmhwfhv1KrU1aM49HG+ehxc1n8WGn4YMq",
-	"9trRRe9R/zjAXut20Ok4wNFUL8TJepEWfVSv9KidJIMaYlpnXuZYfGr/Ll75VeIIuAM2eLZVFOHLJWKs",
-	"kTJm/HtiNFrfm8XwP+zlgZUR5gugSnfJEPQCgHsnFuUperGwuiIOLmDkxAWbwiuc25/KNxXhIw9zXpgT",
-	"f5s2L3UMpfzMHbmt3KpvaupkpNqd2+qrN4NCTK9vKTgZTXZ/uZrRjoU/1rWN3Ro2pmz1Y7YxkMzo3oJb",
-	"MMIJ08oWj9JcFfVAYXNsIWJMcWA2g0sROhV4BUyJNdWl7UyyTy6fj/bQ6r0kUwQKY5ooOsIAJ6KT1PT6",
-	"pWm6LdvaiZndjPk0ZCgtWcYtprKPRhapEYt/SmXLjbhocogpajvS75xAbvry4WELnTDoNc9HTE4t8Hst",
-	"V7cK8cAp1M8wxG3x/XJp4IT2V5NKbU+R87ysSh78IUA+cnzCtiMCwCxnVxV9J5juPD5fAF3Tyd/b9e94",
-	"zfvgkydnn3W/PvCzGzF0F/H5Pzfik+uXQ5pcfeMhHq+CbDJjl7MNGRdVn2MAB4hdjqy8KdTLKU0BNVjb",
-	"w24Mm7uMXuAgNvo/hXLOWV+07l7pCtYdDgBqu+qWi9dvrXQ735rmhYPp3K7sYMr4XJvxHPcaKy7oEZ5a",
-	"3BXGB7a9VbFKoQLV7eB+4/q4TvgzkEykxYtPjo/Mq62TdOA0tnwVg1765s4EVwrr9GeSJU3qMow1wtOB",
-	"Zv6IWN9sMYDDkxPzuODhhlSqVx2VLrrfc9vpOPXAQgz0j0pfIhxF6RGfWzglK4d9nS9hhd7u2tjcHD3F",
-	"sigXgU4oJ0OnLkNKRt9sEVi8Tr5a7zUGrTCs4rjWPsF4kkdVQY/Cur4EthS+ckK/ak38cD4agRxgTCWg",
-	"7V4dr4syK9++s7j0HXKHw6Peh25HZUIPlIZZ+KRtyfn27PwtxAGga4Bdw6ApV20jKhRobUTuaj29dUQN",
-	"krk2Gnmxa0YiuN9SoGnG+Aq/dnJ8sGA8FYtBSpeq039kfqg9CO6XKmfvGbqc6bn5jsoxCw7KQzOQ9YKr",
-	"RpLWiDMHLjPgQrOkPIamArVeIvpfsNqwPB7XU82v1pR+LH5/EPk9X7b72Mi2MotbFanrKLC9wDU/G7ox",
-	"O2TPiFmOOCVvS8pPQFOW3cEb/Bkszzt4g1p4g1UInFupkkT99OCTyx5Zi3ywql+0z0WrPOMOC2E3B2b1",
-	"sLiOL0wRSI2O/K37OowO1gQ4gWYZ8RpMBDnBt/cvKdPlIFze9DnwfWBAbgHSZntBig6SfXJp9aM+QUl7",
-	"6frrMPsql7+Kwb9oiuqN9fFdBM9aqNsblc1HVtn8Wor3HXu5i398cYSCWxDDU1gnZV/AjeEDPM4JTemW",
-	"cGb0sLB3zlJKXuc+kxU3SgsPmm3KUus1sz/fATzG8mJ8Qxuf+ZGJ8RgzTsKGFfaa3Ti+jDxT4Zk9mFGl",
-	"FkKixRP3az3lqU1gcSO5p1zuuGsLpCxE0UwClu/7B2LWirqyfjyHk46d5KgEgg+ClGTsCsys95h/jFhw",
-	"m/GiRYb9Pc2pj/jGkKxf+8HfBIUIxaIeFAvRcf02yURIBWSIPXew4bO5pdvhsAivpiQTfIy59JHLG9OR",
-	"n4tlWM1kZ6Shjb09/TP4pr9x2LxvG3fcyTUPYDMrKOHLMA6lLKpWTYDy1Qh1+jJCOYdFXqZh02OMxk3T",
-	"VIJSoIyQdnRbk2YrxXyYmY1yb98QmUSP/AK7N0nBx6e24ZhN8BvONVFXbDaD1CblLWxbp5LhURejnEkx",
-	"zGBaCk26wOH/x97XN7dxI29+FRzrrrL5haJISrIsurbqZMexnbUdr+3EWUc5EpwBSSyHwATAiGZc+u5X",
-	"6AbmhZqhSIqUrWTyT2RpXgAM+gXd/Ty9WsjdyN+4+6+AF/sF3vkgTWdSpeiilKp8hGiHKRdhk+gkmNgD",
-	"oQ/nVY3WXl1FgH2MZNwpH/Y6HOUy3/ACvpqROSChrhqHYgGP3ZbLBsNEMituR7cFf19jLB8UN4YJyKG4",
-	"tneVFO3A5nZ78Il/5WracQiS7uBtQE5vsgw7nGZTqpxiV7mlIciYiZr5vWrjd08e3LTzd1lLsGUlqPUl",
-	"ZrHRMD7MB4ZLdYy5HnlWdlhkFfkCvmsiAggR+V9W3XmWv9M3e+HikkY87Dv1vGHJJeicXpppgDgE6rz8",
-	"wDKN0MvJv93aVUPtfsyXnmq8IRFTIedCN3rtDVL/XhdT720tSx5zu74+uRRdD29+vUby9nXDLnsV52gZ",
-	"68MhDaZJfJBmlSrdDPSC0laMJQE7xS45m79Nn7QGmNNYB9IUwYIp934pPBBuWAkRXDK5O1c1NJQxlp3/",
-	"3mwME/ud7E9TxmJMHsKKZrqHdobdGwrBsfcTZksxZQkxS9fyBZ8vVTyhQuM/FOWauR+hvTb+7FYnt4aJ",
-	"UIyGsLN6v60vsI9hDtmnrKKpSUur/3pHoK+9GZKLupNUcl2xIRDw5Vs3436sUg3FM8fKghssptGul3Cs",
-	"5KX1zeDpvbzjRBUjRkoisfSRUGLkbKiNFAyDExFeyrgiw4Vhmmg5c7RWETVlyQArkou8Ztk6BrEsIhuL",
-	"hNu8+2hLXyuW7ChJNQmlYHVw5S8eXDm3kr2kyLbXX9cdG19LswKjzJDVfcKI4OOJiRZOqWH8NKaJBmpR",
-	"6B2PzcaRrhRiGfaSMGGljMa42T364dZZCftSO+U8ruoIkWof7fLgSN2Zc0OJTAdZ1dzb/b229F/A0qdm",
-	"VpMhG3NRbIG/c1E5hI1UnaWwx7UMOAtdW2UJ6hWe8hcUgawwRMh5LQ93Lg9v7DcuU9e7FwTFdDJbIQmp",
-	"q2IdKhZCK5D5hEfME1MDECiJyUiWOLX49FpCagnZOXmx3Vj7FJHVcLl88mnj/rYE4vCUDC6Z4iPOwgFQ",
-	"lM0h+6KNBPZ2EZKRTERIjCRD5qrYjD1IJirAi93xWNMZ85RV5amux+nS3Nw7F1JCeBj6pjL5ksao1o5J",
-	"rcpFcEc1qQ01lQF4+GNjQ2mGe0pe/lzOyYyKxV8rCbHn7rMjLrielKUMQPt2IWUwYVGY5oQ2OcfHEeWi",
-	"D8GSRq/zsH10ctI+7aZhEBb2h4v165KUnCMq5fjoqNNsaKYumWr0Gp2TVuehXUBBYz2RpmIu7c5Hz/RQ",
-	"OV9MkeC27DW8KMOvrAT7qRw/7HY67aNjq5aGoHqOO2XRBiNlZF3KcT9MZjHxAzWKj8cw9BRj4l9VOq4O",
-	"ZDWuNg1XVOUt7G51+rBOXSwbocf+DA3nZgqVxXTmWWtn+whQmrwPEtpzCYYqwQi2yLnT3NBo3NoUfDEB",
-	"XKThM9YjlDiJIujG2asKNEEANIQopxTsG01efH/dqIBk4PTvS6Syu6Ha20B1/VdysbXDiTqmTPZeFPmb",
-	"HpFIyqk3+u7DjqTCrYcl7XIEbeXrgOJfOqD4jgLvrhP1HYYS9eHnNAJ/tSKcCMc/Q1QidJMM4gnVzLEb",
-	"gtEbEE0XZCLnZESVvdBqxRYZsEseMhGwgd3XqUPrXOlYSTlCl3dFpPHWh8faibk/TsxmmnS1+1LTK+yk",
-	"m64zOynHsxfp7X2djeBO+KXzbDcVyuswoCJgEcS1tn3DamoG9LHmrn5PS9R1UD8pL1no2sK5Unx/qI8U",
-	"oyFUcy9KSMJxzFWK7g4cGOc51f7Ll28w+5W7II8Vo1NC/WcsssHtzgc5nMgo3IsQ/5yLyykWMQoZULsV",
-	"7YFqKVurrbiSDxNJQh4Cywqc+Bb25imLjdeH10Xajv/25ySscfC1lBEb06gPK7OhsD6XUfgW6yX2Ud1R",
-	"+1Z/T9/q3iVD9t8evD6uZrbiX4zFmakAoqoh42LsXaX9WA6n1PdiPN4XrINr+kLoUCbgGCKQYit74Ua9",
-	"a5NhjUVfWg23cYgNxlMbjdpo1EajNhp3ZzSeihCccKu5sNHD0OvEPRgL2PyLvdiKt5jRx80ujCSU6EBR",
-	"E0xISA0dUs3APNgXUMV0MXCAhtIVovvwAdcET+zX7QdO5AuGEOocSB1DWLfKze7qzDFc7qi6pXiHLI7k",
-	"ArFi61bwZPBxhGxow2K9cVlPecPx3HDWLr9h4pIrKexd1TU4uYuqKkKOOusX4nBNrD/DA1b9SnfBLl63",
-	"p7qfbLnr2p+dQo6V4SMaWNdwYkyse4f+gKVb6Gy23H2HNOYHndbDVrtlqGqN/2w0GyEfW/3aa+gJ7Z48",
-	"6HVv+R90tcl2P1AohEnggFNrmq2wgB76gL2P/alx2xOCl5Beg8Z8lbOfQ1l7Z18lQnAAvlr9Y1drJqeM",
-	"GKZBd4BSQqySNooaNgZcdpSw/lgx5nx4jTsNPsBGbYVTwVlVCpRTrnU50LWW+tnirFESlC3l7cqCzr3a",
-	"Tmt+sidndT9IhwSVom6LV5X/WEfOOquPCBXIzORv4Nq1IWMhOW6fwRytckI+J+m9VpV49qXcjfY6IGAC",
-	"0kVQB4+ghGFcaD+Wur6Bg2Jj92/nJmu60ETLHhmwTzEVoR5AAyRNKFnIJPOT0XNoksFQMTrVg/wrykuZ",
-	"sk/3RRnR75OWrdacyzrwmlbaXCd9BZVe4fannIJTstVJJyfS9Wnn6wifbEsU/bWfynCzQpmoF+htTVb5",
-	"qezwc/aPlXVmT2kwIUZRoTmC/7mZkPlENiGUbq3PRM6BLq9FXOsP6yORWHGgAwStT4Ex0JodFo1KC8sK",
-	"uv+W8PbaS76PXvLmevxm/7iuN9tJvVnO8KU1Z/iJb+VJb8ZRnj5/ufBshVY7pEOpzOYR5aWXVXn9jyFW",
-	"gHCAOTfBBGtXABY2VDIZTwxJYkQuu3Tk+cgwqwibHgCgyViCr+wZ92QUetEu4Sex8/lK/ORUH71EJnas",
-	"xzNyjDwHaee6TWEF2fQ+SBXuhwGlNhF/XxPxAgVUUx4+Wvbr63Ro7c/vhX3G6m3oEZ1T3fv16A9pDJGY",
-	"vVm/F8ZzcnjThUYQa26GbEyhy/6MLogbCjTkENHCEfPCLS5sRpHyy0yoKWXlsrfXdq+2e7Xdq+1ebffu",
-	"j91ziv9uLV/GK7UPuwc5HMPiXLqGa+IrKF1bjBx3G5lTbnQFb1Vt02qbVtu02qbVNu3e2DTkhbtbi5Yj",
-	"iNuHScOoZKj4CJtukDmUxmLHRRmFnoy96UrF6MKRk1CCpetQ9hA52yFCMqcCGqXbk+FYltI24pRq+1fb",
-	"v9r+1favtn/3xv451sc7NoAyioY0mO7PBBpCxQLK9Fxd+VIyDisZjNXcLXIt82dFjfmuikUhhJwd0ISV",
-	"GEE3rdoM1mawNoO1GazN4L0xg88qyzb2bw1B0g4/a/bH1Up4VUS1IQ+Oyb/4Y1+jurL27p0V61s3tRZh",
-	"tT55+BF6cHHjQPFZi/uiLpGJiRP7CDkl9r9IjgkX5B/HnZn+FtTYH43e6Y3q67RMfW1VMswqkdT2Y9SF",
-	"ZjspNIOwuqswRd/DlZF+sUKzZlX0/xtNRDIbMtVEMo1Ooblcx8HHYmomeeTeHzd1lEtRbe0bgW35GriJ",
-	"TDSbMhZDt6WbAZcqER50OZKKnLWxK5ZVaC3yC9fc6Cb4whEXTDfJTAq2aBLFAsZj+zffLbiJ+HCujVQL",
-	"gIi7FsUOfCOx+nc+4cHE3i5VCK1sBBA8eZq2UtDm8/ycbkBt3gJO2NkMTngnVN7trDHmmr7iqNvwnbSA",
-	"qiu/IfoqEdhulGeGtj9lC93oHXU6zUYkx1z0s8akp3ZFeNRnlwjgPW6DQh7KT8i7Yd80UkxP+kZOmX32",
-	"WduqZOwd3+h1r1Yo5nbmV2YEGGn3pA3Acvn98ZLrynJggELVOLmyvn75XVJCBKRYTLnaI2F2SBc5uBl0",
-	"U9D23Gl1ktUfBUzcCsIF2GxL+uJO8EggdtvhkfLD3RaRZNXkfcUiffVRLisN9tCIiyvkUIYLD3UUCzKT",
-	"im0pKznDbU2iCHjEYSduQpYwwkQNY1Nnts/JiIvQSrLHY2JuBk/EKhFDu3MgdzPHxA4JpePLYjSYEOuR",
-	"l5vit0uj/Cta42DCgqkV4+NOt9lwS3nbVt/VDa8dJ9glE6FUfcX+ywLjOnsbyoEuiuHXpIa4sAnpNkms",
-	"ZMC0JiGjQEiVDO2dWCTpB3m41vjs4lW7IDjU401cEAxXxREN7DJ24B8QEYB/rBNoup1DUNylK12C4n6u",
-	"vYMVXX9xpZgCFr20IdLamq/YEvwmb+GJ419y/sGlPYlkmCO39wHXriAgL8Xyxyx22dD2byFchpB6Oyfs",
-	"F1XuRBT30J25EdvDmosDrh2Jr9CRcBJEaBThjtZL7SK2kaCCD4HkZvvrlVbhFLjXfk0NzWpeoW14haBK",
-	"l0buX0sGutPutTvOQG/E0+kzV+djxViYZQ9jRQODDFZzqex2gm6z4JA4qAemtPKDOO61T/wgNu9PHvLR",
-	"iCkmAoZzjPglBp99q79G7/i003FEntb5SoYRD1o5p0qjwyTVnCoIsYwoj+yN7WYjYgY3fzvX89z+jOGY",
-	"dpobazcbqAEavfbVZonACAxmu9mImYQv2G02oOkLzshtJJyPS9KB8QOu1NYx7hf3RexWzU/N7tRXUoR0",
-	"QebWsoYsYuiNpvYfppz6yO28p9fOe3rtq615XfFT9GFY1cyty/SvFW5lp309f0nnlBsuxn09p/FKNtel",
-	"jlib+KDw0FX0TV5d115nSWUJsnTeTS+311jUSCY0jpnQzvIxIZPxhKCUkQm9ZJBXJgNQUgNwPgWOzmoR",
-	"DZ1F6CULm8SpARg+RMyJNvZnbXgUZcAAR7UIoIEoYqFnJBVsntEsDZnmIXPO2SUwOz3yZZhYiuLamchL",
-	"pnLDKWk/5y7NPOOmi8e7SH1q8QMqoJvwEPpu21t9oKPSW4YnN3ZRcrK+Ttq6YZ0b7tfBY7TpqNd37V0F",
-	"rvUzIUjkrHvdke4vztb8GHr2Uy/vt2dx9Zbq8LO3zauYgp5nreas5rGHyCZkAJ1Phyq9CXxB1kUn1pJb",
-	"KYfgIzheZChNxsisQfs2M2vgbUFFHUNeG92qlKx2h2t3uHaHq93hDS3XDY5wXTuzk9qZ22n9Tatk3Kdd",
-	"5mIqtRiHXsYrw1PSOryu5BigSCbbHgQEoJkvC9JkKuRc+GNBDytwCiylcuQiLs30j1z5ADKalPSmmGKl",
-	"qFW1PGSqRV5jso9rEkzs5g+JVGmXQeOTZvbdjk2VRaNVQbWVATQst9ljTu0rC2yNpJqBekoSDu78XgNb",
-	"1xN3q40Ls7oX92JZqqrTdUo0lIGRKn3q2UqNftSGNjjUM+L/9rkR0NgkYGkfQqkXh9nh82LeP3r9CWzA",
-	"yHr13mZSk2joUOluBTQDbuml6myqjF4a/vG1km58mBQjrmZg3dLq7ONmYz6xikXIvpLzLQIgsKlXRUFQ",
-	"J9S6/9a6H9WHh2N6pQlFNvYsb13otW1CZbJuf7bBurx6c1RP/h1V8R0XscGe2NbHGaRERLk0l1VsTSJF",
-	"wAjVeDDx7rG5HgXS0l41wN8PXE/KAUB8BkQbGevcR4BvYs9C9kPYAcQOHhsxesk0JIQQnjCn9jGJCOWA",
-	"xInBSswsqhOmxmyAGfuBq9aqYkzCbmi7Ds9kx4a0d/ic6px77M4v4E9uqjG+ZwEH7bMXdFB9pKuPdPWR",
-	"7q6OdDXoqg5U3swK1QSD2YRcgz1gMRHuMnrpkI7V585zMpHaZFpb8fHEelLSwQeh10Zaj8xoMGmRAVNK",
-	"KgAvofW3igVIniYLXyNqD6c6RbBEUk41ifi0orbynR/m7vP5HmESyEgmzq/Cnx0uswT52rnlf2gWrZvR",
-	"LcI9T1ttaw4pwHl6XXvMTMfi4aHuznZ2Xdtq9RVQ2pGSwvRDKVUO+FvE+1rLAsbQT1mxS+6GdTI6Crq0",
-	"MzwLH7LT0YN2GUB2QhVzFq4M1LrB2ch96lWViX7T/hWTNV+5VvKC6HrfUEGGHkjsad18+An2005QnkZR",
-	"jmXfVY2F4ApQRXlUs4vAePrUAVw16Dmra/UKjNllXpoEyObsb4ZgLmA2SkL2GY4aVj8R6DTkomOQlIFc",
-	"S9qSTpeNwv5dzgX2GoLqMlw/6ztqYugUFhQCfMiZwA28sek48vJVaeci33QvzV/jChTqOp3/BYrZ+J5K",
-	"fphND8TFTLzXhq7XEjc3tVrapMVSeV78vcIuil+OyWG7nkH2/LrcaU6xMddGLZZZFPwm3w97QqaF51JN",
-	"mSrlDviqxlnRZml96wCb5muoTejWPZbqs8TfpseSZpdM0Shn5AShgkgVgta5pY2PqdZzqcIDxTQzKww9",
-	"BCwQO03GzFhDizEXPJ9QEnExRSuLxskKUWr65hNk6DEeGKGTYGKn4R8pFRHStC5ECQ8fSMkbN9C3dpy3",
-	"iRiyGcKXaEj/r/t1yzgxXE+LnIehYlr/JKLFBnpw2W9yqwcgEfBS5nTRJHxUuUZb65b6bN/QLEgUNwvH",
-	"/pOd9PXUARUFmxMvDDmx8nQB5ULlgpSNCmk6VCxkbLZCqJz7yQgA1b3XjFvjGw0y1SRjKUOXABAee0wm",
-	"MlEt8lSEHovk4O3+GW7g6Cxzoy+EnAsnlTKCLptWEFBi7XuweslMoC8QPgL3eZNombaaT9NxHvVULrJ2",
-	"2juTWMHm/fTT9BoUurkxRSZSWbed2sWCUlY8TMNSNnqNYBT1z9f/b5MYozUnZu1cwHEJjgw6l4bbi/Qa",
-	"t7zkYvrTJVO1DlitA55MpATC3B2pAMNvbCvv0nbziavw8FZwRhdQZ2KFvDwa98Y//oZyjHN3VnRP/kYT",
-	"P7BHBLKo0OikqirC3dWH+ocvUhmxJowZUktu0OchJW55QNtE1K2FZtHIjpbPWP9PKey1TxMlY3b4mKmI",
-	"bxQicy9YFSLzC13jJ5Y92vzqLNmpteXtt0acfmP7tzG/BD+4WBpQDap47+jQ5iIzkdakolAYSahYQKTH",
-	"y+SEanv4m0ltSLed+7rL4hkoRg3LduCXC66E1LC+HPWHXJkJJOU6ZwftBwftnLQ8ZqJcWoIJj8LV4rKu",
-	"sLxmc/+KtQxl53bT7Jw9bB+0uwfdszwpwJ0okA3VR5nqOA9DpI6ZMBrCpvncePqejqse6S47hGuumo3c",
-	"Bjp4y+KILjBjvOrewrnY3XLVbLyUgZv66tufwI4Pz9186rjHvYh73Hk2NQwJJZnW3q2eX3K7Dj+7n1ZC",
-	"Qc79cJaskPeNNANoWSmKI68hrvs6qxfJ3ZvbY3Vl4e2qyve1rTY13+7L+nq/pGTTvcVyHSyrg2gxGWKV",
-	"drb90gQeGxkiE/jZnjUXaTW4IFK0yGMsRndsDdrQBaEQSFgQWoaGjBOztWMyekVNMNmtR1Iw1aXmN56g",
-	"of3u+IwctUmne3R88uB0z3b5hbBfbv0Cv7+ztB931jBAb6B6LYTW/D9gtd4XsJQPNxvoW//pv4BOw8DQ",
-	"dRzJHRhQSB4cBFRvwNTSczhy7MSTKMFCksQ5kAwTYZMgTEBniXcHWGGKkRkNGRkuyITaK0Ou48QwoFCS",
-	"mhEuMIdgqAGMBwt1H1njBoAgzo5uu+GMeYOr8AQWYT3eGKbd+PQjjN8wolgMjnGBcve3Rn749puVRV6w",
-	"UDKvtlxM5Cb9lY77HTzhCiA1L/De4zRUQ5WiizIMTUaCAzalmgNnCbKySXioJsPZSfHcDOIl9u5EKeva",
-	"W7P389sGLIFUCNi5am7NCpghf258hUOf9X3nk6rL7bVZYSJkCKxG6LsC7rVP6wFtVCCRplyEJc+VMRPX",
-	"SpO7BaRRhmFaPX5fwlyQ4mYjia1vs/yKo8Ir0qKLo2YjLYDmAsoyKm4BeoT+CMoG3bs2ilKm6mAVxgl0",
-	"fR2mXLbBrzKTlsKUxhJytIlOaETmdLElO1q5uT38bP+3dGItOXimH/XWtbj2fXBZrUz+psqk2fDs6dam",
-	"BMb+8bOfuV5ow2b2olWTdRe7ZVleLT9F++f8sDtL43Gg5i3V21ug7F+l4LYOqV7VAZrbRv5S6Lr9EBlP",
-	"qm/csLUS3TSGYXdKHu5ZoX3tpGR0uUUf0/QFVWmnH6DIBJbBccmn9EeOBruHcI2JnIMfiucq6BrFANSP",
-	"lRyeYQvjRwixTEmwoBoYq4ipO3T5I0m+xiitIvHHLc+3lS8slpA7ZrHBNmulPARlPVPt+hUt1e3yYM27",
-	"CVBh0bG3KDHlaIf6rua6b03+dvpJyygxe8ON1vb7b2u/N96LVVYydMhmCDix2CAhv9VV36Sc1mRsPWEg",
-	"E1kyqDvLO9YpxPsUU92+6vo+RWMjrAwruDHFxuKazomRezoOHipm1OKLuCMtgk3XU0ciH7y1F46lDJuu",
-	"ak4KKFie0TB1QphrPwvvAOUhRY6MqMR1MGpx7x2HgCaa9X2nou0cBvvFa1+h9hVqX6H2FWpf4d74Cu/V",
-	"wtECgrmUilxKHhI6RqjtrdwDhx3NenBVW/W0PnUNKJZHeOQyzQDDcnUonnf8GmTk3Br9C+Hv9nAwLqDb",
-	"sIOIEO7AJ2m3euEJKAIqXMPcRwSnxhR0krJrRZSvk0kJnDTl4YXwFFOeplxGIVM52BniW+QoDyvzQzeu",
-	"X1DWlYdGQOZQKPU1WSO1C+GmAdN3bDwur41dzcqBLziZxk5LZc7aB+2Tg85po5mC1wSbF8FrzUZExTih",
-	"YwbsWlmy8rVUlLxmc/CnUgxNIJVigamC0FQW3+yg1OZtbi/vCT6X7mtHkpAxY9YYut3jZ36KmcjJ3NbI",
-	"mYKSO0wJvT5XF/Lbl7ovnTbo9CLoOCSENBlmLQd2c9l+p0NwLzERVqrNC3ErCKtmIvyFKT5ygr8LAOs1",
-	"HfC1AFjdaTBMWC1uuxe3d8zZvzz82vh9vexu3EYEL+2GXewevdo9BvSqzky5t0yZGAcTqaGNCRMXIucj",
-	"9ICxvwhAh5u0nDFwLlik7YHE+pBEgv8iZGbhAf0zc8GNOVWhLgDwAiouBLomKXKWpMDZtAivRT5MJCCD",
-	"RlKNJRqX/DyonuocsFiKXE8T51YYKct0BS76U5DxWyiJ9W393uGyBb23NWA21eE1ZPYrgMw6Fz8zwFur",
-	"nKwru/3k1s2+/vGrUe4FGB+ULwL9kZRgx7lCzaRBEaS5U58vbRJqQDNdj0YyEb7zA1tne76UY2BhTwyO",
-	"E+KfdWXV8hn5pRwvrdGty5mR5/xaXXPGDV1Zxwxtq/z2K91QEdWGgCGpaMmK/IhV+2T7Vs+Iq1vZihgj",
-	"jsZTKIbM0Tz9wBUbyU/WJ3vJRfIJSpBjrliBb/3k4KhdeNyacVRoBGuXpW+XZcUAN6jm+Z7dTDqIS1wL",
-	"1PU+yD7Pkot4RKiMNvADtxauClJAOD5pzww0ZFQxp4pTIpFLGnF0BzsnZMZFYphzCCHjpJieLN1hFA1h",
-	"WlZtD9789O49yRuQQ3fXICXdE+yTITHlCoI8icAQV8pqQslcSTHOOW3w8pBru9Bhnu0oi57hyRBPicDH",
-	"mt1ejDzNAb+QC7AVTqJkwcwSj99RkwzgaNdPBDiBnIWDFjm3n/OACwSAWS8Xc2vWrUyjWymmnSkfpXu0",
-	"FAZLNwXBHtQez46Kwy29NZ7WMsJR2BE4or1NHXNQh0DAog2hY1mFg3dqcS9MTeuHstZWQk8UC63s00jv",
-	"J/kWBEzrvne22eLHyfBZwH/iP/7w8enb9/9+9+NZix21W0E3EsPZD+3w1x+jctWddvrwZOz+Gi4avbM2",
-	"UIGDIPRLb+6cLCex4NrsFKA2OgVYHxE+dH8TCwJv6zuQxGNQD40NWGp1xsNf6oZx8VVaip9Tua7PF6vP",
-	"Fy/hBH7rM4U3CStCGNamaJ+3yRkdq3BzvGBgQ5Yv0Vls4xFEKtAQY+zQ6spIajiWsAsBxsOzwlq7yAU5",
-	"arv+/y6FkhqZ4nsgpNMk8Dx7eskFO61NsQoZmqraiy+Et5YxBB2NVdbUBUlyWjyQMWdhr6Dirc5vpsbT",
-	"TDgbpSGb1Ly0LsSFOC+aBWfc3KhdeUjnmIR0AZZPXjKVI+21Zg/yKGdtuKQ8YgrP2oERua2C2yCvgXut",
-	"th731Xq8L/iMd21BanNQHfI2dLHFqabSLHzOdt3VqrjTC+i2cMsA0obxo7rj2M6iTFLAgcaFRvZ/Fl7J",
-	"x7ciclmAia+rBAGYHFMzyWHHM126bIE2YvHz4hLJFTSG+VoTyMmEEryAGYc+BDyYEFwxhN33PI5fGWAw",
-	"/s0eZ5vEyG+tDOH11JCIUW3gq424MVbW/EM0GSnGmpCx9ewDTdcFwEogeQrx4UBxw5RdZ0EVNHCG+rSJ",
-	"5AHDHp12Z1gBRjYA+9f5REaMIC37Izz/grfUbbfTYeRqIoldME2owlofcL825B6wp3pogYArks0OOuKx",
-	"KOwhDSTPdX8Bz9BNj0KTNyoWfVyekgaemlEVTN7BN7xhbz6lKuJ2UWEwzQynJUcjzQz5x9y+lXxnX/p/",
-	"uo+/Le7XfHVkruNTGXDefvP1tmZIDTswfMbWoRF4h7vK9W+ALAAX2lBgv3WRjqMOuqPoeQ7sSAYV8zi7",
-	"cR5Q773rWbxPd6JwbcQp0TELOI24WTShGopdMgVfBqqqIV4VBJ6NMJvK98wOQEZyvKiYQfbgKhoDz6mQ",
-	"/nuNKeQYMXBfllNilA0oa1dayn1xg87Kk12ctNdmu7ADvSbYzbS1CBgPGNdNzB4362zWqWL8sC+903m7",
-	"TwNKW8eMgpr5x+Mnb8jx6bctMgjZAM5okbZ/hyPocJFdre0VB+fvB5WsHb4QrWJnHZ0UNlZ33Y11XQWD",
-	"KbWnT4qt/G8QkMrVh5+r5KC7uRw8l3Nvt+wQPNfcjDFTNY6ZDItDWJlR55qbV/aOqrVyxGB+gSIYfKXs",
-	"JWg3+i4Mv7wUjlbl+HhjlpXXzmHGjkVSG+38Zi4IVMiTRHCjH6HJGczop36seMD6vp6+cpNll2Klfan+",
-	"5cI8OG7kBt1elxrGv9+u4GDpXYNH2IjIX8SdM+A5224ecooWyI86hsi1ve///XZ+8PH3z0dX/3sD6ycF",
-	"lKeM2RZkOqjr/Yc+2Q+bTrPCldmSZefkwU1iuUPOHacyAYfhpUWn4tL77aj9e7MRyYBGfTD3pZgR64Yp",
-	"7vufrgTI/F7RIzt72HfQEHZXrNY/WsVqfcUqthikWhyDW4Ijq8+pO6HDtm4/8CGAsva9Xvx+y7V3cb/Z",
-	"xZE1hRXM2XAi5VQfaibCseJhdaD8g9XgQxY413QG3dNSmjfXtNYTBrTILy7RYT0HK/FPn3z/7pxoPhbU",
-	"JIpBSBimbXfTLMZ2b3ROhjJcPEIHDOhJoM4WesRiCSF2ZXJFeeTF99mRrgBnMNgPzSc10dkTabbVHxYd",
-	"RT4G7N2R7xheaV+NaIThgrxjInymeNgsVC+WQRgDxi+Zv/wDru6Np6+ypXn3/PzAqjgypJo9OPaN7M7f",
-	"vW517ChmRYf/1dOfn7x49vzfv5hn//3uP0cvp8/ORi+DT6OjP0YvOu1/L/T4+w+zVz/9Mvv0rJ08+Pjz",
-	"OX96vnjMf/3+w5+vvkt+Yicf2j8mz76Lkn+fD9+8+OP55OHZq87J+yh5aZ5+NK/+6VU0YrIyHf3rwfs5",
-	"j7g8gHrFg6f2kx24eR+881NaeVjK6fSTTndjV+uD/a7cwUT4WLAQnAufVwGwHOmcnbaLC9Y5Pe0enZw8",
-	"ABW6+dTeW4G1G3fdqd3sRK7EoP7P4f8UbFPjt88XyN9z0ehdNEIWWYln4UWjedHQ4z78qc9D+OvHZ79o",
-	"+uvHKJj9MoULjB/9RaOXLUTzojFjWtMx8zeuE4m6aFz9Xu58DbmgYM+XZ7pdAeg70AJNIuScSJUy9N1R",
-	"ffmXjX/D5ktL1Ox+TDlYcibCa/MlG2FV6gE6f71u++y0c9It2hCK1/j9e3McPTMbRvGYVRuNvBUAnmKv",
-	"EZoVSh11vlXrVYr7nEy4MD3XxR7hpopRV63icfpOdWcNPVnEmaPKgRPJphYAJlqt8eHPa+r790Wr9/zV",
-	"+ZODd8/PuycPsvXBnKkdua+Q98axqMbMP3Pye9n550n35JQ+fHDGTlnAhiykR106GtEH3SAM6NGInnQC",
-	"Gp6y01PaZicPRqOTowdhO2APWaf9MHw4DKuUIU5wc41+3D57sFvF9/mi4bQTuzT9DugzOfwvC4z7JehE",
-	"q+QWMYNfuT3RR/R3C1HwfcSqW8nrOyD2ReOqVmT7brcmnIinx8Mio9Rm2qzTPn54cvrgVtqMa24OP0OS",
-	"r7pdwGM24R5048BjGfhEupk4YMgLQ/TE5x3g8SDDEeooSQIqAhZFmEYMyUxe2h+5cZCUC0GB1St7GeYY",
-	"NPnHcaf9bS/fldiNYEKXGv/OpZo6IJtVjfB8ROt7PmWahND5fVxWezFmBgJMbzCGt1qZ2dM8uF0ZBogW",
-	"EUAt8hqicpi/Leqv8/GzX6AS4Pn5+dhXBbx6Cv+jwZ+/8vPJ9OOv/zHDZ1FC5++eLcb/efbsJ3EwfPF+",
-	"Yp4ed37t/FyeCsOChLWds60Yew37ZA4nZhYVNdRF0m4fBf/Lnr0WMSP2AvhVMbxXokvKOkmNN9AMr6Xh",
-	"Advk5Osv72z09JP2hpcfrX/5Ct3hFwS3GEhWTl3YvyzrihjQ0JvrgUOU0Up18I4uHDgdiS5oMPVqIKAq",
-	"bPpDr2Fqlnpt8IYWQX537UsJWpXS9wTGUMvg30UG16H/uG8ie66naVrWiSz0EEUTyMLdyG9zRcdijDTL",
-	"2QxSQZoM8N3nWSopF6p2FhzCclLNvtFkMGULSIbZwwnPKErIlC16hJJQJgAVCCIeTB2zxIVw72uRbruL",
-	"daEQsEpMIGfMV0siGGHB7AuplVqo75eJgsgWKjp7/vnHcfvo2zIzjTMBXfF48ZKL6d9cT6xTH/rpYD6f",
-	"H9iPe5CoiIlAOv6mXNR/yhYbliLuaHGuNkr/oX34QarZdhWn+9WcL4qCDgrU0Qjc2Rj+xWLHQBNQpbiD",
-	"Z2opxXb6/Ojeqv+1Ton5y082unwdfqf85Wf3wHSheOnUbIF2tmo8Ro9sL36nPfit6Fk3Z8wTl8wIcFAa",
-	"PmMb+JSv5CX7e3uUpZlrqCUkIbCX4Pn4T3uWLvoFj4iRIV04Zkte6NJWVRC3ugyuomDsWqDJbqKxPKid",
-	"47+Wc/xDlvk1EmM+XtkU+GTvyjNWzH78MInYCu+4CRH7Hvx2LjMl1ITo05wLXek/X4glB3rP/rFd0do7",
-	"/mLecbdRUcNy9r79MCuv/XIOtDWGX7H7PKEalELtO9e+8z3znV9hV5I9es7Fl39uIMOEHQeUzjF16ZV8",
-	"oqJGr3EIHN/uzSXYqwMuYLPPscopkmIMVpkWMDq+A6KHD5VVo0jPOQmTZyGWJSOWGF7ARGu56r3sSY+l",
-	"nHI7CpcA5opMuDZSLVqlvRjLR0MNiZmMI0ZC6eeT3dMiTykwkqETAPzU9pJBnqb5X9aCg4/gSD267XZW",
-	"yZl7WpNItZ5F7zn3GTJSsCo8iuya5XRNbpZufJUzvGQilEoTw6KIJDp3Z5pDLCnRZjQykyaZMaN44JeZ",
-	"a2JVrKJBfgB2P6GILD/Fw36UX+YUYORYO5pkmOUOnXthXQlICziKyxb5KWYCmvoIRoLiYe5R2tTZnk2e",
-	"inHE9QRG+4ypGRXN3AYBonSsRQbhAh6sbBoocNcn8QvWiiP5LWNh2gIg4+cDiuWAR55sb8QdP8gs93zH",
-	"bFyyl2kwTWIPW7fHp1jJS4QVKGY3NdaIs1kzk0K/P9x5N/eeITyu5D1vWcSoZu5Fhk4xiwpswvgcqVkG",
-	"E7Kvk8rh1vJCyeJIQl66cfX71f8PAAD//w==",
+	"AIUzjJpbQ87zVgtNzBSRdiJpDYL7bNlwJR6bSzHnZ+S8zhHt4I1YYKNbxIZBN3+XaHR+4ETtvVb1bWyC",
+	"uvc/yd8b24ubNoCpGLMNkWCFXFCZNpzAM3d1C6gJEevQFnoJfGMwLjRWdvaRrZqfLZJQnSomXDllDcCR",
+	"32Pt4zy+ahTjljUPnVAFrenr9aQmIL62T6a1yqDpyr8pbrjdNpuO1gaY7LKmSWgiplOmDZ/0VTtMWayM",
+	"5qQvxaKpO13REejlYBOzyNg15ovQazOw+hamt9ZGyG1X0BLUMK7BcKkbRw7Ugs4GUxUvY1XCGiwcGNZe",
+	"+j56DrVhiPFMIyDLuyDmNm3bvc05N93LZm09NRgWiJ7rOU+FG3uDl+PVGKhu/vI5x82tzxiNOoTsiIsM",
+	"mxIBBb1BHVvpBtK2LC5yJlGwzhI1O45XOmFrdIBcNrfUBVrsViWNtJ7ua5mVN1EanHvsbbUCsGlNgfJK",
+	"r1+Xx06ot0PPY3ycgZXZZAiKpeBcK9eIabZPCgGsMGxlWZe9AG+7Z0wBNqVySa4sRnE1GyCbT7kaZDDS",
+	"AxHrjvbYXmFlm+DZ0oP3YfDOvEMZIwITNgwTnVGn2DRvl5KLthrlBV89FHqCMs8ictkyLJIIzGg8JXuH",
+	"JGNXsGAKomX9q2wJ835yYl2ROKgk2oLNpZHekLXwiHOhB34t4rg0RlRYV3Z13VbTf3m2HDDuZMW6NSrv",
+	"Pdp2XGBxOy5QBU7CCr38vQ2WDEeSRbsclQfhgq4lPWibPWojUGubtRbJG7MlYXEYIdv6fSPz9R3icVwr",
+	"OxMuUHiq1/CFG6HTR09W1/bEzetSnP6zT166fcduOYSG5Z8t++LuiH+uacq3al+0W5/6MxoQQs7AgmY7",
+	"EsG8E4uQZ5WPpsThjbot39vwLS0PqjuL+djWLPazwnJqk5dm6H4oxXw80WQ+c8BaTHoPFKiuB3+VNjVD",
+	"rkohFx2PRb0L5K6RyDKxgLTv/Blxk8c5PiOtJblYcDM8tJuGANxjgYlrkF2jiCKCCtaLVABUgue7dqxx",
+	"mFNLWFIs1o8xB6GuPMGmpRKnh9VFIqOd9W2+sM+ljN9qzc/Ve3+1TauoboBk5Z7h5+DHU6x7AMLll2rN",
+	"mbv1FG/vmro9ANSS0dwyKFdXxh5kbG20OuIFvv4Ja0b8pmSyb5crEY2w52H89fH3DSdtfXB77by2af+/",
+	"xhB/YmMteav3WH5ZI1eE63cZB+eMJa3ZHCXHvAl6MPKOc9RFVBt6Jr6qwlAY2Kuhct+aTfARG88lZmuZ",
+	"q1W/1PwudwysdMFrZFOvKuAL715ROXhW4GTpI3BkSQ0glC8tUFRkATZJY2eub1Z5dttc3u/l5tO56mVY",
+	"P8hYyv9vKP4v86x5taCzyyCRX7l2N+k+OSOXzlNzifak3QjKU4QEHgKZ81RwOCWXrs4eLwssJufotxlA",
+	"bAr4SHOQL30ferrZfi6FuZTIrl1ev59A0FFeUffjCHhiP9nFtZ+tIVW53cyw41xS/haXvGJRK+0KdKzj",
+	"yH7n2h9537f7DeNuRW/6AntgTZd6t1fomr595Fzb+bKV283dMoz3K7X46oOaNG/Hi2ocp17Lzp2JYuQz",
+	"IqxbUUOW1QENTFtVRIWr7EEcIsqG04bDsKRXj7odOecOjyIFmrrTlEFdiLUU+GuL5xRvHzChKbEIp2K/",
+	"fVntJOKzv7Td0KzKfmmD0lIsDGGKLLVRNl4KVSPxhwp/2apgutw6bCDFwta/5q/ZHIxdqXk1Yw8Pb3AC",
+	"1vA/t9tfRne1BHzrCmzpBLetOyzQGGqBOBvat6WK/rXF5zd900qFUN3KBTXTRd1MQxCN0A0S0P4Qxow7",
+	"CeA5u2P1OfOPM3WRVUoctcMSTqiEMbOQNZZ32vFijSNNp/g+MVO1j3VtHFoB3Rddam02j/vjsHJYzczY",
+	"H3NwP2s5h8/dzrnLezin160VHjoa2fSNVWvWCHfXs0XMdS70OSzIRMylbdqUJ8U1mu6Ze1sNKVaZjB9b",
+	"7ECcg8TG/NvlSkQK98QUsJXCdK5yraiU/rdgOpnE2yskIjMr0njbH+P1eSxwJeDPr5kUfFqHXL4hIWAk",
+	"BdeDVIg4Npz36eU0lM2NrBtLAF6DVHHNKlIrNLHzfVj9bUJjZtprm9joLRYXcnNe77Hw5qEPTJilqvPh",
+	"SKphvNzMe8IVLcYcPKEI7HWK7Vxz7m49z9uf7+0TvM9tV7T2cIeg1KAmJ9njUNnWneTyzFbu/gsTUfvk",
+	"R6ASJPl//+//5zIOYYP6djuVy9/DIsM5t96ZuhoFm0hcfmnVZTfGZgVjav51zSLaeAMqic/lp/8kRIq4",
+	"yBZw1XLPj5rMKJP75BeAmdEZqSKKjsD8lxKfIRlPTrA7WgvTk4I5MvcUAa7l0kzs8qenF+Tg+vDAt8i7",
+	"bORgwfkMfBGvZxR2dxuUxBXD7JbPU+nJpa0tnY3qwkb3Mnrkm/RWW+lC2e48btl4rH1jL6t83FM36fC1",
+	"VbZu2LbLL09tA6+6bbh9Bhntx9WcO07FFVxs4d8U6UoT/V68n38iuKaMl6dUuS+GxZ/rgkFz/kI3+GPu",
+	"Uj03P8ly6bUFy5sfsrJyDsMhYAw/Pb3odDuvX53jf37Df88uHv/c6XaePP316cXTprnyh02QRqktW9g8",
+	"ckWvoeHcj5pNXf2Rrd7YW+snyOtB7j96FHZU7PViMstWo4aV5vn9D3rrGzLG4hfRg1/jwsgzn8h3KhOa",
+	"TCBLu8S54HL55az677vEtY8h31UvsXzr+y6xth1eY6TATENqS9VtITBTZAiIV0mvgJvrPWZol7igxYDx",
+	"LsmdOKdESOKhGszjHTpIlzg/XpdwMVATsTglHku07Jp0M8R8Lt/yJh9lBbW0GELJkVTCLg0hTQtfohvE",
+	"ekTTbueCDjO4i7WsqUgHmA1SulSlQp2H3ViOUZ6XsppplFPQcW9TS9OvHd0ZZlBbB2jlnoPMKLopMr1P",
+	"EL5wRqXGg4ORH8xOD76slm/RvX8NPph/e3uPBh8+9boPaiq3vmzIqS7ek+cL1cd9LkBO1Tb9Eeww0W3q",
+	"kf8xFZwI7gEHfXtX8qs5wS76gsUAtmcpSW3SgxbzZOIsiErVnUOGnIFkIm3QMZdG2hB4Yh6BsSikmFrS",
+	"xqYE+zVeQKUp1wPH2GKZIY7j5QeqpHpaEMa408OxucEIcFrtCyBdx9fGoBYOAkKzaF7KW+s9cI0hVrs5",
+	"WF6tTou8Pds/k5jnkZHzdzZ0KOcFqNHsfl+INMjYlOn4JouRBl7Z5am4hqIMrc6qzZ+OOZcNjlK1htWf",
+	"asOOVZNkFbtNq6epsiXxIxFZkDWziFI2m8Kr0ei2DbuGAbovZMjFstVjhtmaBdumkUGwaiu10VOhNNEL",
+	"QZZApcqLvILK6MZBtHZxtwb26ZpluHVL1J/P3TSsrYrAoCFsvTXrhnB7EYA8IxlhpsRoRCZM30IIwC2Z",
+	"sOTeaNVjC2YRKdcGEPIVXy0uP3t5ZufpCbboUv10bhbv4EeQGRoGq1q9pIxvp85X3P6BpnR8uFF5FBwG",
+	"9dENxNIQMvWBDVvtvJiIDIiWiBqZuSZmrvm985ETqq589SZmodPMrcmqQlBozy0VX6XFrBbAnUlbdd34",
+	"hOEOnGsxW3Wm1EfWNgQMcIDr1c/8rS3JT2o2ooneYtlSNnaHLLjxYQlf4L/VhB7df9B/19t7RPdGHz49",
+	"OImr+TOq1EBk6cBuQBjODXa4qA3IwRA+zihPzdoMJdCreFQ0iBG1O9RBukQrL9GKQ9rHewpkZbd43WID",
+	"Yrv6D+y4nWyDs1HfddKYzjmSH1aPGJOZW4VUIrIHmHmUJOr2vbi+HLzMWmgZZPiPUQnfohGmayhSmvr9",
+	"bae+q96VR82Xxoy/dlVeVIAWGC/gdjVkMAGa6Xgeg7v/Gr7Ymm6AS+CwaKUPdjsf98Zi7xvfuu4G5Ia3",
+	"AFcpLSGmTgVPMWVDz0HZTwtIuf+sJ3PpPo4ksx8U1XPpPs7x7tiWm3dly599wsGtqbX4hlcjP7WvqN0G",
+	"M97GprnptAsd4mFvy3iTrUWYS6aX5+Y9Ho8KA6r5p2eeXP7z7UWnGy/eB5Wf/BG5fP3qPBLfxamg6LYv",
+	"yIcz0XrW+fwZHUMjsUpdPyJ6zYxij6au8/6gZ8ymBjpTlgTpf8rj0jr8zPf8PX96DXIZXmTTiNO5xAxi",
+	"l6jYJ9Q71shEZKnVSTH2gBWyCVh4c0wwt+9X7/l3LgLhR9clEqaMpyBV1xorXe/8/z7HPM/9wURIX9ub",
+	"iOnUqC5kCJlY4LifW/+GLQF+8+wxOT4+flS4fMtWPb7LGfWnQVb01LA/nlqBKhKaWVOC8vQ9N9+hdfGv",
+	"Qv6DxBWZMgXpPnnhQyOMk2mRike+w+7b39vBUE58k2/ie2bvv+cIAW4HP7PY6MSigijynYc9/9755y3W",
+	"ucMR9v5M86IpUG50j/c8h7nudx5TCaMMQxq5StY59F146Ix1+p3j/d7+sfUyT/B0H+wvIMv2sJn6we+L",
+	"K7X/uzMPog7lM/Kf569ekrcwJL/AkpyDtqN+eP/wYRd344fe8cPvEYEFz9cVLN1kkB7sxH2gqe/gOa9g",
+	"aX+QwoaK8iQMF63ChhO4G0LskzOi2JgbNgxE2a5siFZrKQ5BoBDllUxAwqnR2FDimIVzFGhdkAJRL658",
+	"qRziyZ29fm77Rdv+LRa87Xna6Zv1+AWW566yQc0Ed2gjR72eLS7H1EmXwJY5ffTAL2fQQt5Mt9N/56DC",
+	"HUK4wwPPYcAd6HfnqHf0YK9n9gzBvhHj2yF6I5A3wnZ3Dg//+K+z//rl42M5+sf54OHF8u3ff341fjhJ",
+	"rl/TGXuRycVzSl8nP//2RnQ+fygZCevYrJswMqNomzh0xwYR7Mc0mcDeY8G1FNkab6cW5Mpm1pQtdx84",
+	"mdKPe3QM/37c63VC5q3lHMLBV5UDM9D7dj9i88r37eA5N8YXzUpcv9N/98FI9emUymUwSXfAAr5uj6s5",
+	"hs4pj+GPsbJwXwjeghLm417iqHJPisycFzdFfO+Bu/QAodcOPuGjP9cS348wYZ5nGYPAwl1Zc4A8duzB",
+	"Oc4tV54r50TA6+czQhXJmNYZRM+3izM8NaPBhO+NJ13DR30w0dOsdMQ77+e93nHyP4wgWs6AmAvwK+is",
+	"3bxutKvZGPYNEztpsq0vMcyClx+2uvx+r+Xlx80vX3PCztSV8q5/yglNU2nOGFMkjHL7k2XWonqsZpiY",
+	"b+lizWnDlqt0CrZc+F2NtYvaf6G5+NN1T+EB2icvURJlYjx2Qft8x5NRNjhr/j+MU6DBjKRjs0w6RSJZ",
+	"Hb1vMnk/WIj3GpA4OsUEvstrkGy0xGN+uU8uqJkuRurEXCJKJbbZRPiP7056x9+vEksSUMqPy18Z9i5z",
+	"qQs/uuSjGoHwcW+xWOwZo2tvLjPgRsanFQlRuCU6DruPTIRUQIboNEJ3rkW6cRZY6/VvLAJCnoDm6+ey",
+	"Ou3S278qn3iC3s4teEQbKm7NUk4OWz79fqvLjx79CfibOz0qZG5IaVgLZUXMDrhbKEs97Xx9cfoSFr7t",
+	"/500/WLSFEEuLXZs4Y29k6C7laASUoCpP91vQIHeVpJOhFAQkMpOBSnWDHT6HYpmB8g6MVpGjN94+a1L",
+	"3WA97oTundBtxwbPQasKC7w1oasUaHXwCf8bitoVYWgk4Jm5qrPCSIujqfQyg/1EqTh3o+7+RtztwUmU",
+	"uW2gGTalYzhQ1+O/fYzTjboeHzQgl66lvsRVwecPwerFT2RK5ZjxPumdks9NnvM7vaaW+MqPuzdXQMzF",
+	"ib532l4dGLGsBQ3/SFOfM4G3nDQ6rc/EnKednfplznDg1iuDB5hkgm4S87Hjm4pErTu0T8zv34DalvdZ",
+	"3O/s2MFlPQ1a0kT72rYSf/BR+c1raeOf/1q3nD/bEOlN/ae+bqMjrppLVPfuyAI/t0kzO17aJ8LZCh7x",
+	"IWPX8L+3WtkpGAJXtYaMr/dUiaQzY7zYI3MNRneZSfERqwyx4LiIuBrJYF3ehscSm3y+smMv3Kub0QC2",
+	"CS0TgZ/YYKL1bOCriAeMD0YZG080OcQYRkt6cCtipvVaiinoCcwVMWMgNpq9480MXjLNV6T9Rro4zP6S",
+	"Wl5RRyePHUW2oxT/1GLx3fv6BMM+2yz0qxnws9fPSSqS+RQLJm6P/2y1pDO6vImhj2a9GJHLGV0O5jK7",
+	"3CfPNRGjEUgVllJZq9K1G6JBEJQprMHC35nuYjzqPVcibzOHBMZS60DAaNVisnTgmyz3LxAtMKKbJ8Rj",
+	"4BJRpABhG787Oex97ymbYk0XU7bahXEbs6TzlGljWtqwYEQDWzo3xEZD1gU2tjFjz/7+0z/Q2Pn57Gzs",
+	"DZ8XT82/P1L6j1/Y2eTqn////9LDn7I5/dfy4R+jv3+83nvxdvHL/d/H//xx+Fvv6Q5M26Ma0/bP64Bp",
+	"qG39qfw1fkH86be5VLuxTALGcJBj/68VnzgSm4GQo7iqK1W0kMQmKlhLht1VLRXm+BiJAwSI0d25A66/",
+	"I7ztNT4MD9Ml1pg11vryta8hR3zwF7OAGlHlT5iC1VrKNqTK34JGy+tI860vJTB0iZSxQLQyVzPb1tDC",
+	"lpD/qiXBN+ZnR2ivbYvm87//6pKH1H7enfKesjtmm1pnKRnOA5UW/f99n66kyFgQwYMaTAe65jKKFF2S",
+	"+71jXxE9VZBdA5K3tI9EmWo7f7tG3F2HaU35cqVv9grZF73Mb3r6493NbSpXp398eNTrhc3C89bdRYNu",
+	"2ys7t5t81+2iq7a5oDFRFTOLUNUb2/zzBge4+cIEE8Q+4MEUw4bitzNRIwZcp9O1ETAE/sNKjQJFaTs7",
+	"8PrwIM8tqU3QSqeMK2zCZBOw3B02p8rZgKCuXFMsMfK1jR6P1OGqKZsFRV6je8UlFl4GIHyXBGsCnYrr",
+	"4B1XCSFjSp/5QW8QgK9dDzfM/qJT8NlfsDelLPPxwy5iAfElSVyxMoqsP+Ygl4XM+qOzLuaxoSxhtS4n",
+	"y9dR+UxDpojZo7oBmN86jc+ZsNx4/YttEhKmz2l2DdjMOmXKHPG0bhi+Y85qTYh9CNZY2EdEIYPi7dW4",
+	"8xPVvdUXkIZdKhwwABb4xIuPo3AZMSWpfAzdgUEZVfSMig3LoUeG49qEE3xjzcVlM7/71EkkUN+0ymf1",
+	"7fUOL3qP+r1ev9f7Z7gXPkfatWTtjCVN4D/cc/e1LYrBHweYzMIKtQyzBnuHj+73er3eHv7z0Pzzg//T",
+	"/o8edcImq7Zhqluon8zbyOMAY9Gxo3cB8OKHUmr5Ss3dfJZunG6epnrYIifRcRM0ZSNs+RVva2RVlbrD",
+	"RlrUXE+Aa7Pztqlbo7DWMyGHLE2Bf0EFr/CaO0bS9ZAg2AWxceLiuwq+ptmxeKT4zKptLg06iEEJm4Qr",
+	"FhykN7GYQp2SW5YqeAJ9bFVhBIvtVWH+yEDbtG2bBY2AGhdlgTalV6AKblkv2bqEWiFJ+XKfvPUeF5dH",
+	"v0Avj3ICM0jIQwAc8t1J79H3fSJBgdeP3eyQD9k0UTOCSKQbGYDbhcZR7ghP8UyBw6LKEgKCTqEg6JdC",
+	"UvISFiElezDVtXTcliofmzliy/smAevDdvN2K4s33THTNcw07E3duTrWfzzcu/54NJ3sPZpp+q+9RXrC",
+	"W9jQj+1a+4Mb4bkvqO2iHCSCP72g47oHu8sO8JrP3c6voqjdrAM39x0xbUerwusRKsUHDTeq3pFRqAOS",
+	"7eVBt4he8PlbFy4nvQaZCo8FH2XMlm81Spy4EOJXKsfNUyd+42o+s11MXkDK6IVZx6aJFBdCvKB8+TVk",
+	"5Qt6ZROyc269rZCsGG4Hn9ynAUvX5kuEcuImCugdp1zPKZvxwBeU0/FaHhi07d2aFf4JuMrt5nzcmG6N",
+	"9n9zml3xU8SGU1zilZ/naQfTJ2ONRd8KeaWKkknBfSlaYNeLGXBCFVlAlp06057xMQFuyy6nVufFYjhr",
+	"vltN1neRybsKO3ImXEgypSk6LG2YETIFqMOSS/OYAd5/GU3LNHp2wYTaLcjz0Quqk0nH2s9bqrkrXKkN",
+	"m+gW+m1bHTYIGLTNuLzjxd8EL37sGi/d8eE88tReHTzafMNr7PBkS/yfUd/e/ktrkj+0G+gbT9NfQTzZ",
+	"g4nO7S66jxUR0oW0xOj2Fc4DuIZ10YO3E4ECo+t7l4U+Zh9BW0yAl31Ip0awIfDcYa+3Ngbw1L5/d15V",
+	"mvfNasLwDm3r8lpudMV46pz3auCWYLN8aS1hcBUQ8a5GkbTb9O27ML95fRDD2BZgAtMqdkNiN9EP15Ln",
+	"FJTCiHo9gTo0KrGw88n9qQUKxxASDJ6NMCHNh78xYub7x4fE221MvC/86HZIvlrDFJHMDruN1KOwq07H",
+	"4i/RzLU2Ufu9fS32e/tWZWqsB40OC9K3pcED/4Q8npz3+Z1zBIxQnX6vPeG7FVxH+q618B3t35j2g9X0",
+	"uN/fNPGHWHQ3sj+jQZlnwrAIxysWE0FGQo5FnhYzoYq4HqPmRz0BTHHBdNjVEM2phdrJUgRlMffTLCss",
+	"WjRmry1IXZmbYNwkj+AFBX83YSe7dHaHhYg1FBrWVf0FyfRbd83+hH6PnJLra323VZwD2KxaOfy6JmlG",
+	"QYANrlxuApN+sPdUHpTsOpgu5eFTF7xLcEglWP4dZeCEc9qQhYNJJ3oCymZHzhWoUwQ+x87QMxTRpRjM",
+	"u7BPR45a8qE+IQV7Shbk2KyRkL2vBPR2GMGHjc7G7YbFoeJiz3AzMgKwIGDKZuOfkkuH/5+3X6bMJf6T",
+	"FBLsrleXWhJgqjfO+nkG4GdVM27ktzkwuZ1F3QiKDsJt8lvWvNcd1I0vDpoT3+jN/wgwrHMEfLP4DsEc",
+	"4dYQ+q1uJCMppvExrIUt3zyQHJt/8xi02MEI/mpZVq2wcHeZcxU03W7qHqgzQg571gj5W++wj6BkQcvu",
+	"Bs9OD4tb3EI9kfvEulnfwhBdCjmuf/HiI2P9HJde3PCNyWG5H1z1oTibTrm5eIPHDg9t22i7qOUFOrwf",
+	"jrNoH6Gws0iASRsbSn5fkKZctILSvnFMXY+Wk2Nz6FdaqfjQQawNChJG3t3EYzR2+p2nv73p4CkVstM3",
+	"81/pa2LOFlJBMYDDkxPzuODhhq6qVx2VLrrfc6e90ovkaF0LkaOT3uf1jndDUU33Ew79De5YPmNSacvz",
+	"1/jwV8ghzOWrdOvuvPj9bPmS9RYvlr3Fi+zvi1dPxOKF+f9nsx9ePHl6/+XfWyQaFarMXQpg6xTAQA8s",
+	"2kKEOnOoKNboza26cNdnCf5cgybLuEX6lJQrmtiWtUe9Q8Q8VU7ZXYq5VE79vbTM6LJLTnqPnNQWUxAc",
+	"3nMMd06wMYJRpOM6uxESQes8d1FVdffKOeqDfCk4IBrtSzqFoH8M+e4ylwuX+KJLR4yX32PCtqJLmxd5",
+	"SflyYK+9NJrp1EzKF9kAYKiXB09W77kxzI1pPZIAZr0uc456id9ryTx4qlnBHBJ3ZL19YZOQlC6t9498",
+	"NwS9AODE9qzMq0mxnUOxCs+fqO+7bsXNwyeuCNawodMwf9JwEVS13VblbkmmSSKUVs6l8J6bx3ho4TnH",
+	"t3HE2+zjTl6aYzHArMtLt/k4dLzPjmtqXmBXgy8RX7zrbuNCD7CKF9JLM5/qfXmFL1M4BXN4TvzzEaMD",
+	"e02ZHb4IqoAFAhVTMhX4p22VRy5fY6pYHw2Gfz/sXdpKwTzfNcmweZSCRIIm381nRAty3CPq+9P3vChP",
+	"6hKqioMYAjPnO4n4SzZWaXMB3KLjwH09sHvCe375PIXpTGgj1fZ+geWlQ3Dmwo2lS5TAUsZZRpdo43GA",
+	"1NEQRsx8xUqspNjsXcBQ2icJFKP7BXuHbbzDrvMNswraq23baEi+zUrnjEyFxyqZYBsJH1Vqqg+1lOaN",
+	"JemPlvZuJVX3TvG+U7zvFO8vrXhvoUPXFkYH4BaVPJpQqrxB0WFh99bl1QT35LdUMr/X3Z5f97nbeZ3n",
+	"Ze+dGSa0+eXFHf6GuwyfL5+m0yCfqHRK5gr+FPEII0YJRYLZiSFl7adoOOLgU/BXJYE8Au42zzKHS3Hq",
+	"MCqqwDGkjBtDLq2qOrDqoTNgPDSOhbyf5N0S4D2f0SWq7dkyKOcKyzVQ7bHKACrTZVX55SX5zicfoD7s",
+	"FGcLBFDA4DDbq8H8QpdFs+yP2um/fWeY4JjK2jZz3n1vu1DX8BwhBMS1Gb3seotspEEOHD+99Hdc+i+Q",
+	"HbLxBGQNwM5NlGGv2naj7UrdslnDomj5oogSgntI88ogzdrbkG2dp7Y037LDdp23+Mb+2Tvl8E45vFMO",
+	"/8TKYSCFKrrhnXL27ZTBlKTR7Tp422UrFUMoJUWtU3QOaIaLo9n1muzIC68WoE/Q0KKq+M58azSeEkNd",
+	"WIiTMnQUcvSKKgfxMxNKsWEG/Tw7Uk8kmBt0IFuLBmNiwffJS3S74v3uRULie7B4nHCRYxPtkzOSMcNF",
+	"beMx58fsIo6Rt7kieRzhKuwuTNpMwjWQWo1dWvUF581zKs8zsTaJujgEYQfsO95yU95iCQCJyybHeKm0",
+	"O9vni7CUBNvcbpFtWXlZXYDrx2UYUSpMFHsSu8TqLpD6XoeoxPhEC9SsTs1PBSexASiHquGsO/OISPUe",
+	"Tu3P55y3XvM8vdvpwLKgw4aIBTj9rAUSRa+J7wSB4544eL6j3lHje85cv8POndfpzuu0o0oyPOIR5uvx",
+	"DW+k3DXzPh0kE0iu9izk9+3w0IuAgU6oIlRKdh0DXMShPOdfkeXd8ZOvwk/+uhRuTjSmgNrjz3gLKt+S",
+	"noURxBpul54LaHMLqTXLaAKxFot2MHckfUfSfxWSdkd6C7G9LUE7h+tt0rMzUDTi7+U+kT5+nPpO6S7q",
+	"YtPTeDm2kxeN1PZZveMBdzzgL8MD8ERj2p3duttnAthB+PaYwDMppsTFcogWxEtuRI8Y0uSqi46ih9a/",
+	"6ut5gABPvbsDecE+yVHn3ZixVT+7BoWPMbzCO01OHWvJ8+rGmE7qruJCO+UCG0Duk5c2qRML4+0AaJb1",
+	"XXYslJwuXXcBx/4VMZaEQ/uzO1dsYgCGYQdTpsxqhVG+fA/bdIr2e3bnc7nzufwlWbdtxb6YAPrAnRZH",
+	"tBBX1oppwctbsfAUkozxW7bLzFkWkilkIIaLXguWQmqDZUFKoE24R766whzdQP/szNGlhIRNJBqzwSdu",
+	"rz47JnjH8+543p+X57nT/AXVVZdKdHu87jeb1hckH+379KXh8nKfnHsQBo5l/ymcEjbyZUHYGWjB9IRx",
+	"cniCGm03VyPHwmmqEcZo3/BSnE/E4hnAn5ItLqgaYDZlC27odvNOI7zjjn897vhq+LtRCLUgNMQVuWE4",
+	"riGj3IjlGEDfdYnI0hzybZ88o4lWRM2xx6EvbxwIC5N3BTCzVrnNHgwAH9ZCy9wOuKP5yoGz+cX63AjF",
+	"0aYZm70QlbTVrfrObARt1GwKRlbe5RjtBLrNL6cHRv1LpTO2B3rEEvHmGI8bifVbAHPcAp/RkfFAQgLs",
+	"2qKzQsJmuMP9YK+VWeqalx/9M3R1KXvDdsCODRAd3V6TDNIxSAtwIFOQd3xiJ3zCk9KN+cRXZQQHn9wn",
+	"/FaCAp7e2ASK4jr546g9h8mE0uWmOg1JMtIruJhEwz47tW331qBYlqdgkVm7ZCjmPDEfzJxSKWYzG4BQ",
+	"V8x8RPQNiwA3ch1kHcUjIMUQEjEF5dAESy+wiBYB4OVpKfN7JkUCShGFbRoYltUhzsZc8n3yBkZGmXVZ",
+	"4Ux7hA+6RJQS25Vhzs0C9dHInjKEwiiiJC5btOhYb6FMbd64B37gwsFf5J0eCsRTmUwMp3QxligkJ08d",
+	"H7uxWXrj4rBCiPTWCpHDtkLkKBQidpVrhYddk4EYNSeGXJwUYIihRGkpT9Zhj7rD2bWqARcLe7JdVP0K",
+	"lkgBFt3FnL3bKt++q6H+C1u258BTw3OE0jk3RJ//DYVqI6HoTOnbcwEWKJdTKq9so30LJo4oOLkBHGKF",
+	"hjHivtXC4WMC4ECsSv6/As0qrADwTcuNFm9eI9B7YBtcCoe6ioEXprFAe5VXm9FaF+JdGswdf/kz85cX",
+	"hu58AJXajA0j+nkK6a2HGNB4nK3xnb3igCkrLseEXgHvIjqZ+RJoMrHal/15YWgbvf7k5Xw6BKnIhF5j",
+	"ud+YzvJoAXWYzhst8zd+dDu0zKd549T19dRMqfkGoz33xS2djcVx0p1+5w3qRCdHbYr43GTX2c9+t7CK",
+	"z77sznTeiensV/aWXGxfxaAuKvRvMVtCEMptITAmQ2BmhNMPYmXG++S1AxDEVgtMaSGxIHWJoUXtFHtf",
+	"Cez4jXmDseQsYpyKWm5uqn++fItopfBxtVK4BRvJd/0u0ngXafwL6kviGr5ytZ8EJbLrW2Sr53TpMF4x",
+	"BZjOFaArQwFwooVFPLUZCcg8lUewyiNv5Cx3x+WJwSmDPM3YPhPTiDFfL6+9RtQIbBKYsIwh1zollxK0",
+	"XF7anA+WQxRHGbFZmV1y4R0m+orFwOUst8nmfQMzyuQbC2N6Szz1jjfe8cZdqLL0CpyrfJ5ceZfOKMIu",
+	"JR7qnaTkIm+4xZoKEeQXOyc/Ti+IY3hWx1z1g5BkCBPG075viuR5IZZmIdrdSIppUH2F0OiuDc4+eek0",
+	"ToYwxdL1/5xigMVXUrTmwQmVkoWVYdjf2rwjg5EmNBM8ylK1XH6bDBWFyEDCVFx/AYbaInKSuLPjhVvb",
+	"scUM8Ld2C32uwV0s4U4afOPSwJ5l63h3fEjksoBwdJ3fgjxQWgKdroUmyzOaUKeV1yD3FHDtuv32rWMR",
+	"L0DAU9cGuOu4/SVLLz28qrnonnLOMJcVhNekVNNL23aBYMIacvgqh8Z495jxAB3NhgvNz92i6dblr1Tp",
+	"PXzO3vMnlzZSgUEOwQM8o7yQNw81ux4GCc0ykPeU7wzZJVpcAccXJLgzwFNlw+kZVW4l3CQ5uQSeXnaL",
+	"MVo2bASMMXvcysklGcHCtStQGLpRroSQc1dCKGZgbit6Bk7p0vpoNRgxZnZOGfXeRtVXpZG9ZK04ijTQ",
+	"MhvmDI9gdsaaOSVDKRbKdgzk2FnbGiJTBdk19s+w4dyln0ZRcINZF5aZFnkXpY2q67112ENcUUNpnX7n",
+	"v9/19h59+F//1tmmA5eGj9omoO4VB79IIGFpnxy+53hBPz9477k5nn3y6b3PwHzf6R9236NL+X2n/96l",
+	"bL7vdN93tMBv8rRN/BITQt93+p+Ce5yJ+77z2Vyg8buY6/p95/P7MsptddpxIHSc3r51AZ2sQ7QICYDi",
+	"pqpw370liyqUxR/2Hj6smQ22mYyEvOss+sUlx6/sGh2x6gunnJae4cnJqYRfwGM+n01Elu6N4JbrC0cA",
+	"Hnq8mxcVVmLjq6zXju7PXTeDqFU0w65EI08NjZuEPnG9R+8823f6+l9QX/8NCZxQ4rvvbllJ00pbX1B2",
+	"DV+G5eVJQd1ihgLhJcgS2nBCHPOfmxGOhUgXLMvu+N8d/7vjf5b/vaXY0H43XM/1ilzjhhAKsDsjIpLT",
+	"aj9QY04aA1uBMWXIlOpkglnxMyp1kQL5Eb0SVBv727Y4pAqQkxm7nusdta1/4mbTpGO976bvmrxjo0Sq",
+	"fM9u57qMtm6nU6i3mHtNe6aX369mkDCaMb1sOIrihpuNpbLBXJT2mGghfIG74NmybjSMJ9k8hQHjNNHs",
+	"GuJdxl0XDzemoRAZUH4r/czvf7P9zA97sW35sNMaWLMBroQmEVzNM433DZz6simlr0UrnIzy8dzWJb7r",
+	"pIDNbwznqe2NExzbfucJyCnVIhPj5a4w/i0HWJcd6OjurtdzLMHPMyWf/oAJqIF08eLidjs9YwsryglM",
+	"Z3pJfKIWNp/lRcTRtet11Gi7dmHLsQk2e0bhUvLJ2NS6VXw2rBl64gf59aKGW9BqCmMJntIcICZMKcuM",
+	"7mwI7z/c8/e1hWJpTbAzaRiKEbkDxXgCnf5Rr/doW0JuR8bP+Wyub6Xd7I2ZZOuFv1Wu+jU3KcZnz9J0",
+	"pYzs6QUdbwr14jWfu1+jY+hjWzl4pv8UseW/qOn1pUXeWYp+JM/6G0q5mhI1d9fBp7ylYNhuc6X5Yy5w",
+	"2vsj7K2BJX5X13Cz1mdtT8AtI4Q46eechfOIhvTGZuwon7UwYhmc2hpDnycl5vjZ6lA+i4sTwffJjxg1",
+	"tVFIhVlZBG1OWBr9yaZsOSVKAsE2XrZ/U9/YpL6SAasPjASxd06BctfszLVvjFQgzOZ6W0Vr9ILqZHKn",
+	"YX0tDev/dL60hdBtIAZfYw55ysyJfIZ5k19DXv/QbqBv/FH5Kl1OKB9j6moKqMVTbI9wezL8ADlhrYP0",
+	"14I7+rwpe+89hcxxn5z56i4FHhZkYfhwrEIr1wt+xpfutGNjp985PAraLhp75JH9ewFwlVKzvFPBzYfP",
+	"3fyWh+VbDo/rbvmwE770FuAqW9rp13hwzKu3Ni7uesXuwk+0wF1ySgJmS7YlwC+oLOGAJyKzw+7nahIX",
+	"migXQeWCLIS8wuQqo9dQvkSAHEO+NlsrYwWQq1F6lJagk8mp/2ABpcwvKV2SFF1VmEKf0dk+MVqmFuTo",
+	"pN/rOfwGsFoZJpt5hxuWFZn7jeKF3APzqSkZCbmgMiVJJpIrV+FJ1IJmmVgoPxnnEUPsn5wtuaR6BCvS",
+	"C5ZA6DszC6E99otInC4Em1REm4HpuspnTGnzk1BglE7FUsgrVPGArFEDPZv7Crrgl+WN2/C/3Spn586N",
+	"ek6v/5Lh6Dtt63Zy442difQc8vwd8Pk1GpfhmpKlGxp3Y3MYZKGX5t9Lw18vtbh0EdXCgMXmLpY9IZdl",
+	"kjgKXRdFfpUPoi17Op9R/kyKaZOUGXPthejsMgCYUh023D48MaqS1WELZndc4VzYj9uwqcr9J3u94+D+",
+	"DzvS8p7QpV/ftbE6ulR3mt5X0/SeYHt7pifOr7Mr0r+BiteEaxx8Mkf4s+Uavj1lte2I+b5M6DdUQ0rE",
+	"e9JcHj+TcCePy/L4zyQhf7LJWEZnN5pyyTCq4t99eXrZLIDQf/HEsPxmzuay5cdtppKZvbNgcudHQjPg",
+	"KZX75K1Dm7b3FBdhAczC3IqJTlvbHO7F1DV3y1h7O2RHPGBLU6S5dG4uXu8siDsL4hvjj4ES0bUZ7Rxu",
+	"15BQmdDrjQi8wjtuqrlClp8gFRLGyTtjZnSJFt9Xu2OcIUOCtNTyDAG5yASy1PaNHAqB/iXbI0jFbY9z",
+	"HHGDYtFYXlMbQG44rElfNA+7KRz3Sj7lUyozZhbMgVOjUslw5UcKNPluIZkG8jfD8P9/Rz9+X55NXp15",
+	"dIHeMg/kHBm92aJmQzc64p4xZZqM/xzRx4pUM8zOxSBnl1BNpkJpcnwY9iu1NmnNPB5tnIcWN5/Fh52G",
+	"D6rYa0cXvUf94wB7rdtBp+MAR1O9ECfrRVr0Ub3So3aSDGqIaZ15mWPxqf27eOVXiSPgDtjg2VZRhC+X",
+	"iLFGypjx74nRaH1vFsP/sJcHVkaYL4Aq3SVD0AsA7p1YlKfoxcLqiji4gJETF2wKr3BufyrfVISPPMx5",
+	"YU78bdq81DGU8jN35LZyq76pqZORanduq6/eDAoxvb6l4GQ02f3lakY7Fv5Y1zZ2a9iYstWP2cZAMqN7",
+	"C27BCCdMK1s8SnNV1AOFzbGFiDHFgdkMLkXoVOAVMCXWVJe2M8k+uXw+2kOr95JMESiMaaLoCAOciE5S",
+	"0+uXpum2bGsnZnYz5tOQobRkGbeYyj4aWaRGLP4plS034qLJIaao7Ui/cwK56cuHhy10wqDXPB8xObXA",
+	"77Vc3SrEA6dQP8MQt8X3y6WBE9pfTSq1PUXO87IqefCHAPnI8QnbjggAs5xdVfSdYLrz+HwBdE0nf2/X",
+	"v+M174NPnpx91v36wM9uxNBdxOf/3IhPrl8OaXL1jYd4vAqyyYxdzjZkXFR9jgEcIHY5svKmUC+nNAXU",
+	"YG0PuzFs7jJ6gYPY6P8UyjlnfdG6e6UrWHc4AKjtqlsuXr+10u18a5oXDqZzu7KDKeNzbcZz3GusuKBH",
+	"eGpxVxgf2PZWxSqFClS3g/uN6+M64c9AMpEWLz45PjKvtk7SgdPY8lUMeumbOxNcKazTn0mWNKnLMNYI",
+	"Twea+SNifbPFAA5PTszjgocbUqledVS66H7Pbafj1AMLMdA/Kn2JcBSlR3xu4ZSsHPZ1voQVertrY3Nz",
+	"9BTLolwEOqGcDJ26DCkZfbNFYPE6+Wq91xi0wrCK41r7BONJHlUFPQrr+hLYUvjKCf2qNfHD+WgEcoAx",
+	"lYC2e3W8LsqsfPvO4tJ3yB0Oj3ofuh2VCT1QGmbhk7Yl59uz87cQB4CuAXYNg6ZctY2oUKC1Ebmr9fTW",
+	"ETVI5tpo5MWuGYngfkuBphnjK/zayfHBgvFULAYpXapO/5H5ofYguF+qnL1n6HKm5+Y7KscsOCgPzUDW",
+	"C64aSVojzhy4zIALzZLyGJoK1HqJ6H/BasPyeFxPNb9aU/qx+P1B5Pd82e5jI9vKLG5VpK6jwPYC1/xs",
+	"6MbskD0jZjnilLwtKT8BTVl2B2/wZ7A87+ANauENViFwbqVKEvXTg08ue2Qt8sGqftE+F63yjDsshN0c",
+	"mNXD4jq+MEUgNTryt+7rMDpYE+AEmmXk/2Pv65vbuJE3vwqOdVfZ/EJRJCVZFl1bdbLj2M7asdd24qyj",
+	"HAnOgCSWQ2AWwIjmuvzdr9ANzAs1Q5EUKUvO5J/I0rwAGPTTjX552lswJcwJvr1/wZguBuHSps853wcE",
+	"5OZMYbYXC8FB0iIDtI96BDTtwPXX4fgql78Kwb/SFNUb2+O7CJ5tYG5fa2yeobH5tQzvGl7q+MetMxTs",
+	"QQ3P2Cot+4rdmD7A85zQkG5JZ0Y72XnnPKTkTeozueJG2cCDhk1ZKr1m+Oea4LEsL8Y3tPGZH5EcjyHj",
+	"JN+wAq/ZjePL6jOd37OHMdV6LhWceMr9Wk9FiAksbiTfaZc77toCaaQoihWD8n3/QMha0VP04zmedOgk",
+	"RxUj8CAWkohPmZ31AfePkXOBGS9GRtDf0+76Et8YiPUbP/ibsBCBWjT9bCEart8mmUilGRlCzx1o+Gxv",
+	"aTYEm+evpiSSYgy59CWXry1Hfi4IWOvpzpKGNnh7eB9803ecNu9u8447veYJbOJMEm4HOLRGVq2KAOXr",
+	"Edj0RYZyweZpmQamx1iLm4ahYlozbZW0k9uKNFslk2FkP5R7+zWRSfDIz6F7k5Ji/AgbjmGC3zAxRE95",
+	"HLMQk/Lm2NapcPCoilHGSg4jNiuEJl3gcLWQu5G/cfd/AV7sF3jngzScSZWii1Kq8hFWO0y5CJtEJ8HE",
+	"Hgi9O69qtPbqKgLsYyTjTvmw1+Eol/mGF/DVjMwVEuqqcSgW8NhtuWwwTCSz4nZ0W/DPNcbyQXFjmIAY",
+	"imt7V0nRDmxuNy8+8a9cTTsOTtIdvA3I6U0WYYfTbEqVU+wqtzQEGTNRM79XbfzuyYPrdv4ucwm2zAS1",
+	"tsQsNhrGh/HAcCmPMdcjz8oOiyyQL+C7JiIAF5H/ZdWdZ/k7fbMXLi5pxMO+g+cNUy4Bc3pppAH8EIh5",
+	"+YFliNDLyb/d2lVD7X7Mp55qvCERUyHnQjd67Q1C/x6Lqbe2liWPuV1fn1yKpodXvx6RvH7dsMtexTla",
+	"xvpwSINpEh+kUaVKMwOtoLQVY4nDTrFLzuZv0yetUcxprAFpisWCKfd+aXkg3LCyRHBJ5e4camgoY0w7",
+	"/7PZGCb2O9mfpozFGDyEFc2wh3aG3WsSwbH3E0ZLMWQJPkvX8gWfL1U8oULjPxTlmrkfob02/uxWJ7eG",
+	"iVCMhrCzen+sL7CPYQ7Zp6yiqUlTq7+9I9Bdb4bkvO4klVyXbAgEfPnWzbgfq6CheOZYmXCDyTTa9RKO",
+	"lby0thk8vZc3nKhixEhJJKY+EkqMnA21kYKhcyLCSxlXZLgwTBMtZ47WKqKmLBhgRXKRR5atfRDLIrKx",
+	"SLjNu4+29DWwZEdJqkkoBaudK9+4c+XcSvYSkG2PX1cNG59Ls6JGmSGr+4QRwccTEy0cqKH/NKaJBmpR",
+	"6B2PzcaRrhR8GfaSMGGljMa42X31w42jEvaldsr5uqojrFT7aJcHR+rOnBtKZDrIqube7u+1pv8Kmj5V",
+	"s5oM2ZiLYgv8nYvKIWyk6iiFPa5lhbPQtVWWVL3CU75BEcgSQ4Sc1/Jw6/Lwxn7jMrjevSAoppPZCklI",
+	"TRVrULEQWoHMJzxinpgaCoGSmIxkiVGLT68lpJaQnZMX2421TxFZXS6XDz5t3N+WgB+eksElU3zEWTgA",
+	"irI5RF+0kcDeLkIykokIiZFkyFwWm7EHyUQFeLE7Hms6Y56yqjzU9Thdmut750JICA9D31UGX1If1do+",
+	"qVWxCO6oJrWhptIBD39sbCjNcE/Jy5/LOZlRsfi2ghB77j474oLrSVnIANC3CyGDCYvCNCa0yTk+jigX",
+	"fXCWNHqdh+2jk5P2aTd1g7CwP1ysn5ek5ByrUo6PjjrNhmbqkqlGr9E5aXUe2gUUNNYTaSrm0u589EwP",
+	"lfPFEAluy17DizL8ykqwn8rxw26n0z46trA0BOg57pR5G4yUkTUpx/0wmcXED9QoPh7D0NMaE/+q0nF1",
+	"IKrxZVN3RVXcwu5Wh4d16GJZCT32Z2g4N1PILKYzz1o724eD0uRtkNCeS9BVCUqwRc4dckOjcatT8MUE",
+	"6iINn7EeocRJFEEzzl5VoAmCQkPwckrBvtPkxY9XlQpIBk7/vngquxvC3gbQ9W/JxdYGJ2JMmey9KPI3",
+	"PSKRlFOv9N2HHUmFWw9T2uUI2srXDsVv2qH4jgLvrhP1HboS9eHn1AP/ZYU7EY5/hqhE6CYZxBOqmWM3",
+	"BKU3IJouyETOyYgqe6FFxRYZsEseMhGwgd3XqUHrTOlYSTlCk3eFp/HGh8faiLk/RsxmSLrafKnpFXbS",
+	"TdepnZTj2Yv09rbORuVO+KXzbDcV4HUYUBGwCPxa275hNTUD2lhzl7+nJWId5E/KSxa6tnAuFd8f6iPF",
+	"aAjZ3IsSknAccxXQ3YIB4yyn2n75+g1m77gJ8lgxOiXUf8YiG9zubJDDiYzCvQjxrzm/nGIRoxABtVvR",
+	"HqiWorXaiiv5MJEk5CGwrMCJb2FvnrLYeDy8KtJ2/Dc/J2GOg8+ljNiYRn1YmQ2F9bmMwreYL7GP7I7a",
+	"tvpr2lb3Lhiy//bg9XE10xX/YCzOVAUQVQ0ZF2NvKu1HczhQ34vyeF/QDq7pC6FDmYBhiIUUW+kLN+pd",
+	"qwyrLPrSItzGLjYYT600aqVRK41aadye0ngqQjDCLXJho4ehx8Q9KAvY/Iu96Iq3GNHHzS6MJJToQFET",
+	"TEhIDR1SzUA92BdQxXTRcYCK0iWie/cB1wRP7Ff1B07kK7oQ6hhI7UNYN8vN7urMMFzuqLqleIcsjuQC",
+	"a8XWzeDJysexZEMbFuuN03rKG47nhrN2+g0Tl1xJYe+qzsHJXVSVEXLUWT8Rh2ti7RkesOpXugt28bo9",
+	"5f1ky13n/uy05FgZPqKBNQ0nxsS6d+gPWLqFxmbL3XdIY37QaT1stVuGqtb4v41mI+Rji6+9hp7Q7smD",
+	"XveG/0FXm2z3A4VCmASucGpNtRUWqoc+YO9jf2rc9oTgJaTXoDFfZeznqqy9sa8SITgUvlr8sas1k1NG",
+	"DNOAHQBKWKukjaKGjaEuO0pYf6wYcza8xp0GH2CjtsKp4KxKBcqBa50OdKWlfrY4a6QEZUt5s7Sgcw/b",
+	"ac5P9uQs7wfpkCBT1G3xqvQfa8hZY/URoQKZmfwNXLs2ZCwkx+0zmKMFJ+Rzkt5qVYlnX8rdaK8DAiYg",
+	"XQQ4eAQpDONC+7HU9A1cKTZ2/3ZmsqYLTbTskQH7FFMR6gE0QNKEkoVMMjsZLYcmGQwVo1M9yL+iPJUp",
+	"+3RflRH9PqFsNXIuY+AVVNock+5Aple4/SmnYJRsddLJiXR92rkb7pNtiaLv+qkMNyukiXqB3lZllZ/K",
+	"Dj9n/1iZZ/aUBhNiFBWaY/E/NxMyn8gmuNKt9pnIOdDltYhr/WFtJBIrDnSAgPoUGAOt2mHRqDSxrID9",
+	"Nyxvr63k+2glb47j19vHdb7ZTvLNcoovzTnDT3wjS3ozjvL0+cuJZytQ7ZAOpTKbe5SXXlZl9T8GXwGW",
+	"A8y5CSaYuwJlYUMlk/HEkCTGymUXjjwfGWaBsOkLADQZS7CVPeOejEIv2iX8JHY+d8ROTvHoJTKxYz6e",
+	"kWPkOUg7121aVpBN74NU4X4YUGoV8ddVES9QQDXl4aNlu74Oh9b2/F7YZyxuQ4/oHHTv16I/pDF4Yvam",
+	"/V4Yz8nhVRcqQcy5GbIxhS77M7ogbijQkENEC0fMC7c4txlFyi8zoaaUlcveXuu9Wu/Veq/We7Xeuz96",
+	"zwH/7Wq+jFdqH3oPYjiGxblwDdfEZ1C6thg57jYyp9zoCt6qWqfVOq3WabVOq3XavdFpyAt3uxotRxC3",
+	"D5WGXslQ8RE23SBzSI3FjosyCj0Ze9OlitGFIyehBFPXIe0hcrpDhGROBTRKtyfDsSylbcQp1fqv1n+1",
+	"/qv1X63/7o3+c6yPt6wAZRQNaTDdnwo0hIoFpOm5vPKlYBxmMhiL3C1yJfJnRY35ropFIYSYHdCElShB",
+	"N61aDdZqsFaDtRqs1eC9UYPPKtM29q8NQdIOP2v2ny8ry6siqg15cEz+wR/7HNWVuXfvrFjfuKm1CKvx",
+	"5OFH6MHFjSuKz1rcF7FEJiZO7CPklNj/IjkmXJC/HXdm+nuAsf80eqfXwtdpGXxtlTLMKiup7ceoE812",
+	"kmgGbnWXYYq2h0sj/WqJZs0q7/93mohkNmSqiWQanUJzuY4rH4upmeQr9/5zXUe5tKqtfW1hWz4HbiIT",
+	"zaaMxdBt6fqCS5UIX3Q5koqctbErlgW0FvmNa250E2zhiAumm2QmBVs0iWIB47H9m+8W3MT6cK6NVAso",
+	"EXctil3xjcTs3/mEBxN7u1QhtLIRQPDkadpKizaf5+d0TdXmDcoJO5uVE94KlXc7a4y5pq046jZ8Jy2g",
+	"6spviL5KBLYb5Zmi7U/ZQjd6R51OsxHJMRf9rDHpqV0RHvXZJRbwHrcBkIfyE/Ju2DeNFNOTvpFTZp99",
+	"1raQjL3jG73ulxXA3M7syowAI+2etEGxXH5/vOS6Mh0YSqHqOrmyvn75XVJCBKRYTLnaI2F2SBe5cjPo",
+	"pqDtudNiksWPQk3cCsIF2GxLeHEr9UggdtvVI+WHu21FkoXJ+1qLdOe9XFYa7KERF1fIoQwXvtRRLMhM",
+	"KralrOQUt1WJIuARh524CVnCCAM1jE2d2j4nIy5CK8m+HhNjM3giVokY2p0DsZs5BnZIKB1fFqPBhFiL",
+	"vFwVv10a5beojYMJC6ZWjI873WbDLeVNW31XN7x2nGCXTIRS9RX7NwuM6+xtKAe6KIZfkxri3Cak2ySx",
+	"kgHTmoSMAiFVMrR3YpKkH+ThWuOzi1dtguBQjzcxQdBdFUc0sMvYgX+ARwD+sY6j6WYGQXGXrjQJivu5",
+	"tg5WdP3FlWIKWPTShkhrI1+xJfh11sITx7/k7INLexLJao7c3oe6dgUOeSmWP2axy4a2fwvhMiypt3PC",
+	"flHlRkRxD92aGbF9WXNxwLUhcQcNCSdBhEYR7mi91C5iGwkq2BBIbra/XmkVRoF77V1qaFbzCm3DKwRZ",
+	"ujRy/1pS0J12r91xCnojnk4fuTofK8bCLHoYKxoYZLCaS2W3E3SbBYPElXpgSCs/iONe+8QPYvP+5CEf",
+	"jZhiImA4x4hfovPZt/pr9I5POx1H5GmNr2QY8aCVM6o0GkxSzakCF8uI8sje2G42ImZw87dzPc/tz+iO",
+	"aaexsXazgQjQ6LW/bBYIjEBhtpuNmEn4gt1mA5q+4IzcRsL5uCAdKD/gSm0d435xX8Ru1fzU7E59JUVI",
+	"F2RuNWvIIobWaKr/YcqpjdzOW3rtvKXX/rI1ryt+ij4Mq5q5dZn+tcKs7LSvxi/pnHLDxbiv5zReyea6",
+	"1BFrExsUHrqKvsnDdW11lmSWIEvn7fRy+wWTGsmExjET2mk+JmQynhCUMjKhlwziymQAIDUA41Pg6CyK",
+	"aOgsQi9Z2CQOBmD44DEn2tifteFRlBUGOKpFKBqIIhZ6RlLB5hnN0pBpHjJnnF0Cs9Mjn4aJqSiunYm8",
+	"ZCo3nJL2c+7SzDJuOn+889SnGj+gAroJD6Hvtr3VOzoqrWV4cmMXKSfrY9LWDevccO8Gj9Gmo17ftHcZ",
+	"uNbOBCeR0+51R7pvnK35MfTsp17eb87i6jXVoac3r+pP/iYxGojkhhFDnugCCVxGuWx3NB4sNZFzgeSj",
+	"DuE89DVTFmbiD//pNfAGRNIpYzFcYff4wP6rH9KFHhCpHKJpOWPgtAWf5wB9XYMW8bhvChhuZBIU6rfO",
+	"37z4ThO7SkQzplPwxXMxwOwwygj/Ahkv8lR/KJR6YqdpH2mPTCwkdCbh1Xk7oBRb39un7xRgJR757XrZ",
+	"97ujaAqzjcz6LZi9NwDc/BzuAup294i6Nbx+4/D61ptRxJ7vIgdGZYbaDpH3sz8VreJoe541+bRoFEg0",
+	"8aTnXUBjuglMbTNr0tkzlBV8CPu4aUiTceFrsHubmR3urfCKDLI8TN0oibd2RNSOiNoRUe2I2FB7XeOC",
+	"qLMWd5K1eDN7e9P8RPdpl1nwSjXGoZfxysCA1Bb6sdgDikBzlikBAWjmEzI1mQpr0DqHTA9zHwv80HLk",
+	"fN3N9I9c+dAdqpT0pphijr6FWh4yZW1zsNi5JsHEbv7QmvO+v6vx6Qr23Y7HmkWjVeGMlaELTHTcYzbD",
+	"HQspjKSaATwlCQdHyl5DCldTJlYrF2axF/diWZJAp+tANJSBkSp96tlKRD9qQwMy6nuR/PG5EdDYJKBp",
+	"H0KSLYfZ4fNi3j/65RPogJG17L3OpCbR0BvY3Qp1ZLill+piqDJ6afjHV4pp8GFSjLiagXZL62KOm435",
+	"xAKLkH0l51u4nmFTr/I/IybU2H9j7Ef48IXwHjQhvVFIAyb02jqhMk1if7rBmrx683rK/DuqPOvOVw5g",
+	"P7A2ziClgMslGFhgaxIpAkaoxoOJN4/NVf+7lvaqAf5+4LoBD6C4ckC0kbHOfQT4JvYsZD+EHUDsiAki",
+	"Ri+ZhlA8FobNqX1MIkI5IHFiMAc+86eHqTLz/iOXJ4vfvUmcMwW8P+D5yh8Or2ofbFO5a795dqqwmjPl",
+	"oM2sZ3e8AXNzU0D5kQUcwGkvZZv1ia8+8dUnvts68dXVsLWL83q6vibo0yYEga2CYyLcZVjJlaBXH0vP",
+	"yUTqXOhH8fHEGlrS1XVDE6S0UITRYNIiA6aUVFBVisaBBRZg35ssfPK+PbvqtLQwknKqScSnFUnv7/ww",
+	"d59o5Uv/AhnJxJld+LMrmC+hJOjc8D9Ui9bM6Bbr8E9bbasOKdRZ9rr2FJqOxdftuzvb2XVti+orOA5G",
+	"SgrTD6VUOUaGIhGD1SygDP2UFbvkblgno6OgSzvDs/AhOx09aJcxF0yoYk7DlbENbHB0cp96Vcq437Tf",
+	"YpjnjqOSF0TXlIwKMvQMDz5e671TsJ92Un5vFOViRcj7nMAVAEV5ugnnoPG81gO4atBzWheDwM00MNMk",
+	"wAJqfzMEdQGzURLSguAkYvGJQAs45zyDmI0LoftNWTYKF2LHJnCQ9ovrZ21HTQydwoKC/w/JbLiBNzYd",
+	"eWk+Xfhc5LuhpiFvXIFCwr2zv9IgMzS788NseoYETJHyaOia4HFzXQ+8TXrfVQTVFba3/XoUO9s1c7PH",
+	"2+UWoIqNuTZqsUxv4zf5fmhtMhSeSzVlqpTU5U6Ns6L/3fraATbN3UhfqJvf1WeJv0rzO80umaJRTskJ",
+	"QgWRKgTUuaGOj6nWc6nCA8U0MysUPTgskNSCjBnkuaHPBc8nlERcTFHLonKCZDKv+uYTpE4zvmJNJ8HE",
+	"TsM/UioipGldiBKCVJCSN26gb+04b+IxZDOsK6Uh/b/u1y3jxHA9FDkPQ8W0fi2ixQY4uGw3udWD6j2w",
+	"UuZ00SR8VLlGW2NLfbZvaBYkipuFo2XLTvp66irIBZsTLww5sfI8LuVC5ZyUjQppOlQsZGy2Qqic+ckI",
+	"MIh4qxm3xncaZKpJxlKGLj4gPCkEmchEtchTEfoiUcc74p/hBo7GMjf6Qsi5cFIpI2h/bAUBJda+B5Ob",
+	"zAQatuEjcJ83iZZoUXJN0midL0ctF1k77Z1JrGDzfvppeg0KbTaZIhOprNlO7WJBjQEepmEpG71GMIr6",
+	"5+v/t4mP0aoTs3Ys4LikwBdaSofbi/Qat7zkYvr6kqkaA1ZjwJOJlMBkviMIMBxj7CuqUF1Ubz5xCSBe",
+	"C87oAtJQrJCXe+Pe+Mdfk61x7s6K7snfaeIH9ohAkBU6UFUlTbi7+pAe8VUSJ9bkl4DQkhv0eUiJWx5A",
+	"m4i6tdAsGtnR8hnr/1cKe+3TRMmYHT5mKuIbucjcC1a5yPxC14VtyxZtfnWW9NTa8vZHI06/sf3bmF+C",
+	"HVzMHKiudnvveCrnIlORVqWiUBhJqFiAp8fL5IRqe/ibSW1It537usviGShGDct24NdzroTUsL4c9Ydc",
+	"mQkE5TpnB+0HB+2ctDxmolxaggmPwtXisq6w/MLm/hVrKcrOzabZOXvYPmh3D7pnebaWWwGQDeGjDDrO",
+	"wxA5vSaMhrBpPjeevqfjqke6yw7hmi/NRm4DHbxlcUQXGDFedW/hXOxu+dJsvJSBm/rq25/Ajg/P3Xxq",
+	"v8e98HvcejQ1DAklGWrvFueXzK7Dz+6nlZUi5344S1rI20aaQc1vaZFHHiGu2jqrF8ndm9tjdeLhzZLO",
+	"97WtNlXf7sv6dMCkZNO9xXQdzLoDbzEZYhJ3tv3SAB4bGSIT+NmeNRdpsrggUrTIY8xVd7WL2tAFoeBI",
+	"WBBaVqYeJ2Zrw2T0ippgsluLpKCqS9VvPEFF+8PxGTlqk0736Pjkweme9fILYb/c+gl+f2VpP+6soYDe",
+	"QPZayO0H+wmz9b6Cpny42UDf+k//FTANHUNXy0xuQYFC8OAgoHoDCq2eI/jAFmmJEiwkSZyroWEibBKs",
+	"ItBZ4N3VszDFyIyGjAwXZELtlSHXcWIYcNtJzXxhPKQPkgEQevaRznMA1A7Z0W03ZF5vcBWewCKsR+jF",
+	"tBuffoT+G0YUi8EwLnCh/9HID99+szLPCyZK5mHL+USuw6903O/gCV+g4uYF3nucumqoUnRRVmKTsZOB",
+	"TqkmJ1uqaNnEPVSzlO0keW4G/hJ7d6KUNe2t2vv1bQOWQCqs5/nS3JquNSsMuvYVrjit71tSVV1ur80S",
+	"EyFCYBGh7xK41z6tB7RRUag05SIsea6MmbiSmtwtFCJlJU6rx+9TmAtS3GwksbVtll9xVHhFmnRx1Gyk",
+	"CdBcQFpGxS3AW9MfQdqge9dGXsoUDlaVQAHW127KZR38KlNpaRXTWEKMNtEJjcjcsYRsTltZrm4PP9v/",
+	"LZ1YSw6e6Ue9cS6ufR9cVoPJXxRMmg3f1sLqlMDYP372M9cLbdjMXrRqsu5ityzLq+WnaP+cH3ZnaTyu",
+	"5nlLeHsLvVRWAdzWLtUvtYPmpp6/tLLdfoiMwNp31NkaRDf1Ydidkq8GrUBfOykZXW7RYDp9QVXY6SdI",
+	"MoFlcE0+Ul4615+gh+UaEzkHOxTPVdDOj0HNP2ZyFNi3CFZgpuyEkA2MWcTUHbr8kSSfY5RmkfjjlidC",
+	"zCcWS4gds9hg/8tSmoKyZtZ2/Yqa6mZxsObtOKgw6dhrlJhy1EN9l3Pdtyp/O3zSMkrM3upGa/39l9Xf",
+	"G+/FKi0ZuspmcDix2GCnFItV36XNBsjYWsLANbKkUHcWd6xDiPfJp7p91vV98sZGmBlWMGMc0QUKItF0",
+	"Tozc03HwUDGjFl/FHGmRc3DipoZE3nlrLxxLGTZd1pwUkLA8o2FqhDDXFxzeAeAhRY6rqMR0MGpx7w2H",
+	"gCaa9X0Lue0MBvvFa1uhthVqW6G2FWpb4d7YCu/VwrEGgrqUilxKHhI6xlLbG5kHrnY0a45YrdXT/NQ1",
+	"SrF8hUcu0gxlWC4PxTeEuFIycm6V/oXwd/tyMC6gDbwrESHcFZ9g8BVSVxwBRUCF62T+iODUmIIWf3at",
+	"iPJ5MimBk6Y8vBCegcoTk8soZCpXdob1LXKULyvzQzeukVvWLo1GQOZQSPU1WYfLC+GmAdN3bDwuro3t",
+	"JssLX3AyjZ2mypy1D9onB53TRjMtXhNsXixeazYiKsYJHTNg18qClb9IRckvbA72VFpDE0ilWGCqSmgq",
+	"k292kGrzNreX91Q+l+5rR5KQEWfWNXS7r595HTORk7mtK2cKIHeYEnp9rk7kty91XzrtnOxF0HFICGmy",
+	"mrVcsZuL9jsMwb3ERFgJmxfiRiWsmonwN6b4yAn+LgpYr2DAXSlgdafBMGG1uO1e3N4xp//y5dfG7+tl",
+	"c+MmInhpN+xi99Wr3WOoXtWZKveaKRPjYCI19Jdi4kLkbIQeEPoXC9DhprTLCYu0PZBYG5JIsF+EzDQ8",
+	"VP/MnHNjTlWoCwV4ARUXAk2TtHKWpIWzaRJei3yYSKgMGkk1lqhc8vOgeqpzhcVS5JpNObPCSFmGFbjo",
+	"T0HGbwAS6+v6vZfLFnBv64LZFMPrktk7UDLrTPxMAW8NOa5sXeMnt2b21Y9fXeVeKOOD9EWgP5IS9DhX",
+	"iEwagCCNnfp4aZNQA8h01RvJRPjOD2yd7flSjoGkPTE4TvB/1plVy2fkl3K8tEY3TmdGGvQrec0ZdXRl",
+	"HjO0qfHbr3RDRVQbAoqkolc28iNW7ZPte/BjXd3KHvHocTSeQjFkjubpJ67YSH6yNtlLLpJPkIIcc8UK",
+	"dOwnB0ftwuPW9KNCh267LH27LCsGuEE2z4/setJBXOJaoK42qPdxlpzHI0Iw2sAO3Fq4KkgB4fikPTPQ",
+	"kFHFHBSnRCKXNOJoDnZOyIyLxDBnEELESTE9WbrDKBrCtCxsD968fvee5BXIobtrkJLuCfbJkJhyBU6e",
+	"RKCLK2U1oWSupBjnjDZ4eci1Xegwz3aUec/wZIinROBjzW4vep7mUL+Qc7AVTqJkwcwSj99RkwzgaNdP",
+	"BBiBnIWDFjm3n/OACywAs1YuxtasWZl6t9Kadqa8l+7Rkhss3RQWGXL17Agcbumt8rSaEY7CjsAR9W1q",
+	"mAMcAgGLNoSOZVUdvIPFvTA1re/KWhuEnigWWtmnkd5P8C0ImNZ9b2yzxc+T4bOAv+Y///Tx6dv3/3z3",
+	"81mLHbVbQTcSw9lP7fD3n6Ny6E4bgXgydn8NF43eWRuowEEQ+qU3d06Wg1hwbXYKUBudAqyNCB+6v4kG",
+	"gbf1XZHEY4CHxgYstTrj4S81w7i4k5ri11Su6/PF6vPFSziB3/hM4VXCCheG1Snax21ySscCbo4XDHTI",
+	"8iU68208Ak8FKmL0HVqsjKSGYwm7EKA8PCus1YtckKM2cQ0C0KGRKpnie8Cl0yTwPHt6yTk7rU6xgAxt",
+	"WO3FF8JryxicjsaCNXVOkhyKBzLmLOwVIN5ifjNVnmbC2Sh12aTqpXUhLsR5US045eZG7dJDOsckpAvQ",
+	"fPKSqRxpr1V7EEc5a8Ml5R5TeNYOlMhNAW6DuAbutVp73Fft8b5gM962BqnVQbXL29DFFqeaSrXwOdt1",
+	"X1b5nV5At4UbOpA29B/VDcl25mWSAg40zjWy/7PwSj6+FZ7LQpn4uiAIhckxNZNc7XiGpcsaaCMWPy8u",
+	"kVxBY5jPNYGYTCjBCphx6EPAgwnBFcOy+56v41cGGIz/sMfZJjHyeytDeD01JGJUG/hqI26MlTX/EE1G",
+	"irEmRGw9+0DTdQGwEkiegn84UNwwZddZUAX9nSE/bSJ5wLCFp90ZVoCRDcD+dT6RESNIy/4Iz79gLXXb",
+	"7XQYuZxIYhdME6ow1wfMrw25B+ypHvvgw4pks4OGeSwKe0gDmW/8D5ahmx6FHnBULPq4PCX9PTWjKpi8",
+	"g294zd58SlXE7aLCYJpZnZYcjTQz5G9z+1byg33p/+k+/r64X/PZkbmOT2WF8/abr7c1Q2rYgeEztg6N",
+	"wDvcVa5/A0QBuNCGAvut83QcddAcRctzYEcyqJjH2bXzgHzvXc/ifboThesyTomOWcBpxM2iCdlQ7JIp",
+	"+DKQVQ3+qiDwbITZVH5kdgAykuNFxQyyB1fRGHhOhfTfa0whx4iB+7KcEqNsQFk301Lui2swK092cdJe",
+	"m+3CDvSKYDfT1iKgPGBc1zF7XI/ZrFPF+GFfeqvzdp8GQFvHjALM/O3xkzfk+PT7FhmEbABntEjbv8MR",
+	"dLjIrtb2ioPz94NK1g6fiFaxs45OChuru+7GugrBoErt6ZNip/9rBKRy9eHnKjnobi4Hz+Xc6y07BM81",
+	"N2PMVI1jJsPiEFZG1Lnm5pW9o2qtHDGYX6AIBl8pewnqjb5zwy8vhaNVOT7emGXlF2cwY8ciqY12djMX",
+	"BDLkSSK40Y9Q5Qxm9FM/VjxgfZ9PX7nJsksx074Uf7kwD44buUG316WG8e+3KzhYetfgETYi8hdxZwx4",
+	"zrbrh5xWC+RHHYPn2t73//44P/j45+ejL/97A+0nBaSnjNkWZDqI9f5Dn+yHTadZYcpsybJz8uA6sdwh",
+	"546DTKjD8NKiU3Hp/XHU/rPZiGRAoz6o+9KaEWuGKe77n64skPmzooV29rAfoCHsrlitf7bAam3FKrYY",
+	"pFocg1mCI6vPqTuhw7ZmP/AhAFj7Xi9+v+Xau7jf7OLImpYVzNlwIuVUH2omwrHiYbWj/INF8CELnGk6",
+	"g+5pKc2ba1rrCQNa5DcX6LCWg5X4p09+fHdONB8LahLFwCUM07a7aRZjuzc6J0MZLh6hAQb0JJBnCz1i",
+	"MYUQuzK5pDzy4sfsSFcoZzDYD80HNdHYE2m01R8WHUU+Ouzdke8YXmlfjdUIwwV5x0T4TPGwWcheLCth",
+	"DBi/ZP7yD7i6156+ypbm3fPzAwtxZEg1e3DsG9mdv/ul1bGjmBUN/ldPf33y4tnzf/5mnv37h38dvZw+",
+	"Oxu9DD6Njv4zetFp/3Ohxz9+mL16/dvs07N28uDjr+f86fniMf/9xw//ffVD8pqdfGj/nDz7IUr+eT58",
+	"8+I/zycPz151Tt5HyUvz9KN59XcP0ViTlWH07wfv5zzi8gDyFQ+e2k924OZ98M5PaeVhKYfpJ53uxqbW",
+	"B/tduSsT4WPBQjAufFwFiuVI5+y0XVywzulp9+jk5AFA6OZTe28F1m7cdad2vRG5sgb1fw7/p6CbGn98",
+	"vkD+notG76IRsshKPAsvGs2Lhh734U99HsJfPz77TdPfP0bB7LcpXGD86C8avWwhmheNGdOajpm/cR1P",
+	"1EXjy5/lxteQCwr6fHmm2yWAvgMUaBIh50SqlKHvlvLLv67/GzZfmqJm92PKwZJTER7Nl3SEhdQDNP56",
+	"3fbZaeekW9QhFK/x+/d6P3qmNoziMatWGnktADzFHhGaFaCOmG9hvQq4z8mEC9NzXeyx3FQx6rJVfJ2+",
+	"g+6soSeLOHNUOXAi2VQDwESrER/+vCbevy9qveevzp8cvHt+3j15kK0PxkztyH2GvFeORRgzf8/J72Xn",
+	"7yfdk1P68MEZO2UBG7KQHnXpaEQfdIMwoEcjetIJaHjKTk9pm508GI1Ojh6E7YA9ZJ32w/DhMKwCQ5zg",
+	"5oh+3D57sFvg+3zRcOjELk2/A3gmh/9mgXG/BEy0ILeIGfzK7Yk+Vn+3sAq+j7XqVvL6rhD7ovGlBrJ9",
+	"t1sTTsTT42GRUWozNOu0jx+enD64EZpxzc3hZwjyVbcLeMwm3BfduOKxrPhEupm4wpAXhuiJjzvA40GG",
+	"I8QoSQIqAhZFGEYMyUxe2h+5cSUpF4ICq1f2MowxaPK34077+16+K7EbwYQuNf6dSzV1hWwWGuH5WK3v",
+	"+ZRpEkLn93FZ7sWYGXAwvUEf3mows6d5MLuyGiBarABqkV/AK4fx2yJ+nY+f/QaZAM/Pz8c+K+DVU/gf",
+	"Df77Oz+fTD/+/i8zfBYldP7u2WL8r2fPXouD4Yv3E/P0uPN759fyUBgmJKxtnG3F2GvYJ3M4MbOoiFAX",
+	"Sbt9FPwve/ZaxIzYC+BXRfdeCZaUdZIab4AMv0jDA7bJyddf3tno6SftDS8/Wv/yFdjhFwS3GEhWDi7s",
+	"X5axIoZq6M1x4BBltBIO3tGFK05HogsaTD0MBFSFTX/oNUzNUqsN3tAiyO+ufSpBq1L6nsAYahn8q8jg",
+	"OvQf901kz/U0Dcs6kYUeoqgCWbgb+W2u6FiMnmY5m0EoSJMBvvs8CyXlXNVOg4NbTqrZd5oMpmwBwTB7",
+	"OOEZRQmZskWPUBLKBEoFgogHU8cscSHc+1qk2+5iXig4rBITyBnz2ZJYjLBg9oXUSi3k98tEgWcLgc6e",
+	"f/523D76vkxN40wAKx4vXnIx/YvjxDr5oZ8O5vP5gf24B4mKmAik42/Kef2nbLFhKuKOFufLRuE/1A8/",
+	"STXbLuN0v8j5oijoAKCORuDWxvAPFjsGmoAqxV15ppZSbIfnR/cW/tc6JeYvP9no8nX4nfKXn90D1YXi",
+	"pVO1BehsYTxGi2wvdqc9+K3oWTdnzBOXzAhwUBo+YxvYlK/kJftrW5SlkWvIJSQhsJfg+fi/9ixdtAse",
+	"ESNDunDMlrzQpa0qIW51GlxFwtgVR5PdRGN5UBvH35Zx/FMW+TUSfT4ebAp8srdlGStmP36YRGyFddwE",
+	"j30PfjuXGQg1wfs050JX2s8XYsmA3rN9bFe0to6/mnXcbVTksJy9bz/M0mu/ngFtleEdNp8nVAMo1LZz",
+	"bTvfM9v5FXYl2aPlXHz55wYyTNhxQOocU5ce5BMVNXqNQ+D4dm8uqb064AI2+xyznCIpxqCVaaFGx3dA",
+	"9OVDZdko0nNOwuRZiGnJWEsML2CitZz1Xvakx1JOuR2FCwBzRSZcG6kWrdJejOWjoYbETMYRI6H088nu",
+	"aZGnFBjJ0AgAfmp7ySBP0/wPq8HBRnCkHt12O8vkzD2tSaRaT6P3nPkMESlYFR5Fds1yWJObpRtf5Qwv",
+	"mQil0sSwKCKJzt2ZxhBLUrQZjcykSWbMKB74ZeaaWIhVNMgPwO4nFJHlp/iyH+WXOS0wcqwdTTLMYofO",
+	"vLCmBIQFHMVli7yOmYCmPoKRoHiYe5Q2dbZnk6diHHE9gdE+Y2pGRTO3QYAoHXORQbiAByubBgrc1Un8",
+	"hrniSH7LWJi2AMj4+YBiOeCRJ9sbcccPMss93zEbl+xlGkyT2Jet2+NTrOQllhUoZjc15oizWTOTQr8/",
+	"3Hk3954hPK7kPW9ZxKhm7kWGTjGKCmzC+BypWVYmZF8nlatbywsliyMJcenGlz+//P8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

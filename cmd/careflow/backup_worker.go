@@ -130,7 +130,7 @@ func backupActivities(c config.Config, s *backup.Service, store *postgres.Catalo
 	if len(s.Identities) > 0 && s.Scratch.URL != "" {
 		a.Proving = backupacts.NewProving(s, store)
 		if len(s.Live) > 0 {
-			a.Restoring = restoreacts.NewHost(s, postgres.Restored{})
+			a.Restoring, a.Tables = restoreacts.NewHost(s, postgres.Restored{}), restoreacts.NewTables(s)
 		}
 	}
 	return a

@@ -27,7 +27,7 @@ func newRestore(in invocation) *cobra.Command {
 	}
 	r.flags(c)
 	c.AddCommand(
-		newRestoreRun(r), newRestoreList(r),
+		newRestoreRun(r), newRestoreTable(r), newRestoreList(r),
 		newOfOneRestore(r, "show", "Show a restore", func(ctx context.Context, p *demoPerson, path string) error {
 			return get(ctx, r, p, path, tableOfRestore)
 		}),
@@ -198,6 +198,8 @@ func waitsForPeople(r openapi.Restore) bool {
 		return !approved(r, openapi.RestoreWordBegin, r.People)
 	case domain.RestoreAwaitingSwap:
 		return !approved(r, openapi.RestoreWordSwap, r.People)
+	case domain.RestoreKept:
+		return !approved(r, openapi.RestoreWordFinish, 1)
 	case domain.RestoreSwapped:
 		return !approved(r, openapi.RestoreWordUndo, r.People) && !approved(r, openapi.RestoreWordFinish, 1)
 	}
@@ -246,6 +248,7 @@ func tableOfRestore(w io.Writer, r openapi.Restore) {
 	for _, a := range r.Approvals {
 		row(w, string(a.Word), fmt.Sprintf("by %s at %s: %s", a.By, instant(a.At), a.Reason))
 	}
+	rowsOfCopy(w, r.Copy)
 	for _, d := range r.Differences {
 		if d.Live != d.Restored {
 			row(w, "differs", fmt.Sprintf("%s: %d rows live, %d restored", d.Table, d.Live, d.Restored))

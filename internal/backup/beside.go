@@ -3,7 +3,6 @@ package backup
 import (
 	"context"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,25 +34,31 @@ func besideName(live, kind, restoreID string) string {
 // Resolve finds the backup that is meant; see domain.ChoosePoint. product is a table that
 // the target must have: what has it not is another system's, and not restored while it runs.
 func (s *Service) Resolve(ctx context.Context, target, backupID string, before time.Time, product string) (domain.BackupManifest, error) {
-	if _, _, err := s.live(target); err != nil {
-		return domain.BackupManifest{}, err
-	}
-	inventory, err := s.Inventory(ctx, target)
-	if err != nil {
-		return domain.BackupManifest{}, err
-	}
-	m, err := domain.ChoosePoint(inventory.Backups, backupID, before)
+	m, source, err := s.point(ctx, target, backupID, before)
 	if err != nil {
 		return m, err
 	}
-	var source domain.Fingerprint
-	if err := s.read(ctx, m, domain.PartFingerprint, nil, decode(&source)); err != nil {
-		return m, err
-	}
-	if !slices.ContainsFunc(source.Tables, func(t domain.TableFingerprint) bool { return t.Table == product }) {
+	if _, ok := source.Table(product); !ok {
 		return m, domain.Errorf(domain.CodeConflict, "target %q is not the clinic's database: restore it by hand with everything stopped, as the runbook says", target)
 	}
 	return m, nil
+}
+
+// point is a backup of a target that may be restored here, with what was in it.
+func (s *Service) point(ctx context.Context, target, backupID string, before time.Time) (domain.BackupManifest, domain.Fingerprint, error) {
+	var source domain.Fingerprint
+	if _, _, err := s.live(target); err != nil {
+		return domain.BackupManifest{}, source, err
+	}
+	inventory, err := s.Inventory(ctx, target)
+	if err != nil {
+		return domain.BackupManifest{}, source, err
+	}
+	m, err := domain.ChoosePoint(inventory.Backups, backupID, before)
+	if err != nil {
+		return m, source, err
+	}
+	return m, source, s.read(ctx, m, domain.PartFingerprint, nil, decode(&source))
 }
 
 // RestoreBeside fills a new database from a backup, proves that it is what was saved, and

@@ -24,11 +24,11 @@ const fixedOutput = `SET LOCAL extra_float_digits = 3; SET LOCAL TimeZone = 'UTC
 	SET LOCAL search_path = pg_catalog; SET LOCAL row_security = off; SET LOCAL statement_timeout = 0`
 
 // tables are those with rows of their own, that no extension owns: pg_dump leaves the
-// rows of an extension's tables to the extension.
+// rows of an extension's tables to the extension. Copies out of backups are not saved again.
 const tables = `SELECT format('%I.%I', n.nspname, c.relname)
 	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 	WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND c.relispopulated
-	  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+	  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT starts_with(n.nspname, '` + tableSchemas + `')
 	  AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 	ORDER BY 1`
 
@@ -60,13 +60,23 @@ func fingerprintOf(ctx context.Context, tx pgx.Tx, progress func(table int, of i
 }
 
 // tableFingerprint hashes rows as records, and as text where a type has no hash function
-// (tsvector, for one).
+// (tsvector, for one), or one that depends on the database: that of an enum hashes its OID.
 func tableFingerprint(ctx context.Context, tx pgx.Tx, name string) (domain.TableFingerprint, error) {
 	t := domain.TableFingerprint{Table: name, Method: byRecord}
 	hashed := func(method, hash string) error {
 		t.Method = method
 		// The name is quoted by format('%I.%I') above.
 		return tx.QueryRow(ctx, "SELECT count(*), coalesce(sum("+hash+"::numeric), 0)::text FROM ONLY "+name+" AS t").Scan(&t.Rows, &t.Hash)
+	}
+	var enums bool
+	if err := tx.QueryRow(ctx, hasEnums, name).Scan(&enums); err != nil {
+		return t, fmt.Errorf("fingerprint of %s: %w", name, err)
+	}
+	if enums {
+		if err := hashed(byText, "hashtextextended(t::text, 0)"); err != nil {
+			return t, fmt.Errorf("fingerprint of %s: %w", name, err)
+		}
+		return t, nil
 	}
 	nested, err := tx.Begin(ctx)
 	if err != nil {
@@ -88,6 +98,12 @@ func tableFingerprint(ctx context.Context, tx pgx.Tx, name string) (domain.Table
 	}
 	return t, nil
 }
+
+// hasEnums asks whether a column is an enum, or an array or a domain of one.
+const hasEnums = `WITH RECURSIVE types AS (
+		SELECT atttypid AS oid FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
+		UNION SELECT u.oid FROM types JOIN pg_type t USING (oid) CROSS JOIN LATERAL (VALUES (t.typelem), (t.typbasetype)) AS u(oid) WHERE u.oid <> 0)
+	SELECT EXISTS (SELECT FROM types JOIN pg_type t USING (oid) WHERE t.typtype = 'e')`
 
 // undefinedFunction is PostgreSQL's "could not identify an extended hash function".
 const undefinedFunction = "42883"

@@ -51,6 +51,7 @@ const (
 	PhaseCheck   = "check"
 	PhaseRestore = "restore"
 	PhaseCompare = "compare"
+	PhaseCopy    = "copy"
 )
 
 // Preflight finds out before anything is written whether a backup can be made: the server
@@ -77,7 +78,7 @@ func (l *Logical) Preflight(ctx context.Context, src Source) (domain.BackupServe
 	}
 	var hidden int
 	err = s.tx.QueryRow(ctx, `SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind IN ('r','p','m','S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+		WHERE c.relkind IN ('r','p','m','S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT starts_with(n.nspname, '`+tableSchemas+`')
 		  AND (NOT has_table_privilege(c.oid, 'SELECT') OR row_security_active(c.oid))`).Scan(&hidden)
 	if err != nil {
 		return s.server, fmt.Errorf("asking for our privileges: %w", err)
@@ -140,7 +141,8 @@ func (l *Logical) Backup(ctx context.Context, src Source, backupID, attempt stri
 	})
 	work.Go(func() (err error) {
 		data, err = l.dump(both, src, m, domain.PartData, "pg_dump", progress,
-			"--format=custom", "--compress=0", "--no-password", "--snapshot="+s.id, "--lock-wait-timeout=60s")
+			"--format=custom", "--compress=0", "--no-password", "--snapshot="+s.id, "--lock-wait-timeout=60s",
+			"--exclude-schema="+tableSchemas+"*")
 		if err != nil {
 			return err
 		}

@@ -58,7 +58,7 @@ func (l *Logical) sweepScratch(ctx context.Context, server Server) error {
 // that are not ours are of now, and so never swept.
 func scratchTime(name string) time.Time {
 	id := strings.TrimPrefix(name, scratchPrefix)
-	if len(id) != 32 {
+	if len(id) != 32 || id[12] != '7' {
 		return time.Now()
 	}
 	ms, err := strconv.ParseInt(id[:12], 16, 64)

@@ -204,7 +204,7 @@ func toolFault(name string, err error, c *complaint) error {
 // badMoments are what programs say when a server fails for reasons of its own, which says
 // nothing about the backup. Programs run with LC_ALL=C, so that they say it in English.
 var badMoments = []struct{ said, means string }{
-	{"No space left on device", "has no space left"},
+	{"No space left on device", noSpace},
 	{"server closed the connection", "went away in the middle"},
 	{"terminating connection", "ended our session"},
 	{"connection to server", "cannot be reached"},

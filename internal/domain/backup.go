@@ -161,6 +161,15 @@ type Fingerprint struct {
 	Sequences []SequenceFingerprint `json:"sequences,omitempty"`
 }
 
+// Table returns what is known of a table, by its qualified and quoted name.
+func (f Fingerprint) Table(name string) (TableFingerprint, bool) {
+	i := slices.IndexFunc(f.Tables, func(t TableFingerprint) bool { return t.Table == name })
+	if i < 0 {
+		return TableFingerprint{}, false
+	}
+	return f.Tables[i], true
+}
+
 // Rows counts all rows.
 func (f Fingerprint) Rows() int64 {
 	var n int64

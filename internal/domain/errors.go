@@ -54,6 +54,7 @@ const (
 	CodeBackupRejected Code = "backup_rejected" // restored, and not what the source was
 	CodeStorage        Code = "backup_storage"  // the object store failed or refused
 	CodeTool           Code = "backup_tool"     // pg_dump or pg_restore is missing, too old or failed
+	CodeNoSpace        Code = "no_space"        // the server has no room for what is restored
 	CodeNoBackups      Code = "no_backups"      // this installation saves nothing
 	// CodeNoBackupWorker: no host with PostgreSQL's programs takes jobs.
 	CodeNoBackupWorker Code = "no_backup_worker"

@@ -22,8 +22,9 @@ const (
 	RestoreReconciling      RestoreState = "reconciling"
 	RestoreSwapped          RestoreState = "swapped" // it lives; it may be undone for a while
 	RestoreUndoing          RestoreState = "undoing"
+	RestoreKept             RestoreState = "kept" // a single table, beside the live one for a while
 
-	RestoreFinished RestoreState = "finished" // what lived before is removed
+	RestoreFinished RestoreState = "finished" // what lived before is removed, or the copy of a table
 	RestoreUndone   RestoreState = "undone"
 	RestoreAborted  RestoreState = "aborted"
 	RestoreExpired  RestoreState = "expired" // nobody approved it in time
@@ -59,8 +60,10 @@ func (s RestoreState) Allows(w RestoreWord) bool {
 		return s == RestoreAwaitingApproval
 	case WordSwap:
 		return s == RestoreAwaitingSwap
-	case WordUndo, WordFinish:
+	case WordUndo:
 		return s == RestoreSwapped
+	case WordFinish:
+		return s == RestoreSwapped || s == RestoreKept
 	case WordAbort:
 		switch s { //nolint:exhaustive // it is too late in every other state
 		case RestoreResolving, RestoreAwaitingApproval, RestoreSaving, RestoreFencing, RestoreRestoring, RestoreComparing, RestoreAwaitingSwap:
@@ -245,18 +248,20 @@ type RestoreRecord struct {
 	Database    string            `json:"database,omitempty"`
 	Before      string            `json:"before,omitempty"`
 	Differences []TableDifference `json:"differences,omitempty"`
-	Phases      []RestorePhase    `json:"phases,omitempty"`
-	SwapMillis  float64           `json:"swap_millis,omitempty"`
-	UndoMillis  float64           `json:"undo_millis,omitempty"`
-	Forward     ForwardCounts     `json:"forward"`
-	Reconciled  ReconcileCounts   `json:"reconciled"`
-	Lost        int               `json:"lost"` // visits without a row: listed
-	StartedAt   time.Time         `json:"started_at"`
-	SwappedAt   time.Time         `json:"swapped_at,omitzero"`
-	UndoUntil   time.Time         `json:"undo_until,omitzero"`
-	FinishedAt  time.Time         `json:"finished_at,omitzero"`
-	Error       Code              `json:"error,omitempty"`
-	Detail      string            `json:"detail,omitempty"` // what the error says, nothing of a row
+	// Copy is set where a single table is restored beside the live one.
+	Copy       *TableCopy      `json:"copy,omitempty"`
+	Phases     []RestorePhase  `json:"phases,omitempty"`
+	SwapMillis float64         `json:"swap_millis,omitempty"`
+	UndoMillis float64         `json:"undo_millis,omitempty"`
+	Forward    ForwardCounts   `json:"forward"`
+	Reconciled ReconcileCounts `json:"reconciled"`
+	Lost       int             `json:"lost"` // visits without a row: listed
+	StartedAt  time.Time       `json:"started_at"`
+	SwappedAt  time.Time       `json:"swapped_at,omitzero"`
+	UndoUntil  time.Time       `json:"undo_until,omitzero"`
+	FinishedAt time.Time       `json:"finished_at,omitzero"`
+	Error      Code            `json:"error,omitempty"`
+	Detail     string          `json:"detail,omitempty"` // what the error says, nothing of a row
 }
 
 // RestoreFilter selects restores, the newest first; BeforeAt and BeforeID are the last one

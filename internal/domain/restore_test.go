@@ -48,7 +48,7 @@ func TestWordsMeanSomethingAtTheirTime(t *testing.T) {
 		domain.RestoreResolving: {domain.WordAbort}, domain.RestoreAwaitingApproval: {domain.WordBegin, domain.WordAbort},
 		domain.RestoreSaving: {domain.WordAbort}, domain.RestoreFencing: {domain.WordAbort}, domain.RestoreRestoring: {domain.WordAbort},
 		domain.RestoreComparing: {domain.WordAbort}, domain.RestoreAwaitingSwap: {domain.WordSwap, domain.WordAbort},
-		domain.RestoreSwapping: nil, domain.RestoreReconciling: nil, domain.RestoreUndoing: nil,
+		domain.RestoreSwapping: nil, domain.RestoreReconciling: nil, domain.RestoreUndoing: nil, domain.RestoreKept: {domain.WordFinish},
 		domain.RestoreSwapped: {domain.WordUndo, domain.WordFinish}, domain.RestoreFinished: nil, domain.RestoreUndone: nil,
 		domain.RestoreAborted: nil, domain.RestoreExpired: nil, domain.RestoreFailed: nil,
 	}

@@ -58,6 +58,10 @@ func details(r domain.RestoreRecord) string {
 	if !r.UndoUntil.IsZero() {
 		line("- undo is possible until %s", r.UndoUntil.Format(time.RFC3339))
 	}
+	if c := r.Copy; c != nil {
+		line("- table %s, kept as %s until %s", c.Table, c.Schema, c.Until.Format(time.RFC3339))
+		line("- rows: %d; only in the backup %s, only live %s, different %s %s", c.Rows, rows(c.OnlySaved), rows(c.OnlyLive), rows(c.Different), c.Uncompared)
+	}
 	if r.Error != "" {
 		line("- %s: %s", r.Error, r.Detail)
 	}

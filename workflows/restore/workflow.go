@@ -28,6 +28,11 @@ func New(keys domain.ApprovalKeys, rules Rules) *Process {
 
 // Workflow is one restore of one target.
 func (p *Process) Workflow(ctx workflow.Context, in Input) (domain.RestoreRecord, error) {
+	return p.carryOut(ctx, in, (*restore).run)
+}
+
+// carryOut goes through a story, and hears people out.
+func (p *Process) carryOut(ctx workflow.Context, in Input, story func(r *restore, ctx, before workflow.Context) error) (domain.RestoreRecord, error) {
 	r := &restore{in: in, keys: p.keys}
 	// What was the rule when it began stays the rule, also on another worker.
 	if err := workflow.SideEffect(ctx, func(workflow.Context) any { return p.rules }).Get(&r.rules); err != nil {
@@ -37,13 +42,16 @@ func (p *Process) Workflow(ctx workflow.Context, in Input) (domain.RestoreRecord
 		RestoreID: workflow.GetInfo(ctx).WorkflowExecution.RunID, Target: in.Target, RequestedBy: in.By, Reason: in.Reason, Unsaved: in.Unsaved,
 		People: r.rules.People, State: domain.RestoreResolving, StartedAt: workflow.Now(ctx).UTC(),
 	}
+	if in.Table != "" {
+		r.record.Copy = &domain.TableCopy{Table: in.Table}
+	}
 	r.since = workflow.Now(ctx)
 	before, stop := workflow.WithCancel(ctx)
 	r.stop = stop
 	if err := r.listen(ctx); err != nil {
 		return r.record, err
 	}
-	err := r.run(ctx, before)
+	err := story(r, ctx, before)
 	finishing, _ := workflow.NewDisconnectedContext(ctx)
 	if awaiting := workflow.Await(finishing, func() bool { return workflow.AllHandlersFinished(finishing) }); awaiting != nil {
 		return r.record, awaiting
@@ -329,7 +337,11 @@ func (r *restore) takeBack(ctx workflow.Context, cause error) error {
 
 // leave is end for a database that may be gone: nothing waits for its note.
 func (r *restore) leave(ctx workflow.Context, state domain.RestoreState) {
-	if r.record.Point.BackupID != "" {
+	switch {
+	case r.record.Point.BackupID == "":
+	case r.in.Table != "":
+		r.dropCopy(ctx)
+	default:
 		r.drop(ctx, false)
 	}
 	r.record.Database = ""

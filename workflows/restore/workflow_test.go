@@ -46,6 +46,7 @@ func newWorld(t *testing.T, people int) *world {
 	rules.People = people
 	process := restore.New(domain.ApprovalKeys{"api": public}, rules)
 	w.env.RegisterWorkflowWithOptions(process.Workflow, workflow.RegisterOptions{Name: restore.WorkflowName})
+	w.env.RegisterWorkflowWithOptions(process.TableWorkflow, workflow.RegisterOptions{Name: restore.TableWorkflowName})
 	w.env.RegisterWorkflowWithOptions(alarm.Workflow, workflow.RegisterOptions{Name: alarm.WorkflowName})
 	w.env.RegisterWorkflowWithOptions(func(workflow.Context, backup.Input) (backup.Result, error) {
 		return backup.Result{BackupID: "saved"}, w.did("save")
@@ -89,6 +90,16 @@ func newWorld(t *testing.T, people int) *world {
 		}
 		return w.did("drop restored")
 	})
+	register(acts.ResolveTable, func(context.Context, acts.ResolveTableInput) (domain.RestoredPoint, error) {
+		return domain.RestoredPoint{BackupID: "b"}, w.did("resolve table")
+	})
+	register(acts.PlaceTable, func(_ context.Context, in acts.PlaceTableInput) (domain.TableCopy, error) {
+		return domain.TableCopy{Table: in.Table, Schema: "beside", Until: in.Until}, w.did("place table")
+	})
+	register(acts.CompareTable, func(_ context.Context, in acts.CompareTableInput) (domain.TableCopy, error) {
+		return in.Copy, w.did("compare table")
+	})
+	register(acts.DropTable, func(context.Context, acts.DropTableInput) error { return w.did("drop table") })
 	register(alarmacts.Send, func(_ context.Context, a domain.Alarm) error { w.alarms = append(w.alarms, a.Kind); return nil })
 	return w
 }
@@ -122,7 +133,11 @@ func (w *world) say(after time.Duration, word domain.RestoreWord, by string, cha
 func (w *world) run(t *testing.T, in restore.Input) domain.RestoreRecord {
 	t.Helper()
 	in.Target, in.By, in.Reason = "clinic", "asker", "gone"
-	w.env.ExecuteWorkflow(restore.WorkflowName, in)
+	name := restore.WorkflowName
+	if in.Table != "" {
+		name = restore.TableWorkflowName
+	}
+	w.env.ExecuteWorkflow(name, in)
 	require.True(t, w.env.IsWorkflowCompleted())
 	var r domain.RestoreRecord
 	if w.env.GetWorkflowError() == nil {
@@ -250,6 +265,35 @@ func TestADeadDatabaseIsNeitherSavedNorWaitedFor(t *testing.T) {
 	require.NotContains(t, w.calls, "save")
 	require.NotContains(t, w.calls, "keep ")
 	require.Error(t, *refused, "there is nothing to go back to")
+}
+
+func TestACopyOfATableStaysForItsTimeOrUntilSomebodyIsDone(t *testing.T) {
+	t.Parallel()
+	made := []string{"resolve table", "place table", "compare table", "drop table"}
+	for name, tt := range map[string]struct {
+		ends func(w *world)
+		kept time.Duration
+	}{
+		"nobody says anything": {func(*world) {}, 7 * 24 * time.Hour},
+		"somebody is done":     {func(w *world) { w.say(5*time.Hour, domain.WordFinish, "b") }, 5 * time.Hour},
+		"it is cancelled":      {func(w *world) { w.env.RegisterDelayedCallback(w.env.CancelWorkflow, time.Hour) }, time.Hour},
+	} {
+		w := newWorld(t, 2)
+		tt.ends(w)
+		swap := w.say(30*time.Minute, domain.WordSwap, "a")
+		r := w.run(t, restore.Input{Table: "appointments", Keep: 7 * 24 * time.Hour})
+		require.Equal(t, domain.RestoreFinished, r.State, name)
+		require.Equal(t, made, w.calls, name)
+		require.Equal(t, tt.kept, r.FinishedAt.Sub(r.StartedAt).Round(time.Minute), name)
+		require.Equal(t, 7*24*time.Hour, r.Copy.Until.Sub(r.StartedAt).Round(time.Minute), name)
+		require.Error(t, *swap, "nothing of it takes the place of what lives")
+	}
+	w := newWorld(t, 2)
+	w.fail["place table"] = temporal.NewNonRetryableApplicationError("no room", string(domain.CodeNoSpace), nil)
+	w.run(t, restore.Input{Table: "appointments", Keep: time.Hour})
+	require.Equal(t, []string{"resolve table", "place table", "drop table"}, w.calls)
+	require.Equal(t, domain.RestoreFailed, w.noted)
+	require.Equal(t, []string{"restore_failed"}, w.alarms)
 }
 
 func TestAStepAfterTheSwapThatFailsHoldsUpNothing(t *testing.T) {

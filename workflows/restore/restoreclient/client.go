@@ -30,9 +30,10 @@ func New(temporal client.Client, queue string) *Client {
 
 const startTimeout = 10 * time.Second
 
-// Begin begins a restore and returns its ID. CodeConflict while another of the target is
-// under way, also one that can still be undone; CodeNoBackupWorker when no host that may
-// open backups would take the job.
+// Begin begins a restore, of a single table where one is named, and returns its ID.
+// CodeConflict while another of the target is under way, also one that can still be undone,
+// or while a copy of the table is kept; CodeNoBackupWorker when no host that may open backups
+// would take the job.
 func (c *Client) Begin(ctx context.Context, in restore.Input) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -43,12 +44,17 @@ func (c *Client) Begin(ctx context.Context, in restore.Input) (string, error) {
 	if len(d.GetPollers()) == 0 {
 		return "", domain.Errorf(domain.CodeNoBackupWorker, "no worker takes this job: start `careflow backup-worker` with CAREFLOW_BACKUP_IDENTITY and CAREFLOW_RESTORE_TARGETS on a host that holds PostgreSQL's programs")
 	}
-	id, running, err := job.Begin(ctx, c.temporal, job.Job{
+	j := job.Job{
 		ID: restore.WorkflowID(c.queue, in.Target), Workflow: restore.WorkflowName, Queue: c.queue,
 		MostTime: restore.MostTime, Summary: "Restore of " + in.Target,
-	}, in)
+	}
+	if in.Table != "" {
+		j.ID, j.Workflow = restore.TableWorkflowID(c.queue, in.Target, in.Table), restore.TableWorkflowName
+		j.MostTime, j.Summary = restore.MostTableTime, "Copy of table "+in.Table+" out of a backup of "+in.Target
+	}
+	id, running, err := job.Begin(ctx, c.temporal, j, in)
 	if err == nil && running {
-		err = domain.Errorf(domain.CodeConflict, "restore %s of this target has not ended: look at it, and finish or abort it first", id)
+		err = domain.Errorf(domain.CodeConflict, "restore %s of the same has not ended: look at it, and finish or abort it first", id)
 	}
 	return id, err
 }
@@ -56,12 +62,12 @@ func (c *Client) Begin(ctx context.Context, in restore.Input) (string, error) {
 // Say hands a person's word, signed by the API, to a restore and waits up to wait until it
 // was heard. CodeConflict when the restore has ended or the word means nothing to it now,
 // CodeForbidden for a signature that does not count.
-func (c *Client) Say(ctx context.Context, target, restoreID string, say restore.Say, wait time.Duration) (domain.RestoreRecord, error) {
+func (c *Client) Say(ctx context.Context, to domain.RestoreRecord, say restore.Say, wait time.Duration) (domain.RestoreRecord, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	var r domain.RestoreRecord
 	handle, err := c.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: restore.WorkflowID(c.queue, target), RunID: restoreID, UpdateName: restore.UpdateSay, Args: []any{say},
+		WorkflowID: restore.IDOf(c.queue, to), RunID: to.RestoreID, UpdateName: restore.UpdateSay, Args: []any{say},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err == nil {
@@ -71,8 +77,8 @@ func (c *Client) Say(ctx context.Context, target, restoreID string, say restore.
 }
 
 // Subject is what the API signs for a word.
-func (c *Client) Subject(target, restoreID string, w domain.RestoreWord) string {
-	return domain.ApprovalSubject(restore.WorkflowID(c.queue, target), restoreID, string(w))
+func (c *Client) Subject(r domain.RestoreRecord, w domain.RestoreWord) string {
+	return domain.ApprovalSubject(restore.IDOf(c.queue, r), r.RestoreID, string(w))
 }
 
 func fault(err error) error {
