@@ -37,7 +37,7 @@ func moreCrashes(victims ...*testkit.Process) (all []crash) {
 		return nil
 	}
 	for _, v := range victims {
-		all = append(all, crash{victim: v}, crash{victim: v, ended: true}, crash{victim: v, back: true}, crash{victim: v, ended: true, back: true})
+		all = append(all, crash{victim: v, back: true}, crash{victim: v, ended: true, back: true}, crash{victim: v}, crash{victim: v, ended: true})
 	}
 	return all
 }
