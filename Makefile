@@ -68,7 +68,7 @@ demo-deploy: $(LOCAL) ## Deploys a new version of a running stack's API under lo
 		--folder $(STATE)/up/deploy --environment $(STATE)/up/environment
 
 prove-switch: $(LOCAL) ## Switches a hundred times under 300 requests a second; SWITCHES=n
-	@CAREFLOW_TEST_SWITCHES=$(or $(SWITCHES),100) exec $(LOCAL) test -- go test -count=1 -v -timeout 30m ./stories -run 'TestSwitching|TestReloading'
+	@CAREFLOW_TEST_SWITCHES=$(or $(SWITCHES),100) exec $(LOCAL) test -- go test -count=1 -v -timeout 30m ./stories -run 'TestSwitching|TestReloading|TestAReleaseTakesOver'
 
 prove-crashes: $(LOCAL) ## Kills workers and agents before and after each step of deployments of every kind; half an hour on two cores, RUN=TestName narrows
 	@CAREFLOW_TEST_CRASHES=all exec $(LOCAL) test -- go test -count=1 -v -timeout 120m -parallel 8 ./stories \

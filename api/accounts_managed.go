@@ -43,13 +43,8 @@ func (h *handlers) ListAccounts(ctx context.Context, req openapi.ListAccountsReq
 	if err != nil {
 		return nil, err
 	}
-	page := openapi.ListAccounts200JSONResponse{}
-	if len(records) > limit {
-		records = records[:limit]
-		page.NextCursor = records[limit-1].ID
-	}
-	page.Items = convert(records, accountView)
-	return page, nil
+	records, next := cutPage(records, limit, func(r domain.AccountRecord) string { return r.ID })
+	return openapi.ListAccounts200JSONResponse{NextCursor: next, Items: convert(records, accountView)}, nil
 }
 
 // CreateAccount makes an account with a password that is shown once.

@@ -31,11 +31,7 @@ func (h *handlers) ListAppointments(ctx context.Context, req openapi.ListAppoint
 	if err != nil {
 		return nil, err
 	}
-	var next string
-	if len(rows) > p.Limit {
-		rows = rows[:p.Limit]
-		next = encodeCursor(rows[len(rows)-1])
-	}
+	rows, next := cutPage(rows, p.Limit, encodeCursor)
 	return openapi.ListAppointments200JSONResponse{NextCursor: next, Items: convert(rows, func(a domain.Appointment) openapi.Appointment {
 		return h.appointmentView(a, who.summary())
 	})}, nil

@@ -25,12 +25,7 @@ func (h *handlers) ListBackups(ctx context.Context, req openapi.ListBackupsReque
 	if err != nil {
 		return nil, err
 	}
-	var next string
-	if len(rows) > p.Limit {
-		rows = rows[:p.Limit]
-		last := rows[len(rows)-1]
-		next = encodePosition(last.StartedAt, last.BackupID)
-	}
+	rows, next := cutPage(rows, p.Limit, func(r domain.BackupRecord) string { return encodePosition(r.StartedAt, r.BackupID) })
 	return openapi.ListBackups200JSONResponse{NextCursor: next, Items: convert(rows, backupView)}, nil
 }
 

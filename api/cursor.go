@@ -20,6 +20,15 @@ func encodePosition(at time.Time, id string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(at.UTC().Format(time.RFC3339Nano) + "|" + id))
 }
 
+// cutPage takes the row away that a list was asked for beyond its limit, and says where the
+// page that it begins starts: after the last row that is left. It is "" where there is none.
+func cutPage[T any](rows []T, limit int, position func(T) string) (page []T, next string) {
+	if len(rows) <= limit {
+		return rows, ""
+	}
+	return rows[:limit], position(rows[limit-1])
+}
+
 // decodeCursor is the inverse of encodePosition.
 func decodeCursor(cursor string) (after time.Time, id string, err error) {
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)

@@ -35,12 +35,7 @@ func (h *handlers) ListDeployments(ctx context.Context, req openapi.ListDeployme
 	if err != nil {
 		return nil, err
 	}
-	var next string
-	if len(rows) > p.Limit {
-		rows = rows[:p.Limit]
-		last := rows[len(rows)-1]
-		next = encodePosition(last.At, last.DeploymentID)
-	}
+	rows, next := cutPage(rows, p.Limit, func(r domain.DeploymentRecord) string { return encodePosition(r.At, r.DeploymentID) })
 	return openapi.ListDeployments200JSONResponse{NextCursor: next, Items: convert(rows, deploymentView)}, nil
 }
 

@@ -28,11 +28,7 @@ func (h *handlers) ListDoctors(ctx context.Context, req openapi.ListDoctorsReque
 	if err != nil {
 		return nil, err
 	}
-	var next string
-	if len(doctors) > p.Limit {
-		doctors = doctors[:p.Limit]
-		next = encodeDoctorCursor(doctors[len(doctors)-1])
-	}
+	doctors, next := cutPage(doctors, p.Limit, encodeDoctorCursor)
 	return openapi.ListDoctors200JSONResponse{NextCursor: next, Items: convert(doctors, func(d domain.Doctor) openapi.Doctor {
 		return doctorView(d, who.summary())
 	})}, nil

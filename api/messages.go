@@ -49,12 +49,7 @@ func (h *handlers) ListTroubledMessages(ctx context.Context, req openapi.ListTro
 	if err != nil {
 		return nil, err
 	}
-	var next string
-	if len(rows) > p.Limit {
-		rows = rows[:p.Limit]
-		last := rows[len(rows)-1]
-		next = encodePosition(last.CreatedAt, last.ID)
-	}
+	rows, next := cutPage(rows, p.Limit, func(r domain.Message) string { return encodePosition(r.CreatedAt, r.ID) })
 	return openapi.ListTroubledMessages200JSONResponse{NextCursor: next, Items: convert(rows, messageView)}, nil
 }
 

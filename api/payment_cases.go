@@ -27,12 +27,7 @@ func (h *handlers) ListPaymentCases(ctx context.Context, req openapi.ListPayment
 	if err != nil {
 		return nil, err
 	}
-	var next string
-	if len(rows) > p.Limit {
-		rows = rows[:p.Limit]
-		last := rows[len(rows)-1]
-		next = encodePosition(last.OpenedAt, last.ID)
-	}
+	rows, next := cutPage(rows, p.Limit, func(r domain.PaymentCase) string { return encodePosition(r.OpenedAt, r.ID) })
 	return openapi.ListPaymentCases200JSONResponse{NextCursor: next, Items: convert(rows, caseView)}, nil
 }
 

@@ -23,12 +23,7 @@ func (h *handlers) ListRestores(ctx context.Context, req openapi.ListRestoresReq
 	if err != nil {
 		return nil, err
 	}
-	var next string
-	if len(rows) > p.Limit {
-		rows = rows[:p.Limit]
-		last := rows[len(rows)-1]
-		next = encodePosition(last.StartedAt, last.RestoreID)
-	}
+	rows, next := cutPage(rows, p.Limit, func(r domain.RestoreRecord) string { return encodePosition(r.StartedAt, r.RestoreID) })
 	return openapi.ListRestores200JSONResponse{NextCursor: next, Items: convert(rows, restoreView)}, nil
 }
 
@@ -90,11 +85,7 @@ func (h *handlers) ListRestoreVisits(ctx context.Context, req openapi.ListRestor
 	if err != nil {
 		return nil, err
 	}
-	var next string
-	if len(rows) > p.Limit {
-		rows = rows[:p.Limit]
-		next = rows[len(rows)-1].AppointmentID
-	}
+	rows, next := cutPage(rows, p.Limit, func(r domain.LostVisit) string { return r.AppointmentID })
 	return openapi.ListRestoreVisits200JSONResponse{NextCursor: next, Items: convert(rows, lostVisitView)}, nil
 }
 

@@ -198,9 +198,12 @@ func TestTheReverseProxy(t *testing.T) { //nolint:tparallel // its parts share o
 		require.Equal(t, http.StatusRequestEntityTooLarge, p.do(http.MethodPost, "/v1/sessions", strings.Repeat("x", 20<<10)).StatusCode)
 	})
 	t.Run("keeps what is the platform's to itself", func(t *testing.T) {
-		for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
+		for _, path := range inside {
 			require.Equal(t, http.StatusNotFound, p.do(http.MethodGet, path, "").StatusCode, path)
 		}
+	})
+	t.Run("lets a deployment see which release serves", func(t *testing.T) {
+		require.Equal(t, "blue", p.do(http.MethodGet, frontPath(t), "").Header.Get("X-Colour"))
 	})
 	t.Run("does not hold a stream back", func(t *testing.T) {
 		defer close(p.blue.hold)

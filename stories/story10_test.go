@@ -29,8 +29,19 @@ type reminded struct {
 	due     [3]time.Time
 }
 
-// newReminded books a visit at least so many minutes ahead.
+// newReminded books a visit at least so many minutes ahead. Where the machine was held up
+// until after the first reminder, it begins anew.
 func newReminded(t *testing.T, minutes int, after ...time.Duration) *reminded {
+	t.Helper()
+	for try := 1; ; try++ {
+		if r, inTime := remind(t, minutes, after...); inTime {
+			return r
+		}
+		require.Less(t, try, 3, "the machine is too slow for this story's clock")
+	}
+}
+
+func remind(t *testing.T, minutes int, after ...time.Duration) (_ *reminded, inTime bool) {
 	t.Helper()
 	c := clinic.New(t, clinic.Options{})
 	r := &reminded{t: t, c: c, patient: c.Login("patient")}
@@ -45,9 +56,13 @@ func newReminded(t *testing.T, minutes int, after ...time.Duration) *reminded {
 	c.Exec(`UPDATE appointment_types SET price_minor = 0 WHERE id = $1`, b.TypeID)
 	r.a = r.patient.Book(b)
 	r.patient.Await(r.a.ID, domain.StatusConfirmed)
-	require.Equal(t, []string{"confirmed patient"}, c.Messages(r.a.ID))
-	require.True(t, time.Now().Before(r.due[0]), "the machine is too slow for this story's clock")
-	return r
+	messages := c.Messages(r.a.ID)
+	if !time.Now().Before(r.due[0]) {
+		c.WorkerProcess.Kill()
+		return nil, false
+	}
+	require.Equal(t, []string{"confirmed patient"}, messages)
+	return r, true
 }
 
 // at waits for an instant, which may be further away than what a test waits for at once.

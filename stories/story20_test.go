@@ -12,7 +12,7 @@ import (
 	"github.com/careflow/careflow/internal/testkit"
 )
 
-// API, worker, Temporal and PostgreSQL are killed and stopped at random while visits of
+// API, workers, Temporal and PostgreSQL are killed and stopped at random while visits of
 // every kind run, and the vendors lie. Afterwards an oracle that shares no code with the
 // product finds nothing wrong. This is a short seed; `make chaos` runs long ones.
 func TestStory20_EverythingIsKilled(t *testing.T) {
@@ -40,9 +40,13 @@ func TestStory20_EverythingIsKilled(t *testing.T) {
 	for _, end := range []string{"completed", "declined", "cancelled", "expired", "no_show"} {
 		require.Positive(t, report.Figures["ended as "+end], "a visit %s", end)
 	}
-	for _, part := range []string{chaos.API, chaos.Worker, chaos.Temporal, chaos.Postgres} {
+	for _, part := range []string{chaos.API, chaos.Worker, chaos.Saver, chaos.Temporal, chaos.Postgres} {
 		require.Positive(t, report.Faults["kill "+part], part)
 	}
+	for _, what := range []string{"visits watched", "letters sent again", "letters that came back", "backups verified", "backups restored without the product"} {
+		require.Positive(t, report.Figures[what], what)
+	}
+	require.Positive(t, report.Figures["links followed: cancel"]+report.Figures["links followed: reschedule"])
 	require.Positive(t, report.Figures["minor units captured"])
 	require.Positive(t, report.Figures["minor units refunded"])
 }

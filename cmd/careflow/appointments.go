@@ -60,7 +60,7 @@ func newAppointmentsList(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			query := url.Values{"limit": {"100"}}
+			query := url.Values{}
 			for _, s := range statuses {
 				query.Add("status", s)
 			}
@@ -69,24 +69,11 @@ func newAppointmentsList(r *remote) *cobra.Command {
 					query.Set(name, value)
 				}
 			}
-			found := openapi.AppointmentPage{Items: []openapi.Appointment{}}
-			for {
-				var page openapi.AppointmentPage
-				if err := p.get(c.Context(), "/v1/appointments?"+query.Encode(), &page); err != nil {
-					return err
-				}
-				for _, a := range page.Items {
-					if !stuck || a.Stuck != "" {
-						found.Items = append(found.Items, a)
-					}
-				}
-				if page.NextCursor == "" || len(found.Items) >= limit {
-					break
-				}
-				query.Set("cursor", page.NextCursor)
+			items, err := collect(c.Context(), p, "/v1/appointments", query, limit, func(a openapi.Appointment) bool { return !stuck || a.Stuck != "" })
+			if err != nil {
+				return err
 			}
-			found.Items = found.Items[:min(limit, len(found.Items))]
-			return show(r, found, func(w io.Writer, page openapi.AppointmentPage) {
+			return show(r, openapi.AppointmentPage{Items: items}, func(w io.Writer, page openapi.AppointmentPage) {
 				row(w, "ID", "STATUS", "STARTS", "DOCTOR", "VERSION", "STUCK")
 				for _, a := range page.Items {
 					row(w, a.ID, a.Status, a.StartsAt, a.DoctorName, a.Version, a.Stuck)

@@ -51,6 +51,10 @@ func (a *clinicAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	stuck := openapi.Appointment{ID: "a1", Status: "pending", DoctorName: "Dr. Weber", Stuck: "vendor_rejected", Reason: "a rash"}
 	payment := openapi.PaymentCase{ID: "c1", Kind: "refund_failed", State: "needs_person", WaitsFor: "person"}
 	switch {
+	case strings.HasSuffix(r.URL.Path, "/nope"):
+		answer(http.StatusBadRequest, openapi.Problem{
+			Code: "invalid_request", Detail: "Change what errors lists.", Errors: []openapi.FieldError{{Field: "path/case_id", Message: "is no UUID"}},
+		})
 	case r.URL.Path == "/v1/payment-cases":
 		answer(http.StatusOK, openapi.PaymentCasePage{Items: []openapi.PaymentCase{payment}})
 	case r.URL.Path == "/v1/payment-cases/c1":
@@ -174,6 +178,15 @@ func TestStaffDecideAboutPaymentCases(t *testing.T) {
 
 	require.Equal(t, exitMistaken, careflow("payment-cases", "resolve", "c1").code, "a reason is wanted")
 	require.Equal(t, exitMistaken, careflow("payment-cases", "show").code)
+}
+
+func TestARefusalSaysWhatToChange(t *testing.T) {
+	t.Parallel()
+	_, careflow := atClinic(t, "CAREFLOW_CLI_TOKEN=token")
+	r := careflow("payment-cases", "show", "nope")
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.errors, "400 invalid_request: Change what errors lists.\n  path/case_id is no UUID\n")
+	require.Equal(t, exitMistaken, careflow("messages", "list", "--limit", "-1").code)
 }
 
 func TestOpsReconcile(t *testing.T) {

@@ -86,24 +86,15 @@ func newBackupList(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			query := url.Values{"limit": {"100"}, "target": {target}}
+			query := url.Values{"target": {target}}
 			if state != "" {
 				query.Set("state", state)
 			}
-			found := openapi.BackupPage{Items: []openapi.Backup{}}
-			for {
-				var page openapi.BackupPage
-				if err := p.get(c.Context(), "/v1/ops/backups?"+query.Encode(), &page); err != nil {
-					return err
-				}
-				found.Items = append(found.Items, page.Items...)
-				if page.NextCursor == "" || len(found.Items) >= limit {
-					break
-				}
-				query.Set("cursor", page.NextCursor)
+			items, err := collect[openapi.Backup](c.Context(), p, "/v1/ops/backups", query, limit, nil)
+			if err != nil {
+				return err
 			}
-			found.Items = found.Items[:min(limit, len(found.Items))]
-			return show(r, found, func(w io.Writer, page openapi.BackupPage) { rowsOfBackups(w, page.Items...) })
+			return show(r, openapi.BackupPage{Items: items}, func(w io.Writer, page openapi.BackupPage) { rowsOfBackups(w, page.Items...) })
 		},
 	}
 	c.Flags().StringVar(&target, targetFlag, "", "only this target's")

@@ -38,6 +38,9 @@ func (r *refusal) Error() string {
 	if said == "" {
 		said = http.StatusText(r.status)
 	}
+	for _, e := range r.problem.Errors {
+		said += fmt.Sprintf("\n  %s %s", e.Field, e.Message)
+	}
 	return fmt.Sprintf("%s was answered %d %s: %s", r.asked, r.status, r.problem.Code, said)
 }
 

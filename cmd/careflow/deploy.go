@@ -144,24 +144,15 @@ func newDeployList(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			query := url.Values{"limit": {"100"}, "environment": {environment}, "service": {service}}
+			query := url.Values{"environment": {environment}, "service": {service}}
 			if state != "" {
 				query.Set("state", state)
 			}
-			found := openapi.DeploymentPage{Items: []openapi.Deployment{}}
-			for {
-				var page openapi.DeploymentPage
-				if err := p.get(c.Context(), "/v1/ops/deployments?"+query.Encode(), &page); err != nil {
-					return err
-				}
-				found.Items = append(found.Items, page.Items...)
-				if page.NextCursor == "" || len(found.Items) >= limit {
-					break
-				}
-				query.Set("cursor", page.NextCursor)
+			items, err := collect[openapi.Deployment](c.Context(), p, "/v1/ops/deployments", query, limit, nil)
+			if err != nil {
+				return err
 			}
-			found.Items = found.Items[:min(limit, len(found.Items))]
-			return show(r, found, func(w io.Writer, page openapi.DeploymentPage) { rowsOfDeployments(w, page.Items...) })
+			return show(r, openapi.DeploymentPage{Items: items}, func(w io.Writer, page openapi.DeploymentPage) { rowsOfDeployments(w, page.Items...) })
 		},
 	}
 	c.Flags().StringVar(&environment, "env", "", "only this environment's")

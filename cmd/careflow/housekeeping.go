@@ -23,6 +23,9 @@ func newHousekeeping(in invocation) *cobra.Command {
 			"For admin and ops." + remoteLong,
 		GroupID: groupLook, Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkLast(c, last); err != nil {
+				return err
+			}
 			p, err := r.login(c.Context())
 			if err != nil {
 				return err
@@ -38,7 +41,7 @@ func newHousekeeping(in invocation) *cobra.Command {
 		},
 	}
 	r.flags(c)
-	c.Flags().IntVar(&last, "last", 0, "start none: show the last so many")
+	lastFlag(c, &last)
 	return c
 }
 

@@ -17,7 +17,7 @@ func newKeys(in invocation) *cobra.Command {
 		GroupID: groupPrepare,
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("say `careflow keys generate`, `careflow keys backup`, `careflow keys approval` or `careflow keys rewrap`")}
+			return usageError{errors.New("say `careflow keys generate`, `careflow keys backup`, `careflow keys approval`, `careflow keys rewrap` or `careflow keys unwrap`")}
 		},
 	}
 	keys.AddCommand(newKeysGenerate(in), newKeysBackup(in), newKeysApproval(in), newKeysRewrap(in), newKeysUnwrap(in))

@@ -94,6 +94,7 @@ func TestHelpListsTheCommands(t *testing.T) {
 func TestWrongUseIsOneLineAndExitCode2(t *testing.T) {
 	for _, args := range [][]string{
 		{"backpu"}, {"migrate"}, {"migrate", "sideways"}, {"version", "--loud"}, {"keys", "generate", "--prefix", "a b"}, {"codec-server", "now"},
+		{"deploy", "start", "--env", "production"}, {"housekeeping", "--last", "-3"}, {"reconcile", "--last", "0"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			r := careflow(t.Context(), nil, args...)

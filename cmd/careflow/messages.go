@@ -38,7 +38,7 @@ func newMessagesList(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			query := url.Values{"limit": {"100"}}
+			query := url.Values{}
 			for _, one := range problems {
 				query.Add("problem", one)
 			}
@@ -50,20 +50,11 @@ func newMessagesList(r *remote) *cobra.Command {
 			if open {
 				query.Set("open", "true")
 			}
-			found := openapi.MessagePage{Items: []openapi.Message{}}
-			for {
-				var page openapi.MessagePage
-				if err := p.get(c.Context(), "/v1/messages?"+query.Encode(), &page); err != nil {
-					return err
-				}
-				found.Items = append(found.Items, page.Items...)
-				if page.NextCursor == "" || len(found.Items) >= limit {
-					break
-				}
-				query.Set("cursor", page.NextCursor)
+			items, err := collect[openapi.Message](c.Context(), p, "/v1/messages", query, limit, nil)
+			if err != nil {
+				return err
 			}
-			found.Items = found.Items[:min(limit, len(found.Items))]
-			return show(r, found, tableOfMessages)
+			return show(r, openapi.MessagePage{Items: items}, tableOfMessages)
 		},
 	}
 	c.Flags().StringSliceVar(&problems, "problem", nil, "only these, with commas: failed, unknown, skipped, bounced, dropped, spam_report")

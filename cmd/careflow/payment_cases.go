@@ -45,27 +45,18 @@ func newCasesList(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			query := url.Values{"limit": {"100"}}
+			query := url.Values{}
 			for _, s := range states {
 				query.Add("state", s)
 			}
 			if visit != "" {
 				query.Set("appointment_id", visit)
 			}
-			found := openapi.PaymentCasePage{Items: []openapi.PaymentCase{}}
-			for {
-				var page openapi.PaymentCasePage
-				if err := p.get(c.Context(), "/v1/payment-cases?"+query.Encode(), &page); err != nil {
-					return err
-				}
-				found.Items = append(found.Items, page.Items...)
-				if page.NextCursor == "" || len(found.Items) >= limit {
-					break
-				}
-				query.Set("cursor", page.NextCursor)
+			items, err := collect[openapi.PaymentCase](c.Context(), p, "/v1/payment-cases", query, limit, nil)
+			if err != nil {
+				return err
 			}
-			found.Items = found.Items[:min(limit, len(found.Items))]
-			return show(r, found, func(w io.Writer, page openapi.PaymentCasePage) {
+			return show(r, openapi.PaymentCasePage{Items: items}, func(w io.Writer, page openapi.PaymentCasePage) {
 				row(w, "ID", "KIND", "STATE", "WAITS FOR", "SINCE", "CAPTURED", "REFUNDED", "FAULT", "VISIT")
 				for _, one := range page.Items {
 					row(w, one.ID, one.Kind, one.State, one.WaitsFor, one.WaitingSince, amount(one.Captured), amount(one.Refunded), one.ErrorCode, one.AppointmentID)

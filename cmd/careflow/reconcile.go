@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,6 +22,9 @@ func newReconcile(in invocation) *cobra.Command {
 			"For staff, admin and ops." + remoteLong,
 		GroupID: groupLook, Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkLast(c, last); err != nil {
+				return err
+			}
 			p, err := r.login(c.Context())
 			if err != nil {
 				return err
@@ -36,8 +40,20 @@ func newReconcile(in invocation) *cobra.Command {
 		},
 	}
 	r.flags(c)
-	c.Flags().IntVar(&last, "last", 0, "start none: show the last so many")
+	lastFlag(c, &last)
 	return c
+}
+
+// lastFlag asks for what the last runs came to, in the place of a new one.
+func lastFlag(c *cobra.Command, last *int) {
+	c.Flags().IntVar(last, "last", 0, "start none: show the last so many")
+}
+
+func checkLast(c *cobra.Command, last int) error {
+	if c.Flags().Changed("last") && last < 1 {
+		return usageError{errors.New("--last is 1 or more")}
+	}
+	return nil
 }
 
 // lookEvery is the pause between two looks at a reconciliation under way.

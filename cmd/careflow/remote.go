@@ -106,6 +106,34 @@ func get[T any](ctx context.Context, r *remote, p *demoPerson, path string, tabl
 	return show(r, v, table)
 }
 
+// collect reads a list, page by page, until it has ended or has so many entries that are
+// wanted; nil wants all.
+func collect[T any](ctx context.Context, p *demoPerson, path string, query url.Values, limit int, wanted func(T) bool) ([]T, error) {
+	if limit < 1 {
+		return nil, usageError{errors.New("--limit is 1 or more")}
+	}
+	query.Set("limit", "100")
+	items := []T{}
+	for {
+		var page struct {
+			Items      []T    `json:"items"`
+			NextCursor string `json:"next_cursor"`
+		}
+		if err := p.get(ctx, path+"?"+query.Encode(), &page); err != nil {
+			return nil, err
+		}
+		for _, one := range page.Items {
+			if wanted == nil || wanted(one) {
+				items = append(items, one)
+			}
+		}
+		if page.NextCursor == "" || len(items) >= limit {
+			return items[:min(limit, len(items))], nil
+		}
+		query.Set("cursor", page.NextCursor)
+	}
+}
+
 func show[T any](r *remote, v T, table func(w io.Writer, v T)) error {
 	if r.asJSON {
 		e := json.NewEncoder(r.in.out)

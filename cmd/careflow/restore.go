@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"time"
@@ -100,21 +101,12 @@ func newRestoreList(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			query := url.Values{"limit": {"100"}, "target": {target}}
-			found := openapi.RestorePage{Items: []openapi.Restore{}}
-			for {
-				var page openapi.RestorePage
-				if err := p.get(c.Context(), "/v1/ops/restores?"+query.Encode(), &page); err != nil {
-					return err
-				}
-				found.Items = append(found.Items, page.Items...)
-				if page.NextCursor == "" || len(found.Items) >= limit {
-					break
-				}
-				query.Set("cursor", page.NextCursor)
+			query := url.Values{"target": {target}}
+			items, err := collect[openapi.Restore](c.Context(), p, "/v1/ops/restores", query, limit, nil)
+			if err != nil {
+				return err
 			}
-			found.Items = found.Items[:min(limit, len(found.Items))]
-			return show(r, found, func(w io.Writer, page openapi.RestorePage) { rowsOfRestores(w, page.Items...) })
+			return show(r, openapi.RestorePage{Items: items}, func(w io.Writer, page openapi.RestorePage) { rowsOfRestores(w, page.Items...) })
 		},
 	}
 	c.Flags().StringVar(&target, targetFlag, "", "only this target's")
@@ -222,20 +214,11 @@ func approved(r openapi.Restore, word openapi.RestoreWord, people int) bool {
 }
 
 func restoreVisits(ctx context.Context, r *remote, p *demoPerson, path string) error {
-	query := url.Values{"limit": {"100"}}
-	found := openapi.RestoreVisitPage{Items: []openapi.RestoreVisit{}}
-	for {
-		var page openapi.RestoreVisitPage
-		if err := p.get(ctx, path+"/visits?"+query.Encode(), &page); err != nil {
-			return err
-		}
-		found.Items = append(found.Items, page.Items...)
-		if page.NextCursor == "" {
-			break
-		}
-		query.Set("cursor", page.NextCursor)
+	items, err := collect[openapi.RestoreVisit](ctx, p, path+"/visits", url.Values{}, math.MaxInt, nil)
+	if err != nil {
+		return err
 	}
-	return show(r, found, func(w io.Writer, page openapi.RestoreVisitPage) {
+	return show(r, openapi.RestoreVisitPage{Items: items}, func(w io.Writer, page openapi.RestoreVisitPage) {
 		row(w, "APPOINTMENT", "WHY", "BOOKED", "STARTS", "STATUS", "PROCESS", "PATIENT", "PAYMENTS")
 		for _, v := range page.Items {
 			paid := ""

@@ -70,10 +70,7 @@ func (a *actors) loseLetters(ctx context.Context, l Life) (found func()) {
 	if err := a.vendors.bounce(ctx, address, true); err != nil {
 		return func() {}
 	}
-	b := &oracle.Bounce{Address: address, From: time.Now().UTC()}
-	a.journal.AddBounce(b)
 	return sync.OnceFunc(func() {
-		a.journal.Answer(func() { b.Until = time.Now().UTC() })
 		_ = a.vendors.bounce(context.WithoutCancel(ctx), address, false) // the sandbox is never killed
 	})
 }

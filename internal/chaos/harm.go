@@ -17,7 +17,7 @@ func (r *run) harm(ctx context.Context, began time.Time) {
 		}
 		switch f.Kind {
 		case Kill:
-			if pid, ok := r.stack.signal(f.Part, syscall.SIGKILL); ok {
+			if pid, ok := r.stack.kill(ctx, f.Part); ok {
 				r.o.Say("%6s kill -9 %s (%d)", time.Since(began).Round(100*time.Millisecond), f.Part, pid)
 				r.faults.count("kill " + f.Part)
 			}

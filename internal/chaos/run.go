@@ -21,7 +21,8 @@ type Options struct {
 	// from, State the folder for everything the run makes, Tools the folder with the
 	// stack's built tools.
 	Program, Root, State, Tools string
-	PortOffset                  int
+	// PortOffset is added to the ports of the local stack, beside CAREFLOW_PORT_OFFSET.
+	PortOffset int
 	// Bug plants one of Bugs; empty plants none.
 	Bug string
 	// Env adds variables to the stack.

@@ -84,6 +84,13 @@ func (r *run) underWay(ctx context.Context) ([]string, error) {
 	if running > 0 {
 		open = append(open, fmt.Sprintf("%d processes run", running))
 	}
+	untold, err := r.vendors.hurry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if untold > 0 {
+		open = append(open, fmt.Sprintf("%d events of vendors have not arrived", untold))
+	}
 	return open, nil
 }
 

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -47,8 +49,12 @@ func newStack(ctx context.Context, o Options) (*stack, error) {
 			return nil, err
 		}
 	}
+	offset, err := strconv.Atoi(cmp.Or(os.Getenv("CAREFLOW_PORT_OFFSET"), "0"))
+	if err != nil {
+		return nil, fmt.Errorf("CAREFLOW_PORT_OFFSET is no number: %w", err)
+	}
 	s.env = append(os.Environ(),
-		"CAREFLOW_STATE="+s.folder, fmt.Sprintf("CAREFLOW_PORT_OFFSET=%d", o.PortOffset),
+		"CAREFLOW_STATE="+s.folder, fmt.Sprintf("CAREFLOW_PORT_OFFSET=%d", offset+o.PortOffset),
 		// Each client has an address of its own, so that log-ins are not counted as one's.
 		"CAREFLOW_TRUSTED_PROXIES=127.0.0.1",
 		"CAREFLOW_LOG_LEVEL=info", "CAREFLOW_LOG_FORMAT=json", "CAREFLOW_COMMAND_WAIT=3s",
@@ -57,7 +63,6 @@ func newStack(ctx context.Context, o Options) (*stack, error) {
 		"CAREFLOW_RECONCILE_EVERY=24h", "CAREFLOW_RECONCILE_STILL=1s",
 	)
 	s.env = append(s.env, o.Env...)
-	var err error
 	if s.log, err = os.Create(filepath.Join(s.folder, "stack.log")); err != nil {
 		return nil, err
 	}
@@ -184,6 +189,23 @@ func (s *stack) signal(part string, sig syscall.Signal) (pid int, ok bool) {
 		if c.Name == part && c.PID > 1 {
 			return c.PID, syscall.Kill(-c.PID, sig) == nil
 		}
+	}
+	return 0, false
+}
+
+// killPatience is how long a part is waited for that is to be killed and is just being
+// started again.
+const killPatience = 5 * time.Second
+
+// kill ends a part as soon as it is there.
+func (s *stack) kill(ctx context.Context, part string) (pid int, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, killPatience)
+	defer cancel()
+	for ctx.Err() == nil {
+		if pid, ok = s.signal(part, syscall.SIGKILL); ok {
+			return pid, true
+		}
+		pause(ctx, 50*time.Millisecond)
 	}
 	return 0, false
 }

@@ -121,6 +121,17 @@ func (v vendors) honest(ctx context.Context) error {
 	return v.do(ctx, http.MethodDelete, "/_sandbox/faults", nil)
 }
 
+// hurry has the events sent at once that are owed still, and says how many those are.
+func (v vendors) hurry(ctx context.Context) (owed int, err error) {
+	var ledger struct {
+		Pending int `json:"pending_webhooks"`
+	}
+	if err := v.get(ctx, "/_sandbox/ledger", &ledger); err != nil || ledger.Pending == 0 {
+		return 0, err
+	}
+	return ledger.Pending, v.resend(ctx)
+}
+
 // resend sends every owed webhook at once.
 func (v vendors) resend(ctx context.Context) error {
 	return v.do(ctx, http.MethodPost, "/_sandbox/webhooks/resend", nil)

@@ -32,7 +32,7 @@ func EncodeApprovalKeys(keys domain.ApprovalKeys) string {
 // approvalKeys reads public keys, "id:base64-of-32-bytes,older:…".
 func (r *reader) approvalKeys(variable string) domain.ApprovalKeys {
 	keys := domain.ApprovalKeys{}
-	for i, entry := range list(r.text(variable, "")) {
+	for i, entry := range list(r.plain(variable)) {
 		id, text, _ := strings.Cut(entry, ":")
 		key, err := base64.StdEncoding.DecodeString(text)
 		if err != nil || !keyID.MatchString(id) || len(key) != ed25519.PublicKeySize {

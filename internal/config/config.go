@@ -151,7 +151,8 @@ type Keys struct {
 	Link KeyRing
 	// Approval is CAREFLOW_APPROVAL_KEYS: the public halves of the API's signing keys, as
 	// `careflow keys approval` prints them. Workers check with them that an approval of a job
-	// comes from the API. Defaults to none, which refuses every approval.
+	// comes from the API. Defaults to none, which refuses every approval; a worker in
+	// production wants some.
 	Approval domain.ApprovalKeys
 }
 

@@ -37,6 +37,7 @@ func production() map[string]string {
 		"CAREFLOW_PAYLOAD_KEYS":           key("p2", 1) + "," + key("p1", 2),
 		"CAREFLOW_COLUMN_KEYS":            key("c1", 3),
 		"CAREFLOW_SIGNING_KEYS":           key("s1", 4),
+		"CAREFLOW_APPROVAL_KEYS":          key("s1", 7), // 32 bytes, as a public key has
 		"CAREFLOW_COMMAND_KEYS":           key("u1", 5),
 		"CAREFLOW_LINK_KEYS":              key("l1", 6),
 		"CAREFLOW_STRIPE_KEY":             "sk_live_secretive",
@@ -106,6 +107,20 @@ func TestEachProcessRequiresOnlyWhatItUses(t *testing.T) {
 	require.NoError(t, err)
 	_, err = config.Load(config.WorkerProcess, environ(production(), "CAREFLOW_SENDGRID_KEY="))
 	require.ErrorContains(t, err, "CAREFLOW_SENDGRID_KEY is missing")
+}
+
+// A restore is approved on a bad day: not the one to find out that nobody can.
+func TestAProductionWorkerKnowsWhoSignsApprovals(t *testing.T) {
+	for change, want := range map[string]string{
+		"CAREFLOW_APPROVAL_KEYS=":                   "CAREFLOW_APPROVAL_KEYS is missing",
+		"CAREFLOW_APPROVAL_KEYS=s1:c2hvcnQ=":        "careflow keys approval",
+		"CAREFLOW_APPROVAL_KEYS=" + key("dev-1", 7): `development key "dev-1"`,
+	} {
+		_, err := config.Load(config.WorkerProcess, environ(production(), change))
+		require.ErrorContains(t, err, want, change)
+	}
+	_, err := config.Load(config.API, environ(production(), "CAREFLOW_APPROVAL_KEYS="))
+	require.NoError(t, err, "the API signs them")
 }
 
 func TestProductionRefuses(t *testing.T) {

@@ -16,7 +16,8 @@ type Deploy struct {
 	// name=value, separated by spaces or lines. Defaults to none.
 	Values map[string]Secret
 	// DatabaseURL is CAREFLOW_DEPLOY_DATABASE_URL: the database that SQL questions of smoke
-	// tests are asked of. A role that reads only is enough. Defaults to none.
+	// tests are asked of, as a role that reads what they need and nothing about people: who
+	// may deploy may ask. Defaults to none.
 	DatabaseURL Secret
 }
 

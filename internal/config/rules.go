@@ -53,6 +53,14 @@ func (r *reader) checkProduction(c Config) {
 	if r.process == API && len(c.SendGrid.EventKeys) == 0 {
 		r.problem("CAREFLOW_SENDGRID_WEBHOOK_KEYS", "is missing: write the verification key of SendGrid's event webhook, else nobody hears of bounces")
 	}
+	for id := range c.Keys.Approval {
+		if (Key{ID: id}).Development() {
+			r.problem("CAREFLOW_APPROVAL_KEYS", "holds the development key %q: write those of the API's own signing keys", id)
+		}
+	}
+	if r.process == WorkerProcess && len(c.Keys.Approval) == 0 {
+		r.problem("CAREFLOW_APPROVAL_KEYS", "is missing: write what `careflow keys approval` prints, else nobody can approve a restore or a deployment on the day it is needed")
+	}
 	if slices.Contains(c.SendGrid.EventKeys, sandboxEventKey) {
 		r.problem("CAREFLOW_SENDGRID_WEBHOOK_KEYS", "holds the sandbox's key, whose other half is public: write SendGrid's own")
 	}

@@ -95,6 +95,7 @@ type service struct {
 	Fleet         string                    `yaml:"fleet"`
 	Instances     int                       `yaml:"instances"`
 	FrontDoor     string                    `yaml:"front_door"`
+	FrontPath     string                    `yaml:"front_path"`
 	ReadyPath     string                    `yaml:"ready_path"`
 	VersionHeader string                    `yaml:"version_header"`
 	Database      string                    `yaml:"database"`

@@ -15,6 +15,7 @@ import (
 
 // Defaults of what a service does not say.
 const (
+	defaultFrontPath     = "/.well-known/jwks.json"
 	defaultReadyPath     = "/readyz"
 	defaultVersionHeader = "X-Careflow-Release"
 	defaultBackupWithin  = 24 * time.Hour
@@ -28,7 +29,7 @@ const (
 func (s service) service() (Service, error) {
 	made := Service{Target: s.Target, DeploymentService: domain.DeploymentService{
 		Environment: s.Environment, Service: s.Service, Strategy: s.Strategy, Hosts: s.Hosts, Balancer: s.Balancer, Fleet: s.Fleet,
-		Instances: cmp.Or(s.Instances, 1), FrontDoor: s.FrontDoor,
+		Instances: cmp.Or(s.Instances, 1), FrontDoor: s.FrontDoor, FrontPath: cmp.Or(s.FrontPath, defaultFrontPath),
 		ReadyPath: cmp.Or(s.ReadyPath, defaultReadyPath), VersionHeader: cmp.Or(s.VersionHeader, defaultVersionHeader),
 		Database: s.Database, BackupWithin: cmp.Or(s.BackupWithin, defaultBackupWithin),
 		Steps: s.Steps, AvailableWithin: cmp.Or(s.Available, defaultAvailable), Warm: defaultWarm, Watch: s.Watch.policy(),

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -213,6 +214,12 @@ func ValidDeploymentName(what, name string) error {
 	return nil
 }
 
+// withPassword reports a URL that holds credentials.
+func withPassword(artifact string) bool {
+	u, err := url.Parse(artifact)
+	return err == nil && u.User != nil
+}
+
 // Validate reports a release that cannot be deployed: CodeInvalid.
 func (r Release) Validate() error {
 	switch {
@@ -222,6 +229,8 @@ func (r Release) Validate() error {
 		return Errorf(CodeInvalid, "a release has a version, at most 100 characters and no spaces")
 	case r.Artifact == "" || len(r.Artifact) > 500:
 		return Errorf(CodeInvalid, "a release says where its image or bundle is found, in at most 500 characters")
+	case withPassword(r.Artifact):
+		return Errorf(CodeInvalid, "the place of a release is kept and shown, and holds a user's name or password: give the hosts their credentials instead")
 	case r.Schema != SchemaSame && r.Schema != SchemaExpands && r.Schema != SchemaBreaks:
 		return Errorf(CodeInvalid, "what a release does to the database is expands, breaks, or nothing; %q is not known", r.Schema)
 	case r.Schema == SchemaBreaks:

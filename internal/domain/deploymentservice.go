@@ -22,9 +22,10 @@ type DeploymentService struct {
 	// CAREFLOW_WORKER_DEPLOYMENT.
 	Fleet string `json:"fleet,omitempty"`
 	// Instances are wanted of each colour, and FrontDoor is where everybody else reaches the
-	// service: a switch is confirmed through it.
+	// service: a switch is confirmed through it, at FrontPath, which is open to everybody.
 	Instances int    `json:"instances,omitempty"`
 	FrontDoor string `json:"front_door,omitempty"`
+	FrontPath string `json:"front_path,omitempty"`
 	// ReadyPath answers 200 once an instance takes requests, and every answer carries the
 	// release's digest in the header VersionHeader.
 	ReadyPath     string `json:"ready_path,omitempty"`

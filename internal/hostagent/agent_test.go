@@ -222,7 +222,7 @@ func TestAScriptThatHangsIsKilledWithAllThatItStarted(t *testing.T) {
 	_, err = h.run(domain.ApplicationStart, r, domain.Release{})
 	require.Equal(t, domain.CodeHookFailed, domain.CodeOf(err))
 	require.ErrorContains(t, err, "has not ended after 1s and was killed")
-	require.Less(t, time.Since(began), 20*time.Second)
+	require.Less(t, time.Since(began), time.Minute, "the script would go on for ten")
 	require.Len(t, pids(t, h, r), 2)
 	for _, pid := range pids(t, h, r) {
 		require.False(t, alive(pid), "process %s is alive", pid)

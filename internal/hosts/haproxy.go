@@ -15,7 +15,7 @@ import (
 )
 
 // HAProxy is a switch that is moved over HAProxy's runtime API. See
-// deploy/haproxy/bluegreen.cfg.
+// deploy/bluegreen/haproxy.cfg.
 type HAProxy struct {
 	// Socket is the path of its stats socket, level admin.
 	Socket string `yaml:"socket"`

@@ -14,7 +14,7 @@ import (
 )
 
 // Nginx is a switch that nginx looks at with each request, so that nothing is reloaded:
-// a reload loses requests. See deploy/nginx/bluegreen.conf.
+// a reload loses requests. See deploy/bluegreen/nginx.conf.
 type Nginx struct {
 	// Flag is the path of a symlink to a folder; nginx sends requests to green while that
 	// folder holds a file "green". Each switch makes a new folder and moves the link, in one

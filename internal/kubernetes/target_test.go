@@ -38,7 +38,7 @@ func newPlace(t *testing.T) *place {
 	n := kubetest.Open(t).Namespace(t, "local")
 	n.Settings(t, nil, map[string]map[string]string{
 		"careflow-database": {"url": "unused", "owner-url": "unused"},
-		"careflow-keys":     {"payload": "", "column": "", "signing": "", "command": "", "link": ""},
+		"careflow-keys":     {"payload": "", "column": "", "signing": "", "command": "", "link": "", "approval": ""},
 		"careflow-stripe":   {"webhook-secret": ""}, "careflow-sendgrid": {"webhook-keys": ""},
 	})
 	target, err := kubernetes.Open(kubernetes.Config{

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -24,7 +25,7 @@ const (
 func (p *Probe) Confirm(ctx context.Context, in deployment.ConfirmInput) (domain.StepOutcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, confirmWithin)
 	defer cancel()
-	url := in.Plan.FrontDoor + in.Plan.ReadyPath
+	url := in.Plan.FrontDoor + cmp.Or(in.Plan.FrontPath, in.Plan.ReadyPath) // plans of earlier releases have none
 	for row := 0; ; {
 		var last string
 		got, err := p.digestAt(ctx, url, in.Plan.VersionHeader)

@@ -93,7 +93,7 @@ func TestSmokeTestsHandValuesOnAndPrintNoSecret(t *testing.T) {
 func TestWhatAnswersIsTheReleaseAndNoOther(t *testing.T) {
 	t.Parallel()
 	p := probe.New(nil, nil)
-	plan := domain.DeploymentService{FrontDoor: release(t), ReadyPath: "/readyz", VersionHeader: "X-Release"}
+	plan := domain.DeploymentService{FrontDoor: release(t), FrontPath: "/open", ReadyPath: "/readyz", VersionHeader: "X-Release"}
 	_, err := p.Confirm(t.Context(), deployment.ConfirmInput{Plan: plan, Digest: digest})
 	require.NoError(t, err)
 	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

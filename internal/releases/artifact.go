@@ -36,6 +36,10 @@ func open(ctx context.Context, artifact string) (io.ReadCloser, error) {
 }
 
 func openFile(path string) (io.ReadCloser, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() { // a pipe or a device may never end
+		return nil, domain.Errorf(domain.CodeNoArtifact, "what is at %s on this host is no file", path)
+	}
 	f, err := os.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrPermission):

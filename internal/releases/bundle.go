@@ -27,6 +27,7 @@ const (
 	mostBytes  = 8 << 30
 	mostFiles  = 100_000
 	mostWindow = 128 << 20 // memory of the decompressor
+	mostName   = 1024      // bytes of a path, each / of which may make a folder
 )
 
 // fetch unpacks the bundle of r into path, which appears when everything is in it.
@@ -103,10 +104,11 @@ func (s Store) unpack(from io.Reader, folder string) error {
 	}
 	defer stop()
 	left, files := or(s.MostBytes, mostBytes), or(s.MostFiles, mostFiles)
+	var links []string
 	for archive := tar.NewReader(plain); ; files-- {
 		h, err := archive.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return stayInside(root, links)
 		}
 		if err != nil {
 			return fmt.Errorf("it is damaged, or no tar archive: %w", err)
@@ -120,7 +122,21 @@ func (s Store) unpack(from io.Reader, folder string) error {
 		if err := place(root, h, archive); err != nil {
 			return err
 		}
+		if h.Typeflag == tar.TypeSymlink {
+			links = append(links, h.Name)
+		}
 	}
+}
+
+// stayInside refuses links that lead out of a bundle by way of other links, which only shows
+// when all are there. One that leads to nothing may stay.
+func stayInside(root *os.Root, links []string) error {
+	for _, name := range links {
+		if _, err := root.Stat(filepath.Clean(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("it holds the link %q, which leads out of it or nowhere", name)
+		}
+	}
+	return nil
 }
 
 func or(v, fallback int64) int64 {
@@ -155,6 +171,9 @@ func place(root *os.Root, h *tar.Header, content io.Reader) error {
 	name := filepath.Clean(h.Name)
 	if name == "." {
 		return nil
+	}
+	if len(name) > mostName {
+		return fmt.Errorf("it holds a path of more than %d bytes", mostName)
 	}
 	if !filepath.IsLocal(name) {
 		return fmt.Errorf("it holds %q, which lies outside of it", h.Name)

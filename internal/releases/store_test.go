@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,7 +77,10 @@ func TestABundleThatIsNotWhatItsDigestSaysLeavesNothing(t *testing.T) {
 	changed, missing := good, good
 	changed.Digest = "sha256:" + strings.Repeat("0", 64)
 	missing.Artifact = "/nowhere.tar.gz"
-	for _, r := range []domain.Release{changed, missing, bundle(t, file("../outside")), bundle(t, tar.Header{Name: "out", Linkname: "/etc", Typeflag: tar.TypeSymlink}, file("out/passwd"))} {
+	pipe := good
+	pipe.Artifact = filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe.Artifact, 0o600))
+	for _, r := range []domain.Release{changed, missing, pipe, bundle(t, file("../outside")), bundle(t, tar.Header{Name: "out", Linkname: "/etc", Typeflag: tar.TypeSymlink}, file("out/passwd"))} {
 		_, err := s.Fetch(t.Context(), r)
 		require.Equal(t, domain.CodeNoArtifact, domain.CodeOf(err), "%v", err)
 	}
@@ -85,6 +89,26 @@ func TestABundleThatIsNotWhatItsDigestSaysLeavesNothing(t *testing.T) {
 	require.Empty(t, left)
 	_, err = os.Stat(filepath.Join(s.Folder, "outside"))
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// Each link looks harmless by its text; only the first one, followed, takes the second out.
+func TestABundleWhoseLinksLeadOutByEachOtherLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := releases.Store{Folder: t.TempDir()}
+	up := tar.Header{Name: "a/b/c/up", Linkname: "../../..", Typeflag: tar.TypeSymlink}
+	out := tar.Header{Name: "out", Linkname: "a/b/c/up/../..", Typeflag: tar.TypeSymlink}
+	for what, entries := range map[string][]tar.Header{
+		"in their order": {up, out, file("serve")},
+		"the other way":  {out, up, file("serve")},
+		"in a circle":    {{Name: "x", Linkname: "y", Typeflag: tar.TypeSymlink}, {Name: "y", Linkname: "x", Typeflag: tar.TypeSymlink}},
+	} {
+		_, err := s.Fetch(t.Context(), bundle(t, entries...))
+		require.Equal(t, domain.CodeNoArtifact, domain.CodeOf(err), what)
+	}
+	_, err := s.Fetch(t.Context(), bundle(t, up, file("serve"), tar.Header{Name: "current", Linkname: "serve", Typeflag: tar.TypeSymlink}, tar.Header{Name: "later", Linkname: "not-there", Typeflag: tar.TypeSymlink}))
+	require.NoError(t, err, "links within it are good, also those to what a script makes")
+	_, err = s.Fetch(t.Context(), bundle(t, file(strings.Repeat("d/", 600)+"serve")))
+	require.Equal(t, domain.CodeNoArtifact, domain.CodeOf(err), "a path is no way to make folders without end")
 }
 
 func TestFiveReleasesAreKeptAndNoneThatIsLinked(t *testing.T) {

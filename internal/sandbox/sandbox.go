@@ -59,7 +59,6 @@ type Sandbox struct {
 
 	mu      sync.Mutex
 	state   state
-	fates   map[string]Fate // by recipient
 	running map[string]bool // idempotency keys whose request is being executed
 	// refundsPend keeps new refunds on their way.
 	refundsPend bool
@@ -95,7 +94,6 @@ func New(cfg Config) (*Sandbox, error) {
 		cfg:     cfg,
 		store:   st,
 		faults:  newFaultBoard(),
-		fates:   map[string]Fate{},
 		running: map[string]bool{},
 		changed: make(chan struct{}),
 	}

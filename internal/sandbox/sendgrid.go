@@ -25,6 +25,16 @@ type Mail struct {
 	Attachments []Attachment      `json:"attachments,omitempty"`
 	// Tracked says that opens or clicks would have been tracked.
 	Tracked bool `json:"tracked"`
+	// Events are what became of it, in their order.
+	Events []MailEvent `json:"events,omitempty"`
+}
+
+// MailEvent is one thing that became of a mail.
+type MailEvent struct {
+	ID    string `json:"id"`
+	Event string `json:"event"`
+	// Told says that the endpoint has accepted the event: nobody can know of it before.
+	Told bool `json:"told"`
 }
 
 // Address is a mail address with its display name.

@@ -50,9 +50,7 @@ func (s *Sandbox) SetFate(recipient string, f Fate) {
 	if err := f.validate(); err != nil {
 		panic("sandbox: " + err.Error())
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fates[recipient] = f
+	s.update(func(t *tx) { t.putFate(recipient, &f) })
 }
 
 // report owes the events of an accepted mail, each in a post of its own. With no
@@ -62,9 +60,9 @@ func (t *tx) report(m *Mail) {
 		return
 	}
 	for _, to := range m.To {
-		fate := t.s.fates[to.Email]
-		if len(fate.Events) == 0 {
-			fate.Events = []string{"processed", "delivered"}
+		fate := Fate{Events: []string{"processed", "delivered"}}
+		if f := t.s.state.Fates[to.Email]; f != nil && len(f.Events) > 0 {
+			fate = *f
 		}
 		for _, kind := range fate.Events {
 			id := newID("sge_")
@@ -72,11 +70,25 @@ func (t *tx) report(m *Mail) {
 			if err != nil {
 				panic("sandbox: an event that is no JSON: " + err.Error())
 			}
+			m.Events = append(m.Events, MailEvent{ID: id, Event: kind})
 			t.owe(&delivery{
-				ID: id, Event: id, Type: "mail." + kind, Intent: m.MessageID, Seq: t.next(), Due: time.Now(), Body: body, Mail: true,
+				ID: id, Event: id, Type: "mail." + kind, Intent: m.MessageID, Seq: t.next(), Due: time.Now(), Body: body, Mail: true, Of: m.ID,
 			})
 		}
 	}
+}
+
+// told notes that the endpoint knows of a mail's event.
+func (t *tx) told(d *delivery) {
+	m := t.s.state.Mails[d.Of]
+	if m == nil {
+		return
+	}
+	m.Events = slices.Clone(m.Events) // others hold what was there
+	for i := range m.Events {
+		m.Events[i].Told = m.Events[i].Told || m.Events[i].ID == d.Event
+	}
+	t.putMail(m)
 }
 
 func mailEvent(id, kind, to string, m *Mail, fate Fate, now time.Time) map[string]any {

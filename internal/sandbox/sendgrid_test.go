@@ -2,6 +2,8 @@ package sandbox_test
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -51,6 +53,38 @@ func TestMailsThatSendGridRefuses(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, a.mail(t, "{").status)
 	require.Equal(t, http.StatusRequestEntityTooLarge, a.mail(t, strings.Replace(mailJSON, "plain\"}", strings.Repeat("x", 30<<20)+`"}`, 1)).status)
 	require.Empty(t, a.Mailbox())
+}
+
+// A person's mailbox does not come back to life because the sandbox is started again, and
+// what the endpoint has not accepted counts as untold.
+func TestWhatBecomesOfMailsIsKeptAndToldOnce(t *testing.T) {
+	path, hook := filepath.Join(t.TempDir(), "sandbox.db"), newMailEndpoint(t)
+	t.Run("before", func(t *testing.T) {
+		a := open(t, sandbox.Config{StatePath: path, MailWebhookURL: "http://127.0.0.1:1/nobody", WebhookBackoff: soon})
+		a.SetFate("asha@example.com", sandbox.Fate{Events: []string{"processed", "bounce"}})
+		require.Equal(t, http.StatusAccepted, a.mail(t, mailJSON).status)
+		require.Equal(t, []string{"processed untold", "bounce untold"}, became(a.Mailbox()[0]))
+	})
+	a := open(t, sandbox.Config{StatePath: path, MailWebhookURL: hook, WebhookBackoff: soon})
+	require.Equal(t, http.StatusAccepted, a.mail(t, mailJSON).status)
+	require.NoError(t, a.Wait(t.Context(), func() bool { return a.Ledger().PendingWebhooks == 0 }))
+	for _, m := range a.Mailbox() {
+		require.Equal(t, []string{"processed told", "bounce told"}, became(m))
+	}
+}
+
+func newMailEndpoint(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func became(m sandbox.Mail) (events []string) {
+	for _, e := range m.Events {
+		events = append(events, e.Event+map[bool]string{false: " untold", true: " told"}[e.Told])
+	}
+	return events
 }
 
 func TestMailboxShowsForeignTextWithoutRunningIt(t *testing.T) {

@@ -15,6 +15,7 @@ type state struct {
 	Disputes   map[string]*dispute
 	Keys       map[string]*storedReply
 	Mails      map[string]*Mail
+	Fates      map[string]*Fate // by recipient
 	Deliveries map[string]*delivery
 }
 
@@ -25,6 +26,7 @@ func newState() state {
 		Disputes:   map[string]*dispute{},
 		Keys:       map[string]*storedReply{},
 		Mails:      map[string]*Mail{},
+		Fates:      map[string]*Fate{},
 		Deliveries: map[string]*delivery{},
 	}
 }
@@ -72,6 +74,11 @@ func (t *tx) dropKey(key string) {
 func (t *tx) putMail(m *Mail) {
 	t.s.state.Mails[m.ID] = m
 	t.dirty = append(t.dirty, record{bucketMails, m.ID, m})
+}
+
+func (t *tx) putFate(recipient string, f *Fate) {
+	t.s.state.Fates[recipient] = f
+	t.dirty = append(t.dirty, record{bucketFates, recipient, f})
 }
 
 func (t *tx) putDelivery(d *delivery) {

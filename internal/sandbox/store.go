@@ -15,6 +15,7 @@ const (
 	bucketDisputes   = "disputes"
 	bucketKeys       = "idempotency_keys"
 	bucketMails      = "mails"
+	bucketFates      = "fates"
 	bucketDeliveries = "webhook_deliveries"
 )
 
@@ -90,6 +91,7 @@ func (f *file) load() (state, error) {
 			read(btx, bucketDisputes, st.Disputes),
 			read(btx, bucketKeys, st.Keys),
 			read(btx, bucketMails, st.Mails),
+			read(btx, bucketFates, st.Fates),
 			read(btx, bucketDeliveries, st.Deliveries),
 		)
 	})

@@ -23,8 +23,9 @@ type delivery struct {
 	Due      time.Time // by the machine's clock
 	Attempts int
 	Body     []byte
-	Behind   bool // waits until a later event was delivered
-	Mail     bool // of SendGrid: Intent is then our message ID
+	Behind   bool   // waits until a later event was delivered
+	Mail     bool   // of SendGrid: Intent is then our message ID
+	Of       string // ID of the mail that it tells of
 }
 
 type eventRequest struct {
@@ -146,6 +147,7 @@ func (d *dispatcher) attempt(ctx context.Context, c *delivery) {
 		switch {
 		case err == nil:
 			t.dropDelivery(c.ID)
+			t.told(c)
 			d.letPass(t, c)
 		case c.Attempts >= d.s.cfg.WebhookAttempts:
 			d.s.cfg.Log.Warn("webhook given up", "event", c.Event, "type", c.Type, "attempts", c.Attempts)

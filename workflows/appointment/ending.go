@@ -7,6 +7,7 @@ import (
 
 	acts "github.com/careflow/careflow/activities/appointment"
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/workflows/signals"
 )
 
 // closeBooks settles the money of an ended visit, keeps an eye on late news of it for
@@ -70,6 +71,29 @@ func (p *process) settle(ctx workflow.Context) error {
 	p.payment.Refunded = max(p.payment.Refunded, result.Refunded)
 	return err
 }
+
+// lastHints looks once more where money may have moved while the record went to the archive.
+// Until then news of it are this process's, from then on they are a payment case's.
+func (p *process) lastHints(ctx workflow.Context) error {
+	for {
+		if err := signals.HearOut(ctx); err != nil {
+			return err
+		}
+		if p.hints == 0 || !p.costsMoney() {
+			return nil
+		}
+		// A release before this let them pass. Lives without such a hint never come by.
+		if workflow.GetVersion(ctx, changeLastHints, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+			return nil
+		}
+		if err := p.settle(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// changeLastHints marks a life in which such a hint is heeded.
+const changeLastHints = "last-hints"
 
 // deliverMail hands over what the visit owes, one batch at a time, beside the phases: a
 // mail vendor that is down holds up letters and nothing else. It returns when the

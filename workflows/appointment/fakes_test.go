@@ -40,7 +40,8 @@ type world struct {
 	noticeAt       time.Time // when the notice left, where not with the mark
 	notices        int       // how often the process asked for it
 	deliveries     []time.Time
-	askedLast      bool // somebody had a letter sent again just before the archive
+	askedLast      bool   // somebody had a letter sent again just before the archive
+	atArchive      func() // happens while the record goes to the archive
 }
 
 func (w *world) MessageSentAt(_ context.Context, _ string, kind domain.MessageKind) (time.Time, error) {
@@ -100,6 +101,9 @@ func (w *world) Transition(_ context.Context, t domain.Transition) (domain.Trans
 	w.timeline = append(w.timeline, domain.Event{
 		Version: t.Version + 1, Transition: t.ID, Kind: t.Kind, From: w.row.Status, To: t.To, Actor: t.Actor, ReasonCode: t.ReasonCode, At: t.At,
 	})
+	if t.To == domain.StatusArchived && w.atArchive != nil {
+		w.atArchive()
+	}
 	w.row.Status, w.row.Version = t.To, t.Version+1
 	for _, m := range t.Messages {
 		w.messages = append(w.messages, m.Kind)

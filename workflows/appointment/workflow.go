@@ -49,6 +49,9 @@ func (p *process) run(ctx workflow.Context) (Result, error) {
 			return Result{Status: p.status}, p.giveUp(ctx, err)
 		}
 	}
+	if err := p.lastHints(ctx); err != nil {
+		return Result{Status: p.status}, p.giveUp(ctx, err)
+	}
 	return Result{Status: p.status}, p.finish(ctx)
 }
 

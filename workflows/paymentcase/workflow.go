@@ -12,6 +12,7 @@ import (
 	acts "github.com/careflow/careflow/activities/paymentcase"
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/workflows/appointment"
+	"github.com/careflow/careflow/workflows/signals"
 )
 
 // Workflow is the process of one case. A lost one is replaced by starting another: it
@@ -55,8 +56,9 @@ func (c *process) run(ctx workflow.Context) (Result, error) {
 		}
 		c.show(ctx)
 		c.tell(ctx)
-		if c.at.State == domain.CaseClosed && c.news == 0 {
-			return Result{Kind: c.at.Kind, Outcome: c.at.Outcome}, nil
+		over, err := c.over(ctx)
+		if over || err != nil {
+			return Result{Kind: c.at.Kind, Outcome: c.at.Outcome}, err
 		}
 		if err := c.wait(ctx); err != nil {
 			return Result{}, err
@@ -67,6 +69,24 @@ func (c *process) run(ctx workflow.Context) (Result, error) {
 		}
 	}
 }
+
+// over reports whether the case is closed and nothing was heard since that was seen.
+func (c *process) over(ctx workflow.Context) (bool, error) {
+	if c.at.State != domain.CaseClosed || c.news > 0 {
+		return false, nil
+	}
+	// A release before this ended on news that came with its last look: the case was open
+	// again, and nobody looked.
+	if workflow.GetVersion(ctx, changeHearOut, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		if err := signals.HearOut(ctx); err != nil {
+			return false, err
+		}
+	}
+	return c.news == 0, nil
+}
+
+// changeHearOut marks a case whose end hears the last news.
+const changeHearOut = "hear-out-news"
 
 // look takes the case further. A provider that fails is asked for two weeks, which people
 // see in the case; then it is theirs, and one look a day goes on.

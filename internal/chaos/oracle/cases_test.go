@@ -51,7 +51,7 @@ func write(w *World, v *Visit, letters ...Message) {
 			m.SentAt = &v.CreatedAt
 		}
 		v.Messages = append(v.Messages, m)
-		w.Mails = append(w.Mails, Mail{MessageID: m.ID, ReceivedAt: began})
+		w.Mails = append(w.Mails, arrived(m.ID))
 	}
 }
 

@@ -18,7 +18,6 @@ type Journal struct {
 	Deeds     []Deed     `json:"deeds"`
 	Decisions []Decision `json:"decisions"`
 	Resends   []*Resend  `json:"resends"`
-	Bounces   []*Bounce  `json:"bounces"`
 	Watches   []*Watch   `json:"watches"`
 	Promises  []Promise  `json:"backups"`
 	Surprises []Finding  `json:"surprises"`
@@ -80,14 +79,6 @@ type Resend struct {
 	NewID         string `json:"new_id,omitempty"`
 }
 
-// Bounce is a stretch of time in which letters to an address certainly came back. Just
-// before and after it, they may have.
-type Bounce struct {
-	Address string    `json:"address"`
-	From    time.Time `json:"from"`
-	Until   time.Time `json:"until"` // zero while it lasts
-}
-
 // Watch is what somebody saw who watched a visit, over all of their connections.
 type Watch struct {
 	AppointmentID string `json:"appointment_id"`
@@ -139,13 +130,6 @@ func (j *Journal) AddResend(r *Resend) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.Resends = append(j.Resends, r)
-}
-
-// AddBounce notes that letters to an address come back from now on.
-func (j *Journal) AddBounce(b *Bounce) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.Bounces = append(j.Bounces, b)
 }
 
 // AddWatch notes that somebody begins to watch.

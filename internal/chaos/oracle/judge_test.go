@@ -52,13 +52,18 @@ func sound() (*World, *Journal) {
 	} {
 		m.Status, m.ForStart, m.Delivery = "sent", start, "delivered"
 		v.Messages = append(v.Messages, m)
-		w.Mails = append(w.Mails, Mail{MessageID: m.ID, ReceivedAt: began})
+		w.Mails = append(w.Mails, arrived(m.ID))
 	}
 	j := &Journal{
 		Bookings: []*Booking{{AppointmentID: "v1", DoctorID: "d1", PatientID: "p1", StartsAt: start, Status: http.StatusCreated}},
 		Commands: []*Command{{AppointmentID: "v1", Name: "confirm", By: "doctor", Status: http.StatusOK}},
 	}
 	return w, j
+}
+
+// arrived is a mail of which the provider has told that it was delivered.
+func arrived(messageID string) Mail {
+	return Mail{MessageID: messageID, ReceivedAt: began, Events: []MailEvent{{Event: "processed", Told: true}, {Event: "delivered", Told: true}}}
 }
 
 func TestASoundWorldHasNoFindings(t *testing.T) {
@@ -180,7 +185,7 @@ func TestARefundIsJudgedByTheTierOfItsMoment(t *testing.T) {
 	v.Messages = append(v.Messages,
 		Message{ID: "m5", Kind: "cancelled", Recipient: "patient", Status: "sent", Delivery: "delivered"},
 		Message{ID: "m6", Kind: "cancelled", Recipient: "doctor", Status: "sent", Delivery: "delivered"})
-	w.Mails = append(w.Mails, Mail{MessageID: "m5"}, Mail{MessageID: "m6"})
+	w.Mails = append(w.Mails, arrived("m5"), arrived("m6"))
 	v.Kept, v.Payments[0].Refunded, w.Intents[0].Refunded = 3999, 4000, 4000 // half of 7999, rounded up
 	w.Receipts = append(w.Receipts, Receipt{ClinicID: "c", Number: 2, AppointmentID: "v1", Kind: "refund", IntentID: "pi_1", Amount: 4000, IssuedAt: v.Events[5].At})
 	findings, _ := Judge(w, j)

@@ -212,40 +212,30 @@ func (c *court) mails() {
 	}
 }
 
-// delivery: what became of a letter after it had left is known. Its events may come late
-// and twice, but they come.
+// delivery: what became of a letter after it had left is known as far as the provider has
+// told it. Its events may come late and twice, but they come.
 func (c *court) delivery(v *Visit, m Message, got []Mail) {
 	if len(got) == 0 {
 		return
 	}
-	came, perhaps := false, false
+	happened, told := map[string]bool{}, map[string]bool{}
 	for _, mail := range got {
-		certainly, maybe := c.bounced(mail)
-		came, perhaps = came || certainly, perhaps || maybe
+		for _, e := range mail.Events {
+			happened[e.Event] = true
+			told[e.Event] = told[e.Event] || e.Told
+		}
 	}
-	if came {
+	if happened["bounce"] {
 		c.figures["letters that came back"]++
 	}
 	switch {
-	case m.Delivery == "bounced" && (came || perhaps):
-	case m.Delivery == "delivered" && !came:
+	case m.Delivery == "bounced" && happened["bounce"]:
+	case m.Delivery == "delivered" && happened["delivered"] && !told["bounce"]:
+	case m.Delivery != "bounced" && m.Delivery != "delivered" && !told["bounce"] && !told["delivered"]:
+		c.figures["letters of which nothing was told"]++
 	default:
-		c.find("delivery_not_heard", v.ID, "%s to the %s (%s) has left, the ledger says %q (it came back: %t)", m.Kind, m.Recipient, m.ID, m.Delivery, came)
+		c.find("delivery_not_heard", v.ID, "%s to the %s (%s) has left, the ledger says %q, the provider has told of %v", m.Kind, m.Recipient, m.ID, m.Delivery, told)
 	}
-}
-
-// bounced reports whether a letter certainly came back, and whether it may have.
-func (c *court) bounced(mail Mail) (certainly, maybe bool) {
-	for _, b := range c.j.Bounces {
-		for _, to := range mail.To {
-			if to.Email != b.Address {
-				continue
-			}
-			maybe = true
-			certainly = certainly || mail.ReceivedAt.After(b.From) && (b.Until.IsZero() || mail.ReceivedAt.Before(b.Until))
-		}
-	}
-	return certainly, maybe
 }
 
 // standstill: what has not come to its end is shown to people.

@@ -17,15 +17,8 @@ func helped() (*World, *Journal) {
 	number(v)
 	again := Message{ID: "m9", Kind: "confirmed", Recipient: "patient", ResendOf: "m3"}
 	write(w, v, again)
-	address := []struct {
-		Email string `json:"email"`
-	}{{"p@chaos.example"}}
-	for i := range w.Mails {
-		w.Mails[i].To = address
-	}
 	v.Messages[2].Delivery = "bounced"
-	w.Mails[2].ReceivedAt = began.Add(time.Minute)
-	j.Bounces = []*Bounce{{Address: "p@chaos.example", From: began.Add(50 * time.Second), Until: began.Add(63 * time.Second)}}
+	w.Mails[2].Events = []MailEvent{{Event: "processed", Told: true}, {Event: "bounce", Told: true}}
 	j.Resends = []*Resend{{AppointmentID: "v1", MessageID: "m3", Status: http.StatusOK, NewID: "m9"}}
 	watch := &Watch{AppointmentID: "v1", Ended: true, Connections: 2}
 	for _, e := range v.Events {
@@ -70,6 +63,18 @@ func TestEachRuleOfLettersLinksAndStreamsIsNoticed(t *testing.T) {
 			j.Commands[1].Status = http.StatusOK
 		},
 	})
+}
+
+// Nobody can know what the provider did not get through to tell.
+func TestALetterIsJudgedByWhatTheProviderHasTold(t *testing.T) {
+	t.Parallel()
+	for delivery, sound := range map[string]bool{"": true, "processed": true, "bounced": true, "delivered": false} {
+		w, j := helped()
+		w.Visits["v1"].Messages[2].Delivery = delivery
+		w.Mails[2].Events[1].Told = false
+		findings, _ := Judge(w, j)
+		require.Equal(t, sound, len(findings) == 0, "%q: %v", delivery, findings)
+	}
 }
 
 func TestALinkThatDidTwoThingsIsNoticed(t *testing.T) {

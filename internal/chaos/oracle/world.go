@@ -204,9 +204,14 @@ type Intent struct {
 type Mail struct {
 	MessageID  string    `json:"message_id"`
 	ReceivedAt time.Time `json:"received_at"`
-	To         []struct {
-		Email string `json:"email"`
-	} `json:"to"`
+	// Events are what became of it there, and whether the product has accepted to hear so.
+	Events []MailEvent `json:"events"`
+}
+
+// MailEvent is one thing that became of a mail.
+type MailEvent struct {
+	Event string `json:"event"`
+	Told  bool   `json:"told"`
 }
 
 // Process is one run of an appointment's process.
