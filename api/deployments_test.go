@@ -134,6 +134,10 @@ func TestATrainIsJoinedByWhoAsksForTheSameAndByNobodyElse(t *testing.T) {
 	}
 	post("k1", body).status(http.StatusAccepted)
 	require.Equal(t, domain.Train, h.deployments.began[0].Strategy)
+	stop := body[strings.Index(body, `{"service"`):strings.LastIndex(body, "]")]
+	post("twice", strings.Replace(body, stop, stop+","+stop, 1)).problem(http.StatusBadRequest, domain.CodeInvalid)
+	post("unknown", strings.Replace(body, `"api"`, `"web"`, 1)).problem(http.StatusNotFound, domain.CodeNotFound)
+	require.Len(t, h.deployments.trains, 1)
 
 	h.deployments.joined, h.deployments.record.NewDeployment = true, h.deployments.began[0]
 	same := strings.Replace(body, "Weekly", "The same, asked again", 1)

@@ -60,18 +60,18 @@ func (h *handlers) startDeployment(ctx context.Context, in deployment.Input) (id
 		})
 		return id, false, err
 	}
-	return id, true, h.mayJoin(ctx, id, in.Release)
+	return id, true, h.carries(ctx, id, in.Release)
 }
 
-// mayJoin refuses to take a deployment under way for the one that was asked for: CodeConflict,
-// naming what it carries.
-func (h *handlers) mayJoin(ctx context.Context, id string, release domain.Release) error {
+// carries reports whether the deployment under way is of a release, so that who asks for that
+// may join it: CodeConflict, naming what it carries.
+func (h *handlers) carries(ctx context.Context, id string, release domain.Release) error {
 	running, err := h.deploymentLog.Deployment(ctx, id)
-	switch {
-	case domain.CodeOf(err) == domain.CodeNotFound || (err == nil && running.State.Ended()):
+	if domain.CodeOf(err) == domain.CodeNotFound || (err == nil && running.State.Ended()) {
 		return domain.Errorf(domain.CodeUnavailable, "Another deployment of the service begins or ends at this moment: try again soon.")
-	case err == nil && running.Release.Digest != release.Digest:
-		return domain.Errorf(domain.CodeConflict, "Deployment %s of %s is under way, and there is one at a time: wait for it, or abort it.", id, running.Release.Version)
+	}
+	if err == nil && running.Release.Digest != release.Digest {
+		err = domain.Errorf(domain.CodeConflict, "Deployment %s of %s is under way, and there is one at a time: wait for it, or abort it.", id, running.Release.Version)
 	}
 	return err
 }

@@ -55,7 +55,7 @@ func (h *handlers) startTrain(ctx context.Context, in deployment.TrainInput) (id
 		return "", false, err
 	}
 	if joined {
-		return id, true, h.mayJoin(ctx, id, in.Release())
+		return id, true, h.carries(ctx, id, in.Release())
 	}
 	// The process does so too, a moment later: who looks at once finds it.
 	return id, false, h.deploymentLog.BeginDeployment(ctx, domain.NewDeployment{
