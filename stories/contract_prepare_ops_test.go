@@ -81,3 +81,17 @@ func (r *contractRun) waitingRestore() known {
 			'status', 'confirmed', 'version', 3) FROM gen_random_uuid() v`, id)
 	return known{"restore_id": {id}, "cursor": {}}
 }
+
+// restorable is a backup while nothing is restored: a target has one restore at a time.
+func (r *contractRun) restorable() known {
+	k := r.savedBackup()
+	testkit.Eventually(r.t, func() bool {
+		var id string
+		if err := r.c.DB.QueryRow(r.t.Context(), `SELECT id::text FROM restore_logs WHERE finished_at IS NULL`).Scan(&id); err != nil {
+			return true
+		}
+		_ = r.users["ops"].Do(http.MethodPost, "/v1/ops/restores/"+id+"/words", openapi.RestoreDecision{Word: openapi.RestoreWordAbort, Reason: "A story"})
+		return false
+	}, "no restore is under way")
+	return known{"target": {"clinic"}, "backup_id": k["backup_id"], "before": {}}
+}

@@ -107,6 +107,7 @@ var preparations = map[string]func(*contractRun) known{
 	"cancelBackup":         (*contractRun).runningBackup,
 	"previewRetention":     func(*contractRun) known { return known{"target": {"clinic"}} },
 	"applyRetention":       func(*contractRun) known { return known{"target": {"clinic"}} },
+	"startRestore":         (*contractRun).restorable,
 	"getRestore":           (*contractRun).waitingRestore,
 	"listRestoreVisits":    (*contractRun).waitingRestore,
 	"decideRestore":        func(r *contractRun) known { return with(r.waitingRestore(), "word", "abort") },
