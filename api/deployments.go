@@ -73,7 +73,7 @@ func serviceView(s acts.ServiceState) openapi.Service {
 	view := openapi.Service{
 		Environment: s.Plan.Environment, Service: s.Plan.Service, Strategy: string(s.Plan.Strategy), FrontDoor: s.Plan.FrontDoor,
 		Approval: s.Plan.Approval, Live: openapi.ServiceLive(s.State.Live), Share: s.State.Share, Revision: s.State.Revision,
-		Colours: []openapi.ColourState{}, ErrorCode: string(s.Error),
+		Colours: []openapi.ColourState{}, ErrorCode: string(s.Error), ErrorDetail: s.Detail,
 	}
 	for _, colour := range []domain.Colour{domain.Blue, domain.Green} {
 		if c, ok := s.State.Colours[colour]; ok {

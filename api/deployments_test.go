@@ -152,6 +152,30 @@ func TestATrainIsJoinedByWhoAsksForTheSameAndByNobodyElse(t *testing.T) {
 	}
 }
 
+func TestATrainIsBegunAndJoinedByNoOtherOne(t *testing.T) {
+	h := newHarness(t)
+	stop := `{"service":"SERVICE","version":"1.8.0","artifact":"/api.tar.gz","digest":"sha256:` + strings.Repeat("2", 64) + `"}`
+	worker := strings.ReplaceAll(stop, "SERVICE", "worker")
+	post := func(key, stops string) reply {
+		return h.do(request{
+			method: http.MethodPost, path: "/v1/ops/trains", token: h.as(domain.RoleOps), headers: []string{headerIdempotencyKey, key},
+			body: `{"environment":"production","reason":"Weekly","stops":[` + stops + `]}`,
+		})
+	}
+	both := worker + "," + strings.ReplaceAll(stop, "SERVICE", "api")
+	post("k1", both).status(http.StatusAccepted)
+	require.Equal(t, "worker@1.8.0,api@1.8.0", h.deployments.began[0].Release.Version)
+	post("k2", worker+","+worker).problem(http.StatusBadRequest, domain.CodeInvalid)
+	post("k3", strings.ReplaceAll(stop, "SERVICE", "web")).problem(http.StatusNotFound, domain.CodeNotFound)
+	require.Len(t, h.deployments.trains, 1)
+
+	h.deployments.joined, h.deployments.record.NewDeployment = true, h.deployments.began[0]
+	require.True(t, decode[openapi.DeploymentStarted](post("k4", both).status(http.StatusAccepted)).Joined)
+	require.Contains(t, post("k5", worker).problem(http.StatusConflict, domain.CodeConflict).Detail, idDeployment)
+	h.deployments.record.State = domain.DeploymentFailed
+	post("k6", both).problem(http.StatusServiceUnavailable, domain.CodeUnavailable)
+}
+
 func TestADeploymentThatCannotBeginSaysWhy(t *testing.T) {
 	h := newHarness(t)
 	ops := h.as(domain.RoleOps)

@@ -45,7 +45,18 @@ func backupSettings(t *testing.T, db *pgxpool.Pool, queue string) []string {
 	run("CREATE ROLE " + reader + " LOGIN PASSWORD 'test' IN ROLE pg_read_all_data")
 	run("GRANT INSERT, UPDATE ON backup_logs TO " + reader)
 	run("CREATE ROLE " + scratch + " LOGIN CREATEDB PASSWORD 'test'")
-	t.Cleanup(func() { run("DROP OWNED BY " + reader); run("DROP ROLE " + reader); run("DROP ROLE " + scratch) })
+	t.Cleanup(func() {
+		// A proof that was under way when its worker was killed leaves its database.
+		var left []string
+		require.NoError(t, db.QueryRow(context.Background(),
+			`SELECT coalesce(array_agg(quote_ident(datname)), '{}') FROM pg_database WHERE pg_get_userbyid(datdba) = $1`, scratch).Scan(&left))
+		for _, name := range left {
+			run("DROP DATABASE " + name + " WITH (FORCE)")
+		}
+		run("DROP OWNED BY " + reader)
+		run("DROP ROLE " + reader)
+		run("DROP ROLE " + scratch)
+	})
 	source := as(db.Config().ConnString(), reader)
 	return append(strings.Fields(string(keys)),
 		"CAREFLOW_ENV=development", "CAREFLOW_LOG_FORMAT=text", "CAREFLOW_DATABASE_URL="+source, "CAREFLOW_TEMPORAL_TASK_QUEUE="+queue,

@@ -85,8 +85,19 @@ var preparations = map[string]func(*contractRun) known{
 		return with(with(token(r.forgotten()), "new_password", chosen), "again", chosen)
 	},
 
-	"getDeployment":     (*contractRun).deployed,
-	"getDeploymentStep": func(r *contractRun) known { return with(r.deployed(), "seq", "1") },
+	"getDeployment":      (*contractRun).deployed,
+	"getDeploymentStep":  func(r *contractRun) known { return with(r.deployed(), "seq", "1") },
+	"startDeployment":    (*contractRun).deployable,
+	"startTrain":         (*contractRun).deployable,
+	"approveDeployment":  (*contractRun).waitingTrain,
+	"pauseDeployment":    (*contractRun).waitingTrain,
+	"abortDeployment":    (*contractRun).waitingTrain,
+	"rollbackDeployment": (*contractRun).waitingTrain,
+	"resumeDeployment": func(r *contractRun) known {
+		k := r.waitingTrain()
+		require.Equal(r.t, http.StatusOK, say(r.users["ops"], k["deployment_id"][0], "pause").Status)
+		return k
+	},
 
 	"startBackup":          func(*contractRun) known { return known{"target": {"clinic"}} },
 	"getBackup":            (*contractRun).savedBackup,
@@ -96,6 +107,10 @@ var preparations = map[string]func(*contractRun) known{
 	"cancelBackup":         (*contractRun).runningBackup,
 	"previewRetention":     func(*contractRun) known { return known{"target": {"clinic"}} },
 	"applyRetention":       func(*contractRun) known { return known{"target": {"clinic"}} },
+	"startRestore":         (*contractRun).restorable,
+	"getRestore":           (*contractRun).waitingRestore,
+	"listRestoreVisits":    (*contractRun).waitingRestore,
+	"decideRestore":        func(r *contractRun) known { return with(r.waitingRestore(), "word", "abort") },
 	"getBackupSchedule":    (*contractRun).scheduled,
 	"pauseBackupSchedule":  (*contractRun).scheduled,
 	"resumeBackupSchedule": (*contractRun).scheduled,
@@ -308,16 +323,6 @@ func (r *contractRun) secretOf(email string) string {
 	_, letter := letters(r.t, r.c, email, 1)
 	_, secret := link(r.t, letter)
 	return secret
-}
-
-// deployed is a deployment that has ended, as its process would have kept it.
-func (r *contractRun) deployed() known {
-	id := domain.NewID()
-	r.c.Exec(`INSERT INTO deployments (id, environment, service, strategy, version, digest, artifact, reason, state, started_at, ended_at)
-		VALUES ($1, 'production', 'api', 'blue_green', '1', 'sha256:0', '/api.tar.gz', 'Weekly', 'succeeded', now(), now())`, id)
-	r.c.Exec(`INSERT INTO deployment_steps (deployment_id, seq, name, state, started_at, ended_at, output)
-		VALUES ($1, 1, 'smoke tests', 'running', now(), now(), 'ok')`, id)
-	return known{"deployment_id": {id}}
 }
 
 // savedBackup is a backup that has ended.

@@ -37,7 +37,7 @@ func moreCrashes(victims ...*testkit.Process) (all []crash) {
 		return nil
 	}
 	for _, v := range victims {
-		all = append(all, crash{victim: v}, crash{victim: v, ended: true}, crash{victim: v, back: true}, crash{victim: v, ended: true, back: true})
+		all = append(all, crash{victim: v, back: true}, crash{victim: v, ended: true, back: true}, crash{victim: v}, crash{victim: v, ended: true})
 	}
 	return all
 }
@@ -87,15 +87,15 @@ func (k crash) follow(t *testing.T, ops *clinic.User, id string, whole func(step
 // release or all with the new one, and the deployment goes on to its end.
 func TestAWorkerThatIsKilledAtAnyStepLeavesOneRelease(t *testing.T) {
 	t.Parallel()
-	kinds := map[site.Switch]string{site.Nginx: "[100]"}
+	kinds, warm := map[site.Switch]string{site.Nginx: "[100]"}, "1s"
 	if everyMoment() {
-		kinds[site.HAProxy] = "[25, 100]"
+		kinds[site.HAProxy], warm = "[25, 100]", "5s" // somebody says rollback meanwhile
 	}
 	for kind, steps := range kinds {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			c := clinic.New(t, clinic.Options{})
-			s := site.New(t, c, site.Options{Switch: kind, Service: "steps: " + steps + "\nwarm: 1s\nwatch: {for: 1s, every: 500ms, pass_inconclusive: true}"})
+			s := site.New(t, c, site.Options{Switch: kind, Service: "steps: " + steps + "\nwarm: " + warm + "\nwatch: {for: 1s, every: 500ms, pass_inconclusive: true}"})
 			ops := c.Login("ops")
 			deployer := testkit.StartProcess(t, "deploy-worker", s.WorkerEnv)
 			before := s.Release("1.0.0", "")
@@ -104,6 +104,7 @@ func TestAWorkerThatIsKilledAtAnyStepLeavesOneRelease(t *testing.T) {
 
 			crashes := []crash{{victim: deployer, at: []string{"bring up"}}, {victim: deployer, ended: true, at: []string{"switch 100 %"}}}
 			for i, k := range append(crashes, moreCrashes(deployer, c.WorkerProcess)...) {
+				ops = c.Login("ops") // all of them may outlive a token
 				release := s.Release(fmt.Sprintf("2.%d.0", i), "")
 				id := deploy(t, ops, release)
 				kills := k.follow(t, ops, id, func(step string) {

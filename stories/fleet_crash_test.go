@@ -20,7 +20,6 @@ func TestWorkersThatAreKilledAtAnyStepLeaveOneVersion(t *testing.T) {
 	held := oldBuild
 	w := newWorkers(t, held)
 	c := w.clinic
-	ops := c.Login("ops")
 	fleets := worker.NewFleets(c.Temporal(), "careflow")
 	crashes := append([]crash{{ended: true, at: []string{"promote"}}}, moreCrashes(nil, nil)...)
 	for i, k := range crashes {
@@ -29,6 +28,7 @@ func TestWorkersThatAreKilledAtAnyStepLeaveOneVersion(t *testing.T) {
 		if k.victim = w.old; i > len(crashes)/2 {
 			k.victim, of = comes, "the new"
 		}
+		ops := c.Login("ops") // all of them may outlive a token
 		id := w.deploy(ops, release)
 		kills := k.follow(t, ops, id, func(string) {})
 		state := domain.DeploymentRolledBack

@@ -36,7 +36,7 @@ func newWorkers(t *testing.T, release domain.Release) *workers {
     fleet: %[1]s
     steps: [50, 100]
     watch: {for: 1s, every: 500ms, pass_inconclusive: true}
-    warm: 2s
+    warm: 5s
 `, w.environment))
 	return w
 }

@@ -90,6 +90,7 @@ func TestOpsDeployToHostsAndFollowItWhileTheWorkersAreKilled(t *testing.T) {
 
 	held = second
 	for i, k := range moreCrashes(c.WorkerProcess) {
+		ops = c.Login("ops") // a pass may outlive a token
 		r := s.release(fmt.Sprintf("3.%d", i), nil)
 		id := begin(r)
 		kills := k.follow(t, ops, id, func(step string) { require.NotZero(t, s.up(), "at %s", step) })

@@ -69,9 +69,10 @@ type PlanInput struct {
 // ServiceState is one service of the file of services and what it looks like.
 type ServiceState struct {
 	Plan domain.DeploymentService `json:"plan"`
-	// State is what a blue/green service looks like; Error says why nobody knows.
-	State domain.ColoursState `json:"state"`
-	Error domain.Code         `json:"error,omitempty"`
+	// State is what a blue/green service looks like; Error and Detail say why nobody knows.
+	State  domain.ColoursState `json:"state"`
+	Error  domain.Code         `json:"error,omitempty"`
+	Detail string              `json:"detail,omitempty"`
 }
 
 // GateInput asks whether the database of a service may be changed.

@@ -57,7 +57,7 @@ func (d *Deploying) Services(ctx context.Context) ([]ServiceState, error) {
 		if s.Strategy == domain.BlueGreen {
 			var err error
 			if state.State, err = d.inspect(ctx, s); err != nil {
-				state.Error = domain.CodeOf(err)
+				state.Error, state.Detail = domain.CodeOf(err), messageOf(err)
 			}
 		}
 		list = append(list, state)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -57,6 +58,10 @@ func serve(ctx context.Context, cfg config.Config, logger *slog.Logger, options 
 	startContext, cancel := context.WithTimeout(ctx, app.StartTimeout())
 	defer cancel()
 	if err := app.Start(startContext); err != nil {
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			logger.Info("stopped", "why", "signal, while it started")
+			return nil
+		}
 		return err
 	}
 	logger.Info("started")

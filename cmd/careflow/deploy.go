@@ -237,7 +237,7 @@ func newDeployServices(r *remote) *cobra.Command {
 				row(w, "ENVIRONMENT", "SERVICE", "STRATEGY", "COLOUR", "REQUESTS", "VERSION", "DIGEST", "READY", "FAULT")
 				for _, s := range list.Items {
 					if len(s.Colours) == 0 {
-						row(w, s.Environment, s.Service, s.Strategy, "", "", "", "", "", s.ErrorCode)
+						row(w, s.Environment, s.Service, s.Strategy, "", "", "", "", "", strings.TrimSpace(s.ErrorCode+" "+s.ErrorDetail))
 					}
 					for _, colour := range s.Colours {
 						share := s.Share

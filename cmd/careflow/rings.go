@@ -35,7 +35,7 @@ func keepRings(lc fx.Lifecycle, c config.Config, store *postgres.DataKeys, log *
 		for _, r := range rings {
 			held[r.name] = r.of(c.Keys)
 		}
-		if err := fieldcrypt.Keep(ctx, c.Keys.Column, store, held); err != nil {
+		if err := fieldcrypt.Keep(ctx, c.Keys.Column, store, held); err != nil && ctx.Err() == nil {
 			log.ErrorContext(ctx, "backups will not hold all keys", "error", err)
 		}
 	}))

@@ -15,7 +15,7 @@ import (
 type Values struct {
 	R *rand.Rand
 	// Known are values that exist, by the name of the parameter or property they stand in. An
-	// optional parameter for which there is none, in an empty list, is left out.
+	// optional one for which there is none, in an empty list, is left out.
 	Known map[string][]string
 	// Now is the instant the times are chosen around.
 	Now time.Time
@@ -81,7 +81,7 @@ func (v *Values) object(s *openapi3.Schema, depth int) any {
 		for _, r := range s.Required {
 			required = required || r == name
 		}
-		if !required && (depth > 3 || v.R.IntN(2) == 0) {
+		if !required && (v.leftOut(name) || depth > 3 || v.R.IntN(2) == 0) {
 			continue
 		}
 		out[name] = v.Fitting(name, property.Value, depth+1)

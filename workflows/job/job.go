@@ -116,6 +116,11 @@ func Fault(err error) error {
 	if errors.As(err, &busy) {
 		return domain.Errorf(domain.CodeTooMany, "too much at once: try again soon").Because(err)
 	}
+	// A process that ended, or was moved to another worker, while it was spoken to.
+	var unheard *serviceerror.WorkflowNotReady
+	if errors.As(err, &unheard) {
+		return domain.Errorf(domain.CodeUnavailable, "the process has not heard this: say it again with the same Idempotency-Key").Because(err)
+	}
 	var down *serviceerror.Unavailable
 	var late *serviceerror.DeadlineExceeded // the SDK's own, which is neither the context's nor gRPC's
 	if errors.As(err, &down) || errors.As(err, &late) || errors.Is(err, context.DeadlineExceeded) ||
