@@ -27,7 +27,7 @@ var errConflictGone = errors.New("the conflicting visit has gone")
 // The same key and body gets the first answer again (replayed is true), another body
 // CodeIdempotencyReused. Other refusals: CodeSlotTaken, CodePatientOverlap,
 // CodeSlotNotOffered, CodeDoctorInactive, CodeNotYourPatient, CodeTooManyHolds,
-// CodeNotFound. A refused booking leaves its key free. domain.ErrNotLookedUp for a caller
+// CodeNotFound, CodeUnavailable behind the fence of a restore, which would lose it. A refused booking leaves its key free. domain.ErrNotLookedUp for a caller
 // who is only claimed, unless the booking is made.
 func (s *Store) Book(ctx context.Context, by domain.Caller, req domain.BookingRequest, key domain.IdempotencyKey,
 	now time.Time, render func(domain.Appointment) (domain.StoredResponse, error),
@@ -163,6 +163,7 @@ type bookingFacts struct {
 	offer                db.OfferRow
 	since                time.Time // of the offer
 	accountFound         bool
+	fenced               bool // a restore is under way
 	answered, partyFound bool
 	scheduleFound        bool
 	offerFound           bool
@@ -197,6 +198,7 @@ func (b *booking) askWho(ctx context.Context, p *pipeline, f *bookingFacts) {
 	addIf(p, &f.key, &f.answered, func(q *db.Queries) (db.ReadKeyRow, error) {
 		return q.ReadKey(ctx, db.ReadKeyParams{Principal: b.key.Principal, Operation: b.key.Operation, Key: b.key.Key})
 	})
+	add(p, &f.fenced, func(q *db.Queries) (bool, error) { return q.Fenced(ctx) })
 	addIf(p, &f.party, &f.partyFound, func(q *db.Queries) (db.BookingPartyRow, error) {
 		return q.BookingParty(ctx, db.BookingPartyParams{BookedBy: b.by.UserID, PatientID: b.req.PatientID})
 	})
@@ -230,6 +232,8 @@ func (b *booking) judge(f bookingFacts) (domain.Appointment, offer, domain.Actor
 func (b *booking) mayBook(f bookingFacts) (domain.Actor, error) {
 	actor := domain.Actor{Kind: domain.ActorPatient, ID: b.by.UserID}
 	switch {
+	case f.fenced:
+		return actor, domain.Errorf(domain.CodeUnavailable, "a restore is under way: nothing is booked until it is done")
 	case !f.accountFound:
 		return actor, missing(pgx.ErrNoRows, "account")
 	case !f.partyFound:

@@ -56,8 +56,12 @@ func (s *Store) DeferCommand(ctx context.Context, appointmentID, update, updateI
 }
 
 // AcceptWebhook keeps a vendor's event once; fresh is false for one that is known. An
-// event that matches no appointment is kept for ops under the topic unmatched.
+// event that matches no appointment is kept for ops under the topic unmatched. Behind the
+// fence of a restore, which would lose it, it is CodeUnavailable: the vendor sends it again.
 func (s *Store) AcceptWebhook(ctx context.Context, w domain.Webhook) (fresh bool, err error) {
+	if fenced, err := s.q.Fenced(ctx); err != nil || fenced {
+		return false, behindFence(err)
+	}
 	appointmentID, err := s.appointmentOf(ctx, w)
 	if err != nil {
 		return false, err

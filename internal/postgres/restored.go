@@ -63,11 +63,17 @@ func (Restored) Fence(ctx context.Context, url, restoreID string, fresh bool) er
 }
 
 // KeepVisits lists in live, under the restore, the visits of before that were booked after
-// since and have no row in live; those of an earlier list that have one by now go.
+// since and have no row in live; those of an earlier list that have one by now go. News of
+// the payment provider that waited in before are taken along for the visits that live has:
+// they were accepted, and do not come again.
 func (Restored) KeepVisits(ctx context.Context, before, live, restoreID string, since time.Time) error {
 	var known []db.VisitsSinceRow
+	var news []db.WaitingNewsRow
 	err := inDatabase(ctx, before, func(s *Store) (err error) {
-		known, err = s.q.VisitsSince(ctx, since)
+		if known, err = s.q.VisitsSince(ctx, since); err != nil {
+			return err
+		}
+		news, err = s.q.WaitingNews(ctx)
 		return err
 	})
 	if err != nil {
@@ -87,9 +93,24 @@ func (Restored) KeepVisits(ctx context.Context, before, live, restoreID string, 
 			if err := q.ForgetFoundVisits(ctx, restoreID); err != nil {
 				return fmt.Errorf("forgetting visits that are there: %w", err)
 			}
-			return nil
+			return takeNewsAlong(ctx, q, news)
 		})
 	})
+}
+
+func takeNewsAlong(ctx context.Context, q *db.Queries, news []db.WaitingNewsRow) error {
+	for _, n := range news {
+		there, err := q.AppointmentExists(ctx, deref(n.AppointmentID))
+		if err == nil && there {
+			_, err = q.EnqueueOutbox(ctx, db.EnqueueOutboxParams{
+				Topic: n.Topic, DedupeKey: n.DedupeKey, AppointmentID: n.AppointmentID, Payload: n.Payload, Traceparent: n.Traceparent,
+			})
+		}
+		if err != nil {
+			return fmt.Errorf("taking news of the payment provider along: %w", err)
+		}
+	}
+	return nil
 }
 
 func inDatabase(ctx context.Context, url string, use func(*Store) error) error {

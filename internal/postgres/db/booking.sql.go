@@ -141,7 +141,8 @@ func (q *Queries) DropKey(ctx context.Context, arg DropKeyParams) error {
 
 const insertAppointment = `-- name: InsertAppointment :one
 WITH offered AS MATERIALIZED (
-    SELECT s.doctor_id FROM doctor_schedules s WHERE s.doctor_id = $1 AND s.stamp = $2 FOR SHARE
+    SELECT s.doctor_id FROM doctor_schedules s WHERE s.doctor_id = $1 AND s.stamp = $2
+        AND NOT EXISTS (SELECT 1 FROM restore_fence) FOR SHARE
 ), allowed AS MATERIALIZED (
     SELECT p.id FROM patients p WHERE p.id = $3 AND ($4::boolean OR (p.account_id = $5
         AND (SELECT count(*) FROM appointments a WHERE a.booked_by = $5 AND a.status = 'requested') < $6::int
@@ -209,7 +210,7 @@ type InsertAppointmentRow struct {
 
 // The row, its first event, its outbox row and the answer under its key, or none of them
 // where the slot is held, or the offer is not the one that it was made by any more (an edit
-// under way is waited for), or the one who books may not, unless that was judged before: the
+// under way is waited for), or the fence of a restore stands, or the one who books may not, unless that was judged before: the
 // patient is of another account, there are too many holds, or, where a session is given, it
 // does not go on with these roles (SessionCaller). A key that was used meanwhile is a unique
 // violation (23505).

@@ -241,3 +241,43 @@ func (q *Queries) SaveDataKey(ctx context.Context, arg SaveDataKeyParams) error 
 	)
 	return err
 }
+
+const waitingNews = `-- name: WaitingNews :many
+SELECT topic, dedupe_key, appointment_id, payload, traceparent FROM outbox
+WHERE done_at IS NULL AND topic IN ('payment_hint','payment_case') AND appointment_id IS NOT NULL ORDER BY id
+`
+
+type WaitingNewsRow struct {
+	Topic         string
+	DedupeKey     string
+	AppointmentID *string
+	Payload       []byte
+	Traceparent   string
+}
+
+// What the payment provider told and nobody has taken yet.
+func (q *Queries) WaitingNews(ctx context.Context) ([]WaitingNewsRow, error) {
+	rows, err := q.db.Query(ctx, waitingNews)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WaitingNewsRow
+	for rows.Next() {
+		var i WaitingNewsRow
+		if err := rows.Scan(
+			&i.Topic,
+			&i.DedupeKey,
+			&i.AppointmentID,
+			&i.Payload,
+			&i.Traceparent,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -27,12 +27,13 @@ FROM patients p WHERE p.id = @patient_id;
 -- name: InsertAppointment :one
 -- The row, its first event, its outbox row and the answer under its key, or none of them
 -- where the slot is held, or the offer is not the one that it was made by any more (an edit
--- under way is waited for), or the one who books may not, unless that was judged before: the
+-- under way is waited for), or the fence of a restore stands, or the one who books may not, unless that was judged before: the
 -- patient is of another account, there are too many holds, or, where a session is given, it
 -- does not go on with these roles (SessionCaller). A key that was used meanwhile is a unique
 -- violation (23505).
 WITH offered AS MATERIALIZED (
-    SELECT s.doctor_id FROM doctor_schedules s WHERE s.doctor_id = @doctor_id AND s.stamp = @stamp FOR SHARE
+    SELECT s.doctor_id FROM doctor_schedules s WHERE s.doctor_id = @doctor_id AND s.stamp = @stamp
+        AND NOT EXISTS (SELECT 1 FROM restore_fence) FOR SHARE
 ), allowed AS MATERIALIZED (
     SELECT p.id FROM patients p WHERE p.id = @patient_id AND (@judged::boolean OR (p.account_id = @booked_by
         AND (SELECT count(*) FROM appointments a WHERE a.booked_by = @booked_by AND a.status = 'requested') < @most_holds::int

@@ -30,6 +30,11 @@ FROM outbox WHERE done_at IS NULL AND topic <> 'unmatched';
 INSERT INTO outbox (topic, dedupe_key, appointment_id, payload, traceparent)
 VALUES (@topic, @dedupe_key, sqlc.narg(appointment_id), @payload, @traceparent) ON CONFLICT DO NOTHING;
 
+-- name: WaitingNews :many
+-- What the payment provider told and nobody has taken yet.
+SELECT topic, dedupe_key, appointment_id, payload, traceparent FROM outbox
+WHERE done_at IS NULL AND topic IN ('payment_hint','payment_case') AND appointment_id IS NOT NULL ORDER BY id;
+
 -- name: AppointmentOfIntent :one
 SELECT appointment_id FROM payments WHERE intent_id = @intent_id;
 
