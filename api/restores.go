@@ -100,7 +100,7 @@ func (h *handlers) DecideRestore(ctx context.Context, req openapi.DecideRestoreR
 	return openapi.DecideRestore200JSONResponse(restoreView(r)), err
 }
 
-// ListRestoreVisits lists what a restore does not have.
+// ListRestoreVisits lists what a restore does not have, and whose money moved since.
 func (h *handlers) ListRestoreVisits(ctx context.Context, req openapi.ListRestoreVisitsRequestObject) (openapi.ListRestoreVisitsResponseObject, error) {
 	ctx, _ = begin(ctx)
 	if _, err := h.restoreLog.Restore(ctx, req.RestoreID); err != nil {
@@ -148,7 +148,7 @@ func copyView(c *domain.TableCopy) openapi.RestoreCopy {
 }
 
 func forwardView(c domain.ForwardCounts) openapi.RestoreForward {
-	return openapi.RestoreForward{Visits: c.Visits, Moved: c.Moved, Steps: c.Steps, Letters: c.Letters, Failed: c.Failed, Missing: c.Missing}
+	return openapi.RestoreForward{Visits: c.Visits, Moved: c.Moved, Steps: c.Steps, Letters: c.Letters, Failed: c.Failed, Missing: c.Missing, Money: c.Money}
 }
 
 func rowsOrNone(n *int64) int64 {
@@ -162,8 +162,11 @@ func lostVisitView(v domain.LostVisit) openapi.RestoreVisit {
 	return openapi.RestoreVisit{
 		AppointmentID: v.AppointmentID, Why: openapi.RestoreVisitWhy(v.Why), BookedAt: v.BookedAt, StartsAt: v.StartsAt, DoctorID: v.DoctorID,
 		PatientID: v.PatientID, BookedBy: v.BookedBy, Status: string(v.Status), Version: v.Version, Process: openapi.RestoreVisitProcess(v.Process),
-		Payments: convert(v.Intents, func(p domain.PaymentFact) openapi.RestoreVisitPayment {
-			return openapi.RestoreVisitPayment{IntentID: p.IntentID, Status: string(p.Status), Captured: p.Captured, Refunded: p.Refunded}
+		Payments: convert(v.Intents, func(p domain.LostPayment) openapi.RestoreVisitPayment {
+			return openapi.RestoreVisitPayment{
+				IntentID: p.IntentID, Status: string(p.Status), Amount: money(p.Amount.Minor, p.Amount.Currency), Captured: p.Captured, Refunded: p.Refunded,
+				CaseKind: string(p.CaseKind), CaseState: string(p.CaseState), CaseOutcome: p.Outcome,
+			}
 		}),
 	}
 }

@@ -70,7 +70,10 @@ func (f *fakeRestores) LostVisits(_ context.Context, filter domain.LostVisitFilt
 	f.visits = filter
 	v := domain.LostVisit{
 		AppointmentID: idBackup, Why: domain.LostRow, BookedAt: now, Status: domain.StatusConfirmed, Process: domain.ProcessRunning,
-		Intents: []domain.PaymentFact{{IntentID: "pi_1", Status: domain.PaymentCaptured, Captured: 8000}},
+		Intents: []domain.LostPayment{{
+			PaymentFact: domain.PaymentFact{IntentID: "pi_1", Status: domain.PaymentCaptured, Captured: 8000}, Amount: domain.Money{Minor: 8000, Currency: "EUR"},
+			CaseKind: domain.CaseDispute, CaseState: domain.CaseNeedsPerson,
+		}},
 	}
 	return []domain.LostVisit{v, v}[:min(2, filter.Limit)], nil
 }

@@ -114,7 +114,7 @@ func TestRestoreBringsBackWhatWasDestroyed(t *testing.T) {
 	t.Parallel()
 	c, _ := restorable(t)
 	temporal := c.Temporal()
-	users, patients := c.NewPatients(5)
+	users, patients := c.NewPatients(8)
 	typeID := c.NewType(30, `{}`) // with a day to answer
 	doctor, ops, admin := c.Login("doctor.demo"), c.Login("ops"), c.Login("admin")
 	book := func(i int) openapi.Appointment {
@@ -127,8 +127,10 @@ func TestRestoreBringsBackWhatWasDestroyed(t *testing.T) {
 		users[i].Await(a.ID, domain.StatusConfirmed)
 	}
 	untouched, confirmedLater, cancelledLater := book(0), book(1), book(2)
-	confirm(0, untouched)
-	confirm(2, cancelledLater)
+	disputedLater, refundedLater, resolvedLater := book(5), book(6), book(7)
+	for i, a := range map[int]openapi.Appointment{0: untouched, 2: cancelledLater, 5: disputedLater, 6: refundedLater, 7: resolvedLater} {
+		confirm(i, a)
+	}
 	backUp(t, c)
 
 	confirm(1, confirmedLater)
@@ -136,6 +138,7 @@ func TestRestoreBringsBackWhatWasDestroyed(t *testing.T) {
 	users[2].Await(cancelledLater.ID, domain.StatusCancelled)
 	bookedLater := book(3)
 	confirm(3, bookedLater)
+	later := moneyMovesPastTheVisits(t, c, disputedLater.ID, refundedLater.ID, resolvedLater.ID)
 	var loading string // who books under load is written to all the time
 	require.NoError(t, c.DB.QueryRow(t.Context(), `SELECT u.email FROM users u JOIN patients p ON p.account_id = u.id WHERE p.id = $1`, patients[4]).Scan(&loading))
 	delivered := func() (mails, captured int) {
@@ -151,7 +154,7 @@ func TestRestoreBringsBackWhatWasDestroyed(t *testing.T) {
 	}
 	testkit.Eventually(t, func() bool {
 		return c.Count(`SELECT count(*) FROM messages WHERE status IN ('pending', 'sending')`) == 0 &&
-			c.Count(`SELECT count(*) FROM refunds WHERE status <> 'succeeded'`) == 0 && c.Count(`SELECT count(*) FROM refunds`) == 1
+			c.Count(`SELECT count(*) FROM refunds WHERE status <> 'succeeded'`) == 1 && c.Count(`SELECT count(*) FROM refunds`) == 3
 	}, "letters and money have settled")
 	mails, captured := delivered()
 
@@ -181,11 +184,13 @@ func TestRestoreBringsBackWhatWasDestroyed(t *testing.T) {
 	require.NotEmpty(t, shown.SafetyBackupID)
 	for _, d := range shown.Differences {
 		if d.Table == "public.appointments" {
-			require.EqualValues(t, 3, d.Restored)
+			require.EqualValues(t, 6, d.Restored)
 		}
 	}
 	close(stop)
 	load.Wait()
+	refused := users[3].Do(http.MethodPost, "/v1/appointments", clinic.Booking(clinic.InMinutes(40*60)), "Idempotency-Key", domain.NewID())
+	require.Equal(t, string(domain.CodeUnavailable), refused.Problem(), "the swap would lose it")
 	r.must(admin, openapi.RestoreWordSwap)
 	done := r.await(openapi.RestoreStateSwapped)
 	c.DB.Reset()
@@ -196,8 +201,9 @@ func TestRestoreBringsBackWhatWasDestroyed(t *testing.T) {
 	require.Equal(t, string(domain.StatusCancelled), string(users[2].Appointment(cancelledLater.ID).Status))
 	require.Equal(t, 8000, c.Kept(confirmedLater.ID), "in the books again")
 	require.Zero(t, c.Kept(cancelledLater.ID))
-	require.Equal(t, 2, done.Forward.Moved, "%+v", done.Forward)
+	require.Equal(t, 3, done.Forward.Moved, "%+v", done.Forward)
 	require.Zero(t, done.Forward.Failed)
+	later.areInTheBooksAgain(r)
 	lost, listed := r.visits()[bookedLater.ID]
 	require.True(t, listed)
 	require.Equal(t, openapi.RestoreVisitProcess(domain.ProcessRunning), lost.Process)

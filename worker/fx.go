@@ -34,7 +34,7 @@ import (
 // backupacts.Catalogue, a deployacts.Catalogue and the domain.ApprovalKeys that deployments
 // check, what alarms need (alarmacts.Store, .Mailer, .Config), what the watch over backups
 // needs (freshness.Store, .Config), what restores need (restoreacts.Catalogue, .Rows,
-// .Processes, .Payments, .Settler, a Fence and a restore.Process), a relay.Outbox,
+// .Processes, .Cases, .Payments, .Settler, .Balancer, a Fence and a restore.Process), a relay.Outbox,
 // relay.Processes, relay.Accounts, relay.Cases, what is counted (figures.Clinic, .Queues), a
 // prometheus.Registerer and a logger.
 var Module = fx.Module("worker",

@@ -76,10 +76,7 @@ func (a *Activities) Advance(ctx context.Context, in AdvanceInput) (Standing, er
 
 // advance takes the case further and says how it stands then.
 func (a *Activities) advance(ctx context.Context, work *domain.CaseWork) (domain.CaseMove, error) {
-	job := settlement.Job{
-		AppointmentID: work.Case.AppointmentID, Payment: work.Payment, Kept: work.Kept, By: domain.RefundByCase,
-		RetryBeyond: work.Case.RetryBeyond, Tell: work.Case.Kind == domain.CaseLatePayment,
-	}
+	job := jobOf(*work)
 	seen, err := a.settler.Look(ctx, job)
 	if err != nil {
 		return domain.CaseMove{}, err
@@ -114,6 +111,29 @@ func (a *Activities) advance(ctx context.Context, work *domain.CaseWork) (domain
 		}
 	}
 	return a.judge(*work, job, seen, dispute), nil
+}
+
+func jobOf(work domain.CaseWork) settlement.Job {
+	return settlement.Job{
+		AppointmentID: work.Case.AppointmentID, Payment: work.Payment, Kept: work.Kept, By: domain.RefundByCase,
+		RetryBeyond: work.Case.RetryBeyond, Tell: work.Case.Kind == domain.CaseLatePayment,
+	}
+}
+
+// Record brings the books of a case's intent to where the provider is, and moves nothing: so
+// after a restore, when the money has moved before. Errors are those of the store and the
+// provider.
+func (a *Activities) Record(ctx context.Context, intentID string) error {
+	work, err := a.store.CaseWork(ctx, intentID)
+	if err != nil {
+		return err
+	}
+	seen, err := a.settler.Record(ctx, jobOf(work), !work.Status.Ended() || work.Payment.Resolved)
+	if err != nil {
+		return err
+	}
+	_, err = a.dispute(ctx, &work, seen.Intent)
+	return err
 }
 
 // judge says what a case waits for whose money has been moved as far as it goes.

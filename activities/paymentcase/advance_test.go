@@ -280,3 +280,26 @@ func TestWhatAPersonResolvedMovesNoMoreWhenTheCaseOpensAgain(t *testing.T) {
 	require.Equal(t, domain.CaseClosed, w.must(t).State)
 	require.Empty(t, w.made)
 }
+
+func TestRecordingBringsTheBooksUpAndMovesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(domain.CaseRefundByHand, domain.StatusCancelled, domain.PaymentCaptured, domain.PaymentCaptured)
+	w.made = []domain.Refund{{ID: "re_hand", Status: "succeeded", Minor: 3000}}
+	w.intent.Disputed, w.disputes = true, []domain.Dispute{{ID: "dp", Status: "lost", Minor: 5000}}
+	for range 2 {
+		require.NoError(t, acts.New(w, w).Record(t.Context(), "pi_1"))
+	}
+	require.Len(t, w.known, 1)
+	require.EqualValues(t, 3000, w.known[0].Minor)
+	require.EqualValues(t, 5000, w.work.Payment.ChargedBack)
+	require.Len(t, w.made, 1, "the rest is its process's to give back")
+	require.Empty(t, w.moves)
+
+	w = newWorld(domain.CaseLatePayment, domain.StatusExpired, domain.PaymentAwaitingMethod, domain.PaymentCancelled)
+	require.NoError(t, acts.New(w, w).Record(t.Context(), "pi_1"))
+	require.Equal(t, domain.MessagePaymentReleased, w.facts[0].Messages[0].Kind, "let go, and the patient told: whoever recorded it knows when")
+
+	w = newWorld(domain.CaseUnsettled, domain.StatusExpired, domain.PaymentAwaitingMethod, domain.PaymentCaptured)
+	require.NoError(t, acts.New(w, w).Record(t.Context(), "pi_1"))
+	require.Empty(t, w.facts, "who settles it sees that it came late")
+}

@@ -2,12 +2,10 @@ package restore
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"go.temporal.io/sdk/activity"
 
 	"github.com/careflow/careflow/internal/domain"
 )
@@ -37,6 +35,8 @@ type Rows interface {
 	AgeMessages(ctx context.Context, appointmentID, step string, at time.Time) error
 	// SettleDelivered notes that what was owed at at was handed over.
 	SettleDelivered(ctx context.Context, appointmentID string, at time.Time, clean bool) (int, error)
+	// RestoreCase opens the payment case of an intent as far as its process had come.
+	RestoreCase(ctx context.Context, o domain.CaseOpening, resolved bool) error
 }
 
 // Processes are the visits' processes, with what they had recorded.
@@ -62,13 +62,15 @@ type Books struct {
 	catalogue Catalogue
 	rows      Rows
 	processes Processes
+	cases     Cases
 	payments  Payments
 	settler   Settler
+	balancer  Balancer
 }
 
 // NewBooks returns the activities.
-func NewBooks(c Catalogue, r Rows, p Processes, pay Payments, s Settler) *Books {
-	return &Books{catalogue: c, rows: r, processes: p, payments: pay, settler: s}
+func NewBooks(c Catalogue, r Rows, p Processes, cases Cases, pay Payments, s Settler, b Balancer) *Books {
+	return &Books{catalogue: c, rows: r, processes: p, cases: cases, payments: pay, settler: s, balancer: b}
 }
 
 // Note keeps how a restore stands.
@@ -87,27 +89,15 @@ func (b *Books) Lift(ctx context.Context, restoreID string) error {
 }
 
 // Forward records again, in their order, the steps of every process that did something
-// since: the row comes to where its process is, without anything happening twice. What has
-// no row is listed, and so is what cannot be followed.
+// since: the row comes to where its process is, without anything happening twice; and the
+// books of its money to where the provider is. What has no row is listed, and so is what
+// cannot be followed, and whose money had moved since.
 func (b *Books) Forward(ctx context.Context, in ForwardInput) (ForwardResult, error) {
 	beat := beat(ctx)
 	defer beat.stop()
-	runs, err := b.processes.Since(ctx, in.Since.Add(-Margin))
+	visits, err := b.visitsSince(ctx, in.Since.Add(-Margin))
 	if err != nil {
 		return ForwardResult{}, fault(err)
-	}
-	slices.SortFunc(runs, func(a, b domain.VisitProcess) int {
-		if c := strings.Compare(a.AppointmentID, b.AppointmentID); c != 0 {
-			return c
-		}
-		return a.StartedAt.Compare(b.StartedAt)
-	})
-	var visits []*following
-	for i, run := range runs {
-		if i == 0 || runs[i-1].AppointmentID != run.AppointmentID {
-			visits = append(visits, &following{Books: b, id: run.AppointmentID})
-		}
-		visits[len(visits)-1].runs = append(visits[len(visits)-1].runs, run)
 	}
 	counts := domain.ForwardCounts{Visits: len(visits)}
 	// A visit may have moved to a time that another one gave up: those that cannot be
@@ -129,11 +119,15 @@ func (b *Books) Forward(ctx context.Context, in ForwardInput) (ForwardResult, er
 		}
 		left = again
 	}
-	for _, v := range visits {
+	for i, v := range visits {
+		beat.report("balance", int64(i))
+		if err := v.balance(ctx); err != nil {
+			return ForwardResult{}, fault(err)
+		}
 		if v.moved {
 			counts.Moved++
 		}
-		if v.missing || v.failed {
+		if v.missing || v.failed || v.paid {
 			if err := b.list(ctx, in.RestoreID, v, &counts); err != nil {
 				return ForwardResult{}, fault(err)
 			}
@@ -144,13 +138,46 @@ func (b *Books) Forward(ctx context.Context, in ForwardInput) (ForwardResult, er
 
 const passes = 3
 
+// visitsSince returns the visits whose process, or that of a payment case, was open at that
+// time or began later.
+func (b *Books) visitsSince(ctx context.Context, at time.Time) ([]*following, error) {
+	runs, err := b.processes.Since(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	cases, err := b.cases.CasesSince(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(runs, func(a, b domain.VisitProcess) int { return a.StartedAt.Compare(b.StartedAt) })
+	of := map[string]*following{}
+	visit := func(id string) *following {
+		if of[id] == nil {
+			of[id] = &following{Books: b, id: id, since: at, cases: map[string]domain.CaseHistory{}, provider: map[string]domain.Intent{}}
+		}
+		return of[id]
+	}
+	for _, run := range runs {
+		v := visit(run.AppointmentID)
+		v.runs = append(v.runs, run)
+	}
+	for _, c := range cases {
+		visit(c.AppointmentID).cases[c.IntentID] = c
+	}
+	return slices.SortedFunc(maps.Values(of), func(a, b *following) int { return strings.Compare(a.id, b.id) }), nil
+}
+
 func (b *Books) list(ctx context.Context, restoreID string, v *following, counts *domain.ForwardCounts) error {
-	lost := domain.LostVisit{AppointmentID: v.id, Why: domain.LostRow}
-	if v.missing {
+	lost := domain.LostVisit{AppointmentID: v.id, Why: domain.LostMoney}
+	switch {
+	case v.missing:
 		counts.Missing++
-	} else {
+		lost.Why = domain.LostRow
+	case v.failed:
 		counts.Failed++
 		lost.Why = domain.LostBehind
+	default:
+		counts.Money++
 	}
 	known, err := b.catalogue.LostVisit(ctx, restoreID, v.id)
 	switch {
@@ -160,8 +187,12 @@ func (b *Books) list(ctx context.Context, restoreID string, v *following, counts
 		return err
 	}
 	h := v.last
-	lost.Process, lost.Status, lost.Version = h.State, h.Latest, h.Version
-	lost.BookedAt, lost.StartsAt, lost.DoctorID = h.BookedAt, h.Visit.Start, h.DoctorID
+	lost.Process = h.State
+	if !h.BookedAt.IsZero() {
+		lost.Status, lost.Version = h.Latest, h.Version
+		lost.BookedAt, lost.StartsAt, lost.DoctorID = h.BookedAt, h.Visit.Start, h.DoctorID
+	}
+	lost.Intents = v.money()
 	return b.catalogue.KeepLostVisit(ctx, restoreID, lost)
 }
 
@@ -179,13 +210,8 @@ func (b *Books) Explain(ctx context.Context, restoreID string) (int, error) {
 		}
 		for _, v := range visits {
 			after = v.AppointmentID
-			intents, err := b.payments.FindIntents(ctx, v.AppointmentID, v.BookedAt.Add(-time.Hour))
-			if err != nil {
+			if err := b.explain(ctx, &v); err != nil {
 				return 0, fault(err)
-			}
-			v.Intents = nil
-			for _, i := range intents {
-				v.Intents = append(v.Intents, domain.FactOf(i))
 			}
 			if err := b.catalogue.KeepLostVisit(ctx, restoreID, v); err != nil {
 				return 0, fault(err)
@@ -197,122 +223,4 @@ func (b *Books) Explain(ctx context.Context, restoreID string) (int, error) {
 	}
 	n, err := b.catalogue.CountLostVisits(ctx, restoreID)
 	return n, fault(err)
-}
-
-// following brings one visit's row up to its process.
-type following struct {
-	*Books
-	id      string
-	runs    []domain.VisitProcess
-	last    domain.VisitHistory
-	moved   bool
-	missing bool // it has no row
-	failed  bool // a person has to look
-}
-
-func (f *following) follow(ctx context.Context, counts *domain.ForwardCounts) error {
-	f.failed = false
-	for _, run := range f.runs {
-		h, err := f.processes.History(ctx, f.id, run.RunID)
-		if err != nil {
-			return err
-		}
-		if h.Superseded {
-			continue
-		}
-		f.last = h
-		version, claimed, err := f.rows.RowVersion(ctx, f.id)
-		if domain.CodeOf(err) == domain.CodeNotFound {
-			f.missing = true
-			continue // its latest run tells most of it
-		}
-		if err != nil {
-			return err
-		}
-		if _, _, err := f.rows.ClaimProcess(ctx, f.id, run.RunID, claimed); err != nil {
-			return err
-		}
-		for _, step := range h.Steps {
-			if err := f.record(ctx, step, &version, counts); err != nil {
-				if !refused(err) {
-					return err
-				}
-				activity.GetLogger(ctx).Warn("a visit could not be brought up to its process", "appointment_id", f.id, "version", version, "error", err)
-				f.failed = true
-				return nil
-			}
-		}
-	}
-	return nil
-}
-
-// refused reports whether trying again changes nothing.
-func refused(err error) bool {
-	switch domain.CodeOf(err) { //nolint:exhaustive // every other code is a refusal
-	case domain.CodeUnavailable, domain.CodeInternal, domain.CodeTooMany, domain.CodeVendorUnavailable:
-		return false
-	}
-	return true
-}
-
-// record writes one step into the books, where it is not in them, and makes what it owes as
-// old as it is: the deliveries that follow tell then what was handed over.
-func (f *following) record(ctx context.Context, step domain.VisitStep, version *int, counts *domain.ForwardCounts) error {
-	switch {
-	case step.Transition != nil:
-		return f.transition(ctx, *step.Transition, version, counts)
-	case step.OpenedIntent != "":
-		return f.opened(ctx, step)
-	case step.Settled != nil:
-		if err := f.settler.Settle(ctx, f.id, *step.Settled); err != nil {
-			return err
-		}
-		for _, owing := range []string{"payment-voided/", "payment-captured/", "payment-refunded/"} {
-			if err := f.rows.AgeMessages(ctx, f.id, owing, step.At); err != nil {
-				return err
-			}
-		}
-	case step.Delivered:
-		for _, r := range step.Reminders {
-			if err := f.rows.OweDeliveredReminder(ctx, f.id, r, step.At); err != nil {
-				return err
-			}
-		}
-		n, err := f.rows.SettleDelivered(ctx, f.id, step.At, step.Clean)
-		counts.Letters += n
-		return err
-	}
-	return nil
-}
-
-func (f *following) opened(ctx context.Context, step domain.VisitStep) error {
-	known, err := f.rows.Payments(ctx, f.id)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(known, func(p domain.RecordedPayment) bool { return p.IntentID == step.OpenedIntent }) {
-		intent, err := f.payments.GetIntent(ctx, step.OpenedIntent)
-		if err != nil {
-			return err
-		}
-		if _, err := f.rows.RecordPayment(ctx, f.id, step.Generation, intent, step.At); err != nil {
-			return err
-		}
-	}
-	return f.rows.AgeMessages(ctx, f.id, fmt.Sprintf("payment-opened/%d", step.Generation), step.At)
-}
-
-func (f *following) transition(ctx context.Context, t domain.Transition, version *int, counts *domain.ForwardCounts) error {
-	if t.Version > *version {
-		return domain.Errorf(domain.CodeStuck, "the process goes on from version %d, the row is at %d", t.Version, *version)
-	}
-	if t.Version == *version {
-		moved, err := f.rows.Transition(ctx, t)
-		if err != nil {
-			return err
-		}
-		*version, f.moved = moved.Version, true
-		counts.Steps++
-	}
-	return f.rows.AgeMessages(ctx, f.id, t.ID+"/", t.At)
 }

@@ -170,6 +170,22 @@ func (s *Settler) voided(ctx context.Context, j Job, intent domain.Intent) error
 	return s.books.RecordFact(ctx, fact)
 }
 
+// Record brings the books of an intent to where the provider is, and moves nothing. Money
+// that was taken stays out of them where bookTaken is not set: whoever settles it next has to
+// see that it came late.
+func (s *Settler) Record(ctx context.Context, j Job, bookTaken bool) (Sight, error) {
+	seen, err := s.Look(ctx, j)
+	switch {
+	case err != nil:
+		return seen, err
+	case seen.Intent.Status == domain.PaymentCancelled && j.Payment.Status != domain.PaymentCancelled:
+		return seen, s.voided(ctx, j, seen.Intent)
+	case seen.Intent.Status == domain.PaymentCaptured && bookTaken:
+		return seen, s.captured(ctx, j, seen.Intent)
+	}
+	return seen, nil
+}
+
 // captured books money that was taken and that the books do not know of.
 func (s *Settler) captured(ctx context.Context, j Job, intent domain.Intent) error {
 	if intent.Captured <= j.Payment.Captured {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func newRestore(in invocation) *cobra.Command {
 		newOfOneRestore(r, "watch", "Follow a restore until it needs people, or has ended", func(ctx context.Context, p *demoPerson, path string) error {
 			return followRestore(ctx, r, p, path)
 		}),
-		newOfOneRestore(r, "visits", "List the visits that a restore does not have", func(ctx context.Context, p *demoPerson, path string) error {
+		newOfOneRestore(r, "visits", "List the visits that a restore does not have, and those whose money moved since", func(ctx context.Context, p *demoPerson, path string) error {
 			return restoreVisits(ctx, r, p, path)
 		}),
 		newRestoreWord(r, "approve", "Approve that the restore begins", domain.WordBegin),
@@ -225,7 +226,10 @@ func restoreVisits(ctx context.Context, r *remote, p *demoPerson, path string) e
 		for _, v := range page.Items {
 			paid := ""
 			for _, i := range v.Payments {
-				paid += fmt.Sprintf("%s %s %d-%d ", i.IntentID, i.Status, i.Captured, i.Refunded)
+				paid += fmt.Sprintf("%s %s %s %d-%d ", i.IntentID, i.Status, i.Amount.Currency, i.Captured, i.Refunded)
+				if i.CaseKind != "" {
+					paid += fmt.Sprintf("(%s: %s) ", i.CaseKind, cmp.Or(i.CaseOutcome, i.CaseState))
+				}
 			}
 			row(w, v.AppointmentID, v.Why, v.BookedAt, v.StartsAt, v.Status, v.Process, v.PatientID, paid)
 		}
@@ -259,8 +263,8 @@ func tableOfRestore(w io.Writer, r openapi.Restore) {
 	}
 	if r.SwapMs > 0 {
 		row(w, "swap", fmt.Sprintf("%.0f ms", r.SwapMs))
-		row(w, "forward", fmt.Sprintf("%d visits looked at, %d written forward in %d steps, %d letters not sent again, %d not followed, %d without a row",
-			r.Forward.Visits, r.Forward.Moved, r.Forward.Steps, r.Forward.Letters, r.Forward.Failed, r.Forward.Missing))
+		row(w, "forward", fmt.Sprintf("%d visits looked at, %d written forward in %d steps, %d letters not sent again, %d not followed, %d without a row, %d whose money had moved",
+			r.Forward.Visits, r.Forward.Moved, r.Forward.Steps, r.Forward.Letters, r.Forward.Failed, r.Forward.Missing, r.Forward.Money))
 		row(w, "reconciled", fmt.Sprintf("%d checked, %d replaced, %d reported", r.Reconciled.Checked, r.Reconciled.Replaced, r.Reconciled.Reported))
 	}
 	if r.UndoMs > 0 {

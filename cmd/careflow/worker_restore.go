@@ -7,12 +7,14 @@ import (
 	"go.uber.org/fx"
 
 	acts "github.com/careflow/careflow/activities/appointment"
+	caseacts "github.com/careflow/careflow/activities/paymentcase"
 	restoreacts "github.com/careflow/careflow/activities/restore"
 	"github.com/careflow/careflow/internal/config"
 	"github.com/careflow/careflow/internal/payments"
 	"github.com/careflow/careflow/internal/postgres"
 	"github.com/careflow/careflow/internal/temporalx"
 	"github.com/careflow/careflow/workflows/appointment/appointmentclient"
+	"github.com/careflow/careflow/workflows/paymentcase/paymentcaseclient"
 	"github.com/careflow/careflow/workflows/restore"
 )
 
@@ -27,9 +29,14 @@ var restoring = fx.Provide(
 		data, err := temporalx.NewDataConverter(c.Keys.Payload)
 		return appointmentclient.NewHistories(temporal, data, c.Temporal.TaskQueue), err
 	},
+	func(c config.Config, temporal client.Client) (restoreacts.Cases, error) {
+		data, err := temporalx.NewDataConverter(c.Keys.Payload)
+		return paymentcaseclient.NewHistories(temporal, data, c.Temporal.TaskQueue), err
+	},
 	func(s *postgres.Store) restoreacts.Rows { return s },
 	func(s *payments.Stripe) restoreacts.Payments { return s },
 	func(p *acts.Payments) restoreacts.Settler { return settling{p} },
+	func(a *caseacts.Activities) restoreacts.Balancer { return a },
 )
 
 // settling puts money right as the process of an ended visit does: what is right already is

@@ -226,6 +226,7 @@ type ForwardCounts struct {
 	Letters int `json:"letters"` // known to have been handed over, and so not sent again
 	Failed  int `json:"failed"`  // a person has to look: see the visits of the restore
 	Missing int `json:"missing"` // without a row: see the visits of the restore
+	Money   int `json:"money"`   // whose money had moved since: see the visits of the restore
 }
 
 // RestoreRecord is a restore as its process knows it. Times are UTC, zero where not known.
@@ -255,7 +256,7 @@ type RestoreRecord struct {
 	UndoMillis float64         `json:"undo_millis,omitempty"`
 	Forward    ForwardCounts   `json:"forward"`
 	Reconciled ReconcileCounts `json:"reconciled"`
-	Lost       int             `json:"lost"` // visits without a row: listed
+	Lost       int             `json:"lost"` // visits that are listed
 	StartedAt  time.Time       `json:"started_at"`
 	SwappedAt  time.Time       `json:"swapped_at,omitzero"`
 	UndoUntil  time.Time       `json:"undo_until,omitzero"`
@@ -271,78 +272,4 @@ type RestoreFilter struct {
 	BeforeAt time.Time
 	BeforeID string
 	Limit    int
-}
-
-// LostVisit is a visit that is known elsewhere and has no row, or not the right one, in the
-// restored database: booked after the restore point, as a rule. It holds IDs only.
-type LostVisit struct {
-	AppointmentID string    `json:"appointment_id"`
-	Why           LostCode  `json:"why"`
-	BookedAt      time.Time `json:"booked_at"`           // UTC, as all times here
-	StartsAt      time.Time `json:"starts_at,omitzero"`  // zero where nobody knows
-	DoctorID      string    `json:"doctor_id,omitempty"` // "" where only the provider knows of it
-	PatientID     string    `json:"patient_id,omitempty"`
-	BookedBy      string    `json:"booked_by,omitempty"` // user ID
-	// Status is what the visit had come to, by its process or by the database of before.
-	Status  Status `json:"status,omitempty"`
-	Version int    `json:"version,omitempty"`
-	// Process is how its process stands.
-	Process ProcessState `json:"process,omitempty"`
-	// Intents are the payments that the provider has for it.
-	Intents []PaymentFact `json:"intents,omitempty"`
-}
-
-// LostCode says why a visit is listed.
-type LostCode string
-
-// Why a visit is listed.
-const (
-	LostRow    LostCode = "no_row"       // its row is not in the restored database
-	LostBehind LostCode = "not_followed" // its row could not be brought up to its process
-)
-
-// LostVisitFilter selects the listed visits of a restore by ID, after one.
-type LostVisitFilter struct {
-	RestoreID string
-	After     string
-	Limit     int
-}
-
-// VisitProcess is one run of a visit's process.
-type VisitProcess struct {
-	AppointmentID string
-	RunID         string
-	StartedAt     time.Time // UTC
-}
-
-// VisitHistory is what one run of a visit's process did to the row, in its order.
-type VisitHistory struct {
-	// From is the version of the row that the run began with, and Latest what it last left.
-	From      int
-	Latest    Status
-	Version   int
-	DoctorID  string
-	Visit     Window
-	BookedAt  time.Time
-	ChangedAt time.Time // the last event of any kind, UTC
-	State     ProcessState
-	// Superseded runs ended without having claimed the visit.
-	Superseded bool
-	Steps      []VisitStep
-}
-
-// VisitStep is something that a process had recorded; one of its parts is set.
-type VisitStep struct {
-	At         time.Time
-	Transition *Transition
-	// OpenedIntent is a payment that was opened for Generation.
-	OpenedIntent string
-	Generation   int
-	// Settled is what the clinic keeps, where the money of an ended visit was put right.
-	Settled *int64
-	// Delivered is set where everything owed until At was handed over; Clean where all of it
-	// was taken.
-	Delivered bool
-	Clean     bool
-	Reminders []Reminder
 }

@@ -66,6 +66,38 @@ func openCase(ctx context.Context, q *db.Queries, o domain.CaseOpening) (c db.Pa
 	})
 }
 
+// restoredLook is how long a case that a restore opened again may wait for its first look.
+const restoredLook = 10 * time.Minute
+
+// RestoreCase opens the case of an intent whose process had gone further than a restored row,
+// and owes Temporal the process, which looks and goes on from there. What a person had
+// resolved stays so: nothing of it moves by itself.
+func (s *Store) RestoreCase(ctx context.Context, o domain.CaseOpening, resolved bool) error {
+	return s.inTx(ctx, func(q *db.Queries) error {
+		if _, err := q.LockAppointment(ctx, o.AppointmentID); err != nil {
+			return missing(err, "appointment")
+		}
+		c, _, err := openCase(ctx, q, o)
+		if err != nil {
+			return err
+		}
+		if !resolved {
+			// Behind the fence it does not look at once, and has not lost its process.
+			if err := q.SetCaseLook(ctx, db.SetCaseLookParams{ID: c.ID, LookAt: o.At.Add(restoredLook)}); err != nil {
+				return fmt.Errorf("putting the look at the payment case off: %w", err)
+			}
+			return oweCase(ctx, q, o.AppointmentID, o.IntentID, fmt.Sprintf("payment-case/%s/%d/restored", c.ID, c.Version))
+		}
+		if err := q.SetCaseResolved(ctx, c.ID); err != nil {
+			return fmt.Errorf("resolving the payment case: %w", err)
+		}
+		return moveCase(ctx, q, c, domain.CaseMove{
+			Kind: "resolved", Becomes: o.Kind, State: domain.CaseClosed, WaitsFor: domain.WaitsForNothing, Outcome: domain.OutcomeResolved,
+			Actor: domain.System(), At: o.At, LookAt: o.At,
+		}, c.RetryBeyond)
+	})
+}
+
 func oweCase(ctx context.Context, q *db.Queries, appointmentID, intentID, dedupe string) error {
 	payload, err := json.Marshal(domain.WebhookPayload{IntentID: intentID})
 	if err != nil {

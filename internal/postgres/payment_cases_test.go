@@ -177,6 +177,30 @@ func TestACaseIsOpenedOnceWithItsOutboxRow(t *testing.T) {
 	require.Equal(t, again.Case.Version, c.count(t, "payment_case_events"), "one line a version")
 }
 
+func TestACaseThatARestoreForgotIsOpenedAgainAsFarAsItsProcessHadCome(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	going, _ := c.captured(t, 0)
+	seenTo, _ := c.captured(t, 1)
+	for range 2 { // it may be tried again
+		for id, resolved := range map[string]bool{going: false, seenTo: true} {
+			o := domain.CaseOpening{AppointmentID: id, IntentID: "pi_" + id, Kind: domain.CaseRefundFailed, At: now}
+			require.NoError(t, c.RestoreCase(t.Context(), o, resolved))
+		}
+	}
+	work, err := c.CaseWork(t.Context(), "pi_"+going)
+	require.NoError(t, err)
+	require.Equal(t, domain.CaseOpen, work.Case.State)
+	require.Equal(t, 1, c.count(t, "outbox WHERE topic = 'payment_case' AND appointment_id = $1", going), "its process looks")
+
+	work, err = c.CaseWork(t.Context(), "pi_"+seenTo)
+	require.NoError(t, err)
+	require.Equal(t, domain.CaseClosed, work.Case.State)
+	require.Equal(t, domain.OutcomeResolved, work.Case.Outcome)
+	_, err = c.begin(t, seenTo, 0, domain.RefundByProcess, 8000)
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "a person has seen to this money")
+}
+
 func TestNewsOfAPaymentGoesToItsCase(t *testing.T) {
 	t.Parallel()
 	c := open(t)

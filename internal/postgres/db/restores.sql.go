@@ -60,10 +60,11 @@ func (q *Queries) Fenced(ctx context.Context) (bool, error) {
 }
 
 const forgetFoundVisits = `-- name: ForgetFoundVisits :exec
-DELETE FROM restore_visits v WHERE v.restore_id = $1 AND v.record->>'why' = 'no_row'
-  AND EXISTS (SELECT 1 FROM appointments a WHERE a.id = v.appointment_id)
+DELETE FROM restore_visits v WHERE v.restore_id = $1 AND (v.record->>'why' = 'money_moved'
+  OR (v.record->>'why' = 'no_row' AND EXISTS (SELECT 1 FROM appointments a WHERE a.id = v.appointment_id)))
 `
 
+// Money that moved is listed again where it still has.
 func (q *Queries) ForgetFoundVisits(ctx context.Context, restoreID string) error {
 	_, err := q.db.Exec(ctx, forgetFoundVisits, restoreID)
 	return err

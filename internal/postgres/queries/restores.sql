@@ -44,8 +44,9 @@ INSERT INTO restore_visits (restore_id, appointment_id, record) VALUES (@restore
 ON CONFLICT (restore_id, appointment_id) DO UPDATE SET record = excluded.record, updated_at = now();
 
 -- name: ForgetFoundVisits :exec
-DELETE FROM restore_visits v WHERE v.restore_id = @restore_id AND v.record->>'why' = 'no_row'
-  AND EXISTS (SELECT 1 FROM appointments a WHERE a.id = v.appointment_id);
+-- Money that moved is listed again where it still has.
+DELETE FROM restore_visits v WHERE v.restore_id = @restore_id AND (v.record->>'why' = 'money_moved'
+  OR (v.record->>'why' = 'no_row' AND EXISTS (SELECT 1 FROM appointments a WHERE a.id = v.appointment_id)));
 
 -- name: LostVisit :one
 SELECT record FROM restore_visits WHERE restore_id = @restore_id AND appointment_id = @appointment_id;
