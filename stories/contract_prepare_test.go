@@ -108,6 +108,7 @@ var preparations = map[string]func(*contractRun) known{
 	"previewRetention":     func(*contractRun) known { return known{"target": {"clinic"}} },
 	"applyRetention":       func(*contractRun) known { return known{"target": {"clinic"}} },
 	"startRestore":         (*contractRun).restorable,
+	"startTableRestore":    func(r *contractRun) known { return with(r.restorable(), "table", "clinics") },
 	"getRestore":           (*contractRun).waitingRestore,
 	"listRestoreVisits":    (*contractRun).waitingRestore,
 	"decideRestore":        func(r *contractRun) known { return with(r.waitingRestore(), "word", "abort") },

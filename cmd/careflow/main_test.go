@@ -6,6 +6,8 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -168,6 +170,11 @@ func TestApprovalKeysAreThePublicHalves(t *testing.T) {
 	given, err := domain.Approval{Subject: "s", By: "ops", Reason: "tested", At: now}.Sign(active.ID, ed25519.NewKeyFromSeed(active.Bytes()))
 	require.NoError(t, err)
 	worker, err := config.Load(config.WorkerProcess, append(environment, "CAREFLOW_APPROVAL_KEYS="+text))
+	require.NoError(t, err)
+	require.NoError(t, worker.Keys.Approval.Check(given, "s", now))
+	file := filepath.Join(t.TempDir(), "approval")
+	require.NoError(t, os.WriteFile(file, []byte(text+"\n"), 0o600))
+	worker, err = config.Load(config.WorkerProcess, append(environment, "CAREFLOW_APPROVAL_KEYS_FILE="+file))
 	require.NoError(t, err)
 	require.NoError(t, worker.Keys.Approval.Check(given, "s", now))
 	require.NotContains(t, r.out, base64.StdEncoding.EncodeToString(active.Bytes()))
