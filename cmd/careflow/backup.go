@@ -192,7 +192,7 @@ func watchBackup(ctx context.Context, r *remote, p *demoPerson, path string, end
 func progressOf(b openapi.Backup) string {
 	line := b.Target + ": " + string(b.State)
 	if b.Phase != "" {
-		line += ", " + string(b.Phase)
+		line += ", " + b.Phase
 	}
 	if b.Bytes > 0 {
 		line += fmt.Sprintf(", %d bytes", b.Bytes)
