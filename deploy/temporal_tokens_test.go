@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"os"
 	"time"
 
@@ -92,7 +93,11 @@ func (p productionTemporal) requireTokens() {
 	require.NoError(t, os.WriteFile(file, []byte(p.token("api", "careflow", soon)+"\n"), 0o600))
 	require.NoError(t, running.SignalWorkflow(ctx, id, "", "news", nil))
 
-	require.NoError(t, of("ui-repair").TerminateWorkflow(ctx, id, "", "the few may"))
+	ui, looks, repairs := p.startUI(), p.token("ui", "careflow", soon), p.token("ui-repair", "careflow", soon)
+	require.Equal(t, http.StatusForbidden, p.throughUI(ui, http.MethodGet, id, ""), "the UI itself sees nothing")
+	require.Equal(t, http.StatusOK, p.throughUI(ui, http.MethodGet, id, looks))
+	require.Equal(t, http.StatusForbidden, p.throughUI(ui, http.MethodPost, id+"/terminate", looks), "most only look")
+	require.Equal(t, http.StatusOK, p.throughUI(ui, http.MethodPost, id+"/terminate", repairs), "the few may")
 }
 
 func requireRefused(p productionTemporal, err error, why string) {

@@ -2,6 +2,7 @@ package temporalx_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
@@ -72,6 +73,6 @@ func TestAlarmsHearWhenTheTokenExpires(t *testing.T) {
 			return f.GetName() == "careflow_temporal_token_expires_timestamp_seconds"
 		})
 		require.GreaterOrEqual(t, i, 0)
-		require.Equal(t, want, families[i].GetMetric()[0].GetGauge().GetValue())
+		require.Equal(t, fmt.Sprint(want), fmt.Sprint(families[i].GetMetric()[0].GetGauge().GetValue()))
 	}
 }
