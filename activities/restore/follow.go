@@ -33,6 +33,8 @@ type following struct {
 	paid     bool // its money had moved since
 }
 
+// follow records the steps of the visit's processes. What a refused step leaves undone shows
+// in failed.
 func (f *following) follow(ctx context.Context, counts *domain.ForwardCounts) error {
 	f.failed, f.delivered = false, nil
 	if err := f.begin(ctx); err != nil {

@@ -102,9 +102,7 @@ func takeNewsAlong(ctx context.Context, q *db.Queries, news []db.WaitingNewsRow)
 	for _, n := range news {
 		there, err := q.AppointmentExists(ctx, deref(n.AppointmentID))
 		if err == nil && there {
-			_, err = q.EnqueueOutbox(ctx, db.EnqueueOutboxParams{
-				Topic: n.Topic, DedupeKey: n.DedupeKey, AppointmentID: n.AppointmentID, Payload: n.Payload, Traceparent: n.Traceparent,
-			})
+			_, err = q.EnqueueOutbox(ctx, db.EnqueueOutboxParams(n))
 		}
 		if err != nil {
 			return fmt.Errorf("taking news of the payment provider along: %w", err)
