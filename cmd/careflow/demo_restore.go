@@ -142,7 +142,7 @@ func (d *drill) book(ctx context.Context) (id string, err error) {
 		}
 		intent, _, payable := strings.Cut(visit.Payment.ClientSecret, "_secret_")
 		if !payable {
-			return visit.ID, nil // nobody opens a payment behind the fence
+			return visit.ID, nil // the fence went up meanwhile: nobody opens a payment behind it
 		}
 		return visit.ID, d.sandbox.pay(ctx, intent)
 	}
@@ -165,7 +165,8 @@ func (d *drill) asked(ctx context.Context, id string) error {
 	}
 }
 
-// load books until ctx ends; while the databases change places a request may fail.
+// load books until ctx ends; behind the fence it is refused, and while the databases change
+// places a request may fail.
 func (d *drill) load(ctx context.Context) {
 	for ctx.Err() == nil {
 		_, _ = d.book(ctx)
@@ -262,7 +263,8 @@ func (d *drill) figures(ctx context.Context, r openapi.Restore, before demoLedge
 	row(w, "  the exchange of the databases", fmt.Sprintf("%.0f ms", r.SwapMs))
 	row(w, "  visits written forward", fmt.Sprintf("%d of %d, in %d steps", r.Forward.Moved, r.Forward.Visits, r.Forward.Steps))
 	row(w, "  letters not sent again", r.Forward.Letters)
-	row(w, "  visits without a row, listed for staff", fmt.Sprintf("%d: careflow restore visits %s", r.Lost, r.ID))
+	row(w, "  visits listed for staff", fmt.Sprintf("%d: careflow restore visits %s", r.Lost, r.ID))
+	row(w, "  of them, whose money had moved", r.Forward.Money)
 	row(w, "  visits that could not be followed", r.Forward.Failed)
 	row(w, "  reconciled", fmt.Sprintf("%d checked, %d replaced, %d reported", r.Reconciled.Checked, r.Reconciled.Replaced, r.Reconciled.Reported))
 	var again int
