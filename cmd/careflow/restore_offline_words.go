@@ -36,8 +36,8 @@ func rowsOfInventory(w io.Writer, inventory domain.BackupInventory) {
 func (o *offline) describe(p backup.OfflinePlan) {
 	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
 	row(w, "backup", p.Backup.BackupID)
-	row(w, "restore point", fmt.Sprintf("%s, %s ago", instant(p.Backup.SnapshotAt), time.Since(p.Backup.SnapshotAt).Round(time.Minute)))
-	row(w, "holds", fmt.Sprintf("%d tables, %d rows, %s stored", p.Backup.Tables, p.Backup.Rows, megabytes(p.Backup.StoredBytes())))
+	row(w, "restore point", fmt.Sprintf("%s, %s ago", instant(p.Backup.SnapshotAt), ago(p.Backup)))
+	row(w, "holds", fmt.Sprintf("%d tables, %d rows, %s stored", p.Backup.Tables, p.Backup.Rows, size(p.Backup.StoredBytes())))
 	row(w, "restored as", p.Incoming)
 	if p.Lives {
 		row(w, "takes the place of", p.Live+", which is kept as "+p.Outgoing)
@@ -77,7 +77,7 @@ func (o *offline) progress(m domain.BackupManifest) backup.Progress {
 		phase, told = now, time.Now()
 		switch now {
 		case backup.PhaseRestore:
-			o.say("restore: %s of %s read", megabytes(bytes), megabytes(data.Stored.Bytes))
+			o.say("restore: %s of %s read", size(bytes), size(data.Stored.Bytes))
 		case backup.PhaseCompare:
 			o.say("compare: counts and hashes of %d tables, %d rows", m.Tables, m.Rows)
 		}
@@ -86,16 +86,26 @@ func (o *offline) progress(m domain.BackupManifest) backup.Progress {
 
 const tellEvery = 5 * time.Second
 
-func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
+// ago is how far a restore point lies back, such as 26h5m.
+func ago(m domain.BackupManifest) string {
+	return strings.TrimSuffix(time.Since(m.SnapshotAt).Round(time.Minute).String(), "0s")
+}
+
+func size(bytes int64) string {
+	if bytes < 1e6 {
+		return fmt.Sprintf("%.1f kB", float64(bytes)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+}
 
 // warn says, before anything is asked, what the exchange means.
 func (o *offline) warn(p backup.OfflinePlan) {
-	point, age := instant(p.Backup.SnapshotAt), time.Since(p.Backup.SnapshotAt)
+	point := instant(p.Backup.SnapshotAt)
 	switch p.Holds {
 	case backup.HoldsProcesses:
-		o.say(rewindsTemporal, point, age.Round(time.Minute))
-		if age > keysKept {
-			o.say("This restore point is older than that.")
+		o.say(rewindsTemporal, point, ago(p.Backup))
+		if time.Since(p.Backup.SnapshotAt) > keysKept {
+			o.say("THIS RESTORE POINT IS OLDER THAN 24 HOURS: Stripe may have forgotten keys of calls that were made since.")
 		}
 	case backup.HoldsVisibility:
 		o.say(rewindsLists, point)
@@ -119,8 +129,8 @@ THIS SETS EVERY PROCESS BACK TO %s, %s AGO. The clinic's rows, Stripe and letter
     payments and refunds since the restore point with Stripe.
   - Jobs that were open then (backups, restores, deployments) are open again and go on: terminate those that are over.
 Before: stop API, workers and Temporal. After: start Temporal, then one worker; run careflow reconcile and look at what it
-found (version_conflict), then at careflow payment-cases list; then start the rest. Restore temporal_visibility to the
-same time, or lists show processes that are not there.`
+found (version_conflict), then at careflow payment-cases list; then start the rest. Restore Temporal's visibility database
+to about the same time too, or lists show processes that are not there.`
 	rewindsLists = `
 This sets Temporal's lists of its processes back to %s, and no process. Processes that have not changed since then are
 listed right; others are missing or listed as they were, until their next change. Stop Temporal before.`
