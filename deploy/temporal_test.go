@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -78,7 +79,7 @@ func temporalFiles(t *testing.T, folder string) (address string) {
 	require.Greater(t, end, begin)
 	const store = "{sql: {pluginName: sqlite, databaseName: default, connectAddr: localhost, connectProtocol: tcp, connectAttributes: {mode: memory, cache: private}}}"
 	text = text[:begin] + "  datastores:\n    default: " + store + "\n    visibility: " + store + "\n" + text[end:]
-	text = strings.NewReplacer("numHistoryShards: 512", "numHistoryShards: 1", "/etc/temporal/tls", folder,
+	text = strings.NewReplacer("numHistoryShards: 512", "numHistoryShards: 1", "/etc/temporal/tls", folder, "/etc/temporal/authority", folder,
 		"/etc/temporal/dynamic.yaml", filepath.Join(folder, "dynamic.yaml"), `bindOnIP: "0.0.0.0"`, `bindOnIP: "127.0.0.1"`).Replace(text)
 	ports := map[string]string{}
 	text = regexp.MustCompile(`\b(72|69)[0-9]{2}\b`).ReplaceAllStringFunc(text, func(port string) string {
@@ -92,18 +93,32 @@ func temporalFiles(t *testing.T, folder string) (address string) {
 	return "127.0.0.1:" + ports["7233"]
 }
 
-func TestTemporalInProductionLetsInCertificatesOfOurOwnOnly(t *testing.T) {
-	t.Parallel()
-	folder := t.TempDir()
-	at := func(name string) string { return filepath.Join(folder, name) }
-	newAuthority(t, at("server-ca.pem")).sign(t, at("server"), "temporal.clinic.internal")
-	newAuthority(t, at("clients-ca.pem")).sign(t, at("worker"), "worker.clinic.internal")
-	newAuthority(t, at("stranger-ca.pem")).sign(t, at("stranger"), "worker.clinic.internal")
-	address := temporalFiles(t, folder)
+// productionTemporal is a server under production's settings, with the authority whose tokens
+// it believes.
+type productionTemporal struct {
+	t         *testing.T
+	folder    string
+	address   string
+	authority temporalx.Authority
+}
 
-	log, err := os.Create(at("log"))
+func startProductionTemporal(t *testing.T) productionTemporal {
+	t.Helper()
+	p := productionTemporal{t: t, folder: t.TempDir()}
+	newAuthority(t, p.at("server-ca.pem")).sign(t, p.at("server"), "temporal.clinic.internal")
+	newAuthority(t, p.at("clients-ca.pem")).sign(t, p.at("worker"), "worker.clinic.internal")
+	newAuthority(t, p.at("stranger-ca.pem")).sign(t, p.at("stranger"), "worker.clinic.internal")
+	var err error
+	p.authority, err = temporalx.NewAuthority()
 	require.NoError(t, err)
-	server := exec.Command(filepath.Join(testkit.Env(t, "CAREFLOW_TEST_TOOLS"), "temporal-server"), "--config-file", at("temporal.yaml"),
+	keys, err := temporalx.KeySet(p.authority)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(p.at("jwks.json"), keys, 0o600))
+	p.address = temporalFiles(t, p.folder)
+
+	log, err := os.Create(p.at("log"))
+	require.NoError(t, err)
+	server := exec.Command(filepath.Join(testkit.Env(t, "CAREFLOW_TEST_TOOLS"), "temporal-server"), "--config-file", p.at("temporal.yaml"),
 		"start", "--service", "frontend", "--service", "internal-frontend", "--service", "history", "--service", "matching", "--service", "worker")
 	server.Env = append(os.Environ(), "POD_IP=127.0.0.1", "METRICS_ADDRESS="+testkit.FreeAddress(t))
 	server.Stdout, server.Stderr = log, log
@@ -113,23 +128,38 @@ func TestTemporalInProductionLetsInCertificatesOfOurOwnOnly(t *testing.T) {
 		_ = server.Wait()
 		_ = log.Close()
 		if t.Failed() {
-			t.Log(read(t, at("log")))
+			t.Log(read(t, p.at("log")))
 		}
 	})
+	return p
+}
 
+func (p productionTemporal) at(name string) string { return filepath.Join(p.folder, name) }
+
+// client reaches the server in the way that c says.
+func (p productionTemporal) client(c config.Temporal) client.Client {
+	p.t.Helper()
+	c.Address, c.TLSCA, c.TLSServerName = p.address, p.at("server-ca.pem"), "temporal.clinic.internal"
+	temporal, err := temporalx.NewClient(temporalx.Options{Temporal: c, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(p.t, err)
+	p.t.Cleanup(temporal.Close)
+	return temporal
+}
+
+func TestTemporalInProductionLetsInWhomItKnows(t *testing.T) {
+	t.Parallel()
+	p := startProductionTemporal(t)
 	reach := func(c config.Temporal) error {
-		c.Address, c.Namespace, c.TLSCA, c.TLSServerName = address, "default", at("server-ca.pem"), "temporal.clinic.internal"
-		temporal, err := temporalx.NewClient(temporalx.Options{Temporal: c})
-		require.NoError(t, err)
-		defer temporal.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		_, err = temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+		_, err := p.client(c).CheckHealth(ctx, &client.CheckHealthRequest{})
 		return err
 	}
 	testkit.Eventually(t, func() bool {
-		return reach(config.Temporal{TLSCert: at("worker.pem"), TLSKey: at("worker.key")}) == nil
+		return reach(config.Temporal{TLSCert: p.at("worker.pem"), TLSKey: p.at("worker.key")}) == nil
 	}, "a worker with its certificate is let in")
 	require.Error(t, reach(config.Temporal{}), "nobody without a certificate")
-	require.Error(t, reach(config.Temporal{TLSCert: at("stranger.pem"), TLSKey: at("stranger.key")}), "nobody with another's")
+	require.Error(t, reach(config.Temporal{TLSCert: p.at("stranger.pem"), TLSKey: p.at("stranger.key")}), "nobody with another's")
+
+	p.requireTokens()
 }

@@ -175,7 +175,7 @@ func watchBackup(ctx context.Context, r *remote, p *demoPerson, path string, end
 			}
 			return failureOf(b)
 		default:
-			if line := fmt.Sprintf("%s: %s %s, %d bytes", b.Target, b.State, b.Phase, b.Bytes); line != told {
+			if line := progressOf(b); line != told {
 				told = line
 				_, _ = fmt.Fprintln(r.in.errors, line)
 			}
@@ -186,6 +186,18 @@ func watchBackup(ctx context.Context, r *remote, p *demoPerson, path string, end
 		case <-time.After(lookEvery):
 		}
 	}
+}
+
+// progressOf is one line about a backup under way.
+func progressOf(b openapi.Backup) string {
+	line := b.Target + ": " + string(b.State)
+	if b.Phase != "" {
+		line += ", " + b.Phase
+	}
+	if b.Bytes > 0 {
+		line += fmt.Sprintf(", %d bytes", b.Bytes)
+	}
+	return line
 }
 
 func failureOf(b openapi.Backup) error {

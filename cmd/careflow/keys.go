@@ -17,10 +17,10 @@ func newKeys(in invocation) *cobra.Command {
 		GroupID: groupPrepare,
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("say `careflow keys generate`, `careflow keys backup`, `careflow keys approval`, `careflow keys rewrap` or `careflow keys unwrap`")}
+			return usageError{errors.New("say `careflow keys generate`, `careflow keys backup`, `careflow keys approval`, `careflow keys temporal`, `careflow keys rewrap` or `careflow keys unwrap`")}
 		},
 	}
-	keys.AddCommand(newKeysGenerate(in), newKeysBackup(in), newKeysApproval(in), newKeysRewrap(in), newKeysUnwrap(in))
+	keys.AddCommand(newKeysGenerate(in), newKeysBackup(in), newKeysApproval(in), newKeysTemporal(in), newKeysRewrap(in), newKeysUnwrap(in))
 	return keys
 }
 

@@ -105,6 +105,12 @@ type Temporal struct {
 	TLSCA string
 	// TLSServerName is CAREFLOW_TEMPORAL_TLS_SERVER_NAME. Defaults to the host of Address.
 	TLSServerName string
+	// Token is CAREFLOW_TEMPORAL_TOKEN, which tells Temporal's authorizer who calls, or
+	// TokenFile the path that CAREFLOW_TEMPORAL_TOKEN_FILE gives: it is read for every call,
+	// so that a new token needs no restart. Default to none; production wants one of them
+	// unless Temporal is on the same host.
+	Token     Secret
+	TokenFile string
 	// UIOrigin is CAREFLOW_TEMPORAL_UI_ORIGIN: the only page that may call the codec
 	// server from a browser. Defaults to http://localhost:8233.
 	UIOrigin string
@@ -114,6 +120,12 @@ type Temporal struct {
 func (t Temporal) TLS() bool {
 	return t.TLSCert != "" || t.TLSKey != "" || t.TLSCA != "" || t.TLSServerName != ""
 }
+
+// Authorized reports whether a token is given.
+func (t Temporal) Authorized() bool { return !t.Token.IsZero() || t.TokenFile != "" }
+
+// OnThisHost reports whether Temporal is reached over loopback.
+func (t Temporal) OnThisHost() bool { return loopback(host(t.Address)) }
 
 // HTTP says where a process listens, and how long a request may wait.
 type HTTP struct {

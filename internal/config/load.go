@@ -112,7 +112,10 @@ func load(process Process, environ []string) (Config, *reader) {
 }
 
 func (r *reader) temporal() Temporal {
+	token, tokenFile := r.renewed("CAREFLOW_TEMPORAL_TOKEN")
 	return Temporal{
+		Token:         token,
+		TokenFile:     tokenFile,
 		Address:       r.address("CAREFLOW_TEMPORAL_ADDRESS", "127.0.0.1:7233"),
 		Namespace:     r.text("CAREFLOW_TEMPORAL_NAMESPACE", "careflow"),
 		TaskQueue:     r.text("CAREFLOW_TEMPORAL_TASK_QUEUE", "careflow"),

@@ -103,6 +103,18 @@ func (r *reader) secret(variable string) Secret {
 	return s
 }
 
+// renewed is a secret that changes while the process runs: where X_FILE names a file, its
+// path is returned and the file read by whoever uses it.
+func (r *reader) renewed(variable string) (Secret, string) {
+	r.secrets = append(r.secrets, variable)
+	s, path := NewSecret(r.lookup(variable, "")), r.text(variable+"_FILE", "")
+	r.note(variable, s)
+	if !s.IsZero() && path != "" {
+		r.problem(variable, "and %s_FILE are both set: unset one", variable)
+	}
+	return s, path
+}
+
 func (r *reader) keys(variable string) KeyRing {
 	r.secrets = append(r.secrets, variable)
 	text := r.reveal(variable)

@@ -47,8 +47,11 @@ func (r *reader) checkProduction(c Config) {
 	if c.PayURL != "" && !strings.HasPrefix(c.PayURL, "https://") {
 		r.problem("CAREFLOW_PAY_URL", "is not https: people enter their card there")
 	}
-	if r.process.callsTemporal() && c.Temporal.TLSCert == "" && !loopback(host(c.Temporal.Address)) {
+	if r.process.callsTemporal() && c.Temporal.TLSCert == "" && !c.Temporal.OnThisHost() {
 		r.problem("CAREFLOW_TEMPORAL_TLS_CERT", "is missing: production reaches Temporal on another host by mutual TLS only")
+	}
+	if r.process.callsTemporal() && !c.Temporal.Authorized() && !c.Temporal.OnThisHost() {
+		r.problem("CAREFLOW_TEMPORAL_TOKEN", "is missing: Temporal on another host asks who calls; write what `careflow keys temporal token` prints (or CAREFLOW_TEMPORAL_TOKEN_FILE with the path of a file that holds it, which is read anew)")
 	}
 	if r.process == API && len(c.SendGrid.EventKeys) == 0 {
 		r.problem("CAREFLOW_SENDGRID_WEBHOOK_KEYS", "is missing: write the verification key of SendGrid's event webhook, else nobody hears of bounces")

@@ -129,3 +129,21 @@ func TestAProcessIsKnownByItselfAndNoOtherIsTakenForIt(t *testing.T) {
 	require.NoError(t, os.WriteFile(pid, []byte(strconv.Itoa(os.Getpid())), 0o600))
 	require.NoError(t, run().Retire(t.Context(), in.Plan, domain.Green), "and we are still here")
 }
+
+// A process that becomes another one has no environment for a moment. It has not ended.
+func TestAProcessThatBecomesAnotherHasNotEnded(t *testing.T) {
+	t.Parallel()
+	_, in, folder := supervised(t, []string{"true"}, nil)
+	again := filepath.Join(folder, "again")
+	require.NoError(t, os.WriteFile(again, []byte("#!/bin/sh\nexec \"$0\"\n"), 0o700))
+	h, err := hosts.New(hosts.Config{
+		Folder: folder, Colours: map[domain.Colour][]string{domain.Blue: {"127.0.0.1:1"}, domain.Green: {"127.0.0.1:2"}},
+		Run: []string{again}, StopWithin: time.Second, Nginx: &hosts.Nginx{Flag: filepath.Join(folder, "live")},
+	})
+	require.NoError(t, err)
+	require.NoError(t, h.BringUp(t.Context(), in))
+	looks, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	require.ErrorContains(t, h.Await(looks, in, func(int, int) {}), "became ready in time")
+	require.NoError(t, h.Retire(t.Context(), in.Plan, domain.Green))
+}

@@ -87,6 +87,20 @@ func clientOptions(o Options) (client.Options, error) {
 		}
 		options.ConnectionOptions.TLS = t
 	}
+	token := token{held: o.Temporal.Token, path: o.Temporal.TokenFile}
+	if o.Metrics != nil {
+		if err := o.Metrics.Register(token.expiry()); err != nil {
+			return client.Options{}, fmt.Errorf("register when the token expires: %w", err)
+		}
+	}
+	if o.Temporal.Authorized() {
+		if _, err := token.read(); err != nil {
+			return client.Options{}, err
+		}
+		options.Credentials = client.NewAPIKeyDynamicCredentials(token.current)
+		// With a token the SDK turns TLS on, which Temporal on the same host does without.
+		options.ConnectionOptions.TLSDisabled = !o.Temporal.TLS() && o.Temporal.OnThisHost()
+	}
 	return options, nil
 }
 

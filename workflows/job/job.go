@@ -110,7 +110,7 @@ func EnsureSchedule(ctx context.Context, c client.Client, s Schedule) error {
 }
 
 // Fault maps what Temporal says to the domain's codes: CodeTooMany, and CodeUnavailable
-// when it cannot be reached or has not answered in time.
+// when it cannot be reached, has not answered in time, or refuses this process.
 func Fault(err error) error {
 	var busy *serviceerror.ResourceExhausted
 	if errors.As(err, &busy) {
@@ -120,6 +120,10 @@ func Fault(err error) error {
 	var unheard *serviceerror.WorkflowNotReady
 	if errors.As(err, &unheard) {
 		return domain.Errorf(domain.CodeUnavailable, "the process has not heard this: say it again with the same Idempotency-Key").Because(err)
+	}
+	var denied *serviceerror.PermissionDenied // our token's fault, never the caller's: it passes when that is renewed
+	if errors.As(err, &denied) {
+		return domain.Errorf(domain.CodeUnavailable, "Temporal refuses the API: its token has to be renewed").Because(err)
 	}
 	var down *serviceerror.Unavailable
 	var late *serviceerror.DeadlineExceeded // the SDK's own, which is neither the context's nor gRPC's

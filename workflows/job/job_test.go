@@ -18,3 +18,10 @@ func TestAWordThatAProcessCouldNotHearMayBeSaidAgain(t *testing.T) {
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 	require.ErrorContains(t, err, "say it again with the same Idempotency-Key")
 }
+
+func TestATokenThatTemporalRefusesIsNoFaultOfTheCaller(t *testing.T) {
+	t.Parallel()
+	err := job.Fault(serviceerror.NewPermissionDenied("Request unauthorized.", ""))
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+	require.ErrorContains(t, err, "token has to be renewed")
+}

@@ -205,8 +205,9 @@ func fault(err error) error {
 		return domain.Errorf(domain.CodeTooMany, "too many commands at once: try again soon, with the same Idempotency-Key").Because(err)
 	}
 	var down *serviceerror.Unavailable
-	var late *serviceerror.DeadlineExceeded // the SDK's own, which is neither the context's nor gRPC's
-	if errors.As(err, &down) || errors.As(err, &late) || status.Code(err) == codes.Unavailable || errors.Is(err, context.DeadlineExceeded) {
+	var late *serviceerror.DeadlineExceeded   // the SDK's own, which is neither the context's nor gRPC's
+	var denied *serviceerror.PermissionDenied // our token's fault, never the caller's: it passes when that is renewed
+	if errors.As(err, &down) || errors.As(err, &late) || errors.As(err, &denied) || status.Code(err) == codes.Unavailable || errors.Is(err, context.DeadlineExceeded) {
 		return unreachable(err)
 	}
 	return err

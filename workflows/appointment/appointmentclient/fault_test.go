@@ -19,6 +19,7 @@ func TestAServerThatIsSlowOrGoneIsNoFaultOfOurs(t *testing.T) {
 		"the context's wait is over": context.DeadlineExceeded,
 		"the server's wait is over":  serviceerror.NewDeadlineExceeded("context deadline exceeded"),
 		"it is gone":                 serviceerror.NewUnavailable("gone"),
+		"it refuses our token":       serviceerror.NewPermissionDenied("Request unauthorized.", ""),
 		"the connection is gone":     status.Error(codes.Unavailable, "gone"),
 	} {
 		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(fault(err)), name)

@@ -55,7 +55,8 @@ func fault(err error) error {
 		return domain.Errorf(domain.CodeTooMany, "too much at once").Because(err)
 	}
 	var down *serviceerror.Unavailable
-	if errors.As(err, &down) || status.Code(err) == codes.Unavailable || errors.Is(err, context.DeadlineExceeded) {
+	var denied *serviceerror.PermissionDenied // our token's fault, never the caller's: it passes when that is renewed
+	if errors.As(err, &down) || errors.As(err, &denied) || status.Code(err) == codes.Unavailable || errors.Is(err, context.DeadlineExceeded) {
 		return domain.Errorf(domain.CodeUnavailable, "the process engine cannot be reached").Because(err)
 	}
 	return err
