@@ -86,9 +86,9 @@ func (o *offline) progress(m domain.BackupManifest) backup.Progress {
 
 const tellEvery = 5 * time.Second
 
-// ago is how far a restore point lies back, such as 26h5m.
+// ago is how far a restore point lies back, in whole minutes begun, such as 26h5m.
 func ago(m domain.BackupManifest) string {
-	return strings.TrimSuffix(time.Since(m.SnapshotAt).Round(time.Minute).String(), "0s")
+	return strings.TrimSuffix((time.Since(m.SnapshotAt).Truncate(time.Minute) + time.Minute).String(), "0s")
 }
 
 func size(bytes int64) string {
@@ -127,7 +127,8 @@ THIS SETS EVERY PROCESS BACK TO %s, %s AGO. The clinic's rows, Stripe and letter
   - Calls to Stripe that were made since may be made again. Stripe repeats its answer to a key that it knows, for 24 hours
     at least and then no more. From then on only what the product looks up first keeps money from moving twice: compare
     payments and refunds since the restore point with Stripe.
-  - Jobs that were open then (backups, restores, deployments) are open again and go on: terminate those that are over.
+  - Jobs that were open then (backups, restores, deployments) are open again, this backup of Temporal itself among them, and
+    go on: terminate those that are over. One whose version of the worker is gone waits for ever, and a new job joins it.
 Before: stop API, workers and Temporal. After: start Temporal, then one worker; run careflow reconcile and look at what it
 found (version_conflict), then at careflow payment-cases list; then start the rest. Restore Temporal's visibility database
 to about the same time too, or lists show processes that are not there.`
