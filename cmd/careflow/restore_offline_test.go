@@ -144,6 +144,10 @@ func TestTemporalIsRestoredOfflineAndBack(t *testing.T) {
 	require.Equal(t, "now", a.state(t, names[1]))
 
 	a.environ = []string{"CAREFLOW_ENV=development", "CAREFLOW_RESTORE_TARGETS=temporal=" + a.url} // the undo needs no more
+	server, err := pgx.Connect(t.Context(), a.url)
+	require.NoError(t, err)
+	require.Contains(t, a.offline(t, "", "--undo", "--yes", a.name).errors, "stop Temporal first")
+	require.NoError(t, server.Close(t.Context()))
 	undone := a.offline(t, "", "--undo", "--yes", a.name)
 	require.Zero(t, undone.code, undone.errors)
 	require.Equal(t, "now", a.state(t, a.name))

@@ -38,7 +38,7 @@ type OfflinePlan struct {
 	Lives  bool                  // whether there is one
 	// Incoming takes its place. Outgoing is the name that what lives now is kept under.
 	Incoming, Outgoing string
-	// Beside are databases of earlier restores that still lie there.
+	// Beside are other databases of offline restores that still lie there.
 	Beside []string
 }
 
@@ -120,7 +120,20 @@ func (o *Offline) PlanUndo(ctx context.Context) (OfflinePlan, error) {
 	if p.Incoming == "" {
 		return p, domain.Errorf(domain.CodeNotFound, "no database lies there that an offline restore has put aside: there is nothing to go back to")
 	}
-	return p, nil
+	p.Beside = slices.DeleteFunc(p.Beside, func(name string) bool { return name == p.Incoming })
+	err = o.look(ctx, withDatabase(o.URL, p.Incoming), func(tx pgx.Tx) error {
+		for _, by := range slices.Backward(holdsBy) {
+			var there bool
+			if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", by.table).Scan(&there); err != nil {
+				return fmt.Errorf("looking for tables: %w", err)
+			}
+			if there {
+				p.Holds = by.holds
+			}
+		}
+		return nil
+	})
+	return p, err
 }
 
 // survey says whether the live database is there, and which of offline restores lie beside it.
