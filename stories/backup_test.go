@@ -46,7 +46,9 @@ func backupSettings(t *testing.T, db *pgxpool.Pool, queue string) []string {
 	run("GRANT INSERT, UPDATE ON backup_logs TO " + reader)
 	run("CREATE ROLE " + scratch + " LOGIN CREATEDB PASSWORD 'test'")
 	t.Cleanup(func() {
-		// A proof that was under way when its worker was killed leaves its database.
+		// A worker that was killed leaves its sessions, which carry out what they were asked for
+		// last: a database may be made after we looked. A proof that was under way leaves one too.
+		run("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename IN ('" + reader + "', '" + scratch + "')")
 		var left []string
 		require.NoError(t, db.QueryRow(context.Background(),
 			`SELECT coalesce(array_agg(quote_ident(datname)), '{}') FROM pg_database WHERE pg_get_userbyid(datdba) = $1`, scratch).Scan(&left))

@@ -60,20 +60,24 @@ func backupWorkerOptions() fx.Option {
 	)
 }
 
-// newBackups opens the storage and makes the engine of the configured targets.
+// newBackups makes the engine of the configured targets, which saves the product's keys too.
 func newBackups(lc fx.Lifecycle, c config.Config, keys *postgres.DataKeys) (*backup.Service, error) {
-	bucket, err := openBucket(context.Background(), c.Backup.Storage)
+	s, err := openBackups(context.Background(), c)
 	if err != nil {
 		return nil, err
 	}
+	s.Keys = keys.Wrapped
+	lc.Append(fx.StopHook(s.Close))
+	return s, nil
+}
+
+// openBackups makes the engine as far as settings say all that it needs, and opens the
+// storage; Close closes that.
+func openBackups(ctx context.Context, c config.Config) (*backup.Service, error) {
 	s := &backup.Service{
-		Logical: &backup.Logical{
-			Vault: backup.NewVault(bucket, backupSigner(c.Backup.Signing)), Tools: backup.Tools{Folder: c.Backup.Tools},
-			Product: version(), Clock: time.Now, Keys: keys.Wrapped,
-		},
+		Logical: &backup.Logical{Tools: backup.Tools{Folder: c.Backup.Tools}, Product: version(), Clock: time.Now},
 		Targets: map[string]string{}, Live: map[string]string{}, Scratch: backup.Server{URL: c.Backup.Scratch.Reveal()},
 	}
-	lc.Append(fx.StopHook(s.Close))
 	for name, url := range c.Backup.Targets {
 		if err := domain.ValidTarget(name); err != nil {
 			return nil, err
@@ -91,10 +95,16 @@ func newBackups(lc fx.Lifecycle, c config.Config, keys *postgres.DataKeys) (*bac
 		s.Recipients = append(s.Recipients, r)
 	}
 	if !c.Backup.Identity.IsZero() {
+		var err error
 		if s.Identities, err = age.ParseIdentities(strings.NewReader(c.Backup.Identity.Reveal())); err != nil {
 			return nil, fmt.Errorf("CAREFLOW_BACKUP_IDENTITY holds no private key of age (AGE-SECRET-KEY-1…)")
 		}
 	}
+	bucket, err := openBucket(ctx, c.Backup.Storage)
+	if err != nil {
+		return nil, err
+	}
+	s.Vault = backup.NewVault(bucket, backupSigner(c.Backup.Signing))
 	return s, nil
 }
 

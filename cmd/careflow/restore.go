@@ -28,7 +28,7 @@ func newRestore(in invocation) *cobra.Command {
 	}
 	r.flags(c)
 	c.AddCommand(
-		newRestoreRun(r), newRestoreTable(r), newRestoreList(r),
+		newRestoreRun(r), newRestoreTable(r), newRestoreOffline(in), newRestoreList(r),
 		newOfOneRestore(r, "show", "Show a restore", func(ctx context.Context, p *demoPerson, path string) error {
 			return get(ctx, r, p, path, tableOfRestore)
 		}),

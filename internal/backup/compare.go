@@ -56,7 +56,7 @@ func (l *Logical) RowCounts(ctx context.Context, url string) (map[string]int64, 
 }
 
 // CopyTables replaces the rows of tables in one database by those of another that fit, in one
-// transaction. Tables that others refer to come first.
+// transaction, and lets their identities go on there. Tables that others refer to come first.
 func (l *Logical) CopyTables(ctx context.Context, from, to string, carried []domain.CarriedTable) error {
 	source, err := connect(ctx, from)
 	if err != nil {
@@ -98,8 +98,34 @@ func copyTable(ctx context.Context, source *pgx.Conn, tx pgx.Tx, t domain.Carrie
 	if _, err := tx.Exec(ctx, statement); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "DROP TABLE carried")
-	return err
+	if _, err := tx.Exec(ctx, "DROP TABLE carried"); err != nil {
+		return err
+	}
+	return carryCounters(ctx, source, tx, t.Name)
+}
+
+// carryCounters lets identities of a table go on where the source's stand: a number that was
+// given out is not given out again.
+func carryCounters(ctx context.Context, source *pgx.Conn, tx pgx.Tx, table string) error {
+	rows, err := source.Query(ctx, `SELECT pg_get_serial_sequence($1, attname) FROM pg_attribute WHERE attrelid = $1::text::regclass AND attidentity <> ''`, table)
+	if err != nil {
+		return err
+	}
+	counters, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, counter := range counters { // qualified and quoted by PostgreSQL
+		var last int64
+		var called bool
+		if err := source.QueryRow(ctx, "SELECT last_value, is_called FROM "+counter).Scan(&last, &called); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "SELECT setval($1::text::regclass, $2, $3)", counter, last, called); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // copyRows streams what one COPY gives into another.

@@ -18,6 +18,14 @@ import (
 //
 // Renaming takes a lock that keeps new sessions waiting; those that are there are ended.
 func (l *Logical) Exchange(ctx context.Context, server Server, live, incoming, outgoing string) (time.Duration, error) {
+	return l.exchange(ctx, server, live, incoming, outgoing, endingSessions)
+}
+
+// exchange is Exchange with a say in what becomes of the sessions that are in the way, from
+// before the renaming until the returned function is called.
+func (l *Logical) exchange(ctx context.Context, server Server, live, incoming, outgoing string,
+	sessions func(ctx context.Context, server Server, names ...string) (stop func()),
+) (time.Duration, error) {
 	conn, err := connect(ctx, maintenance(server.URL))
 	if err != nil {
 		return 0, err
@@ -35,10 +43,7 @@ func (l *Logical) Exchange(ctx context.Context, server Server, live, incoming, o
 	case there[live] && there[outgoing]:
 		return 0, domain.Errorf(domain.CodeConflict, "database %s is there already", outgoing)
 	}
-	ending, stop := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() { defer close(ended); endSessions(ending, server, live, incoming) }()
-	defer func() { stop(); <-ended }()
+	defer sessions(ctx, server, live, incoming)()
 
 	began := time.Now()
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -55,6 +60,17 @@ func (l *Logical) Exchange(ctx context.Context, server Server, live, incoming, o
 	}
 	return time.Since(began), nil
 }
+
+// endingSessions ends the sessions of the databases until the returned function is called.
+func endingSessions(ctx context.Context, server Server, names ...string) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); endSessions(ctx, server, names...) }()
+	return func() { cancel(); <-ended }
+}
+
+// leavingSessions lets them be: the renaming waits five seconds for them, and fails.
+func leavingSessions(context.Context, Server, ...string) (stop func()) { return func() {} }
 
 // endSessions ends the sessions of the databases again and again until ctx does: clients
 // connect anew until the renaming has its lock.
@@ -75,6 +91,9 @@ func endSessions(ctx context.Context, server Server, names ...string) {
 
 const endEvery = 5 * time.Millisecond
 
+// objectInUse is what PostgreSQL says when sessions of a database are in the way.
+const objectInUse = "55006"
+
 func renameFault(err error) error {
 	var refused interface{ SQLState() string }
 	if !errors.As(err, &refused) {
@@ -83,7 +102,7 @@ func renameFault(err error) error {
 	switch refused.SQLState() {
 	case "42501": // insufficient_privilege
 		return domain.Errorf(domain.CodeForbidden, "the role of CAREFLOW_RESTORE_TARGETS must own the database, and may create databases").Because(err)
-	case "55006": // object_in_use
+	case objectInUse:
 		return domain.Errorf(domain.CodeUnavailable, "sessions of the database could not be ended: the role of CAREFLOW_RESTORE_TARGETS needs pg_signal_backend").Because(err)
 	}
 	return domain.Errorf(domain.CodeUnavailable, "the databases could not be exchanged").WithDetail(refused.SQLState()).Because(err)

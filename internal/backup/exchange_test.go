@@ -125,4 +125,5 @@ func TestTablesAreTakenAlong(t *testing.T) {
 		require.NoError(t, s.CopyTables(t.Context(), s.url(from), s.url(to), carried))
 		require.Equal(t, "kept", s.text(t.Context(), to, "SELECT string_agg(what, ',') FROM log"))
 	}
+	require.Equal(t, "3", s.text(t.Context(), to, "INSERT INTO log (who, what) VALUES (1, 'next') RETURNING id::text"), "numbers go on where they were")
 }

@@ -18,12 +18,17 @@ import (
 // database like, where there is one. One that is there already is
 // CodeConflict: nothing is ever restored over what lives. A failed restore leaves none.
 func (l *Logical) Restore(ctx context.Context, m domain.BackupManifest, server Server, database, like string, progress Progress) error {
+	return l.fill(ctx, m, server, database, func() error { return l.Resemble(ctx, server, database, like) }, progress)
+}
+
+// fill is Restore with a say in whose the database is.
+func (l *Logical) fill(ctx context.Context, m domain.BackupManifest, server Server, database string, belong func() error, progress Progress) error {
 	if err := l.createDatabase(ctx, server, database, m.Server); err != nil {
 		return err
 	}
 	into := withDatabase(server.URL, database)
 	// The owners of tables may need what only the owner of the database gives them.
-	err := l.Resemble(ctx, server, database, like)
+	err := belong()
 	if err == nil {
 		err = l.restoreData(ctx, m, into, progress)
 	}

@@ -23,6 +23,10 @@ const (
 	DeployWorker  Process = "deploy-worker"
 	HostAgent     Process = "agent"
 	WorkerReplay  Process = "worker replay"
+
+	RestoreOffline Process = "restore offline"
+	ListOffline    Process = "restore offline list"
+	UndoOffline    Process = "restore offline --undo"
 )
 
 // required lists the variables that have no default and without which a process cannot
@@ -54,6 +58,11 @@ var required = map[Process][]string{
 	},
 	HostAgent:    {"CAREFLOW_PAYLOAD_KEYS", "CAREFLOW_AGENT_HOST"},
 	WorkerReplay: {"CAREFLOW_PAYLOAD_KEYS"},
+	RestoreOffline: {
+		"CAREFLOW_BACKUP_STORAGE", "CAREFLOW_BACKUP_SIGNING_KEYS", "CAREFLOW_BACKUP_IDENTITY", "CAREFLOW_RESTORE_TARGETS",
+	},
+	ListOffline: {"CAREFLOW_BACKUP_STORAGE", "CAREFLOW_BACKUP_SIGNING_KEYS"},
+	UndoOffline: {"CAREFLOW_RESTORE_TARGETS"},
 }
 
 // requires reports whether p cannot start without the variable.

@@ -15,13 +15,14 @@ import (
 type Restored struct{}
 
 // CarriedTables are those that a restore takes along instead of setting them back: its own
-// record and those of backups and deployments, which are about the present; and who is logged
-// in, since a session that was ended must not come back to life. What others refer to comes
-// first.
+// record and those of backups and deployments, which are about the present; who read which
+// record, which stays true of a record that is set back; and who is logged in, since a session
+// that was ended must not come back to life. What others refer to comes first.
 func (Restored) CarriedTables() []domain.CarriedTable {
 	return []domain.CarriedTable{
 		{Name: "public.restore_logs"}, {Name: "public.restore_visits"}, {Name: "public.backup_logs"}, {Name: "public.ops_alarms"},
 		{Name: "public.backup_targets"}, {Name: "public.deployments"}, {Name: "public.deployment_steps"},
+		{Name: "public.record_accesses"},
 		{Name: "public.sessions", Where: "EXISTS (SELECT 1 FROM public.users u WHERE u.id = t.user_id)"},
 		{Name: "public.refresh_tokens", Where: "EXISTS (SELECT 1 FROM public.sessions s WHERE s.id = t.session_id)"},
 	}
