@@ -69,7 +69,8 @@ func TestStory04_PaymentAfterTheHoldDied(t *testing.T) {
 			require.Zero(t, p.Captured)
 			require.Equal(t, domain.StatusExpired, domain.Status(patient.Appointment(a.ID).Status), "not revived")
 			require.Equal(t, domain.StatusRequested, domain.Status(other.Appointment(taken.ID).Status), "the slot stays theirs")
-			require.Empty(t, staff.Appointment(a.ID).PaymentCaseID)
+			// The visit's own look may open it once more, find nothing left to do, and close it.
+			testkit.Eventually(t, func() bool { return staff.Appointment(a.ID).PaymentCaseID == "" }, "no case is left open")
 			testkit.Eventually(t, func() bool {
 				return slices.Contains(c.Messages(a.ID), "payment_released patient")
 			}, "the patient is told")
