@@ -3,6 +3,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,6 +109,31 @@ func EnsureSchedule(ctx context.Context, c client.Client, s Schedule) error {
 	}
 	return nil
 }
+
+// Say carries an update out and fills in what it returned, and says it again, until ctx ends,
+// where the process had no ear: it was ending, or moved to another worker. An update that
+// has an ID is never carried out twice.
+func Say(ctx context.Context, c client.Client, o client.UpdateWorkflowOptions, result any) error {
+	o.UpdateID = cmp.Or(o.UpdateID, domain.NewID())
+	o.WaitForStage = client.WorkflowUpdateStageCompleted
+	for {
+		handle, err := c.UpdateWorkflow(ctx, o)
+		if err == nil {
+			err = handle.Get(ctx, result)
+		}
+		var unheard *serviceerror.WorkflowNotReady
+		if !errors.As(err, &unheard) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(sayAgainAfter):
+		}
+	}
+}
+
+const sayAgainAfter = 100 * time.Millisecond
 
 // Fault maps what Temporal says to the domain's codes: CodeTooMany, and CodeUnavailable
 // when it cannot be reached, has not answered in time, or refuses this process.

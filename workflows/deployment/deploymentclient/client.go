@@ -82,13 +82,10 @@ func (c *Client) StartTrain(ctx context.Context, in deployment.TrainInput) (id s
 func (c *Client) Say(ctx context.Context, d domain.NewDeployment, word, updateID string, a domain.Approval, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	handle, err := c.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+	err := job.Say(ctx, c.temporal, client.UpdateWorkflowOptions{
 		UpdateID: updateID, WorkflowID: deployment.WorkflowID(d.Environment, d.Service), FirstExecutionRunID: d.DeploymentID,
-		UpdateName: word, Args: []any{a}, WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	if err == nil {
-		err = handle.Get(ctx, nil)
-	}
+		UpdateName: word, Args: []any{a},
+	}, nil)
 	var gone *serviceerror.NotFound
 	if errors.As(err, &gone) {
 		return domain.Errorf(domain.CodeConflict, "the deployment has ended").Because(err)

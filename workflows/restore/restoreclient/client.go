@@ -66,13 +66,9 @@ func (c *Client) Say(ctx context.Context, to domain.RestoreRecord, say restore.S
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	var r domain.RestoreRecord
-	handle, err := c.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+	err := job.Say(ctx, c.temporal, client.UpdateWorkflowOptions{
 		WorkflowID: restore.IDOf(c.queue, to), RunID: to.RestoreID, UpdateName: restore.UpdateSay, Args: []any{say},
-		WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	if err == nil {
-		err = handle.Get(ctx, &r)
-	}
+	}, &r)
 	return r, fault(err)
 }
 
