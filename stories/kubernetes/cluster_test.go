@@ -68,7 +68,7 @@ func (c *cluster) release(version string) domain.Release {
 
 // live is the release that the front door gives to a new connection, "" while there is none.
 func (c *cluster) live() string {
-	request, err := http.NewRequest(http.MethodGet, c.Front()+"/readyz", nil)
+	request, err := http.NewRequest(http.MethodGet, c.Front()+"/.well-known/jwks.json", nil)
 	require.NoError(c.t, err)
 	request.Host = c.Host
 	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}).Do(request)
