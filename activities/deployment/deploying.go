@@ -117,7 +117,8 @@ func await(ctx context.Context, place Colours, in ColourInput) error {
 		ready, wanted = r, w
 		activity.RecordHeartbeat(ctx, fmt.Sprintf("%d of %d ready", r, w))
 	})
-	if err != nil && bounded.Err() != nil && ctx.Err() == nil && domain.CodeOf(err) != domain.CodeNotAvailable {
+	code := domain.CodeOf(err)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil && code != domain.CodeNotAvailable && code != domain.CodeNoArtifact {
 		return domain.Errorf(domain.CodeNotAvailable, "%d of %d instances are ready after %s", ready, wanted, in.Plan.AvailableWithin).Because(err)
 	}
 	return err

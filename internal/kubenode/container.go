@@ -67,11 +67,11 @@ func (c *container) run(ctx context.Context) {
 		cmd, fault := c.prepare(ctx)
 		if fault != nil {
 			c.waits(ctx, fault.reason, fault.message)
+			if fault.reason == reasonPull { // and so until the next try
+				c.waits(ctx, "ImagePullBackOff", fmt.Sprintf("Back-off pulling image %q: %s", c.spec.Image, fault.message))
+			}
 			if !wait(ctx, c.pod.ending, pause) {
 				return
-			}
-			if fault.reason == reasonPull {
-				c.waits(ctx, "ImagePullBackOff", fmt.Sprintf("Back-off pulling image %q: %s", c.spec.Image, fault.message))
 			}
 			continue
 		}

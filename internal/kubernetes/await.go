@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -25,10 +26,25 @@ func (t *Target) Await(ctx context.Context, in deployment.ColourInput, progress 
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return cmp.Or(t.neverCame(ctx, in), context.Cause(ctx))
 		case <-ticker.C:
 		}
 	}
+}
+
+// neverCame is CodeNoArtifact where the image has not come by the time that Await had: a slow
+// registry may have kept an instance from saying so for good.
+func (t *Target) neverCame(ctx context.Context, in deployment.ColourInput) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	pods, err := t.podsOf(ctx, in.Plan.Service, in.Colour)
+	if err != nil {
+		return nil // then only that time is over is known
+	}
+	if w := unpulled(ofRelease(pods, in.Release)); w != nil {
+		return domain.Errorf(domain.CodeNoArtifact, "the image could not be had in time: %s", short(w.Message))
+	}
+	return nil
 }
 
 // look reports whether the colour is whole, or why it will not be.
