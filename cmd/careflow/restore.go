@@ -60,25 +60,10 @@ func newRestoreRun(r *remote) *cobra.Command {
 			if asked.Reason == "" {
 				return usageError{fmt.Errorf("%s needs --reason: it is kept with the restore", c.CommandPath())}
 			}
-			if before != "" {
-				at, err := time.Parse(time.RFC3339, before)
-				if err != nil {
-					return usageError{errors.New("--before is a time such as 2026-03-01T09:00:00+01:00")}
-				}
-				asked.Before = at
-			}
-			p, err := r.login(c.Context())
-			if err != nil {
+			if err := setBefore(&asked.Before, before); err != nil {
 				return err
 			}
-			var started openapi.RestoreStarted
-			if _, err := p.do(c.Context(), http.MethodPost, "/v1/ops/restores", asked, &started); err != nil {
-				return err
-			}
-			if leave {
-				return show(r, started, func(w io.Writer, s openapi.RestoreStarted) { row(w, s.ID) })
-			}
-			return followRestore(c.Context(), r, p, "/v1/ops/restores/"+started.ID)
+			return beginRestore(c.Context(), r, "/v1/ops/restores", asked, leave)
 		},
 	}
 	c.Flags().StringVar(&asked.Target, targetFlag, "clinic", "what to restore")
@@ -88,6 +73,33 @@ func newRestoreRun(r *remote) *cobra.Command {
 	c.Flags().StringVar(&asked.UnsavedReason, "without-backup", "", "do not save what lives before, for this reason: it cannot be read any more")
 	c.Flags().BoolVar(&leave, "no-wait", false, "print the restore's ID and do not wait")
 	return c
+}
+
+// setBefore reads the flag --before, where it was given.
+func setBefore(at *time.Time, before string) (err error) {
+	if before == "" {
+		return nil
+	}
+	if *at, err = time.Parse(time.RFC3339, before); err != nil {
+		return usageError{errors.New("--before is a time such as 2026-03-01T09:00:00+01:00")}
+	}
+	return nil
+}
+
+// beginRestore asks for a restore and follows it, or prints its ID where nobody waits.
+func beginRestore(ctx context.Context, r *remote, path string, asked any, leave bool) error {
+	p, err := r.login(ctx)
+	if err != nil {
+		return err
+	}
+	var started openapi.RestoreStarted
+	if _, err := p.do(ctx, http.MethodPost, path, asked, &started); err != nil {
+		return err
+	}
+	if leave {
+		return show(r, started, func(w io.Writer, s openapi.RestoreStarted) { row(w, s.ID) })
+	}
+	return followRestore(ctx, r, p, "/v1/ops/restores/"+started.ID)
 }
 
 func newRestoreList(r *remote) *cobra.Command {

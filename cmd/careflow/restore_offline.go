@@ -37,12 +37,8 @@ func newRestoreOffline(in invocation) *cobra.Command {
 			if undo && (o.backupID != "" || before != "") {
 				return usageError{errors.New("--undo goes back to what lived before: it takes neither --backup nor --before")}
 			}
-			if before != "" {
-				at, err := time.Parse(time.RFC3339, before)
-				if err != nil {
-					return usageError{errors.New("--before is a time such as 2026-03-01T09:00:00+01:00")}
-				}
-				o.before = at
+			if err := setBefore(&o.before, before); err != nil {
+				return err
 			}
 			cfg, logger, err := settings(process, in)
 			if err != nil {

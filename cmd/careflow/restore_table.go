@@ -1,12 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,25 +25,10 @@ func newRestoreTable(r *remote) *cobra.Command {
 			if asked.Table == "" || asked.Reason == "" {
 				return usageError{fmt.Errorf("%s needs --table, and --reason, which is kept with the restore", c.CommandPath())}
 			}
-			if before != "" {
-				at, err := time.Parse(time.RFC3339, before)
-				if err != nil {
-					return usageError{errors.New("--before is a time such as 2026-03-01T09:00:00+01:00")}
-				}
-				asked.Before = at
-			}
-			p, err := r.login(c.Context())
-			if err != nil {
+			if err := setBefore(&asked.Before, before); err != nil {
 				return err
 			}
-			var started openapi.RestoreStarted
-			if _, err := p.do(c.Context(), http.MethodPost, "/v1/ops/restores/tables", asked, &started); err != nil {
-				return err
-			}
-			if leave {
-				return show(r, started, func(w io.Writer, s openapi.RestoreStarted) { row(w, s.ID) })
-			}
-			return followRestore(c.Context(), r, p, "/v1/ops/restores/"+started.ID)
+			return beginRestore(c.Context(), r, "/v1/ops/restores/tables", asked, leave)
 		},
 	}
 	c.Flags().StringVar(&asked.Target, targetFlag, "clinic", "whose backup")
