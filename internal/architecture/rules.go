@@ -32,9 +32,10 @@ var vendors = []string{
 }
 
 // foundation is what any package of the product may build on: it speaks to nothing outside,
-// but that internal/releases fetches bundles for the agent and for blue and green alike.
+// but that, for the agent and for blue and green alike, internal/releases fetches bundles and
+// internal/processes looks for what runs.
 var foundation = []string{
-	"internal/domain", "internal/config", "internal/telemetry", "internal/searchattr", "internal/releases",
+	"internal/domain", "internal/config", "internal/telemetry", "internal/searchattr", "internal/releases", "internal/processes",
 }
 
 // adapters are the folders of internal that each speak to one thing outside. They do not

@@ -1,17 +1,15 @@
 package hostagent
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"os"
 	"os/user"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/processes"
 )
 
 // account is the user that a script runs as.
@@ -65,7 +63,7 @@ func endMarked(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, killGrace)
 	defer cancel()
 	for {
-		found, err := marked(id)
+		found, err := processes.WithMark(hookMarker + id)
 		if err != nil || len(found) == 0 {
 			return err
 		}
@@ -80,25 +78,4 @@ func endMarked(ctx context.Context, id string) error {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-}
-
-// marked are the living processes with the script's mark in their environment.
-func marked(id string) ([]int, error) {
-	paths, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		return nil, err
-	}
-	mark := []byte(hookMarker + id + "\x00")
-	var found []int
-	for _, path := range paths {
-		environ, err := os.ReadFile(path)
-		if err != nil || !bytes.Contains(environ, mark) {
-			continue // gone, a zombie, or somebody else's
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if err == nil {
-			found = append(found, pid)
-		}
-	}
-	return found, nil
 }

@@ -1,7 +1,6 @@
 package hosts
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,13 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/careflow/careflow/internal/domain"
+	"github.com/careflow/careflow/internal/processes"
 	"github.com/careflow/careflow/internal/releases"
 )
 
@@ -105,30 +104,7 @@ func (h *Host) process(i instance) (running, bool) {
 	return r, err == nil && r.alive()
 }
 
-// alive reads the process's environment, which is empty once it has ended, and for a moment
-// while it becomes the release (execve).
-func (r running) alive() bool {
-	for began := time.Now(); ; time.Sleep(time.Millisecond) {
-		environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", r.pid))
-		if err != nil || len(environment) > 0 {
-			return err == nil && slices.Contains(strings.Split(string(environment), "\x00"), r.marker)
-		}
-		if r.isZombie() || time.Since(began) > execWithin {
-			return false
-		}
-	}
-}
-
-// execWithin is far longer than a process takes to become another one. Threads of the kernel
-// have no environment for ever.
-const execWithin = time.Second
-
-// isZombie reports whether the process has ended and nobody has asked how (proc(5), stat).
-func (r running) isZombie() bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.pid))
-	_, state, found := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" "))
-	return err != nil || !found || bytes.HasPrefix(state, []byte("Z")) || bytes.HasPrefix(state, []byte("X"))
-}
+func (r running) alive() bool { return processes.HasMark(r.pid, r.marker) }
 
 // stopProcess ends an instance: kindly, and after a while not.
 func (h *Host) stopProcess(ctx context.Context, i instance) error {
