@@ -95,7 +95,7 @@ func TestAWorkerThatIsKilledAtAnyStepLeavesOneRelease(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			c := clinic.New(t, clinic.Options{})
-			s := site.New(t, c, site.Options{Switch: kind, Service: "steps: " + steps + "\nwarm: " + warm + "\nwatch: {for: 1s, every: 500ms, pass_inconclusive: true}"})
+			s := site.New(t, c, site.Options{Switch: kind, Service: "steps: " + steps + "\nwarm: " + warm + "\nwatch: {for: 1s, every: 500ms, pass_inconclusive: true, fast_enough: 10s}"})
 			ops := c.Login("ops")
 			deployer := testkit.StartProcess(t, "deploy-worker", s.WorkerEnv)
 			before := s.Release("1.0.0", "")

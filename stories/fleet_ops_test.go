@@ -35,7 +35,7 @@ func newWorkers(t *testing.T, release domain.Release) *workers {
     strategy: worker_fleet
     fleet: %[1]s
     steps: [50, 100]
-    watch: {for: 1s, every: 500ms, pass_inconclusive: true}
+    watch: {for: 1s, every: 500ms, pass_inconclusive: true, fast_enough: 10s} # a busy machine is no slow release
     warm: 5s
 `, w.environment))
 	return w
