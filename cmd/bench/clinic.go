@@ -222,13 +222,17 @@ func (c *clinic) count(ctx context.Context, query string, args ...any) (int, err
 	return n, err
 }
 
+// awaitEvery is how often a count is asked for. Asking costs what is measured, and what it took
+// is read from the rows afterwards.
+const awaitEvery = 250 * time.Millisecond
+
 // awaitCount waits until a query's number is n.
 func (c *clinic) awaitCount(ctx context.Context, patience time.Duration, n int, what, query string, args ...any) error {
 	var last int
 	err := eventually(ctx, patience, what, func(ctx context.Context) (bool, error) {
 		var err error
 		last, err = c.count(ctx, query, args...)
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(awaitEvery)
 		return last == n, err
 	})
 	if err != nil {

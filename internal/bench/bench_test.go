@@ -41,6 +41,19 @@ func TestALoopEndsWithItsTime(t *testing.T) {
 	require.NotEmpty(t, r.Latencies)
 }
 
+func TestAClientRestsAfterEachAnswer(t *testing.T) {
+	const pause = 20 * time.Millisecond
+	var began []time.Time
+	r := bench.Drive(t.Context(), bench.Loop{Clients: 1, Count: 4, Limit: time.Minute, Pause: pause}, func(context.Context, int) error {
+		began = append(began, time.Now())
+		return nil
+	})
+	require.Len(t, r.Latencies, 4)
+	for i := 1; i < len(began); i++ {
+		require.GreaterOrEqual(t, began[i].Sub(began[i-1]), pause)
+	}
+}
+
 func TestUnwantedAnswersAreCountedAndNotTimed(t *testing.T) {
 	r := bench.Drive(t.Context(), bench.Loop{Clients: 1, Count: 4, Limit: time.Minute}, func(_ context.Context, i int) error {
 		switch i {

@@ -21,6 +21,9 @@ type Loop struct {
 	// Warmup requests come first and are not counted: connections and statements are then
 	// there.
 	Warmup int `json:"warmup"`
+	// Pause is how long a client rests after each answer, so that what the requests set off
+	// does not fall together.
+	Pause time.Duration `json:"pause"`
 }
 
 // Result is what a loop measured.
@@ -58,22 +61,22 @@ func Drive(ctx context.Context, l Loop, do func(ctx context.Context, i int) erro
 	l.Clients = max(l.Clients, 1)
 	warm := min(l.Warmup, l.Count)
 	before := ownCPU()
-	run(ctx, l.Clients, 0, warm, time.Now().Add(l.Limit), do)
+	l.run(ctx, 0, warm, time.Now().Add(l.Limit), do)
 	began := time.Now()
-	r := run(ctx, l.Clients, warm, l.Count, began.Add(l.Limit), do)
+	r := l.run(ctx, warm, l.Count, began.Add(l.Limit), do)
 	r.Elapsed, r.CPU = time.Since(began), ownCPU()-before
 	slices.Sort(r.Latencies)
 	return r
 }
 
 // run has the clients carry out the requests from first up to end, none begun after until.
-func run(ctx context.Context, clients, first, end int, until time.Time, do func(context.Context, int) error) Result {
+func (l Loop) run(ctx context.Context, first, end int, until time.Time, do func(context.Context, int) error) Result {
 	r := Result{Answers: map[string]int{}}
 	var mu sync.Mutex
 	var next atomic.Int64
 	next.Store(int64(first))
 	var all sync.WaitGroup
-	for range clients {
+	for range l.Clients {
 		all.Go(func() {
 			own := Result{Answers: map[string]int{}}
 			for ctx.Err() == nil {
@@ -83,6 +86,7 @@ func run(ctx context.Context, clients, first, end int, until time.Time, do func(
 					break
 				}
 				own.add(do(ctx, i), time.Since(began))
+				rest(ctx, l.Pause)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -91,6 +95,16 @@ func run(ctx context.Context, clients, first, end int, until time.Time, do func(
 	}
 	all.Wait()
 	return r
+}
+
+func rest(ctx context.Context, pause time.Duration) {
+	if pause <= 0 {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(pause):
+	}
 }
 
 func (r *Result) add(err error, took time.Duration) {
