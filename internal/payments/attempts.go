@@ -17,7 +17,8 @@ const maxAttempts = 40
 type look[T any] func() (T, bool, error)
 
 // withKey sends a request under key. Stripe stores a 500 under the key and replays it
-// for a day, so that retrying under the same key would fail for a day too. A replayed
+// for a day, so that retrying under the same key would fail for a day too; so may it a
+// refusal of our request that people have put right meanwhile. A replayed
 // failure is therefore final for its key: we look whether the thing happened all the
 // same, and if it did not, send it under the key's next attempt. Attempts are numbered,
 // so that two callers that race step over the same keys and never act twice.
@@ -35,9 +36,11 @@ func withKey[T any](key string, done look[T], send func(key string) (T, error)) 
 	}
 }
 
-// replayedFailure reports whether the answer is a stored 5xx of an earlier request.
+// replayedFailure reports whether the answer is a stored 5xx of an earlier request, or a
+// stored refusal of the request itself. One of the payment stands.
 func replayedFailure(err error) bool {
 	var se *stripe.Error
-	return domain.CodeOf(err) == domain.CodeVendorUnavailable && errors.As(err, &se) &&
+	code := domain.CodeOf(err)
+	return (code == domain.CodeVendorUnavailable || code == domain.CodeVendorRejected) && errors.As(err, &se) &&
 		se.LastResponse != nil && se.LastResponse.Header.Get("Idempotent-Replayed") == "true"
 }

@@ -105,6 +105,27 @@ func TestEachFaultIsTransientAndMoneyMovesOnce(t *testing.T) {
 	}
 }
 
+// Stripe may store a refusal under the key as it stores a 500: people put right what it was
+// about, and ask again.
+func TestARequestThatWasRefusedIsTakenOnceItIsPutRight(t *testing.T) {
+	for name, op := range operations() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, sandbox.Config{})
+			intent := op.prepare(t, s)
+			s.box.Inject(sandbox.Fault{
+				Vendor: sandbox.Stripe, Match: op.match, Mode: sandbox.Fail, Status: http.StatusBadRequest, Code: "parameter_invalid_empty",
+			})
+			for range 2 {
+				require.Equal(t, domain.CodeVendorRejected, domain.CodeOf(op.do(t.Context(), s.Stripe, intent)))
+			}
+			s.box.ClearFaults()
+			require.NoError(t, op.do(t.Context(), s.Stripe, intent))
+			require.NoError(t, op.do(t.Context(), s.Stripe, intent))
+			require.Equal(t, 1, op.effects(s.box.Ledger()))
+		})
+	}
+}
+
 func TestWorkerKilledBetweenChargeAndAnswerChargesOnce(t *testing.T) {
 	for name, op := range operations() {
 		for mode, happened := range map[sandbox.Mode]int{sandbox.HoldAfter: 1, sandbox.Hold: 0} {
