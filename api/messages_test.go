@@ -35,6 +35,8 @@ func TestEventsOfTheMailProviderAreThankedForOnceTheyAreStored(t *testing.T) {
 
 	metrics := h.get("/metrics", "").status(http.StatusOK).Body.String()
 	require.Contains(t, metrics, `careflow_mail_deliveries_total{code="invalid_address",event="bounced",kind="reminder"} 1`)
+	require.Contains(t, metrics, `careflow_mail_undelivered_total{event="bounced"} 1`)
+	require.Contains(t, metrics, `careflow_mail_undelivered_total{event="dropped"} 0`, "the first one is an increase")
 	require.Contains(t, metrics, `careflow_webhooks_total{result="known",source="sendgrid"} 1`)
 	require.Contains(t, metrics, `careflow_webhooks_total{result="refused",source="sendgrid"} 1`)
 }

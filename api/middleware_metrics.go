@@ -7,6 +7,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/careflow/careflow/internal/domain"
 )
 
 // metrics are what the API counts.
@@ -17,7 +19,9 @@ type metrics struct {
 	webhooks *prometheus.CounterVec
 	// deliveries are what the mail provider tells of messages, by codes.
 	deliveries *prometheus.CounterVec
-	streams    prometheus.Gauge
+	// undelivered counts by event alone: an alarm needs the 0 before the first.
+	undelivered *prometheus.CounterVec
+	streams     prometheus.Gauge
 }
 
 func newMetrics(registry prometheus.Registerer) (*metrics, error) {
@@ -42,11 +46,15 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 			Name: "careflow_mail_deliveries_total",
 			Help: "What became of messages after the mail provider took them, by event, reason code and kind of message.",
 		}, []string{"event", "code", "kind"}),
+		undelivered: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "careflow_mail_undelivered_total",
+			Help: "Messages that the mail provider took and that did not arrive, by event: bounced, dropped.",
+		}, []string{"event"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "careflow_streams", Help: "Streams of live news that are open.",
 		}),
 	}
-	for _, c := range []prometheus.Collector{m.duration, m.inFlight, m.commands, m.webhooks, m.deliveries, m.streams} {
+	for _, c := range []prometheus.Collector{m.duration, m.inFlight, m.commands, m.webhooks, m.deliveries, m.undelivered, m.streams} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("api: register metrics: %w", err)
 		}
@@ -56,6 +64,9 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 		for _, result := range []string{"stored", "known", "unmatched", "refused", "failed"} {
 			m.webhooks.WithLabelValues(source, result)
 		}
+	}
+	for _, event := range []domain.Delivery{domain.DeliveryBounced, domain.DeliveryDropped} {
+		m.undelivered.WithLabelValues(string(event))
 	}
 	return m, nil
 }

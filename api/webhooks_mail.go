@@ -45,6 +45,9 @@ func (h *handlers) noteMailEvent(ctx context.Context, e domain.AcceptedMailEvent
 		return "known"
 	}
 	h.metrics.deliveries.WithLabelValues(string(e.State), e.Code, string(e.Kind)).Inc()
+	if e.State == domain.DeliveryBounced || e.State == domain.DeliveryDropped {
+		h.metrics.undelivered.WithLabelValues(string(e.State)).Inc()
+	}
 	attrs := []slog.Attr{
 		slog.String("event", string(e.State)), slog.String("code", e.Code), slog.String("kind", string(e.Kind)),
 		slog.String("appointment_id", e.AppointmentID),
