@@ -17,7 +17,7 @@ import (
 const (
 	rushClients = 32
 	// relayInFlight is how many starts the relay has in flight, and so the baseline's.
-	relayInFlight = 8
+	relayInFlight = 4
 )
 
 // rushed is one rush.

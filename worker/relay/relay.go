@@ -56,7 +56,7 @@ type Cases interface {
 // Config bounds the relay.
 type Config struct {
 	// InFlight is how many rows are relayed at once. A start costs Temporal more than
-	// anything a running process does, so a rush must not starve what runs. Defaults to 8.
+	// anything a running process does, so a rush must not starve what runs. Defaults to 4.
 	InFlight int
 	// Poll is how often the outbox is looked at without a wake-up. Defaults to 1 s.
 	Poll time.Duration
@@ -66,7 +66,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	if c.InFlight <= 0 {
-		c.InFlight = 8
+		c.InFlight = 4
 	}
 	if c.Poll <= 0 {
 		c.Poll = time.Second
