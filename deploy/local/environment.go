@@ -45,7 +45,7 @@ func (s *stack) productEnvironment() []string {
 		"SANDBOX_STRIPE_KEY":             s.secrets.StripeKey,
 		// As docs/clinic-setup.md says to choose them at Stripe.
 		"SANDBOX_WEBHOOK_EVENTS": "charge.dispute.closed,charge.dispute.created,charge.dispute.funds_reinstated,charge.dispute.funds_withdrawn,charge.dispute.updated,charge.refund.updated,charge.refunded,payment_intent.amount_capturable_updated,payment_intent.canceled,payment_intent.succeeded,refund.failed,refund.updated",
-		"SANDBOX_SENDGRID_KEY":           s.secrets.SendGridKey,
+		"SANDBOX_SENDGRID_KEY":   s.secrets.SendGridKey,
 	}
 	if s.kind == kindUp {
 		ours["CAREFLOW_BACKUP_NAMES"] = backupTargets()
