@@ -18,7 +18,7 @@ import (
 const rushClients = 32
 
 // startsInFlight is how many starts the relay has in flight, and so the baseline's.
-var startsInFlight = runtime.GOMAXPROCS(0)
+var startsInFlight = max(2, runtime.GOMAXPROCS(0))
 
 // rushed is one rush.
 type rushed struct {

@@ -60,7 +60,7 @@ type Config struct {
 	InFlight int
 	// Starts is how many of them start processes. A start costs Temporal more than anything a
 	// running process does, so a rush must starve neither what runs nor the bookings that
-	// still come. Defaults to the number of processors.
+	// still come. Defaults to the number of processors, 2 at least.
 	Starts int
 	// Poll is how often the outbox is looked at without a wake-up. Defaults to 1 s.
 	Poll time.Duration
@@ -73,7 +73,7 @@ func (c Config) withDefaults() Config {
 		c.InFlight = 8
 	}
 	if c.Starts <= 0 {
-		c.Starts = runtime.GOMAXPROCS(0)
+		c.Starts = max(2, runtime.GOMAXPROCS(0))
 	}
 	if c.Poll <= 0 {
 		c.Poll = time.Second
