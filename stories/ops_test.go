@@ -46,7 +46,12 @@ func deployment(t *testing.T, ops *clinic.User, id string) openapi.Deployment {
 
 // say says a word to a deployment.
 func say(who *clinic.User, id, word string) clinic.Answer {
-	return who.Do(http.MethodPost, "/v1/ops/deployments/"+id+"/"+word, openapi.DeploymentWord{Reason: "A story"}, "Idempotency-Key", domain.NewID())
+	return sayUnder(domain.NewID(), who, id, word)
+}
+
+// sayUnder is say with a key, which a repetition has again.
+func sayUnder(key string, who *clinic.User, id, word string) clinic.Answer {
+	return who.Do(http.MethodPost, "/v1/ops/deployments/"+id+"/"+word, openapi.DeploymentWord{Reason: "A story"}, "Idempotency-Key", key)
 }
 
 // reaches waits until a step of a deployment has begun, on a host where one is named.

@@ -150,6 +150,7 @@ func (c *clinic) configure() error {
 		"CAREFLOW_STRIPE_WEBHOOK_SECRET=whsec_bench", "CAREFLOW_SENDGRID_URL=http://" + sandbox, "CAREFLOW_SENDGRID_KEY=SG.bench",
 		"SANDBOX_ADDRESS=" + sandbox, "SANDBOX_STRIPE_KEY=sk_test_bench", "SANDBOX_SENDGRID_KEY=SG.bench",
 		"SANDBOX_WEBHOOK_SECRET=whsec_bench", "SANDBOX_WEBHOOK_URL=" + c.base + "/v1/webhooks/stripe",
+		"SANDBOX_WEBHOOK_EVENTS=" + strings.Join(domain.PaymentEventTypes, ","),
 	}
 	// Settings that are tried out come from outside.
 	for _, variable := range os.Environ() {

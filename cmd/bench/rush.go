@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
 	"time"
 
@@ -14,11 +15,10 @@ import (
 	"github.com/careflow/careflow/workflows/appointment"
 )
 
-const (
-	rushClients = 32
-	// relayInFlight is how many starts the relay has in flight, and so the baseline's.
-	relayInFlight = 8
-)
+const rushClients = 32
+
+// startsInFlight is how many starts the relay has in flight, and so the baseline's.
+var startsInFlight = max(2, runtime.GOMAXPROCS(0))
 
 // rushed is one rush.
 type rushed struct {
@@ -137,7 +137,7 @@ func (s *session) bareRush(ctx context.Context, c *clinic) (rushed, error) {
 	defer func() { _ = engine.stop() }()
 	began := time.Now()
 	_, err = load(ctx, "bare-starts", barePlan{
-		Engine: plan, Shape: size, Loop: bench.Loop{Clients: relayInFlight, Count: s.size.rush, Limit: 10 * time.Minute},
+		Engine: plan, Shape: size, Loop: bench.Loop{Clients: startsInFlight, Count: s.size.rush, Limit: 10 * time.Minute},
 	})
 	if err != nil {
 		return r, err

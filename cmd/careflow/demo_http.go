@@ -44,6 +44,9 @@ func (r *refusal) Error() string {
 	return fmt.Sprintf("%s was answered %d %s: %s", r.asked, r.status, r.problem.Code, said)
 }
 
+// noAnswer is the status where nobody answered.
+const noAnswer = 0
+
 // do sends a request and reads the answer into into, unless that is nil. Answers from
 // 400 on are a *refusal. headers are pairs of name and value.
 func (h demoHTTP) do(ctx context.Context, method, path string, body, into any, headers ...string) (status int, err error) {
@@ -51,13 +54,13 @@ func (h demoHTTP) do(ctx context.Context, method, path string, body, into any, h
 	if body != nil {
 		raw, err := json.Marshal(body)
 		if err != nil {
-			return 0, err
+			return noAnswer, err
 		}
 		reader = bytes.NewReader(raw)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, h.base+path, reader)
 	if err != nil {
-		return 0, err
+		return noAnswer, err
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -68,9 +71,9 @@ func (h demoHTTP) do(ctx context.Context, method, path string, body, into any, h
 	resp, err := h.client.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
-			return 0, ctx.Err()
+			return noAnswer, ctx.Err()
 		}
-		return 0, fmt.Errorf("%s does not answer at %s (%s): %w", h.what, h.base, h.advice, err)
+		return noAnswer, fmt.Errorf("%s does not answer at %s (%s): %w", h.what, h.base, h.advice, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(resp.Body)
@@ -96,6 +99,7 @@ type demoPerson struct {
 	name, email string
 	http        demoHTTP
 	token       string
+	answered    bool // the API was there
 }
 
 func (p *demoPerson) login(ctx context.Context) error {
@@ -108,17 +112,25 @@ func (p *demoPerson) login(ctx context.Context) error {
 	return nil
 }
 
-// outage is how long the demonstration bears with 503, so that one may switch parts of the
-// stack off while it runs.
+// outage is how long an API that has answered may be away, so that parts of a stack may be
+// switched off, or the API be replaced, while somebody waits for something.
 const outage = time.Minute
 
 // do is a request of this person. It is sent again while the answer is 503: reading
-// changes nothing, and whatever changes something has an Idempotency-Key.
+// changes nothing, and whatever changes something has an Idempotency-Key. Reading is also
+// tried again where an API that was there does not answer.
 func (p *demoPerson) do(ctx context.Context, method, path string, body, into any, headers ...string) (int, error) {
 	headers = append([]string{"Authorization", "Bearer " + p.token}, headers...)
 	for patience := time.Now().Add(outage); ; {
 		status, err := p.http.do(ctx, method, path, body, into, headers...)
-		if status != http.StatusServiceUnavailable || time.Now().After(patience) {
+		again := status == http.StatusServiceUnavailable
+		switch status {
+		case noAnswer, http.StatusBadGateway, http.StatusGatewayTimeout:
+			again = p.answered && method == http.MethodGet
+		default:
+			p.answered = true
+		}
+		if !again || ctx.Err() != nil || time.Now().After(patience) {
 			return status, err
 		}
 		select {

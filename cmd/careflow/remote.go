@@ -58,7 +58,7 @@ func (r *remote) login(ctx context.Context) (*demoPerson, error) {
 	}
 	var session openapi.Session
 	_, err := p.http.do(ctx, http.MethodPost, "/v1/sessions", map[string]string{"email": email, "password": password}, &session)
-	p.token = session.AccessToken
+	p.token, p.answered = session.AccessToken, err == nil
 	return p, err
 }
 

@@ -26,6 +26,7 @@ It reads its settings from the environment:
   SANDBOX_ADDRESS         where it listens (127.0.0.1:8090)
   SANDBOX_STATE           a file that keeps its state (empty: memory only)
   SANDBOX_WEBHOOK_URL     where Stripe's events are sent (empty: nowhere)
+  SANDBOX_WEBHOOK_EVENTS  the types of events to send, with commas (empty: all)
   SANDBOX_WEBHOOK_SECRET  signs the events
   SANDBOX_MAIL_WEBHOOK_URL  where SendGrid's events are sent (empty: there are none)
   SANDBOX_STRIPE_KEY      the secret key callers must send
@@ -54,6 +55,9 @@ func run(ctx context.Context, log *slog.Logger) error {
 	cfg := sandbox.Config{
 		StatePath: os.Getenv("SANDBOX_STATE"), WebhookURL: os.Getenv("SANDBOX_WEBHOOK_URL"),
 		MailWebhookURL: os.Getenv("SANDBOX_MAIL_WEBHOOK_URL"), Log: log,
+	}
+	if chosen := os.Getenv("SANDBOX_WEBHOOK_EVENTS"); chosen != "" {
+		cfg.WebhookEvents = strings.Split(chosen, ",")
 	}
 	for name, into := range map[string]*string{
 		"SANDBOX_WEBHOOK_SECRET": &cfg.WebhookSecret,

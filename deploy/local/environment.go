@@ -43,7 +43,9 @@ func (s *stack) productEnvironment() []string {
 		// The sandbox's own key (sandbox.DefaultMailEventKey), which production refuses.
 		"CAREFLOW_SENDGRID_WEBHOOK_KEYS": "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEltaUFBf1KvBi6XjNwBfI157HCzakpjUR2ETIIjZO7jZ9KIhh73k1KMZ5M+iYk0Bqc0XcgYO7ifY7x7o5XNS1rg==",
 		"SANDBOX_STRIPE_KEY":             s.secrets.StripeKey,
-		"SANDBOX_SENDGRID_KEY":           s.secrets.SendGridKey,
+		// As docs/clinic-setup.md says to choose them at Stripe.
+		"SANDBOX_WEBHOOK_EVENTS": "charge.dispute.closed,charge.dispute.created,charge.dispute.funds_reinstated,charge.dispute.funds_withdrawn,charge.dispute.updated,charge.refund.updated,charge.refunded,payment_intent.amount_capturable_updated,payment_intent.canceled,payment_intent.succeeded,refund.failed,refund.updated",
+		"SANDBOX_SENDGRID_KEY":   s.secrets.SendGridKey,
 	}
 	if s.kind == kindUp {
 		ours["CAREFLOW_BACKUP_NAMES"] = backupTargets()

@@ -231,6 +231,15 @@ func KeptShare(kept int64, payments []RecordedPayment, generation int) int64 {
 	return 0
 }
 
+// PaymentEventTypes are the events to choose for the clinic's endpoint at Stripe: those that
+// something here acts on, by their names there. Others are verified, kept and passed over.
+var PaymentEventTypes = []string{
+	"charge.dispute.closed", "charge.dispute.created", "charge.dispute.funds_reinstated", "charge.dispute.funds_withdrawn", "charge.dispute.updated",
+	"charge.refund.updated", "charge.refunded",
+	"payment_intent.amount_capturable_updated", "payment_intent.canceled", "payment_intent.succeeded",
+	"refund.failed", "refund.updated",
+}
+
 // IntentNews is what decides whether an event of the provider is a matter for a case.
 type IntentNews struct {
 	Event WebhookPayload

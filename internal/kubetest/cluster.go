@@ -127,6 +127,20 @@ func Build(t testing.TB, overlay string) []*unstructured.Unstructured {
 	cmd.Stderr = &complaint
 	text, err := cmd.Output()
 	require.NoError(t, err, complaint.String())
+	return Decode(t, text)
+}
+
+// Read is what a file of deploy/kubernetes holds.
+func Read(t testing.TB, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root(t), "deploy", "kubernetes", path)) //nolint:gosec // a file of the checkout
+	require.NoError(t, err)
+	return text
+}
+
+// Decode are the objects of a file.
+func Decode(t testing.TB, text []byte) []*unstructured.Unstructured {
+	t.Helper()
 	var objects []*unstructured.Unstructured
 	for decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096); ; {
 		var fields map[string]any

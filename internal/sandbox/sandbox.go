@@ -20,6 +20,8 @@ type Config struct {
 	WebhookURL string
 	// WebhookSecret signs the events. Defaults to DefaultWebhookSecret.
 	WebhookSecret string
+	// WebhookEvents are the types of events that were chosen for the endpoint. Empty: all.
+	WebhookEvents []string
 	// MailWebhookURL is where SendGrid's events are sent, signed by DefaultMailEventKey's
 	// other half. Empty: there are none.
 	MailWebhookURL string

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -35,6 +36,9 @@ type eventRequest struct {
 
 // emit owes an event about an object, together with the change it reports.
 func (t *tx) emit(kind string, object map[string]any) {
+	if chosen := t.s.cfg.WebhookEvents; len(chosen) > 0 && !slices.Contains(chosen, kind) {
+		return
+	}
 	intentID, _ := object["payment_intent"].(string)
 	if object["object"] == "payment_intent" {
 		intentID, _ = object["id"].(string)

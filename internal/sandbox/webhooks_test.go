@@ -87,6 +87,16 @@ func TestEventsArriveInOrderAndAreTriedUntilAccepted(t *testing.T) {
 	require.Equal(t, "a1", intent.Metadata["appointment_id"])
 }
 
+func TestOnlyTheEventsThatWereChosenAreSent(t *testing.T) {
+	e := newEndpoint(t)
+	a := open(t, sandbox.Config{WebhookURL: e.url, WebhookBackoff: soon, WebhookEvents: []string{"payment_intent.succeeded", "charge.refunded"}})
+	id := a.intent(t)
+	require.NoError(t, a.Pay(id))
+	require.Equal(t, 200, a.call(t, "POST", "/v1/payment_intents/"+id+"/capture", "").status)
+	require.NoError(t, a.Wait(t.Context(), func() bool { return a.Ledger().PendingWebhooks == 0 }))
+	require.Equal(t, []string{"payment_intent.succeeded"}, e.types())
+}
+
 func TestEventsAreGivenUpInTheEnd(t *testing.T) {
 	e := newEndpoint(t)
 	e.broken = 1000

@@ -35,7 +35,7 @@ func (c *Clinic) CareflowSays(account string, args ...string) (said string, exit
 }
 
 func (c *Clinic) careflow(account string, args []string) *exec.Cmd {
-	cmd := exec.CommandContext(testkit.Context(c.t), filepath.Join(testkit.Env(c.t, "CAREFLOW_TEST_BIN"), "careflow"), args...)
+	cmd := exec.CommandContext(c.t.Context(), filepath.Join(testkit.Env(c.t, "CAREFLOW_TEST_BIN"), "careflow"), args...)
 	cmd.Env = []string{
 		"CAREFLOW_CLI_URL=" + c.API, "CAREFLOW_CLI_EMAIL=" + account + "@careflow.example", "CAREFLOW_CLI_PASSWORD=" + seed.Password,
 	}

@@ -3,11 +3,14 @@
 package kubernetes_test
 
 import (
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/careflow/careflow/internal/kubetest"
 	"github.com/careflow/careflow/internal/testkit"
@@ -73,4 +76,26 @@ func TestNoPodIsRefusedByThePolicyOfItsNamespace(t *testing.T) {
 			require.Contains(t, c.Resources.Limits, corev1.ResourceMemory, "%s may take a node's memory", name)
 		}
 	}
+}
+
+// TestTheRunbooksPatchMovesTheSwitchWhereItIsMeantTo is what ops do when nothing of ours is
+// there to do it: the patch as it stands in the runbook, and not where somebody else was first.
+func TestTheRunbooksPatchMovesTheSwitchWhereItIsMeantTo(t *testing.T) {
+	t.Parallel()
+	found := regexp.MustCompile(`(?s)kubectl patch service careflow-api --type json --patch '(.*?)'`).FindSubmatch(kubetest.Read(t, "../RUNBOOK.md"))
+	require.NotNil(t, found)
+	n := kubetest.Open(t).Namespace(t, "production")
+	services := n.Client.CoreV1().Services(n.Name)
+	patch := func(text string) error {
+		_, err := services.Patch(testkit.Context(t), "careflow-api", types.JSONPatchType, []byte(text), metav1.PatchOptions{})
+		return err
+	}
+	back := string(found[1])
+	require.Error(t, patch(back), "it is blue already")
+	there := strings.NewReplacer("green", "blue", "blue", "green").Replace(back)
+	require.NoError(t, patch(there))
+	require.NoError(t, patch(back))
+	s, err := services.Get(testkit.Context(t), "careflow-api", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "blue", s.Spec.Selector["careflow.dev/colour"])
 }

@@ -3,6 +3,8 @@ package relay_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -64,6 +66,36 @@ func TestOnlyNewsWakesAProcess(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What people are told to choose at the provider is what somebody here acts on, in some state
+// of a visit or of a case.
+func TestTheEventsToChooseAreThoseThatAreActedOn(t *testing.T) {
+	t.Parallel()
+	others := []string{
+		"charge.captured", "charge.failed", "charge.succeeded", "charge.updated", "payment_intent.created", "payment_intent.payment_failed",
+		"payment_intent.processing", "payment_intent.requires_action", "refund.created",
+	}
+	for _, kind := range append(others, domain.PaymentEventTypes...) {
+		o, p := newOutbox(), &temporal{}
+		acted := false
+		for i, pay := range []domain.PaymentStatus{domain.PaymentAwaitingMethod, domain.PaymentAuthorised, domain.PaymentCaptured} {
+			id := strconv.Itoa(i)
+			a := domain.Appointment{ID: id, Status: domain.StatusPending, Payment: domain.Payment{IntentID: "pi", Status: pay}}
+			if pay == domain.PaymentCaptured {
+				a.Status, a.Payment.Captured, a.Payment.Refunded = domain.StatusCancelled, 8000, 4000
+			}
+			event := domain.WebhookPayload{EventID: "evt", Type: kind, IntentID: "pi"}
+			o.visits[id] = a
+			_, matter := domain.IntentNews{Event: event, Visit: a.Status, Recorded: true, CaseOpen: true, Payment: pay}.Case()
+			acted = acted || matter
+			relaying(t, relay.Config{}, o, p, func(t *testing.T, _ func()) {
+				o.add(domain.TopicPaymentHint, id, event)
+				await(t, o)
+			})
+		}
+		require.Equal(t, slices.Contains(domain.PaymentEventTypes, kind), acted || len(p.seen()) > 0, kind)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -55,9 +56,12 @@ type Cases interface {
 
 // Config bounds the relay.
 type Config struct {
-	// InFlight is how many rows are relayed at once. A start costs Temporal more than
-	// anything a running process does, so a rush must not starve what runs. Defaults to 8.
+	// InFlight is how many rows are relayed at once. Defaults to 8.
 	InFlight int
+	// Starts is how many of them start processes. A start costs Temporal more than anything a
+	// running process does, so a rush must starve neither what runs nor the bookings that
+	// still come. Defaults to the number of processors, 2 at least.
+	Starts int
 	// Poll is how often the outbox is looked at without a wake-up. Defaults to 1 s.
 	Poll time.Duration
 	// Lease is how long a row is this relay's. Longer than any call. Defaults to 30 s.
@@ -67,6 +71,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.InFlight <= 0 {
 		c.InFlight = 8
+	}
+	if c.Starts <= 0 {
+		c.Starts = max(2, runtime.GOMAXPROCS(0))
 	}
 	if c.Poll <= 0 {
 		c.Poll = time.Second
@@ -86,12 +93,15 @@ type Relay struct {
 	cases     Cases
 	metrics   *Metrics
 	log       *slog.Logger
+	starting  chan struct{} // a place for each start that is under way
 }
 
 // New returns a relay that is not running yet.
 func New(cfg Config, outbox Outbox, processes Processes, accounts Accounts, cases Cases, metrics *Metrics, log *slog.Logger) *Relay {
+	cfg = cfg.withDefaults()
 	return &Relay{
-		cfg: cfg.withDefaults(), outbox: outbox, processes: processes, accounts: accounts, cases: cases, metrics: metrics, log: log,
+		cfg: cfg, outbox: outbox, processes: processes, accounts: accounts, cases: cases, metrics: metrics, log: log,
+		starting: make(chan struct{}, cfg.Starts),
 	}
 }
 
@@ -169,6 +179,13 @@ func (r *Relay) listen(ctx context.Context, wake func()) {
 
 // relay delivers one row and writes down what became of it.
 func (r *Relay) relay(ctx context.Context, row domain.OutboxRow) {
+	if row.Topic == domain.TopicStart {
+		select {
+		case r.starting <- struct{}{}:
+			defer func() { <-r.starting }()
+		case <-ctx.Done(): // it fails below, and is put back
+		}
+	}
 	done := r.metrics.begin(row)
 	callCtx, cancel := context.WithTimeout(ctx, r.cfg.Lease*2/3)
 	defer cancel()

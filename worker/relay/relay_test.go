@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +19,7 @@ import (
 func TestARushIsRelayedWithBoundedCallsAtOnce(t *testing.T) {
 	t.Parallel()
 	o, p := newOutbox(), &temporal{answer: func(context.Context, string) error { time.Sleep(20 * time.Millisecond); return nil }}
-	relaying(t, relay.Config{InFlight: 4}, o, p, func(t *testing.T, _ func()) {
+	relaying(t, relay.Config{InFlight: 4, Starts: 4}, o, p, func(t *testing.T, _ func()) {
 		for i := range 50 {
 			o.add(domain.TopicStart, fmt.Sprintf("visit-%d", i), nil)
 		}
@@ -27,6 +29,55 @@ func TestARushIsRelayedWithBoundedCallsAtOnce(t *testing.T) {
 		require.Equal(t, 4, p.most)
 		require.LessOrEqual(t, o.largest, 4, "nothing is leased that has to wait")
 		require.Less(t, time.Since(begin), 3*time.Second, "a free slot is filled at once, not at the next poll")
+	})
+}
+
+func TestARushOfStartsLeavesRoomForOtherNews(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	starting, most := 0, 0
+	o, p := newOutbox(), &temporal{}
+	p.answer = func(_ context.Context, call string) error {
+		if !strings.HasPrefix(call, "start ") {
+			return nil
+		}
+		mu.Lock()
+		starting++
+		most = max(most, starting)
+		mu.Unlock()
+		time.Sleep(20 * time.Millisecond)
+		mu.Lock()
+		starting--
+		mu.Unlock()
+		return nil
+	}
+	relaying(t, relay.Config{InFlight: 8, Starts: 2}, o, p, func(t *testing.T, _ func()) {
+		for i := range 40 {
+			o.add(domain.TopicStart, fmt.Sprintf("visit-%d", i), nil)
+			if i%8 == 0 {
+				o.add(domain.TopicPaymentHint, "lives", domain.WebhookPayload{Type: "payment_intent.succeeded"})
+			}
+		}
+		await(t, o)
+		require.Len(t, p.seen(), 45)
+		require.Equal(t, 2, most)
+	})
+}
+
+func TestStoppingPutsBackStartsThatWaitForTheirPlace(t *testing.T) {
+	t.Parallel()
+	o, p := newOutbox(), &temporal{answer: func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }}
+	relaying(t, relay.Config{InFlight: 3, Starts: 1}, o, p, func(t *testing.T, stop func()) {
+		for i := range 3 {
+			o.add(domain.TopicStart, fmt.Sprintf("visit-%d", i), nil)
+		}
+		pass(2 * time.Second)
+		require.Len(t, p.seen(), 1)
+		stop()
+		for _, e := range o.rows {
+			require.Positive(t, e.Attempts)
+			require.Zero(t, e.leased, "it need not wait for the end of its lease")
+		}
 	})
 }
 
