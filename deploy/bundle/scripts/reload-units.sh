@@ -1,6 +1,5 @@
 #!/bin/sh
 set -eu
-# What runs says which release it is: the API in X-Careflow-Release.
-mkdir -p /run/careflow
-echo "CAREFLOW_RELEASE=$CAREFLOW_DIGEST" > /run/careflow/release
+# What runs says which release it is, also after the host was started again: the API in X-Careflow-Release.
+echo "CAREFLOW_RELEASE=$CAREFLOW_DIGEST" > /etc/careflow/release
 systemctl daemon-reload
