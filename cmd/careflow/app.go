@@ -71,10 +71,12 @@ func serve(ctx context.Context, cfg config.Config, logger *slog.Logger, options 
 	case <-ctx.Done():
 		logger.Info("stopping", "why", "signal")
 	case signal := <-app.Wait():
-		logger.Error("stopping", "why", "a part of the process gave up", "exit_code", signal.ExitCode)
-		if signal.ExitCode != 0 {
-			gaveUp = exitCode(signal.ExitCode)
+		if signal.ExitCode == 0 { // fx hears signals too
+			logger.Info("stopping", "why", "signal")
+			break
 		}
+		logger.Error("stopping", "why", "a part of the process gave up", "exit_code", signal.ExitCode)
+		gaveUp = exitCode(signal.ExitCode)
 	}
 	// Not ctx: that is over, and what is under way is to be finished.
 	stopContext, cancelStop := context.WithTimeout(context.WithoutCancel(ctx), app.StopTimeout())

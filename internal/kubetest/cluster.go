@@ -133,7 +133,7 @@ func Build(t testing.TB, overlay string) []*unstructured.Unstructured {
 // Read is what a file of deploy/kubernetes holds.
 func Read(t testing.TB, path string) []byte {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root(t), "deploy", "kubernetes", path)) //nolint:gosec // a file of the checkout
+	text, err := os.ReadFile(filepath.Join(root(t), "deploy", "kubernetes", path))
 	require.NoError(t, err)
 	return text
 }
