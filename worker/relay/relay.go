@@ -179,16 +179,16 @@ func (r *Relay) listen(ctx context.Context, wake func()) {
 
 // relay delivers one row and writes down what became of it.
 func (r *Relay) relay(ctx context.Context, row domain.OutboxRow) {
+	callCtx, cancel := context.WithTimeout(ctx, r.cfg.Lease*2/3)
+	defer cancel()
 	if row.Topic == domain.TopicStart {
 		select {
 		case r.starting <- struct{}{}:
 			defer func() { <-r.starting }()
-		case <-ctx.Done(): // it fails below, and is put back
+		case <-callCtx.Done(): // it fails below, and is put back while the row is still ours
 		}
 	}
 	done := r.metrics.begin(row)
-	callCtx, cancel := context.WithTimeout(ctx, r.cfg.Lease*2/3)
-	defer cancel()
 	callCtx, span := telemetry.Span(telemetry.ContinueTrace(callCtx, row.Traceparent), "relay "+string(row.Topic), trace.SpanKindConsumer)
 	err := r.deliver(callCtx, row)
 	telemetry.EndSpan(span, err != nil)

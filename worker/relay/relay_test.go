@@ -64,6 +64,25 @@ func TestARushOfStartsLeavesRoomForOtherNews(t *testing.T) {
 	})
 }
 
+// A start waits for its place no longer than its row is this relay's: nothing is called for a
+// row that another relay may have by then.
+func TestAStartThatWaitsTooLongIsPutBackWithinItsLease(t *testing.T) {
+	t.Parallel()
+	const lease = 30 * time.Second
+	o, p := newOutbox(), &temporal{answer: func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }}
+	relaying(t, relay.Config{InFlight: 4, Starts: 1, Lease: lease}, o, p, func(t *testing.T, _ func()) {
+		for i := range 4 {
+			o.add(domain.TopicStart, fmt.Sprintf("visit-%d", i), nil)
+		}
+		pass(lease)
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		for _, e := range o.rows {
+			require.NotEmpty(t, e.postponed, "row %d", e.ID)
+		}
+	})
+}
+
 func TestStoppingPutsBackStartsThatWaitForTheirPlace(t *testing.T) {
 	t.Parallel()
 	o, p := newOutbox(), &temporal{answer: func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }}
