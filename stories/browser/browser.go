@@ -226,8 +226,8 @@ func (p *Tab) Text() string { p.t.Helper(); return p.text() }
 func (p *Tab) text() string {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	// A page that is just being loaded has no body, and may be gone before it answers.
-	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body ? document.title + "\n" + document.body.innerText : ""`))
+	// A page that is just being loaded has no body, or the beginning of one, and may be gone before it answers.
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.readyState !== "loading" ? document.title + "\n" + document.body.innerText : ""`))
 	if err != nil {
 		return "(" + err.Error() + ")"
 	}
