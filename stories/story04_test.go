@@ -14,6 +14,31 @@ import (
 	"github.com/careflow/careflow/stories/clinic"
 )
 
+// Paid in the moment between our look at the provider and the void: the hold is let go like
+// any late payment, and the patient is told.
+func TestStory04_PaymentWhileItIsVoided(t *testing.T) {
+	t.Parallel()
+	c := clinic.New(t, clinic.Options{})
+	patient, staff := c.Login("patient"), c.Login("staff")
+	b := clinic.Booking(clinic.InMinutes(24 * 60))
+	b.TypeID = c.NewType(30, quickPay)
+	voiding := c.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.Stripe, Match: "POST /v1/payment_intents/*/cancel", Mode: "hold"})
+	a := patient.Book(b)
+	intent := c.Intent(patient, a.ID)
+	require.NoError(t, voiding.WaitHeld(testkit.Context(t)))
+	require.NoError(t, c.Sandbox.Pay(intent))
+	voiding.Release()
+
+	done := staff.AwaitCase(a.ID, closed, "ends")
+	require.Equal(t, domain.OutcomeVoided, string(done.Outcome))
+	require.Equal(t, string(domain.CaseLatePayment), string(done.Kind))
+	testkit.Eventually(t, func() bool {
+		return slices.Contains(c.Messages(a.ID), "payment_released patient")
+	}, "the patient is told")
+	require.Equal(t, 1, c.Mails(a.ID, domain.MessagePaymentReleased), "once")
+	require.Equal(t, domain.StatusExpired, domain.Status(patient.Appointment(a.ID).Status))
+}
+
 func closed(c openapi.PaymentCase) bool { return domain.CaseState(c.State) == domain.CaseClosed }
 
 // The hold died while the provider could not be told, the slot is someone else's, and then

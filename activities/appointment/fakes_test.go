@@ -60,6 +60,8 @@ type provider struct {
 	// lost carries the call of that name out and loses its reply, once.
 	lost         map[string]bool
 	refundStatus string
+	// paying has an intent paid just before it is cancelled.
+	paying bool
 }
 
 func newProvider(intents ...domain.Intent) *provider {
@@ -141,6 +143,9 @@ func (p *provider) Cancel(_ context.Context, intentID, key string) (domain.Inten
 	}
 	i := p.intents[intentID]
 	if i.Status != domain.PaymentCaptured {
+		if p.paying || i.Status == domain.PaymentAuthorised {
+			i.LetGo = i.Amount.Minor
+		}
 		i.Status = domain.PaymentCancelled
 		p.intents[intentID] = i
 	}

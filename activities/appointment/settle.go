@@ -61,7 +61,6 @@ func (p *Payments) SettlePayments(ctx context.Context, in SettlePaymentsInput) (
 // inside of this file.
 const (
 	codeHanded domain.Code = "handed_over"
-	codeLate   domain.Code = "late_payment"
 	codeFailed domain.Code = "refund_failed"
 	// codePending: somebody has to see to it that the money arrives, for longer than a
 	// process that may be archived meanwhile.
@@ -79,11 +78,9 @@ func (p *Payments) settle(ctx context.Context, id string, payment domain.Recorde
 	if err != nil {
 		return seen, err
 	}
-	knew := payment.Status == domain.PaymentAuthorised || payment.Status == domain.PaymentCaptured
-	paid := seen.Intent.Status == domain.PaymentAuthorised || seen.Intent.Status == domain.PaymentCaptured
 	switch {
-	case paid && !knew:
-		return seen, domain.Errorf(codeLate, "money turned up after the end").WithDetail(string(seen.Intent.Status))
+	case payment.TurnedUp(seen.Intent):
+		return seen, domain.Errorf(settlement.CodeLate, "money turned up after the end").WithDetail(string(seen.Intent.Status))
 	case seen.Intent.Disputed && seen.Due(job) > 0:
 		return seen, domain.Errorf(domain.CodePaymentRefused, "a disputed payment is not refunded").WithDetail("charge_disputed")
 	}
@@ -105,7 +102,7 @@ func caseFor(err error, attempt int) (domain.CaseKind, bool) {
 	switch {
 	case err == nil:
 		return "", false
-	case domain.CodeOf(err) == codeLate:
+	case domain.CodeOf(err) == settlement.CodeLate:
 		return domain.CaseLatePayment, true
 	case domain.CodeOf(err) == codeFailed:
 		return domain.CaseRefundFailed, true

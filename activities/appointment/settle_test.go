@@ -44,6 +44,19 @@ func TestWhatWasNotCapturedIsVoided(t *testing.T) {
 	}
 }
 
+func TestWhatIsPaidWhileItIsVoidedIsACasesToBook(t *testing.T) {
+	t.Parallel()
+	a, p, b := ended(money("pi_1", 1, domain.PaymentAwaitingMethod, 0, 0))
+	p.paying = true
+	for range 2 { // and by a retry, after a worker that died in between
+		require.Equal(t, acts.SettlePaymentsResult{Handed: 1}, settle(t, a, 0))
+		require.Empty(t, b.facts, "it tells the patient, too")
+		require.Equal(t, domain.CaseLatePayment, b.cases[len(b.cases)-1].Kind)
+		require.Equal(t, domain.PaymentCancelled, p.intents["pi_1"].Status)
+	}
+	require.Len(t, p.keys, 1, "nothing is left to void")
+}
+
 func TestWhatWasCapturedBeyondTheKeptPartGoesBackOnce(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ captured, refunded, kept, back int64 }{

@@ -98,7 +98,7 @@ func (a *Activities) advance(ctx context.Context, work *domain.CaseWork) (domain
 	if dispute.Lost() && job.Payment.ChargedBack == 0 {
 		job.Payment.ChargedBack = dispute.Minor // booked a moment ago
 	}
-	if work.Case.Kind == domain.CaseUnsettled && late(*work, seen.Intent) {
+	if late(*work, seen.Intent) {
 		// Paid while we could not void it. Written down first: who paid too late is told so.
 		return domain.CaseMove{
 			Kind: "late_payment", Becomes: domain.CaseLatePayment, State: domain.CaseOpen, WaitsFor: domain.WaitsForProvider, LookAt: a.now(),
@@ -153,13 +153,17 @@ func (a *Activities) judge(work domain.CaseWork, job settlement.Job, seen settle
 	case seen.Pending:
 		return domain.CaseMove{Kind: "refund_on_its_way", State: domain.CaseOpen, WaitsFor: domain.WaitsForBank, LookAt: now.Add(lookAtBank)}
 	}
-	return domain.CaseMove{Kind: "closed", State: domain.CaseClosed, WaitsFor: domain.WaitsForNothing, Outcome: outcome(seen, dispute), LookAt: now}
+	closed := domain.CaseMove{Kind: "closed", State: domain.CaseClosed, WaitsFor: domain.WaitsForNothing, Outcome: outcome(seen, dispute), LookAt: now}
+	if late(work, seen.Intent) { // paid between the look and the void
+		closed.Becomes = domain.CaseLatePayment
+	}
+	return closed
 }
 
-// late reports whether the money turned up on an ended visit, and the books know nothing of it.
+// late reports whether the case is about money that turned up on an ended visit, and does not
+// say so yet.
 func late(work domain.CaseWork, intent domain.Intent) bool {
-	knew := work.Payment.Status == domain.PaymentAuthorised || work.Payment.Status == domain.PaymentCaptured
-	return work.Status.Ended() && !knew && (intent.Status == domain.PaymentAuthorised || intent.Status == domain.PaymentCaptured)
+	return work.Case.Kind == domain.CaseUnsettled && work.Status.Ended() && work.Payment.TurnedUp(intent)
 }
 
 func holds(s domain.PaymentStatus) bool {

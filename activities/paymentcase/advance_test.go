@@ -30,6 +30,7 @@ type world struct {
 	moves    []domain.CaseMove
 	failing  error // of the next calls of the provider that move money
 	status   string
+	paying   bool // the intent is paid just before it is cancelled
 }
 
 func newWorld(kind domain.CaseKind, visitStatus domain.Status, books, provider domain.PaymentStatus) *world {
@@ -60,6 +61,9 @@ func (w *world) ListDisputes(context.Context, string) ([]domain.Dispute, error) 
 func (w *world) Cancel(context.Context, string, string) (domain.Intent, error) {
 	if w.failing != nil {
 		return domain.Intent{}, w.failing
+	}
+	if w.paying || w.intent.Status == domain.PaymentAuthorised {
+		w.intent.LetGo = w.intent.Amount.Minor
 	}
 	w.intent.Status = domain.PaymentCancelled
 	return w.intent, nil
@@ -172,6 +176,26 @@ func TestALateAuthorisationIsVoidedAndThePatientTold(t *testing.T) {
 	require.Equal(t, domain.OutcomeVoided, s.Outcome)
 	require.True(t, s.LettersOwed)
 	require.Equal(t, domain.MessagePaymentReleased, w.facts[0].Messages[0].Kind)
+}
+
+func TestWhatIsPaidWhileItIsVoidedIsALatePayment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(domain.CaseUnsettled, domain.StatusExpired, domain.PaymentAwaitingMethod, domain.PaymentAwaitingMethod)
+	w.paying = true
+	s := w.must(t)
+	require.Equal(t, domain.CaseLatePayment, s.Kind)
+	require.Equal(t, domain.OutcomeVoided, s.Outcome)
+	require.Equal(t, domain.MessagePaymentReleased, w.facts[0].Messages[0].Kind)
+
+	w = newWorld(domain.CaseUnsettled, domain.StatusExpired, domain.PaymentAwaitingMethod, domain.PaymentCancelled)
+	w.intent.LetGo = 8000 // the worker died before it could say so
+	require.Equal(t, domain.CaseLatePayment, w.must(t).Kind)
+	require.Equal(t, domain.OutcomeVoided, w.must(t).Outcome)
+	require.Len(t, w.facts[0].Messages, 1)
+
+	w = newWorld(domain.CaseUnsettled, domain.StatusCancelled, domain.PaymentAuthorised, domain.PaymentAuthorised)
+	require.Equal(t, domain.CaseUnsettled, w.must(t).Kind)
+	require.Empty(t, w.facts[0].Messages, "the books knew: the letter about the cancellation says so")
 }
 
 func TestALateCaptureGoesBackOnce(t *testing.T) {

@@ -6,6 +6,9 @@ import (
 	"github.com/careflow/careflow/internal/domain"
 )
 
+// CodeLate is the code of money that turned up after the visit's end.
+const CodeLate domain.Code = "late_payment"
+
 // Passing reports whether a fault of the provider may pass by itself.
 func Passing(err error) bool {
 	switch domain.CodeOf(err) { //nolint:exhaustive // the others are refusals, or ours

@@ -134,7 +134,8 @@ func sightOf(intent domain.Intent, known []domain.RecordedRefund) Sight {
 
 // Move voids what is held and refunds what is due, and returns how the intent stands
 // then. A refund that failed for good is in Sight.Failed: another takes a person's word.
-// CodeConflict says that someone else moved, or moves, this money.
+// CodeConflict says that someone else moved, or moves, this money, and CodeLate that it was
+// paid while it was being voided: a matter for its case, which books it.
 func (s *Settler) Move(ctx context.Context, j Job, seen Sight) (Sight, error) {
 	switch seen.Intent.Status {
 	case domain.PaymentAwaitingMethod, domain.PaymentProcessing, domain.PaymentAuthorised:
@@ -149,6 +150,9 @@ func (s *Settler) Move(ctx context.Context, j Job, seen Sight) (Sight, error) {
 			return s.refund(ctx, j, seen)
 		}
 		seen.Intent = intent
+		if j.By == domain.RefundByProcess && j.Payment.TurnedUp(intent) {
+			return seen, domain.Errorf(CodeLate, "money turned up while the payment was voided")
+		}
 	case domain.PaymentCaptured:
 		return s.refund(ctx, j, seen)
 	case domain.PaymentCancelled:
@@ -164,7 +168,7 @@ func (s *Settler) voided(ctx context.Context, j Job, intent domain.Intent) error
 		ID: fmt.Sprintf("payment-voided/%d", j.Payment.Generation), AppointmentID: j.AppointmentID, Kind: "payment_voided",
 		At: s.now(), Payment: domain.FactOf(intent),
 	}
-	if j.Tell {
+	if j.Tell || j.Payment.TurnedUp(intent) {
 		fact.Messages = []domain.MessageIntent{{Kind: domain.MessagePaymentReleased, Recipient: domain.RecipientPatient}}
 	}
 	return s.books.RecordFact(ctx, fact)

@@ -25,6 +25,8 @@ type Intent struct {
 	// Captured and Refunded are minor units of Amount's currency.
 	Captured int64
 	Refunded int64
+	// LetGo is how much of it was held when it was cancelled, in minor units.
+	LetGo int64
 	// CaptureBefore is when the authorisation lapses, UTC; zero when unknown.
 	CaptureBefore time.Time
 	AppointmentID string

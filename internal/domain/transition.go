@@ -74,6 +74,19 @@ type RecordedPayment struct {
 	Resolved bool
 }
 
+// TurnedUp reports whether money has turned up on an intent of which the books know nothing:
+// it is held or was taken, or was held by the time the intent was cancelled.
+func (p RecordedPayment) TurnedUp(i Intent) bool {
+	switch p.Status {
+	case PaymentAuthorised, PaymentCaptured:
+		return false
+	case PaymentCancelled:
+		return i.Status == PaymentAuthorised || i.Status == PaymentCaptured
+	case PaymentAwaitingMethod, PaymentProcessing:
+	}
+	return i.Status == PaymentAuthorised || i.Status == PaymentCaptured || i.LetGo > 0
+}
+
 // MessageIntent is a message a transition owes.
 type MessageIntent struct {
 	Kind      MessageKind `json:"kind"`

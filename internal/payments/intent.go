@@ -31,6 +31,8 @@ func intentOf(pi *stripe.PaymentIntent) domain.Intent {
 	// Stripe shows a void as a refund of the uncaptured charge; no money came back.
 	if c.Captured {
 		intent.Refunded = c.AmountRefunded
+	} else {
+		intent.LetGo = c.AmountRefunded
 	}
 	if d := c.PaymentMethodDetails; d != nil && d.Card != nil && d.Card.CaptureBefore != 0 {
 		intent.CaptureBefore = time.Unix(d.Card.CaptureBefore, 0).UTC()

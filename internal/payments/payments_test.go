@@ -158,10 +158,19 @@ func TestCancelVoidsHeldMoneyAndShowsNoRefund(t *testing.T) {
 		require.Equal(t, domain.PaymentCancelled, got.Status)
 		require.Zero(t, got.Refunded)
 		require.Zero(t, got.Captured)
+		require.EqualValues(t, 8000, got.LetGo)
 	}
 	e := s.entry(t, i.ID)
 	require.EqualValues(t, 8000, e.Voided)
 	require.Zero(t, e.Refunded)
+}
+
+func TestCancelOfWhatNobodyPaidLetsNothingGo(t *testing.T) {
+	s := open(t, sandbox.Config{})
+	got, err := s.Cancel(t.Context(), s.intent(t).ID, "cancel")
+	require.NoError(t, err)
+	require.Equal(t, domain.PaymentCancelled, got.Status)
+	require.Zero(t, got.LetGo)
 }
 
 func TestCaptureThatCannotBeIsRefused(t *testing.T) {
