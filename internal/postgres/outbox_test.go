@@ -10,6 +10,7 @@ import (
 
 	"github.com/careflow/careflow/internal/domain"
 	"github.com/careflow/careflow/internal/postgres/seed"
+	"github.com/careflow/careflow/internal/testkit"
 )
 
 func (c clinic) lease(t *testing.T, n int) []domain.OutboxRow {
@@ -226,4 +227,25 @@ func TestABookingWakesTheRelay(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		require.Fail(t, "nobody was woken")
 	}
+}
+
+// The statistics of an outbox that is empty most of the time tell nothing of a rush.
+func TestALeaseReadsNoMoreOfALongOutboxThanOfAShortOne(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	c.exec(t, `INSERT INTO outbox (topic, dedupe_key, appointment_id, done_at) SELECT 'start', 'done/' || n, gen_random_uuid(), now() FROM generate_series(1, 1000) n`)
+	c.exec(t, "ANALYZE outbox")
+	c.exec(t, `INSERT INTO outbox (topic, dedupe_key, appointment_id) SELECT 'start', 'due/' || n, gen_random_uuid() FROM generate_series(1, 3000) n`)
+	const leases = 20
+	for range leases {
+		for _, row := range c.lease(t, 1) {
+			require.NoError(t, c.FinishOutbox(t.Context(), row.ID))
+		}
+	}
+	testkit.Eventually(t, func() bool {
+		return one[int64](t, c, "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'outbox_due'") >= leases
+	}, "the database has counted")
+	require.Less(t, one[int64](t, c, `SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'outbox')::bigint
+		+ seq_tup_read FROM pg_stat_user_tables WHERE relname = 'outbox'`), int64(100*leases), "of 3,000 that wait")
+	require.EqualValues(t, leases, one[int64](t, c, "SELECT count(*) FROM outbox WHERE done_at IS NOT NULL AND dedupe_key LIKE 'due/%'"))
 }

@@ -98,15 +98,8 @@ func (q *Queries) FinishOutbox(ctx context.Context, id int64) error {
 }
 
 const leaseOutbox = `-- name: LeaseOutbox :many
-UPDATE outbox SET leased_until = now() + make_interval(secs => $1::int), attempts = attempts + 1
-WHERE id = ANY (ARRAY(
-    SELECT o.id FROM outbox o
-    WHERE o.done_at IS NULL AND o.topic <> 'unmatched' AND o.not_before <= now()
-      AND (o.leased_until IS NULL OR o.leased_until < now())
-      AND NOT EXISTS (SELECT 1 FROM restore_fence)
-      AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.appointment_id = o.appointment_id AND b.id < o.id AND b.done_at IS NULL AND b.topic <> 'unmatched')
-    ORDER BY o.id LIMIT $2 FOR UPDATE SKIP LOCKED))
-RETURNING id, topic, dedupe_key, appointment_id, account_id, payload, attempts, created_at, traceparent
+SELECT id, topic, dedupe_key, appointment_id, account_id, payload, attempts, created_at, traceparent
+FROM lease_outbox($1::int, $2::int)
 `
 
 type LeaseOutboxParams struct {
@@ -126,9 +119,7 @@ type LeaseOutboxRow struct {
 	Traceparent   string
 }
 
-// The oldest row of each appointment that is due, for as long as the lease lasts. An array,
-// because a plan may run an IN sub-select again for each row, and lease more than it was asked.
-// None behind the fence of a restore.
+// See the function, in 00023_lease_outbox.sql.
 func (q *Queries) LeaseOutbox(ctx context.Context, arg LeaseOutboxParams) ([]LeaseOutboxRow, error) {
 	rows, err := q.db.Query(ctx, leaseOutbox, arg.LeaseSeconds, arg.MaxRows)
 	if err != nil {

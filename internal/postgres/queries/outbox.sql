@@ -1,16 +1,7 @@
 -- name: LeaseOutbox :many
--- The oldest row of each appointment that is due, for as long as the lease lasts. An array,
--- because a plan may run an IN sub-select again for each row, and lease more than it was asked.
--- None behind the fence of a restore.
-UPDATE outbox SET leased_until = now() + make_interval(secs => @lease_seconds::int), attempts = attempts + 1
-WHERE id = ANY (ARRAY(
-    SELECT o.id FROM outbox o
-    WHERE o.done_at IS NULL AND o.topic <> 'unmatched' AND o.not_before <= now()
-      AND (o.leased_until IS NULL OR o.leased_until < now())
-      AND NOT EXISTS (SELECT 1 FROM restore_fence)
-      AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.appointment_id = o.appointment_id AND b.id < o.id AND b.done_at IS NULL AND b.topic <> 'unmatched')
-    ORDER BY o.id LIMIT @max_rows FOR UPDATE SKIP LOCKED))
-RETURNING id, topic, dedupe_key, appointment_id, account_id, payload, attempts, created_at, traceparent;
+-- See the function, in 00023_lease_outbox.sql.
+SELECT id, topic, dedupe_key, appointment_id, account_id, payload, attempts, created_at, traceparent
+FROM lease_outbox(@lease_seconds::int, @max_rows::int);
 
 -- name: FinishOutbox :exec
 UPDATE outbox SET done_at = now(), leased_until = NULL, last_error = '' WHERE id = @id;
