@@ -130,6 +130,26 @@ func TestEachRuleIsNoticed(t *testing.T) {
 	})
 }
 
+func TestWhoPaidAfterTheEndIsTold(t *testing.T) {
+	t.Parallel()
+	late := func() (*World, *Journal) {
+		w, j := sound()
+		v := w.Visits["v1"]
+		v.Payments = append(v.Payments, Payment{IntentID: "pi_2", Generation: 2, Status: "cancelled"})
+		w.Intents = append(w.Intents, Intent{ID: "pi_2", AppointmentID: "v1", Generation: 2, Status: "canceled", Voided: 7999, Charges: 1})
+		return w, j
+	}
+	noticesOf(t, late, map[string]func(*World, *Journal){"letter_not_owed_right": func(*World, *Journal) {}})
+	w, j := late()
+	write(w, w.Visits["v1"], Message{ID: "m5", Kind: "payment_released", Recipient: "patient"})
+	findings, figures := Judge(w, j)
+	require.Empty(t, findings)
+	require.Equal(t, 1, figures["letters about late money"])
+	noticesOf(t, sound, map[string]func(*World, *Journal){"letter_nobody_owes": func(w *World, _ *Journal) {
+		write(w, w.Visits["v1"], Message{ID: "m5", Kind: "payment_released", Recipient: "patient"})
+	}})
+}
+
 // noticesOf checks that each breach of a sound world is found under its rule.
 func noticesOf(t *testing.T, sound func() (*World, *Journal), breaches map[string]func(*World, *Journal)) {
 	t.Helper()

@@ -78,6 +78,10 @@ func (c *court) messages(v *Visit) {
 			want[what]++
 		}
 	}
+	if late := c.paidLate(v); late > 0 {
+		c.figures["letters about late money"] += late
+		want["payment_released patient"] = late
+	}
 	have := map[string]int{}
 	for _, m := range v.Messages {
 		c.figures["letters "+m.Status]++
@@ -91,18 +95,24 @@ func (c *court) messages(v *Visit) {
 			c.find("letter_not_owed_right", v.ID, "%s: %d owed by the timeline, %d in the ledger", what, n, have[what])
 		}
 	}
-	// Money that came after the end and was let go is told of; money that the visit's own
-	// end voided is not. Which of the two was first is not for the timeline to say.
-	if n := have["payment_released patient"]; n > 0 {
-		c.figures["letters about late money"] += n
-		want["payment_released patient"] = count(v.Events, func(e Event) bool { return e.Kind == "payment_voided" })
-	}
 	for what, n := range have {
 		if want[what] == 0 {
 			c.find("letter_nobody_owes", v.ID, "%s: %d", what, n)
 		}
 	}
 	c.reminders(v)
+}
+
+// paidLate is how many intents were paid that no step of the visit knows of: their money came
+// after the end, was let go, and the patient is told so.
+func (c *court) paidLate(v *Visit) int {
+	paid := 0
+	for _, i := range c.intents[v.ID] {
+		if i.Captured > 0 || i.Voided > 0 {
+			paid++
+		}
+	}
+	return max(0, paid-count(v.Events, func(e Event) bool { return e.Kind == "authorised" }))
 }
 
 // message: how a row of the ledger may end.
