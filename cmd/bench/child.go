@@ -144,6 +144,9 @@ func startService(ctx context.Context, role string, plan any) (*service, error) 
 	if err != nil {
 		return nil, err
 	}
+	if role == "engine" { // a worker, too
+		yield(cmd)
+	}
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -167,6 +167,7 @@ func (c *clinic) configure() error {
 	c.sandbox = product("sandbox", "sandbox", "http://"+sandbox+"/_sandbox/healthz")
 	c.api = product("api", "careflow", c.base+"/readyz", "api")
 	c.worker = product("worker", "careflow", "http://"+worker+"/readyz", "worker")
+	c.worker.yields = true
 	return nil
 }
 

@@ -22,6 +22,7 @@ type process struct {
 	args, env  []string
 	log        string
 	ready      string // a URL that answers 200 when the process can do its work
+	yields     bool
 
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -36,6 +37,9 @@ func (p *process) start(ctx context.Context) (time.Duration, error) {
 	defer func() { _ = log.Close() }()
 	began := time.Now()
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.path, p.args...) //nolint:gosec // the product's own binary
+	if p.yields {
+		yield(cmd)
+	}
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -53,6 +57,14 @@ func (p *process) start(ctx context.Context) (time.Duration, error) {
 		}
 	})
 	return time.Since(began), err
+}
+
+// yield has a command leave the processors to whom somebody waits for, as the local stack has
+// Temporal and the workers do: see ADR 3.
+func yield(cmd *exec.Cmd) {
+	if nice, err := exec.LookPath("nice"); err == nil {
+		cmd.Path, cmd.Args = nice, append([]string{nice, "-n", "10", cmd.Path}, cmd.Args[1:]...)
+	}
 }
 
 // stop ends it in order, and after half a minute for good.

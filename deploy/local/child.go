@@ -29,6 +29,9 @@ type program struct {
 	patience time.Duration
 	// ready is an address that answers 2xx once the program can do its work.
 	ready string
+	// yields says that nobody waits for its answers as one does for the API's: it gets the
+	// processors that the others leave, and a tenth of them at least.
+	yields bool
 }
 
 // child is a running program: the leader of a process group of its own, so
@@ -89,6 +92,9 @@ func (p program) start() (*child, error) {
 	defer log.Close() // the child has its own descriptor
 
 	cmd := exec.Command(p.path, p.args...)
+	if p.yields {
+		cmd = exec.Command("nice", append([]string{"-n", "10", p.path}, p.args...)...)
+	}
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = p.env, p.dir, log, log
 	cmd.SysProcAttr = ownGroup(p.account, p.stop)
 	if err := startCommand(cmd); err != nil {

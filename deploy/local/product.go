@@ -82,11 +82,12 @@ func (s *stack) prepareNamespace(ctx context.Context) error {
 
 // part is one of the product's long-running programs.
 type part struct {
-	name  string
-	path  string
-	args  []string
-	ready string
-	env   []string
+	name   string
+	path   string
+	args   []string
+	ready  string
+	env    []string
+	yields bool
 }
 
 // parts in the order of their start. They stop the other way round: the API
@@ -96,11 +97,11 @@ func (s *stack) parts(buildID string) []part {
 	product := append(s.productEnvironment(), "CAREFLOW_WORKER_BUILD_ID="+buildID, "CAREFLOW_WORKER_PROMOTE=true")
 	ready := func(port int) string { return "http://" + local(port) + "/readyz" }
 	return []part{
-		{"sandbox", s.path("bin", "sandbox"), nil, "http://" + local(s.ports.Sandbox) + "/_sandbox/healthz", product},
-		{"codec", careflow, []string{"codec-server"}, ready(s.ports.Codec), product},
-		{"worker", careflow, []string{"worker"}, ready(s.ports.Worker), product},
-		{"backup-worker", careflow, []string{"backup-worker"}, ready(s.ports.BackupWorker), s.backupEnvironment()},
-		{"api", careflow, []string{"api"}, ready(s.ports.API), product},
+		{"sandbox", s.path("bin", "sandbox"), nil, "http://" + local(s.ports.Sandbox) + "/_sandbox/healthz", product, false},
+		{"codec", careflow, []string{"codec-server"}, ready(s.ports.Codec), product, false},
+		{"worker", careflow, []string{"worker"}, ready(s.ports.Worker), product, true},
+		{"backup-worker", careflow, []string{"backup-worker"}, ready(s.ports.BackupWorker), s.backupEnvironment(), true},
+		{"api", careflow, []string{"api"}, ready(s.ports.API), product, false},
 	}
 }
 
@@ -115,7 +116,7 @@ func (s *stack) startProduct(ctx context.Context) ([]*child, error) {
 	for _, p := range s.parts(id) {
 		c, err := s.start(program{
 			name: p.name, path: p.path, args: p.args, env: p.env, dir: s.folder,
-			stop: syscall.SIGTERM, patience: 30 * time.Second, ready: p.ready,
+			stop: syscall.SIGTERM, patience: 30 * time.Second, ready: p.ready, yields: p.yields,
 		})
 		if err != nil {
 			return nil, err

@@ -64,6 +64,7 @@ func (s *stack) startTemporal(ctx context.Context) (*child, error) {
 		env:  append(minimalEnvironment(), "TEMPORAL_DATABASE_PASSWORD="+s.secrets.PostgresTemporal),
 		dir:  s.folder, log: s.logPath("temporal"),
 		stop: syscall.SIGTERM, patience: 30 * time.Second,
+		yields: s.kind == kindUp || s.kind == kindBench, // tests wait for it
 	})
 	if err != nil {
 		return nil, err
