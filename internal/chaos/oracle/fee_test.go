@@ -38,6 +38,26 @@ func TestAFeeAfterNoticeIsSound(t *testing.T) {
 	require.Equal(t, 1, figures["fees: fee_kept by system"])
 }
 
+func TestANoticeMayBeOvertakenByAnObjectionOnly(t *testing.T) {
+	t.Parallel()
+	dropped := func(w *World) {
+		v := w.Visits["v1"]
+		v.Events[7].Kind, v.Events[7].ActorKind, v.Kept = "fee_waived", "staff", 0
+		v.Payments[0].Refunded, w.Intents[0].Refunded, w.Receipts[1].Amount = 7999, 7999, 7999
+		v.Messages[6].Kind = "no_show_fee_waived"
+	}
+	skip := func(w *World) {
+		w.Visits["v1"].Messages[4].Status, w.Visits["v1"].Messages[4].SentAt = "skipped", nil
+		w.Mails = append(w.Mails[:4], w.Mails[5:]...)
+	}
+	w, j := absent()
+	dropped(w)
+	skip(w)
+	findings, _ := Judge(w, j)
+	require.Empty(t, findings)
+	noticesOf(t, absent, map[string]func(*World, *Journal){"letter_not_sent": func(w *World, _ *Journal) { skip(w) }})
+}
+
 func TestEachRuleOfFeesIsNoticed(t *testing.T) {
 	t.Parallel()
 	noticesOf(t, absent, map[string]func(*World, *Journal){

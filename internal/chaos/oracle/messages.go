@@ -122,7 +122,7 @@ func (c *court) message(v *Visit, m Message) {
 	case "skipped":
 		// Overtaken by a new time or the end of the visit, or a reminder that was too late.
 		aboutTime := m.Kind == "reminder" || m.Kind == "confirmed" || m.Kind == "moved" || m.Kind == "request_received" || m.Kind == "request_to_doctor"
-		if !aboutTime {
+		if !aboutTime && !answered(v, m) {
 			c.find("letter_not_sent", v.ID, "%s to the %s was skipped: %s", m.Kind, m.Recipient, m.ErrorCode)
 		}
 	case "unknown":
@@ -134,6 +134,14 @@ func (c *court) message(v *Visit, m Message) {
 	default:
 		c.find("letter_not_sent", v.ID, "%s to the %s is still %s: %s", m.Kind, m.Recipient, m.Status, m.ErrorCode)
 	}
+}
+
+// answered reports whether a letter is a notice of a fee that somebody objected to, or that was
+// dropped: a notice that has not left by then asks for what has been said.
+func answered(v *Visit, m Message) bool {
+	return m.Kind == "no_show_fee_notice" && count(v.Events, func(e Event) bool {
+		return e.Kind == "fee_disputed" || e.Kind == "fee_waived" || e.Kind == "corrected"
+	}) > 0
 }
 
 // reminders: none twice, and each that was due in a confirmed visit is there.
